@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Growing bytes. */
+#pragma once
+
+#include <stddef.h>
+
+struct buffer {
+	char *data;
+	size_t size, room;
+};
+
+void buffer_done(struct buffer *buffer);
+/* Room for size more bytes at the end, zeroed and counted; address valid until the next call. */
+void *buffer_extend(struct buffer *buffer, size_t size);
+void buffer_append(struct buffer *buffer, const void *data, size_t size);
+void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));

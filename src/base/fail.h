@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How failures travel: functions return 0 or more on success and -errno on failure. Whoever detects a
+ * failure calls fail(), which logs one line with the open scopes in front and keeps the first cause; whoever
+ * passes it on writes TRY(). "Not there" (-ENOENT) is returned without fail() where a header says so.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+
+/* Logs "SCOPES: MESSAGE: strerror(error)" at error level, keeps it if it is the first, returns -error. */
+int fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same, but without the errno text: for refusals whose message says it all. */
+int refuse(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define fail_errno(...) fail(errno, __VA_ARGS__)
+
+#define TRY(call)                          \
+	do {                               \
+		int try_ = (int)(call);    \
+		if (try_ < 0)              \
+			return try_;       \
+	} while (0)
+
+/* Prefixes every line that this thread logs until the block ends: LOG_SCOPE("task %d (%s)", pid, comm); */
+struct log_scope {
+	struct log_scope *outer;
+	char text[96];
+};
+
+#define LOG_SCOPE_NAME2(line) log_scope_##line
+#define LOG_SCOPE_NAME(line)  LOG_SCOPE_NAME2(line)
+#define LOG_SCOPE(...)                                                                                        \
+	struct log_scope LOG_SCOPE_NAME(__LINE__) __attribute__((cleanup(log_scope_leave), unused)) = { 0 }; \
+	log_scope_enter(&LOG_SCOPE_NAME(__LINE__), __VA_ARGS__)
+
+void log_scope_enter(struct log_scope *scope, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_scope_leave(struct log_scope *scope);
+
+/* The first failure of this run: its errno (0 if none) and its line. Both live until failure_reset(). */
+int failure_error(void);
+const char *failure_text(void);
+void failure_reset(void);
+
+/*
+ * Fault injection for tests: "dump/freeze", "restore/create", ... When the environment variable CRIU_FAIL_AT names this
+ * point, it fails with EIO. Every moment of a dump and of a restore passes one. The list of all points that a
+ * run passed is written, one a line, to the file that CRIU_FAIL_LIST names.
+ */
+int fail_point(const char *name);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Descriptors. */
+#pragma once
+
+#include <stdint.h>
+
+/* Duplicates fd to a number of at least min with FD_CLOEXEC; closes the original. Returns the new number or -errno. */
+int fd_move_above(int fd, int min);
+/* All open descriptors of a /proc/PID/fd directory in rising order, malloc'ed. Returns the count or -errno. */
+int fd_list(int proc_pid_dir, int **ret);
+/* Raises RLIMIT_NOFILE of this process to its hard limit; returns the limit. */
+uint64_t fd_raise_limit(void);

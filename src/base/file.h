@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Small files in one call. All return -errno and log nothing. dir may be AT_FDCWD. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Whole content, NUL-terminated, malloc'ed; the size (without the NUL) through ret_size unless NULL. */
+int file_read_all(int dir, const char *path, char **ret, size_t *ret_size);
+/* Into a caller's buffer, NUL-terminated; -EFBIG if it does not fit. Returns the length. */
+ssize_t file_read_text(int dir, const char *path, char *to, size_t room);
+int file_write_text(int dir, const char *path, const char *text); /* the file must exist */
+/* readlinkat into the buffer, NUL-terminated; -ENAMETOOLONG if cut. Returns the length. */
+ssize_t file_readlink(int dir, const char *path, char *to, size_t room);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The log. Form of the lines: reference cli.md, section 7. Thread-safe. */
+#pragma once
+
+#include <stdbool.h>
+
+enum log_level {
+	LOG_MESSAGE, /* always, to stdout, not into the log */
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG,
+};
+
+void log_write(enum log_level level, const char *file, int line, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#define log_message(...) log_write(LOG_MESSAGE, __FILE__, __LINE__, __VA_ARGS__)
+#define log_error(...)	 log_write(LOG_ERROR, __FILE__, __LINE__, __VA_ARGS__)
+#define log_warn(...)	 log_write(LOG_WARN, __FILE__, __LINE__, __VA_ARGS__)
+#define log_info(...)	 log_write(LOG_INFO, __FILE__, __LINE__, __VA_ARGS__)
+#define log_debug(...)                                                            \
+	do {                                                                      \
+		if (log_enabled(LOG_DEBUG))                                       \
+			log_write(LOG_DEBUG, __FILE__, __LINE__, __VA_ARGS__);    \
+	} while (0)
+
+bool log_enabled(enum log_level level);
+void log_set_level(int verbosity);
+int log_level(void);
+
+/* Opens the log: NULL = stderr, "-" = stdout, else a file in the current directory. Flushes what was kept until now. */
+int log_open(const char *path);
+void log_close(void);
+
+/* The descriptor that lines go to, for children whose output belongs into the log. */
+int log_fd(void);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory that lives as long as its owner: records of a dump, structs of a tree. Nothing is freed one by one. Running out of
+ * memory ends the program (as for every small allocation of this house), so callers need no check. Not thread-safe.
+ */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct pool;
+
+struct pool *pool_create(void);
+void pool_destroy(struct pool **pool);
+
+void *pool_alloc(struct pool *pool, size_t size); /* zeroed, aligned to 16 */
+void *pool_copy(struct pool *pool, const void *data, size_t size);
+char *pool_string(struct pool *pool, const char *text);
+char *pool_printf(struct pool *pool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define pool_new(pool, type)	  ((type *)pool_alloc((pool), sizeof(type)))
+#define pool_array(pool, type, n) ((type *)pool_alloc((pool), sizeof(type) * (n)))
+
+/* malloc and friends that end the program when memory is out. */
+void *xmalloc(size_t size);
+void *xzalloc(size_t size);
+void *xrealloc(void *p, size_t size);
+char *xstrdup(const char *text);
+char *xprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));

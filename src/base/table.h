@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Hash table from a 64-bit number, or a pair of them, to a pointer. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct table;
+
+struct table *table_create(void);
+void table_destroy(struct table **table); /* does not touch the values */
+void *table_find(const struct table *table, uint64_t key);
+void *table_find2(const struct table *table, uint64_t key, uint64_t key2);
+/* Replaces and returns an older value, or NULL. value must not be NULL. */
+void *table_set(struct table *table, uint64_t key, void *value);
+void *table_set2(struct table *table, uint64_t key, uint64_t key2, void *value);
+void *table_remove(struct table *table, uint64_t key);
+size_t table_count(const struct table *table);

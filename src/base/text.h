@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Text to numbers, fields and lines. Parsers return -EINVAL or -ERANGE, log nothing and accept no trailing garbage. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+int text_to_u64(const char *text, int base, uint64_t *ret);
+int text_to_u32(const char *text, int base, uint32_t *ret);
+int text_to_int(const char *text, int *ret);
+/* "1M", "4096", "3K", "2G" → bytes. */
+int text_to_size(const char *text, uint64_t *ret);
+bool text_starts(const char *text, const char *prefix);
+bool text_ends(const char *text, const char *suffix);
+/* If text starts with prefix, what follows, else NULL. */
+const char *text_after(const char *text, const char *prefix);
+/* Cuts off and returns the next line of *cursor, or NULL at the end. Changes the text. */
+char *text_line(char **cursor);
+/* Cuts off and returns the next field separated by blanks or tabs, or NULL. Changes the text. */
+char *text_field(char **cursor);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Growing array of any type:
+ *	VECTOR(struct page_range) ranges = { 0 };
+ *	*vector_push(&ranges) = (struct page_range){ ... };
+ *	for (size_t i = 0; i < ranges.n; i++) ... ranges.items[i] ...
+ *	vector_done(&ranges);
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/pool.h"
+
+#define VECTOR(type)           \
+	struct {               \
+		type *items;   \
+		size_t n, room; \
+	}
+
+/* Address of a new, uninitialised item at the end. */
+#define vector_push(v)                                                                             \
+	({                                                                                         \
+		if ((v)->n == (v)->room) {                                                         \
+			(v)->room = (v)->room ? (v)->room * 2 : 16;                                \
+			(v)->items = xrealloc((v)->items, (v)->room * sizeof(*(v)->items));        \
+		}                                                                                  \
+		&(v)->items[(v)->n++];                                                             \
+	})
+
+#define vector_done(v)               \
+	do {                         \
+		free((v)->items);    \
+		(v)->items = NULL;   \
+		(v)->n = (v)->room = 0; \
+	} while (0)
