@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The front door. The work is done by Meson and Ninja; see docs/HACKING.md for using them directly.
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   := build
+# Meson is Debian's: it must not pick up another Python that lies earlier in the path.
+MESON   := /usr/bin/meson
+
+all: deps $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+deps:
+	@tools/install-deps
+
+$(BUILD)/build.ninja: | deps
+	@$(MESON) setup $(BUILD) --prefix=$(PREFIX) > $(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+demo: all
+	@tests/demo/run $(BUILD)
+
+test: all
+	@tests/run-all $(BUILD)
+
+bench: all
+	@tests/bench/run $(BUILD)
+
+install: all
+	@$(MESON) configure $(BUILD) --prefix=$(PREFIX)
+	@DESTDIR="$(DESTDIR)" $(MESON) install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all deps demo test bench install clean

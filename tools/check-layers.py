@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Layers are law: reads every #include of ours and complains about one that looks up or sideways.
+
+The same table stands in docs/ARCHITECTURE.md for people; this check compares the two.
+"""
+import re
+import sys
+from pathlib import Path
+
+# Each layer, and the layers it may include besides itself. "proto" stands for the generated records.
+LAYERS = {
+    'base': [],
+    'blob/abi': [],
+    'arch': ['base', 'blob/abi', 'proto'],
+    'blob': ['blob/abi', 'arch'],
+    'kern': ['base', 'arch'],
+    'image': ['base', 'proto'],
+    'plan': ['base', 'arch', 'blob/abi'],
+    'lib/compel': ['base', 'arch', 'blob/abi', 'kern', 'plan'],
+    'lib/soccr': [],
+    'task': ['base', 'arch', 'kern', 'image', 'plan', 'lib/compel', 'proto'],
+    'pages': ['base', 'kern', 'image', 'proto'],
+    'options': ['base', 'proto'],
+    'session': ['base', 'arch', 'kern', 'image', 'plan', 'lib/compel', 'task', 'pages', 'options', 'proto'],
+    'object': ['base', 'arch', 'blob/abi', 'kern', 'image', 'plan', 'lib/compel', 'lib/soccr', 'task', 'pages',
+               'options', 'session', 'proto'],
+    'flow': ['base', 'arch', 'blob/abi', 'kern', 'image', 'plan', 'lib/compel', 'task', 'pages', 'options', 'session',
+             'object', 'proto'],
+    'plugin': ['base', 'options', 'session', 'flow'],
+    'service': ['base', 'kern', 'image', 'options', 'session', 'flow', 'plugin', 'proto'],
+    'command': ['base', 'arch', 'kern', 'image', 'pages', 'options', 'session', 'flow', 'service', 'plugin', 'proto'],
+    'crit': ['base', 'image', 'proto'],
+}
+
+# Families of objects may use another family only through its <family>.h, and only if it is declared here.
+FAMILIES = {
+    'file': ['task', 'mount', 'memory', 'namespace', 'socket'],
+    'socket': ['file', 'net', 'namespace'],
+    'memory': ['file', 'task'],
+    'task': ['file', 'memory', 'security', 'cgroup', 'namespace'],
+    'namespace': ['file', 'mount', 'net', 'task', 'socket', 'memory'],
+    'net': ['namespace', 'socket', 'file'],
+    'mount': ['namespace', 'file'],
+    'cgroup': ['namespace', 'task', 'mount'],
+    'security': ['task'],
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
+
+
+def layer_of(path):
+    """The layer a path (relative to src/ or to the top for lib/) belongs to, or None."""
+    for layer in sorted(LAYERS, key=len, reverse=True):
+        if path.startswith(layer + '/'):
+            return layer
+    if '/' not in path and path.startswith('arch_'):
+        return 'arch'
+    if path.endswith('.pb-c.h') or path.startswith('proto/'):
+        return 'proto'
+    return None
+
+
+def check_object(here, there):
+    """Rules between families; here and there are paths below src/."""
+    mine, theirs = here.split('/')[1], there.split('/')[1]
+    if '/' not in there[len('object/'):]:
+        return None     # object/*.h: what all families share
+    if mine == theirs or here.count('/') < 2:
+        return None
+    if there != f'object/{theirs}/{theirs}.h':
+        return f'family {theirs} may be used only through object/{theirs}/{theirs}.h'
+    if theirs not in FAMILIES.get(mine, []):
+        return f'family {mine} does not declare that it uses family {theirs}'
+    return None
+
+
+def check_include(here, there):
+    """A complaint about file `here` including `there`, or None."""
+    mine, theirs = layer_of(here), layer_of(there)
+    if mine is None:
+        return f'{here} belongs to no layer'
+    if theirs is None:
+        return f'"{there}" belongs to no layer (an include names the folder)'
+    if mine == 'blob' and theirs == 'arch' and there != 'arch_syscall.h':
+        return 'the blob may include only arch_syscall.h of arch'
+    if mine != theirs and theirs not in LAYERS[mine]:
+        return f'layer {mine} may not include layer {theirs}'
+    if mine == theirs == 'object':
+        return check_object(here, there)
+    if mine == 'flow' and theirs == 'object' and there.count('/') == 2:
+        family = there.split('/')[1]
+        if there != f'object/{family}/{family}.h':
+            return f'flow may use family {family} only through object/{family}/{family}.h'
+    return None
+
+
+def check_sources(top):
+    """Reads all sources; yields complaints."""
+    for root in ('src', 'lib', 'crit'):
+        for path in sorted((top / root).rglob('*')):
+            if path.suffix not in ('.c', '.h', '.S'):
+                continue
+            name = str(path.relative_to(top))
+            here = name[len('src/'):] if root == 'src' else name
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                match = INCLUDE.match(line)
+                if not match or (here.startswith('lib/') and match[1].count('/') == 0 and match[1].endswith('.h')
+                                 and (top / 'include' / match[1]).exists()):
+                    continue
+                complaint = check_include(here, match[1])
+                if complaint:
+                    yield f'{name}:{number}: {complaint}'
+
+
+def check_document(top):
+    """The table in docs/ARCHITECTURE.md must say the same as LAYERS."""
+    document = top / 'docs/ARCHITECTURE.md'
+    if not document.exists():
+        return
+    told = {}
+    for line in document.read_text().splitlines():
+        match = re.match(r'\| `([a-z/]+)` \| ([^|]*) \|', line)
+        if match and match[1] in LAYERS:
+            told[match[1]] = sorted(re.findall(r'[a-z]+(?:/[a-z]+)?', match[2].replace('nothing', '')))
+    for layer, below in LAYERS.items():
+        if layer not in told:
+            yield f'docs/ARCHITECTURE.md: the layer {layer} is missing in the table'
+        elif told[layer] != sorted(below):
+            yield f'docs/ARCHITECTURE.md: layer {layer}: the table says {told[layer]}, the check {sorted(below)}'
+
+
+def main():
+    top = Path(__file__).resolve().parent.parent
+    complaints = [*check_sources(top), *check_document(top)]
+    print('\n'.join(complaints))
+    return bool(complaints)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
