@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the coordinator and the blob agree upon: steps, plans, slots. Shared memory of two processes, no pointers. */
+#pragma once
+
+#include <stdint.h>
+
+enum step_kind {
+	STEP_END,	/* the plan is done */
+	STEP_SYSCALL,	/* nr(arg[0..5]) */
+	STEP_GETFD,	/* take descriptor arg[1] of the process behind pidfd arg[0] and place it at number arg[2], flags arg[3] (O_CLOEXEC or 0) */
+	STEP_CLONE,	/* clone3(arg[0] = struct clone_args, arg[1] = its size); the child goes on at the slot at arg[2] */
+	STEP_COPY,	/* copy arg[2] bytes from address arg[1] to address arg[0] */
+	STEP_SET_LONG,	/* *(int64_t *)arg[0] = arg[1] */
+	STEP_TIMER,	/* timer_create(arg[0] = clock, arg[1] = struct sigevent) so that the id is arg[2] */
+};
+
+/* A failing step ends its plan unless it has STEP_MAY_FAIL. */
+#define STEP_MAY_FAIL	 0x01
+#define STEP_EXACT	 0x02 /* the result must be arg[6] */
+#define STEP_RETRY_EINTR 0x04
+
+#define STEP_SLOTS 16
+
+struct step {
+	uint16_t kind;
+	uint16_t nr;	    /* system call number */
+	uint8_t flags;
+	uint8_t from_slot;  /* bit i: arg[i] is the number of a slot whose value is meant */
+	uint8_t in_plan;    /* bit i: arg[i] is an offset in the plan, its address is meant */
+	uint8_t to_slot;    /* slot that gets the result, 0 = none */
+	uint32_t why;	    /* offset of a text, for the failure report */
+	uint32_t to_result; /* offset in the plan of an int64_t that gets the result, 0 = none */
+	int64_t arg[7];
+};
+
+/* A plan: this header, then steps, then data. All offsets count from the header. */
+struct plan_header {
+	uint32_t n_steps;
+	uint32_t size;
+};
+
+enum slot_state {
+	SLOT_IDLE,    /* waits for a plan */
+	SLOT_POSTED,  /* a plan is there */
+	SLOT_RUNNING,
+	SLOT_DONE,    /* error and failed_step tell how it went */
+	SLOT_CAUGHT,  /* the coordinator has stopped the thread and puts its registers back itself */
+	SLOT_LEFT,    /* guest only: nobody came in time, the thread went home */
+};
+
+enum slot_role {
+	SLOT_PUPPET, /* a thread under construction: waits for plans for ever */
+	SLOT_GUEST,  /* a thread that belongs to somebody: after one plan waits a while to be caught, then goes home */
+};
+
+#define SLOT_STACK_SIZE 4096
+
+/* One for each thread that runs the blob. Lies in the stage; its stack follows. */
+struct slot {
+	uint32_t state;	   /* enum slot_state, changed by compare-and-swap; futex */
+	uint32_t role;
+	int64_t plan;	   /* address of a struct plan_header in this process */
+	int64_t error;	   /* result of the failing step, 0 = none failed */
+	uint32_t failed_step;
+	uint32_t tid;	   /* set by the thread itself when it arrives */
+	int64_t doorbell;  /* address of a uint32_t futex that counts finished plans of the stage */
+	int64_t home;	   /* guest: stack pointer for rt_sigreturn, address of a struct rt_sigframe's ucontext */
+	int64_t patience;  /* guest: how long to wait to be caught, in ms */
+	int64_t value[STEP_SLOTS];
+	uint8_t stack[SLOT_STACK_SIZE] __attribute__((aligned(16)));
+};

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What makes a process or a thread besides memory and files: one struct task_part per source file, both directions. */
+#pragma once
+
+#include "plan/plan.h"
+#include "session/session.h"
+
+/*
+ * A part that belongs to the process acts for the leader only: it asks thread == thread->task->leader.
+ * All members but name are optional. Parts run in the order of the list in src/object/meson.build.
+ */
+struct task_part {
+	const char *name;
+
+	/* Dump: [coordinator] all threads of the tree are stopped. Record → thread->core (thread_core, tc, allocated already) from d->pool. */
+	int (*collect)(struct dump *d);				     /* once, before any task */
+	int (*outside)(struct dump *d, struct thread *thread);	     /* what /proc, ptrace and system calls on tids tell */
+	int (*ask)(struct dump *d, struct thread *thread, struct plan *plan);	/* steps that run in the thread; keep offsets in thread-> via pool (see ask_data) */
+	int (*answer)(struct dump *d, struct thread *thread);	     /* read remote_result(thread->remote, ...) */
+	int (*finish)(struct dump *d);				     /* once, after all tasks: write own images */
+
+	/* Restore, in this order. */
+	int (*load)(struct restore *r);				     /* [coordinator] read own images; nothing exists yet */
+	int (*check)(struct restore *r, struct thread *thread);	     /* [coordinator] range checks of the record; nothing exists yet */
+	int (*plan)(struct restore *r, struct thread *thread, struct plan *plan); /* steps run in the new thread: all signals are blocked, full
+								        privileges; memory, files and all threads of all tasks are there */
+	int (*last)(struct restore *r, struct thread *thread, struct plan *plan); /* last steps before it goes home: seized by ptrace, seccomp suspended. Parts run
+									in list order; credentials are the last but what needs them dropped */
+	int (*settle)(struct restore *r, struct thread *thread);     /* [coordinator] the thread is in a ptrace stop, nothing runs any more */
+};
+
+/* Offsets that ask() leaves for answer(): one array for each part, valid between the two, per thread. */
+size_t *part_offsets(struct thread *thread, const struct task_part *part, unsigned n);
+
+/* The registry, generated from src/object/meson.build; NULL-terminated. */
+extern const struct task_part *const task_parts[];
+
+int parts_dump_collect(struct dump *d);
+int parts_dump_outside(struct dump *d, struct thread *thread);
+int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan);
+int parts_dump_answer(struct dump *d, struct thread *thread);
+int parts_dump_finish(struct dump *d);
+int parts_restore_load(struct restore *r);
+int parts_restore_check(struct restore *r, struct thread *thread);
+int parts_restore_plan(struct restore *r, struct thread *thread, struct plan *plan);
+int parts_restore_last(struct restore *r, struct thread *thread, struct plan *plan);
+int parts_restore_settle(struct restore *r, struct thread *thread);
