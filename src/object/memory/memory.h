@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Address spaces: mappings, layout, content. */
+#pragma once
+
+#include <stdint.h>
+
+#include "plan/plan.h"
+#include "session/session.h"
+
+/* Bits of vma_entry.status; reference: image-files.md, section 4. */
+enum {
+	VMA_REGULAR = 1 << 0,
+	VMA_STACK = 1 << 1,
+	VMA_VSYSCALL = 1 << 2,
+	VMA_VDSO = 1 << 3,
+	VMA_HEAP = 1 << 5,
+	VMA_FILE_PRIVATE = 1 << 6,
+	VMA_FILE_SHARED = 1 << 7,
+	VMA_ANON_SHARED = 1 << 8,
+	VMA_ANON_PRIVATE = 1 << 9,
+	VMA_SYSVIPC = 1 << 10,
+	VMA_SOCKET = 1 << 11,
+	VMA_VVAR = 1 << 12,
+	VMA_AIORING = 1 << 13,
+	VMA_MEMFD = 1 << 14,
+	VMA_SHSTK = 1 << 15,
+	VMA_GUARD = 1 << 16,
+	VMA_UPROBES = 1 << 17,
+	VMA_EXT_PLUGIN = 1 << 27,
+};
+
+/* --- dump: the tree is stopped, no blob is in the task --- */
+
+/* mappings.c: classifies task->dump->mappings into task->mm->vmas (guard entries, if any, stand at the end). Refuses what cannot be saved. */
+int memory_dump_mappings(struct dump *d, struct task *task);
+/* content.c: chooses and writes the private pages of the task: pagemap-PID, pages-N. */
+int memory_dump_content(struct dump *d, struct task *task);
+/* shared.c: the file id of the memfd entry that stands for the shared anonymous memory behind a mapping (found by dev and inode, opened by
+   /proc/PID/map_files). Its content is written once by memory_dump_finish(). */
+int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id);
+/* shared.c: declare a shared memory object found through a descriptor (memfd); fd may be kept open until finish. */
+int memory_dump_object(struct dump *d, int fd, uint32_t shmid, uint64_t size);
+int memory_dump_finish(struct dump *d);
+
+/* --- restore --- */
+
+int memory_restore_load(struct restore *r);	/* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */
+/* Steps run when the task has nothing but the stage and the vdso (or what it inherited from its creator by fork): maps its private areas at their places. */
+int memory_plan_private(struct restore *r, struct task *task, struct plan *plan);
+/* [coordinator] content.c: fills the private areas from outside; pages that the task inherited and that are equal stay shared. */
+int memory_fill(struct restore *r, struct task *task);
+/* Steps that map everything else (shared, file-backed), set protections, madvise, mlock, brk and the rest of the layout. */
+int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan);
+/* shared.c: content of a shared memory object into an open descriptor of it. */
+int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size);
