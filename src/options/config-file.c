@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Configuration files: each line is one long option without its dashes. Syntax: reference cli.md, section 5. */
+#include "options/row.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "base/vector.h"
+
+/* text stands behind the opening quote. Ends the value in place; false if the quote does not end or text follows. */
+static bool unquote(char *text)
+{
+	char *to = text;
+
+	for (; *text != '"'; *to++ = *text++) {
+		if (text[0] == '\\' && text[1] == '"')
+			text++;
+		if (!*text)
+			return false;
+	}
+	text++;
+	*to = 0;
+	text += strspn(text, " \t\r");
+	return *text == 0 || *text == '#';
+}
+
+/* Ends the value before a comment and trailing blanks; false if blanks are left inside. */
+static bool trim_value(char *text)
+{
+	text[strcspn(text, "#\r")] = 0;
+	for (size_t n = strlen(text); n && isblank((unsigned char)text[n - 1]); n--)
+		text[n - 1] = 0;
+	return !text[strcspn(text, " \t")];
+}
+
+int config_line_parse(struct pool *pool, char *line, const char **ret_word)
+{
+	char *name = line + strspn(line, " \t\r"), *value = name + strcspn(name, " \t\r#");
+	bool has_value;
+
+	*ret_word = NULL;
+	if (value == name) /* empty, or a comment */
+		return 0;
+	if (*value == '#')
+		*value = 0;
+	else if (*value)
+		*value++ = 0;
+	value += strspn(value, " \t\r");
+	has_value = *value && *value != '#';
+	if (!has_value) {
+		*ret_word = pool_printf(pool, "--%s", name);
+		return 0;
+	}
+	if (*value == '"' ? !unquote(++value) : !trim_value(value))
+		return -EINVAL;
+	*ret_word = pool_printf(pool, "--%s=%s", name, value);
+	return 0;
+}
+
+int config_file_read(struct pool *pool, const char *path, struct opt_list *words)
+{
+	AUTO_FREE char *text = NULL;
+	char *cursor, *line;
+	int error = file_read_all(AT_FDCWD, path, &text, NULL), number = 0;
+
+	if (error == -ENOENT || error == -ENOTDIR)
+		return 0;
+	if (error < 0)
+		return fail(-error, "config file %s can't be read", path);
+	cursor = text;
+	while ((line = text_line(&cursor))) {
+		const char *word;
+
+		number++;
+		if (config_line_parse(pool, line, &word) < 0)
+			return refuse(EBADRQC,
+				      "%s:%d: Unsupported configuration file format: a value with blanks needs one "
+				      "pair of quotes",
+				      path, number);
+		if (word)
+			*vector_push(words) = word;
+	}
+	return 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which options go together: reference cli.md, section 3. */
+#include "options/options.h"
+
+#include <sched.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "options/row.h"
+
+static int check_available(const struct options *options)
+{
+	for (size_t i = 0; i < option_rows_count; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (options->given[i] && row->later && (row->commands & (unsigned)options->command))
+			return refuse(EBADRQC, "--%s: not available in this version yet; criu %s works only without it",
+				      row->name, options_command_name(options->command));
+	}
+	return 0;
+}
+
+static int check_command(const struct options *options)
+{
+	const enum command command = options->command;
+
+	if ((command & (CMD_DUMP | CMD_PRE_DUMP)) && !options->pid)
+		return refuse(EBADRQC, "the pid is not given: criu %s needs --tree PID", options_command_name(command));
+	if (options->mntns_compat_mode && command != CMD_RESTORE)
+		return refuse(EBADRQC, "--mntns-compat-mode is only for restore");
+	if (options->inherit_fds.n && command != CMD_RESTORE)
+		return refuse(EBADRQC, "--inherit-fd is only for restore");
+	if (options->stream && !(command & (CMD_DUMP | CMD_PRE_DUMP | CMD_RESTORE | CMD_CPUINFO_DUMP)))
+		return refuse(EINVAL, "--stream is only for dump, pre-dump, restore and cpuinfo dump");
+	if (options->exec_cmd && command != CMD_RESTORE)
+		return refuse(EINVAL, "--exec-cmd is only for restore");
+	if (options->lazy_pages && command == CMD_PRE_DUMP)
+		return refuse(EBADRQC, "--lazy-pages: a pre-dump has no use for it; give it to the last dump");
+	return 0;
+}
+
+static int check_pairs(const struct options *options)
+{
+	if (options->command == CMD_RESTORE && options->restore_sibling && !options->restore_detached)
+		return refuse(EBADRQC, "--restore-sibling needs --restore-detached");
+	if (options->exec_cmd && options->restore_detached)
+		return refuse(EINVAL, "--exec-cmd and --restore-detached exclude each other");
+	if (options->command == CMD_RESTORE && options->log_pid && !options->log_file)
+		return refuse(EBADRQC, "--log-pid needs --log-file");
+	if (options->page_server_fd >= 0 && options->page_server_fd <= 2 && options->restore_detached)
+		return refuse(EBADRQC, "--ps-socket %d: a daemon closes it; use a descriptor above 2",
+			      options->page_server_fd);
+	for (size_t i = 0; i < options->join_ns.n; i++)
+		if ((options->empty_ns & CLONE_NEWNET) && !strcmp(options->join_ns.items[i].kind, "net"))
+			return refuse(EBADRQC, "--join-ns net and --empty-ns net exclude each other");
+	return 0;
+}
+
+int options_check(struct options *options)
+{
+	TRY(check_command(options));
+	TRY(check_pairs(options));
+	TRY(check_available(options));
+	if (options->command == CMD_RESTORE && options->pid)
+		log_warn("--tree has no meaning for restore\n");
+	if (options->command == CMD_RESTORE && options->end == OPT_END_STOP && options->restore_detached &&
+	    options->shell_job)
+		log_warn("--leave-stopped with --restore-detached and --shell-job: the shell will not know of the "
+			 "stopped job\n");
+	if (options->page_server_fd >= 0 && (options->address || options->port))
+		log_warn("--ps-socket is given: --address and --port have no meaning\n");
+	if (options->end == OPT_END_DEFAULT)
+		options->end = options->command == CMD_DUMP ? OPT_END_KILL : OPT_END_RUN;
+	return 0;
+}

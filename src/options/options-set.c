@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The values of options: text to members of struct options. */
+#include "options/row.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "base/vector.h"
+
+static int refuse_value(const struct option_row *row, const char *value, const char *what)
+{
+	return refuse(EBADRQC, "--%s: invalid value \"%s\": it must be %s", row->name, value, what);
+}
+
+struct word {
+	const char *text;
+	int value;
+};
+
+/* The value of a word or -1. */
+static int find_word(const struct word *words, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(words[i].text, text))
+			return words[i].value;
+	return -1;
+}
+
+#define FIND_WORD(words, text) find_word(words, sizeof(words) / sizeof((words)[0]), text)
+
+OPTION_SET(switch)
+{
+	*OPTION_MEMBER(options, row, bool) = true;
+	return 0;
+}
+
+OPTION_SET(text)
+{
+	*OPTION_MEMBER(options, row, const char *) = pool_string(options->pool, value);
+	return 0;
+}
+
+OPTION_SET(texts)
+{
+	*vector_push(OPTION_MEMBER(options, row, struct opt_list)) = pool_string(options->pool, value);
+	return 0;
+}
+
+OPTION_SET(words)
+{
+	char *cursor = pool_string(options->pool, value), *word;
+
+	while ((word = strsep(&cursor, ",")))
+		if (*word)
+			*vector_push(OPTION_MEMBER(options, row, struct opt_list)) = word;
+	return 0;
+}
+
+OPTION_SET(absolute_paths)
+{
+	if (value[0] != '/')
+		return refuse_value(row, value, "an absolute path");
+	return set_texts(options, row, value);
+}
+
+OPTION_SET(number)
+{
+	if (text_to_u32(value, 10, OPTION_MEMBER(options, row, uint32_t)) < 0)
+		return refuse_value(row, value, "a number");
+	return 0;
+}
+
+OPTION_SET(size)
+{
+	if (text_to_size(value, OPTION_MEMBER(options, row, uint64_t)) < 0)
+		return refuse_value(row, value, "a number of bytes, maybe with K, M or G behind");
+	return 0;
+}
+
+OPTION_SET(fd)
+{
+	int fd;
+
+	if (text_to_int(value, &fd) < 0 || fd < 0)
+		return refuse_value(row, value, "the number of a descriptor");
+	if (fcntl(fd, F_GETFD) < 0)
+		return refuse_value(row, value, "a descriptor that is open");
+	*OPTION_MEMBER(options, row, int) = fd;
+	return 0;
+}
+
+OPTION_SET(port)
+{
+	uint32_t port;
+
+	if (text_to_u32(value, 10, &port) < 0 || port == 0 || port > UINT16_MAX)
+		return refuse_value(row, value, "a port from 1 to 65535");
+	options->port = (uint16_t)port;
+	return 0;
+}
+
+OPTION_SET(pid)
+{
+	int pid;
+
+	if (text_to_int(value, &pid) < 0 || pid <= 0)
+		return refuse_value(row, value, "a pid greater than 0");
+	options->pid = pid;
+	return 0;
+}
+
+/* Of -s and -R the last one wins. */
+OPTION_SET(end_stop)
+{
+	options->end = OPT_END_STOP;
+	return 0;
+}
+
+OPTION_SET(end_run)
+{
+	options->end = OPT_END_RUN;
+	return 0;
+}
+
+/*
+ * Words add to what is set before, ^word takes away. "none" empties everything; whatever comes after it, or anything
+ * else than it, also asks for the image.
+ */
+OPTION_SET(cpu_cap)
+{
+	static const struct word words[] = {
+		{ "fpu", OPT_CPU_FPU }, { "cpu", OPT_CPU_CPU }, { "ins", OPT_CPU_INS },
+		{ "all", OPT_CPU_ALL }, { "none", 0 },
+	};
+	char *cursor = pool_string(options->pool, value ?: "all"), *text;
+
+	options->cpu_cap_given = true;
+	while ((text = strsep(&cursor, ","))) {
+		bool inverted = text[0] == '^';
+		int bits = FIND_WORD(words, text + inverted);
+
+		if (bits < 0)
+			return refuse(EINVAL, "--cpu-cap: unknown word \"%s\"; there are cpu, fpu, ins, all, none",
+				      text);
+		if (!bits) /* none, or ^none */
+			options->cpu_cap = inverted ? OPT_CPU_ALL | OPT_CPU_IMAGE : 0;
+		else if (inverted)
+			options->cpu_cap = (options->cpu_cap & ~(uint32_t)bits) | OPT_CPU_IMAGE;
+		else
+			options->cpu_cap |= (uint32_t)bits | OPT_CPU_IMAGE;
+	}
+	return 0;
+}
+
+OPTION_SET(network_lock)
+{
+	static const struct word words[] = {
+		{ "iptables", OPT_LOCK_IPTABLES },
+		{ "nftables", OPT_LOCK_NFTABLES },
+		{ "skip", OPT_LOCK_SKIP },
+		{ "none", OPT_LOCK_SKIP },
+	};
+	int method = FIND_WORD(words, value);
+
+	if (method < 0)
+		return refuse_value(row, value, "iptables, nftables or skip");
+	options->network_lock = (enum opt_network_lock)method;
+	return 0;
+}
+
+OPTION_SET(close)
+{
+	int fd;
+
+	if (text_to_int(value, &fd) < 0 || fd < 0)
+		return refuse_value(row, value, "the number of a descriptor");
+	if (close(fd) < 0)
+		return fail(EBADRQC, "--close: descriptor %d can't be closed", fd);
+	return 0;
+}
+
+OPTION_SET(gone)
+{
+	return refuse(EBADRQC, "--%s is gone; leave it out", row->name);
+}
+
+/* Both are answered before any value is set. */
+OPTION_SET(help)
+{
+	return OPTIONS_HELP;
+}
+
+OPTION_SET(version)
+{
+	return OPTIONS_VERSION;
+}
+
+OPTION_SET(external)
+{
+	const char *rest = text_after(value, "mnt[]");
+
+	if (!rest) {
+		if (!strchr(value, '['))
+			return refuse_value(row, value, "of the form KIND[ID] or KIND[ID]:NAME, as mnt[/data]:KEY");
+		return set_texts(options, row, value);
+	}
+	if (rest[0] && (rest[0] != ':' || rest[1 + strspn(rest + 1, "ms")]))
+		return refuse_value(row, value, "mnt[], mnt[]:m or mnt[]:s");
+	options->external_mounts_auto = true;
+	options->external_mounts_masters |= strchr(rest, 'm') != NULL;
+	options->external_mounts_sharing |= strchr(rest, 's') != NULL;
+	return 0;
+}
+
+OPTION_SET(ext_mount_map)
+{
+	const char *colon = strchr(value, ':');
+
+	if (!strcmp(value, "auto")) {
+		options->external_mounts_auto = true;
+		return 0;
+	}
+	if (!colon)
+		return refuse_value(row, value, "KEY:VAL or auto");
+	*vector_push(&options->external) =
+		pool_printf(options->pool, "mnt[%.*s]:%s", (int)(colon - value), value, colon + 1);
+	return 0;
+}
+
+OPTION_SET(veth_pair)
+{
+	const char *equal = strchr(value, '=');
+
+	if (!equal)
+		return refuse_value(row, value, "IN=OUT or IN=OUT@BRIDGE");
+	*vector_push(&options->external) =
+		pool_printf(options->pool, "veth[%.*s]:%s", (int)(equal - value), value, equal + 1);
+	return 0;
+}
+
+OPTION_SET(ext_unix_sk)
+{
+	char *cursor = value ? pool_string(options->pool, value) : NULL, *word;
+	uint32_t inode;
+
+	options->ext_unix_sk = true;
+	while ((word = strsep(&cursor, ","))) {
+		if (text_to_u32(word, 10, &inode) < 0 || inode == 0)
+			return refuse_value(row, value, "a list of inode numbers separated by commas");
+		*vector_push(&options->ext_unix_inodes) = inode;
+	}
+	return 0;
+}
+
+/* "fd[3]:pipe:[1234]" names the key, "debug[3]:text" only writes. */
+OPTION_SET(inherit_fd)
+{
+	const char *number = text_after(value, "fd["), *debug = text_after(value, "debug["), *key;
+	char digits[16] = "";
+	int fd;
+
+	number = number ?: debug;
+	key = number ? strstr(number, "]:") : NULL;
+	if (!key || !key[2] || (size_t)(key - number) >= sizeof(digits))
+		return refuse_value(row, value, "of the form fd[NUMBER]:KEY");
+	memcpy(digits, number, (size_t)(key - number));
+	if (text_to_int(digits, &fd) < 0 || fcntl(fd, F_GETFD) < 0)
+		return refuse_value(row, value, "of the form fd[NUMBER]:KEY with an open descriptor");
+	key += 2;
+	if (debug) {
+		if (io_write(fd, key, strlen(key)) < 0)
+			return refuse_value(row, value, "a descriptor that can be written to");
+		return 0;
+	}
+	*vector_push(&options->inherit_fds) = (struct opt_inherit_fd){ fd, pool_string(options->pool, key) };
+	return 0;
+}
+
+OPTION_SET(join_ns)
+{
+	static const struct word kinds[] = { { "net", 1 }, { "uts", 1 },  { "time", 1 },
+					     { "ipc", 1 }, { "user", 2 }, { "mnt", 1 } };
+	char *kind = pool_string(options->pool, value), *file = strchr(kind, ':'), *extra;
+	int known, pid;
+
+	if (!file || !file[1])
+		return refuse_value(row, value, "NS:PID or NS:FILE");
+	*file++ = 0;
+	known = FIND_WORD(kinds, kind);
+	if (known < 0)
+		return refuse_value(row, value, "one of the namespaces net, uts, time, ipc, user, mnt");
+	extra = strchr(file, ',');
+	if (extra && known != 2)
+		return refuse_value(row, value, "without UID,GID unless the namespace is user");
+	if (extra)
+		*extra++ = 0;
+	if (!text_to_int(file, &pid)) {
+		if (pid <= 0)
+			return refuse_value(row, value, "NS:PID with a pid greater than 0");
+		file = pool_printf(options->pool, "/proc/%d/ns/%s", pid, kind);
+	}
+	*vector_push(&options->join_ns) = (struct opt_join_ns){ .kind = kind, .file = file, .extra = extra };
+	return 0;
+}
+
+OPTION_SET(empty_ns)
+{
+	if (strcmp(value, "net"))
+		return refuse_value(row, value, "net");
+	options->empty_ns |= CLONE_NEWNET;
+	return 0;
+}
+
+OPTION_SET(manage_cgroups)
+{
+	static const struct word words[] = {
+		{ "none", OPT_CGROUPS_NONE }, { "props", OPT_CGROUPS_PROPS },	{ "soft", OPT_CGROUPS_SOFT },
+		{ "full", OPT_CGROUPS_FULL }, { "strict", OPT_CGROUPS_STRICT }, { "ignore", OPT_CGROUPS_IGNORE },
+	};
+	int mode = value ? FIND_WORD(words, value) : OPT_CGROUPS_SOFT;
+
+	if (mode < 0)
+		return refuse(
+			EINVAL,
+			"--manage-cgroups: unknown mode \"%s\"; there are none, props, soft, full, strict, ignore",
+			value);
+	options->manage_cgroups = (enum opt_cgroups)mode;
+	return 0;
+}
+
+OPTION_SET(cgroup_root)
+{
+	char *text = pool_string(options->pool, value), *path = strchr(text, ':');
+	struct opt_cgroup_root root = { .controller = NULL, .path = text };
+
+	if (text[0] != '/' && path) {
+		*path++ = 0;
+		root = (struct opt_cgroup_root){ .controller = text, .path = path };
+	}
+	if (!root.path[0])
+		return refuse_value(row, value, "PATH or CONTROLLER:PATH");
+	*vector_push(&options->cgroup_roots) = root;
+	return 0;
+}
+
+OPTION_SET(lsm_profile)
+{
+	if (!text_starts(value, "apparmor:") && !text_starts(value, "selinux:") && !text_starts(value, "none:"))
+		return refuse_value(row, value, "apparmor:NAME, selinux:NAME or none:");
+	return set_text(options, row, value);
+}
+
+OPTION_SET(file_validation)
+{
+	static const struct word words[] = { { "filesize", OPT_FILE_SIZE }, { "buildid", OPT_FILE_BUILD_ID } };
+	int mode = FIND_WORD(words, value);
+
+	if (mode < 0)
+		return refuse(EINVAL, "--file-validation: unknown mode \"%s\"; there are filesize, buildid", value);
+	options->file_validation = (enum opt_file_validation)mode;
+	return 0;
+}
+
+OPTION_SET(check_all)
+{
+	options->check_extra = options->check_experimental = true;
+	return 0;
+}
+
+/* "-v" one more, "-vvv" three more, "-v4" and "--verbosity=4" exactly 4. */
+OPTION_SET(verbosity)
+{
+	int number;
+
+	if (!value)
+		options->verbosity++;
+	else if (!value[strspn(value, "v")])
+		options->verbosity += 1 + (int)strlen(value);
+	else if (!text_to_int(value, &number) && number >= 0)
+		options->verbosity = number;
+	else
+		return refuse_value(row, value, "a number, or more v");
+	return 0;
+}
+
+OPTION_SET(pre_dump_mode)
+{
+	static const struct word words[] = { { "splice", OPT_PRE_DUMP_SPLICE }, { "read", OPT_PRE_DUMP_READ } };
+	int mode = FIND_WORD(words, value);
+
+	if (mode < 0)
+		return refuse_value(row, value, "splice or read");
+	options->pre_dump_mode = (enum opt_pre_dump_mode)mode;
+	return 0;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the user asked for: one struct, filled from options.def by the command line, config files or a request. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct pool;
+
+/* The commands, as bits so that a row of options.def can name several. */
+enum command {
+	CMD_DUMP = 1 << 0,
+	CMD_PRE_DUMP = 1 << 1,
+	CMD_RESTORE = 1 << 2,
+	CMD_LAZY_PAGES = 1 << 3,
+	CMD_CHECK = 1 << 4,
+	CMD_PAGE_SERVER = 1 << 5,
+	CMD_SERVICE = 1 << 6,
+	CMD_SWRK = 1 << 7,
+	CMD_DEDUP = 1 << 8,
+	CMD_CPUINFO_DUMP = 1 << 9,
+	CMD_CPUINFO_CHECK = 1 << 10,
+	CMD_EXEC = 1 << 11, /* deprecated */
+	CMD_SHOW = 1 << 12, /* deprecated */
+	CMD_CPUINFO = CMD_CPUINFO_DUMP | CMD_CPUINFO_CHECK,
+	CMD_ALL = (1 << 11) - 1,
+};
+
+/* What becomes of the tasks at the end; OPT_END_DEFAULT is replaced by the default of the command in options_check().
+ */
+enum opt_end {
+	OPT_END_DEFAULT,
+	OPT_END_KILL,
+	OPT_END_RUN,
+	OPT_END_STOP,
+};
+
+/* Bits of --cpu-cap. */
+enum opt_cpu_cap {
+	OPT_CPU_FPU = 1,
+	OPT_CPU_CPU = 2,
+	OPT_CPU_INS = 4,
+	OPT_CPU_IMAGE = 8, /* write (dump) and check (restore) cpuinfo.img */
+	OPT_CPU_ALL = OPT_CPU_FPU | OPT_CPU_CPU | OPT_CPU_INS,
+	OPT_CPU_DEFAULT = OPT_CPU_FPU | OPT_CPU_INS,
+};
+
+enum opt_network_lock {
+	OPT_LOCK_IPTABLES,
+	OPT_LOCK_NFTABLES,
+	OPT_LOCK_SKIP,
+};
+
+/* Reference cli.md, section 9: what a restore does to cgroups. */
+enum opt_cgroups {
+	OPT_CGROUPS_IGNORE,
+	OPT_CGROUPS_NONE,
+	OPT_CGROUPS_PROPS,
+	OPT_CGROUPS_SOFT,
+	OPT_CGROUPS_FULL,
+	OPT_CGROUPS_STRICT,
+};
+
+enum opt_file_validation {
+	OPT_FILE_SIZE,
+	OPT_FILE_BUILD_ID, /* and size */
+};
+
+enum opt_pre_dump_mode {
+	OPT_PRE_DUMP_SPLICE,
+	OPT_PRE_DUMP_READ,
+};
+
+struct opt_list {
+	const char **items;
+	size_t n, room;
+};
+
+/* --inherit-fd fd[N]:KEY */
+struct opt_inherit_fd {
+	int fd;
+	const char *key;
+};
+
+/* --join-ns KIND:FILE[,EXTRA]; a pid was turned into its /proc path. */
+struct opt_join_ns {
+	const char *kind, *file;
+	const char *extra; /* "UID,GID" or NULL, only for user */
+};
+
+/* --cgroup-root [CTRL:]PATH */
+struct opt_cgroup_root {
+	const char *controller; /* NULL = all others */
+	const char *path;
+};
+
+struct opt_inherit_fds {
+	struct opt_inherit_fd *items;
+	size_t n, room;
+};
+
+struct opt_join_nss {
+	struct opt_join_ns *items;
+	size_t n, room;
+};
+
+struct opt_cgroup_roots {
+	struct opt_cgroup_root *items;
+	size_t n, room;
+};
+
+struct opt_inodes {
+	uint32_t *items;
+	size_t n, room;
+};
+
+/* Constant after options_check(). Strings live as long as the struct. NULL strings and -1 descriptors mean "not given".
+ */
+struct options {
+	enum command command;
+	int images_dir_fd; /* opened by main after parsing, CLOEXEC */
+	int worker_fd;	   /* the operand of swrk */
+
+	/* general */
+	pid_t pid;	       /* --tree, 0 = not given */
+	bool restore_detached; /* for page-server, service, lazy-pages: daemon */
+	bool restore_sibling;
+	enum opt_end end;
+	const char *images_dir;	     /* never NULL */
+	const char *work_dir;	     /* NULL = the images directory */
+	const char *prev_images_dir; /* relative to the images directory */
+	const char *pidfile;
+	uint32_t cpu_cap; /* enum opt_cpu_cap */
+	bool cpu_cap_given;
+	bool exec_cmd;
+	char **exec_argv; /* NULL-terminated, only with exec_cmd */
+	const char *freeze_cgroup;
+	bool weak_sysctls;
+	bool lazy_pages;
+	bool stream;
+	bool mntns_compat_mode;
+	enum opt_network_lock network_lock;
+	bool unprivileged;
+	bool allow_uprobes;
+	uint32_t timeout; /* seconds, 0 = none */
+	bool deprecated;
+
+	/* outside resources */
+	struct opt_list external; /* also holds what -M and --veth-pair gave; "mnt[]" became the next three */
+	bool external_mounts_auto, external_mounts_sharing, external_mounts_masters;
+	bool ext_unix_sk;
+	struct opt_inodes ext_unix_inodes; /* stream sockets that may be external */
+	struct opt_inherit_fds inherit_fds;
+	struct opt_join_nss join_ns;
+	unsigned empty_ns; /* CLONE_NEWNET or 0 */
+	const char *root;
+	struct opt_list skip_mounts;
+	struct opt_list enable_fs; /* "all" is an item like another */
+
+	/* resources */
+	bool tcp_established, skip_in_flight, tcp_close;
+	bool evasive_devices;
+	bool link_remap;
+	uint64_t ghost_limit; /* bytes */
+	bool ghost_fiemap;
+	struct opt_list action_scripts;
+	bool shell_job;
+	bool file_locks;
+	const char *libdir;
+	bool force_irmap;
+	struct opt_list irmap_scan_paths;
+	enum opt_cgroups manage_cgroups;
+	struct opt_cgroup_roots cgroup_roots;
+	const char *cgroup_props, *cgroup_props_file, *cgroup_yard;
+	struct opt_list cgroup_dump_controllers;
+	const char *lsm_profile, *lsm_mount_context;
+	enum opt_file_validation file_validation;
+	bool skip_file_rwx_check;
+
+	/* check, log, memory */
+	bool check_extra, check_experimental;
+	const char *check_feature;
+	const char *log_file; /* NULL = stderr, "-" = stdout */
+	bool log_pid;
+	int verbosity;
+	bool display_stats;
+	bool track_mem;
+	bool use_page_server;
+	bool auto_dedup;
+	enum opt_pre_dump_mode pre_dump_mode;
+
+	/* page server, service, TLS */
+	const char *address;
+	uint16_t port; /* 0 = chosen by the kernel */
+	int page_server_fd, status_fd;
+	bool tls, tls_no_cn_verify;
+	const char *tls_cacert, *tls_cacrl, *tls_cert, *tls_key;
+
+	/* only by a request */
+	bool notify_scripts, orphan_pts_master;
+	const char *config_file; /* also --config */
+	bool no_default_config;
+	int pidfd_store_fd;
+
+	/* private to src/options */
+	struct pool *pool;
+	bool given[128]; /* by row of options.def, and not switched off again */
+};
+
+/* What options_parse() asks its caller to do. */
+enum options_result {
+	OPTIONS_RUN,	 /* run options->command */
+	OPTIONS_HELP,	 /* print options_print_help() on stdout, exit 0 */
+	OPTIONS_VERSION, /* print the version on stdout, exit 0 */
+};
+
+void options_init(struct options *options); /* defaults */
+void options_done(struct options *options);
+
+/*
+ * Reads the config files (in the order of reference cli.md, section 5) and the command line. Returns enum
+ * options_result, or -errno after the reason was logged or, by getopt, written to stderr: -EINVAL when the short usage
+ * text shall follow, another one when not.
+ */
+int options_parse(struct options *options, int argc, char **argv);
+
+/* What does not fit together or is not there yet is refused; defaults of the command are filled in. Errors as above. */
+int options_check(struct options *options);
+
+void options_print_usage(FILE *to); /* short */
+void options_print_help(FILE *to);  /* all options, from the table */
+
+/* "dump", "cpuinfo check", ... */
+const char *options_command_name(enum command command);

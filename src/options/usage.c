@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The usage and help texts. */
+#include "options/options.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "options/row.h"
+
+static const char commands_text[] = "Commands:\n"
+				    "  dump             checkpoint a process tree: -t PID\n"
+				    "  pre-dump         save the memory only, the tasks go on\n"
+				    "  restore          bring a checkpointed tree back\n"
+				    "  check            see whether the kernel has what is needed\n"
+				    "  lazy-pages       serve memory to a restore with --lazy-pages\n"
+				    "  page-server      receive memory from a dump\n"
+				    "  service          answer requests on a socket\n"
+				    "  dedup            free memory that newer images hold as well\n"
+				    "  cpuinfo dump     write the properties of the CPU to the images directory\n"
+				    "  cpuinfo check    compare them with this CPU\n";
+
+void options_print_usage(FILE *to)
+{
+	fprintf(to,
+		"\n"
+		"Usage:\n"
+		"  criu dump|pre-dump -t PID [options]\n"
+		"  criu restore [options]\n"
+		"  criu check [--extra|--experimental|--all|--feature NAME]\n"
+		"  criu page-server|service|lazy-pages|dedup [options]\n"
+		"  criu cpuinfo dump|check [options]\n"
+		"\n%s\nTry criu --help for all options.\n",
+		commands_text);
+}
+
+/* Words of text in columns from indent to 80; the cursor stands at column. */
+static void print_wrapped(FILE *to, const char *text, int column, int indent)
+{
+	while (*text) {
+		int word = (int)strcspn(text, " ");
+
+		if (column > indent && column + 1 + word > 80) {
+			fprintf(to, "\n%*s", indent, "");
+			column = indent;
+		} else if (column > indent) {
+			column += fprintf(to, " ");
+		} else {
+			column += fprintf(to, "%*s", indent - column, "");
+		}
+		column += fprintf(to, "%.*s", word, text);
+		text += word;
+		text += strspn(text, " ");
+	}
+	fputc('\n', to);
+}
+
+static void print_row(FILE *to, const struct option_row *row)
+{
+	const int indent = 32;
+	int column;
+
+	if (row->letter)
+		column = fprintf(to, "  -%c, ", row->letter);
+	else
+		column = fprintf(to, "      ");
+	column += fprintf(to, "--%s%s", row->negatable ? "[no-]" : "", row->name);
+	if (row->value_name && row->argument == optional_argument)
+		column += fprintf(to, "[=%s]", row->value_name);
+	else if (row->value_name)
+		column += fprintf(to, " %s", row->value_name);
+	if (column >= indent) {
+		fprintf(to, "\n%*s", indent, "");
+		column = indent;
+	}
+	print_wrapped(to, row->help, column, indent);
+	if (row->later)
+		fprintf(to, "%*s(not available in this version yet)\n", indent, "");
+}
+
+void options_print_help(FILE *to)
+{
+	fprintf(to, "Usage: criu COMMAND [options]\n\n%s", commands_text);
+	for (size_t i = 0; i < option_rows_count; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (row->group)
+			fprintf(to, "\n%s:\n", row->group);
+		else if (row->help)
+			print_row(to, row);
+	}
+}
