@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The inventory: what is true of a whole checkpoint. Read first, written last. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inventory.pb-c.h"
+
+struct store;
+struct pool;
+
+#define RUN_ID_SIZE 37 /* 36 characters and the NUL */
+
+/* The numbers of inventory_entry.network_lock_method; the RPC counts differently. */
+enum inventory_lock { INVENTORY_LOCK_IPTABLES, INVENTORY_LOCK_NFTABLES, INVENTORY_LOCK_SKIP };
+
+struct inventory {
+	int version;		    /* 1 = 1.0, 2 = 1.1; written is always 2 */
+	bool ns_per_id;		    /* namespace images are named by ns id, else by pid (older) */
+	TaskKobjIdsEntry *root_ids; /* of the dumping process; NULL in older images */
+	bool has_root_cg_set;
+	uint32_t root_cg_set;
+	bool has_lsm;
+	Lsmtype lsm;
+	uint64_t dump_uptime;	       /* us since boot, 0 = not tracked */
+	uint32_t pre_dump_mode;	       /* 0 = a full dump, 1 = splice, 2 = read */
+	bool tcp_close, allow_uprobes; /* the dump had this option */
+	enum inventory_lock lock;
+	bool has_plugins; /* false in older images: then all plugins are active */
+	char **plugins;	  /* names of plugins with data in the images */
+	size_t n_plugins;
+	char run_id[RUN_ID_SIZE]; /* of the dumping process; "" in older images */
+};
+
+/* Writes the image. Version, fdinfo_per_id and ns_per_id are set to what is written today. */
+int inventory_write(struct store *store, const struct inventory *inventory);
+/* Reads and checks it and tells the store its version; all in it lives in the store's pool. A missing one fails. */
+int inventory_read(struct store *store, struct inventory *ret);
+/* A restore must be given the options that change what the dump meant: says which one is missing. */
+int inventory_check_options(const struct inventory *inventory, bool tcp_close, bool allow_uprobes);
+
+/* A new run id: random uuid text of the kernel. */
+int inventory_make_run_id(char ret[RUN_ID_SIZE]);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where images lie: a directory with its chain of parents, or memory. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct pool;
+struct store;
+
+/* The directory is duplicated: dirfd stays the caller's. */
+int store_open_dir(int dirfd, bool for_writing, struct store **ret);
+/* The images of earlier dumps are closed with it, and all records that were read are gone. Accepts NULL; for AUTO(). */
+void store_close(struct store **store);
+
+/* For tests, fuzzers and tools: files in memory, writable. */
+struct store *store_create_memory(void);
+void store_add_file(struct store *store, const char *name, const void *data, size_t size);
+/* What was written, or NULL; valid until the file is written again. */
+const void *store_find_file(const struct store *store, const char *name, size_t *ret_size);
+/*
+ * A whole directory from one block of bytes: repeated { u8 length of the name, name, u32 little-endian size, content }.
+ * Names that begin with "parent/" are in the parent, and so on. A block that ends too early gives a shorter last file.
+ */
+struct store *store_load_archive(const void *data, size_t size);
+
+/* The images that these were made on top of, opened at the first call and closed with the store. -ENOENT, unlogged:
+ * none. */
+int store_get_parent(struct store *store, struct store **ret);
+/* What lives as long as the store: every record read from it. */
+struct pool *store_get_pool(struct store *store);
+/* The directory, or -1 for stores without one. Stays the store's. */
+int store_get_dir(const struct store *store);
+
+/*
+ * Calls visit for every file, in order of the names ("." and ".." left out), until one returns nonzero, and returns
+ * that. Files of parents are not visited.
+ */
+int store_list(struct store *store, int (*visit)(void *arg, const char *name), void *arg);
+
+/* 1 or 2 for images of version 1.0 or 1.1, told by the inventory; 0 = not known yet, then the reader accepts both. */
+void store_set_version(struct store *store, int version);
