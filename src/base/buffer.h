@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Growing bytes. */
+/* Growing bytes. Once something was added, a NUL follows the last byte (not counted in size). */
 #pragma once
 
 #include <stddef.h>

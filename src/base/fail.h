@@ -8,14 +8,19 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Logs "SCOPES: MESSAGE: strerror(error)" at error level, keeps it if it is the first, returns -error. */
-int fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#undef fail /* cmocka.h has a macro of this name; include it before this file */
+#define fail(error, ...) fail_at(__FILE__, __LINE__, (error), __VA_ARGS__)
 
 /* The same, but without the errno text: for refusals whose message says it all. */
-int refuse(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define refuse(error, ...) refuse_at(__FILE__, __LINE__, (error), __VA_ARGS__)
 
 #define fail_errno(...) fail(errno, __VA_ARGS__)
+
+int fail_at(const char *file, int line, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int refuse_at(const char *file, int line, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #define TRY(call)                          \
 	do {                               \
@@ -38,8 +43,17 @@ struct log_scope {
 
 void log_scope_enter(struct log_scope *scope, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_scope_leave(struct log_scope *scope);
+/* The open scopes of this thread as "outer: inner: ", cut if it does not fit; returns the length. */
+size_t log_scope_text(char *to, size_t room);
+/* For a thread that works for another one: show the scopes of that one, which must stay open until log_scope_adopt(NULL). */
+struct log_scope *log_scope_current(void);
+void log_scope_adopt(struct log_scope *scope);
 
-/* The first failure of this run: its errno (0 if none) and its line. Both live until failure_reset(). */
+/*
+ * The first failure of this run: its errno (0 if none) and its line "SCOPES: MESSAGE: strerror". Both live until
+ * failure_reset(). Processes forked by this one share the record, so a child's cause reaches its parent; whoever starts a
+ * run of its own in a forked process (the service) begins with failure_reset(), which leaves the parent's record alone.
+ */
 int failure_error(void);
 const char *failure_text(void);
 void failure_reset(void);

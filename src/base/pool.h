@@ -21,6 +21,9 @@ char *pool_printf(struct pool *pool, const char *format, ...) __attribute__((for
 #define pool_new(pool, type)	  ((type *)pool_alloc((pool), sizeof(type)))
 #define pool_array(pool, type, n) ((type *)pool_alloc((pool), sizeof(type) * (n)))
 
+/* What the others do when memory is out: says so on stderr and aborts. */
+_Noreturn void out_of_memory(void);
+
 /* malloc and friends that end the program when memory is out. */
 void *xmalloc(size_t size);
 void *xzalloc(size_t size);

@@ -15,4 +15,7 @@ void *table_find2(const struct table *table, uint64_t key, uint64_t key2);
 void *table_set(struct table *table, uint64_t key, void *value);
 void *table_set2(struct table *table, uint64_t key, uint64_t key2, void *value);
 void *table_remove(struct table *table, uint64_t key);
+void *table_remove2(struct table *table, uint64_t key, uint64_t key2);
+/* Walks all values in no particular order: size_t cursor = 0; while ((value = table_next(table, &cursor))) ... */
+void *table_next(const struct table *table, size_t *cursor);
 size_t table_count(const struct table *table);

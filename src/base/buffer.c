@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Growing bytes; a NUL always follows the last one, so that text can be used in place. */
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pool.h"
+
+static void reserve(struct buffer *buffer, size_t more)
+{
+	size_t room = buffer->room ? buffer->room : 256;
+
+	if (more < buffer->room - buffer->size)
+		return;
+	if (more > SIZE_MAX / 4 - buffer->size)
+		out_of_memory();
+	while (room - buffer->size <= more)
+		room *= 2;
+	buffer->data = xrealloc(buffer->data, room);
+	buffer->room = room;
+}
+
+void buffer_done(struct buffer *buffer)
+{
+	free(buffer->data);
+	*buffer = (struct buffer){ 0 };
+}
+
+void *buffer_extend(struct buffer *buffer, size_t size)
+{
+	char *at;
+
+	reserve(buffer, size);
+	at = buffer->data + buffer->size;
+	memset(at, 0, size + 1);
+	buffer->size += size;
+	return at;
+}
+
+void buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+	reserve(buffer, size);
+	if (size)
+		memcpy(buffer->data + buffer->size, data, size);
+	buffer->size += size;
+	buffer->data[buffer->size] = '\0';
+}
+
+void buffer_printf(struct buffer *buffer, const char *format, ...)
+{
+	va_list args;
+	int size;
+
+	va_start(args, format);
+	size = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (size <= 0)
+		return;
+
+	reserve(buffer, (size_t)size);
+	va_start(args, format);
+	vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, args);
+	va_end(args);
+	buffer->size += (size_t)size;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Failures: the scopes of each thread, the first cause of a run, fault injection. */
+#include "base/fail.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/io.h"
+#include "base/log.h"
+
+enum record_state { RECORD_EMPTY, RECORD_BUSY, RECORD_SET };
+
+struct failure {
+	atomic_int state;
+	int error;
+	char text[2048];
+};
+
+static struct failure private_record; /* when the shared one cannot be had */
+static struct failure *record = &private_record;
+static _Thread_local struct log_scope *innermost;
+
+static struct failure *create_record(void)
+{
+	void *p = mmap(NULL, sizeof(struct failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+__attribute__((constructor)) static void prepare_record(void)
+{
+	struct failure *shared = create_record();
+
+	if (shared)
+		record = shared;
+}
+
+static void keep_failure(int error, const char *text)
+{
+	int empty = RECORD_EMPTY;
+	size_t n;
+
+	if (!atomic_compare_exchange_strong(&record->state, &empty, RECORD_BUSY))
+		return;
+	n = log_scope_text(record->text, sizeof(record->text));
+	snprintf(record->text + n, sizeof(record->text) - n, "%s", text);
+	record->error = error;
+	atomic_store(&record->state, RECORD_SET);
+}
+
+int failure_error(void)
+{
+	return atomic_load(&record->state) == RECORD_SET ? record->error : 0;
+}
+
+const char *failure_text(void)
+{
+	return atomic_load(&record->state) == RECORD_SET ? record->text : "";
+}
+
+void failure_reset(void)
+{
+	struct failure *old = record, *shared = create_record();
+
+	if (shared)
+		record = shared;
+	else
+		atomic_store(&record->state, RECORD_EMPTY);
+	if (shared && old != &private_record)
+		munmap(old, sizeof(*old));
+}
+
+/* Logs and keeps; the caller's errno survives, so that it can still be looked at. */
+static int report(const char *file, int line, int error, bool with_errno, const char *format, va_list args)
+{
+	int saved_errno = errno;
+	char text[1536], reason[128];
+	int n = vsnprintf(text, sizeof(text), format, args);
+
+	if (n < 0)
+		n = snprintf(text, sizeof(text), "%s", format);
+	if (with_errno) {
+		if ((size_t)n > sizeof(text) - sizeof(reason))
+			n = (int)(sizeof(text) - sizeof(reason));
+		snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror_r(error, reason, sizeof(reason)));
+	}
+	keep_failure(error, text);
+	log_write(LOG_ERROR, file, line, "%s", text);
+	errno = saved_errno;
+	return -error;
+}
+
+int fail_at(const char *file, int line, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	report(file, line, error, true, format, args);
+	va_end(args);
+	return -error;
+}
+
+int refuse_at(const char *file, int line, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	report(file, line, error, false, format, args);
+	va_end(args);
+	return -error;
+}
+
+void log_scope_enter(struct log_scope *scope, const char *format, ...)
+{
+	int saved_errno = errno;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(scope->text, sizeof(scope->text), format, args);
+	va_end(args);
+	scope->outer = innermost;
+	innermost = scope;
+	errno = saved_errno;
+}
+
+void log_scope_leave(struct log_scope *scope)
+{
+	innermost = scope->outer;
+}
+
+struct log_scope *log_scope_current(void)
+{
+	return innermost;
+}
+
+void log_scope_adopt(struct log_scope *scope)
+{
+	innermost = scope;
+}
+
+static size_t append_scope(const struct log_scope *scope, char *to, size_t room)
+{
+	size_t n = scope->outer ? append_scope(scope->outer, to, room) : 0;
+	int more = snprintf(to + n, room - n, "%s: ", scope->text);
+
+	return more > 0 && (size_t)more < room - n ? n + (size_t)more : room - 1;
+}
+
+size_t log_scope_text(char *to, size_t room)
+{
+	to[0] = '\0';
+	return innermost ? append_scope(innermost, to, room) : 0;
+}
+
+/* One write per line: with O_APPEND lines of several processes stay whole. */
+static void list_point(const char *path, const char *name)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	char line[256];
+	int n = snprintf(line, sizeof(line), "%s\n", name);
+
+	if (fd < 0 || n < 0 || (size_t)n >= sizeof(line) || io_write(fd, line, (size_t)n) < 0)
+		log_warn("cannot list the fault point %s in %s", name, path);
+}
+
+int fail_point(const char *name)
+{
+	const char *at = secure_getenv("CRIU_FAIL_AT"), *list = secure_getenv("CRIU_FAIL_LIST");
+
+	if (list && *list)
+		list_point(list, name);
+	if (at && strcmp(at, name) == 0)
+		return fail(EIO, "fault injected at %s", name);
+	return 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Descriptors. */
+#include "base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/text.h"
+#include "base/vector.h"
+
+int fd_move_above(int fd, int min)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, min);
+
+	if (moved < 0)
+		return -errno;
+	close(fd);
+	return moved;
+}
+
+static int compare_ints(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool is_self(int proc_pid_dir)
+{
+	struct stat self, st;
+
+	return fstat(proc_pid_dir, &st) == 0 && stat("/proc/self", &self) == 0 && st.st_ino == self.st_ino &&
+	       st.st_dev == self.st_dev;
+}
+
+int fd_list(int proc_pid_dir, int **ret)
+{
+	VECTOR(int) fds = { 0 };
+	AUTO_CLOSEDIR DIR *dir = NULL;
+	struct dirent *entry;
+	int fd = openat(proc_pid_dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), number, skip;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	/* When we list ourselves, the directory is open only because of the listing. */
+	skip = is_self(proc_pid_dir) ? fd : -1;
+
+	errno = 0;
+	while ((entry = readdir(dir))) {
+		if (text_to_int(entry->d_name, &number) == 0 && number != skip)
+			*vector_push(&fds) = number;
+	}
+	if (errno) {
+		int error = -errno;
+
+		vector_done(&fds);
+		return error;
+	}
+	if (fds.n)
+		qsort(fds.items, fds.n, sizeof(int), compare_ints);
+	else
+		fds.items = xzalloc(sizeof(int));
+	*ret = fds.items;
+	return (int)fds.n;
+}
+
+uint64_t fd_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (limit.rlim_cur < limit.rlim_max) {
+		rlim_t old = limit.rlim_cur;
+
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+			return old;
+	}
+	return limit.rlim_cur;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Small files in one call. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/io.h"
+#include "base/pool.h"
+
+int file_read_all(int dir, const char *path, char **ret, size_t *ret_size)
+{
+	AUTO_CLOSE int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	AUTO_FREE char *data = NULL;
+	size_t size = 0, room = 4096;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	/* Files of /proc and /sys report size 0. */
+	if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size < (1 << 30))
+		room = (size_t)st.st_size + 2;
+
+	data = xmalloc(room);
+	for (;;) {
+		ssize_t n = io_read(fd, data + size, room - 1 - size);
+
+		if (n < 0)
+			return (int)n;
+		size += (size_t)n;
+		if (size < room - 1)
+			break;
+		room *= 2;
+		data = xrealloc(data, room);
+	}
+	data[size] = '\0';
+	if (ret_size)
+		*ret_size = size;
+	*ret = TAKE_PTR(data);
+	return 0;
+}
+
+ssize_t file_read_text(int dir, const char *path, char *to, size_t room)
+{
+	AUTO_CLOSE int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	ssize_t size;
+
+	if (fd < 0)
+		return -errno;
+	size = io_read(fd, to, room);
+	if (size < 0)
+		return size;
+	if ((size_t)size == room)
+		return -EFBIG;
+	to[size] = '\0';
+	return size;
+}
+
+int file_write_text(int dir, const char *path, const char *text)
+{
+	AUTO_CLOSE int fd = openat(dir, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	size_t size = strlen(text);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	/* One write: files of /proc and cgroups take each write as a value of its own. */
+	do
+		n = write(fd, text, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EIO;
+}
+
+ssize_t file_readlink(int dir, const char *path, char *to, size_t room)
+{
+	ssize_t size = readlinkat(dir, path, to, room);
+
+	if (size < 0)
+		return -errno;
+	if ((size_t)size >= room)
+		return -ENAMETOOLONG;
+	to[size] = '\0';
+	return size;
+}
