@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of this folder share: the insides of an image and of a store. */
+#pragma once
+
+#include <stdio.h>
+
+#include "image/image.h"
+#include "image/store.h"
+
+#define IMAGE_BUFFER (64u << 10) /* bytes moved by one read or write */
+#define IMAGE_NAME   64
+
+struct image {
+	enum image_id id;
+	const struct image_kind *kind;
+	char name[IMAGE_NAME];
+	struct store *store; /* NULL for images in a descriptor of the caller */
+	struct pool *pool;
+	int fd; /* -1: in memory, or not made yet */
+	bool writing, started;
+	bool caller_fd;
+
+	/* Reading: bytes [start, end) wait to be used. Writing: bytes [0, end) wait to be written. */
+	unsigned char *buffer;
+	size_t start, end, room;
+	bool borrowed; /* the buffer is the whole file and belongs to the store */
+	bool at_end;   /* nothing comes after what is in the buffer */
+	uint64_t at;   /* offset of `start` in the file */
+
+	unsigned n_records, items_left;
+	uint64_t record_at, payload_left;
+};
+
+struct store_ops {
+	/* Reading: sets fd or buffer. -ENOENT, unlogged, if there is no such file. */
+	int (*open)(struct store *store, struct image *image);
+	/* Writing: the first byte is there; sets fd, or leaves -1 and takes the buffer in finish. */
+	int (*create)(struct store *store, struct image *image);
+	/* The image is complete and, where it has an fd, written. Optional. */
+	int (*finish)(struct store *store, struct image *image);
+	/* Nothing was written: an old file goes. */
+	int (*remove)(struct store *store, const char *name);
+	/* -ENOENT, unlogged: has none. */
+	int (*open_parent)(struct store *store, struct store **ret);
+	int (*list)(struct store *store, int (*visit)(void *arg, const char *name), void *arg);
+	void (*close)(struct store *store);
+};
+
+struct store {
+	const struct store_ops *ops;
+	struct pool *pool;
+	struct store *parent, *child;
+	int dir; /* -1: none */
+	int version;
+	bool for_writing;
+};
+
+/* store.c */
+struct store *store_create(const struct store_ops *ops, size_t size);
+
+/* stream.c: bytes through the buffer. */
+
+/* At least `want` bytes wait in the buffer, or all that the file still has. */
+int image_fill(struct image *image, size_t want);
+static inline size_t image_waiting(const struct image *image)
+{
+	return image->end - image->start;
+}
+/* size bytes are used up. */
+void image_take(struct image *image, size_t size);
+/* Passes over size bytes; says through ret_skipped how many there were. */
+int image_skip(struct image *image, uint64_t size, uint64_t *ret_skipped);
+/* Writing: makes the file with its head if that did not happen yet. */
+int image_start(struct image *image);
+/* Writing: room for size bytes at the end of the buffer, in one piece; counted by the caller in `end`. */
+int image_reserve(struct image *image, size_t size, void **ret);
+int image_flush(struct image *image);
+
+/* payload.c: bytes that follow a record in the file. -EINVAL (logged) if that can't be. */
+int image_payload_of(struct image *image, const ProtobufCMessage *record, uint64_t *ret);
+/* record.c: passes over what is left of the payload of the last record. */
+int image_skip_payload(struct image *image);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Pagemap images in both directions; old forms of entries are known only here. */
+#include "image/pagemap-image.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+#include "base/vector.h"
+
+#include "pagemap.pb-c.h"
+
+static uint64_t page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void pagemap_done(struct pagemap *pagemap)
+{
+	free(pagemap->ranges);
+	*pagemap = (struct pagemap){ 0 };
+}
+
+static uint32_t flags_of(const PagemapEntry *entry)
+{
+	if (entry->has_in_parent && entry->in_parent)
+		return PE_PARENT;
+	return entry->has_flags ? entry->flags : PE_PRESENT;
+}
+
+/* Brings one entry to today's form; `end` is where the range before it ends, `offset` where its pages are. */
+static int parse_entry(struct image *image, const PagemapEntry *entry, uint64_t end, uint64_t offset,
+		       struct page_range *ret)
+{
+	uint64_t size = page_size();
+
+	*ret = (struct page_range){
+		.start = entry->vaddr,
+		.nr_pages = entry->has_nr_pages ? entry->nr_pages : entry->compat_nr_pages,
+		.flags = flags_of(entry),
+		.offset = offset,
+	};
+	if (ret->start % size)
+		return image_refuse(image, "the address %#" PRIx64 " is not at a page boundary", ret->start);
+	if (!ret->nr_pages)
+		return image_refuse(image, "a range of no pages at %#" PRIx64, ret->start);
+	if (ret->nr_pages > (UINT64_MAX - ret->start) / size || ret->nr_pages > (INT64_MAX - offset) / size)
+		return image_refuse(image, "the range of %" PRIu64 " pages at %#" PRIx64 " is too long", ret->nr_pages,
+				    ret->start);
+	if (ret->start < end)
+		return image_refuse(image,
+				    "the range at %#" PRIx64 " begins before the end of the one before it, %#" PRIx64,
+				    ret->start, end);
+	if (ret->flags & ~(PE_PARENT | PE_LAZY | PE_PRESENT))
+		return image_refuse(image, "unknown flags %#x", ret->flags);
+	if ((ret->flags & PE_PARENT) && (ret->flags & PE_PRESENT))
+		return image_refuse(image, "the range at %#" PRIx64 " is both here and in the parent images",
+				    ret->start);
+	return 0;
+}
+
+static int read_entries(struct image *image, struct pagemap *ret)
+{
+	VECTOR(struct page_range) ranges = { 0 };
+	uint64_t end = 0;
+	PagemapEntry *entry;
+	int more;
+
+	while ((more = image_read_malloc(image, &entry)) > 0) {
+		struct page_range *range = vector_push(&ranges);
+
+		more = parse_entry(image, entry, end, ret->pages_size, range);
+		pagemap_entry__free_unpacked(entry, NULL);
+		if (more < 0)
+			break;
+		end = range->start + range->nr_pages * page_size();
+		if (range->flags & PE_PRESENT)
+			ret->pages_size += range->nr_pages * page_size();
+	}
+	ret->ranges = ranges.items;
+	ret->n = ranges.n;
+	return more;
+}
+
+int pagemap_read(struct store *store, enum image_id id, uint64_t number, struct pagemap *ret)
+{
+	AUTO(image_close) struct image *image = NULL;
+	AUTO(pagemap_done) struct pagemap pagemap = { 0 };
+	PagemapHead *head;
+	int more;
+
+	TRY(image_open(store, &image, id, number));
+	more = image_read(image, &head);
+	TRY(more);
+	if (!more)
+		return refuse(EINVAL, "%s: damaged: has no head record", image_get_name(image));
+	pagemap.pages_id = head->pages_id;
+	TRY(read_entries(image, &pagemap));
+	*ret = pagemap;
+	pagemap = (struct pagemap){ 0 };
+	return 0;
+}
+
+const struct page_range *pagemap_find(const struct pagemap *pagemap, uint64_t address)
+{
+	size_t low = 0, high = pagemap->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct page_range *range = &pagemap->ranges[middle];
+
+		if (range->start + range->nr_pages * page_size() > address)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < pagemap->n ? &pagemap->ranges[low] : NULL;
+}
+
+struct pagemap_writer {
+	struct image *image;
+	struct page_range last; /* not yet written, nr_pages 0: none */
+	uint64_t offset;	/* in the pages file, behind all ranges */
+};
+
+void pagemap_abandon(struct pagemap_writer **writer)
+{
+	if (!*writer)
+		return;
+	image_close(&(*writer)->image);
+	free(*writer);
+	*writer = NULL;
+}
+
+int pagemap_create(struct store *store, enum image_id id, uint64_t number, uint32_t pages_id,
+		   struct pagemap_writer **ret)
+{
+	AUTO(pagemap_abandon) struct pagemap_writer *writer = xzalloc(sizeof(*writer));
+	PagemapHead head = PAGEMAP_HEAD__INIT;
+
+	TRY(image_create(store, &writer->image, id, number));
+	head.pages_id = pages_id;
+	TRY(image_write(writer->image, &head));
+	*ret = TAKE_PTR(writer);
+	return 0;
+}
+
+static int write_last(struct pagemap_writer *writer)
+{
+	PagemapEntry entry = PAGEMAP_ENTRY__INIT;
+
+	if (!writer->last.nr_pages)
+		return 0;
+	entry.vaddr = writer->last.start;
+	entry.has_flags = entry.has_nr_pages = true;
+	entry.flags = writer->last.flags;
+	entry.nr_pages = writer->last.nr_pages;
+	return image_write(writer->image, &entry);
+}
+
+int pagemap_append(struct pagemap_writer *writer, uint64_t start, uint64_t nr_pages, uint32_t flags,
+		   uint64_t *ret_offset)
+{
+	struct page_range *last = &writer->last;
+	uint64_t end = last->start + last->nr_pages * page_size();
+
+	if (start < end || !nr_pages || start % page_size())
+		return refuse(EINVAL, "%s: a range of %" PRIu64 " pages at %#" PRIx64 " can't come after %#" PRIx64,
+			      image_get_name(writer->image), nr_pages, start, end);
+	if (ret_offset)
+		*ret_offset = writer->offset;
+	if (last->nr_pages && start == end && flags == last->flags) {
+		last->nr_pages += nr_pages;
+	} else {
+		TRY(write_last(writer));
+		*last = (struct page_range){ .start = start, .nr_pages = nr_pages, .flags = flags };
+	}
+	if (flags & PE_PRESENT)
+		writer->offset += nr_pages * page_size();
+	return 0;
+}
+
+int pagemap_finish(struct pagemap_writer **writer)
+{
+	int ret = write_last(*writer);
+
+	if (ret >= 0)
+		ret = image_finish(&(*writer)->image);
+	pagemap_abandon(writer);
+	return ret;
+}

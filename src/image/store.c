@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Stores: what all have in common, and directories with their chain of parents. */
+#include "image/internal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+#include "base/vector.h"
+
+#define PARENT_LINK "parent"
+
+struct store *store_create(const struct store_ops *ops, size_t size)
+{
+	struct store *store = xzalloc(size);
+
+	store->ops = ops;
+	store->pool = pool_create();
+	store->dir = -1;
+	return store;
+}
+
+void store_close(struct store **store)
+{
+	struct store *gone = *store;
+
+	if (!gone)
+		return;
+	store_close(&gone->parent);
+	gone->ops->close(gone);
+	pool_destroy(&gone->pool);
+	free(gone);
+	*store = NULL;
+}
+
+int store_get_parent(struct store *store, struct store **ret)
+{
+	if (!store->parent) {
+		TRY(store->ops->open_parent(store, &store->parent));
+		store->parent->child = store;
+	}
+	*ret = store->parent;
+	return 0;
+}
+
+struct pool *store_get_pool(struct store *store)
+{
+	return store->pool;
+}
+
+int store_get_dir(const struct store *store)
+{
+	return store->dir;
+}
+
+int store_list(struct store *store, int (*visit)(void *arg, const char *name), void *arg)
+{
+	return store->ops->list(store, visit, arg);
+}
+
+void store_set_version(struct store *store, int version)
+{
+	store->version = version;
+}
+
+/* --- directories --- */
+
+static int dir_open(struct store *store, struct image *image)
+{
+	image->fd = openat(store->dir, image->name, O_RDONLY | O_CLOEXEC);
+	if (image->fd < 0)
+		return errno == ENOENT ? -ENOENT : fail_errno("can't open %s", image->name);
+	return 0;
+}
+
+static int dir_create(struct store *store, struct image *image)
+{
+	/* O_NOFOLLOW: a service writes into directories of its users, a link there must not lead it elsewhere. */
+	image->fd = openat(store->dir, image->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (image->fd < 0)
+		return fail_errno("can't create %s", image->name);
+	return 0;
+}
+
+static int dir_remove(struct store *store, const char *name)
+{
+	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT)
+		return fail_errno("can't remove the old %s", name);
+	return 0;
+}
+
+/* A chain of parents that comes back to a directory it has been in would never end. */
+static int refuse_loop(const struct store *store, int dir)
+{
+	struct stat there, here;
+
+	if (fstat(dir, &there) < 0)
+		return fail_errno("can't stat the parent images");
+	for (; store; store = store->child) {
+		if (fstat(store->dir, &here) < 0)
+			return fail_errno("can't stat the images directory");
+		if (here.st_dev == there.st_dev && here.st_ino == there.st_ino)
+			return refuse(ELOOP, "the link '%s' of the images leads back to a child of these images",
+				      PARENT_LINK);
+	}
+	return 0;
+}
+
+static int dir_open_parent(struct store *store, struct store **ret)
+{
+	struct stat link;
+	AUTO_CLOSE int dir = -1;
+
+	if (fstatat(store->dir, PARENT_LINK, &link, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? -ENOENT : fail_errno("can't look for parent images");
+	dir = openat(store->dir, PARENT_LINK, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return fail_errno("can't open the parent images that the link '%s' names", PARENT_LINK);
+	TRY(refuse_loop(store, dir));
+	return store_open_dir(dir, false, ret);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int dir_list(struct store *store, int (*visit)(void *arg, const char *name), void *arg)
+{
+	VECTOR(char *) names = { 0 };
+	AUTO_CLOSEDIR DIR *dir = NULL;
+	int fd = openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
+	struct dirent *entry;
+
+	if (fd < 0 || !(dir = fdopendir(fd)))
+		return fail_errno("can't list the images directory");
+	while ((entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		*vector_push(&names) = xstrdup(entry->d_name);
+	}
+	if (names.n)
+		qsort(names.items, names.n, sizeof(*names.items), compare_names);
+	for (size_t i = 0; i < names.n && !ret; i++)
+		ret = visit(arg, names.items[i]);
+	for (size_t i = 0; i < names.n; i++)
+		free(names.items[i]);
+	vector_done(&names);
+	return ret;
+}
+
+static void dir_close(struct store *store)
+{
+	close(store->dir);
+}
+
+static const struct store_ops dir_ops = {
+	.open = dir_open,
+	.create = dir_create,
+	.remove = dir_remove,
+	.open_parent = dir_open_parent,
+	.list = dir_list,
+	.close = dir_close,
+};
+
+int store_open_dir(int dirfd, bool for_writing, struct store **ret)
+{
+	struct store *store;
+	struct stat stat;
+	AUTO_CLOSE int dir = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+
+	if (dir < 0 || fstat(dir, &stat) < 0)
+		return fail_errno("can't use the images directory");
+	if (!S_ISDIR(stat.st_mode))
+		return refuse(ENOTDIR, "the images directory is not a directory");
+	store = store_create(&dir_ops, sizeof(*store));
+	store->dir = TAKE_FD(dir);
+	store->for_writing = for_writing;
+	*ret = store;
+	return 0;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Bytes of one image through its buffer: few big reads and writes, whatever the size of the records. */
+#include "image/internal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/pool.h"
+
+/* Room for `want` waiting bytes. It doubles only as data arrives: a wrong length in a small file costs no memory. */
+static void make_room(struct image *image, size_t want)
+{
+	size_t waiting = image_waiting(image), room = image->room ?: IMAGE_BUFFER;
+
+	if (image->start) {
+		memmove(image->buffer, image->buffer + image->start, waiting);
+		image->start = 0;
+		image->end = waiting;
+	}
+	if (image->end == image->room && image->room && want > image->room)
+		room = image->room * 2;
+	if (room > image->room) {
+		image->buffer = xrealloc(image->buffer, room);
+		image->room = room;
+	}
+}
+
+int image_fill(struct image *image, size_t want)
+{
+	while (image_waiting(image) < want && !image->at_end) {
+		ssize_t got;
+
+		make_room(image, want);
+		got = io_read(image->fd, image->buffer + image->end, image->room - image->end);
+		if (got < 0)
+			return fail((int)-got, "%s: can't read", image->name);
+		if ((size_t)got < image->room - image->end)
+			image->at_end = true;
+		image->end += (size_t)got;
+	}
+	return 0;
+}
+
+void image_take(struct image *image, size_t size)
+{
+	image->start += size;
+	image->at += size;
+}
+
+int image_skip(struct image *image, uint64_t size, uint64_t *ret_skipped)
+{
+	uint64_t left = size;
+
+	while (left) {
+		size_t piece;
+
+		TRY(image_fill(image, 1));
+		piece = image_waiting(image);
+		if (!piece)
+			break;
+		if (piece > left)
+			piece = left;
+		image_take(image, piece);
+		left -= piece;
+	}
+	*ret_skipped = size - left;
+	return 0;
+}
+
+int image_flush(struct image *image)
+{
+	int ret;
+
+	if (image->fd < 0 || !image->end)
+		return 0;
+	ret = io_write(image->fd, image->buffer, image->end);
+	if (ret < 0)
+		return fail(-ret, "%s: can't write", image->name);
+	image->end = 0;
+	return 0;
+}
+
+int image_reserve(struct image *image, size_t size, void **ret)
+{
+	size_t room = image->room ?: IMAGE_BUFFER;
+
+	if (image->fd >= 0 && image->end + size > room)
+		TRY(image_flush(image));
+	while (room < image->end + size)
+		room *= 2;
+	if (room > image->room) {
+		image->buffer = xrealloc(image->buffer, room);
+		image->room = room;
+	}
+	*ret = image->buffer + image->end;
+	return 0;
+}
+
+int image_start(struct image *image)
+{
+	const struct image_kind *kind = image->kind;
+	void *head;
+
+	if (image->started)
+		return 0;
+	if (image->store)
+		TRY(image->store->ops->create(image->store, image));
+	image->started = true;
+	if (kind->head) {
+		TRY(image_reserve(image, sizeof(kind->head), &head));
+		memcpy(head, &kind->head, sizeof(kind->head));
+		image->end += sizeof(kind->head);
+	}
+	if (kind->magic) {
+		TRY(image_reserve(image, sizeof(kind->magic), &head));
+		memcpy(head, &kind->magic, sizeof(kind->magic));
+		image->end += sizeof(kind->magic);
+	}
+	return 0;
+}
