@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Options of the test run and what the tests share."""
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / 'run'))
+sys.dont_write_bytecode = True
+
+TOP = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser):
+    """Where the programs are."""
+    parser.addoption('--build', default=str(TOP / 'build'), help='build directory [build]')
+    parser.addoption('--criu', default=None, help='the criu to test [BUILD/criu]')
+    parser.addoption('--keep', action='store_true', help='keep the files of failed cases')
+
+
+@pytest.fixture(scope='session')
+def build(request):
+    """The build directory."""
+    return Path(request.config.getoption('--build')).resolve()
+
+
+@pytest.fixture(scope='session')
+def criu(request, build):
+    """The program to test."""
+    return Path(request.config.getoption('--criu') or build / 'criu').resolve()
+
+
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Lets fixtures know whether the test has failed."""
+    outcome = yield
+    if call.when == 'call':
+        item.failed_call = outcome.get_result().failed
+
+
+@pytest.fixture
+def folder(request):
+    """A fresh directory, in memory where that is possible. Its path has no blanks and is reachable for every user."""
+    base = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+    path = Path(tempfile.mkdtemp(prefix='criu-test-', dir=base))
+    os.chmod(path, 0o755)
+    yield path
+    if getattr(request.node, 'failed_call', False) and request.config.getoption('--keep'):
+        print(f'files are kept in {path}')
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def room(build, folder):
+    """A room of its own: see run/room.py."""
+    from room import Room       # pylint: disable=import-outside-toplevel
+    with Room(build / 'tests/subjects/room', folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def subject(build, criu, room):
+    """subject('file/pipe') starts that subject in the room and returns its Run; see run/subject.py."""
+    from subject import Run, Subject    # pylint: disable=import-outside-toplevel
+
+    def start(name):
+        run = Run(Subject(build / 'tests/subjects' / name.replace('/', '.', 1)), room, criu)
+        reason = run.start()
+        if reason:
+            pytest.skip(reason)
+        return run
+    return start

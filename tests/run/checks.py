@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What /proc says about a tree, in a form that can be compared: before the dump and after the restore.
+
+A snapshot is {pid: {fact: value}}. Numbers that the kernel makes up anew (inodes of pipes and sockets) are replaced by the
+order in which they appear, so that "these two are the same pipe" is compared, not its number. SUBJECT(.ignore = "FACT ...")
+leaves facts out.
+"""
+import os
+import re
+
+STATUS_FACTS = ('Name', 'Umask', 'Tgid', 'PPid', 'NSpid', 'NSpgid', 'NSsid', 'Uid', 'Gid', 'Groups', 'Threads',
+                'SigPnd', 'ShdPnd', 'SigBlk', 'SigIgn', 'SigCgt', 'CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb',
+                'NoNewPrivs', 'Seccomp', 'Seccomp_filters', 'THP_enabled', 'Cpus_allowed', 'CoreDumping', 'VmLck')
+FILES = ('cmdline', 'environ', 'limits', 'personality', 'oom_score_adj', 'loginuid', 'auxv', 'timers', 'cgroup')
+THREAD_FILES = ('comm',)
+STAT_FIELDS = {'tty': 6, 'exit_signal': 37, 'priority': 17, 'nice': 18, 'rt_priority': 39, 'policy': 40}
+# Set by the kernel as pages come and go; not what the task asked for. sd: soft-dirty, which starts anew. um, uw: lazy restore.
+VOLATILE_VMFLAGS = {'sd', 'ac'}
+MADE_UP = re.compile(r'\b(pipe|socket|anon_inode|mnt|net|pid|user|uts|ipc|cgroup|time):\[?(\d+)')
+
+
+class Numbering:
+    """Replaces numbers that the kernel makes up by 1, 2, 3 in the order of their first appearance."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def name(self, kind, number):
+        """A stable name of a number of this kind."""
+        known = self.seen.setdefault(kind, {})
+        return f'#{known.setdefault(number, len(known) + 1)}'
+
+    def text(self, text):
+        """The text with all such numbers replaced."""
+        return MADE_UP.sub(lambda m: f'{m[1]}:{self.name(m[1], m[2])}', text)
+
+
+def read(path):
+    """A file's text, or None if it cannot be read (as with a zombie's)."""
+    try:
+        with open(path, 'rb') as file:
+            return file.read().decode(errors='backslashreplace')
+    except OSError:
+        return None
+
+
+def link(path):
+    """Where a link points to, or None."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def status_facts(text):
+    """The lines of status that must not change, and the state: stopped, zombie or neither."""
+    facts = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(':')
+        if key in STATUS_FACTS:
+            facts[key] = ' '.join(value.split())
+        elif key == 'State':
+            facts['state'] = value.strip()[0] if value.strip()[0] in 'TtZX' else 'alive'
+    return facts
+
+
+def stat_facts(text):
+    """The fields of stat that must not change; the name may contain anything, so count from its end."""
+    fields = text[text.rindex(')') + 2:].split()
+    return {name: fields[number - 2] if number - 2 < len(fields) else None for name, number in STAT_FIELDS.items()}
+
+
+def smaps_areas(text, numbers):
+    """The areas with what the task asked for; neighbours that the kernel could have merged are merged."""
+    areas = []
+    for line in text.splitlines():
+        head = re.match(r'([0-9a-f]+)-([0-9a-f]+) (\S+) ([0-9a-f]+) (\S+) (\d+)\s*(.*)', line)
+        if head:
+            start, end, access, offset, _, inode, name = head.groups()
+            offset = int(offset, 16)
+            shared = access[3] == 's'
+            if name == '[heap]':
+                name = ''       # depends on where brk is, compared elsewhere
+            if shared and inode != '0':
+                inode = numbers.name('shared', (inode, name))
+            elif inode != '0':
+                inode = 'file'
+            elif not shared:
+                offset = 0
+            areas.append({'start': int(start, 16), 'end': int(end, 16), 'what': (access, inode, name), 'offset': offset})
+        elif line.startswith('VmFlags:'):
+            areas[-1]['what'] += (tuple(sorted(set(line.split()[1:]) - VOLATILE_VMFLAGS)),)
+    merged = []
+    for area in areas:
+        last = merged[-1] if merged else None
+        if last and last['end'] == area['start'] and last['what'] == area['what'] and (
+                area['what'][1] == '0' or last['offset'] + last['end'] - last['start'] == area['offset']):
+            last['end'] = area['end']
+        else:
+            merged.append(area)
+    return [(f"{a['start']:x}-{a['end']:x}", *a['what'], hex(a['offset'])) for a in merged]
+
+
+def descriptors(task, numbers):
+    """Every descriptor: what it is, and what fdinfo says about it."""
+    table = {}
+    try:
+        names = sorted(map(int, os.listdir(task / 'fd')))
+    except OSError:
+        return None
+    for number in names:
+        info = read(task / 'fdinfo' / str(number)) or ''
+        lines = [line for line in info.splitlines() if not line.startswith(('mnt_id:', 'ino:', 'scm_fds:'))]
+        target = link(task / 'fd' / str(number)) or '?'
+        table[number] = (numbers.text(target), '; '.join(re.sub(r'\s+', ' ', line) for line in lines))
+    return table
+
+
+def thread_facts(path):
+    """What is private to one thread."""
+    facts = status_facts(read(path / 'status') or '')
+    for gone in ('Threads', 'Umask', 'ShdPnd', 'SigIgn', 'SigCgt', 'VmLck'):
+        facts.pop(gone, None)
+    facts.update({name: read(path / name) for name in THREAD_FILES})
+    stat = read(path / 'stat')
+    if stat:
+        facts.update(stat_facts(stat))
+    return facts
+
+
+def task_snapshot(task, numbers):
+    """All facts about one process."""
+    facts = status_facts(read(task / 'status') or '')
+    stat = read(task / 'stat')
+    if stat:
+        facts.update(stat_facts(stat))
+    if facts.get('state') == 'Z':
+        facts['exit_code'] = stat and stat.split()[-1]
+        for gone in ('Threads', 'SigPnd', 'ShdPnd', 'SigBlk', 'SigIgn', 'SigCgt', 'Cpus_allowed', 'priority', 'nice',
+                     'THP_enabled', 'Umask', 'Seccomp', 'Seccomp_filters', 'NoNewPrivs', 'rt_priority', 'policy', 'tty',
+                     *(name for name in facts if name.startswith('Cap'))):
+            facts.pop(gone, None)
+        return facts
+    facts.update({name: read(task / name) for name in FILES})
+    facts.update({name: link(task / name) for name in ('cwd', 'root', 'exe')})
+    facts['children'] = sorted((read(task / 'task' / task.name / 'children') or '').split(), key=int)
+    facts['areas'] = smaps_areas(read(task / 'smaps') or '', numbers)
+    facts['fd'] = descriptors(task, numbers)
+    facts['threads'] = {tid: thread_facts(task / 'task' / tid) for tid in sorted(os.listdir(task / 'task'), key=int)}
+    return facts
+
+
+def snapshot(room):
+    """All facts about all processes of a room but its first."""
+    numbers = Numbering()
+    return {pid: task_snapshot(room.proc / str(pid), numbers) for pid in room.pids()}
+
+
+def differences(before, after, path='', ignore=()):
+    """What differs, as readable lines."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys(), key=str):
+            if key in ignore:
+                continue
+            where = f'{path}/{key}'
+            if key not in before:
+                yield f'{where}: new: {after[key]!r:.300}'
+            elif key not in after:
+                yield f'{where}: gone: {before[key]!r:.300}'
+            else:
+                yield from differences(before[key], after[key], where, ignore)
+    elif isinstance(before, list) and isinstance(after, list) and before != after:
+        for line in before:
+            if line not in after:
+                yield f'{path}: gone: {line}'
+        for line in after:
+            if line not in before:
+                yield f'{path}: new: {line}'
+        if sorted(map(str, before)) == sorted(map(str, after)):
+            yield f'{path}: in another order: {before} -> {after}'
+    elif before != after:
+        yield f'{path}: {before!r:.300} -> {after!r:.300}'
+
+
+def listing(folder):
+    """All files below a folder with their kinds."""
+    return sorted((str(path.relative_to(folder)), os.lstat(path).st_mode >> 12) for path in folder.rglob('*'))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A room for one case: namespaces of its own with a first process that reaps; see tests/subject/room.c."""
+import os
+import subprocess
+import time
+from pathlib import Path
+
+
+class Room:
+    """Use as a context manager; everything in the room dies with it."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder = str(program), Path(folder)
+        self.log = self.folder / 'reaped'
+        self.process = self.first = None
+
+    def __enter__(self):
+        self.process = subprocess.Popen([self.program, 'open', str(self.log)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.first = self.process.stdout.readline().strip()
+        if not self.first:
+            raise RuntimeError('cannot make a room of its own: are you root?')
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(20)
+
+    @property
+    def proc(self):
+        """The room's own /proc, seen from here."""
+        return Path(f'/proc/{self.first}/root/proc')
+
+    def run(self, *command, cwd=None, timeout=60, env=None):
+        """Runs a command in the room; returns the CompletedProcess with its output, both streams in one."""
+        return subprocess.run([self.program, 'run', self.first, *map(str, command)], cwd=cwd or self.folder,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors='replace', timeout=timeout, env=env, check=False)
+
+    def start(self, output, *command, cwd=None, env=None):
+        """Starts an orphan with a session of its own; returns its pid in the room."""
+        done = subprocess.run([self.program, 'start', self.first, str(output), *map(str, command)],
+                              cwd=cwd or self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                              timeout=20, env=env, check=True)
+        return int(done.stdout)
+
+    def pids(self):
+        """All processes of the room but the first, in order."""
+        return sorted(int(name) for name in os.listdir(self.proc) if name.isdigit() and name != '1')
+
+    def kill(self, pids):
+        """Kills at once, so that nobody sees a sibling die first."""
+        if pids:
+            self.run('/bin/kill', '-KILL', '--', *pids)
+
+    def reaped(self):
+        """What the first process has reaped so far: [(pid, status)]."""
+        if not self.log.exists():
+            return []
+        return [tuple(map(int, line.split())) for line in self.log.read_text().splitlines()]
+
+    def mounts(self):
+        """The mounts of the room."""
+        return (self.proc / '1/mountinfo').read_text()
+
+
+def wait_until(condition, seconds, what=None):
+    """Waits until condition() is true and returns it; raises AssertionError(what) after some seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            assert not what, what() if callable(what) else what
+            return result
+        time.sleep(0.002)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A subject: the program, what it says about itself, and one run of it in a room."""
+import os
+import shlex
+import signal
+import struct
+from pathlib import Path
+
+import checks
+from room import wait_until
+
+TEXTS = ('options', 'dump_options', 'restore_options', 'ways', 'not_ways', 'ignore', 'refused')
+NOTE = struct.Struct('=III8s' + '128s' * len(TEXTS) + 'I')
+
+
+def read_note(program):
+    """The SUBJECT(...) line of a program, from its section .note.subject, as a dictionary."""
+    data = Path(program).read_bytes()
+    section_offset, = struct.unpack_from('<Q', data, 0x28)
+    entry_size, count, names_index = struct.unpack_from('<HHH', data, 0x3a)
+    sections = [struct.unpack_from('<IIQQQQ', data, section_offset + i * entry_size) for i in range(count)]
+    names_offset = sections[names_index][4]
+    for name, _, _, _, offset, _ in sections:
+        start = names_offset + name
+        if data[start:data.index(b'\0', start)] == b'.note.subject':
+            values = NOTE.unpack_from(data, offset)[4:]
+            about = {key: value.split(b'\0')[0].decode() for key, value in zip(TEXTS, values)}
+            about['seconds'] = values[-1] or 10
+            return about
+    raise RuntimeError(f'{program} has no SUBJECT(...) line')
+
+
+class Subject:
+    """A program of tests/subjects."""
+
+    def __init__(self, program):
+        self.program = Path(program)
+        self.name = self.program.name.replace('.', '/', 1)
+        self.about = read_note(program)
+
+    def has_way(self, way):
+        """Whether the subject can be run this way."""
+        if self.about['refused']:
+            return way in ('untouched', 'unharmed')
+        only = self.about['ways'].split()
+        return way == 'untouched' or ((not only or way in only) and way not in self.about['not_ways'].split())
+
+
+class Run:
+    """One subject running in a room: started, dumped and restored by a way, then released and judged."""
+
+    def __init__(self, subject, room, criu):
+        self.subject, self.room, self.criu = subject, room, str(criu)
+        self.folder = room.folder
+        self.work, self.control = self.folder / 'work', self.folder / 'control'
+        for folder in (self.work, self.control):
+            folder.mkdir()
+        os.chmod(self.control, 0o777)
+        self.output = self.folder / 'output'
+        self.pid = self.before = self.files = None
+        self.images = 0
+
+    def start(self):
+        """Starts it and waits until it is ready. Returns the reason if it wants to be skipped."""
+        env = {'PATH': os.environ.get('PATH', '/usr/bin:/bin'), 'LC_ALL': 'C', 'HOME': '/root'}
+        self.mounts = self.room.mounts()
+        self.pid = self.room.start(self.output, self.subject.program, self.control, cwd=self.work, env=env)
+        wait_until(lambda: (self.control / 'ready').exists() or self.status() is not None, 20,
+                   lambda: f'not ready after 20 seconds: {self.told()}')
+        if self.status() is not None:
+            assert os.WIFEXITED(self.status()) and os.WEXITSTATUS(self.status()) == 77, \
+                f'ended before the checkpoint: {self.status()}: {self.told()}'
+            return self.told()
+        self.before = checks.snapshot(self.room)
+        self.files = checks.listing(self.work)
+        return None
+
+    def status(self, since=0):
+        """The wait status with which the first process reaped the subject, None if it has not."""
+        return next((status for pid, status in self.room.reaped()[since:] if pid == self.pid), None)
+
+    def told(self):
+        """What the subject said: its result, its output."""
+        texts = [path.read_text(errors='replace').strip() for path in (self.control / 'result', self.output)
+                 if path.exists()]
+        return '\n'.join(text for text in texts if text) or 'it said nothing'
+
+    def folder_of_images(self):
+        """A new directory for images."""
+        self.images += 1
+        folder = self.folder / f'images{self.images}'
+        folder.mkdir()
+        return folder
+
+    def call_criu(self, command, images, *options):
+        """Runs criu in the room; returns (status, what it printed and the end of its log)."""
+        log = f'{command}.log'
+        words = [self.criu, command, '-D', images, '-v4', '-o', log, *options,
+                 *shlex.split(self.subject.about['options']), *shlex.split(self.subject.about[f'{command}_options'])]
+        done = self.room.run(*words, timeout=120)
+        text = (images / log).read_text(errors='replace') if (images / log).exists() else ''
+        return done.returncode, f'{" ".join(map(str, words))}\n{done.stdout}\n' + '\n'.join(text.splitlines()[-60:])
+
+    def dump(self, *options):
+        """Dumps the tree; returns the folder of the images."""
+        images = self.folder_of_images()
+        status, said = self.call_criu('dump', images, '-t', self.pid, *options)
+        assert status == 0, f'dump failed with status {status}: {said}'
+        return images
+
+    def dump_refused(self):
+        """Dumps what must be refused; returns what criu said."""
+        status, said = self.call_criu('dump', self.folder_of_images(), '-t', self.pid)
+        assert status not in (0, None), 'dump was expected to refuse, but it went well'
+        return said
+
+    def await_gone(self):
+        """After a dump nothing of the tree may be left, not even a zombie."""
+        wait_until(lambda: not self.room.pids(), 5, lambda: f'still there after the dump: {self.room.pids()}')
+
+    def kill(self):
+        """Kills the whole tree."""
+        self.room.kill(self.room.pids())
+        self.await_gone()
+
+    def restore(self, images, *options):
+        """Restores the tree."""
+        status, said = self.call_criu('restore', images, '-d', *options)
+        assert status == 0, f'restore failed with status {status}: {said}'
+
+    def compare(self, when):
+        """The tree must look as before."""
+        ignore = self.subject.about['ignore'].split()
+        found = list(checks.differences(self.before, checks.snapshot(self.room), '', ignore))
+        if found:       # a subject that polls may be between two system calls: look twice before complaining
+            found = list(checks.differences(self.before, checks.snapshot(self.room), '', ignore))
+        assert not found, f'{when}, the tree differs:\n' + '\n'.join(found)
+        files = checks.listing(self.work)
+        assert files == self.files, f'{when}, other files lie in the work directory: {self.files} -> {files}'
+
+    def release(self):
+        """Lets the subject go on, and judges it and what it leaves behind."""
+        since = len(self.room.reaped())
+        (self.control / 'go').touch()
+        wait_until(lambda: self.status(since) is not None, self.subject.about['seconds'],
+                   lambda: f'does not end: {self.told()}')
+        status = self.status(since)
+        if os.WIFSIGNALED(status):
+            name = signal.Signals(os.WTERMSIG(status)).name
+            raise AssertionError(f'killed by {name} after the release: {self.told()}')
+        assert os.WEXITSTATUS(status) == 0, f'failed with status {os.WEXITSTATUS(status)}: {self.told()}'
+        assert not (self.control / 'result').exists(), f'a process of it failed: {self.told()}'
+        wait_until(lambda: not self.room.pids(), 3, lambda: f'processes are left over: {self.room.pids()}')
+        assert self.room.mounts() == self.mounts, 'mounts are left over'

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every subject, every way: file/pipe[twice] and so on. Select with -k."""
+from pathlib import Path
+
+import pytest
+
+from subject import Run, Subject
+from ways import WAYS
+
+
+def pytest_generate_tests(metafunc):
+    """One case for each subject and way that fit together."""
+    if 'case' not in metafunc.fixturenames:
+        return
+    programs = sorted((Path(metafunc.config.getoption('--build')) / 'tests/subjects').glob('*.*'))
+    subjects = [Subject(path.resolve()) for path in programs if path.is_file() and path.suffix != '.a']
+    assert subjects, 'no subjects are built'
+    cases = [(subject, way) for subject in subjects for way in WAYS if subject.has_way(way)]
+    metafunc.parametrize('case', cases, ids=[f'{subject.name}[{way}]' for subject, way in cases])
+
+
+def test(case, room, criu):
+    """The whole life of one case."""
+    subject, way = case
+    run = Run(subject, room, criu)
+    reason = run.start()
+    if reason:
+        pytest.skip(reason)
+    WAYS[way](run)
+    run.release()

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A room of its own for every test case: pid, mount, IPC and network namespace with a fresh /proc and a first process that
+ * reaps at once, so that pids are the same in every run and nothing collides with the machine or with another case.
+ *
+ *   room open LOG              makes a room; prints the pid of its first process; closes it when standard input ends;
+ *                              LOG gets a line "PID STATUS" for every process that the first process reaps
+ *   room run INIT CMD...       runs a command in the room, with its exit status
+ *   room start INIT OUT CMD... starts a command as a session of its own, an orphan, its output in the file OUT; prints its pid
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAMESPACES (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET)
+
+static void die(const char *what)
+{
+	fprintf(stderr, "room: %s: %s\n", what, strerror(errno));
+	exit(125);
+}
+
+static void raise_loopback(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		die("raising lo");
+	close(fd);
+}
+
+/* The first process: reaps whatever ends, for ever. */
+static void be_first(int log, int ready)
+{
+	sigset_t children;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		die("mounting /proc");
+	raise_loopback();
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &children, NULL);
+	prctl(PR_SET_NAME, "first");
+	if (write(ready, "", 1) != 1 || close(ready) < 0)
+		die("announcing the room");
+	for (;;) {
+		int status, signal;
+		pid_t pid;
+
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			dprintf(log, "%d %d\n", pid, status);
+		sigwait(&children, &signal);
+	}
+}
+
+static int open_room(const char *log_path)
+{
+	int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	int ready[2];
+	pid_t first;
+	char c;
+
+	if (log < 0)
+		die(log_path);
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		die("pipe");
+	if (unshare(NAMESPACES) < 0)
+		die("unshare (root is needed)");
+	first = fork();
+	if (first < 0)
+		die("fork");
+	if (first == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(0);
+		if (setsid() < 0)
+			die("setsid");
+		close(ready[0]);
+		be_first(log, ready[1]);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1)
+		return 125;
+	printf("%d\n", first);
+	fflush(stdout);
+	while (read(0, &c, 1) > 0)
+		;
+	kill(first, SIGKILL);
+	waitpid(first, NULL, 0);
+	return 0;
+}
+
+static void enter_room(const char *first)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, atoi(first), 0);
+
+	if (pidfd < 0 || setns(pidfd, NAMESPACES) < 0)
+		die("entering the room");
+	close(pidfd);
+}
+
+static int run(const char *first, char **argv)
+{
+	int status;
+	pid_t pid;
+	char cwd[512];
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		die("getcwd");
+	enter_room(first);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (chdir(cwd) < 0)
+			die(cwd);
+		execvp(argv[0], argv);
+		die(argv[0]);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		die("running");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* In the intermediate process: its child becomes an orphan, and so a child of the room's first process. */
+static void start_orphan(const char *cwd, const char *output, char **argv)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid > 0) {
+		printf("%d\n", pid);
+		fflush(stdout);
+		_exit(0);
+	}
+	if (setsid() < 0 || chdir(cwd) < 0)
+		die(cwd);
+	if (dup2(open("/dev/null", O_RDWR), 0) != 0 || dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0666), 1) != 1 ||
+	    dup2(1, 2) != 2)
+		die(output);
+	closefrom(3);
+	execvp(argv[0], argv);
+	die(argv[0]);
+}
+
+static int start(const char *first, const char *output, char **argv)
+{
+	char cwd[512];
+	int status;
+	pid_t pid;
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		die("getcwd");
+	enter_room(first);
+	pid = fork();
+	if (pid == 0)
+		start_orphan(cwd, output, argv);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		die("starting");
+	return status ? 125 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "open"))
+		return open_room(argv[2]);
+	if (argc > 3 && !strcmp(argv[1], "run"))
+		return run(argv[2], argv + 3);
+	if (argc > 4 && !strcmp(argv[1], "start"))
+		return start(argv[2], argv[3], argv + 4);
+	fprintf(stderr, "usage: room open LOG | run INIT CMD... | start INIT OUTPUT CMD...\n");
+	return 125;
+}
