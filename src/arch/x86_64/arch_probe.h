@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel can do for this CPU, for src/kern/probe-*.c. All return 1 or 0. */
+#pragma once
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/user.h>
+#include <unistd.h>
+
+/* We have a vDSO already, so a kernel that knows the request answers EEXIST. */
+static inline int arch_knows_map_vdso(int request)
+{
+	return syscall(SYS_arch_prctl, request, 0) >= 0 || errno == EEXIST;
+}
+
+static inline int arch_can_map_vdso(void)
+{
+	return arch_knows_map_vdso(0x2003); /* ARCH_MAP_VDSO_64 */
+}
+
+static inline int arch_can_map_compat_vdso(void)
+{
+	return arch_knows_map_vdso(0x2002); /* ARCH_MAP_VDSO_32 */
+}
+
+/* pid is stopped under ptrace(2). */
+static inline int arch_can_set_breakpoint(pid_t pid)
+{
+	const size_t address = offsetof(struct user, u_debugreg[0]), control = offsetof(struct user, u_debugreg[7]);
+
+	/* Length 1, on execution, in register 0. */
+	return ptrace(PTRACE_POKEUSER, pid, address, (long)pid << 12) == 0 &&
+	       ptrace(PTRACE_POKEUSER, pid, control, 1L) == 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* criu check: whether the kernel has what is needed. Texts and exit codes: reference cli.md, section 10. */
+#include "command/command.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "kern/probe.h"
+#include "options/options.h"
+
+static const char *say_why(int result)
+{
+	return result < 0 ? strerror(-result) : "this kernel does not have it";
+}
+
+/* 1 = there, or without meaning here. Says what is missing, at this level. */
+static bool check_feature(struct probes *probes, enum feature_id id, enum log_level level)
+{
+	int result = probe_result(probes, id);
+
+	if (result > 0 || result == -ENOENT)
+		return true;
+	log_write(level, __FILE__, __LINE__, "%s: missing (%s); since Linux %s, needed for %s\n", features[id].name,
+		  say_why(result), features[id].since, features[id].needed_for);
+	return false;
+}
+
+static bool check_group(struct probes *probes, enum feature_group group, enum log_level level, bool stop_early)
+{
+	bool good = true;
+
+	for (int id = 0; id < FEATURE_COUNT; id++) {
+		if (features[id].group != group)
+			continue;
+		good &= check_feature(probes, (enum feature_id)id, level);
+		if (!good && stop_early)
+			break;
+	}
+	return good;
+}
+
+static int list_features(void)
+{
+	for (int id = 0; id < FEATURE_COUNT; id++)
+		log_message("%s\n", features[id].name);
+	return 0;
+}
+
+static int check_one(struct probes *probes, const char *name)
+{
+	const struct feature *feature = feature_find(name);
+
+	if (!strcmp(name, "list"))
+		return list_features();
+	if (!feature) {
+		refuse(EINVAL, "unknown feature \"%s\"; criu check --feature list names all", name);
+		return 1;
+	}
+	if (!check_feature(probes, (enum feature_id)(feature - features), LOG_WARN))
+		return 1;
+	if (probe_result(probes, (enum feature_id)(feature - features)) < 0) {
+		log_warn("%s: has no meaning on this machine\n", name);
+		return 1;
+	}
+	log_message("%s is supported\n", name);
+	return 0;
+}
+
+int command_check(const struct options *options)
+{
+	struct probes probes = { 0 };
+	bool good = true;
+
+	if (options->check_feature)
+		return check_one(&probes, options->check_feature);
+	if (!check_group(&probes, FEATURE_REQUIRED, LOG_ERROR, true)) {
+		log_warn("Does not look good.\n");
+		return 1;
+	}
+	if (options->check_extra)
+		good &= check_group(&probes, FEATURE_EXTRA, LOG_WARN, false);
+	if (options->check_experimental)
+		good &= check_group(&probes, FEATURE_EXPERIMENTAL, LOG_WARN, false);
+	(void)check_group(&probes, FEATURE_INFO, LOG_INFO, false);
+	if (!good) {
+		log_message("Looks good but some kernel features are missing\n"
+			    "which, depending on your process tree, may cause\n"
+			    "dump or restore failure.\n");
+		return 1;
+	}
+	log_message("Looks good.\n");
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The commands of the program. Each returns its exit code; the work directory is the current one, the log is open. */
+#pragma once
+
+struct options;
+
+int command_check(const struct options *options);
+
+/* Prints the version to stdout, as clients parse it. */
+void print_version(void);
+
+/* In start.c; each reports what is wrong and returns 0 or -errno. */
+int check_rights(const struct options *options);
+int open_directories(struct options *options);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The program criu: order of start and exit codes of reference cli.md, section 1. */
+#include "command/command.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "command/version.h"
+#include "options/options.h"
+
+enum {
+	EXIT_DEPRECATED = 255,
+};
+
+/* A command that stands in no row is not there yet. */
+static const struct {
+	enum command command;
+	int (*run)(const struct options *options);
+} commands[] = {
+	{ CMD_CHECK, command_check },
+};
+
+static int (*find_command(enum command command))(const struct options *)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (commands[i].command == command)
+			return commands[i].run;
+	return NULL;
+}
+
+void print_version(void)
+{
+	printf("Version: %s\n", CRIU_VERSION);
+	printf("Build: %s (%s)\n", CRIU_RELEASE, CRIU_COMMIT);
+}
+
+static void log_who_we_are(void)
+{
+	struct utsname name;
+
+	uname(&name);
+	log_info("criu %s, build %s (%s)\n", CRIU_VERSION, CRIU_RELEASE, CRIU_COMMIT);
+	log_info("Running on %s %s %s %s %s\n", name.nodename, name.sysname, name.release, name.version, name.machine);
+}
+
+static int refuse_deprecated(enum command command)
+{
+	if (command == CMD_EXEC)
+		refuse(ENOSYS, "the command exec is gone; use \"compel\" to run code in another task");
+	else
+		refuse(ENOSYS, "the command show is gone; use \"crit decode -i NAME --pretty\"");
+	return EXIT_DEPRECATED;
+}
+
+/* The command line was refused: its error goes to stderr, and the short usage text follows if it is of use. */
+static int give_up(int result)
+{
+	(void)log_open(NULL); /* can't fail */
+	if (result == -EINVAL)
+		options_print_usage(stdout);
+	return 1;
+}
+
+static int run(struct options *options)
+{
+	int (*command)(const struct options *) = find_command(options->command);
+	int result;
+
+	if (options->command & (CMD_EXEC | CMD_SHOW))
+		return refuse_deprecated(options->command);
+	if (!command) {
+		refuse(ENOSYS, "criu: %s is not available in this version yet", options_command_name(options->command));
+		return 1;
+	}
+	if (check_rights(options) < 0 || open_directories(options) < 0)
+		return 1;
+	result = log_open(options->log_file);
+	if (result < 0) {
+		fail(-result, "log file %s can't be opened in the work directory", options->log_file);
+		return 1;
+	}
+	log_who_we_are();
+	result = options_check(options);
+	if (result == -EINVAL)
+		options_print_usage(stdout);
+	return result < 0 ? 1 : command(options);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int result, code = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	options_init(&options);
+	result = options_parse(&options, argc, argv);
+	log_set_level(options.verbosity);
+	if (result == OPTIONS_HELP)
+		options_print_help(stdout);
+	else if (result == OPTIONS_VERSION)
+		print_version();
+	else if (result < 0)
+		code = give_up(result);
+	else
+		code = run(&options);
+	log_close();
+	options_done(&options);
+	return code;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every command needs before it can begin: rights and directories. */
+#include "command/command.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "options/options.h"
+
+static bool has_capability(unsigned capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
+}
+
+int check_rights(const struct options *options)
+{
+	if (!has_capability(CAP_SYS_ADMIN) && !has_capability(CAP_CHECKPOINT_RESTORE)) {
+		log_message("criu needs the capability CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: run it as root, "
+			    "or give the program one of them by \"setcap cap_checkpoint_restore+eip\"\n");
+		return -EPERM;
+	}
+	if (geteuid() != 0 && !options->unprivileged) {
+		log_message("criu is not run by root: give --unprivileged if it shall do what it can "
+			    "with CAP_CHECKPOINT_RESTORE alone\n");
+		return -EPERM;
+	}
+	return 0;
+}
+
+int open_directories(struct options *options)
+{
+	const char *work_dir = options->work_dir;
+
+	options->images_dir_fd = open(options->images_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (options->images_dir_fd < 0)
+		return fail_errno("images directory %s can't be opened", options->images_dir);
+	if ((work_dir ? chdir(work_dir) : fchdir(options->images_dir_fd)) < 0)
+		return fail_errno("work directory %s can't be entered", work_dir ?: options->images_dir);
+	return 0;
+}
