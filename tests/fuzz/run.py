@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs one fuzz target for a bounded time, from the images of tests/compat and what earlier findings left in tests/fuzz/seeds.
+
+    run.py PROGRAM image|directory SECONDS
+
+An input of kind "image" is a byte that chooses the image (its row in table.def) and the content; one of kind "directory" is a
+whole directory as store_load_archive() reads it. Exit code 77: there is no clang with libFuzzer.
+"""
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+MAX_INPUT = {'image': 16384, 'directory': 65536}
+
+
+def image_rows():
+    """The file names of all images in the order of their numbers, as patterns."""
+    names = re.findall(r'^(?:IMAGE2?|RAW_IMAGE)\(\w+, "([^"]+)"', (TOP / 'src/image/table.def').read_text(), re.M)
+    return [re.compile(re.escape(name).replace('%u', '[0-9]+').replace('%x', '[0-9a-f]+')) for name in names]
+
+
+def image_inputs(folder):
+    """One input for each image of a directory."""
+    rows = image_rows()
+    for path in sorted(folder.iterdir()):
+        number = next((i for i, row in enumerate(rows) if row.fullmatch(path.name)), None)
+        if number is not None and path.stat().st_size < MAX_INPUT['image']:
+            yield bytes([number]) + path.read_bytes()
+
+
+def directory_inputs(folder):
+    """All images of a directory in one input, without the pages."""
+    archive = b''
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith('pages-'):
+            content, name = path.read_bytes(), path.name.encode()
+            archive += bytes([len(name)]) + name + struct.pack('<I', len(content)) + content
+    yield archive
+
+
+def write_corpus(kind, corpus):
+    """Fills a folder with inputs to begin with."""
+    inputs = {'image': image_inputs, 'directory': directory_inputs}[kind]
+    count = 0
+    for folder in sorted((TOP / 'tests/compat').glob('*/images')):
+        for content in inputs(folder):
+            (corpus / f'compat-{count}').write_bytes(content)
+            count += 1
+    return count
+
+
+def main():
+    program, kind, seconds = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    if not program.stat().st_size:
+        print('no clang with libFuzzer here')
+        return 77
+    seeds = TOP / 'tests/fuzz/seeds' / kind
+    with tempfile.TemporaryDirectory() as scratch:
+        corpus = Path(scratch) / 'corpus'
+        corpus.mkdir()
+        print(write_corpus(kind, corpus), 'inputs from tests/compat')
+        command = [program.absolute(), f'-max_total_time={seconds}', f'-max_len={MAX_INPUT[kind]}', '-timeout=10', '-rss_limit_mb=1500',
+                   '-print_final_stats=1', f'-artifact_prefix={program.absolute().parent}/', corpus]
+        # libFuzzer says 77 for a crash: here that means "skipped".
+        return 1 if subprocess.run(command + ([seeds] if seeds.exists() else []), check=False).returncode else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
