@@ -10,7 +10,7 @@
 
 #include "base/pool.h"
 
-static void reserve(struct buffer *buffer, size_t more)
+static void reserve_room(struct buffer *buffer, size_t more)
 {
 	size_t room = buffer->room ? buffer->room : 256;
 
@@ -30,11 +30,17 @@ void buffer_done(struct buffer *buffer)
 	*buffer = (struct buffer){ 0 };
 }
 
+void *buffer_reserve(struct buffer *buffer, size_t size)
+{
+	reserve_room(buffer, size);
+	return buffer->data + buffer->size;
+}
+
 void *buffer_extend(struct buffer *buffer, size_t size)
 {
 	char *at;
 
-	reserve(buffer, size);
+	reserve_room(buffer, size);
 	at = buffer->data + buffer->size;
 	memset(at, 0, size + 1);
 	buffer->size += size;
@@ -43,7 +49,7 @@ void *buffer_extend(struct buffer *buffer, size_t size)
 
 void buffer_append(struct buffer *buffer, const void *data, size_t size)
 {
-	reserve(buffer, size);
+	reserve_room(buffer, size);
 	if (size)
 		memcpy(buffer->data + buffer->size, data, size);
 	buffer->size += size;
@@ -61,7 +67,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 	if (size <= 0)
 		return;
 
-	reserve(buffer, (size_t)size);
+	reserve_room(buffer, (size_t)size);
 	va_start(args, format);
 	vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, args);
 	va_end(args);

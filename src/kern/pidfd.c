@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Process descriptors. */
+#include "kern/pidfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kern/syscalls.h"
+
+static int result(long value)
+{
+	return value < 0 ? -errno : (int)value;
+}
+
+int pidfd_of_process(pid_t pid)
+{
+	return result(syscall(SYS_pidfd_open, pid, 0));
+}
+
+int pidfd_of_thread(pid_t tid)
+{
+	return result(syscall(SYS_pidfd_open, tid, PIDFD_THREAD));
+}
+
+int pidfd_take_fd(int pidfd, int fd)
+{
+	return result(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+}
+
+int pidfd_signal(int pidfd, int signal)
+{
+	return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}

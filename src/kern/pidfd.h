@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Process descriptors. All return -errno and log nothing. */
+#pragma once
+
+#include <sys/types.h>
+
+int pidfd_of_process(pid_t pid); /* -ESRCH if it is gone; O_CLOEXEC */
+int pidfd_of_thread(pid_t tid);	 /* -EINVAL before Linux 6.9 */
+/* A copy (O_CLOEXEC) of descriptor fd of the process. -ESRCH: it is gone, -EBADF: not open there. */
+int pidfd_take_fd(int pidfd, int fd);
+int pidfd_signal(int pidfd, int signal);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* /proc/PID as a directory. */
+#include "kern/proc/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/io.h"
+
+/* seq_file hands out at most a page per read(2), unless one record is longer. */
+#define READ_SIZE 4096
+
+int proc_fail(int error, const char *name)
+{
+	if (error == ENOENT || error == ESRCH)
+		return -error;
+	return fail(error, "cannot read /proc/PID/%s", name);
+}
+
+static int open_dir(int dir, const char *path)
+{
+	int fd = openat(dir, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? proc_fail(errno, path) : fd;
+}
+
+int proc_open(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	return open_dir(AT_FDCWD, path);
+}
+
+int proc_open_thread(int proc, pid_t tid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "task/%d", tid);
+	return open_dir(proc, path);
+}
+
+int proc_read(int proc, const char *name, struct buffer *buffer)
+{
+	AUTO_CLOSE int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return proc_fail(errno, name);
+	buffer->size = 0;
+	for (;;) {
+		ssize_t n;
+
+		do
+			n = read(fd, buffer_reserve(buffer, READ_SIZE), READ_SIZE);
+		while (n < 0 && errno == EINTR);
+		if (n < 0)
+			return proc_fail(errno, name);
+		if (n == 0)
+			break;
+		buffer->size += (size_t)n;
+	}
+	buffer_append(buffer, "", 0);
+	return 0;
+}
+
+static bool is_octal(char c)
+{
+	return c >= '0' && c <= '7';
+}
+
+char *proc_unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		if (from[0] == '\\' && is_octal(from[1]) && is_octal(from[2]) && is_octal(from[3])) {
+			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+	return text;
+}

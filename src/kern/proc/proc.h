@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * /proc/PID as a directory: every reader of kern/proc takes a descriptor of it, so the path is formatted once per task.
+ * "/proc/PID/task/TID" serves as well for files that threads have.
+ *
+ * Errors of all readers: -ENOENT and -ESRCH (the task is gone, or this kernel lacks the file) are returned without a
+ * word; everything else is reported where it is found.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/buffer.h"
+
+int proc_open(pid_t pid); /* O_PATH; only for the functions that take a directory */
+int proc_open_thread(int proc, pid_t tid);
+/* The whole file of the directory replaces the content of the buffer, whose room is used again. Returns 0 or -errno. */
+int proc_read(int proc, const char *name, struct buffer *buffer);
+/* What a reader returns for an errno of a system call: reports it unless the task is gone. Returns -errno. */
+int proc_fail(int error, const char *name);
+
+/* Undoes the escapes \040 \011 \012 \134 ... of mountinfo, maps and their like in place; returns text. */
+char *proc_unescape(char *text);

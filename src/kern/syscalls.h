@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Numbers and structures of the kernel's interface that the headers of Linux 6.1 (Debian 12) lack. The one place for
+ * them; with the version that brought each. Include it after system headers.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+/* PAGEMAP_SCAN on /proc/PID/pagemap, since 6.7. */
+#ifndef PAGEMAP_SCAN
+struct page_region {
+	uint64_t start, end; /* bytes */
+	uint64_t categories; /* PAGE_IS_.. */
+};
+
+struct pm_scan_arg {
+	uint64_t size, flags;
+	uint64_t start, end;
+	uint64_t walk_end; /* out: where the scan stopped */
+	uint64_t vec, vec_len;
+	uint64_t max_pages; /* 0 = no limit */
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define PAGEMAP_SCAN	   _IOWR('f', 16, struct pm_scan_arg)
+#define PAGE_IS_WPALLOWED  (1 << 0)
+#define PAGE_IS_WRITTEN	   (1 << 1)
+#define PAGE_IS_FILE	   (1 << 2)
+#define PAGE_IS_PRESENT	   (1 << 3)
+#define PAGE_IS_SWAPPED	   (1 << 4)
+#define PAGE_IS_PFNZERO	   (1 << 5)
+#define PAGE_IS_HUGE	   (1 << 6)
+#define PAGE_IS_SOFT_DIRTY (1 << 7)
+#define PM_SCAN_WP_MATCHING   (1 << 0)
+#define PM_SCAN_CHECK_WPASYNC (1 << 1)
+#endif
+#ifndef PAGE_IS_GUARD
+#define PAGE_IS_GUARD (1 << 8) /* 6.15 */
+#endif
+
+/* madvise(2) */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* 6.13 */
+#define MADV_GUARD_REMOVE  103
+#endif
+
+/* mount(2) */
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256 /* 5.10 */
+#endif
+
+/* memfd_create(2) */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008u /* 6.3 */
+#define MFD_EXEC	0x0010u
+#endif
+
+/* prctl(2) */
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE		 65 /* 6.3 */
+#define PR_GET_MDWE		 66
+#define PR_MDWE_REFUSE_EXEC_GAIN (1ul << 0)
+#define PR_MDWE_NO_INHERIT	 (1ul << 1) /* 6.6 */
+#endif
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67 /* 6.4 */
+#define PR_GET_MEMORY_MERGE 68
+#endif
+#ifndef PR_TIMER_CREATE_RESTORE_IDS
+#define PR_TIMER_CREATE_RESTORE_IDS	77 /* 6.15 */
+#define PR_TIMER_CREATE_RESTORE_IDS_OFF 0
+#define PR_TIMER_CREATE_RESTORE_IDS_ON	1
+#define PR_TIMER_CREATE_RESTORE_IDS_GET 2
+#endif
+
+/* ptrace(2) */
+#ifndef PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG
+#define PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG 0x4210 /* 6.4 */
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
+struct ptrace_sud_config {
+	uint64_t mode, selector, offset, len;
+};
+#endif
+
+/* pidfd_open(2): the descriptor is of a thread. */
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* 6.9 */
+#endif
+
+/* fcntl(2): are two descriptors of this process the same open file? */
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY (1024 + 3) /* 6.10 */
+#endif
