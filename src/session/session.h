@@ -24,8 +24,10 @@ struct arch_thread_state;
 
 struct thread_dump {
 	struct proc_status status; /* of this thread (/proc/PID/task/TID/status) */
-	struct arch_thread_state *state;
-	bool stopped_in_syscall;
+	bool held;		   /* it stands in a ptrace stop of ours */
+	uint64_t sigmask;
+	struct arch_thread_state *state; /* registers to go home with */
+	size_t **part_offsets;	   /* object/task: what ask() leaves for answer() */
 };
 
 struct task_dump {
@@ -33,7 +35,8 @@ struct task_dump {
 	int pidfd;
 	struct proc_stat stat;
 	struct mappings mappings;
-	bool was_stopped;	   /* group-stopped before we came */
+	bool was_stopped;	   /* group-stopped before we came, by stop_signal */
+	int stop_signal;
 	uint32_t first_with_files; /* pid of the first task with this descriptor table, own pid if it is the first */
 };
 
@@ -49,6 +52,8 @@ struct dump {
 	struct memory_dump *memory; /* object/memory */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;
+	struct guest_cache *guest_cache;
+	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
 };
 
 struct thread_restore {
@@ -59,7 +64,10 @@ struct task_restore {
 	int proc;		/* directory /proc/PID of the new task, -1 before it exists */
 	int pidfd;
 	int coordinator_fd;	/* number, in the task, of a pidfd of the coordinator (STEP_GETFD) */
-	struct task *creator;	/* who clones it: the parent, or a sibling with CLONE_PARENT */
+	struct task *creator;	/* who clones it: the parent, or a brother with CLONE_PARENT; NULL: criu */
+	bool by_brother;
+	bool early;		/* is made before its creator leaves its first session */
+	bool made;
 	struct task *memory_from; /* the task whose memory it shares (CLONE_VM), else NULL */
 	struct task *files_from;  /* the task whose descriptor table it shares, else NULL */
 	FsEntry *fs;
@@ -75,6 +83,7 @@ struct restore {
 	struct workers *workers;
 	struct stats *stats;
 	struct stage *stage;
+	uint64_t parking;	   /* address, behind the stage, where tasks keep the vdso of this kernel for a while */
 	struct inventory *inventory;
 	struct file_set *files;	   /* object/file */
 	struct shared_set *shared; /* object/memory: shared memory objects */

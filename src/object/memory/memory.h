@@ -2,8 +2,10 @@
 /* Address spaces: mappings, layout, content. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "vma.pb-c.h"
 #include "plan/plan.h"
 #include "session/session.h"
 
@@ -44,12 +46,41 @@ int memory_dump_finish(struct dump *d);
 
 /* --- restore --- */
 
+/* One mapping to be restored. */
+struct memory_area {
+	VmaEntry *vma;
+	struct file *file; /* behind it, or NULL */
+	bool inherited;	   /* the task got it from its creator by fork, with the creator's content: content.c compares */
+};
+
+/* task->restore->memory of a task with an address space of its own. */
+struct memory_restore {
+	struct memory_area *areas; /* in address order; guard entries are not among them */
+	size_t n;
+	void *content;		   /* of content.c */
+};
+
+static inline bool memory_is_private(const VmaEntry *vma)
+{
+	return vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE) &&
+	       !(vma->status & (VMA_VSYSCALL | VMA_VVAR | VMA_AIORING | VMA_VDSO));
+}
+
 int memory_restore_load(struct restore *r);	/* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */
-/* Steps run when the task has nothing but the stage and the vdso (or what it inherited from its creator by fork): maps its private areas at their places. */
+/* content.c: reads and checks the pagemap of a task; task->restore->memory->areas are set. Called by memory_restore_load(). */
+int memory_load_content(struct restore *r, struct task *task);
+/* An address range of this size that is free in all tasks to be made and in this program. */
+int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret);
+/* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the stage. */
+int memory_plan_empty(struct restore *r, struct plan *plan);
+uint64_t memory_parking_end(const struct restore *r);
+/* Steps run when the task has nothing but the stage and the parked vdso (or what it inherited from its creator by fork): maps its private areas at their
+   places with their final protection. */
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan);
-/* [coordinator] content.c: fills the private areas from outside; pages that the task inherited and that are equal stay shared. */
+/* [coordinator] content.c: fills the private areas from outside; pages that the task inherited and that are equal stay shared, inherited pages without an entry in
+   the images become absent again. May run plans in task->leader->remote. */
 int memory_fill(struct restore *r, struct task *task);
-/* Steps that map everything else (shared, file-backed), set protections, madvise, mlock, brk and the rest of the layout. */
+/* Steps that map everything else (shared, SysV, vdso), madvise, mlock, guard pages. */
 int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan);
 /* shared.c: content of a shared memory object into an open descriptor of it. */
 int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size);
