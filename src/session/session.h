@@ -8,6 +8,7 @@
 
 #include "base/deadline.h"
 #include "base/pool.h"
+#include "fs.pb-c.h"
 #include "image/image.h"
 #include "kern/kcmp.h"
 #include "kern/proc/maps.h"
