@@ -88,5 +88,6 @@ struct restore {
 	struct inventory *inventory;
 	struct file_set *files;	   /* object/file */
 	struct shared_set *shared; /* object/memory: shared memory objects */
-	struct seccomp_set *seccomp;
+	struct restore_self *self;	  /* object/task */
+	struct seccomp_set *seccomp;	  /* object/task/seccomp.c */
 };

@@ -2,6 +2,7 @@
 /* What makes a process or a thread besides memory and files: one struct task_part per source file, both directions. */
 #pragma once
 
+#include "lib/compel/remote.h"
 #include "plan/plan.h"
 #include "session/session.h"
 
@@ -11,11 +12,12 @@
  */
 struct task_part {
 	const char *name;
+	bool for_zombies; /* acts for zombies, and only for them; they have no thread_core */
 
 	/* Dump: [coordinator] all threads of the tree are stopped. Record → thread->core (thread_core, tc, allocated already) from d->pool. */
 	int (*collect)(struct dump *d);				     /* once, before any task */
 	int (*outside)(struct dump *d, struct thread *thread);	     /* what /proc, ptrace and system calls on tids tell */
-	int (*ask)(struct dump *d, struct thread *thread, struct plan *plan);	/* steps that run in the thread; keep offsets in thread-> via pool (see ask_data) */
+	int (*ask)(struct dump *d, struct thread *thread, struct plan *plan);	/* steps that run in the thread; keep offsets in part_offsets() */
 	int (*answer)(struct dump *d, struct thread *thread);	     /* read remote_result(thread->remote, ...) */
 	int (*finish)(struct dump *d);				     /* once, after all tasks: write own images */
 
@@ -29,8 +31,8 @@ struct task_part {
 	int (*settle)(struct restore *r, struct thread *thread);     /* [coordinator] the thread is in a ptrace stop, nothing runs any more */
 };
 
-/* Offsets that ask() leaves for answer(): one array for each part, valid between the two, per thread. */
-size_t *part_offsets(struct thread *thread, const struct task_part *part, unsigned n);
+/* Offsets that ask() leaves for answer(): one array of n for each part and thread, zeroed at first. */
+size_t *part_offsets(struct dump *d, struct thread *thread, const struct task_part *part, unsigned n);
 
 /* The registry, generated from src/object/meson.build; NULL-terminated. */
 extern const struct task_part *const task_parts[];

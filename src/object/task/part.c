@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The loops over the parts of a process or thread: in list order, with the process named in the log. */
+#include <stdio.h>
+
+#include "object/task/part.h"
+
+#include "base/fail.h"
+#include "object/task/self.h"
+
+static size_t part_index(const struct task_part *part)
+{
+	size_t i = 0;
+
+	while (task_parts[i] && task_parts[i] != part)
+		i++;
+	return i;
+}
+
+size_t *part_offsets(struct dump *d, struct thread *thread, const struct task_part *part, unsigned n)
+{
+	struct thread_dump *dump = thread->dump;
+	size_t n_parts = part_index(NULL), i = part_index(part);
+
+	if (!dump->part_offsets)
+		dump->part_offsets = pool_array(d->pool, size_t *, n_parts);
+	if (!dump->part_offsets[i])
+		dump->part_offsets[i] = pool_array(d->pool, size_t, n);
+	return dump->part_offsets[i];
+}
+
+/* Whether the part has anything to do with the thread: a zombie has parts of its own, a helper has none. */
+static bool concerns(const struct task_part *part, const struct thread *thread)
+{
+	if (thread->task->state == TASK_HELPER)
+		return false;
+	return part->for_zombies == (thread->task->state == TASK_DEAD);
+}
+
+static int pass_point(const char *direction, const struct task_part *part, const char *moment)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%s/part/%s/%s", direction, part->name, moment);
+	return fail_point(name);
+}
+
+static void enter_thread_scope(struct log_scope *scope, const struct thread *thread)
+{
+	const struct task *task = thread->task;
+
+	if (thread == task->leader)
+		log_scope_enter(scope, "task %d (%s)", task->vpid, task->comm);
+	else
+		log_scope_enter(scope, "task %d (%s): thread %d", task->vpid, task->comm, thread->vtid);
+}
+
+/* Once for the whole tree. */
+#define FOR_TREE(session, moment, direction)                                                     \
+	do {                                                                                     \
+		for (const struct task_part *const *part = task_parts; *part; part++) {          \
+			if (!(*part)->moment)                                                    \
+				continue;                                                        \
+			LOG_SCOPE("%s", (*part)->name);                                          \
+			TRY(pass_point(direction, *part, #moment));                              \
+			TRY((*part)->moment(session));                                           \
+		}                                                                                \
+		return 0;                                                                        \
+	} while (0)
+
+/* For one thread. Failure points are passed for leaders only: that is enough for tests, and a program may have many threads. */
+#define FOR_THREAD(thread, moment, direction, ...)                                               \
+	do {                                                                                     \
+		struct log_scope scope __attribute__((cleanup(log_scope_leave))) = { 0 };        \
+                                                                                                 \
+		enter_thread_scope(&scope, thread);                                              \
+		for (const struct task_part *const *part = task_parts; *part; part++) {          \
+			if (!(*part)->moment || !concerns(*part, thread))                        \
+				continue;                                                        \
+			if ((thread) == (thread)->task->leader)                                  \
+				TRY(pass_point(direction, *part, #moment));                      \
+			TRY((*part)->moment(__VA_ARGS__));                                       \
+		}                                                                                \
+		return 0;                                                                        \
+	} while (0)
+
+int parts_dump_collect(struct dump *d)
+{
+	FOR_TREE(d, collect, "dump");
+}
+
+int parts_dump_outside(struct dump *d, struct thread *thread)
+{
+	FOR_THREAD(thread, outside, "dump", d, thread);
+}
+
+int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan)
+{
+	FOR_THREAD(thread, ask, "dump", d, thread, plan);
+}
+
+int parts_dump_answer(struct dump *d, struct thread *thread)
+{
+	FOR_THREAD(thread, answer, "dump", d, thread);
+}
+
+int parts_dump_finish(struct dump *d)
+{
+	FOR_TREE(d, finish, "dump");
+}
+
+int parts_restore_load(struct restore *r)
+{
+	TRY(self_read(r));
+	FOR_TREE(r, load, "restore");
+}
+
+/* What the members of struct task_part may take for granted about records. */
+static int check_record(const struct thread *thread)
+{
+	const struct task *task = thread->task;
+	bool leader = thread == task->leader;
+
+	if (!thread->core || (leader && !thread->core->tc) || (task_is_live(task) && !thread->core->thread_core))
+		return refuse(EINVAL, "core-%d.img lacks its %s part: the image is damaged", thread->vtid,
+			      leader && thread->core && !thread->core->tc ? "process" : "thread");
+	return 0;
+}
+
+int parts_restore_check(struct restore *r, struct thread *thread)
+{
+	TRY(check_record(thread));
+	FOR_THREAD(thread, check, "restore", r, thread);
+}
+
+int parts_restore_plan(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	FOR_THREAD(thread, plan, "restore", r, thread, plan);
+}
+
+int parts_restore_last(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	FOR_THREAD(thread, last, "restore", r, thread, plan);
+}
+
+int parts_restore_settle(struct restore *r, struct thread *thread)
+{
+	FOR_THREAD(thread, settle, "restore", r, thread);
+}

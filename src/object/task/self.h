@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What this program itself has: new tasks inherit it, and more cannot be given away. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "session/session.h"
+
+struct restore_self {
+	struct proc_status status;
+	uint32_t securebits;
+	struct rlimit limits[RLIM_NLIMITS];
+	uint32_t loginuid; /* UINT32_MAX = unset */
+	bool exact_timer_ids; /* PR_TIMER_CREATE_RESTORE_IDS, Linux 6.15 */
+};
+
+/* Fills r->self. */
+int self_read(struct restore *r);
