@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The user that logged in, for the kernel's audit: /proc/PID/loginuid. A process may write only its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "object/task/part.h"
+#include "object/task/self.h"
+
+static int dump_loginuid(struct dump *d, struct thread *thread)
+{
+	TaskCoreEntry *tc = thread->core->tc;
+	char text[32];
+	ssize_t size;
+
+	if (thread != thread->task->leader)
+		return 0;
+	size = file_read_text(thread->task->dump->proc, "loginuid", text, sizeof(text));
+	if (size == -ENOENT)
+		return 0; /* a kernel without audit */
+	if (size < 0)
+		return fail((int)-size, "reading loginuid");
+	if (text_to_u32(text, 10, &tc->loginuid) < 0)
+		return fail(EINVAL, "loginuid is \"%s\"", text);
+	tc->has_loginuid = true;
+	return 0;
+}
+
+static bool must_write(const struct restore *r, const struct thread *thread)
+{
+	const TaskCoreEntry *tc = thread->core->tc;
+
+	return thread == thread->task->leader && tc->has_loginuid && tc->loginuid != UINT32_MAX &&
+	       tc->loginuid != r->self->loginuid;
+}
+
+/* Before the root directory changes. */
+static int plan_loginuid(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	static const char path[] = "/proc/self/loginuid";
+	const char *text;
+
+	if (!must_write(r, thread))
+		return 0;
+	text = pool_printf(r->pool, "%u", thread->core->tc->loginuid);
+	plan_syscall(plan, "open /proc/self/loginuid", __NR_openat, V(AT_FDCWD), D(plan_data(plan, path, sizeof(path))),
+		     V(O_WRONLY | O_CLOEXEC))
+		->to_slot = 1;
+	plan_syscall(plan, "set the loginuid (CAP_AUDIT_CONTROL?)", __NR_write, S(1), D(plan_data(plan, text, strlen(text))),
+		     V(strlen(text)));
+	plan_syscall(plan, "close /proc/self/loginuid", __NR_close, S(1));
+	return 0;
+}
+
+const struct task_part loginuid_part = {
+	.name = "loginuid",
+	.outside = dump_loginuid,
+	.plan = plan_loginuid,
+};

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Settings of a process or thread that prctl(2) reads and sets alike: prctl.def. */
+#include <stddef.h>
+#include <sys/prctl.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/task/part.h"
+
+enum scope { THREAD, PROCESS };
+enum answer { RETURNED, STORED };
+enum when { ALWAYS, NONZERO };
+enum record { RECORD_TaskCoreEntry, RECORD_ThreadCoreEntry, RECORD_MmEntry };
+
+struct row {
+	const char *name, *why_get, *why_set;
+	enum scope scope;
+	enum record record;
+	size_t has, value; /* 32-bit members of the record */
+	int get, set;
+	enum answer answer;
+	enum when when;
+};
+
+#define PRCTL(name_, scope_, record_, member, get_, set_, answer_, when_)                                     \
+	{ .name = (name_), .why_get = "read " name_, .why_set = "set " name_, .scope = (scope_),              \
+	  .record = RECORD_##record_, .has = offsetof(record_, has_##member), .value = offsetof(record_, member), \
+	  .get = (get_), .set = (set_), .answer = (answer_), .when = (when_) },
+static const struct row rows[] = {
+#include "object/task/prctl.def"
+};
+#undef PRCTL
+
+#define N_ROWS (sizeof(rows) / sizeof(*rows))
+
+extern const struct task_part prctl_part;
+
+static bool applies(const struct row *row, const struct thread *thread)
+{
+	return row->scope == THREAD || thread == thread->task->leader;
+}
+
+static void *record_of(const struct row *row, const struct thread *thread)
+{
+	switch (row->record) {
+	case RECORD_TaskCoreEntry:
+		return thread->core->tc;
+	case RECORD_ThreadCoreEntry:
+		return thread->core->thread_core;
+	default:
+		return thread->task->mm;
+	}
+}
+
+static int ask_prctl(struct dump *d, struct thread *thread, struct plan *plan)
+{
+	size_t *offsets = part_offsets(d, thread, &prctl_part, N_ROWS);
+
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const struct row *row = &rows[i];
+
+		if (!applies(row, thread))
+			continue;
+		if (row->answer == STORED) {
+			offsets[i] = plan_space(plan, sizeof(int));
+			plan_syscall(plan, row->why_get, __NR_prctl, V(row->get), D(offsets[i]), V(0), V(0), V(0));
+		} else {
+			offsets[i] = plan_keep_result(plan, plan_syscall(plan, row->why_get, __NR_prctl, V(row->get), V(0),
+									 V(0), V(0), V(0)));
+		}
+	}
+	return 0;
+}
+
+static int answer_prctl(struct dump *d, struct thread *thread)
+{
+	const size_t *offsets = part_offsets(d, thread, &prctl_part, N_ROWS);
+
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const struct row *row = &rows[i];
+		char *record = record_of(row, thread);
+		int value;
+
+		if (!applies(row, thread))
+			continue;
+		value = row->answer == STORED ? *(const int *)remote_result(thread->remote, offsets[i]) :
+						(int)remote_value(thread->remote, offsets[i]);
+		if (row->when == NONZERO && !value)
+			continue;
+		*(protobuf_c_boolean *)(record + row->has) = true;
+		*(int *)(record + row->value) = value;
+	}
+	return 0;
+}
+
+/* The value to set, or -1 if the record has none. */
+static int wanted(const struct row *row, const struct thread *thread)
+{
+	const char *record = record_of(row, thread);
+	int value;
+
+	if (!applies(row, thread) || !record || !*(const protobuf_c_boolean *)(record + row->has))
+		return -1;
+	value = *(const int *)(record + row->value);
+	return row->when == NONZERO && !value ? -1 : value;
+}
+
+static int check_prctl(struct restore *r, struct thread *thread)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		int value = wanted(&rows[i], thread);
+
+		if (value < -1 || value > 64)
+			return refuse(EINVAL, "%s is %d: the image is damaged", rows[i].name, value);
+	}
+	return 0;
+}
+
+static int last_prctl(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const struct row *row = &rows[i];
+		int value = wanted(row, thread);
+
+		if (row->set == PR_SET_DUMPABLE && value > 1) {
+			/* "readable by root only": the kernel gives it, nobody may set it. */
+			log_debug("dumpable was %d and is set to 0", value);
+			value = 0;
+		}
+		if (value >= 0)
+			plan_syscall(plan, row->why_set, __NR_prctl, V(row->set), V(value), V(0), V(0), V(0));
+	}
+	return 0;
+}
+
+const struct task_part prctl_part = {
+	.name = "prctl",
+	.ask = ask_prctl,
+	.answer = answer_prctl,
+	.check = check_prctl,
+	.last = last_prctl,
+};

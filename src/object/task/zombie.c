@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A zombie: a process that has died and whose parent has not yet asked how, see wait(2). */
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/task/part.h"
+
+static int dump_zombie(struct dump *d, struct thread *thread)
+{
+	TaskCoreEntry *tc = thread->core->tc;
+
+	tc->task_state = TASK_DEAD;
+	tc->exit_code = (uint32_t)thread->task->dump->stat.exit_code;
+	tc->comm = pool_string(d->pool, thread->task->comm);
+	return 0;
+}
+
+static int check_zombie(struct restore *r, struct thread *thread)
+{
+	int status = (int)thread->core->tc->exit_code;
+
+	if (WIFEXITED(status) ? status & ~0xff00 : !WIFSIGNALED(status) || status & ~0xff || WTERMSIG(status) > 64)
+		return refuse(EINVAL, "the record of a zombie has the exit status 0x%x: the image is damaged", status);
+	if (WIFSIGNALED(status) && WCOREDUMP(status))
+		log_warn("died with a core dump; its parent will hear of signal %d only", WTERMSIG(status));
+	return 0;
+}
+
+/* Dies by a signal, without a core dump. All are blocked until now. */
+static void plan_signal(struct plan *plan, int sig)
+{
+	uint64_t mask = 1ull << (sig - 1);
+	uint64_t default_action[4] = { 0 };
+
+	if (sig != SIGKILL && sig != SIGSTOP)
+		plan_syscall(plan, "set the action of a fatal signal", __NR_rt_sigaction, V(sig),
+			     D(plan_data(plan, default_action, sizeof(default_action))), V(0), V(sizeof(mask)));
+	plan_syscall(plan, "forbid a core dump", __NR_prctl, V(PR_SET_DUMPABLE), V(0), V(0), V(0), V(0));
+	/* Two steps, so that the process does not depend on its number in this pid namespace. */
+	plan_syscall(plan, "get the own pid", __NR_getpid)->to_slot = 1;
+	plan_syscall(plan, "send a fatal signal", __NR_kill, S(1), V(sig));
+	plan_syscall(plan, "die by the signal", __NR_rt_sigprocmask, V(SIG_UNBLOCK),
+		     D(plan_data(plan, &mask, sizeof(mask))), V(0), V(sizeof(mask)));
+}
+
+/* The last step does not return: the flow waits for the death of the process, not for the end of the plan. */
+static int plan_zombie(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	const TaskCoreEntry *tc = thread->core->tc;
+	char comm[16] = "";
+	int status = (int)tc->exit_code;
+
+	memcpy(comm, tc->comm, strnlen(tc->comm, sizeof(comm) - 1));
+	plan_syscall(plan, "set the name", __NR_prctl, V(PR_SET_NAME), D(plan_data(plan, comm, sizeof(comm))));
+	if (WIFSIGNALED(status))
+		plan_signal(plan, WTERMSIG(status));
+	else
+		plan_syscall(plan, "exit", __NR_exit_group, V(WEXITSTATUS(status)));
+	return 0;
+}
+
+const struct task_part zombie_part = {
+	.name = "zombie",
+	.for_zombies = true,
+	.outside = dump_zombie,
+	.check = check_zombie,
+	.plan = plan_zombie,
+};
