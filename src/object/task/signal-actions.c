@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Signal actions: what a process does on each signal, see sigaction(2). */
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "object/task/part.h"
+
+/* Signals 1 to 64 without SIGKILL and SIGSTOP. */
+#define N_ACTIONS 62
+#define SIGSET_SIZE 8
+
+/* The kernel's own form, asm/signal.h; not the one of libc. */
+struct kernel_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+
+extern const struct task_part signal_actions_part;
+
+/* The signal that element i of the record is about. */
+static int signal_of(int i)
+{
+	int sig = i + 1;
+
+	if (sig >= SIGKILL)
+		sig++;
+	if (sig >= SIGSTOP)
+		sig++;
+	return sig;
+}
+
+static int ask_signal_actions(struct dump *d, struct thread *thread, struct plan *plan)
+{
+	size_t *offset;
+
+	if (thread != thread->task->leader)
+		return 0;
+	offset = part_offsets(d, thread, &signal_actions_part, 1);
+	*offset = plan_space(plan, N_ACTIONS * sizeof(struct kernel_sigaction));
+	for (int i = 0; i < N_ACTIONS; i++)
+		plan_syscall(plan, "read a signal action", __NR_rt_sigaction, V(signal_of(i)), V(0),
+			     D(*offset + i * sizeof(struct kernel_sigaction)), V(SIGSET_SIZE));
+	return 0;
+}
+
+static int answer_signal_actions(struct dump *d, struct thread *thread)
+{
+	TaskCoreEntry *tc = thread->core->tc;
+	const struct kernel_sigaction *action;
+	SaEntry *entries;
+
+	if (thread != thread->task->leader)
+		return 0;
+	action = remote_result(thread->remote, *part_offsets(d, thread, &signal_actions_part, 1));
+	entries = pool_array(d->pool, SaEntry, N_ACTIONS);
+	tc->sigactions = pool_array(d->pool, SaEntry *, N_ACTIONS);
+	tc->n_sigactions = N_ACTIONS;
+	for (int i = 0; i < N_ACTIONS; i++, action++) {
+		SaEntry *entry = tc->sigactions[i] = &entries[i];
+
+		sa_entry__init(entry);
+		entry->sigaction = action->handler;
+		entry->flags = action->flags;
+		entry->restorer = action->restorer;
+		entry->mask = action->mask;
+		entry->has_compat_sigaction = true;
+	}
+	return 0;
+}
+
+static int check_signal_actions(struct restore *r, struct thread *thread)
+{
+	const TaskCoreEntry *tc = thread->core->tc;
+
+	if (thread != thread->task->leader)
+		return 0;
+	if (tc->n_sigactions != N_ACTIONS)
+		return refuse(EINVAL, "the record has %zu signal actions, not %d: the image is damaged", tc->n_sigactions,
+			      N_ACTIONS);
+	for (int i = 0; i < N_ACTIONS; i++)
+		if (tc->sigactions[i]->compat_sigaction)
+			return refuse(EOPNOTSUPP, "signal actions of a 32-bit program cannot be restored; run it as a 64-bit one");
+	return 0;
+}
+
+/* Not before all zombies are dead: ignoring SIGCHLD would let the kernel reap them. */
+static int last_signal_actions(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	const TaskCoreEntry *tc = thread->core->tc;
+	struct kernel_sigaction actions[N_ACTIONS];
+	size_t offset;
+
+	if (thread != thread->task->leader)
+		return 0;
+	for (int i = 0; i < N_ACTIONS; i++) {
+		const SaEntry *entry = tc->sigactions[i];
+
+		actions[i] = (struct kernel_sigaction){ entry->sigaction, entry->flags, entry->restorer, entry->mask };
+	}
+	offset = plan_data(plan, actions, sizeof(actions));
+	for (int i = 0; i < N_ACTIONS; i++)
+		plan_syscall(plan, "set a signal action", __NR_rt_sigaction,
+			     V(signal_of(i)), D(offset + i * sizeof(*actions)), V(0), V(SIGSET_SIZE));
+	return 0;
+}
+
+const struct task_part signal_actions_part = {
+	.name = "signal-actions",
+	.ask = ask_signal_actions,
+	.answer = answer_signal_actions,
+	.check = check_signal_actions,
+	.last = last_signal_actions,
+};

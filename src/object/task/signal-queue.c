@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Signals that wait to be delivered, with their siginfo and in their order: those of each thread and those of the process. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+#include "object/task/part.h"
+
+/* What PTRACE_PEEKSIGINFO gives for each. */
+#define SIGINFO_SIZE 128
+/* How many are read at a time: the kernel walks the queue from its head every time. */
+#define BATCH 256
+
+struct raw_siginfo {
+	int32_t signo, error, code, pad;
+	union {
+		struct {
+			int32_t timer, overrun;
+			uint64_t value;
+			int32_t private; /* the kernel's own mark: asm-generic/siginfo.h, _sys_private */
+		};
+		uint8_t bytes[SIGINFO_SIZE - 16];
+	};
+};
+
+static void append(struct pool *pool, SignalQueueEntry *queue, const struct raw_siginfo *info, size_t n)
+{
+	SiginfoEntry **signals = pool_array(pool, SiginfoEntry *, queue->n_signals + n);
+	SiginfoEntry *entries = pool_array(pool, SiginfoEntry, n);
+
+	if (queue->n_signals)
+		memcpy(signals, queue->signals, queue->n_signals * sizeof(*signals));
+	for (size_t i = 0; i < n; i++) {
+		siginfo_entry__init(&entries[i]);
+		entries[i].siginfo.len = SIGINFO_SIZE;
+		entries[i].siginfo.data = pool_copy(pool, &info[i], SIGINFO_SIZE);
+		signals[queue->n_signals + i] = &entries[i];
+	}
+	queue->signals = signals;
+	queue->n_signals += n;
+}
+
+static int dump_queue(struct dump *d, pid_t tid, uint32_t flags, SignalQueueEntry **ret)
+{
+	SignalQueueEntry *queue = pool_new(d->pool, SignalQueueEntry);
+	struct __ptrace_peeksiginfo_args args = { .flags = flags, .nr = BATCH };
+	struct raw_siginfo info[BATCH];
+	long n;
+
+	signal_queue_entry__init(queue);
+	do {
+		n = ptrace(PTRACE_PEEKSIGINFO, tid, &args, info);
+		if (n < 0)
+			return fail_errno("reading the pending signals");
+		append(d->pool, queue, info, (size_t)n);
+		args.off += (uint64_t)n;
+	} while (n == BATCH);
+	*ret = queue;
+	return 0;
+}
+
+static int dump_signal_queue(struct dump *d, struct thread *thread)
+{
+	TRY(dump_queue(d, thread->tid, 0, &thread->core->thread_core->signals_p));
+	if (thread == thread->task->leader)
+		TRY(dump_queue(d, thread->tid, PTRACE_PEEKSIGINFO_SHARED, &thread->core->tc->signals_s));
+	return 0;
+}
+
+static int check_queue(const SignalQueueEntry *queue)
+{
+	for (size_t i = 0; queue && i < queue->n_signals; i++) {
+		const ProtobufCBinaryData *data = &queue->signals[i]->siginfo;
+		int32_t signo = 0;
+
+		if (data->len == SIGINFO_SIZE)
+			memcpy(&signo, data->data, sizeof(signo));
+		if (signo < 1 || signo > 64 || signo == SIGKILL || signo == SIGSTOP)
+			return refuse(EINVAL, "pending signal %zu has %zu bytes and the number %d: the image is damaged", i,
+				      data->len, signo);
+	}
+	return 0;
+}
+
+static int check_signal_queue(struct restore *r, struct thread *thread)
+{
+	TRY(check_queue(thread->core->thread_core->signals_p));
+	return thread == thread->task->leader ? check_queue(thread->core->tc->signals_s) : 0;
+}
+
+/* What the restore itself causes: children that were made only for it die, sessions lose their terminal, owners of files are set. */
+static void plan_drain(struct plan *plan)
+{
+	uint64_t mask = 1ull << (SIGCHLD - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGCONT - 1) | 1ull << (SIGIO - 1);
+	int64_t timeout[2] = { 0, 0 };
+	size_t at_mask = plan_data(plan, &mask, sizeof(mask)), at_timeout = plan_data(plan, timeout, sizeof(timeout));
+
+	/* One of each can wait at most. */
+	for (int i = 0; i < __builtin_popcountll(mask); i++)
+		plan_syscall(plan, "take signals of the restore itself", __NR_rt_sigtimedwait, D(at_mask), V(0), D(at_timeout),
+			     V(sizeof(mask)))
+			->flags |= STEP_MAY_FAIL;
+}
+
+/* Only a thread itself may send codes of the kernel. A pending timer signal comes back as a plain signal: the timer is a new one. */
+static void plan_queue(struct plan *plan, const SignalQueueEntry *queue, pid_t pid, pid_t tid)
+{
+	for (size_t i = 0; queue && i < queue->n_signals; i++) {
+		struct raw_siginfo info;
+		size_t offset;
+
+		memcpy(&info, queue->signals[i]->siginfo.data, SIGINFO_SIZE);
+		if (info.code == SI_TIMER)
+			info.private = 0;
+		offset = plan_data(plan, &info, sizeof(info));
+		if (tid)
+			plan_syscall(plan, "queue a pending signal of the thread", __NR_rt_tgsigqueueinfo, V(pid), V(tid),
+				     V(info.signo), D(offset));
+		else
+			plan_syscall(plan, "queue a pending signal of the process", __NR_rt_sigqueueinfo, V(pid),
+				     V(info.signo), D(offset));
+	}
+}
+
+static int last_signal_queue(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	pid_t pid = thread->task->vpid;
+
+	if (thread == thread->task->leader) {
+		plan_drain(plan);
+		plan_queue(plan, thread->core->tc->signals_s, pid, 0);
+	}
+	plan_queue(plan, thread->core->thread_core->signals_p, pid, thread->vtid);
+	return 0;
+}
+
+const struct task_part signal_queue_part = {
+	.name = "signal-queue",
+	.outside = dump_signal_queue,
+	.check = check_signal_queue,
+	.last = last_signal_queue,
+};
