@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Resource limits of a process, see getrlimit(2). Set at the very end: a lowered one must not hit the restore. */
+#include "kern/proc/limits.h"
+
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <sys/resource.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/task/part.h"
+#include "object/task/self.h"
+
+/* By number; the words of /proc/PID/limits. */
+static const char *const names[RLIM_NLIMITS] = {
+	"CPU time", "file size", "data size", "stack size", "core file size", "resident set", "processes", "open files",
+	"locked memory", "address space", "file locks", "pending signals", "msgqueue size", "nice priority", "realtime priority",
+	"realtime timeout",
+};
+
+static int dump_limits(struct dump *d, struct thread *thread)
+{
+	TaskRlimitsEntry *record;
+	struct proc_limits limits;
+	RlimitEntry *entries;
+	int error;
+
+	if (thread != thread->task->leader)
+		return 0;
+	error = proc_limits_read(thread->task->dump->proc, &limits);
+	if (error < 0)
+		return fail(-error, "reading the limits");
+	record = pool_new(d->pool, TaskRlimitsEntry);
+	task_rlimits_entry__init(record);
+	record->n_rlimits = RLIM_NLIMITS;
+	record->rlimits = pool_array(d->pool, RlimitEntry *, RLIM_NLIMITS);
+	entries = pool_array(d->pool, RlimitEntry, RLIM_NLIMITS);
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		rlimit_entry__init(&entries[i]);
+		entries[i].cur = limits.items[i].rlim_cur;
+		entries[i].max = limits.items[i].rlim_max;
+		record->rlimits[i] = &entries[i];
+	}
+	thread->core->tc->rlimits = record;
+	return 0;
+}
+
+static bool may_raise(const struct restore *r)
+{
+	return r->self->status.cap_effective >> CAP_SYS_RESOURCE & 1;
+}
+
+static int check_limits(struct restore *r, struct thread *thread)
+{
+	const TaskRlimitsEntry *record = thread == thread->task->leader ? thread->core->tc->rlimits : NULL;
+
+	if (!record)
+		return 0;
+	if (record->n_rlimits > RLIM_NLIMITS)
+		return refuse(EINVAL, "the record has %zu limits: the image is damaged", record->n_rlimits);
+	for (size_t i = 0; i < record->n_rlimits; i++) {
+		const RlimitEntry *limit = record->rlimits[i];
+		uint64_t ours = r->self->limits[i].rlim_max;
+
+		if (limit->cur > limit->max)
+			return refuse(EINVAL, "the limit of %s is %" PRIu64 " of at most %" PRIu64 ": the image is damaged",
+				      names[i], limit->cur, limit->max);
+		if (limit->max <= ours || may_raise(r))
+			continue;
+		if (limit->cur > ours)
+			return refuse(EPERM,
+				      "the limit of %s was %" PRIu64 " and ours is at most %" PRIu64
+				      ": start criu with a higher one (ulimit -H) or with CAP_SYS_RESOURCE",
+				      names[i], limit->cur, ours);
+		log_warn("the hard limit of %s falls from %" PRIu64 " to ours, %" PRIu64, names[i], limit->max, ours);
+	}
+	return 0;
+}
+
+/* As long as the task may do so: raises hard limits that are above ours. */
+static int plan_limits(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	const TaskRlimitsEntry *record = thread == thread->task->leader ? thread->core->tc->rlimits : NULL;
+
+	for (unsigned i = 0; record && i < record->n_rlimits; i++) {
+		struct rlimit raised = { r->self->limits[i].rlim_cur, record->rlimits[i]->max };
+
+		if (raised.rlim_max > r->self->limits[i].rlim_max && may_raise(r))
+			plan_syscall(plan, plan_why(plan, "raise the limit of %s", names[i]), __NR_prlimit64, V(0), V(i),
+				     D(plan_data(plan, &raised, sizeof(raised))), V(0));
+	}
+	return 0;
+}
+
+static int last_limits(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	const TaskRlimitsEntry *record = thread == thread->task->leader ? thread->core->tc->rlimits : NULL;
+
+	for (unsigned i = 0; record && i < record->n_rlimits; i++) {
+		struct rlimit want = { record->rlimits[i]->cur, record->rlimits[i]->max };
+
+		if (want.rlim_max > r->self->limits[i].rlim_max && !may_raise(r))
+			want.rlim_max = r->self->limits[i].rlim_max;
+		plan_syscall(plan, plan_why(plan, "set the limit of %s", names[i]), __NR_prlimit64, V(0), V(i),
+			     D(plan_data(plan, &want, sizeof(want))), V(0));
+	}
+	return 0;
+}
+
+const struct task_part limits_part = {
+	.name = "limits",
+	.outside = dump_limits,
+	.check = check_limits,
+	.plan = plan_limits,
+	.last = last_limits,
+};
