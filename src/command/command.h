@@ -5,6 +5,8 @@
 struct options;
 
 int command_check(const struct options *options);
+int command_cpuinfo_dump(const struct options *options);
+int command_cpuinfo_check(const struct options *options);
 
 /* Prints the version to stdout, as clients parse it. */
 void print_version(void);

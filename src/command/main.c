@@ -21,6 +21,8 @@ static const struct {
 	int (*run)(const struct options *options);
 } commands[] = {
 	{ CMD_CHECK, command_check },
+	{ CMD_CPUINFO_DUMP, command_cpuinfo_dump },
+	{ CMD_CPUINFO_CHECK, command_cpuinfo_check },
 };
 
 static int (*find_command(enum command command))(const struct options *)

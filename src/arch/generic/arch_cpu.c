@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* CPUs of which no properties are recorded. */
+#include "arch_cpu.h"
+
+#include "base/fail.h"
+#include "base/pool.h"
+
+void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret)
+{
+	*ret = pool_new(pool, CpuinfoEntry);
+	cpuinfo_entry__init(*ret);
+}
+
+int arch_cpu_compare(const CpuinfoEntry *image, const CpuinfoEntry *host, unsigned mode)
+{
+	if (image->n_x86_entry || image->n_ppc64_entry || image->n_s390_entry)
+		return refuse(ENOTSUP, "the images come from another CPU architecture");
+	return 0;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The CPUID of x86 as 19 words in the order of the kernel's asm/cpufeatures.h, and the comparison of two CPUs. */
+#include "arch_cpu.h"
+
+#include <cpuid.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+
+enum {
+	CAPABILITY_WORDS = 19,
+	CAPABILITY_WORDS_OLD = 12, /* capability_ver 1 */
+};
+
+/* Words that the kernel makes up itself. We leave them empty, another writer of images may not: they are not compared.
+ */
+#define LINUX_WORDS (1u << 3 | 1u << 7 | 1u << 8 | 1u << 11)
+
+enum cpuid_register { EAX, EBX, ECX, EDX };
+
+/* Where each word comes from; leaf 0 = made up by Linux. */
+static const struct {
+	uint32_t leaf, subleaf;
+	enum cpuid_register reg;
+} words[CAPABILITY_WORDS] = {
+	[0] = { 0x1, 0, EDX },	       [1] = { 0x80000001, 0, EDX },  [2] = { 0x80860001, 0, EDX }, /* Transmeta */
+	[4] = { 0x1, 0, ECX },	       [5] = { 0xc0000001, 0, EDX },				    /* VIA */
+	[6] = { 0x80000001, 0, ECX },  [9] = { 0x7, 0, EBX },	      [10] = { 0xd, 1, EAX },
+	[12] = { 0x7, 1, EAX },	       [13] = { 0x80000008, 0, EBX }, [14] = { 0x6, 0, EAX },
+	[15] = { 0x8000000a, 0, EDX }, [16] = { 0x7, 0, ECX },	      [17] = { 0x80000007, 0, EBX },
+	[18] = { 0x7, 0, EDX },
+};
+
+struct instruction_set {
+	uint8_t word, bit;
+	const char *name; /* as in /proc/cpuinfo */
+};
+
+/*
+ * What programs may use once they have seen it. Word 12 was something else (bits 0 to 2: cache monitoring) in the
+ * kernels of the first images with 19 words, so its first bits say nothing for sure.
+ */
+static const struct instruction_set instruction_sets[] = {
+	{ 0, 0, "fpu" },
+	{ 0, 4, "tsc" },
+	{ 0, 8, "cx8" },
+	{ 0, 11, "sep" },
+	{ 0, 15, "cmov" },
+	{ 0, 19, "clflush" },
+	{ 0, 23, "mmx" },
+	{ 0, 24, "fxsr" },
+	{ 0, 25, "sse" },
+	{ 0, 26, "sse2" },
+	{ 1, 11, "syscall" },
+	{ 1, 22, "mmxext" },
+	{ 1, 27, "rdtscp" },
+	{ 1, 29, "lm" },
+	{ 1, 30, "3dnowext" },
+	{ 1, 31, "3dnow" },
+	{ 4, 0, "pni" },
+	{ 4, 1, "pclmulqdq" },
+	{ 4, 9, "ssse3" },
+	{ 4, 12, "fma" },
+	{ 4, 13, "cx16" },
+	{ 4, 19, "sse4_1" },
+	{ 4, 20, "sse4_2" },
+	{ 4, 22, "movbe" },
+	{ 4, 23, "popcnt" },
+	{ 4, 25, "aes" },
+	{ 4, 26, "xsave" },
+	{ 4, 27, "osxsave" },
+	{ 4, 28, "avx" },
+	{ 4, 29, "f16c" },
+	{ 4, 30, "rdrand" },
+	{ 6, 0, "lahf_lm" },
+	{ 6, 5, "abm" },
+	{ 6, 6, "sse4a" },
+	{ 6, 7, "misalignsse" },
+	{ 6, 8, "3dnowprefetch" },
+	{ 6, 11, "xop" },
+	{ 6, 15, "lwp" },
+	{ 6, 16, "fma4" },
+	{ 6, 21, "tbm" },
+	{ 6, 29, "mwaitx" },
+	{ 9, 0, "fsgsbase" },
+	{ 9, 3, "bmi1" },
+	{ 9, 4, "hle" },
+	{ 9, 5, "avx2" },
+	{ 9, 8, "bmi2" },
+	{ 9, 9, "erms" },
+	{ 9, 11, "rtm" },
+	{ 9, 14, "mpx" },
+	{ 9, 16, "avx512f" },
+	{ 9, 17, "avx512dq" },
+	{ 9, 18, "rdseed" },
+	{ 9, 19, "adx" },
+	{ 9, 21, "avx512ifma" },
+	{ 9, 23, "clflushopt" },
+	{ 9, 24, "clwb" },
+	{ 9, 26, "avx512pf" },
+	{ 9, 27, "avx512er" },
+	{ 9, 28, "avx512cd" },
+	{ 9, 29, "sha_ni" },
+	{ 9, 30, "avx512bw" },
+	{ 9, 31, "avx512vl" },
+	{ 10, 0, "xsaveopt" },
+	{ 10, 1, "xsavec" },
+	{ 10, 2, "xgetbv1" },
+	{ 12, 3, "rao_int" },
+	{ 12, 4, "avx_vnni" },
+	{ 12, 5, "avx512_bf16" },
+	{ 12, 7, "cmpccxadd" },
+	{ 12, 21, "amx_fp16" },
+	{ 12, 23, "avx_ifma" },
+	{ 13, 0, "clzero" },
+	{ 13, 2, "xsaveerptr" },
+	{ 13, 4, "rdpru" },
+	{ 16, 1, "avx512vbmi" },
+	{ 16, 3, "pku" },
+	{ 16, 4, "ospke" },
+	{ 16, 5, "waitpkg" },
+	{ 16, 6, "avx512_vbmi2" },
+	{ 16, 8, "gfni" },
+	{ 16, 9, "vaes" },
+	{ 16, 10, "vpclmulqdq" },
+	{ 16, 11, "avx512_vnni" },
+	{ 16, 12, "avx512_bitalg" },
+	{ 16, 14, "avx512_vpopcntdq" },
+	{ 16, 22, "rdpid" },
+	{ 16, 25, "cldemote" },
+	{ 16, 27, "movdiri" },
+	{ 16, 28, "movdir64b" },
+	{ 18, 2, "avx512_4vnniw" },
+	{ 18, 3, "avx512_4fmaps" },
+	{ 18, 4, "fsrm" },
+	{ 18, 8, "avx512_vp2intersect" },
+	{ 18, 14, "serialize" },
+	{ 18, 16, "tsxldtrk" },
+	{ 18, 22, "amx_bf16" },
+	{ 18, 23, "avx512_fp16" },
+	{ 18, 24, "amx_tile" },
+	{ 18, 25, "amx_int8" },
+};
+
+/* What XSAVE needs; the last one is compared for --cpu-cap fpu only, programs can't use it themselves. */
+static const struct instruction_set fpu_sets[] = {
+	{ 0, 0, "fpu" },
+	{ 0, 24, "fxsr" },
+	{ 4, 27, "osxsave" },
+	{ 10, 3, "xsaves" },
+};
+
+/* Components of the extended state: x87, SSE, AVX, MPX, AVX-512, PT, PKRU, PASID, shadow stacks, HDC, UINTR, LBR, HWP,
+ * AMX, APX. */
+#define KNOWN_XFEATURES 0xfffffull
+
+/* False, and zeros, if the CPU does not have that leaf. */
+static bool read_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+{
+	uint32_t highest, unused;
+
+	memset(regs, 0, 4 * sizeof(*regs));
+	__cpuid(leaf & 0xffff0000, highest, unused, unused, unused);
+	if (highest < leaf || (highest ^ leaf) >> 16) /* an unknown range answers with whatever */
+		return false;
+	__cpuid_count(leaf, subleaf, regs[EAX], regs[EBX], regs[ECX], regs[EDX]);
+	return true;
+}
+
+static void read_identity(CpuinfoX86Entry *x86)
+{
+	uint32_t regs[4];
+	char vendor[13] = "";
+
+	read_cpuid(0, 0, regs);
+	memcpy(vendor, &regs[EBX], 4);
+	memcpy(vendor + 4, &regs[EDX], 4);
+	memcpy(vendor + 8, &regs[ECX], 4);
+	x86->vendor_id = !strcmp(vendor, "GenuineIntel")   ? CPUINFO_X86_ENTRY__VENDOR__INTEL
+			 : !strcmp(vendor, "AuthenticAMD") ? CPUINFO_X86_ENTRY__VENDOR__AMD
+							   : CPUINFO_X86_ENTRY__VENDOR__UNKNOWN;
+
+	read_cpuid(1, 0, regs);
+	x86->cpu_family = (regs[EAX] >> 8) & 0xf;
+	x86->model = (regs[EAX] >> 4) & 0xf;
+	x86->stepping = regs[EAX] & 0xf;
+	if (x86->cpu_family >= 6)
+		x86->model |= (regs[EAX] >> 12) & 0xf0;
+	if (x86->cpu_family == 0xf)
+		x86->cpu_family += (regs[EAX] >> 20) & 0xff;
+}
+
+/* The brand string without the blanks around it. */
+static char *read_model_name(struct pool *pool)
+{
+	char text[49] = "", *start = text;
+	uint32_t regs[4];
+	size_t size;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		read_cpuid(0x80000002 + i, 0, regs);
+		memcpy(text + 16 * i, regs, 16);
+	}
+	start += strspn(start, " ");
+	for (size = strlen(start); size && start[size - 1] == ' '; size--)
+		start[size - 1] = 0;
+	return pool_string(pool, start);
+}
+
+void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret)
+{
+	CpuinfoEntry *entry = pool_new(pool, CpuinfoEntry);
+	CpuinfoX86Entry *x86 = pool_new(pool, CpuinfoX86Entry);
+	uint32_t regs[4];
+
+	cpuinfo_entry__init(entry);
+	cpuinfo_x86_entry__init(x86);
+	entry->n_x86_entry = 1;
+	entry->x86_entry = pool_array(pool, CpuinfoX86Entry *, 1);
+	entry->x86_entry[0] = x86;
+
+	read_identity(x86);
+	x86->model_id = read_model_name(pool);
+	x86->capability_ver = 2;
+	x86->n_capability = CAPABILITY_WORDS;
+	x86->capability = pool_array(pool, uint32_t, CAPABILITY_WORDS);
+	for (size_t i = 0; i < CAPABILITY_WORDS; i++)
+		if (words[i].leaf && read_cpuid(words[i].leaf, words[i].subleaf, regs))
+			x86->capability[i] = regs[words[i].reg];
+
+	if (read_cpuid(0xd, 0, regs)) {
+		x86->has_xfeatures_mask = x86->has_xsave_size = x86->has_xsave_size_max = true;
+		x86->xfeatures_mask = (uint64_t)regs[EDX] << 32 | regs[EAX];
+		x86->xsave_size = regs[EBX];
+		x86->xsave_size_max = regs[ECX];
+	}
+	*ret = entry;
+}
+
+static bool has_set(const CpuinfoX86Entry *x86, const struct instruction_set *set)
+{
+	return set->word < x86->n_capability && x86->capability[set->word] & 1u << set->bit;
+}
+
+/* Refuses the first one that the image has and the host does not have. */
+static int compare_sets(const CpuinfoX86Entry *image, const CpuinfoX86Entry *host, const struct instruction_set *sets,
+			size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (has_set(image, &sets[i]) && !has_set(host, &sets[i]))
+			return refuse(ENOTSUP,
+				      "the CPU does not have \"%s\", which the CPU of the images (%s) has: the tasks "
+				      "may use it. "
+				      "Restore on another machine, or accept the risk by another --cpu-cap",
+				      sets[i].name, image->model_id ?: "?");
+	return 0;
+}
+
+static int compare_fpu(const CpuinfoX86Entry *image, const CpuinfoX86Entry *host)
+{
+	uint64_t missing = image->xfeatures_mask & ~host->xfeatures_mask;
+
+	TRY(compare_sets(image, host, fpu_sets, sizeof(fpu_sets) / sizeof(fpu_sets[0])));
+	if (!image->has_xfeatures_mask) /* an older image */
+		return 0;
+	if (missing)
+		return refuse(ENOTSUP,
+			      "the CPU does not have the components 0x%" PRIx64 " of the extended state in the images",
+			      missing);
+	if (image->xsave_size != host->xsave_size || image->xsave_size_max != host->xsave_size_max)
+		return refuse(ENOTSUP,
+			      "the extended state has another size: %u of at most %u bytes in the images, %u of %u on "
+			      "this CPU",
+			      image->xsave_size, image->xsave_size_max, host->xsave_size, host->xsave_size_max);
+	return 0;
+}
+
+static int compare_all(const CpuinfoX86Entry *image, const CpuinfoX86Entry *host)
+{
+	for (size_t i = 0; i < image->n_capability; i++)
+		if (!(LINUX_WORDS & 1u << i) && image->capability[i] != host->capability[i])
+			return refuse(ENOTSUP,
+				      "word %zu of the CPU's capabilities differs: 0x%08x in the images, 0x%08x here",
+				      i, image->capability[i], host->capability[i]);
+	return 0;
+}
+
+int arch_cpu_compare(const CpuinfoEntry *image_entry, const CpuinfoEntry *host_entry, unsigned mode)
+{
+	const CpuinfoX86Entry *host = host_entry->x86_entry[0], *image;
+	uint64_t unknown = host->xfeatures_mask & ~KNOWN_XFEATURES;
+
+	if (unknown)
+		return refuse(ENOTSUP,
+			      "this CPU has components 0x%" PRIx64 " of the extended state that criu does not know",
+			      unknown);
+	if (image_entry->n_x86_entry != 1 || image_entry->n_ppc64_entry || image_entry->n_s390_entry)
+		return refuse(EINVAL, "cpuinfo.img does not describe one x86 CPU");
+	image = image_entry->x86_entry[0];
+	if (image->n_capability != (image->capability_ver == 1 ? CAPABILITY_WORDS_OLD : CAPABILITY_WORDS) ||
+	    image->capability_ver < 1 || image->capability_ver > 2)
+		return refuse(EINVAL, "cpuinfo.img: version %u with %zu words of capabilities", image->capability_ver,
+			      image->n_capability);
+	if (mode & ARCH_CPU_FPU)
+		TRY(compare_fpu(image, host));
+	if (mode & ARCH_CPU_INS)
+		TRY(compare_sets(image, host, instruction_sets,
+				 sizeof(instruction_sets) / sizeof(instruction_sets[0])));
+	if (mode & ARCH_CPU_ALL)
+		TRY(compare_all(image, host));
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What this CPU can do, as it stands in cpuinfo.img, and whether it can run what ran on another one. */
+#pragma once
+
+#include "cpuinfo.pb-c.h"
+
+struct pool;
+
+/* How much must be alike; they add up. */
+enum arch_cpu_mode {
+	ARCH_CPU_FPU = 1, /* the extended state: same layout, no component missing */
+	ARCH_CPU_ALL = 2, /* every capability */
+	ARCH_CPU_INS = 4, /* no instruction set missing */
+};
+
+/* The record of this CPU, in pool. */
+void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret);
+
+/* Returns 0, or -errno after refuse(): -EINVAL for a record that makes no sense, -ENOTSUP for CPUs that don't fit. */
+int arch_cpu_compare(const CpuinfoEntry *image, const CpuinfoEntry *host, unsigned mode);
