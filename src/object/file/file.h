@@ -19,7 +19,9 @@ struct open_file {
 	struct stat stat;
 	long fs_magic;		/* statfs f_type */
 	const char *link;	/* "/srv/x", "anon_inode:[eventfd]", "pipe:[123]", "/tmp/y (deleted)" */
-	struct fdinfo *fdinfo;	/* NULL when task_fd is -1 */
+	struct fdinfo *fdinfo;	/* NULL for files without a descriptor; valid during dump and drain only */
+	int mnt_id;
+	bool cloexec;
 	uint32_t id;		/* in files.img */
 	uint32_t flags;		/* O_*, without O_CLOEXEC */
 	uint64_t pos;
@@ -35,6 +37,9 @@ struct file {
 	unsigned users;		/* who has still to take it: descriptors, mappings, exe, cwd, root, queued messages */
 	struct task *owner;	/* first task that has it in its table, NULL if only mapped or the like */
 	int owner_fd;
+	bool creating;		/* core: create is running */
+	const struct task *placed_in; /* core: the last task whose plan places it, and where */
+	int placed_at;
 	void *data;		/* of the kind, from r->pool */
 };
 
@@ -49,6 +54,8 @@ struct file_kind {
 	long fs_magic;
 	mode_t format;				/* S_IFIFO, ... */
 	bool (*is)(const struct open_file *of);
+	/* The same for records: kinds that share a type say which are theirs; the first kind of the list wins. NULL = all. */
+	bool (*claims)(const FileEntry *entry);
 
 	/* Dump: runs in the coordinator while the tree is stopped. */
 	int (*collect)(struct dump *d);				/* once, before any file */
@@ -61,7 +68,7 @@ struct file_kind {
 	int (*load)(struct restore *r, struct file *f);		/* [coordinator] check the record, nothing exists yet */
 	int (*link)(struct restore *r, struct file *f);		/* [coordinator] find peers and referenced files (file_find, file_use) */
 	int (*create)(struct restore *r, struct file *f);	/* [coordinator] make it: sets f->fd. May make others with it (both ends of a pipe) by setting their fd */
-	int (*plan)(struct restore *r, struct file *f, struct plan *p);	/* [steps in f->owner] after all descriptors of all tasks are in place: epoll targets, ... */
+	int (*plan)(struct restore *r, struct file *f, struct plan *p);	/* [steps in f->owner; choose another in link] after all descriptors of all tasks are in place: epoll targets, ... */
 	int (*settle)(struct restore *r, struct file *f);	/* [coordinator] all tasks are complete and not yet running */
 	int (*clean)(struct restore *r);			/* [coordinator] once, at the end and on failure: remove what was made for the restore only */
 };
@@ -76,7 +83,10 @@ int file_dump(struct dump *d, struct open_file *of);
 int file_dump_tables(struct dump *d);
 /* exe, cwd, root and mapped files: by an O_PATH or ordinary descriptor of ours and its link text; deduplicated by (dev, inode, mnt_id). Returns the id. */
 int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id);
+/* A descriptor that is not in the table of a task, e.g. received from a socket queue. It stays the caller's. */
+int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id);
 int file_dump_finish(struct dump *d);			/* files.img and what kinds keep to the end */
+void file_dump_clean(struct dump *d);			/* releases what d->files holds; at the end and on failure */
 
 /* --- restore --- */
 
@@ -98,5 +108,29 @@ void file_restore_clean(struct restore *r);
 
 /* --- common to kinds --- */
 
-/* Flags that can be set on an open descriptor (O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT, O_NOATIME) and the owner of signals. */
+/* Dump: room for one pointer of the kind, NULL at first. */
+void **file_dump_slot(struct dump *d, const struct file_kind *kind);
+/* Dump: one more entry of files.img beside those of open files; its record is allocated and initialised. */
+FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member);
+/* Dump: reads of->fdinfo again, after something was done to the file. */
+int file_read_again(const struct open_file *of);
+/* Dump: the id of a descriptor of a task, 0 if it is not (yet) known. */
+uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
+/* The member of a FileEntry at offset kind->entry. */
+#define file_record(entry, type, offset) (*(type **)((char *)(entry) + (offset)))
+
+/* Restore: the same room, in a restore. */
+void **file_restore_slot(struct restore *r, const struct file_kind *kind);
+/* Restore: a copy of the descriptor that --inherit-fd gives for the key; -ENOENT, unlogged, if there is none. */
+int file_inherited(struct restore *r, const char *key, int *ret_fd);
+/* Restore: --external has this key. */
+bool file_is_external(const struct options *options, const char *key);
+/* Restore, at load or link: the signal owner is set when all tasks are there. Done by the core for records with a member fown. */
+int file_own_later(struct restore *r, struct file *f, const FownEntry *owner);
+
+/* Flags that can be set on an open descriptor (O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT, O_NOATIME) and the signal of the owner, if one
+   is given; who it is follows when all tasks are there. */
 int file_apply_flags(int fd, uint32_t flags, const FownEntry *owner);
+/* The owner of signals: F_GETOWN_EX and friends into owner (initialised). */
+int file_read_owner(int fd, FownEntry *owner);
+int file_apply_owner(int fd, const FownEntry *owner);

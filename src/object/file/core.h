@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of the core of this family share: file.c, descriptors.c and their restore sides. Kinds do not include it. */
+#pragma once
+
+#include "base/table.h"
+#include "base/vector.h"
+#include "object/file/file.h"
+
+#define FILE_KINDS_MAX 64
+
+/* A file that was dumped. */
+struct dumped {
+	uint32_t id;
+	FdTypes type;
+};
+
+struct file_dump {
+	uint32_t last_id;
+	struct kcmp_tree *identities;
+	VECTOR(struct dumped *) dumped; /* by number in identities - 1 */
+	struct table *descriptors; /* files_id, number → struct dumped */
+	struct table *paths;	   /* hash of dev, ino, mnt_id → struct dumped_path */
+	VECTOR(FileEntry *) entries;
+	VECTOR(const char *) links; /* names that were made for the dump */
+	VECTOR(int) loose; /* copies of ours, kept for kcmp */
+	void *slots[FILE_KINDS_MAX];
+	bool collected;
+	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
+};
+
+/* A descriptor table to be restored. */
+struct descriptor_table {
+	uint32_t files_id;
+	size_t n;
+	FdinfoEntry **entries; /* rising numbers */
+	struct file **files;
+	bool done;
+};
+
+struct late_owner {
+	struct file *file;
+	const FownEntry *owner;
+};
+
+struct file_set {
+	struct table *by_id;  /* struct file */
+	struct table *tables; /* files_id → struct descriptor_table */
+	VECTOR(struct file *) files;
+	VECTOR(struct late_owner) owners;
+	void *slots[FILE_KINDS_MAX];
+	bool prepared[FILE_KINDS_MAX];
+};
+
+/* Collects what is known about of->task_fd (or of->fd, if that is a descriptor of ours) beside the copy itself. info reads the fdinfo
+   of the process that has the number; of->fdinfo points to it. */
+int file_describe(struct open_file *of, struct fdinfo *info);
+/* The state of the dump, made at the first call: every kind's collect has run. */
+int file_dump_begin(struct dump *d, struct file_dump **ret);
+/* As file_dump(), and what it was found to be. */
+int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret);
+
+unsigned file_kind_index(const struct file_kind *kind);
+/* The record of an entry, found by the offset of the member. */
+const ProtobufCMessageDescriptor *file_member_type(size_t member);
+int file_load_tables(struct restore *r);
+struct descriptor_table *file_table_of(struct restore *r, const struct task *task);

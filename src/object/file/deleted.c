@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Files whose path does not lead to them any more. Without any name left: the content goes into an image ("ghost"). With a name
+ * elsewhere: it gets one more beside the old one (--link-remap). Of a dead process below /proc: a helper has its pid for a moment.
+ */
+#include "object/file/deleted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "base/vector.h"
+#include "image/image.h"
+
+#define DELETED	       " (deleted)"
+#define OLD_GHOST_FLAG (1u << 31)
+
+struct deleted_set {
+	struct image *image; /* remap-fpath */
+	struct table *ghosts; /* dev, ino → id + 1 */
+	uint32_t last_ghost;
+};
+
+static struct deleted_set *get_set(struct dump *d)
+{
+	void **slot = file_dump_slot(d, &regular_kind);
+
+	if (!*slot) {
+		struct deleted_set *set = *slot = pool_new(d->pool, struct deleted_set);
+
+		set->ghosts = table_create();
+	}
+	return *slot;
+}
+
+static bool leads_to(const char *path, const struct open_file *of)
+{
+	struct stat st;
+
+	/* A descriptor of a symbolic link itself is O_PATH | O_NOFOLLOW. */
+	if ((S_ISLNK(of->stat.st_mode) ? lstat(path, &st) : stat(path, &st)) < 0)
+		return false;
+	return st.st_dev == of->stat.st_dev && st.st_ino == of->stat.st_ino;
+}
+
+static int add_remap(struct dump *d, const struct open_file *of, const RegFileEntry *record, RemapType type, uint32_t remap_id)
+{
+	struct deleted_set *set = get_set(d);
+	RemapFilePathEntry entry = REMAP_FILE_PATH_ENTRY__INIT;
+
+	if (!set->image)
+		TRY(image_create(d->store, &set->image, IMAGE_REMAP_FPATH));
+	entry.orig_id = record->id;
+	entry.remap_id = remap_id;
+	entry.has_remap_type = true;
+	entry.remap_type = type;
+	return image_write(set->image, &entry);
+}
+
+static int dump_ghost(struct dump *d, const struct open_file *of, const RegFileEntry *record)
+{
+	struct deleted_set *set = get_set(d);
+	uintptr_t id = (uintptr_t)table_find2(set->ghosts, of->stat.st_dev, of->stat.st_ino);
+
+	if (!id) {
+		id = ++set->last_ghost;
+		TRY(ghost_dump(d, of, (uint32_t)id));
+		table_set2(set->ghosts, of->stat.st_dev, of->stat.st_ino, (void *)id);
+	}
+	return add_remap(d, of, record, REMAP_TYPE__GHOST, (uint32_t)id);
+}
+
+/* "/proc/123/..." of a process that is gone: its pid, else 0. */
+static pid_t find_dead(const struct open_file *of, const char *name)
+{
+	const char *digits = text_after(name, "/proc/");
+	long pid;
+
+	if (of->fs_magic != PROC_SUPER_MAGIC || !digits)
+		return 0;
+	pid = strtol(digits, NULL, 10);
+	return pid > 0 && pid < INT32_MAX ? (pid_t)pid : 0;
+}
+
+int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record)
+{
+	bool deleted = text_ends(of->link, DELETED);
+	char *name;
+	uint32_t id;
+
+	if (leads_to(of->link, of))
+		return 0;
+	name = pool_string(d->pool, of->link);
+	if (deleted)
+		name[strlen(name) - strlen(DELETED)] = 0;
+	record->name = name;
+	if (deleted && leads_to(name, of))
+		return 0; /* another link of that name was put there again */
+	if (find_dead(of, name))
+		return add_remap(d, of, record, REMAP_TYPE__PROCFS, (uint32_t)find_dead(of, name));
+	/* A removed directory of btrfs still counts one link. */
+	if (of->stat.st_nlink == 0 || (deleted && S_ISDIR(of->stat.st_mode)))
+		return dump_ghost(d, of, record);
+	if (!deleted && access(name, F_OK) < 0)
+		return refuse(ENOTSUP, "its path can't be reached from here: it lies on a mount that is hidden or of another mount "
+				       "namespace");
+	if (!d->options->link_remap)
+		return refuse(ENOTSUP, "this name of the file was removed or is another file now, but it has %lu names elsewhere: "
+				       "--link-remap lets the dump make one more",
+			      (unsigned long)of->stat.st_nlink);
+	TRY(relink_dump(d, of, name, &id));
+	return add_remap(d, of, record, REMAP_TYPE__LINKED, id);
+}
+
+int deleted_finish(struct dump *d)
+{
+	struct deleted_set *set = get_set(d);
+
+	table_destroy(&set->ghosts);
+	return set->image ? image_finish(&set->image) : 0;
+}
+
+/* --- restore --- */
+
+struct deleted_restore {
+	struct table *remaps; /* by orig_id */
+	struct table *ghosts; /* by ghost id */
+	VECTOR(struct remap *) all;
+};
+
+static struct deleted_restore *get_restore(struct restore *r)
+{
+	void **slot = file_restore_slot(r, &regular_kind);
+
+	if (!*slot) {
+		struct deleted_restore *set = *slot = xzalloc(sizeof(*set));
+
+		set->remaps = table_create();
+		set->ghosts = table_create();
+	}
+	return *slot;
+}
+
+static void add_user(struct restore *r, struct deleted_restore *set, struct remap *remap)
+{
+	struct ghost *ghost = table_find(set->ghosts, remap->id);
+
+	if (!ghost) {
+		ghost = pool_new(r->pool, struct ghost);
+		ghost->id = remap->id;
+		table_set(set->ghosts, ghost->id, ghost);
+	}
+	remap->same = ghost->users;
+	ghost->users = remap;
+}
+
+static int load_remap(struct restore *r, struct image *image, const RemapFilePathEntry *entry)
+{
+	struct deleted_restore *set = get_restore(r);
+	struct remap *remap = pool_new(r->pool, struct remap);
+	const struct file *f = file_find(r, entry->orig_id);
+
+	remap->entry = entry;
+	remap->fd = -1;
+	remap->id = entry->remap_id;
+	remap->type = entry->remap_type;
+	if (!entry->has_remap_type) {
+		remap->type = entry->remap_id & OLD_GHOST_FLAG ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED;
+		remap->id &= ~OLD_GHOST_FLAG;
+	}
+	if (!f || !f->entry->reg)
+		return image_refuse(image, "file %u has no record with a path", entry->orig_id);
+	remap->record = f->entry->reg;
+	if (table_set(set->remaps, entry->orig_id, remap))
+		return image_refuse(image, "file %u is there twice", entry->orig_id);
+	if (remap->type == REMAP_TYPE__GHOST)
+		add_user(r, set, remap);
+	*vector_push(&set->all) = remap;
+	return 0;
+}
+
+int deleted_prepare(struct restore *r)
+{
+	AUTO(image_close) struct image *image = NULL;
+	RemapFilePathEntry *entry;
+	int more = image_open(r->store, &image, IMAGE_REMAP_FPATH);
+
+	if (more == -ENOENT)
+		return 0;
+	TRY(more);
+	while ((more = image_read(image, &entry)) > 0)
+		TRY(load_remap(r, image, entry));
+	return more;
+}
+
+int deleted_find_stand_in(struct restore *r, const RegFileEntry *record, int *ret_fd)
+{
+	struct deleted_restore *set = get_restore(r);
+	struct remap *remap = table_find(set->remaps, record->id);
+
+	if (!remap)
+		return -ENOENT;
+	if (remap->fd < 0 && remap->type == REMAP_TYPE__GHOST)
+		TRY(ghost_create(r, table_find(set->ghosts, remap->id)));
+	else if (remap->fd < 0 && remap->type == REMAP_TYPE__LINKED)
+		TRY(relink_find(r, remap));
+	else if (remap->fd < 0)
+		return refuse(ENOTSUP, "it belongs to process %u, which was dead at the dump: this can't be restored yet", remap->id);
+	*ret_fd = remap->fd;
+	return 0;
+}
+
+int deleted_settle(struct restore *r)
+{
+	struct deleted_restore *set = get_restore(r);
+
+	for (size_t i = 0; i < set->all.n; i++)
+		if (set->all.items[i]->type == REMAP_TYPE__LINKED)
+			TRY(relink_remove(r, set->all.items[i]));
+	return 0;
+}
+
+void deleted_clean(struct restore *r)
+{
+	struct deleted_restore *set = get_restore(r);
+
+	for (size_t i = 0; i < set->all.n; i++)
+		if (set->all.items[i]->fd >= 0)
+			close(set->all.items[i]->fd);
+	vector_done(&set->all);
+	table_destroy(&set->remaps);
+	table_destroy(&set->ghosts);
+	free(set);
+	*file_restore_slot(r, &regular_kind) = NULL;
+}

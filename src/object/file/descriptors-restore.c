@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Descriptor tables of tasks, restore: steps that fetch each file from the coordinator and place it at its number. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "image/image.h"
+#include "object/file/core.h"
+
+#define FD_NUMBER_MAX	  (1u << 30)
+#define SPARE_DESCRIPTORS 1024 /* for the coordinator itself, beside one for every file */
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const FdinfoEntry *left = *(FdinfoEntry *const *)a, *right = *(FdinfoEntry *const *)b;
+
+	return left->fd < right->fd ? -1 : left->fd > right->fd;
+}
+
+static int check_entry(struct image *image, const struct descriptor_table *table, size_t i)
+{
+	const FdinfoEntry *entry = table->entries[i];
+
+	if (entry->fd > FD_NUMBER_MAX)
+		return image_refuse(image, "there can't be a descriptor %u", entry->fd);
+	if (i && entry->fd == table->entries[i - 1]->fd)
+		return image_refuse(image, "descriptor %u is there twice", entry->fd);
+	return 0;
+}
+
+static int read_table(struct restore *r, struct descriptor_table *table)
+{
+	AUTO(image_close) struct image *image = NULL;
+	VECTOR(FdinfoEntry *) entries = { 0 };
+	FdinfoEntry *entry;
+	int more = image_open(r->store, &image, IMAGE_FDINFO, table->files_id);
+
+	if (more == -ENOENT)
+		return 0;
+	TRY(more);
+	while ((more = image_read(image, &entry)) > 0)
+		*vector_push(&entries) = entry;
+	table->n = entries.n;
+	table->entries = pool_copy(r->pool, entries.items, entries.n * sizeof(*entries.items));
+	vector_done(&entries);
+	TRY(more);
+	qsort(table->entries, table->n, sizeof(*table->entries), compare_numbers);
+	for (size_t i = 0; i < table->n; i++)
+		TRY(check_entry(image, table, i));
+	return 0;
+}
+
+static int link_table(struct restore *r, struct task *task, struct descriptor_table *table)
+{
+	table->files = pool_array(r->pool, struct file *, table->n + 1);
+	for (size_t i = 0; i < table->n; i++) {
+		LOG_SCOPE("descriptor %u", table->entries[i]->fd);
+		TRY(file_use(r, table->entries[i]->id, &table->files[i]));
+		if (!table->files[i]->owner) {
+			table->files[i]->owner = task;
+			table->files[i]->owner_fd = (int)table->entries[i]->fd;
+		}
+	}
+	return 0;
+}
+
+struct descriptor_table *file_table_of(struct restore *r, const struct task *task)
+{
+	return task->ids ? table_find(r->files->tables, task->ids->files_id) : NULL;
+}
+
+/* The new tasks inherit the limit; their own are set at their end. */
+static int raise_limit(struct restore *r, uint32_t highest)
+{
+	struct rlimit limit;
+	rlim_t wanted = r->files->files.n + SPARE_DESCRIPTORS;
+
+	if (wanted < highest + SPARE_DESCRIPTORS)
+		wanted = highest + SPARE_DESCRIPTORS;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return fail_errno("reading the limit of open files");
+	if (limit.rlim_cur >= wanted)
+		return 0;
+	limit.rlim_cur = wanted;
+	if (limit.rlim_max < wanted)
+		limit.rlim_max = wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return fail_errno("raising the limit of open files to %lu", (unsigned long)wanted);
+	return 0;
+}
+
+int file_load_tables(struct restore *r)
+{
+	struct task *task;
+	uint32_t highest = 0;
+
+	for_each_task(task, r->tree) {
+		struct descriptor_table *table;
+
+		if (!task->ids || !task_is_live(task) || file_table_of(r, task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		table = pool_new(r->pool, struct descriptor_table);
+		table->files_id = task->ids->files_id;
+		TRY(read_table(r, table));
+		table_set(r->files->tables, table->files_id, table);
+		TRY(link_table(r, task, table));
+		if (table->n && table->entries[table->n - 1]->fd > highest)
+			highest = table->entries[table->n - 1]->fd;
+	}
+	return raise_limit(r, highest);
+}
+
+int file_free_number(struct restore *r, struct task *task)
+{
+	const struct descriptor_table *table = file_table_of(r, task);
+	unsigned number = 3;
+
+	for (size_t i = 0; table && i < table->n; i++) {
+		if (table->entries[i]->fd > number)
+			break;
+		if (table->entries[i]->fd == number)
+			number++;
+	}
+	return (int)number;
+}
+
+/* What came along from the creator is not wanted. */
+static void plan_close_inherited(struct plan *p, int coordinator_fd)
+{
+	if (coordinator_fd > 0)
+		plan_syscall(p, "close the descriptors of the creator", __NR_close_range, V(0), V(coordinator_fd - 1), V(0));
+	plan_syscall(p, "close the descriptors of the creator", __NR_close_range, V(coordinator_fd + 1), V(UINT_MAX), V(0));
+}
+
+static int plan_descriptor(struct restore *r, struct task *task, struct file *f, const FdinfoEntry *entry, struct plan *p)
+{
+	int flags = entry->flags & FD_CLOEXEC ? O_CLOEXEC : 0;
+	int fd;
+
+	if (f->placed_in == task) {
+		struct step *step = plan_syscall(p, "duplicate a descriptor", __NR_dup3, V(f->placed_at), V(entry->fd),
+						 V(flags));
+		step->flags |= STEP_EXACT;
+		step->arg[6] = entry->fd;
+		return 0;
+	}
+	TRY(file_get_fd(r, f, &fd));
+	plan_step(p, plan_why(p, "fetch descriptor %u (%s)", entry->fd, f->kind->name), STEP_GETFD,
+		  (const struct plan_arg[]){ V(task->restore->coordinator_fd), V(fd), V(entry->fd), V(flags) }, 4);
+	f->placed_in = task;
+	f->placed_at = (int)entry->fd;
+	return 0;
+}
+
+int file_plan_table(struct restore *r, struct task *task, struct plan *p)
+{
+	struct descriptor_table *table = file_table_of(r, task);
+
+	if (task->restore->files_from)
+		return 0;
+	plan_close_inherited(p, task->restore->coordinator_fd);
+	for (size_t i = 0; table && i < table->n; i++) {
+		LOG_SCOPE("descriptor %u", table->entries[i]->fd);
+		TRY(plan_descriptor(r, task, table->files[i], table->entries[i], p));
+	}
+	return 0;
+}
+
+void file_table_done(struct restore *r, struct task *task)
+{
+	struct descriptor_table *table = file_table_of(r, task);
+
+	if (!table || table->done || task->restore->files_from)
+		return;
+	table->done = true;
+	for (size_t i = 0; i < table->n; i++)
+		file_put(r, table->files[i]);
+}
+
+int file_plan_late(struct restore *r, struct task *task, struct plan *p)
+{
+	struct descriptor_table *table = file_table_of(r, task);
+
+	for (size_t i = 0; table && i < table->n; i++) {
+		struct file *f = table->files[i];
+
+		if (f->owner != task || f->owner_fd != (int)table->entries[i]->fd || !f->kind->plan)
+			continue;
+		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+		TRY(f->kind->plan(r, f, p));
+	}
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Descriptor tables of tasks, dump: fdinfo-*.img. */
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "image/image.h"
+#include "object/file/core.h"
+
+static int take_descriptor(const struct task *task, int number)
+{
+	long fd = syscall(SYS_pidfd_getfd, task->dump->pidfd, number, 0);
+
+	return fd < 0 ? fail_errno("taking a copy of the descriptor (pidfd_getfd)") : (int)fd;
+}
+
+static int dump_descriptor(struct dump *d, struct task *task, int number, struct fdinfo *info, struct image *image)
+{
+	AUTO_CLOSE int fd = take_descriptor(task, number);
+	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
+	FdinfoEntry entry = FDINFO_ENTRY__INIT;
+	struct dumped *dumped;
+
+	TRY(fd);
+	TRY(file_describe(&of, info));
+	TRY(file_dump_known(d, &of, &dumped));
+	table_set2(d->files->descriptors, task->ids->files_id, (uint64_t)number, dumped);
+	entry.id = dumped->id;
+	entry.type = dumped->type;
+	entry.fd = (uint32_t)number;
+	entry.flags = of.cloexec ? FD_CLOEXEC : 0;
+	return image_write(image, &entry);
+}
+
+static int dump_table(struct dump *d, struct task *task)
+{
+	AUTO(image_close) struct image *image = NULL;
+	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
+	AUTO_FREE int *numbers = NULL;
+	int n = fd_list(task->dump->proc, &numbers);
+
+	if (n < 0)
+		return fail(-n, "listing its descriptors");
+	TRY(fdinfo_open(&info, task->dump->proc));
+	TRY(image_create(d->store, &image, IMAGE_FDINFO, task->ids->files_id));
+	for (int i = 0; i < n; i++) {
+		LOG_SCOPE("descriptor %d", numbers[i]);
+		TRY(dump_descriptor(d, task, numbers[i], &info, image));
+	}
+	log_debug("%d descriptors", n);
+	return image_finish(&image);
+}
+
+int file_dump_tables(struct dump *d)
+{
+	struct task *task;
+
+	fd_raise_limit(); /* copies of sockets in queues and of pipes are kept for a while */
+	TRY(file_dump_begin(d, NULL));
+	for_each_task(task, d->tree) {
+		if (!task_is_live(task) || task->dump->first_with_files != (uint32_t)task->pid)
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(dump_table(d, task));
+	}
+	return 0;
+}
+
+uint32_t file_find_dumped(struct dump *d, struct task *task, int fd)
+{
+	struct dumped *dumped = table_find2(d->files->descriptors, task->ids->files_id, (uint64_t)fd);
+
+	return dumped ? dumped->id : 0;
+}

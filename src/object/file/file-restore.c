@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Restore of open files: records, users, who makes them when, and the moments of their kinds. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "image/image.h"
+#include "object/file/core.h"
+#include "object/file/deleted.h"
+
+#define FD_NUMBER_MAX (1u << 30)
+
+void **file_restore_slot(struct restore *r, const struct file_kind *kind)
+{
+	return &r->files->slots[file_kind_index(kind)];
+}
+
+struct file *file_find(struct restore *r, uint32_t id)
+{
+	return table_find(r->files->by_id, id);
+}
+
+int file_use(struct restore *r, uint32_t id, struct file **ret)
+{
+	struct file *f = file_find(r, id);
+
+	if (!f)
+		return refuse(EINVAL, "file %u is not in files.img", id);
+	f->users++;
+	if (ret)
+		*ret = f;
+	return 0;
+}
+
+void file_put(struct restore *r, struct file *f)
+{
+	if (--f->users == 0 && f->fd >= 0) {
+		close(f->fd);
+		f->fd = -1;
+	}
+}
+
+int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
+{
+	if (f->fd < 0) {
+		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+		if (!f->kind->create)
+			return refuse(ENOTSUP, "files of this kind can't be opened by themselves");
+		if (f->creating)
+			return refuse(EINVAL, "files.img: it needs itself to be made");
+		f->creating = true;
+		TRY(fail_point("restore/file"));
+		TRY(f->kind->create(r, f));
+		f->creating = false;
+		if (f->fd < 0)
+			return refuse(EINVAL, "could not be made");
+	}
+	*ret_fd = f->fd;
+	return 0;
+}
+
+int file_own_later(struct restore *r, struct file *f, const FownEntry *owner)
+{
+	if (!owner || !owner->pid)
+		return 0;
+	f->users++;
+	*vector_push(&r->files->owners) = (struct late_owner){ f, owner };
+	return 0;
+}
+
+int file_inherited(struct restore *r, const char *key, int *ret_fd)
+{
+	const struct opt_inherit_fds *given = &r->options->inherit_fds;
+
+	for (size_t i = 0; i < given->n; i++) {
+		if (strcmp(given->items[i].key, key) != 0)
+			continue;
+		*ret_fd = fcntl(given->items[i].fd, F_DUPFD_CLOEXEC, 3);
+		if (*ret_fd < 0)
+			return fail_errno("taking over descriptor %d for %s", given->items[i].fd, key);
+		log_info("Descriptor %d stands in for %s", given->items[i].fd, key);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+bool file_is_external(const struct options *options, const char *key)
+{
+	for (size_t i = 0; i < options->external.n; i++)
+		if (strcmp(options->external.items[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* --- load and link --- */
+
+static const struct file_kind *find_kind(const FileEntry *entry)
+{
+	for (unsigned i = 0; file_kinds[i]; i++) {
+		const struct file_kind *kind = file_kinds[i];
+
+		if (kind->type == entry->type && kind->entry && file_record(entry, void, kind->entry) &&
+		    (!kind->claims || kind->claims(entry)))
+			return kind;
+	}
+	return NULL;
+}
+
+/* The signal owner is in a member of the same name in nearly every kind of record. */
+static const FownEntry *find_owner(const FileEntry *entry, size_t member)
+{
+	const ProtobufCMessageDescriptor *type = file_member_type(member);
+	const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(type, "fown");
+
+	return field ? file_record(file_record(entry, char, member), FownEntry, field->offset) : NULL;
+}
+
+static int add_file(struct restore *r, struct image *image, FileEntry *entry)
+{
+	struct file *f = pool_new(r->pool, struct file);
+
+	f->kind = find_kind(entry);
+	if (!f->kind)
+		return image_refuse(image, "file %u is of the kind %d, which this version can't restore", entry->id,
+				    entry->type);
+	if (!entry->id)
+		return image_refuse(image, "the id 0 is not allowed");
+	f->id = entry->id;
+	f->entry = entry;
+	f->fd = -1;
+	if (table_set(r->files->by_id, f->id, f))
+		return image_refuse(image, "the id %u is there twice", f->id);
+	*vector_push(&r->files->files) = f;
+	return 0;
+}
+
+static int read_files(struct restore *r)
+{
+	AUTO(image_close) struct image *image = NULL;
+	FileEntry *entry;
+	int more = image_open(r->store, &image, IMAGE_FILES);
+
+	if (more == -ENOENT)
+		return refuse(ENOENT, "files.img is missing: images as old as that are not supported");
+	TRY(more);
+	while ((more = image_read(image, &entry)) > 0)
+		TRY(add_file(r, image, entry));
+	return more;
+}
+
+static int load_file(struct restore *r, struct file *f)
+{
+	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+	TRY(file_own_later(r, f, find_owner(f->entry, f->kind->entry)));
+	return f->kind->load ? f->kind->load(r, f) : 0;
+}
+
+static int link_file(struct restore *r, struct file *f)
+{
+	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+	return f->kind->link ? f->kind->link(r, f) : 0;
+}
+
+int file_restore_load(struct restore *r)
+{
+	struct file_set *files = r->files = xzalloc(sizeof(*files));
+
+	files->by_id = table_create();
+	files->tables = table_create();
+	TRY(read_files(r));
+	for (unsigned i = 0; file_kinds[i]; i++)
+		if (file_kinds[i]->prepare)
+			TRY(file_kinds[i]->prepare(r));
+	for (size_t i = 0; i < files->files.n; i++)
+		TRY(load_file(r, files->files.items[i]));
+	TRY(file_load_tables(r));
+	for (size_t i = 0; i < files->files.n; i++)
+		TRY(link_file(r, files->files.items[i]));
+	return 0;
+}
+
+/* --- the end --- */
+
+static int settle_file(struct restore *r, struct file *f)
+{
+	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+	return f->kind->settle(r, f);
+}
+
+static int set_owner(struct restore *r, const struct late_owner *late)
+{
+	int fd;
+
+	LOG_SCOPE("file %u (%s)", late->file->id, late->file->kind->name);
+	TRY(file_get_fd(r, late->file, &fd));
+	TRY(file_apply_owner(fd, late->owner));
+	file_put(r, late->file);
+	return 0;
+}
+
+int file_restore_settle(struct restore *r)
+{
+	struct file_set *files = r->files;
+
+	for (size_t i = 0; i < files->files.n; i++)
+		if (files->files.items[i]->kind->settle)
+			TRY(settle_file(r, files->files.items[i]));
+	for (size_t i = 0; i < files->owners.n; i++)
+		TRY(set_owner(r, &files->owners.items[i]));
+	files->owners.n = 0;
+	return deleted_settle(r);
+}
+
+void file_restore_clean(struct restore *r)
+{
+	struct file_set *files = r->files;
+
+	if (!files)
+		return;
+	for (unsigned i = 0; file_kinds[i]; i++)
+		if (file_kinds[i]->clean)
+			file_kinds[i]->clean(r);
+	for (size_t i = 0; i < files->files.n; i++)
+		if (files->files.items[i]->fd >= 0)
+			close(files->files.items[i]->fd);
+	vector_done(&files->files);
+	vector_done(&files->owners);
+	table_destroy(&files->by_id);
+	table_destroy(&files->tables);
+	free(files);
+	r->files = NULL;
+}

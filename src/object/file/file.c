@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Dump of open files: what kind is it, was it seen before, its entry in files.img. */
+#include "object/file/file.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "image/image.h"
+#include "object/file/core.h"
+#include "object/file/deleted.h"
+
+/* A path file that was dumped without a descriptor: exe, cwd, root, a mapped file. */
+struct dumped_path {
+	struct dumped_path *next;
+	dev_t dev;
+	ino_t ino;
+	int mnt_id;
+	uint32_t flags;
+	const char *link;
+	uint32_t id;
+};
+
+unsigned file_kind_index(const struct file_kind *kind)
+{
+	unsigned i = 0;
+
+	while (file_kinds[i] != kind)
+		i++;
+	return i;
+}
+
+const ProtobufCMessageDescriptor *file_member_type(size_t member)
+{
+	const ProtobufCMessageDescriptor *entry = &file_entry__descriptor;
+
+	for (unsigned i = 0; i < entry->n_fields; i++)
+		if (entry->fields[i].offset == member)
+			return entry->fields[i].descriptor;
+	return NULL;
+}
+
+void **file_dump_slot(struct dump *d, const struct file_kind *kind)
+{
+	return &d->files->slots[file_kind_index(kind)];
+}
+
+static FileEntry *make_entry(struct dump *d, FdTypes type, size_t member, uint32_t id)
+{
+	FileEntry *entry = pool_new(d->pool, FileEntry);
+
+	file_entry__init(entry);
+	entry->type = type;
+	entry->id = id;
+	if (member) {
+		const ProtobufCMessageDescriptor *record = file_member_type(member);
+		ProtobufCMessage *message = pool_alloc(d->pool, record->sizeof_message);
+
+		protobuf_c_message_init(record, message);
+		file_record(entry, ProtobufCMessage, member) = message;
+	}
+	return entry;
+}
+
+FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member)
+{
+	FileEntry *entry = make_entry(d, type, member, ++d->files->last_id);
+
+	*vector_push(&d->files->entries) = entry;
+	return entry;
+}
+
+/* The devices of the kernel's own file systems: one look at a file of ours spares a readlink for each of theirs. */
+static void learn_devices(struct file_dump *files)
+{
+	struct stat st;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) == 0) {
+		if (fstat(ends[0], &st) == 0)
+			files->pipe_dev = st.st_dev;
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
+
+int file_dump_begin(struct dump *d, struct file_dump **ret)
+{
+	struct file_dump *files = d->files;
+
+	if (!files) {
+		files = d->files = xzalloc(sizeof(*files));
+		files->identities = kcmp_tree_create(KCMP_FILE);
+		files->descriptors = table_create();
+		files->paths = table_create();
+		learn_devices(files);
+	}
+	if (!files->collected) {
+		files->collected = true;
+		for (unsigned i = 0; file_kinds[i]; i++) {
+			LOG_SCOPE("%s files", file_kinds[i]->name);
+			if (file_kinds[i]->collect)
+				TRY(file_kinds[i]->collect(d));
+		}
+	}
+	if (ret)
+		*ret = files;
+	return 0;
+}
+
+static int read_link(struct dump *d, struct open_file *of)
+{
+	char name[32], text[PATH_MAX];
+	ssize_t length;
+
+	if (of->link)
+		return 0;
+	if (S_ISSOCK(of->stat.st_mode) && d->files->socket_dev == of->stat.st_dev) {
+		of->link = pool_printf(d->pool, "socket:[%lu]", of->stat.st_ino);
+		return 0;
+	}
+	if (S_ISFIFO(of->stat.st_mode) && d->files->pipe_dev == of->stat.st_dev) {
+		of->link = pool_printf(d->pool, "pipe:[%lu]", of->stat.st_ino);
+		return 0;
+	}
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", of->fd);
+	length = file_readlink(AT_FDCWD, name, text, sizeof(text));
+	if (length < 0)
+		return fail((int)-length, "reading %s", name);
+	of->link = pool_copy(d->pool, text, (size_t)length + 1);
+	if (S_ISSOCK(of->stat.st_mode) && text_starts(text, "socket:["))
+		d->files->socket_dev = of->stat.st_dev;
+	return 0;
+}
+
+static int read_fs_magic(struct dump *d, struct open_file *of)
+{
+	struct statfs fs;
+
+	if (S_ISFIFO(of->stat.st_mode) && d->files->pipe_dev == of->stat.st_dev) {
+		of->fs_magic = PIPEFS_MAGIC;
+		return 0;
+	}
+	if (S_ISSOCK(of->stat.st_mode)) {
+		of->fs_magic = SOCKFS_MAGIC;
+		return 0;
+	}
+	if (fstatfs(of->fd, &fs) < 0)
+		return fail_errno("asking for the file system of %s", of->link);
+	of->fs_magic = fs.f_type;
+	return 0;
+}
+
+int file_describe(struct open_file *of, struct fdinfo *info)
+{
+	uint64_t flags, mnt_id;
+	int64_t pos;
+
+	if (fstat(of->fd, &of->stat) < 0)
+		return fail_errno("fstat");
+	TRY(fdinfo_read(info, of->task_fd >= 0 ? of->task_fd : of->fd));
+	TRY(fdinfo_get_s64(info, "pos", &pos));
+	TRY(fdinfo_get_u64(info, "flags", 8, &flags));
+	TRY(fdinfo_get_u64(info, "mnt_id", 10, &mnt_id));
+	of->fdinfo = info;
+	of->flags = (uint32_t)flags & ~(uint32_t)O_CLOEXEC;
+	of->cloexec = flags & O_CLOEXEC;
+	of->pos = (uint64_t)pos;
+	of->mnt_id = (int)mnt_id;
+	return 0;
+}
+
+int file_read_again(const struct open_file *of)
+{
+	return fdinfo_read(of->fdinfo, of->task_fd >= 0 ? of->task_fd : of->fd);
+}
+
+/* The same for a descriptor of our own. */
+static int describe_own(struct open_file *of, struct fdinfo *info)
+{
+	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (proc < 0)
+		return fail_errno("opening /proc/self");
+	TRY(fdinfo_open(info, proc));
+	return file_describe(of, info);
+}
+
+static int read_owner(struct dump *d, struct open_file *of)
+{
+	of->owner = pool_new(d->pool, FownEntry);
+	fown_entry__init(of->owner);
+	return of->flags & O_PATH || !of->fdinfo ? 0 : file_read_owner(of->fd, of->owner);
+}
+
+static bool kind_matches(const struct file_kind *kind, const struct open_file *of)
+{
+	if (kind->format && (of->stat.st_mode & S_IFMT) != kind->format)
+		return false;
+	if (kind->fs_magic && of->fs_magic != kind->fs_magic)
+		return false;
+	if (kind->anon_inode) {
+		const char *name = text_after(of->link, "anon_inode:");
+
+		if (!name || strcmp(name, kind->anon_inode) != 0)
+			return false;
+	}
+	return !kind->is || kind->is(of);
+}
+
+static const struct file_kind *find_kind(const struct open_file *of)
+{
+	for (unsigned i = 0; file_kinds[i]; i++)
+		if (kind_matches(file_kinds[i], of))
+			return file_kinds[i];
+	return NULL;
+}
+
+/* --- identity --- */
+
+static uint64_t hash_open_file(const struct open_file *of)
+{
+	uint64_t hash = of->stat.st_dev * 0x9e3779b97f4a7c15u + of->stat.st_ino;
+
+	hash = (hash ^ (hash >> 29)) * 0xbf58476d1ce4e5b9u + of->pos;
+	hash = (hash ^ (hash >> 32)) * 0x94d049bb133111ebu + of->flags;
+	return (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15u + (uint32_t)of->mnt_id;
+}
+
+static int identify(struct dump *d, struct open_file *of, struct dumped **ret)
+{
+	bool loose = of->task_fd < 0, is_new;
+	AUTO_CLOSE int copy = -1;
+	uint32_t number;
+
+	if (loose) {
+		copy = fcntl(of->fd, F_DUPFD_CLOEXEC, 3); /* kcmp needs it as long as files are compared */
+		if (copy < 0)
+			return fail_errno("duplicating a descriptor");
+	}
+	TRY(kcmp_id(d->files->identities, loose ? getpid() : of->task->pid, (unsigned long)(loose ? copy : of->task_fd),
+		    hash_open_file(of), &number, &is_new));
+	if (is_new) {
+		*vector_push(&d->files->dumped) = pool_new(d->pool, struct dumped);
+		if (loose)
+			*vector_push(&d->files->loose) = TAKE_FD(copy);
+	}
+	*ret = d->files->dumped.items[number - 1];
+	return is_new;
+}
+
+static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
+{
+	const struct file_kind *kind;
+	FileEntry *entry;
+
+	TRY(read_link(d, of));
+	TRY(read_fs_magic(d, of));
+	LOG_SCOPE("%s", of->link);
+	kind = find_kind(of);
+	if (!kind)
+		return refuse(ENOTSUP, "a file of this kind (mode 0%o, file system 0x%lx) can't be saved; close it before the dump",
+			      of->stat.st_mode, of->fs_magic);
+	TRY(read_owner(d, of));
+	dumped->id = of->id = ++d->files->last_id;
+	dumped->type = kind->type;
+	entry = make_entry(d, kind->type, kind->entry, of->id);
+	TRY(kind->dump(d, of, entry));
+	dumped->type = entry->type;
+	*vector_push(&d->files->entries) = entry;
+	log_debug("file %u: %s %s", of->id, kind->name, of->link);
+	if (kind->drain)
+		TRY(kind->drain(d, of));
+	return 0;
+}
+
+int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret)
+{
+	int is_new = identify(d, of, ret);
+
+	TRY(is_new);
+	if (is_new)
+		TRY(dump_new(d, of, *ret));
+	of->id = (*ret)->id;
+	return 0;
+}
+
+int file_dump(struct dump *d, struct open_file *of)
+{
+	struct dumped *dumped;
+
+	TRY(file_dump_begin(d, NULL));
+	return file_dump_known(d, of, &dumped);
+}
+
+int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id)
+{
+	struct open_file of = { .task = task, .task_fd = -1, .fd = fd };
+	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
+
+	TRY(file_dump_begin(d, NULL));
+	TRY(describe_own(&of, &info));
+	TRY(file_dump(d, &of));
+	*ret_id = of.id;
+	return 0;
+}
+
+/* --- files without a descriptor --- */
+
+static struct dumped_path *find_path(struct dump *d, const struct open_file *of, uint64_t key)
+{
+	struct dumped_path *path;
+
+	for (path = table_find(d->files->paths, key); path; path = path->next)
+		if (path->dev == of->stat.st_dev && path->ino == of->stat.st_ino && path->flags == of->flags &&
+		    path->mnt_id == of->mnt_id && strcmp(path->link, of->link) == 0)
+			return path;
+	return NULL;
+}
+
+int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id)
+{
+	struct open_file of = { .task = task, .task_fd = -1, .fd = fd, .link = link };
+	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
+	struct dumped_path *path;
+	uint64_t key;
+
+	TRY(file_dump_begin(d, NULL));
+	TRY(describe_own(&of, &info));
+	of.fdinfo = NULL;
+	of.flags = flags;
+	of.pos = 0;
+	key = of.stat.st_dev * 0x9e3779b97f4a7c15u + of.stat.st_ino;
+	path = find_path(d, &of, key);
+	if (!path) {
+		struct dumped dumped = { 0 };
+
+		of.link = pool_string(d->pool, link);
+		TRY(dump_new(d, &of, &dumped));
+		path = pool_new(d->pool, struct dumped_path);
+		*path = (struct dumped_path){ table_find(d->files->paths, key), of.stat.st_dev, of.stat.st_ino,
+					      of.mnt_id, flags, of.link, dumped.id };
+		table_set(d->files->paths, key, path);
+	}
+	*ret_id = path->id;
+	return 0;
+}
+
+/* --- the end --- */
+
+static int write_files(struct dump *d)
+{
+	AUTO(image_close) struct image *image = NULL;
+
+	TRY(image_create(d->store, &image, IMAGE_FILES));
+	for (size_t i = 0; i < d->files->entries.n; i++)
+		TRY(image_write(image, d->files->entries.items[i]));
+	return image_finish(&image);
+}
+
+int file_dump_finish(struct dump *d)
+{
+	TRY(file_dump_begin(d, NULL));
+	for (unsigned i = 0; file_kinds[i]; i++) {
+		LOG_SCOPE("%s files", file_kinds[i]->name);
+		if (file_kinds[i]->finish)
+			TRY(file_kinds[i]->finish(d));
+	}
+	return write_files(d);
+}
+
+void file_dump_clean(struct dump *d)
+{
+	struct file_dump *files = d->files;
+
+	if (!files)
+		return;
+	for (size_t i = 0; i < files->loose.n; i++)
+		close(files->loose.items[i]);
+	if (failure_error())
+		relink_undo(d);
+	vector_done(&files->links);
+	vector_done(&files->loose);
+	vector_done(&files->entries);
+	kcmp_tree_destroy(&files->identities);
+	vector_done(&files->dumped);
+	table_destroy(&files->descriptors);
+	table_destroy(&files->paths);
+	free(files);
+	d->files = NULL;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every open file has: flags that may be changed later, the owner of its signals (SIGIO). */
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "object/file/file.h"
+
+#define FLAGS_OF_SETFL (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
+
+/* <linux/fcntl.h>, which does not get along with <fcntl.h> */
+#ifndef F_GETOWNER_UIDS
+#define F_GETOWNER_UIDS 17
+#endif
+
+int file_apply_flags(int fd, uint32_t flags, const FownEntry *owner)
+{
+	int old = fcntl(fd, F_GETFL);
+	int new;
+
+	if (old < 0)
+		return fail_errno("reading the flags of a new file");
+	new = (old & ~FLAGS_OF_SETFL) | ((int)flags & FLAGS_OF_SETFL);
+	if (new != old && fcntl(fd, F_SETFL, new) < 0)
+		return fail_errno("setting the flags 0%o of a file", flags);
+	if (owner && owner->signum && fcntl(fd, F_SETSIG, (int)owner->signum) < 0)
+		return fail_errno("setting the signal %u of a file", owner->signum);
+	return 0;
+}
+
+int file_read_owner(int fd, FownEntry *owner)
+{
+	struct f_owner_ex who;
+	uint32_t ids[2];
+	int signal = fcntl(fd, F_GETSIG);
+
+	if (signal < 0 || fcntl(fd, F_GETOWN_EX, &who) < 0)
+		return fail_errno("reading the signal owner of a file");
+	owner->signum = (uint32_t)signal;
+	if (!who.pid)
+		return 0;
+	if (fcntl(fd, F_GETOWNER_UIDS, ids) < 0)
+		return fail_errno("reading the user of the signal owner of a file");
+	owner->uid = ids[0];
+	owner->euid = ids[1];
+	owner->pid_type = (uint32_t)who.type;
+	owner->pid = (uint32_t)who.pid;
+	return 0;
+}
+
+int file_apply_owner(int fd, const FownEntry *owner)
+{
+	struct f_owner_ex who = { (int)owner->pid_type, (pid_t)owner->pid };
+	bool other = owner->uid != getuid() || owner->euid != geteuid();
+	uid_t uid = getuid(), euid = geteuid(), saved = euid;
+	int result, error;
+
+	/*
+	 * The kernel remembers who sets the owner: signals are sent with his rights. The plain system call changes this thread
+	 * only; the saved id keeps the way back.
+	 */
+	if (other && syscall(SYS_setresuid, owner->uid, owner->euid, saved) < 0)
+		return fail_errno("becoming user %u to set the signal owner of a file", owner->euid);
+	result = fcntl(fd, F_SETOWN_EX, &who);
+	error = errno;
+	if (other && syscall(SYS_setresuid, uid, euid, saved) < 0)
+		return fail_errno("becoming user %u again", euid);
+	if (result < 0)
+		return fail(error, "setting process %u as signal owner of a file", owner->pid);
+	return 0;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Deleted files, restore. The file is made under its old name if that is free (then /proc shows the same as before), filled, kept
+ * by an O_PATH descriptor and removed again at once: whoever needs it opens it through that descriptor.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/vector.h"
+#include "image/image.h"
+#include "object/file/deleted.h"
+
+#define BLOCK_SIZE (1u << 20)
+
+/* Directories made only to hold the file for a moment. */
+struct scaffold {
+	VECTOR(char *) directories;
+};
+
+static int make_parents(struct scaffold *scaffold, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (strlen(name) >= sizeof(path))
+		return fail(ENAMETOOLONG, "%s", name);
+	strcpy(path, name);
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdir(path, 0700) == 0)
+			*vector_push(&scaffold->directories) = xstrdup(path);
+		else if (errno != EEXIST)
+			return fail_errno("making directory %s for a moment", path);
+		*slash = '/';
+	}
+	return 0;
+}
+
+static void remove_parents(struct scaffold *scaffold)
+{
+	while (scaffold->directories.n) {
+		char *path = scaffold->directories.items[--scaffold->directories.n];
+
+		if (rmdir(path) < 0)
+			log_warn("directory %s was made for a moment and could not be removed: %s\n", path, strerror(errno));
+		free(path);
+	}
+	vector_done(&scaffold->directories);
+}
+
+static int copy_bytes(struct image *image, int fd, uint64_t at, uint64_t size)
+{
+	AUTO_FREE char *block = xmalloc(BLOCK_SIZE);
+
+	while (size) {
+		size_t now = size < BLOCK_SIZE ? (size_t)size : BLOCK_SIZE;
+		ssize_t got = image_read_some(image, block, now);
+		int put;
+
+		if (got <= 0)
+			return got < 0 ? (int)got : 0;
+		put = io_pwrite(fd, block, (size_t)got, (off_t)at);
+		if (put < 0)
+			return fail(-put, "writing its content");
+		at += (uint64_t)got;
+		size -= (uint64_t)got;
+	}
+	return 0;
+}
+
+static int fill_chunks(struct image *image, const GhostFileEntry *entry, int fd)
+{
+	GhostChunkEntry *chunk;
+	int more;
+
+	while ((more = image_read(image, &chunk)) > 0)
+		TRY(copy_bytes(image, fd, chunk->off, chunk->len));
+	TRY(more);
+	if (ftruncate(fd, (off_t)entry->size) < 0)
+		return fail_errno("setting its size to %llu", (unsigned long long)entry->size);
+	return 0;
+}
+
+static int fill(struct image *image, const GhostFileEntry *entry, int base)
+{
+	AUTO_CLOSE int fd = -1;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", base);
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("opening it to fill it");
+	if (entry->has_chunks && entry->chunks)
+		return fill_chunks(image, entry, fd);
+	return copy_bytes(image, fd, 0, UINT64_MAX);
+}
+
+/* What a descriptor with O_PATH can't do is done through its link in /proc. */
+static int set_attributes(const GhostFileEntry *entry, int base)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", base);
+	if (fchownat(base, "", entry->uid, entry->gid, AT_EMPTY_PATH) < 0)
+		return fail_errno("giving it to user %u and group %u", entry->uid, entry->gid);
+	if (S_ISLNK(entry->mode))
+		return 0;
+	if (chmod(name, entry->mode & 07777) < 0)
+		return fail_errno("setting its mode 0%o", entry->mode);
+	if (entry->atim && entry->mtim) {
+		struct timespec times[] = { { (time_t)entry->atim->tv_sec, (long)entry->atim->tv_usec * 1000 },
+					    { (time_t)entry->mtim->tv_sec, (long)entry->mtim->tv_usec * 1000 } };
+
+		if (utimensat(AT_FDCWD, name, times, 0) < 0)
+			return fail_errno("setting its times");
+	}
+	return 0;
+}
+
+static int make_node(const GhostFileEntry *entry, const char *name)
+{
+	if (S_ISDIR(entry->mode))
+		return mkdir(name, 0700);
+	if (S_ISLNK(entry->mode))
+		return symlink(entry->symlnk_target ? entry->symlnk_target : "", name);
+	return mknod(name, (entry->mode & S_IFMT) | 0600, entry->has_rdev ? entry->rdev : 0);
+}
+
+/* Under its own name, or another one in the same directory when that is taken. */
+static int make_named(const GhostFileEntry *entry, uint32_t id, const char *wanted, char *name, size_t room)
+{
+	snprintf(name, room, "%s", wanted);
+	for (unsigned i = 0; i < 100; i++) {
+		if (make_node(entry, name) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return fail_errno("making %s for a moment", name);
+		snprintf(name, room, "%s.ghost-%x-%u", wanted, id, i);
+	}
+	return refuse(EEXIST, "no name beside it is free");
+}
+
+static int remove_node(const GhostFileEntry *entry, const char *name)
+{
+	if ((S_ISDIR(entry->mode) ? rmdir(name) : unlink(name)) < 0)
+		return fail_errno("removing %s, which was made for a moment", name);
+	return 0;
+}
+
+/* The other names that the file was opened by: each is a link that lives for a moment. */
+static int open_other_name(const struct ghost *ghost, struct remap *remap, const char *made)
+{
+	const char *name = remap->record->name;
+	bool linked = strcmp(name, made) != 0 && linkat(AT_FDCWD, made, AT_FDCWD, name, 0) == 0;
+
+	remap->fd = open(linked ? name : made, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (remap->fd < 0)
+		return fail_errno("opening %s", linked ? name : made);
+	if (linked && unlink(name) < 0)
+		return fail_errno("removing %s", name);
+	return 0;
+}
+
+static int open_all(struct ghost *ghost, const GhostFileEntry *entry, struct image *image, const char *made)
+{
+	for (struct remap *remap = ghost->users; remap; remap = remap->same)
+		TRY(open_other_name(ghost, remap, made));
+	if (S_ISREG(entry->mode))
+		TRY(fill(image, entry, ghost->users->fd));
+	return set_attributes(entry, ghost->users->fd);
+}
+
+/* A file that never had a name may get one later by linkat(2); only O_TMPFILE makes such. */
+static int create_nameless(struct ghost *ghost, const GhostFileEntry *entry, struct image *image)
+{
+	AUTO_CLOSE int fd = -1;
+	char directory[PATH_MAX];
+
+	snprintf(directory, sizeof(directory), "%s", ghost->users->record->name);
+	*strrchr(directory, '/') = 0;
+	fd = open(directory[0] ? directory : "/", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	for (struct remap *remap = ghost->users; remap; remap = remap->same) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		remap->fd = open(name, O_PATH | O_CLOEXEC);
+		if (remap->fd < 0)
+			return fail_errno("opening %s", name);
+	}
+	TRY(fill(image, entry, ghost->users->fd));
+	return set_attributes(entry, ghost->users->fd);
+}
+
+static bool was_nameless(const struct ghost *ghost, const GhostFileEntry *entry)
+{
+	uint32_t flags = ghost->users->record->flags;
+
+	return S_ISREG(entry->mode) && (flags & O_TMPFILE) == O_TMPFILE && !(flags & O_EXCL);
+}
+
+int ghost_create(struct restore *r, struct ghost *ghost)
+{
+	AUTO(image_close) struct image *image = NULL;
+	AUTO(remove_parents) struct scaffold scaffold = { 0 };
+	GhostFileEntry *entry;
+	char made[PATH_MAX];
+	int more = image_open(r->store, &image, IMAGE_GHOST_FILE, ghost->id), result;
+
+	if (more == -ENOENT)
+		return refuse(ENOENT, "ghost-file-%x.img, which holds its content, is missing", ghost->id);
+	TRY(more);
+	more = image_read(image, &entry);
+	if (more <= 0)
+		return more < 0 ? more : image_refuse(image, "it is empty");
+	TRY(make_parents(&scaffold, ghost->users->record->name));
+	if (was_nameless(ghost, entry))
+		return create_nameless(ghost, entry, image);
+	TRY(make_named(entry, ghost->id, ghost->users->record->name, made, sizeof(made)));
+	result = open_all(ghost, entry, image, made);
+	more = remove_node(entry, made);
+	return result < 0 ? result : more;
+}

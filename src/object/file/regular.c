@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Regular files, directories, and whatever else is opened by its path and has no life of its own. */
+#include "object/file/regular.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/text.h"
+
+static bool is_regular(const struct open_file *of)
+{
+	if (of->link[0] != '/')
+		return false;
+	return S_ISREG(of->stat.st_mode) || S_ISDIR(of->stat.st_mode) || of->flags & O_PATH;
+}
+
+/* The size is told unless the file is a log that others may let grow. */
+static bool has_fixed_size(const struct open_file *of)
+{
+	return S_ISREG(of->stat.st_mode) && !((of->flags & O_ACCMODE) == O_WRONLY && of->flags & O_APPEND);
+}
+
+static int dump_build_id(struct dump *d, const struct open_file *of, RegFileEntry *out)
+{
+	uint8_t id[BUILD_ID_MAX] = { 0 };
+	int length = validate_read_build_id(of->fd, id);
+
+	if (length <= 0)
+		return 0; /* unreadable: then nobody runs it either */
+	out->n_build_id = (size_t)(length + 3) / 4;
+	out->build_id = pool_copy(d->pool, id, out->n_build_id * 4);
+	return 0;
+}
+
+int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
+{
+	out->flags = of->flags;
+	out->pos = of->pos;
+	out->fown = of->owner;
+	out->name = (char *)of->link;
+	out->has_mode = true;
+	out->mode = of->stat.st_mode;
+	if (has_fixed_size(of)) {
+		out->has_size = true;
+		out->size = (uint64_t)of->stat.st_size;
+		if (d->options->file_validation == OPT_FILE_BUILD_ID)
+			TRY(dump_build_id(d, of, out));
+	}
+	return deleted_dump(d, of, out);
+}
+
+int regular_dump_extra(struct dump *d, const struct open_file *of, uint32_t *ret_id)
+{
+	FileEntry *entry = file_add_entry(d, FD_TYPES__REG, offsetof(FileEntry, reg));
+
+	*ret_id = entry->reg->id = entry->id;
+	return regular_dump(d, of, entry->reg);
+}
+
+static int dump_regular(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	out->reg->id = of->id;
+	return regular_dump(d, of, out->reg);
+}
+
+static int load_regular(struct restore *r, struct file *f)
+{
+	const RegFileEntry *record = f->entry->reg;
+
+	if (record->name[0] != '/' && !(record->has_ext && record->ext))
+		return refuse(EINVAL, "files.img: its name \"%s\" is not absolute", record->name);
+	return 0;
+}
+
+static int create_regular(struct restore *r, struct file *f)
+{
+	const RegFileEntry *record = f->entry->reg;
+	AUTO_CLOSE int fd = -1;
+
+	LOG_SCOPE("%s", record->name);
+	TRY(regular_open(r, record, 0, &fd));
+	if (record->pos && !(record->flags & O_PATH) && lseek(fd, (off_t)record->pos, SEEK_SET) < 0)
+		return fail_errno("moving to position %llu", (unsigned long long)record->pos);
+	if (!(record->flags & O_PATH))
+		TRY(file_apply_flags(fd, record->flags, record->fown));
+	f->fd = TAKE_FD(fd);
+	return 0;
+}
+
+int regular_find_record(struct restore *r, uint32_t id, const RegFileEntry **ret)
+{
+	const struct file *f = file_find(r, id);
+
+	if (!f || !f->entry->reg)
+		return refuse(EINVAL, "files.img: file %u, which tells the path, is not there", id);
+	*ret = f->entry->reg;
+	return 0;
+}
+
+static int clean_regular(struct restore *r)
+{
+	deleted_clean(r);
+	return 0;
+}
+
+const struct file_kind regular_kind = {
+	.name = "regular",
+	.type = FD_TYPES__REG,
+	.entry = offsetof(FileEntry, reg),
+	.is = is_regular,
+	.dump = dump_regular,
+	.finish = deleted_finish,
+	.prepare = deleted_prepare,
+	.load = load_regular,
+	.create = create_regular,
+	.clean = clean_regular,
+};
