@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which CPU can run what ran on another one. The other one is this CPU, a bit changed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "arch_cpu.h"
+#include "base/fail.h"
+#include "base/pool.h"
+#include "flow/cpuinfo.h"
+#include "image/image.h"
+#include "image/store.h"
+#include "options/options.h"
+
+struct cpus {
+	struct pool *pool;
+	CpuinfoEntry *image, *host;
+	CpuinfoX86Entry *x86; /* of the image */
+};
+
+static int set_up(void **state)
+{
+	static struct cpus cpus;
+
+	failure_reset();
+	cpus.pool = pool_create();
+	arch_cpu_describe(cpus.pool, &cpus.image);
+	arch_cpu_describe(cpus.pool, &cpus.host);
+	*state = &cpus;
+	if (!cpus.image->n_x86_entry)
+		skip();
+	cpus.x86 = cpus.image->x86_entry[0];
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct cpus *cpus = *state;
+
+	pool_destroy(&cpus->pool);
+	return 0;
+}
+
+static int compare(struct cpus *cpus, unsigned mode)
+{
+	failure_reset();
+	return arch_cpu_compare(cpus->image, cpus->host, mode);
+}
+
+/* The description must agree with what the kernel says about the same CPU. */
+static void test_describe(void **state)
+{
+	struct cpus *cpus = *state;
+	char line[8192], wanted[64];
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	int seen = 0;
+
+	assert_non_null(file);
+	while (seen < 3 && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "cpu family", 10) == 0) {
+			snprintf(wanted, sizeof(wanted), ": %u\n", cpus->x86->cpu_family);
+		} else if (strncmp(line, "model\t", 6) == 0) {
+			snprintf(wanted, sizeof(wanted), ": %u\n", cpus->x86->model);
+		} else if (strncmp(line, "model name", 10) == 0) {
+			snprintf(wanted, sizeof(wanted), ": %s\n", cpus->x86->model_id);
+		} else {
+			continue;
+		}
+		seen++;
+		assert_non_null(strstr(line, wanted));
+	}
+	fclose(file);
+	assert_int_equal(seen, 3);
+	assert_int_equal(cpus->x86->n_capability, 19);
+	assert_int_equal(cpus->x86->capability_ver, 2);
+	assert_true(cpus->x86->capability[0] & 1u << 26); /* SSE2: every 64-bit CPU */
+	assert_true(cpus->x86->capability[1] & 1u << 29); /* LM */
+}
+
+static void test_same(void **state)
+{
+	assert_int_equal(compare(*state, 0), 0);
+	assert_int_equal(compare(*state, ARCH_CPU_FPU | ARCH_CPU_INS | ARCH_CPU_ALL), 0);
+}
+
+static void test_instruction_missing(void **state)
+{
+	struct cpus *cpus = *state;
+
+	cpus->x86->capability[6] |= 1u << 16; /* fma4 */
+	cpus->host->x86_entry[0]->capability[6] &= ~(1u << 16);
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU), 0);
+	assert_int_equal(compare(cpus, ARCH_CPU_INS), -ENOTSUP);
+	assert_non_null(strstr(failure_text(), "\"fma4\""));
+	assert_int_equal(compare(cpus, ARCH_CPU_ALL), -ENOTSUP);
+}
+
+/* A host that has more is fine, but not the same. */
+static void test_instruction_more(void **state)
+{
+	struct cpus *cpus = *state;
+
+	cpus->x86->capability[4] &= ~1u; /* pni */
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU | ARCH_CPU_INS), 0);
+	assert_int_equal(compare(cpus, ARCH_CPU_ALL), -ENOTSUP);
+}
+
+static void test_linux_words(void **state)
+{
+	struct cpus *cpus = *state;
+
+	cpus->x86->capability[3] = cpus->x86->capability[7] = cpus->x86->capability[8] = cpus->x86->capability[11] =
+		~0u;
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU | ARCH_CPU_INS | ARCH_CPU_ALL), 0);
+}
+
+static void test_fpu(void **state)
+{
+	struct cpus *cpus = *state;
+	uint64_t mask = cpus->x86->xfeatures_mask;
+
+	cpus->x86->xfeatures_mask = mask | 1ull << 40;
+	assert_int_equal(compare(cpus, ARCH_CPU_INS), 0);
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -ENOTSUP);
+	cpus->x86->xfeatures_mask = 3;
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU), 0);
+	cpus->x86->xsave_size++;
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -ENOTSUP);
+	cpus->x86->xsave_size--;
+	cpus->x86->xsave_size_max++;
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -ENOTSUP);
+}
+
+static void test_senseless(void **state)
+{
+	struct cpus *cpus = *state;
+
+	cpus->x86->n_capability = 12;
+	assert_int_equal(compare(cpus, 0), -EINVAL);
+	cpus->x86->capability_ver = 1;
+	assert_int_equal(compare(cpus, ARCH_CPU_INS), 0);
+	cpus->x86->capability_ver = 3;
+	assert_int_equal(compare(cpus, 0), -EINVAL);
+	cpus->image->n_x86_entry = 0;
+	assert_int_equal(compare(cpus, 0), -EINVAL);
+}
+
+static void test_image(void **state)
+{
+	struct store *store = store_create_memory();
+
+	failure_reset();
+	assert_int_equal(cpuinfo_check(store, OPT_CPU_ALL), -ENOENT);
+	assert_int_equal(cpuinfo_write(store), 0);
+	assert_int_equal(cpuinfo_check(store, OPT_CPU_ALL), 0);
+	store_close(&store);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_describe, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_same, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_instruction_missing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_instruction_more, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_linux_words, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fpu, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_senseless, set_up, tear_down),
+		cmocka_unit_test(test_image),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
