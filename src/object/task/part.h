@@ -26,8 +26,9 @@ struct task_part {
 	int (*check)(struct restore *r, struct thread *thread);	     /* [coordinator] range checks of the record; nothing exists yet */
 	int (*plan)(struct restore *r, struct thread *thread, struct plan *plan); /* steps run in the new thread: all signals are blocked, full
 								        privileges; memory, files and all threads of all tasks are there */
-	int (*last)(struct restore *r, struct thread *thread, struct plan *plan); /* last steps before it goes home: seized by ptrace, seccomp suspended. Parts run
-									in list order; credentials are the last but what needs them dropped */
+	/* Last steps before it goes home: seized by ptrace, seccomp suspended, all zombies dead. The plan of the leader has run when those of the
+	   other threads of its process are begun (it synchronises filters). Credentials go late: what comes after them needs no power. */
+	int (*last)(struct restore *r, struct thread *thread, struct plan *plan);
 	int (*settle)(struct restore *r, struct thread *thread);     /* [coordinator] the thread is in a ptrace stop, nothing runs any more */
 };
 

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "object/task/part.h"
 
-enum scope { THREAD, PROCESS };
+enum scope { THREAD, PROCESS, MEMORY };
 enum answer { RETURNED, STORED };
 enum when { ALWAYS, NONZERO };
 enum record { RECORD_TaskCoreEntry, RECORD_ThreadCoreEntry, RECORD_MmEntry };
@@ -35,9 +35,14 @@ static const struct row rows[] = {
 
 extern const struct task_part prctl_part;
 
-static bool applies(const struct row *row, const struct thread *thread)
+static bool reads(const struct row *row, const struct thread *thread)
 {
 	return row->scope == THREAD || thread == thread->task->leader;
+}
+
+static bool sets(const struct row *row, const struct thread *thread)
+{
+	return row->scope != PROCESS || thread == thread->task->leader;
 }
 
 static void *record_of(const struct row *row, const struct thread *thread)
@@ -59,7 +64,7 @@ static int ask_prctl(struct dump *d, struct thread *thread, struct plan *plan)
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const struct row *row = &rows[i];
 
-		if (!applies(row, thread))
+		if (!reads(row, thread))
 			continue;
 		if (row->answer == STORED) {
 			offsets[i] = plan_space(plan, sizeof(int));
@@ -81,7 +86,7 @@ static int answer_prctl(struct dump *d, struct thread *thread)
 		char *record = record_of(row, thread);
 		int value;
 
-		if (!applies(row, thread))
+		if (!reads(row, thread))
 			continue;
 		value = row->answer == STORED ? *(const int *)remote_result(thread->remote, offsets[i]) :
 						(int)remote_value(thread->remote, offsets[i]);
@@ -99,7 +104,7 @@ static int wanted(const struct row *row, const struct thread *thread)
 	const char *record = record_of(row, thread);
 	int value;
 
-	if (!applies(row, thread) || !record || !*(const protobuf_c_boolean *)(record + row->has))
+	if (!sets(row, thread) || !record || !*(const protobuf_c_boolean *)(record + row->has))
 		return -1;
 	value = *(const int *)(record + row->value);
 	return row->when == NONZERO && !value ? -1 : value;

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Current directory, root directory and umask of a process: what clone(CLONE_FS) shares. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/kcmp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "image/image.h"
+#include "object/file/file.h"
+#include "object/task/part.h"
+
+/* --- dump --- */
+
+static int dump_directory(struct dump *d, struct task *task, const char *name, uint32_t *ret_id)
+{
+	AUTO_CLOSE int fd = openat(task->dump->proc, name, O_PATH | O_CLOEXEC);
+	char link[PATH_MAX];
+	ssize_t size;
+
+	LOG_SCOPE("%s", name);
+	if (fd < 0)
+		return fail_errno("open /proc/%d/%s", task->pid, name);
+	size = file_readlink(task->dump->proc, name, link, sizeof(link));
+	if (size < 0)
+		return fail((int)-size, "readlink /proc/%d/%s", task->pid, name);
+	return file_dump_path(d, task, fd, link, 0, ret_id);
+}
+
+/* The image holds one set for a process. */
+static int check_shared(const struct thread *thread)
+{
+	long order = syscall(__NR_kcmp, thread->tid, thread->task->pid, KCMP_FS, 0, 0);
+
+	if (order < 0)
+		return fail_errno("kcmp of the directories of two threads");
+	if (order)
+		return refuse(EOPNOTSUPP,
+			      "thread %d has a current directory or umask of its own (unshare(CLONE_FS)): the image format has no "
+			      "place for it; checkpoint when this thread has ended",
+			      thread->tid);
+	return 0;
+}
+
+static int dump_directories(struct dump *d, struct thread *thread)
+{
+	struct task *task = thread->task;
+	FsEntry record = FS_ENTRY__INIT;
+
+	if (thread != task->leader)
+		return check_shared(thread);
+	TRY(dump_directory(d, task, "cwd", &record.cwd_id));
+	TRY(dump_directory(d, task, "root", &record.root_id));
+	record.has_umask = true;
+	record.umask = thread->dump->status.umask;
+	return image_write_one(d->store, IMAGE_FS, &record, (uint64_t)task->vpid);
+}
+
+/* --- restore --- */
+
+static int check_directories(struct restore *r, struct thread *thread)
+{
+	struct task *task = thread->task;
+	struct file *file;
+	FsEntry *record;
+	int result;
+
+	if (thread != task->leader)
+		return 0;
+	result = image_read_one(r->store, IMAGE_FS, &record, (uint64_t)task->vpid);
+	if (result == -ENOENT)
+		return 0; /* then it keeps ours */
+	TRY(result);
+	if (record->umask & ~0777u)
+		return refuse(EINVAL, "fs-%d.img: umask 0%o: the image is damaged", task->vpid, record->umask);
+	TRY(file_use(r, record->cwd_id, &file));
+	TRY(file_use(r, record->root_id, &file));
+	task->restore->fs = record;
+	return 0;
+}
+
+/* Borrows a directory from us, makes it the current one; the slot keeps the borrowed descriptor. */
+static int enter_directory(struct restore *r, const struct task *task, uint32_t id, const char *why, struct plan *plan)
+{
+	int fd;
+
+	TRY(file_get_fd(r, file_find(r, id), &fd));
+	plan_syscall(plan, why, __NR_pidfd_getfd, V(task->restore->coordinator_fd), V(fd), V(0))->to_slot = 1;
+	plan_syscall(plan, why, __NR_fchdir, S(1));
+	plan_syscall(plan, why, __NR_close, S(1));
+	return 0;
+}
+
+static int plan_directories(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	const struct task *task = thread->task;
+	const FsEntry *record = task->restore->fs;
+	static const char here[] = ".";
+
+	if (thread != task->leader || !record)
+		return 0;
+	TRY(enter_directory(r, task, record->root_id, "enter the root directory", plan));
+	plan_syscall(plan, "change the root directory", __NR_chroot, D(plan_data(plan, here, sizeof(here))));
+	TRY(enter_directory(r, task, record->cwd_id, "enter the current directory", plan));
+	if (record->has_umask)
+		plan_syscall(plan, "set the umask", __NR_umask, V(record->umask));
+	return 0;
+}
+
+static int settle_directories(struct restore *r, struct thread *thread)
+{
+	const FsEntry *record = thread->task->restore->fs;
+
+	if (thread != thread->task->leader || !record)
+		return 0;
+	file_put(r, file_find(r, record->cwd_id));
+	file_put(r, file_find(r, record->root_id));
+	return 0;
+}
+
+const struct task_part directories_part = {
+	.name = "directories",
+	.outside = dump_directories,
+	.check = check_directories,
+	.plan = plan_directories,
+	.settle = settle_directories,
+};
