@@ -63,7 +63,7 @@ static void print_row(FILE *to, const struct option_row *row)
 		column = fprintf(to, "  -%c, ", row->letter);
 	else
 		column = fprintf(to, "      ");
-	column += fprintf(to, "--%s%s", row->negatable ? "[no-]" : "", row->name);
+	column += fprintf(to, "--%s", row->name);
 	if (row->value_name && row->argument == optional_argument)
 		column += fprintf(to, "[=%s]", row->value_name);
 	else if (row->value_name)
@@ -80,6 +80,7 @@ static void print_row(FILE *to, const struct option_row *row)
 void options_print_help(FILE *to)
 {
 	fprintf(to, "Usage: criu COMMAND [options]\n\n%s", commands_text);
+	fprintf(to, "\nOptions may stand anywhere. Most switches are taken back by --no-NAME.\n");
 	for (size_t i = 0; i < option_rows_count; i++) {
 		const struct option_row *row = &option_rows[i];
 
