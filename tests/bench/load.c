@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What make bench checkpoints: one program, as large in one respect as its arguments say. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "load.h"
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+uint8_t *load_memory(size_t size, size_t step)
+{
+	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		die("mmap");
+	/* Not all alike, and no page zero. */
+	for (size_t at = 0; at < size; at += step)
+		memset(memory + at, (int)(at >> 12 & 0x7f) + 1, 4096);
+	return memory;
+}
+
+void load_areas(unsigned n)
+{
+	/* Every other one may be written, so that the kernel cannot merge them; each has one page with content. */
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *area = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (area == MAP_FAILED)
+			die("mmap");
+		area[0] = 1;
+		if (i & 1 && mprotect(area, 4096, PROT_READ) < 0)
+			die("mprotect");
+	}
+}
+
+static void *idle(void *arg)
+{
+	while (pause() < 0)
+		;
+	return arg;
+}
+
+void load_threads(unsigned n)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN + 16384);
+	for (unsigned i = 0; i < n; i++)
+		if (pthread_create(&thread, &attributes, idle, NULL))
+			die("pthread_create");
+}
+
+void load_processes(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (pid == 0)
+			idle(NULL);
+	}
+}
+
+void load_descriptors(unsigned n)
+{
+	struct rlimit limit = { n + 100, n + 100 };
+	int pair[2];
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		die("setrlimit");
+	for (unsigned i = 0; i < n; i += 4)
+		if (pipe(pair) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+			die("pipe, socketpair");
+}
+
+#ifndef LOAD_NO_MAIN
+/* usage: load READY-FILE KIND N */
+int main(int argc, char **argv)
+{
+	size_t n;
+	int fd;
+
+	if (argc != 4)
+		return 2;
+	n = strtoul(argv[3], NULL, 10);
+	if (!strcmp(argv[2], "memory"))
+		load_memory(n << 20, 4096);
+	else if (!strcmp(argv[2], "fragmented"))
+		load_memory(n << 20, 8192);
+	else if (!strcmp(argv[2], "areas"))
+		load_areas((unsigned)n);
+	else if (!strcmp(argv[2], "threads"))
+		load_threads((unsigned)n);
+	else if (!strcmp(argv[2], "processes"))
+		load_processes((unsigned)n);
+	else if (!strcmp(argv[2], "descriptors"))
+		load_descriptors((unsigned)n);
+	else if (strcmp(argv[2], "small"))
+		return 2;
+	fd = open(argv[1], O_WRONLY | O_CREAT, 0600);
+	if (fd < 0)
+		die(argv[1]);
+	close(fd);
+	return idle(NULL) != NULL;
+}
+#endif
