@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The tables of TCP, UDP, UDP-Lite and raw sockets. */
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "base/table.h"
+#include "kern/net/netlink.h"
+#include "kern/net/sockdiag.h"
+
+struct reading {
+	struct pool *pool;
+	struct table *by_ino;
+	uint8_t protocol;
+};
+
+static int take_inet(void *arg, const struct nlmsghdr *message)
+{
+	const struct inet_diag_msg *head = mnl_nlmsg_get_payload(message);
+	struct reading *reading = arg;
+	struct inet_diag *diag;
+	const struct nlattr *attr;
+
+	if (!head->idiag_inode)
+		return 0;
+	diag = pool_new(reading->pool, struct inet_diag);
+	diag->ino = head->idiag_inode;
+	diag->family = head->idiag_family;
+	diag->protocol = reading->protocol;
+	diag->state = head->idiag_state;
+	diag->rqueue = head->idiag_rqueue;
+	diag->wqueue = head->idiag_wqueue;
+	diag->src_port = ntohs(head->id.idiag_sport);
+	diag->dst_port = ntohs(head->id.idiag_dport);
+	memcpy(diag->src, head->id.idiag_src, sizeof(diag->src));
+	memcpy(diag->dst, head->id.idiag_dst, sizeof(diag->dst));
+	mnl_attr_for_each(attr, message, sizeof(*head))
+		if (mnl_attr_get_type(attr) == INET_DIAG_SHUTDOWN)
+			diag->shutdown = mnl_attr_get_u8(attr);
+	table_set(reading->by_ino, diag->ino, diag);
+	return 0;
+}
+
+int sockdiag_read_inet(struct netlink *netlink, struct pool *pool, int family, int protocol, struct table *by_ino)
+{
+	const struct inet_diag_req_v2 request = {
+		.sdiag_family = family,
+		.sdiag_protocol = protocol,
+		.idiag_states = UINT32_MAX,
+	};
+	struct reading reading = { pool, by_ino, protocol };
+	char buffer[MNL_NLMSG_HDRLEN + 128] = { 0 };
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+	int result;
+
+	header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	memcpy(mnl_nlmsg_put_extra_header(header, sizeof(request)), &request, sizeof(request));
+	do {
+		result = netlink_ask(netlink, header, take_inet, &reading);
+	} while (result == -EINTR);
+	/* -ENOENT: no such diag module (INET_RAW_DIAG is often missing), -EINVAL: not even the family. */
+	return result == -ENOENT || result == -EINVAL ? 0 : result;
+}
