@@ -19,11 +19,8 @@ $(BUILD)/build.ninja: | deps
 demo: all
 	@tests/demo/run $(BUILD)
 
-test: deps-test all
+test: all
 	@tests/run-all $(BUILD)
-
-deps-test:
-	@tools/install-deps test
 
 bench: all
 	@tests/bench/run $(BUILD)
@@ -35,4 +32,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps deps-test demo test bench install clean
+.PHONY: all deps demo test bench install clean

@@ -50,6 +50,7 @@ struct dump {
 	struct workers *workers;
 	struct stats *stats;
 	struct file_dump *files;   /* object/file */
+	struct socket_dump *sockets; /* object/socket */
 	struct memory_dump *memory; /* object/memory */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;

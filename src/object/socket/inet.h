@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Internet sockets: what inet.c, inet-address.c and tcp.c share. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "object/file/file.h"
+#include "object/socket/options.h"
+#include "object/socket/socket.h"
+#include "sk-inet.pb-c.h"
+
+struct libsoccr_sk;
+
+extern const struct file_kind inet_kind;
+
+union inet_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* A socket being restored: file->data. */
+struct inet_socket {
+	struct file *file;
+	InetSkEntry *entry;
+	struct tcp_stream *stream;	/* NULL: no connection, or to be restored closed */
+	struct libsoccr_sk *connection; /* in repair mode until the end */
+};
+
+static inline socklen_t inet_address_size(const union inet_address *address)
+{
+	return address->any.sa_family == AF_INET ? sizeof(address->v4) : sizeof(address->v6);
+}
+
+/* inet-address.c: both directions between the kernel's form and the record. */
+int inet_dump_addresses(int fd, const struct inet_diag *diag, InetSkEntry *entry, struct pool *pool);
+int inet_check_addresses(const InetSkEntry *entry);
+bool inet_is_bound(const InetSkEntry *entry);
+bool inet_is_connected(const InetSkEntry *entry);
+int inet_source(const InetSkEntry *entry, union inet_address *ret);
+int inet_destination(const InetSkEntry *entry, union inet_address *ret);
+/* "10.0.0.1:22 -> 10.0.0.7:41000", for messages. */
+void inet_print(const InetSkEntry *entry, char *to, size_t room);
+
+/* tcp.c. The states are those of the kernel: TCP_ESTABLISHED, ... */
+bool tcp_is_connection(uint32_t state);
+int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry);
+int tcp_load(struct restore *r, struct inet_socket *socket);
+/* fd is a new socket with its early options; connects it in repair mode. */
+int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);
+/* The connection lives again. */
+int tcp_resume(struct inet_socket *socket);

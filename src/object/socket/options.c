@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Socket options: reads and sets the rows of options.def, and those that are more than a number. */
+#include "object/socket/options.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/in6.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78 /* Linux 4.15 */
+#endif
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK 72 /* Linux 5.14 */
+#endif
+#define UDP_CORK 1 /* <linux/udp.h> does not go together with <netinet/udp.h> */
+
+enum record { RECORD_common, RECORD_ip, RECORD_raw, RECORD_tcp };
+
+enum shape { SHAPE_BOOL, SHAPE_NUMBER };
+
+enum write { WRITE_ALWAYS, WRITE_CHANGED };
+
+struct row {
+	const char *name;
+	int level, option;
+	enum record record;
+	size_t has, value;
+	enum shape shape;
+	unsigned families, types;
+	int initial;
+	enum write write;
+	enum option_moment moment;
+};
+
+typedef SkOptsEntry record_common;
+typedef IpOptsEntry record_ip;
+typedef IpOptsRawEntry record_raw;
+typedef TcpOptsEntry record_tcp;
+
+#define UNIX	OPTION_UNIX
+#define INET	OPTION_INET
+#define INET6	OPTION_INET6
+#define NETLINK OPTION_NETLINK
+#define ANY	OPTION_ANY
+#define TCP	OPTION_TCP
+#define UDP	OPTION_UDP
+#define RAW	OPTION_RAW
+#define ALL	OPTION_ALL
+
+static const struct row rows[] = {
+#define OPTION(level, name, record, member, shape, families, types, initial, write, moment)                            \
+	{ #name, level, name, RECORD_##record, offsetof(record_##record, has_##member),                                \
+	  offsetof(record_##record, member), SHAPE_##shape, families, types, initial, WRITE_##write, OPTION_##moment },
+#include "object/socket/options.def"
+#undef OPTION
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static unsigned family_bit(int family)
+{
+	switch (family) {
+	case AF_UNIX:
+		return OPTION_UNIX;
+	case AF_INET:
+		return OPTION_INET;
+	case AF_INET6:
+		return OPTION_INET6;
+	case AF_NETLINK:
+		return OPTION_NETLINK;
+	default:
+		return OPTION_PACKET;
+	}
+}
+
+static unsigned type_bit(const struct socket_options *options)
+{
+	if (options->family != AF_INET && options->family != AF_INET6)
+		return OPTION_OTHER;
+	if (options->type == SOCK_RAW)
+		return OPTION_RAW;
+	if (options->protocol == IPPROTO_TCP)
+		return OPTION_TCP;
+	return options->protocol == IPPROTO_UDP || options->protocol == IPPROTO_UDPLITE ? OPTION_UDP : OPTION_OTHER;
+}
+
+/* The record that holds the row, NULL if the row does not concern this socket. */
+static char *record_of(const struct row *row, const struct socket_options *options)
+{
+	if (!(row->families & family_bit(options->family)) || !(row->types & type_bit(options)))
+		return NULL;
+	switch (row->record) {
+	case RECORD_common:
+		return (char *)options->common;
+	case RECORD_ip:
+		return (char *)options->ip;
+	case RECORD_raw:
+		return (char *)options->raw;
+	case RECORD_tcp:
+		return (char *)options->tcp;
+	}
+	return NULL;
+}
+
+/* What a kernel says to an option that it does not have, or not for this socket. */
+static bool is_missing(int error)
+{
+	return error == ENOPROTOOPT || error == EOPNOTSUPP;
+}
+
+static int read_row(const struct row *row, int fd, char *record)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	if (getsockopt(fd, row->level, row->option, &value, &size) < 0) {
+		if (!is_missing(errno))
+			return fail_errno("cannot read the socket option %s", row->name);
+		log_debug("this kernel has no socket option %s here", row->name);
+		return 0;
+	}
+	if (row->write == WRITE_CHANGED && value == row->initial)
+		return 0;
+	*(protobuf_c_boolean *)(record + row->has) = true;
+	if (row->shape == SHAPE_BOOL)
+		*(protobuf_c_boolean *)(record + row->value) = value != 0;
+	else
+		*(uint32_t *)(record + row->value) = (uint32_t)value;
+	return 0;
+}
+
+static int apply_row(const struct row *row, int fd, const char *record)
+{
+	int value, now = 0;
+	socklen_t size = sizeof(now);
+
+	if (!*(const protobuf_c_boolean *)(record + row->has))
+		return 0;
+	value = row->shape == SHAPE_BOOL ? *(const protobuf_c_boolean *)(record + row->value) :
+					   (int)*(const uint32_t *)(record + row->value);
+	if (!getsockopt(fd, row->level, row->option, &now, &size) && now == value)
+		return 0;
+	if (!setsockopt(fd, row->level, row->option, &value, sizeof(value)))
+		return 0;
+	if (!is_missing(errno))
+		return fail_errno("cannot set the socket option %s to %d", row->name, value);
+	if (value != row->initial)
+		log_warn("this kernel has no socket option %s; it was %d", row->name, value);
+	return 0;
+}
+
+/* --- options that are more than a number --- */
+
+static int read_buffers(int fd, SkOptsEntry *common)
+{
+	socklen_t size = sizeof(common->so_sndbuf);
+	uint32_t lock = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &common->so_sndbuf, &size) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &common->so_rcvbuf, &size) < 0)
+		return fail_errno("cannot read the buffer sizes");
+	if (!getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &lock, &size)) {
+		common->has_so_buf_lock = true;
+		common->so_buf_lock = lock;
+	}
+	return 0;
+}
+
+/* The kernel doubles what it is given (socket(7)). Setting a size fixes it: SO_BUF_LOCK lets it grow by itself again. */
+static int apply_buffer(int fd, int option, int forced, uint32_t doubled)
+{
+	uint32_t now = 0;
+	int value = (int)(doubled / 2);
+	socklen_t size = sizeof(now);
+
+	if (!getsockopt(fd, SOL_SOCKET, option, &now, &size) && now == doubled)
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, forced, &value, sizeof(value)) < 0 &&
+	    setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)) < 0)
+		return fail_errno("cannot set a socket buffer to %u bytes", doubled);
+	return 0;
+}
+
+static int apply_buffers(int fd, const SkOptsEntry *common)
+{
+	TRY(apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, common->so_sndbuf));
+	TRY(apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, common->so_rcvbuf));
+	if (!common->has_so_buf_lock)
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &common->so_buf_lock, sizeof(common->so_buf_lock)) < 0 &&
+	    !is_missing(errno))
+		return fail_errno("cannot unlock the socket buffers");
+	return 0;
+}
+
+int socket_options_make_room(int fd, uint32_t send, uint32_t receive)
+{
+	uint32_t now[2] = { 0 };
+	socklen_t size = sizeof(now[0]);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &now[0], &size) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &now[1], &size) < 0)
+		return fail_errno("cannot read the buffer sizes");
+	if (now[0] < send)
+		TRY(apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, send));
+	if (now[1] < receive)
+		TRY(apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, receive));
+	return 0;
+}
+
+static int read_times(int fd, SkOptsEntry *common)
+{
+	struct timeval send = { 0 }, receive = { 0 };
+	socklen_t size = sizeof(send);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, &size) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, &size) < 0)
+		return fail_errno("cannot read the time limits");
+	common->so_snd_tmo_sec = send.tv_sec;
+	common->so_snd_tmo_usec = send.tv_usec;
+	common->so_rcv_tmo_sec = receive.tv_sec;
+	common->so_rcv_tmo_usec = receive.tv_usec;
+	return 0;
+}
+
+static int apply_times(int fd, const SkOptsEntry *common)
+{
+	const struct timeval send = { common->so_snd_tmo_sec, common->so_snd_tmo_usec };
+	const struct timeval receive = { common->so_rcv_tmo_sec, common->so_rcv_tmo_usec };
+
+	if ((send.tv_sec || send.tv_usec) && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof(send)) < 0)
+		return fail_errno("cannot set the time limit for sending");
+	if ((receive.tv_sec || receive.tv_usec) && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof(receive)) < 0)
+		return fail_errno("cannot set the time limit for receiving");
+	return 0;
+}
+
+static int read_linger(int fd, SkOptsEntry *common)
+{
+	struct linger linger = { 0 };
+	socklen_t size = sizeof(linger);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) < 0)
+		return fail_errno("cannot read the socket option SO_LINGER");
+	common->has_so_linger = linger.l_onoff;
+	common->so_linger = linger.l_linger;
+	return 0;
+}
+
+static int apply_linger(int fd, const SkOptsEntry *common)
+{
+	const struct linger linger = { .l_onoff = 1, .l_linger = (int)common->so_linger };
+
+	if (common->has_so_linger && setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
+		return fail_errno("cannot set the socket option SO_LINGER");
+	return 0;
+}
+
+static int read_device(int fd, SkOptsEntry *common, struct pool *pool)
+{
+	char name[IFNAMSIZ] = "";
+	socklen_t size = sizeof(name);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size) < 0)
+		return is_missing(errno) ? 0 : fail_errno("cannot read the socket option SO_BINDTODEVICE");
+	if (size && name[0])
+		common->so_bound_dev = pool_string(pool, name);
+	return 0;
+}
+
+static int apply_device(int fd, const SkOptsEntry *common)
+{
+	char name[IFNAMSIZ] = "";
+	uint32_t index;
+
+	if (!common->so_bound_dev || !common->so_bound_dev[0])
+		return 0;
+	/* Some writers put the number of the device there. */
+	if (if_nametoindex(common->so_bound_dev) || text_to_u32(common->so_bound_dev, 10, &index) < 0 ||
+	    !if_indextoname(index, name))
+		strncpy(name, common->so_bound_dev, sizeof(name) - 1);
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, strlen(name) + 1) < 0)
+		return fail_errno("cannot bind to the network device %s", name);
+	return 0;
+}
+
+/* SO_GET_FILTER (4.4 for all families) counts in instructions, not in bytes. */
+static int read_filter(int fd, SkOptsEntry *common, struct pool *pool)
+{
+	socklen_t count = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &count) < 0)
+		return errno == EACCES ?
+			       refuse(ENOTSUP, "an eBPF program filters what this socket receives; it cannot be saved") :
+			       fail_errno("cannot read the socket filter");
+	if (!count)
+		return 0;
+	common->so_filter = pool_array(pool, uint64_t, count);
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, common->so_filter, &count) < 0)
+		return fail_errno("cannot read the socket filter");
+	common->n_so_filter = count;
+	return 0;
+}
+
+static int apply_filter(int fd, const SkOptsEntry *common)
+{
+	struct sock_fprog program;
+
+	if (!common->n_so_filter)
+		return 0;
+	if (common->n_so_filter > BPF_MAXINSNS)
+		return refuse(EINVAL, "a socket filter of %zu instructions is too long", common->n_so_filter);
+	program.len = common->n_so_filter;
+	program.filter = (struct sock_filter *)common->so_filter;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		return fail_errno("cannot attach the socket filter");
+	return 0;
+}
+
+/* --- all --- */
+
+int socket_options_read(int fd, struct socket_options *options, struct pool *pool)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		char *record = record_of(&rows[i], options);
+
+		if (record)
+			TRY(read_row(&rows[i], fd, record));
+	}
+	TRY(read_buffers(fd, options->common));
+	TRY(read_times(fd, options->common));
+	TRY(read_linger(fd, options->common));
+	TRY(read_device(fd, options->common, pool));
+	return read_filter(fd, options->common, pool);
+}
+
+int socket_options_apply(int fd, const struct socket_options *options, enum option_moment moment)
+{
+	if (moment == OPTION_EARLY)
+		TRY(apply_device(fd, options->common));
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const char *record = rows[i].moment == moment ? record_of(&rows[i], options) : NULL;
+
+		if (record)
+			TRY(apply_row(&rows[i], fd, record));
+	}
+	if (moment != OPTION_LATE)
+		return 0;
+	TRY(apply_buffers(fd, options->common));
+	TRY(apply_times(fd, options->common));
+	TRY(apply_linger(fd, options->common));
+	return apply_filter(fd, options->common);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Socket options: one table (options.def) for both directions. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "sk-inet.pb-c.h"
+#include "sk-opts.pb-c.h"
+#include "tcp-stream.pb-c.h"
+
+/* Which rows of the table concern a socket: bits of families and of types. */
+enum option_family {
+	OPTION_UNIX = 1,
+	OPTION_INET = 2,
+	OPTION_INET6 = 4,
+	OPTION_NETLINK = 8,
+	OPTION_PACKET = 16,
+	OPTION_ANY = 31,
+};
+
+enum option_type {
+	OPTION_TCP = 1,
+	OPTION_UDP = 2, /* and UDP-Lite */
+	OPTION_RAW = 4, /* SOCK_RAW of inet */
+	OPTION_OTHER = 8,
+	OPTION_ALL = 15,
+};
+
+enum option_moment {
+	OPTION_EARLY, /* before bind(2) */
+	OPTION_LATE,  /* when names, peers and queues are in place */
+	OPTION_LAST,  /* when all sockets of the tree have their names */
+};
+
+/* The records that hold the options of one socket; those that its family does not have are NULL. */
+struct socket_options {
+	int family, type, protocol;
+	SkOptsEntry *common;
+	IpOptsEntry *ip;
+	IpOptsRawEntry *raw;
+	TcpOptsEntry *tcp;
+};
+
+/* Reads all options of fd into the records, strings and arrays from the pool. */
+int socket_options_read(int fd, struct socket_options *options, struct pool *pool);
+/* Sets what differs from what fd has. */
+int socket_options_apply(int fd, const struct socket_options *options, enum option_moment moment);
+/* Room for everything that queues may hold: buffers of at least this many bytes, beyond the limits of the system. */
+int socket_options_make_room(int fd, uint32_t send, uint32_t receive);

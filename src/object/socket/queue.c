@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What waits unread in unix sockets: sk-queues.img. It is only looked at, so a dump that fails has changed nothing. */
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "object/socket/unix.h"
+#include "sk-packet.pb-c.h"
+
+/* One look at a stream; its chunks have no boundaries that a reader could see. */
+#define CHUNK	   (256 * 1024)
+#define RIGHTS_MAX 253 /* SCM_MAX_FD, unix(7) */
+
+/* --- dump --- */
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(RIGHTS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(256)];
+};
+
+struct looked {
+	char *data;
+	size_t size, room;
+	int rights[RIGHTS_MAX];
+	unsigned n_rights;
+};
+
+static void take_rights(struct looked *looked, struct msghdr *message)
+{
+	looked->n_rights = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		looked->n_rights = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(looked->rights, CMSG_DATA(c), looked->n_rights * sizeof(int));
+	}
+}
+
+/*
+ * The next packet after those already seen: SO_PEEK_OFF moves on with every look. Returns 1, or 0 at the end. The size of a
+ * datagram is asked first; one of size 0 counts as seen by that question already.
+ */
+static int look(int fd, bool stream, struct looked *looked)
+{
+	union control control;
+	struct iovec iov = { 0 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t size = CHUNK;
+
+	looked->n_rights = 0;
+	looked->size = 0;
+	if (!stream) {
+		size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
+		if (size <= 0)
+			return size < 0 && errno != EAGAIN ? fail_errno("cannot look at the unread data") : !size;
+	}
+	if ((size_t)size > looked->room) {
+		looked->data = xrealloc(looked->data, (size_t)size);
+		looked->room = (size_t)size;
+	}
+	iov = (struct iovec){ looked->data, (size_t)size };
+	message = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+				   .msg_controllen = sizeof(control) };
+	size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (size < 0)
+		return errno == EAGAIN ? 0 : fail_errno("cannot look at the unread data");
+	looked->size = (size_t)size;
+	take_rights(looked, &message);
+	return size > 0 || !stream;
+}
+
+static int write_packet(struct dump *d, const struct open_file *of, struct looked *looked)
+{
+	struct unix_dump *dump = unix_dump_of(d);
+	SkPacketEntry packet = SK_PACKET_ENTRY__INIT;
+	ScmEntry scm = SCM_ENTRY__INIT, *scms = &scm;
+	uint32_t ids[RIGHTS_MAX];
+
+	packet.id_for = of->id;
+	packet.length = (uint32_t)looked->size;
+	for (unsigned i = 0; i < looked->n_rights; i++) {
+		LOG_SCOPE("descriptor %u in a message", i);
+		TRY(file_dump_loose(d, of->task, looked->rights[i], &ids[i]));
+	}
+	if (looked->n_rights) {
+		scm.type = SCM_RIGHTS;
+		scm.rights = ids;
+		scm.n_rights = looked->n_rights;
+		packet.scm = &scms;
+		packet.n_scm = 1;
+	}
+	if (!dump->queues)
+		TRY(image_create(d->store, &dump->queues, IMAGE_SK_QUEUES));
+	TRY(image_write(dump->queues, &packet));
+	return image_write_bytes(dump->queues, looked->data, looked->size);
+}
+
+static int write_all(struct dump *d, const struct open_file *of, bool stream, struct looked *looked)
+{
+	int more;
+
+	while ((more = look(of->fd, stream, looked)) > 0) {
+		int result = write_packet(d, of, looked);
+
+		for (unsigned i = 0; i < looked->n_rights; i++)
+			close(looked->rights[i]);
+		TRY(result);
+	}
+	return more;
+}
+
+int unix_dump_queue(struct dump *d, const struct open_file *of, int type)
+{
+	struct looked looked = { 0 };
+	int before, start = 0, result;
+	socklen_t size = sizeof(before);
+
+	if (getsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &before, &size) < 0)
+		return fail_errno("cannot read the socket option SO_PEEK_OFF");
+	if (setsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
+		return fail_errno("cannot set the socket option SO_PEEK_OFF");
+	result = write_all(d, of, type == SOCK_STREAM, &looked);
+	if (setsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &before, sizeof(before)) < 0 && result >= 0)
+		result = fail_errno("cannot set the socket option SO_PEEK_OFF back");
+	free(looked.data);
+	return result;
+}
+
+/* --- restore --- */
+
+struct packet {
+	struct packet *next;
+	SkPacketEntry *entry;
+	void *data;
+};
+
+struct packet_list {
+	struct packet *first, **last;
+};
+
+static int check_packet(struct image *image, const SkPacketEntry *entry)
+{
+	if (entry->n_scm > 1 || (entry->n_scm && entry->scm[0]->type != SCM_RIGHTS))
+		return image_refuse(image, "a message has control data of an unknown kind");
+	if (entry->n_scm && entry->scm[0]->n_rights > RIGHTS_MAX)
+		return image_refuse(image, "a message has %zu descriptors", entry->scm[0]->n_rights);
+	return 0;
+}
+
+static void add_packet(struct restore *r, struct packet *packet)
+{
+	struct table *packets = unix_set_of(r)->packets;
+	struct packet_list *list = table_find(packets, packet->entry->id_for);
+
+	if (!list) {
+		list = pool_new(r->pool, struct packet_list);
+		list->last = &list->first;
+		table_set(packets, packet->entry->id_for, list);
+	}
+	*list->last = packet;
+	list->last = &packet->next;
+}
+
+int unix_load_queues(struct restore *r)
+{
+	AUTO(image_close) struct image *image = NULL;
+	SkPacketEntry *entry;
+	int more = image_open(r->store, &image, IMAGE_SK_QUEUES);
+
+	if (more < 0)
+		return more == -ENOENT ? 0 : more;
+	while ((more = image_read(image, &entry)) > 0) {
+		struct packet *packet = pool_new(r->pool, struct packet);
+		size_t size;
+
+		TRY(check_packet(image, entry));
+		packet->entry = entry;
+		TRY(image_read_payload(image, &packet->data, &size));
+		add_packet(r, packet);
+	}
+	return more;
+}
+
+static const struct packet *first_packet(struct restore *r, const struct unix_socket *socket)
+{
+	const struct packet_list *list = table_find(unix_set_of(r)->packets, socket->file->id);
+
+	return list ? list->first : NULL;
+}
+
+bool unix_has_queue(struct restore *r, const struct unix_socket *socket)
+{
+	return first_packet(r, socket) != NULL;
+}
+
+int unix_use_queue(struct restore *r, const struct unix_socket *socket)
+{
+	for (const struct packet *packet = first_packet(r, socket); packet; packet = packet->next)
+		for (size_t i = 0; packet->entry->n_scm && i < packet->entry->scm[0]->n_rights; i++)
+			TRY(file_use(r, packet->entry->scm[0]->rights[i], NULL));
+	return 0;
+}
+
+/* Who sent it is not in the images: most likely the task that has the other end. */
+static bool guess_sender(const struct unix_socket *socket, struct ucred *ret)
+{
+	const struct task *owner = socket->peer ? socket->peer->file->owner : NULL;
+	const CredsEntry *creds = owner && owner->leader->core && owner->leader->core->thread_core ?
+					  owner->leader->core->thread_core->creds :
+					  NULL;
+
+	if (!socket->entry->opts->so_passcred || !creds || !owner->pid)
+		return false;
+	*ret = (struct ucred){ owner->pid, creds->euid, creds->egid };
+	return true;
+}
+
+static void add_control(struct msghdr *message, int type, const void *data, size_t size)
+{
+	struct cmsghdr *c = (struct cmsghdr *)((char *)message->msg_control + message->msg_controllen);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(c), data, size);
+	message->msg_controllen += CMSG_SPACE(size);
+}
+
+static int send_packet(struct restore *r, const struct unix_socket *socket, const struct packet *packet, int through)
+{
+	const ScmEntry *scm = packet->entry->n_scm ? packet->entry->scm[0] : NULL;
+	struct iovec iov = { packet->data, packet->entry->length };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union control control = { 0 };
+	int rights[RIGHTS_MAX];
+	struct ucred sender;
+	ssize_t sent;
+
+	message.msg_control = &control;
+	for (size_t i = 0; scm && i < scm->n_rights; i++)
+		TRY(file_get_fd(r, file_find(r, scm->rights[i]), &rights[i]));
+	if (scm && scm->n_rights)
+		add_control(&message, SCM_RIGHTS, rights, scm->n_rights * sizeof(int));
+	if (guess_sender(socket, &sender))
+		add_control(&message, SCM_CREDENTIALS, &sender, sizeof(sender));
+	if (!message.msg_controllen)
+		message.msg_control = NULL;
+	sent = sendmsg(through, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0)
+		return fail_errno("cannot put %u unread bytes back", packet->entry->length);
+	if ((size_t)sent != packet->entry->length)
+		return refuse(EIO, "only %zd of %u unread bytes could be put back", sent, packet->entry->length);
+	for (size_t i = 0; scm && i < scm->n_rights; i++)
+		file_put(r, file_find(r, scm->rights[i]));
+	return 0;
+}
+
+int unix_fill_queue(struct restore *r, const struct unix_socket *socket, int through)
+{
+	for (const struct packet *packet = first_packet(r, socket); packet; packet = packet->next)
+		TRY(send_packet(r, socket, packet, through));
+	return 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What all sockets share. */
+#include "object/socket/socket.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/table.h"
+#include "kern/net/netlink.h"
+#include "kern/net/sockdiag.h"
+
+#ifndef NETLINK_SOCK_DIAG
+#define NETLINK_SOCK_DIAG 4
+#endif
+
+struct socket_dump {
+	struct netlink *netlink;
+	struct table *unix_by_ino, *listener_by_client, *packet_by_ino, *netlink_by_ino;
+	struct table *inet_by_ino; /* of all families and protocols that were asked for */
+	unsigned inet_read;	   /* bits: which of inet_tables[] were */
+};
+
+static const struct inet_table {
+	int family, protocol;
+} inet_tables[] = {
+	{ AF_INET, IPPROTO_TCP },      { AF_INET6, IPPROTO_TCP }, { AF_INET, IPPROTO_UDP },  { AF_INET6, IPPROTO_UDP },
+	{ AF_INET, IPPROTO_UDPLITE }, { AF_INET6, IPPROTO_UDPLITE }, { AF_INET, IPPROTO_RAW }, { AF_INET6, IPPROTO_RAW },
+};
+
+int socket_identify(int fd, struct socket_identity *ret)
+{
+	socklen_t size = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &ret->family, &size) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &ret->type, &size) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &ret->protocol, &size) < 0)
+		return fail_errno("cannot ask what kind of socket this is");
+	return 0;
+}
+
+bool socket_is_family(const struct open_file *of, int family)
+{
+	socklen_t size = sizeof(int);
+	int domain = -1;
+
+	if (!S_ISSOCK(of->stat.st_mode))
+		return false;
+	return !getsockopt(of->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == family;
+}
+
+SkOptsEntry *socket_new_options(struct pool *pool)
+{
+	SkOptsEntry *options = pool_new(pool, SkOptsEntry);
+
+	sk_opts_entry__init(options);
+	return options;
+}
+
+uint32_t socket_namespace_id(const struct task *task)
+{
+	return task->ids && task->ids->has_net_ns_id ? task->ids->net_ns_id : 0;
+}
+
+/* --- tables of the kernel --- */
+
+static int get_tables(struct dump *d, struct socket_dump **ret)
+{
+	if (!d->sockets) {
+		struct netlink *netlink;
+		int result = netlink_open(NETLINK_SOCK_DIAG, &netlink);
+
+		if (result < 0)
+			return fail(-result, "cannot open a sock_diag socket");
+		d->sockets = xzalloc(sizeof(*d->sockets));
+		d->sockets->netlink = netlink;
+	}
+	*ret = d->sockets;
+	return 0;
+}
+
+static int checked(int result, const char *what)
+{
+	return result < 0 ? fail(-result, "cannot read the table of %s sockets", what) : 0;
+}
+
+static int read_unix(struct dump *d, struct socket_dump **ret)
+{
+	TRY(get_tables(d, ret));
+	if ((*ret)->unix_by_ino)
+		return 0;
+	(*ret)->unix_by_ino = table_create();
+	(*ret)->listener_by_client = table_create();
+	return checked(sockdiag_read_unix((*ret)->netlink, d->pool, (*ret)->unix_by_ino, (*ret)->listener_by_client), "unix");
+}
+
+int socket_find_unix(struct dump *d, uint32_t ino, const struct unix_diag **ret)
+{
+	struct socket_dump *sockets = NULL;
+
+	TRY(read_unix(d, &sockets));
+	*ret = table_find(sockets->unix_by_ino, ino);
+	return 0;
+}
+
+int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag **ret)
+{
+	struct socket_dump *sockets = NULL;
+
+	TRY(read_unix(d, &sockets));
+	*ret = table_find(sockets->listener_by_client, client);
+	return 0;
+}
+
+int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **ret)
+{
+	struct socket_dump *sockets = NULL;
+
+	TRY(get_tables(d, &sockets));
+	if (!sockets->packet_by_ino) {
+		sockets->packet_by_ino = table_create();
+		TRY(checked(sockdiag_read_packet(sockets->netlink, d->pool, sockets->packet_by_ino), "packet"));
+	}
+	*ret = table_find(sockets->packet_by_ino, ino);
+	return 0;
+}
+
+int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag **ret)
+{
+	struct socket_dump *sockets = NULL;
+
+	TRY(get_tables(d, &sockets));
+	if (!sockets->netlink_by_ino) {
+		sockets->netlink_by_ino = table_create();
+		TRY(checked(sockdiag_read_netlink(sockets->netlink, d->pool, sockets->netlink_by_ino), "netlink"));
+	}
+	*ret = table_find(sockets->netlink_by_ino, ino);
+	return 0;
+}
+
+int socket_find_inet(struct dump *d, const struct socket_identity *identity, uint32_t ino, const struct inet_diag **ret)
+{
+	int protocol = identity->type == SOCK_RAW ? IPPROTO_RAW : identity->protocol;
+	struct socket_dump *sockets = NULL;
+
+	TRY(get_tables(d, &sockets));
+	if (!sockets->inet_by_ino)
+		sockets->inet_by_ino = table_create();
+	for (unsigned i = 0; i < sizeof(inet_tables) / sizeof(inet_tables[0]); i++) {
+		const struct inet_table *table = &inet_tables[i];
+
+		if (table->family != identity->family || table->protocol != protocol || sockets->inet_read & (1u << i))
+			continue;
+		TRY(checked(sockdiag_read_inet(sockets->netlink, d->pool, table->family, protocol, sockets->inet_by_ino),
+			    "internet"));
+		sockets->inet_read |= 1u << i;
+	}
+	*ret = table_find(sockets->inet_by_ino, ino);
+	return 0;
+}
+
+void socket_dump_done(struct dump *d)
+{
+	struct socket_dump *sockets = TAKE_PTR(d->sockets);
+
+	if (!sockets)
+		return;
+	netlink_close(&sockets->netlink);
+	table_destroy(&sockets->unix_by_ino);
+	table_destroy(&sockets->listener_by_client);
+	table_destroy(&sockets->packet_by_ino);
+	table_destroy(&sockets->netlink_by_ino);
+	table_destroy(&sockets->inet_by_ino);
+	free(sockets);
+}
+
+/* --- restore --- */
+
+int socket_set_user(const struct restore *r, const struct file *f)
+{
+	const CredsEntry *creds = NULL;
+
+	if (f->owner && f->owner->leader->core && f->owner->leader->core->thread_core)
+		creds = f->owner->leader->core->thread_core->creds;
+	if (!creds || (creds->fsuid == geteuid() && creds->fsgid == getegid()))
+		return 0;
+	if (fchown(f->fd, creds->fsuid, creds->fsgid) < 0)
+		return fail_errno("cannot give the socket to user %u", creds->fsuid);
+	return 0;
+}
+
+int socket_apply_shutdown(int fd, SkShutdown how)
+{
+	if (how == SK_SHUTDOWN__NONE)
+		return 0;
+	if (shutdown(fd, (int)how - 1) < 0 && errno != ENOTCONN)
+		return fail_errno("cannot shut the socket down (%d)", how);
+	return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What all sockets share: what a descriptor is, the tables of the kernel, and the moments that the flow calls. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fown.pb-c.h"
+#include "object/file/file.h"
+#include "session/session.h"
+#include "sk-opts.pb-c.h"
+
+struct inet_diag;
+struct netlink_diag;
+struct packet_diag;
+struct unix_diag;
+
+/* What socket(2) was given. */
+struct socket_identity {
+	int family, type, protocol;
+};
+
+/* Of a descriptor that is a socket; fails for others. */
+int socket_identify(int fd, struct socket_identity *ret);
+/* True for a socket of this family; for file_kind.is. */
+bool socket_is_family(const struct open_file *of, int family);
+/* Record with defaults, from the pool. */
+SkOptsEntry *socket_new_options(struct pool *pool);
+/* The number of the network namespace that the task lives in, in the numbering of the images. */
+uint32_t socket_namespace_id(const struct task *task);
+
+/*
+ * Rows of the kernel's tables, read at the first question. ret is NULL if there is none: the kernel may lack the table. The
+ * structs live as long as the dump.
+ */
+int socket_find_unix(struct dump *d, uint32_t ino, const struct unix_diag **ret);
+int socket_find_inet(struct dump *d, const struct socket_identity *identity, uint32_t ino, const struct inet_diag **ret);
+int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **ret);
+int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag **ret);
+/* The unix listener in whose backlog the connection of this client waits for accept(2). */
+int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag **ret);
+
+/* Closes what the sockets of a dump hold: tables, descriptors. Accepts a dump that has none. */
+void socket_dump_done(struct dump *d);
+
+/*
+ * Gives a socket made by us to the user of the task that has it: the owner of the socket's inode counts for SO_REUSEPORT
+ * and for packet filters.
+ */
+int socket_set_user(const struct restore *r, const struct file *f);
+/* shutdown(2) by the bits of the record; a socket without a connection takes it too, though the call says otherwise. */
+int socket_apply_shutdown(int fd, SkShutdown shutdown);

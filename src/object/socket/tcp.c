@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* TCP connections, through libsoccr: tcp-stream-*.img. */
+#include <netinet/tcp.h>
+#include <soccr.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "image/image.h"
+#include "object/socket/inet.h"
+
+#ifndef TCP_REPAIR_OFF_NO_WP
+#define TCP_REPAIR_OFF_NO_WP -1 /* Linux 4.19 */
+#endif
+
+/* The members that a stream record and libsoccr's struct have in common. */
+static const struct field {
+	size_t record, data;
+} fields[] = {
+#define FIELD(member) { offsetof(TcpStreamEntry, member), offsetof(struct libsoccr_sk_data, member) }
+	FIELD(inq_len),	   FIELD(inq_seq),    FIELD(outq_len),	FIELD(outq_seq), FIELD(opt_mask), FIELD(snd_wscale),
+	FIELD(mss_clamp),  FIELD(rcv_wscale), FIELD(timestamp), FIELD(unsq_len), FIELD(snd_wl1),  FIELD(snd_wnd),
+	FIELD(max_window), FIELD(rcv_wnd),    FIELD(rcv_wup),
+#undef FIELD
+};
+
+#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+bool tcp_is_connection(uint32_t state)
+{
+	return state && state != TCP_CLOSE && state != TCP_LISTEN;
+}
+
+/* --- dump --- */
+
+static int fail_save(int result)
+{
+	static const char *const what[] = { "its arguments", "its state", "its options", "its window",
+					    "its receive queue", "its send queue" };
+
+	return fail(errno, "cannot save %s", result >= -6 && result < 0 ? what[-result - 1] : "it");
+}
+
+static void fill_record(TcpStreamEntry *record, const struct libsoccr_sk_data *data)
+{
+	for (size_t i = 0; i < N_FIELDS; i++)
+		*(uint32_t *)((char *)record + fields[i].record) = *(const uint32_t *)((const char *)data + fields[i].data);
+	record->has_rcv_wscale = data->opt_mask & TCPI_OPT_WSCALE;
+	record->has_timestamp = data->opt_mask & TCPI_OPT_TIMESTAMPS;
+	record->has_unsq_len = true;
+	record->has_snd_wl1 = record->has_snd_wnd = record->has_max_window = data->flags & SOCCR_FLAGS_WINDOW;
+	record->has_rcv_wnd = record->has_rcv_wup = data->flags & SOCCR_FLAGS_WINDOW;
+}
+
+static int write_stream(struct dump *d, struct libsoccr_sk *connection, const InetSkEntry *entry,
+			const struct libsoccr_sk_data *data)
+{
+	AUTO(image_close) struct image *image = NULL;
+	TcpStreamEntry record = TCP_STREAM_ENTRY__INIT;
+
+	fill_record(&record, data);
+	TRY(image_create(d->store, &image, IMAGE_TCP_STREAM, entry->ino));
+	TRY(image_write(image, &record));
+	if (data->inq_len)
+		TRY(image_write_bytes(image, libsoccr_get_queue_bytes(connection, TCP_RECV_QUEUE, 0), data->inq_len));
+	if (data->outq_len)
+		TRY(image_write_bytes(image, libsoccr_get_queue_bytes(connection, TCP_SEND_QUEUE, 0), data->outq_len));
+	return image_finish(&image);
+}
+
+/* Without the probe that asks the other side for its window. */
+static int leave_repair(int fd)
+{
+	int quietly = TCP_REPAIR_OFF_NO_WP, off = 0;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &quietly, sizeof(quietly)) < 0 &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) < 0)
+		return fail_errno("cannot take it out of repair mode");
+	return 0;
+}
+
+/*
+ * Repair mode lasts only while we look: a task whose socket stays in it, because we were killed, could not go on. Packets are kept
+ * away before and after, so nothing moves until the connection is dropped or goes on.
+ */
+static int save_connection(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+{
+	struct libsoccr_sk_data data;
+	struct libsoccr_sk *connection = libsoccr_pause(of->fd);
+	int result;
+
+	if (!connection)
+		return fail_errno("cannot put it into repair mode");
+	result = libsoccr_save(connection, &data, sizeof(data));
+	result = result < 0 ? fail_save(result) : write_stream(d, connection, entry, &data);
+	libsoccr_release(connection);
+	TRY(leave_repair(of->fd));
+	entry->state = data.state;
+	return result;
+}
+
+int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+{
+	char name[128];
+
+	if (d->options->tcp_close)
+		return 0;
+	inet_print(entry, name, sizeof(name));
+	if (!d->options->tcp_established)
+		return refuse(EBUSY,
+			      "fd %d is an established TCP connection (%s); dump with --tcp-established to keep it or "
+			      "--tcp-close to drop it", of->task_fd, name);
+	LOG_SCOPE("TCP connection %s", name);
+	if (entry->state == TCP_SYN_RECV || entry->state == TCP_TIME_WAIT)
+		return refuse(EBUSY, "it is just being made or ended (state %u); try again", entry->state);
+	return save_connection(d, of, entry);
+}
+
+/* --- restore --- */
+
+struct tcp_stream {
+	struct libsoccr_sk_data data;
+	char *bytes;
+};
+
+static int check_stream(struct image *image, const struct libsoccr_sk_data *data, size_t size)
+{
+	if ((uint64_t)data->inq_len + data->outq_len != size || data->unsq_len > data->outq_len)
+		return image_refuse(image, "its queues have %u + %u bytes (%u not sent), but %zu are there", data->inq_len,
+				    data->outq_len, data->unsq_len, size);
+	if (data->snd_wscale > 14 || data->rcv_wscale > 14)
+		return image_refuse(image, "its windows have the scales %u and %u", data->snd_wscale, data->rcv_wscale);
+	return 0;
+}
+
+int tcp_load(struct restore *r, struct inet_socket *socket)
+{
+	const InetSkEntry *entry = socket->entry;
+	AUTO(image_close) struct image *image = NULL;
+	struct tcp_stream *stream;
+	TcpStreamEntry *record;
+	size_t size;
+	int more;
+
+	if (r->options->tcp_close)
+		return 0;
+	if (!inet_is_bound(entry) || !inet_is_connected(entry))
+		return refuse(EINVAL, "a TCP connection lacks an address");
+	more = image_open(r->store, &image, IMAGE_TCP_STREAM, entry->ino);
+	if (more == -ENOENT)
+		return refuse(ENOENT, "tcp-stream-%x.img is missing; restore with --tcp-close to have the connection closed",
+			      entry->ino);
+	TRY(more);
+	more = image_read(image, &record);
+	if (!more)
+		return image_refuse(image, "it is empty");
+	TRY(more);
+	stream = pool_new(r->pool, struct tcp_stream);
+	for (size_t i = 0; i < N_FIELDS; i++)
+		*(uint32_t *)((char *)&stream->data + fields[i].data) = *(uint32_t *)((char *)record + fields[i].record);
+	stream->data.state = entry->state;
+	stream->data.flags = record->has_snd_wl1 ? SOCCR_FLAGS_WINDOW : 0;
+	TRY(image_read_payload(image, (void **)&stream->bytes, &size));
+	TRY(check_stream(image, &stream->data, size));
+	socket->stream = stream;
+	return 0;
+}
+
+static int set_addresses(struct inet_socket *socket)
+{
+	union inet_address address;
+
+	TRY(inet_source(socket->entry, &address));
+	libsoccr_set_addr(socket->connection, 1, (union libsoccr_addr *)&address, 0);
+	TRY(inet_destination(socket->entry, &address));
+	libsoccr_set_addr(socket->connection, 0, (union libsoccr_addr *)&address, 0);
+	return 0;
+}
+
+int tcp_restore(struct restore *r, struct inet_socket *socket, int fd)
+{
+	struct tcp_stream *stream = socket->stream;
+	char name[128];
+
+	/* --tcp-close: whoever reads from it is told that it has ended. */
+	if (!stream)
+		return socket_apply_shutdown(fd, SK_SHUTDOWN__BOTH);
+	inet_print(socket->entry, name, sizeof(name));
+	LOG_SCOPE("TCP connection %s", name);
+	socket->connection = libsoccr_pause(fd);
+	if (!socket->connection)
+		return fail_errno("cannot put it into repair mode");
+	TRY(set_addresses(socket));
+	libsoccr_set_queue_bytes(socket->connection, TCP_RECV_QUEUE, stream->bytes, 0);
+	libsoccr_set_queue_bytes(socket->connection, TCP_SEND_QUEUE, stream->bytes + stream->data.inq_len, 0);
+	if (libsoccr_restore(socket->connection, &stream->data, sizeof(stream->data)) < 0)
+		return fail_errno("cannot restore it");
+	return 0;
+}
+
+int tcp_resume(struct inet_socket *socket)
+{
+	if (socket->connection)
+		libsoccr_resume(TAKE_PTR(socket->connection));
+	return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Unix sockets: what unix.c, unix-name.c, unix-peer.c, unix-external.c and queue.c share. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/list.h"
+#include "base/table.h"
+#include "image/image.h"
+#include "object/file/file.h"
+#include "sk-unix.pb-c.h"
+
+struct unix_diag;
+
+/* unix_sk_entry.uflags */
+#define UNIX_EXTERN  1 /* outside of the tree */
+#define UNIX_INHERIT 8 /* given by --inherit-fd */
+
+extern const struct file_kind unix_kind;
+
+/* --- dump --- */
+
+struct unix_dumped {
+	struct list all;
+	const struct task *task; /* the first that has it, for messages */
+	int task_fd;
+	const struct unix_diag *diag;
+	UnixSkEntry *entry;
+};
+
+struct unix_dump {
+	struct list all; /* struct unix_dumped */
+	struct table *by_ino;
+	struct image *queues;
+};
+
+struct unix_dump *unix_dump_of(struct dump *d);
+/* unix-name.c: the name, and of a name in the file system its directory, permissions and whether it still leads there. */
+int unix_dump_name(struct dump *d, const struct open_file *of, UnixSkEntry *entry);
+/* unix-external.c: the peer is not in the tree. Makes an entry for it where the options allow that, else refuses. */
+int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer);
+/* queue.c: all that waits to be read, without taking it out. */
+int unix_dump_queue(struct dump *d, const struct open_file *of, int type);
+
+/* --- restore --- */
+
+struct unix_socket {
+	struct file *file; /* file->data is this struct */
+	UnixSkEntry *entry;
+	struct unix_socket *peer;     /* NULL: none, closed, or waiting in a backlog */
+	struct unix_socket *listener; /* in whose backlog it waits, or whose name it got at accept(2) */
+	struct list clients;	      /* datagram: those connected to it without being its peer; listener: what came from it */
+	struct list client;
+	bool waiting;	 /* for accept(2) */
+	bool connected;	 /* datagram: its own connect(2) is done */
+	int closed_end;	 /* our end of a pair whose other end nobody has, until the queue is filled; else -1 */
+};
+
+struct unix_set {
+	struct table *by_ino;	     /* struct unix_socket */
+	struct list listeners;	     /* by client */
+	struct table *packets;	     /* file id → struct packet_list */
+};
+
+struct unix_set *unix_set_of(struct restore *r);
+
+static inline bool unix_is_stream(const UnixSkEntry *entry)
+{
+	return entry->type != SOCK_DGRAM;
+}
+
+static inline bool unix_has_name(const UnixSkEntry *entry)
+{
+	return entry->name.len != 0;
+}
+
+static inline bool unix_is_path(const UnixSkEntry *entry)
+{
+	return entry->name.len && entry->name.data[0];
+}
+
+/* unix-name.c */
+int unix_check_name(const UnixSkEntry *entry);
+/* Binds fd to the name of the socket as the tasks see it. An old socket file of nobody is replaced. */
+int unix_bind(struct restore *r, const struct unix_socket *socket, int fd);
+/* Binds fd to the name where nobody else sees it: getsockname(2) tells the name, but no path leads there. */
+int unix_bind_hidden(const UnixSkEntry *entry, int fd);
+/* Connects fd to a socket that was bound by us, whatever became of its name. */
+int unix_connect(int fd, const struct unix_socket *to, int to_fd);
+int unix_connect_name(int fd, const UnixSkEntry *to);
+
+/* unix-peer.c: makes the socket and all that can only be made together with it. */
+int unix_create(struct restore *r, struct unix_socket *socket);
+
+/* queue.c */
+int unix_load_queues(struct restore *r);
+int unix_use_queue(struct restore *r, const struct unix_socket *socket); /* at link */
+bool unix_has_queue(struct restore *r, const struct unix_socket *socket);
+/* Sends what waited in the socket through another that is connected to it. */
+int unix_fill_queue(struct restore *r, const struct unix_socket *socket, int through);
