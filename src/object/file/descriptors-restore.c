@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -195,5 +196,23 @@ int file_plan_late(struct restore *r, struct task *task, struct plan *p)
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 		TRY(f->kind->plan(r, f, p));
 	}
+	for (unsigned i = 0; file_kinds[i]; i++)
+		if (file_kinds[i]->plan_task)
+			TRY(file_kinds[i]->plan_task(r, task, p));
 	return 0;
+}
+
+int file_plan_session(struct restore *r, struct task *leader, struct plan *p)
+{
+	for (unsigned i = 0; file_kinds[i]; i++)
+		if (file_kinds[i]->plan_session)
+			TRY(file_kinds[i]->plan_session(r, leader, p));
+	return 0;
+}
+
+void file_plan_fetch(struct plan *p, int fd, unsigned slot)
+{
+	plan_syscall(p, "find criu", __NR_pidfd_open, V(getpid()), V(0))->to_slot = (uint8_t)(slot + 1);
+	plan_syscall(p, "fetch a descriptor of criu", __NR_pidfd_getfd, S(slot + 1), V(fd), V(0))->to_slot = (uint8_t)slot;
+	plan_syscall(p, "close the pidfd of criu", __NR_close, S(slot + 1));
 }

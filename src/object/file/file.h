@@ -69,6 +69,9 @@ struct file_kind {
 	int (*link)(struct restore *r, struct file *f);		/* [coordinator] find peers and referenced files (file_find, file_use) */
 	int (*create)(struct restore *r, struct file *f);	/* [coordinator] make it: sets f->fd. May make others with it (both ends of a pipe) by setting their fd */
 	int (*plan)(struct restore *r, struct file *f, struct plan *p);	/* [steps in f->owner; choose another in link] after all descriptors of all tasks are in place: epoll targets, ... */
+	int (*plan_session)(struct restore *r, struct task *leader, struct plan *p); /* [steps in each new session leader] before it has children
+								   of that session and any of its descriptors */
+	int (*plan_task)(struct restore *r, struct task *task, struct plan *p); /* [steps in each live task] with those of plan */
 	int (*settle)(struct restore *r, struct file *f);	/* [coordinator] all tasks are complete and not yet running */
 	int (*clean)(struct restore *r);			/* [coordinator] once, at the end and on failure: remove what was made for the restore only */
 };
@@ -100,7 +103,11 @@ void file_put(struct restore *r, struct file *f);	/* last user: our descriptor i
 int file_plan_table(struct restore *r, struct task *task, struct plan *p);
 /* After the plan of file_plan_table ran: gives the descriptors back. */
 void file_table_done(struct restore *r, struct task *task);
-int file_plan_late(struct restore *r, struct task *task, struct plan *p); /* kind->plan of all files owned by the task */
+/* Right after the steps that make the task lead a session: its controlling terminal. */
+int file_plan_session(struct restore *r, struct task *leader, struct plan *p);
+int file_plan_late(struct restore *r, struct task *task, struct plan *p); /* kind->plan of all files owned by the task, kind->plan_task */
+/* Appends steps that fetch a descriptor of ours into the slot; the task needs nothing for it. Uses slot + 1 as well. */
+void file_plan_fetch(struct plan *p, int fd, unsigned slot);
 /* A descriptor number that is free in the task's table (and >= 3), for the pidfd of the coordinator. */
 int file_free_number(struct restore *r, struct task *task);
 int file_restore_settle(struct restore *r);

@@ -49,7 +49,7 @@ static void remove_parents(struct scaffold *scaffold)
 		char *path = scaffold->directories.items[--scaffold->directories.n];
 
 		if (rmdir(path) < 0)
-			log_warn("directory %s was made for a moment and could not be removed: %s\n", path, strerror(errno));
+			log_warn("directory %s was made for a moment and could not be removed: %s", path, strerror(errno));
 		free(path);
 	}
 	vector_done(&scaffold->directories);

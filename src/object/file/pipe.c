@@ -93,7 +93,7 @@ static int finish_pipes(struct dump *d)
 	for (const struct pipe_ends *ends = dump->first; ends; ends = ends->next)
 		if (ends->peer && ends->reader != ends->writer)
 			log_warn("pipe:[%lu] (task %d, descriptor %d) has its %s outside of the tree: restored, it will have none, "
-				 "unless --inherit-fd 'fd[N]:pipe:[%lu]' gives one\n", ends->ino, ends->pid, ends->fd,
+				 "unless --inherit-fd 'fd[N]:pipe:[%lu]' gives one", ends->ino, ends->pid, ends->fd,
 				 ends->reader ? "writer" : "reader", ends->ino);
 	table_destroy(&dump->ends);
 	return pipe_finish_content(&dump->content);

@@ -70,7 +70,7 @@ void relink_undo(struct dump *d)
 {
 	for (size_t i = 0; i < d->files->links.n; i++)
 		if (unlink(d->files->links.items[i]) < 0)
-			log_warn("%s was made for the dump and could not be removed: %s\n", d->files->links.items[i],
+			log_warn("%s was made for the dump and could not be removed: %s", d->files->links.items[i],
 				 strerror(errno));
 	d->files->links.n = 0;
 }
@@ -98,6 +98,6 @@ int relink_remove(struct restore *r, const struct remap *remap)
 
 	TRY(regular_find_record(r, remap->id, &link));
 	if (unlink(link->name) < 0 && errno != ENOENT)
-		log_warn("%s was made by the dump and could not be removed: %s\n", link->name, strerror(errno));
+		log_warn("%s was made by the dump and could not be removed: %s", link->name, strerror(errno));
 	return 0;
 }

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Ptys, restore: both sides are made together, under the old number if it is free. */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/vector.h"
+#include "object/file/tty.h"
+
+#define NUMBERS_MAX 4096 /* /proc/sys/kernel/pty/max is 4096 as well */
+
+static int open_master(uint32_t *ret_index)
+{
+	AUTO_CLOSE int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail_errno("opening /dev/ptmx");
+	if (ioctl(fd, TIOCGPTN, ret_index) < 0)
+		return fail_errno("asking for the number of a new pty");
+	return TAKE_FD(fd);
+}
+
+/* The kernel gives out the lowest free number: take those below for a while. */
+static int find_master(uint32_t wanted, int *ret_fd)
+{
+	VECTOR(int) taken = { 0 };
+	uint32_t index = 0;
+	int fd = -1;
+
+	while (taken.n < NUMBERS_MAX) {
+		fd = open_master(&index);
+		if (fd < 0 || index >= wanted)
+			break;
+		*vector_push(&taken) = fd;
+		fd = -1;
+	}
+	while (taken.n)
+		close(taken.items[--taken.n]);
+	vector_done(&taken);
+	if (fd < 0)
+		return fd;
+	if (index != wanted)
+		log_warn("/dev/pts/%u is in use: the program gets /dev/pts/%u instead", wanted, index);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_slave(int master, uint32_t flags, int *ret_fd)
+{
+	*ret_fd = ioctl(master, TIOCGPTPEER, (int)(flags & (O_ACCMODE | O_NONBLOCK)) | O_NOCTTY | O_CLOEXEC);
+	return *ret_fd < 0 ? fail_errno("opening the slave side") : 0;
+}
+
+static int set_owner(struct restore *r, const struct tty *tty, int slave)
+{
+	const RegFileEntry *path;
+	const TtyFileEntry *record;
+
+	if (!tty->slave)
+		return 0;
+	if (tty->slave->has_uid && tty->slave->has_gid && fchown(slave, tty->slave->uid, tty->slave->gid) < 0)
+		return fail_errno("giving the slave side to user %u", tty->slave->uid);
+	if (!tty->n)
+		return 0;
+	record = tty->files[0]->entry->tty;
+	TRY(regular_find_record(r, record->has_regf_id ? record->regf_id : record->id, &path));
+	if (path->has_mode && fchmod(slave, path->mode & 07777) < 0)
+		return fail_errno("setting the mode of the slave side");
+	return 0;
+}
+
+static int fill(struct restore *r, const struct tty *tty, int master, int slave)
+{
+	const TtyDataEntry *for_slave = tty_find_data(r, 2 * tty->index);
+	const TtyDataEntry *for_master = tty_find_data(r, 2 * tty->index + TTY_MASTER);
+
+	if (for_slave)
+		TRY(tty_fill_slave(master, slave, for_slave->data.data, for_slave->data.len));
+	if (for_master)
+		TRY(tty_fill_master(master, slave, for_master->data.data, for_master->data.len));
+	return 0;
+}
+
+static int open_files(struct tty *tty, int master)
+{
+	for (size_t i = 0; i < tty->n; i++) {
+		struct file *f = tty->files[i];
+
+		if (!f->users)
+			continue;
+		TRY(open_slave(master, f->entry->tty->flags, &f->fd));
+		TRY(file_apply_flags(f->fd, f->entry->tty->flags, f->entry->tty->fown));
+	}
+	return 0;
+}
+
+static int finish_master(struct tty *tty, int master)
+{
+	int on = 1;
+
+	if (!tty->master)
+		return 0;
+	if (tty->master->packet_mode && ioctl(master, TIOCPKT, &on) < 0)
+		return fail_errno("switching on packet mode");
+	if (tty->master->locked && ioctl(master, TIOCSPTLCK, &on) < 0)
+		return fail_errno("locking the slave side");
+	return 0;
+}
+
+int tty_create_pty(struct restore *r, struct tty *tty)
+{
+	AUTO_CLOSE int master = -1, slave = -1;
+	const TtyInfoEntry *info = tty->slave && tty->slave->termios ? tty->slave : tty->master;
+	int off = 0;
+
+	LOG_SCOPE("pty %u", tty->index);
+	TRY(find_master(tty->index, &master));
+	if (ioctl(master, TIOCSPTLCK, &off) < 0)
+		return fail_errno("unlocking the slave side");
+	TRY(open_slave(master, O_RDWR | O_NONBLOCK, &slave));
+	TRY(set_owner(r, tty, slave));
+	if (info)
+		TRY(tty_apply_settings(slave, info, true));
+	TRY(fill(r, tty, master, slave));
+	TRY(open_files(tty, master));
+	TRY(finish_master(tty, master));
+	tty->created = true;
+	if (!tty->master_file)
+		return 0; /* closing our master hangs up all the others, as it was */
+	if (tty_session(tty))
+		tty->fd = TAKE_FD(slave);
+	if (tty->master_file->users) {
+		TRY(file_apply_flags(master, tty->master_file->entry->tty->flags, tty->master_file->entry->tty->fown));
+		tty->master_file->fd = TAKE_FD(master);
+	}
+	return 0;
+}
