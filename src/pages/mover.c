@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who carries pages: the workers of the session with a cache-sized buffer each, kept for the whole session. */
+#include "pages/mover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+
+struct page_mover {
+	struct workers *workers;
+	unsigned n;
+	void **buffers;
+};
+
+struct page_mover *page_mover_create(struct workers *workers)
+{
+	struct page_mover *mover = xzalloc(sizeof(*mover));
+
+	mover->workers = workers;
+	mover->n = workers_count(workers);
+	mover->buffers = xzalloc(mover->n * sizeof(void *));
+	for (unsigned i = 0; i < mover->n; i++) {
+		/* Costs nothing until it is used. */
+		mover->buffers[i] = mmap(NULL, PAGE_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (mover->buffers[i] == MAP_FAILED)
+			out_of_memory();
+	}
+	return mover;
+}
+
+void page_mover_destroy(struct page_mover **ref)
+{
+	struct page_mover *mover = *ref;
+
+	if (!mover)
+		return;
+	for (unsigned i = 0; i < mover->n; i++)
+		munmap(mover->buffers[i], PAGE_BLOCK_SIZE);
+	free(mover->buffers);
+	free(mover);
+	*ref = NULL;
+}
+
+void *page_mover_buffer(struct page_mover *mover, unsigned worker)
+{
+	return mover->buffers[worker];
+}
+
+int page_mover_run(struct page_mover *mover, uint64_t bytes, size_t n_items,
+		   int (*run)(void *arg, size_t item, unsigned worker), void *arg)
+{
+	if (bytes >= PAGE_SHARE_MIN)
+		return workers_run(mover->workers, n_items, run, arg);
+	for (size_t i = 0; i < n_items; i++)
+		TRY(run(arg, i, 0));
+	return 0;
+}
+
+bool page_is_zero(const void *data, size_t size)
+{
+	const uint64_t *word = data;
+
+	for (size_t i = 0; i < size / 64; i++, word += 8) {
+		if (word[0] | word[1] | word[2] | word[3] | word[4] | word[5] | word[6] | word[7])
+			return false;
+	}
+	return true;
+}

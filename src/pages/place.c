@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The last step of a page on its way in: from a buffer of ours to its address. */
+#include "pages/place.h"
+
+#include <errno.h>
+#include <linux/userfaultfd.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include "base/fail.h"
+#include "base/io.h"
+
+#define MAX_VECTORS 1024u /* IOV_MAX of the kernel */
+/* Old pages are looked at in pieces of this size. */
+#define COMPARE_SIZE (64u << 10)
+
+/* Writes that are collected to be made by one call. */
+struct batch {
+	const struct page_target *target;
+	struct iovec local[MAX_VECTORS], remote[MAX_VECTORS];
+	unsigned n;
+};
+
+static int write_through_mem(const struct page_target *target, const struct iovec *local, const struct iovec *remote)
+{
+	int result = io_pwrite(target->mem, local->iov_base, local->iov_len, (off_t)(uintptr_t)remote->iov_base);
+
+	if (result < 0)
+		return fail(-result, "cannot write %zu bytes at %#lx", local->iov_len, (unsigned long)remote->iov_base);
+	return 0;
+}
+
+/* local and remote have the same lengths. Where a call stops, that vector goes through /proc/PID/mem. */
+static int flush(struct batch *batch)
+{
+	struct iovec *local = batch->local, *remote = batch->remote;
+	unsigned n = batch->n;
+
+	batch->n = 0;
+	while (n) {
+		ssize_t done = -1;
+
+		if (batch->target->pid) {
+			done = process_vm_writev(batch->target->pid, local, n, remote, n, 0);
+			if (done < 0 && errno != EFAULT)
+				return fail_errno("cannot write memory of process %d", batch->target->pid);
+		}
+		for (; n && done >= (ssize_t)local->iov_len; local++, remote++, n--)
+			done -= (ssize_t)local->iov_len;
+		if (n == 0)
+			break;
+		/* A vector that was written half is written again as a whole. */
+		TRY(write_through_mem(batch->target, local, remote));
+		local++;
+		remote++;
+		n--;
+	}
+	return 0;
+}
+
+static int add_write(struct batch *batch, uint64_t address, char *data, size_t size)
+{
+	if (batch->n) {
+		struct iovec *local = &batch->local[batch->n - 1], *remote = &batch->remote[batch->n - 1];
+
+		if ((char *)local->iov_base + local->iov_len == data &&
+		    (char *)remote->iov_base + remote->iov_len == (char *)(uintptr_t)address) {
+			local->iov_len += size;
+			remote->iov_len += size;
+			return 0;
+		}
+	}
+	if (batch->n == MAX_VECTORS)
+		TRY(flush(batch));
+	batch->local[batch->n] = (struct iovec){ data, size };
+	batch->remote[batch->n++] = (struct iovec){ (void *)(uintptr_t)address, size };
+	return 0;
+}
+
+static int copy_in(const struct page_target *target, uint64_t address, const char *data, size_t size)
+{
+	while (size) {
+		struct uffdio_copy copy = {
+			.dst = address,
+			.src = (uintptr_t)data,
+			.len = size,
+			.mode = UFFDIO_COPY_MODE_DONTWAKE,
+		};
+
+		if (ioctl(target->uffd, UFFDIO_COPY, &copy) == 0)
+			return 0;
+		/* Part of it was done, or the map of the process just changed. */
+		if (copy.copy <= 0 && errno != EAGAIN)
+			return fail_errno("cannot copy %zu bytes to %#lx", size, (unsigned long)address);
+		if (copy.copy > 0) {
+			address += (uint64_t)copy.copy;
+			data += copy.copy;
+			size -= (size_t)copy.copy;
+		}
+	}
+	return 0;
+}
+
+static int put(struct batch *batch, const struct page_part *part, size_t at, size_t size)
+{
+	if (part->how & PAGE_COPY)
+		return copy_in(batch->target, part->address + at, part->data + at, size);
+	return add_write(batch, part->address + at, part->data + at, size);
+}
+
+/* Leaves out pages of zeros. */
+static int put_fresh(struct batch *batch, const struct page_part *part)
+{
+	size_t page = page_size(), start = 0, at;
+
+	for (at = 0; at < part->size; at += page) {
+		if (!page_is_zero(part->data + at, page))
+			continue;
+		if (at > start)
+			TRY(put(batch, part, start, at - start));
+		start = at + page;
+	}
+	return at > start ? put(batch, part, start, at - start) : 0;
+}
+
+/* Leaves out pages that have this content already. */
+static int put_different(struct batch *batch, const struct page_part *part, struct page_count *count)
+{
+	char old[COMPARE_SIZE];
+	size_t page = page_size();
+
+	for (size_t at = 0; at < part->size; at += COMPARE_SIZE) {
+		size_t size = part->size - at < COMPARE_SIZE ? part->size - at : COMPARE_SIZE;
+		struct iovec local = { old, size }, remote = { (void *)(uintptr_t)(part->address + at), size };
+		ssize_t got = process_vm_readv(batch->target->pid, &local, 1, &remote, 1, 0);
+
+		if (got != (ssize_t)size) {
+			int result = io_pread(batch->target->mem, old, size, (off_t)(part->address + at));
+
+			if (result < 0)
+				return fail(-result, "cannot read %zu bytes at %#lx", size, (unsigned long)part->address + at);
+		}
+		count->compared += size / page;
+		for (size_t i = 0; i < size; i += page) {
+			if (memcmp(old + i, part->data + at + i, page) == 0)
+				count->equal++;
+			else
+				TRY(put(batch, part, at + i, page));
+		}
+	}
+	return 0;
+}
+
+int pages_put(const struct page_target *target, const struct page_part *parts, unsigned n, struct page_count *count)
+{
+	struct batch batch;
+
+	batch.target = target;
+	batch.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct page_part *part = &parts[i];
+
+		if (part->how & PAGE_COMPARE)
+			TRY(put_different(&batch, part, count));
+		else if (part->how & PAGE_FRESH)
+			TRY(put_fresh(&batch, part));
+		else
+			TRY(put(&batch, part, 0, part->size));
+	}
+	return flush(&batch);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where in the images the pages of a process or of a shared memory object are, looked up through all parents. */
+#include "pages/reader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+#include "pages/mover.h"
+
+/* A longer chain of parents is taken for a loop. */
+#define MAX_LEVELS 1024
+
+/* The images of one directory of the chain, the youngest first. */
+struct page_level {
+	struct store *store;
+	struct pagemap map;
+	struct pages_file file; /* image is NULL until a piece is in it */
+};
+
+struct open_reader {
+	struct page_reader reader;
+	enum image_id id;
+	uint64_t number;
+	size_t room;
+};
+
+static int read_level(struct open_reader *open, struct store *store)
+{
+	struct page_reader *reader = &open->reader;
+	struct page_level *level;
+	struct pagemap map;
+
+	if (reader->n_levels == MAX_LEVELS)
+		return refuse(ELOOP, "the images have more than %d parents; is there a loop of \"parent\" links?", MAX_LEVELS);
+	TRY(pagemap_read(store, open->id, open->number, &map));
+	level = xzalloc(sizeof(*level));
+	*level = (struct page_level){ .store = store, .map = map, .file.fd = -1 };
+	/* Pieces point to the file of their level: only the list of levels may move. */
+	reader->levels = xrealloc(reader->levels, (reader->n_levels + 1) * sizeof(*reader->levels));
+	reader->levels[reader->n_levels++] = level;
+	return 0;
+}
+
+static int open_pages(struct page_level *level)
+{
+	struct pages_file *file = &level->file;
+	struct stat stat;
+	int result = image_open(level->store, &file->image, IMAGE_PAGES, level->map.pages_id);
+
+	if (result == -ENOENT)
+		return refuse(ENOENT, "pages-%u.img is missing, but a pagemap names it", level->map.pages_id);
+	TRY(result);
+	file->name = image_get_name(file->image);
+	file->fd = image_fd(file->image);
+	TRY(file->fd);
+	if (fstat(file->fd, &stat) < 0)
+		return fail_errno("%s: cannot be examined", file->name);
+	if ((uint64_t)stat.st_size < level->map.pages_size)
+		return refuse(EINVAL, "%s is cut off: has %" PRIu64 " bytes, its pagemap names %" PRIu64, file->name,
+			      (uint64_t)stat.st_size, level->map.pages_size);
+	file->sparse = stat.st_blocks * 512 < stat.st_size;
+	return 0;
+}
+
+static int add_piece(struct open_reader *open, size_t number, uint64_t start, uint64_t size, uint64_t offset)
+{
+	struct page_reader *reader = &open->reader;
+	struct page_level *level = reader->levels[number];
+	struct page_piece *last = reader->n ? &reader->pieces[reader->n - 1] : NULL;
+
+	if (!level->file.image)
+		TRY(open_pages(level));
+	reader->size += size;
+	if (last && last->file == &level->file && last->start + last->size == start && last->offset + last->size == offset) {
+		last->size += size;
+		return 0;
+	}
+	if (reader->n == open->room) {
+		open->room = open->room ? open->room * 2 : 16;
+		reader->pieces = xrealloc(reader->pieces, open->room * sizeof(*reader->pieces));
+	}
+	reader->pieces[reader->n++] =
+		(struct page_piece){ .start = start, .size = size, .offset = offset, .file = &level->file };
+	return 0;
+}
+
+static int need_level(struct open_reader *open, size_t number)
+{
+	struct store *parent;
+	int result;
+
+	if (number < open->reader.n_levels)
+		return 0;
+	result = store_get_parent(open->reader.levels[number - 1]->store, &parent);
+	if (result == 0)
+		result = read_level(open, parent);
+	if (result == -ENOENT)
+		return refuse(ENOENT, "%s %" PRIu64 ": the image refers to a parent, but there is none with its pagemap",
+			      open->id == IMAGE_PAGEMAP ? "process" : "shared memory", open->number);
+	return result;
+}
+
+static int add_range(struct open_reader *open, size_t number, uint64_t start, uint64_t end);
+
+/* Bytes [start, end), which are inside one range of the level. */
+static int add_part(struct open_reader *open, size_t number, const struct page_range *range, uint64_t start, uint64_t end)
+{
+	if (range->flags & PE_PARENT)
+		return add_range(open, number + 1, start, end);
+	if (range->flags & PE_PRESENT)
+		return add_piece(open, number, start, end - start, range->offset + (start - range->start));
+	return refuse(EINVAL, "the pages at %#" PRIx64 " were left to a lazy-pages server and are not in the images", start);
+}
+
+/* A range that is in the parent may there be split differently. */
+static int add_range(struct open_reader *open, size_t number, uint64_t start, uint64_t end)
+{
+	TRY(need_level(open, number));
+	while (start < end) {
+		const struct page_range *range = pagemap_find(&open->reader.levels[number]->map, start);
+		uint64_t stop;
+
+		if (!range || range->start > start)
+			return refuse(EINVAL, "the pages at %#" PRIx64 " should be in the parent images, but are not there", start);
+		stop = range->start + range->nr_pages * page_size();
+		if (stop > end)
+			stop = end;
+		TRY(add_part(open, number, range, start, stop));
+		start = stop;
+	}
+	return 0;
+}
+
+static int open_reader(struct open_reader *open, struct store *store)
+{
+	struct pagemap *map;
+
+	TRY(read_level(open, store));
+	map = &open->reader.levels[0]->map;
+	for (size_t i = 0; i < map->n; i++)
+		TRY(add_part(open, 0, &map->ranges[i], map->ranges[i].start,
+			     map->ranges[i].start + map->ranges[i].nr_pages * page_size()));
+	for (size_t i = 0; i < open->reader.n_levels; i++)
+		pagemap_done(&open->reader.levels[i]->map);
+	return 0;
+}
+
+int page_reader_open(struct store *store, enum image_id id, uint64_t number, struct page_reader **ret)
+{
+	struct open_reader *open = xzalloc(sizeof(*open));
+	struct page_reader *reader = &open->reader;
+	int result;
+
+	open->id = id;
+	open->number = number;
+	result = open_reader(open, store);
+	if (result < 0)
+		page_reader_close(&reader);
+	else
+		*ret = reader;
+	return result;
+}
+
+void page_reader_close(struct page_reader **ref)
+{
+	struct page_reader *reader = *ref;
+
+	if (!reader)
+		return;
+	for (size_t i = 0; i < reader->n_levels; i++) {
+		pagemap_done(&reader->levels[i]->map);
+		image_close(&reader->levels[i]->file.image);
+		free(reader->levels[i]);
+	}
+	free(reader->levels);
+	free(reader->pieces);
+	free(reader); /* the first member of struct open_reader */
+	*ref = NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where in the images the pages of a process or of a shared memory object are, looked up through all parents. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image/pagemap-image.h"
+#include "image/store.h"
+
+/* A pages image that is open for reading. */
+struct pages_file {
+	struct image *image;
+	int fd; /* the image's */
+	const char *name;
+	bool sparse; /* has holes: zeros that need not be read */
+};
+
+/* Pages that lie one after the other both in the process and in one pages image. */
+struct page_piece {
+	uint64_t start;	 /* address, or offset in the object */
+	uint64_t size;	 /* bytes */
+	uint64_t offset; /* in the pages image */
+	const struct pages_file *file;
+	uint32_t how;	/* of pages_fill() */
+};
+
+struct page_reader {
+	struct page_piece *pieces; /* sorted, not overlapping */
+	size_t n;
+	uint64_t size; /* bytes of all pieces */
+	struct page_level **levels; /* one for each directory of the chain */
+	size_t n_levels;
+};
+
+/*
+ * Reads the pagemap (IMAGE_PAGEMAP or IMAGE_PAGEMAP_SHMEM) and those of the parents that it refers to, and opens their
+ * pages images, which must be long enough. -ENOENT, unlogged, if there is no such pagemap. The store must live longer.
+ */
+int page_reader_open(struct store *store, enum image_id id, uint64_t number, struct page_reader **ret);
+/* Accepts NULL; for AUTO(). */
+void page_reader_close(struct page_reader **reader);
