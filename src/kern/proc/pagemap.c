@@ -17,7 +17,7 @@
 
 #define ONLY_IOCTL (PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN | PAGE_IS_HUGE)
 
-static ssize_t scan_by_ioctl(const struct pagemap *map, uint64_t *at, uint64_t end,
+static ssize_t scan_by_ioctl(const struct page_tables *map, uint64_t *at, uint64_t end,
 			     const struct pagemap_filter *filter, struct page_region *regions, size_t room)
 {
 	struct pm_scan_arg arg = {
@@ -58,13 +58,13 @@ static uint64_t find_zero_pfn(uint64_t page_size)
 	return word & PAGEMAP_PFN;
 }
 
-int pagemap_open(struct pagemap *map, int proc)
+int pagemap_open(struct page_tables *map, int proc)
 {
 	const struct pagemap_filter nothing = { .all = PAGE_IS_PRESENT };
 	struct page_region region;
 	uint64_t at = 0;
 
-	*map = (struct pagemap){ .fd = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC), .zero_pfn = UINT64_MAX };
+	*map = (struct page_tables){ .fd = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC), .zero_pfn = UINT64_MAX };
 	if (map->fd < 0)
 		return proc_fail(errno, "pagemap");
 	map->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -74,14 +74,14 @@ int pagemap_open(struct pagemap *map, int proc)
 	return 0;
 }
 
-void pagemap_close(struct pagemap *map)
+void pagemap_close(struct page_tables *map)
 {
 	if (map->fd >= 0)
 		close(map->fd);
 	map->fd = -1;
 }
 
-int pagemap_read_words(const struct pagemap *map, uint64_t address, size_t n, uint64_t *words)
+int pagemap_read_words(const struct page_tables *map, uint64_t address, size_t n, uint64_t *words)
 {
 	size_t size = n * sizeof(*words);
 	ssize_t got = io_pread(map->fd, words, size, (off_t)(address / map->page_size * sizeof(*words)));
@@ -92,7 +92,7 @@ int pagemap_read_words(const struct pagemap *map, uint64_t address, size_t n, ui
 	return 0;
 }
 
-static uint64_t categories_of(const struct pagemap *map, uint64_t word)
+static uint64_t categories_of(const struct page_tables *map, uint64_t word)
 {
 	uint64_t categories = 0;
 
@@ -133,7 +133,7 @@ static bool add_page(struct page_region *regions, size_t room, size_t *n, uint64
 	return true;
 }
 
-static ssize_t scan_by_words(const struct pagemap *map, uint64_t *at, uint64_t end,
+static ssize_t scan_by_words(const struct page_tables *map, uint64_t *at, uint64_t end,
 			     const struct pagemap_filter *filter, struct page_region *regions, size_t room)
 {
 	uint64_t words[WORDS];
@@ -158,7 +158,7 @@ static ssize_t scan_by_words(const struct pagemap *map, uint64_t *at, uint64_t e
 	return (ssize_t)n;
 }
 
-ssize_t pagemap_scan(const struct pagemap *map, uint64_t *at, uint64_t end, const struct pagemap_filter *filter,
+ssize_t pagemap_scan(const struct page_tables *map, uint64_t *at, uint64_t end, const struct pagemap_filter *filter,
 		     struct page_region *regions, size_t room)
 {
 	ssize_t n;

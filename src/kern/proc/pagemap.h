@@ -9,7 +9,7 @@
 
 #include "kern/syscalls.h"
 
-struct pagemap {
+struct page_tables {
 	int fd;
 	bool has_scan; /* PAGEMAP_SCAN; false: categories come from the words */
 	uint64_t page_size;
@@ -23,15 +23,15 @@ struct pagemap_filter {
 	uint64_t flags; /* PM_SCAN_.. */
 };
 
-int pagemap_open(struct pagemap *map, int proc);
-void pagemap_close(struct pagemap *map);
+int pagemap_open(struct page_tables *map, int proc);
+void pagemap_close(struct page_tables *map);
 
 /*
  * Regions of [*at, end) with pages that match, in rising order, at most room. Moves *at to where the next call goes on: at
  * end when all is done. Returns the count; -EOPNOTSUPP (not reported) if the filter asks for what only the ioctl knows
  * (WPALLOWED, WRITTEN, HUGE, any flag) and it is missing; else -errno (reported).
  */
-ssize_t pagemap_scan(const struct pagemap *map, uint64_t *at, uint64_t end, const struct pagemap_filter *filter,
+ssize_t pagemap_scan(const struct page_tables *map, uint64_t *at, uint64_t end, const struct pagemap_filter *filter,
 		     struct page_region *regions, size_t room);
 
 /* Words of /proc/PID/pagemap (Documentation: pagemap). The frame number is 0 without CAP_SYS_ADMIN. */
@@ -45,4 +45,4 @@ ssize_t pagemap_scan(const struct pagemap *map, uint64_t *at, uint64_t end, cons
 #define PAGEMAP_PFN	   ((1ull << 55) - 1)
 
 /* The words of n pages from the address on; pages behind the end of the address space read as 0. */
-int pagemap_read_words(const struct pagemap *map, uint64_t address, size_t n, uint64_t *words);
+int pagemap_read_words(const struct page_tables *map, uint64_t address, size_t n, uint64_t *words);
