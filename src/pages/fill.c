@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Page content on its way in. Each block is read into a cache-sized buffer and placed from there. Placing from a mapping
- * of the image instead is as fast for big files only and makes this process as big as the image.
+ * Page content on its way in. Each block is read into a cache-sized buffer and placed from there. Placing from a
+ * mapping of the image instead is as fast for big files only and makes this process as big as the image.
  */
 #include "pages/fill.h"
 
@@ -51,7 +51,8 @@ static void make_items(struct fill *fill, size_t n)
 		for (uint64_t at = 0; at < piece->size;) {
 			uint64_t address = piece->start + at;
 			uint64_t size = smaller(piece->size - at, REGION - address % REGION);
-			bool new_region = at || i == 0 || address / REGION != (piece[-1].start + piece[-1].size - 1) / REGION;
+			bool new_region =
+				at || i == 0 || address / REGION != (piece[-1].start + piece[-1].size - 1) / REGION;
 
 			if (item.size >= REGION / 2 && new_region) {
 				*vector_push(&fill->items) = item;
@@ -68,7 +69,8 @@ static void make_items(struct fill *fill, size_t n)
 		*vector_push(&fill->items) = item;
 }
 
-/* Reads the parts of a block, neighbours in the image in one call. Holes need no reading, but the buffer must be zero. */
+/* Reads the parts of a block, neighbours in the image in one call. Holes need no reading, but the buffer must be zero.
+ */
 static int read_parts(const struct page_part *parts, unsigned n)
 {
 	for (unsigned i = 0; i < n;) {

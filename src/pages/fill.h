@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Page content on its way in: from pages images into a process that does not run yet, or into a shared memory object. */
+/* Page content on its way in: from pages images into a process that does not run yet, or into a shared memory object.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -11,15 +12,17 @@
 
 /* How a piece is to be placed: page_piece.how. */
 enum page_how {
-	PAGE_FRESH = 1 << 0,   /* all of it reads as zero now: pages of zeros are left out */
-	PAGE_COPY = 1 << 1,    /* lies in an area that is registered with the userfaultfd, and is fresh */
-	PAGE_COMPARE = 1 << 2, /* pages that are equal already are left alone: they are shared with the creator of the process */
+	PAGE_FRESH = 1 << 0, /* all of it reads as zero now: pages of zeros are left out */
+	PAGE_COPY = 1 << 1,  /* lies in an area that is registered with the userfaultfd, and is fresh */
+	PAGE_COMPARE =
+		1
+		<< 2, /* pages that are equal already are left alone: they are shared with the creator of the process */
 };
 
 /* Where pages go. */
 struct page_target {
 	pid_t pid; /* process_vm_writev, or 0: a shared memory object */
-	int mem;   /* /proc/PID/mem, open for writing, for areas without write permission (-1 if there are none); or the object */
+	int mem;   /* /proc/PID/mem, open for reading and writing; or the object */
 	int uffd;  /* userfaultfd of the process, or -1 */
 };
 
@@ -28,8 +31,8 @@ struct pages_filled {
 };
 
 /*
- * Fills in all pieces; they are sorted. No two workers are ever busy in the same 2 MiB of the process, so that huge pages
- * are faulted in once. filled may be NULL.
+ * Fills in all pieces; they are sorted. No two workers are ever busy in the same 2 MiB of the process, so that huge
+ * pages are faulted in once. filled may be NULL.
  */
 int pages_fill(struct page_mover *mover, const struct page_target *target, const struct page_piece *pieces, size_t n,
 	       struct pages_filled *filled);

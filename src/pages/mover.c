@@ -24,7 +24,8 @@ struct page_mover *page_mover_create(struct workers *workers)
 	mover->buffers = xzalloc(mover->n * sizeof(void *));
 	for (unsigned i = 0; i < mover->n; i++) {
 		/* Costs nothing until it is used. */
-		mover->buffers[i] = mmap(NULL, PAGE_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mover->buffers[i] =
+			mmap(NULL, PAGE_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (mover->buffers[i] == MAP_FAILED)
 			out_of_memory();
 	}

@@ -132,15 +132,11 @@ static int put_different(struct batch *batch, const struct page_part *part, stru
 
 	for (size_t at = 0; at < part->size; at += COMPARE_SIZE) {
 		size_t size = part->size - at < COMPARE_SIZE ? part->size - at : COMPARE_SIZE;
-		struct iovec local = { old, size }, remote = { (void *)(uintptr_t)(part->address + at), size };
-		ssize_t got = process_vm_readv(batch->target->pid, &local, 1, &remote, 1, 0);
+		/* Not process_vm_readv(2): see PAGE_SHARED. */
+		int result = io_pread(batch->target->mem, old, size, (off_t)(part->address + at));
 
-		if (got != (ssize_t)size) {
-			int result = io_pread(batch->target->mem, old, size, (off_t)(part->address + at));
-
-			if (result < 0)
-				return fail(-result, "cannot read %zu bytes at %#lx", size, (unsigned long)part->address + at);
-		}
+		if (result < 0)
+			return fail(-result, "cannot read %zu bytes at %#lx", size, (unsigned long)part->address + at);
 		count->compared += size / page;
 		for (size_t i = 0; i < size; i += page) {
 			if (memcmp(old + i, part->data + at + i, page) == 0)

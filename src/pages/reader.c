@@ -35,7 +35,8 @@ static int read_level(struct open_reader *open, struct store *store)
 	struct pagemap map;
 
 	if (reader->n_levels == MAX_LEVELS)
-		return refuse(ELOOP, "the images have more than %d parents; is there a loop of \"parent\" links?", MAX_LEVELS);
+		return refuse(ELOOP, "the images have more than %d parents; is there a loop of \"parent\" links?",
+			      MAX_LEVELS);
 	TRY(pagemap_read(store, open->id, open->number, &map));
 	level = xzalloc(sizeof(*level));
 	*level = (struct page_level){ .store = store, .map = map, .file.fd = -1 };
@@ -75,7 +76,8 @@ static int add_piece(struct open_reader *open, size_t number, uint64_t start, ui
 	if (!level->file.image)
 		TRY(open_pages(level));
 	reader->size += size;
-	if (last && last->file == &level->file && last->start + last->size == start && last->offset + last->size == offset) {
+	if (last && last->file == &level->file && last->start + last->size == start &&
+	    last->offset + last->size == offset) {
 		last->size += size;
 		return 0;
 	}
@@ -99,7 +101,8 @@ static int need_level(struct open_reader *open, size_t number)
 	if (result == 0)
 		result = read_level(open, parent);
 	if (result == -ENOENT)
-		return refuse(ENOENT, "%s %" PRIu64 ": the image refers to a parent, but there is none with its pagemap",
+		return refuse(ENOENT,
+			      "%s %" PRIu64 ": the image refers to a parent, but there is none with its pagemap",
 			      open->id == IMAGE_PAGEMAP ? "process" : "shared memory", open->number);
 	return result;
 }
@@ -107,13 +110,15 @@ static int need_level(struct open_reader *open, size_t number)
 static int add_range(struct open_reader *open, size_t number, uint64_t start, uint64_t end);
 
 /* Bytes [start, end), which are inside one range of the level. */
-static int add_part(struct open_reader *open, size_t number, const struct page_range *range, uint64_t start, uint64_t end)
+static int add_part(struct open_reader *open, size_t number, const struct page_range *range, uint64_t start,
+		    uint64_t end)
 {
 	if (range->flags & PE_PARENT)
 		return add_range(open, number + 1, start, end);
 	if (range->flags & PE_PRESENT)
 		return add_piece(open, number, start, end - start, range->offset + (start - range->start));
-	return refuse(EINVAL, "the pages at %#" PRIx64 " were left to a lazy-pages server and are not in the images", start);
+	return refuse(EINVAL, "the pages at %#" PRIx64 " were left to a lazy-pages server and are not in the images",
+		      start);
 }
 
 /* A range that is in the parent may there be split differently. */
@@ -125,7 +130,9 @@ static int add_range(struct open_reader *open, size_t number, uint64_t start, ui
 		uint64_t stop;
 
 		if (!range || range->start > start)
-			return refuse(EINVAL, "the pages at %#" PRIx64 " should be in the parent images, but are not there", start);
+			return refuse(EINVAL,
+				      "the pages at %#" PRIx64 " should be in the parent images, but are not there",
+				      start);
 		stop = range->start + range->nr_pages * page_size();
 		if (stop > end)
 			stop = end;

@@ -22,13 +22,13 @@ struct page_piece {
 	uint64_t size;	 /* bytes */
 	uint64_t offset; /* in the pages image */
 	const struct pages_file *file;
-	uint32_t how;	/* of pages_fill() */
+	uint32_t how; /* of pages_fill() */
 };
 
 struct page_reader {
 	struct page_piece *pieces; /* sorted, not overlapping */
 	size_t n;
-	uint64_t size; /* bytes of all pieces */
+	uint64_t size;		    /* bytes of all pieces */
 	struct page_level **levels; /* one for each directory of the chain */
 	size_t n_levels;
 };

@@ -41,7 +41,8 @@ static const struct page_range *find_range(const struct save *save, uint64_t off
 }
 
 /* The places in the process that block [offset, offset + size) of the image comes from. Returns their number. */
-static unsigned find_parts(const struct save *save, uint64_t offset, size_t size, struct iovec *parts)
+static unsigned find_parts(const struct save *save, uint64_t offset, size_t size, struct iovec *parts,
+			   bool *keep_shared)
 {
 	const struct page_range *range = find_range(save, offset);
 	unsigned n = 0;
@@ -54,6 +55,7 @@ static unsigned find_parts(const struct save *save, uint64_t offset, size_t size
 		length -= skip;
 		if (length > offset + size - at)
 			length = offset + size - at;
+		keep_shared[n] = range->flags & PAGE_SHARED;
 		parts[n++] = (struct iovec){ (void *)(uintptr_t)(range->start + skip), length };
 		at += length;
 	}
@@ -65,41 +67,49 @@ static int read_part(const struct page_source *source, char *to, const struct io
 	int result = io_pread(source->mem, to, part->iov_len, (off_t)(uintptr_t)part->iov_base);
 
 	if (result < 0)
-		return fail(-result, "cannot read %zu bytes of memory at %#lx", part->iov_len, (unsigned long)part->iov_base);
+		return fail(-result, "cannot read %zu bytes of memory at %#lx", part->iov_len,
+			    (unsigned long)part->iov_base);
 	return 0;
 }
 
 /* One call for all parts; where it stops (no read permission), that part comes through /proc/PID/mem. */
-static int read_process(const struct page_source *source, char *to, struct iovec *parts, unsigned n)
+static int read_parts(const struct page_source *source, char *to, struct iovec *parts, unsigned n)
 {
-	size_t left = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		left += parts[i].iov_len;
 	while (n) {
-		struct iovec local = { to, left };
+		struct iovec local = { to, PAGE_BLOCK_SIZE };
 		ssize_t done = process_vm_readv(source->pid, &local, 1, parts, n, 0);
 
 		if (done < 0 && errno != EFAULT && errno != EPERM)
 			return fail_errno("cannot read memory of process %d", source->pid);
-		if (done < 0)
-			done = 0;
-		to += done;
-		left -= (size_t)done;
-		while (n && (size_t)done >= parts->iov_len) {
+		for (; n && done >= (ssize_t)parts->iov_len; parts++, n--) {
 			done -= (ssize_t)parts->iov_len;
-			parts++;
-			n--;
+			to += parts->iov_len;
 		}
 		if (n == 0)
 			break;
-		parts->iov_base = (char *)parts->iov_base + done;
-		parts->iov_len -= (size_t)done;
 		TRY(read_part(source, to, parts));
 		to += parts->iov_len;
-		left -= parts->iov_len;
 		parts++;
 		n--;
+	}
+	return 0;
+}
+
+static int read_process(const struct page_source *source, char *to, struct iovec *parts, const bool *keep_shared,
+			unsigned n)
+{
+	for (unsigned i = 0, next; i < n; i = next) {
+		if (keep_shared[i]) {
+			TRY(read_part(source, to, &parts[i]));
+			to += parts[i].iov_len;
+			next = i + 1;
+			continue;
+		}
+		for (next = i; next < n && !keep_shared[next]; next++)
+			;
+		TRY(read_parts(source, to, &parts[i], next - i));
+		for (unsigned k = i; k < next; k++)
+			to += parts[k].iov_len;
 	}
 	return 0;
 }
@@ -116,15 +126,17 @@ static int read_object(const struct page_source *source, char *to, const struct 
 static int save_block(void *arg, size_t item, unsigned worker)
 {
 	const struct save *save = arg;
-	struct page_block block = { page_mover_buffer(save->mover, worker), PAGE_BLOCK_SIZE, item * (uint64_t)PAGE_BLOCK_SIZE };
+	struct page_block block = { page_mover_buffer(save->mover, worker), PAGE_BLOCK_SIZE,
+				    item * (uint64_t)PAGE_BLOCK_SIZE };
 	struct iovec parts[MAX_PARTS];
+	bool keep_shared[MAX_PARTS];
 	unsigned n;
 
 	if (block.size > save->size - block.offset)
 		block.size = save->size - block.offset;
-	n = find_parts(save, block.offset, block.size, parts);
+	n = find_parts(save, block.offset, block.size, parts, keep_shared);
 	if (save->source->pid)
-		TRY(read_process(save->source, block.data, parts, n));
+		TRY(read_process(save->source, block.data, parts, keep_shared, n));
 	else
 		TRY(read_object(save->source, block.data, parts, n));
 	return save->sink->write(save->sink, &block);
@@ -214,7 +226,7 @@ int pages_save_images(struct page_mover *mover, struct store *store, enum image_
 
 	TRY(pagemap_create(store, id, number, pages_id, &writer));
 	for (size_t i = 0; i < n; i++)
-		TRY(pagemap_append(writer, ranges[i].start, ranges[i].nr_pages, ranges[i].flags, NULL));
+		TRY(pagemap_append(writer, ranges[i].start, ranges[i].nr_pages, ranges[i].flags & ~PAGE_SHARED, NULL));
 	TRY(pagemap_finish(&writer));
 
 	TRY(image_create(store, &pages, IMAGE_PAGES, pages_id));

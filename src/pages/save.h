@@ -16,6 +16,12 @@ struct page_block {
 	uint64_t offset; /* in the pages image */
 };
 
+/*
+ * In the flags of a range: its pages are shared copy-on-write with another process. process_vm_readv(2) pins pages, and
+ * pinning gives the process a copy of its own (since Linux 5.19); /proc/PID/mem is slower, but leaves them shared.
+ */
+#define PAGE_SHARED (1u << 31)
+
 /* Where pages come from. */
 struct page_source {
 	pid_t pid; /* a process: process_vm_readv, and /proc/PID/mem for what has no read permission */
@@ -48,8 +54,8 @@ int pages_save(struct page_mover *mover, const struct page_source *source, struc
 uint64_t pages_place(struct page_range *ranges, size_t n);
 
 /*
- * pages_save() to pagemap and pages images of a store: id is IMAGE_PAGEMAP or IMAGE_PAGEMAP_SHMEM. Returns the number of
- * pages written.
+ * pages_save() to pagemap and pages images of a store: id is IMAGE_PAGEMAP or IMAGE_PAGEMAP_SHMEM. Returns the number
+ * of pages written.
  */
 int pages_save_images(struct page_mover *mover, struct store *store, enum image_id id, uint64_t number,
 		      uint32_t pages_id, const struct page_source *source, struct page_range *ranges, size_t n);

@@ -108,6 +108,8 @@ static const struct {
 	{ "Anonymous:", offsetof(struct mapping, anonymous_kb) },
 	{ "Swap:", offsetof(struct mapping, swap_kb) },
 	{ "Locked:", offsetof(struct mapping, locked_kb) },
+	{ "Shared_Clean:", offsetof(struct mapping, shared_kb) },
+	{ "Shared_Dirty:", offsetof(struct mapping, shared_kb) },
 };
 
 static void parse_detail(struct mapping *mapping, const char *line, const char *end)
@@ -136,7 +138,7 @@ static void parse_detail(struct mapping *mapping, const char *line, const char *
 	else
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
 			if (strlen(sizes[i].key) == size && memcmp(line, sizes[i].key, size) == 0)
-				*(uint64_t *)((char *)mapping + sizes[i].offset) = number;
+				*(uint64_t *)((char *)mapping + sizes[i].offset) += number;
 }
 
 ssize_t mappings_parse(struct mappings *mappings, const char *text, size_t size)

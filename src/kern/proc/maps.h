@@ -46,6 +46,7 @@ struct mapping {
 	uint32_t kernel_page_size; /* bytes: bigger than the system's for hugetlb */
 	int32_t pkey;		   /* protection key, 0 where there are none */
 	uint64_t rss_kb, anon_huge_kb, swap_kb, locked_kb, anonymous_kb;
+	uint64_t shared_kb; /* mapped by other processes too: file pages, or still shared copy-on-write */
 };
 
 enum mappings_mode {
