@@ -16,7 +16,7 @@
 
 #define N 64
 
-static struct pagemap map;
+static struct page_tables map;
 static char *area;
 static uint64_t page;
 
@@ -47,7 +47,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void check_scan(const struct pagemap *with, size_t room)
+static void check_scan(const struct page_tables *with, size_t room)
 {
 	const struct pagemap_filter filter = { .inverted = PAGE_IS_PFNZERO | PAGE_IS_FILE,
 					       .all = PAGE_IS_PFNZERO | PAGE_IS_FILE,
@@ -83,7 +83,7 @@ static void test_ioctl(void **state)
 static void test_words(void **state)
 {
 	const struct pagemap_filter written = { .all = PAGE_IS_WRITTEN };
-	struct pagemap words = map;
+	struct page_tables words = map;
 	struct page_region region;
 	uint64_t at = 0, pfn[4];
 
@@ -104,7 +104,7 @@ static void test_words(void **state)
 static void test_joined(void **state)
 {
 	const struct pagemap_filter filter = { .all = PAGE_IS_PRESENT, .ret = PAGE_IS_PRESENT };
-	struct pagemap words = map;
+	struct page_tables words = map;
 	size_t size = 1000 * page;
 	char *big = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -112,7 +112,7 @@ static void test_joined(void **state)
 	memset(big, 1, size);
 	words.has_scan = false;
 	for (int i = 0; i < 2; i++) {
-		const struct pagemap *with = i ? &words : &map;
+		const struct page_tables *with = i ? &words : &map;
 		uint64_t at = (uintptr_t)big, end = at + size;
 		struct page_region region;
 
