@@ -460,11 +460,13 @@ static void test_private_file(void **state)
 static int set_up_copy(void *arg)
 {
 	struct layout *layout = arg;
+	pid_t self = getpid();
 
 	set_up_painted(layout);
 	if (fork() == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		pause();
+		while (getppid() == self) /* it may have died before the prctl */
+			pause();
 		_exit(0);
 	}
 	return -1;
