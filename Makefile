@@ -19,8 +19,11 @@ $(BUILD)/build.ninja: | deps
 demo: all
 	@tests/demo/run $(BUILD)
 
-test: all
+test: deps-test all
 	@tests/run-all $(BUILD)
+
+deps-test:
+	@tools/install-deps test
 
 bench: all
 	@tests/bench/run $(BUILD)
@@ -32,4 +35,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps demo test bench install clean
+.PHONY: all deps deps-test demo test bench install clean

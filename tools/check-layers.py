@@ -119,7 +119,8 @@ def check_document(top):
     if not document.exists():
         return
     told = {}
-    for line in document.read_text().splitlines():
+    section = document.read_text().partition('## Layers')[2].partition('\n## ')[0]
+    for line in section.splitlines():
         match = re.match(r'\| `([a-z/]+)` \| ([^|]*) \|', line)
         if match and match[1] in LAYERS:
             told[match[1]] = sorted(re.findall(r'[a-z]+(?:/[a-z]+)?', match[2].replace('nothing', '')))
