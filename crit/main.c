@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The program crit: shows and makes images. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "crit/crit.h"
+#include "image/image.h"
+
+#define EXIT_USAGE 2
+
+struct arguments {
+	const char *in, *out; /* NULL: the standard streams */
+	const char *words[2];
+	int n_words;
+	bool pretty, no_payload;
+	struct pool *pool;
+};
+
+struct command {
+	const char *name, *usage, *help;
+	int n_words;
+	const char *options; /* letters of the options that it takes */
+	int (*run)(struct arguments *arguments);
+};
+
+static int open_input(const char *path)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+
+	return fd < 0 ? fail_errno("can't open %s", path ?: "the standard input") : fd;
+}
+
+static const char *input_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return !path ? "standard input" : slash ? slash + 1 : path;
+}
+
+/* Puts out a result that is whole: what fails on the way leaves an old file as it was. */
+static int write_output(const char *path, const void *data, size_t size)
+{
+	AUTO_CLOSE int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : dup(STDOUT_FILENO);
+	int ret;
+
+	if (fd < 0)
+		return fail_errno("can't write %s", path ?: "the standard output");
+	ret = io_write(fd, data, size);
+	return ret < 0 ? fail(-ret, "can't write %s", path ?: "the standard output") : 0;
+}
+
+/* Opens what is an image; a file without a known magic gets a hint. */
+static int open_image(int fd, const char *path, struct pool *pool, struct image **ret)
+{
+	uint32_t magic = 0;
+	int error = image_open_fd(fd, input_name(path), pool, ret, &magic);
+
+	if (error == -EBADMSG)
+		return refuse(EINVAL,
+			      "Unknown magic 0x%x in %s: maybe raw data (pages, a tar file, text of a tool), "
+			      "which has nothing to decode",
+			      magic, input_name(path));
+	return error;
+}
+
+static int decode(struct arguments *arguments, struct decoding *decoding)
+{
+	AUTO(image_close) struct image *image = NULL;
+	AUTO_CLOSE int fd = open_input(arguments->in);
+	struct buffer *out = &decoding->json.out;
+
+	TRY(fd);
+	TRY(open_image(fd, arguments->in, arguments->pool, &image));
+	TRY(decode_image(decoding, image));
+	if (!arguments->out)
+		buffer_append(out, "\n", 1);
+	return write_output(arguments->out, out->data, out->size);
+}
+
+static int run_decode(struct arguments *arguments)
+{
+	struct decoding decoding = {
+		.pretty = arguments->pretty,
+		.no_payload = arguments->no_payload,
+		.pool = arguments->pool,
+	};
+	int ret = decode(arguments, &decoding);
+
+	buffer_done(&decoding.json.out);
+	return ret;
+}
+
+static int run_show(struct arguments *arguments)
+{
+	arguments->in = arguments->words[0];
+	arguments->pretty = true;
+	return run_decode(arguments);
+}
+
+static int read_input(const char *path, struct buffer *ret)
+{
+	AUTO_CLOSE int fd = open_input(path);
+
+	TRY(fd);
+	for (;;) {
+		size_t before = ret->size;
+		ssize_t got = io_read(fd, buffer_extend(ret, 1 << 20), 1 << 20);
+
+		if (got < 0)
+			return fail((int)-got, "can't read %s", input_name(path));
+		ret->size = before + (size_t)got;
+		if (got < 1 << 20)
+			return 0;
+	}
+}
+
+static int run_encode(struct arguments *arguments)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+	AUTO_CLOSE int fd = memfd_create("image", MFD_CLOEXEC);
+	struct json *json;
+	off_t size;
+	void *data;
+
+	if (fd < 0)
+		return fail_errno("can't make a memory file");
+	TRY(read_input(arguments->in, &text));
+	if (memchr(text.data ?: "", '\0', text.size))
+		return refuse(EINVAL, "%s is a binary file: encode wants JSON", input_name(arguments->in));
+	TRY(json_read(text.data ?: "", text.size, arguments->pool, &json));
+	TRY(encode_image(json, fd, input_name(arguments->out), arguments->pool));
+	size = lseek(fd, 0, SEEK_END);
+	data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return fail_errno("can't map the new image");
+	return write_output(arguments->out, data, (size_t)size);
+}
+
+static int run_info(struct arguments *arguments)
+{
+	AUTO(image_close) struct image *image = NULL;
+	AUTO_CLOSE int fd = open_input(arguments->words[0]);
+	char text[128];
+	size_t n;
+
+	TRY(fd);
+	TRY(open_image(fd, arguments->words[0], arguments->pool, &image));
+	TRY(count_entries(image, &n));
+	snprintf(text, sizeof(text), "{\n    \"magic\": \"%s\",\n    \"count\": %zu\n}\n",
+		 image_kind(image_get_id(image))->crit, n);
+	return write_output(NULL, text, strlen(text));
+}
+
+static int run_explore(struct arguments *arguments)
+{
+	AUTO(buffer_done) struct buffer out = { 0 };
+	AUTO_CLOSE int dir = open(arguments->words[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return fail_errno("can't open the images directory %s", arguments->words[0]);
+	TRY(explore(dir, arguments->words[1], &out));
+	return write_output(NULL, out.data, out.size);
+}
+
+static const struct command commands[] = {
+	{ "decode", "decode [-i FILE] [-o FILE] [--pretty]", "image to JSON", 0, "iop", run_decode },
+	{ "encode", "encode [-i FILE] [-o FILE]", "JSON to image", 0, "io", run_encode },
+	{ "info", "info FILE", "magic and number of entries of an image", 1, "", run_info },
+	{ "show", "show FILE [--nopl]", "image to JSON for reading; --nopl: without payloads", 1, "n", run_show },
+	{ "x", "x DIR ps|tree|fds|mems|rss", "report on an image directory", 2, "", run_explore },
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *to, const struct command *command)
+{
+	if (command) {
+		fprintf(to, "usage: crit %s\n", command->usage);
+		return;
+	}
+	fprintf(to, "usage: crit [-h] [--version] decode|encode|info|show|x ...\n");
+}
+
+static int print_help(const struct command *command)
+{
+	print_usage(stdout, command);
+	if (command) {
+		printf("\n%s\n", command->help);
+		return EXIT_SUCCESS;
+	}
+	printf("\nShows the images of a checkpoint, and makes them.\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		printf("  crit %-42s %s\n", commands[i].usage, commands[i].help);
+	printf("\n  -i, --in FILE     read FILE [standard input]\n"
+	       "  -o, --out FILE    write FILE [standard output]\n"
+	       "  --pretty          indented, numbers as people read them\n");
+	return EXIT_SUCCESS;
+}
+
+static int complain_about_usage(const struct command *command, const char *text, const char *what)
+{
+	print_usage(stderr, command);
+	fprintf(stderr, "crit%s%s: error: %s%s\n", command ? " " : "", command ? command->name : "", text, what);
+	return EXIT_USAGE;
+}
+
+/* Returns -1 to go on, else the exit code. */
+static int parse_arguments(const struct command *command, int argc, char **argv, struct arguments *arguments)
+{
+	static const struct option options[] = {
+		{ "in", required_argument, NULL, 'i' }, { "out", required_argument, NULL, 'o' },
+		{ "pretty", no_argument, NULL, 'p' },	{ "nopl", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },	{ 0 },
+	};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "hi:o:", options, NULL)) != -1) {
+		if (option == 'h')
+			return print_help(command);
+		if (option == '?' || !strchr(command->options, option))
+			return complain_about_usage(command, "bad argument: ", argv[optind - 1]);
+		if (option == 'i')
+			arguments->in = optarg;
+		if (option == 'o')
+			arguments->out = optarg;
+		arguments->pretty |= option == 'p';
+		arguments->no_payload |= option == 'n';
+	}
+	for (; optind < argc; optind++) {
+		if (arguments->n_words == command->n_words)
+			return complain_about_usage(command, "unrecognized argument: ", argv[optind]);
+		arguments->words[arguments->n_words++] = argv[optind];
+	}
+	if (arguments->n_words < command->n_words)
+		return complain_about_usage(command, "an argument is missing", "");
+	if (command->run == run_explore && !strstr(" ps tree fds mems rss ", arguments->words[1]))
+		return complain_about_usage(command, "unknown report: ", arguments->words[1]);
+	return -1;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	const struct command *command;
+	int ret;
+
+	if (argc < 2) {
+		complain_about_usage(NULL, "a command is missing", "");
+		return EXIT_FAILURE;
+	}
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+		return print_help(NULL);
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("%s\n", CRIT_VERSION);
+		return EXIT_SUCCESS;
+	}
+	command = find_command(argv[1]);
+	if (!command)
+		return complain_about_usage(NULL, "unknown command: ", argv[1]);
+	ret = parse_arguments(command, argc - 1, argv + 1, &arguments);
+	if (ret >= 0)
+		return ret;
+	log_open("/dev/null"); /* one plain line is enough for this program */
+	arguments.pool = pool_create();
+	ret = command->run(&arguments);
+	pool_destroy(&arguments.pool);
+	if (ret < 0)
+		fprintf(stderr, "crit: %s\n", failure_text());
+	return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

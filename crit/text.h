@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Bytes as text: base64 and quoted-printable, in the forms of Python's base64 and quopri modules. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+
+struct pool;
+
+/* With a line break after 76 characters and at the end; nothing for no bytes. */
+void base64_encode(struct buffer *out, const void *data, size_t size);
+/* Blanks and line breaks are passed over. -EINVAL, unlogged. The result lives in the pool. */
+int base64_decode(struct pool *pool, const char *text, size_t size, void **ret, size_t *ret_size);
+
+void quoted_printable_encode(struct buffer *out, const void *data, size_t size);
+int quoted_printable_decode(struct pool *pool, const char *text, size_t size, void **ret, size_t *ret_size);
