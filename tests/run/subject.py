@@ -92,12 +92,12 @@ class Run:
         folder.mkdir()
         return folder
 
-    def call_criu(self, command, images, *options):
+    def call_criu(self, command, images, *options, env=None):
         """Runs criu in the room; returns (status, what it printed and the end of its log)."""
         log = f'{command}.log'
         words = [self.criu, command, '-D', images, '-v4', '-o', log, *options,
                  *shlex.split(self.subject.about['options']), *shlex.split(self.subject.about[f'{command}_options'])]
-        done = self.room.run(*words, timeout=120)
+        done = self.room.run(*words, timeout=120, env={**os.environ, **(env or {})})
         text = (images / log).read_text(errors='replace') if (images / log).exists() else ''
         return done.returncode, f'{" ".join(map(str, words))}\n{done.stdout}\n' + '\n'.join(text.splitlines()[-60:])
 

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A dump that fails leaves every task as it was, a restore that fails leaves nothing - wherever they fail."""
+import os
+import random
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import checks
+from room import wait_until
+
+SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'memory/shared-anonymous', 'tree/zombie', 'signal/pending')
+
+
+def passed_points(folder, call):
+    """The names of the failure points that a run passed."""
+    names = folder / 'points'
+    names.unlink(missing_ok=True)
+    call({'CRIU_FAIL_LIST': str(names)})
+    points = list(dict.fromkeys(names.read_text().split())) if names.exists() else []
+    assert points, 'no failure point was passed'
+    return points
+
+
+@pytest.mark.parametrize('name', SUBJECTS)
+def test_every_point_of_dump(subject, folder, name):
+    """Each failure point in turn; one and the same tree must survive them all."""
+    run = subject(name)
+
+    def dump_well(env):
+        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', env=env)
+        assert status == 0, said
+
+    for point in passed_points(folder, dump_well):
+        images = run.folder_of_images()
+        status, said = run.call_criu('dump', images, '-t', run.pid, env={'CRIU_FAIL_AT': point})
+        assert status != 0, f'{point} was made to fail, but the dump went well'
+        assert point in said, f'the failure does not name {point}: {said}'
+        run.compare(f'after a dump that failed at {point}')
+        assert not (images / 'inventory.img').exists() or point.startswith('dump/'), point
+    dump_well({})
+    run.release()
+
+
+@pytest.mark.parametrize('name', SUBJECTS)
+def test_every_point_of_restore(subject, folder, room, name):
+    """Each failure point in turn; nothing may be left, and the images are as good as before."""
+    run = subject(name)
+    images = run.dump()
+    run.await_gone()
+
+    def restore_well(env):
+        status, said = run.call_criu('restore', images, '-d', env=env)
+        assert status == 0, said
+
+    points = passed_points(folder, restore_well)
+    run.kill()
+    for point in points:
+        status, said = run.call_criu('restore', images, '-d', env={'CRIU_FAIL_AT': point})
+        assert status != 0, f'{point} was made to fail, but the restore went well'
+        assert point in said, f'the failure does not name {point}: {said}'
+        wait_until(lambda: not room.pids(), 2, lambda: f'left over after a failure at {point}: {room.pids()}')
+        assert checks.listing(run.work) == run.files, f'files are left over after a failure at {point}'
+        assert room.mounts() == run.mounts
+    restore_well({})
+    run.compare('after the restore')
+    run.release()
+
+
+def is_quiet(pid_folder):
+    """No thread of it is stopped or traced."""
+    try:
+        for tid in os.listdir(pid_folder / 'task'):
+            text = (pid_folder / 'task' / tid / 'status').read_text()
+            if re.search(r'^State:\s+[Tt]', text, re.M) or not re.search(r'^TracerPid:\s+0$', text, re.M):
+                return False
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def kill_while_dumping(run, delay):
+    """Starts a dump and kills criu after so many seconds. Returns whether it was still at work."""
+    images = run.folder_of_images()
+    words = [run.room.program, 'run', run.room.first, run.criu, 'dump', '-t', str(run.pid), '-R', '-D', str(images), '-o', 'dump.log']
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(delay)
+        was_busy = process.poll() is None
+        process.kill()      # criu dies with it: it asked for SIGKILL when its parent ends
+    shutil.rmtree(images)
+    return was_busy
+
+
+def test_killed_while_dumping(subject, room):
+    """kill -9 of criu at many random moments: the program computes on, rightly, and can still be checkpointed."""
+    run = subject('thread/computing')
+    start = time.monotonic()
+    run.dump('-R')
+    length = time.monotonic() - start
+    seed = int(time.time())
+    print(f'seed {seed}, a dump takes {length:.3f} s')
+    chance = random.Random(seed)
+    busy = 0
+    for number in range(60):
+        busy += kill_while_dumping(run, chance.uniform(0, length))
+        wait_until(lambda: room.pids() == [run.pid], 5, lambda: f'processes after kill {number}: {room.pids()}: {run.told()}')
+        wait_until(lambda: is_quiet(room.proc / str(run.pid)), 5, f'a thread does not come home after kill {number}')
+        assert not (run.control / 'result').exists(), f'it computes wrongly after kill {number}: {run.told()}'
+    assert busy >= 20, f'only {busy} of 60 dumps were killed in the middle'
+    images = run.dump()
+    run.await_gone()
+    run.restore(images)
+    run.release()
+
+
+def test_pid_is_taken(subject, room):
+    """A restore whose pid belongs to somebody says so, and harms nobody."""
+    run = subject('tree/family')
+    images = run.dump()
+    run.await_gone()
+    wanted = sorted(run.before)[1]
+    other = room.start('/dev/null', '/bin/sh', '-c',
+                       f'while echo {wanted - 1} > /proc/sys/kernel/ns_last_pid; do sleep 1000 & '
+                       f'[ $! = {wanted} ] && wait; kill $!; done')
+    wait_until(lambda: wanted in room.pids(), 5, 'nobody takes the pid')
+    before = room.pids()
+    status, said = run.call_criu('restore', images, '-d')
+    assert status != 0
+    assert re.search(rf'\b{wanted}\b.*(exists|taken|in use)', said, re.I), said
+    wait_until(lambda: room.pids() == before, 2, lambda: f'{before} -> {room.pids()}')
+    room.kill([other])
+    room.kill(room.pids())
+    run.await_gone()
+    run.restore(images)
+    run.compare('after the restore')
+    run.release()
+
+
+def test_damaged_images(subject, room):
+    """Every image cut off in the middle: refused, and nothing is left."""
+    run = subject('tree/family')
+    images = run.dump()
+    run.await_gone()
+    for image in sorted(images.glob('*.img')):
+        whole = image.read_bytes()
+        if len(whole) < 10:
+            continue
+        image.write_bytes(whole[:len(whole) - len(whole) // 3 - 1])
+        status, said = run.call_criu('restore', images, '-d')
+        assert status != 0, f'{image.name} is cut off, but the restore went well'
+        assert image.name in said, f'the failure does not name {image.name}: {said}'
+        wait_until(lambda: not room.pids(), 2, lambda: f'left over with a damaged {image.name}: {room.pids()}')
+        image.write_bytes(whole)
+    run.restore(images)
+    run.compare('after the restore')
+    run.release()
