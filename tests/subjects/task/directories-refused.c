@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A thread with a current directory of its own: the image format has no place for it. */
+#include "subject.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+SUBJECT(.refused = "unshare\\(CLONE_FS\\)")
+
+static void *work(void *arg)
+{
+	must(unshare(CLONE_FS));
+	must(chdir("/"));
+	wait_for_restore();
+	return NULL;
+}
+
+int main(void)
+{
+	pthread_t thread;
+
+	CHECK_EQUAL(pthread_create(&thread, NULL, work, NULL), 0);
+
+	checkpoint_with(1);
+
+	CHECK_EQUAL(pthread_join(thread, NULL), 0);
+	return 0;
+}
