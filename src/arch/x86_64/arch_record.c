@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Registers to and from the record thread_info_x86. */
+#include <cpuid.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "arch_regs.h"
+#include "arch_state.h"
+#include "base/fail.h"
+#include "core-x86.pb-c.h"
+
+/* The plain registers, the same in both directions: record member, ptrace member. */
+#define GENERAL_REGISTERS(X)                                                                              \
+	X(r15, r15) X(r14, r14) X(r13, r13) X(r12, r12) X(bp, rbp) X(bx, rbx) X(r11, r11) X(r10, r10)     \
+	X(r9, r9) X(r8, r8) X(ax, rax) X(cx, rcx) X(dx, rdx) X(si, rsi) X(di, rdi) X(orig_ax, orig_rax)   \
+	X(ip, rip) X(cs, cs) X(flags, eflags) X(sp, rsp) X(ss, ss) X(fs_base, fs_base) X(gs_base, gs_base) \
+	X(ds, ds) X(es, es) X(fs, fs) X(gs, gs)
+
+/* The FXSAVE part, asm/sigcontext.h struct _fpstate_64. */
+struct fxsave {
+	uint16_t cwd, swd, twd, fop;
+	uint64_t rip, rdp;
+	uint32_t mxcsr, mxcsr_mask;
+	uint32_t st_space[32], xmm_space[64];
+};
+
+/* Components of the XSAVE area that are lists in the record. */
+struct component {
+	unsigned feature;
+	size_t n, count; /* members of UserX86XsaveEntry: the list and its length */
+	unsigned item, items;
+};
+
+#define COMPONENT(feature_, member, item_, items_)                                                          \
+	{ .feature = (feature_), .n = offsetof(UserX86XsaveEntry, member),                                   \
+	  .count = offsetof(UserX86XsaveEntry, n_##member), .item = (item_), .items = (items_) }
+
+static const struct component components[] = {
+	COMPONENT(XFEATURE_YMM, ymmh_space, 4, 64),	COMPONENT(XFEATURE_BNDREGS, bndreg_state, 8, 8),
+	COMPONENT(XFEATURE_BNDCSR, bndcsr_state, 8, 8), COMPONENT(XFEATURE_OPMASK, opmask_reg, 8, 8),
+	COMPONENT(XFEATURE_ZMM_HI256, zmm_upper, 8, 64), COMPONENT(XFEATURE_HI16_ZMM, hi16_zmm, 8, 128),
+	COMPONENT(XFEATURE_PKRU, pkru, 4, 2),
+};
+
+/* Where this CPU keeps a component in the standard form; size 0 = it has none. CPUID leaf 0xd. */
+static void place_of(unsigned feature, size_t *offset, size_t *size)
+{
+	unsigned a, b, c, d;
+
+	__cpuid_count(0xd, feature, a, b, c, d);
+	*size = a;
+	*offset = b;
+}
+
+static uint64_t features_of(const struct arch_thread_state *state)
+{
+	uint64_t mask;
+
+	memcpy(&mask, state->xstate + XSTATE_SW_RESERVED, sizeof(mask));
+	return mask;
+}
+
+static int refuse_unknown(const struct arch_thread_state *state, uint64_t live)
+{
+	uint64_t known = 0x3;
+
+	for (size_t i = 0; i < sizeof(components) / sizeof(*components); i++)
+		known |= 1ull << components[i].feature;
+	live &= ~known & ~(1ull << XFEATURE_TILECFG);
+	if (live)
+		return refuse(EOPNOTSUPP,
+			      "extended registers with XSAVE bits 0x%" PRIx64 " are in use (AMX tiles?): the image format has no place for them; "
+			      "checkpoint when the program has released them",
+			      live);
+	return 0;
+}
+
+static void xsave_to_record(const struct arch_thread_state *state, UserX86XsaveEntry *record, struct pool *pool)
+{
+	uint64_t features = features_of(state);
+
+	for (size_t i = 0; i < sizeof(components) / sizeof(*components); i++) {
+		const struct component *c = &components[i];
+		size_t offset, size, want = c->item * c->items;
+		void *copy;
+
+		if (!(features & (1ull << c->feature)))
+			continue;
+		place_of(c->feature, &offset, &size);
+		if (!size || offset + size > state->xstate_size)
+			continue;
+		copy = pool_alloc(pool, want);
+		memcpy(copy, state->xstate + offset, size < want ? size : want);
+		*(void **)((char *)record + c->n) = copy;
+		*(size_t *)((char *)record + c->count) = c->items;
+	}
+}
+
+static void fpu_to_record(const struct arch_thread_state *state, UserX86FpregsEntry *record, struct pool *pool)
+{
+	struct fxsave fx;
+
+	memcpy(&fx, state->xstate, sizeof(fx));
+	record->cwd = fx.cwd;
+	record->swd = fx.swd;
+	record->twd = fx.twd;
+	record->fop = fx.fop;
+	record->rip = fx.rip;
+	record->rdp = fx.rdp;
+	record->mxcsr = fx.mxcsr;
+	record->mxcsr_mask = fx.mxcsr_mask;
+	record->n_st_space = 32;
+	record->st_space = pool_copy(pool, fx.st_space, sizeof(fx.st_space));
+	record->n_xmm_space = 64;
+	record->xmm_space = pool_copy(pool, fx.xmm_space, sizeof(fx.xmm_space));
+}
+
+int arch_state_to_core(const struct arch_thread_state *state, CoreEntry *core, struct pool *pool)
+{
+	ThreadInfoX86 *info = pool_new(pool, ThreadInfoX86);
+	UserX86XsaveEntry *xsave = pool_new(pool, UserX86XsaveEntry);
+	uint64_t live;
+
+	thread_info_x86__init(info);
+	info->gpregs = pool_new(pool, UserX86RegsEntry);
+	info->fpregs = pool_new(pool, UserX86FpregsEntry);
+	user_x86_regs_entry__init(info->gpregs);
+	user_x86_fpregs_entry__init(info->fpregs);
+	user_x86_xsave_entry__init(xsave);
+#define X(member, reg) info->gpregs->member = state->general.reg;
+	GENERAL_REGISTERS(X)
+#undef X
+	info->gpregs->has_mode = true;
+	info->gpregs->mode = USER_X86_REGS_MODE__NATIVE;
+	fpu_to_record(state, info->fpregs, pool);
+	memcpy(&live, state->xstate + XSTATE_HEADER, sizeof(live));
+	TRY(refuse_unknown(state, live));
+	xsave->xstate_bv = live;
+	xsave_to_record(state, xsave, pool);
+	info->fpregs->xsave = xsave;
+
+	/* 64-bit programs have no TLS segments; the format wants the three entries all the same. */
+	info->n_tls = 3;
+	info->tls = pool_array(pool, UserDescT *, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		info->tls[i] = pool_new(pool, UserDescT);
+		user_desc_t__init(info->tls[i]);
+		info->tls[i]->entry_number = 12 + i;
+		info->tls[i]->read_exec_only = true;
+		info->tls[i]->seg_not_present = true;
+	}
+	core->mtype = CORE_ENTRY__MARCH__X86_64;
+	core->thread_info = info;
+	return 0;
+}
+
+static int fpu_from_record(const UserX86FpregsEntry *record, struct arch_thread_state *state)
+{
+	struct fxsave fx = {
+		.cwd = (uint16_t)record->cwd,
+		.swd = (uint16_t)record->swd,
+		.twd = (uint16_t)record->twd,
+		.fop = (uint16_t)record->fop,
+		.rip = record->rip,
+		.rdp = record->rdp,
+		.mxcsr = record->mxcsr,
+		.mxcsr_mask = record->mxcsr_mask,
+	};
+
+	if (record->n_st_space != 32 || record->n_xmm_space != 64)
+		return refuse(EINVAL, "the FPU record has %zu and %zu words instead of 32 and 64", record->n_st_space,
+			      record->n_xmm_space);
+	memcpy(fx.st_space, record->st_space, sizeof(fx.st_space));
+	memcpy(fx.xmm_space, record->xmm_space, sizeof(fx.xmm_space));
+	memcpy(state->xstate, &fx, sizeof(fx));
+	return 0;
+}
+
+static int xsave_from_record(const UserX86XsaveEntry *record, struct arch_thread_state *state, uint64_t host)
+{
+	uint64_t live = record->xstate_bv;
+
+	if (live & ~host)
+		return refuse(EOPNOTSUPP,
+			      "the thread uses extended registers (XSAVE bits 0x%" PRIx64 ") that this CPU lacks (it has 0x%" PRIx64
+			      "): restore on a machine with the same CPU features",
+			      live & ~host, host);
+	for (size_t i = 0; i < sizeof(components) / sizeof(*components); i++) {
+		const struct component *c = &components[i];
+		size_t offset, size, have = *(const size_t *)((const char *)record + c->count);
+
+		if (!have || !(live & (1ull << c->feature)))
+			continue;
+		if (have != c->items)
+			return refuse(EINVAL, "the XSAVE record has %zu items for feature %u instead of %u", have, c->feature,
+				      c->items);
+		place_of(c->feature, &offset, &size);
+		if (!size || offset + size > state->xstate_size)
+			return refuse(EOPNOTSUPP, "this CPU has no room for XSAVE feature %u", c->feature);
+		if (size > have * c->item)
+			size = have * c->item;
+		memcpy(state->xstate + offset, *(void *const *)((const char *)record + c->n), size);
+	}
+	memcpy(state->xstate + XSTATE_HEADER, &live, sizeof(live));
+	return 0;
+}
+
+int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_thread_state **ret)
+{
+	const ThreadInfoX86 *info = core->thread_info;
+	struct arch_thread_state *state;
+	unsigned a, b, c, d;
+	uint64_t host;
+
+	if (core->mtype != CORE_ENTRY__MARCH__X86_64 || !info || !info->gpregs || !info->fpregs)
+		return refuse(EINVAL, "the record holds no x86-64 registers (machine type %d): it was made on another architecture",
+			      core->mtype);
+	if (info->gpregs->has_mode && info->gpregs->mode != USER_X86_REGS_MODE__NATIVE)
+		return refuse(EOPNOTSUPP, "32-bit programs cannot be restored yet");
+	if (info->fpregs->xsave && info->fpregs->xsave->cet && info->fpregs->xsave->cet->cet)
+		return refuse(EOPNOTSUPP, "the thread has a shadow stack: it cannot be restored yet");
+	/* EBX: size of the area for all features enabled in XCR0; EDX:EAX is their mask. */
+	__cpuid_count(0xd, 0, a, b, c, d);
+	host = (uint64_t)d << 32 | a;
+	state = pool_alloc(pool, sizeof(*state) + b);
+	state->xstate_size = b;
+#define X(member, reg) state->general.reg = info->gpregs->member;
+	GENERAL_REGISTERS(X)
+#undef X
+	TRY(fpu_from_record(info->fpregs, state));
+	if (info->fpregs->xsave) {
+		TRY(xsave_from_record(info->fpregs->xsave, state, host));
+	} else {
+		uint64_t live = 3;
+
+		memcpy(state->xstate + XSTATE_HEADER, &live, sizeof(live));
+	}
+	memcpy(state->xstate + XSTATE_SW_RESERVED, &host, sizeof(host));
+	*ret = state;
+	return 0;
+}

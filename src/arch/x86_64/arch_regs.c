@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* x86-64 registers through ptrace; system calls made from outside. */
+#include "arch_regs.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "arch_state.h"
+#include "base/fail.h"
+
+static const uint8_t code_syscall_ret[] = { 0x0f, 0x05, 0xc3 };
+static const uint8_t code_sigreturn_64[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 }; /* mov $15, %rax; syscall */
+static const uint8_t code_sigreturn_32[] = { 0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05 };		    /* mov $15, %eax; syscall */
+
+const struct arch_gadget arch_gadget_syscall_ret = { code_syscall_ret, sizeof(code_syscall_ret) };
+const struct arch_gadget arch_gadget_sigreturn[2] = {
+	{ code_sigreturn_64, sizeof(code_sigreturn_64) },
+	{ code_sigreturn_32, sizeof(code_sigreturn_32) },
+};
+
+#define XSTATE_MAX (64 * 1024) /* AMX needs 11 KiB */
+
+static int get_general(pid_t tid, struct user_regs_struct *regs)
+{
+	struct iovec iov = { regs, sizeof(*regs) };
+
+	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov) < 0)
+		return fail_errno("reading the registers of thread %d", tid);
+	if (iov.iov_len != sizeof(*regs))
+		return refuse(EOPNOTSUPP, "thread %d is in 32-bit mode: 32-bit programs cannot be checkpointed yet", tid);
+	return 0;
+}
+
+static int set_general(pid_t tid, const struct user_regs_struct *regs)
+{
+	if (ptrace(PTRACE_SETREGS, tid, NULL, regs) < 0)
+		return fail_errno("setting the registers of thread %d", tid);
+	return 0;
+}
+
+int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret)
+{
+	static __thread uint8_t area[XSTATE_MAX] __attribute__((aligned(64)));
+	struct iovec iov = { area, sizeof(area) };
+	struct user_regs_struct regs;
+	struct arch_thread_state *state;
+
+	TRY(get_general(tid, &regs));
+	if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
+		return fail_errno("reading the extended registers of thread %d", tid);
+	state = pool_alloc(pool, sizeof(*state) + iov.iov_len);
+	state->general = regs;
+	state->xstate_size = iov.iov_len;
+	memcpy(state->xstate, area, iov.iov_len);
+	*ret = state;
+	return 0;
+}
+
+int arch_state_set_general(pid_t tid, const struct arch_thread_state *state)
+{
+	return set_general(tid, &state->general);
+}
+
+int arch_state_set(pid_t tid, const struct arch_thread_state *state)
+{
+	struct iovec iov = { (void *)state->xstate, state->xstate_size };
+
+	TRY(set_general(tid, &state->general));
+	if (ptrace(PTRACE_SETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
+		return fail_errno("setting the extended registers of thread %d", tid);
+	return 0;
+}
+
+uint64_t arch_state_ip(const struct arch_thread_state *state)
+{
+	return state->general.rip;
+}
+
+uint64_t arch_state_sp(const struct arch_thread_state *state)
+{
+	return state->general.rsp;
+}
+
+void arch_state_set_ip(struct arch_thread_state *state, uint64_t ip)
+{
+	state->general.rip = ip;
+}
+
+/* What the kernel keeps to itself in a stopped thread: include/linux/errno.h. */
+enum { KERNEL_ERESTARTSYS = 512, KERNEL_ERESTARTNOINTR, KERNEL_ERESTARTNOHAND, KERNEL_ERESTART_RESTARTBLOCK = 516 };
+
+/* Calls that return EINTR after any stop, see "Interruption of system calls and library functions by stop signals" in signal(7). */
+static bool returns_eintr_on_stop(uint64_t nr)
+{
+	switch (nr) {
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+	case 441: /* epoll_pwait2 */
+	case __NR_rt_sigtimedwait:
+	case __NR_semop:
+	case __NR_semtimedop:
+	case __NR_io_getevents:
+	case 333: /* io_pgetevents */
+	case __NR_futex:
+	/* Sockets with SO_RCVTIMEO or SO_SNDTIMEO. */
+	case __NR_accept:
+	case __NR_accept4:
+	case __NR_recvfrom:
+	case __NR_recvmsg:
+	case __NR_recvmmsg:
+	case __NR_sendto:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+	case __NR_read:
+	case __NR_readv:
+	case __NR_write:
+	case __NR_writev:
+		return true;
+	}
+	return false;
+}
+
+static void make_again(struct user_regs_struct *regs, uint64_t nr)
+{
+	regs->rax = nr;
+	regs->rip -= 2; /* the length of the system call instruction */
+	regs->orig_rax = (unsigned long long)-1;
+}
+
+void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals)
+{
+	struct user_regs_struct *regs = &state->general;
+
+	if ((int64_t)regs->orig_rax >= 0 && (int64_t)regs->rax == -EINTR && no_signals &&
+	    returns_eintr_on_stop(regs->orig_rax))
+		make_again(regs, regs->orig_rax);
+}
+
+/* A call that was stopped for the second time is a restart_syscall(2); its own number is in the instruction that loaded it. */
+static int64_t number_from_code(const uint8_t *code)
+{
+	uint32_t nr;
+
+	if (!code || code[0] != 0xb8 || code[5] != 0x0f || code[6] != 0x05)
+		return -1;
+	memcpy(&nr, code + 1, sizeof(nr));
+	return nr;
+}
+
+void arch_state_restart(struct arch_thread_state *state, bool no_signals, const uint8_t *code)
+{
+	struct user_regs_struct *regs = &state->general;
+	int64_t nr = (int64_t)regs->orig_rax;
+
+	if (nr < 0)
+		return;
+	switch (-(int64_t)regs->rax) {
+	case KERNEL_ERESTARTSYS:
+	case KERNEL_ERESTARTNOINTR:
+	case KERNEL_ERESTARTNOHAND:
+		make_again(regs, (uint64_t)nr);
+		break;
+	case KERNEL_ERESTART_RESTARTBLOCK:
+		if (nr == __NR_restart_syscall)
+			nr = number_from_code(code);
+		if (nr >= 0)
+			make_again(regs, (uint64_t)nr);
+		else
+			regs->rax = (unsigned long long)-EINTR;
+		break;
+	case EINTR:
+		arch_state_restart_eintr(state, no_signals);
+		break;
+	}
+}
+
+int arch_enter(pid_t tid, const struct arch_thread_state *home, uint64_t entry, uint64_t slot, uint64_t stack_top)
+{
+	struct user_regs_struct regs = home->general;
+
+	regs.rip = entry;
+	regs.rdi = slot;
+	regs.rsp = stack_top;
+	regs.orig_rax = (unsigned long long)-1; /* or the kernel would restart the interrupted call in our place */
+	regs.eflags &= ~0x400ull;		/* direction flag */
+	return set_general(tid, &regs);
+}
+
+/* Lets the thread run to its next stop, which must be one of a system call. */
+static int to_syscall_stop(pid_t tid, const char *which)
+{
+	int status;
+
+	if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0)
+		return fail_errno("letting thread %d run to the %s of a system call", tid, which);
+	while (waitpid(tid, &status, __WALL) < 0) {
+		if (errno != EINTR)
+			return fail_errno("waiting for thread %d", tid);
+	}
+	if (!WIFSTOPPED(status))
+		return refuse(ESRCH, "thread %d has died while criu made a system call in it", tid);
+	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+		return 0;
+	/* An event stop (a stop signal that has just come) stands before the call; the signal stays pending. */
+	if (status >> 16 == PTRACE_EVENT_STOP)
+		return to_syscall_stop(tid, which);
+	return refuse(EIO, "thread %d stopped by signal %d while criu made a system call in it", tid, WSTOPSIG(status));
+}
+
+int arch_remote_syscall(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
+			const uint64_t args[6], int64_t *ret)
+{
+	struct user_regs_struct regs = home->general;
+
+	regs.rip = instruction;
+	regs.rsp = sp;
+	regs.rax = (unsigned long long)nr;
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rdi = args[0];
+	regs.rsi = args[1];
+	regs.rdx = args[2];
+	regs.r10 = args[3];
+	regs.r8 = args[4];
+	regs.r9 = args[5];
+	TRY(set_general(tid, &regs));
+	TRY(to_syscall_stop(tid, "entry"));
+	TRY(to_syscall_stop(tid, "exit"));
+	TRY(get_general(tid, &regs));
+	*ret = (int64_t)regs.rax;
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Registers of a thread: to and from ptrace, to and from the record, into the blob and home again. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/pool.h"
+#include "core.pb-c.h"
+
+struct arch_thread_state;
+
+/* What core_entry.mtype says. */
+#define ARCH_CORE_TYPE CORE_ENTRY__MARCH__X86_64
+
+/* All registers of a thread in a ptrace stop. fail()s, as all here. */
+int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret);
+int arch_state_set(pid_t tid, const struct arch_thread_state *state);
+/* The general registers only: the blob leaves all others alone. */
+int arch_state_set_general(pid_t tid, const struct arch_thread_state *state);
+
+/*
+ * A system call that our stop interrupted must go on afterwards. Changes the state so that the call is made again from its
+ * beginning. no_signals: no signal is pending, so that a plain EINTR can come only from our stop. code: the 7
+ * bytes in front of the instruction pointer (how the call number got into the register), or NULL.
+ */
+void arch_state_restart(struct arch_thread_state *state, bool no_signals, const uint8_t *code);
+/* Only what the kernel would not restart by itself when the thread is let go: a plain EINTR of our making. */
+void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals);
+
+uint64_t arch_state_ip(const struct arch_thread_state *state);
+uint64_t arch_state_sp(const struct arch_thread_state *state);
+void arch_state_set_ip(struct arch_thread_state *state, uint64_t ip);
+
+/* Fills core->mtype and core->thread_info (clear_tid_addr excepted). Refuses what the record cannot hold. */
+int arch_state_to_core(const struct arch_thread_state *state, CoreEntry *core, struct pool *pool);
+/* Checks the record; -EINVAL for a garbled one, -EOPNOTSUPP for features that this CPU lacks. */
+int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_thread_state **ret);
+
+/* Sends a stopped thread to address entry with the slot as argument, on the given stack. */
+int arch_enter(pid_t tid, const struct arch_thread_state *home, uint64_t entry, uint64_t slot, uint64_t stack_top);
+
+/* A signal frame that brings a thread home by rt_sigreturn(2). address: where it will lie over there; returns the address of the ucontext in it. */
+size_t arch_frame_size(const struct arch_thread_state *state);
+uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmask, void *to, uint64_t address);
+
+/*
+ * One system call made by a stopped thread at the given system call instruction, with this stack pointer. The thread is left in the ptrace stop behind
+ * the call with foreign registers: the caller puts them back. *ret is what the call returned.
+ */
+int arch_remote_syscall(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
+			const uint64_t args[6], int64_t *ret);
+
+/* Machine code to look for in a program: "system call; return" and "rt_sigreturn". */
+struct arch_gadget {
+	const uint8_t *code;
+	size_t size;
+};
+extern const struct arch_gadget arch_gadget_syscall_ret, arch_gadget_sigreturn[2];

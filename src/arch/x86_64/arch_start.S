@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Offset 0 of the blob: a thread arrives here with its slot in rdi and the top of the slot's stack in rsp. */
+	.section .start, "ax", @progbits
+	.globl blob_start
+blob_start:
+	xor %ebp, %ebp
+	cld
+	call blob_run
+	ud2
+	.globl blob_syscall
+blob_syscall:	/* offset 16: a system call instruction for calls made from outside */
+	.org blob_start + 16
+	syscall
+	ud2
+	.section .note.GNU-stack, "", @progbits
