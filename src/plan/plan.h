@@ -52,6 +52,9 @@ size_t plan_count(const struct plan *plan);
 /* Bytes that plan_write() needs; the text of the reasons stays here. */
 size_t plan_size(const struct plan *plan);
 void plan_write(const struct plan *plan, void *to);
+/* Where data with this offset lies in the written plan. */
+size_t plan_place(const struct plan *plan, size_t offset);
+const struct step *plan_step_at(const struct plan *plan, size_t i); /* NULL behind the end */
 /* Reason and name of step i, for failure reports. */
 const char *plan_step_why(const struct plan *plan, size_t i);
 /* One line a step, for golden tests and debug logs. */

@@ -11,6 +11,7 @@ enum step_kind {
 	STEP_CLONE,	/* clone3(arg[0] = struct clone_args, arg[1] = its size); the child goes on at the slot at arg[2] */
 	STEP_COPY,	/* copy arg[2] bytes from address arg[1] to address arg[0] */
 	STEP_SET_LONG,	/* *(int64_t *)arg[0] = arg[1] */
+	STEP_SET_INT,	/* *(int32_t *)arg[0] = arg[1] */
 	STEP_TIMER,	/* timer_create(arg[0] = clock, arg[1] = struct sigevent) so that the id is arg[2] */
 };
 

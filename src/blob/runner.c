@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The only code that runs inside other processes: waits for a plan, runs its steps, says how it went. */
+#include "blob/runner.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/time_types.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#include "arch_blob.h"
+#include "arch_syscall.h"
+#include "blob/abi/steps.h"
+
+#define SYS(nr, ...)			     SYS_(nr, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define SYS_(nr, a, b, c, d, e, f, ...)	     arch_syscall((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+static int change_state(struct slot *slot, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&slot->state, &from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static int64_t argument(const struct step *step, int i, struct slot *slot, const struct plan_header *plan)
+{
+	int64_t value = step->arg[i];
+
+	if (step->from_slot & (1u << i))
+		return slot->value[value & (STEP_SLOTS - 1)];
+	if (step->in_plan & (1u << i))
+		return (int64_t)(uintptr_t)plan + value;
+	return value;
+}
+
+/* Takes a descriptor of the coordinator and puts it at the wanted number (or leaves it where it is for number -1). */
+static long get_fd(long pidfd, long theirs, long wanted, long flags)
+{
+	long fd = SYS(__NR_pidfd_getfd, pidfd, theirs, 0);
+
+	if (fd < 0 || wanted < 0)
+		return fd;
+	if (fd != wanted) {
+		long moved = SYS(__NR_dup3, fd, wanted, flags);
+
+		SYS(__NR_close, fd);
+		return moved;
+	}
+	/* pidfd_getfd(2) always sets close-on-exec. */
+	if (!flags) {
+		long error = SYS(__NR_fcntl, fd, 2 /* F_SETFD */, 0);
+
+		if (error < 0)
+			return error;
+	}
+	return fd;
+}
+
+/* Before Linux 6.15 timer ids cannot be chosen, only reached: they count up with each creation. */
+static long create_timer(long clock, long event, long wanted)
+{
+	for (;;) {
+		int id = -1;
+		long error = SYS(__NR_timer_create, clock, event, &id);
+
+		if (error < 0 || id == wanted)
+			return error;
+		SYS(__NR_timer_delete, id);
+		if (id > wanted)
+			return -EEXIST;
+	}
+}
+
+static long run_step(const struct step *step, struct slot *slot, const struct plan_header *plan)
+{
+	int64_t a[6];
+
+	for (int i = 0; i < 6; i++)
+		a[i] = argument(step, i, slot, plan);
+	switch (step->kind) {
+	case STEP_SYSCALL:
+		return arch_syscall(step->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	case STEP_GETFD:
+		return get_fd(a[0], a[1], a[2], a[3]);
+	case STEP_CLONE:
+		return arch_clone_to((void *)a[0], (size_t)a[1], (struct slot *)a[2]);
+	case STEP_COPY:
+		arch_copy((void *)a[0], (const void *)a[1], (size_t)a[2]);
+		return 0;
+	case STEP_SET_LONG:
+		*(int64_t *)a[0] = a[1];
+		return 0;
+	case STEP_SET_INT:
+		*(int32_t *)a[0] = (int32_t)a[1];
+		return 0;
+	case STEP_TIMER:
+		return create_timer(a[0], a[1], a[2]);
+	}
+	return -ENOSYS;
+}
+
+static void run_plan(struct slot *slot)
+{
+	struct plan_header *plan = (void *)slot->plan;
+	const struct step *steps = (const void *)(plan + 1);
+
+	slot->error = 0;
+	for (uint32_t i = 0; i < plan->n_steps; i++) {
+		const struct step *step = &steps[i];
+		long result;
+
+		do {
+			result = run_step(step, slot, plan);
+		} while (result == -EINTR && (step->flags & STEP_RETRY_EINTR));
+
+		if (step->to_slot)
+			slot->value[step->to_slot & (STEP_SLOTS - 1)] = result;
+		if (step->to_result)
+			*(int64_t *)((char *)plan + step->to_result) = result;
+		if (step->flags & STEP_MAY_FAIL)
+			continue;
+		if ((step->flags & STEP_EXACT) ? result != step->arg[6] : (unsigned long)result >= (unsigned long)-4095) {
+			/* An exact step that went otherwise may have a result that is no error. */
+			slot->error = result < 0 && result >= -4095 ? result : -ERANGE;
+			slot->failed_step = i;
+			return;
+		}
+	}
+}
+
+static void ring(struct slot *slot)
+{
+	uint32_t *doorbell = (void *)slot->doorbell;
+
+	__atomic_add_fetch(doorbell, 1, __ATOMIC_SEQ_CST);
+	SYS(__NR_futex, doorbell, FUTEX_WAKE, 0x7fffffff);
+}
+
+/*
+ * A guest thread must come home even if the coordinator has died. ppoll and not futex: when it is interrupted it does not overwrite the restart
+ * information of the system call from which the thread was taken away.
+ */
+static void wait_to_be_caught(struct slot *slot)
+{
+	struct __kernel_timespec time = {
+		.tv_sec = slot->patience / 1000,
+		.tv_nsec = slot->patience % 1000 * 1000000,
+	};
+
+	SYS(__NR_ppoll, 0, 0, &time, 0, 0);
+	if (!change_state(slot, SLOT_DONE, SLOT_LEFT)) {
+		/* Somebody was about to catch us; if nothing comes of it they are dead. */
+		time.tv_sec = slot->patience / 1000;
+		time.tv_nsec = slot->patience % 1000 * 1000000;
+		SYS(__NR_ppoll, 0, 0, &time, 0, 0);
+		__atomic_store_n(&slot->state, SLOT_LEFT, __ATOMIC_SEQ_CST);
+	}
+	arch_go_home(slot->home);
+}
+
+void blob_run(struct slot *slot)
+{
+	__atomic_store_n(&slot->tid, (uint32_t)SYS(__NR_gettid), __ATOMIC_SEQ_CST);
+	if (slot->role == SLOT_PUPPET)
+		ring(slot);
+	for (;;) {
+		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
+
+		if (state != SLOT_POSTED) {
+			SYS(__NR_futex, &slot->state, FUTEX_WAIT, state, 0);
+			continue;
+		}
+		slot->state = SLOT_RUNNING;
+		run_plan(slot);
+		__atomic_store_n(&slot->state, SLOT_DONE, __ATOMIC_SEQ_CST);
+		ring(slot);
+		if (slot->role == SLOT_GUEST)
+			wait_to_be_caught(slot);
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A plan as text, one line a step: for debug logs and golden tests. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/buffer.h"
+#include "base/io.h"
+#include "plan/plan.h"
+
+static const char *const kind_names[] = {
+	[STEP_END] = "end",	[STEP_SYSCALL] = "syscall",   [STEP_GETFD] = "getfd", [STEP_CLONE] = "clone",
+	[STEP_COPY] = "copy", [STEP_SET_LONG] = "set-long", [STEP_SET_INT] = "set-int", [STEP_TIMER] = "timer",
+};
+
+static void print_step(struct buffer *out, size_t i, const struct step *step, const char *why)
+{
+	buffer_printf(out, "%4zu %s", i, step->kind <= STEP_TIMER ? kind_names[step->kind] : "?");
+	if (step->kind == STEP_SYSCALL)
+		buffer_printf(out, " %u", step->nr);
+	for (int k = 0; k < 7; k++) {
+		if (step->from_slot & (1u << k))
+			buffer_printf(out, " $%" PRId64, step->arg[k]);
+		else if (step->in_plan & (1u << k))
+			buffer_printf(out, " @%" PRId64, step->arg[k]);
+		else
+			buffer_printf(out, " 0x%" PRIx64, step->arg[k]);
+	}
+	if (step->to_slot)
+		buffer_printf(out, " -> $%u", step->to_slot);
+	if (step->to_result)
+		buffer_printf(out, " -> @%u", step->to_result);
+	buffer_printf(out, "%s%s%s ; %s\n", step->flags & STEP_MAY_FAIL ? " may-fail" : "",
+		      step->flags & STEP_EXACT ? " exact" : "", step->flags & STEP_RETRY_EINTR ? " retry" : "", why);
+}
+
+void plan_print(const struct plan *plan, int fd)
+{
+	struct buffer out = { 0 };
+
+	for (size_t i = 0; i < plan_count(plan); i++)
+		print_step(&out, i, plan_step_at(plan, i), plan_step_why(plan, i));
+	(void)io_write(fd, out.data, out.size); /* a log or a test; nobody to tell */
+	buffer_done(&out);
+}
