@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Finding code and scratch memory in a program, and making system calls in it with them. */
+#include "lib/compel/guest-call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/vector.h"
+#include "kern/proc/maps.h"
+#include "lib/compel/tracee.h"
+
+#define SEARCH_MAX  (16u << 20) /* bytes of one mapping */
+#define SEARCH_STEP (256u << 10)
+#define OVERLAP	    16
+
+/* What one mapping of a file holds, as offsets from its start; -1 = not found. */
+struct finding {
+	dev_t dev;
+	ino_t inode;
+	uint64_t pgoff;
+	int64_t syscall_ret, sigreturn;
+};
+
+struct guest_cache {
+	VECTOR(struct finding) findings;
+};
+
+struct guest_cache *guest_cache_create(void)
+{
+	return xzalloc(sizeof(struct guest_cache));
+}
+
+void guest_cache_destroy(struct guest_cache **cache)
+{
+	if (!*cache)
+		return;
+	vector_done(&(*cache)->findings);
+	free(*cache);
+	*cache = NULL;
+}
+
+static int64_t find_code(const uint8_t *buffer, size_t size, const struct arch_gadget *gadget)
+{
+	const uint8_t *found = memmem(buffer, size, gadget->code, gadget->size);
+
+	return found ? found - buffer : -1;
+}
+
+static void look_into(struct finding *finding, const uint8_t *buffer, size_t size, uint64_t offset)
+{
+	int64_t at;
+
+	if (finding->syscall_ret < 0) {
+		at = find_code(buffer, size, &arch_gadget_syscall_ret);
+		if (at >= 0)
+			finding->syscall_ret = (int64_t)offset + at;
+	}
+	for (int i = 0; i < 2 && finding->sigreturn < 0; i++) {
+		at = find_code(buffer, size, &arch_gadget_sigreturn[i]);
+		if (at >= 0)
+			finding->sigreturn = (int64_t)offset + at;
+	}
+}
+
+static struct finding search_mapping(pid_t pid, const struct mapping *m)
+{
+	struct finding finding = { .dev = m->dev, .inode = m->inode, .pgoff = m->pgoff, .syscall_ret = -1, .sigreturn = -1 };
+	uint64_t size = m->end - m->start < SEARCH_MAX ? m->end - m->start : SEARCH_MAX;
+	AUTO_FREE uint8_t *buffer = xmalloc(SEARCH_STEP);
+
+	for (uint64_t at = 0; at < size; at += SEARCH_STEP - OVERLAP) {
+		struct iovec local = { buffer, SEARCH_STEP < size - at ? SEARCH_STEP : size - at };
+		struct iovec remote = { (void *)(m->start + at), local.iov_len };
+		ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+
+		if (got <= 0)
+			break;
+		look_into(&finding, buffer, (size_t)got, at);
+		if (finding.syscall_ret >= 0 && finding.sigreturn >= 0)
+			break;
+	}
+	return finding;
+}
+
+static bool has_code(pid_t pid, uint64_t address, const struct arch_gadget *gadget)
+{
+	uint8_t code[16];
+	struct iovec local = { code, gadget->size }, remote = { (void *)address, gadget->size };
+
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)gadget->size &&
+	       memcmp(code, gadget->code, gadget->size) == 0;
+}
+
+/* A program may have changed its own code, so what the cache says is looked at again. */
+static bool still_true(pid_t pid, const struct mapping *m, const struct finding *f)
+{
+	if (f->syscall_ret >= 0 && !has_code(pid, m->start + (uint64_t)f->syscall_ret, &arch_gadget_syscall_ret))
+		return false;
+	return f->sigreturn < 0 || has_code(pid, m->start + (uint64_t)f->sigreturn, &arch_gadget_sigreturn[0]) ||
+	       has_code(pid, m->start + (uint64_t)f->sigreturn, &arch_gadget_sigreturn[1]);
+}
+
+static struct finding find_in_mapping(pid_t pid, const struct mapping *m, struct guest_cache *cache)
+{
+	struct finding finding;
+
+	if (!cache || !m->inode)
+		return search_mapping(pid, m);
+	for (size_t i = 0; i < cache->findings.n; i++) {
+		const struct finding *f = &cache->findings.items[i];
+
+		if (f->dev == m->dev && f->inode == m->inode && f->pgoff == m->pgoff && still_true(pid, m, f))
+			return *f;
+	}
+	finding = search_mapping(pid, m);
+	*vector_push(&cache->findings) = finding;
+	return finding;
+}
+
+static bool is_vdso(const struct mapping *m)
+{
+	return m->name && strcmp(m->name, "[vdso]") == 0;
+}
+
+static void find_code_places(pid_t pid, const struct mappings *mappings, struct guest_cache *cache, struct guest_place *place)
+{
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < mappings->n; i++) {
+			const struct mapping *m = &mappings->items[i];
+			struct finding f;
+
+			/* Every process has the vdso, and it is short; files come in the second round. */
+			if (!(m->prot & PROT_EXEC) || !(m->prot & PROT_READ) || is_vdso(m) != (round == 0) ||
+			    m->start >> 63)
+				continue;
+			f = find_in_mapping(pid, m, cache);
+			if (!place->syscall_ret && f.syscall_ret >= 0)
+				place->syscall_ret = m->start + (uint64_t)f.syscall_ret;
+			if (!place->sigreturn && f.sigreturn >= 0)
+				place->sigreturn = m->start + (uint64_t)f.sigreturn;
+			if (place->syscall_ret && place->sigreturn)
+				return;
+		}
+	}
+}
+
+/* The lowest pages of the main stack: below everything that was ever pushed if they are not even there. */
+static void find_scratch(int proc, const struct mappings *mappings, size_t size, struct guest_place *place)
+{
+	uint64_t pages = (size + 4095) / 4096, words[16];
+	AUTO_CLOSE int pagemap = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (pagemap < 0 || pages > 16)
+		return;
+	for (size_t i = 0; i < mappings->n; i++) {
+		const struct mapping *m = &mappings->items[i];
+		bool touched = false;
+
+		if (!m->name || strcmp(m->name, "[stack]") != 0 || !(m->prot & PROT_WRITE) || m->end - m->start < (pages + 2) * 4096)
+			continue;
+		if (io_pread(pagemap, words, pages * 8, (off_t)(m->start / 4096 * 8)) != (ssize_t)(pages * 8))
+			return;
+		for (uint64_t k = 0; k < pages; k++)
+			touched |= words[k] >> 62 != 0; /* present or swapped */
+		if (!touched) {
+			place->scratch = m->start;
+			place->scratch_size = pages * 4096;
+		}
+		return;
+	}
+}
+
+int guest_find_place(int proc, pid_t pid, const struct mappings *mappings, size_t frame_size, struct guest_cache *cache,
+		     struct guest_place *ret)
+{
+	*ret = (struct guest_place){ 0 };
+	find_code_places(pid, mappings, cache, ret);
+	if (!ret->syscall_ret)
+		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: criu has no way in");
+	find_scratch(proc, mappings, frame_size + 128, ret);
+	if (!ret->sigreturn || !ret->scratch)
+		log_debug("no %s found: the task is not safe if criu is killed within the next microseconds",
+			  ret->sigreturn ? "untouched stack" : "rt_sigreturn");
+	return 0;
+}
+
+/* Puts the way home on the scratch stack. Returns the stack pointer to use. */
+static int prepare_way_home(int mem, const struct guest_place *place, const struct arch_thread_state *home, uint64_t sigmask,
+			    uint64_t *ret_sp)
+{
+	AUTO_FREE uint8_t *bytes = xzalloc(place->scratch_size);
+	/*
+	 * ret pops the address of rt_sigreturn; after that the stack pointer must be at the ucontext, which the frame puts at
+	 * the next multiple of 64.
+	 */
+	uint64_t frame = place->scratch + 64;
+	uint64_t ucontext = arch_frame_write(home, sigmask, bytes + 64, frame);
+
+	*ret_sp = ucontext - 8;
+	memcpy(bytes + (*ret_sp - place->scratch), &place->sigreturn, 8);
+	return io_pwrite(mem, bytes, place->scratch_size, (off_t)place->scratch);
+}
+
+static int clear_scratch(int mem, const struct guest_place *place)
+{
+	AUTO_FREE uint8_t *zeros = xzalloc(place->scratch_size);
+
+	return io_pwrite(mem, zeros, place->scratch_size, (off_t)place->scratch);
+}
+
+int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct arch_thread_state *home, uint64_t sigmask,
+	       long nr, const uint64_t args[6], int64_t *ret)
+{
+	uint64_t sp = arch_state_sp(home);
+	bool protected = place->sigreturn && place->scratch;
+	int error, error2;
+
+	if (protected) {
+		error = prepare_way_home(mem, place, home, sigmask, &sp);
+		if (error < 0)
+			return fail(-error, "writing to the stack of the task");
+	}
+	TRY(tracee_set_sigmask(tid, ~0ull));
+	error = arch_remote_syscall(tid, home, place->syscall_ret, sp, nr, args, ret);
+	error2 = arch_state_set_general(tid, home);
+	if (!error2)
+		error2 = tracee_set_sigmask(tid, sigmask);
+	if (protected && !error2) {
+		error2 = clear_scratch(mem, place);
+		if (error2 < 0)
+			(void)fail(-error2, "clearing the stack of the task");
+	}
+	return error ? error : error2;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * One system call made by a stopped thread, in such a way that the thread comes home even if we die in the middle: it runs "syscall; ret" that it finds in its
+ * own code, with a stack that we prepare in memory it has never touched; on it lie the address of its own "rt_sigreturn" and a frame with all
+ * its registers.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "arch_regs.h"
+
+struct mappings;
+struct guest_cache;
+
+/* Where a process has what we need. */
+struct guest_place {
+	uint64_t syscall_ret, sigreturn; /* code; sigreturn 0 = none found, the call is not protected */
+	uint64_t scratch;		 /* never touched memory, 0 = none found */
+	size_t scratch_size;
+};
+
+/* Remembers where programs and libraries have the code, as many processes of a tree run the same. */
+struct guest_cache *guest_cache_create(void);
+void guest_cache_destroy(struct guest_cache **cache);
+
+/* proc: directory /proc/PID. cache may be NULL. */
+int guest_find_place(int proc, pid_t pid, const struct mappings *mappings, size_t frame_size, struct guest_cache *cache,
+		     struct guest_place *ret);
+
+/* mem: /proc/PID/mem. The thread has its registers and signal mask back afterwards. *ret is what the call returned (or -errno). */
+int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct arch_thread_state *home, uint64_t sigmask,
+	       long nr, const uint64_t args[6], int64_t *ret);

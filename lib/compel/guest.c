@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Threads of a living program that run a plan and come home. */
+#include "lib/compel/guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "blob/blob.h"
+#include "lib/compel/stage.h"
+#include "lib/compel/tracee.h"
+
+#define ALL_SIGNALS (~0ull)
+#define PATIENCE_MS 3000
+
+static int share(struct stage *stage, int proc)
+{
+	char path[64];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, stage->address, stage->address + stage->size);
+	fd = openat(proc, path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("opening the memory that criu shares with the task (/proc/PID/%s)", path);
+	stage->local = mmap(NULL, stage->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (stage->local == MAP_FAILED) {
+		stage->local = NULL;
+		return fail_errno("mapping the memory that criu shares with the task");
+	}
+	return 0;
+}
+
+int guest_stage_open(const struct guest_process *process, size_t size, struct stage **ret)
+{
+	struct stage *stage = xzalloc(sizeof(*stage));
+	int64_t address;
+	int error;
+
+	stage->fd = -1;
+	stage->pid = process->tid;
+	stage->size = (STAGE_HEADER + size + 4095) / 4096 * 4096;
+	error = guest_call(process->tid, process->mem, &process->place, process->home, process->sigmask, __NR_mmap,
+			   (const uint64_t[6]){ 0, stage->size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS,
+						(uint64_t)-1, 0 },
+			   &address);
+	if (error == 0 && address < 0 && address > -4096)
+		error = fail((int)-address, "mapping %zu bytes for criu in the task", stage->size);
+	if (error < 0) {
+		free(stage);
+		return error;
+	}
+	stage->address = (uint64_t)address;
+	error = share(stage, process->proc);
+	if (error < 0) {
+		(void)guest_stage_close(&stage, process); /* the first failure is what matters */
+		return error;
+	}
+	stage_init(stage);
+	*ret = stage;
+	return 0;
+}
+
+size_t guest_room(const struct arch_thread_state *home)
+{
+	return sizeof(struct slot) + arch_frame_size(home) + 256;
+}
+
+int guest_open(struct stage *stage, pid_t tid, const struct arch_thread_state *home, uint64_t sigmask, struct remote **ret)
+{
+	struct remote *remote = stage_add_remote(stage, SLOT_GUEST);
+	void *frame = stage_alloc(stage, arch_frame_size(home));
+
+	if (!remote || !frame)
+		return fail(ENOMEM, "thread %d: no room left in the shared memory", tid);
+	remote->tid = tid;
+	remote->home = home;
+	remote->sigmask = sigmask;
+	remote->slot->patience = PATIENCE_MS;
+	remote->slot->home = (int64_t)arch_frame_write(home, sigmask, frame, stage_address(stage, frame));
+	*ret = remote;
+	return 0;
+}
+
+int guest_send(struct remote *remote)
+{
+	uint64_t stack = remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE;
+
+	remote->away = true;
+	TRY(tracee_set_sigmask(remote->tid, ALL_SIGNALS));
+	TRY(arch_enter(remote->tid, remote->home, remote->stage->address + BLOB_ENTRY, remote->slot_address, stack));
+	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0)
+		return fail_errno("letting thread %d run", remote->tid);
+	return 0;
+}
+
+int guest_check(struct remote *remote)
+{
+	int status;
+	pid_t pid = waitpid(remote->tid, &status, __WALL | WNOHANG);
+
+	if (pid == 0)
+		return 0;
+	if (pid < 0 || !WIFSTOPPED(status))
+		return refuse(ESRCH, "thread %d was killed while criu looked at it", remote->tid);
+	if (status >> 16 != PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGSTOP)
+		return refuse(EIO, "thread %d got signal %d (%s) inside criu's code", remote->tid, WSTOPSIG(status),
+			      strsignal(WSTOPSIG(status)));
+	/* Somebody stops the process just now. It must stay stopped, but only when it has its own registers again. */
+	if (status >> 16 != PTRACE_EVENT_STOP)
+		remote->lost_stop = WSTOPSIG(status);
+	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0 && errno != ESRCH)
+		return fail_errno("letting thread %d run", remote->tid);
+	return 0;
+}
+
+int guest_catch(struct remote *remote, const struct deadline *deadline)
+{
+	uint32_t done = SLOT_DONE;
+	int signal;
+
+	if (!remote->away)
+		return 0;
+	if (!__atomic_compare_exchange_n(&remote->slot->state, &done, SLOT_CAUGHT, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
+	    done == SLOT_LEFT)
+		log_warn("thread %d went home before criu caught it", remote->tid);
+	TRY(tracee_interrupt(remote->tid));
+	TRY(tracee_wait_stop(remote->tid, deadline, &signal));
+	if (__atomic_load_n(&remote->slot->state, __ATOMIC_SEQ_CST) == SLOT_LEFT)
+		return refuse(ETIMEDOUT, "thread %d ran on before criu caught it: criu was stopped too long", remote->tid);
+	TRY(arch_state_set_general(remote->tid, remote->home));
+	TRY(tracee_set_sigmask(remote->tid, remote->sigmask));
+	remote->away = false;
+	if (remote->lost_stop)
+		syscall(__NR_tkill, remote->tid, remote->lost_stop);
+	return 0;
+}
+
+int guest_stage_close(struct stage **stage, const struct guest_process *process)
+{
+	struct stage *s = *stage;
+	int64_t result = 0;
+	int error;
+
+	if (!s)
+		return 0;
+	*stage = NULL;
+	error = guest_call(process->tid, process->mem, &process->place, process->home, process->sigmask, __NR_munmap,
+			   (const uint64_t[6]){ s->address, s->size }, &result);
+	if (error == 0 && result < 0)
+		error = fail((int)-result, "removing criu's memory from the task");
+	stage_free(s);
+	return error;
+}

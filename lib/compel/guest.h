@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Guests: stopped threads of a living program that run one plan for us. The order is
+ *	guest_stage_open → for each thread guest_open → remote_post all → remote_wait all → guest_catch all → guest_stage_close.
+ * If we die in between, every thread comes home by itself: it always carries a frame for rt_sigreturn(2).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "arch_regs.h"
+#include "lib/compel/guest-call.h"
+#include "lib/compel/remote.h"
+
+/* A stopped process, as seen through its first thread. */
+struct guest_process {
+	pid_t tid;
+	int proc;			      /* directory /proc/PID */
+	int mem;			      /* /proc/PID/mem, for reading and writing */
+	const struct arch_thread_state *home; /* registers of the thread */
+	uint64_t sigmask;
+	struct guest_place place;
+};
+
+/* Maps shared memory of at least size bytes into the process, by one system call made in its first thread. */
+int guest_stage_open(const struct guest_process *process, size_t size, struct stage **ret);
+/* Bytes that a stage needs for one thread besides its plans. */
+size_t guest_room(const struct arch_thread_state *home);
+/* A stopped thread of that process. home must live as long as the remote. */
+int guest_open(struct stage *stage, pid_t tid, const struct arch_thread_state *home, uint64_t sigmask, struct remote **ret);
+/* Stops the thread after its plan and gives it its registers and signal mask back; it stands in a ptrace stop again. */
+int guest_catch(struct remote *remote, const struct deadline *deadline);
+/* Unmaps the memory over there. All threads must have been caught. *stage is NULL afterwards. */
+int guest_stage_close(struct stage **stage, const struct guest_process *process);
+
+/* Used by remote.c: sends the thread to its plan; looks for a death or an unexpected stop. */
+int guest_send(struct remote *remote);
+int guest_check(struct remote *remote);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Making tasks that run the blob from their first moment on. */
+#include "lib/compel/puppet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arch_jump.h"
+#include "base/fail.h"
+#include "base/pool.h"
+#include "blob/blob.h"
+#include "lib/compel/stage.h"
+
+int puppet_stage_create(uint64_t address, size_t size, struct stage **ret)
+{
+	struct stage *stage = xzalloc(sizeof(*stage));
+
+	stage->address = address;
+	stage->size = size;
+	stage->fd = memfd_create("criu-stage", MFD_CLOEXEC);
+	if (stage->fd < 0 || ftruncate(stage->fd, (off_t)size) < 0) {
+		int error = fail_errno("making shared memory of %zu bytes", size);
+
+		stage_free(stage);
+		return error;
+	}
+	/* Sparse: pages come when they are used. */
+	stage->local = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, stage->fd, 0);
+	if (stage->local == MAP_FAILED) {
+		int error = fail_errno("mapping %zu bytes", size);
+
+		stage->local = NULL;
+		stage_free(stage);
+		return error;
+	}
+	stage_init(stage);
+	*ret = stage;
+	return 0;
+}
+
+void puppet_stage_close(struct stage **stage)
+{
+	if (*stage)
+		stage_free(*stage);
+	*stage = NULL;
+}
+
+uint64_t puppet_stage_start(const struct stage *stage)
+{
+	return stage->address;
+}
+
+size_t puppet_stage_size(const struct stage *stage)
+{
+	return stage->size;
+}
+
+int puppet_add(struct stage *stage, pid_t tid, struct remote **ret)
+{
+	struct remote *remote = stage_add_remote(stage, SLOT_PUPPET);
+
+	if (!remote)
+		return fail(ENOMEM, "thread %d: no room left in the stage", tid);
+	remote->tid = tid;
+	*ret = remote;
+	return 0;
+}
+
+/* In the new task, which has one thread and a copy of all our memory; other threads of ours may have held any lock, so: system calls only. */
+static void __attribute__((noreturn)) arrive(const struct stage *stage, const struct remote *remote)
+{
+	void *at;
+
+	/* The kernel writes to the area of restartable sequences behind the program's back; the memory will be gone. */
+	if (__rseq_size)
+		syscall(__NR_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, __rseq_size > 32 ? __rseq_size : 32,
+			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	syscall(__NR_set_robust_list, NULL, 24);
+	at = mmap((void *)stage->address, stage->size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		  MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, stage->fd, 0);
+	if (at != (void *)stage->address)
+		_exit(1);
+	/* Should criu be killed, nothing half-made stays behind. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	arch_jump(stage->address + BLOB_ENTRY, remote->slot_address,
+		  remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE);
+}
+
+int puppet_boot(struct remote *remote, const struct puppet_first *first)
+{
+	pid_t tid = first->tid;
+	struct clone_args args = {
+		.flags = first->sibling ? CLONE_PARENT : 0,
+		.exit_signal = first->sibling ? 0 : SIGCHLD,
+		.set_tid = (uintptr_t)&tid,
+		.set_tid_size = tid ? 1 : 0,
+	};
+	sigset_t all, old;
+	long pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = syscall(__NR_clone3, &args, sizeof(args));
+	if (pid == 0)
+		arrive(remote->stage, remote);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (pid < 0 && errno == EEXIST)
+		return refuse(EEXIST,
+			      "pid %d is in use: end that process, or restore in a new pid namespace (unshare --pid --fork --mount-proc)", tid);
+	if (pid < 0)
+		return fail_errno("making the first task with pid %d", tid);
+	remote->tid = (pid_t)pid;
+	return 0;
+}
+
+int puppet_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal)
+{
+	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = 1 };
+	size_t at = plan_space(plan, sizeof(args) + sizeof(pid_t));
+	const char *why = plan_why(plan, "make thread %d%s", made->tid, flags & CLONE_THREAD ? "" : " as a new process");
+	struct plan_arg step[] = { D(at), V(sizeof(args)), V(made->slot_address) };
+
+	memcpy(plan_at(plan, at), &args, sizeof(args));
+	memcpy((char *)plan_at(plan, at) + sizeof(args), &made->tid, sizeof(made->tid));
+	/* The address of the wanted tid is known only over there. */
+	plan_step(plan, why, STEP_SET_LONG,
+		  (struct plan_arg[]){ D(at + offsetof(struct clone_args, set_tid)), D(at + sizeof(args)) }, 2);
+	plan_step(plan, why, STEP_CLONE, step, 3);
+	return 0;
+}
+
+int puppet_wait_arrival(struct remote *remote, const struct deadline *deadline)
+{
+	uint32_t *bell = (uint32_t *)(remote->stage->local + STAGE_DOORBELL);
+	struct timespec time = { .tv_nsec = 20000000 };
+
+	for (;;) {
+		uint32_t seen = __atomic_load_n(bell, __ATOMIC_SEQ_CST);
+
+		if (__atomic_load_n(&remote->slot->tid, __ATOMIC_SEQ_CST))
+			return 0;
+		if (deadline_passed(deadline))
+			return refuse(ETIMEDOUT, "new thread %d did not start in time", remote->tid);
+		if (syscall(__NR_futex, bell, FUTEX_WAIT, seen, &time, NULL, 0) < 0 && errno == ETIMEDOUT &&
+		    remote->tid && syscall(__NR_tkill, remote->tid, 0) < 0)
+			return refuse(ESRCH, "new thread %d died before it began", remote->tid);
+	}
+}
+
+int puppet_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size)
+{
+	int64_t result;
+
+	/* The code page goes away under the call; the stop behind the call comes before the next instruction would be fetched. */
+	TRY(arch_remote_syscall(remote->tid, any, remote->stage->address + BLOB_SYSCALL,
+				remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE, __NR_munmap,
+				(const uint64_t[6]){ start, size }, &result));
+	if (result < 0)
+		return fail((int)-result, "unmapping criu's memory from task %d", remote->tid);
+	return 0;
+}

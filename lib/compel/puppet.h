@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Puppets: new tasks and threads that have nothing of their own yet and run plans until they are complete. The first is forked off this program, all others
+ * are made by STEP_CLONE. The stage lies at the same address in all of them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "arch_regs.h"
+#include "lib/compel/remote.h"
+
+/* A stage of this size at an address that is free here and in every task to be made. */
+int puppet_stage_create(uint64_t address, size_t size, struct stage **ret);
+void puppet_stage_close(struct stage **stage);
+uint64_t puppet_stage_start(const struct stage *stage);
+size_t puppet_stage_size(const struct stage *stage);
+
+/* A place for one more thread. tid: the one it will have. */
+int puppet_add(struct stage *stage, pid_t tid, struct remote **ret);
+
+/* What a first task is made with. */
+struct puppet_first {
+	pid_t tid;	    /* wanted, 0 = any */
+	bool sibling;	    /* child of our parent, CLONE_PARENT */
+	bool in_new_pid_namespace;
+};
+
+/* Forks the first task. It lies in the stage afterwards, with a copy of our address space and descriptors still around it. Returns its pid. */
+int puppet_boot(struct remote *remote, const struct puppet_first *first);
+
+/* Appends the step that makes the thread of "made" as a child of the one that runs the plan. flags: CLONE_*; exit_signal 0 for threads. */
+int puppet_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal);
+
+/* Waits until a thread made by puppet_boot() or puppet_plan_clone() has arrived. Its plans may be posted before. */
+int puppet_wait_arrival(struct remote *remote, const struct deadline *deadline);
+
+/* The thread, in a ptrace stop inside the blob, unmaps [start, start + size) of its address space; it stands at a system call exit afterwards. */
+int puppet_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Handing plans to threads that run the blob, and hearing how they went. */
+#include "lib/compel/remote.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/pool.h"
+#include "blob/blob.h"
+#include "lib/compel/guest.h"
+#include "lib/compel/stage.h"
+#include "lib/compel/tracee.h"
+
+void *stage_alloc(struct stage *stage, size_t size)
+{
+	size_t at = (stage->used + 63) / 64 * 64;
+
+	if (size > stage->size || at > stage->size - size)
+		return NULL;
+	stage->used = at + size;
+	return stage->local + at;
+}
+
+uint64_t stage_address(const struct stage *stage, const void *local)
+{
+	return stage->address + (uint64_t)((const char *)local - stage->local);
+}
+
+void stage_init(struct stage *stage)
+{
+	size_t size = (size_t)(blob_image_end - blob_image);
+
+	_Static_assert(STAGE_DOORBELL < STAGE_HEADER, "the doorbell is in the header");
+	if (size > STAGE_DOORBELL)
+		abort(); /* the style test checks the size of the blob */
+	memcpy(stage->local, blob_image, size);
+	stage->used = STAGE_HEADER;
+}
+
+struct remote *stage_add_remote(struct stage *stage, enum slot_role role)
+{
+	struct slot *slot = stage_alloc(stage, sizeof(*slot));
+	struct remote *remote;
+
+	if (!slot)
+		return NULL;
+	memset(slot, 0, offsetof(struct slot, stack));
+	slot->role = role;
+	slot->doorbell = (int64_t)stage->address + STAGE_DOORBELL;
+	remote = xzalloc(sizeof(*remote));
+	*remote = (struct remote){
+		.stage = stage,
+		.next = stage->first,
+		.slot = slot,
+		.slot_address = stage_address(stage, slot),
+		.guest = role == SLOT_GUEST,
+	};
+	stage->first = remote;
+	return remote;
+}
+
+void stage_free(struct stage *stage)
+{
+	while (stage->first) {
+		struct remote *remote = stage->first;
+
+		stage->first = remote->next;
+		free(remote);
+	}
+	if (stage->local)
+		munmap(stage->local, stage->size);
+	if (stage->fd >= 0)
+		close(stage->fd);
+	free(stage);
+}
+
+static uint32_t *doorbell(const struct stage *stage)
+{
+	return (uint32_t *)(stage->local + STAGE_DOORBELL);
+}
+
+static int place_plan(struct remote *remote, const struct plan *plan)
+{
+	size_t size = plan_size(plan);
+
+	if (size > remote->plan_room) {
+		/* What follows is likely to be as long; the old room stays unused until the stage goes. */
+		remote->plan = stage_alloc(remote->stage, size);
+		if (!remote->plan)
+			return fail(ENOMEM, "placing a plan of %zu bytes for thread %d", size, remote->tid);
+		remote->plan_room = size;
+	}
+	plan_write(plan, remote->plan);
+	remote->slot->plan = (int64_t)stage_address(remote->stage, remote->plan);
+	return 0;
+}
+
+int remote_post(struct remote *remote, const struct plan *plan)
+{
+	struct slot *slot = remote->slot;
+
+	TRY(place_plan(remote, plan));
+	remote->posted = plan;
+	__atomic_store_n(&slot->state, SLOT_POSTED, __ATOMIC_SEQ_CST);
+	if (remote->guest)
+		return guest_send(remote);
+	if (syscall(__NR_futex, &slot->state, FUTEX_WAKE, 1, NULL, NULL, 0) < 0)
+		return fail_errno("waking thread %d", remote->tid);
+	return 0;
+}
+
+/* Sleeps until the doorbell rings or 5 ms have passed. Returns whether it rang. */
+static bool wait_for_bell(struct stage *stage, uint32_t seen)
+{
+	struct timespec time = { .tv_nsec = 5000000 };
+
+	return syscall(__NR_futex, doorbell(stage), FUTEX_WAIT, seen, &time, NULL, 0) == 0 || errno == EAGAIN;
+}
+
+static int check_alive(struct remote *remote)
+{
+	if (remote->guest)
+		return guest_check(remote);
+	if (remote->tid && syscall(__NR_tkill, remote->tid, 0) < 0)
+		return refuse(ESRCH, "the new task %d has died", remote->tid);
+	return 0;
+}
+
+static int report(struct remote *remote)
+{
+	const struct slot *slot = remote->slot;
+	const char *why = plan_step_why(remote->posted, slot->failed_step);
+
+	if (!slot->error)
+		return 0;
+	return fail((int)-slot->error, "thread %d: step %u: %s", remote->tid, slot->failed_step, why);
+}
+
+int remote_wait(struct remote *remote, const struct deadline *deadline)
+{
+	struct slot *slot = remote->slot;
+
+	for (unsigned rounds = 0;; rounds++) {
+		uint32_t seen = __atomic_load_n(doorbell(remote->stage), __ATOMIC_SEQ_CST);
+		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
+
+		if (state == SLOT_DONE)
+			break;
+		if (state == SLOT_LEFT)
+			return refuse(ETIMEDOUT, "thread %d went home before criu caught it: criu was stopped too long", remote->tid);
+		if (deadline_passed(deadline))
+			return refuse(ETIMEDOUT, "thread %d did not finish its plan in time; raise --timeout", remote->tid);
+		/* A short plan is over before a sleep would be. */
+		if (rounds < 100)
+			continue;
+		if (!wait_for_bell(remote->stage, seen))
+			TRY(check_alive(remote));
+	}
+	return report(remote);
+}
+
+int remote_run(struct remote *remote, const struct plan *plan, const struct deadline *deadline)
+{
+	TRY(remote_post(remote, plan));
+	return remote_wait(remote, deadline);
+}
+
+const void *remote_result(const struct remote *remote, size_t offset)
+{
+	return remote->plan + plan_place(remote->posted, offset);
+}
+
+int64_t remote_value(const struct remote *remote, size_t offset)
+{
+	int64_t value;
+
+	memcpy(&value, remote_result(remote, offset), sizeof(value));
+	return value;
+}
+
+pid_t remote_tid(const struct remote *remote)
+{
+	return remote->tid;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Inside of lib/compel: memory shared with threads that run the blob. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "arch_regs.h"
+#include "lib/compel/remote.h"
+
+struct stage {
+	char *local;	  /* here */
+	uint64_t address; /* over there */
+	size_t size, used;
+	int fd;		  /* memfd of puppets, else -1 */
+	pid_t pid;	  /* the process of guests, else 0 */
+	struct remote *first; /* all remotes, for closing */
+};
+
+struct remote {
+	struct stage *stage;
+	struct remote *next;
+	struct slot *slot;	/* here */
+	uint64_t slot_address;	/* over there */
+	char *plan;		/* here; room for plans, grows */
+	size_t plan_room;
+	const struct plan *posted;
+	pid_t tid;
+	bool guest;
+	/* guests only */
+	const struct arch_thread_state *home;
+	uint64_t sigmask;
+	bool away;	   /* its registers are ours */
+	int lost_stop;	   /* stop signal that came while it was away */
+};
+
+/* Room in the stage, aligned to 64. Returns NULL when the stage is full. */
+void *stage_alloc(struct stage *stage, size_t size);
+uint64_t stage_address(const struct stage *stage, const void *local);
+/* Sets up the first page (blob, doorbell). */
+void stage_init(struct stage *stage);
+struct remote *stage_add_remote(struct stage *stage, enum slot_role role);
+void stage_free(struct stage *stage);
+
+#define STAGE_DOORBELL 4032	/* offset of the doorbell; the blob lies in front of it */
+#define STAGE_HEADER   4096

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* ptrace(2) attach, stop, detach. PTRACE_SEIZE only: no signal is ever sent to the program. */
+#include "lib/compel/tracee.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+
+#ifndef PTRACE_O_SUSPEND_SECCOMP
+#define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
+#endif
+/* The C library and the kernel name these in enums that cannot be included together. */
+#define GETSIGMASK ((enum __ptrace_request)0x420a)
+#define SETSIGMASK ((enum __ptrace_request)0x420b)
+
+int tracee_attach(pid_t tid, bool suspend_seccomp)
+{
+	long options = PTRACE_O_TRACESYSGOOD | (suspend_seccomp ? PTRACE_O_SUSPEND_SECCOMP : 0);
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) == 0)
+		return 0;
+	if (errno == ESRCH || errno == EPERM)
+		return -errno;
+	return fail_errno("attaching to thread %d", tid);
+}
+
+int tracee_interrupt(pid_t tid)
+{
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0)
+		return 0;
+	return errno == ESRCH ? -ESRCH : fail_errno("interrupting thread %d", tid);
+}
+
+int tracee_seize(pid_t tid, bool suspend_seccomp)
+{
+	TRY(tracee_attach(tid, suspend_seccomp));
+	return tracee_interrupt(tid);
+}
+
+/* A thread that stops may take microseconds or, in uninterruptible sleep, seconds; waitpid has no time limit of its own. */
+static int wait_status(pid_t tid, const struct deadline *deadline, int *status)
+{
+	for (unsigned tries = 0;; tries++) {
+		pid_t pid = waitpid(tid, status, __WALL | (deadline->at ? WNOHANG : 0));
+
+		if (pid == tid)
+			return 0;
+		if (pid < 0 && errno == ECHILD)
+			return -ESRCH;
+		if (pid < 0 && errno != EINTR)
+			return fail_errno("waiting for thread %d", tid);
+		if (deadline_passed(deadline))
+			return refuse(ETIMEDOUT,
+				      "thread %d did not stop in time (is it in uninterruptible sleep?); raise --timeout or try again later",
+				      tid);
+		if (tries > 50)
+			usleep(tries > 500 ? 1000 : 50);
+		else
+			syscall(__NR_sched_yield);
+	}
+}
+
+int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal)
+{
+	for (;;) {
+		int status, signal;
+
+		TRY(wait_status(tid, deadline, &status));
+		if (!WIFSTOPPED(status))
+			return -ESRCH;
+		signal = WSTOPSIG(status);
+		if (status >> 16 == PTRACE_EVENT_STOP) {
+			*ret_signal = signal == SIGTRAP ? 0 : signal;
+			return 0;
+		}
+		/* Anything else comes before the stop that we asked for: a signal about to be delivered, a system call. */
+		if (status >> 16 == 0 && signal != (SIGTRAP | 0x80)) {
+			if (ptrace(PTRACE_CONT, tid, NULL, (void *)(long)signal) < 0 && errno != ESRCH)
+				return fail_errno("letting thread %d take signal %d", tid, signal);
+		} else if (ptrace(PTRACE_CONT, tid, NULL, NULL) < 0 && errno != ESRCH) {
+			return fail_errno("letting thread %d run to its stop", tid);
+		}
+	}
+}
+
+void tracee_release(pid_t tid)
+{
+	ptrace(PTRACE_DETACH, tid, NULL, NULL);
+}
+
+int tracee_get_sigmask(pid_t tid, uint64_t *ret)
+{
+	if (ptrace(GETSIGMASK, tid, (void *)sizeof(*ret), ret) < 0)
+		return fail_errno("reading the signal mask of thread %d", tid);
+	return 0;
+}
+
+int tracee_set_sigmask(pid_t tid, uint64_t mask)
+{
+	if (ptrace(SETSIGMASK, tid, (void *)sizeof(mask), &mask) < 0)
+		return fail_errno("setting the signal mask of thread %d", tid);
+	return 0;
+}

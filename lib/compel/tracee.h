@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Threads under ptrace(2): seize, stop, let go. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/deadline.h"
+
+/*
+ * Attaches to a thread and asks it to stop, without waiting. Returns -ESRCH, not logged, if it is gone (or going) and -EPERM, not
+ * logged, if it has another tracer. A tracer that dies lets its tracees run on as they were.
+ */
+int tracee_seize(pid_t tid, bool suspend_seccomp);
+/* Attaches without stopping. */
+int tracee_attach(pid_t tid, bool suspend_seccomp);
+int tracee_interrupt(pid_t tid);
+
+/*
+ * Waits until the thread stands still. ret_signal: the stop signal if the whole process was stopped by one, else 0. A signal that comes
+ * before the stop is delivered, as it would be without us. Returns -ESRCH, not logged, if it died.
+ */
+int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal);
+
+/* Lets go. Not logged: the thread may be dead. */
+void tracee_release(pid_t tid);
+
+int tracee_get_sigmask(pid_t tid, uint64_t *ret);
+int tracee_set_sigmask(pid_t tid, uint64_t mask);
