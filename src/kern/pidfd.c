@@ -3,6 +3,7 @@
 #include "kern/pidfd.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,4 +33,17 @@ int pidfd_take_fd(int pidfd, int fd)
 int pidfd_signal(int pidfd, int signal)
 {
 	return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}
+
+int pidfd_wait_exit(int pidfd, int timeout_ms)
+{
+	struct pollfd wait = { .fd = pidfd, .events = POLLIN };
+	int n;
+
+	do {
+		n = poll(&wait, 1, timeout_ms);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n ? 0 : -ETIMEDOUT;
 }

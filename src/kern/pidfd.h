@@ -9,3 +9,5 @@ int pidfd_of_thread(pid_t tid);	 /* -EINVAL before Linux 6.9 */
 /* A copy (O_CLOEXEC) of descriptor fd of the process. -ESRCH: it is gone, -EBADF: not open there. */
 int pidfd_take_fd(int pidfd, int fd);
 int pidfd_signal(int pidfd, int signal);
+/* Until the process is dead (a zombie counts). -ETIMEDOUT after that many ms; -1 = no limit. */
+int pidfd_wait_exit(int pidfd, int timeout_ms);
