@@ -38,7 +38,7 @@ struct task_dump {
 	struct mappings mappings;
 	bool was_stopped;	   /* group-stopped before we came, by stop_signal */
 	int stop_signal;
-	uint32_t first_with_files; /* pid of the first task with this descriptor table, own pid if it is the first */
+	uint32_t first_with_files; /* own pid if it is the first task with this descriptor table, else 0 */
 };
 
 struct dump {

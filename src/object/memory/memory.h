@@ -57,6 +57,7 @@ struct memory_area {
 struct memory_restore {
 	struct memory_area *areas; /* in address order; guard entries are not among them */
 	size_t n;
+	struct file *exe;	   /* the program, for the layout */
 	void *content;		   /* of content.c */
 };
 
@@ -82,5 +83,8 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 int memory_fill(struct restore *r, struct task *task);
 /* Steps that map everything else (shared, SysV, vdso), madvise, mlock, guard pages. */
 int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan);
+/* After these plans ran: gives the files of the mappings back. */
+void memory_private_done(struct restore *r, struct task *task);
+void memory_rest_done(struct restore *r, struct task *task);
 /* shared.c: content of a shared memory object into an open descriptor of it. */
 int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* An address range that is free everywhere: there the stage lies while tasks are made. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/vector.h"
+#include "kern/proc/proc.h"
+#include "object/memory/memory.h"
+
+#define LOWEST	(1ull << 24)
+#define HIGHEST 0x7ffffffff000ull /* TASK_SIZE of 47-bit address spaces */
+#define MARGIN	(1ull << 21)	  /* stacks grow down towards us */
+
+struct range {
+	uint64_t start, end;
+};
+
+typedef VECTOR(struct range) ranges_t;
+
+static int compare(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int add_own(ranges_t *ranges)
+{
+	struct mappings own = { 0 };
+	AUTO_CLOSE int proc = proc_open(getpid());
+
+	TRY(proc);
+	TRY(mappings_read(proc, MAPPINGS_PLAIN, &own));
+	for (size_t i = 0; i < own.n; i++)
+		*vector_push(ranges) = (struct range){ own.items[i].start, own.items[i].end };
+	mappings_done(&own);
+	return 0;
+}
+
+static void add_tasks(struct restore *r, ranges_t *ranges)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		if (!task->mm || task->restore->memory_from)
+			continue;
+		for (size_t i = 0; i < task->mm->n_vmas; i++) {
+			uint64_t start = task->mm->vmas[i]->start;
+
+			*vector_push(ranges) =
+				(struct range){ start > MARGIN ? start - MARGIN : 0, task->mm->vmas[i]->end };
+		}
+	}
+}
+
+int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret)
+{
+	ranges_t ranges = { 0 };
+	uint64_t at = LOWEST;
+	int error = add_own(&ranges);
+
+	if (error < 0) {
+		vector_done(&ranges);
+		return error;
+	}
+	add_tasks(r, &ranges);
+	qsort(ranges.items, ranges.n, sizeof(*ranges.items), compare);
+	*vector_push(&ranges) = (struct range){ HIGHEST, HIGHEST };
+	*ret = 0;
+	for (size_t i = 0; i < ranges.n && !*ret; i++) {
+		if (ranges.items[i].start > at && ranges.items[i].start - at >= size + MARGIN)
+			*ret = at;
+		/* A little room behind, so that nothing merges with what is there. */
+		if (ranges.items[i].end + 65536 > at)
+			at = (ranges.items[i].end + 65536 + 4095) / 4096 * 4096;
+	}
+	vector_done(&ranges);
+	if (!*ret)
+		return refuse(ENOMEM, "the tasks leave no %llu MiB of address space free that all have in common",
+			      (unsigned long long)(size >> 20));
+	return 0;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Records of mappings to steps that make them, all at their final addresses: a new task has nothing else there. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/fail.h"
+#include "kern/syscalls.h"
+#include "object/file/file.h"
+#include "object/memory/memory.h"
+#include "object/memory/vdso.h"
+
+#define ADDRESS_LIMIT (1ull << 56)
+
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08 /* Linux 6.11 */
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
+#endif
+
+/* These are made by mmap itself; MAP_LOCKED would fault all pages in before their content is there. */
+#define MMAP_FLAGS                                                                                             \
+	(MAP_SHARED | MAP_PRIVATE | MAP_DROPPABLE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_HUGETLB | \
+	 MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+
+static const uint32_t mappable = VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_ANON_PRIVATE | VMA_ANON_SHARED;
+
+static int check_vma(const VmaEntry *vma, uint64_t floor)
+{
+	if (vma->start % 4096 || vma->end % 4096 || vma->start >= vma->end)
+		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " makes no sense", vma->start, vma->end);
+	if (vma->status & VMA_VSYSCALL)
+		return 0;
+	if (vma->end > ADDRESS_LIMIT || (vma->start < floor && !(vma->status & VMA_GUARD)))
+		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " overlaps another one or is out of order", vma->start, vma->end);
+	if (vma->status & (VMA_SYSVIPC | VMA_SOCKET | VMA_AIORING | VMA_SHSTK | VMA_UPROBES | VMA_EXT_PLUGIN))
+		return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " is of a kind that cannot be restored yet (status 0x%x)",
+			      vma->start, vma->end, vma->status);
+	if (!(vma->status & (mappable | VMA_GUARD)))
+		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " has the unknown status 0x%x", vma->start, vma->end, vma->status);
+	return 0;
+}
+
+static bool has_file(const VmaEntry *vma)
+{
+	return vma->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_MEMFD) && !(vma->status & VMA_VDSO);
+}
+
+static int load_areas(struct restore *r, struct task *task)
+{
+	struct memory_restore *memory = pool_new(r->pool, struct memory_restore);
+	uint64_t floor = 0;
+
+	task->restore->memory = memory;
+	memory->areas = pool_array(r->pool, struct memory_area, task->mm->n_vmas);
+	for (size_t i = 0; i < task->mm->n_vmas; i++) {
+		VmaEntry *vma = task->mm->vmas[i];
+		struct memory_area *area;
+
+		TRY(check_vma(vma, floor));
+		if (vma->status & (VMA_GUARD | VMA_VSYSCALL))
+			continue;
+		floor = vma->end;
+		area = &memory->areas[memory->n++];
+		area->vma = vma;
+		if (!has_file(vma))
+			continue;
+		if (file_use(r, (uint32_t)vma->shmid, &area->file) < 0)
+			return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " is of file %" PRIu64 ", which the images lack", vma->start,
+				      vma->end, vma->shmid);
+	}
+	if (file_use(r, task->mm->exe_file_id, &memory->exe) < 0)
+		return refuse(EINVAL, "its program is file %u, which the images lack", task->mm->exe_file_id);
+	return 0;
+}
+
+int memory_restore_load(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task) || task->restore->memory_from)
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(load_areas(r, task));
+		TRY(memory_load_content(r, task));
+	}
+	return 0;
+}
+
+/* Descriptors in the task while mappings are made: the numbers rise from 0, the table is empty but for the pidfd of criu. */
+struct borrowed {
+	struct plan *plan;
+	struct plan_arg pidfd;
+	int next, avoid;
+	struct file *last;
+	int last_fd;
+};
+
+static int borrow(struct restore *r, struct borrowed *b, struct file *file, int *ret)
+{
+	int fd;
+
+	if (file == b->last) {
+		*ret = b->last_fd;
+		return 0;
+	}
+	if (b->next == b->avoid)
+		b->next++;
+	TRY(file_get_fd(r, file, &fd));
+	plan_step(b->plan, plan_why(b->plan, "take file %u", file->id), STEP_GETFD,
+		  (struct plan_arg[]){ b->pidfd, V(fd), V(b->next), V(0) }, 4);
+	b->last = file;
+	b->last_fd = *ret = b->next++;
+	return 0;
+}
+
+static int plan_map(struct restore *r, struct borrowed *b, const struct memory_area *area)
+{
+	const VmaEntry *vma = area->vma;
+	int fd = -1;
+	struct step *step;
+	uint32_t flags = vma->flags & MMAP_FLAGS;
+
+	if (area->file) {
+		TRY(borrow(r, b, area->file, &fd));
+		flags &= ~(uint32_t)MAP_ANONYMOUS;
+	}
+	step = plan_syscall(b->plan, plan_why(b->plan, "map %" PRIx64 "-%" PRIx64, vma->start, vma->end), __NR_mmap, V(vma->start),
+			    V(vma->end - vma->start), V(vma->prot), V(flags | MAP_FIXED_NOREPLACE), V(fd), V(area->file ? vma->pgoff : 0));
+	step->flags |= STEP_EXACT;
+	step->arg[6] = (int64_t)vma->start;
+	return 0;
+}
+
+static void plan_advice(struct plan *plan, const VmaEntry *vma, uint64_t which)
+{
+	for (unsigned advice = 0; advice < 64; advice++) {
+		if (!(vma->madv & which & (1ull << advice)))
+			continue;
+		/* What this kernel was built without is no loss of content. */
+		plan_syscall(plan, plan_why(plan, "madvise(%u) of %" PRIx64 "-%" PRIx64, advice, vma->start, vma->end), __NR_madvise,
+			     V(vma->start), V(vma->end - vma->start), V(advice))->flags |= STEP_MAY_FAIL;
+	}
+}
+
+#define ADVICE_BEFORE_FILL (1ull << MADV_HUGEPAGE | 1ull << MADV_NOHUGEPAGE)
+
+static bool same_area(const struct memory_area *a, const struct memory_area *b)
+{
+	const VmaEntry *x = a->vma, *y = b->vma;
+
+	return memory_is_private(x) && memory_is_private(y) && x->start == y->start && x->end == y->end && x->prot == y->prot &&
+	       x->flags == y->flags && x->status == y->status && a->file == b->file && x->pgoff == y->pgoff && x->madv == y->madv;
+}
+
+static const struct memory_restore *memory_of(const struct task *task)
+{
+	if (!task || !task_is_live(task))
+		return NULL;
+	return task->restore->memory_from ? task->restore->memory_from->restore->memory : task->restore->memory;
+}
+
+/* Which areas came from the creator by fork and may stay; all others that came are unmapped. */
+static void plan_inherit(struct restore *r, struct task *task, struct plan *plan)
+{
+	struct memory_restore *own = task->restore->memory;
+	const struct memory_restore *from = memory_of(task->restore->creator);
+	size_t k = 0;
+
+	for (size_t i = 0; from && i < from->n; i++) {
+		const VmaEntry *vma = from->areas[i].vma;
+
+		if (!memory_is_private(vma))
+			continue;
+		while (k < own->n && own->areas[k].vma->start < vma->start)
+			k++;
+		if (k < own->n && same_area(&own->areas[k], &from->areas[i])) {
+			own->areas[k].inherited = true;
+			continue;
+		}
+		plan_syscall(plan, "drop what came from the creator", __NR_munmap, V(vma->start), V(vma->end - vma->start));
+	}
+}
+
+#define SLOT_PIDFD 1
+
+int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
+{
+	struct memory_restore *memory = task->restore->memory;
+	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD), .next = 1, .avoid = -1 };
+
+	plan_inherit(r, task, plan);
+	plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0))->to_slot = SLOT_PIDFD;
+	for (size_t i = 0; i < memory->n; i++) {
+		const struct memory_area *area = &memory->areas[i];
+
+		if (!memory_is_private(area->vma) || area->inherited)
+			continue;
+		TRY(plan_map(r, &b, area));
+		plan_advice(plan, area->vma, ADVICE_BEFORE_FILL);
+	}
+	plan_syscall(plan, "close what was borrowed", __NR_close_range, V(0), V(~0u), V(0));
+	return 0;
+}
+
+void memory_private_done(struct restore *r, struct task *task)
+{
+	struct memory_restore *memory = task->restore->memory;
+
+	for (size_t i = 0; i < memory->n; i++)
+		if (memory->areas[i].file && memory_is_private(memory->areas[i].vma))
+			file_put(r, memory->areas[i].file);
+}
+
+static void plan_finish(struct plan *plan, const VmaEntry *vma)
+{
+	plan_advice(plan, vma, ~ADVICE_BEFORE_FILL);
+	/* The pages of a PROT_NONE area cannot be faulted in, which mlock(2) reports though it did its work. */
+	if (vma->flags & MAP_LOCKED)
+		plan_syscall(plan, plan_why(plan, "lock %" PRIx64 "-%" PRIx64, vma->start, vma->end), __NR_mlock, V(vma->start),
+			     V(vma->end - vma->start))->flags |= vma->prot ? 0 : STEP_MAY_FAIL;
+}
+
+int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
+{
+	struct memory_restore *memory = task->restore->memory;
+	int avoid = task->restore->coordinator_fd;
+	struct borrowed b = { .plan = plan, .pidfd = V(avoid), .avoid = avoid };
+
+	TRY(vdso_plan(r, task, plan));
+	for (size_t i = 0; i < memory->n; i++) {
+		const struct memory_area *area = &memory->areas[i];
+
+		if (area->vma->status & (VMA_VDSO | VMA_VVAR))
+			continue;
+		if (!memory_is_private(area->vma))
+			TRY(plan_map(r, &b, area));
+		plan_finish(plan, area->vma);
+	}
+	for (size_t i = 0; i < task->mm->n_vmas; i++) {
+		const VmaEntry *vma = task->mm->vmas[i];
+
+		if (vma->status & VMA_GUARD)
+			plan_syscall(plan, plan_why(plan, "guard %" PRIx64 "-%" PRIx64 " (Linux 6.13)", vma->start, vma->end), __NR_madvise,
+				     V(vma->start), V(vma->end - vma->start), V(MADV_GUARD_INSTALL));
+	}
+	if (b.next && avoid > 0)
+		plan_syscall(plan, "close what was borrowed", __NR_close_range, V(0), V(avoid - 1), V(0));
+	if (b.next > avoid)
+		plan_syscall(plan, "close what was borrowed", __NR_close_range, V(avoid + 1), V(~0u), V(0));
+	return 0;
+}
+
+void memory_rest_done(struct restore *r, struct task *task)
+{
+	struct memory_restore *memory = task->restore->memory;
+
+	for (size_t i = 0; i < memory->n; i++)
+		if (memory->areas[i].file && !memory_is_private(memory->areas[i].vma))
+			file_put(r, memory->areas[i].file);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The mappings of a task as records: what each one is, and whether it can be saved. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "kern/proc/pagemap.h"
+#include "object/file/file.h"
+#include "object/memory/memory.h"
+
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08 /* Linux 6.11 */
+#endif
+
+/* smaps flags that become bits of vma_entry.madv: the number of the madvise(2) that sets them. */
+static const struct {
+	uint64_t flag;
+	unsigned advice;
+} advices[] = {
+	{ VMF(RR), MADV_RANDOM },    { VMF(SR), MADV_SEQUENTIAL }, { VMF(DC), MADV_DONTFORK },  { VMF(MG), MADV_MERGEABLE },
+	{ VMF(HG), MADV_HUGEPAGE },  { VMF(NH), MADV_NOHUGEPAGE }, { VMF(DD), MADV_DONTDUMP },  { VMF(WF), MADV_WIPEONFORK },
+};
+
+/* Names the kernel gives to mappings that are no files. */
+static const struct {
+	const char *name;
+	uint32_t status;
+} special[] = {
+	{ "[vdso]", VMA_REGULAR | VMA_VDSO | VMA_ANON_PRIVATE },
+	{ "[vvar]", VMA_REGULAR | VMA_VVAR | VMA_ANON_PRIVATE },
+	{ "[vvar_vclock]", VMA_REGULAR | VMA_VVAR | VMA_ANON_PRIVATE },
+	{ "[vsyscall]", VMA_VSYSCALL | VMA_ANON_PRIVATE },
+	{ "[heap]", VMA_REGULAR | VMA_HEAP | VMA_ANON_PRIVATE },
+};
+
+/* What cannot be saved, by the name of the mapping. */
+static const struct {
+	const char *prefix, *what;
+} refused[] = {
+	{ "anon_inode:[io_uring]", "an io_uring: let the program close it, or run it with io_uring switched off" },
+	{ "anon_inode:[perf_event]", "a perf event buffer: stop perf" },
+	{ "/[aio]", "an AIO ring: it cannot be checkpointed yet" },
+	{ "[uprobes]", "a uprobe is set in it: remove the probe" },
+	{ "/SYSV", "System V shared memory: it cannot be checkpointed yet" },
+	{ "socket:", "the ring of a packet socket: it cannot be checkpointed yet" },
+	{ "/memfd:secret", "secret memory (memfd_secret): nobody else may read it" },
+	{ "/secretmem", "secret memory (memfd_secret): nobody else may read it" },
+};
+
+static int refuse_mapping(const struct mapping *m, const char *what)
+{
+	return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " (%s) is %s", m->start, m->end, m->name ? m->name : "no name", what);
+}
+
+static int check_supported(const struct mapping *m)
+{
+	for (size_t i = 0; m->name && i < sizeof(refused) / sizeof(*refused); i++)
+		if (text_starts(m->name, refused[i].prefix))
+			return refuse_mapping(m, refused[i].what);
+	if (m->vm_flags & (VMF(UM) | VMF(UW) | VMF(UI)))
+		return refuse_mapping(m, "watched by a userfaultfd: let the program close that first");
+	if (m->vm_flags & VMF(SS))
+		return refuse_mapping(m, "a shadow stack: it cannot be checkpointed yet; run the program without (GLIBC_TUNABLES)");
+	return 0;
+}
+
+static uint32_t huge_bits(const struct mapping *m)
+{
+	unsigned shift = 0;
+
+	while ((1u << shift) < m->kernel_page_size)
+		shift++;
+	return MAP_HUGETLB | shift << MAP_HUGE_SHIFT;
+}
+
+static void set_flags(const struct mapping *m, VmaEntry *vma)
+{
+	vma->flags = m->shared ? MAP_SHARED : MAP_PRIVATE;
+	if (m->vm_flags & VMF(DP))
+		vma->flags = MAP_DROPPABLE;
+	if (m->vm_flags & VMF(GD))
+		vma->flags |= MAP_GROWSDOWN;
+	if (m->vm_flags & VMF(LO))
+		vma->flags |= MAP_LOCKED;
+	if (m->vm_flags & VMF(NR))
+		vma->flags |= MAP_NORESERVE;
+	for (size_t i = 0; i < sizeof(advices) / sizeof(*advices); i++)
+		if (m->vm_flags & advices[i].flag)
+			vma->madv |= 1ull << advices[i].advice;
+	vma->has_madv = vma->madv != 0;
+}
+
+/* The file behind a mapping, opened through the mapping itself: its name may lead elsewhere by now. */
+static int dump_file(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+{
+	char path[64], link[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+	uint32_t id;
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
+	fd = openat(task->dump->proc, path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || file_readlink(task->dump->proc, path, link, sizeof(link)) < 0)
+		return fail_errno("opening the file of mapping %" PRIx64 "-%" PRIx64 " (%s)", m->start, m->end, m->name);
+	/* Writable later by mprotect(2) only if the file is open for writing. */
+	vma->has_fdflags = true;
+	vma->fdflags = m->shared && (m->vm_flags & VMF(MW)) ? O_RDWR : O_RDONLY;
+	TRY(file_dump_path(d, task, fd, link, vma->fdflags, &id));
+	vma->shmid = id;
+	vma->pgoff = m->pgoff;
+	vma->status = VMA_REGULAR | (m->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE);
+	return 0;
+}
+
+static bool is_shared_memory(const struct mapping *m)
+{
+	return text_starts(m->name, "/memfd:") || (m->shared && text_starts(m->name, "/dev/zero") && m->deleted) ||
+	       (m->shared && text_starts(m->name, "/anon_hugepage"));
+}
+
+static int dump_shared(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+{
+	uint32_t id;
+
+	TRY(memory_dump_shared(d, task, m, &id));
+	vma->shmid = id;
+	vma->pgoff = m->pgoff;
+	vma->status = VMA_REGULAR | VMA_MEMFD | (m->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE);
+	vma->has_fdflags = true;
+	vma->fdflags = m->shared && !(m->vm_flags & VMF(MW)) ? O_RDONLY : O_RDWR;
+	return 0;
+}
+
+static int classify(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+{
+	TRY(check_supported(m));
+	set_flags(m, vma);
+	for (size_t i = 0; m->name && i < sizeof(special) / sizeof(*special); i++) {
+		if (strcmp(m->name, special[i].name) == 0) {
+			vma->status = special[i].status;
+			vma->flags |= MAP_ANONYMOUS;
+			return 0;
+		}
+	}
+	if (m->vm_flags & (VMF(IO) | VMF(PF)))
+		return refuse_mapping(m, "memory of a device: it cannot be checkpointed");
+	if (m->name && is_shared_memory(m))
+		return dump_shared(d, task, m, vma);
+	if (m->vm_flags & VMF(HT))
+		vma->flags |= huge_bits(m);
+	if (!m->inode || (!m->shared && text_starts(m->name, "/anon_hugepage"))) {
+		vma->status = VMA_REGULAR | VMA_ANON_PRIVATE;
+		vma->flags |= MAP_ANONYMOUS;
+		return 0;
+	}
+	return dump_file(d, task, m, vma);
+}
+
+/* [vvar] and [vvar_vclock] are one area for the format. */
+static bool joins(const VmaEntry *last, const VmaEntry *vma)
+{
+	return last && last->status & vma->status & VMA_VVAR && last->end == vma->start && last->prot == vma->prot &&
+	       last->flags == vma->flags && last->madv == vma->madv;
+}
+
+/* Guard regions (MADV_GUARD_INSTALL, Linux 6.13) are a property of page tables, not of mappings. */
+static int dump_guards(struct dump *d, struct task *task, const struct pagemap *map, const struct mapping *m, VmaEntry **list,
+		       size_t *n, size_t room)
+{
+	const struct pagemap_filter filter = { .all = PAGE_IS_GUARD, .ret = PAGE_IS_GUARD };
+	struct page_region regions[64];
+	uint64_t at = m->start;
+
+	while (at < m->end) {
+		ssize_t found = pagemap_scan(map, &at, m->end, &filter, regions, sizeof(regions) / sizeof(*regions));
+
+		TRY(found);
+		for (ssize_t i = 0; i < found; i++) {
+			if (*n == room)
+				return refuse(E2BIG, "mapping %" PRIx64 "-%" PRIx64 " has more than %zu guard regions", m->start, m->end, room);
+			VmaEntry *guard = list[(*n)++] = pool_new(d->pool, VmaEntry);
+
+			vma_entry__init(guard);
+			guard->start = regions[i].start;
+			guard->end = regions[i].end;
+			guard->flags = MAP_PRIVATE | MAP_ANONYMOUS;
+			guard->status = VMA_GUARD;
+			guard->fd = -1;
+		}
+	}
+	return 0;
+}
+
+#define GUARDS_MAX 65536
+
+static int collect_guards(struct dump *d, struct task *task, MmEntry *mm)
+{
+	const struct mappings *mappings = &task->dump->mappings;
+	AUTO_FREE VmaEntry **guards = NULL;
+	size_t n = 0, with = 0;
+	struct pagemap map;
+	int error = 0;
+
+	for (size_t i = 0; i < mappings->n; i++)
+		with += mappings->items[i].vm_flags & VMF(GU) ? 1 : 0;
+	if (!with)
+		return 0;
+	guards = xmalloc(GUARDS_MAX * sizeof(*guards));
+	TRY(pagemap_open(&map, task->dump->proc));
+	for (size_t i = 0; i < mappings->n && !error; i++)
+		if (mappings->items[i].vm_flags & VMF(GU))
+			error = dump_guards(d, task, &map, &mappings->items[i], guards, &n, GUARDS_MAX);
+	pagemap_close(&map);
+	TRY(error);
+	VmaEntry **all = pool_array(d->pool, VmaEntry *, mm->n_vmas + n);
+
+	memcpy(all, mm->vmas, mm->n_vmas * sizeof(*all));
+	memcpy(all + mm->n_vmas, guards, n * sizeof(*all));
+	mm->vmas = all;
+	mm->n_vmas += n;
+	return 0;
+}
+
+int memory_dump_mappings(struct dump *d, struct task *task)
+{
+	const struct mappings *mappings = &task->dump->mappings;
+	MmEntry *mm = task->mm;
+	VmaEntry *last = NULL;
+
+	mm->vmas = pool_array(d->pool, VmaEntry *, mappings->n);
+	for (size_t i = 0; i < mappings->n; i++) {
+		const struct mapping *m = &mappings->items[i];
+		VmaEntry *vma = pool_new(d->pool, VmaEntry);
+
+		vma_entry__init(vma);
+		vma->start = m->start;
+		vma->end = m->end;
+		vma->prot = m->prot;
+		vma->fd = -1;
+		TRY(classify(d, task, m, vma));
+		if (joins(last, vma)) {
+			last->end = vma->end;
+			continue;
+		}
+		mm->vmas[mm->n_vmas++] = last = vma;
+	}
+	return collect_guards(d, task, mm);
+}
