@@ -4,6 +4,8 @@
 
 struct options;
 
+int command_dump(const struct options *options);
+int command_restore(const struct options *options);
 int command_check(const struct options *options);
 int command_cpuinfo_dump(const struct options *options);
 int command_cpuinfo_check(const struct options *options);

@@ -20,6 +20,8 @@ static const struct {
 	enum command command;
 	int (*run)(const struct options *options);
 } commands[] = {
+	{ CMD_DUMP, command_dump },
+	{ CMD_RESTORE, command_restore },
 	{ CMD_CHECK, command_check },
 	{ CMD_CPUINFO_DUMP, command_cpuinfo_dump },
 	{ CMD_CPUINFO_CHECK, command_cpuinfo_check },

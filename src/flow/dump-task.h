@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One task of a dump. */
+#pragma once
+
+#include "session/session.h"
+
+/* Which kernel objects the task shares with others: task->ids. */
+int dump_ids(struct dump *d, struct task *task);
+/* Registers, and all that its parts know from outside and from inside. The records are in memory afterwards. */
+int dump_task_state(struct dump *d, struct task *task);
+/* Mappings and content of its address space. */
+int dump_task_memory(struct dump *d, struct task *task);
+/* core-*, ids-*, mm-* images. */
+int dump_task_write(struct dump *d, struct task *task);

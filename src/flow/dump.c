@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The story of a dump: freeze, look, write, let go. Read top to bottom in dump_tree(). */
+#include "flow/dump.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/workers.h"
+#include "flow/dump-task.h"
+#include "flow/freeze.h"
+#include "flow/namespaces.h"
+#include "flow/stats.h"
+#include "image/inventory.h"
+#include "image/store.h"
+#include "lib/compel/guest.h"
+#include "object/file/file.h"
+#include "object/memory/memory.h"
+#include "object/task/part.h"
+#include "session/session.h"
+#include "task/tree-image.h"
+
+static int begin(struct dump *d, const struct options *options)
+{
+	d->options = options;
+	d->pool = pool_create();
+	d->tree = task_tree_create();
+	d->stats = pool_new(d->pool, struct stats);
+	d->guest_cache = guest_cache_create();
+	d->kcmp_vm = kcmp_tree_create(KCMP_VM);
+	d->kcmp_files = kcmp_tree_create(KCMP_FILES);
+	d->kcmp_fs = kcmp_tree_create(KCMP_FS);
+	d->kcmp_sighand = kcmp_tree_create(KCMP_SIGHAND);
+	d->workers = workers_create(0);
+	d->deadline = deadline_in_seconds(options->timeout);
+	d->inventory = pool_new(d->pool, struct inventory);
+	TRY(inventory_make_run_id(d->inventory->run_id));
+	TRY(namespaces_dump_self(d));
+	return store_open_dir(options->images_dir_fd, true, &d->store);
+}
+
+static void end(struct dump *d)
+{
+	struct task *task;
+
+	if (d->tree)
+		for_each_task(task, d->tree)
+			if (task->dump)
+				mappings_done(&task->dump->mappings);
+	store_close(&d->store);
+	workers_destroy(&d->workers);
+	guest_cache_destroy(&d->guest_cache);
+	kcmp_tree_destroy(&d->kcmp_vm);
+	kcmp_tree_destroy(&d->kcmp_files);
+	kcmp_tree_destroy(&d->kcmp_fs);
+	kcmp_tree_destroy(&d->kcmp_sighand);
+	task_tree_destroy(&d->tree);
+	pool_destroy(&d->pool);
+}
+
+/* A session or group whose leader is not in the tree can only be taken from the terminal that restore is started on. */
+static int check_sessions(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		bool known = false;
+		struct task *other;
+
+		for_each_task(other, d->tree)
+			known |= other->vsid == task->vsid && (other->vsid == other->vpid || other != d->tree->root);
+		if (task->vsid != d->tree->root->vsid || task->vsid == d->tree->root->vpid || d->options->shell_job)
+			continue;
+		return refuse(EINVAL,
+			      "task %d (%s): its session %d is led from outside the tree: dump with --shell-job if it was started from a "
+			      "shell, or start it with setsid",
+			      task->vpid, task->comm, task->vsid);
+	}
+	return 0;
+}
+
+static int dump_tasks(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		log_info("Dumping task %d (%s) with %u threads", task->vpid, task->comm, task->n_threads);
+		if (task_is_live(task))
+			TRY(dump_ids(d, task));
+		TRY(dump_task_state(d, task));
+	}
+	TRY(fail_point("dump/files"));
+	TRY(file_dump_tables(d));
+	for_each_task(task, d->tree) {
+		if (!task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(fail_point("dump/memory"));
+		TRY(dump_task_memory(d, task));
+	}
+	return 0;
+}
+
+static int write_all(struct dump *d)
+{
+	struct task *task;
+
+	TRY(fail_point("dump/finish"));
+	TRY(memory_dump_finish(d));
+	TRY(parts_dump_finish(d));
+	TRY(file_dump_finish(d));
+	for_each_task(task, d->tree)
+		TRY(dump_task_write(d, task));
+	TRY(tree_write(d->store, d->tree));
+	/* Last: a directory without an inventory is no checkpoint. */
+	TRY(fail_point("dump/inventory"));
+	return inventory_write(d->store, d->inventory);
+}
+
+static int dump_tree(struct dump *d)
+{
+	stats_start(d->stats, STATS_FREEZING);
+	stats_start(d->stats, STATS_FROZEN);
+	TRY(freeze_tree(d));
+	stats_stop(d->stats, STATS_FREEZING);
+	TRY(check_sessions(d));
+	TRY(fail_point("dump/collect"));
+	TRY(parts_dump_collect(d));
+	TRY(dump_tasks(d));
+	return write_all(d);
+}
+
+static void let_go(struct dump *d, int error)
+{
+	if (error < 0 || d->options->end == OPT_END_RUN)
+		thaw_tree(d);
+	else if (d->options->end == OPT_END_STOP)
+		stop_tree(d);
+	else
+		kill_tree(d);
+	stats_stop(d->stats, STATS_FROZEN);
+}
+
+int dump(const struct options *options)
+{
+	struct dump d = { 0 };
+	int error = begin(&d, options);
+
+	if (error == 0) {
+		error = dump_tree(&d);
+		let_go(&d, error);
+	}
+	if (error == 0)
+		error = stats_write_dump(&d, options);
+	end(&d);
+	if (error < 0)
+		log_error("Dumping FAILED.");
+	else
+		log_info("Dumping finished successfully");
+	return error;
+}

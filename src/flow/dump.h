@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The story of a dump. */
+#pragma once
+
+#include "options/options.h"
+
+/* Saves the tree below options->pid into options->images_dir_fd. Returns 0 or -errno; the tasks run on after any failure. */
+int dump(const struct options *options);

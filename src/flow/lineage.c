@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The order of forks. */
+#include "flow/lineage.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+
+static bool leads_session(const struct task *task)
+{
+	return task->vsid == task->vpid;
+}
+
+/* The session that a task is born into when this one forks it before it leads one of its own. */
+static pid_t session_at_birth(const struct task *task)
+{
+	if (!leads_session(task))
+		return task->vsid;
+	if (!task->restore->creator)
+		return 0; /* root: that of criu */
+	return task->restore->early || !leads_session(task->restore->creator) ?
+		       session_at_birth(task->restore->creator) :
+		       task->restore->creator->vsid;
+}
+
+/* A helper is a live task without images; it has just a place in the tree, a pid and a session or a group. */
+static struct task *add_helper(struct restore *r, struct task *parent, pid_t pid, pid_t sid, pid_t pgid)
+{
+	struct task *helper = task_tree_add(r->tree, parent, pid);
+
+	log_info("Session or group %d has lost its leader: a helper takes its place", pid);
+	helper->state = TASK_HELPER;
+	helper->vsid = sid;
+	helper->vpgid = pgid;
+	snprintf(helper->comm, sizeof(helper->comm), "criu-helper");
+	helper->leader->restore = pool_new(r->pool, struct thread_restore);
+	helper->restore = pool_new(r->pool, struct task_restore);
+	helper->restore->proc = helper->restore->pidfd = helper->restore->coordinator_fd = -1;
+	helper->restore->creator = parent;
+	return helper;
+}
+
+/* A brother that is in the session (or leads it) and does not itself wait for this task. */
+static struct task *find_brother(struct task *task)
+{
+	struct task *brother, *member = NULL;
+
+	for_each_child(brother, task->parent) {
+		if (brother == task || brother->vsid != task->vsid || brother->state == TASK_DEAD)
+			continue;
+		if (leads_session(brother))
+			return brother;
+		if (!member && brother->restore->creator == task->parent)
+			member = brother;
+	}
+	return member;
+}
+
+static int find_creator(struct restore *r, struct task *task)
+{
+	struct task *parent = task->parent, *brother;
+
+	if (!parent) /* the root: made by criu */
+		return 0;
+	task->restore->creator = parent;
+	if (leads_session(task) || task->vsid == parent->vsid)
+		return 0;
+	if (leads_session(parent) && task->vsid == session_at_birth(parent)) {
+		task->restore->early = true;
+		return 0;
+	}
+	brother = find_brother(task);
+	if (!brother && !task_tree_find(r->tree, task->vsid))
+		brother = add_helper(r, parent, task->vsid, task->vsid, task->vsid);
+	if (!brother)
+		return refuse(EOPNOTSUPP,
+			      "task %d (%s): its session %d is led by a task that is not its brother or ancestor: this family cannot be rebuilt yet",
+			      task->vpid, task->comm, task->vsid);
+	task->restore->creator = brother;
+	task->restore->by_brother = true;
+	return 0;
+}
+
+/* A group needs its leader's pid to exist while the others join it. */
+static int find_group(struct restore *r, struct task *task)
+{
+	struct task *root = r->tree->root;
+
+	if (task->vpgid == task->vpid || task_tree_find(r->tree, task->vpgid))
+		return 0;
+	/* The group of the shell that started the root: taken over from criu. */
+	if (task->vpgid == root->vpgid && task->vsid == root->vsid)
+		return 0;
+	if (leads_session(task))
+		return refuse(EINVAL, "task %d leads a session but not its own group: such images cannot be right", task->vpid);
+	add_helper(r, task, task->vpgid, task->vsid, task->vpgid);
+	return 0;
+}
+
+/* Tasks that share memory, descriptors or the like must be made by one that has them. */
+static int check_sharing(struct restore *r, struct task *task)
+{
+	struct task *owner = task->restore->memory_from;
+
+	if (!owner || owner == task->restore->creator)
+		return 0;
+	if (owner->parent == task->parent && owner->vsid == task->vsid) {
+		task->restore->creator = owner;
+		task->restore->by_brother = true;
+		return 0;
+	}
+	return refuse(EOPNOTSUPP, "task %d (%s) shares its memory with task %d, which is neither its parent nor its brother: this cannot be "
+				  "rebuilt yet", task->vpid, task->comm, owner->vpid);
+}
+
+int lineage_plan(struct restore *r)
+{
+	struct task *task;
+
+	/* Helpers join the list while we walk it; they are complete already. */
+	for_each_task(task, r->tree)
+		if (task->state != TASK_HELPER)
+			TRY(find_creator(r, task));
+	for_each_task(task, r->tree) {
+		if (task->state == TASK_HELPER)
+			continue;
+		TRY(find_group(r, task));
+		if (task_is_live(task))
+			TRY(check_sharing(r, task));
+	}
+	return 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Namespaces of the tasks, by the inodes behind /proc/PID/ns. */
+#include "flow/namespaces.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "base/fail.h"
+#include "image/inventory.h"
+
+/* In the order in which the format counts them; name in /proc/PID/ns, member of the record. */
+#define NAMESPACES(X) \
+	X(pid, pid_ns_id) X(net, net_ns_id) X(ipc, ipc_ns_id) X(uts, uts_ns_id) X(time, time_ns_id) X(mnt, mnt_ns_id) \
+	X(user, user_ns_id) X(cgroup, cgroup_ns_id)
+
+/* Inode of a namespace; 0 if the kernel has none of that kind. */
+static int namespace_inode(int proc, const char *name, ino_t *ret)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "ns/%s", name);
+	*ret = 0;
+	if (fstatat(proc, path, &st, 0) < 0)
+		return errno == ENOENT ? 0 : fail_errno("looking at its %s namespace", name);
+	*ret = st.st_ino;
+	return 0;
+}
+
+int namespaces_dump_self(struct dump *d)
+{
+	TaskKobjIdsEntry *ids = pool_new(d->pool, TaskKobjIdsEntry);
+	uint32_t number = 1;
+
+	task_kobj_ids_entry__init(ids);
+	ids->vm_id = ids->files_id = ids->fs_id = ids->sighand_id = 1;
+#define X(name, member)             \
+	ids->has_##member = true;   \
+	ids->member = number++;
+	NAMESPACES(X)
+#undef X
+	d->inventory->root_ids = ids;
+	return 0;
+}
+
+static int check_same(const struct task *task, int self, const char *name)
+{
+	ino_t ours, theirs;
+
+	TRY(namespace_inode(self, name, &ours));
+	TRY(namespace_inode(task->dump->proc, name, &theirs));
+	if (ours == theirs)
+		return 0;
+	return refuse(EOPNOTSUPP,
+		      "it lives in a %s namespace of its own, which cannot be checkpointed yet; run criu inside (nsenter -t %d --%s)", name,
+		      task->pid, name);
+}
+
+int namespaces_dump_task(struct dump *d, struct task *task)
+{
+	const TaskKobjIdsEntry *root = d->inventory->root_ids;
+	int self = open("/proc/self", O_PATH | O_CLOEXEC), error = 0;
+
+	if (self < 0)
+		return fail_errno("opening /proc/self");
+#define X(name, member)                                     \
+	if (!error)                                         \
+		error = check_same(task, self, #name);      \
+	task->ids->has_##member = true;                     \
+	task->ids->member = root->member;
+	NAMESPACES(X)
+#undef X
+	close(self);
+	return error;
+}

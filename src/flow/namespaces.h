@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Namespaces of the tasks: by now they must be those of criu itself. */
+#pragma once
+
+#include "session/session.h"
+
+/* The numbers of our own namespaces: d->inventory->root_ids. */
+int namespaces_dump_self(struct dump *d);
+/* Sets the namespace ids of task->ids; refuses a task that lives in another namespace. */
+int namespaces_dump_task(struct dump *d, struct task *task);

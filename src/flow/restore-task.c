@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From a bare task with private memory to one that can be let go. */
+#include "flow/restore-task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arch_regs.h"
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "lib/compel/puppet.h"
+#include "lib/compel/tracee.h"
+#include "object/file/file.h"
+#include "object/memory/memory.h"
+#include "object/task/part.h"
+
+#define SLOT_PIDFD 1
+
+/* A pidfd of ours, in the task, at a number that its table leaves free. */
+static void plan_coordinator(struct restore *r, struct task *task, struct plan *plan)
+{
+	int number = file_free_number(r, task);
+	struct step *step;
+
+	task->restore->coordinator_fd = number;
+	step = plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0));
+	step->to_slot = SLOT_PIDFD;
+	plan_syscall(plan, "keep criu's pidfd out of the way", __NR_dup3, S(SLOT_PIDFD), V(number), V(O_CLOEXEC));
+	plan_syscall(plan, "close the first pidfd", __NR_close, S(SLOT_PIDFD));
+}
+
+#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+
+static int plan_threads(struct restore *r, struct task *task, struct plan *plan)
+{
+	struct thread *thread;
+
+	for_each_thread(thread, task) {
+		if (thread == task->leader)
+			continue;
+		TRY(puppet_add(r->stage, thread->vtid, &thread->remote));
+		TRY(puppet_plan_clone(plan, thread->remote, THREAD_FLAGS, 0));
+	}
+	return 0;
+}
+
+static int wait_threads(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+
+	for_each_thread(thread, task) {
+		TRY(puppet_wait_arrival(thread->remote, &r->deadline));
+		thread->tid = thread->vtid;
+	}
+	return 0;
+}
+
+int restore_task_contents(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	int error;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(fail_point("restore/contents"));
+	plan_coordinator(r, task, plan);
+	if (!task->restore->memory_from)
+		TRY(memory_plan_rest(r, task, plan));
+	if (!task->restore->files_from)
+		TRY(file_plan_table(r, task, plan));
+	TRY(plan_threads(r, task, plan));
+	error = remote_run(task->leader->remote, plan, &r->deadline);
+	if (error == -EEXIST)
+		return refuse(EEXIST, "a tid of its threads is in use: restore in a new pid namespace, or try again");
+	TRY(error);
+	if (!task->restore->memory_from)
+		memory_rest_done(r, task);
+	if (!task->restore->files_from)
+		file_table_done(r, task);
+	return wait_threads(r, task);
+}
+
+/* Appends steps for one thread; run with all others. */
+typedef int (*plan_thread_t)(struct restore *r, struct thread *thread, struct plan *plan);
+
+/* One plan for each thread of the tree (or for each leader, or for all but them), all running at once. */
+enum who { EVERY_THREAD, LEADERS, FOLLOWERS };
+
+static bool is_meant(const struct thread *thread, enum who who)
+{
+	return who == EVERY_THREAD || (thread == thread->task->leader) == (who == LEADERS);
+}
+
+static int run_everywhere(struct restore *r, enum who who, plan_thread_t plan_thread)
+{
+	unsigned n = 0;
+	AUTO_FREE struct plan **plans = xzalloc(r->tree->n_threads * sizeof(*plans));
+	struct task *task;
+	struct thread *thread;
+	int error = 0;
+
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		for_each_thread(thread, task) {
+			if (!is_meant(thread, who))
+				continue;
+			plans[n] = plan_create();
+			error = plan_thread(r, thread, plans[n]);
+			if (error == 0)
+				error = remote_post(thread->remote, plans[n]);
+			n++;
+			if (error < 0)
+				goto out;
+		}
+	}
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		for_each_thread(thread, task) {
+			if (!is_meant(thread, who))
+				continue;
+			error = remote_wait(thread->remote, &r->deadline);
+			if (error < 0)
+				goto out;
+		}
+	}
+out:
+	while (n)
+		plan_destroy(&plans[--n]);
+	return error;
+}
+
+/* Helpers and zombies have died; what their parents heard of it is nothing the program knows of. */
+static void plan_flush_sigchld(struct plan *plan)
+{
+	uint64_t set = 1ull << (SIGCHLD - 1);
+	struct timespec now = { 0 };
+	size_t at = plan_data(plan, &set, sizeof(set)), time = plan_data(plan, &now, sizeof(now));
+
+	plan_syscall(plan, "forget SIGCHLD of the restore", __NR_rt_sigtimedwait, D(at), V(0), D(time), V(8))->flags |=
+		STEP_MAY_FAIL;
+}
+
+static int plan_parts(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	if (thread == thread->task->leader) {
+		plan_flush_sigchld(plan);
+		TRY(file_plan_late(r, thread->task, plan));
+	}
+	return parts_restore_plan(r, thread, plan);
+}
+
+int restore_parts(struct restore *r)
+{
+	TRY(fail_point("restore/parts"));
+	return run_everywhere(r, EVERY_THREAD, plan_parts);
+}
+
+static int plan_last(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	const struct task *task = thread->task;
+
+	/* Until now it would have died with criu. What the program wished for is set by its part. */
+	plan_syscall(plan, "outlive criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(0));
+	if (thread == task->leader && task->restore->coordinator_fd >= 0)
+		plan_syscall(plan, "close criu's pidfd", __NR_close, V(task->restore->coordinator_fd));
+	return parts_restore_last(r, thread, plan);
+}
+
+int restore_last(struct restore *r)
+{
+	struct task *task;
+	struct thread *thread;
+
+	TRY(fail_point("restore/seize"));
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		for_each_thread(thread, task) {
+			bool filters = thread->core->thread_core->seccomp_mode || task->leader->core->tc->old_seccomp_mode;
+			int error = tracee_attach(thread->tid, filters);
+
+			if (error < 0)
+				return fail(-error, "task %d (%s): attaching to its new thread %d", task->vpid, task->comm, thread->tid);
+		}
+	}
+	/* The leader brings filters to all threads at once. */
+	TRY(run_everywhere(r, LEADERS, plan_last));
+	return run_everywhere(r, FOLLOWERS, plan_last);
+}
+
+static int stop_all(struct restore *r)
+{
+	struct task *task;
+	struct thread *thread;
+	int signal;
+
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		for_each_thread(thread, task)
+			TRY(tracee_interrupt(thread->tid));
+	}
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		for_each_thread(thread, task)
+			TRY(tracee_wait_stop(thread->tid, &r->deadline, &signal));
+	}
+	return 0;
+}
+
+/* Nothing runs any more. The stage goes last, once for each address space. */
+static int settle_task(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	for_each_thread(thread, task)
+		TRY(parts_restore_settle(r, thread));
+	if (!task->restore->memory_from)
+		TRY(puppet_unmap(task->leader->remote, task->leader->restore->state, puppet_stage_start(r->stage),
+				 memory_parking_end(r) - puppet_stage_start(r->stage)));
+	for_each_thread(thread, task)
+		TRY(arch_state_set(thread->tid, thread->restore->state));
+	return 0;
+}
+
+int restore_send_home(struct restore *r)
+{
+	struct task *task;
+
+	TRY(fail_point("restore/home"));
+	TRY(stop_all(r));
+	for_each_task(task, r->tree)
+		if (task_is_live(task))
+			TRY(settle_task(r, task));
+	return 0;
+}
+
+void restore_let_go(struct restore *r)
+{
+	struct task *task;
+	struct thread *thread;
+
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		if (task->state == TASK_STOPPED || r->options->end == OPT_END_STOP)
+			kill(task->pid, SIGSTOP); /* queued first, so it stops before it runs */
+		for_each_thread(thread, task)
+			tracee_release(thread->tid);
+	}
+}

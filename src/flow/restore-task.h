@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What becomes of each task once all exist: memory, descriptors, threads, parts. */
+#pragma once
+
+#include "session/session.h"
+
+int restore_task_contents(struct restore *r, struct task *task); /* rest of memory, descriptors, threads */
+int restore_parts(struct restore *r);				  /* of all threads at once */
+int restore_last(struct restore *r);				  /* seize all, last steps */
+int restore_send_home(struct restore *r);			  /* registers; all stand in ptrace stops afterwards */
+void restore_let_go(struct restore *r);

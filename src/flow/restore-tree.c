@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making the tasks of the tree. */
+#include "flow/restore-tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "kern/pidfd.h"
+#include "kern/proc/proc.h"
+#include "lib/compel/puppet.h"
+#include "object/memory/memory.h"
+#include "object/task/part.h"
+
+#define STAGE_SIZE   (4ull << 30) /* address space; sparse */
+#define PARKING_SIZE (1ull << 20)
+
+static int run(struct restore *r, struct task *task, const struct plan *plan)
+{
+	if (!plan_count(plan))
+		return 0;
+	return remote_run(task->leader->remote, plan, &r->deadline);
+}
+
+static int open_proc(struct task *task)
+{
+	task->restore->proc = proc_open(task->pid);
+	if (task->restore->proc < 0)
+		return fail(-task->restore->proc, "opening /proc/%d", task->pid);
+	task->restore->pidfd = pidfd_of_process(task->pid);
+	if (task->restore->pidfd < 0)
+		return fail(-task->restore->pidfd, "opening a pidfd of task %d", task->pid);
+	return 0;
+}
+
+static int arrived(struct restore *r, struct task *task)
+{
+	TRY(puppet_wait_arrival(task->leader->remote, &r->deadline));
+	task->pid = task->leader->tid = task->vpid;
+	task->restore->made = true;
+	return open_proc(task);
+}
+
+static int make_root(struct restore *r, struct task *root)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	TRY(puppet_boot(root->leader->remote,
+			&(struct puppet_first){ .tid = root->vpid, .sibling = r->options->restore_sibling }));
+	root->pid = root->vpid;
+	TRY(arrived(r, root));
+	/* It still has our whole address space and all our descriptors around it. */
+	TRY(memory_plan_empty(r, plan));
+	plan_syscall(plan, "close criu's descriptors", __NR_close_range, V(0), V(~0u), V(0));
+	return run(r, root, plan);
+}
+
+static uint64_t clone_flags(const struct task *task)
+{
+	const struct task *creator = task->restore->creator;
+	uint64_t flags = task->restore->by_brother ? CLONE_PARENT : 0;
+
+	if (!task->ids || !creator->ids)
+		return flags;
+	if (task->ids->vm_id == creator->ids->vm_id)
+		flags |= CLONE_VM;
+	if (task->ids->files_id == creator->ids->files_id)
+		flags |= CLONE_FILES;
+	if (task->ids->fs_id == creator->ids->fs_id)
+		flags |= CLONE_FS;
+	if (task->ids->sighand_id == creator->ids->sighand_id)
+		flags |= CLONE_SIGHAND;
+	return flags;
+}
+
+static int make_child(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct task *creator = task->restore->creator;
+	int error;
+
+	TRY(puppet_plan_clone(plan, task->leader->remote, clone_flags(task), task->restore->by_brother ? 0 : SIGCHLD));
+	error = run(r, creator, plan);
+	if (error == -EEXIST)
+		return refuse(EEXIST,
+			      "pid %d is in use: end that process, or restore in a new pid namespace (unshare --pid --fork --mount-proc)",
+			      task->vpid);
+	TRY(error);
+	task->pid = task->vpid;
+	return arrived(r, task);
+}
+
+/* The first plan of each: die with the parent as long as we are not done; memory. */
+static int settle_in(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	plan_syscall(plan, "die if criu dies", __NR_prctl, V(PR_SET_PDEATHSIG), V(SIGKILL));
+	if (!task_is_live(task) || task->restore->memory_from)
+		return run(r, task, plan);
+	TRY(memory_plan_private(r, task, plan));
+	TRY(run(r, task, plan));
+	memory_private_done(r, task);
+	return memory_fill(r, task);
+}
+
+static int lead_session(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	if (task->vsid != task->vpid)
+		return 0;
+	plan_syscall(plan, "lead a session", __NR_setsid);
+	return run(r, task, plan);
+}
+
+static int make_children(struct restore *r, struct task *task);
+
+static int make_task(struct restore *r, struct task *task)
+{
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(fail_point("restore/fork"));
+	if (task == r->tree->root)
+		TRY(make_root(r, task));
+	else
+		TRY(make_child(r, task));
+	TRY(settle_in(r, task));
+	return make_children(r, task);
+}
+
+/* Those that need the first session of the parent, then the rest; brothers' creators first. */
+static int make_children(struct restore *r, struct task *task)
+{
+	struct task *child;
+	bool progress = true;
+
+	for_each_child(child, task)
+		if (child->restore->early && child->restore->creator == task)
+			TRY(make_task(r, child));
+	TRY(lead_session(r, task));
+	while (progress) {
+		bool waits = false;
+
+		progress = false;
+		for_each_child(child, task) {
+			if (child->restore->made)
+				continue;
+			if (!child->restore->creator->restore->made) {
+				waits = true;
+				continue;
+			}
+			TRY(make_task(r, child));
+			progress = true;
+		}
+		if (!waits)
+			break;
+		if (!progress)
+			return refuse(EINVAL, "the children of this task wait for each other: such images cannot be right");
+	}
+	return 0;
+}
+
+int restore_tree(struct restore *r)
+{
+	struct task *task;
+	uint64_t address;
+
+	TRY(memory_find_hole(r, STAGE_SIZE + PARKING_SIZE, &address));
+	TRY(puppet_stage_create(address, STAGE_SIZE, &r->stage));
+	r->parking = address + STAGE_SIZE;
+	for_each_task(task, r->tree)
+		TRY(puppet_add(r->stage, task->vpid, &task->leader->remote));
+	return make_task(r, r->tree->root);
+}
+
+static int set_group(struct restore *r, struct task *task, bool leaders)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	if (task->vsid == task->vpid || (task->vpgid == task->vpid) != leaders)
+		return 0;
+	/* The group of the shell that criu was started from. */
+	if (!task_tree_find(r->tree, task->vpgid))
+		return 0;
+	plan_syscall(plan, plan_why(plan, "join process group %d", task->vpgid), __NR_setpgid, V(0), V(task->vpgid));
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	return run(r, task, plan);
+}
+
+int restore_groups(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		TRY(set_group(r, task, true));
+	for_each_task(task, r->tree)
+		TRY(set_group(r, task, false));
+	return 0;
+}
+
+/* Tells a task how to end; there is no answer to wait for but its death. */
+static int end_task(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	if (task->state == TASK_DEAD)
+		TRY(parts_restore_plan(r, task->leader, plan));
+	else
+		plan_syscall(plan, "end the helper", __NR_exit_group, V(0));
+	TRY(remote_post(task->leader->remote, plan));
+	if (pidfd_wait_exit(task->restore->pidfd, 10000) < 0)
+		return refuse(ETIMEDOUT, "task %d (%s) did not end", task->vpid, task->comm);
+	return 0;
+}
+
+static int reap_helper(struct restore *r, struct task *helper)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	plan_syscall(plan, "reap the helper", __NR_wait4, V(helper->vpid), V(0), V(0), V(0));
+	return run(r, helper->parent, plan);
+}
+
+int restore_dead(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		if (task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(end_task(r, task));
+	}
+	for_each_task(task, r->tree)
+		if (task->state == TASK_HELPER)
+			TRY(reap_helper(r, task));
+	return 0;
+}
+
+void restore_kill(struct restore *r)
+{
+	struct task *task;
+
+	if (!r->tree)
+		return;
+	for_each_task(task, r->tree)
+		if (task->pid > 0)
+			kill(task->pid, SIGKILL);
+	for_each_task(task, r->tree) {
+		if (task->pid > 0 && task->restore->pidfd >= 0)
+			(void)pidfd_wait_exit(task->restore->pidfd, 5000);
+	}
+	if (r->tree->root && r->tree->root->pid > 0)
+		waitpid(r->tree->root->pid, NULL, __WALL);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making the tasks of the tree, each with its pid, its parent, its session, and its private memory. */
+#pragma once
+
+#include "session/session.h"
+
+/* Makes the stage and all tasks and fills their private memory. */
+int restore_tree(struct restore *r);
+/* Groups can only be joined when all tasks of a session are there. */
+int restore_groups(struct restore *r);
+/* Ends the helpers and lets zombies die; their parents reap what nobody shall see. */
+int restore_dead(struct restore *r);
+/* Kills everything that was made. */
+void restore_kill(struct restore *r);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The story of a restore: read and check everything, make the tasks, fill them, let them go. Read top to bottom in restore_all(). */
+#include "flow/restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/workers.h"
+#include "flow/restore-load.h"
+#include "flow/restore-task.h"
+#include "flow/restore-tree.h"
+#include "flow/stats.h"
+#include "image/store.h"
+#include "lib/compel/puppet.h"
+#include "object/file/file.h"
+#include "object/memory/memory.h"
+#include "session/session.h"
+
+static int begin(struct restore *r, const struct options *options)
+{
+	r->options = options;
+	r->pool = pool_create();
+	r->tree = task_tree_create();
+	r->stats = pool_new(r->pool, struct stats);
+	(void)fd_raise_limit();
+	return store_open_dir(options->images_dir_fd, false, &r->store);
+}
+
+static void end(struct restore *r)
+{
+	struct task *task;
+
+	if (r->tree) {
+		for_each_task(task, r->tree) {
+			if (task->restore && task->restore->proc >= 0)
+				close(task->restore->proc);
+			if (task->restore && task->restore->pidfd >= 0)
+				close(task->restore->pidfd);
+		}
+	}
+	puppet_stage_close(&r->stage);
+	store_close(&r->store);
+	workers_destroy(&r->workers);
+	task_tree_destroy(&r->tree);
+	pool_destroy(&r->pool);
+}
+
+static int write_pidfile(const struct options *options, pid_t pid)
+{
+	char text[16];
+	AUTO_CLOSE int fd = -1;
+
+	if (!options->pidfile)
+		return 0;
+	fd = open(options->pidfile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail_errno("--pidfile %s (it must not exist before)", options->pidfile);
+	snprintf(text, sizeof(text), "%d", pid);
+	return io_write(fd, text, strlen(text));
+}
+
+static int make_all(struct restore *r)
+{
+	struct task *task;
+
+	stats_start(r->stats, STATS_FORKING);
+	TRY(restore_tree(r));
+	TRY(restore_groups(r));
+	stats_stop(r->stats, STATS_FORKING);
+	for_each_task(task, r->tree)
+		if (task_is_live(task))
+			TRY(restore_task_contents(r, task));
+	TRY(restore_dead(r));
+	TRY(restore_parts(r));
+	TRY(fail_point("restore/settle"));
+	TRY(file_restore_settle(r));
+	TRY(restore_last(r));
+	TRY(restore_send_home(r));
+	return write_pidfile(r->options, r->tree->root->pid);
+}
+
+static int restore_all(struct restore *r)
+{
+	int error;
+
+	stats_start(r->stats, STATS_RESTORE);
+	TRY(restore_load(r));
+	/* Threads of ours must not take a tid that a task wants: pids are given out upwards, so they come as late as possible. */
+	r->workers = workers_create(0);
+	error = make_all(r);
+	file_restore_clean(r);
+	if (error < 0) {
+		restore_kill(r);
+		return error;
+	}
+	restore_let_go(r);
+	stats_stop(r->stats, STATS_RESTORE);
+	return 0;
+}
+
+/* Without --restore-detached we stay until our children are gone, whatever their fate. */
+static void stay(const struct options *options)
+{
+	if (options->restore_detached || options->exec_cmd)
+		return;
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+int restore(const struct options *options)
+{
+	struct restore r = { 0 };
+	int error = begin(&r, options);
+
+	if (error == 0)
+		error = restore_all(&r);
+	if (error == 0)
+		error = stats_write_restore(&r, options);
+	end(&r);
+	if (error < 0) {
+		log_error("Restoring FAILED.");
+		return error;
+	}
+	log_info("Restore finished successfully. Tasks resumed.");
+	stay(options);
+	return 0;
+}
