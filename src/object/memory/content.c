@@ -16,7 +16,7 @@ int memory_dump_content(struct dump *d, struct task *task)
 	AUTO(image_close) struct image *pm = NULL, *pg = NULL;
 	PagemapHead head = PAGEMAP_HEAD__INIT;
 	static uint32_t next = 1;
-	struct pagemap map;
+	struct page_tables map;
 	static uint8_t buf[1 << 20];
 	int mem = openat(task->dump->proc, "mem", O_RDONLY);
 	head.pages_id = next++;

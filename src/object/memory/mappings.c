@@ -170,7 +170,7 @@ static bool joins(const VmaEntry *last, const VmaEntry *vma)
 }
 
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13) are a property of page tables, not of mappings. */
-static int dump_guards(struct dump *d, struct task *task, const struct pagemap *map, const struct mapping *m, VmaEntry **list,
+static int dump_guards(struct dump *d, struct task *task, const struct page_tables *map, const struct mapping *m, VmaEntry **list,
 		       size_t *n, size_t room)
 {
 	const struct pagemap_filter filter = { .all = PAGE_IS_GUARD, .ret = PAGE_IS_GUARD };
@@ -204,7 +204,7 @@ static int collect_guards(struct dump *d, struct task *task, MmEntry *mm)
 	const struct mappings *mappings = &task->dump->mappings;
 	AUTO_FREE VmaEntry **guards = NULL;
 	size_t n = 0, with = 0;
-	struct pagemap map;
+	struct page_tables map;
 	int error = 0;
 
 	for (size_t i = 0; i < mappings->n; i++)
