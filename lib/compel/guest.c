@@ -19,7 +19,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "blob/blob.h"
+#include "blob/abi/image.h"
 #include "lib/compel/stage.h"
 #include "lib/compel/tracee.h"
 

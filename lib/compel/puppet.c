@@ -18,7 +18,7 @@
 #include "arch_jump.h"
 #include "base/fail.h"
 #include "base/pool.h"
-#include "blob/blob.h"
+#include "blob/abi/image.h"
 #include "lib/compel/stage.h"
 
 int puppet_stage_create(uint64_t address, size_t size, struct stage **ret)

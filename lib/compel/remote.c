@@ -16,7 +16,7 @@
 
 #include "base/fail.h"
 #include "base/pool.h"
-#include "blob/blob.h"
+#include "blob/abi/image.h"
 #include "lib/compel/guest.h"
 #include "lib/compel/stage.h"
 #include "lib/compel/tracee.h"
