@@ -160,7 +160,7 @@ static void find_config_options(struct options *options, int argc, char **argv)
 	}
 }
 
-static int apply_config_file(struct options *options, const char *path)
+int options_apply_config(struct options *options, const char *path)
 {
 	struct opt_list words = { 0 };
 	int result;
@@ -184,12 +184,12 @@ static int apply_config_files(struct options *options)
 	const char *home = getenv("HOME"), *chosen = options->config_file;
 
 	if (!options->no_default_config && !chosen) {
-		TRY(apply_config_file(options, "/etc/criu/default.conf"));
+		TRY(options_apply_config(options, "/etc/criu/default.conf"));
 		if (home)
-			TRY(apply_config_file(options, pool_printf(options->pool, "%s/.criu/default.conf", home)));
+			TRY(options_apply_config(options, pool_printf(options->pool, "%s/.criu/default.conf", home)));
 	}
-	TRY(apply_config_file(options, getenv("CRIU_CONFIG_FILE")));
-	return apply_config_file(options, chosen);
+	TRY(options_apply_config(options, getenv("CRIU_CONFIG_FILE")));
+	return options_apply_config(options, chosen);
 }
 
 static const struct {

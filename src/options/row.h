@@ -69,3 +69,6 @@ int config_line_parse(struct pool *pool, char *line, const char **ret_word);
 
 /* Applies words (words[0] stands for the program's name) as if they came from a command line without operands. */
 int options_apply(struct options *options, int argc, char **argv);
+
+/* Reads a config file and applies it. NULL, "" and a missing file are fine. */
+int options_apply_config(struct options *options, const char *path);
