@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/workers.h"
+#include "flow/cpuinfo.h"
 #include "flow/dump-task.h"
 #include "flow/freeze.h"
 #include "flow/namespaces.h"
@@ -115,6 +116,8 @@ static int write_all(struct dump *d)
 	for_each_task(task, d->tree)
 		TRY(dump_task_write(d, task));
 	TRY(tree_write(d->store, d->tree));
+	if (d->options->cpu_cap & OPT_CPU_IMAGE)
+		TRY(cpuinfo_write(d->store));
 	/* Last: a directory without an inventory is no checkpoint. */
 	TRY(fail_point("dump/inventory"));
 	return inventory_write(d->store, d->inventory);
@@ -154,7 +157,7 @@ int dump(const struct options *options)
 		let_go(&d, error);
 	}
 	if (error == 0)
-		error = stats_write_dump(&d, options);
+		(void)stats_write_dump(&d, options); /* logged; the checkpoint is complete without it */
 	end(&d);
 	if (error < 0)
 		log_error("Dumping FAILED.");

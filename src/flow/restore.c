@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/workers.h"
+#include "flow/cpuinfo.h"
 #include "flow/restore-load.h"
 #include "flow/restore-task.h"
 #include "flow/restore-tree.h"
@@ -93,6 +94,8 @@ static int restore_all(struct restore *r)
 	int error;
 
 	stats_start(r->stats, STATS_RESTORE);
+	if (r->options->cpu_cap & OPT_CPU_IMAGE)
+		TRY(cpuinfo_check(r->store, r->options->cpu_cap));
 	TRY(restore_load(r));
 	/* Threads of ours must not take a tid that a task wants: pids are given out upwards, so they come as late as possible. */
 	r->workers = workers_create(0);
@@ -124,7 +127,7 @@ int restore(const struct options *options)
 	if (error == 0)
 		error = restore_all(&r);
 	if (error == 0)
-		error = stats_write_restore(&r, options);
+		(void)stats_write_restore(&r, options); /* logged; the tasks run */
 	end(&r);
 	if (error < 0) {
 		log_error("Restoring FAILED.");
