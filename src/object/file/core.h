@@ -21,6 +21,7 @@ struct file_dump {
 	struct table *descriptors; /* files_id, number → struct dumped */
 	struct table *paths;	   /* hash of dev, ino, mnt_id → struct dumped_path */
 	VECTOR(FileEntry *) entries;
+	VECTOR(struct known_descriptor) known;
 	VECTOR(const char *) links; /* names that were made for the dump */
 	VECTOR(int) loose; /* copies of ours, kept for kcmp */
 	void *slots[FILE_KINDS_MAX];

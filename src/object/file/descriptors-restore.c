@@ -117,6 +117,24 @@ int file_load_tables(struct restore *r)
 	return raise_limit(r, highest);
 }
 
+struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number)
+{
+	const struct descriptor_table *table = file_table_of(r, task);
+	size_t low = 0, high = table ? table->n : 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (table->entries[middle]->fd == number)
+			return table->files[middle];
+		if (table->entries[middle]->fd < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
 int file_free_number(struct restore *r, struct task *task)
 {
 	const struct descriptor_table *table = file_table_of(r, task);

@@ -28,6 +28,7 @@ static int dump_descriptor(struct dump *d, struct task *task, int number, struct
 	TRY(file_describe(&of, info));
 	TRY(file_dump_known(d, &of, &dumped));
 	table_set2(d->files->descriptors, task->ids->files_id, (uint64_t)number, dumped);
+	*vector_push(&d->files->known) = (struct known_descriptor){ task, number, dumped->id, of.stat.st_ino };
 	entry.id = dumped->id;
 	entry.type = dumped->type;
 	entry.fd = (uint32_t)number;
@@ -74,4 +75,10 @@ uint32_t file_find_dumped(struct dump *d, struct task *task, int fd)
 	struct dumped *dumped = table_find2(d->files->descriptors, task->ids->files_id, (uint64_t)fd);
 
 	return dumped ? dumped->id : 0;
+}
+
+const struct known_descriptor *file_known_descriptors(struct dump *d, size_t *ret_n)
+{
+	*ret_n = d->files->known.n;
+	return d->files->known.items;
 }

@@ -388,6 +388,7 @@ void file_dump_clean(struct dump *d)
 		relink_undo(d);
 	vector_done(&files->links);
 	vector_done(&files->loose);
+	vector_done(&files->known);
 	vector_done(&files->entries);
 	kcmp_tree_destroy(&files->identities);
 	vector_done(&files->dumped);

@@ -121,11 +121,21 @@ void **file_dump_slot(struct dump *d, const struct file_kind *kind);
 FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member);
 /* Dump: reads of->fdinfo again, after something was done to the file. */
 int file_read_again(const struct open_file *of);
+/* Dump: all descriptors of all tables seen until now (each table once, under its first task). */
+struct known_descriptor {
+	struct task *task;
+	int fd;
+	uint32_t id;
+	ino_t ino;
+};
+const struct known_descriptor *file_known_descriptors(struct dump *d, size_t *ret_n);
 /* Dump: the id of a descriptor of a task, 0 if it is not (yet) known. */
 uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
 /* The member of a FileEntry at offset kind->entry. */
 #define file_record(entry, type, offset) (*(type **)((char *)(entry) + (offset)))
 
+/* Restore: the file at a number of the task's table, NULL if there is none. */
+struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number);
 /* Restore: the same room, in a restore. */
 void **file_restore_slot(struct restore *r, const struct file_kind *kind);
 /* Restore: a copy of the descriptor that --inherit-fd gives for the key; -ENOENT, unlogged, if there is none. */

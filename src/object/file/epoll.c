@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* epoll(7): a set of watched files. A target is a file together with the number it was added by; the number may be reused since. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/vector.h"
+#include "kern/kcmp.h"
+#include "object/file/file.h"
+
+const struct file_kind epoll_kind;
+
+/* An epoll file whose targets are looked up when all descriptors are known. */
+struct epoll_dump {
+	struct epoll_dump *next;
+	struct task *task;
+	int fd;
+	EventpollFileEntry *record;
+};
+
+/* "21 events: 80000019 data: 123456789abcdef  pos:0 ino:40e sdev:10" */
+static int parse_target(const char *value, EventpollTfdEntry *target)
+{
+	uint64_t events, dev;
+	char *end;
+
+	eventpoll_tfd_entry__init(target);
+	target->tfd = (uint32_t)strtoul(value, &end, 10);
+	if (end == value || fdinfo_field_u64(value, "events", 16, &events) < 0 ||
+	    fdinfo_field_u64(value, "data", 16, &target->data) < 0)
+		return refuse(EINVAL, "fdinfo of an epoll file can't be understood: \"%s\"", value);
+	target->events = (uint32_t)events;
+	target->has_pos = fdinfo_field_u64(value, "pos", 10, &target->pos) == 0;
+	target->has_inode = fdinfo_field_u64(value, "ino", 16, &target->inode) == 0;
+	target->has_dev = fdinfo_field_u64(value, "sdev", 16, &dev) == 0;
+	target->dev = (uint32_t)dev;
+	return 0;
+}
+
+/* Targets of one number stay in the order of the kernel, which kcmp counts by; id holds it for the moment. */
+static int compare_targets(const void *a, const void *b)
+{
+	const EventpollTfdEntry *left = *(EventpollTfdEntry *const *)a, *right = *(EventpollTfdEntry *const *)b;
+
+	if (left->tfd != right->tfd)
+		return left->tfd < right->tfd ? -1 : 1;
+	return left->id < right->id ? -1 : 1;
+}
+
+static int dump_epoll(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	void **slot = file_dump_slot(d, &epoll_kind);
+	EventpollFileEntry *record = out->epfd;
+	struct epoll_dump *epoll = pool_new(d->pool, struct epoll_dump);
+	VECTOR(EventpollTfdEntry *) targets = { 0 };
+	const char *value;
+	size_t at = 0;
+	int error = 0;
+
+	record->id = of->id;
+	record->flags = of->flags;
+	record->fown = of->owner;
+	while (error == 0 && (value = fdinfo_next(of->fdinfo, "tfd", &at))) {
+		EventpollTfdEntry *target = pool_new(d->pool, EventpollTfdEntry);
+
+		error = parse_target(value, target);
+		target->id = (uint32_t)targets.n;
+		*vector_push(&targets) = target;
+	}
+	if (targets.n)
+		qsort(targets.items, targets.n, sizeof(*targets.items), compare_targets);
+	for (size_t i = 0; i < targets.n; i++)
+		targets.items[i]->id = 0;
+	record->n_tfd = targets.n;
+	record->tfd = pool_copy(d->pool, targets.items, targets.n * sizeof(*targets.items));
+	vector_done(&targets);
+	*epoll = (struct epoll_dump){ *slot, of->task, of->task_fd, record };
+	*slot = epoll;
+	return error;
+}
+
+/*
+ * The number in an epoll file says what it was when the target was added. 1 = descriptor fd of the task is that target. toff tells apart
+ * targets of one number: the file behind the number may have been exchanged.
+ */
+static int is_target(const struct epoll_dump *epoll, const struct task *task, int fd, uint32_t tfd, unsigned toff)
+{
+	int same = kcmp_epoll_target(task->pid, fd, epoll->task->pid, epoll->fd, (int)tfd, toff);
+
+	if (same == -EBADF)
+		return 0;
+	return same < 0 ? fail(-same, "asking what an epoll file watches (kcmp)") : same;
+}
+
+/* Among the descriptors of the epoll file's own table, or else of the others. */
+static int find_known(struct dump *d, const struct epoll_dump *epoll, EventpollTfdEntry *target, unsigned toff, bool own)
+{
+	size_t n;
+	const struct known_descriptor *known = file_known_descriptors(d, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		int same;
+
+		if ((known[i].task->ids->files_id == epoll->task->ids->files_id) != own)
+			continue;
+		if (target->has_inode && known[i].ino != target->inode)
+			continue;
+		same = is_target(epoll, known[i].task, known[i].fd, target->tfd, toff);
+		TRY(same);
+		if (!same)
+			continue;
+		if (own)
+			log_info("target %u of the epoll file is descriptor %d by now", target->tfd, known[i].fd);
+		target->tfd = (uint32_t)known[i].fd;
+		return 1;
+	}
+	return 0;
+}
+
+static int resolve(struct dump *d, struct epoll_dump *epoll)
+{
+	EventpollFileEntry *record = epoll->record;
+	size_t kept = 0;
+	unsigned toff = 0;
+	uint32_t last = UINT32_MAX;
+
+	for (size_t i = 0; i < record->n_tfd; i++) {
+		EventpollTfdEntry *target = record->tfd[i];
+		uint32_t tfd = target->tfd;
+		int found;
+
+		toff = tfd == last ? toff + 1 : 0;
+		last = tfd;
+		found = is_target(epoll, epoll->task, (int)tfd, tfd, toff);
+		if (found == 0)
+			found = find_known(d, epoll, target, toff, true);
+		if (found == 0)
+			found = find_known(d, epoll, target, toff, false);
+		TRY(found);
+		if (found)
+			record->tfd[kept++] = target;
+		else
+			log_warn("target %u of an epoll file is open nowhere in the tree: its events will be missing", tfd);
+	}
+	record->n_tfd = kept;
+	return 0;
+}
+
+static int finish_epolls(struct dump *d)
+{
+	for (struct epoll_dump *epoll = *file_dump_slot(d, &epoll_kind); epoll; epoll = epoll->next) {
+		LOG_SCOPE("task %d (%s): descriptor %d", epoll->task->vpid, epoll->task->comm, epoll->fd);
+		TRY(resolve(d, epoll));
+	}
+	return 0;
+}
+
+/* --- restore --- */
+
+static int create_epoll(struct restore *r, struct file *f)
+{
+	AUTO_CLOSE int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd < 0)
+		return fail_errno("epoll_create1");
+	TRY(file_apply_flags(fd, f->entry->epfd->flags, f->entry->epfd->fown));
+	f->fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* The task that adds the targets must have them: the first that has the epoll file may have closed some. */
+static int link_epoll(struct restore *r, struct file *f)
+{
+	const EventpollFileEntry *record = f->entry->epfd;
+	struct file **targets = pool_array(r->pool, struct file *, record->n_tfd + 1);
+
+	f->data = targets;
+	for (size_t i = 0; i < record->n_tfd; i++) {
+		uint32_t number = record->tfd[i]->tfd;
+		struct task *task;
+
+		targets[i] = f->owner ? file_at_number(r, f->owner, number) : NULL;
+		for_each_task(task, r->tree)
+			if (!targets[i] && task_is_live(task))
+				targets[i] = file_at_number(r, task, number);
+		if (!targets[i])
+			return refuse(EINVAL, "files.img: it watches descriptor %u, which no task has", number);
+		TRY(file_use(r, targets[i]->id, NULL)); /* until settle */
+	}
+	return 0;
+}
+
+/* A number that the owner has not: the file is there just for the moment of the call. */
+static int plan_foreign(struct restore *r, struct file *f, struct file *target, uint32_t number, struct plan *p)
+{
+	int fd;
+
+	if (file_at_number(r, f->owner, number))
+		return refuse(EINVAL, "files.img: it watches what another task has as descriptor %u", number);
+	TRY(file_get_fd(r, target, &fd));
+	plan_step(p, plan_why(p, "fetch descriptor %u for an epoll file", number), STEP_GETFD,
+		  (const struct plan_arg[]){ V(f->owner->restore->coordinator_fd), V(fd), V(number), V(O_CLOEXEC) }, 4);
+	return 0;
+}
+
+static int plan_epoll(struct restore *r, struct file *f, struct plan *p)
+{
+	const EventpollFileEntry *record = f->entry->epfd;
+	struct file **targets = f->data;
+
+	for (size_t i = 0; i < record->n_tfd; i++) {
+		const EventpollTfdEntry *target = record->tfd[i];
+		struct epoll_event event = { .events = target->events, .data.u64 = target->data };
+		bool foreign = file_at_number(r, f->owner, target->tfd) != targets[i];
+
+		if (foreign)
+			TRY(plan_foreign(r, f, targets[i], target->tfd, p));
+		plan_syscall(p, plan_why(p, "watch descriptor %u by epoll", target->tfd), __NR_epoll_ctl, V(f->owner_fd),
+			     V(EPOLL_CTL_ADD), V(target->tfd), D(plan_data(p, &event, sizeof(event))));
+		if (foreign)
+			plan_syscall(p, "close it again", __NR_close, V(target->tfd));
+	}
+	return 0;
+}
+
+static int settle_epoll(struct restore *r, struct file *f)
+{
+	struct file **targets = f->data;
+
+	for (size_t i = 0; i < f->entry->epfd->n_tfd; i++)
+		file_put(r, targets[i]);
+	return 0;
+}
+
+const struct file_kind epoll_kind = {
+	.name = "epoll",
+	.type = FD_TYPES__EVENTPOLL,
+	.entry = offsetof(FileEntry, epfd),
+	.anon_inode = "[eventpoll]",
+	.dump = dump_epoll,
+	.finish = finish_epolls,
+	.link = link_epoll,
+	.create = create_epoll,
+	.plan = plan_epoll,
+	.settle = settle_epoll,
+};
