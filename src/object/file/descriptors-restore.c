@@ -62,9 +62,11 @@ static int link_table(struct restore *r, struct task *task, struct descriptor_ta
 	for (size_t i = 0; i < table->n; i++) {
 		LOG_SCOPE("descriptor %u", table->entries[i]->fd);
 		TRY(file_use(r, table->entries[i]->id, &table->files[i]));
+		table->files[i]->n_numbers++;
 		if (!table->files[i]->owner) {
 			table->files[i]->owner = task;
 			table->files[i]->owner_fd = (int)table->entries[i]->fd;
+			table->files[i]->owner_cloexec = table->entries[i]->flags & FD_CLOEXEC;
 		}
 	}
 	return 0;

@@ -206,13 +206,14 @@ int file_restore_settle(struct restore *r)
 {
 	struct file_set *files = r->files;
 
+	TRY(deleted_settle(r)); /* before watches are set that would notice */
 	for (size_t i = 0; i < files->files.n; i++)
 		if (files->files.items[i]->kind->settle)
 			TRY(settle_file(r, files->files.items[i]));
 	for (size_t i = 0; i < files->owners.n; i++)
 		TRY(set_owner(r, &files->owners.items[i]));
 	files->owners.n = 0;
-	return deleted_settle(r);
+	return 0;
 }
 
 void file_restore_clean(struct restore *r)

@@ -37,6 +37,8 @@ struct file {
 	unsigned users;		/* who has still to take it: descriptors, mappings, exe, cwd, root, queued messages */
 	struct task *owner;	/* first task that has it in its table, NULL if only mapped or the like */
 	int owner_fd;
+	bool owner_cloexec;
+	unsigned n_numbers;	/* in how many places of how many tables */
 	bool creating;		/* core: create is running */
 	const struct task *placed_in; /* core: the last task whose plan places it, and where */
 	int placed_at;

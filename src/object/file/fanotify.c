@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* fanotify(7): marks on inodes and mounts. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/fanotify.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/vector.h"
+#include "object/file/handle.h"
+
+static int parse_inode(struct dump *d, const char *value, FanotifyMarkEntry *mark)
+{
+	uint64_t dev;
+
+	mark->type = MARK_TYPE__INODE;
+	mark->ie = pool_new(d->pool, FanotifyInodeMarkEntry);
+	fanotify_inode_mark_entry__init(mark->ie);
+	if (fdinfo_field_u64(value, "ino", 16, &mark->ie->i_ino) < 0 || fdinfo_field_u64(value, "sdev", 16, &dev) < 0)
+		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+	mark->s_dev = (uint32_t)dev;
+	return handle_dump(d, value, mark->ie->i_ino, mark->s_dev, &mark->ie->f_handle);
+}
+
+static int parse_mount(struct dump *d, const char *value, FanotifyMarkEntry *mark)
+{
+	uint64_t mnt_id;
+
+	mark->type = MARK_TYPE__MOUNT;
+	mark->me = pool_new(d->pool, FanotifyMountMarkEntry);
+	fanotify_mount_mark_entry__init(mark->me);
+	if (fdinfo_field_u64(value, "mnt_id", 16, &mnt_id) < 0)
+		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+	mark->me->mnt_id = (uint32_t)mnt_id;
+	mark->me->path = (char *)handle_mount_path(d->pool, (int)mnt_id);
+	if (!mark->me->path)
+		return refuse(ENOTSUP, "it watches mount %d, which can't be seen from here", (int)mnt_id);
+	return 0;
+}
+
+static int parse_mark(struct dump *d, const char *value, FanotifyMarkEntry *mark)
+{
+	uint64_t mflags, mask, ignored;
+
+	fanotify_mark_entry__init(mark);
+	if (fdinfo_field_u64(value, "mflags", 16, &mflags) < 0 || fdinfo_field_u64(value, "mask", 16, &mask) < 0 ||
+	    fdinfo_field_u64(value, "ignored_mask", 16, &ignored) < 0)
+		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+	mark->mflags = (uint32_t)mflags;
+	mark->mask = (uint32_t)mask;
+	mark->ignored_mask = (uint32_t)ignored;
+	if (fdinfo_field(value, "ino"))
+		return parse_inode(d, value, mark);
+	if (fdinfo_field(value, "mnt_id"))
+		return parse_mount(d, value, mark);
+	return refuse(ENOTSUP, "it watches a whole file system (FAN_MARK_FILESYSTEM), for which the images have no record: remove that "
+			       "mark before the dump");
+}
+
+/* The first line tells how the file was made, the others are its marks. */
+static int parse_line(struct dump *d, const char *value, FanotifyFileEntry *record, FanotifyMarkEntry **ret)
+{
+	uint64_t flags, event_flags;
+
+	*ret = NULL;
+	if (!text_starts(value, "flags:")) {
+		*ret = pool_new(d->pool, FanotifyMarkEntry);
+		return parse_mark(d, value, *ret);
+	}
+	if (fdinfo_field_u64(value, "flags", 16, &flags) < 0 || fdinfo_field_u64(value, "event-flags", 16, &event_flags) < 0)
+		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+	record->faflags = (uint32_t)flags;
+	record->evflags = (uint32_t)event_flags;
+	return 0;
+}
+
+static int dump_fanotify(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	FanotifyFileEntry *record = out->ffy;
+	VECTOR(FanotifyMarkEntry *) marks = { 0 };
+	FanotifyMarkEntry *mark;
+	const char *value;
+	size_t at = 0;
+	int error = 0;
+
+	record->id = of->id;
+	record->flags = of->flags;
+	record->fown = of->owner;
+	while (error == 0 && (value = fdinfo_next(of->fdinfo, "fanotify", &at))) {
+		error = parse_line(d, value, record, &mark);
+		if (mark)
+			*vector_push(&marks) = mark;
+	}
+	record->n_mark = marks.n;
+	record->mark = pool_copy(d->pool, marks.items, marks.n * sizeof(*marks.items));
+	vector_done(&marks);
+	return error;
+}
+
+/* --- restore --- */
+
+static int create_fanotify(struct restore *r, struct file *f)
+{
+	const FanotifyFileEntry *record = f->entry->ffy;
+	AUTO_CLOSE int fd = fanotify_init(record->faflags | FAN_CLOEXEC, record->evflags);
+
+	if (fd < 0)
+		return fail_errno("fanotify_init with flags 0x%x", record->faflags);
+	TRY(file_apply_flags(fd, record->flags, record->fown));
+	f->fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int load_fanotify(struct restore *r, struct file *f)
+{
+	for (size_t i = 0; i < f->entry->ffy->n_mark; i++) {
+		const FanotifyMarkEntry *mark = f->entry->ffy->mark[i];
+
+		if (mark->type == MARK_TYPE__INODE ? !mark->ie : !mark->me || !mark->me->path)
+			return refuse(EINVAL, "files.img: mark %zu does not tell what it is on", i);
+	}
+	f->users++; /* until the marks are set */
+	return 0;
+}
+
+static int set_mark(int fd, const FanotifyMarkEntry *mark)
+{
+	AUTO_CLOSE int target = -1;
+	unsigned flags = FAN_MARK_ADD, ignored = mark->mflags & FAN_MARK_IGNORED_SURV_MODIFY;
+	char name[32];
+
+	if (mark->type == MARK_TYPE__INODE) {
+		TRY(handle_open(mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, &target));
+	} else {
+		flags |= FAN_MARK_MOUNT;
+		target = open(mark->me->path, O_PATH | O_CLOEXEC);
+		if (target < 0)
+			return fail_errno("opening %s, the mount that was watched", mark->me->path);
+	}
+	flags |= mark->mflags & ~(unsigned)FAN_MARK_IGNORED_SURV_MODIFY;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", target);
+	if (mark->mask && fanotify_mark(fd, flags, mark->mask, AT_FDCWD, name) < 0)
+		return fail_errno("marking it with 0x%x", mark->mask);
+	if (mark->ignored_mask &&
+	    fanotify_mark(fd, flags | FAN_MARK_IGNORED_MASK | ignored, mark->ignored_mask, AT_FDCWD, name) < 0)
+		return fail_errno("ignoring 0x%x", mark->ignored_mask);
+	return 0;
+}
+
+static int settle_fanotify(struct restore *r, struct file *f)
+{
+	int fd;
+
+	TRY(file_get_fd(r, f, &fd));
+	for (size_t i = 0; i < f->entry->ffy->n_mark; i++) {
+		LOG_SCOPE("mark %zu", i);
+		TRY(set_mark(fd, f->entry->ffy->mark[i]));
+	}
+	file_put(r, f);
+	return 0;
+}
+
+const struct file_kind fanotify_kind = {
+	.name = "fanotify",
+	.type = FD_TYPES__FANOTIFY,
+	.entry = offsetof(FileEntry, ffy),
+	.anon_inode = "[fanotify]",
+	.dump = dump_fanotify,
+	.load = load_fanotify,
+	.create = create_fanotify,
+	.settle = settle_fanotify,
+};

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Inodes without a path. A handle is opened through any mount of its file system; the kernel then tells a path. */
+#include "object/file/handle.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "kern/proc/mountinfo.h"
+
+#define HANDLE_WORDS 16
+#define HANDLE_BYTES (HANDLE_WORDS * sizeof(uint64_t))
+#define SCAN_FDS     64
+
+/* The kernel packs a device number for itself into 12 and 20 bits. */
+static dev_t user_dev(uint32_t dev)
+{
+	return makedev(dev >> 20, dev & 0xfffff);
+}
+
+static bool is_inode(const char *path, uint64_t ino, uint32_t dev)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && st.st_ino == ino && st.st_dev == user_dev(dev);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int parse_handle(struct dump *d, const char *value, FhEntry *record)
+{
+	const char *text = fdinfo_field(value, "f_handle");
+	uint64_t bytes, type;
+	uint8_t *to;
+
+	if (!text || fdinfo_field_u64(value, "fhandle-bytes", 16, &bytes) < 0 ||
+	    fdinfo_field_u64(value, "fhandle-type", 16, &type) < 0)
+		return -ENOENT;
+	if (bytes > HANDLE_BYTES)
+		return refuse(ENOTSUP, "its file system has handles of %llu bytes, the format has room for %zu",
+			      (unsigned long long)bytes, HANDLE_BYTES);
+	record->bytes = (uint32_t)bytes;
+	record->type = (uint32_t)type;
+	record->n_handle = HANDLE_WORDS;
+	record->handle = pool_alloc(d->pool, HANDLE_BYTES);
+	to = (uint8_t *)record->handle;
+	for (size_t i = 0; i < bytes; i++) {
+		int high = hex_digit(text[2 * i]), low = high < 0 ? -1 : hex_digit(text[2 * i + 1]);
+
+		if (low < 0)
+			return refuse(EINVAL, "fdinfo shows a broken file handle: \"%s\"", value);
+		to[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+/* A descriptor of the inode through one mount. -errno, unlogged. */
+static int open_handle(const char *mountpoint, const FhEntry *record)
+{
+	struct {
+		struct file_handle head;
+		uint8_t bytes[HANDLE_BYTES];
+	} handle;
+	AUTO_CLOSE int mount = open(mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	int fd;
+
+	if (mount < 0)
+		return -errno;
+	handle.head.handle_bytes = record->bytes;
+	handle.head.handle_type = (int)record->type;
+	memcpy(handle.head.f_handle, record->handle, record->bytes);
+	fd = open_by_handle_at(mount, &handle.head, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Tries all mounts of the file system; calls the first that shows the inode at a path, or the first at all. */
+static int open_by_mounts(const FhEntry *record, uint64_t ino, uint32_t dev, char path[PATH_MAX], int *ret_fd)
+{
+	AUTO(pool_destroy) struct pool *pool = pool_create();
+	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
+	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int found = -1;
+
+	path[0] = 0;
+	if (proc < 0)
+		return fail_errno("opening /proc/self");
+	TRY(proc_mounts_read(proc, pool, &mounts));
+	for (size_t i = 0; i < mounts.n; i++) {
+		char name[32];
+		int fd;
+
+		if (mounts.items[i].dev != user_dev(dev))
+			continue;
+		fd = open_handle(mounts.items[i].mountpoint, record);
+		if (fd < 0)
+			continue;
+		if (found >= 0)
+			close(found);
+		found = fd;
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		if (file_readlink(AT_FDCWD, name, path, PATH_MAX) > 0 && is_inode(path, ino, dev))
+			break;
+		path[0] = 0;
+	}
+	*ret_fd = found;
+	return found < 0 ? -ENOENT : 0;
+}
+
+/* --- a scan, for file systems without handles --- */
+
+static __thread struct {
+	uint64_t ino;
+	uint32_t dev;
+	char path[PATH_MAX];
+} wanted; /* nftw(3) passes nothing on */
+
+static int look(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	if (st->st_ino != wanted.ino || st->st_dev != user_dev(wanted.dev))
+		return 0;
+	snprintf(wanted.path, sizeof(wanted.path), "%s", path);
+	return 1;
+}
+
+static const char *scan(struct dump *d, uint64_t ino, uint32_t dev)
+{
+	static const char *const usual[] = { "/etc", "/var/spool", "/var/log", "/usr/share", "/lib/udev", "/usr/lib/udev" };
+	const struct opt_list *paths = &d->options->irmap_scan_paths;
+
+	wanted.ino = ino;
+	wanted.dev = dev;
+	for (size_t i = 0; i < paths->n; i++)
+		if (nftw(paths->items[i], look, SCAN_FDS, FTW_PHYS) == 1)
+			return pool_string(d->pool, wanted.path);
+	for (size_t i = 0; d->options->force_irmap && i < sizeof(usual) / sizeof(*usual); i++)
+		if (nftw(usual[i], look, SCAN_FDS, FTW_PHYS) == 1)
+			return pool_string(d->pool, wanted.path);
+	return NULL;
+}
+
+int handle_dump(struct dump *d, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret)
+{
+	FhEntry *record = *ret = pool_new(d->pool, FhEntry);
+	AUTO_CLOSE int fd = -1;
+	char path[PATH_MAX];
+	int parsed;
+
+	fh_entry__init(record);
+	record->n_handle = HANDLE_WORDS;
+	record->handle = pool_alloc(d->pool, HANDLE_BYTES);
+	parsed = parse_handle(d, value, record);
+	if (parsed < 0 && parsed != -ENOENT)
+		return parsed;
+	if (parsed == 0 && !d->options->force_irmap && open_by_mounts(record, ino, dev, path, &fd) == 0 && path[0])
+		record->path = pool_string(d->pool, path);
+	if (!record->path)
+		record->path = (char *)scan(d, ino, dev);
+	if (!record->path && fd >= 0)
+		return refuse(ENOENT, "inode %llu of device %u:%u is watched, but has no path any more: remove the watch, or put the "
+				      "file back",
+			      (unsigned long long)ino, major(user_dev(dev)), minor(user_dev(dev)));
+	if (!record->path)
+		return refuse(ENOTSUP, "inode %llu of device %u:%u is watched, and its path can't be found: tell with --irmap-scan-path "
+				       "where to look",
+			      (unsigned long long)ino, major(user_dev(dev)), minor(user_dev(dev)));
+	return 0;
+}
+
+/* --- restore --- */
+
+int handle_open(const FhEntry *record, uint64_t ino, uint32_t dev, int *ret_fd)
+{
+	char path[PATH_MAX];
+
+	if (record->n_handle < HANDLE_WORDS || record->bytes > HANDLE_BYTES)
+		return refuse(EINVAL, "files.img: a file handle of %u bytes makes no sense", record->bytes);
+	if (record->path) {
+		*ret_fd = open(record->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		return *ret_fd < 0 ? fail_errno("opening %s, which was watched", record->path) : 0;
+	}
+	if (open_by_mounts(record, ino, dev, path, ret_fd) < 0)
+		return refuse(ENOENT, "inode %llu of device %u:%u, which was watched, can't be found", (unsigned long long)ino,
+			      major(user_dev(dev)), minor(user_dev(dev)));
+	return 0;
+}
+
+const char *handle_mount_path(struct pool *pool, int mnt_id)
+{
+	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
+	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct proc_mount *mount;
+
+	if (proc < 0 || proc_mounts_read(proc, pool, &mounts) < 0)
+		return NULL;
+	mount = proc_mounts_find(&mounts, mnt_id);
+	return mount ? mount->mountpoint : NULL;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Inodes without a path: what fdinfo of inotify and fanotify tells, a file handle (open_by_handle_at(2)). */
+#pragma once
+
+#include "fh.pb-c.h"
+#include "object/file/file.h"
+
+/* Dump: "... fhandle-bytes:8 fhandle-type:1 f_handle:1ac5030000000000" into a record, with the path that it has now. */
+int handle_dump(struct dump *d, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret);
+/* Restore: an O_PATH descriptor of the inode: by path if it is (still) the same, else by handle. dev is the kernel's number. */
+int handle_open(const FhEntry *handle, uint64_t ino, uint32_t dev, int *ret_fd);
+/* The mount point of a mount of ours, or NULL. The text lives in the pool. */
+const char *handle_mount_path(struct pool *pool, int mnt_id);
