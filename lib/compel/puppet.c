@@ -115,19 +115,19 @@ int puppet_boot(struct remote *remote, const struct puppet_first *first)
 		arrive(remote->stage, remote);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0 && errno == EEXIST)
-		return refuse(EEXIST,
-			      "pid %d is in use: end that process, or restore in a new pid namespace (unshare --pid --fork --mount-proc)", tid);
+		return -EEXIST;
 	if (pid < 0)
 		return fail_errno("making the first task with pid %d", tid);
 	remote->tid = (pid_t)pid;
 	return 0;
 }
 
-int puppet_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal)
+int puppet_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, size_t *ret_result)
 {
 	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = 1 };
 	size_t at = plan_space(plan, sizeof(args) + sizeof(pid_t));
 	const char *why = plan_why(plan, "make thread %d%s", made->tid, flags & CLONE_THREAD ? "" : " as a new process");
+	struct step *clone;
 	struct plan_arg step[] = { D(at), V(sizeof(args)), V(made->slot_address) };
 
 	memcpy(plan_at(plan, at), &args, sizeof(args));
@@ -135,7 +135,11 @@ int puppet_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, in
 	/* The address of the wanted tid is known only over there. */
 	plan_step(plan, why, STEP_SET_LONG,
 		  (struct plan_arg[]){ D(at + offsetof(struct clone_args, set_tid)), D(at + sizeof(args)) }, 2);
-	plan_step(plan, why, STEP_CLONE, step, 3);
+	clone = plan_step(plan, why, STEP_CLONE, step, 3);
+	if (ret_result) {
+		clone->flags |= STEP_MAY_FAIL;
+		*ret_result = plan_keep_result(plan, clone);
+	}
 	return 0;
 }
 

@@ -29,11 +29,13 @@ struct puppet_first {
 	bool in_new_pid_namespace;
 };
 
-/* Forks the first task. It lies in the stage afterwards, with a copy of our address space and descriptors still around it. Returns its pid. */
+/* Forks the first task. It lies in the stage afterwards, with a copy of our address space and descriptors still around it. -EEXIST, not logged: the
+   pid is in use. */
 int puppet_boot(struct remote *remote, const struct puppet_first *first);
 
-/* Appends the step that makes the thread of "made" as a child of the one that runs the plan. flags: CLONE_*; exit_signal 0 for threads. */
-int puppet_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal);
+/* Appends the step that makes the thread of "made" as a child of the one that runs the plan. flags: CLONE_*; exit_signal 0 for
+   threads. With ret_result the step may fail, and the offset of its result (-errno) comes back. */
+int puppet_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, size_t *ret_result);
 
 /* Waits until a thread made by puppet_boot() or puppet_plan_clone() has arrived. Its plans may be posted before. */
 int puppet_wait_arrival(struct remote *remote, const struct deadline *deadline);

@@ -46,7 +46,7 @@ static int plan_threads(struct restore *r, struct task *task, struct plan *plan)
 		if (thread == task->leader)
 			continue;
 		TRY(puppet_add(r->stage, thread->vtid, &thread->remote));
-		TRY(puppet_plan_clone(plan, thread->remote, THREAD_FLAGS, 0));
+		TRY(puppet_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, NULL));
 	}
 	return 0;
 }

@@ -16,11 +16,12 @@
 #include "base/log.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
+#include "kern/proc/stat.h"
 #include "lib/compel/puppet.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
 
-#define STAGE_SIZE   (4ull << 30) /* address space; sparse */
+#define STAGE_SIZE   (1ull << 30) /* address space; sparse */
 #define PARKING_SIZE (1ull << 20)
 
 static int run(struct restore *r, struct task *task, const struct plan *plan)
@@ -49,12 +50,45 @@ static int arrived(struct restore *r, struct task *task)
 	return open_proc(task);
 }
 
+#define ZOMBIE_PATIENCE_MS 5000
+#define ZOMBIE_STEP_MS	   20
+
+/*
+ * Making a task failed because its pid is in use. A zombie, or one that still lends its number to a session or a group, goes away when its parent reaps it, so
+ * it is worth waiting for: the tasks may just have been dumped and killed. Returns 0 to try again.
+ */
+static int wait_for_pid(pid_t pid, unsigned *waited_ms)
+{
+	struct proc_stat stat = { .state = 'Z' };
+	AUTO_CLOSE int proc = proc_open(pid);
+
+	if (proc >= 0)
+		(void)proc_stat_read(proc, &stat); /* gone meanwhile: as good as a zombie */
+	if (stat.state != 'Z' && stat.state != 'X')
+		return refuse(EEXIST,
+			      "pid %d is in use by %s: end that process, or restore in a new pid namespace (unshare --pid --fork "
+			      "--mount-proc)", pid, stat.comm);
+	if (*waited_ms >= ZOMBIE_PATIENCE_MS)
+		return refuse(EEXIST,
+			      "pid %d is still held by a zombie, or as the number of a session or group: let its parent reap it, or "
+			      "restore in a new pid namespace (unshare --pid --fork --mount-proc)", pid);
+	if (!*waited_ms)
+		log_info("pid %d still belongs to a dead process: waiting for it to be reaped", pid);
+	usleep(ZOMBIE_STEP_MS * 1000);
+	*waited_ms += ZOMBIE_STEP_MS;
+	return 0;
+}
+
 static int make_root(struct restore *r, struct task *root)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct puppet_first first = { .tid = root->vpid, .sibling = r->options->restore_sibling };
+	unsigned waited = 0;
+	int error;
 
-	TRY(puppet_boot(root->leader->remote,
-			&(struct puppet_first){ .tid = root->vpid, .sibling = r->options->restore_sibling }));
+	while ((error = puppet_boot(root->leader->remote, &first)) == -EEXIST)
+		TRY(wait_for_pid(root->vpid, &waited));
+	TRY(error);
 	root->pid = root->vpid;
 	TRY(arrived(r, root));
 	/* It still has our whole address space and all our descriptors around it. */
@@ -85,15 +119,21 @@ static int make_child(struct restore *r, struct task *task)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	struct task *creator = task->restore->creator;
-	int error;
+	unsigned waited = 0;
 
-	TRY(puppet_plan_clone(plan, task->leader->remote, clone_flags(task), task->restore->by_brother ? 0 : SIGCHLD));
-	error = run(r, creator, plan);
-	if (error == -EEXIST)
-		return refuse(EEXIST,
-			      "pid %d is in use: end that process, or restore in a new pid namespace (unshare --pid --fork --mount-proc)",
-			      task->vpid);
-	TRY(error);
+	for (;;) {
+		size_t result;
+
+		plan_reset(plan);
+		TRY(puppet_plan_clone(plan, task->leader->remote, clone_flags(task), task->restore->by_brother ? 0 : SIGCHLD,
+				      &result));
+		TRY(run(r, creator, plan));
+		if (remote_value(creator->leader->remote, result) >= 0)
+			break;
+		if (remote_value(creator->leader->remote, result) != -EEXIST)
+			return fail((int)-remote_value(creator->leader->remote, result), "making task %d", task->vpid);
+		TRY(wait_for_pid(task->vpid, &waited));
+	}
 	task->pid = task->vpid;
 	return arrived(r, task);
 }
