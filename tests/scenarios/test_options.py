@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What options do to a real tree: its end, pid files, directories, statistics, CPU checks, time limits."""
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from room import wait_until
+
+
+def states(room):
+    """The states of all processes of the room: {pid: letter}."""
+    found = {}
+    for pid in room.pids():
+        try:
+            found[pid] = re.search(r'^State:\s+(\S)', (room.proc / str(pid) / 'status').read_text(), re.M)[1]
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def is_stopped(room):
+    """Whether every process of the room is stopped, zombies aside."""
+    here = states(room)
+    return here and not set(here.values()) - set('TZ')
+
+
+@pytest.mark.parametrize('name', ['tree/family', 'thread/several'])
+def test_leave_stopped(subject, room, name):
+    """-s leaves the tasks stopped, after a dump and after a restore; SIGCONT wakes them up."""
+    run = subject(name)
+    images = run.dump('--leave-stopped')
+    assert is_stopped(room), states(room)
+    room.run('/bin/kill', '-CONT', '--', *room.pids())
+    wait_until(lambda: not is_stopped(room), 2, 'they do not go on')
+    run.compare('after a dump with -s and SIGCONT')
+    run.kill()
+
+    run.restore(images, '--leave-stopped')
+    assert is_stopped(room), states(room)
+    room.run('/bin/kill', '-CONT', '--', *room.pids())
+    run.release()
+
+
+def test_last_of_stopped_and_running_wins(subject, room):
+    """-s -R is -R."""
+    run = subject('tree/family')
+    run.dump('-s', '-R')
+    run.compare('after a dump with -s -R')
+    run.dump('-R', '-s')
+    assert is_stopped(room)
+    room.run('/bin/kill', '-CONT', '--', *room.pids())
+    run.release()
+
+
+def test_pidfile(subject, room):
+    """The pid of the root task, in a new file of its owner's."""
+    run = subject('file/pipe')
+    images = run.dump()
+    run.restore(images, '--pidfile', 'root.pid')
+    pidfile = images / 'root.pid'
+    assert pidfile.read_text() == str(run.pid)
+    assert stat.S_IMODE(pidfile.stat().st_mode) == 0o600
+    run.kill()
+
+    code, said = run.call_criu('restore', images, '-d', '--pidfile', 'root.pid')
+    assert code != 0 and 'root.pid' in said
+    assert not room.pids(), 'tasks are left over'
+    pidfile.unlink()
+    run.restore(images, '--pidfile', 'root.pid')
+    run.release()
+
+
+@pytest.mark.parametrize('end', ['ends well', 'is killed'])
+def test_restore_stays(subject, room, end):
+    """Without -d criu waits for the tree and returns 0 whatever became of it."""
+    run = subject('tree/family')
+    images = run.dump()
+    run.await_gone()
+    words = [room.program, 'run', room.first, run.criu, 'restore', '-D', str(images), '-o', 'restore.log']
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        log = images / 'restore.log'
+        wait_until(lambda: len(room.pids()) > 1 and log.exists(), 5, 'not restored')
+        time.sleep(0.2)
+        assert process.poll() is None, log.read_text()
+        if end == 'is killed':
+            room.run('/bin/kill', '-KILL', str(run.pid))
+        else:
+            (run.control / 'go').touch()
+        assert process.wait(10) == 0
+    if end == 'is killed':
+        run.kill()      # the orphans
+    wait_until(lambda: not room.pids(), 3, lambda: f'left over: {room.pids()}')
+
+
+def test_restore_sibling(subject, room):
+    """-S makes the root a child of who called criu."""
+    run = subject('file/pipe')
+    images = run.dump()
+    run.await_gone()
+    script = f'''{run.criu} restore -D {images} -o restore.log -S -d || exit 1
+grep ^PPid: /proc/{run.pid}/status; echo shell $$; touch {run.control}/go; wait; echo done'''
+    done = room.run('/bin/bash', '-c', script)
+    assert done.returncode == 0, done.stdout + (images / 'restore.log').read_text()
+    parent, shell = re.search(r'PPid:\s+(\d+)', done.stdout)[1], re.search(r'shell (\d+)', done.stdout)[1]
+    assert parent == shell, done.stdout
+
+
+def test_work_dir(subject, folder):
+    """Images in one directory; log and statistics in the other."""
+    run = subject('file/pipe')
+    work = folder / 'working'
+    work.mkdir()
+    images = run.dump('-W', work)
+    assert (work / 'dump.log').exists() and (work / 'stats-dump').exists()
+    assert not {'dump.log', 'stats-dump'} & set(os.listdir(images))
+    assert not [name for name in os.listdir(work) if name.endswith('.img')]
+    code, said = run.call_criu('restore', images, '-d', '-W', work)
+    assert code == 0, said
+    assert (work / 'restore.log').exists() and (work / 'stats-restore').exists()
+    run.release()
+
+
+def crit(build, action, image, *more):
+    """crit's JSON of an image, as text."""
+    words = [str(build / 'crit'), action, '-i', str(image), *map(str, more)]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+def numbers(text):
+    """All "name": number of a JSON text."""
+    return {name: int(value) for name, value in re.findall(r'"(\w+)":\s*(\d+)', text)}
+
+
+def test_statistics(subject, build):
+    """Times, in the files and on stdout."""
+    run = subject('memory/anonymous')
+    images = run.folder_of_images()
+    began = time.monotonic()
+    done = run.room.run(run.criu, 'dump', '-D', images, '-o', 'dump.log', '-t', run.pid, '--display-stats')
+    all_us = (time.monotonic() - began) * 1e6
+    assert done.returncode == 0, (images / 'dump.log').read_text()
+    said = numbers(crit(build, 'decode', images / 'stats-dump'))
+    assert 0 < said['freezing_time'] <= said['frozen_time'] <= all_us
+    assert f'{said["frozen_time"]} us' in done.stdout
+
+    done = run.room.run(run.criu, 'restore', '-D', images, '-o', 'restore.log', '-d', '--display-stats')
+    assert done.returncode == 0, (images / 'restore.log').read_text()
+    said = numbers(crit(build, 'decode', images / 'stats-restore'))
+    assert 0 < said['forking_time'] <= said['restore_time']
+    assert f'{said["restore_time"]} us' in done.stdout
+    run.release()
+
+
+def test_cpu_cap(subject, build, room, folder):
+    """A checkpoint of a CPU with more instruction sets is refused, but only if that was asked for."""
+    run = subject('file/pipe')
+    images = run.dump('--cpu-cap=ins')
+    run.await_gone()
+    text = crit(build, 'decode', images / 'cpuinfo.img', '--pretty')
+    changed = re.sub(r'"capability":\s*\[([^]]*)\]', lambda m: '"capability": [' + ','.join(['4294967295'] * 19) + ']', text)
+    assert changed != text
+    (folder / 'cpuinfo.json').write_text(changed)
+    subprocess.run([build / 'crit', 'encode', '-i', folder / 'cpuinfo.json', '-o', images / 'cpuinfo.img'], check=True)
+    code, said = run.call_criu('restore', images, '-d', '--cpu-cap=ins')
+    assert code != 0 and 'the CPU does not have' in said
+    assert not room.pids()
+    (images / 'cpuinfo.img').rename(images / 'other')
+    code, said = run.call_criu('restore', images, '-d', '--cpu-cap=ins')
+    assert code != 0 and 'cpuinfo.img is missing' in said
+    (images / 'other').rename(images / 'cpuinfo.img')
+    run.restore(images)
+    run.release()
+
+
+def test_no_cpuinfo_by_default(subject):
+    """cpuinfo.img is only written when asked for."""
+    run = subject('file/pipe')
+    assert not (run.dump('-R') / 'cpuinfo.img').exists()
+    assert not (run.dump('-R', '--cpu-cap=none') / 'cpuinfo.img').exists()
+    assert (run.dump('-R', '--cpu-cap=^all') / 'cpuinfo.img').exists()
+    run.release()
+
+
+# A parent that can't be stopped: it waits in vfork for a child that waits for somebody to open a fifo.
+VFORK = '''
+import os
+os.posix_spawn('/bin/true', ['true'], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, 'fifo', os.O_RDONLY, 0)])
+'''
+
+
+def test_timeout(room, criu, folder):
+    """A task that can't be stopped ends the dump in time (and two seconds later it is let go), and it goes on."""
+    os.mkfifo(folder / 'fifo')
+    (folder / 'images').mkdir()
+    pid = room.start(folder / 'output', sys.executable, '-c', VFORK)
+    wait_until(lambda: len(room.pids()) == 2 and states(room).get(pid) == 'D', 5, lambda: states(room))
+    began = time.monotonic()
+    done = room.run(criu, 'dump', '-D', 'images', '-t', pid, '--timeout', '1', '-v4')
+    took = time.monotonic() - began
+    assert done.returncode == 1, done.stdout
+    assert 0.9 < took < 4.5, took
+    assert re.search(rf'Error .*\b{pid}\b', done.stdout), done.stdout
+    assert states(room).get(pid) == 'D'
+    with open(folder / 'fifo', 'w', encoding='ascii'):
+        pass
+    wait_until(lambda: not room.pids(), 5, lambda: f'they do not go on: {states(room)}')
