@@ -98,7 +98,7 @@ static bool parse_head(struct mappings *mappings, struct mapping *mapping, const
 	return true;
 }
 
-/* Only these lines of smaps matter; the length of the key tells most of the others apart. */
+/* Only these lines of smaps matter, and VmFlags, KernelPageSize, ProtectionKey. */
 static const struct {
 	const char *key;
 	size_t offset;
@@ -112,33 +112,40 @@ static const struct {
 	{ "Shared_Dirty:", offsetof(struct mapping, shared_kb) },
 };
 
+static void set_size(struct mapping *mapping, const char *key, size_t size, uint64_t number)
+{
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		if (strlen(sizes[i].key) == size && memcmp(key, sizes[i].key, size) == 0)
+			*(uint64_t *)((char *)mapping + sizes[i].offset) = number;
+	}
+}
+
 static void parse_detail(struct mapping *mapping, const char *line, const char *end)
 {
-	const char *colon = memchr(line, ':', (size_t)(end - line)), *value;
-	size_t size;
+	const char *colon, *value;
 	uint64_t number;
+	size_t size;
 
+	/* Three of four lines end here. */
+	if (!strchr("RASLKV", *line) && !text_starts(line, "ProtectionKey:"))
+		return;
+	colon = memchr(line, ':', (size_t)(end - line));
 	if (!colon)
 		return;
 	size = (size_t)(colon + 1 - line);
 	value = colon + 1;
 	while (value < end && *value == ' ')
 		value++;
-	if (*line == 'V') {
-		if (size == 8 && memcmp(line, "VmFlags:", 8) == 0)
-			mapping->vm_flags = parse_flags(value, end);
+	if (size == 8 && memcmp(line, "VmFlags:", 8) == 0)
+		mapping->vm_flags = parse_flags(value, end);
+	else if (!scan_dec(&value, &number))
 		return;
-	}
-	if (!strchr("RASLKP", *line) || !scan_dec(&value, &number))
-		return;
-	if (size == 15 && memcmp(line, "KernelPageSize:", size) == 0)
+	else if (size == 15 && memcmp(line, "KernelPageSize:", size) == 0)
 		mapping->kernel_page_size = (uint32_t)(number * 1024);
-	else if (size == 14 && memcmp(line, "ProtectionKey:", size) == 0)
+	else if (size == 14 && *line == 'P')
 		mapping->pkey = (int32_t)number;
 	else
-		for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-			if (strlen(sizes[i].key) == size && memcmp(line, sizes[i].key, size) == 0)
-				*(uint64_t *)((char *)mapping + sizes[i].offset) += number;
+		set_size(mapping, line, size, number);
 }
 
 ssize_t mappings_parse(struct mappings *mappings, const char *text, size_t size)
