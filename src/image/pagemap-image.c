@@ -13,9 +13,14 @@
 
 #include "pagemap.pb-c.h"
 
+/* Asked once: a pagemap can have a million entries. */
 static uint64_t page_size(void)
 {
-	return (uint64_t)sysconf(_SC_PAGESIZE);
+	static uint64_t size;
+
+	if (!size)
+		size = (uint64_t)sysconf(_SC_PAGESIZE);
+	return size;
 }
 
 void pagemap_done(struct pagemap *pagemap)
