@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs one fuzz target for a bounded time, from the images of tests/compat and what earlier findings left in tests/fuzz/seeds.
 
-    run.py PROGRAM image|directory SECONDS
+    run.py PROGRAM image|text|directory SECONDS
 
-An input of kind "image" is a byte that chooses the image (its row in table.def) and the content; one of kind "directory" is a
-whole directory as store_load_archive() reads it. Exit code 77: there is no clang with libFuzzer.
+An input of kind "image" is a byte that chooses the image (its row in table.def) and the content; "text" is JSON; "directory" is
+a whole directory as store_load_archive() reads it. Exit code 77: there is no clang with libFuzzer.
 """
 import re
 import struct
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-MAX_INPUT = {'image': 16384, 'directory': 65536}
+MAX_INPUT = {'image': 16384, 'text': 16384, 'directory': 65536}
 
 
 def image_rows():
@@ -33,6 +33,13 @@ def image_inputs(folder):
             yield bytes([number]) + path.read_bytes()
 
 
+def text_inputs(folder):
+    """What crit prints for each image."""
+    for path in sorted((folder.parent / 'json').glob('*.json')):
+        if path.stat().st_size < MAX_INPUT['text']:
+            yield path.read_bytes()
+
+
 def directory_inputs(folder):
     """All images of a directory in one input, without the pages."""
     archive = b''
@@ -45,7 +52,7 @@ def directory_inputs(folder):
 
 def write_corpus(kind, corpus):
     """Fills a folder with inputs to begin with."""
-    inputs = {'image': image_inputs, 'directory': directory_inputs}[kind]
+    inputs = {'image': image_inputs, 'text': text_inputs, 'directory': directory_inputs}[kind]
     count = 0
     for folder in sorted((TOP / 'tests/compat').glob('*/images')):
         for content in inputs(folder):
