@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* criu dump and criu restore. */
 #include "command/command.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
 #include "flow/dump.h"
 #include "flow/restore.h"
 
@@ -9,7 +15,20 @@ int command_dump(const struct options *options)
 	return dump(options) < 0 ? 1 : 0;
 }
 
+/* The command takes our place: the restored root is its child, as if it had started it. */
+static int execute(char **argv)
+{
+	log_info("Executing %s\n", argv[0]);
+	log_close();
+	signal(SIGPIPE, SIG_DFL);
+	execvp(argv[0], argv);
+	fail_errno("--exec-cmd: %s can't be executed; the restored tasks run on without it", argv[0]);
+	return 1;
+}
+
 int command_restore(const struct options *options)
 {
-	return restore(options) < 0 ? 1 : 0;
+	if (restore(options) < 0)
+		return 1;
+	return options->exec_cmd ? execute(options->exec_argv) : 0;
 }

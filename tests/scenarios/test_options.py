@@ -2,6 +2,7 @@
 """What options do to a real tree: its end, pid files, directories, statistics, CPU checks, time limits."""
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -209,3 +210,19 @@ def test_timeout(room, criu, folder):
     with open(folder / 'fifo', 'w', encoding='ascii'):
         pass
     wait_until(lambda: not room.pids(), 5, lambda: f'they do not go on: {states(room)}')
+
+
+def test_exec_cmd(subject, room):
+    """The command takes criu's place: same pid, parent of the tree, no descriptors of criu's, plain signals."""
+    run = subject('file/pipe')
+    images = run.dump()
+    run.await_gone()
+    script = f'''grep ^PPid: /proc/{run.pid}/status; echo command $$; ls /proc/$$/fd; grep ^SigIgn /proc/$$/status
+touch {run.control}/go; while [ -d /proc/{run.pid} ] && ! grep -q "^State:.*Z" /proc/{run.pid}/status; do sleep 0.02; done'''
+    done = room.run('/bin/bash', '-c', 'echo started $$; exec "$0" "$@"', run.criu, 'restore', '-D', images, '-o', 'restore.log',
+                    '--exec-cmd', '--', 'bash', '-c', script)
+    assert done.returncode == 0, done.stdout + (images / 'restore.log').read_text()
+    started, parent, command = (re.search(rf'{word}\s+(\d+)', done.stdout)[1] for word in ('started', 'PPid:', 'command'))
+    assert started == parent == command, done.stdout
+    assert not int(re.search(r'SigIgn:\s+(\w+)', done.stdout)[1], 16) & 1 << signal.SIGPIPE - 1, done.stdout
+    assert set(re.findall(r'^\d+$', done.stdout, re.M)) <= {'0', '1', '2', '255'}, done.stdout
