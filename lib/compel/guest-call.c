@@ -154,40 +154,51 @@ static void find_code_places(pid_t pid, const struct mappings *mappings, struct 
 	}
 }
 
-/* The lowest pages of the main stack: below everything that was ever pushed if they are not even there. */
-static void find_scratch(int proc, const struct mappings *mappings, size_t size, struct guest_place *place)
-{
-	uint64_t pages = (size + 4095) / 4096, words[16];
-	AUTO_CLOSE int pagemap = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC);
+#define STACK_MARGIN 65536
 
-	if (pagemap < 0 || pages > 16)
-		return;
+static bool all_zero(int mem, uint64_t address, size_t size)
+{
+	AUTO_FREE uint8_t *bytes = xmalloc(size);
+
+	if (io_pread(mem, bytes, size, (off_t)address) != (ssize_t)size)
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/*
+ * The lowest pages of the main stack: far below the stack pointer of the first thread, so nothing lives there. If that thread is on another stack (Go does so),
+ * only pages that hold nothing will do.
+ */
+static void find_scratch(int mem, const struct mappings *mappings, uint64_t sp, size_t size, struct guest_place *place)
+{
+	size_t room = (size + 4095) / 4096 * 4096;
+
 	for (size_t i = 0; i < mappings->n; i++) {
 		const struct mapping *m = &mappings->items[i];
-		bool touched = false;
+		bool below;
 
-		if (!m->name || strcmp(m->name, "[stack]") != 0 || !(m->prot & PROT_WRITE) || m->end - m->start < (pages + 2) * 4096)
+		if (!m->name || strcmp(m->name, "[stack]") != 0 || !(m->prot & PROT_WRITE) || m->end - m->start < room)
 			continue;
-		if (io_pread(pagemap, words, pages * 8, (off_t)(m->start / 4096 * 8)) != (ssize_t)(pages * 8))
-			return;
-		for (uint64_t k = 0; k < pages; k++)
-			touched |= words[k] >> 62 != 0; /* present or swapped */
-		if (!touched) {
+		below = sp < m->end && sp > m->start + room + STACK_MARGIN;
+		if (below || (!(sp >= m->start && sp < m->end) && all_zero(mem, m->start, room))) {
 			place->scratch = m->start;
-			place->scratch_size = pages * 4096;
+			place->scratch_size = room;
 		}
 		return;
 	}
 }
 
-int guest_find_place(int proc, pid_t pid, const struct mappings *mappings, size_t frame_size, struct guest_cache *cache,
-		     struct guest_place *ret)
+int guest_find_place(int mem, pid_t pid, const struct mappings *mappings, const struct arch_thread_state *home,
+		     struct guest_cache *cache, struct guest_place *ret)
 {
 	*ret = (struct guest_place){ 0 };
 	find_code_places(pid, mappings, cache, ret);
 	if (!ret->syscall_ret)
 		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: criu has no way in");
-	find_scratch(proc, mappings, frame_size + 128, ret);
+	find_scratch(mem, mappings, arch_state_sp(home), arch_frame_size(home) + 128, ret);
 	if (!ret->sigreturn || !ret->scratch)
 		log_debug("no %s found: the task is not safe if criu is killed within the next microseconds",
 			  ret->sigreturn ? "untouched stack" : "rt_sigreturn");
@@ -195,8 +206,8 @@ int guest_find_place(int proc, pid_t pid, const struct mappings *mappings, size_
 }
 
 /* Puts the way home on the scratch stack. Returns the stack pointer to use. */
-static int prepare_way_home(int mem, const struct guest_place *place, const struct arch_thread_state *home, uint64_t sigmask,
-			    uint64_t *ret_sp)
+static int prepare_way_home(int mem, const struct guest_place *place, const struct arch_thread_state *alone, uint64_t sigmask,
+			    uint8_t *old, uint64_t *ret_sp)
 {
 	AUTO_FREE uint8_t *bytes = xzalloc(place->scratch_size);
 	/*
@@ -204,41 +215,38 @@ static int prepare_way_home(int mem, const struct guest_place *place, const stru
 	 * the next multiple of 64.
 	 */
 	uint64_t frame = place->scratch + 64;
-	uint64_t ucontext = arch_frame_write(home, sigmask, bytes + 64, frame);
+	uint64_t ucontext = arch_frame_write(alone, sigmask, bytes + 64, frame);
+	ssize_t got = io_pread(mem, old, place->scratch_size, (off_t)place->scratch);
 
+	if (got != (ssize_t)place->scratch_size)
+		return got < 0 ? (int)got : -EFAULT;
 	*ret_sp = ucontext - 8;
 	memcpy(bytes + (*ret_sp - place->scratch), &place->sigreturn, 8);
 	return io_pwrite(mem, bytes, place->scratch_size, (off_t)place->scratch);
 }
 
-static int clear_scratch(int mem, const struct guest_place *place)
+int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct guest_state *state, long nr,
+	       const uint64_t args[6], int64_t *ret)
 {
-	AUTO_FREE uint8_t *zeros = xzalloc(place->scratch_size);
-
-	return io_pwrite(mem, zeros, place->scratch_size, (off_t)place->scratch);
-}
-
-int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct arch_thread_state *home, uint64_t sigmask,
-	       long nr, const uint64_t args[6], int64_t *ret)
-{
-	uint64_t sp = arch_state_sp(home);
+	uint64_t sp = arch_state_sp(state->home);
 	bool protected = place->sigreturn && place->scratch;
+	AUTO_FREE uint8_t *old = xzalloc(place->scratch_size + 1);
 	int error, error2;
 
 	if (protected) {
-		error = prepare_way_home(mem, place, home, sigmask, &sp);
+		error = prepare_way_home(mem, place, state->alone, state->sigmask, old, &sp);
 		if (error < 0)
 			return fail(-error, "writing to the stack of the task");
 	}
 	TRY(tracee_set_sigmask(tid, ~0ull));
-	error = arch_remote_syscall(tid, home, place->syscall_ret, sp, nr, args, ret);
-	error2 = arch_state_set_general(tid, home);
+	error = arch_remote_syscall(tid, state->home, place->syscall_ret, sp, nr, args, ret);
+	error2 = arch_state_set_general(tid, state->home);
 	if (!error2)
-		error2 = tracee_set_sigmask(tid, sigmask);
+		error2 = tracee_set_sigmask(tid, state->sigmask);
 	if (protected && !error2) {
-		error2 = clear_scratch(mem, place);
+		error2 = io_pwrite(mem, old, place->scratch_size, (off_t)place->scratch);
 		if (error2 < 0)
-			(void)fail(-error2, "clearing the stack of the task");
+			(void)fail(-error2, "putting the stack of the task back");
 	}
 	return error ? error : error2;
 }

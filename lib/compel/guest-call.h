@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * One system call made by a stopped thread, in such a way that the thread comes home even if we die in the middle: it runs "syscall; ret" that it finds in its
- * own code, with a stack that we prepare in memory it has never touched; on it lie the address of its own "rt_sigreturn" and a frame with all
+ * own code, with a stack that we prepare in memory where nothing lives; on it lie the address of its own "rt_sigreturn" and a frame with all
  * its registers.
  */
 #pragma once
@@ -25,10 +25,17 @@ struct guest_place {
 struct guest_cache *guest_cache_create(void);
 void guest_cache_destroy(struct guest_cache **cache);
 
-/* proc: directory /proc/PID. cache may be NULL. */
-int guest_find_place(int proc, pid_t pid, const struct mappings *mappings, size_t frame_size, struct guest_cache *cache,
-		     struct guest_place *ret);
+/* How a stopped thread goes on. All of it stays the caller's. */
+struct guest_state {
+	const struct arch_thread_state *home;  /* its registers, to be put back by ptrace */
+	const struct arch_thread_state *alone; /* the same for rt_sigreturn(2): an interrupted call is made again without the kernel's help */
+	uint64_t sigmask;
+};
+
+/* mem: /proc/PID/mem; home: registers of the first thread. cache may be NULL. */
+int guest_find_place(int mem, pid_t pid, const struct mappings *mappings, const struct arch_thread_state *home,
+		     struct guest_cache *cache, struct guest_place *ret);
 
 /* mem: /proc/PID/mem. The thread has its registers and signal mask back afterwards. *ret is what the call returned (or -errno). */
-int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct arch_thread_state *home, uint64_t sigmask,
-	       long nr, const uint64_t args[6], int64_t *ret);
+int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct guest_state *state, long nr,
+	       const uint64_t args[6], int64_t *ret);

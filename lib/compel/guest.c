@@ -24,7 +24,7 @@
 #include "lib/compel/tracee.h"
 
 #define ALL_SIGNALS (~0ull)
-#define PATIENCE_MS 3000
+#define PATIENCE_MS 1000
 
 static int share(struct stage *stage, int proc)
 {
@@ -52,7 +52,7 @@ int guest_stage_open(const struct guest_process *process, size_t size, struct st
 	stage->fd = -1;
 	stage->pid = process->tid;
 	stage->size = (STAGE_HEADER + size + 4095) / 4096 * 4096;
-	error = guest_call(process->tid, process->mem, &process->place, process->home, process->sigmask, __NR_mmap,
+	error = guest_call(process->tid, process->mem, &process->place, &process->state, __NR_mmap,
 			   (const uint64_t[6]){ 0, stage->size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS,
 						(uint64_t)-1, 0 },
 			   &address);
@@ -78,18 +78,17 @@ size_t guest_room(const struct arch_thread_state *home)
 	return sizeof(struct slot) + arch_frame_size(home) + 256;
 }
 
-int guest_open(struct stage *stage, pid_t tid, const struct arch_thread_state *home, uint64_t sigmask, struct remote **ret)
+int guest_open(struct stage *stage, pid_t tid, const struct guest_state *state, struct remote **ret)
 {
 	struct remote *remote = stage_add_remote(stage, SLOT_GUEST);
-	void *frame = stage_alloc(stage, arch_frame_size(home));
+	void *frame = stage_alloc(stage, arch_frame_size(state->alone));
 
 	if (!remote || !frame)
 		return fail(ENOMEM, "thread %d: no room left in the shared memory", tid);
 	remote->tid = tid;
-	remote->home = home;
-	remote->sigmask = sigmask;
+	remote->state = *state;
 	remote->slot->patience = PATIENCE_MS;
-	remote->slot->home = (int64_t)arch_frame_write(home, sigmask, frame, stage_address(stage, frame));
+	remote->slot->home = (int64_t)arch_frame_write(state->alone, state->sigmask, frame, stage_address(stage, frame));
 	*ret = remote;
 	return 0;
 }
@@ -100,7 +99,7 @@ int guest_send(struct remote *remote)
 
 	remote->away = true;
 	TRY(tracee_set_sigmask(remote->tid, ALL_SIGNALS));
-	TRY(arch_enter(remote->tid, remote->home, remote->stage->address + BLOB_ENTRY, remote->slot_address, stack));
+	TRY(arch_enter(remote->tid, remote->state.home, remote->stage->address + BLOB_ENTRY, remote->slot_address, stack));
 	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0)
 		return fail_errno("letting thread %d run", remote->tid);
 	return 0;
@@ -140,8 +139,8 @@ int guest_catch(struct remote *remote, const struct deadline *deadline)
 	TRY(tracee_wait_stop(remote->tid, deadline, &signal));
 	if (__atomic_load_n(&remote->slot->state, __ATOMIC_SEQ_CST) == SLOT_LEFT)
 		return refuse(ETIMEDOUT, "thread %d ran on before criu caught it: criu was stopped too long", remote->tid);
-	TRY(arch_state_set_general(remote->tid, remote->home));
-	TRY(tracee_set_sigmask(remote->tid, remote->sigmask));
+	TRY(arch_state_set_general(remote->tid, remote->state.home));
+	TRY(tracee_set_sigmask(remote->tid, remote->state.sigmask));
 	remote->away = false;
 	if (remote->lost_stop)
 		syscall(__NR_tkill, remote->tid, remote->lost_stop);
@@ -157,7 +156,7 @@ int guest_stage_close(struct stage **stage, const struct guest_process *process)
 	if (!s)
 		return 0;
 	*stage = NULL;
-	error = guest_call(process->tid, process->mem, &process->place, process->home, process->sigmask, __NR_munmap,
+	error = guest_call(process->tid, process->mem, &process->place, &process->state, __NR_munmap,
 			   (const uint64_t[6]){ s->address, s->size }, &result);
 	if (error == 0 && result < 0)
 		error = fail((int)-result, "removing criu's memory from the task");

@@ -20,8 +20,7 @@ struct guest_process {
 	pid_t tid;
 	int proc;			      /* directory /proc/PID */
 	int mem;			      /* /proc/PID/mem, for reading and writing */
-	const struct arch_thread_state *home; /* registers of the thread */
-	uint64_t sigmask;
+	struct guest_state state;	      /* of the thread */
 	struct guest_place place;
 };
 
@@ -29,8 +28,8 @@ struct guest_process {
 int guest_stage_open(const struct guest_process *process, size_t size, struct stage **ret);
 /* Bytes that a stage needs for one thread besides its plans. */
 size_t guest_room(const struct arch_thread_state *home);
-/* A stopped thread of that process. home must live as long as the remote. */
-int guest_open(struct stage *stage, pid_t tid, const struct arch_thread_state *home, uint64_t sigmask, struct remote **ret);
+/* A stopped thread of that process. What state points to must live as long as the remote. */
+int guest_open(struct stage *stage, pid_t tid, const struct guest_state *state, struct remote **ret);
 /* Stops the thread after its plan and gives it its registers and signal mask back; it stands in a ptrace stop again. */
 int guest_catch(struct remote *remote, const struct deadline *deadline);
 /* Unmaps the memory over there. All threads must have been caught. *stage is NULL afterwards. */

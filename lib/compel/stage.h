@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "arch_regs.h"
+#include "lib/compel/guest-call.h"
 #include "lib/compel/remote.h"
 
 struct stage {
@@ -30,8 +31,7 @@ struct remote {
 	pid_t tid;
 	bool guest;
 	/* guests only */
-	const struct arch_thread_state *home;
-	uint64_t sigmask;
+	struct guest_state state;
 	bool away;	   /* its registers are ours */
 	int lost_stop;	   /* stop signal that came while it was away */
 };

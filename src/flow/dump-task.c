@@ -57,6 +57,7 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	TRY(tracee_get_sigmask(thread->tid, &dump->sigmask));
 	TRY(arch_state_get(thread->tid, d->pool, &dump->state));
 	TRY(arch_state_get(thread->tid, d->pool, &record));
+	dump->alone = record;
 	remote = (struct iovec){ (void *)(arch_state_ip(record) - sizeof(code)), sizeof(code) };
 	have_code = process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
 	no_signals = no_signal_pending(&dump->status, dump->sigmask);
@@ -140,7 +141,8 @@ static int run_all(struct dump *d, struct task *task, struct inside *inside)
 	unsigned i = 0;
 
 	for_each_thread(thread, task)
-		TRY(guest_open(inside->stage, thread->tid, thread->dump->state, thread->dump->sigmask, &thread->remote));
+		TRY(guest_open(inside->stage, thread->tid, &(struct guest_state){ thread->dump->state, thread->dump->alone, thread->dump->sigmask },
+			       &thread->remote));
 	for_each_thread(thread, task)
 		TRY(remote_post(thread->remote, inside->plans[i++]));
 	for_each_thread(thread, task)
@@ -180,8 +182,7 @@ static int dump_inside(struct dump *d, struct task *task)
 			.tid = task->pid,
 			.proc = task->dump->proc,
 			.mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC),
-			.home = leader->state,
-			.sigmask = leader->sigmask,
+			.state = { leader->state, leader->alone, leader->sigmask },
 		},
 	};
 	size_t size;
@@ -190,8 +191,8 @@ static int dump_inside(struct dump *d, struct task *task)
 	if (inside.process.mem < 0)
 		return fail_errno("opening its memory");
 	TRY(ask_all(d, task, &inside, &size));
-	TRY(guest_find_place(task->dump->proc, task->pid, &task->dump->mappings, arch_frame_size(leader->state),
-			     d->guest_cache, &inside.process.place));
+	TRY(guest_find_place(inside.process.mem, task->pid, &task->dump->mappings, leader->state, d->guest_cache,
+			     &inside.process.place));
 	TRY(guest_stage_open(&inside.process, size, &inside.stage));
 	error = run_all(d, task, &inside);
 	error2 = leave_inside(d, task, &inside);

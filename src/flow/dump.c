@@ -67,11 +67,6 @@ static int check_sessions(struct dump *d)
 	struct task *task;
 
 	for_each_task(task, d->tree) {
-		bool known = false;
-		struct task *other;
-
-		for_each_task(other, d->tree)
-			known |= other->vsid == task->vsid && (other->vsid == other->vpid || other != d->tree->root);
 		if (task->vsid != d->tree->root->vsid || task->vsid == d->tree->root->vpid || d->options->shell_job)
 			continue;
 		return refuse(EINVAL,

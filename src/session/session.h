@@ -28,6 +28,7 @@ struct thread_dump {
 	bool held;		   /* it stands in a ptrace stop of ours */
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */
+	struct arch_thread_state *alone; /* the same, with an interrupted call to be made again */
 	size_t **part_offsets;	   /* object/task: what ask() leaves for answer() */
 };
 
