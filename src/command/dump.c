@@ -12,7 +12,9 @@
 
 int command_dump(const struct options *options)
 {
-	return dump(options) < 0 ? 1 : 0;
+	int result = dump(options);
+
+	return result == -ECANCELED ? 255 : result < 0 ? 1 : 0;
 }
 
 /* The command takes our place: the restored root is its child, as if it had started it. */

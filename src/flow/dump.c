@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/workers.h"
+#include "flow/actions.h"
 #include "flow/cpuinfo.h"
 #include "flow/dump-task.h"
 #include "flow/freeze.h"
@@ -147,8 +148,12 @@ int dump(const struct options *options)
 	struct dump d = { 0 };
 	int error = begin(&d, options);
 
+	if (error == 0)
+		error = actions_run(options, ACTION_PRE_DUMP, options->pid);
 	if (error == 0) {
 		error = dump_tree(&d);
+		if (error == 0 && actions_run(options, ACTION_POST_DUMP, options->pid) < 0)
+			error = -ECANCELED;
 		let_go(&d, error);
 	}
 	if (error == 0)

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/workers.h"
+#include "flow/actions.h"
 #include "flow/cpuinfo.h"
 #include "flow/restore-load.h"
 #include "flow/restore-task.h"
@@ -86,6 +87,7 @@ static int make_all(struct restore *r)
 	TRY(file_restore_settle(r));
 	TRY(restore_last(r));
 	TRY(restore_send_home(r));
+	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
 	return write_pidfile(r->options, r->tree->root->pid);
 }
 
@@ -97,6 +99,7 @@ static int restore_all(struct restore *r)
 	if (r->options->cpu_cap & OPT_CPU_IMAGE)
 		TRY(cpuinfo_check(r->store, r->options->cpu_cap));
 	TRY(restore_load(r));
+	TRY(actions_run(r->options, ACTION_PRE_RESTORE, 0));
 	/* Threads of ours must not take a tid that a task wants: pids are given out upwards, so they come as late as possible. */
 	r->workers = workers_create(0);
 	error = make_all(r);
@@ -105,8 +108,10 @@ static int restore_all(struct restore *r)
 		restore_kill(r);
 		return error;
 	}
+	(void)actions_run(r->options, ACTION_PRE_RESUME, r->tree->root->pid); /* logged */
 	restore_let_go(r);
 	stats_stop(r->stats, STATS_RESTORE);
+	(void)actions_run(r->options, ACTION_POST_RESUME, r->tree->root->pid); /* logged */
 	return 0;
 }
 

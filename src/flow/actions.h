@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The named points of a dump or restore at which the user's scripts run. Reference cli.md, section 6. */
+#pragma once
+
+#include <sys/types.h>
+
+struct options;
+
+enum action {
+	ACTION_PRE_DUMP,     /* before anything is done */
+	ACTION_POST_DUMP,    /* images complete, tasks still stopped */
+	ACTION_PRE_RESTORE,  /* before the first task is made */
+	ACTION_POST_RESTORE, /* all is restored, tasks still stopped */
+	ACTION_PRE_RESUME,   /* just before they run; a failure is only logged */
+	ACTION_POST_RESUME,  /* they run; a failure is only logged */
+};
+
+/*
+ * Runs every --action-script, the last given first, and waits for each. root is the pid of the root task, 0 if there is
+ * none yet. All are run even if one fails. Returns 0, or -EIO after a script failed.
+ */
+int actions_run(const struct options *options, enum action action, pid_t root);

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Action scripts: when they run, what they see, what their failure does."""
+import re
+
+import pytest
+
+SCRIPT = '''#!/bin/bash
+if [ -e /proc/$$/fd/0 ]; then input=open; else input=closed; fi
+others=$(readlink /proc/$$/fd/* | grep -c -v -e pipe: -e /NAME$ -e /dump.log$ -e /restore.log$)
+read -r state < <(sed -n 's/^State:\\t\\(.\\).*/\\1/p' /proc/$CRTOOLS_INIT_PID/status 2>/dev/null) || state=none
+echo "NAME $CRTOOLS_SCRIPT_ACTION root=$CRTOOLS_INIT_PID state=$state args=$# mark=$MARK" \\
+	"images=$(ls "$CRTOOLS_IMAGE_DIR" | grep -c inventory) input=$input others=$others" >> FOLDER/calls
+echo "NAME says hello at $CRTOOLS_SCRIPT_ACTION"
+[ "$CRTOOLS_SCRIPT_ACTION" != "$(cat FOLDER/fail-at 2>/dev/null)" ]
+'''
+
+
+@pytest.fixture
+def scripts(folder):
+    """Options for two scripts, "first" and "second", that note their calls in the file "calls"."""
+    options = []
+    for name in ('first', 'second'):
+        path = folder / name
+        path.write_text(SCRIPT.replace('NAME', name).replace('FOLDER', str(folder)))
+        path.chmod(0o755)
+        options += ['--action-script', path]
+    return options
+
+
+def calls(folder):
+    """The calls since the last time: [(script, action, {...})]."""
+    path = folder / 'calls'
+    lines = path.read_text().splitlines() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return [(line.split()[0], line.split()[1], dict(re.findall(r'(\w+)=(\S*)', line))) for line in lines]
+
+
+def test_order_and_environment(subject, folder, scripts):
+    """Each action once for each script, the last given first; tasks are stopped or not as they should be."""
+    run = subject('file/pipe')
+    env = {'MARK': 'mine', 'CRTOOLS_INIT_PID': '1'}
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, *scripts, env=env)
+    assert code == 0, said
+    seen = calls(folder)
+    assert [call[:2] for call in seen] == [(name, action) for action in ('pre-dump', 'post-dump') for name in ('second', 'first')]
+    for _, action, facts in seen:
+        assert facts['root'] == str(run.pid)
+        assert facts['args'] == '0' and facts['mark'] == 'mine'
+        assert facts['images'] == ('1' if action == 'post-dump' else '0')
+        assert facts['state'] in ('t' if action == 'post-dump' else 'SR')
+        assert facts['input'] == 'closed' and facts['others'] == '0', facts
+    assert 'second says hello at post-dump' in (images / 'dump.log').read_text()
+
+    code, said = run.call_criu('restore', images, '-d', *scripts, env=env)
+    assert code == 0, said
+    seen = calls(folder)
+    actions = ('pre-restore', 'post-restore', 'pre-resume', 'post-resume')
+    assert [call[:2] for call in seen] == [(name, action) for action in actions for name in ('second', 'first')]
+    for _, action, facts in seen:
+        assert facts['root'] == ('' if action == 'pre-restore' else str(run.pid))
+        assert facts['state'] in {'pre-restore': ('none', ''), 'post-resume': ('S', 'R')}.get(action, ('t',)), (action, facts)
+    run.release()
+
+
+@pytest.mark.parametrize('action, status', [('pre-dump', 1), ('post-dump', 255)])
+def test_failure_in_dump(subject, folder, scripts, action, status):
+    """The dump fails, every script has run, and the tasks go on."""
+    run = subject('tree/family')
+    (folder / 'fail-at').write_text(action)
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, *scripts)
+    assert code == status, said
+    assert f'second ended with status 1 at {action}' in said and 'Dumping FAILED.' in said
+    assert [call[:2] for call in calls(folder)][-2:] == [('second', action), ('first', action)]
+    run.compare(f'after a failed {action}')
+    run.release()
+
+
+@pytest.mark.parametrize('action', ['pre-restore', 'post-restore', 'pre-resume', 'post-resume'])
+def test_failure_in_restore(subject, folder, room, scripts, action):
+    """Before the tasks are ready nothing is left of them; later it is only logged."""
+    run = subject('tree/family')
+    images = run.dump()
+    run.await_gone()
+    (folder / 'fail-at').write_text(action)
+    code, said = run.call_criu('restore', images, '-d', '--pidfile', 'root.pid', *scripts)
+    assert f'second ended with status 1 at {action}' in said
+    if action in ('pre-resume', 'post-resume'):
+        assert code == 0, said
+        run.compare(f'after a failed {action}')
+    else:
+        assert code == 1 and 'Restoring FAILED.' in said
+        assert not room.pids() and not (images / 'root.pid').exists()
+        run.restore(images)
+    run.release()
+
+
+def test_script_that_is_not_there(subject):
+    """Named in the error, with the reason."""
+    run = subject('file/pipe')
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '--action-script', '/nonexistent/script')
+    assert code == 1 and re.search('Error .*/nonexistent/script.*No such file', said)
+    run.compare('after a dump that could not run its script')
+    run.release()
