@@ -7,7 +7,7 @@
 
 SUBJECT(.not_ways = "twice", .ignore = "timers")
 
-static volatile sig_atomic_t rang, stop;
+static volatile sig_atomic_t rang;
 static int own = -1, orphan = -1;
 
 static void ring(int signal)
