@@ -59,6 +59,7 @@ static void end(struct dump *d)
 	kcmp_tree_destroy(&d->kcmp_fs);
 	kcmp_tree_destroy(&d->kcmp_sighand);
 	task_tree_destroy(&d->tree);
+	file_dump_clean(d);
 	pool_destroy(&d->pool);
 }
 

@@ -18,6 +18,7 @@
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
 #include "lib/compel/puppet.h"
+#include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
 
@@ -159,6 +160,7 @@ static int lead_session(struct restore *r, struct task *task)
 	if (task->vsid != task->vpid)
 		return 0;
 	plan_syscall(plan, "lead a session", __NR_setsid);
+	TRY(file_plan_session(r, task, plan));
 	return run(r, task, plan);
 }
 

@@ -101,6 +101,16 @@ def smaps_areas(text, numbers):
     return [(f"{a['start']:x}-{a['end']:x}", *a['what'], hex(a['offset'])) for a in merged]
 
 
+def descriptor_lines(info, numbers):
+    """What fdinfo says, without what the kernel makes up, passes with time or lists in the order of its addresses."""
+    lines = [re.sub(r'\s+', ' ', line) for line in info.splitlines() if not line.startswith(('mnt_id:', 'ino:', 'scm_fds:'))]
+    lines = [re.sub(r'^(tfd:.*?) pos:.*', r'\1', line) for line in lines]
+    lines = [re.sub(r'^it_value: \((\d+), \d+\)', 'it_value', line) for line in lines if not line.startswith('ticks:')]
+    lines = [re.sub(r'^eventfd-id: (\d+)', lambda m: f'eventfd-id: {numbers.name("eventfd", m[1])}', line) for line in lines]
+    watches = ('tfd:', 'inotify ', 'fanotify ')
+    return [line for line in lines if not line.startswith(watches)] + sorted(line for line in lines if line.startswith(watches))
+
+
 def descriptors(task, numbers):
     """Every descriptor: what it is, and what fdinfo says about it."""
     table = {}
@@ -110,9 +120,10 @@ def descriptors(task, numbers):
         return None
     for number in names:
         info = read(task / 'fdinfo' / str(number)) or ''
-        lines = [line for line in info.splitlines() if not line.startswith(('mnt_id:', 'ino:', 'scm_fds:'))]
         target = link(task / 'fd' / str(number)) or '?'
-        table[number] = (numbers.text(target), '; '.join(re.sub(r'\s+', ' ', line) for line in lines))
+        # A name that another file has by now, or that there never was, can't be had again.
+        target = re.sub(r'(\.ghost-\w+-\d+|#\d+) \(deleted\)$', ' (deleted)', target)
+        table[number] = (numbers.text(target), '; '.join(descriptor_lines(info, numbers)))
     return table
 
 

@@ -35,6 +35,7 @@ struct descriptor_table {
 	size_t n;
 	FdinfoEntry **entries; /* rising numbers */
 	struct file **files;
+	uint32_t reserved; /* numbers below are not to be used for other things */
 	bool done;
 };
 
@@ -59,6 +60,13 @@ int file_describe(struct open_file *of, struct fdinfo *info);
 int file_dump_begin(struct dump *d, struct file_dump **ret);
 /* As file_dump(), and what it was found to be. */
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret);
+
+extern const struct file_kind external_kind;
+
+/* external.c: the user provides this one. */
+bool file_is_given(struct dump *d, const struct open_file *of);
+/* Refuses forms of --external that nobody knows. */
+int file_check_external(const struct options *options);
 
 unsigned file_kind_index(const struct file_kind *kind);
 /* The record of an entry, found by the offset of the member. */

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +25,7 @@
 
 struct deleted_set {
 	struct image *image; /* remap-fpath */
-	struct table *ghosts; /* dev, ino → id + 1 */
+	struct table *ghosts, *links; /* dev, ino → id */
 	uint32_t last_ghost;
 };
 
@@ -37,6 +37,7 @@ static struct deleted_set *get_set(struct dump *d)
 		struct deleted_set *set = *slot = pool_new(d->pool, struct deleted_set);
 
 		set->ghosts = table_create();
+		set->links = table_create();
 	}
 	return *slot;
 }
@@ -78,6 +79,23 @@ static int dump_ghost(struct dump *d, const struct open_file *of, const RegFileE
 	return add_remap(d, of, record, REMAP_TYPE__GHOST, (uint32_t)id);
 }
 
+/* One more name, used by all who have the file open. */
+static int dump_link(struct dump *d, const struct open_file *of, const RegFileEntry *record)
+{
+	struct deleted_set *set = get_set(d);
+	uint32_t id = (uint32_t)(uintptr_t)table_find2(set->links, of->stat.st_dev, of->stat.st_ino);
+
+	if (!d->options->link_remap)
+		return refuse(ENOTSUP, "this name of the file was removed or is another file now, but it has %lu names elsewhere: "
+				       "--link-remap lets the dump make one more",
+			      (unsigned long)of->stat.st_nlink);
+	if (!id) {
+		TRY(relink_dump(d, of, record->name, &id));
+		table_set2(set->links, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)id);
+	}
+	return add_remap(d, of, record, REMAP_TYPE__LINKED, id);
+}
+
 /* "/proc/123/..." of a process that is gone: its pid, else 0. */
 static pid_t find_dead(const struct open_file *of, const char *name)
 {
@@ -94,7 +112,6 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 {
 	bool deleted = text_ends(of->link, DELETED);
 	char *name;
-	uint32_t id;
 
 	if (leads_to(of->link, of))
 		return 0;
@@ -112,12 +129,7 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	if (!deleted && access(name, F_OK) < 0)
 		return refuse(ENOTSUP, "its path can't be reached from here: it lies on a mount that is hidden or of another mount "
 				       "namespace");
-	if (!d->options->link_remap)
-		return refuse(ENOTSUP, "this name of the file was removed or is another file now, but it has %lu names elsewhere: "
-				       "--link-remap lets the dump make one more",
-			      (unsigned long)of->stat.st_nlink);
-	TRY(relink_dump(d, of, name, &id));
-	return add_remap(d, of, record, REMAP_TYPE__LINKED, id);
+	return dump_link(d, of, record);
 }
 
 int deleted_finish(struct dump *d)
@@ -125,6 +137,7 @@ int deleted_finish(struct dump *d)
 	struct deleted_set *set = get_set(d);
 
 	table_destroy(&set->ghosts);
+	table_destroy(&set->links);
 	return set->image ? image_finish(&set->image) : 0;
 }
 
@@ -169,7 +182,7 @@ static int load_remap(struct restore *r, struct image *image, const RemapFilePat
 	const struct file *f = file_find(r, entry->orig_id);
 
 	remap->entry = entry;
-	remap->fd = -1;
+	remap->fd = remap->opened = -1;
 	remap->id = entry->remap_id;
 	remap->type = entry->remap_type;
 	if (!entry->has_remap_type) {
@@ -201,7 +214,7 @@ int deleted_prepare(struct restore *r)
 	return more;
 }
 
-int deleted_find_stand_in(struct restore *r, const RegFileEntry *record, int *ret_fd)
+static int find_stand_in(struct restore *r, const RegFileEntry *record, struct remap **ret)
 {
 	struct deleted_restore *set = get_restore(r);
 	struct remap *remap = table_find(set->remaps, record->id);
@@ -214,8 +227,23 @@ int deleted_find_stand_in(struct restore *r, const RegFileEntry *record, int *re
 		TRY(relink_find(r, remap));
 	else if (remap->fd < 0)
 		return refuse(ENOTSUP, "it belongs to process %u, which was dead at the dump: this can't be restored yet", remap->id);
-	*ret_fd = remap->fd;
+	*ret = remap;
 	return 0;
+}
+
+int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
+{
+	struct remap *remap = NULL;
+	char name[32];
+
+	TRY(find_stand_in(r, record, &remap));
+	if (remap->opened >= 0) {
+		*ret_fd = TAKE_FD(remap->opened);
+		return 0;
+	}
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", remap->fd);
+	*ret_fd = open(name, flags & ~O_NOFOLLOW);
+	return *ret_fd < 0 ? fail_errno("opening it again with flags 0%o", flags) : 0;
 }
 
 int deleted_settle(struct restore *r)
@@ -232,9 +260,9 @@ void deleted_clean(struct restore *r)
 {
 	struct deleted_restore *set = get_restore(r);
 
-	for (size_t i = 0; i < set->all.n; i++)
-		if (set->all.items[i]->fd >= 0)
-			close(set->all.items[i]->fd);
+	for (size_t i = 0; i < set->all.n; i++) {
+		AUTO_CLOSE int fd = set->all.items[i]->fd, opened = set->all.items[i]->opened;
+	}
 	vector_done(&set->all);
 	table_destroy(&set->remaps);
 	table_destroy(&set->ghosts);

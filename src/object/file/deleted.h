@@ -13,7 +13,8 @@ struct remap {
 	uint32_t id;		   /* remap_id without the flag of older images */
 	const RegFileEntry *record; /* of the file that was deleted */
 	struct remap *same;	   /* next one with the same ghost */
-	int fd;			   /* stands in for the path, -1 until needed */
+	int fd;			   /* O_PATH: stands in for the path, -1 until needed */
+	int opened;		   /* is the opening itself, -1 usually */
 };
 
 /* A deleted file, in a restore. */

@@ -119,28 +119,52 @@ int file_load_tables(struct restore *r)
 	return raise_limit(r, highest);
 }
 
-struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number)
+/* The place of a number in the table, or n if it is not there. */
+static size_t find_place(const struct descriptor_table *table, uint32_t number)
 {
-	const struct descriptor_table *table = file_table_of(r, task);
 	size_t low = 0, high = table ? table->n : 0;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
 		if (table->entries[middle]->fd == number)
-			return table->files[middle];
+			return middle;
 		if (table->entries[middle]->fd < number)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return NULL;
+	return table ? table->n : 0;
+}
+
+struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number)
+{
+	const struct descriptor_table *table = file_table_of(r, task);
+	size_t place = find_place(table, number);
+
+	return table && place < table->n ? table->files[place] : NULL;
+}
+
+void file_reserve_number(struct restore *r, const struct task *task, uint32_t number)
+{
+	struct descriptor_table *table = file_table_of(r, task);
+
+	if (table && table->reserved <= number)
+		table->reserved = number + 1;
+}
+
+bool file_cloexec_at(struct restore *r, const struct task *task, uint32_t number)
+{
+	const struct descriptor_table *table = file_table_of(r, task);
+	size_t place = find_place(table, number);
+
+	return table && place < table->n && table->entries[place]->flags & FD_CLOEXEC;
 }
 
 int file_free_number(struct restore *r, struct task *task)
 {
 	const struct descriptor_table *table = file_table_of(r, task);
-	unsigned number = 3;
+	uint32_t number = table && table->reserved > 3 ? table->reserved : 3;
 
 	for (size_t i = 0; table && i < table->n; i++) {
 		if (table->entries[i]->fd > number)

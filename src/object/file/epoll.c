@@ -11,6 +11,8 @@
 #include "kern/kcmp.h"
 #include "object/file/file.h"
 
+#define SLOT_ASIDE 1
+
 const struct file_kind epoll_kind;
 
 /* An epoll file whose targets are looked up when all descriptors are known. */
@@ -112,8 +114,12 @@ static int find_known(struct dump *d, const struct epoll_dump *epoll, EventpollT
 		TRY(same);
 		if (!same)
 			continue;
-		if (own)
-			log_info("target %u of the epoll file is descriptor %d by now", target->tfd, known[i].fd);
+		/*
+		 * Others add the target by the number in tfd, which must exist. The number that it was added by is kept in id, plus 1;
+		 * for the others that member has no meaning, and is 0.
+		 */
+		if ((uint32_t)known[i].fd != target->tfd || !own)
+			target->id = target->tfd + 1;
 		target->tfd = (uint32_t)known[i].fd;
 		return 1;
 	}
@@ -171,6 +177,12 @@ static int create_epoll(struct restore *r, struct file *f)
 	return 0;
 }
 
+/* The number that a target is added by: see find_known(). */
+static uint32_t number_of(const EventpollTfdEntry *target)
+{
+	return target->id ? target->id - 1 : target->tfd;
+}
+
 /* The task that adds the targets must have them: the first that has the epoll file may have closed some. */
 static int link_epoll(struct restore *r, struct file *f)
 {
@@ -189,21 +201,40 @@ static int link_epoll(struct restore *r, struct file *f)
 		if (!targets[i])
 			return refuse(EINVAL, "files.img: it watches descriptor %u, which no task has", number);
 		TRY(file_use(r, targets[i]->id, NULL)); /* until settle */
+		if (f->owner)
+			file_reserve_number(r, f->owner, number_of(record->tfd[i]));
 	}
 	return 0;
 }
 
-/* A number that the owner has not: the file is there just for the moment of the call. */
-static int plan_foreign(struct restore *r, struct file *f, struct file *target, uint32_t number, struct plan *p)
+/* Puts the target for a moment at the number that it was added by, and what is there now aside. */
+static int plan_borrow(struct restore *r, struct file *f, struct file *target, const EventpollTfdEntry *record, uint32_t number,
+		       struct plan *p)
 {
 	int fd;
 
 	if (file_at_number(r, f->owner, number))
-		return refuse(EINVAL, "files.img: it watches what another task has as descriptor %u", number);
+		plan_syscall(p, "put a descriptor aside", __NR_fcntl, V(number), V(F_DUPFD_CLOEXEC), V(0))->to_slot = SLOT_ASIDE;
+	if (file_at_number(r, f->owner, record->tfd) == target) {
+		plan_syscall(p, "borrow its number", __NR_dup3, V(record->tfd), V(number), V(O_CLOEXEC));
+		return 0;
+	}
 	TRY(file_get_fd(r, target, &fd));
 	plan_step(p, plan_why(p, "fetch descriptor %u for an epoll file", number), STEP_GETFD,
 		  (const struct plan_arg[]){ V(f->owner->restore->coordinator_fd), V(fd), V(number), V(O_CLOEXEC) }, 4);
 	return 0;
+}
+
+static void plan_give_back(struct restore *r, struct file *f, uint32_t number, struct plan *p)
+{
+	int cloexec = file_cloexec_at(r, f->owner, number) ? O_CLOEXEC : 0;
+
+	if (!file_at_number(r, f->owner, number)) {
+		plan_syscall(p, "close it again", __NR_close, V(number));
+		return;
+	}
+	plan_syscall(p, "put it back", __NR_dup3, S(SLOT_ASIDE), V(number), V(cloexec));
+	plan_syscall(p, "close the copy", __NR_close, S(SLOT_ASIDE));
 }
 
 static int plan_epoll(struct restore *r, struct file *f, struct plan *p)
@@ -214,14 +245,15 @@ static int plan_epoll(struct restore *r, struct file *f, struct plan *p)
 	for (size_t i = 0; i < record->n_tfd; i++) {
 		const EventpollTfdEntry *target = record->tfd[i];
 		struct epoll_event event = { .events = target->events, .data.u64 = target->data };
-		bool foreign = file_at_number(r, f->owner, target->tfd) != targets[i];
+		uint32_t number = number_of(target);
+		bool borrowed = file_at_number(r, f->owner, number) != targets[i];
 
-		if (foreign)
-			TRY(plan_foreign(r, f, targets[i], target->tfd, p));
-		plan_syscall(p, plan_why(p, "watch descriptor %u by epoll", target->tfd), __NR_epoll_ctl, V(f->owner_fd),
-			     V(EPOLL_CTL_ADD), V(target->tfd), D(plan_data(p, &event, sizeof(event))));
-		if (foreign)
-			plan_syscall(p, "close it again", __NR_close, V(target->tfd));
+		if (borrowed)
+			TRY(plan_borrow(r, f, targets[i], target, number, p));
+		plan_syscall(p, plan_why(p, "watch descriptor %u by epoll", number), __NR_epoll_ctl, V(f->owner_fd),
+			     V(EPOLL_CTL_ADD), V(number), D(plan_data(p, &event, sizeof(event))));
+		if (borrowed)
+			plan_give_back(r, f, number, p);
 	}
 	return 0;
 }

@@ -104,10 +104,13 @@ static int dump_fanotify(struct dump *d, const struct open_file *of, FileEntry *
 static int create_fanotify(struct restore *r, struct file *f)
 {
 	const FanotifyFileEntry *record = f->entry->ffy;
-	AUTO_CLOSE int fd = fanotify_init(record->faflags | FAN_CLOEXEC, record->evflags);
+	AUTO_CLOSE int fd = fanotify_init(record->faflags, record->evflags);
 
 	if (fd < 0)
 		return fail_errno("fanotify_init with flags 0x%x", record->faflags);
+	/* FAN_CLOEXEC stays with the group: it is for the descriptors of events, too. */
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return fail_errno("FD_CLOEXEC");
 	TRY(file_apply_flags(fd, record->flags, record->fown));
 	f->fd = TAKE_FD(fd);
 	return 0;

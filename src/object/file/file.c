@@ -104,6 +104,7 @@ int file_dump_begin(struct dump *d, struct file_dump **ret)
 	}
 	if (!files->collected) {
 		files->collected = true;
+		TRY(file_check_external(d->options));
 		for (unsigned i = 0; file_kinds[i]; i++) {
 			LOG_SCOPE("%s files", file_kinds[i]->name);
 			if (file_kinds[i]->collect)
@@ -264,7 +265,7 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	TRY(read_link(d, of));
 	TRY(read_fs_magic(d, of));
 	LOG_SCOPE("%s", of->link);
-	kind = find_kind(of);
+	kind = file_is_given(d, of) ? &external_kind : find_kind(of);
 	if (!kind)
 		return refuse(ENOTSUP, "a file of this kind (mode 0%o, file system 0x%lx) can't be saved; close it before the dump",
 			      of->stat.st_mode, of->fs_magic);

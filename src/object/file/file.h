@@ -138,6 +138,9 @@ uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
 
 /* Restore: the file at a number of the task's table, NULL if there is none. */
 struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number);
+/* Restore, at link: file_free_number() will give another number. */
+void file_reserve_number(struct restore *r, const struct task *task, uint32_t number);
+bool file_cloexec_at(struct restore *r, const struct task *task, uint32_t number);
 /* Restore: the same room, in a restore. */
 void **file_restore_slot(struct restore *r, const struct file_kind *kind);
 /* Restore: a copy of the descriptor that --inherit-fd gives for the key; -ENOENT, unlogged, if there is none. */

@@ -177,21 +177,21 @@ static int open_all(struct ghost *ghost, const GhostFileEntry *entry, struct ima
 	return set_attributes(entry, ghost->users->fd);
 }
 
-/* A file that never had a name may get one later by linkat(2); only O_TMPFILE makes such. */
-static int create_nameless(struct ghost *ghost, const GhostFileEntry *entry, struct image *image)
+/*
+ * A file that never had a name may get one later by linkat(2). Only O_TMPFILE makes such, and only the opening that made it shows
+ * the flag: it is the one of this record.
+ */
+static int create_nameless(struct ghost *ghost, struct remap *maker, const GhostFileEntry *entry, struct image *image)
 {
-	AUTO_CLOSE int fd = -1;
-	char directory[PATH_MAX];
+	char directory[PATH_MAX], name[32];
 
-	snprintf(directory, sizeof(directory), "%s", ghost->users->record->name);
+	snprintf(directory, sizeof(directory), "%s", maker->record->name);
 	*strrchr(directory, '/') = 0;
-	fd = open(directory[0] ? directory : "/", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
+	maker->opened = open(directory[0] ? directory : "/", O_TMPFILE | (int)(maker->record->flags & O_ACCMODE) | O_CLOEXEC, 0600);
+	if (maker->opened < 0)
+		return fail_errno("making a file without a name in %s", directory);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", maker->opened);
 	for (struct remap *remap = ghost->users; remap; remap = remap->same) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 		remap->fd = open(name, O_PATH | O_CLOEXEC);
 		if (remap->fd < 0)
 			return fail_errno("opening %s", name);
@@ -200,17 +200,19 @@ static int create_nameless(struct ghost *ghost, const GhostFileEntry *entry, str
 	return set_attributes(entry, ghost->users->fd);
 }
 
-static bool was_nameless(const struct ghost *ghost, const GhostFileEntry *entry)
+static struct remap *find_maker(const struct ghost *ghost, const GhostFileEntry *entry)
 {
-	uint32_t flags = ghost->users->record->flags;
-
-	return S_ISREG(entry->mode) && (flags & O_TMPFILE) == O_TMPFILE && !(flags & O_EXCL);
+	for (struct remap *remap = ghost->users; remap && S_ISREG(entry->mode); remap = remap->same)
+		if ((remap->record->flags & O_TMPFILE) == O_TMPFILE)
+			return remap;
+	return NULL;
 }
 
 int ghost_create(struct restore *r, struct ghost *ghost)
 {
 	AUTO(image_close) struct image *image = NULL;
 	AUTO(remove_parents) struct scaffold scaffold = { 0 };
+	struct remap *maker;
 	GhostFileEntry *entry;
 	char made[PATH_MAX];
 	int more = image_open(r->store, &image, IMAGE_GHOST_FILE, ghost->id), result;
@@ -222,8 +224,9 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	if (more <= 0)
 		return more < 0 ? more : image_refuse(image, "it is empty");
 	TRY(make_parents(&scaffold, ghost->users->record->name));
-	if (was_nameless(ghost, entry))
-		return create_nameless(ghost, entry, image);
+	maker = find_maker(ghost, entry);
+	if (maker)
+		return create_nameless(ghost, maker, entry, image);
 	TRY(make_named(entry, ghost->id, ghost->users->record->name, made, sizeof(made)));
 	result = open_all(ghost, entry, image, made);
 	more = remove_node(entry, made);

@@ -116,13 +116,16 @@ static int load_pipe(struct restore *r, struct file *f)
 	return 0;
 }
 
+/* What pipe2(2) and fcntl(2) can set. More (O_LARGEFILE) comes from open(2) only. */
+#define FLAGS_OF_PIPE2 (O_ACCMODE | O_NONBLOCK | O_DIRECT | O_ASYNC | O_APPEND | O_NOATIME)
+
 /* Gives the file one of the two ends if it is still there and fits, else opens it again. */
 static int make_opening(struct file *f, int ends[2], int any)
 {
 	const PipeEntry *record = f->entry->pipe;
 	int access = record->flags & O_ACCMODE;
 
-	if (access != O_RDWR && ends[access] >= 0)
+	if (access != O_RDWR && ends[access] >= 0 && !(record->flags & ~(uint32_t)FLAGS_OF_PIPE2))
 		f->fd = TAKE_FD(ends[access]);
 	else
 		TRY(pipe_reopen(any, record->flags, &f->fd));

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Opens files again by what their records tell. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -29,21 +28,13 @@ static int open_inherited(struct restore *r, const RegFileEntry *record, int *re
 	return found == -ENOENT || !key[0] ? -ENOENT : found;
 }
 
-static int open_stand_in(int stand_in, int flags)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", stand_in);
-	return open(name, flags & ~O_NOFOLLOW);
-}
-
 static int open_again(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
 {
-	int stand_in, found = deleted_find_stand_in(r, record, &stand_in);
+	int deleted = deleted_open(r, record, flags, ret_fd);
 
-	if (found < 0 && found != -ENOENT)
-		return found;
-	*ret_fd = found < 0 ? open(record->name, flags) : open_stand_in(stand_in, flags);
+	if (deleted != -ENOENT)
+		return deleted;
+	*ret_fd = open(record->name, flags);
 	if (*ret_fd < 0 && errno == ENOENT)
 		return fail(ENOENT, "opening it again: put the file back where it was, or give another one with --inherit-fd "
 				    "fd[N]:%s", record->name + 1);
@@ -58,9 +49,6 @@ int regular_open(struct restore *r, const RegFileEntry *record, uint32_t more_fl
 	if (inherited < 0 && inherited != -ENOENT)
 		return inherited;
 	if (inherited < 0) {
-		if (record->has_ext && record->ext)
-			return refuse(ENOENT, "%s is a file outside: give one with --inherit-fd fd[N]:%s", record->name,
-				      record->name);
 		TRY(open_again(r, record, flags_for_reopen(record, more_flags), &fd));
 		TRY(validate_file(r->options, record, fd));
 	}

@@ -71,7 +71,7 @@ static int load_regular(struct restore *r, struct file *f)
 {
 	const RegFileEntry *record = f->entry->reg;
 
-	if (record->name[0] != '/' && !(record->has_ext && record->ext))
+	if (record->name[0] != '/')
 		return refuse(EINVAL, "files.img: its name \"%s\" is not absolute", record->name);
 	return 0;
 }

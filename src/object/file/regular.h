@@ -22,9 +22,8 @@ int validate_read_build_id(int fd, uint8_t id[BUILD_ID_MAX]);
 /* Is the open file still the one of the record? Size, permission bits, build id. */
 int validate_file(const struct options *options, const RegFileEntry *record, int fd);
 
-/* deleted.c: what stands in for the path of the record, if anything: a descriptor that may be opened again through /proc/self/fd,
-   which stays there; -ENOENT, unlogged, if the path itself is to be used. */
-int deleted_find_stand_in(struct restore *r, const RegFileEntry *record, int *ret_fd);
+/* deleted.c: opens what stands in for the path of the record; -ENOENT, unlogged, if the path itself is to be used. */
+int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd);
 /* Dump: keeps content or a name for a file whose path does not lead to it any more; may change the name in the record. */
 int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record);
 int deleted_finish(struct dump *d);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Files that the user provides: --external file[MNT:INODE] at the dump, --inherit-fd fd[N]:file[MNT:INODE] at the restore. */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/fail.h"
+#include "base/text.h"
+#include "object/file/core.h"
+
+bool file_is_given(struct dump *d, const struct open_file *of)
+{
+	char key[64];
+
+	if (!d->options->external.n || of->link[0] != '/')
+		return false;
+	snprintf(key, sizeof(key), "file[%x:%lx]", (unsigned)of->mnt_id, (unsigned long)of->stat.st_ino);
+	return file_is_external(d->options, key);
+}
+
+int file_check_external(const struct options *options)
+{
+	const struct opt_list *list = &options->external;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (!text_starts(list->items[i], "file[") && !text_starts(list->items[i], "tty[") &&
+		    !text_starts(list->items[i], "unix["))
+			return refuse(ENOTSUP, "--external %s is not supported yet", list->items[i]);
+	return 0;
+}
+
+/* The core chooses this kind itself, as it depends on the options. */
+static bool is_nothing(const struct open_file *of)
+{
+	return false;
+}
+
+static bool claims_external(const FileEntry *entry)
+{
+	return entry->reg->has_ext && entry->reg->ext;
+}
+
+static int dump_external(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	RegFileEntry *record = out->reg;
+
+	record->id = of->id;
+	record->flags = of->flags;
+	record->pos = of->pos;
+	record->fown = of->owner;
+	record->has_ext = record->ext = true;
+	record->name = pool_printf(d->pool, "file[%x:%lx]", (unsigned)of->mnt_id, (unsigned long)of->stat.st_ino);
+	return 0;
+}
+
+static int create_external(struct restore *r, struct file *f)
+{
+	int given = file_inherited(r, f->entry->reg->name, &f->fd);
+
+	if (given != -ENOENT)
+		return given;
+	return refuse(ENOENT, "it is a file outside: give one with --inherit-fd 'fd[N]:%s'", f->entry->reg->name);
+}
+
+const struct file_kind external_kind = {
+	.name = "external",
+	.type = FD_TYPES__REG,
+	.entry = offsetof(FileEntry, reg),
+	.is = is_nothing,
+	.claims = claims_external,
+	.dump = dump_external,
+	.create = create_external,
+};
