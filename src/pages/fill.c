@@ -76,7 +76,7 @@ static int read_parts(const struct page_part *parts, unsigned n)
 	for (unsigned i = 0; i < n;) {
 		const struct page_part *part = &parts[i];
 		uint64_t size = part->size;
-		int result;
+		ssize_t got;
 
 		for (i++; i < n && parts[i].file == part->file && parts[i].offset == part->offset + size; i++)
 			size += parts[i].size;
@@ -88,10 +88,10 @@ static int read_parts(const struct page_part *parts, unsigned n)
 				continue;
 			}
 		}
-		result = io_pread(part->file->fd, part->data, size, (off_t)part->offset);
-		if (result < 0)
-			return fail(-result, "%s: cannot read %lu bytes at %lu", part->file->name, (unsigned long)size,
-				    (unsigned long)part->offset);
+		got = io_pread(part->file->fd, part->data, size, (off_t)part->offset);
+		if (got != (ssize_t)size)
+			return fail(got < 0 ? (int)-got : ENODATA, "%s: cannot read %lu bytes at %lu", part->file->name,
+				    (unsigned long)size, (unsigned long)part->offset);
 	}
 	return 0;
 }

@@ -133,10 +133,11 @@ static int put_different(struct batch *batch, const struct page_part *part, stru
 	for (size_t at = 0; at < part->size; at += COMPARE_SIZE) {
 		size_t size = part->size - at < COMPARE_SIZE ? part->size - at : COMPARE_SIZE;
 		/* Not process_vm_readv(2): see PAGE_SHARED. */
-		int result = io_pread(batch->target->mem, old, size, (off_t)(part->address + at));
+		ssize_t got = io_pread(batch->target->mem, old, size, (off_t)(part->address + at));
 
-		if (result < 0)
-			return fail(-result, "cannot read %zu bytes at %#lx", size, (unsigned long)part->address + at);
+		if (got != (ssize_t)size)
+			return fail(got < 0 ? (int)-got : ESRCH, "cannot read %zu bytes at %#lx", size,
+				    (unsigned long)part->address + at);
 		count->compared += size / page;
 		for (size_t i = 0; i < size; i += page) {
 			if (memcmp(old + i, part->data + at + i, page) == 0)

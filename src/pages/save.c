@@ -3,6 +3,7 @@
 #include "pages/save.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -64,11 +65,15 @@ static unsigned find_parts(const struct save *save, uint64_t offset, size_t size
 
 static int read_part(const struct page_source *source, char *to, const struct iovec *part)
 {
-	int result = io_pread(source->mem, to, part->iov_len, (off_t)(uintptr_t)part->iov_base);
+	ssize_t got = io_pread(source->mem, to, part->iov_len, (off_t)(uintptr_t)part->iov_base);
 
-	if (result < 0)
-		return fail(-result, "cannot read %zu bytes of memory at %#lx", part->iov_len,
+	if (got < 0)
+		return fail((int)-got, "cannot read %zu bytes of memory at %#lx", part->iov_len,
 			    (unsigned long)part->iov_base);
+	if ((size_t)got < part->iov_len && source->pid)
+		return fail(ESRCH, "cannot read memory of process %d", source->pid);
+	/* The last page of a shared memory object may be used in part. */
+	memset(to + got, 0, part->iov_len - (size_t)got);
 	return 0;
 }
 
