@@ -51,6 +51,7 @@ static void end(struct dump *d)
 		for_each_task(task, d->tree)
 			if (task->dump)
 				mappings_done(&task->dump->mappings);
+	memory_dump_clean(d);
 	store_close(&d->store);
 	workers_destroy(&d->workers);
 	guest_cache_destroy(&d->guest_cache);
@@ -107,9 +108,9 @@ static int write_all(struct dump *d)
 	struct task *task;
 
 	TRY(fail_point("dump/finish"));
-	TRY(memory_dump_finish(d));
 	TRY(parts_dump_finish(d));
 	TRY(file_dump_finish(d));
+	TRY(memory_dump_finish(d));
 	for_each_task(task, d->tree)
 		TRY(dump_task_write(d, task));
 	TRY(tree_write(d->store, d->tree));

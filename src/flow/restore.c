@@ -49,6 +49,7 @@ static void end(struct restore *r)
 				close(task->restore->pidfd);
 		}
 	}
+	memory_restore_clean(r);
 	puppet_stage_close(&r->stage);
 	store_close(&r->store);
 	workers_destroy(&r->workers);
@@ -104,6 +105,7 @@ static int restore_all(struct restore *r)
 	r->workers = workers_create(0);
 	error = make_all(r);
 	file_restore_clean(r);
+	memory_restore_clean(r);
 	if (error < 0) {
 		restore_kill(r);
 		return error;

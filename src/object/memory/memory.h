@@ -40,9 +40,11 @@ int memory_dump_content(struct dump *d, struct task *task);
 /* shared.c: the file id of the memfd entry that stands for the shared anonymous memory behind a mapping (found by dev and inode, opened by
    /proc/PID/map_files). Its content is written once by memory_dump_finish(). */
 int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id);
-/* shared.c: declare a shared memory object found through a descriptor (memfd); fd may be kept open until finish. */
-int memory_dump_object(struct dump *d, int fd, uint32_t shmid, uint64_t size);
+/* shared.c: a memfd found through a descriptor: its inode_id in memfd.img. fd stays the caller's; it is not read through. */
+int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id);
+/* Content of the shared memory objects, memfd.img. When all files are known. */
 int memory_dump_finish(struct dump *d);
+void memory_dump_clean(struct dump *d); /* at the end and on failure */
 
 /* --- restore --- */
 
@@ -88,3 +90,8 @@ void memory_private_done(struct restore *r, struct task *task);
 void memory_rest_done(struct restore *r, struct task *task);
 /* shared.c: content of a shared memory object into an open descriptor of it. */
 int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size);
+/* shared.c: looks up the content of an object of memfd.img: read and checked. */
+int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size);
+/* shared.c: has this memfd file mappings that may be written? Its record does not always say so. When all mm are read. */
+bool memory_is_mapped_writable(struct restore *r, uint32_t file_id);
+void memory_restore_clean(struct restore *r); /* at the end and on failure */

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Private pages go back into a task that is being made: written from outside, or left as the task inherited them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/userfaultfd.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "kern/pidfd.h"
+#include "kern/proc/pagemap.h"
+#include "lib/compel/remote.h"
+#include "object/memory/core.h"
+#include "pages/inherit.h"
+
+#define REGIONS	  1024
+#define HUGE_SIZE (2u << 20)
+/* Areas with less content are written by process_vm_writev(2), many of them in one call. */
+#define COPY_AREA_MIN (512u << 10)
+/* With less in all such areas a userfaultfd is not worth its making. */
+#define COPY_MIN (4u << 20)
+/* Of one plan: the stage is only so big. */
+#define STEPS_MAX 1000
+
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1 /* Linux 5.11 */
+#endif
+
+typedef VECTOR(struct page_range) range_list;
+
+struct fill_task {
+	struct restore *r;
+	struct task *task;
+	struct page_target target;
+	struct page_inheritance what;
+	VECTOR(struct uffdio_range) copies; /* areas to be filled through the userfaultfd */
+	uint64_t copy_size;
+};
+
+struct shared_set *memory_shared_set(struct restore *r)
+{
+	if (!r->shared) {
+		r->shared = xzalloc(sizeof(*r->shared));
+		r->shared->readers = table_create();
+	}
+	return r->shared;
+}
+
+/* The workers do not exist yet while images are loaded. */
+struct page_mover *memory_mover(struct restore *r)
+{
+	struct shared_set *shared = memory_shared_set(r);
+
+	if (!shared->mover)
+		shared->mover = page_mover_create(r->workers);
+	return shared->mover;
+}
+
+/* --- load --- */
+
+static int check_pieces(const struct page_reader *reader, const struct memory_restore *memory)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < reader->n; i++) {
+		const struct page_piece *piece = &reader->pieces[i];
+		uint64_t end = piece->start + piece->size;
+
+		for (uint64_t at = piece->start; at < end;) {
+			while (k < memory->n && memory->areas[k].vma->end <= at)
+				k++;
+			if (k == memory->n || memory->areas[k].vma->start > at ||
+			    !(memory->areas[k].vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE)))
+				return refuse(EINVAL, "%s has pages at %#" PRIx64 ", where it has no private memory",
+					      piece->file->name, at);
+			at = memory->areas[k].vma->end;
+		}
+	}
+	return 0;
+}
+
+int memory_load_content(struct restore *r, struct task *task)
+{
+	struct memory_restore *memory = task->restore->memory;
+	struct page_reader *reader = NULL;
+	int result = page_reader_open(r->store, IMAGE_PAGEMAP, (uint64_t)task->vpid, &reader);
+
+	if (result == -ENOENT)
+		return refuse(ENOENT, "pagemap-%d.img is missing", task->vpid);
+	TRY(result);
+	memory->content = reader;
+	return check_pieces(reader, memory);
+}
+
+/* --- fill --- */
+
+/* Pages that the task has from its creator. */
+static int find_inherited(const struct page_tables *tables, const VmaEntry *vma, range_list *ranges)
+{
+	const uint64_t never = PAGE_IS_FILE | PAGE_IS_PFNZERO;
+	const struct pagemap_filter filter = { .inverted = never,
+					       .all = never,
+					       .any = PAGE_IS_PRESENT | PAGE_IS_SWAPPED };
+	struct page_region regions[REGIONS];
+
+	for (uint64_t at = vma->start; at < vma->end;) {
+		ssize_t n = pagemap_scan(tables, &at, vma->end, &filter, regions, REGIONS);
+
+		TRY(n);
+		for (ssize_t i = 0; i < n; i++)
+			*vector_push(ranges) = (struct page_range){
+				.start = regions[i].start,
+				.nr_pages = (regions[i].end - regions[i].start) / page_size(),
+			};
+	}
+	return 0;
+}
+
+/* New memory of this area will have huge pages if it is written to, but not if it is copied to. */
+static bool wants_huge(const struct memory_area *area)
+{
+	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	const VmaEntry *vma = area->vma;
+	char mode[64];
+
+	if ((vma->start + HUGE_SIZE - 1) / HUGE_SIZE * HUGE_SIZE + HUGE_SIZE > vma->end ||
+	    vma->madv & 1ull << MADV_NOHUGEPAGE)
+		return false;
+	if (file_read_text(AT_FDCWD, path, mode, sizeof(mode)) < 0 || strstr(mode, "[never]"))
+		return false;
+	return vma->madv & 1ull << MADV_HUGEPAGE || strstr(mode, "[always]");
+}
+
+static void choose_copy(struct fill_task *fill, const struct memory_area *area, size_t first)
+{
+	struct page_piece *pieces = fill->what.pieces.items;
+	uint64_t size = 0;
+
+	for (size_t i = first; i < fill->what.pieces.n; i++)
+		size += pieces[i].size;
+	if (size < COPY_AREA_MIN || area->inherited || !(area->vma->status & VMA_ANON_PRIVATE) ||
+	    area->vma->flags & MAP_HUGETLB || wants_huge(area))
+		return;
+	for (size_t i = first; i < fill->what.pieces.n; i++)
+		pieces[i].how |= PAGE_COPY;
+	*vector_push(&fill->copies) = (struct uffdio_range){ area->vma->start, area->vma->end - area->vma->start };
+	fill->copy_size += size;
+}
+
+/* The pieces of one area, cut at its borders; *next is the first piece that is not wholly below the area. */
+static int add_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area,
+		    size_t *next)
+{
+	const struct page_reader *reader = ((struct memory_restore *)fill->task->restore->memory)->content;
+	const VmaEntry *vma = area->vma;
+	size_t first = fill->what.pieces.n;
+	VECTOR(struct page_piece) pieces = { 0 };
+	range_list there = { 0 };
+	int result = 0;
+
+	for (; *next < reader->n && reader->pieces[*next].start < vma->end; ++*next) {
+		struct page_piece piece = reader->pieces[*next];
+		uint64_t end = piece.start + piece.size, start = piece.start;
+
+		if (start < vma->start) {
+			piece.offset += vma->start - start;
+			piece.start = vma->start;
+		}
+		piece.size = (end < vma->end ? end : vma->end) - piece.start;
+		*vector_push(&pieces) = piece;
+		if (end > vma->end)
+			break;
+	}
+	if (area->inherited)
+		result = find_inherited(tables, vma, &there);
+	if (result == 0)
+		pages_inherit(pieces.items, pieces.n, there.items, there.n,
+			      vma->status & VMA_ANON_PRIVATE ? PAGE_FRESH : 0, &fill->what);
+	vector_done(&pieces);
+	vector_done(&there);
+	choose_copy(fill, area, first);
+	return result;
+}
+
+static int add_areas(struct fill_task *fill)
+{
+	struct memory_restore *memory = fill->task->restore->memory;
+	const struct page_reader *reader = memory->content;
+	struct page_tables tables;
+	size_t next = 0;
+	int result = 0;
+
+	TRY(pagemap_open(&tables, fill->task->restore->proc));
+	for (size_t i = 0; i < memory->n && result == 0; i++) {
+		const struct memory_area *area = &memory->areas[i];
+
+		while (next < reader->n && reader->pieces[next].start + reader->pieces[next].size <= area->vma->start)
+			next++;
+		if (memory_is_private(area->vma))
+			result = add_area(fill, &tables, area, &next);
+	}
+	pagemap_close(&tables);
+	return result;
+}
+
+/* The task makes the userfaultfd, because it is for the memory of its maker; we take it over and use it. */
+static int open_uffd(struct fill_task *fill, int *ret_theirs)
+{
+	struct remote *remote = fill->task->leader->remote;
+	struct uffdio_api api = { .api = UFFD_API };
+	struct plan *plan = plan_create();
+	size_t at = plan_keep_result(plan, plan_syscall(plan, "make a userfaultfd", __NR_userfaultfd,
+							V(O_CLOEXEC | UFFD_USER_MODE_ONLY)));
+	int result;
+
+	result = remote_run(remote, plan, &fill->r->deadline);
+	if (result == 0)
+		*ret_theirs = (int)remote_value(remote, at);
+	plan_destroy(&plan);
+	TRY(result);
+	fill->target.uffd = pidfd_take_fd(fill->task->restore->pidfd, *ret_theirs);
+	if (fill->target.uffd < 0)
+		return fail(-fill->target.uffd, "cannot take its userfaultfd");
+	if (ioctl(fill->target.uffd, UFFDIO_API, &api) < 0)
+		return fail_errno("cannot use its userfaultfd");
+	for (size_t i = 0; i < fill->copies.n; i++) {
+		struct uffdio_register reg = { .range = fill->copies.items[i], .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+		if (ioctl(fill->target.uffd, UFFDIO_REGISTER, &reg) < 0)
+			return fail_errno("cannot register %#llx-%#llx with a userfaultfd", reg.range.start,
+					  reg.range.start + reg.range.len);
+	}
+	return 0;
+}
+
+/* What only the task itself can do: nobody else may drop its pages, and what it made is in its descriptor table. */
+static int run_tidy(struct fill_task *fill, int their_uffd, const struct page_gone *gone, size_t n)
+{
+	struct plan *plan = plan_create();
+	int result;
+
+	if (their_uffd >= 0)
+		plan_syscall(plan, "close the userfaultfd", __NR_close, V(their_uffd));
+	for (size_t i = 0; i < n; i++)
+		plan_syscall(plan, "drop inherited pages", __NR_madvise, V(gone[i].start), V(gone[i].size),
+			     V(MADV_DONTNEED));
+	result = remote_run(fill->task->leader->remote, plan, &fill->r->deadline);
+	plan_destroy(&plan);
+	return result;
+}
+
+static int tidy_up(struct fill_task *fill, int their_uffd)
+{
+	const struct page_gone *gone = fill->what.gone.items;
+	size_t left = fill->what.gone.n;
+
+	while (their_uffd >= 0 || left) {
+		size_t n = left < STEPS_MAX ? left : STEPS_MAX;
+
+		TRY(run_tidy(fill, their_uffd, gone, n));
+		their_uffd = -1;
+		gone += n;
+		left -= n;
+	}
+	return 0;
+}
+
+static int fill_task(struct fill_task *fill)
+{
+	struct stats *stats = fill->r->stats;
+	struct pages_filled filled;
+	int their_uffd = -1;
+
+	TRY(add_areas(fill));
+	if (fill->copy_size >= COPY_MIN)
+		TRY(open_uffd(fill, &their_uffd));
+	else
+		for (size_t i = 0; i < fill->what.pieces.n; i++)
+			fill->what.pieces.items[i].how &= ~(uint32_t)PAGE_COPY;
+	TRY(pages_fill(memory_mover(fill->r), &fill->target, fill->what.pieces.items, fill->what.pieces.n, &filled));
+	for (size_t i = 0; i < fill->what.pieces.n; i++)
+		stats->pages_restored += fill->what.pieces.items[i].size / page_size();
+	stats->pages_restored -= filled.equal;
+	stats->pages_compared += filled.compared;
+	stats->pages_skipped_cow += filled.equal;
+	if (fill->target.uffd >= 0)
+		close(TAKE_FD(fill->target.uffd));
+	return tidy_up(fill, their_uffd);
+}
+
+int memory_fill(struct restore *r, struct task *task)
+{
+	struct memory_restore *memory = task->restore->memory;
+	AUTO_CLOSE int mem = openat(task->restore->proc, "mem", O_RDWR | O_CLOEXEC);
+	struct fill_task fill = { .r = r, .task = task, .target = { task->pid, mem, -1 } };
+	struct page_reader *reader = memory->content;
+	int result;
+
+	if (mem < 0)
+		return fail_errno("cannot open its memory");
+	result = fill_task(&fill);
+	if (fill.target.uffd >= 0)
+		close(fill.target.uffd);
+	pages_inherit_done(&fill.what);
+	vector_done(&fill.copies);
+	page_reader_close(&reader);
+	memory->content = NULL;
+	return result;
+}

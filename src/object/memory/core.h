@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What content.c and shared.c share. */
+#pragma once
+
+#include "base/table.h"
+#include "base/vector.h"
+#include "memfd.pb-c.h"
+#include "object/memory/memory.h"
+#include "pages/fill.h"
+#include "pages/mover.h"
+#include "pages/reader.h"
+#include "pages/save.h"
+#include "session/stats.h"
+
+/* A shared memory object to be saved: a memfd, or what is behind an anonymous shared mapping. */
+struct memory_object {
+	MemfdInodeEntry record;
+	dev_t dev;
+	int fd;
+	uint32_t file_ids[2]; /* entries that stand for mappings: read-only, writable; 0 = none yet */
+};
+
+struct memory_dump {
+	struct page_mover *mover;
+	uint32_t last_pages_id;
+	struct table *by_inode; /* dev, inode → struct memory_object */
+	VECTOR(struct memory_object *) objects;
+};
+
+struct shared_set {
+	struct page_mover *mover;
+	struct table *readers; /* shmid → struct page_reader */
+	VECTOR(struct page_reader *) open;
+	struct table *mapped; /* ids of memfd files that have writable mappings; NULL before anybody asks */
+};
+
+/* All are made at the first call. */
+struct memory_dump *memory_dump_state(struct dump *d);
+struct shared_set *memory_shared_set(struct restore *r);
+struct page_mover *memory_mover(struct restore *r);

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Shared memory objects: memfds and what is behind anonymous shared mappings. Each is saved once, whoever has it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "object/file/file.h"
+#include "object/memory/core.h"
+
+typedef VECTOR(struct page_range) segment_list;
+
+#define HUGE_SHIFT 26 /* MFD_HUGE_SHIFT = MAP_HUGE_SHIFT */
+
+/* --- dump --- */
+
+/* Page size of the object in the bits that memfd_create(2) takes; 0 if it is not of hugetlbfs. */
+static int read_hugetlb_flag(int fd, MemfdInodeEntry *record)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return fail_errno("cannot ask for the file system of %s", record->name);
+	if (fs.f_type != HUGETLBFS_MAGIC)
+		return 0;
+	record->has_hugetlb_flag = true;
+	record->hugetlb_flag = MFD_HUGETLB | (uint32_t)__builtin_ctzl((unsigned long)fs.f_bsize) << HUGE_SHIFT;
+	return 0;
+}
+
+static int describe_object(struct memory_object *object, const struct stat *stat)
+{
+	MemfdInodeEntry *record = &object->record;
+	int seals = fcntl(object->fd, F_GET_SEALS);
+
+	if (seals < 0 && errno != EINVAL)
+		return fail_errno("cannot read the seals of %s", record->name);
+	record->seals = seals < 0 ? F_SEAL_SEAL : (uint32_t)seals;
+	record->uid = stat->st_uid;
+	record->gid = stat->st_gid;
+	record->size = (uint64_t)stat->st_size;
+	record->shmid = (uint32_t)stat->st_ino;
+	record->has_mode = true;
+	record->mode = stat->st_mode;
+	return read_hugetlb_flag(object->fd, record);
+}
+
+/* fd is taken over. It must have a file position of its own. */
+static int add_object(struct dump *d, int fd, const char *name, struct memory_object **ret)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+	struct memory_object *object = pool_new(d->pool, struct memory_object);
+	struct stat stat;
+
+	memfd_inode_entry__init(&object->record);
+	object->fd = fd;
+	object->record.name = pool_string(d->pool, name);
+	object->record.inode_id = memory->objects.n + 1;
+	*vector_push(&memory->objects) = object;
+	if (fstat(fd, &stat) < 0)
+		return fail_errno("cannot examine %s", name);
+	TRY(describe_object(object, &stat));
+	object->dev = stat.st_dev;
+	for (size_t i = 0; i + 1 < memory->objects.n; i++)
+		if (memory->objects.items[i]->record.shmid == object->record.shmid)
+			return refuse(EOPNOTSUPP,
+				      "two shared memory objects have the same number %u: the format cannot hold both",
+				      object->record.shmid);
+	table_set2(memory->by_inode, stat.st_dev, stat.st_ino, object);
+	*ret = object;
+	return 0;
+}
+
+int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id)
+{
+	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, stat->st_dev, stat->st_ino);
+	char path[64];
+
+	if (!object) {
+		/* Opened anew: the position of the task's descriptor is not ours to move. */
+		int own;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		own = open(path, O_RDONLY | O_CLOEXEC);
+		if (own < 0)
+			return fail_errno("cannot open %s again", name);
+		TRY(add_object(d, own, name, &object));
+	}
+	*ret_inode_id = (uint32_t)object->record.inode_id;
+	return 0;
+}
+
+static uint32_t add_file(struct dump *d, const struct memory_object *object, bool writable)
+{
+	FileEntry *entry = file_add_entry(d, FD_TYPES__MEMFD, offsetof(FileEntry, memfd));
+	MemfdFileEntry *record = entry->memfd;
+
+	record->id = entry->id;
+	record->flags = writable ? O_RDWR : O_RDONLY;
+	record->inode_id = (uint32_t)object->record.inode_id;
+	record->fown = pool_new(d->pool, FownEntry);
+	fown_entry__init(record->fown);
+	return entry->id;
+}
+
+int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id)
+{
+	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, mapping->dev, mapping->inode);
+	bool writable = mapping->shared && mapping->vm_flags & VMF(MW);
+	const char *name = text_after(mapping->name, "/memfd:");
+	char path[64];
+
+	if (!object) {
+		int fd;
+
+		snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, mapping->start, mapping->end);
+		fd = openat(task->dump->proc, path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return fail_errno("cannot open the shared memory of mapping %" PRIx64 "-%" PRIx64 " (%s)",
+					  mapping->start, mapping->end, mapping->name);
+		TRY(add_object(d, fd, name ? name : mapping->name, &object));
+	}
+	if (!object->file_ids[writable])
+		object->file_ids[writable] = add_file(d, object, writable);
+	*ret_file_id = object->file_ids[writable];
+	return 0;
+}
+
+/* Data segments: holes of the object are not stored. */
+static int find_segments(const struct memory_object *object, segment_list *segments)
+{
+	uint64_t page = page_size(), size = object->record.size;
+	off_t data, hole = 0;
+
+	while ((uint64_t)hole < size && (data = lseek(object->fd, hole, SEEK_DATA)) >= 0) {
+		hole = lseek(object->fd, data, SEEK_HOLE);
+		if (hole < 0)
+			return fail_errno("cannot look for holes");
+		*vector_push(segments) = (struct page_range){
+			.start = (uint64_t)data / page * page,
+			.nr_pages = ((uint64_t)hole + page - 1) / page - (uint64_t)data / page,
+			.flags = PE_PRESENT,
+		};
+	}
+	return (uint64_t)hole < size && errno != ENXIO ? fail_errno("cannot look for data") : 0;
+}
+
+static int save_object(struct dump *d, const struct memory_object *object)
+{
+	struct memory_dump *memory = d->memory;
+	const struct page_source source = { 0, object->fd };
+	segment_list segments = { 0 };
+	int result;
+
+	LOG_SCOPE("shared memory %u (%s)", object->record.shmid, object->record.name);
+	if (object->record.size == 0)
+		return 0;
+	result = find_segments(object, &segments);
+	if (result == 0)
+		result = pages_save_images(memory->mover, d->store, IMAGE_PAGEMAP_SHMEM, object->record.shmid,
+					   ++memory->last_pages_id, &source, segments.items, segments.n);
+	d->stats->shpages_scanned += object->record.size / page_size();
+	d->stats->shpages_written += pages_place(segments.items, segments.n) / page_size();
+	vector_done(&segments);
+	return result;
+}
+
+int memory_dump_finish(struct dump *d)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+	AUTO(image_close) struct image *image = NULL;
+
+	TRY(image_create(d->store, &image, IMAGE_MEMFD_INODE));
+	for (size_t i = 0; i < memory->objects.n; i++) {
+		TRY(image_write(image, &memory->objects.items[i]->record));
+		TRY(save_object(d, memory->objects.items[i]));
+	}
+	return image_finish(&image);
+}
+
+void memory_dump_clean(struct dump *d)
+{
+	struct memory_dump *memory = d->memory;
+
+	if (!memory)
+		return;
+	for (size_t i = 0; i < memory->objects.n; i++)
+		close(memory->objects.items[i]->fd);
+	vector_done(&memory->objects);
+	table_destroy(&memory->by_inode);
+	page_mover_destroy(&memory->mover);
+	free(memory);
+	d->memory = NULL;
+}
+
+/* --- restore --- */
+
+int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size)
+{
+	struct shared_set *shared = memory_shared_set(r);
+	struct page_reader *reader = NULL;
+	const struct page_piece *last;
+	int result;
+
+	LOG_SCOPE("shared memory %u", shmid);
+	if (size == 0)
+		return 0;
+	result = page_reader_open(r->store, IMAGE_PAGEMAP_SHMEM, shmid, &reader);
+	if (result == -ENOENT)
+		return refuse(ENOENT, "pagemap-shmem-%u.img is missing", shmid);
+	TRY(result);
+	if (table_find(shared->readers, shmid)) {
+		page_reader_close(&reader);
+		return refuse(EINVAL, "two objects have this number");
+	}
+	table_set(shared->readers, shmid, reader);
+	*vector_push(&shared->open) = reader;
+	last = reader->n ? &reader->pieces[reader->n - 1] : NULL;
+	if (last && last->start + last->size > (size + page_size() - 1) / page_size() * page_size())
+		return refuse(EINVAL, "has pages behind its end: its size is %" PRIu64, size);
+	for (size_t i = 0; i < reader->n; i++)
+		reader->pieces[i].how = PAGE_FRESH;
+	return 0;
+}
+
+/* Files of hugetlbfs can be read, but not written: written to as memory of our own. */
+static int fill_mapped(struct restore *r, struct page_reader *reader, int fd, uint64_t size)
+{
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	const struct page_target target = { getpid(), -1, -1 };
+	int result;
+
+	if (memory == MAP_FAILED)
+		return fail_errno("cannot map it; are there enough free huge pages?");
+	for (size_t i = 0; i < reader->n; i++)
+		reader->pieces[i].start += (uintptr_t)memory;
+	result = pages_fill(memory_mover(r), &target, reader->pieces, reader->n, NULL);
+	munmap(memory, size);
+	return result;
+}
+
+int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size)
+{
+	struct page_reader *reader = size ? table_find(memory_shared_set(r)->readers, shmid) : NULL;
+	const struct page_target target = { 0, fd, -1 };
+	struct statfs fs;
+
+	LOG_SCOPE("shared memory %u", shmid);
+	if (!reader)
+		return size ? refuse(EINVAL, "its pages were not looked up") : 0;
+	if (fstatfs(fd, &fs) < 0)
+		return fail_errno("cannot ask for its file system");
+	if (fs.f_type == HUGETLBFS_MAGIC)
+		return fill_mapped(r, reader, fd, size);
+	TRY(pages_fill(memory_mover(r), &target, reader->pieces, reader->n, NULL));
+	/* Whole pages were written; the object may end within one. */
+	if (ftruncate(fd, (off_t)size) < 0)
+		return fail_errno("cannot make it %" PRIu64 " bytes long", size);
+	return 0;
+}
+
+void memory_restore_clean(struct restore *r)
+{
+	struct shared_set *shared = r->shared;
+	struct task *task;
+
+	if (!r->tree)
+		return;
+	for_each_task (task, r->tree) {
+		struct memory_restore *memory = task->restore ? task->restore->memory : NULL;
+		struct page_reader *reader = memory ? memory->content : NULL;
+
+		page_reader_close(&reader);
+		if (memory)
+			memory->content = NULL;
+	}
+	if (!shared)
+		return;
+	for (size_t i = 0; i < shared->open.n; i++)
+		page_reader_close(&shared->open.items[i]);
+	vector_done(&shared->open);
+	table_destroy(&shared->readers);
+	table_destroy(&shared->mapped);
+	page_mover_destroy(&shared->mover);
+	free(shared);
+	r->shared = NULL;
+}
+
+/* --- how a memfd that no task has open is mapped --- */
+
+static void note_mapped(struct shared_set *shared, const struct task *task)
+{
+	for (size_t i = 0; i < task->mm->n_vmas; i++) {
+		const VmaEntry *vma = task->mm->vmas[i];
+
+		if (vma->status & VMA_MEMFD && vma->status & VMA_FILE_SHARED &&
+		    (!vma->has_fdflags || (vma->fdflags & O_ACCMODE) != O_RDONLY))
+			table_set(shared->mapped, vma->shmid, shared);
+	}
+}
+
+bool memory_is_mapped_writable(struct restore *r, uint32_t file_id)
+{
+	struct shared_set *shared = memory_shared_set(r);
+	struct task *task;
+
+	if (!shared->mapped) {
+		shared->mapped = table_create();
+		for_each_task (task, r->tree)
+			if (task->mm)
+				note_mapped(shared, task);
+	}
+	return table_find(shared->mapped, file_id);
+}
