@@ -288,33 +288,18 @@ void stop_tree(struct dump *d)
 	}
 }
 
-/* A thread that dies traced stays a zombie until its tracer has asked for it; before that its process does not end. */
-static void reap_threads(struct task *task)
-{
-	struct thread *thread;
-
-	for_each_thread(thread, task) {
-		int status;
-		pid_t pid;
-
-		if (thread == task->leader || !thread->dump)
-			continue;
-		do
-			pid = waitpid(thread->tid, &status, __WALL);
-		while ((pid > 0 && WIFSTOPPED(status)) || (pid < 0 && errno == EINTR));
-	}
-}
-
 void kill_tree(struct dump *d)
 {
+	struct thread *thread;
 	struct task *task;
 
 	for_each_task(task, d->tree)
 		if (task_is_live(task))
 			(void)pidfd_signal(task->dump->pidfd, SIGKILL);
 	for_each_task(task, d->tree) {
-		if (task_is_live(task))
-			reap_threads(task);
+		for_each_thread(thread, task)
+			if (thread != task->leader && thread->dump)
+				tracee_reap(thread->tid);
 		/* Readable when it is dead; who reaps it is not our business. */
 		if (task_is_live(task))
 			(void)pidfd_wait_exit(task->dump->pidfd, 10000);

@@ -219,19 +219,24 @@ static int stop_all(struct restore *r)
 	return 0;
 }
 
-/* Nothing runs any more. The stage goes last, once for each address space. */
+/*
+ * Nothing runs any more. The stage goes first, once for each address space, as long as signals are blocked. A process that is to be
+ * stopped must be so before the signals that wait for it are let in.
+ */
 static int settle_task(struct restore *r, struct task *task)
 {
 	struct thread *thread;
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	for_each_thread(thread, task)
-		TRY(parts_restore_settle(r, thread));
 	if (!task->restore->memory_from)
 		TRY(puppet_unmap(task->leader->remote, task->leader->restore->state, puppet_stage_start(r->stage),
 				 memory_parking_end(r) - puppet_stage_start(r->stage)));
-	for_each_thread(thread, task)
+	if (task->state == TASK_STOPPED || r->options->end == OPT_END_STOP)
+		TRY(tracee_stop_process(task->pid, &r->deadline));
+	for_each_thread(thread, task) {
 		TRY(arch_state_set(thread->tid, thread->restore->state));
+		TRY(parts_restore_settle(r, thread));
+	}
 	return 0;
 }
 
@@ -255,8 +260,6 @@ void restore_let_go(struct restore *r)
 	for_each_task(task, r->tree) {
 		if (!task_is_live(task))
 			continue;
-		if (task->state == TASK_STOPPED || r->options->end == OPT_END_STOP)
-			kill(task->pid, SIGSTOP); /* queued first, so it stops before it runs */
 		for_each_thread(thread, task)
 			tracee_release(thread->tid);
 	}

@@ -18,6 +18,7 @@
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
 #include "lib/compel/puppet.h"
+#include "lib/compel/tracee.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
@@ -289,6 +290,7 @@ int restore_dead(struct restore *r)
 
 void restore_kill(struct restore *r)
 {
+	struct thread *thread;
 	struct task *task;
 
 	if (!r->tree)
@@ -297,6 +299,9 @@ void restore_kill(struct restore *r)
 		if (task->pid > 0)
 			kill(task->pid, SIGKILL);
 	for_each_task(task, r->tree) {
+		for_each_thread(thread, task)
+			if (thread != task->leader && thread->tid > 0)
+				tracee_reap(thread->tid);
 		if (task->pid > 0 && task->restore->pidfd >= 0)
 			(void)pidfd_wait_exit(task->restore->pidfd, 5000);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The loops over the parts of a process or thread: in list order, with the process named in the log. */
+/* The loops over the parts of a process or thread: in list order. */
 #include <stdio.h>
 
 #include "object/task/part.h"
@@ -44,16 +44,6 @@ static int pass_point(const char *direction, const struct task_part *part, const
 	return fail_point(name);
 }
 
-static void enter_thread_scope(struct log_scope *scope, const struct thread *thread)
-{
-	const struct task *task = thread->task;
-
-	if (thread == task->leader)
-		log_scope_enter(scope, "task %d (%s)", task->vpid, task->comm);
-	else
-		log_scope_enter(scope, "task %d (%s): thread %d", task->vpid, task->comm, thread->vtid);
-}
-
 /* Once for the whole tree. */
 #define FOR_TREE(session, moment, direction)                                                     \
 	do {                                                                                     \
@@ -67,12 +57,13 @@ static void enter_thread_scope(struct log_scope *scope, const struct thread *thr
 		return 0;                                                                        \
 	} while (0)
 
-/* For one thread. Failure points are passed for leaders only: that is enough for tests, and a program may have many threads. */
+/* For one thread; the caller has named the task. Failure points are passed for leaders only: that is enough for tests, and a program may have many threads. */
 #define FOR_THREAD(thread, moment, direction, ...)                                               \
 	do {                                                                                     \
-		struct log_scope scope __attribute__((cleanup(log_scope_leave))) = { 0 };        \
+		struct log_scope scope __attribute__((cleanup(log_scope_leave))) = { log_scope_current(), "" }; \
                                                                                                  \
-		enter_thread_scope(&scope, thread);                                              \
+		if ((thread) != (thread)->task->leader)                                          \
+			log_scope_enter(&scope, "thread %d", (thread)->vtid);                    \
 		for (const struct task_part *const *part = task_parts; *part; part++) {          \
 			if (!(*part)->moment || !concerns(*part, thread))                        \
 				continue;                                                        \
