@@ -190,6 +190,12 @@ static void arm_itimer(struct plan *plan, int which, const ItimerEntry *entry)
 	struct itimerval value = { { (time_t)entry->isec, (suseconds_t)entry->iusec },
 				   { (time_t)entry->vsec, (suseconds_t)entry->vusec } };
 
+	/*
+	 * The real one stands still from its signal until the program takes it; then the kernel lets it go on. That is how a periodic
+	 * timer comes to have no time left: its signal is among those that wait, and the new timer goes on by itself.
+	 */
+	if (which == ITIMER_REAL && !entry->vsec && !entry->vusec)
+		value.it_value = value.it_interval;
 	if (entry->isec || entry->iusec || entry->vsec || entry->vusec)
 		plan_syscall(plan, "set an interval timer", __NR_setitimer, V(which), D(plan_data(plan, &value, sizeof(value))),
 			     V(0));
