@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "base/vector.h"
+#include "file-lock.pb-c.h"
 #include "object/file/file.h"
 
 #define FILE_KINDS_MAX 64
@@ -24,6 +25,8 @@ struct file_dump {
 	VECTOR(struct known_descriptor) known;
 	VECTOR(const char *) links; /* names that were made for the dump */
 	VECTOR(int) loose; /* copies of ours, kept for kcmp */
+	struct image *locks;
+	struct table *locks_seen;
 	void *slots[FILE_KINDS_MAX];
 	bool collected;
 	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
@@ -49,6 +52,7 @@ struct file_set {
 	struct table *tables; /* files_id → struct descriptor_table */
 	VECTOR(struct file *) files;
 	VECTOR(struct late_owner) owners;
+	VECTOR(FileLockEntry *) locks;
 	void *slots[FILE_KINDS_MAX];
 	bool prepared[FILE_KINDS_MAX];
 };
@@ -59,6 +63,7 @@ int file_describe(struct open_file *of, struct fdinfo *info);
 /* The state of the dump, made at the first call: every kind's collect has run. */
 int file_dump_begin(struct dump *d, struct file_dump **ret);
 /* As file_dump(), and what it was found to be. */
+/* Returns 1 if it was not seen before, else 0. */
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret);
 
 extern const struct file_kind external_kind;

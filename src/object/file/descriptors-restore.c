@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "image/image.h"
 #include "object/file/core.h"
+#include "object/file/locks.h"
 
 #define FD_NUMBER_MAX	  (1u << 30)
 #define SPARE_DESCRIPTORS 1024 /* for the coordinator itself, beside one for every file */
@@ -92,8 +93,11 @@ static int raise_limit(struct restore *r, uint32_t highest)
 	limit.rlim_cur = wanted;
 	if (limit.rlim_max < wanted)
 		limit.rlim_max = wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return fail_errno("raising the limit of open files to %lu", (unsigned long)wanted);
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return 0;
+	/* Without CAP_SYS_RESOURCE here we can only hope that the old limit is enough. */
+	log_info("The limit of open files can't be raised to %lu", (unsigned long)wanted);
+	(void)fd_raise_limit();
 	return 0;
 }
 
@@ -243,7 +247,7 @@ int file_plan_late(struct restore *r, struct task *task, struct plan *p)
 	for (unsigned i = 0; file_kinds[i]; i++)
 		if (file_kinds[i]->plan_task)
 			TRY(file_kinds[i]->plan_task(r, task, p));
-	return 0;
+	return locks_plan(r, task, p);
 }
 
 int file_plan_session(struct restore *r, struct task *leader, struct plan *p)

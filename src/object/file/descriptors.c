@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "image/image.h"
 #include "object/file/core.h"
+#include "object/file/locks.h"
 
 static int take_descriptor(const struct task *task, int number)
 {
@@ -23,10 +24,13 @@ static int dump_descriptor(struct dump *d, struct task *task, int number, struct
 	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
 	FdinfoEntry entry = FDINFO_ENTRY__INIT;
 	struct dumped *dumped;
+	int is_new;
 
 	TRY(fd);
 	TRY(file_describe(&of, info));
-	TRY(file_dump_known(d, &of, &dumped));
+	is_new = file_dump_known(d, &of, &dumped);
+	TRY(is_new);
+	TRY(locks_dump(d, &of, is_new));
 	table_set2(d->files->descriptors, task->ids->files_id, (uint64_t)number, dumped);
 	*vector_push(&d->files->known) = (struct known_descriptor){ task, number, dumped->id, of.stat.st_ino };
 	entry.id = dumped->id;

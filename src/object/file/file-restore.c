@@ -11,6 +11,7 @@
 #include "image/image.h"
 #include "object/file/core.h"
 #include "object/file/deleted.h"
+#include "object/file/locks.h"
 
 #define FD_NUMBER_MAX (1u << 30)
 
@@ -179,6 +180,7 @@ int file_restore_load(struct restore *r)
 	for (size_t i = 0; i < files->files.n; i++)
 		TRY(load_file(r, files->files.items[i]));
 	TRY(file_load_tables(r));
+	TRY(locks_load(r));
 	for (size_t i = 0; i < files->files.n; i++)
 		TRY(link_file(r, files->files.items[i]));
 	return 0;
@@ -231,6 +233,7 @@ void file_restore_clean(struct restore *r)
 			close(files->files.items[i]->fd);
 	vector_done(&files->files);
 	vector_done(&files->owners);
+	vector_done(&files->locks);
 	table_destroy(&files->by_id);
 	table_destroy(&files->tables);
 	free(files);

@@ -16,6 +16,7 @@
 #include "image/image.h"
 #include "object/file/core.h"
 #include "object/file/deleted.h"
+#include "object/file/locks.h"
 
 /* A path file that was dumped without a descriptor: exe, cwd, root, a mapped file. */
 struct dumped_path {
@@ -100,6 +101,7 @@ int file_dump_begin(struct dump *d, struct file_dump **ret)
 		files->identities = kcmp_tree_create(KCMP_FILE);
 		files->descriptors = table_create();
 		files->paths = table_create();
+		files->locks_seen = table_create();
 		learn_devices(files);
 	}
 	if (!files->collected) {
@@ -290,7 +292,7 @@ int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret)
 	if (is_new)
 		TRY(dump_new(d, of, *ret));
 	of->id = (*ret)->id;
-	return 0;
+	return is_new;
 }
 
 int file_dump(struct dump *d, struct open_file *of)
@@ -298,7 +300,8 @@ int file_dump(struct dump *d, struct open_file *of)
 	struct dumped *dumped;
 
 	TRY(file_dump_begin(d, NULL));
-	return file_dump_known(d, of, &dumped);
+	TRY(file_dump_known(d, of, &dumped));
+	return 0;
 }
 
 int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id)
@@ -374,6 +377,7 @@ int file_dump_finish(struct dump *d)
 		if (file_kinds[i]->finish)
 			TRY(file_kinds[i]->finish(d));
 	}
+	TRY(locks_finish(d));
 	return write_files(d);
 }
 
@@ -395,6 +399,8 @@ void file_dump_clean(struct dump *d)
 	vector_done(&files->dumped);
 	table_destroy(&files->descriptors);
 	table_destroy(&files->paths);
+	table_destroy(&files->locks_seen);
+	image_close(&files->locks);
 	free(files);
 	d->files = NULL;
 }

@@ -17,7 +17,7 @@ int main(void)
 	char c;
 
 	must(getrlimit(RLIMIT_NOFILE, &limit));
-	limit.rlim_cur = 30000;
+	limit.rlim_cur = 20000;
 	if (limit.rlim_max < limit.rlim_cur)
 		limit.rlim_max = limit.rlim_cur;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -32,7 +32,7 @@ int main(void)
 		must(pipe(pipes[i]));
 		must(write(pipes[i][1], "x", 1));
 	}
-	int last = must(fcntl(events[7], F_DUPFD, 25000));
+	int last = must(fcntl(events[7], F_DUPFD, 19000));
 
 	checkpoint();
 

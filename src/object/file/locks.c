@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* File locks (--file-locks). The task that had them sets them again, through the same descriptor. */
+#include "object/file/locks.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "file-lock.pb-c.h"
+#include "image/image.h"
+#include "kern/proc/locks.h"
+#include "object/file/core.h"
+
+/* The numbers of the image format. */
+enum { LOCK_POSIX_BIT = 1, LOCK_FLOCK_BIT = 2, LOCK_OFD_BIT = 4, LOCK_LEASE_BIT = 8 };
+
+static int name_of_kind(const struct proc_lock *lock, uint32_t *ret)
+{
+	switch (lock->kind) {
+	case PROC_LOCK_POSIX:
+		*ret = LOCK_POSIX_BIT;
+		return 0;
+	case PROC_LOCK_FLOCK:
+		*ret = LOCK_FLOCK_BIT;
+		return 0;
+	case PROC_LOCK_OFD:
+		*ret = LOCK_OFD_BIT;
+		return 0;
+	case PROC_LOCK_LEASE:
+		*ret = LOCK_LEASE_BIT;
+		return 0;
+	default:
+		return refuse(ENOTSUP, "a lock of an unknown kind is on this file");
+	}
+}
+
+/*
+ * A POSIX lock belongs to the descriptor table and shows at every descriptor of the inode; all others belong to the open file and show
+ * at every descriptor of it.
+ */
+static bool was_seen(struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
+{
+	uint64_t place = of->stat.st_ino * 0x9e3779b97f4a7c15u + of->stat.st_dev;
+
+	if (lock->kind != PROC_LOCK_POSIX)
+		return !is_new;
+	return table_set2(d->files->locks_seen, (uint64_t)of->task->ids->files_id << 32 ^ place, lock->start, d) != NULL;
+}
+
+static int dump_lock(struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
+{
+	FileLockEntry record = FILE_LOCK_ENTRY__INIT;
+
+	if (lock->waiting || was_seen(d, of, lock, is_new))
+		return 0;
+	TRY(name_of_kind(lock, &record.flag));
+	if (!d->options->file_locks)
+		return refuse(ENOTSUP, "it holds a file lock: --file-locks (-l) saves it. Make sure that nobody outside of the tree needs "
+				       "the lock in the meantime");
+	if (lock->breaking)
+		return refuse(EBUSY, "its lease is being broken at this moment: try again");
+	record.type = (uint32_t)lock->type;
+	record.pid = of->task->vpid;
+	record.fd = of->task_fd;
+	record.start = (int64_t)lock->start;
+	record.len = lock->end == PROC_LOCK_EOF ? 0 : (int64_t)(lock->end - lock->start + 1);
+	if (!d->files->locks)
+		TRY(image_create(d->store, &d->files->locks, IMAGE_FILELOCKS));
+	return image_write(d->files->locks, &record);
+}
+
+int locks_dump(struct dump *d, const struct open_file *of, bool is_new)
+{
+	const char *value;
+	size_t at = 0;
+
+	while ((value = fdinfo_next(of->fdinfo, "lock", &at))) {
+		struct proc_lock lock;
+
+		if (proc_lock_parse(value, &lock) < 0)
+			return refuse(EINVAL, "fdinfo shows a lock that can't be understood: \"%s\"", value);
+		TRY(dump_lock(d, of, &lock, is_new));
+	}
+	return 0;
+}
+
+int locks_finish(struct dump *d)
+{
+	return d->files->locks ? image_finish(&d->files->locks) : 0;
+}
+
+/* --- restore --- */
+
+static int check_lock(struct restore *r, struct image *image, const FileLockEntry *record)
+{
+	const struct task *task = task_tree_find(r->tree, record->pid);
+	bool flock_raw = record->flag == LOCK_FLOCK_BIT && record->type & LOCK_MAND;
+
+	if (!task || !task_is_live(task))
+		return image_refuse(image, "there is no task %d", record->pid);
+	if (record->fd < 0 || !file_at_number(r, task, (uint32_t)record->fd))
+		return image_refuse(image, "task %d has no descriptor %d", record->pid, record->fd);
+	if (record->type > F_UNLCK && !flock_raw)
+		return image_refuse(image, "a lock of type %u is unknown", record->type);
+	if (record->flag != LOCK_POSIX_BIT && record->flag != LOCK_FLOCK_BIT && record->flag != LOCK_OFD_BIT &&
+	    record->flag != LOCK_LEASE_BIT)
+		return image_refuse(image, "a lock of kind %u is unknown", record->flag);
+	return 0;
+}
+
+int locks_load(struct restore *r)
+{
+	AUTO(image_close) struct image *image = NULL;
+	FileLockEntry *record;
+	int more = image_open(r->store, &image, IMAGE_FILELOCKS);
+
+	if (more == -ENOENT)
+		return 0;
+	TRY(more);
+	while ((more = image_read(image, &record)) > 0) {
+		TRY(check_lock(r, image, record));
+		*vector_push(&r->files->locks) = record;
+	}
+	return more;
+}
+
+static int flock_operation(const FileLockEntry *record)
+{
+	if (record->type & LOCK_MAND)
+		return (int)record->type | LOCK_NB;
+	return (record->type == F_RDLCK ? LOCK_SH : record->type == F_WRLCK ? LOCK_EX : LOCK_UN) | LOCK_NB;
+}
+
+static void plan_lock(const FileLockEntry *record, struct plan *p)
+{
+	struct flock lock = { .l_type = (short)record->type, .l_whence = SEEK_SET, .l_start = record->start, .l_len = record->len };
+	const char *why = plan_why(p, "lock descriptor %d again (is the lock taken by somebody else now?)", record->fd);
+
+	if (record->flag == LOCK_FLOCK_BIT) {
+		plan_syscall(p, why, __NR_flock, V(record->fd), V(flock_operation(record)));
+		return;
+	}
+	if (record->flag == LOCK_LEASE_BIT) {
+		plan_syscall(p, why, __NR_fcntl, V(record->fd), V(F_SETLEASE), V(record->type));
+		return;
+	}
+	plan_syscall(p, why, __NR_fcntl, V(record->fd), V(record->flag == LOCK_POSIX_BIT ? F_SETLK : F_OFD_SETLK),
+		     D(plan_data(p, &lock, sizeof(lock))));
+}
+
+int locks_plan(struct restore *r, struct task *task, struct plan *p)
+{
+	for (size_t i = 0; i < r->files->locks.n; i++)
+		if (r->files->locks.items[i]->pid == task->vpid)
+			plan_lock(r->files->locks.items[i], p);
+	return 0;
+}

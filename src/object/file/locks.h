@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* File locks: POSIX, flock, OFD, leases. They hang on descriptor tables and open files, so the core calls these directly. */
+#pragma once
+
+#include "object/file/file.h"
+
+/* Dump: the locks that fdinfo of this descriptor shows; is_new: the file was not seen before. */
+int locks_dump(struct dump *d, const struct open_file *of, bool is_new);
+int locks_finish(struct dump *d);
+/* Restore: reads the image. */
+int locks_load(struct restore *r);
+/* Restore: steps that set the locks of the task; nothing may be closed after them. */
+int locks_plan(struct restore *r, struct task *task, struct plan *p);
