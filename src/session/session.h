@@ -87,6 +87,7 @@ struct restore {
 	struct stats *stats;
 	struct stage *stage;
 	uint64_t parking;	   /* address, behind the stage, where tasks keep the vdso of this kernel for a while */
+	struct own_vdso *vdso;	   /* object/memory: the vdso of this kernel */
 	struct inventory *inventory;
 	struct file_set *files;	   /* object/file */
 	struct shared_set *shared; /* object/memory: shared memory objects */

@@ -86,6 +86,7 @@ int memory_restore_load(struct restore *r)
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		TRY(load_areas(r, task));
 		TRY(memory_load_content(r, task));
+		TRY(vdso_load(r, task));
 	}
 	return 0;
 }

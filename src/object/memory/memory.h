@@ -60,6 +60,7 @@ struct memory_restore {
 	struct memory_area *areas; /* in address order; guard entries are not among them */
 	size_t n;
 	struct file *exe;	   /* the program, for the layout */
+	uint8_t *vdso;		   /* its vdso if that is another than ours */
 	void *content;		   /* of content.c */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * vdso(7) and its data: mappings that only the kernel can make. A new task has those it inherited from criu; they wait behind the stage ("parked") and are moved
- * by mremap(2) to where the program knows them.
+ * by mremap(2) to where the program knows them, or, if it knew those of another kernel, to a free place.
  */
 #include "object/memory/vdso.h"
 
@@ -13,45 +13,56 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/io.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/puppet.h"
+#include "pages/reader.h"
 
 #define PARKING_SIZE (1ull << 20)
-#define HIGHEST	     0x7ffffffff000ull
+#define HIGHEST	     0x7ffffffff000ull /* TASK_SIZE of 47-bit address spaces */
+#define PIECES	     4
+
+/* Our own: [vvar], since Linux 6.13 [vvar_vclock], [vdso], in address order. They form one block. */
+struct own_vdso {
+	struct {
+		uint64_t start, size;
+	} piece[PIECES];
+	unsigned n; /* the last one is the code */
+	uint64_t start, size;
+};
 
 static bool is_piece(const struct mapping *m)
 {
 	return m->name && (text_starts(m->name, "[vvar") || strcmp(m->name, "[vdso]") == 0);
 }
 
-/* Where our own pieces lie, in address order; they form one block. */
-struct own_vdso {
-	struct mappings all;
-	const struct mapping *first, *last;
-};
-
-static int find_own(struct own_vdso *own)
+static int find_own(struct restore *r)
 {
+	struct own_vdso *own = pool_new(r->pool, struct own_vdso);
+	AUTO(mappings_done) struct mappings all = { 0 };
 	AUTO_CLOSE int proc = proc_open(getpid());
 
+	r->vdso = own;
 	TRY(proc);
-	TRY(mappings_read(proc, MAPPINGS_PLAIN, &own->all));
-	for (size_t i = 0; i < own->all.n; i++) {
-		if (!is_piece(&own->all.items[i]))
+	TRY(mappings_read(proc, MAPPINGS_PLAIN, &all));
+	for (size_t i = 0; i < all.n; i++) {
+		const struct mapping *m = &all.items[i];
+
+		if (!is_piece(m))
 			continue;
-		if (!own->first)
-			own->first = &own->all.items[i];
-		own->last = &own->all.items[i];
+		if (own->n == PIECES || (own->n && own->start + own->size != m->start))
+			return refuse(EOPNOTSUPP, "the vdso of this kernel lies otherwise than criu expects");
+		if (!own->n)
+			own->start = m->start;
+		own->piece[own->n].start = m->start;
+		own->piece[own->n++].size = m->end - m->start;
+		own->size = m->end - own->start;
 	}
-	if (own->first && own->last->end - own->first->start > PARKING_SIZE)
+	if (own->size > PARKING_SIZE)
 		return refuse(EOPNOTSUPP, "the vdso of this kernel is larger than criu expects");
 	return 0;
-}
-
-static void own_done(struct own_vdso *own)
-{
-	mappings_done(&own->all);
 }
 
 uint64_t memory_parking_end(const struct restore *r)
@@ -59,53 +70,139 @@ uint64_t memory_parking_end(const struct restore *r)
 	return r->parking + PARKING_SIZE;
 }
 
-static void plan_move(struct plan *plan, const char *why, uint64_t from, uint64_t size, uint64_t to)
+static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t to)
 {
-	plan_syscall(plan, why, __NR_mremap, V(from), V(size), V(size), V(MREMAP_MAYMOVE | MREMAP_FIXED), V(to));
+	uint64_t size = r->vdso->piece[i].size, parked = r->parking + (r->vdso->piece[i].start - r->vdso->start);
+
+	plan_syscall(plan, plan_why(plan, "move the vdso to %" PRIx64, to), __NR_mremap, V(parked), V(size), V(size),
+		     V(MREMAP_MAYMOVE | MREMAP_FIXED), V(to));
 }
 
 int memory_plan_empty(struct restore *r, struct plan *plan)
 {
-	AUTO(own_done) struct own_vdso own = { 0 };
 	uint64_t start = puppet_stage_start(r->stage);
+	const struct own_vdso *own = r->vdso;
 
-	TRY(find_own(&own));
-	for (const struct mapping *m = own.first; m && m <= own.last; m++)
-		plan_move(plan, "park the vdso", m->start, m->end - m->start, r->parking + (m->start - own.first->start));
+	for (unsigned i = 0; i < own->n; i++)
+		plan_syscall(plan, "park the vdso", __NR_mremap, V(own->piece[i].start), V(own->piece[i].size), V(own->piece[i].size),
+			     V(MREMAP_MAYMOVE | MREMAP_FIXED), V(r->parking + (own->piece[i].start - own->start)));
 	plan_syscall(plan, "drop criu's memory below the stage", __NR_munmap, V(0), V(start));
 	plan_syscall(plan, "drop criu's memory above the stage", __NR_munmap, V(memory_parking_end(r)),
 		     V(HIGHEST - memory_parking_end(r)));
 	return 0;
 }
 
-static const VmaEntry *find_area(const struct task *task, uint32_t status)
+static const VmaEntry *find_area(const struct memory_restore *memory, uint32_t status)
 {
-	const struct memory_restore *memory = task->restore->memory;
-
 	for (size_t i = 0; i < memory->n; i++)
 		if (memory->areas[i].vma->status & status)
 			return memory->areas[i].vma;
 	return NULL;
 }
 
+/* The bytes of an area as the images have them; what they lack is zero. */
+static int read_image(const struct memory_restore *memory, const VmaEntry *vma, uint8_t *to)
+{
+	const struct page_reader *reader = memory->content;
+
+	for (size_t i = 0; reader && i < reader->n; i++) {
+		const struct page_piece *piece = &reader->pieces[i];
+		uint64_t start = piece->start > vma->start ? piece->start : vma->start;
+		uint64_t end = piece->start + piece->size < vma->end ? piece->start + piece->size : vma->end;
+
+		if (start < end && io_pread(piece->file->fd, to + (start - vma->start), end - start,
+					    (off_t)(piece->offset + (start - piece->start))) != (ssize_t)(end - start))
+			return fail_errno("reading its vdso from %s", piece->file->name);
+	}
+	return 0;
+}
+
+int vdso_load(struct restore *r, struct task *task)
+{
+	struct memory_restore *memory = task->restore->memory;
+	const VmaEntry *vdso = find_area(memory, VMA_VDSO), *vvar = find_area(memory, VMA_VVAR);
+	const struct own_vdso *own;
+	uint8_t *image;
+	uint64_t size, code;
+
+	if (!r->vdso)
+		TRY(find_own(r));
+	if (!vdso)
+		return 0;
+	own = r->vdso;
+	size = vdso->end - vdso->start;
+	if (size > PARKING_SIZE)
+		return refuse(EINVAL, "its vdso has %" PRIu64 " bytes: the images are damaged", size);
+	if (!own->n)
+		return refuse(EOPNOTSUPP, "it uses a vdso, but this kernel was booted without one (vdso=0)");
+	image = pool_alloc(r->pool, size);
+	TRY(read_image(memory, vdso, image));
+	code = own->piece[own->n - 1].size;
+	/* A vdso without an ELF header was not saved: then only its size can be compared. */
+	if (size == code && vvar && vvar->end - vvar->start == own->size - code &&
+	    (!image[0] || memcmp(image, (const void *)own->piece[own->n - 1].start, size) == 0))
+		return 0;
+	log_info("Its vdso is that of another kernel: it will lead to this kernel's");
+	memory->vdso = image;
+	return 0;
+}
+
+/* A place for our vdso that the task leaves free. */
+static int find_place(const struct restore *r, const struct task *task, uint64_t *ret)
+{
+	const struct memory_restore *memory = task->restore->memory;
+	uint64_t at = 1ull << 32, end = puppet_stage_start(r->stage), size = r->vdso->size + (1ull << 20);
+
+	for (size_t i = 0; i <= memory->n; i++) {
+		uint64_t start = i < memory->n ? memory->areas[i].vma->start : HIGHEST;
+
+		/* The stage is still in the way. */
+		if (start > at + size && (at + size < end || at > memory_parking_end(r))) {
+			*ret = at + (1ull << 19);
+			return 0;
+		}
+		if (i < memory->n && memory->areas[i].vma->end > at)
+			at = memory->areas[i].vma->end;
+		if (at < memory_parking_end(r) && at + size >= end)
+			at = memory_parking_end(r);
+	}
+	return refuse(ENOMEM, "it leaves no place for the vdso of this kernel");
+}
+
+/* What the program knows becomes plain memory full of jumps. A thread that stands inside reads the data as zeros, which means "make the system call". */
+static int plan_foreign(struct restore *r, struct task *task, struct plan *plan, const VmaEntry *vdso, const VmaEntry *vvar)
+{
+	struct memory_restore *memory = task->restore->memory;
+	const struct own_vdso *own = r->vdso;
+	uint64_t place = 0, size = vdso->end - vdso->start, code = own->piece[own->n - 1].start;
+	size_t at;
+
+	TRY(find_place(r, task, &place));
+	for (unsigned i = 0; i < own->n; i++)
+		plan_move(r, plan, i, place + (own->piece[i].start - own->start));
+	TRY(vdso_patch(memory->vdso, size, (const void *)code, own->piece[own->n - 1].size, place + (code - own->start)));
+	at = plan_data(plan, memory->vdso, size);
+	plan_syscall(plan, "map its old vdso", __NR_mmap, V(vdso->start), V(size), V(PROT_READ | PROT_WRITE),
+		     V(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), V(-1), V(0));
+	plan_step(plan, "fill its old vdso", STEP_COPY, (struct plan_arg[]){ V(vdso->start), D(at), V(size) }, 3);
+	plan_syscall(plan, "protect its old vdso", __NR_mprotect, V(vdso->start), V(size), V(PROT_READ | PROT_EXEC));
+	if (vvar)
+		plan_syscall(plan, "map its old vvar", __NR_mmap, V(vvar->start), V(vvar->end - vvar->start), V(PROT_READ),
+			     V(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), V(-1), V(0));
+	return 0;
+}
+
 int vdso_plan(struct restore *r, struct task *task, struct plan *plan)
 {
-	const VmaEntry *vdso = find_area(task, VMA_VDSO), *vvar = find_area(task, VMA_VVAR);
-	AUTO(own_done) struct own_vdso own = { 0 };
-	uint64_t data = 0;
+	const struct memory_restore *memory = task->restore->memory;
+	const VmaEntry *vdso = find_area(memory, VMA_VDSO), *vvar = find_area(memory, VMA_VVAR);
+	const struct own_vdso *own = r->vdso;
 
 	if (!vdso)
 		return 0; /* what is parked goes with the stage */
-	TRY(find_own(&own));
-	for (const struct mapping *m = own.first; m && m < own.last; m++)
-		data += m->end - m->start;
-	if (!own.first || own.last->end - own.last->start != vdso->end - vdso->start || !vvar || data != vvar->end - vvar->start)
-		return refuse(EOPNOTSUPP, "its vdso is that of another kernel: this cannot be restored yet");
-	for (const struct mapping *m = own.first; m <= own.last; m++) {
-		uint64_t parked = r->parking + (m->start - own.first->start);
-		uint64_t to = m == own.last ? vdso->start : vvar->start + (m->start - own.first->start);
-
-		plan_move(plan, plan_why(plan, "move the vdso to %" PRIx64, to), parked, m->end - m->start, to);
-	}
+	if (memory->vdso)
+		return plan_foreign(r, task, plan, vdso, vvar);
+	for (unsigned i = 0; i < own->n; i++)
+		plan_move(r, plan, i, i == own->n - 1 ? vdso->start : vvar->start + (own->piece[i].start - own->start));
 	return 0;
 }

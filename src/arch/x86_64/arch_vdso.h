@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Code that takes the place of a function of a foreign vdso. */
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#define ARCH_JUMP_SIZE 14 /* functions of a vdso are aligned to 16 */
+
+/* jmp *0(%rip), with the address behind it: changes no register. */
+static inline void arch_write_jump(uint8_t *to, uint64_t target)
+{
+	static const uint8_t jump[6] = { 0xff, 0x25, 0, 0, 0, 0 };
+
+	memcpy(to, jump, sizeof(jump));
+	memcpy(to + sizeof(jump), &target, sizeof(target));
+}
+
+/* mov $-ENOSYS, %rax; ret: the C library makes the system call instead. */
+static inline void arch_write_no_syscall(uint8_t *to)
+{
+	static const uint8_t code[] = { 0x48, 0xc7, 0xc0, 0xda, 0xff, 0xff, 0xff, 0xc3 };
+
+	memcpy(to, code, sizeof(code));
+}
