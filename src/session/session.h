@@ -52,6 +52,7 @@ struct dump {
 	struct stats *stats;
 	struct file_dump *files;   /* object/file */
 	struct socket_dump *sockets; /* object/socket */
+	struct network_lock *network; /* object/net */
 	struct memory_dump *memory; /* object/memory */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;
@@ -90,6 +91,7 @@ struct restore {
 	struct own_vdso *vdso;	   /* object/memory: the vdso of this kernel */
 	struct inventory *inventory;
 	struct file_set *files;	   /* object/file */
+	struct network_lock *network; /* object/net */
 	struct shared_set *shared; /* object/memory: shared memory objects */
 	struct restore_self *self;	  /* object/task */
 	struct seccomp_set *seccomp;	  /* object/task/seccomp.c */

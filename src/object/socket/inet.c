@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <soccr.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "kern/net/sockdiag.h"
+#include "object/net/net.h"
 
 #define ICMPV6_FILTER_WORDS 8
 
@@ -190,6 +192,15 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 
 /* --- restore --- */
 
+static int prepare_inet(struct restore *r)
+{
+	struct list *all = pool_new(r->pool, struct list);
+
+	list_init(all);
+	*file_restore_slot(r, &inet_kind) = all;
+	return 0;
+}
+
 static int load_inet(struct restore *r, struct file *f)
 {
 	InetSkEntry *entry = f->entry->isk;
@@ -203,6 +214,7 @@ static int load_inet(struct restore *r, struct file *f)
 	socket->file = f;
 	socket->entry = entry;
 	f->data = socket;
+	list_push(*file_restore_slot(r, &inet_kind), &socket->all);
 	return is_tcp(entry) && tcp_is_connection(entry->state) ? tcp_load(r, socket) : 0;
 }
 
@@ -305,18 +317,57 @@ static int create_inet(struct restore *r, struct file *f)
 	return 0;
 }
 
+static int finish_inet(struct restore *r, struct inet_socket *socket)
+{
+	struct socket_options options = options_of(socket->entry);
+
+	TRY(socket_options_apply(socket->file->fd, &options, OPTION_LAST));
+	TRY(socket_set_user(r, socket->file));
+	file_put(r, socket->file);
+	return 0;
+}
+
 static int settle_inet(struct restore *r, struct file *f)
 {
 	struct inet_socket *socket = f->data;
-	struct socket_options options = options_of(socket->entry);
 	int fd;
 
 	TRY(file_get_fd(r, f, &fd));
-	/* Leaving repair mode switches SO_REUSEADDR off. */
-	TRY(tcp_resume(socket));
-	TRY(socket_options_apply(fd, &options, OPTION_LAST));
-	TRY(socket_set_user(r, f));
-	file_put(r, f);
+	return socket->connection ? 0 : finish_inet(r, socket);
+}
+
+int socket_resume_connections(struct restore *r)
+{
+	struct inet_socket *socket;
+
+	TRY(network_restore_unlock(r));
+	list_for_each(socket, (struct list *)*file_restore_slot(r, &inet_kind), all) {
+		if (!socket->connection)
+			continue;
+		LOG_SCOPE("file %u (internet socket)", socket->file->id);
+		libsoccr_resume(TAKE_PTR(socket->connection));
+		/* Leaving repair mode has switched SO_REUSEADDR off. */
+		TRY(finish_inet(r, socket));
+	}
+	return 0;
+}
+
+static int clean_inet(struct restore *r)
+{
+	struct list *all = *file_restore_slot(r, &inet_kind);
+	struct inet_socket *socket;
+
+	if (all)
+		list_for_each(socket, all, all)
+			if (socket->connection)
+				libsoccr_release(TAKE_PTR(socket->connection));
+	network_restore_end(r);
+	return 0;
+}
+
+static int collect_inet(struct dump *d)
+{
+	network_dump_begin(d);
 	return 0;
 }
 
@@ -326,9 +377,12 @@ const struct file_kind inet_kind = {
 	.entry = offsetof(FileEntry, isk),
 	.format = S_IFSOCK,
 	.is = is_inet,
+	.collect = collect_inet,
 	.dump = dump_inet,
+	.prepare = prepare_inet,
 	.load = load_inet,
 	.link = link_inet,
 	.create = create_inet,
 	.settle = settle_inet,
+	.clean = clean_inet,
 };

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "base/list.h"
 #include "object/file/file.h"
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
@@ -25,6 +26,7 @@ union inet_address {
 struct inet_socket {
 	struct file *file;
 	InetSkEntry *entry;
+	struct list all;
 	struct tcp_stream *stream;	/* NULL: no connection, or to be restored closed */
 	struct libsoccr_sk *connection; /* in repair mode until the end */
 };
@@ -50,5 +52,3 @@ int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry);
 int tcp_load(struct restore *r, struct inet_socket *socket);
 /* fd is a new socket with its early options; connects it in repair mode. */
 int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);
-/* The connection lives again. */
-int tcp_resume(struct inet_socket *socket);

@@ -40,6 +40,12 @@ int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag 
 /* The unix listener in whose backlog the connection of this client waits for accept(2). */
 int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag **ret);
 
+/*
+ * The very end of a restore, when all tasks are ready to run: packets may pass again, and the connections leave repair mode. Until
+ * then a restore that fails can be repeated: the other ends have noticed nothing.
+ */
+int socket_resume_connections(struct restore *r);
+
 /* Closes what the sockets of a dump hold: tables, descriptors. Accepts a dump that has none. */
 void socket_dump_done(struct dump *d);
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "image/image.h"
+#include "object/net/net.h"
 #include "object/socket/inet.h"
 
 #ifndef TCP_REPAIR_OFF_NO_WP
@@ -115,6 +116,7 @@ int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry)
 	LOG_SCOPE("TCP connection %s", name);
 	if (entry->state == TCP_SYN_RECV || entry->state == TCP_TIME_WAIT)
 		return refuse(EBUSY, "it is just being made or ended (state %u); try again", entry->state);
+	TRY(network_lock_connection(d, entry, of->fd));
 	return save_connection(d, of, entry);
 }
 
@@ -144,6 +146,7 @@ int tcp_load(struct restore *r, struct inet_socket *socket)
 	size_t size;
 	int more;
 
+	network_restore_add(r, entry);
 	if (r->options->tcp_close)
 		return 0;
 	if (!inet_is_bound(entry) || !inet_is_connected(entry))
@@ -189,6 +192,7 @@ int tcp_restore(struct restore *r, struct inet_socket *socket, int fd)
 		return socket_apply_shutdown(fd, SK_SHUTDOWN__BOTH);
 	inet_print(socket->entry, name, sizeof(name));
 	LOG_SCOPE("TCP connection %s", name);
+	TRY(network_restore_lock(r));
 	socket->connection = libsoccr_pause(fd);
 	if (!socket->connection)
 		return fail_errno("cannot put it into repair mode");
@@ -197,12 +201,5 @@ int tcp_restore(struct restore *r, struct inet_socket *socket, int fd)
 	libsoccr_set_queue_bytes(socket->connection, TCP_SEND_QUEUE, stream->bytes + stream->data.inq_len, 0);
 	if (libsoccr_restore(socket->connection, &stream->data, sizeof(stream->data)) < 0)
 		return fail_errno("cannot restore it");
-	return 0;
-}
-
-int tcp_resume(struct inet_socket *socket)
-{
-	if (socket->connection)
-		libsoccr_resume(TAKE_PTR(socket->connection));
 	return 0;
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The network lock: nobody outside talks to connections whose sockets are frozen, or not there at the moment.
+ *
+ * While criu runs, the rules are in an nftables table that belongs to its netlink socket (NFT_TABLE_F_OWNER, Linux
+ * 5.12): the kernel removes it with the socket, so a criu that is killed, at any time, leaves no rule behind and the
+ * tasks talk on. Only a dump that has succeeded and killed its tasks leaves rules on purpose, for the time until the restore:
+ * by nftables or iptables as --network-lock says, named as the reference wants it, and only for connections whose other end
+ * is not in the checkpoint as well. Restore removes them at its very end; a restore that fails leaves them for the next one.
+ */
+#pragma once
+
+#include "session/session.h"
+#include "sk-inet.pb-c.h"
+
+/* --- dump --- */
+
+/* Sets the method in the inventory. */
+void network_dump_begin(struct dump *d);
+/*
+ * Keeps packets of the connection away from now on. fd is a descriptor of its socket; a copy is held until the end of the
+ * dump, so that the socket outlives its task and can be closed without a word.
+ */
+int network_lock_connection(struct dump *d, const InetSkEntry *entry, int fd);
+/* The tasks are gone: what has to last until the restore is set up, and the held sockets are closed unseen. */
+int network_dump_keep(struct dump *d);
+/* The tasks go on, or the dump has failed: nothing stays. Also after network_dump_keep(). */
+void network_dump_end(struct dump *d);
+
+/* --- restore --- */
+
+/* At load: the connection will be restored. */
+void network_restore_add(struct restore *r, const InetSkEntry *entry);
+/* Before the first socket of a connection exists; later calls do nothing. */
+int network_restore_lock(struct restore *r);
+/* All sockets are there, in repair mode: removes the rules, those that the dump left as well. */
+int network_restore_unlock(struct restore *r);
+void network_restore_end(struct restore *r);
