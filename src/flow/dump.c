@@ -20,6 +20,7 @@
 #include "lib/compel/guest.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/net/net.h"
 #include "object/task/part.h"
 #include "session/session.h"
 #include "task/tree-image.h"
@@ -134,15 +135,23 @@ static int dump_tree(struct dump *d)
 	return write_all(d);
 }
 
-static void let_go(struct dump *d, int error)
+static int let_go(struct dump *d, int error)
 {
-	if (error < 0 || d->options->end == OPT_END_RUN)
+	int network = 0;
+
+	if (error < 0 || d->options->end == OPT_END_RUN) {
+		network_dump_end(d);
 		thaw_tree(d);
-	else if (d->options->end == OPT_END_STOP)
+	} else if (d->options->end == OPT_END_STOP) {
+		network_dump_end(d);
 		stop_tree(d);
-	else
+	} else {
 		kill_tree(d);
+		network = network_dump_keep(d);
+	}
+	network_dump_end(d);
 	stats_stop(d->stats, STATS_FROZEN);
+	return error < 0 ? error : network;
 }
 
 int dump(const struct options *options)
@@ -156,7 +165,7 @@ int dump(const struct options *options)
 		error = dump_tree(&d);
 		if (error == 0 && actions_run(options, ACTION_POST_DUMP, options->pid) < 0)
 			error = -ECANCELED;
-		let_go(&d, error);
+		error = let_go(&d, error);
 	}
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the checkpoint is complete without it */

@@ -25,6 +25,7 @@
 #include "lib/compel/puppet.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/socket/socket.h"
 #include "session/session.h"
 
 static int begin(struct restore *r, const struct options *options)
@@ -89,7 +90,8 @@ static int make_all(struct restore *r)
 	TRY(restore_last(r));
 	TRY(restore_send_home(r));
 	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
-	return write_pidfile(r->options, r->tree->root->pid);
+	TRY(write_pidfile(r->options, r->tree->root->pid));
+	return socket_resume_connections(r);
 }
 
 static int restore_all(struct restore *r)

@@ -23,7 +23,7 @@
 struct network_lock {
 	struct nft_ctx *nft; /* owns the table of this run */
 	struct connections connections;
-	VECTOR(int) held;
+	VECTOR(int) held, dropped; /* copies of descriptors */
 	bool locked;
 };
 
@@ -97,7 +97,10 @@ static void free_lock(struct network_lock **place)
 	nftables_done(&lock->nft);
 	for (size_t i = 0; i < lock->held.n; i++)
 		close(lock->held.items[i]);
+	for (size_t i = 0; i < lock->dropped.n; i++)
+		close(lock->dropped.items[i]);
 	vector_done(&lock->held);
+	vector_done(&lock->dropped);
 	vector_done(&lock->connections);
 	free(lock);
 }
@@ -150,6 +153,16 @@ int network_lock_connection(struct dump *d, const InetSkEntry *entry, int fd)
 	return nftables_lock(&lock->nft, table, true, new, 1);
 }
 
+int network_drop_connection(struct dump *d, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return fail_errno("cannot duplicate the descriptor of a connection");
+	*vector_push(&lock_of_dump(d)->dropped) = copy;
+	return 0;
+}
+
 static int lock_until_restore(struct dump *d, struct network_lock *lock)
 {
 	AUTO(nftables_done) struct nft_ctx *nft = NULL;
@@ -179,10 +192,21 @@ static int close_unseen(struct network_lock *lock)
 	return result;
 }
 
+/* A reset at the end: a connection that says good-bye keeps its port in use for a minute (TIME-WAIT). */
+static void reset_dropped(struct network_lock *lock)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	for (size_t i = 0; i < lock->dropped.n; i++)
+		if (setsockopt(lock->dropped.items[i], SOL_SOCKET, SO_LINGER, &now, sizeof(now)) < 0)
+			log_warn("A connection that is not kept is closed slowly: %s", strerror(errno));
+}
+
 int network_dump_keep(struct dump *d)
 {
 	if (!d->network)
 		return 0;
+	reset_dropped(d->network);
 	TRY(lock_until_restore(d, d->network));
 	TRY(close_unseen(d->network));
 	network_dump_end(d);

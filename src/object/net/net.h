@@ -22,6 +22,8 @@ void network_dump_begin(struct dump *d);
  * dump, so that the socket outlives its task and can be closed without a word.
  */
 int network_lock_connection(struct dump *d, const InetSkEntry *entry, int fd);
+/* The connection is not kept: its other end is told so when the tasks are gone. */
+int network_drop_connection(struct dump *d, int fd);
 /* The tasks are gone: what has to last until the restore is set up, and the held sockets are closed unseen. */
 int network_dump_keep(struct dump *d);
 /* The tasks go on, or the dump has failed: nothing stays. Also after network_dump_keep(). */

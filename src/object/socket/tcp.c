@@ -107,7 +107,7 @@ int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry)
 	char name[128];
 
 	if (d->options->tcp_close)
-		return 0;
+		return network_drop_connection(d, of->fd);
 	inet_print(entry, name, sizeof(name));
 	if (!d->options->tcp_established)
 		return refuse(EBUSY,
