@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What waits unread in unix sockets: sk-queues.img. It is only looked at, so a dump that fails has changed nothing. */
+#include <linux/sockios.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +30,9 @@ struct looked {
 	size_t size, room;
 	int rights[RIGHTS_MAX];
 	unsigned n_rights;
+	uint64_t seen;	/* bytes, of all messages */
+	int total;	/* bytes that wait: of a datagram socket, in its first message */
+	bool ended;	/* nothing more can come: that, too, looks like a message of size 0 */
 };
 
 static void take_rights(struct looked *looked, struct msghdr *message)
@@ -56,8 +61,10 @@ static int look(int fd, bool stream, struct looked *looked)
 	looked->size = 0;
 	if (!stream) {
 		size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
-		if (size <= 0)
-			return size < 0 && errno != EAGAIN ? fail_errno("cannot look at the unread data") : !size;
+		if (size < 0)
+			return errno == EAGAIN ? 0 : fail_errno("cannot look at the unread data");
+		if (!size)
+			return !looked->ended || looked->seen < (uint64_t)looked->total;
 	}
 	if ((size_t)size > looked->room) {
 		looked->data = xrealloc(looked->data, (size_t)size);
@@ -70,6 +77,7 @@ static int look(int fd, bool stream, struct looked *looked)
 	if (size < 0)
 		return errno == EAGAIN ? 0 : fail_errno("cannot look at the unread data");
 	looked->size = (size_t)size;
+	looked->seen += (size_t)size;
 	take_rights(looked, &message);
 	return size > 0 || !stream;
 }
@@ -104,6 +112,8 @@ static int write_all(struct dump *d, const struct open_file *of, bool stream, st
 {
 	int more;
 
+	if (ioctl(of->fd, SIOCINQ, &looked->total) < 0)
+		return fail_errno("cannot ask how much is unread");
 	while ((more = look(of->fd, stream, looked)) > 0) {
 		int result = write_packet(d, of, looked);
 
@@ -114,9 +124,9 @@ static int write_all(struct dump *d, const struct open_file *of, bool stream, st
 	return more;
 }
 
-int unix_dump_queue(struct dump *d, const struct open_file *of, int type)
+int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntry *entry)
 {
-	struct looked looked = { 0 };
+	struct looked looked = { .ended = entry->has_shutdown && entry->shutdown & SK_SHUTDOWN__READ };
 	int before, start = 0, result;
 	socklen_t size = sizeof(before);
 
@@ -124,7 +134,7 @@ int unix_dump_queue(struct dump *d, const struct open_file *of, int type)
 		return fail_errno("cannot read the socket option SO_PEEK_OFF");
 	if (setsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
 		return fail_errno("cannot set the socket option SO_PEEK_OFF");
-	result = write_all(d, of, type == SOCK_STREAM, &looked);
+	result = write_all(d, of, entry->type == SOCK_STREAM, &looked);
 	if (setsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &before, sizeof(before)) < 0 && result >= 0)
 		result = fail_errno("cannot set the socket option SO_PEEK_OFF back");
 	free(looked.data);

@@ -242,7 +242,8 @@ static bool is_mutual(const struct unix_socket *socket)
 static int make_datagram(struct restore *r, struct unix_socket *socket)
 {
 	struct pair pair = { socket, is_mutual(socket) ? socket->peer : NULL };
-	bool closed = !socket->peer && socket->entry->state == TCP_ESTABLISHED;
+	/* A name is enough to become connected, by others; without one it takes a peer, which is closed if it is not there. */
+	bool closed = !socket->peer && !unix_has_name(socket->entry) && socket->entry->state == TCP_ESTABLISHED;
 	AUTO_CLOSE int sender = -1;
 
 	if (socket->file->fd >= 0)

@@ -90,7 +90,7 @@ static int drain_unix(struct dump *d, const struct open_file *of)
 {
 	struct unix_dumped *dumped = table_find(unix_dump_of(d)->by_ino, of->stat.st_ino);
 
-	return dumped->diag->state == TCP_LISTEN ? 0 : unix_dump_queue(d, of, dumped->entry->type);
+	return dumped->diag->state == TCP_LISTEN ? 0 : unix_dump_queue(d, of, dumped->entry);
 }
 
 /* A connection that nobody has accepted yet: its record names the listener. What was sent into it cannot be seen from outside. */

@@ -43,7 +43,7 @@ int unix_dump_name(struct dump *d, const struct open_file *of, UnixSkEntry *entr
 /* unix-external.c: the peer is not in the tree. Makes an entry for it where the options allow that, else refuses. */
 int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer);
 /* queue.c: all that waits to be read, without taking it out. */
-int unix_dump_queue(struct dump *d, const struct open_file *of, int type);
+int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntry *entry);
 
 /* --- restore --- */
 

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pairs of unix sockets keep what is unread in both directions, where messages begin and end, and which ends are shut or closed. */
+#include <sys/socket.h>
+
+#include "subject.h"
+
+SUBJECT()
+
+static uint8_t data[100000], got[100000];
+
+static void say(int fd, const char *text)
+{
+	CHECK_EQUAL(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static void hear(int fd, const char *text)
+{
+	char buffer[64] = "";
+
+	CHECK_EQUAL(recv(fd, buffer, sizeof(buffer), 0), strlen(text));
+	CHECK(!strcmp(buffer, text));
+}
+
+static void build(int type, int *pair)
+{
+	must(socketpair(AF_UNIX, type, 0, pair));
+	say(pair[0], "one");
+	CHECK_EQUAL(send(pair[0], "", 0, 0), 0);
+	say(pair[0], "three");
+	say(pair[1], "back");
+}
+
+static void check(int type, const int *pair)
+{
+	if (type == SOCK_STREAM) {
+		hear(pair[1], "onethree");
+	} else {
+		char byte;
+
+		hear(pair[1], "one");
+		CHECK_EQUAL(recv(pair[1], &byte, 1, MSG_DONTWAIT), 0);
+		hear(pair[1], "three");
+	}
+	hear(pair[0], "back");
+	CHECK(recv(pair[0], got, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
+	say(pair[0], "again");
+	hear(pair[1], "again");
+	say(pair[1], "and back");
+	hear(pair[0], "and back");
+}
+
+int main(void)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+	int pairs[3][2], big[2], half[2], closed[2], closed_datagram[2];
+
+	for (int i = 0; i < 3; i++)
+		build(types[i], pairs[i]);
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, big));
+	fill(data, sizeof(data), 3);
+	CHECK_EQUAL(write(big[0], data, sizeof(data)), sizeof(data));
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, half));
+	say(half[0], "last words");
+	must(shutdown(half[0], SHUT_WR));
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, closed));
+	say(closed[1], "testament");
+	must(close(closed[1]));
+	must(socketpair(AF_UNIX, SOCK_DGRAM, 0, closed_datagram));
+	say(closed_datagram[1], "letter");
+	must(close(closed_datagram[1]));
+
+	checkpoint();
+
+	for (int i = 0; i < 3; i++)
+		check(types[i], pairs[i]);
+	CHECK(fcntl(big[1], F_GETFL) & O_NONBLOCK);
+	for (size_t n = 0; n < sizeof(got);) {
+		ssize_t part = read(big[1], got + n, sizeof(got) - n);
+
+		CHECK(part > 0);
+		n += (size_t)part;
+	}
+	check_filled(got, sizeof(got), 3);
+	hear(half[1], "last words");
+	CHECK_EQUAL(recv(half[1], got, 1, 0), 0);
+	say(half[1], "answer");
+	hear(half[0], "answer");
+	CHECK(send(half[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
+	hear(closed[0], "testament");
+	CHECK_EQUAL(recv(closed[0], got, 1, 0), 0);
+	CHECK(send(closed[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
+	hear(closed_datagram[0], "letter");
+	CHECK(send(closed_datagram[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == ECONNREFUSED);
+	return 0;
+}
