@@ -77,7 +77,7 @@ def test_failure_in_dump(subject, folder, scripts, action, status):
 
 
 @pytest.mark.parametrize('action', ['pre-restore', 'post-restore', 'pre-resume', 'post-resume'])
-def test_failure_in_restore(subject, folder, room, scripts, action):
+def test_failure_in_restore(subject, folder, scripts, action):
     """Before the tasks are ready nothing is left of them; later it is only logged."""
     run = subject('tree/family')
     images = run.dump()
@@ -90,7 +90,8 @@ def test_failure_in_restore(subject, folder, room, scripts, action):
         run.compare(f'after a failed {action}')
     else:
         assert code == 1 and 'Restoring FAILED.' in said
-        assert not room.pids() and not (images / 'root.pid').exists()
+        run.await_gone()
+        assert not (images / 'root.pid').exists()
         run.restore(images)
     run.release()
 

@@ -58,7 +58,7 @@ def test_last_of_stopped_and_running_wins(subject, room):
     run.release()
 
 
-def test_pidfile(subject, room):
+def test_pidfile(subject):
     """The pid of the root task, in a new file of its owner's."""
     run = subject('file/pipe')
     images = run.dump()
@@ -70,7 +70,7 @@ def test_pidfile(subject, room):
 
     code, said = run.call_criu('restore', images, '-d', '--pidfile', 'root.pid')
     assert code != 0 and 'root.pid' in said
-    assert not room.pids(), 'tasks are left over'
+    run.await_gone()
     pidfile.unlink()
     run.restore(images, '--pidfile', 'root.pid')
     run.release()
@@ -138,7 +138,7 @@ def numbers(text):
 
 
 def test_statistics(subject, build):
-    """Times, in the files and on stdout."""
+    """Times and pages, in the files and on stdout."""
     run = subject('memory/anonymous')
     images = run.folder_of_images()
     began = time.monotonic()
@@ -147,17 +147,21 @@ def test_statistics(subject, build):
     assert done.returncode == 0, (images / 'dump.log').read_text()
     said = numbers(crit(build, 'decode', images / 'stats-dump'))
     assert 0 < said['freezing_time'] <= said['frozen_time'] <= all_us
-    assert f'{said["frozen_time"]} us' in done.stdout
+    pages_size = sum(path.stat().st_size for path in images.glob('pages-*.img'))
+    assert said['pages_written'] + said.get('shpages_written', 0) == pages_size // 4096
+    assert said['pages_scanned'] >= said['pages_written']
+    assert f'{said["frozen_time"]} us' in done.stdout and f' {said["pages_written"]}\n' in done.stdout
 
     done = run.room.run(run.criu, 'restore', '-D', images, '-o', 'restore.log', '-d', '--display-stats')
     assert done.returncode == 0, (images / 'restore.log').read_text()
     said = numbers(crit(build, 'decode', images / 'stats-restore'))
     assert 0 < said['forking_time'] <= said['restore_time']
+    assert 0 < said['pages_restored'] <= pages_size // 4096
     assert f'{said["restore_time"]} us' in done.stdout
     run.release()
 
 
-def test_cpu_cap(subject, build, room, folder):
+def test_cpu_cap(subject, build, folder):
     """A checkpoint of a CPU with more instruction sets is refused, but only if that was asked for."""
     run = subject('file/pipe')
     images = run.dump('--cpu-cap=ins')
@@ -169,7 +173,7 @@ def test_cpu_cap(subject, build, room, folder):
     subprocess.run([build / 'crit', 'encode', '-i', folder / 'cpuinfo.json', '-o', images / 'cpuinfo.img'], check=True)
     code, said = run.call_criu('restore', images, '-d', '--cpu-cap=ins')
     assert code != 0 and 'the CPU does not have' in said
-    assert not room.pids()
+    run.await_gone()
     (images / 'cpuinfo.img').rename(images / 'other')
     code, said = run.call_criu('restore', images, '-d', '--cpu-cap=ins')
     assert code != 0 and 'cpuinfo.img is missing' in said
