@@ -3,6 +3,7 @@
 #include "subject.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 SUBJECT()
 
@@ -74,6 +75,7 @@ static long switches(void)
 
 int main(void)
 {
+	struct sched_param param = { .sched_priority = 1 };
 	long aborts_before, switches_before;
 	pthread_t thread;
 
@@ -82,7 +84,9 @@ int main(void)
 	CHECK_EQUAL(pthread_create(&thread, NULL, work, NULL), 0);
 	while (!entered)
 		sleep_ms(1);
-	sleep_ms(20);
+	/* So that nothing else takes it off its CPU. */
+	must(sched_setscheduler(tid, SCHED_FIFO, &param));
+	sleep_ms(5);
 	switches_before = switches();
 	aborts_before = aborts;
 
