@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -161,6 +162,15 @@ static int read_fs_magic(struct dump *d, struct open_file *of)
 	return 0;
 }
 
+/*
+ * fdinfo shows O_CLOEXEC also when it is, by mistake, among the flags of the file (terminals opened by TIOCGPTPEER). Then nobody
+ * tells about the descriptor; the standard ones are meant to be passed on.
+ */
+static bool has_odd_flag(const struct open_file *of)
+{
+	return of->task_fd <= STDERR_FILENO && fcntl(of->fd, F_GETFL) & O_CLOEXEC;
+}
+
 int file_describe(struct open_file *of, struct fdinfo *info)
 {
 	uint64_t flags, mnt_id;
@@ -174,7 +184,7 @@ int file_describe(struct open_file *of, struct fdinfo *info)
 	TRY(fdinfo_get_u64(info, "mnt_id", 10, &mnt_id));
 	of->fdinfo = info;
 	of->flags = (uint32_t)flags & ~(uint32_t)O_CLOEXEC;
-	of->cloexec = flags & O_CLOEXEC;
+	of->cloexec = flags & O_CLOEXEC && !has_odd_flag(of);
 	of->pos = (uint64_t)pos;
 	of->mnt_id = (int)mnt_id;
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Ptys, restore: both sides are made together, under the old number if it is free. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,9 +50,26 @@ static int find_master(uint32_t wanted, int *ret_fd)
 	return 0;
 }
 
+/* O_CLOEXEC would stay in the flags of the file. */
 static int open_slave(int master, uint32_t flags, int *ret_fd)
 {
-	*ret_fd = ioctl(master, TIOCGPTPEER, (int)(flags & (O_ACCMODE | O_NONBLOCK)) | O_NOCTTY | O_CLOEXEC);
+	*ret_fd = ioctl(master, TIOCGPTPEER, (int)(flags & (O_ACCMODE | O_NONBLOCK)) | O_NOCTTY);
+	if (*ret_fd < 0 || fcntl(*ret_fd, F_SETFD, FD_CLOEXEC) < 0)
+		return fail_errno("opening the slave side");
+	return 0;
+}
+
+/* Flags that TIOCGPTPEER and fcntl(2) can set. More (O_LARGEFILE) comes from open(2) only. */
+#define FLAGS_OF_PEER (O_ACCMODE | O_NONBLOCK | O_ASYNC | O_APPEND | O_NOATIME | O_DIRECT)
+
+static int open_slave_as(int master, int slave, uint32_t flags, int *ret_fd)
+{
+	char name[32];
+
+	if (!(flags & ~(uint32_t)FLAGS_OF_PEER))
+		return open_slave(master, flags, ret_fd);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", slave);
+	*ret_fd = open(name, (int)(flags & (O_ACCMODE | O_NONBLOCK)) | O_NOCTTY | O_CLOEXEC);
 	return *ret_fd < 0 ? fail_errno("opening the slave side") : 0;
 }
 
@@ -85,14 +103,14 @@ static int fill(struct restore *r, const struct tty *tty, int master, int slave)
 	return 0;
 }
 
-static int open_files(struct tty *tty, int master)
+static int open_files(struct tty *tty, int master, int slave)
 {
 	for (size_t i = 0; i < tty->n; i++) {
 		struct file *f = tty->files[i];
 
 		if (!f->users)
 			continue;
-		TRY(open_slave(master, f->entry->tty->flags, &f->fd));
+		TRY(open_slave_as(master, slave, f->entry->tty->flags, &f->fd));
 		TRY(file_apply_flags(f->fd, f->entry->tty->flags, f->entry->tty->fown));
 	}
 	return 0;
@@ -126,7 +144,7 @@ int tty_create_pty(struct restore *r, struct tty *tty)
 	if (info)
 		TRY(tty_apply_settings(slave, info, true));
 	TRY(fill(r, tty, master, slave));
-	TRY(open_files(tty, master));
+	TRY(open_files(tty, master, slave));
 	TRY(finish_master(tty, master));
 	tty->created = true;
 	if (!tty->master_file)

@@ -176,15 +176,29 @@ static int ensure(struct restore *r, struct tty *tty)
 	return tty->created || !tty->master_file ? 0 : tty_create_pty(r, tty);
 }
 
-static int open_current(struct restore *r, const struct tty *tty, uint32_t flags, int *ret_fd)
+/* One record (tty_info) stands for /dev/tty of all sessions: whose it is, the owner of the file tells. */
+static pid_t session_of(const struct file *f, const struct tty *tty)
 {
-	struct tty *controlling = find_controlling(r, tty_session(tty));
+	return f->owner ? f->owner->vsid : tty_session(tty);
+}
 
-	if (!controlling || !controlling->master_file)
-		return r->options->shell_job ? open_ours(flags, ret_fd) :
-			       refuse(ENOTTY, "the program had its controlling terminal open as /dev/tty: --shell-job gives it yours");
-	TRY(ensure(r, controlling));
-	return open_again(controlling->fd, flags, ret_fd);
+static bool is_current(const struct file *f)
+{
+	const struct tty *tty = f->data;
+
+	return tty->slave && tty->slave->type == TTY_TYPE__CTTY;
+}
+
+/* Those of a session in the tree were opened by create_currents(). */
+static int open_current(struct restore *r, const struct file *f, const struct tty *tty, int *ret_fd)
+{
+	if (task_tree_find(r->tree, session_of(f, tty)))
+		return refuse(ENOTTY, "it was opened as /dev/tty, but the controlling terminal of session %d is not in the images",
+			      session_of(f, tty));
+	if (!r->options->shell_job)
+		return refuse(ENOTTY, "the program had its controlling terminal open as /dev/tty: --shell-job gives it yours");
+	*ret_fd = open("/dev/tty", (int)(f->entry->tty->flags & (O_ACCMODE | O_NONBLOCK)) | O_CLOEXEC);
+	return *ret_fd < 0 ? open_ours(f->entry->tty->flags, ret_fd) : 0;
 }
 
 static int open_by_path(struct restore *r, const struct file *f, int *ret_fd)
@@ -203,7 +217,7 @@ static int open_foreign(struct restore *r, struct file *f, struct tty *tty, int 
 	if (info->type == TTY_TYPE__EXT_TTY)
 		return refuse(ENOENT, "its terminal is outside: give one with --inherit-fd 'fd[N]:tty[%x:%x]'", info->rdev, info->dev);
 	if (info->type == TTY_TYPE__CTTY)
-		return open_current(r, tty, flags, ret_fd);
+		return open_current(r, f, tty, ret_fd);
 	if (info->type == TTY_TYPE__PTY && r->options->shell_job)
 		return open_ours(flags, ret_fd);
 	if (info->type == TTY_TYPE__PTY)
@@ -240,6 +254,22 @@ int tty_create(struct restore *r, struct file *f)
 
 /* --- sessions --- */
 
+/* All files of the session that were opened as /dev/tty. */
+static int create_currents(struct restore *r, const struct task *leader, const struct tty *controlling)
+{
+	struct tty *tty = table_find(get_restore(r)->ttys, TTY_INDEX_CURRENT);
+
+	for (size_t i = 0; tty && i < tty->n; i++) {
+		struct file *f = tty->files[i];
+
+		if (!is_current(f) || session_of(f, tty) != leader->vsid || !f->users || f->fd >= 0)
+			continue;
+		TRY(tty_open_current(controlling->fd, f->entry->tty->flags, &f->fd));
+		TRY(file_apply_flags(f->fd, f->entry->tty->flags, f->entry->tty->fown));
+	}
+	return 0;
+}
+
 int tty_plan_session(struct restore *r, struct task *leader, struct plan *p)
 {
 	struct tty *tty = find_controlling(r, leader->vsid);
@@ -247,6 +277,7 @@ int tty_plan_session(struct restore *r, struct task *leader, struct plan *p)
 	if (!tty || !tty->master_file)
 		return 0;
 	TRY(ensure(r, tty));
+	TRY(create_currents(r, leader, tty));
 	file_plan_fetch(p, tty->fd, SLOT_TTY);
 	plan_syscall(p, plan_why(p, "take pty %u as controlling terminal", tty->index), __NR_ioctl, S(SLOT_TTY), V(TIOCSCTTY), V(0));
 	plan_syscall(p, "close the terminal", __NR_close, S(SLOT_TTY));

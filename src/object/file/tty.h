@@ -55,6 +55,9 @@ int tty_fill_slave(int master, int slave, const void *data, size_t size);
 /* tty-pty.c: makes both sides and all openings of them. */
 int tty_create_pty(struct restore *r, struct tty *tty);
 
+/* tty-current.c: opens the pty as /dev/tty. No session may have it yet. */
+int tty_open_current(int slave, uint32_t flags, int *ret_fd);
+
 /* tty-restore.c: the kind's moments. */
 /* Bytes for a queue by tty_info id, NULL if there are none. */
 const TtyDataEntry *tty_find_data(struct restore *r, uint32_t id);
