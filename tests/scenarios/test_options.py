@@ -30,19 +30,24 @@ def is_stopped(room):
     return here and not set(here.values()) - set('TZ')
 
 
+def await_stopped(room):
+    """The signal that stops them was sent before they were let go, but they have to wake up to obey."""
+    wait_until(lambda: is_stopped(room), 2, lambda: f'not stopped: {states(room)}')
+
+
 @pytest.mark.parametrize('name', ['tree/family', 'thread/several'])
 def test_leave_stopped(subject, room, name):
     """-s leaves the tasks stopped, after a dump and after a restore; SIGCONT wakes them up."""
     run = subject(name)
     images = run.dump('--leave-stopped')
-    assert is_stopped(room), states(room)
+    await_stopped(room)
     room.run('/bin/kill', '-CONT', '--', *room.pids())
     wait_until(lambda: not is_stopped(room), 2, 'they do not go on')
     run.compare('after a dump with -s and SIGCONT')
     run.kill()
 
     run.restore(images, '--leave-stopped')
-    assert is_stopped(room), states(room)
+    await_stopped(room)
     room.run('/bin/kill', '-CONT', '--', *room.pids())
     run.release()
 
@@ -53,7 +58,7 @@ def test_last_of_stopped_and_running_wins(subject, room):
     run.dump('-s', '-R')
     run.compare('after a dump with -s -R')
     run.dump('-R', '-s')
-    assert is_stopped(room)
+    await_stopped(room)
     room.run('/bin/kill', '-CONT', '--', *room.pids())
     run.release()
 
