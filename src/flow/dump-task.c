@@ -56,8 +56,7 @@ static int dump_registers(struct dump *d, struct thread *thread)
 
 	TRY(tracee_get_sigmask(thread->tid, &dump->sigmask));
 	TRY(arch_state_get(thread->tid, d->pool, &dump->state));
-	TRY(arch_state_get(thread->tid, d->pool, &record));
-	dump->alone = record;
+	record = dump->alone = arch_state_copy(dump->state, d->pool);
 	remote = (struct iovec){ (void *)(arch_state_ip(record) - sizeof(code)), sizeof(code) };
 	have_code = process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
 	no_signals = no_signal_pending(&dump->status, dump->sigmask);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "image/inventory.h"
 
@@ -34,11 +35,17 @@ static int namespace_inode(int proc, const char *name, ino_t *ret)
 int namespaces_dump_self(struct dump *d)
 {
 	TaskKobjIdsEntry *ids = pool_new(d->pool, TaskKobjIdsEntry);
+	AUTO_CLOSE int self = open("/proc/self", O_PATH | O_CLOEXEC);
+	ino_t *own = pool_array(d->pool, ino_t, 8);
 	uint32_t number = 1;
 
+	if (self < 0)
+		return fail_errno("opening /proc/self");
+	d->own_namespaces = own;
 	task_kobj_ids_entry__init(ids);
 	ids->vm_id = ids->files_id = ids->fs_id = ids->sighand_id = 1;
 #define X(name, member)             \
+	TRY(namespace_inode(self, #name, own++)); \
 	ids->has_##member = true;   \
 	ids->member = number++;
 	NAMESPACES(X)
@@ -47,11 +54,10 @@ int namespaces_dump_self(struct dump *d)
 	return 0;
 }
 
-static int check_same(const struct task *task, int self, const char *name)
+static int check_same(const struct task *task, ino_t ours, const char *name)
 {
-	ino_t ours, theirs;
+	ino_t theirs;
 
-	TRY(namespace_inode(self, name, &ours));
 	TRY(namespace_inode(task->dump->proc, name, &theirs));
 	if (ours == theirs)
 		return 0;
@@ -63,17 +69,13 @@ static int check_same(const struct task *task, int self, const char *name)
 int namespaces_dump_task(struct dump *d, struct task *task)
 {
 	const TaskKobjIdsEntry *root = d->inventory->root_ids;
-	int self = open("/proc/self", O_PATH | O_CLOEXEC), error = 0;
+	const ino_t *own = d->own_namespaces;
 
-	if (self < 0)
-		return fail_errno("opening /proc/self");
-#define X(name, member)                                     \
-	if (!error)                                         \
-		error = check_same(task, self, #name);      \
-	task->ids->has_##member = true;                     \
+#define X(name, member)                              \
+	TRY(check_same(task, *own++, #name));        \
+	task->ids->has_##member = true;              \
 	task->ids->member = root->member;
 	NAMESPACES(X)
 #undef X
-	close(self);
-	return error;
+	return 0;
 }

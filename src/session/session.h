@@ -56,6 +56,7 @@ struct dump {
 	struct memory_dump *memory; /* object/memory */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;
+	const ino_t *own_namespaces; /* flow/namespaces.c */
 	struct guest_cache *guest_cache;
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
 };

@@ -3,6 +3,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "arch_regs.h"
@@ -43,14 +44,29 @@ static const struct component components[] = {
 	COMPONENT(XFEATURE_PKRU, pkru, 4, 2),
 };
 
-/* Where this CPU keeps a component in the standard form; size 0 = it has none. CPUID leaf 0xd. */
+#define FEATURES 19
+
+struct place {
+	size_t offset, size; /* size 0 = the CPU has none */
+	bool known;
+};
+
+/*
+ * Where this CPU keeps a component in the standard form: CPUID leaf 0xd, asked once each. In a virtual machine the instruction traps and takes
+ * microseconds, which hundreds of threads would feel.
+ */
 static void place_of(unsigned feature, size_t *offset, size_t *size)
 {
+	static __thread struct place places[FEATURES];
+	struct place *place = &places[feature];
 	unsigned a, b, c, d;
 
-	__cpuid_count(0xd, feature, a, b, c, d);
-	*size = a;
-	*offset = b;
+	if (!place->known) {
+		__cpuid_count(0xd, feature, a, b, c, d);
+		*place = (struct place){ .offset = b, .size = a, .known = true };
+	}
+	*size = place->size;
+	*offset = place->offset;
 }
 
 static uint64_t features_of(const struct arch_thread_state *state)
@@ -206,12 +222,27 @@ static int xsave_from_record(const UserX86XsaveEntry *record, struct arch_thread
 	return 0;
 }
 
+/* Features enabled in XCR0, and the size of the area for all of them. Asked once, as above. */
+static uint64_t host_features(size_t *ret_size)
+{
+	static __thread uint64_t mask;
+	static __thread unsigned size;
+	unsigned a, c, d;
+
+	if (!size) {
+		__cpuid_count(0xd, 0, a, size, c, d);
+		mask = (uint64_t)d << 32 | a;
+	}
+	*ret_size = size;
+	return mask;
+}
+
 int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_thread_state **ret)
 {
 	const ThreadInfoX86 *info = core->thread_info;
 	struct arch_thread_state *state;
-	unsigned a, b, c, d;
 	uint64_t host;
+	size_t size;
 
 	if (core->mtype != CORE_ENTRY__MARCH__X86_64 || !info || !info->gpregs || !info->fpregs)
 		return refuse(EINVAL, "the record holds no x86-64 registers (machine type %d): it was made on another architecture",
@@ -220,11 +251,9 @@ int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_t
 		return refuse(EOPNOTSUPP, "32-bit programs cannot be restored yet");
 	if (info->fpregs->xsave && info->fpregs->xsave->cet && info->fpregs->xsave->cet->cet)
 		return refuse(EOPNOTSUPP, "the thread has a shadow stack: it cannot be restored yet");
-	/* EBX: size of the area for all features enabled in XCR0; EDX:EAX is their mask. */
-	__cpuid_count(0xd, 0, a, b, c, d);
-	host = (uint64_t)d << 32 | a;
-	state = pool_alloc(pool, sizeof(*state) + b);
-	state->xstate_size = b;
+	host = host_features(&size);
+	state = pool_alloc(pool, sizeof(*state) + size);
+	state->xstate_size = size;
 #define X(member, reg) state->general.reg = info->gpregs->member;
 	GENERAL_REGISTERS(X)
 #undef X

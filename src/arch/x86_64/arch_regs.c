@@ -61,6 +61,11 @@ int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret)
 	return 0;
 }
 
+struct arch_thread_state *arch_state_copy(const struct arch_thread_state *state, struct pool *pool)
+{
+	return pool_copy(pool, state, sizeof(*state) + state->xstate_size);
+}
+
 int arch_state_set_general(pid_t tid, const struct arch_thread_state *state)
 {
 	return set_general(tid, &state->general);

@@ -17,6 +17,7 @@ struct arch_thread_state;
 
 /* All registers of a thread in a ptrace stop. fail()s, as all here. */
 int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret);
+struct arch_thread_state *arch_state_copy(const struct arch_thread_state *state, struct pool *pool);
 int arch_state_set(pid_t tid, const struct arch_thread_state *state);
 /* The general registers only: the blob leaves all others alone. */
 int arch_state_set_general(pid_t tid, const struct arch_thread_state *state);

@@ -10,7 +10,7 @@ struct arch_thread_state {
 	struct user_regs_struct general;
 	size_t xstate_size;
 	/* XSAVE area in the standard (not compacted) form, as NT_X86_XSTATE has it. */
-	uint8_t xstate[] __attribute__((aligned(64)));
+	uint8_t xstate[];
 };
 
 /* Places in the XSAVE area; Intel SDM volume 1, chapter 13. */
