@@ -22,6 +22,8 @@
 #include "flow/restore-tree.h"
 #include "flow/stats.h"
 #include "image/store.h"
+#include "kern/proc/children.h"
+#include "kern/proc/proc.h"
 #include "lib/compel/puppet.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
@@ -94,6 +96,28 @@ static int make_all(struct restore *r)
 	return socket_resume_connections(r);
 }
 
+/* Threads of ours must not hold a tid that a task wants; then we do without them. */
+static int make_workers(struct restore *r)
+{
+	AUTO(proc_pids_done) struct proc_pids own = { 0 };
+	AUTO_CLOSE int proc = proc_open(getpid());
+
+	TRY(proc);
+	r->workers = workers_create(0);
+	TRY(proc_threads_read(proc, &own));
+	for (size_t i = 0; i < own.n; i++) {
+		if (!task_tree_find_thread(r->tree, own.items[i]))
+			continue;
+		if (own.items[i] == getpid())
+			return refuse(EEXIST, "criu itself has the pid %d that a task wants: run it again", getpid());
+		log_info("A worker has the tid %d that a task wants: going on with one thread", own.items[i]);
+		workers_destroy(&r->workers);
+		r->workers = workers_create(1);
+		break;
+	}
+	return 0;
+}
+
 static int restore_all(struct restore *r)
 {
 	int error;
@@ -103,8 +127,7 @@ static int restore_all(struct restore *r)
 		TRY(cpuinfo_check(r->store, r->options->cpu_cap));
 	TRY(restore_load(r));
 	TRY(actions_run(r->options, ACTION_PRE_RESTORE, 0));
-	/* Threads of ours must not take a tid that a task wants: pids are given out upwards, so they come as late as possible. */
-	r->workers = workers_create(0);
+	TRY(make_workers(r));
 	error = make_all(r);
 	file_restore_clean(r);
 	memory_restore_clean(r);
