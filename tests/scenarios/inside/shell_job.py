@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs inside a room: a shell on a pty starts a job, which is dumped, and restored by a shell on another pty. Twice."""
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+
+class Shell:
+    """An interactive shell with a terminal of its own."""
+
+    def __init__(self):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe('bash', ['bash', '--norc', '--noprofile', '-i'], {**os.environ, 'PS1': 'PROMPT ', 'TERM': 'dumb'})
+        self.expect('PROMPT')
+
+    def expect(self, wanted, seconds=10):
+        """Reads until the text comes; returns what came."""
+        text, end = '', time.monotonic() + seconds
+        while wanted not in text:
+            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
+            assert ready, f'"{wanted}" did not come, but only {text!r}'
+            text += os.read(self.fd, 65536).decode(errors='replace')
+        return text
+
+    def type(self, text):
+        """Types."""
+        os.write(self.fd, text.encode())
+
+    def end(self):
+        """Closes the terminal."""
+        os.close(self.fd)
+        os.kill(self.pid, 9)
+        os.waitpid(self.pid, 0)
+
+
+def child_of(pid):
+    """Its only child."""
+    for _ in range(500):
+        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
+            children = file.read().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.01)
+    raise AssertionError('the shell has no child')
+
+
+def dump(criu, pid, images, *options):
+    """Dumps; returns status and log."""
+    os.makedirs(images)
+    done = subprocess.run([criu, 'dump', '-t', str(pid), '-D', images, '-v4', '-o', 'dump.log', *options], check=False)
+    with open(f'{images}/dump.log', encoding='utf-8') as file:
+        return done.returncode, file.read()
+
+
+def main():
+    """The whole story."""
+    criu, folder = sys.argv[1:]
+    shell = Shell()
+    # The job leaves the terminal as it needs it: no echo, its own erase character.
+    shell.type("sh -c 'stty -echo erase ^X; echo ready; while read line; do echo got $line; stty -a | grep -o \"erase = ..\"; done'\n")
+    shell.expect('\nready')
+    job = child_of(shell.pid)
+
+    status, log = dump(criu, job, f'{folder}/refused')
+    assert status != 0 and '--shell-job' in log, log
+    shell.type('one\n')
+    shell.expect('got one')
+
+    for number in range(2):
+        status, log = dump(criu, job, f'{folder}/{number}', '--shell-job')
+        assert status == 0, log
+        shell.end()
+        shell = Shell()
+        shell.type(f'{criu} restore --shell-job -D {folder}/{number} -v4 -o restore.log\n')
+        time.sleep(0.5)
+        shell.type('two\n')
+        said = shell.expect('erase = ^X')
+        assert 'got two' in said, said
+        assert said.count('two') == 1, f'the terminal echoes: {said}'
+
+    # Job control: the restored group is in the foreground, and the shell comes back when it ends.
+    shell.type('\003')
+    shell.expect('PROMPT')
+    assert not os.path.exists(f'/proc/{job}'), 'the job did not get its interrupt'
+    print('all well')
+
+
+main()
