@@ -122,12 +122,38 @@ static void test_joined(void **state)
 	munmap(big, size);
 }
 
+/* More regions than the kernel collects at once, in one call with room for all: none is returned twice. */
+static void test_many(void **state)
+{
+	const struct pagemap_filter filter = { .all = PAGE_IS_PRESENT };
+	enum { PAGES = 1300 };
+	static struct page_region regions[2 * PAGES];
+	uint8_t *many = mmap(NULL, 2 * PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t at = (uintptr_t)many, end = at + 2 * PAGES * page;
+	size_t found = 0;
+
+	assert_true(many != MAP_FAILED);
+	madvise(many, 2 * PAGES * page, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < PAGES; i++)
+		many[2 * i * page] = 1;
+	while (at < end) {
+		ssize_t n = pagemap_scan(&map, &at, end, &filter, regions, 2 * PAGES);
+
+		assert_true(n >= 0);
+		for (ssize_t i = 0; i < n; i++, found++)
+			assert_true(regions[i].start == (uintptr_t)many + 2 * found * page);
+	}
+	assert_int_equal(found, PAGES);
+	munmap(many, 2 * PAGES * page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ioctl),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_joined),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -17,6 +17,12 @@
 
 #define ONLY_IOCTL (PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN | PAGE_IS_HUGE)
 
+/*
+ * The kernel collects this many regions before it copies them out. With more room it goes on, but then (seen with 6.18) leaves
+ * walk_end at the end of the last full batch though it has walked, and returned, more.
+ */
+#define SCAN_BATCH 512
+
 static ssize_t scan_by_ioctl(const struct page_tables *map, uint64_t *at, uint64_t end,
 			     const struct pagemap_filter *filter, struct page_region *regions, size_t room)
 {
@@ -26,7 +32,7 @@ static ssize_t scan_by_ioctl(const struct page_tables *map, uint64_t *at, uint64
 		.start = *at,
 		.end = end,
 		.vec = (uintptr_t)regions,
-		.vec_len = room,
+		.vec_len = room < SCAN_BATCH ? room : SCAN_BATCH,
 		.category_inverted = filter->inverted,
 		.category_mask = filter->all,
 		.category_anyof_mask = filter->any,

@@ -18,7 +18,7 @@
 #include "object/memory/core.h"
 #include "pages/inherit.h"
 
-#define REGIONS	  1024
+#define REGIONS	  512
 #define HUGE_SIZE (2u << 20)
 /* Areas with less content are written by process_vm_writev(2), many of them in one call. */
 #define COPY_AREA_MIN (512u << 10)

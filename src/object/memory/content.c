@@ -12,7 +12,7 @@
 #include "kern/proc/pagemap.h"
 #include "object/memory/core.h"
 
-#define REGIONS 1024 /* from the kernel at once */
+#define REGIONS 512 /* from the kernel at once */
 
 typedef VECTOR(struct page_range) range_list;
 

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Guard pages (MADV_GUARD_INSTALL) between pages with content still guard. */
+#include "subject.h"
+
+#include <setjmp.h>
+
+SUBJECT()
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+#define SIZE (32 * 4096)
+
+static sigjmp_buf back;
+
+static void jump(int signal)
+{
+	siglongjmp(back, 1);
+}
+
+static bool is_guarded(volatile uint8_t *page)
+{
+	if (sigsetjmp(back, 1))
+		return true;
+	(void)*page;
+	return false;
+}
+
+int main(void)
+{
+	uint8_t *area = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+	fill(area, SIZE, 1);
+	if (madvise(area + 4 * 4096, 2 * 4096, MADV_GUARD_INSTALL) < 0)
+		skip("this kernel has no guard pages");
+	must(madvise(area + 10 * 4096, 4096, MADV_GUARD_INSTALL));
+	must(madvise(area + 31 * 4096, 4096, MADV_GUARD_INSTALL));
+	for (unsigned page = 0; page < 32; page++)
+		if (page != 4 && page != 5 && page != 10 && page != 31)
+			fill(area + page * 4096, 4096, page);
+	signal(SIGSEGV, jump);
+	CHECK(is_guarded(area + 4 * 4096));
+
+	checkpoint();
+
+	for (unsigned page = 0; page < 32; page++) {
+		bool guarded = page == 4 || page == 5 || page == 10 || page == 31;
+
+		CHECK_EQUAL(is_guarded(area + page * 4096), guarded);
+		if (!guarded)
+			check_filled(area + page * 4096, 4096, page);
+	}
+	return 0;
+}
