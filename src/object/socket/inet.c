@@ -190,6 +190,12 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	return 0;
 }
 
+static int finish_inet_dump(struct dump *d)
+{
+	tcp_guard_end((struct tcp_guard **)file_dump_slot(d, &inet_kind));
+	return 0;
+}
+
 /* --- restore --- */
 
 static int prepare_inet(struct restore *r)
@@ -379,6 +385,7 @@ const struct file_kind inet_kind = {
 	.is = is_inet,
 	.collect = collect_inet,
 	.dump = dump_inet,
+	.finish = finish_inet_dump,
 	.prepare = prepare_inet,
 	.load = load_inet,
 	.link = link_inet,

@@ -52,3 +52,9 @@ int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry);
 int tcp_load(struct restore *r, struct inet_socket *socket);
 /* fd is a new socket with its early options; connects it in repair mode. */
 int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);
+
+/* tcp-guard.c: around repair mode of a socket that a task has. If we are killed in between, somebody else ends it. */
+struct tcp_guard;
+int tcp_guard_enter(struct tcp_guard **guard, int fd, bool reuse);
+int tcp_guard_leave(struct tcp_guard *guard); /* leaves repair mode */
+void tcp_guard_end(struct tcp_guard **guard);

@@ -12,10 +12,6 @@
 #include "object/net/net.h"
 #include "object/socket/inet.h"
 
-#ifndef TCP_REPAIR_OFF_NO_WP
-#define TCP_REPAIR_OFF_NO_WP -1 /* Linux 4.19 */
-#endif
-
 /* The members that a stream record and libsoccr's struct have in common. */
 static const struct field {
 	size_t record, data;
@@ -71,33 +67,25 @@ static int write_stream(struct dump *d, struct libsoccr_sk *connection, const In
 	return image_finish(&image);
 }
 
-/* Without the probe that asks the other side for its window. */
-static int leave_repair(int fd)
-{
-	int quietly = TCP_REPAIR_OFF_NO_WP, off = 0;
-
-	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &quietly, sizeof(quietly)) < 0 &&
-	    setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) < 0)
-		return fail_errno("cannot take it out of repair mode");
-	return 0;
-}
-
-/*
- * Repair mode lasts only while we look: a task whose socket stays in it, because we were killed, could not go on. Packets are kept
- * away before and after, so nothing moves until the connection is dropped or goes on.
- */
+/* Repair mode lasts only while we look. Packets are kept away before and after: nothing moves until the connection is dropped or goes on. */
 static int save_connection(struct dump *d, const struct open_file *of, InetSkEntry *entry)
 {
-	struct libsoccr_sk_data data;
-	struct libsoccr_sk *connection = libsoccr_pause(of->fd);
-	int result;
+	struct tcp_guard **guard = (struct tcp_guard **)file_dump_slot(d, &inet_kind);
+	struct libsoccr_sk_data data = { 0 };
+	struct libsoccr_sk *connection;
+	int result = -1;
 
-	if (!connection)
-		return fail_errno("cannot put it into repair mode");
-	result = libsoccr_save(connection, &data, sizeof(data));
-	result = result < 0 ? fail_save(result) : write_stream(d, connection, entry, &data);
-	libsoccr_release(connection);
-	TRY(leave_repair(of->fd));
+	TRY(tcp_guard_enter(guard, of->fd, entry->opts->reuseaddr));
+	connection = libsoccr_pause(of->fd);
+	if (connection)
+		result = libsoccr_save(connection, &data, sizeof(data));
+	if (result < 0)
+		result = connection ? fail_save(result) : fail_errno("cannot put it into repair mode");
+	TRY(tcp_guard_leave(*guard));
+	if (result >= 0)
+		result = write_stream(d, connection, entry, &data);
+	if (connection)
+		libsoccr_release(connection);
 	entry->state = data.state;
 	return result;
 }

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""TCP connections to somebody outside of the tree: he notices nothing but a pause, and no rule of the lock is left behind."""
+import os
+import random
+import subprocess
+import time
+
+import pytest
+
+from room import wait_until
+
+SERVER = '''
+import os, socket, sys
+family, folder = int(sys.argv[1]), sys.argv[2]
+listener = socket.socket(family)
+listener.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+listener.listen()
+with open(folder + "/port.new", "w") as file:
+    file.write(str(listener.getsockname()[1]))
+os.rename(folder + "/port.new", folder + "/port")
+connection, _ = listener.accept()
+while True:
+    data = connection.recv(65536)
+    if not data:
+        break
+    connection.sendall(data.upper())
+'''
+
+# Counts the answers into a file; says why it stopped.
+CLIENT = '''
+import socket, sys, time
+family, port, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+connection = socket.create_connection(("127.0.0.1" if family == socket.AF_INET else "::1", port))
+count, end = 0, "fine"
+try:
+    while True:
+        text = ("message %d;" % count).encode() * (1 + count % 500)
+        connection.sendall(text)
+        got = b""
+        while len(got) < len(text):
+            part = connection.recv(65536)
+            if not part:
+                raise RuntimeError("the server has closed")
+            got += part
+        if got != text.upper():
+            raise RuntimeError("wrong answer")
+        count += 1
+        with open(folder + "/count", "w") as file:
+            file.write(str(count))
+        time.sleep(0.001)
+except Exception as error:
+    with open(folder + "/end", "w") as file:
+        file.write(repr(error))
+'''
+
+RULES = '''
+import ctypes
+nft = ctypes.CDLL("libnftables.so.1")
+nft.nft_ctx_new.restype = ctypes.c_void_p
+context = ctypes.c_void_p(nft.nft_ctx_new(0))
+nft.nft_run_cmd_from_buffer(context, b"list ruleset")
+'''
+
+PYTHON = '/usr/bin/python3'
+
+
+class Talk:
+    """A server in the tree and its client outside."""
+
+    def __init__(self, room, criu, family):
+        self.room, self.criu, self.folder = room, criu, room.folder
+        self.images = 0
+        self.pid = room.start(self.folder / 'server.out', PYTHON, '-c', SERVER, family, self.folder)
+        port = wait_until((self.folder / 'port').exists, 10, 'the server does not listen')
+        port = (self.folder / 'port').read_text()
+        room.start(self.folder / 'client.out', PYTHON, '-c', CLIENT, family, port, self.folder)
+        self.goes_on()
+
+    def count(self):
+        """Answers that the client has got; he must not have stopped."""
+        end = self.folder / 'end'
+        assert not end.exists(), end.read_text()
+        text = (self.folder / 'count').read_text() if (self.folder / 'count').exists() else ''
+        return int(text or 0)
+
+    def goes_on(self):
+        """The client gets further answers."""
+        before = self.count()
+        wait_until(lambda: self.count() > before + 20, 15, 'the connection is stuck')
+
+    def rules(self):
+        """All rules of the packet filter."""
+        return self.room.run(PYTHON, '-c', RULES).stdout
+
+    def call(self, command, *options, env=None):
+        """Runs criu in the room: (status, log)."""
+        images = self.folder / f'images{self.images}'
+        images.mkdir(exist_ok=True)
+        words = [self.criu, command, '-D', images, '-v4', '-o', command + '.log', '--tcp-established', *options]
+        done = self.room.run(*words, env={**os.environ, **(env or {})})
+        log = images / (command + '.log')
+        return done.returncode, done.stdout + (log.read_text(errors='replace') if log.exists() else '')
+
+    def dump(self, *options, env=None):
+        """Into a new folder."""
+        self.images += 1
+        return self.call('dump', '-t', self.pid, *options, env=env)
+
+    def restore(self, *options, env=None):
+        """From the last folder."""
+        return self.call('restore', '-d', *options, env=env)
+
+
+@pytest.fixture(params=[2, 10], ids=['IPv4', 'IPv6'])
+def talk(request, room, criu):
+    """One talk for each family."""
+    return Talk(room, criu, request.param)
+
+
+def test_only_a_pause(talk):
+    """Dump, wait, restore, three times over."""
+    for _ in range(3):
+        status, said = talk.dump('--network-lock', 'nftables')
+        assert status == 0, said
+        assert 'table inet CRIU-' in talk.rules() and 'owner' not in talk.rules()
+        time.sleep(0.3)
+        talk.count()
+        status, said = talk.restore()
+        assert status == 0, said
+        assert talk.rules() == ''
+        talk.goes_on()
+
+
+def test_restore_again_after_failure(talk):
+    """The lock of the dump survives a restore that fails."""
+    status, said = talk.dump('--network-lock', 'nftables')
+    assert status == 0, said
+    rules = talk.rules()
+    for point in ('restore/file', 'restore/settle'):
+        status, said = talk.restore(env={'CRIU_FAIL_AT': point})
+        assert status != 0, said
+        assert talk.rules() == rules
+    status, said = talk.restore()
+    assert status == 0, said
+    assert talk.rules() == ''
+    talk.goes_on()
+
+
+def test_no_rule_is_left(talk):
+    """Not by a dump that leaves the tasks running, and not by one that fails."""
+    status, said = talk.dump('-R')
+    assert status == 0, said
+    assert talk.rules() == ''
+    talk.goes_on()
+    for point in ('dump/finish', 'dump/inventory', 'dump/memory'):
+        status, said = talk.dump(env={'CRIU_FAIL_AT': point})
+        assert status != 0, said
+        assert talk.rules() == ''
+        talk.goes_on()
+
+
+def kill_dump(talk, delay):
+    """Starts a dump and kills criu after so many seconds. Returns whether it was still at work."""
+    talk.images += 1
+    images = talk.folder / f'images{talk.images}'
+    images.mkdir()
+    words = [talk.room.program, 'run', talk.room.first, talk.criu, 'dump', '-R', '-t', talk.pid, '-D', images, '-o', 'log',
+             '--tcp-established']
+    with subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        time.sleep(delay)
+        was_busy = process.poll() is None
+        process.kill()      # criu dies with it: it asked for SIGKILL when its parent ends
+    return was_busy
+
+
+def test_killed_dump_leaves_no_rule(talk):
+    """kill -9 at any moment: the tasks talk on."""
+    start = time.monotonic()
+    talk.dump('-R')
+    length = time.monotonic() - start
+    busy = 0
+    for _ in range(30):
+        busy += kill_dump(talk, random.uniform(0, length))
+        wait_until(lambda: talk.rules() == '', 3, talk.rules)
+        talk.goes_on()
+    assert busy >= 10, f'only {busy} of 30 dumps were killed in the middle'
+
+
+def test_closed_on_request(talk):
+    """With --tcp-close the client is told at once."""
+    status, said = talk.dump('--tcp-close')
+    assert status == 0, said
+    end = talk.folder / 'end'
+    wait_until(end.exists, 5, 'the client still waits')
+    assert 'ConnectionReset' in end.read_text()
+    assert talk.rules() == ''
