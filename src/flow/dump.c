@@ -115,6 +115,7 @@ static int write_all(struct dump *d)
 	for_each_task(task, d->tree)
 		TRY(dump_task_write(d, task));
 	TRY(tree_write(d->store, d->tree));
+	TRY(namespaces_write(d));
 	if (d->options->cpu_cap & OPT_CPU_IMAGE)
 		TRY(cpuinfo_write(d->store));
 	/* Last: a directory without an inventory is no checkpoint. */

@@ -8,3 +8,5 @@
 int namespaces_dump_self(struct dump *d);
 /* Sets the namespace ids of task->ids; refuses a task that lives in another namespace. */
 int namespaces_dump_task(struct dump *d, struct task *task);
+/* What is true of the host: its clocks (timens-0.img), its security module. */
+int namespaces_write(struct dump *d);
