@@ -261,7 +261,8 @@ void deleted_clean(struct restore *r)
 	struct deleted_restore *set = get_restore(r);
 
 	for (size_t i = 0; i < set->all.n; i++) {
-		AUTO_CLOSE int fd = set->all.items[i]->fd, opened = set->all.items[i]->opened;
+		auto_close(&set->all.items[i]->fd);
+		auto_close(&set->all.items[i]->opened);
 	}
 	vector_done(&set->all);
 	table_destroy(&set->remaps);
