@@ -23,6 +23,8 @@
 #include "kern/proc/proc.h"
 #include "lib/compel/tracee.h"
 
+#define KERNEL_THREAD 0x00200000 /* PF_KTHREAD in linux/sched.h of the kernel's source */
+
 static int refuse_traced(const struct proc_status *status, pid_t tid)
 {
 	char comm[64] = "?", path[64];
@@ -163,6 +165,10 @@ static int freeze_task(struct dump *d, struct task *task)
 	TRY(read_identity(d, task));
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 
+	if (task->pid == getpid())
+		return refuse(EDEADLK, "this is criu itself, and it can't stop itself: start it from outside of the tree");
+	if (task->dump->stat.flags & KERNEL_THREAD)
+		return refuse(EINVAL, "it is a thread of the kernel: there is nothing to save");
 	if (task->dump->stat.state == 'Z' || task->dump->stat.state == 'X') {
 		if (task->dump->stat.threads > 1)
 			return refuse(EOPNOTSUPP, "its main thread has ended but others still run: this cannot be checkpointed yet");

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -235,3 +236,20 @@ touch {run.control}/go; while [ -d /proc/{run.pid} ] && ! grep -q "^State:.*Z" /
     assert started == parent == command, done.stdout
     assert not int(re.search(r'SigIgn:\s+(\w+)', done.stdout)[1], 16) & 1 << signal.SIGPIPE - 1, done.stdout
     assert set(re.findall(r'^\d+$', done.stdout, re.M)) <= {'0', '1', '2', '255'}, done.stdout
+
+
+def test_criu_in_its_own_tree(room, criu, folder):
+    """A shell that dumps itself is told why that can't be, and goes on."""
+    (folder / 'images').mkdir()
+    done = room.run('/bin/bash', '-c', f'{criu} dump -t $$ -D images -j; echo status $?')
+    assert 'status 1\n' in done.stdout and 'this is criu itself' in done.stdout, done.stdout
+    assert done.stdout.count('Error (') == 2 and 'Dumping FAILED' in done.stdout
+    wait_until(lambda: not room.pids(), 3, lambda: f'left over: {room.pids()}')
+
+
+def test_thread_of_the_kernel(criu, folder):
+    """Nothing that could be dumped."""
+    if 'kthreadd' not in Path('/proc/2/comm').read_text():
+        pytest.skip('process 2 is not kthreadd here')
+    done = subprocess.run([criu, 'dump', '-t', '2', '-D', folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and 'a thread of the kernel' in done.stderr
