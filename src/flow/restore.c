@@ -77,6 +77,7 @@ static int write_pidfile(const struct options *options, pid_t pid)
 static int make_all(struct restore *r)
 {
 	struct task *task;
+	int error;
 
 	stats_start(r->stats, STATS_FORKING);
 	TRY(restore_tree(r));
@@ -93,7 +94,10 @@ static int make_all(struct restore *r)
 	TRY(restore_send_home(r));
 	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
 	TRY(write_pidfile(r->options, r->tree->root->pid));
-	return socket_resume_connections(r);
+	error = socket_resume_connections(r);
+	if (error < 0 && r->options->pidfile)
+		unlink(r->options->pidfile); /* ours: it did not exist before */
+	return error;
 }
 
 /* Threads of ours must not hold a tid that a task wants; then we do without them. */
