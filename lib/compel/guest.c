@@ -56,7 +56,10 @@ int guest_stage_open(const struct guest_process *process, size_t size, struct st
 			   (const uint64_t[6]){ 0, stage->size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS,
 						(uint64_t)-1, 0 },
 			   &address);
-	if (error == 0 && address < 0 && address > -4096)
+	if (error == 0 && address == -EACCES)
+		error = refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): such programs cannot be "
+				       "checkpointed yet");
+	else if (error == 0 && address < 0 && address > -4096)
 		error = fail((int)-address, "mapping %zu bytes for criu in the task", stage->size);
 	if (error < 0) {
 		free(stage);

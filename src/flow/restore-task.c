@@ -26,10 +26,13 @@
 /* A pidfd of ours, in the task, at a number that its table leaves free. */
 static void plan_coordinator(struct restore *r, struct task *task, struct plan *plan)
 {
-	int number = file_free_number(r, task);
+	const struct task *sharer = task->restore->files_from;
+	int number = sharer ? sharer->restore->coordinator_fd : file_free_number(r, task);
 	struct step *step;
 
 	task->restore->coordinator_fd = number;
+	if (sharer)
+		return; /* there it is already */
 	step = plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0));
 	step->to_slot = SLOT_PIDFD;
 	plan_syscall(plan, "keep criu's pidfd out of the way", __NR_dup3, S(SLOT_PIDFD), V(number), V(O_CLOEXEC));
@@ -171,7 +174,7 @@ static int plan_last(struct restore *r, struct thread *thread, struct plan *plan
 
 	/* Until now it would have died with criu. What the program wished for is set by its part. */
 	plan_syscall(plan, "outlive criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(0));
-	if (thread == task->leader && task->restore->coordinator_fd >= 0)
+	if (thread == task->leader && task->restore->coordinator_fd >= 0 && !task->restore->files_from)
 		plan_syscall(plan, "close criu's pidfd", __NR_close, V(task->restore->coordinator_fd));
 	return parts_restore_last(r, thread, plan);
 }

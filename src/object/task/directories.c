@@ -3,9 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/kcmp.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -31,28 +28,13 @@ static int dump_directory(struct dump *d, struct task *task, const char *name, u
 	return file_dump_path(d, task, fd, link, 0, ret_id);
 }
 
-/* The image holds one set for a process. */
-static int check_shared(const struct thread *thread)
-{
-	long order = syscall(__NR_kcmp, thread->tid, thread->task->pid, KCMP_FS, 0, 0);
-
-	if (order < 0)
-		return fail_errno("kcmp of the directories of two threads");
-	if (order)
-		return refuse(EOPNOTSUPP,
-			      "thread %d has a current directory or umask of its own (unshare(CLONE_FS)): the image format has no "
-			      "place for it; checkpoint when this thread has ended",
-			      thread->tid);
-	return 0;
-}
-
 static int dump_directories(struct dump *d, struct thread *thread)
 {
 	struct task *task = thread->task;
 	FsEntry record = FS_ENTRY__INIT;
 
 	if (thread != task->leader)
-		return check_shared(thread);
+		return 0;
 	TRY(dump_directory(d, task, "cwd", &record.cwd_id));
 	TRY(dump_directory(d, task, "root", &record.root_id));
 	record.has_umask = true;

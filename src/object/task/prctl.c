@@ -9,7 +9,7 @@
 
 enum scope { THREAD, PROCESS, MEMORY };
 enum answer { RETURNED, STORED };
-enum when { ALWAYS, NONZERO };
+#define ALWAYS (-1)
 enum record { RECORD_TaskCoreEntry, RECORD_ThreadCoreEntry, RECORD_MmEntry };
 
 struct row {
@@ -19,13 +19,13 @@ struct row {
 	size_t has, value; /* 32-bit members of the record */
 	int get, set;
 	enum answer answer;
-	enum when when;
+	int usual;
 };
 
-#define PRCTL(name_, scope_, record_, member, get_, set_, answer_, when_)                                     \
+#define PRCTL(name_, scope_, record_, member, get_, set_, answer_, usual_)                                     \
 	{ .name = (name_), .why_get = "read " name_, .why_set = "set " name_, .scope = (scope_),              \
 	  .record = RECORD_##record_, .has = offsetof(record_, has_##member), .value = offsetof(record_, member), \
-	  .get = (get_), .set = (set_), .answer = (answer_), .when = (when_) },
+	  .get = (get_), .set = (set_), .answer = (answer_), .usual = (usual_) },
 static const struct row rows[] = {
 #include "object/task/prctl.def"
 };
@@ -90,7 +90,7 @@ static int answer_prctl(struct dump *d, struct thread *thread)
 			continue;
 		value = row->answer == STORED ? *(const int *)remote_result(thread->remote, offsets[i]) :
 						(int)remote_value(thread->remote, offsets[i]);
-		if (row->when == NONZERO && !value)
+		if (value == row->usual)
 			continue;
 		*(protobuf_c_boolean *)(record + row->has) = true;
 		*(int *)(record + row->value) = value;
@@ -107,7 +107,7 @@ static int wanted(const struct row *row, const struct thread *thread)
 	if (!sets(row, thread) || !record || !*(const protobuf_c_boolean *)(record + row->has))
 		return -1;
 	value = *(const int *)(record + row->value);
-	return row->when == NONZERO && !value ? -1 : value;
+	return value == row->usual ? -1 : value;
 }
 
 static int check_prctl(struct restore *r, struct thread *thread)

@@ -1,25 +1,59 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* State of a living process: running or stopped, flags, name, execution domain (personality(2)). */
+/* State of a living process: running or stopped, flags, execution domain (personality(2)); what its threads must have in common. */
 #include <errno.h>
-#include <inttypes.h>
-#include <string.h>
+#include <linux/kcmp.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fail.h"
-#include "base/file.h"
-#include "base/text.h"
 #include "object/task/part.h"
 
-static int read_personality(const struct task *task, uint32_t *ret)
-{
-	char text[32];
-	ssize_t size = file_read_text(task->dump->proc, "personality", text, sizeof(text));
+#define QUERY_PERSONALITY 0xffffffffu
 
-	if (size < 0)
-		return fail((int)-size, "reading /proc/%d/personality", task->pid);
-	text[strcspn(text, "\n")] = 0;
-	if (text_to_u32(text, 16, ret) < 0)
-		return fail(EINVAL, "/proc/%d/personality says \"%s\"", task->pid, text);
+/* linux/ptrace.h, Linux 6.4. */
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG_ 0x4211
+struct dispatch_config {
+	uint64_t mode, selector, offset, length;
+};
+
+extern const struct task_part state_part;
+
+/* The image has one of these for a process. */
+static int check_shared(const struct thread *thread)
+{
+	static const struct {
+		int type;
+		const char *what, *flag;
+	} objects[] = {
+		{ KCMP_FILES, "descriptor table", "CLONE_FILES" },
+		{ KCMP_FS, "current directory or umask", "CLONE_FS" },
+	};
+
+	for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++) {
+		long order = syscall(__NR_kcmp, thread->tid, thread->task->pid, objects[i].type, 0, 0);
+
+		if (order < 0)
+			return fail_errno("comparing the %s of two threads", objects[i].what);
+		if (order)
+			return refuse(EOPNOTSUPP,
+				      "thread %d has a %s of its own (unshare(%s)): the image format has no place for it; "
+				      "checkpoint when this thread has ended",
+				      thread->tid, objects[i].what, objects[i].flag);
+	}
 	return 0;
+}
+
+/* The calls that criu makes in the thread would become signals. */
+static int check_dispatch(const struct thread *thread)
+{
+	struct dispatch_config config = { 0 };
+
+	if (ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG_, thread->tid, sizeof(config), &config) < 0 || !config.mode)
+		return 0;
+	return refuse(EOPNOTSUPP,
+		      "thread %d handles its own system calls (PR_SET_SYSCALL_USER_DISPATCH): such programs cannot be checkpointed",
+		      thread->tid);
 }
 
 static int dump_state(struct dump *d, struct thread *thread)
@@ -27,16 +61,39 @@ static int dump_state(struct dump *d, struct thread *thread)
 	struct task *task = thread->task;
 	TaskCoreEntry *tc = thread->core->tc;
 
+	TRY(check_dispatch(thread));
 	if (thread != task->leader)
-		return 0;
+		return check_shared(thread);
 	tc->task_state = task->state;
 	tc->flags = task->dump->stat.flags;
-	tc->comm = pool_string(d->pool, task->comm);
 	if (task->state == TASK_STOPPED) {
 		tc->has_stop_signo = true;
 		tc->stop_signo = (uint32_t)task->dump->stop_signal;
 	}
-	return read_personality(task, &tc->personality);
+	return 0;
+}
+
+static int ask_state(struct dump *d, struct thread *thread, struct plan *plan)
+{
+	*part_offsets(d, thread, &state_part, 1) = plan_keep_result(
+		plan, plan_syscall(plan, "read the personality", __NR_personality, V(QUERY_PERSONALITY)));
+	return 0;
+}
+
+/* The leader answers first. */
+static int answer_state(struct dump *d, struct thread *thread)
+{
+	uint32_t personality = (uint32_t)remote_value(thread->remote, *part_offsets(d, thread, &state_part, 1));
+	TaskCoreEntry *tc = thread->task->leader->core->tc;
+
+	if (thread == thread->task->leader)
+		tc->personality = personality;
+	else if (personality != tc->personality)
+		return refuse(EOPNOTSUPP,
+			      "it has the personality 0x%x and the process 0x%x: the image format has no place for it; checkpoint "
+			      "when this thread has ended",
+			      personality, tc->personality);
+	return 0;
 }
 
 static int check_state(struct restore *r, struct thread *thread)
@@ -50,7 +107,7 @@ static int check_state(struct restore *r, struct thread *thread)
 	return 0;
 }
 
-/* Each thread has its own in the kernel, but the image holds that of the leader. READ_IMPLIES_EXEC would change mappings: they are made. */
+/* Each thread has its own in the kernel. READ_IMPLIES_EXEC would change mappings: they are made. */
 static int plan_state(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	plan_syscall(plan, "set the personality", __NR_personality, V(thread->task->leader->core->tc->personality));
@@ -60,6 +117,8 @@ static int plan_state(struct restore *r, struct thread *thread, struct plan *pla
 const struct task_part state_part = {
 	.name = "state",
 	.outside = dump_state,
+	.ask = ask_state,
+	.answer = answer_state,
 	.check = check_state,
 	.plan = plan_state,
 };
