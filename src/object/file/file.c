@@ -238,12 +238,28 @@ static const struct file_kind *find_kind(const struct open_file *of)
 
 /* --- identity --- */
 
+/* Numbers in fdinfo that tell files without an inode of their own apart. */
+static uint64_t get_hint(const struct fdinfo *info)
+{
+	static const char *const keys[] = { "eventfd-id", "sigmask", "clockid", "Pid" };
+	const char *value = NULL;
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && !value; i++)
+		value = fdinfo_get(info, keys[i]);
+	for (; value && *value; value++)
+		hash = hash * 31 + (unsigned char)*value;
+	return hash;
+}
+
 static uint64_t hash_open_file(const struct open_file *of)
 {
 	uint64_t hash = of->stat.st_dev * 0x9e3779b97f4a7c15u + of->stat.st_ino;
 
 	hash = (hash ^ (hash >> 29)) * 0xbf58476d1ce4e5b9u + of->pos;
 	hash = (hash ^ (hash >> 32)) * 0x94d049bb133111ebu + of->flags;
+	if (!(of->stat.st_mode & S_IFMT))
+		hash += get_hint(of->fdinfo);
 	return (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15u + (uint32_t)of->mnt_id;
 }
 
