@@ -106,7 +106,7 @@ def descriptor_lines(info, numbers):
     lines = [re.sub(r'\s+', ' ', line) for line in info.splitlines() if not line.startswith(('mnt_id:', 'ino:', 'scm_fds:'))]
     lines = [re.sub(r'^(tfd:.*?) pos:.*', r'\1', line) for line in lines]
     lines = [re.sub(r'^it_value: \((\d+), \d+\)', 'it_value', line) for line in lines if not line.startswith('ticks:')]
-    lines = [re.sub(r'^eventfd-id: (\d+)', lambda m: f'eventfd-id: {numbers.name("eventfd", m[1])}', line) for line in lines]
+    lines = [re.sub(r'^(eventfd-id|map_id): (\d+)', lambda m: f'{m[1]}: {numbers.name(m[1], m[2])}', line) for line in lines]
     watches = ('tfd:', 'inotify ', 'fanotify ')
     return [line for line in lines if not line.startswith(watches)] + sorted(line for line in lines if line.startswith(watches))
 

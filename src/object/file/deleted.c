@@ -225,8 +225,6 @@ static int find_stand_in(struct restore *r, const RegFileEntry *record, struct r
 		TRY(ghost_create(r, table_find(set->ghosts, remap->id)));
 	else if (remap->fd < 0 && remap->type == REMAP_TYPE__LINKED)
 		TRY(relink_find(r, remap));
-	else if (remap->fd < 0)
-		return refuse(ENOTSUP, "it belongs to process %u, which was dead at the dump: this can't be restored yet", remap->id);
 	*ret = remap;
 	return 0;
 }
@@ -237,6 +235,8 @@ int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *
 	char name[32];
 
 	TRY(find_stand_in(r, record, &remap));
+	if (remap->type == REMAP_TYPE__PROCFS)
+		return procfs_open_dead((pid_t)remap->id, record->name, flags, ret_fd);
 	if (remap->opened >= 0) {
 		*ret_fd = TAKE_FD(remap->opened);
 		return 0;

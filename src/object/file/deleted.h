@@ -32,6 +32,9 @@ int relink_find(struct restore *r, struct remap *remap);
 /* Restore: the tasks are complete, the name is not needed any more. */
 int relink_remove(struct restore *r, const struct remap *remap);
 
+/* procfs.c, restore: opens a file below /proc of a process that was dead at the dump. */
+int procfs_open_dead(pid_t pid, const char *name, int flags, int *ret_fd);
+
 /* ghost.c: the content of a deleted file into its image. */
 int ghost_dump(struct dump *d, const struct open_file *of, uint32_t id);
 /* ghost-restore.c: makes it again, for all who had it open, with as little trace in the directory as possible. */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* BPF maps: arrays and hashes with their content. */
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buffer.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "bpfmap-data.pb-c.h"
+#include "image/image.h"
+#include "object/file/file.h"
+
+const struct file_kind bpfmap_kind;
+
+#define MAP_SIZE_MAX (1u << 30) /* bytes of keys or values */
+#define ELEMENT_MAX  (1u << 20)
+
+static int bpf(int command, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
+}
+
+/* --- dump --- */
+
+struct bpfmap_dump {
+	struct image *image;
+	struct table *done; /* map ids */
+};
+
+static struct bpfmap_dump *get_dump(struct dump *d)
+{
+	void **slot = file_dump_slot(d, &bpfmap_kind);
+
+	if (!*slot) {
+		struct bpfmap_dump *dump = *slot = pool_new(d->pool, struct bpfmap_dump);
+
+		dump->done = table_create();
+	}
+	return *slot;
+}
+
+static int read_info(int fd, struct bpf_map_info *info)
+{
+	union bpf_attr attr = { 0 };
+
+	memset(info, 0, sizeof(*info));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof(*info);
+	attr.info.info = (uint64_t)(uintptr_t)info;
+	return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ? fail_errno("asking what the map is") : 0;
+}
+
+static int dump_bpfmap(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	BpfmapFileEntry *record = out->bpf;
+	struct bpf_map_info info;
+	uint64_t frozen;
+
+	TRY(read_info(of->fd, &info));
+	if (info.type != BPF_MAP_TYPE_HASH && info.type != BPF_MAP_TYPE_ARRAY)
+		return refuse(ENOTSUP, "BPF map \"%s\" is of type %u: only arrays and hashes can be saved", info.name, info.type);
+	record->id = of->id;
+	record->flags = of->flags;
+	record->pos = of->pos;
+	record->fown = of->owner;
+	record->map_type = info.type;
+	record->key_size = info.key_size;
+	record->value_size = info.value_size;
+	record->map_id = info.id;
+	record->max_entries = info.max_entries;
+	record->map_flags = info.map_flags;
+	TRY(fdinfo_get_u64(of->fdinfo, "memlock", 10, &record->memlock));
+	TRY(fdinfo_get_u64(of->fdinfo, "frozen", 10, &frozen));
+	record->frozen = frozen;
+	record->map_name = pool_string(d->pool, info.name);
+	record->ifindex = info.ifindex;
+	record->has_map_extra = true;
+	record->map_extra = info.map_extra;
+	return 0;
+}
+
+static int read_elements(int fd, const struct bpf_map_info *info, struct buffer *keys, struct buffer *values, uint32_t *n)
+{
+	AUTO_FREE uint8_t *key = xzalloc(info->key_size), *next = xzalloc(info->key_size), *value = xzalloc(info->value_size);
+	union bpf_attr attr = { .map_fd = (uint32_t)fd };
+
+	for (*n = 0;; ++*n) {
+		attr.key = *n ? (uint64_t)(uintptr_t)key : 0;
+		attr.next_key = (uint64_t)(uintptr_t)next;
+		if (bpf(BPF_MAP_GET_NEXT_KEY, &attr) < 0)
+			return errno == ENOENT ? 0 : fail_errno("reading the keys of the map");
+		attr.key = (uint64_t)(uintptr_t)next;
+		attr.value = (uint64_t)(uintptr_t)value;
+		if (bpf(BPF_MAP_LOOKUP_ELEM, &attr) < 0)
+			return fail_errno("reading a value of the map");
+		buffer_append(keys, next, info->key_size);
+		buffer_append(values, value, info->value_size);
+		memcpy(key, next, info->key_size);
+		attr.flags = 0;
+	}
+}
+
+static int drain_bpfmap(struct dump *d, const struct open_file *of)
+{
+	struct bpfmap_dump *dump = get_dump(d);
+	AUTO(buffer_done) struct buffer keys = { 0 }, values = { 0 };
+	BpfmapDataEntry record = BPFMAP_DATA_ENTRY__INIT;
+	struct bpf_map_info info;
+
+	TRY(read_info(of->fd, &info));
+	if (table_set(dump->done, info.id, dump))
+		return 0;
+	TRY(read_elements(of->fd, &info, &keys, &values, &record.count));
+	if (keys.size > MAP_SIZE_MAX || values.size > MAP_SIZE_MAX)
+		return refuse(EFBIG, "BPF map \"%s\" is too large", info.name);
+	record.map_id = info.id;
+	record.keys_bytes = (uint32_t)keys.size;
+	record.values_bytes = (uint32_t)values.size;
+	if (!dump->image)
+		TRY(image_create(d->store, &dump->image, IMAGE_BPFMAP_DATA));
+	TRY(image_write(dump->image, &record));
+	TRY(image_write_bytes(dump->image, keys.data, keys.size));
+	return image_write_bytes(dump->image, values.data, values.size);
+}
+
+static int finish_bpfmaps(struct dump *d)
+{
+	struct bpfmap_dump *dump = get_dump(d);
+
+	table_destroy(&dump->done);
+	return dump->image ? image_finish(&dump->image) : 0;
+}
+
+/* --- restore --- */
+
+struct bpfmap_data {
+	const BpfmapDataEntry *record;
+	uint8_t *bytes; /* keys, then values */
+	uint32_t new_id; /* of the kernel, once it is made */
+};
+
+static struct table **get_maps(struct restore *r)
+{
+	void **slot = file_restore_slot(r, &bpfmap_kind);
+
+	if (!*slot)
+		*slot = table_create();
+	return (struct table **)slot;
+}
+
+static int prepare_bpfmaps(struct restore *r)
+{
+	AUTO(image_close) struct image *image = NULL;
+	BpfmapDataEntry *record;
+	int more = image_open(r->store, &image, IMAGE_BPFMAP_DATA);
+
+	if (more == -ENOENT)
+		return 0;
+	TRY(more);
+	while ((more = image_read(image, &record)) > 0) {
+		struct bpfmap_data *data = pool_new(r->pool, struct bpfmap_data);
+		size_t size;
+
+		data->record = record;
+		TRY(image_read_payload(image, (void **)&data->bytes, &size));
+		if (size != (uint64_t)record->keys_bytes + record->values_bytes)
+			return image_refuse(image, "map %u: keys or values are missing", record->map_id);
+		table_set(*get_maps(r), record->map_id, data);
+	}
+	return more;
+}
+
+static int load_bpfmap(struct restore *r, struct file *f)
+{
+	const BpfmapFileEntry *record = f->entry->bpf;
+	struct bpfmap_data *data = f->data = table_find(*get_maps(r), record->map_id);
+
+	if (!data)
+		return refuse(EINVAL, "bpfmap-data.img: map %u is missing", record->map_id);
+	if (!record->key_size || !record->value_size || record->key_size > ELEMENT_MAX || record->value_size > ELEMENT_MAX ||
+	    (uint64_t)record->key_size * data->record->count != data->record->keys_bytes ||
+	    (uint64_t)record->value_size * data->record->count != data->record->values_bytes)
+		return refuse(EINVAL, "bpfmap-data.img: the sizes of map %u do not fit together", record->map_id);
+	return 0;
+}
+
+static int fill(int fd, const BpfmapFileEntry *record, const struct bpfmap_data *data)
+{
+	const uint8_t *key = data->bytes, *value = data->bytes + data->record->keys_bytes;
+	union bpf_attr attr = { .map_fd = (uint32_t)fd };
+
+	for (uint32_t i = 0; i < data->record->count; i++, key += record->key_size, value += record->value_size) {
+		attr.key = (uint64_t)(uintptr_t)key;
+		attr.value = (uint64_t)(uintptr_t)value;
+		if (bpf(BPF_MAP_UPDATE_ELEM, &attr) < 0)
+			return fail_errno("setting element %u of the map", i);
+	}
+	return 0;
+}
+
+static int make_map(const BpfmapFileEntry *record, struct bpfmap_data *data, int *ret_fd)
+{
+	union bpf_attr attr = { .map_type = record->map_type, .key_size = record->key_size, .value_size = record->value_size,
+				.max_entries = record->max_entries, .map_flags = record->map_flags, .map_ifindex = record->ifindex };
+	union bpf_attr freeze = { 0 };
+	AUTO_CLOSE int fd = -1;
+	struct bpf_map_info info;
+
+	attr.map_extra = record->map_extra;
+	strncpy(attr.map_name, record->map_name, sizeof(attr.map_name) - 1);
+	fd = bpf(BPF_MAP_CREATE, &attr);
+	if (fd < 0)
+		return fail_errno("making the map");
+	TRY(fill(fd, record, data));
+	freeze.map_fd = (uint32_t)fd;
+	if (record->frozen && bpf(BPF_MAP_FREEZE, &freeze) < 0)
+		return fail_errno("freezing the map");
+	TRY(read_info(fd, &info));
+	data->new_id = info.id;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int create_bpfmap(struct restore *r, struct file *f)
+{
+	const BpfmapFileEntry *record = f->entry->bpf;
+	struct bpfmap_data *data = f->data;
+	union bpf_attr attr = { 0 };
+
+	if (!data->new_id) {
+		TRY(make_map(record, data, &f->fd));
+	} else {
+		attr.map_id = data->new_id;
+		f->fd = bpf(BPF_MAP_GET_FD_BY_ID, &attr);
+		if (f->fd < 0)
+			return fail_errno("opening the map once more");
+	}
+	return file_apply_flags(f->fd, record->flags, record->fown);
+}
+
+static int clean_bpfmaps(struct restore *r)
+{
+	table_destroy(get_maps(r));
+	return 0;
+}
+
+const struct file_kind bpfmap_kind = {
+	.name = "bpfmap",
+	.type = FD_TYPES__BPFMAP,
+	.entry = offsetof(FileEntry, bpf),
+	.anon_inode = "bpf-map",
+	.dump = dump_bpfmap,
+	.drain = drain_bpfmap,
+	.finish = finish_bpfmaps,
+	.prepare = prepare_bpfmaps,
+	.load = load_bpfmap,
+	.create = create_bpfmap,
+	.clean = clean_bpfmaps,
+};
