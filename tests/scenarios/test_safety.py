@@ -147,7 +147,8 @@ def test_damaged_images(subject, room):
     run.await_gone()
     for image in sorted(images.glob('*.img')):
         whole = image.read_bytes()
-        if len(whole) < 10:
+        # A time namespace of its own is not restored, so nobody reads this one.
+        if len(whole) < 10 or image.name == 'timens-0.img':
             continue
         image.write_bytes(whole[:len(whole) - len(whole) // 3 - 1])
         status, said = run.call_criu('restore', images, '-d')

@@ -69,6 +69,7 @@ def main():
     assert status != 0 and '--shell-job' in log, log
     shell.type('one\n')
     shell.expect('got one')
+    shell.expect('erase = ^W')      # werase: the last thing that it prints
 
     for number in range(2):
         status, log = dump(criu, job, f'{folder}/{number}', '--shell-job')
@@ -78,8 +79,8 @@ def main():
         shell.type(f'{criu} restore --shell-job -D {folder}/{number} -v4 -o restore.log\n')
         time.sleep(0.5)
         shell.type('two\n')
-        said = shell.expect('erase = ^X')
-        assert 'got two' in said, said
+        said = shell.expect('erase = ^W')
+        assert 'got two' in said and 'erase = ^X' in said, said
         assert said.count('two') == 1, f'the terminal echoes: {said}'
 
     # Job control: the restored group is in the foreground, and the shell comes back when it ends.
