@@ -14,9 +14,10 @@
 enum page_how {
 	PAGE_FRESH = 1 << 0, /* all of it reads as zero now: pages of zeros are left out */
 	PAGE_COPY = 1 << 1,  /* lies in an area that is registered with the userfaultfd, and is fresh */
-	PAGE_COMPARE =
-		1
-		<< 2, /* pages that are equal already are left alone: they are shared with the creator of the process */
+	/* Pages that are equal already are left alone: they are shared with the creator of the process. */
+	PAGE_COMPARE = 1 << 2,
+	/* Not writable for the process: goes through /proc/PID/mem, nothing else is tried. */
+	PAGE_READ_ONLY = 1 << 3,
 };
 
 /* Where pages go. */

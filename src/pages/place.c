@@ -106,6 +106,12 @@ static int put(struct batch *batch, const struct page_part *part, size_t at, siz
 {
 	if (part->how & PAGE_COPY)
 		return copy_in(batch->target, part->address + at, part->data + at, size);
+	if (part->how & PAGE_READ_ONLY) {
+		struct iovec local = { part->data + at, size };
+		struct iovec remote = { (void *)(uintptr_t)(part->address + at), size };
+
+		return write_through_mem(batch->target, &local, &remote);
+	}
 	return add_write(batch, part->address + at, part->data + at, size);
 }
 

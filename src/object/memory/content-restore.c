@@ -136,20 +136,28 @@ static bool wants_huge(const struct memory_area *area)
 	return vma->madv & 1ull << MADV_HUGEPAGE || strstr(mode, "[always]");
 }
 
-static void choose_copy(struct fill_task *fill, const struct memory_area *area, size_t first)
+static bool can_copy(const struct memory_area *area, uint64_t size)
+{
+	return size >= COPY_AREA_MIN && !area->inherited && area->vma->status & VMA_ANON_PRIVATE &&
+	       !(area->vma->flags & MAP_HUGETLB) && !wants_huge(area);
+}
+
+/* Decides how the pieces from `first` on, which are all of the area, get there. */
+static void choose_way(struct fill_task *fill, const struct memory_area *area, size_t first)
 {
 	struct page_piece *pieces = fill->what.pieces.items;
+	uint32_t how = area->vma->prot & PROT_WRITE ? 0 : PAGE_READ_ONLY;
 	uint64_t size = 0;
 
 	for (size_t i = first; i < fill->what.pieces.n; i++)
 		size += pieces[i].size;
-	if (size < COPY_AREA_MIN || area->inherited || !(area->vma->status & VMA_ANON_PRIVATE) ||
-	    area->vma->flags & MAP_HUGETLB || wants_huge(area))
-		return;
+	if (can_copy(area, size)) {
+		how |= PAGE_COPY;
+		*vector_push(&fill->copies) = (struct uffdio_range){ area->vma->start, area->vma->end - area->vma->start };
+		fill->copy_size += size;
+	}
 	for (size_t i = first; i < fill->what.pieces.n; i++)
-		pieces[i].how |= PAGE_COPY;
-	*vector_push(&fill->copies) = (struct uffdio_range){ area->vma->start, area->vma->end - area->vma->start };
-	fill->copy_size += size;
+		pieces[i].how |= how;
 }
 
 /* The pieces of one area, cut at its borders; *next is the first piece that is not wholly below the area. */
@@ -183,7 +191,7 @@ static int add_area(struct fill_task *fill, const struct page_tables *tables, co
 			      vma->status & VMA_ANON_PRIVATE ? PAGE_FRESH : 0, &fill->what);
 	vector_done(&pieces);
 	vector_done(&there);
-	choose_copy(fill, area, first);
+	choose_way(fill, area, first);
 	return result;
 }
 
