@@ -324,31 +324,31 @@ int unix_bind(struct restore *r, const struct unix_socket *socket, int fd)
 	return root < 0 ? bind_to_path(&own) : with_own_fs(&own);
 }
 
-int unix_connect_name(int fd, const UnixSkEntry *to)
+int unix_connect_name(struct restore *r, const struct unix_socket *client, int fd, const UnixSkEntry *to)
 {
-	struct sockaddr_un address;
-	socklen_t size = make_address(to, &address);
+	struct unix_target target = { .file = -1 };
 	char name[128];
+	int error;
 
-	if (!connect(fd, (struct sockaddr *)&address, size))
+	target.size = make_address(to, &target.address);
+	error = unix_connect_as(r, client, fd, &target);
+	if (!error)
 		return 0;
 	print_name(to, name, sizeof(name));
-	return fail_errno("cannot connect a unix socket to %s", name);
+	return fail(-error, "cannot connect a unix socket to %s", name);
 }
 
 /* The file of a socket is found through its O_PATH descriptor even when no path leads there. */
-int unix_connect(int fd, const struct unix_socket *to, int to_fd)
+int unix_connect(struct restore *r, const struct unix_socket *client, int fd, const struct unix_socket *to, int to_fd)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	AUTO_CLOSE int file = -1;
+	int error;
 
 	if (!unix_is_path(to->entry))
-		return unix_connect_name(fd, to->entry);
+		return unix_connect_name(r, client, fd, to->entry);
 	file = ioctl(to_fd, SIOCUNIXFILE);
 	if (file < 0)
 		return fail_errno("cannot open the file of a unix socket");
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", file);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return fail_errno("cannot connect a unix socket to %s", to->entry->name.data);
-	return 0;
+	error = unix_connect_as(r, client, fd, &(struct unix_target){ .file = file });
+	return error < 0 ? fail(-error, "cannot connect a unix socket to %s", to->entry->name.data) : 0;
 }

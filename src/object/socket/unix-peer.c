@@ -113,8 +113,7 @@ static int make_socketpair(struct restore *r, const struct pair *pair)
 {
 	int ends[2];
 
-	if (socketpair(AF_UNIX, (int)pair->a->entry->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
-		return fail_errno("cannot make a pair of unix sockets");
+	TRY(unix_socketpair(r, pair->a, pair->b, ends));
 	set_pair(pair, ends[0], ends[1]);
 	/* bind(2) is allowed on both ends of a pair, as long as they have no name. */
 	if (unix_has_name(pair->a->entry))
@@ -133,7 +132,7 @@ static int make_client(struct restore *r, const struct unix_socket *client, cons
 	TRY(new_socket(client ? client : listener, &fd));
 	if (client && unix_has_name(client->entry))
 		TRY(unix_bind(r, client, fd));
-	TRY(unix_connect(fd, listener, listener_fd));
+	TRY(unix_connect(r, client, fd, listener, listener_fd));
 	*ret = TAKE_FD(fd);
 	return 0;
 }
@@ -159,8 +158,7 @@ static int make_accepted_alone(struct restore *r, const struct pair *pair)
 
 	TRY(new_socket(pair->a, &listener));
 	TRY(unix_bind_hidden(pair->a->entry, listener));
-	if (listen(listener, 1) < 0)
-		return fail_errno("cannot listen");
+	TRY(unix_listen(r, pair->a, listener, 1));
 	return make_accepted(r, pair, pair->a, listener);
 }
 
@@ -218,14 +216,12 @@ static int make_listener(struct restore *r, struct unix_socket *socket)
 	TRY(new_socket(socket, &fd));
 	TRY(unix_bind(r, socket, fd));
 	/* Those that were accepted come first, each is taken out again at once; then the ones that still wait, in their order. */
-	if (listen(fd, SOMAXCONN) < 0)
-		return fail_errno("cannot listen");
+	TRY(unix_listen(r, socket, fd, SOMAXCONN));
 	socket->file->fd = TAKE_FD(fd);
 	TRY(make_backlog(r, socket, false));
 	TRY(make_backlog(r, socket, true));
 	TRY(complete_backlog(r, socket));
-	if (listen(socket->file->fd, (int)socket->entry->backlog) < 0)
-		return fail_errno("cannot set the backlog to %u", socket->entry->backlog);
+	TRY(unix_listen(r, socket, socket->file->fd, (int)socket->entry->backlog));
 	return complete(r, socket);
 }
 
@@ -258,7 +254,7 @@ static int make_datagram(struct restore *r, struct unix_socket *socket)
 	if (!unix_has_queue(r, socket))
 		return 0;
 	TRY(new_socket(socket, &sender));
-	TRY(unix_connect(sender, socket, socket->file->fd));
+	TRY(unix_connect(r, NULL, sender, socket, socket->file->fd));
 	return fill(r, socket, sender);
 }
 
@@ -285,10 +281,10 @@ static int connect_datagram(struct restore *r, struct unix_socket *socket)
 	TRY(connect_clients(r, socket));
 	if (peer && !is_mutual(socket)) {
 		if (peer->entry->uflags & UNIX_EXTERN) {
-			TRY(unix_connect_name(socket->file->fd, peer->entry));
+			TRY(unix_connect_name(r, socket, socket->file->fd, peer->entry));
 		} else {
 			TRY(make_datagram(r, peer));
-			TRY(unix_connect(socket->file->fd, peer, peer->file->fd));
+			TRY(unix_connect(r, socket, socket->file->fd, peer, peer->file->fd));
 		}
 	}
 	if (is_mutual(socket) && !peer->connected) {
@@ -329,7 +325,7 @@ static int connect_outside(struct restore *r, struct unix_socket *socket)
 	TRY(new_socket(socket, &fd));
 	if (unix_has_name(socket->entry))
 		TRY(unix_bind(r, socket, fd));
-	TRY(unix_connect_name(fd, socket->peer->entry));
+	TRY(unix_connect_name(r, socket, fd, socket->peer->entry));
 	socket->file->fd = TAKE_FD(fd);
 	return complete(r, socket);
 }

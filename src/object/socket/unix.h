@@ -88,9 +88,20 @@ int unix_check_name(const UnixSkEntry *entry);
 int unix_bind(struct restore *r, const struct unix_socket *socket, int fd);
 /* Binds fd to the name where nobody else sees it: getsockname(2) tells the name, but no path leads there. */
 int unix_bind_hidden(const UnixSkEntry *entry, int fd);
-/* Connects fd to a socket that was bound by us, whatever became of its name. */
-int unix_connect(int fd, const struct unix_socket *to, int to_fd);
-int unix_connect_name(int fd, const UnixSkEntry *to);
+/* Connects fd, the end of client (NULL: of nobody), to a socket that was bound by us, whatever became of its name. */
+int unix_connect(struct restore *r, const struct unix_socket *client, int fd, const struct unix_socket *to, int to_fd);
+int unix_connect_name(struct restore *r, const struct unix_socket *client, int fd, const UnixSkEntry *to);
+
+struct unix_target {
+	int file; /* O_PATH of the socket file, or -1: by its address */
+	struct sockaddr_un address;
+	socklen_t size;
+};
+
+/* unix-maker.c: calls that leave the caller's ids in the socket. */
+int unix_listen(struct restore *r, const struct unix_socket *socket, int fd, int backlog);
+int unix_connect_as(struct restore *r, const struct unix_socket *client, int fd, const struct unix_target *target); /* -errno, unlogged */
+int unix_socketpair(struct restore *r, const struct unix_socket *a, const struct unix_socket *b, int ends[2]);
 
 /* unix-peer.c: makes the socket and all that can only be made together with it. */
 int unix_create(struct restore *r, struct unix_socket *socket);
