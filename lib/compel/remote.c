@@ -139,10 +139,11 @@ static int check_alive(struct remote *remote)
 static int report(struct remote *remote)
 {
 	const struct slot *slot = remote->slot;
-	const char *why = plan_step_why(remote->posted, slot->failed_step);
+	char why[256];
 
 	if (!slot->error)
 		return 0;
+	plan_describe_step(remote->posted, slot->failed_step, why, sizeof(why));
 	return fail((int)-slot->error, "thread %d: step %u: %s", remote->tid, slot->failed_step, why);
 }
 

@@ -2,7 +2,9 @@
 /* Building plans. Steps and data grow apart; plan_write() puts them together. */
 #include "plan/plan.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -170,4 +172,27 @@ const char *plan_step_why(const struct plan *plan, size_t i)
 const struct step *plan_step_at(const struct plan *plan, size_t i)
 {
 	return i < plan->steps.n ? &plan->steps.items[i] : NULL;
+}
+
+/* Thousands of mappings need not each have a reason of its own: their first two arguments say which it is. */
+static bool is_about_memory(const struct step *step)
+{
+	static const int calls[] = { __NR_mmap, __NR_munmap, __NR_mprotect, __NR_madvise, __NR_mlock };
+
+	if (step->kind != STEP_SYSCALL || step->from_slot & 3 || step->in_plan & 3)
+		return false;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if (step->nr == calls[i])
+			return true;
+	return false;
+}
+
+void plan_describe_step(const struct plan *plan, size_t i, char *to, size_t room)
+{
+	const struct step *step = plan_step_at(plan, i);
+
+	if (step && is_about_memory(step))
+		snprintf(to, room, "%s (%" PRIx64 "-%" PRIx64 ")", plan_step_why(plan, i), step->arg[0], step->arg[0] + step->arg[1]);
+	else
+		snprintf(to, room, "%s", plan_step_why(plan, i));
 }

@@ -55,6 +55,8 @@ void plan_write(const struct plan *plan, void *to);
 /* Where data with this offset lies in the written plan. */
 size_t plan_place(const struct plan *plan, size_t offset);
 const struct step *plan_step_at(const struct plan *plan, size_t i); /* NULL behind the end */
+/* The reason of step i, with the address range if it is a call on memory, for failure reports. */
+void plan_describe_step(const struct plan *plan, size_t i, char *to, size_t room);
 /* Reason and name of step i, for failure reports. */
 const char *plan_step_why(const struct plan *plan, size_t i);
 /* One line a step, for golden tests and debug logs. */

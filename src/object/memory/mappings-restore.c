@@ -129,7 +129,7 @@ static int plan_map(struct restore *r, struct borrowed *b, const struct memory_a
 		TRY(borrow(r, b, area->file, &fd));
 		flags &= ~(uint32_t)MAP_ANONYMOUS;
 	}
-	step = plan_syscall(b->plan, plan_why(b->plan, "map %" PRIx64 "-%" PRIx64, vma->start, vma->end), __NR_mmap, V(vma->start),
+	step = plan_syscall(b->plan, "map memory", __NR_mmap, V(vma->start),
 			    V(vma->end - vma->start), V(vma->prot), V(flags | MAP_FIXED_NOREPLACE), V(fd), V(area->file ? vma->pgoff : 0));
 	step->flags |= STEP_EXACT;
 	step->arg[6] = (int64_t)vma->start;
@@ -142,7 +142,7 @@ static void plan_advice(struct plan *plan, const VmaEntry *vma, uint64_t which)
 		if (!(vma->madv & which & (1ull << advice)))
 			continue;
 		/* What this kernel was built without is no loss of content. */
-		plan_syscall(plan, plan_why(plan, "madvise(%u) of %" PRIx64 "-%" PRIx64, advice, vma->start, vma->end), __NR_madvise,
+		plan_syscall(plan, "give advice on memory", __NR_madvise,
 			     V(vma->start), V(vma->end - vma->start), V(advice))->flags |= STEP_MAY_FAIL;
 	}
 }
@@ -186,6 +186,37 @@ static void plan_inherit(struct restore *r, struct task *task, struct plan *plan
 	}
 }
 
+/*
+ * Anonymous memory is writable until its content is there: then it can be filled in large pieces. What nobody may touch stays so from the beginning: it may be
+ * vast, and asking for it writable would be refused as too much memory.
+ */
+static uint32_t first_prot(const struct memory_area *area)
+{
+	return area->file || !area->vma->prot ? area->vma->prot : PROT_READ | PROT_WRITE;
+}
+
+/*
+ * Neighbours that differ in nothing but their protection, or not even in that.
+ */
+static bool continues(const struct memory_area *last, const struct memory_area *area)
+{
+	const VmaEntry *x = last->vma, *y = area->vma;
+
+	return memory_is_private(y) && !area->inherited && !last->file && !area->file && x->end == y->start && x->flags == y->flags &&
+	       x->status == y->status && x->madv == y->madv && first_prot(last) == first_prot(area) && !(x->flags & (MAP_GROWSDOWN | MAP_HUGETLB));
+}
+
+/* A run of such neighbours is made by one mmap: half the calls for thousands of areas. */
+static void plan_map_run(struct plan *plan, const struct memory_area *first, size_t n)
+{
+	const VmaEntry *a = first->vma, *z = first[n - 1].vma;
+	struct step *step = plan_syscall(plan, "map memory", __NR_mmap, V(a->start), V(z->end - a->start), V(first_prot(first)),
+					 V((a->flags & MMAP_FLAGS) | MAP_FIXED_NOREPLACE), V(-1), V(0));
+
+	step->flags |= STEP_EXACT;
+	step->arg[6] = (int64_t)a->start;
+}
+
 #define SLOT_PIDFD 1
 
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
@@ -195,13 +226,20 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 
 	plan_inherit(r, task, plan);
 	plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0))->to_slot = SLOT_PIDFD;
-	for (size_t i = 0; i < memory->n; i++) {
+	for (size_t i = 0, n; i < memory->n; i += n) {
 		const struct memory_area *area = &memory->areas[i];
 
+		n = 1;
 		if (!memory_is_private(area->vma) || area->inherited)
 			continue;
-		TRY(plan_map(r, &b, area));
-		plan_advice(plan, area->vma, ADVICE_BEFORE_FILL);
+		while (i + n < memory->n && continues(&area[n - 1], &area[n]))
+			n++;
+		if (area->file)
+			TRY(plan_map(r, &b, area));
+		else
+			plan_map_run(plan, area, n);
+		for (size_t k = 0; k < n; k++)
+			plan_advice(plan, area[k].vma, ADVICE_BEFORE_FILL);
 	}
 	plan_syscall(plan, "close what was borrowed", __NR_close_range, V(0), V(~0u), V(0));
 	return 0;
@@ -221,8 +259,26 @@ static void plan_finish(struct plan *plan, const VmaEntry *vma)
 	plan_advice(plan, vma, ~ADVICE_BEFORE_FILL);
 	/* The pages of a PROT_NONE area cannot be faulted in, which mlock(2) reports though it did its work. */
 	if (vma->flags & MAP_LOCKED)
-		plan_syscall(plan, plan_why(plan, "lock %" PRIx64 "-%" PRIx64, vma->start, vma->end), __NR_mlock, V(vma->start),
+		plan_syscall(plan, "lock memory", __NR_mlock, V(vma->start),
 			     V(vma->end - vma->start))->flags |= vma->prot ? 0 : STEP_MAY_FAIL;
+}
+
+/* Protections that anonymous areas were not made with; one call for neighbours with the same. */
+static void plan_protect(const struct memory_restore *memory, struct plan *plan)
+{
+	for (size_t i = 0, n; i < memory->n; i += n) {
+		const struct memory_area *area = &memory->areas[i];
+		uint32_t prot = area->vma->prot;
+
+		n = 1;
+		if (!memory_is_private(area->vma) || first_prot(area) == prot)
+			continue;
+		while (i + n < memory->n && memory_is_private(area[n].vma) && area[n].vma->prot == prot &&
+		       area[n].vma->start == area[n - 1].vma->end && first_prot(&area[n]) != prot)
+			n++;
+		plan_syscall(plan, "protect memory", __NR_mprotect, V(area->vma->start), V(area[n - 1].vma->end - area->vma->start),
+			     V(prot));
+	}
 }
 
 int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
@@ -232,6 +288,7 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 	struct borrowed b = { .plan = plan, .pidfd = V(avoid), .avoid = avoid };
 
 	TRY(vdso_plan(r, task, plan));
+	plan_protect(memory, plan);
 	for (size_t i = 0; i < memory->n; i++) {
 		const struct memory_area *area = &memory->areas[i];
 
@@ -245,7 +302,7 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 		const VmaEntry *vma = task->mm->vmas[i];
 
 		if (vma->status & VMA_GUARD)
-			plan_syscall(plan, plan_why(plan, "guard %" PRIx64 "-%" PRIx64 " (Linux 6.13)", vma->start, vma->end), __NR_madvise,
+			plan_syscall(plan, "guard memory (Linux 6.13)", __NR_madvise,
 				     V(vma->start), V(vma->end - vma->start), V(MADV_GUARD_INSTALL));
 	}
 	if (b.next && avoid > 0)

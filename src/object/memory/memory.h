@@ -79,7 +79,7 @@ int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret);
 int memory_plan_empty(struct restore *r, struct plan *plan);
 uint64_t memory_parking_end(const struct restore *r);
 /* Steps run when the task has nothing but the stage and the parked vdso (or what it inherited from its creator by fork): maps its private areas at their
-   places with their final protection. */
+   places, anonymous ones writable: memory_plan_rest() protects them when they are filled. */
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan);
 /* [coordinator] content.c: fills the private areas from outside; pages that the task inherited and that are equal stay shared, inherited pages without an entry in
    the images become absent again. May run plans in task->leader->remote. */
