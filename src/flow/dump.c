@@ -3,7 +3,9 @@
 #include "flow/dump.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -41,6 +43,9 @@ static int begin(struct dump *d, const struct options *options)
 	d->inventory = pool_new(d->pool, struct inventory);
 	TRY(inventory_make_run_id(d->inventory->run_id));
 	TRY(namespaces_dump_self(d));
+	/* Better now than when the tasks stand still. */
+	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return fail_errno("the images directory %s cannot be written to", options->images_dir);
 	return store_open_dir(options->images_dir_fd, true, &d->store);
 }
 

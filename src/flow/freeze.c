@@ -281,6 +281,16 @@ void thaw_tree(struct dump *d)
 	}
 }
 
+/* The signal takes effect a moment after we have let go; who asked for stopped tasks wants to find them so. */
+static void wait_stopped(struct task *task)
+{
+	struct deadline soon = deadline_in_seconds(1);
+	struct proc_stat stat;
+
+	while (!deadline_passed(&soon) && proc_stat_read(task->dump->proc, &stat) == 0 && !strchr("TZX", stat.state))
+		usleep(100);
+}
+
 void stop_tree(struct dump *d)
 {
 	struct task *task;
@@ -290,6 +300,10 @@ void stop_tree(struct dump *d)
 		if (task->state == TASK_ALIVE)
 			kill(task->pid, SIGSTOP);
 		release_task(task);
+	}
+	for_each_task(task, d->tree) {
+		if (task->state == TASK_ALIVE)
+			wait_stopped(task);
 		close_task(task);
 	}
 }
