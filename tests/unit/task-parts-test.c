@@ -17,6 +17,8 @@
 
 #include "base/fail.h"
 #include "base/pool.h"
+#include "base/auto.h"
+#include "image/image.h"
 #include "image/store.h"
 #include "object/task/credentials.h"
 #include "object/task/part.h"
@@ -267,6 +269,54 @@ static void zombies(void **state)
 	assert_int_equal(parts_restore_check(&s->r, s->thread), -EINVAL);
 }
 
+/* What CRIU kept in images of its own is found there. */
+static void older_images(void **state)
+{
+	struct scene *s = *state;
+	AUTO(image_close) struct image *image = NULL;
+	SaEntry action = SA_ENTRY__INIT;
+	SiginfoEntry info = SIGINFO_ENTRY__INIT;
+	RlimitEntry limit = { PROTOBUF_C_MESSAGE_INIT(&rlimit_entry__descriptor), 5, 6 };
+	ItimerEntry itimer = ITIMER_ENTRY__INIT;
+	CredsEntry *creds = s->thread_core->creds;
+	struct options options = { 0 };
+
+	s->thread_core->creds = NULL;
+	s->tc->n_sigactions = 0;
+	creds->uid = 77;
+	action.sigaction = 0x1234;
+	assert_int_equal(image_write_one(s->r.store, IMAGE_CREDS, creds, 100), 0);
+	assert_int_equal(image_create(s->r.store, &image, IMAGE_SIGACT, 100), 0);
+	for (int i = 0; i < 62; i++)
+		assert_int_equal(image_write(image, &action), 0);
+	assert_int_equal(image_finish(&image), 0);
+	assert_int_equal(image_create(s->r.store, &image, IMAGE_SIGNAL_PRIVATE, 100), 0);
+	assert_int_equal(image_write(image, &info), 0);
+	assert_int_equal(image_finish(&image), 0);
+	assert_int_equal(image_create(s->r.store, &image, IMAGE_RLIMIT, 100), 0);
+	assert_int_equal(image_write(image, &limit), 0);
+	assert_int_equal(image_finish(&image), 0);
+	assert_int_equal(image_create(s->r.store, &image, IMAGE_ITIMERS, 100), 0);
+	itimer.vsec = 9;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(image_write(image, &itimer), 0);
+	assert_int_equal(image_finish(&image), 0);
+
+	s->r.options = &options;
+	assert_int_equal(check(s, "older-images"), -EINVAL);
+	options.deprecated = true;
+	s->tc->rlimits = NULL;
+	assert_int_equal(check(s, "older-images"), 0);
+	assert_int_equal(s->thread_core->creds->uid, 77);
+	assert_int_equal(s->tc->n_sigactions, 62);
+	assert_int_equal(s->tc->sigactions[61]->sigaction, 0x1234);
+	assert_int_equal(s->thread_core->signals_p->n_signals, 1);
+	assert_int_equal(s->tc->signals_s->n_signals, 0);
+	assert_int_equal(s->tc->rlimits->rlimits[0]->max, 6);
+	assert_int_equal(s->tc->timers->prof->vsec, 9);
+	assert_int_equal(s->tc->timers->n_posix, 0);
+}
+
 /* --- credentials --- */
 
 static struct credentials full(void)
@@ -400,6 +450,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(damaged_records),	TEST(damaged_limits),	 TEST(damaged_signals),	  TEST(damaged_timers),
 		TEST(zombies),		TEST(credential_steps), TEST(credential_limits), TEST(filter_chains),
+		TEST(older_images),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
