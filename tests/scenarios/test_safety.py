@@ -12,7 +12,8 @@ import pytest
 import checks
 from room import wait_until
 
-SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'memory/shared-anonymous', 'tree/zombie', 'signal/pending')
+SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'file/deleted-odd', 'file/pty-session', 'file/epoll-moved',
+             'memory/shared-anonymous', 'tree/zombie', 'signal/pending')
 
 
 def passed_points(folder, call):

@@ -189,7 +189,7 @@ static int load_remap(struct restore *r, struct image *image, const RemapFilePat
 		remap->type = entry->remap_id & OLD_GHOST_FLAG ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED;
 		remap->id &= ~OLD_GHOST_FLAG;
 	}
-	if (!f || !f->entry->reg)
+	if (!f || !f->entry->reg || f->entry->reg->name[0] != '/')
 		return image_refuse(image, "file %u has no record with a path", entry->orig_id);
 	remap->record = f->entry->reg;
 	if (table_set(set->remaps, entry->orig_id, remap))
@@ -246,21 +246,14 @@ int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *
 	return *ret_fd < 0 ? fail_errno("opening it again with flags 0%o", flags) : 0;
 }
 
-int deleted_settle(struct restore *r)
-{
-	struct deleted_restore *set = get_restore(r);
-
-	for (size_t i = 0; i < set->all.n; i++)
-		if (set->all.items[i]->type == REMAP_TYPE__LINKED)
-			TRY(relink_remove(r, set->all.items[i]));
-	return 0;
-}
-
 void deleted_clean(struct restore *r)
 {
 	struct deleted_restore *set = get_restore(r);
 
 	for (size_t i = 0; i < set->all.n; i++) {
+		/* After a failure the images shall be as good as before. */
+		if (set->all.items[i]->type == REMAP_TYPE__LINKED && !failure_error())
+			relink_remove(r, set->all.items[i]);
 		auto_close(&set->all.items[i]->fd);
 		auto_close(&set->all.items[i]->opened);
 	}

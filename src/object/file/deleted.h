@@ -29,8 +29,8 @@ int relink_dump(struct dump *d, const struct open_file *of, const char *name, ui
 void relink_undo(struct dump *d);
 /* Restore: a descriptor of the file, under its old name if that is free. */
 int relink_find(struct restore *r, struct remap *remap);
-/* Restore: the tasks are complete, the name is not needed any more. */
-int relink_remove(struct restore *r, const struct remap *remap);
+/* Restore: it went well, the name is not needed any more. */
+void relink_remove(struct restore *r, const struct remap *remap);
 
 /* procfs.c, restore: opens a file below /proc of a process that was dead at the dump. */
 int procfs_open_dead(pid_t pid, const char *name, int flags, int *ret_fd);

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "image/image.h"
 #include "object/file/core.h"
-#include "object/file/deleted.h"
 #include "object/file/locks.h"
 
 #define FD_NUMBER_MAX (1u << 30)
@@ -209,7 +208,6 @@ int file_restore_settle(struct restore *r)
 {
 	struct file_set *files = r->files;
 
-	TRY(deleted_settle(r)); /* before watches are set that would notice */
 	for (size_t i = 0; i < files->files.n; i++)
 		if (files->files.items[i]->kind->settle)
 			TRY(settle_file(r, files->files.items[i]));

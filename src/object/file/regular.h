@@ -28,5 +28,4 @@ int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *
 int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record);
 int deleted_finish(struct dump *d);
 int deleted_prepare(struct restore *r);
-int deleted_settle(struct restore *r);
 void deleted_clean(struct restore *r);

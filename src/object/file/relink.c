@@ -92,12 +92,10 @@ int relink_find(struct restore *r, struct remap *remap)
 	return remap->fd < 0 ? fail_errno("opening %s, the name that the dump gave it", link->name) : 0;
 }
 
-int relink_remove(struct restore *r, const struct remap *remap)
+void relink_remove(struct restore *r, const struct remap *remap)
 {
 	const RegFileEntry *link;
 
-	TRY(regular_find_record(r, remap->id, &link));
-	if (unlink(link->name) < 0 && errno != ENOENT)
+	if (regular_find_record(r, remap->id, &link) == 0 && unlink(link->name) < 0 && errno != ENOENT)
 		log_warn("%s was made by the dump and could not be removed: %s", link->name, strerror(errno));
-	return 0;
 }
