@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Sockets of all other families: refused, by name. */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/fail.h"
+#include "object/file/file.h"
+#include "object/socket/socket.h"
+
+static const struct {
+	int family;
+	const char *name;
+} families[] = {
+	{ AF_ALG, "of the kernel's ciphers (AF_ALG)" },
+	{ AF_BLUETOOTH, "of Bluetooth" },
+	{ AF_CAN, "of a CAN bus" },
+	{ AF_KCM, "of the kernel connection multiplexor (AF_KCM)" },
+	{ AF_KEY, "of IPsec keys (AF_KEY)" },
+	{ AF_RDS, "of RDS" },
+	{ AF_SMC, "of SMC" },
+	{ AF_TIPC, "of TIPC" },
+	{ AF_VSOCK, "to the hypervisor (AF_VSOCK)" },
+	{ AF_XDP, "of express data paths (AF_XDP)" },
+};
+
+static bool is_socket(const struct open_file *of)
+{
+	return S_ISSOCK(of->stat.st_mode);
+}
+
+static int dump_other(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	struct socket_identity identity;
+
+	TRY(socket_identify(of->fd, &identity));
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		if (families[i].family == identity.family)
+			return refuse(ENOTSUP, "a socket %s can't be saved", families[i].name);
+	return refuse(ENOTSUP, "a socket of family %d, type %d can't be saved", identity.family, identity.type);
+}
+
+const struct file_kind other_kind = {
+	.name = "other socket",
+	.format = S_IFSOCK,
+	.is = is_socket,
+	.dump = dump_other,
+};

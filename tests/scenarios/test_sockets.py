@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sockets whose other end is outside of the tree, and those that cannot be saved: what criu says, and the options for it."""
+import os
+
+from room import wait_until
+
+PYTHON = '/usr/bin/python3'
+
+OUTSIDE = '''
+import os, socket, sys, time
+folder = sys.argv[1]
+stream = socket.socket(socket.AF_UNIX); stream.bind(folder + "/stream"); stream.listen()
+datagram = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); datagram.bind(folder + "/datagram"); datagram.settimeout(0.1)
+open(folder + "/outside", "w").close()
+connections = []
+stream.settimeout(0.1)
+while True:
+    try:
+        connections.append(stream.accept()[0])
+        with open(folder + "/accepted", "a") as file:
+            file.write("x")
+    except socket.timeout:
+        pass
+    try:
+        text = datagram.recv(100).decode()
+        with open(folder + "/datagrams", "a") as file:
+            file.write(text + ";")
+    except socket.timeout:
+        pass
+'''
+
+INSIDE = '''
+import os, socket, sys, time
+kind, folder = sys.argv[1], sys.argv[2]
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM)
+s.connect(folder + "/" + kind)
+with open(folder + "/inside", "w") as file:
+    file.write(str(os.fstat(s.fileno()).st_ino))
+while True:
+    if os.path.exists(folder + "/speak"):
+        os.unlink(folder + "/speak")
+        s.send(b"spoken")
+    time.sleep(0.01)
+'''
+
+WAITING = '''
+import os, socket, sys, time
+kind, folder = sys.argv[1], sys.argv[2]
+if kind == "tcp":
+    listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen()
+    client = socket.create_connection(listener.getsockname())
+elif kind == "unix":
+    listener = socket.socket(socket.AF_UNIX); listener.bind("\\0waiting"); listener.listen()
+    client = socket.socket(socket.AF_UNIX); client.connect("\\0waiting"); client.send(b"unseen")
+elif kind == "mptcp":
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+elif kind == "corked":
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.setsockopt(17, 1, 1); udp.connect(("127.0.0.1", 9)); udp.send(b"held back")
+elif kind == "express":
+    express = socket.socket(44, socket.SOCK_RAW)
+open(folder + "/inside", "w").close()
+time.sleep(1000)
+'''
+
+
+class Tree:
+    """A program in the room, dumped and restored with criu."""
+
+    def __init__(self, room, criu, script, *words):
+        self.room, self.criu, self.folder = room, criu, room.folder
+        (self.folder / 'inside').unlink(missing_ok=True)
+        self.pid = room.start(self.folder / 'inside.out', PYTHON, '-c', script, *words, self.folder)
+        wait_until((self.folder / 'inside').exists, 10, lambda: (self.folder / 'inside.out').read_text())
+
+    def call(self, command, *options):
+        """Runs criu: (status, log)."""
+        images = self.folder / 'images'
+        images.mkdir(exist_ok=True)
+        done = self.room.run(self.criu, command, '-D', images, '-v4', '-o', command + '.log', *options, env=dict(os.environ))
+        log = images / (command + '.log')
+        return done.returncode, done.stdout + (log.read_text(errors='replace') if log.exists() else '')
+
+    def dump(self, *options):
+        """Of the tree."""
+        return self.call('dump', '-t', self.pid, *options)
+
+    def alive(self):
+        """Still there and not stopped."""
+        return (self.room.proc / str(self.pid) / 'stat').read_text().rsplit(') ', 1)[1][0] in 'SR'
+
+
+def start_outside(room):
+    """The process that the tree is connected to."""
+    pid = room.start(room.folder / 'outside.out', PYTHON, '-c', OUTSIDE, room.folder)
+    wait_until((room.folder / 'outside').exists, 10, 'nobody outside')
+    return pid
+
+
+def test_peer_outside_is_named(room, criu):
+    """Refused: the message tells who is at the other end."""
+    outside = start_outside(room)
+    tree = Tree(room, criu, INSIDE, 'stream')
+    wait_until((room.folder / 'accepted').exists, 5, 'not accepted')
+    status, said = tree.dump()
+    assert status != 0
+    assert f'of process {outside} (python3)' in said and 'outside of the tree' in said and '--external unix[' in said, said
+    assert tree.alive()
+
+
+def test_datagram_peer_outside(room, criu):
+    """With --ext-unix-sk a datagram socket is connected again."""
+    start_outside(room)
+    tree = Tree(room, criu, INSIDE, 'datagram')
+    status, said = tree.dump()
+    assert status != 0 and '--ext-unix-sk' in said, said
+    status, said = tree.dump('--ext-unix-sk')
+    assert status == 0, said
+    status, said = tree.call('restore', '-d', '--ext-unix-sk')
+    assert status == 0, said
+    (room.folder / 'speak').touch()
+    wait_until(lambda: (room.folder / 'datagrams').exists() and 'spoken' in (room.folder / 'datagrams').read_text(), 5,
+               'the datagram does not arrive')
+
+
+def test_stream_peer_outside(room, criu):
+    """With its inode named a stream is connected again."""
+    start_outside(room)
+    tree = Tree(room, criu, INSIDE, 'stream')
+    wait_until((room.folder / 'accepted').exists, 5, 'not accepted')
+    status, said = tree.dump()
+    assert status != 0
+    key = said[said.index('--external unix['):].split()[1].split(']')[0].removeprefix('unix[')
+    status, said = tree.dump(f'--ext-unix-sk={key}')
+    assert status == 0, said
+    status, said = tree.call('restore', '-d', '--ext-unix-sk')
+    assert status == 0, said
+    wait_until(lambda: (room.folder / 'accepted').read_text() == 'xx', 5, 'it is not connected again')
+
+
+def check_refused(room, criu, kind, words):
+    """A dump must say these words and do no harm."""
+    tree = Tree(room, criu, WAITING, kind)
+    status, said = tree.dump()
+    assert status != 0 and words in said, said
+    assert tree.alive()
+    return tree
+
+
+def test_waiting_tcp_connection(room, criu):
+    """A connection in the backlog of a TCP listener is refused, or dropped with --skip-in-flight."""
+    tree = check_refused(room, criu, 'tcp', '--skip-in-flight')
+    status, said = tree.dump('--skip-in-flight', '--tcp-close')
+    assert status == 0, said
+    status, said = tree.call('restore', '-d', '--tcp-close')
+    assert status == 0, said
+
+
+def test_unread_data_before_accept(room, criu):
+    """What was sent into a unix connection before it is accepted cannot be seen."""
+    check_refused(room, criu, 'unix', 'waits for accept(2)')
+
+
+def test_multipath_tcp(room, criu):
+    """Refused with the way out."""
+    check_refused(room, criu, 'mptcp', 'GODEBUG=multipathtcp=0')
+
+
+def test_corked_datagram(room, criu):
+    """Refused: it is nowhere to be read."""
+    check_refused(room, criu, 'corked', 'corked datagram')
+
+
+def test_unknown_family(room, criu):
+    """Refused by name, with task and descriptor."""
+    tree = check_refused(room, criu, 'express', 'AF_XDP')
+    log = (room.folder / 'images/dump.log').read_text()
+    assert f'{tree.pid}' in log and 'descriptor 3' in log, log
