@@ -89,18 +89,6 @@ int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal
 	}
 }
 
-int tracee_stop_process(pid_t pid, const struct deadline *deadline)
-{
-	int signal;
-
-	if (kill(pid, SIGSTOP) < 0)
-		return fail_errno("stopping process %d", pid);
-	if (ptrace(PTRACE_CONT, pid, NULL, NULL) < 0)
-		return fail_errno("letting thread %d run to its stop", pid);
-	TRY(tracee_wait_stop(pid, deadline, &signal));
-	return signal == SIGSTOP ? 0 : fail(EIO, "process %d did not stop", pid);
-}
-
 void tracee_reap(pid_t tid)
 {
 	pid_t pid;

@@ -23,12 +23,6 @@ int tracee_interrupt(pid_t tid);
  */
 int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal);
 
-/*
- * Stops a whole process by SIGSTOP. Its leader is in a ptrace stop and blocks all signals; it gets into another one, and executes nothing of
- * the program before that. From then on each thread that is let go stops instead, whatever signals wait for it.
- */
-int tracee_stop_process(pid_t pid, const struct deadline *deadline);
-
 /* Waits for a traced thread that was killed: its process does not end before its tracer has asked. Nothing to do if it is not traced. */
 void tracee_reap(pid_t tid);
 

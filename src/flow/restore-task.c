@@ -92,15 +92,27 @@ int restore_task_contents(struct restore *r, struct task *task)
 /* Appends steps for one thread; run with all others. */
 typedef int (*plan_thread_t)(struct restore *r, struct thread *thread, struct plan *plan);
 
-/* One plan for each thread of the tree (or for each leader, or for all but them), all running at once. */
-enum who { EVERY_THREAD, LEADERS, FOLLOWERS };
+/* Whose turn it is: all threads, leaders, or all but them; of one task, or of all that do not stand already. */
+struct crowd {
+	enum { EVERY_THREAD, LEADERS, FOLLOWERS } who;
+	const struct task *task; /* NULL = all */
+};
 
-static bool is_meant(const struct thread *thread, enum who who)
+/* Those that were stopped, or shall be, are stopped before the others are done: see stop_tasks(). */
+static bool ends_stopped(const struct restore *r, const struct task *task)
 {
-	return who == EVERY_THREAD || (thread == thread->task->leader) == (who == LEADERS);
+	return task_is_live(task) && (task->state == TASK_STOPPED || r->options->end == OPT_END_STOP);
 }
 
-static int run_everywhere(struct restore *r, enum who who, plan_thread_t plan_thread)
+static bool is_meant(const struct restore *r, const struct thread *thread, const struct crowd *crowd)
+{
+	if (crowd->task ? crowd->task != thread->task : crowd->who != EVERY_THREAD && ends_stopped(r, thread->task))
+		return false;
+	return crowd->who == EVERY_THREAD || (thread == thread->task->leader) == (crowd->who == LEADERS);
+}
+
+/* One plan for each thread, all running at once. */
+static int run_everywhere(struct restore *r, const struct crowd *crowd, plan_thread_t plan_thread)
 {
 	unsigned n = 0;
 	AUTO_FREE struct plan **plans = xzalloc(r->tree->n_threads * sizeof(*plans));
@@ -113,7 +125,7 @@ static int run_everywhere(struct restore *r, enum who who, plan_thread_t plan_th
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		for_each_thread(thread, task) {
-			if (!is_meant(thread, who))
+			if (!is_meant(r, thread, crowd))
 				continue;
 			plans[n] = plan_create();
 			error = plan_thread(r, thread, plans[n]);
@@ -129,7 +141,7 @@ static int run_everywhere(struct restore *r, enum who who, plan_thread_t plan_th
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		for_each_thread(thread, task) {
-			if (!is_meant(thread, who))
+			if (!is_meant(r, thread, crowd))
 				continue;
 			error = remote_wait(thread->remote, &r->deadline);
 			if (error < 0)
@@ -165,7 +177,7 @@ static int plan_parts(struct restore *r, struct thread *thread, struct plan *pla
 int restore_parts(struct restore *r)
 {
 	TRY(fail_point("restore/parts"));
-	return run_everywhere(r, EVERY_THREAD, plan_parts);
+	return run_everywhere(r, &(struct crowd){ EVERY_THREAD, NULL }, plan_parts);
 }
 
 static int plan_last(struct restore *r, struct thread *thread, struct plan *plan)
@@ -179,12 +191,11 @@ static int plan_last(struct restore *r, struct thread *thread, struct plan *plan
 	return parts_restore_last(r, thread, plan);
 }
 
-int restore_last(struct restore *r)
+static int attach_all(struct restore *r)
 {
 	struct task *task;
 	struct thread *thread;
 
-	TRY(fail_point("restore/seize"));
 	for_each_task(task, r->tree) {
 		if (!task_is_live(task))
 			continue;
@@ -196,9 +207,52 @@ int restore_last(struct restore *r)
 				return fail(-error, "task %d (%s): attaching to its new thread %d", task->vpid, task->comm, thread->tid);
 		}
 	}
-	/* The leader brings filters to all threads at once. */
-	TRY(run_everywhere(r, LEADERS, plan_last));
-	return run_everywhere(r, FOLLOWERS, plan_last);
+	return 0;
+}
+
+/* The leader brings filters to all threads at once. */
+static int run_last(struct restore *r, const struct task *only)
+{
+	TRY(run_everywhere(r, &(struct crowd){ LEADERS, only }, plan_last));
+	return run_everywhere(r, &(struct crowd){ FOLLOWERS, only }, plan_last);
+}
+
+static int stop_task(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+	int signal;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	if (kill(task->pid, SIGSTOP) < 0)
+		return fail_errno("stopping it");
+	for_each_thread(thread, task)
+		TRY(tracee_wait_stop(thread->tid, &r->deadline, &signal));
+	return 0;
+}
+
+/*
+ * Children before parents: these hear of the stop, and forget it in their own last plan. As signals are still blocked, those that wait for
+ * a stopped process do not come before it stops.
+ */
+static int stop_tasks(struct restore *r)
+{
+	for (struct list *link = r->tree->tasks.prev; link != &r->tree->tasks; link = link->prev) {
+		struct task *task = list_entry(link, struct task, all);
+
+		if (!ends_stopped(r, task))
+			continue;
+		TRY(run_last(r, task));
+		TRY(stop_task(r, task));
+	}
+	return 0;
+}
+
+int restore_last(struct restore *r)
+{
+	TRY(fail_point("restore/seize"));
+	TRY(attach_all(r));
+	TRY(stop_tasks(r));
+	return run_last(r, NULL);
 }
 
 static int stop_all(struct restore *r)
@@ -208,13 +262,13 @@ static int stop_all(struct restore *r)
 	int signal;
 
 	for_each_task(task, r->tree) {
-		if (!task_is_live(task))
+		if (!task_is_live(task) || ends_stopped(r, task))
 			continue;
 		for_each_thread(thread, task)
 			TRY(tracee_interrupt(thread->tid));
 	}
 	for_each_task(task, r->tree) {
-		if (!task_is_live(task))
+		if (!task_is_live(task) || ends_stopped(r, task))
 			continue;
 		for_each_thread(thread, task)
 			TRY(tracee_wait_stop(thread->tid, &r->deadline, &signal));
@@ -223,8 +277,7 @@ static int stop_all(struct restore *r)
 }
 
 /*
- * Nothing runs any more. The stage goes first, once for each address space, as long as signals are blocked. A process that is to be
- * stopped must be so before the signals that wait for it are let in.
+ * Nothing runs any more. The stage goes first, once for each address space, as long as signals are blocked.
  */
 static int settle_task(struct restore *r, struct task *task)
 {
@@ -234,8 +287,6 @@ static int settle_task(struct restore *r, struct task *task)
 	if (!task->restore->memory_from)
 		TRY(puppet_unmap(task->leader->remote, task->leader->restore->state, puppet_stage_start(r->stage),
 				 memory_parking_end(r) - puppet_stage_start(r->stage)));
-	if (task->state == TASK_STOPPED || r->options->end == OPT_END_STOP)
-		TRY(tracee_stop_process(task->pid, &r->deadline));
 	for_each_thread(thread, task) {
 		TRY(arch_state_set(thread->tid, thread->restore->state));
 		TRY(parts_restore_settle(r, thread));

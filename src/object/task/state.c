@@ -4,6 +4,7 @@
 #include <linux/kcmp.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -69,6 +70,9 @@ static int dump_state(struct dump *d, struct thread *thread)
 	if (task->state == TASK_STOPPED) {
 		tc->has_stop_signo = true;
 		tc->stop_signo = (uint32_t)task->dump->stop_signal;
+		/* The kernel forgets the signal when the parent has asked. */
+		tc->has_stop_reported = task->dump->stat.exit_code == 0;
+		tc->stop_reported = tc->has_stop_reported;
 	}
 	return 0;
 }
@@ -114,6 +118,20 @@ static int plan_state(struct restore *r, struct thread *thread, struct plan *pla
 	return 0;
 }
 
+/* Children that were stopped are so again; those whose parent had asked for it before must not be told anew. */
+static int last_state(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	const struct task *child;
+
+	if (thread != thread->task->leader)
+		return 0;
+	for_each_child(child, thread->task)
+		if (child->state == TASK_STOPPED && child->leader->core->tc->stop_reported)
+			plan_syscall(plan, "hear of a stopped child", __NR_waitid, V(P_PID), V(child->vpid), V(0),
+				     V(WSTOPPED | WNOHANG), V(0));
+	return 0;
+}
+
 const struct task_part state_part = {
 	.name = "state",
 	.outside = dump_state,
@@ -121,4 +139,5 @@ const struct task_part state_part = {
 	.answer = answer_state,
 	.check = check_state,
 	.plan = plan_state,
+	.last = last_state,
 };
