@@ -9,6 +9,10 @@
 
 enum scope { THREAD, PROCESS, MEMORY };
 enum answer { RETURNED, STORED };
+/* linux/prctl.h, Linux 6.4. */
+#define PR_SET_MEMORY_MERGE_ 67
+#define PR_GET_MEMORY_MERGE_ 68
+
 #define ALWAYS (-1)
 enum record { RECORD_TaskCoreEntry, RECORD_ThreadCoreEntry, RECORD_MmEntry };
 
@@ -57,43 +61,47 @@ static void *record_of(const struct row *row, const struct thread *thread)
 	}
 }
 
+/* Offsets of each row: the result, and what is stored. */
 static int ask_prctl(struct dump *d, struct thread *thread, struct plan *plan)
 {
-	size_t *offsets = part_offsets(d, thread, &prctl_part, N_ROWS);
+	size_t *offset = part_offsets(d, thread, &prctl_part, 2 * N_ROWS);
 
-	for (size_t i = 0; i < N_ROWS; i++) {
+	for (size_t i = 0; i < N_ROWS; i++, offset += 2) {
 		const struct row *row = &rows[i];
+		struct step *step;
 
 		if (!reads(row, thread))
 			continue;
-		if (row->answer == STORED) {
-			offsets[i] = plan_space(plan, sizeof(int));
-			plan_syscall(plan, row->why_get, __NR_prctl, V(row->get), D(offsets[i]), V(0), V(0), V(0));
-		} else {
-			offsets[i] = plan_keep_result(plan, plan_syscall(plan, row->why_get, __NR_prctl, V(row->get), V(0),
-									 V(0), V(0), V(0)));
-		}
+		if (row->answer == STORED)
+			offset[1] = plan_space(plan, sizeof(int));
+		step = plan_syscall(plan, row->why_get, __NR_prctl, V(row->get), row->answer == STORED ? D(offset[1]) : V(0), V(0),
+				    V(0), V(0));
+		step->flags |= STEP_MAY_FAIL; /* a kernel without it */
+		offset[0] = plan_keep_result(plan, step);
 	}
 	return 0;
 }
 
 static int answer_prctl(struct dump *d, struct thread *thread)
 {
-	const size_t *offsets = part_offsets(d, thread, &prctl_part, N_ROWS);
+	const size_t *offset = part_offsets(d, thread, &prctl_part, 2 * N_ROWS);
 
-	for (size_t i = 0; i < N_ROWS; i++) {
+	for (size_t i = 0; i < N_ROWS; i++, offset += 2) {
 		const struct row *row = &rows[i];
 		char *record = record_of(row, thread);
-		int value;
+		int64_t value;
 
 		if (!reads(row, thread))
 			continue;
-		value = row->answer == STORED ? *(const int *)remote_result(thread->remote, offsets[i]) :
-						(int)remote_value(thread->remote, offsets[i]);
+		value = remote_value(thread->remote, offset[0]);
+		if (value < 0)
+			continue;
+		if (row->answer == STORED)
+			value = *(const int *)remote_result(thread->remote, offset[1]);
 		if (value == row->usual)
 			continue;
 		*(protobuf_c_boolean *)(record + row->has) = true;
-		*(int *)(record + row->value) = value;
+		*(int *)(record + row->value) = (int)value;
 	}
 	return 0;
 }
