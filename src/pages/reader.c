@@ -153,6 +153,8 @@ static int open_reader(struct open_reader *open, struct store *store)
 			     map->ranges[i].start + map->ranges[i].nr_pages * page_size()));
 	for (size_t i = 0; i < open->reader.n_levels; i++)
 		pagemap_done(&open->reader.levels[i]->map);
+	if (open->reader.n)
+		open->reader.pieces = xrealloc(open->reader.pieces, open->reader.n * sizeof(*open->reader.pieces));
 	return 0;
 }
 

@@ -160,39 +160,61 @@ static void choose_way(struct fill_task *fill, const struct memory_area *area, s
 		pieces[i].how |= how;
 }
 
-/* The pieces of one area, cut at its borders; *next is the first piece that is not wholly below the area. */
-static int add_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area,
-		    size_t *next)
+/* Cuts a piece off at the borders of an area. */
+static struct page_piece cut_piece(const struct page_piece *whole, const VmaEntry *vma)
+{
+	struct page_piece piece = *whole;
+	uint64_t end = piece.start + piece.size;
+
+	if (piece.start < vma->start) {
+		piece.offset += vma->start - piece.start;
+		piece.start = vma->start;
+	}
+	piece.size = (end < vma->end ? end : vma->end) - piece.start;
+	return piece;
+}
+
+static int inherit_area(struct fill_task *fill, const struct page_tables *tables, const VmaEntry *vma,
+			const struct page_piece *whole, size_t n, uint32_t how)
+{
+	struct page_piece *pieces = xmalloc((n + 1) * sizeof(*pieces));
+	range_list there = { 0 };
+	int result;
+
+	for (size_t i = 0; i < n; i++)
+		pieces[i] = cut_piece(&whole[i], vma);
+	result = find_inherited(tables, vma, &there);
+	if (result == 0)
+		pages_inherit(pieces, n, there.items, there.n, how, &fill->what);
+	vector_done(&there);
+	free(pieces);
+	return result;
+}
+
+/* *next is the first piece that is not wholly below the area. */
+static int add_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area, size_t *next)
 {
 	const struct page_reader *reader = ((struct memory_restore *)fill->task->restore->memory)->content;
 	const VmaEntry *vma = area->vma;
-	size_t first = fill->what.pieces.n;
-	VECTOR(struct page_piece) pieces = { 0 };
-	range_list there = { 0 };
-	int result = 0;
+	uint32_t how = vma->status & VMA_ANON_PRIVATE ? PAGE_FRESH : 0;
+	size_t first = fill->what.pieces.n, begin = *next, end = *next;
 
-	for (; *next < reader->n && reader->pieces[*next].start < vma->end; ++*next) {
-		struct page_piece piece = reader->pieces[*next];
-		uint64_t end = piece.start + piece.size, start = piece.start;
+	while (end < reader->n && reader->pieces[end].start < vma->end)
+		end++;
+	/* The last one may reach into the next area. */
+	*next = end > begin ? end - 1 : end;
+	if (area->inherited) {
+		TRY(inherit_area(fill, tables, vma, &reader->pieces[begin], end - begin, how));
+	} else {
+		for (size_t i = begin; i < end; i++) {
+			struct page_piece *piece = vector_push(&fill->what.pieces);
 
-		if (start < vma->start) {
-			piece.offset += vma->start - start;
-			piece.start = vma->start;
+			*piece = cut_piece(&reader->pieces[i], vma);
+			piece->how = how;
 		}
-		piece.size = (end < vma->end ? end : vma->end) - piece.start;
-		*vector_push(&pieces) = piece;
-		if (end > vma->end)
-			break;
 	}
-	if (area->inherited)
-		result = find_inherited(tables, vma, &there);
-	if (result == 0)
-		pages_inherit(pieces.items, pieces.n, there.items, there.n,
-			      vma->status & VMA_ANON_PRIVATE ? PAGE_FRESH : 0, &fill->what);
-	vector_done(&pieces);
-	vector_done(&there);
 	choose_way(fill, area, first);
-	return result;
+	return 0;
 }
 
 static int add_areas(struct fill_task *fill)
