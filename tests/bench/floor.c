@@ -280,6 +280,10 @@ static long time_making(const char *kind, unsigned n)
 			load_processes(n);
 		else if (!strcmp(kind, "descriptors"))
 			load_descriptors(n);
+		else if (!strcmp(kind, "pairs"))
+			load_pairs(n);
+		else if (!strcmp(kind, "connections"))
+			load_connections(n);
 		taken = now() - start;
 		if (write(result[1], &taken, sizeof(taken)) < 0)
 			_exit(1);
@@ -312,6 +316,10 @@ static pid_t start_load(const char *kind, size_t n, struct shared *shared)
 			load_processes((unsigned)n);
 		else if (!strcmp(kind, "descriptors"))
 			load_descriptors((unsigned)n);
+		else if (!strcmp(kind, "pairs"))
+			load_pairs((unsigned)n);
+		else if (!strcmp(kind, "connections"))
+			load_connections((unsigned)n);
 		shared->ready = 1;
 		for (;;)
 			pause();
@@ -343,7 +351,7 @@ int main(int argc, char **argv)
 	} else {
 		start = now();
 		look_at_children(pid);
-		if (!strcmp(argv[1], "descriptors"))
+		if (!strcmp(argv[1], "descriptors") || !strcmp(argv[1], "pairs") || !strcmp(argv[1], "connections"))
 			look_at_descriptors(pid);
 		dump = now() - start;
 		restore = time_making(argv[1], (unsigned)n);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,13 +79,45 @@ void load_processes(unsigned n)
 	}
 }
 
-void load_descriptors(unsigned n)
+static void allow_descriptors(unsigned n)
 {
 	struct rlimit limit = { n + 100, n + 100 };
-	int pair[2];
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		die("setrlimit");
+}
+
+void load_pairs(unsigned n)
+{
+	int pair[2];
+
+	allow_descriptors(2 * n);
+	for (unsigned i = 0; i < n; i++)
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+			die("socketpair");
+}
+
+void load_connections(unsigned n)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	allow_descriptors(2 * n);
+	if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 10) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+		die("listen");
+	for (unsigned i = 0; i < n; i++)
+		if (connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&address, size) < 0 ||
+		    accept(listener, NULL, NULL) < 0)
+			die("connect, accept");
+}
+
+void load_descriptors(unsigned n)
+{
+	int pair[2];
+
+	allow_descriptors(n);
 	for (unsigned i = 0; i < n; i += 4)
 		if (pipe(pair) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 			die("pipe, socketpair");
@@ -112,6 +145,10 @@ int main(int argc, char **argv)
 		load_processes((unsigned)n);
 	else if (!strcmp(argv[2], "descriptors"))
 		load_descriptors((unsigned)n);
+	else if (!strcmp(argv[2], "pairs"))
+		load_pairs((unsigned)n);
+	else if (!strcmp(argv[2], "connections"))
+		load_connections((unsigned)n);
 	else if (strcmp(argv[2], "small"))
 		return 2;
 	fd = open(argv[1], O_WRONLY | O_CREAT, 0600);
