@@ -48,14 +48,13 @@ static bool is_other_end(const struct connection *a, const struct connection *b)
 	       !strcmp(a->peer, b->self);
 }
 
-static struct connection *add_connection(struct network_lock *lock, const InetSkEntry *entry)
+static void add_connection(struct network_lock *lock, const InetSkEntry *entry)
 {
 	struct connection *new = vector_push(&lock->connections);
 
 	*new = (struct connection){ .self_port = entry->src_port, .peer_port = entry->dst_port };
 	print_address((int)entry->family, entry->src_addr, new->self, sizeof(new->self), &new->family);
 	print_address((int)entry->family, entry->dst_addr, new->peer, sizeof(new->peer), &new->family);
-	return new;
 }
 
 static uint64_t hash_ports(uint16_t low, uint16_t high)
@@ -134,23 +133,28 @@ static void choose_method(struct dump *d)
 	d->inventory->lock = INVENTORY_LOCK_NFTABLES;
 }
 
-int network_lock_connection(struct dump *d, const InetSkEntry *entry, int fd)
+int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd)
 {
 	struct network_lock *lock = lock_of_dump(d);
-	struct connection *new;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	char table[64];
 
 	if (copy < 0)
 		return fail_errno("cannot duplicate the descriptor of a connection");
-	*vector_push(&lock->held) = copy;
-	new = add_connection(lock, entry);
+	*vector_push(&lock->held) = *ret_fd = copy;
+	add_connection(lock, entry);
+	return 0;
+}
+
+int network_lock_connections(struct dump *d)
+{
+	struct network_lock *lock = lock_of_dump(d);
+	char table[64];
+
 	if (d->inventory->lock == INVENTORY_LOCK_SKIP)
 		return 0;
-	if (!lock->nft)
-		choose_method(d);
+	choose_method(d);
 	snprintf(table, sizeof(table), "CRIU-%s-dump", d->inventory->run_id);
-	return nftables_lock(&lock->nft, table, true, new, 1);
+	return nftables_lock(&lock->nft, table, true, lock->connections.items, lock->connections.n);
 }
 
 int network_drop_connection(struct dump *d, int fd)

@@ -18,10 +18,12 @@
 /* Sets the method in the inventory. */
 void network_dump_begin(struct dump *d);
 /*
- * Keeps packets of the connection away from now on. fd is a descriptor of its socket; a copy is held until the end of the
- * dump, so that the socket outlives its task and can be closed without a word.
+ * The connection will be saved. fd is a descriptor of its socket; a copy is held until the end of the dump, so that the socket outlives its
+ * task and can be closed without a word. ret_fd is that copy.
  */
-int network_lock_connection(struct dump *d, const InetSkEntry *entry, int fd);
+int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd);
+/* Keeps packets of all held connections away from now on. */
+int network_lock_connections(struct dump *d);
 /* The connection is not kept: its other end is told so when the tasks are gone. */
 int network_drop_connection(struct dump *d, int fd);
 /* The tasks are gone: what has to last until the restore is set up, and the held sockets are closed unseen. */

@@ -141,7 +141,7 @@ static int dump_tcp_state(struct dump *d, const struct open_file *of, InetSkEntr
 	entry->state = info.tcpi_state;
 	if (entry->state == TCP_LISTEN)
 		return dump_listener(d, &info, entry);
-	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry) : 0;
+	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry, *file_dump_slot(d, &inet_kind)) : 0;
 }
 
 /* A datagram held back by UDP_CORK or MSG_MORE is nowhere to be read. What is only on its way out is gone in a moment. */
@@ -192,8 +192,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 
 static int finish_inet_dump(struct dump *d)
 {
-	tcp_guard_end((struct tcp_guard **)file_dump_slot(d, &inet_kind));
-	return 0;
+	return tcp_dump_finish(d, *file_dump_slot(d, &inet_kind));
 }
 
 /* --- restore --- */
@@ -373,6 +372,10 @@ static int clean_inet(struct restore *r)
 
 static int collect_inet(struct dump *d)
 {
+	struct list *waiting = pool_new(d->pool, struct list);
+
+	list_init(waiting);
+	*file_dump_slot(d, &inet_kind) = waiting;
 	network_dump_begin(d);
 	return 0;
 }

@@ -67,31 +67,44 @@ static int write_stream(struct dump *d, struct libsoccr_sk *connection, const In
 	return image_finish(&image);
 }
 
+/* A connection to be saved when all are known. */
+struct tcp_waiting {
+	struct list all;
+	int fd, task_fd;
+	pid_t pid;
+	InetSkEntry *entry;
+};
+
 /* Repair mode lasts only while we look. Packets are kept away before and after: nothing moves until the connection is dropped or goes on. */
-static int save_connection(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+static int save_connection(struct dump *d, struct tcp_guard **guard, const struct tcp_waiting *waiting)
 {
-	struct tcp_guard **guard = (struct tcp_guard **)file_dump_slot(d, &inet_kind);
+	InetSkEntry *entry = waiting->entry;
 	struct libsoccr_sk_data data = { 0 };
 	struct libsoccr_sk *connection;
 	int result = -1;
 
-	TRY(tcp_guard_enter(guard, of->fd, entry->opts->reuseaddr));
-	connection = libsoccr_pause(of->fd);
+	TRY(tcp_guard_enter(guard, waiting->fd, entry->opts->reuseaddr));
+	connection = libsoccr_pause(waiting->fd);
 	if (connection)
 		result = libsoccr_save(connection, &data, sizeof(data));
 	if (result < 0)
 		result = connection ? fail_save(result) : fail_errno("cannot put it into repair mode");
 	TRY(tcp_guard_leave(*guard));
 	if (result >= 0)
-		result = write_stream(d, connection, entry, &data);
+		result = data.state == TCP_CLOSE ? 0 : write_stream(d, connection, entry, &data);
 	if (connection)
 		libsoccr_release(connection);
 	entry->state = data.state;
+	if (data.state == TCP_CLOSE) { /* ended by the other side since the task was stopped */
+		entry->has_shutdown = true;
+		entry->shutdown = SK_SHUTDOWN__BOTH;
+	}
 	return result;
 }
 
-int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting)
 {
+	struct tcp_waiting *new;
 	char name[128];
 
 	if (d->options->tcp_close)
@@ -101,11 +114,37 @@ int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry)
 		return refuse(EBUSY,
 			      "fd %d is an established TCP connection (%s); dump with --tcp-established to keep it or "
 			      "--tcp-close to drop it", of->task_fd, name);
-	LOG_SCOPE("TCP connection %s", name);
 	if (entry->state == TCP_SYN_RECV || entry->state == TCP_TIME_WAIT)
-		return refuse(EBUSY, "it is just being made or ended (state %u); try again", entry->state);
-	TRY(network_lock_connection(d, entry, of->fd));
-	return save_connection(d, of, entry);
+		return refuse(EBUSY, "TCP connection %s is just being made or ended (state %u); try again", name, entry->state);
+	new = pool_new(d->pool, struct tcp_waiting);
+	new->task_fd = of->task_fd;
+	new->pid = of->task->pid;
+	new->entry = entry;
+	list_push(waiting, &new->all);
+	return network_hold_connection(d, entry, of->fd, &new->fd);
+}
+
+/* All are locked by one change of the rules, and as late as can be. */
+int tcp_dump_finish(struct dump *d, struct list *waiting)
+{
+	struct tcp_guard *guard = NULL;
+	struct tcp_waiting *each;
+	int result = 0;
+
+	if (list_empty(waiting))
+		return 0;
+	TRY(network_lock_connections(d));
+	list_for_each(each, waiting, all) {
+		char name[128];
+
+		inet_print(each->entry, name, sizeof(name));
+		LOG_SCOPE("task %d: fd %d: TCP connection %s", each->pid, each->task_fd, name);
+		result = save_connection(d, &guard, each);
+		if (result < 0)
+			break;
+	}
+	tcp_guard_end(&guard);
+	return result;
 }
 
 /* --- restore --- */
