@@ -173,31 +173,89 @@ static const struct task *maker_of(const struct unix_socket *a, const struct uni
 	return !mine || (other && is_ancestor(other, mine)) ? other : mine;
 }
 
+/* --- pairs: made in advance, twice as many with each round, as it takes two trips to the task to make any number of them --- */
+
+#define STOCK_MAX 64
+
+struct pair_stock {
+	const struct task *task;
+	int type;
+	unsigned n, batch;
+	size_t room; /* in the plan */
+	int ends[STOCK_MAX][2];
+};
+
+static void empty_stock(struct pair_stock *stock)
+{
+	while (stock->n) {
+		stock->n--;
+		close(stock->ends[stock->n][0]);
+		close(stock->ends[stock->n][1]);
+	}
+}
+
+/* Our copies of what the task made; it closes its own. */
+static int take_stock(struct restore *r, struct pair_stock *stock, unsigned n)
+{
+	const struct task *task = stock->task;
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	int theirs[STOCK_MAX][2];
+
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(theirs[i], remote_result(task->leader->remote, stock->room + i * sizeof(theirs[0])), sizeof(theirs[0]));
+		for (int end = 0; end < 2; end++) {
+			int fd = pidfd_take_fd(task->restore->pidfd, theirs[i][end]);
+
+			if (fd < 0)
+				return fail(-fd, "cannot take over a unix socket made by a task");
+			stock->ends[stock->n][end] = fd;
+			plan_syscall(plan, "close a unix socket", __NR_close, V(theirs[i][end]));
+		}
+		stock->n++;
+	}
+	return remote_run(task->leader->remote, plan, &r->deadline);
+}
+
+static int fill_stock(struct restore *r, struct pair_stock *stock)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	const CredsEntry *creds = creds_of(stock->task);
+
+	stock->batch = !stock->batch ? 1 : stock->batch * 2 < STOCK_MAX ? stock->batch * 2 : STOCK_MAX;
+	stock->room = plan_space(plan, stock->batch * sizeof(stock->ends[0]));
+	plan_become(plan, creds);
+	for (unsigned i = 0; i < stock->batch; i++)
+		plan_syscall(plan, "make a pair of unix sockets", __NR_socketpair, V(AF_UNIX), V(stock->type), V(0),
+			     D(stock->room + i * sizeof(stock->ends[0])));
+	plan_return(plan, creds);
+	TRY(remote_run(stock->task->leader->remote, plan, &r->deadline));
+	return take_stock(r, stock, stock->batch);
+}
+
 int unix_socketpair(struct restore *r, const struct unix_socket *a, const struct unix_socket *b, int ends[2])
 {
+	struct pair_stock **place = &unix_set_of(r)->stock, *stock;
 	const struct task *task = maker_of(a, b);
 	int type = (int)a->entry->type | SOCK_CLOEXEC | SOCK_NONBLOCK;
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-	int theirs[2], error;
-	size_t room, result;
 
 	if (!can_make(task))
 		return socketpair(AF_UNIX, type, 0, ends) < 0 ? fail_errno("cannot make a pair of unix sockets") : 0;
-	room = plan_space(plan, sizeof(theirs));
-	plan_become(plan, creds_of(task));
-	result = keep(plan, plan_syscall(plan, "make a pair of unix sockets", __NR_socketpair, V(AF_UNIX), V(type), V(0), D(room)));
-	plan_return(plan, creds_of(task));
-	error = run(r, task, plan, result);
-	if (error < 0)
-		return fail(-error, "cannot make a pair of unix sockets");
-	memcpy(theirs, remote_result(task->leader->remote, room), sizeof(theirs));
-	for (int i = 0; i < 2; i++) {
-		ends[i] = pidfd_take_fd(task->restore->pidfd, theirs[i]);
-		if (ends[i] < 0)
-			return fail(-ends[i], "cannot take over a unix socket made by a task");
+	if (!*place)
+		*place = pool_new(r->pool, struct pair_stock);
+	stock = *place;
+	if (stock->task != task || stock->type != type) {
+		empty_stock(stock);
+		*stock = (struct pair_stock){ .task = task, .type = type };
 	}
-	plan_reset(plan);
-	plan_syscall(plan, "close one end", __NR_close, V(theirs[0]));
-	plan_syscall(plan, "close the other end", __NR_close, V(theirs[1]));
-	return remote_run(task->leader->remote, plan, &r->deadline);
+	if (!stock->n)
+		TRY(fill_stock(r, stock));
+	stock->n--;
+	memcpy(ends, stock->ends[stock->n], sizeof(stock->ends[0]));
+	return 0;
+}
+
+void unix_maker_done(struct unix_set *set)
+{
+	if (set->stock)
+		empty_stock(set->stock);
 }

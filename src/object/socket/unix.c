@@ -228,6 +228,7 @@ static int clean_unix(struct restore *r)
 	struct unix_set *set = unix_set_of(r);
 
 	if (set) {
+		unix_maker_done(set);
 		table_destroy(&set->by_ino);
 		table_destroy(&set->packets);
 	}

@@ -13,6 +13,7 @@
 #include "object/file/file.h"
 #include "sk-unix.pb-c.h"
 
+struct pair_stock;
 struct unix_diag;
 
 /* unix_sk_entry.uflags */
@@ -63,6 +64,7 @@ struct unix_set {
 	struct table *by_ino;	     /* struct unix_socket */
 	struct list listeners;	     /* by client */
 	struct table *packets;	     /* file id → struct packet_list */
+	struct pair_stock *stock;    /* unix-maker.c */
 };
 
 struct unix_set *unix_set_of(struct restore *r);
@@ -101,6 +103,7 @@ struct unix_target {
 /* unix-maker.c: calls that leave the caller's ids in the socket. */
 int unix_listen(struct restore *r, const struct unix_socket *socket, int fd, int backlog);
 int unix_connect_as(struct restore *r, const struct unix_socket *client, int fd, const struct unix_target *target); /* -errno, unlogged */
+void unix_maker_done(struct unix_set *set);
 int unix_socketpair(struct restore *r, const struct unix_socket *a, const struct unix_socket *b, int ends[2]);
 
 /* unix-peer.c: makes the socket and all that can only be made together with it. */
