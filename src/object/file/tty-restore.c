@@ -323,6 +323,19 @@ int tty_plan_task(struct restore *r, struct task *task, struct plan *p)
 	return 0;
 }
 
+/* The new terminal may have another size: full-screen programs want to know. The signal waits until they run. */
+static void tell_size(struct restore *r, const struct tty *tty)
+{
+	const WinsizeEntry *old = tty->slave->winsize;
+	pid_t pgrp = (pid_t)tty->slave->pgrp;
+	struct winsize size;
+
+	if (!old || ioctl(tty->fd, TIOCGWINSZ, &size) < 0 || (size.ws_row == old->ws_row && size.ws_col == old->ws_col))
+		return;
+	if (pgrp > 0 && has_group(r, pgrp))
+		kill(-pgrp, SIGWINCH);
+}
+
 /* The user's terminal is changed last: a failed restore leaves it as it was. */
 int tty_settle(struct restore *r, struct file *f)
 {
@@ -338,6 +351,7 @@ int tty_settle(struct restore *r, struct file *f)
 	pthread_sigmask(SIG_BLOCK, &ttou, &old); /* criu may be in the background by now */
 	result = tty_apply_settings(tty->fd, tty->slave, false);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	tell_size(r, tty);
 	return result;
 }
 

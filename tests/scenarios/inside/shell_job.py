@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs inside a room: a shell on a pty starts a job, which is dumped, and restored by a shell on another pty. Twice."""
+import fcntl
 import os
 import pty
 import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 
@@ -61,7 +64,7 @@ def main():
     criu, folder = sys.argv[1:]
     shell = Shell()
     # The job leaves the terminal as it needs it: no echo, its own erase character.
-    shell.type("sh -c 'stty -echo erase ^X; echo ready; while read line; do echo got $line; stty -a | grep -o \"erase = ..\"; done'\n")
+    shell.type("bash -c 'trap \"echo resized\" WINCH; stty -echo erase ^X; echo ready; while read line; do echo got $line; stty -a | grep -o \"erase = ..\"; done'\n")
     shell.expect('\nready')
     job = child_of(shell.pid)
 
@@ -76,14 +79,17 @@ def main():
         assert status == 0, log
         shell.end()
         shell = Shell()
+        fcntl.ioctl(shell.fd, termios.TIOCSWINSZ, struct.pack('HHHH', 30 + number, 90, 0, 0))
         shell.type(f'{criu} restore --shell-job -D {folder}/{number} -v4 -o restore.log\n')
         time.sleep(0.5)
         shell.type('two\n')
         said = shell.expect('erase = ^W')
         assert 'got two' in said and 'erase = ^X' in said, said
+        assert 'resized' in said, f'nobody told the job that its new terminal has another size: {said}'
         assert said.count('two') == 1, f'the terminal echoes: {said}'
 
     # Job control: the restored group is in the foreground, and the shell comes back when it ends.
+    time.sleep(0.3)                     # bash is back in read: while it waits for a child it takes no interrupt for itself
     shell.type('\003')
     shell.expect('PROMPT')
     assert not os.path.exists(f'/proc/{job}'), 'the job did not get its interrupt'
