@@ -128,6 +128,51 @@ static void test_missing(void **state)
 	load_without(&((struct zoo *)*state)->r, "files.img");
 }
 
+/* files.img with a fifo and its path, in either order, under one id or two. */
+static int load_fifo(struct restore *r, bool path_first, uint32_t path_id)
+{
+	FileEntry fifo = FILE_ENTRY__INIT, path = FILE_ENTRY__INIT;
+	FifoEntry fifo_record = FIFO_ENTRY__INIT;
+	RegFileEntry path_record = REG_FILE_ENTRY__INIT;
+	FownEntry owner = FOWN_ENTRY__INIT;
+	struct store *whole = r->store;
+	struct image *image;
+	int result;
+
+	fifo.type = FD_TYPES__FIFO;
+	path.type = FD_TYPES__REG;
+	fifo.id = fifo_record.id = 7;
+	path.id = path_record.id = path_id;
+	fifo.fifo = &fifo_record;
+	path.reg = &path_record;
+	path_record.name = (char *)"/some/fifo";
+	path_record.fown = &owner;
+	r->store = store_create_memory();
+	assert_int_equal(image_create(r->store, &image, IMAGE_FILES), 0);
+	assert_int_equal(image_write(image, path_first ? &path : &fifo), 0);
+	assert_int_equal(image_write(image, path_first ? &fifo : &path), 0);
+	assert_int_equal(image_finish(&image), 0);
+	result = file_restore_load(r);
+	if (result == 0) {
+		assert_string_equal(file_find(r, 7)->kind->name, "fifo");
+		assert_string_equal(file_find(r, 7)->entry->reg->name, "/some/fifo");
+	}
+	file_restore_clean(r);
+	store_close(&r->store);
+	r->store = whole;
+	return result;
+}
+
+static void test_shared_id(void **state)
+{
+	struct restore *r = &((struct zoo *)*state)->r;
+
+	assert_int_equal(load_fifo(r, true, 7), 0);
+	assert_int_equal(load_fifo(r, false, 7), 0);
+	assert_int_equal(load_fifo(r, true, 8), -EINVAL); /* then it has no path */
+	assert_non_null(strstr(failure_text(), "path"));
+}
+
 static void test_flags(void **state)
 {
 	FownEntry owner = FOWN_ENTRY__INIT, back = FOWN_ENTRY__INIT;
@@ -240,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_zoo, open_zoo, close_zoo),
 		cmocka_unit_test_setup_teardown(test_missing, open_zoo, close_zoo),
+		cmocka_unit_test_setup_teardown(test_shared_id, open_zoo, close_zoo),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_build_id),
 		cmocka_unit_test(test_validate),

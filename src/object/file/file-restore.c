@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "image/image.h"
 #include "object/file/core.h"
+#include "object/file/regular.h"
 #include "object/file/locks.h"
 
 #define FD_NUMBER_MAX (1u << 30)
@@ -119,9 +120,27 @@ static const FownEntry *find_owner(const FileEntry *entry, size_t member)
 	return field ? file_record(file_record(entry, char, member), FownEntry, field->offset) : NULL;
 }
 
+/*
+ * Fifos, terminals and tun files may share their id with the entry that tells their path (older images, always for tun): the two
+ * become one.
+ */
+static bool merge(struct file *f, const struct file_kind *kind, FileEntry *entry)
+{
+	if (kind == &regular_kind && f->kind != &regular_kind && !f->entry->reg) {
+		f->entry->reg = entry->reg;
+		return true;
+	}
+	if (f->kind != &regular_kind || kind == &regular_kind || entry->reg)
+		return false;
+	entry->reg = f->entry->reg;
+	f->entry = entry;
+	f->kind = kind;
+	return true;
+}
+
 static int add_file(struct restore *r, struct image *image, FileEntry *entry)
 {
-	struct file *f = pool_new(r->pool, struct file);
+	struct file *f = pool_new(r->pool, struct file), *known;
 
 	f->kind = find_kind(entry);
 	if (!f->kind)
@@ -132,8 +151,10 @@ static int add_file(struct restore *r, struct image *image, FileEntry *entry)
 	f->id = entry->id;
 	f->entry = entry;
 	f->fd = -1;
-	if (table_set(r->files->by_id, f->id, f))
-		return image_refuse(image, "the id %u is there twice", f->id);
+	known = table_find(r->files->by_id, f->id);
+	if (known)
+		return merge(known, f->kind, entry) ? 0 : image_refuse(image, "the id %u is there twice", f->id);
+	table_set(r->files->by_id, f->id, f);
 	*vector_push(&r->files->files) = f;
 	return 0;
 }
