@@ -90,3 +90,21 @@ uint64_t fd_raise_limit(void)
 	}
 	return limit.rlim_cur;
 }
+
+void fd_reserve(unsigned n)
+{
+	struct rlimit limit;
+	int fd, high;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (n > limit.rlim_cur)
+		n = (unsigned)limit.rlim_cur;
+	fd = open("/", O_PATH | O_CLOEXEC);
+	if (fd < 0 || !n)
+		return;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, (int)n - 1);
+	if (high >= 0)
+		close(high);
+	close(fd);
+}

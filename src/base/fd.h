@@ -10,3 +10,8 @@ int fd_move_above(int fd, int min);
 int fd_list(int proc_pid_dir, int **ret);
 /* Raises RLIMIT_NOFILE of this process to its hard limit; returns the limit. */
 uint64_t fd_raise_limit(void);
+/*
+ * Makes room for n descriptors (or as many as the limit allows) in the table of this process. To be called before there are
+ * threads: when a table that threads share must grow, the kernel waits for an RCU grace period, 10 ms or more each time.
+ */
+void fd_reserve(unsigned n);

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/workers.h"
 #include "flow/actions.h"
@@ -27,6 +28,8 @@
 #include "session/session.h"
 #include "task/tree-image.h"
 
+#define FD_ROOM 16384 /* more than that is rare, and only slower */
+
 static int begin(struct dump *d, const struct options *options)
 {
 	d->options = options;
@@ -38,6 +41,8 @@ static int begin(struct dump *d, const struct options *options)
 	d->kcmp_files = kcmp_tree_create(KCMP_FILES);
 	d->kcmp_fs = kcmp_tree_create(KCMP_FS);
 	d->kcmp_sighand = kcmp_tree_create(KCMP_SIGHAND);
+	(void)fd_raise_limit();
+	fd_reserve(FD_ROOM);
 	d->workers = workers_create(0);
 	d->deadline = deadline_in_seconds(options->timeout);
 	d->inventory = pool_new(d->pool, struct inventory);

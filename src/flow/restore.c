@@ -100,6 +100,8 @@ static int make_all(struct restore *r)
 	return error;
 }
 
+#define FD_ROOM 16384 /* more than that is rare, and only slower */
+
 /* Threads of ours must not hold a tid that a task wants; then we do without them. */
 static int make_workers(struct restore *r)
 {
@@ -107,6 +109,7 @@ static int make_workers(struct restore *r)
 	AUTO_CLOSE int proc = proc_open(getpid());
 
 	TRY(proc);
+	fd_reserve(FD_ROOM);
 	r->workers = workers_create(0);
 	TRY(proc_threads_read(proc, &own));
 	for (size_t i = 0; i < own.n; i++) {
