@@ -94,12 +94,11 @@ static int wait_thread(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-/* Stops the threads that are not stopped yet. Returns how many there were. */
-static int stop_new_threads(struct dump *d, struct task *task)
+/* Attaches to the threads that are not known yet and asks them to stop. Returns how many there were. */
+static int seize_new_threads(struct dump *d, struct task *task)
 {
 	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
 	int error = proc_threads_read(task->dump->proc, &tids), new = 0;
-	struct thread *thread;
 
 	if (error < 0)
 		return error == -ENOENT ? -ESRCH : error;
@@ -115,15 +114,29 @@ static int stop_new_threads(struct dump *d, struct task *task)
 		add_thread(d, task, tids.items[i]);
 		new++;
 	}
-	for_each_thread(thread, task) {
+	return new;
+}
+
+/* Waits for all that were asked. One that ended instead is forgotten; of the leader it means that the task is a zombie. */
+static int wait_threads(struct dump *d, struct task *task)
+{
+	struct thread *thread, *next;
+
+	list_for_each_safe(thread, next, &task->threads, sibling) {
+		int error;
+
 		if (!thread->dump || thread->dump->held)
 			continue;
 		error = wait_thread(d, thread);
-		if (error == -ESRCH)
-			return refuse(EAGAIN, "thread %d ended while criu was stopping it: try again", thread->tid);
-		TRY(error);
+		if (error != -ESRCH) {
+			TRY(error);
+			continue;
+		}
+		if (thread == task->leader)
+			return -ESRCH;
+		task_remove_thread(d->tree, thread);
 	}
-	return new;
+	return 0;
 }
 
 static int read_identity(struct dump *d, struct task *task)
@@ -152,40 +165,76 @@ static int read_statuses(struct dump *d, struct task *task)
 	return 0;
 }
 
-static int freeze_task(struct dump *d, struct task *task)
+/* It ended and its parent does not want to know. */
+static void forget_task(struct dump *d, struct task *task)
 {
-	int new;
+	if (task->dump->proc >= 0)
+		close(task->dump->proc);
+	if (task->dump->pidfd >= 0)
+		close(task->dump->pidfd);
+	task_tree_remove(d->tree, task);
+}
 
+static int refuse_hopeless(const struct task *task)
+{
+	if (task->pid == getpid())
+		return refuse(EDEADLK, "this is criu itself, and it can't stop itself: start it from outside of the tree");
+	if (task->dump->stat.flags & KERNEL_THREAD)
+		return refuse(EINVAL, "it is a thread of the kernel: there is nothing to save");
+	return 0;
+}
+
+/* It has ended, maybe while we were about to stop it. Returns 0 with the state set, or -ESRCH if it is gone altogether. */
+static int take_dead(struct dump *d, struct task *task)
+{
+	TRY(read_identity(d, task));
+	if (task->dump->stat.state != 'Z' && task->dump->stat.state != 'X')
+		return refuse(EAGAIN, "it ended while criu was stopping it: try again");
+	if (task->dump->stat.threads > 1)
+		return refuse(EOPNOTSUPP, "its main thread has ended but others still run: this cannot be checkpointed yet");
+	task->state = TASK_DEAD;
+	return 0;
+}
+
+/* Asks a task to stop. -ESRCH, not logged: it is gone. */
+static int freeze_begin(struct dump *d, struct task *task)
+{
 	task->pid = task->vpid;
 	task->dump = pool_new(d->pool, struct task_dump);
 	task->dump->pidfd = -1;
 	task->dump->proc = proc_open(task->pid);
 	if (task->dump->proc < 0)
-		return refuse(ESRCH, "there is no process %d", task->vpid);
+		return -ESRCH;
 	TRY(read_identity(d, task));
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-
-	if (task->pid == getpid())
-		return refuse(EDEADLK, "this is criu itself, and it can't stop itself: start it from outside of the tree");
-	if (task->dump->stat.flags & KERNEL_THREAD)
-		return refuse(EINVAL, "it is a thread of the kernel: there is nothing to save");
-	if (task->dump->stat.state == 'Z' || task->dump->stat.state == 'X') {
-		if (task->dump->stat.threads > 1)
-			return refuse(EOPNOTSUPP, "its main thread has ended but others still run: this cannot be checkpointed yet");
-		task->state = TASK_DEAD;
-		return 0;
-	}
+	TRY(refuse_hopeless(task));
+	if (task->dump->stat.state == 'Z' || task->dump->stat.state == 'X')
+		return take_dead(d, task);
 	task->dump->pidfd = pidfd_of_process(task->pid);
+	if (task->dump->pidfd == -ESRCH || task->dump->pidfd == -EINVAL)
+		return take_dead(d, task);
 	if (task->dump->pidfd < 0)
 		return fail(-task->dump->pidfd, "opening a pidfd");
-	do {
-		new = stop_new_threads(d, task);
-		if (new == -ESRCH)
-			return refuse(EAGAIN, "it ended while criu was stopping it: try again");
+	TRY(seize_new_threads(d, task));
+	return 0;
+}
+
+/* Waits until it stands still, with all threads that it makes meanwhile. */
+static int freeze_end(struct dump *d, struct task *task)
+{
+	int new = 1, error;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	if (task->state == TASK_DEAD)
+		return 0;
+	while (new) {
+		error = wait_threads(d, task);
+		if (error == -ESRCH || !task->leader->dump)
+			return take_dead(d, task);
+		TRY(error);
+		new = seize_new_threads(d, task);
 		TRY(new);
-	} while (new);
-	if (!task->leader->dump)
-		return refuse(EAGAIN, "its main thread ended while criu was stopping it: try again");
+	}
 	TRY(read_statuses(d, task));
 	/* Stopped, sid and pgid can no longer change. */
 	TRY(read_identity(d, task));
@@ -193,27 +242,68 @@ static int freeze_task(struct dump *d, struct task *task)
 	return 0;
 }
 
-/* Children are only final when all threads of the parent stand still, but orphans of dying tasks may still join. */
+static bool is_known(const struct task *parent, pid_t pid)
+{
+	struct task *child;
+
+	for_each_child(child, parent)
+		if (child->vpid == pid)
+			return true;
+	return false;
+}
+
+/*
+ * Children are only final when all threads of the parent stand still, but orphans of dying tasks may still join. All children are asked to stop before the
+ * first is waited for.
+ */
 static int freeze_children(struct dump *d, struct task *task, unsigned *found)
 {
 	AUTO(proc_pids_done) struct proc_pids pids = { 0 };
+	struct task *child, *next;
 
 	if (!task_is_live(task))
 		return 0;
 	TRY(proc_children_read(task->dump->proc, &pids));
 	for (size_t i = 0; i < pids.n; i++) {
-		struct task *child;
-		bool known = false;
+		int error;
 
-		for_each_child(child, task)
-			known |= child->vpid == pids.items[i];
-		if (known)
+		if (is_known(task, pids.items[i]))
 			continue;
 		child = task_tree_add(d->tree, task, pids.items[i]);
+		error = freeze_begin(d, child);
+		if (error == -ESRCH) {
+			forget_task(d, child);
+			continue;
+		}
+		TRY(error);
+		child->dump->new = true;
 		(*found)++;
-		TRY(freeze_task(d, child));
+	}
+	list_for_each_safe(child, next, &task->children, sibling) {
+		int error;
+
+		if (!child->dump->new)
+			continue;
+		child->dump->new = false;
+		error = freeze_end(d, child);
+		if (error == -ESRCH)
+			forget_task(d, child);
+		else
+			TRY(error);
 	}
 	return 0;
+}
+
+static int freeze_root(struct dump *d)
+{
+	struct task *root = task_tree_add(d->tree, NULL, d->options->pid);
+	int error = freeze_begin(d, root);
+
+	if (error == 0)
+		error = freeze_end(d, root);
+	if (error == -ESRCH)
+		return refuse(ESRCH, "there is no process %d", root->vpid);
+	return error;
 }
 
 int freeze_tree(struct dump *d)
@@ -224,7 +314,7 @@ int freeze_tree(struct dump *d)
 	if (d->options->pid == getpid())
 		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
 	TRY(fail_point("dump/freeze"));
-	TRY(freeze_task(d, task_tree_add(d->tree, NULL, d->options->pid)));
+	TRY(freeze_root(d));
 	if (d->tree->root->state == TASK_DEAD)
 		return refuse(ESRCH, "process %d is a zombie: there is nothing to save", d->options->pid);
 	do {

@@ -37,6 +37,7 @@ struct task_dump {
 	int pidfd;
 	struct proc_stat stat;
 	struct mappings mappings;
+	bool new;		   /* asked to stop, not yet waited for */
 	bool was_stopped;	   /* group-stopped before we came, by stop_signal */
 	int stop_signal;
 	uint32_t first_with_files; /* own pid if it is the first task with this descriptor table, else 0 */

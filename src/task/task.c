@@ -72,6 +72,21 @@ struct task *task_tree_add(struct task_tree *tree, struct task *parent, pid_t pi
 	return task;
 }
 
+void task_tree_remove(struct task_tree *tree, struct task *task)
+{
+	list_remove(&task->sibling);
+	list_remove(&task->all);
+	tree->n_tasks--;
+	tree->n_threads -= task->n_threads;
+}
+
+void task_remove_thread(struct task_tree *tree, struct thread *thread)
+{
+	list_remove(&thread->sibling);
+	thread->task->n_threads--;
+	tree->n_threads--;
+}
+
 struct task *task_tree_find(const struct task_tree *tree, pid_t vpid)
 {
 	struct task *task;

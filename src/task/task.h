@@ -66,6 +66,9 @@ void task_tree_destroy(struct task_tree **tree);
 /* parent NULL = the root. Adds the leader thread as well. */
 struct task *task_tree_add(struct task_tree *tree, struct task *parent, pid_t pid);
 struct thread *task_add_thread(struct task_tree *tree, struct task *task, pid_t tid);
+/* Takes a task without children, or a thread that is not the leader, out of the tree. */
+void task_tree_remove(struct task_tree *tree, struct task *task);
+void task_remove_thread(struct task_tree *tree, struct thread *thread);
 struct task *task_tree_find(const struct task_tree *tree, pid_t vpid);	  /* NULL if not there */
 struct thread *task_tree_find_thread(const struct task_tree *tree, pid_t vtid);
 
