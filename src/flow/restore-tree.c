@@ -224,11 +224,25 @@ int restore_tree(struct restore *r)
 	return make_task(r, r->tree->root);
 }
 
+/* The group that a task has by its birth: that of its creator at that moment. 0: that of criu. */
+static pid_t group_at_birth(const struct task *task)
+{
+	const struct task *creator = task->restore->creator;
+
+	if (!creator)
+		return 0;
+	if (creator->vsid == creator->vpid && !task->restore->early)
+		return creator->vpid;
+	return group_at_birth(creator);
+}
+
 static int set_group(struct restore *r, struct task *task, bool leaders)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 
 	if (task->vsid == task->vpid || (task->vpgid == task->vpid) != leaders)
+		return 0;
+	if (task->vpgid == group_at_birth(task))
 		return 0;
 	/* The group of the shell that criu was started from. */
 	if (!task_tree_find(r->tree, task->vpgid))
