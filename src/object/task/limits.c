@@ -101,6 +101,9 @@ static int last_limits(struct restore *r, struct thread *thread, struct plan *pl
 
 		if (want.rlim_max > r->self->limits[i].rlim_max && !may_raise(r))
 			want.rlim_max = r->self->limits[i].rlim_max;
+		/* New tasks inherit ours; that of open files may have been raised since. */
+		if (i != RLIMIT_NOFILE && want.rlim_cur == r->self->limits[i].rlim_cur && want.rlim_max == r->self->limits[i].rlim_max)
+			continue;
 		plan_syscall(plan, plan_why(plan, "set the limit of %s", names[i]), __NR_prlimit64, V(0), V(i),
 			     D(plan_data(plan, &want, sizeof(want))), V(0));
 	}

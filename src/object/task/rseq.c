@@ -67,6 +67,7 @@ static int abort_section(struct dump *d, struct thread *thread, uint64_t area_ad
 	if (ip - section.start < section.length) {
 		log_debug("in a critical section at 0x%" PRIx64 ": goes to its abort handler", ip);
 		arch_state_set_ip(state, section.abort);
+		arch_state_set_ip(thread->dump->alone, section.abort);
 		TRY(arch_state_set_general(thread->tid, state));
 		TRY(arch_state_to_core(state, thread->core, d->pool));
 	}

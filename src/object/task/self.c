@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -13,6 +15,20 @@
 /* linux/prctl.h of Linux 6.15. */
 #define PR_TIMER_CREATE_RESTORE_IDS_     77
 #define PR_TIMER_CREATE_RESTORE_IDS_GET_ 2
+
+uint64_t self_default_actions(struct restore *r)
+{
+	uint64_t found = 0, action[4]; /* the kernel's own form: handler, flags, restorer, mask */
+
+	if (r->self->default_actions)
+		return r->self->default_actions;
+
+	for (int sig = 1; sig <= 64; sig++)
+		if (syscall(__NR_rt_sigaction, sig, NULL, action, sizeof(found)) == 0 && !action[0] && !action[1] && !action[3])
+			found |= 1ull << (sig - 1);
+	r->self->default_actions = found;
+	return found;
+}
 
 int self_read(struct restore *r)
 {

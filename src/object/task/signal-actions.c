@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "object/task/self.h"
 
 /* Signals 1 to 64 without SIGKILL and SIGSTOP. */
 #define N_ACTIONS 62
@@ -84,24 +85,33 @@ static int check_signal_actions(struct restore *r, struct thread *thread)
 	return 0;
 }
 
-/* Not before all zombies are dead: ignoring SIGCHLD would let the kernel reap them. */
+static bool is_default(const SaEntry *entry)
+{
+	return !entry->sigaction && !entry->flags && !entry->mask;
+}
+
+/*
+ * Not before all zombies are dead: ignoring SIGCHLD would let the kernel reap them. New tasks have the actions of their creators, and
+ * so those of this program: most need not be set.
+ */
 static int last_signal_actions(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	const TaskCoreEntry *tc = thread->core->tc;
-	struct kernel_sigaction actions[N_ACTIONS];
-	size_t offset;
+	uint64_t inherited;
 
 	if (thread != thread->task->leader)
 		return 0;
+	inherited = self_default_actions(r);
 	for (int i = 0; i < N_ACTIONS; i++) {
 		const SaEntry *entry = tc->sigactions[i];
+		struct kernel_sigaction action = { entry->sigaction, entry->flags, entry->restorer, entry->mask };
+		int sig = signal_of(i);
 
-		actions[i] = (struct kernel_sigaction){ entry->sigaction, entry->flags, entry->restorer, entry->mask };
+		if (is_default(entry) && inherited >> (sig - 1) & 1)
+			continue;
+		plan_syscall(plan, "set a signal action", __NR_rt_sigaction, V(sig), D(plan_data(plan, &action, sizeof(action))), V(0),
+			     V(SIGSET_SIZE));
 	}
-	offset = plan_data(plan, actions, sizeof(actions));
-	for (int i = 0; i < N_ACTIONS; i++)
-		plan_syscall(plan, "set a signal action", __NR_rt_sigaction,
-			     V(signal_of(i)), D(offset + i * sizeof(*actions)), V(0), V(SIGSET_SIZE));
 	return 0;
 }
 

@@ -6,13 +6,11 @@
 #include "base/fail.h"
 #include "object/task/part.h"
 
-/* In sigsuspend(2) and the like the kernel gives the mask that comes back after the call: the call itself is made again. */
+/* It was read when the thread was stopped: the blob runs with another. In sigsuspend(2) and the like it is the one that comes back after the call. */
 static int dump_signal_mask(struct dump *d, struct thread *thread)
 {
-	uint64_t mask;
+	uint64_t mask = thread->dump->sigmask;
 
-	if (ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(mask), &mask) < 0)
-		return fail_errno("reading the signal mask");
 	if (thread == thread->task->leader) {
 		thread->core->tc->blk_sigset = mask;
 	} else {
