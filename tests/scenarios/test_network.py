@@ -2,6 +2,7 @@
 """TCP connections to somebody outside of the tree: he notices nothing but a pause, and no rule of the lock is left behind."""
 import os
 import random
+import shutil
 import subprocess
 import time
 
@@ -128,6 +129,22 @@ def test_only_a_pause(talk):
         status, said = talk.restore()
         assert status == 0, said
         assert talk.rules() == ''
+        talk.goes_on()
+
+
+def test_iptables(talk):
+    """The same by iptables rules: there after the dump, gone after the restore."""
+    if not shutil.which('iptables-restore', path='/usr/sbin:/sbin'):
+        pytest.skip('no iptables here')
+    for _ in range(2):
+        status, said = talk.dump('--network-lock', 'iptables')
+        assert status == 0, said
+        assert talk.rules().count('drop') == 2 and 'CRIU' not in talk.rules(), talk.rules()
+        time.sleep(0.3)
+        talk.count()
+        status, said = talk.restore()
+        assert status == 0, said
+        assert 'drop' not in talk.rules()
         talk.goes_on()
 
 
