@@ -13,7 +13,8 @@ import checks
 from room import wait_until
 
 SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'file/deleted-odd', 'file/pty-session', 'file/epoll-moved',
-             'memory/shared-anonymous', 'tree/zombie', 'signal/pending')
+             'memory/shared-anonymous', 'tree/zombie', 'signal/pending',
+            'socket/unix-names', 'socket/tcp-established')
 
 
 def passed_points(folder, call):

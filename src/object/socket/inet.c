@@ -159,6 +159,15 @@ static int check_corked(const struct open_file *of, const InetSkEntry *entry)
 	return refuse(EBUSY, "a corked datagram waits to be sent (UDP_CORK or MSG_MORE); it can't be read, try again later");
 }
 
+/* The images have no place for them, and datagrams may get lost at any time: whoever uses them copes with that. */
+static void warn_of_unread(const struct open_file *of)
+{
+	int bytes = 0;
+
+	if (!ioctl(of->fd, SIOCINQ, &bytes) && bytes)
+		log_warn("Unread datagrams (the first has %d bytes) will be lost", bytes);
+}
+
 static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	InetSkEntry *entry = out->isk;
@@ -186,6 +195,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	TRY(check_corked(of, entry));
 	if (is_tcp(entry))
 		return dump_tcp_state(d, of, entry);
+	warn_of_unread(of);
 	entry->state = inet_is_connected(entry) ? TCP_ESTABLISHED : TCP_CLOSE;
 	return 0;
 }
