@@ -117,39 +117,89 @@ static uint64_t clone_flags(const struct task *task)
 	return flags;
 }
 
-static int make_child(struct restore *r, struct task *task)
+/* A visit to a task costs two changes of process, so what many brothers need is asked of all before the first is waited for. */
+struct batch {
+	struct task **tasks;
+	struct plan **plans;
+	size_t *results; /* offsets of the results of the clone steps */
+	size_t n;
+};
+
+static void batch_done(struct batch *batch)
 {
-	AUTO(plan_destroy) struct plan *plan = plan_create();
+	for (size_t i = 0; i < batch->n; i++)
+		plan_destroy(&batch->plans[i]);
+	free(batch->tasks);
+	free(batch->plans);
+	free(batch->results);
+}
+
+static int plan_clone(struct plan *plan, const struct task *task, size_t *ret_result)
+{
+	return puppet_plan_clone(plan, task->leader->remote, clone_flags(task), task->restore->by_brother ? 0 : SIGCHLD, ret_result);
+}
+
+/* The pid was in use when the batch was made. */
+static int clone_again(struct restore *r, struct task *task)
+{
 	struct task *creator = task->restore->creator;
 	unsigned waited = 0;
+	int64_t result = -EEXIST;
 
-	for (;;) {
-		size_t result;
+	while (result == -EEXIST) {
+		AUTO(plan_destroy) struct plan *plan = plan_create();
+		size_t at;
 
-		plan_reset(plan);
-		TRY(puppet_plan_clone(plan, task->leader->remote, clone_flags(task), task->restore->by_brother ? 0 : SIGCHLD,
-				      &result));
-		TRY(run(r, creator, plan));
-		if (remote_value(creator->leader->remote, result) >= 0)
-			break;
-		if (remote_value(creator->leader->remote, result) != -EEXIST)
-			return fail((int)-remote_value(creator->leader->remote, result), "making task %d", task->vpid);
 		TRY(wait_for_pid(task->vpid, &waited));
+		TRY(plan_clone(plan, task, &at));
+		TRY(run(r, creator, plan));
+		result = remote_value(creator->leader->remote, at);
 	}
-	task->pid = task->vpid;
-	return arrived(r, task);
+	return result < 0 ? fail((int)-result, "making task %d", task->vpid) : 0;
+}
+
+/* One plan of their creator makes them all. */
+static int make_brothers(struct restore *r, struct task *creator, struct batch *batch)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
+
+	for (size_t i = 0; i < batch->n; i++)
+		TRY(plan_clone(plan, batch->tasks[i], &batch->results[i]));
+	TRY(run(r, creator, plan));
+	/* Whatever comes next, those that exist must be known, to be killed if need be. */
+	for (size_t i = 0; i < batch->n; i++) {
+		results[i] = remote_value(creator->leader->remote, batch->results[i]);
+		if (results[i] >= 0)
+			batch->tasks[i]->pid = batch->tasks[i]->vpid;
+	}
+	for (size_t i = 0; i < batch->n; i++) {
+		LOG_SCOPE("task %d (%s)", batch->tasks[i]->vpid, batch->tasks[i]->comm);
+		if (results[i] == -EEXIST)
+			TRY(clone_again(r, batch->tasks[i]));
+		else if (results[i] < 0)
+			return fail((int)-results[i], "making task %d", batch->tasks[i]->vpid);
+		TRY(arrived(r, batch->tasks[i]));
+	}
+	return 0;
 }
 
 /* The first plan of each: die with the parent as long as we are not done; memory. */
-static int settle_in(struct restore *r, struct task *task)
+static int settle_begin(struct restore *r, struct task *task, struct plan *plan)
 {
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	plan_syscall(plan, "die if criu dies", __NR_prctl, V(PR_SET_PDEATHSIG), V(SIGKILL));
+	if (task_is_live(task) && !task->restore->memory_from)
+		TRY(memory_plan_private(r, task, plan));
+	return remote_post(task->leader->remote, plan);
+}
+
+static int settle_end(struct restore *r, struct task *task)
+{
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(remote_wait(task->leader->remote, &r->deadline));
 	if (!task_is_live(task) || task->restore->memory_from)
-		return run(r, task, plan);
-	TRY(memory_plan_private(r, task, plan));
-	TRY(run(r, task, plan));
+		return 0;
 	memory_private_done(r, task);
 	return memory_fill(r, task);
 }
@@ -167,32 +217,56 @@ static int lead_session(struct restore *r, struct task *task)
 
 static int make_children(struct restore *r, struct task *task);
 
-static int make_task(struct restore *r, struct task *task)
+static int settle_batch(struct restore *r, struct batch *batch)
 {
-	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	TRY(fail_point("restore/fork"));
-	if (task == r->tree->root)
-		TRY(make_root(r, task));
-	else
-		TRY(make_child(r, task));
-	TRY(settle_in(r, task));
-	return make_children(r, task);
+	for (size_t i = 0; i < batch->n; i++) {
+		batch->plans[i] = plan_create();
+		TRY(settle_begin(r, batch->tasks[i], batch->plans[i]));
+	}
+	for (size_t i = 0; i < batch->n; i++)
+		TRY(settle_end(r, batch->tasks[i]));
+	for (size_t i = 0; i < batch->n; i++)
+		TRY(make_children(r, batch->tasks[i]));
+	return 0;
+}
+
+/* The children of a task that this creator makes now: those that are wanted before it leaves its first session, or all that are left. */
+static int make_batch(struct restore *r, struct task *parent, struct task *creator, bool early, bool *ret_any)
+{
+	AUTO(batch_done) struct batch batch = { 0 };
+	struct task *child;
+	size_t room = 0;
+
+	for_each_child(child, parent)
+		room++;
+	batch.tasks = xzalloc((room + 1) * sizeof(*batch.tasks));
+	batch.plans = xzalloc((room + 1) * sizeof(*batch.plans));
+	batch.results = xzalloc((room + 1) * sizeof(*batch.results));
+	for_each_child(child, parent) {
+		if (child->restore->made || child->restore->creator != creator || (early && !child->restore->early))
+			continue;
+		TRY(fail_point("restore/fork"));
+		batch.tasks[batch.n++] = child;
+	}
+	*ret_any = batch.n > 0;
+	if (!batch.n)
+		return 0;
+	TRY(make_brothers(r, creator, &batch));
+	return settle_batch(r, &batch);
 }
 
 /* Those that need the first session of the parent, then the rest; brothers' creators first. */
 static int make_children(struct restore *r, struct task *task)
 {
 	struct task *child;
-	bool progress = true;
+	bool progress = true, any;
 
-	for_each_child(child, task)
-		if (child->restore->early && child->restore->creator == task)
-			TRY(make_task(r, child));
+	TRY(make_batch(r, task, task, true, &any));
 	TRY(lead_session(r, task));
 	while (progress) {
 		bool waits = false;
 
-		progress = false;
+		TRY(make_batch(r, task, task, false, &progress));
 		for_each_child(child, task) {
 			if (child->restore->made)
 				continue;
@@ -200,15 +274,26 @@ static int make_children(struct restore *r, struct task *task)
 				waits = true;
 				continue;
 			}
-			TRY(make_task(r, child));
+			TRY(make_batch(r, task, child->restore->creator, false, &any));
 			progress = true;
 		}
-		if (!waits)
-			break;
-		if (!progress)
+		if (waits && !progress)
 			return refuse(EINVAL, "the children of this task wait for each other: such images cannot be right");
 	}
 	return 0;
+}
+
+static int make_tree(struct restore *r)
+{
+	struct task *root = r->tree->root;
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	LOG_SCOPE("task %d (%s)", root->vpid, root->comm);
+	TRY(fail_point("restore/fork"));
+	TRY(make_root(r, root));
+	TRY(settle_begin(r, root, plan));
+	TRY(settle_end(r, root));
+	return make_children(r, root);
 }
 
 int restore_tree(struct restore *r)
@@ -221,7 +306,7 @@ int restore_tree(struct restore *r)
 	r->parking = address + STAGE_SIZE;
 	for_each_task(task, r->tree)
 		TRY(puppet_add(r->stage, task->vpid, &task->leader->remote));
-	return make_task(r, r->tree->root);
+	return make_tree(r);
 }
 
 /* The group that a task has by its birth: that of its creator at that moment. 0: that of criu. */
