@@ -9,6 +9,12 @@
 
 #define FILE_KINDS_MAX 64
 
+/* The moments of kinds that can be made to fail, once for each kind: "dump/file/pipe/drain". */
+enum file_moment { FILE_COLLECT, FILE_DUMP, FILE_DRAIN, FILE_FINISH, FILE_PREPARE, FILE_LOAD, FILE_LINK, FILE_CREATE, FILE_PLAN,
+		   FILE_SETTLE, FILE_MOMENTS };
+
+typedef bool file_points[FILE_KINDS_MAX][FILE_MOMENTS];
+
 /* A file that was dumped. */
 struct dumped {
 	uint32_t id;
@@ -29,6 +35,7 @@ struct file_dump {
 	struct table *locks_seen;
 	void *slots[FILE_KINDS_MAX];
 	bool collected;
+	file_points passed;
 	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
 };
 
@@ -54,7 +61,7 @@ struct file_set {
 	VECTOR(struct late_owner) owners;
 	VECTOR(FileLockEntry *) locks;
 	void *slots[FILE_KINDS_MAX];
-	bool prepared[FILE_KINDS_MAX];
+	file_points passed;
 };
 
 /* Collects what is known about of->task_fd (or of->fd, if that is a descriptor of ours) beside the copy itself. info reads the fdinfo
@@ -73,6 +80,8 @@ bool file_is_given(struct dump *d, const struct open_file *of);
 /* Refuses forms of --external that nobody knows. */
 int file_check_external(const struct options *options);
 
+/* Before a moment of a kind: passes its failure point the first time. */
+int file_pass(file_points passed, const struct file_kind *kind, enum file_moment moment);
 unsigned file_kind_index(const struct file_kind *kind);
 /* The record of an entry, found by the offset of the member. */
 const ProtobufCMessageDescriptor *file_member_type(size_t member);

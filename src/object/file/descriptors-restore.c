@@ -242,6 +242,7 @@ int file_plan_late(struct restore *r, struct task *task, struct plan *p)
 		if (f->owner != task || f->owner_fd != (int)table->entries[i]->fd || !f->kind->plan)
 			continue;
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+		TRY(file_pass(r->files->passed, f->kind, FILE_PLAN));
 		TRY(f->kind->plan(r, f, p));
 	}
 	for (unsigned i = 0; file_kinds[i]; i++)

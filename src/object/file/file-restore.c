@@ -54,7 +54,7 @@ int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 		if (f->creating)
 			return refuse(EINVAL, "files.img: it needs itself to be made");
 		f->creating = true;
-		TRY(fail_point("restore/file"));
+		TRY(file_pass(r->files->passed, f->kind, FILE_CREATE));
 		TRY(f->kind->create(r, f));
 		f->creating = false;
 		if (f->fd < 0)
@@ -177,12 +177,14 @@ static int load_file(struct restore *r, struct file *f)
 {
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 	TRY(file_own_later(r, f, find_owner(f->entry, f->kind->entry)));
+	TRY(file_pass(r->files->passed, f->kind, FILE_LOAD));
 	return f->kind->load ? f->kind->load(r, f) : 0;
 }
 
 static int link_file(struct restore *r, struct file *f)
 {
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+	TRY(file_pass(r->files->passed, f->kind, FILE_LINK));
 	return f->kind->link ? f->kind->link(r, f) : 0;
 }
 
@@ -194,9 +196,12 @@ int file_restore_load(struct restore *r)
 	files->tables = table_create();
 	TRY(file_check_external(r->options));
 	TRY(read_files(r));
-	for (unsigned i = 0; file_kinds[i]; i++)
-		if (file_kinds[i]->prepare)
-			TRY(file_kinds[i]->prepare(r));
+	for (unsigned i = 0; file_kinds[i]; i++) {
+		if (!file_kinds[i]->prepare)
+			continue;
+		TRY(file_pass(files->passed, file_kinds[i], FILE_PREPARE));
+		TRY(file_kinds[i]->prepare(r));
+	}
 	for (size_t i = 0; i < files->files.n; i++)
 		TRY(load_file(r, files->files.items[i]));
 	TRY(file_load_tables(r));
@@ -211,6 +216,7 @@ int file_restore_load(struct restore *r)
 static int settle_file(struct restore *r, struct file *f)
 {
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+	TRY(file_pass(r->files->passed, f->kind, FILE_SETTLE));
 	return f->kind->settle(r, f);
 }
 

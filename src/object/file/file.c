@@ -39,6 +39,22 @@ unsigned file_kind_index(const struct file_kind *kind)
 	return i;
 }
 
+int file_pass(file_points passed, const struct file_kind *kind, enum file_moment moment)
+{
+	static const char *const names[] = { "collect", "dump", "drain", "finish", "prepare", "load", "link", "create", "plan", "settle" };
+	bool *done = &passed[file_kind_index(kind)][moment];
+	char name[64];
+
+	if (*done)
+		return 0;
+	*done = true;
+	snprintf(name, sizeof(name), "%s/file/%s/%s", moment < FILE_PREPARE ? "dump" : "restore", kind->name, names[moment]);
+	for (char *c = name; *c; c++)
+		if (*c == ' ')
+			*c = '-';
+	return fail_point(name);
+}
+
 const ProtobufCMessageDescriptor *file_member_type(size_t member)
 {
 	const ProtobufCMessageDescriptor *entry = &file_entry__descriptor;
@@ -110,8 +126,10 @@ int file_dump_begin(struct dump *d, struct file_dump **ret)
 		TRY(file_check_external(d->options));
 		for (unsigned i = 0; file_kinds[i]; i++) {
 			LOG_SCOPE("%s files", file_kinds[i]->name);
-			if (file_kinds[i]->collect)
-				TRY(file_kinds[i]->collect(d));
+			if (!file_kinds[i]->collect)
+				continue;
+			TRY(file_pass(files->passed, file_kinds[i], FILE_COLLECT));
+			TRY(file_kinds[i]->collect(d));
 		}
 	}
 	if (ret)
@@ -301,13 +319,15 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	dumped->id = of->id = ++d->files->last_id;
 	dumped->type = kind->type;
 	entry = make_entry(d, kind->type, kind->entry, of->id);
+	TRY(file_pass(d->files->passed, kind, FILE_DUMP));
 	TRY(kind->dump(d, of, entry));
 	dumped->type = entry->type;
 	*vector_push(&d->files->entries) = entry;
 	log_debug("file %u: %s %s", of->id, kind->name, of->link);
-	if (kind->drain)
-		TRY(kind->drain(d, of));
-	return 0;
+	if (!kind->drain)
+		return 0;
+	TRY(file_pass(d->files->passed, kind, FILE_DRAIN));
+	return kind->drain(d, of);
 }
 
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret)
@@ -411,8 +431,10 @@ int file_dump_finish(struct dump *d)
 	TRY(file_dump_begin(d, NULL));
 	for (unsigned i = 0; file_kinds[i]; i++) {
 		LOG_SCOPE("%s files", file_kinds[i]->name);
-		if (file_kinds[i]->finish)
-			TRY(file_kinds[i]->finish(d));
+		if (!file_kinds[i]->finish)
+			continue;
+		TRY(file_pass(d->files->passed, file_kinds[i], FILE_FINISH));
+		TRY(file_kinds[i]->finish(d));
 	}
 	TRY(locks_finish(d));
 	return write_files(d);
