@@ -71,9 +71,11 @@ int tree_read(struct store *store, struct task_tree *tree)
 	AUTO(table_destroy) struct table *tasks = table_create();
 	AUTO(table_destroy) struct table *seen = table_create();
 	PstreeEntry *entry;
-	int more;
+	int more = image_open(store, &image, IMAGE_PSTREE);
 
-	TRY(image_open(store, &image, IMAGE_PSTREE));
+	if (more == -ENOENT)
+		return refuse(ENOENT, "pstree.img is missing: the checkpoint is not complete");
+	TRY(more);
 	while ((more = image_read(image, &entry)) > 0)
 		TRY(add_entry(tree, entry, tasks, seen));
 	TRY(more);

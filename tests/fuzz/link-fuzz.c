@@ -21,6 +21,8 @@
 #include "session/stats.h"
 
 #define FILES_MAX 256
+#define PAGES_MAX 8	      /* pages images that the fixtures have */
+#define PAGES_SIZE (224 << 10) /* enough for all but one of them */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -55,6 +57,21 @@ static int lowest_free_fd(void)
 	return fd;
 }
 
+/* The inputs have none: what is in them means nothing for what is tested here. */
+static void add_pages(struct store *store)
+{
+	static const char pages[PAGES_SIZE];
+
+	for (unsigned i = 1; i <= PAGES_MAX; i++) {
+		char name[32];
+		size_t size;
+
+		snprintf(name, sizeof(name), "pages-%u.img", i);
+		if (!store_find_file(store, name, &size))
+			store_add_file(store, name, pages, sizeof(pages));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct restore r = { .options = &options };
@@ -65,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r.tree = task_tree_create();
 	r.stats = pool_new(r.pool, struct stats);
 	r.store = store_load_archive(data, size);
+	add_pages(r.store);
 	result = restore_load(&r);
 	must(result == 0 || failure_error(), "a failure has a cause");
 	file_restore_clean(&r);
