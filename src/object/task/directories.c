@@ -77,13 +77,21 @@ static int enter_directory(struct restore *r, const struct task *task, uint32_t 
 	return 0;
 }
 
+/* Cloned with CLONE_FS: the creator's directories are its own, and the two must not change them at the same time. */
+static bool shares_with_creator(const struct task *task)
+{
+	const struct task *creator = task->restore->creator;
+
+	return creator && creator->ids && task->ids && creator->ids->fs_id == task->ids->fs_id;
+}
+
 static int plan_directories(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	const struct task *task = thread->task;
 	const FsEntry *record = task->restore->fs;
 	static const char here[] = ".";
 
-	if (thread != task->leader || !record)
+	if (thread != task->leader || !record || shares_with_creator(task))
 		return 0;
 	TRY(enter_directory(r, task, record->root_id, "enter the root directory", plan));
 	plan_syscall(plan, "change the root directory", __NR_chroot, D(plan_data(plan, here, sizeof(here))));
