@@ -9,6 +9,7 @@
 #include "kern/syscalls.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/memory/sysv.h"
 #include "object/memory/vdso.h"
 
 #define ADDRESS_LIMIT (1ull << 56)
@@ -35,7 +36,7 @@ static int check_vma(const VmaEntry *vma, uint64_t floor)
 		return 0;
 	if (vma->end > ADDRESS_LIMIT || (vma->start < floor && !(vma->status & VMA_GUARD)))
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " overlaps another one or is out of order", vma->start, vma->end);
-	if (vma->status & (VMA_SYSVIPC | VMA_SOCKET | VMA_AIORING | VMA_SHSTK | VMA_UPROBES | VMA_EXT_PLUGIN))
+	if (vma->status & (VMA_SOCKET | VMA_AIORING | VMA_SHSTK | VMA_UPROBES | VMA_EXT_PLUGIN))
 		return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " is of a kind that cannot be restored yet (status 0x%x)",
 			      vma->start, vma->end, vma->status);
 	if (!(vma->status & (mappable | VMA_GUARD)))
@@ -294,7 +295,9 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 
 		if (area->vma->status & (VMA_VDSO | VMA_VVAR))
 			continue;
-		if (!memory_is_private(area->vma))
+		if (area->vma->status & VMA_SYSVIPC)
+			sysv_plan(plan, area->vma);
+		else if (!memory_is_private(area->vma))
 			TRY(plan_map(r, &b, area));
 		plan_finish(plan, area->vma);
 	}

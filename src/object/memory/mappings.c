@@ -14,6 +14,7 @@
 #include "kern/proc/pagemap.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/memory/sysv.h"
 
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08 /* Linux 6.11 */
@@ -48,7 +49,6 @@ static const struct {
 	{ "anon_inode:[perf_event]", "a perf event buffer: stop perf" },
 	{ "/[aio]", "an AIO ring: it cannot be checkpointed yet" },
 	{ "[uprobes]", "a uprobe is set in it: remove the probe" },
-	{ "/SYSV", "System V shared memory: it cannot be checkpointed yet" },
 	{ "socket:", "the ring of a packet socket: it cannot be checkpointed yet" },
 	{ "/memfd:secret", "secret memory (memfd_secret): nobody else may read it" },
 	{ "/secretmem", "secret memory (memfd_secret): nobody else may read it" },
@@ -150,6 +150,8 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 	}
 	if (m->vm_flags & (VMF(IO) | VMF(PF)))
 		return refuse_mapping(m, "memory of a device: it cannot be checkpointed");
+	if (m->name && m->shared && m->deleted && text_starts(m->name, "/SYSV"))
+		return sysv_dump(m, vma);
 	if (m->name && is_shared_memory(m))
 		return dump_shared(d, task, m, vma);
 	if (m->vm_flags & VMF(HT))
