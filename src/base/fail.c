@@ -20,7 +20,7 @@ enum record_state { RECORD_EMPTY, RECORD_BUSY, RECORD_SET };
 struct failure {
 	atomic_int state;
 	int error;
-	char text[2048];
+	char place[96], text[2048];
 };
 
 static struct failure private_record; /* when the shared one cannot be had */
@@ -42,7 +42,7 @@ __attribute__((constructor)) static void prepare_record(void)
 		record = shared;
 }
 
-static void keep_failure(int error, const char *text)
+static void keep_failure(const char *file, int line, int error, const char *text)
 {
 	int empty = RECORD_EMPTY;
 	size_t n;
@@ -51,6 +51,7 @@ static void keep_failure(int error, const char *text)
 		return;
 	n = log_scope_text(record->text, sizeof(record->text));
 	snprintf(record->text + n, sizeof(record->text) - n, "%s", text);
+	snprintf(record->place, sizeof(record->place), "%s:%d", log_short_name(file), line);
 	record->error = error;
 	atomic_store(&record->state, RECORD_SET);
 }
@@ -63,6 +64,17 @@ int failure_error(void)
 const char *failure_text(void)
 {
 	return atomic_load(&record->state) == RECORD_SET ? record->text : "";
+}
+
+void failure_line(char *to, size_t room)
+{
+	int n = snprintf(to, room, "Error (%s): %s", record->place, failure_text());
+
+	if (n < 0 || (size_t)n + 2 > room)
+		n = (int)room - 2;
+	if (n && to[n - 1] != '\n')
+		to[n++] = '\n';
+	to[n] = '\0';
 }
 
 void failure_reset(void)
@@ -91,7 +103,7 @@ static int report(const char *file, int line, int error, bool with_errno, const 
 			n = (int)(sizeof(text) - sizeof(reason));
 		snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror_r(error, reason, sizeof(reason)));
 	}
-	keep_failure(error, text);
+	keep_failure(file, line, error, text);
 	log_write(LOG_ERROR, file, line, "%s", text);
 	errno = saved_errno;
 	return -error;

@@ -88,3 +88,14 @@ ssize_t file_readlink(int dir, const char *path, char *to, size_t room)
 	to[size] = '\0';
 	return size;
 }
+
+int file_write_pid(const char *path, pid_t pid)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	char text[16];
+
+	if (fd < 0)
+		return -errno;
+	snprintf(text, sizeof(text), "%d", pid);
+	return io_write(fd, text, strlen(text));
+}

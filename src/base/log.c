@@ -133,7 +133,7 @@ int log_fd(void)
 }
 
 /* Source files are named as in the includes: "base/log.c". */
-static const char *short_name(const char *file)
+const char *log_short_name(const char *file)
 {
 	const char *src = strstr(file, "src/");
 
@@ -208,7 +208,7 @@ static size_t format_place(char *to, size_t room, enum log_level level, const ch
 	int n = 0;
 
 	if (level == LOG_ERROR || level == LOG_WARN)
-		n = snprintf(to, room, "%s (%s:%d): ", level == LOG_ERROR ? "Error" : "Warn ", short_name(file), line);
+		n = snprintf(to, room, "%s (%s:%d): ", level == LOG_ERROR ? "Error" : "Warn ", log_short_name(file), line);
 	return (size_t)n < room ? (size_t)n : room - 1;
 }
 

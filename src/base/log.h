@@ -46,3 +46,6 @@ void log_flush(void);
 
 /* The descriptor that lines go to, for children whose output belongs into the log. */
 int log_fd(void);
+
+/* A source file as the log names it: as in the includes. */
+const char *log_short_name(const char *file);

@@ -9,10 +9,14 @@ int command_restore(const struct options *options);
 int command_check(const struct options *options);
 int command_cpuinfo_dump(const struct options *options);
 int command_cpuinfo_check(const struct options *options);
+int command_service(const struct options *options);
+int command_swrk(const struct options *options);
 
 /* Prints the version to stdout, as clients parse it. */
 void print_version(void);
 
-/* In start.c; each reports what is wrong and returns 0 or -errno. */
+/* In start.c. What is missing for what criu does, NULL if nothing is. */
+const char *missing_rights(const struct options *options);
+/* Each reports what is wrong and returns 0 or -errno. */
 int check_rights(const struct options *options);
 int open_directories(struct options *options);

@@ -25,6 +25,8 @@ static const struct {
 	{ CMD_CHECK, command_check },
 	{ CMD_CPUINFO_DUMP, command_cpuinfo_dump },
 	{ CMD_CPUINFO_CHECK, command_cpuinfo_check },
+	{ CMD_SERVICE, command_service },
+	{ CMD_SWRK, command_swrk },
 };
 
 static int (*find_command(enum command command))(const struct options *)
@@ -79,6 +81,8 @@ static int run(struct options *options)
 		refuse(ENOSYS, "criu: %s is not available in this version yet", options_command_name(options->command));
 		return 1;
 	}
+	if (options->command == CMD_SWRK) /* rights, directories and log are a matter of each request */
+		return command(options);
 	if (check_rights(options) < 0 || open_directories(options) < 0)
 		return 1;
 	result = log_open(options->log_file);

@@ -21,25 +21,32 @@ static bool has_capability(unsigned capability)
 	return data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
+const char *missing_rights(const struct options *options)
+{
+	if (!has_capability(CAP_SYS_ADMIN) && !has_capability(CAP_CHECKPOINT_RESTORE))
+		return "criu needs the capability CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: run it as root, "
+		       "or give the program one of them by \"setcap cap_checkpoint_restore+eip\"";
+	if (geteuid() != 0 && !options->unprivileged)
+		return "criu is not run by root: give --unprivileged if it shall do what it can "
+		       "with CAP_CHECKPOINT_RESTORE alone";
+	return NULL;
+}
+
 int check_rights(const struct options *options)
 {
-	if (!has_capability(CAP_SYS_ADMIN) && !has_capability(CAP_CHECKPOINT_RESTORE)) {
-		log_message("criu needs the capability CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: run it as root, "
-			    "or give the program one of them by \"setcap cap_checkpoint_restore+eip\"\n");
-		return -EPERM;
-	}
-	if (geteuid() != 0 && !options->unprivileged) {
-		log_message("criu is not run by root: give --unprivileged if it shall do what it can "
-			    "with CAP_CHECKPOINT_RESTORE alone\n");
-		return -EPERM;
-	}
-	return 0;
+	const char *missing = missing_rights(options);
+
+	if (missing)
+		log_message("%s\n", missing);
+	return missing ? -EPERM : 0;
 }
 
 int open_directories(struct options *options)
 {
 	const char *work_dir = options->work_dir;
 
+	if (options->command == CMD_SERVICE) /* each request names its own */
+		return work_dir && chdir(work_dir) < 0 ? fail_errno("work directory %s can't be entered", work_dir) : 0;
 	options->images_dir_fd = open(options->images_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (options->images_dir_fd < 0)
 		return fail_errno("images directory %s can't be opened", options->images_dir);

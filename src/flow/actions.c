@@ -14,11 +14,13 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "options/options.h"
+#include "session/listener.h"
 
 static const char *const names[] = {
 	[ACTION_PRE_DUMP] = "pre-dump",	      [ACTION_POST_DUMP] = "post-dump",
 	[ACTION_PRE_RESTORE] = "pre-restore", [ACTION_POST_RESTORE] = "post-restore",
 	[ACTION_PRE_RESUME] = "pre-resume",   [ACTION_POST_RESUME] = "post-resume",
+	[ACTION_STATUS_READY] = "status-ready", [ACTION_QUERY_EXT_FILES] = "query-ext-files",
 };
 
 /* Our environment, without the variables of an outer criu that runs us as its script, and with ours. */
@@ -93,8 +95,10 @@ int actions_run(const struct options *options, enum action action, pid_t root)
 	char **environment;
 	int result = 0;
 
-	if (!options->action_scripts.n)
-		return 0;
+	if (options->listener && options->listener->notify(options->listener, names[action], root) < 0)
+		result = -EIO;
+	if (!options->action_scripts.n || action == ACTION_QUERY_EXT_FILES)
+		return result;
 	pool = pool_create();
 	environment = make_environment(pool, options, action, root);
 	for (size_t i = options->action_scripts.n; i-- > 0;)

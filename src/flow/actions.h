@@ -8,15 +8,17 @@ struct options;
 
 enum action {
 	ACTION_PRE_DUMP,     /* before anything is done */
+	ACTION_QUERY_EXT_FILES, /* tasks are stopped, nothing is saved; only for a listener, who may add to --external */
 	ACTION_POST_DUMP,    /* images complete, tasks still stopped */
 	ACTION_PRE_RESTORE,  /* before the first task is made */
 	ACTION_POST_RESTORE, /* all is restored, tasks still stopped */
 	ACTION_PRE_RESUME,   /* just before they run; a failure is only logged */
 	ACTION_POST_RESUME,  /* they run; a failure is only logged */
+	ACTION_STATUS_READY, /* a server is ready to be connected to */
 };
 
 /*
- * Runs every --action-script, the last given first, and waits for each. root is the pid of the root task, 0 if there is
- * none yet. All are run even if one fails. Returns 0, or -EIO after a script failed.
+ * Tells options->listener, then runs every --action-script, the last given first, and waits for each. root is the pid of
+ * the root task, 0 if there is none yet. All are run even if one fails. Returns 0, or -EIO after one failed.
  */
 int actions_run(const struct options *options, enum action action, pid_t root);

@@ -140,6 +140,7 @@ static int dump_tree(struct dump *d)
 	TRY(freeze_tree(d));
 	stats_stop(d->stats, STATS_FREEZING);
 	TRY(check_sessions(d));
+	TRY(actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid));
 	TRY(fail_point("dump/collect"));
 	TRY(parts_dump_collect(d));
 	TRY(dump_tasks(d));

@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/workers.h"
@@ -28,6 +29,7 @@
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/socket/socket.h"
+#include "session/listener.h"
 #include "session/session.h"
 
 static int begin(struct restore *r, const struct options *options)
@@ -62,16 +64,9 @@ static void end(struct restore *r)
 
 static int write_pidfile(const struct options *options, pid_t pid)
 {
-	char text[16];
-	AUTO_CLOSE int fd = -1;
+	int error = options->pidfile ? file_write_pid(options->pidfile, pid) : 0;
 
-	if (!options->pidfile)
-		return 0;
-	fd = open(options->pidfile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fail_errno("--pidfile %s (it must not exist before)", options->pidfile);
-	snprintf(text, sizeof(text), "%d", pid);
-	return io_write(fd, text, strlen(text));
+	return error < 0 ? fail(-error, "--pidfile %s (it must not exist before)", options->pidfile) : 0;
 }
 
 static int make_all(struct restore *r)
@@ -165,6 +160,8 @@ int restore(const struct options *options)
 
 	if (error == 0)
 		error = restore_all(&r);
+	if (options->listener && r.tree && r.tree->root && r.tree->root->restore && r.tree->root->restore->made)
+		options->listener->root = r.tree->root->pid;
 	if (error == 0)
 		(void)stats_write_restore(&r, options); /* logged; the tasks run */
 	end(&r);

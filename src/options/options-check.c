@@ -14,7 +14,7 @@ static int check_available(const struct options *options)
 	for (size_t i = 0; i < option_rows_count; i++) {
 		const struct option_row *row = &option_rows[i];
 
-		if (options->given[i] && row->later && (row->commands & (unsigned)options->command))
+		if (options->given[i] && (row->later & row->commands & (unsigned)options->command))
 			return refuse(EBADRQC, "--%s: not available in this version yet; criu %s works only without it",
 				      row->name, options_command_name(options->command));
 	}

@@ -20,8 +20,8 @@ enum {
 	MAYBE = optional_argument,
 	NO = false,
 	NEG = true,
-	READY = false,
-	LATER = true,
+	READY = 0,
+	LATER = CMD_ALL,
 	DUMP = CMD_DUMP,
 	PRE_DUMP = CMD_PRE_DUMP,
 	RESTORE = CMD_RESTORE,
@@ -268,6 +268,8 @@ int options_parse(struct options *options, int argc, char **argv)
 	char **words = pool_array(options->pool, char *, (size_t)argc + 1);
 	int result;
 
+	options->argc = argc;
+	options->argv = argv;
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
 		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
 			return OPTIONS_HELP;

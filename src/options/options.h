@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+struct listener;
 struct pool;
 
 /* The commands, as bits so that a row of options.def can name several. */
@@ -123,6 +124,8 @@ struct options {
 	enum command command;
 	int images_dir_fd; /* opened by main after parsing, CLOEXEC */
 	int worker_fd;	   /* the operand of swrk */
+	int argc;	   /* what options_parse() was given: a worker begins with it for each request */
+	char **argv;
 
 	/* general */
 	pid_t pid;	       /* --tree, 0 = not given */
@@ -204,6 +207,7 @@ struct options {
 	const char *config_file; /* also --config */
 	bool no_default_config;
 	int pidfd_store_fd;
+	struct listener *listener; /* session/listener.h; NULL: nobody listens */
 
 	/* private to src/options */
 	struct pool *pool;

@@ -412,6 +412,17 @@ static int apply_row(struct options *options, size_t i, const struct request *re
 	return 0;
 }
 
+int options_add_external(struct options *options, const CriuOpts *opts)
+{
+	const struct option_row *row = option_rows;
+
+	while (row->group || strcmp(row->name, "external"))
+		row++;
+	for (size_t i = 0; i < opts->n_external; i++)
+		TRY(set_external(options, row, opts->external[i]));
+	return 0;
+}
+
 int options_from_request(struct options *options, const CriuOpts *opts, const struct rpc_client *client)
 {
 	const struct request request = { opts, client };
@@ -429,6 +440,6 @@ int options_from_request(struct options *options, const CriuOpts *opts, const st
 	if (opts->has_pidfd_store_sk)
 		options->pidfd_store_fd = opts->pidfd_store_sk;
 	if (options->command == CMD_RESTORE)
-		options->restore_detached = true;
+		options->restore_detached = !options->exec_cmd; /* the command becomes the parent */
 	return options_apply_config(options, options->config_file) < 0 ? -EBADRQC : 0;
 }

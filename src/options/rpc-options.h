@@ -20,3 +20,6 @@ struct rpc_client {
  * with options_check(). Returns 0, or -EBADRQC after the reason was logged.
  */
 int options_from_request(struct options *options, const CriuOpts *request, const struct rpc_client *client);
+
+/* Adds what the client names while the dump is under way (query-ext-files). Errors as above. */
+int options_add_external(struct options *options, const CriuOpts *request);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Telling the client what happens, and waiting for its consent. */
+#include "service/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "options/rpc-options.h"
+
+static bool tells_pid(const char *action)
+{
+	return !strcmp(action, "setup-namespaces") || !strcmp(action, "post-restore");
+}
+
+static int receive_answer(struct request *request, const char *action)
+{
+	CriuReq *answer;
+	int error = message_receive(request->connection->fd, &answer);
+
+	if (error < 0)
+		return fail(-error, "no answer of the client to the notification %s", action);
+	if (answer->type != CRIU_REQ_TYPE__NOTIFY)
+		error = refuse(EPROTO, "the client answers the notification %s by a request of type %d", action, answer->type);
+	else if (!answer->notify_success)
+		error = refuse(ECANCELED, "the client refuses at the notification %s", action);
+	else if (answer->opts && !strcmp(action, "query-ext-files"))
+		error = options_add_external(&request->options, answer->opts);
+	criu_req__free_unpacked(answer, NULL);
+	return error;
+}
+
+static int notify(struct listener *listener, const char *action, pid_t root)
+{
+	struct request *request = (struct request *)((char *)listener - offsetof(struct request, listener));
+	CriuResp message = CRIU_RESP__INIT;
+	CriuNotify details = CRIU_NOTIFY__INIT;
+	int error;
+
+	if (!request->options.notify_scripts)
+		return 0;
+	log_info("Telling the client: %s\n", action);
+	log_flush();
+	message.type = CRIU_REQ_TYPE__NOTIFY;
+	message.success = true;
+	message.notify = &details;
+	details.script = (char *)action;
+	details.has_pid = root > 0 && tells_pid(action);
+	details.pid = root;
+	error = message_send(request->connection->fd, &message, -1);
+	if (error < 0)
+		return fail(-error, "the client can't be told of %s", action);
+	return receive_answer(request, action);
+}
+
+void notify_prepare(struct request *request)
+{
+	request->listener = (struct listener){ .notify = notify, .connection = request->connection->fd, .restored = -1 };
+	request->options.listener = &request->listener;
+}

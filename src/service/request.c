@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The kinds of requests, one row each. */
+#include "service/internal.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "flow/cpuinfo.h"
+#include "flow/dump.h"
+#include "flow/restore.h"
+#include "image/store.h"
+#include "kern/probe.h"
+#include "options/rpc-options.h"
+#include "service/service.h"
+
+/* Each returns 0 or -errno after the reason was logged, and fills what belongs into the answer in both cases. */
+#define RUN(name) static int run_##name(struct request *request)
+
+RUN(dump)
+{
+	const CriuOpts *opts = request->message->opts;
+	bool itself = !opts->has_pid || !opts->pid;
+	int error = dump(&request->options);
+
+	criu_dump_resp__init(&request->dump);
+	request->dump.has_restored = true;
+	request->answer->dump = &request->dump;
+	/* Dumped and killed: it is answered when it is restored. */
+	request->silent = error == 0 && itself && request->options.end != OPT_END_RUN;
+	return error;
+}
+
+RUN(restore)
+{
+	int error = restore(&request->options);
+
+	if (request->listener.root > 0)
+		request->restore.pid = request->listener.root;
+	return error;
+}
+
+/* In a child: what is tried there leaves no traces here. What it prints belongs into the log. */
+RUN(check)
+{
+	int status, code;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return fail_errno("making a process for the check");
+	if (pid == 0) {
+		dup2(log_fd(), STDOUT_FILENO);
+		code = request->connection->program->check(&request->options);
+		log_flush();
+		_exit(code);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return fail_errno("waiting for the check");
+	return status == 0 ? 0 : -ENOTSUP;
+}
+
+RUN(cpuinfo_dump)
+{
+	AUTO(store_close) struct store *store = NULL;
+
+	TRY(store_open_dir(request->options.images_dir_fd, true, &store));
+	return cpuinfo_write(store);
+}
+
+RUN(cpuinfo_check)
+{
+	unsigned modes = request->options.cpu_cap & OPT_CPU_ALL;
+	AUTO(store_close) struct store *store = NULL;
+
+	TRY(store_open_dir(request->options.images_dir_fd, false, &store));
+	return cpuinfo_check(store, modes ?: OPT_CPU_ALL);
+}
+
+static bool has_feature(struct probes *probes, bool wanted, enum feature_id id)
+{
+	return wanted && probe_has(probes, id);
+}
+
+RUN(feature_check)
+{
+	CriuFeatures *found = &request->features;
+	const CriuFeatures *wanted = request->message->features;
+	struct probes probes = { 0 };
+
+	criu_features__init(found);
+	found->has_mem_track = found->has_lazy_pages = found->has_pidfd_store = true;
+	if (wanted) {
+		found->mem_track = has_feature(&probes, wanted->mem_track, FEATURE_ID_mem_dirty_track);
+		found->lazy_pages = has_feature(&probes, wanted->lazy_pages, FEATURE_ID_uffd_noncoop);
+		found->pidfd_store = has_feature(&probes, wanted->pidfd_store, FEATURE_ID_pidfd_store);
+	}
+	request->answer->features = found;
+	return 0;
+}
+
+RUN(version)
+{
+	CriuVersion *version = &request->version;
+
+	criu_version__init(version);
+	version->major_number = request->connection->program->version_major;
+	version->minor_number = request->connection->program->version_minor;
+	request->answer->version = version;
+	return 0;
+}
+
+RUN(wait_pid)
+{
+	CriuResp *answer = request->answer;
+
+	if (!request->message->has_pid || waitpid((pid_t)request->message->pid, &answer->status, 0) < 0)
+		return -ECHILD;
+	answer->has_status = true;
+	return 0;
+}
+
+/* How the options are read. */
+enum needs {
+	NEEDS_NOTHING, /* none are sent */
+	NEEDS_LOG,     /* directories only if there is a log file */
+	NEEDS_IMAGES,
+};
+
+/* run NULL: not there yet. */
+static const struct row {
+	CriuReqType type, answer;
+	bool may_keep_open;
+	enum needs needs;
+	enum command command;
+	int (*run)(struct request *request);
+} rows[] = {
+	{ CRIU_REQ_TYPE__DUMP, CRIU_REQ_TYPE__DUMP, false, NEEDS_IMAGES, CMD_DUMP, run_dump },
+	{ CRIU_REQ_TYPE__RESTORE, CRIU_REQ_TYPE__RESTORE, false, NEEDS_IMAGES, CMD_RESTORE, run_restore },
+	{ CRIU_REQ_TYPE__CHECK, CRIU_REQ_TYPE__CHECK, false, NEEDS_LOG, CMD_CHECK, run_check },
+	{ CRIU_REQ_TYPE__PRE_DUMP, CRIU_REQ_TYPE__PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, NULL },
+	{ CRIU_REQ_TYPE__SINGLE_PRE_DUMP, CRIU_REQ_TYPE__SINGLE_PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, NULL },
+	{ CRIU_REQ_TYPE__PAGE_SERVER, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, NULL },
+	{ CRIU_REQ_TYPE__PAGE_SERVER_CHLD, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, NULL },
+	{ CRIU_REQ_TYPE__CPUINFO_DUMP, CRIU_REQ_TYPE__CPUINFO_DUMP, true, NEEDS_IMAGES, CMD_CPUINFO_DUMP, run_cpuinfo_dump },
+	{ CRIU_REQ_TYPE__CPUINFO_CHECK, CRIU_REQ_TYPE__CPUINFO_CHECK, true, NEEDS_IMAGES, CMD_CPUINFO_CHECK,
+	  run_cpuinfo_check },
+	{ CRIU_REQ_TYPE__FEATURE_CHECK, CRIU_REQ_TYPE__FEATURE_CHECK, true, NEEDS_NOTHING, 0, run_feature_check },
+	{ CRIU_REQ_TYPE__VERSION, CRIU_REQ_TYPE__VERSION, true, NEEDS_NOTHING, 0, run_version },
+	{ CRIU_REQ_TYPE__WAIT_PID, CRIU_REQ_TYPE__WAIT_PID, false, NEEDS_NOTHING, 0, run_wait_pid },
+};
+
+static const struct row *find_row(CriuReqType type)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].type == type)
+			return &rows[i];
+	return NULL;
+}
+
+bool request_may_keep_open(CriuReqType type)
+{
+	const struct row *row = find_row(type);
+
+	return row && row->may_keep_open;
+}
+
+/* Defaults, our own config files and command line, the request, the config file that it names. */
+static int read_options(struct request *request, const struct row *row, const CriuOpts *opts)
+{
+	const struct connection *connection = request->connection;
+	const struct rpc_client client = { connection->peer.pid, connection->swrk };
+	struct options *options = &request->options;
+
+	if (connection->base && options_parse(options, connection->base->argc, connection->base->argv) < 0)
+		return -EBADRQC;
+	options->command = row->command;
+	/* A worker that has taken the rights of its client is not asked whether it may do with them. */
+	options->unprivileged |= !connection->swrk && connection->peer.uid != 0;
+	TRY(options_from_request(options, opts, &client));
+	if (row->needs == NEEDS_LOG && (!opts->log_file || opts->log_to_stderr))
+		options->log_file = NULL;
+	log_set_level(options->verbosity);
+	return 0;
+}
+
+static int open_log(struct request *request, const struct row *row)
+{
+	struct options *options = &request->options;
+	int error;
+
+	if (row->needs == NEEDS_IMAGES || options->log_file)
+		TRY(request->connection->program->open_directories(options));
+	error = log_open(options->log_file);
+	if (error < 0)
+		return refuse(EBADRQC, "log file %s can't be opened in the work directory", options->log_file);
+	return 0;
+}
+
+static int prepare(struct request *request, const struct row *row)
+{
+	CriuOpts none = CRIU_OPTS__INIT;
+	const CriuOpts *opts = request->message->opts;
+	const char *missing;
+
+	if (!opts && row->needs == NEEDS_IMAGES)
+		return refuse(EBADRQC, "the request has no options");
+	TRY(read_options(request, row, opts ?: &none));
+	TRY(open_log(request, row));
+	missing = request->connection->program->missing_rights(&request->options);
+	if (missing)
+		return refuse(EBADRQC, "%s", missing);
+	return options_check(&request->options);
+}
+
+bool request_run(struct request *request)
+{
+	const struct row *row = find_row(request->message->type);
+	int error = 0;
+
+	if (!row)
+		return false;
+	request->answer->type = row->answer;
+	if (row->type == CRIU_REQ_TYPE__RESTORE) {
+		criu_restore_resp__init(&request->restore);
+		request->restore.pid = -1;
+		request->answer->restore = &request->restore;
+	}
+	if (row->needs != NEEDS_NOTHING)
+		request->bad_options = (error = prepare(request, row)) < 0;
+	else
+		(void)log_open(NULL); /* can't fail */
+	if (error == 0 && !row->run)
+		error = refuse(ENOSYS, "criu: %s is not available in this version yet", options_command_name(row->command));
+	if (error == 0)
+		error = row->run(request);
+	request->answer->success = error == 0;
+	return true;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The socket of the service: every connection gets a process of its own, so that no client can harm another one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "flow/actions.h"
+#include "service/internal.h"
+#include "service/service.h"
+
+#define BACKLOG		16
+#define MOST_WORKERS	64
+#define PATIENCE_SECONDS 60 /* for the first request of a connection */
+#define FIRST_GIVEN	3  /* sd_listen_fds(3) */
+
+/* A socket file of an earlier service is in the way; anything else is not ours to remove. */
+static int remove_old(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : fail_errno("--address %s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return refuse(EEXIST, "--address %s: there is a file that is no socket; remove it or choose another name", path);
+	return unlink(path) < 0 ? fail_errno("removing the old socket %s", path) : 0;
+}
+
+static int make_socket(const char *path, int *ret)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fail_errno("making the socket of the service");
+	if (strlen(path) >= sizeof(address.sun_path))
+		return refuse(ENAMETOOLONG, "--address %s: at most %zu characters are possible", path,
+			      sizeof(address.sun_path) - 1);
+	strcpy(address.sun_path, path);
+	TRY(remove_old(path));
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail_errno("binding the socket to %s", path);
+	/* Who may connect is decided by the directory; what a client may do, by who it is. */
+	if (chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0)
+		return fail_errno("listening at %s", path);
+	log_info("Listening at %s\n", path);
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+/* Socket activation: systemd listens for us and hands its socket over as descriptor 3. */
+static int take_given(int *ret)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	int given_pid, given, on;
+	socklen_t size = sizeof(on);
+
+	*ret = -1;
+	if (!pid || !count || text_to_int(pid, &given_pid) < 0 || given_pid != getpid())
+		return 0;
+	if (text_to_int(count, &given) < 0 || given != 1)
+		return refuse(EINVAL, "LISTEN_FDS=%s: the service takes exactly one socket", count);
+	if (getsockopt(FIRST_GIVEN, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) < 0 || !on)
+		return refuse(EINVAL, "descriptor %d, given by LISTEN_FDS, is no listening socket", FIRST_GIVEN);
+	if (fcntl(FIRST_GIVEN, F_SETFD, FD_CLOEXEC) < 0)
+		return fail_errno("preparing the given socket");
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	log_info("Listening at the socket that was given by descriptor %d\n", FIRST_GIVEN);
+	*ret = FIRST_GIVEN;
+	return 0;
+}
+
+/* 1 in the process that shall end, 0 in the daemon. */
+static int become_daemon(void)
+{
+	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t pid = null < 0 ? -1 : fork();
+
+	if (pid < 0)
+		return fail_errno("becoming a daemon");
+	if (pid > 0)
+		return 1;
+	setsid();
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fd != log_fd() || fd == STDIN_FILENO)
+			dup2(null, fd);
+	return 0;
+}
+
+static int tell_ready(const struct options *options)
+{
+	TRY(actions_run(options, ACTION_STATUS_READY, 0));
+	if (options->status_fd < 0)
+		return 0;
+	if (io_write(options->status_fd, "", 1) < 0)
+		log_warn("--status-fd %d can't be written\n", options->status_fd);
+	close(options->status_fd);
+	return 0;
+}
+
+static int serve_client(struct connection *connection)
+{
+	const struct timeval patience = { PATIENCE_SECONDS, 0 };
+
+	failure_reset();
+	signal(SIGCHLD, SIG_DFL);
+	if (client_identify(connection->fd, &connection->peer) < 0)
+		return WORKER_DROPPED;
+	log_info("Client %d of user %u\n", connection->peer.pid, connection->peer.uid);
+	log_close();
+	if (client_become(connection->fd, &connection->peer) < 0)
+		return WORKER_DROPPED;
+	if (setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		return WORKER_DROPPED;
+	return connection_serve(connection) == WORKER_GOOD ? WORKER_GOOD : WORKER_FAILED;
+}
+
+static void note_child(int sig)
+{
+}
+
+/* How many have ended. With wait at least one, if there are any. */
+static unsigned reap(bool wait)
+{
+	unsigned n = 0;
+
+	while (waitpid(-1, NULL, wait && !n ? 0 : WNOHANG) > 0)
+		n++;
+	return n;
+}
+
+static int accept_clients(const struct service_program *program, int listener)
+{
+	AUTO_CLOSE int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* Without SA_RESTART: the death of a worker wakes us. */
+	const struct sigaction action = { .sa_handler = note_child };
+	unsigned workers = 0;
+
+	sigaction(SIGCHLD, &action, NULL);
+	for (;;) {
+		AUTO_CLOSE int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		struct connection connection = { .fd = fd, .program = program, .home = home };
+		pid_t pid;
+
+		workers -= reap(workers >= MOST_WORKERS);
+		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+			log_warn("A client must wait: %s\n", strerror(errno));
+			sleep(1);
+			continue;
+		}
+		if (fd < 0)
+			return fail_errno("accepting clients");
+		pid = fork();
+		if (pid == 0) {
+			close(listener);
+			exit(serve_client(&connection));
+		}
+		if (pid < 0)
+			log_error("A client is sent away: no process can be made: %s\n", strerror(errno));
+		else
+			workers++;
+	}
+}
+
+static int serve(const struct service_program *program, const struct options *options)
+{
+	AUTO_CLOSE int listener = -1;
+	int result;
+
+	TRY(take_given(&listener));
+	if (listener < 0)
+		TRY(make_socket(options->address ?: "criu_service.socket", &listener));
+	if (options->restore_detached) {
+		result = become_daemon();
+		if (result)
+			return result;
+	}
+	if (options->pidfile) {
+		result = file_write_pid(options->pidfile, getpid());
+		if (result < 0)
+			return fail(-result, "--pidfile %s (it must not exist before)", options->pidfile);
+	}
+	TRY(tell_ready(options));
+	log_flush();
+	return accept_clients(program, listener);
+}
+
+int service_serve(const struct service_program *program, const struct options *options)
+{
+	return serve(program, options) < 0 ? 1 : 0;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One connection: request, answer, and perhaps another request. */
+#include "service/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "service/service.h"
+
+/* Clients read into small buffers. */
+#define LARGEST_TEXT 1023
+
+static void add_failure(CriuResp *answer, bool bad_options, char *room, size_t size)
+{
+	if (!failure_error())
+		return;
+	failure_line(room, size);
+	answer->cr_errmsg = room;
+	if (!answer->success) {
+		answer->has_cr_errno = true;
+		answer->cr_errno = bad_options ? EBADRQC : failure_error();
+	}
+}
+
+static bool has_text(CriuReqType type)
+{
+	return type != CRIU_REQ_TYPE__VERSION && type != CRIU_REQ_TYPE__FEATURE_CHECK && type != CRIU_REQ_TYPE__WAIT_PID;
+}
+
+static int send_answer(const struct connection *connection, CriuResp *answer, bool bad_options)
+{
+	char text[LARGEST_TEXT + 1];
+	int error;
+
+	if (has_text(answer->type))
+		add_failure(answer, bad_options, text, sizeof(text));
+	error = message_send(connection->fd, answer, -1);
+	if (error < 0)
+		fail(-error, "the client does not take its answer");
+	log_flush();
+	return error;
+}
+
+static int refuse_message(const struct connection *connection, int error)
+{
+	CriuResp answer = CRIU_RESP__INIT;
+
+	switch (-error) {
+	case EMSGSIZE:
+		refuse(EMSGSIZE, "invalid request: the message is too long");
+		break;
+	case EBADMSG:
+		refuse(EBADMSG, "invalid request: the message can't be read");
+		break;
+	case EINVAL:
+		refuse(EINVAL, "invalid request: its type is unknown or does not fit here");
+		break;
+	case ENOTCONN:
+	case ETIMEDOUT:
+		return WORKER_DROPPED; /* nobody is there to be told */
+	default:
+		fail(-error, "receiving a request");
+		return WORKER_DROPPED;
+	}
+	answer.type = CRIU_REQ_TYPE__EMPTY;
+	(void)send_answer(connection, &answer, false);
+	return WORKER_DROPPED;
+}
+
+/* The restored client, which had a connection to its service when it was dumped, waits for this. */
+static void answer_restored(int fd)
+{
+	CriuResp answer = CRIU_RESP__INIT;
+	CriuDumpResp details = CRIU_DUMP_RESP__INIT;
+	int error;
+
+	if (fd < 0)
+		return;
+	answer.type = CRIU_REQ_TYPE__DUMP;
+	answer.success = true;
+	answer.dump = &details;
+	details.has_restored = details.restored = true;
+	error = message_send(fd, &answer, -1);
+	if (error < 0)
+		log_warn("the restored client can't be told that it was restored\n");
+	close(fd);
+}
+
+/* Never comes back if the command can be executed. */
+static void execute(const struct request *request)
+{
+	char **argv = request->options.exec_argv;
+
+	log_info("Executing %s\n", argv[0]);
+	log_flush();
+	close(request->connection->fd);
+	dup2(log_fd(), STDOUT_FILENO);
+	dup2(log_fd(), STDERR_FILENO);
+	signal(SIGPIPE, SIG_DFL);
+	execvp(argv[0], argv);
+	fail_errno("exec_cmd: %s can't be executed; the restored tasks run on without it", argv[0]);
+}
+
+/* What follows the answer. */
+static void finish(const struct request *request, bool success)
+{
+	answer_restored(request->listener.restored);
+	if (success && request->options.exec_cmd && request->message->type == CRIU_REQ_TYPE__RESTORE)
+		execute(request);
+}
+
+static int serve_one(struct connection *connection, const CriuReq *message)
+{
+	CriuResp answer = CRIU_RESP__INIT;
+	struct request request = { .connection = connection, .message = message, .answer = &answer };
+	int code;
+
+	options_init(&request.options);
+	notify_prepare(&request);
+	answer.type = message->type;
+	if (fchdir(connection->home) < 0)
+		log_warn("can't go back to the directory we were started in\n");
+	if (!request_run(&request)) {
+		code = refuse_message(connection, -EINVAL);
+	} else {
+		code = answer.success ? WORKER_GOOD : WORKER_FAILED;
+		if (!request.silent && send_answer(connection, &answer, request.bad_options) < 0)
+			code = WORKER_DROPPED;
+		finish(&request, answer.success);
+	}
+	if (request.options.images_dir_fd >= 0)
+		close(request.options.images_dir_fd);
+	log_close();
+	options_done(&request.options);
+	return code;
+}
+
+int connection_serve(struct connection *connection)
+{
+	int code, error;
+	bool stay;
+
+	do {
+		CriuReq *message;
+
+		failure_reset();
+		error = message_receive(connection->fd, &message);
+		if (error < 0)
+			return refuse_message(connection, error);
+		stay = message->has_keep_open && message->keep_open;
+		if (stay && !request_may_keep_open(message->type)) {
+			log_error("A request of type %d can't keep the connection open\n", message->type);
+			code = WORKER_DROPPED;
+		} else {
+			code = serve_one(connection, message);
+		}
+		criu_req__free_unpacked(message, NULL);
+	} while (stay && code == WORKER_GOOD);
+	return code;
+}
+
+int service_work(const struct service_program *program, const struct options *options)
+{
+	AUTO_CLOSE int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct connection connection = { .fd = options->worker_fd, .swrk = true, .program = program, .base = options, .home = home };
+
+	if (client_identify(connection.fd, &connection.peer) < 0)
+		return WORKER_DROPPED;
+	/* Neither what we start nor what we restore gets it. */
+	if (fcntl(connection.fd, F_SETFD, FD_CLOEXEC) < 0) {
+		fail_errno("preparing the socket of the client");
+		return WORKER_DROPPED;
+	}
+	return connection_serve(&connection);
+}

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""criu swrk and criu service: requests, notifications, several clients, hostile clients."""
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import rpc
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def sleeper():
+    """A process to dump, in a session of its own."""
+    with subprocess.Popen(['sleep', '1000'], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: os.readlink(f'/proc/{process.pid}/exe').endswith('sleep'))
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def images(folder):
+    """A directory for images: its path and a descriptor of it."""
+    path = folder / 'images'
+    path.mkdir()
+    fd = rpc.open_dir(path)
+    yield path, fd
+    os.close(fd)
+
+
+@pytest.fixture
+def service(criu, folder):
+    """The path of a running service's socket."""
+    words = [criu, 'service', '-W', folder, '--address', 'socket', '-o', 'service.log', '-v4']
+    with subprocess.Popen(list(map(str, words))) as process:
+        yield folder / 'socket'
+        assert process.poll() is None, 'the service has ended: ' + (folder / 'service.log').read_text()
+        process.kill()
+
+
+def wait_for(condition, seconds=5):
+    """Polls."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_questions(criu):
+    """Several questions on one connection that is kept open."""
+    with rpc.start_swrk(criu) as client:
+        reply = client.call('VERSION', keep_open=True)
+        assert reply == {'type': 'VERSION', 'success': True, 'version': {'major_number': 4, 'minor_number': 2}}
+        reply = client.call('FEATURE_CHECK', features={'pidfd_store': True}, keep_open=True)
+        assert reply['success'] and reply['features'] == {'mem_track': False, 'lazy_pages': False, 'pidfd_store': True}
+        assert client.call('CHECK')['success']
+        assert client.receive() is None
+        assert client.status() == 0
+
+
+def test_dump_and_restore(criu, sleeper, images):
+    """With notifications; the restored task is a child of the client if it wants that."""
+    path, fd = images
+    with rpc.start_swrk(criu) as client:
+        reply = client.call('DUMP', {'images_dir_fd': fd, 'pid': sleeper.pid, 'log_file': 'dump.log', 'log_level': 4,
+                                     'notify_scripts': True})
+        assert reply == {'type': 'DUMP', 'success': True, 'dump': {'restored': False}}, reply
+        assert client.told == [('pre-dump', None), ('query-ext-files', None), ('post-dump', None)]
+        assert client.status() == 0
+    assert sleeper.wait() == -signal.SIGKILL
+    assert 'Dumping finished successfully' in (path / 'dump.log').read_text()
+    with rpc.start_swrk(criu) as client:
+        reply = client.call('RESTORE', {'images_dir_fd': fd, 'notify_scripts': True, 'rst_sibling': True})
+        assert reply['success'] and reply['restore'] == {'pid': sleeper.pid}, reply
+        assert client.told == [('pre-restore', None), ('post-restore', sleeper.pid), ('pre-resume', None), ('post-resume', None)]
+    assert (path / 'criu.log').exists()
+    os.kill(sleeper.pid, signal.SIGKILL)
+    assert os.waitpid(sleeper.pid, 0) == (sleeper.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize('script', ['pre-dump', 'query-ext-files', 'post-dump'])
+@pytest.mark.parametrize('answer', ['refuse', 'other', 'gone'])
+def test_client_stops_the_dump(criu, sleeper, images, script, answer):
+    """A client that refuses, answers by something else or goes away: the task runs on."""
+    def say(asked):
+        if asked != script:
+            return {}
+        if answer == 'gone':
+            client.sock.shutdown(socket.SHUT_RDWR)
+        return {'notify_success': False} if answer == 'refuse' else {'type': 'VERSION'}
+    with rpc.start_swrk(criu) as client:
+        client.answer = say
+        try:
+            reply = client.call('DUMP', {'images_dir_fd': images[1], 'pid': sleeper.pid, 'notify_scripts': True})
+        except BrokenPipeError:
+            reply = None
+        if answer == 'gone':
+            assert not reply and client.status() == 255
+        else:
+            assert not reply['success'] and script in reply['cr_errmsg'] and reply['cr_errno'], reply
+            assert client.status() == 1
+    assert sleeper.poll() is None
+    with open(f'/proc/{sleeper.pid}/status', encoding='ascii') as status:
+        assert 'State:\tS' in status.read()
+
+
+def test_client_adds_external_files(criu, images):
+    """What the answer to query-ext-files names is left out of the dump as if --external had named it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with subprocess.Popen(['sleep', '1000'], start_new_session=True, stdin=theirs.fileno(), stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        inode = os.fstat(ours.fileno()).st_ino
+        for more, good in (({}, False), ({'opts': {'images_dir_fd': -1, 'external': [f'unix[{inode}]']}}, True)):
+            with rpc.start_swrk(criu) as client:
+                client.answer = lambda script, more=more: more if script == 'query-ext-files' else {}
+                reply = client.call('DUMP', {'images_dir_fd': images[1], 'pid': process.pid, 'notify_scripts': True,
+                                             'leave_running': True})
+                assert reply['success'] == good, reply
+        process.kill()
+
+
+@pytest.mark.parametrize('opts, number, text', [
+    ({'manage_cgroups': True}, 56, '--manage-cgroups: not available in this version yet'),
+    ({'log_file': '../x'}, 56, 'log_file'),
+    ({'images_dir_fd': 999}, 56, 'images directory'),
+    ({'empty_ns': 1}, 56, 'empty_ns'),
+    ({'pid': 4194000}, 3, 'there is no process 4194000'),
+])
+def test_refused_options(criu, sleeper, images, opts, number, text):
+    """With the error codes that clients know, and the first line of the log."""
+    with rpc.start_swrk(criu) as client:
+        reply = client.call('DUMP', {'images_dir_fd': images[1], 'pid': sleeper.pid, **opts})
+        assert not reply['success'] and reply['cr_errno'] == number
+        assert reply['cr_errmsg'].startswith('Error (') and text in reply['cr_errmsg'] and reply['cr_errmsg'].endswith('\n')
+        assert client.status() == 1
+    assert sleeper.poll() is None
+
+
+def test_taken_pid(criu, sleeper, images):
+    """EEXIST."""
+    opts = {'images_dir_fd': images[1]}
+    with rpc.start_swrk(criu) as client:
+        assert client.call('DUMP', {**opts, 'pid': sleeper.pid, 'leave_running': True})['success']
+    with rpc.start_swrk(criu) as client:
+        reply = client.call('RESTORE', opts)
+        assert (reply['success'], reply['cr_errno'], reply['restore']) == (False, 17, {'pid': -1}), reply
+
+
+def test_exec_cmd(criu, sleeper, images):
+    """The worker becomes the command after its answer, and is the parent of the restored task."""
+    opts = {'images_dir_fd': images[1]}
+    with rpc.start_swrk(criu) as client:
+        assert client.call('DUMP', {**opts, 'pid': sleeper.pid})['success']
+    sleeper.wait()
+    with rpc.start_swrk(criu) as client:
+        script = f'read _ _ _ parent _ < /proc/{sleeper.pid}/stat; echo parent $((parent == $$)); kill -9 {sleeper.pid}'
+        assert client.call('RESTORE', {**opts, 'log_file': 'restore.log', 'exec_cmd': ['bash', '-c', script]})['success']
+        assert client.receive() is None
+        assert client.status() == 0
+    assert 'parent 1' in (images[0] / 'restore.log').read_text()
+
+
+@pytest.mark.parametrize('kind', ['EMPTY', 'NOTIFY', 77])
+def test_no_such_request(criu, kind):
+    """Answered by EMPTY."""
+    with rpc.start_swrk(criu) as client:
+        reply = client.call(kind)
+        assert reply['type'] == 'EMPTY' and not reply['success'] and 'invalid request' in reply['cr_errmsg']
+        assert client.status() == 255
+
+
+def test_keep_open_is_not_for_all(criu, sleeper, images):
+    """Closed without an answer."""
+    with rpc.start_swrk(criu) as client:
+        assert client.call('DUMP', {'images_dir_fd': images[1], 'pid': sleeper.pid}, keep_open=True) is None
+        assert client.status() == 255
+    assert sleeper.poll() is None
+
+
+def test_service(criu, service, sleeper, images):
+    """Dump and restore, while other clients are connected."""
+    idle = rpc.connect(service)
+    mode = service.stat().st_mode
+    assert mode & 0o777 == 0o666
+    with rpc.connect(service) as client:
+        reply = client.call('DUMP', {'images_dir_fd': images[1], 'pid': sleeper.pid})
+        assert reply['success'], reply
+    sleeper.wait()
+    for opts in ({'rst_sibling': True}, {'inherit_fd': [{'key': 'x', 'fd': 1}]}):
+        with rpc.connect(service) as client:
+            reply = client.call('RESTORE', {'images_dir_fd': images[1], **opts})
+            assert not reply['success'] and reply['cr_errno'] == 56 and 'swrk' in reply['cr_errmsg']
+    with rpc.connect(service) as client:
+        reply = client.call('RESTORE', {'images_dir_fd': images[1]})
+        assert reply['success'] and reply['restore']['pid'] == sleeper.pid, reply
+    os.kill(sleeper.pid, signal.SIGKILL)
+    assert idle.call('VERSION')['success']
+    idle.sock.close()
+    assert criu
+
+
+def test_service_for_users(service, sleeper, images):
+    """A client has its own rights: others' tasks and directories are refused to it."""
+    os.chown(images[0], NOBODY, NOBODY)
+
+    def ask(kind, opts):
+        """The reply that an ordinary user gets."""
+        read, write = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            with rpc.connect(service) as client:
+                os.write(write, repr(client.call(kind, opts)).encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        os.close(write)
+        with os.fdopen(read) as file:
+            return eval(file.read())    # pylint: disable=eval-used
+
+    rpc.connect(service).sock.close()
+    assert ask('VERSION', {})['success']
+    reply = ask('DUMP', {'images_dir': str(images[0]), 'pid': sleeper.pid})
+    assert not reply['success'] and reply['cr_errno'] in (1, 13), reply
+    assert sleeper.poll() is None
+    reply = ask('DUMP', {'images_dir': '/etc', 'pid': sleeper.pid})
+    assert not reply['success'] and reply['cr_errno'] == 56, reply
+    assert not os.path.exists('/etc/criu.log')
+
+
+def test_hostile_clients(service, folder):
+    """Noise, emptiness, greed and haste end their own connection at most."""
+    generator = random.Random(1)
+    for _ in range(200):
+        with rpc.connect(service) as client:
+            good = rpc.encode('criu_req', {'type': 'VERSION', 'opts': {'images_dir_fd': 3, 'log_file': 'x'}})
+            data = bytearray(good if generator.random() < 0.5 else generator.randbytes(generator.randrange(1, 300)))
+            data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
+            client.sock.send(bytes(data[:generator.randrange(1, len(data) + 1)]))
+    with rpc.connect(service) as client:
+        client.sock.send(b'')
+        assert client.receive() is None
+    with rpc.connect(service) as client:
+        client.sock.setsockopt(socket.SOL_SOCKET, 32, 8 << 20)     # SO_SNDBUFFORCE
+        client.sock.send(bytes(2 << 20))
+        reply = client.receive()
+        assert reply['type'] == 'EMPTY' and 'too long' in reply['cr_errmsg']
+    with rpc.connect(service) as client:
+        socket.send_fds(client.sock, [rpc.encode('criu_req', {'type': 'VERSION'})], [0, 1, 2])
+        assert client.receive()['success']
+    idle = [rpc.connect(service) for _ in range(30)]
+    with rpc.connect(service) as client:
+        assert client.call('VERSION')['success']
+    for client in idle:
+        client.sock.close()
+    assert folder
+
+
+def test_daemon(criu, folder):
+    """--daemon, --pidfile and --status-fd; a socket file of before is replaced, another file is not."""
+    (folder / 'file').write_text('precious')
+    words = [str(criu), 'service', '-W', str(folder), '-o', 'log', '--address']
+    done = subprocess.run([*words, 'file'], check=False)
+    assert done.returncode == 1 and (folder / 'file').read_text() == 'precious'
+    for number in range(2):
+        read, write = os.pipe()
+        subprocess.run([*words, 'socket', '--daemon', '--pidfile', f'pid{number}', '--status-fd', str(write)], check=True,
+                       pass_fds=[write])
+        os.close(write)
+        assert os.read(read, 10) == b'\0' and os.read(read, 10) == b''
+        os.close(read)
+        pid = int((folder / f'pid{number}').read_text())
+        with rpc.connect(folder / 'socket') as client:
+            assert client.call('VERSION')['success']
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_socket_activation(criu, folder):
+    """The socket that systemd made is taken instead of an own one."""
+    listener = rpc.seqpacket()
+    listener.bind(str(folder / 'given'))
+    listener.listen()
+    script = f'exec 3<&{listener.fileno()}; export LISTEN_PID=$$ LISTEN_FDS=1; exec {criu} service -W {folder} -o log'
+    with subprocess.Popen(['bash', '-c', script], pass_fds=[listener.fileno()]) as process:
+        with rpc.connect(folder / 'given') as client:
+            assert client.call('VERSION')['success']
+        assert not (folder / 'criu_service.socket').exists()
+        process.kill()
