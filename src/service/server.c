@@ -153,18 +153,19 @@ static int accept_clients(const struct service_program *program, int listener)
 	for (;;) {
 		AUTO_CLOSE int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		struct connection connection = { .fd = fd, .program = program, .home = home };
+		int error = fd < 0 ? errno : 0;
 		pid_t pid;
 
 		workers -= reap(workers >= MOST_WORKERS);
-		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+		if (error == EINTR || error == ECONNABORTED)
 			continue;
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-			log_warn("A client must wait: %s\n", strerror(errno));
+		if (error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS) {
+			log_warn("A client must wait: %s\n", strerror(error));
 			sleep(1);
 			continue;
 		}
-		if (fd < 0)
-			return fail_errno("accepting clients");
+		if (error)
+			return fail(error, "accepting clients");
 		pid = fork();
 		if (pid == 0) {
 			close(listener);

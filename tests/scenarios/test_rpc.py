@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """criu swrk and criu service: requests, notifications, several clients, hostile clients."""
+import json
 import os
 import random
 import signal
@@ -213,16 +214,18 @@ def test_service_for_users(service, sleeper, images):
         read, write = os.pipe()
         pid = os.fork()
         if not pid:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            with rpc.connect(service) as client:
-                os.write(write, repr(client.call(kind, opts)).encode())
-            os._exit(0)
+            try:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+                with rpc.connect(service) as client:
+                    os.write(write, json.dumps(client.call(kind, opts)).encode())
+            finally:
+                os._exit(0)
         os.waitpid(pid, 0)
         os.close(write)
         with os.fdopen(read) as file:
-            return eval(file.read())    # pylint: disable=eval-used
+            return json.load(file)
 
     rpc.connect(service).sock.close()
     assert ask('VERSION', {})['success']

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include <unistd.h>
+
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/task/credentials.h"
@@ -165,6 +167,9 @@ static int check_credentials(struct restore *r, struct thread *thread)
 		return refuse(EINVAL, "core-%d.img has no credentials: it was written by a version of CRIU that is too old",
 			      thread->vtid);
 	TRY(load_wanted(r, thread, &want, &own));
+	/* Who has some capabilities for checkpoints only shall not hand them on by an image that he wrote himself. */
+	if (geteuid() != 0 && (want.permitted | want.inheritable | want.ambient))
+		return refuse(EPERM, "thread %d had capabilities: only root can restore it", thread->vtid);
 	return credentials_limit(&want, &own);
 }
 
