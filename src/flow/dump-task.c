@@ -58,7 +58,7 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	TRY(arch_state_get(thread->tid, d->pool, &dump->state));
 	record = dump->alone = arch_state_copy(dump->state, d->pool);
 	remote = (struct iovec){ (void *)(arch_state_ip(record) - sizeof(code)), sizeof(code) };
-	have_code = process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
+	have_code = arch_state_needs_code(record) && process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
 	no_signals = no_signal_pending(&dump->status, dump->sigmask);
 	arch_state_restart_eintr(dump->state, no_signals);
 	arch_state_restart(record, no_signals, have_code ? code : NULL);

@@ -157,6 +157,11 @@ static int64_t number_from_code(const uint8_t *code)
 	return nr;
 }
 
+bool arch_state_needs_code(const struct arch_thread_state *state)
+{
+	return state->general.orig_rax == __NR_restart_syscall;
+}
+
 void arch_state_restart(struct arch_thread_state *state, bool no_signals, const uint8_t *code)
 {
 	struct user_regs_struct *regs = &state->general;

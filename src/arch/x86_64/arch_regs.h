@@ -22,6 +22,8 @@ int arch_state_set(pid_t tid, const struct arch_thread_state *state);
 /* The general registers only: the blob leaves all others alone. */
 int arch_state_set_general(pid_t tid, const struct arch_thread_state *state);
 
+/* It was stopped in a call for the second time; arch_state_restart() then wants the code. */
+bool arch_state_needs_code(const struct arch_thread_state *state);
 /*
  * A system call that our stop interrupted must go on afterwards. Changes the state so that the call is made again from its
  * beginning. no_signals: no signal is pending, so that a plain EINTR can come only from our stop. code: the 7
