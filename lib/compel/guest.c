@@ -153,16 +153,12 @@ int guest_catch(struct remote *remote, const struct deadline *deadline)
 int guest_stage_close(struct stage **stage, const struct guest_process *process)
 {
 	struct stage *s = *stage;
-	int64_t result = 0;
 	int error;
 
 	if (!s)
 		return 0;
 	*stage = NULL;
-	error = guest_call(process->tid, process->mem, &process->place, &process->state, __NR_munmap,
-			   (const uint64_t[6]){ s->address, s->size }, &result);
-	if (error == 0 && result < 0)
-		error = fail((int)-result, "removing criu's memory from the task");
+	error = guest_unmap(process, s->address, s->size);
 	stage_free(s);
 	return error;
 }

@@ -35,6 +35,15 @@ int guest_catch(struct remote *remote, const struct deadline *deadline);
 /* Unmaps the memory over there. All threads must have been caught. *stage is NULL afterwards. */
 int guest_stage_close(struct stage **stage, const struct guest_process *process);
 
+/*
+ * What is left when we were killed in between: the memory stays in the process, and for a second or two threads may still be on their way home in it. The next dump
+ * waits for them and takes the memory away.
+ */
+bool guest_is_leftover(pid_t pid, uint64_t address);
+/* Runs a stopped thread until it has left [start, end); it has not executed an instruction of its own program then. */
+int guest_see_home(pid_t tid, uint64_t start, uint64_t end, const struct deadline *deadline);
+int guest_unmap(const struct guest_process *process, uint64_t address, uint64_t size);
+
 /* Used by remote.c: sends the thread to its plan; looks for a death or an unexpected stop. */
 int guest_send(struct remote *remote);
 int guest_check(struct remote *remote);

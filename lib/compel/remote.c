@@ -36,14 +36,18 @@ uint64_t stage_address(const struct stage *stage, const void *local)
 	return stage->address + (uint64_t)((const char *)local - stage->local);
 }
 
+const char stage_mark[16] = "criu guest stage";
+
 void stage_init(struct stage *stage)
 {
 	size_t size = (size_t)(blob_image_end - blob_image);
 
 	_Static_assert(STAGE_DOORBELL < STAGE_HEADER, "the doorbell is in the header");
+	_Static_assert(STAGE_MARK + sizeof(stage_mark) <= STAGE_HEADER, "so is the mark");
 	if (size > STAGE_DOORBELL)
 		abort(); /* the style test checks the size of the blob */
 	memcpy(stage->local, blob_image, size);
+	memcpy(stage->local + STAGE_MARK, stage_mark, sizeof(stage_mark));
 	stage->used = STAGE_HEADER;
 }
 

@@ -45,4 +45,7 @@ struct remote *stage_add_remote(struct stage *stage, enum slot_role role);
 void stage_free(struct stage *stage);
 
 #define STAGE_DOORBELL 4032	/* offset of the doorbell; the blob lies in front of it */
+#define STAGE_MARK     4064	/* offset of a text that tells the stage of a guest from memory of the program */
 #define STAGE_HEADER   4096
+
+extern const char stage_mark[16];

@@ -99,6 +99,16 @@ void tracee_reap(pid_t tid)
 	while ((pid > 0 && WIFSTOPPED(status)) || (pid < 0 && errno == EINTR));
 }
 
+int tracee_run_to_call(pid_t tid, const struct deadline *deadline)
+{
+	int status;
+
+	if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0)
+		return errno == ESRCH ? -ESRCH : fail_errno("letting thread %d run to a system call", tid);
+	TRY(wait_status(tid, deadline, &status));
+	return WIFSTOPPED(status) ? 0 : -ESRCH;
+}
+
 void tracee_release(pid_t tid)
 {
 	ptrace(PTRACE_DETACH, tid, NULL, NULL);

@@ -26,6 +26,9 @@ int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal
 /* Waits for a traced thread that was killed: its process does not end before its tracer has asked. Nothing to do if it is not traced. */
 void tracee_reap(pid_t tid);
 
+/* Lets a stopped thread run to the next entry or exit of a system call, or another stop. */
+int tracee_run_to_call(pid_t tid, const struct deadline *deadline);
+
 /* Lets go. Not logged: the thread may be dead. */
 void tracee_release(pid_t tid);
 

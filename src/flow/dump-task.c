@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "flow/namespaces.h"
+#include "flow/sweep.h"
 #include "lib/compel/guest.h"
 #include "lib/compel/tracee.h"
 #include "object/memory/memory.h"
@@ -192,6 +193,7 @@ static int dump_inside(struct dump *d, struct task *task)
 	TRY(ask_all(d, task, &inside, &size));
 	TRY(guest_find_place(inside.process.mem, task->pid, &task->dump->mappings, leader->state, d->guest_cache,
 			     &inside.process.place));
+	TRY(sweep_unmap(task, &inside.process));
 	TRY(guest_stage_open(&inside.process, size, &inside.stage));
 	error = run_all(d, task, &inside);
 	error2 = leave_inside(d, task, &inside);
@@ -205,6 +207,7 @@ int dump_task_state(struct dump *d, struct task *task)
 		return parts_dump_outside(d, task->leader);
 	}
 	TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
+	TRY(sweep_find(d, task));
 	TRY(dump_outside(d, task));
 	TRY(dump_inside(d, task));
 	return 0;

@@ -40,6 +40,8 @@ struct task_dump {
 	bool new;		   /* asked to stop, not yet waited for */
 	bool was_stopped;	   /* group-stopped before we came, by stop_signal */
 	int stop_signal;
+	struct mapping *leftovers; /* memory of a criu that was killed; not among the mappings */
+	size_t n_leftovers;
 	uint32_t first_with_files; /* own pid if it is the first task with this descriptor table, else 0 */
 };
 

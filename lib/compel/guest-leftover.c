@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Memory and threads of guests whose coordinator was killed. */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/pool.h"
+#include "lib/compel/guest.h"
+#include "lib/compel/stage.h"
+#include "lib/compel/tracee.h"
+
+bool guest_is_leftover(pid_t pid, uint64_t address)
+{
+	char mark[sizeof(stage_mark)];
+	struct iovec local = { mark, sizeof(mark) }, remote = { (void *)(address + STAGE_MARK), sizeof(mark) };
+
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(mark) && memcmp(mark, stage_mark, sizeof(mark)) == 0;
+}
+
+/*
+ * All its signals are blocked in there, and it comes home by rt_sigreturn(2): when that returns, its registers are those of the program. In front of it the thread waits
+ * for a coordinator that is dead, which takes what is left of its patience.
+ */
+int guest_see_home(pid_t tid, uint64_t start, uint64_t end, const struct deadline *deadline)
+{
+	AUTO(pool_destroy) struct pool *pool = pool_create();
+
+	for (;;) {
+		struct arch_thread_state *state;
+
+		TRY(arch_state_get(tid, pool, &state));
+		if (arch_state_ip(state) < start || arch_state_ip(state) >= end)
+			return 0;
+		int error = tracee_run_to_call(tid, deadline);
+
+		if (error == -ESRCH)
+			return refuse(EAGAIN, "thread %d ended while criu was stopping it: try again", tid);
+		TRY(error);
+	}
+}
+
+int guest_unmap(const struct guest_process *process, uint64_t address, uint64_t size)
+{
+	int64_t result = 0;
+
+	TRY(guest_call(process->tid, process->mem, &process->place, &process->state, __NR_munmap,
+		       (const uint64_t[6]){ address, size }, &result));
+	return result < 0 ? fail((int)-result, "removing criu's memory from the task") : 0;
+}
