@@ -117,33 +117,40 @@ static int seize_new_threads(struct dump *d, struct task *task)
 	return new;
 }
 
-/* Waits for all that were asked. One that ended instead is forgotten; of the leader it means that the task is a zombie. */
+/* A thread that ended instead is forgotten; -ESRCH if it is the leader: the task is a zombie. */
+static int wait_or_forget(struct dump *d, struct thread *thread)
+{
+	int error;
+
+	if (!thread->dump || thread->dump->held)
+		return 0;
+	error = wait_thread(d, thread);
+	if (error == -ESRCH && thread != thread->task->leader) {
+		task_remove_thread(d->tree, thread);
+		return 0;
+	}
+	return error;
+}
+
+/* Waits for all that were asked. The leader comes last: the kernel tells of its end only when all others have been reaped. */
 static int wait_threads(struct dump *d, struct task *task)
 {
 	struct thread *thread, *next;
 
-	list_for_each_safe(thread, next, &task->threads, sibling) {
-		int error;
-
-		if (!thread->dump || thread->dump->held)
-			continue;
-		error = wait_thread(d, thread);
-		if (error != -ESRCH) {
-			TRY(error);
-			continue;
-		}
-		if (thread == task->leader)
-			return -ESRCH;
-		task_remove_thread(d->tree, thread);
-	}
-	return 0;
+	list_for_each_safe(thread, next, &task->threads, sibling)
+		if (thread != task->leader)
+			TRY(wait_or_forget(d, thread));
+	return wait_or_forget(d, task->leader);
 }
 
 static int read_identity(struct dump *d, struct task *task)
 {
 	struct proc_stat *stat = &task->dump->stat;
+	int error = proc_stat_read(task->dump->proc, stat);
 
-	TRY(proc_stat_read(task->dump->proc, stat));
+	if (error == -ENOENT)
+		return -ESRCH; /* just gone */
+	TRY(error);
 	snprintf(task->comm, sizeof(task->comm), "%.16s", stat->comm);
 	task->vsid = stat->session;
 	task->vpgid = stat->pgrp;
@@ -184,14 +191,29 @@ static int refuse_hopeless(const struct task *task)
 	return 0;
 }
 
+#define DYING_PATIENCE_MS 200
+
+/* The other threads of a process that exits may take a moment longer than the main one. */
+static int wait_last_threads(struct dump *d, struct task *task)
+{
+	for (unsigned ms = 0; task->dump->stat.threads > 1; ms++) {
+		if (ms == DYING_PATIENCE_MS)
+			return refuse(EOPNOTSUPP,
+				      "its main thread has ended but others still run: this cannot be checkpointed yet");
+		usleep(1000);
+		TRY(read_identity(d, task));
+	}
+	return 0;
+}
+
 /* It has ended, maybe while we were about to stop it. Returns 0 with the state set, or -ESRCH if it is gone altogether. */
 static int take_dead(struct dump *d, struct task *task)
 {
 	TRY(read_identity(d, task));
 	if (task->dump->stat.state != 'Z' && task->dump->stat.state != 'X')
 		return refuse(EAGAIN, "it ended while criu was stopping it: try again");
-	if (task->dump->stat.threads > 1)
-		return refuse(EOPNOTSUPP, "its main thread has ended but others still run: this cannot be checkpointed yet");
+	TRY(wait_last_threads(d, task));
+	task->leader->dump = NULL;
 	task->state = TASK_DEAD;
 	return 0;
 }
