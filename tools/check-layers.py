@@ -19,6 +19,7 @@ LAYERS = {
     'plan': ['base', 'arch', 'blob/abi'],
     'lib/compel': ['base', 'arch', 'blob/abi', 'kern', 'plan'],
     'lib/soccr': [],
+    'lib/criu': ['proto'],
     'task': ['base', 'arch', 'kern', 'image', 'plan', 'lib/compel', 'proto'],
     'pages': ['base', 'kern', 'image', 'proto'],
     'options': ['base', 'proto'],
