@@ -5,6 +5,7 @@ import shlex
 import signal
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import checks
@@ -72,9 +73,20 @@ class Run:
             assert os.WIFEXITED(self.status()) and os.WEXITSTATUS(self.status()) == 77, \
                 f'ended before the checkpoint: {self.status()}: {self.told()}'
             return self.told()
-        self.before = checks.snapshot(self.room)
+        self.before = self.settled_snapshot()
         self.files = checks.listing(self.work)
         return None
+
+    def settled_snapshot(self):
+        """A snapshot taken when nothing changes any more: a thread that has announced itself may be on its way to where it waits."""
+        ignore = self.subject.about['ignore'].split()
+        now = checks.snapshot(self.room)
+        for _ in range(50):
+            time.sleep(0.01)
+            last, now = now, checks.snapshot(self.room)
+            if not any(checks.differences(last, now, '', ignore)):
+                break
+        return now
 
     def status(self, since=0):
         """The wait status with which the first process reaped the subject, None if it has not."""
