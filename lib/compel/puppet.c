@@ -102,7 +102,7 @@ int puppet_boot(struct remote *remote, const struct puppet_first *first)
 	struct clone_args args = {
 		.flags = first->sibling ? CLONE_PARENT : 0,
 		.exit_signal = first->sibling ? 0 : SIGCHLD,
-		.set_tid = (uintptr_t)&tid,
+		.set_tid = tid ? (uintptr_t)&tid : 0,
 		.set_tid_size = tid ? 1 : 0,
 	};
 	sigset_t all, old;
@@ -156,7 +156,7 @@ int puppet_wait_arrival(struct remote *remote, const struct deadline *deadline)
 		if (deadline_passed(deadline))
 			return refuse(ETIMEDOUT, "new thread %d did not start in time", remote->tid);
 		if (syscall(__NR_futex, bell, FUTEX_WAIT, seen, &time, NULL, 0) < 0 && errno == ETIMEDOUT &&
-		    remote->tid && syscall(__NR_tkill, remote->tid, 0) < 0)
+		    remote_is_dead(remote))
 			return refuse(ESRCH, "new thread %d died before it began", remote->tid);
 	}
 }

@@ -14,9 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
 #include "blob/abi/image.h"
+#include "kern/proc/proc.h"
+#include "kern/proc/stat.h"
 #include "lib/compel/guest.h"
 #include "lib/compel/stage.h"
 #include "lib/compel/tracee.h"
@@ -131,11 +134,24 @@ static bool wait_for_bell(struct stage *stage, uint32_t seen)
 	return syscall(__NR_futex, doorbell(stage), FUTEX_WAIT, seen, &time, NULL, 0) == 0 || errno == EAGAIN;
 }
 
+/* A zombie still takes signals: its parent, another puppet, will not reap it. */
+bool remote_is_dead(const struct remote *remote)
+{
+	struct proc_stat stat = { .state = 'X' };
+	AUTO_CLOSE int proc = remote->tid ? proc_open(remote->tid) : -1;
+
+	if (!remote->tid)
+		return false;
+	if (proc >= 0)
+		(void)proc_stat_read(proc, &stat); /* gone meanwhile */
+	return stat.state == 'Z' || stat.state == 'X';
+}
+
 static int check_alive(struct remote *remote)
 {
 	if (remote->guest)
 		return guest_check(remote);
-	if (remote->tid && syscall(__NR_tkill, remote->tid, 0) < 0)
+	if (remote_is_dead(remote))
 		return refuse(ESRCH, "the new task %d has died", remote->tid);
 	return 0;
 }

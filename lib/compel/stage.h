@@ -43,6 +43,8 @@ uint64_t stage_address(const struct stage *stage, const void *local);
 void stage_init(struct stage *stage);
 struct remote *stage_add_remote(struct stage *stage, enum slot_role role);
 void stage_free(struct stage *stage);
+/* The thread of a puppet has ended, even if nobody has reaped it. */
+bool remote_is_dead(const struct remote *remote);
 
 #define STAGE_DOORBELL 4032	/* offset of the doorbell; the blob lies in front of it */
 #define STAGE_MARK     4064	/* offset of a text that tells the stage of a guest from memory of the program */
