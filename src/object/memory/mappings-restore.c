@@ -158,9 +158,12 @@ static bool same_area(const struct memory_area *a, const struct memory_area *b)
 	       x->flags == y->flags && x->status == y->status && a->file == b->file && x->pgoff == y->pgoff && x->madv == y->madv;
 }
 
+/* What a task has mapped. A helper has no memory of its own but still that which it was born with. */
 static const struct memory_restore *memory_of(const struct task *task)
 {
-	if (!task || !task_is_live(task))
+	while (task && !task_is_live(task))
+		task = task->restore->creator;
+	if (!task)
 		return NULL;
 	return task->restore->memory_from ? task->restore->memory_from->restore->memory : task->restore->memory;
 }
