@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import rpc
 
 TOP = Path(__file__).resolve().parents[2]
 SAID = '''version 40200, new enough: 1
@@ -63,6 +64,35 @@ def test_example(installed, folder, criu):
     subprocess.run(['cc', '-D_GNU_SOURCE', '-o', folder / 'static', source, *static, f'{library}/libcriu.a', '-lprotobuf-c'],
                    check=True)
     assert run(folder / 'static', folder, criu, '/nowhere') == SAID
+
+
+@pytest.mark.parametrize('service', [False, True])
+def test_self(installed, folder, criu, service):
+    """A program dumps itself, is gone, comes back by criu's service, and sees that its call ended in the restored process."""
+    _, env = installed
+    flags = ask(env, '--cflags', '--libs')
+    library = next(flag[2:] for flag in flags if flag.startswith('-L'))
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'self', TOP / 'examples/libcriu/self.c', *flags],
+                   check=True)
+    (folder / 'images').mkdir()
+    env = {**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': str(library)}
+    daemon = None
+    if service:
+        daemon = subprocess.Popen([criu, 'service', '-W', folder, '--address', folder / 'socket'])
+        rpc.connect(folder / 'socket').sock.close()
+        env['CRIU_ADDRESS'] = str(folder / 'socket')
+    with subprocess.Popen([folder / 'self', folder / 'images', folder / 'said'], env=env, start_new_session=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        assert process.wait(30) == -9, (folder / 'images/dump.log').read_text()
+    assert (folder / 'said').read_text() == 'before\n'
+    with rpc.start_swrk(criu) as client:
+        reply = client.call('RESTORE', {'images_dir': str(folder / 'images'), 'rst_sibling': True})
+        assert reply['success'], reply
+        assert os.waitpid(reply['restore']['pid'], 0)[1] == 0, (folder / 'said').read_text()
+    assert (folder / 'said').read_text() == 'before\nrestored 1\n'
+    if daemon:
+        daemon.kill()
+        daemon.wait()
 
 
 def test_symbols(installed, folder):

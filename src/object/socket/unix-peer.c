@@ -14,6 +14,7 @@
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
 #include "object/socket/unix.h"
+#include "session/listener.h"
 
 /* A bound is needed for what one message may ask; a queue of an image is never larger than what a socket could hold. */
 #define ROOM_BYTES (256u << 20)
@@ -160,6 +161,18 @@ static int make_accepted_alone(struct restore *r, const struct pair *pair)
 	TRY(unix_bind_hidden(pair->a->entry, listener));
 	TRY(unix_listen(r, pair->a, listener, 1));
 	return make_accepted(r, pair, pair->a, listener);
+}
+
+/* A connection of the client to its service: the one that restores it takes the other end, if it is a service. */
+static int make_service(struct restore *r, struct unix_socket *socket)
+{
+	struct pair pair = { socket, NULL };
+	struct listener *listener = r->options->listener;
+
+	TRY(make_socketpair(r, &pair));
+	if (listener && listener->restored < 0)
+		listener->restored = TAKE_FD(socket->closed_end);
+	return complete_pair(r, &pair);
 }
 
 static int make_stream(struct restore *r, struct unix_socket *socket)
@@ -343,6 +356,8 @@ int unix_create(struct restore *r, struct unix_socket *socket)
 		return connect_datagram(r, socket);
 	if (socket->entry->state == TCP_LISTEN)
 		return make_listener(r, socket);
+	if (socket->entry->uflags & UNIX_SERVICE)
+		return make_service(r, socket);
 	if (socket->entry->state != TCP_ESTABLISHED)
 		return make_unconnected(r, socket);
 	if (socket->peer && socket->peer->entry->uflags & UNIX_EXTERN)

@@ -12,6 +12,7 @@
 #include "kern/net/sockdiag.h"
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
+#include "session/listener.h"
 
 static bool is_unix(const struct open_file *of)
 {
@@ -104,6 +105,24 @@ static int link_waiting(const struct unix_dumped *dumped, const struct unix_diag
 	return 0;
 }
 
+/* The other end is ours: the client dumps itself, and will be answered when it is restored. */
+static bool is_service(struct dump *d, const struct unix_diag *peer)
+{
+	const struct listener *listener = d->options->listener;
+	struct stat st;
+
+	return listener && fstat(listener->connection, &st) == 0 && st.st_ino == peer->ino;
+}
+
+static int finish_service(struct unix_dumped *dumped)
+{
+	log_info("its peer is the service: it is saved as closed\n");
+	dumped->entry->uflags |= UNIX_SERVICE;
+	dumped->entry->state = TCP_CLOSE;
+	dumped->entry->peer = 0;
+	return 0;
+}
+
 static int finish_socket(struct dump *d, struct unix_dumped *dumped)
 {
 	struct unix_dump *dump = unix_dump_of(d);
@@ -116,6 +135,8 @@ static int finish_socket(struct dump *d, struct unix_dumped *dumped)
 		TRY(link_waiting(dumped, other));
 	else if (diag->peer)
 		TRY(socket_find_unix(d, diag->peer, &other));
+	if (other && is_service(d, other))
+		return finish_service(dumped);
 	if (other && !table_find(dump->by_ino, other->ino))
 		return unix_dump_external(d, dumped, other);
 	return 0;
