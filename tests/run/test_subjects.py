@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from subject import Run, Subject
-from ways import WAYS
+from ways import SAMPLES, WAYS
 
 
 def pytest_generate_tests(metafunc):
@@ -15,7 +15,8 @@ def pytest_generate_tests(metafunc):
     programs = sorted((Path(metafunc.config.getoption('--build')) / 'tests/subjects').glob('*.*'))
     subjects = [Subject(path.resolve()) for path in programs if path.is_file() and path.suffix != '.a']
     assert subjects, 'no subjects are built'
-    cases = [(subject, way) for subject in subjects for way in WAYS if subject.has_way(way)]
+    cases = [(subject, way) for subject in subjects for way in WAYS
+             if subject.has_way(way) and subject.name in SAMPLES.get(way, (subject.name,))]
     metafunc.parametrize('case', cases, ids=[f'{subject.name}[{way}]' for subject, way in cases])
 
 

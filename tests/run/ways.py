@@ -2,6 +2,8 @@
 """The ways a subject is taken through a checkpoint. Each is a function of a Run that has started; the name is the way's name."""
 import re
 
+from rpc import start_swrk
+
 
 def untouched(run):
     """No checkpoint at all: proves that the subject is right by itself, and that the comparison is quiet."""
@@ -44,4 +46,19 @@ def twice(run):
         run.compare(f'after the {number} restore')
 
 
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice)}
+def rpc(run):
+    """As plain, by requests to a worker. Paths instead of descriptors: we are outside of the room."""
+    images = run.folder_of_images()
+    for kind, opts in (('DUMP', {'pid': run.pid}), ('RESTORE', {})):
+        with start_swrk(run.criu, room=run.room) as client:
+            reply = client.call(kind, {'images_dir': str(images), 'log_level': 4, 'notify_scripts': True, **opts})
+        assert reply and reply['success'], f'{kind}: {reply}'
+        assert len(client.told) >= 3, client.told
+        if kind == 'DUMP':
+            run.await_gone()
+    run.compare('after the restore')
+
+
+# The way of asking changes little: a few subjects without options will do.
+SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair')}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, rpc)}
