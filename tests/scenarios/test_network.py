@@ -153,7 +153,7 @@ def test_restore_again_after_failure(talk):
     status, said = talk.dump('--network-lock', 'nftables')
     assert status == 0, said
     rules = talk.rules()
-    for point in ('restore/file', 'restore/settle'):
+    for point in ('restore/contents', 'restore/settle'):
         status, said = talk.restore(env={'CRIU_FAIL_AT': point})
         assert status != 0, said
         assert talk.rules() == rules
