@@ -65,13 +65,14 @@ size_t puppet_stage_size(const struct stage *stage)
 	return stage->size;
 }
 
-int puppet_add(struct stage *stage, pid_t tid, struct remote **ret)
+int puppet_add(struct stage *stage, pid_t tid, pid_t parent, struct remote **ret)
 {
 	struct remote *remote = stage_add_remote(stage, SLOT_PUPPET);
 
 	if (!remote)
 		return fail(ENOMEM, "thread %d: no room left in the stage", tid);
 	remote->tid = tid;
+	remote->slot->parent = parent;
 	*ret = remote;
 	return 0;
 }
@@ -90,8 +91,6 @@ static void __attribute__((noreturn)) arrive(const struct stage *stage, const st
 		  MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, stage->fd, 0);
 	if (at != (void *)stage->address)
 		_exit(1);
-	/* Should criu be killed, nothing half-made stays behind. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	arch_jump(stage->address + BLOB_ENTRY, remote->slot_address,
 		  remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE);
 }

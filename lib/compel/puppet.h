@@ -19,8 +19,8 @@ void puppet_stage_close(struct stage **stage);
 uint64_t puppet_stage_start(const struct stage *stage);
 size_t puppet_stage_size(const struct stage *stage);
 
-/* A place for one more thread. tid: the one it will have. */
-int puppet_add(struct stage *stage, pid_t tid, struct remote **ret);
+/* A place for one more thread. tid: the one it will have; parent: the pid of the parent that it shall die with, 0 for a thread. */
+int puppet_add(struct stage *stage, pid_t tid, pid_t parent, struct remote **ret);
 
 /* What a first task is made with. */
 struct puppet_first {

@@ -19,9 +19,10 @@
 #define GETSIGMASK ((enum __ptrace_request)0x420a)
 #define SETSIGMASK ((enum __ptrace_request)0x420b)
 
-int tracee_attach(pid_t tid, bool suspend_seccomp)
+int tracee_attach(pid_t tid, bool suspend_seccomp, bool kill_with_us)
 {
-	long options = PTRACE_O_TRACESYSGOOD | (suspend_seccomp ? PTRACE_O_SUSPEND_SECCOMP : 0);
+	long options = PTRACE_O_TRACESYSGOOD | (suspend_seccomp ? PTRACE_O_SUSPEND_SECCOMP : 0) |
+		       (kill_with_us ? PTRACE_O_EXITKILL : 0);
 
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) == 0)
 		return 0;
@@ -39,7 +40,7 @@ int tracee_interrupt(pid_t tid)
 
 int tracee_seize(pid_t tid, bool suspend_seccomp)
 {
-	TRY(tracee_attach(tid, suspend_seccomp));
+	TRY(tracee_attach(tid, suspend_seccomp, false));
 	return tracee_interrupt(tid);
 }
 

@@ -13,8 +13,8 @@
  * logged, if it has another tracer. A tracer that dies lets its tracees run on as they were.
  */
 int tracee_seize(pid_t tid, bool suspend_seccomp);
-/* Attaches without stopping. */
-int tracee_attach(pid_t tid, bool suspend_seccomp);
+/* Attaches without stopping. kill_with_us: the thread's process is killed if we die before we let go. */
+int tracee_attach(pid_t tid, bool suspend_seccomp, bool kill_with_us);
 int tracee_interrupt(pid_t tid);
 
 /*

@@ -156,11 +156,23 @@ static void wait_to_be_caught(struct slot *slot)
 	arch_go_home(slot->home);
 }
 
+/* Should criu be killed, nothing half-made stays behind: the first task dies with criu, the others each with their parent. */
+static void die_with_parent(const struct slot *slot)
+{
+	if (!slot->parent)
+		return;
+	SYS(__NR_prctl, 1 /* PR_SET_PDEATHSIG */, 9 /* SIGKILL */);
+	if (SYS(__NR_getppid) != slot->parent)
+		SYS(__NR_exit_group, 1);
+}
+
 void blob_run(struct slot *slot)
 {
 	__atomic_store_n(&slot->tid, (uint32_t)SYS(__NR_gettid), __ATOMIC_SEQ_CST);
-	if (slot->role == SLOT_PUPPET)
+	if (slot->role == SLOT_PUPPET) {
+		die_with_parent(slot);
 		ring(slot);
+	}
 	for (;;) {
 		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
 

@@ -48,7 +48,7 @@ static int plan_threads(struct restore *r, struct task *task, struct plan *plan)
 	for_each_thread(thread, task) {
 		if (thread == task->leader)
 			continue;
-		TRY(puppet_add(r->stage, thread->vtid, &thread->remote));
+		TRY(puppet_add(r->stage, thread->vtid, 0, &thread->remote));
 		TRY(puppet_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, NULL));
 	}
 	return 0;
@@ -201,7 +201,8 @@ static int attach_all(struct restore *r)
 			continue;
 		for_each_thread(thread, task) {
 			bool filters = thread->core->thread_core->seccomp_mode || task->leader->core->tc->old_seccomp_mode;
-			int error = tracee_attach(thread->tid, filters);
+			/* From now on it outlives its parent; until it is let go, it still dies with us. */
+			int error = tracee_attach(thread->tid, filters, true);
 
 			if (error < 0)
 				return fail(-error, "task %d (%s): attaching to its new thread %d", task->vpid, task->comm, thread->tid);

@@ -184,11 +184,10 @@ static int make_brothers(struct restore *r, struct task *creator, struct batch *
 	return 0;
 }
 
-/* The first plan of each: die with the parent as long as we are not done; memory. */
+/* The first plan of each: memory. */
 static int settle_begin(struct restore *r, struct task *task, struct plan *plan)
 {
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	plan_syscall(plan, "die if criu dies", __NR_prctl, V(PR_SET_PDEATHSIG), V(SIGKILL));
 	if (task_is_live(task) && !task->restore->memory_from)
 		TRY(memory_plan_private(r, task, plan));
 	return remote_post(task->leader->remote, plan);
@@ -296,6 +295,14 @@ static int make_tree(struct restore *r)
 	return make_children(r, root);
 }
 
+/* Whose child it will be. */
+static pid_t parent_of(const struct restore *r, const struct task *task)
+{
+	if (task->parent)
+		return task->parent->vpid;
+	return r->options->restore_sibling ? getppid() : getpid();
+}
+
 int restore_tree(struct restore *r)
 {
 	struct task *task;
@@ -305,7 +312,7 @@ int restore_tree(struct restore *r)
 	TRY(puppet_stage_create(address, STAGE_SIZE, &r->stage));
 	r->parking = address + STAGE_SIZE;
 	for_each_task(task, r->tree)
-		TRY(puppet_add(r->stage, task->vpid, &task->leader->remote));
+		TRY(puppet_add(r->stage, task->vpid, parent_of(r, task), &task->leader->remote));
 	return make_tree(r);
 }
 

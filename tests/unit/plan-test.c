@@ -30,7 +30,7 @@ static int start_puppet(void **state)
 	void *hole = mmap(NULL, STAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	soon = deadline_in_seconds(10);
-	if (puppet_stage_create((uintptr_t)hole, STAGE, &stage) < 0 || puppet_add(stage, 0, &puppet) < 0 ||
+	if (puppet_stage_create((uintptr_t)hole, STAGE, &stage) < 0 || puppet_add(stage, 0, getpid(), &puppet) < 0 ||
 	    munmap(hole, STAGE) < 0 || puppet_boot(puppet, &(struct puppet_first){ 0 }) < 0)
 		return -1;
 	return puppet_wait_arrival(puppet, &soon);
@@ -138,7 +138,7 @@ static void test_clone(void **state)
 	pid_t pid = remote_tid(puppet) + 1000;
 	size_t made, parent, status;
 
-	assert_int_equal(puppet_add(stage, pid, &child), 0);
+	assert_int_equal(puppet_add(stage, pid, remote_tid(puppet), &child), 0);
 	puppet_plan_clone(plan, child, 0, SIGCHLD, &made);
 	assert_int_equal(remote_run(puppet, plan, &soon), 0);
 	if (remote_value(puppet, made) == -EPERM || remote_value(puppet, made) == -EEXIST)
