@@ -91,6 +91,36 @@ static int check_sessions(struct dump *d)
 	return 0;
 }
 
+static bool has_member(const struct task *task, pid_t session)
+{
+	const struct task *t;
+
+	/* An ancestor: the task was forked before its parent left that session. */
+	for (t = task->parent; t; t = t->parent)
+		if (t->vsid == session)
+			return true;
+	for_each_child(t, task->parent)
+		if (t != task && t->vsid == session && task_is_live(t))
+			return true;
+	return false;
+}
+
+/* What flow/lineage.c could not build again is refused while the tasks still run. */
+static int check_families(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		if (!task->parent || task->vsid == task->vpid || has_member(task, task->vsid))
+			continue;
+		if (task_tree_find(d->tree, task->vsid))
+			return refuse(EOPNOTSUPP,
+				      "task %d (%s): its session %d is led by a task that is not its brother or ancestor: this family cannot be "
+				      "rebuilt yet", task->vpid, task->comm, task->vsid);
+	}
+	return 0;
+}
+
 static int dump_tasks(struct dump *d)
 {
 	struct task *task;
@@ -140,6 +170,7 @@ static int dump_tree(struct dump *d)
 	TRY(freeze_tree(d));
 	stats_stop(d->stats, STATS_FREEZING);
 	TRY(check_sessions(d));
+	TRY(check_families(d));
 	TRY(actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid));
 	TRY(fail_point("dump/collect"));
 	TRY(parts_dump_collect(d));
