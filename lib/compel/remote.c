@@ -49,8 +49,10 @@ void stage_init(struct stage *stage)
 	_Static_assert(STAGE_MARK + sizeof(stage_mark) <= STAGE_HEADER, "so is the mark");
 	if (size > STAGE_DOORBELL)
 		abort(); /* the style test checks the size of the blob */
-	memcpy(stage->local, blob_image, size);
+	/* First of all: what has the mark is ours, should we be killed. */
 	memcpy(stage->local + STAGE_MARK, stage_mark, sizeof(stage_mark));
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memcpy(stage->local, blob_image, size);
 	stage->used = STAGE_HEADER;
 }
 
