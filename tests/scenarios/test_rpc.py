@@ -2,6 +2,7 @@
 """criu swrk and criu service: requests, notifications, several clients, hostile clients."""
 import json
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -106,8 +107,10 @@ def test_client_stops_the_dump(criu, sleeper, images, script, answer):
             assert not reply['success'] and script in reply['cr_errmsg'] and reply['cr_errno'], reply
             assert client.status() == 1
     assert sleeper.poll() is None
-    with open(f'/proc/{sleeper.pid}/status', encoding='ascii') as status:
-        assert 'State:\tS' in status.read()
+    # Let go, it may still be on its way back to sleep; stopped or traced it must never stay.
+    status = pathlib.Path(f'/proc/{sleeper.pid}/status')
+    wait_for(lambda: 'State:\tS' in status.read_text())
+    assert 'TracerPid:\t0\n' in status.read_text()
 
 
 def test_client_adds_external_files(criu, images):
