@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""libcriu as it is installed: an example is built with pkg-config alone, with the shared and the static library, and as C++."""
+"""libcriu as it is installed: an example is built with pkg-config alone, with the shared and the static library."""
 import os
 import re
 import subprocess
