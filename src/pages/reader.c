@@ -53,7 +53,7 @@ static int open_pages(struct page_level *level)
 	int result = image_open(level->store, &file->image, IMAGE_PAGES, level->map.pages_id);
 
 	if (result == -ENOENT)
-		return refuse(ENOENT, "pages-%u.img is missing, but a pagemap names it", level->map.pages_id);
+		return refuse(EINVAL, "pages-%u.img is missing, but a pagemap names it", level->map.pages_id);
 	TRY(result);
 	file->name = image_get_name(file->image);
 	file->fd = image_fd(file->image);
