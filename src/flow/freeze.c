@@ -160,14 +160,17 @@ static int read_identity(struct dump *d, struct task *task)
 static int read_statuses(struct dump *d, struct task *task)
 {
 	struct thread *thread;
+	int error;
 
 	for_each_thread(thread, task) {
 		struct proc_status *status = &thread->dump->status;
 
 		TRY(read_thread_status(task, thread->tid, status));
-		if (status->seccomp && ptrace(PTRACE_SETOPTIONS, thread->tid, NULL,
-					      (void *)(long)(PTRACE_O_TRACESYSGOOD | 1 << 21 /* SUSPEND_SECCOMP */)) < 0)
-			return fail_errno("suspending the seccomp filters of thread %d", thread->tid);
+		if (!status->seccomp)
+			continue;
+		error = tracee_suspend_seccomp(thread->tid);
+		if (error < 0)
+			return fail(-error, "suspending the seccomp filters of thread %d (CAP_SYS_ADMIN?)", thread->tid);
 	}
 	return 0;
 }

@@ -68,7 +68,14 @@ static void drop_bounding(struct plan *plan, uint64_t drop)
 
 void credentials_plan(struct plan *plan, const struct credentials *want, const struct credentials *own)
 {
-	if (!credentials_equal(want, own)) {
+	bool as_root = own->effective >> CAP_SETUID & 1;
+
+	if (!as_root && !credentials_equal(want, own)) {
+		/* Only what we had as a checkpointer is to be laid down; the rest was checked to be the same. */
+		set_ambient(plan, 0);
+		drop_bounding(plan, own->bounding & ~want->bounding);
+		set_caps(plan, want->effective, want->permitted, want->inheritable);
+	} else if (!credentials_equal(want, own)) {
 		/* Else giving up uid 0 takes the capabilities that the next steps need. */
 		set_securebits(plan, own->securebits | NO_FIXUP);
 		set_ids(plan, want);

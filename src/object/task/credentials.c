@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Credentials of a thread: ids, groups, capabilities, securebits, no_new_privs; see credentials(7), capabilities(7). */
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -159,6 +160,27 @@ static int load_wanted(const struct restore *r, const struct thread *thread, str
 	return 0;
 }
 
+/* Without being root we can give away what we have and nothing else. The kernel would say the same later, but not what is wrong. */
+static int check_ordinary(const struct credentials *want, const struct credentials *own)
+{
+	if (want->permitted | want->effective | want->inheritable | want->ambient)
+		return refuse(EPERM, "it had capabilities: only root can restore it");
+	for (int i = 0; i < 4; i++)
+		if (want->uid[i] != own->uid[0] || want->gid[i] != own->gid[0])
+			return refuse(EPERM, "it belonged to user %u and group %u: only root and this very user can restore it", want->uid[i],
+				      want->gid[i]);
+	if (want->n_groups != own->n_groups ||
+	    (want->n_groups && memcmp(want->groups, own->groups, want->n_groups * sizeof(*want->groups)) != 0))
+		return refuse(EPERM, "it had other supplementary groups than who restores it: only root can give them back");
+	if (want->securebits != own->securebits)
+		return refuse(EPERM, "it had the securebits 0x%x, and criu has 0x%x: only root can change them", want->securebits,
+			      own->securebits);
+	if ((want->bounding & own->bounding) != own->bounding && !(own->effective >> CAP_SETPCAP & 1))
+		return refuse(EPERM, "its capabilities were bounded by 0x%" PRIx64 ", ours are by 0x%" PRIx64 ": only root can lower this",
+			      want->bounding, own->bounding);
+	return 0;
+}
+
 static int check_credentials(struct restore *r, struct thread *thread)
 {
 	struct credentials want, own;
@@ -168,8 +190,8 @@ static int check_credentials(struct restore *r, struct thread *thread)
 			      thread->vtid);
 	TRY(load_wanted(r, thread, &want, &own));
 	/* Who has some capabilities for checkpoints only shall not hand them on by an image that he wrote himself. */
-	if (geteuid() != 0 && (want.permitted | want.inheritable | want.ambient))
-		return refuse(EPERM, "thread %d had capabilities: only root can restore it", thread->vtid);
+	if (geteuid() != 0)
+		TRY(check_ordinary(&want, &own));
 	return credentials_limit(&want, &own);
 }
 

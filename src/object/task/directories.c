@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -85,16 +86,35 @@ static bool shares_with_creator(const struct task *task)
 	return creator && creator->ids && task->ids && creator->ids->fs_id == task->ids->fs_id;
 }
 
+/* The root directory of a new task is ours; the right to change it is only needed if it had another one. */
+static int changes_root(struct restore *r, uint32_t id, bool *ret)
+{
+	const unsigned wanted = STATX_INO | STATX_MNT_ID;
+	struct statx ours, theirs;
+	int fd;
+
+	TRY(file_get_fd(r, file_find(r, id), &fd));
+	if (statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, wanted, &ours) < 0 || statx(fd, "", AT_EMPTY_PATH, wanted, &theirs) < 0)
+		return fail_errno("looking at the root directory");
+	*ret = ours.stx_dev_major != theirs.stx_dev_major || ours.stx_dev_minor != theirs.stx_dev_minor ||
+	       ours.stx_ino != theirs.stx_ino || ours.stx_mnt_id != theirs.stx_mnt_id;
+	return 0;
+}
+
 static int plan_directories(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	const struct task *task = thread->task;
 	const FsEntry *record = task->restore->fs;
 	static const char here[] = ".";
+	bool other_root = false;
 
 	if (thread != task->leader || !record || shares_with_creator(task))
 		return 0;
-	TRY(enter_directory(r, task, record->root_id, "enter the root directory", plan));
-	plan_syscall(plan, "change the root directory", __NR_chroot, D(plan_data(plan, here, sizeof(here))));
+	TRY(changes_root(r, record->root_id, &other_root));
+	if (other_root) {
+		TRY(enter_directory(r, task, record->root_id, "enter the root directory", plan));
+		plan_syscall(plan, "change the root directory (CAP_SYS_CHROOT?)", __NR_chroot, D(plan_data(plan, here, sizeof(here))));
+	}
 	TRY(enter_directory(r, task, record->cwd_id, "enter the current directory", plan));
 	if (record->has_umask)
 		plan_syscall(plan, "set the umask", __NR_umask, V(record->umask));

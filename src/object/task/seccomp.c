@@ -7,15 +7,19 @@
 #include "object/task/seccomp.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/vector.h"
+#include "kern/capability.h"
 #include "object/task/part.h"
+#include "object/task/self.h"
 
 /* --- dump --- */
 
@@ -69,6 +73,7 @@ static int dump_chain(struct dump *d, pid_t tid, uint32_t *ret)
 {
 	struct sock_filter code[BPF_MAXINSNS];
 	int index = -1;
+	AUTO(capability_lower) int raised = capability_raise(CAP_SYS_ADMIN);
 
 	for (uint64_t i = 0;; i++) {
 		long n = ptrace(PTRACE_SECCOMP_GET_FILTER, tid, i, code);
@@ -159,8 +164,15 @@ static struct seccomp_chain chain_of(const struct restore *r, const struct threa
 	return chain;
 }
 
+/* Else the kernel lets nobody install filters that has no CAP_SYS_ADMIN: it might fool a setuid program. */
+static bool needs_no_new_privs(const struct restore *r)
+{
+	return !(r->self->status.cap_effective >> CAP_SYS_ADMIN & 1);
+}
+
 static int check_seccomp(struct restore *r, struct thread *thread)
 {
+	const CredsEntry *creds = thread->core->thread_core->creds;
 	const SeccompEntry *record = r->seccomp->record;
 	uint32_t filter;
 	SeccompMode mode = mode_of(thread, &filter);
@@ -169,6 +181,8 @@ static int check_seccomp(struct restore *r, struct thread *thread)
 		return refuse(EINVAL, "seccomp mode %d: the image is damaged", (int)mode);
 	if (mode == SECCOMP_MODE__filter && (!record || filter >= record->n_seccomp_filters))
 		return refuse(EINVAL, "seccomp filter %u is not in seccomp.img", filter);
+	if (mode == SECCOMP_MODE__filter && needs_no_new_privs(r) && !(creds && creds->no_new_privs))
+		return refuse(EPERM, "thread %d had seccomp filters without no_new_privs: restoring it takes CAP_SYS_ADMIN", thread->vtid);
 	return 0;
 }
 
@@ -202,6 +216,8 @@ static int last_seccomp(struct restore *r, struct thread *thread, struct plan *p
 			     V(0));
 	if (!chain.n)
 		return 0;
+	if (needs_no_new_privs(r))
+		plan_syscall(plan, "set no_new_privs before the filters", __NR_prctl, V(PR_SET_NO_NEW_PRIVS), V(1), V(0), V(0), V(0));
 	leaders = chain_of(r, task->leader);
 	common = task->n_threads > 1 ? common_length(r, task, &leaders) : 0;
 	for (i = thread == task->leader ? 0 : common; i < chain.n; i++)
