@@ -31,9 +31,9 @@ static int receive_answer(struct request *request, const char *action)
 	return error;
 }
 
-static int notify(struct listener *listener, const char *action, pid_t root)
+/* passed is a descriptor or -1. */
+static int tell(struct request *request, const char *action, pid_t root, int passed)
 {
-	struct request *request = (struct request *)((char *)listener - offsetof(struct request, listener));
 	CriuResp message = CRIU_RESP__INIT;
 	CriuNotify details = CRIU_NOTIFY__INIT;
 	int error;
@@ -48,14 +48,29 @@ static int notify(struct listener *listener, const char *action, pid_t root)
 	details.script = (char *)action;
 	details.has_pid = root > 0 && tells_pid(action);
 	details.pid = root;
-	error = message_send(request->connection->fd, &message, -1);
+	error = message_send(request->connection->fd, &message, passed);
 	if (error < 0)
 		return fail(-error, "the client can't be told of %s", action);
 	return receive_answer(request, action);
 }
 
+static struct request *request_of(struct listener *listener)
+{
+	return (struct request *)((char *)listener - offsetof(struct request, listener));
+}
+
+static int notify(struct listener *listener, const char *action, pid_t root)
+{
+	return tell(request_of(listener), action, root, -1);
+}
+
+static int pass(struct listener *listener, const char *action, int fd)
+{
+	return tell(request_of(listener), action, 0, fd);
+}
+
 void notify_prepare(struct request *request)
 {
-	request->listener = (struct listener){ .notify = notify, .connection = request->connection->fd, .restored = -1 };
+	request->listener = (struct listener){ .notify = notify, .pass = pass, .connection = request->connection->fd, .restored = -1 };
 	request->options.listener = &request->listener;
 }
