@@ -23,14 +23,14 @@ LAYERS = {
     'task': ['base', 'arch', 'kern', 'image', 'plan', 'lib/compel', 'proto'],
     'pages': ['base', 'kern', 'image', 'proto'],
     'options': ['base', 'proto'],
+    'plugin': ['base'],
     'session': ['base', 'arch', 'kern', 'image', 'plan', 'lib/compel', 'task', 'pages', 'options', 'proto'],
     'object': ['base', 'arch', 'blob/abi', 'kern', 'image', 'plan', 'lib/compel', 'lib/soccr', 'task', 'pages',
-               'options', 'session', 'proto'],
-    'flow': ['base', 'arch', 'blob/abi', 'kern', 'image', 'plan', 'lib/compel', 'task', 'pages', 'options', 'session',
-             'object', 'proto'],
-    'plugin': ['base', 'options', 'session', 'flow'],
-    'service': ['base', 'kern', 'image', 'options', 'session', 'flow', 'plugin', 'proto'],
-    'command': ['base', 'arch', 'kern', 'image', 'pages', 'options', 'session', 'flow', 'service', 'plugin', 'proto'],
+               'options', 'plugin', 'session', 'proto'],
+    'flow': ['base', 'arch', 'blob/abi', 'kern', 'image', 'plan', 'lib/compel', 'task', 'pages', 'options', 'plugin',
+             'session', 'object', 'proto'],
+    'service': ['base', 'kern', 'image', 'options', 'session', 'flow', 'proto'],
+    'command': ['base', 'arch', 'kern', 'image', 'pages', 'options', 'session', 'flow', 'service', 'proto'],
     'crit': ['base', 'image', 'proto'],
 }
 
@@ -113,7 +113,7 @@ def check_sources(top):
             here = name[len('src/'):] if root == 'src' else name
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 match = INCLUDE.match(line)
-                if not match or (here.startswith('lib/') and match[1].count('/') == 0 and match[1].endswith('.h')
+                if not match or (here.startswith(('lib/', 'plugin/')) and match[1].count('/') == 0 and match[1].endswith('.h')
                                  and (top / 'include' / match[1]).exists()):
                     continue
                 complaint = check_include(here, match[1])

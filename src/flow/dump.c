@@ -25,6 +25,7 @@
 #include "object/memory/memory.h"
 #include "object/net/net.h"
 #include "object/task/part.h"
+#include "plugin/plugin.h"
 #include "session/session.h"
 #include "task/tree-image.h"
 
@@ -160,7 +161,29 @@ static int write_all(struct dump *d)
 		TRY(cpuinfo_write(d->store));
 	/* Last: a directory without an inventory is no checkpoint. */
 	TRY(fail_point("dump/inventory"));
+	d->inventory->plugins = plugins_named(d->plugins, &d->inventory->n_plugins);
 	return inventory_write(d->store, d->inventory);
+}
+
+static int load_plugins(struct dump *d)
+{
+	const struct plugin_run run = {
+		.stage = CR_PLUGIN_STAGE__DUMP,
+		.libdir = d->options->libdir,
+		.images_dir_fd = d->options->images_dir_fd,
+	};
+
+	return plugins_load(&run, &d->plugins);
+}
+
+static int checkpoint_devices(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		if (task_is_live(task))
+			TRY(plugins_check(d->plugins, plugins_ask(d->plugins, CHECKPOINT_DEVICES, task->pid)));
+	return 0;
 }
 
 static int dump_tree(struct dump *d)
@@ -171,6 +194,7 @@ static int dump_tree(struct dump *d)
 	stats_stop(d->stats, STATS_FREEZING);
 	TRY(check_sessions(d));
 	TRY(check_families(d));
+	TRY(checkpoint_devices(d));
 	TRY(actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid));
 	TRY(fail_point("dump/collect"));
 	TRY(parts_dump_collect(d));
@@ -204,12 +228,15 @@ int dump(const struct options *options)
 
 	if (error == 0)
 		error = actions_run(options, ACTION_PRE_DUMP, options->pid);
+	if (error == 0)
+		error = load_plugins(&d);
 	if (error == 0) {
 		error = dump_tree(&d);
 		if (error == 0 && actions_run(options, ACTION_POST_DUMP, options->pid) < 0)
 			error = -ECANCELED;
 		error = let_go(&d, error);
 	}
+	plugins_done(&d.plugins, error);
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the checkpoint is complete without it */
 	end(&d);

@@ -22,6 +22,7 @@
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/tracee.h"
+#include "plugin/plugin.h"
 
 #define KERNEL_THREAD 0x00200000 /* PF_KTHREAD in linux/sched.h of the kernel's source */
 
@@ -235,6 +236,7 @@ static int freeze_begin(struct dump *d, struct task *task)
 	TRY(refuse_hopeless(task));
 	if (task->dump->stat.state == 'Z' || task->dump->stat.state == 'X')
 		return take_dead(d, task);
+	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
 	task->dump->pidfd = pidfd_of_process(task->pid);
 	if (task->dump->pidfd == -ESRCH || task->dump->pidfd == -EINVAL)
 		return take_dead(d, task);

@@ -22,6 +22,7 @@
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
+#include "plugin/plugin.h"
 
 #define STAGE_SIZE   (1ull << 30) /* address space; sparse */
 #define PARKING_SIZE (1ull << 20)
@@ -290,6 +291,7 @@ static int make_tree(struct restore *r)
 	LOG_SCOPE("task %d (%s)", root->vpid, root->comm);
 	TRY(fail_point("restore/fork"));
 	TRY(make_root(r, root));
+	TRY(plugins_check(r->plugins, plugins_ask(r->plugins, POST_FORKING)));
 	TRY(settle_begin(r, root, plan));
 	TRY(settle_end(r, root));
 	return make_children(r, root);

@@ -22,6 +22,7 @@
 #include "flow/restore-task.h"
 #include "flow/restore-tree.h"
 #include "flow/stats.h"
+#include "image/inventory.h"
 #include "image/store.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
@@ -29,6 +30,7 @@
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/socket/socket.h"
+#include "plugin/plugin.h"
 #include "session/listener.h"
 #include "session/session.h"
 
@@ -120,6 +122,30 @@ static int make_workers(struct restore *r)
 	return 0;
 }
 
+static int load_plugins(struct restore *r)
+{
+	const struct plugin_run run = {
+		.stage = CR_PLUGIN_STAGE__RESTORE,
+		.libdir = r->options->libdir,
+		.images_dir_fd = r->options->images_dir_fd,
+		.has_names = r->inventory->has_plugins,
+		.names = r->inventory->plugins,
+		.n_names = r->inventory->n_plugins,
+	};
+
+	return plugins_load(&run, &r->plugins);
+}
+
+/* There is no way back for the tasks: a failure is only logged. */
+static void resume_devices(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task_is_live(task))
+			(void)plugins_check(r->plugins, plugins_ask(r->plugins, RESUME_DEVICES_LATE, task->pid));
+}
+
 static int restore_all(struct restore *r)
 {
 	int error;
@@ -128,6 +154,7 @@ static int restore_all(struct restore *r)
 	if (r->options->cpu_cap & OPT_CPU_IMAGE)
 		TRY(cpuinfo_check(r->store, r->options->cpu_cap));
 	TRY(restore_load(r));
+	TRY(load_plugins(r));
 	TRY(actions_run(r->options, ACTION_PRE_RESTORE, 0));
 	TRY(make_workers(r));
 	error = make_all(r);
@@ -137,6 +164,7 @@ static int restore_all(struct restore *r)
 		restore_kill(r);
 		return error;
 	}
+	resume_devices(r);
 	(void)actions_run(r->options, ACTION_PRE_RESUME, r->tree->root->pid); /* logged */
 	restore_let_go(r);
 	stats_stop(r->stats, STATS_RESTORE);
@@ -160,6 +188,7 @@ int restore(const struct options *options)
 
 	if (error == 0)
 		error = restore_all(&r);
+	plugins_done(&r.plugins, error);
 	if (options->listener && r.tree && r.tree->root && r.tree->root->restore && r.tree->root->restore->made)
 		options->listener->root = r.tree->root->pid;
 	if (error == 0)

@@ -17,6 +17,7 @@
 #include "options/options.h"
 #include "task/task.h"
 
+struct plugins;
 struct workers;
 struct stats;
 
@@ -53,6 +54,7 @@ struct dump {
 	struct deadline deadline;
 	struct workers *workers;
 	struct stats *stats;
+	struct plugins *plugins;   /* NULL before they are loaded */
 	struct file_dump *files;   /* object/file */
 	struct socket_dump *sockets; /* object/socket */
 	struct network_lock *network; /* object/net */
@@ -90,6 +92,7 @@ struct restore {
 	struct deadline deadline;
 	struct workers *workers;
 	struct stats *stats;
+	struct plugins *plugins;   /* NULL before they are loaded */
 	struct stage *stage;
 	uint64_t parking;	   /* address, behind the stage, where tasks keep the vdso of this kernel for a while */
 	struct own_vdso *vdso;	   /* object/memory: the vdso of this kernel */

@@ -67,6 +67,8 @@ struct file_set {
 /* Collects what is known about of->task_fd (or of->fd, if that is a descriptor of ours) beside the copy itself. info reads the fdinfo
    of the process that has the number; of->fdinfo points to it. */
 int file_describe(struct open_file *of, struct fdinfo *info);
+/* The same for a file without a descriptor of a task: what is known of of->fd alone. */
+int file_describe_path(struct open_file *of);
 /* The state of the dump, made at the first call: every kind's collect has run. */
 int file_dump_begin(struct dump *d, struct file_dump **ret);
 /* As file_dump(), and what it was found to be. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Character devices without state: /dev/null and its kin are entries with a path like regular files. All others are refused. */
+/* Character devices without state: /dev/null and its kin are entries with a path like regular files. All others are left to plugins. */
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 
@@ -7,11 +7,6 @@
 #include "object/file/regular.h"
 
 #define MEM_MAJOR 1
-
-static bool is_device(const struct open_file *of)
-{
-	return (S_ISCHR(of->stat.st_mode) || S_ISBLK(of->stat.st_mode)) && !(of->flags & O_PATH);
-}
 
 /* Documentation/admin-guide/devices.txt */
 static bool has_no_state(const struct stat *st)
@@ -26,13 +21,13 @@ static bool has_no_state(const struct stat *st)
 	return false;
 }
 
+static bool is_device(const struct open_file *of)
+{
+	return !(of->flags & O_PATH) && has_no_state(&of->stat);
+}
+
 static int dump_device(struct dump *d, const struct open_file *of, FileEntry *out)
 {
-	if (!has_no_state(&of->stat))
-		return refuse(ENOTSUP, "%s device %u:%u: nothing is known about what its driver keeps for the program; let the "
-				       "program close it before the dump, or use a plugin for it",
-			      S_ISCHR(of->stat.st_mode) ? "character" : "block", major(of->stat.st_rdev),
-			      minor(of->stat.st_rdev));
 	out->reg->id = of->id;
 	return regular_dump(d, of, out->reg);
 }

@@ -248,10 +248,11 @@ static bool kind_matches(const struct file_kind *kind, const struct open_file *o
 
 static const struct file_kind *find_kind(const struct open_file *of)
 {
-	for (unsigned i = 0; file_kinds[i]; i++)
-		if (kind_matches(file_kinds[i], of))
-			return file_kinds[i];
-	return NULL;
+	unsigned i = 0;
+
+	while (!kind_matches(file_kinds[i], of)) /* the last one takes everything */
+		i++;
+	return file_kinds[i];
 }
 
 /* --- identity --- */
@@ -312,9 +313,6 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	TRY(read_fs_magic(d, of));
 	LOG_SCOPE("%s", of->link);
 	kind = file_is_given(d, of) ? &external_kind : find_kind(of);
-	if (!kind)
-		return refuse(ENOTSUP, "a file of this kind (mode 0%o, file system 0x%lx) can't be saved; close it before the dump",
-			      of->stat.st_mode, of->fs_magic);
 	TRY(read_owner(d, of));
 	dumped->id = of->id = ++d->files->last_id;
 	dumped->type = kind->type;
@@ -376,7 +374,7 @@ static struct dumped_path *find_path(struct dump *d, const struct open_file *of,
 }
 
 /* What names a file without a descriptor. fdinfo would tell the same, for four more system calls in each of hundreds of tasks. */
-static int describe_path(struct open_file *of)
+int file_describe_path(struct open_file *of)
 {
 	struct statx more;
 
@@ -397,7 +395,7 @@ int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, 
 	uint64_t key;
 
 	TRY(file_dump_begin(d, NULL));
-	TRY(describe_path(&of));
+	TRY(file_describe_path(&of));
 	key = of.stat.st_dev * 0x9e3779b97f4a7c15u + of.stat.st_ino;
 	path = find_path(d, &of, key);
 	if (!path) {

@@ -88,6 +88,8 @@ int file_dump(struct dump *d, struct open_file *of);
 int file_dump_tables(struct dump *d);
 /* exe, cwd, root and mapped files: by an O_PATH or ordinary descriptor of ours and its link text; deduplicated by (dev, inode, mnt_id). Returns the id. */
 int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id);
+/* The same for a mapped device that a plugin takes care of: only its path is saved. */
+int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id);
 /* A descriptor that is not in the table of a task, e.g. received from a socket queue. It stays the caller's. */
 int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id);
 int file_dump_finish(struct dump *d);			/* files.img and what kinds keep to the end */
@@ -100,6 +102,8 @@ struct file *file_find(struct restore *r, uint32_t id);	/* NULL if not there */
 /* One more user of the file, declared at load/link time; give it back with file_put() when done. */
 int file_use(struct restore *r, uint32_t id, struct file **ret);
 int file_get_fd(struct restore *r, struct file *f, int *ret_fd);	/* creates it on demand; ours, do not close */
+/* Makes all files of plugins: their drivers may tell then where devices are to be mapped. */
+int file_restore_plugged(struct restore *r);
 void file_put(struct restore *r, struct file *f);	/* last user: our descriptor is closed */
 /* Appends the steps that put all descriptors of a task's table in place, coordinator_fd is the pidfd for STEP_GETFD. Creates files. */
 int file_plan_table(struct restore *r, struct task *task, struct plan *p);

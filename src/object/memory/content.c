@@ -30,7 +30,7 @@ struct memory_dump *memory_dump_state(struct dump *d)
 static bool has_content(const VmaEntry *vma, const struct mapping *mapping)
 {
 	if (!(vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE)) ||
-	    vma->status & (VMA_VSYSCALL | VMA_VVAR | VMA_AIORING | VMA_GUARD) || !(vma->flags & MAP_PRIVATE))
+	    vma->status & (VMA_VSYSCALL | VMA_VVAR | VMA_AIORING | VMA_GUARD | VMA_EXT_PLUGIN) || !(vma->flags & MAP_PRIVATE))
 		return false;
 	/* The kernel's vdso is not counted as anonymous, nor are huge pages of hugetlbfs. */
 	return vma->status & VMA_VDSO || mapping->vm_flags & VMF(HT) || mapping->anonymous_kb || mapping->swap_kb;

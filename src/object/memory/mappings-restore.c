@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "kern/syscalls.h"
@@ -11,6 +12,7 @@
 #include "object/memory/memory.h"
 #include "object/memory/sysv.h"
 #include "object/memory/vdso.h"
+#include "plugin/plugin.h"
 
 #define ADDRESS_LIMIT (1ull << 56)
 
@@ -36,7 +38,7 @@ static int check_vma(const VmaEntry *vma, uint64_t floor)
 		return 0;
 	if (vma->end > ADDRESS_LIMIT || (vma->start < floor && !(vma->status & VMA_GUARD)))
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " overlaps another one or is out of order", vma->start, vma->end);
-	if (vma->status & (VMA_SOCKET | VMA_AIORING | VMA_SHSTK | VMA_UPROBES | VMA_EXT_PLUGIN))
+	if (vma->status & (VMA_SOCKET | VMA_AIORING | VMA_SHSTK | VMA_UPROBES))
 		return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " is of a kind that cannot be restored yet (status 0x%x)",
 			      vma->start, vma->end, vma->status);
 	if (!(vma->status & (mappable | VMA_GUARD)))
@@ -66,6 +68,7 @@ static int load_areas(struct restore *r, struct task *task)
 		floor = vma->end;
 		area = &memory->areas[memory->n++];
 		area->vma = vma;
+		area->plugin_fd = -1;
 		if (!has_file(vma))
 			continue;
 		if (file_use(r, (uint32_t)vma->shmid, &area->file) < 0)
@@ -101,37 +104,69 @@ struct borrowed {
 	int last_fd;
 };
 
-static int borrow(struct restore *r, struct borrowed *b, struct file *file, int *ret)
+static int borrow_fd(struct borrowed *b, int fd, uint32_t id)
 {
-	int fd;
-
-	if (file == b->last) {
-		*ret = b->last_fd;
-		return 0;
-	}
 	if (b->next == b->avoid)
 		b->next++;
-	TRY(file_get_fd(r, file, &fd));
-	plan_step(b->plan, plan_why(b->plan, "take file %u", file->id), STEP_GETFD,
+	plan_step(b->plan, plan_why(b->plan, "take file %u", id), STEP_GETFD,
 		  (struct plan_arg[]){ b->pidfd, V(fd), V(b->next), V(0) }, 4);
-	b->last = file;
-	b->last_fd = *ret = b->next++;
+	return b->next++;
+}
+
+static int borrow(struct restore *r, struct borrowed *b, const struct memory_area *area, int *ret)
+{
+	int fd = area->plugin_fd;
+
+	if (fd >= 0) {
+		*ret = borrow_fd(b, fd, area->file->id);
+		return 0;
+	}
+	if (area->file != b->last) {
+		TRY(file_get_fd(r, area->file, &fd));
+		b->last_fd = borrow_fd(b, fd, area->file->id);
+		b->last = area->file;
+	}
+	*ret = b->last_fd;
 	return 0;
 }
 
-static int plan_map(struct restore *r, struct borrowed *b, const struct memory_area *area)
+/* A mapping of a device: the plugin says where in it, or in something else, the memory is now. */
+static int ask_plugins(struct restore *r, struct memory_area *area, uint64_t *pgoff)
+{
+	const VmaEntry *vma = area->vma;
+	uint64_t new_pgoff = vma->pgoff;
+	int answer;
+
+	if (!area->file->entry->reg)
+		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " of a device is of file %u, which has no path", vma->start, vma->end,
+			      area->file->id);
+	TRY(file_restore_plugged(r));
+	answer = plugins_ask(r->plugins, UPDATE_VMA_MAP, area->file->entry->reg->name, vma->start, vma->pgoff, &new_pgoff,
+			     &area->plugin_fd);
+	TRY(plugins_check(r->plugins, answer));
+	if (answer == 1)
+		*pgoff = new_pgoff;
+	else
+		area->plugin_fd = -1;
+	return 0;
+}
+
+static int plan_map(struct restore *r, struct borrowed *b, struct memory_area *area)
 {
 	const VmaEntry *vma = area->vma;
 	int fd = -1;
 	struct step *step;
 	uint32_t flags = vma->flags & MMAP_FLAGS;
+	uint64_t pgoff = area->file ? vma->pgoff : 0;
 
+	if (vma->status & VMA_EXT_PLUGIN && area->file)
+		TRY(ask_plugins(r, area, &pgoff));
 	if (area->file) {
-		TRY(borrow(r, b, area->file, &fd));
+		TRY(borrow(r, b, area, &fd));
 		flags &= ~(uint32_t)MAP_ANONYMOUS;
 	}
 	step = plan_syscall(b->plan, "map memory", __NR_mmap, V(vma->start),
-			    V(vma->end - vma->start), V(vma->prot), V(flags | MAP_FIXED_NOREPLACE), V(fd), V(area->file ? vma->pgoff : 0));
+			    V(vma->end - vma->start), V(vma->prot), V(flags | MAP_FIXED_NOREPLACE), V(fd), V(pgoff));
 	step->flags |= STEP_EXACT;
 	step->arg[6] = (int64_t)vma->start;
 	return 0;
@@ -231,7 +266,7 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 	plan_inherit(r, task, plan);
 	plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0))->to_slot = SLOT_PIDFD;
 	for (size_t i = 0, n; i < memory->n; i += n) {
-		const struct memory_area *area = &memory->areas[i];
+		struct memory_area *area = &memory->areas[i];
 
 		n = 1;
 		if (!memory_is_private(area->vma) || area->inherited)
@@ -294,7 +329,7 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 	TRY(vdso_plan(r, task, plan));
 	plan_protect(memory, plan);
 	for (size_t i = 0; i < memory->n; i++) {
-		const struct memory_area *area = &memory->areas[i];
+		struct memory_area *area = &memory->areas[i];
 
 		if (area->vma->status & (VMA_VDSO | VMA_VVAR))
 			continue;
@@ -322,7 +357,11 @@ void memory_rest_done(struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = task->restore->memory;
 
-	for (size_t i = 0; i < memory->n; i++)
+	for (size_t i = 0; i < memory->n; i++) {
 		if (memory->areas[i].file && !memory_is_private(memory->areas[i].vma))
 			file_put(r, memory->areas[i].file);
+		if (memory->areas[i].plugin_fd >= 0)
+			close(memory->areas[i].plugin_fd);
+		memory->areas[i].plugin_fd = -1;
+	}
 }

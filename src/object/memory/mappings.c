@@ -15,6 +15,7 @@
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/memory/sysv.h"
+#include "plugin/plugin.h"
 
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08 /* Linux 6.11 */
@@ -118,6 +119,32 @@ static int dump_file(struct dump *d, struct task *task, const struct mapping *m,
 	return 0;
 }
 
+/* A mapped device: 1 if a plugin takes care of what is in it, 0 if it is none or nobody knows it. */
+static int dump_device(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+{
+	char path[64], link[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+	uint32_t id;
+	int answer;
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
+	fd = openat(task->dump->proc, path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || file_readlink(task->dump->proc, path, link, sizeof(link)) < 0)
+		return 0;
+	answer = plugins_ask(d->plugins, HANDLE_DEVICE_VMA, fd, &st);
+	if (answer == -ENOTSUP)
+		return 0;
+	TRY(plugins_check(d->plugins, answer));
+	vma->has_fdflags = true;
+	vma->fdflags = m->shared && (m->vm_flags & VMF(MW)) ? O_RDWR : O_RDONLY;
+	TRY(file_dump_device_path(d, task, fd, link, vma->fdflags, &id));
+	vma->shmid = id;
+	vma->pgoff = m->pgoff;
+	vma->status = VMA_REGULAR | VMA_EXT_PLUGIN | (m->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE);
+	return 1;
+}
+
 static bool is_shared_memory(const struct mapping *m)
 {
 	return text_starts(m->name, "/memfd:") || (m->shared && text_starts(m->name, "/dev/zero") && m->deleted) ||
@@ -147,6 +174,12 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 			vma->flags |= MAP_ANONYMOUS;
 			return 0;
 		}
+	}
+	if (m->name && m->name[0] == '/' && d->plugins) {
+		int taken = dump_device(d, task, m, vma);
+
+		if (taken)
+			return taken < 0 ? taken : 0;
 	}
 	if (m->vm_flags & (VMF(IO) | VMF(PF)))
 		return refuse_mapping(m, "memory of a device: it cannot be checkpointed");

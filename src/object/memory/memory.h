@@ -52,6 +52,7 @@ void memory_dump_clean(struct dump *d); /* at the end and on failure */
 struct memory_area {
 	VmaEntry *vma;
 	struct file *file; /* behind it, or NULL */
+	int plugin_fd;	   /* to be mapped instead of the file, or -1 */
 	bool inherited;	   /* the task got it from its creator by fork, with the creator's content: content.c compares */
 };
 
@@ -67,7 +68,7 @@ struct memory_restore {
 static inline bool memory_is_private(const VmaEntry *vma)
 {
 	return vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE) &&
-	       !(vma->status & (VMA_VSYSCALL | VMA_VVAR | VMA_AIORING | VMA_VDSO));
+	       !(vma->status & (VMA_VSYSCALL | VMA_VVAR | VMA_AIORING | VMA_VDSO | VMA_EXT_PLUGIN));
 }
 
 int memory_restore_load(struct restore *r);	/* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */

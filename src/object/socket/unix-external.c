@@ -12,8 +12,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "kern/net/sockdiag.h"
+#include "kern/pidfd.h"
 #include "object/socket/socket.h"
 #include "object/socket/unix.h"
+#include "plugin/plugin.h"
 
 static bool is_allowed(struct dump *d, const struct unix_diag *peer)
 {
@@ -82,16 +84,37 @@ static int refuse_peer(const struct unix_diag *peer)
 	return refuse(EBUSY, "this unix socket is connected to %s, which is outside of the tree; %s%s", holder, way, key);
 }
 
+/* 1: a plugin will bring it back, 0: none wants to. */
+static int ask_plugins(struct dump *d, const struct unix_dumped *socket)
+{
+	AUTO_CLOSE int fd = -1;
+	int answer;
+
+	if (socket->task_fd < 0 || !d->plugins)
+		return 0; /* it is in the queue of another socket */
+	fd = pidfd_take_fd(socket->task->dump->pidfd, socket->task_fd);
+	if (fd < 0)
+		return fail(-fd, "taking a copy of its descriptor");
+	answer = plugins_ask(d->plugins, DUMP_UNIX_SK, fd, (int)socket->entry->ino);
+	if (answer == -ENOTSUP)
+		return 0;
+	return answer < 0 ? plugins_fail(d->plugins, answer) : 1;
+}
+
 /* The entry of the other end holds what is needed to find it again: its name. */
 int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
 {
 	struct unix_dumped *dumped = pool_new(d->pool, struct unix_dumped);
 	FileEntry *file;
 	UnixSkEntry *entry;
+	int taken = ask_plugins(d, socket);
 
-	if (!is_allowed(d, peer))
+	TRY(taken);
+	if (taken)
+		socket->entry->uflags |= UNIX_CALLBACK;
+	else if (!is_allowed(d, peer))
 		return refuse_peer(peer);
-	if (!peer->name_size)
+	else if (!peer->name_size)
 		log_warn("The socket at the other end (inode %u) has no name: restore will need --inherit-fd fd[N]:socket:[%u]",
 			 peer->ino, socket->entry->ino);
 	file = file_add_entry(d, FD_TYPES__UNIXSK, offsetof(FileEntry, usk));

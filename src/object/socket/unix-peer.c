@@ -14,6 +14,7 @@
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
 #include "object/socket/unix.h"
+#include "plugin/plugin.h"
 #include "session/listener.h"
 
 /* A bound is needed for what one message may ask; a queue of an image is never larger than what a socket could hold. */
@@ -343,12 +344,26 @@ static int connect_outside(struct restore *r, struct unix_socket *socket)
 	return complete(r, socket);
 }
 
+/* False: no plugin has one for us, and the ordinary ways are tried. */
+static bool take_from_plugin(struct restore *r, struct unix_socket *socket)
+{
+	int fd = plugins_ask(r->plugins, RESTORE_UNIX_SK, (int)socket->entry->ino);
+
+	if (fd < 0)
+		return false;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	socket->file->fd = fd;
+	return true;
+}
+
 int unix_create(struct restore *r, struct unix_socket *socket)
 {
 	int inherited = make_inherited(r, socket);
 
 	if (inherited != -ENOENT)
 		return inherited;
+	if (socket->entry->uflags & UNIX_CALLBACK && take_from_plugin(r, socket))
+		return complete(r, socket);
 	if (socket->entry->uflags & UNIX_EXTERN)
 		return refuse(ENOENT, "this socket is not part of the checkpoint; give one with --inherit-fd fd[N]:socket:[%u]",
 			      socket->entry->ino);

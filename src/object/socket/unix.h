@@ -19,6 +19,7 @@ struct unix_diag;
 /* unix_sk_entry.uflags */
 #define UNIX_EXTERN  1 /* outside of the tree */
 #define UNIX_SERVICE 2 /* its peer is the service that dumps */
+#define UNIX_CALLBACK 4 /* a plugin restores it */
 #define UNIX_INHERIT 8 /* given by --inherit-fd */
 
 extern const struct file_kind unix_kind;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Files that only a plugin knows: device nodes with state behind them, anonymous inodes without a kind. The record has nothing but the
+ * number of the file, by which the plugin finds what it has saved itself. Without a plugin such a file is refused.
+ */
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include "base/fail.h"
+#include "object/file/core.h"
+#include "object/file/regular.h"
+#include "plugin/plugin.h"
+
+/* The last kind of the list: whatever is left. */
+static bool is_left(const struct open_file *of)
+{
+	return true;
+}
+
+static int refuse_file(const struct open_file *of)
+{
+	const mode_t mode = of->stat.st_mode;
+
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		return refuse(ENOTSUP, "%s device %u:%u: nothing is known about what its driver keeps for the program; let the "
+				       "program close it before the dump, or use a plugin for it",
+			      S_ISCHR(mode) ? "character" : "block", major(of->stat.st_rdev), minor(of->stat.st_rdev));
+	return refuse(ENOTSUP, "a file of this kind (mode 0%o, file system 0x%lx) can't be saved; close it before the dump", mode,
+		      of->fs_magic);
+}
+
+static int dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	int answer = plugins_ask(d->plugins, DUMP_EXT_FILE, of->fd, (int)of->id);
+
+	if (answer == -ENOTSUP)
+		return refuse_file(of);
+	if (answer < 0)
+		return plugins_fail(d->plugins, answer);
+	out->ext->id = of->id;
+	out->ext->fown = of->owner;
+	return 0;
+}
+
+static int create_plugged(struct restore *r, struct file *f)
+{
+	int fd = plugins_ask(r->plugins, RESTORE_EXT_FILE, (int)f->id);
+
+	if (fd == -ENOTSUP)
+		return refuse(ENOTSUP, "it was saved by a plugin, and no plugin here wants to restore it: give their directory with --libdir");
+	if (fd < 0)
+		return plugins_fail(r->plugins, fd);
+	f->fd = fd;
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return fail_errno("descriptor %d that the plugin gave", fd);
+	return 0;
+}
+
+const struct file_kind plugged_kind = {
+	.name = "plugin file",
+	.type = FD_TYPES__EXT,
+	.entry = offsetof(FileEntry, ext),
+	.is = is_left,
+	.dump = dump_plugged,
+	.create = create_plugged,
+};
+
+int file_restore_plugged(struct restore *r)
+{
+	int fd;
+
+	for (size_t i = 0; i < r->files->files.n; i++)
+		if (r->files->files.items[i]->kind == &plugged_kind)
+			TRY(file_get_fd(r, r->files->files.items[i], &fd));
+	return 0;
+}
+
+int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id)
+{
+	struct open_file of = { .task = task, .task_fd = -1, .fd = fd, .link = pool_string(d->pool, link), .flags = flags };
+
+	TRY(file_dump_begin(d, NULL));
+	TRY(file_describe_path(&of));
+	of.owner = pool_new(d->pool, FownEntry);
+	fown_entry__init(of.owner);
+	return regular_dump_extra(d, &of, ret_id);
+}

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Plugins: which are loaded, in which order their hooks are called, what their answers do."""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from room import wait_until
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope='session')
+def installed(build, tmp_path_factory):
+    """What a plugin is built with: compiler flags of what "make install" has installed, by pkg-config alone."""
+    root = tmp_path_factory.mktemp('root')
+    subprocess.run(['/usr/bin/meson', 'install', '-C', build, '--no-rebuild', '--quiet', '--destdir', root], check=True,
+                   stdout=subprocess.DEVNULL)
+    file = next(root.rglob('criu.pc'))
+    env = {**os.environ, 'PKG_CONFIG_SYSROOT_DIR': str(root), 'PKG_CONFIG_PATH': str(file.parent)}
+    said = subprocess.run(['pkg-config', '--cflags', 'criu'], env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert list(root.rglob('lib/criu')), 'the directory of plugins is not there'
+    return said.split()
+
+
+@pytest.fixture
+def plugins(installed, folder):     # pylint: disable=redefined-outer-name
+    """plugins('witness', 'witness.c', '-DX') builds a plugin; returns the directory of all that were built."""
+    libdir = folder / 'plugins'
+    libdir.mkdir()
+    (folder / 'calls').touch()
+
+    def make(name, source, *flags):
+        path = TOP / ('examples/plugin' if source == 'control-device.c' else 'tests/plugins') / source
+        subprocess.run(['cc', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-shared', '-fPIC', '-o', libdir / f'{name}.so', path,
+                        *installed, *flags], check=True)
+        return libdir
+    return make
+
+
+def calls(folder):
+    """The calls since the last time, without pids."""
+    path = folder / 'calls'
+    lines = path.read_text().splitlines()
+    path.write_text('')
+    return [re.sub(r'pid=\d+', 'pid=N', line) for line in lines]
+
+
+def environment(folder, **answers):
+    """For the witness."""
+    return {'WITNESS': str(folder / 'calls'), 'WITNESS_ANSWERS': ' '.join(f'{name}={value}' for name, value in answers.items())}
+
+
+def test_example(subject, plugins, folder):
+    """A device that criu does not know is saved and restored by the example, twice; without it nothing begins."""
+    libdir = plugins('control-device', 'control-device.c')
+    run = subject('file/device-plugged')
+    for _ in range(2):
+        images = run.dump('--libdir', libdir)
+        run.await_gone()
+        assert len(list(images.glob('control-device-*.img'))) == 1
+        code, said = run.call_criu('restore', images, '-d')
+        assert code == 1 and 'made with the plugin control-device, which is missing here' in said and '--libdir' in said
+        assert not run.room.pids()
+        run.restore(images, '-L', libdir)
+        run.compare('after a restore by a plugin')
+    run.release()
+
+
+def test_damaged_image_of_the_example(subject, plugins):
+    """The failure of a hook ends the restore, and nothing is left."""
+    libdir = plugins('control-device', 'control-device.c')
+    run = subject('file/device-plugged')
+    images = run.dump('--libdir', libdir)
+    run.await_gone()
+    image = next(images.glob('control-device-*.img'))
+    good = image.read_text()
+    image.write_text('rubbish')
+    code, said = run.call_criu('restore', images, '-d', '--libdir', libdir)
+    assert code == 1 and 'control-device failed at RESTORE_EXT_FILE with -22 (Invalid argument)' in said
+    assert 'the image of file' in said and not run.room.pids()
+    image.write_text(good)
+    run.restore(images, '--libdir', libdir)
+    run.release()
+
+
+def test_order(subject, plugins, folder):
+    """Every hook at its moment; tasks run or stand as they should; the descriptor of the device is asked for once."""
+    libdir = plugins('witness', 'witness.c')
+    run = subject('file/device-plugged')
+    images = run.folder_of_images()
+    answers = environment(folder, DUMP_EXT_FILE=0, RESTORE_EXT_FILE=0)
+    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=answers)
+    assert code == 0, said
+    assert calls(folder) == [
+        'witness init stage=0 named=0 images=1',
+        'witness PAUSE_DEVICES pid=N state=R',
+        'witness PAUSE_DEVICES pid=N state=R',
+        'witness CHECKPOINT_DEVICES pid=N state=t',
+        'witness CHECKPOINT_DEVICES pid=N state=t',
+        'witness DUMP_EXT_FILE id=positive 10:237',
+        'witness exit stage=0 ret=0',
+    ]
+    run.await_gone()
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=answers)
+    assert code == 0, said
+    assert calls(folder) == [
+        'witness init stage=2 named=0 images=1',
+        'witness POST_FORKING',
+        'witness RESTORE_EXT_FILE id=positive',
+        'witness RESUME_DEVICES_LATE pid=N state=t',
+        'witness RESUME_DEVICES_LATE pid=N state=t',
+        'witness exit stage=2 ret=0',
+    ]
+    run.compare('after a restore by a plugin')
+    run.release()
+
+
+def test_chain(subject, plugins, folder):
+    """Who has nothing to say is followed by the next one; who answers ends the chain."""
+    libdir = plugins('one', 'witness.c', '-DNAME="one"')
+    plugins('control-device', 'control-device.c')
+    plugins('two', 'witness.c', '-DNAME="two"')
+    names = os.listdir(libdir)
+    asked = [f'{name[:-3]} DUMP_EXT_FILE id=positive 10:237' for name in names[:names.index('control-device.so')]]
+    assert len(asked) in (0, 1, 2)
+    run = subject('file/device-plugged')
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder))
+    assert code == 0, said
+    assert [call for call in calls(folder) if 'DUMP_EXT_FILE' in call] == asked
+    run.await_gone()
+    code, said = run.call_criu('restore', images, '-d', env={**environment(folder), 'CRIU_LIBS_DIR': str(libdir)})
+    assert code == 0, said
+    assert len([call for call in calls(folder) if 'RESTORE_EXT_FILE' in call]) == len(asked)
+    run.release()
+
+
+@pytest.mark.parametrize('hook', ['PAUSE_DEVICES', 'CHECKPOINT_DEVICES', 'DUMP_EXT_FILE', 'init'])
+def test_failing_dump(subject, plugins, folder, hook):
+    """The dump fails with the plugin's name, the tasks go on, and exit is told."""
+    libdir = plugins('witness', 'witness.c')
+    run = subject('file/device-plugged')
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-L', libdir,
+                               env=environment(folder, **{'DUMP_EXT_FILE': 0, hook: -5}))
+    assert code == 1 and 'Dumping FAILED.' in said
+    if hook == 'init':
+        assert 'witness.so: it does not want to begin (its init returned -5)' in said
+        assert calls(folder) == ['witness init stage=0 named=0 images=1']
+    else:
+        assert f'the plugin witness failed at {hook} with -5 (Input/output error)' in said
+        assert calls(folder)[-1] == 'witness exit stage=0 ret=negative'
+    run.compare(f'after a failed {hook}')
+    run.release()
+
+
+@pytest.mark.parametrize('hook', ['POST_FORKING', 'RESTORE_EXT_FILE', 'RESUME_DEVICES_LATE'])
+def test_failing_restore(subject, plugins, folder, hook):
+    """Before the tasks are complete nothing is left of them; afterwards it is only logged."""
+    libdir = plugins('witness', 'witness.c')
+    run = subject('file/device-plugged')
+    answers = {'DUMP_EXT_FILE': 0, 'RESTORE_EXT_FILE': 0}
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder, **answers))
+    assert code == 0, said
+    run.await_gone()
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **{**answers, hook: -5}))
+    assert f'the plugin witness failed at {hook} with -5' in said
+    if hook == 'RESUME_DEVICES_LATE':
+        assert code == 0 and calls(folder)[-1] == 'witness exit stage=2 ret=0'
+    else:
+        assert code == 1 and calls(folder)[-1] == 'witness exit stage=2 ret=negative' and not run.room.pids()
+        code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **answers))
+        assert code == 0, said
+    run.release()
+
+
+def test_mapping(subject, plugins, folder):
+    """A mapping of a device: taken over at the dump, and something else lies there after the restore."""
+    libdir = plugins('witness', 'witness.c')
+    run = subject('memory/device')
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder, HANDLE_DEVICE_VMA=0))
+    assert code == 0, said
+    assert 'witness HANDLE_DEVICE_VMA 1:5 same=1' in calls(folder)
+    run.await_gone()
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, UPDATE_VMA_MAP=-12))
+    assert code == 1 and 'witness failed at UPDATE_VMA_MAP with -12' in said and not run.room.pids()
+    assert 'witness UPDATE_VMA_MAP /dev/zero page=1 offset=0' in calls(folder)
+    for answer in (1, 0):
+        code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, UPDATE_VMA_MAP=answer))
+        assert code == 0, said
+        if answer:
+            maps = (run.room.proc / str(run.pid) / 'maps').read_text()
+            assert 'stand-in' in maps
+            assert 'stand-in' not in str([os.readlink(path) for path in (run.room.proc / str(run.pid) / 'fd').iterdir()])
+            start = int(next(line for line in maps.splitlines() if 'stand-in' in line).split('-')[0], 16)
+            with open(run.room.proc / str(run.pid) / 'mem', 'rb', buffering=0) as memory:
+                assert os.pread(memory.fileno(), 15, start) == b'from the plugin'
+            run.kill()
+    run.release()
+    assert run.output.read_text().endswith('memory: \n')
+
+
+SERVER = '''
+import os, socket, sys
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+sock.bind(sys.argv[1] + '/server')
+sock.listen()
+held = []
+while True:
+    held.append(sock.accept()[0])
+    held[-1].send(b'welcome %d' % len(held))
+'''
+CLIENT = '''
+import os, socket, sys, time
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+sock.connect(sys.argv[1] + '/server')
+print(sock.recv(100).decode(), flush=True)
+while not os.path.exists(sys.argv[1] + '/go'):
+    time.sleep(0.01)
+print(sock.recv(100).decode(), flush=True)
+'''
+
+
+def test_unix_socket(room, criu, folder, plugins):
+    """A stream socket whose peer is outside of the tree: the plugin connects it again."""
+    libdir = plugins('witness', 'witness.c')
+    room.start(folder / 'server.out', '/usr/bin/python3', '-c', SERVER, folder)
+    wait_until((folder / 'server').exists, 10)
+    pid = room.start(folder / 'client.out', '/usr/bin/python3', '-c', CLIENT, folder)
+    wait_until(lambda: 'welcome 1' in (folder / 'client.out').read_text(), 10)
+    images = folder / 'images'
+    images.mkdir()
+    env = {**os.environ, **environment(folder, DUMP_UNIX_SK=0, RESTORE_UNIX_SK=0), 'WITNESS_SERVER': str(folder / 'server')}
+
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-L', libdir, env={**env, 'WITNESS_ANSWERS': 'DUMP_UNIX_SK=-13'})
+    assert done.returncode == 1 and 'witness failed at DUMP_UNIX_SK with -13' in done.stdout
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-L', libdir, env={**env, 'WITNESS_ANSWERS': ''})
+    assert done.returncode == 1 and 'outside of the tree' in done.stdout
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-L', libdir, env=env)
+    assert done.returncode == 0, done.stdout
+    assert 'witness DUMP_UNIX_SK same-inode=1 socket=1' in calls(folder)
+    wait_until(lambda: pid not in room.pids(), 5)
+    done = room.run(criu, 'restore', '-d', '-D', images, '-L', libdir, env=env)
+    assert done.returncode == 0, done.stdout
+    (folder / 'go').touch()
+    wait_until(lambda: 'welcome 2' in (folder / 'client.out').read_text(), 5, lambda: (folder / 'client.out').read_text())
+
+
+def test_inventory(subject, plugins, folder):
+    """A name in the inventory: its plugin is told so, the others are not, and it may not be missing."""
+    libdir = plugins('named', 'witness.c', '-DNAME="named"', '-DNAMED')
+    run = subject('file/pipe')
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder))
+    assert code == 0, said
+    run.await_gone()
+    calls(folder)
+    (libdir / 'named.so').unlink()
+    plugins('other', 'witness.c', '-DNAME="other"')
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder))
+    assert code == 1 and 'made with the plugin named, which is missing here' in said
+    assert calls(folder) == ['other init stage=2 named=0 images=1', 'other exit stage=2 ret=negative']
+    plugins('named', 'witness.c', '-DNAME="named"')
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder))
+    assert code == 0, said
+    assert {'other init stage=2 named=0 images=1', 'named init stage=2 named=1 images=1'} <= set(calls(folder))
+    run.release()
+
+
+def test_old_form(subject, plugins, folder):
+    """Functions with fixed names instead of a descriptor."""
+    libdir = plugins('old', 'old.c')
+    run = subject('file/device-plugged')
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder))
+    assert code == 0 and 'Warn' in said and 'old.so: it has no descriptor' in said
+    run.await_gone()
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder))
+    assert code == 0, said
+    assert calls(folder) == ['old init', 'old dump_file', 'old fini', 'old init', 'old restore_file', 'old fini']
+    run.release()
+
+
+WRONG = '''
+#include <criu/criu-plugin.h>
+cr_plugin_desc_t CR_PLUGIN_DESC = { .name = %s, .version = %s, .max_hooks = %s };
+'''
+
+
+@pytest.mark.parametrize('name, version, hooks, words', [
+    ('"x"', 'CRIU_PLUGIN_VERSION + 1', 'CR_PLUGIN_HOOK__MAX', 'version 0.2.1 of the plugin interface, this criu knows up to 0.2.0'),
+    ('"x"', 'CRIU_PLUGIN_VERSION', 'CR_PLUGIN_HOOK__MAX + 2', 'made for a criu with 15 hooks, this one has 13'),
+    ('0', 'CRIU_PLUGIN_VERSION', 'CR_PLUGIN_HOOK__MAX', 'has no name'),
+    ('"x"', 'CRIU_PLUGIN_VERSION', '3', None),
+    ('"x"', 'CRIU_PLUGIN_VERSION_OLD', '0', None),
+])
+def test_versions(subject, plugins, folder, installed, name, version, hooks, words):
+    """Newer versions and more hooks are refused; plugins that were loaded before are told. Older ones are welcome."""
+    libdir = plugins('witness', 'witness.c')
+    source = folder / 'wrong.c'
+    source.write_text(WRONG % (name, version, hooks))
+    subprocess.run(['cc', '-shared', '-fPIC', '-o', libdir / 'wrong.so', source, *installed], check=True)
+    run = subject('file/pipe')
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', '-L', libdir, env=environment(folder))
+    if words:
+        assert code == 1 and f'plugin {libdir}/wrong.so: it' in said and words in said, said
+        assert calls(folder) in ([], ['witness init stage=0 named=0 images=1', 'witness exit stage=0 ret=negative'])
+    else:
+        assert code == 0, said
+    run.compare('after it')
+    run.release()
+
+
+def damage(libdir, how):
+    """A library that cannot be used."""
+    path = libdir / 'witness.so'
+    data = path.read_bytes()
+    if how == 'cut':
+        path.write_bytes(data[:len(data) // 2])
+    elif how == 'empty':
+        path.write_bytes(b'')
+    elif how == 'text':
+        path.write_text('#!/bin/sh\n' * 10)
+    elif how == 'zeros':
+        path.write_bytes(data[:16] + bytes(len(data) - 16))
+    elif how == 'directory':
+        path.unlink()
+        path.mkdir()
+    elif how == 'dangling':
+        path.unlink()
+        path.symlink_to('nowhere')
+
+
+@pytest.mark.parametrize('how', ['cut', 'empty', 'text', 'zeros', 'directory', 'dangling'])
+def test_damaged(subject, plugins, folder, how):
+    """A damaged library ends the operation with its path, before anything is stopped. Other names are not looked at."""
+    libdir = plugins('witness', 'witness.c')
+    damage(libdir, how)
+    shutil.copy(TOP / 'Makefile', libdir / 'README')
+    run = subject('file/pipe')
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-L', libdir, env=environment(folder))
+    assert code == 1 and re.search(f'Error .*plugin {libdir}/witness.so: it', said), said
+    run.compare('after it')
+    run.release()
+
+
+def test_undefined_symbol(subject, plugins, folder, installed):
+    """The reason of the loader is told."""
+    libdir = folder / 'plugins'
+    source = folder / 'bad.c'
+    source.write_text('extern int not_there;\nint *cr_plugin_x = &not_there;\n')
+    subprocess.run(['cc', '-shared', '-fPIC', '-o', libdir / 'bad.so', source], check=True)
+    run = subject('file/pipe')
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-L', libdir)
+    assert code == 1 and 'bad.so: it can\'t be loaded' in said and 'undefined symbol: not_there' in said
+    run.release()
+
+
+def test_directories(subject, plugins, folder):
+    """A directory that was given must be there; --libdir wins over the variable."""
+    libdir = plugins('witness', 'witness.c')
+    run = subject('file/pipe')
+    for options, env in ((['-L', '/nowhere'], {}), ([], {'CRIU_LIBS_DIR': '/nowhere'})):
+        code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, *options, env=env)
+        assert code == 1 and "plugin directory /nowhere can't be opened: No such file" in said
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', '-L', libdir,
+                               env={**environment(folder), 'CRIU_LIBS_DIR': '/nowhere'})
+    assert code == 0 and calls(folder), said
+    run.release()
