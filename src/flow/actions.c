@@ -20,6 +20,7 @@ static const char *const names[] = {
 	[ACTION_PRE_DUMP] = "pre-dump",	      [ACTION_POST_DUMP] = "post-dump",
 	[ACTION_PRE_RESTORE] = "pre-restore", [ACTION_POST_RESTORE] = "post-restore",
 	[ACTION_PRE_RESUME] = "pre-resume",   [ACTION_POST_RESUME] = "post-resume",
+	[ACTION_NETWORK_LOCK] = "network-lock", [ACTION_NETWORK_UNLOCK] = "network-unlock",
 	[ACTION_STATUS_READY] = "status-ready", [ACTION_QUERY_EXT_FILES] = "query-ext-files",
 };
 

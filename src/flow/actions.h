@@ -8,8 +8,10 @@ struct options;
 
 enum action {
 	ACTION_PRE_DUMP,     /* before anything is done */
+	ACTION_NETWORK_LOCK, /* tasks are stopped, and have a network of their own that shall be cut off */
 	ACTION_QUERY_EXT_FILES, /* tasks are stopped, nothing is saved; only for a listener, who may add to --external */
 	ACTION_POST_DUMP,    /* images complete, tasks still stopped */
+	ACTION_NETWORK_UNLOCK, /* the network may be connected again; a failure is only logged */
 	ACTION_PRE_RESTORE,  /* before the first task is made */
 	ACTION_POST_RESTORE, /* all is restored, tasks still stopped */
 	ACTION_PRE_RESUME,   /* just before they run; a failure is only logged */

@@ -176,6 +176,23 @@ static int load_plugins(struct dump *d)
 	return plugins_load(&run, &d->plugins);
 }
 
+/* Our own lock follows when the connections are known. */
+static int announce_network_lock(struct dump *d)
+{
+	int own = namespaces_dump_own_network(d);
+
+	TRY(own);
+	d->network_cut_off = own;
+	return own ? actions_run(d->options, ACTION_NETWORK_LOCK, d->options->pid) : 0;
+}
+
+static void unlock_network(struct dump *d)
+{
+	network_dump_end(d);
+	if (d->network_cut_off)
+		(void)actions_run(d->options, ACTION_NETWORK_UNLOCK, d->options->pid); /* logged */
+}
+
 static int checkpoint_devices(struct dump *d)
 {
 	struct task *task;
@@ -195,6 +212,7 @@ static int dump_tree(struct dump *d)
 	TRY(check_sessions(d));
 	TRY(check_families(d));
 	TRY(checkpoint_devices(d));
+	TRY(announce_network_lock(d));
 	TRY(actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid));
 	TRY(fail_point("dump/collect"));
 	TRY(parts_dump_collect(d));
@@ -207,10 +225,10 @@ static int let_go(struct dump *d, int error)
 	int network = 0;
 
 	if (error < 0 || d->options->end == OPT_END_RUN) {
-		network_dump_end(d);
+		unlock_network(d);
 		thaw_tree(d);
 	} else if (d->options->end == OPT_END_STOP) {
-		network_dump_end(d);
+		unlock_network(d);
 		stop_tree(d);
 	} else {
 		kill_tree(d);

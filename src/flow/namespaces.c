@@ -119,3 +119,38 @@ int namespaces_dump_task(struct dump *d, struct task *task)
 #undef X
 	return 0;
 }
+
+int namespaces_dump_own_network(struct dump *d)
+{
+	const ino_t *own = d->own_namespaces;
+	ino_t ours = 0, theirs;
+
+#define X(name, member)                  \
+	if (!strcmp(#name, "net"))       \
+		ours = *own;             \
+	own++;
+	NAMESPACES(X)
+#undef X
+	TRY(namespace_inode(d->tree->root->dump->proc, "net", &theirs));
+	return ours != theirs;
+}
+
+int namespaces_restore_check(struct restore *r)
+{
+	const TaskKobjIdsEntry *criu = r->inventory->root_ids, *ids;
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		ids = task->ids;
+		if (!criu || !ids) /* older images, or a zombie */
+			continue;
+#define X(name, member)                                                                                                   \
+	if (ids->has_##member && criu->has_##member && ids->member != criu->member)                                       \
+		return refuse(EOPNOTSUPP,                                                                                 \
+			      "task %d lived in another " #name " namespace than the criu that dumped it: namespaces cannot " \
+			      "be restored yet", task->vpid);
+		NAMESPACES(X)
+#undef X
+	}
+	return 0;
+}

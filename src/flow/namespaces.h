@@ -10,3 +10,8 @@ int namespaces_dump_self(struct dump *d);
 int namespaces_dump_task(struct dump *d, struct task *task);
 /* What is true of the host: its clocks (timens-0.img), its security module. */
 int namespaces_write(struct dump *d);
+
+/* Whether the tree has a network of its own. 1, 0 or -errno. */
+int namespaces_dump_own_network(struct dump *d);
+/* At load: refuses images of tasks that had namespaces of their own. */
+int namespaces_restore_check(struct restore *r);

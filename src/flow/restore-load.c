@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "flow/lineage.h"
+#include "flow/namespaces.h"
 #include "image/image.h"
 #include "image/inventory.h"
 #include "object/file/file.h"
@@ -141,6 +142,7 @@ int restore_load(struct restore *r)
 		TRY(load_task(r, task));
 	if (!task_is_live(r->tree->root))
 		return refuse(EINVAL, "the root task %d is a zombie: there is nothing to restore", r->tree->root->vpid);
+	TRY(namespaces_restore_check(r));
 	find_owners(r);
 	TRY(file_restore_load(r));
 	TRY(parts_restore_load(r));

@@ -61,6 +61,7 @@ struct dump {
 	struct memory_dump *memory; /* object/memory */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;
+	bool network_cut_off;	   /* the action network-lock has run */
 	const ino_t *own_namespaces; /* flow/namespaces.c */
 	struct guest_cache *guest_cache;
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;

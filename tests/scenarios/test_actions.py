@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Action scripts: when they run, what they see, what their failure does."""
+import json
 import re
+import subprocess
 
 import pytest
+from room import wait_until
 
 SCRIPT = '''#!/bin/bash
 if [ -e /proc/$$/fd/0 ]; then input=open; else input=closed; fi
@@ -103,3 +106,34 @@ def test_script_that_is_not_there(subject):
     assert code == 1 and re.search('Error .*/nonexistent/script.*No such file', said)
     run.compare('after a dump that could not run its script')
     run.release()
+
+
+def test_network_of_its_own(room, criu, folder, scripts):
+    """A tree with another network than criu: locked after it is stopped, unlocked before it goes on. It can't be saved yet."""
+    pid = room.start(folder / 'output', 'unshare', '--net', 'sleep', '1000')
+    wait_until(lambda: (room.proc / str(pid) / 'comm').read_text() == 'sleep\n', 5)
+    done = room.run(criu, 'dump', '-t', pid, '-D', folder, '-W', folder, *scripts)
+    assert done.returncode == 1 and 'net namespace of its own' in done.stdout, done.stdout
+    seen = calls(folder)
+    assert [call[:2] for call in seen[::2]] == [('second', action) for action in ('pre-dump', 'network-lock', 'network-unlock')]
+    assert [call[2]['state'] for call in seen[::2]] == ['S', 't', 't']
+    assert all(call[2]['root'] == str(pid) for call in seen)
+    (folder / 'fail-at').write_text('network-lock')
+    done = room.run(criu, 'dump', '-t', pid, '-D', folder, *scripts)
+    assert done.returncode == 1 and 'second ended with status 1 at network-lock' in done.stdout
+    assert [call[1] for call in calls(folder)[::2]] == ['pre-dump', 'network-lock', 'network-unlock']
+    assert (room.proc / str(pid) / 'stat').read_text().split()[2] == 'S'
+
+
+def test_images_of_a_container(subject, build):
+    """Nothing of a tree that had namespaces of its own is put into those of criu."""
+    run = subject('file/pipe')
+    images = run.dump()
+    run.await_gone()
+    ids = images / f'ids-{run.pid}.img'
+    entry = json.loads(subprocess.run([build / 'crit', 'decode', '-i', ids], check=True, stdout=subprocess.PIPE).stdout)
+    entry['entries'][0]['net_ns_id'] = 99
+    (images / 'ids.json').write_text(json.dumps(entry))
+    subprocess.run([build / 'crit', 'encode', '-i', images / 'ids.json', '-o', ids], check=True)
+    code, said = run.call_criu('restore', images, '-d')
+    assert code == 1 and f'task {run.pid} lived in another net namespace' in said and not run.room.pids()
