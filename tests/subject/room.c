@@ -134,6 +134,17 @@ static int run(const char *first, char **argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* A subject starts as from a fresh login, whatever the caller of the tests ignores or blocks: nohup, a job in the background, CI. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* In the intermediate process: its child becomes an orphan, and so a child of the room's first process. */
 static void start_orphan(const char *cwd, const char *output, char **argv)
 {
@@ -152,6 +163,7 @@ static void start_orphan(const char *cwd, const char *output, char **argv)
 	    dup2(1, 2) != 2)
 		die(output);
 	closefrom(3);
+	reset_signals();
 	execvp(argv[0], argv);
 	die(argv[0]);
 }
