@@ -14,14 +14,18 @@ static int stay(void *arg)
 	return 1;
 }
 
+static int stay_in_own_group(void *arg)
+{
+	must(setpgid(0, 0));
+	return stay(NULL);
+}
 
 static int lead_session(void *arg)
 {
 	must(setsid());
 
-	pid_t member = start_child(stay, NULL), other = start_child(stay, NULL);
+	pid_t member = start_child(stay, NULL), other = start_child(stay_in_own_group, NULL);
 
-	must(setpgid(other, other));
 	wait_for_restore();
 	CHECK_EQUAL(getsid(0), getpid());
 	CHECK_EQUAL(getsid(member), getpid());
