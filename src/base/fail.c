@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/findings.h"
 #include "base/io.h"
 #include "base/log.h"
 
@@ -26,6 +27,7 @@ struct failure {
 static struct failure private_record; /* when the shared one cannot be had */
 static struct failure *record = &private_record;
 static _Thread_local struct log_scope *innermost;
+static _Thread_local bool last_was_refusal;
 
 static struct failure *create_record(void)
 {
@@ -66,6 +68,11 @@ const char *failure_text(void)
 	return atomic_load(&record->state) == RECORD_SET ? record->text : "";
 }
 
+bool failure_was_refusal(void)
+{
+	return last_was_refusal;
+}
+
 void failure_line(char *to, size_t room)
 {
 	int n = snprintf(to, room, "Error (%s): %s", record->place, failure_text());
@@ -103,8 +110,9 @@ static int report(const char *file, int line, int error, bool with_errno, const 
 			n = (int)(sizeof(text) - sizeof(reason));
 		snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror_r(error, reason, sizeof(reason)));
 	}
+	last_was_refusal = !with_errno;
 	keep_failure(file, line, error, text);
-	log_write(LOG_ERROR, file, line, "%s", text);
+	log_write((enum log_level)findings_note(file, line, error, !with_errno, text), file, line, "%s", text);
 	errno = saved_errno;
 	return -error;
 }

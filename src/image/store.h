@@ -13,6 +13,8 @@ int store_open_dir(int dirfd, bool for_writing, struct store **ret);
 /* The images of earlier dumps are closed with it, and all records that were read are gone. Accepts NULL; for AUTO(). */
 void store_close(struct store **store);
 
+/* For surveys: what is written is thrown away, nothing can be read. */
+struct store *store_create_nowhere(void);
 /* For tests, fuzzers and tools: files in memory, writable. */
 struct store *store_create_memory(void);
 void store_add_file(struct store *store, const char *name, const void *data, size_t size);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All failures of a stretch of work, not only the first: for surveys, which go on after a failure to say at once all that is in
+ * the way. The code that is asked is the same as ever and calls fail() and refuse(); who loops over objects decides to go on.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/vector.h"
+
+#define FINDINGS_ALIKE 5 /* so many of one place in the code are kept; the others are only counted */
+
+struct finding {
+	const char *file; /* where fail() or refuse() stands */
+	int line, error;
+	bool refused;	  /* an object can't be handled; else something went wrong */
+	char *scopes;	  /* "task 5 (sh): descriptor 3", "" if none were open */
+	char *text;	  /* the message */
+	unsigned more;	  /* others like it, not kept; only at the last of its place */
+};
+
+struct findings {
+	bool quiet; /* they are logged as info lines, not as errors: the caller reports */
+	struct findings *outer;
+	VECTOR(struct finding) list;
+};
+
+/* What this thread reports from now on is kept as well, until findings_end(); findings may be zeroed but for quiet. Nests. */
+void findings_begin(struct findings *findings);
+void findings_end(struct findings *findings);
+void findings_done(struct findings *findings);
+/* How many there were, with those that are not kept. */
+size_t findings_count(const struct findings *findings);
+
+/* For base/fail.c. Returns the level at which it shall be logged: an error that is one too many of its kind is a debug line. */
+int findings_note(const char *file, int line, int error, bool refused, const char *text);
