@@ -74,6 +74,8 @@ int command_check(const struct options *options)
 
 	if (options->check_feature)
 		return check_one(&probes, options->check_feature);
+	if (options->pid)
+		return command_check_tree(options);
 	if (!check_group(&probes, FEATURE_REQUIRED, LOG_ERROR, true)) {
 		log_warn("Does not look good.\n");
 		return 1;

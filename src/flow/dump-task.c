@@ -18,6 +18,7 @@
 #include "lib/compel/tracee.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
+#include "session/survey.h"
 
 static void new_core(struct dump *d, struct thread *thread)
 {
@@ -51,6 +52,7 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	struct thread_dump *dump = thread->dump;
 	struct arch_thread_state *record;
 	bool no_signals;
+	uint64_t ip;
 	uint8_t code[7];
 	struct iovec local = { code, sizeof(code) }, remote;
 	bool have_code;
@@ -59,9 +61,11 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	TRY(arch_state_get(thread->tid, d->pool, &dump->state));
 	record = dump->alone = arch_state_copy(dump->state, d->pool);
 	remote = (struct iovec){ (void *)(arch_state_ip(record) - sizeof(code)), sizeof(code) };
+	ip = arch_state_ip(dump->state);
 	have_code = arch_state_needs_code(record) && process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
 	no_signals = no_signal_pending(&dump->status, dump->sigmask);
 	arch_state_restart_eintr(dump->state, no_signals);
+	dump->repaired = arch_state_ip(dump->state) != ip;
 	arch_state_restart(record, no_signals, have_code ? code : NULL);
 	return arch_state_to_core(record, thread->core, d->pool);
 }
@@ -73,7 +77,7 @@ static int dump_outside(struct dump *d, struct task *task)
 	for_each_thread(thread, task) {
 		new_core(d, thread);
 		TRY(dump_registers(d, thread));
-		TRY(parts_dump_outside(d, thread));
+		TRY(dump_go_on(d, parts_dump_outside(d, thread)));
 	}
 	return 0;
 }
@@ -109,12 +113,12 @@ int dump_ids(struct dump *d, struct task *task)
 	bool is_new;
 
 	task_kobj_ids_entry__init(ids);
+	task->ids = ids;
 	TRY(object_id(d->kcmp_vm, task, &ids->vm_id, &is_new));
 	TRY(object_id(d->kcmp_fs, task, &ids->fs_id, &is_new));
 	TRY(object_id(d->kcmp_sighand, task, &ids->sighand_id, &is_new));
 	TRY(object_id(d->kcmp_files, task, &ids->files_id, &is_new));
 	task->dump->first_with_files = is_new ? (uint32_t)task->pid : 0;
-	task->ids = ids;
 	return namespaces_dump_task(d, task);
 }
 
@@ -140,9 +144,11 @@ static int run_all(struct dump *d, struct task *task, struct inside *inside)
 	struct thread *thread;
 	unsigned i = 0;
 
-	for_each_thread(thread, task)
+	for_each_thread(thread, task) {
+		thread->dump->repaired = false; /* guest_catch() does it */
 		TRY(guest_open(inside->stage, thread->tid, &(struct guest_state){ thread->dump->state, thread->dump->alone, thread->dump->sigmask },
 			       &thread->remote));
+	}
 	for_each_thread(thread, task)
 		TRY(remote_post(thread->remote, inside->plans[i++]));
 	for_each_thread(thread, task)
@@ -206,18 +212,24 @@ int dump_task_state(struct dump *d, struct task *task)
 		new_core(d, task->leader);
 		return parts_dump_outside(d, task->leader);
 	}
-	TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
-	TRY(sweep_find(d, task));
+	if (task->dump->unstopped) {
+		new_core(d, task->leader);
+		return 0;
+	}
+	if (!d->tasks_run) {
+		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
+		TRY(sweep_find(d, task));
+	}
 	TRY(dump_outside(d, task));
-	TRY(dump_inside(d, task));
-	return 0;
+	return d->only_look ? 0 : dump_inside(d, task);
 }
 
 int dump_task_memory(struct dump *d, struct task *task)
 {
+	if (!task->dump->mappings.n)
+		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
 	TRY(memory_dump_mappings(d, task));
-	TRY(memory_dump_content(d, task));
-	return 0;
+	return d->only_look ? 0 : memory_dump_content(d, task);
 }
 
 int dump_task_write(struct dump *d, struct task *task)

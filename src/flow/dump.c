@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/fd.h"
+#include "base/findings.h"
 #include "base/log.h"
 #include "base/workers.h"
 #include "flow/actions.h"
@@ -27,6 +29,7 @@
 #include "object/task/part.h"
 #include "plugin/plugin.h"
 #include "session/session.h"
+#include "session/survey.h"
 #include "task/tree-image.h"
 
 #define FD_ROOM 16384 /* more than that is rare, and only slower */
@@ -49,6 +52,10 @@ static int begin(struct dump *d, const struct options *options)
 	d->inventory = pool_new(d->pool, struct inventory);
 	TRY(inventory_make_run_id(d->inventory->run_id));
 	TRY(namespaces_dump_self(d));
+	if (d->only_look) {
+		d->store = store_create_nowhere();
+		return 0;
+	}
 	/* Better now than when the tasks stand still. */
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
@@ -84,10 +91,12 @@ static int check_sessions(struct dump *d)
 	for_each_task(task, d->tree) {
 		if (task->vsid != d->tree->root->vsid || task->vsid == d->tree->root->vpid || d->options->shell_job)
 			continue;
-		return refuse(EINVAL,
+		int error = refuse(EINVAL,
 			      "task %d (%s): its session %d is led from outside the tree: dump with --shell-job if it was started from a "
 			      "shell, or start it with setsid",
 			      task->vpid, task->comm, task->vsid);
+
+		TRY(dump_go_on(d, error));
 	}
 	return 0;
 }
@@ -112,17 +121,19 @@ static int check_families(struct dump *d)
 	struct task *task;
 
 	for_each_task(task, d->tree) {
-		if (!task->parent || task->vsid == task->vpid || has_member(task, task->vsid))
+		if (!task->parent || task->vsid == task->vpid || has_member(task, task->vsid) ||
+		    !task_tree_find(d->tree, task->vsid))
 			continue;
-		if (task_tree_find(d->tree, task->vsid))
-			return refuse(EOPNOTSUPP,
-				      "task %d (%s): its session %d is led by a task that is not its brother or ancestor: this family cannot be "
-				      "rebuilt yet", task->vpid, task->comm, task->vsid);
+		int error = refuse(EOPNOTSUPP,
+				   "task %d (%s): its session %d is led by a task that is not its brother or ancestor: this family cannot be "
+				   "rebuilt yet", task->vpid, task->comm, task->vsid);
+
+		TRY(dump_go_on(d, error));
 	}
 	return 0;
 }
 
-static int dump_tasks(struct dump *d)
+static int dump_states(struct dump *d)
 {
 	struct task *task;
 
@@ -130,9 +141,16 @@ static int dump_tasks(struct dump *d)
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		log_info("Dumping task %d (%s) with %u threads", task->vpid, task->comm, task->n_threads);
 		if (task_is_live(task))
-			TRY(dump_ids(d, task));
-		TRY(dump_task_state(d, task));
+			TRY(dump_go_on(d, dump_ids(d, task)));
+		TRY(dump_go_on(d, dump_task_state(d, task)));
 	}
+	return 0;
+}
+
+static int dump_objects(struct dump *d)
+{
+	struct task *task;
+
 	TRY(fail_point("dump/files"));
 	TRY(file_dump_tables(d));
 	for_each_task(task, d->tree) {
@@ -140,7 +158,7 @@ static int dump_tasks(struct dump *d)
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		TRY(fail_point("dump/memory"));
-		TRY(dump_task_memory(d, task));
+		TRY(dump_go_on(d, dump_task_memory(d, task)));
 	}
 	return 0;
 }
@@ -152,6 +170,8 @@ static int write_all(struct dump *d)
 	TRY(fail_point("dump/finish"));
 	TRY(parts_dump_finish(d));
 	TRY(file_dump_finish(d));
+	if (d->only_look)
+		return d->obstacle;
 	TRY(memory_dump_finish(d));
 	for_each_task(task, d->tree)
 		TRY(dump_task_write(d, task));
@@ -211,12 +231,17 @@ static int dump_tree(struct dump *d)
 	stats_stop(d->stats, STATS_FREEZING);
 	TRY(check_sessions(d));
 	TRY(check_families(d));
-	TRY(checkpoint_devices(d));
-	TRY(announce_network_lock(d));
-	TRY(actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid));
+	if (!d->only_look) {
+		TRY(checkpoint_devices(d));
+		TRY(announce_network_lock(d));
+		TRY(actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid));
+	}
 	TRY(fail_point("dump/collect"));
 	TRY(parts_dump_collect(d));
-	TRY(dump_tasks(d));
+	TRY(dump_states(d));
+	if (d->tasks_run)
+		release_tree(d);
+	TRY(dump_objects(d));
 	return write_all(d);
 }
 
@@ -239,8 +264,44 @@ static int let_go(struct dump *d, int error)
 	return error < 0 ? error : network;
 }
 
+static void count(const struct dump *d, struct dump_survey *ret)
+{
+	struct task *task;
+	size_t n;
+
+	ret->tasks = d->tree->n_tasks;
+	ret->threads = d->tree->n_threads;
+	for_each_task(task, d->tree)
+		if (task->dump)
+			for (size_t i = 0; i < task->dump->mappings.n; i++)
+				ret->memory += (task->dump->mappings.items[i].anonymous_kb + task->dump->mappings.items[i].swap_kb) << 10;
+	if (d->files) {
+		(void)file_known_descriptors((struct dump *)d, &n);
+		ret->descriptors = n;
+	}
+	snprintf(ret->root, sizeof(ret->root), "%s", d->tree->root ? d->tree->root->comm : "");
+}
+
+int dump_survey(const struct options *options, struct dump_survey *ret)
+{
+	struct dump d = { .only_look = true, .tasks_run = true };
+	int error;
+
+	findings_begin(&ret->findings);
+	error = begin(&d, options);
+	if (error == 0)
+		error = dump_tree(&d);
+	if (d.tree)
+		thaw_tree(&d);
+	count(&d, ret);
+	end(&d);
+	findings_end(&ret->findings);
+	return error;
+}
+
 int dump(const struct options *options)
 {
+	struct findings findings = { 0 };
 	struct dump d = { 0 };
 	int error = begin(&d, options);
 
@@ -249,7 +310,10 @@ int dump(const struct options *options)
 	if (error == 0)
 		error = load_plugins(&d);
 	if (error == 0) {
+		findings_begin(&findings);
 		error = dump_tree(&d);
+		findings_end(&findings);
+		findings_done(&findings);
 		if (error == 0 && actions_run(options, ACTION_POST_DUMP, options->pid) < 0)
 			error = -ECANCELED;
 		error = let_go(&d, error);

@@ -2,6 +2,7 @@
 /* The story of a dump. */
 #pragma once
 
+#include "base/findings.h"
 #include "options/options.h"
 
 /*
@@ -9,3 +10,19 @@
  * tasks run on after any failure.
  */
 int dump(const struct options *options);
+
+/* What is in the way of a dump, and what the tree has. Zeroed before, but for findings.quiet. */
+struct dump_survey {
+	struct findings findings;
+	char root[17]; /* name of the root task */
+	unsigned tasks, threads;
+	size_t descriptors;
+	uint64_t memory; /* bytes of private memory that would be saved, about */
+};
+
+/*
+ * A dump that only looks (session/survey.h): the tasks are stopped for the moment in which registers, seccomp filters and the like
+ * are read, and run while their descriptors and mappings are looked at. Nothing is changed in them, nothing is written.
+ * Returns 0 if a dump with these options should succeed, or -errno; findings tell why not.
+ */
+int dump_survey(const struct options *options, struct dump_survey *ret);

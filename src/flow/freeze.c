@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -23,6 +24,7 @@
 #include "kern/proc/proc.h"
 #include "lib/compel/tracee.h"
 #include "plugin/plugin.h"
+#include "session/survey.h"
 
 #define KERNEL_THREAD 0x00200000 /* PF_KTHREAD in linux/sched.h of the kernel's source */
 
@@ -236,7 +238,8 @@ static int freeze_begin(struct dump *d, struct task *task)
 	TRY(refuse_hopeless(task));
 	if (task->dump->stat.state == 'Z' || task->dump->stat.state == 'X')
 		return take_dead(d, task);
-	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
+	if (!d->only_look)
+		TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
 	task->dump->pidfd = pidfd_of_process(task->pid);
 	if (task->dump->pidfd == -ESRCH || task->dump->pidfd == -EINVAL)
 		return take_dead(d, task);
@@ -267,6 +270,22 @@ static int freeze_end(struct dump *d, struct task *task)
 	TRY(read_identity(d, task));
 	task->state = task->dump->was_stopped ? TASK_STOPPED : TASK_ALIVE;
 	return 0;
+}
+
+/* It could not be stopped. What else is in the way of a dump can be seen from outside, but not of criu itself or the kernel. Returns 1
+   if it is kept. */
+static int pass_over(struct dump *d, struct task *task, int error)
+{
+	if (error == -ETIMEDOUT && !d->tasks_run)
+		return error;
+	TRY(dump_go_on(d, error));
+	task->dump->unstopped = true;
+	task->state = TASK_ALIVE;
+	if (task->pid == getpid() || task->dump->stat.flags & KERNEL_THREAD || strchr("ZX", task->dump->stat.state)) {
+		forget_task(d, task);
+		return 0;
+	}
+	return 1;
 }
 
 static bool is_known(const struct task *parent, pid_t pid)
@@ -302,9 +321,14 @@ static int freeze_children(struct dump *d, struct task *task, unsigned *found)
 			forget_task(d, child);
 			continue;
 		}
+		if (error == 0) {
+			child->dump->new = true;
+			(*found)++;
+			continue;
+		}
+		error = pass_over(d, child, error);
 		TRY(error);
-		child->dump->new = true;
-		(*found)++;
+		*found += (unsigned)error;
 	}
 	list_for_each_safe(child, next, &task->children, sibling) {
 		int error;
@@ -315,8 +339,8 @@ static int freeze_children(struct dump *d, struct task *task, unsigned *found)
 		error = freeze_end(d, child);
 		if (error == -ESRCH)
 			forget_task(d, child);
-		else
-			TRY(error);
+		else if (error < 0)
+			TRY(pass_over(d, child, error));
 	}
 	return 0;
 }
@@ -330,7 +354,11 @@ static int freeze_root(struct dump *d)
 		error = freeze_end(d, root);
 	if (error == -ESRCH)
 		return refuse(ESRCH, "there is no process %d", root->vpid);
-	return error;
+	if (error < 0 && (root->dump->stat.flags & KERNEL_THREAD || root->state == TASK_DEAD || !root->dump->stat.state))
+		return error;
+	if (error < 0)
+		TRY(pass_over(d, root, error));
+	return 0;
 }
 
 int freeze_tree(struct dump *d)
@@ -361,8 +389,9 @@ static void release_task(struct task *task)
 {
 	struct thread *thread;
 
-	if (!task->dump)
+	if (!task->dump || task->dump->released)
 		return;
+	task->dump->released = true;
 	for_each_thread(thread, task) {
 		struct deadline soon = deadline_in_seconds(2);
 		int signal;
@@ -372,6 +401,8 @@ static void release_task(struct task *task)
 		/* Only a thread that stands still can be let go. */
 		if (!thread->dump->held)
 			(void)tracee_wait_stop(thread->tid, &soon, &signal);
+		else if (thread->dump->repaired)
+			(void)arch_state_set_general(thread->tid, thread->dump->state); /* else it sees a call that broke off */
 		tracee_release(thread->tid);
 		thread->dump->held = false;
 	}
@@ -386,6 +417,14 @@ static void close_task(struct task *task)
 	if (task->dump->pidfd >= 0)
 		close(task->dump->pidfd);
 	task->dump->proc = task->dump->pidfd = -1;
+}
+
+void release_tree(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		release_task(task);
 }
 
 void thaw_tree(struct dump *d)

@@ -10,6 +10,8 @@
  */
 int freeze_tree(struct dump *d);
 
+/* The tasks run on, as they were found; they can still be looked at from outside. */
+void release_tree(struct dump *d);
 /* Lets all tasks go as they were found. Safe at any moment of a dump: threads that are away in the blob are brought home first. */
 void thaw_tree(struct dump *d);
 /* Leaves them stopped by SIGSTOP. */

@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "image/inventory.h"
+#include "session/survey.h"
 #include "timens.pb-c.h"
 
 /* In the order in which the format counts them; name in /proc/PID/ns, member of the record. */
@@ -96,10 +97,15 @@ int namespaces_write(struct dump *d)
 
 static int check_same(const struct task *task, ino_t ours, const char *name)
 {
-	ino_t theirs;
+	ino_t theirs, parents = 0;
 
 	TRY(namespace_inode(task->dump->proc, name, &theirs));
 	if (ours == theirs)
+		return 0;
+	/* What is true of its parent as well was said there. */
+	if (task->parent && task->parent->dump->proc >= 0)
+		TRY(namespace_inode(task->parent->dump->proc, name, &parents));
+	if (parents == theirs)
 		return 0;
 	return refuse(EOPNOTSUPP,
 		      "it lives in a %s namespace of its own, which cannot be checkpointed yet; run criu inside (nsenter -t %d --%s)", name,
@@ -112,7 +118,7 @@ int namespaces_dump_task(struct dump *d, struct task *task)
 	const ino_t *own = d->own_namespaces;
 
 #define X(name, member)                              \
-	TRY(check_same(task, *own++, #name));        \
+	TRY(dump_go_on(d, check_same(task, *own++, #name))); \
 	task->ids->has_##member = true;              \
 	task->ids->member = root->member;
 	NAMESPACES(X)

@@ -11,10 +11,15 @@
 
 static int check_available(const struct options *options)
 {
+	/* The questions whether a dump or a restore would do are asked with the options of those. */
+	const unsigned asked = options->command == CMD_CHECK && options->pid ? CMD_CHECK | CMD_DUMP :
+			       options->command == CMD_VERIFY		     ? CMD_VERIFY | CMD_RESTORE :
+									       (unsigned)options->command;
+
 	for (size_t i = 0; i < option_rows_count; i++) {
 		const struct option_row *row = &option_rows[i];
 
-		if (options->given[i] && (row->later & row->commands & (unsigned)options->command))
+		if (options->given[i] && (row->later & row->commands & asked))
 			return refuse(EBADRQC, "--%s: not available in this version yet; criu %s works only without it",
 				      row->name, options_command_name(options->command));
 	}
@@ -29,8 +34,8 @@ static int check_command(const struct options *options)
 		return refuse(EBADRQC, "the pid is not given: criu %s needs --tree PID", options_command_name(command));
 	if (options->mntns_compat_mode && command != CMD_RESTORE)
 		return refuse(EBADRQC, "--mntns-compat-mode is only for restore");
-	if (options->inherit_fds.n && command != CMD_RESTORE)
-		return refuse(EBADRQC, "--inherit-fd is only for restore");
+	if (options->inherit_fds.n && !(command & (CMD_RESTORE | CMD_VERIFY)))
+		return refuse(EBADRQC, "--inherit-fd is only for restore and verify");
 	if (options->stream && !(command & (CMD_DUMP | CMD_PRE_DUMP | CMD_RESTORE | CMD_CPUINFO_DUMP)))
 		return refuse(EINVAL, "--stream is only for dump, pre-dump, restore and cpuinfo dump");
 	if (options->exec_cmd && command != CMD_RESTORE)

@@ -27,6 +27,7 @@ enum {
 	RESTORE = CMD_RESTORE,
 	LAZY_PAGES = CMD_LAZY_PAGES,
 	CHECK = CMD_CHECK,
+	VERIFY = CMD_VERIFY,
 	PAGE_SERVER = CMD_PAGE_SERVER,
 	SERVICE = CMD_SERVICE,
 	CPUINFO = CMD_CPUINFO,
@@ -201,6 +202,7 @@ static const struct {
 	{ "restore", CMD_RESTORE },
 	{ "lazy-pages", CMD_LAZY_PAGES },
 	{ "check", CMD_CHECK },
+	{ "verify", CMD_VERIFY },
 	{ "page-server", CMD_PAGE_SERVER },
 	{ "service", CMD_SERVICE },
 	{ "swrk", CMD_SWRK },
@@ -258,6 +260,8 @@ static int parse_operands(struct options *options, char **words)
 			return refuse(EINVAL, "--exec-cmd: the command is missing; write it behind --");
 		return 0;
 	}
+	if (options->command == CMD_VERIFY && words[0])
+		options->images_dir = *words++;
 	if (words[0])
 		return refuse(EINVAL, "too many operands: %s has no use for \"%s\"", name, words[0]);
 	return 0;

@@ -24,10 +24,11 @@ enum command {
 	CMD_DEDUP = 1 << 8,
 	CMD_CPUINFO_DUMP = 1 << 9,
 	CMD_CPUINFO_CHECK = 1 << 10,
-	CMD_EXEC = 1 << 11, /* deprecated */
-	CMD_SHOW = 1 << 12, /* deprecated */
+	CMD_VERIFY = 1 << 11,
+	CMD_EXEC = 1 << 12, /* deprecated */
+	CMD_SHOW = 1 << 13, /* deprecated */
 	CMD_CPUINFO = CMD_CPUINFO_DUMP | CMD_CPUINFO_CHECK,
-	CMD_ALL = (1 << 11) - 1,
+	CMD_ALL = (1 << 12) - 1,
 };
 
 /* What becomes of the tasks at the end; OPT_END_DEFAULT is replaced by the default of the command in options_check().
@@ -186,6 +187,7 @@ struct options {
 	/* check, log, memory */
 	bool check_extra, check_experimental;
 	const char *check_feature;
+	bool json; /* check --tree, verify: the report for programs */
 	const char *log_file; /* NULL = stderr, "-" = stdout */
 	bool log_pid;
 	int verbosity;

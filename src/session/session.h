@@ -29,6 +29,7 @@ struct thread_dump {
 	bool held;		   /* it stands in a ptrace stop of ours */
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */
+	bool repaired;		   /* they differ from those it has: a call that our stop broke off is made again */
 	struct arch_thread_state *alone; /* the same, with an interrupted call to be made again */
 	size_t **part_offsets;	   /* object/task: what ask() leaves for answer() */
 };
@@ -40,6 +41,8 @@ struct task_dump {
 	struct mappings mappings;
 	bool new;		   /* asked to stop, not yet waited for */
 	bool was_stopped;	   /* group-stopped before we came, by stop_signal */
+	bool released;		   /* it runs again */
+	bool unstopped;		   /* it could not be stopped and is only looked at (session/survey.h) */
 	int stop_signal;
 	struct mapping *leftovers; /* memory of a criu that was killed; not among the mappings */
 	size_t n_leftovers;
@@ -52,6 +55,10 @@ struct dump {
 	struct task_tree *tree;
 	struct pool *pool;	   /* records live here */
 	struct deadline deadline;
+	/* See session/survey.h. */
+	bool only_look;		   /* no checkpoint comes of it: nothing is changed, drained or locked */
+	bool tasks_run;		   /* from the beginning, and the tasks run meanwhile */
+	int obstacle;		   /* the first refusal that was passed over, else 0 */
 	struct workers *workers;
 	struct stats *stats;
 	struct plugins *plugins;   /* NULL before they are loaded */

@@ -48,7 +48,7 @@ def test_completion(build, criu, options):
     """Commands, options of a command, values."""
     assert complete(build, criu, 'du') == ['dump']
     assert complete(build, criu, 'cpuinfo', 'd') == ['dump']
-    for command, no in (('dump', 'restore-sibling'), ('restore', 'tree'), ('check', 'tree')):
+    for command, no in (('dump', 'restore-sibling'), ('restore', 'tree'), ('check', 'leave-running'), ('verify', 'tree')):
         offered = {word.rstrip('=') for word in complete(build, criu, command, '--')}
         bare = {re.sub(r'^--(no-)?(?!default)', '', word) for word in offered} - {'default-config'}
         assert bare <= {name for name in options if options[name]} | {'no-default-config'}, bare - set(options)

@@ -89,6 +89,8 @@ static int dump_link(struct dump *d, const struct open_file *of, const RegFileEn
 		return refuse(ENOTSUP, "this name of the file was removed or is another file now, but it has %lu names elsewhere: "
 				       "--link-remap lets the dump make one more",
 			      (unsigned long)of->stat.st_nlink);
+	if (d->only_look)
+		return 0;
 	if (!id) {
 		TRY(relink_dump(d, of, record->name, &id));
 		table_set2(set->links, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)id);

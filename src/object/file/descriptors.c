@@ -10,22 +10,29 @@
 #include "image/image.h"
 #include "object/file/core.h"
 #include "object/file/locks.h"
+#include "session/survey.h"
 
-static int take_descriptor(const struct task *task, int number)
+/* -EBADF, unlogged: it is gone, which only that of a task that runs can be. */
+static int take_descriptor(const struct task *task, int number, bool runs)
 {
 	long fd = syscall(SYS_pidfd_getfd, task->dump->pidfd, number, 0);
+
+	if (fd < 0 && errno == EBADF && runs)
+		return -EBADF;
 
 	return fd < 0 ? fail_errno("taking a copy of the descriptor (pidfd_getfd)") : (int)fd;
 }
 
 static int dump_descriptor(struct dump *d, struct task *task, int number, struct fdinfo *info, struct image *image)
 {
-	AUTO_CLOSE int fd = take_descriptor(task, number);
+	AUTO_CLOSE int fd = take_descriptor(task, number, d->only_look);
 	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
 	FdinfoEntry entry = FDINFO_ENTRY__INIT;
 	struct dumped *dumped;
 	int is_new;
 
+	if (fd == -EBADF)
+		return 0; /* closed meanwhile: the task runs */
 	TRY(fd);
 	TRY(file_describe(&of, info));
 	is_new = file_dump_known(d, &of, &dumped);
@@ -53,7 +60,7 @@ static int dump_table(struct dump *d, struct task *task)
 	TRY(image_create(d->store, &image, IMAGE_FDINFO, task->ids->files_id));
 	for (int i = 0; i < n; i++) {
 		LOG_SCOPE("descriptor %d", numbers[i]);
-		TRY(dump_descriptor(d, task, numbers[i], &info, image));
+		TRY(dump_go_on(d, dump_descriptor(d, task, numbers[i], &info, image)));
 	}
 	log_debug("%d descriptors", n);
 	return image_finish(&image);
@@ -69,7 +76,7 @@ int file_dump_tables(struct dump *d)
 		if (!task_is_live(task) || task->dump->first_with_files != (uint32_t)task->pid)
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		TRY(dump_table(d, task));
+		TRY(dump_go_on(d, dump_table(d, task)));
 	}
 	return 0;
 }

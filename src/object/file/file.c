@@ -18,6 +18,7 @@
 #include "object/file/core.h"
 #include "object/file/deleted.h"
 #include "object/file/locks.h"
+#include "session/survey.h"
 
 /* A path file that was dumped without a descriptor: exe, cwd, root, a mapped file. */
 struct dumped_path {
@@ -322,7 +323,7 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	dumped->type = entry->type;
 	*vector_push(&d->files->entries) = entry;
 	log_debug("file %u: %s %s", of->id, kind->name, of->link);
-	if (!kind->drain)
+	if (!kind->drain || d->only_look)
 		return 0;
 	TRY(file_pass(d->files->passed, kind, FILE_DRAIN));
 	return kind->drain(d, of);
@@ -432,8 +433,10 @@ int file_dump_finish(struct dump *d)
 		if (!file_kinds[i]->finish)
 			continue;
 		TRY(file_pass(d->files->passed, file_kinds[i], FILE_FINISH));
-		TRY(file_kinds[i]->finish(d));
+		TRY(dump_go_on(d, file_kinds[i]->finish(d)));
 	}
+	if (d->only_look)
+		return 0;
 	TRY(locks_finish(d));
 	return write_files(d);
 }

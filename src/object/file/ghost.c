@@ -96,6 +96,8 @@ int ghost_dump(struct dump *d, const struct open_file *of, uint32_t id)
 	if (S_ISREG(of->stat.st_mode) && used > d->options->ghost_limit)
 		return refuse(EFBIG, "this deleted file has %llu bytes, more than the limit of %llu: --ghost-limit sets a higher one",
 			      (unsigned long long)used, (unsigned long long)d->options->ghost_limit);
+	if (d->only_look)
+		return 0;
 	fill_entry(d, &of->stat, &entry);
 	if (S_ISLNK(of->stat.st_mode)) {
 		length = readlinkat(of->fd, "", target, sizeof(target) - 1);

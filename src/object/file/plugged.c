@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/fail.h"
+#include "base/text.h"
 #include "object/file/core.h"
 #include "object/file/regular.h"
 #include "plugin/plugin.h"
@@ -19,8 +20,21 @@ static bool is_left(const struct open_file *of)
 
 static int refuse_file(const struct open_file *of)
 {
+	static const struct {
+		const char *link, *advice;
+	} known[] = {
+		{ "anon_inode:[io_uring]", "let the program close it, or run it without io_uring (with libuv: UV_USE_IO_URING=0; for "
+					   "all programs: sysctl kernel.io_uring_disabled=2)" },
+		{ "anon_inode:[perf_event]", "stop perf" },
+		{ "anon_inode:bpf", "end the tracer or close it before the dump" },
+		{ "anon_inode:[userfaultfd]", "let the program close it" },
+		{ "anon_inode:kvm", "a virtual machine has means of its own to be saved" },
+	};
 	const mode_t mode = of->stat.st_mode;
 
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (text_starts(of->link, known[i].link))
+			return refuse(ENOTSUP, "%s can't be saved: %s", text_after(of->link, "anon_inode:"), known[i].advice);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		return refuse(ENOTSUP, "%s device %u:%u: nothing is known about what its driver keeps for the program; let the "
 				       "program close it before the dump, or use a plugin for it",
@@ -31,8 +45,11 @@ static int refuse_file(const struct open_file *of)
 
 static int dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
 {
-	int answer = plugins_ask(d->plugins, DUMP_EXT_FILE, of->fd, (int)of->id);
+	int answer;
 
+	if (d->only_look && d->plugins)
+		return 0; /* to be asked is to save it */
+	answer = plugins_ask(d->plugins, DUMP_EXT_FILE, of->fd, (int)of->id);
 	if (answer == -ENOTSUP)
 		return refuse_file(of);
 	if (answer < 0)

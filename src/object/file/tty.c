@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "image/image.h"
+#include "session/survey.h"
 
 /* Documentation/admin-guide/devices.txt */
 enum { VT_MAJOR = 4, SERIAL_FIRST = 64, TTY_AUX_MAJOR = 5, PTS_MAJOR = 136, PTS_MAJORS = 8 };
@@ -246,9 +247,11 @@ static int write_queues(struct dump *d)
 static int finish_ttys(struct dump *d)
 {
 	for (struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next)
-		TRY(check_owner(d, tty));
-	TRY(write_infos(d));
-	TRY(write_queues(d));
+		TRY(dump_go_on(d, check_owner(d, tty)));
+	if (!d->only_look) {
+		TRY(write_infos(d));
+		TRY(write_queues(d));
+	}
 	for (struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next)
 		close(tty->fd);
 	return 0;

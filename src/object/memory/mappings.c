@@ -16,6 +16,7 @@
 #include "object/memory/memory.h"
 #include "object/memory/sysv.h"
 #include "plugin/plugin.h"
+#include "session/survey.h"
 
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08 /* Linux 6.11 */
@@ -267,6 +268,7 @@ int memory_dump_mappings(struct dump *d, struct task *task)
 	const struct mappings *mappings = &task->dump->mappings;
 	MmEntry *mm = task->mm;
 	VmaEntry *last = NULL;
+	int error;
 
 	mm->vmas = pool_array(d->pool, VmaEntry *, mappings->n);
 	for (size_t i = 0; i < mappings->n; i++) {
@@ -278,7 +280,10 @@ int memory_dump_mappings(struct dump *d, struct task *task)
 		vma->end = m->end;
 		vma->prot = m->prot;
 		vma->fd = -1;
-		TRY(classify(d, task, m, vma));
+		error = classify(d, task, m, vma);
+		TRY(dump_go_on(d, error));
+		if (error < 0)
+			continue;
 		if (joins(last, vma)) {
 			last->end = vma->end;
 			continue;

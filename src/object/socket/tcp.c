@@ -131,7 +131,7 @@ int tcp_dump_finish(struct dump *d, struct list *waiting)
 	struct tcp_waiting *each;
 	int result = 0;
 
-	if (list_empty(waiting))
+	if (list_empty(waiting) || d->only_look)
 		return 0;
 	TRY(network_lock_connections(d));
 	list_for_each(each, waiting, all) {

@@ -92,6 +92,8 @@ static int ask_plugins(struct dump *d, const struct unix_dumped *socket)
 
 	if (socket->task_fd < 0 || !d->plugins)
 		return 0; /* it is in the queue of another socket */
+	if (d->only_look)
+		return 1; /* to be asked is to save it */
 	fd = pidfd_take_fd(socket->task->dump->pidfd, socket->task_fd);
 	if (fd < 0)
 		return fail(-fd, "taking a copy of its descriptor");

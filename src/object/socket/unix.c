@@ -13,6 +13,7 @@
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
 #include "session/listener.h"
+#include "session/survey.h"
 
 static bool is_unix(const struct open_file *of)
 {
@@ -148,7 +149,7 @@ static int finish_unix(struct dump *d)
 	struct unix_dumped *dumped;
 
 	list_for_each(dumped, &dump->all, all)
-		TRY(finish_socket(d, dumped));
+		TRY(dump_go_on(d, finish_socket(d, dumped)));
 	table_destroy(&dump->by_ino);
 	socket_dump_done(d);
 	return dump->queues ? image_finish(&dump->queues) : 0;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Reports of findings. */
+#include "command/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+void report_print(const struct findings *findings, const char *indent)
+{
+	for (size_t i = 0; i < findings->list.n; i++) {
+		const struct finding *finding = &findings->list.items[i];
+
+		log_message("%s%s%s%s\n", indent, finding->scopes, *finding->scopes ? ": " : "", finding->text);
+		if (finding->more)
+			log_message("%s... and %u more like this\n", indent, finding->more);
+	}
+}
+
+/* Names may hold any bytes; JSON wants UTF-8. */
+static json_t *text_json(const char *text)
+{
+	json_t *json = json_string(text);
+	char *plain, *to;
+
+	if (json)
+		return json;
+	plain = to = xstrdup(text);
+	for (; *text; text++)
+		*to++ = (char)((unsigned char)*text < 0x80 ? *text : '?');
+	json = json_string(plain);
+	free(plain);
+	return json;
+}
+
+json_t *report_json(const struct findings *findings)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < findings->list.n; i++) {
+		const struct finding *finding = &findings->list.items[i];
+		json_t *one = json_object();
+
+		json_object_set_new(one, "where", text_json(finding->scopes));
+		json_object_set_new(one, "what", text_json(finding->text));
+		json_object_set_new(one, "more", json_integer(finding->more));
+		json_array_append_new(list, one);
+	}
+	return list;
+}
+
+void report_print_json(json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(4));
+	putchar('\n');
+	fflush(stdout);
+	json_decref(json);
+}
+
+const char *report_plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+void report_size(uint64_t bytes, char to[16])
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+	double value = (double)bytes;
+	unsigned unit = 0;
+
+	while (value >= 1024 && unit < 4) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(to, 16, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
+}

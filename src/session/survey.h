@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What stands in the way? A dump that meets a refusal does not end at once: whoever loops over objects goes on with the next
+ * one, so that all obstacles are told and not only the first. From then on d->only_look is set: no checkpoint will come of
+ * it, so the moments of kinds and parts change nothing, drain nothing and lock nothing; they only recognise and refuse.
+ * criu check --tree is a dump that only looks from the beginning, most of the time at tasks that run (d->tasks_run).
+ *
+ *	for (...)
+ *		TRY(dump_go_on(d, dump_one(d, ...)));
+ */
+#pragma once
+
+#include "base/fail.h"
+#include "session/session.h"
+
+/*
+ * The result of a call that logs its failures. Returns 0 if the loop may go on: the call went well, or it was a
+ * refusal, which is kept in d->obstacle. A failure of another sort is returned; with tasks that run, it is an obstacle as well.
+ */
+static inline int dump_go_on(struct dump *d, int result)
+{
+	if (result >= 0)
+		return 0;
+	if (!d->tasks_run && !failure_was_refusal())
+		return result;
+	if (!d->obstacle)
+		d->obstacle = result;
+	d->only_look = true;
+	return 0;
+}
