@@ -3,6 +3,7 @@
 #include "blob/runner.h"
 
 #include <errno.h>
+#include <linux/aio_abi.h>
 #include <linux/futex.h>
 #include <linux/time_types.h>
 #include <stddef.h>
@@ -69,6 +70,31 @@ static long create_timer(long clock, long event, long wanted)
 	}
 }
 
+/*
+ * Events of a request of ours lie among those of the program, and the kernel may still add some behind: those of the program move up to the
+ * end, and the ring begins there.
+ */
+static long sweep_aio_ring(struct aio_ring_head *ring, uint64_t iocb)
+{
+	struct io_event *events = (void *)(ring + 1);
+	uint32_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE), from = tail, to = tail;
+
+	if (ring->magic != AIO_RING_MAGIC || !ring->nr || tail >= ring->nr || ring->head >= ring->nr)
+		return -EINVAL;
+	while (from != ring->head) {
+		from = (from ? from : ring->nr) - 1;
+		if (events[from].obj == iocb)
+			continue;
+		to = (to ? to : ring->nr) - 1;
+		events[to].data = events[from].data;
+		events[to].obj = events[from].obj;
+		events[to].res = events[from].res;
+		events[to].res2 = events[from].res2;
+	}
+	__atomic_store_n(&ring->head, to, __ATOMIC_RELEASE);
+	return 0;
+}
+
 static long run_step(const struct step *step, struct slot *slot, const struct plan_header *plan)
 {
 	int64_t a[6];
@@ -91,6 +117,10 @@ static long run_step(const struct step *step, struct slot *slot, const struct pl
 	case STEP_SET_INT:
 		*(int32_t *)a[0] = (int32_t)a[1];
 		return 0;
+	case STEP_GET_LONG:
+		return *(int64_t *)a[0];
+	case STEP_AIO_SWEEP:
+		return sweep_aio_ring((void *)a[0], (uint64_t)a[1]);
 	case STEP_TIMER:
 		return create_timer(a[0], a[1], a[2]);
 	}

@@ -14,7 +14,7 @@ from room import wait_until
 
 SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'file/deleted-odd', 'file/pty-session', 'file/epoll-moved',
              'memory/shared-anonymous', 'tree/zombie', 'signal/pending',
-            'socket/unix-names', 'socket/tcp-established')
+            'socket/unix-names', 'socket/tcp-established', 'file/aio')
 
 
 def passed_points(folder, call):

@@ -12,6 +12,8 @@ enum step_kind {
 	STEP_COPY,	/* copy arg[2] bytes from address arg[1] to address arg[0] */
 	STEP_SET_LONG,	/* *(int64_t *)arg[0] = arg[1] */
 	STEP_SET_INT,	/* *(int32_t *)arg[0] = arg[1] */
+	STEP_GET_LONG,	/* the result is *(int64_t *)arg[0] */
+	STEP_AIO_SWEEP,	/* take the unread events of the iocb at address arg[1] out of the AIO ring at arg[0], the others stay */
 	STEP_TIMER,	/* timer_create(arg[0] = clock, arg[1] = struct sigevent) so that the id is arg[2] */
 };
 
@@ -21,6 +23,18 @@ enum step_kind {
 #define STEP_RETRY_EINTR 0x04
 
 #define STEP_SLOTS 16
+
+/* The head of an AIO ring, struct aio_ring of fs/aio.c; struct io_event of <linux/aio_abi.h> follow. */
+struct aio_ring_head {
+	uint32_t id;	     /* of the kernel's own use */
+	uint32_t nr;	     /* room for so many events; one stays free */
+	uint32_t head, tail; /* unread are the events from head on, before tail */
+	uint32_t magic;
+	uint32_t compat_features, incompat_features;
+	uint32_t size; /* of this header */
+};
+
+#define AIO_RING_MAGIC 0xa10a10a1
 
 struct step {
 	uint16_t kind;

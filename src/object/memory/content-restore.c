@@ -75,7 +75,7 @@ static int check_pieces(const struct page_reader *reader, const struct memory_re
 			while (k < memory->n && memory->areas[k].vma->end <= at)
 				k++;
 			if (k == memory->n || memory->areas[k].vma->start > at ||
-			    !(memory->areas[k].vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE)))
+			    !(memory->areas[k].vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE | VMA_AIORING)))
 				return refuse(EINVAL, "%s has pages at %#" PRIx64 ", where it has no private memory",
 					      piece->file->name, at);
 			at = memory->areas[k].vma->end;

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "kern/syscalls.h"
 #include "object/file/file.h"
+#include "object/memory/aio.h"
 #include "object/memory/memory.h"
 #include "object/memory/sysv.h"
 #include "object/memory/vdso.h"
@@ -38,17 +39,17 @@ static int check_vma(const VmaEntry *vma, uint64_t floor)
 		return 0;
 	if (vma->end > ADDRESS_LIMIT || (vma->start < floor && !(vma->status & VMA_GUARD)))
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " overlaps another one or is out of order", vma->start, vma->end);
-	if (vma->status & (VMA_SOCKET | VMA_AIORING | VMA_SHSTK | VMA_UPROBES))
+	if (vma->status & (VMA_SOCKET | VMA_SHSTK | VMA_UPROBES))
 		return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " is of a kind that cannot be restored yet (status 0x%x)",
 			      vma->start, vma->end, vma->status);
-	if (!(vma->status & (mappable | VMA_GUARD)))
+	if (!(vma->status & (mappable | VMA_GUARD | VMA_AIORING)))
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " has the unknown status 0x%x", vma->start, vma->end, vma->status);
 	return 0;
 }
 
 static bool has_file(const VmaEntry *vma)
 {
-	return vma->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_MEMFD) && !(vma->status & VMA_VDSO);
+	return vma->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_MEMFD) && !(vma->status & (VMA_VDSO | VMA_AIORING));
 }
 
 static int load_areas(struct restore *r, struct task *task)
@@ -66,6 +67,8 @@ static int load_areas(struct restore *r, struct task *task)
 		if (vma->status & (VMA_GUARD | VMA_VSYSCALL))
 			continue;
 		floor = vma->end;
+		if (vma->status & VMA_AIORING)
+			TRY(aio_check(task->mm, vma));
 		area = &memory->areas[memory->n++];
 		area->vma = vma;
 		area->plugin_fd = -1;
@@ -335,6 +338,8 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 			continue;
 		if (area->vma->status & VMA_SYSVIPC)
 			sysv_plan(plan, area->vma);
+		else if (area->vma->status & VMA_AIORING)
+			TRY(aio_plan(task->mm, area->vma, plan));
 		else if (!memory_is_private(area->vma))
 			TRY(plan_map(r, &b, area));
 		plan_finish(plan, area->vma);

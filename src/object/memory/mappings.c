@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "kern/proc/pagemap.h"
 #include "object/file/file.h"
+#include "object/memory/aio.h"
 #include "object/memory/memory.h"
 #include "object/memory/sysv.h"
 #include "plugin/plugin.h"
@@ -49,7 +50,6 @@ static const struct {
 } refused[] = {
 	{ "anon_inode:[io_uring]", "an io_uring: let the program close it, or run it with io_uring switched off" },
 	{ "anon_inode:[perf_event]", "a perf event buffer: stop perf" },
-	{ "/[aio]", "an AIO ring: it cannot be checkpointed yet" },
 	{ "[uprobes]", "a uprobe is set in it: remove the probe" },
 	{ "socket:", "the ring of a packet socket: it cannot be checkpointed yet" },
 	{ "/memfd:secret", "secret memory (memfd_secret): nobody else may read it" },
@@ -184,6 +184,8 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 	}
 	if (m->vm_flags & (VMF(IO) | VMF(PF)))
 		return refuse_mapping(m, "memory of a device: it cannot be checkpointed");
+	if (aio_is_ring(m))
+		return aio_dump(d, task, m, vma);
 	if (m->name && m->shared && m->deleted && text_starts(m->name, "/SYSV"))
 		return sysv_dump(m, vma);
 	if (m->name && is_shared_memory(m))
