@@ -16,7 +16,9 @@ int command_swrk(const struct options *options);
 /* Prints the version to stdout, as clients parse it. */
 void print_version(void);
 
-/* In start.c. What is missing for what criu does, NULL if nothing is. */
+/* In start.c. The first lines of a log: which criu this is, and which kernel. */
+void log_who_we_are(void);
+/* What is missing for what criu does, NULL if nothing is. */
 const char *missing_rights(const struct options *options);
 /* Each reports what is wrong and returns 0 or -errno. */
 int check_rights(const struct options *options);

@@ -4,7 +4,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <sys/utsname.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -41,15 +40,6 @@ void print_version(void)
 {
 	printf("Version: %s\n", CRIU_VERSION);
 	printf("Build: %s (%s)\n", CRIU_RELEASE, CRIU_COMMIT);
-}
-
-static void log_who_we_are(void)
-{
-	struct utsname name;
-
-	uname(&name);
-	log_info("criu %s, build %s (%s)\n", CRIU_VERSION, CRIU_RELEASE, CRIU_COMMIT);
-	log_info("Running on %s %s %s %s %s\n", name.nodename, name.sysname, name.release, name.version, name.machine);
 }
 
 static int refuse_deprecated(enum command command)

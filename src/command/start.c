@@ -5,11 +5,22 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "command/version.h"
 #include "options/options.h"
+
+void log_who_we_are(void)
+{
+	struct utsname name;
+
+	uname(&name);
+	log_info("criu %s, build %s (%s)\n", CRIU_VERSION, CRIU_RELEASE, CRIU_COMMIT);
+	log_info("Running on %s %s %s %s %s\n", name.nodename, name.sysname, name.release, name.version, name.machine);
+}
 
 static bool has_capability(unsigned capability)
 {

@@ -51,6 +51,7 @@ static int begin(struct dump *d, const struct options *options)
 	d->deadline = deadline_in_seconds(options->timeout);
 	d->inventory = pool_new(d->pool, struct inventory);
 	TRY(inventory_make_run_id(d->inventory->run_id));
+	log_info("Run id %s", d->inventory->run_id);
 	TRY(namespaces_dump_self(d));
 	if (d->only_look) {
 		d->store = store_create_nowhere();

@@ -51,11 +51,13 @@ static void print_dump(const DumpStatsEntry *dump)
 	print_time("Tasks stood still:", dump->frozen_time);
 	print_time("Reading memory:", dump->memdump_time);
 	print_time("Writing memory:", dump->memwrite_time);
+	print_time("Finding paths of watched files:", dump->irmap_resolve);
 	print_count("Pages looked at:", dump->pages_scanned);
 	print_count("Pages left to the parent images:", dump->pages_skipped_parent);
 	print_count("Pages written:", dump->pages_written);
 	print_count("Pages left for lazy transfer:", dump->pages_lazy);
 	print_count("Shared pages looked at:", dump->shpages_scanned);
+	print_count("Shared pages left to the parent:", dump->shpages_skipped_parent);
 	print_count("Shared pages written:", dump->shpages_written);
 }
 
@@ -73,6 +75,9 @@ int stats_write_dump(struct dump *d, const struct options *options)
 	dump.pages_skipped_parent = stats->pages_skipped_parent;
 	dump.pages_written = stats->pages_written;
 	dump.pages_lazy = stats->pages_lazy;
+	dump.has_irmap_resolve = true;
+	dump.irmap_resolve = phase_us(stats, STATS_IRMAP);
+	dump.has_page_pipes = dump.has_page_pipe_bufs = true; /* 0: memory does not go through pipes here */
 	dump.has_shpages_scanned = dump.has_shpages_skipped_parent = dump.has_shpages_written = true;
 	dump.shpages_scanned = stats->shpages_scanned;
 	dump.shpages_skipped_parent = stats->shpages_skipped_parent;

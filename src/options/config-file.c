@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/pool.h"
 #include "base/text.h"
-#include "base/vector.h"
 
 /* text stands behind the opening quote. Ends the value in place; false if the quote does not end or text follows. */
 static bool unquote(char *text)
@@ -63,28 +62,35 @@ int config_line_parse(struct pool *pool, char *line, const char **ret_word)
 	return 0;
 }
 
-int config_file_read(struct pool *pool, const char *path, struct opt_list *words)
+static int apply_line(struct options *options, char *line)
+{
+	const char *word;
+
+	if (config_line_parse(options->pool, line, &word) < 0)
+		return refuse(EBADRQC,
+			      "Unsupported configuration file format: a value with blanks needs one pair of quotes, with nothing behind it");
+	return word ? options_apply_word(options, (char *)word) : 0;
+}
+
+int options_apply_config(struct options *options, const char *path)
 {
 	AUTO_FREE char *text = NULL;
 	char *cursor, *line;
-	int error = file_read_all(AT_FDCWD, path, &text, NULL), number = 0;
+	int error, number = 0;
 
+	if (!path || !path[0])
+		return 0;
+	error = file_read_all(AT_FDCWD, path, &text, NULL);
 	if (error == -ENOENT || error == -ENOTDIR)
 		return 0;
 	if (error < 0)
 		return fail(-error, "config file %s can't be read", path);
 	cursor = text;
 	while ((line = text_line(&cursor))) {
-		const char *word;
-
-		number++;
-		if (config_line_parse(pool, line, &word) < 0)
-			return refuse(EBADRQC,
-				      "%s:%d: Unsupported configuration file format: a value with blanks needs one "
-				      "pair of quotes",
-				      path, number);
-		if (word)
-			*vector_push(words) = word;
+		LOG_SCOPE("%s:%d", path, ++number);
+		error = apply_line(options, line);
+		if (error)
+			return error;
 	}
 	return 0;
 }

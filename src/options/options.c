@@ -116,7 +116,16 @@ static int next_row(const struct getopt_table *table, int argc, char **argv, con
 	return *ret ? 0 : -EINVAL;
 }
 
-int options_apply(struct options *options, int argc, char **argv)
+static int apply_row(struct options *options, const struct option_row *row, bool off)
+{
+	options->given[row - option_rows] = !off;
+	if (!off)
+		return row->set(options, row, optarg);
+	*OPTION_MEMBER(options, row, bool) = false;
+	return 0;
+}
+
+static int apply_command_line(struct options *options, int argc, char **argv)
 {
 	struct getopt_table table;
 	const struct option_row *row;
@@ -130,12 +139,7 @@ int options_apply(struct options *options, int argc, char **argv)
 		TRY(next_row(&table, argc, argv, &row, &off));
 		if (!row)
 			return OPTIONS_RUN;
-		options->given[row - option_rows] = !off;
-		if (off) {
-			*OPTION_MEMBER(options, row, bool) = false;
-			continue;
-		}
-		result = row->set(options, row, optarg);
+		result = apply_row(options, row, off);
 		if (result)
 			return result;
 	}
@@ -161,23 +165,34 @@ static void find_config_options(struct options *options, int argc, char **argv)
 	}
 }
 
-int options_apply_config(struct options *options, const char *path)
+/* What getopt(3) does not like about a word with this name. */
+static int refuse_word(const struct getopt_table *table, const char *word)
 {
-	struct opt_list words = { 0 };
-	int result;
+	size_t length = strcspn(word, "="), n = 0;
 
-	if (!path || !path[0])
-		return 0;
-	*vector_push(&words) = path;
-	result = config_file_read(options->pool, path, &words);
-	if (!result) {
-		*vector_push(&words) = NULL;
-		result = options_apply(options, (int)words.n - 1, (char **)words.items);
-		if (!result && optind < (int)words.n - 1)
-			result = refuse(EINVAL, "config file %s: \"%s\" is no option", path, words.items[optind]);
-	}
-	vector_done(&words);
-	return result;
+	for (const struct option *o = table->options; o->name; o++)
+		n += !strncmp(o->name, word + 2, length - 2);
+	if (optopt) /* it knows the option but not what to do with the value */
+		return refuse(EINVAL, "option '%.*s' %s", (int)length, word,
+			      word[length] ? "doesn't allow an argument" : "requires an argument");
+	return refuse(EINVAL, "%s option '%.*s'", n > 1 ? "ambiguous" : "unrecognized", (int)length, word);
+}
+
+int options_apply_word(struct options *options, char *word)
+{
+	char *argv[] = { (char *)"", word, NULL };
+	struct getopt_table table;
+	const struct option_row *row;
+	bool off;
+
+	make_getopt_table(&table);
+	optind = 0; /* glibc: begin anew */
+	opterr = 0;
+	if (next_row(&table, 2, argv, &row, &off) < 0)
+		return refuse_word(&table, word);
+	if (!row) /* "--" */
+		return refuse(EINVAL, "the name of an option is missing");
+	return apply_row(options, row, off);
 }
 
 static int apply_config_files(struct options *options)
@@ -282,7 +297,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	find_config_options(options, argc, words);
 	TRY(apply_config_files(options));
 	memcpy(words, argv, sizeof(*words) * (size_t)argc);
-	result = options_apply(options, argc, words);
+	result = apply_command_line(options, argc, words);
 	if (result != OPTIONS_RUN)
 		return result;
 	return parse_operands(options, words + optind);

@@ -60,15 +60,12 @@ OPTION_SET(verbosity);
 OPTION_SET(pre_dump_mode);
 
 /*
- * Reads one config file into the words of a command line, "--name" or "--name=value", allocated in pool and appended to
- * words. Returns 0, also when the file does not exist, or -errno after the reason was logged.
+ * Reads one config file and applies it line by line. Returns 0, also when path is NULL or empty or the file does not exist; else what
+ * options_parse() returns. Errors name file and line.
  */
-int config_file_read(struct pool *pool, const char *path, struct opt_list *words);
+int options_apply_config(struct options *options, const char *path);
 /* One line (which is changed): its word or NULL when the line is empty. Returns 0 or -EINVAL; logs nothing. */
 int config_line_parse(struct pool *pool, char *line, const char **ret_word);
 
-/* Applies words (words[0] stands for the program's name) as if they came from a command line without operands. */
-int options_apply(struct options *options, int argc, char **argv);
-
-/* Reads a config file and applies it. NULL, "" and a missing file are fine. */
-int options_apply_config(struct options *options, const char *path);
+/* Applies one word such as "--timeout=5", as if it came from a command line. Everything wrong is said by refuse(). */
+int options_apply_word(struct options *options, char *word);

@@ -198,6 +198,7 @@ static int open_log(struct request *request, const struct row *row)
 	error = log_open(options->log_file);
 	if (error < 0)
 		return refuse(EBADRQC, "log file %s can't be opened in the work directory", options->log_file);
+	request->connection->program->introduce();
 	return 0;
 }
 

@@ -11,6 +11,7 @@ struct service_program {
 	const char *(*missing_rights)(const struct options *options);
 	int (*open_directories)(struct options *options); /* 0 or -errno after it was logged */
 	int (*check)(const struct options *options);	  /* exit code */
+	void (*introduce)(void);			  /* the first lines of a log */
 };
 
 /* criu swrk: serves the client at options->worker_fd. Returns the exit code: that of the last request, or 255. */

@@ -11,6 +11,7 @@ enum stats_phase {
 	STATS_FROZEN,	/* dump: how long the tasks stood */
 	STATS_MEMDUMP,	/* dump: finding and reading memory */
 	STATS_MEMWRITE, /* dump: writing it out */
+	STATS_IRMAP,	/* dump: looking for the paths of watched files */
 	STATS_FORKING,	/* restore: making the tasks */
 	STATS_RESTORE,	/* restore: all of it, until the tasks run */
 	STATS_PHASES,

@@ -167,6 +167,31 @@ def test_statistics(subject, build):
     run.release()
 
 
+def test_statistics_of_other_kinds(subject, build):
+    """The search for watched files is clocked, shared memory is counted and clocked as well, and no field is left out."""
+    run = subject('file/inotify')
+    images = run.dump('--leave-running', '--force-irmap', '--irmap-scan-path', run.work)
+    said = numbers(crit(build, 'decode', images / 'stats-dump'))
+    assert 0 < said['irmap_resolve'] <= said['frozen_time']
+    assert len(said) == 14, said
+    images = run.dump('--leave-running')
+    assert numbers(crit(build, 'decode', images / 'stats-dump'))['irmap_resolve'] == 0
+    run.release()
+
+
+def test_statistics_of_shared_memory(subject, build):
+    """Its pages have counters of their own."""
+    run = subject('memory/shared-anonymous')
+    images = run.dump()
+    said = numbers(crit(build, 'decode', images / 'stats-dump'))
+    assert 0 < said['shpages_written'] <= said['shpages_scanned']
+    assert said['pages_written'] + said['shpages_written'] == sum(path.stat().st_size for path in images.glob('pages-*.img')) // 4096
+    assert said['memdump_time'] + said['memwrite_time'] <= said['frozen_time']
+    run.await_gone()
+    run.restore(images)
+    run.release()
+
+
 def test_cpu_cap(subject, build, folder):
     """A checkpoint of a CPU with more instruction sets is refused, but only if that was asked for."""
     run = subject('file/pipe')

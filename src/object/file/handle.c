@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "kern/proc/mountinfo.h"
+#include "session/stats.h"
 
 #define HANDLE_WORDS 16
 #define HANDLE_BYTES (HANDLE_WORDS * sizeof(uint64_t))
@@ -152,6 +153,16 @@ static const char *scan(struct dump *d, uint64_t ino, uint32_t dev)
 	return NULL;
 }
 
+static const char *scan_clocked(struct dump *d, uint64_t ino, uint32_t dev)
+{
+	const char *path;
+
+	stats_start(d->stats, STATS_IRMAP);
+	path = scan(d, ino, dev);
+	stats_stop(d->stats, STATS_IRMAP);
+	return path;
+}
+
 int handle_dump(struct dump *d, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret)
 {
 	FhEntry *record = *ret = pool_new(d->pool, FhEntry);
@@ -168,7 +179,7 @@ int handle_dump(struct dump *d, const char *value, uint64_t ino, uint32_t dev, F
 	if (parsed == 0 && !d->options->force_irmap && open_by_mounts(record, ino, dev, path, &fd) == 0 && path[0])
 		record->path = pool_string(d->pool, path);
 	if (!record->path)
-		record->path = (char *)scan(d, ino, dev);
+		record->path = (char *)scan_clocked(d, ino, dev);
 	if (!record->path && fd >= 0)
 		return refuse(ENOENT, "inode %llu of device %u:%u is watched, but has no path any more: remove the watch, or put the "
 				      "file back",

@@ -165,10 +165,14 @@ static int save_object(struct dump *d, const struct memory_object *object)
 	LOG_SCOPE("shared memory %u (%s)", object->record.shmid, object->record.name);
 	if (object->record.size == 0)
 		return 0;
+	stats_start(d->stats, STATS_MEMDUMP);
 	result = find_segments(object, &segments);
+	stats_stop(d->stats, STATS_MEMDUMP);
+	stats_start(d->stats, STATS_MEMWRITE);
 	if (result == 0)
 		result = pages_save_images(memory->mover, d->store, IMAGE_PAGEMAP_SHMEM, object->record.shmid,
 					   ++memory->last_pages_id, &source, segments.items, segments.n);
+	stats_stop(d->stats, STATS_MEMWRITE);
 	d->stats->shpages_scanned += object->record.size / page_size();
 	d->stats->shpages_written += pages_place(segments.items, segments.n) / page_size();
 	vector_done(&segments);
