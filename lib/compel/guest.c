@@ -25,6 +25,8 @@
 
 #define ALL_SIGNALS (~0ull)
 #define PATIENCE_MS 1000
+#define PARKED_MS   5000
+#define SPINNING_MS 200
 
 static int share(struct stage *stage, int proc)
 {
@@ -96,13 +98,42 @@ int guest_open(struct stage *stage, pid_t tid, const struct guest_state *state, 
 	return 0;
 }
 
-int guest_send(struct remote *remote)
+/* It is in the blob as soon as it runs. */
+static int enter_blob(struct remote *remote)
 {
 	uint64_t stack = remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE;
 
 	remote->away = true;
 	TRY(tracee_set_sigmask(remote->tid, ALL_SIGNALS));
-	TRY(arch_enter(remote->tid, remote->state.home, remote->stage->address + BLOB_ENTRY, remote->slot_address, stack));
+	return arch_enter(remote->tid, remote->state.home, remote->stage->address + BLOB_ENTRY, remote->slot_address, stack);
+}
+
+int guest_park(struct remote *remote, bool no_calls)
+{
+	remote->slot->role = SLOT_PARKED;
+	remote->slot->patience = no_calls ? -SPINNING_MS : PARKED_MS;
+	remote->slot->state = SLOT_DONE;
+	return enter_blob(remote);
+}
+
+void guest_wake(struct remote *remote)
+{
+	__atomic_store_n(&remote->slot->state, SLOT_LEFT, __ATOMIC_SEQ_CST);
+}
+
+int guest_unpark(struct remote *remote)
+{
+	if (!remote->away)
+		return 0;
+	TRY(arch_state_set_general(remote->tid, remote->state.home));
+	TRY(tracee_set_sigmask(remote->tid, remote->state.sigmask));
+	remote->away = false;
+	return 0;
+}
+
+int guest_send(struct remote *remote)
+{
+	TRY(enter_blob(remote));
 	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0)
 		return fail_errno("letting thread %d run", remote->tid);
 	return 0;

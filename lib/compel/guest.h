@@ -32,6 +32,14 @@ size_t guest_room(const struct arch_thread_state *home);
 int guest_open(struct stage *stage, pid_t tid, const struct guest_state *state, struct remote **ret);
 /* Stops the thread after its plan and gives it its registers and signal mask back; it stands in a ptrace stop again. */
 int guest_catch(struct remote *remote, const struct deadline *deadline);
+/*
+ * Instead of a plan: the thread stays in its ptrace stop, but should we die it waits before it goes on, until somebody who shares our memory
+ * calls guest_wake(), at most 5 seconds. no_calls: a seccomp filter may forbid the call that waits; it burns a fraction of a second instead.
+ * guest_unpark() gives it its registers and signal mask back.
+ */
+int guest_park(struct remote *remote, bool no_calls);
+int guest_unpark(struct remote *remote);
+void guest_wake(struct remote *remote);
 /* Unmaps the memory over there. All threads must have been caught. *stage is NULL afterwards. */
 int guest_stage_close(struct stage **stage, const struct guest_process *process);
 

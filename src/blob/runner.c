@@ -16,6 +16,14 @@
 #define SYS(nr, ...)			     SYS_(nr, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define SYS_(nr, a, b, c, d, e, f, ...)	     arch_syscall((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
+#define PAUSES_PER_MS  50000 /* of 10 to 140 cycles */
+#define PARKED_STEP_MS 5
+
+static uint32_t slot_state(const struct slot *slot)
+{
+	return __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
+}
+
 static int change_state(struct slot *slot, uint32_t from, uint32_t to)
 {
 	return __atomic_compare_exchange_n(&slot->state, &from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
@@ -186,6 +194,23 @@ static void wait_to_be_caught(struct slot *slot)
 	arch_go_home(slot->home);
 }
 
+/*
+ * The coordinator has died. Together with it the suspension of seccomp filters has ended: if there are any, only rt_sigreturn(2) is allowed
+ * for sure.
+ */
+static void wait_parked(struct slot *slot)
+{
+	for (int64_t i = slot->patience * PAUSES_PER_MS; i < 0 && slot_state(slot) == SLOT_DONE; i++)
+		arch_pause();
+	for (int64_t ms = 0; ms < slot->patience && slot_state(slot) == SLOT_DONE; ms += PARKED_STEP_MS) {
+		struct __kernel_timespec time = { .tv_nsec = PARKED_STEP_MS * 1000000 };
+
+		SYS(__NR_ppoll, 0, 0, &time, 0, 0);
+	}
+	__atomic_store_n(&slot->state, SLOT_LEFT, __ATOMIC_SEQ_CST);
+	arch_go_home(slot->home);
+}
+
 /* Should criu be killed, nothing half-made stays behind: the first task dies with criu, the others each with their parent. */
 static void die_with_parent(const struct slot *slot)
 {
@@ -198,6 +223,8 @@ static void die_with_parent(const struct slot *slot)
 
 void blob_run(struct slot *slot)
 {
+	if (slot->role == SLOT_PARKED)
+		wait_parked(slot);
 	__atomic_store_n(&slot->tid, (uint32_t)SYS(__NR_gettid), __ATOMIC_SEQ_CST);
 	if (slot->role == SLOT_PUPPET) {
 		die_with_parent(slot);

@@ -37,6 +37,12 @@ static inline void arch_copy(void *to, const void *from, size_t size)
 	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
 }
 
+/* Lets a moment pass. */
+static inline void arch_pause(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
+
 /* rt_sigreturn(2) with the ucontext at this address. */
 static inline void __attribute__((noreturn)) arch_go_home(int64_t ucontext)
 {

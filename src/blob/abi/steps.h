@@ -66,6 +66,7 @@ enum slot_state {
 enum slot_role {
 	SLOT_PUPPET, /* a thread under construction: waits for plans for ever */
 	SLOT_GUEST,  /* a thread that belongs to somebody: after one plan waits a while to be caught, then goes home */
+	SLOT_PARKED, /* the same without a plan: it only runs if the coordinator has died */
 };
 
 #define SLOT_STACK_SIZE 4096
@@ -81,7 +82,7 @@ struct slot {
 	int64_t doorbell;  /* address of a uint32_t futex that counts finished plans of the stage */
 	int64_t home;	   /* guest: stack pointer for rt_sigreturn, address of a struct rt_sigframe's ucontext */
 	int64_t parent;	   /* puppet: dies with this parent, and at once if that is not its parent any more; 0 = a thread */
-	int64_t patience;  /* guest: how long to wait to be caught, in ms */
+	int64_t patience;  /* guest: how long to wait to be caught, in ms; negative: without a system call, very roughly */
 	int64_t value[STEP_SLOTS];
 	uint8_t stack[SLOT_STACK_SIZE] __attribute__((aligned(16)));
 };

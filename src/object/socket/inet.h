@@ -54,8 +54,18 @@ int tcp_load(struct restore *r, struct inet_socket *socket);
 /* fd is a new socket with its early options; connects it in repair mode. */
 int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);
 
+/*
+ * tcp-park.c: parks all tasks that have one of the files with these ids (keys; any value), so that none runs right after our death. All must be
+ * unparked, also after a failure.
+ */
+struct table;
+int tcp_park(struct dump *d, struct table *ids, struct list *parked);
+int tcp_unpark(struct list *parked);
+void tcp_wake_parked(struct list *parked); /* for the guard: they need not wait longer */
+
 /* tcp-guard.c: around repair mode of a socket that a task has. If we are killed in between, somebody else ends it. */
 struct tcp_guard;
-int tcp_guard_enter(struct tcp_guard **guard, int fd, bool reuse);
+int tcp_guard_start(struct tcp_guard **guard, struct list *parked); /* it lets the parked tasks run when we are dead */
+void tcp_guard_enter(struct tcp_guard *guard, int fd, bool reuse);
 int tcp_guard_leave(struct tcp_guard *guard); /* leaves repair mode */
 void tcp_guard_end(struct tcp_guard **guard);

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/table.h"
 #include "image/image.h"
 #include "object/net/net.h"
 #include "object/socket/inet.h"
@@ -76,20 +78,20 @@ struct tcp_waiting {
 };
 
 /* Repair mode lasts only while we look. Packets are kept away before and after: nothing moves until the connection is dropped or goes on. */
-static int save_connection(struct dump *d, struct tcp_guard **guard, const struct tcp_waiting *waiting)
+static int save_connection(struct dump *d, struct tcp_guard *guard, const struct tcp_waiting *waiting)
 {
 	InetSkEntry *entry = waiting->entry;
 	struct libsoccr_sk_data data = { 0 };
 	struct libsoccr_sk *connection;
 	int result = -1;
 
-	TRY(tcp_guard_enter(guard, waiting->fd, entry->opts->reuseaddr));
+	tcp_guard_enter(guard, waiting->fd, entry->opts->reuseaddr);
 	connection = libsoccr_pause(waiting->fd);
 	if (connection)
 		result = libsoccr_save(connection, &data, sizeof(data));
 	if (result < 0)
 		result = connection ? fail_save(result) : fail_errno("cannot put it into repair mode");
-	TRY(tcp_guard_leave(*guard));
+	TRY(tcp_guard_leave(guard));
 	if (result >= 0)
 		result = data.state == TCP_CLOSE ? 0 : write_stream(d, connection, entry, &data);
 	if (connection)
@@ -124,27 +126,50 @@ int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry, str
 	return network_hold_connection(d, entry, of->fd, &new->fd);
 }
 
-/* All are locked by one change of the rules, and as late as can be. */
-int tcp_dump_finish(struct dump *d, struct list *waiting)
+static int save_connections(struct dump *d, struct list *waiting, struct list *parked)
 {
 	struct tcp_guard *guard = NULL;
 	struct tcp_waiting *each;
 	int result = 0;
 
-	if (list_empty(waiting) || d->only_look)
-		return 0;
-	TRY(network_lock_connections(d));
+	TRY(tcp_guard_start(&guard, parked));
 	list_for_each(each, waiting, all) {
 		char name[128];
 
 		inet_print(each->entry, name, sizeof(name));
 		LOG_SCOPE("task %d: fd %d: TCP connection %s", each->pid, each->task_fd, name);
-		result = save_connection(d, &guard, each);
+		result = save_connection(d, guard, each);
 		if (result < 0)
 			break;
 	}
 	tcp_guard_end(&guard);
 	return result;
+}
+
+static int park_owners(struct dump *d, struct list *waiting, struct list *parked)
+{
+	AUTO(table_destroy) struct table *ids = table_create();
+	struct tcp_waiting *each;
+
+	list_for_each(each, waiting, all)
+		table_set(ids, each->entry->id, each);
+	return tcp_park(d, ids, parked);
+}
+
+/* All are locked by one change of the rules, and as late as can be. */
+int tcp_dump_finish(struct dump *d, struct list *waiting)
+{
+	struct list parked = LIST_INIT(parked);
+	int result, unparked;
+
+	if (list_empty(waiting) || d->only_look)
+		return 0;
+	TRY(network_lock_connections(d));
+	result = park_owners(d, waiting, &parked);
+	if (result >= 0)
+		result = save_connections(d, waiting, &parked);
+	unparked = tcp_unpark(&parked);
+	return result < 0 ? result : unparked;
 }
 
 /* --- restore --- */
