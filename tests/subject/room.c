@@ -50,6 +50,10 @@ static void be_first(int log, int ready)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		die("mounting /proc");
+	/* Ptys of its own: their numbers would be those of others, too. */
+	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5") < 0 ||
+	    mount("/dev/pts/ptmx", "/dev/ptmx", NULL, MS_BIND, NULL) < 0)
+		die("mounting /dev/pts");
 	raise_loopback();
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
