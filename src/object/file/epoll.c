@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* epoll(7): a set of watched files. A target is a file together with the number it was added by; the number may be reused since. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -19,6 +22,7 @@ const struct file_kind epoll_kind;
 struct epoll_dump {
 	struct epoll_dump *next;
 	struct task *task;
+	pid_t pid; /* who has fd: the task, or we if it was found in a message */
 	int fd;
 	EventpollFileEntry *record;
 };
@@ -79,9 +83,13 @@ static int dump_epoll(struct dump *d, const struct open_file *of, FileEntry *out
 	record->n_tfd = targets.n;
 	record->tfd = pool_copy(d->pool, targets.items, targets.n * sizeof(*targets.items));
 	vector_done(&targets);
-	*epoll = (struct epoll_dump){ *slot, of->task, of->task_fd, record };
+	*epoll = (struct epoll_dump){ *slot, of->task, of->task->pid, of->task_fd, record };
 	*slot = epoll;
-	return error;
+	if (epoll->fd >= 0)
+		return error;
+	epoll->pid = getpid();
+	epoll->fd = fcntl(of->fd, F_DUPFD_CLOEXEC, 3);
+	return epoll->fd < 0 ? fail_errno("duplicating a descriptor") : error;
 }
 
 /*
@@ -90,7 +98,7 @@ static int dump_epoll(struct dump *d, const struct open_file *of, FileEntry *out
  */
 static int is_target(const struct epoll_dump *epoll, const struct task *task, int fd, uint32_t tfd, unsigned toff)
 {
-	int same = kcmp_epoll_target(task->pid, fd, epoll->task->pid, epoll->fd, (int)tfd, toff);
+	int same = kcmp_epoll_target(task->pid, fd, epoll->pid, epoll->fd, (int)tfd, toff);
 
 	if (same == -EBADF)
 		return 0;
@@ -106,7 +114,7 @@ static int find_known(struct dump *d, const struct epoll_dump *epoll, EventpollT
 	for (size_t i = 0; i < n; i++) {
 		int same;
 
-		if ((known[i].task->ids->files_id == epoll->task->ids->files_id) != own)
+		if ((epoll->pid != getpid() && known[i].task->ids->files_id == epoll->task->ids->files_id) != own)
 			continue;
 		if (target->has_inode && known[i].ino != target->inode)
 			continue;
@@ -140,7 +148,7 @@ static int resolve(struct dump *d, struct epoll_dump *epoll)
 
 		toff = tfd == last ? toff + 1 : 0;
 		last = tfd;
-		found = is_target(epoll, epoll->task, (int)tfd, tfd, toff);
+		found = epoll->pid == getpid() ? 0 : is_target(epoll, epoll->task, (int)tfd, tfd, toff);
 		if (found == 0)
 			found = find_known(d, epoll, target, toff, true);
 		if (found == 0)
@@ -160,6 +168,8 @@ static int finish_epolls(struct dump *d)
 	for (struct epoll_dump *epoll = *file_dump_slot(d, &epoll_kind); epoll; epoll = epoll->next) {
 		LOG_SCOPE("task %d (%s): descriptor %d", epoll->task->vpid, epoll->task->comm, epoll->fd);
 		TRY(resolve(d, epoll));
+		if (epoll->pid == getpid())
+			close(epoll->fd);
 	}
 	return 0;
 }
@@ -190,6 +200,8 @@ static int link_epoll(struct restore *r, struct file *f)
 	struct file **targets = pool_array(r->pool, struct file *, record->n_tfd + 1);
 
 	f->data = targets;
+	if (!f->owner)
+		f->users++; /* until settle_loose() */
 	for (size_t i = 0; i < record->n_tfd; i++) {
 		uint32_t number = record->tfd[i]->tfd;
 		struct task *task;
@@ -258,9 +270,66 @@ static int plan_epoll(struct restore *r, struct file *f, struct plan *p)
 	return 0;
 }
 
+/* --- an epoll file that is nowhere but in a message --- */
+
+#define STACK_SIZE 16384
+
+struct adding {
+	int epoll, target;
+	uint32_t number;
+	struct epoll_event event;
+	int error;
+};
+
+/* In a copy of our descriptor table, where any number may be used. Memory is shared with us, who wait: plain system calls only. */
+static int run_adding(void *arg)
+{
+	struct adding *adding = arg;
+	int epoll = fcntl(adding->epoll, F_DUPFD_CLOEXEC, (int)adding->number + 1);
+
+	if (epoll < 0 || (adding->target != (int)adding->number && dup3(adding->target, (int)adding->number, O_CLOEXEC) < 0) ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, (int)adding->number, &adding->event) < 0)
+		adding->error = errno;
+	return 0;
+}
+
+static int add_loose(int epoll, int target, const EventpollTfdEntry *record)
+{
+	struct adding adding = { epoll, target, number_of(record), { record->events, { .u64 = record->data } }, 0 };
+	char *stack = xmalloc(STACK_SIZE);
+	pid_t pid = clone(run_adding, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &adding);
+	int error = errno;
+
+	free(stack);
+	if (pid < 0)
+		return fail(error, "making a helper for an epoll file");
+	if (waitpid(pid, NULL, 0) < 0)
+		return fail_errno("waiting for the helper for an epoll file");
+	return adding.error ? fail(adding.error, "watching descriptor %u by an epoll file", adding.number) : 0;
+}
+
+/* No task could do it: we do. */
+static int settle_loose(struct restore *r, struct file *f)
+{
+	const EventpollFileEntry *record = f->entry->epfd;
+	struct file **targets = f->data;
+	int epoll, target;
+
+	TRY(file_get_fd(r, f, &epoll));
+	for (size_t i = 0; i < record->n_tfd; i++) {
+		TRY(file_get_fd(r, targets[i], &target));
+		TRY(add_loose(epoll, target, record->tfd[i]));
+	}
+	file_put(r, f);
+	return 0;
+}
+
 static int settle_epoll(struct restore *r, struct file *f)
 {
 	struct file **targets = f->data;
+
+	if (!f->owner)
+		TRY(settle_loose(r, f));
 
 	for (size_t i = 0; i < f->entry->epfd->n_tfd; i++)
 		file_put(r, targets[i]);
