@@ -21,6 +21,8 @@ enum { SLOT_US = 1, SLOT_SOCKET };
 
 #define KEEP_ID V(-1)
 
+#define NGROUPS_MAX_ASKED 1024
+
 static const CredsEntry *creds_of(const struct task *task)
 {
 	return task->leader->core && task->leader->core->thread_core ? task->leader->core->thread_core->creds : NULL;
@@ -44,9 +46,30 @@ static void plan_forget(struct plan *plan)
 	plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
 }
 
+static void plan_groups(struct plan *plan, const uint32_t *groups, size_t n)
+{
+	plan_syscall(plan, "take the groups", __NR_setgroups, V(n), n ? D(plan_data(plan, groups, n * sizeof(*groups))) : V(0));
+}
+
+/* The groups of the puppets are ours. -1: more than anybody has. */
+static int our_groups(uint32_t groups[NGROUPS_MAX_ASKED])
+{
+	return getgroups(NGROUPS_MAX_ASKED, groups);
+}
+
+static bool has_our_groups(const CredsEntry *creds)
+{
+	uint32_t ours[NGROUPS_MAX_ASKED];
+	int n = our_groups(ours);
+
+	return n < 0 || ((size_t)n == creds->n_groups && !memcmp(ours, creds->groups, creds->n_groups * sizeof(*ours)));
+}
+
 /* The real ids stay: they are the way back. */
 static void plan_become(struct plan *plan, const CredsEntry *creds)
 {
+	if (!has_our_groups(creds))
+		plan_groups(plan, creds->groups, creds->n_groups);
 	if (creds->egid != getegid())
 		plan_syscall(plan, "take the group id", __NR_setresgid, KEEP_ID, V(creds->egid), KEEP_ID);
 	if (creds->euid != geteuid())
@@ -59,6 +82,12 @@ static void plan_return(struct plan *plan, const CredsEntry *creds)
 		plan_syscall(plan, "give the user id back", __NR_setresuid, KEEP_ID, V(geteuid()), KEEP_ID);
 	if (creds->egid != getegid())
 		plan_syscall(plan, "give the group id back", __NR_setresgid, KEEP_ID, V(getegid()), KEEP_ID);
+	if (!has_our_groups(creds)) {
+		uint32_t ours[NGROUPS_MAX_ASKED];
+		int n = our_groups(ours);
+
+		plan_groups(plan, ours, n > 0 ? (size_t)n : 0);
+	}
 }
 
 static size_t keep(struct plan *plan, struct step *step)
