@@ -26,6 +26,7 @@
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/net/net.h"
+#include "object/socket/socket.h"
 #include "object/task/part.h"
 #include "plugin/plugin.h"
 #include "session/session.h"
@@ -248,7 +249,7 @@ static int dump_tree(struct dump *d)
 
 static int let_go(struct dump *d, int error)
 {
-	int network = 0;
+	int network = 0, late = 0;
 
 	if (error < 0 || d->options->end == OPT_END_RUN) {
 		unlock_network(d);
@@ -258,11 +259,12 @@ static int let_go(struct dump *d, int error)
 		stop_tree(d);
 	} else {
 		kill_tree(d);
+		late = socket_dump_killed(d);
 		network = network_dump_keep(d);
 	}
 	network_dump_end(d);
 	stats_stop(d->stats, STATS_FROZEN);
-	return error < 0 ? error : network;
+	return error < 0 ? error : late < 0 ? late : network;
 }
 
 static void count(const struct dump *d, struct dump_survey *ret)

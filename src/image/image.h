@@ -101,6 +101,8 @@ int image_create_number(struct store *store, struct image **ret, enum image_id i
 int image_open_fd(int fd, const char *name, struct pool *pool, struct image **ret, uint32_t *ret_magic);
 int image_create_fd(int fd, const char *name, enum image_id id, struct image **ret);
 
+/* Writes what is buffered; the image stays open for more. */
+int image_flush(struct image *image);
 /* Writes what is left and reports write errors. For readers the same as image_close(). *image is NULL afterwards. */
 int image_finish(struct image **image);
 /* Gives up: what is buffered is not written. Accepts NULL; for AUTO(image_close). */

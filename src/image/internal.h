@@ -74,7 +74,6 @@ int image_skip(struct image *image, uint64_t size, uint64_t *ret_skipped);
 int image_start(struct image *image);
 /* Writing: room for size bytes at the end of the buffer, in one piece; counted by the caller in `end`. */
 int image_reserve(struct image *image, size_t size, void **ret);
-int image_flush(struct image *image);
 
 /* payload.c: bytes that follow a record in the file. -EINVAL (logged) if that can't be. */
 int image_payload_of(struct image *image, const ProtobufCMessage *record, uint64_t *ret);

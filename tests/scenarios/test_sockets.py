@@ -49,9 +49,6 @@ kind, folder = sys.argv[1], sys.argv[2]
 if kind == "tcp":
     listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen()
     client = socket.create_connection(listener.getsockname())
-elif kind == "unix":
-    listener = socket.socket(socket.AF_UNIX); listener.bind("\\0waiting"); listener.listen()
-    client = socket.socket(socket.AF_UNIX); client.connect("\\0waiting"); client.send(b"unseen")
 elif kind == "mptcp":
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
 elif kind == "corked":
@@ -153,11 +150,6 @@ def test_waiting_tcp_connection(room, criu):
     assert status == 0, said
     status, said = tree.call('restore', '-d', '--tcp-close')
     assert status == 0, said
-
-
-def test_unread_data_before_accept(room, criu):
-    """What was sent into a unix connection before it is accepted cannot be seen."""
-    check_refused(room, criu, 'unix', 'waits for accept(2)')
 
 
 def test_multipath_tcp(room, criu):

@@ -96,6 +96,29 @@ FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member)
 	return entry;
 }
 
+void file_dump_reorder(struct dump *d, const uint32_t *ids, size_t n)
+{
+	FileEntry **entries = d->files->entries.items;
+	VECTOR(size_t) places = { 0 };
+	struct table *by_id = table_create();
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (ids[i])
+			table_set(by_id, ids[i], d);
+	for (size_t i = 0; i < d->files->entries.n && table_count(by_id); i++) {
+		if (!table_find(by_id, entries[i]->id))
+			continue;
+		table_set(by_id, entries[i]->id, entries[i]);
+		*vector_push(&places) = i;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (ids[i])
+			entries[places.items[at++]] = table_find(by_id, ids[i]);
+	vector_done(&places);
+	table_destroy(&by_id);
+}
+
 /* The devices of the kernel's own file systems: one look at a file of ours spares a readlink for each of theirs. */
 static void learn_devices(struct file_dump *files)
 {

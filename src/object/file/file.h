@@ -125,6 +125,8 @@ void file_restore_clean(struct restore *r);
 void **file_dump_slot(struct dump *d, const struct file_kind *kind);
 /* Dump: one more entry of files.img beside those of open files; its record is allocated and initialised. */
 FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member);
+/* Dump: the entries with these ids (0: none) trade places so that they stand in files.img in this order. */
+void file_dump_reorder(struct dump *d, const uint32_t *ids, size_t n);
 /* Dump: reads of->fdinfo again, after something was done to the file. */
 int file_read_again(const struct open_file *of);
 /* Dump: all descriptors of all tables seen until now (each table once, under its first task). */

@@ -82,9 +82,18 @@ static int look(int fd, bool stream, struct looked *looked)
 	return size > 0 || !stream;
 }
 
-static int write_packet(struct dump *d, const struct open_file *of, struct looked *looked)
+static int write_bytes(struct dump *d, const SkPacketEntry *packet, const struct looked *looked)
 {
 	struct unix_dump *dump = unix_dump_of(d);
+
+	if (!dump->queues)
+		TRY(image_create(d->store, &dump->queues, IMAGE_SK_QUEUES));
+	TRY(image_write(dump->queues, packet));
+	return image_write_bytes(dump->queues, looked->data, looked->size);
+}
+
+static int write_packet(struct dump *d, const struct open_file *of, struct looked *looked)
+{
 	SkPacketEntry packet = SK_PACKET_ENTRY__INIT;
 	ScmEntry scm = SCM_ENTRY__INIT, *scms = &scm;
 	uint32_t ids[RIGHTS_MAX];
@@ -102,10 +111,13 @@ static int write_packet(struct dump *d, const struct open_file *of, struct looke
 		packet.scm = &scms;
 		packet.n_scm = 1;
 	}
-	if (!dump->queues)
-		TRY(image_create(d->store, &dump->queues, IMAGE_SK_QUEUES));
-	TRY(image_write(dump->queues, &packet));
-	return image_write_bytes(dump->queues, looked->data, looked->size);
+	return write_bytes(d, &packet, looked);
+}
+
+static void close_rights(struct looked *looked)
+{
+	for (unsigned i = 0; i < looked->n_rights; i++)
+		close(looked->rights[i]);
 }
 
 static int write_all(struct dump *d, const struct open_file *of, bool stream, struct looked *looked)
@@ -117,8 +129,7 @@ static int write_all(struct dump *d, const struct open_file *of, bool stream, st
 	while ((more = look(of->fd, stream, looked)) > 0) {
 		int result = write_packet(d, of, looked);
 
-		for (unsigned i = 0; i < looked->n_rights; i++)
-			close(looked->rights[i]);
+		close_rights(looked);
 		TRY(result);
 	}
 	return more;
@@ -137,6 +148,37 @@ int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntr
 	result = write_all(d, of, entry->type == SOCK_STREAM, &looked);
 	if (setsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &before, sizeof(before)) < 0 && result >= 0)
 		result = fail_errno("cannot set the socket option SO_PEEK_OFF back");
+	free(looked.data);
+	return result;
+}
+
+/* files.img is complete by now: descriptors in these messages come too late. Taken out, as nobody else will read it. */
+static int write_early(struct dump *d, int fd, uint32_t id, bool stream, struct looked *looked)
+{
+	int start = 0, more;
+
+	if (ioctl(fd, SIOCINQ, &looked->total) < 0)
+		return fail_errno("cannot ask how much is unread");
+	if (setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
+		return fail_errno("cannot set the socket option SO_PEEK_OFF");
+	while ((more = look(fd, stream, looked)) > 0) {
+		SkPacketEntry packet = SK_PACKET_ENTRY__INIT;
+
+		if (looked->n_rights)
+			log_warn("%u descriptors that were sent before the connection was accepted are lost", looked->n_rights);
+		close_rights(looked);
+		packet.id_for = id;
+		packet.length = (uint32_t)looked->size;
+		TRY(write_bytes(d, &packet, looked));
+	}
+	return more;
+}
+
+int unix_dump_early_queue(struct dump *d, int fd, uint32_t id, uint32_t type)
+{
+	struct looked looked = { .ended = true }; /* its client is dead: messages of size 0 at the end look like the end */
+	int result = write_early(d, fd, id, type == SOCK_STREAM, &looked);
+
 	free(looked.data);
 	return result;
 }
@@ -219,14 +261,16 @@ int unix_use_queue(struct restore *r, const struct unix_socket *socket)
 /* Who sent it is not in the images: most likely the task that has the other end. */
 static bool guess_sender(const struct unix_socket *socket, struct ucred *ret)
 {
-	const struct task *owner = socket->peer ? socket->peer->file->owner : NULL;
+	const struct unix_socket *other = socket->waiting ? socket : socket->peer;
+	const struct task *owner = other ? other->file->owner : NULL;
 	const CredsEntry *creds = owner && owner->leader->core && owner->leader->core->thread_core ?
 					  owner->leader->core->thread_core->creds :
 					  NULL;
 
-	if (!socket->entry->opts->so_passcred || !creds || !owner->pid)
+	if ((!socket->waiting && !socket->entry->opts->so_passcred) || !creds || !owner->pid)
 		return false;
-	*ret = (struct ucred){ owner->pid, creds->euid, creds->egid };
+	/* The real ids: unlike SO_PEERCRED, which tells the effective ones. */
+	*ret = (struct ucred){ owner->pid, creds->uid, creds->gid };
 	return true;
 }
 

@@ -103,6 +103,20 @@ static int ask_plugins(struct dump *d, const struct unix_dumped *socket)
 	return answer < 0 ? plugins_fail(d->plugins, answer) : 1;
 }
 
+int unix_check_waiting(struct dump *d, const struct unix_dumped *listener, uint32_t client)
+{
+	const struct unix_diag outside = { .ino = client, .type = (uint8_t)listener->entry->type };
+	char holder[96];
+
+	if (is_allowed(d, &outside) || d->options->ext_unix_sk) {
+		log_warn("A connection from outside of the tree (socket %u) waits for accept(2): it will be closed", client);
+		return 0;
+	}
+	describe_holder(client, holder, sizeof(holder));
+	return refuse(EBUSY, "a connection of %s, which is outside of the tree, waits for accept(2) here; try again when it was accepted "
+			     "and closed, or dump with --external unix[%u] to have it closed", holder, client);
+}
+
 /* The entry of the other end holds what is needed to find it again: its name. */
 int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
 {
@@ -138,6 +152,7 @@ int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const s
 	entry->ns_id = socket->entry->ns_id;
 	dumped->diag = peer;
 	dumped->entry = entry;
+	dumped->listener_fd = -1;
 	table_set(unix_dump_of(d)->by_ino, peer->ino, dumped);
 	return 0;
 }

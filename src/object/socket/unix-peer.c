@@ -65,11 +65,27 @@ static int fill(struct restore *r, const struct unix_socket *socket, int through
 	return 0;
 }
 
+/*
+ * Filling a queue may make other sockets, whose queues may hold the one that is just being made: it stays open, though the last one who
+ * wants it may have it by then.
+ */
+static void hold(struct unix_socket *socket)
+{
+	socket->file->users++;
+}
+
+static void release(struct restore *r, struct unix_socket *socket)
+{
+	file_put(r, socket->file);
+}
+
 static int complete(struct restore *r, struct unix_socket *socket)
 {
 	struct socket_options options = options_of(socket);
 
 	LOG_SCOPE("file %u (unix socket)", socket->file->id);
+	/* The early ones as well: ends of pairs and accepted sockets did not get them. */
+	TRY(socket_options_apply(socket->file->fd, &options, OPTION_EARLY));
 	if (socket->entry->has_shutdown)
 		TRY(socket_apply_shutdown(socket->file->fd, socket->entry->shutdown));
 	TRY(socket_options_apply(socket->file->fd, &options, OPTION_LATE));
@@ -104,11 +120,23 @@ static int fill_pair(struct restore *r, const struct pair *pair)
 	return 0;
 }
 
-static int complete_pair(struct restore *r, const struct pair *pair)
+static int complete_held(struct restore *r, const struct pair *pair)
 {
 	TRY(fill_pair(r, pair));
 	TRY(complete(r, pair->a));
 	return pair->b ? complete(r, pair->b) : 0;
+}
+
+static int complete_pair(struct restore *r, const struct pair *pair)
+{
+	hold(pair->a);
+	if (pair->b)
+		hold(pair->b);
+	TRY(complete_held(r, pair));
+	release(r, pair->a);
+	if (pair->b)
+		release(r, pair->b);
+	return 0;
 }
 
 static int make_socketpair(struct restore *r, const struct pair *pair)
@@ -211,14 +239,35 @@ static int make_backlog(struct restore *r, const struct unix_socket *listener, b
 	return 0;
 }
 
+/* The queue of a connection that waits belongs to the one who will accept it. */
+static int complete_waiting(struct restore *r, struct unix_socket *client)
+{
+	LOG_SCOPE("file %u (unix socket)", client->file->id);
+	if (unix_has_queue(r, client))
+		TRY(socket_options_make_room(client->file->fd, ROOM_BYTES, 0));
+	TRY(unix_fill_queue(r, client, client->file->fd));
+	return complete(r, client);
+}
+
 static int complete_backlog(struct restore *r, const struct unix_socket *listener)
 {
 	struct unix_socket *socket;
 
 	list_for_each(socket, &listener->clients, client) {
+		hold(socket);
+		if (socket->peer)
+			hold(socket->peer);
+	}
+	list_for_each(socket, &listener->clients, client) {
 		struct pair pair = { socket, socket->peer };
 
-		TRY(socket->waiting ? complete(r, socket) : complete_pair(r, &pair));
+		TRY(socket->waiting ? complete_waiting(r, socket) : complete_pair(r, &pair));
+	}
+	/* A client that nobody has, as it was closed before it was accepted, goes here. */
+	list_for_each(socket, &listener->clients, client) {
+		release(r, socket);
+		if (socket->peer)
+			release(r, socket->peer);
 	}
 	return 0;
 }
@@ -234,9 +283,12 @@ static int make_listener(struct restore *r, struct unix_socket *socket)
 	socket->file->fd = TAKE_FD(fd);
 	TRY(make_backlog(r, socket, false));
 	TRY(make_backlog(r, socket, true));
+	hold(socket);
 	TRY(complete_backlog(r, socket));
 	TRY(unix_listen(r, socket, socket->file->fd, (int)socket->entry->backlog));
-	return complete(r, socket);
+	TRY(complete(r, socket));
+	release(r, socket);
+	return 0;
 }
 
 /* --- datagram sockets --- */
@@ -283,14 +335,10 @@ static int connect_clients(struct restore *r, struct unix_socket *socket)
 	return 0;
 }
 
-static int connect_datagram(struct restore *r, struct unix_socket *socket)
+static int connect_held(struct restore *r, struct unix_socket *socket)
 {
 	struct unix_socket *peer = socket->peer;
 
-	if (socket->connected)
-		return 0;
-	socket->connected = true;
-	LOG_SCOPE("file %u (unix socket)", socket->file->id);
 	TRY(make_datagram(r, socket));
 	TRY(connect_clients(r, socket));
 	if (peer && !is_mutual(socket)) {
@@ -308,7 +356,21 @@ static int connect_datagram(struct restore *r, struct unix_socket *socket)
 		TRY(connect_clients(r, peer));
 		return complete_pair(r, &pair);
 	}
-	return complete(r, socket);
+	TRY(complete(r, socket));
+	/* It is open now, so nobody would ask for it to be made any more. */
+	return peer && !(peer->entry->uflags & UNIX_EXTERN) ? connect_datagram(r, peer) : 0;
+}
+
+static int connect_datagram(struct restore *r, struct unix_socket *socket)
+{
+	if (socket->connected)
+		return 0;
+	socket->connected = true;
+	LOG_SCOPE("file %u (unix socket)", socket->file->id);
+	hold(socket);
+	TRY(connect_held(r, socket));
+	release(r, socket);
+	return 0;
 }
 
 /* --- all --- */

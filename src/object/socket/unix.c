@@ -51,6 +51,7 @@ static struct unix_dumped *remember(struct dump *d, const struct open_file *of, 
 	dumped->task_fd = of->task_fd;
 	dumped->diag = diag;
 	dumped->entry = entry;
+	dumped->listener_fd = -1;
 	list_push(&dump->all, &dumped->all);
 	table_set(dump->by_ino, diag->ino, dumped);
 	return dumped;
@@ -92,18 +93,12 @@ static int drain_unix(struct dump *d, const struct open_file *of)
 {
 	struct unix_dumped *dumped = table_find(unix_dump_of(d)->by_ino, of->stat.st_ino);
 
-	return dumped->diag->state == TCP_LISTEN ? 0 : unix_dump_queue(d, of, dumped->entry);
-}
-
-/* A connection that nobody has accepted yet: its record names the listener. What was sent into it cannot be seen from outside. */
-static int link_waiting(const struct unix_dumped *dumped, const struct unix_diag *listener)
-{
-	if (dumped->diag->wqueue)
-		return refuse(ENOTSUP,
-			      "a connection that still waits for accept(2) has data inside already, which can't be read; "
-			      "try again when the server has accepted it");
-	dumped->entry->peer = listener->ino;
-	return 0;
+	if (dumped->diag->state == TCP_LISTEN)
+		return unix_hold_listener(dumped, of->fd);
+	/* The kernel lets nobody look into a stream that has no peer; nothing can be in it. */
+	if (unix_is_stream(dumped->entry) && dumped->diag->state != TCP_ESTABLISHED)
+		return 0;
+	return unix_dump_queue(d, of, dumped->entry);
 }
 
 /* The other end is ours: the client dumps itself, and will be answered when it is restored. */
@@ -130,10 +125,12 @@ static int finish_socket(struct dump *d, struct unix_dumped *dumped)
 	const struct unix_diag *diag = dumped->diag, *other = NULL;
 
 	LOG_SCOPE("task %d: fd %d", dumped->task->pid, dumped->task_fd);
-	if (diag->has_peer && !diag->peer && !diag->shutdown)
+	if (diag->state == TCP_LISTEN)
+		return unix_dump_backlog(d, dumped);
+	if (diag->has_peer && !diag->peer)
 		TRY(socket_find_listener(d, diag->ino, &other));
 	if (other)
-		TRY(link_waiting(dumped, other));
+		dumped->entry->peer = other->ino;
 	else if (diag->peer)
 		TRY(socket_find_unix(d, diag->peer, &other));
 	if (other && is_service(d, other))
@@ -152,7 +149,19 @@ static int finish_unix(struct dump *d)
 		TRY(dump_go_on(d, finish_socket(d, dumped)));
 	table_destroy(&dump->by_ino);
 	socket_dump_done(d);
+	if (dump->early && dump->queues)
+		return image_flush(dump->queues); /* more will follow */
 	return dump->queues ? image_finish(&dump->queues) : 0;
+}
+
+int socket_dump_killed(struct dump *d)
+{
+	struct unix_dump *dump = d->files ? *file_dump_slot(d, &unix_kind) : NULL;
+	int result = dump ? unix_dump_killed(d) : 0;
+
+	if (dump)
+		unix_dump_end(d);
+	return result;
 }
 
 /* --- restore --- */

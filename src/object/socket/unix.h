@@ -32,12 +32,17 @@ struct unix_dumped {
 	int task_fd;
 	const struct unix_diag *diag;
 	UnixSkEntry *entry;
+	int listener_fd; /* of a listener with connections that wait: a copy, else -1 */
 };
+
+struct unix_early;
 
 struct unix_dump {
 	struct list all; /* struct unix_dumped */
 	struct table *by_ino;
 	struct image *queues;
+	struct unix_early *early; /* unix-backlog.c */
+	unsigned n_lost;	  /* clients made up for connections whose own are closed */
 };
 
 struct unix_dump *unix_dump_of(struct dump *d);
@@ -45,6 +50,16 @@ struct unix_dump *unix_dump_of(struct dump *d);
 int unix_dump_name(struct dump *d, const struct open_file *of, UnixSkEntry *entry);
 /* unix-external.c: the peer is not in the tree. Makes an entry for it where the options allow that, else refuses. */
 int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer);
+/* unix-external.c: a connection of an outsider waits in the backlog of a listener of the tree. Allowed by the options, or refused. */
+int unix_check_waiting(struct dump *d, const struct unix_dumped *listener, uint32_t client);
+/* unix-backlog.c: at drain keeps a copy of a listener whose backlog is not empty. */
+int unix_hold_listener(struct unix_dumped *dumped, int fd);
+/* At finish: records of all that wait for accept(2). What was sent already is read by unix_dump_killed(), when the tasks are dead. */
+int unix_dump_backlog(struct dump *d, const struct unix_dumped *listener);
+int unix_dump_killed(struct dump *d);
+void unix_dump_end(struct dump *d);
+/* queue.c: what waits in a connection that we have accepted ourselves, for the client with this file id. */
+int unix_dump_early_queue(struct dump *d, int fd, uint32_t id, uint32_t type);
 /* queue.c: all that waits to be read, without taking it out. */
 int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntry *entry);
 

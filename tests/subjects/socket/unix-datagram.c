@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Named datagram sockets keep their clients, and a server that has a peer of its own keeps those too. */
+/* Named datagram sockets keep their clients, and a server that has a peer of its own keeps those too, in whatever order they were made. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -41,8 +41,41 @@ static void check_message(int from, int to, const char *text)
 	CHECK(!strcmp(buffer, text));
 }
 
+/* The client comes first, then the one it is connected to, which has a peer and options of its own. */
+static void build_early(int early[3])
+{
+	int on = 1;
+
+	for (int i = 0; i < 3; i++)
+		early[i] = must(socket(AF_UNIX, SOCK_DGRAM, 0));
+	for (int i = 1; i < 3; i++) {
+		struct sockaddr_un address = make_address(i == 1 ? "middle" : "last");
+
+		must(bind(early[i], (struct sockaddr *)&address, sizeof(address)));
+	}
+	connect_to(early[0], "middle");
+	connect_to(early[1], "last");
+	must(setsockopt(early[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+}
+
+static void check_early(const int early[3])
+{
+	int on = 0;
+	socklen_t size = sizeof(on);
+
+	check_message(early[1], early[2], "through");
+	CHECK(!getsockopt(early[1], SOL_SOCKET, SO_PASSCRED, &on, &size));
+	CHECK_EQUAL(on, 1);
+	CHECK(!unlink("middle"));
+	CHECK(!unlink("last"));
+}
+
 int main(void)
 {
+	int early[3];
+
+	build_early(early);
+
 	int server = bound("server"), anonymous = must(socket(AF_UNIX, SOCK_DGRAM, 0)), named = bound("client");
 	int relay = bound("relay"), a = bound("a"), b = bound("b"), self = bound("self");
 	struct sockaddr_un address = { 0 };
@@ -66,6 +99,7 @@ int main(void)
 
 	checkpoint();
 
+	check_early(early);
 	CHECK_EQUAL(recv(server, text, sizeof(text), 0), 5);
 	CHECK_EQUAL(recv(server, text, sizeof(text), 0), 6);
 	CHECK_EQUAL(recv(b, text, sizeof(text), 0), 4);
