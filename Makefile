@@ -28,11 +28,19 @@ deps-test:
 bench: all
 	@tests/bench/run $(BUILD)
 
-install: all
+# The programs know where they will lie.
+prefix: $(BUILD)/build.ninja
 	@$(MESON) configure $(BUILD) --prefix=$(PREFIX)
-	@DESTDIR="$(DESTDIR)" $(MESON) install -C $(BUILD)
+	@ninja -C $(BUILD) > $(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+install: prefix
+	@tools/install $(BUILD) "$(DESTDIR)"
+
+uninstall: prefix
+	@tools/install --remove $(BUILD) "$(DESTDIR)"
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps deps-test demo test bench install clean
+.PHONY: all deps deps-test demo test bench prefix install uninstall clean

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What an installation consists of, and that nothing of it is left after its removal."""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+
+# Below the prefix; LIB is the directory of libraries.
+FILES = '''
+sbin/criu bin/crit
+include/criu/criu.h include/criu/criu-plugin.h include/criu/version.h include/criu/rpc.proto include/soccr.h
+LIB/libcriu.so LIB/libcriu.so.2 LIB/libcriu.a LIB/libsoccr.so LIB/libsoccr.a LIB/pkgconfig/criu.pc LIB/pkgconfig/soccr.pc
+share/man/man8/criu.8 share/man/man1/crit.1
+share/bash-completion/completions/criu share/bash-completion/completions/crit
+lib/systemd/system/criu.service lib/systemd/system/criu.socket
+'''.split()
+
+
+def tree(root):
+    """All paths below it, with what they are."""
+    return sorted((str(path.relative_to(root)), oct(path.lstat().st_mode)) for path in root.rglob('*'))
+
+
+def install(build, root, *words):
+    """Runs the script that make calls."""
+    return subprocess.run([TOP / 'tools/install', *words, build, root], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def place(folder):
+    """A root with something of others in it."""
+    root = folder / 'root'
+    (root / 'usr/share/man/man8').mkdir(parents=True)
+    (root / 'usr/share/man/man8/mount.8').write_text('another page')
+    (root / 'usr/local/bin').mkdir(parents=True)
+    return root
+
+
+def test_removal(build, place):
+    """Two installations and one removal: all as before, also empty directories that were there."""
+    before = tree(place)
+    said = install(build, place)
+    installed = tree(place)
+    assert all(line.startswith(f'{place}/') and os.path.lexists(line) for line in said.splitlines())
+    assert len(said.splitlines()) == len([path for path, _ in installed if not (place / path).is_dir()]) - 1
+    install(build, place)
+    assert tree(place) == installed
+    (prefix,) = place.rglob('sbin/criu')
+    (prefix.parents[1] / 'lib/criu/mine.so').touch()
+    install(build, place, '--remove')
+    left = [path for path, _ in tree(place) if (path, _) not in before]
+    assert [path for path in left if not (place / path).is_dir()] == [str((prefix.parents[1] / 'lib/criu/mine.so').relative_to(place))]
+    shutil.rmtree(prefix.parents[1] / 'lib')
+    for path in sorted(left, reverse=True):
+        if (place / path).exists():
+            (place / path).rmdir()
+    assert tree(place) == before
+    install(build, place)
+    install(build, place, '--remove')
+    assert tree(place) == before
+    assert 'root/' not in (build / 'made-directories').read_text()
+
+
+def test_files(build, place):
+    """Everything is in its usual place, and works from there."""
+    install(build, place)
+    (program,) = place.rglob('sbin/criu')
+    prefix = program.parents[1]
+    (library,) = {path.parent for path in prefix.rglob('libcriu.so')}
+    for name in FILES:
+        assert (prefix / name.replace('LIB', str(library.relative_to(prefix)))).exists(), name
+    assert subprocess.run([program, '--version'], check=True, capture_output=True, text=True).stdout.startswith('Version: ')
+    assert subprocess.run([prefix / 'bin/crit', '--version'], check=True, capture_output=True, text=True).stdout
+    for page in prefix.rglob('man/man*/*.[0-9]'):
+        text = subprocess.run(['man', '--warnings', '-l', '-P', 'cat', page], capture_output=True, text=True, check=False,
+                              env={**os.environ, 'MANWIDTH': '100'}) if shutil.which('man') else None
+        assert not text or (text.returncode == 0 and 'NAME' in text.stdout and not text.stderr), text
+    unit = (prefix / 'lib/systemd/system/criu.service').read_text()
+    (start,) = re.findall(r'^ExecStart=(\S+)', unit, re.M)
+    assert Path(f'{place}{start}').samefile(program)
+    assert str(prefix / 'lib/criu').removeprefix(str(place)).encode() in program.read_bytes()
+    install(build, place, '--remove')
+
+
+def test_headers(build, place, folder):
+    """Each header compiles by itself, as C and as C++."""
+    install(build, place)
+    for header in [*place.rglob('include/**/*.h')]:
+        include = header.parents[len(header.parts) - header.parts.index('include') - 2]
+        name = header.relative_to(include)
+        for compiler, suffix in (('cc', 'c'), ('c++', 'cc')):
+            if not shutil.which(compiler):
+                continue
+            source = folder / f'one.{suffix}'
+            source.write_text(f'#include <{name}>\nint main() {{ return 0; }}\n')
+            done = subprocess.run([compiler, '-Wall', '-Werror', f'-I{include}', f'-I{include}/criu', '-fsyntax-only', source],
+                                  capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f'{name}: {done.stderr}'
+    install(build, place, '--remove')
