@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 /* Calls function(&variable) at the end of the scope; the function must accept an empty variable. */
-#define AUTO(function) __attribute__((cleanup(function)))
+/* unused: clang complains about a variable that is there for its cleanup alone */
+#define AUTO(function) __attribute__((cleanup(function), unused))
 
 static inline void auto_free(void *p)
 {

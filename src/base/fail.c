@@ -168,9 +168,13 @@ void log_scope_adopt(struct log_scope *scope)
 static size_t append_scope(const struct log_scope *scope, char *to, size_t room)
 {
 	size_t n = scope->outer ? append_scope(scope->outer, to, room) : 0;
-	int more = snprintf(to + n, room - n, "%s: ", scope->text);
 
-	return more > 0 && (size_t)more < room - n ? n + (size_t)more : room - 1;
+	for (const char *c = scope->text; *c && n + 1 < room; c++)
+		to[n++] = *c;
+	for (const char *c = ": "; *c && n + 1 < room; c++)
+		to[n++] = *c;
+	to[n] = '\0';
+	return n;
 }
 
 size_t log_scope_text(char *to, size_t room)

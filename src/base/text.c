@@ -13,6 +13,7 @@ static int parse_u64(const char *text, int base, char **end, uint64_t *ret)
 {
 	unsigned long long value;
 
+	*ret = 0;
 	if (!isalnum((unsigned char)*text))
 		return -EINVAL;
 	errno = 0;
@@ -27,7 +28,7 @@ static int parse_u64(const char *text, int base, char **end, uint64_t *ret)
 
 int text_to_u64(const char *text, int base, uint64_t *ret)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	char *end;
 	int error = parse_u64(text, base, &end, &value);
 
@@ -41,7 +42,7 @@ int text_to_u64(const char *text, int base, uint64_t *ret)
 
 int text_to_u32(const char *text, int base, uint32_t *ret)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	int error = text_to_u64(text, base, &value);
 
 	if (error < 0)
@@ -73,7 +74,7 @@ int text_to_size(const char *text, uint64_t *ret)
 {
 	static const char units[] = "KMGT";
 	unsigned shift = 0;
-	uint64_t value;
+	uint64_t value = 0;
 	char *end;
 	int error = parse_u64(text, 10, &end, &value);
 

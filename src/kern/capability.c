@@ -37,21 +37,21 @@ static int set(const struct sets *sets)
 
 bool capability_effective(unsigned capability)
 {
-	struct sets sets;
+	struct sets sets = { 0 };
 
 	return get(&sets) == 0 && sets.effective >> capability & 1;
 }
 
 bool capability_permitted(unsigned capability)
 {
-	struct sets sets;
+	struct sets sets = { 0 };
 
 	return get(&sets) == 0 && sets.permitted >> capability & 1;
 }
 
 int capability_raise(unsigned capability)
 {
-	struct sets sets;
+	struct sets sets = { 0 };
 
 	if (get(&sets) < 0 || sets.effective >> capability & 1 || !(sets.permitted >> capability & 1))
 		return -1;
@@ -61,7 +61,7 @@ int capability_raise(unsigned capability)
 
 void capability_lower(int *raised)
 {
-	struct sets sets;
+	struct sets sets = { 0 };
 
 	/* What was raised can be lowered. */
 	if (*raised < 0 || get(&sets) < 0)
@@ -72,7 +72,7 @@ void capability_lower(int *raised)
 
 int capability_keep(uint64_t effective, uint64_t permitted)
 {
-	struct sets sets;
+	struct sets sets = { 0 };
 	int error = get(&sets);
 
 	if (error < 0)

@@ -159,7 +159,7 @@ static void stop_and_ask(pid_t pid)
 static void read_file(pid_t pid, const char *name)
 {
 	static char buffer[1 << 16];
-	char path[64];
+	char path[320];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
