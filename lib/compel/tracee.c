@@ -3,7 +3,6 @@
 #include "lib/compel/tracee.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -11,9 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/auto.h"
 #include "base/fail.h"
-#include "kern/capability.h"
 
 #ifndef PTRACE_O_SUSPEND_SECCOMP
 #define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
@@ -26,7 +23,6 @@ int tracee_attach(pid_t tid, bool suspend_seccomp, bool kill_with_us)
 {
 	long options = PTRACE_O_TRACESYSGOOD | (suspend_seccomp ? PTRACE_O_SUSPEND_SECCOMP : 0) |
 		       (kill_with_us ? PTRACE_O_EXITKILL : 0);
-	AUTO(capability_lower) int raised = suspend_seccomp ? capability_raise(CAP_SYS_ADMIN) : -1;
 
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) == 0)
 		return 0;
@@ -37,7 +33,6 @@ int tracee_attach(pid_t tid, bool suspend_seccomp, bool kill_with_us)
 
 int tracee_suspend_seccomp(pid_t tid)
 {
-	AUTO(capability_lower) int raised = capability_raise(CAP_SYS_ADMIN);
 	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP;
 
 	return ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options) < 0 ? -errno : 0;

@@ -4,13 +4,13 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/fail.h"
 #include "base/log.h"
 #include "command/version.h"
+#include "kern/capability.h"
 #include "options/options.h"
 
 void log_who_we_are(void)
@@ -22,19 +22,10 @@ void log_who_we_are(void)
 	log_info("Running on %s %s %s %s %s\n", name.nodename, name.sysname, name.release, name.version, name.machine);
 }
 
-static bool has_capability(unsigned capability)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return false;
-	return data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
-}
 
 const char *missing_rights(const struct options *options)
 {
-	if (!has_capability(CAP_SYS_ADMIN) && !has_capability(CAP_CHECKPOINT_RESTORE))
+	if (!capability_effective(CAP_SYS_ADMIN) && !capability_effective(CAP_CHECKPOINT_RESTORE))
 		return "criu needs the capability CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: run it as root, "
 		       "or give the program one of them by \"setcap cap_checkpoint_restore+eip\"";
 	if (geteuid() != 0 && !options->unprivileged)

@@ -3,27 +3,44 @@
 #include "service/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
+#include "kern/capability.h"
+#include "kern/pidfd.h"
 
-int client_identify(int fd, struct ucred *ret)
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* asm-generic/socket.h of Linux 6.5 */
+#endif
+
+/* Not by its pid, which may have got another owner; older kernels know no better. */
+static int open_peer(int fd, pid_t pid)
 {
-	socklen_t size = sizeof(*ret), type_size = sizeof(int);
-	int type;
+	socklen_t size = sizeof(int);
+	int pidfd;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0)
+		return pidfd;
+	return errno == ENOPROTOOPT ? pidfd_of_process(pid) : -errno;
+}
+
+int client_identify(struct connection *connection)
+{
+	int fd = connection->fd, type;
+	socklen_t size = sizeof(connection->peer), type_size = sizeof(type);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0)
 		return fail_errno("descriptor %d is no socket of a client", fd);
 	if (type != SOCK_SEQPACKET)
 		return refuse(ESOCKTNOSUPPORT, "descriptor %d: the socket of a client must be of the type SOCK_SEQPACKET", fd);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret, &size) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &connection->peer, &size) < 0)
 		return fail_errno("asking who the client is");
 	return 0;
 }
@@ -45,39 +62,65 @@ static int take_groups(int fd, gid_t gid)
 	return 0;
 }
 
+#define BIT(capability) (1ull << (capability))
+
 /*
- * Without CAP_SYS_PTRACE and CAP_DAC_OVERRIDE the kernel itself sees to it that only tasks and files are touched that the client could
- * touch; without CAP_SETUID that none is restored with more rights. CAP_SYS_ADMIN is needed to suspend seccomp filters and
- * CAP_SYS_RESOURCE for the borders of an address space; a task that is restored keeps none of them (credentials.c).
+ * The kernel itself sees to it that only tasks and files are touched that the client could touch, and that none is restored with
+ * more rights: without CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_SETUID and all others. CAP_CHECKPOINT_RESTORE lets us choose pids, and
+ * open mapped files that have no name any more. Not even CAP_SYS_ADMIN for seccomp filters: it opens far too many doors to be held while
+ * images are carried out that a stranger wrote.
  */
 static int keep_capabilities(void)
 {
-	static const unsigned kept[] = { CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN, CAP_SYS_RESOURCE, CAP_NET_ADMIN };
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct had[_LINUX_CAPABILITY_U32S_3], data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	int error = capability_keep(BIT(CAP_CHECKPOINT_RESTORE));
 
-	if (syscall(SYS_capget, &header, had) < 0)
-		return fail_errno("asking for our capabilities");
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		data[CAP_TO_INDEX(kept[i])].permitted |= CAP_TO_MASK(kept[i]);
-	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		data[i].effective = data[i].permitted &= had[i].permitted;
-	if (syscall(SYS_capset, &header, data) < 0)
-		return fail_errno("giving up capabilities");
+	return error < 0 ? fail(-error, "giving up capabilities") : 0;
+}
+
+/* Neither the terminal that the service was started from, nor its output, nor its environment are the client's. */
+static int leave_service(void)
+{
+	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return fail_errno("opening /dev/null");
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (dup2(null, fd) < 0)
+			return fail_errno("replacing descriptor %d", fd);
+	if (clearenv() != 0 || setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1) < 0)
+		return fail(ENOMEM, "preparing the environment");
 	return 0;
 }
 
-int client_become(int fd, const struct ucred *peer)
+static int take_rights(int fd, const struct ucred *peer)
 {
-	if (peer->uid == geteuid())
-		return 0;
 	TRY(take_groups(fd, peer->gid));
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setresgid(peer->gid, peer->gid, peer->gid) < 0 ||
 	    setresuid(peer->uid, peer->uid, peer->uid) < 0)
 		return fail_errno("taking the rights of the client, user %u", peer->uid);
 	TRY(keep_capabilities());
-	/* The change took it away; our own /proc files and the tasks we make need it. */
+	if (prctl(PR_SET_KEEPCAPS, 0) < 0)
+		return fail_errno("resetting the securebits");
+	/* The change took it away; our own /proc files and the tasks we make need it. Who lacks our capabilities can't trace us. */
 	if (prctl(PR_SET_DUMPABLE, 1) < 0)
 		return fail_errno("becoming dumpable");
 	return 0;
+}
+
+int client_become(struct connection *connection)
+{
+	const struct ucred *peer = &connection->peer;
+	AUTO_CLOSE int pidfd = -1;
+
+	(void)setsid(); /* the terminal of the service is nobody's business */
+	if (peer->uid == geteuid())
+		return 0;
+	connection->ordinary = true;
+	pidfd = open_peer(connection->fd, peer->pid);
+	if (pidfd < 0)
+		return fail(-pidfd, "the client that connected, process %d, can't be found", peer->pid);
+	TRY(client_find_confinement(connection, pidfd));
+	TRY(client_take_bounds(peer->pid, pidfd));
+	TRY(leave_service());
+	return take_rights(connection->fd, peer);
 }

@@ -11,11 +11,21 @@
 
 struct service_program;
 
+/* What surrounds an ordinary client and would not surround a worker of the service. */
+enum confinement {
+	CLIENT_FREE,
+	CLIENT_FILTERED,  /* it may still have itself dumped */
+	CLIENT_ELSEWHERE, /* pids and paths mean something else to it: it may ask questions */
+};
+
 /* One client. */
 struct connection {
 	int fd;
 	struct ucred peer;
-	bool swrk; /* our caller made us for this client */
+	bool swrk;     /* our caller made us for this client */
+	bool ordinary; /* it is not who runs the service: we have taken its rights */
+	enum confinement confinement;
+	char confined_by[40]; /* a word for it */
 	const struct service_program *program;
 	const struct options *base; /* swrk: our own command line; NULL: built-in defaults */
 	int home;		    /* directory we were started in, to which the paths of requests are relative */
@@ -45,6 +55,8 @@ enum {
 
 /* worker.c: answers requests until one ends the connection. Returns one of the exit codes. */
 int connection_serve(struct connection *connection);
+/* Answers the first request by the failure that was logged. The same result. */
+int connection_refuse(struct connection *connection);
 /* request.c: carries it out and fills the answer; what the request names decides how. false: there is no such request. */
 bool request_run(struct request *request);
 bool request_may_keep_open(CriuReqType type);
@@ -52,11 +64,24 @@ bool request_may_keep_open(CriuReqType type);
 /* notify.c */
 void notify_prepare(struct request *request);
 
+/* How long the service waits for a client. */
+enum {
+	REQUEST_SECONDS = 60,
+	NOTIFY_SECONDS = 600, /* for the answer to a notification: hooks of the client run meanwhile, and its tasks stand still */
+};
+
 /* client.c: asks the socket who is at its other end; pid 0: a process of an outer pid namespace, whose
  * descriptors we can't name. -errno after it was logged. */
-int client_identify(int fd, struct ucred *ret);
-/* Takes over the rights of a client who is not root, with the few capabilities that a checkpoint needs. -errno as above. */
-int client_become(int fd, const struct ucred *peer);
+int client_identify(struct connection *connection);
+/*
+ * Takes over the rights of a client who is not who runs the service, with the few capabilities that a checkpoint needs, and what else
+ * bounds its processes. -errno as above.
+ */
+int client_become(struct connection *connection);
+
+/* client-bounds.c: both read what the pidfd's process has, as root. -errno after it was logged, also if it has ended. */
+int client_find_confinement(struct connection *connection, int pidfd);
+int client_take_bounds(pid_t pid, int pidfd);
 
 /*
  * message.c: one packet each. A received message is freed by criu_req__free_unpacked(). -ENOTCONN: the client is gone. -EBADMSG,

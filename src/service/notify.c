@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -16,9 +17,13 @@ static bool tells_pid(const char *action)
 
 static int receive_answer(struct request *request, const char *action)
 {
+	const struct timeval patience = { NOTIFY_SECONDS, 0 };
 	CriuReq *answer;
-	int error = message_receive(request->connection->fd, &answer);
+	int error;
 
+	if (!request->connection->swrk)
+		(void)setsockopt(request->connection->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	error = message_receive(request->connection->fd, &answer);
 	if (error < 0)
 		return fail(-error, "no answer of the client to the notification %s", action);
 	if (answer->type != CRIU_REQ_TYPE__NOTIFY)

@@ -180,7 +180,7 @@ static int read_options(struct request *request, const struct row *row, const Cr
 		return -EBADRQC;
 	options->command = row->command;
 	/* A worker that has taken the rights of its client is not asked whether it may do with them. */
-	options->unprivileged |= !connection->swrk && connection->peer.uid != 0;
+	options->unprivileged |= connection->ordinary;
 	TRY(options_from_request(options, opts, &client));
 	if (row->needs == NEEDS_LOG && (!opts->log_file || opts->log_to_stderr))
 		options->log_file = NULL;
@@ -202,6 +202,32 @@ static int open_log(struct request *request, const struct row *row)
 	return 0;
 }
 
+/* A config file of the client may say what its request may not. */
+static int check_service(const struct connection *connection, const struct options *options)
+{
+	if (connection->swrk)
+		return 0;
+	if (options->restore_sibling || options->inherit_fds.n || options->page_server_fd >= 0)
+		return refuse(EBADRQC, "config file %s: restore-sibling, inherit-fd and ps-socket need criu swrk: a service has no children "
+				       "and no descriptors for its client", options->config_file);
+	if (connection->ordinary && options->libdir)
+		return refuse(EBADRQC, "config file %s: libdir: only root chooses the plugins of the service", options->config_file);
+	return 0;
+}
+
+/* Before anything is read for it. A filtered client may have itself dumped, into a directory that it holds open. */
+static int check_confinement(const struct connection *connection, const struct row *row, const CriuOpts *opts)
+{
+	bool itself = row->type == CRIU_REQ_TYPE__DUMP && (!opts->has_pid || !opts->pid || opts->pid == connection->peer.pid);
+
+	if (connection->confinement == CLIENT_FREE)
+		return 0;
+	if (connection->confinement == CLIENT_FILTERED && itself && opts->images_dir_fd >= 0 && !opts->config_file)
+		return 0;
+	return refuse(EACCES, "the client, process %d of user %u, is confined by %s, and what the service does for it would not be",
+		      connection->peer.pid, connection->peer.uid, connection->confined_by);
+}
+
 static int prepare(struct request *request, const struct row *row)
 {
 	CriuOpts none = CRIU_OPTS__INIT;
@@ -210,7 +236,9 @@ static int prepare(struct request *request, const struct row *row)
 
 	if (!opts && row->needs == NEEDS_IMAGES)
 		return refuse(EBADRQC, "the request has no options");
+	TRY(check_confinement(request->connection, row, opts ?: &none));
 	TRY(read_options(request, row, opts ?: &none));
+	TRY(check_service(request->connection, &request->options));
 	TRY(open_log(request, row));
 	missing = request->connection->program->missing_rights(&request->options);
 	if (missing)

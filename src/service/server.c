@@ -21,8 +21,8 @@
 #include "service/service.h"
 
 #define BACKLOG		16
-#define MOST_WORKERS	64
-#define PATIENCE_SECONDS 60 /* for the first request of a connection */
+#define MOST_WORKERS	256
+#define MOST_OF_A_USER	64 /* else one user could keep all others out */
 #define FIRST_GIVEN	3  /* sd_listen_fds(3) */
 
 /* A socket file of an earlier service is in the way; anything else is not ours to remove. */
@@ -113,18 +113,19 @@ static int tell_ready(const struct options *options)
 
 static int serve_client(struct connection *connection)
 {
-	const struct timeval patience = { PATIENCE_SECONDS, 0 };
+	const struct timeval patience = { REQUEST_SECONDS, 0 };
 
 	failure_reset();
 	signal(SIGCHLD, SIG_DFL);
-	if (client_identify(connection->fd, &connection->peer) < 0)
+	if (setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+		return WORKER_DROPPED;
+	if (client_identify(connection) < 0)
 		return WORKER_DROPPED;
 	log_info("Client %d of user %u\n", connection->peer.pid, connection->peer.uid);
+	if (client_become(connection) < 0)
+		return connection_refuse(connection);
 	log_close();
-	if (client_become(connection->fd, &connection->peer) < 0)
-		return WORKER_DROPPED;
-	if (setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
-		return WORKER_DROPPED;
 	return connection_serve(connection) == WORKER_GOOD ? WORKER_GOOD : WORKER_FAILED;
 }
 
@@ -132,14 +133,65 @@ static void note_child(int sig)
 {
 }
 
-/* How many have ended. With wait at least one, if there are any. */
-static unsigned reap(bool wait)
+/* The workers that run, and for whom. */
+struct crowd {
+	struct {
+		pid_t pid;
+		uid_t uid;
+	} workers[MOST_WORKERS];
+	unsigned n;
+};
+
+/* Forgets those that have ended. With wait at least one, if there are any. */
+static void reap(struct crowd *crowd, bool wait)
 {
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, wait ? 0 : WNOHANG)) > 0 || (wait && pid < 0 && errno == EINTR)) {
+		for (unsigned i = 0; i < crowd->n; i++) {
+			if (crowd->workers[i].pid != pid)
+				continue;
+			crowd->workers[i] = crowd->workers[--crowd->n];
+			wait = false;
+			break;
+		}
+	}
+}
+
+static bool has_too_many(const struct crowd *crowd, int fd, uid_t *ret)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t size = sizeof(peer);
 	unsigned n = 0;
 
-	while (waitpid(-1, NULL, wait && !n ? 0 : WNOHANG) > 0)
-		n++;
-	return n;
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	*ret = peer.uid;
+	for (unsigned i = 0; i < crowd->n; i++)
+		n += crowd->workers[i].uid == peer.uid;
+	return peer.uid != geteuid() && n >= MOST_OF_A_USER;
+}
+
+/* A process of its own for the connection. */
+static void make_worker(struct crowd *crowd, struct connection *connection, int listener)
+{
+	uid_t uid;
+	pid_t pid;
+
+	if (has_too_many(crowd, connection->fd, &uid)) {
+		log_warn("A client is sent away: user %u has %d of them\n", uid, MOST_OF_A_USER);
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(listener);
+		exit(serve_client(connection));
+	}
+	if (pid < 0) {
+		log_error("A client is sent away: no process can be made: %s\n", strerror(errno));
+		return;
+	}
+	crowd->workers[crowd->n].pid = pid;
+	crowd->workers[crowd->n++].uid = uid;
 }
 
 static int accept_clients(const struct service_program *program, int listener)
@@ -147,16 +199,15 @@ static int accept_clients(const struct service_program *program, int listener)
 	AUTO_CLOSE int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* Without SA_RESTART: the death of a worker wakes us. */
 	const struct sigaction action = { .sa_handler = note_child };
-	unsigned workers = 0;
+	struct crowd crowd = { .n = 0 };
 
 	sigaction(SIGCHLD, &action, NULL);
 	for (;;) {
 		AUTO_CLOSE int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		struct connection connection = { .fd = fd, .program = program, .home = home };
 		int error = fd < 0 ? errno : 0;
-		pid_t pid;
 
-		workers -= reap(workers >= MOST_WORKERS);
+		reap(&crowd, crowd.n == MOST_WORKERS);
 		if (error == EINTR || error == ECONNABORTED)
 			continue;
 		if (error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS) {
@@ -166,15 +217,7 @@ static int accept_clients(const struct service_program *program, int listener)
 		}
 		if (error)
 			return fail(error, "accepting clients");
-		pid = fork();
-		if (pid == 0) {
-			close(listener);
-			exit(serve_client(&connection));
-		}
-		if (pid < 0)
-			log_error("A client is sent away: no process can be made: %s\n", strerror(errno));
-		else
-			workers++;
+		make_worker(&crowd, &connection, listener);
 	}
 }
 

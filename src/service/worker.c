@@ -140,6 +140,20 @@ static int serve_one(struct connection *connection, const CriuReq *message)
 	return code;
 }
 
+/* What stands in the failure record, as answer to whatever it asks for. */
+int connection_refuse(struct connection *connection)
+{
+	CriuResp answer = CRIU_RESP__INIT;
+	CriuReq *message;
+
+	if (message_receive(connection->fd, &message) < 0)
+		return WORKER_DROPPED;
+	answer.type = message->type;
+	(void)send_answer(connection, &answer, false);
+	criu_req__free_unpacked(message, NULL);
+	return WORKER_DROPPED;
+}
+
 int connection_serve(struct connection *connection)
 {
 	int code, error;
@@ -169,7 +183,7 @@ int service_work(const struct service_program *program, const struct options *op
 	AUTO_CLOSE int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct connection connection = { .fd = options->worker_fd, .swrk = true, .program = program, .base = options, .home = home };
 
-	if (client_identify(connection.fd, &connection.peer) < 0)
+	if (client_identify(&connection) < 0)
 		return WORKER_DROPPED;
 	/* Neither what we start nor what we restore gets it. */
 	if (fcntl(connection.fd, F_SETFD, FD_CLOEXEC) < 0) {

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A client of criu swrk and criu service. Messages are dictionaries with the names of proto/rpc.proto, which is read for them."""
 import array
+import json
 import os
 import re
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -164,3 +166,20 @@ def connect(path, seconds=10):
 def open_dir(path):
     """A descriptor for images_dir_fd."""
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def main(path, kind, text):
+    """A client in a process of its own, as an ordinary user needs: prints [reply, what was told]."""
+    opts = json.loads(text)
+    if 'open' in opts:
+        opts['images_dir_fd'] = open_dir(opts.pop('open'))
+    with connect(path) as client:
+        try:
+            reply = client.call(kind, opts)
+        except OSError as error:
+            reply = {'success': False, 'error': str(error)}
+        print(json.dumps([reply, client.told]))
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "kern/net/sockdiag.h"
 #include "object/socket/socket.h"
 #include "object/socket/unix.h"
 
@@ -72,16 +73,39 @@ static char *find_directory(struct dump *d, const struct open_file *of, const ch
 	return directory;
 }
 
+/* SIOCUNIXFILE takes CAP_NET_ADMIN. Without it: what bears the name now, if it is the file that the kernel's table tells of. */
+static int look_for_file(struct dump *d, const struct open_file *of, const char *name)
+{
+	AUTO_CLOSE int start = openat(of->task->dump->proc, name[0] == '/' ? "root" : "cwd", O_PATH | O_CLOEXEC);
+	AUTO_CLOSE int file = start < 0 ? -1 : openat(start, name + strspn(name, "/"), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	const struct unix_diag *diag;
+	struct stat st;
+
+	TRY(socket_find_unix(d, (uint32_t)of->stat.st_ino, &diag));
+	if (file >= 0 && fstat(file, &st) == 0 && diag->file_ino == (uint32_t)st.st_ino &&
+	    diag->file_dev == (major(st.st_dev) << 20 | minor(st.st_dev)))
+		return TAKE_FD(file);
+	return refuse(EPERM, "finding the file of the socket named %s, which was moved or removed, takes CAP_NET_ADMIN", name);
+}
+
+static int open_file_of(struct dump *d, const struct open_file *of, const char *name)
+{
+	int file = ioctl(of->fd, SIOCUNIXFILE);
+
+	if (file < 0 && errno == EPERM)
+		return look_for_file(d, of, name);
+	return file < 0 ? fail_errno("cannot open the file of the socket named %s", name) : file;
+}
+
 static int dump_path(struct dump *d, const struct open_file *of, UnixSkEntry *entry)
 {
-	AUTO_CLOSE int file = ioctl(of->fd, SIOCUNIXFILE);
 	const char *name = (const char *)entry->name.data;
+	AUTO_CLOSE int file = open_file_of(d, of, name);
 	char path[PATH_MAX];
 	struct stat st;
 	int result;
 
-	if (file < 0)
-		return fail_errno("cannot open the file of the socket named %s", name);
+	TRY(file);
 	if (fstat(file, &st) < 0)
 		return fail_errno("cannot ask about the file of the socket named %s", name);
 	result = find_file(file, &st, path, sizeof(path));

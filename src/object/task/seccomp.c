@@ -14,10 +14,8 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 
-#include "base/auto.h"
 #include "base/fail.h"
 #include "base/vector.h"
-#include "kern/capability.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
 
@@ -73,7 +71,6 @@ static int dump_chain(struct dump *d, pid_t tid, uint32_t *ret)
 {
 	struct sock_filter code[BPF_MAXINSNS];
 	int index = -1;
-	AUTO(capability_lower) int raised = capability_raise(CAP_SYS_ADMIN);
 
 	for (uint64_t i = 0;; i++) {
 		long n = ptrace(PTRACE_SECCOMP_GET_FILTER, tid, i, code);
