@@ -110,12 +110,19 @@ static int drain_bpfmap(struct dump *d, const struct open_file *of)
 	struct bpfmap_dump *dump = get_dump(d);
 	AUTO(buffer_done) struct buffer keys = { 0 }, values = { 0 };
 	BpfmapDataEntry record = BPFMAP_DATA_ENTRY__INIT;
+	union bpf_attr attr = { 0 };
+	AUTO_CLOSE int fd = -1;
 	struct bpf_map_info info;
 
 	TRY(read_info(of->fd, &info));
 	if (table_set(dump->done, info.id, dump))
 		return 0;
-	TRY(read_elements(of->fd, &info, &keys, &values, &record.count));
+	/* The program's descriptor may be for writing only. */
+	attr.map_id = info.id;
+	fd = bpf(BPF_MAP_GET_FD_BY_ID, &attr);
+	if (fd < 0)
+		return fail_errno("opening map %u", info.id);
+	TRY(read_elements(fd, &info, &keys, &values, &record.count));
 	if (keys.size > MAP_SIZE_MAX || values.size > MAP_SIZE_MAX)
 		return refuse(EFBIG, "BPF map \"%s\" is too large", info.name);
 	record.map_id = info.id;
@@ -142,6 +149,7 @@ struct bpfmap_data {
 	const BpfmapDataEntry *record;
 	uint8_t *bytes; /* keys, then values */
 	uint32_t new_id; /* of the kernel, once it is made */
+	int fd;		 /* keeps it until the end */
 };
 
 static struct table **get_maps(struct restore *r)
@@ -167,6 +175,7 @@ static int prepare_bpfmaps(struct restore *r)
 		size_t size;
 
 		data->record = record;
+		data->fd = -1;
 		TRY(image_read_payload(image, (void **)&data->bytes, &size));
 		if (size != (uint64_t)record->keys_bytes + record->values_bytes)
 			return image_refuse(image, "map %u: keys or values are missing", record->map_id);
@@ -203,10 +212,22 @@ static int fill(int fd, const BpfmapFileEntry *record, const struct bpfmap_data 
 	return 0;
 }
 
-static int make_map(const BpfmapFileEntry *record, struct bpfmap_data *data, int *ret_fd)
+/* A descriptor that may do what the program's could; the access mode does not belong to the map. */
+static int open_map(const BpfmapFileEntry *record, uint32_t id, int *ret_fd)
+{
+	union bpf_attr attr = { 0 };
+	uint32_t mode = record->flags & O_ACCMODE;
+
+	attr.map_id = id;
+	attr.open_flags = mode == O_RDONLY ? BPF_F_RDONLY : mode == O_WRONLY ? BPF_F_WRONLY : 0;
+	*ret_fd = bpf(BPF_MAP_GET_FD_BY_ID, &attr);
+	return *ret_fd < 0 ? fail_errno("opening the map") : 0;
+}
+
+static int make_map(const BpfmapFileEntry *record, struct bpfmap_data *data)
 {
 	union bpf_attr attr = { .map_type = record->map_type, .key_size = record->key_size, .value_size = record->value_size,
-				.max_entries = record->max_entries, .map_flags = record->map_flags, .map_ifindex = record->ifindex };
+				.max_entries = record->max_entries, .map_flags = record->map_flags & ~(uint32_t)(BPF_F_RDONLY | BPF_F_WRONLY), .map_ifindex = record->ifindex };
 	union bpf_attr freeze = { 0 };
 	AUTO_CLOSE int fd = -1;
 	struct bpf_map_info info;
@@ -222,7 +243,7 @@ static int make_map(const BpfmapFileEntry *record, struct bpfmap_data *data, int
 		return fail_errno("freezing the map");
 	TRY(read_info(fd, &info));
 	data->new_id = info.id;
-	*ret_fd = TAKE_FD(fd);
+	data->fd = TAKE_FD(fd);
 	return 0;
 }
 
@@ -230,22 +251,23 @@ static int create_bpfmap(struct restore *r, struct file *f)
 {
 	const BpfmapFileEntry *record = f->entry->bpf;
 	struct bpfmap_data *data = f->data;
-	union bpf_attr attr = { 0 };
 
-	if (!data->new_id) {
-		TRY(make_map(record, data, &f->fd));
-	} else {
-		attr.map_id = data->new_id;
-		f->fd = bpf(BPF_MAP_GET_FD_BY_ID, &attr);
-		if (f->fd < 0)
-			return fail_errno("opening the map once more");
-	}
+	if (!data->new_id)
+		TRY(make_map(record, data));
+	TRY(open_map(record, data->new_id, &f->fd));
 	return file_apply_flags(f->fd, record->flags, record->fown);
 }
 
 static int clean_bpfmaps(struct restore *r)
 {
-	table_destroy(get_maps(r));
+	struct table **maps = get_maps(r);
+	struct bpfmap_data *data;
+	size_t cursor = 0;
+
+	while ((data = table_next(*maps, &cursor)))
+		if (data->fd >= 0)
+			close(TAKE_FD(data->fd));
+	table_destroy(maps);
 	return 0;
 }
 

@@ -243,6 +243,11 @@ int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *
 		*ret_fd = TAKE_FD(remap->opened);
 		return 0;
 	}
+	/* The only way to a symbolic link itself; such a descriptor has no state. */
+	if (flags & O_PATH && flags & O_NOFOLLOW) {
+		*ret_fd = fcntl(remap->fd, F_DUPFD_CLOEXEC, 3);
+		return *ret_fd < 0 ? fail_errno("duplicating a descriptor") : 0;
+	}
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", remap->fd);
 	*ret_fd = open(name, flags & ~O_NOFOLLOW);
 	return *ret_fd < 0 ? fail_errno("opening it again with flags 0%o", flags) : 0;

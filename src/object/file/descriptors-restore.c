@@ -232,10 +232,50 @@ void file_table_done(struct restore *r, struct task *task)
 		file_put(r, table->files[i]);
 }
 
+static int remake(struct restore *r, struct file *f)
+{
+	AUTO_CLOSE int fd = -1;
+	int placeholder, result;
+
+	if (f->remake_asked)
+		return 0;
+	f->remake_asked = true;
+	result = f->kind->remake(r, f, &fd);
+	if (result == -ENOENT)
+		return 0;
+	TRY(result);
+	TRY(file_get_fd(r, f, &placeholder));
+	if (dup3(fd, placeholder, O_CLOEXEC) < 0)
+		return fail_errno("putting it in place");
+	f->remade = true;
+	return 0;
+}
+
+/* What only held its place in the table is exchanged at all its numbers, before anything refers to it. */
+static int plan_remade(struct restore *r, struct task *task, struct descriptor_table *table, struct plan *p)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		struct file *f = table->files[i];
+		const FdinfoEntry *entry = table->entries[i];
+
+		if (!f->kind->remake)
+			continue;
+		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+		TRY(remake(r, f));
+		if (f->remade)
+			plan_step(p, plan_why(p, "fetch descriptor %u (%s) again", entry->fd, f->kind->name), STEP_GETFD,
+				  (const struct plan_arg[]){ V(task->restore->coordinator_fd), V(f->fd), V(entry->fd),
+							     V(entry->flags & FD_CLOEXEC ? O_CLOEXEC : 0) }, 4);
+	}
+	return 0;
+}
+
 int file_plan_late(struct restore *r, struct task *task, struct plan *p)
 {
 	struct descriptor_table *table = file_table_of(r, task);
 
+	if (table && !task->restore->files_from)
+		TRY(plan_remade(r, task, table, p));
 	for (size_t i = 0; table && i < table->n; i++) {
 		struct file *f = table->files[i];
 

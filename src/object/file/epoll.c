@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* epoll(7): a set of watched files. A target is a file together with the number it was added by; the number may be reused since. */
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -249,24 +250,58 @@ static void plan_give_back(struct restore *r, struct file *f, uint32_t number, s
 	plan_syscall(p, "close the copy", __NR_close, S(SLOT_ASIDE));
 }
 
+/* A one-shot target that has fired: of its mask only these are left (fs/eventpoll.c). */
+#define PRIVATE_BITS (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
+
+static bool has_fired(const EventpollTfdEntry *target)
+{
+	return target->events & EPOLLONESHOT && !(target->events & ~(uint32_t)PRIVATE_BITS);
+}
+
+/*
+ * Adding a target always adds errors to its mask. The mask gets empty only by an event: one that the target has just now. Without
+ * any, the errors stay in the mask.
+ */
+static int find_event(struct restore *r, struct file *target, uint32_t *ret)
+{
+	struct pollfd ask = { .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+
+	TRY(file_get_fd(r, target, &ask.fd));
+	*ret = poll(&ask, 1, 0) == 1 ? (uint32_t)ask.revents & ~(uint32_t)POLLNVAL : 0;
+	return 0;
+}
+
+static int plan_target(struct restore *r, struct file *f, size_t i, struct plan *p)
+{
+	const EventpollTfdEntry *target = f->entry->epfd->tfd[i];
+	struct file *file = ((struct file **)f->data)[i];
+	struct epoll_event event = { .events = target->events, .data.u64 = target->data };
+	uint32_t number = number_of(target), now = 0;
+	bool borrowed = file_at_number(r, f->owner, number) != file;
+
+	if (has_fired(target))
+		TRY(find_event(r, file, &now));
+	event.events |= now;
+	if (borrowed)
+		TRY(plan_borrow(r, f, file, target, number, p));
+	plan_syscall(p, plan_why(p, "watch descriptor %u by epoll", number), __NR_epoll_ctl, V(f->owner_fd), V(EPOLL_CTL_ADD), V(number),
+		     D(plan_data(p, &event, sizeof(event))));
+	if (now)
+		plan_syscall(p, "let it fire", __NR_epoll_pwait, V(f->owner_fd), D(plan_space(p, sizeof(event))), V(1), V(0), V(0), V(0));
+	if (borrowed)
+		plan_give_back(r, f, number, p);
+	return 0;
+}
+
 static int plan_epoll(struct restore *r, struct file *f, struct plan *p)
 {
 	const EventpollFileEntry *record = f->entry->epfd;
-	struct file **targets = f->data;
 
-	for (size_t i = 0; i < record->n_tfd; i++) {
-		const EventpollTfdEntry *target = record->tfd[i];
-		struct epoll_event event = { .events = target->events, .data.u64 = target->data };
-		uint32_t number = number_of(target);
-		bool borrowed = file_at_number(r, f->owner, number) != targets[i];
-
-		if (borrowed)
-			TRY(plan_borrow(r, f, targets[i], target, number, p));
-		plan_syscall(p, plan_why(p, "watch descriptor %u by epoll", number), __NR_epoll_ctl, V(f->owner_fd),
-			     V(EPOLL_CTL_ADD), V(number), D(plan_data(p, &event, sizeof(event))));
-		if (borrowed)
-			plan_give_back(r, f, number, p);
-	}
+	/* Those that must fire come first: then no other can. */
+	for (int fired = 1; fired >= 0; fired--)
+		for (size_t i = 0; i < record->n_tfd; i++)
+			if (has_fired(record->tfd[i]) == fired)
+				TRY(plan_target(r, f, i, p));
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* fanotify(7): marks on inodes and mounts. */
+/* fanotify(7): marks on inodes, mounts and file systems. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/fanotify.h>
+#include <sys/ioctl.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -10,6 +11,10 @@
 #include "base/text.h"
 #include "base/vector.h"
 #include "object/file/handle.h"
+
+#ifndef FAN_MARK_IGNORE
+#define FAN_MARK_IGNORE 0x00000400 /* Linux 6.0 */
+#endif
 
 static int parse_inode(struct dump *d, const char *value, FanotifyMarkEntry *mark)
 {
@@ -40,6 +45,24 @@ static int parse_mount(struct dump *d, const char *value, FanotifyMarkEntry *mar
 	return 0;
 }
 
+/* "fanotify sdev:800003 mflags:0 mask:2 ignored_mask:0": any mount of the file system will do. */
+static int parse_filesystem(struct dump *d, const char *value, FanotifyMarkEntry *mark)
+{
+	uint64_t dev;
+
+	mark->type = MARK_TYPE__FILESYSTEM;
+	mark->me = pool_new(d->pool, FanotifyMountMarkEntry);
+	fanotify_mount_mark_entry__init(mark->me);
+	if (fdinfo_field_u64(value, "sdev", 16, &dev) < 0)
+		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+	mark->s_dev = (uint32_t)dev;
+	mark->me->path = (char *)handle_device_path(d->pool, (uint32_t)dev, &mark->me->mnt_id);
+	if (!mark->me->path)
+		return refuse(ENOTSUP, "it watches the file system of device %u:%u, which is mounted nowhere here", (uint32_t)dev >> 20,
+			      (uint32_t)dev & 0xfffff);
+	return 0;
+}
+
 static int parse_mark(struct dump *d, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t mflags, mask, ignored;
@@ -55,8 +78,7 @@ static int parse_mark(struct dump *d, const char *value, FanotifyMarkEntry *mark
 		return parse_inode(d, value, mark);
 	if (fdinfo_field(value, "mnt_id"))
 		return parse_mount(d, value, mark);
-	return refuse(ENOTSUP, "it watches a whole file system (FAN_MARK_FILESYSTEM), for which the images have no record: remove that "
-			       "mark before the dump");
+	return parse_filesystem(d, value, mark);
 }
 
 /* The first line tells how the file was made, the others are its marks. */
@@ -83,7 +105,7 @@ static int dump_fanotify(struct dump *d, const struct open_file *of, FileEntry *
 	FanotifyMarkEntry *mark;
 	const char *value;
 	size_t at = 0;
-	int error = 0;
+	int waiting, error = 0;
 
 	record->id = of->id;
 	record->flags = of->flags;
@@ -96,6 +118,8 @@ static int dump_fanotify(struct dump *d, const struct open_file *of, FileEntry *
 	record->n_mark = marks.n;
 	record->mark = pool_copy(d->pool, marks.items, marks.n * sizeof(*marks.items));
 	vector_done(&marks);
+	if (error == 0 && ioctl(of->fd, FIONREAD, &waiting) == 0 && waiting)
+		log_warn("%d bytes of unread events can't be saved: the restored program will miss them", waiting);
 	return error;
 }
 
@@ -137,17 +161,18 @@ static int set_mark(int fd, const FanotifyMarkEntry *mark)
 	if (mark->type == MARK_TYPE__INODE) {
 		TRY(handle_open(mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, &target));
 	} else {
-		flags |= FAN_MARK_MOUNT;
+		flags |= mark->type == MARK_TYPE__MOUNT ? FAN_MARK_MOUNT : FAN_MARK_FILESYSTEM;
 		target = open(mark->me->path, O_PATH | O_CLOEXEC);
 		if (target < 0)
 			return fail_errno("opening %s, the mount that was watched", mark->me->path);
 	}
-	flags |= mark->mflags & ~(unsigned)FAN_MARK_IGNORED_SURV_MODIFY;
+	flags |= mark->mflags & ~(unsigned)(FAN_MARK_IGNORED_SURV_MODIFY | FAN_MARK_IGNORE);
+	ignored |= mark->mflags & FAN_MARK_IGNORE ? FAN_MARK_IGNORE : FAN_MARK_IGNORED_MASK;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", target);
 	if (mark->mask && fanotify_mark(fd, flags, mark->mask, AT_FDCWD, name) < 0)
 		return fail_errno("marking it with 0x%x", mark->mask);
 	if (mark->ignored_mask &&
-	    fanotify_mark(fd, flags | FAN_MARK_IGNORED_MASK | ignored, mark->ignored_mask, AT_FDCWD, name) < 0)
+	    fanotify_mark(fd, flags | ignored, mark->ignored_mask, AT_FDCWD, name) < 0)
 		return fail_errno("ignoring 0x%x", mark->ignored_mask);
 	return 0;
 }

@@ -194,7 +194,7 @@ static int read_fs_magic(struct dump *d, struct open_file *of)
 		of->fs_magic = PIPEFS_MAGIC;
 		return 0;
 	}
-	if (S_ISSOCK(of->stat.st_mode)) {
+	if (S_ISSOCK(of->stat.st_mode) && !(of->flags & O_PATH)) {
 		of->fs_magic = SOCKFS_MAGIC;
 		return 0;
 	}
@@ -259,6 +259,8 @@ static bool kind_matches(const struct file_kind *kind, const struct open_file *o
 {
 	if (kind->format && (of->stat.st_mode & S_IFMT) != kind->format)
 		return false;
+	if (kind->format == S_IFSOCK && of->flags & O_PATH)
+		return false; /* the name of a socket, not the socket */
 	if (kind->fs_magic && of->fs_magic != kind->fs_magic)
 		return false;
 	if (kind->anon_inode) {

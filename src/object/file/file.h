@@ -40,6 +40,8 @@ struct file {
 	bool owner_cloexec;
 	unsigned n_numbers;	/* in how many places of how many tables */
 	bool creating;		/* core: create is running */
+	bool remade;		/* core: remake made another */
+	bool remake_asked;
 	const struct task *placed_in; /* core: the last task whose plan places it, and where */
 	int placed_at;
 	void *data;		/* of the kind, from r->pool */
@@ -70,6 +72,8 @@ struct file_kind {
 	int (*load)(struct restore *r, struct file *f);		/* [coordinator] check the record, nothing exists yet */
 	int (*link)(struct restore *r, struct file *f);		/* [coordinator] find peers and referenced files (file_find, file_use) */
 	int (*create)(struct restore *r, struct file *f);	/* [coordinator] make it: sets f->fd. May make others with it (both ends of a pipe) by setting their fd */
+	int (*remake)(struct restore *r, struct file *f, int *ret_fd); /* [coordinator] all threads are there now: makes the file itself, if what
+								   create made only held its place, else returns -ENOENT. All tasks get it */
 	int (*plan)(struct restore *r, struct file *f, struct plan *p);	/* [steps in f->owner; choose another in link] after all descriptors of all tasks are in place: epoll targets, ... */
 	int (*plan_session)(struct restore *r, struct task *leader, struct plan *p); /* [steps in each new session leader] before it has children
 								   of that session and any of its descriptors */

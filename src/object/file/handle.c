@@ -220,3 +220,22 @@ const char *handle_mount_path(struct pool *pool, int mnt_id)
 	mount = proc_mounts_find(&mounts, mnt_id);
 	return mount ? mount->mountpoint : NULL;
 }
+
+const char *handle_device_path(struct pool *pool, uint32_t dev, uint32_t *ret_mnt_id)
+{
+	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
+	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (proc < 0 || proc_mounts_read(proc, pool, &mounts) < 0)
+		return NULL;
+	for (size_t i = 0; i < mounts.n; i++) {
+		struct stat st;
+
+		/* Another mount may lie upon it. */
+		if (mounts.items[i].dev != user_dev(dev) || stat(mounts.items[i].mountpoint, &st) < 0 || st.st_dev != user_dev(dev))
+			continue;
+		*ret_mnt_id = (uint32_t)mounts.items[i].id;
+		return mounts.items[i].mountpoint;
+	}
+	return NULL;
+}

@@ -11,3 +11,5 @@ int handle_dump(struct dump *d, const char *value, uint64_t ino, uint32_t dev, F
 int handle_open(const FhEntry *handle, uint64_t ino, uint32_t dev, int *ret_fd);
 /* The mount point of a mount of ours, or NULL. The text lives in the pool. */
 const char *handle_mount_path(struct pool *pool, int mnt_id);
+/* The mount point of a mount of this file system, or NULL; dev is the kernel's number. */
+const char *handle_device_path(struct pool *pool, uint32_t dev, uint32_t *ret_mnt_id);

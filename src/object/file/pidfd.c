@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <linux/sched.h>
 #include <sys/syscall.h>
@@ -14,10 +15,10 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "kern/proc/stat.h"
 #include "object/file/file.h"
 
 #define PIDFD_FLAGS (O_NONBLOCK | O_EXCL) /* PIDFD_NONBLOCK, PIDFD_THREAD (since 6.9) */
-#define SLOT_PIDFD  1
 
 /* The last number is the one in the innermost pid namespace of the target. */
 static int parse_pid(const struct open_file *of, int *ret)
@@ -32,21 +33,47 @@ static int parse_pid(const struct open_file *of, int *ret)
 	return text_to_int(last ? last + 1 : pids, ret) < 0 ? refuse(EINVAL, "fdinfo of a pidfd shows the pid \"%s\"", pids) : 0;
 }
 
+/* Ticks since the boot: with its pid it tells a process from all others. 0 = there is none. */
+static uint64_t start_time(pid_t pid)
+{
+	AUTO_CLOSE int proc = -1;
+	struct proc_stat stat;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	proc = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return proc >= 0 && proc_stat_read(proc, &stat) == 0 ? stat.start_time : 0;
+}
+
+/* A process outside of the tree stays where it is: its own number here, and when it was started. */
+static int dump_outsider(const struct open_file *of, PidfdEntry *record)
+{
+	uint64_t pid;
+
+	if (fdinfo_get_u64(of->fdinfo, "Pid", 10, &pid) < 0 || !pid || pid > INT32_MAX)
+		return refuse(ENOTSUP, "it refers to a process of another pid namespace, outside of the tree: nobody knows which one to take at "
+				       "the restore");
+	record->nspid = (int)pid;
+	record->outside = start_time(record->nspid);
+	record->has_outside = record->outside != 0;
+	if (!record->has_outside)
+		record->nspid = -1; /* it has just ended */
+	return 0;
+}
+
 static int dump_pidfd(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	PidfdEntry *record = out->pidfd;
 	int pid;
 
 	TRY(parse_pid(of, &pid));
-	if (pid > 0 && !task_tree_find(d->tree, pid) && !task_tree_find_thread(d->tree, pid))
-		return refuse(ENOTSUP, "it refers to process %d, which is outside of the tree: nobody knows which one to take at the "
-				       "restore",
-			      pid);
 	record->id = of->id;
 	record->ino = (uint32_t)of->stat.st_ino;
 	record->flags = of->flags;
 	record->fown = of->owner;
 	record->nspid = pid > 0 ? pid : -1;
+	if (pid > 0 && !task_tree_find(d->tree, pid) && !task_tree_find_thread(d->tree, pid))
+		return dump_outsider(of, record);
 	return 0;
 }
 
@@ -54,15 +81,17 @@ static int dump_pidfd(struct dump *d, const struct open_file *of, FileEntry *out
 
 static bool is_late_thread(struct restore *r, const PidfdEntry *record)
 {
-	return record->nspid > 0 && !task_tree_find(r->tree, record->nspid);
+	return record->nspid > 0 && !record->has_outside && !task_tree_find(r->tree, record->nspid);
 }
 
 static int load_pidfd(struct restore *r, struct file *f)
 {
 	const PidfdEntry *record = f->entry->pidfd;
 
-	if (record->nspid > 0 && !task_tree_find(r->tree, record->nspid) && !task_tree_find_thread(r->tree, record->nspid))
+	if (record->nspid > 0 && !record->has_outside && !task_tree_find(r->tree, record->nspid) &&
+	    !task_tree_find_thread(r->tree, record->nspid))
 		return refuse(EINVAL, "files.img: it refers to process %d, which is not in the tree", record->nspid);
+	f->users += is_late_thread(r, record); /* until it is put in place */
 	return 0;
 }
 
@@ -91,39 +120,50 @@ static pid_t pid_for_now(struct restore *r, const PidfdEntry *record)
 	return is_late_thread(r, record) ? task_tree_find_thread(r->tree, record->nspid)->task->vpid : record->nspid;
 }
 
+static bool is_gone(const PidfdEntry *record)
+{
+	if (record->nspid <= 0)
+		return true;
+	if (!record->has_outside || start_time(record->nspid) == record->outside)
+		return false;
+	log_info("Process %d, outside of the tree, is another one than at the dump, or gone: its pidfd tells that it is dead", record->nspid);
+	return true;
+}
+
+static int open_living(pid_t pid, const PidfdEntry *record, int *ret_fd)
+{
+	*ret_fd = (int)syscall(SYS_pidfd_open, pid, record->flags & PIDFD_FLAGS);
+	if (*ret_fd < 0)
+		return fail_errno("opening a pidfd of process %d", record->nspid);
+	return record->fown && record->fown->signum ? file_apply_flags(*ret_fd, record->flags, record->fown) : 0;
+}
+
 static int create_pidfd(struct restore *r, struct file *f)
 {
 	const PidfdEntry *record = f->entry->pidfd;
 	AUTO_CLOSE int fd = -1;
 
-	if (record->nspid <= 0) {
+	if (is_gone(record)) {
 		TRY(make_dead(&fd));
 		TRY(file_apply_flags(fd, record->flags, record->fown));
 	} else {
-		fd = (int)syscall(SYS_pidfd_open, pid_for_now(r, record), record->flags & PIDFD_FLAGS);
-		if (fd < 0)
-			return fail_errno("opening a pidfd of process %d", record->nspid);
-		if (record->fown && record->fown->signum)
-			TRY(file_apply_flags(fd, record->flags, record->fown));
+		TRY(open_living(pid_for_now(r, record), record, &fd));
 	}
 	f->fd = TAKE_FD(fd);
 	return 0;
 }
 
-/* All threads are there: put the right one in place, at every number of the owner. */
-static int plan_pidfd(struct restore *r, struct file *f, struct plan *p)
+static int remake_pidfd(struct restore *r, struct file *f, int *ret_fd)
 {
 	const PidfdEntry *record = f->entry->pidfd;
 
-	if (!is_late_thread(r, record))
-		return 0;
-	if (f->n_numbers > 1)
-		return refuse(ENOTSUP, "the pidfd of thread %d is open under %u numbers: this can't be restored yet", record->nspid,
-			      f->n_numbers);
-	plan_syscall(p, plan_why(p, "open a pidfd of thread %d", record->nspid), __NR_pidfd_open, V(record->nspid),
-		     V(record->flags & PIDFD_FLAGS))->to_slot = SLOT_PIDFD;
-	plan_syscall(p, "put the pidfd in place", __NR_dup3, S(SLOT_PIDFD), V(f->owner_fd), V(f->owner_cloexec ? O_CLOEXEC : 0));
-	plan_syscall(p, "close the first one", __NR_close, S(SLOT_PIDFD));
+	return is_late_thread(r, record) ? open_living(record->nspid, record, ret_fd) : -ENOENT;
+}
+
+static int settle_pidfd(struct restore *r, struct file *f)
+{
+	if (is_late_thread(r, f->entry->pidfd))
+		file_put(r, f);
 	return 0;
 }
 
@@ -135,5 +175,6 @@ const struct file_kind pidfd_kind = {
 	.dump = dump_pidfd,
 	.load = load_pidfd,
 	.create = create_pidfd,
-	.plan = plan_pidfd,
+	.remake = remake_pidfd,
+	.settle = settle_pidfd,
 };

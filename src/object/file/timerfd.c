@@ -63,6 +63,19 @@ static int dump_timerfd(struct dump *d, const struct open_file *of, FileEntry *o
 	return 0;
 }
 
+/* The alarm clocks show the same time, but can be read only where there is a real-time clock. */
+static clockid_t plain_clock(uint32_t clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME_ALARM:
+		return CLOCK_REALTIME;
+	case CLOCK_BOOTTIME_ALARM:
+		return CLOCK_BOOTTIME;
+	default:
+		return (clockid_t)clock;
+	}
+}
+
 /* The record tells the time that was left, whatever the program had asked for. */
 static int get_expiry(const TimerfdEntry *record, struct timespec *ret)
 {
@@ -71,7 +84,7 @@ static int get_expiry(const TimerfdEntry *record, struct timespec *ret)
 	*ret = (struct timespec){ (time_t)record->vsec, (long)record->vnsec };
 	if (!(record->settime_flags & TFD_TIMER_ABSTIME))
 		return 0;
-	if (clock_gettime((clockid_t)record->clockid, &now) < 0)
+	if (clock_gettime(plain_clock(record->clockid), &now) < 0)
 		return fail_errno("reading clock %u", record->clockid);
 	ret->tv_sec += now.tv_sec;
 	ret->tv_nsec += now.tv_nsec;
@@ -87,11 +100,11 @@ static int arm(const TimerfdEntry *record, int fd)
 	struct itimerspec timer = { .it_interval = { (time_t)record->isec, (long)record->insec } };
 	uint64_t ticks = record->ticks;
 
-	if (record->vsec || record->vnsec) {
+	if (record->vsec || record->vnsec)
 		TRY(get_expiry(record, &timer.it_value));
-		if (timerfd_settime(fd, (int)record->settime_flags, &timer, NULL) < 0)
-			return fail_errno("setting the timer");
-	}
+	/* Also one that has expired or was switched off: it keeps its flags and interval. */
+	if (timerfd_settime(fd, (int)record->settime_flags, &timer, NULL) < 0)
+		return fail_errno("setting the timer");
 	if (ticks && ioctl(fd, TFD_IOC_SET_TICKS, &ticks) < 0)
 		return fail_errno("setting the number of expirations");
 	return 0;
