@@ -183,6 +183,15 @@ size_t log_scope_text(char *to, size_t room)
 	return innermost ? append_scope(innermost, to, room) : 0;
 }
 
+int log_scope_task(void)
+{
+	int pid = 0;
+
+	for (const struct log_scope *scope = innermost; scope; scope = scope->outer)
+		(void)sscanf(scope->text, "task %d", &pid);
+	return pid;
+}
+
 /* One write per line: with O_APPEND lines of several processes stay whole. */
 static void list_point(const char *path, const char *name)
 {
@@ -198,6 +207,7 @@ int fail_point(const char *name)
 {
 	const char *at = secure_getenv("CRIU_FAIL_AT"), *list = secure_getenv("CRIU_FAIL_LIST");
 
+	log_debug("Moment %s", name);
 	if (list && *list)
 		list_point(list, name);
 	if (at && strcmp(at, name) == 0)

@@ -45,6 +45,8 @@ void log_scope_enter(struct log_scope *scope, const char *format, ...) __attribu
 void log_scope_leave(struct log_scope *scope);
 /* The open scopes of this thread as "outer: inner: ", cut if it does not fit; returns the length. */
 size_t log_scope_text(char *to, size_t room);
+/* The task of the outermost scope "task PID ...", 0 if there is none. */
+int log_scope_task(void);
 /* For a thread that works for another one: show the scopes of that one, which must stay open until log_scope_adopt(NULL). */
 struct log_scope *log_scope_current(void);
 void log_scope_adopt(struct log_scope *scope);

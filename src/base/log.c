@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
 #include "base/io.h"
@@ -43,6 +45,9 @@ static struct {
 	int fd;
 	uint64_t start;
 	struct collected *collected;
+	char *split; /* NAME of the files NAME.PID */
+	int *split_pids; /* those that were begun */
+	size_t n_split;
 	char early[EARLY_SIZE]; /* before the log opens: level, line, NUL, ... */
 	size_t early_size;
 } the_log = { .level = LOG_WARN, .fd = STDERR_FILENO };
@@ -236,12 +241,35 @@ static char *append_text(char *line, size_t room, size_t *at, const char *format
 	return longer;
 }
 
+/* Opened for each line: there may be more tasks than descriptors. The lock is held. */
+static void put_split(int pid, const char *line, size_t size)
+{
+	int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, fd;
+	char path[PATH_MAX];
+	size_t i = 0;
+
+	while (i < the_log.n_split && the_log.split_pids[i] != pid)
+		i++;
+	if (i == the_log.n_split) {
+		the_log.split_pids = xrealloc(the_log.split_pids, ++the_log.n_split * sizeof(*the_log.split_pids));
+		the_log.split_pids[i] = pid;
+		flags |= O_TRUNC;
+	}
+	snprintf(path, sizeof(path), "%s.%d", the_log.split, pid);
+	fd = open(path, flags, 0600);
+	if (fd < 0)
+		return; /* the line is in the common log */
+	(void)io_write(fd, line, size);
+	close(fd);
+}
+
 static void write_line(enum log_level level, const char *file, int line_number, const char *format, va_list args)
 {
 	bool early = !the_log.is_open && level != LOG_MESSAGE;
 	uint64_t now = clock_now_ns();
 	char line[2048], *longer;
 	size_t size = 0;
+	int task = the_log.split && level != LOG_MESSAGE ? log_scope_task() : 0;
 
 	if (level != LOG_MESSAGE) {
 		if (!early)
@@ -258,6 +286,8 @@ static void write_line(enum log_level level, const char *file, int line_number, 
 		keep_early(level, longer ? longer : line, size);
 	else
 		put_line(level, longer ? longer : line, size, now);
+	if (the_log.split && task)
+		put_split(task, longer ? longer : line, size);
 	unlock_log();
 	free(longer);
 }
@@ -303,6 +333,17 @@ int log_open(const char *path)
 	return 0;
 }
 
+void log_split(const char *path)
+{
+	char *copy = xmalloc(strlen(path) + 1);
+
+	strcpy(copy, path);
+	lock_log();
+	free(the_log.split);
+	the_log.split = copy;
+	unlock_log();
+}
+
 void log_close(void)
 {
 	lock_log();
@@ -312,5 +353,8 @@ void log_close(void)
 	the_log.own_fd = false;
 	the_log.fd = STDERR_FILENO;
 	the_log.is_open = false;
+	free(TAKE_PTR(the_log.split));
+	free(TAKE_PTR(the_log.split_pids));
+	the_log.n_split = 0;
 	unlock_log();
 }

@@ -44,6 +44,11 @@ int log_open(const char *path);
 void log_close(void);
 void log_flush(void);
 
+/*
+ * From now on each line about a task (LOG_SCOPE("task PID")) also goes to the file PATH.PID, which is made anew. Until log_close().
+ */
+void log_split(const char *path);
+
 /* The descriptor that lines go to, for children whose output belongs into the log. */
 int log_fd(void);
 

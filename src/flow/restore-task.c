@@ -86,6 +86,7 @@ int restore_task_contents(struct restore *r, struct task *task)
 		memory_rest_done(r, task);
 	if (!task->restore->files_from)
 		file_table_done(r, task);
+	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
 	return wait_threads(r, task);
 }
 

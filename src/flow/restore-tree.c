@@ -50,6 +50,7 @@ static int arrived(struct restore *r, struct task *task)
 	TRY(puppet_wait_arrival(task->leader->remote, &r->deadline));
 	task->pid = task->leader->tid = task->vpid;
 	task->restore->made = true;
+	log_info("Made, as a child of %d", task->parent ? task->parent->vpid : getpid());
 	return open_proc(task);
 }
 

@@ -37,6 +37,8 @@
 static int begin(struct restore *r, const struct options *options)
 {
 	r->options = options;
+	if (options->log_pid)
+		log_split(options->log_file);
 	r->pool = pool_create();
 	r->tree = task_tree_create();
 	r->stats = pool_new(r->pool, struct stats);
@@ -154,6 +156,7 @@ static int restore_all(struct restore *r)
 	if (r->options->cpu_cap & OPT_CPU_IMAGE)
 		TRY(cpuinfo_check(r->store, r->options->cpu_cap));
 	TRY(restore_load(r));
+	log_info("Restoring %u tasks with %u threads", r->tree->n_tasks, r->tree->n_threads);
 	TRY(load_plugins(r));
 	TRY(actions_run(r->options, ACTION_PRE_RESTORE, 0));
 	TRY(make_workers(r));

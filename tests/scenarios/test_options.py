@@ -192,6 +192,30 @@ def test_statistics_of_shared_memory(subject, build):
     run.release()
 
 
+def test_log_of_each_task(subject):
+    """--log-pid: what is said of a task stands in a file of its own as well."""
+    run = subject('tree/family')
+    images = run.dump()
+    run.await_gone()
+    (images / f'restore.log.{run.pid}').write_text('of another time')
+    code, said = run.call_criu('restore', images, '-d', '--log-pid')
+    assert code == 0, said
+    log = (images / 'restore.log').read_text().splitlines()
+    for pid in run.room.pids():
+        own = (images / f'restore.log.{pid}').read_text().splitlines()
+        assert own and own == [line for line in log if re.match(rf'\(\d\d\.\d{{6}}\) (Warn .*|Error .*)?task {pid}\b', line)]
+    assert len(list(images.glob('restore.log.*'))) == len(run.room.pids())
+    run.release()
+
+
+def test_log_of_each_task_needs_a_file(subject):
+    """And says so."""
+    run = subject('file/pipe')
+    images = run.dump()
+    done = run.room.run(run.criu, 'restore', '-D', images, '--log-pid')
+    assert done.returncode == 1 and '--log-pid needs --log-file' in done.stdout
+
+
 def test_cpu_cap(subject, build, folder):
     """A checkpoint of a CPU with more instruction sets is refused, but only if that was asked for."""
     run = subject('file/pipe')

@@ -59,6 +59,7 @@ int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 		f->creating = false;
 		if (f->fd < 0)
 			return refuse(EINVAL, "could not be made");
+		log_debug("Made");
 	}
 	*ret_fd = f->fd;
 	return 0;
