@@ -2,6 +2,7 @@
 /* Threads of a living program that run a plan and come home. */
 #include "lib/compel/guest.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,9 +18,11 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "blob/abi/image.h"
+#include "kern/proc/maps.h"
 #include "lib/compel/stage.h"
 #include "lib/compel/tracee.h"
 
@@ -27,55 +30,153 @@
 #define PATIENCE_MS 1000
 #define PARKED_MS   5000
 #define SPINNING_MS 200
+#define MEMFD_EXEC  0x10u /* MFD_EXEC, since Linux 6.3 */
 
-static int share(struct stage *stage, int proc)
+static int call(const struct guest_process *process, long nr, const uint64_t args[6], int64_t *ret)
 {
-	char path[64];
-	AUTO_CLOSE int fd = -1;
+	return guest_call(process->tid, process->mem, &process->place, &process->state, nr, args, ret);
+}
 
-	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, stage->address, stage->address + stage->size);
-	fd = openat(proc, path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return fail_errno("opening the memory that criu shares with the task (/proc/PID/%s)", path);
-	stage->local = mmap(NULL, stage->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (stage->local == MAP_FAILED) {
-		stage->local = NULL;
-		return fail_errno("mapping the memory that criu shares with the task");
+static int map_over_there(const struct guest_process *process, struct stage *stage, uint64_t address, int flags, int fd)
+{
+	int64_t result;
+
+	TRY(call(process, __NR_mmap,
+		 (const uint64_t[6]){ address, stage->size, PROT_READ | PROT_WRITE | PROT_EXEC,
+				      (uint64_t)(MAP_SHARED | flags | (address ? MAP_FIXED_NOREPLACE : 0)), (uint64_t)fd, 0 },
+		 &result));
+	if (result == -EACCES)
+		return refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): such programs cannot be "
+				      "checkpointed yet");
+	if (result < 0 && result > -4096)
+		return fail((int)-result, "mapping %zu bytes for criu in the task", stage->size);
+	if (address && (uint64_t)result != address) { /* a kernel before 4.17 takes it as a hint */
+		(void)guest_unmap(process, (uint64_t)result, stage->size);
+		return fail(EEXIST, "mapping %zu bytes at 0x%" PRIx64 " in the task", stage->size, address);
 	}
+	stage->address = (uint64_t)result;
 	return 0;
 }
 
-int guest_stage_open(const struct guest_process *process, size_t size, struct stage **ret)
+/* Anonymous memory over there; a descriptor of it, or -errno, not logged. */
+static int open_anonymous(const struct stage *stage, int proc)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, stage->address, stage->address + stage->size);
+	fd = openat(proc, path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The address of an empty string: a program has it in the ELF header of its vdso, if nowhere else (EI_PAD, elf(5)). */
+static int find_empty_string(const struct guest_process *process, uint64_t *ret)
+{
+	AUTO(mappings_done) struct mappings mappings = { 0 };
+
+	TRY(mappings_read(process->proc, MAPPINGS_PLAIN, &mappings));
+	for (size_t i = 0; i < mappings.n; i++) {
+		const struct mapping *m = &mappings.items[i];
+		char ident[EI_NIDENT];
+
+		if (!(m->prot & PROT_READ) || m->start >> 63 ||
+		    io_pread(process->mem, ident, sizeof(ident), (off_t)m->start) != sizeof(ident))
+			continue;
+		if (memcmp(ident, ELFMAG, SELFMAG) == 0 && !ident[EI_NIDENT - 1]) {
+			*ret = m->start + EI_NIDENT - 1;
+			return 0;
+		}
+	}
+	return refuse(EOPNOTSUPP, "the task has no ELF file mapped");
+}
+
+/* Makes a memfd over there and opens it here. Returns our descriptor; *theirs is still open over there. */
+static int open_memfd(const struct guest_process *process, struct stage *stage, int *theirs)
+{
+	uint64_t name = 0;
+	int64_t result;
+	char path[32];
+	int fd;
+
+	TRY(find_empty_string(process, &name));
+	TRY(call(process, __NR_memfd_create, (const uint64_t[6]){ name, MFD_CLOEXEC | MEMFD_EXEC }, &result));
+	if (result == -EINVAL) /* a kernel before 6.3 */
+		TRY(call(process, __NR_memfd_create, (const uint64_t[6]){ name, MFD_CLOEXEC }, &result));
+	if (result < 0)
+		return fail((int)-result, "making shared memory in the task");
+	*theirs = (int)result;
+	snprintf(path, sizeof(path), "fd/%d", *theirs);
+	fd = openat(process->proc, path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("opening the memory that criu shares with the task (/proc/PID/%s)", path);
+	if (ftruncate(fd, (off_t)stage->size) < 0) {
+		int error = fail_errno("making %zu bytes of shared memory", stage->size);
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int share_by_memfd(const struct guest_process *process, struct stage *stage, uint64_t address)
+{
+	int theirs = -1, fd = open_memfd(process, stage, &theirs), error = fd;
+	int64_t result;
+
+	if (fd >= 0)
+		error = map_over_there(process, stage, address, 0, theirs);
+	if (theirs >= 0)
+		(void)call(process, __NR_close, (const uint64_t[6]){ (uint64_t)theirs }, &result);
+	if (error < 0 && fd >= 0)
+		close(fd);
+	return error < 0 ? error : fd;
+}
+
+/* Maps the memory over there; returns a descriptor of it. */
+static int share(const struct guest_process *process, struct stage *stage, uint64_t address, bool no_memfd)
+{
+	int fd;
+
+	TRY(map_over_there(process, stage, address, MAP_ANONYMOUS, -1));
+	fd = open_anonymous(stage, process->proc);
+	if (fd >= 0)
+		return fd;
+	TRY(guest_unmap(process, stage->address, stage->size));
+	stage->address = 0;
+	if (no_memfd || (fd != -EPERM && fd != -EACCES))
+		return fail(-fd, "opening the memory that criu shares with the task (/proc/PID/map_files)");
+	return share_by_memfd(process, stage, address);
+}
+
+int guest_stage_open_at(const struct guest_process *process, size_t size, uint64_t address, bool no_memfd, struct stage **ret)
 {
 	struct stage *stage = xzalloc(sizeof(*stage));
-	int64_t address;
+	AUTO_CLOSE int fd = -1;
 	int error;
 
 	stage->fd = -1;
 	stage->pid = process->tid;
 	stage->size = (STAGE_HEADER + size + 4095) / 4096 * 4096;
-	error = guest_call(process->tid, process->mem, &process->place, &process->state, __NR_mmap,
-			   (const uint64_t[6]){ 0, stage->size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS,
-						(uint64_t)-1, 0 },
-			   &address);
-	if (error == 0 && address == -EACCES)
-		error = refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): such programs cannot be "
-				       "checkpointed yet");
-	else if (error == 0 && address < 0 && address > -4096)
-		error = fail((int)-address, "mapping %zu bytes for criu in the task", stage->size);
-	if (error < 0) {
+	fd = share(process, stage, address, no_memfd);
+	if (fd < 0) {
 		free(stage);
-		return error;
+		return fd;
 	}
-	stage->address = (uint64_t)address;
-	error = share(stage, process->proc);
-	if (error < 0) {
+	stage->local = mmap(NULL, stage->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (stage->local == MAP_FAILED) {
+		error = fail_errno("mapping the memory that criu shares with the task");
+		stage->local = NULL;
 		(void)guest_stage_close(&stage, process); /* the first failure is what matters */
 		return error;
 	}
 	stage_init(stage);
 	*ret = stage;
 	return 0;
+}
+
+int guest_stage_open(const struct guest_process *process, size_t size, struct stage **ret)
+{
+	return guest_stage_open_at(process, size, 0, false, ret);
 }
 
 size_t guest_room(const struct arch_thread_state *home)
@@ -90,12 +191,19 @@ int guest_open(struct stage *stage, pid_t tid, const struct guest_state *state, 
 
 	if (!remote || !frame)
 		return fail(ENOMEM, "thread %d: no room left in the shared memory", tid);
-	remote->tid = tid;
-	remote->state = *state;
 	remote->slot->patience = PATIENCE_MS;
-	remote->slot->home = (int64_t)arch_frame_write(state->alone, state->sigmask, frame, stage_address(stage, frame));
+	remote->frame = frame;
+	guest_aim(remote, tid, state);
 	*ret = remote;
 	return 0;
+}
+
+void guest_aim(struct remote *remote, pid_t tid, const struct guest_state *state)
+{
+	remote->tid = tid;
+	remote->state = *state;
+	remote->slot->home = (int64_t)arch_frame_write(state->alone, state->sigmask, remote->frame,
+						       stage_address(remote->stage, remote->frame));
 }
 
 /* It is in the blob as soon as it runs. */
@@ -123,12 +231,7 @@ void guest_wake(struct remote *remote)
 
 int guest_unpark(struct remote *remote)
 {
-	if (!remote->away)
-		return 0;
-	TRY(arch_state_set_general(remote->tid, remote->state.home));
-	TRY(tracee_set_sigmask(remote->tid, remote->state.sigmask));
-	remote->away = false;
-	return 0;
+	return guest_put_back(remote);
 }
 
 int guest_send(struct remote *remote)
@@ -144,11 +247,12 @@ int guest_check(struct remote *remote)
 	int status;
 	pid_t pid = waitpid(remote->tid, &status, __WALL | WNOHANG);
 
-	if (pid == 0)
+	if (pid == 0 || remote->stopped)
 		return 0;
 	if (pid < 0 || !WIFSTOPPED(status))
 		return refuse(ESRCH, "thread %d was killed while criu looked at it", remote->tid);
-	if (status >> 16 != PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGSTOP)
+	remote->stopped = status >> 16 != PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGSTOP;
+	if (remote->stopped)
 		return refuse(EIO, "thread %d got signal %d (%s) inside criu's code", remote->tid, WSTOPSIG(status),
 			      strsignal(WSTOPSIG(status)));
 	/* Somebody stops the process just now. It must stay stopped, but only when it has its own registers again. */
@@ -162,22 +266,32 @@ int guest_check(struct remote *remote)
 int guest_catch(struct remote *remote, const struct deadline *deadline)
 {
 	uint32_t done = SLOT_DONE;
-	int signal;
+	int signal = 0;
 
 	if (!remote->away)
 		return 0;
 	if (!__atomic_compare_exchange_n(&remote->slot->state, &done, SLOT_CAUGHT, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
 	    done == SLOT_LEFT)
 		log_warn("thread %d went home before criu caught it", remote->tid);
-	TRY(tracee_interrupt(remote->tid));
-	TRY(tracee_wait_stop(remote->tid, deadline, &signal));
+	if (!remote->stopped) {
+		TRY(tracee_interrupt(remote->tid));
+		TRY(tracee_wait_stop(remote->tid, deadline, &signal));
+	}
 	if (__atomic_load_n(&remote->slot->state, __ATOMIC_SEQ_CST) == SLOT_LEFT)
 		return refuse(ETIMEDOUT, "thread %d ran on before criu caught it: criu was stopped too long", remote->tid);
+	return guest_put_back(remote);
+}
+
+int guest_put_back(struct remote *remote)
+{
+	if (!remote->away)
+		return 0;
 	TRY(arch_state_set_general(remote->tid, remote->state.home));
 	TRY(tracee_set_sigmask(remote->tid, remote->state.sigmask));
-	remote->away = false;
+	remote->away = remote->stopped = false;
 	if (remote->lost_stop)
 		syscall(__NR_tkill, remote->tid, remote->lost_stop);
+	remote->lost_stop = 0;
 	return 0;
 }
 

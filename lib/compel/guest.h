@@ -26,12 +26,21 @@ struct guest_process {
 
 /* Maps shared memory of at least size bytes into the process, by one system call made in its first thread. */
 int guest_stage_open(const struct guest_process *process, size_t size, struct stage **ret);
+/*
+ * The same at a chosen address (a multiple of the page size; 0 = anywhere). Whoever may not open /proc/PID/map_files (CAP_CHECKPOINT_RESTORE) needs a
+ * memfd for sharing, which is for a moment a descriptor of the process; no_memfd forbids that.
+ */
+int guest_stage_open_at(const struct guest_process *process, size_t size, uint64_t address, bool no_memfd, struct stage **ret);
 /* Bytes that a stage needs for one thread besides its plans. */
 size_t guest_room(const struct arch_thread_state *home);
 /* A stopped thread of that process. What state points to must live as long as the remote. */
 int guest_open(struct stage *stage, pid_t tid, const struct guest_state *state, struct remote **ret);
+/* The remote serves another stopped thread from now on. The one before must have been caught. */
+void guest_aim(struct remote *remote, pid_t tid, const struct guest_state *state);
 /* Stops the thread after its plan and gives it its registers and signal mask back; it stands in a ptrace stop again. */
 int guest_catch(struct remote *remote, const struct deadline *deadline);
+/* The same for a thread that is in a ptrace stop already. Does nothing if the thread is at home. */
+int guest_put_back(struct remote *remote);
 /*
  * Instead of a plan: the thread stays in its ptrace stop, but should we die it waits before it goes on, until somebody who shares our memory
  * calls guest_wake(), at most 5 seconds. no_calls: a seccomp filter may forbid the call that waits; it burns a fraction of a second instead.

@@ -33,7 +33,9 @@ struct remote {
 	/* guests only */
 	struct guest_state state;
 	bool away;	   /* its registers are ours */
+	bool stopped;	   /* ... and it stands in a ptrace stop that was reported already */
 	int lost_stop;	   /* stop signal that came while it was away */
+	void *frame;	   /* here; its way home */
 };
 
 /* Room in the stage, aligned to 64. Returns NULL when the stage is full. */

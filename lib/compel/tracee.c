@@ -117,6 +117,44 @@ int tracee_run_to_call(pid_t tid, const struct deadline *deadline)
 	return WIFSTOPPED(status) ? 0 : -ESRCH;
 }
 
+/* The number of the system call at whose entry the thread stands, -1 at an exit, -2 elsewhere. */
+static long entered_call(pid_t tid)
+{
+	struct __ptrace_syscall_info info = { 0 };
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof(info), &info) < 0) /* since 5.3 */
+		return -2;
+	if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+		return (long)info.entry.nr;
+	return info.op == PTRACE_SYSCALL_INFO_EXIT ? -1 : -2;
+}
+
+int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop)
+{
+	bool inside = false;
+
+	for (;;) {
+		int status;
+
+		if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0)
+			return errno == ESRCH ? -ESRCH : fail_errno("letting thread %d run to a system call", tid);
+		TRY(wait_status(tid, deadline, &status));
+		if (!WIFSTOPPED(status))
+			return -ESRCH;
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+			long call = entered_call(tid);
+
+			if (inside && call == -1)
+				return 0;
+			inside = call == nr;
+		} else if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP) {
+			*lost_stop = SIGSTOP;
+		} else if (status >> 16 == 0) {
+			return refuse(EIO, "thread %d got signal %d (%s)", tid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
+		}
+	}
+}
+
 void tracee_release(pid_t tid)
 {
 	ptrace(PTRACE_DETACH, tid, NULL, NULL);

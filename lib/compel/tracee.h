@@ -31,6 +31,12 @@ void tracee_reap(pid_t tid);
 /* Lets a stopped thread run to the next entry or exit of a system call, or another stop. */
 int tracee_run_to_call(pid_t tid, const struct deadline *deadline);
 
+/*
+ * Lets a stopped thread run until it stands at the exit of this system call. A stop signal that comes meanwhile is put into *lost_stop, for later. Returns -ESRCH, not
+ * logged, if it died; -EIO if it got another signal: it stands in front of that.
+ */
+int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop);
+
 /* Lets go. Not logged: the thread may be dead. */
 void tracee_release(pid_t tid);
 

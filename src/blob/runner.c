@@ -131,6 +131,8 @@ static long run_step(const struct step *step, struct slot *slot, const struct pl
 		return sweep_aio_ring((void *)a[0], (uint64_t)a[1]);
 	case STEP_TIMER:
 		return create_timer(a[0], a[1], a[2]);
+	case STEP_CALL:
+		return arch_call_on(a[1], a[0]);
 	}
 	return -ENOSYS;
 }

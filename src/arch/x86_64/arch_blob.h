@@ -43,6 +43,21 @@ static inline void arch_pause(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+/* Calls a C function without arguments that may use any register, on another stack. stack: its top, a multiple of 16. */
+static inline long arch_call_on(int64_t stack, int64_t function)
+{
+	long result;
+
+	__asm__ volatile("mov %%rsp, %%rbx\n\t"
+			 "mov %[stack], %%rsp\n\t"
+			 "call *%[function]\n\t"
+			 "mov %%rbx, %%rsp"
+			 : "=a"(result)
+			 : [stack] "r"(stack), [function] "r"(function)
+			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+	return result;
+}
+
 /* rt_sigreturn(2) with the ucontext at this address. */
 static inline void __attribute__((noreturn)) arch_go_home(int64_t ucontext)
 {

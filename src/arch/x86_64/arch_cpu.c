@@ -1,38 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The CPUID of x86 as 19 words in the order of the kernel's asm/cpufeatures.h, and the comparison of two CPUs. */
+/* The record of an x86 CPU, and the comparison of two. */
 #include "arch_cpu.h"
 
-#include <cpuid.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "arch_cpuid.h"
 #include "base/fail.h"
 #include "base/pool.h"
 
 enum {
-	CAPABILITY_WORDS = 19,
+	CAPABILITY_WORDS = ARCH_CPUID_WORDS,
 	CAPABILITY_WORDS_OLD = 12, /* capability_ver 1 */
 };
 
 /* Words that the kernel makes up itself. We leave them empty, another writer of images may not: they are not compared.
  */
 #define LINUX_WORDS (1u << 3 | 1u << 7 | 1u << 8 | 1u << 11)
-
-enum cpuid_register { EAX, EBX, ECX, EDX };
-
-/* Where each word comes from; leaf 0 = made up by Linux. */
-static const struct {
-	uint32_t leaf, subleaf;
-	enum cpuid_register reg;
-} words[CAPABILITY_WORDS] = {
-	[0] = { 0x1, 0, EDX },	       [1] = { 0x80000001, 0, EDX },  [2] = { 0x80860001, 0, EDX }, /* Transmeta */
-	[4] = { 0x1, 0, ECX },	       [5] = { 0xc0000001, 0, EDX },				    /* VIA */
-	[6] = { 0x80000001, 0, ECX },  [9] = { 0x7, 0, EBX },	      [10] = { 0xd, 1, EAX },
-	[12] = { 0x7, 1, EAX },	       [13] = { 0x80000008, 0, EBX }, [14] = { 0x6, 0, EAX },
-	[15] = { 0x8000000a, 0, EDX }, [16] = { 0x7, 0, ECX },	      [17] = { 0x80000007, 0, EBX },
-	[18] = { 0x7, 0, EDX },
-};
 
 struct instruction_set {
 	uint8_t word, bit;
@@ -157,63 +142,18 @@ static const struct instruction_set fpu_sets[] = {
  * AMX, APX. */
 #define KNOWN_XFEATURES 0xfffffull
 
-/* False, and zeros, if the CPU does not have that leaf. */
-static bool read_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+static CpuinfoX86Entry__Vendor vendor_id(const char *vendor)
 {
-	uint32_t highest, unused;
-
-	memset(regs, 0, 4 * sizeof(*regs));
-	__cpuid(leaf & 0xffff0000, highest, unused, unused, unused);
-	if (highest < leaf || (highest ^ leaf) >> 16) /* an unknown range answers with whatever */
-		return false;
-	__cpuid_count(leaf, subleaf, regs[EAX], regs[EBX], regs[ECX], regs[EDX]);
-	return true;
-}
-
-static void read_identity(CpuinfoX86Entry *x86)
-{
-	uint32_t regs[4];
-	char vendor[13] = "";
-
-	read_cpuid(0, 0, regs);
-	memcpy(vendor, &regs[EBX], 4);
-	memcpy(vendor + 4, &regs[EDX], 4);
-	memcpy(vendor + 8, &regs[ECX], 4);
-	x86->vendor_id = !strcmp(vendor, "GenuineIntel")   ? CPUINFO_X86_ENTRY__VENDOR__INTEL
-			 : !strcmp(vendor, "AuthenticAMD") ? CPUINFO_X86_ENTRY__VENDOR__AMD
-							   : CPUINFO_X86_ENTRY__VENDOR__UNKNOWN;
-
-	read_cpuid(1, 0, regs);
-	x86->cpu_family = (regs[EAX] >> 8) & 0xf;
-	x86->model = (regs[EAX] >> 4) & 0xf;
-	x86->stepping = regs[EAX] & 0xf;
-	if (x86->cpu_family >= 6)
-		x86->model |= (regs[EAX] >> 12) & 0xf0;
-	if (x86->cpu_family == 0xf)
-		x86->cpu_family += (regs[EAX] >> 20) & 0xff;
-}
-
-/* The brand string without the blanks around it. */
-static char *read_model_name(struct pool *pool)
-{
-	char text[49] = "", *start = text;
-	uint32_t regs[4];
-	size_t size;
-
-	for (uint32_t i = 0; i < 3; i++) {
-		read_cpuid(0x80000002 + i, 0, regs);
-		memcpy(text + 16 * i, regs, 16);
-	}
-	start += strspn(start, " ");
-	for (size = strlen(start); size && start[size - 1] == ' '; size--)
-		start[size - 1] = 0;
-	return pool_string(pool, start);
+	if (strcmp(vendor, "GenuineIntel") == 0)
+		return CPUINFO_X86_ENTRY__VENDOR__INTEL;
+	return strcmp(vendor, "AuthenticAMD") == 0 ? CPUINFO_X86_ENTRY__VENDOR__AMD : CPUINFO_X86_ENTRY__VENDOR__UNKNOWN;
 }
 
 void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret)
 {
 	CpuinfoEntry *entry = pool_new(pool, CpuinfoEntry);
 	CpuinfoX86Entry *x86 = pool_new(pool, CpuinfoX86Entry);
+	struct arch_cpuid cpu;
 	uint32_t regs[4];
 
 	cpuinfo_entry__init(entry);
@@ -222,20 +162,21 @@ void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret)
 	entry->x86_entry = pool_array(pool, CpuinfoX86Entry *, 1);
 	entry->x86_entry[0] = x86;
 
-	read_identity(x86);
-	x86->model_id = read_model_name(pool);
+	arch_cpuid_read(&cpu);
+	x86->vendor_id = vendor_id(cpu.vendor);
+	x86->cpu_family = cpu.family;
+	x86->model = cpu.model;
+	x86->stepping = cpu.stepping;
+	x86->model_id = pool_string(pool, cpu.model_name);
 	x86->capability_ver = 2;
 	x86->n_capability = CAPABILITY_WORDS;
-	x86->capability = pool_array(pool, uint32_t, CAPABILITY_WORDS);
-	for (size_t i = 0; i < CAPABILITY_WORDS; i++)
-		if (words[i].leaf && read_cpuid(words[i].leaf, words[i].subleaf, regs))
-			x86->capability[i] = regs[words[i].reg];
+	x86->capability = pool_copy(pool, cpu.capability, sizeof(cpu.capability));
 
-	if (read_cpuid(0xd, 0, regs)) {
+	if (arch_cpuid_leaf(0xd, 0, regs)) {
 		x86->has_xfeatures_mask = x86->has_xsave_size = x86->has_xsave_size_max = true;
-		x86->xfeatures_mask = (uint64_t)regs[EDX] << 32 | regs[EAX];
-		x86->xsave_size = regs[EBX];
-		x86->xsave_size_max = regs[ECX];
+		x86->xfeatures_mask = (uint64_t)regs[CPUID_EDX] << 32 | regs[CPUID_EAX];
+		x86->xsave_size = regs[CPUID_EBX];
+		x86->xsave_size_max = regs[CPUID_ECX];
 	}
 	*ret = entry;
 }
