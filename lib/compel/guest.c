@@ -242,41 +242,76 @@ int guest_send(struct remote *remote)
 	return 0;
 }
 
-int guest_check(struct remote *remote)
+/* Takes note of a stop. Returns 1 if the thread shall stay in it. */
+static int look_at_stop(struct remote *remote, int status)
 {
-	int status;
-	pid_t pid = waitpid(remote->tid, &status, __WALL | WNOHANG);
-
-	if (pid == 0 || remote->stopped)
-		return 0;
-	if (pid < 0 || !WIFSTOPPED(status))
+	if (!WIFSTOPPED(status))
 		return refuse(ESRCH, "thread %d was killed while criu looked at it", remote->tid);
-	remote->stopped = status >> 16 != PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGSTOP;
-	if (remote->stopped)
-		return refuse(EIO, "thread %d got signal %d (%s) inside criu's code", remote->tid, WSTOPSIG(status),
-			      strsignal(WSTOPSIG(status)));
+	if (status >> 16 == PTRACE_EVENT_STOP)
+		return 0;
 	/* Somebody stops the process just now. It must stay stopped, but only when it has its own registers again. */
-	if (status >> 16 != PTRACE_EVENT_STOP)
-		remote->lost_stop = WSTOPSIG(status);
+	if (WSTOPSIG(status) == SIGSTOP) {
+		remote->lost_stop = SIGSTOP;
+		return 0;
+	}
+	remote->stopped = true;
+	(void)refuse(EIO, "thread %d got signal %d (%s) inside criu's code", remote->tid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
+	return 1;
+}
+
+static int run_on(struct remote *remote)
+{
 	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0 && errno != ESRCH)
 		return fail_errno("letting thread %d run", remote->tid);
+	return 0;
+}
+
+int guest_check(struct remote *remote)
+{
+	int status, result;
+	pid_t pid;
+
+	if (remote->stopped)
+		return -EIO;
+	pid = waitpid(remote->tid, &status, __WALL | WNOHANG);
+	if (pid == 0)
+		return 0;
+	if (pid < 0)
+		return refuse(ESRCH, "thread %d is not traced any more", remote->tid);
+	result = look_at_stop(remote, status);
+	TRY(result);
+	return result ? -EIO : run_on(remote);
+}
+
+int guest_halt(struct remote *remote, const struct deadline *deadline)
+{
+	if (remote->stopped)
+		return 0;
+	TRY(tracee_interrupt(remote->tid));
+	for (;;) {
+		int status, result;
+
+		TRY(tracee_wait(remote->tid, deadline, &status));
+		result = look_at_stop(remote, status);
+		TRY(result);
+		if (result || status >> 16 == PTRACE_EVENT_STOP)
+			break;
+		TRY(run_on(remote));
+	}
+	remote->stopped = true;
 	return 0;
 }
 
 int guest_catch(struct remote *remote, const struct deadline *deadline)
 {
 	uint32_t done = SLOT_DONE;
-	int signal = 0;
 
 	if (!remote->away)
 		return 0;
 	if (!__atomic_compare_exchange_n(&remote->slot->state, &done, SLOT_CAUGHT, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
 	    done == SLOT_LEFT)
 		log_warn("thread %d went home before criu caught it", remote->tid);
-	if (!remote->stopped) {
-		TRY(tracee_interrupt(remote->tid));
-		TRY(tracee_wait_stop(remote->tid, deadline, &signal));
-	}
+	TRY(guest_halt(remote, deadline));
 	if (__atomic_load_n(&remote->slot->state, __ATOMIC_SEQ_CST) == SLOT_LEFT)
 		return refuse(ETIMEDOUT, "thread %d ran on before criu caught it: criu was stopped too long", remote->tid);
 	return guest_put_back(remote);

@@ -39,7 +39,12 @@ int guest_open(struct stage *stage, pid_t tid, const struct guest_state *state, 
 void guest_aim(struct remote *remote, pid_t tid, const struct guest_state *state);
 /* Stops the thread after its plan and gives it its registers and signal mask back; it stands in a ptrace stop again. */
 int guest_catch(struct remote *remote, const struct deadline *deadline);
-/* The same for a thread that is in a ptrace stop already. Does nothing if the thread is at home. */
+/*
+ * Stops a thread that was sent away, wherever it is; it stays so until it is put back. A signal in the middle of the plan (SIGSEGV, ...) is logged and
+ * not delivered.
+ */
+int guest_halt(struct remote *remote, const struct deadline *deadline);
+/* As guest_catch() for a thread that is in a ptrace stop already. Does nothing if the thread is at home. */
 int guest_put_back(struct remote *remote);
 /*
  * Instead of a plan: the thread stays in its ptrace stop, but should we die it waits before it goes on, until somebody who shares our memory

@@ -52,7 +52,7 @@ int tracee_seize(pid_t tid, bool suspend_seccomp)
 }
 
 /* A thread that stops may take microseconds or, in uninterruptible sleep, seconds; waitpid has no time limit of its own. */
-static int wait_status(pid_t tid, const struct deadline *deadline, int *status)
+int tracee_wait(pid_t tid, const struct deadline *deadline, int *status)
 {
 	for (unsigned tries = 0;; tries++) {
 		pid_t pid = waitpid(tid, status, __WALL | (deadline->at ? WNOHANG : 0));
@@ -79,7 +79,7 @@ int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal
 	for (;;) {
 		int status, signal;
 
-		TRY(wait_status(tid, deadline, &status));
+		TRY(tracee_wait(tid, deadline, &status));
 		if (!WIFSTOPPED(status))
 			return -ESRCH;
 		signal = WSTOPSIG(status);
@@ -113,12 +113,11 @@ int tracee_run_to_call(pid_t tid, const struct deadline *deadline)
 
 	if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0)
 		return errno == ESRCH ? -ESRCH : fail_errno("letting thread %d run to a system call", tid);
-	TRY(wait_status(tid, deadline, &status));
+	TRY(tracee_wait(tid, deadline, &status));
 	return WIFSTOPPED(status) ? 0 : -ESRCH;
 }
 
-/* The number of the system call at whose entry the thread stands, -1 at an exit, -2 elsewhere. */
-static long entered_call(pid_t tid)
+long tracee_entered_call(pid_t tid)
 {
 	struct __ptrace_syscall_info info = { 0 };
 
@@ -138,11 +137,11 @@ int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int 
 
 		if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0)
 			return errno == ESRCH ? -ESRCH : fail_errno("letting thread %d run to a system call", tid);
-		TRY(wait_status(tid, deadline, &status));
+		TRY(tracee_wait(tid, deadline, &status));
 		if (!WIFSTOPPED(status))
 			return -ESRCH;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-			long call = entered_call(tid);
+			long call = tracee_entered_call(tid);
 
 			if (inside && call == -1)
 				return 0;

@@ -25,6 +25,9 @@ int tracee_suspend_seccomp(pid_t tid);
  */
 int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal);
 
+/* Waits for the next thing to happen to the thread: a status as of waitpid(2). Returns -ESRCH, not logged, if it is not traced. */
+int tracee_wait(pid_t tid, const struct deadline *deadline, int *status);
+
 /* Waits for a traced thread that was killed: its process does not end before its tracer has asked. Nothing to do if it is not traced. */
 void tracee_reap(pid_t tid);
 
@@ -36,6 +39,9 @@ int tracee_run_to_call(pid_t tid, const struct deadline *deadline);
  * logged, if it died; -EIO if it got another signal: it stands in front of that.
  */
 int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop);
+
+/* The number of the system call at whose entry the thread stands, -1 at an exit, -2 elsewhere. */
+long tracee_entered_call(pid_t tid);
 
 /* Lets go. Not logged: the thread may be dead. */
 void tracee_release(pid_t tid);

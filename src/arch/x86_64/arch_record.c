@@ -38,10 +38,10 @@ struct component {
 	  .count = offsetof(UserX86XsaveEntry, n_##member), .item = (item_), .items = (items_) }
 
 static const struct component components[] = {
-	COMPONENT(XFEATURE_YMM, ymmh_space, 4, 64),	COMPONENT(XFEATURE_BNDREGS, bndreg_state, 8, 8),
-	COMPONENT(XFEATURE_BNDCSR, bndcsr_state, 8, 8), COMPONENT(XFEATURE_OPMASK, opmask_reg, 8, 8),
-	COMPONENT(XFEATURE_ZMM_HI256, zmm_upper, 8, 64), COMPONENT(XFEATURE_HI16_ZMM, hi16_zmm, 8, 128),
-	COMPONENT(XFEATURE_PKRU, pkru, 4, 2),
+	COMPONENT(XCOMPONENT_YMM, ymmh_space, 4, 64),	COMPONENT(XCOMPONENT_BNDREGS, bndreg_state, 8, 8),
+	COMPONENT(XCOMPONENT_BNDCSR, bndcsr_state, 8, 8), COMPONENT(XCOMPONENT_OPMASK, opmask_reg, 8, 8),
+	COMPONENT(XCOMPONENT_ZMM_HI256, zmm_upper, 8, 64), COMPONENT(XCOMPONENT_HI16_ZMM, hi16_zmm, 8, 128),
+	COMPONENT(XCOMPONENT_PKRU, pkru, 4, 2),
 };
 
 #define FEATURES 19
@@ -83,7 +83,7 @@ static int refuse_unknown(const struct arch_thread_state *state, uint64_t live)
 
 	for (size_t i = 0; i < sizeof(components) / sizeof(*components); i++)
 		known |= 1ull << components[i].feature;
-	live &= ~known & ~(1ull << XFEATURE_TILECFG);
+	live &= ~known & ~(1ull << XCOMPONENT_TILECFG);
 	if (live)
 		return refuse(EOPNOTSUPP,
 			      "extended registers with XSAVE bits 0x%" PRIx64 " are in use (AMX tiles?): the image format has no place for them; "

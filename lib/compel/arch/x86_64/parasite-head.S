@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Where a thread enters and leaves a parasite. */
+	.section .head.text, "ax", @progbits
+	.globl __export_parasite_head_start
+	.type __export_parasite_head_start, @function
+__export_parasite_head_start:	/* called by the library's interpreter, on the parasite's stack */
+	cld
+	sub $8, %rsp
+	call parasite_service
+	add $8, %rsp
+	ret
+
+	.section .text.compel_leave, "ax", @progbits
+	.globl compel_leave
+	.type compel_leave, @function
+compel_leave:			/* (address of a struct rt_sigframe): does not return */
+	lea 8(%rdi), %rsp
+__cr_restore_rt:		/* a handler's ret has taken pretcode from the stack */
+	mov $15, %eax
+	.globl compel_leave_call
+compel_leave_call:
+	syscall
+	ud2
+	.globl __cr_restore_rt
+	.type __cr_restore_rt, @function
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* A system call as a C function: the kernel wants the fourth argument in another register than C, and clobbers rcx and r11. */
+	.macro SYSCALL_FUNCTION name, nr, self
+	.section .text.\name, "ax", @progbits
+	.globl \name
+	.type \name, @function
+\name:
+	.if \self
+	xor %edi, %edi
+	.endif
+	mov $\nr, %eax
+	mov %rcx, %r10
+	syscall
+	ret
+	.size \name, . - \name
+	.endm
+#define SYSCALL(name, nr)	  SYSCALL_FUNCTION name, nr, 0
+/* The first argument is 0. */
+#define SYSCALL_OF_SELF(name, nr) SYSCALL_FUNCTION name, nr, 1

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The daemon that a parasite becomes: its start, its commands, its end. */
+#include <compel/common/scm.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/pool.h"
+#include "lib/compel/plugins/abi.h"
+#include "lib/compel/public/ctl.h"
+#include "lib/compel/stage.h"
+#include "lib/compel/tracee.h"
+
+#define TICK_MS 20 /* how often we look whether the daemon is alive */
+
+static bool has_returned(const struct caller *caller)
+{
+	return __atomic_load_n(&caller->remote->slot->state, __ATOMIC_SEQ_CST) >= SLOT_DONE;
+}
+
+/* Waits until there is something to read. The daemon may die meanwhile, or get a signal. */
+static int wait_readable(struct parasite_ctl *ctl, int fd)
+{
+	for (;;) {
+		struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+		int n = poll(&pollfd, 1, TICK_MS);
+
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return fail_errno("waiting for the parasite");
+		TRY(guest_check(ctl->leader.remote));
+		if (has_returned(&ctl->leader))
+			return refuse(ECONNREFUSED, "the parasite of task %d did not become a daemon: %s", ctl->pid,
+				      strerror(-(int)remote_value(ctl->leader.remote, ctl->leader.result)));
+	}
+}
+
+static int receive(struct parasite_ctl *ctl, struct compel_message *message)
+{
+	ssize_t got;
+
+	TRY(wait_readable(ctl, ctl->control));
+	got = recv(ctl->control, message, sizeof(*message), 0);
+	if (got < 0)
+		return fail_errno("hearing from the parasite of task %d", ctl->pid);
+	return got == sizeof(*message) ? 0 : refuse(ECONNRESET, "the parasite of task %d has closed its socket", ctl->pid);
+}
+
+/* The name of the socket; one that the caller has bound already is taken as it is. */
+static int listen_here(struct parasite_ctl *ctl, struct sockaddr_un *addr, socklen_t *len)
+{
+	for (int tries = 0; tries < 10; tries++) {
+		uint64_t key;
+
+		if (getrandom(&key, sizeof(key), 0) != sizeof(key))
+			return fail_errno("getting a random number");
+		*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+		*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1);
+		*len += (socklen_t)snprintf(addr->sun_path + 1, sizeof(addr->sun_path) - 1, "/crtools-pr-%" PRIu64 "-%.36s", key,
+					    compel_run_id);
+		if (bind(ctl->ictx.sock, (struct sockaddr *)addr, *len) == 0)
+			break;
+		if (errno == EADDRINUSE)
+			continue;
+		*len = sizeof(*addr);
+		if (errno != EINVAL || getsockname(ctl->ictx.sock, (struct sockaddr *)addr, len) < 0)
+			return fail_errno("giving infect_ctx.sock a name");
+		break;
+	}
+	if (listen(ctl->ictx.sock, 8) < 0)
+		return fail_errno("listening on infect_ctx.sock");
+	return 0;
+}
+
+/* The name is no secret: only the process itself is listened to. */
+static int accept_daemon(struct parasite_ctl *ctl)
+{
+	for (;;) {
+		struct ucred peer = { 0 };
+		socklen_t size = sizeof(peer);
+		int fd;
+
+		TRY(wait_readable(ctl, ctl->ictx.sock));
+		fd = accept4(ctl->ictx.sock, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (fd < 0)
+			return fail_errno("accepting the connection of the parasite");
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == ctl->tgid)
+			return fd;
+		close(fd);
+	}
+}
+
+static int greet(struct parasite_ctl *ctl)
+{
+	struct compel_message message;
+
+	if (send_fd(ctl->control, NULL, 0, ctl->ictx.log_fd) < 0)
+		return fail_errno("giving the log to the parasite");
+	TRY(receive(ctl, &message));
+	if (message.ack != PARASITE_CMD_INIT_DAEMON || message.err)
+		return refuse(EPROTO, "the parasite of task %d answers %d to command %u", ctl->pid, message.err, message.ack);
+	return 0;
+}
+
+static void set_child_handler(struct parasite_ctl *ctl)
+{
+	struct sigaction action = { .sa_sigaction = ctl->ictx.child_handler, .sa_flags = SA_SIGINFO | SA_RESTART };
+
+	ctl->handles_children = ctl->ictx.child_handler && sigaction(SIGCHLD, &action, &ctl->ictx.orig_handler) == 0;
+}
+
+static void reset_child_handler(struct parasite_ctl *ctl)
+{
+	if (ctl->handles_children)
+		sigaction(SIGCHLD, &ctl->ictx.orig_handler, NULL);
+	ctl->handles_children = false;
+}
+
+static int start(struct parasite_ctl *ctl)
+{
+	struct compel_init_args *args = compel_parasite_args_p(ctl);
+	socklen_t len;
+
+	memset(args, 0, sizeof(*args));
+	TRY(listen_here(ctl, &args->addr, &len));
+	args->addr_len = (int32_t)len;
+	if (ctl->ictx.flags & INFECT_FAIL_CONNECT)
+		args->addr.sun_path[1] = '!';
+	args->log_level = (int32_t)compel_log_get_loglevel();
+	args->sigframe = ctl->sigframe;
+	TRY(ctl_call_parasite(ctl, &ctl->leader, PARASITE_CMD_INIT_DAEMON, ctl_args_address(ctl)));
+	ctl->control = accept_daemon(ctl);
+	TRY(ctl->control);
+	TRY(greet(ctl));
+	memset(args, 0, sizeof(*args));
+	return 0;
+}
+
+/* The thread stands. If it has gone on by itself (its socket was closed) it stands somewhere else now, and nothing may be put back. */
+static int take_as_it_is(struct parasite_ctl *ctl)
+{
+	struct remote *remote = ctl->leader.remote;
+
+	remote->away = remote->stopped = false;
+	TRY(ctl_read_home(ctl->pid, ctl->pool, &ctl->home));
+	ctl->process.state = ctl_guest_state(&ctl->home);
+	if (remote->lost_stop)
+		syscall(__NR_tkill, ctl->pid, remote->lost_stop);
+	remote->lost_stop = 0;
+	return 0;
+}
+
+/* 1: it runs our code. */
+static int is_inside(struct parasite_ctl *ctl)
+{
+	AUTO(pool_destroy) struct pool *pool = pool_create();
+	struct arch_thread_state *now;
+	uint64_t ip;
+
+	TRY(arch_state_get(ctl->pid, pool, &now));
+	ip = arch_state_ip(now);
+	return ip >= ctl->stage->address && ip < ctl->stage->address + ctl->stage->size;
+}
+
+/* Takes the thread out of the parasite, wherever it is in it. */
+static int pull_out(struct parasite_ctl *ctl)
+{
+	struct deadline soon = deadline_in_seconds(10);
+	int inside;
+
+	TRY(guest_halt(ctl->leader.remote, &soon));
+	inside = is_inside(ctl);
+	TRY(inside);
+	return inside ? ctl_bring_home(&ctl->leader, &ctl->home, true) : take_as_it_is(ctl);
+}
+
+static void hang_up(struct parasite_ctl *ctl)
+{
+	if (ctl->control >= 0)
+		close(ctl->control);
+	ctl->control = -1;
+	reset_child_handler(ctl);
+}
+
+int compel_start_daemon(struct parasite_ctl *ctl)
+{
+	int error;
+
+	if (!ctl->stage || ctl->control >= 0)
+		return ctl_result(refuse(EINVAL, "task %d %s", ctl->pid, ctl->stage ? "has a daemon" : "has no parasite"));
+	if (ctl->ictx.sock < 0 || ctl->ictx.log_fd < 0)
+		return ctl_result(refuse(EBADF, "infect_ctx.%s is not set", ctl->ictx.sock < 0 ? "sock" : "log_fd"));
+	set_child_handler(ctl);
+	error = start(ctl);
+	if (error < 0) {
+		/* In this order: a daemon goes home by itself when its socket is closed. */
+		(void)pull_out(ctl);
+		hang_up(ctl);
+	}
+	return ctl_result(error);
+}
+
+/* Lets the standing daemon clean up and leave, up to the moment when it has its own registers. */
+static int see_off(struct parasite_ctl *ctl)
+{
+	struct deadline soon = deadline_in_seconds(60);
+	struct compel_message message = { .cmd = PARASITE_CMD_FINI };
+	struct remote *remote = ctl->leader.remote;
+	int error;
+
+	if (send(ctl->control, &message, sizeof(message), MSG_NOSIGNAL) < 0 && errno != EPIPE)
+		return fail_errno("ending the parasite of task %d", ctl->pid);
+	remote->stopped = false;
+	error = tracee_run_to_exit(ctl->pid, __NR_rt_sigreturn, &soon, &remote->lost_stop);
+	remote->stopped = error == 0 || error == -EIO;
+	return error;
+}
+
+static int stop(struct parasite_ctl *ctl)
+{
+	struct deadline soon = deadline_in_seconds(10);
+	struct remote *remote = ctl->leader.remote;
+	int error, inside;
+
+	error = guest_check(remote);
+	if (error < 0) { /* dead, or it has got a signal */
+		(void)pull_out(ctl);
+		return error;
+	}
+	TRY(guest_halt(remote, &soon));
+	inside = is_inside(ctl);
+	TRY(inside);
+	if (!inside)
+		return take_as_it_is(ctl);
+	error = see_off(ctl);
+	if (error == -ESRCH)
+		return refuse(ESRCH, "task %d has died while its parasite ended", ctl->pid);
+	if (error < 0) {
+		(void)pull_out(ctl);
+		return error;
+	}
+	/* A frame of the caller's making says how it goes on; of ours it is sure that ptrace says the same, and more. */
+	return ctl->ictx.make_sigframe ? take_as_it_is(ctl) : ctl_bring_home(&ctl->leader, &ctl->home, true);
+}
+
+int compel_stop_daemon(struct parasite_ctl *ctl)
+{
+	int error;
+
+	if (ctl->control < 0)
+		return 0;
+	error = stop(ctl);
+	hang_up(ctl);
+	return ctl_result(error);
+}
+
+static int check_daemon(struct parasite_ctl *ctl)
+{
+	if (ctl->control < 0)
+		return refuse(ENOTCONN, "task %d has no parasite daemon", ctl->pid);
+	return 0;
+}
+
+static int call(unsigned cmd, struct parasite_ctl *ctl)
+{
+	struct compel_message message = { .cmd = cmd };
+
+	TRY(check_daemon(ctl));
+	TRY(guest_check(ctl->leader.remote));
+	if (send(ctl->control, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+		return fail_errno("sending command %u to the parasite of task %d", cmd, ctl->pid);
+	return 0;
+}
+
+static int sync_with(unsigned cmd, struct parasite_ctl *ctl)
+{
+	struct compel_message message;
+
+	TRY(check_daemon(ctl));
+	TRY(receive(ctl, &message));
+	if (message.ack != cmd)
+		return refuse(EPROTO, "the parasite of task %d answers command %u, not %u", ctl->pid, message.ack, cmd);
+	if (message.err)
+		return refuse(EREMOTEIO, "command %u of the parasite in task %d failed: %d", cmd, ctl->pid, message.err);
+	return 0;
+}
+
+int compel_rpc_call(unsigned int cmd, struct parasite_ctl *ctl)
+{
+	return ctl_result(call(cmd, ctl));
+}
+
+int compel_rpc_sync(unsigned int cmd, struct parasite_ctl *ctl)
+{
+	return ctl_result(sync_with(cmd, ctl));
+}
+
+int compel_rpc_call_sync(unsigned int cmd, struct parasite_ctl *ctl)
+{
+	int error = call(cmd, ctl);
+
+	return ctl_result(error < 0 ? error : sync_with(cmd, ctl));
+}
+
+int compel_rpc_sock(struct parasite_ctl *ctl)
+{
+	return ctl->control;
+}
+
+int compel_util_send_fd(struct parasite_ctl *ctl, int fd)
+{
+	int error = check_daemon(ctl);
+
+	return error < 0 ? ctl_result(error) : send_fd(ctl->control, NULL, 0, fd);
+}
+
+int compel_util_recv_fd(struct parasite_ctl *ctl, int *pfd)
+{
+	int error = check_daemon(ctl);
+
+	if (error == 0)
+		error = wait_readable(ctl, ctl->control);
+	return error < 0 ? ctl_result(error) : __recv_fds(ctl->control, pfd, 1, NULL, 0, MSG_CMSG_CLOEXEC);
+}
