@@ -87,12 +87,12 @@ def seqpacket():
 
 
 class Client:
-    """One connection. Notifications are collected in self.told as (script, pid), and answered by answer(script)."""
+    """One connection. Notifications are collected in self.told as (script, pid), their descriptors in self.passed, and answered by answer(script)."""
 
     def __init__(self, sock, process=None):
         self.sock, self.process = sock, process
         self.sock.settimeout(40)
-        self.told, self.answer = [], lambda script: {}
+        self.told, self.passed, self.answer = [], {}, lambda script: {}
 
     def __enter__(self):
         return self
@@ -129,6 +129,8 @@ class Client:
                 return reply
             script = reply['notify']['script']
             self.told.append((script, reply['notify'].get('pid')))
+            if 'passed' in reply:
+                self.passed[script] = reply['passed']
             self.send({'type': 'NOTIFY', 'notify_success': True, **self.answer(script)})
 
     def status(self):

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/vector.h"
 #include "object/file/tty.h"
+#include "session/listener.h"
 
 #define NUMBERS_MAX 4096 /* /proc/sys/kernel/pty/max is 4096 as well */
 
@@ -129,6 +130,16 @@ static int finish_master(struct tty *tty, int master)
 	return 0;
 }
 
+/* To the client of the service. If it does not keep it, the terminal is hung up. */
+static int pass_master(struct restore *r, const struct tty *tty, int master)
+{
+	struct listener *listener = r->options->listener;
+
+	log_info("The client gets the master of pty %u", tty->index);
+	TRY(listener->pass(listener, "orphan-pts-master", master));
+	return 0;
+}
+
 int tty_create_pty(struct restore *r, struct tty *tty)
 {
 	AUTO_CLOSE int master = -1, slave = -1;
@@ -147,11 +158,13 @@ int tty_create_pty(struct restore *r, struct tty *tty)
 	TRY(open_files(tty, master, slave));
 	TRY(finish_master(tty, master));
 	tty->created = true;
-	if (!tty->master_file)
+	if (tty_is_orphan(r, tty))
+		TRY(pass_master(r, tty, master));
+	else if (!tty->master_file)
 		return 0; /* closing our master hangs up all the others, as it was */
 	if (tty_session(tty))
 		tty->fd = TAKE_FD(slave);
-	if (tty->master_file->users) {
+	if (tty->master_file && tty->master_file->users) {
 		TRY(file_apply_flags(master, tty->master_file->entry->tty->flags, tty->master_file->entry->tty->fown));
 		tty->master_file->fd = TAKE_FD(master);
 	}

@@ -55,21 +55,36 @@ static int read_all(int fd, struct buffer *bytes)
 	return inside < 0 ? inside : 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
+/*
+ * Into one of the sides of a pty whose queue is empty. The program or its user may have stopped the output (TCOOFF, Ctrl-S), which nothing
+ * tells but that it takes no bytes.
+ */
+static int write_all(int fd, int slave, const char *bytes, size_t size)
 {
-	while (size) {
+	bool stopped = false;
+	int result = 0;
+
+	while (size && result == 0) {
 		struct pollfd ask = { .fd = fd, .events = POLLOUT };
 		ssize_t put;
 
-		if (poll(&ask, 1, SETTLE_MS) == 0)
-			return refuse(EAGAIN, "%zu bytes that wait in the terminal can't be written: its output is stopped", size);
+		if (poll(&ask, 1, SETTLE_MS) == 0) {
+			if (stopped || tcflow(slave, TCOON) < 0)
+				result = refuse(EAGAIN, "the terminal does not take back %zu bytes that were waiting in it", size);
+			stopped = true;
+			continue;
+		}
 		put = write(fd, bytes, size);
-		if (put < 0)
-			return fail_errno("writing what waits in the terminal");
+		if (put < 0) {
+			result = fail_errno("writing what waits in the terminal");
+			continue;
+		}
 		bytes += put;
 		size -= (size_t)put;
 	}
-	return 0;
+	if (stopped && tcflow(slave, TCOOFF) < 0)
+		log_warn("The output of the terminal can't be stopped again");
+	return result;
 }
 
 static int set(int fd, const struct termios *t)
@@ -87,18 +102,45 @@ int tty_fill_master(int master, int slave, const void *data, size_t size)
 	plain = old;
 	plain.c_oflag &= ~(tcflag_t)OPOST;
 	TRY(set(slave, &plain));
-	result = write_all(slave, data, size);
+	result = write_all(slave, slave, data, size);
 	TRY(set(slave, &old));
 	return result;
 }
 
-/* How many of the bytes a reader of the slave is shown: in canonical mode only whole lines. */
-static size_t count_visible(const struct termios *t, const char *data, size_t size)
+static bool is_set(cc_t character)
+{
+	return character != _POSIX_VDISABLE;
+}
+
+static bool is_end_of_file(const struct termios *t, char byte)
+{
+	return is_set(t->c_cc[VEOF]) && (cc_t)byte == t->c_cc[VEOF];
+}
+
+/* What ends a line and is part of it. */
+static bool is_end_of_line(const struct termios *t, char byte)
+{
+	return byte == '\n' || (is_set(t->c_cc[VEOL]) && (cc_t)byte == t->c_cc[VEOL]) ||
+	       (t->c_lflag & IEXTEN && is_set(t->c_cc[VEOL2]) && (cc_t)byte == t->c_cc[VEOL2]);
+}
+
+/* How many of the bytes are of whole lines, in canonical mode. */
+static size_t count_whole(const struct termios *t, const char *data, size_t size)
 {
 	if (t->c_lflag & ICANON)
-		while (size && data[size - 1] != '\n')
+		while (size && !is_end_of_line(t, data[size - 1]) && !is_end_of_file(t, data[size - 1]))
 			size--;
 	return size;
+}
+
+/* How many of these FIONREAD will count: ends of file are no bytes. */
+static size_t count_visible(const struct termios *t, const char *data, size_t whole)
+{
+	size_t visible = whole;
+
+	for (size_t i = 0; t->c_lflag & ICANON && i < whole; i++)
+		visible -= is_end_of_file(t, data[i]);
+	return visible;
 }
 
 static int wait_visible(int slave, size_t visible)
@@ -115,12 +157,12 @@ static int wait_visible(int slave, size_t visible)
 
 /*
  * The mode (ICANON) must stay as it is: the kernel forgets where lines end when it changes (n_tty_set_termios). Everything that
- * would make something else of the bytes is off.
+ * would make something else of the bytes is off, but for the ends of lines, and that of the file: read_lines() has put it there.
  */
 int tty_fill_slave(int master, int slave, const void *data, size_t size)
 {
 	struct termios old, quiet;
-	size_t visible;
+	size_t whole, visible;
 	int result;
 
 	if (tcgetattr(slave, &old) < 0)
@@ -131,12 +173,19 @@ int tty_fill_slave(int master, int slave, const void *data, size_t size)
 	memset(quiet.c_cc, _POSIX_VDISABLE, sizeof(quiet.c_cc));
 	quiet.c_cc[VMIN] = old.c_cc[VMIN];
 	quiet.c_cc[VTIME] = old.c_cc[VTIME];
+	if (old.c_lflag & ICANON) {
+		quiet.c_lflag |= old.c_lflag & IEXTEN; /* without it there is no VEOL2 */
+		quiet.c_cc[VEOF] = old.c_cc[VEOF];
+		quiet.c_cc[VEOL] = old.c_cc[VEOL];
+		quiet.c_cc[VEOL2] = old.c_cc[VEOL2];
+	}
 	TRY(set(slave, &quiet));
-	result = write_all(master, data, size);
-	visible = count_visible(&old, data, size);
+	result = write_all(master, slave, data, size);
+	whole = count_whole(&old, data, size);
+	visible = count_visible(&old, data, whole);
 	if (result >= 0)
 		result = wait_visible(slave, visible < READ_SIZE ? visible : READ_SIZE - 1);
-	if (visible < size)
+	if (whole < size || visible < whole)
 		pause_ms(5); /* nothing tells when the start of a line has arrived */
 	TRY(set(slave, &old));
 	return result < 0 ? result : 0;
@@ -181,6 +230,20 @@ static int dump_master(const struct tty_dump *master, int slave, struct image *i
 	return result;
 }
 
+/* Line by line, which tells the ends of file: the lines without an end. A terminal that is read in another mode does not know any more. */
+static int read_lines(int slave, const struct termios *t, struct buffer *bytes)
+{
+	char block[READ_SIZE];
+	ssize_t got = 0;
+
+	while (count_inside(slave) >= 0 && bytes->size < READ_MAX && (got = read(slave, block, sizeof(block))) >= 0) {
+		buffer_append(bytes, block, (size_t)got);
+		if (!got || !is_end_of_line(t, block[got - 1]))
+			buffer_append(bytes, &t->c_cc[VEOF], 1);
+	}
+	return got < 0 && errno != EAGAIN ? fail_errno("reading what waits in the terminal") : 0;
+}
+
 static int dump_slave(const struct tty_dump *master, int slave, struct image *image)
 {
 	AUTO(buffer_done) struct buffer bytes = { 0 };
@@ -189,12 +252,14 @@ static int dump_slave(const struct tty_dump *master, int slave, struct image *im
 
 	if (tcgetattr(slave, &old) < 0)
 		return fail_errno("reading the settings of the terminal");
+	result = old.c_lflag & ICANON ? read_lines(slave, &old, &bytes) : 0;
 	raw = old;
 	raw.c_lflag &= ~(tcflag_t)ICANON; /* shows the start of a line as well */
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
 	TRY(set(slave, &raw));
-	result = read_all(slave, &bytes);
+	if (result == 0)
+		result = read_all(slave, &bytes);
 	TRY(set(slave, &old));
 	TRY(result);
 	if (!bytes.size)

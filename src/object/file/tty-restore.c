@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -47,6 +49,41 @@ pid_t tty_session(const struct tty *tty)
 	if (!sid && tty->master)
 		sid = tty->master->sid;
 	return (pid_t)sid;
+}
+
+static void print_key(const TtyInfoEntry *info, char *to, size_t room)
+{
+	snprintf(to, room, "tty[%x:%x]", info->rdev, info->dev);
+}
+
+/* The user gives another terminal for it. */
+static bool is_given(struct restore *r, const struct tty *tty)
+{
+	const struct opt_inherit_fds *given = &r->options->inherit_fds;
+	char key[48];
+
+	if (!tty->slave)
+		return false;
+	print_key(tty->slave, key, sizeof(key));
+	for (size_t i = 0; i < given->n; i++)
+		if (!strcmp(given->items[i].key, key))
+			return true;
+	return false;
+}
+
+bool tty_is_orphan(struct restore *r, const struct tty *tty)
+{
+	const struct options *options = r->options;
+
+	if (!options->orphan_pts_master || !options->notify_scripts || !options->listener)
+		return false;
+	return tty->slave && tty->slave->type == TTY_TYPE__PTY && tty->slave->termios && !tty->master_file && !is_given(r, tty);
+}
+
+/* We make it, both sides. */
+static bool is_ours(struct restore *r, const struct tty *tty)
+{
+	return tty->master_file || tty_is_orphan(r, tty);
 }
 
 static bool is_master(const TtyInfoEntry *info)
@@ -166,14 +203,22 @@ static int open_ours(uint32_t flags, int *ret_fd)
 static struct tty *find_controlling(struct restore *r, pid_t sid)
 {
 	for (struct tty *tty = get_restore(r)->first; tty; tty = tty->next)
-		if (sid && tty_session(tty) == sid && (tty->master || tty->slave->type == TTY_TYPE__PTY))
+		if (sid && tty_session(tty) == sid &&
+		    (tty->master || tty->slave->type == TTY_TYPE__PTY || tty->slave->type == TTY_TYPE__EXT_TTY))
 			return tty;
 	return NULL;
 }
 
 static int ensure(struct restore *r, struct tty *tty)
 {
-	return tty->created || !tty->master_file ? 0 : tty_create_pty(r, tty);
+	char key[48];
+
+	if (tty->created || tty->fd >= 0)
+		return 0;
+	if (is_ours(r, tty))
+		return tty_create_pty(r, tty);
+	print_key(tty->slave, key, sizeof(key));
+	return file_inherited(r, key, &tty->fd);
 }
 
 /* One record (tty_info) stands for /dev/tty of all sessions: whose it is, the owner of the file tells. */
@@ -235,11 +280,11 @@ int tty_create(struct restore *r, struct file *f)
 	char key[48];
 	int inherited;
 
-	snprintf(key, sizeof(key), "tty[%x:%x]", info->rdev, info->dev);
+	print_key(info, key, sizeof(key));
 	inherited = file_inherited(r, key, &f->fd);
 	if (inherited != -ENOENT)
 		return inherited;
-	if (info->type == TTY_TYPE__PTY && (tty->master_file || !info->termios))
+	if (info->type == TTY_TYPE__PTY && (is_ours(r, tty) || !info->termios))
 		return tty_create_pty(r, tty);
 	TRY(open_foreign(r, f, tty, &fd));
 	TRY(file_apply_flags(fd, f->entry->tty->flags, f->entry->tty->fown));
@@ -273,13 +318,17 @@ static int create_currents(struct restore *r, const struct task *leader, const s
 int tty_plan_session(struct restore *r, struct task *leader, struct plan *p)
 {
 	struct tty *tty = find_controlling(r, leader->vsid);
+	struct step *step;
 
-	if (!tty || !tty->master_file)
+	if (!tty || !(is_ours(r, tty) || is_given(r, tty)))
 		return 0;
 	TRY(ensure(r, tty));
 	TRY(create_currents(r, leader, tty));
 	file_plan_fetch(p, tty->fd, SLOT_TTY);
-	plan_syscall(p, plan_why(p, "take pty %u as controlling terminal", tty->index), __NR_ioctl, S(SLOT_TTY), V(TIOCSCTTY), V(0));
+	step = plan_syscall(p, plan_why(p, "take terminal %u as controlling terminal", tty->index), __NR_ioctl, S(SLOT_TTY),
+			    V(TIOCSCTTY), V(0));
+	if (!is_ours(r, tty))
+		step->flags |= STEP_MAY_FAIL; /* another session may have it */
 	plan_syscall(p, "close the terminal", __NR_close, S(SLOT_TTY));
 	return 0;
 }
@@ -303,7 +352,7 @@ static bool speaks_for(struct restore *r, const struct task *task, const struct 
 	if (!sid || tty->fd < 0 || !has_group(r, (pid_t)info->pgrp))
 		return false;
 	if (task_tree_find(r->tree, sid))
-		return task->vpid == sid && tty->master_file;
+		return task->vpid == sid && (is_ours(r, tty) || is_given(r, tty));
 	return task == r->tree->root && task->vsid == sid && r->options->shell_job;
 }
 
@@ -311,13 +360,16 @@ int tty_plan_task(struct restore *r, struct task *task, struct plan *p)
 {
 	for (struct tty *tty = get_restore(r)->first; tty; tty = tty->next) {
 		pid_t pgrp = (pid_t)(tty->slave ? tty->slave : tty->master)->pgrp;
+		struct step *step;
 
 		if (!speaks_for(r, task, tty))
 			continue;
 		file_plan_fetch(p, tty->fd, SLOT_TTY);
 		/* All signals are blocked, so nobody is stopped by SIGTTOU. */
-		plan_syscall(p, plan_why(p, "put process group %d into the foreground", pgrp), __NR_ioctl, S(SLOT_TTY),
-			     V(TIOCSPGRP), D(plan_data(p, &pgrp, sizeof(pgrp))));
+		step = plan_syscall(p, plan_why(p, "put process group %d into the foreground", pgrp), __NR_ioctl, S(SLOT_TTY),
+				    V(TIOCSPGRP), D(plan_data(p, &pgrp, sizeof(pgrp))));
+		if (is_given(r, tty))
+			step->flags |= STEP_MAY_FAIL;
 		plan_syscall(p, "close the terminal", __NR_close, S(SLOT_TTY));
 	}
 	return 0;
@@ -336,6 +388,15 @@ static void tell_size(struct restore *r, const struct tty *tty)
 		kill(-pgrp, SIGWINCH);
 }
 
+/* Virtual and serial terminals of all numbers share one record: its settings are those of one of them. */
+static bool is_same_terminal(const struct tty *tty)
+{
+	struct stat st;
+
+	return (tty->slave->type != TTY_TYPE__VT && tty->slave->type != TTY_TYPE__SERIAL) ||
+	       (!fstat(tty->fd, &st) && st.st_rdev == tty->slave->rdev);
+}
+
 /* The user's terminal is changed last: a failed restore leaves it as it was. */
 int tty_settle(struct restore *r, struct file *f)
 {
@@ -343,7 +404,7 @@ int tty_settle(struct restore *r, struct file *f)
 	sigset_t ttou, old;
 	int result;
 
-	if (tty->settled || tty->fd < 0 || tty->master_file || !tty->slave)
+	if (tty->settled || tty->fd < 0 || is_ours(r, tty) || !tty->slave || !is_same_terminal(tty))
 		return 0;
 	tty->settled = true;
 	sigemptyset(&ttou);

@@ -70,11 +70,22 @@ static int read_size(struct dump *d, int fd, TtyInfoEntry *info)
 	return 0;
 }
 
+/* -EIO, unlogged, if it is hung up. */
+static int check_discipline(int fd)
+{
+	int discipline;
+
+	if (ioctl(fd, TIOCGETD, &discipline) < 0)
+		return errno == EIO ? -EIO : fail_errno("asking for the line discipline of the terminal");
+	return discipline == N_TTY ? 0 : refuse(ENOTSUP, "the terminal has line discipline %d: what that keeps is unknown, and can't be saved",
+						 discipline);
+}
+
 int tty_read_settings(struct dump *d, int fd, TtyInfoEntry *info)
 {
 	bool master = info->type == TTY_TYPE__PTY && info->id & TTY_MASTER;
 	int exclusive = 0, locked = 0, packet = 0;
-	int hung_up = read_termios(d, fd, info);
+	int hung_up = check_discipline(fd) ?: read_termios(d, fd, info);
 
 	if (hung_up < 0)
 		return hung_up;

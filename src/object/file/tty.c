@@ -3,6 +3,8 @@
 #include "object/file/tty.h"
 
 #include <fcntl.h>
+#include <linux/kd.h>
+#include <linux/vt.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -117,6 +119,21 @@ static int check_hangup(struct tty_dump *tty)
 	return 0;
 }
 
+/* A display server has it: ioctl_console(2). */
+static int check_virtual(int fd, const TtyInfoEntry *info)
+{
+	struct vt_mode mode = { 0 };
+	int shows = KD_TEXT;
+
+	if (info->type != TTY_TYPE__VT)
+		return 0;
+	if (ioctl(fd, KDGETMODE, &shows) == 0 && shows != KD_TEXT)
+		return refuse(ENOTSUP, "this virtual terminal is in graphics mode: what is on the screen can't be saved");
+	if (ioctl(fd, VT_GETMODE, &mode) == 0 && mode.mode != VT_AUTO)
+		return refuse(ENOTSUP, "the program itself decides when this virtual terminal is switched (VT_SETMODE): that can't be saved");
+	return 0;
+}
+
 static int add_tty(struct dump *d, const struct open_file *of, const TtyInfoEntry *like)
 {
 	struct tty_dump *tty = pool_new(d->pool, struct tty_dump);
@@ -143,6 +160,7 @@ static int add_tty(struct dump *d, const struct open_file *of, const TtyInfoEntr
 		info->pty->index = info->id / 2;
 	}
 	find_session(d, of, info);
+	TRY(check_virtual(of->fd, info));
 	hung_up = tty_read_settings(d, of->fd, info);
 	tty->hung_up |= hung_up == -EIO;
 	return hung_up == -EIO ? 0 : hung_up;
@@ -208,7 +226,7 @@ static int check_owner(struct dump *d, struct tty_dump *tty)
 		tty->info->type = TTY_TYPE__EXT_TTY;
 		return 0;
 	}
-	if (d->options->shell_job)
+	if (d->options->shell_job || (d->options->orphan_pts_master && tty->info->type == TTY_TYPE__PTY))
 		return 0;
 	if (tty->info->type == TTY_TYPE__CTTY && tty->info->sid && task_tree_find(d->tree, (pid_t)tty->info->sid))
 		return 0;

@@ -63,6 +63,8 @@ int tty_open_current(int slave, uint32_t flags, int *ret_fd);
 const TtyDataEntry *tty_find_data(struct restore *r, uint32_t id);
 /* The session that it controls, 0 if none. */
 pid_t tty_session(const struct tty *tty);
+/* A pty whose slave alone was in the tree; the client of the service has asked for the master of the new one. */
+bool tty_is_orphan(struct restore *r, const struct tty *tty);
 int tty_prepare(struct restore *r);
 int tty_load(struct restore *r, struct file *f);
 int tty_link(struct restore *r, struct file *f);
