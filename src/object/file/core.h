@@ -60,6 +60,7 @@ struct file_set {
 	VECTOR(struct file *) files;
 	VECTOR(struct late_owner) owners;
 	VECTOR(FileLockEntry *) locks;
+	bool early_made;
 	void *slots[FILE_KINDS_MAX];
 	file_points passed;
 };

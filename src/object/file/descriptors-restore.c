@@ -207,10 +207,24 @@ static int plan_descriptor(struct restore *r, struct task *task, struct file *f,
 	return 0;
 }
 
+static int make_early(struct restore *r)
+{
+	struct file_set *files = r->files;
+
+	if (files->early_made)
+		return 0;
+	files->early_made = true;
+	for (size_t i = 0; i < files->files.n; i++)
+		if (files->files.items[i]->kind->early)
+			TRY(files->files.items[i]->kind->early(r, files->files.items[i]));
+	return 0;
+}
+
 int file_plan_table(struct restore *r, struct task *task, struct plan *p)
 {
 	struct descriptor_table *table = file_table_of(r, task);
 
+	TRY(make_early(r));
 	if (task->restore->files_from)
 		return 0;
 	plan_close_inherited(p, task->restore->coordinator_fd);

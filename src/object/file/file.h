@@ -71,6 +71,7 @@ struct file_kind {
 	int (*prepare)(struct restore *r);			/* [coordinator] once: load own images */
 	int (*load)(struct restore *r, struct file *f);		/* [coordinator] check the record, nothing exists yet */
 	int (*link)(struct restore *r, struct file *f);		/* [coordinator] find peers and referenced files (file_find, file_use) */
+	int (*early)(struct restore *r, struct file *f);	/* [coordinator] before any descriptor is made: what others take for granted */
 	int (*create)(struct restore *r, struct file *f);	/* [coordinator] make it: sets f->fd. May make others with it (both ends of a pipe) by setting their fd */
 	int (*remake)(struct restore *r, struct file *f, int *ret_fd); /* [coordinator] all threads are there now: makes the file itself, if what
 								   create made only held its place, else returns -ENOENT. All tasks get it */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The network device behind a tun file, in criu's own network namespace. */
+#pragma once
+
+#include "object/file/file.h"
+
+/* Dump: everything about the device that goes with its last file, into the record. */
+int tun_device_dump(struct dump *d, const char *name, TunfileEntry *record);
+/* Dump: 1 if some device has queues that are switched off: nobody can tell which files they belong to. */
+int tun_device_any_detached(void);
+/* Restore: is the record of a device complete and sensible? */
+int tun_device_check(const TunfileEntry *record);
+/* Restore: gives a new device its hardware address, mtu, addresses and routes, and switches it on. */
+int tun_device_configure(const TunfileEntry *record);
