@@ -22,7 +22,6 @@ void log_who_we_are(void)
 	log_info("Running on %s %s %s %s %s\n", name.nodename, name.sysname, name.release, name.version, name.machine);
 }
 
-
 const char *missing_rights(const struct options *options)
 {
 	if (!capability_effective(CAP_SYS_ADMIN) && !capability_effective(CAP_CHECKPOINT_RESTORE))

@@ -2,7 +2,10 @@
 """libcriu as it is installed: an example is built with pkg-config alone, with the shared and the static library."""
 import os
 import re
+import shutil
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -95,19 +98,144 @@ def test_self(installed, folder, criu, service):
         daemon.wait()
 
 
-def test_symbols(installed, folder):
-    """All functions of the header and those that programs look up, and nothing else; the soname."""
-    root, env = installed
+SENT = {
+    'set_pid': {'pid': 12},
+    'set_work_dir_fd': {'work_dir_fd': 9},
+    'set_parent_images': {'parent_img': 'before'},
+    'set_leave_running': {'leave_running': True},
+    'set_ext_unix_sk': {'ext_unix_sk': True},
+    'add_unix_sk': {'ext_unix_sk': True, 'unix_sk_ino': [{'inode': 77}]},
+    **{f'set_{name}': {name: True} for name in
+       ('tcp_established', 'tcp_skip_in_flight', 'tcp_close', 'weak_sysctls', 'evasive_devices', 'shell_job', 'skip_file_rwx_check',
+        'unprivileged', 'orphan_pts_master', 'file_locks', 'track_mem', 'auto_dedup', 'force_irmap', 'link_remap')},
+    'set_log_level': {'log_level': 4},
+    'set_log_file': {'log_file': 'log'},
+    'set_cpu_cap': {'cpu_cap': 3},
+    'set_root': {'root': '/root'},
+    'set_manage_cgroups': {'manage_cgroups': True},
+    'set_manage_cgroups_mode': {'manage_cgroups_mode': 'STRICT'},
+    'set_freeze_cgroup': {'freeze_cgroup': '/freezer'},
+    'set_lsm_profile': {'lsm_profile': 'apparmor:x'},
+    'set_lsm_mount_context': {'lsm_mount_context': 'context'},
+    'set_timeout': {'timeout': 5},
+    'set_auto_ext_mnt': {'auto_ext_mnt': True},
+    'set_ext_sharing': {'ext_sharing': True},
+    'set_ext_masters': {'ext_masters': True},
+    'set_exec_cmd': {'exec_cmd': ['one', 'two']},
+    'add_ext_mount': {'ext_mnt': [{'key': 'key', 'val': 'val'}]},
+    'add_veth_pair': {'veths': [{'if_in': 'in', 'if_out': 'out'}]},
+    'add_cg_root': {'cg_root': [{'ctrl': 'cpu', 'path': '/a'}]},
+    'add_cg_root (NULL)': {'cg_root': [{'path': '/b'}]},
+    'add_enable_fs': {'enable_fs': ['fs']},
+    'add_skip_mnt': {'skip_mnt': ['/mnt']},
+    'set_ghost_limit': {'ghost_limit': 4096},
+    'add_irmap_path': {'irmap_scan_paths': ['/irmap']},
+    'add_irmap_path (NULL)': {},
+    'add_inherit_fd (socket)': {},
+    'add_external': {'external': ['mnt[a]:b']},
+    'set_page_server_address_port': {'ps': {'address': '127.0.0.1', 'port': 99}},
+    'set_pre_dump_mode': {'pre_dump_mode': 'VM_READ'},
+    'set_pre_dump_mode (7)': {},
+    'set_pidfd_store_sk': {'pidfd_store_sk': 11},
+    'set_network_lock': {'network_lock': 'SKIP'},
+    'set_network_lock (9)': {},
+    'join_ns_add': {'join_ns': [{'ns': 'user', 'ns_file': '/file', 'extra_opt': '1,2'}]},
+    'join_ns_add (two)': {'join_ns': [{'ns': 'net', 'ns_file': '/file'}]},
+    'join_ns_add (NULL)': {},
+    'set_mntns_compat_mode': {'mntns_compat_mode': True},
+    'set_config_file': {'config_file': '/config'},
+    'set_notify_cb': {'notify_scripts': True},
+    'set_empty_ns': {'empty_ns': 0x40000000},
+}
+SENT_LOCAL = {
+    'add_cg_props': {'cgroup_props': 'stream'},
+    'add_cg_props_file': {'cgroup_props_file': '/props'},
+    'add_cg_dump_controller': {'cgroup_dump_controller': ['cpu']},
+    'add_cg_yard': {'cgroup_yard': '/yard'},
+}
+ANSWERS = {
+    'DUMP': {'success': True, 'dump': {'restored': False}},
+    'CHECK': {'success': True},
+    'FEATURE_CHECK': {'success': True, 'features': {'mem_track': False, 'lazy_pages': True, 'pidfd_store': True}},
+    'VERSION': {'success': True, 'version': {'major_number': 4, 'minor_number': 2, 'sublevel': 1}},
+    'RESTORE': {'success': False, 'cr_errno': 17},
+}
+
+
+def play_service(listener, requests):
+    """Answers each request by what is in ANSWERS, and keeps it."""
+    while True:
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            return
+        with sock:
+            request = rpc.decode('criu_req', sock.recv(65536))
+            requests.append(request)
+            sock.send(rpc.encode('criu_resp', {'type': request['type'], **ANSWERS[request['type']]}))
+
+
+def test_setters(installed, folder):
+    """What each setter sends, and returns, by the global options and by local ones."""
+    _, env = installed
+    flags = ask(env, '--cflags', '--libs')
+    library = next(flag[2:] for flag in flags if flag.startswith('-L'))
+    subprocess.run(['cc', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'setters',
+                    Path(__file__).parent / 'inside/setters.c', *flags], check=True)
+    requests = []
+    with rpc.seqpacket() as listener:
+        listener.bind(str(folder / 'socket'))
+        listener.listen()
+        thread = threading.Thread(target=play_service, args=(listener, requests))
+        thread.start()
+        done = subprocess.run([folder / 'setters', folder / 'socket'], env={**os.environ, 'LD_LIBRARY_PATH': library},
+                              stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert done.stdout == ('check 0 0, features 0 -1\nfound 0 1 1\niters -22\nversion 40201, refused -52\nlibrary agrees\n')
+    expected = [fields for fields in SENT.values() for _ in range(2)] + \
+        [part for fields in SENT_LOCAL.values() for part in ({}, fields)]
+    dumps = [request for request in requests if request['type'] == 'DUMP']
+    for number, (request, fields) in enumerate(zip(dumps, expected)):
+        assert request['opts'] == {'images_dir_fd': 7, **fields}, number
+    assert len(dumps) == len(expected)
+    others = {request['type']: request for request in requests if request['type'] != 'DUMP'}
+    assert 'opts' not in others['CHECK'] and 'opts' not in others['VERSION'] and 'opts' in others['RESTORE']
+    assert others['FEATURE_CHECK']['features'] == {'mem_track': True, 'pidfd_store': True}
+
+
+def test_prototypes(installed, folder):
+    """A program that declares all functions itself, as the interface has them, compiles, also as C++."""
+    _, env = installed
+    (folder / 'use.c').write_text(f'#include <criu/criu.h>\n#ifdef __cplusplus\nextern "C" {{\n#endif\n'
+                                  f'#include "{TOP}/tests/golden/libcriu/functions.h"\n#ifdef __cplusplus\n}}\n#endif\n'
+                                  'int main(void)\n{\n\treturn criu_init_opts();\n}\n')
+    flags = ask(env, '--cflags', '--libs')
+    subprocess.run(['cc', '-Wall', '-Werror', '-o', folder / 'use', folder / 'use.c', *flags], check=True)
+    if shutil.which('c++'):
+        subprocess.run(['c++', '-x', 'c++', '-Wall', '-Werror', '-c', '-o', folder / 'use.o', folder / 'use.c',
+                        *ask(env, '--cflags')], check=True)
+
+
+MESSAGES = '''cgroup_root criu_dump_resp criu_features criu_notify criu_opts criu_page_server_info criu_req criu_resp
+    criu_restore_resp criu_version criu_veth_pair ext_mount_map inherit_fd join_namespace unix_sk'''.split()
+MEANS = 'init get_packed_size pack pack_to_buffer unpack free_unpacked descriptor'.split()
+ENUMS = 'criu_cg_mode criu_network_lock_method criu_pre_dump_mode criu_req_type'.split()
+
+
+def test_symbols(installed):
+    """The functions of the interface and the generated code that programs look up, and nothing else; the soname."""
+    root, _ = installed
     library = next(root.rglob('libcriu.so.2.0'))
-    header = (root / 'usr/local/include/criu/criu.h')
-    header = header if header.exists() else next(root.rglob('criu/criu.h'))
     listed = subprocess.run(['nm', '-D', '--defined-only', library], check=True, stdout=subprocess.PIPE, text=True).stdout
     symbols = {line.split()[-1] for line in listed.splitlines()}
-    declared = set(re.findall(r'\b(criu_\w+)\(', re.sub(r'/\*.*?\*/', '', header.read_text(), flags=re.S)))
-    assert len(declared) > 130 and declared <= symbols, declared - symbols
-    assert {'criu_req__pack', 'criu_opts__init', 'cgroup_root__descriptor', 'inherit_fd__free_unpacked', 'criu_lib_version',
-            'criu_free_service', 'criu_req_type__descriptor', 'unix_sk__unpack'} <= symbols
-    assert not [name for name in symbols if not re.match(r'criu_|(cgroup_root|ext_mount_map|inherit_fd|join_namespace|unix_sk)__', name)]
+    golden = re.sub(r'/\*.*?\*/', '', (TOP / 'tests/golden/libcriu/functions.h').read_text(), flags=re.S)
+    functions = set(re.findall(r'\b(criu_\w+)\(', golden)) | {'criu_lib_version'}
+    assert len(functions) == 142
+    assert symbols == functions | {f'{name}__{mean}' for name in MESSAGES for mean in MEANS} | {f'{name}__descriptor' for name in ENUMS}
     assert 'libcriu.so.2]' in subprocess.run(['readelf', '-d', library], check=True, stdout=subprocess.PIPE, text=True).stdout
+    header = next(root.rglob('criu/criu.h'))
+    declared = set(re.findall(r'\b(criu_\w+)\(', re.sub(r'/\*.*?\*/', '', header.read_text(), flags=re.S)))
+    assert declared == functions - {'criu_lib_version', 'criu_free_service'}
     assert {path.name for path in header.parent.iterdir()} >= {'criu.h', 'version.h', 'rpc.pb-c.h', 'rpc.proto'}
-    assert env and folder
+    assert {path.name for path in library.parent.iterdir()} >= {'libcriu.so', 'libcriu.so.2', 'libcriu.a'}
