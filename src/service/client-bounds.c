@@ -31,7 +31,7 @@ static const char *const namespaces[] = { "user", "mnt", "pid", "net", "ipc", "u
 /* As root we may look anywhere; "no such namespace" is the same for both. */
 static bool same_file(int proc, const char *name)
 {
-	char own[32];
+	char own[64];
 	struct stat ours, theirs;
 
 	snprintf(own, sizeof(own), "/proc/self/%s", name);
