@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Makes what users read of the option table: the option part of the manual, and the completion for bash.
 
-usage: tools/option-docs.py man OPTIONS.DEF TEMPLATE       @OPTIONS@ in the template is replaced
+usage: tools/option-docs.py man OPTIONS.DEF TEMPLATE NAME=VALUE...     @OPTIONS@ and @NAME@ in the template are replaced
        tools/option-docs.py completion OPTIONS.DEF TEMPLATE
 """
 import re
@@ -84,16 +84,24 @@ def man_option(option):
         value = f'\\fI{troff(option.value)}\\fR'
         head += f'[={value}]' if option.argument == 'MAYBE' else f' {value}'
     where = '' if len(option.commands) == len(COMMANDS['ALL']) else ' For ' + ', '.join(option.commands) + '.'
-    later = ' Not available in this version yet.' if option.later else ''
     text = option.text[0].upper() + option.text[1:]
-    return f'.TP\n{head}\n{troff(text + "." + where + later)}\n'
+    return f'.TP\n{head}\n{troff(text + "." + where)}\n'
 
 
-def make_man(groups, template):
-    """The whole manual."""
+def make_man(groups, template, *values):
+    """The whole manual. What can't be used yet stands at the end of the options."""
+    shown = [(title, [option for option in options if option.text]) for title, options in groups]
     lines = ''
-    for title, options in groups:
-        lines += f'.SS {title}\n' + ''.join(man_option(option) for option in options if option.text)
+    for title, options in shown:
+        ready = [option for option in options if not option.later]
+        lines += f'.SS {title}\n' + ''.join(map(man_option, ready)) if ready else ''
+    later = [option for _, options in shown for option in options if option.later]
+    if later:
+        lines += '.SS Not available in this version yet\nThese are known, and refused when their command is run.\n'
+        lines += ''.join(map(man_option, later))
+    for value in values:
+        name, _, text = value.partition('=')
+        template = template.replace(f'@{name}@', troff(text))
     return template.replace('@OPTIONS@\n', lines)
 
 
@@ -124,7 +132,7 @@ def main():
     """See the head of this file."""
     kind, table, template = sys.argv[1:4]
     make = {'man': make_man, 'completion': make_completion}[kind]
-    sys.stdout.write(make(read_table(table), Path(template).read_text()))
+    sys.stdout.write(make(read_table(table), Path(template).read_text(), *sys.argv[4:]))
 
 
 if __name__ == '__main__':

@@ -29,6 +29,10 @@ def test_manual(build, options):
     assert '@OPTIONS@' not in page
     named = re.findall(r'^\.TP\n.*?\\fB\\-\\-([a-z\\-]+)\\fR', page, re.M)
     assert sorted(name.replace('\\', '') for name in named) == sorted(options)
+    later = page.index('Not available in this version yet')
+    for name, ready in options.items():
+        place = page.index('\\-\\-' + name.replace('-', '\\-') + '\\fR', page.index('.SH OPTIONS'))
+        assert (place < later) == ready, name
     if shutil.which('groff'):
         done = subprocess.run(['groff', '-man', '-ww', '-Tutf8', '-z', build / 'docs/criu.8'], capture_output=True, text=True,
                               check=False)
