@@ -63,7 +63,7 @@ def test_removal(build, place):
     install(build, place)
     install(build, place, '--remove')
     assert tree(place) == before
-    assert 'root/' not in (build / 'made-directories').read_text()
+    assert f'{place}/' not in (build / 'made-directories').read_text()
 
 
 def test_files(build, place):
