@@ -55,7 +55,8 @@ static bool is_tcp(const InetSkEntry *entry)
 
 static struct socket_options options_of(const InetSkEntry *entry)
 {
-	return (struct socket_options){ (int)entry->family, (int)entry->type, (int)entry->proto, entry->opts, entry->ip_opts,
+	return (struct socket_options){ (int)entry->family, (int)entry->type, (int)entry->proto,
+					is_tcp(entry) && tcp_is_connection(entry->state), entry->opts, entry->ip_opts,
 					entry->ip_opts ? entry->ip_opts->raw : NULL, entry->tcp_opts };
 }
 
@@ -131,16 +132,23 @@ static int dump_listener(struct dump *d, const struct tcp_info *info, InetSkEntr
 		      "them with --skip-in-flight", info->tcpi_unacked, entry->src_port);
 }
 
-static int dump_tcp_state(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+/* Which options a TCP socket has depends on its state. */
+static int read_tcp_info(const struct open_file *of, InetSkEntry *entry, struct tcp_info *info)
 {
-	struct tcp_info info = { 0 };
-	socklen_t size = sizeof(info);
+	socklen_t size = sizeof(*info);
 
-	if (getsockopt(of->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+	if (!is_tcp(entry))
+		return 0;
+	if (getsockopt(of->fd, IPPROTO_TCP, TCP_INFO, info, &size) < 0)
 		return fail_errno("cannot ask for the state of the connection");
-	entry->state = info.tcpi_state;
+	entry->state = info->tcpi_state;
+	return 0;
+}
+
+static int dump_tcp_state(struct dump *d, const struct open_file *of, const struct tcp_info *info, InetSkEntry *entry)
+{
 	if (entry->state == TCP_LISTEN)
-		return dump_listener(d, &info, entry);
+		return dump_listener(d, info, entry);
 	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry, *file_dump_slot(d, &inet_kind)) : 0;
 }
 
@@ -173,6 +181,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	InetSkEntry *entry = out->isk;
 	struct socket_identity identity;
 	const struct inet_diag *diag;
+	struct tcp_info info = { 0 };
 	uint8_t shut;
 
 	TRY(socket_identify(of->fd, &identity));
@@ -191,10 +200,11 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	entry->has_shutdown = shut != 0;
 	entry->shutdown = (SkShutdown)shut;
 	TRY(inet_dump_addresses(of->fd, diag, entry, d->pool));
+	TRY(read_tcp_info(of, entry, &info));
 	TRY(dump_options(of, entry, d->pool));
 	TRY(check_corked(of, entry));
 	if (is_tcp(entry))
-		return dump_tcp_state(d, of, entry);
+		return dump_tcp_state(d, of, &info, entry);
 	warn_of_unread(of);
 	entry->state = inet_is_connected(entry) ? TCP_ESTABLISHED : TCP_CLOSE;
 	return 0;
@@ -252,17 +262,29 @@ static int apply_icmp_filter(int fd, const InetSkEntry *entry)
 	return 0;
 }
 
+/* Raw sockets never take this option, whatever its value. */
+static int set_v6only(int fd, const InetSkEntry *entry)
+{
+	int wanted = entry->v6only, now = 0;
+	socklen_t size = sizeof(now);
+
+	if (entry->family != AF_INET6 || (!getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &now, &size) && now == wanted))
+		return 0;
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &wanted, sizeof(wanted)) < 0)
+		return fail_errno("cannot set the socket option IPV6_V6ONLY");
+	return 0;
+}
+
 /* Other sockets of the tree may have the same name: SO_REUSEADDR is on for all until every one is bound. */
 static int make_socket(const InetSkEntry *entry, int *ret)
 {
 	struct socket_options options = options_of(entry);
 	AUTO_CLOSE int fd = socket((int)entry->family, (int)entry->type | SOCK_CLOEXEC, (int)entry->proto);
-	const int on = 1, v6only = entry->v6only;
+	const int on = 1;
 
 	if (fd < 0)
 		return fail_errno("cannot make an internet socket (type %u, protocol %u)", entry->type, entry->proto);
-	if (entry->family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only)) < 0)
-		return fail_errno("cannot set the socket option IPV6_V6ONLY");
+	TRY(set_v6only(fd, entry));
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return fail_errno("cannot set the socket option SO_REUSEADDR");
 	TRY(socket_options_apply(fd, &options, OPTION_EARLY));

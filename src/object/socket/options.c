@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <linux/in6.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,18 +19,11 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "object/socket/option-numbers.h"
 
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78 /* Linux 4.15 */
-#endif
-#ifndef SO_BUF_LOCK
-#define SO_BUF_LOCK 72 /* Linux 5.14 */
-#endif
-#define UDP_CORK 1 /* <linux/udp.h> does not go together with <netinet/udp.h> */
+enum record { RECORD_common, RECORD_ip, RECORD_raw, RECORD_tcp, RECORD_more };
 
-enum record { RECORD_common, RECORD_ip, RECORD_raw, RECORD_tcp };
-
-enum shape { SHAPE_BOOL, SHAPE_NUMBER };
+enum shape { SHAPE_BOOL, SHAPE_NUMBER, SHAPE_BYTES };
 
 enum write { WRITE_ALWAYS, WRITE_CHANGED };
 
@@ -49,22 +44,30 @@ typedef IpOptsEntry record_ip;
 typedef IpOptsRawEntry record_raw;
 typedef TcpOptsEntry record_tcp;
 
+#define BYTES_MAX 256 /* of an option that is no number: IPv6 headers are the longest */
+
 #define UNIX	OPTION_UNIX
 #define INET	OPTION_INET
 #define INET6	OPTION_INET6
 #define NETLINK OPTION_NETLINK
+#define PACKET	OPTION_PACKET
 #define ANY	OPTION_ANY
 #define TCP	OPTION_TCP
 #define UDP	OPTION_UDP
 #define RAW	OPTION_RAW
+#define OTHER	OPTION_OTHER
+#define IDLE	OPTION_IDLE
 #define ALL	OPTION_ALL
 
 static const struct row rows[] = {
 #define OPTION(level, name, record, member, shape, families, types, initial, write, moment)                            \
 	{ #name, level, name, RECORD_##record, offsetof(record_##record, has_##member),                                \
 	  offsetof(record_##record, member), SHAPE_##shape, families, types, initial, WRITE_##write, OPTION_##moment },
+#define MORE(level, name, shape, families, types, initial, moment)                                                      \
+	{ #name, level, name, RECORD_more, 0, 0, SHAPE_##shape, families, types, initial, WRITE_CHANGED, OPTION_##moment },
 #include "object/socket/options.def"
 #undef OPTION
+#undef MORE
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -85,24 +88,25 @@ static unsigned family_bit(int family)
 	}
 }
 
-static unsigned type_bit(const struct socket_options *options)
+static unsigned type_bits(const struct socket_options *options)
 {
 	if (options->family != AF_INET && options->family != AF_INET6)
 		return OPTION_OTHER;
 	if (options->type == SOCK_RAW)
 		return OPTION_RAW;
 	if (options->protocol == IPPROTO_TCP)
-		return OPTION_TCP;
+		return options->is_connection ? OPTION_TCP : OPTION_TCP | OPTION_IDLE;
 	return options->protocol == IPPROTO_UDP || options->protocol == IPPROTO_UDPLITE ? OPTION_UDP : OPTION_OTHER;
 }
 
 /* The record that holds the row, NULL if the row does not concern this socket. */
 static char *record_of(const struct row *row, const struct socket_options *options)
 {
-	if (!(row->families & family_bit(options->family)) || !(row->types & type_bit(options)))
+	if (!(row->families & family_bit(options->family)) || !(row->types & type_bits(options)))
 		return NULL;
 	switch (row->record) {
 	case RECORD_common:
+	case RECORD_more:
 		return (char *)options->common;
 	case RECORD_ip:
 		return (char *)options->ip;
@@ -140,6 +144,78 @@ static int read_row(const struct row *row, int fd, char *record)
 		*(uint32_t *)(record + row->value) = (uint32_t)value;
 	return 0;
 }
+
+/* --- rows without a member in CRIU's records --- */
+
+static bool all_zero(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+static SkMoreEntry *add_more(const struct row *row, SkOptsEntry *common, struct pool *pool)
+{
+	SkMoreEntry *more = pool_new(pool, SkMoreEntry);
+
+	sk_more_entry__init(more);
+	more->level = row->level;
+	more->option = row->option;
+	if (!common->more)
+		common->more = pool_array(pool, SkMoreEntry *, N_ROWS);
+	common->more[common->n_more++] = more;
+	return more;
+}
+
+/* What cannot be read is not there, or not for this socket. */
+static void read_more(const struct row *row, int fd, SkOptsEntry *common, struct pool *pool)
+{
+	char bytes[BYTES_MAX] = { 0 };
+	socklen_t size = row->shape == SHAPE_BYTES ? sizeof(bytes) : sizeof(int);
+	SkMoreEntry *more;
+	int number;
+
+	if (getsockopt(fd, row->level, row->option, bytes, &size) < 0)
+		return;
+	memcpy(&number, bytes, sizeof(number));
+	if (row->shape == SHAPE_BYTES ? all_zero(bytes, size) : number == row->initial)
+		return;
+	more = add_more(row, common, pool);
+	more->has_bytes = row->shape == SHAPE_BYTES;
+	more->has_number = !more->has_bytes;
+	more->number = number;
+	if (more->has_bytes)
+		more->bytes = (ProtobufCBinaryData){ size, pool_copy(pool, bytes, size) };
+}
+
+static const SkMoreEntry *find_more(const struct row *row, const SkOptsEntry *common)
+{
+	for (size_t i = 0; i < common->n_more; i++)
+		if (common->more[i]->level == row->level && common->more[i]->option == row->option)
+			return common->more[i];
+	return NULL;
+}
+
+static void apply_more(const struct row *row, int fd, const SkOptsEntry *common)
+{
+	const SkMoreEntry *more = find_more(row, common);
+	char now[BYTES_MAX] = { 0 };
+	socklen_t size = sizeof(now);
+	const void *value;
+	size_t length;
+
+	if (!more || (row->shape == SHAPE_BYTES ? !more->has_bytes : !more->has_number))
+		return;
+	value = row->shape == SHAPE_BYTES ? more->bytes.data : (const void *)&more->number;
+	length = row->shape == SHAPE_BYTES ? more->bytes.len : sizeof(more->number);
+	if (!getsockopt(fd, row->level, row->option, now, &size) && size == length && !memcmp(now, value, length))
+		return;
+	if (setsockopt(fd, row->level, row->option, value, (socklen_t)length) < 0)
+		log_warn("the socket option %s cannot be set as it was (%d): %s", row->name, more->number, strerror(errno));
+}
+
+/* --- */
 
 static int apply_row(const struct row *row, int fd, const char *record)
 {
@@ -336,7 +412,9 @@ int socket_options_read(int fd, struct socket_options *options, struct pool *poo
 	for (size_t i = 0; i < N_ROWS; i++) {
 		char *record = record_of(&rows[i], options);
 
-		if (record)
+		if (record && rows[i].record == RECORD_more)
+			read_more(&rows[i], fd, options->common, pool);
+		else if (record)
 			TRY(read_row(&rows[i], fd, record));
 	}
 	TRY(read_buffers(fd, options->common));
@@ -353,7 +431,9 @@ int socket_options_apply(int fd, const struct socket_options *options, enum opti
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const char *record = rows[i].moment == moment ? record_of(&rows[i], options) : NULL;
 
-		if (record)
+		if (record && rows[i].record == RECORD_more)
+			apply_more(&rows[i], fd, options->common);
+		else if (record)
 			TRY(apply_row(&rows[i], fd, record));
 	}
 	if (moment != OPTION_LATE)

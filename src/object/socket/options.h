@@ -26,6 +26,7 @@ enum option_type {
 	OPTION_RAW = 4, /* SOCK_RAW of inet */
 	OPTION_OTHER = 8,
 	OPTION_ALL = 15,
+	OPTION_IDLE = 16, /* TCP without a connection */
 };
 
 enum option_moment {
@@ -37,6 +38,7 @@ enum option_moment {
 /* The records that hold the options of one socket; those that its family does not have are NULL. */
 struct socket_options {
 	int family, type, protocol;
+	bool is_connection; /* of TCP */
 	SkOptsEntry *common;
 	IpOptsEntry *ip;
 	IpOptsRawEntry *raw;
