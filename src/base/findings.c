@@ -81,7 +81,7 @@ int findings_note(const char *file, int line, int error, bool refused, const cha
 			return LOG_DEBUG;
 		}
 	}
-	if (alike >= FINDINGS_ALIKE) {
+	if (alike >= (findings->alike ?: FINDINGS_ALIKE)) {
 		last->more++;
 		free(scopes);
 		return LOG_DEBUG;

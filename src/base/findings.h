@@ -22,12 +22,13 @@ struct finding {
 };
 
 struct findings {
+	unsigned alike; /* instead of FINDINGS_ALIKE if it is not 0 */
 	bool quiet; /* they are logged as info lines, not as errors: the caller reports */
 	struct findings *outer;
 	VECTOR(struct finding) list;
 };
 
-/* What this thread reports from now on is kept as well, until findings_end(); findings may be zeroed but for quiet. Nests. */
+/* What this thread reports from now on is kept as well, until findings_end(); findings are zeroed but for quiet and alike. Nests. */
 void findings_begin(struct findings *findings);
 void findings_end(struct findings *findings);
 void findings_done(struct findings *findings);

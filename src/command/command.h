@@ -8,6 +8,7 @@ int command_dump(const struct options *options);
 int command_restore(const struct options *options);
 int command_check(const struct options *options);
 int command_check_tree(const struct options *options); /* criu check --tree */
+int command_verify(const struct options *options);
 int command_cpuinfo_dump(const struct options *options);
 int command_cpuinfo_check(const struct options *options);
 int command_service(const struct options *options);

@@ -22,6 +22,7 @@ static const struct {
 	{ CMD_DUMP, command_dump },
 	{ CMD_RESTORE, command_restore },
 	{ CMD_CHECK, command_check },
+	{ CMD_VERIFY, command_verify },
 	{ CMD_CPUINFO_DUMP, command_cpuinfo_dump },
 	{ CMD_CPUINFO_CHECK, command_cpuinfo_check },
 	{ CMD_SERVICE, command_service },
@@ -73,7 +74,7 @@ static int run(struct options *options)
 	}
 	if (options->command == CMD_SWRK) /* rights, directories and log are a matter of each request */
 		return command(options);
-	if (check_rights(options) < 0 || open_directories(options) < 0)
+	if ((options->command != CMD_VERIFY && check_rights(options) < 0) || open_directories(options) < 0)
 		return 1;
 	result = log_open(options->log_file);
 	if (result < 0) {

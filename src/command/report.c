@@ -20,7 +20,7 @@ void report_print(const struct findings *findings, const char *indent)
 }
 
 /* Names may hold any bytes; JSON wants UTF-8. */
-static json_t *text_json(const char *text)
+json_t *report_text(const char *text)
 {
 	json_t *json = json_string(text);
 	char *plain, *to;
@@ -43,8 +43,8 @@ json_t *report_json(const struct findings *findings)
 		const struct finding *finding = &findings->list.items[i];
 		json_t *one = json_object();
 
-		json_object_set_new(one, "where", text_json(finding->scopes));
-		json_object_set_new(one, "what", text_json(finding->text));
+		json_object_set_new(one, "where", report_text(finding->scopes));
+		json_object_set_new(one, "what", report_text(finding->text));
 		json_object_set_new(one, "more", json_integer(finding->more));
 		json_array_append_new(list, one);
 	}

@@ -12,6 +12,8 @@
 void report_print(const struct findings *findings, const char *indent);
 /* [{"where": "task 5 (sh): descriptor 3", "what": "...", "more": 0}, ...] */
 json_t *report_json(const struct findings *findings);
+/* Any bytes as JSON. */
+json_t *report_text(const char *text);
 /* Prints and releases. */
 void report_print_json(json_t *json);
 /* "3 tasks", "1 task" */

@@ -143,20 +143,25 @@ int namespaces_dump_own_network(struct dump *d)
 
 int namespaces_restore_check(struct restore *r)
 {
-	const TaskKobjIdsEntry *criu = r->inventory->root_ids, *ids;
+	const TaskKobjIdsEntry *criu = r->inventory->root_ids, *ids, *parent;
+	int error = 0;
 	struct task *task;
 
 	for_each_task(task, r->tree) {
 		ids = task->ids;
 		if (!criu || !ids) /* older images, or a zombie */
 			continue;
-#define X(name, member)                                                                                                   \
-	if (ids->has_##member && criu->has_##member && ids->member != criu->member)                                       \
-		return refuse(EOPNOTSUPP,                                                                                 \
-			      "task %d lived in another " #name " namespace than the criu that dumped it: namespaces cannot " \
-			      "be restored yet", task->vpid);
+		parent = task->parent ? task->parent->ids : NULL;
+#define X(name, member)                                                                                              \
+	if (ids->has_##member && criu->has_##member && ids->member != criu->member &&                                \
+	    !(parent && parent->member == ids->member)) /* which was said there */                                   \
+		error = refuse(EOPNOTSUPP,                                                                           \
+			       "task %d lived in another " #name " namespace than the criu that dumped it: namespaces " \
+			       "cannot be restored yet", task->vpid);
 		NAMESPACES(X)
 #undef X
+		if (error < 0 && !r->needs)
+			return error;
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
+#include "session/survey.h"
 #include "task/tree-image.h"
 
 static int missing(int error, const char *image, pid_t id)
@@ -110,6 +111,15 @@ static void find_owners(struct restore *r)
 	}
 }
 
+/* For criu verify, which goes on where a restore has ended. */
+static bool is_loaded(const struct thread *thread)
+{
+	const struct task *task = thread->task;
+
+	return task->restore && task->leader->core && thread->core &&
+	       (!task_is_live(task) || (task->ids && task->mm && thread->core->thread_core && thread->restore->state));
+}
+
 static int check_threads(struct restore *r)
 {
 	struct task *task;
@@ -118,36 +128,57 @@ static int check_threads(struct restore *r)
 	for_each_task(task, r->tree) {
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		if (!task_is_live(task)) {
-			TRY(parts_restore_check(r, task->leader));
+			if (is_loaded(task->leader))
+				TRY(restore_go_on(r, parts_restore_check(r, task->leader)));
 			continue;
 		}
 		for_each_thread(thread, task)
-			TRY(parts_restore_check(r, thread));
+			if (is_loaded(thread))
+				TRY(restore_go_on(r, parts_restore_check(r, thread)));
 	}
+	return 0;
+}
+
+static int load_inventory(struct restore *r)
+{
+	r->inventory = pool_new(r->pool, struct inventory);
+	TRY(restore_go_on(r, inventory_read(r->store, r->inventory)));
+	if (!r->needs)
+		TRY(inventory_check_options(r->inventory, r->options->tcp_close, r->options->allow_uprobes));
+	if (r->inventory->pre_dump_mode)
+		return refuse(EOPNOTSUPP, "these are the images of a pre-dump, which hold memory only: restore from the dump that followed it");
+	return 0;
+}
+
+static int load_tasks(struct restore *r)
+{
+	struct task *task;
+
+	TRY(tree_read(r->store, r->tree));
+	for_each_task(task, r->tree)
+		TRY(restore_go_on(r, load_task(r, task)));
+	if (r->damage)
+		return 0;
+	if (!task_is_live(r->tree->root))
+		return refuse(EINVAL, "the root task %d is a zombie: there is nothing to restore", r->tree->root->vpid);
+	TRY(namespaces_restore_check(r));
+	find_owners(r);
 	return 0;
 }
 
 int restore_load(struct restore *r)
 {
-	struct task *task;
-
-	r->inventory = pool_new(r->pool, struct inventory);
-	TRY(inventory_read(r->store, r->inventory));
-	TRY(inventory_check_options(r->inventory, r->options->tcp_close, r->options->allow_uprobes));
-	if (r->inventory->pre_dump_mode)
-		return refuse(EINVAL, "these are the images of a pre-dump, which hold memory only: restore from the dump that followed it");
+	TRY(load_inventory(r));
 	TRY(fail_point("restore/load"));
-	TRY(tree_read(r->store, r->tree));
-	for_each_task(task, r->tree)
-		TRY(load_task(r, task));
-	if (!task_is_live(r->tree->root))
-		return refuse(EINVAL, "the root task %d is a zombie: there is nothing to restore", r->tree->root->vpid);
-	TRY(namespaces_restore_check(r));
-	find_owners(r);
-	TRY(file_restore_load(r));
-	TRY(parts_restore_load(r));
+	TRY(load_tasks(r));
+	TRY(restore_go_on(r, file_restore_load(r)));
+	TRY(restore_go_on(r, parts_restore_load(r)));
 	TRY(check_threads(r));
+	if (r->damage)
+		return r->damage;
 	TRY(memory_restore_load(r));
+	if (r->damage)
+		return r->damage;
 	TRY(fail_point("restore/link"));
 	return lineage_plan(r);
 }

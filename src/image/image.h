@@ -116,9 +116,19 @@ const char *image_get_name(const struct image *image);
 /*
  * The next record, of the kind that the table says comes now; rec->base.descriptor tells which. Payload of the record
  * before that was not read is skipped. It is allocated from the pool of the store. Returns 1, or 0 at the end of the
- * file, or -errno.
+ * file, or -errno: -EBADMSG for a record that is damaged alone, behind which the next one can be read.
  */
 int image_read(struct image *image, void *ret_record);
+
+/*
+ * Reads all of an image, for those who want to know of all damage in it: goes on behind a record that is damaged alone. Returns 0, or the
+ * first failure (-ENOENT, unlogged, if it is missing); all are reported.
+ */
+struct image_contents {
+	unsigned records;
+	uint64_t size; /* of the file */
+};
+int image_scan(struct store *store, enum image_id id, uint64_t number, struct image_contents *ret);
 
 /* The same into malloc'ed memory, for long images: the caller frees with protobuf_c_message_free_unpacked(). */
 int image_read_malloc(struct image *image, void *ret_record);

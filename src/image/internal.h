@@ -77,5 +77,7 @@ int image_reserve(struct image *image, size_t size, void **ret);
 
 /* payload.c: bytes that follow a record in the file. -EINVAL (logged) if that can't be. */
 int image_payload_of(struct image *image, const ProtobufCMessage *record, uint64_t *ret);
+/* Whether bytes may follow such a record. */
+bool image_has_payload(const ProtobufCMessageDescriptor *record);
 /* record.c: passes over what is left of the payload of the last record. */
 int image_skip_payload(struct image *image);

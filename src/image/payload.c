@@ -92,6 +92,14 @@ static const struct {
 	{ &ghost_chunk_entry__descriptor, size_after_chunk },
 };
 
+bool image_has_payload(const ProtobufCMessageDescriptor *record)
+{
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
+		if (payloads[i].record == record)
+			return true;
+	return false;
+}
+
 int image_payload_of(struct image *image, const ProtobufCMessage *record, uint64_t *ret)
 {
 	*ret = 0;

@@ -98,9 +98,12 @@ static int read_record(struct image *image, ProtobufCAllocator *allocator, void 
 	if (!descriptor)
 		return image_refuse(image, "this image has one record only");
 	record = protobuf_c_message_unpack(descriptor, allocator, size, image->buffer + image->start);
-	if (!record)
-		return image_refuse(image, "damaged: is no %s", descriptor->name);
 	image_take(image, size);
+	if (!record) {
+		(void)image_refuse(image, "damaged: is no %s", descriptor->name);
+		/* Its frame is whole: the next one can be found, unless there may be something in between. */
+		return image->kind->shape == SHAPE_NESTED || image_has_payload(descriptor) ? -EINVAL : -EBADMSG;
+	}
 	if (image_payload_of(image, record, &image->payload_left) < 0) {
 		protobuf_c_message_free_unpacked(record, allocator);
 		return -EINVAL;

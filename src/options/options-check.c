@@ -76,6 +76,6 @@ int options_check(struct options *options)
 	if (options->page_server_fd >= 0 && (options->address || options->port))
 		log_warn("--ps-socket is given: --address and --port have no meaning\n");
 	if (options->end == OPT_END_DEFAULT)
-		options->end = options->command == CMD_DUMP ? OPT_END_KILL : OPT_END_RUN;
+		options->end = options->command == CMD_DUMP || (options->command == CMD_CHECK && options->pid) ? OPT_END_KILL : OPT_END_RUN;
 	return 0;
 }

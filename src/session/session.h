@@ -109,5 +109,8 @@ struct restore {
 	struct network_lock *network; /* object/net */
 	struct shared_set *shared; /* object/memory: shared memory objects */
 	struct restore_self *self;	  /* object/task */
+	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */
+	struct needs *needs;
+	int damage;		   /* the first failure that was passed over, else 0 */
 	struct seccomp_set *seccomp;	  /* object/task/seccomp.c */
 };

@@ -28,3 +28,16 @@ static inline int dump_go_on(struct dump *d, int result)
 	d->only_look = true;
 	return 0;
 }
+
+/*
+ * The same for criu verify, which loads images as a restore does but goes on after failures of any sort. What is built of
+ * several parts may be linked only if all of them were loaded: r->damage tells. A lack of rights (-EPERM) is no damage.
+ */
+static inline int restore_go_on(struct restore *r, int result)
+{
+	if (result >= 0 || !r->needs)
+		return result < 0 ? result : 0;
+	if (!r->damage && result != -EPERM)
+		r->damage = result;
+	return 0;
+}

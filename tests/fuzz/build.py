@@ -23,7 +23,7 @@ def build(output, depfile, clang, arguments):
     """Compiles each source by itself, as many at a time as there are CPUs, then links. Returns whether all went well."""
     sources = [word for word in arguments if word.endswith(('.c', '.S'))]
     flags = [word for word in arguments if word.startswith(('-I', '-D'))]
-    others = [word for word in arguments if word not in sources and word not in flags]
+    others = [word for word in arguments if word not in sources and word not in flags and not word.endswith('.h')]
 
     with TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
         def compile_one(number):

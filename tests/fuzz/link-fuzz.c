@@ -17,6 +17,7 @@
 #include "image/store.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "session/needs.h"
 #include "session/session.h"
 #include "session/stats.h"
 
@@ -72,9 +73,11 @@ static void add_pages(struct store *store)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* As a restore does, or as criu verify does, which goes on after failures and asks for what is needed. */
+static void load(const uint8_t *data, size_t size, bool verify)
 {
-	struct restore r = { .options = &options };
+	struct needs needs = { .other_paths = true, .other_addresses = true };
+	struct restore r = { .options = &options, .needs = verify ? &needs : NULL };
 	int before = lowest_free_fd(), result;
 
 	failure_reset();
@@ -85,12 +88,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	add_pages(r.store);
 	result = restore_load(&r);
 	must(result == 0 || failure_error(), "a failure has a cause");
+	if (verify && result == 0)
+		(void)file_restore_needs(&r);
+	vector_done(&needs.list);
 	file_restore_clean(&r);
 	memory_restore_clean(&r);
 	store_close(&r.store);
 	task_tree_destroy(&r.tree);
 	pool_destroy(&r.pool);
 	must(lowest_free_fd() == before, "no descriptor is left open");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	load(data, size, false);
+	load(data, size, true);
 	return 0;
 }
 

@@ -216,6 +216,18 @@ int deleted_prepare(struct restore *r)
 	return more;
 }
 
+int deleted_find_link(struct restore *r, const RegFileEntry *record, const RegFileEntry **ret)
+{
+	const struct remap *remap = table_find(get_restore(r)->remaps, record->id);
+
+	*ret = NULL;
+	if (!remap)
+		return 0;
+	if (remap->type == REMAP_TYPE__LINKED)
+		TRY(regular_find_record(r, remap->id, ret));
+	return 1;
+}
+
 static int find_stand_in(struct restore *r, const RegFileEntry *record, struct remap **ret)
 {
 	struct deleted_restore *set = get_restore(r);

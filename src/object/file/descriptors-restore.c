@@ -13,6 +13,7 @@
 #include "image/image.h"
 #include "object/file/core.h"
 #include "object/file/locks.h"
+#include "session/survey.h"
 
 #define FD_NUMBER_MAX	  (1u << 30)
 #define SPARE_DESCRIPTORS 1024 /* for the coordinator itself, beside one for every file */
@@ -78,6 +79,13 @@ struct descriptor_table *file_table_of(struct restore *r, const struct task *tas
 	return task->ids ? table_find(r->files->tables, task->ids->files_id) : NULL;
 }
 
+size_t file_count_descriptors(struct restore *r, const struct task *task)
+{
+	const struct descriptor_table *table = r->files ? file_table_of(r, task) : NULL;
+
+	return table ? table->n : 0;
+}
+
 /* The new tasks inherit the limit; their own are set at their end. */
 static int raise_limit(struct restore *r, uint32_t highest)
 {
@@ -114,9 +122,9 @@ int file_load_tables(struct restore *r)
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		table = pool_new(r->pool, struct descriptor_table);
 		table->files_id = task->ids->files_id;
-		TRY(read_table(r, table));
+		TRY(restore_go_on(r, read_table(r, table)));
 		table_set(r->files->tables, table->files_id, table);
-		TRY(link_table(r, task, table));
+		TRY(restore_go_on(r, link_table(r, task, table)));
 		if (table->n && table->entries[table->n - 1]->fd > highest)
 			highest = table->entries[table->n - 1]->fd;
 	}

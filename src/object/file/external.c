@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "object/file/core.h"
+#include "session/needs.h"
 
 bool file_is_given(struct dump *d, const struct open_file *of)
 {
@@ -52,6 +53,15 @@ static int dump_external(struct dump *d, const struct open_file *of, FileEntry *
 	return 0;
 }
 
+static int need_external(struct restore *r, struct file *f)
+{
+	const char *key = f->entry->reg->name;
+
+	if (!file_has_inherited(r, key))
+		(void)need(r, NEED_DESCRIPTOR, key, "a file that the dump left out");
+	return 0;
+}
+
 static int create_external(struct restore *r, struct file *f)
 {
 	int given = file_inherited(r, f->entry->reg->name, &f->fd);
@@ -68,5 +78,6 @@ const struct file_kind external_kind = {
 	.is = is_nothing,
 	.claims = claims_external,
 	.dump = dump_external,
+	.needs = need_external,
 	.create = create_external,
 };

@@ -89,6 +89,14 @@ static int create_fifo(struct restore *r, struct file *f)
 	return 0;
 }
 
+static int need_fifo(struct restore *r, struct file *f)
+{
+	const RegFileEntry *path;
+
+	TRY(find_path(r, f, &path));
+	return f->users ? regular_need(r, path) : 0;
+}
+
 static int clean_fifos(struct restore *r)
 {
 	pipe_clean(file_restore_slot(r, &fifo_kind));
@@ -107,6 +115,7 @@ const struct file_kind fifo_kind = {
 	.prepare = prepare_fifos,
 	.load = load_fifo,
 	.link = link_fifo,
+	.needs = need_fifo,
 	.create = create_fifo,
 	.clean = clean_fifos,
 };

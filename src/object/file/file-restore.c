@@ -12,6 +12,8 @@
 #include "object/file/core.h"
 #include "object/file/regular.h"
 #include "object/file/locks.h"
+#include "session/needs.h"
+#include "session/survey.h"
 
 #define FD_NUMBER_MAX (1u << 30)
 
@@ -88,6 +90,14 @@ int file_inherited(struct restore *r, const char *key, int *ret_fd)
 		return 0;
 	}
 	return -ENOENT;
+}
+
+bool file_has_inherited(const struct restore *r, const char *key)
+{
+	for (size_t i = 0; i < r->options->inherit_fds.n; i++)
+		if (strcmp(r->options->inherit_fds.items[i].key, key) == 0)
+			return true;
+	return false;
 }
 
 bool file_is_external(const struct options *options, const char *key)
@@ -170,7 +180,7 @@ static int read_files(struct restore *r)
 		return refuse(ENOENT, "files.img is missing: images as old as that are not supported");
 	TRY(more);
 	while ((more = image_read(image, &entry)) > 0)
-		TRY(add_file(r, image, entry));
+		TRY(restore_go_on(r, add_file(r, image, entry)));
 	return more;
 }
 
@@ -196,19 +206,45 @@ int file_restore_load(struct restore *r)
 	files->by_id = table_create();
 	files->tables = table_create();
 	TRY(file_check_external(r->options));
-	TRY(read_files(r));
+	TRY(restore_go_on(r, read_files(r)));
 	for (unsigned i = 0; file_kinds[i]; i++) {
 		if (!file_kinds[i]->prepare)
 			continue;
 		TRY(file_pass(files->passed, file_kinds[i], FILE_PREPARE));
-		TRY(file_kinds[i]->prepare(r));
+		TRY(restore_go_on(r, file_kinds[i]->prepare(r)));
 	}
 	for (size_t i = 0; i < files->files.n; i++)
-		TRY(load_file(r, files->files.items[i]));
+		TRY(restore_go_on(r, load_file(r, files->files.items[i])));
+	if (r->damage)
+		return r->damage;
 	TRY(file_load_tables(r));
-	TRY(locks_load(r));
+	TRY(restore_go_on(r, locks_load(r)));
 	for (size_t i = 0; i < files->files.n; i++)
-		TRY(link_file(r, files->files.items[i]));
+		TRY(restore_go_on(r, link_file(r, files->files.items[i])));
+	return 0;
+}
+
+/* --- for criu verify --- */
+
+struct file *const *file_restore_all(struct restore *r, size_t *ret_n)
+{
+	*ret_n = r->files ? r->files->files.n : 0;
+	return r->files ? r->files->files.items : NULL;
+}
+
+int file_restore_needs(struct restore *r)
+{
+	for (size_t i = 0; i < r->files->files.n; i++) {
+		struct file *f = r->files->files.items[i];
+
+		if (!f->kind->needs)
+			continue;
+		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+		TRY(restore_go_on(r, f->kind->needs(r, f)));
+	}
+	if (r->files->locks.n)
+		(void)need(r, NEED_OPTION, "--file-locks", "%zu lock%s on files", r->files->locks.n,
+		     r->files->locks.n == 1 ? "" : "s");
 	return 0;
 }
 

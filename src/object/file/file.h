@@ -71,6 +71,8 @@ struct file_kind {
 	int (*prepare)(struct restore *r);			/* [coordinator] once: load own images */
 	int (*load)(struct restore *r, struct file *f);		/* [coordinator] check the record, nothing exists yet */
 	int (*link)(struct restore *r, struct file *f);		/* [coordinator] find peers and referenced files (file_find, file_use) */
+	int (*needs)(struct restore *r, struct file *f);	/* [criu verify, instead of all that follows] need() what must be there outside
+								   of the images; refuse what is not as it must be (session/needs.h) */
 	int (*early)(struct restore *r, struct file *f);	/* [coordinator] before any descriptor is made: what others take for granted */
 	int (*create)(struct restore *r, struct file *f);	/* [coordinator] make it: sets f->fd. May make others with it (both ends of a pipe) by setting their fd */
 	int (*remake)(struct restore *r, struct file *f, int *ret_fd); /* [coordinator] all threads are there now: makes the file itself, if what
@@ -122,6 +124,10 @@ void file_plan_fetch(struct plan *p, int fd, unsigned slot);
 /* A descriptor number that is free in the task's table (and >= 3), for the pidfd of the coordinator. */
 int file_free_number(struct restore *r, struct task *task);
 int file_restore_settle(struct restore *r);
+/* criu verify: the moment `needs` of all files and of locks; all files, in the order of the image. */
+int file_restore_needs(struct restore *r);
+size_t file_count_descriptors(struct restore *r, const struct task *task);
+struct file *const *file_restore_all(struct restore *r, size_t *ret_n);
 void file_restore_clean(struct restore *r);
 
 /* --- common to kinds --- */
@@ -156,6 +162,7 @@ bool file_cloexec_at(struct restore *r, const struct task *task, uint32_t number
 void **file_restore_slot(struct restore *r, const struct file_kind *kind);
 /* Restore: a copy of the descriptor that --inherit-fd gives for the key; -ENOENT, unlogged, if there is none. */
 int file_inherited(struct restore *r, const char *key, int *ret_fd);
+bool file_has_inherited(const struct restore *r, const char *key);
 /* Restore: --external has this key. */
 bool file_is_external(const struct options *options, const char *key);
 /* Restore, at load or link: the signal owner is set when all tasks are there. Done by the core for records with a member fown. */

@@ -76,6 +76,11 @@ static int load_regular(struct restore *r, struct file *f)
 	return 0;
 }
 
+static int need_regular(struct restore *r, struct file *f)
+{
+	return f->users ? regular_need(r, f->entry->reg) : 0;
+}
+
 static int create_regular(struct restore *r, struct file *f)
 {
 	const RegFileEntry *record = f->entry->reg;
@@ -116,6 +121,7 @@ const struct file_kind regular_kind = {
 	.finish = deleted_finish,
 	.prepare = deleted_prepare,
 	.load = load_regular,
+	.needs = need_regular,
 	.create = create_regular,
 	.clean = clean_regular,
 };

@@ -22,6 +22,11 @@ int validate_read_build_id(int fd, uint8_t id[BUILD_ID_MAX]);
 /* Is the open file still the one of the record? Size, permission bits, build id. */
 int validate_file(const struct options *options, const RegFileEntry *record, int fd);
 
+/* needs.c: names the file as needed, refuses if it is not there as it was. For all that is opened by regular_open(). */
+int regular_need(struct restore *r, const RegFileEntry *record);
+
+/* deleted.c: 1 if something stands in for the path: *ret is another path, or NULL if it is made from the images. Else 0. */
+int deleted_find_link(struct restore *r, const RegFileEntry *record, const RegFileEntry **ret);
 /* deleted.c: opens what stands in for the path of the record; -ENOENT, unlogged, if the path itself is to be used. */
 int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd);
 /* Dump: keeps content or a name for a file whose path does not lead to it any more; may change the name in the record. */

@@ -14,6 +14,7 @@
 #include "base/table.h"
 #include "image/image.h"
 #include "object/file/tty.h"
+#include "session/needs.h"
 
 #define SLOT_TTY 1
 
@@ -270,6 +271,28 @@ static int open_foreign(struct restore *r, struct file *f, struct tty *tty, int 
 				      "terminal, --inherit-fd 'fd[N]:tty[%x:%x]' another one",
 			      tty->index, info->rdev, info->dev);
 	return open_by_path(r, f, ret_fd);
+}
+
+int tty_needs(struct restore *r, struct file *f)
+{
+	const struct tty *tty = f->data;
+	const TtyInfoEntry *info = f == tty->master_file ? tty->master : tty->slave;
+	const RegFileEntry *path;
+	char key[48];
+
+	snprintf(key, sizeof(key), "tty[%x:%x]", info->rdev, info->dev);
+	if (file_has_inherited(r, key) || (info->type == TTY_TYPE__PTY && (tty->master_file || !info->termios)))
+		return 0;
+	if (info->type == TTY_TYPE__EXT_TTY) {
+		(void)need(r, NEED_DESCRIPTOR, key, "a terminal that the dump left out");
+	} else if (info->type == TTY_TYPE__PTY || info->type == TTY_TYPE__CTTY) {
+		if (!task_tree_find(r->tree, session_of(f, tty)))
+			(void)need(r, NEED_OPTION, "--shell-job", "a terminal of somebody outside of the tree");
+	} else {
+		TRY(regular_find_record(r, f->entry->tty->has_regf_id ? f->entry->tty->regf_id : f->id, &path));
+		return regular_need(r, path);
+	}
+	return 0;
 }
 
 int tty_create(struct restore *r, struct file *f)

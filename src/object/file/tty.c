@@ -287,6 +287,7 @@ const struct file_kind tty_kind = {
 	.prepare = tty_prepare,
 	.load = tty_load,
 	.link = tty_link,
+	.needs = tty_needs,
 	.create = tty_create,
 	.plan_session = tty_plan_session,
 	.plan_task = tty_plan_task,

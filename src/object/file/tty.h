@@ -68,6 +68,7 @@ bool tty_is_orphan(struct restore *r, const struct tty *tty);
 int tty_prepare(struct restore *r);
 int tty_load(struct restore *r, struct file *f);
 int tty_link(struct restore *r, struct file *f);
+int tty_needs(struct restore *r, struct file *f);
 int tty_create(struct restore *r, struct file *f);
 int tty_plan_session(struct restore *r, struct task *leader, struct plan *p);
 int tty_plan_task(struct restore *r, struct task *task, struct plan *p);

@@ -14,6 +14,7 @@
 #include "object/memory/sysv.h"
 #include "object/memory/vdso.h"
 #include "plugin/plugin.h"
+#include "session/survey.h"
 
 #define ADDRESS_LIMIT (1ull << 56)
 
@@ -83,6 +84,13 @@ static int load_areas(struct restore *r, struct task *task)
 	return 0;
 }
 
+static int load_task(struct restore *r, struct task *task)
+{
+	TRY(load_areas(r, task));
+	TRY(memory_load_content(r, task));
+	return vdso_load(r, task);
+}
+
 int memory_restore_load(struct restore *r)
 {
 	struct task *task;
@@ -91,9 +99,7 @@ int memory_restore_load(struct restore *r)
 		if (!task_is_live(task) || task->restore->memory_from)
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		TRY(load_areas(r, task));
-		TRY(memory_load_content(r, task));
-		TRY(vdso_load(r, task));
+		TRY(restore_go_on(r, load_task(r, task)));
 	}
 	return 0;
 }

@@ -96,4 +96,7 @@ int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size)
 int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size);
 /* shared.c: has this memfd file mappings that may be written? Its record does not always say so. When all mm are read. */
 bool memory_is_mapped_writable(struct restore *r, uint32_t file_id);
+/* criu verify: bytes in the images of private memory of a task, and of all shared memory objects. */
+uint64_t memory_size_of(const struct task *task);
+uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects);
 void memory_restore_clean(struct restore *r); /* at the end and on failure */

@@ -273,6 +273,23 @@ int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size)
 	return 0;
 }
 
+uint64_t memory_size_of(const struct task *task)
+{
+	const struct memory_restore *memory = task->restore ? task->restore->memory : NULL;
+
+	return memory && memory->content ? ((const struct page_reader *)memory->content)->size : 0;
+}
+
+uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects)
+{
+	uint64_t size = 0;
+
+	*ret_objects = r->shared ? r->shared->open.n : 0;
+	for (size_t i = 0; i < *ret_objects; i++)
+		size += r->shared->open.items[i]->size;
+	return size;
+}
+
 void memory_restore_clean(struct restore *r)
 {
 	struct shared_set *shared = r->shared;

@@ -424,6 +424,7 @@ const struct file_kind inet_kind = {
 	.prepare = prepare_inet,
 	.load = load_inet,
 	.link = link_inet,
+	.needs = inet_need,
 	.create = create_inet,
 	.settle = settle_inet,
 	.clean = clean_inet,

@@ -46,6 +46,9 @@ int inet_destination(const InetSkEntry *entry, union inet_address *ret);
 /* "10.0.0.1:22 -> 10.0.0.7:41000", for messages. */
 void inet_print(const InetSkEntry *entry, char *to, size_t room);
 
+/* needs.c */
+int inet_need(struct restore *r, struct file *f);
+
 /* tcp.c. The states are those of the kernel: TCP_ESTABLISHED, ... */
 bool tcp_is_connection(uint32_t state);
 int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting);

@@ -278,6 +278,7 @@ const struct file_kind unix_kind = {
 	.prepare = prepare_unix,
 	.load = load_unix,
 	.link = link_unix,
+	.needs = unix_need,
 	.create = create_unix,
 	.clean = clean_unix,
 };

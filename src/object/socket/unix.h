@@ -126,6 +126,9 @@ int unix_socketpair(struct restore *r, const struct unix_socket *a, const struct
 /* unix-peer.c: makes the socket and all that can only be made together with it. */
 int unix_create(struct restore *r, struct unix_socket *socket);
 
+/* needs.c */
+int unix_need(struct restore *r, struct file *f);
+
 /* queue.c */
 int unix_load_queues(struct restore *r);
 int unix_use_queue(struct restore *r, const struct unix_socket *socket); /* at link */

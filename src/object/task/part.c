@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "object/task/self.h"
+#include "session/survey.h"
 
 static size_t part_index(const struct task_part *part)
 {
@@ -57,8 +58,19 @@ static int pass_point(const char *direction, const struct task_part *part, const
 		return 0;                                                                        \
 	} while (0)
 
+/* Moments in which the first failure is the end. */
+static int stop_dump(struct dump *d, int result)
+{
+	return result;
+}
+
+static int stop_restore(struct restore *r, int result)
+{
+	return result;
+}
+
 /* For one thread; the caller has named the task. Failure points are passed for leaders only: that is enough for tests, and a program may have many threads. */
-#define FOR_THREAD(thread, moment, direction, ...)                                               \
+#define FOR_THREAD(go_on, session, thread, moment, direction, ...)                               \
 	do {                                                                                     \
 		struct log_scope scope __attribute__((cleanup(log_scope_leave))) = { log_scope_current(), "" }; \
                                                                                                  \
@@ -69,7 +81,7 @@ static int pass_point(const char *direction, const struct task_part *part, const
 				continue;                                                        \
 			if ((thread) == (thread)->task->leader)                                  \
 				TRY(pass_point(direction, *part, #moment));                      \
-			TRY((*part)->moment(__VA_ARGS__));                                       \
+			TRY(go_on((session), (*part)->moment(__VA_ARGS__)));                     \
 		}                                                                                \
 		return 0;                                                                        \
 	} while (0)
@@ -81,17 +93,17 @@ int parts_dump_collect(struct dump *d)
 
 int parts_dump_outside(struct dump *d, struct thread *thread)
 {
-	FOR_THREAD(thread, outside, "dump", d, thread);
+	FOR_THREAD(dump_go_on, d, thread, outside, "dump", d, thread);
 }
 
 int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan)
 {
-	FOR_THREAD(thread, ask, "dump", d, thread, plan);
+	FOR_THREAD(stop_dump, d, thread, ask, "dump", d, thread, plan);
 }
 
 int parts_dump_answer(struct dump *d, struct thread *thread)
 {
-	FOR_THREAD(thread, answer, "dump", d, thread);
+	FOR_THREAD(stop_dump, d, thread, answer, "dump", d, thread);
 }
 
 int parts_dump_finish(struct dump *d)
@@ -120,20 +132,20 @@ static int check_record(const struct thread *thread)
 int parts_restore_check(struct restore *r, struct thread *thread)
 {
 	TRY(check_record(thread));
-	FOR_THREAD(thread, check, "restore", r, thread);
+	FOR_THREAD(restore_go_on, r, thread, check, "restore", r, thread);
 }
 
 int parts_restore_plan(struct restore *r, struct thread *thread, struct plan *plan)
 {
-	FOR_THREAD(thread, plan, "restore", r, thread, plan);
+	FOR_THREAD(stop_restore, r, thread, plan, "restore", r, thread, plan);
 }
 
 int parts_restore_last(struct restore *r, struct thread *thread, struct plan *plan)
 {
-	FOR_THREAD(thread, last, "restore", r, thread, plan);
+	FOR_THREAD(stop_restore, r, thread, last, "restore", r, thread, plan);
 }
 
 int parts_restore_settle(struct restore *r, struct thread *thread)
 {
-	FOR_THREAD(thread, settle, "restore", r, thread);
+	FOR_THREAD(stop_restore, r, thread, settle, "restore", r, thread);
 }

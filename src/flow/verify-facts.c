@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is in a checkpoint: tasks, files by kind, memory, kernel features that it needs. */
+#include "flow/verify.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "image/inventory.h"
+#include "object/file/file.h"
+#include "object/memory/memory.h"
+
+static const char *state_of(const struct task *task)
+{
+	switch (task->state) {
+	case TASK_ALIVE:
+		return "running";
+	case TASK_STOPPED:
+		return "stopped";
+	case TASK_DEAD:
+		return "zombie";
+	case TASK_HELPER:
+		break;
+	}
+	return "?";
+}
+
+static void add_task(struct restore *r, const struct task *task, struct verified *ret)
+{
+	struct verified_task *new = vector_push(&ret->tasks);
+
+	*new = (struct verified_task){ .pid = task->vpid, .session = task->vsid, .group = task->vpgid, .state = state_of(task) };
+	for (const struct task *up = task->parent; up; up = up->parent)
+		new->depth++;
+	new->parent = task->parent ? task->parent->vpid : 0;
+	new->name = *task->comm ? pool_string(ret->pool, task->comm) : "?";
+	new->threads = task->state == TASK_DEAD ? 0 : task->n_threads;
+	ret->threads += new->threads;
+	new->mappings = task->mm ? task->mm->n_vmas : 0;
+	if (!ret->linked)
+		return;
+	new->descriptors = file_count_descriptors(r, task);
+	new->memory = memory_size_of(task);
+}
+
+static void add_family(struct restore *r, const struct task *task, struct verified *ret)
+{
+	const struct task *child;
+
+	if (task->state == TASK_HELPER)
+		return;
+	add_task(r, task, ret);
+	for_each_child(child, task)
+		add_family(r, child, ret);
+}
+
+/* --- files --- */
+
+struct word {
+	unsigned number;
+	const char *text;
+};
+
+static const struct word tcp_states[] = {
+	{ TCP_ESTABLISHED, "established" }, { TCP_SYN_SENT, "being connected" }, { TCP_FIN_WAIT1, "half closed" },
+	{ TCP_FIN_WAIT2, "half closed" },   { TCP_CLOSE_WAIT, "half closed" },	 { TCP_CLOSING, "half closed" },
+	{ TCP_LAST_ACK, "half closed" },    { TCP_LISTEN, "listening" },	 { TCP_CLOSE, "not connected" }, { 0, NULL },
+};
+static const struct word protocols[] = {
+	{ IPPROTO_TCP, "TCP" }, { IPPROTO_UDP, "UDP" }, { IPPROTO_UDPLITE, "UDP-Lite" }, { IPPROTO_ICMP, "ping" },
+	{ IPPROTO_ICMPV6, "ping" }, { 0, NULL },
+};
+static const struct word types[] = {
+	{ SOCK_STREAM, "stream" }, { SOCK_DGRAM, "datagram" }, { SOCK_SEQPACKET, "seqpacket" }, { SOCK_RAW, "raw" }, { 0, NULL },
+};
+
+static const char *find_word(const struct word *words, unsigned number, const char *otherwise)
+{
+	for (; words->text; words++)
+		if (words->number == number)
+			return words->text;
+	return otherwise;
+}
+
+static const char *describe_inet(const InetSkEntry *socket, struct pool *pool)
+{
+	const char *family = socket->family == AF_INET6 ? " (IPv6)" : "";
+	const char *protocol = socket->type == SOCK_RAW ? "raw IP" : find_word(protocols, socket->proto, "TCP");
+
+	if (socket->type != SOCK_STREAM)
+		return pool_printf(pool, "%s socket%s", protocol, family);
+	return pool_printf(pool, "%s socket%s, %s", protocol, family, find_word(tcp_states, socket->state, "in an odd state"));
+}
+
+static const char *describe(const struct file *f, struct pool *pool)
+{
+	const FileEntry *entry = f->entry;
+
+	if (entry->isk)
+		return describe_inet(entry->isk, pool);
+	if (entry->usk)
+		return pool_printf(pool, "unix socket, %s, %s", find_word(types, entry->usk->type, "of an odd type"),
+				   find_word(tcp_states, entry->usk->state, "in an odd state"));
+	if (entry->type == FD_TYPES__TTY)
+		return entry->tty && entry->tty->tty_info_id / 2 >= 1000 ? "terminal" :
+		       entry->tty && entry->tty->tty_info_id & 1	 ? "pty master" :
+									   "pty";
+	if (entry->type == FD_TYPES__REG && entry->reg && entry->reg->has_mode && S_ISDIR(entry->reg->mode))
+		return "directory";
+	return f->kind->name;
+}
+
+static void count_file(const struct file *f, struct verified *ret)
+{
+	const char *what = describe(f, ret->pool);
+
+	for (size_t i = 0; i < ret->files.n; i++) {
+		if (strcmp(ret->files.items[i].what, what) == 0) {
+			ret->files.items[i].n++;
+			return;
+		}
+	}
+	*vector_push(&ret->files) = (struct verified_count){ what, 1 };
+}
+
+static void add_files(struct restore *r, struct verified *ret)
+{
+	size_t n;
+	struct file *const *files = file_restore_all(r, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (files[i]->n_numbers)
+			count_file(files[i], ret);
+}
+
+/* --- features --- */
+
+static bool any_mapping(struct restore *r, uint32_t status)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		for (size_t i = 0; task->mm && i < task->mm->n_vmas; i++)
+			if (task->mm->vmas[i]->status & status)
+				return true;
+	return false;
+}
+
+static bool any_file(struct restore *r, FdTypes type)
+{
+	size_t n;
+	struct file *const *files = file_restore_all(r, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (files[i]->entry->type == type)
+			return true;
+	return false;
+}
+
+static bool any_connection(struct restore *r)
+{
+	size_t n;
+	struct file *const *files = file_restore_all(r, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (files[i]->entry->isk && files[i]->entry->isk->type == SOCK_STREAM &&
+		    files[i]->entry->isk->state != TCP_LISTEN && files[i]->entry->isk->state != TCP_CLOSE)
+			return true;
+	return false;
+}
+
+static bool any_seccomp(struct restore *r)
+{
+	struct task *task;
+	struct thread *thread;
+
+	for_each_task(task, r->tree)
+		for_each_thread(thread, task)
+			if (thread->core && thread->core->thread_core && thread->core->thread_core->seccomp_mode)
+				return true;
+	return false;
+}
+
+/* What an ordinary user can't do may be there all the same. */
+static int ask(struct probes *probes, enum feature_id id)
+{
+	int there = probe_result(probes, id);
+
+	return there == 0 && geteuid() != 0 ? -EPERM : there;
+}
+
+static void add_features(struct restore *r, struct verified *ret)
+{
+	const struct {
+		enum feature_id id;
+		bool wanted;
+	} rows[] = {
+		{ FEATURE_ID_clone3_set_tid, true },
+		{ FEATURE_ID_pidfd_store, true },
+		{ FEATURE_ID_prctl_mm_map, true },
+		{ FEATURE_ID_move_vdso, any_mapping(r, VMA_VDSO) },
+		{ FEATURE_ID_pagemap_scan_guard_pages, any_mapping(r, VMA_GUARD) },
+		{ FEATURE_ID_tcp_repair, any_connection(r) },
+		{ FEATURE_ID_seccomp_suspend, any_seccomp(r) },
+		{ FEATURE_ID_timerfd, any_file(r, FD_TYPES__TIMERFD) },
+		{ FEATURE_ID_tun, any_file(r, FD_TYPES__TUNF) },
+	};
+	struct probes probes = { 0 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (rows[i].wanted)
+			*vector_push(&ret->features) =
+				(struct verified_feature){ rows[i].id, ask(&probes, rows[i].id) };
+}
+
+void verify_collect_facts(struct restore *r, struct verified *ret)
+{
+	if (r->tree->root)
+		add_family(r, r->tree->root, ret);
+	for (size_t i = 0; r->inventory && i < r->inventory->n_plugins; i++)
+		*vector_push(&ret->plugins) = pool_string(ret->pool, r->inventory->plugins[i]);
+	if (!ret->linked)
+		return;
+	add_files(r, ret);
+	add_features(r, ret);
+	ret->shared_memory = memory_size_of_shared(r, &ret->shared_objects);
+}

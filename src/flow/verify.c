@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The story of criu verify: load as a restore does, look through every image for damage, ask what the restore will need. */
+#include "flow/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "flow/cpuinfo.h"
+#include "flow/restore-load.h"
+#include "image/inventory.h"
+#include "image/store.h"
+#include "object/file/file.h"
+#include "object/memory/memory.h"
+#include "session/stats.h"
+#include "session/survey.h"
+
+#define LINES_ALIKE 100 /* every missing file is worth a line */
+
+/* --- every image --- */
+
+struct scan {
+	struct store *store;
+	struct verified *ret;
+	int error;
+};
+
+static int scan_file(void *arg, const char *name)
+{
+	struct scan *scan = arg;
+	struct image_contents contents = { 0 };
+	enum image_id id;
+	uint64_t number;
+	int error;
+
+	if (image_parse_name(name, &id, &number) < 0) {
+		scan->ret->other_files++;
+		return 0;
+	}
+	scan->ret->images++;
+	error = image_scan(scan->store, id, number, &contents);
+	scan->ret->image_bytes += contents.size;
+	if (error < 0 && !scan->error)
+		scan->error = error;
+	return 0;
+}
+
+static int scan_all(struct store *store, struct verified *ret)
+{
+	struct scan scan = { store, ret, 0 };
+
+	TRY(store_list(store, scan_file, &scan));
+	return scan.error;
+}
+
+/* --- can it be restored here? --- */
+
+static bool differs(struct restore *r, size_t member, size_t has)
+{
+	const TaskKobjIdsEntry *criu = r->inventory->root_ids, *ids = r->tree->root->ids;
+
+	return criu && ids && *(const bool *)((const char *)ids + has) && *(const bool *)((const char *)criu + has) &&
+	       *(const uint32_t *)((const char *)ids + member) != *(const uint32_t *)((const char *)criu + member);
+}
+
+#define DIFFERS(r, member) differs(r, offsetof(TaskKobjIdsEntry, member), offsetof(TaskKobjIdsEntry, has_##member))
+
+static int check_pid(pid_t pid, const char *what)
+{
+	char path[32], comm[32] = "?";
+
+	if (kill(pid, 0) < 0 && errno == ESRCH)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (file_read_text(AT_FDCWD, path, comm, sizeof(comm)) > 0)
+		comm[strcspn(comm, "\n")] = '\0';
+	return refuse(EEXIST, "the %s %d is in use by %s: end that process, or restore in a new pid namespace (unshare --pid --fork "
+			      "--mount-proc)", what, pid, comm);
+}
+
+static int check_highest(pid_t highest)
+{
+	char text[32];
+	long max;
+
+	if (file_read_text(AT_FDCWD, "/proc/sys/kernel/pid_max", text, sizeof(text)) <= 0)
+		return 0;
+	max = strtol(text, NULL, 10);
+	if (highest < max)
+		return 0;
+	return refuse(ERANGE, "the pid %d is not below %ld, the limit of this machine: raise /proc/sys/kernel/pid_max", highest, max);
+}
+
+static int check_pids(struct restore *r)
+{
+	struct task *task;
+	struct thread *thread;
+	pid_t highest = 0;
+	int first = 0;
+
+	for_each_task(task, r->tree) {
+		for_each_thread(thread, task) {
+			int error = task->state == TASK_DEAD && thread != task->leader ? 0 :
+				    check_pid(thread->vtid, thread == task->leader ? "pid" : "tid");
+
+			first = first ?: error;
+			highest = thread->vtid > highest ? thread->vtid : highest;
+		}
+	}
+	return first ?: check_highest(highest);
+}
+
+/* A session or a group that is led from outside is that of the shell that criu restore is a job of. */
+static void need_sessions(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task->state != TASK_HELPER && !task_tree_find(r->tree, task->vsid))
+			(void)need(r, NEED_OPTION, "--shell-job", "session %d is led from outside of the tree", task->vsid);
+}
+
+static int check_features(struct verified *ret)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < ret->features.n; i++) {
+		const struct feature *feature = &features[ret->features.items[i].id];
+
+		if (ret->features.items[i].there == 0)
+			first = refuse(ENOSYS, "this kernel lacks %s (Linux %s), which is needed for %s", feature->name, feature->since,
+				       feature->needed_for);
+	}
+	return first;
+}
+
+static int check_cpu(struct restore *r, struct verified *ret)
+{
+	AUTO(image_close) struct image *image = NULL;
+	unsigned modes = r->options->cpu_cap & OPT_CPU_ALL;
+	int error = image_open(r->store, &image, IMAGE_CPUINFO);
+
+	if (error == -ENOENT)
+		return 0;
+	ret->has_cpuinfo = true;
+	return cpuinfo_check(r->store, modes ?: OPT_CPU_ALL);
+}
+
+static int check_world(struct restore *r, struct verified *ret)
+{
+	int error, first;
+
+	ret->needs.other_paths = DIFFERS(r, mnt_ns_id);
+	ret->needs.other_addresses = DIFFERS(r, net_ns_id);
+	need_sessions(r);
+	first = r->damage = 0;
+	TRY(file_restore_needs(r));
+	first = r->damage;
+	if (r->inventory->allow_uprobes)
+		(void)need(r, NEED_OPTION, "--allow-uprobes", "the dump was told to accept uprobes");
+	error = DIFFERS(r, pid_ns_id) ? 0 : check_pids(r);
+	first = first ?: error;
+	error = check_cpu(r, ret);
+	first = first ?: error;
+	error = check_features(ret);
+	return first ?: error;
+}
+
+/* --- sorting --- */
+
+static bool has_text(const struct findings *findings, const char *text)
+{
+	for (size_t i = 0; i < findings->list.n; i++)
+		if (!strcmp(findings->list.items[i].text, text))
+			return true;
+	return false;
+}
+
+/* What was found while loading: said already by the scan, something that this version or this user can't do, or damage. */
+static void sort(struct restore *r, struct findings *loading, struct verified *ret)
+{
+	for (size_t i = 0; i < loading->list.n; i++) {
+		struct finding *finding = &loading->list.items[i];
+		bool known = has_text(&ret->damage, finding->text);
+		struct findings *to = &ret->damage;
+
+		if (finding->error == EOPNOTSUPP || finding->error == EPERM)
+			to = &ret->obstacles;
+		if (finding->error == EPERM && geteuid() != 0) {
+			(void)need(r, NEED_RIGHTS, "root", "%s%s%s", finding->scopes, *finding->scopes ? ": " : "", finding->text);
+			known = true;
+		}
+		if (known) {
+			free(finding->text);
+			free(finding->scopes);
+			continue;
+		}
+		*vector_push(&to->list) = *finding;
+	}
+	vector_done(&loading->list);
+}
+
+/* Images of a dump with --tcp-close are read as a restore with it would. */
+static void adopt_options(struct store *store, struct options *own)
+{
+	struct findings unheard = { .quiet = true };
+	struct inventory inventory = { 0 };
+
+	findings_begin(&unheard);
+	if (inventory_read(store, &inventory) == 0) {
+		own->tcp_close |= inventory.tcp_close;
+		own->allow_uprobes |= inventory.allow_uprobes;
+	}
+	findings_end(&unheard);
+	findings_done(&unheard);
+}
+
+static void look(struct restore *r, struct verified *ret)
+{
+	struct findings loading = { .quiet = true, .alike = LINES_ALIKE };
+
+	findings_begin(&loading);
+	ret->linked = restore_load(r) == 0;
+	findings_end(&loading);
+
+	findings_begin(&ret->damage);
+	(void)scan_all(r->store, ret); /* all is in the findings */
+	findings_end(&ret->damage);
+	sort(r, &loading, ret);
+
+	findings_begin(&ret->obstacles);
+	verify_collect_facts(r, ret);
+	if (ret->linked)
+		(void)check_world(r, ret);
+	findings_end(&ret->obstacles);
+}
+
+int verify(const struct options *options, struct verified *ret)
+{
+	struct options own = *options;
+	struct restore r = { .options = &own, .needs = &ret->needs };
+	int error;
+
+	ret->damage.quiet = ret->obstacles.quiet = true;
+	ret->damage.alike = ret->obstacles.alike = LINES_ALIKE;
+	ret->pool = r.pool = pool_create();
+	r.tree = task_tree_create();
+	r.stats = pool_new(r.pool, struct stats);
+	error = store_open_dir(options->images_dir_fd, false, &r.store);
+	if (error == 0) {
+		adopt_options(r.store, &own);
+		look(&r, ret);
+	}
+	file_restore_clean(&r);
+	memory_restore_clean(&r);
+	store_close(&r.store);
+	task_tree_destroy(&r.tree);
+	if (error == 0 && (ret->damage.list.n || ret->obstacles.list.n || !ret->linked))
+		error = -EINVAL;
+	return error;
+}
+
+void verify_done(struct verified *verified)
+{
+	findings_done(&verified->damage);
+	findings_done(&verified->obstacles);
+	vector_done(&verified->tasks);
+	vector_done(&verified->files);
+	vector_done(&verified->features);
+	vector_done(&verified->plugins);
+	vector_done(&verified->needs.list);
+	pool_destroy(&verified->pool);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Looking through a whole image for damage. */
+#include "image/internal.h"
+
+#include <sys/stat.h>
+
+#include "base/fail.h"
+
+static int read_all(struct image *image)
+{
+	ProtobufCMessage *record;
+	int more = 1, first = 0;
+
+	while (more > 0 || more == -EBADMSG) {
+		more = image_read_malloc(image, &record);
+		if (more > 0)
+			protobuf_c_message_free_unpacked(record, NULL);
+		else if (more < 0 && !first)
+			first = more;
+	}
+	return first;
+}
+
+int image_scan(struct store *store, enum image_id id, uint64_t number, struct image_contents *ret)
+{
+	AUTO(image_close) struct image *image = NULL;
+	struct stat stat;
+	int result;
+
+	TRY(image_open_number(store, &image, id, (struct image_number){ number }));
+	ret->size = image->borrowed ? image->room : image->fd >= 0 && fstat(image->fd, &stat) == 0 ? (uint64_t)stat.st_size : 0;
+	if (!image->kind->magic)
+		return 0;
+	result = read_all(image);
+	ret->records = image->n_records;
+	if (!result && !ret->records && image->kind->shape == SHAPE_ONE)
+		return refuse(EINVAL, "%s: damaged: has no record", image->name);
+	return result;
+}

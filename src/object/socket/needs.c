@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* criu verify: what sockets need of the machine and of others. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "image/inventory.h"
+#include "object/socket/inet.h"
+#include "object/socket/unix.h"
+#include "session/needs.h"
+
+static bool is_other_end(const InetSkEntry *a, const InetSkEntry *b)
+{
+	return a->family == b->family && a->src_port == b->dst_port && a->dst_port == b->src_port &&
+	       a->n_src_addr == b->n_dst_addr && a->n_dst_addr == b->n_src_addr &&
+	       !memcmp(a->src_addr, b->dst_addr, a->n_src_addr * sizeof(uint32_t)) &&
+	       !memcmp(a->dst_addr, b->src_addr, a->n_dst_addr * sizeof(uint32_t));
+}
+
+static bool has_both_ends(struct restore *r, const InetSkEntry *entry)
+{
+	size_t n;
+	struct file *const *files = file_restore_all(r, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (files[i]->kind == &inet_kind && is_other_end(entry, files[i]->entry->isk))
+			return true;
+	return false;
+}
+
+static void need_connection(struct restore *r, const InetSkEntry *entry)
+{
+	char name[128];
+
+	if (r->options->tcp_close || r->inventory->tcp_close) {
+		(void)need(r, NEED_OPTION, "--tcp-close", "the dump was told to close its TCP connections");
+		return;
+	}
+	(void)need(r, NEED_OPTION, "--tcp-established", "TCP connections");
+	if (has_both_ends(r, entry))
+		return;
+	inet_print(entry, name, sizeof(name));
+	(void)need(r, NEED_PEER, name, "the other end of a TCP connection, which must still wait for us");
+}
+
+/* Any port will do: the question is whether this machine has the address. Nothing is sent. */
+static int check_address(const InetSkEntry *entry)
+{
+	AUTO_CLOSE int fd = socket((int)entry->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	union inet_address address;
+	char name[128];
+
+	if (fd < 0)
+		return 0;
+	TRY(inet_source(entry, &address));
+	address.v4.sin_port = 0;
+	if (!bind(fd, &address.any, inet_address_size(&address)) || errno != EADDRNOTAVAIL)
+		return 0;
+	inet_print(entry, name, sizeof(name));
+	return refuse(EADDRNOTAVAIL, "no network device here has the address of the socket %s: add it (ip address add)", name);
+}
+
+int inet_need(struct restore *r, struct file *f)
+{
+	const InetSkEntry *entry = f->entry->isk;
+	char key[32];
+
+	snprintf(key, sizeof(key), "socket:[%u]", entry->ino);
+	if (file_has_inherited(r, key))
+		return 0;
+	if (entry->type == SOCK_STREAM && tcp_is_connection(entry->state))
+		need_connection(r, entry);
+	return inet_is_bound(entry) && !r->needs->other_addresses ? check_address(entry) : 0;
+}
+
+/* "/run/x" or "@abstract" */
+static void print_name(const UnixSkEntry *entry, char *to, size_t room)
+{
+	size_t n = entry->name.len < room - 1 ? entry->name.len : room - 1;
+
+	memcpy(to, entry->name.data, n);
+	to[n] = '\0';
+	if (!unix_is_path(entry))
+		to[0] = '@';
+}
+
+static int need_outside(struct restore *r, const UnixSkEntry *entry, const UnixSkEntry *peer)
+{
+	char key[32], name[160], text[200];
+
+	snprintf(key, sizeof(key), "socket:[%u]", entry->ino);
+	if (file_has_inherited(r, key))
+		return 0;
+	if (!unix_has_name(peer)) {
+		(void)need(r, NEED_DESCRIPTOR, key, "a unix socket whose other end has no name and is outside of the tree");
+		return 0;
+	}
+	print_name(peer, name, sizeof(name));
+	(void)need(r, NEED_OPTION, "--ext-unix-sk", "unix sockets that lead out of the tree");
+	snprintf(text, sizeof(text), "unix socket %s", name);
+	(void)need(r, NEED_PEER, text, "somebody must listen there");
+	if (!r->needs->other_paths && unix_is_path(peer) && access(name, F_OK) < 0 && errno == ENOENT)
+		return refuse(ENOENT, "its other end, the unix socket %s, is not there: start the program that listens on it", name);
+	return 0;
+}
+
+int unix_need(struct restore *r, struct file *f)
+{
+	const struct unix_socket *socket = f->data;
+	const UnixSkEntry *entry = socket->entry;
+
+	if (entry->uflags & (UNIX_EXTERN | UNIX_CALLBACK | UNIX_SERVICE))
+		return 0;
+	return socket->peer && socket->peer->entry->uflags & UNIX_EXTERN ? need_outside(r, entry, socket->peer->entry) : 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a restore takes from the world outside of the images. criu verify asks every file for it after all was loaded and linked
+ * (the moment `needs` of struct file_kind): the kind names what it will use with need(), and refuses what is not as it must be.
+ */
+#pragma once
+
+#include "base/vector.h"
+#include "session/session.h"
+
+enum need_kind {
+	NEED_OPTION,	 /* of criu restore: "--tcp-established"; whether it is given or not */
+	NEED_DESCRIPTOR, /* "socket:[123]": a key for --inherit-fd that is not given */
+	NEED_FILE,	 /* a path; why tells size and build id */
+	NEED_RIGHTS,	 /* "root", because this user could not do it */
+	NEED_PEER,	 /* somebody outside that must be there: "unix socket /run/x" */
+	NEED_KINDS,
+};
+
+struct need {
+	enum need_kind kind;
+	const char *what, *why;
+};
+
+struct needs {
+	VECTOR(struct need) list;
+	unsigned unchecked;   /* files that this user may not look at */
+	bool other_paths;     /* the paths are those of another mount namespace */
+	bool other_addresses; /* the same for addresses and network namespaces */
+};
+
+/* One more need; false if it is known already: why is that of the first. The texts are copied. */
+bool need(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
+	__attribute__((format(printf, 4, 5)));
