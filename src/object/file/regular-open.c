@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Opens files again by what their records tell. */
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/file/regular.h"
+
+#define SCAN_FDS 64
 
 /* Nothing may be made or cut off when a file is opened again. O_TMPFILE contains O_DIRECTORY. */
 static int flags_for_reopen(const RegFileEntry *record, uint32_t more_flags)
@@ -28,17 +35,55 @@ static int open_inherited(struct restore *r, const RegFileEntry *record, int *re
 	return found == -ENOENT || !key[0] ? -ENOENT : found;
 }
 
+static bool is_device(const char *path, const RegFileEntry *record)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_IFMT) == (record->mode & S_IFMT) && (uint32_t)st.st_rdev == record->rdev;
+}
+
+static __thread struct {
+	const RegFileEntry *record;
+	char path[PATH_MAX];
+} wanted; /* nftw(3) passes nothing on */
+
+static int look(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	if (type != FTW_F || !is_device(path, wanted.record))
+		return 0;
+	snprintf(wanted.path, sizeof(wanted.path), "%s", path);
+	return 1;
+}
+
+/* --evasive-devices: the device may have another name here. */
+static const char *find_device(struct restore *r, const RegFileEntry *record)
+{
+	if (!r->options->evasive_devices || !record->has_rdev || is_device(record->name, record))
+		return record->name;
+	wanted.record = record;
+	if (nftw("/dev", look, SCAN_FDS, FTW_PHYS) != 1)
+		return record->name;
+	log_info("%s is found as %s", record->name, wanted.path);
+	return wanted.path;
+}
+
 static int open_again(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
 {
+	const char *name = find_device(r, record);
 	int deleted = deleted_open(r, record, flags, ret_fd);
 
 	if (deleted != -ENOENT)
 		return deleted;
-	*ret_fd = open(record->name, flags);
+	*ret_fd = open(name, flags);
 	if (*ret_fd < 0 && errno == ENOENT)
 		return fail(ENOENT, "opening it again: put the file back where it was, or give another one with --inherit-fd "
 				    "fd[N]:%s", record->name + 1);
-	return *ret_fd < 0 ? fail_errno("opening it again with flags 0%o", flags & ~(O_CLOEXEC | O_NOCTTY)) : 0;
+	if (*ret_fd < 0)
+		return fail_errno("opening it again with flags 0%o", flags & ~(O_CLOEXEC | O_NOCTTY));
+	if (record->has_rdev && !is_device(name, record))
+		return refuse(ENODEV, "it is another device now than %u:%u: --evasive-devices looks for that one below /dev", major(record->rdev),
+			      minor(record->rdev));
+	return 0;
 }
 
 int regular_open(struct restore *r, const RegFileEntry *record, uint32_t more_flags, int *ret_fd)

@@ -44,6 +44,10 @@ int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
 	out->name = (char *)of->link;
 	out->has_mode = true;
 	out->mode = of->stat.st_mode;
+	if (S_ISCHR(of->stat.st_mode) || S_ISBLK(of->stat.st_mode)) {
+		out->has_rdev = true;
+		out->rdev = (uint32_t)of->stat.st_rdev;
+	}
 	if (has_fixed_size(of)) {
 		out->has_size = true;
 		out->size = (uint64_t)of->stat.st_size;
