@@ -5,9 +5,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "kern/proc/proc.h"
+#include "kern/proc/status.h"
 #include "options/rpc-options.h"
 
 static bool tells_pid(const char *action)
@@ -36,6 +40,15 @@ static int receive_answer(struct request *request, const char *action)
 	return error;
 }
 
+/* A client that is part of the tree stands still from the freeze on: nobody would answer, for ever. */
+static bool is_held(pid_t client)
+{
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+	AUTO_CLOSE int proc = proc_open(client);
+
+	return proc >= 0 && proc_status_read(proc, &status) == 0 && status.tracer_pid == getpid();
+}
+
 /* passed is a descriptor or -1. */
 static int tell(struct request *request, const char *action, pid_t root, int passed)
 {
@@ -45,6 +58,10 @@ static int tell(struct request *request, const char *action, pid_t root, int pas
 
 	if (!request->options.notify_scripts)
 		return 0;
+	if (is_held(request->connection->peer.pid)) {
+		log_info("The client is being dumped itself, and is not told: %s\n", action);
+		return 0;
+	}
 	log_info("Telling the client: %s\n", action);
 	log_flush();
 	message.type = CRIU_REQ_TYPE__NOTIFY;

@@ -98,6 +98,46 @@ def test_self(installed, folder, criu, service):
         daemon.wait()
 
 
+FAMILY = """children say 3
+pre-dump
+dumped, it ended by signal 9
+pre-restore
+post-restore with a pid
+pre-resume
+post-resume
+restored, children say 3
+children ended with 3
+it ended"""
+
+
+@pytest.mark.parametrize('uid', [None, 0, 60101])
+def test_family(installed, folder, criu, uid):
+    """A program with children dumps itself and is restored by its parent: with an own criu, by a service, by root's service for a user."""
+    root, env = installed
+    flags = ask(env, '--cflags', '--libs')
+    library = next(flag[2:] for flag in flags if flag.startswith('-L'))
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'family', TOP / 'examples/libcriu/family.c', *flags],
+                   check=True)
+    (folder / 'images').mkdir()
+    (folder / 'said').touch()
+    env = {**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': str(library)}
+    daemon, more = None, {}
+    if uid is not None:
+        daemon = subprocess.Popen([criu, 'service', '-W', folder, '--address', folder / 'socket'])
+        rpc.connect(folder / 'socket').sock.close()
+        env['CRIU_ADDRESS'] = str(folder / 'socket')
+        more = {'user': uid, 'group': uid, 'extra_groups': []}
+        for name in ('images', 'said'):
+            os.chown(folder / name, uid, uid)
+    subprocess.run([folder / 'family', folder / 'images', folder / 'said'], env=env, check=False, timeout=60, **more)
+    said = (folder / 'said').read_text()
+    assert said == FAMILY + (' with 42\n' if uid is None else '\n'), said
+    if daemon:
+        daemon.kill()
+        daemon.wait()
+    assert root
+
+
 SENT = {
     'set_pid': {'pid': 12},
     'set_work_dir_fd': {'work_dir_fd': 9},

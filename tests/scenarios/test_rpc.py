@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -111,6 +112,21 @@ def test_client_stops_the_dump(criu, sleeper, images, script, answer):
     status = pathlib.Path(f'/proc/{sleeper.pid}/status')
     wait_for(lambda: 'State:\tS' in status.read_text())
     assert 'TracerPid:\t0\n' in status.read_text()
+
+
+def test_client_in_the_tree(service, images):
+    """A client that is stopped with the tree cannot answer, and is not asked then."""
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(pathlib.Path(rpc.__file__).parent)!r})
+import rpc
+client = rpc.connect({str(service)!r})
+reply = client.call('DUMP', {{'images_dir': {str(images[0])!r}, 'notify_scripts': True, 'leave_running': True}})
+print(reply['success'], client.told, flush=True)
+"""
+    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, timeout=30,
+                          start_new_session=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert done.stdout == "True [('pre-dump', None)]\n", done.stdout
 
 
 def test_client_adds_external_files(criu, images):
@@ -266,6 +282,146 @@ def test_hostile_clients(service, folder):
     for client in idle:
         client.sock.close()
     assert folder
+
+
+def workers_of(service):
+    """How many processes the service has made."""
+    pid, = [path.parent.name for path in pathlib.Path('/proc').glob('[0-9]*/cmdline')
+            if read_or_nothing(path).split(b'\0')[1:4] == [b'service', b'-W', str(service.parent).encode()]
+            and f'PPid:\t{os.getpid()}\n'.encode() in read_or_nothing(path.parent / 'status')]
+    return len(pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text().split())
+
+
+def read_or_nothing(path):
+    """A file of a process that may end."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b''
+
+
+BOMBS = {
+    'huge varint': b'\x08' + b'\xff' * 200 + b'\x01',
+    'endless varint': b'\xff' * 5000,
+    'length beyond the end': b'\x12\xff\xff\xff\xff\x0f' + b'x' * 10,
+    'huge length': b'\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7f',
+    'deep nesting': b'\x12\x7f' * 60 + b'x' * 127,
+    'many small parts': rpc.encode('criu_req', {'type': 'VERSION'}) + b'\x12' + rpc.varint(2 * 250000 + 2) + b'\x08\x01' + b'\x32\x00' * 250000,
+    'unknown fields': rpc.encode('criu_req', {'type': 'VERSION'}) + (rpc.varint(5000 << 3 | 2) + b'\x05hello') * 1000,
+    'text with NUL': rpc.encode('criu_req', {'type': 'CHECK', 'opts': {'images_dir_fd': -1, 'log_file': b'a\0/../b'}}),
+    'text that is no text': rpc.encode('criu_req', {'type': 'CHECK', 'opts': {'images_dir_fd': -1, 'log_file': b'\xff\xfe%n%s'}}),
+    'negative numbers': rpc.encode('criu_req', {'type': -1, 'pid': -1, 'opts': {'images_dir_fd': -(1 << 31), 'pid': -(1 << 31)}}),
+}
+
+
+@pytest.mark.parametrize('name', BOMBS)
+def test_malformed_requests(service, name):
+    """Answered or dropped; the next client does not notice."""
+    with rpc.connect(service) as client:
+        client.sock.setsockopt(socket.SOL_SOCKET, 32, 8 << 20)     # SO_SNDBUFFORCE
+        client.sock.send(BOMBS[name])
+        reply = client.receive()
+        assert reply is None or reply['type'] in ('EMPTY', 'VERSION', 'CHECK'), reply
+    with rpc.connect(service) as client:
+        assert client.call('VERSION')['success']
+
+
+def test_fuzzed_requests(service, folder, images):
+    """Requests that were right but for some bits, from a user who has nothing to lose."""
+    os.chown(images[0], NOBODY, NOBODY)
+    code = f"""
+import random, sys
+sys.path.insert(0, {str(pathlib.Path(rpc.__file__).parent)!r})
+import rpc
+generator = random.Random(7)
+opts = {{'images_dir': {str(images[0])!r}, 'pid': 1, 'log_level': 4, 'leave_running': True, 'external': ['mnt[a]:b'], 'timeout': 1,
+         'skip_mnt': ['/x'], 'ext_mnt': [{{'key': 'a', 'val': 'b'}}], 'cg_root': [{{'path': '/'}}], 'images_dir_fd': -1,
+         'inherit_fd': [{{'key': 'k', 'fd': 1}}], 'unix_sk_ino': [{{'inode': 3}}], 'ps': {{'address': 'x', 'port': 3}}}}
+kinds = list(rpc.TYPES)
+answered = 0
+for turn in range(400):
+    request = {{'type': kinds[turn % len(kinds)], 'pid': 1, 'opts': opts, 'features': {{'mem_track': True}}}}
+    data = bytearray(rpc.encode('criu_req', request))
+    for _ in range(generator.randrange(1, 4)):
+        data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
+    with rpc.connect({str(service)!r}) as client:
+        client.sock.settimeout(20)
+        client.sock.send(bytes(data[:generator.choice([len(data), len(data), generator.randrange(1, len(data))])]))
+        try:
+            answered += client.receive() is not None
+        except ConnectionResetError:
+            pass
+print(answered)
+"""
+    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, timeout=120,
+                          user=NOBODY, group=NOBODY, extra_groups=[], cwd='/')
+    assert int(done.stdout) > 200
+    with rpc.connect(service) as client:
+        assert client.call('VERSION')['success']
+    wait_for(lambda: workers_of(service) == 0)
+    assert folder
+
+
+def test_client_dies_in_the_middle(service, images, sleeper):
+    """Its tasks run on, and its worker ends."""
+    with rpc.connect(service) as client:
+        client.send({'type': 'DUMP', 'opts': {'images_dir_fd': images[1], 'pid': sleeper.pid, 'notify_scripts': True}})
+        assert client.receive()['notify']['script'] == 'pre-dump'
+        client.send({'type': 'NOTIFY', 'notify_success': True})
+        assert client.receive()['notify']['script'] == 'query-ext-files'
+        assert 'TracerPid:\t0\n' not in pathlib.Path(f'/proc/{sleeper.pid}/status').read_text()
+    wait_for(lambda: 'TracerPid:\t0\n' in pathlib.Path(f'/proc/{sleeper.pid}/status').read_text())
+    wait_for(lambda: workers_of(service) == 0)
+    assert sleeper.poll() is None
+    # Before it gets its answer.
+    with rpc.connect(service) as client:
+        client.send({'type': 'DUMP', 'opts': {'images_dir_fd': images[1], 'pid': sleeper.pid, 'leave_running': True}})
+    wait_for(lambda: workers_of(service) == 0)
+    wait_for(lambda: 'TracerPid:\t0\n' in pathlib.Path(f'/proc/{sleeper.pid}/status').read_text())
+    assert sleeper.poll() is None
+
+
+def test_client_that_does_not_read(service):
+    """It is answered as long as there is room for answers; others do not wait for it."""
+    with rpc.connect(service) as client:
+        client.sock.settimeout(1)
+        try:
+            while True:
+                client.send({'type': 'VERSION', 'keep_open': True})
+        except TimeoutError:
+            pass
+        with rpc.connect(service) as other:
+            assert other.call('VERSION')['success']
+        assert workers_of(service) == 1
+    wait_for(lambda: workers_of(service) == 0)
+
+
+def test_many_at_once(service, folder):
+    """Fifty clients dump and restore at the same time, each its own tree."""
+    clients, processes = [], []
+    for number in range(50):
+        (folder / f'many{number}').mkdir()
+        processes.append(subprocess.Popen(['sleep', '1000'], start_new_session=True, stdin=subprocess.DEVNULL,
+                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    wait_for(lambda: all(os.readlink(f'/proc/{process.pid}/exe').endswith('sleep') for process in processes))
+    try:
+        for kind in ('DUMP', 'RESTORE'):
+            clients = [rpc.connect(service) for _ in processes]
+            for number, (client, process) in enumerate(zip(clients, processes)):
+                opts = {'images_dir_fd': -1, 'images_dir': str(folder / f'many{number}'), 'pid': process.pid, 'log_file': kind}
+                client.send({'type': kind, 'opts': opts})
+            for client in clients:
+                reply = client.receive()
+                assert reply['success'], reply
+                client.sock.close()
+            if kind == 'DUMP':
+                assert [process.wait(5) for process in processes] == [-signal.SIGKILL] * len(processes)
+    finally:
+        for process in processes:
+            try:
+                os.kill(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 def test_daemon(criu, folder):
