@@ -18,6 +18,7 @@
 #include "flow/cpuinfo.h"
 #include "flow/dump-task.h"
 #include "flow/freeze.h"
+#include "flow/freezer.h"
 #include "flow/namespaces.h"
 #include "flow/stats.h"
 #include "image/inventory.h"
@@ -249,8 +250,11 @@ static int dump_tree(struct dump *d)
 
 static int let_go(struct dump *d, int error)
 {
+	bool kill = error == 0 && d->options->end == OPT_END_KILL;
 	int network = 0, late = 0;
 
+	if (!kill)
+		freezer_end(&d->freezer); /* those that were frozen do not run on */
 	if (error < 0 || d->options->end == OPT_END_RUN) {
 		unlock_network(d);
 		thaw_tree(d);
@@ -259,6 +263,7 @@ static int let_go(struct dump *d, int error)
 		stop_tree(d);
 	} else {
 		kill_tree(d);
+		freezer_end(&d->freezer); /* frozen tasks do not die */
 		late = socket_dump_killed(d);
 		network = network_dump_keep(d);
 	}

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "flow/freezer.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
@@ -239,6 +240,7 @@ static int freeze_begin(struct dump *d, struct task *task)
 	if (task->dump->stat.state == 'Z' || task->dump->stat.state == 'X')
 		return take_dead(d, task);
 	if (!d->only_look)
+		if (!d->freezer || task->parent)
 		TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
 	task->dump->pidfd = pidfd_of_process(task->pid);
 	if (task->dump->pidfd == -ESRCH || task->dump->pidfd == -EINVAL)
@@ -345,11 +347,55 @@ static int freeze_children(struct dump *d, struct task *task, unsigned *found)
 	return 0;
 }
 
+/* The whole cgroup stands still: all tasks that there are, are asked to stop, and do so when they are thawed. */
+static int ask_frozen(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		AUTO(proc_pids_done) struct proc_pids pids = { 0 };
+
+		if (!task_is_live(task))
+			continue;
+		TRY(proc_children_read(task->dump->proc, &pids));
+		for (size_t i = 0; i < pids.n; i++) {
+			struct task *child = task_tree_add(d->tree, task, pids.items[i]);
+			int error = freeze_begin(d, child);
+
+			child->dump->new = error == 0;
+			if (error == -ESRCH)
+				forget_task(d, child);
+			else
+				TRY(error);
+		}
+	}
+	return 0;
+}
+
+/* Plugins may have to talk with the root while it can answer. */
+static int freeze_cgroup(struct dump *d)
+{
+	if (!d->options->freeze_cgroup || d->only_look)
+		return 0;
+	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, d->options->pid)));
+	return freezer_freeze(d->options->freeze_cgroup, &d->deadline, &d->freezer);
+}
+
 static int freeze_root(struct dump *d)
 {
 	struct task *root = task_tree_add(d->tree, NULL, d->options->pid);
-	int error = freeze_begin(d, root);
+	int error;
 
+	TRY(freeze_cgroup(d));
+	error = freeze_begin(d, root);
+	if (d->freezer) {
+		int thawed;
+
+		if (error == 0)
+			error = ask_frozen(d);
+		thawed = freezer_thaw(d->freezer);
+		error = error ?: thawed;
+	}
 	if (error == 0)
 		error = freeze_end(d, root);
 	if (error == -ESRCH)

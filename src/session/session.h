@@ -68,6 +68,7 @@ struct dump {
 	struct memory_dump *memory; /* object/memory */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;
+	struct freezer *freezer;   /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
 	bool network_cut_off;	   /* the action network-lock has run */
 	const ino_t *own_namespaces; /* flow/namespaces.c */
 	struct guest_cache *guest_cache;
