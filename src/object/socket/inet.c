@@ -33,6 +33,17 @@ static const struct protocol {
 	{ SOCK_DGRAM, IPPROTO_ICMPV6, "ping" },
 };
 
+/* What the kind keeps during a dump. */
+struct inet_dump {
+	struct list waiting; /* connections, for tcp_dump_finish() */
+	struct multicast_groups *groups; /* NULL: not read yet */
+};
+
+static struct inet_dump *inet_dump_of(struct dump *d)
+{
+	return *file_dump_slot(d, &inet_kind);
+}
+
 static bool is_inet(const struct open_file *of)
 {
 	return socket_is_family(of, AF_INET) || socket_is_family(of, AF_INET6);
@@ -149,7 +160,7 @@ static int dump_tcp_state(struct dump *d, const struct open_file *of, const stru
 {
 	if (entry->state == TCP_LISTEN)
 		return dump_listener(d, info, entry);
-	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry, *file_dump_slot(d, &inet_kind)) : 0;
+	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry, &inet_dump_of(d)->waiting) : 0;
 }
 
 /* A datagram held back by UDP_CORK or MSG_MORE is nowhere to be read. What is only on its way out is gone in a moment. */
@@ -206,13 +217,16 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	if (is_tcp(entry))
 		return dump_tcp_state(d, of, &info, entry);
 	warn_of_unread(of);
+	if (!inet_dump_of(d)->groups)
+		inet_dump_of(d)->groups = multicast_read(of->task->dump->proc, d->pool);
+	multicast_dump(inet_dump_of(d)->groups, of->fd, entry, d->pool);
 	entry->state = inet_is_connected(entry) ? TCP_ESTABLISHED : TCP_CLOSE;
 	return 0;
 }
 
 static int finish_inet_dump(struct dump *d)
 {
-	return tcp_dump_finish(d, *file_dump_slot(d, &inet_kind));
+	return tcp_dump_finish(d, &inet_dump_of(d)->waiting);
 }
 
 /* --- restore --- */
@@ -236,6 +250,7 @@ static int load_inet(struct restore *r, struct file *f)
 	if (!is_known((int)entry->type, (int)entry->proto))
 		return refuse(EINVAL, "an internet socket of type %u, protocol %u is unknown", entry->type, entry->proto);
 	TRY(inet_check_addresses(entry));
+	TRY(multicast_check(entry));
 	socket->file = f;
 	socket->entry = entry;
 	f->data = socket;
@@ -349,6 +364,7 @@ static int create_inet(struct restore *r, struct file *f)
 	TRY(make_socket(socket->entry, &fd));
 	TRY(name_socket(r, socket, fd));
 	TRY(socket_options_apply(fd, &options, OPTION_LATE));
+	TRY(multicast_restore(socket->entry, fd));
 	TRY(file_apply_flags(fd, socket->entry->flags, socket->entry->fown));
 	f->fd = TAKE_FD(fd);
 	return 0;
@@ -404,10 +420,10 @@ static int clean_inet(struct restore *r)
 
 static int collect_inet(struct dump *d)
 {
-	struct list *waiting = pool_new(d->pool, struct list);
+	struct inet_dump *dump = pool_new(d->pool, struct inet_dump);
 
-	list_init(waiting);
-	*file_dump_slot(d, &inet_kind) = waiting;
+	list_init(&dump->waiting);
+	*file_dump_slot(d, &inet_kind) = dump;
 	network_dump_begin(d);
 	return 0;
 }

@@ -48,6 +48,12 @@ void inet_print(const InetSkEntry *entry, char *to, size_t room);
 
 /* needs.c */
 int inet_need(struct restore *r, struct file *f);
+/* multicast.c. proc: directory /proc/PID of a task in the network namespace. */
+struct multicast_groups;
+struct multicast_groups *multicast_read(int proc, struct pool *pool);
+void multicast_dump(const struct multicast_groups *groups, int fd, InetSkEntry *entry, struct pool *pool);
+int multicast_check(const InetSkEntry *entry);
+int multicast_restore(const InetSkEntry *entry, int fd);
 
 /* tcp.c. The states are those of the kernel: TCP_ESTABLISHED, ... */
 bool tcp_is_connection(uint32_t state);
