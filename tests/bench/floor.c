@@ -280,6 +280,8 @@ static long time_making(const char *kind, unsigned n)
 			load_processes(n);
 		else if (!strcmp(kind, "descriptors"))
 			load_descriptors(n);
+		else if (!strcmp(kind, "mixed"))
+			load_mixed(n);
 		else if (!strcmp(kind, "pairs"))
 			load_pairs(n);
 		else if (!strcmp(kind, "connections"))
@@ -316,6 +318,10 @@ static pid_t start_load(const char *kind, size_t n, struct shared *shared)
 			load_processes((unsigned)n);
 		else if (!strcmp(kind, "descriptors"))
 			load_descriptors((unsigned)n);
+		else if (!strcmp(kind, "mixed"))
+			load_mixed(n);
+		else if (!strcmp(kind, "mixed"))
+			load_mixed((unsigned)n);
 		else if (!strcmp(kind, "pairs"))
 			load_pairs((unsigned)n);
 		else if (!strcmp(kind, "connections"))
@@ -351,7 +357,7 @@ int main(int argc, char **argv)
 	} else {
 		start = now();
 		look_at_children(pid);
-		if (!strcmp(argv[1], "descriptors") || !strcmp(argv[1], "pairs") || !strcmp(argv[1], "connections"))
+		if (!strcmp(argv[1], "descriptors") || !strcmp(argv[1], "mixed") || !strcmp(argv[1], "pairs") || !strcmp(argv[1], "connections"))
 			look_at_descriptors(pid);
 		dump = now() - start;
 		restore = time_making(argv[1], (unsigned)n);

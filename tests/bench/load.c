@@ -5,13 +5,19 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "load.h"
@@ -123,6 +129,32 @@ void load_descriptors(unsigned n)
 			die("pipe, socketpair");
 }
 
+/* Ten of each sort, and again. */
+void load_mixed(unsigned n)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	static const char name[] = "/etc/passwd";
+	struct itimerspec hour = { .it_value.tv_sec = 3600 };
+	int pair[2], last, watch;
+	sigset_t mask;
+
+	allow_descriptors(n);
+	sigemptyset(&mask);
+	for (unsigned i = 0; i < n; i += 10) {
+		if (open(name, O_RDONLY) < 0 || pipe(pair) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+			die("open, pipe, socketpair");
+		last = eventfd(i, 0);
+		if (timerfd_settime(timerfd_create(CLOCK_MONOTONIC, 0), 0, &hour, NULL) < 0 || signalfd(-1, &mask, 0) < 0)
+			die("timerfd, signalfd");
+		if (epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, last, &event) < 0)
+			die("epoll");
+		/* Users may have few of these. */
+		watch = i % 1000 ? dup(last) : inotify_init();
+		if (watch < 0 || (!(i % 1000) && inotify_add_watch(watch, name, IN_MODIFY) < 0))
+			die("inotify");
+	}
+}
+
 #ifndef LOAD_NO_MAIN
 /* usage: load READY-FILE KIND N */
 int main(int argc, char **argv)
@@ -145,6 +177,8 @@ int main(int argc, char **argv)
 		load_processes((unsigned)n);
 	else if (!strcmp(argv[2], "descriptors"))
 		load_descriptors((unsigned)n);
+	else if (!strcmp(argv[2], "mixed"))
+		load_mixed((unsigned)n);
 	else if (!strcmp(argv[2], "pairs"))
 		load_pairs((unsigned)n);
 	else if (!strcmp(argv[2], "connections"))

@@ -12,5 +12,6 @@ void load_processes(unsigned n);
 /* n descriptors: half are ends of pipes, half of unix socket pairs. */
 void load_descriptors(unsigned n);
 /* n pairs of unix sockets; n TCP connections, both ends. */
+void load_mixed(unsigned n);
 void load_pairs(unsigned n);
 void load_connections(unsigned n);

@@ -77,7 +77,7 @@ int fdinfo_read(struct fdinfo *info, int fd)
 	char name[16];
 
 	snprintf(name, sizeof(name), "%d", fd);
-	TRY(proc_read(info->dir, name, &info->text));
+	TRY(proc_read_record(info->dir, name, &info->text));
 	cut_lines(info);
 	return 0;
 }

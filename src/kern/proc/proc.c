@@ -45,7 +45,8 @@ int proc_open_thread(int proc, pid_t tid)
 	return open_dir(proc, path);
 }
 
-int proc_read(int proc, const char *name, struct buffer *buffer)
+/* at_once: the file is one record, which a read that has room gets whole; no other is needed to see the end. */
+static int read_all(int proc, const char *name, bool at_once, struct buffer *buffer)
 {
 	AUTO_CLOSE int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
 
@@ -63,9 +64,21 @@ int proc_read(int proc, const char *name, struct buffer *buffer)
 		if (n == 0)
 			break;
 		buffer->size += (size_t)n;
+		if (at_once && n < READ_SIZE)
+			break;
 	}
 	buffer_append(buffer, "", 0);
 	return 0;
+}
+
+int proc_read(int proc, const char *name, struct buffer *buffer)
+{
+	return read_all(proc, name, false, buffer);
+}
+
+int proc_read_record(int proc, const char *name, struct buffer *buffer)
+{
+	return read_all(proc, name, true, buffer);
 }
 
 static bool is_octal(char c)

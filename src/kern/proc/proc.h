@@ -16,6 +16,8 @@ int proc_open(pid_t pid); /* O_PATH; only for the functions that take a director
 int proc_open_thread(int proc, pid_t tid);
 /* The whole file of the directory replaces the content of the buffer, whose room is used again. Returns 0 or -errno. */
 int proc_read(int proc, const char *name, struct buffer *buffer);
+/* The same for a file that the kernel writes in one piece (single_open()), like fdinfo: one call less. */
+int proc_read_record(int proc, const char *name, struct buffer *buffer);
 /* What a reader returns for an errno of a system call: reports it unless the task is gone. Returns -errno. */
 int proc_fail(int error, const char *name);
 

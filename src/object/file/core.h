@@ -37,6 +37,8 @@ struct file_dump {
 	bool collected;
 	file_points passed;
 	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
+	dev_t last_dev;		    /* the file system that was asked last, and what it is; 0 = none yet */
+	long last_magic;
 };
 
 /* A descriptor table to be restored. */

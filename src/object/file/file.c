@@ -198,9 +198,14 @@ static int read_fs_magic(struct dump *d, struct open_file *of)
 		of->fs_magic = SOCKFS_MAGIC;
 		return 0;
 	}
+	if (d->files->last_magic && d->files->last_dev == of->stat.st_dev) {
+		of->fs_magic = d->files->last_magic;
+		return 0;
+	}
 	if (fstatfs(of->fd, &fs) < 0)
 		return fail_errno("asking for the file system of %s", of->link);
-	of->fs_magic = fs.f_type;
+	d->files->last_dev = of->stat.st_dev;
+	d->files->last_magic = of->fs_magic = fs.f_type;
 	return 0;
 }
 
@@ -286,7 +291,7 @@ static const struct file_kind *find_kind(const struct open_file *of)
 /* Numbers in fdinfo that tell files without an inode of their own apart. */
 static uint64_t get_hint(const struct fdinfo *info)
 {
-	static const char *const keys[] = { "eventfd-id", "sigmask", "clockid", "Pid" };
+	static const char *const keys[] = { "eventfd-id", "sigmask", "clockid", "Pid", "tfd", "map_id" };
 	const char *value = NULL;
 	uint64_t hash = 0;
 
