@@ -54,6 +54,8 @@ static int begin(struct dump *d, const struct options *options)
 	d->inventory = pool_new(d->pool, struct inventory);
 	TRY(inventory_make_run_id(d->inventory->run_id));
 	log_info("Run id %s", d->inventory->run_id);
+	d->inventory->tcp_close = options->tcp_close;
+	d->inventory->allow_uprobes = options->allow_uprobes;
 	TRY(namespaces_dump_self(d));
 	if (d->only_look) {
 		d->store = store_create_nowhere();

@@ -40,10 +40,10 @@ static int check_vma(const VmaEntry *vma, uint64_t floor)
 		return 0;
 	if (vma->end > ADDRESS_LIMIT || (vma->start < floor && !(vma->status & VMA_GUARD)))
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " overlaps another one or is out of order", vma->start, vma->end);
-	if (vma->status & (VMA_SOCKET | VMA_SHSTK | VMA_UPROBES))
+	if (vma->status & (VMA_SOCKET | VMA_SHSTK))
 		return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " is of a kind that cannot be restored yet (status 0x%x)",
 			      vma->start, vma->end, vma->status);
-	if (!(vma->status & (mappable | VMA_GUARD | VMA_AIORING)))
+	if (!(vma->status & (mappable | VMA_GUARD | VMA_AIORING | VMA_UPROBES)))
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " has the unknown status 0x%x", vma->start, vma->end, vma->status);
 	return 0;
 }
@@ -68,6 +68,8 @@ static int load_areas(struct restore *r, struct task *task)
 		if (vma->status & (VMA_GUARD | VMA_VSYSCALL))
 			continue;
 		floor = vma->end;
+		if (vma->status & VMA_UPROBES) /* the kernel makes a new one when a probe is hit */
+			continue;
 		if (vma->status & VMA_AIORING)
 			TRY(aio_check(task->mm, vma));
 		area = &memory->areas[memory->n++];

@@ -50,7 +50,6 @@ static const struct {
 } refused[] = {
 	{ "anon_inode:[io_uring]", "an io_uring: let the program close it, or run it with io_uring switched off" },
 	{ "anon_inode:[perf_event]", "a perf event buffer: stop perf" },
-	{ "[uprobes]", "a uprobe is set in it: remove the probe" },
 	{ "socket:", "the ring of a packet socket: it cannot be checkpointed yet" },
 	{ "/memfd:secret", "secret memory (memfd_secret): nobody else may read it" },
 	{ "/secretmem", "secret memory (memfd_secret): nobody else may read it" },
@@ -61,8 +60,16 @@ static int refuse_mapping(const struct mapping *m, const char *what)
 	return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " (%s) is %s", m->start, m->end, m->name ? m->name : "no name", what);
 }
 
-static int check_supported(const struct mapping *m)
+static bool is_uprobes(const struct mapping *m)
 {
+	return m->name && !strcmp(m->name, "[uprobes]");
+}
+
+static int check_supported(struct dump *d, const struct mapping *m)
+{
+	if (is_uprobes(m) && !d->options->allow_uprobes)
+		return refuse_mapping(m, "there because a uprobe is set in the program: remove the probe, or dump with --allow-uprobes if it "
+					 "will be set at the restore too");
 	for (size_t i = 0; m->name && i < sizeof(refused) / sizeof(*refused); i++)
 		if (text_starts(m->name, refused[i].prefix))
 			return refuse_mapping(m, refused[i].what);
@@ -167,8 +174,12 @@ static int dump_shared(struct dump *d, struct task *task, const struct mapping *
 
 static int classify(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
-	TRY(check_supported(m));
+	TRY(check_supported(d, m));
 	set_flags(m, vma);
+	if (is_uprobes(m)) {
+		vma->status = VMA_REGULAR | VMA_UPROBES;
+		return 0;
+	}
 	for (size_t i = 0; m->name && i < sizeof(special) / sizeof(*special); i++) {
 		if (strcmp(m->name, special[i].name) == 0) {
 			vma->status = special[i].status;
