@@ -398,15 +398,14 @@ int tty_plan_task(struct restore *r, struct task *task, struct plan *p)
 	return 0;
 }
 
-/* The new terminal may have another size: full-screen programs want to know. The signal waits until they run. */
-static void tell_size(struct restore *r, const struct tty *tty)
+/*
+ * Another screen, with something else on it, and maybe another size: full-screen programs draw themselves anew when they are told. All
+ * others ignore the signal. It waits until they run.
+ */
+static void tell_screen(struct restore *r, const struct tty *tty)
 {
-	const WinsizeEntry *old = tty->slave->winsize;
 	pid_t pgrp = (pid_t)tty->slave->pgrp;
-	struct winsize size;
 
-	if (!old || ioctl(tty->fd, TIOCGWINSZ, &size) < 0 || (size.ws_row == old->ws_row && size.ws_col == old->ws_col))
-		return;
 	if (pgrp > 0 && has_group(r, pgrp))
 		kill(-pgrp, SIGWINCH);
 }
@@ -435,7 +434,7 @@ int tty_settle(struct restore *r, struct file *f)
 	pthread_sigmask(SIG_BLOCK, &ttou, &old); /* criu may be in the background by now */
 	result = tty_apply_settings(tty->fd, tty->slave, false);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	tell_size(r, tty);
+	tell_screen(r, tty);
 	return result;
 }
 
