@@ -154,6 +154,11 @@ int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int 
 	}
 }
 
+int tracee_continue(pid_t tid)
+{
+	return ptrace(PTRACE_CONT, tid, NULL, NULL) < 0 ? fail_errno("letting thread %d run", tid) : 0;
+}
+
 void tracee_release(pid_t tid)
 {
 	ptrace(PTRACE_DETACH, tid, NULL, NULL);

@@ -43,6 +43,8 @@ int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int 
 /* The number of the system call at whose entry the thread stands, -1 at an exit, -2 elsewhere. */
 long tracee_entered_call(pid_t tid);
 
+/* Lets a stopped thread run on; fail()s. */
+int tracee_continue(pid_t tid);
 /* Lets go. Not logged: the thread may be dead. */
 void tracee_release(pid_t tid);
 

@@ -278,6 +278,17 @@ static int stop_all(struct restore *r)
 	return 0;
 }
 
+/* From the stop behind a system call to one within the delivery of signals: nothing of the program runs in between. */
+static int stop_again(struct restore *r, const struct thread *thread)
+{
+	int signal;
+
+	TRY(arch_state_set_general(thread->tid, thread->restore->state));
+	TRY(tracee_interrupt(thread->tid));
+	TRY(tracee_continue(thread->tid));
+	return tracee_wait_stop(thread->tid, &r->deadline, &signal);
+}
+
 /*
  * Nothing runs any more. The stage goes first, once for each address space, as long as signals are blocked.
  */
@@ -289,7 +300,11 @@ static int settle_task(struct restore *r, struct task *task)
 	if (!task->restore->memory_from)
 		TRY(puppet_unmap(task->leader->remote, task->leader->restore->state, puppet_stage_start(r->stage),
 				 memory_parking_end(r) - puppet_stage_start(r->stage)));
+	/* A stopped one goes there by itself when it is let go. */
+	if (!task->restore->memory_from && !ends_stopped(r, task))
+		TRY(stop_again(r, task->leader));
 	for_each_thread(thread, task) {
+		arch_state_interrupted(thread->restore->state, task->pid);
 		TRY(arch_state_set(thread->tid, thread->restore->state));
 		TRY(parts_restore_settle(r, thread));
 	}

@@ -33,6 +33,9 @@ void arch_state_restart(struct arch_thread_state *state, bool no_signals, const 
 /* Only what the kernel would not restart by itself when the thread is let go: a plain EINTR of our making. */
 void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals);
 
+/* Restore: the other way round, so that a signal that waits interrupts the call as ever. pid: who has the memory with the code. */
+void arch_state_interrupted(struct arch_thread_state *state, pid_t pid);
+
 uint64_t arch_state_ip(const struct arch_thread_state *state);
 uint64_t arch_state_sp(const struct arch_thread_state *state);
 void arch_state_set_ip(struct arch_thread_state *state, uint64_t ip);
