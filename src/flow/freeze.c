@@ -161,6 +161,28 @@ static int read_identity(struct dump *d, struct task *task)
 	return 0;
 }
 
+#define USER_WORKER 0x00004010 /* PF_USER_WORKER, PF_IO_WORKER in linux/sched.h of the kernel's source */
+
+/* A thread of the task that never runs the task's code. It can be stopped, but not be asked anything. */
+static int refuse_worker(const struct task *task, const struct thread *thread)
+{
+	const char *name = thread->dump->status.name;
+	AUTO_CLOSE int proc = -1;
+	struct proc_stat stat;
+
+	if (strncmp(name, "iou-", 4) != 0 && strncmp(name, "vhost-", 6) != 0)
+		return 0;
+	proc = proc_open_thread(task->dump->proc, thread->tid);
+	if (proc < 0 || proc_stat_read(proc, &stat) < 0 || !(stat.flags & USER_WORKER))
+		return 0;
+	if (name[0] == 'v')
+		return refuse(EOPNOTSUPP, "thread %d (%s) is a worker of the kernel for vhost, which cannot be saved: run the program "
+					  "with vhost switched off", thread->tid, name);
+	return refuse(EOPNOTSUPP, "thread %d (%s) is a worker of the kernel for an io_uring, which cannot be saved: run the program with "
+				  "io_uring switched off, by its own configuration or by sysctl kernel.io_uring_disabled=2",
+		      thread->tid, name);
+}
+
 static int read_statuses(struct dump *d, struct task *task)
 {
 	struct thread *thread;
@@ -170,6 +192,7 @@ static int read_statuses(struct dump *d, struct task *task)
 		struct proc_status *status = &thread->dump->status;
 
 		TRY(read_thread_status(task, thread->tid, status));
+		TRY(refuse_worker(task, thread));
 		if (!status->seccomp)
 			continue;
 		error = tracee_suspend_seccomp(thread->tid);
