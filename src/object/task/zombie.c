@@ -6,14 +6,27 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "kern/pidfd.h"
 #include "object/task/part.h"
+
+/* Who may not trace a process is shown 0 as its exit status, see proc_pid_stat(5). A zombie can't be seized, so this has not come up before. */
+static int check_readable(pid_t pid)
+{
+	AUTO_CLOSE int pidfd = pidfd_of_process(pid);
+
+	if (pidfd >= 0 && pidfd_take_fd(pidfd, 0) == -EPERM)
+		return refuse(EPERM, "how it ended is only told to who may trace it: run criu as root");
+	return 0;
+}
 
 static int dump_zombie(struct dump *d, struct thread *thread)
 {
 	TaskCoreEntry *tc = thread->core->tc;
 
+	TRY(check_readable(thread->task->pid));
 	tc->task_state = TASK_DEAD;
 	tc->exit_code = (uint32_t)thread->task->dump->stat.exit_code;
 	tc->comm = pool_string(d->pool, thread->task->comm);
@@ -31,6 +44,17 @@ static int check_zombie(struct restore *r, struct thread *thread)
 	return 0;
 }
 
+/* Those whose action is to dump core, see signal(7). */
+static bool dumps_core(int sig)
+{
+	static const int signals[] = { SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (signals[i] == sig)
+			return true;
+	return false;
+}
+
 /* Dies by a signal, without a core dump. All are blocked until now. */
 static void plan_signal(struct plan *plan, int sig)
 {
@@ -40,7 +64,8 @@ static void plan_signal(struct plan *plan, int sig)
 	if (sig != SIGKILL && sig != SIGSTOP)
 		plan_syscall(plan, "set the action of a fatal signal", __NR_rt_sigaction, V(sig),
 			     D(plan_data(plan, default_action, sizeof(default_action))), V(0), V(sizeof(mask)));
-	plan_syscall(plan, "forbid a core dump", __NR_prctl, V(PR_SET_DUMPABLE), V(0), V(0), V(0), V(0));
+	if (dumps_core(sig))
+		plan_syscall(plan, "forbid a core dump", __NR_prctl, V(PR_SET_DUMPABLE), V(0), V(0), V(0), V(0));
 	/* Two steps, so that the process does not depend on its number in this pid namespace. */
 	plan_syscall(plan, "get the own pid", __NR_getpid)->to_slot = 1;
 	plan_syscall(plan, "send a fatal signal", __NR_kill, S(1), V(sig));

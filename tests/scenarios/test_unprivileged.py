@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""criu --unprivileged: an ordinary user with CAP_CHECKPOINT_RESTORE alone takes own programs through a checkpoint."""
+import os
+import subprocess
+
+import pytest
+import ways
+from subject import Run, Subject
+
+USER = 60103
+IDS = ['--reuid', str(USER), '--regid', str(USER), '--clear-groups']
+AS_USER = ['setpriv', *IDS, 'env', 'HOME=/nonexistent']
+AS_CHECKPOINTER = ['setpriv', *IDS, '--inh-caps', '+checkpoint_restore', '--ambient-caps', '+checkpoint_restore',
+                   'env', 'HOME=/nonexistent']
+
+
+class UserRun(Run):
+    """Subject and criu belong to an ordinary user; the room is root's."""
+
+    def start(self):
+        for folder in (self.work, self.control):
+            os.chown(folder, USER, USER)
+        self.output.touch()
+        os.chown(self.output, USER, USER)
+        start = self.room.start
+        self.room.start = lambda output, *words, **more: start(output, *AS_USER, *words, **more)
+        try:
+            return super().start()
+        finally:
+            self.room.start = start
+
+    def folder_of_images(self):
+        folder = super().folder_of_images()
+        os.chown(folder, USER, USER)
+        return folder
+
+    def call_criu(self, command, images, *options, env=None):
+        run = self.room.run
+        self.room.run = lambda *words, **more: run(*AS_CHECKPOINTER, *words, '--unprivileged', **more)
+        try:
+            return super().call_criu(command, images, *options, env=env)
+        finally:
+            self.room.run = run
+
+
+@pytest.mark.parametrize('way', ['unharmed', 'plain', 'twice'])
+@pytest.mark.parametrize('name', [
+    'file/deleted', 'file/epoll', 'file/pipe', 'file/regular', 'file/timerfd', 'memory/anonymous', 'memory/file-private', 'memory/shared-anonymous',
+    'signal/pending', 'socket/tcp-listener', 'socket/unix-pair', 'task/limits', 'thread/several', 'timer/posix', 'tree/family',
+    'tree/sessions', 'tree/zombie'])
+def test_subject(build, criu, room, name, way):
+    """The ways of subjects that need no rights themselves."""
+    run = UserRun(Subject(build / 'tests/subjects' / name.replace('/', '.', 1)), room, criu)
+    reason = run.start()
+    if reason:
+        pytest.skip(reason)
+    getattr(ways, way)(run)
+    run.release()
+
+
+def test_without_the_option(criu, folder):
+    """Who is not root says that he knows."""
+    os.chown(folder, USER, USER)
+    done = subprocess.run([*AS_CHECKPOINTER, criu, 'dump', '-t', str(os.getpid()), '-D', folder], stdout=subprocess.PIPE, text=True,
+                          check=False)
+    assert done.returncode == 1 and '--unprivileged' in done.stdout
+    done = subprocess.run([*AS_USER, criu, 'dump', '--unprivileged', '-t', '1', '-D', folder], stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and 'CAP_CHECKPOINT_RESTORE' in done.stdout
+    assert not list(folder.iterdir())
