@@ -2,6 +2,7 @@
 """criu check --tree: all that is in the way of a dump, told without doing any harm."""
 import json
 import re
+import time
 
 from room import wait_until
 
@@ -48,7 +49,17 @@ def describe(room, pid):
     """What could be seen of changes in a task."""
     proc = room.proc / str(pid)
     fdinfo = sorted((path.name, re.sub(r'^ino:.*$', '', path.read_text(), flags=re.M)) for path in (proc / 'fdinfo').iterdir())
-    return (proc / 'maps').read_text(), fdinfo, (proc / 'status').read_text().split('voluntary')[0]
+    status = re.findall(r'^(?:TracerPid|Threads|Sig|Shd|Cap|NoNew|Seccomp).*', (proc / 'status').read_text(), re.M)
+    return (proc / 'maps').read_text(), fdinfo, status
+
+
+def settled(room):
+    """All tasks of the room, when none is on its way to where it waits any more."""
+    last, now = None, [describe(room, pid) for pid in room.pids()]
+    while last != now:
+        time.sleep(0.05)
+        last, now = now, [describe(room, pid) for pid in room.pids()]
+    return now
 
 
 def check(room, criu, pid, *options):
@@ -73,7 +84,7 @@ def test_all_obstacles_at_once(room, criu, folder):
     if int((work / 'ready').read_text()) < 0:
         import pytest       # pylint: disable=import-outside-toplevel
         pytest.skip('this kernel has no io_uring')
-    before = [describe(room, each) for each in room.pids()]
+    before = settled(room)
     files = sorted(path.name for path in work.iterdir())
     code, said = check(room, criu, pid)
     assert code == 1
@@ -117,8 +128,7 @@ def test_terminal_and_session_of_somebody_else(room, criu, folder):
     """A job of a shell: its terminal is held outside."""
     output = folder / 'output'
     room.start(output, '/usr/bin/script', '-qc', 'sleep 900; true', '/dev/null')
-    wait_until(lambda: len(room.pids()) >= 3, 5)
-    pid = next(pid for pid in room.pids() if (room.proc / str(pid) / 'comm').read_text() == 'sleep\n')
+    pid = wait_until(lambda: next((pid for pid in room.pids() if (room.proc / str(pid) / 'comm').read_text() == 'sleep\n'), None), 5)
     code, said = check(room, criu, pid)
     assert code == 1 and '--shell-job' in said and f'task {pid} (sleep)' in said, said
     code, said = check(room, criu, pid, '--shell-job')
