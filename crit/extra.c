@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
 #include "crit/text.h"
@@ -36,33 +37,74 @@ static void write_base64(struct decoding *decoding, const void *data, size_t siz
 	buffer_done(&text);
 }
 
-static int read_base64(const struct json *value, struct pool *pool, void **ret, size_t *ret_size)
+static int want_text(const struct json *value)
 {
 	if (value->type != JSON_TEXT)
 		return refuse(EINVAL, "line %u: a text is wanted, this is %s", value->line, json_type_name(value));
-	if (base64_decode(pool, value->text, value->size, ret, ret_size) < 0)
-		return refuse(EINVAL, "line %u: not base64", value->line);
 	return 0;
 }
 
+static int refuse_base64(const struct json *value)
+{
+	return refuse(EINVAL, "line %u: not base64", value->line);
+}
+
+static int read_base64(const struct json *value, struct pool *pool, void **ret, size_t *ret_size)
+{
+	TRY(want_text(value));
+	return base64_decode(pool, value->text, value->size, ret, ret_size) < 0 ? refuse_base64(value) : 0;
+}
+
+#define PIECE (BASE64_LINE * 4096) /* of a payload, which may be larger than memory has room for twice */
+
+/* The next bytes of the payload, `wanted` at most, as a text. */
+static int decode_piecewise(struct decoding *decoding, struct image *image, uint64_t wanted)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+	char *piece = pool_alloc(decoding->pool, PIECE);
+	ssize_t got = PIECE;
+
+	json_begin_text(&decoding->json);
+	while (wanted && got == PIECE) {
+		got = image_read_some(image, piece, wanted < PIECE ? wanted : PIECE);
+		TRY(got);
+		text.size = 0;
+		base64_encode(&text, piece, (size_t)got);
+		json_add_text(&decoding->json, text.data, text.size);
+		wanted -= (uint64_t)got;
+	}
+	json_end_text(&decoding->json);
+	return 0;
+}
+
+/* All of it; whether it is cut off is seen when it is passed over. */
 static int decode_bytes(struct decoding *decoding, struct image *image, const ProtobufCMessage *record)
 {
-	void *data;
-	size_t size;
+	return decode_piecewise(decoding, image, image_payload_left(image));
+}
 
-	TRY(image_read_payload(image, &data, &size));
-	write_base64(decoding, data, size);
-	return 0;
+static int encode_piecewise(const struct json *value, struct image *image, size_t *ret_size)
+{
+	struct base64_reader reader = { 0 };
+	AUTO(buffer_done) struct buffer bytes = { 0 };
+
+	TRY(want_text(value));
+	for (size_t at = 0; at < value->size; at += PIECE) {
+		bytes.size = 0;
+		if (base64_read(&reader, value->text + at, value->size - at < PIECE ? value->size - at : PIECE, &bytes) < 0)
+			return refuse_base64(value);
+		TRY(image_write_bytes(image, bytes.data, bytes.size));
+		*ret_size += bytes.size;
+	}
+	return base64_end(&reader) < 0 ? refuse_base64(value) : 0;
 }
 
 static int encode_bytes(const struct json *value, struct image *image, const ProtobufCMessage *record,
 			struct pool *pool)
 {
-	void *data;
-	size_t size;
+	size_t size = 0;
 
-	TRY(read_base64(value, pool, &data, &size));
-	return image_write_bytes(image, data, size);
+	return encode_piecewise(value, image, &size);
 }
 
 static int decode_tcp(struct decoding *decoding, struct image *image, const ProtobufCMessage *record)
@@ -169,22 +211,16 @@ static int encode_messages(const struct json *value, struct image *image, const 
 /* Older images hold the segment itself, padded. */
 static int decode_shm(struct decoding *decoding, struct image *image, const ProtobufCMessage *record)
 {
-	uint64_t segment = ((const IpcShmEntry *)record)->size;
-	void *data;
-	size_t size;
+	uint64_t segment = ((const IpcShmEntry *)record)->size, left = image_payload_left(image);
 
-	TRY(image_read_payload(image, &data, &size));
-	write_base64(decoding, data, size < segment ? size : segment);
-	return 0;
+	return decode_piecewise(decoding, image, segment < left ? segment : left);
 }
 
 static int encode_shm(const struct json *value, struct image *image, const ProtobufCMessage *record, struct pool *pool)
 {
-	void *data;
-	size_t size;
+	size_t size = 0;
 
-	TRY(read_base64(value, pool, &data, &size));
-	TRY(image_write_bytes(image, data, size));
+	TRY(encode_piecewise(value, image, &size));
 	return image_write_padding(image, size, 4);
 }
 

@@ -95,12 +95,10 @@ static size_t put_wide(struct buffer *out, const unsigned char *text, size_t siz
 	return length;
 }
 
-static void put_text(struct json_writer *writer, const char *text, size_t size)
+static void put_characters(struct buffer *out, const char *text, size_t size)
 {
-	struct buffer *out = &writer->out;
 	size_t plain = 0;
 
-	buffer_append(out, "\"", 1);
 	for (size_t i = 0; i < size; i += plain ?: 1) {
 		/* Long runs that need nothing, such as base64, at once. */
 		for (plain = 0; i + plain < size; plain++) {
@@ -116,7 +114,13 @@ static void put_text(struct json_writer *writer, const char *text, size_t size)
 		else
 			i += put_wide(out, (const unsigned char *)text + i, size - i) - 1;
 	}
-	buffer_append(out, "\"", 1);
+}
+
+static void put_text(struct json_writer *writer, const char *text, size_t size)
+{
+	buffer_append(&writer->out, "\"", 1);
+	put_characters(&writer->out, text, size);
+	buffer_append(&writer->out, "\"", 1);
 }
 
 void json_key(struct json_writer *writer, const char *name)
@@ -131,6 +135,22 @@ void json_write_text(struct json_writer *writer, const char *text, size_t size)
 {
 	begin_value(writer);
 	put_text(writer, text, size);
+}
+
+void json_begin_text(struct json_writer *writer)
+{
+	begin_value(writer);
+	buffer_append(&writer->out, "\"", 1);
+}
+
+void json_add_text(struct json_writer *writer, const char *text, size_t size)
+{
+	put_characters(&writer->out, text, size);
+}
+
+void json_end_text(struct json_writer *writer)
+{
+	buffer_append(&writer->out, "\"", 1);
 }
 
 void json_write_string(struct json_writer *writer, const char *text)

@@ -28,6 +28,10 @@ void json_open(struct json_writer *writer, char bracket); /* '{' or '[' */
 void json_close(struct json_writer *writer, char bracket);
 void json_key(struct json_writer *writer, const char *name);
 void json_write_text(struct json_writer *writer, const char *text, size_t size);
+/* A text in pieces, none of which may end within a character. */
+void json_begin_text(struct json_writer *writer);
+void json_add_text(struct json_writer *writer, const char *text, size_t size);
+void json_end_text(struct json_writer *writer);
 void json_write_string(struct json_writer *writer, const char *text);
 void json_write_bool(struct json_writer *writer, bool truth);
 /* A value written as it is: a number. */

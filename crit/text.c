@@ -7,64 +7,101 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/auto.h"
+#include "base/fail.h"
 #include "base/pool.h"
 
-#define BASE64_LINE 57 /* bytes that make 76 characters */
 #define QUOTED_LINE 76
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static void encode_line(struct buffer *out, const unsigned char *data, size_t size)
+/* Returns the end of what was written. */
+static char *encode_line(char *to, const unsigned char *data, size_t size)
 {
 	for (size_t i = 0; i < size; i += 3) {
 		uint32_t b1 = i + 1 < size ? data[i + 1] : 0, b2 = i + 2 < size ? data[i + 2] : 0;
 		uint32_t bits = (uint32_t)data[i] << 16 | b1 << 8 | b2;
-		char group[] = { letters[bits >> 18], letters[bits >> 12 & 63], '=', '=' };
 
-		if (i + 1 < size)
-			group[2] = letters[bits >> 6 & 63];
-		if (i + 2 < size)
-			group[3] = letters[bits & 63];
-		buffer_append(out, group, sizeof(group));
+		*to++ = letters[bits >> 18];
+		*to++ = letters[bits >> 12 & 63];
+		*to++ = i + 1 < size ? letters[bits >> 6 & 63] : '=';
+		*to++ = i + 2 < size ? letters[bits & 63] : '=';
 	}
-	buffer_append(out, "\n", 1);
+	*to++ = '\n';
+	return to;
 }
 
 void base64_encode(struct buffer *out, const void *data, size_t size)
 {
+	const size_t lines = (size + BASE64_LINE - 1) / BASE64_LINE;
+	char *begin = buffer_reserve(out, (size + 2) / 3 * 4 + lines + 1), *to = begin;
+
 	for (size_t i = 0; i < size; i += BASE64_LINE)
-		encode_line(out, (const unsigned char *)data + i, size - i < BASE64_LINE ? size - i : BASE64_LINE);
+		to = encode_line(to, (const unsigned char *)data + i, size - i < BASE64_LINE ? size - i : BASE64_LINE);
+	*to = '\0';
+	out->size += (size_t)(to - begin);
+}
+
+enum { NO_LETTER = 64, BLANK, FILL };
+
+/* What a character stands for: its 6 bits, or one of the above. */
+static const unsigned char *letter_values(void)
+{
+	static unsigned char values[256];
+
+	if (values['A'] == 0 && values['='] == FILL)
+		return values;
+	memset(values, NO_LETTER, sizeof(values));
+	for (unsigned i = 0; i < 64; i++)
+		values[(unsigned char)letters[i]] = (unsigned char)i;
+	values[' '] = values['\t'] = values['\r'] = values['\n'] = BLANK;
+	values['='] = FILL;
+	return values;
+}
+
+int base64_read(struct base64_reader *reader, const char *text, size_t size, struct buffer *out)
+{
+	const unsigned char *values = letter_values();
+	unsigned char *to = buffer_reserve(out, size / 4 * 3 + 6);
+	size_t done = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		unsigned value = values[(unsigned char)text[i]];
+
+		if (value == BLANK)
+			continue;
+		if (value == NO_LETTER || (reader->fill && value != FILL))
+			return -EINVAL;
+		reader->fill += value == FILL;
+		reader->bits = reader->bits << 6 | (value & 63);
+		if (++reader->n % 4)
+			continue;
+		if (reader->fill > 2)
+			return -EINVAL;
+		to[done] = (unsigned char)(reader->bits >> 16);
+		to[done + 1] = (unsigned char)(reader->bits >> 8);
+		to[done + 2] = (unsigned char)reader->bits;
+		done += 3 - reader->fill;
+	}
+	out->size += done;
+	return 0;
+}
+
+int base64_end(const struct base64_reader *reader)
+{
+	return reader->n % 4 ? -EINVAL : 0;
 }
 
 int base64_decode(struct pool *pool, const char *text, size_t size, void **ret, size_t *ret_size)
 {
-	unsigned char *to = pool_alloc(pool, size / 4 * 3 + 4);
-	unsigned n = 0, fill = 0;
-	size_t done = 0;
-	uint32_t bits = 0;
+	AUTO(buffer_done) struct buffer bytes = { 0 };
+	struct base64_reader reader = { 0 };
 
-	for (size_t i = 0; i < size; i++) {
-		const char *letter = text[i] ? strchr(letters, text[i]) : NULL;
-
-		if (text[i] && strchr(" \t\r\n", text[i]))
-			continue;
-		if (text[i] == '=')
-			fill++;
-		else if (!letter || fill)
-			return -EINVAL;
-		bits = bits << 6 | (uint32_t)(letter ? letter - letters : 0);
-		if (++n % 4)
-			continue;
-		if (fill > 2)
-			return -EINVAL;
-		to[done] = (unsigned char)(bits >> 16);
-		to[done + 1] = (unsigned char)(bits >> 8);
-		to[done + 2] = (unsigned char)bits;
-		done += 3 - fill;
-	}
-	*ret = to;
-	*ret_size = done;
-	return n % 4 ? -EINVAL : 0;
+	TRY(base64_read(&reader, text, size, &bytes));
+	TRY(base64_end(&reader));
+	*ret = pool_copy(pool, bytes.data, bytes.size);
+	*ret_size = bytes.size;
+	return 0;
 }
 
 /* Blanks may stand as they are, unless a line would end with them. */

@@ -187,6 +187,19 @@ def test_payloads(crit, size):
         assert encode(crit, decode(crit, image, '--pretty')) == image
 
 
+def test_large_payload(crit, tmp_path):
+    """More than the largest record: read and written in pieces."""
+    data = bytes(range(251)) * (66 << 12)
+    image = encode(crit, {'magic': 'PIPES_DATA', 'entries': [{'pipe_id': 1, 'bytes': len(data)}]}) + data
+    (tmp_path / 'pipes-data.img').write_bytes(image)
+    crit('decode', '-i', tmp_path / 'pipes-data.img', '-o', tmp_path / 'json')
+    assert (tmp_path / 'json').read_bytes().endswith(base64.encodebytes(data[-57 * 3 - 1:])[-20:-1] + b'\\n"}]}')
+    crit('encode', '-i', tmp_path / 'json', '-o', tmp_path / 'again.img')
+    assert (tmp_path / 'again.img').read_bytes() == image
+    (tmp_path / 'pipes-data.img').write_bytes(image[:-1])
+    assert 'record 1 at offset 8: truncated: 1 bytes of its payload are missing' in crit('decode', '-i', tmp_path / 'pipes-data.img', code=1)
+
+
 def test_payloads_with_a_shape_of_their_own(crit):
     desc = {'key': 1, 'uid': 0, 'gid': 0, 'cuid': 0, 'cgid': 0, 'mode': 384, 'id': 0}
     for value, tail in [
