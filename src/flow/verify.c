@@ -71,6 +71,18 @@ static bool differs(struct restore *r, size_t member, size_t has)
 	       *(const uint32_t *)((const char *)ids + member) != *(const uint32_t *)((const char *)criu + member);
 }
 
+/* Network devices that the restore makes, with addresses of their own. */
+static bool has_devices(struct restore *r)
+{
+	size_t n;
+	struct file *const *files = file_restore_all(r, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (files[i]->entry->type == FD_TYPES__TUNF)
+			return true;
+	return false;
+}
+
 #define DIFFERS(r, member) differs(r, offsetof(TaskKobjIdsEntry, member), offsetof(TaskKobjIdsEntry, has_##member))
 
 static int check_pid(pid_t pid, const char *what)
@@ -159,7 +171,7 @@ static int check_world(struct restore *r, struct verified *ret)
 	int error, first;
 
 	ret->needs.other_paths = DIFFERS(r, mnt_ns_id);
-	ret->needs.other_addresses = DIFFERS(r, net_ns_id);
+	ret->needs.other_addresses = DIFFERS(r, net_ns_id) || has_devices(r);
 	need_sessions(r);
 	first = r->damage = 0;
 	TRY(file_restore_needs(r));

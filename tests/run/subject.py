@@ -125,6 +125,44 @@ class Run:
         assert status == 0, f'dump failed with status {status}: {said}'
         return images
 
+    def call_in_room(self, *words):
+        """Runs something that must succeed; returns what it said."""
+        done = self.room.run(*words, timeout=40)
+        assert done.returncode == 0, f'{" ".join(map(str, words))}: {done.returncode}: {done.stdout}'
+        return done.stdout
+
+    def check_tree(self):
+        """The preflight, with the options of a dump."""
+        options = shlex.split(self.subject.about['options']) + shlex.split(self.subject.about['dump_options'])
+        said = self.call_in_room(self.criu, 'check', '--tree', self.pid, *options)
+        assert 'Nothing is in the way of a dump.' in said, said
+
+    def check_refused(self):
+        """The preflight must find what a dump will refuse, unless only the task itself could tell; yields what it said."""
+        if 'preflight' in self.subject.about['ignore'].split():
+            return
+        options = shlex.split(self.subject.about['options']) + shlex.split(self.subject.about['dump_options'])
+        done = self.room.run(self.criu, 'check', '--tree', self.pid, *options, timeout=40)
+        assert done.returncode == 1, f'check --tree was expected to refuse: {done.returncode}: {done.stdout}'
+        yield done.stdout
+
+    def verify(self, images):
+        """The images must be whole, and a restore be possible."""
+        options = shlex.split(self.subject.about['options']) + shlex.split(self.subject.about['restore_options'])
+        said = self.call_in_room(self.criu, 'verify', images, *options)
+        assert 'The images are whole.\n' in said and 'A restore could begin.\n' in said, said
+
+    def decode_and_encode(self, images):
+        """What crit decodes it encodes to the same bytes. Images without a magic have nothing to decode."""
+        crit = Path(self.criu).parent / 'crit'
+        for image in images.glob('*.img'):
+            if image.name.startswith('pages-'):
+                continue
+            text = subprocess.run([crit, 'decode', '-i', image], capture_output=True, check=False)
+            assert text.returncode == 0, f'{image.name}: {text.stderr.decode()}'
+            again = subprocess.run([crit, 'encode'], input=text.stdout, capture_output=True, check=False)
+            assert again.stdout == image.read_bytes(), f'crit changes {image.name}: {again.stderr.decode()}'
+
     def dump_refused(self):
         """Dumps what must be refused; returns what criu said."""
         status, said = self.call_criu('dump', self.folder_of_images(), '-t', self.pid)

@@ -14,8 +14,8 @@ def unharmed(run):
     """A dump that leaves it running must not be felt. If a refusal is expected, that must not be felt either."""
     refused = run.subject.about['refused']
     if refused:
-        said = run.dump_refused()
-        assert re.search(refused, said), f'refused, but not because of "{refused}": {said}'
+        for said in (*run.check_refused(), run.dump_refused()):
+            assert re.search(refused, said), f'refused, but not because of "{refused}": {said}'
     else:
         run.dump('--leave-running')
     run.compare('after the dump')
@@ -59,6 +59,17 @@ def rpc(run):
     run.compare('after the restore')
 
 
+def told(run):
+    """criu check --tree finds nothing in the way, criu verify finds the images whole, crit brings all of them back byte by byte."""
+    run.check_tree()
+    run.compare('after the check')
+    images = run.dump()
+    run.await_gone()
+    run.verify(images)
+    run.decode_and_encode(images)
+    run.restore(images)
+
+
 # The way of asking changes little: a few subjects without options will do.
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair')}
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, rpc)}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, rpc, told)}

@@ -270,8 +270,8 @@ void deleted_clean(struct restore *r)
 	struct deleted_restore *set = get_restore(r);
 
 	for (size_t i = 0; i < set->all.n; i++) {
-		/* After a failure the images shall be as good as before. */
-		if (set->all.items[i]->type == REMAP_TYPE__LINKED && !failure_error())
+		/* After a failure, or when they were only looked at, the images shall be as good as before. */
+		if (set->all.items[i]->type == REMAP_TYPE__LINKED && !failure_error() && !r->needs)
 			relink_remove(r, set->all.items[i]);
 		auto_close(&set->all.items[i]->fd);
 		auto_close(&set->all.items[i]->opened);

@@ -35,7 +35,7 @@ static bool is_own_proc(const char *name)
 
 static int check_file(struct restore *r, const RegFileEntry *record)
 {
-	AUTO_CLOSE int fd = open(record->name, O_PATH | O_CLOEXEC);
+	AUTO_CLOSE int fd = open(record->name, O_PATH | O_CLOEXEC | (int)(record->flags & O_NOFOLLOW));
 	struct options options = *r->options;
 	char self[32];
 

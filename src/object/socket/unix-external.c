@@ -46,8 +46,9 @@ static int find_holder(int proc, const char *link)
 	return -1;
 }
 
-/* "fd 5 of process 312 (dbus-daemon)", found by a walk through /proc: this is the way to a failure, time does not matter. */
-static void describe_holder(uint32_t ino, char *to, size_t room)
+/* "fd 5 of process 312 (dbus-daemon)", found by a walk through /proc: this is the way to a failure, time does not matter. False: nobody
+   has it. */
+static bool describe_holder(uint32_t ino, char *to, size_t room)
 {
 	AUTO_CLOSEDIR DIR *dir = opendir("/proc");
 	char link[32], comm[32];
@@ -68,17 +69,23 @@ static void describe_holder(uint32_t ino, char *to, size_t room)
 			strcpy(comm, "?");
 		comm[strcspn(comm, "\n")] = '\0';
 		snprintf(to, room, "fd %d of process %.10s (%s)", fd, entry->d_name, comm);
-		return;
+		return true;
 	}
+	return false;
 }
 
-static int refuse_peer(const struct unix_diag *peer)
+#define HOLDERS_MAX 20 /* whose processes are looked for, when one failure is not the end */
+
+static int refuse_peer(struct dump *d, const struct unix_diag *peer)
 {
 	const char *way = peer->type == SOCK_DGRAM ? "dump with --ext-unix-sk to connect it again at restore" :
 						     "close it, take that process into the tree, or dump with --external";
 	char holder[96], key[32] = "";
 
-	describe_holder(peer->ino, holder, sizeof(holder));
+	if (unix_dump_of(d)->n_refused++ >= HOLDERS_MAX)
+		snprintf(holder, sizeof(holder), "a process");
+	else if (!describe_holder(peer->ino, holder, sizeof(holder)) && d->only_look)
+		return 0; /* it is in the queue of another socket, which nobody has looked into */
 	if (peer->type != SOCK_DGRAM)
 		snprintf(key, sizeof(key), " unix[%u]", peer->ino);
 	return refuse(EBUSY, "this unix socket is connected to %s, which is outside of the tree; %s%s", holder, way, key);
@@ -129,7 +136,7 @@ int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const s
 	if (taken)
 		socket->entry->uflags |= UNIX_CALLBACK;
 	else if (!is_allowed(d, peer))
-		return refuse_peer(peer);
+		return refuse_peer(d, peer);
 	else if (!peer->name_size)
 		log_warn("The socket at the other end (inode %u) has no name: restore will need --inherit-fd fd[N]:socket:[%u]",
 			 peer->ino, socket->entry->ino);

@@ -42,6 +42,7 @@ struct unix_dump {
 	struct table *by_ino;
 	struct image *queues;
 	struct unix_early *early; /* unix-backlog.c */
+	unsigned n_refused;	  /* unix-external.c */
 	unsigned n_lost;	  /* clients made up for connections whose own are closed */
 };
 

@@ -2,12 +2,16 @@
 /* State of a living process: running or stopped, flags, execution domain (personality(2)); what its threads must have in common. */
 #include <errno.h>
 #include <linux/kcmp.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
+#include "base/file.h"
+#include "kern/proc/proc.h"
 #include "object/task/part.h"
 
 #define QUERY_PERSONALITY 0xffffffffu
@@ -45,6 +49,35 @@ static int check_shared(const struct thread *thread)
 	return 0;
 }
 
+static int refuse_personality(uint32_t its, uint32_t process)
+{
+	return refuse(EOPNOTSUPP,
+		      "it has the personality 0x%x and the process 0x%x: the image format has no place for it; checkpoint when this "
+		      "thread has ended", its, process);
+}
+
+static int read_personality(const struct thread *thread, uint32_t *ret)
+{
+	AUTO_CLOSE int dir = proc_open_thread(thread->task->dump->proc, thread->tid);
+	char text[32];
+
+	TRY(dir);
+	if (file_read_text(dir, "personality", text, sizeof(text)) <= 0)
+		return fail_errno("reading its personality");
+	*ret = (uint32_t)strtoul(text, NULL, 16);
+	return 0;
+}
+
+/* A dump asks the thread itself, for less. */
+static int compare_personality(const struct thread *thread)
+{
+	uint32_t its, process;
+
+	TRY(read_personality(thread, &its));
+	TRY(read_personality(thread->task->leader, &process));
+	return its == process ? 0 : refuse_personality(its, process);
+}
+
 /* The calls that criu makes in the thread would become signals. */
 static int check_dispatch(const struct thread *thread)
 {
@@ -63,8 +96,10 @@ static int dump_state(struct dump *d, struct thread *thread)
 	TaskCoreEntry *tc = thread->core->tc;
 
 	TRY(check_dispatch(thread));
-	if (thread != task->leader)
-		return check_shared(thread);
+	if (thread != task->leader) {
+		TRY(check_shared(thread));
+		return d->only_look ? compare_personality(thread) : 0;
+	}
 	tc->task_state = task->state;
 	tc->flags = task->dump->stat.flags;
 	if (task->state == TASK_STOPPED) {
@@ -93,10 +128,7 @@ static int answer_state(struct dump *d, struct thread *thread)
 	if (thread == thread->task->leader)
 		tc->personality = personality;
 	else if (personality != tc->personality)
-		return refuse(EOPNOTSUPP,
-			      "it has the personality 0x%x and the process 0x%x: the image format has no place for it; checkpoint "
-			      "when this thread has ended",
-			      personality, tc->personality);
+		return refuse_personality(personality, tc->personality);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
 
 #include <sys/prctl.h>
 
-SUBJECT(.refused = "PR_SET_MDWE")
+SUBJECT(.refused = "PR_SET_MDWE", .ignore = "preflight")
 
 #define SET_MDWE 65
 #define GET_MDWE 66
