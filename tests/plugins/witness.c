@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A plugin for tests: writes every call of criu to the file $WITNESS, and answers as $WITNESS_ANSWERS says, a list such as
- * "PAUSE_DEVICES=-5 DUMP_EXT_FILE=0". What is not in the list is not its own (-ENOTSUP). With NAMED it puts its name into the inventory.
+ * "PAUSE_DEVICES=-5 DUMP_EXT_FILE=crash". What is not in the list is not its own (-ENOTSUP). With NAMED it puts its name into the inventory.
  */
 #include <criu/criu-plugin.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,11 @@ static int answer(const char *hook)
 {
 	const char *list = getenv("WITNESS_ANSWERS"), *found = list ? strstr(list, hook) : NULL;
 
-	return found && found[strlen(hook)] == '=' ? atoi(found + strlen(hook) + 1) : -ENOTSUP;
+	if (!found || found[strlen(hook)] != '=')
+		return -ENOTSUP;
+	if (!strncmp(found + strlen(hook) + 1, "crash", 5))
+		raise(SIGSEGV);
+	return atoi(found + strlen(hook) + 1);
 }
 
 static int dump_socket(int fd, int id)

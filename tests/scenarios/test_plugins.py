@@ -177,6 +177,36 @@ def test_failing_restore(subject, plugins, folder, hook):
     run.release()
 
 
+@pytest.mark.parametrize('hook', ['PAUSE_DEVICES', 'CHECKPOINT_DEVICES', 'DUMP_EXT_FILE'])
+def test_crash_in_dump(subject, plugins, folder, hook):
+    """A plugin that takes criu down with it harms no task, and the log tells how far it was."""
+    libdir = plugins('witness', 'witness.c')
+    run = subject('file/device-plugged')
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder, **{'DUMP_EXT_FILE': 0, hook: 'crash'}))
+    assert code not in (0, 1) and 'Loaded plugin witness' in (images / 'dump.log').read_text(), said
+    run.compare(f'after a crash in {hook}')
+    run.release()
+
+
+@pytest.mark.parametrize('hook', ['POST_FORKING', 'RESTORE_EXT_FILE', 'RESUME_DEVICES_LATE'])
+def test_crash_in_restore(subject, plugins, folder, hook):
+    """The half-made tasks are gone with criu."""
+    libdir = plugins('witness', 'witness.c')
+    run = subject('file/device-plugged')
+    answers = {'DUMP_EXT_FILE': 0, 'RESTORE_EXT_FILE': 0}
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder, **answers))
+    assert code == 0, said
+    run.await_gone()
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **{**answers, hook: 'crash'}))
+    assert code not in (0, 1)
+    wait_until(lambda: not run.room.pids(), 5, lambda: f'left over: {run.room.pids()}')
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **answers))
+    assert code == 0, said
+    run.release()
+
+
 def test_mapping(subject, plugins, folder):
     """A mapping of a device: taken over at the dump, and something else lies there after the restore."""
     libdir = plugins('witness', 'witness.c')
