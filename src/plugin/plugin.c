@@ -97,6 +97,8 @@ static int load_all(struct plugins *plugins, const char *path, bool may_be_missi
 	for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
 		if (is_library(entry->d_name))
 			TRY(add(plugins, pool_printf(plugins->pool, "%s/%s", path, entry->d_name)));
+	if (!plugins->items.n && !may_be_missing)
+		log_warn("There are no plugins in %s%s\n", path, path[0] == '/' ? "" : ", a directory below the work directory");
 	return 0;
 }
 

@@ -397,6 +397,8 @@ def test_directories(subject, plugins, folder):
     for options, env in ((['-L', '/nowhere'], {}), ([], {'CRIU_LIBS_DIR': '/nowhere'})):
         code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, *options, env=env)
         assert code == 1 and "plugin directory /nowhere can't be opened: No such file" in said
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', '-L', '.')
+    assert code == 0 and re.search('Warn .*no plugins in ., a directory below the work directory', said), said
     code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', '-L', libdir,
                                env={**environment(folder), 'CRIU_LIBS_DIR': '/nowhere'})
     assert code == 0 and calls(folder), said
