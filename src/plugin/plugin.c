@@ -71,7 +71,7 @@ static int add(struct plugins *plugins, const char *path)
 		plugins->items.n--; /* its exit is not called */
 		return error;
 	}
-	log_info("Loaded plugin %s (%s)\n", plugin->name, path);
+	log_info("Loaded plugin %s\n", plugin->name);
 	error = plugin->init ? plugin->init(plugins->stage) : 0;
 	if (!error)
 		return 0;
