@@ -153,6 +153,9 @@ uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
 /* The member of a FileEntry at offset kind->entry. */
 #define file_record(entry, type, offset) (*(type **)((char *)(entry) + (offset)))
 
+/* Dump: a mapping that is watched by a userfaultfd. Refused if it is not clear by which. When all descriptors are known. */
+int file_dump_watched(struct dump *d, struct task *task, const struct mapping *m);
+
 /* Restore: the file at a number of the task's table, NULL if there is none. */
 struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number);
 /* Restore, at link: file_free_number() will give another number. */

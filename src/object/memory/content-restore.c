@@ -40,6 +40,7 @@ struct fill_task {
 	struct page_inheritance what;
 	VECTOR(struct uffdio_range) copies; /* areas to be filled through the userfaultfd */
 	uint64_t copy_size;
+	bool must_copy;
 };
 
 struct shared_set *memory_shared_set(struct restore *r)
@@ -138,6 +139,9 @@ static bool wants_huge(const struct memory_area *area)
 
 static bool can_copy(const struct memory_area *area, uint64_t size)
 {
+	/* Where a userfaultfd of the program will watch, no page may be there that was not: no huge ones, and nothing is left out. */
+	if (area->vma->watched & UFFDIO_REGISTER_MODE_MISSING)
+		return !(area->vma->flags & MAP_HUGETLB) && area->vma->status & VMA_ANON_PRIVATE;
 	return size >= COPY_AREA_MIN && !area->inherited && area->vma->status & VMA_ANON_PRIVATE &&
 	       !(area->vma->flags & MAP_HUGETLB) && !wants_huge(area);
 }
@@ -155,6 +159,7 @@ static void choose_way(struct fill_task *fill, const struct memory_area *area, s
 		how |= PAGE_COPY;
 		*vector_push(&fill->copies) = (struct uffdio_range){ area->vma->start, area->vma->end - area->vma->start };
 		fill->copy_size += size;
+		fill->must_copy |= size && area->vma->watched;
 	}
 	for (size_t i = first; i < fill->what.pieces.n; i++)
 		pieces[i].how |= how;
@@ -196,7 +201,7 @@ static int add_area(struct fill_task *fill, const struct page_tables *tables, co
 {
 	const struct page_reader *reader = ((struct memory_restore *)fill->task->restore->memory)->content;
 	const VmaEntry *vma = area->vma;
-	uint32_t how = vma->status & VMA_ANON_PRIVATE ? PAGE_FRESH : 0;
+	uint32_t how = vma->status & VMA_ANON_PRIVATE && !vma->watched ? PAGE_FRESH : 0;
 	size_t first = fill->what.pieces.n, begin = *next, end = *next;
 
 	while (end < reader->n && reader->pieces[end].start < vma->end)
@@ -307,7 +312,7 @@ static int fill_task(struct fill_task *fill)
 	int their_uffd = -1;
 
 	TRY(add_areas(fill));
-	if (fill->copy_size >= COPY_MIN)
+	if (fill->copy_size >= COPY_MIN || fill->must_copy)
 		TRY(open_uffd(fill, &their_uffd));
 	else
 		for (size_t i = 0; i < fill->what.pieces.n; i++)

@@ -200,7 +200,7 @@ static bool same_area(const struct memory_area *a, const struct memory_area *b)
 {
 	const VmaEntry *x = a->vma, *y = b->vma;
 
-	return memory_is_private(x) && memory_is_private(y) && x->start == y->start && x->end == y->end && x->prot == y->prot &&
+	return memory_is_private(x) && memory_is_private(y) && !x->watched && !y->watched && x->start == y->start && x->end == y->end && x->prot == y->prot &&
 	       x->flags == y->flags && x->status == y->status && a->file == b->file && x->pgoff == y->pgoff && x->madv == y->madv;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "kern/proc/pagemap.h"
 #include "object/file/file.h"
@@ -73,8 +75,6 @@ static int check_supported(struct dump *d, const struct mapping *m)
 	for (size_t i = 0; m->name && i < sizeof(refused) / sizeof(*refused); i++)
 		if (text_starts(m->name, refused[i].prefix))
 			return refuse_mapping(m, refused[i].what);
-	if (m->vm_flags & (VMF(UM) | VMF(UW) | VMF(UI)))
-		return refuse_mapping(m, "watched by a userfaultfd: let the program close that first");
 	if (m->vm_flags & VMF(SS))
 		return refuse_mapping(m, "a shadow stack: it cannot be checkpointed yet; run the program without (GLIBC_TUNABLES)");
 	return 0;
@@ -172,6 +172,22 @@ static int dump_shared(struct dump *d, struct task *task, const struct mapping *
 	return 0;
 }
 
+/* The modes by which a userfaultfd watches it. */
+static int dump_watched(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+{
+	if (m->vm_flags & VMF(UM))
+		vma->watched |= UFFDIO_REGISTER_MODE_MISSING;
+	if (m->vm_flags & VMF(UW))
+		vma->watched |= UFFDIO_REGISTER_MODE_WP;
+	if (m->vm_flags & VMF(UI))
+		vma->watched |= UFFDIO_REGISTER_MODE_MINOR;
+	vma->has_watched = vma->watched != 0;
+	if (!vma->watched)
+		return 0;
+	LOG_SCOPE("mapping %" PRIx64 "-%" PRIx64, m->start, m->end);
+	return file_dump_watched(d, task, m);
+}
+
 static int classify(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	TRY(check_supported(d, m));
@@ -180,6 +196,7 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 		vma->status = VMA_REGULAR | VMA_UPROBES;
 		return 0;
 	}
+	TRY(dump_watched(d, task, m, vma));
 	for (size_t i = 0; m->name && i < sizeof(special) / sizeof(*special); i++) {
 		if (strcmp(m->name, special[i].name) == 0) {
 			vma->status = special[i].status;
