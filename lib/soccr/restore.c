@@ -210,6 +210,17 @@ static int set_window(int fd, const struct libsoccr_sk_data *data, bool fin)
 	return 0;
 }
 
+/*
+ * The size of segments was worked out when the socket was connected, before it knew its options, and stays so (536 bytes) until the
+ * route changes. A change of the headers makes the kernel work it out again; IPv4 on an IPv6 socket has IPv4's.
+ */
+static void refresh_segment_size(const struct libsoccr_sk *sk)
+{
+	if (sk->addr[SOCCR_PEER].sa.sa_family == AF_INET6)
+		(void)setsockopt(sk->fd, IPPROTO_IPV6, IPV6_RTHDR, NULL, 0);
+	(void)setsockopt(sk->fd, IPPROTO_IP, IP_OPTIONS, NULL, 0);
+}
+
 /* These go out as if they had just been written. */
 static int send_unsent(struct libsoccr_sk *sk, const struct libsoccr_sk_data *data)
 {
@@ -315,6 +326,7 @@ static int restore_connection(struct libsoccr_sk *sk, const struct libsoccr_sk_d
 	/* What was received meanwhile has moved it. */
 	if (set_window(sk->fd, data, false) < 0)
 		return -1;
+	refresh_segment_size(sk);
 	return soccr_set_queue(sk->fd, TCP_NO_QUEUE);
 }
 

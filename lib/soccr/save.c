@@ -79,6 +79,33 @@ static int read_window(int fd, struct libsoccr_sk_data *data)
 	return 0;
 }
 
+/*
+ * A look ends at the urgent mark; if urgent data is taken as ordinary data (SO_OOBINLINE) the rest lies behind, otherwise the mark means
+ * more than bytes can say.
+ */
+static ssize_t look_behind_mark(int fd, char *bytes, size_t done, size_t length)
+{
+	int inline_too = 0, before = -1, start = (int)done;
+	socklen_t size = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &inline_too, &size) < 0 || !inline_too ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &before, &size) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0) {
+		errno = EBUSY;
+		return soccr_fail("urgent data waits unread in the receive queue, it cannot be saved");
+	}
+	while (done < length) { /* the position moves with each look; Linux 6.9 */
+		ssize_t got = recv(fd, bytes + done, length - done, MSG_PEEK | MSG_DONTWAIT);
+
+		if (got <= 0)
+			break;
+		done += (size_t)got;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &before, sizeof(before)) < 0)
+		return soccr_fail("cannot set the position of SO_PEEK_OFF back");
+	return (ssize_t)done;
+}
+
 static int read_queue(struct libsoccr_sk *sk, int queue, uint32_t length, uint32_t *ret_seq)
 {
 	socklen_t size = sizeof(*ret_seq);
@@ -94,11 +121,13 @@ static int read_queue(struct libsoccr_sk *sk, int queue, uint32_t length, uint32
 		if (!bytes)
 			return soccr_fail("no memory for the queue");
 		got = recv(sk->fd, bytes, length, MSG_PEEK | MSG_DONTWAIT);
+		if (got > 0 && got < (ssize_t)length && queue == TCP_RECV_QUEUE)
+			got = look_behind_mark(sk->fd, bytes, (size_t)got, length);
 		if (got != (ssize_t)length) {
 			if (got >= 0)
 				errno = EIO;
 			free(bytes);
-			return soccr_fail("cannot look at all bytes of a queue");
+			return errno == EBUSY ? -1 : soccr_fail("cannot look at all bytes of a queue");
 		}
 	}
 	libsoccr_set_queue_bytes(sk, queue, bytes, SOCCR_MEM_EXCL);
