@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -195,14 +196,28 @@ int options_apply_word(struct options *options, char *word)
 	return apply_row(options, row, off);
 }
 
+/* HOME may still be that of another user, whose files are none of our business. */
+static int apply_home_file(struct options *options)
+{
+	const char *home = getenv("HOME"), *path;
+
+	if (!home)
+		return 0;
+	path = pool_printf(options->pool, "%s/.criu/default.conf", home);
+	if (access(path, R_OK) < 0 && errno == EACCES) {
+		log_info("%s is not readable for us", path);
+		return 0;
+	}
+	return options_apply_config(options, path);
+}
+
 static int apply_config_files(struct options *options)
 {
-	const char *home = getenv("HOME"), *chosen = options->config_file;
+	const char *chosen = options->config_file;
 
 	if (!options->no_default_config && !chosen) {
 		TRY(options_apply_config(options, "/etc/criu/default.conf"));
-		if (home)
-			TRY(options_apply_config(options, pool_printf(options->pool, "%s/.criu/default.conf", home)));
+		TRY(apply_home_file(options));
 	}
 	TRY(options_apply_config(options, getenv("CRIU_CONFIG_FILE")));
 	return options_apply_config(options, chosen);

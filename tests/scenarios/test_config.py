@@ -115,6 +115,14 @@ def test_unreadable(run, folder):
     assert done.returncode == 1 and 'Is a directory' in done.stderr and str(folder) in done.stderr
 
 
+def test_home_of_another_user(criu):
+    """HOME is not always set anew when somebody becomes another user."""
+    done = subprocess.run(['setpriv', '--reuid', '65534', '--clear-groups', '--inh-caps', '+sys_admin', '--ambient-caps', '+sys_admin',
+                           criu, 'check', '--feature', 'list', '--unprivileged', '-W', '/tmp'], capture_output=True, text=True, check=False,
+                          cwd='/', env={'HOME': '/root', 'PATH': os.environ['PATH']})
+    assert (done.returncode, done.stderr) == (0, ''), done
+
+
 @pytest.fixture
 def sleeper(room, folder):
     """A process in the room."""

@@ -403,3 +403,26 @@ def test_directories(subject, plugins, folder):
                                env={**environment(folder), 'CRIU_LIBS_DIR': '/nowhere'})
     assert code == 0 and calls(folder), said
     run.release()
+
+
+@pytest.mark.skipif(not shutil.which('setcap'), reason='setcap is not installed')
+def test_criu_with_capabilities(room, criu, plugins, folder):
+    """A criu that has more rights than its caller does not run the caller's code."""
+    libdir = plugins('witness', 'witness.c')
+    copy = Path('/usr/local/lib') / f'criu-test-{os.getpid()}'      # not on a file system that is mounted nosuid
+    shutil.copy(criu, copy)
+    try:
+        subprocess.run(['setcap', 'cap_checkpoint_restore,cap_sys_ptrace+eip', copy], check=True)
+        (folder / 'images').mkdir()
+        for path in (folder / 'images', folder / 'calls'):
+            os.chown(path, 65534, 65534)
+        user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+        pid = room.start(folder / 'output', *user, 'sleep', '1000')
+        wait_until(lambda: (room.proc / str(pid) / 'comm').read_text() == 'sleep\n', 5)
+        words = [*user, copy, 'dump', '-t', pid, '-D', folder / 'images', '--unprivileged', '-R']
+        done = room.run(*words, '--libdir', libdir, env={**os.environ, **environment(folder)})
+        assert done.returncode == 1 and 'criu has rights that its caller lacks' in done.stdout, done.stdout
+        done = room.run(*words, env={**os.environ, **environment(folder), 'CRIU_LIBS_DIR': str(libdir)})
+        assert done.returncode == 0 and not calls(folder), done.stdout
+    finally:
+        copy.unlink()
