@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -453,4 +454,41 @@ def test_socket_activation(criu, folder):
         with rpc.connect(folder / 'given') as client:
             assert client.call('VERSION')['success']
         assert not (folder / 'criu_service.socket').exists()
+        process.kill()
+
+
+@pytest.fixture
+def units(build, folder):
+    """The installed unit files, with the program where it is."""
+    subprocess.run(['/usr/bin/meson', 'install', '-C', build, '--no-rebuild', '--quiet', '--destdir', folder / 'root'],
+                   check=True, stdout=subprocess.DEVNULL)
+    directory = folder / 'units'
+    directory.mkdir()
+    program, = [path for path in (folder / 'root').rglob('sbin/criu')]
+    for path in (folder / 'root').rglob('systemd/system/criu.*'):
+        text = path.read_text().replace(str(program).removeprefix(str(folder / 'root')), str(program))
+        (directory / path.name).write_text(text)
+    return directory, program
+
+
+@pytest.mark.skipif(not shutil.which('systemd-analyze'), reason='there is no systemd')
+def test_units(units):
+    """systemd understands the sample units."""
+    names = sorted(units[0].iterdir())
+    assert [path.name for path in names] == ['criu.service', 'criu.socket']
+    done = subprocess.run(['systemd-analyze', 'verify', '--man=no', *names], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
+    assert done.returncode == 0 and not done.stdout, done.stdout
+
+
+@pytest.mark.skipif(not shutil.which('systemd-socket-activate'), reason='there is no systemd')
+def test_socket_activation_by_systemd(units, folder):
+    """As the sample units say it."""
+    line, = [line for line in (units[0] / 'criu.service').read_text().splitlines() if line.startswith('ExecStart=')]
+    words = line.removeprefix('ExecStart=').replace('/run/criu', str(folder)).split()
+    with subprocess.Popen(['systemd-socket-activate', '--seqpacket', '-l', folder / 'socket', *words], stderr=subprocess.DEVNULL) as process:
+        for _ in range(2):
+            with rpc.connect(folder / 'socket') as client:
+                assert client.call('VERSION')['success']
+        assert 'given by descriptor 3' in (folder / 'service.log').read_text()
         process.kill()
