@@ -116,7 +116,7 @@ class Run:
         except subprocess.TimeoutExpired as error:
             status, printed = None, f'does not end: {error}'
         text = (images / log).read_text(errors='replace') if (images / log).exists() else ''
-        return status, f'{" ".join(map(str, words))}\n{printed}\n' + '\n'.join(text.splitlines()[-60:])
+        return status, f'{" ".join(map(str, words))}\n{printed}\n' + '\n'.join(text.splitlines()[-400:])
 
     def dump(self, *options):
         """Dumps the tree; returns the folder of the images."""
