@@ -18,6 +18,8 @@
 #include "flow/restore-load.h"
 #include "image/inventory.h"
 #include "image/store.h"
+#include "kern/proc/proc.h"
+#include "kern/proc/stat.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "session/stats.h"
@@ -85,17 +87,19 @@ static bool has_devices(struct restore *r)
 
 #define DIFFERS(r, member) differs(r, offsetof(TaskKobjIdsEntry, member), offsetof(TaskKobjIdsEntry, has_##member))
 
+/* A restore waits for zombies to be reaped. */
 static int check_pid(pid_t pid, const char *what)
 {
-	char path[32], comm[32] = "?";
+	AUTO_CLOSE int proc = -1;
+	struct proc_stat stat = { .comm = "?" };
 
 	if (kill(pid, 0) < 0 && errno == ESRCH)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	if (file_read_text(AT_FDCWD, path, comm, sizeof(comm)) > 0)
-		comm[strcspn(comm, "\n")] = '\0';
+	proc = proc_open(pid);
+	if (proc == -ENOENT || proc == -ESRCH || (proc >= 0 && proc_stat_read(proc, &stat) == 0 && stat.state == 'Z'))
+		return 0;
 	return refuse(EEXIST, "the %s %d is in use by %s: end that process, or restore in a new pid namespace (unshare --pid --fork "
-			      "--mount-proc)", what, pid, comm);
+			      "--mount-proc)", what, pid, stat.comm);
 }
 
 static int check_highest(pid_t highest)

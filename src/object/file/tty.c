@@ -232,9 +232,9 @@ static int check_owner(struct dump *d, struct tty_dump *tty)
 		return 0;
 	if (tty->info->type != TTY_TYPE__PTY && tty->info->type != TTY_TYPE__CTTY)
 		return 0; /* the machine's own: opened by its path again */
-	return refuse(ENOTSUP, "task %d (%s), descriptor %d: the terminal %s belongs to session %u outside of the tree: --shell-job lets "
-			       "the restored program use the terminal of the restore, --external '%s' another one",
-		      tty->task->vpid, tty->task->comm, tty->task_fd, tty->name, tty->info->sid, key);
+	return refuse(ENOTSUP, "task %d (%s), descriptor %d: the other side of the terminal %s is outside of the tree: --shell-job lets the "
+			       "restored program use the terminal of the restore, --external '%s' another one",
+		      tty->task->vpid, tty->task->comm, tty->task_fd, tty->name, key);
 }
 
 static int write_infos(struct dump *d)
