@@ -2,9 +2,11 @@
 """crit: decodes real images as CRIU's own does, encodes them back byte by byte, and says what is wrong with damaged ones."""
 import base64
 import json
+import os
 import quopri
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -302,3 +304,49 @@ def test_usage(crit):
     assert "can't open" in crit('info', '/nonexistent', code=1)
     assert 'there is no pstree.img' in crit('x', '/tmp', 'ps', code=1)
     assert crit('decode', '--pre', '-i', COMPAT / 'zoo/images/pstree.img').startswith(b'{\n    "magic"')
+
+
+@pytest.fixture
+def python(build):
+    """Runs a Python program that uses the packages; returns what it prints."""
+    def run(*arguments):
+        packages = Path(__file__).resolve().parents[2] / 'lib/python'
+        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=COMPAT / 'zoo/images',
+                              env={**os.environ, 'PYTHONPATH': str(packages), 'CRIT': str(build / 'crit'), 'PYTHONDONTWRITEBYTECODE': '1'})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    return run
+
+
+def test_python_module(crit, python):
+    """python3 -m crit is crit."""
+    assert python('-m', 'crit', '--version') == '4.2\n'
+    assert python('-m', 'crit', 'info', 'pstree.img') == crit('info', COMPAT / 'zoo/images/pstree.img').decode()
+
+
+def test_python_images(python):
+    """Every function of pycriu.images."""
+    python('-c', '''if True:
+        import io, pycriu
+        from pycriu import images
+        data = open('pipes-data.img', 'rb').read()
+        image = images.loads(data)
+        assert image == images.load(io.BytesIO(data)) and image['magic'] == 'PIPES_DATA'
+        assert images.dumps(image) == data
+        out = io.BytesIO()
+        images.dump(image, out)
+        assert out.getvalue() == data
+        assert images.info(io.BytesIO(data)) == {'magic': 'PIPES_DATA', 'count': len(image['entries'])}
+        assert images.load(io.BytesIO(data), no_payload=True)['entries'][0]['extra'] == '... <9B>'
+        assert images.load(open('mm-8021.img', 'rb'), True)['entries'][0]['mm_start_code'] == '0x401000'
+        try:
+            images.loads(b'PNG.1234')
+            assert False
+        except images.MagicException as unknown:
+            assert unknown.magic == 0x2e474e50
+        try:
+            images.loads(data[:-1])
+            assert False
+        except ValueError as error:
+            assert 'truncated' in str(error)
+''')

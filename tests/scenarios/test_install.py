@@ -10,13 +10,14 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 
-# Below the prefix; LIB is the directory of libraries.
+# Below the prefix; LIB is the directory of libraries, PYTHON that of packages.
 FILES = '''
 sbin/criu bin/crit
 include/criu/criu.h include/criu/criu-plugin.h include/criu/version.h include/criu/rpc.proto include/soccr.h
 LIB/libcriu.so LIB/libcriu.so.2 LIB/libcriu.a LIB/libsoccr.so LIB/libsoccr.a LIB/pkgconfig/criu.pc LIB/pkgconfig/soccr.pc
 share/man/man8/criu.8 share/man/man1/crit.1
 share/bash-completion/completions/criu share/bash-completion/completions/crit
+PYTHON/crit/__init__.py PYTHON/crit/__main__.py PYTHON/pycriu/__init__.py PYTHON/pycriu/images/__init__.py
 lib/systemd/system/criu.service lib/systemd/system/criu.socket
 '''.split()
 
@@ -72,8 +73,10 @@ def test_files(build, place):
     (program,) = place.rglob('sbin/criu')
     prefix = program.parents[1]
     (library,) = {path.parent for path in prefix.rglob('libcriu.so')}
+    (packages,) = {path.parents[1] for path in prefix.rglob('pycriu/__init__.py')}
     for name in FILES:
-        assert (prefix / name.replace('LIB', str(library.relative_to(prefix)))).exists(), name
+        name = name.replace('LIB', str(library.relative_to(prefix))).replace('PYTHON', str(packages.relative_to(prefix)))
+        assert (prefix / name).exists(), name
     assert subprocess.run([program, '--version'], check=True, capture_output=True, text=True).stdout.startswith('Version: ')
     assert subprocess.run([prefix / 'bin/crit', '--version'], check=True, capture_output=True, text=True).stdout
     for page in prefix.rglob('man/man*/*.[0-9]'):
