@@ -2,6 +2,8 @@
 """Sockets whose other end is outside of the tree, and those that cannot be saved: what criu says, and the options for it."""
 import os
 
+import pytest
+
 from room import wait_until
 
 PYTHON = '/usr/bin/python3'
@@ -132,6 +134,115 @@ def test_stream_peer_outside(room, criu):
     status, said = tree.call('restore', '-d', '--ext-unix-sk')
     assert status == 0, said
     wait_until(lambda: (room.folder / 'accepted').read_text() == 'xx', 5, 'it is not connected again')
+
+
+def key_of(said):
+    """The key that the refusal offers."""
+    return said[said.index('--external unix['):].split()[1].split(']')[0] + ']'
+
+
+def test_external_stream(room, criu):
+    """--external unix[inode] for one stream: connected again to the same name, by the right number only."""
+    start_outside(room)
+    tree = Tree(room, criu, INSIDE, 'stream')
+    wait_until((room.folder / 'accepted').exists, 5, 'not accepted')
+    key = key_of(tree.dump()[1])
+    status, said = tree.dump('--external', 'unix[1]', '--ext-unix-sk')
+    assert status != 0 and key in said, f'another socket was allowed, and only datagrams: {said}'
+    status, said = tree.dump('--external', key)
+    assert status == 0, said
+    status, said = tree.call('restore', '-d', '--external', key)
+    assert status == 0, said
+    wait_until(lambda: (room.folder / 'accepted').read_text() == 'xx', 5, 'it is not connected again')
+
+
+PAIR = '''
+import os, socket, sys, time
+folder = sys.argv[1]
+inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if sys.argv[2] == "stream" else socket.SOCK_DGRAM)
+if os.fork() == 0:
+    outside.close()
+    os.setsid()
+    with open(folder + "/inside", "w") as file:
+        file.write(f"{os.getpid()} {os.fstat(inside.fileno()).st_ino}")
+    while True:
+        text = inside.recv(100)
+        if not text:
+            time.sleep(0.01)
+            continue
+        inside.send(b"<" + text + b">")
+        with open(folder + "/heard", "ab") as file:
+            file.write(text)
+inside.close()
+os.wait()
+time.sleep(1000)
+'''
+
+GIVE = '''
+import os, socket, subprocess, sys
+folder, kind, *command = sys.argv[1:]
+mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM)
+os.dup2(theirs.fileno(), 77)
+assert subprocess.call(command, pass_fds=[77]) == 0
+theirs.close()
+mine.settimeout(5)
+mine.send(b"hello")
+print(mine.recv(100).decode())
+'''
+
+
+@pytest.mark.parametrize('kind', ['stream', 'datagram'])
+def test_given_socket(room, criu, kind):
+    """The other end has no name: refused with the ways out, and at the restore another one must be given."""
+    folder = room.folder
+    images = folder / 'images'
+    images.mkdir()
+    room.start(folder / 'out', PYTHON, '-c', PAIR, folder, kind)
+    wait_until(lambda: (folder / 'inside').exists() and (folder / 'inside').read_text(), 5, 'it does not start')
+    pid, ino = (folder / 'inside').read_text().split()
+    call = ('dump', '-D', images, '-v4', '-o', 'dump.log', '-t', pid)
+    done = room.run(criu, *call)
+    said = (images / 'dump.log').read_text()
+    assert done.returncode != 0 and '(python3)' in said and 'outside of the tree' in said, said
+    option = ('--external', key_of(said)) if kind == 'stream' else ('--ext-unix-sk',)
+    assert room.run(criu, *call, *option).returncode == 0, (images / 'dump.log').read_text()
+    assert f'socket:[{ino}]' in (images / 'dump.log').read_text()
+    done = room.run(criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log', *option)
+    said = (images / 'restore.log').read_text()
+    assert done.returncode != 0 and f'--inherit-fd fd[N]:socket:[{ino}]' in said, said
+    done = room.run(PYTHON, '-c', GIVE, folder, kind, criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log',
+                    '--inherit-fd', f'fd[77]:socket:[{ino}]', *option)
+    assert done.stdout.strip() == '<hello>', done.stdout + (images / 'restore.log').read_text()
+
+
+WAITS = '''
+import os, socket, sys, time
+kind, folder = sys.argv[1:]
+listener = socket.socket(socket.AF_UNIX); listener.bind(folder + "/server"); listener.listen()
+open(folder + "/inside", "w").close()
+time.sleep(1000)
+'''
+
+KNOCKS = '''
+import socket, sys, time
+client = socket.socket(socket.AF_UNIX); client.connect(sys.argv[1] + "/server")
+open(sys.argv[1] + "/outside", "w").close()
+time.sleep(1000)
+'''
+
+
+def test_outsider_in_backlog(room, criu):
+    """A connection from outside that waits for accept is refused with the name of its process, or closed if that was asked for."""
+    tree = Tree(room, criu, WAITS, 'server')
+    outside = room.start(room.folder / 'outside.out', PYTHON, '-c', KNOCKS, room.folder)
+    wait_until((room.folder / 'outside').exists, 5, 'nobody knocks')
+    status, said = tree.dump()
+    assert status != 0 and f'of process {outside} (python3)' in said and 'waits for accept' in said, said
+    assert tree.alive()
+    status, said = tree.dump('--ext-unix-sk')
+    assert status == 0 and 'it will be closed' in said, said
+    status, said = tree.call('restore', '-d', '--ext-unix-sk')
+    assert status == 0, said
 
 
 def check_refused(room, criu, kind, words):

@@ -4,6 +4,7 @@
 
 #include <linux/magic.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/fail.h"
@@ -219,6 +220,22 @@ static struct unix_socket *find_listener(struct restore *r, const UnixSkEntry *e
 	return NULL;
 }
 
+/* Nobody can connect to a socket without a name: the user must give what is to be in its place. */
+static int check_outside(struct restore *r, const struct unix_socket *socket, const struct unix_socket *peer)
+{
+	const struct opt_inherit_fds *given = &r->options->inherit_fds;
+	char key[32];
+
+	if (!(peer->entry->uflags & UNIX_EXTERN) || unix_has_name(peer->entry))
+		return 0;
+	snprintf(key, sizeof(key), "socket:[%u]", socket->entry->ino);
+	for (size_t i = 0; i < given->n; i++)
+		if (!strcmp(given->items[i].key, key))
+			return 0;
+	return refuse(ENOENT, "it was connected to a socket outside of the tree that has no name: give another one with --inherit-fd fd[N]:%s",
+		      key);
+}
+
 static int link_unix(struct restore *r, struct file *f)
 {
 	struct unix_socket *socket = f->data, *peer = NULL;
@@ -231,6 +248,7 @@ static int link_unix(struct restore *r, struct file *f)
 			return refuse(EINVAL, "its peer, socket %u, is not in files.img", entry->peer);
 		if (peer->entry->type != entry->type)
 			return refuse(EINVAL, "its peer, socket %u, is of another type", entry->peer);
+		TRY(check_outside(r, socket, peer));
 	}
 	if (entry->state == TCP_LISTEN || entry->uflags & UNIX_EXTERN)
 		return 0;
