@@ -71,5 +71,6 @@ def told(run):
 
 
 # The way of asking changes little: a few subjects without options will do.
-SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair')}
+SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
+                   'socket/unix-rights-kinds', 'file/pty', 'file/pty-session')}
 WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, rpc, told)}
