@@ -15,27 +15,27 @@
 
 #define NUMBERS_MAX 4096 /* /proc/sys/kernel/pty/max is 4096 as well */
 
+/* -ENOSPC, unlogged: there are no more. */
 static int open_master(uint32_t *ret_index)
 {
 	AUTO_CLOSE int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
-		return fail_errno("opening /dev/ptmx");
+		return errno == ENOSPC ? -ENOSPC : fail_errno("opening /dev/ptmx");
 	if (ioctl(fd, TIOCGPTN, ret_index) < 0)
 		return fail_errno("asking for the number of a new pty");
 	return TAKE_FD(fd);
 }
 
 /* The kernel gives out the lowest free number: take those below for a while. */
-static int find_master(uint32_t wanted, int *ret_fd)
+static int try_master(uint32_t wanted, uint32_t *ret_index)
 {
 	VECTOR(int) taken = { 0 };
-	uint32_t index = 0;
 	int fd = -1;
 
 	while (taken.n < NUMBERS_MAX) {
-		fd = open_master(&index);
-		if (fd < 0 || index >= wanted)
+		fd = open_master(ret_index);
+		if (fd < 0 || *ret_index >= wanted)
 			break;
 		*vector_push(&taken) = fd;
 		fd = -1;
@@ -43,8 +43,19 @@ static int find_master(uint32_t wanted, int *ret_fd)
 	while (taken.n)
 		close(taken.items[--taken.n]);
 	vector_done(&taken);
-	if (fd < 0)
-		return fd;
+	return fd;
+}
+
+static int find_master(uint32_t wanted, int *ret_fd)
+{
+	uint32_t index = 0;
+	int fd = wanted < NUMBERS_MAX ? try_master(wanted, &index) : -ENOSPC;
+
+	if (fd == -ENOSPC)
+		fd = open_master(&index); /* the number is out of reach */
+	if (fd == -ENOSPC)
+		return fail(ENOSPC, "opening /dev/ptmx");
+	TRY(fd);
 	if (index != wanted)
 		log_warn("/dev/pts/%u is in use: the program gets /dev/pts/%u instead", wanted, index);
 	*ret_fd = fd;
