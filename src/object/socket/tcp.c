@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* TCP connections, through libsoccr: tcp-stream-*.img. */
+#include <linux/socket.h>
 #include <netinet/tcp.h>
 #include <soccr.h>
 #include <stddef.h>
@@ -13,6 +14,8 @@
 #include "image/image.h"
 #include "object/net/net.h"
 #include "object/socket/inet.h"
+
+#define RECEIVE_BUFFER_MAX (6u << 20)
 
 /* The members that a stream record and libsoccr's struct have in common. */
 static const struct field {
@@ -189,6 +192,23 @@ static int check_stream(struct image *image, const struct libsoccr_sk_data *data
 	return 0;
 }
 
+/*
+ * How much of its receive buffer a connection offers the kernel learns from the packets that come; a new socket begins with one half. If it
+ * then offered less than before, a sender that waits for half of the largest window it has seen would hear of no window that is large
+ * enough, and send by its timer only. So a buffer that the kernel may size itself (6 MiB are its usual limit) gets larger.
+ */
+static void keep_window(SkOptsEntry *options, const struct libsoccr_sk_data *data)
+{
+	uint64_t wanted = 2 * ((uint64_t)data->rcv_wnd + data->inq_len);
+
+	if (!options->has_so_buf_lock || (options->so_buf_lock & SOCK_RCVBUF_LOCK))
+		return;
+	if (wanted > RECEIVE_BUFFER_MAX)
+		wanted = RECEIVE_BUFFER_MAX;
+	if (options->so_rcvbuf < wanted)
+		options->so_rcvbuf = (uint32_t)wanted;
+}
+
 int tcp_load(struct restore *r, struct inet_socket *socket)
 {
 	const InetSkEntry *entry = socket->entry;
@@ -220,6 +240,7 @@ int tcp_load(struct restore *r, struct inet_socket *socket)
 	TRY(image_read_payload(image, (void **)&stream->bytes, &size));
 	TRY(check_stream(image, &stream->data, size));
 	socket->stream = stream;
+	keep_window(entry->opts, &stream->data);
 	return 0;
 }
 
