@@ -64,7 +64,7 @@ static bool is_tcp(const InetSkEntry *entry)
 	return entry->type == SOCK_STREAM;
 }
 
-static struct socket_options options_of(const InetSkEntry *entry)
+struct socket_options inet_options(const InetSkEntry *entry)
 {
 	return (struct socket_options){ (int)entry->family, (int)entry->type, (int)entry->proto,
 					is_tcp(entry) && tcp_is_connection(entry->state), entry->opts, entry->ip_opts,
@@ -119,7 +119,7 @@ static int dump_options(const struct open_file *of, InetSkEntry *entry, struct p
 		entry->has_v6only = v6only;
 		entry->v6only = v6only;
 	}
-	options = options_of(entry);
+	options = inet_options(entry);
 	return socket_options_read(of->fd, &options, pool);
 }
 
@@ -293,7 +293,7 @@ static int set_v6only(int fd, const InetSkEntry *entry)
 /* Other sockets of the tree may have the same name: SO_REUSEADDR is on for all until every one is bound. */
 static int make_socket(const InetSkEntry *entry, int *ret)
 {
-	struct socket_options options = options_of(entry);
+	struct socket_options options = inet_options(entry);
 	AUTO_CLOSE int fd = socket((int)entry->family, (int)entry->type | SOCK_CLOEXEC, (int)entry->proto);
 	const int on = 1;
 
@@ -352,7 +352,7 @@ static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
 static int create_inet(struct restore *r, struct file *f)
 {
 	struct inet_socket *socket = f->data;
-	struct socket_options options = options_of(socket->entry);
+	struct socket_options options = inet_options(socket->entry);
 	AUTO_CLOSE int fd = -1;
 	char key[32];
 	int result;
@@ -372,7 +372,7 @@ static int create_inet(struct restore *r, struct file *f)
 
 static int finish_inet(struct restore *r, struct inet_socket *socket)
 {
-	struct socket_options options = options_of(socket->entry);
+	struct socket_options options = inet_options(socket->entry);
 
 	TRY(socket_options_apply(socket->file->fd, &options, OPTION_LAST));
 	TRY(socket_set_user(r, socket->file));

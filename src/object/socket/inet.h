@@ -46,6 +46,9 @@ int inet_destination(const InetSkEntry *entry, union inet_address *ret);
 /* "10.0.0.1:22 -> 10.0.0.7:41000", for messages. */
 void inet_print(const InetSkEntry *entry, char *to, size_t room);
 
+/* The records of its options. */
+struct socket_options inet_options(const InetSkEntry *entry);
+
 /* needs.c */
 int inet_need(struct restore *r, struct file *f);
 /* multicast.c. proc: directory /proc/PID of a task in the network namespace. */

@@ -50,11 +50,15 @@ static void need_connection(struct restore *r, const InetSkEntry *entry)
 static int check_address(const InetSkEntry *entry)
 {
 	AUTO_CLOSE int fd = socket((int)entry->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct socket_options options;
 	union inet_address address;
 	char name[128];
 
 	if (fd < 0)
 		return 0;
+	/* IP_FREEBIND, IP_TRANSPARENT: such a socket may have any address. */
+	options = inet_options(entry);
+	(void)socket_options_apply(fd, &options, OPTION_EARLY);
 	TRY(inet_source(entry, &address));
 	address.v4.sin_port = 0;
 	if (!bind(fd, &address.any, inet_address_size(&address)) || errno != EADDRNOTAVAIL)
