@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "base/vector.h"
 
@@ -75,12 +76,25 @@ int fd_list(int proc_pid_dir, int **ret)
 	return (int)fds.n;
 }
 
+static rlim_t read_highest_limit(void)
+{
+	char text[32];
+
+	if (file_read_text(AT_FDCWD, "/proc/sys/fs/nr_open", text, sizeof(text)) <= 0)
+		return 0;
+	return strtoul(text, NULL, 10);
+}
+
 uint64_t fd_raise_limit(void)
 {
-	struct rlimit limit;
+	struct rlimit limit, highest;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
+	highest.rlim_cur = highest.rlim_max = read_highest_limit();
+	if (highest.rlim_max > limit.rlim_max && setrlimit(RLIMIT_NOFILE, &highest) == 0)
+		return highest.rlim_cur;
+	/* Without CAP_SYS_RESOURCE only this much is possible. */
 	if (limit.rlim_cur < limit.rlim_max) {
 		rlim_t old = limit.rlim_cur;
 

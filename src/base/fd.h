@@ -8,7 +8,7 @@
 int fd_move_above(int fd, int min);
 /* All open descriptors of a /proc/PID/fd directory in rising order, malloc'ed. Returns the count or -errno. */
 int fd_list(int proc_pid_dir, int **ret);
-/* Raises RLIMIT_NOFILE of this process to its hard limit; returns the limit. */
+/* Raises RLIMIT_NOFILE of this process to fs.nr_open, or without the right to do so to its hard limit; returns the limit. */
 uint64_t fd_raise_limit(void);
 /*
  * Makes room for n descriptors (or as many as the limit allows) in the table of this process. To be called before there are

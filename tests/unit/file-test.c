@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,6 +124,21 @@ static void test_descriptors(void **state)
 	assert_int_equal(fd_move_above(fd, 200), -EBADF);
 }
 
+static void test_limit(void **state)
+{
+	struct rlimit limit, more;
+	char text[32];
+
+	assert_true(file_read_text(AT_FDCWD, "/proc/sys/fs/nr_open", text, sizeof(text)) > 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	more = (struct rlimit){ limit.rlim_cur, limit.rlim_max + 1 };
+	if (limit.rlim_max >= strtoul(text, NULL, 10) || setrlimit(RLIMIT_NOFILE, &more) < 0)
+		skip(); /* without CAP_SYS_RESOURCE */
+	assert_int_equal(fd_raise_limit(), strtoul(text, NULL, 10));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(limit.rlim_cur, strtoul(text, NULL, 10));
+}
+
 static int enter_dir(void **state)
 {
 	fd_raise_limit();
@@ -144,6 +161,7 @@ int main(void)
 		cmocka_unit_test(test_short_transfers),
 		cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, enter_dir, remove_dir);
