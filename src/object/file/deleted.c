@@ -117,6 +117,8 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 
 	if (leads_to(of->link, of))
 		return 0;
+	if (of->fs_magic == SECRETMEM_MAGIC)
+		return refuse(EOPNOTSUPP, "this is secret memory (memfd_secret): nobody else may read it");
 	name = pool_string(d->pool, of->link);
 	if (deleted)
 		name[strlen(name) - strlen(DELETED)] = 0;
