@@ -48,6 +48,9 @@ static int map_over_there(const struct guest_process *process, struct stage *sta
 	if (result == -EACCES)
 		return refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): such programs cannot be "
 				      "checkpointed yet");
+	if (result == -ENOMEM)
+		return refuse(ENOMEM, "the task has no room for %zu bytes of criu: raise its limit of address space (prlimit --pid %d --as) "
+				      "or of areas (sysctl vm.max_map_count)", stage->size, process->tid);
 	if (result < 0 && result > -4096)
 		return fail((int)-result, "mapping %zu bytes for criu in the task", stage->size);
 	if (address && (uint64_t)result != address) { /* a kernel before 4.17 takes it as a hint */
