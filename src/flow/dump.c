@@ -106,6 +106,15 @@ static int check_sessions(struct dump *d)
 	return 0;
 }
 
+/* The kernel protects the first process of a pid namespace from signals of those who live in it. */
+static int check_mortal(struct dump *d)
+{
+	if (d->tree->root->pid != 1 || d->options->end != OPT_END_KILL || d->only_look)
+		return 0;
+	return dump_go_on(d, refuse(EPERM, "process 1 can't be killed from within its pid namespace: run criu outside of that namespace, or "
+					   "dump with --leave-running"));
+}
+
 static bool has_member(const struct task *task, pid_t session)
 {
 	const struct task *t;
@@ -234,6 +243,7 @@ static int dump_tree(struct dump *d)
 	stats_start(d->stats, STATS_FROZEN);
 	TRY(freeze_tree(d));
 	stats_stop(d->stats, STATS_FREEZING);
+	TRY(check_mortal(d));
 	TRY(check_sessions(d));
 	TRY(check_families(d));
 	if (!d->only_look) {

@@ -547,7 +547,8 @@ void kill_tree(struct dump *d)
 				tracee_reap(thread->tid);
 		/* Readable when it is dead; who reaps it is not our business. */
 		if (task_is_live(task))
-			(void)pidfd_wait_exit(task->dump->pidfd, 10000);
+			if (pidfd_wait_exit(task->dump->pidfd, 10000) < 0)
+				log_warn("task %d (%s) still lives 10 s after it was killed", task->vpid, task->comm);
 		release_task(task);
 		close_task(task);
 	}

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The first process of a pid namespace cannot be killed by those who live in it: no dump may say that it did."""
+
+
+def test_first_process(room, criu, folder):
+    """Refused at once; with --leave-running it is fine."""
+    (folder / 'images').mkdir()
+    done = room.run(criu, 'dump', '-t', '1', '-D', folder / 'images', timeout=8)
+    assert done.returncode != 0, done.stdout
+    assert "process 1 can't be killed from within its pid namespace" in done.stdout
+    done = room.run(criu, 'dump', '-t', '1', '-D', folder / 'images', '--leave-running')
+    assert done.returncode == 0, done.stdout
