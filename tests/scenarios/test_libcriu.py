@@ -138,6 +138,19 @@ def test_family(installed, folder, criu, uid):
     assert root
 
 
+def test_terminal(installed, folder, criu):
+    """The master of a restored terminal comes with its notification."""
+    _, env = installed
+    flags = ask(env, '--cflags', '--libs')
+    library = next(flag[2:] for flag in flags if flag.startswith('-L'))
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'terminal', Path(__file__).parent / 'inside/terminal.c',
+                    *flags], check=True)
+    (folder / 'images').mkdir()
+    done = subprocess.run([folder / 'terminal', folder / 'images'], stdout=subprocess.PIPE, text=True, check=True, timeout=60,
+                          env={**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': library}, stdin=subprocess.DEVNULL)
+    assert done.stdout == 'before: 0, no master: -1\ndump: 0\nrestore: 1, master: 1, after: 0\nsignal: 1\n', done.stdout
+
+
 SENT = {
     'set_pid': {'pid': 12},
     'set_work_dir_fd': {'work_dir_fd': 9},
