@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "kern/capability.h"
 #include "flow/freezer.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
@@ -193,6 +195,9 @@ static int read_statuses(struct dump *d, struct task *task)
 
 		TRY(read_thread_status(task, thread->tid, status));
 		TRY(refuse_worker(task, thread));
+		/* The kernel lets us hold whoever has no more than we; that is not to say that our user may have its memory. */
+		if (status->cap_permitted && geteuid() != 0 && !capability_effective(CAP_SYS_PTRACE))
+			return refuse(EPERM, "thread %d has capabilities: only root can dump it", thread->tid);
 		if (!status->seccomp)
 			continue;
 		error = tracee_suspend_seccomp(thread->tid);

@@ -228,6 +228,9 @@ ATTACKS = {
     'read a file': (file('/kept', name='/etc/shadow', mode=0o100640, flags=''), 'shadow'),
     'write a file': (file('/kept', name='/etc/passwd', mode=0o100644), 'passwd'),
     'memory of init': (file('/kept', name='/proc/1/mem', mode=0o100600), 'proc/1/mem'),
+    'memory of the worker': (file('/kept', name='/proc/self/mem', mode=0o100600), "criu's own"),
+    'memory of a thread': (file('/kept', name='/proc/thread-self/mem', mode=0o100600), "criu's own"),
+    'descriptor of the worker': (file('/kept', name='/proc/self/fd/0', mode=0o20666), 'symbolic links|kept'),
     'current directory': (file('/home', name='/root', mode=0o40700), 'root'),
     'root directory': (file('/', name='/tmp', mode=0o41777), 'chroot|root directory'),
     'program': (('files.img', program), 'shadow'),
@@ -252,6 +255,52 @@ def test_crafted_images(world, saved, name):
     assert re.search(text, reply['cr_errmsg']), reply
     assert not Path(f'/proc/{pid}').exists()
     assert not Path('/etc/criu-test-socket').exists()
+
+
+def workers_of(world):
+    """Pids of the processes that the service has made."""
+    pid = service_pid(world)
+    return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+def idle_client(world):
+    """A connection of the user that does nothing: its process, and the worker's pid."""
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(world.client.parent)!r})
+import rpc
+client = rpc.connect({str(world.folder / 'socket')!r})
+client.call('VERSION', keep_open=True)
+print(flush=True)
+time.sleep(100)
+"""
+    process = subprocess.Popen([PYTHON, '-c', code], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, **as_user())
+    process.stdout.readline()
+    worker, = workers_of(world)
+    return process, worker
+
+
+def test_workers_of_the_same_user(world, saved):
+    """They have a capability that their user has not, so he gets no hold of them: neither by a dump, nor by a file that he claims to have open."""
+    process, worker = idle_client(world)
+    assert int(status_of(worker)['CapPrm'], 16) == 1 << 40 and int(status_of(worker)['CapEff'], 16) == 1 << 40
+    assert int(status_of(worker)['CapInh'], 16) == 0 and int(status_of(worker)['CapAmb'], 16) == 0
+    reply, _ = world.ask('DUMP', pid=worker)
+    assert not reply['success'] and reply['cr_errno'] == 1 and 'capabilities' in reply['cr_errmsg'], reply
+    assert not list(world.images.glob('pages*'))
+    for name in ('mem', 'maps', 'fd/0', 'map_files/400000-401000', f'task/{worker}/mem', 'environ'):
+        shutil.rmtree(world.images)
+        shutil.copytree(saved[0].images, world.images)
+        for path in [world.images, *world.images.iterdir()]:
+            os.chown(path, USER, USER)
+        world.edit(*file('/kept', name=f'/proc/{worker}/{name}', mode=0o100600, flags=''))
+        reply, _ = world.ask('RESTORE', log_file='restore.log')
+        kill_session(saved[1])
+        assert not reply['success'] and reply['cr_errno'] in (1, 40, 2), (name, reply)
+    assert world.ask('VERSION')[0]['success']
+    process.kill()
+    process.wait()
+    process.stdout.close()
 
 
 def test_ghost_file_with_power(world, saved):

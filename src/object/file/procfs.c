@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Files below /proc/PID of a process that is dead: a helper has its pid while they are opened, and dies. */
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "kern/capability.h"
+#include "kern/proc/proc.h"
+#include "kern/proc/status.h"
 #include "object/file/deleted.h"
 
 static int make_helper(pid_t pid)
@@ -37,4 +48,44 @@ int procfs_open_dead(pid_t pid, const char *name, int flags, int *ret_fd)
 	if (waitpid(pid, NULL, 0) < 0)
 		return fail_errno("waiting for the helper with pid %d", pid);
 	return *ret_fd < 0 ? fail(error, "opening it while a helper has its pid") : 0;
+}
+
+/* 0: it is no file of a process. */
+static pid_t owner_of(int fd)
+{
+	char link[32], path[PATH_MAX];
+	const char *number;
+	struct statfs fs;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC || file_readlink(AT_FDCWD, link, path, sizeof(path)) < 0)
+		return 0;
+	number = text_after(path, "/proc/");
+	return number ? (pid_t)strtol(number, NULL, 10) : 0;
+}
+
+static bool is_thread_of_ours(pid_t tid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d", tid);
+	return access(path, F_OK) == 0;
+}
+
+int procfs_check_opened(struct restore *r, int fd)
+{
+	pid_t pid = owner_of(fd);
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+	AUTO_CLOSE int proc = -1;
+
+	if (!pid)
+		return 0;
+	if (is_thread_of_ours(pid))
+		return refuse(EPERM, "it is criu's own file now: the process that it belonged to is not there");
+	if (task_tree_find_thread(r->tree, pid) || capability_effective(CAP_SYS_PTRACE))
+		return 0;
+	proc = proc_open(pid);
+	if (proc >= 0 && proc_status_read(proc, &status) == 0 && status.cap_permitted)
+		return refuse(EPERM, "it belongs to process %d, which has capabilities: only root can restore this", pid);
+	return 0;
 }

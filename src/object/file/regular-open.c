@@ -3,14 +3,18 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "object/file/deleted.h"
 #include "object/file/regular.h"
 
 #define SCAN_FDS 64
@@ -67,6 +71,24 @@ static const char *find_device(struct restore *r, const RegFileEntry *record)
 	return wanted.path;
 }
 
+/* All that openat2(2) knows; what else a record may have in its flags is no matter of opening, and would be refused. */
+#define OPEN_FLAGS                                                                                                            \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_PATH | \
+	 O_NOCTTY | O_CLOEXEC)
+
+/*
+ * A path leads through the links below /proc/PID (fd/N, cwd, map_files) only if somebody wrote it into an image by hand: the kernel
+ * never tells such a path of an open file. They would lead to files of criu's own.
+ */
+static int open_plain(const char *name, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)(flags & OPEN_FLAGS), .resolve = RESOLVE_NO_MAGICLINKS };
+
+	if (flags & O_PATH)
+		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	return (int)syscall(SYS_openat2, AT_FDCWD, name, &how, sizeof(how));
+}
+
 static int open_again(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
 {
 	const char *name = find_device(r, record);
@@ -74,7 +96,7 @@ static int open_again(struct restore *r, const RegFileEntry *record, int flags, 
 
 	if (deleted != -ENOENT)
 		return deleted;
-	*ret_fd = open(name, flags);
+	*ret_fd = open_plain(name, flags);
 	if (*ret_fd < 0 && errno == ENOENT)
 		return fail(ENOENT, "opening it again: put the file back where it was, or give another one with --inherit-fd "
 				    "fd[N]:%s", record->name + 1);
@@ -95,6 +117,7 @@ int regular_open(struct restore *r, const RegFileEntry *record, uint32_t more_fl
 		return inherited;
 	if (inherited < 0) {
 		TRY(open_again(r, record, flags_for_reopen(record, more_flags), &fd));
+		TRY(procfs_check_opened(r, fd));
 		TRY(validate_file(r->options, record, fd));
 	}
 	*ret_fd = TAKE_FD(fd);
