@@ -98,5 +98,5 @@ const void *object_content(const struct object *object, size_t section)
 {
 	const Elf64_Shdr *s = &object->sections[section];
 
-	return s->sh_type == SHT_NOBITS ? NULL : object->bytes + s->sh_offset;
+	return s->sh_type == SHT_NOBITS || s->sh_type == SHT_NULL ? NULL : object->bytes + s->sh_offset;
 }
