@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 HEAD = '/* SPDX-License-Identifier: LGPL-2.1-only */\n/* Made from syscalls.def. */\n'
+# Those that use the restart block of the thread.
+SLEEPING = 'nanosleep', 'futex'
 ROW = re.compile(r'(-?\d+)\s+(-?\d+)\s+(\w+)\s+(sys_\w+)\s+\((.*)\)$')
 
 
@@ -41,9 +43,10 @@ def prototypes(table):
 def assembly(table):
     """The code, each function in a section of its own."""
     print('#include "syscall-entry.h"\n')
-    for number, _, _, function, arguments in table:
+    for number, _, name, function, arguments in table:
         # getsid(2) has an argument for the kernel, but not for parasites.
-        print(f'SYSCALL{"_OF_SELF" if arguments == "void" else ""}({function}, {number})')
+        kind = '_OF_SELF' if arguments == 'void' else '_THAT_SLEEPS' if name in SLEEPING else ''
+        print(f'SYSCALL{kind}({function}, {number})')
     print('\n\t.section .note.GNU-stack, "", @progbits')
 
 

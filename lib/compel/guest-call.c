@@ -238,11 +238,15 @@ int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct
 		if (error < 0)
 			return fail(-error, "writing to the stack of the task");
 	}
-	TRY(tracee_set_sigmask(tid, ~0ull));
-	error = arch_remote_syscall(tid, state->home, place->syscall_ret, sp, nr, args, ret);
-	error2 = arch_state_set_general(tid, state->home);
+	/* If we die here, the registers decide where the thread goes: the signal mask follows them, and is back before they are. */
+	error = arch_remote_prepare(tid, state->home, place->syscall_ret, sp, nr, args);
+	if (!error)
+		error = tracee_set_sigmask(tid, ~0ull);
+	if (!error)
+		error = arch_remote_syscall(tid, ret);
+	error2 = tracee_set_sigmask(tid, state->sigmask);
 	if (!error2)
-		error2 = tracee_set_sigmask(tid, state->sigmask);
+		error2 = arch_state_set_general(tid, state->home);
 	if (protected && !error2) {
 		error2 = io_pwrite(mem, old, place->scratch_size, (off_t)place->scratch);
 		if (error2 < 0)

@@ -214,9 +214,10 @@ static int enter_blob(struct remote *remote)
 {
 	uint64_t stack = remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE;
 
+	/* If we die here, the registers decide where the thread goes: with those of the blob it gets its own mask at the end. */
 	remote->away = true;
-	TRY(tracee_set_sigmask(remote->tid, ALL_SIGNALS));
-	return arch_enter(remote->tid, remote->state.home, remote->stage->address + BLOB_ENTRY, remote->slot_address, stack);
+	TRY(arch_enter(remote->tid, remote->state.home, remote->stage->address + BLOB_ENTRY, remote->slot_address, stack));
+	return tracee_set_sigmask(remote->tid, ALL_SIGNALS);
 }
 
 int guest_park(struct remote *remote, bool no_calls)
@@ -324,8 +325,9 @@ int guest_put_back(struct remote *remote)
 {
 	if (!remote->away)
 		return 0;
-	TRY(arch_state_set_general(remote->tid, remote->state.home));
+	/* In this order, as in enter_blob(). */
 	TRY(tracee_set_sigmask(remote->tid, remote->state.sigmask));
+	TRY(arch_state_set_general(remote->tid, remote->state.home));
 	remote->away = remote->stopped = false;
 	if (remote->lost_stop)
 		syscall(__NR_tkill, remote->tid, remote->lost_stop);

@@ -165,9 +165,10 @@ int puppet_unmap(struct remote *remote, const struct arch_thread_state *any, uin
 	int64_t result;
 
 	/* The code page goes away under the call; the stop behind the call comes before the next instruction would be fetched. */
-	TRY(arch_remote_syscall(remote->tid, any, remote->stage->address + BLOB_SYSCALL,
+	TRY(arch_remote_prepare(remote->tid, any, remote->stage->address + BLOB_SYSCALL,
 				remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE, __NR_munmap,
-				(const uint64_t[6]){ start, size }, &result));
+				(const uint64_t[6]){ start, size }));
+	TRY(arch_remote_syscall(remote->tid, &result));
 	if (result < 0)
 		return fail((int)-result, "unmapping criu's memory from task %d", remote->tid);
 	return 0;

@@ -128,10 +128,9 @@ long tracee_entered_call(pid_t tid)
 	return info.op == PTRACE_SYSCALL_INFO_EXIT ? -1 : -2;
 }
 
-int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop)
+/* To the next entry or exit; *call as of tracee_entered_call(). */
+static int run_to_next(pid_t tid, const struct deadline *deadline, int *lost_stop, long *call)
 {
-	bool inside = false;
-
 	for (;;) {
 		int status;
 
@@ -141,22 +140,40 @@ int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int 
 		if (!WIFSTOPPED(status))
 			return -ESRCH;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-			long call = tracee_entered_call(tid);
-
-			if (inside && call == -1)
-				return 0;
-			inside = call == nr;
-		} else if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP) {
-			*lost_stop = SIGSTOP;
-		} else if (status >> 16 == 0) {
-			return refuse(EIO, "thread %d got signal %d (%s)", tid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
+			*call = tracee_entered_call(tid);
+			return 0;
 		}
+		if (status >> 16 == 0 && WSTOPSIG(status) != SIGSTOP)
+			return refuse(EIO, "thread %d got signal %d (%s)", tid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
+		if (status >> 16 == 0)
+			*lost_stop = SIGSTOP;
 	}
 }
 
 int tracee_continue(pid_t tid)
 {
 	return ptrace(PTRACE_CONT, tid, NULL, NULL) < 0 ? fail_errno("letting thread %d run", tid) : 0;
+}
+
+int tracee_run_to_entry(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop)
+{
+	long call;
+
+	do
+		TRY(run_to_next(tid, deadline, lost_stop, &call));
+	while (call != nr);
+	return 0;
+}
+
+int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop)
+{
+	long call;
+
+	do {
+		TRY(tracee_run_to_entry(tid, nr, deadline, lost_stop));
+		TRY(run_to_next(tid, deadline, lost_stop, &call));
+	} while (call != -1);
+	return 0;
 }
 
 void tracee_release(pid_t tid)

@@ -35,9 +35,10 @@ void tracee_reap(pid_t tid);
 int tracee_run_to_call(pid_t tid, const struct deadline *deadline);
 
 /*
- * Lets a stopped thread run until it stands at the exit of this system call. A stop signal that comes meanwhile is put into *lost_stop, for later. Returns -ESRCH, not
- * logged, if it died; -EIO if it got another signal: it stands in front of that.
+ * Lets a stopped thread run until it stands at the entry, or at the exit, of this system call. A stop signal that comes meanwhile is put into *lost_stop, for
+ * later. Returns -ESRCH, not logged, if it died; -EIO if it got another signal: it stands in front of that.
  */
+int tracee_run_to_entry(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop);
 int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop);
 
 /* The number of the system call at whose entry the thread stands, -1 at an exit, -2 elsewhere. */

@@ -12,6 +12,12 @@ struct compel_message {
 	int32_t err;  /* what it returned */
 };
 
+/*
+ * A parasite that has slept (nanosleep(2), futex(2)) has made the kernel forget how to go on with an interrupted sleep of the program. A
+ * daemon says so in the first 8 bytes of its frame, a command in a thread by this bit above its result.
+ */
+#define COMPEL_HAS_SLEPT (1ul << 32)
+
 /* Arguments of PARASITE_CMD_INIT_DAEMON. */
 struct compel_init_args {
 	int32_t addr_len;
@@ -20,4 +26,6 @@ struct compel_init_args {
 	uint64_t sigreturn_addr; /* out: the instruction by which the parasite leaves */
 	uint64_t sigframe;	 /* address of the frame for that, struct rt_sigframe */
 	uint32_t daemon_connected; /* out: 1; futex */
+	/* Out, by parasites of ours: numbers of its two descriptors plus 1, for closing them should it crash. */
+	int32_t control_fd, log_fd;
 };

@@ -41,6 +41,7 @@ struct parasite_ctl {
 	uint64_t sigframe; /* over there */
 	void *sigframe_local;
 	int control;	   /* socket of the daemon, -1 = no daemon */
+	int32_t their_fds[2]; /* descriptors of the daemon over there plus 1, 0 = unknown */
 	bool own_sock, handles_children, unmapped;
 };
 
@@ -68,8 +69,11 @@ int ctl_open_process(struct parasite_ctl *ctl);
 
 /* Sends the caller's thread into the parasite with this command. */
 int ctl_call_parasite(struct parasite_ctl *ctl, struct caller *caller, unsigned cmd, uint64_t args);
-/* Stops the thread and gives it everything back. */
-int ctl_bring_home(struct caller *caller, const struct thread_home *home, bool at_stop);
+/*
+ * Stops the thread and gives it everything back. has_slept: the parasite may have made a call after which the kernel does not know any more how to go on
+ * with an interrupted one.
+ */
+int ctl_bring_home(struct caller *caller, struct thread_home *home, bool at_stop, bool has_slept);
 /* Where the arguments lie, there. */
 uint64_t ctl_args_address(const struct parasite_ctl *ctl);
 

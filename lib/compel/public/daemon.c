@@ -127,6 +127,12 @@ static void reset_child_handler(struct parasite_ctl *ctl)
 	ctl->handles_children = false;
 }
 
+static void note_descriptors(struct parasite_ctl *ctl, const struct compel_init_args *args)
+{
+	ctl->their_fds[0] = args->control_fd;
+	ctl->their_fds[1] = args->log_fd;
+}
+
 static int start(struct parasite_ctl *ctl)
 {
 	struct compel_init_args *args = compel_parasite_args_p(ctl);
@@ -143,6 +149,7 @@ static int start(struct parasite_ctl *ctl)
 	ctl->control = accept_daemon(ctl);
 	TRY(ctl->control);
 	TRY(greet(ctl));
+	note_descriptors(ctl, args);
 	memset(args, 0, sizeof(*args));
 	return 0;
 }
@@ -173,6 +180,36 @@ static int is_inside(struct parasite_ctl *ctl)
 	return ip >= ctl->stage->address && ip < ctl->stage->address + ctl->stage->size;
 }
 
+static int bring_home(struct parasite_ctl *ctl, bool slept)
+{
+	TRY(ctl_bring_home(&ctl->leader, &ctl->home, true, slept));
+	ctl->process.state = ctl_guest_state(&ctl->home);
+	return 0;
+}
+
+/* The daemon that has just left says so in its frame. */
+static bool has_slept(const struct parasite_ctl *ctl)
+{
+	uint64_t told;
+
+	memcpy(&told, (char *)ctl->sigframe_local + (ctl->sigframe - stage_address(ctl->stage, ctl->sigframe_local)), sizeof(told));
+	return told;
+}
+
+/* What a daemon that did not end by itself has left open. */
+static int close_descriptors(struct parasite_ctl *ctl)
+{
+	int64_t result;
+
+	for (int i = 0; i < 2; i++) {
+		if (ctl->their_fds[i] > 0)
+			TRY(guest_call(ctl->pid, ctl->process.mem, &ctl->process.place, &ctl->process.state, __NR_close,
+				       (const uint64_t[6]){ (uint64_t)ctl->their_fds[i] - 1 }, &result));
+		ctl->their_fds[i] = 0;
+	}
+	return 0;
+}
+
 /* Takes the thread out of the parasite, wherever it is in it. */
 static int pull_out(struct parasite_ctl *ctl)
 {
@@ -182,7 +219,10 @@ static int pull_out(struct parasite_ctl *ctl)
 	TRY(guest_halt(ctl->leader.remote, &soon));
 	inside = is_inside(ctl);
 	TRY(inside);
-	return inside ? ctl_bring_home(&ctl->leader, &ctl->home, true) : take_as_it_is(ctl);
+	if (!inside)
+		return take_as_it_is(ctl);
+	TRY(bring_home(ctl, true));
+	return close_descriptors(ctl);
 }
 
 static void hang_up(struct parasite_ctl *ctl)
@@ -190,6 +230,7 @@ static void hang_up(struct parasite_ctl *ctl)
 	if (ctl->control >= 0)
 		close(ctl->control);
 	ctl->control = -1;
+	ctl->their_fds[0] = ctl->their_fds[1] = 0;
 	reset_child_handler(ctl);
 }
 
@@ -204,6 +245,7 @@ int compel_start_daemon(struct parasite_ctl *ctl)
 	set_child_handler(ctl);
 	error = start(ctl);
 	if (error < 0) {
+		note_descriptors(ctl, compel_parasite_args_p(ctl));
 		/* In this order: a daemon goes home by itself when its socket is closed. */
 		(void)pull_out(ctl);
 		hang_up(ctl);
@@ -211,7 +253,7 @@ int compel_start_daemon(struct parasite_ctl *ctl)
 	return ctl_result(error);
 }
 
-/* Lets the standing daemon clean up and leave, up to the moment when it has its own registers. */
+/* Lets the standing daemon clean up and leave. */
 static int see_off(struct parasite_ctl *ctl)
 {
 	struct deadline soon = deadline_in_seconds(60);
@@ -222,7 +264,16 @@ static int see_off(struct parasite_ctl *ctl)
 	if (send(ctl->control, &message, sizeof(message), MSG_NOSIGNAL) < 0 && errno != EPIPE)
 		return fail_errno("ending the parasite of task %d", ctl->pid);
 	remote->stopped = false;
-	error = tracee_run_to_exit(ctl->pid, __NR_rt_sigreturn, &soon, &remote->lost_stop);
+	if (ctl->ictx.make_sigframe) {
+		error = tracee_run_to_exit(ctl->pid, __NR_rt_sigreturn, &soon, &remote->lost_stop);
+	} else {
+		/* The call itself would make a sleep that we have interrupted end with EINTR: ptrace knows how to go on with it. */
+		error = tracee_run_to_entry(ctl->pid, __NR_rt_sigreturn, &soon, &remote->lost_stop);
+		if (error == 0)
+			error = arch_skip_syscall(ctl->pid);
+		if (error == 0)
+			error = tracee_run_to_call(ctl->pid, &soon);
+	}
 	remote->stopped = error == 0 || error == -EIO;
 	return error;
 }
@@ -250,8 +301,8 @@ static int stop(struct parasite_ctl *ctl)
 		(void)pull_out(ctl);
 		return error;
 	}
-	/* A frame of the caller's making says how it goes on; of ours it is sure that ptrace says the same, and more. */
-	return ctl->ictx.make_sigframe ? take_as_it_is(ctl) : ctl_bring_home(&ctl->leader, &ctl->home, true);
+	/* A frame of the caller's making says how it goes on. */
+	return ctl->ictx.make_sigframe ? take_as_it_is(ctl) : bring_home(ctl, has_slept(ctl));
 }
 
 int compel_stop_daemon(struct parasite_ctl *ctl)

@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "base/pool.h"
+#include "lib/compel/plugins/abi.h"
 #include "lib/compel/public/ctl.h"
 #include "lib/compel/public/extra.h"
 #include "lib/compel/stage.h"
@@ -68,15 +69,20 @@ int ctl_call_parasite(struct parasite_ctl *ctl, struct caller *caller, unsigned 
 	return remote_post(caller->remote, caller->plan);
 }
 
-int ctl_bring_home(struct caller *caller, const struct thread_home *home, bool at_stop)
+int ctl_bring_home(struct caller *caller, struct thread_home *home, bool at_stop, bool has_slept)
 {
 	struct deadline soon = deadline_in_seconds(10);
+	struct remote *remote = caller->remote;
 
-	if (!caller->remote || !caller->remote->away)
+	if (!remote || !remote->away)
 		return 0;
-	TRY(at_stop ? guest_put_back(caller->remote) : guest_catch(caller->remote, &soon));
-	/* A parasite may use all registers. */
-	return arch_state_set(home->tid, home->state);
+	TRY(guest_halt(remote, &soon));
+	if (has_slept)
+		home->state = home->alone; /* the interrupted call is made again from its beginning */
+	remote->state.home = home->state;
+	/* A parasite may use all registers. The general ones come last: they lead it away from its own way home. */
+	TRY(arch_state_set_extended(home->tid, home->state));
+	return at_stop ? guest_put_back(remote) : guest_catch(remote, &soon);
 }
 
 static int run_in_thread(struct parasite_thread_ctl *tctl, unsigned cmd, int *ret)
@@ -84,6 +90,7 @@ static int run_in_thread(struct parasite_thread_ctl *tctl, unsigned cmd, int *re
 	struct parasite_ctl *ctl = tctl->ctl;
 	struct caller *caller = &ctl->thread;
 	struct guest_state state = ctl_guest_state(&tctl->home);
+	int64_t result = 0;
 	int error, error2;
 
 	if (!caller->remote)
@@ -93,8 +100,9 @@ static int run_in_thread(struct parasite_thread_ctl *tctl, unsigned cmd, int *re
 	if (error == 0)
 		error = remote_wait(caller->remote, &never);
 	if (error == 0)
-		*ret = (int)remote_value(caller->remote, caller->result);
-	error2 = ctl_bring_home(caller, &tctl->home, false);
+		result = remote_value(caller->remote, caller->result);
+	error2 = ctl_bring_home(caller, &tctl->home, false, error || result & (int64_t)COMPEL_HAS_SLEPT);
+	*ret = (int)result;
 	return error ? error : error2;
 }
 

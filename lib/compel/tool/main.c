@@ -75,26 +75,28 @@ static int print_ldflags(const struct request *request)
 	return 0;
 }
 
-static int print_plugin(const char *folder, const char *name)
+static int find_plugin(const char *folder, const char *name, struct buffer *out)
 {
 	char path[PATH_SIZE + 256];
 
 	snprintf(path, sizeof(path), "%s/%s.lib.a", folder, name);
 	if (access(path, R_OK) < 0)
 		return fail_errno("plugin %s: %s", name, path);
-	puts(path);
+	buffer_printf(out, "%s\n", path);
 	return 0;
 }
 
 static int print_plugins(const struct request *request)
 {
+	AUTO(buffer_done) struct buffer out = { 0 };
 	char path[PATH_SIZE];
 
 	TRY(paths_find(PART_PLUGINS, path, sizeof(path)));
-	TRY(print_plugin(path, "std"));
+	TRY(find_plugin(path, "std", &out));
 	for (int i = 0; i < request->n_names; i++)
 		if (strcmp(request->names[i], "std") != 0)
-			TRY(print_plugin(path, request->names[i]));
+			TRY(find_plugin(path, request->names[i], &out));
+	fputs(out.data, stdout);
 	return 0;
 }
 

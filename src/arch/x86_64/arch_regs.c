@@ -4,11 +4,13 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "arch_state.h"
 #include "base/fail.h"
@@ -73,9 +75,14 @@ int arch_state_set_general(pid_t tid, const struct arch_thread_state *state)
 
 int arch_state_set(pid_t tid, const struct arch_thread_state *state)
 {
+	TRY(set_general(tid, &state->general));
+	return arch_state_set_extended(tid, state);
+}
+
+int arch_state_set_extended(pid_t tid, const struct arch_thread_state *state)
+{
 	struct iovec iov = { (void *)state->xstate, state->xstate_size };
 
-	TRY(set_general(tid, &state->general));
 	if (ptrace(PTRACE_SETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
 		return fail_errno("setting the extended registers of thread %d", tid);
 	return 0;
@@ -201,8 +208,17 @@ int arch_enter(pid_t tid, const struct arch_thread_state *home, uint64_t entry, 
 	return set_general(tid, &regs);
 }
 
-/* Lets the thread run to its next stop, which must be one of a system call. */
-static int to_syscall_stop(pid_t tid, const char *which)
+int arch_skip_syscall(pid_t tid)
+{
+	struct user_regs_struct regs;
+
+	TRY(get_general(tid, &regs));
+	regs.orig_rax = (unsigned long long)-1;
+	return set_general(tid, &regs);
+}
+
+/* Lets the thread run to its next stop, which must be one of a system call. A SIGSTOP for the process that comes on the way is put into *lost_stop. */
+static int to_syscall_stop(pid_t tid, const char *which, int *lost_stop)
 {
 	int status;
 
@@ -216,14 +232,16 @@ static int to_syscall_stop(pid_t tid, const char *which)
 		return refuse(ESRCH, "thread %d has died while criu made a system call in it", tid);
 	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 		return 0;
+	if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)
+		*lost_stop = SIGSTOP;
 	/* An event stop (a stop signal that has just come) stands before the call; the signal stays pending. */
-	if (status >> 16 == PTRACE_EVENT_STOP)
-		return to_syscall_stop(tid, which);
+	if (status >> 16 == PTRACE_EVENT_STOP || (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP))
+		return to_syscall_stop(tid, which, lost_stop);
 	return refuse(EIO, "thread %d stopped by signal %d while criu made a system call in it", tid, WSTOPSIG(status));
 }
 
-int arch_remote_syscall(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
-			const uint64_t args[6], int64_t *ret)
+int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
+			const uint64_t args[6])
 {
 	struct user_regs_struct regs = home->general;
 
@@ -237,9 +255,20 @@ int arch_remote_syscall(pid_t tid, const struct arch_thread_state *home, uint64_
 	regs.r10 = args[3];
 	regs.r8 = args[4];
 	regs.r9 = args[5];
-	TRY(set_general(tid, &regs));
-	TRY(to_syscall_stop(tid, "entry"));
-	TRY(to_syscall_stop(tid, "exit"));
+	return set_general(tid, &regs);
+}
+
+int arch_remote_syscall(pid_t tid, int64_t *ret)
+{
+	struct user_regs_struct regs;
+	int lost_stop = 0, error;
+
+	error = to_syscall_stop(tid, "entry", &lost_stop);
+	if (error == 0)
+		error = to_syscall_stop(tid, "exit", &lost_stop);
+	if (lost_stop)
+		syscall(__NR_tkill, tid, lost_stop);
+	TRY(error);
 	TRY(get_general(tid, &regs));
 	*ret = (int64_t)regs.rax;
 	return 0;

@@ -21,6 +21,8 @@ struct arch_thread_state *arch_state_copy(const struct arch_thread_state *state,
 int arch_state_set(pid_t tid, const struct arch_thread_state *state);
 /* The general registers only: the blob leaves all others alone. */
 int arch_state_set_general(pid_t tid, const struct arch_thread_state *state);
+/* Those others. */
+int arch_state_set_extended(pid_t tid, const struct arch_thread_state *state);
 
 /* It was stopped in a call for the second time; arch_state_restart() then wants the code. */
 bool arch_state_needs_code(const struct arch_thread_state *state);
@@ -56,8 +58,12 @@ uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmas
  * One system call made by a stopped thread at the given system call instruction, with this stack pointer. The thread is left in the ptrace stop behind
  * the call with foreign registers: the caller puts them back. *ret is what the call returned.
  */
-int arch_remote_syscall(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
-			const uint64_t args[6], int64_t *ret);
+int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
+			const uint64_t args[6]);
+int arch_remote_syscall(pid_t tid, int64_t *ret);
+
+/* The thread, at the entry of a system call, will not make it: it goes on to the exit at once. */
+int arch_skip_syscall(pid_t tid);
 
 /* Machine code to look for in a program: "system call; return" and "rt_sigreturn". */
 struct arch_gadget {

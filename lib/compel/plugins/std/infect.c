@@ -20,6 +20,9 @@ void *__export_parasite_service_args_ptr;
 /* By the linker script: what PLUGIN_REGISTER() has put there. */
 extern const plugin_init_t *const __compel_plugins_start[], *const __compel_plugins_end[];
 
+/* Set by system calls after which a sleep of the program must be begun anew. */
+unsigned char compel_has_slept;
+
 static int control = -1;
 static int log_fd = -1;
 static uint64_t frame;
@@ -99,6 +102,7 @@ static void __attribute__((noreturn)) serve(void *args)
 	parasite_cleanup();
 	end_plugins();
 	close_all();
+	*(uint64_t *)frame = compel_has_slept;
 	compel_leave(frame);
 }
 
@@ -109,6 +113,7 @@ static int connect_to_library(struct compel_init_args *args)
 	control = (int)sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (control < 0)
 		return control;
+	args->control_fd = control + 1;
 	error = (int)sys_connect(control, (struct sockaddr *)&args->addr, args->addr_len);
 	if (error < 0)
 		return error;
@@ -117,6 +122,7 @@ static int connect_to_library(struct compel_init_args *args)
 	error = __recv_fds(control, &log_fd, 1, 0, 0, MSG_CMSG_CLOEXEC);
 	if (error < 0)
 		log_fd = -1;
+	args->log_fd = log_fd + 1;
 	return error;
 }
 
@@ -135,6 +141,7 @@ static int start_daemon(struct compel_init_args *args)
 	if (!error)
 		error = answer(PARASITE_CMD_INIT_DAEMON, 0);
 	if (error) {
+		args->control_fd = args->log_fd = 0;
 		close_all();
 		return error;
 	}
@@ -143,7 +150,10 @@ static int start_daemon(struct compel_init_args *args)
 
 unsigned long parasite_service(void)
 {
+	compel_has_slept = 0;
 	if (__export_parasite_service_cmd == PARASITE_CMD_INIT_DAEMON)
 		return (unsigned long)(long)start_daemon(__export_parasite_service_args_ptr);
-	return (unsigned long)(long)parasite_trap_cmd((int)__export_parasite_service_cmd, __export_parasite_service_args_ptr);
+	unsigned int result = (unsigned int)parasite_trap_cmd((int)__export_parasite_service_cmd, __export_parasite_service_args_ptr);
+
+	return result | (compel_has_slept ? COMPEL_HAS_SLEPT : 0);
 }

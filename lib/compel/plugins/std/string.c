@@ -92,6 +92,8 @@ static void convert(struct output *out, bool wide, char c, int longs, va_list *a
 		if (wide)
 			put(out, "%", 1);
 		break;
+	default: /* prints nothing, but what follows must find its own argument */
+		take_number(args, longs, false);
 	}
 }
 
