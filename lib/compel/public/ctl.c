@@ -42,6 +42,30 @@ static bool has_no_signals(pid_t tid, uint64_t sigmask)
 	return proc >= 0 && proc_status_read(proc, &status) == 0 && !((status.sig_pending | status.shared_pending) & ~sigmask);
 }
 
+/* The area of a dead injector in which the thread is, on its way home; NULL if there is none. */
+static const struct mapping *find_leftover(pid_t tid, const struct mappings *mappings, uint64_t ip)
+{
+	const struct mapping *m = mappings_find(mappings, ip);
+
+	return m && m->shared && m->deleted && guest_is_leftover(tid, m->start) ? m : NULL;
+}
+
+/* Somebody who injected before us may have been killed a moment ago. */
+static int see_home(pid_t tid, struct pool *pool)
+{
+	struct deadline soon = deadline_in_seconds(10);
+	AUTO(mappings_done) struct mappings mappings = { 0 };
+	AUTO_CLOSE int proc = proc_open(tid);
+	struct arch_thread_state *state;
+	const struct mapping *m;
+
+	TRY(arch_state_get(tid, pool, &state));
+	if (proc < 0 || mappings_read(proc, MAPPINGS_PLAIN, &mappings) < 0)
+		return 0; /* a caller that opens files of /proc by itself */
+	m = find_leftover(tid, &mappings, arch_state_ip(state));
+	return m ? guest_see_home(tid, m->start, m->end, &soon) : 0;
+}
+
 int ctl_read_home(pid_t tid, struct pool *pool, struct thread_home *home)
 {
 	uint8_t code[7];
@@ -136,7 +160,9 @@ static struct parasite_ctl *create_ctl(int pid)
 	ctl->pool = pool_create();
 	ctl->process.proc = ctl->process.mem = ctl->control = -1;
 	ctl->ictx.sock = ctl->ictx.log_fd = -1;
-	error = ctl_read_home(pid, ctl->pool, &ctl->home);
+	error = see_home(pid, ctl->pool);
+	if (error == 0)
+		error = ctl_read_home(pid, ctl->pool, &ctl->home);
 	if (error == 0)
 		return ctl;
 	(void)compel_cure_local(ctl);
@@ -195,7 +221,9 @@ struct parasite_thread_ctl *compel_prepare_thread(struct parasite_ctl *ctl, int 
 
 	tctl->ctl = ctl;
 	tctl->pool = pool_create();
-	error = ctl_read_home(pid, tctl->pool, &tctl->home);
+	error = see_home(pid, tctl->pool);
+	if (error == 0)
+		error = ctl_read_home(pid, tctl->pool, &tctl->home);
 	if (error == 0)
 		return tctl;
 	compel_release_thread(tctl);
