@@ -138,6 +138,30 @@ def test_family(installed, folder, criu, uid):
     assert root
 
 
+def test_reach(installed, folder, criu):
+    """A service by address and by a connected socket, an own criu by path and by name; and what cannot be reached."""
+    _, env = installed
+    flags = ask(env, '--cflags', '--libs')
+    library = next(flag[2:] for flag in flags if flag.startswith('-L'))
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'reach', Path(__file__).parent / 'inside/reach.c',
+                    *flags], check=True)
+    with subprocess.Popen([criu, 'service', '-W', folder]) as daemon:
+        rpc.connect(folder / 'criu_service.socket').sock.close()
+        env = {**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': library, 'PATH': f'{criu.parent}:{os.environ["PATH"]}'}
+        done = subprocess.run([folder / 'reach'], stdout=subprocess.PIPE, text=True, check=True, timeout=60, env=env, cwd=folder)
+        daemon.kill()
+    assert done.stdout == """default: 40200 -
+address: 40200 -
+default address: 40200 -
+descriptor: 40200 -
+binary: 40200 -
+default binary: 40200 -
+wrong address: -111 ENOENT
+wrong binary: 1
+wrong descriptor: -111
+""", done.stdout
+
+
 def test_terminal(installed, folder, criu):
     """The master of a restored terminal comes with its notification."""
     _, env = installed

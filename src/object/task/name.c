@@ -23,7 +23,7 @@ static int answer_name(struct dump *d, struct thread *thread)
 {
 	const char *name = remote_result(thread->remote, *part_offsets(d, thread, &name_part, 1));
 
-	thread->core->thread_core->comm = pool_string(d->pool, name);
+	thread->core->thread_core->comm = pool_printf(d->pool, "%.*s", NAME_SIZE - 1, name);
 	if (thread == thread->task->leader)
 		thread->core->tc->comm = thread->core->thread_core->comm;
 	return 0;
