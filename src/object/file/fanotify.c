@@ -16,7 +16,7 @@
 #define FAN_MARK_IGNORE 0x00000400 /* Linux 6.0 */
 #endif
 
-static int parse_inode(struct dump *d, const char *value, FanotifyMarkEntry *mark)
+static int parse_inode(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t dev;
 
@@ -26,7 +26,7 @@ static int parse_inode(struct dump *d, const char *value, FanotifyMarkEntry *mar
 	if (fdinfo_field_u64(value, "ino", 16, &mark->ie->i_ino) < 0 || fdinfo_field_u64(value, "sdev", 16, &dev) < 0)
 		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
 	mark->s_dev = (uint32_t)dev;
-	return handle_dump(d, value, mark->ie->i_ino, mark->s_dev, &mark->ie->f_handle);
+	return handle_dump(d, of, value, mark->ie->i_ino, mark->s_dev, &mark->ie->f_handle);
 }
 
 static int parse_mount(struct dump *d, const char *value, FanotifyMarkEntry *mark)
@@ -63,7 +63,7 @@ static int parse_filesystem(struct dump *d, const char *value, FanotifyMarkEntry
 	return 0;
 }
 
-static int parse_mark(struct dump *d, const char *value, FanotifyMarkEntry *mark)
+static int parse_mark(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t mflags, mask, ignored;
 
@@ -75,21 +75,21 @@ static int parse_mark(struct dump *d, const char *value, FanotifyMarkEntry *mark
 	mark->mask = (uint32_t)mask;
 	mark->ignored_mask = (uint32_t)ignored;
 	if (fdinfo_field(value, "ino"))
-		return parse_inode(d, value, mark);
+		return parse_inode(d, of, value, mark);
 	if (fdinfo_field(value, "mnt_id"))
 		return parse_mount(d, value, mark);
 	return parse_filesystem(d, value, mark);
 }
 
 /* The first line tells how the file was made, the others are its marks. */
-static int parse_line(struct dump *d, const char *value, FanotifyFileEntry *record, FanotifyMarkEntry **ret)
+static int parse_line(struct dump *d, const struct open_file *of, const char *value, FanotifyFileEntry *record, FanotifyMarkEntry **ret)
 {
 	uint64_t flags, event_flags;
 
 	*ret = NULL;
 	if (!text_starts(value, "flags:")) {
 		*ret = pool_new(d->pool, FanotifyMarkEntry);
-		return parse_mark(d, value, *ret);
+		return parse_mark(d, of, value, *ret);
 	}
 	if (fdinfo_field_u64(value, "flags", 16, &flags) < 0 || fdinfo_field_u64(value, "event-flags", 16, &event_flags) < 0)
 		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
@@ -111,7 +111,7 @@ static int dump_fanotify(struct dump *d, const struct open_file *of, FileEntry *
 	record->flags = of->flags;
 	record->fown = of->owner;
 	while (error == 0 && (value = fdinfo_next(of->fdinfo, "fanotify", &at))) {
-		error = parse_line(d, value, record, &mark);
+		error = parse_line(d, of, value, record, &mark);
 		if (mark)
 			*vector_push(&marks) = mark;
 	}

@@ -218,14 +218,30 @@ static bool has_odd_flag(const struct open_file *of)
 	return of->task_fd <= STDERR_FILENO && fcntl(of->fd, F_GETFL) & O_CLOEXEC;
 }
 
+/* The directory /proc/PID of a process that is gone tells nothing about itself any more. */
+static int describe_dead(struct open_file *of, const struct fdinfo *info)
+{
+	struct statfs fs;
+	uint64_t ino;
+
+	if (fstatfs(of->fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return fail(ENOENT, "fstat");
+	TRY(fdinfo_get_u64(info, "ino", 10, &ino));
+	of->stat = (struct stat){ .st_mode = S_IFDIR | 0555, .st_ino = ino, .st_nlink = 1 };
+	return 0;
+}
+
 int file_describe(struct open_file *of, struct fdinfo *info)
 {
 	uint64_t flags, mnt_id;
 	int64_t pos;
+	int known = fstat(of->fd, &of->stat);
 
-	if (fstat(of->fd, &of->stat) < 0)
+	if (known < 0 && errno != ENOENT)
 		return fail_errno("fstat");
 	TRY(fdinfo_read(info, of->task_fd >= 0 ? of->task_fd : of->fd));
+	if (known < 0)
+		TRY(describe_dead(of, info));
 	TRY(fdinfo_get_s64(info, "pos", &pos));
 	TRY(fdinfo_get_u64(info, "flags", 8, &flags));
 	TRY(fdinfo_get_u64(info, "mnt_id", 10, &mnt_id));

@@ -13,6 +13,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "kern/proc/mountinfo.h"
@@ -153,6 +154,37 @@ static const char *scan(struct dump *d, uint64_t ino, uint32_t dev)
 	return NULL;
 }
 
+/* The path itself, or a directory it lies in. */
+static bool find_above(char *path, uint64_t ino, uint32_t dev)
+{
+	while (path[0] == '/' && path[1]) {
+		if (is_inode(path, ino, dev))
+			return true;
+		*strrchr(path, '/') = 0;
+	}
+	return false;
+}
+
+/* Who watches a file often has it open as well, or something below it: tail -f, editors, servers that read their settings. */
+static const char *find_near(struct dump *d, const struct open_file *of, uint64_t ino, uint32_t dev)
+{
+	static const char *const names[] = { "cwd", "root", "exe" };
+	int proc = of->task->dump->proc;
+	AUTO_FREE int *numbers = NULL;
+	int n = fd_list(proc, &numbers);
+	char name[32], path[PATH_MAX];
+
+	for (int i = -(int)(sizeof(names) / sizeof(*names)); i < n; i++) {
+		if (i < 0)
+			snprintf(name, sizeof(name), "%s", names[-i - 1]);
+		else
+			snprintf(name, sizeof(name), "fd/%d", numbers[i]);
+		if (file_readlink(proc, name, path, sizeof(path)) > 0 && find_above(path, ino, dev))
+			return pool_string(d->pool, path);
+	}
+	return NULL;
+}
+
 static const char *scan_clocked(struct dump *d, uint64_t ino, uint32_t dev)
 {
 	const char *path;
@@ -163,7 +195,7 @@ static const char *scan_clocked(struct dump *d, uint64_t ino, uint32_t dev)
 	return path;
 }
 
-int handle_dump(struct dump *d, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret)
+int handle_dump(struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret)
 {
 	FhEntry *record = *ret = pool_new(d->pool, FhEntry);
 	AUTO_CLOSE int fd = -1;
@@ -178,6 +210,8 @@ int handle_dump(struct dump *d, const char *value, uint64_t ino, uint32_t dev, F
 		return parsed;
 	if (parsed == 0 && !d->options->force_irmap && open_by_mounts(record, ino, dev, path, &fd) == 0 && path[0])
 		record->path = pool_string(d->pool, path);
+	if (!record->path && fd < 0)
+		record->path = (char *)find_near(d, of, ino, dev);
 	if (!record->path)
 		record->path = (char *)scan_clocked(d, ino, dev);
 	if (!record->path && fd >= 0)

@@ -5,8 +5,8 @@
 #include "fh.pb-c.h"
 #include "object/file/file.h"
 
-/* Dump: "... fhandle-bytes:8 fhandle-type:1 f_handle:1ac5030000000000" into a record, with the path that it has now. */
-int handle_dump(struct dump *d, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret);
+/* Dump: "... fhandle-bytes:8 fhandle-type:1 f_handle:1ac5030000000000" into a record, with the path that it has now. of: the file that watches. */
+int handle_dump(struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret);
 /* Restore: an O_PATH descriptor of the inode: by path if it is (still) the same, else by handle. dev is the kernel's number. */
 int handle_open(const FhEntry *handle, uint64_t ino, uint32_t dev, int *ret_fd);
 /* The mount point of a mount of ours, or NULL. The text lives in the pool. */

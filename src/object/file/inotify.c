@@ -18,7 +18,7 @@
 #endif
 
 /* "wd:1 ino:3c51a sdev:fe00000 mask:100 ignored_mask:0 fhandle-bytes:8 ..." */
-static int parse_watch(struct dump *d, const char *value, InotifyWdEntry *watch)
+static int parse_watch(struct dump *d, const struct open_file *of, const char *value, InotifyWdEntry *watch)
 {
 	uint64_t wd, dev, mask, ignored;
 
@@ -32,7 +32,7 @@ static int parse_watch(struct dump *d, const char *value, InotifyWdEntry *watch)
 	watch->mask = (uint32_t)mask;
 	watch->ignored_mask = (uint32_t)ignored;
 	LOG_SCOPE("watch %u", watch->wd);
-	return handle_dump(d, value, watch->i_ino, watch->s_dev, &watch->f_handle);
+	return handle_dump(d, of, value, watch->i_ino, watch->s_dev, &watch->f_handle);
 }
 
 static int compare_watches(const void *a, const void *b)
@@ -56,7 +56,7 @@ static int dump_inotify(struct dump *d, const struct open_file *of, FileEntry *o
 	while (error == 0 && (value = fdinfo_next(of->fdinfo, "inotify", &at))) {
 		InotifyWdEntry *watch = pool_new(d->pool, InotifyWdEntry);
 
-		error = parse_watch(d, value, watch);
+		error = parse_watch(d, of, value, watch);
 		*vector_push(&watches) = watch;
 	}
 	if (watches.n)

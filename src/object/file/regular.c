@@ -71,12 +71,21 @@ static int dump_regular(struct dump *d, const struct open_file *of, FileEntry *o
 	return regular_dump(d, of, out->reg);
 }
 
+/* A file below /proc/PID/task/TID: threads are made after the descriptors. */
+static bool is_of_late_thread(struct restore *r, const RegFileEntry *record)
+{
+	int pid, tid;
+
+	return sscanf(record->name, "/proc/%d/task/%d", &pid, &tid) == 2 && tid != pid && task_tree_find_thread(r->tree, tid);
+}
+
 static int load_regular(struct restore *r, struct file *f)
 {
 	const RegFileEntry *record = f->entry->reg;
 
 	if (record->name[0] != '/')
 		return refuse(EINVAL, "files.img: its name \"%s\" is not absolute", record->name);
+	f->users += is_of_late_thread(r, record); /* kept to the end, for remake */
 	return 0;
 }
 
@@ -85,9 +94,8 @@ static int need_regular(struct restore *r, struct file *f)
 	return f->users ? regular_need(r, f->entry->reg) : 0;
 }
 
-static int create_regular(struct restore *r, struct file *f)
+static int open_regular(struct restore *r, const RegFileEntry *record, int *ret_fd)
 {
-	const RegFileEntry *record = f->entry->reg;
 	AUTO_CLOSE int fd = -1;
 
 	LOG_SCOPE("%s", record->name);
@@ -96,8 +104,21 @@ static int create_regular(struct restore *r, struct file *f)
 		return fail_errno("moving to position %llu", (unsigned long long)record->pos);
 	if (!(record->flags & O_PATH))
 		TRY(file_apply_flags(fd, record->flags, record->fown));
-	f->fd = TAKE_FD(fd);
+	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+static int create_regular(struct restore *r, struct file *f)
+{
+	if (!is_of_late_thread(r, f->entry->reg))
+		return open_regular(r, f->entry->reg, &f->fd);
+	f->fd = open("/", O_PATH | O_CLOEXEC); /* in its place until remake */
+	return f->fd < 0 ? fail_errno("opening /") : 0;
+}
+
+static int remake_regular(struct restore *r, struct file *f, int *ret_fd)
+{
+	return is_of_late_thread(r, f->entry->reg) ? open_regular(r, f->entry->reg, ret_fd) : -ENOENT;
 }
 
 int regular_find_record(struct restore *r, uint32_t id, const RegFileEntry **ret)
@@ -127,5 +148,6 @@ const struct file_kind regular_kind = {
 	.load = load_regular,
 	.needs = need_regular,
 	.create = create_regular,
+	.remake = remake_regular,
 	.clean = clean_regular,
 };
