@@ -61,3 +61,4 @@ def test_completion(build, criu, options):
     assert complete(build, criu, 'dump', '--file-validation', '=', 'b') == ['buildid']
     assert complete(build, criu, 'check', '--feature', 'mnt') == ['mnt_id']
     assert complete(build, criu, '-D', '/sbi') == ['/sbin']
+    assert complete(build, criu, 'verify', '/sbi') == ['/sbin']
