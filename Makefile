@@ -27,6 +27,7 @@ deps-test:
 
 bench: all
 	@tests/bench/run $(BUILD)
+	@tests/bench/requests $(BUILD)
 
 # The programs know where they will lie.
 prefix: $(BUILD)/build.ninja

@@ -153,7 +153,8 @@ def test_as_runc(pb, criu, folder):
     told = []
     opts = pb.criu_opts(images_dir_fd=images, work_dir_fd=work, log_level=4, log_file='restore.log', rst_sibling=True,
                         notify_scripts=True, shell_job=False, ext_unix_sk=False, tcp_established=False, file_locks=False,
-                        empty_ns=0, orphan_pts_master=True, auto_dedup=False, lazy_pages=False, config_file=str(config))
+                        empty_ns=0, orphan_pts_master=True, auto_dedup=False, lazy_pages=False, config_file=str(config),
+                        evasive_devices=True)
     for i, key in enumerate(keys):
         opts.inherit_fd.add(key=key, fd=4 + i)
     worker = Worker(criu, given, number=3)
