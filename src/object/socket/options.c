@@ -52,6 +52,7 @@ typedef TcpOptsEntry record_tcp;
 #define NETLINK OPTION_NETLINK
 #define PACKET	OPTION_PACKET
 #define ANY	OPTION_ANY
+#define NET	(OPTION_ANY & ~OPTION_UNIX)
 #define TCP	OPTION_TCP
 #define UDP	OPTION_UDP
 #define RAW	OPTION_RAW
@@ -217,7 +218,13 @@ static void apply_more(const struct row *row, int fd, const SkOptsEntry *common)
 
 /* --- */
 
-static int apply_row(const struct row *row, int fd, const char *record)
+/* Options that a new socket gets from another one, its listener. */
+static bool is_inherited(const struct row *row)
+{
+	return row->level != SOL_SOCKET || (row->families & OPTION_ANY) != OPTION_ANY;
+}
+
+static int apply_row(const struct row *row, int family, int fd, const char *record)
 {
 	int value, now = 0;
 	socklen_t size = sizeof(now);
@@ -226,6 +233,8 @@ static int apply_row(const struct row *row, int fd, const char *record)
 		return 0;
 	value = row->shape == SHAPE_BOOL ? *(const protobuf_c_boolean *)(record + row->value) :
 					   (int)*(const uint32_t *)(record + row->value);
+	if (family == AF_UNIX && value == row->initial && !is_inherited(row))
+		return 0;
 	if (!getsockopt(fd, row->level, row->option, &now, &size) && now == value)
 		return 0;
 	if (!setsockopt(fd, row->level, row->option, &value, sizeof(value)))
@@ -254,7 +263,7 @@ static int read_buffers(int fd, SkOptsEntry *common)
 	return 0;
 }
 
-/* The kernel doubles what it is given (socket(7)). Setting a size fixes it: SO_BUF_LOCK lets it grow by itself again. */
+/* 1: it was set. The kernel doubles what it is given (socket(7)). Setting a size fixes it: SO_BUF_LOCK lets it grow by itself again. */
 static int apply_buffer(int fd, int option, int forced, uint32_t doubled)
 {
 	uint32_t now = 0;
@@ -266,14 +275,17 @@ static int apply_buffer(int fd, int option, int forced, uint32_t doubled)
 	if (setsockopt(fd, SOL_SOCKET, forced, &value, sizeof(value)) < 0 &&
 	    setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)) < 0)
 		return fail_errno("cannot set a socket buffer to %u bytes", doubled);
-	return 0;
+	return 1;
 }
 
 static int apply_buffers(int fd, const SkOptsEntry *common)
 {
-	TRY(apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, common->so_sndbuf));
-	TRY(apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, common->so_rcvbuf));
-	if (!common->has_so_buf_lock)
+	int send = apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, common->so_sndbuf), receive;
+
+	TRY(send);
+	receive = apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, common->so_rcvbuf);
+	TRY(receive);
+	if (!common->has_so_buf_lock || (!send && !receive && !common->so_buf_lock))
 		return 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &common->so_buf_lock, sizeof(common->so_buf_lock)) < 0 &&
 	    !is_missing(errno))
@@ -434,7 +446,7 @@ int socket_options_apply(int fd, const struct socket_options *options, enum opti
 		if (record && rows[i].record == RECORD_more)
 			apply_more(&rows[i], fd, options->common);
 		else if (record)
-			TRY(apply_row(&rows[i], fd, record));
+			TRY(apply_row(&rows[i], options->family, fd, record));
 	}
 	if (moment != OPTION_LATE)
 		return 0;

@@ -122,10 +122,13 @@ static void close_rights(struct looked *looked)
 
 static int write_all(struct dump *d, const struct open_file *of, bool stream, struct looked *looked)
 {
+	char urgent;
 	int more;
 
 	if (ioctl(of->fd, SIOCINQ, &looked->total) < 0)
 		return fail_errno("cannot ask how much is unread");
+	if (stream && recv(of->fd, &urgent, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1)
+		log_warn("An urgent byte (MSG_OOB) waits in this socket: it will be an ordinary one");
 	while ((more = look(of->fd, stream, looked)) > 0) {
 		int result = write_packet(d, of, looked);
 

@@ -265,7 +265,7 @@ int unix_socketpair(struct restore *r, const struct unix_socket *a, const struct
 {
 	struct pair_stock **place = &unix_set_of(r)->stock, *stock;
 	const struct task *task = maker_of(a, b);
-	int type = (int)a->entry->type | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int type = (int)a->entry->type | SOCK_CLOEXEC | ((int)a->entry->flags & SOCK_NONBLOCK);
 
 	if (!can_make(task))
 		return socketpair(AF_UNIX, type, 0, ends) < 0 ? fail_errno("cannot make a pair of unix sockets") : 0;

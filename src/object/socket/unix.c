@@ -35,10 +35,10 @@ struct unix_dump *unix_dump_of(struct dump *d)
 	return *slot;
 }
 
-static int check_type(const struct socket_identity *identity)
+static int check_type(const struct unix_diag *diag)
 {
-	if (identity->type != SOCK_STREAM && identity->type != SOCK_DGRAM && identity->type != SOCK_SEQPACKET)
-		return refuse(ENOTSUP, "a unix socket of type %d can't be saved", identity->type);
+	if (diag->type != SOCK_STREAM && diag->type != SOCK_DGRAM && diag->type != SOCK_SEQPACKET)
+		return refuse(ENOTSUP, "a unix socket of type %d can't be saved", diag->type);
 	return 0;
 }
 
@@ -61,18 +61,16 @@ static struct unix_dumped *remember(struct dump *d, const struct open_file *of, 
 static int dump_unix(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	UnixSkEntry *entry = out->usk;
-	struct socket_identity identity;
 	const struct unix_diag *diag;
 	struct socket_options options;
 
-	TRY(socket_identify(of->fd, &identity));
-	TRY(check_type(&identity));
 	TRY(socket_find_unix(d, of->stat.st_ino, &diag));
 	if (!diag)
 		return refuse(ENOENT, "the kernel's table of unix sockets (sock_diag) has no socket %lu", of->stat.st_ino);
+	TRY(check_type(diag));
 	entry->id = of->id;
 	entry->ino = of->stat.st_ino;
-	entry->type = identity.type;
+	entry->type = diag->type;
 	entry->state = diag->state;
 	entry->flags = of->flags;
 	entry->backlog = diag->wqueue;
@@ -83,7 +81,7 @@ static int dump_unix(struct dump *d, const struct open_file *of, FileEntry *out)
 	entry->ns_id = socket_namespace_id(of->task);
 	entry->has_shutdown = diag->shutdown != 0;
 	entry->shutdown = (SkShutdown)diag->shutdown;
-	options = (struct socket_options){ AF_UNIX, identity.type, 0, .common = entry->opts };
+	options = (struct socket_options){ AF_UNIX, diag->type, 0, .common = entry->opts };
 	TRY(socket_options_read(of->fd, &options, d->pool));
 	TRY(unix_dump_name(d, of, entry));
 	remember(d, of, diag, entry);
@@ -98,6 +96,9 @@ static int drain_unix(struct dump *d, const struct open_file *of)
 		return unix_hold_listener(dumped, of->fd);
 	/* The kernel lets nobody look into a stream that has no peer; nothing can be in it. */
 	if (unix_is_stream(dumped->entry) && dumped->diag->state != TCP_ESTABLISHED)
+		return 0;
+	/* Messages of no bytes are not counted; a stream has none, unless one comes with descriptors, which the kernel does not allow. */
+	if (dumped->entry->type == SOCK_STREAM && !dumped->diag->rqueue)
 		return 0;
 	return unix_dump_queue(d, of, dumped->entry);
 }
