@@ -374,3 +374,27 @@ def test_symbols(kit):
     declared = set(re.findall(r'\b(\w+)\((?!\()[^;{}]*\)(?: __attribute__.*?)?;', text)) - {'sigreturn_prep_fpu_frame', '__attribute__', 'aligned', 'format'}
     assert len(declared) > 60 and declared <= symbols, declared - symbols
     assert symbols >= {'compel_run_id', 'compel_print_on_level', 'ptrace_get_regs', 'ptrace_set_regs', 'remote_mmap', 'remote_mprotect'}
+
+
+def test_manual(kit):
+    """All actions and long options of the usage are in the manual; groff has nothing to complain about."""
+    page = next((kit.path / 'root').rglob('compel.1'))
+    usage = run(kit.compel, '--help')
+    for option in re.findall(r'--([a-z-]+)', usage):
+        assert option.replace('-', '\\-') in page.read_text()
+    for action in re.findall(r'^  compel .*?([a-z]+)(?: \[NAME\.\.\.\])?(?:  |$)', usage, re.M):
+        assert re.search(rf'^\.TP\n(\.B |\\fB){action}\b', page.read_text(), re.M), action
+    if shutil.which('groff'):
+        assert run('groff', '-man', '-ww', '-Tutf8', '-z', page) == ''
+
+
+def test_completion(kit):
+    """Actions, then what they take."""
+    file = next((kit.path / 'root').rglob('completions/compel'))
+    for words, wanted in ([''], 'includes cflags ldflags plugins libs hgen'), (['plugins', ''], 'fds'), (['cf'], 'cflags'), \
+            (['libs', ''], ''), (['--st'], '--static'), (['-f', '/etc/host'], None):
+        script = f"""source {file}
+COMP_WORDS=(compel {' '.join(repr(word) for word in words)}); COMP_CWORD={len(words)}
+_compel; printf '%s\\n' "${{COMPREPLY[@]}}\""""
+        said = run('bash', '-c', script).split()
+        assert said == wanted.split() if wanted is not None else '/etc/hostname' in said
