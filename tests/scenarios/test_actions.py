@@ -122,7 +122,7 @@ def test_network_of_its_own(room, criu, folder, scripts):
     done = room.run(criu, 'dump', '-t', pid, '-D', folder, *scripts)
     assert done.returncode == 1 and 'second ended with status 1 at network-lock' in done.stdout
     assert [call[1] for call in calls(folder)[::2]] == ['pre-dump', 'network-lock', 'network-unlock']
-    assert (room.proc / str(pid) / 'stat').read_text().split()[2] == 'S'
+    wait_until(lambda: (room.proc / str(pid) / 'stat').read_text().split()[2] == 'S', 5)
 
 
 def test_images_of_a_container(subject, build):

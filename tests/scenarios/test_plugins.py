@@ -184,7 +184,8 @@ def test_crash_in_dump(subject, plugins, folder, hook):
     run = subject('file/device-plugged')
     images = run.folder_of_images()
     code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder, **{'DUMP_EXT_FILE': 0, hook: 'crash'}))
-    assert code not in (0, 1) and 'Loaded plugin witness' in (images / 'dump.log').read_text(), said
+    # Not by our own decision; with a sanitizer that still ends with 1.
+    assert code and 'FAILED' not in said and 'Loaded plugin witness' in (images / 'dump.log').read_text(), said
     run.compare(f'after a crash in {hook}')
     run.release()
 
@@ -200,7 +201,7 @@ def test_crash_in_restore(subject, plugins, folder, hook):
     assert code == 0, said
     run.await_gone()
     code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **{**answers, hook: 'crash'}))
-    assert code not in (0, 1)
+    assert code and 'FAILED' not in said
     wait_until(lambda: not run.room.pids(), 5, lambda: f'left over: {run.room.pids()}')
     code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **answers))
     assert code == 0, said
