@@ -53,6 +53,22 @@ static void read_tun_data(const struct nlattr *info, struct asked *asked)
 	asked->record->persistent = data[IFLA_TUN_PERSIST] && mnl_attr_get_u8(data[IFLA_TUN_PERSIST]);
 }
 
+/* How link-local addresses are made: the ones that it has shall not be joined by new ones. */
+static void read_address_mode(const struct nlattr *specs, TunfileEntry *record)
+{
+	const struct nlattr *families[IFLA_MAX + 1] = { 0 }, *parts[IFLA_MAX + 1] = { 0 };
+
+	if (!specs)
+		return;
+	mnl_attr_parse_nested(specs, pass_attribute, families);
+	if (!families[AF_INET6])
+		return;
+	mnl_attr_parse_nested(families[AF_INET6], pass_attribute, parts);
+	record->has_addr_gen_mode = parts[IFLA_INET6_ADDR_GEN_MODE] != NULL;
+	if (record->has_addr_gen_mode)
+		record->addr_gen_mode = mnl_attr_get_u8(parts[IFLA_INET6_ADDR_GEN_MODE]);
+}
+
 static int read_link(void *arg, const struct nlmsghdr *message)
 {
 	struct asked *asked = arg;
@@ -67,6 +83,7 @@ static int read_link(void *arg, const struct nlmsghdr *message)
 	record->has_ifindex = record->has_ifflags = record->has_mtu = true;
 	record->ifindex = (uint32_t)info->ifi_index;
 	record->ifflags = info->ifi_flags;
+	read_address_mode(parts[IFLA_AF_SPEC], record);
 	record->mtu = parts[IFLA_MTU] ? mnl_attr_get_u32(parts[IFLA_MTU]) : 0;
 	if (parts[IFLA_ADDRESS]) {
 		record->has_address = true;
@@ -89,8 +106,7 @@ static int read_address(void *arg, const struct nlmsghdr *message)
 	struct asked *asked = arg;
 	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
 
-	/* Link-local addresses that the kernel made will be made again. */
-	if (address->ifa_index == asked->record->ifindex && !(address->ifa_family == AF_INET6 && address->ifa_scope == RT_SCOPE_LINK))
+	if (address->ifa_index == asked->record->ifindex)
 		keep(asked, message);
 	return 0;
 }
@@ -231,6 +247,26 @@ static int set_link(struct netlink *netlink, const TunfileEntry *record, uint32_
 	return result < 0 ? fail(-result, "setting up network device %s", record->netdev) : 0;
 }
 
+static int set_address_mode(struct netlink *netlink, const TunfileEntry *record, uint32_t index, uint8_t mode)
+{
+	char room[MESSAGE_MAX];
+	struct nlmsghdr *request = begin(room, RTM_NEWLINK, 0);
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+	struct nlattr *specs, *family;
+	int result;
+
+	if (!record->has_addr_gen_mode)
+		return 0;
+	info->ifi_index = (int)index;
+	specs = mnl_attr_nest_start(request, IFLA_AF_SPEC);
+	family = mnl_attr_nest_start(request, AF_INET6);
+	mnl_attr_put_u8(request, IFLA_INET6_ADDR_GEN_MODE, mode);
+	mnl_attr_nest_end(request, family);
+	mnl_attr_nest_end(request, specs);
+	result = netlink_ask(netlink, request, nobody_answers, NULL);
+	return result < 0 ? fail(-result, "setting how network device %s gets link-local addresses", record->netdev) : 0;
+}
+
 /* A message of the kernel, with the index that the device has now. */
 static int tell(struct netlink *netlink, uint16_t type, const ProtobufCBinaryData *kept, const TunfileEntry *record, uint32_t index)
 {
@@ -261,10 +297,11 @@ int tun_device_configure(const TunfileEntry *record)
 
 	if (result < 0)
 		return fail(-result, "opening a netlink socket");
+	TRY(set_address_mode(netlink, record, index, IN6_ADDR_GEN_MODE_NONE));
 	TRY(set_link(netlink, record, index));
 	for (size_t i = 0; i < record->n_addresses; i++)
 		TRY(tell(netlink, RTM_NEWADDR, &record->addresses[i], record, index));
 	for (size_t i = 0; i < record->n_routes; i++)
 		TRY(tell(netlink, RTM_NEWROUTE, &record->routes[i], record, index));
-	return 0;
+	return set_address_mode(netlink, record, index, (uint8_t)record->addr_gen_mode);
 }
