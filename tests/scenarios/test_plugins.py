@@ -63,7 +63,7 @@ def test_example(subject, plugins, folder):
         assert len(list(images.glob('control-device-*.img'))) == 1
         code, said = run.call_criu('restore', images, '-d')
         assert code == 1 and 'made with the plugin control-device, which is missing here' in said and '--libdir' in said
-        assert not run.room.pids()
+        run.await_gone()
         run.restore(images, '-L', libdir)
         run.compare('after a restore by a plugin')
     run.release()
@@ -80,7 +80,8 @@ def test_damaged_image_of_the_example(subject, plugins):
     image.write_text('rubbish')
     code, said = run.call_criu('restore', images, '-d', '--libdir', libdir)
     assert code == 1 and 'control-device failed at RESTORE_EXT_FILE with -22 (Invalid argument)' in said
-    assert 'the image of file' in said and not run.room.pids()
+    assert 'the image of file' in said
+    run.await_gone()
     image.write_text(good)
     run.restore(images, '--libdir', libdir)
     run.release()
@@ -171,7 +172,8 @@ def test_failing_restore(subject, plugins, folder, hook):
     if hook == 'RESUME_DEVICES_LATE':
         assert code == 0 and calls(folder)[-1] == 'witness exit stage=2 ret=0'
     else:
-        assert code == 1 and calls(folder)[-1] == 'witness exit stage=2 ret=negative' and not run.room.pids()
+        assert code == 1 and calls(folder)[-1] == 'witness exit stage=2 ret=negative'
+        run.await_gone()
         code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **answers))
         assert code == 0, said
     run.release()
@@ -184,8 +186,9 @@ def test_crash_in_dump(subject, plugins, folder, hook):
     run = subject('file/device-plugged')
     images = run.folder_of_images()
     code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder, **{'DUMP_EXT_FILE': 0, hook: 'crash'}))
-    # Not by our own decision; with a sanitizer that still ends with 1.
-    assert code and 'FAILED' not in said and 'Loaded plugin witness' in (images / 'dump.log').read_text(), said
+    assert code and 'FAILED' not in said, said
+    # A sanitizer takes the signal before we can write down what was collected.
+    assert 'Sanitizer' in said or 'Loaded plugin witness' in (images / 'dump.log').read_text(), said
     run.compare(f'after a crash in {hook}')
     run.release()
 
@@ -218,7 +221,8 @@ def test_mapping(subject, plugins, folder):
     assert 'witness HANDLE_DEVICE_VMA 1:5 same=1' in calls(folder)
     run.await_gone()
     code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, UPDATE_VMA_MAP=-12))
-    assert code == 1 and 'witness failed at UPDATE_VMA_MAP with -12' in said and not run.room.pids()
+    assert code == 1 and 'witness failed at UPDATE_VMA_MAP with -12' in said
+    run.await_gone()
     assert 'witness UPDATE_VMA_MAP /dev/zero page=1 offset=0' in calls(folder)
     for answer in (1, 0):
         code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, UPDATE_VMA_MAP=answer))

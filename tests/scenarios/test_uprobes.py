@@ -77,7 +77,8 @@ def test_probe(probed):
     images = run.dump('--allow-uprobes')
     run.await_gone()
     code, said = run.call_criu('restore', images, '-d')
-    assert code == 1 and 'the restore needs --allow-uprobes too' in said and not run.room.pids()
+    assert code == 1 and 'the restore needs --allow-uprobes too' in said
+    run.await_gone()
     run.restore(images, '--allow-uprobes')
     run.release()
     assert probe.hits() == 3
