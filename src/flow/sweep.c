@@ -10,8 +10,9 @@
 
 static bool is_leftover(const struct task *task, const struct mapping *m)
 {
+	/* Without privileges the memory is a memfd without a name: lib/compel/guest.c. */
 	return m->shared && m->prot == (PROT_READ | PROT_WRITE | PROT_EXEC) && m->deleted && m->name &&
-	       strcmp(m->name, "/dev/zero") == 0 && guest_is_leftover(task->pid, m->start);
+	       (strcmp(m->name, "/dev/zero") == 0 || strcmp(m->name, "/memfd:") == 0) && guest_is_leftover(task->pid, m->start);
 }
 
 /* Tasks may share an address space, so it is looked for threads of all. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A process that others work in, and that notices when they do it badly: victim calls | registers SECONDS | count FILE [THREADS].
+ * A process that others work in, and that notices when they do it badly: victim calls | registers SECONDS | count FILE [THREADS] | filter FILE
+ * THREADS (counts under a seccomp filter that kills).
  * Built by the tests with plain cc.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -201,8 +205,28 @@ static int count(const char *path, int threads)
 	}
 }
 
+/* From now on socket(2) and memfd_create(2) kill. */
+static void filter(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* the number */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		abort();
+}
+
 int main(int argc, char *argv[])
 {
+	if (argc > 3 && strcmp(argv[1], "filter") == 0) {
+		filter();
+		return count(argv[2], atoi(argv[3]));
+	}
 	if (argc > 1 && strcmp(argv[1], "calls") == 0)
 		return make_calls();
 	if (argc > 2 && strcmp(argv[1], "registers") == 0)
