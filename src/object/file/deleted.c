@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "base/vector.h"
 #include "image/image.h"
+#include "kern/proc/mountinfo.h"
 
 #define DELETED	       " (deleted)"
 #define OLD_GHOST_FLAG (1u << 31)
@@ -26,6 +27,7 @@
 struct deleted_set {
 	struct image *image; /* remap-fpath */
 	struct table *ghosts, *links; /* dev, ino → id */
+	struct table *mounts; /* ids of those that have a place */
 	uint32_t last_ghost;
 };
 
@@ -38,6 +40,7 @@ static struct deleted_set *get_set(struct dump *d)
 
 		set->ghosts = table_create();
 		set->links = table_create();
+		set->mounts = table_create();
 	}
 	return *slot;
 }
@@ -110,13 +113,42 @@ static pid_t find_dead(const struct open_file *of, const char *name)
 	return pid > 0 && pid < INT32_MAX ? (pid_t)pid : 0;
 }
 
+static int add_mounts(struct dump *d, struct table *mounts, int proc)
+{
+	AUTO(proc_mounts_done) struct proc_mounts all = { 0 };
+
+	TRY(proc_mounts_read(proc, d->pool, &all));
+	for (size_t i = 0; i < all.n; i++)
+		table_set(mounts, (uint64_t)all.items[i].id, d);
+	return 0;
+}
+
+/* A mount that hangs nowhere (open_tree(2), fsmount(2), umount -l) may show the very paths of another one. */
+static int check_mount(struct dump *d, const struct open_file *of)
+{
+	struct table *mounts = get_set(d)->mounts;
+	AUTO_CLOSE int self = -1;
+
+	if (table_find(mounts, (uint64_t)of->mnt_id))
+		return 0;
+	self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (self < 0)
+		return fail_errno("opening /proc/self");
+	TRY(add_mounts(d, mounts, self));
+	TRY(add_mounts(d, mounts, of->task->dump->proc));
+	if (table_find(mounts, (uint64_t)of->mnt_id))
+		return 0;
+	return refuse(ENOTSUP, "it lies on mount %d, which is mounted nowhere (open_tree, fsmount, umount -l): close it, or attach the mount",
+		      of->mnt_id);
+}
+
 int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
 	bool deleted = text_ends(of->link, DELETED);
 	char *name;
 
 	if (leads_to(of->link, of))
-		return 0;
+		return check_mount(d, of);
 	if (of->fs_magic == SECRETMEM_MAGIC)
 		return refuse(EOPNOTSUPP, "this is secret memory (memfd_secret): nobody else may read it");
 	name = pool_string(d->pool, of->link);
@@ -130,7 +162,8 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	/* A removed directory of btrfs still counts one link. */
 	if (of->stat.st_nlink == 0 || (deleted && S_ISDIR(of->stat.st_mode)))
 		return dump_ghost(d, of, record);
-	if (!deleted && access(name, F_OK) < 0)
+	TRY(check_mount(d, of));
+	if (!deleted && (S_ISDIR(of->stat.st_mode) || access(name, F_OK) < 0))
 		return refuse(ENOTSUP, "its path can't be reached from here: it lies on a mount that is hidden or of another mount "
 				       "namespace");
 	return dump_link(d, of, record);
@@ -142,6 +175,7 @@ int deleted_finish(struct dump *d)
 
 	table_destroy(&set->ghosts);
 	table_destroy(&set->links);
+	table_destroy(&set->mounts);
 	return set->image ? image_finish(&set->image) : 0;
 }
 

@@ -3,6 +3,7 @@
 #include "object/file/regular.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,8 +37,17 @@ static int dump_build_id(struct dump *d, const struct open_file *of, RegFileEntr
 	return 0;
 }
 
+/* /proc/pressure/..., memory.pressure of a cgroup: what was written is a trigger that lives as long as the file. */
+static bool has_trigger(const struct open_file *of)
+{
+	return (of->flags & (O_ACCMODE | O_PATH)) == O_RDWR && (of->fs_magic == PROC_SUPER_MAGIC || of->fs_magic == CGROUP2_SUPER_MAGIC) &&
+	       (text_starts(of->link, "/proc/pressure/") || text_ends(of->link, ".pressure"));
+}
+
 int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
 {
+	if (has_trigger(of))
+		return refuse(ENOTSUP, "its trigger (pressure stall information) can't be read: let the program close it before the dump");
 	out->flags = of->flags;
 	out->pos = of->pos;
 	out->fown = of->owner;

@@ -51,6 +51,7 @@ static const struct {
 	const char *prefix, *what;
 } refused[] = {
 	{ "anon_inode:[io_uring]", "an io_uring: let the program close it, or run it with io_uring switched off" },
+	{ "anon_inode:bpf-map", "a BPF map: let the program unmap it" },
 	{ "anon_inode:[perf_event]", "a perf event buffer: stop perf" },
 	{ "socket:", "the ring of a packet socket: it cannot be checkpointed yet" },
 	{ "/memfd:secret", "secret memory (memfd_secret): nobody else may read it" },

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A trigger of pressure stall information can't be read back. */
+#include "subject.h"
+
+SUBJECT(.refused = "its trigger .pressure stall information. can't be read", .ways = "untouched unharmed")
+
+int main(void)
+{
+	static const char trigger[] = "some 500000 1000000";
+	int fd = open("/proc/pressure/memory", O_RDWR | O_NONBLOCK);
+
+	if (fd < 0)
+		skip("/proc/pressure/memory: %s", strerror(errno));
+	must(write(fd, trigger, sizeof(trigger)));
+
+	checkpoint();
+
+	CHECK_EQUAL(write(fd, trigger, sizeof(trigger)), -1);
+	CHECK_EQUAL(errno, EBUSY);
+	return 0;
+}
