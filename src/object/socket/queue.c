@@ -5,17 +5,22 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "object/socket/options.h"
 #include "object/socket/unix.h"
 #include "sk-packet.pb-c.h"
 
 /* One look at a stream; its chunks have no boundaries that a reader could see. */
 #define CHUNK	   (256 * 1024)
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4 /* Linux 6.5 */
+#endif
 #define RIGHTS_MAX 253 /* SCM_MAX_FD, unix(7) */
 
 /* --- dump --- */
@@ -32,18 +37,52 @@ struct looked {
 	unsigned n_rights;
 	uint64_t seen;	/* bytes, of all messages */
 	int total;	/* bytes that wait: of a datagram socket, in its first message */
+	struct ucred sender; /* pid 0: nobody told */
+	struct sockaddr_un name;
+	socklen_t name_size;
+	bool datagrams;
 	bool ended;	/* nothing more can come: that, too, looks like a message of size 0 */
 };
 
-static void take_rights(struct looked *looked, struct msghdr *message)
+static void close_rights(struct looked *looked)
+{
+	for (unsigned i = 0; i < looked->n_rights; i++)
+		close(looked->rights[i]);
+	looked->n_rights = 0;
+}
+
+static void take_control(struct looked *looked, struct msghdr *message)
 {
 	looked->n_rights = 0;
+	looked->sender.pid = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		if (c->cmsg_level != SOL_SOCKET)
 			continue;
-		looked->n_rights = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(looked->rights, CMSG_DATA(c), looked->n_rights * sizeof(int));
+		if (c->cmsg_type == SCM_RIGHTS) {
+			looked->n_rights = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+			memcpy(looked->rights, CMSG_DATA(c), looked->n_rights * sizeof(int));
+		} else if (c->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(&looked->sender, CMSG_DATA(c), sizeof(looked->sender));
+		} else if (c->cmsg_type == SCM_PIDFD) {
+			close(*(const int *)CMSG_DATA(c));
+		}
 	}
+}
+
+/* One recvmsg(2) with all that may come beside the data. */
+static ssize_t peek(int fd, struct looked *looked, size_t room, int flags)
+{
+	union control control;
+	struct iovec iov = { looked->data, room };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+				  .msg_name = &looked->name, .msg_namelen = sizeof(looked->name) };
+	ssize_t size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
+
+	if (size < 0)
+		return errno == EAGAIN ? -EAGAIN : fail_errno("cannot look at the unread data");
+	looked->name_size = message.msg_namelen;
+	take_control(looked, &message);
+	return size;
 }
 
 /*
@@ -52,40 +91,50 @@ static void take_rights(struct looked *looked, struct msghdr *message)
  */
 static int look(int fd, bool stream, struct looked *looked)
 {
-	union control control;
-	struct iovec iov = { 0 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t size = CHUNK;
 
 	looked->n_rights = 0;
 	looked->size = 0;
 	if (!stream) {
-		size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
+		size = peek(fd, looked, 0, MSG_TRUNC);
 		if (size < 0)
-			return errno == EAGAIN ? 0 : fail_errno("cannot look at the unread data");
+			return size == -EAGAIN ? 0 : (int)size;
 		if (!size)
-			return !looked->ended || looked->seen < (uint64_t)looked->total;
+			return looked->n_rights || !looked->ended || looked->seen < (uint64_t)looked->total;
+		close_rights(looked); /* they come again */
 	}
 	if ((size_t)size > looked->room) {
 		looked->data = xrealloc(looked->data, (size_t)size);
 		looked->room = (size_t)size;
 	}
-	iov = (struct iovec){ looked->data, (size_t)size };
-	message = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-				   .msg_controllen = sizeof(control) };
-	size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	size = peek(fd, looked, (size_t)size, 0);
 	if (size < 0)
-		return errno == EAGAIN ? 0 : fail_errno("cannot look at the unread data");
+		return size == -EAGAIN ? 0 : (int)size;
 	looked->size = (size_t)size;
 	looked->seen += (size_t)size;
-	take_rights(looked, &message);
 	return size > 0 || !stream;
 }
 
-static int write_bytes(struct dump *d, const SkPacketEntry *packet, const struct looked *looked)
+static void note_sender(SkPacketEntry *packet, const struct looked *looked)
+{
+	const size_t offset = offsetof(struct sockaddr_un, sun_path);
+
+	if (looked->datagrams && looked->name_size > offset) {
+		packet->has_sender = true;
+		packet->sender.data = (uint8_t *)looked->name.sun_path;
+		packet->sender.len = looked->name_size - offset;
+	}
+	packet->has_sender_pid = packet->has_sender_uid = packet->has_sender_gid = looked->sender.pid > 0;
+	packet->sender_pid = (uint32_t)looked->sender.pid;
+	packet->sender_uid = looked->sender.uid;
+	packet->sender_gid = looked->sender.gid;
+}
+
+static int write_bytes(struct dump *d, SkPacketEntry *packet, const struct looked *looked)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 
+	note_sender(packet, looked);
 	if (!dump->queues)
 		TRY(image_create(d->store, &dump->queues, IMAGE_SK_QUEUES));
 	TRY(image_write(dump->queues, packet));
@@ -114,12 +163,6 @@ static int write_packet(struct dump *d, const struct open_file *of, struct looke
 	return write_bytes(d, &packet, looked);
 }
 
-static void close_rights(struct looked *looked)
-{
-	for (unsigned i = 0; i < looked->n_rights; i++)
-		close(looked->rights[i]);
-}
-
 static int write_all(struct dump *d, const struct open_file *of, bool stream, struct looked *looked)
 {
 	char urgent;
@@ -140,7 +183,7 @@ static int write_all(struct dump *d, const struct open_file *of, bool stream, st
 
 int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntry *entry)
 {
-	struct looked looked = { .ended = entry->has_shutdown && entry->shutdown & SK_SHUTDOWN__READ };
+	struct looked looked = { .datagrams = entry->type == SOCK_DGRAM, .ended = entry->has_shutdown && entry->shutdown & SK_SHUTDOWN__READ };
 	int before, start = 0, result;
 	socklen_t size = sizeof(before);
 
@@ -204,6 +247,8 @@ static int check_packet(struct image *image, const SkPacketEntry *entry)
 		return image_refuse(image, "a message has control data of an unknown kind");
 	if (entry->n_scm && entry->scm[0]->n_rights > RIGHTS_MAX)
 		return image_refuse(image, "a message has %zu descriptors", entry->scm[0]->n_rights);
+	if (entry->has_sender && entry->sender.len > sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1)
+		return image_refuse(image, "the name of a message's sender has %zu bytes", entry->sender.len);
 	return 0;
 }
 
@@ -261,8 +306,8 @@ int unix_use_queue(struct restore *r, const struct unix_socket *socket)
 	return 0;
 }
 
-/* Who sent it is not in the images: most likely the task that has the other end. */
-static bool guess_sender(const struct unix_socket *socket, struct ucred *ret)
+/* Who sent it is not in the images of CRIU: most likely the task that has the other end. */
+static bool find_sender(const struct unix_socket *socket, const SkPacketEntry *packet, struct ucred *ret)
 {
 	const struct unix_socket *other = socket->waiting ? socket : socket->peer;
 	const struct task *owner = other ? other->file->owner : NULL;
@@ -270,10 +315,14 @@ static bool guess_sender(const struct unix_socket *socket, struct ucred *ret)
 					  owner->leader->core->thread_core->creds :
 					  NULL;
 
-	if ((!socket->waiting && !socket->entry->opts->so_passcred) || !creds || !owner->pid)
+	if (!socket->waiting && !socket->entry->opts->so_passcred)
 		return false;
-	/* The real ids: unlike SO_PEERCRED, which tells the effective ones. */
-	*ret = (struct ucred){ owner->pid, creds->uid, creds->gid };
+	if (packet->has_sender_pid && packet->has_sender_uid && packet->has_sender_gid)
+		*ret = (struct ucred){ (pid_t)packet->sender_pid, packet->sender_uid, packet->sender_gid };
+	else if (creds && owner->pid)
+		*ret = (struct ucred){ owner->pid, creds->uid, creds->gid }; /* the real ids: SO_PEERCRED tells the effective ones */
+	else
+		return false;
 	return true;
 }
 
@@ -288,30 +337,92 @@ static void add_control(struct msghdr *message, int type, const void *data, size
 	message->msg_controllen += CMSG_SPACE(size);
 }
 
-static int send_packet(struct restore *r, const struct unix_socket *socket, const struct packet *packet, int through)
+/* How one message is put back. */
+struct sending {
+	struct msghdr message;
+	struct iovec iov;
+	union control control;
+	size_t rights_size; /* of the control data that are descriptors: they come first */
+	struct sockaddr_un address;
+	int from, file; /* the socket that it is sent from, -1: through the other end; the file of the address */
+};
+
+static int add_rights(struct restore *r, const struct packet *packet, struct sending *sending)
 {
 	const ScmEntry *scm = packet->entry->n_scm ? packet->entry->scm[0] : NULL;
-	struct iovec iov = { packet->data, packet->entry->length };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union control control = { 0 };
 	int rights[RIGHTS_MAX];
-	struct ucred sender;
-	ssize_t sent;
 
-	message.msg_control = &control;
 	for (size_t i = 0; scm && i < scm->n_rights; i++)
 		TRY(file_get_fd(r, file_find(r, scm->rights[i]), &rights[i]));
 	if (scm && scm->n_rights)
-		add_control(&message, SCM_RIGHTS, rights, scm->n_rights * sizeof(int));
-	if (guess_sender(socket, &sender))
-		add_control(&message, SCM_CREDENTIALS, &sender, sizeof(sender));
-	if (!message.msg_controllen)
-		message.msg_control = NULL;
-	sent = sendmsg(through, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		add_control(&sending->message, SCM_RIGHTS, rights, scm->n_rights * sizeof(int));
+	sending->rights_size = sending->message.msg_controllen;
+	return 0;
+}
+
+static int choose_sender(struct restore *r, const struct unix_socket *socket, const struct packet *packet, struct sending *sending)
+{
+	if (!packet->entry->has_sender || !unix_can_name_sender(socket))
+		return 0;
+	sending->from = unix_open_sender(r, &packet->entry->sender);
+	if (sending->from == -ENOENT) {
+		log_warn("The name of the sender of a waiting message is taken: it will look as if it had none");
+		return 0;
+	}
+	TRY(sending->from);
+	TRY(socket_options_make_room(sending->from, 2 * packet->entry->length, 0));
+	sending->message.msg_name = &sending->address;
+	return unix_address(socket, &sending->address, &sending->message.msg_namelen, &sending->file);
+}
+
+/* Falls back to what is possible: a sender may be dead, and its pid unused; the socket may take nothing from strangers. */
+static ssize_t send_somehow(struct sending *sending, int through)
+{
+	ssize_t sent = sendmsg(sending->from >= 0 ? sending->from : through, &sending->message, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (sent < 0 && sending->message.msg_controllen > sending->rights_size) {
+		log_info("The sender of a waiting message is not there any more");
+		sending->message.msg_controllen = sending->rights_size;
+		return send_somehow(sending, through);
+	}
+	if (sent < 0 && sending->from >= 0) {
+		sending->message.msg_name = NULL;
+		sending->message.msg_namelen = 0;
+		sent = sendmsg(through, &sending->message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	return sent;
+}
+
+static int put_back(struct restore *r, const struct unix_socket *socket, const struct packet *packet, struct sending *sending, int through)
+{
+	struct ucred sender;
+	ssize_t sent;
+
+	sending->iov = (struct iovec){ packet->data, packet->entry->length };
+	sending->message = (struct msghdr){ .msg_iov = &sending->iov, .msg_iovlen = 1, .msg_control = &sending->control };
+	TRY(add_rights(r, packet, sending));
+	if (find_sender(socket, packet->entry, &sender))
+		add_control(&sending->message, SCM_CREDENTIALS, &sender, sizeof(sender));
+	TRY(choose_sender(r, socket, packet, sending));
+	sent = send_somehow(sending, through);
 	if (sent < 0)
 		return fail_errno("cannot put %u unread bytes back", packet->entry->length);
 	if ((size_t)sent != packet->entry->length)
 		return refuse(EIO, "only %zd of %u unread bytes could be put back", sent, packet->entry->length);
+	return 0;
+}
+
+static int send_packet(struct restore *r, const struct unix_socket *socket, const struct packet *packet, int through)
+{
+	const ScmEntry *scm = packet->entry->n_scm ? packet->entry->scm[0] : NULL;
+	struct sending sending = { .from = -1, .file = -1 };
+	int result = put_back(r, socket, packet, &sending, through);
+
+	if (sending.from >= 0)
+		close(sending.from);
+	if (sending.file >= 0)
+		close(sending.file);
+	TRY(result);
 	for (size_t i = 0; scm && i < scm->n_rights; i++)
 		file_put(r, file_find(r, scm->rights[i]));
 	return 0;

@@ -362,6 +362,22 @@ int unix_connect_name(struct restore *r, const struct unix_socket *client, int f
 	return fail(-error, "cannot connect a unix socket to %s", name);
 }
 
+int unix_address(const struct unix_socket *to, struct sockaddr_un *address, socklen_t *size, int *ret_file)
+{
+	int file;
+
+	*size = make_address(to->entry, address);
+	*ret_file = -1;
+	if (!unix_is_path(to->entry))
+		return 0;
+	file = ioctl(to->file->fd, SIOCUNIXFILE);
+	if (file < 0)
+		return fail_errno("cannot open the file of a unix socket");
+	*size = NAME_OFFSET + (socklen_t)snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", file) + 1;
+	*ret_file = file;
+	return 0;
+}
+
 /* The file of a socket is found through its O_PATH descriptor even when no path leads there. */
 int unix_connect(struct restore *r, const struct unix_socket *client, int fd, const struct unix_socket *to, int to_fd)
 {

@@ -112,6 +112,9 @@ int unix_bind_hidden(const UnixSkEntry *entry, int fd);
 int unix_connect(struct restore *r, const struct unix_socket *client, int fd, const struct unix_socket *to, int to_fd);
 int unix_connect_name(struct restore *r, const struct unix_socket *client, int fd, const UnixSkEntry *to);
 
+/* The address by which we can send to a socket of ours that has a name. ret_file: must stay open as long as it is used, or -1. */
+int unix_address(const struct unix_socket *to, struct sockaddr_un *address, socklen_t *size, int *ret_file);
+
 struct unix_target {
 	int file; /* O_PATH of the socket file, or -1: by its address */
 	struct sockaddr_un address;
@@ -129,6 +132,11 @@ int unix_create(struct restore *r, struct unix_socket *socket);
 
 /* needs.c */
 int unix_need(struct restore *r, struct file *f);
+
+/* unix-sender.c: a datagram can be sent to it from a socket of any name. */
+bool unix_can_name_sender(const struct unix_socket *to);
+/* A socket of this name, to be closed by the caller. -ENOENT, unlogged: the name is taken by a stranger. */
+int unix_open_sender(struct restore *r, const ProtobufCBinaryData *name);
 
 /* queue.c */
 int unix_load_queues(struct restore *r);
