@@ -2,16 +2,29 @@
 /* criu check: whether the kernel has what is needed. Texts and exit codes: reference cli.md, section 10. */
 #include "command/command.h"
 
+#include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "kern/capability.h"
 #include "kern/probe.h"
 #include "options/options.h"
 
 static const char *say_why(int result)
 {
 	return result < 0 ? strerror(-result) : "this kernel does not have it";
+}
+
+/* Whether an ordinary user, --unprivileged, can't tell. Tasks that need it are refused then. */
+static bool takes_root(enum feature_id id)
+{
+	if (geteuid() == 0)
+		return false;
+	return (id == FEATURE_ID_tcp_repair && !capability_effective(CAP_NET_ADMIN)) ||
+	       (id == FEATURE_ID_sysv_ipc && !capability_effective(CAP_SYS_ADMIN));
 }
 
 /* 1 = there, or without meaning here. Says what is missing, at this level. */
@@ -21,6 +34,10 @@ static bool check_feature(struct probes *probes, enum feature_id id, enum log_le
 
 	if (result > 0 || result == -ENOENT)
 		return true;
+	if (takes_root(id)) {
+		log_info("%s: not without being root; needed for %s\n", features[id].name, features[id].needed_for);
+		return true;
+	}
 	log_write(level, __FILE__, __LINE__, "%s: missing (%s); since Linux %s, needed for %s\n", features[id].name,
 		  say_why(result), features[id].since, features[id].needed_for);
 	return false;
@@ -59,8 +76,9 @@ static int check_one(struct probes *probes, const char *name)
 	}
 	if (!check_feature(probes, (enum feature_id)(feature - features), LOG_WARN))
 		return 1;
-	if (probe_result(probes, (enum feature_id)(feature - features)) < 0) {
-		log_warn("%s: has no meaning on this machine\n", name);
+	if (probe_result(probes, (enum feature_id)(feature - features)) <= 0) {
+		log_warn("%s: %s\n", name, probe_result(probes, (enum feature_id)(feature - features)) == -ENOENT ?
+						    "has no meaning on this machine" : "can't be tried without being root");
 		return 1;
 	}
 	log_message("%s is supported\n", name);

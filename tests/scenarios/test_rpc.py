@@ -393,7 +393,7 @@ def test_client_that_does_not_read(service):
             pass
         with rpc.connect(service) as other:
             assert other.call('VERSION')['success']
-        assert workers_of(service) == 1
+        wait_for(lambda: workers_of(service) == 1)
     wait_for(lambda: workers_of(service) == 0)
 
 

@@ -382,6 +382,14 @@ def test_scripts_run_as_the_user(world):
         assert said.rstrip().endswith('?'), said
 
 
+def test_questions(world):
+    """What does not touch anybody is answered."""
+    for kind in ('CHECK', 'CPUINFO_DUMP', 'CPUINFO_CHECK', 'FEATURE_CHECK', 'VERSION'):
+        reply, _ = world.ask(kind, log_file='log')
+        assert reply['success'], reply
+    assert (world.images / 'log').stat().st_uid == USER and (world.images / 'cpuinfo.img').stat().st_uid == USER
+
+
 def test_others_tasks(world):
     """Tasks of root, of another user, and a program of the user's that others may not look into."""
     other = subprocess.Popen(['sleep', '1000'], start_new_session=True, **QUIET, **as_user(OTHER))
