@@ -6,7 +6,7 @@ SUBJECT()
 
 int probed(int x);
 
-__attribute__((noinline, noclone)) int probed(int x)
+__attribute__((noinline)) int probed(int x)
 {
 	__asm__ volatile("" ::: "memory");
 	return x * 3;
