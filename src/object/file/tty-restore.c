@@ -343,6 +343,10 @@ int tty_plan_session(struct restore *r, struct task *leader, struct plan *p)
 	struct tty *tty = find_controlling(r, leader->vsid);
 	struct step *step;
 
+	if (tty && tty->slave && r->options->shell_job && !is_ours(r, tty) && !is_given(r, tty))
+		log_warn("Session %d had the controlling terminal /dev/pts/%u; yours belongs to the session of your shell already: no job control, no "
+			 "interrupts by key. --inherit-fd 'fd[N]:tty[%x:%x]' gives it one that is free",
+			 leader->vsid, tty->index, tty->slave->rdev, tty->slave->dev);
 	if (!tty || !(is_ours(r, tty) || is_given(r, tty)))
 		return 0;
 	TRY(ensure(r, tty));

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs inside a room: a program on somebody else's terminal is restored on another one that the user gives."""
+import fcntl
 import os
 import select
 import subprocess
 import sys
+import termios
 import time
 
 
-def answer(master, text):
+def answer(master, text, wanted=None):
     """What comes back for a line."""
     os.write(master, text.encode())
     said, end = '', time.monotonic() + 5
-    while f'got {text.strip()}' not in said:
+    while f'got {wanted or text.strip()}' not in said:
         ready, _, _ = select.select([master], [], [], max(0, end - time.monotonic()))
         assert ready, f'no answer, only {said!r}'
         said += os.read(master, 4096).decode()
@@ -30,8 +32,8 @@ def main():
     images = f'{folder}/images'
     os.mkdir(images)
     master, slave = os.openpty()
-    child = subprocess.Popen(['sh', '-c', 'while read line; do echo got $line; done'], stdin=slave, stdout=slave, stderr=slave,
-                             start_new_session=True)
+    child = subprocess.Popen(['bash', '-c', 'trap "echo got interrupted" INT; while :; do read line && echo got $line; done'], stdin=slave,
+                             stdout=slave, stderr=slave, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
     st = os.fstat(slave)
     key = f'tty[{st.st_rdev:x}:{st.st_dev:x}]'
     answer(master, 'one\n')
@@ -49,6 +51,11 @@ def main():
     status, log = call(criu, 'restore', images, '-d', '--inherit-fd', f'fd[{other_slave}]:{key}', pass_fds=[other_slave])
     assert status == 0, log
     answer(other_master, 'three\n')
+    # The terminal was free, so it became the controlling one of the session, with its leader in the foreground.
+    answer(other_master, '\003', 'interrupted')
+    with open(f'/proc/{child.pid}/stat', encoding='ascii') as file:
+        session, terminal, foreground = file.read().rsplit(')', 1)[1].split()[3:6]
+    assert (session, foreground) == (str(child.pid), str(child.pid)) and terminal != '0', (session, terminal, foreground)
     os.kill(child.pid, 9)
     print('all well')
 
