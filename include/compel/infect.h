@@ -23,8 +23,8 @@
  * caller that has stopped them: ptrace(2).
  *
  * A failure never harms the process: it keeps its registers, its signal mask and its memory. If the caller is killed, so is nothing
- * in the process: a daemon sees its socket closed, calls parasite_cleanup() and lets the thread go on where it was; only the memory stays
- * mapped. Two things a killed caller can break: code of its own in compel_run_at() that ends in a trap, and a process without the code
+ * in the process: a daemon sees its socket closed, calls parasite_cleanup(), lets the thread go on where it was and takes the memory along;
+ * only if that happens in the middle of something else the memory stays mapped. Two things a killed caller can break: code of its own in compel_run_at() that ends in a trap, and a process without the code
  * or the stack that the library needs for a safe system call, within the microseconds of that call (a debug line tells).
  */
 #ifndef COMPEL_INFECT_H

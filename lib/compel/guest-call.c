@@ -205,23 +205,31 @@ int guest_find_place(int mem, pid_t pid, const struct mappings *mappings, const 
 	return 0;
 }
 
-/* Puts the way home on the scratch stack. Returns the stack pointer to use. */
-static int prepare_way_home(int mem, const struct guest_place *place, const struct arch_thread_state *alone, uint64_t sigmask,
-			    uint8_t *old, uint64_t *ret_sp)
+uint64_t guest_write_way_home(const struct guest_place *place, const struct guest_state *state, void *to)
 {
-	AUTO_FREE uint8_t *bytes = xzalloc(place->scratch_size);
+	uint64_t ucontext;
+
+	if (!place->sigreturn || !place->scratch)
+		return 0;
 	/*
 	 * ret pops the address of rt_sigreturn; after that the stack pointer must be at the ucontext, which the frame puts at
 	 * the next multiple of 64.
 	 */
-	uint64_t frame = place->scratch + 64;
-	uint64_t ucontext = arch_frame_write(alone, sigmask, bytes + 64, frame);
+	memset(to, 0, place->scratch_size);
+	ucontext = arch_frame_write(state->alone, state->sigmask, (char *)to + 64, place->scratch + 64);
+	memcpy((char *)to + (ucontext - 8 - place->scratch), &place->sigreturn, 8);
+	return ucontext - 8;
+}
+
+/* Puts the way home on the scratch stack. Returns the stack pointer to use. */
+static int prepare_way_home(int mem, const struct guest_place *place, const struct guest_state *state, uint8_t *old, uint64_t *ret_sp)
+{
+	AUTO_FREE uint8_t *bytes = xzalloc(place->scratch_size);
 	ssize_t got = io_pread(mem, old, place->scratch_size, (off_t)place->scratch);
 
 	if (got != (ssize_t)place->scratch_size)
 		return got < 0 ? (int)got : -EFAULT;
-	*ret_sp = ucontext - 8;
-	memcpy(bytes + (*ret_sp - place->scratch), &place->sigreturn, 8);
+	*ret_sp = guest_write_way_home(place, state, bytes);
 	return io_pwrite(mem, bytes, place->scratch_size, (off_t)place->scratch);
 }
 
@@ -234,7 +242,7 @@ int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct
 	int error, error2;
 
 	if (protected) {
-		error = prepare_way_home(mem, place, state->alone, state->sigmask, old, &sp);
+		error = prepare_way_home(mem, place, state, old, &sp);
 		if (error < 0)
 			return fail(-error, "writing to the stack of the task");
 	}

@@ -36,6 +36,12 @@ struct guest_state {
 int guest_find_place(int mem, pid_t pid, const struct mappings *mappings, const struct arch_thread_state *home,
 		     struct guest_cache *cache, struct guest_place *ret);
 
+/*
+ * What must lie at place->scratch (place->scratch_size bytes) for a system call from which the thread goes home by itself. Returns the stack pointer for
+ * it, 0 if the process has no place for that.
+ */
+uint64_t guest_write_way_home(const struct guest_place *place, const struct guest_state *state, void *to);
+
 /* mem: /proc/PID/mem. The thread has its registers and signal mask back afterwards. *ret is what the call returned (or -errno). */
 int guest_call(pid_t tid, int mem, const struct guest_place *place, const struct guest_state *state, long nr,
 	       const uint64_t args[6], int64_t *ret);

@@ -79,6 +79,22 @@ static int try_crash(struct parasite_ctl *ctl)
 	return 0;
 }
 
+/* Whoever injects dies. */
+static int try_abandon(struct parasite_ctl *ctl)
+{
+	WANT(infect(ctl) == 0 && compel_rpc_call_sync(CMD_CLOBBER, ctl) == 0);
+	return kill(getpid(), SIGKILL);
+}
+
+/* The daemon is cut off, goes home by itself, and is then looked for. */
+static int try_cut(struct parasite_ctl *ctl)
+{
+	WANT(infect(ctl) == 0 && shutdown(compel_rpc_sock(ctl), SHUT_RDWR) == 0);
+	usleep(200000);
+	WANT(compel_rpc_call_sync(CMD_STD, ctl) == -1);
+	return 0;
+}
+
 /* Somebody else ends it while it works. */
 static int try_busy(struct parasite_ctl *ctl)
 {
@@ -331,6 +347,7 @@ static const struct {
 	int (*try)(struct parasite_ctl *ctl); /* 1: ctl must not be cured */
 } things[] = {
 	{ "std", try_std },	    { "registers", try_registers }, { "crash", try_crash },	{ "busy", try_busy },
+	{ "abandon", try_abandon }, { "cut", try_cut },
 	{ "fail", try_fail },	    { "fds", try_fds },		    { "scm", try_scm },		{ "threads", try_threads },
 	{ "again", try_again },	    { "refused", try_refused },	    { "flags", try_flags },	{ "memory", try_memory },
 	{ "code", try_code },	    { "trace", try_trace },	    { "context", try_context }, { "cpu", try_cpu },

@@ -173,7 +173,7 @@ def test_examples(examples, python, what):
     python.check()
 
 
-THINGS = ['std', 'registers', 'crash', 'busy', 'fail', 'fds', 'scm', 'threads', 'again', 'refused', 'flags 1', 'memory', 'code', 'trace',
+THINGS = ['std', 'registers', 'crash', 'busy', 'cut', 'fail', 'fds', 'scm', 'threads', 'again', 'refused', 'flags 1', 'memory', 'code', 'trace',
           'context', 'cpu']
 
 
@@ -297,6 +297,19 @@ def test_killed(examples, python, what):
     # What was left behind is marked and harmless.
     assert all('/dev/zero (deleted)' in line for line in now[1] if line not in python.facts[1])
     run(examples / 'daemon', python.pid)
+
+
+def test_abandoned(probe, folder):
+    """A daemon whose library is dead cleans up, goes home, and leaves nothing, not even memory."""
+    for before in [], NOBODY:
+        with Victim(folder, probe / 'victim', 'count', before=before) as victim:
+            for _ in range(20):
+                done = subprocess.run([*before, probe / 'probe', str(victim.pid), 'abandon'], capture_output=True, text=True, check=False,
+                                      timeout=20)
+                assert done.returncode == -9
+                assert 'cleanup zero -1 10\n' in done.stderr and 'plugin ends\n' in done.stderr
+            wait_until(lambda: facts(victim.pid) == victim.facts)
+            victim.check()
 
 
 def test_tool(kit, folder):

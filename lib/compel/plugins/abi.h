@@ -18,6 +18,15 @@ struct compel_message {
  */
 #define COMPEL_HAS_SLEPT (1ul << 32)
 
+/* How a daemon whose library is dead goes home and takes all memory with it; addresses over there. call 0: it cannot. */
+struct compel_last_exit {
+	uint64_t call;		/* "system call; return" of the program */
+	uint64_t stack;		/* for that */
+	uint64_t from, to, size; /* bytes to be copied to that stack first */
+	uint64_t start, length;	/* what is unmapped */
+	uint64_t busy;		/* of a uint32_t: not 0 while another thread may be in that memory, too */
+};
+
 /* Arguments of PARASITE_CMD_INIT_DAEMON. */
 struct compel_init_args {
 	int32_t addr_len;
@@ -28,4 +37,5 @@ struct compel_init_args {
 	uint32_t daemon_connected; /* out: 1; futex */
 	/* Out, by parasites of ours: numbers of its two descriptors plus 1, for closing them should it crash. */
 	int32_t control_fd, log_fd;
+	struct compel_last_exit last_exit;
 };

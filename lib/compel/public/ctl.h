@@ -9,6 +9,7 @@
 
 #include "base/deadline.h"
 #include "lib/compel/guest.h"
+#include "lib/compel/plugins/abi.h"
 #include "plan/plan.h"
 
 /* A stopped thread, and how it goes on. */
@@ -40,6 +41,8 @@ struct parasite_ctl {
 	struct caller leader, thread;
 	uint64_t sigframe; /* over there */
 	void *sigframe_local;
+	struct compel_last_exit last_exit;
+	uint32_t *busy; /* in the stage: a thread runs a command */
 	int control;	   /* socket of the daemon, -1 = no daemon */
 	int32_t their_fds[2]; /* descriptors of the daemon over there plus 1, 0 = unknown */
 	bool own_sock, handles_children, unmapped;

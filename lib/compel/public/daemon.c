@@ -145,6 +145,7 @@ static int start(struct parasite_ctl *ctl)
 		args->addr.sun_path[1] = '!';
 	args->log_level = (int32_t)compel_log_get_loglevel();
 	args->sigframe = ctl->sigframe;
+	args->last_exit = ctl->last_exit;
 	TRY(ctl_call_parasite(ctl, &ctl->leader, PARASITE_CMD_INIT_DAEMON, ctl_args_address(ctl)));
 	ctl->control = accept_daemon(ctl);
 	TRY(ctl->control);

@@ -115,6 +115,28 @@ static int make_frame(struct parasite_ctl *ctl)
 	return 0;
 }
 
+static int make_last_exit(struct parasite_ctl *ctl)
+{
+	const struct guest_place *place = &ctl->process.place;
+	void *bytes = stage_alloc(ctl->stage, place->scratch_size + 64);
+
+	ctl->busy = stage_alloc(ctl->stage, sizeof(*ctl->busy));
+	if (!bytes || !ctl->busy)
+		return fail(ENOMEM, "making room for a way home");
+	*ctl->busy = 0;
+	ctl->last_exit = (struct compel_last_exit){
+		.stack = guest_write_way_home(place, &ctl->process.state, bytes),
+		.from = stage_address(ctl->stage, bytes),
+		.to = place->scratch,
+		.size = place->scratch_size,
+		.start = ctl->stage->address,
+		.length = ctl->stage->size,
+		.busy = stage_address(ctl->stage, ctl->busy),
+	};
+	ctl->last_exit.call = ctl->last_exit.stack ? place->syscall_ret : 0;
+	return 0;
+}
+
 static void make_plan(struct caller *caller, uint64_t entry)
 {
 	struct step *step;
@@ -148,6 +170,7 @@ static int fill_stage(struct parasite_ctl *ctl, size_t size, bool threads)
 	memcpy(ctl->local, ctl->pbd.hdr.mem, ctl->pbd.hdr.bsize);
 	compel_relocs_apply(ctl->local, (void *)ctl->address, &ctl->pbd);
 	TRY(make_frame(ctl));
+	TRY(make_last_exit(ctl));
 	TRY(add_caller(ctl, &ctl->leader));
 	return threads ? add_caller(ctl, &ctl->thread) : 0;
 }
@@ -169,6 +192,9 @@ static int unmap_remote(struct parasite_ctl *ctl)
 	if (!ctl->stage || ctl->unmapped)
 		return 0;
 	ctl->unmapped = true;
+	/* A daemon that somebody has cut off from us has taken it along. */
+	if (!guest_is_leftover(ctl->pid, ctl->stage->address))
+		return 0;
 	return guest_unmap(&ctl->process, ctl->stage->address, ctl->stage->size);
 }
 
@@ -193,7 +219,7 @@ static int infect(struct parasite_ctl *ctl, bool threads, size_t args_size)
 	if (args_size > 1ul << 40)
 		return refuse(EINVAL, "%zu bytes for arguments are too many", args_size);
 	size = round_to(ctl->pbd.hdr.args_off + ctl->args_size, PAGE);
-	total = size + PAGE + frame_size(ctl) + PAGE + (threads ? 2 : 1) * (guest_room(ctl->home.state) + PARASITE_STACK_SIZE + PAGE);
+	total = size + PAGE + frame_size(ctl) + PAGE + ctl->process.place.scratch_size + PAGE + (threads ? 2 : 1) * (guest_room(ctl->home.state) + PARASITE_STACK_SIZE + PAGE);
 	TRY(guest_stage_open_at(&ctl->process, total, ctl->ictx.remote_map_addr, ctl->ictx.flags & INFECT_NO_MEMFD, &ctl->stage));
 	error = fill_stage(ctl, size, threads);
 	if (error < 0) {

@@ -96,12 +96,15 @@ static int run_in_thread(struct parasite_thread_ctl *tctl, unsigned cmd, int *re
 	if (!caller->remote)
 		return refuse(EINVAL, "task %d has no parasite for threads: compel_infect() wants nr_threads > 1", ctl->pid);
 	guest_aim(caller->remote, tctl->home.tid, &state);
+	__atomic_store_n(ctl->busy, 1, __ATOMIC_SEQ_CST);
 	error = ctl_call_parasite(ctl, caller, cmd, ctl_args_address(ctl));
 	if (error == 0)
 		error = remote_wait(caller->remote, &never);
 	if (error == 0)
 		result = remote_value(caller->remote, caller->result);
 	error2 = ctl_bring_home(caller, &tctl->home, false, error || result & (int64_t)COMPEL_HAS_SLEPT);
+	if (error2 == 0)
+		__atomic_store_n(ctl->busy, 0, __ATOMIC_SEQ_CST);
 	*ret = (int)result;
 	return error ? error : error2;
 }

@@ -24,4 +24,15 @@ compel_leave_call:
 	.globl __cr_restore_rt
 	.type __cr_restore_rt, @function
 
+	.section .text.compel_vanish, "ax", @progbits
+	.globl compel_vanish
+	.type compel_vanish, @function
+compel_vanish:			/* (stack, call, start, length): the program's own code unmaps ours, and returns to its rt_sigreturn(2) */
+	mov %rdi, %rsp
+	mov %rsi, %r8
+	mov %rdx, %rdi
+	mov %rcx, %rsi
+	mov $11, %eax
+	jmp *%r8
+
 	.section .note.GNU-stack, "", @progbits

@@ -12,6 +12,8 @@
 /* By the arch: rt_sigreturn(2) from a struct rt_sigframe, and the address of that instruction. */
 void compel_leave(uint64_t sigframe) __attribute__((noreturn));
 extern const char compel_leave_call[];
+/* By the arch: munmap(2) at that code of the program, with that stack. */
+void compel_vanish(uint64_t stack, uint64_t call, uint64_t start, uint64_t length) __attribute__((noreturn));
 
 /* Set by the library. */
 unsigned int __export_parasite_service_cmd;
@@ -26,6 +28,7 @@ unsigned char compel_has_slept;
 static int control = -1;
 static int log_fd = -1;
 static uint64_t frame;
+static struct compel_last_exit last_exit;
 
 int parasite_get_rpc_sock(void)
 {
@@ -86,22 +89,34 @@ static void close_all(void)
 	log_fd = control = -1;
 }
 
+/* Nobody is there any more who could take the memory away. Returns if that is not possible. */
+static void vanish(void)
+{
+	if (!last_exit.call || __atomic_load_n((uint32_t *)last_exit.busy, __ATOMIC_SEQ_CST))
+		return;
+	memcpy((void *)last_exit.to, (const void *)last_exit.from, last_exit.size);
+	compel_vanish(last_exit.stack, last_exit.call, last_exit.start, last_exit.length);
+}
+
 /* The end comes by command or by the end of the library: then the thread goes where it was all the same. */
 static void __attribute__((noreturn)) serve(void *args)
 {
 	struct compel_message message;
-	int failed = 0;
+	int failed = 0, lost;
 
-	while (receive(&message) == 0 && message.cmd != PARASITE_CMD_FINI) {
+	while ((lost = receive(&message)) == 0 && message.cmd != PARASITE_CMD_FINI) {
 		int err = failed ? -1 : parasite_daemon_cmd((int)message.cmd, args);
 
 		failed |= err != 0;
-		if (answer(message.cmd, err) < 0)
+		lost = answer(message.cmd, err);
+		if (lost)
 			break;
 	}
 	parasite_cleanup();
 	end_plugins();
 	close_all();
+	if (lost)
+		vanish();
 	*(uint64_t *)frame = compel_has_slept;
 	compel_leave(frame);
 }
@@ -131,6 +146,7 @@ static int start_daemon(struct compel_init_args *args)
 	int error;
 
 	frame = args->sigframe;
+	last_exit = args->last_exit;
 	args->sigreturn_addr = (uint64_t)compel_leave_call;
 	error = connect_to_library(args);
 	if (!error) {
