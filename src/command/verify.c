@@ -93,8 +93,10 @@ static void print_needs(const struct verified *v)
 						  ": this user can't tell whether it is here");
 	}
 	log_message("  free pids: those of all processes and threads\n");
-	log_message("  a CPU with the features that the processes use%s\n",
-		    v->has_cpuinfo ? ", and those of cpuinfo.img" : "");
+	log_message("  a CPU with the instructions that the programs chose to use%s%s\n",
+		    *v->cpu_state ? "; live registers: " : "", v->cpu_state);
+	if (v->cpu_model)
+		log_message("  what cpuinfo.img demands of the CPU; they ran on %s\n", v->cpu_model);
 }
 
 static void print_text(const struct options *options, const struct verified *v, bool good)
@@ -166,6 +168,8 @@ static json_t *needs_json(const struct verified *v)
 		json_object_set_new(list, features[v->features.items[i].id].name,
 				    v->features.items[i].there < 0 ? json_null() : json_boolean(v->features.items[i].there));
 	json_object_set_new(json, "features", list);
+	json_object_set_new(json, "cpu_state", json_string(v->cpu_state));
+	json_object_set_new(json, "cpu_model", v->cpu_model ? report_text(v->cpu_model) : json_null());
 	json_object_set_new(json, "unchecked_files", json_integer(v->needs.unchecked));
 	return json;
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "arch_cpu.h"
 #include "image/inventory.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
@@ -26,6 +27,18 @@ static const char *state_of(const struct task *task)
 		break;
 	}
 	return "?";
+}
+
+static void add_cpu_state(struct restore *r, struct verified *ret)
+{
+	struct task *task;
+	struct thread *thread;
+	uint64_t used = 0;
+
+	for_each_task(task, r->tree)
+		for_each_thread(thread, task)
+			used |= thread->core ? arch_cpu_state_of(thread->core) : 0;
+	arch_cpu_print_state(used, ret->cpu_state, sizeof(ret->cpu_state));
 }
 
 static void add_task(struct restore *r, const struct task *task, struct verified *ret)
@@ -225,6 +238,7 @@ void verify_collect_facts(struct restore *r, struct verified *ret)
 	if (!ret->linked)
 		return;
 	add_files(r, ret);
+	add_cpu_state(r, ret);
 	add_features(r, ret);
 	ret->shared_memory = memory_size_of_shared(r, &ret->shared_objects);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch_cpu.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -160,13 +161,14 @@ static int check_features(struct verified *ret)
 
 static int check_cpu(struct restore *r, struct verified *ret)
 {
-	AUTO(image_close) struct image *image = NULL;
 	unsigned modes = r->options->cpu_cap & OPT_CPU_ALL;
-	int error = image_open(r->store, &image, IMAGE_CPUINFO);
+	CpuinfoEntry *record;
+	int error = image_read_one(r->store, IMAGE_CPUINFO, &record);
 
 	if (error == -ENOENT)
 		return 0;
-	ret->has_cpuinfo = true;
+	TRY(error);
+	ret->cpu_model = arch_cpu_model(record) ? pool_string(ret->pool, arch_cpu_model(record)) : NULL;
 	return cpuinfo_check(r->store, modes ?: OPT_CPU_ALL);
 }
 

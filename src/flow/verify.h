@@ -42,7 +42,8 @@ struct verified {
 	size_t shared_objects;
 	unsigned threads;
 	bool linked; /* all was read and put together */
-	bool has_cpuinfo;
+	char cpu_state[64];	/* "sse avx": components of the extended state that threads use */
+	const char *cpu_model;	/* where it was dumped; NULL: unknown */
 };
 
 /* The images of options->images_dir_fd. Returns 0 if a restore could begin, else -errno. */

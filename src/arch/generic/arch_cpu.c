@@ -17,3 +17,18 @@ int arch_cpu_compare(const CpuinfoEntry *image, const CpuinfoEntry *host, unsign
 		return refuse(ENOTSUP, "the images come from another CPU architecture");
 	return 0;
 }
+
+uint64_t arch_cpu_state_of(const CoreEntry *core)
+{
+	return 0;
+}
+
+void arch_cpu_print_state(uint64_t components, char *to, size_t room)
+{
+	to[0] = '\0';
+}
+
+const char *arch_cpu_model(const CpuinfoEntry *image)
+{
+	return NULL;
+}

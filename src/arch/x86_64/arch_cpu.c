@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "arch_cpuid.h"
@@ -253,4 +254,34 @@ int arch_cpu_compare(const CpuinfoEntry *image_entry, const CpuinfoEntry *host_e
 	if (mode & ARCH_CPU_ALL)
 		TRY(compare_all(image, host));
 	return 0;
+}
+
+uint64_t arch_cpu_state_of(const CoreEntry *core)
+{
+	const UserX86FpregsEntry *registers = core->thread_info ? core->thread_info->fpregs : NULL;
+
+	return registers && registers->xsave ? registers->xsave->xstate_bv : 0;
+}
+
+/* Intel's manual, volume 1, 13.1: the components by their bits. Several make up one extension. */
+void arch_cpu_print_state(uint64_t components, char *to, size_t room)
+{
+	static const struct {
+		uint64_t bits;
+		const char *name;
+	} rows[] = {
+		{ 1 << 0, "x87" }, { 1 << 1, "sse" }, { 1 << 2, "avx" }, { 3 << 3, "mpx" }, { 7 << 5, "avx512" },
+		{ 1 << 9, "pkru" }, { 3 << 11, "cet" }, { 3 << 17, "amx" },
+	};
+	size_t n = 0;
+
+	to[0] = '\0';
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < room; i++)
+		if (components & rows[i].bits)
+			n += (size_t)snprintf(to + n, room - n, "%s%s", n ? " " : "", rows[i].name);
+}
+
+const char *arch_cpu_model(const CpuinfoEntry *image)
+{
+	return image->n_x86_entry == 1 ? image->x86_entry[0]->model_id : NULL;
 }
