@@ -6,12 +6,13 @@ SUBJECT(.refused = "its trigger .pressure stall information. can't be read", .wa
 
 int main(void)
 {
-	static const char trigger[] = "some 500000 1000000";
+	static const char trigger[] = "some 500000 2000000";
 	int fd = open("/proc/pressure/memory", O_RDWR | O_NONBLOCK);
 
 	if (fd < 0)
 		skip("/proc/pressure/memory: %s", strerror(errno));
-	must(write(fd, trigger, sizeof(trigger)));
+	if (write(fd, trigger, sizeof(trigger)) < 0)
+		skip("triggers: %s", strerror(errno));
 
 	checkpoint();
 
