@@ -103,3 +103,34 @@ def test_pipe_outside(room, criu, folder):
     wait_until(lambda: pid not in room.pids(), 5)
     wait_until(lambda: (folder / 'second').read_text() != '', 5)
     assert (folder / 'second').read_text() == 'to the pipe', (images / 'restore.log').read_text()
+
+
+MEMFD = '''
+import mmap, os, sys, time
+fd = os.memfd_create('given')
+os.write(fd, b'the old content')
+memory = mmap.mmap(fd, 15)
+os.write(1, b'ready\\n')
+while not os.path.exists({go!r}):
+    time.sleep(0.01)
+os.write(1, os.pread(fd, 99, 0) + b', ' + memory[:15])
+'''
+
+
+def test_inherited_memfd(room, criu, folder):
+    """Another memfd can stand in for one of this name, where it is open and where it is mapped."""
+    go, output, images = folder / 'go', folder / 'output', folder / 'images'
+    images.mkdir()
+    pid = room.start(output, '/usr/bin/python3', '-c', MEMFD.format(go=str(go)), cwd='/')
+    wait_until(lambda: output.exists() and 'ready' in output.read_text(), 5, 'the program does not get ready')
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log')
+    assert done.returncode == 0, done.stdout
+    wait_until(lambda: pid not in room.pids(), 5)
+    give = (f'import os, subprocess; fd = os.memfd_create("other", 0); os.write(fd, b"the new content"); os.set_inheritable(fd, True); '
+            f'exit(subprocess.call(["{criu}", "restore", "-d", "-D", "{images}", "-v4", "-o", "restore.log", "--inherit-fd", '
+            f'f"fd[{{fd}}]:/memfd:given"], close_fds=False))')
+    done = room.run('/usr/bin/python3', '-c', give)
+    assert done.returncode == 0, (images / 'restore.log').read_text()
+    go.touch()
+    wait_until(lambda: pid not in room.pids(), 5)
+    assert output.read_text().endswith('the new content, the new content'), output.read_text()

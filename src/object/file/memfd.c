@@ -69,6 +69,7 @@ static int dump_memfd(struct dump *d, const struct open_file *of, FileEntry *out
 struct memfd {
 	const MemfdInodeEntry *record;
 	int fd; /* -1 until it is made; kept to the end for the seals */
+	bool given; /* by the user, as it is */
 	struct memfd *next;
 };
 
@@ -96,7 +97,7 @@ static int prepare_memfds(struct restore *r)
 	while ((more = image_read(image, &record)) > 0) {
 		struct memfd *memfd = pool_new(r->pool, struct memfd);
 
-		*memfd = (struct memfd){ record, -1, set->all };
+		*memfd = (struct memfd){ record, -1, false, set->all };
 		set->all = memfd;
 		if (record->size > INT64_MAX)
 			return image_refuse(image, "the size makes no sense");
@@ -174,14 +175,28 @@ static int add_seals(int fd, const MemfdInodeEntry *record)
 	return fail_errno("cannot add the seals 0x%x", record->seals);
 }
 
+/* --inherit-fd fd[N]:/memfd:NAME */
+static int find_inherited(struct restore *r, struct memfd *memfd)
+{
+	AUTO_FREE char *key = xprintf("/memfd:%s", memfd->record->name);
+	int result = is_anonymous(memfd->record->name) ? -ENOENT : file_inherited(r, key, &memfd->fd);
+
+	memfd->given = result == 0;
+	return result;
+}
+
 static int make_object(struct restore *r, struct memfd *memfd)
 {
 	const MemfdInodeEntry *record = memfd->record;
 	AUTO_CLOSE int fd = -1;
+	int inherited;
 
 	if (memfd->fd >= 0)
 		return 0;
 	LOG_SCOPE("memfd %s", record->name);
+	inherited = find_inherited(r, memfd);
+	if (inherited != -ENOENT)
+		return inherited;
 	if (is_anonymous(record->name) && record->size)
 		fd = make_anonymous(record);
 	if (fd < 0)
@@ -227,7 +242,7 @@ static int settle_memfd(struct restore *r, struct file *f)
 
 	if (memfd->fd < 0)
 		return 0;
-	if (seals_late(memfd->record))
+	if (seals_late(memfd->record) && !memfd->given)
 		TRY(add_seals(memfd->fd, memfd->record));
 	close(TAKE_FD(memfd->fd));
 	return 0;
