@@ -23,6 +23,7 @@
 #define CPUS_SIZE     1024 /* bytes of a CPU mask, enough for 8192 */
 #define CPUS_MAX      1024
 #define WAIT_MS	      5
+#define NOT_A_RING    (-1) /* mapped, but not for this process to use: inherited from its parent */
 #define ROOM	      65536 /* of a stage, for what is not the plan */
 
 /* One look at a ring. */
@@ -88,7 +89,7 @@ static int64_t count(const struct look *look, const struct remote *remote, const
 		int64_t taken = remote_value(remote, look->submitted[i]);
 
 		if (taken == -EINVAL)
-			return 0; /* mapped, but not for this process to use: inherited from its parent */
+			return NOT_A_RING;
 		left -= taken > 0 ? taken : 0;
 	}
 	for (size_t i = 0; i < look->n_cpus; i++)
@@ -160,7 +161,7 @@ static int look_at(struct dump *d, struct thread *thread, const struct mapping *
 	return 0;
 }
 
-static int wait_for(struct dump *d, struct thread *thread, const struct mapping *ring)
+static int wait_for(struct dump *d, struct thread *thread, struct mapping *ring)
 {
 	const struct timespec pause = { .tv_nsec = WAIT_MS * 1000000 };
 	int64_t under_way;
@@ -168,7 +169,8 @@ static int wait_for(struct dump *d, struct thread *thread, const struct mapping 
 
 	for (;;) {
 		TRY(look_at(d, thread, ring, &under_way, &hidden));
-		if (!under_way)
+		ring->inherited_ring = under_way == NOT_A_RING;
+		if (!under_way || ring->inherited_ring)
 			return 0;
 		log_debug("%" PRId64 " AIO requests of the ring at %" PRIx64 " are under way", under_way, ring->start);
 		if (deadline_left_ms(&d->deadline) < 1000)
@@ -185,7 +187,7 @@ static int wait_for(struct dump *d, struct thread *thread, const struct mapping 
 
 static int outside_aio(struct dump *d, struct thread *thread)
 {
-	const struct mappings *mappings = &thread->task->dump->mappings;
+	struct mappings *mappings = &thread->task->dump->mappings;
 
 	if (thread != thread->task->leader)
 		return 0;

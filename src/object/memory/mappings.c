@@ -213,6 +213,11 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 	}
 	if (m->vm_flags & (VMF(IO) | VMF(PF)))
 		return refuse_mapping(m, "memory of a device: it cannot be checkpointed");
+	if (m->inherited_ring) { /* the kernel knows nothing of it in this process: memory to which no call refers */
+		vma->status = VMA_REGULAR | VMA_ANON_PRIVATE;
+		vma->flags = MAP_PRIVATE | MAP_ANONYMOUS;
+		return 0;
+	}
 	if (aio_is_ring(m))
 		return aio_dump(d, task, m, vma);
 	if (m->name && m->shared && m->deleted && text_starts(m->name, "/SYSV"))
