@@ -14,7 +14,8 @@ from room import wait_until
 
 SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'file/deleted-odd', 'file/pty-session', 'file/epoll-moved',
              'memory/shared-anonymous', 'tree/zombie', 'signal/pending',
-            'socket/unix-names', 'socket/tcp-established', 'file/aio')
+            'socket/unix-names', 'socket/tcp-established', 'file/aio', 'file/userfaultfd', 'file/tun',
+            'file/pidfd-odd')
 
 
 def passed_points(folder, call):
