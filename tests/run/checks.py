@@ -83,6 +83,7 @@ def smaps_areas(text, numbers):
                 name = ''       # depends on where brk is, compared elsewhere
             if shared and inode != '0':
                 inode = numbers.name('shared', (inode, name))
+                name = re.sub(r'^socket:.*', 'socket', name)        # the inode number again
             elif inode != '0':
                 inode = 'file'
             elif not shared:

@@ -146,6 +146,7 @@ struct known_descriptor {
 	int fd;
 	uint32_t id;
 	ino_t ino;
+	FdTypes type;
 };
 const struct known_descriptor *file_known_descriptors(struct dump *d, size_t *ret_n);
 /* Dump: the id of a descriptor of a task, 0 if it is not (yet) known. */

@@ -40,7 +40,7 @@ static int check_vma(const VmaEntry *vma, uint64_t floor)
 		return 0;
 	if (vma->end > ADDRESS_LIMIT || (vma->start < floor && !(vma->status & VMA_GUARD)))
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " overlaps another one or is out of order", vma->start, vma->end);
-	if (vma->status & (VMA_SOCKET | VMA_SHSTK))
+	if (vma->status & VMA_SHSTK)
 		return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " is of a kind that cannot be restored yet (status 0x%x)",
 			      vma->start, vma->end, vma->status);
 	if (!(vma->status & (mappable | VMA_GUARD | VMA_AIORING | VMA_UPROBES)))

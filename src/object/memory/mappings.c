@@ -53,7 +53,6 @@ static const struct {
 	{ "anon_inode:[io_uring]", "an io_uring: let the program close it, or run it with io_uring switched off" },
 	{ "anon_inode:bpf-map", "a BPF map: let the program unmap it" },
 	{ "anon_inode:[perf_event]", "a perf event buffer: stop perf" },
-	{ "socket:", "the ring of a packet socket: it cannot be checkpointed yet" },
 	{ "/memfd:secret", "secret memory (memfd_secret): nobody else may read it" },
 	{ "/secretmem", "secret memory (memfd_secret): nobody else may read it" },
 };
@@ -154,6 +153,25 @@ static int dump_device(struct dump *d, struct task *task, const struct mapping *
 	return 1;
 }
 
+/* The rings of a packet socket; what is in them is in the socket's record. */
+static int dump_rings(struct dump *d, const struct mapping *m, VmaEntry *vma)
+{
+	size_t n;
+	const struct known_descriptor *known = file_known_descriptors(d, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (known[i].type != FD_TYPES__PACKETSK || known[i].ino != m->inode)
+			continue;
+		vma->shmid = known[i].id;
+		vma->pgoff = m->pgoff;
+		vma->status = VMA_REGULAR | VMA_SOCKET | VMA_FILE_SHARED;
+		vma->has_fdflags = true;
+		vma->fdflags = O_RDWR;
+		return 0;
+	}
+	return refuse_mapping(m, "memory of a socket that is closed, or that is not a packet socket: it cannot be checkpointed");
+}
+
 static bool is_shared_memory(const struct mapping *m)
 {
 	return text_starts(m->name, "/memfd:") || (m->shared && text_starts(m->name, "/dev/zero") && m->deleted) ||
@@ -211,6 +229,8 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 		if (taken)
 			return taken < 0 ? taken : 0;
 	}
+	if (m->name && m->shared && text_starts(m->name, "socket:"))
+		return dump_rings(d, m, vma);
 	if (m->vm_flags & (VMF(IO) | VMF(PF)))
 		return refuse_mapping(m, "memory of a device: it cannot be checkpointed");
 	if (m->inherited_ring) { /* the kernel knows nothing of it in this process: memory to which no call refers */

@@ -13,6 +13,7 @@
 #include "kern/net/sockdiag.h"
 #include "object/file/file.h"
 #include "object/socket/options.h"
+#include "object/socket/packet.h"
 #include "object/socket/socket.h"
 #include "packet-sock.pb-c.h"
 
@@ -139,6 +140,7 @@ static int dump_packet(struct dump *d, const struct open_file *of, FileEntry *ou
 	entry->ns_id = socket_namespace_id(of->task);
 	TRY(read_options(of->fd, entry));
 	take_table(diag, entry, d->pool);
+	TRY(packet_ring_dump(of->fd, entry, d->pool));
 	options = options_of(entry);
 	return socket_options_read(of->fd, &options, d->pool);
 }
@@ -154,7 +156,7 @@ static int load_packet(struct restore *r, struct file *f)
 	for (size_t i = 0; i < entry->n_mclist; i++)
 		if (entry->mclist[i]->addr.len > ADDRESS_MAX)
 			return refuse(EINVAL, "a membership has an address of %zu bytes", entry->mclist[i]->addr.len);
-	return 0;
+	return packet_ring_check(entry);
 }
 
 static int set_options(int fd, const PacketSockEntry *entry)
@@ -234,6 +236,7 @@ static int create_packet(struct restore *r, struct file *f)
 	TRY(set_options(fd, entry));
 	TRY(make_ring(fd, PACKET_RX_RING, entry->rx_ring, entry->version));
 	TRY(make_ring(fd, PACKET_TX_RING, entry->tx_ring, entry->version));
+	TRY(packet_ring_restore(fd, entry));
 	TRY(socket_options_apply(fd, &options, OPTION_LATE));
 	TRY(socket_options_apply(fd, &options, OPTION_LAST));
 	TRY(join_groups(fd, entry));
