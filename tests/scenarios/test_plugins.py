@@ -285,6 +285,43 @@ def test_unix_socket(room, criu, folder, plugins):
     wait_until(lambda: 'welcome 2' in (folder / 'client.out').read_text(), 5, lambda: (folder / 'client.out').read_text())
 
 
+FOREIGN = '''
+import socket, sys, time
+for family, kind in ((38, socket.SOCK_SEQPACKET), (40, socket.SOCK_STREAM), (15, socket.SOCK_RAW), (30, socket.SOCK_SEQPACKET)):
+    try:
+        sock = socket.socket(family, kind)
+        break
+    except OSError:
+        pass
+else:
+    print('none', flush=True)
+    sys.exit()
+print('ready', flush=True)
+time.sleep(1000)
+'''
+
+
+def test_socket_of_a_foreign_family(room, criu, folder, plugins):
+    """It is offered to plugins like any other file that criu does not know."""
+    libdir = plugins('witness', 'witness.c')
+    pid = room.start(folder / 'output', '/usr/bin/python3', '-c', FOREIGN)
+    wait_until(lambda: (folder / 'output').read_text(), 10)
+    if 'none' in (folder / 'output').read_text():
+        pytest.skip('this kernel has none of the families')
+    images = folder / 'images'
+    images.mkdir()
+    words = [criu, 'dump', '-t', pid, '-D', images, '-L', libdir]
+    done = room.run(*words, env={**os.environ, **environment(folder)})
+    assert done.returncode == 1 and 'DUMP_EXT_FILE' in str(calls(folder)) and "can't be saved" in done.stdout, done.stdout
+    env = {**os.environ, **environment(folder, DUMP_EXT_FILE=0, RESTORE_EXT_FILE=0)}
+    done = room.run(*words, env=env)
+    assert done.returncode == 0, done.stdout
+    wait_until(lambda: pid not in room.pids(), 5)
+    done = room.run(criu, 'restore', '-d', '-D', images, '-L', libdir, env=env)
+    assert done.returncode == 0, done.stdout
+    assert os.readlink(room.proc / str(pid) / 'fd/3') == '/dev/loop-control'
+
+
 def test_inventory(subject, plugins, folder):
     """A name in the inventory: its plugin is told so, the others are not, and it may not be missing."""
     libdir = plugins('named', 'witness.c', '-DNAME="named"', '-DNAMED')

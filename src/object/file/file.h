@@ -97,6 +97,8 @@ int file_dump_tables(struct dump *d);
 int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id);
 /* The same for a mapped device that a plugin takes care of: only its path is saved. */
 int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id);
+/* Asks the plugins to save a file that we cannot; the kind must have the record ext. -ENOTSUP, unlogged: none wants to. */
+int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out);
 /* A descriptor that is not in the table of a task, e.g. received from a socket queue. It stays the caller's. */
 int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id);
 int file_dump_finish(struct dump *d);			/* files.img and what kinds keep to the end */

@@ -43,7 +43,7 @@ static int refuse_file(const struct open_file *of)
 		      of->fs_magic);
 }
 
-static int dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
+int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	int answer;
 
@@ -51,12 +51,19 @@ static int dump_plugged(struct dump *d, const struct open_file *of, FileEntry *o
 		return 0; /* to be asked is to save it */
 	answer = plugins_ask(d->plugins, DUMP_EXT_FILE, of->fd, (int)of->id);
 	if (answer == -ENOTSUP)
-		return refuse_file(of);
+		return answer;
 	if (answer < 0)
 		return plugins_fail(d->plugins, answer);
 	out->ext->id = of->id;
 	out->ext->fown = of->owner;
 	return 0;
+}
+
+static int dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	int error = file_dump_plugged(d, of, out);
+
+	return error == -ENOTSUP ? refuse_file(of) : error;
 }
 
 static int create_plugged(struct restore *r, struct file *f)

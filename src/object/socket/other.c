@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sockets of all other families: refused, by name. */
+/* Sockets of all other families: a plugin may know them, else they are refused, by name. */
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -31,7 +32,10 @@ static bool is_socket(const struct open_file *of)
 static int dump_other(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	struct socket_identity identity;
+	int error = file_dump_plugged(d, of, out);
 
+	if (error != -ENOTSUP)
+		return error;
 	TRY(socket_identify(of->fd, &identity));
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		if (families[i].family == identity.family)
@@ -39,8 +43,17 @@ static int dump_other(struct dump *d, const struct open_file *of, FileEntry *out
 	return refuse(ENOTSUP, "a socket of family %d, type %d can't be saved", identity.family, identity.type);
 }
 
+/* The record tells nothing but a number: it is read by the kind of plugins. */
+static bool claims_nothing(const FileEntry *entry)
+{
+	return false;
+}
+
 const struct file_kind other_kind = {
 	.name = "other socket",
+	.type = FD_TYPES__EXT,
+	.entry = offsetof(FileEntry, ext),
+	.claims = claims_nothing,
 	.format = S_IFSOCK,
 	.is = is_socket,
 	.dump = dump_other,
