@@ -353,6 +353,57 @@ static const struct {
 	{ "code", try_code },	    { "trace", try_trace },	    { "context", try_context }, { "cpu", try_cpu },
 };
 
+static int read_state(int tid, struct seize_task_status *st, void *data)
+{
+	char path[64], line[256];
+	FILE *file;
+
+	++*(int *)data;
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "State: %c", &st->state);
+		sscanf(line, "PPid: %d", &st->ppid);
+		sscanf(line, "Seccomp: %d", &st->seccomp_mode);
+	}
+	fclose(file);
+	return 0;
+}
+
+static char state_of(int tid)
+{
+	struct seize_task_status st = { 0 };
+	int asked = 0;
+
+	usleep(20000);
+	return read_state(tid, &st, &asked) < 0 ? '-' : st.state;
+}
+
+/* The process is stopped and let go in all ways, and dies at the end. It is a child of our parent. */
+static int try_states(void)
+{
+	struct seize_task_status st;
+	int asked = 0;
+
+	WANT(compel_interrupt_task(pid) == 0);
+	WANT(compel_wait_task(pid, getppid(), read_state, NULL, &st, &asked) == COMPEL_TASK_ALIVE && asked == 1 && st.ppid == getppid());
+	WANT(compel_interrupt_task(pid) == -1 && errno == EPERM); /* it is ours already */
+	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_ALIVE) == 0 && strchr("SRD", state_of(pid)));
+	WANT(compel_interrupt_task(pid) == 0);
+	WANT(compel_wait_task(pid, getpid(), read_state, NULL, &st, &asked) == -1 && errno == EINVAL && strchr("SRD", state_of(pid)));
+	WANT(compel_stop_task(pid) == COMPEL_TASK_ALIVE && state_of(pid) == 't');
+	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_STOPPED) == 0 && state_of(pid) == 'T');
+	WANT(compel_stop_task(pid) == COMPEL_TASK_STOPPED && compel_parse_stop_signo(pid) == SIGSTOP);
+	WANT(compel_resume_task_sig(pid, COMPEL_TASK_STOPPED, COMPEL_TASK_ALIVE, SIGTSTP) == 0 && state_of(pid) == 'T');
+	WANT(kill(pid, SIGCONT) == 0 && strchr("SRD", state_of(pid)));
+	WANT(compel_stop_task(pid) == COMPEL_TASK_ALIVE && compel_resume_task(pid, COMPEL_TASK_ALIVE, 99) == -1);
+	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_DEAD) == 0 && state_of(pid) == 'Z');
+	WANT(compel_stop_task(pid) == COMPEL_TASK_ZOMBIE && compel_resume_task(pid, COMPEL_TASK_ZOMBIE, COMPEL_TASK_ZOMBIE) == 0);
+	return 0;
+}
+
 static int try_one(const char *name)
 {
 	struct parasite_ctl *ctl = compel_prepare(pid);
@@ -376,6 +427,8 @@ int main(int argc, char *argv[])
 	argument = argc > 3 ? argv[3] : "";
 	compel_log_init(print_line, COMPEL_LOG_INFO);
 	strcpy(compel_run_id, "probe");
+	if (strcmp(argv[2], "states") == 0)
+		return try_states() < 0 ? 1 : 0;
 	state = compel_stop_task(pid);
 	if (state != COMPEL_TASK_ALIVE) {
 		fprintf(stderr, "state %d, errno %d\n", state, errno);

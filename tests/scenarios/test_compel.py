@@ -269,6 +269,13 @@ def test_stopped(examples, python):
     python.check()
 
 
+def test_states(probe, folder):
+    """Alive, stopped, dead: from and into each."""
+    with Victim(folder, probe / 'victim', 'count') as victim:
+        run(probe / 'probe', victim.pid, 'states')
+        assert victim.process.wait(10) == -signal.SIGKILL
+
+
 def test_nobody_there(examples):
     """No process, a zombie: a message."""
     for words in [2 ** 22], [0]:
