@@ -66,6 +66,9 @@ def test_removal(build, place):
             (place / path).rmdir()
     assert tree(place) == before
     install(build, place)
+    for module in [path.parent for path in place.rglob('__init__.py')]:      # Python leaves files of its own beside them
+        subprocess.run(['/usr/bin/python3', '-c', f'import {module.name}'], check=False, capture_output=True,
+                       env={'PYTHONPATH': str(module.parent)})
     install(build, place, '--remove')
     assert tree(place) == before
     assert f'{place}/' not in (build / 'made-directories').read_text()
