@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Programs that were started from a shell and go on in another terminal."""
+import os
+import shutil
 import sys
 from pathlib import Path
+
+import pytest
 
 
 def test_shell_job(room, criu, folder):
@@ -19,4 +23,11 @@ def test_given_terminal(room, criu, folder):
 def test_orphan_master(room, criu, folder):
     """A client of the service gets the master of a terminal whose slave alone was in the tree."""
     done = room.run(sys.executable, Path(__file__).parent / 'inside/orphan_master.py', criu, folder)
+    assert done.returncode == 0 and 'all well' in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(not shutil.which('tmux') or not shutil.which('top'), reason='no tmux or no top is installed')
+def test_tmux(room, criu, folder):
+    """A tmux server with two shells and a running top, dumped from outside, restored, attached to again and used on, twice."""
+    done = room.run(sys.executable, Path(__file__).parent / 'inside/tmux_server.py', criu, folder, env={**os.environ, 'LC_ALL': 'C.UTF-8'})
     assert done.returncode == 0 and 'all well' in done.stdout, done.stdout
