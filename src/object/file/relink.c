@@ -12,6 +12,8 @@
 #include "object/file/core.h"
 #include "object/file/deleted.h"
 
+#define LINKS_MAX 1000
+
 /* Into the directory of the name or the nearest one above that is there. */
 static int print_place(const char *name, uint32_t id, char *to, size_t room)
 {
@@ -35,13 +37,18 @@ static int print_place(const char *name, uint32_t id, char *to, size_t room)
 	}
 }
 
-static int make_link(int fd, const char *place)
+/* The name may be that of another checkpoint, which needs it: then a number is added. */
+static int make_link(int fd, char place[PATH_MAX])
 {
+	size_t length = strlen(place);
 	char self[32];
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (linkat(AT_FDCWD, self, AT_FDCWD, place, AT_SYMLINK_FOLLOW) < 0)
-		return fail_errno("giving it the name %s", place);
+	for (unsigned i = 1; linkat(AT_FDCWD, self, AT_FDCWD, place, AT_SYMLINK_FOLLOW) < 0; i++) {
+		if (errno != EEXIST || i == LINKS_MAX)
+			return fail_errno("giving it the name %s", place);
+		snprintf(place + length, PATH_MAX - length, ".%u", i);
+	}
 	return 0;
 }
 

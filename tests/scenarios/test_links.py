@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Names that a dump makes for files that lost theirs (--link-remap): gone after a failure, apart from those of another checkpoint."""
+from room import wait_until
+
+PROGRAM = '''
+import os, time
+os.chdir({work!r})
+file = open('first', 'w+')
+file.write('content')
+file.flush()
+os.link('first', 'second')
+os.unlink('first')
+os.write(1, b'ready\\n')
+while not os.path.exists('go'):
+    time.sleep(0.01)
+file.seek(0)
+os.write(1, f'{{file.read()}} {{os.path.samestat(os.fstat(file.fileno()), os.stat("second"))}}'.encode())
+'''
+
+
+def test_names_of_checkpoints(room, criu, folder):
+    """One dump fails, one leaves the program running, one kills it: each restore finds the names of its own."""
+    work, output = folder / 'work', folder / 'output'
+    work.mkdir()
+    pid = room.start(output, '/usr/bin/python3', '-c', PROGRAM.format(work=str(work)), cwd='/')
+    wait_until(lambda: output.exists() and 'ready' in output.read_text(), 5, 'the program does not get ready')
+
+    def links():
+        return sorted(path.name for path in work.iterdir() if path.name.startswith('link_remap'))
+
+    def call(number, *words, env=None):
+        images = folder / f'images{number}'
+        images.mkdir(exist_ok=True)
+        done = room.run(*(['/usr/bin/env', env] if env else []), criu, *words, '-D', images, '-v4', '-o', 'log')
+        return done.returncode, (images / 'log').read_text()
+
+    def dump(number, *words, **more):
+        return call(number, 'dump', '-t', pid, '--link-remap', *words, **more)
+
+    status, said = dump(0, env='CRIU_FAIL_AT=dump/inventory')
+    assert status != 0 and not links(), said
+    status, said = dump(1, '--leave-running')
+    assert status == 0 and len(links()) == 1, said
+    status, said = dump(2)
+    assert status == 0 and len(links()) == 2, said
+    wait_until(lambda: pid not in room.pids(), 5)
+    status, said = call(2, 'restore', '-d')
+    assert status == 0 and len(links()) == 1, said
+    room.kill([pid])
+    wait_until(lambda: pid not in room.pids(), 5)
+    status, said = call(1, 'restore', '-d')
+    assert status == 0 and not links(), said
+    (work / 'go').touch()
+    wait_until(lambda: pid not in room.pids(), 5)
+    assert output.read_text().endswith('content True'), output.read_text()
