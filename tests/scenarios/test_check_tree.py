@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """criu check --tree: all that is in the way of a dump, told without doing any harm."""
 import json
+import os
 import re
+import shutil
 import time
+
+import pytest
 
 from room import wait_until
 
@@ -49,8 +53,16 @@ def describe(room, pid):
     """What could be seen of changes in a task."""
     proc = room.proc / str(pid)
     fdinfo = sorted((path.name, re.sub(r'^ino:.*$', '', path.read_text(), flags=re.M)) for path in (proc / 'fdinfo').iterdir())
-    status = re.findall(r'^(?:TracerPid|Threads|Sig|Shd|Cap|NoNew|Seccomp).*', (proc / 'status').read_text(), re.M)
+    status = re.findall(r'^(?:TracerPid|Threads|Sig(?!Q)|Shd|Cap|NoNew|Seccomp).*', (proc / 'status').read_text(), re.M)
     return (proc / 'maps').read_text(), fdinfo, status
+
+
+def comm_of(room, pid):
+    """The name of a process, None if it is gone."""
+    try:
+        return (room.proc / str(pid) / 'comm').read_text().strip()
+    except OSError:
+        return None
 
 
 def settled(room):
@@ -82,7 +94,6 @@ def test_all_obstacles_at_once(room, criu, folder):
     """Every kind of obstacle is told once, with task, descriptor and what helps; nothing is changed."""
     pid, work = start(room, folder)
     if int((work / 'ready').read_text()) < 0:
-        import pytest       # pylint: disable=import-outside-toplevel
         pytest.skip('this kernel has no io_uring')
     before = settled(room)
     files = sorted(path.name for path in work.iterdir())
@@ -128,7 +139,7 @@ def test_terminal_and_session_of_somebody_else(room, criu, folder):
     """A job of a shell: its terminal is held outside."""
     output = folder / 'output'
     room.start(output, '/usr/bin/script', '-qc', 'sleep 900; true', '/dev/null')
-    pid = wait_until(lambda: next((pid for pid in room.pids() if (room.proc / str(pid) / 'comm').read_text() == 'sleep\n'), None), 5)
+    pid = wait_until(lambda: next((pid for pid in room.pids() if comm_of(room, pid) == 'sleep'), None), 5)
     code, said = check(room, criu, pid)
     assert code == 1 and '--shell-job' in said and f'task {pid} (sleep)' in said, said
     code, said = check(room, criu, pid, '--shell-job')
@@ -167,3 +178,62 @@ def test_namespaces_are_told_once(room, criu, folder):
     wait_until(lambda: len(room.pids()) == 2, 5)
     code, said = check(room, criu, pid)
     assert code == 1 and said.count('uts namespace of its own') == 1 and said.count('ipc namespace of its own') == 1, said
+
+
+NGINX = '''
+worker_processes 2;
+daemon off;
+pid {0}/pid;
+error_log {0}/error;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {0}/1; proxy_temp_path {0}/2; fastcgi_temp_path {0}/3; uwsgi_temp_path {0}/4; scgi_temp_path {0}/5;
+    keepalive_timeout 600;
+    server {{ listen 127.0.0.1:8080; root {0}; }}
+}}
+'''
+CLIENT = '''
+import socket, time
+client = socket.create_connection(('127.0.0.1', 8080))
+client.send(b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')
+assert client.recv(4096).startswith(b'HTTP/1.1')
+open('connected', 'w').write('yes')
+time.sleep(1000)
+'''
+
+
+@pytest.mark.skipif(not shutil.which('nginx'), reason='there is no nginx')
+def test_nginx(room, criu, folder):
+    """A server with a client outside of the tree: only the connection is in the way, and an option helps."""
+    (folder / 'nginx.conf').write_text(NGINX.format(folder))
+    (folder / 'client').write_text(CLIENT)
+    (folder / 'index.html').write_text('hello')
+    room.run('/sbin/ip', 'link', 'set', 'lo', 'up')
+    os.chmod(folder, 0o777)
+    room.start(folder / 'output', shutil.which('nginx'), '-c', folder / 'nginx.conf', '-p', folder, '-e', folder / 'error')
+    wait_until(lambda: (folder / 'pid').exists() and (folder / 'pid').read_text().strip() and len(room.pids()) == 3, 5,
+               lambda: (folder / 'output').read_text())
+    pid = int((folder / 'pid').read_text())
+    code, said = check(room, criu, pid)
+    assert code == 0 and '3 tasks, 3 threads' in said, said
+    room.start(folder / 'output2', '/usr/bin/python3', 'client')
+    wait_until(lambda: (folder / 'connected').exists(), 5, lambda: (folder / 'output2').read_text())
+    code, said = check(room, criu, pid)
+    assert code == 1 and '1 obstacle.' in said and '(127.0.0.1:8080 -> 127.0.0.1:' in said and '--tcp-established' in said, said
+    code, said = check(room, criu, pid, '--tcp-established')
+    assert code == 0, said
+
+
+@pytest.mark.skipif(not shutil.which('tmux'), reason='there is no tmux')
+def test_tmux(room, criu, folder):
+    """The server with all that runs in it can be saved; a program in it alone has a terminal that is held by the server."""
+    room.start(folder / 'output', '/usr/bin/env', 'TERM=xterm', 'tmux', '-S', folder / 'socket', '-f', '/dev/null', 'new-session', '-d', 'sleep 900')
+    wait_until(lambda: len(room.pids()) == 2 and comm_of(room, room.pids()[1]) == 'sleep', 5, 'tmux does not start')
+    server, program = room.pids()
+    code, said = check(room, criu, server)
+    assert code == 0, said
+    code, said = check(room, criu, program)
+    assert code == 1 and 'the other side of the terminal /dev/pts/' in said and '--shell-job' in said, said
+    code, said = check(room, criu, program, '--shell-job')
+    assert code == 0, said
