@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -25,13 +26,19 @@ void findings_end(struct findings *findings)
 			log_error("and %u more like this: %s", findings->list.items[i].more, findings->list.items[i].text);
 }
 
+static void release(finding_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		free(list->items[i].scopes);
+		free(list->items[i].text);
+	}
+	vector_done(list);
+}
+
 void findings_done(struct findings *findings)
 {
-	for (size_t i = 0; i < findings->list.n; i++) {
-		free(findings->list.items[i].scopes);
-		free(findings->list.items[i].text);
-	}
-	vector_done(&findings->list);
+	release(&findings->list);
+	release(&findings->warnings);
 }
 
 size_t findings_count(const struct findings *findings)
@@ -59,35 +66,54 @@ static bool is_known(const struct finding *known, const char *scopes, const char
 	return strcmp(known->text, text) == 0 && strcmp(known->scopes, scopes) == 0;
 }
 
-int findings_note(const char *file, int line, int error, bool refused, const char *text)
+/* Returns the new one, or NULL if it is known or one too many of its kind, which is counted. */
+static struct finding *add(finding_list *list, const char *file, int line, const char *text, unsigned alike_max)
 {
-	struct findings *findings = current;
 	struct finding *last = NULL, *new;
 	unsigned alike = 0;
-	char *scopes;
+	char *scopes = copy_scopes();
+	bool known = false;
 
-	if (!findings)
-		return LOG_ERROR;
-	scopes = copy_scopes();
-	for (size_t i = 0; i < findings->list.n; i++) {
-		struct finding *known = &findings->list.items[i];
-
-		if (known->line != line || strcmp(known->file, file) != 0)
+	for (size_t i = 0; i < list->n && !known; i++) {
+		if (list->items[i].line != line || strcmp(list->items[i].file, file) != 0)
 			continue;
 		alike++;
-		last = known;
-		if (is_known(known, scopes, text)) {
-			free(scopes);
-			return LOG_DEBUG;
-		}
+		last = &list->items[i];
+		known = is_known(last, scopes, text);
 	}
-	if (alike >= (findings->alike ?: FINDINGS_ALIKE)) {
-		last->more++;
+	if (known || alike >= alike_max) {
+		last->more += !known;
 		free(scopes);
-		return LOG_DEBUG;
+		return NULL;
 	}
-	new = vector_push(&findings->list);
-	*new = (struct finding){ .file = file, .line = line, .error = error, .refused = refused, .scopes = scopes,
-				 .text = xstrdup(text) };
-	return findings->quiet ? LOG_INFO : LOG_ERROR;
+	new = vector_push(list);
+	*new = (struct finding){ .file = file, .line = line, .scopes = scopes, .text = xstrdup(text) };
+	return new;
+}
+
+bool findings_want_warnings(void)
+{
+	return current && current->quiet;
+}
+
+void findings_note_warning(const char *file, int line, const char *text)
+{
+	AUTO_FREE char *copy = xstrdup(text);
+
+	copy[strcspn(copy, "\n")] = '\0';
+	(void)add(&current->warnings, file, line, copy, current->alike ?: FINDINGS_ALIKE);
+}
+
+int findings_note(const char *file, int line, int error, bool refused, const char *text)
+{
+	struct finding *new;
+
+	if (!current)
+		return LOG_ERROR;
+	new = add(&current->list, file, line, text, current->alike ?: FINDINGS_ALIKE);
+	if (!new)
+		return LOG_DEBUG;
+	new->error = error;
+	new->refused = refused;
+	return current->quiet ? LOG_INFO : LOG_ERROR;
 }

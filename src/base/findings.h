@@ -21,11 +21,14 @@ struct finding {
 	unsigned more;	  /* others like it, not kept; only at the last of its place */
 };
 
+typedef VECTOR(struct finding) finding_list;
+
 struct findings {
 	unsigned alike; /* instead of FINDINGS_ALIKE if it is not 0 */
 	bool quiet; /* they are logged as info lines, not as errors: the caller reports */
 	struct findings *outer;
-	VECTOR(struct finding) list;
+	finding_list list;
+	finding_list warnings; /* what log_warn() said, if quiet: then they are info lines as well */
 };
 
 /* What this thread reports from now on is kept as well, until findings_end(); findings are zeroed but for quiet and alike. Nests. */
@@ -35,5 +38,8 @@ void findings_done(struct findings *findings);
 /* How many there were, with those that are not kept. */
 size_t findings_count(const struct findings *findings);
 
+/* For base/log.c: whether warnings are wanted, and one of them. */
+bool findings_want_warnings(void);
+void findings_note_warning(const char *file, int line, const char *text);
 /* For base/fail.c. Returns the level at which it shall be logged: an error that is one too many of its kind is a debug line. */
 int findings_note(const char *file, int line, int error, bool refused, const char *text);

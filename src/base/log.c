@@ -23,6 +23,7 @@
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
+#include "base/findings.h"
 #include "base/io.h"
 #include "base/pool.h"
 #include "base/text.h"
@@ -297,6 +298,15 @@ void log_write(enum log_level level, const char *file, int line, const char *for
 	int saved_errno = errno;
 	va_list args;
 
+	if (level == LOG_WARN && findings_want_warnings()) {
+		char text[1024];
+
+		va_start(args, format);
+		vsnprintf(text, sizeof(text), format, args);
+		va_end(args);
+		findings_note_warning(file, line, text);
+		level = LOG_INFO;
+	}
 	if (!log_enabled(level))
 		return;
 	va_start(args, format);

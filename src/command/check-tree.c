@@ -17,12 +17,15 @@ static void print_text(const struct options *options, const struct dump_survey *
 	log_message("Tree of process %d (%s): %u task%s, %u thread%s, %zu descriptor%s, about %s of memory\n", options->pid,
 		    survey->root, survey->tasks, report_plural(survey->tasks), survey->threads, report_plural(survey->threads),
 		    survey->descriptors, report_plural(survey->descriptors), memory);
+	if (survey->findings.warnings.n)
+		log_message("Good to know:\n");
+	report_print(&survey->findings.warnings, "  ");
 	if (!n) {
 		log_message("Nothing is in the way of a dump.\n");
 		return;
 	}
 	log_message("In the way of a dump:\n");
-	report_print(&survey->findings, "  ");
+	report_print(&survey->findings.list, "  ");
 	log_message("%zu obstacle%s.\n", n, report_plural(n));
 }
 
@@ -36,7 +39,8 @@ static void print_json(const struct options *options, const struct dump_survey *
 	json_object_set_new(json, "threads", json_integer(survey->threads));
 	json_object_set_new(json, "descriptors", json_integer((json_int_t)survey->descriptors));
 	json_object_set_new(json, "memory", json_integer((json_int_t)survey->memory));
-	json_object_set_new(json, "obstacles", report_json(&survey->findings));
+	json_object_set_new(json, "obstacles", report_json(&survey->findings.list));
+	json_object_set_new(json, "warnings", report_json(&survey->findings.warnings));
 	report_print_json(json);
 }
 
@@ -51,7 +55,7 @@ int command_check_tree(const struct options *options)
 	else if (survey.tasks)
 		print_text(options, &survey, n);
 	else
-		report_print(&survey.findings, "");
+		report_print(&survey.findings.list, "");
 	failure_reset(); /* said */
 	findings_done(&survey.findings);
 	return error < 0 ? 1 : 0;

@@ -8,10 +8,10 @@
 
 #include "base/log.h"
 
-void report_print(const struct findings *findings, const char *indent)
+void report_print(const finding_list *list, const char *indent)
 {
-	for (size_t i = 0; i < findings->list.n; i++) {
-		const struct finding *finding = &findings->list.items[i];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct finding *finding = &list->items[i];
 
 		log_message("%s%s%s%s\n", indent, finding->scopes, *finding->scopes ? ": " : "", finding->text);
 		if (finding->more)
@@ -35,20 +35,20 @@ json_t *report_text(const char *text)
 	return json;
 }
 
-json_t *report_json(const struct findings *findings)
+json_t *report_json(const finding_list *list)
 {
-	json_t *list = json_array();
+	json_t *all = json_array();
 
-	for (size_t i = 0; i < findings->list.n; i++) {
-		const struct finding *finding = &findings->list.items[i];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct finding *finding = &list->items[i];
 		json_t *one = json_object();
 
 		json_object_set_new(one, "where", report_text(finding->scopes));
 		json_object_set_new(one, "what", report_text(finding->text));
 		json_object_set_new(one, "more", json_integer(finding->more));
-		json_array_append_new(list, one);
+		json_array_append_new(all, one);
 	}
-	return list;
+	return all;
 }
 
 void report_print_json(json_t *json)

@@ -9,9 +9,9 @@
 #include "base/findings.h"
 
 /* One line each, with the indentation given, and lines for those that were only counted. */
-void report_print(const struct findings *findings, const char *indent);
+void report_print(const finding_list *list, const char *indent);
 /* [{"where": "task 5 (sh): descriptor 3", "what": "...", "more": 0}, ...] */
-json_t *report_json(const struct findings *findings);
+json_t *report_json(const finding_list *list);
 /* Any bytes as JSON. */
 json_t *report_text(const char *text);
 /* Prints and releases. */

@@ -115,15 +115,18 @@ static void print_text(const struct options *options, const struct verified *v, 
 		log_message("%u file%s could not be looked at by this user.\n", v->needs.unchecked, report_plural(v->needs.unchecked));
 	if (v->needs.other_paths)
 		log_message("Paths are those of a mount namespace of its own, they were not looked for.\n");
+	if (v->obstacles.warnings.n)
+		log_message("Good to know:\n");
+	report_print(&v->obstacles.warnings, "  ");
 	if (v->damage.list.n) {
 		log_message("The images are not whole:\n");
-		report_print(&v->damage, "  ");
+		report_print(&v->damage.list, "  ");
 	} else if (v->linked) {
 		log_message("The images are whole.\n");
 	}
 	if (v->obstacles.list.n) {
 		log_message("A restore could not begin here:\n");
-		report_print(&v->obstacles, "  ");
+		report_print(&v->obstacles.list, "  ");
 	}
 	if (good)
 		log_message("A restore could begin.\n");
@@ -191,8 +194,9 @@ static void print_json(const struct verified *v, bool good)
 	json_object_set_new(json, "open_files", list);
 	json_object_set_new(json, "shared_memory", json_integer((json_int_t)v->shared_memory));
 	json_object_set_new(json, "needs", needs_json(v));
-	json_object_set_new(json, "damage", report_json(&v->damage));
-	json_object_set_new(json, "obstacles", report_json(&v->obstacles));
+	json_object_set_new(json, "damage", report_json(&v->damage.list));
+	json_object_set_new(json, "obstacles", report_json(&v->obstacles.list));
+	json_object_set_new(json, "warnings", report_json(&v->obstacles.warnings));
 	report_print_json(json);
 }
 

@@ -224,6 +224,9 @@ static void sort(struct restore *r, struct findings *loading, struct verified *r
 		*vector_push(&to->list) = *finding;
 	}
 	vector_done(&loading->list);
+	for (size_t i = 0; i < loading->warnings.n; i++)
+		*vector_push(&ret->obstacles.warnings) = loading->warnings.items[i];
+	vector_done(&loading->warnings);
 }
 
 /* Images of a dump with --tcp-close are read as a restore with it would. */

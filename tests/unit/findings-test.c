@@ -10,6 +10,7 @@
 
 #include "base/fail.h"
 #include "base/findings.h"
+#include "base/log.h"
 
 static int refuse_number(int n)
 {
@@ -85,6 +86,28 @@ static void test_nesting(void **state)
 	findings_done(&outer);
 }
 
+static void test_warnings(void **state)
+{
+	struct findings quiet = { .quiet = true }, loud = { 0 };
+
+	findings_begin(&quiet);
+	for (int i = 0; i < 2; i++) {
+		LOG_SCOPE("object 7");
+		log_warn("it loses %d hairs\n", 5);
+	}
+	findings_end(&quiet);
+	findings_begin(&loud);
+	log_warn("aside");
+	findings_end(&loud);
+	assert_int_equal(quiet.warnings.n, 1);
+	assert_int_equal(quiet.list.n, 0);
+	assert_string_equal(quiet.warnings.items[0].scopes, "object 7");
+	assert_string_equal(quiet.warnings.items[0].text, "it loses 5 hairs");
+	assert_int_equal(loud.warnings.n, 0);
+	findings_done(&quiet);
+	findings_done(&loud);
+}
+
 /* The record of the run is the first failure all the same. */
 static void test_the_first_cause(void **state)
 {
@@ -104,7 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_are_kept),  cmocka_unit_test(test_many_of_a_kind), cmocka_unit_test(test_the_same_twice),
-		cmocka_unit_test(test_nesting),	      cmocka_unit_test(test_the_first_cause),
+		cmocka_unit_test(test_nesting),	      cmocka_unit_test(test_the_first_cause), cmocka_unit_test(test_warnings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
