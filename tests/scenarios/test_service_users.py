@@ -2,87 +2,16 @@
 """Ordinary users at the service of root: they get their own processes back, and nothing else whatever they try."""
 import json
 import os
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import rpc
-
-USER, OTHER = 60101, 60102
-HERE = Path(__file__).parent
-PYTHON = '/usr/bin/python3'
-QUIET = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
-
-
-def as_user(uid=USER, **more):
-    """Arguments of subprocess functions that make the child this user's."""
-    return {'user': uid, 'group': uid, 'extra_groups': [], 'cwd': '/', **more}
-
-
-def wait_for(condition, seconds=5):
-    """Polls."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-class World:
-    """A running service and a directory that belongs to the user."""
-
-    def __init__(self, folder, criu, build):
-        self.folder, self.criu, self.crit = folder, criu, build / 'crit'
-        self.home = self.make('home')
-        # World-readable copies: the tree of the developer may be closed to others.
-        self.client, self.program = folder / 'rpc.py', folder / 'plain_user.py'
-        shutil.copy(HERE / 'inside/plain_user.py', self.program)
-        shutil.copytree(HERE.parent / 'run', folder / 'tests/run')
-        shutil.copytree(HERE.parents[1] / 'proto', folder / 'proto')
-        self.client = folder / 'tests/run/rpc.py'
-        self.images = self.make('images')
-        self.limits = []
-
-    def make(self, name):
-        """A directory of the user."""
-        path = self.folder / name
-        path.mkdir()
-        os.chown(path, USER, USER)
-        return path
-
-    def ask(self, kind, prefix=(), uid=USER, images=None, **opts):
-        """(reply, notifications) that a client of this user gets."""
-        opts = {'open': str(images or self.images), 'log_level': 4, 'notify_scripts': True, **opts}
-        words = [*prefix, PYTHON, str(self.client), str(self.folder / 'socket'), kind, json.dumps(opts)]
-        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, timeout=60, **as_user(uid))
-        return json.loads(done.stdout)
-
-    def start(self):
-        """The user's program."""
-        process = subprocess.Popen([PYTHON, str(self.program), str(self.home)], start_new_session=True, **QUIET, **as_user())
-        wait_for((self.home / 'ready').exists)
-        return process
-
-    def edit(self, name, change, images=None):
-        """Changes the entries of an image by hand, as anybody could."""
-        path = (images or self.images) / name
-        image = json.loads(subprocess.run([self.crit, 'decode', '-i', path], check=True, stdout=subprocess.PIPE).stdout)
-        change(image['entries'])
-        path.write_bytes(subprocess.run([self.crit, 'encode'], check=True, input=json.dumps(image).encode(),
-                                        stdout=subprocess.PIPE).stdout)
-
-
-def open_world(criu, build, folder):
-    """A World, and the process of its service."""
-    world = World(folder, criu, build)
-    process = subprocess.Popen([criu, 'service', '-W', folder, '--address', 'socket', '-o', 'service.log', '-v4'], **QUIET)
-    rpc.connect(folder / 'socket').sock.close()
-    return world, process
+from users import (OTHER, PYTHON, QUIET, USER, as_user, idle_client, kill_session, open_world, reap, service_pid, status_of,
+                   wait_for)
 
 
 @pytest.fixture
@@ -93,23 +22,6 @@ def world(criu, build, folder):
     assert service.poll() is None, 'the service has ended'
     service.kill()
     service.wait()
-
-
-def kill_session(leader):
-    """What was restored, which is nobody's child of ours."""
-    for path in Path('/proc').glob('[0-9]*/stat'):
-        try:
-            fields = path.read_text().rsplit(')', 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[3]) == leader:
-            os.kill(int(path.parent.name), signal.SIGKILL)
-
-
-def status_of(pid):
-    """/proc/PID/status as a dictionary."""
-    lines = Path(f'/proc/{pid}/status').read_text().splitlines()
-    return dict(line.split(':\t', 1) for line in lines if ':\t' in line)
 
 
 def test_own_tree(world):
@@ -257,29 +169,6 @@ def test_crafted_images(world, saved, name):
     assert not Path('/etc/criu-test-socket').exists()
 
 
-def workers_of(world):
-    """Pids of the processes that the service has made."""
-    pid = service_pid(world)
-    return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
-
-
-def idle_client(world):
-    """A connection of the user that does nothing: its process, and the worker's pid."""
-    code = f"""
-import sys, time
-sys.path.insert(0, {str(world.client.parent)!r})
-import rpc
-client = rpc.connect({str(world.folder / 'socket')!r})
-client.call('VERSION', keep_open=True)
-print(flush=True)
-time.sleep(100)
-"""
-    process = subprocess.Popen([PYTHON, '-c', code], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, **as_user())
-    process.stdout.readline()
-    worker, = workers_of(world)
-    return process, worker
-
-
 def test_workers_of_the_same_user(world, saved):
     """They have a capability that their user has not, so he gets no hold of them: neither by a dump, nor by a file that he claims to have open."""
     process, worker = idle_client(world)
@@ -373,7 +262,7 @@ def test_scripts_run_as_the_user(world):
     reply, _ = world.ask('RESTORE', exec_cmd=command)
     assert reply['success'], reply
     wait_for((world.home / 'report.exec').exists)
-    wait_for(lambda: not Path(f'/proc/{process.pid}').exists())
+    wait_for(lambda: reap() or not Path(f'/proc/{process.pid}').exists())
     for name in ('pre-dump', 'post-dump', 'exec'):
         said = (world.home / f'report.{name}').read_text()
         assert said.startswith(f'{USER}\n{USER}\n'), said
@@ -407,6 +296,24 @@ def test_others_tasks(world):
         process.kill()
         process.wait()
     dropped.stdout.close()
+
+
+def test_what_could_not_come_back(world):
+    """A descriptor that the user could not open again: the task is not killed for a checkpoint that is of no use to him."""
+    for name, flags, mode in (('writable', os.O_WRONLY, 0o644), ('readable', os.O_RDONLY, 0o600)):
+        (world.folder / name).touch()
+        (world.folder / name).chmod(mode)
+        secret = os.open(world.folder / name, flags)
+        with subprocess.Popen(['sleep', '1000'], start_new_session=True, stdin=secret if flags == os.O_RDONLY else subprocess.DEVNULL,
+                              stdout=secret if flags == os.O_WRONLY else subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              **as_user()) as process:
+            reply, _ = world.ask('DUMP', pid=process.pid)
+            assert not reply['success'] and reply['cr_errno'] == 13 and name in reply['cr_errmsg'], reply
+            assert process.poll() is None
+            reply, _ = world.ask('DUMP', pid=process.pid, leave_running=True, log_file='dump.log')
+            assert reply['success'] and 'only root can restore' in (world.images / 'dump.log').read_text(), reply
+            process.kill()
+        os.close(secret)
 
 
 def test_others_directories(world):
@@ -508,21 +415,9 @@ except OSError as error:
     assert 'success' in said and "'success': False" in said and 'process' in said, said
 
 
-def service_pid(world):
-    """Of the service of this world."""
-    for path in Path('/proc').glob('[0-9]*/cmdline'):
-        try:
-            if path.read_bytes().split(b'\0')[1:4] == [b'service', b'-W', str(world.folder).encode()]:
-                return int(path.parent.name)
-        except OSError:
-            continue
-    raise AssertionError('there is no service')
-
-
 def test_crowd_of_a_user(world):
     """One user cannot keep the others out."""
     code = f'''
-import sys
 sys.path.insert(0, {str(world.client.parent)!r})
 import rpc, time
 many = [rpc.connect({str(world.folder / 'socket')!r}) for _ in range(100)]
@@ -556,7 +451,9 @@ def test_no_terminal_of_the_service(criu, folder, world):
     rpc.connect(folder / 'second').sock.close()
     words = [PYTHON, str(world.client), str(folder / 'second'), 'RESTORE',
              json.dumps({'open': str(world.images), 'shell_job': True, 'exec_cmd': ['sleep', '1000']})]
+    reap()
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, **as_user())
+    parent = None
     try:
         assert json.loads(done.stdout)[0]['success'], done.stdout
         parent = int(status_of(process.pid)['PPid'])
@@ -566,8 +463,9 @@ def test_no_terminal_of_the_service(criu, folder, world):
             assert fields[4] == '0' and int(fields[3]) != pid, fields
             assert not [fd for fd in os.listdir(f'/proc/{one}/fd') if 'pts' in os.readlink(f'/proc/{one}/fd/{fd}')]
     finally:
+        if parent:
+            kill_session(parent)
         kill_session(process.pid)
-        kill_session(parent)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(master)

@@ -44,8 +44,34 @@ static bool has_trigger(const struct open_file *of)
 	       (text_starts(of->link, "/proc/pressure/") || text_ends(of->link, ".pressure"));
 }
 
+static bool may_open(const struct open_file *of)
+{
+	int access = of->flags & O_ACCMODE, wanted = access == O_RDONLY ? R_OK : access == O_WRONLY ? W_OK : R_OK | W_OK;
+	struct stat named;
+
+	/* Another file, or none, by this name: the one that is meant is saved, or was refused. */
+	if (of->flags & O_PATH || stat(of->link, &named) < 0 || named.st_ino != of->stat.st_ino || named.st_dev != of->stat.st_dev)
+		return errno != EACCES;
+	return faccessat(AT_FDCWD, of->link, wanted, AT_EACCESS) == 0;
+}
+
+/* It may have been opened by somebody else, or before the program gave up rights. Without a chance to come back, a task should not be killed. */
+static int check_rights(struct dump *d, const struct open_file *of)
+{
+	errno = 0;
+	if (geteuid() == 0 || may_open(of))
+		return 0;
+	if (d->options->end == OPT_END_RUN) {
+		log_warn("user %u may not open %s: only root can restore this", geteuid(), of->link);
+		return 0;
+	}
+	return refuse(EACCES, "user %u may not open %s, so only root could restore this: let root do both, or dump with --leave-running",
+		      geteuid(), of->link);
+}
+
 int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
 {
+	TRY(check_rights(d, of));
 	if (has_trigger(of))
 		return refuse(ENOTSUP, "its trigger (pressure stall information) can't be read: let the program close it before the dump");
 	out->flags = of->flags;

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A service of root, and ordinary users who ask it."""
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import rpc
+
+USER, OTHER = 60101, 60102
+SCENARIOS = Path(__file__).parents[1] / 'scenarios'
+PYTHON = '/usr/bin/python3'
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)     # PR_SET_CHILD_SUBREAPER: who knows how soon the first process reaps
+QUIET = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
+
+
+def as_user(uid=USER, **more):
+    """Arguments of subprocess functions that make the child this user's."""
+    return {'user': uid, 'group': uid, 'extra_groups': [], 'cwd': '/', **more}
+
+
+def wait_for(condition, seconds=5):
+    """Polls."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class World:
+    """A running service and a directory that belongs to the user."""
+
+    def __init__(self, folder, criu, build):
+        self.folder, self.criu, self.crit = folder, criu, build / 'crit'
+        self.home = self.make('home')
+        # World-readable copies: the tree of the developer may be closed to others.
+        self.client, self.program = folder / 'rpc.py', folder / 'plain_user.py'
+        shutil.copy(SCENARIOS / 'inside/plain_user.py', self.program)
+        shutil.copytree(SCENARIOS.parent / 'run', folder / 'tests/run')
+        shutil.copytree(SCENARIOS.parents[1] / 'proto', folder / 'proto')
+        self.client = folder / 'tests/run/rpc.py'
+        self.images = self.make('images')
+        self.limits = []
+
+    def make(self, name):
+        """A directory of the user."""
+        path = self.folder / name
+        path.mkdir()
+        os.chown(path, USER, USER)
+        return path
+
+    def ask(self, kind, prefix=(), uid=USER, images=None, **opts):
+        """(reply, notifications) that a client of this user gets."""
+        reap()
+        opts = {'open': str(images or self.images), 'log_level': 4, 'notify_scripts': True, **opts}
+        words = [*prefix, PYTHON, str(self.client), str(self.folder / 'socket'), kind, json.dumps(opts)]
+        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, timeout=60, **as_user(uid))
+        return json.loads(done.stdout)
+
+    def start(self):
+        """The user's program."""
+        process = subprocess.Popen([PYTHON, str(self.program), str(self.home)], start_new_session=True, **QUIET, **as_user())
+        wait_for((self.home / 'ready').exists)
+        return process
+
+    def edit(self, name, change, images=None):
+        """Changes the entries of an image by hand, as anybody could."""
+        path = (images or self.images) / name
+        image = json.loads(subprocess.run([self.crit, 'decode', '-i', path], check=True, stdout=subprocess.PIPE).stdout)
+        change(image['entries'])
+        path.write_bytes(subprocess.run([self.crit, 'encode'], check=True, input=json.dumps(image).encode(),
+                                        stdout=subprocess.PIPE).stdout)
+
+
+def reap():
+    """Those of dumped and restored trees that have died and became our children; a restore would wait for their pids."""
+    for pid in Path(f'/proc/self/task/{os.getpid()}/children').read_text().split():
+        if Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'Z':
+            os.waitpid(int(pid), 0)
+
+
+def open_world(criu, build, folder):
+    """A World, and the process of its service."""
+    world = World(folder, criu, build)
+    process = subprocess.Popen([criu, 'service', '-W', folder, '--address', 'socket', '-o', 'service.log', '-v4'], **QUIET)
+    rpc.connect(folder / 'socket').sock.close()
+    return world, process
+
+
+def kill_session(leader):
+    """What was restored."""
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        try:
+            fields = path.read_text().rsplit(')', 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader and fields[0] != 'Z':
+            os.kill(int(path.parent.name), signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while Path(f'/proc/{leader}').exists() and time.monotonic() < deadline:
+        reap()
+        time.sleep(0.002)
+
+
+def status_of(pid):
+    """/proc/PID/status as a dictionary."""
+    lines = Path(f'/proc/{pid}/status').read_text().splitlines()
+    return dict(line.split(':\t', 1) for line in lines if ':\t' in line)
+
+
+def service_pid(world):
+    """Of the service of this world."""
+    for path in Path('/proc').glob('[0-9]*/cmdline'):
+        try:
+            if path.read_bytes().split(b'\0')[1:4] == [b'service', b'-W', str(world.folder).encode()]:
+                return int(path.parent.name)
+        except OSError:
+            continue
+    raise AssertionError('there is no service')
+
+
+def workers_of(world):
+    """Pids of the processes that the service has made."""
+    pid = service_pid(world)
+    return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+def idle_client(world):
+    """A connection of the user that does nothing: its process, and the worker's pid."""
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(world.client.parent)!r})
+import rpc
+client = rpc.connect({str(world.folder / 'socket')!r})
+client.call('VERSION', keep_open=True)
+print(flush=True)
+time.sleep(100)
+"""
+    process = subprocess.Popen([PYTHON, '-c', code], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, **as_user())
+    process.stdout.readline()
+    worker, = workers_of(world)
+    return process, worker
