@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs one fuzz target for a bounded time, from the images of tests/compat and what earlier findings left in tests/fuzz/seeds.
 
-    run.py PROGRAM image|text|directory SECONDS
+    run.py PROGRAM image|text|directory|object SECONDS
 
 An input of kind "image" is a byte that chooses the image (its row in table.def) and the content; "text" is JSON; "directory" is
-a whole directory as store_load_archive() reads it. Exit code 77: there is no clang with libFuzzer.
+a whole directory as store_load_archive() reads it; "object" an ELF file, from the seeds alone. Exit code 77: there is no clang with libFuzzer.
 """
 import fcntl
 import re
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-MAX_INPUT = {'image': 16384, 'text': 16384, 'directory': 65536}
+MAX_INPUT = {'image': 16384, 'text': 16384, 'directory': 65536, 'object': 32768}
 
 
 def image_rows():
@@ -53,7 +53,7 @@ def directory_inputs(folder):
 
 def write_corpus(kind, corpus):
     """Fills a folder with inputs to begin with."""
-    inputs = {'image': image_inputs, 'text': text_inputs, 'directory': directory_inputs}[kind]
+    inputs = {'image': image_inputs, 'text': text_inputs, 'directory': directory_inputs}.get(kind, lambda _: ())
     count = 0
     for folder in sorted((TOP / 'tests/compat').glob('*/images')):
         for content in inputs(folder):
