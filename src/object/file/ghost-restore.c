@@ -25,6 +25,29 @@ struct scaffold {
 	VECTOR(char *) directories;
 };
 
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What is a directory in the name may be something else by now: then into the last directory that is one. */
+static void print_name(const char *name, char *to, size_t room)
+{
+	snprintf(to, room, "%s", name);
+	for (char *slash = strchr(to + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (access(to, F_OK) == 0 && !is_directory(to)) {
+			char *last = strrchr(to, '/') + 1;
+
+			snprintf(last, room - (size_t)(last - to), "%s", strrchr(name, '/') + 1);
+			return;
+		}
+		*slash = '/';
+	}
+}
+
 static int make_parents(struct scaffold *scaffold, const char *name)
 {
 	char path[PATH_MAX];
@@ -142,7 +165,8 @@ static int make_named(const GhostFileEntry *entry, uint32_t id, const char *want
 			return 0;
 		if (errno != EEXIST)
 			return fail_errno("making %s for a moment", name);
-		snprintf(name, room, "%s.ghost-%x-%u", wanted, id, i);
+		if (snprintf(name, room, "%s.ghost-%x-%u", wanted, id, i) >= (int)room)
+			return fail(ENAMETOOLONG, "%s", wanted);
 	}
 	return refuse(EEXIST, "no name beside it is free");
 }
@@ -214,7 +238,7 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	AUTO(remove_parents) struct scaffold scaffold = { 0 };
 	struct remap *maker;
 	GhostFileEntry *entry;
-	char made[PATH_MAX];
+	char made[PATH_MAX], wanted[PATH_MAX];
 	int more = image_open(r->store, &image, IMAGE_GHOST_FILE, ghost->id), result;
 
 	if (more == -ENOENT)
@@ -223,11 +247,12 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	more = image_read(image, &entry);
 	if (more <= 0)
 		return more < 0 ? more : image_refuse(image, "it is empty");
-	TRY(make_parents(&scaffold, ghost->users->record->name));
+	print_name(ghost->users->record->name, wanted, sizeof(wanted));
+	TRY(make_parents(&scaffold, wanted));
 	maker = find_maker(ghost, entry);
 	if (maker)
 		return create_nameless(ghost, maker, entry, image);
-	TRY(make_named(entry, ghost->id, ghost->users->record->name, made, sizeof(made)));
+	TRY(make_named(entry, ghost->id, wanted, made, sizeof(made)));
 	result = open_all(ghost, entry, image, made);
 	more = remove_node(entry, made);
 	return result < 0 ? result : more;
