@@ -52,7 +52,6 @@ typedef TcpOptsEntry record_tcp;
 #define NETLINK OPTION_NETLINK
 #define PACKET	OPTION_PACKET
 #define ANY	OPTION_ANY
-#define NET	(OPTION_ANY & ~OPTION_UNIX)
 #define TCP	OPTION_TCP
 #define UDP	OPTION_UDP
 #define RAW	OPTION_RAW
