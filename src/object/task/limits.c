@@ -12,11 +12,22 @@
 #include "object/task/self.h"
 
 /* By number; the words of /proc/PID/limits. */
+#define ROOM_FOR_PLANS 8192 /* the blob's page, and one for the plans of a task of few threads */
+
 static const char *const names[RLIM_NLIMITS] = {
 	"CPU time", "file size", "data size", "stack size", "core file size", "resident set", "processes", "open files",
 	"locked memory", "address space", "file locks", "pending signals", "msgqueue size", "nice priority", "realtime priority",
 	"realtime timeout",
 };
+
+/* A dump finds it out when it maps its plans into the task; whoever only looks does not. */
+static int check_room(const struct dump *d, const struct thread *leader, rlim_t limit)
+{
+	if (!d->only_look || limit == RLIM_INFINITY || limit >= leader->dump->status.vm_size_kb * 1024 + ROOM_FOR_PLANS)
+		return 0;
+	return refuse(ENOMEM, "the task has no room for %d bytes of criu: raise its limit of address space (prlimit --pid %d --as)",
+		      ROOM_FOR_PLANS, leader->tid);
+}
 
 static int dump_limits(struct dump *d, struct thread *thread)
 {
@@ -30,6 +41,7 @@ static int dump_limits(struct dump *d, struct thread *thread)
 	error = proc_limits_read(thread->task->dump->proc, &limits);
 	if (error < 0)
 		return fail(-error, "reading the limits");
+	TRY(check_room(d, thread, limits.items[RLIMIT_AS].rlim_cur));
 	record = pool_new(d->pool, TaskRlimitsEntry);
 	task_rlimits_entry__init(record);
 	record->n_rlimits = RLIM_NLIMITS;
