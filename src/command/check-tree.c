@@ -48,7 +48,7 @@ int command_check_tree(const struct options *options)
 {
 	struct dump_survey survey = { .findings.quiet = true };
 	int error = dump_survey(options, &survey);
-	size_t n = findings_count(&survey.findings);
+	size_t n = error < 0 ? findings_count(&survey.findings) : 0;
 
 	if (options->json)
 		print_json(options, &survey, error == 0);
