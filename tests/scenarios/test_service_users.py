@@ -418,6 +418,7 @@ except OSError as error:
 def test_crowd_of_a_user(world):
     """One user cannot keep the others out."""
     code = f'''
+import sys
 sys.path.insert(0, {str(world.client.parent)!r})
 import rpc, time
 many = [rpc.connect({str(world.folder / 'socket')!r}) for _ in range(100)]
