@@ -163,19 +163,21 @@ static int dump_tcp_state(struct dump *d, const struct open_file *of, const stru
 	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry, &inet_dump_of(d)->waiting) : 0;
 }
 
-/* A datagram held back by UDP_CORK or MSG_MORE is nowhere to be read. What is only on its way out is gone in a moment. */
-static int check_corked(const struct open_file *of, const InetSkEntry *entry)
+/* A datagram held back by UDP_CORK or MSG_MORE. What is only on its way out is gone in a moment. */
+static int dump_corked(struct dump *d, const struct open_file *of, InetSkEntry *entry)
 {
 	int bytes = 0;
 
-	if (entry->type != SOCK_DGRAM)
+	if (entry->type != SOCK_DGRAM || d->only_look)
 		return 0;
 	for (int i = 0; i < 20; i++) {
 		if (ioctl(of->fd, SIOCOUTQ, &bytes) < 0 || !bytes)
 			return 0;
 		poll(NULL, 0, 5);
 	}
-	return refuse(EBUSY, "a corked datagram waits to be sent (UDP_CORK or MSG_MORE); it can't be read, try again later");
+	if (entry->proto != IPPROTO_UDP && entry->proto != IPPROTO_UDPLITE)
+		return refuse(EBUSY, "a datagram waits to be sent (MSG_MORE); it can't be read, try again later");
+	return udp_cork_dump(of->fd, entry, d->pool);
 }
 
 /* The images have no place for them, and datagrams may get lost at any time: whoever uses them copes with that. */
@@ -213,7 +215,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	TRY(inet_dump_addresses(of->fd, diag, entry, d->pool));
 	TRY(read_tcp_info(of, entry, &info));
 	TRY(dump_options(of, entry, d->pool));
-	TRY(check_corked(of, entry));
+	TRY(dump_corked(d, of, entry));
 	if (is_tcp(entry))
 		return dump_tcp_state(d, of, &info, entry);
 	warn_of_unread(of);
@@ -251,6 +253,7 @@ static int load_inet(struct restore *r, struct file *f)
 		return refuse(EINVAL, "an internet socket of type %u, protocol %u is unknown", entry->type, entry->proto);
 	TRY(inet_check_addresses(entry));
 	TRY(multicast_check(entry));
+	TRY(udp_cork_check(entry));
 	socket->file = f;
 	socket->entry = entry;
 	f->data = socket;
@@ -365,6 +368,8 @@ static int create_inet(struct restore *r, struct file *f)
 	TRY(name_socket(r, socket, fd));
 	TRY(socket_options_apply(fd, &options, OPTION_LATE));
 	TRY(multicast_restore(socket->entry, fd));
+	if (socket->entry->corked)
+		TRY(udp_cork_write(fd, socket->entry, socket->entry->corked));
 	TRY(file_apply_flags(fd, socket->entry->flags, socket->entry->fown));
 	f->fd = TAKE_FD(fd);
 	return 0;

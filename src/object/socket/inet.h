@@ -51,6 +51,11 @@ struct socket_options inet_options(const InetSkEntry *entry);
 
 /* needs.c */
 int inet_need(struct restore *r, struct file *f);
+/* udp-cork.c: takes what the socket holds back, and gives it back to it; after a restore it is written again. */
+int udp_cork_dump(int fd, InetSkEntry *entry, struct pool *pool);
+int udp_cork_check(const InetSkEntry *entry);
+int udp_cork_write(int fd, const InetSkEntry *entry, const InetCorkedEntry *corked);
+
 /* multicast.c. proc: directory /proc/PID of a task in the network namespace. */
 struct multicast_groups;
 struct multicast_groups *multicast_read(int proc, struct pool *pool);
