@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "base/vector.h"
 #include "file-lock.pb-c.h"
+#include "kern/proc/mountinfo.h"
 #include "object/file/file.h"
 
 #define FILE_KINDS_MAX 64
@@ -39,6 +40,7 @@ struct file_dump {
 	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
 	dev_t last_dev;		    /* the file system that was asked last, and what it is; 0 = none yet */
 	long last_magic;
+	struct proc_mounts mounts; /* of handle.c: read once */
 };
 
 /* A descriptor table to be restored. */

@@ -507,6 +507,7 @@ void file_dump_clean(struct dump *d)
 	table_destroy(&files->paths);
 	table_destroy(&files->locks_seen);
 	image_close(&files->locks);
+	proc_mounts_done(&files->mounts);
 	free(files);
 	d->files = NULL;
 }

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "kern/proc/mountinfo.h"
+#include "object/file/core.h"
 #include "session/stats.h"
 
 #define HANDLE_WORDS 16
@@ -89,25 +90,27 @@ static int open_handle(const char *mountpoint, const FhEntry *record)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Tries all mounts of the file system; calls the first that shows the inode at a path, or the first at all. */
-static int open_by_mounts(const FhEntry *record, uint64_t ino, uint32_t dev, char path[PATH_MAX], int *ret_fd)
+static int read_mounts(struct pool *pool, struct proc_mounts *ret)
 {
-	AUTO(pool_destroy) struct pool *pool = pool_create();
-	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return proc < 0 ? fail_errno("opening /proc/self") : proc_mounts_read(proc, pool, ret);
+}
+
+/* Tries all mounts of the file system; calls the first that shows the inode at a path, or the first at all. */
+static int open_by_mounts(const struct proc_mounts *mounts, const FhEntry *record, uint64_t ino, uint32_t dev, char path[PATH_MAX],
+			  int *ret_fd)
+{
 	int found = -1;
 
 	path[0] = 0;
-	if (proc < 0)
-		return fail_errno("opening /proc/self");
-	TRY(proc_mounts_read(proc, pool, &mounts));
-	for (size_t i = 0; i < mounts.n; i++) {
+	for (size_t i = 0; i < mounts->n; i++) {
 		char name[32];
 		int fd;
 
-		if (mounts.items[i].dev != user_dev(dev))
+		if (mounts->items[i].dev != user_dev(dev))
 			continue;
-		fd = open_handle(mounts.items[i].mountpoint, record);
+		fd = open_handle(mounts->items[i].mountpoint, record);
 		if (fd < 0)
 			continue;
 		if (found >= 0)
@@ -208,7 +211,9 @@ int handle_dump(struct dump *d, const struct open_file *of, const char *value, u
 	parsed = parse_handle(d, value, record);
 	if (parsed < 0 && parsed != -ENOENT)
 		return parsed;
-	if (parsed == 0 && !d->options->force_irmap && open_by_mounts(record, ino, dev, path, &fd) == 0 && path[0])
+	if (!d->files->mounts.n)
+		TRY(read_mounts(d->pool, &d->files->mounts));
+	if (parsed == 0 && !d->options->force_irmap && open_by_mounts(&d->files->mounts, record, ino, dev, path, &fd) == 0 && path[0])
 		record->path = pool_string(d->pool, path);
 	if (!record->path && fd < 0)
 		record->path = (char *)find_near(d, of, ino, dev);
@@ -229,6 +234,8 @@ int handle_dump(struct dump *d, const struct open_file *of, const char *value, u
 
 int handle_open(const FhEntry *record, uint64_t ino, uint32_t dev, int *ret_fd)
 {
+	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
+	AUTO(pool_destroy) struct pool *pool = NULL;
 	char path[PATH_MAX];
 
 	if (record->n_handle < HANDLE_WORDS || record->bytes > HANDLE_BYTES)
@@ -237,7 +244,9 @@ int handle_open(const FhEntry *record, uint64_t ino, uint32_t dev, int *ret_fd)
 		*ret_fd = open(record->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		return *ret_fd < 0 ? fail_errno("opening %s, which was watched", record->path) : 0;
 	}
-	if (open_by_mounts(record, ino, dev, path, ret_fd) < 0)
+	pool = pool_create();
+	TRY(read_mounts(pool, &mounts));
+	if (open_by_mounts(&mounts, record, ino, dev, path, ret_fd) < 0)
 		return refuse(ENOENT, "inode %llu of device %u:%u, which was watched, can't be found", (unsigned long long)ino,
 			      major(user_dev(dev)), minor(user_dev(dev)));
 	return 0;
