@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "kern/pidfd.h"
+#include "kern/proc/children.h"
 #include "kern/proc/cgroup.h"
 #include "kern/proc/limits.h"
 #include "kern/proc/proc.h"
@@ -74,6 +75,36 @@ static bool is_elsewhere(struct connection *connection, int proc)
 	return true;
 }
 
+/* Also if a single thread is: the connection may be its. */
+static int check_thread(struct connection *connection, int thread)
+{
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+	int error = proc_status_read(thread, &status);
+
+	if (error < 0)
+		return error;
+	if (status.seccomp)
+		confine(connection, CLIENT_FILTERED, "seccomp");
+	else if (status.no_new_privs)
+		confine(connection, CLIENT_FILTERED, "no_new_privs");
+	return 0;
+}
+
+static int check_threads(struct connection *connection, int proc)
+{
+	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
+	int error = proc_threads_read(proc, &tids);
+
+	for (size_t i = 0; i < tids.n && error == 0; i++) {
+		AUTO_CLOSE int thread = proc_open_thread(proc, tids.items[i]);
+
+		error = thread < 0 ? thread : check_thread(connection, thread);
+		if (error == -ENOENT || error == -ESRCH)
+			error = 0; /* it has just ended */
+	}
+	return error;
+}
+
 /*
  * A process in a sandbox may talk to us, but we are not in that sandbox, and neither would be what we restore from images that it
  * wrote, nor need it be able to read the tasks that we dump for it.
@@ -81,18 +112,15 @@ static bool is_elsewhere(struct connection *connection, int proc)
 int client_find_confinement(struct connection *connection, int pidfd)
 {
 	AUTO_CLOSE int proc = proc_open(connection->peer.pid);
-	AUTO(proc_status_done) struct proc_status status = { 0 };
 
 	/* As long as it lives, its pid can't belong to another one. */
-	if (proc < 0 || pidfd_wait_exit(pidfd, 0) != -ETIMEDOUT || proc_status_read(proc, &status) < 0)
+	if (proc < 0 || pidfd_wait_exit(pidfd, 0) != -ETIMEDOUT)
 		return refuse(ESRCH, "the client that connected, process %d, has gone", connection->peer.pid);
 	if (is_elsewhere(connection, proc))
 		return 0;
-	if (status.seccomp)
-		confine(connection, CLIENT_FILTERED, "seccomp");
-	else if (status.no_new_privs)
-		confine(connection, CLIENT_FILTERED, "no_new_privs");
-	else if (has_other_profile(proc))
+	if (check_threads(connection, proc) < 0)
+		return refuse(EIO, "the client, process %d, can't be examined", connection->peer.pid);
+	if (connection->confinement == CLIENT_FREE && has_other_profile(proc))
 		confine(connection, CLIENT_FILTERED, "a profile of a security module");
 	return 0;
 }

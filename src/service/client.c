@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -87,6 +88,9 @@ static int leave_service(void)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (dup2(null, fd) < 0)
 			return fail_errno("replacing descriptor %d", fd);
+	/* A user may make its own worker dump core. */
+	for (char **variable = environ; *variable; variable++)
+		memset(*variable, 0, strlen(*variable));
 	if (clearenv() != 0 || setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1) < 0)
 		return fail(ENOMEM, "preparing the environment");
 	return 0;

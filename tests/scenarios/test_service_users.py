@@ -174,6 +174,7 @@ def test_workers_of_the_same_user(world, saved):
     process, worker = idle_client(world)
     assert int(status_of(worker)['CapPrm'], 16) == 1 << 40 and int(status_of(worker)['CapEff'], 16) == 1 << 40
     assert int(status_of(worker)['CapInh'], 16) == 0 and int(status_of(worker)['CapAmb'], 16) == 0
+    assert not Path(f'/proc/{worker}/environ').read_bytes().strip(b'\0')
     reply, _ = world.ask('DUMP', pid=worker)
     assert not reply['success'] and reply['cr_errno'] == 1 and 'capabilities' in reply['cr_errmsg'], reply
     assert not list(world.images.glob('pages*'))
@@ -342,6 +343,10 @@ CONFINED = {
     'no_new_privs': (['setpriv', '--no-new-privs'], 'no_new_privs'),
     'user namespace': (['unshare', '--user'], 'another user namespace'),
     'mount namespace': (['unshare', '--user', '--mount', '--map-current-user'], 'another user namespace'),
+    'one thread': ([PYTHON, '-c', 'import ctypes, runpy, sys, threading, time; wait = threading.Event()\n'
+                    'def confine(): ctypes.CDLL(None).prctl(38, 1, 0, 0, 0); wait.set(); time.sleep(100)\n'
+                    'threading.Thread(target=confine, daemon=True).start(); wait.wait()\n'
+                    'sys.argv[:] = sys.argv[2:]; runpy.run_path(sys.argv[0], run_name="__main__")'], 'no_new_privs'),
     'seccomp': ([PYTHON, '-c', 'import ctypes, os, sys; l = ctypes.CDLL(None)\n'
                  'class F(ctypes.Structure): _fields_ = [("n", ctypes.c_ushort), ("f", ctypes.c_char_p)]\n'
                  'assert not l.prctl(38, 1, 0, 0, 0) and not l.prctl(22, 2, ctypes.byref(F(1, b"\\6\\0\\0\\0\\0\\0\\xff\\x7f")))\n'
