@@ -197,10 +197,10 @@ int guest_find_place(int mem, pid_t pid, const struct mappings *mappings, const 
 	*ret = (struct guest_place){ 0 };
 	find_code_places(pid, mappings, cache, ret);
 	if (!ret->syscall_ret)
-		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: criu has no way in");
+		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: there is no way in");
 	find_scratch(mem, mappings, arch_state_sp(home), arch_frame_size(home) + 128, ret);
 	if (!ret->sigreturn || !ret->scratch)
-		log_debug("no %s found: the task is not safe if criu is killed within the next microseconds",
+		log_debug("no %s found: the task is not safe if we are killed within the next microseconds",
 			  ret->sigreturn ? "untouched stack" : "rt_sigreturn");
 	return 0;
 }

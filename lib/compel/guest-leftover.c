@@ -37,7 +37,7 @@ int guest_see_home(pid_t tid, uint64_t start, uint64_t end, const struct deadlin
 		int error = tracee_run_to_call(tid, deadline);
 
 		if (error == -ESRCH)
-			return refuse(EAGAIN, "thread %d ended while criu was stopping it: try again", tid);
+			return refuse(EAGAIN, "thread %d ended while it was being stopped: try again", tid);
 		TRY(error);
 	}
 }
@@ -48,5 +48,5 @@ int guest_unmap(const struct guest_process *process, uint64_t address, uint64_t 
 
 	TRY(guest_call(process->tid, process->mem, &process->place, &process->state, __NR_munmap,
 		       (const uint64_t[6]){ address, size }, &result));
-	return result < 0 ? fail((int)-result, "removing criu's memory from the task") : 0;
+	return result < 0 ? fail((int)-result, "removing our memory from the task") : 0;
 }

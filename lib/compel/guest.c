@@ -49,10 +49,10 @@ static int map_over_there(const struct guest_process *process, struct stage *sta
 		return refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): such programs cannot be "
 				      "checkpointed yet");
 	if (result == -ENOMEM)
-		return refuse(ENOMEM, "the task has no room for %zu bytes of criu: raise its limit of address space (prlimit --pid %d --as) "
+		return refuse(ENOMEM, "the task has no room for %zu bytes of ours: raise its limit of address space (prlimit --pid %d --as) "
 				      "or of areas (sysctl vm.max_map_count)", stage->size, process->tid);
 	if (result < 0 && result > -4096)
-		return fail((int)-result, "mapping %zu bytes for criu in the task", stage->size);
+		return fail((int)-result, "mapping %zu bytes of ours in the task", stage->size);
 	if (address && (uint64_t)result != address) { /* a kernel before 4.17 takes it as a hint */
 		(void)guest_unmap(process, (uint64_t)result, stage->size);
 		return fail(EEXIST, "mapping %zu bytes at 0x%" PRIx64 " in the task", stage->size, address);
@@ -111,7 +111,7 @@ static int open_memfd(const struct guest_process *process, struct stage *stage, 
 	snprintf(path, sizeof(path), "fd/%d", *theirs);
 	fd = openat(process->proc, path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		return fail_errno("opening the memory that criu shares with the task (/proc/PID/%s)", path);
+		return fail_errno("opening the memory shared with the task (/proc/PID/%s)", path);
 	if (ftruncate(fd, (off_t)stage->size) < 0) {
 		int error = fail_errno("making %zu bytes of shared memory", stage->size);
 
@@ -147,7 +147,7 @@ static int share(const struct guest_process *process, struct stage *stage, uint6
 	TRY(guest_unmap(process, stage->address, stage->size));
 	stage->address = 0;
 	if (no_memfd || (fd != -EPERM && fd != -EACCES))
-		return fail(-fd, "opening the memory that criu shares with the task (/proc/PID/map_files)");
+		return fail(-fd, "opening the memory shared with the task (/proc/PID/map_files)");
 	return share_by_memfd(process, stage, address);
 }
 
@@ -167,7 +167,7 @@ int guest_stage_open_at(const struct guest_process *process, size_t size, uint64
 	}
 	stage->local = mmap(NULL, stage->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (stage->local == MAP_FAILED) {
-		error = fail_errno("mapping the memory that criu shares with the task");
+		error = fail_errno("mapping the memory shared with the task");
 		stage->local = NULL;
 		(void)guest_stage_close(&stage, process); /* the first failure is what matters */
 		return error;
@@ -250,7 +250,7 @@ int guest_send(struct remote *remote)
 static int look_at_stop(struct remote *remote, int status)
 {
 	if (!WIFSTOPPED(status))
-		return refuse(ESRCH, "thread %d was killed while criu looked at it", remote->tid);
+		return refuse(ESRCH, "thread %d was killed while it was looked at", remote->tid);
 	if (status >> 16 == PTRACE_EVENT_STOP)
 		return 0;
 	/* Somebody stops the process just now. It must stay stopped, but only when it has its own registers again. */
@@ -259,7 +259,7 @@ static int look_at_stop(struct remote *remote, int status)
 		return 0;
 	}
 	remote->stopped = true;
-	(void)refuse(EIO, "thread %d got signal %d (%s) inside criu's code", remote->tid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
+	(void)refuse(EIO, "thread %d got signal %d (%s) inside our code", remote->tid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
 	return 1;
 }
 
@@ -314,10 +314,10 @@ int guest_catch(struct remote *remote, const struct deadline *deadline)
 		return 0;
 	if (!__atomic_compare_exchange_n(&remote->slot->state, &done, SLOT_CAUGHT, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
 	    done == SLOT_LEFT)
-		log_warn("thread %d went home before criu caught it", remote->tid);
+		log_warn("thread %d went home before it was caught", remote->tid);
 	TRY(guest_halt(remote, deadline));
 	if (__atomic_load_n(&remote->slot->state, __ATOMIC_SEQ_CST) == SLOT_LEFT)
-		return refuse(ETIMEDOUT, "thread %d ran on before criu caught it: criu was stopped too long", remote->tid);
+		return refuse(ETIMEDOUT, "thread %d ran on before it was caught: we were stopped too long", remote->tid);
 	return guest_put_back(remote);
 }
 

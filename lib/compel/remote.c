@@ -180,7 +180,7 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 		if (state == SLOT_DONE)
 			break;
 		if (state == SLOT_LEFT)
-			return refuse(ETIMEDOUT, "thread %d went home before criu caught it: criu was stopped too long", remote->tid);
+			return refuse(ETIMEDOUT, "thread %d went home before it was caught: we were stopped too long", remote->tid);
 		if (deadline_passed(deadline))
 			return refuse(ETIMEDOUT, "thread %d did not finish its plan in time; raise --timeout", remote->tid);
 		/* A short plan is over before a sleep would be. */

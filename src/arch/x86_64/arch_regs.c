@@ -229,7 +229,7 @@ static int to_syscall_stop(pid_t tid, const char *which, int *lost_stop)
 			return fail_errno("waiting for thread %d", tid);
 	}
 	if (!WIFSTOPPED(status))
-		return refuse(ESRCH, "thread %d has died while criu made a system call in it", tid);
+		return refuse(ESRCH, "thread %d has died while it made a system call for us", tid);
 	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 		return 0;
 	if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)
@@ -237,7 +237,7 @@ static int to_syscall_stop(pid_t tid, const char *which, int *lost_stop)
 	/* An event stop (a stop signal that has just come) stands before the call; the signal stays pending. */
 	if (status >> 16 == PTRACE_EVENT_STOP || (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP))
 		return to_syscall_stop(tid, which, lost_stop);
-	return refuse(EIO, "thread %d stopped by signal %d while criu made a system call in it", tid, WSTOPSIG(status));
+	return refuse(EIO, "thread %d stopped by signal %d while it made a system call for us", tid, WSTOPSIG(status));
 }
 
 int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
