@@ -143,6 +143,17 @@ static int dump_listener(struct dump *d, const struct tcp_info *info, InetSkEntr
 		      "them with --skip-in-flight", info->tcpi_unacked, entry->src_port);
 }
 
+/* Kernel TLS and the like: keys and half records are in the kernel only. */
+static int check_layer(int fd)
+{
+	char name[17] = "";
+	socklen_t size = sizeof(name) - 1;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &size) < 0 || !name[0])
+		return 0;
+	return refuse(ENOTSUP, "a TCP connection with the protocol layer \"%s\" in the kernel can't be saved", name);
+}
+
 /* Which options a TCP socket has depends on its state. */
 static int read_tcp_info(const struct open_file *of, InetSkEntry *entry, struct tcp_info *info)
 {
@@ -153,7 +164,7 @@ static int read_tcp_info(const struct open_file *of, InetSkEntry *entry, struct 
 	if (getsockopt(of->fd, IPPROTO_TCP, TCP_INFO, info, &size) < 0)
 		return fail_errno("cannot ask for the state of the connection");
 	entry->state = info->tcpi_state;
-	return 0;
+	return check_layer(of->fd);
 }
 
 static int dump_tcp_state(struct dump *d, const struct open_file *of, const struct tcp_info *info, InetSkEntry *entry)
