@@ -390,6 +390,38 @@ def test_limits_of_the_client(world):
         kill_session(process.pid)
 
 
+@pytest.fixture
+def cgroup():
+    """A new cgroup2, and its path as tasks see it."""
+    root = next((path for path in (Path('/sys/fs/cgroup'), Path('/sys/fs/cgroup/unified'))
+                 if (path / 'cgroup.subtree_control').exists() and os.access(path, os.W_OK)), None)
+    if not root:
+        pytest.skip('there is no cgroup2')
+    path = root / f'criu-test-{os.getpid()}'
+    path.mkdir()
+    yield path, f'0::/{path.name}'
+    wait_for(lambda: reap() or not (path / 'cgroup.procs').read_text())
+    path.rmdir()
+
+
+def test_cgroup_of_the_client(world, cgroup):
+    """What is restored is where its client is, with the limits of that place, not with the service."""
+    process = world.start()
+    assert world.ask('DUMP', pid=process.pid)[0]['success']
+    process.wait()
+    reap()
+    script = 'echo $$ > $0; exec setpriv --reuid $1 --regid $1 --clear-groups "${@:2}"'
+    words = ['bash', '-c', script, str(cgroup[0] / 'cgroup.procs'), str(USER), PYTHON, str(world.client), str(world.folder / 'socket'),
+             'RESTORE', json.dumps({'open': str(world.images)})]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+    try:
+        assert json.loads(done.stdout)[0]['success'], done.stdout
+        assert cgroup[1] in Path(f'/proc/{process.pid}/cgroup').read_text().splitlines()
+        assert f'0::/{cgroup[0].name}' not in Path(f'/proc/{service_pid(world)}/cgroup').read_text().splitlines()
+    finally:
+        kill_session(process.pid)
+
+
 def test_client_that_has_gone(world):
     """A connection whose maker has ended belongs to nobody whose rights could be taken."""
     code = f'''
