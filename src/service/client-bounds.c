@@ -137,12 +137,14 @@ static int take_limits(int proc)
 	return 0;
 }
 
-static int take_bounding_set(int proc)
+/* Images hold what is in the memory of tasks: who may read them is a matter of the client's umask. */
+static int take_status(int proc)
 {
 	AUTO(proc_status_done) struct proc_status status = { 0 };
 
 	if (proc_status_read(proc, &status) < 0)
 		return fail(EIO, "reading the status of the client");
+	umask(status.umask & 0777);
 	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
 		if (!(status.cap_bounding >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EINVAL)
 			return fail_errno("dropping capability %d from the bounding set", cap);
@@ -210,7 +212,7 @@ int client_take_bounds(pid_t pid, int pidfd)
 	take_file(proc, "loginuid");
 	take_file(proc, "oom_score_adj"); /* also the border below which it takes CAP_SYS_RESOURCE */
 	TRY(take_nice(pid));
-	TRY(take_bounding_set(proc));
+	TRY(take_status(proc));
 	TRY(take_limits(proc));
 	if (pidfd_wait_exit(pidfd, 0) != -ETIMEDOUT)
 		return refuse(ESRCH, "the client that connected, process %d, has gone", pid);

@@ -373,8 +373,9 @@ def test_confined_clients(world, name):
 def test_limits_of_the_client(world):
     """What is restored has the hard limits and the bounding set of the client, not those of the service."""
     process = world.start()
-    reply, _ = world.ask('DUMP', pid=process.pid)
+    reply, _ = world.ask('DUMP', ['sh', '-c', 'umask 077; exec "$0" "$@"'], pid=process.pid)
     assert reply['success'], reply
+    assert {path.stat().st_mode & 0o777 for path in world.images.iterdir()} == {0o600}
     process.wait()
     reply, _ = world.ask('RESTORE', ['prlimit', '--core=0:0', '--memlock=4096:4096'], log_file='restore.log')
     kill_session(process.pid)
