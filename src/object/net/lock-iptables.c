@@ -84,9 +84,12 @@ static int apply(const struct connections *connections, const char *action, int 
 
 	buffer_printf(&rules, "*filter\n");
 	for (size_t i = 0; i < connections->n; i++) {
-		if (connections->items[i].inside || connections->items[i].family != family)
+		/* A rule is inserted at the top. The tool looks for one to delete from there, so the last one goes first. */
+		size_t next = action[1] == 'D' ? connections->n - 1 - i : i;
+
+		if (connections->items[next].inside || connections->items[next].family != family)
 			continue;
-		print_rules(&rules, action, &connections->items[i]);
+		print_rules(&rules, action, &connections->items[next]);
 		count++;
 	}
 	buffer_printf(&rules, "COMMIT\n");
