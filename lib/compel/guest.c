@@ -240,6 +240,7 @@ int guest_unpark(struct remote *remote)
 
 int guest_send(struct remote *remote)
 {
+	stage_beat(remote->stage);
 	TRY(enter_blob(remote));
 	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0)
 		return fail_errno("letting thread %d run", remote->tid);
@@ -312,6 +313,7 @@ int guest_catch(struct remote *remote, const struct deadline *deadline)
 
 	if (!remote->away)
 		return 0;
+	stage_beat(remote->stage);
 	if (!__atomic_compare_exchange_n(&remote->slot->state, &done, SLOT_CAUGHT, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
 	    done == SLOT_LEFT)
 		log_warn("thread %d went home before it was caught", remote->tid);

@@ -45,7 +45,8 @@ void stage_init(struct stage *stage)
 {
 	size_t size = (size_t)(blob_image_end - blob_image);
 
-	_Static_assert(STAGE_DOORBELL < STAGE_HEADER, "the doorbell is in the header");
+	_Static_assert(STAGE_BEAT == STAGE_DOORBELL + 4, "what the blob takes it for");
+	_Static_assert(STAGE_BEAT < STAGE_MARK, "both lie in front of the mark");
 	_Static_assert(STAGE_MARK + sizeof(stage_mark) <= STAGE_HEADER, "so is the mark");
 	if (size > STAGE_DOORBELL)
 		abort(); /* the style test checks the size of the blob */
@@ -54,6 +55,11 @@ void stage_init(struct stage *stage)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	memcpy(stage->local, blob_image, size);
 	stage->used = STAGE_HEADER;
+}
+
+void stage_beat(const struct stage *stage)
+{
+	__atomic_add_fetch((uint32_t *)(stage->local + STAGE_BEAT), 1, __ATOMIC_SEQ_CST);
 }
 
 struct remote *stage_add_remote(struct stage *stage, enum slot_role role)
@@ -177,6 +183,7 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 		uint32_t seen = __atomic_load_n(doorbell(remote->stage), __ATOMIC_SEQ_CST);
 		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
 
+		stage_beat(remote->stage);
 		if (state == SLOT_DONE)
 			break;
 		if (state == SLOT_LEFT)

@@ -43,12 +43,15 @@ void *stage_alloc(struct stage *stage, size_t size);
 uint64_t stage_address(const struct stage *stage, const void *local);
 /* Sets up the first page (blob, doorbell). */
 void stage_init(struct stage *stage);
+/* Tells guests that the coordinator lives. To be called whenever one of many threads is dealt with. */
+void stage_beat(const struct stage *stage);
 struct remote *stage_add_remote(struct stage *stage, enum slot_role role);
 void stage_free(struct stage *stage);
 /* The thread of a puppet has ended, even if nobody has reaped it. */
 bool remote_is_dead(const struct remote *remote);
 
 #define STAGE_DOORBELL 4032	/* offset of the doorbell; the blob lies in front of it */
+#define STAGE_BEAT     4036	/* the next uint32_t: guests do not go home as long as the coordinator changes it */
 #define STAGE_MARK     4064	/* offset of a text that tells the stage of a guest from memory of the program */
 #define STAGE_HEADER   4096
 
