@@ -155,12 +155,27 @@ bool remote_is_dead(const struct remote *remote)
 	return stat.state == 'Z' || stat.state == 'X';
 }
 
+/* A SIGCONT for a seized thread stops it, for its tracer to hear of it (PTRACE_EVENT_STOP, ptrace(2)), even if the signal is blocked. */
+static void pass_stop(const struct remote *remote)
+{
+	siginfo_t info = { 0 };
+	bool event;
+
+	if (waitid(P_PID, (id_t)remote->tid, &info, WSTOPPED | WNOHANG | __WALL) < 0 || info.si_pid != remote->tid)
+		return;
+	event = info.si_status >> 8 == PTRACE_EVENT_STOP;
+	/* Any other signal comes from a fault of its own: it dies of it, and that is noticed. */
+	(void)ptrace(PTRACE_CONT, remote->tid, NULL, (void *)(long)(event ? 0 : info.si_status & 0x7f));
+}
+
 static int check_alive(struct remote *remote)
 {
 	if (remote->guest)
 		return guest_check(remote);
 	if (remote_is_dead(remote))
 		return refuse(ESRCH, "the new task %d has died", remote->tid);
+	if (remote->tid)
+		pass_stop(remote);
 	return 0;
 }
 
