@@ -285,7 +285,10 @@ int guest_check(struct remote *remote)
 		return refuse(ESRCH, "thread %d is not traced any more", remote->tid);
 	result = look_at_stop(remote, status);
 	TRY(result);
-	return result ? -EIO : run_on(remote);
+	if (result)
+		return -EIO;
+	TRY(run_on(remote));
+	return 1;
 }
 
 int guest_halt(struct remote *remote, const struct deadline *deadline)

@@ -66,6 +66,6 @@ bool guest_is_leftover(pid_t pid, uint64_t address);
 int guest_see_home(pid_t tid, uint64_t start, uint64_t end, const struct deadline *deadline);
 int guest_unmap(const struct guest_process *process, uint64_t address, uint64_t size);
 
-/* Used by remote.c: sends the thread to its plan; looks for a death or an unexpected stop. */
+/* Used by remote.c: sends the thread to its plan; looks for a death or an unexpected stop, returns 1 if the thread was stopped and runs on. */
 int guest_send(struct remote *remote);
 int guest_check(struct remote *remote);

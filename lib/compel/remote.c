@@ -99,6 +99,10 @@ void stage_free(struct stage *stage)
 	free(stage);
 }
 
+/* How long to wait for a thread before seeing whether it lives, in microseconds. */
+#define SHORT_PAUSE 100
+#define LONG_PAUSE  5000
+
 static uint32_t *doorbell(const struct stage *stage)
 {
 	return (uint32_t *)(stage->local + STAGE_DOORBELL);
@@ -134,10 +138,10 @@ int remote_post(struct remote *remote, const struct plan *plan)
 	return 0;
 }
 
-/* Sleeps until the doorbell rings or 5 ms have passed. Returns whether it rang. */
-static bool wait_for_bell(struct stage *stage, uint32_t seen)
+/* Sleeps until the doorbell rings or some time has passed. Returns whether it rang. */
+static bool wait_for_bell(struct stage *stage, uint32_t seen, unsigned microseconds)
 {
-	struct timespec time = { .tv_nsec = 5000000 };
+	struct timespec time = { .tv_nsec = microseconds * 1000 };
 
 	return syscall(__NR_futex, doorbell(stage), FUTEX_WAIT, seen, &time, NULL, 0) == 0 || errno == EAGAIN;
 }
@@ -156,27 +160,27 @@ bool remote_is_dead(const struct remote *remote)
 }
 
 /* A SIGCONT for a seized thread stops it, for its tracer to hear of it (PTRACE_EVENT_STOP, ptrace(2)), even if the signal is blocked. */
-static void pass_stop(const struct remote *remote)
+static int pass_stop(const struct remote *remote)
 {
 	siginfo_t info = { 0 };
 	bool event;
 
 	if (waitid(P_PID, (id_t)remote->tid, &info, WSTOPPED | WNOHANG | __WALL) < 0 || info.si_pid != remote->tid)
-		return;
+		return 0;
 	event = info.si_status >> 8 == PTRACE_EVENT_STOP;
 	/* Any other signal comes from a fault of its own: it dies of it, and that is noticed. */
 	(void)ptrace(PTRACE_CONT, remote->tid, NULL, (void *)(long)(event ? 0 : info.si_status & 0x7f));
+	return 1;
 }
 
+/* Returns 1 if the thread stood still and was let go on. */
 static int check_alive(struct remote *remote)
 {
 	if (remote->guest)
 		return guest_check(remote);
 	if (remote_is_dead(remote))
 		return refuse(ESRCH, "the new task %d has died", remote->tid);
-	if (remote->tid)
-		pass_stop(remote);
-	return 0;
+	return remote->tid ? pass_stop(remote) : 0;
 }
 
 static int report(struct remote *remote)
@@ -193,6 +197,8 @@ static int report(struct remote *remote)
 int remote_wait(struct remote *remote, const struct deadline *deadline)
 {
 	struct slot *slot = remote->slot;
+	unsigned pause = SHORT_PAUSE;
+	int error;
 
 	for (unsigned rounds = 0;; rounds++) {
 		uint32_t seen = __atomic_load_n(doorbell(remote->stage), __ATOMIC_SEQ_CST);
@@ -208,8 +214,12 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 		/* A short plan is over before a sleep would be. */
 		if (rounds < 100)
 			continue;
-		if (!wait_for_bell(remote->stage, seen))
-			TRY(check_alive(remote));
+		if (wait_for_bell(remote->stage, seen, pause))
+			continue;
+		error = check_alive(remote);
+		TRY(error);
+		/* Who is stopped once may be stopped all the time. */
+		pause = error ? SHORT_PAUSE : pause * 2 < LONG_PAUSE ? pause * 2 : LONG_PAUSE;
 	}
 	return report(remote);
 }

@@ -70,7 +70,8 @@ static int dump_signal_queue(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_queue(const SignalQueueEntry *queue)
+/* A stop signal that came during the dump stops the restored task. It can't be queued: it would stop the task in the middle of its restore. */
+static int check_queue(struct task *task, const SignalQueueEntry *queue)
 {
 	for (size_t i = 0; queue && i < queue->n_signals; i++) {
 		const ProtobufCBinaryData *data = &queue->signals[i]->siginfo;
@@ -78,7 +79,9 @@ static int check_queue(const SignalQueueEntry *queue)
 
 		if (data->len == SIGINFO_SIZE)
 			memcpy(&signo, data->data, sizeof(signo));
-		if (signo < 1 || signo > 64 || signo == SIGKILL || signo == SIGSTOP)
+		if (signo == SIGSTOP && task->state == TASK_ALIVE)
+			task->state = TASK_STOPPED;
+		if (signo < 1 || signo > 64 || signo == SIGKILL)
 			return refuse(EINVAL, "pending signal %zu has %zu bytes and the number %d: the image is damaged", i,
 				      data->len, signo);
 	}
@@ -87,8 +90,8 @@ static int check_queue(const SignalQueueEntry *queue)
 
 static int check_signal_queue(struct restore *r, struct thread *thread)
 {
-	TRY(check_queue(thread->core->thread_core->signals_p));
-	return thread == thread->task->leader ? check_queue(thread->core->tc->signals_s) : 0;
+	TRY(check_queue(thread->task, thread->core->thread_core->signals_p));
+	return thread == thread->task->leader ? check_queue(thread->task, thread->core->tc->signals_s) : 0;
 }
 
 /* What the restore itself causes: children that were made only for it die, sessions lose their terminal, owners of files are set. */
@@ -113,6 +116,8 @@ static void plan_queue(struct plan *plan, const SignalQueueEntry *queue, pid_t p
 		size_t offset;
 
 		memcpy(&info, queue->signals[i]->siginfo.data, SIGINFO_SIZE);
+		if (info.signo == SIGSTOP)
+			continue;
 		if (info.code == SI_TIMER)
 			info.private = 0;
 		offset = plan_data(plan, &info, sizeof(info));
