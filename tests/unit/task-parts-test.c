@@ -217,7 +217,11 @@ static void damaged_signals(void **state)
 	REFUSED("signal-queue", info[0], SIGKILL, EINVAL);
 	s->tc->signals_s = NULL;
 	s->thread_core->signals_p = &queue;
-	REFUSED("signal-queue", info[0], SIGSTOP, EINVAL);
+	REFUSED("signal-queue", info[0], SIGKILL, EINVAL);
+	/* It came during the dump. */
+	info[0] = SIGSTOP;
+	assert_int_equal(find_part("signal-queue")->check(&s->r, s->thread), 0);
+	assert_int_equal(s->task->state, TASK_STOPPED);
 }
 
 static void damaged_timers(void **state)
