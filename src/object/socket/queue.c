@@ -26,7 +26,7 @@
 /* --- dump --- */
 
 union control {
-	struct cmsghdr align;
+	size_t align; /* that of a struct cmsghdr, which clang does not want inside of another struct */
 	char bytes[CMSG_SPACE(RIGHTS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(256)];
 };
 
