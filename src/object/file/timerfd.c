@@ -59,6 +59,11 @@ static int dump_timerfd(struct dump *d, const struct open_file *of, FileEntry *o
 			return fail_errno("timerfd_gettime");
 		TRY(file_read_again(of));
 		TRY(read_record(of, record));
+		/* It may have expired again meanwhile. */
+		if (!record->vsec && !record->vnsec) {
+			record->vsec = (uint64_t)now.it_value.tv_sec;
+			record->vnsec = (uint64_t)now.it_value.tv_nsec;
+		}
 	}
 	return 0;
 }
