@@ -341,10 +341,10 @@ static void add_control(struct msghdr *message, int type, const void *data, size
 struct sending {
 	struct msghdr message;
 	struct iovec iov;
-	union control control;
 	size_t rights_size; /* of the control data that are descriptors: they come first */
 	struct sockaddr_un address;
 	int from, file; /* the socket that it is sent from, -1: through the other end; the file of the address */
+	union control control; /* the last: struct cmsghdr ends in a flexible array */
 };
 
 static int add_rights(struct restore *r, const struct packet *packet, struct sending *sending)
