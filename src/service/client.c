@@ -119,6 +119,8 @@ int client_become(struct connection *connection)
 	(void)setsid(); /* the terminal of the service is nobody's business */
 	if (peer->uid == geteuid())
 		return 0;
+	if (geteuid() != 0)
+		return refuse(EPERM, "the service is run by user %u, and serves no other user", geteuid());
 	connection->ordinary = true;
 	pidfd = open_peer(connection->fd, peer->pid);
 	if (pidfd < 0)

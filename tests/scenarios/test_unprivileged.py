@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """criu --unprivileged: an ordinary user with CAP_CHECKPOINT_RESTORE alone takes own programs through a checkpoint."""
+import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import rpc
 import ways
 from subject import Run, Subject
 
@@ -67,3 +71,33 @@ def test_without_the_option(criu, folder):
     done = subprocess.run([*AS_USER, criu, 'dump', '--unprivileged', '-t', '1', '-D', folder], stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1 and 'CAP_CHECKPOINT_RESTORE' in done.stdout
     assert not list(folder.iterdir())
+
+
+def test_service_of_a_user(criu, folder):
+    """It serves that user alone."""
+    os.chown(folder, USER, USER)
+    (folder / 'images').mkdir()
+    os.chown(folder / 'images', USER, USER)
+    user = {'user': USER, 'group': USER, 'extra_groups': []}
+    client = [sys.executable, Path(rpc.__file__), folder / 'socket']
+    images = {'images_dir': str(folder / 'images'), 'unprivileged': True}
+    with subprocess.Popen([*AS_CHECKPOINTER, criu, 'service', '--unprivileged', '-W', folder, '--address', 'socket']) as service, \
+            subprocess.Popen(['sleep', '1000'], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, **user) as process:
+        rpc.connect(folder / 'socket').sock.close()
+
+        def ask(kind, opts, **more):
+            """The reply."""
+            done = subprocess.run([*client, kind, json.dumps(opts)], stdout=subprocess.PIPE, text=True, check=True, **more)
+            return json.loads(done.stdout)[0]
+        reply = ask('DUMP', {**images, 'pid': process.pid, 'unprivileged': False}, **user)
+        assert not reply['success'] and reply['cr_errno'] == 56 and '--unprivileged' in reply['cr_errmsg'], reply
+        assert ask('DUMP', {**images, 'pid': process.pid}, **user)['success']
+        process.wait()
+        for other in ({}, {'user': USER + 1, 'group': USER + 1, 'extra_groups': []}):
+            reply = ask('RESTORE', images, **other)
+            assert not reply['success'] and 'serves no other user' in reply['cr_errmsg'], reply
+        reply = ask('RESTORE', images, **user)
+        assert reply['success'], reply
+        os.kill(process.pid, 9)
+        service.kill()
