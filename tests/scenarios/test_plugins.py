@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import rpc
 from room import wait_until
 
 TOP = Path(__file__).resolve().parents[2]
@@ -468,3 +469,22 @@ def test_criu_with_capabilities(room, criu, plugins, folder):
         assert done.returncode == 0 and not calls(folder), done.stdout
     finally:
         copy.unlink()
+
+
+def test_request(subject, criu, plugins, folder):
+    """A client of the service has plugins by the config file of its request."""
+    libdir = plugins('control-device', 'control-device.c')
+    run = subject('file/device-plugged')
+    images = run.folder_of_images()
+    (folder / 'plugins.conf').write_text(f'libdir {libdir}\n')
+    opts = {'images_dir': str(images), 'config_file': str(folder / 'plugins.conf')}
+    with rpc.start_swrk(criu, room=run.room) as client:
+        assert client.call('DUMP', {**opts, 'pid': run.pid})['success']
+    run.await_gone()
+    with rpc.start_swrk(criu, room=run.room) as client:
+        reply = client.call('RESTORE', {'images_dir': str(images)})
+        assert not reply['success'] and 'made with the plugin control-device' in reply['cr_errmsg']
+    with rpc.start_swrk(criu, room=run.room) as client:
+        assert client.call('RESTORE', opts)['success']
+    run.compare('after a restore by a plugin')
+    run.release()
