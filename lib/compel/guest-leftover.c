@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -21,25 +22,30 @@ bool guest_is_leftover(pid_t pid, uint64_t address)
 }
 
 /*
- * All its signals are blocked in there, and it comes home by rt_sigreturn(2): when that returns, its registers are those of the program. In front of it the thread waits
- * for a coordinator that is dead, which takes what is left of its patience.
+ * All its signals are blocked in there, and it comes home by rt_sigreturn(2), be it called there or, when the memory is unmapped on the way, in the program's own
+ * code: when that returns, its registers are those of the program. In front of it the thread waits for a coordinator that is dead, which
+ * takes what is left of its patience.
  */
 int guest_see_home(pid_t tid, uint64_t start, uint64_t end, const struct deadline *deadline)
 {
 	AUTO(pool_destroy) struct pool *pool = pool_create();
+	int lost_stop = 0;
 
 	for (;;) {
 		struct arch_thread_state *state;
 
 		TRY(arch_state_get(tid, pool, &state));
 		if (arch_state_ip(state) < start || arch_state_ip(state) >= end)
-			return 0;
-		int error = tracee_run_to_call(tid, deadline);
+			break;
+		int error = tracee_run_to_exit(tid, __NR_rt_sigreturn, deadline, &lost_stop);
 
 		if (error == -ESRCH)
 			return refuse(EAGAIN, "thread %d ended while it was being stopped: try again", tid);
 		TRY(error);
 	}
+	if (lost_stop)
+		syscall(__NR_tkill, tid, lost_stop);
+	return 0;
 }
 
 int guest_unmap(const struct guest_process *process, uint64_t address, uint64_t size)

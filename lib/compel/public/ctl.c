@@ -97,6 +97,20 @@ static int open_proc_file(int pid, int mode, const char *format, ...)
 	return fd < 0 ? -errno : fd;
 }
 
+/* What a dead injector has left may vanish under our feet. */
+static void forget_leftovers(pid_t pid, struct mappings *mappings)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < mappings->n; i++) {
+		const struct mapping *m = &mappings->items[i];
+
+		if (!m->shared || !m->deleted || !guest_is_leftover(pid, m->start))
+			mappings->items[kept++] = *m;
+	}
+	mappings->n = kept;
+}
+
 static int open_process(struct parasite_ctl *ctl)
 {
 	open_proc_fn open_proc = ctl->ictx.open_proc ?: open_proc_file;
@@ -106,6 +120,7 @@ static int open_process(struct parasite_ctl *ctl)
 	if (proc < 0 || mem < 0)
 		return refuse(EACCES, "task %d: its files in /proc cannot be opened", ctl->pid);
 	TRY(mappings_read(proc, MAPPINGS_PLAIN, &mappings));
+	forget_leftovers(ctl->pid, &mappings);
 	ctl->process.tid = ctl->pid;
 	ctl->process.state = ctl_guest_state(&ctl->home);
 	TRY(guest_find_place(mem, ctl->pid, &mappings, ctl->home.state, NULL, &ctl->process.place));
