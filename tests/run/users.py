@@ -14,7 +14,6 @@ import rpc
 USER, OTHER = 60101, 60102
 SCENARIOS = Path(__file__).parents[1] / 'scenarios'
 PYTHON = '/usr/bin/python3'
-ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)     # PR_SET_CHILD_SUBREAPER: who knows how soon the first process reaps
 QUIET = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
 
 
@@ -74,6 +73,11 @@ class World:
         change(image['entries'])
         path.write_bytes(subprocess.run([self.crit, 'encode'], check=True, input=json.dumps(image).encode(),
                                         stdout=subprocess.PIPE).stdout)
+
+
+def adopt(children):
+    """Whether orphans become our children (PR_SET_CHILD_SUBREAPER): who knows how soon the first process of the machine reaps."""
+    ctypes.CDLL(None).prctl(36, int(children), 0, 0, 0)
 
 
 def reap():

@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 import rpc
-from users import (OTHER, PYTHON, QUIET, USER, as_user, idle_client, kill_session, open_world, reap, service_pid, status_of,
+from users import (OTHER, PYTHON, QUIET, USER, adopt, as_user, idle_client, kill_session, open_world, reap, service_pid, status_of,
                    wait_for)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def orphans():
+    """Are ours as long as these tests run."""
+    adopt(True)
+    yield
+    reap()
+    adopt(False)
 
 
 @pytest.fixture
