@@ -147,8 +147,9 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	bool deleted = text_ends(of->link, DELETED);
 	char *name;
 
+	/* A file is the same through every mount: one that was opened outside, before the task entered its mount namespace, is fine. */
 	if (leads_to(of->link, of))
-		return check_mount(d, of);
+		return S_ISDIR(of->stat.st_mode) ? check_mount(d, of) : 0;
 	if (of->fs_magic == SECRETMEM_MAGIC)
 		return refuse(EOPNOTSUPP, "this is secret memory (memfd_secret): nobody else may read it");
 	name = pool_string(d->pool, of->link);
