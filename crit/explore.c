@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -69,33 +70,19 @@ static const char *state_of(const struct crit_task *task)
 	}
 }
 
-static int list_plain(const struct checkpoint *checkpoint, const struct crit_task *task, struct buffer *out)
+#define COLUMNS 24 /* in front of the name */
+
+static void add_columns(const struct crit_task *task, struct buffer *out)
 {
-	buffer_printf(out, "%7u%7u%7u   %*s%s\n", task->entry->pid, task->entry->pgid, task->entry->sid,
+	buffer_printf(out, "%7u%7u%7u   %*s%s", task->entry->pid, task->entry->pgid, task->entry->sid,
 		      (int)(4 * task->depth), "", name_of(task->core));
-	return 0;
 }
 
-/* The threads behind the leader; the list of a zombie means nothing. */
-static int list_threads(const struct checkpoint *checkpoint, const struct crit_task *task, struct buffer *out)
-{
-	for (size_t i = 0; i < task->entry->n_threads; i++) {
-		CoreEntry *core;
-
-		if (task->entry->threads[i] == task->entry->pid)
-			continue;
-		TRY(load_core(checkpoint->store, task->entry->threads[i], &core));
-		buffer_printf(out, "%*s- thread %u %s\n", (int)(4 * task->depth + 2), "", task->entry->threads[i],
-			      name_of(core));
-	}
-	return 0;
-}
-
-static int list_tree(const struct checkpoint *checkpoint, const struct crit_task *task, struct buffer *out)
+static void add_state(const struct crit_task *task, struct buffer *out)
 {
 	const PstreeEntry *entry = task->entry;
 
-	buffer_printf(out, "%*s%u %s (%s", (int)(4 * task->depth), "", entry->pid, name_of(task->core), state_of(task));
+	buffer_printf(out, " (%s", state_of(task));
 	if (task_is_dead(task) && WIFSIGNALED(task->core->tc->exit_code))
 		buffer_printf(out, ", killed by signal %d", WTERMSIG(task->core->tc->exit_code));
 	else if (task_is_dead(task))
@@ -105,7 +92,43 @@ static int list_tree(const struct checkpoint *checkpoint, const struct crit_task
 	else if (entry->pgid == entry->pid)
 		buffer_printf(out, ", group leader");
 	buffer_printf(out, ")\n");
-	return task_is_dead(task) ? 0 : list_threads(checkpoint, task, out);
+}
+
+/* The threads behind the leader, after so many blanks; the list of a zombie means nothing. */
+static int list_threads(const struct checkpoint *checkpoint, const struct crit_task *task, unsigned indent, struct buffer *out)
+{
+	for (size_t i = 0; i < task->entry->n_threads && !task_is_dead(task); i++) {
+		CoreEntry *core;
+
+		if (task->entry->threads[i] == task->entry->pid)
+			continue;
+		TRY(load_core(checkpoint->store, task->entry->threads[i], &core));
+		buffer_printf(out, "%*s- thread %u %s\n", (int)(indent + 4 * task->depth + 2), "", task->entry->threads[i],
+			      name_of(core));
+	}
+	return 0;
+}
+
+static int list_tree(const struct checkpoint *checkpoint, const struct crit_task *task, struct buffer *out)
+{
+	buffer_printf(out, "%*s%u %s", (int)(4 * task->depth), "", task->entry->pid, name_of(task->core));
+	add_state(task, out);
+	return list_threads(checkpoint, task, 0, out);
+}
+
+/* To programs ps gives the lines that they know, and nothing else; people see states and threads as well. */
+static int list_for_people(const struct checkpoint *checkpoint, const struct crit_task *task, struct buffer *out)
+{
+	add_columns(task, out);
+	add_state(task, out);
+	return list_threads(checkpoint, task, COLUMNS, out);
+}
+
+static int list_for_programs(const struct checkpoint *checkpoint, const struct crit_task *task, struct buffer *out)
+{
+	add_columns(task, out);
+	buffer_printf(out, "\n");
+	return 0;
 }
 
 typedef int list_function(const struct checkpoint *checkpoint, const struct crit_task *task, struct buffer *out);
@@ -183,7 +206,7 @@ static int report(struct checkpoint *checkpoint, const char *what, struct buffer
 	TRY(load_tasks(checkpoint));
 	if (strcmp(what, "ps") == 0) {
 		buffer_printf(out, "%7s%7s%7s   %s\n", "PID", "PGID", "SID", "COMM");
-		return list_all(checkpoint, list_plain, out);
+		return list_all(checkpoint, isatty(STDOUT_FILENO) ? list_for_people : list_for_programs, out);
 	}
 	if (strcmp(what, "tree") == 0)
 		return list_all(checkpoint, list_tree, out);

@@ -71,6 +71,18 @@ def test_reports(crit, folder, what):
         assert text == expected
 
 
+def test_ps_on_a_terminal(build):
+    """People see states and threads as well."""
+    master, slave = os.openpty()
+    with os.fdopen(master, 'rb', buffering=0) as screen:
+        with os.fdopen(slave, 'wb') as terminal:
+            subprocess.run([build / 'crit', 'x', COMPAT / 'zoo/images', 'ps'], stdout=terminal, check=True, timeout=30)
+            lines = screen.read(65536).decode().replace('\r', '').splitlines()
+    assert lines[1:4] == ['   8021   8021   8021   zoo (alive, session leader)', '                          - thread 8027 zoo',
+                          '                          - thread 8028 zoo']
+    assert '   8025   8021   8021       zoo (zombie, exit code 42)' in lines
+
+
 def test_tree_report(crit):
     text = crit('x', COMPAT / 'zoo/images', 'tree').decode()
     assert text.startswith('8021 zoo (alive, session leader)\n  - thread 8027 zoo\n  - thread 8028 zoo\n    8023 zoo')
