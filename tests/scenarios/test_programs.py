@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Programs of the distribution under load: their clients, outside of the tree, notice nothing but a pause. Skips what is not installed."""
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from room import wait_until
+
+sys.path.insert(0, str(Path(__file__).parent / 'inside'))
+from load import content     # noqa: E402  pylint: disable=wrong-import-position
+
+PYTHON = '/usr/bin/python3'
+INSIDE = Path(__file__).parent / 'inside'
+PORT = 7700
+NGINX = '''
+daemon off; worker_processes 2; pid {0}/pid; error_log {0}/error.log;
+events {{}}
+http {{ access_log off; keepalive_requests 1000000; server {{ listen 127.0.0.1:{1}; root {0}/files; }} }}
+'''
+
+
+def prepare_nginx(folder):
+    """Its configuration, and files to serve. Its workers are another user's."""
+    (folder / 'files').mkdir()
+    for k in range(1, 9):
+        (folder / f'files/{k}').write_bytes(content(k, 3) * k)
+    (folder / 'nginx.conf').write_text(NGINX.format(folder, PORT))
+
+
+def command_of(name, folder):
+    """How it is started, and the kind of the load on it."""
+    java = ['java', '-Xmx64m', '-XX:-UsePerfData']
+    return {
+        'redis': (['redis-server', '--port', PORT, '--save', '1 1', '--appendonly', 'yes', '--dir', folder], 'redis'),
+        'memcached': (['memcached', '-u', 'nobody', '-l', '127.0.0.1', '-p', PORT], 'memcached'),
+        'nginx': (['nginx', '-c', folder / 'nginx.conf', '-e', folder / 'error.log'], 'files'),
+        'node': (['node', INSIDE / 'server.js', PORT], 'counting'),
+        'java-g1': ([*java, '-XX:+UseG1GC', '-XX:ParallelGCThreads=3', INSIDE / 'Server.java', PORT], 'counting'),
+        'java-parallel': ([*java, '-XX:+UseParallelGC', '-XX:ParallelGCThreads=3', INSIDE / 'Server.java', PORT], 'counting'),
+        'python': ([PYTHON, INSIDE / 'server.py', PORT], 'counting'),
+    }[name]
+
+
+PROGRAMS = ['redis', 'memcached', 'nginx', 'node', 'java-g1', 'java-parallel', 'python']
+
+
+class Load:
+    """The client, and what it says."""
+
+    def __init__(self, room, folder, kind):
+        self.path = folder / 'status'
+        room.start(folder / 'load.out', PYTHON, INSIDE / 'load.py', kind, PORT, 20, self.path)
+
+    def goes_on(self, what):
+        """Many more right answers, and none that is wrong."""
+        def read():
+            status = json.loads(self.path.read_text()) if self.path.exists() else {'count': 0, 'error': None}
+            assert not status['error'], f'{what}: {status["error"]}'
+            return status['count']
+        before = read()
+        wait_until(lambda: read() > before + 100, 30, f'{what}: no answers')
+
+
+@pytest.mark.parametrize('name', PROGRAMS)
+def test_under_load(room, criu, folder, name):
+    """Dumped, killed and restored twice, then dumped with --leave-running three times."""
+    command, kind = command_of(name, folder)
+    if not shutil.which(str(command[0]), path='/usr/sbin:/usr/bin:/sbin:/bin'):
+        pytest.skip(f'{command[0]} is not installed')
+    if name == 'nginx':
+        prepare_nginx(folder)
+    environment = {**os.environ, 'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
+    pid = room.start(folder / 'server.out', *command, env=environment)
+    wait_until(lambda: room.run(PYTHON, '-c', f'import socket; socket.create_connection(("127.0.0.1", {PORT}))').returncode == 0,
+               30, 'the server does not listen')
+    load = Load(room, folder, kind)
+    load.goes_on('before')
+    for i in range(5):
+        images = folder / f'images-{i}'
+        images.mkdir()
+        options = ['--tcp-established', '--file-locks', '-v4']
+        # The connection that only looked whether it listens may still wait to be accepted.
+        done = room.run(criu, 'dump', '-t', pid, '-D', images, *options, '--skip-in-flight', '-o', 'dump.log',
+                        *(['--leave-running'] if i > 1 else []))
+        assert done.returncode == 0, done.stdout
+        if i < 2:
+            done = room.run(criu, 'restore', '-d', '-D', images, *options, '-o', 'restore.log')
+            assert done.returncode == 0, done.stdout
+        load.goes_on(f'after dump {i}')
+        shutil.rmtree(images)
+    assert (room.proc / f'{pid}').exists()
+
+
+def find_postgres():
+    """The directory of its programs, which is in no path."""
+    found = sorted(Path('/usr/lib/postgresql').glob('*/bin/postgres'))
+    return found[-1].parent if found else None
+
+
+class Session:
+    """psql, outside of the tree."""
+
+    def __init__(self, room, folder, programs):
+        os.mkfifo(folder / 'questions')
+        self.out = folder / 'answers'
+        room.start(self.out, 'sh', '-c', f'exec {programs}/psql -h 127.0.0.1 -p {PORT} -U postgres -At < {folder}/questions')
+        self.questions = open(folder / 'questions', 'w', encoding='ascii', buffering=1)     # pylint: disable=consider-using-with
+
+    def ask(self, question, wanted):
+        """The last words of the answer must be those that are wanted."""
+        self.questions.write(question + '\n')
+        wait_until(lambda: self.out.read_text().split()[-len(wanted):] == wanted, 10,
+                   f'{question}: {self.out.read_text()[-300:]}')
+
+
+def test_postgres(room, criu, folder):
+    """A transaction with a cursor stays open over two checkpoints, with pgbench beside it."""
+    programs = find_postgres()
+    if not programs:
+        pytest.skip('postgresql is not installed')
+    data = folder / 'data'
+    data.mkdir()
+    shutil.chown(data, 'postgres', 'postgres')
+    as_user = ['setpriv', '--reuid', 'postgres', '--regid', 'postgres', '--clear-groups']
+    done = room.run(*as_user, programs / 'initdb', '-D', data, '-A', 'trust', '-N')
+    assert done.returncode == 0, done.stdout
+    pid = room.start(folder / 'server.out', *as_user, programs / 'postgres', '-D', data, '-k', data, '-h', '127.0.0.1', '-p', PORT)
+    tool = ['-h', '127.0.0.1', '-p', PORT, '-U', 'postgres']
+    wait_until(lambda: room.run(programs / 'pgbench', *tool, '-i', '-q', 'postgres').returncode == 0, 30, 'the server does not run')
+    room.start(folder / 'bench.out', programs / 'pgbench', *tool, '-T', 300, '-c', 4, '-P', 1, 'postgres')
+    session = Session(room, folder, programs)
+    session.ask('create table t(i int); begin; insert into t select generate_series(1, 1000); select count(*) from t;', ['1000'])
+    session.ask('declare c cursor for select i from t order by i; fetch 2 from c;', ['1', '2'])
+    wait_until(lambda: 'progress' in (folder / 'bench.out').read_text(), 10, 'pgbench does not run')
+    for i in range(2):
+        images = folder / f'images-{i}'
+        images.mkdir()
+        done = room.run(criu, 'dump', '-t', pid, '-D', images, '--tcp-established', '--file-locks')
+        assert done.returncode == 0, done.stdout
+        done = room.run(criu, 'restore', '-d', '-D', images, '--tcp-established', '--file-locks')
+        assert done.returncode == 0, done.stdout
+        session.ask('fetch 2 from c;', [str(3 + 2 * i), str(4 + 2 * i)])
+        said = len((folder / 'bench.out').read_text())
+        wait_until(lambda n=said: len((folder / 'bench.out').read_text()) > n, 10, 'pgbench stands still')
+    session.ask('commit; select sum(i) from t;', ['COMMIT', '500500'])
+    assert 'rror' not in (folder / 'bench.out').read_text()
+    session.ask('select sum(abalance) - (select sum(bbalance) from pgbench_branches) from pgbench_accounts;', ['0'])
