@@ -56,35 +56,52 @@ static int read_all(int fd, struct buffer *bytes)
 }
 
 /*
- * Into one of the sides of a pty whose queue is empty. The program or its user may have stopped the output (TCOOFF, Ctrl-S), which nothing
- * tells but that it takes no bytes.
+ * Bytes go into a pty in buffers whose sizes depend on how much is written at once, and a limit counts the buffers, not the bytes: these
+ * sizes let as much in as was inside, however it was written (about 20 KiB, measured).
+ */
+static const size_t pieces[] = { 1024, 16 };
+
+/* One write(2) as large as possible; 0: nothing fits. */
+static ssize_t write_piece(int fd, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		ssize_t put = write(fd, bytes, size < pieces[i] ? size : pieces[i]);
+
+		if (put > 0)
+			return put;
+		if (put < 0 && errno != EAGAIN)
+			return fail_errno("writing what waits in the terminal");
+	}
+	return 0;
+}
+
+/*
+ * Into one of the sides of a pty whose queue is empty; fd does not block. The program or its user may have stopped the output (TCOOFF,
+ * Ctrl-S), which nothing tells but that it takes no bytes.
  */
 static int write_all(int fd, int slave, const char *bytes, size_t size)
 {
 	bool stopped = false;
-	int result = 0;
+	unsigned waited = 0;
+	ssize_t put = 0;
 
-	while (size && result == 0) {
-		struct pollfd ask = { .fd = fd, .events = POLLOUT };
-		ssize_t put;
-
-		if (poll(&ask, 1, SETTLE_MS) == 0) {
-			if (stopped || tcflow(slave, TCOON) < 0)
-				result = refuse(EAGAIN, "the terminal does not take back %zu bytes that were waiting in it", size);
-			stopped = true;
-			continue;
-		}
-		put = write(fd, bytes, size);
-		if (put < 0) {
-			result = fail_errno("writing what waits in the terminal");
-			continue;
-		}
+	while (size && (put = write_piece(fd, bytes, size)) >= 0) {
 		bytes += put;
 		size -= (size_t)put;
+		if (put)
+			waited = 0;
+		else if (waited++ < SETTLE_MS)
+			pause_ms(1); /* until the kernel has moved them on */
+		else if (stopped || tcflow(slave, TCOON) < 0)
+			break;
+		else
+			stopped = true;
 	}
 	if (stopped && tcflow(slave, TCOOFF) < 0)
 		log_warn("The output of the terminal can't be stopped again");
-	return result;
+	if (put < 0)
+		return (int)put;
+	return size ? refuse(EAGAIN, "the terminal does not take back %zu bytes that were waiting in it", size) : 0;
 }
 
 static int set(int fd, const struct termios *t)
@@ -163,7 +180,7 @@ int tty_fill_slave(int master, int slave, const void *data, size_t size)
 {
 	struct termios old, quiet;
 	size_t whole, visible;
-	int result;
+	int flags, result;
 
 	if (tcgetattr(slave, &old) < 0)
 		return fail_errno("reading the settings of the terminal");
@@ -180,7 +197,13 @@ int tty_fill_slave(int master, int slave, const void *data, size_t size)
 		quiet.c_cc[VEOL2] = old.c_cc[VEOL2];
 	}
 	TRY(set(slave, &quiet));
+	/* Its other descriptors do not block for this moment either: the tasks stand still. */
+	flags = fcntl(master, F_GETFL);
+	if (flags < 0 || fcntl(master, F_SETFL, flags | O_NONBLOCK) < 0)
+		return fail_errno("setting the flags of the master");
 	result = write_all(master, slave, data, size);
+	if (fcntl(master, F_SETFL, flags) < 0 && result == 0)
+		result = fail_errno("setting the flags of the master back");
 	whole = count_whole(&old, data, size);
 	visible = count_visible(&old, data, whole);
 	if (result >= 0)
