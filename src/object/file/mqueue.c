@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * POSIX message queues (mq_overview(7)). A queue lives until it is unlinked, with its messages: it only needs to be opened again. One without a
- * name is made again, if it is empty.
+ * name is made again.
  * A file of the mqueue file system, opened by path, is a queue descriptor as well.
  */
 #include <fcntl.h>
@@ -14,9 +14,10 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "base/text.h"
 #include "kern/proc/mountinfo.h"
-#include "object/file/file.h"
+#include "object/file/mqueue.h"
 
 const struct file_kind mqueue_kind;
 
@@ -61,7 +62,22 @@ static void warn_of_notification(const char *path)
 			 strtol(pid + strlen("NOTIFY_PID:"), NULL, 10), path);
 }
 
-/* Nobody can look at messages without taking them. A queue without a name has to be empty. */
+/* The first record of a queue has its messages. */
+static bool was_drained(struct dump *d, const struct open_file *of)
+{
+	struct table **drained = (struct table **)file_dump_slot(d, &mqueue_kind);
+
+	if (!*drained)
+		*drained = table_create();
+	return table_set(*drained, of->stat.st_ino, d);
+}
+
+static int finish_mqueues(struct dump *d)
+{
+	table_destroy((struct table **)file_dump_slot(d, &mqueue_kind));
+	return 0;
+}
+
 static int dump_attributes(struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
 	struct mq_attr attr;
@@ -69,10 +85,6 @@ static int dump_attributes(struct dump *d, const struct open_file *of, RegFileEn
 
 	if (mq_getattr(of->fd, &attr) < 0)
 		return fail_errno("asking for its attributes");
-	if (!named && attr.mq_curmsgs)
-		return refuse(ENOTSUP, "this message queue was unlinked and holds %ld messages: they can't be saved without taking them away; "
-				       "let the program read them, or keep the name of the queue",
-			      attr.mq_curmsgs);
 	record->mqueue = pool_new(d->pool, MqueueEntry);
 	mqueue_entry__init(record->mqueue);
 	record->mqueue->has_named = true;
@@ -82,7 +94,7 @@ static int dump_attributes(struct dump *d, const struct open_file *of, RegFileEn
 	record->mqueue->msgsize = (uint64_t)attr.mq_msgsize;
 	record->mqueue->uid = of->stat.st_uid;
 	record->mqueue->gid = of->stat.st_gid;
-	return 0;
+	return named || !attr.mq_curmsgs || was_drained(d, of) ? 0 : messages_dump(d, of, &attr, record->mqueue);
 }
 
 static int dump_name(struct dump *d, const struct open_file *of, RegFileEntry *record)
@@ -134,7 +146,21 @@ struct unlinked {
 	uint64_t inode;
 	int fd;
 	bool given; /* the opening that made it is a file of a task */
+	const MqueueEntry *full; /* the record with the messages, or NULL */
 };
+
+static struct unlinked *get_queue(struct restore *r, const MqueueEntry *record)
+{
+	struct unlinked **all = (struct unlinked **)file_restore_slot(r, &mqueue_kind), *queue;
+
+	for (queue = *all; queue; queue = queue->next)
+		if (queue->inode == record->inode)
+			return queue;
+	queue = pool_new(r->pool, struct unlinked);
+	*queue = (struct unlinked){ *all, record->inode, -1, false, NULL };
+	*all = queue;
+	return queue;
+}
 
 static int load_mqueue(struct restore *r, struct file *f)
 {
@@ -142,6 +168,8 @@ static int load_mqueue(struct restore *r, struct file *f)
 
 	if (f->entry->reg->name[0] != '/' || record->maxmsg > INT32_MAX || record->msgsize > INT32_MAX)
 		return refuse(EINVAL, "files.img: the record of a message queue makes no sense");
+	if (record->n_messages)
+		get_queue(r, record)->full = record;
 	return 0;
 }
 
@@ -168,18 +196,17 @@ static int make_queue(const RegFileEntry *record, int *ret_fd)
 
 static int find_queue(struct restore *r, const RegFileEntry *record, struct unlinked **ret)
 {
-	struct unlinked **all = (struct unlinked **)file_restore_slot(r, &mqueue_kind), *queue;
+	struct unlinked *queue = *ret = get_queue(r, record->mqueue);
 
-	for (queue = *all; queue; queue = queue->next)
-		if (queue->inode == record->mqueue->inode)
-			break;
-	if (!queue) {
-		queue = pool_new(r->pool, struct unlinked);
-		*queue = (struct unlinked){ *all, record->mqueue->inode, -1, false };
-		*all = queue;
-		TRY(make_queue(record, &queue->fd));
+	if (queue->fd >= 0)
+		return 0;
+	TRY(make_queue(record, &queue->fd));
+	for (size_t i = 0; queue->full && i < queue->full->n_messages; i++) {
+		const MqueueMessage *message = queue->full->messages[i];
+
+		if (mq_send(queue->fd, (const char *)message->text.data, message->text.len, message->priority) < 0)
+			return fail_errno("putting message %zu into a message queue", i);
 	}
-	*ret = queue;
 	return 0;
 }
 
@@ -241,6 +268,7 @@ const struct file_kind mqueue_kind = {
 	.is = is_queue,
 	.claims = claims_queue,
 	.dump = dump_mqueue,
+	.finish = finish_mqueues,
 	.load = load_mqueue,
 	.create = create_mqueue,
 	.clean = clean_mqueues,

@@ -15,16 +15,15 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "lib/compel/guest.h"
 #include "object/memory/aio.h"
 #include "object/task/part.h"
+#include "session/errand.h"
 
 #define SLOT_FD	      1
 #define CPUS_SIZE     1024 /* bytes of a CPU mask, enough for 8192 */
 #define CPUS_MAX      1024
 #define WAIT_MS	      5
 #define NOT_A_RING    (-1) /* mapped, but not for this process to use: inherited from its parent */
-#define ROOM	      65536 /* of a stage, for what is not the plan */
 
 /* One look at a ring. */
 struct look {
@@ -98,35 +97,6 @@ static int64_t count(const struct look *look, const struct remote *remote, const
 	return left > 0 ? left : 0;
 }
 
-/* Lets the thread run one plan and go back to where it was. */
-static int run_inside(struct dump *d, struct thread *thread, const struct plan *plan, int (*read)(struct remote *remote, void *arg), void *arg)
-{
-	struct task *task = thread->task;
-	struct guest_state state = { thread->dump->state, thread->dump->alone, thread->dump->sigmask };
-	AUTO_CLOSE int mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC);
-	struct guest_process process = { .tid = task->pid, .proc = task->dump->proc, .mem = mem, .state = state };
-	struct deadline soon = deadline_in_seconds(10);
-	struct stage *stage = NULL;
-	struct remote *remote = NULL;
-	int error, error2;
-
-	if (mem < 0)
-		return fail_errno("opening its memory");
-	TRY(guest_find_place(mem, task->pid, &task->dump->mappings, state.home, d->guest_cache, &process.place));
-	TRY(guest_stage_open(&process, plan_size(plan) + guest_room(state.home) + ROOM, &stage));
-	error = guest_open(stage, thread->tid, &state, &remote);
-	if (error == 0)
-		error = remote_post(remote, plan);
-	if (error == 0)
-		error = remote_wait(remote, &d->deadline);
-	if (error == 0)
-		error = read(remote, arg);
-	error2 = remote ? guest_catch(remote, &soon) : 0;
-	if (error2 == 0)
-		error2 = guest_stage_close(&stage, &process);
-	return error ? error : error2;
-}
-
 struct answer {
 	const struct look *look;
 	const struct mapping *ring;
@@ -155,7 +125,7 @@ static int look_at(struct dump *d, struct thread *thread, const struct mapping *
 	TRY(aio_read_head(thread->task->pid, ring, &head));
 	learn_slots(look, &head);
 	plan_look(look, plan, ring);
-	TRY(run_inside(d, thread, plan, read_answer, &answer));
+	TRY(errand_run(d, thread, plan, read_answer, &answer));
 	*ret_under_way = answer.under_way;
 	*ret_hidden = answer.hidden;
 	return 0;
@@ -189,7 +159,7 @@ static int outside_aio(struct dump *d, struct thread *thread)
 {
 	struct mappings *mappings = &thread->task->dump->mappings;
 
-	if (thread != thread->task->leader)
+	if (thread != thread->task->leader || d->only_look)
 		return 0;
 	for (size_t i = 0; i < mappings->n; i++)
 		if (aio_is_ring(&mappings->items[i]))

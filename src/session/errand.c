@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One plan that a stopped thread of the tree runs for us. */
+#include "session/errand.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "lib/compel/guest.h"
+
+#define ROOM 65536 /* of a stage, for what is not the plan */
+
+int errand_run(struct dump *d, struct thread *thread, const struct plan *plan, int (*read)(struct remote *remote, void *arg), void *arg)
+{
+	struct task *task = thread->task;
+	struct guest_state state = { thread->dump->state, thread->dump->alone, thread->dump->sigmask };
+	AUTO_CLOSE int mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC);
+	struct guest_process process = { .tid = task->pid, .proc = task->dump->proc, .mem = mem, .state = state };
+	struct deadline soon = deadline_in_seconds(10);
+	struct stage *stage = NULL;
+	struct remote *remote = NULL;
+	int error, error2;
+
+	if (mem < 0)
+		return fail_errno("opening its memory");
+	TRY(guest_find_place(mem, task->pid, &task->dump->mappings, state.home, d->guest_cache, &process.place));
+	TRY(guest_stage_open(&process, plan_size(plan) + guest_room(state.home) + ROOM, &stage));
+	error = guest_open(stage, thread->tid, &state, &remote);
+	if (error == 0)
+		error = remote_post(remote, plan);
+	if (error == 0)
+		error = remote_wait(remote, &d->deadline);
+	if (error == 0)
+		error = read(remote, arg);
+	error2 = remote ? guest_catch(remote, &soon) : 0;
+	if (error2 == 0)
+		error2 = guest_stage_close(&stage, &process);
+	return error ? error : error2;
+}
