@@ -43,7 +43,7 @@ class World:
         shutil.copytree(SCENARIOS.parents[1] / 'proto', folder / 'proto')
         self.client = folder / 'tests/run/rpc.py'
         self.images = self.make('images')
-        self.limits = []
+        self.started = []
 
     def make(self, name):
         """A directory of the user."""
@@ -64,7 +64,13 @@ class World:
         """The user's program."""
         process = subprocess.Popen([PYTHON, str(self.program), str(self.home)], start_new_session=True, **QUIET, **as_user())
         wait_for((self.home / 'ready').exists)
+        self.started.append(process.pid)
         return process
+
+    def end(self):
+        """Ends what is left of the user's programs, whose children outlive them."""
+        for pid in self.started:
+            kill_session(pid)
 
     def edit(self, name, change, images=None):
         """Changes the entries of an image by hand, as anybody could."""

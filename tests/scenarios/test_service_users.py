@@ -28,6 +28,7 @@ def world(criu, build, folder):
     """A World."""
     opened, service = open_world(criu, build, folder)
     yield opened
+    opened.end()
     assert service.poll() is None, 'the service has ended'
     service.kill()
     service.wait()
