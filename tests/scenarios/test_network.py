@@ -212,3 +212,32 @@ def test_closed_on_request(talk):
     wait_until(end.exists, 5, 'the client still waits')
     assert 'ConnectionReset' in end.read_text()
     assert talk.rules() == ''
+
+
+def kill_restore(talk, moment):
+    """Starts a restore and kills criu when the action script runs at this moment."""
+    script, here = talk.folder / 'script', talk.folder / 'here'
+    script.write_text(f'#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" = {moment} ] || exit 0\ntouch {here}\nsleep 2\n')
+    script.chmod(0o755)
+    here.unlink(missing_ok=True)
+    words = [talk.room.program, 'run', talk.room.first, talk.criu, 'restore', '-d', '-D', talk.folder / f'images{talk.images}',
+             '-o', 'killed.log', '--tcp-established', '--action-script', script]
+    with subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        wait_until(here.exists, 10, f'there is no moment {moment}')
+        process.kill()
+
+
+def test_killed_restore(talk):
+    """kill -9 of a restore: only the rules of the dump are left, and the next restore brings the connection back."""
+    status, said = talk.dump('--network-lock', 'nftables')
+    assert status == 0, said
+    rules = talk.rules()
+    for moment in ('pre-restore', 'post-restore'):      # before anything is made, and when all is ready to run
+        kill_restore(talk, moment)
+        wait_until(lambda: talk.pid not in talk.room.pids(), 3, 'the half-made task lives on')
+        wait_until(lambda: talk.rules() == rules, 3, talk.rules)
+    status, said = talk.restore()
+    assert status == 0, said
+    assert talk.rules() == ''
+    talk.goes_on()

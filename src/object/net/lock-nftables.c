@@ -108,16 +108,20 @@ int nftables_lock(struct nft_ctx **ctx, const char *table, bool owned, const str
 	return 0;
 }
 
-int nftables_unlock(const char *table)
+int nftables_unlock(struct nft_ctx **ctx, const char *owned, const char *table)
 {
 	AUTO(buffer_done) struct buffer commands = { 0 };
-	AUTO(nftables_done) struct nft_ctx *ctx = NULL;
 
-	TRY(open_context(&ctx));
-	/* In one transaction: without the first line a table that is not there would be an error. */
-	buffer_printf(&commands, "add table inet %s\ndelete table inet %s\n", table, table);
-	if (run(ctx, &commands, false) < 0)
-		return refuse(EIO, "cannot remove the nftables table inet %s", table);
+	if (!*ctx)
+		TRY(open_context(ctx));
+	else
+		buffer_printf(&commands, "delete table inet %s\n", owned);
+	/* Without the first line a table that is not there would be an error. */
+	if (table)
+		buffer_printf(&commands, "add table inet %s\ndelete table inet %s\n", table, table);
+	if (commands.size && run(*ctx, &commands, false) < 0)
+		return refuse(EIO, "cannot remove the nftables table inet %s", table ? table : owned);
+	nftables_done(ctx);
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 
 struct network_lock {
 	struct nft_ctx *nft; /* owns the table of this run */
+	char table[80];	     /* its name, in a restore */
 	struct connections connections;
 	VECTOR(int) held, dropped; /* copies of descriptors */
 	bool locked;
@@ -234,36 +235,41 @@ void network_restore_add(struct restore *r, const InetSkEntry *entry)
 int network_restore_lock(struct restore *r)
 {
 	struct network_lock *lock = r->network;
-	char table[80];
 
 	if (!lock || lock->locked || r->inventory->lock == INVENTORY_LOCK_SKIP)
 		return 0;
 	lock->locked = true;
-	snprintf(table, sizeof(table), "CRIU-%s-restore-%d", r->inventory->run_id, getpid());
-	return nftables_lock(&lock->nft, table, true, lock->connections.items, lock->connections.n);
+	snprintf(lock->table, sizeof(lock->table), "CRIU-%s-restore-%d", r->inventory->run_id, getpid());
+	return nftables_lock(&lock->nft, lock->table, true, lock->connections.items, lock->connections.n);
 }
 
 /* The table that the dump left has its run id, older programs took the pid of the root task. */
-static int remove_kept(struct restore *r)
+static const char *kept_table(struct restore *r, char *to, size_t room)
 {
-	char table[64];
-
-	if (r->inventory->lock == INVENTORY_LOCK_SKIP || !count_outsiders(&r->network->connections))
-		return 0;
 	if (r->inventory->lock == INVENTORY_LOCK_IPTABLES)
-		return iptables_is_there() ? iptables_unlock(&r->network->connections) : 0;
+		return NULL;
 	if (r->inventory->run_id[0])
-		snprintf(table, sizeof(table), "CRIU-%s", r->inventory->run_id);
+		snprintf(to, room, "CRIU-%s", r->inventory->run_id);
 	else
-		snprintf(table, sizeof(table), "CRIU-%d", r->tree->root->vpid);
-	return nftables_unlock(table);
+		snprintf(to, room, "CRIU-%d", r->tree->root->vpid);
+	return to;
 }
 
+/* All at one moment, and as short as can be: if we are killed from here on until the tasks run, the connections are lost. */
 int network_restore_unlock(struct restore *r)
 {
-	if (!r->network)
+	struct network_lock *lock = r->network;
+	bool kept;
+	char table[64];
+
+	if (!lock)
 		return 0;
-	TRY(remove_kept(r));
+	if (r->inventory->lock != INVENTORY_LOCK_SKIP) {
+		kept = count_outsiders(&lock->connections);
+		if (kept && r->inventory->lock == INVENTORY_LOCK_IPTABLES && iptables_is_there())
+			TRY(iptables_unlock(&lock->connections));
+		TRY(nftables_unlock(&lock->nft, lock->table, kept ? kept_table(r, table, sizeof(table)) : NULL));
+	}
 	network_restore_end(r);
 	return 0;
 }
