@@ -18,6 +18,7 @@
 #include "object/file/tty.h"
 
 #define READ_SIZE  4096
+#define COMFORTABLE 8192 /* bytes that any pty takes in */
 #define READ_MAX   (1u << 20)
 #define SETTLE_MS  200 /* for the kernel's worker that moves bytes from one side to the other */
 
@@ -109,6 +110,31 @@ static int set(int fd, const struct termios *t)
 	return tcsetattr(fd, TCSANOW, t) < 0 ? fail_errno("changing the settings of the terminal for a moment") : 0;
 }
 
+/*
+ * The smallest buffers of a pty are kept for use when they were read, and that does not count for its limit: one that was used for long takes
+ * more in than a new one. Writes and reads until there are as many as there can be. Both queues are empty, nothing is made of the bytes.
+ */
+static int stretch(int in, int out)
+{
+	AUTO(buffer_done) struct buffer nothing = { 0 };
+	static const char bytes[16];
+	ssize_t put;
+
+	while ((put = write(in, bytes, sizeof(bytes))) > 0)
+		;
+	if (put < 0 && errno != EAGAIN)
+		return fail_errno("writing to the terminal");
+	for (int quiet = 0; quiet < 3; quiet++) { /* the kernel's worker may still be moving them */
+		size_t before = nothing.size;
+
+		TRY(read_all(out, &nothing));
+		if (nothing.size != before)
+			quiet = 0;
+		pause_ms(1);
+	}
+	return 0;
+}
+
 int tty_fill_master(int master, int slave, const void *data, size_t size)
 {
 	struct termios old, plain;
@@ -119,7 +145,9 @@ int tty_fill_master(int master, int slave, const void *data, size_t size)
 	plain = old;
 	plain.c_oflag &= ~(tcflag_t)OPOST;
 	TRY(set(slave, &plain));
-	result = write_all(slave, slave, data, size);
+	result = size > COMFORTABLE ? stretch(slave, master) : 0;
+	if (result == 0)
+		result = write_all(slave, slave, data, size);
 	TRY(set(slave, &old));
 	return result;
 }
@@ -172,6 +200,15 @@ static int wait_visible(int slave, size_t visible)
 	return 0;
 }
 
+static int stretch_raw(int master, int slave, const struct termios *old)
+{
+	struct termios raw = *old;
+
+	cfmakeraw(&raw);
+	TRY(set(slave, &raw));
+	return stretch(master, slave);
+}
+
 /*
  * The mode (ICANON) must stay as it is: the kernel forgets where lines end when it changes (n_tty_set_termios). Everything that
  * would make something else of the bytes is off, but for the ends of lines, and that of the file: read_lines() has put it there.
@@ -196,12 +233,15 @@ int tty_fill_slave(int master, int slave, const void *data, size_t size)
 		quiet.c_cc[VEOL] = old.c_cc[VEOL];
 		quiet.c_cc[VEOL2] = old.c_cc[VEOL2];
 	}
-	TRY(set(slave, &quiet));
 	/* Its other descriptors do not block for this moment either: the tasks stand still. */
 	flags = fcntl(master, F_GETFL);
 	if (flags < 0 || fcntl(master, F_SETFL, flags | O_NONBLOCK) < 0)
 		return fail_errno("setting the flags of the master");
-	result = write_all(master, slave, data, size);
+	result = size > COMFORTABLE ? stretch_raw(master, slave, &old) : 0;
+	if (result == 0)
+		result = set(slave, &quiet);
+	if (result == 0)
+		result = write_all(master, slave, data, size);
 	if (fcntl(master, F_SETFL, flags) < 0 && result == 0)
 		result = fail_errno("setting the flags of the master back");
 	whole = count_whole(&old, data, size);
