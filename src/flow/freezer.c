@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ struct freezer {
 	int dir;
 	bool was_frozen;
 	pid_t guard;
-	int guard_pipe; /* when it closes without a word, the guard thaws */
+	int guard_line; /* when it closes without a word, the guard thaws */
 };
 
 static int set_state(const struct freezer *freezer, const char *state)
@@ -58,7 +59,7 @@ static bool is_frozen(const struct freezer *freezer)
 /* --- the guard --- */
 
 /* Runs in a copy of a process with threads: plain system calls only. */
-static void guard(const struct freezer *freezer, int pipe, int control)
+static void guard(const struct freezer *freezer, int line, int control)
 {
 	sigset_t all;
 	char word;
@@ -66,7 +67,7 @@ static void guard(const struct freezer *freezer, int pipe, int control)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid(); /* who kills our process group does not mean the guard */
-	if (read(pipe, &word, 1) == 0 && write(control, freezer->version->thawed, strlen(freezer->version->thawed)) < 0)
+	if (write(line, "r", 1) == 1 && read(line, &word, 1) == 0 && write(control, freezer->version->thawed, strlen(freezer->version->thawed)) < 0)
 		_exit(1);
 	_exit(0);
 }
@@ -75,8 +76,9 @@ static int start_guard(struct freezer *freezer)
 {
 	AUTO_CLOSE int control = openat(freezer->dir, freezer->version->control, O_WRONLY | O_CLOEXEC);
 	int ends[2];
+	char ready;
 
-	if (control < 0 || pipe2(ends, O_CLOEXEC) < 0)
+	if (control < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail_errno("preparing the guard of the freezer cgroup");
 	freezer->guard = fork();
 	if (freezer->guard < 0) {
@@ -89,16 +91,17 @@ static int start_guard(struct freezer *freezer)
 		guard(freezer, ends[0], control);
 	}
 	close(ends[0]);
-	freezer->guard_pipe = ends[1];
-	return 0;
+	freezer->guard_line = ends[1];
+	/* Before it says so, a signal for our process group could still end it together with us. */
+	return read(ends[1], &ready, 1) == 1 ? 0 : refuse(EIO, "the guard of the freezer cgroup does not start");
 }
 
 static void dismiss_guard(struct freezer *freezer)
 {
 	if (freezer->guard <= 0)
 		return;
-	(void)io_write(freezer->guard_pipe, "x", 1);
-	close(freezer->guard_pipe);
+	(void)io_write(freezer->guard_line, "x", 1); /* SIGPIPE is ignored, should it be gone */
+	close(freezer->guard_line);
 	while (waitpid(freezer->guard, NULL, 0) < 0 && errno == EINTR)
 		;
 	freezer->guard = 0;
