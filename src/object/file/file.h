@@ -180,3 +180,6 @@ int file_apply_flags(int fd, uint32_t flags, const FownEntry *owner);
 /* The owner of signals: F_GETOWN_EX and friends into owner (initialised). */
 int file_read_owner(int fd, FownEntry *owner);
 int file_apply_owner(int fd, const FownEntry *owner);
+/* Restore: calls make() as the user whose file it is: some objects count against the limits of who makes them. Returns its result, a
+   descriptor or -errno, not logged. */
+int file_make_as_user(const struct file *f, int (*make)(const struct file *f));

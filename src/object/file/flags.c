@@ -70,3 +70,18 @@ int file_apply_owner(int fd, const FownEntry *owner)
 		return fail(error, "setting process %u as signal owner of a file", owner->pid);
 	return 0;
 }
+
+int file_make_as_user(const struct file *f, int (*make)(const struct file *f))
+{
+	const ThreadCoreEntry *core = f->owner ? f->owner->leader->core->thread_core : NULL;
+	uid_t user = core && core->creds ? core->creds->euid : 0, old = geteuid();
+	int result;
+
+	/* The plain system call changes this thread only; the saved id keeps the way back. */
+	if (old != 0 || user == 0 || syscall(SYS_setresuid, user, user, old) < 0)
+		return make(f);
+	result = make(f);
+	if (syscall(SYS_setresuid, old, old, old) < 0)
+		return fail_errno("becoming user %u again", old);
+	return result;
+}

@@ -71,12 +71,20 @@ static int dump_inotify(struct dump *d, const struct open_file *of, FileEntry *o
 
 /* --- restore --- */
 
+static int make_inotify(const struct file *f)
+{
+	int fd = inotify_init1(IN_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* /proc/sys/fs/inotify limits instances and watches of each user. */
 static int create_inotify(struct restore *r, struct file *f)
 {
-	AUTO_CLOSE int fd = inotify_init1(IN_CLOEXEC);
+	AUTO_CLOSE int fd = file_make_as_user(f, make_inotify);
 
 	if (fd < 0)
-		return fail_errno("inotify_init1");
+		return fail(-fd, "inotify_init1 (see /proc/sys/fs/inotify for the limits)");
 	TRY(file_apply_flags(fd, f->entry->ify->flags, f->entry->ify->fown));
 	f->fd = TAKE_FD(fd);
 	return 0;
