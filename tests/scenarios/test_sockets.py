@@ -53,8 +53,6 @@ if kind == "tcp":
     client = socket.create_connection(listener.getsockname())
 elif kind == "mptcp":
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
-elif kind == "corked":
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.setsockopt(17, 1, 1); udp.connect(("127.0.0.1", 9)); udp.send(b"held back")
 elif kind == "express":
     express = socket.socket(44, socket.SOCK_RAW)
 open(folder + "/inside", "w").close()
@@ -266,11 +264,6 @@ def test_waiting_tcp_connection(room, criu):
 def test_multipath_tcp(room, criu):
     """Refused with the way out."""
     check_refused(room, criu, 'mptcp', 'GODEBUG=multipathtcp=0')
-
-
-def test_corked_datagram(room, criu):
-    """Refused: it is nowhere to be read."""
-    check_refused(room, criu, 'corked', 'corked datagram')
 
 
 def test_unknown_family(room, criu):

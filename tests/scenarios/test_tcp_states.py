@@ -112,8 +112,13 @@ def test_every_state(room, criu, folder, family, address, lock):
     room.start(folder / 'outside.out', PYTHON, '-c', END, 'outside', address, family, folder)
 
     def read(name):
-        wait_until(lambda: (folder / name).exists() or (folder / 'inside.end').exists(), 30, name)
-        assert (folder / name).exists(), (folder / 'inside.end').read_text()
+        ends = [folder / 'inside.end', folder / 'outside.end']
+
+        def failed():
+            return [end.read_text() for end in ends if end.exists() and end.read_text() != 'fine']
+
+        wait_until(lambda: (folder / name).exists() or failed(), 60, name)
+        assert not failed(), failed()
         return (folder / name).read_text()
 
     before = read('inside.ready'), read('outside.ready')
