@@ -8,7 +8,8 @@ import re
 import sys
 from pathlib import Path
 
-LICENCES = {'lib/': 'LGPL-2.1-only', 'include/': 'LGPL-2.1-only'}
+# The libraries, and the layers of criu that they are built of.
+LICENCES = dict.fromkeys(('lib/', 'include/', 'src/base/', 'src/arch/', 'src/kern/', 'src/plan/', 'src/blob/'), 'LGPL-2.1-only')
 CPU = re.compile(r'^\s*#\s*(if|ifdef|ifndef|elif).*__(x86_64|aarch64|i386)__')
 KIND = re.compile(r'^const struct (\w+_(?:kind|part)) (\w+)_(?:kind|part)\b', re.M)
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Clean up when a variable goes out of scope; hand over with TAKE_PTR and TAKE_FD. */
 #pragma once
 

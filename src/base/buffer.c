@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Growing bytes; a NUL always follows the last one, so that text can be used in place. */
 #include "base/buffer.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Growing bytes. Once something was added, a NUL follows the last byte (not counted in size). */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Failures: the scopes of each thread, the first cause of a run, fault injection. */
 #include "base/fail.h"
 

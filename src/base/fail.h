@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * How failures travel: functions return 0 or more on success and -errno on failure. Whoever detects a
  * failure calls fail(), which logs one line with the open scopes in front and keeps the first cause; whoever

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * All failures of a stretch of work, not only the first: for surveys, which go on after a failure to say at once all that is in
  * the way. The code that is asked is the same as ever and calls fail() and refuse(); who loops over objects decides to go on.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Reads and writes in full: EINTR and short transfers are handled. All return 0 or -errno and log nothing. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * The log. Info and debug lines for a file are collected in a page range that a forked child sees empty
  * (MADV_WIPEONFORK, also for raw clone(2)), so nothing is written twice; a fatal signal writes them before it kills.

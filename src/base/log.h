@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* The log. Form of the lines: reference cli.md, section 7. Thread-safe. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Pools: chunks that are filled from the front and freed together; malloc that ends the program when memory is out. */
 #include "base/pool.h"
 

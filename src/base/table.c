@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Hash table: open addressing, linear probing, at most three quarters full; removing shifts back, so no tombstones. */
 #include "base/table.h"
 

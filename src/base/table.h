@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Hash table from a 64-bit number, or a pair of them, to a pointer. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Text to numbers, fields and lines. Parsers return -EINVAL or -ERANGE, log nothing and accept no trailing garbage. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Growing array of any type:
  *	VECTOR(struct page_range) ranges = { 0 };

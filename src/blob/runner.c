@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* The only code that runs inside other processes: waits for a plan, runs its steps, says how it went. */
 #include "blob/runner.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Sharing of kernel objects. The order of kcmp(2) is that of scrambled addresses, so the trees need no balancing. */
 #include "kern/kcmp.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Which tasks share a kernel object: kcmp(2) orders the objects of one type, so a search tree finds equal ones in few
  * calls. A hint keeps objects apart that are known to differ, without a call.

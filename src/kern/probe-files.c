@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Experiments with files, terminals, mounts and System V IPC. */
 #include "kern/probe.h"
 

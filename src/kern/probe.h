@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * What this kernel can do, found out by experiments. A probe is lazy, cached by whoever asks, and harms nothing: what
  * changes the state of a process or of a namespace is tried in a child.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Numbers and structures of the kernel's interface that the headers of Linux 6.1 (Debian 12) lack. The one place for
  * them; with the version that brought each. Include it after system headers.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* A plan as text, one line a step: for debug logs and golden tests. */
 #include <inttypes.h>
 #include <stdio.h>

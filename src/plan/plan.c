@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Building plans. Steps and data grow apart; plan_write() puts them together. */
 #include "plan/plan.h"
 

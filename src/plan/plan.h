@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* A list of steps to be run by the blob inside another process, with the data that they point to. Built in normal C. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* What this CPU can do, as it stands in cpuinfo.img, and whether it can run what ran on another one. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* A CPU without the features that src/kern/probe-*.c asks for. */
 #pragma once
 

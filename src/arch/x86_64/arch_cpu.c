@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* The record of an x86 CPU, and the comparison of two. */
 #include "arch_cpu.h"
 

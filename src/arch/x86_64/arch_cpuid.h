@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* What CPUID says: who this CPU is, and its capabilities as 19 words in the order of the kernel's asm/cpufeatures.h. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * A thread that was in a system call stands in the images as one that is about to make it. A signal that comes before it runs would have
  * ended the call by EINTR; to a thread in front of the call it comes too early, and who waits for it by pause(2) waits for ever. So the

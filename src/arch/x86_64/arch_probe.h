@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* What the kernel can do for this CPU, for src/kern/probe-*.c. All return 1 or 0. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Registers to and from the record thread_info_x86. */
 #include <cpuid.h>
 #include <errno.h>

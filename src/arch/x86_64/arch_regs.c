@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* x86-64 registers through ptrace; system calls made from outside. */
 #include "arch_regs.h"
 

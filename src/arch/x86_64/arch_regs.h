@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Registers of a thread: to and from ptrace, to and from the record, into the blob and home again. */
 #pragma once
 

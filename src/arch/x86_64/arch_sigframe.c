@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* The frame from which rt_sigreturn(2) takes all registers; layout: asm/sigcontext.h, asm/ucontext.h. */
 #include <asm/sigcontext.h>
 #include <string.h>

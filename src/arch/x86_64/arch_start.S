@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Offset 0 of the blob: a thread arrives here with its slot in rdi and the top of the slot's stack in rsp. */
 	.section .start, "ax", @progbits
 	.globl blob_start

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* The registers of an x86-64 thread; inside of arch/x86_64 only. */
 #pragma once
 

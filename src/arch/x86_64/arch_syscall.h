@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * A system call without libc: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9, result in rax; rcx and r11
  * are clobbered by the instruction itself. Returns -errno, see syscall(2).

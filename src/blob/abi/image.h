@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* The flat image of the blob inside the program. Position independent; may be copied anywhere. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* What the coordinator and the blob agree upon: steps, plans, slots. Shared memory of two processes, no pointers. */
 #pragma once
 

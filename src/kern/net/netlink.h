@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Netlink requests and their answers, on top of libmnl. All functions return -errno and log nothing. */
 #pragma once
 

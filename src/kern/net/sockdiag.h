@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * The socket tables of the kernel (sock_diag(7)): what cannot be asked on a descriptor. All of them belong to one network
  * namespace, that of the thread that opened the netlink socket. A family whose diag module is missing in the kernel gives

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* /proc/PID/cgroup: "4:memory:/path". A path has no newline, but may have colons. */
 #include "kern/proc/cgroup.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Threads (/proc/PID/task) and children (/proc/PID/task/TID/children). */
 #include "kern/proc/children.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* /proc/PID/fdinfo/N as keys and values. What they mean is the business of the kinds of files. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* /proc/PID/limits: a table with a head line; the name is text with blanks, then soft and hard limit. */
 #include "kern/proc/limits.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * File locks (proc_locks(5)):
  *	1: POSIX  ADVISORY  WRITE 1234 fd:01:5678 0 EOF

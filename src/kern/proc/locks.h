@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* File locks: /proc/locks, and the value of "lock:" in fdinfo, which has the same form. */
 #pragma once
 

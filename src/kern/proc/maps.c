@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* /proc/PID/maps and smaps. Parsed by hand and while reading: smaps of 20 000 mappings are 14 MB of text. */
 #include "kern/proc/maps.h"
 

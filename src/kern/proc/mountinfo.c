@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* /proc/PID/mountinfo: 36 35 98:0 /root /point rw,noatime shared:1 - ext3 /dev/root rw,errors=continue */
 #include "kern/proc/mountinfo.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* The mounts that a process sees: /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
 #pragma once
 

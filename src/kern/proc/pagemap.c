@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Page tables of a process, by PAGEMAP_SCAN or, before Linux 6.7, from the words of /proc/PID/pagemap. */
 #include "kern/proc/pagemap.h"
 

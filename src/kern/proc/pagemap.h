@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Which pages of a process are there: /proc/PID/pagemap and its ioctl PAGEMAP_SCAN. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * /proc/PID as a directory: every reader of kern/proc takes a descriptor of it, so the path is formatted once per task.
  * "/proc/PID/task/TID" serves as well for files that threads have.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* Scanning numbers in the texts of /proc: on success the cursor moves behind the number. For kern/proc only. */
 #pragma once
 

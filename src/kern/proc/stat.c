@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* /proc/PID/stat. The name may hold blanks, parentheses and newlines; the last parenthesis ends it. */
 #include "kern/proc/stat.h"
 

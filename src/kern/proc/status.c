@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only */
 /* /proc/PID/status. One row for each line we want; other lines are skipped. */
 #include "kern/proc/status.h"
 
