@@ -21,10 +21,23 @@ bool guest_is_leftover(pid_t pid, uint64_t address)
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(mark) && memcmp(mark, stage_mark, sizeof(mark)) == 0;
 }
 
+/* To the end of rt_sigreturn(2). In front of it the thread waits to be caught by a coordinator that is dead: not any longer. */
+static int hurry_home(pid_t tid, const struct deadline *deadline, int *lost_stop)
+{
+	long call = 0, last;
+
+	do {
+		last = call;
+		TRY(tracee_run_to_next(tid, deadline, lost_stop, &call));
+		if (call == __NR_ppoll)
+			TRY(arch_skip_syscall(tid));
+	} while (last != __NR_rt_sigreturn || call != -1);
+	return 0;
+}
+
 /*
  * All its signals are blocked in there, and it comes home by rt_sigreturn(2), be it called there or, when the memory is unmapped on the way, in the program's own
- * code: when that returns, its registers are those of the program. In front of it the thread waits for a coordinator that is dead, which
- * takes what is left of its patience.
+ * code: when that returns, its registers are those of the program.
  */
 int guest_see_home(pid_t tid, uint64_t start, uint64_t end, const struct deadline *deadline)
 {
@@ -37,7 +50,7 @@ int guest_see_home(pid_t tid, uint64_t start, uint64_t end, const struct deadlin
 		TRY(arch_state_get(tid, pool, &state));
 		if (arch_state_ip(state) < start || arch_state_ip(state) >= end)
 			break;
-		int error = tracee_run_to_exit(tid, __NR_rt_sigreturn, deadline, &lost_stop);
+		int error = hurry_home(tid, deadline, &lost_stop);
 
 		if (error == -ESRCH)
 			return refuse(EAGAIN, "thread %d ended while it was being stopped: try again", tid);

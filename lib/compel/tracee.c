@@ -128,8 +128,7 @@ long tracee_entered_call(pid_t tid)
 	return info.op == PTRACE_SYSCALL_INFO_EXIT ? -1 : -2;
 }
 
-/* To the next entry or exit; *call as of tracee_entered_call(). */
-static int run_to_next(pid_t tid, const struct deadline *deadline, int *lost_stop, long *call)
+int tracee_run_to_next(pid_t tid, const struct deadline *deadline, int *lost_stop, long *call)
 {
 	for (;;) {
 		int status;
@@ -160,7 +159,7 @@ int tracee_run_to_entry(pid_t tid, long nr, const struct deadline *deadline, int
 	long call;
 
 	do
-		TRY(run_to_next(tid, deadline, lost_stop, &call));
+		TRY(tracee_run_to_next(tid, deadline, lost_stop, &call));
 	while (call != nr);
 	return 0;
 }
@@ -171,7 +170,7 @@ int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int 
 
 	do {
 		TRY(tracee_run_to_entry(tid, nr, deadline, lost_stop));
-		TRY(run_to_next(tid, deadline, lost_stop, &call));
+		TRY(tracee_run_to_next(tid, deadline, lost_stop, &call));
 	} while (call != -1);
 	return 0;
 }

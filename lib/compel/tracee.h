@@ -38,6 +38,7 @@ int tracee_run_to_call(pid_t tid, const struct deadline *deadline);
  * Lets a stopped thread run until it stands at the entry, or at the exit, of this system call. A stop signal that comes meanwhile is put into *lost_stop, for
  * later. Returns -ESRCH, not logged, if it died; -EIO if it got another signal: it stands in front of that.
  */
+int tracee_run_to_next(pid_t tid, const struct deadline *deadline, int *lost_stop, long *call); /* entry or exit; tracee_entered_call() */
 int tracee_run_to_entry(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop);
 int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop);
 

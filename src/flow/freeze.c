@@ -267,8 +267,7 @@ static int freeze_begin(struct dump *d, struct task *task)
 	TRY(refuse_hopeless(task));
 	if (task->dump->stat.state == 'Z' || task->dump->stat.state == 'X')
 		return take_dead(d, task);
-	if (!d->only_look)
-		if (!d->freezer || task->parent)
+	if (!d->only_look && (!d->freezer || task->parent))
 		TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
 	task->dump->pidfd = pidfd_of_process(task->pid);
 	if (task->dump->pidfd == -ESRCH || task->dump->pidfd == -EINVAL)
@@ -306,8 +305,6 @@ static int freeze_end(struct dump *d, struct task *task)
    if it is kept. */
 static int pass_over(struct dump *d, struct task *task, int error)
 {
-	if (error == -ETIMEDOUT && !d->tasks_run)
-		return error;
 	TRY(dump_go_on(d, error));
 	task->dump->unstopped = true;
 	task->state = TASK_ALIVE;

@@ -15,13 +15,14 @@
 
 /*
  * The result of a call that logs its failures. Returns 0 if the loop may go on: the call went well, or it was a
- * refusal, which is kept in d->obstacle. A failure of another sort is returned; with tasks that run, it is an obstacle as well.
+ * refusal, which is kept in d->obstacle. A failure of another sort is returned, and one that another try may not meet (-ETIMEDOUT,
+ * -EAGAIN), after which a task is only half known; with tasks that run, they are obstacles as well.
  */
 static inline int dump_go_on(struct dump *d, int result)
 {
 	if (result >= 0)
 		return 0;
-	if (!d->tasks_run && !failure_was_refusal())
+	if (!d->tasks_run && (!failure_was_refusal() || result == -ETIMEDOUT || result == -EAGAIN))
 		return result;
 	if (!d->obstacle)
 		d->obstacle = result;
