@@ -2,6 +2,7 @@
 """Options of the test run and what the tests share."""
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +32,14 @@ def build(request):
 def criu(request, build):
     """The program to test."""
     return Path(request.config.getoption('--criu') or build / 'criu').resolve()
+
+
+@pytest.fixture(scope='session')
+def open_tree(build):
+    """For tests in which ordinary users run programs of this tree, or have it as their working directory."""
+    closed = [path for path in (build, *build.parents) if not path.stat().st_mode & stat.S_IXOTH]
+    if closed:
+        pytest.skip(f'{closed[-1]} is closed to ordinary users, who are to run programs below it')
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)

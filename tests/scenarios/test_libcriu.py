@@ -111,8 +111,10 @@ it ended"""
 
 
 @pytest.mark.parametrize('uid', [None, 0, 60101])
-def test_family(installed, folder, criu, uid):
+def test_family(request, installed, folder, criu, uid):
     """A program with children dumps itself and is restored by its parent: with an own criu, by a service, by root's service for a user."""
+    if uid:
+        request.getfixturevalue('open_tree')
     root, env = installed
     flags = ask(env, '--cflags', '--libs')
     library = next(flag[2:] for flag in flags if flag.startswith('-L'))

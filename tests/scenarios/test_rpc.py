@@ -327,6 +327,7 @@ def test_malformed_requests(service, name):
         assert client.call('VERSION')['success']
 
 
+@pytest.mark.usefixtures('open_tree')
 def test_fuzzed_requests(service, folder, images):
     """Requests that were right but for some bits, from a user who has nothing to lose."""
     os.chown(images[0], NOBODY, NOBODY)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """criu --unprivileged: an ordinary user with CAP_CHECKPOINT_RESTORE alone takes own programs through a checkpoint."""
+import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +17,8 @@ IDS = ['--reuid', str(USER), '--regid', str(USER), '--clear-groups']
 AS_USER = ['setpriv', *IDS, 'env', 'HOME=/nonexistent']
 AS_CHECKPOINTER = ['setpriv', *IDS, '--inh-caps', '+checkpoint_restore', '--ambient-caps', '+checkpoint_restore',
                    'env', 'HOME=/nonexistent']
+
+pytestmark = pytest.mark.usefixtures('open_tree')
 
 
 class UserRun(Run):
@@ -83,7 +86,9 @@ def test_service_of_a_user(criu, folder):
     images = {'images_dir': str(folder / 'images'), 'unprivileged': True}
     with subprocess.Popen([*AS_CHECKPOINTER, criu, 'service', '--unprivileged', '-W', folder, '--address', 'socket']) as service, \
             subprocess.Popen(['sleep', '1000'], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL, **user) as process:
+                             stderr=subprocess.DEVNULL, **user) as process, contextlib.ExitStack() as doomed:
+        doomed.callback(process.kill)
+        doomed.callback(service.kill)
         rpc.connect(folder / 'socket').sock.close()
 
         def ask(kind, opts, **more):
