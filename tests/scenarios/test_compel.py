@@ -297,10 +297,10 @@ def test_killed(examples, python, what):
             time.sleep(dice.uniform(0, 0.006))
             process.kill()
     wait_until(lambda: 'TracerPid:\t0' in Path(f'/proc/{python.pid}/status').read_text())
-    time.sleep(1.5)
+    # A thread waits for up to two seconds to be caught.
+    wait_until(lambda: facts(python.pid)[0::2] == python.facts[0::2])
     python.wait_alive()
     now = facts(python.pid)
-    assert now[0] == python.facts[0] and now[2] == python.facts[2]
     # What was left behind is marked and harmless.
     assert all('/dev/zero (deleted)' in line for line in now[1] if line not in python.facts[1])
     run(examples / 'daemon', python.pid)
