@@ -3,7 +3,6 @@
 #include "flow/verify.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -72,63 +71,9 @@ static void add_family(struct restore *r, const struct task *task, struct verifi
 
 /* --- files --- */
 
-struct word {
-	unsigned number;
-	const char *text;
-};
-
-static const struct word tcp_states[] = {
-	{ TCP_ESTABLISHED, "established" }, { TCP_SYN_SENT, "being connected" }, { TCP_FIN_WAIT1, "half closed" },
-	{ TCP_FIN_WAIT2, "half closed" },   { TCP_CLOSE_WAIT, "half closed" },	 { TCP_CLOSING, "half closed" },
-	{ TCP_LAST_ACK, "half closed" },    { TCP_LISTEN, "listening" },	 { TCP_CLOSE, "not connected" }, { 0, NULL },
-};
-static const struct word protocols[] = {
-	{ IPPROTO_TCP, "TCP" }, { IPPROTO_UDP, "UDP" }, { IPPROTO_UDPLITE, "UDP-Lite" }, { IPPROTO_ICMP, "ping" },
-	{ IPPROTO_ICMPV6, "ping" }, { 0, NULL },
-};
-static const struct word types[] = {
-	{ SOCK_STREAM, "stream" }, { SOCK_DGRAM, "datagram" }, { SOCK_SEQPACKET, "seqpacket" }, { SOCK_RAW, "raw" }, { 0, NULL },
-};
-
-static const char *find_word(const struct word *words, unsigned number, const char *otherwise)
-{
-	for (; words->text; words++)
-		if (words->number == number)
-			return words->text;
-	return otherwise;
-}
-
-static const char *describe_inet(const InetSkEntry *socket, struct pool *pool)
-{
-	const char *family = socket->family == AF_INET6 ? " (IPv6)" : "";
-	const char *protocol = socket->type == SOCK_RAW ? "raw IP" : find_word(protocols, socket->proto, "TCP");
-
-	if (socket->type != SOCK_STREAM)
-		return pool_printf(pool, "%s socket%s", protocol, family);
-	return pool_printf(pool, "%s socket%s, %s", protocol, family, find_word(tcp_states, socket->state, "in an odd state"));
-}
-
-static const char *describe(const struct file *f, struct pool *pool)
-{
-	const FileEntry *entry = f->entry;
-
-	if (entry->isk)
-		return describe_inet(entry->isk, pool);
-	if (entry->usk)
-		return pool_printf(pool, "unix socket, %s, %s", find_word(types, entry->usk->type, "of an odd type"),
-				   find_word(tcp_states, entry->usk->state, "in an odd state"));
-	if (entry->type == FD_TYPES__TTY)
-		return entry->tty && entry->tty->tty_info_id / 2 >= 1000 ? "terminal" :
-		       entry->tty && entry->tty->tty_info_id & 1	 ? "pty master" :
-									   "pty";
-	if (entry->type == FD_TYPES__REG && entry->reg && entry->reg->has_mode && S_ISDIR(entry->reg->mode))
-		return "directory";
-	return f->kind->name;
-}
-
 static void count_file(const struct file *f, struct verified *ret)
 {
-	const char *what = describe(f, ret->pool);
+	const char *what = f->kind->describe ? f->kind->describe(f, ret->pool) : f->kind->name;
 
 	for (size_t i = 0; i < ret->files.n; i++) {
 		if (strcmp(ret->files.items[i].what, what) == 0) {

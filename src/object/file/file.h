@@ -73,6 +73,7 @@ struct file_kind {
 	int (*link)(struct restore *r, struct file *f);		/* [coordinator] find peers and referenced files (file_find, file_use) */
 	int (*needs)(struct restore *r, struct file *f);	/* [criu verify, instead of all that follows] need() what must be there outside
 								   of the images; refuse what is not as it must be (session/needs.h) */
+	const char *(*describe)(const struct file *f, struct pool *pool); /* [criu verify] what it is in few words, if name does not say it well */
 	int (*early)(struct restore *r, struct file *f);	/* [coordinator] before any descriptor is made: what others take for granted */
 	int (*create)(struct restore *r, struct file *f);	/* [coordinator] make it: sets f->fd. May make others with it (both ends of a pipe) by setting their fd */
 	int (*remake)(struct restore *r, struct file *f, int *ret_fd); /* [coordinator] all threads are there now: makes the file itself, if what

@@ -173,6 +173,13 @@ static int clean_regular(struct restore *r)
 	return 0;
 }
 
+static const char *describe_regular(const struct file *f, struct pool *pool)
+{
+	const RegFileEntry *entry = f->entry->reg;
+
+	return entry->has_mode && S_ISDIR(entry->mode) ? "directory" : "regular";
+}
+
 const struct file_kind regular_kind = {
 	.name = "regular",
 	.type = FD_TYPES__REG,
@@ -183,6 +190,7 @@ const struct file_kind regular_kind = {
 	.prepare = deleted_prepare,
 	.load = load_regular,
 	.needs = need_regular,
+	.describe = describe_regular,
 	.create = create_regular,
 	.remake = remake_regular,
 	.clean = clean_regular,

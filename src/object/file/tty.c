@@ -277,6 +277,15 @@ static int finish_ttys(struct dump *d)
 
 /* --- the kind; its restore is in tty-restore.c --- */
 
+static const char *describe_tty(const struct file *f, struct pool *pool)
+{
+	const TtyFileEntry *entry = f->entry->tty;
+
+	if (entry->tty_info_id / 2 >= 1000)
+		return "terminal";
+	return entry->tty_info_id & 1 ? "pty master" : "pty";
+}
+
 const struct file_kind tty_kind = {
 	.name = "tty",
 	.type = FD_TYPES__TTY,
@@ -288,6 +297,7 @@ const struct file_kind tty_kind = {
 	.load = tty_load,
 	.link = tty_link,
 	.needs = tty_needs,
+	.describe = describe_tty,
 	.create = tty_create,
 	.plan_session = tty_plan_session,
 	.plan_task = tty_plan_task,

@@ -457,6 +457,7 @@ const struct file_kind inet_kind = {
 	.load = load_inet,
 	.link = link_inet,
 	.needs = inet_need,
+	.describe = inet_describe,
 	.create = create_inet,
 	.settle = settle_inet,
 	.clean = clean_inet,

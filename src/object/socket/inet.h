@@ -50,6 +50,7 @@ void inet_print(const InetSkEntry *entry, char *to, size_t room);
 struct socket_options inet_options(const InetSkEntry *entry);
 
 /* needs.c */
+const char *inet_describe(const struct file *f, struct pool *pool);
 int inet_need(struct restore *r, struct file *f);
 /* udp-cork.c: takes what the socket holds back, and gives it back to it; after a restore it is written again. */
 int udp_cork_dump(int fd, InetSkEntry *entry, struct pool *pool);

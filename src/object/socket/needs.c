@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* criu verify: what sockets need of the machine and of others. */
+/* criu verify: what sockets are, and need of the machine and of others. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -119,4 +122,49 @@ int unix_need(struct restore *r, struct file *f)
 	if (entry->uflags & (UNIX_EXTERN | UNIX_CALLBACK | UNIX_SERVICE))
 		return 0;
 	return socket->peer && socket->peer->entry->uflags & UNIX_EXTERN ? need_outside(r, entry, socket->peer->entry) : 0;
+}
+
+struct word {
+	unsigned number;
+	const char *text;
+};
+
+static const struct word tcp_states[] = {
+	{ TCP_ESTABLISHED, "established" }, { TCP_SYN_SENT, "being connected" }, { TCP_FIN_WAIT1, "half closed" },
+	{ TCP_FIN_WAIT2, "half closed" },   { TCP_CLOSE_WAIT, "half closed" },	 { TCP_CLOSING, "half closed" },
+	{ TCP_LAST_ACK, "half closed" },    { TCP_LISTEN, "listening" },	 { TCP_CLOSE, "not connected" }, { 0, NULL },
+};
+static const struct word protocols[] = {
+	{ IPPROTO_TCP, "TCP" }, { IPPROTO_UDP, "UDP" }, { IPPROTO_UDPLITE, "UDP-Lite" }, { IPPROTO_ICMP, "ping" },
+	{ IPPROTO_ICMPV6, "ping" }, { 0, NULL },
+};
+static const struct word types[] = {
+	{ SOCK_STREAM, "stream" }, { SOCK_DGRAM, "datagram" }, { SOCK_SEQPACKET, "seqpacket" }, { SOCK_RAW, "raw" }, { 0, NULL },
+};
+
+static const char *find_word(const struct word *words, unsigned number, const char *otherwise)
+{
+	for (; words->text; words++)
+		if (words->number == number)
+			return words->text;
+	return otherwise;
+}
+
+const char *inet_describe(const struct file *f, struct pool *pool)
+{
+	const InetSkEntry *entry = f->entry->isk;
+	const char *family = entry->family == AF_INET6 ? " (IPv6)" : "";
+	const char *protocol = entry->type == SOCK_RAW ? "raw IP" : find_word(protocols, entry->proto, "TCP");
+
+	if (entry->type != SOCK_STREAM)
+		return pool_printf(pool, "%s socket%s", protocol, family);
+	return pool_printf(pool, "%s socket%s, %s", protocol, family, find_word(tcp_states, entry->state, "in an odd state"));
+}
+
+const char *unix_describe(const struct file *f, struct pool *pool)
+{
+	const UnixSkEntry *entry = f->entry->usk;
+
+	return pool_printf(pool, "unix socket, %s, %s", find_word(types, entry->type, "of an odd type"),
+			   find_word(tcp_states, entry->state, "in an odd state"));
 }

@@ -298,6 +298,7 @@ const struct file_kind unix_kind = {
 	.load = load_unix,
 	.link = link_unix,
 	.needs = unix_need,
+	.describe = unix_describe,
 	.create = create_unix,
 	.clean = clean_unix,
 };

@@ -131,6 +131,7 @@ int unix_socketpair(struct restore *r, const struct unix_socket *a, const struct
 int unix_create(struct restore *r, struct unix_socket *socket);
 
 /* needs.c */
+const char *unix_describe(const struct file *f, struct pool *pool);
 int unix_need(struct restore *r, struct file *f);
 
 /* unix-sender.c: a datagram can be sent to it from a socket of any name. */
