@@ -158,9 +158,8 @@ def test_failing_dump(subject, plugins, folder, hook):
     run.release()
 
 
-@pytest.mark.parametrize('hook', ['POST_FORKING', 'RESTORE_EXT_FILE', 'RESUME_DEVICES_LATE'])
-def test_failing_restore(subject, plugins, folder, hook):
-    """Before the tasks are complete nothing is left of them; afterwards it is only logged."""
+def dump_plugged(subject, plugins, folder):
+    """A dumped program with a device that the plugin keeps: (run, images, directory of the plugin, its answers)."""
     libdir = plugins('witness', 'witness.c')
     run = subject('file/device-plugged')
     answers = {'DUMP_EXT_FILE': 0, 'RESTORE_EXT_FILE': 0}
@@ -168,6 +167,13 @@ def test_failing_restore(subject, plugins, folder, hook):
     code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder, **answers))
     assert code == 0, said
     run.await_gone()
+    return run, images, libdir, answers
+
+
+@pytest.mark.parametrize('hook', ['POST_FORKING', 'RESTORE_EXT_FILE', 'RESUME_DEVICES_LATE'])
+def test_failing_restore(subject, plugins, folder, hook):
+    """Before the tasks are complete nothing is left of them; afterwards it is only logged."""
+    run, images, libdir, answers = dump_plugged(subject, plugins, folder)
     code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **{**answers, hook: -5}))
     assert f'the plugin witness failed at {hook} with -5' in said
     if hook == 'RESUME_DEVICES_LATE':
@@ -197,13 +203,7 @@ def test_crash_in_dump(subject, plugins, folder, hook):
 @pytest.mark.parametrize('hook', ['POST_FORKING', 'RESTORE_EXT_FILE', 'RESUME_DEVICES_LATE'])
 def test_crash_in_restore(subject, plugins, folder, hook):
     """The half-made tasks are gone with criu."""
-    libdir = plugins('witness', 'witness.c')
-    run = subject('file/device-plugged')
-    answers = {'DUMP_EXT_FILE': 0, 'RESTORE_EXT_FILE': 0}
-    images = run.folder_of_images()
-    code, said = run.call_criu('dump', images, '-t', run.pid, '-L', libdir, env=environment(folder, **answers))
-    assert code == 0, said
-    run.await_gone()
+    run, images, libdir, answers = dump_plugged(subject, plugins, folder)
     code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **{**answers, hook: 'crash'}))
     assert code and 'FAILED' not in said
     wait_until(lambda: not run.room.pids(), 5, lambda: f'left over: {run.room.pids()}')
