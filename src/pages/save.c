@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Page content on its way out: from a stopped process or a shared memory object into a pages image. */
+/* Page content on its way out: from a stopped process or a shared memory object to a sink. */
 #include "pages/save.h"
 
 #include <errno.h>
@@ -10,10 +10,9 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
+#include "base/pool.h"
 
 #define MAX_PARTS (PAGE_BLOCK_SIZE / PAGE_SIZE_MIN)
-/* A shorter run of zeros is written like data: a hole costs a call more. */
-#define MIN_HOLE (16u << 10)
 
 struct save {
 	struct page_mover *mover;
@@ -144,7 +143,7 @@ static int save_block(void *arg, size_t item, unsigned worker)
 		TRY(read_process(save->source, block.data, parts, keep_shared, n));
 	else
 		TRY(read_object(save->source, block.data, parts, n));
-	return save->sink->write(save->sink, &block);
+	return save->sink->ops->write(save->sink, &block);
 }
 
 uint64_t pages_place(struct page_range *ranges, size_t n)
@@ -159,85 +158,41 @@ uint64_t pages_place(struct page_range *ranges, size_t n)
 	return size;
 }
 
-int pages_save(struct page_mover *mover, const struct page_source *source, struct page_sink *sink,
-	       struct page_range *ranges, size_t n)
+/* The object as it is told to the sink: with its offsets, without flags of our own. */
+static struct page_range *place(struct page_range *ranges, size_t n, struct page_object *object)
 {
+	struct page_range *clean = xmalloc((n + 1) * sizeof(*clean));
+
+	object->size = pages_place(ranges, n);
+	for (size_t i = 0; i < n; i++) {
+		clean[i] = ranges[i];
+		clean[i].flags &= ~PAGE_SHARED;
+	}
+	object->ranges = clean;
+	object->n = n;
+	return clean;
+}
+
+int pages_save(struct page_mover *mover, const struct page_source *source, struct page_sink *sink, enum image_id id,
+	       uint64_t number, struct page_range *ranges, size_t n)
+{
+	struct page_object object = { .id = id, .number = number };
+	AUTO_FREE struct page_range *clean = place(ranges, n, &object);
 	struct save save = {
 		.mover = mover,
 		.source = source,
 		.sink = sink,
 		.ranges = ranges,
 		.n = n,
-		.size = pages_place(ranges, n),
+		.size = object.size,
 	};
+	size_t n_blocks = (object.size + PAGE_BLOCK_SIZE - 1) / PAGE_BLOCK_SIZE;
 
-	return page_mover_run(mover, save.size, (save.size + PAGE_BLOCK_SIZE - 1) / PAGE_BLOCK_SIZE, save_block, &save);
-}
-
-/* --- sink: a file --- */
-
-/* Length of the data or of the hole (*ret_hole) at the start of the block. */
-static size_t measure_run(const char *data, size_t size, bool *ret_hole)
-{
-	size_t zeros = 0, at = 0, page = page_size();
-
-	while (at < size) {
-		if (page_is_zero(data + at, page)) {
-			zeros += page;
-		} else {
-			if (zeros >= MIN_HOLE)
-				break;
-			zeros = 0;
-		}
-		at += page;
-	}
-	if (zeros < MIN_HOLE)
-		zeros = 0;
-	*ret_hole = zeros == at;
-	return *ret_hole ? at : at - zeros;
-}
-
-static int write_file(struct page_sink *base, struct page_block *block)
-{
-	struct page_sink_file *sink = (struct page_sink_file *)base;
-
-	for (size_t at = 0; at < block->size;) {
-		bool hole;
-		size_t size = measure_run(block->data + at, block->size - at, &hole);
-		int result = hole ? 0 : io_pwrite(sink->fd, block->data + at, size, (off_t)(block->offset + at));
-
-		if (result < 0)
-			return fail(-result, "cannot write %zu bytes to %s", size, sink->name);
-		at += size;
-	}
-	return 0;
-}
-
-int page_sink_file_init(struct page_sink_file *sink, int fd, const char *name, uint64_t size)
-{
-	*sink = (struct page_sink_file){ .sink.write = write_file, .fd = fd, .name = name, .size = size };
-	if (size && ftruncate(fd, (off_t)size) < 0)
-		return fail_errno("cannot make %s %lu bytes long", name, (unsigned long)size);
-	return 0;
-}
-
-int pages_save_images(struct page_mover *mover, struct store *store, enum image_id id, uint64_t number,
-		      uint32_t pages_id, const struct page_source *source, struct page_range *ranges, size_t n)
-{
-	AUTO(pagemap_abandon) struct pagemap_writer *writer = NULL;
-	AUTO(image_close) struct image *pages = NULL;
-	struct page_sink_file sink;
-	int fd;
-
-	TRY(pagemap_create(store, id, number, pages_id, &writer));
-	for (size_t i = 0; i < n; i++)
-		TRY(pagemap_append(writer, ranges[i].start, ranges[i].nr_pages, ranges[i].flags & ~PAGE_SHARED, NULL));
-	TRY(pagemap_finish(&writer));
-
-	TRY(image_create(store, &pages, IMAGE_PAGES, pages_id));
-	fd = image_fd(pages);
-	TRY(fd);
-	TRY(page_sink_file_init(&sink, fd, image_get_name(pages), pages_place(ranges, n)));
-	TRY(pages_save(mover, source, &sink.sink, ranges, n));
-	return image_finish(&pages);
+	TRY(sink->ops->open(sink, &object));
+	if (sink->ops->in_order)
+		for (size_t i = 0; i < n_blocks; i++)
+			TRY(save_block(&save, i, 0));
+	else
+		TRY(page_mover_run(mover, object.size, n_blocks, save_block, &save));
+	return sink->ops->close(sink);
 }

@@ -126,6 +126,15 @@ static size_t scan(const struct child *child, size_t n_pages, struct page_range 
 	return n;
 }
 
+/* To pagemap-ID.img and pages-ID.img. */
+static void save_images(struct scratch *scratch, unsigned id, const struct page_source *source, struct page_range *ranges, size_t n)
+{
+	AUTO(page_sink_destroy) struct page_sink *sink = page_sink_to_store(scratch->store, id);
+
+	assert_int_equal(pages_save(scratch->mover, source, sink, IMAGE_PAGEMAP, id, ranges, n), 0);
+	assert_int_equal(sink->ops->finish(sink), 0);
+}
+
 static unsigned save(struct scratch *scratch, const struct child *child, size_t n_pages)
 {
 	const struct page_source source = { child->pid, child->mem };
@@ -133,8 +142,7 @@ static unsigned save(struct scratch *scratch, const struct child *child, size_t 
 	size_t n = scan(child, n_pages, &ranges);
 	unsigned id = ++scratch->next_id;
 
-	assert_int_equal(pages_save_images(scratch->mover, scratch->store, IMAGE_PAGEMAP, id, id, &source, ranges, n),
-			 0);
+	save_images(scratch, id, &source, ranges, n);
 	free(ranges);
 	return id;
 }
@@ -393,7 +401,7 @@ static void test_private_file(void **state)
 	assert_int_equal(region[0].start, range.start);
 	assert_int_equal(region[0].end, range.start + 3 * PAGE);
 	const struct page_source source = { child.pid, child.mem };
-	assert_int_equal(pages_save_images(scratch->mover, scratch->store, IMAGE_PAGEMAP, 1, 1, &source, &range, 1), 0);
+	save_images(scratch, 1, &source, &range, 1);
 	end_child(&child);
 
 	child = start_child(set_up_file, path);
@@ -444,8 +452,7 @@ static void test_compare(void **state)
 				       { (uintptr_t)AREA + 30 * PAGE, 970, 0, PE_PRESENT } };
 	const struct page_source source = { child.pid, child.mem };
 	id = ++scratch->next_id;
-	assert_int_equal(pages_save_images(scratch->mover, scratch->store, IMAGE_PAGEMAP, id, id, &source, ranges, 2),
-			 0);
+	save_images(scratch, id, &source, ranges, 2);
 	end_child(&child);
 
 	child = start_child(set_up_copy, &parent);
@@ -486,7 +493,7 @@ static void test_save_shared(void **state)
 	const struct page_source source = { child.pid, child.mem };
 	struct layout to = { 600, 1, RW };
 
-	assert_int_equal(pages_save_images(scratch->mover, scratch->store, IMAGE_PAGEMAP, 1, 1, &source, ranges, 3), 0);
+	save_images(scratch, 1, &source, ranges, 3);
 	for (size_t i = 10; i < 300; i++)
 		assert_false(word_of(&child, i) & PAGEMAP_EXCLUSIVE);
 	end_child(&child);

@@ -21,6 +21,7 @@ struct memory_dump *memory_dump_state(struct dump *d)
 	if (!d->memory) {
 		d->memory = xzalloc(sizeof(*d->memory));
 		d->memory->mover = page_mover_create(d->workers);
+		d->memory->sink = page_sink_to_store(d->store, 1);
 		d->memory->by_inode = table_create();
 	}
 	return d->memory;
@@ -205,8 +206,8 @@ int memory_dump_content(struct dump *d, struct task *task)
 	pagemap_close(&tables);
 	if (result == 0) {
 		stats_start(d->stats, STATS_MEMWRITE);
-		result = pages_save_images(memory->mover, d->store, IMAGE_PAGEMAP, (uint64_t)task->vpid,
-					   ++memory->last_pages_id, &source, ranges.items, ranges.n);
+		result = pages_save(memory->mover, &source, memory->sink, IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges.items,
+				    ranges.n);
 		stats_stop(d->stats, STATS_MEMWRITE);
 		d->stats->pages_written += pages_place(ranges.items, ranges.n) / page_size();
 	}

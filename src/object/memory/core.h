@@ -22,7 +22,7 @@ struct memory_object {
 
 struct memory_dump {
 	struct page_mover *mover;
-	uint32_t last_pages_id;
+	struct page_sink *sink;
 	struct table *by_inode; /* dev, inode → struct memory_object */
 	VECTOR(struct memory_object *) objects;
 };

@@ -170,8 +170,8 @@ static int save_object(struct dump *d, const struct memory_object *object)
 	stats_stop(d->stats, STATS_MEMDUMP);
 	stats_start(d->stats, STATS_MEMWRITE);
 	if (result == 0)
-		result = pages_save_images(memory->mover, d->store, IMAGE_PAGEMAP_SHMEM, object->record.shmid,
-					   ++memory->last_pages_id, &source, segments.items, segments.n);
+		result = pages_save(memory->mover, &source, memory->sink, IMAGE_PAGEMAP_SHMEM, object->record.shmid, segments.items,
+				    segments.n);
 	stats_stop(d->stats, STATS_MEMWRITE);
 	d->stats->shpages_scanned += object->record.size / page_size();
 	d->stats->shpages_written += pages_place(segments.items, segments.n) / page_size();
@@ -189,6 +189,7 @@ int memory_dump_finish(struct dump *d)
 		TRY(image_write(image, &memory->objects.items[i]->record));
 		TRY(save_object(d, memory->objects.items[i]));
 	}
+	TRY(memory->sink->ops->finish(memory->sink));
 	return image_finish(&image);
 }
 
@@ -202,6 +203,7 @@ void memory_dump_clean(struct dump *d)
 		close(memory->objects.items[i]->fd);
 	vector_done(&memory->objects);
 	table_destroy(&memory->by_inode);
+	page_sink_destroy(&memory->sink);
 	page_mover_destroy(&memory->mover);
 	free(memory);
 	d->memory = NULL;

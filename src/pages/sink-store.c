@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Pages into images of a store: each object has a pagemap and a pages image. */
+#include "pages/sink.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/pool.h"
+#include "pages/mover.h"
+
+/* A shorter run of zeros is written like data: a hole costs a call more. */
+#define MIN_HOLE (16u << 10)
+
+struct store_sink {
+	struct page_sink sink;
+	struct store *store;
+	uint32_t next_pages_id;
+	struct image *pages; /* of the open object */
+	int fd;		     /* the image's */
+};
+
+/* Length of the data or of the hole (*ret_hole) at the start of the block. */
+static size_t measure_run(const char *data, size_t size, bool *ret_hole)
+{
+	size_t zeros = 0, at = 0, page = page_size();
+
+	while (at < size) {
+		if (page_is_zero(data + at, page)) {
+			zeros += page;
+		} else {
+			if (zeros >= MIN_HOLE)
+				break;
+			zeros = 0;
+		}
+		at += page;
+	}
+	if (zeros < MIN_HOLE)
+		zeros = 0;
+	*ret_hole = zeros == at;
+	return *ret_hole ? at : at - zeros;
+}
+
+static int write_block(struct page_sink *base, struct page_block *block)
+{
+	struct store_sink *sink = (struct store_sink *)base;
+
+	for (size_t at = 0; at < block->size;) {
+		bool hole;
+		size_t size = measure_run(block->data + at, block->size - at, &hole);
+		int result = hole ? 0 : io_pwrite(sink->fd, block->data + at, size, (off_t)(block->offset + at));
+
+		if (result < 0)
+			return fail(-result, "cannot write %zu bytes to %s", size, image_get_name(sink->pages));
+		at += size;
+	}
+	return 0;
+}
+
+static int write_pagemap(const struct store_sink *sink, const struct page_object *object)
+{
+	AUTO(pagemap_abandon) struct pagemap_writer *writer = NULL;
+
+	TRY(pagemap_create(sink->store, object->id, object->number, sink->next_pages_id, &writer));
+	for (size_t i = 0; i < object->n; i++)
+		TRY(pagemap_append(writer, object->ranges[i].start, object->ranges[i].nr_pages, object->ranges[i].flags,
+				   NULL));
+	return pagemap_finish(&writer);
+}
+
+/* The file is made as long as it will be, with holes where nothing is written. */
+static int open_object(struct page_sink *base, const struct page_object *object)
+{
+	struct store_sink *sink = (struct store_sink *)base;
+
+	TRY(write_pagemap(sink, object));
+	TRY(image_create(sink->store, &sink->pages, IMAGE_PAGES, sink->next_pages_id++));
+	sink->fd = image_fd(sink->pages);
+	TRY(sink->fd);
+	if (object->size && ftruncate(sink->fd, (off_t)object->size) < 0)
+		return fail_errno("cannot make %s %lu bytes long", image_get_name(sink->pages),
+				  (unsigned long)object->size);
+	return 0;
+}
+
+static int close_object(struct page_sink *base)
+{
+	return image_finish(&((struct store_sink *)base)->pages);
+}
+
+static int has_parent(struct page_sink *base, enum image_id id, uint64_t number)
+{
+	AUTO(image_close) struct image *image = NULL;
+	struct store *parent;
+	int result = store_get_parent(((struct store_sink *)base)->store, &parent);
+
+	if (result == 0)
+		result = image_open(parent, &image, id, number);
+	if (result == -ENOENT)
+		return 0;
+	TRY(result);
+	return 1;
+}
+
+static int finish(struct page_sink *base)
+{
+	return 0;
+}
+
+static void destroy(struct page_sink *base)
+{
+	struct store_sink *sink = (struct store_sink *)base;
+
+	image_close(&sink->pages);
+	free(sink);
+}
+
+static const struct page_sink_ops store_sink_ops = {
+	.has_parent = has_parent,
+	.open = open_object,
+	.write = write_block,
+	.close = close_object,
+	.finish = finish,
+	.destroy = destroy,
+};
+
+struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_id)
+{
+	struct store_sink *sink = xzalloc(sizeof(*sink));
+
+	*sink = (struct store_sink){ { &store_sink_ops }, store, first_pages_id, NULL, -1 };
+	return &sink->sink;
+}
+
+void page_sink_destroy(struct page_sink **sink)
+{
+	if (*sink)
+		(*sink)->ops->destroy(*sink);
+	*sink = NULL;
+}
