@@ -15,6 +15,10 @@
 #endif
 #define NSEC_PER_SEC 1000000000
 
+/* How late the interrupt of a clock may be, in ns, as on a virtual machine that waits for its host; and how often to look. */
+#define INTERRUPT_LATENCY 10000000
+#define INTERRUPT_LOOKS	  20
+
 static int read_pair(const struct fdinfo *info, const char *key, uint64_t *sec, uint64_t *nsec)
 {
 	const char *value = fdinfo_get(info, key);
@@ -40,10 +44,48 @@ static int read_record(const struct open_file *of, TimerfdEntry *record)
 	return read_pair(of->fdinfo, "it_interval", &record->isec, &record->insec);
 }
 
+static bool is_at_rest(const TimerfdEntry *record)
+{
+	return !record->vsec && !record->vnsec;
+}
+
+/* The kernel winds up a periodic timer that has expired only when somebody looks, as the next read of the program would. */
+static int wind_up(const struct open_file *of, TimerfdEntry *record)
+{
+	struct itimerspec now;
+
+	if (timerfd_gettime(of->fd, &now) < 0)
+		return fail_errno("timerfd_gettime");
+	TRY(file_read_again(of));
+	return read_record(of, record);
+}
+
 /*
- * The kernel winds up a periodic timer that has expired only when somebody looks: until then fdinfo shows no time left and too
- * few expirations. Asking for the time winds it up (fs/timerfd.c), as the next read of the program would.
+ * A timer without time left has expired, or it is switched off, or its time has come but the interrupt has not. The last
+ * two look the same, without expirations, so the interrupt is waited for. That is not worth more than a second look at
+ * one without interval: being switched off is what most of those do all the time.
  */
+static int look_closely(const struct open_file *of, TimerfdEntry *record)
+{
+	const struct timespec pause = { 0, INTERRUPT_LATENCY / INTERRUPT_LOOKS };
+	bool periodic = record->isec || record->insec;
+
+	for (int looks = periodic ? INTERRUPT_LOOKS : 1; looks && is_at_rest(record) && !record->ticks; looks--) {
+		if (periodic)
+			nanosleep(&pause, NULL);
+		TRY(wind_up(of, record));
+	}
+	if (!periodic || !is_at_rest(record) || !record->ticks)
+		return 0;
+	TRY(wind_up(of, record));
+	/* It has expired again meanwhile. */
+	if (is_at_rest(record)) {
+		record->vsec = record->isec;
+		record->vnsec = record->insec;
+	}
+	return 0;
+}
+
 static int dump_timerfd(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	TimerfdEntry *record = out->tfd;
@@ -52,20 +94,7 @@ static int dump_timerfd(struct dump *d, const struct open_file *of, FileEntry *o
 	record->flags = of->flags;
 	record->fown = of->owner;
 	TRY(read_record(of, record));
-	if (!record->vsec && !record->vnsec && (record->isec || record->insec)) {
-		struct itimerspec now;
-
-		if (timerfd_gettime(of->fd, &now) < 0)
-			return fail_errno("timerfd_gettime");
-		TRY(file_read_again(of));
-		TRY(read_record(of, record));
-		/* It may have expired again meanwhile. */
-		if (!record->vsec && !record->vnsec) {
-			record->vsec = (uint64_t)now.it_value.tv_sec;
-			record->vnsec = (uint64_t)now.it_value.tv_nsec;
-		}
-	}
-	return 0;
+	return is_at_rest(record) ? look_closely(of, record) : 0;
 }
 
 /* The alarm clocks show the same time, but can be read only where there is a real-time clock. */
