@@ -99,7 +99,7 @@ int puppet_boot(struct remote *remote, const struct puppet_first *first)
 {
 	pid_t tid = first->tid;
 	struct clone_args args = {
-		.flags = first->sibling ? CLONE_PARENT : 0,
+		.flags = first->flags | (first->sibling ? CLONE_PARENT : 0),
 		.exit_signal = first->sibling ? 0 : SIGCHLD,
 		.set_tid = tid ? (uintptr_t)&tid : 0,
 		.set_tid_size = tid ? 1 : 0,

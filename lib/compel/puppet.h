@@ -26,7 +26,7 @@ int puppet_add(struct stage *stage, pid_t tid, pid_t parent, struct remote **ret
 struct puppet_first {
 	pid_t tid;	    /* wanted, 0 = any */
 	bool sibling;	    /* child of our parent, CLONE_PARENT */
-	bool in_new_pid_namespace;
+	uint64_t flags;	    /* more CLONE_* flags: new namespaces */
 };
 
 /* Forks the first task. It lies in the stage afterwards, with a copy of our address space and descriptors still around it. -EEXIST, not logged: the

@@ -13,6 +13,8 @@ enum action {
 	ACTION_POST_DUMP,    /* images complete, tasks still stopped */
 	ACTION_NETWORK_UNLOCK, /* the network may be connected again; a failure is only logged */
 	ACTION_PRE_RESTORE,  /* before the first task is made */
+	ACTION_SETUP_NAMESPACES, /* the root task exists in its new namespaces, which are empty; only if it has any */
+	ACTION_POST_SETUP_NAMESPACES, /* they are filled; no other task exists */
 	ACTION_POST_RESTORE, /* all is restored, tasks still stopped */
 	ACTION_PRE_RESUME,   /* just before they run; a failure is only logged */
 	ACTION_POST_RESUME,  /* they run; a failure is only logged */

@@ -12,11 +12,11 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "flow/namespaces.h"
 #include "flow/sweep.h"
 #include "lib/compel/guest.h"
 #include "lib/compel/tracee.h"
 #include "object/memory/memory.h"
+#include "object/namespace/namespace.h"
 #include "object/task/part.h"
 #include "session/survey.h"
 

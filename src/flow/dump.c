@@ -19,13 +19,14 @@
 #include "flow/dump-task.h"
 #include "flow/freeze.h"
 #include "flow/freezer.h"
-#include "flow/namespaces.h"
+#include "flow/host.h"
 #include "flow/stats.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "lib/compel/guest.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/namespace/namespace.h"
 #include "object/net/net.h"
 #include "object/socket/socket.h"
 #include "object/task/part.h"
@@ -56,7 +57,7 @@ static int begin(struct dump *d, const struct options *options)
 	log_info("Run id %s", d->inventory->run_id);
 	d->inventory->tcp_close = options->tcp_close;
 	d->inventory->allow_uprobes = options->allow_uprobes;
-	TRY(namespaces_dump_self(d));
+	TRY(namespaces_dump_begin(d));
 	if (d->only_look) {
 		d->store = store_create_nowhere();
 		return 0;
@@ -85,6 +86,7 @@ static void end(struct dump *d)
 	kcmp_tree_destroy(&d->kcmp_sighand);
 	task_tree_destroy(&d->tree);
 	file_dump_clean(d);
+	namespaces_dump_end(d);
 	pool_destroy(&d->pool);
 }
 
@@ -147,6 +149,19 @@ static int check_families(struct dump *d)
 	return 0;
 }
 
+/* Who shares what with whom; which namespaces there are. */
+static int dump_relations(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		if (task_is_live(task))
+			TRY(dump_go_on(d, dump_ids(d, task)));
+	}
+	return 0;
+}
+
 static int dump_states(struct dump *d)
 {
 	struct task *task;
@@ -154,8 +169,6 @@ static int dump_states(struct dump *d)
 	for_each_task(task, d->tree) {
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		log_info("Dumping task %d (%s) with %u threads", task->vpid, task->comm, task->n_threads);
-		if (task_is_live(task))
-			TRY(dump_go_on(d, dump_ids(d, task)));
 		TRY(dump_go_on(d, dump_task_state(d, task)));
 	}
 	return 0;
@@ -165,6 +178,7 @@ static int dump_objects(struct dump *d)
 {
 	struct task *task;
 
+	TRY(namespaces_dump_collect(d));
 	TRY(fail_point("dump/files"));
 	TRY(file_dump_tables(d));
 	for_each_task(task, d->tree) {
@@ -190,7 +204,8 @@ static int write_all(struct dump *d)
 	for_each_task(task, d->tree)
 		TRY(dump_task_write(d, task));
 	TRY(tree_write(d->store, d->tree));
-	TRY(namespaces_write(d));
+	TRY(namespaces_dump_write(d));
+	TRY(host_write(d));
 	if (d->options->cpu_cap & OPT_CPU_IMAGE)
 		TRY(cpuinfo_write(d->store));
 	/* Last: a directory without an inventory is no checkpoint. */
@@ -213,11 +228,8 @@ static int load_plugins(struct dump *d)
 /* Our own lock follows when the connections are known. */
 static int announce_network_lock(struct dump *d)
 {
-	int own = namespaces_dump_own_network(d);
-
-	TRY(own);
-	d->network_cut_off = own;
-	return own ? actions_run(d->options, ACTION_NETWORK_LOCK, d->options->pid) : 0;
+	d->network_cut_off = namespace_of_root(d->namespaces, d->tree, "net", NULL);
+	return d->network_cut_off ? actions_run(d->options, ACTION_NETWORK_LOCK, d->options->pid) : 0;
 }
 
 static void unlock_network(struct dump *d)
@@ -239,6 +251,8 @@ static int checkpoint_devices(struct dump *d)
 
 static int dump_tree(struct dump *d)
 {
+	bool only_look;
+
 	stats_start(d->stats, STATS_FREEZING);
 	stats_start(d->stats, STATS_FROZEN);
 	TRY(freeze_tree(d));
@@ -246,7 +260,9 @@ static int dump_tree(struct dump *d)
 	TRY(check_mortal(d));
 	TRY(check_sessions(d));
 	TRY(check_families(d));
-	if (!d->only_look) {
+	only_look = d->only_look;
+	TRY(dump_relations(d));
+	if (!only_look) {
 		TRY(checkpoint_devices(d));
 		TRY(announce_network_lock(d));
 		TRY(actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid));

@@ -9,11 +9,11 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "flow/lineage.h"
-#include "flow/namespaces.h"
 #include "image/image.h"
 #include "image/inventory.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/namespace/namespace.h"
 #include "object/task/part.h"
 #include "session/survey.h"
 #include "task/tree-image.h"
@@ -161,7 +161,6 @@ static int load_tasks(struct restore *r)
 		return 0;
 	if (!task_is_live(r->tree->root))
 		return refuse(EINVAL, "the root task %d is a zombie: there is nothing to restore", r->tree->root->vpid);
-	TRY(namespaces_restore_check(r));
 	find_owners(r);
 	return 0;
 }
@@ -171,6 +170,7 @@ int restore_load(struct restore *r)
 	TRY(load_inventory(r));
 	TRY(fail_point("restore/load"));
 	TRY(load_tasks(r));
+	TRY(restore_go_on(r, namespaces_restore_load(r)));
 	TRY(restore_go_on(r, file_restore_load(r)));
 	TRY(restore_go_on(r, parts_restore_load(r)));
 	TRY(check_threads(r));

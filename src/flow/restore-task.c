@@ -28,13 +28,11 @@ static void plan_coordinator(struct restore *r, struct task *task, struct plan *
 {
 	const struct task *sharer = task->restore->files_from;
 	int number = sharer ? sharer->restore->coordinator_fd : file_free_number(r, task);
-	struct step *step;
 
 	task->restore->coordinator_fd = number;
-	if (sharer)
+	if (sharer || r->us > 0)
 		return; /* there it is already */
-	step = plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0));
-	step->to_slot = SLOT_PIDFD;
+	restore_plan_find_us(r, plan, SLOT_PIDFD);
 	plan_syscall(plan, "keep criu's pidfd out of the way", __NR_dup3, S(SLOT_PIDFD), V(number), V(O_CLOEXEC));
 	plan_syscall(plan, "close the first pidfd", __NR_close, S(SLOT_PIDFD));
 }

@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "flow/actions.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
@@ -21,6 +22,7 @@
 #include "lib/compel/tracee.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/namespace/namespace.h"
 #include "object/task/part.h"
 #include "plugin/plugin.h"
 
@@ -90,14 +92,17 @@ static int make_root(struct restore *r, struct task *root)
 	unsigned waited = 0;
 	int error;
 
+	TRY(namespaces_restore_make(r, &first.flags));
+	TRY(namespaces_plan_root(r, plan));
 	while ((error = puppet_boot(root->leader->remote, &first)) == -EEXIST)
 		TRY(wait_for_pid(root->vpid, &waited));
 	TRY(error);
 	root->pid = root->vpid;
 	TRY(arrived(r, root));
+	TRY(namespaces_restore_born(r));
 	/* It still has our whole address space and all our descriptors around it. */
 	TRY(memory_plan_empty(r, plan));
-	plan_syscall(plan, "close criu's descriptors", __NR_close_range, V(0), V(~0u), V(0));
+	restore_plan_close_all(r, plan, -1);
 	return run(r, root, plan);
 }
 
@@ -190,6 +195,7 @@ static int make_brothers(struct restore *r, struct task *creator, struct batch *
 static int settle_begin(struct restore *r, struct task *task, struct plan *plan)
 {
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(namespaces_plan_enter(r, task, plan));
 	if (task_is_live(task) && !task->restore->memory_from)
 		TRY(memory_plan_private(r, task, plan));
 	return remote_post(task->leader->remote, plan);
@@ -284,6 +290,15 @@ static int make_children(struct restore *r, struct task *task)
 	return 0;
 }
 
+static int fill_namespaces(struct restore *r)
+{
+	if (!r->namespaces->any)
+		return 0;
+	TRY(actions_run(r->options, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
+	TRY(namespaces_restore_fill(r));
+	return actions_run(r->options, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid);
+}
+
 static int make_tree(struct restore *r)
 {
 	struct task *root = r->tree->root;
@@ -293,6 +308,7 @@ static int make_tree(struct restore *r)
 	TRY(fail_point("restore/fork"));
 	TRY(make_root(r, root));
 	TRY(plugins_check(r->plugins, plugins_ask(r->plugins, POST_FORKING)));
+	TRY(fill_namespaces(r));
 	TRY(settle_begin(r, root, plan));
 	TRY(settle_end(r, root));
 	return make_children(r, root);

@@ -29,6 +29,7 @@
 #include "lib/compel/puppet.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/namespace/namespace.h"
 #include "object/socket/socket.h"
 #include "plugin/plugin.h"
 #include "session/listener.h"
@@ -59,6 +60,7 @@ static void end(struct restore *r)
 		}
 	}
 	memory_restore_clean(r);
+	namespaces_restore_clean(r);
 	puppet_stage_close(&r->stage);
 	store_close(&r->store);
 	workers_destroy(&r->workers);
@@ -89,6 +91,7 @@ static int make_all(struct restore *r)
 	TRY(restore_parts(r));
 	TRY(fail_point("restore/settle"));
 	TRY(file_restore_settle(r));
+	TRY(namespaces_restore_settle(r));
 	TRY(restore_last(r));
 	TRY(restore_send_home(r));
 	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
@@ -163,6 +166,7 @@ static int restore_all(struct restore *r)
 	error = make_all(r);
 	file_restore_clean(r);
 	memory_restore_clean(r);
+	namespaces_restore_clean(r);
 	if (error < 0) {
 		restore_kill(r);
 		return error;

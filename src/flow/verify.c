@@ -23,6 +23,7 @@
 #include "kern/proc/stat.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/namespace/namespace.h"
 #include "session/stats.h"
 #include "session/survey.h"
 
@@ -66,14 +67,6 @@ static int scan_all(struct store *store, struct verified *ret)
 
 /* --- can it be restored here? --- */
 
-static bool differs(struct restore *r, size_t member, size_t has)
-{
-	const TaskKobjIdsEntry *criu = r->inventory->root_ids, *ids = r->tree->root->ids;
-
-	return criu && ids && *(const bool *)((const char *)ids + has) && *(const bool *)((const char *)criu + has) &&
-	       *(const uint32_t *)((const char *)ids + member) != *(const uint32_t *)((const char *)criu + member);
-}
-
 /* Network devices that the restore makes, with addresses of their own. */
 static bool has_devices(struct restore *r)
 {
@@ -86,7 +79,10 @@ static bool has_devices(struct restore *r)
 	return false;
 }
 
-#define DIFFERS(r, member) differs(r, offsetof(TaskKobjIdsEntry, member), offsetof(TaskKobjIdsEntry, has_##member))
+static bool has_own(struct restore *r, const char *name)
+{
+	return namespace_of_root(r->namespaces, r->tree, name, NULL);
+}
 
 /* A restore waits for zombies to be reaped. */
 static int check_pid(pid_t pid, const char *what)
@@ -176,15 +172,16 @@ static int check_world(struct restore *r, struct verified *ret)
 {
 	int error, first;
 
-	ret->needs.other_paths = DIFFERS(r, mnt_ns_id);
-	ret->needs.other_addresses = DIFFERS(r, net_ns_id) || has_devices(r);
+	ret->needs.other_paths = has_own(r, "mnt");
+	ret->needs.other_addresses = has_own(r, "net") || has_devices(r);
 	need_sessions(r);
 	first = r->damage = 0;
+	TRY(namespaces_restore_needs(r));
 	TRY(file_restore_needs(r));
 	first = r->damage;
 	if (r->inventory->allow_uprobes)
 		(void)need(r, NEED_OPTION, "--allow-uprobes", "the dump was told to accept uprobes");
-	error = DIFFERS(r, pid_ns_id) ? 0 : check_pids(r);
+	error = has_own(r, "pid") ? 0 : check_pids(r);
 	first = first ?: error;
 	error = check_cpu(r, ret);
 	first = first ?: error;
@@ -282,6 +279,7 @@ int verify(const struct options *options, struct verified *ret)
 	}
 	file_restore_clean(&r);
 	memory_restore_clean(&r);
+	namespaces_restore_clean(&r);
 	store_close(&r.store);
 	task_tree_destroy(&r.tree);
 	if (error == 0 && (ret->damage.list.n || ret->obstacles.list.n || !ret->linked))

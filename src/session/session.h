@@ -20,6 +20,8 @@
 struct plugins;
 struct workers;
 struct stats;
+struct namespace_set;
+struct plan;
 
 /* Registers of a thread as they are put back: opaque outside arch/. */
 struct arch_thread_state;
@@ -70,7 +72,7 @@ struct dump {
 	struct inventory *inventory;
 	struct freezer *freezer;   /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
 	bool network_cut_off;	   /* the action network-lock has run */
-	const ino_t *own_namespaces; /* flow/namespaces.c */
+	struct namespace_set *namespaces; /* object/namespace */
 	struct guest_cache *guest_cache;
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
 };
@@ -106,6 +108,8 @@ struct restore {
 	uint64_t parking;	   /* address, behind the stage, where tasks keep the vdso of this kernel for a while */
 	struct own_vdso *vdso;	   /* object/memory: the vdso of this kernel */
 	struct inventory *inventory;
+	struct namespace_set *namespaces; /* object/namespace; NULL before the tasks are loaded */
+	int us;			   /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	struct file_set *files;	   /* object/file */
 	struct network_lock *network; /* object/net */
 	struct shared_set *shared; /* object/memory: shared memory objects */
@@ -115,3 +119,8 @@ struct restore {
 	int damage;		   /* the first failure that was passed over, else 0 */
 	struct seccomp_set *seccomp;	  /* object/task/seccomp.c */
 };
+
+/* Steps of a new task: a pidfd of the coordinator in this slot (blob/abi/steps.h), to be closed by steps of the caller. */
+void restore_plan_find_us(const struct restore *r, struct plan *plan, unsigned slot);
+/* Steps of a new task: all descriptors are closed but r->us and, if it is not negative, "but". */
+void restore_plan_close_all(const struct restore *r, struct plan *plan, int but);

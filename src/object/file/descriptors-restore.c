@@ -173,17 +173,37 @@ bool file_cloexec_at(struct restore *r, const struct task *task, uint32_t number
 	return table && place < table->n && table->entries[place]->flags & FD_CLOEXEC;
 }
 
-int file_free_number(struct restore *r, struct task *task)
+/* The first free number from this one on. */
+static uint32_t free_from(const struct descriptor_table *table, uint32_t number)
 {
-	const struct descriptor_table *table = file_table_of(r, task);
-	uint32_t number = table && table->reserved > 3 ? table->reserved : 3;
-
+	if (table && table->reserved > number)
+		number = table->reserved;
 	for (size_t i = 0; table && i < table->n; i++) {
 		if (table->entries[i]->fd > number)
 			break;
 		if (table->entries[i]->fd == number)
 			number++;
 	}
+	return number;
+}
+
+int file_free_number(struct restore *r, struct task *task)
+{
+	/* There it is in all tables, since the birth of the tasks. */
+	return r->us > 0 ? r->us : (int)free_from(file_table_of(r, task), 3);
+}
+
+int file_free_number_everywhere(struct restore *r)
+{
+	uint32_t number = 3, last;
+	struct task *task;
+
+	do {
+		last = number;
+		for_each_task(task, r->tree)
+			if (task_is_live(task))
+				number = free_from(file_table_of(r, task), number);
+	} while (number != last);
 	return (int)number;
 }
 
@@ -321,9 +341,9 @@ int file_plan_session(struct restore *r, struct task *leader, struct plan *p)
 	return 0;
 }
 
-void file_plan_fetch(struct plan *p, int fd, unsigned slot)
+void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot)
 {
-	plan_syscall(p, "find criu", __NR_pidfd_open, V(getpid()), V(0))->to_slot = (uint8_t)(slot + 1);
+	restore_plan_find_us(r, p, slot + 1);
 	plan_syscall(p, "fetch a descriptor of criu", __NR_pidfd_getfd, S(slot + 1), V(fd), V(0))->to_slot = (uint8_t)slot;
 	plan_syscall(p, "close the pidfd of criu", __NR_close, S(slot + 1));
 }

@@ -123,9 +123,11 @@ void file_table_done(struct restore *r, struct task *task);
 int file_plan_session(struct restore *r, struct task *leader, struct plan *p);
 int file_plan_late(struct restore *r, struct task *task, struct plan *p); /* kind->plan of all files owned by the task, kind->plan_task */
 /* Appends steps that fetch a descriptor of ours into the slot; the task needs nothing for it. Uses slot + 1 as well. */
-void file_plan_fetch(struct plan *p, int fd, unsigned slot);
+void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot);
 /* A descriptor number that is free in the task's table (and >= 3), for the pidfd of the coordinator. */
 int file_free_number(struct restore *r, struct task *task);
+/* One that is free in all tables. */
+int file_free_number_everywhere(struct restore *r);
 int file_restore_settle(struct restore *r);
 /* criu verify: the moment `needs` of all files and of locks; all files, in the order of the image. */
 int file_restore_needs(struct restore *r);

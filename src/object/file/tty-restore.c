@@ -351,7 +351,7 @@ int tty_plan_session(struct restore *r, struct task *leader, struct plan *p)
 		return 0;
 	TRY(ensure(r, tty));
 	TRY(create_currents(r, leader, tty));
-	file_plan_fetch(p, tty->fd, SLOT_TTY);
+	file_plan_fetch(r, p, tty->fd, SLOT_TTY);
 	step = plan_syscall(p, plan_why(p, "take terminal %u as controlling terminal", tty->index), __NR_ioctl, S(SLOT_TTY),
 			    V(TIOCSCTTY), V(0));
 	if (!is_ours(r, tty))
@@ -391,7 +391,7 @@ int tty_plan_task(struct restore *r, struct task *task, struct plan *p)
 
 		if (!speaks_for(r, task, tty))
 			continue;
-		file_plan_fetch(p, tty->fd, SLOT_TTY);
+		file_plan_fetch(r, p, tty->fd, SLOT_TTY);
 		/* All signals are blocked, so nobody is stopped by SIGTTOU. */
 		step = plan_syscall(p, plan_why(p, "put process group %d into the foreground", pgrp), __NR_ioctl, S(SLOT_TTY),
 				    V(TIOCSPGRP), D(plan_data(p, &pgrp, sizeof(pgrp))));

@@ -275,7 +275,7 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD), .next = 1, .avoid = -1 };
 
 	plan_inherit(r, task, plan);
-	plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0))->to_slot = SLOT_PIDFD;
+	restore_plan_find_us(r, plan, SLOT_PIDFD);
 	for (size_t i = 0, n; i < memory->n; i += n) {
 		struct memory_area *area = &memory->areas[i];
 
@@ -291,7 +291,7 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 		for (size_t k = 0; k < n; k++)
 			plan_advice(plan, area[k].vma, ADVICE_BEFORE_FILL);
 	}
-	plan_syscall(plan, "close what was borrowed", __NR_close_range, V(0), V(~0u), V(0));
+	restore_plan_close_all(r, plan, -1);
 	return 0;
 }
 

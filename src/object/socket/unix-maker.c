@@ -34,9 +34,9 @@ static bool can_make(const struct task *task)
 }
 
 /* Our descriptor becomes one of the task for the length of the plan. */
-static void plan_fetch(struct plan *plan, int fd)
+static void plan_fetch(struct restore *r, struct plan *plan, int fd)
 {
-	plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0))->to_slot = SLOT_US;
+	restore_plan_find_us(r, plan, SLOT_US);
 	plan_syscall(plan, "fetch a unix socket", __NR_pidfd_getfd, S(SLOT_US), V(fd), V(0))->to_slot = SLOT_SOCKET;
 }
 
@@ -111,7 +111,7 @@ int unix_listen(struct restore *r, const struct unix_socket *socket, int fd, int
 	int error;
 
 	if (can_make(task)) {
-		plan_fetch(plan, fd);
+		plan_fetch(r, plan, fd);
 		plan_become(plan, creds_of(task));
 		result = keep(plan, plan_syscall(plan, "listen", __NR_listen, S(SLOT_SOCKET), V(backlog)));
 		plan_return(plan, creds_of(task));
@@ -138,7 +138,7 @@ static int fetch_file(struct restore *r, const struct task *task, int file)
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	size_t result;
 
-	plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0))->to_slot = SLOT_US;
+	restore_plan_find_us(r, plan, SLOT_US);
 	result = keep(plan, plan_syscall(plan, "fetch a socket file", __NR_pidfd_getfd, S(SLOT_US), V(file), V(0)));
 	plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
 	return run(r, task, plan, result);
@@ -157,7 +157,7 @@ static int connect_in_task(struct restore *r, const struct task *task, int fd, c
 		TRY(file);
 		size = address_of_file(file, &address);
 	}
-	plan_fetch(plan, fd);
+	plan_fetch(r, plan, fd);
 	plan_become(plan, creds_of(task));
 	result = keep(plan, plan_syscall(plan, "connect", __NR_connect, S(SLOT_SOCKET),
 					 D(plan_data(plan, &address, size)), V(size)));

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which namespaces the tasks live in, by the inodes behind /proc/PID/ns; the moments of a dump. */
+#include "object/namespace/namespace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "image/inventory.h"
+#include "session/survey.h"
+
+const struct namespace_kind *namespace_kind_find(const char *name)
+{
+	const struct namespace_kind *const *kind = namespace_kinds;
+
+	while (*kind && strcmp((*kind)->name, name) != 0)
+		kind++;
+	return *kind;
+}
+
+static uint32_t get_id(const TaskKobjIdsEntry *ids, const struct namespace_kind *kind)
+{
+	if (!*(const protobuf_c_boolean *)((const char *)ids + kind->has_id))
+		return 0;
+	return *(const uint32_t *)((const char *)ids + kind->id);
+}
+
+static void set_id(TaskKobjIdsEntry *ids, const struct namespace_kind *kind, uint32_t id)
+{
+	*(protobuf_c_boolean *)((char *)ids + kind->has_id) = true;
+	*(uint32_t *)((char *)ids + kind->id) = id;
+}
+
+struct namespace *namespace_of(const struct namespace_set *set, const struct task *task, const struct namespace_kind *kind)
+{
+	struct namespace *ns;
+	uint32_t id = task->ids ? get_id(task->ids, kind) : 0;
+
+	if (!id)
+		return NULL;
+	for_each_namespace(ns, set)
+		if (ns->kind == kind && ns->id == id)
+			return ns;
+	return NULL;
+}
+
+bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, const char *name, struct namespace **ret)
+{
+	struct namespace *ns = set ? namespace_of(set, tree->root, namespace_kind_find(name)) : NULL;
+
+	if (ret)
+		*ret = ns;
+	return ns && !ns->own;
+}
+
+/* 0 if the kernel has none of that kind. */
+static int find_inode(int proc, const char *name, ino_t *ret)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "ns/%s", name);
+	*ret = 0;
+	if (fstatat(proc, path, &st, 0) < 0)
+		return errno == ENOENT ? 0 : fail_errno("looking at its %s namespace", name);
+	*ret = st.st_ino;
+	return 0;
+}
+
+static struct namespace *add(struct dump *d, const struct namespace_kind *kind, ino_t inode)
+{
+	struct namespace *ns = pool_new(d->pool, struct namespace);
+
+	ns->kind = kind;
+	ns->id = ++d->namespaces->last_id;
+	ns->inode = inode;
+	ns->fd = -1;
+	*vector_push(&d->namespaces->list) = ns;
+	return ns;
+}
+
+int namespaces_dump_begin(struct dump *d)
+{
+	TaskKobjIdsEntry *ids = pool_new(d->pool, TaskKobjIdsEntry);
+	AUTO_CLOSE int self = open("/proc/self", O_PATH | O_CLOEXEC);
+	ino_t inode;
+
+	if (self < 0)
+		return fail_errno("opening /proc/self");
+	d->namespaces = pool_new(d->pool, struct namespace_set);
+	task_kobj_ids_entry__init(ids);
+	ids->vm_id = ids->files_id = ids->fs_id = ids->sighand_id = 1;
+	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
+		TRY(find_inode(self, (*kind)->name, &inode));
+		add(d, *kind, inode)->own = true;
+		set_id(ids, *kind, d->namespaces->last_id);
+	}
+	d->inventory->root_ids = ids;
+	return 0;
+}
+
+static int refuse_kind(const struct task *task, const struct namespace_kind *kind)
+{
+	return refuse(EOPNOTSUPP,
+		      "it lives in a %s namespace of its own, which cannot be checkpointed yet; run criu inside (nsenter -t %d --%s)",
+		      kind->name, task->pid, kind->name);
+}
+
+/* One that is seen for the first time. */
+static int check_new(struct dump *d, const struct namespace *ns)
+{
+	if (!ns->kind->dump)
+		return refuse_kind(ns->task, ns->kind);
+	if (!ns->of_root && !ns->kind->nested)
+		return refuse(EOPNOTSUPP, "it lives in another %s namespace than the root of the tree, %d: that cannot be checkpointed yet",
+			      ns->kind->name, d->tree->root->pid);
+	return 0;
+}
+
+static int dump_kind(struct dump *d, struct task *task, const struct namespace_kind *kind)
+{
+	struct namespace *ns, *found = NULL;
+	ino_t inode;
+
+	TRY(find_inode(task->dump->proc, kind->name, &inode));
+	for_each_namespace(ns, d->namespaces)
+		if (ns->kind == kind && ns->inode == inode)
+			found = ns;
+	ns = found ?: add(d, kind, inode);
+	set_id(task->ids, kind, ns->id);
+	if (ns->task)
+		return 0;
+	ns->task = task;
+	ns->of_root = task == d->tree->root;
+	if (!ns->own) {
+		d->namespaces->any = true;
+		log_info("%s namespace %u is [%lu]", kind->name, ns->id, inode);
+		return check_new(d, ns);
+	}
+	/* The root lives elsewhere, and this one has come back to where criu is. */
+	return ns->of_root || namespace_of(d->namespaces, d->tree->root, kind) == ns ? 0 : check_new(d, ns);
+}
+
+int namespaces_dump_task(struct dump *d, struct task *task)
+{
+	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
+		TRY(dump_go_on(d, dump_kind(d, task, *kind)));
+	return 0;
+}
+
+int namespaces_dump_collect(struct dump *d)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces) {
+		if (ns->own || !ns->task || !ns->kind->collect)
+			continue;
+		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		TRY(fail_point("dump/namespaces"));
+		TRY(dump_go_on(d, ns->kind->collect(d, ns)));
+	}
+	return 0;
+}
+
+int namespaces_dump_write(struct dump *d)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces) {
+		if (ns->own || !ns->task)
+			continue;
+		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		TRY(ns->kind->dump(d, ns));
+	}
+	return 0;
+}
+
+void namespaces_dump_end(struct dump *d)
+{
+	if (d->namespaces)
+		vector_done(&d->namespaces->list);
+}

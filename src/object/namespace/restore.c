@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The namespaces of a restore: which there are, who is born into which, who enters which. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "image/inventory.h"
+#include "object/namespace/namespace.h"
+#include "session/survey.h"
+
+static uint32_t get_id(const TaskKobjIdsEntry *ids, const struct namespace_kind *kind)
+{
+	if (!ids || !*(const protobuf_c_boolean *)((const char *)ids + kind->has_id))
+		return 0;
+	return *(const uint32_t *)((const char *)ids + kind->id);
+}
+
+static int check(struct restore *r, const struct namespace *ns)
+{
+	if (!ns->kind->dump)
+		return refuse(EOPNOTSUPP, "task %d lived in another %s namespace than the criu that dumped it: namespaces of this kind "
+					  "cannot be restored yet", ns->task->vpid, ns->kind->name);
+	if (!ns->of_root && !ns->kind->nested)
+		return refuse(EOPNOTSUPP, "task %d lived in another %s namespace than the root of the tree: that cannot be restored yet",
+			      ns->task->vpid, ns->kind->name);
+	return 0;
+}
+
+static int add(struct restore *r, struct task *task, const struct namespace_kind *kind)
+{
+	uint32_t id = get_id(task->ids, kind);
+	struct namespace *ns = namespace_of(r->namespaces, task, kind);
+
+	if (!id || ns)
+		return 0;
+	ns = pool_new(r->pool, struct namespace);
+	ns->kind = kind;
+	ns->id = id;
+	/* Older images say nothing of criu itself: there was nothing but the host's then. */
+	ns->own = !r->inventory->root_ids || get_id(r->inventory->root_ids, kind) == id;
+	ns->of_root = task == r->tree->root;
+	ns->task = task;
+	ns->fd = -1;
+	*vector_push(&r->namespaces->list) = ns;
+	if (ns->own && (ns->of_root || !namespace_of_root(r->namespaces, r->tree, kind->name, NULL)))
+		return 0;
+	r->namespaces->any = true;
+	return check(r, ns);
+}
+
+int namespaces_restore_load(struct restore *r)
+{
+	struct namespace *ns;
+	struct task *task;
+
+	r->namespaces = pool_new(r->pool, struct namespace_set);
+	for_each_task(task, r->tree)
+		for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
+			TRY(restore_go_on(r, add(r, task, *kind)));
+	if (r->damage)
+		return 0;
+	for_each_namespace(ns, r->namespaces) {
+		if (ns->own || !ns->kind->load)
+			continue;
+		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		TRY(restore_go_on(r, ns->kind->load(r, ns)));
+	}
+	return 0;
+}
+
+typedef int (*moment_t)(struct restore *r, struct namespace *ns);
+
+/* One moment of all that are not criu's own, the kinds in the order of their list. */
+static int each(struct restore *r, size_t member)
+{
+	struct namespace *ns;
+
+	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
+		moment_t moment = *(const moment_t *)((const char *)*kind + member);
+
+		if (!moment)
+			continue;
+		for_each_namespace(ns, r->namespaces) {
+			if (ns->own || ns->kind != *kind)
+				continue;
+			LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+			TRY(restore_go_on(r, moment(r, ns)));
+		}
+	}
+	return 0;
+}
+
+#define EACH(r, moment) each((r), offsetof(struct namespace_kind, moment))
+
+int namespaces_restore_needs(struct restore *r)
+{
+	return EACH(r, needs);
+}
+
+int namespaces_restore_make(struct restore *r, uint64_t *ret_flags)
+{
+	struct namespace *ns;
+
+	*ret_flags = 0;
+	if (!r->namespaces->any)
+		return 0;
+	TRY(EACH(r, make));
+	for_each_namespace(ns, r->namespaces)
+		if (ns->of_root && !ns->own && ns->fd < 0)
+			*ret_flags |= ns->kind->flag;
+	return 0;
+}
+
+int namespaces_plan_root(struct restore *r, struct plan *plan)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, r->namespaces)
+		if (ns->of_root && !ns->own && ns->fd >= 0)
+			plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns, V(ns->fd),
+				     V(ns->kind->flag));
+	return 0;
+}
+
+static int open_of(int proc, struct namespace *ns)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "ns/%s", ns->kind->name);
+	ns->fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	return ns->fd < 0 ? fail_errno("opening the %s namespace of the root task", ns->kind->name) : 0;
+}
+
+int namespaces_restore_born(struct restore *r)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, r->namespaces)
+		if (ns->of_root && !ns->own && ns->fd < 0)
+			TRY(open_of(r->tree->root->restore->proc, ns));
+	for_each_namespace(ns, r->namespaces) {
+		if (!ns->of_root || ns->own || !ns->kind->born)
+			continue;
+		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		TRY(ns->kind->born(r, ns));
+	}
+	return 0;
+}
+
+static int unshare_one(void *arg)
+{
+	struct namespace *ns = arg;
+
+	if (unshare((int)ns->kind->flag) < 0)
+		return fail_errno("making a %s namespace", ns->kind->name);
+	ns->fd = namespace_open_own(ns->kind->name);
+	return ns->fd < 0 ? ns->fd : 0;
+}
+
+/* Those of other tasks. Who comes back to where criu is needs that one, too. */
+static int make_nested(struct restore *r)
+{
+	int proc = r->tree->root->restore->proc;
+	uint32_t user = namespace_of_root(r->namespaces, r->tree, "user", NULL) ? CLONE_NEWUSER : 0;
+	struct namespace *ns;
+
+	for_each_namespace(ns, r->namespaces) {
+		if (ns->fd >= 0 || ns->of_root)
+			continue;
+		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		if (!ns->own) {
+			TRY(namespace_run(proc, user, unshare_one, ns));
+		} else {
+			AUTO_CLOSE int self = open("/proc/self", O_PATH | O_CLOEXEC);
+
+			if (self < 0)
+				return fail_errno("opening /proc/self");
+			TRY(open_of(self, ns));
+		}
+	}
+	return 0;
+}
+
+int namespaces_restore_fill(struct restore *r)
+{
+	TRY(fail_point("restore/namespaces"));
+	TRY(make_nested(r));
+	return EACH(r, fill);
+}
+
+#define SLOT_US 1
+#define SLOT_FD 2
+
+int namespaces_plan_enter(struct restore *r, const struct task *task, struct plan *plan)
+{
+	const struct task *creator = task->restore->creator;
+	struct namespace *ns;
+	bool any = false;
+
+	if (!r->namespaces->any || !creator || !task_is_live(task))
+		return 0;
+	for_each_namespace(ns, r->namespaces) {
+		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
+
+		if (namespace_of(r->namespaces, task, ns->kind) != ns || namespace_of(r->namespaces, creator, ns->kind) == ns)
+			continue;
+		if (!any)
+			restore_plan_find_us(r, plan, SLOT_US);
+		any = true;
+		plan_syscall(plan, why, __NR_pidfd_getfd, S(SLOT_US), V(ns->fd), V(0))->to_slot = SLOT_FD;
+		plan_syscall(plan, why, __NR_setns, S(SLOT_FD), V(ns->kind->flag));
+		plan_syscall(plan, why, __NR_close, S(SLOT_FD));
+	}
+	if (any)
+		plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
+	return 0;
+}
+
+int namespaces_restore_settle(struct restore *r)
+{
+	return EACH(r, settle);
+}
+
+void namespaces_restore_clean(struct restore *r)
+{
+	struct namespace *ns;
+
+	if (!r->namespaces)
+		return;
+	for_each_namespace(ns, r->namespaces) {
+		if (!ns->own && ns->kind->clean)
+			ns->kind->clean(r, ns);
+		if (ns->fd >= 0)
+			close(ns->fd);
+		ns->fd = -1;
+	}
+	vector_done(&r->namespaces->list);
+	r->namespaces = NULL;
+}

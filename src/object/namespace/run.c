@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Functions of ours inside namespaces of others. setns(2) into a mount namespace wants directories of its own, into a user namespace a process
+ * of one thread: so it is a process made by clone(2) with CLONE_VM, but without CLONE_THREAD and CLONE_FS. With CLONE_VFORK we sleep until it has ended; it
+ * uses our thread-local memory meanwhile, as the child of posix_spawn(3) does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "object/namespace/namespace.h"
+
+#define STACK_SIZE (512 * 1024)
+
+struct errand {
+	int proc;
+	int own_proc; /* /proc as we see it: in other mount namespaces there may be none */
+	uint32_t flags;
+	const int *fds; /* namespaces to enter, besides; -1 ends the list */
+	int (*work)(void *arg);
+	void *arg;
+	int result;
+};
+
+/* Of the thread that is on an errand. */
+static _Thread_local int own_proc = -1;
+
+static int enter_one(int proc, const char *name, int flag)
+{
+	char path[32];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "ns/%s", name);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("opening the %s namespace of a task", name);
+	if (setns(fd, flag) < 0)
+		return fail_errno("entering the %s namespace of a task", name);
+	return 0;
+}
+
+/* The user namespace first: it may give the right to enter the others. */
+static int enter_all(const struct errand *errand)
+{
+	const struct namespace_kind *user = namespace_kind_find("user");
+
+	if (errand->flags & user->flag)
+		TRY(enter_one(errand->proc, user->name, (int)user->flag));
+	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
+		if (*kind != user && errand->flags & (*kind)->flag)
+			TRY(enter_one(errand->proc, (*kind)->name, (int)(*kind)->flag));
+	for (const int *fd = errand->fds; fd && *fd >= 0; fd++)
+		if (setns(*fd, 0) < 0)
+			return fail_errno("entering a namespace");
+	return 0;
+}
+
+static int spawn(int (*function)(void *arg), struct errand *errand)
+{
+	sigset_t all, old;
+	char *stack;
+	int status = 0;
+	pid_t pid;
+
+	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (stack == MAP_FAILED)
+		return fail_errno("a stack of %d bytes", STACK_SIZE);
+	errand->result = -EIO;
+	/* No handler of ours may run over there. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = clone(function, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, errand);
+	if (pid < 0)
+		errand->result = fail_errno("making a process to enter namespaces");
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	munmap(stack, STACK_SIZE);
+	if (pid > 0 && WIFSIGNALED(status))
+		return fail(EIO, "the process that entered namespaces was killed by signal %d", WTERMSIG(status));
+	return errand->result;
+}
+
+static int do_work(void *arg)
+{
+	struct errand *errand = arg;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	own_proc = errand->own_proc;
+	errand->result = errand->work(errand->arg);
+	own_proc = -1;
+	return 0;
+}
+
+static int go(void *arg)
+{
+	struct errand *errand = arg;
+	int error;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	error = enter_all(errand);
+	if (error < 0)
+		errand->result = error;
+	else if (errand->flags & CLONE_NEWPID)
+		errand->result = spawn(do_work, errand); /* only children are in it */
+	else
+		(void)do_work(errand);
+	return 0;
+}
+
+static int run(struct errand *errand)
+{
+	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (proc < 0)
+		return fail_errno("opening /proc");
+	errand->own_proc = proc;
+	return spawn(go, errand);
+}
+
+int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg)
+{
+	struct errand errand = { .proc = proc, .flags = flags, .work = work, .arg = arg };
+
+	return run(&errand);
+}
+
+int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg)
+{
+	const int fds[] = { ns->fd, -1 };
+	uint32_t user = namespace_of_root(r->namespaces, r->tree, "user", NULL) ? CLONE_NEWUSER : 0;
+	struct errand errand = { .proc = r->tree->root->restore->proc, .flags = user, .fds = fds, .work = work, .arg = arg };
+
+	if (ns->kind->flag == CLONE_NEWUSER)
+		errand.fds = NULL; /* it is there already, and no process may enter its own user namespace */
+	if (ns->kind->flag == CLONE_NEWPID) {
+		errand.flags |= CLONE_NEWPID;
+		errand.fds = NULL;
+	}
+	return run(&errand);
+}
+
+int namespace_open_own(const char *name)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof(path), "thread-self/ns/%s", name);
+	fd = openat(own_proc, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? fail_errno("opening /proc/%s", path) : fd;
+}
+
+int namespace_open_path(int proc, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .mode = mode, .resolve = RESOLVE_IN_ROOT };
+	AUTO_CLOSE int root = openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (root < 0)
+		return -errno;
+	fd = (int)syscall(__NR_openat2, root, path, &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
