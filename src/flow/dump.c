@@ -20,6 +20,7 @@
 #include "flow/freeze.h"
 #include "flow/freezer.h"
 #include "flow/host.h"
+#include "flow/page-server.h"
 #include "flow/stats.h"
 #include "image/inventory.h"
 #include "image/store.h"
@@ -30,6 +31,7 @@
 #include "object/net/net.h"
 #include "object/socket/socket.h"
 #include "object/task/part.h"
+#include "pages/client.h"
 #include "plugin/plugin.h"
 #include "session/session.h"
 #include "session/survey.h"
@@ -63,6 +65,11 @@ static int begin(struct dump *d, const struct options *options)
 		return 0;
 	}
 	/* Better now than when the tasks stand still. */
+	if (options->use_page_server) {
+		const struct peer_place server = page_server_place(options);
+
+		TRY(page_sink_to_server(&server, &d->page_server));
+	}
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
 	return store_open_dir(options->images_dir_fd, true, &d->store);
@@ -77,6 +84,7 @@ static void end(struct dump *d)
 			if (task->dump)
 				mappings_done(&task->dump->mappings);
 	memory_dump_clean(d);
+	page_sink_destroy(&d->page_server);
 	store_close(&d->store);
 	workers_destroy(&d->workers);
 	guest_cache_destroy(&d->guest_cache);

@@ -40,6 +40,7 @@ struct request {
 	struct listener listener;
 	CriuDumpResp dump; /* parts of the answer */
 	CriuRestoreResp restore;
+	CriuPageServerInfo server;
 	CriuFeatures features;
 	CriuVersion version;
 	bool bad_options; /* it failed because of what it asks for */

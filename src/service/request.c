@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "flow/cpuinfo.h"
 #include "flow/dump.h"
+#include "flow/page-server.h"
 #include "flow/restore.h"
 #include "image/store.h"
 #include "kern/probe.h"
@@ -62,6 +63,22 @@ RUN(check)
 		if (errno != EINTR)
 			return fail_errno("waiting for the check");
 	return status == 0 ? 0 : -ENOTSUP;
+}
+
+/* The server is a child of ours, for whom the client can wait; or of nobody, as soon as we end. */
+RUN(page_server)
+{
+	CriuPageServerInfo *server = &request->server;
+	uint16_t port;
+	int pid = page_server(&request->options, true, &port);
+
+	TRY(pid);
+	criu_page_server_info__init(server);
+	server->has_pid = server->has_port = true;
+	server->pid = pid;
+	server->port = port;
+	request->answer->ps = server;
+	return 0;
 }
 
 RUN(cpuinfo_dump)
@@ -144,8 +161,8 @@ static const struct row {
 	{ CRIU_REQ_TYPE__CHECK, CRIU_REQ_TYPE__CHECK, false, NEEDS_LOG, CMD_CHECK, run_check },
 	{ CRIU_REQ_TYPE__PRE_DUMP, CRIU_REQ_TYPE__PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, NULL },
 	{ CRIU_REQ_TYPE__SINGLE_PRE_DUMP, CRIU_REQ_TYPE__SINGLE_PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, NULL },
-	{ CRIU_REQ_TYPE__PAGE_SERVER, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, NULL },
-	{ CRIU_REQ_TYPE__PAGE_SERVER_CHLD, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, NULL },
+	{ CRIU_REQ_TYPE__PAGE_SERVER, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, run_page_server },
+	{ CRIU_REQ_TYPE__PAGE_SERVER_CHLD, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, run_page_server },
 	{ CRIU_REQ_TYPE__CPUINFO_DUMP, CRIU_REQ_TYPE__CPUINFO_DUMP, true, NEEDS_IMAGES, CMD_CPUINFO_DUMP, run_cpuinfo_dump },
 	{ CRIU_REQ_TYPE__CPUINFO_CHECK, CRIU_REQ_TYPE__CPUINFO_CHECK, true, NEEDS_IMAGES, CMD_CPUINFO_CHECK,
 	  run_cpuinfo_check },

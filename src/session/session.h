@@ -17,6 +17,7 @@
 #include "options/options.h"
 #include "task/task.h"
 
+struct page_sink;
 struct plugins;
 struct workers;
 struct stats;
@@ -68,6 +69,7 @@ struct dump {
 	struct socket_dump *sockets; /* object/socket */
 	struct network_lock *network; /* object/net */
 	struct memory_dump *memory; /* object/memory */
+	struct page_sink *page_server; /* --page-server, until object/memory takes it; else NULL */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;
 	struct freezer *freezer;   /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs one fuzz target for a bounded time, from the images of tests/compat and what earlier findings left in tests/fuzz/seeds.
 
-    run.py PROGRAM image|text|directory|object SECONDS
+    run.py PROGRAM image|text|directory|object|session SECONDS
 
 An input of kind "image" is a byte that chooses the image (its row in table.def) and the content; "text" is JSON; "directory" is
-a whole directory as store_load_archive() reads it; "object" an ELF file, from the seeds alone. Exit code 77: there is no clang with libFuzzer.
+a whole directory as store_load_archive() reads it; "object" an ELF file, from the seeds alone; "session" what a client
+says to a page server. Exit code 77: there is no clang with libFuzzer.
 """
 import fcntl
 import re
@@ -16,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-MAX_INPUT = {'image': 16384, 'text': 16384, 'directory': 65536, 'object': 32768}
+MAX_INPUT = {'image': 16384, 'text': 16384, 'directory': 65536, 'object': 32768, 'session': 65536}
 
 
 def image_rows():
@@ -51,9 +52,20 @@ def directory_inputs(folder):
     yield archive
 
 
+def session_inputs(_):
+    """What a client may say to a page server: pages are sent, to a server with and without a parent, or asked for."""
+    def say(command, flags=0, pages=0, start=0, name=7 << 8 | 1):
+        return struct.pack('=IIQQQ', command | flags << 16, 0, pages, start, name)
+    opened, close = say(5) + say(4), say(0x1023, name=0)
+    sent = opened + say(6, 4, 2, 0x1000) + b'x' * 8192 + say(6, 2, 3, 0x5000) + say(4, name=9 << 8 | 2) + say(6, 6, 1, 0, 9 << 8 | 2) + b'y' * 4096
+    yield b'\0' + sent + close
+    yield b'\1' + opened + say(6, 1, 2, 0x1000) + say(2, 0, 1, 0x3000) + say(1, 0, 1, 0x4000) + b'z' * 4096 + close
+    yield b'\2' + say(7, 0, 2, 0x1000, 7) + say(7, 0, 1, 0x3000, 7) + say(0x1024, name=0)
+
+
 def write_corpus(kind, corpus):
     """Fills a folder with inputs to begin with."""
-    inputs = {'image': image_inputs, 'text': text_inputs, 'directory': directory_inputs}.get(kind, lambda _: ())
+    inputs = {'image': image_inputs, 'text': text_inputs, 'directory': directory_inputs, 'session': session_inputs}.get(kind, lambda _: ())
     count = 0
     for folder in sorted((TOP / 'tests/compat').glob('*/images')):
         for content in inputs(folder):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from subject import Run, Subject
-from ways import SAMPLES, WAYS
+from ways import WAYS, is_sample
 
 
 def pytest_generate_tests(metafunc):
@@ -16,7 +16,7 @@ def pytest_generate_tests(metafunc):
     subjects = [Subject(path.resolve()) for path in programs if path.is_file() and path.suffix != '.a']
     assert subjects, 'no subjects are built'
     cases = [(subject, way) for subject in subjects for way in WAYS
-             if subject.has_way(way) and subject.name in SAMPLES.get(way, (subject.name,))]
+             if subject.has_way(way) and is_sample(way, subject.name)]
     metafunc.parametrize('case', cases, ids=[f'{subject.name}[{way}]' for subject, way in cases])
 
 

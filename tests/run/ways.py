@@ -2,6 +2,7 @@
 """The ways a subject is taken through a checkpoint. Each is a function of a Run that has started; the name is the way's name."""
 import re
 
+from room import wait_until
 from rpc import start_swrk
 
 
@@ -59,6 +60,21 @@ def rpc(run):
     run.compare('after the restore')
 
 
+def remote(run):
+    """As plain, but the memory travels: to a page server, which lays it beside the other images."""
+    images = run.folder_of_images()
+    run.call_in_room(run.criu, 'page-server', '-D', images, '-d', '--pidfile', 'server.pid', '--address', '127.0.0.1', '--port', 27000,
+                     '-v4', '-o', 'server.log')
+    server = int((images / 'server.pid').read_text())
+    status, said = run.call_criu('dump', images, '-t', run.pid, '--page-server', '--address', '127.0.0.1', '--port', 27000)
+    assert status == 0, f'dump failed with status {status}: {said}'
+    wait_until(lambda: server not in run.room.pids(), 20, 'the page server does not end')
+    assert not list(images.glob('pages-1.img')), 'pages were written here'
+    run.await_gone()
+    run.restore(images)
+    run.compare('after the restore')
+
+
 def told(run):
     """criu check --tree finds nothing in the way, criu verify finds the images whole, crit brings all of them back byte by byte."""
     run.check_tree()
@@ -70,7 +86,16 @@ def told(run):
     run.restore(images)
 
 
-# The way of asking changes little: a few subjects without options will do.
+# The way of asking changes little: a few subjects without options will do. How memory travels matters to those that have some.
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
-                   'socket/unix-rights-kinds', 'file/pty', 'file/pty-session')}
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, rpc, told)}
+                   'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
+           'remote': re.compile('memory/|tree/family|thread/several')}
+
+
+def is_sample(way, name):
+    """Is the subject of this name one for this way?"""
+    wanted = SAMPLES.get(way)
+    return wanted is None or (name in wanted if isinstance(wanted, tuple) else bool(wanted.match(name)))
+
+
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, rpc, remote, told)}

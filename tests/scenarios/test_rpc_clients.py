@@ -69,7 +69,7 @@ def ask(pb, worker, request, scripts=None, buffer=8192):
         worker.sock.send(answer.SerializeToString())
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=5):
     """Polls."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -118,7 +118,9 @@ def test_as_go_criu(pb, criu, folder):
         wanted = pb.PAGE_SERVER if kind == pb.PAGE_SERVER_CHLD else kind
         assert reply.type == wanted
         # Not there yet: said clearly. When it is, this has to be looked at again.
-        assert reply.success or 'not available in this version yet' in reply.cr_errmsg
+        assert reply.success or (wanted != pb.PAGE_SERVER and 'not available in this version yet' in reply.cr_errmsg)
+        if wanted == pb.PAGE_SERVER:
+            socket.create_connection(('127.0.0.1', reply.ps.port)).close()     # it has served its client
         worker.end()
     os.close(images)
 

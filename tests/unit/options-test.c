@@ -332,7 +332,7 @@ static void test_later(void **state)
 		if (row->group || row->argument == required_argument || row->set != set_switch)
 			continue;
 		snprintf(word, sizeof(word), "--%s", row->name);
-		if (row->later && (row->commands & CMD_DUMP)) {
+		if (row->later & row->commands & CMD_DUMP) {
 			assert_int_equal(CHECKED("dump", "-t", "1", word), -EBADRQC);
 			assert_non_null(strstr(failure_text(), word));
 			assert_non_null(strstr(failure_text(), "not available in this version yet"));

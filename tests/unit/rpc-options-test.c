@@ -270,7 +270,7 @@ static void test_switches(void **state)
 			*(protobuf_c_boolean *)((char *)&r + field->offset) = true;
 			assert_int_equal(apply(&o, CMD_DUMP, &r, &worker), 0);
 			assert_true(*OPTION_MEMBER(&o, &option_rows[k], bool));
-			if (option_rows[k].later && (option_rows[k].commands & CMD_DUMP))
+			if (option_rows[k].later & option_rows[k].commands & CMD_DUMP)
 				assert_int_equal(options_check(&o), -EBADRQC);
 			options_done(&o);
 			seen++;

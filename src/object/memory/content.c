@@ -21,7 +21,7 @@ struct memory_dump *memory_dump_state(struct dump *d)
 	if (!d->memory) {
 		d->memory = xzalloc(sizeof(*d->memory));
 		d->memory->mover = page_mover_create(d->workers);
-		d->memory->sink = page_sink_to_store(d->store, 1);
+		d->memory->sink = d->page_server ? TAKE_PTR(d->page_server) : page_sink_to_store(d->store, 1);
 		d->memory->by_inode = table_create();
 	}
 	return d->memory;

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* criu page-server: takes the memory of a dump that runs elsewhere. */
+#include "flow/page-server.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "flow/background.h"
+#include "image/store.h"
+#include "options/options.h"
+#include "pages/server.h"
+
+struct page_server {
+	const struct options *options;
+	struct peer_place place;
+	int listener; /* -1: --ps-socket */
+};
+
+struct peer_place page_server_place(const struct options *options)
+{
+	return (struct peer_place){
+		.address = options->address,
+		.port = options->port,
+		.fd = options->page_server_fd,
+		.tls = options->tls,
+		.tls_no_cn_verify = options->tls_no_cn_verify,
+		.tls_cacert = options->tls_cacert,
+		.tls_cacrl = options->tls_cacrl,
+		.tls_cert = options->tls_cert,
+		.tls_key = options->tls_key,
+	};
+}
+
+static int serve(void *arg)
+{
+	struct page_server *server = arg;
+	AUTO(store_close) struct store *store = NULL;
+	AUTO(peer_close) struct peer *peer = NULL;
+	int result;
+
+	TRY(store_open_dir(server->options->images_dir_fd, true, &store));
+	result = peer_accept(&server->place, server->listener, &peer);
+	if (server->listener >= 0)
+		close(TAKE_FD(server->listener)); /* one client, then nobody is let in any more */
+	TRY(result);
+	log_info("A client is there");
+	TRY(page_server_receive(peer, store));
+	log_info("All pages have come");
+	return 0;
+}
+
+int page_server(const struct options *options, bool background, uint16_t *ret_port)
+{
+	struct page_server server = { options, page_server_place(options), -1 };
+	uint16_t port = 0;
+	int result;
+
+	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return fail_errno("the images directory %s cannot be written to", options->images_dir);
+	if (options->page_server_fd < 0) {
+		server.listener = peer_listen(&server.place, &port);
+		TRY(server.listener);
+	}
+	result = background_serve(options, background, serve, &server);
+	if (server.listener >= 0)
+		close(server.listener);
+	if (ret_port)
+		*ret_port = port;
+	return result;
+}
