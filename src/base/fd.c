@@ -40,12 +40,12 @@ static bool is_self(int proc_pid_dir)
 	       st.st_dev == self.st_dev;
 }
 
-int fd_list(int proc_pid_dir, int **ret)
+int fd_list(int proc_pid_dir, const char *folder, int **ret)
 {
 	VECTOR(int) fds = { 0 };
 	AUTO_CLOSEDIR DIR *dir = NULL;
 	struct dirent *entry;
-	int fd = openat(proc_pid_dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), number, skip;
+	int fd = openat(proc_pid_dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), number, skip;
 
 	if (fd < 0)
 		return -errno;

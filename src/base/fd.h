@@ -6,8 +6,11 @@
 
 /* Duplicates fd to a number of at least min with FD_CLOEXEC; closes the original. Returns the new number or -errno. */
 int fd_move_above(int fd, int min);
-/* All open descriptors of a /proc/PID/fd directory in rising order, malloc'ed. Returns the count or -errno. */
-int fd_list(int proc_pid_dir, int **ret);
+/*
+ * All open descriptors of a process in rising order, malloc'ed; folder of /proc/PID: "fd", or "fdinfo" if that is looked at next, as the
+ * kernel makes an inode for each name that it lists. Returns the count or -errno.
+ */
+int fd_list(int proc_pid_dir, const char *folder, int **ret);
 /* Raises RLIMIT_NOFILE of this process to fs.nr_open, or without the right to do so to its hard limit; returns the limit. */
 uint64_t fd_raise_limit(void);
 /*

@@ -109,7 +109,7 @@ static void test_descriptors(void **state)
 
 	assert_true(fd >= 200);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	n = fd_list(proc, &fds);
+	n = fd_list(proc, "fd", &fds);
 	assert_true(n >= 5);
 	for (int i = 0; i < n; i++) {
 		assert_true(i == 0 || fds[i - 1] < fds[i]);
@@ -120,7 +120,7 @@ static void test_descriptors(void **state)
 	free(fds);
 	close(fd);
 	close(proc);
-	assert_int_equal(fd_list(proc, &fds), -EBADF);
+	assert_int_equal(fd_list(proc, "fd", &fds), -EBADF);
 	assert_int_equal(fd_move_above(fd, 200), -EBADF);
 }
 

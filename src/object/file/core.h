@@ -32,6 +32,8 @@ struct file_dump {
 	VECTOR(struct known_descriptor) known;
 	VECTOR(const char *) links; /* names that were made for the dump */
 	VECTOR(int) loose; /* copies of ours, kept for kcmp */
+	VECTOR(struct file_later) later;
+	VECTOR(struct pool *) later_pools; /* one for each worker */
 	struct image *locks;
 	struct table *locks_seen;
 	void *slots[FILE_KINDS_MAX];
@@ -79,6 +81,17 @@ int file_dump_begin(struct dump *d, struct file_dump **ret);
 /* As file_dump(), and what it was found to be. */
 /* Returns 1 if it was not seen before, else 0. */
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret);
+
+/* later.c: work that is put off until there is enough for all workers, or it is needed. */
+struct file_later {
+	int fd; /* a copy of ours */
+	pid_t pid;
+	int task_fd;
+	int (*run)(int fd, void *arg, struct pool *pool);
+	void *arg;
+};
+int file_run_later(struct dump *d);
+void file_later_done(struct dump *d); /* what is still to be done is forgotten */
 
 extern const struct file_kind external_kind;
 

@@ -52,7 +52,7 @@ static int dump_table(struct dump *d, struct task *task)
 	AUTO(image_close) struct image *image = NULL;
 	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
 	AUTO_FREE int *numbers = NULL;
-	int n = fd_list(task->dump->proc, &numbers);
+	int n = fd_list(task->dump->proc, "fdinfo", &numbers);
 
 	if (n < 0)
 		return fail(-n, "listing its descriptors");

@@ -478,9 +478,11 @@ int file_dump_finish(struct dump *d)
 		LOG_SCOPE("%s files", file_kinds[i]->name);
 		if (!file_kinds[i]->finish)
 			continue;
+		TRY(file_run_later(d)); /* the one before may have dumped more */
 		TRY(file_pass(d->files->passed, file_kinds[i], FILE_FINISH));
 		TRY(dump_go_on(d, file_kinds[i]->finish(d)));
 	}
+	TRY(file_run_later(d));
 	if (d->only_look)
 		return 0;
 	TRY(locks_finish(d));
@@ -497,6 +499,7 @@ void file_dump_clean(struct dump *d)
 		close(files->loose.items[i]);
 	if (failure_error())
 		relink_undo(d);
+	file_later_done(d);
 	vector_done(&files->links);
 	vector_done(&files->loose);
 	vector_done(&files->known);

@@ -102,6 +102,11 @@ int file_dump_device_path(struct dump *d, struct task *task, int fd, const char 
 int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out);
 /* A descriptor that is not in the table of a task, e.g. received from a socket queue. It stays the caller's. */
 int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id);
+/*
+ * Work of a kind that needs nothing but a copy of the descriptor, done by several threads before the first moment `finish`. run() may use the
+ * pool that it is given (not d->pool), arg must live as long, and nothing may depend on the order. Failures are not passed over.
+ */
+int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool), void *arg);
 int file_dump_finish(struct dump *d);			/* files.img and what kinds keep to the end */
 void file_dump_clean(struct dump *d);			/* releases what d->files holds; at the end and on failure */
 

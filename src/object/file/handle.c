@@ -174,7 +174,7 @@ static const char *find_near(struct dump *d, const struct open_file *of, uint64_
 	static const char *const names[] = { "cwd", "root", "exe" };
 	int proc = of->task->dump->proc;
 	AUTO_FREE int *numbers = NULL;
-	int n = fd_list(proc, &numbers);
+	int n = fd_list(proc, "fd", &numbers);
 	char name[32], path[PATH_MAX];
 
 	for (int i = -(int)(sizeof(names) / sizeof(*names)); i < n; i++) {

@@ -97,8 +97,9 @@ static int dump_icmp_filter(int fd, const InetSkEntry *entry, IpOptsRawEntry *ra
 	return 0;
 }
 
-static int dump_options(const struct open_file *of, InetSkEntry *entry, struct pool *pool)
+static int dump_options(struct dump *d, const struct open_file *of, InetSkEntry *entry)
 {
+	struct pool *pool = d->pool;
 	struct socket_options options;
 	int v6only;
 	socklen_t size = sizeof(v6only);
@@ -120,7 +121,7 @@ static int dump_options(const struct open_file *of, InetSkEntry *entry, struct p
 		entry->v6only = v6only;
 	}
 	options = inet_options(entry);
-	return socket_options_read(of->fd, &options, pool);
+	return socket_options_dump(d, of, &options);
 }
 
 /* Both directions of the end of a closed or an unconnected socket, as far as poll(2) shows it. */
@@ -225,7 +226,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	entry->shutdown = (SkShutdown)shut;
 	TRY(inet_dump_addresses(of->fd, diag, entry, d->pool));
 	TRY(read_tcp_info(of, entry, &info));
-	TRY(dump_options(of, entry, d->pool));
+	TRY(dump_options(d, of, entry));
 	TRY(dump_corked(d, of, entry));
 	if (is_tcp(entry))
 		return dump_tcp_state(d, of, &info, entry);

@@ -99,7 +99,7 @@ static int dump_netlink(struct dump *d, const struct open_file *of, FileEntry *o
 	TRY(dump_names(of->fd, entry));
 	TRY(dump_groups(of->fd, entry, d->pool));
 	options = options_of(entry);
-	return socket_options_read(of->fd, &options, d->pool);
+	return socket_options_dump(d, of, &options);
 }
 
 /* --- restore --- */

@@ -418,8 +418,10 @@ static int apply_filter(int fd, const SkOptsEntry *common)
 
 /* --- all --- */
 
-int socket_options_read(int fd, struct socket_options *options, struct pool *pool)
+static int read_rows(int fd, void *arg, struct pool *pool)
 {
+	const struct socket_options *options = arg;
+
 	for (size_t i = 0; i < N_ROWS; i++) {
 		char *record = record_of(&rows[i], options);
 
@@ -428,11 +430,18 @@ int socket_options_read(int fd, struct socket_options *options, struct pool *poo
 		else if (record)
 			TRY(read_row(&rows[i], fd, record));
 	}
-	TRY(read_buffers(fd, options->common));
-	TRY(read_times(fd, options->common));
-	TRY(read_linger(fd, options->common));
-	TRY(read_device(fd, options->common, pool));
-	return read_filter(fd, options->common, pool);
+	return 0;
+}
+
+int socket_options_dump(struct dump *d, const struct open_file *of, const struct socket_options *options)
+{
+	TRY(read_buffers(of->fd, options->common));
+	TRY(read_times(of->fd, options->common));
+	TRY(read_linger(of->fd, options->common));
+	TRY(read_device(of->fd, options->common, d->pool));
+	TRY(read_filter(of->fd, options->common, d->pool));
+	/* These are most of the time that a socket takes. */
+	return file_dump_later(d, of, read_rows, pool_copy(d->pool, options, sizeof(*options)));
 }
 
 int socket_options_apply(int fd, const struct socket_options *options, enum option_moment moment)

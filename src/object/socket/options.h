@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/pool.h"
+#include "object/file/file.h"
 #include "sk-inet.pb-c.h"
 #include "sk-opts.pb-c.h"
 #include "tcp-stream.pb-c.h"
@@ -45,8 +45,8 @@ struct socket_options {
 	TcpOptsEntry *tcp;
 };
 
-/* Reads all options of fd into the records, strings and arrays from the pool. */
-int socket_options_read(int fd, struct socket_options *options, struct pool *pool);
+/* Reads all options into the records. The rows of the table are in place at the first moment `finish`. */
+int socket_options_dump(struct dump *d, const struct open_file *of, const struct socket_options *options);
 /* Sets what differs from what fd has. */
 int socket_options_apply(int fd, const struct socket_options *options, enum option_moment moment);
 /* Room for everything that queues may hold: buffers of at least this many bytes, beyond the limits of the system. */

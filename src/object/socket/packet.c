@@ -142,7 +142,7 @@ static int dump_packet(struct dump *d, const struct open_file *of, FileEntry *ou
 	take_table(diag, entry, d->pool);
 	TRY(packet_ring_dump(of->fd, entry, d->pool));
 	options = options_of(entry);
-	return socket_options_read(of->fd, &options, d->pool);
+	return socket_options_dump(d, of, &options);
 }
 
 /* --- restore --- */

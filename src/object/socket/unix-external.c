@@ -35,7 +35,7 @@ static bool is_allowed(struct dump *d, const struct unix_diag *peer)
 static int find_holder(int proc, const char *link)
 {
 	AUTO_FREE int *numbers = NULL;
-	int n = fd_list(proc, &numbers);
+	int n = fd_list(proc, "fd", &numbers);
 	char path[32], text[64];
 
 	for (int i = 0; i < n; i++) {

@@ -82,7 +82,7 @@ static int dump_unix(struct dump *d, const struct open_file *of, FileEntry *out)
 	entry->has_shutdown = diag->shutdown != 0;
 	entry->shutdown = (SkShutdown)diag->shutdown;
 	options = (struct socket_options){ AF_UNIX, diag->type, 0, .common = entry->opts };
-	TRY(socket_options_read(of->fd, &options, d->pool));
+	TRY(socket_options_dump(d, of, &options));
 	TRY(unix_dump_name(d, of, entry));
 	remember(d, of, diag, entry);
 	return 0;
