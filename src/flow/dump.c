@@ -300,7 +300,7 @@ static int let_go(struct dump *d, int error)
 	} else {
 		kill_tree(d);
 		freezer_end(&d->freezer); /* frozen tasks do not die */
-		late = socket_dump_killed(d);
+		late = file_dump_killed(d);
 		network = network_dump_keep(d);
 	}
 	network_dump_end(d);

@@ -96,7 +96,7 @@ static int make_all(struct restore *r)
 	TRY(restore_send_home(r));
 	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
 	TRY(write_pidfile(r->options, r->tree->root->pid));
-	error = socket_resume_connections(r);
+	error = file_restore_resume(r);
 	if (error < 0 && r->options->pidfile)
 		unlink(r->options->pidfile); /* ours: it did not exist before */
 	return error;

@@ -3,9 +3,7 @@
 #include "flow/verify.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "arch_cpu.h"
@@ -96,52 +94,6 @@ static void add_files(struct restore *r, struct verified *ret)
 
 /* --- features --- */
 
-static bool any_mapping(struct restore *r, uint32_t status)
-{
-	struct task *task;
-
-	for_each_task(task, r->tree)
-		for (size_t i = 0; task->mm && i < task->mm->n_vmas; i++)
-			if (task->mm->vmas[i]->status & status)
-				return true;
-	return false;
-}
-
-static bool any_file(struct restore *r, FdTypes type)
-{
-	size_t n;
-	struct file *const *files = file_restore_all(r, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (files[i]->entry->type == type)
-			return true;
-	return false;
-}
-
-static bool any_connection(struct restore *r)
-{
-	size_t n;
-	struct file *const *files = file_restore_all(r, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (files[i]->entry->isk && files[i]->entry->isk->type == SOCK_STREAM &&
-		    files[i]->entry->isk->state != TCP_LISTEN && files[i]->entry->isk->state != TCP_CLOSE)
-			return true;
-	return false;
-}
-
-static bool any_seccomp(struct restore *r)
-{
-	struct task *task;
-	struct thread *thread;
-
-	for_each_task(task, r->tree)
-		for_each_thread(thread, task)
-			if (thread->core && thread->core->thread_core && thread->core->thread_core->seccomp_mode)
-				return true;
-	return false;
-}
-
 /* What an ordinary user can't do may be there all the same. */
 static int ask(struct probes *probes, enum feature_id id)
 {
@@ -150,28 +102,16 @@ static int ask(struct probes *probes, enum feature_id id)
 	return there == 0 && geteuid() != 0 ? -EPERM : there;
 }
 
-static void add_features(struct restore *r, struct verified *ret)
+void verify_add_features(struct restore *r, struct verified *ret)
 {
-	const struct {
-		enum feature_id id;
-		bool wanted;
-	} rows[] = {
-		{ FEATURE_ID_clone3_set_tid, true },
-		{ FEATURE_ID_pidfd_store, true },
-		{ FEATURE_ID_prctl_mm_map, true },
-		{ FEATURE_ID_move_vdso, any_mapping(r, VMA_VDSO) },
-		{ FEATURE_ID_pagemap_scan_guard_pages, any_mapping(r, VMA_GUARD) },
-		{ FEATURE_ID_tcp_repair, any_connection(r) },
-		{ FEATURE_ID_seccomp_suspend, any_seccomp(r) },
-		{ FEATURE_ID_timerfd, any_file(r, FD_TYPES__TIMERFD) },
-		{ FEATURE_ID_tun, any_file(r, FD_TYPES__TUNF) },
-	};
 	struct probes probes = { 0 };
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (rows[i].wanted)
-			*vector_push(&ret->features) =
-				(struct verified_feature){ rows[i].id, ask(&probes, rows[i].id) };
+	/* Every task is made with these. */
+	need_feature(r, FEATURE_ID_clone3_set_tid);
+	need_feature(r, FEATURE_ID_pidfd_store);
+	for (enum feature_id id = 0; id < FEATURE_COUNT; id++)
+		if (ret->needs.features[id])
+			*vector_push(&ret->features) = (struct verified_feature){ id, ask(&probes, id) };
 }
 
 void verify_collect_facts(struct restore *r, struct verified *ret)
@@ -184,6 +124,5 @@ void verify_collect_facts(struct restore *r, struct verified *ret)
 		return;
 	add_files(r, ret);
 	add_cpu_state(r, ret);
-	add_features(r, ret);
 	ret->shared_memory = memory_size_of_shared(r, &ret->shared_objects);
 }

@@ -24,6 +24,7 @@
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/namespace/namespace.h"
+#include "object/task/part.h"
 #include "session/stats.h"
 #include "session/survey.h"
 
@@ -66,18 +67,6 @@ static int scan_all(struct store *store, struct verified *ret)
 }
 
 /* --- can it be restored here? --- */
-
-/* Network devices that the restore makes, with addresses of their own. */
-static bool has_devices(struct restore *r)
-{
-	size_t n;
-	struct file *const *files = file_restore_all(r, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (files[i]->entry->type == FD_TYPES__TUNF)
-			return true;
-	return false;
-}
 
 static bool has_own(struct restore *r, const char *name)
 {
@@ -173,11 +162,14 @@ static int check_world(struct restore *r, struct verified *ret)
 	int error, first;
 
 	ret->needs.other_paths = has_own(r, "mnt");
-	ret->needs.other_addresses = has_own(r, "net") || has_devices(r);
+	ret->needs.other_addresses |= has_own(r, "net");
 	need_sessions(r);
 	first = r->damage = 0;
 	TRY(namespaces_restore_needs(r));
 	TRY(file_restore_needs(r));
+	parts_restore_needs(r);
+	memory_restore_needs(r);
+	verify_add_features(r, ret);
 	first = r->damage;
 	if (r->inventory->allow_uprobes)
 		(void)need(r, NEED_OPTION, "--allow-uprobes", "the dump was told to accept uprobes");

@@ -52,3 +52,5 @@ void verify_done(struct verified *verified);
 
 /* verify-facts.c: what is in it. */
 void verify_collect_facts(struct restore *r, struct verified *ret);
+/* And the kernel features that it needs, when all kinds and parts have told theirs. */
+void verify_add_features(struct restore *r, struct verified *ret);

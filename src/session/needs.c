@@ -21,3 +21,8 @@ bool need(struct restore *r, enum need_kind kind, const char *what, const char *
 		(struct need){ kind, pool_string(r->pool, what), pool_string(r->pool, text) };
 	return true;
 }
+
+void need_feature(struct restore *r, enum feature_id id)
+{
+	r->needs->features[id] = true;
+}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What a restore takes from the world outside of the images. criu verify asks every file for it after all was loaded and linked
- * (the moment `needs` of struct file_kind): the kind names what it will use with need(), and refuses what is not as it must be.
+ * (the moment `needs` of struct file_kind and struct task_part): it names what it will use with need() and need_feature(), and refuses what is not as it must be.
  */
 #pragma once
 
 #include "base/vector.h"
+#include "kern/probe.h"
 #include "session/session.h"
 
 enum need_kind {
@@ -25,6 +26,7 @@ struct need {
 struct needs {
 	VECTOR(struct need) list;
 	unsigned unchecked;   /* files that this user may not look at */
+	bool features[FEATURE_COUNT]; /* of the kernel */
 	bool other_paths;     /* the paths are those of another mount namespace */
 	bool other_addresses; /* the same for addresses and network namespaces */
 };
@@ -32,3 +34,5 @@ struct needs {
 /* One more need; false if it is known already: why is that of the first. The texts are copied. */
 bool need(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
 	__attribute__((format(printf, 4, 5)));
+/* A feature of the kernel that not every restore uses. */
+void need_feature(struct restore *r, enum feature_id id);

@@ -281,6 +281,14 @@ int file_restore_settle(struct restore *r)
 	return 0;
 }
 
+int file_restore_resume(struct restore *r)
+{
+	for (unsigned i = 0; file_kinds[i]; i++)
+		if (file_kinds[i]->resume)
+			TRY(file_kinds[i]->resume(r));
+	return 0;
+}
+
 void file_restore_clean(struct restore *r)
 {
 	struct file_set *files = r->files;

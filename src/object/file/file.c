@@ -489,6 +489,16 @@ int file_dump_finish(struct dump *d)
 	return write_files(d);
 }
 
+int file_dump_killed(struct dump *d)
+{
+	for (unsigned i = 0; d->files && file_kinds[i]; i++) {
+		LOG_SCOPE("%s files", file_kinds[i]->name);
+		if (file_kinds[i]->killed)
+			TRY(file_kinds[i]->killed(d));
+	}
+	return 0;
+}
+
 void file_dump_clean(struct dump *d)
 {
 	struct file_dump *files = d->files;

@@ -66,6 +66,8 @@ struct file_kind {
 	int (*dump)(struct dump *d, const struct open_file *of, FileEntry *out); /* once per file; out->member is allocated and initialised */
 	int (*drain)(struct dump *d, const struct open_file *of);	/* once per file, after dump: content waiting inside, must be put back or only peeked at */
 	int (*finish)(struct dump *d);				/* once, after all files: shared records, own images */
+	int (*killed)(struct dump *d);				/* once, the tasks are dead, nothing is taken away from anybody: what could only be read
+								   by changing it. The checkpoint is complete only after it */
 
 	/* Restore, in this order. In brackets: which process. */
 	int (*prepare)(struct restore *r);			/* [coordinator] once: load own images */
@@ -83,6 +85,8 @@ struct file_kind {
 								   of that session and any of its descriptors */
 	int (*plan_task)(struct restore *r, struct task *task, struct plan *p); /* [steps in each live task] with those of plan */
 	int (*settle)(struct restore *r, struct file *f);	/* [coordinator] all tasks are complete and not yet running */
+	int (*resume)(struct restore *r);			/* [coordinator] once, at the very end: what cannot be taken back. Until then a restore that
+								   fails can be repeated */
 	int (*clean)(struct restore *r);			/* [coordinator] once, at the end and on failure: remove what was made for the restore only */
 };
 
@@ -108,6 +112,7 @@ int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id)
  */
 int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool), void *arg);
 int file_dump_finish(struct dump *d);			/* files.img and what kinds keep to the end */
+int file_dump_killed(struct dump *d);			/* the moment `killed` of all kinds; accepts a dump that has no files */
 void file_dump_clean(struct dump *d);			/* releases what d->files holds; at the end and on failure */
 
 /* --- restore --- */
@@ -134,6 +139,7 @@ int file_free_number(struct restore *r, struct task *task);
 /* One that is free in all tables. */
 int file_free_number_everywhere(struct restore *r);
 int file_restore_settle(struct restore *r);
+int file_restore_resume(struct restore *r);		/* the moment `resume` of all kinds */
 /* criu verify: the moment `needs` of all files and of locks; all files, in the order of the image. */
 int file_restore_needs(struct restore *r);
 size_t file_count_descriptors(struct restore *r, const struct task *task);

@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "object/file/file.h"
+#include "session/needs.h"
 
 /* <linux/timerfd.h> clashes with <sys/timerfd.h>; since 3.17 */
 #ifndef TFD_IOC_SET_TICKS
@@ -166,6 +167,13 @@ static int load_timerfd(struct restore *r, struct file *f)
 	return 0;
 }
 
+static int need_timerfd(struct restore *r, struct file *f)
+{
+	(void)f;
+	need_feature(r, FEATURE_ID_timerfd);
+	return 0;
+}
+
 /* At the end, so that the restore itself takes nothing from the time that was left. */
 static int settle_timerfd(struct restore *r, struct file *f)
 {
@@ -184,6 +192,7 @@ const struct file_kind timerfd_kind = {
 	.anon_inode = "[timerfd]",
 	.dump = dump_timerfd,
 	.load = load_timerfd,
+	.needs = need_timerfd,
 	.create = create_timerfd,
 	.settle = settle_timerfd,
 };

@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/file/regular.h"
+#include "session/needs.h"
 
 #ifndef TUNGETDEVNETNS
 #define TUNGETDEVNETNS _IO('T', 227) /* Linux 5.2 */
@@ -99,6 +100,8 @@ static int load_tun(struct restore *r, struct file *f)
 	f->users++; /* until settle */
 	if (!record->netdev)
 		return 0;
+	if (r->needs)
+		r->needs->other_addresses = true; /* sockets may have those of the device */
 	TRY(tun_device_check(record));
 	if (!record->link && !if_nametoindex(record->netdev))
 		return refuse(ENOENT, "files.img does not tell how network device %s was made, and it is not there", record->netdev);
@@ -155,6 +158,13 @@ static int create_tun(struct restore *r, struct file *f)
 	return 0;
 }
 
+static int need_tun(struct restore *r, struct file *f)
+{
+	(void)f;
+	need_feature(r, FEATURE_ID_tun);
+	return 0;
+}
+
 /* Others may be bound to the device or its addresses. */
 static int early_tun(struct restore *r, struct file *f)
 {
@@ -183,6 +193,7 @@ const struct file_kind tun_kind = {
 	.is = is_tun,
 	.dump = dump_tun,
 	.load = load_tun,
+	.needs = need_tun,
 	.early = early_tun,
 	.create = create_tun,
 	.settle = settle_tun,

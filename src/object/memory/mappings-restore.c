@@ -14,6 +14,7 @@
 #include "object/memory/sysv.h"
 #include "object/memory/vdso.h"
 #include "plugin/plugin.h"
+#include "session/needs.h"
 #include "session/survey.h"
 
 #define ADDRESS_LIMIT (1ull << 56)
@@ -376,5 +377,19 @@ void memory_rest_done(struct restore *r, struct task *task)
 		if (memory->areas[i].plugin_fd >= 0)
 			close(memory->areas[i].plugin_fd);
 		memory->areas[i].plugin_fd = -1;
+	}
+}
+
+void memory_restore_needs(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		for (size_t i = 0; task->mm && i < task->mm->n_vmas; i++) {
+			if (task->mm->vmas[i]->status & VMA_VDSO)
+				need_feature(r, FEATURE_ID_move_vdso);
+			if (task->mm->vmas[i]->status & VMA_GUARD)
+				need_feature(r, FEATURE_ID_pagemap_scan_guard_pages);
+		}
 	}
 }

@@ -99,4 +99,6 @@ bool memory_is_mapped_writable(struct restore *r, uint32_t file_id);
 /* criu verify: bytes in the images of private memory of a task, and of all shared memory objects. */
 uint64_t memory_size_of(const struct task *task);
 uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects);
+/* criu verify: the kernel features that only some mappings need. */
+void memory_restore_needs(struct restore *r);
 void memory_restore_clean(struct restore *r); /* at the end and on failure */

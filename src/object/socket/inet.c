@@ -406,7 +406,8 @@ static int settle_inet(struct restore *r, struct file *f)
 	return socket->connection ? 0 : finish_inet(r, socket);
 }
 
-int socket_resume_connections(struct restore *r)
+/* Packets may pass again, and the connections leave repair mode. The other ends have noticed nothing until now. */
+static int resume_inet(struct restore *r)
 {
 	struct inet_socket *socket;
 
@@ -461,5 +462,6 @@ const struct file_kind inet_kind = {
 	.describe = inet_describe,
 	.create = create_inet,
 	.settle = settle_inet,
+	.resume = resume_inet,
 	.clean = clean_inet,
 };

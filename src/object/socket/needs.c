@@ -38,6 +38,7 @@ static void need_connection(struct restore *r, const InetSkEntry *entry)
 {
 	char name[128];
 
+	need_feature(r, FEATURE_ID_tcp_repair);
 	if (r->options->tcp_close || r->inventory->tcp_close) {
 		(void)need(r, NEED_OPTION, "--tcp-close", "the dump was told to close its TCP connections");
 		return;

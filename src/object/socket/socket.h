@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What all sockets share: what a descriptor is, the tables of the kernel, and the moments that the flow calls. */
+/* What all sockets share: what a descriptor is and the tables of the kernel. */
 #pragma once
 
 #include <stdbool.h>
@@ -41,18 +41,6 @@ int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag 
 int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag **ret);
 /* Unread data waits in a connection in its backlog whose client is closed. */
 int socket_has_orphan(struct dump *d, const struct unix_diag *listener, bool *ret);
-
-/*
- * The very end of a restore, when all tasks are ready to run: packets may pass again, and the connections leave repair mode. Until
- * then a restore that fails can be repeated: the other ends have noticed nothing.
- */
-int socket_resume_connections(struct restore *r);
-
-/*
- * The tasks are dead, nothing is taken away from anybody: reads what could only be read by accepting connections. The checkpoint is complete
- * only after it. Accepts a dump that has no sockets.
- */
-int socket_dump_killed(struct dump *d);
 
 /* Closes what the sockets of a dump hold: tables, descriptors. Accepts a dump that has none. */
 void socket_dump_done(struct dump *d);

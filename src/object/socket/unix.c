@@ -156,12 +156,12 @@ static int finish_unix(struct dump *d)
 	return dump->queues ? image_finish(&dump->queues) : 0;
 }
 
-int socket_dump_killed(struct dump *d)
+/* What was sent before accept(2) can be read only by accepting the connection. */
+static int killed_unix(struct dump *d)
 {
-	struct unix_dump *dump = d->files ? *file_dump_slot(d, &unix_kind) : NULL;
-	int result = dump ? unix_dump_killed(d) : 0;
+	int result = unix_dump_of(d) ? unix_dump_killed(d) : 0;
 
-	if (dump)
+	if (unix_dump_of(d))
 		unix_dump_end(d);
 	return result;
 }
@@ -294,6 +294,7 @@ const struct file_kind unix_kind = {
 	.dump = dump_unix,
 	.drain = drain_unix,
 	.finish = finish_unix,
+	.killed = killed_unix,
 	.prepare = prepare_unix,
 	.load = load_unix,
 	.link = link_unix,

@@ -12,6 +12,7 @@
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
+#include "session/needs.h"
 
 /* Members of struct proc_stat, MmEntry and struct prctl_mm_map. */
 #define ADDRESSES(X)                                                                                                     \
@@ -104,10 +105,17 @@ static int plan_layout(struct restore *r, struct thread *thread, struct plan *pl
 	return 0;
 }
 
+static void need_layout(struct restore *r, struct thread *thread)
+{
+	(void)thread;
+	need_feature(r, FEATURE_ID_prctl_mm_map);
+}
+
 const struct task_part layout_part = {
 	.name = "layout",
 	.outside = dump_layout,
 	.ask = ask_layout,
 	.answer = answer_layout,
+	.needs = need_layout,
 	.plan = plan_layout,
 };

@@ -135,6 +135,18 @@ int parts_restore_check(struct restore *r, struct thread *thread)
 	FOR_THREAD(restore_go_on, r, thread, check, "restore", r, thread);
 }
 
+void parts_restore_needs(struct restore *r)
+{
+	struct thread *thread;
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		for_each_thread(thread, task)
+			for (unsigned i = 0; task_parts[i]; i++)
+				if (task_parts[i]->needs && concerns(task_parts[i], thread))
+					task_parts[i]->needs(r, thread);
+}
+
 int parts_restore_plan(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	FOR_THREAD(stop_restore, r, thread, plan, "restore", r, thread, plan);

@@ -24,6 +24,7 @@ struct task_part {
 	/* Restore, in this order. */
 	int (*load)(struct restore *r);				     /* [coordinator] read own images; nothing exists yet */
 	int (*check)(struct restore *r, struct thread *thread);	     /* [coordinator] range checks of the record; nothing exists yet */
+	void (*needs)(struct restore *r, struct thread *thread);     /* [criu verify, instead of all that follows] need_feature() (session/needs.h) */
 	int (*plan)(struct restore *r, struct thread *thread, struct plan *plan); /* steps run in the new thread: all signals are blocked, full
 								        privileges; memory, files and all threads of all tasks are there */
 	/* Last steps before it goes home: seized by ptrace, seccomp suspended, all zombies dead. The plan of the leader has run when those of the
@@ -45,6 +46,7 @@ int parts_dump_answer(struct dump *d, struct thread *thread);
 int parts_dump_finish(struct dump *d);
 int parts_restore_load(struct restore *r);
 int parts_restore_check(struct restore *r, struct thread *thread);
+void parts_restore_needs(struct restore *r);
 int parts_restore_plan(struct restore *r, struct thread *thread, struct plan *plan);
 int parts_restore_last(struct restore *r, struct thread *thread, struct plan *plan);
 int parts_restore_settle(struct restore *r, struct thread *thread);

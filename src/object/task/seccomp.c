@@ -18,6 +18,7 @@
 #include "base/vector.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
+#include "session/needs.h"
 
 /* --- dump --- */
 
@@ -222,6 +223,12 @@ static int last_seccomp(struct restore *r, struct thread *thread, struct plan *p
 	return 0;
 }
 
+static void need_seccomp(struct restore *r, struct thread *thread)
+{
+	if (thread->core->thread_core->seccomp_mode)
+		need_feature(r, FEATURE_ID_seccomp_suspend);
+}
+
 const struct task_part seccomp_part = {
 	.name = "seccomp",
 	.collect = collect_seccomp,
@@ -229,5 +236,6 @@ const struct task_part seccomp_part = {
 	.finish = finish_seccomp,
 	.load = load_seccomp,
 	.check = check_seccomp,
+	.needs = need_seccomp,
 	.last = last_seccomp,
 };
