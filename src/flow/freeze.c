@@ -403,7 +403,9 @@ static int freeze_cgroup(struct dump *d)
 	if (!d->options->freeze_cgroup || d->only_look)
 		return 0;
 	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, d->options->pid)));
-	return freezer_freeze(d->options->freeze_cgroup, &d->deadline, &d->freezer);
+	TRY(freezer_freeze(d->options->freeze_cgroup, &d->deadline, &d->freezer));
+	d->was_frozen = freezer_was_frozen(d->freezer);
+	return 0;
 }
 
 static int freeze_root(struct dump *d)

@@ -170,6 +170,11 @@ int freezer_freeze(const char *path, const struct deadline *deadline, struct fre
 	return 0;
 }
 
+bool freezer_was_frozen(const struct freezer *freezer)
+{
+	return freezer->was_frozen;
+}
+
 int freezer_thaw(struct freezer *freezer)
 {
 	int error = set_state(freezer, freezer->version->thawed);

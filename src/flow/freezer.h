@@ -2,6 +2,8 @@
 /* The freezer cgroup of --freeze-cgroup: stops all its tasks at one moment, so that none of them makes others meanwhile. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/deadline.h"
 
 struct freezer;
@@ -11,6 +13,7 @@ struct freezer;
  * Returns 0 or -errno.
  */
 int freezer_freeze(const char *path, const struct deadline *deadline, struct freezer **ret);
+bool freezer_was_frozen(const struct freezer *freezer);
 /* Frozen tasks can be seized, but stand in a ptrace stop only when they are thawed. */
 int freezer_thaw(struct freezer *freezer);
 /* The tasks are about to be let go: as the cgroup was found, so it shall be. freezer may be NULL. */

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "lib/compel/puppet.h"
 #include "lib/compel/tracee.h"
+#include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
@@ -85,7 +86,8 @@ int restore_task_contents(struct restore *r, struct task *task)
 	if (!task->restore->files_from)
 		file_table_done(r, task);
 	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
-	return wait_threads(r, task);
+	TRY(wait_threads(r, task));
+	return cgroup_restore_enter_threads(r, task);
 }
 
 /* Appends steps for one thread; run with all others. */

@@ -20,6 +20,7 @@
 #include "kern/proc/stat.h"
 #include "lib/compel/puppet.h"
 #include "lib/compel/tracee.h"
+#include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/namespace/namespace.h"
@@ -53,7 +54,8 @@ static int arrived(struct restore *r, struct task *task)
 	task->pid = task->leader->tid = task->vpid;
 	task->restore->made = true;
 	log_info("Made, as a child of %d", task->parent ? task->parent->vpid : getpid());
-	return open_proc(task);
+	TRY(open_proc(task));
+	return cgroup_restore_enter(r, task);
 }
 
 #define ZOMBIE_PATIENCE_MS 5000

@@ -27,6 +27,7 @@
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/puppet.h"
+#include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/namespace/namespace.h"
@@ -61,6 +62,7 @@ static void end(struct restore *r)
 	}
 	memory_restore_clean(r);
 	namespaces_restore_clean(r);
+	cgroup_restore_done(r);
 	puppet_stage_close(&r->stage);
 	store_close(&r->store);
 	workers_destroy(&r->workers);
@@ -81,6 +83,7 @@ static int make_all(struct restore *r)
 	int error;
 
 	stats_start(r->stats, STATS_FORKING);
+	TRY(cgroup_restore_make(r));
 	TRY(restore_tree(r));
 	TRY(restore_groups(r));
 	stats_stop(r->stats, STATS_FORKING);
@@ -92,11 +95,14 @@ static int make_all(struct restore *r)
 	TRY(fail_point("restore/settle"));
 	TRY(file_restore_settle(r));
 	TRY(namespaces_restore_settle(r));
+	TRY(cgroup_restore_limit(r));
 	TRY(restore_last(r));
 	TRY(restore_send_home(r));
 	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
 	TRY(write_pidfile(r->options, r->tree->root->pid));
 	error = file_restore_resume(r);
+	if (error == 0)
+		error = cgroup_restore_freeze(r);
 	if (error < 0 && r->options->pidfile)
 		unlink(r->options->pidfile); /* ours: it did not exist before */
 	return error;
@@ -169,6 +175,7 @@ static int restore_all(struct restore *r)
 	namespaces_restore_clean(r);
 	if (error < 0) {
 		restore_kill(r);
+		cgroup_restore_undo(r);
 		return error;
 	}
 	resume_devices(r);

@@ -73,6 +73,8 @@ struct dump {
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;
 	struct freezer *freezer;   /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
+	bool was_frozen;	   /* that cgroup, before we came */
+	struct cgroup_dump *cgroups; /* object/cgroup; NULL: not our business */
 	bool network_cut_off;	   /* the action network-lock has run */
 	struct namespace_set *namespaces; /* object/namespace */
 	struct guest_cache *guest_cache;
@@ -120,6 +122,7 @@ struct restore {
 	struct needs *needs;
 	int damage;		   /* the first failure that was passed over, else 0 */
 	struct seccomp_set *seccomp;	  /* object/task/seccomp.c */
+	struct cgroup_restore *cgroups;	  /* object/cgroup; NULL: nothing is to be done */
 };
 
 /* Steps of a new task: a pidfd of the coordinator in this slot (blob/abi/steps.h), to be closed by steps of the caller. */

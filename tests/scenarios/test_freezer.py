@@ -29,7 +29,7 @@ class Group:
             pytest.skip('it cannot be frozen')
 
     def add(self, run):
-        """All processes of the room of a subject. Its cgroup is not compared: a restore does not put it back there yet."""
+        """All processes of the room of a subject."""
         room = run.room
         inside = os.stat(f'/proc/{room.first}/ns/pid').st_ino
         for proc in [*Path('/proc').glob('[0-9]*')] * 3:
@@ -38,7 +38,7 @@ class Group:
                     (self.path / 'cgroup.procs').write_text(proc.name)
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 pass
-        run.subject.about['ignore'] += ' cgroup'
+        run.before = run.settled_snapshot()
 
     def freeze(self):
         """Stops all in it."""
@@ -110,6 +110,8 @@ def test_frozen_before(subject, group):
     images = run.dump('--freeze-cgroup', group.path)
     run.await_gone()
     run.restore(images)
+    wait_until(group.is_frozen, 5, 'it is not frozen again')
+    (group.path / group.control).write_text(group.thawed)
     run.release()
 
 

@@ -146,7 +146,6 @@ def test_client_adds_external_files(criu, images):
 
 
 @pytest.mark.parametrize('opts, number, text', [
-    ({'manage_cgroups': True}, 56, '--manage-cgroups: not available in this version yet'),
     ({'log_file': '../x'}, 56, 'log_file'),
     ({'images_dir_fd': 999}, 56, 'images directory'),
     ({'empty_ns': 1}, 56, 'empty_ns'),

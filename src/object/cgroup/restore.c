@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Cgroups of a restore: their directories are made, and what was made is removed if it fails. */
+#include "object/cgroup/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "kern/proc/proc.h"
+#include "object/cgroup/hierarchy.h"
+#include "object/cgroup/load.h"
+#include "object/cgroup/properties.h"
+#include "object/cgroup/settle.h"
+#include "object/cgroup/tree.h"
+
+static const char *title(const struct cg_hierarchy *hierarchy)
+{
+	return *hierarchy->name ? hierarchy->name : "cgroup2";
+}
+
+static bool is_needed(const struct restore *r, const struct cg_hierarchy *hierarchy)
+{
+	for (size_t i = 0; i < r->cgroups->n_sets; i++)
+		for (size_t k = 0; k < r->cgroups->sets[i].n; k++)
+			if (r->cgroups->sets[i].places[k].hierarchy == hierarchy && strcmp(r->cgroups->sets[i].places[k].path, "/") != 0)
+				return true;
+	return false;
+}
+
+static int open_hierarchies(struct restore *r)
+{
+	AUTO_CLOSE int self = proc_open(getpid());
+	AUTO(proc_cgroups_done) struct proc_cgroups own = { 0 };
+
+	TRY(self);
+	TRY(proc_cgroups_read(self, r->pool, &own));
+	for (size_t i = 0; i < r->cgroups->n_hierarchies; i++) {
+		struct cg_hierarchy *hierarchy = &r->cgroups->hierarchies[i];
+		const struct proc_cgroup *found = hierarchy_find(&own, hierarchy->name);
+
+		hierarchy->absent = !found && !is_needed(r, hierarchy);
+		if (hierarchy->absent)
+			continue;
+		if (!found)
+			return refuse(ENOENT, "the tasks were in cgroups of %s, which this machine does not have like that: mount them, or restore with "
+					      "--manage-cgroups=ignore", title(hierarchy));
+		hierarchy->own = found->path;
+		hierarchy->root = hierarchy_open(found->controllers, r->options->cgroup_yard);
+		TRY(hierarchy->root);
+	}
+	return 0;
+}
+
+/* --- directories --- */
+
+static bool may_make(const struct restore *r)
+{
+	return r->options->manage_cgroups >= OPT_CGROUPS_SOFT;
+}
+
+/* A new cpuset has neither processors nor memory, unless its parent says otherwise: what it has, as nobody else tells. */
+static int take_cpuset(int parent, int dir)
+{
+	static const char *const names[] = { "cpuset.cpus", "cpuset.mems" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		AUTO(pool_destroy) struct pool *pool = pool_create();
+		char *value;
+		int error;
+
+		if (property_read(parent, names[i], pool, &value) < 0 || !*value)
+			continue;
+		error = property_write(dir, names[i], value);
+		if (error < 0)
+			return fail(-error, "setting %s of a new cgroup to \"%s\"", names[i], value);
+	}
+	return 0;
+}
+
+/* A directory; made if it is missing. Returns 1 if it was. */
+static int have_directory(struct restore *r, struct cg_hierarchy *hierarchy, const char *path)
+{
+	struct cg_directory *made;
+
+	if (mkdirat(hierarchy->root, path + 1, 0755) < 0)
+		return errno == EEXIST ? 0 : fail_errno("making the cgroup");
+	made = vector_push(&r->cgroups->directories);
+	*made = (struct cg_directory){ .hierarchy = hierarchy, .path = path, .made = true };
+	if (controllers_have(hierarchy->name, "cpuset")) {
+		AUTO_CLOSE int dir = openat(hierarchy->root, path + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		AUTO_CLOSE int parent = dir < 0 ? -1 : openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (parent < 0)
+			return fail_errno("opening the new cgroup");
+		TRY(take_cpuset(parent, dir));
+	}
+	log_info("Made the cgroup");
+	return 1;
+}
+
+static bool exists(const struct cg_hierarchy *hierarchy, const char *path)
+{
+	return !path[1] || faccessat(hierarchy->root, path + 1, F_OK, 0) == 0;
+}
+
+/* The directories on the way, which the images say nothing of. */
+static int have_parents(struct restore *r, struct cg_hierarchy *hierarchy, const char *path)
+{
+	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		const char *above = pool_printf(r->pool, "%.*s", (int)(slash - path), path);
+
+		if (!exists(hierarchy, above))
+			TRY(have_directory(r, hierarchy, above));
+	}
+	return 0;
+}
+
+/* As the mode says. A cgroup that criu itself is in was not to be made by anybody. */
+static int check_mode(const struct restore *r, const struct cg_hierarchy *hierarchy, const char *path)
+{
+	bool there = exists(hierarchy, path);
+
+	if (!there && !may_make(r))
+		return refuse(ENOENT, "it does not exist: make it, or restore with --manage-cgroups=soft");
+	if (there && r->options->manage_cgroups == OPT_CGROUPS_STRICT && !cgroup_is_below(hierarchy->own, path))
+		return refuse(EEXIST, "it exists already, and --manage-cgroups=strict wants it to be new");
+	return 0;
+}
+
+static int make_directory(struct restore *r, struct cg_hierarchy *hierarchy, const char *path, const CgroupDirEntry *record)
+{
+	enum opt_cgroups mode = r->options->manage_cgroups;
+	struct cg_directory *directory;
+	int made = 0;
+
+	LOG_SCOPE("cgroup %s of %s", path, title(hierarchy));
+	TRY(check_mode(r, hierarchy, path));
+	if (!exists(hierarchy, path)) {
+		TRY(have_parents(r, hierarchy, path));
+		made = have_directory(r, hierarchy, path);
+		TRY(made);
+	}
+	if (!made)
+		*vector_push(&r->cgroups->directories) = (struct cg_directory){ .hierarchy = hierarchy, .path = path };
+	directory = &r->cgroups->directories.items[r->cgroups->directories.n - 1];
+	directory->record = record;
+	directory->settled = record && (made || mode == OPT_CGROUPS_PROPS || mode >= OPT_CGROUPS_FULL);
+	TRY(cgroup_settle(directory, PROPERTY_EARLY));
+	return made ? 0 : cgroup_thaw_found(r, directory);
+}
+
+static int make_tree(struct restore *r, struct cg_hierarchy *hierarchy, const char *path, const CgroupDirEntry *record)
+{
+	TRY(make_directory(r, hierarchy, path, record));
+	for (size_t i = 0; i < record->n_children; i++)
+		TRY(make_tree(r, hierarchy, pool_printf(r->pool, "%s/%s", path[1] ? path : "", record->children[i]->dir_name), record->children[i]));
+	return 0;
+}
+
+static bool is_known(const struct restore *r, const struct cg_place *place)
+{
+	for (size_t i = 0; i < r->cgroups->directories.n; i++)
+		if (r->cgroups->directories.items[i].hierarchy == place->hierarchy && !strcmp(r->cgroups->directories.items[i].path, place->path))
+			return true;
+	return false;
+}
+
+/* Where tasks were, if the images say nothing of the directories. */
+static int make_places(struct restore *r)
+{
+	for (size_t i = 0; i < r->cgroups->n_sets; i++)
+		for (size_t k = 0; k < r->cgroups->sets[i].n; k++) {
+			const struct cg_place *place = &r->cgroups->sets[i].places[k];
+
+			if (!place->hierarchy->absent && !is_known(r, place))
+				TRY(make_directory(r, place->hierarchy, place->path, NULL));
+		}
+	return 0;
+}
+
+int cgroup_restore_make(struct restore *r)
+{
+	if (!r->cgroups)
+		return 0;
+	TRY(fail_point("restore/cgroup/make"));
+	TRY(open_hierarchies(r));
+	for (size_t i = 0; i < r->cgroups->n_hierarchies; i++) {
+		struct cg_hierarchy *hierarchy = &r->cgroups->hierarchies[i];
+
+		for (size_t k = 0; hierarchy->record && !hierarchy->absent && k < hierarchy->record->n_dirs; k++) {
+			const CgroupDirEntry *head = hierarchy->record->dirs[k];
+
+			TRY(make_tree(r, hierarchy, cgroup_here(r, hierarchy, pool_printf(r->pool, "/%s", head->dir_name)), head));
+		}
+	}
+	return make_places(r);
+}
+
+/* --- the end --- */
+
+#define PATIENCE_MS 2000
+#define STEP_MS	    10
+
+/* The dead may still be on their way out of it. */
+static void remove_directory(const struct cg_directory *directory)
+{
+	struct timespec step = { .tv_nsec = STEP_MS * 1000000 };
+	int waited = 0;
+
+	while (unlinkat(directory->hierarchy->root, directory->path + 1, AT_REMOVEDIR) < 0) {
+		if (errno != EBUSY || waited >= PATIENCE_MS) {
+			log_warn("the new cgroup %s of %s can't be removed: %s", directory->path, title(directory->hierarchy), strerror(errno));
+			return;
+		}
+		nanosleep(&step, NULL);
+		waited += STEP_MS;
+	}
+}
+
+void cgroup_restore_undo(struct restore *r)
+{
+	for (size_t i = r->cgroups ? r->cgroups->directories.n : 0; i > 0; i--) {
+		const struct cg_directory *directory = &r->cgroups->directories.items[i - 1];
+
+		if (directory->made)
+			remove_directory(directory);
+		else
+			cgroup_freeze_found(directory);
+	}
+}
+
+void cgroup_restore_done(struct restore *r)
+{
+	if (!r->cgroups)
+		return;
+	for (size_t i = 0; i < r->cgroups->n_hierarchies; i++)
+		if (r->cgroups->hierarchies[i].root >= 0)
+			close(r->cgroups->hierarchies[i].root);
+	vector_done(&r->cgroups->directories);
+	r->cgroups = NULL;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which thread is in which cgroups: /proc/PID/task/TID/cgroup. Threads that are in the same ones have the same set. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buffer.h"
+#include "base/fail.h"
+#include "image/inventory.h"
+#include "kern/proc/cgroup.h"
+#include "kern/proc/proc.h"
+#include "object/cgroup/hierarchy.h"
+#include "object/cgroup/load.h"
+#include "object/cgroup/tree.h"
+#include "object/task/part.h"
+
+#define OWN_SET 1 /* that of criu */
+
+struct set {
+	uint32_t id;
+	const char *text; /* of the file */
+	struct set *next;
+};
+
+struct cgroup_dump {
+	struct proc_cgroups own; /* of criu */
+	struct set *sets;	 /* that of the last thread first */
+	uint32_t n_sets;
+};
+
+/* An ordinary user has no power over cgroups. */
+static bool is_our_business(const struct dump *d)
+{
+	return !d->options->unprivileged && geteuid() == 0;
+}
+
+static struct set *add_set(struct dump *d, const char *text)
+{
+	struct set *set = pool_new(d->pool, struct set);
+
+	*set = (struct set){ ++d->cgroups->n_sets, pool_string(d->pool, text), d->cgroups->sets };
+	d->cgroups->sets = set;
+	return set;
+}
+
+/* Threads that follow each other are mostly in the same set. */
+static struct set *find_set(struct dump *d, const char *text)
+{
+	struct set **place, *set;
+
+	for (place = &d->cgroups->sets; (set = *place); place = &set->next)
+		if (!strcmp(set->text, text)) {
+			*place = set->next;
+			set->next = d->cgroups->sets;
+			return d->cgroups->sets = set;
+		}
+	return add_set(d, text);
+}
+
+static int collect_sets(struct dump *d)
+{
+	AUTO(property_rules_done) struct property_rules rules = { 0 };
+	AUTO(proc_cgroups_done) struct proc_cgroups own = { 0 };
+	AUTO(buffer_done) struct buffer text = { 0 };
+	AUTO_CLOSE int self = proc_open(getpid());
+	int error;
+
+	if (!is_our_business(d))
+		return 0;
+	TRY(cgroup_rules_read(d->options, d->pool, &rules)); /* better refused now than when all is saved */
+	TRY(self);
+	error = proc_read(self, "cgroup", &text);
+	if (error == -ENOENT) /* a kernel without cgroups */
+		return 0;
+	TRY(error);
+	d->cgroups = pool_new(d->pool, struct cgroup_dump);
+	add_set(d, text.data ?: "");
+	TRY(proc_cgroups_parse(pool_string(d->pool, text.data ?: ""), d->pool, &own));
+	d->cgroups->own = own;
+	d->cgroups->own.items = pool_copy(d->pool, own.items, own.n * sizeof(*own.items));
+	return 0;
+}
+
+static int dump_set(struct dump *d, struct thread *thread)
+{
+	AUTO_CLOSE int own = thread == thread->task->leader ? -1 : proc_open_thread(thread->task->dump->proc, thread->tid);
+	AUTO(buffer_done) struct buffer text = { 0 };
+	int error;
+
+	if (!d->cgroups)
+		return 0;
+	error = proc_read(own >= 0 ? own : thread->task->dump->proc, "cgroup", &text);
+	if (error == -ENOENT || error == -ESRCH)
+		return d->tasks_run ? 0 : fail(-error, "reading its cgroups");
+	TRY(error);
+	thread->core->thread_core->has_cg_set = true;
+	thread->core->thread_core->cg_set = find_set(d, text.data ?: "")->id;
+	return 0;
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	return strcmp((*(CgMemberEntry *const *)a)->name, (*(CgMemberEntry *const *)b)->name);
+}
+
+static bool is_wanted(const struct dump *d, const char *controllers)
+{
+	const struct opt_list *only = &d->options->cgroup_dump_controllers;
+
+	for (size_t i = 0; i < only->n; i++)
+		if (controllers_have(controllers, only->items[i]))
+			return true;
+	return only->n == 0;
+}
+
+static int add_members(struct dump *d, const struct set *set, CgSetEntry *entry)
+{
+	AUTO(proc_cgroups_done) struct proc_cgroups cgroups = { 0 };
+
+	TRY(proc_cgroups_parse(pool_string(d->pool, set->text), d->pool, &cgroups));
+	entry->ctls = pool_array(d->pool, CgMemberEntry *, cgroups.n + 1);
+	for (size_t i = 0; i < cgroups.n; i++) {
+		CgMemberEntry *member = pool_new(d->pool, CgMemberEntry);
+
+		if (!is_wanted(d, cgroups.items[i].controllers))
+			continue;
+		if (!strncmp(cgroups.items[i].path, "/..", 3))
+			return refuse(EOPNOTSUPP, "a task is in the cgroup %s of %s, which lies outside of criu's own cgroup namespace: run criu in that of the host",
+				      cgroups.items[i].path, *cgroups.items[i].controllers ? cgroups.items[i].controllers : "cgroup2");
+		cg_member_entry__init(member);
+		member->name = (char *)cgroups.items[i].controllers;
+		member->path = (char *)cgroups.items[i].path;
+		entry->ctls[entry->n_ctls++] = member;
+	}
+	qsort(entry->ctls, entry->n_ctls, sizeof(*entry->ctls), compare_members);
+	return 0;
+}
+
+static int compare_sets(const void *a, const void *b)
+{
+	uint32_t left = (*(CgSetEntry *const *)a)->id, right = (*(CgSetEntry *const *)b)->id;
+
+	return (left > right) - (left < right);
+}
+
+static int finish_sets(struct dump *d)
+{
+	CgroupEntry entry = CGROUP_ENTRY__INIT;
+
+	if (!d->cgroups)
+		return 0;
+	d->inventory->has_root_cg_set = true;
+	d->inventory->root_cg_set = OWN_SET;
+	entry.sets = pool_array(d->pool, CgSetEntry *, d->cgroups->n_sets);
+	for (const struct set *set = d->cgroups->sets; set; set = set->next) {
+		CgSetEntry *record;
+
+		if (set->id == OWN_SET)
+			continue;
+		record = entry.sets[entry.n_sets++] = pool_new(d->pool, CgSetEntry);
+		cg_set_entry__init(record);
+		record->id = set->id;
+		TRY(add_members(d, set, record));
+	}
+	if (!entry.n_sets || d->only_look)
+		return 0;
+	qsort(entry.sets, entry.n_sets, sizeof(*entry.sets), compare_sets);
+	TRY(cgroup_dump_trees(d, &d->cgroups->own, &entry));
+	return image_write_one(d->store, IMAGE_CGROUP, &entry);
+}
+
+const struct task_part sets_part = {
+	.name = "sets",
+	.collect = collect_sets,
+	.outside = dump_set,
+	.finish = finish_sets,
+	.load = cgroup_restore_load,
+	.check = cgroup_restore_check,
+};
