@@ -18,6 +18,15 @@ static inline uint64_t clock_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* Since the kernel started, sleep included: comparable with the start times of processes. */
+static inline uint64_t clock_boot_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static inline struct deadline deadline_in_seconds(unsigned seconds)
 {
 	return (struct deadline){ seconds ? clock_now_ns() + seconds * 1000000000ull : 0 };

@@ -17,6 +17,11 @@ int command_dump(const struct options *options)
 	return result == -ECANCELED ? 255 : result < 0 ? 1 : 0;
 }
 
+int command_pre_dump(const struct options *options)
+{
+	return pre_dump(options) < 0 ? 1 : 0;
+}
+
 /* The command takes our place: the restored root is its child, as if it had started it. */
 static int execute(char **argv)
 {

@@ -20,6 +20,7 @@ static const struct {
 	int (*run)(const struct options *options);
 } commands[] = {
 	{ CMD_DUMP, command_dump },
+	{ CMD_PRE_DUMP, command_pre_dump },
 	{ CMD_RESTORE, command_restore },
 	{ CMD_CHECK, command_check },
 	{ CMD_VERIFY, command_verify },

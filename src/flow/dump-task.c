@@ -219,15 +219,33 @@ int dump_task_state(struct dump *d, struct task *task)
 	if (!d->tasks_run) {
 		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
 		TRY(sweep_find(d, task));
+		TRY(memory_track_find(d, task));
 	}
 	TRY(dump_outside(d, task));
 	return d->only_look ? 0 : dump_inside(d, task);
 }
 
+int dump_task_pages(struct dump *d, struct task *task)
+{
+	struct thread *thread;
+
+	TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
+	TRY(sweep_find(d, task));
+	TRY(memory_track_find(d, task));
+	for_each_thread(thread, task) {
+		new_core(d, thread);
+		TRY(dump_registers(d, thread)); /* also for what they go home with */
+	}
+	TRY(memory_dump_choose(d, task));
+	return memory_track_renew(d, task, true);
+}
+
 int dump_task_memory(struct dump *d, struct task *task)
 {
-	if (!task->dump->mappings.n)
+	if (!task->dump->mappings.n) {
 		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
+		TRY(memory_track_find(d, task));
+	}
 	TRY(memory_dump_mappings(d, task));
 	return d->only_look ? 0 : memory_dump_content(d, task);
 }

@@ -39,7 +39,7 @@
 
 #define FD_ROOM 16384 /* more than that is rare, and only slower */
 
-static int begin(struct dump *d, const struct options *options)
+int dump_begin(struct dump *d, const struct options *options)
 {
 	d->options = options;
 	d->pool = pool_create();
@@ -72,17 +72,20 @@ static int begin(struct dump *d, const struct options *options)
 	}
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
-	return store_open_dir(options->images_dir_fd, true, &d->store);
+	TRY(store_open_dir(options->images_dir_fd, true, &d->store));
+	return memory_track_begin(d);
 }
 
-static void end(struct dump *d)
+void dump_end(struct dump *d)
 {
 	struct task *task;
 
 	if (d->tree)
 		for_each_task(task, d->tree)
-			if (task->dump)
+			if (task->dump) {
 				mappings_done(&task->dump->mappings);
+				memory_dump_forget(task);
+			}
 	memory_dump_clean(d);
 	page_sink_destroy(&d->page_server);
 	store_close(&d->store);
@@ -199,6 +202,22 @@ static int dump_objects(struct dump *d)
 	return 0;
 }
 
+/* Tasks that run on are tracked from now on, or have nothing of ours any more. */
+static int renew_trackers(struct dump *d)
+{
+	struct task *task;
+
+	if (d->options->end == OPT_END_KILL)
+		return 0;
+	for_each_task(task, d->tree) {
+		if (!task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(memory_track_renew(d, task, d->options->track_mem));
+	}
+	return 0;
+}
+
 static int write_all(struct dump *d)
 {
 	struct task *task;
@@ -216,16 +235,18 @@ static int write_all(struct dump *d)
 	TRY(host_write(d));
 	if (d->options->cpu_cap & OPT_CPU_IMAGE)
 		TRY(cpuinfo_write(d->store));
+	TRY(renew_trackers(d));
+	d->inventory->dump_uptime = d->options->track_mem ? clock_boot_us() : 0;
 	/* Last: a directory without an inventory is no checkpoint. */
 	TRY(fail_point("dump/inventory"));
 	d->inventory->plugins = plugins_named(d->plugins, &d->inventory->n_plugins);
 	return inventory_write(d->store, d->inventory);
 }
 
-static int load_plugins(struct dump *d)
+int dump_load_plugins(struct dump *d)
 {
 	const struct plugin_run run = {
-		.stage = CR_PLUGIN_STAGE__DUMP,
+		.stage = d->options->command == CMD_PRE_DUMP ? CR_PLUGIN_STAGE__PRE_DUMP : CR_PLUGIN_STAGE__DUMP,
 		.libdir = d->options->libdir,
 		.images_dir_fd = d->options->images_dir_fd,
 	};
@@ -332,13 +353,13 @@ int dump_survey(const struct options *options, struct dump_survey *ret)
 	int error;
 
 	findings_begin(&ret->findings);
-	error = begin(&d, options);
+	error = dump_begin(&d, options);
 	if (error == 0)
 		error = dump_tree(&d);
 	if (d.tree)
 		thaw_tree(&d);
 	count(&d, ret);
-	end(&d);
+	dump_end(&d);
 	findings_end(&ret->findings);
 	return error;
 }
@@ -347,12 +368,12 @@ int dump(const struct options *options)
 {
 	struct findings findings = { 0 };
 	struct dump d = { 0 };
-	int error = begin(&d, options);
+	int error = dump_begin(&d, options);
 
 	if (error == 0)
 		error = actions_run(options, ACTION_PRE_DUMP, options->pid);
 	if (error == 0)
-		error = load_plugins(&d);
+		error = dump_load_plugins(&d);
 	if (error == 0) {
 		findings_begin(&findings);
 		error = dump_tree(&d);
@@ -365,7 +386,7 @@ int dump(const struct options *options)
 	plugins_done(&d.plugins, error);
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the checkpoint is complete without it */
-	end(&d);
+	dump_end(&d);
 	if (error < 0)
 		log_error("Dumping FAILED.");
 	else

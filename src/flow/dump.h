@@ -11,6 +11,12 @@
  */
 int dump(const struct options *options);
 
+/*
+ * Saves what of their memory can be left out by the next dump that has these images as its parent. The tasks stand still only while it is
+ * found out which pages that are, and then run on, tracked. Returns 0 or -errno.
+ */
+int pre_dump(const struct options *options);
+
 /* What is in the way of a dump, and what the tree has. Zeroed before, but for findings.quiet. */
 struct dump_survey {
 	struct findings findings;
@@ -26,3 +32,9 @@ struct dump_survey {
  * Returns 0 if a dump with these options should succeed, or -errno; findings tell why not.
  */
 int dump_survey(const struct options *options, struct dump_survey *ret);
+
+/* What all of them begin and end with. dump_end() is always called, whatever dump_begin() returned. */
+struct dump;
+int dump_begin(struct dump *d, const struct options *options);
+int dump_load_plugins(struct dump *d);
+void dump_end(struct dump *d);

@@ -55,6 +55,9 @@ int inventory_write(struct store *store, const struct inventory *inventory)
 	entry.plugins_entry = &plugins;
 	if (inventory->run_id[0])
 		entry.dump_criu_run_id = (char *)inventory->run_id;
+	entry.n_tracked = inventory->n_tracked;
+	entry.tracked = inventory->tracked;
+	entry.tracked_boot = inventory->tracked_boot;
 	return image_write_one(store, IMAGE_INVENTORY, &entry);
 }
 
@@ -104,6 +107,9 @@ int inventory_read(struct store *store, struct inventory *ret)
 		.allow_uprobes = entry->has_allow_uprobes && entry->allow_uprobes,
 		.lock = entry->has_network_lock_method ? entry->network_lock_method : INVENTORY_LOCK_IPTABLES,
 		.has_plugins = entry->plugins_entry,
+		.n_tracked = entry->n_tracked,
+		.tracked = entry->tracked,
+		.tracked_boot = entry->tracked_boot,
 	};
 	if (entry->plugins_entry) {
 		ret->plugins = entry->plugins_entry->plugins;

@@ -32,6 +32,9 @@ struct inventory {
 	char **plugins;	  /* names of plugins with data in the images */
 	size_t n_plugins;
 	char run_id[RUN_ID_SIZE]; /* of the dumping process; "" in older images */
+	TrackedEntry **tracked;	  /* tasks whose writes are tracked since this dump */
+	size_t n_tracked;
+	char *tracked_boot; /* boot id; NULL if there are none */
 };
 
 /* Writes the image. Version, fdinfo_per_id and ns_per_id are set to what is written today. */

@@ -125,6 +125,26 @@ static int dir_open_parent(struct store *store, struct store **ret)
 	return store_open_dir(dir, false, ret);
 }
 
+/* An older link is replaced; anything else of that name is not ours to remove. */
+int store_set_parent(struct store *store, const char *path, struct store **ret)
+{
+	struct stat old;
+	int result;
+
+	if (fstatat(store->dir, PARENT_LINK, &old, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!S_ISLNK(old.st_mode))
+			return refuse(EEXIST, "the images directory has a file '%s': that name is for the link to the parent images", PARENT_LINK);
+		if (unlinkat(store->dir, PARENT_LINK, 0) < 0)
+			return fail_errno("can't remove the old link '%s'", PARENT_LINK);
+	}
+	if (symlinkat(path, store->dir, PARENT_LINK) < 0)
+		return fail_errno("can't make the link '%s' to the parent images", PARENT_LINK);
+	result = store_get_parent(store, ret);
+	if (result < 0)
+		unlinkat(store->dir, PARENT_LINK, 0);
+	return result;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

@@ -25,6 +25,7 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "kern/track.h"
 
 #define PAGE 4096u
 
@@ -70,37 +71,39 @@ int probe_map_files(void)
 	return fd >= 0;
 }
 
-/* 1 or 0 for the soft-dirty bit of the page. */
-static int soft_dirty_bit(const void *page)
+/* Of two pages one is written to after both were protected. */
+static bool sees_writes(int uffd, const struct page_tables *tables, volatile char *pages)
 {
-	AUTO_CLOSE int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry;
+	const uint64_t start = (uintptr_t)pages, end = start + 2 * PAGE;
+	const struct pagemap_filter all = { .all = PAGE_IS_PRESENT, .ret = TRACKER_CATEGORIES };
+	struct page_region regions[3];
+	uint64_t at = start;
 
-	if (fd < 0 ||
-	    io_pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / PAGE * sizeof(entry))) != sizeof(entry))
-		return -EIO;
-	return (entry >> 55) & 1;
+	if (tracker_start(uffd) < 0 || tracker_watch(uffd, start, end) < 0 || tracker_protect(uffd, tables, start, end) < 0)
+		return false;
+	pages[PAGE] = 2;
+	return pagemap_scan(tables, &at, end, &all, regions, 3) == 2 && regions[0].end == start + PAGE &&
+	       tracker_says_unwritten(regions[0].categories) && !tracker_says_unwritten(regions[1].categories);
 }
 
-static int try_soft_dirty(void)
+static int try_tracker(void)
 {
-	volatile char *page = map_page(MAP_PRIVATE);
-	int before, after;
+	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct page_tables tables;
 
-	if (!page)
+	if (proc < 0 || pages == MAP_FAILED)
 		return -errno;
-	page[0] = 1;
-	if (file_write_text(AT_FDCWD, "/proc/self/clear_refs", "4") < 0)
+	if (uffd < 0 || pagemap_open(&tables, proc) < 0 || !tables.has_scan)
 		return 0;
-	before = soft_dirty_bit((void *)page);
-	page[0] = 2;
-	after = soft_dirty_bit((void *)page);
-	return before == 0 && after == 1;
+	pages[0] = pages[PAGE] = 1;
+	return sees_writes(uffd, &tables, pages);
 }
 
 int probe_mem_dirty_track(void)
 {
-	return probe_in_child(try_soft_dirty);
+	return probe_in_child(try_tracker);
 }
 
 int probe_vmsplice(void)

@@ -62,10 +62,23 @@ static unsigned find_parts(const struct save *save, uint64_t offset, size_t size
 	return n;
 }
 
+/* Some of it is gone. */
+static int read_page_by_page(const struct page_source *source, char *to, const struct iovec *part)
+{
+	size_t page = page_size();
+
+	for (size_t at = 0; at < part->iov_len; at += page)
+		if (io_pread(source->mem, to + at, page, (off_t)(uintptr_t)part->iov_base + (off_t)at) != (ssize_t)page)
+			memset(to + at, 0, page);
+	return 0;
+}
+
 static int read_part(const struct page_source *source, char *to, const struct iovec *part)
 {
 	ssize_t got = io_pread(source->mem, to, part->iov_len, (off_t)(uintptr_t)part->iov_base);
 
+	if (source->runs && got < (ssize_t)part->iov_len)
+		return read_page_by_page(source, to, part);
 	if (got < 0)
 		return fail((int)-got, "cannot read %zu bytes of memory at %#lx", part->iov_len,
 			    (unsigned long)part->iov_base);
@@ -83,7 +96,7 @@ static int read_parts(const struct page_source *source, char *to, struct iovec *
 		struct iovec local = { to, PAGE_BLOCK_SIZE };
 		ssize_t done = process_vm_readv(source->pid, &local, 1, parts, n, 0);
 
-		if (done < 0 && errno != EFAULT && errno != EPERM)
+		if (done < 0 && errno != EFAULT && errno != EPERM && !source->runs)
 			return fail_errno("cannot read memory of process %d", source->pid);
 		for (; n && done >= (ssize_t)parts->iov_len; parts++, n--) {
 			done -= (ssize_t)parts->iov_len;

@@ -2,6 +2,7 @@
 /* Page content on its way out: from a stopped process or a shared memory object to a sink. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,6 +21,7 @@
 struct page_source {
 	pid_t pid; /* a process: process_vm_readv, and /proc/PID/mem for what has no read permission */
 	int mem;   /* /proc/PID/mem, open for reading; or, if pid is 0, a shared memory object */
+	bool runs; /* the process runs: pages that are not there any more are saved as zeros */
 };
 
 /* Sets the offsets; returns the size of the pages image. */

@@ -49,6 +49,10 @@ struct task_dump {
 	int stop_signal;
 	struct mapping *leftovers; /* memory of a criu that was killed; not among the mappings */
 	size_t n_leftovers;
+	int trackers[8];	   /* descriptors that are none of the program's: kern/track.h */
+	unsigned n_trackers;
+	bool unwritten_known;	   /* pages of tracked mappings that were not written to are as the parent images have them */
+	struct task_pages *pages;  /* object/memory: chosen, not saved yet */
 	uint32_t first_with_files; /* own pid if it is the first task with this descriptor table, else 0 */
 };
 

@@ -81,7 +81,7 @@ def test_version_lines(run):
     assert len(lines) == 2 and not lines[1].startswith(('Version', 'GitID'))
 
 
-@pytest.mark.parametrize('command', ['pre-dump -t 1', 'lazy-pages', 'dedup'])
+@pytest.mark.parametrize('command', ['lazy-pages', 'dedup'])
 def test_commands_to_come(run, command):
     """A command is there, or says that it is not."""
     done = run(*command.split(), stdin=subprocess.DEVNULL)
@@ -213,7 +213,7 @@ def test_check_features(run):
 
 @pytest.mark.skipif(not Path('/proc/config.gz').exists(), reason='the kernel does not tell its configuration')
 @pytest.mark.parametrize('feature, config', [
-    ('mem_dirty_track', 'CONFIG_MEM_SOFT_DIRTY'), ('net_diag_raw', 'CONFIG_INET_RAW_DIAG'), ('uffd', 'CONFIG_USERFAULTFD'),
+    ('mem_dirty_track', 'CONFIG_PTE_MARKER_UFFD_WP'), ('net_diag_raw', 'CONFIG_INET_RAW_DIAG'), ('uffd', 'CONFIG_USERFAULTFD'),
     ('timens', 'CONFIG_TIME_NS'), ('userns', 'CONFIG_USER_NS'), ('tun', 'CONFIG_TUN'), ('nftables', 'CONFIG_NF_TABLES'),
     ('seccomp_filters', 'CONFIG_SECCOMP_FILTER'), ('autofs', 'CONFIG_AUTOFS_FS'),
 ])

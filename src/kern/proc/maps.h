@@ -40,6 +40,7 @@ struct mapping {
 	dev_t dev;	     /* of the file system as maps shows it: not always what stat(2) says */
 	ino_t inode;	     /* 0 for anonymous */
 	bool inherited_ring; /* not from the file: an AIO ring of the process that this one was forked from; whoever finds out says so */
+	bool tracked;	     /* criu's own userfaultfd watches it (kern/track.h), and VMF(UW) was taken away; whoever finds out says so */
 	const char *name;    /* unescaped path, "[heap]", "[anon:x]" ...; NULL if there is none */
 
 	/* 0 in plain mode: */

@@ -8,8 +8,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "image/image.h"
+#include "kern/track.h"
 #include "object/file/core.h"
 #include "object/file/locks.h"
+#include "object/memory/memory.h"
 #include "session/survey.h"
 
 /* -EBADF, unlogged: it is gone, which only that of a task that runs can be. */
@@ -35,6 +37,10 @@ static int dump_descriptor(struct dump *d, struct task *task, int number, struct
 		return 0; /* closed meanwhile: the task runs */
 	TRY(fd);
 	TRY(file_describe(&of, info));
+	if (of.flags & TRACKER_MARK && tracker_is_one(of.flags, fdinfo_get(info, "API"))) {
+		memory_note_tracker(task, number);
+		return 0;
+	}
 	is_new = file_dump_known(d, &of, &dumped);
 	TRY(is_new);
 	TRY(locks_dump(d, &of, is_new));

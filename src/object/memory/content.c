@@ -5,11 +5,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "kern/proc/pagemap.h"
+#include "kern/track.h"
 #include "object/memory/core.h"
 
 #define REGIONS 512 /* from the kernel at once */
@@ -73,6 +75,9 @@ struct walk {
 	const struct page_tables *tables;
 	size_t next; /* in mm->vmas: what is below is done */
 	range_list *ranges;
+	const struct page_reader *parent; /* what may be left to the parent images; NULL: nothing, or all that was not written to */
+	size_t piece;			  /* of the parent: those before it are below */
+	bool has_parent;
 };
 
 static const struct mapping *mapping_of(const struct walk *walk, const VmaEntry *vma)
@@ -108,7 +113,42 @@ static const VmaEntry *find_vma(struct walk *walk, uint64_t address)
 	return NULL;
 }
 
-static int add_pages(struct walk *walk, const VmaEntry *vma, uint64_t start, uint64_t end)
+static void add_range(struct walk *walk, uint64_t start, uint64_t end, uint32_t flags)
+{
+	*vector_push(walk->ranges) = (struct page_range){ .start = start, .nr_pages = (end - start) / page_size(), .flags = flags };
+}
+
+/* Pages that were not written to since the parent was made. They should be there; those that are not are saved. */
+static void add_unwritten(struct walk *walk, uint64_t start, uint64_t end, uint32_t flags)
+{
+	const struct page_reader *parent = walk->parent;
+
+	if (!parent) {
+		add_range(walk, start, end, PE_PARENT);
+		return;
+	}
+	while (start < end) {
+		const struct page_piece *piece = NULL;
+		uint64_t stop = end;
+
+		while (walk->piece < parent->n && parent->pieces[walk->piece].start + parent->pieces[walk->piece].size <= start)
+			walk->piece++;
+		if (walk->piece < parent->n)
+			piece = &parent->pieces[walk->piece];
+		if (piece && piece->start <= start) {
+			if (piece->start + piece->size < stop)
+				stop = piece->start + piece->size;
+			add_range(walk, start, stop, PE_PARENT);
+		} else {
+			if (piece && piece->start < stop)
+				stop = piece->start;
+			add_range(walk, start, stop, flags);
+		}
+		start = stop;
+	}
+}
+
+static int add_pages(struct walk *walk, const VmaEntry *vma, uint64_t start, uint64_t end, uint64_t categories)
 {
 	const struct mapping *mapping = mapping_of(walk, vma);
 	bool huge, may_be_lazy;
@@ -119,6 +159,10 @@ static int add_pages(struct walk *walk, const VmaEntry *vma, uint64_t start, uin
 	huge = mapping->vm_flags & VMF(HT);
 	may_be_lazy = vma->status & VMA_ANON_PRIVATE && !huge;
 	range.flags = may_be_lazy ? PE_PRESENT | PE_LAZY : PE_PRESENT;
+	if (walk->has_parent && mapping->tracked && tracker_says_unwritten(categories)) {
+		add_unwritten(walk, start, end, range.flags);
+		return 0;
+	}
 	if (mapping->shared_kb || huge)
 		return split_shared(walk->tables, range, walk->ranges);
 	*vector_push(walk->ranges) = range;
@@ -136,7 +180,7 @@ static int add_region(struct walk *walk, const struct page_region *region)
 		if (at < vma->start)
 			at = vma->start;
 		end = region->end < vma->end ? region->end : vma->end;
-		TRY(add_pages(walk, vma, at, end));
+		TRY(add_pages(walk, vma, at, end, region->categories));
 		at = end;
 	}
 	return 0;
@@ -172,6 +216,8 @@ static int find_all_pages(struct walk *walk)
 	bool has_guards;
 
 	find_span(walk, &at, &end, &has_guards);
+	if (walk->has_parent)
+		filter.ret = TRACKER_CATEGORIES;
 	if (has_guards) {
 		filter.inverted |= PAGE_IS_GUARD;
 		filter.all |= PAGE_IS_GUARD;
@@ -187,30 +233,137 @@ static int find_all_pages(struct walk *walk)
 	return 0;
 }
 
-int memory_dump_content(struct dump *d, struct task *task)
+/* A task of which the images before know nothing is saved whole. */
+static int open_parent(struct walk *walk, struct page_reader **ret)
 {
-	struct memory_dump *memory = memory_dump_state(d);
-	AUTO_CLOSE int mem = openat(task->dump->proc, "mem", O_RDONLY | O_CLOEXEC);
-	const struct page_source source = { task->pid, mem };
-	struct page_tables tables;
-	range_list ranges = { 0 };
-	struct walk walk = { d, task, &tables, 0, &ranges };
+	struct memory_dump *memory = walk->d->memory;
+	uint64_t number = (uint64_t)walk->task->vpid;
 	int result;
 
-	if (mem < 0)
-		return fail_errno("cannot open its memory");
+	if (!walk->task->dump->unwritten_known)
+		return 0;
+	result = memory->sink->ops->has_parent(memory->sink, IMAGE_PAGEMAP, number);
+	TRY(result);
+	walk->has_parent = result;
+	if (!result || walk->d->options->use_page_server) /* there the server has the images, and checks */
+		return 0;
+	TRY(page_reader_open(memory->parent, IMAGE_PAGEMAP, number, ret));
+	walk->parent = *ret;
+	return 0;
+}
+
+static int choose_pages(struct dump *d, struct task *task, range_list *ranges)
+{
+	AUTO(page_reader_close) struct page_reader *parent = NULL;
+	struct page_tables tables;
+	struct walk walk = { .d = d, .task = task, .tables = &tables, .ranges = ranges };
+	int result;
+
+	memory_dump_state(d);
+	TRY(open_parent(&walk, &parent));
 	TRY(pagemap_open(&tables, task->dump->proc));
 	stats_start(d->stats, STATS_MEMDUMP);
 	result = find_all_pages(&walk);
 	stats_stop(d->stats, STATS_MEMDUMP);
 	pagemap_close(&tables);
-	if (result == 0) {
-		stats_start(d->stats, STATS_MEMWRITE);
-		result = pages_save(memory->mover, &source, memory->sink, IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges.items,
-				    ranges.n);
-		stats_stop(d->stats, STATS_MEMWRITE);
-		d->stats->pages_written += pages_place(ranges.items, ranges.n) / page_size();
-	}
+	return result;
+}
+
+static int save_pages(struct dump *d, struct task *task, const struct page_source *source, range_list *ranges)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+	int result;
+
+	stats_start(d->stats, STATS_MEMWRITE);
+	result = pages_save(memory->mover, source, memory->sink, IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges->items, ranges->n);
+	stats_stop(d->stats, STATS_MEMWRITE);
+	for (size_t i = 0; i < ranges->n; i++)
+		if (ranges->items[i].flags & PE_PARENT)
+			d->stats->pages_skipped_parent += ranges->items[i].nr_pages;
+		else if (ranges->items[i].flags & PE_PRESENT)
+			d->stats->pages_written += ranges->items[i].nr_pages;
+	return result;
+}
+
+int memory_dump_content(struct dump *d, struct task *task)
+{
+	AUTO_CLOSE int mem = openat(task->dump->proc, "mem", O_RDONLY | O_CLOEXEC);
+	const struct page_source source = { .pid = task->pid, .mem = mem };
+	range_list ranges = { 0 };
+	int result;
+
+	if (mem < 0)
+		return fail_errno("cannot open its memory");
+	result = choose_pages(d, task, &ranges);
+	if (result == 0)
+		result = save_pages(d, task, &source, &ranges);
 	vector_done(&ranges);
 	return result;
+}
+
+/* --- pre-dump: the same in two halves --- */
+
+struct task_pages {
+	range_list ranges;
+	int mem;
+};
+
+/* Records of the mappings that a later dump can leave out. */
+static void list_trackable(struct dump *d, struct task *task)
+{
+	const struct mappings *mappings = &task->dump->mappings;
+	VmaEntry *vmas = pool_array(d->pool, VmaEntry, mappings->n + 1);
+
+	task->mm->vmas = pool_array(d->pool, VmaEntry *, mappings->n + 1);
+	for (size_t i = 0; i < mappings->n; i++) {
+		VmaEntry *vma = &vmas[task->mm->n_vmas];
+
+		if (!memory_is_trackable(&mappings->items[i]))
+			continue;
+		vma_entry__init(vma);
+		vma->start = mappings->items[i].start;
+		vma->end = mappings->items[i].end;
+		vma->status = VMA_REGULAR | VMA_ANON_PRIVATE;
+		vma->flags = MAP_PRIVATE | MAP_ANONYMOUS;
+		task->mm->vmas[task->mm->n_vmas++] = vma;
+	}
+}
+
+int memory_dump_choose(struct dump *d, struct task *task)
+{
+	struct task_pages *pages = pool_new(d->pool, struct task_pages);
+
+	task->dump->pages = pages;
+	pages->mem = openat(task->dump->proc, "mem", O_RDONLY | O_CLOEXEC);
+	if (pages->mem < 0)
+		return fail_errno("cannot open its memory");
+	list_trackable(d, task);
+	return choose_pages(d, task, &pages->ranges);
+}
+
+int memory_dump_copy(struct dump *d, struct task *task)
+{
+	struct task_pages *pages = task->dump->pages;
+	const struct page_source source = { .pid = task->pid, .mem = pages->mem, .runs = true };
+
+	return save_pages(d, task, &source, &pages->ranges);
+}
+
+int memory_dump_copied(struct dump *d)
+{
+	struct page_sink *sink = memory_dump_state(d)->sink;
+
+	return sink->ops->finish(sink);
+}
+
+void memory_dump_forget(struct task *task)
+{
+	struct task_pages *pages = task->dump->pages;
+
+	if (!pages)
+		return;
+	if (pages->mem >= 0)
+		close(pages->mem);
+	vector_done(&pages->ranges);
+	task->dump->pages = NULL;
 }

@@ -35,6 +35,21 @@ enum {
 
 /* mappings.c: classifies task->dump->mappings into task->mm->vmas (guard entries, if any, stand at the end). Refuses what cannot be saved. */
 int memory_dump_mappings(struct dump *d, struct task *task);
+/* content.c: the first half of memory_dump_content() for a pre-dump: chooses pages of those mappings that can be tracked ... */
+int memory_dump_choose(struct dump *d, struct task *task);
+/* ... and the second one, when the task runs again: it may write to them, drop them, and end. */
+int memory_dump_copy(struct dump *d, struct task *task);
+int memory_dump_copied(struct dump *d); /* all of them: the pages are safe where they are to be */
+void memory_dump_forget(struct task *task); /* what was chosen; also if nothing was */
+/* track.c: reads what is needed of the parent images, before anything stands still. Refuses what this kernel can't do. */
+int memory_track_begin(struct dump *d);
+/* When the mappings are known: those that criu itself watches are marked, and lose VMF(UW). */
+int memory_track_find(struct dump *d, struct task *task);
+/* This descriptor of the task is a tracker, and none of the program's. */
+void memory_note_tracker(struct task *task, int number);
+/* The task loses the trackers it has; on: it gets a new one, from whose start its memory is tracked. Threads stand in their stops. */
+int memory_track_renew(struct dump *d, struct task *task, bool on);
+bool memory_is_trackable(const struct mapping *m);
 /* content.c: chooses and writes the private pages of the task: pagemap-PID, pages-N. */
 int memory_dump_content(struct dump *d, struct task *task);
 /* shared.c: the file id of the memfd entry that stands for the shared anonymous memory behind a mapping (found by dev and inode, opened by

@@ -203,6 +203,7 @@ void memory_dump_clean(struct dump *d)
 		close(memory->objects.items[i]->fd);
 	vector_done(&memory->objects);
 	table_destroy(&memory->by_inode);
+	table_destroy(&memory->shared_by);
 	page_sink_destroy(&memory->sink);
 	page_mover_destroy(&memory->mover);
 	free(memory);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The story of a pre-dump: stop, find what was written to, track anew, let run, and only then copy. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "flow/dump-task.h"
+#include "flow/dump.h"
+#include "flow/freeze.h"
+#include "flow/freezer.h"
+#include "flow/stats.h"
+#include "image/inventory.h"
+#include "image/store.h"
+#include "object/memory/memory.h"
+#include "plugin/plugin.h"
+#include "session/session.h"
+
+static int choose_all(struct dump *d)
+{
+	struct task *task;
+
+	TRY(fail_point("pre-dump/choose"));
+	for_each_task(task, d->tree) {
+		if (!task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(dump_task_pages(d, task));
+	}
+	return 0;
+}
+
+static void let_run(struct dump *d)
+{
+	freezer_end(&d->freezer);
+	if (d->options->end == OPT_END_STOP)
+		stop_tree(d);
+	else
+		thaw_tree(d);
+	stats_stop(d->stats, STATS_FROZEN);
+}
+
+static int look(struct dump *d)
+{
+	stats_start(d->stats, STATS_FREEZING);
+	stats_start(d->stats, STATS_FROZEN);
+	TRY(freeze_tree(d));
+	stats_stop(d->stats, STATS_FREEZING);
+	return choose_all(d);
+}
+
+static int copy_all(struct dump *d)
+{
+	struct task *task;
+
+	TRY(fail_point("pre-dump/copy"));
+	for_each_task(task, d->tree) {
+		if (!task->dump || !task->dump->pages)
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(memory_dump_copy(d, task));
+	}
+	return memory_dump_copied(d);
+}
+
+/* Paths of watched files would be kept here; they are found fast enough in the dump itself. */
+static int write_irmap_cache(void)
+{
+	AUTO_CLOSE int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(store_close) struct store *store = NULL;
+	AUTO(image_close) struct image *image = NULL;
+
+	if (dir < 0)
+		return fail_errno("the work directory can't be opened");
+	TRY(store_open_dir(dir, true, &store));
+	TRY(image_create(store, &image, IMAGE_IRMAP_CACHE));
+	TRY(image_write_head(image));
+	return image_finish(&image);
+}
+
+static int write_rest(struct dump *d)
+{
+	TRY(fail_point("pre-dump/finish"));
+	TRY(write_irmap_cache());
+	d->inventory->pre_dump_mode = d->options->pre_dump_mode == OPT_PRE_DUMP_READ ? 2 : 1;
+	d->inventory->dump_uptime = clock_boot_us();
+	d->inventory->plugins = plugins_named(d->plugins, &d->inventory->n_plugins);
+	return inventory_write(d->store, d->inventory);
+}
+
+int pre_dump(const struct options *options)
+{
+	struct dump d = { 0 };
+	int error = dump_begin(&d, options);
+
+	if (error == 0)
+		error = dump_load_plugins(&d);
+	if (error == 0) {
+		error = look(&d);
+		let_run(&d);
+	}
+	if (error == 0)
+		error = copy_all(&d);
+	if (error == 0)
+		error = write_rest(&d);
+	plugins_done(&d.plugins, error);
+	if (error == 0)
+		(void)stats_write_dump(&d, options); /* logged; the images are complete without it */
+	dump_end(&d);
+	if (error < 0)
+		log_error("Pre-dumping FAILED.");
+	else
+		log_info("Pre-dumping finished successfully");
+	return error;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Which pages a process writes to: a tracker is a userfaultfd of that process with asynchronous write protection (UFFD_FEATURE_WP_ASYNC,
+ * Linux 6.7). The kernel notes the first write to a protected page and lets it happen. Pages that are new, or that were dropped and touched
+ * again, count as written; an area that is unmapped, moved or inherited by fork is not watched any more.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/proc/pagemap.h"
+
+/* A tracker lives in the descriptor table of its process. No program sets this flag on a userfaultfd: by it we know ours. */
+#define TRACKER_MARK O_APPEND
+
+/* By the flags and the value of "API" in fdinfo (NULL: no userfaultfd): is it a tracker? */
+bool tracker_is_one(uint64_t flags, const char *api);
+
+/* All return -errno and log nothing. fd is a copy of the new userfaultfd, made by the process itself. */
+int tracker_start(int fd);
+/* Watches a whole area of private anonymous memory. -EBUSY: another userfaultfd does; 0 if this one does so already. */
+int tracker_watch(int fd, uint64_t start, uint64_t end);
+/* All pages that are there count as not written from now on. Whatever older trackers have left is forgotten. */
+int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end);
+
+/* In what pagemap_scan() returns for a watched area: the page is the same as when it was protected. */
+#define TRACKER_CATEGORIES (PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN | PAGE_IS_PRESENT)
+static inline bool tracker_says_unwritten(uint64_t categories)
+{
+	return (categories & TRACKER_CATEGORIES) == (PAGE_IS_WPALLOWED | PAGE_IS_PRESENT);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who wrote to which pages since the last dump? A tracker (kern/track.h) is made by the task itself and stays in its descriptor table until
+ * the next dump, as nothing else lives as long and goes away with the task. The images name its inode: they are the base of what it says.
+ * Whatever happens to it, it is told apart from "not written": a closed tracker watches nothing, and so all is saved.
+ */
+#include "kern/track.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "image/inventory.h"
+#include "kern/kcmp.h"
+#include "kern/pidfd.h"
+#include "kern/probe.h"
+#include "kern/proc/fdinfo.h"
+#include "object/memory/aio.h"
+#include "object/memory/core.h"
+#include "session/errand.h"
+
+#define SLOT_FD	    1
+#define NUMBER	    1000 /* of its descriptor: above those of nearly all programs, below FD_SETSIZE */
+#define SEVERAL	    (1ull << 32) /* beside the id of an address space: it has several tasks */
+#define WATCH_FLAGS (VMF(UM) | VMF(UW) | VMF(UI))
+
+/* --- what the parent images know --- */
+
+static char *read_boot_id(struct pool *pool)
+{
+	char text[64];
+
+	if (file_read_text(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 0)
+		return NULL;
+	return pool_string(pool, text);
+}
+
+static int read_parent(struct dump *d)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+	InventoryEntry *inventory;
+	int result;
+
+	TRY(store_set_parent(d->store, d->options->prev_images_dir, &memory->parent));
+	result = image_read_one(memory->parent, IMAGE_INVENTORY, &inventory);
+	if (result == -ENOENT) {
+		log_warn("the parent images have no inventory: all memory is saved again\n");
+		return 0;
+	}
+	TRY(result);
+	if (inventory->tracked_boot && d->inventory->tracked_boot && !strcmp(inventory->tracked_boot, d->inventory->tracked_boot)) {
+		memory->base = inventory->tracked;
+		memory->n_base = inventory->n_tracked;
+	}
+	return 0;
+}
+
+int memory_track_begin(struct dump *d)
+{
+	struct probes probes = { 0 };
+	bool wanted = d->options->track_mem || d->options->command == CMD_PRE_DUMP;
+
+	if (wanted && !probe_has(&probes, FEATURE_ID_mem_dirty_track))
+		return refuse(EOPNOTSUPP, "%s: this kernel can't tell which pages are written to (userfaultfd with UFFD_FEATURE_WP_ASYNC, Linux 6.7)",
+			      d->options->track_mem ? "--track-mem" : "pre-dump");
+	d->inventory->tracked_boot = read_boot_id(d->pool);
+	return d->options->prev_images_dir ? read_parent(d) : 0;
+}
+
+static bool is_base(const struct memory_dump *memory, const struct task *task, uint64_t inode)
+{
+	for (size_t i = 0; i < memory->n_base; i++)
+		if (memory->base[i]->pid == (uint32_t)task->vpid && memory->base[i]->inode == inode)
+			return true;
+	return false;
+}
+
+/* --- finding the tracker of the last dump --- */
+
+void memory_note_tracker(struct task *task, int number)
+{
+	struct task_dump *dump = task->dump;
+
+	for (unsigned i = 0; i < dump->n_trackers; i++)
+		if (dump->trackers[i] == number)
+			return;
+	if (dump->n_trackers < sizeof(dump->trackers) / sizeof(*dump->trackers))
+		dump->trackers[dump->n_trackers++] = number;
+}
+
+/* Trackers in its table, and whether there are userfaultfds of the program. Descriptors may come and go if it runs. */
+static int list_trackers(struct task *task, bool *ret_others)
+{
+	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
+	AUTO_FREE int *numbers = NULL;
+	int n = fd_list(task->dump->proc, "fd", &numbers);
+	char path[32], link[64];
+	uint64_t flags;
+
+	*ret_others = false;
+	if (n < 0)
+		return fail(-n, "listing its descriptors");
+	TRY(fdinfo_open(&info, task->dump->proc));
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "fd/%d", numbers[i]);
+		if (file_readlink(task->dump->proc, path, link, sizeof(link)) < 0 || strcmp(link, "anon_inode:[userfaultfd]") != 0)
+			continue;
+		TRY(fdinfo_read(&info, numbers[i]));
+		TRY(fdinfo_get_u64(&info, "flags", 8, &flags));
+		if (tracker_is_one(flags, fdinfo_get(&info, "API")))
+			memory_note_tracker(task, numbers[i]);
+		else
+			*ret_others = true;
+	}
+	return 0;
+}
+
+/* A child has a copy of its parent's in its table: only that of its owner is for its memory. */
+static int take_tracker(const struct task *task, pid_t owner, uint64_t *ret_inode)
+{
+	struct stat stat;
+
+	for (unsigned i = 0; i < task->dump->n_trackers; i++) {
+		AUTO_CLOSE int fd = pidfd_take_fd(task->dump->pidfd, task->dump->trackers[i]);
+
+		if (fd < 0 || fcntl(fd, F_GETOWN) != owner || fstat(fd, &stat) < 0)
+			continue;
+		*ret_inode = stat.st_ino;
+		return TAKE_FD(fd);
+	}
+	return -ENOENT;
+}
+
+/* A mapping that the tracker watches already may be watched again; one that another userfaultfd watches may not. */
+static void mark_mappings(struct task *task, int tracker)
+{
+	struct mappings *mappings = &task->dump->mappings;
+
+	for (size_t i = 0; i < mappings->n; i++) {
+		struct mapping *m = &mappings->items[i];
+
+		if ((m->vm_flags & WATCH_FLAGS) != VMF(UW) || tracker_watch(tracker, m->start, m->end) < 0)
+			continue;
+		m->tracked = true;
+		m->vm_flags &= ~VMF(UW);
+	}
+}
+
+static bool is_watched(const struct task *task)
+{
+	for (size_t i = 0; i < task->dump->mappings.n; i++)
+		if (task->dump->mappings.items[i].vm_flags & WATCH_FLAGS)
+			return true;
+	return false;
+}
+
+/* Tasks may have one address space: the tracker is that of one of them. */
+static int find_among_sharers(struct dump *d, struct task *task)
+{
+	struct task *other;
+	uint64_t inode;
+	bool others;
+
+	for_each_task(other, d->tree) {
+		if (other == task || !task_is_live(other) || kcmp_compare(KCMP_VM, other->pid, 0, task->pid, 0) != 0)
+			continue;
+		TRY(list_trackers(other, &others));
+		AUTO_CLOSE int fd = take_tracker(other, other->pid, &inode);
+
+		if (fd >= 0)
+			mark_mappings(task, fd);
+	}
+	return 0;
+}
+
+int memory_track_find(struct dump *d, struct task *task)
+{
+	AUTO_CLOSE int fd = -1;
+	uint64_t inode = 0;
+	bool others;
+
+	if (!is_watched(task))
+		return 0;
+	TRY(list_trackers(task, &others));
+	fd = take_tracker(task, task->pid, &inode);
+	if (fd < 0)
+		return find_among_sharers(d, task);
+	mark_mappings(task, fd);
+	task->dump->unwritten_known = is_base(memory_dump_state(d), task, inode);
+	return 0;
+}
+
+/* --- a new one, at the end of a dump --- */
+
+bool memory_is_trackable(const struct mapping *m)
+{
+	const uint64_t never = WATCH_FLAGS | VMF(HT) | VMF(IO) | VMF(PF) | VMF(MM) | VMF(DP) | VMF(SS) | VMF(GU);
+
+	return !m->shared && !m->inode && !m->dev && !(m->vm_flags & never) &&
+	       (!m->name || !strcmp(m->name, "[heap]") || text_starts(m->name, "[stack") || text_starts(m->name, "[anon:"));
+}
+
+/* Which address spaces have several tasks is found out once. */
+static int shares_memory(struct dump *d, struct task *task, bool *ret)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+	struct task *other;
+	bool is_new;
+	uint32_t id;
+
+	if (!memory->shared_by) {
+		memory->shared_by = table_create();
+		for_each_task(other, d->tree) {
+			if (!task_is_live(other))
+				continue;
+			TRY(kcmp_id(d->kcmp_vm, other->pid, 0, 0, &id, &is_new));
+			if (table_set(memory->shared_by, id, other))
+				table_set(memory->shared_by, id | SEVERAL, other);
+		}
+	}
+	TRY(kcmp_id(d->kcmp_vm, task->pid, 0, 0, &id, &is_new));
+	*ret = table_find(memory->shared_by, id | SEVERAL);
+	return 0;
+}
+
+/* Memory that is written to by others than the program, or watched by somebody else, is saved whole each time. */
+static int can_track(struct dump *d, struct task *task, bool *ret)
+{
+	bool others;
+
+	*ret = false;
+	TRY(list_trackers(task, &others));
+	if (others || is_watched(task)) {
+		log_info("It uses a userfaultfd: its memory can't be tracked");
+		return 0;
+	}
+	for (size_t i = 0; i < task->dump->mappings.n; i++)
+		if (aio_is_ring(&task->dump->mappings.items[i])) {
+			log_info("It uses asynchronous I/O, which writes to memory behind its back: its memory is not tracked");
+			return 0;
+		}
+	TRY(shares_memory(d, task, &others));
+	if (others)
+		log_info("Another task shares its memory: it is not tracked");
+	*ret = !others;
+	return 0;
+}
+
+static uint64_t choose_number(const struct task *task)
+{
+	struct rlimit limit;
+
+	if (prlimit(task->pid, RLIMIT_NOFILE, NULL, &limit) < 0 || limit.rlim_cur > NUMBER + 16)
+		return NUMBER;
+	return limit.rlim_cur > 32 ? limit.rlim_cur - 16 : limit.rlim_cur / 2;
+}
+
+static struct step *plan_try(struct step *step)
+{
+	step->flags |= STEP_MAY_FAIL;
+	return step;
+}
+
+/* Steps of which each may fail: then there is no tracker. */
+static size_t plan_tracker(const struct task *task, struct plan *plan)
+{
+	size_t at;
+	struct step *step = plan_try(plan_syscall(plan, "make a tracker", __NR_userfaultfd, V(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)));
+
+	step->to_slot = SLOT_FD;
+	plan_try(plan_syscall(plan, "mark it", __NR_fcntl, S(SLOT_FD), V(F_SETFL), V(TRACKER_MARK | O_NONBLOCK)));
+	plan_try(plan_syscall(plan, "name its owner", __NR_fcntl, S(SLOT_FD), V(F_SETOWN), V(task->vpid)));
+	step = plan_try(plan_syscall(plan, "move it out of the way", __NR_fcntl, S(SLOT_FD), V(F_DUPFD_CLOEXEC),
+				     V((int64_t)choose_number(task))));
+	at = plan_keep_result(plan, step);
+	plan_try(plan_syscall(plan, "close its first number", __NR_close, S(SLOT_FD)));
+	return at;
+}
+
+struct answer {
+	size_t at;
+	int64_t number;
+};
+
+static int read_answer(struct remote *remote, void *arg)
+{
+	struct answer *answer = arg;
+
+	if (answer->at)
+		answer->number = remote_value(remote, answer->at);
+	return 0;
+}
+
+/* In the task: the old ones are closed, and perhaps a new one is made. */
+static int exchange(struct dump *d, struct task *task, bool on, int64_t *ret_number)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct answer answer = { .number = -EBADF };
+
+	for (unsigned i = 0; i < task->dump->n_trackers; i++)
+		plan_try(plan_syscall(plan, "close the old tracker", __NR_close, V(task->dump->trackers[i])));
+	task->dump->n_trackers = 0;
+	if (on)
+		answer.at = plan_tracker(task, plan);
+	TRY(errand_run(d, task->leader, plan, read_answer, &answer));
+	*ret_number = answer.number;
+	return 0;
+}
+
+/* What can't be watched is saved whole each time. */
+static int watch_all(const struct task *task, int fd)
+{
+	struct page_tables tables;
+
+	TRY(pagemap_open(&tables, task->dump->proc));
+	for (size_t i = 0; i < task->dump->mappings.n; i++) {
+		const struct mapping *m = &task->dump->mappings.items[i];
+		int result;
+
+		if (!memory_is_trackable(m))
+			continue;
+		result = tracker_watch(fd, m->start, m->end);
+		if (result == 0)
+			result = tracker_protect(fd, &tables, m->start, m->end);
+		if (result < 0)
+			log_info("Mapping %" PRIx64 "-%" PRIx64 " can't be tracked: %s", m->start, m->end, strerror(-result));
+	}
+	pagemap_close(&tables);
+	return 0;
+}
+
+static void add_base(struct dump *d, const struct task *task, uint64_t inode)
+{
+	struct inventory *inventory = d->inventory;
+	TrackedEntry *entry = pool_new(d->pool, TrackedEntry);
+	TrackedEntry **all = pool_array(d->pool, TrackedEntry *, inventory->n_tracked + 1);
+
+	tracked_entry__init(entry);
+	entry->pid = (uint32_t)task->vpid;
+	entry->inode = inode;
+	if (inventory->n_tracked)
+		memcpy(all, inventory->tracked, inventory->n_tracked * sizeof(*all));
+	all[inventory->n_tracked++] = entry;
+	inventory->tracked = all;
+}
+
+static int start_tracker(struct dump *d, struct task *task, int number)
+{
+	AUTO_CLOSE int fd = pidfd_take_fd(task->dump->pidfd, number);
+	struct stat stat;
+
+	memory_note_tracker(task, number);
+	if (fd < 0 || fstat(fd, &stat) < 0 || tracker_start(fd) < 0)
+		return fail(fd < 0 ? -fd : errno, "taking its tracker");
+	TRY(watch_all(task, fd));
+	add_base(d, task, stat.st_ino);
+	return 0;
+}
+
+int memory_track_renew(struct dump *d, struct task *task, bool on)
+{
+	int64_t number = -EBADF;
+
+	if (on)
+		TRY(can_track(d, task, &on));
+	if (!on && !task->dump->n_trackers)
+		return 0;
+	TRY(exchange(d, task, on, &number));
+	if (!on)
+		return 0;
+	if (number < 0) {
+		log_info("Its memory can't be tracked: %s", strerror((int)-number));
+		return 0;
+	}
+	return start_tracker(d, task, (int)number);
+}
