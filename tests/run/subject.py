@@ -109,7 +109,8 @@ class Run:
         """Runs criu in the room; returns (status, what it printed and the end of its log)."""
         log = f'{command}.log'
         words = [self.criu, command, '-D', images, '-v4', '-o', log, *options,
-                 *shlex.split(self.subject.about['options']), *shlex.split(self.subject.about[f'{command}_options'])]
+                 *shlex.split(self.subject.about['options']),
+                 *shlex.split(self.subject.about[f'{command.removeprefix("pre-")}_options'])]
         try:
             done = self.room.run(*words, timeout=40, env={**os.environ, **(env or {})})
             status, printed = done.returncode, done.stdout
@@ -123,6 +124,13 @@ class Run:
         images = self.folder_of_images()
         status, said = self.call_criu('dump', images, '-t', self.pid, *options)
         assert status == 0, f'dump failed with status {status}: {said}'
+        return images
+
+    def pre_dump(self, *options):
+        """Saves memory while the tree runs; returns the folder of the images."""
+        images = self.folder_of_images()
+        status, said = self.call_criu('pre-dump', images, '-t', self.pid, *options)
+        assert status == 0, f'pre-dump failed with status {status}: {said}'
         return images
 
     def call_in_room(self, *words):

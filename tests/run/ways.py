@@ -47,6 +47,17 @@ def twice(run):
         run.compare(f'after the {number} restore')
 
 
+def predumped(run):
+    """Its memory is saved twice while it runs, and the dump leaves out what has not changed since."""
+    first = run.pre_dump()
+    second = run.pre_dump('--prev-images-dir', f'../{first.name}')
+    images = run.dump('--track-mem', '--prev-images-dir', f'../{second.name}')
+    run.await_gone()
+    run.verify(images)
+    run.restore(images)
+    run.compare('after the restore')
+
+
 def rpc(run):
     """As plain, by requests to a worker. Paths instead of descriptors: we are outside of the room."""
     images = run.folder_of_images()
@@ -89,7 +100,8 @@ def told(run):
 # The way of asking changes little: a few subjects without options will do. How memory travels matters to those that have some.
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
-           'remote': re.compile('memory/|tree/family|thread/several')}
+           'remote': re.compile('memory/|tree/family|thread/several'),
+           'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd)')}
 
 
 def is_sample(way, name):
@@ -98,4 +110,4 @@ def is_sample(way, name):
     return wanted is None or (name in wanted if isinstance(wanted, tuple) else bool(wanted.match(name)))
 
 
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, rpc, remote, told)}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, rpc, remote, told)}
