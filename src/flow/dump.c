@@ -27,6 +27,7 @@
 #include "lib/compel/guest.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/mount/mount.h"
 #include "object/namespace/namespace.h"
 #include "object/net/net.h"
 #include "object/socket/socket.h"
@@ -97,6 +98,7 @@ void dump_end(struct dump *d)
 	kcmp_tree_destroy(&d->kcmp_sighand);
 	task_tree_destroy(&d->tree);
 	file_dump_clean(d);
+	mount_dump_clean(d);
 	namespaces_dump_end(d);
 	pool_destroy(&d->pool);
 }

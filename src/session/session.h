@@ -72,6 +72,7 @@ struct dump {
 	struct file_dump *files;   /* object/file */
 	struct socket_dump *sockets; /* object/socket */
 	struct network_lock *network; /* object/net */
+	struct mount_set *mounts;     /* object/mount; NULL: no task has a mount namespace of its own */
 	struct memory_dump *memory; /* object/memory */
 	struct page_sink *page_server; /* --page-server, until object/memory takes it; else NULL */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
@@ -120,6 +121,7 @@ struct restore {
 	int us;			   /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	struct file_set *files;	   /* object/file */
 	struct network_lock *network; /* object/net */
+	struct mount_set *mounts;     /* object/mount; NULL: no task has a mount namespace of its own */
 	struct shared_set *shared; /* object/memory: shared memory objects */
 	struct restore_self *self;	  /* object/task */
 	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */

@@ -24,7 +24,7 @@ int file_check_external(const struct options *options)
 
 	for (size_t i = 0; i < list->n; i++)
 		if (!text_starts(list->items[i], "file[") && !text_starts(list->items[i], "tty[") &&
-		    !text_starts(list->items[i], "unix["))
+		    !text_starts(list->items[i], "unix[") && !text_starts(list->items[i], "mnt[") && !text_starts(list->items[i], "dev["))
 			return refuse(ENOTSUP, "--external %s is not supported yet", list->items[i]);
 	return 0;
 }

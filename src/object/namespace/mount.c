@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Mount namespaces. */
+/* Mount namespaces. What is mounted in them is the matter of object/mount. */
 #include <sched.h>
 
+#include "object/mount/mount.h"
 #include "object/namespace/namespace.h"
 
 const struct namespace_kind mount_kind = {
 	NAMESPACE_KIND("mnt", CLONE_NEWNS, mnt_ns_id),
+	.nested = true,
+	.collect = mount_dump_collect,
+	.dump = mount_dump_write,
+	.load = mount_restore_load,
+	.needs = mount_restore_needs,
+	.fill = mount_restore_fill,
+	.clean = mount_restore_clean,
 };

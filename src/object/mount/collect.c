@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Dump of a mount namespace: what is mounted there, and how can each mount be made again? */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "object/mount/core.h"
+#include "object/namespace/namespace.h"
+#include "plugin/plugin.h"
+#include "session/survey.h"
+
+#define REMOVED "//deleted" /* behind the root of a mount in mountinfo */
+
+static int read_own_mounts(struct dump *d, struct mount_set *set)
+{
+	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return proc < 0 ? fail_errno("opening /proc/self") : proc_mounts_read(proc, d->pool, &set->own);
+}
+
+struct look {
+	struct dump *d;
+	struct mount_space *space;
+	int proc; /* /proc as we see it */
+};
+
+/* From the root of the namespace: a task may have another root directory, and mountinfo shows what is below that only. */
+static int look_around(void *arg)
+{
+	struct look *look = arg;
+	AUTO_CLOSE int self = openat(look->proc, "thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (self < 0)
+		return fail_errno("opening /proc/thread-self");
+	look->space->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (look->space->root_fd < 0)
+		return fail_errno("opening the root of the mount namespace");
+	return proc_mounts_read(self, look->d->pool, &look->space->seen);
+}
+
+static uint32_t kernel_dev(dev_t dev)
+{
+	return (uint32_t)(major(dev) << 20 | minor(dev));
+}
+
+static uint32_t all_flags(const struct proc_mount *seen)
+{
+	unsigned long flags = seen->flags;
+
+	if (!(flags & (MS_RELATIME | MS_NOATIME)))
+		flags |= MS_STRICTATIME;
+	return (uint32_t)(flags | (seen->unbindable ? MS_UNBINDABLE : 0));
+}
+
+static MntEntry *make_entry(struct dump *d, const struct proc_mount *seen)
+{
+	MntEntry *entry = pool_new(d->pool, MntEntry);
+	const struct fs_kind *fs = fs_find(seen->fs_type);
+	char *root = pool_string(d->pool, seen->root);
+
+	mnt_entry__init(entry);
+	entry->fstype = fs ? fs->type : FSTYPE__UNSUPPORTED;
+	entry->mnt_id = (uint32_t)seen->id;
+	entry->parent_mnt_id = (uint32_t)seen->parent_id;
+	entry->root_dev = kernel_dev(seen->dev);
+	entry->flags = all_flags(seen);
+	entry->root = root;
+	if (text_ends(root, REMOVED)) {
+		root[strlen(root) - strlen(REMOVED)] = 0;
+		entry->has_deleted = entry->deleted = true;
+	}
+	entry->mountpoint = (char *)seen->mountpoint;
+	entry->source = (char *)seen->source;
+	entry->options = fs_options(d->pool, fs, seen->super_options);
+	entry->has_shared_id = entry->has_master_id = entry->has_sb_flags = true;
+	entry->shared_id = (uint32_t)seen->shared;
+	entry->master_id = (uint32_t)seen->master;
+	entry->sb_flags = (uint32_t)seen->super_flags;
+	return entry;
+}
+
+/* --skip-mnt: this one, and what is mounted below it. */
+static bool is_skipped(const struct dump *d, const struct mount_space *space, const struct proc_mount *seen, unsigned depth)
+{
+	const struct opt_list *list = &d->options->skip_mounts;
+	const struct proc_mount *parent;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i], seen->mountpoint) == 0)
+			return true;
+	parent = proc_mounts_find(&space->seen, seen->parent_id);
+	return parent && parent != seen && depth < space->seen.n && is_skipped(d, space, parent, depth + 1);
+}
+
+/* The format has them in reverse of /proc/PID/mountinfo. */
+static int add_mounts(struct dump *d, struct mount_space *space)
+{
+	for (size_t i = space->seen.n; i-- > 0;) {
+		const struct proc_mount *seen = &space->seen.items[i];
+		struct mount *mount;
+
+		if (is_skipped(d, space, seen, 0)) {
+			log_info("%s is left out (--skip-mnt)", seen->mountpoint);
+			continue;
+		}
+		mount = mount_add(d->mounts, space, d->pool, make_entry(d, seen));
+		if (!mount)
+			return refuse(EINVAL, "two mounts have the id %d", seen->id);
+		mount->place = (unsigned)i;
+		mount->seen = seen;
+		mount->fs = fs_find(seen->fs_type);
+	}
+	return space_link(d->mounts, space, "/proc/PID/mountinfo");
+}
+
+static bool is_enabled(const struct dump *d, const char *fs_type)
+{
+	const struct opt_list *list = &d->options->enable_fs;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i], fs_type) == 0 || strcmp(list->items[i], "all") == 0)
+			return true;
+	return false;
+}
+
+static bool is_seen_outside(const struct dump *d, const struct mount *mount)
+{
+	const struct proc_mounts *own = &d->mounts->own;
+
+	for (size_t i = 0; i < own->n; i++)
+		if (own->items[i].dev == mount->seen->dev)
+			return true;
+	return false;
+}
+
+static int ask_plugins(struct dump *d, struct mount *mount)
+{
+	AUTO_FREE char *point = xprintf(".%s", mount->entry->mountpoint);
+	int answer = plugins_ask(d->plugins, DUMP_EXT_MOUNT, point, mount->seen->id);
+
+	if (answer == -ENOTSUP)
+		return -ENOTSUP;
+	if (answer < 0)
+		return plugins_fail(d->plugins, answer);
+	mount->entry->has_with_plugin = mount->entry->with_plugin = true;
+	return 0;
+}
+
+static int refuse_mount(const struct mount *mount, const char *why)
+{
+	const MntEntry *entry = mount->entry;
+
+	return refuse(ENOTSUP, "%s (%s on %s): %s: take it from outside with --external mnt[%s]:NAME, or leave it out with --skip-mnt %s",
+		      entry->mountpoint, mount->seen->fs_type, entry->source, why, entry->mountpoint, entry->mountpoint);
+}
+
+/* None of ours, not of the root's file system, and none that the user named. */
+static int find_source(struct dump *d, struct mount *mount)
+{
+	int taken;
+
+	if (mount->entry->deleted)
+		return refuse_mount(mount, "what is mounted there was removed");
+	if (mount_find_external_above(mount))
+		return 0;
+	if (mount->fs && mount->fs->anew)
+		return 0;
+	if (is_enabled(d, mount->seen->fs_type)) {
+		mount->entry->fstype = FSTYPE__AUTO;
+		mount->entry->fsname = (char *)mount->seen->fs_type;
+		return 0;
+	}
+	taken = ask_plugins(d, mount);
+	if (taken != -ENOTSUP)
+		return taken;
+	return refuse_mount(mount, mount->fs ? mount->fs->why : "criu does not know how to make it again (--enable-fs lets it try)");
+}
+
+/* The root comes from outside, unless it is a file system of memory that nobody else sees. */
+static int classify_root(struct dump *d, struct mount *root)
+{
+	int external = external_dump(d, root);
+
+	TRY(external);
+	root->from_root = !(root->fs && root->fs->content) || is_seen_outside(d, root);
+	if (root->from_root && root->fs && root->fs->content && !external)
+		root->entry->fstype = FSTYPE__UNSUPPORTED; /* its content stays where it is */
+	return 0;
+}
+
+static int classify(struct dump *d, struct mount *mount)
+{
+	int external;
+
+	LOG_SCOPE("mount %u", mount->entry->mnt_id);
+	if (!mount->parent)
+		return classify_root(d, mount);
+	external = external_dump(d, mount);
+	if (external)
+		return external < 0 ? external : 0;
+	TRY(external_check_groups(d, mount));
+	if (mount->space->root->from_root && mount_is_of_root(mount) && !mount->entry->deleted) {
+		mount->from_root = true;
+		return 0;
+	}
+	return find_source(d, mount);
+}
+
+int mount_dump_collect(struct dump *d, struct namespace *ns)
+{
+	struct look look = { .d = d };
+	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (proc < 0)
+		return fail_errno("opening /proc");
+	if (!d->mounts) {
+		d->mounts = pool_new(d->pool, struct mount_set);
+		TRY(read_own_mounts(d, d->mounts));
+	}
+	look.space = ns->data = space_add(d->mounts, d->pool, ns->id);
+	look.space->namespace = ns;
+	look.proc = proc;
+	TRY(namespace_run(ns->task->dump->proc, CLONE_NEWNS, look_around, &look));
+	TRY(add_mounts(d, look.space));
+	for (struct mount *m = look.space->root; m; m = mount_next(m))
+		TRY(dump_go_on(d, classify(d, m)));
+	space_count_supers(d->mounts, look.space, d->pool);
+	TRY(dump_go_on(d, sharing_check(d->mounts)));
+	log_info("%zu mounts", look.space->mounts.n);
+	return 0;
+}
+
+int mount_dump_root(const struct dump *d, const struct task *task)
+{
+	const struct namespace *ns = d->mounts ? namespace_of(d->namespaces, task, namespace_kind_find("mnt")) : NULL;
+	const struct mount_space *space = ns && !ns->own ? ns->data : NULL;
+
+	return space ? space->root_fd : -1;
+}
+
+void mount_dump_clean(struct dump *d)
+{
+	if (d->mounts)
+		mount_set_done(d->mounts);
+	d->mounts = NULL;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Fills a new file system of memory from tmpfs-dev-DEV.tar.gz.img. Nothing is made outside of it, whatever the archive says. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "object/mount/core.h"
+
+/* A directory is done last: making its files changes its times, and it may be closed to writers. */
+struct folder {
+	const char *name;
+	mode_t mode;
+	struct timespec times[2];
+};
+
+struct filling {
+	struct archive *archive;
+	struct pool *pool;
+	int root;
+	VECTOR(struct folder) folders;
+};
+
+static int fail_archive(const struct filling *filling)
+{
+	return refuse(EBADMSG, "the archive of its files is damaged: %s", archive_error_string(filling->archive));
+}
+
+/* The directory of a name; no link is followed on the way. leaf is the rest, "." for the root itself. */
+static int open_parent(const struct filling *filling, const char *name, char leaf[NAME_MAX + 1])
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
+	AUTO_FREE char *path = xprintf("./%s", name);
+	char *end = path + strlen(path);
+	int fd;
+
+	while (end > path + 1 && (end[-1] == '/' || (end[-1] == '.' && end[-2] == '/')))
+		*--end = 0;
+	end = strrchr(path, '/');
+	snprintf(leaf, NAME_MAX + 1, "%s", end && end[1] ? end + 1 : ".");
+	if (end)
+		*end = 0;
+	fd = (int)syscall(SYS_openat2, filling->root, path, &how, sizeof(how));
+	return fd < 0 ? fail_errno("the directory of %s", name) : fd;
+}
+
+static int set_attributes(struct archive_entry *entry, int dir, const char *leaf)
+{
+	char path[NAME_MAX + 40];
+	const char *key;
+	const void *value;
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, leaf);
+	archive_entry_xattr_reset(entry);
+	while (archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
+		if (lsetxattr(path, key, value, size, 0) < 0)
+			return fail_errno("setting the extended attribute %s of %s", key, leaf);
+	return 0;
+}
+
+static int write_data(struct filling *filling, int fd, off_t size)
+{
+	const void *data;
+	size_t n;
+	int64_t at;
+	int more;
+
+	while ((more = archive_read_data_block(filling->archive, &data, &n, &at)) == ARCHIVE_OK)
+		if (n && pwrite(fd, data, n, at) != (ssize_t)n)
+			return fail_errno("writing a file (is there room enough?)");
+	if (more != ARCHIVE_EOF)
+		return fail_archive(filling);
+	return ftruncate(fd, size) < 0 ? fail_errno("setting its size") : 0;
+}
+
+static int make_file(struct filling *filling, struct archive_entry *entry, int dir, const char *leaf)
+{
+	AUTO_CLOSE int fd = openat(dir, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return fail_errno("making %s", leaf);
+	return write_data(filling, fd, archive_entry_size(entry));
+}
+
+static int make_link(struct filling *filling, const char *first, int dir, const char *leaf)
+{
+	char first_leaf[NAME_MAX + 1];
+	AUTO_CLOSE int first_dir = open_parent(filling, first, first_leaf);
+
+	TRY(first_dir);
+	return linkat(first_dir, first_leaf, dir, leaf, 0) < 0 ? fail_errno("linking %s to %s", leaf, first) : 0;
+}
+
+static int make_one(struct filling *filling, struct archive_entry *entry, int dir, const char *leaf)
+{
+	mode_t type = archive_entry_filetype(entry);
+
+	switch (type) {
+	case AE_IFDIR:
+		if (mkdirat(dir, leaf, 0700) < 0 && errno != EEXIST)
+			return fail_errno("making the directory %s", leaf);
+		return 0;
+	case AE_IFREG:
+		return make_file(filling, entry, dir, leaf);
+	case AE_IFLNK:
+		return symlinkat(archive_entry_symlink(entry), dir, leaf) < 0 ? fail_errno("making the link %s", leaf) : 0;
+	case AE_IFCHR:
+	case AE_IFBLK:
+	case AE_IFIFO:
+		return mknodat(dir, leaf, type | 0600, archive_entry_rdev(entry)) < 0 ? fail_errno("making %s", leaf) : 0;
+	default:
+		return refuse(EBADMSG, "the archive has a file %s of a kind 0%o", leaf, type);
+	}
+}
+
+static int set_owner(struct filling *filling, struct archive_entry *entry, int dir, const char *leaf)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
+	mode_t type = archive_entry_filetype(entry), mode = archive_entry_perm(entry);
+
+	if (archive_entry_atime_is_set(entry))
+		times[0] = (struct timespec){ archive_entry_atime(entry), archive_entry_atime_nsec(entry) };
+	if (fchownat(dir, leaf, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_errno("setting the owner of %s", leaf);
+	TRY(set_attributes(entry, dir, leaf));
+	if (type == AE_IFDIR) {
+		const char *name = pool_string(filling->pool, archive_entry_pathname(entry));
+
+		*vector_push(&filling->folders) = (struct folder){ name, mode, { times[0], times[1] } };
+		return 0;
+	}
+	if (type != AE_IFLNK && fchmodat(dir, leaf, mode, 0) < 0)
+		return fail_errno("setting the mode of %s", leaf);
+	return utimensat(dir, leaf, times, AT_SYMLINK_NOFOLLOW) < 0 ? fail_errno("setting the times of %s", leaf) : 0;
+}
+
+static int take_entry(struct filling *filling, struct archive_entry *entry)
+{
+	const char *name = archive_entry_pathname(entry);
+	char leaf[NAME_MAX + 1];
+	AUTO_CLOSE int dir = name ? open_parent(filling, name, leaf) : fail_archive(filling);
+
+	TRY(dir);
+	if (archive_entry_hardlink(entry))
+		return make_link(filling, archive_entry_hardlink(entry), dir, leaf);
+	TRY(make_one(filling, entry, dir, leaf));
+	return set_owner(filling, entry, dir, leaf);
+}
+
+static int close_folders(struct filling *filling)
+{
+	for (size_t i = filling->folders.n; i-- > 0;) {
+		const struct folder *folder = &filling->folders.items[i];
+		char leaf[NAME_MAX + 1];
+		AUTO_CLOSE int dir = open_parent(filling, folder->name, leaf);
+
+		TRY(dir);
+		if (fchmodat(dir, leaf, folder->mode, 0) < 0 || utimensat(dir, leaf, folder->times, 0) < 0)
+			return fail_errno("setting mode and times of %s", folder->name);
+	}
+	return 0;
+}
+
+static int fill(struct filling *filling, int fd)
+{
+	struct archive_entry *entry;
+	int more;
+
+	/* More than we make ourselves: also what other programs made. */
+	archive_read_support_filter_all(filling->archive);
+	archive_read_support_format_tar(filling->archive);
+	if (archive_read_open_fd(filling->archive, fd, 1 << 16) < ARCHIVE_OK)
+		return fail_archive(filling);
+	while ((more = archive_read_next_header(filling->archive, &entry)) == ARCHIVE_OK || more == ARCHIVE_WARN)
+		TRY(take_entry(filling, entry));
+	return more == ARCHIVE_EOF ? close_folders(filling) : fail_archive(filling);
+}
+
+static int open_archive(struct restore *r, const struct mount *mount, struct image **ret)
+{
+	int found = image_open(r->store, ret, IMAGE_TMPFS_DEV, mount->entry->root_dev);
+
+	return found == -ENOENT ? image_open(r->store, ret, IMAGE_TMPFS, mount->entry->mnt_id) : found;
+}
+
+int content_restore(struct restore *r, int root, const struct mount *mount)
+{
+	AUTO(image_close) struct image *image = NULL;
+	struct filling filling = { .pool = r->pool, .root = root };
+	int error = open_archive(r, mount, &image), fd;
+
+	if (error == -ENOENT)
+		return refuse(ENOENT, "%s, which has the files of this tmpfs, is missing", "tmpfs-dev-*.tar.gz.img");
+	TRY(error);
+	fd = image_fd(image);
+	TRY(fd);
+	filling.archive = archive_read_new();
+	error = fill(&filling, fd);
+	archive_read_free(filling.archive);
+	vector_done(&filling.folders);
+	return error;
+}

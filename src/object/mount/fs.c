@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The file systems: which of them can be made again, and by which options. */
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/auto.h"
+#include "base/text.h"
+#include "object/mount/core.h"
+
+#define SERVED "is served by a process, which may not be there at restore"
+
+/* In the order of the format. */
+static const struct fs_kind kinds[] = {
+	{ "proc", FSTYPE__PROC, .anew = true },
+	{ "sysfs", FSTYPE__SYSFS, .anew = true },
+	{ "devtmpfs", FSTYPE__DEVTMPFS, .anew = true, .one = true },
+	{ "binfmt_misc", FSTYPE__BINFMT_MISC, .anew = true, .one = true },
+	{ "tmpfs", FSTYPE__TMPFS, .anew = true, .content = true },
+	{ "devpts", FSTYPE__DEVPTS, .anew = true, .add = "newinstance" },
+	{ "simfs", FSTYPE__SIMFS, .why = "is known to OpenVZ only" },
+	{ "pstore", FSTYPE__PSTORE, .anew = true, .one = true },
+	{ "securityfs", FSTYPE__SECURITYFS, .anew = true, .one = true },
+	{ "fusectl", FSTYPE__FUSECTL, .anew = true },
+	{ "debugfs", FSTYPE__DEBUGFS, .anew = true, .one = true },
+	{ "cgroup", FSTYPE__CGROUP, .anew = true },
+	{ "aufs", FSTYPE__AUFS, .why = "is no part of Linux" },
+	{ "mqueue", FSTYPE__MQUEUE, .anew = true },
+	{ "fuse", FSTYPE__FUSE, .why = SERVED },
+	{ "fuseblk", FSTYPE__FUSE, .why = SERVED },
+	{ "overlay", FSTYPE__OVERLAYFS, .why = "is made of directories that criu cannot know" },
+	{ "autofs", FSTYPE__AUTOFS, .why = SERVED },
+	{ "tracefs", FSTYPE__TRACEFS, .anew = true, .one = true },
+	{ "cgroup2", FSTYPE__CGROUP2, .anew = true },
+};
+
+#define N_KINDS (sizeof(kinds) / sizeof(*kinds))
+
+const struct fs_kind *fs_find(const char *name)
+{
+	for (size_t i = 0; i < N_KINDS; i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+const struct fs_kind *fs_find_type(uint32_t type)
+{
+	for (size_t i = 0; i < N_KINDS; i++)
+		if (kinds[i].type == type)
+			return &kinds[i];
+	return NULL;
+}
+
+/* Shown with the options, but told otherwise when it is mounted, or not at all. */
+static bool is_no_option(const char *word, size_t size)
+{
+	static const char *const words[] = { "rw", "ro", "sync", "dirsync", "mand", "lazytime", "seclabel" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strlen(words[i]) == size && memcmp(words[i], word, size) == 0)
+			return true;
+	return size == 0;
+}
+
+char *fs_options(struct pool *pool, const struct fs_kind *fs, const char *shown)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+
+	buffer_append(&text, "", 0);
+	for (const char *p = shown; *p; p += strspn(p, ",")) {
+		size_t size = strcspn(p, ",");
+
+		if (!is_no_option(p, size))
+			buffer_printf(&text, "%s%.*s", text.size ? "," : "", (int)size, p);
+		p += size;
+	}
+	if (fs && fs->add)
+		buffer_printf(&text, "%s%s", text.size ? "," : "", fs->add);
+	return pool_string(pool, text.data);
+}
+
+const char *fs_with_context(struct pool *pool, const char *options, const char *context)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+
+	buffer_append(&text, "", 0);
+	for (const char *p = options; *p; p += strspn(p, ",")) {
+		size_t size = strcspn(p, ",");
+		bool quoted = text_starts(p, "context=\"");
+
+		/* Its categories may be separated by commas. */
+		if (quoted && strchr(p + strlen("context=\""), '"'))
+			size = (size_t)(strchr(p + strlen("context=\""), '"') + 1 - p);
+		if (text_starts(p, "context="))
+			buffer_printf(&text, "%scontext=%s", text.size ? "," : "", context);
+		else
+			buffer_printf(&text, "%s%.*s", text.size ? "," : "", (int)size, p);
+		p += size;
+	}
+	return pool_string(pool, text.data);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Restore of mount namespaces: the images, and what they want from outside. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/mount/core.h"
+#include "object/namespace/namespace.h"
+#include "session/needs.h"
+
+static int add_entry(struct restore *r, struct mount_space *space, struct image *image, MntEntry *entry)
+{
+	struct mount *mount;
+
+	if (entry->mountpoint[0] != '/' || entry->root[0] != '/')
+		return image_refuse(image, "mount %u: \"%s\" or \"%s\" is no path", entry->mnt_id, entry->mountpoint, entry->root);
+	mount = mount_add(r->mounts, space, r->pool, entry);
+	if (!mount)
+		return image_refuse(image, "mount %u is there twice", entry->mnt_id);
+	mount->place = UINT_MAX - (unsigned)space->mounts.n; /* the format has them in reverse */
+	mount->fs = fs_find_type(entry->fstype);
+	return 0;
+}
+
+static int read_image(struct restore *r, struct mount_space *space)
+{
+	AUTO(image_close) struct image *image = NULL;
+	MntEntry *entry;
+	int more = image_open(r->store, &image, IMAGE_MOUNTPOINTS, space->id);
+
+	if (more == -ENOENT)
+		return refuse(ENOENT, "mountpoints-%u.img, which tells what is mounted there, is missing", space->id);
+	TRY(more);
+	while ((more = image_read(image, &entry)) > 0)
+		TRY(add_entry(r, space, image, entry));
+	return more;
+}
+
+/* Without --root, a root that is a file system of memory and was nowhere else is made anew. */
+static bool root_comes_from_outside(const struct restore *r, const struct mount *root)
+{
+	if (root->entry->ext_key || (r->options->root && root->space->namespace->of_root))
+		return true;
+	return !(root->fs && root->fs->content);
+}
+
+static int classify(struct restore *r, struct mount *mount)
+{
+	const MntEntry *entry = mount->entry;
+	const char *path;
+
+	LOG_SCOPE("mount %u on %.60s", entry->mnt_id, entry->mountpoint);
+	if (!mount->parent) {
+		mount->from_root = root_comes_from_outside(r, mount);
+		return 0;
+	}
+	if (mount_is_external(mount)) {
+		int found = r->needs ? 0 : external_path(r, mount, &path);
+
+		return found < 0 ? found : 0;
+	}
+	if (entry->with_plugin)
+		return 0;
+	if (entry->deleted)
+		return refuse(ENOTSUP, "what was mounted there had been removed: such mounts can't be restored yet");
+	if (mount->space->root->from_root && mount_is_of_root(mount)) {
+		mount->from_root = true;
+		return 0;
+	}
+	if (mount_find_external_above(mount) || (mount->fs && mount->fs->anew))
+		return 0;
+	if (entry->fstype == FSTYPE__AUTO && entry->fsname)
+		return 0;
+	return refuse(ENOTSUP, "its file system (type %u of the format) can't be made again", entry->fstype);
+}
+
+int mount_restore_load(struct restore *r, struct namespace *ns)
+{
+	struct mount_space *space;
+
+	if (!r->mounts)
+		r->mounts = pool_new(r->pool, struct mount_set);
+	space = ns->data = space_add(r->mounts, r->pool, ns->id);
+	space->namespace = ns;
+	TRY(read_image(r, space));
+	TRY(space_link(r->mounts, space, "mountpoints image"));
+	for (struct mount *m = space->root; m; m = mount_next(m))
+		TRY(classify(r, m));
+	space_count_supers(r->mounts, space, r->pool);
+	return sharing_check(r->mounts);
+}
+
+int mount_restore_needs(struct restore *r, struct namespace *ns)
+{
+	const struct mount_space *space = ns->data;
+
+	r->needs->other_paths = true;
+	for (struct mount *m = space->root; m; m = mount_next(m)) {
+		const MntEntry *entry = m->entry;
+
+		if (entry->with_plugin)
+			(void)need(r, NEED_PEER, "a plugin", "it mounts %s", entry->mountpoint);
+		else if (mount_is_external(m) && entry->ext_key && strcmp(entry->ext_key, EXTERNAL_AUTO) == 0)
+			(void)need(r, NEED_FILE, entry->source, "it is mounted on %s", entry->mountpoint);
+		else if (mount_is_external(m) || entry->ext_key)
+			(void)need(r, NEED_OPTION, "--external", "%s[%s]:PATH, for what is mounted on %s", mount_is_external(m) ? "mnt" : "dev",
+				   mount_is_external(m) ? entry->ext_key ?: entry->root : entry->source, entry->mountpoint);
+		else if (!m->parent && m->from_root && strcmp(entry->root, "/") != 0)
+			(void)need(r, NEED_OPTION, "--root", "the root of the mount namespace, %s then", entry->root);
+	}
+	return 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Restore: where mounts come from that are not made anew. All in the mount namespace of criu. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/mount/core.h"
+#include "object/namespace/namespace.h"
+
+/* Opens "below" in the directory, or the directory itself; no link is followed: roots of mounts have none in their paths. */
+static int open_below(int dir, const char *below, int *ret_fd)
+{
+	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+
+	*ret_fd = (int)syscall(SYS_openat2, dir, *below ? below : ".", &how, sizeof(how));
+	return *ret_fd < 0 ? fail_errno("opening \"%s\" in what it shows a part of", below) : 0;
+}
+
+static int open_path(const char *path, int *ret_fd)
+{
+	*ret_fd = open(path, O_PATH | O_CLOEXEC);
+	return *ret_fd < 0 ? fail_errno("opening %s, which is to be mounted there", path) : 0;
+}
+
+/* By one of our own mounts of its file system. -ENOENT, unlogged: there is none. */
+static int open_by_own_mounts(struct restore *r, const MntEntry *entry, int *ret_fd)
+{
+	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct proc_mounts *own = &r->mounts->own;
+
+	if (proc < 0)
+		return fail_errno("opening /proc/self");
+	if (!own->n)
+		TRY(proc_mounts_read(proc, r->pool, own));
+	for (size_t i = own->n; i-- > 0;) {
+		const struct proc_mount *ours = &own->items[i];
+		const char *below = (major(ours->dev) << 20 | minor(ours->dev)) == entry->root_dev ? path_below(entry->root, ours->root) : NULL;
+		AUTO_CLOSE int point = -1;
+
+		if (!below)
+			continue;
+		TRY(open_path(ours->mountpoint, &point));
+		if (open_below(point, below, ret_fd) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static const struct mount_space *find_main(struct restore *r)
+{
+	const struct mount_set *set = r->mounts;
+
+	for (size_t i = 0; i < set->spaces.n; i++)
+		if (set->spaces.items[i]->namespace->of_root)
+			return set->spaces.items[i];
+	return NULL;
+}
+
+static int open_root(struct restore *r, const struct mount *root, int *ret_fd)
+{
+	const struct mount_space *main_space = find_main(r);
+	const char *path, *below;
+	int found;
+
+	if (root->space == main_space && r->options->root)
+		return open_path(r->options->root, ret_fd);
+	found = external_path(r, root, &path);
+	if (found != -ENOENT)
+		return found < 0 ? found : open_path(path, ret_fd);
+	if (main_space && root->space != main_space && main_space->root->entry->root_dev == root->entry->root_dev) {
+		AUTO_CLOSE int main_root = -1;
+
+		below = path_below(root->entry->root, main_space->root->entry->root);
+		if (below) {
+			TRY(outside_open(r, main_space->root, &main_root));
+			return open_below(main_root, below, ret_fd);
+		}
+	}
+	found = open_by_own_mounts(r, root->entry, ret_fd);
+	if (found != -ENOENT)
+		return found;
+	if (strcmp(root->entry->root, "/") == 0)
+		return open_path("/", ret_fd);
+	return refuse(ENOENT, "the root of its mount namespace is the directory %s of a file system that is not mounted here: tell with --root "
+			      "which directory it shall be", root->entry->root);
+}
+
+int outside_open(struct restore *r, const struct mount *mount, int *ret_fd)
+{
+	const struct mount *above;
+	AUTO_CLOSE int dir = -1;
+	const char *path;
+	int found;
+
+	if (!mount->parent)
+		return open_root(r, mount, ret_fd);
+	found = external_path(r, mount, &path);
+	if (found != -ENOENT)
+		return found < 0 ? found : open_path(path, ret_fd);
+	above = mount->from_root ? mount->space->root : mount_find_external_above(mount);
+	TRY(outside_open(r, above, &dir));
+	return open_below(dir, path_below(mount->entry->root, above->entry->root), ret_fd);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The tree of mounts of each namespace. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/text.h"
+#include "object/mount/core.h"
+
+struct mount_space *space_add(struct mount_set *set, struct pool *pool, uint32_t id)
+{
+	struct mount_space *space = pool_new(pool, struct mount_space);
+
+	space->id = id;
+	space->ns = space->root_fd = -1;
+	*vector_push(&set->spaces) = space;
+	return space;
+}
+
+struct mount_space *space_find(const struct mount_set *set, uint32_t id)
+{
+	for (size_t i = 0; set && i < set->spaces.n; i++)
+		if (set->spaces.items[i]->id == id)
+			return set->spaces.items[i];
+	return NULL;
+}
+
+struct mount *mount_add(struct mount_set *set, struct mount_space *space, struct pool *pool, MntEntry *entry)
+{
+	struct mount *mount = pool_new(pool, struct mount);
+
+	if (!set->by_id)
+		set->by_id = table_create();
+	mount->entry = entry;
+	mount->space = space;
+	mount->fd = -1;
+	list_init(&mount->children);
+	list_init(&mount->sibling);
+	if (table_set(set->by_id, entry->mnt_id, mount))
+		return NULL;
+	*vector_push(&space->mounts) = mount;
+	set->n_mounts++;
+	return mount;
+}
+
+const char *path_below(const char *path, const char *above)
+{
+	const char *rest = text_after(path, above);
+
+	if (!rest || (strcmp(above, "/") != 0 && *rest && *rest != '/'))
+		return NULL;
+	return rest + strspn(rest, "/");
+}
+
+const char *mount_relative_point(const struct mount *mount)
+{
+	return path_below(mount->entry->mountpoint, mount->parent->entry->mountpoint);
+}
+
+const char *mount_name(const struct mount *mount, char to[96])
+{
+	snprintf(to, 96, "mount %u on %.70s", mount->entry->mnt_id, mount->entry->mountpoint);
+	return to;
+}
+
+bool mount_is_of_root(const struct mount *mount)
+{
+	const MntEntry *root = mount->space->root->entry;
+
+	return mount->entry->root_dev == root->root_dev && path_below(mount->entry->root, root->root);
+}
+
+bool mount_is_external(const struct mount *mount)
+{
+	const MntEntry *entry = mount->entry;
+
+	return entry->ext_mount || (entry->ext_key && strcmp(entry->ext_key, EXTERNAL_DEVICE) != 0);
+}
+
+const struct mount *mount_find_external_above(const struct mount *mount)
+{
+	const struct mount_space *space = mount->space;
+
+	for (size_t i = 0; i < space->mounts.n; i++) {
+		const struct mount *other = space->mounts.items[i];
+
+		if (other != mount && mount_is_external(other) && !other->entry->ext_mount &&
+		    other->entry->root_dev == mount->entry->root_dev && path_below(mount->entry->root, other->entry->root))
+			return other;
+	}
+	return NULL;
+}
+
+/*
+ * Whoever has the longer path is attached first: a mount on /a would hide the directory that another one on /a/b of the same parent is to be
+ * attached to.
+ */
+static void add_child(struct mount *parent, struct mount *child)
+{
+	size_t length = strlen(child->entry->mountpoint);
+	struct list *before = &parent->children;
+	struct mount *other;
+
+	child->parent = parent;
+	list_for_each(other, &parent->children, sibling) {
+		size_t theirs = strlen(other->entry->mountpoint);
+
+		if (theirs < length || (theirs == length && other->place > child->place)) {
+			before = &other->sibling;
+			break;
+		}
+	}
+	list_push(before, &child->sibling); /* in front of it */
+}
+
+static struct superblock *get_super(struct mount_set *set, struct pool *pool, uint32_t dev)
+{
+	struct superblock *super = set->supers;
+
+	while (super && super->dev != dev)
+		super = super->next;
+	if (super)
+		return super;
+	super = pool_new(pool, struct superblock);
+	super->dev = dev;
+	super->fd = -1;
+	super->next = set->supers;
+	set->supers = super;
+	return super;
+}
+
+void space_count_supers(struct mount_set *set, struct mount_space *space, struct pool *pool)
+{
+	for (struct mount *m = space->root; m; m = mount_next(m)) {
+		struct superblock *super = m->super = get_super(set, pool, m->entry->root_dev);
+
+		if (mount_is_external(m) || m->entry->with_plugin || m->from_root || mount_find_external_above(m))
+			continue;
+		if (!super->widest || strlen(m->entry->root) < strlen(super->widest->entry->root))
+			super->widest = m;
+	}
+}
+
+struct mount *mount_next(const struct mount *mount)
+{
+	if (!list_empty(&mount->children))
+		return list_entry(mount->children.next, struct mount, sibling);
+	while (mount->parent && mount->sibling.next == &mount->parent->children)
+		mount = mount->parent;
+	return mount->parent ? list_entry(mount->sibling.next, struct mount, sibling) : NULL;
+}
+
+int space_link(struct mount_set *set, struct mount_space *space, const char *what)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < space->mounts.n; i++) {
+		struct mount *mount = space->mounts.items[i], *parent = table_find(set->by_id, mount->entry->parent_mnt_id);
+
+		if (parent && parent != mount && parent->space == space) {
+			add_child(parent, mount);
+			if (!mount_relative_point(mount))
+				return refuse(EINVAL, "%s: %s is not below %s, where its parent is mounted", what, mount->entry->mountpoint,
+					      parent->entry->mountpoint);
+		} else if (space->root) {
+			return refuse(EINVAL, "%s: mounts %u and %u both have no parent", what, space->root->entry->mnt_id,
+				      mount->entry->mnt_id);
+		} else {
+			space->root = mount;
+		}
+	}
+	for (struct mount *m = space->root; m; m = mount_next(m))
+		n++;
+	if (!n || n != space->mounts.n)
+		return refuse(EINVAL, "%s: its mounts are no tree", what);
+	return 0;
+}
+
+void mount_set_done(struct mount_set *set)
+{
+	for (size_t i = 0; i < set->spaces.n; i++) {
+		struct mount_space *space = set->spaces.items[i];
+
+		for (size_t j = 0; j < space->mounts.n; j++)
+			auto_close(&space->mounts.items[j]->fd);
+		auto_close(&space->ns);
+		auto_close(&space->root_fd);
+		vector_done(&space->mounts);
+		proc_mounts_done(&space->seen);
+	}
+	for (struct superblock *super = set->supers; super; super = super->next)
+		auto_close(&super->fd);
+	vector_done(&set->spaces);
+	proc_mounts_done(&set->own);
+	table_destroy(&set->by_id);
+}
