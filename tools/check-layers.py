@@ -37,9 +37,9 @@ LAYERS = {
 # Families of objects may use another family only through its <family>.h, and only if it is declared here.
 FAMILIES = {
     'file': ['task', 'mount', 'memory', 'namespace', 'socket'],
-    'socket': ['file', 'net', 'namespace'],
+    'socket': ['file', 'mount', 'net', 'namespace'],
     'memory': ['file', 'task'],
-    'task': ['file', 'memory', 'security', 'cgroup', 'namespace'],
+    'task': ['file', 'memory', 'mount', 'security', 'cgroup', 'namespace'],
     'namespace': ['file', 'mount', 'net', 'task', 'socket', 'memory'],
     'net': ['namespace', 'socket', 'file'],
     'mount': ['namespace', 'file'],

@@ -179,6 +179,7 @@ static int dump_states(struct dump *d)
 {
 	struct task *task;
 
+	TRY(namespaces_dump_collect(d)); /* whose paths the tasks use */
 	for_each_task(task, d->tree) {
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		log_info("Dumping task %d (%s) with %u threads", task->vpid, task->comm, task->n_threads);
@@ -191,7 +192,6 @@ static int dump_objects(struct dump *d)
 {
 	struct task *task;
 
-	TRY(namespaces_dump_collect(d));
 	TRY(fail_point("dump/files"));
 	TRY(file_dump_tables(d));
 	for_each_task(task, d->tree) {

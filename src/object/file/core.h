@@ -16,6 +16,12 @@ enum file_moment { FILE_COLLECT, FILE_DUMP, FILE_DRAIN, FILE_FINISH, FILE_PREPAR
 
 typedef bool file_points[FILE_KINDS_MAX][FILE_MOMENTS];
 
+/* A name that was made for the dump, and the root directory it begins in (mount_dump_root_of()). */
+struct made_link {
+	const char *name;
+	int root;
+};
+
 /* A file that was dumped. */
 struct dumped {
 	uint32_t id;
@@ -30,7 +36,7 @@ struct file_dump {
 	struct table *paths;	   /* hash of dev, ino, mnt_id → struct dumped_path */
 	VECTOR(FileEntry *) entries;
 	VECTOR(struct known_descriptor) known;
-	VECTOR(const char *) links; /* names that were made for the dump */
+	VECTOR(struct made_link) links; /* names that were made for the dump */
 	VECTOR(int) loose; /* copies of ours, kept for kcmp */
 	VECTOR(struct file_later) later;
 	VECTOR(struct pool *) later_pools; /* one for each worker */

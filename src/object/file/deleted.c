@@ -20,6 +20,7 @@
 #include "base/vector.h"
 #include "image/image.h"
 #include "kern/proc/mountinfo.h"
+#include "object/mount/mount.h"
 
 #define DELETED	       " (deleted)"
 #define OLD_GHOST_FLAG (1u << 31)
@@ -45,9 +46,13 @@ static struct deleted_set *get_set(struct dump *d)
 	return *slot;
 }
 
-static bool leads_to(const char *path, const struct open_file *of)
+static bool leads_to(struct dump *d, const char *path, const struct open_file *of)
 {
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	struct stat st;
+
+	if (mount_stay_begin(mount_dump_root_of(d, of->task, of->mnt_id), &stay) < 0)
+		return false;
 
 	/* A descriptor of a symbolic link itself is O_PATH | O_NOFOLLOW. */
 	if ((S_ISLNK(of->stat.st_mode) ? lstat(path, &st) : stat(path, &st)) < 0)
@@ -142,13 +147,20 @@ static int check_mount(struct dump *d, const struct open_file *of)
 		      of->mnt_id);
 }
 
+static bool is_there(struct dump *d, const char *name, const struct open_file *of)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	return mount_stay_begin(mount_dump_root_of(d, of->task, of->mnt_id), &stay) == 0 && access(name, F_OK) == 0;
+}
+
 int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
 	bool deleted = text_ends(of->link, DELETED);
 	char *name;
 
 	/* A file is the same through every mount: one that was opened outside, before the task entered its mount namespace, is fine. */
-	if (leads_to(of->link, of))
+	if (leads_to(d, of->link, of))
 		return S_ISDIR(of->stat.st_mode) ? check_mount(d, of) : 0;
 	if (of->fs_magic == SECRETMEM_MAGIC)
 		return refuse(EOPNOTSUPP, "this is secret memory (memfd_secret): nobody else may read it");
@@ -156,7 +168,7 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	if (deleted)
 		name[strlen(name) - strlen(DELETED)] = 0;
 	record->name = name;
-	if (deleted && leads_to(name, of))
+	if (deleted && leads_to(d, name, of))
 		return 0; /* another link of that name was put there again */
 	if (find_dead(of, name))
 		return add_remap(d, of, record, REMAP_TYPE__PROCFS, (uint32_t)find_dead(of, name));
@@ -164,7 +176,7 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	if (of->stat.st_nlink == 0 || (deleted && S_ISDIR(of->stat.st_mode)))
 		return dump_ghost(d, of, record);
 	TRY(check_mount(d, of));
-	if (!deleted && (S_ISDIR(of->stat.st_mode) || access(name, F_OK) < 0))
+	if (!deleted && (S_ISDIR(of->stat.st_mode) || !is_there(d, name, of)))
 		return refuse(ENOTSUP, "its path can't be reached from here: it lies on a mount that is hidden or of another mount "
 				       "namespace");
 	return dump_link(d, of, record);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/vector.h"
 #include "object/file/handle.h"
+#include "object/mount/mount.h"
 
 #ifndef FAN_MARK_IGNORE
 #define FAN_MARK_IGNORE 0x00000400 /* Linux 6.0 */
@@ -29,7 +30,7 @@ static int parse_inode(struct dump *d, const struct open_file *of, const char *v
 	return handle_dump(d, of, value, mark->ie->i_ino, mark->s_dev, &mark->ie->f_handle);
 }
 
-static int parse_mount(struct dump *d, const char *value, FanotifyMarkEntry *mark)
+static int parse_mount(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t mnt_id;
 
@@ -39,14 +40,14 @@ static int parse_mount(struct dump *d, const char *value, FanotifyMarkEntry *mar
 	if (fdinfo_field_u64(value, "mnt_id", 16, &mnt_id) < 0)
 		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
 	mark->me->mnt_id = (uint32_t)mnt_id;
-	mark->me->path = (char *)handle_mount_path(d->pool, (int)mnt_id);
+	mark->me->path = (char *)handle_mount_path(d, of->task, (int)mnt_id);
 	if (!mark->me->path)
 		return refuse(ENOTSUP, "it watches mount %d, which can't be seen from here", (int)mnt_id);
 	return 0;
 }
 
 /* "fanotify sdev:800003 mflags:0 mask:2 ignored_mask:0": any mount of the file system will do. */
-static int parse_filesystem(struct dump *d, const char *value, FanotifyMarkEntry *mark)
+static int parse_filesystem(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t dev;
 
@@ -56,7 +57,7 @@ static int parse_filesystem(struct dump *d, const char *value, FanotifyMarkEntry
 	if (fdinfo_field_u64(value, "sdev", 16, &dev) < 0)
 		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
 	mark->s_dev = (uint32_t)dev;
-	mark->me->path = (char *)handle_device_path(d->pool, (uint32_t)dev, &mark->me->mnt_id);
+	mark->me->path = (char *)handle_device_path(d, of->task, (uint32_t)dev, &mark->me->mnt_id);
 	if (!mark->me->path)
 		return refuse(ENOTSUP, "it watches the file system of device %u:%u, which is mounted nowhere here", (uint32_t)dev >> 20,
 			      (uint32_t)dev & 0xfffff);
@@ -77,8 +78,8 @@ static int parse_mark(struct dump *d, const struct open_file *of, const char *va
 	if (fdinfo_field(value, "ino"))
 		return parse_inode(d, of, value, mark);
 	if (fdinfo_field(value, "mnt_id"))
-		return parse_mount(d, value, mark);
-	return parse_filesystem(d, value, mark);
+		return parse_mount(d, of, value, mark);
+	return parse_filesystem(d, of, value, mark);
 }
 
 /* The first line tells how the file was made, the others are its marks. */
@@ -152,19 +153,28 @@ static int load_fanotify(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int set_mark(int fd, const FanotifyMarkEntry *mark)
+static int open_mount(struct restore *r, const FanotifyMountMarkEntry *record)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	int fd;
+
+	TRY(mount_stay_begin(mount_restore_root(r, (int)record->mnt_id), &stay));
+	fd = open(record->path, O_PATH | O_CLOEXEC);
+	return fd < 0 ? fail_errno("opening %s, the mount that was watched", record->path) : fd;
+}
+
+static int set_mark(struct restore *r, int fd, const FanotifyMarkEntry *mark)
 {
 	AUTO_CLOSE int target = -1;
 	unsigned flags = FAN_MARK_ADD, ignored = mark->mflags & FAN_MARK_IGNORED_SURV_MODIFY;
 	char name[32];
 
 	if (mark->type == MARK_TYPE__INODE) {
-		TRY(handle_open(mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, &target));
+		TRY(handle_open(r, mark->ie->f_handle, mark->ie->i_ino, mark->s_dev, &target));
 	} else {
 		flags |= mark->type == MARK_TYPE__MOUNT ? FAN_MARK_MOUNT : FAN_MARK_FILESYSTEM;
-		target = open(mark->me->path, O_PATH | O_CLOEXEC);
-		if (target < 0)
-			return fail_errno("opening %s, the mount that was watched", mark->me->path);
+		target = open_mount(r, mark->me);
+		TRY(target);
 	}
 	flags |= mark->mflags & ~(unsigned)(FAN_MARK_IGNORED_SURV_MODIFY | FAN_MARK_IGNORE);
 	ignored |= mark->mflags & FAN_MARK_IGNORE ? FAN_MARK_IGNORE : FAN_MARK_IGNORED_MASK;
@@ -184,7 +194,7 @@ static int settle_fanotify(struct restore *r, struct file *f)
 	TRY(file_get_fd(r, f, &fd));
 	for (size_t i = 0; i < f->entry->ffy->n_mark; i++) {
 		LOG_SCOPE("mark %zu", i);
-		TRY(set_mark(fd, f->entry->ffy->mark[i]));
+		TRY(set_mark(r, fd, f->entry->ffy->mark[i]));
 	}
 	file_put(r, f);
 	return 0;

@@ -17,12 +17,14 @@
 #include "base/vector.h"
 #include "image/image.h"
 #include "object/file/deleted.h"
+#include "object/mount/mount.h"
 
 #define BLOCK_SIZE (1u << 20)
 
 /* Directories made only to hold the file for a moment. */
 struct scaffold {
 	VECTOR(char *) directories;
+	int root; /* that the names begin in, -1: ours */
 };
 
 static bool is_directory(const char *path)
@@ -66,8 +68,21 @@ static int make_parents(struct scaffold *scaffold, const char *name)
 	return 0;
 }
 
+static int prepare_place(struct scaffold *scaffold, const char *name, char *wanted, size_t room)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	TRY(mount_stay_begin(scaffold->root, &stay));
+	print_name(name, wanted, room);
+	return make_parents(scaffold, wanted);
+}
+
 static void remove_parents(struct scaffold *scaffold)
 {
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	if (scaffold->directories.n)
+		(void)mount_stay_begin(scaffold->root, &stay); /* logged; then there is nothing by those names */
 	while (scaffold->directories.n) {
 		char *path = scaffold->directories.items[--scaffold->directories.n];
 
@@ -157,8 +172,11 @@ static int make_node(const GhostFileEntry *entry, const char *name)
 }
 
 /* Under its own name, or another one in the same directory when that is taken. */
-static int make_named(const GhostFileEntry *entry, uint32_t id, const char *wanted, char *name, size_t room)
+static int make_named(int root, const GhostFileEntry *entry, uint32_t id, const char *wanted, char *name, size_t room)
 {
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	TRY(mount_stay_begin(root, &stay));
 	snprintf(name, room, "%s", wanted);
 	for (unsigned i = 0; i < 100; i++) {
 		if (make_node(entry, name) == 0)
@@ -171,19 +189,25 @@ static int make_named(const GhostFileEntry *entry, uint32_t id, const char *want
 	return refuse(EEXIST, "no name beside it is free");
 }
 
-static int remove_node(const GhostFileEntry *entry, const char *name)
+static int remove_node(int root, const GhostFileEntry *entry, const char *name)
 {
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	TRY(mount_stay_begin(root, &stay));
 	if ((S_ISDIR(entry->mode) ? rmdir(name) : unlink(name)) < 0)
 		return fail_errno("removing %s, which was made for a moment", name);
 	return 0;
 }
 
 /* The other names that the file was opened by: each is a link that lives for a moment. */
-static int open_other_name(const struct ghost *ghost, struct remap *remap, const char *made)
+static int open_other_name(int root, struct remap *remap, const char *made)
 {
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const char *name = remap->record->name;
-	bool linked = strcmp(name, made) != 0 && linkat(AT_FDCWD, made, AT_FDCWD, name, 0) == 0;
+	bool linked;
 
+	TRY(mount_stay_begin(root, &stay));
+	linked = strcmp(name, made) != 0 && linkat(AT_FDCWD, made, AT_FDCWD, name, 0) == 0;
 	remap->fd = open(linked ? name : made, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (remap->fd < 0)
 		return fail_errno("opening %s", linked ? name : made);
@@ -192,10 +216,10 @@ static int open_other_name(const struct ghost *ghost, struct remap *remap, const
 	return 0;
 }
 
-static int open_all(struct ghost *ghost, const GhostFileEntry *entry, struct image *image, const char *made)
+static int open_all(struct ghost *ghost, const GhostFileEntry *entry, struct image *image, const char *made, int root)
 {
 	for (struct remap *remap = ghost->users; remap; remap = remap->same)
-		TRY(open_other_name(ghost, remap, made));
+		TRY(open_other_name(root, remap, made));
 	if (S_ISREG(entry->mode))
 		TRY(fill(image, entry, ghost->users->fd));
 	return set_attributes(entry, ghost->users->fd);
@@ -205,15 +229,23 @@ static int open_all(struct ghost *ghost, const GhostFileEntry *entry, struct ima
  * A file that never had a name may get one later by linkat(2). Only O_TMPFILE makes such, and only the opening that made it shows
  * the flag: it is the one of this record.
  */
-static int create_nameless(struct ghost *ghost, struct remap *maker, const GhostFileEntry *entry, struct image *image)
+static int open_nameless(struct remap *maker, int root)
 {
-	char directory[PATH_MAX], name[32];
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	char directory[PATH_MAX];
 
+	TRY(mount_stay_begin(root, &stay));
 	snprintf(directory, sizeof(directory), "%s", maker->record->name);
 	*strrchr(directory, '/') = 0;
 	maker->opened = open(directory[0] ? directory : "/", O_TMPFILE | (int)(maker->record->flags & O_ACCMODE) | O_CLOEXEC, 0600);
-	if (maker->opened < 0)
-		return fail_errno("making a file without a name in %s", directory);
+	return maker->opened < 0 ? fail_errno("making a file without a name in %s", directory) : 0;
+}
+
+static int create_nameless(struct ghost *ghost, struct remap *maker, const GhostFileEntry *entry, struct image *image, int root)
+{
+	char name[32];
+
+	TRY(open_nameless(maker, root));
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", maker->opened);
 	for (struct remap *remap = ghost->users; remap; remap = remap->same) {
 		remap->fd = open(name, O_PATH | O_CLOEXEC);
@@ -239,7 +271,7 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	struct remap *maker;
 	GhostFileEntry *entry;
 	char made[PATH_MAX], wanted[PATH_MAX];
-	int more = image_open(r->store, &image, IMAGE_GHOST_FILE, ghost->id), result;
+	int more = image_open(r->store, &image, IMAGE_GHOST_FILE, ghost->id), result, root;
 
 	if (more == -ENOENT)
 		return refuse(ENOENT, "ghost-file-%x.img, which holds its content, is missing", ghost->id);
@@ -247,13 +279,13 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	more = image_read(image, &entry);
 	if (more <= 0)
 		return more < 0 ? more : image_refuse(image, "it is empty");
-	print_name(ghost->users->record->name, wanted, sizeof(wanted));
-	TRY(make_parents(&scaffold, wanted));
+	scaffold.root = root = regular_root(r, ghost->users->record);
+	TRY(prepare_place(&scaffold, ghost->users->record->name, wanted, sizeof(wanted)));
 	maker = find_maker(ghost, entry);
 	if (maker)
-		return create_nameless(ghost, maker, entry, image);
-	TRY(make_named(entry, ghost->id, wanted, made, sizeof(made)));
-	result = open_all(ghost, entry, image, made);
-	more = remove_node(entry, made);
+		return create_nameless(ghost, maker, entry, image, root);
+	TRY(make_named(root, entry, ghost->id, wanted, made, sizeof(made)));
+	result = open_all(ghost, entry, image, made, root);
+	more = remove_node(root, entry, made);
 	return result < 0 ? result : more;
 }

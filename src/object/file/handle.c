@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "kern/proc/mountinfo.h"
 #include "object/file/core.h"
+#include "object/mount/mount.h"
 #include "session/stats.h"
 
 #define HANDLE_WORDS 16
@@ -71,14 +72,21 @@ static int parse_handle(struct dump *d, const char *value, FhEntry *record)
 	return 0;
 }
 
+static int open_point(const char *mountpoint, int root)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	return mount_stay_begin(root, &stay) < 0 ? -1 : open(mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+}
+
 /* A descriptor of the inode through one mount. -errno, unlogged. */
-static int open_handle(const char *mountpoint, const FhEntry *record)
+static int open_handle(const char *mountpoint, int root, const FhEntry *record)
 {
 	struct {
 		struct file_handle head;
 		uint8_t bytes[HANDLE_BYTES];
 	} handle;
-	AUTO_CLOSE int mount = open(mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	AUTO_CLOSE int mount = open_point(mountpoint, root);
 	int fd;
 
 	if (mount < 0)
@@ -90,6 +98,18 @@ static int open_handle(const char *mountpoint, const FhEntry *record)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A descriptor's path as the kernel tells it, which it does from the root of its namespace; what it leads to is looked up there. */
+static bool find_path(int fd, uint64_t ino, uint32_t dev, int root, char path[PATH_MAX])
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (file_readlink(AT_FDCWD, name, path, PATH_MAX) <= 0 || mount_stay_begin(root, &stay) < 0)
+		return false;
+	return is_inode(path, ino, dev);
+}
+
 static int read_mounts(struct pool *pool, struct proc_mounts *ret)
 {
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -97,27 +117,33 @@ static int read_mounts(struct pool *pool, struct proc_mounts *ret)
 	return proc < 0 ? fail_errno("opening /proc/self") : proc_mounts_read(proc, pool, ret);
 }
 
+/* The mounts of one namespace, and its root directory; -1: ours. */
+struct handle_mounts {
+	const struct proc_mounts *all;
+	int root;
+};
+
 /* Tries all mounts of the file system; calls the first that shows the inode at a path, or the first at all. */
-static int open_by_mounts(const struct proc_mounts *mounts, const FhEntry *record, uint64_t ino, uint32_t dev, char path[PATH_MAX],
+static int open_by_mounts(const struct handle_mounts *mounts, FhEntry *record, uint64_t ino, uint32_t dev, char path[PATH_MAX],
 			  int *ret_fd)
 {
 	int found = -1;
 
 	path[0] = 0;
-	for (size_t i = 0; i < mounts->n; i++) {
-		char name[32];
+	for (size_t i = 0; i < mounts->all->n; i++) {
+		const struct proc_mount *one = &mounts->all->items[i];
 		int fd;
 
-		if (mounts->items[i].dev != user_dev(dev))
+		if (one->dev != user_dev(dev))
 			continue;
-		fd = open_handle(mounts->items[i].mountpoint, record);
+		fd = open_handle(one->mountpoint, mounts->root, record);
 		if (fd < 0)
 			continue;
 		if (found >= 0)
 			close(found);
 		found = fd;
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-		if (file_readlink(AT_FDCWD, name, path, PATH_MAX) > 0 && is_inode(path, ino, dev))
+		record->mnt_id = (uint32_t)one->id;
+		if (find_path(fd, ino, dev, mounts->root, path))
 			break;
 		path[0] = 0;
 	}
@@ -198,9 +224,20 @@ static const char *scan_clocked(struct dump *d, uint64_t ino, uint32_t dev)
 	return path;
 }
 
+/* Those that the task sees. */
+static int find_mounts(struct dump *d, const struct task *task, struct handle_mounts *ret)
+{
+	*ret = (struct handle_mounts){ mount_dump_seen(d, task), mount_dump_root(d, task) };
+	if (ret->all)
+		return 0;
+	ret->all = &d->files->mounts;
+	return d->files->mounts.n ? 0 : read_mounts(d->pool, &d->files->mounts);
+}
+
 int handle_dump(struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret)
 {
 	FhEntry *record = *ret = pool_new(d->pool, FhEntry);
+	struct handle_mounts mounts;
 	AUTO_CLOSE int fd = -1;
 	char path[PATH_MAX];
 	int parsed;
@@ -211,10 +248,10 @@ int handle_dump(struct dump *d, const struct open_file *of, const char *value, u
 	parsed = parse_handle(d, value, record);
 	if (parsed < 0 && parsed != -ENOENT)
 		return parsed;
-	if (!d->files->mounts.n)
-		TRY(read_mounts(d->pool, &d->files->mounts));
-	if (parsed == 0 && !d->options->force_irmap && open_by_mounts(&d->files->mounts, record, ino, dev, path, &fd) == 0 && path[0])
+	TRY(find_mounts(d, of->task, &mounts));
+	if (parsed == 0 && !d->options->force_irmap && open_by_mounts(&mounts, record, ino, dev, path, &fd) == 0 && path[0])
 		record->path = pool_string(d->pool, path);
+	record->has_mnt_id = mount_dump_id(d, (int)record->mnt_id) > 0;
 	if (!record->path && fd < 0)
 		record->path = (char *)find_near(d, of, ino, dev);
 	if (!record->path)
@@ -232,53 +269,58 @@ int handle_dump(struct dump *d, const struct open_file *of, const char *value, u
 
 /* --- restore --- */
 
-int handle_open(const FhEntry *record, uint64_t ino, uint32_t dev, int *ret_fd)
+static int open_watched(struct restore *r, const FhEntry *record, int *ret_fd)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	TRY(mount_stay_begin(mount_restore_root(r, record->has_mnt_id ? (int)record->mnt_id : -1), &stay));
+	*ret_fd = open(record->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_fd < 0 ? fail_errno("opening %s, which was watched", record->path) : 0;
+}
+
+int handle_open(struct restore *r, const FhEntry *record, uint64_t ino, uint32_t dev, int *ret_fd)
 {
 	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
 	AUTO(pool_destroy) struct pool *pool = NULL;
+	FhEntry copy = *record;
 	char path[PATH_MAX];
 
 	if (record->n_handle < HANDLE_WORDS || record->bytes > HANDLE_BYTES)
 		return refuse(EINVAL, "files.img: a file handle of %u bytes makes no sense", record->bytes);
-	if (record->path) {
-		*ret_fd = open(record->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		return *ret_fd < 0 ? fail_errno("opening %s, which was watched", record->path) : 0;
-	}
+	if (record->path)
+		return open_watched(r, record, ret_fd);
 	pool = pool_create();
 	TRY(read_mounts(pool, &mounts));
-	if (open_by_mounts(&mounts, record, ino, dev, path, ret_fd) < 0)
+	if (open_by_mounts(&(struct handle_mounts){ &mounts, -1 }, &copy, ino, dev, path, ret_fd) < 0)
 		return refuse(ENOENT, "inode %llu of device %u:%u, which was watched, can't be found", (unsigned long long)ino,
 			      major(user_dev(dev)), minor(user_dev(dev)));
 	return 0;
 }
 
-const char *handle_mount_path(struct pool *pool, int mnt_id)
+const char *handle_mount_path(struct dump *d, const struct task *task, int mnt_id)
 {
-	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
-	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const struct proc_mount *mount;
+	struct handle_mounts mounts;
+	const struct proc_mount *mount = find_mounts(d, task, &mounts) < 0 ? NULL : proc_mounts_find(mounts.all, mnt_id);
 
-	if (proc < 0 || proc_mounts_read(proc, pool, &mounts) < 0)
-		return NULL;
-	mount = proc_mounts_find(&mounts, mnt_id);
 	return mount ? mount->mountpoint : NULL;
 }
 
-const char *handle_device_path(struct pool *pool, uint32_t dev, uint32_t *ret_mnt_id)
+const char *handle_device_path(struct dump *d, const struct task *task, uint32_t dev, uint32_t *ret_mnt_id)
 {
-	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
-	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	struct handle_mounts mounts;
 
-	if (proc < 0 || proc_mounts_read(proc, pool, &mounts) < 0)
+	if (find_mounts(d, task, &mounts) < 0 || mount_stay_begin(mounts.root, &stay) < 0)
 		return NULL;
-	for (size_t i = 0; i < mounts.n; i++) {
+	for (size_t i = 0; i < mounts.all->n; i++) {
+		const struct proc_mount *one = &mounts.all->items[i];
 		struct stat st;
 
 		/* Another mount may lie upon it. */
-		if (mounts.items[i].dev != user_dev(dev) || stat(mounts.items[i].mountpoint, &st) < 0 || st.st_dev != user_dev(dev))
+		if (one->dev != user_dev(dev) || stat(one->mountpoint, &st) < 0 || st.st_dev != user_dev(dev))
 			continue;
-		*ret_mnt_id = (uint32_t)mounts.items[i].id;
-		return mounts.items[i].mountpoint;
+		*ret_mnt_id = (uint32_t)one->id;
+		return one->mountpoint;
 	}
 	return NULL;
 }

@@ -8,8 +8,8 @@
 /* Dump: "... fhandle-bytes:8 fhandle-type:1 f_handle:1ac5030000000000" into a record, with the path that it has now. of: the file that watches. */
 int handle_dump(struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev, FhEntry **ret);
 /* Restore: an O_PATH descriptor of the inode: by path if it is (still) the same, else by handle. dev is the kernel's number. */
-int handle_open(const FhEntry *handle, uint64_t ino, uint32_t dev, int *ret_fd);
-/* The mount point of a mount of ours, or NULL. The text lives in the pool. */
-const char *handle_mount_path(struct pool *pool, int mnt_id);
-/* The mount point of a mount of this file system, or NULL; dev is the kernel's number. */
-const char *handle_device_path(struct pool *pool, uint32_t dev, uint32_t *ret_mnt_id);
+int handle_open(struct restore *r, const FhEntry *handle, uint64_t ino, uint32_t dev, int *ret_fd);
+/* Dump: the mount point of a mount that the task sees, or NULL. The text lives in d->pool. */
+const char *handle_mount_path(struct dump *d, const struct task *task, int mnt_id);
+/* Dump: the mount point of a mount of this file system that the task sees, or NULL; dev is the kernel's number. */
+const char *handle_device_path(struct dump *d, const struct task *task, uint32_t dev, uint32_t *ret_mnt_id);

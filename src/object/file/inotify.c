@@ -96,13 +96,13 @@ static int load_inotify(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int add_watch(int fd, const InotifyWdEntry *watch)
+static int add_watch(struct restore *r, int fd, const InotifyWdEntry *watch)
 {
 	AUTO_CLOSE int target = -1;
 	int next = (int)watch->wd, wd;
 	char name[32];
 
-	TRY(handle_open(watch->f_handle, watch->i_ino, watch->s_dev, &target));
+	TRY(handle_open(r, watch->f_handle, watch->i_ino, watch->s_dev, &target));
 	if (ioctl(fd, INOTIFY_IOC_SETNEXTWD, next) < 0)
 		return fail_errno("choosing the number of the next watch");
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", target);
@@ -123,7 +123,7 @@ static int settle_inotify(struct restore *r, struct file *f)
 	TRY(file_get_fd(r, f, &fd));
 	for (size_t i = 0; i < record->n_wd; i++) {
 		LOG_SCOPE("watch %u", record->wd[i]->wd);
-		TRY(add_watch(fd, record->wd[i]));
+		TRY(add_watch(r, fd, record->wd[i]));
 	}
 	file_put(r, f);
 	return 0;

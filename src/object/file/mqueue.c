@@ -17,6 +17,7 @@
 #include "base/table.h"
 #include "base/text.h"
 #include "kern/proc/mountinfo.h"
+#include "object/mount/mount.h"
 #include "object/file/mqueue.h"
 
 const struct file_kind mqueue_kind;
@@ -30,18 +31,25 @@ static bool is_queue(const struct open_file *of)
 }
 
 /* Where the queues of this IPC namespace are mounted; NULL if nowhere. */
-static int find_mount(struct dump *d, const struct open_file *of, const char **ret)
+static int find_mount(struct dump *d, const struct open_file *of, const char **ret, int *ret_id)
 {
 	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct proc_mounts *all = mount_dump_seen(d, of->task);
 
 	*ret = NULL;
 	if (proc < 0)
 		return fail_errno("opening /proc/self");
-	TRY(proc_mounts_read(proc, d->pool, &mounts));
-	for (size_t i = 0; i < mounts.n && !*ret; i++)
-		if (mounts.items[i].dev == of->stat.st_dev)
-			*ret = mounts.items[i].mountpoint;
+	if (!all)
+		TRY(proc_mounts_read(proc, d->pool, &mounts));
+	if (!all)
+		all = &mounts;
+	for (size_t i = 0; i < all->n && !*ret; i++) {
+		if (all->items[i].dev != of->stat.st_dev)
+			continue;
+		*ret = all->items[i].mountpoint;
+		*ret_id = all->items[i].id;
+	}
 	return 0;
 }
 
@@ -99,8 +107,10 @@ static int dump_attributes(struct dump *d, const struct open_file *of, RegFileEn
 
 static int dump_name(struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const char *mountpoint;
 	struct stat st;
+	int id;
 
 	record->name = pool_string(d->pool, of->link);
 	if (of->stat.st_nlink == 0) {
@@ -108,11 +118,14 @@ static int dump_name(struct dump *d, const struct open_file *of, RegFileEntry *r
 			record->name[strlen(record->name) - strlen(" (deleted)")] = 0;
 		return dump_attributes(d, of, record);
 	}
-	TRY(find_mount(d, of, &mountpoint));
+	TRY(find_mount(d, of, &mountpoint, &id));
 	if (!mountpoint)
 		return dump_attributes(d, of, record);
 	if (!text_starts(of->link, mountpoint)) /* not opened by path */
 		record->name = pool_printf(d->pool, "%s%s", mountpoint, of->link);
+	record->has_mnt_id = mount_dump_id(d, id) > 0;
+	record->mnt_id = record->has_mnt_id ? id : -1;
+	TRY(mount_stay_begin(mount_dump_root(d, of->task), &stay));
 	if (stat(record->name, &st) < 0 || st.st_ino != of->stat.st_ino || st.st_dev != of->stat.st_dev)
 		return refuse(ENOTSUP, "%s does not lead to this message queue", record->name);
 	warn_of_notification(record->name);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "object/file/deleted.h"
 #include "object/file/regular.h"
+#include "object/mount/mount.h"
 
 #define SCAN_FDS 64
 
@@ -28,6 +29,11 @@ static int flags_for_reopen(const RegFileEntry *record, uint32_t more_flags)
 		flags &= ~(uint32_t)O_TMPFILE;
 	flags &= ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_ASYNC);
 	return (int)(flags | more_flags | O_NOCTTY | O_CLOEXEC);
+}
+
+int regular_root(const struct restore *r, const RegFileEntry *record)
+{
+	return mount_restore_root(r, record->has_mnt_id ? record->mnt_id : -1);
 }
 
 static int open_inherited(struct restore *r, const RegFileEntry *record, int *ret_fd)
@@ -91,11 +97,14 @@ static int open_plain(const char *name, int flags)
 
 static int open_again(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
 {
-	const char *name = find_device(r, record);
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	const char *name;
 	int deleted = deleted_open(r, record, flags, ret_fd);
 
 	if (deleted != -ENOENT)
 		return deleted;
+	TRY(mount_stay_begin(regular_root(r, record), &stay));
+	name = find_device(r, record);
 	*ret_fd = open_plain(name, flags);
 	if (*ret_fd < 0 && errno == ENOENT)
 		return fail(ENOENT, "opening it again: put the file back where it was, or give another one with --inherit-fd "

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "object/mount/mount.h"
 
 static bool is_regular(const struct open_file *of)
 {
@@ -78,6 +79,9 @@ int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
 	out->pos = of->pos;
 	out->fown = of->owner;
 	out->name = (char *)of->link;
+	out->has_mnt_id = mount_dump_id(d, of->mnt_id) > 0;
+	if (out->has_mnt_id)
+		out->mnt_id = of->mnt_id;
 	out->has_mode = true;
 	out->mode = of->stat.st_mode;
 	if (S_ISCHR(of->stat.st_mode) || S_ISBLK(of->stat.st_mode)) {

@@ -13,6 +13,8 @@ int regular_dump_extra(struct dump *d, const struct open_file *of, uint32_t *ret
 
 /* Restore: opens the file with the flags of the record plus more_flags, checks it against the record. Returns a new descriptor. */
 int regular_open(struct restore *r, const RegFileEntry *record, uint32_t more_flags, int *ret_fd);
+/* Restore: the root directory that the path of the record begins in, -1 for ours: mount_stay_begin() goes there. */
+int regular_root(const struct restore *r, const RegFileEntry *record);
 /* Restore: the path record that another record names; refused if it is none. */
 int regular_find_record(struct restore *r, uint32_t id, const RegFileEntry **ret);
 

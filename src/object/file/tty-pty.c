@@ -2,6 +2,7 @@
 /* Ptys, restore: both sides are made together, under the old number if it is free. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,30 +12,46 @@
 #include "base/log.h"
 #include "base/vector.h"
 #include "object/file/tty.h"
+#include "object/mount/mount.h"
 #include "session/listener.h"
 
 #define NUMBERS_MAX 4096 /* /proc/sys/kernel/pty/max is 4096 as well */
 
-/* -ENOSPC, unlogged: there are no more. */
-static int open_master(uint32_t *ret_index)
+/* Where new ptys come from: each devpts has numbers of its own. */
+struct tty_place {
+	int root; /* directory that the path begins in, -1: ours */
+	const char *ptmx;
+};
+
+static int open_ptmx(const struct tty_place *place)
 {
-	AUTO_CLOSE int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	if (mount_stay_begin(place->root, &stay) < 0)
+		return -1;
+	return open(place->ptmx, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+/* -ENOSPC, unlogged: there are no more. */
+static int open_master(const struct tty_place *place, uint32_t *ret_index)
+{
+	AUTO_CLOSE int fd = open_ptmx(place);
 
 	if (fd < 0)
-		return errno == ENOSPC ? -ENOSPC : fail_errno("opening /dev/ptmx");
+		return errno == ENOSPC ? -ENOSPC : fail_errno("opening %s", place->ptmx);
 	if (ioctl(fd, TIOCGPTN, ret_index) < 0)
 		return fail_errno("asking for the number of a new pty");
 	return TAKE_FD(fd);
 }
 
 /* The kernel gives out the lowest free number: take those below for a while. */
-static int try_master(uint32_t wanted, uint32_t *ret_index)
+static int try_master(const struct tty_place *place, uint32_t wanted, uint32_t *ret_index)
 {
 	VECTOR(int) taken = { 0 };
 	int fd = -1;
 
 	while (taken.n < NUMBERS_MAX) {
-		fd = open_master(ret_index);
+		fd = open_master(place, ret_index);
 		if (fd < 0 || *ret_index >= wanted)
 			break;
 		*vector_push(&taken) = fd;
@@ -46,15 +63,15 @@ static int try_master(uint32_t wanted, uint32_t *ret_index)
 	return fd;
 }
 
-static int find_master(uint32_t wanted, int *ret_fd)
+static int find_master(const struct tty_place *place, uint32_t wanted, int *ret_fd)
 {
 	uint32_t index = 0;
-	int fd = wanted < NUMBERS_MAX ? try_master(wanted, &index) : -ENOSPC;
+	int fd = wanted < NUMBERS_MAX ? try_master(place, wanted, &index) : -ENOSPC;
 
 	if (fd == -ENOSPC)
-		fd = open_master(&index); /* the number is out of reach */
+		fd = open_master(place, &index); /* the number is out of reach */
 	if (fd == -ENOSPC)
-		return fail(ENOSPC, "opening /dev/ptmx");
+		return fail(ENOSPC, "opening %s", place->ptmx);
 	TRY(fd);
 	if (index != wanted)
 		log_warn("/dev/pts/%u is in use: the program gets /dev/pts/%u instead", wanted, index);
@@ -83,6 +100,27 @@ static int open_slave_as(int master, int slave, uint32_t flags, int *ret_fd)
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", slave);
 	*ret_fd = open(name, (int)(flags & (O_ACCMODE | O_NONBLOCK)) | O_NOCTTY | O_CLOEXEC);
 	return *ret_fd < 0 ? fail_errno("opening the slave side") : 0;
+}
+
+static const RegFileEntry *path_of(struct restore *r, const struct file *f)
+{
+	const TtyFileEntry *record = f->entry->tty;
+	const RegFileEntry *path;
+
+	return regular_find_record(r, record->has_regf_id ? record->regf_id : record->id, &path) < 0 ? NULL : path;
+}
+
+/* The devpts that the slave was in, or the master was opened in. */
+static int find_place(struct restore *r, const struct tty *tty, struct tty_place *ret)
+{
+	const struct file *f = tty->n ? tty->files[0] : tty->master_file;
+	const RegFileEntry *path = f ? path_of(r, f) : NULL;
+
+	*ret = (struct tty_place){ path ? regular_root(r, path) : -1, "/dev/ptmx" };
+	if (ret->root < 0)
+		return 0;
+	ret->ptmx = tty->n ? pool_printf(r->pool, "%.*s/ptmx", (int)(strrchr(path->name, '/') - path->name), path->name) : path->name;
+	return 0;
 }
 
 static int set_owner(struct restore *r, const struct tty *tty, int slave)
@@ -155,10 +193,12 @@ int tty_create_pty(struct restore *r, struct tty *tty)
 {
 	AUTO_CLOSE int master = -1, slave = -1;
 	const TtyInfoEntry *info = tty->slave && tty->slave->termios ? tty->slave : tty->master;
+	struct tty_place place;
 	int off = 0;
 
 	LOG_SCOPE("pty %u", tty->index);
-	TRY(find_master(tty->index, &master));
+	TRY(find_place(r, tty, &place));
+	TRY(find_master(&place, tty->index, &master));
 	if (ioctl(master, TIOCSPTLCK, &off) < 0)
 		return fail_errno("unlocking the slave side");
 	TRY(open_slave(master, O_RDWR | O_NONBLOCK, &slave));

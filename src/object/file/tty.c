@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "image/image.h"
+#include "object/mount/mount.h"
 #include "session/survey.h"
 
 /* Documentation/admin-guide/devices.txt */
@@ -189,13 +190,22 @@ static uint32_t dump_path(struct dump *d, const struct open_file *of)
 	entry->reg->name = name;
 	entry->reg->has_mode = true;
 	entry->reg->mode = of->stat.st_mode;
+	entry->reg->has_mnt_id = mount_dump_id(d, of->mnt_id) > 0;
+	entry->reg->mnt_id = entry->reg->has_mnt_id ? of->mnt_id : -1;
 	return entry->id;
+}
+
+/* A pty has one master, which is opened once. */
+static bool is_of_another_devpts(const struct tty_dump *known, const struct open_file *of)
+{
+	return known->info->dev != (uint32_t)of->stat.st_dev || known->info->id & TTY_MASTER;
 }
 
 static int dump_tty(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	TtyFileEntry *record = out->tty;
 	TtyInfoEntry info = TTY_INFO_ENTRY__INIT;
+	const struct tty_dump *known;
 
 	TRY(classify(of, &info));
 	record->id = of->id;
@@ -204,7 +214,11 @@ static int dump_tty(struct dump *d, const struct open_file *of, FileEntry *out)
 	record->fown = of->owner;
 	record->has_regf_id = true;
 	record->regf_id = dump_path(d, of);
-	return find_tty(d, info.id) ? 0 : add_tty(d, of, &info);
+	known = find_tty(d, info.id);
+	if (known && info.type == TTY_TYPE__PTY && is_of_another_devpts(known, of))
+		return refuse(ENOTSUP, "pty %u and another one of that number come from two devpts file systems: the format can't tell them apart",
+			      info.id / 2);
+	return known ? 0 : add_tty(d, of, &info);
 }
 
 /* --- after all files --- */

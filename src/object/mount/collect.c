@@ -246,6 +246,31 @@ int mount_dump_root(const struct dump *d, const struct task *task)
 	return space ? space->root_fd : -1;
 }
 
+int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id)
+{
+	const struct mount *mount = d->mounts ? table_find(d->mounts->by_id, (uint64_t)mnt_id) : NULL;
+
+	if (mount)
+		return mount->space->root_fd;
+	if (d->mounts && proc_mounts_find(&d->mounts->own, mnt_id))
+		return -1;
+	return mount_dump_root(d, task);
+}
+
+int mount_dump_id(const struct dump *d, int mnt_id)
+{
+	if (!d->mounts || (!table_find(d->mounts->by_id, (uint64_t)mnt_id) && !proc_mounts_find(&d->mounts->own, mnt_id)))
+		return 0;
+	return mnt_id;
+}
+
+const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task)
+{
+	const struct namespace *ns = d->mounts ? namespace_of(d->namespaces, task, namespace_kind_find("mnt")) : NULL;
+
+	return ns && !ns->own && ns->data ? &((const struct mount_space *)ns->data)->seen : NULL;
+}
+
 void mount_dump_clean(struct dump *d)
 {
 	if (d->mounts)

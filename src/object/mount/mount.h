@@ -13,6 +13,7 @@
 #include "session/session.h"
 
 struct namespace;
+struct proc_mounts;
 
 /* --- dump --- */
 
@@ -22,6 +23,12 @@ int mount_dump_write(struct dump *d, struct namespace *ns);
 void mount_dump_clean(struct dump *d);
 /* The root directory (O_PATH, ours, not to be closed) of the mount namespace of a task; -1 if it is that of criu. */
 int mount_dump_root(const struct dump *d, const struct task *task);
+/* The same of the namespace that a file was opened in, by the mount it lies on; if that is unknown, of the namespace of the task. */
+int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id);
+/* What a record says of the mount of a file: 0 if it is not known, or if there is but one namespace, that of criu. */
+int mount_dump_id(const struct dump *d, int mnt_id);
+/* The mounts of the namespace of a task, NULL if it is that of criu. */
+const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task);
 
 /* --- restore --- */
 
@@ -33,3 +40,17 @@ void mount_restore_clean(struct restore *r, struct namespace *ns);
 /* The root directory (O_PATH, ours, not to be closed) of the namespace that a path of the images belongs to: that of the mount, or if it is
    unknown (0 or less) that of the root task. -1: that of criu. */
 int mount_restore_root(const struct restore *r, int mnt_id);
+
+/* --- both --- */
+
+struct mount_stay {
+	int root, cwd;
+};
+
+/*
+ * From now on the paths that this thread opens begin in that root directory; -1: nothing changes. /proc/self is not there, nor anything else of
+ * ours. To be left soon, on every way out: AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+ */
+int mount_stay_begin(int root, struct mount_stay *stay);
+void mount_stay_end(struct mount_stay *stay); /* errno stays */
+#define MOUNT_STAY_NOWHERE { -1, -1 }

@@ -66,11 +66,15 @@ static int uncover(const struct reveal *reveal, const struct mount *mount)
 	return refuse(ELOOP, "too much is mounted upon %s", mount->entry->mountpoint);
 }
 
-static int uncover_all(const struct reveal *reveal, const struct mount *mount)
+/* From the root on. A mount whose next one lies right upon it needs not be seen. */
+static int uncover_all(const struct reveal *reveal, const struct mount *mount, const struct mount *next)
 {
-	if (mount->parent)
-		TRY(uncover_all(reveal, mount->parent));
-	return mount->parent ? uncover(reveal, mount) : 0;
+	if (!mount->parent)
+		return 0;
+	TRY(uncover_all(reveal, mount->parent, mount));
+	if (next && strcmp(next->entry->mountpoint, mount->entry->mountpoint) == 0)
+		return 0;
+	return uncover(reveal, mount);
 }
 
 static int clone_there(void *arg)
@@ -80,11 +84,11 @@ static int clone_there(void *arg)
 	AUTO_CLOSE int fd = open(mount->entry->mountpoint, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	int id = -1;
 
-	if (fd < 0 || find_id(fd, &id) < 0 || id != mount->seen->id) {
-		/* What we take off must stay where it is for all others. */
+	if (fd < 0 || find_id(fd, &id) < 0 || id != mount->seen->id || mount->seen->unbindable) {
+		/* What we change and take off must stay as it is for all others. */
 		if (unshare(CLONE_NEWNS) < 0 || mountapi_make_all_private() < 0)
 			return fail_errno("making a copy of the mount namespace");
-		TRY(uncover_all(reveal, mount));
+		TRY(uncover_all(reveal, mount, NULL));
 		auto_close(&fd);
 		fd = open_point(mount->entry->mountpoint);
 		TRY(fd);

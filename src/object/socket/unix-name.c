@@ -21,6 +21,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "kern/net/sockdiag.h"
+#include "object/mount/mount.h"
 #include "object/socket/socket.h"
 #include "object/socket/unix.h"
 
@@ -97,6 +98,16 @@ static int open_file_of(struct dump *d, const struct open_file *of, const char *
 	return file < 0 ? fail_errno("cannot open the file of the socket named %s", name) : file;
 }
 
+static void note_mount(const struct dump *d, int file, UnixSkEntry *entry)
+{
+	struct statx stx;
+
+	if (statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 || mount_dump_id(d, (int)stx.stx_mnt_id) <= 0)
+		return;
+	entry->has_mnt_id = true;
+	entry->mnt_id = (int)stx.stx_mnt_id;
+}
+
 static int dump_path(struct dump *d, const struct open_file *of, UnixSkEntry *entry)
 {
 	const char *name = (const char *)entry->name.data;
@@ -108,6 +119,7 @@ static int dump_path(struct dump *d, const struct open_file *of, UnixSkEntry *en
 	TRY(file);
 	if (fstat(file, &st) < 0)
 		return fail_errno("cannot ask about the file of the socket named %s", name);
+	note_mount(d, file, entry);
 	result = find_file(file, &st, path, sizeof(path));
 	if (result < 0 && result != -ENOENT)
 		return result;
@@ -314,17 +326,37 @@ static int bind_to_path(struct own_fs *own)
 	return 0;
 }
 
+/* The root of the mount namespace that its file lies in. */
+static int name_root(const struct restore *r, const UnixSkEntry *entry)
+{
+	return mount_restore_root(r, entry->has_mnt_id ? entry->mnt_id : -1);
+}
+
 /* The root directory of the task that has the socket, when it is not ours: its names start there. -1: it is. */
 static int open_root(struct restore *r, const struct unix_socket *socket, int *ret)
 {
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const struct task *owner = socket->file->owner;
 	const struct file *root = owner && owner->restore->fs ? file_find(r, owner->restore->fs->root_id) : NULL;
+	const RegFileEntry *record = root ? root->entry->reg : NULL;
+	int base = record ? mount_restore_root(r, record->has_mnt_id ? record->mnt_id : -1) : name_root(r, socket->entry);
 
 	*ret = -1;
-	if (!root || !root->entry->reg || !strcmp(root->entry->reg->name, "/"))
+	if (base < 0 && (!record || !strcmp(record->name, "/")))
 		return 0;
-	*ret = open(root->entry->reg->name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return *ret < 0 ? fail_errno("cannot open the root directory %s of a task", root->entry->reg->name) : 0;
+	TRY(mount_stay_begin(base, &stay));
+	*ret = open(record ? record->name : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret < 0 ? fail_errno("cannot open the root directory %s of a task", record ? record->name : "/") : 0;
+}
+
+static int open_name_dir(struct restore *r, const UnixSkEntry *entry)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	int dir;
+
+	TRY(mount_stay_begin(name_root(r, entry), &stay));
+	dir = open(entry->name_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return dir < 0 ? fail_errno("cannot open %s, the directory of a socket name", entry->name_dir) : dir;
 }
 
 int unix_bind(struct restore *r, const struct unix_socket *socket, int fd)
@@ -338,9 +370,8 @@ int unix_bind(struct restore *r, const struct unix_socket *socket, int fd)
 	if (entry->deleted)
 		return unix_bind_hidden(entry, fd);
 	if (entry->name.data[0] != '/') {
-		own.dir = dir = open(entry->name_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dir < 0)
-			return fail_errno("cannot open %s, the directory of a socket name", entry->name_dir);
+		own.dir = dir = open_name_dir(r, entry);
+		TRY(dir);
 		return with_own_fs(&own);
 	}
 	TRY(open_root(r, socket, &root));
