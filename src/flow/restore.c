@@ -191,6 +191,7 @@ static void stay(const struct options *options)
 {
 	if (options->restore_detached || options->exec_cmd)
 		return;
+	log_flush(); /* it may be for days */
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 }
