@@ -372,13 +372,18 @@ static int read_state(int tid, struct seize_task_status *st, void *data)
 	return 0;
 }
 
-static char state_of(int tid)
+/* Whether a thread comes into one of these states; it may be on its way for long. */
+static bool comes_to(int tid, const char *states)
 {
-	struct seize_task_status st = { 0 };
-	int asked = 0;
+	for (int i = 0; i < 6000; i++) {
+		struct seize_task_status st = { 0 };
+		int asked = 0;
 
-	usleep(20000);
-	return read_state(tid, &st, &asked) < 0 ? '-' : st.state;
+		usleep(10000);
+		if (read_state(tid, &st, &asked) == 0 && strchr(states, st.state))
+			return true;
+	}
+	return false;
 }
 
 /* The process is stopped and let go in all ways, and dies at the end. It is a child of our parent. */
@@ -390,16 +395,16 @@ static int try_states(void)
 	WANT(compel_interrupt_task(pid) == 0);
 	WANT(compel_wait_task(pid, getppid(), read_state, NULL, &st, &asked) == COMPEL_TASK_ALIVE && asked == 1 && st.ppid == getppid());
 	WANT(compel_interrupt_task(pid) == -1 && errno == EPERM); /* it is ours already */
-	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_ALIVE) == 0 && strchr("SRD", state_of(pid)));
+	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_ALIVE) == 0 && comes_to(pid, "SRD"));
 	WANT(compel_interrupt_task(pid) == 0);
-	WANT(compel_wait_task(pid, getpid(), read_state, NULL, &st, &asked) == -1 && errno == EINVAL && strchr("SRD", state_of(pid)));
-	WANT(compel_stop_task(pid) == COMPEL_TASK_ALIVE && state_of(pid) == 't');
-	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_STOPPED) == 0 && state_of(pid) == 'T');
+	WANT(compel_wait_task(pid, getpid(), read_state, NULL, &st, &asked) == -1 && errno == EINVAL && comes_to(pid, "SRD"));
+	WANT(compel_stop_task(pid) == COMPEL_TASK_ALIVE && comes_to(pid, "t"));
+	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_STOPPED) == 0 && comes_to(pid, "T"));
 	WANT(compel_stop_task(pid) == COMPEL_TASK_STOPPED && compel_parse_stop_signo(pid) == SIGSTOP);
-	WANT(compel_resume_task_sig(pid, COMPEL_TASK_STOPPED, COMPEL_TASK_ALIVE, SIGTSTP) == 0 && state_of(pid) == 'T');
-	WANT(kill(pid, SIGCONT) == 0 && strchr("SRD", state_of(pid)));
+	WANT(compel_resume_task_sig(pid, COMPEL_TASK_STOPPED, COMPEL_TASK_ALIVE, SIGTSTP) == 0 && comes_to(pid, "T"));
+	WANT(kill(pid, SIGCONT) == 0 && comes_to(pid, "SRD"));
 	WANT(compel_stop_task(pid) == COMPEL_TASK_ALIVE && compel_resume_task(pid, COMPEL_TASK_ALIVE, 99) == -1);
-	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_DEAD) == 0 && state_of(pid) == 'Z');
+	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_DEAD) == 0 && comes_to(pid, "Z"));
 	WANT(compel_stop_task(pid) == COMPEL_TASK_ZOMBIE && compel_resume_task(pid, COMPEL_TASK_ZOMBIE, COMPEL_TASK_ZOMBIE) == 0);
 	return 0;
 }

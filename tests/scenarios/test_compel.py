@@ -32,14 +32,14 @@ NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
 def run(*words, **more):
     """A program that must succeed; what it prints."""
     done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=60, check=False, **more)
+                          timeout=120, check=False, **more)
     assert done.returncode == 0, f'{words}: {done.stdout}'
     return done.stdout
 
 
 def wait_until(condition):
     """Until it holds; a test fails after 20 seconds."""
-    assert room.wait_until(condition, 20)
+    assert room.wait_until(condition, 60)
 
 
 class Kit:
@@ -194,7 +194,7 @@ def test_probe(probe, folder, what):
 
 def test_registers(probe, kit):
     """A program whose registers are never at rest keeps them all."""
-    with subprocess.Popen([probe / 'victim', 'registers', '4'], stdout=subprocess.PIPE, text=True) as victim:
+    with subprocess.Popen([probe / 'victim', 'registers'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as victim:
         assert victim.stdout.readline() == 'ready\n'
         end = time.monotonic() + 3
         while time.monotonic() < end:
@@ -205,7 +205,7 @@ def test_registers(probe, kit):
 @pytest.mark.parametrize('what', ['std', 'context', 'memory'])
 def test_blocking_calls(probe, what):
     """System calls that were interrupted go on as if nothing had been."""
-    with subprocess.Popen([probe / 'victim', 'calls'], stdout=subprocess.PIPE, text=True) as victim:
+    with subprocess.Popen([probe / 'victim', 'calls'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as victim:
         calls = 0
         for line in victim.stdout:
             assert 'WRONG' not in line
@@ -273,7 +273,7 @@ def test_states(probe, folder):
     """Alive, stopped, dead: from and into each."""
     with Victim(folder, probe / 'victim', 'count') as victim:
         run(probe / 'probe', victim.pid, 'states')
-        assert victim.process.wait(10) == -signal.SIGKILL
+        assert victim.process.wait(60) == -signal.SIGKILL
 
 
 def test_nobody_there(examples):
@@ -312,7 +312,7 @@ def test_abandoned(probe, folder):
         with Victim(folder, probe / 'victim', 'count', before=before) as victim:
             for _ in range(20):
                 done = subprocess.run([*before, probe / 'probe', str(victim.pid), 'abandon'], capture_output=True, text=True, check=False,
-                                      timeout=20)
+                                      timeout=120)
                 assert done.returncode == -9
                 assert 'cleanup zero -1 10\n' in done.stderr and 'plugin ends\n' in done.stderr
             wait_until(lambda: facts(victim.pid) == victim.facts)
