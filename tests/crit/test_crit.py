@@ -25,7 +25,7 @@ def names(pairs):
 def crit(build):
     """Runs crit; fails unless it exits as expected. Returns its standard output, or the error text."""
     def run(*arguments, stdin=b'', code=0):
-        done = subprocess.run([build / 'crit', *arguments], input=stdin, capture_output=True, check=False, timeout=30)
+        done = subprocess.run([build / 'crit', *arguments], input=stdin, capture_output=True, check=False, timeout=120)
         assert done.returncode == code, done.stderr.decode()
         return done.stderr.decode() if code else done.stdout
     return run
@@ -76,7 +76,7 @@ def test_ps_on_a_terminal(build):
     master, slave = os.openpty()
     with os.fdopen(master, 'rb', buffering=0) as screen:
         with os.fdopen(slave, 'wb') as terminal:
-            subprocess.run([build / 'crit', 'x', COMPAT / 'zoo/images', 'ps'], stdout=terminal, check=True, timeout=30)
+            subprocess.run([build / 'crit', 'x', COMPAT / 'zoo/images', 'ps'], stdout=terminal, check=True, timeout=120)
             lines = screen.read(65536).decode().replace('\r', '').splitlines()
     assert lines[1:4] == ['   8021   8021   8021   zoo (alive, session leader)', '                          - thread 8027 zoo',
                           '                          - thread 8028 zoo']

@@ -150,13 +150,18 @@ def test_traced_by_somebody(room, criu, folder):
     """A debugger is in the way; the descriptors are looked at all the same."""
     tracer = '''
 import ctypes, os, time, fcntl
+locked, tell = os.pipe()
 child = os.fork()
 if child == 0:
+    os.close(locked)
     f = open('locked', 'w')
     fcntl.flock(f, fcntl.LOCK_EX)
+    os.close(tell)
     time.sleep(1000)
 libc = ctypes.CDLL(None)
-time.sleep(0.3)
+os.close(tell)
+os.read(locked, 1)
+os.close(locked)
 libc.ptrace(0x4206, child, 0, 0)
 open('ready', 'w').write(str(child))
 time.sleep(1000)

@@ -22,7 +22,7 @@ def run(criu, folder):
     def run_criu(*words, before=(), env=None, **more):
         clean = {'PATH': os.environ['PATH'], 'LC_ALL': 'C', 'HOME': str(folder), **(env or {})}
         return subprocess.run([*before, str(criu), *words], cwd=folder, env=clean, capture_output=True, text=True,
-                              timeout=60, check=False, **more)
+                              timeout=120, check=False, **more)
     return run_criu
 
 

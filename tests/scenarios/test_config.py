@@ -27,7 +27,7 @@ def run(criu, folder):
         # An /etc of our own, in a mount namespace of our own.
         done = subprocess.run(['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc && exec "$@"', folder / 'etc',
                                criu, 'check', '--feature', 'list', '-W', folder / 'work', *words],
-                              cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+                              cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
         return done, [path.name for path in (folder / 'work').iterdir()]
     return run_criu
 

@@ -16,7 +16,7 @@ def check_told(text):
 def test_without_terminal(build):
     """As a cron job or a build machine would run it."""
     done = subprocess.run([DEMO, build], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=60, check=False, start_new_session=True)
+                          timeout=120, check=False, start_new_session=True)
     assert done.returncode == 0, done.stdout
     check_told(done.stdout)
 

@@ -5,6 +5,6 @@
 def test_first_process(room, criu, folder):
     """Refused at once."""
     (folder / 'images').mkdir()
-    done = room.run(criu, 'dump', '-t', '1', '-D', folder / 'images', timeout=8)
+    done = room.run(criu, 'dump', '-t', '1', '-D', folder / 'images', timeout=60)
     assert done.returncode != 0, done.stdout
     assert "process 1 can't be killed from within its pid namespace" in done.stdout

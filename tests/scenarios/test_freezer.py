@@ -58,7 +58,7 @@ class Group:
     def close(self):
         """Kills what is left."""
         (self.path / self.control).write_text(self.thawed)
-        for _ in range(200):
+        for _ in range(3000):
             for pid in (self.path / 'cgroup.procs').read_text().split():
                 try:
                     os.kill(int(pid), signal.SIGKILL)

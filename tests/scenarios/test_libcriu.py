@@ -49,7 +49,7 @@ def run(program, folder, criu, library):
     (folder / 'images').mkdir(exist_ok=True)
     # restore_child takes the binary that was set, so a path suffices.
     env = {**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': str(library)}
-    done = subprocess.run([program, folder / 'images'], env=env, stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    done = subprocess.run([program, folder / 'images'], env=env, stdout=subprocess.PIPE, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout
     return re.sub(r'(post-restore) [1-9]\d*', r'\1 PID', done.stdout)
 
@@ -86,7 +86,7 @@ def test_self(installed, folder, criu, service):
         env['CRIU_ADDRESS'] = str(folder / 'socket')
     with subprocess.Popen([folder / 'self', folder / 'images', folder / 'said'], env=env, start_new_session=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        assert process.wait(30) == -9, (folder / 'images/dump.log').read_text()
+        assert process.wait(60) == -9, (folder / 'images/dump.log').read_text()
     assert (folder / 'said').read_text() == 'before\n'
     with rpc.start_swrk(criu) as client:
         reply = client.call('RESTORE', {'images_dir': str(folder / 'images'), 'rst_sibling': True})
@@ -131,7 +131,7 @@ def test_family(request, installed, folder, criu, uid):
         more = {'user': uid, 'group': uid, 'extra_groups': []}
         for name in ('images', 'said'):
             os.chown(folder / name, uid, uid)
-    subprocess.run([folder / 'family', folder / 'images', folder / 'said'], env=env, check=False, timeout=60, **more)
+    subprocess.run([folder / 'family', folder / 'images', folder / 'said'], env=env, check=False, timeout=120, **more)
     said = (folder / 'said').read_text()
     assert said == FAMILY + (' with 42\n' if uid is None else '\n'), said
     if daemon:
@@ -150,7 +150,7 @@ def test_reach(installed, folder, criu):
     with subprocess.Popen([criu, 'service', '-W', folder]) as daemon:
         rpc.connect(folder / 'criu_service.socket').sock.close()
         env = {**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': library, 'PATH': f'{criu.parent}:{os.environ["PATH"]}'}
-        done = subprocess.run([folder / 'reach'], stdout=subprocess.PIPE, text=True, check=True, timeout=60, env=env, cwd=folder)
+        done = subprocess.run([folder / 'reach'], stdout=subprocess.PIPE, text=True, check=True, timeout=120, env=env, cwd=folder)
         daemon.kill()
     assert done.stdout == """default: 40200 -
 address: 40200 -
@@ -172,7 +172,7 @@ def test_terminal(installed, folder, criu):
     subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'terminal', Path(__file__).parent / 'inside/terminal.c',
                     *flags], check=True)
     (folder / 'images').mkdir()
-    done = subprocess.run([folder / 'terminal', folder / 'images'], stdout=subprocess.PIPE, text=True, check=True, timeout=60,
+    done = subprocess.run([folder / 'terminal', folder / 'images'], stdout=subprocess.PIPE, text=True, check=True, timeout=120,
                           env={**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': library}, stdin=subprocess.DEVNULL)
     assert done.stdout == 'before: 0, no master: -1\ndump: 0\nrestore: 1, master: 1, after: 0\nsignal: 1\n', done.stdout
 
@@ -268,7 +268,7 @@ def test_setters(installed, folder):
         thread = threading.Thread(target=play_service, args=(listener, requests))
         thread.start()
         done = subprocess.run([folder / 'setters', folder / 'socket'], env={**os.environ, 'LD_LIBRARY_PATH': library},
-                              stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+                              stdout=subprocess.PIPE, text=True, check=True, timeout=120)
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert done.stdout == ('check 0 0, features 0 -1\nfound 0 1 1\niters -22\nversion 40201, refused -52\nlibrary agrees\n')

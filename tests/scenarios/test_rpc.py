@@ -125,7 +125,7 @@ client = rpc.connect({str(service)!r})
 reply = client.call('DUMP', {{'images_dir': {str(images[0])!r}, 'notify_scripts': True, 'leave_running': True}})
 print(reply['success'], client.told, flush=True)
 """
-    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, timeout=30,
+    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, timeout=120,
                           start_new_session=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert done.stdout == "True [('pre-dump', None)]\n", done.stdout
 
@@ -346,7 +346,7 @@ for turn in range(400):
     for _ in range(generator.randrange(1, 4)):
         data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
     with rpc.connect({str(service)!r}) as client:
-        client.sock.settimeout(20)
+        client.sock.settimeout(60)
         client.sock.send(bytes(data[:generator.choice([len(data), len(data), generator.randrange(1, len(data))])]))
         try:
             answered += client.receive() is not None
@@ -354,7 +354,7 @@ for turn in range(400):
             pass
 print(answered)
 """
-    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, timeout=120,
+    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, timeout=600,
                           user=NOBODY, group=NOBODY, extra_groups=[], cwd='/')
     assert int(done.stdout) > 200
     with rpc.connect(service) as client:
@@ -416,7 +416,7 @@ def test_many_at_once(service, folder):
                 assert reply['success'], reply
                 client.sock.close()
             if kind == 'DUMP':
-                assert [process.wait(5) for process in processes] == [-signal.SIGKILL] * len(processes)
+                assert [process.wait(60) for process in processes] == [-signal.SIGKILL] * len(processes)
     finally:
         for process in processes:
             try:

@@ -49,7 +49,7 @@ class Worker:
     def end(self):
         """Its exit status."""
         self.sock.close()
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 def ask(pb, worker, request, scripts=None, buffer=8192):

@@ -117,14 +117,16 @@ def test_killed_while_dumping(subject, room):
     seed = int(time.time())
     print(f'seed {seed}, a dump takes {length:.3f} s')
     chance = random.Random(seed)
-    busy = 0
-    rounds = int(os.environ.get('KILL_ROUNDS', '12'))
-    for number in range(rounds):
-        busy += kill_while_dumping(run, chance.uniform(0, length))
+    busy = number = 0
+    wanted = int(os.environ.get('KILL_ROUNDS', '8'))
+    while busy < wanted:
+        was_busy = kill_while_dumping(run, chance.uniform(0, length))
+        length *= 1.1 if was_busy else 0.9      # as long as a dump takes now
+        busy, number = busy + was_busy, number + 1
+        assert number < 30 * wanted, f'only {busy} of {number} dumps were killed in the middle'
         wait_until(lambda: room.pids() == [run.pid], 5, lambda: f'processes after kill {number}: {room.pids()}: {run.told()}')
         wait_until(lambda: is_quiet(room.proc / str(run.pid)), 5, f'a thread does not come home after kill {number}')
         assert not (run.control / 'result').exists(), f'it computes wrongly after kill {number}: {run.told()}'
-    assert busy >= rounds / 3, f'only {busy} of {rounds} dumps were killed in the middle'
     # At once after a kill, when threads may still be on their way home, a dump must see the program and not them.
     for _ in range(4):
         kill_while_dumping(run, chance.uniform(0, length))

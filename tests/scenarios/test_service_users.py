@@ -41,7 +41,7 @@ def test_own_tree(world):
     reply, told = world.ask('DUMP', pid=process.pid, log_file='dump.log')
     assert reply['success'], reply
     assert [script for script, _ in told] == ['pre-dump', 'query-ext-files', 'post-dump']
-    assert process.wait(5) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     assert {path.stat().st_uid for path in world.images.iterdir()} == {USER}
     reply, told = world.ask('RESTORE', log_file='restore.log')
     try:
@@ -444,8 +444,6 @@ sock.connect({str(world.folder / 'socket')!r})
 if os.fork():
     os._exit(0)
 os.setsid()
-import time
-time.sleep(0.5)
 client = rpc.Client(sock)
 try:
     print(client.call('RESTORE', {{'images_dir': {str(world.images)!r}}}), flush=True)
@@ -455,7 +453,7 @@ except OSError as error:
     os.kill(service_pid(world), signal.SIGSTOP)
     try:
         with subprocess.Popen([PYTHON, '-c', code], stdout=subprocess.PIPE, text=True, **as_user()) as process:
-            time.sleep(0.2)
+            process.wait(60)
             os.kill(service_pid(world), signal.SIGCONT)
             said = process.stdout.read()
     finally:

@@ -183,7 +183,7 @@ mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if kind == "
 os.dup2(theirs.fileno(), 77)
 assert subprocess.call(command, pass_fds=[77]) == 0
 theirs.close()
-mine.settimeout(5)
+mine.settimeout(60)
 mine.send(b"hello")
 print(mine.recv(100).decode())
 '''

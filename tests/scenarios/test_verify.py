@@ -24,7 +24,7 @@ def verify(criu, folder, *options, user=None):
     command = [criu, 'verify', folder, *options]
     if user:
         command = ['setpriv', f'--reuid={user}', f'--regid={user}', '--clear-groups', *command]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', timeout=30, check=False,
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', timeout=120, check=False,
                           env={**os.environ, 'HOME': '/nonexistent'})
     assert done.returncode in (0, 1), f'{done.returncode}: {done.stdout}'
     return done.returncode, done.stdout

@@ -20,7 +20,7 @@ class Shell:
             os.execvpe('bash', ['bash', '--norc', '--noprofile', '-i'], {**os.environ, 'PS1': 'PROMPT ', 'TERM': 'dumb'})
         self.expect('PROMPT')
 
-    def expect(self, wanted, seconds=10):
+    def expect(self, wanted, seconds=60):
         """Reads until the text comes; returns what came."""
         text, end = '', time.monotonic() + seconds
         while wanted not in text:
@@ -40,15 +40,22 @@ class Shell:
         os.waitpid(self.pid, 0)
 
 
-def child_of(pid):
-    """Its only child."""
-    for _ in range(500):
-        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
-            children = file.read().split()
-        if children:
-            return int(children[0])
+def text_of(path):
+    """What is in a file, or nothing."""
+    try:
+        with open(path, encoding='utf-8') as file:
+            return file.read()
+    except OSError:
+        return ''
+
+
+def wait_until(condition, what):
+    """Polls; returns what the condition gives."""
+    end = time.monotonic() + 60
+    while not (result := condition()):
+        assert time.monotonic() < end, what
         time.sleep(0.01)
-    raise AssertionError('the shell has no child')
+    return result
 
 
 def dump(criu, pid, images, *options):
@@ -66,7 +73,8 @@ def main():
     # The job leaves the terminal as it needs it: no echo, its own erase character.
     shell.type("bash -c 'trap \"echo resized\" WINCH; stty -echo erase ^X; echo ready; while read line; do echo got $line; stty -a | grep -o \"erase = ..\"; done'\n")
     shell.expect('\nready')
-    job = child_of(shell.pid)
+    job, = wait_until(lambda: text_of(f'/proc/{shell.pid}/task/{shell.pid}/children').split(), 'the shell has no child')
+    job = int(job)
 
     status, log = dump(criu, job, f'{folder}/refused')
     assert status != 0 and '--shell-job' in log, log
@@ -80,7 +88,7 @@ def main():
         shell = Shell()
         fcntl.ioctl(shell.fd, termios.TIOCSWINSZ, struct.pack('HHHH', 30, 90, 0, 0))     # the second time the same
         shell.type(f'{criu} restore --shell-job -D {folder}/{number} -v4 -o restore.log\n')
-        time.sleep(0.5)
+        wait_until(lambda: 'Tasks resumed' in text_of(f'{folder}/{number}/restore.log'), 'it is not restored')   # pylint: disable=cell-var-from-loop
         shell.type('two\n')
         said = shell.expect('erase = ^W')
         assert 'got two' in said and 'erase = ^X' in said, said
@@ -88,7 +96,8 @@ def main():
         assert said.count('two') == 1, f'the terminal echoes: {said}'
 
     # Job control: the restored group is in the foreground, and the shell comes back when it ends.
-    time.sleep(0.3)                     # bash is back in read: while it waits for a child it takes no interrupt for itself
+    # While bash waits for a child it takes no interrupt for itself: it must be back in read(2) from its input.
+    wait_until(lambda: text_of(f'/proc/{job}/syscall').startswith('0 0x0 '), 'the job does not read')
     shell.type('\003')
     shell.expect('PROMPT')
     assert not os.path.exists(f'/proc/{job}'), 'the job did not get its interrupt'

@@ -12,7 +12,7 @@ import time
 def answer(master, text, wanted=None):
     """What comes back for a line."""
     os.write(master, text.encode())
-    said, end = '', time.monotonic() + 5
+    said, end = '', time.monotonic() + 60
     while f'got {wanted or text.strip()}' not in said:
         ready, _, _ = select.select([master], [], [], max(0, end - time.monotonic()))
         assert ready, f'no answer, only {said!r}'

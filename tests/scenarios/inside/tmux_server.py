@@ -20,7 +20,7 @@ def screen(socket, pane):
     return tmux(socket, 'capture-pane', '-p', '-t', pane)
 
 
-def wait_for(condition, what, seconds=10):
+def wait_for(condition, what, seconds=60):
     """Polls."""
     end = time.monotonic() + seconds
     while not condition():
@@ -45,7 +45,7 @@ class Attached:
 
     def expect(self, wanted):
         """Reads until the text comes."""
-        said, end = '', time.monotonic() + 10
+        said, end = '', time.monotonic() + 60
         while wanted not in said:
             ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
             assert ready, f'{wanted!r} is not drawn: {said!r}'
