@@ -226,13 +226,38 @@ static int refuse_hopeless(const struct task *task)
 	return 0;
 }
 
-#define DYING_PATIENCE_MS 200
+#define EXITING 0x00000004 /* PF_EXITING in linux/sched.h of the kernel's source */
 
-/* The other threads of a process that exits may take a moment longer than the main one. */
+/* Whether a thread is about to end: it was killed, as all threads are when one ends the process (exit_group(2)), or is at it already. */
+static bool is_dying(const struct task *task, pid_t tid)
+{
+	AUTO_CLOSE int proc = proc_open_thread(task->dump->proc, tid);
+	struct proc_status status;
+	struct proc_stat stat;
+
+	if (proc < 0 || proc_stat_read(proc, &stat) < 0 || proc_status_read(proc, &status) < 0)
+		return true;
+	return stat.flags & EXITING || stat.state == 'Z' || status.sig_pending & 1ull << (SIGKILL - 1);
+}
+
+static bool all_others_die(const struct task *task)
+{
+	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
+
+	(void)proc_threads_read(task->dump->proc, &tids); /* gone meanwhile */
+	for (size_t i = 0; i < tids.n; i++)
+		if (tids.items[i] != task->pid && !is_dying(task, tids.items[i]))
+			return false;
+	return true;
+}
+
+#define LIVING_PATIENCE_MS 200
+
+/* The other threads of a process that exits may take longer than the main one: as long as they do not get a CPU. */
 static int wait_last_threads(struct dump *d, struct task *task)
 {
-	for (unsigned ms = 0; task->dump->stat.threads > 1; ms++) {
-		if (ms == DYING_PATIENCE_MS)
+	for (unsigned ms = 0; task->dump->stat.threads > 1; ms += !all_others_die(task)) {
+		if (ms == LIVING_PATIENCE_MS || deadline_passed(&d->deadline))
 			return refuse(EOPNOTSUPP,
 				      "its main thread has ended but others still run: this cannot be checkpointed yet");
 		usleep(1000);
@@ -513,7 +538,7 @@ void thaw_tree(struct dump *d)
 /* The signal takes effect a moment after we have let go; who asked for stopped tasks wants to find them so. */
 static void wait_stopped(struct task *task)
 {
-	struct deadline soon = deadline_in_seconds(1);
+	struct deadline soon = deadline_in_seconds(10);
 	struct proc_stat stat;
 
 	while (!deadline_passed(&soon) && proc_stat_read(task->dump->proc, &stat) == 0 && !strchr("TZX", stat.state))

@@ -51,7 +51,7 @@ static void add_attribute(struct request *r, uint16_t type, const void *value, s
 static int exchange(int protocol, const struct request *r)
 {
 	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-	struct timeval patience = { .tv_sec = 2 };
+	struct timeval patience = { .tv_sec = 60 };
 	char answer[16384] __attribute__((aligned(8)));
 	struct nlmsghdr *first = (struct nlmsghdr *)answer;
 

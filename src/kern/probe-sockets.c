@@ -31,7 +31,7 @@ static int open_socket(int family, int type, int protocol)
 static int ask_diag(const void *body, size_t size)
 {
 	AUTO_CLOSE int fd = open_socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
-	struct timeval patience = { .tv_sec = 2 };
+	struct timeval patience = { .tv_sec = 60 };
 	struct {
 		struct nlmsghdr header;
 		char body[128];

@@ -89,7 +89,7 @@ static int try_in_child(int (*prepare)(void), int (*run)(void))
 	close(pipe_fds[1]);
 	wait = (struct pollfd){ .fd = pipe_fds[0], .events = POLLIN };
 	if (pid > 0) {
-		if (poll(&wait, 1, 5000) != 1 || io_read(pipe_fds[0], &result, sizeof(result)) != sizeof(result))
+		if (poll(&wait, 1, 60000) != 1 || io_read(pipe_fds[0], &result, sizeof(result)) != sizeof(result))
 			result = 0; /* it died or hangs: a kernel for which we can't use this */
 		kill(pid, SIGKILL);
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

@@ -158,7 +158,7 @@ static bool is_filled(const struct view *view, const PacketSockEntry *entry, uin
 
 static int wait_filled(const struct view *view, const PacketSockEntry *entry, uint32_t i, bool whole)
 {
-	struct deadline soon = deadline_in_seconds(2 + entry->rx_ring->retire_tmo / 1000);
+	struct deadline soon = deadline_in_seconds(30 + entry->rx_ring->retire_tmo / 1000);
 
 	for (unsigned tries = 0; !is_filled(view, entry, i, whole); tries++) {
 		if (deadline_passed(&soon))

@@ -29,7 +29,7 @@
 #define FIRST_GROUP 0xc114
 #define GROUPS_MAX  8
 #define ROOM	    (256u << 10)
-#define WAIT_MS	    500
+#define WAIT_MS	    5000
 #define UDP_HEADER  8
 
 /* --- a listener for what the filter logs --- */

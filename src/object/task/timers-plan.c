@@ -133,7 +133,7 @@ static void arm_in_the_past(const PosixTimerEntry *entry, struct plan *plan)
 {
 	uint64_t mask = 1ull << (entry->si_signo - 1);
 	int64_t interval = (int64_t)entry->isec * NS_PER_S + (int64_t)entry->insec, steps = entry->overrun + 1ll, start;
-	int64_t patience[2] = { 1, 0 };
+	int64_t patience[2] = { 60, 0 };
 	struct itimerspec value = { .it_interval = { (time_t)entry->isec, (long)entry->insec } };
 	struct timespec now;
 
