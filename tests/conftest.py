@@ -2,6 +2,7 @@
 """Options of the test run and what the tests share."""
 import os
 import shutil
+import signal
 import stat
 import sys
 import tempfile
@@ -20,6 +21,14 @@ def pytest_addoption(parser):
     parser.addoption('--build', default=str(TOP / 'build'), help='build directory [build]')
     parser.addoption('--criu', default=None, help='the criu to test [BUILD/criu]')
     parser.addoption('--keep', action='store_true', help='keep the files of failed cases')
+
+
+def pytest_configure():
+    """The usual signals, whatever a background job ignores: shells cannot trap what was ignored when they began. Python ignores two by itself."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 @pytest.fixture(scope='session')
