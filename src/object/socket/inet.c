@@ -192,15 +192,6 @@ static int dump_corked(struct dump *d, const struct open_file *of, InetSkEntry *
 	return udp_cork_dump(of->fd, entry, d->pool);
 }
 
-/* The images have no place for them, and datagrams may get lost at any time: whoever uses them copes with that. */
-static void warn_of_unread(const struct open_file *of)
-{
-	int bytes = 0;
-
-	if (!ioctl(of->fd, SIOCINQ, &bytes) && bytes)
-		log_warn("Unread datagrams (the first has %d bytes) will be lost", bytes);
-}
-
 static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	InetSkEntry *entry = out->isk;
@@ -230,7 +221,8 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	TRY(dump_corked(d, of, entry));
 	if (is_tcp(entry))
 		return dump_tcp_state(d, of, &info, entry);
-	warn_of_unread(of);
+	if (!d->only_look)
+		TRY(udp_queue_dump(of->fd, entry, d->pool));
 	if (!inet_dump_of(d)->groups)
 		inet_dump_of(d)->groups = multicast_read(of->task->dump->proc, d->pool);
 	multicast_dump(inet_dump_of(d)->groups, of->fd, entry, d->pool);
@@ -266,6 +258,7 @@ static int load_inet(struct restore *r, struct file *f)
 	TRY(inet_check_addresses(entry));
 	TRY(multicast_check(entry));
 	TRY(udp_cork_check(entry));
+	TRY(udp_queue_check(entry));
 	socket->file = f;
 	socket->entry = entry;
 	f->data = socket;
@@ -357,6 +350,7 @@ static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
 	TRY(bind_socket(fd, entry));
 	if (is_tcp(entry) && entry->state == TCP_LISTEN && listen(fd, (int)entry->backlog) < 0)
 		return fail_errno("cannot listen on port %u", entry->src_port);
+	TRY(udp_queue_restore(fd, entry));
 	if (!is_tcp(entry) && entry->state == TCP_ESTABLISHED)
 		TRY(connect_socket(fd, entry));
 	if (entry->has_shutdown)

@@ -57,6 +57,11 @@ int udp_cork_dump(int fd, InetSkEntry *entry, struct pool *pool);
 int udp_cork_check(const InetSkEntry *entry);
 int udp_cork_write(int fd, const InetSkEntry *entry, const InetCorkedEntry *corked);
 
+/* udp-queue.c: datagrams that were not read. Those that cannot be kept are lost with a warning. restore: right after bind(2). */
+int udp_queue_dump(int fd, InetSkEntry *entry, struct pool *pool);
+int udp_queue_check(const InetSkEntry *entry);
+int udp_queue_restore(int fd, const InetSkEntry *entry);
+
 /* multicast.c. proc: directory /proc/PID of a task in the network namespace. */
 struct multicast_groups;
 struct multicast_groups *multicast_read(int proc, struct pool *pool);
