@@ -38,7 +38,7 @@ LAYERS = {
 FAMILIES = {
     'file': ['task', 'mount', 'memory', 'namespace', 'socket'],
     'socket': ['file', 'mount', 'net', 'namespace'],
-    'memory': ['file', 'task'],
+    'memory': ['file', 'task', 'namespace'],
     'task': ['file', 'memory', 'mount', 'security', 'cgroup', 'namespace'],
     'namespace': ['file', 'mount', 'net', 'task', 'socket', 'memory'],
     'net': ['namespace', 'socket', 'file'],

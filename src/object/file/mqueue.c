@@ -19,6 +19,7 @@
 #include "kern/proc/mountinfo.h"
 #include "object/mount/mount.h"
 #include "object/file/mqueue.h"
+#include "object/namespace/namespace.h"
 
 const struct file_kind mqueue_kind;
 
@@ -136,6 +137,8 @@ static int dump_mqueue(struct dump *d, const struct open_file *of, FileEntry *ou
 {
 	RegFileEntry *record = out->reg;
 
+	if (namespace_of_root(d->namespaces, d->tree, "ipc", NULL))
+		return refuse(EOPNOTSUPP, "POSIX message queues of a tree with an IPC namespace of its own cannot be checkpointed yet: close it");
 	TRY(dump_name(d, of, record));
 	record->id = of->id;
 	record->flags = of->flags;

@@ -19,6 +19,7 @@ struct memory_object {
 	dev_t dev;
 	int fd;
 	uint32_t file_ids[2]; /* entries that stand for mappings: read-only, writable; 0 = none yet */
+	bool segment; /* of System V shared memory: no memfd */
 };
 
 struct memory_dump {

@@ -241,7 +241,7 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 	if (aio_is_ring(m))
 		return aio_dump(d, task, m, vma);
 	if (m->name && m->shared && m->deleted && text_starts(m->name, "/SYSV"))
-		return sysv_dump(m, vma);
+		return sysv_dump(d, task, m, vma);
 	if (m->name && is_shared_memory(m))
 		return dump_shared(d, task, m, vma);
 	if (m->vm_flags & VMF(HT))

@@ -57,6 +57,8 @@ int memory_dump_content(struct dump *d, struct task *task);
 int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id);
 /* shared.c: a memfd found through a descriptor: its inode_id in memfd.img. fd stays the caller's; it is not read through. */
 int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id);
+/* shared.c: the content of a System V segment of a namespace that is dumped. fd, of the file behind it, is taken over. */
+int memory_dump_segment(struct dump *d, int fd, int id);
 /* Content of the shared memory objects, memfd.img. When all files are known. */
 int memory_dump_finish(struct dump *d);
 void memory_dump_clean(struct dump *d); /* at the end and on failure */

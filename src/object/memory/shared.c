@@ -55,8 +55,8 @@ static int describe_object(struct memory_object *object, const struct stat *stat
 	return read_hugetlb_flag(object->fd, record);
 }
 
-/* fd is taken over. It must have a file position of its own. */
-static int add_object(struct dump *d, int fd, const char *name, struct memory_object **ret)
+/* fd is taken over. It must have a file position of its own. id: of a System V segment, else -1. */
+static int add_object(struct dump *d, int fd, const char *name, int id, struct memory_object **ret)
 {
 	struct memory_dump *memory = memory_dump_state(d);
 	struct memory_object *object = pool_new(d->pool, struct memory_object);
@@ -70,6 +70,9 @@ static int add_object(struct dump *d, int fd, const char *name, struct memory_ob
 	if (fstat(fd, &stat) < 0)
 		return fail_errno("cannot examine %s", name);
 	TRY(describe_object(object, &stat));
+	object->segment = id >= 0;
+	if (object->segment)
+		object->record.shmid = (uint32_t)id;
 	object->dev = stat.st_dev;
 	for (size_t i = 0; i + 1 < memory->objects.n; i++)
 		if (memory->objects.items[i]->record.shmid == object->record.shmid)
@@ -94,10 +97,17 @@ int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const ch
 		own = open(path, O_RDONLY | O_CLOEXEC);
 		if (own < 0)
 			return fail_errno("cannot open %s again", name);
-		TRY(add_object(d, own, name, &object));
+		TRY(add_object(d, own, name, -1, &object));
 	}
 	*ret_inode_id = (uint32_t)object->record.inode_id;
 	return 0;
+}
+
+int memory_dump_segment(struct dump *d, int fd, int id)
+{
+	struct memory_object *object;
+
+	return add_object(d, fd, pool_printf(d->pool, "System V segment %d", id), id, &object);
 }
 
 static uint32_t add_file(struct dump *d, const struct memory_object *object, bool writable)
@@ -128,7 +138,7 @@ int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *
 		if (fd < 0)
 			return fail_errno("cannot open the shared memory of mapping %" PRIx64 "-%" PRIx64 " (%s)",
 					  mapping->start, mapping->end, mapping->name);
-		TRY(add_object(d, fd, name ? name : mapping->name, &object));
+		TRY(add_object(d, fd, name ? name : mapping->name, -1, &object));
 	}
 	if (!object->file_ids[writable])
 		object->file_ids[writable] = add_file(d, object, writable);
@@ -186,7 +196,8 @@ int memory_dump_finish(struct dump *d)
 
 	TRY(image_create(d->store, &image, IMAGE_MEMFD_INODE));
 	for (size_t i = 0; i < memory->objects.n; i++) {
-		TRY(image_write(image, &memory->objects.items[i]->record));
+		if (!memory->objects.items[i]->segment)
+			TRY(image_write(image, &memory->objects.items[i]->record));
 		TRY(save_object(d, memory->objects.items[i]));
 	}
 	TRY(memory->sink->ops->finish(memory->sink));

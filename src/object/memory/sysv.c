@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * System V shared memory, shmget(2). As the tasks live in criu's own IPC namespace, their segments stay there with id and content when they are gone, and are
- * attached again.
+ * System V shared memory, shmget(2). If the tasks live in criu's own IPC namespace, their segments stay there with id and content when they are gone, and are
+ * attached again. In another one they are saved with it: object/namespace/ipc-shm.c.
  */
 #include "object/memory/sysv.h"
 
@@ -12,24 +12,38 @@
 #include <sys/shm.h>
 
 #include "base/fail.h"
+#include "object/namespace/namespace.h"
 
 #ifndef SHM_DEST
 #define SHM_DEST 01000 /* linux/shm.h: removed with the last detach */
 #endif
 
-int sysv_dump(const struct mapping *mapping, VmaEntry *vma)
+/* In criu's own namespace. */
+static int find_size(int id, const char *name, uint64_t *ret)
 {
-	int id = (int)mapping->inode; /* what maps shows as inode, see proc_pid_maps(5) */
-	uint64_t size = mapping->end - mapping->start;
 	struct shmid_ds segment;
 
 	if (shmctl(id, IPC_STAT, &segment) < 0)
-		return fail_errno("looking at System V shared memory %d (%s)", id, mapping->name);
+		return fail_errno("looking at System V shared memory %d (%s)", id, name);
 	if (segment.shm_perm.mode & SHM_DEST)
 		return refuse(EOPNOTSUPP,
 			      "System V shared memory %d is removed when the last task leaves it (IPC_RMID): it would be lost, and cannot be "
 			      "checkpointed yet", id);
-	if (mapping->pgoff || (segment.shm_segsz + 4095) / 4096 * 4096 != size)
+	*ret = segment.shm_segsz;
+	return 0;
+}
+
+int sysv_dump(struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma)
+{
+	const struct namespace *ns = namespace_of(d->namespaces, task, namespace_kind_find("ipc"));
+	int id = (int)mapping->inode; /* what maps shows as inode, see proc_pid_maps(5) */
+	uint64_t size = mapping->end - mapping->start, whole;
+
+	if (ns && !ns->own)
+		TRY(ipc_segment_size(ns, id, &whole));
+	else
+		TRY(find_size(id, mapping->name, &whole));
+	if (mapping->pgoff || (whole + 4095) / 4096 * 4096 != size)
 		return refuse(EOPNOTSUPP,
 			      "only a part of System V shared memory %d is mapped at %" PRIx64 "-%" PRIx64 ": it cannot be checkpointed yet",
 			      id, mapping->start, mapping->end);

@@ -5,6 +5,6 @@
 #include "object/memory/memory.h"
 
 /* The record of an attached segment. Refuses one that would not outlive the tasks. */
-int sysv_dump(const struct mapping *mapping, VmaEntry *vma);
+int sysv_dump(struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma);
 /* The step that attaches it again. */
 void sysv_plan(struct plan *plan, const VmaEntry *vma);

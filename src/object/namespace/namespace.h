@@ -102,6 +102,11 @@ int namespace_open_own(const char *name);
  */
 int namespace_open_path(int proc, const char *path, int flags, mode_t mode);
 
+/* --- of kinds --- */
+
+/* ipc-shm.c: the size of a System V segment of a namespace that is dumped. */
+int ipc_segment_size(const struct namespace *ns, int id, uint64_t *ret);
+
 /* --- the moments (namespace.c) --- */
 
 /* d->namespaces, with our own; their numbers to d->inventory->root_ids. */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* System V shared memory of a namespace: its content is an object of object/memory, whether somebody has attached it or not. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "object/memory/memory.h"
+#include "object/namespace/ipc.h"
+
+/* linux/shm.h */
+#ifndef SHM_DEST
+#define SHM_DEST   01000 /* removed with the last detach */
+#define SHM_LOCKED 02000
+#endif
+#ifndef SHM_STAT_ANY
+#define SHM_STAT_ANY 15 /* since 4.17 */
+#endif
+
+#define PAGE 4096
+
+/* The file behind a segment, by an attachment of ours. Our memory is shared with whoever sent us to this namespace. */
+static int open_segment(int id, uint64_t size, int flags)
+{
+	char *memory = shmat(id, NULL, flags == O_RDONLY ? SHM_RDONLY : 0);
+	uint64_t end = (uint64_t)(uintptr_t)memory + (size + PAGE - 1) / PAGE * PAGE;
+	char path[64];
+	int fd;
+
+	if (memory == (char *)-1)
+		return fail_errno("attaching System V shared memory %d", id);
+	snprintf(path, sizeof(path), "/proc/self/map_files/%" PRIxPTR "-%" PRIx64, (uintptr_t)memory, end);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		fd = fail_errno("opening System V shared memory %d", id);
+	shmdt(memory);
+	return fd;
+}
+
+static int stat_index(int index)
+{
+	struct shmid_ds ds;
+	int id = shmctl(index, SHM_STAT_ANY, &ds);
+
+	return id < 0 ? -errno : id;
+}
+
+static int check_sort(int fd, int id)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return fail_errno("asking for the file system of System V shared memory %d", id);
+	if (fs.f_type == HUGETLBFS_MAGIC)
+		return refuse(EOPNOTSUPP, "System V shared memory %d is of huge pages (SHM_HUGETLB), which cannot be checkpointed yet", id);
+	return 0;
+}
+
+static int find_segment(struct ipc_contents *contents, int id)
+{
+	struct dump *d = contents->d;
+	IpcShmEntry *record = pool_new(d->pool, IpcShmEntry);
+	AUTO_CLOSE int fd = -1;
+	struct shmid_ds ds;
+
+	if (shmctl(id, IPC_STAT, &ds) < 0)
+		return fail_errno("looking at System V shared memory %d", id);
+	fd = open_segment(id, ds.shm_segsz, O_RDONLY);
+	TRY(fd);
+	TRY(check_sort(fd, id));
+	ipc_shm_entry__init(record);
+	record->desc = ipc_desc_new(d->pool, &ds.shm_perm, id);
+	record->size = ds.shm_segsz;
+	record->has_in_pagemaps = record->in_pagemaps = true;
+	contents->segments[contents->n_segments++] = record;
+	return d->only_look ? 0 : memory_dump_segment(d, TAKE_FD(fd), id);
+}
+
+int ipc_segments_find(struct ipc_contents *contents)
+{
+	struct shm_info info;
+	struct ipc_ids ids = { 0 };
+	int last = shmctl(0, SHM_INFO, (struct shmid_ds *)&info), error = 0;
+
+	if (last < 0)
+		return fail_errno("looking for System V shared memory");
+	TRY(ipc_ids_find(info.used_ids ? last : -1, stat_index, &ids));
+	contents->segments = pool_array(contents->d->pool, IpcShmEntry *, ids.n);
+	for (size_t i = 0; i < ids.n && error == 0; i++)
+		error = find_segment(contents, ids.items[i]);
+	vector_done(&ids);
+	return error;
+}
+
+int ipc_segment_size(const struct namespace *ns, int id, uint64_t *ret)
+{
+	const struct ipc_contents *contents = ns->data;
+
+	for (size_t i = 0; contents && i < contents->n_segments; i++)
+		if (contents->segments[i]->desc->id == (uint32_t)id) {
+			*ret = contents->segments[i]->size;
+			return 0;
+		}
+	return refuse(ENOENT, "System V shared memory %d is attached, but it is not in the IPC namespace of the task: it cannot be checkpointed yet", id);
+}
+
+int ipc_segments_write(struct ipc_contents *contents, uint32_t number)
+{
+	AUTO(image_close) struct image *image = NULL;
+
+	TRY(image_create(contents->d->store, &image, IMAGE_IPCNS_SHM, number));
+	for (size_t i = 0; i < contents->n_segments; i++)
+		TRY(image_write(image, contents->segments[i]));
+	return image_finish(&image);
+}
+
+/* --- restore --- */
+
+static int check_segment(struct restore *r, const IpcShmEntry *record)
+{
+	TRY(ipc_desc_check(record->desc, "ipcns-shm"));
+	if (record->hugetlb_flag)
+		return refuse(EOPNOTSUPP, "System V shared memory %u was of huge pages, which cannot be restored yet", record->desc->id);
+	if (record->has_in_pagemaps && record->in_pagemaps)
+		return memory_load_object(r, record->desc->id, record->size);
+	return refuse(EOPNOTSUPP, "the content of System V shared memory %u stands in ipcns-shm, as old versions have it: that cannot be read",
+		      record->desc->id);
+}
+
+int ipc_segments_read(struct ipc_contents *contents, uint32_t number)
+{
+	AUTO(image_close) struct image *image = NULL;
+	VECTOR(IpcShmEntry *) found = { 0 };
+	IpcShmEntry *record;
+	int more = image_open(contents->r->store, &image, IMAGE_IPCNS_SHM, number);
+
+	if (more < 0)
+		return more == -ENOENT ? 0 : more;
+	while ((more = image_read(image, &record)) > 0) {
+		more = check_segment(contents->r, record);
+		if (more < 0)
+			break;
+		*vector_push(&found) = record;
+	}
+	contents->segments = pool_copy(contents->r->pool, found.items, found.n * sizeof(*found.items));
+	contents->n_segments = found.n;
+	contents->files = pool_array(contents->r->pool, int, found.n);
+	for (size_t i = 0; i < found.n; i++)
+		contents->files[i] = -1;
+	vector_done(&found);
+	return more;
+}
+
+int ipc_segments_make(struct ipc_contents *contents)
+{
+	for (size_t i = 0; i < contents->n_segments; i++) {
+		const IpcShmEntry *record = contents->segments[i];
+		struct shmid_ds ds;
+		int id;
+
+		TRY(ipc_will_make(record->desc, "shm_next_id"));
+		id = shmget((key_t)record->desc->key, record->size, IPC_CREAT | IPC_EXCL | (int)(record->desc->mode & 0777));
+		TRY(ipc_made(record->desc, id, "System V shared memory"));
+		if (shmctl(id, IPC_STAT, &ds) < 0)
+			return fail_errno("looking at System V shared memory %d", id);
+		ipc_perm_set(record->desc, &ds.shm_perm);
+		if (shmctl(id, IPC_SET, &ds) < 0)
+			return fail_errno("setting the owner of System V shared memory %d", id);
+		contents->files[i] = open_segment(id, record->size, O_RDWR);
+		TRY(contents->files[i]);
+	}
+	return 0;
+}
+
+int ipc_segments_fill(struct ipc_contents *contents)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < contents->n_segments; i++) {
+		AUTO_CLOSE int fd = contents->files[i];
+
+		if (error == 0)
+			error = memory_fill_object(contents->r, fd, contents->segments[i]->desc->id, contents->segments[i]->size);
+		contents->files[i] = -1;
+	}
+	return error;
+}
+
+/* Who had it attached has it again. */
+int ipc_segments_settle(struct ipc_contents *contents)
+{
+	for (size_t i = 0; i < contents->n_segments; i++) {
+		const IpcDescEntry *desc = contents->segments[i]->desc;
+
+		if (desc->mode & SHM_LOCKED && shmctl((int)desc->id, SHM_LOCK, NULL) < 0)
+			return fail_errno("locking System V shared memory %u", desc->id);
+		if (desc->mode & SHM_DEST && shmctl((int)desc->id, IPC_RMID, NULL) < 0)
+			return fail_errno("marking System V shared memory %u for removal", desc->id);
+	}
+	return 0;
+}
