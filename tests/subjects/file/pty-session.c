@@ -39,12 +39,14 @@ static int leader(void *arg)
 	signal(SIGTTOU, SIG_IGN);
 	signal(SIGHUP, note);
 	child = start_child(foreground, NULL);
+	must(fcntl(current, F_SETOWN, getpid())); /* as emacs does */
 	must(setpgid(child, child));
 	must(tcsetpgrp(slave, child));
 
 	wait_for_restore();
 	CHECK_EQUAL(tcgetpgrp(slave), child);
 	CHECK_EQUAL(tcgetpgrp(current), child);
+	CHECK_EQUAL(fcntl(current, F_GETOWN), getpid());
 	CHECK_EQUAL(tcgetsid(slave), getpid());
 	CHECK_EQUAL(write(current, "x", 1), 1);
 	join_child(child, 0);
