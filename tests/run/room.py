@@ -33,7 +33,7 @@ class Room:
         """The room's own /proc, seen from here."""
         return Path(f'/proc/{self.first}/root/proc')
 
-    def run(self, *command, cwd=None, timeout=60, env=None):
+    def run(self, *command, cwd=None, timeout=120, env=None):
         """Runs a command in the room; returns the CompletedProcess with its output, both streams in one."""
         return subprocess.run([self.program, 'run', self.first, *map(str, command)], cwd=cwd or self.folder,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -43,7 +43,7 @@ class Room:
         """Starts an orphan with a session of its own; returns its pid in the room."""
         done = subprocess.run([self.program, 'start', self.first, str(output), *map(str, command)],
                               cwd=cwd or self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                              timeout=20, env=env, check=True)
+                              timeout=120, env=env, check=True)
         return int(done.stdout)
 
     def pids(self):
@@ -75,14 +75,16 @@ def reap_orphans():
                 os.waitpid(int(pid), 0)
 
 
-def wait_until(condition, seconds, what=None):
-    """Waits until condition() is true and returns it; raises AssertionError(what) after some seconds."""
-    deadline = time.monotonic() + seconds
+def wait_until(condition, seconds, what='it does not come about'):
+    """
+    Waits until condition() is true and returns it; raises AssertionError(what) when it takes much longer than these seconds, which are those
+    of a quiet machine: a busy one may need a minute for anything, and only a failure ever takes as long.
+    """
+    deadline = time.monotonic() + max(60, 5 * seconds)
     while True:
+        late = time.monotonic() > deadline      # before we look: we may have been kept from looking
         result = condition()
         if result:
             return result
-        if time.monotonic() > deadline:
-            assert not what, what() if callable(what) else what
-            return result
+        assert not late, what() if callable(what) else what
         time.sleep(0.002)

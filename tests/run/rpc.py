@@ -91,7 +91,7 @@ class Client:
 
     def __init__(self, sock, process=None):
         self.sock, self.process = sock, process
-        self.sock.settimeout(40)
+        self.sock.settimeout(120)
         self.told, self.passed, self.answer = [], {}, lambda script: {}
 
     def __enter__(self):
@@ -100,7 +100,7 @@ class Client:
     def __exit__(self, *_):
         self.sock.close()
         if self.process:
-            self.process.wait(20)
+            self.process.wait(60)
 
     def send(self, values):
         """Sends one request."""
@@ -136,7 +136,7 @@ class Client:
     def status(self):
         """The exit status of swrk after the connection has ended."""
         self.sock.close()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 def start_swrk(criu, *options, room=None, **more):
@@ -150,7 +150,7 @@ def start_swrk(criu, *options, room=None, **more):
     return Client(ours, process)
 
 
-def connect(path, seconds=10):
+def connect(path, seconds=60):
     """A Client of the service at this path, which may be about to start."""
     deadline = time.monotonic() + seconds
     while True:

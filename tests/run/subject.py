@@ -68,7 +68,7 @@ class Run:
         self.mounts = self.room.mounts()
         self.pid = self.room.start(self.output, self.subject.program, self.control, cwd=self.work, env=env)
         wait_until(lambda: (self.control / 'ready').exists() or self.status() is not None, 20,
-                   lambda: f'not ready after 20 seconds: {self.told()}')
+                   lambda: f'does not get ready: {self.told()}')
         if self.status() is not None:
             assert os.WIFEXITED(self.status()) and os.WEXITSTATUS(self.status()) == 77, \
                 f'ended before the checkpoint: {self.status()}: {self.told()}'
@@ -81,7 +81,7 @@ class Run:
         """A snapshot taken when nothing changes any more: a thread that has announced itself may be on its way to where it waits."""
         ignore = self.subject.about['ignore'].split()
         now = checks.snapshot(self.room)
-        for _ in range(50):
+        for _ in range(1000):
             time.sleep(0.01)
             last, now = now, checks.snapshot(self.room)
             if not any(checks.differences(last, now, '', ignore)):
@@ -112,7 +112,7 @@ class Run:
                  *shlex.split(self.subject.about['options']),
                  *shlex.split(self.subject.about[f'{command.removeprefix("pre-")}_options'])]
         try:
-            done = self.room.run(*words, timeout=40, env={**os.environ, **(env or {})})
+            done = self.room.run(*words, timeout=120, env={**os.environ, **(env or {})})
             status, printed = done.returncode, done.stdout
         except subprocess.TimeoutExpired as error:
             status, printed = None, f'does not end: {error}'
@@ -135,7 +135,7 @@ class Run:
 
     def call_in_room(self, *words):
         """Runs something that must succeed; returns what it said."""
-        done = self.room.run(*words, timeout=40)
+        done = self.room.run(*words, timeout=120)
         assert done.returncode == 0, f'{" ".join(map(str, words))}: {done.returncode}: {done.stdout}'
         return done.stdout
 
@@ -150,7 +150,7 @@ class Run:
         if 'preflight' in self.subject.about['ignore'].split():
             return
         options = shlex.split(self.subject.about['options']) + shlex.split(self.subject.about['dump_options'])
-        done = self.room.run(self.criu, 'check', '--tree', self.pid, *options, timeout=40)
+        done = self.room.run(self.criu, 'check', '--tree', self.pid, *options, timeout=120)
         assert done.returncode == 1, f'check --tree was expected to refuse: {done.returncode}: {done.stdout}'
         yield done.stdout
 
@@ -195,8 +195,9 @@ class Run:
         """The tree must look as before."""
         ignore = self.subject.about['ignore'].split()
         found = list(checks.differences(self.before, checks.snapshot(self.room), '', ignore))
-        end = time.monotonic() + 1      # one that polls may be between two system calls, one that was let go not yet stopped again
+        end = time.monotonic() + 20     # one that polls may be between two system calls, one that was let go not yet stopped again
         while found and time.monotonic() < end:
+            time.sleep(0.01)
             found = list(checks.differences(self.before, checks.snapshot(self.room), '', ignore))
         assert not found, f'{when}, the tree differs:\n' + '\n'.join(found)
         files = checks.listing(self.work)

@@ -22,7 +22,7 @@ def as_user(uid=USER, **more):
     return {'user': uid, 'group': uid, 'extra_groups': [], 'cwd': '/', **more}
 
 
-def wait_for(condition, seconds=5):
+def wait_for(condition, seconds=60):
     """Polls."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -57,7 +57,7 @@ class World:
         reap()
         opts = {'open': str(images or self.images), 'log_level': 4, 'notify_scripts': True, **opts}
         words = [*prefix, PYTHON, str(self.client), str(self.folder / 'socket'), kind, json.dumps(opts)]
-        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, timeout=60, **as_user(uid))
+        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, timeout=120, **as_user(uid))
         return json.loads(done.stdout)
 
     def start(self):
@@ -110,7 +110,7 @@ def kill_session(leader):
             continue
         if int(fields[3]) == leader and fields[0] != 'Z':
             os.kill(int(path.parent.name), signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while Path(f'/proc/{leader}').exists() and time.monotonic() < deadline:
         reap()
         time.sleep(0.002)

@@ -47,7 +47,7 @@ def service(criu, folder):
         process.kill()
 
 
-def wait_for(condition, seconds=5):
+def wait_for(condition, seconds=60):
     """Polls."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -69,7 +69,7 @@ def ask(pb, worker, request, scripts=None, buffer=8192):
         worker.sock.send(answer.SerializeToString())
 
 
-def wait_for(condition, seconds=5):
+def wait_for(condition, seconds=60):
     """Polls."""
     deadline = time.monotonic() + seconds
     while not condition():
