@@ -79,6 +79,23 @@ void wait_for_restore(void)
 	wait_for_go();
 }
 
+void await_call(pid_t tid, long number)
+{
+	char path[64], text[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	for (;; sleep_ms(1)) {
+		int fd = must(open(path, O_RDONLY | O_CLOEXEC));
+		ssize_t size = must(read(fd, text, sizeof(text) - 1));
+
+		must(close(fd));
+		text[size] = 0;
+		/* "running" as long as it does not sleep; -1: not in a call, as on a page fault. */
+		if (*text >= '0' && *text <= '9' && atol(text) == number)
+			return;
+	}
+}
+
 static unsigned count_waiters(void)
 {
 	DIR *dir = opendir(control);

@@ -62,6 +62,9 @@ bool is_restored(void);
 /* The same in two halves, for a thread that is to wait in a system call of its own choice. */
 void announce_waiter(void);
 
+/* Waits until this child, or thread of the calling process, sleeps in the system call of this number. */
+void await_call(pid_t tid, long number);
+
 /* The path of a file in the control directory, for handshakes between processes of one subject. In static memory. */
 const char *control_path(const char *name);
 

@@ -34,7 +34,7 @@ int main(void)
 	must(fcntl(other[0], F_GETOWN_EX, &who));
 	CHECK(who.type == F_OWNER_PGRP && who.pid == getpgrp());
 	must(write(pipes[1], "x", 1));
-	for (int i = 0; i < 1000 && !got; i++)
+	for (int i = 0; i < 60000 && !got; i++)
 		sleep_ms(1);
 	CHECK_EQUAL(got, SIGRTMIN + 3);
 	CHECK_EQUAL(read(pipes[0], &c, 1), 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fanotify: marks on a mount and a whole file system, groups that report names, ignored events; permission events still ask. */
+#include <poll.h>
 #include <pthread.h>
 #include <sys/fanotify.h>
 #include <sys/mount.h>
@@ -82,7 +83,7 @@ int main(void)
 	CHECK_EQUAL(next(names), FAN_CREATE | FAN_ONDIR);
 	check_silent(names);
 	CHECK_EQUAL(pthread_create(&thread, NULL, open_it, NULL), 0);
-	sleep_ms(20);
+	CHECK_EQUAL(poll(&(struct pollfd){ .fd = ask, .events = POLLIN }, 1, -1), 1);
 	struct fanotify_event_metadata *event = (void *)buffer;
 	CHECK(read(ask, buffer, sizeof(buffer)) > 0);
 	CHECK_EQUAL(event->mask, FAN_OPEN_PERM);

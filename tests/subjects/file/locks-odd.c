@@ -18,7 +18,8 @@ static int try(int fd, int command, short type, off_t start, off_t length)
 static int holder(void *arg)
 {
 	wait_for_restore();
-	sleep_ms(200);
+	while (access(control_path("tried"), F_OK) < 0)
+		sleep_ms(5);
 	return 0;
 }
 
@@ -66,9 +67,9 @@ int main(void)
 
 	int other = must(open("inherited", O_RDWR));
 	CHECK_EQUAL(flock(other, LOCK_SH | LOCK_NB), -1);
+	must(close(must(open(control_path("tried"), O_WRONLY | O_CREAT, 0600))));
 	join_child(child, 0);
-	sleep_ms(20);
-	CHECK_EQUAL(flock(other, LOCK_SH | LOCK_NB), 0);
+	CHECK_EQUAL(flock(other, LOCK_SH), 0);
 	CHECK_EQUAL(fcntl(lease, F_GETLEASE), F_WRLCK);
 	CHECK_EQUAL(fcntl(lease, F_GETSIG), SIGUSR1);
 	other = must(open("share", O_RDWR));

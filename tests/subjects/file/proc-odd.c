@@ -8,12 +8,14 @@
 SUBJECT()
 
 static pid_t tid;
+static volatile bool done;
 
 static void *run(void *arg)
 {
 	__atomic_store_n(&tid, (pid_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
 	wait_for_restore();
-	sleep_ms(200);
+	while (!done)
+		sleep_ms(5);
 	return NULL;
 }
 
@@ -68,6 +70,7 @@ int main(void)
 	CHECK(fcntl(path, F_GETFL) & O_PATH);
 	CHECK(read(sys, text, 10) > 0);
 	CHECK(read(sysfs, text, 10) > 0);
+	done = true;
 	pthread_join(thread, NULL);
 	join_child(zombie, 5);
 	return 0;

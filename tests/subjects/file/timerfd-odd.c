@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Timerfds of the alarm clocks, absolute ones that have expired, ones that are cancelled by a set clock, inherited and duplicated ones. */
+#include <poll.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -68,6 +69,7 @@ int main(void)
 	CHECK(left(never) > 1000000);
 	CHECK_EQUAL(left(disarmed), 0);
 	CHECK_EQUAL(read(disarmed, &ticks, sizeof(ticks)), -1);
+	CHECK_EQUAL(poll(&(struct pollfd){ .fd = late, .events = POLLIN }, 1, -1), 1);
 	CHECK_EQUAL(read(late, &ticks, sizeof(ticks)), sizeof(ticks));
 	CHECK_EQUAL(ticks, 1);
 	CHECK_EQUAL(read(late, &ticks, sizeof(ticks)), -1);

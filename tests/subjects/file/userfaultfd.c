@@ -26,7 +26,7 @@ static struct uffd_msg next(void)
 	struct pollfd ask = { uffd, POLLIN, 0 };
 	struct uffd_msg message;
 
-	CHECK_EQUAL(poll(&ask, 1, 5000), 1);
+	CHECK_EQUAL(poll(&ask, 1, 60000), 1);
 	CHECK_EQUAL(read(uffd, &message, sizeof(message)), sizeof(message));
 	CHECK_EQUAL(message.event, UFFD_EVENT_PAGEFAULT);
 	return message;

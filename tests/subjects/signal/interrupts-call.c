@@ -100,6 +100,9 @@ static int in_restarted_read(void *unused)
 
 #define N 6
 
+/* select(3) is pselect6(2) here, epoll_wait(3) epoll_wait(2). */
+static const long numbers[N] = { SYS_pause, SYS_pselect6, SYS_poll, SYS_epoll_wait, SYS_read, SYS_read };
+
 int main(void)
 {
 	static int (*const works[N])(void *) = { in_pause, in_select, in_poll, in_epoll, in_read, in_restarted_read };
@@ -109,8 +112,8 @@ int main(void)
 	must(pipe(empty));
 	for (int i = 0; i < N; i++)
 		pids[i] = start_child(works[i], NULL);
-	sleep_ms(100); /* until they are in their calls */
 	for (int i = 0; i < N; i++) {
+		await_call(pids[i], numbers[i]);
 		must(kill(pids[i], SIGSTOP));
 		must(waitid(P_PID, (id_t)pids[i], &info, WSTOPPED | WNOWAIT));
 		must(kill(pids[i], SIGUSR1));

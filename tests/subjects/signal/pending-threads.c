@@ -60,7 +60,10 @@ int main(void)
 	pid = start_child(dies, NULL);
 	must(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
 	must(setitimer(ITIMER_REAL, &once, NULL));
-	sleep_ms(20);
+	do {
+		sleep_ms(1);
+		must(sigpending(&set));
+	} while (!sigismember(&set, SIGALRM));
 
 	checkpoint_with(N);
 

@@ -29,7 +29,7 @@ static int handles(void *arg)
 	announce_waiter();
 	raise(SIGSTOP);
 	/* A thread that is stopped here takes it on its way out. */
-	for (int i = 0; i < 100 && !handled; i++)
+	for (int i = 0; i < 6000 && !handled; i++)
 		sleep_ms(10);
 	CHECK_EQUAL(handled, SIGUSR1);
 	return 3;

@@ -7,6 +7,7 @@
 SUBJECT()
 
 static volatile sig_atomic_t handled;
+static volatile pid_t tid;
 
 static void handle(int signal)
 {
@@ -26,6 +27,7 @@ static void *work(void *arg)
 	sigemptyset(&wait);
 	sigaddset(&wait, SIGHUP);
 	announce_waiter();
+	tid = (pid_t)syscall(SYS_gettid);
 	CHECK(sigsuspend(&wait) == -1 && errno == EINTR);
 	CHECK_EQUAL(handled, SIGUSR1);
 	must(sigprocmask(SIG_BLOCK, NULL, &mask));
@@ -47,7 +49,9 @@ int main(void)
 	sigaddset(&mask, SIGTERM);
 	must(sigprocmask(SIG_BLOCK, &mask, NULL));
 	CHECK_EQUAL(pthread_create(&thread, NULL, work, NULL), 0);
-	sleep_ms(100);
+	while (!tid)
+		sleep_ms(1);
+	await_call(tid, SYS_rt_sigsuspend);
 
 	checkpoint_with(1);
 

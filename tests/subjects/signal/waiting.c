@@ -10,7 +10,10 @@
 
 SUBJECT()
 
+#define N 7
+
 static volatile sig_atomic_t handled;
+static volatile pid_t tids[N];
 
 static void handle(int signal)
 {
@@ -36,11 +39,17 @@ static sigset_t all_but(int signal)
 	return set;
 }
 
+static void announce(volatile pid_t *tid)
+{
+	announce_waiter();
+	*tid = (pid_t)syscall(SYS_gettid);
+}
+
 static void *in_sigwaitinfo(void *arg)
 {
 	sigset_t set = only(SIGRTMIN + 1);
 
-	announce_waiter();
+	announce(arg);
 	CHECK_EQUAL(sigwaitinfo(&set, NULL), SIGRTMIN + 1);
 	return NULL;
 }
@@ -49,7 +58,7 @@ static void *in_sigtimedwait(void *arg)
 {
 	sigset_t set = only(SIGRTMIN + 1);
 
-	announce_waiter();
+	announce(arg);
 	CHECK_EQUAL(sigtimedwait(&set, NULL, &(struct timespec){ 1000, 0 }), SIGRTMIN + 1);
 	return NULL;
 }
@@ -60,7 +69,7 @@ static void *in_signalfd(void *arg)
 	sigset_t set = only(SIGRTMIN + 1);
 	int fd = must(signalfd(-1, &set, SFD_CLOEXEC));
 
-	announce_waiter();
+	announce(arg);
 	CHECK_EQUAL(read(fd, &info, sizeof(info)), sizeof(info));
 	CHECK_EQUAL(info.ssi_signo, SIGRTMIN + 1);
 	return NULL;
@@ -70,7 +79,7 @@ static void *in_ppoll(void *arg)
 {
 	sigset_t set = all_but(SIGUSR2);
 
-	announce_waiter();
+	announce(arg);
 	CHECK(ppoll(NULL, 0, &(struct timespec){ 1000, 0 }, &set) == -1 && errno == EINTR);
 	return NULL;
 }
@@ -79,7 +88,7 @@ static void *in_pselect(void *arg)
 {
 	sigset_t set = all_but(SIGUSR2);
 
-	announce_waiter();
+	announce(arg);
 	CHECK(pselect(0, NULL, NULL, NULL, NULL, &set) == -1 && errno == EINTR);
 	return NULL;
 }
@@ -90,7 +99,7 @@ static void *in_epoll_pwait(void *arg)
 	struct epoll_event event;
 	int fd = must(epoll_create1(EPOLL_CLOEXEC));
 
-	announce_waiter();
+	announce(arg);
 	CHECK(epoll_pwait(fd, &event, 1, -1, &set) == -1 && errno == EINTR);
 	return NULL;
 }
@@ -100,18 +109,18 @@ static void *in_pause(void *arg)
 	sigset_t set = only(SIGUSR2);
 
 	must(pthread_sigmask(SIG_UNBLOCK, &set, NULL));
-	announce_waiter();
+	announce(arg);
 	CHECK(pause() == -1 && errno == EINTR);
 	return NULL;
 }
-
-#define N 7
 
 int main(void)
 {
 	void *(*const works[N])(void *) = { in_sigwaitinfo, in_sigtimedwait, in_signalfd, in_ppoll, in_pselect, in_epoll_pwait,
 					    in_pause };
 	struct sigaction action = { .sa_handler = handle };
+	static const long numbers[N] = { SYS_rt_sigtimedwait, SYS_rt_sigtimedwait, SYS_read, SYS_ppoll, SYS_pselect6, SYS_epoll_pwait,
+					 SYS_pause };
 	pthread_t threads[N];
 	sigset_t set;
 
@@ -119,8 +128,12 @@ int main(void)
 	sigfillset(&set);
 	must(sigprocmask(SIG_BLOCK, &set, NULL));
 	for (int i = 0; i < N; i++)
-		CHECK_EQUAL(pthread_create(&threads[i], NULL, works[i], NULL), 0);
-	sleep_ms(100); /* until they are in their calls */
+		CHECK_EQUAL(pthread_create(&threads[i], NULL, works[i], (void *)(tids + i)), 0);
+	for (int i = 0; i < N; i++) {
+		while (!tids[i])
+			sleep_ms(1);
+		await_call(tids[i], numbers[i]);
+	}
 
 	checkpoint_with(N);
 

@@ -4,7 +4,6 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -52,14 +51,10 @@ static void send_packet(unsigned number)
 	close(fd);
 }
 
-static void wait_status(const volatile uint32_t *status, int fd)
+static void wait_status(const volatile uint32_t *status)
 {
-	for (int i = 0; i < 2000 && !(*status & TP_STATUS_USER); i++) {
-		struct pollfd ready = { fd, POLLIN, 0 };
-
-		poll(&ready, 1, 1);
-	}
-	CHECK(*status & TP_STATUS_USER);
+	while (!(*status & TP_STATUS_USER))
+		sleep_ms(1);
 }
 
 /* The number in the next packet, which must be the only one of its block. */
@@ -71,7 +66,7 @@ static unsigned receive(struct ring *ring)
 		struct tpacket_block_desc *block = (void *)(ring->bytes + ring->next * BLOCK_SIZE);
 		struct tpacket3_hdr *packet;
 
-		wait_status(&block->hdr.bh1.block_status, ring->fd);
+		wait_status(&block->hdr.bh1.block_status);
 		CHECK_EQUAL(block->hdr.bh1.num_pkts, 1);
 		packet = (void *)((char *)block + block->hdr.bh1.offset_to_first_pkt);
 		memcpy(&number, (char *)packet + packet->tp_mac, sizeof(number));
@@ -80,19 +75,27 @@ static unsigned receive(struct ring *ring)
 	} else if (ring->version == TPACKET_V2) {
 		struct tpacket2_hdr *packet = (void *)(ring->bytes + ring->next * FRAME_SIZE);
 
-		wait_status(&packet->tp_status, ring->fd);
+		wait_status(&packet->tp_status);
 		memcpy(&number, (char *)packet + packet->tp_mac, sizeof(number));
 		packet->tp_status = TP_STATUS_KERNEL;
 		ring->next = (ring->next + 1) % FRAMES;
 	} else {
 		struct tpacket_hdr *packet = (void *)(ring->bytes + ring->next * FRAME_SIZE);
 
-		wait_status((uint32_t *)&packet->tp_status, ring->fd);
+		wait_status((uint32_t *)&packet->tp_status);
 		memcpy(&number, (char *)packet + packet->tp_mac, sizeof(number));
 		packet->tp_status = TP_STATUS_KERNEL;
 		ring->next = (ring->next + 1) % FRAMES;
 	}
 	return number;
+}
+
+/* The kernel hands a block over after a while. */
+static void wait_block(const struct ring *ring, unsigned ahead)
+{
+	struct tpacket_block_desc *block = (void *)(ring->bytes + (ring->next + ahead) % BLOCKS * BLOCK_SIZE);
+
+	wait_status(&block->hdr.bh1.block_status);
 }
 
 int main(void)
@@ -108,9 +111,9 @@ int main(void)
 			CHECK_EQUAL(receive(&rings[k]), i);
 	}
 	send_packet(100);
-	sleep_ms(60); /* the block is handed over */
+	wait_block(&rings[2], 0);
 	send_packet(101);
-	sleep_ms(60);
+	wait_block(&rings[2], 1);
 
 	checkpoint();
 

@@ -73,7 +73,10 @@ int main(void)
 
 	must(setsockopt(couples[0].client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
 	must(shutdown(half.client, SHUT_WR));
-	sleep_ms(50);
+	do {
+		sleep_ms(1);
+		must(getsockopt(half.client, IPPROTO_TCP, TCP_INFO, &info, &size));
+	} while (info.tcpi_state != TCP_FIN_WAIT2);
 
 	checkpoint();
 

@@ -9,7 +9,7 @@
 
 #include "subject.h"
 
-SUBJECT(.options = "--tcp-established", .seconds = 60)
+SUBJECT(.options = "--tcp-established", .seconds = 120)
 
 struct end {
 	int fd;
@@ -89,7 +89,7 @@ static void drain(const struct end *from, const struct end *to, bool closed)
 		struct pollfd ready = { to->fd, POLLIN, 0 };
 		ssize_t n;
 
-		CHECK_EQUAL(poll(&ready, 1, 20000), 1);
+		CHECK_EQUAL(poll(&ready, 1, 60000), 1);
 		n = recv(to->fd, got, sizeof(got), 0);
 		CHECK(n > 0);
 		fill_chunk(from->seed, at, (size_t)n);
@@ -110,6 +110,20 @@ static void talk(const struct end *from, const struct end *to)
 
 #define CASES 6
 
+static const struct {
+	int a, b;
+} states[CASES] = {
+	{ TCP_ESTABLISHED, TCP_ESTABLISHED }, { TCP_FIN_WAIT1, TCP_ESTABLISHED }, { TCP_FIN_WAIT2, TCP_CLOSE_WAIT },
+	{ TCP_CLOSING, TCP_FIN_WAIT2 },	      { TCP_LAST_ACK, TCP_FIN_WAIT2 },	  { TCP_CLOSE_WAIT, TCP_FIN_WAIT2 },
+};
+
+static void await_state(struct end *end, int state)
+{
+	while (state_of(end->fd) != state)
+		sleep_ms(5);
+	end->state = state;
+}
+
 static void prepare(struct couple *c, const char *host, bool mapped)
 {
 	for (int i = 0; i < CASES; i++)
@@ -127,16 +141,10 @@ static void prepare(struct couple *c, const char *host, bool mapped)
 	fill_queue(&c[4].a);
 	must(shutdown(c[4].a.fd, SHUT_WR));
 	must(shutdown(c[5].b.fd, SHUT_WR)); /* FIN-WAIT-2 and CLOSE-WAIT, the other way round and empty */
-	sleep_ms(100);
 	for (int i = 0; i < CASES; i++) {
-		c[i].a.state = state_of(c[i].a.fd);
-		c[i].b.state = state_of(c[i].b.fd);
+		await_state(&c[i].a, states[i].a);
+		await_state(&c[i].b, states[i].b);
 	}
-	CHECK_EQUAL(c[1].a.state, TCP_FIN_WAIT1);
-	CHECK_EQUAL(c[2].a.state, TCP_FIN_WAIT2);
-	CHECK_EQUAL(c[2].b.state, TCP_CLOSE_WAIT);
-	CHECK_EQUAL(c[3].a.state, TCP_CLOSING);
-	CHECK_EQUAL(c[4].a.state, TCP_LAST_ACK);
 }
 
 static void check(struct couple *c)
@@ -195,7 +203,7 @@ int main(void)
 	check(v6);
 	check(mapped);
 	CHECK_EQUAL(setsockopt(listener, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)), 0);
-	CHECK_EQUAL(poll(&ready, 1, 30000), 1);
+	CHECK_EQUAL(poll(&ready, 1, 60000), 1);
 	CHECK_EQUAL(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
 	CHECK_EQUAL(error, 0);
 	CHECK(accept(listener, NULL, NULL) >= 0);

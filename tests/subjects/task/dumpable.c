@@ -7,10 +7,13 @@
 
 SUBJECT()
 
+static volatile bool changed;
+
 static void *work(void *arg)
 {
 	/* The raw call changes this thread only; it makes the process not dumpable. */
 	must(syscall(SYS_setresgid, 1000, 0, 0));
+	changed = true;
 	wait_for_restore();
 	return NULL;
 }
@@ -29,7 +32,8 @@ int main(void)
 	pthread_t thread;
 
 	CHECK_EQUAL(pthread_create(&thread, NULL, work, NULL), 0);
-	sleep_ms(50);
+	while (!changed)
+		sleep_ms(1);
 	must(prctl(PR_SET_DUMPABLE, 1));
 
 	checkpoint_with(2);

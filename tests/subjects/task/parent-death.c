@@ -17,7 +17,7 @@ static int grandchild(void *arg)
 	must(prctl(PR_GET_PDEATHSIG, &signal));
 	CHECK_EQUAL(signal, SIGUSR2);
 	close(must(open(control_path(arg ? "b" : "a"), O_CREAT | O_WRONLY, 0600)));
-	sleep(20);
+	sleep(1000);
 	return 0;
 }
 

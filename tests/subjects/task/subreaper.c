@@ -10,7 +10,7 @@ static int grandchild(void *arg)
 {
 	wait_for_restore();
 	/* Waits to be an orphan. */
-	for (int i = 0; i < 200 && getppid() != *(pid_t *)arg; i++)
+	for (int i = 0; i < 6000 && getppid() != *(pid_t *)arg; i++)
 		sleep_ms(10);
 	CHECK_EQUAL(getppid(), *(pid_t *)arg);
 	return 5;

@@ -95,7 +95,7 @@ int main(void)
 	checkpoint_with(THREADS + 1);
 
 	before = alarms;
-	for (int i = 0; i < 1000 && alarms < before + 3; i++)
+	for (int i = 0; i < 12000 && alarms < before + 3; i++)
 		sleep_ms(5);
 	CHECK(alarms >= before + 3);
 	stop = true;

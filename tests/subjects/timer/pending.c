@@ -8,7 +8,7 @@
 
 SUBJECT(.ignore = "SigPnd ShdPnd")
 
-static const struct timespec patience = { 5, 0 };
+static const struct timespec patience = { 60, 0 };
 
 static void start(int signal, pid_t tid, int value)
 {
