@@ -27,6 +27,7 @@ static void *work(void *arg)
 
 int main(void)
 {
+	int own = getpriority(PRIO_PROCESS, 0);
 	pthread_t threads[20];
 
 	for (long i = 0; i < 20; i++)
@@ -34,7 +35,7 @@ int main(void)
 
 	checkpoint_with(20);
 
-	CHECK_EQUAL(getpriority(PRIO_PROCESS, 0), 0);
+	CHECK_EQUAL(getpriority(PRIO_PROCESS, 0), own);
 	for (int i = 0; i < 20; i++)
 		CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
 	return 0;
