@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mount namespaces: roots and mounts from outside, what is left out, what is shared with others, and failures on the way."""
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from room import wait_until
+
+PROGRAM = '''
+import os, time
+open({out!r} + '/ready', 'w')
+while not os.path.exists({out!r} + '/go'):
+    time.sleep(0.01)
+text = eval({expression!r})
+with open({out!r} + '/said.new', 'w') as f:
+    f.write(text)
+os.rename({out!r} + '/said.new', {out!r} + '/said')
+while not os.path.exists({out!r} + '/end'):
+    time.sleep(0.01)
+'''
+
+
+class Program:
+    """A program in a mount namespace of its own, which says what an expression is worth there after the restore."""
+
+    def __init__(self, room, criu, folder):
+        self.room, self.criu, self.folder = room, criu, folder
+        self.out, self.images = folder / 'out', folder / 'images'
+        self.out.mkdir()
+        self.images.mkdir()
+        self.pid = None
+
+    def start(self, script, unshare=('-m',)):
+        """Runs a script in a new mount namespace, as an orphan that leads its session; it must end in the program."""
+        self.pid = self.room.start(self.folder / 'output', '/usr/bin/unshare', *unshare, '/bin/sh', '-ec', script, cwd='/')
+        wait_until((self.out / 'ready').exists, 30, lambda: (self.folder / 'output').read_text())
+
+    def start_python(self, script, expression, unshare=('-m',)):
+        """The same, with the program above behind the script."""
+        text = PROGRAM.format(out=str(self.out), expression=expression)
+        (self.folder / 'program.py').write_text(text)
+        self.start(f'{script}\nexec /usr/bin/python3 {self.folder}/program.py', unshare)
+
+    def call(self, command, *options):
+        """One command of criu; its result and its log."""
+        done = self.room.run(self.criu, command, '-D', self.images, '-v4', '-o', f'{command}.log', *options)
+        log = self.images / f'{command}.log'
+        return done.returncode, log.read_text() if log.exists() else done.stdout
+
+    def dump(self, *options):
+        """Must succeed."""
+        code, said = self.call('dump', '-t', self.pid, *options)
+        assert code == 0, said
+        wait_until(lambda: self.pid not in self.room.pids(), 10)
+
+    def restore(self, *options):
+        """Must succeed; what the program says then."""
+        code, said = self.call('restore', '-d', *options)
+        assert code == 0, said
+        (self.out / 'go').touch()
+        wait_until((self.out / 'said').exists, 30)
+        return (self.out / 'said').read_text()
+
+    def mounts(self):
+        """What is mounted in the namespace of the room."""
+        return (self.room.proc / '1/mountinfo').read_text()
+
+
+@pytest.fixture
+def program(room, criu, folder):
+    """A Program."""
+    return Program(room, criu, folder)
+
+
+def make_files(folder, **files):
+    """A directory with files."""
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_external(program, folder):
+    """What is named at the dump is found by that name at the restore, and may be another directory."""
+    one = make_files(folder / 'one', file='first')
+    two = make_files(folder / 'two', file='second')
+    place = make_files(folder / 'place')
+    before = program.mounts()
+    program.start_python(f'mount --bind {one} {place}', f'open("{place}/file").read()')
+    program.dump('--external', f'mnt[{place}]:things')
+    code, said = program.call('restore', '-d')
+    assert code == 1 and "--external 'mnt[things]:PATH'" in said, said
+    assert program.restore('--external', f'mnt[things]:{two}') == 'second'
+    assert program.mounts() == before
+
+
+def test_external_by_old_option(program, folder):
+    """-M says the same."""
+    one = make_files(folder / 'one', file='first')
+    place = make_files(folder / 'place')
+    program.start_python(f'mount --bind {one} {place}', f'open("{place}/file").read()')
+    program.dump('-M', f'{place}:things')
+    assert program.restore('-M', f'things:{one}') == 'first'
+
+
+def test_external_file(program, folder):
+    """A single file can be mounted from outside as well."""
+    files = make_files(folder / 'files', one='first', two='second', place='')
+    program.start_python(f'mount --bind {files}/one {files}/place', f'open("{files}/place").read()')
+    program.dump('--external', f'mnt[{files}/place]:file')
+    assert program.restore('--external', f'mnt[file]:{files}/two') == 'second'
+
+
+def test_skipped(program, folder):
+    """A mount that was left out is not there, and what is mounted below it neither."""
+    place = make_files(folder / 'place', file='below')
+    program.start_python(f'mount -t tmpfs x {place}; mkdir {place}/more; mount -t tmpfs y {place}/more',
+                         f'open("{place}/file").read() + open("/proc/self/mountinfo").read()')
+    program.dump('--skip-mnt', str(place))
+    said = program.restore()
+    assert said.startswith('below') and f' {place}' not in said
+
+
+def test_unknown_file_system(program, folder):
+    """What criu does not know is refused by name, with the ways out."""
+    place = make_files(folder / 'place')
+    program.start_python(f'mount -t ramfs memory {place}', f'str(os.path.ismount("{place}"))')
+    code, said = program.call('dump', '-t', program.pid)
+    assert code == 1 and re.search(rf'{place} \(ramfs on memory\): .*--enable-fs.*--external mnt\[{place}\]:NAME.*--skip-mnt', said), said
+    program.dump('--enable-fs', 'ramfs')
+    assert program.restore() == 'True'
+
+
+def test_shared_with_outside(program, folder):
+    """A mount that is in a peer group with one outside is taken if the user says so, and still hears of the outside."""
+    place = make_files(folder / 'place')
+    program.room.run('/bin/sh', '-ec', f'mount -t tmpfs x {place}; mkdir {place}/below; mount --make-shared {place}')
+    program.start_python('true', f'open("{place}/below/mark").read()', ('-m', '--propagation', 'unchanged'))
+    code, said = program.call('dump', '-t', program.pid)
+    assert code == 1 and "--external 'mnt[]:s'" in said, said
+    program.dump('--external', 'mnt[]:s')
+    code, said = program.call('restore', '-d', '--external', 'mnt[]:s')
+    assert code == 0, said
+    done = program.room.run('/bin/sh', '-ec', f'mount -t tmpfs y {place}/below; echo -n heard > {place}/below/mark')
+    assert done.returncode == 0, done.stdout
+    (program.out / 'go').touch()
+    wait_until((program.out / 'said').exists, 30)
+    assert (program.out / 'said').read_text() == 'heard'
+
+
+def test_slave_of_outside(program, folder):
+    """The same for a slave."""
+    place = make_files(folder / 'place')
+    program.room.run('/bin/sh', '-ec', f'mount -t tmpfs x {place}; mkdir {place}/below; mount --make-shared {place}')
+    program.start_python('true', f'open("{place}/below/mark").read()', ('-m', '--propagation', 'slave'))
+    code, said = program.call('dump', '-t', program.pid)
+    assert code == 1 and "--external 'mnt[]:m'" in said, said
+    program.dump('--external', 'mnt[]:m')
+    code, said = program.call('restore', '-d')
+    assert code == 0, said
+    done = program.room.run('/bin/sh', '-ec', f'mount -t tmpfs y {place}/below; echo -n heard > {place}/below/mark')
+    assert done.returncode == 0, done.stdout
+    (program.out / 'go').touch()
+    wait_until((program.out / 'said').exists, 30)
+    assert (program.out / 'said').read_text() == 'heard'
+
+
+@pytest.fixture
+def rooted(program, folder):
+    """A program whose root is a directory, with two mounts from outside."""
+    root = folder / 'root'
+    for name in ('data', 'out', 'old', 'proc'):
+        (root / name).mkdir(parents=True)
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-static', '-o', root / 'program',
+                    Path(__file__).parent / 'inside/rooted.c'], check=True)
+    make_files(folder / 'data', kept='kept', which=' first')
+    program.start(f'mount --make-rprivate /; mount --bind {root} {root}; mount -t proc proc {root}/proc; '
+                  f'mount --bind {folder}/data {root}/data; mount --bind {program.out} {root}/out; '
+                  f'cd {root}; pivot_root . old; cd /; exec /program')
+    return program
+
+
+def test_root(rooted, folder):
+    """--root tells where the root is now."""
+    before = rooted.mounts()
+    rooted.dump('--external', 'mnt[/data]:data', '--external', 'mnt[/out]:out')
+    (folder / 'root').rename(folder / 'moved')
+    make_files(folder / 'other', kept='kept', which=' second')
+    sources = ('--external', f'mnt[data]:{folder}/other', '--external', f'mnt[out]:{rooted.out}')
+    code, said = rooted.call('restore', '-d', '--root', str(folder / 'root'), *sources)
+    assert code == 1 and f'opening {folder}/root' in said, said
+    assert rooted.restore('--root', str(folder / 'moved'), *sources) == 'kept second'
+    assert rooted.mounts() == before
+
+
+def test_missing_place(rooted, folder):
+    """A root that lacks a directory where something was mounted is told by name; nothing is left behind."""
+    rooted.dump('--external', 'mnt[/data]:data', '--external', 'mnt[/out]:out')
+    before = rooted.mounts()
+    (folder / 'root/proc').rmdir()
+    code, said = rooted.call('restore', '-d', '--root', str(folder / 'root'), '--external', f'mnt[data]:{folder}/data', '--external',
+                             f'mnt[out]:{rooted.out}')
+    assert code == 1 and 'there is no /proc to mount it on' in said, said
+    assert rooted.mounts() == before and rooted.pid not in rooted.room.pids()
+
+
+def test_automatic(rooted, folder):
+    """mnt[] finds what comes from outside; verify tells what a restore will want."""
+    rooted.dump('--external', 'mnt[]')
+    done = rooted.room.run(rooted.criu, 'verify', rooted.images)
+    assert f'{folder}/data' in done.stdout and '--root' in done.stdout and 'A restore could begin' in done.stdout, done.stdout
+    assert rooted.restore() == 'kept first'     # the root is found by its file system
+
+
+def test_every_failure(subject, criu, folder):
+    """Wherever a restore fails: no mount is left where criu is, no process, and the next try succeeds."""
+    run = subject('mount/pivot')
+    options = ('--external', 'mnt[]')
+    images = run.folder_of_images()
+    code, said = run.call_criu('dump', images, '-t', run.pid, *options)
+    assert code == 0, said
+    wait_until(lambda: not run.room.pids(), 10)
+    before = (run.room.proc / '1/mountinfo').read_text()
+    for point in ('restore/namespaces', 'restore/mounts', 'restore/mounts/spaces', 'restore/contents', 'restore/home'):
+        code, said = run.call_criu('restore', images, '-d', env={'CRIU_FAIL_AT': point})
+        assert code == 1, (point, said)
+        assert not run.room.pids(), point
+        assert (run.room.proc / '1/mountinfo').read_text() == before, point
+    run.restore(images)
+    run.release()
+    assert not [name for name in os.listdir('/tmp') if name.startswith('.criu')]
