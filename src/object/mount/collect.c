@@ -32,6 +32,23 @@ struct look {
 	int proc; /* /proc as we see it */
 };
 
+/* Directories that are mounted somewhere and were removed since, as far as they can be seen. */
+static void find_removed(struct mount_space *space)
+{
+	for (size_t i = 0; i < space->seen.n; i++) {
+		const struct proc_mount *seen = &space->seen.items[i];
+		AUTO_CLOSE int fd = -1;
+		struct statx stx;
+
+		if (!text_ends(seen->root, REMOVED))
+			continue;
+		fd = open(seen->mountpoint, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &stx) == 0 && (int)stx.stx_mnt_id == seen->id &&
+		    S_ISDIR(stx.stx_mode))
+			*vector_push(&space->removed) = seen->id;
+	}
+}
+
 /* From the root of the namespace: a task may have another root directory, and mountinfo shows what is below that only. */
 static int look_around(void *arg)
 {
@@ -43,7 +60,9 @@ static int look_around(void *arg)
 	look->space->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (look->space->root_fd < 0)
 		return fail_errno("opening the root of the mount namespace");
-	return proc_mounts_read(self, look->d->pool, &look->space->seen);
+	TRY(proc_mounts_read(self, look->d->pool, &look->space->seen));
+	find_removed(look->space);
+	return 0;
 }
 
 static uint32_t kernel_dev(dev_t dev)
@@ -162,13 +181,46 @@ static int refuse_mount(const struct mount *mount, const char *why)
 		      entry->mountpoint, mount->seen->fs_type, entry->source, why, entry->mountpoint, entry->mountpoint);
 }
 
+/* It is empty, and is made again for a moment. */
+static bool is_removed_directory(const struct mount *mount)
+{
+	if (!mount->fs || !mount->fs->content)
+		return false;
+	for (size_t i = 0; i < mount->space->removed.n; i++)
+		if (mount->space->removed.items[i] == mount->seen->id)
+			return true;
+	return false;
+}
+
+/* Options of overlay that are paths: "lowerdir=/a:/b,upperdir=/c,workdir=/d" */
+static bool has_relative_paths(const struct mount *mount)
+{
+	static const char *const names[] = { "lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir=" };
+
+	if (!mount->fs || !mount->fs->late)
+		return false;
+	for (const char *p = mount->entry->options; *p; p += strcspn(p, ","), p += *p == ',') {
+		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+			const char *path = text_after(p, names[i]);
+
+			/* Of several, one after the other. */
+			for (size_t end = strcspn(p, ","); path && path < p + end; path += strcspn(path, ":,"), path += *path == ':')
+				if (*path != '/')
+					return true;
+		}
+	}
+	return false;
+}
+
 /* None of ours, not of the root's file system, and none that the user named. */
 static int find_source(struct dump *d, struct mount *mount)
 {
 	int taken;
 
-	if (mount->entry->deleted)
+	if (mount->entry->deleted && !is_removed_directory(mount))
 		return refuse_mount(mount, "what is mounted there was removed");
+	if (has_relative_paths(mount))
+		return refuse_mount(mount, "it was made of relative paths, and from where is not known");
 	if (mount_find_external_above(mount))
 		return 0;
 	if (mount->fs && mount->fs->anew)

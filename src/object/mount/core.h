@@ -22,6 +22,7 @@ struct superblock {
 	struct superblock *next;
 	uint32_t dev;	      /* root_dev of the images */
 	struct mount *widest; /* the mount of it whose root is nearest to the file system's; NULL: all come from outside */
+	struct mount *first;  /* restore: at its place already, of a file system that is late */
 	bool saved;	      /* dump */
 	int fd;		      /* restore: a mount of it, while it is made */
 };
@@ -46,6 +47,7 @@ struct mount_space {
 	uint32_t id; /* in the images */
 	struct namespace *namespace;
 	struct proc_mounts seen; /* dump */
+	VECTOR(int) removed;	 /* dump: those of directories that have no name any more */
 	VECTOR(struct mount *) mounts;
 	struct mount *root;
 	int ns, root_fd; /* descriptors; -1 */
@@ -68,6 +70,7 @@ struct fs_kind {
 	bool anew;	 /* it can be made again from its options, and is then the right one */
 	bool content;	 /* and what is in it is saved */
 	bool one;	 /* there is but one in the machine */
+	bool late;	 /* its options are paths in the namespace */
 	const char *add; /* an option that is not shown but belongs to it */
 	const char *why; /* if not anew: what is the matter */
 };

@@ -27,7 +27,7 @@ static const struct fs_kind kinds[] = {
 	{ "mqueue", FSTYPE__MQUEUE, .anew = true },
 	{ "fuse", FSTYPE__FUSE, .why = SERVED },
 	{ "fuseblk", FSTYPE__FUSE, .why = SERVED },
-	{ "overlay", FSTYPE__OVERLAYFS, .why = "is made of directories that criu cannot know" },
+	{ "overlay", FSTYPE__OVERLAYFS, .anew = true, .late = true },
 	{ "autofs", FSTYPE__AUTOFS, .why = SERVED },
 	{ "tracefs", FSTYPE__TRACEFS, .anew = true, .one = true },
 	{ "cgroup2", FSTYPE__CGROUP2, .anew = true },

@@ -63,7 +63,7 @@ static int classify(struct restore *r, struct mount *mount)
 	}
 	if (entry->with_plugin)
 		return 0;
-	if (entry->deleted)
+	if (entry->deleted && (!mount->fs || !mount->fs->content))
 		return refuse(ENOTSUP, "what was mounted there had been removed: such mounts can't be restored yet");
 	if (mount->space->root->from_root && mount_is_of_root(mount)) {
 		mount->from_root = true;

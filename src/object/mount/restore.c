@@ -33,6 +33,12 @@ static bool is_outside(const struct mount *mount)
 	return mount->from_root || mount_is_external(mount) || (!mount->entry->with_plugin && mount_find_external_above(mount));
 }
 
+/* Its options are paths, which are those of the namespace: it is made when its place is there. */
+static bool is_late(const struct mount *mount)
+{
+	return !is_outside(mount) && !mount->entry->with_plugin && mount->fs && mount->fs->late;
+}
+
 /* --- what comes from outside: in our own namespace --- */
 
 static int clone_outside(struct restore *r, struct mount *mount)
@@ -57,12 +63,13 @@ static int clone_all_outside(struct restore *r)
 
 /* --- file systems: in the namespaces of the root task, as some show what belongs to them --- */
 
-static const char *super_root(const struct superblock *super)
+static const char *super_root(struct restore *r, const struct superblock *super)
 {
 	const struct fs_kind *fs = super->widest->fs;
+	bool cgroup = fs && (fs->type == FSTYPE__CGROUP || fs->type == FSTYPE__CGROUP2);
 
-	/* Its root is that of the cgroup namespace that it is mounted in; a mount is shown with the whole path. */
-	return fs && (fs->type == FSTYPE__CGROUP || fs->type == FSTYPE__CGROUP2) ? super->widest->entry->root : "/";
+	/* Its root is that of the cgroup namespace that it is mounted in, but the dump saw the whole path. */
+	return cgroup && namespace_of_root(r->namespaces, r->tree, "cgroup", NULL) ? super->widest->entry->root : "/";
 }
 
 static int make_super(struct restore *r, struct superblock *super)
@@ -95,7 +102,7 @@ static int make_supers(void *arg)
 	struct restore *r = arg;
 
 	for (struct superblock *super = r->mounts->supers; super; super = super->next)
-		if (super->widest)
+		if (super->widest && !is_late(super->widest))
 			TRY(make_super(r, super));
 	return 0;
 }
@@ -170,20 +177,43 @@ static int hang_up(int yard, const struct superblock *super)
 	return error < 0 ? fail(-error, "attaching the file system of %s", super->widest->entry->mountpoint) : 0;
 }
 
-static int clone_anew(struct mount *mount)
+/* "below" is a path in what is mounted at "from", in the namespace that we are in. */
+static int clone_part(int from, struct mount *mount, const char *below)
 {
 	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
-	const char *below = path_below(mount->entry->root, super_root(mount->super));
-	AUTO_CLOSE int part = -1;
+	AUTO_CLOSE int part = (int)syscall(SYS_openat2, from, *below ? below : ".", &how, sizeof(how));
 
-	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
-	if (!below)
-		return refuse(ENOTSUP, "it shows %s, which lies outside of what its file system shows now", mount->entry->root);
-	part = (int)syscall(SYS_openat2, mount->super->fd, *below ? below : ".", &how, sizeof(how));
 	if (part < 0)
 		return fail_errno("opening %s of its file system", mount->entry->root);
 	mount->fd = mountapi_clone(part, "");
 	return mount->fd < 0 ? fail(-mount->fd, "cloning it (open_tree)") : 0;
+}
+
+/* A directory that was removed while it was mounted elsewhere: it is there until it is mounted again. */
+static int make_removed(const struct mount *mount, const char *below)
+{
+	if (mkdirat(mount->super->fd, below, 0755) < 0)
+		return fail_errno("making the directory %s, which had been removed, for a moment", mount->entry->root);
+	return 0;
+}
+
+static int remove_again(const struct mount *mount)
+{
+	if (unlinkat(mount->super->fd, path_below(mount->entry->root, "/"), AT_REMOVEDIR) < 0)
+		return fail_errno("removing the directory %s again", mount->entry->root);
+	return 0;
+}
+
+static int clone_anew(struct restore *r, struct mount *mount)
+{
+	const char *below = path_below(mount->entry->root, super_root(r, mount->super));
+
+	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
+	if (!below)
+		return refuse(ENOTSUP, "it shows %s, which lies outside of what its file system shows now", mount->entry->root);
+	if (mount->entry->deleted)
+		TRY(make_removed(mount, below));
+	return clone_part(mount->super->fd, mount, below);
 }
 
 /* A plugin mounts it somewhere in the yard; it is taken from there. */
@@ -216,13 +246,13 @@ static int work_in_yard(struct restore *r)
 	yard = open_yard(path);
 	TRY(yard);
 	for (const struct superblock *super = r->mounts->supers; super; super = super->next)
-		if (super->widest)
+		if (super->fd >= 0)
 			TRY(hang_up(yard, super));
 	for_each_mount(m, r->mounts) {
 		if (m->entry->with_plugin)
 			TRY(clone_plugged(r, m, yard, path));
-		else if (m->fd < 0)
-			TRY(clone_anew(m));
+		else if (m->fd < 0 && !is_late(m))
+			TRY(clone_anew(r, m));
 	}
 	return 0;
 }
@@ -255,7 +285,10 @@ static int change_root(struct mount_space *space)
 
 static int attach(const struct mount *mount)
 {
-	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV, /* the parent, and no mount that hides its place */
+	};
 	const char *point = mount_relative_point(mount);
 	AUTO_CLOSE int fd = -1;
 	int error;
@@ -271,17 +304,57 @@ static int attach(const struct mount *mount)
 	return error < 0 ? fail(-error, "attaching it (move_mount)") : 0;
 }
 
-static int put_together(struct mount_set *set, struct mount_space *space)
+/* In the namespace. The first mount of such a file system is what fsmount(2) gives, the others are clones of that one at its place. */
+static int make_late(struct restore *r, struct mount *mount)
 {
+	struct superblock *super = mount->super;
+	struct mount *first = super->first;
+
+	if (!first) {
+		TRY(make_super(r, super));
+		mount->fd = TAKE_FD(super->fd);
+		super->first = mount;
+		if (strcmp(mount->entry->root, "/") != 0)
+			return refuse(ENOTSUP, "the whole of its file system is mounted after a part of it: that can't be restored yet");
+		return 0;
+	}
+	TRY(space_enter(r->mounts, first->space));
+	TRY(clone_part(first->fd, mount, path_below(mount->entry->root, "/")));
+	return space_enter(r->mounts, mount->space);
+}
+
+static bool hangs_late(const struct mount *mount)
+{
+	for (; mount; mount = mount->parent)
+		if (is_late(mount))
+			return true;
+	return false;
+}
+
+static int attach_all(struct restore *r, struct mount_space *space, bool late)
+{
+	for (struct mount *m = space->root; m; m = mount_next(m)) {
+		LOG_SCOPE("mount %u on %.60s", m->entry->mnt_id, m->entry->mountpoint);
+		if (!m->parent || hangs_late(m) != late)
+			continue;
+		if (is_late(m))
+			TRY(make_late(r, m));
+		TRY(attach(m));
+		if (m->entry->deleted && !is_outside(m))
+			TRY(remove_again(m));
+	}
+	return 0;
+}
+
+static int put_together(struct restore *r, struct mount_space *space)
+{
+	struct mount_set *set = r->mounts;
 	struct mount *m;
 
 	TRY(space_enter(set, space));
 	TRY(change_root(space));
-	for (m = space->root; m; m = mount_next(m)) {
-		LOG_SCOPE("mount %u on %.60s", m->entry->mnt_id, m->entry->mountpoint);
-		if (m->parent)
-			TRY(attach(m));
-	}
+	TRY(attach_all(r, space, false));
+	TRY(attach_all(r, space, true));
 	for (m = space->root; m; m = mount_next(m)) {
 		int error = mountapi_set_flags(m->fd, m->entry->flags);
 
@@ -301,7 +374,7 @@ static int make_spaces(void *arg)
 		struct mount_space *space = r->mounts->spaces.items[i];
 
 		LOG_SCOPE("mnt namespace %u", space->id);
-		TRY(put_together(r->mounts, space));
+		TRY(put_together(r, space));
 		log_info("%zu mounts are in place", space->mounts.n);
 	}
 	return sharing_make(r->mounts);

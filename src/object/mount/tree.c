@@ -134,7 +134,7 @@ void space_count_supers(struct mount_set *set, struct mount_space *space, struct
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
 		struct superblock *super = m->super = get_super(set, pool, m->entry->root_dev);
 
-		if (mount_is_external(m) || m->entry->with_plugin || m->from_root || mount_find_external_above(m))
+		if (mount_is_external(m) || m->entry->with_plugin || m->entry->deleted || m->from_root || mount_find_external_above(m))
 			continue;
 		if (!super->widest || strlen(m->entry->root) < strlen(super->widest->entry->root))
 			super->widest = m;
@@ -187,6 +187,7 @@ void mount_set_done(struct mount_set *set)
 		auto_close(&space->root_fd);
 		vector_done(&space->mounts);
 		proc_mounts_done(&space->seen);
+		vector_done(&space->removed);
 	}
 	for (struct superblock *super = set->supers; super; super = super->next)
 		auto_close(&super->fd);
