@@ -244,7 +244,7 @@ def test_cpuinfo(run, folder):
     ('restore --restore-sibling', '--restore-detached'),
     ('dump -t 1 --mntns-compat-mode', 'only for restore'),
     ('restore --track-mem -S', '--restore-detached'),
-    ('dump -t 1 --track-mem', '--track-mem: not available in this version yet'),
+    ('dump -t 1 --stream', '--stream: not available in this version yet'),
 ])
 def test_options_that_do_not_fit(run, words, text):
     """Refused before anything is done, with one line."""
