@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
@@ -87,6 +88,29 @@ static int restore_file(int id)
 
 	tell("RESTORE_EXT_FILE id=%s", id > 0 ? "positive" : "wrong");
 	return result < 0 ? result : open("/dev/loop-control", O_RDWR);
+}
+
+static int dump_mount(char *mountpoint, int id)
+{
+	tell("DUMP_EXT_MOUNT %s id=%s", strrchr(mountpoint, '/'), id > 0 && mountpoint[0] == '.' ? "positive" : "wrong");
+	return answer("DUMP_EXT_MOUNT");
+}
+
+static int restore_mount(int id, char *mountpoint, char *old_root, int *is_file)
+{
+	char path[512];
+	int fd;
+
+	tell("RESTORE_EXT_MOUNT id=%s root=%s is_file=%d", id > 0 ? "positive" : "wrong", old_root, is_file != NULL);
+	if (answer("RESTORE_EXT_MOUNT") < 0)
+		return answer("RESTORE_EXT_MOUNT");
+	snprintf(path, sizeof(path), "%s/mark", mountpoint);
+	if (mount("plugin", mountpoint, "ramfs", 0, NULL) < 0)
+		return -errno;
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	if (write(fd, "from the plugin", 15) != 15)
+		return -errno;
+	return close(fd);
 }
 
 static int handle_mapping(int fd, const struct stat *stat)
@@ -166,6 +190,8 @@ CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_UNIX_SK, dump_socket)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESTORE_UNIX_SK, restore_socket)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, dump_file)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESTORE_EXT_FILE, restore_file)
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_MOUNT, dump_mount)
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESTORE_EXT_MOUNT, restore_mount)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__HANDLE_DEVICE_VMA, handle_mapping)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__UPDATE_VMA_MAP, update_mapping)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESUME_DEVICES_LATE, resume)

@@ -302,6 +302,45 @@ time.sleep(1000)
 '''
 
 
+IN_NAMESPACE = '''
+import os, time
+open({folder!r} + '/ready', 'w')
+while not os.path.exists({folder!r} + '/go'):
+    time.sleep(0.01)
+text = open({folder!r} + '/place/mark').read()
+with open({folder!r} + '/said.new', 'w') as f:
+    f.write(text)
+os.rename({folder!r} + '/said.new', {folder!r} + '/said')
+'''
+
+
+def test_mount(room, criu, folder, plugins):
+    """A mount that criu does not know is saved and made again by a plugin."""
+    libdir = plugins('witness', 'witness.c')
+    (folder / 'place').mkdir()
+    (folder / 'images').mkdir()
+    (folder / 'program.py').write_text(IN_NAMESPACE.format(folder=str(folder)))
+    pid = room.start(folder / 'output', '/usr/bin/unshare', '-m', '/bin/sh', '-ec',
+                     f'mount -t ramfs x {folder}/place; exec /usr/bin/python3 {folder}/program.py', cwd='/')
+    wait_until((folder / 'ready').exists, 30, lambda: (folder / 'output').read_text())
+    options = ('-D', folder / 'images', '-v4', '-L', libdir)
+    done = room.run(criu, 'dump', '-t', pid, *options, '-o', 'dump.log', env=environment(folder, DUMP_EXT_MOUNT=-5))
+    assert done.returncode == 1 and 'witness.so' in (folder / 'images/dump.log').read_text()
+    done = room.run(criu, 'dump', '-t', pid, *options, '-o', 'dump.log', env=environment(folder, DUMP_EXT_MOUNT=0))
+    assert done.returncode == 0, (folder / 'images/dump.log').read_text()
+    assert calls(folder).count('witness DUMP_EXT_MOUNT /place id=positive') == 2
+    wait_until(lambda: pid not in room.pids(), 10)
+    done = room.run(criu, 'restore', '-d', *options, '-o', 'restore.log', env=environment(folder))
+    assert done.returncode == 1 and 'a plugin saved it' in (folder / 'images/restore.log').read_text()
+    calls(folder)
+    done = room.run(criu, 'restore', '-d', *options, '-o', 'restore.log', env=environment(folder, RESTORE_EXT_MOUNT=0))
+    assert done.returncode == 0, (folder / 'images/restore.log').read_text()
+    assert 'witness RESTORE_EXT_MOUNT id=positive root=/ is_file=0' in calls(folder)
+    (folder / 'go').touch()
+    wait_until((folder / 'said').exists, 30)
+    assert (folder / 'said').read_text() == 'from the plugin'
+
+
 def test_socket_of_a_foreign_family(room, criu, folder, plugins):
     """It is offered to plugins like any other file that criu does not know."""
     libdir = plugins('witness', 'witness.c')

@@ -148,10 +148,10 @@ static int fill_supers(struct restore *r)
 
 /* --- the yard: a namespace of ours where file systems hang while mounts of them are cloned --- */
 
-/* A directory that something can be mounted upon; what is below is not needed in the yard. */
+/* A directory that something can be mounted upon; what is below is not seen in the yard, where plugins may look for files. */
 static int open_yard(char path[32])
 {
-	static const char *const places[] = { "/tmp", "/run", "/mnt", "/var", "/dev", "/proc", "/usr", "/etc" };
+	static const char *const places[] = { "/media", "/srv", "/boot", "/mnt", "/opt", "/tmp", "/run", "/var", "/usr" };
 	int fd = -1;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && fd < 0; i++) {
@@ -160,7 +160,7 @@ static int open_yard(char path[32])
 		snprintf(path, 32, "%s", places[i]);
 		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
-	return fd < 0 ? fail_errno("mounting a tmpfs to work in, on /tmp or the like") : fd;
+	return fd < 0 ? fail_errno("mounting a tmpfs to work in, on /media, /tmp or the like") : fd;
 }
 
 static int hang_up(int yard, const struct superblock *super)
