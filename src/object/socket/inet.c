@@ -222,7 +222,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	if (is_tcp(entry))
 		return dump_tcp_state(d, of, &info, entry);
 	if (!d->only_look)
-		TRY(udp_queue_dump(of->fd, entry, d->pool));
+		TRY(udp_queue_dump(d, of->fd, entry));
 	if (!inet_dump_of(d)->groups)
 		inet_dump_of(d)->groups = multicast_read(of->task->dump->proc, d->pool);
 	multicast_dump(inet_dump_of(d)->groups, of->fd, entry, d->pool);

@@ -58,7 +58,7 @@ int udp_cork_check(const InetSkEntry *entry);
 int udp_cork_write(int fd, const InetSkEntry *entry, const InetCorkedEntry *corked);
 
 /* udp-queue.c: datagrams that were not read. Those that cannot be kept are lost with a warning. restore: right after bind(2). */
-int udp_queue_dump(int fd, InetSkEntry *entry, struct pool *pool);
+int udp_queue_dump(struct dump *d, int fd, InetSkEntry *entry);
 int udp_queue_check(const InetSkEntry *entry);
 int udp_queue_restore(int fd, const InetSkEntry *entry);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -172,6 +173,19 @@ int socket_find_inet(struct dump *d, const struct socket_identity *identity, uin
 		sockets->inet_read |= 1u << i;
 	}
 	*ret = table_find(sockets->inet_by_ino, ino);
+	return 0;
+}
+
+int socket_shares_name(struct dump *d, const struct socket_identity *identity, uint32_t ino, bool *ret)
+{
+	const struct inet_diag *own, *other;
+	size_t cursor = 0;
+
+	TRY(socket_find_inet(d, identity, ino, &own));
+	*ret = !own; /* this kernel does not tell */
+	while (own && (other = table_next(d->sockets->inet_by_ino, &cursor)))
+		*ret |= other != own && other->protocol == own->protocol && other->family == own->family &&
+			other->src_port == own->src_port && !memcmp(other->src, own->src, sizeof(own->src));
 	return 0;
 }
 

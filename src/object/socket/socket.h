@@ -35,6 +35,8 @@ uint32_t socket_namespace_id(const struct task *task);
  */
 int socket_find_unix(struct dump *d, uint32_t ino, const struct unix_diag **ret);
 int socket_find_inet(struct dump *d, const struct socket_identity *identity, uint32_t ino, const struct inet_diag **ret);
+/* Does another socket of the network namespace have the same address and port? */
+int socket_shares_name(struct dump *d, const struct socket_identity *identity, uint32_t ino, bool *ret);
 int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **ret);
 int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag **ret);
 /* The unix listener in whose backlog the connection of this client waits for accept(2). */

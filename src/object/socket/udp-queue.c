@@ -223,11 +223,15 @@ static bool is_on(int fd, int level, int option)
 }
 
 /* Why datagrams could go astray on their second way, or cannot be looked at; NULL if they can be kept. */
-static const char *why_not(int fd, const InetSkEntry *entry, short events)
+static const char *why_not(struct dump *d, int fd, const InetSkEntry *entry, short events)
 {
+	const struct socket_identity identity = { (int)entry->family, (int)entry->type, (int)entry->proto };
+	bool shared = true;
+
 	if (entry->proto != IPPROTO_UDP || entry->type != SOCK_DGRAM)
 		return "only those of UDP can be kept";
-	if (is_on(fd, SOL_SOCKET, SO_REUSEPORT))
+	/* Whom of its group a datagram goes to, the kernel decides. */
+	if (is_on(fd, SOL_SOCKET, SO_REUSEPORT) && (socket_shares_name(d, &identity, entry->ino, &shared) < 0 || shared))
 		return "the port is shared (SO_REUSEPORT)";
 	if (entry->opts->so_bound_dev && strcmp(entry->opts->so_bound_dev, "lo") != 0)
 		return "the socket is bound to a device";
@@ -236,19 +240,19 @@ static const char *why_not(int fd, const InetSkEntry *entry, short events)
 	return events & POLLERR ? "an error waits in front of them" : NULL;
 }
 
-int udp_queue_dump(int fd, InetSkEntry *entry, struct pool *pool)
+int udp_queue_dump(struct dump *d, int fd, InetSkEntry *entry)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	struct switched switched[] = { { SOL_SOCKET, SO_PEEK_OFF, 0, 0 },
 				       { IPPROTO_IP, IP_PKTINFO, 1, 0 },
 				       { 0 } };
-	struct queue queue = { .fd = fd, .entry = entry, .pool = pool };
+	struct queue queue = { .fd = fd, .entry = entry, .pool = d->pool };
 	const char *why;
 	int result;
 
 	if (poll(&ready, 1, 0) <= 0 || !(ready.revents & POLLIN))
 		return 0;
-	why = why_not(fd, entry, ready.revents);
+	why = why_not(d, fd, entry, ready.revents);
 	if (why) {
 		log_warn("Unread datagrams will be lost: %s", why);
 		return 0;
@@ -263,7 +267,7 @@ int udp_queue_dump(int fd, InetSkEntry *entry, struct pool *pool)
 		log_warn("%u unread datagrams will be lost: they are too many, or could not come once more as they came (docs/SOCKETS.md)",
 			 queue.lost);
 	entry->n_unread = queue.all.n;
-	entry->unread = pool_copy(pool, queue.all.items, queue.all.n * sizeof(*queue.all.items));
+	entry->unread = pool_copy(d->pool, queue.all.items, queue.all.n * sizeof(*queue.all.items));
 	vector_done(&queue.all);
 	return result;
 }

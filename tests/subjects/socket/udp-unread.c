@@ -38,6 +38,8 @@ static int bound(const char *host, union address *ret)
 	fd = must(socket(ret->any.sa_family, SOCK_DGRAM, 0));
 	if (ret->any.sa_family == AF_INET6 && !strncmp(host, "::", 2) && strcmp(host, "::1") != 0)
 		must(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ 0 }, sizeof(int)));
+	if (!strcmp(host, "127.0.0.2")) /* alone in its group */
+		must(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){ 1 }, sizeof(int)));
 	must(bind(fd, &ret->any, size));
 	must(getsockname(fd, &ret->any, &size));
 	return fd;
