@@ -37,6 +37,13 @@ int tracker_watch(int fd, uint64_t start, uint64_t end)
 	return ioctl(fd, UFFDIO_REGISTER, &area) < 0 ? -errno : 0;
 }
 
+int tracker_leave(int fd, uint64_t start, uint64_t end)
+{
+	struct uffdio_range area = { start, end - start };
+
+	return ioctl(fd, UFFDIO_UNREGISTER, &area) < 0 ? -errno : 0;
+}
+
 /*
  * Before Linux 6.13 mremap(2) takes marks of protection along to where nobody watches, and such a page can be written to unseen: first away
  * with all of them. Pages that are not there must not be marked: a mark in an empty place looks like a swapped page.

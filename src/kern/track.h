@@ -21,6 +21,7 @@ bool tracker_is_one(uint64_t flags, const char *api);
 int tracker_start(int fd);
 /* Watches a whole area of private anonymous memory. -EBUSY: another userfaultfd does; 0 if this one does so already. */
 int tracker_watch(int fd, uint64_t start, uint64_t end);
+int tracker_leave(int fd, uint64_t start, uint64_t end);
 /* All pages that are there count as not written from now on. Whatever older trackers have left is forgotten. */
 int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end);
 

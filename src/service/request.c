@@ -36,6 +36,11 @@ RUN(dump)
 	return error;
 }
 
+RUN(pre_dump)
+{
+	return pre_dump(&request->options);
+}
+
 RUN(restore)
 {
 	int error = restore(&request->options);
@@ -159,8 +164,8 @@ static const struct row {
 	{ CRIU_REQ_TYPE__DUMP, CRIU_REQ_TYPE__DUMP, false, NEEDS_IMAGES, CMD_DUMP, run_dump },
 	{ CRIU_REQ_TYPE__RESTORE, CRIU_REQ_TYPE__RESTORE, false, NEEDS_IMAGES, CMD_RESTORE, run_restore },
 	{ CRIU_REQ_TYPE__CHECK, CRIU_REQ_TYPE__CHECK, false, NEEDS_LOG, CMD_CHECK, run_check },
-	{ CRIU_REQ_TYPE__PRE_DUMP, CRIU_REQ_TYPE__PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, NULL },
-	{ CRIU_REQ_TYPE__SINGLE_PRE_DUMP, CRIU_REQ_TYPE__SINGLE_PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, NULL },
+	{ CRIU_REQ_TYPE__PRE_DUMP, CRIU_REQ_TYPE__PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, run_pre_dump },
+	{ CRIU_REQ_TYPE__SINGLE_PRE_DUMP, CRIU_REQ_TYPE__SINGLE_PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, run_pre_dump },
 	{ CRIU_REQ_TYPE__PAGE_SERVER, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, run_page_server },
 	{ CRIU_REQ_TYPE__PAGE_SERVER_CHLD, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, run_page_server },
 	{ CRIU_REQ_TYPE__CPUINFO_DUMP, CRIU_REQ_TYPE__CPUINFO_DUMP, true, NEEDS_IMAGES, CMD_CPUINFO_DUMP, run_cpuinfo_dump },

@@ -156,8 +156,8 @@ int connection_refuse(struct connection *connection)
 
 int connection_serve(struct connection *connection)
 {
+	bool stay, pre_dumped = false; /* then only the next one, or the dump itself, may follow */
 	int code, error;
-	bool stay;
 
 	do {
 		CriuReq *message;
@@ -167,6 +167,11 @@ int connection_serve(struct connection *connection)
 		if (error < 0)
 			return refuse_message(connection, error);
 		stay = message->has_keep_open && message->keep_open;
+		if (pre_dumped && message->type != CRIU_REQ_TYPE__PRE_DUMP && message->type != CRIU_REQ_TYPE__DUMP) {
+			criu_req__free_unpacked(message, NULL);
+			return refuse_message(connection, -EINVAL);
+		}
+		pre_dumped = message->type == CRIU_REQ_TYPE__PRE_DUMP;
 		if (stay && !request_may_keep_open(message->type)) {
 			log_error("A request of type %d can't keep the connection open\n", message->type);
 			code = WORKER_DROPPED;
@@ -174,7 +179,7 @@ int connection_serve(struct connection *connection)
 			code = serve_one(connection, message);
 		}
 		criu_req__free_unpacked(message, NULL);
-	} while (stay && code == WORKER_GOOD);
+	} while ((stay || pre_dumped) && code == WORKER_GOOD);
 	return code;
 }
 

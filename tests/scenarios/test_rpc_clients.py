@@ -111,17 +111,19 @@ def test_as_go_criu(pb, criu, folder):
     assert told == [('pre-restore', None), ('post-restore', process.pid), ('pre-resume', None), ('post-resume', None)]
     assert worker.end() == 0
     os.kill(process.pid, signal.SIGKILL)
-    for kind in (pb.PRE_DUMP, pb.SINGLE_PRE_DUMP, pb.PAGE_SERVER, pb.PAGE_SERVER_CHLD):
-        worker = Worker(criu)
-        opts = pb.criu_opts(images_dir_fd=images, pid=os.getpid(), ps=pb.criu_page_server_info(port=0))
-        reply = ask(pb, worker, pb.criu_req(type=kind, opts=opts, keep_open=kind in (pb.PAGE_SERVER, pb.PAGE_SERVER_CHLD)))
-        wanted = pb.PAGE_SERVER if kind == pb.PAGE_SERVER_CHLD else kind
-        assert reply.type == wanted
-        # Not there yet: said clearly. When it is, this has to be looked at again.
-        assert reply.success or (wanted != pb.PAGE_SERVER and 'not available in this version yet' in reply.cr_errmsg)
-        if wanted == pb.PAGE_SERVER:
-            socket.create_connection(('127.0.0.1', reply.ps.port)).close()     # it has served its client
-        worker.end()
+    with subprocess.Popen(['sleep', '60'], start_new_session=True, stdin=subprocess.DEVNULL) as process:
+        for kind in (pb.PRE_DUMP, pb.SINGLE_PRE_DUMP, pb.PAGE_SERVER, pb.PAGE_SERVER_CHLD):
+            worker = Worker(criu)
+            opts = pb.criu_opts(images_dir_fd=images, pid=process.pid)
+            if kind in (pb.PAGE_SERVER, pb.PAGE_SERVER_CHLD):
+                opts.ps.port = 0
+            reply = ask(pb, worker, pb.criu_req(type=kind, opts=opts, keep_open=kind in (pb.PAGE_SERVER, pb.PAGE_SERVER_CHLD)))
+            assert reply.type == (pb.PAGE_SERVER if kind == pb.PAGE_SERVER_CHLD else kind)
+            assert reply.success, reply.cr_errmsg
+            if reply.type == pb.PAGE_SERVER:
+                socket.create_connection(('127.0.0.1', reply.ps.port)).close()     # it has served its client
+            worker.end()
+        process.kill()
     os.close(images)
 
 

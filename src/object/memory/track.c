@@ -126,18 +126,38 @@ static int list_trackers(struct task *task, bool *ret_others)
 	return 0;
 }
 
-/* A child has a copy of its parent's in its table: only that of its owner is for its memory. */
-static int take_tracker(const struct task *task, pid_t owner, uint64_t *ret_inode)
+/* A child has a copy of its parent's in its table: only that of its owner is for its memory. -ENOENT: not in this table. */
+static int take_tracker(const struct task *table, const struct task *owner)
 {
-	struct stat stat;
+	for (unsigned i = 0; i < table->dump->n_trackers; i++) {
+		AUTO_CLOSE int fd = pidfd_take_fd(table->dump->pidfd, table->dump->trackers[i]);
 
-	for (unsigned i = 0; i < task->dump->n_trackers; i++) {
-		AUTO_CLOSE int fd = pidfd_take_fd(task->dump->pidfd, task->dump->trackers[i]);
+		if (fd >= 0 && fcntl(fd, F_GETOWN) == owner->pid)
+			return TAKE_FD(fd);
+	}
+	return -ENOENT;
+}
 
-		if (fd < 0 || fcntl(fd, F_GETOWN) != owner || fstat(fd, &stat) < 0)
+/* Our copy of what tracks a task. It may have closed its own, and yet be watched because of a copy that a child has. -ENOENT: there is none. */
+static int open_tracker(struct dump *d, struct task *task)
+{
+	struct task *other;
+	bool others;
+	int fd;
+
+	TRY(list_trackers(task, &others));
+	fd = take_tracker(task, task);
+	if (fd >= 0)
+		return fd;
+	for_each_task(other, d->tree) {
+		if (other == task || !task_is_live(other) || other->dump->unstopped)
 			continue;
-		*ret_inode = stat.st_ino;
-		return TAKE_FD(fd);
+		TRY(list_trackers(other, &others));
+		fd = take_tracker(other, task);
+		if (fd < 0 && kcmp_compare(KCMP_VM, other->pid, 0, task->pid, 0) == 0)
+			fd = take_tracker(other, other);
+		if (fd >= 0)
+			return fd;
 	}
 	return -ENOENT;
 }
@@ -165,39 +185,21 @@ static bool is_watched(const struct task *task)
 	return false;
 }
 
-/* Tasks may have one address space: the tracker is that of one of them. */
-static int find_among_sharers(struct dump *d, struct task *task)
-{
-	struct task *other;
-	uint64_t inode;
-	bool others;
-
-	for_each_task(other, d->tree) {
-		if (other == task || !task_is_live(other) || kcmp_compare(KCMP_VM, other->pid, 0, task->pid, 0) != 0)
-			continue;
-		TRY(list_trackers(other, &others));
-		AUTO_CLOSE int fd = take_tracker(other, other->pid, &inode);
-
-		if (fd >= 0)
-			mark_mappings(task, fd);
-	}
-	return 0;
-}
-
 int memory_track_find(struct dump *d, struct task *task)
 {
 	AUTO_CLOSE int fd = -1;
-	uint64_t inode = 0;
-	bool others;
+	struct stat stat;
 
 	if (!is_watched(task))
 		return 0;
-	TRY(list_trackers(task, &others));
-	fd = take_tracker(task, task->pid, &inode);
-	if (fd < 0)
-		return find_among_sharers(d, task);
+	fd = open_tracker(d, task);
+	if (fd == -ENOENT)
+		return 0;
+	TRY(fd);
 	mark_mappings(task, fd);
-	task->dump->unwritten_known = is_base(memory_dump_state(d), task, inode);
+	if (fstat(fd, &stat) < 0)
+		return fail_errno("fstat of its tracker");
+	task->dump->unwritten_known = is_base(memory_dump_state(d), task, stat.st_ino);
 	return 0;
 }
 
@@ -302,6 +304,27 @@ static int read_answer(struct remote *remote, void *arg)
 	return 0;
 }
 
+/* Closing it would not be enough, as children may have copies. */
+static int end_watch(struct dump *d, struct task *task)
+{
+	AUTO_CLOSE int fd = -1;
+	bool tracked = false;
+
+	for (size_t i = 0; i < task->dump->mappings.n; i++)
+		tracked |= task->dump->mappings.items[i].tracked;
+	if (!tracked)
+		return 0;
+	fd = open_tracker(d, task);
+	TRY(fd);
+	for (size_t i = 0; i < task->dump->mappings.n; i++) {
+		const struct mapping *m = &task->dump->mappings.items[i];
+
+		if (m->tracked && tracker_leave(fd, m->start, m->end) < 0)
+			return fail_errno("ending the watch of mapping %" PRIx64 "-%" PRIx64, m->start, m->end);
+	}
+	return 0;
+}
+
 /* In the task: the old ones are closed, and perhaps a new one is made. */
 static int exchange(struct dump *d, struct task *task, bool on, int64_t *ret_number)
 {
@@ -374,6 +397,7 @@ int memory_track_renew(struct dump *d, struct task *task, bool on)
 
 	if (on)
 		TRY(can_track(d, task, &on));
+	TRY(end_watch(d, task));
 	if (!on && !task->dump->n_trackers)
 		return 0;
 	TRY(exchange(d, task, on, &number));

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Memory that is saved while a program runs: chains of images, what happens in between, and what goes wrong."""
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import rpc
+from room import wait_until
+
+PARENT = 1
+
+
+class Obedient:
+    """The program inside/obey.c in a room, and its images."""
+
+    def __init__(self, program, room, criu, build):
+        self.room, self.criu, self.crit, self.folder = room, criu, build / 'crit', room.folder
+        self.work = self.folder / 'work'
+        self.work.mkdir()
+        self.number = self.images = 0
+        self.pid = room.start(self.folder / 'output', program, cwd=self.work)
+        self.await_done()
+
+    def await_done(self):
+        """What it says to the last order."""
+        done = self.work / 'done'
+        return wait_until(lambda: done.exists() and done.read_text().startswith(f'{self.number} ') and done.read_text().split(' ', 1)[1],
+                          60, 'it does not obey')
+
+    def do(self, *orders):
+        """Tells it what to do, and waits for it."""
+        for order in orders:
+            self.number += 1
+            (self.work / 'order.new').write_text(f'{self.number} {order}')
+            (self.work / 'order.new').rename(self.work / 'order')
+            assert self.await_done() == 'ok', order
+
+    def call(self, command, *options, status=0, base=True, folder=None):
+        """Runs criu with the next folder of images, on top of the last one; returns the folder, or what it said if it shall fail."""
+        last = self.folder / f'images{self.images}'
+        self.images += 1
+        images = folder or self.folder / f'images{self.images}'
+        images.mkdir(exist_ok=True)
+        words = ['--prev-images-dir', f'../{last.name}'] if base and last.exists() else []
+        done = self.room.run(self.criu, command, '-t', self.pid, '-D', images, '-v4', '-o', 'log', *words, *options, timeout=120)
+        said = (images / 'log').read_text()
+        assert done.returncode == status, f'{command}: {done.returncode}: {done.stdout}\n{said}'
+        return said if status else images
+
+    def restore(self, images, status=0):
+        """Brings it back; or returns what criu said if that shall fail."""
+        wait_until(lambda: not self.room.pids(), 20, 'it was not killed')
+        done = self.room.run(self.criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log', timeout=120)
+        said = (images / 'restore.log').read_text()
+        assert done.returncode == status, f'{done.returncode}: {done.stdout}\n{said}'
+        return said
+
+    def flags(self, images, pid=None):
+        """Pages by their flags in a pagemap."""
+        text = subprocess.run([self.crit, 'decode', '-i', images / f'pagemap-{pid or self.pid}.img'], check=True,
+                              capture_output=True, text=True).stdout
+        count = {}
+        for entry in json.loads(text)['entries'][1:]:
+            count[entry['flags']] = count.get(entry['flags'], 0) + entry['nr_pages']
+        return count
+
+    def descriptors(self):
+        """Names of what it has open."""
+        folder = self.room.proc / str(self.pid) / 'fd'
+        return sorted(os.readlink(folder / number) for number in os.listdir(folder))
+
+    def is_tracked(self):
+        """Whether something of criu's is in it."""
+        return 'anon_inode:[userfaultfd]' in self.descriptors() or ' uw' in (self.room.proc / str(self.pid) / 'smaps').read_text()
+
+
+@pytest.fixture(scope='module')
+def program(tmp_path_factory):
+    """The compiled program."""
+    path = tmp_path_factory.mktemp('obey') / 'obey'
+    source = Path(__file__).parent / 'inside/obey.c'
+    subprocess.run(['cc', '-Wall', '-Werror', '-O1', '-static', '-o', path, source], check=True)
+    return path
+
+
+@pytest.fixture
+def obedient(program, room, criu, build):
+    """It runs."""
+    return Obedient(program, room, criu, build)
+
+
+def test_chain_of_five(obedient):
+    """Each has what changed since the one before; the last one is restored through all of them."""
+    obedient.do('paint')
+    sizes = []
+    for _ in range(4):
+        images = obedient.call('pre-dump')
+        sizes.append(sum(path.stat().st_size for path in images.glob('pages-*.img')))
+        assert obedient.is_tracked()
+        obedient.do('paint', 'check')
+    images = obedient.call('dump', '--track-mem')
+    assert (images / 'parent').readlink() == Path('../images4')
+    assert obedient.flags(images)[PARENT] > 450
+    assert sizes[0] > 2 << 20 > 4 * max(sizes[1:]), sizes
+    said = obedient.room.run(obedient.criu, 'verify', '-D', images)
+    assert said.returncode == 0, said.stdout
+    obedient.restore(images)
+    assert not obedient.is_tracked()
+    obedient.do('check', 'paint', 'check')
+
+
+@pytest.mark.parametrize('orders', [('map',), ('close',), ('exec',), ('close', 'paint', 'map')])
+def test_tracking_is_lost(obedient, orders):
+    """Memory that is another one now, or that nobody has watched, is saved whole."""
+    obedient.call('pre-dump')
+    obedient.do(*orders)
+    images = obedient.call('dump', '--track-mem')
+    assert obedient.flags(images).get(PARENT, 0) < 400
+    obedient.restore(images)
+    obedient.do('check')
+
+
+def test_children(obedient):
+    """A child that was not there at the pre-dump is saved whole, one that was is not; both have their own memory back."""
+    obedient.call('pre-dump')
+    obedient.do('fork', 'paint')
+    pid, = set(obedient.room.pids()) - {obedient.pid}
+    obedient.call('pre-dump')
+    obedient.do('paint')
+    images = obedient.call('dump', '--track-mem')
+    assert obedient.flags(images)[PARENT] > 400
+    assert obedient.flags(images, pid)[PARENT] > 400
+    obedient.restore(images)
+    obedient.do('check')
+    (obedient.work / 'child').touch()
+    obedient.do('join')
+
+
+def test_child_since_the_pre_dump(obedient):
+    """It has a copy of what tracks its parent, which says nothing of its own memory."""
+    obedient.call('pre-dump')
+    obedient.do('fork', 'paint')
+    pid, = set(obedient.room.pids()) - {obedient.pid}
+    images = obedient.call('dump', '--track-mem')
+    assert PARENT not in obedient.flags(images, pid)
+    assert obedient.flags(images)[PARENT] > 400
+    obedient.restore(images)
+    (obedient.work / 'child').touch()
+    obedient.do('check', 'join')
+
+
+@pytest.mark.parametrize('end', [('--track-mem',), ('--leave-running',)])
+def test_closed_but_in_a_child(obedient, end):
+    """A child keeps what tracks its parent open, though the parent has closed it: nothing is left behind, nothing is refused."""
+    obedient.call('pre-dump')
+    obedient.do('fork', 'close', 'paint')
+    images = obedient.call('dump', *end)
+    if '--leave-running' in end:
+        assert not obedient.is_tracked()
+        obedient.do('check')
+        obedient.room.kill(obedient.room.pids())
+        (obedient.work / 'order').write_text('0 wait')
+    obedient.restore(images)
+    (obedient.work / 'child').touch()
+    obedient.do('check', 'join')
+
+
+def test_wrong_parent(obedient):
+    """Only the images that the tracking began with know what was not written to: on top of others all is saved."""
+    obedient.call('pre-dump')
+    obedient.do('paint')
+    obedient.call('pre-dump', folder=obedient.folder / 'elsewhere')
+    obedient.images = 1
+    obedient.do('paint')
+    images = obedient.call('dump', '--track-mem')
+    assert (images / 'parent').readlink() == Path('../images1')
+    assert PARENT not in obedient.flags(images)
+    obedient.restore(images)
+    obedient.do('check')
+
+
+def test_shared_memory(obedient):
+    """Others may write to it: it is saved by the dump, whole."""
+    obedient.do('share')
+    images = obedient.call('pre-dump')
+    assert not list(images.glob('pagemap-shmem-*'))
+    obedient.do('share')
+    images = obedient.call('dump', '--track-mem')
+    assert list(images.glob('pagemap-shmem-*'))
+    obedient.restore(images)
+    obedient.do('check')
+
+
+def test_leave_running(obedient):
+    """Dumps of a program that runs on can be on top of each other too; the one without --track-mem takes all away that is ours."""
+    before = obedient.descriptors()
+    first = obedient.call('dump', '--leave-running', '--track-mem')
+    assert obedient.is_tracked()
+    obedient.do('paint')
+    second = obedient.call('dump', '--leave-running', '--track-mem')
+    assert obedient.flags(second)[PARENT] > 400 and PARENT not in obedient.flags(first)
+    obedient.do('paint')
+    third = obedient.call('dump', '--leave-running')
+    assert obedient.flags(third)[PARENT] > 400
+    assert not obedient.is_tracked() and obedient.descriptors() == before
+    obedient.do('paint', 'check')
+    for images in (first, second, third):
+        obedient.room.kill(obedient.room.pids())
+        (obedient.work / 'order').write_text('0 wait')
+        obedient.restore(images)
+        obedient.do('check')
+
+
+def test_missing_parent(obedient):
+    """A parent that is not there is told, before and after; the tasks run on, nothing is restored."""
+    said = obedient.call('dump', '--prev-images-dir', '../nowhere', status=1)
+    assert "can't open the parent images that the link 'parent' names" in said
+    obedient.do('check')
+    shutil.rmtree(obedient.folder / 'images1')
+    obedient.images = 0
+    first = obedient.call('pre-dump')
+    images = obedient.call('dump', '--track-mem')
+    os.rename(first, obedient.folder / 'away')
+    said = obedient.restore(images, status=1)
+    assert "can't open the parent images that the link 'parent' names" in said
+    assert not obedient.room.pids()
+    os.rename(obedient.folder / 'away', first)
+    os.rename(first / f'pagemap-{obedient.pid}.img', first / 'away')
+    said = obedient.restore(images, status=1)
+    assert 'refers to a parent, but there is none' in said
+    os.rename(first / 'away', first / f'pagemap-{obedient.pid}.img')
+    obedient.restore(images)
+    obedient.do('check')
+
+
+def test_loop_of_parents(obedient):
+    """Parents that lead back to their child are refused."""
+    said = obedient.call('pre-dump', '--prev-images-dir', '.', status=1)
+    assert 'leads back to a child of these images' in said
+    obedient.do('check')
+
+
+def test_pre_dump_is_no_dump(obedient):
+    """It has memory only, and says so."""
+    images = obedient.call('pre-dump', '--pre-dump-mode', 'read')
+    assert {path.name for path in images.iterdir()} == {'inventory.img', f'pagemap-{obedient.pid}.img', 'pages-1.img', 'stats-dump',
+                                                        'irmap-cache', 'log'}
+    obedient.room.kill(obedient.room.pids())
+    assert 'these are the images of a pre-dump' in obedient.restore(images, status=1)
+
+
+@pytest.mark.parametrize('place', ['pre-dump/choose', 'pre-dump/copy', 'pre-dump/finish'])
+def test_failing(obedient, place):
+    """A pre-dump that fails harms nobody, and nobody builds upon it."""
+    obedient.call('pre-dump')
+    obedient.do('paint')
+    folder = obedient.folder / 'failed'
+    folder.mkdir()
+    done = obedient.room.run(obedient.criu, 'pre-dump', '-t', obedient.pid, '-D', folder, '-o', 'log', '--prev-images-dir', '../images1',
+                             env={**os.environ, 'CRIU_FAIL_AT': place})
+    assert done.returncode == 1, done.stdout
+    obedient.do('paint', 'check')
+    images = obedient.call('dump', '--track-mem')
+    obedient.restore(images)
+    obedient.do('check')
+
+
+def test_requests(obedient):
+    """Two pre-dumps and the dump on one connection; then another single one. No notifications of pre-dumps."""
+    def options(name, parent=None):
+        (obedient.folder / name).mkdir()
+        more = {'parent_img': f'../{parent}'} if parent else {}
+        return {'images_dir': str(obedient.folder / name), 'pid': obedient.pid, 'log_file': 'log', 'log_level': 4, 'notify_scripts': True,
+                'track_mem': True, **more}
+
+    with rpc.start_swrk(obedient.criu, room=obedient.room) as client:
+        assert client.call('PRE_DUMP', options('one')) == {'type': 'PRE_DUMP', 'success': True}
+        obedient.do('paint')
+        assert client.call('PRE_DUMP', options('two', 'one')) == {'type': 'PRE_DUMP', 'success': True}
+        obedient.do('paint')
+        assert client.told == []
+        reply = client.call('DUMP', options('three', 'two'))
+        assert reply == {'type': 'DUMP', 'success': True, 'dump': {'restored': False}}, reply
+        assert [name for name, _ in client.told] == ['pre-dump', 'query-ext-files', 'post-dump']
+        assert client.receive() is None
+        assert client.status() == 0
+    assert obedient.flags(obedient.folder / 'three')[PARENT] > 400
+    obedient.restore(obedient.folder / 'three')
+    obedient.do('check')
+    with rpc.start_swrk(obedient.criu, room=obedient.room) as client:
+        assert client.call('SINGLE_PRE_DUMP', options('four')) == {'type': 'SINGLE_PRE_DUMP', 'success': True}
+        assert client.receive() is None
+        assert client.status() == 0
+    obedient.do('check')
+
+
+def test_other_request_after_a_pre_dump(obedient):
+    """Only another one or the dump may follow; and a failure ends it."""
+    with rpc.start_swrk(obedient.criu, room=obedient.room) as client:
+        (obedient.folder / 'one').mkdir()
+        opts = {'images_dir': str(obedient.folder / 'one'), 'pid': obedient.pid}
+        assert client.call('PRE_DUMP', opts)['success']
+        reply = client.call('VERSION')
+        assert reply['type'] == 'EMPTY' and not reply['success'] and 'does not fit here' in reply['cr_errmsg']
+        assert client.receive() is None
+    with rpc.start_swrk(obedient.criu, room=obedient.room) as client:
+        reply = client.call('PRE_DUMP', {**opts, 'pid': 99999})
+        assert not reply['success'] and reply['cr_errno'] == 3
+        assert client.receive() is None
+    obedient.do('check')
