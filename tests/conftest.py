@@ -20,6 +20,7 @@ def pytest_addoption(parser):
     """Where the programs are."""
     parser.addoption('--build', default=str(TOP / 'build'), help='build directory [build]')
     parser.addoption('--criu', default=None, help='the criu to test [BUILD/criu]')
+    parser.addoption('--house', default=None, help='run all subjects in this house, namespaces as "pid,uts" [a sample, see run/ways.py]')
     parser.addoption('--keep', action='store_true', help='keep the files of failed cases')
 
 
@@ -81,12 +82,12 @@ def room(build, folder):
 
 
 @pytest.fixture
-def subject(build, criu, room):
+def subject(request, build, criu, room):
     """subject('file/pipe') starts that subject in the room and returns its Run; see run/subject.py."""
     from subject import Run, Subject    # pylint: disable=import-outside-toplevel
 
     def start(name):
-        run = Run(Subject(build / 'tests/subjects' / name.replace('/', '.', 1)), room, criu)
+        run = Run(Subject(build / 'tests/subjects' / name.replace('/', '.', 1)), room, criu, request.config.getoption('--house') or '-')
         reason = run.start()
         if reason:
             pytest.skip(reason)

@@ -71,10 +71,15 @@ int puppet_add(struct stage *stage, pid_t tid, pid_t parent, struct remote **ret
 
 	if (!remote)
 		return fail(ENOMEM, "thread %d: no room left in the stage", tid);
-	remote->tid = tid;
+	remote->tid = remote->wanted = tid;
 	remote->slot->parent = parent;
 	*ret = remote;
 	return 0;
+}
+
+void puppet_set_tid(struct remote *remote, pid_t tid)
+{
+	remote->tid = tid;
 }
 
 /* In the new task, which has one thread and a copy of all our memory; other threads of ours may have held any lock, so: system calls only. */
@@ -125,12 +130,12 @@ int puppet_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, in
 {
 	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = 1 };
 	size_t at = plan_space(plan, sizeof(args) + sizeof(pid_t));
-	const char *why = plan_why(plan, "make thread %d%s", made->tid, flags & CLONE_THREAD ? "" : " as a new process");
+	const char *why = plan_why(plan, "make thread %d%s", made->wanted, flags & CLONE_THREAD ? "" : " as a new process");
 	struct step *clone;
 	struct plan_arg step[] = { D(at), V(sizeof(args)), V(made->slot_address) };
 
 	memcpy(plan_at(plan, at), &args, sizeof(args));
-	memcpy((char *)plan_at(plan, at) + sizeof(args), &made->tid, sizeof(made->tid));
+	memcpy((char *)plan_at(plan, at) + sizeof(args), &made->wanted, sizeof(made->wanted));
 	/* The address of the wanted tid is known only over there. */
 	plan_step(plan, why, STEP_SET_LONG,
 		  (struct plan_arg[]){ D(at + offsetof(struct clone_args, set_tid)), D(at + sizeof(args)) }, 2);
@@ -153,10 +158,10 @@ int puppet_wait_arrival(struct remote *remote, const struct deadline *deadline)
 		if (__atomic_load_n(&remote->slot->tid, __ATOMIC_SEQ_CST))
 			return 0;
 		if (deadline_passed(deadline))
-			return refuse(ETIMEDOUT, "new thread %d did not start in time", remote->tid);
+			return refuse(ETIMEDOUT, "new thread %d did not start in time", remote->wanted);
 		if (syscall(__NR_futex, bell, FUTEX_WAIT, seen, &time, NULL, 0) < 0 && errno == ETIMEDOUT &&
 		    remote_is_dead(remote))
-			return refuse(ESRCH, "new thread %d died before it began", remote->tid);
+			return refuse(ESRCH, "new thread %d died before it began", remote->wanted);
 	}
 }
 

@@ -19,8 +19,14 @@ void puppet_stage_close(struct stage **stage);
 uint64_t puppet_stage_start(const struct stage *stage);
 size_t puppet_stage_size(const struct stage *stage);
 
-/* A place for one more thread. tid: the one it will have; parent: the pid of the parent that it shall die with, 0 for a thread. */
+/*
+ * A place for one more thread. tid: the one it will have, in its own pid namespace; parent: the pid of the parent that it shall die with, as
+ * seen there, 0 for a thread, PUPPET_PARENT_OUTSIDE for one that can't see its parent.
+ */
+#define PUPPET_PARENT_OUTSIDE (-1)
 int puppet_add(struct stage *stage, pid_t tid, pid_t parent, struct remote **ret);
+/* In a pid namespace of its own, the tid is another one for us: 0 as long as it is not known. Before and after the thread is made. */
+void puppet_set_tid(struct remote *remote, pid_t tid);
 
 /* What a first task is made with. */
 struct puppet_first {
@@ -29,7 +35,7 @@ struct puppet_first {
 	uint64_t flags;	    /* more CLONE_* flags: new namespaces */
 };
 
-/* Forks the first task. It lies in the stage afterwards, with a copy of our address space and descriptors still around it. -EEXIST, not logged: the
+/* Forks the first task; remote_tid() is what we see. It lies in the stage afterwards, with a copy of our address space and descriptors still around it. -EEXIST, not logged: the
    pid is in use. */
 int puppet_boot(struct remote *remote, const struct puppet_first *first);
 

@@ -28,7 +28,8 @@ struct remote {
 	char *plan;		/* here; room for plans, grows */
 	size_t plan_room;
 	const struct plan *posted;
-	pid_t tid;
+	pid_t tid;	   /* 0: not known yet, only of a puppet in another pid namespace */
+	pid_t wanted;	   /* puppets: the tid that it is made with, as it sees it itself */
 	bool guest;
 	/* guests only */
 	struct guest_state state;

@@ -107,6 +107,24 @@ void tracee_reap(pid_t tid)
 	while ((pid > 0 && WIFSTOPPED(status)) || (pid < 0 && errno == EINTR));
 }
 
+void tracee_reap_all(pid_t *tids, size_t n, const struct deadline *deadline)
+{
+	int status;
+
+	while (n && !deadline_passed(deadline)) {
+		for (size_t i = 0; i < n;) {
+			pid_t pid = waitpid(tids[i], &status, __WALL | WNOHANG);
+
+			if (pid == 0 || (pid > 0 && WIFSTOPPED(status)) || (pid < 0 && errno == EINTR))
+				i++;
+			else
+				tids[i] = tids[--n];
+		}
+		if (n)
+			usleep(100);
+	}
+}
+
 int tracee_run_to_call(pid_t tid, const struct deadline *deadline)
 {
 	int status;

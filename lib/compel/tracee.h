@@ -30,6 +30,11 @@ int tracee_wait(pid_t tid, const struct deadline *deadline, int *status);
 
 /* Waits for a traced thread that was killed: its process does not end before its tracer has asked. Nothing to do if it is not traced. */
 void tracee_reap(pid_t tid);
+/*
+ * The same for many that have been killed, in any order: the threads of the first process of a pid namespace wait for each other. Those that are
+ * not traced are passed over; changes the array.
+ */
+void tracee_reap_all(pid_t *tids, size_t n, const struct deadline *deadline);
 
 /* Lets a stopped thread run to the next entry or exit of a system call, or another stop. */
 int tracee_run_to_call(pid_t tid, const struct deadline *deadline);

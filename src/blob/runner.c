@@ -223,7 +223,7 @@ static void die_with_parent(const struct slot *slot)
 	if (!slot->parent)
 		return;
 	SYS(__NR_prctl, 1 /* PR_SET_PDEATHSIG */, 9 /* SIGKILL */);
-	if (SYS(__NR_getppid) != slot->parent)
+	if (SYS(__NR_getppid) != (slot->parent > 0 ? slot->parent : 0))
 		SYS(__NR_exit_group, 1);
 }
 

@@ -150,8 +150,12 @@ static int check_families(struct dump *d)
 	struct task *task;
 
 	for_each_task(task, d->tree) {
-		if (!task->parent || task->vsid == task->vpid || has_member(task, task->vsid) ||
-		    !task_tree_find(d->tree, task->vsid))
+		if (!task->parent || task->vsid == task->vpid || has_member(task, task->vsid))
+			continue;
+		if (!task->vsid)
+			TRY(dump_go_on(d, refuse(EOPNOTSUPP, "task %d (%s): its session is led from outside of its pid namespace: that can't "
+							     "be checkpointed yet", task->vpid, task->comm)));
+		if (!task_tree_find(d->tree, task->vsid))
 			continue;
 		int error = refuse(EOPNOTSUPP,
 				   "task %d (%s): its session %d is led by a task that is not its brother or ancestor: this family cannot be "

@@ -22,6 +22,7 @@
 #include "base/text.h"
 #include "kern/capability.h"
 #include "flow/freezer.h"
+#include "flow/number.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
@@ -281,7 +282,7 @@ static int take_dead(struct dump *d, struct task *task)
 /* Asks a task to stop. -ESRCH, not logged: it is gone. */
 static int freeze_begin(struct dump *d, struct task *task)
 {
-	task->pid = task->vpid;
+	task->pid = task->vpid; /* the numbers of the tree itself come later: number_tree() */
 	task->dump = pool_new(d->pool, struct task_dump);
 	task->dump->pidfd = -1;
 	task->dump->proc = proc_open(task->pid);
@@ -345,7 +346,7 @@ static bool is_known(const struct task *parent, pid_t pid)
 	struct task *child;
 
 	for_each_child(child, parent)
-		if (child->vpid == pid)
+		if (child->pid == pid)
 			return true;
 	return false;
 }
@@ -476,9 +477,10 @@ int freeze_tree(struct dump *d)
 			TRY(freeze_children(d, task, &found));
 	} while (found);
 	for_each_task(task, d->tree)
-		if (task->vpid == getpid())
+		if (task->pid == getpid())
 			return refuse(EINVAL, "criu itself (pid %d) is below process %d: run it from outside the tree", getpid(),
 				      d->options->pid);
+	TRY(number_tree(d));
 	log_info("Froze %u tasks with %u threads", d->tree->n_tasks, d->tree->n_threads);
 	return 0;
 }
@@ -570,9 +572,11 @@ void kill_tree(struct dump *d)
 	for_each_task(task, d->tree)
 		if (task_is_live(task))
 			(void)pidfd_signal(task->dump->pidfd, SIGKILL);
+	if (d->inner_pids)
+		number_reap(d->tree);
 	for_each_task(task, d->tree) {
 		for_each_thread(thread, task)
-			if (thread != task->leader && thread->dump)
+			if (thread != task->leader && thread->dump && !d->inner_pids)
 				tracee_reap(thread->tid);
 		/* Readable when it is dead; who reaps it is not our business. */
 		if (task_is_live(task))

@@ -72,6 +72,9 @@ static int find_creator(struct restore *r, struct task *task)
 		return 0;
 	}
 	brother = find_brother(task);
+	if (!brother && !task->vsid)
+		return refuse(EOPNOTSUPP, "task %d (%s): its session is led from outside of its pid namespace: that can't be rebuilt yet",
+			      task->vpid, task->comm);
 	if (!brother && !task_tree_find(r->tree, task->vsid))
 		brother = add_helper(r, parent, task->vsid, task->vsid, task->vsid);
 	if (!brother)
@@ -95,6 +98,9 @@ static int find_group(struct restore *r, struct task *task)
 		return 0;
 	if (leads_session(task))
 		return refuse(EINVAL, "task %d leads a session but not its own group: such images cannot be right", task->vpid);
+	if (!task->vpgid)
+		return refuse(EOPNOTSUPP, "task %d (%s): its group is led from outside of its pid namespace: that can't be rebuilt yet",
+			      task->vpid, task->comm);
 	add_helper(r, task, task->vpgid, task->vsid, task->vpgid);
 	return 0;
 }

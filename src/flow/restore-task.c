@@ -15,6 +15,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "flow/number.h"
 #include "lib/compel/puppet.h"
 #include "lib/compel/tracee.h"
 #include "object/cgroup/cgroup.h"
@@ -48,6 +49,8 @@ static int plan_threads(struct restore *r, struct task *task, struct plan *plan)
 		if (thread == task->leader)
 			continue;
 		TRY(puppet_add(r->stage, thread->vtid, 0, &thread->remote));
+		if (r->inner_pids)
+			puppet_set_tid(thread->remote, 0);
 		TRY(puppet_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, NULL));
 	}
 	return 0;
@@ -57,9 +60,12 @@ static int wait_threads(struct restore *r, struct task *task)
 {
 	struct thread *thread;
 
+	if (r->inner_pids && task->n_threads > 1)
+		TRY(number_new_threads(r, task));
 	for_each_thread(thread, task) {
 		TRY(puppet_wait_arrival(thread->remote, &r->deadline));
-		thread->tid = thread->vtid;
+		if (!r->inner_pids)
+			thread->tid = thread->vtid;
 	}
 	return 0;
 }

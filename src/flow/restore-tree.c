@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "flow/actions.h"
+#include "flow/number.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
@@ -50,10 +51,16 @@ static int open_proc(struct task *task)
 
 static int arrived(struct restore *r, struct task *task)
 {
+	if (r->inner_pids && task->parent) {
+		TRY(number_new_task(r, task, task->parent));
+		puppet_set_tid(task->leader->remote, task->pid);
+	}
 	TRY(puppet_wait_arrival(task->leader->remote, &r->deadline));
-	task->pid = task->leader->tid = task->vpid;
+	task->leader->tid = task->pid;
 	task->restore->made = true;
 	log_info("Made, as a child of %d", task->parent ? task->parent->vpid : getpid());
+	if (r->inner_pids)
+		log_info("From outside it is process %d", task->pid);
 	TRY(open_proc(task));
 	return cgroup_restore_enter(r, task);
 }
@@ -91,19 +98,24 @@ static int make_root(struct restore *r, struct task *root)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	struct puppet_first first = { .tid = root->vpid, .sibling = r->options->restore_sibling };
+	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
 	unsigned waited = 0;
 	int error;
 
+	if (r->us > 0 && us < 0)
+		return fail(-us, "opening a pidfd of ourselves");
 	TRY(namespaces_restore_make(r, &first.flags));
 	TRY(namespaces_plan_root(r, plan));
 	while ((error = puppet_boot(root->leader->remote, &first)) == -EEXIST)
 		TRY(wait_for_pid(root->vpid, &waited));
 	TRY(error);
-	root->pid = root->vpid;
+	root->pid = remote_tid(root->leader->remote);
 	TRY(arrived(r, root));
 	TRY(namespaces_restore_born(r));
 	/* It still has our whole address space and all our descriptors around it. */
 	TRY(memory_plan_empty(r, plan));
+	if (r->us > 0 && r->us != us)
+		plan_syscall(plan, "keep the pidfd of criu", __NR_dup3, V(us), V(r->us), V(O_CLOEXEC));
 	restore_plan_close_all(r, plan, -1);
 	return run(r, root, plan);
 }
@@ -179,7 +191,7 @@ static int make_brothers(struct restore *r, struct task *creator, struct batch *
 	/* Whatever comes next, those that exist must be known, to be killed if need be. */
 	for (size_t i = 0; i < batch->n; i++) {
 		results[i] = remote_value(creator->leader->remote, batch->results[i]);
-		if (results[i] >= 0)
+		if (results[i] >= 0 && !r->inner_pids)
 			batch->tasks[i]->pid = batch->tasks[i]->vpid;
 	}
 	for (size_t i = 0; i < batch->n; i++) {
@@ -188,6 +200,8 @@ static int make_brothers(struct restore *r, struct task *creator, struct batch *
 			TRY(clone_again(r, batch->tasks[i]));
 		else if (results[i] < 0)
 			return fail((int)-results[i], "making task %d", batch->tasks[i]->vpid);
+		if (!r->inner_pids)
+			batch->tasks[i]->pid = batch->tasks[i]->vpid;
 		TRY(arrived(r, batch->tasks[i]));
 	}
 	return 0;
@@ -321,6 +335,8 @@ static pid_t parent_of(const struct restore *r, const struct task *task)
 {
 	if (task->parent)
 		return task->parent->vpid;
+	if (r->inner_pids)
+		return PUPPET_PARENT_OUTSIDE;
 	return r->options->restore_sibling ? getppid() : getpid();
 }
 
@@ -332,8 +348,13 @@ int restore_tree(struct restore *r)
 	TRY(memory_find_hole(r, STAGE_SIZE + PARKING_SIZE, &address));
 	TRY(puppet_stage_create(address, STAGE_SIZE, &r->stage));
 	r->parking = address + STAGE_SIZE;
-	for_each_task(task, r->tree)
+	if (r->inner_pids)
+		r->us = file_free_number_everywhere(r);
+	for_each_task(task, r->tree) {
 		TRY(puppet_add(r->stage, task->vpid, parent_of(r, task), &task->leader->remote));
+		if (r->inner_pids)
+			puppet_set_tid(task->leader->remote, 0);
+	}
 	return make_tree(r);
 }
 
@@ -425,9 +446,11 @@ void restore_kill(struct restore *r)
 	for_each_task(task, r->tree)
 		if (task->pid > 0)
 			kill(task->pid, SIGKILL);
+	if (r->inner_pids)
+		number_reap(r->tree);
 	for_each_task(task, r->tree) {
 		for_each_thread(thread, task)
-			if (thread != task->leader && thread->tid > 0)
+			if (thread != task->leader && thread->tid > 0 && !r->inner_pids)
 				tracee_reap(thread->tid);
 		if (task->pid > 0 && task->restore->pidfd >= 0)
 			(void)pidfd_wait_exit(task->restore->pidfd, 5000);

@@ -82,6 +82,7 @@ struct dump {
 	struct cgroup_dump *cgroups; /* object/cgroup; NULL: not our business */
 	bool network_cut_off;	   /* the action network-lock has run */
 	struct namespace_set *namespaces; /* object/namespace */
+	bool inner_pids;	   /* the tree has a pid namespace of its own: session/pids.h */
 	struct guest_cache *guest_cache;
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
 };
@@ -118,6 +119,7 @@ struct restore {
 	struct own_vdso *vdso;	   /* object/memory: the vdso of this kernel */
 	struct inventory *inventory;
 	struct namespace_set *namespaces; /* object/namespace; NULL before the tasks are loaded */
+	bool inner_pids;	   /* session/pids.h */
 	int us;			   /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	struct file_set *files;	   /* object/file */
 	struct network_lock *network; /* object/net */

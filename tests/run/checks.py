@@ -19,6 +19,22 @@ VOLATILE_VMFLAGS = {'sd', 'ac'}
 MADE_UP = re.compile(r'\b(pipe|socket|anon_inode|mnt|net|pid|user|uts|ipc|cgroup|time):\[?(\d+)')
 
 
+class Inner:
+    """The numbers that processes and threads see themselves, in pid namespaces within the room; by the number that the room sees."""
+
+    def __init__(self, proc, pids):
+        self.known = {}
+        for pid in pids:
+            for status in (proc / str(pid) / 'task').glob('*/status'):
+                for line in (read(status) or '').splitlines():
+                    if line.startswith('NSpid:'):
+                        self.known[status.parent.name] = line.split()[-1]
+
+    def __call__(self, number):
+        """The inner number; one that is unknown, as that of the room's first process, stays."""
+        return self.known.get(str(number), str(number))
+
+
 class Numbering:
     """Replaces numbers that the kernel makes up by 1, 2, 3 in the order of their first appearance."""
 
@@ -52,13 +68,17 @@ def link(path):
         return None
 
 
-def status_facts(text):
+def status_facts(text, inner=str):
     """The lines of status that must not change, and the state: stopped, zombie or neither."""
     facts = {}
     for line in text.splitlines():
         key, _, value = line.partition(':')
         if key in STATUS_FACTS:
             facts[key] = ' '.join(value.split())
+            if key in ('Tgid', 'PPid'):
+                facts[key] = inner(facts[key])
+            elif key in ('NSpid', 'NSpgid', 'NSsid'):
+                facts[key] = value.split()[-1]
         elif key == 'State':
             facts['state'] = value.strip()[0] if value.strip()[0] in 'TtZX' else 'alive'
     return facts
@@ -102,17 +122,19 @@ def smaps_areas(text, numbers):
     return [(f"{a['start']:x}-{a['end']:x}", *a['what'], hex(a['offset'])) for a in merged]
 
 
-def descriptor_lines(info, numbers):
+def descriptor_lines(info, numbers, inner=str):
     """What fdinfo says, without what the kernel makes up, passes with time or lists in the order of its addresses."""
     lines = [re.sub(r'\s+', ' ', line) for line in info.splitlines() if not line.startswith(('mnt_id:', 'ino:', 'scm_fds:'))]
     lines = [re.sub(r'^(tfd:.*?) pos:.*', r'\1', line) for line in lines]
     lines = [re.sub(r'^it_value: \((\d+), \d+\)', 'it_value', line) for line in lines if not line.startswith('ticks:')]
+    lines = [re.sub(r'^Pid: (\d+)', lambda m: f'Pid: {inner(m[1])}', re.sub(r'^NSpid:.* (\d+)$', r'NSpid: \1', line)) for line in lines]
+    lines = [re.sub(r'^(lock: .*? (?:READ|WRITE|UNLCK) )(\d+)', lambda m: m[1] + inner(m[2]), line) for line in lines]
     lines = [re.sub(r'^(eventfd-id|map_id): (\d+)', lambda m: f'{m[1]}: {numbers.name(m[1], m[2])}', line) for line in lines]
     watches = ('tfd:', 'inotify ', 'fanotify ')
     return [line for line in lines if not line.startswith(watches)] + sorted(line for line in lines if line.startswith(watches))
 
 
-def descriptors(task, numbers):
+def descriptors(task, numbers, inner=str):
     """Every descriptor: what it is, and what fdinfo says about it."""
     table = {}
     try:
@@ -124,13 +146,13 @@ def descriptors(task, numbers):
         target = link(task / 'fd' / str(number)) or '?'
         # A name that another file has by now, or that there never was, can't be had again.
         target = re.sub(r'(\.ghost-\w+-\d+|#\d+) \(deleted\)$', ' (deleted)', target)
-        table[number] = (numbers.text(target), '; '.join(descriptor_lines(info, numbers)))
+        table[number] = (numbers.text(target), '; '.join(descriptor_lines(info, numbers, inner)))
     return table
 
 
-def thread_facts(path):
+def thread_facts(path, inner=str):
     """What is private to one thread."""
-    facts = status_facts(read(path / 'status') or '')
+    facts = status_facts(read(path / 'status') or '', inner)
     for gone in ('Threads', 'Umask', 'ShdPnd', 'SigIgn', 'SigCgt', 'VmLck'):
         facts.pop(gone, None)
     facts.update({name: read(path / name) for name in THREAD_FILES})
@@ -140,9 +162,9 @@ def thread_facts(path):
     return facts
 
 
-def task_snapshot(task, numbers):
+def task_snapshot(task, numbers, inner=str):
     """All facts about one process."""
-    facts = status_facts(read(task / 'status') or '')
+    facts = status_facts(read(task / 'status') or '', inner)
     stat = read(task / 'stat')
     if stat:
         facts.update(stat_facts(stat))
@@ -155,17 +177,20 @@ def task_snapshot(task, numbers):
         return facts
     facts.update({name: read(task / name) for name in FILES})
     facts.update({name: link(task / name) for name in ('cwd', 'root', 'exe')})
-    facts['children'] = sorted((read(task / 'task' / task.name / 'children') or '').split(), key=int)
+    facts['timers'] = re.sub(r'(tid|pid)\.(\d+)', lambda m: f'{m[1]}.{inner(m[2])}', facts['timers'] or '')
+    facts['children'] = sorted(map(inner, (read(task / 'task' / task.name / 'children') or '').split()), key=int)
     facts['areas'] = smaps_areas(read(task / 'smaps') or '', numbers)
-    facts['fd'] = descriptors(task, numbers)
-    facts['threads'] = {tid: thread_facts(task / 'task' / tid) for tid in sorted(os.listdir(task / 'task'), key=int)}
+    facts['fd'] = descriptors(task, numbers, inner)
+    facts['threads'] = {inner(tid): thread_facts(task / 'task' / tid, inner) for tid in sorted(os.listdir(task / 'task'), key=int)}
     return facts
 
 
 def snapshot(room):
     """All facts about all processes of a room but its first."""
     numbers = Numbering()
-    return {pid: task_snapshot(room.proc / str(pid), numbers) for pid in room.pids()}
+    pids = room.pids()
+    inner = Inner(room.proc, pids)
+    return {inner(pid): task_snapshot(room.proc / str(pid), numbers, inner) for pid in pids}
 
 
 def differences(before, after, path='', ignore=()):

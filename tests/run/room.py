@@ -39,9 +39,9 @@ class Room:
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, errors='replace', timeout=timeout, env=env, check=False)
 
-    def start(self, output, *command, cwd=None, env=None):
-        """Starts an orphan with a session of its own; returns its pid in the room."""
-        done = subprocess.run([self.program, 'start', self.first, str(output), *map(str, command)],
+    def start(self, output, *command, cwd=None, env=None, house='-'):
+        """Starts an orphan with a session of its own, in a house: namespaces within the room; returns its pid in the room."""
+        done = subprocess.run([self.program, 'start', self.first, str(output), house, *map(str, command)],
                               cwd=cwd or self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                               timeout=120, env=env, check=True)
         return int(done.stdout)

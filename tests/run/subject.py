@@ -11,7 +11,7 @@ from pathlib import Path
 import checks
 from room import wait_until
 
-TEXTS = ('options', 'dump_options', 'restore_options', 'ways', 'not_ways', 'ignore', 'refused')
+TEXTS = ('options', 'dump_options', 'restore_options', 'ways', 'not_ways', 'ignore', 'house', 'refused')
 NOTE = struct.Struct('=III8s' + '128s' * len(TEXTS) + 'I')
 
 
@@ -51,8 +51,9 @@ class Subject:
 class Run:
     """One subject running in a room: started, dumped and restored by a way, then released and judged."""
 
-    def __init__(self, subject, room, criu):
+    def __init__(self, subject, room, criu, house='-'):
         self.subject, self.room, self.criu = subject, room, str(criu)
+        self.house = subject.about['house'] or house
         self.folder = room.folder
         self.work, self.control = self.folder / 'work', self.folder / 'control'
         for folder in (self.work, self.control):
@@ -66,7 +67,7 @@ class Run:
         """Starts it and waits until it is ready. Returns the reason if it wants to be skipped."""
         env = {'PATH': os.environ.get('PATH', '/usr/bin:/bin'), 'LC_ALL': 'C', 'HOME': '/root'}
         self.mounts = self.room.mounts()
-        self.pid = self.room.start(self.output, self.subject.program, self.control, cwd=self.work, env=env)
+        self.pid = self.room.start(self.output, self.subject.program, self.control, cwd=self.work, env=env, house=self.house)
         wait_until(lambda: (self.control / 'ready').exists() or self.status() is not None, 20,
                    lambda: f'does not get ready: {self.told()}')
         if self.status() is not None:
@@ -188,8 +189,13 @@ class Run:
 
     def restore(self, images, *options):
         """Restores the tree."""
+        has_own_pids = 'pid' in self.house.split(',')
+        if has_own_pids:
+            options += ('--pidfile', images / 'pidfile')
         status, said = self.call_criu('restore', images, '-d', *options)
         assert status == 0, f'restore failed with status {status}: {said}'
+        if has_own_pids:
+            self.pid = int((images / 'pidfile').read_text())
 
     def compare(self, when):
         """The tree must look as before."""

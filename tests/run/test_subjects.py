@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from subject import Run, Subject
-from ways import WAYS, is_sample
+from ways import HOUSES, WAYS, is_sample
 
 
 def pytest_generate_tests(metafunc):
@@ -15,15 +15,19 @@ def pytest_generate_tests(metafunc):
     programs = sorted((Path(metafunc.config.getoption('--build')) / 'tests/subjects').glob('*.*'))
     subjects = [Subject(path.resolve()) for path in programs if path.is_file() and path.suffix != '.a']
     assert subjects, 'no subjects are built'
-    cases = [(subject, way) for subject in subjects for way in WAYS
+    house = metafunc.config.getoption('--house')
+    cases = [(subject, way, house or '-') for subject in subjects for way in WAYS
              if subject.has_way(way) and is_sample(way, subject.name)]
-    metafunc.parametrize('case', cases, ids=[f'{subject.name}[{way}]' for subject, way in cases])
+    if not house:
+        cases += [(subject, way, home) for home, (ways, names) in HOUSES.items() for subject in subjects for way in ways
+                  if names.match(subject.name) and subject.has_way(way) and not subject.about['refused'] and not subject.about['house']]
+    metafunc.parametrize('case', cases, ids=[f'{subject.name}[{way}{"" if home == "-" else "@" + home}]' for subject, way, home in cases])
 
 
 def test(case, room, criu):
     """The whole life of one case."""
-    subject, way = case
-    run = Run(subject, room, criu)
+    subject, way, house = case
+    run = Run(subject, room, criu, house)
     reason = run.start()
     if reason:
         pytest.skip(reason)

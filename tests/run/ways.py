@@ -68,6 +68,8 @@ def rpc(run):
         assert len(client.told) >= 3, client.told
         if kind == 'DUMP':
             run.await_gone()
+        elif 'pid' in run.house.split(','):
+            run.pid = reply['restore']['pid']
     run.compare('after the restore')
 
 
@@ -110,4 +112,10 @@ def is_sample(way, name):
     return wanted is None or (name in wanted if isinstance(wanted, tuple) else bool(wanted.match(name)))
 
 
+# Subjects that are run in houses as well: in namespaces of their own, while criu stays outside. tests/run/one NAME --house pid runs any.
+HOUSES = {'pid': (('plain', 'twice'), re.compile('tree/|thread/several|file/(pidfd$|pidfd-thread|async|locks|pty-session$|pty-stopped|epoll$|memfd)'
+                                                 '|signal/(pending|actions)|timer/(posix|pending)|creds/|socket/unix-(credentials|rights|names|early)$'
+                                                 '|seccomp/threads|sched/threads|memory/shared')),
+          'pid,mnt': (('plain', 'told'), re.compile('tree/family|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
+                                                    '|memory/file-private'))}
 WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, rpc, remote, told)}

@@ -6,7 +6,9 @@
  *   room open LOG              makes a room; prints the pid of its first process; closes it when standard input ends;
  *                              LOG gets a line "PID STATUS" for every process that the first process reaps
  *   room run INIT CMD...       runs a command in the room, with its exit status
- *   room start INIT OUT CMD... starts a command as a session of its own, an orphan, its output in the file OUT; prints its pid
+ *   room start INIT OUT HOUSE CMD...
+ *                              starts a command as a session of its own, an orphan, its output in the file OUT; prints its pid.
+ *                              HOUSE names namespaces of its own, within the room: "pid,uts", "-" for none; with pid it is the first process
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -149,11 +151,45 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the intermediate process: its child becomes an orphan, and so a child of the room's first process. */
-static void start_orphan(const char *cwd, const char *output, char **argv)
-{
-	pid_t pid = fork();
+static const struct {
+	const char *name;
+	int flag;
+} kinds[] = {
+	{ "pid", CLONE_NEWPID }, { "uts", CLONE_NEWUTS }, { "ipc", CLONE_NEWIPC }, { "net", CLONE_NEWNET },
+	{ "cgroup", CLONE_NEWCGROUP }, { "mnt", CLONE_NEWNS },
+};
 
+static int flags_of(const char *house)
+{
+	char text[64], *rest = text, *word;
+	int flags = 0;
+
+	snprintf(text, sizeof(text), "%s", house);
+	while ((word = strsep(&rest, ","))) {
+		size_t i = 0;
+
+		if (!strcmp(word, "-"))
+			continue;
+		while (i < sizeof(kinds) / sizeof(*kinds) && strcmp(kinds[i].name, word) != 0)
+			i++;
+		if (i == sizeof(kinds) / sizeof(*kinds)) {
+			fprintf(stderr, "room: no namespace is called %s\n", word);
+			exit(125);
+		}
+		flags |= kinds[i].flag;
+	}
+	return flags;
+}
+
+/* In the intermediate process: its child becomes an orphan, and so a child of the room's first process. */
+static void start_orphan(const char *cwd, const char *output, const char *house, char **argv)
+{
+	int flags = flags_of(house);
+	pid_t pid;
+
+	if (unshare(flags) < 0)
+		die(house);
+	pid = fork();
 	if (pid < 0)
 		die("fork");
 	if (pid > 0) {
@@ -161,6 +197,10 @@ static void start_orphan(const char *cwd, const char *output, char **argv)
 		fflush(stdout);
 		_exit(0);
 	}
+	if (flags & CLONE_NEWNS && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		die("making mounts private");
+	if (flags & CLONE_NEWNS && flags & CLONE_NEWPID && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		die("mounting /proc");
 	if (setsid() < 0 || chdir(cwd) < 0)
 		die(cwd);
 	if (dup2(open("/dev/null", O_RDWR), 0) != 0 || dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0666), 1) != 1 ||
@@ -172,7 +212,7 @@ static void start_orphan(const char *cwd, const char *output, char **argv)
 	die(argv[0]);
 }
 
-static int start(const char *first, const char *output, char **argv)
+static int start(const char *first, const char *output, const char *house, char **argv)
 {
 	char cwd[512];
 	int status;
@@ -183,7 +223,7 @@ static int start(const char *first, const char *output, char **argv)
 	enter_room(first);
 	pid = fork();
 	if (pid == 0)
-		start_orphan(cwd, output, argv);
+		start_orphan(cwd, output, house, argv);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		die("starting");
 	return status ? 125 : 0;
@@ -195,8 +235,8 @@ int main(int argc, char **argv)
 		return open_room(argv[2]);
 	if (argc > 3 && !strcmp(argv[1], "run"))
 		return run(argv[2], argv + 3);
-	if (argc > 4 && !strcmp(argv[1], "start"))
-		return start(argv[2], argv[3], argv + 4);
-	fprintf(stderr, "usage: room open LOG | run INIT CMD... | start INIT OUTPUT CMD...\n");
+	if (argc > 5 && !strcmp(argv[1], "start"))
+		return start(argv[2], argv[3], argv[4], argv + 5);
+	fprintf(stderr, "usage: room open LOG | run INIT CMD... | start INIT OUTPUT HOUSE CMD...\n");
 	return 125;
 }

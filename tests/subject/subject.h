@@ -31,6 +31,7 @@ struct subject {
 	char ways[128];			/* only these ways make sense */
 	char not_ways[128];		/* all but these */
 	char ignore[128];		/* facts of the /proc comparison that may differ, see checks.py */
+	char house[128];		/* namespaces that it lives in, as "pid,uts"; it is then run in no other house */
 	char refused[128];		/* dump must refuse, with a message that matches this regular expression */
 	uint32_t seconds;		/* it may run this long after the release, default 10 */
 };

@@ -189,8 +189,8 @@ static void test_flags(void **state)
 	owner.pid_type = F_OWNER_PID;
 	owner.uid = getuid();
 	owner.euid = geteuid() == 0 ? 1234 : geteuid(); /* somebody else, if we may */
-	assert_int_equal(file_apply_owner(ends[0], &owner), 0);
-	assert_int_equal(file_read_owner(ends[0], &back), 0);
+	assert_int_equal(file_apply_owner(&(struct restore){ 0 }, ends[0], &owner), 0);
+	assert_int_equal(file_read_owner(&(struct dump){ 0 }, ends[0], &back), 0);
 	assert_int_equal(back.pid, getpid());
 	assert_int_equal(back.uid, owner.uid);
 	assert_int_equal(back.euid, owner.euid);

@@ -170,6 +170,8 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	record->name = name;
 	if (deleted && leads_to(d, name, of))
 		return 0; /* another link of that name was put there again */
+	if (find_dead(of, name) && d->inner_pids)
+		return refuse(ENOTSUP, "it belongs to a process of its own pid namespace that is dead: this can't be checkpointed yet");
 	if (find_dead(of, name))
 		return add_remap(d, of, record, REMAP_TYPE__PROCFS, (uint32_t)find_dead(of, name));
 	/* A removed directory of btrfs still counts one link. */

@@ -264,7 +264,7 @@ static int set_owner(struct restore *r, const struct late_owner *late)
 	LOG_SCOPE("file %u (%s)", late->file->id, late->file->kind->name);
 	if (late->file->fd >= 0) { /* else nobody has it: it tells the path of another one, a terminal */
 		TRY(file_get_fd(r, late->file, &fd));
-		TRY(file_apply_owner(fd, late->owner));
+		TRY(file_apply_owner(r, fd, late->owner));
 	}
 	file_put(r, late->file);
 	return 0;

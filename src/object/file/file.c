@@ -273,7 +273,7 @@ static int read_owner(struct dump *d, struct open_file *of)
 {
 	of->owner = pool_new(d->pool, FownEntry);
 	fown_entry__init(of->owner);
-	return of->flags & O_PATH || !of->fdinfo ? 0 : file_read_owner(of->fd, of->owner);
+	return of->flags & O_PATH || !of->fdinfo ? 0 : file_read_owner(d, of->fd, of->owner);
 }
 
 static bool kind_matches(const struct file_kind *kind, const struct open_file *of)

@@ -192,8 +192,8 @@ int file_own_later(struct restore *r, struct file *f, const FownEntry *owner);
    is given; who it is follows when all tasks are there. */
 int file_apply_flags(int fd, uint32_t flags, const FownEntry *owner);
 /* The owner of signals: F_GETOWN_EX and friends into owner (initialised). */
-int file_read_owner(int fd, FownEntry *owner);
-int file_apply_owner(int fd, const FownEntry *owner);
+int file_read_owner(const struct dump *d, int fd, FownEntry *owner);
+int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner);
 /* Restore: calls make() as the user whose file it is: some objects count against the limits of who makes them. Returns its result, a
    descriptor or -errno, not logged. */
 int file_make_as_user(const struct file *f, int (*make)(const struct file *f));

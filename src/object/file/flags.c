@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "object/file/file.h"
+#include "session/pids.h"
 
 #define FLAGS_OF_SETFL (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
 
@@ -29,7 +30,7 @@ int file_apply_flags(int fd, uint32_t flags, const FownEntry *owner)
 	return 0;
 }
 
-int file_read_owner(int fd, FownEntry *owner)
+int file_read_owner(const struct dump *d, int fd, FownEntry *owner)
 {
 	struct f_owner_ex who;
 	uint32_t ids[2];
@@ -38,6 +39,7 @@ int file_read_owner(int fd, FownEntry *owner)
 	if (signal < 0 || fcntl(fd, F_GETOWN_EX, &who) < 0)
 		return fail_errno("reading the signal owner of a file");
 	owner->signum = (uint32_t)signal;
+	who.pid = dump_inner_pid(d, who.pid);
 	if (!who.pid)
 		return 0;
 	if (fcntl(fd, F_GETOWNER_UIDS, ids) < 0)
@@ -49,9 +51,9 @@ int file_read_owner(int fd, FownEntry *owner)
 	return 0;
 }
 
-int file_apply_owner(int fd, const FownEntry *owner)
+int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner)
 {
-	struct f_owner_ex who = { (int)owner->pid_type, (pid_t)owner->pid };
+	struct f_owner_ex who = { (int)owner->pid_type, restore_outer_pid(r, (pid_t)owner->pid) };
 	bool other = owner->uid != getuid() || owner->euid != geteuid();
 	uid_t uid = getuid(), euid = geteuid(), saved = euid;
 	int result, error;

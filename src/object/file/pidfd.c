@@ -17,20 +17,29 @@
 #include "base/text.h"
 #include "kern/proc/stat.h"
 #include "object/file/file.h"
+#include "object/namespace/namespace.h"
+#include "session/pids.h"
 
+#define OUTSIDE (-2)
 #define PIDFD_FLAGS (O_NONBLOCK | O_EXCL) /* PIDFD_NONBLOCK, PIDFD_THREAD (since 6.9) */
 
 /* The last number is the one in the innermost pid namespace of the target. */
-static int parse_pid(const struct open_file *of, int *ret)
+static int parse_pid(const struct dump *d, const struct open_file *of, int *ret)
 {
 	const char *pids = fdinfo_get(of->fdinfo, "NSpid"), *last;
+	uint64_t ours;
 
 	if (!pids)
 		pids = fdinfo_get(of->fdinfo, "Pid");
 	if (!pids)
 		return refuse(EINVAL, "fdinfo of a pidfd shows no pid");
 	last = strrchr(pids, '\t');
-	return text_to_int(last ? last + 1 : pids, ret) < 0 ? refuse(EINVAL, "fdinfo of a pidfd shows the pid \"%s\"", pids) : 0;
+	if (text_to_int(last ? last + 1 : pids, ret) < 0)
+		return refuse(EINVAL, "fdinfo of a pidfd shows the pid \"%s\"", pids);
+	/* Those who live outside have numbers that mean others inside. */
+	if (*ret > 0 && d->inner_pids && (fdinfo_get_u64(of->fdinfo, "Pid", 10, &ours) < 0 || dump_inner_pid(d, (pid_t)ours) != *ret))
+		*ret = OUTSIDE;
+	return 0;
 }
 
 /* Ticks since the boot: with its pid it tells a process from all others. 0 = there is none. */
@@ -66,12 +75,14 @@ static int dump_pidfd(struct dump *d, const struct open_file *of, FileEntry *out
 	PidfdEntry *record = out->pidfd;
 	int pid;
 
-	TRY(parse_pid(of, &pid));
+	TRY(parse_pid(d, of, &pid));
 	record->id = of->id;
 	record->ino = (uint32_t)of->stat.st_ino;
 	record->flags = of->flags;
 	record->fown = of->owner;
 	record->nspid = pid > 0 ? pid : -1;
+	if (pid == OUTSIDE)
+		return dump_outsider(of, record);
 	if (pid > 0 && !task_tree_find(d->tree, pid) && !task_tree_find_thread(d->tree, pid))
 		return dump_outsider(of, record);
 	return 0;
@@ -96,7 +107,7 @@ static int load_pidfd(struct restore *r, struct file *f)
 }
 
 /* A child of ours that is gone at once: its pidfd says what one of a dead process says. */
-static int make_dead(int *ret_fd)
+static int make_dead(void *ret_fd)
 {
 	int fd = -1;
 	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&fd };
@@ -110,14 +121,16 @@ static int make_dead(int *ret_fd)
 		close(fd);
 		return fail_errno("waiting for a process that dies");
 	}
-	*ret_fd = fd;
+	*(int *)ret_fd = fd;
 	return 0;
 }
 
 /* A thread is made after the descriptors: until then the number holds the pidfd of its process. */
 static pid_t pid_for_now(struct restore *r, const PidfdEntry *record)
 {
-	return is_late_thread(r, record) ? task_tree_find_thread(r->tree, record->nspid)->task->vpid : record->nspid;
+	if (record->has_outside)
+		return record->nspid;
+	return is_late_thread(r, record) ? task_tree_find_thread(r->tree, record->nspid)->task->pid : restore_outer_pid(r, record->nspid);
 }
 
 static bool is_gone(const PidfdEntry *record)
@@ -144,7 +157,8 @@ static int create_pidfd(struct restore *r, struct file *f)
 	AUTO_CLOSE int fd = -1;
 
 	if (is_gone(record)) {
-		TRY(make_dead(&fd));
+		/* It must be of a pid namespace that the task may look into. */
+		TRY(r->inner_pids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWPID, make_dead, &fd) : make_dead(&fd));
 		TRY(file_apply_flags(fd, record->flags, record->fown));
 	} else {
 		TRY(open_living(pid_for_now(r, record), record, &fd));
@@ -157,7 +171,7 @@ static int remake_pidfd(struct restore *r, struct file *f, int *ret_fd)
 {
 	const PidfdEntry *record = f->entry->pidfd;
 
-	return is_late_thread(r, record) ? open_living(record->nspid, record, ret_fd) : -ENOENT;
+	return is_late_thread(r, record) ? open_living(restore_outer_pid(r, record->nspid), record, ret_fd) : -ENOENT;
 }
 
 static int settle_pidfd(struct restore *r, struct file *f)

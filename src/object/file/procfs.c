@@ -78,7 +78,7 @@ int procfs_check_opened(struct restore *r, int fd)
 	AUTO(proc_status_done) struct proc_status status = { 0 };
 	AUTO_CLOSE int proc = -1;
 
-	if (!pid)
+	if (!pid || r->inner_pids) /* it is a number of theirs: regular.c */
 		return 0;
 	if (is_thread_of_ours(pid))
 		return refuse(EPERM, "it is criu's own file now: the process that it belonged to is not there");

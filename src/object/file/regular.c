@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/mount/mount.h"
+#include "object/namespace/namespace.h"
 
 static bool is_regular(const struct open_file *of)
 {
@@ -70,9 +71,21 @@ static int check_rights(struct dump *d, const struct open_file *of)
 		      geteuid(), of->link);
 }
 
+/* "/proc/PID/..." with our number of the process: at the restore it has another one. In a mount namespace of its own it is that of the tree. */
+static int check_number(struct dump *d, const struct open_file *of)
+{
+	const char *digits = text_after(of->link, "/proc/");
+
+	if (!d->inner_pids || of->fs_magic != PROC_SUPER_MAGIC || !digits || *digits < '0' || *digits > '9' ||
+	    namespace_of_root(d->namespaces, d->tree, "mnt", NULL))
+		return 0;
+	return refuse(ENOTSUP, "%s names a process by its number outside of the tree's pid namespace: that number will be another one", of->link);
+}
+
 int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
 {
 	TRY(check_rights(d, of));
+	TRY(check_number(d, of));
 	if (has_trigger(of))
 		return refuse(ENOTSUP, "its trigger (pressure stall information) can't be read: let the program close it before the dump");
 	out->flags = of->flags;

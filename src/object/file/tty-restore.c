@@ -15,6 +15,7 @@
 #include "image/image.h"
 #include "object/file/tty.h"
 #include "session/needs.h"
+#include "session/pids.h"
 
 #define SLOT_TTY 1
 
@@ -408,10 +409,10 @@ int tty_plan_task(struct restore *r, struct task *task, struct plan *p)
  */
 static void tell_screen(struct restore *r, const struct tty *tty)
 {
-	pid_t pgrp = (pid_t)tty->slave->pgrp;
+	pid_t pgrp = (pid_t)tty->slave->pgrp, outer = pgrp > 0 && has_group(r, pgrp) ? restore_outer_pid(r, pgrp) : 0;
 
-	if (pgrp > 0 && has_group(r, pgrp))
-		kill(-pgrp, SIGWINCH);
+	if (outer > 0)
+		kill(-outer, SIGWINCH);
 }
 
 /* Virtual and serial terminals of all numbers share one record: its settings are those of one of them. */

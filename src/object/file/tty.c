@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "image/image.h"
 #include "object/mount/mount.h"
+#include "session/pids.h"
 #include "session/survey.h"
 
 /* Documentation/admin-guide/devices.txt */
@@ -91,8 +92,8 @@ static void find_session(struct dump *d, const struct open_file *of, TtyInfoEntr
 
 	if (info->id & TTY_MASTER && info->type == TTY_TYPE__PTY) {
 		if (ioctl(of->fd, TIOCGSID, &sid) == 0 && ioctl(of->fd, TIOCGPGRP, &pgrp) == 0) {
-			info->sid = (uint32_t)sid;
-			info->pgrp = (uint32_t)pgrp;
+			info->sid = (uint32_t)dump_inner_pid(d, sid);
+			info->pgrp = (uint32_t)dump_inner_pid(d, pgrp);
 		}
 		return;
 	}
@@ -101,8 +102,8 @@ static void find_session(struct dump *d, const struct open_file *of, TtyInfoEntr
 
 		if (!task_is_live(task) || !stat->tty_nr || (current ? task != of->task : (dev_t)stat->tty_nr != dev))
 			continue;
-		info->sid = (uint32_t)stat->session;
-		info->pgrp = stat->tpgid > 0 ? (uint32_t)stat->tpgid : 0;
+		info->sid = (uint32_t)task->vsid;
+		info->pgrp = stat->tpgid > 0 ? (uint32_t)dump_inner_pid(d, stat->tpgid) : 0;
 		return;
 	}
 }

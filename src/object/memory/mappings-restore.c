@@ -273,7 +273,7 @@ static void plan_map_run(struct plan *plan, const struct memory_area *first, siz
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 {
 	struct memory_restore *memory = task->restore->memory;
-	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD), .next = 1, .avoid = -1 };
+	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD), .next = 1, .avoid = r->us > 0 ? r->us : -1 };
 
 	plan_inherit(r, task, plan);
 	restore_plan_find_us(r, plan, SLOT_PIDFD);

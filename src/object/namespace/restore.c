@@ -203,6 +203,9 @@ int namespaces_plan_enter(struct restore *r, const struct task *task, struct pla
 	struct namespace *ns;
 	bool any = false;
 
+	/* A helper lives where it was born. */
+	while (creator && !creator->ids)
+		creator = creator->restore->creator;
 	if (!r->namespaces->any || !creator || !task_is_live(task))
 		return 0;
 	for_each_namespace(ns, r->namespaces) {

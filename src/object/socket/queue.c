@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "object/socket/options.h"
 #include "object/socket/unix.h"
+#include "session/pids.h"
 #include "sk-packet.pb-c.h"
 
 /* One look at a stream; its chunks have no boundaries that a reader could see. */
@@ -115,7 +116,7 @@ static int look(int fd, bool stream, struct looked *looked)
 	return size > 0 || !stream;
 }
 
-static void note_sender(SkPacketEntry *packet, const struct looked *looked)
+static void note_sender(const struct dump *d, SkPacketEntry *packet, const struct looked *looked)
 {
 	const size_t offset = offsetof(struct sockaddr_un, sun_path);
 
@@ -124,8 +125,8 @@ static void note_sender(SkPacketEntry *packet, const struct looked *looked)
 		packet->sender.data = (uint8_t *)looked->name.sun_path;
 		packet->sender.len = looked->name_size - offset;
 	}
-	packet->has_sender_pid = packet->has_sender_uid = packet->has_sender_gid = looked->sender.pid > 0;
-	packet->sender_pid = (uint32_t)looked->sender.pid;
+	packet->sender_pid = looked->sender.pid > 0 ? (uint32_t)dump_inner_pid(d, looked->sender.pid) : 0;
+	packet->has_sender_pid = packet->has_sender_uid = packet->has_sender_gid = packet->sender_pid != 0;
 	packet->sender_uid = looked->sender.uid;
 	packet->sender_gid = looked->sender.gid;
 }
@@ -134,7 +135,7 @@ static int write_bytes(struct dump *d, SkPacketEntry *packet, const struct looke
 {
 	struct unix_dump *dump = unix_dump_of(d);
 
-	note_sender(packet, looked);
+	note_sender(d, packet, looked);
 	if (!dump->queues)
 		TRY(image_create(d->store, &dump->queues, IMAGE_SK_QUEUES));
 	TRY(image_write(dump->queues, packet));
@@ -307,7 +308,7 @@ int unix_use_queue(struct restore *r, const struct unix_socket *socket)
 }
 
 /* Who sent it is not in the images of CRIU: most likely the task that has the other end. */
-static bool find_sender(const struct unix_socket *socket, const SkPacketEntry *packet, struct ucred *ret)
+static bool find_sender(const struct restore *r, const struct unix_socket *socket, const SkPacketEntry *packet, struct ucred *ret)
 {
 	const struct unix_socket *other = socket->waiting ? socket : socket->peer;
 	const struct task *owner = other ? other->file->owner : NULL;
@@ -318,12 +319,12 @@ static bool find_sender(const struct unix_socket *socket, const SkPacketEntry *p
 	if (!socket->waiting && !socket->entry->opts->so_passcred)
 		return false;
 	if (packet->has_sender_pid && packet->has_sender_uid && packet->has_sender_gid)
-		*ret = (struct ucred){ (pid_t)packet->sender_pid, packet->sender_uid, packet->sender_gid };
+		*ret = (struct ucred){ restore_outer_pid(r, (pid_t)packet->sender_pid), packet->sender_uid, packet->sender_gid };
 	else if (creds && owner->pid)
 		*ret = (struct ucred){ owner->pid, creds->uid, creds->gid }; /* the real ids: SO_PEERCRED tells the effective ones */
 	else
 		return false;
-	return true;
+	return ret->pid > 0;
 }
 
 static void add_control(struct msghdr *message, int type, const void *data, size_t size)
@@ -401,7 +402,7 @@ static int put_back(struct restore *r, const struct unix_socket *socket, const s
 	sending->iov = (struct iovec){ packet->data, packet->entry->length };
 	sending->message = (struct msghdr){ .msg_iov = &sending->iov, .msg_iovlen = 1, .msg_control = &sending->control };
 	TRY(add_rights(r, packet, sending));
-	if (find_sender(socket, packet->entry, &sender))
+	if (find_sender(r, socket, packet->entry, &sender))
 		add_control(&sending->message, SCM_CREDENTIALS, &sender, sizeof(sender));
 	TRY(choose_sender(r, socket, packet, sending));
 	sent = send_somehow(sending, through);
