@@ -36,7 +36,7 @@ LAYERS = {
 
 # Families of objects may use another family only through its <family>.h, and only if it is declared here.
 FAMILIES = {
-    'file': ['task', 'mount', 'memory', 'namespace', 'socket'],
+    'file': ['task', 'mount', 'memory', 'namespace', 'net', 'socket'],
     'socket': ['file', 'mount', 'net', 'namespace'],
     'memory': ['file', 'task', 'namespace'],
     'task': ['file', 'memory', 'mount', 'security', 'cgroup', 'namespace'],

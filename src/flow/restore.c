@@ -101,6 +101,8 @@ static int make_all(struct restore *r)
 	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
 	TRY(write_pidfile(r->options, r->tree->root->pid));
 	error = file_restore_resume(r);
+	if (error == 0 && namespace_of_root(r->namespaces, r->tree, "net", NULL))
+		(void)actions_run(r->options, ACTION_NETWORK_UNLOCK, r->tree->root->pid); /* logged */
 	if (error == 0)
 		error = cgroup_restore_freeze(r);
 	if (error < 0 && r->options->pidfile)

@@ -12,6 +12,8 @@ import checks
 from room import wait_until
 
 TEXTS = ('options', 'dump_options', 'restore_options', 'ways', 'not_ways', 'ignore', 'house', 'refused')
+# Those without a magic.
+RAW_IMAGES = ('pages-', 'tmpfs-', 'ifaddr-', 'route', 'rule-', 'iptables-', 'ip6tables-', 'nftables-', 'netns-ct-', 'netns-exp-')
 NOTE = struct.Struct('=III8s' + '128s' * len(TEXTS) + 'I')
 
 
@@ -165,7 +167,7 @@ class Run:
         """What crit decodes it encodes to the same bytes. Images without a magic have nothing to decode."""
         crit = Path(self.criu).parent / 'crit'
         for image in images.glob('*.img'):
-            if image.name.startswith(('pages-', 'tmpfs-')):
+            if image.name.startswith(RAW_IMAGES):
                 continue
             text = subprocess.run([crit, 'decode', '-i', image], capture_output=True, check=False)
             assert text.returncode == 0, f'{image.name}: {text.stderr.decode()}'

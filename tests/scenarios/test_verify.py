@@ -65,11 +65,12 @@ def test_json(criu, zoo):
     assert any('fifo is missing' in obstacle['what'] for obstacle in report['obstacles'])
 
 
-@pytest.mark.parametrize('folder_name', ['container', 'tcp-ipc-pty'])
-def test_other_namespaces(criu, folder_name):
-    """Whole, but more than this version can restore."""
-    code, said = verify(criu, COMPAT / folder_name / 'images')
-    assert code == 1 and 'cannot be restored yet' in said, said
+def test_other_namespaces(criu):
+    """More than can be restored, or is to be asked for; what is in the images of the other is understood, but its memory is not kept here."""
+    code, said = verify(criu, COMPAT / 'container/images')
+    assert code == 1 and ('cannot be restored yet' in said or 'netns-10.img is missing: restore with --empty-ns net' in said), said
+    code, said = verify(criu, COMPAT / 'tcp-ipc-pty/images')
+    assert code == 1 and 'pages-1.img is missing' in said and 'netns' not in said and 'cannot be restored' not in said, said
 
 
 def test_no_checkpoint(criu, folder):

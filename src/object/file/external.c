@@ -18,13 +18,23 @@ bool file_is_given(struct dump *d, const struct open_file *of)
 	return file_is_external(d->options, key);
 }
 
+/* What is looked up where it is needed, with the brackets. */
+static const char *const words[] = { "file[", "tty[", "unix[", "mnt[", "dev[", "net[", "veth[", "macvlan[", "netdev[", NULL };
+
+static bool is_known(const char *key)
+{
+	for (const char *const *word = words; *word; word++)
+		if (text_starts(key, *word))
+			return true;
+	return false;
+}
+
 int file_check_external(const struct options *options)
 {
 	const struct opt_list *list = &options->external;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (!text_starts(list->items[i], "file[") && !text_starts(list->items[i], "tty[") &&
-		    !text_starts(list->items[i], "unix[") && !text_starts(list->items[i], "mnt[") && !text_starts(list->items[i], "dev["))
+		if (!is_known(list->items[i]))
 			return refuse(ENOTSUP, "--external %s is not supported yet", list->items[i]);
 	return 0;
 }

@@ -12,6 +12,8 @@
 #include "object/file/core.h"
 #include "object/file/regular.h"
 #include "object/file/locks.h"
+#include "object/namespace/namespace.h"
+#include "object/net/net.h"
 #include "session/needs.h"
 #include "session/survey.h"
 
@@ -47,14 +49,38 @@ void file_put(struct restore *r, struct file *f)
 	}
 }
 
+/* The network namespace in the record; 0: none, or that of the task (older images). */
+static uint32_t recorded_network(const FileEntry *entry)
+{
+	if (entry->isk)
+		return entry->isk->ns_id;
+	if (entry->usk)
+		return entry->usk->ns_id;
+	if (entry->nlsk)
+		return entry->nlsk->ns_id;
+	if (entry->psk)
+		return entry->psk->ns_id;
+	return entry->tunf ? entry->tunf->ns_id : 0;
+}
+
+static uint32_t network_of(struct restore *r, const FileEntry *entry)
+{
+	uint32_t id = recorded_network(entry);
+	struct namespace *ns = NULL;
+
+	return id || !namespace_of_root(r->namespaces, r->tree, "net", &ns) ? id : ns->id;
+}
+
 int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 {
 	if (f->fd < 0) {
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 		if (!f->kind->create)
 			return refuse(ENOTSUP, "files of this kind can't be opened by themselves");
+		AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
 		if (f->creating)
 			return refuse(EINVAL, "files.img: it needs itself to be made");
+		TRY(network_restore_visit(r, network_of(r, f->entry), &visit));
 		f->creating = true;
 		TRY(file_pass(r->files->passed, f->kind, FILE_CREATE));
 		TRY(f->kind->create(r, f));
@@ -189,6 +215,7 @@ static int load_file(struct restore *r, struct file *f)
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 	TRY(file_own_later(r, f, find_owner(f->entry, f->kind->entry)));
 	TRY(file_pass(r->files->passed, f->kind, FILE_LOAD));
+	TRY(network_restore_check(r, recorded_network(f->entry)));
 	return f->kind->load ? f->kind->load(r, f) : 0;
 }
 

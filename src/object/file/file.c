@@ -18,6 +18,8 @@
 #include "object/file/core.h"
 #include "object/file/deleted.h"
 #include "object/file/locks.h"
+#include "object/namespace/namespace.h"
+#include "object/net/net.h"
 #include "session/survey.h"
 
 /* A path file that was dumped without a descriptor: exe, cwd, root, a mapped file. */
@@ -351,8 +353,20 @@ static int identify(struct dump *d, struct open_file *of, struct dumped **ret)
 	return is_new;
 }
 
+/* A socket is looked at from its own network namespace. */
+static int visit_network(struct dump *d, const struct open_file *of, struct netns_visit *visit)
+{
+	uint32_t id;
+
+	if (!S_ISSOCK(of->stat.st_mode) || !d->namespaces->any)
+		return 0;
+	TRY(network_of_socket(d, of->task, of->fd, &id));
+	return network_dump_visit(d, id, visit);
+}
+
 static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 {
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
 	const struct file_kind *kind;
 	FileEntry *entry;
 
@@ -364,6 +378,7 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	dumped->id = of->id = ++d->files->last_id;
 	dumped->type = kind->type;
 	entry = make_entry(d, kind->type, kind->entry, of->id);
+	TRY(visit_network(d, of, &visit));
 	TRY(file_pass(d->files->passed, kind, FILE_DUMP));
 	TRY(kind->dump(d, of, entry));
 	dumped->type = entry->type;

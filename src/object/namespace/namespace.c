@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -182,6 +183,12 @@ int namespaces_dump_write(struct dump *d)
 
 void namespaces_dump_end(struct dump *d)
 {
-	if (d->namespaces)
-		vector_done(&d->namespaces->list);
+	struct namespace *ns;
+
+	if (!d->namespaces)
+		return;
+	for_each_namespace(ns, d->namespaces)
+		if (ns->fd >= 0)
+			close(ns->fd);
+	vector_done(&d->namespaces->list);
 }

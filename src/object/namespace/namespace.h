@@ -59,7 +59,7 @@ struct namespace {
 	bool of_root;	   /* the root task lives in it */
 	struct task *task; /* the first of the tree that lives in it; NULL while nobody does */
 	ino_t inode;	   /* dump: of /proc/PID/ns/NAME */
-	int fd;		   /* restore: a descriptor of it as soon as it exists; closed at the end. -1 if own or not yet */
+	int fd;		   /* restore: a descriptor of it as soon as it exists; -1 if own or not yet. Dump: of the kind. Closed at the end */
 	void *data;	   /* of the kind */
 };
 

@@ -71,6 +71,26 @@ static int begin_table(struct nft_ctx **ctx, const char *table, bool owned)
 	return refuse(EIO, "cannot keep packets away with nftables; --network-lock skip does without");
 }
 
+int nftables_cut_off(struct nft_ctx **ctx, const char *table)
+{
+	AUTO(buffer_done) struct buffer commands = { 0 };
+	static const char *const chains[] = { "output", "input" };
+
+	TRY(open_context(ctx));
+	for (int owned = 1; owned >= 0; owned--) {
+		commands.size = 0;
+		buffer_printf(&commands, "table inet %s {\n%s", table, owned ? "flags owner\n" : "");
+		for (size_t i = 0; i < 2; i++)
+			buffer_printf(&commands, "chain %s { type filter hook %s priority 0; policy drop;\nmeta mark 0x%x accept\n}\n", chains[i],
+				      chains[i], SOCCR_MARK);
+		buffer_printf(&commands, "}\n");
+		if (!run(*ctx, &commands, true))
+			return 0;
+	}
+	nftables_done(ctx);
+	return -EIO;
+}
+
 static int add_elements(struct nft_ctx *ctx, const char *table, int family, const struct connection *items, size_t n)
 {
 	AUTO(buffer_done) struct buffer commands = { 0 };
@@ -112,6 +132,8 @@ int nftables_unlock(struct nft_ctx **ctx, const char *owned, const char *table)
 {
 	AUTO(buffer_done) struct buffer commands = { 0 };
 
+	if (!*ctx && !table)
+		return 0;
 	if (!*ctx)
 		TRY(open_context(ctx));
 	else

@@ -20,12 +20,19 @@
 #include "object/net/net.h"
 #include "options/options.h"
 
-struct network_lock {
-	struct nft_ctx *nft; /* owns the table of this run */
-	char table[80];	     /* its name, in a restore */
+/* Of one namespace. */
+struct lock {
+	uint32_t id;
+	struct nft_ctx *nft; /* owns the table of this run; its netlink socket stays in the namespace */
+	char table[80];
 	struct connections connections;
+	bool locked, cut_off; /* cut_off: as a whole */
+	int ns_fd;	      /* dump: of the namespace, when the tasks are gone; -1: criu's own */
+};
+
+struct network_lock {
+	VECTOR(struct lock *) locks;
 	VECTOR(int) held, dropped; /* copies of descriptors */
-	bool locked;
 };
 
 /* --- connections --- */
@@ -49,7 +56,7 @@ static bool is_other_end(const struct connection *a, const struct connection *b)
 	       !strcmp(a->peer, b->self);
 }
 
-static void add_connection(struct network_lock *lock, const InetSkEntry *entry)
+static void add_connection(struct lock *lock, const InetSkEntry *entry)
 {
 	struct connection *new = vector_push(&lock->connections);
 
@@ -90,28 +97,57 @@ static size_t count_outsiders(struct connections *connections)
 
 static void free_lock(struct network_lock **place)
 {
-	struct network_lock *lock = TAKE_PTR(*place);
+	struct network_lock *network = TAKE_PTR(*place);
 
-	if (!lock)
+	if (!network)
 		return;
-	nftables_done(&lock->nft);
-	for (size_t i = 0; i < lock->held.n; i++)
-		close(lock->held.items[i]);
-	for (size_t i = 0; i < lock->dropped.n; i++)
-		close(lock->dropped.items[i]);
-	vector_done(&lock->held);
-	vector_done(&lock->dropped);
-	vector_done(&lock->connections);
-	free(lock);
+	for (size_t i = 0; i < network->locks.n; i++) {
+		struct lock *lock = network->locks.items[i];
+
+		nftables_done(&lock->nft);
+		vector_done(&lock->connections);
+		if (lock->ns_fd >= 0)
+			close(lock->ns_fd);
+		free(lock);
+	}
+	for (size_t i = 0; i < network->held.n; i++)
+		close(network->held.items[i]);
+	for (size_t i = 0; i < network->dropped.n; i++)
+		close(network->dropped.items[i]);
+	vector_done(&network->locks);
+	vector_done(&network->held);
+	vector_done(&network->dropped);
+	free(network);
+}
+
+static struct lock *find_lock(struct network_lock **place, uint32_t id)
+{
+	struct lock *lock;
+
+	if (!*place)
+		*place = xzalloc(sizeof(**place));
+	for (size_t i = 0; i < (*place)->locks.n; i++)
+		if ((*place)->locks.items[i]->id == id)
+			return (*place)->locks.items[i];
+	lock = *vector_push(&(*place)->locks) = xzalloc(sizeof(*lock));
+	lock->id = id;
+	lock->ns_fd = -1;
+	return lock;
+}
+
+/* Without nftables a tree that has no connections can do without. */
+static void cut_off(struct lock *lock)
+{
+	lock->cut_off = lock->locked = nftables_cut_off(&lock->nft, lock->table) == 0;
+	if (!lock->cut_off)
+		log_warn("Packets can't be kept away from network namespace %u: there is no nftables", lock->id);
 }
 
 /* --- dump --- */
 
-static struct network_lock *lock_of_dump(struct dump *d)
+static uint32_t namespace_id(struct dump *d, const InetSkEntry *entry)
 {
-	if (!d->network)
-		d->network = xzalloc(sizeof(*d->network));
-	return d->network;
+	return entry->has_ns_id && network_is_other(d->namespaces, entry->ns_id) ? entry->ns_id : 0;
 }
 
 void network_dump_begin(struct dump *d)
@@ -134,28 +170,54 @@ static void choose_method(struct dump *d)
 	d->inventory->lock = INVENTORY_LOCK_NFTABLES;
 }
 
+int network_dump_cut_off(struct dump *d, uint32_t id)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	struct lock *lock = find_lock(&d->network, id);
+
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP || lock->locked)
+		return 0;
+	TRY(network_dump_visit(d, id, &visit));
+	snprintf(lock->table, sizeof(lock->table), "CRIU-%s-dump", d->inventory->run_id);
+	cut_off(lock);
+	return 0;
+}
+
 int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd)
 {
-	struct network_lock *lock = lock_of_dump(d);
+	struct lock *lock = find_lock(&d->network, namespace_id(d, entry));
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
 	if (copy < 0)
 		return fail_errno("cannot duplicate the descriptor of a connection");
-	*vector_push(&lock->held) = *ret_fd = copy;
+	*vector_push(&d->network->held) = *ret_fd = copy;
 	add_connection(lock, entry);
 	return 0;
 }
 
+static int lock_connections(struct dump *d, struct lock *lock)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+
+	if (!lock->connections.n)
+		return 0;
+	TRY(network_dump_visit(d, lock->id, &visit));
+	if (lock->id && lock->ns_fd < 0)
+		lock->ns_fd = netns_open_own();
+	if (lock->locked)
+		return 0;
+	snprintf(lock->table, sizeof(lock->table), "CRIU-%s-dump", d->inventory->run_id);
+	return nftables_lock(&lock->nft, lock->table, true, lock->connections.items, lock->connections.n);
+}
+
 int network_lock_connections(struct dump *d)
 {
-	struct network_lock *lock = lock_of_dump(d);
-	char table[64];
-
-	if (d->inventory->lock == INVENTORY_LOCK_SKIP)
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !d->network)
 		return 0;
 	choose_method(d);
-	snprintf(table, sizeof(table), "CRIU-%s-dump", d->inventory->run_id);
-	return nftables_lock(&lock->nft, table, true, lock->connections.items, lock->connections.n);
+	for (size_t i = 0; i < d->network->locks.n; i++)
+		TRY(lock_connections(d, d->network->locks.items[i]));
+	return 0;
 }
 
 int network_drop_connection(struct dump *d, int fd)
@@ -164,25 +226,38 @@ int network_drop_connection(struct dump *d, int fd)
 
 	if (copy < 0)
 		return fail_errno("cannot duplicate the descriptor of a connection");
-	*vector_push(&lock_of_dump(d)->dropped) = copy;
+	(void)find_lock(&d->network, 0);
+	*vector_push(&d->network->dropped) = copy;
 	return 0;
 }
 
-static int lock_until_restore(struct dump *d, struct network_lock *lock)
+static int lock_by_nftables(struct dump *d, struct lock *lock)
 {
 	AUTO(nftables_done) struct nft_ctx *nft = NULL;
 	char table[64];
 
-	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !count_outsiders(&lock->connections))
-		return 0;
-	if (d->inventory->lock == INVENTORY_LOCK_IPTABLES)
-		return iptables_lock(&lock->connections);
 	snprintf(table, sizeof(table), "CRIU-%s", d->inventory->run_id);
 	TRY(nftables_lock(&nft, table, false, NULL, 0));
 	for (size_t i = 0; i < lock->connections.n; i++)
 		if (!lock->connections.items[i].inside)
 			TRY(nftables_lock(&nft, table, false, &lock->connections.items[i], 1));
 	return 0;
+}
+
+/* A namespace that somebody else keeps may last; if not, its rules go with it. */
+static int lock_until_restore(struct dump *d, struct lock *lock)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	int error;
+
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !count_outsiders(&lock->connections))
+		return 0;
+	if (lock->ns_fd < 0)
+		return d->inventory->lock == INVENTORY_LOCK_IPTABLES ? iptables_lock(&lock->connections) : lock_by_nftables(d, lock);
+	error = netns_visit_begin(&visit, lock->ns_fd);
+	if (error < 0)
+		return fail(-error, "entering network namespace %u", lock->id);
+	return lock_by_nftables(d, lock);
 }
 
 /* Until now our copies kept the sockets: a socket that is closed in repair mode says no good-bye. */
@@ -212,7 +287,8 @@ int network_dump_keep(struct dump *d)
 	if (!d->network)
 		return 0;
 	reset_dropped(d->network);
-	TRY(lock_until_restore(d, d->network));
+	for (size_t i = 0; i < d->network->locks.n; i++)
+		TRY(lock_until_restore(d, d->network->locks.items[i]));
 	TRY(close_unseen(d->network));
 	network_dump_end(d);
 	return 0;
@@ -227,26 +303,53 @@ void network_dump_end(struct dump *d)
 
 void network_restore_add(struct restore *r, const InetSkEntry *entry)
 {
-	if (!r->network)
-		r->network = xzalloc(sizeof(*r->network));
-	add_connection(r->network, entry);
+	add_connection(find_lock(&r->network, entry->has_ns_id && network_is_other(r->namespaces, entry->ns_id) ? entry->ns_id : 0), entry);
+}
+
+static void name_table(struct restore *r, struct lock *lock)
+{
+	snprintf(lock->table, sizeof(lock->table), "CRIU-%s-restore-%d", r->inventory->run_id, getpid());
+}
+
+int network_restore_cut_off(struct restore *r, uint32_t id)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	struct lock *lock = find_lock(&r->network, id);
+
+	if (r->inventory->lock == INVENTORY_LOCK_SKIP || lock->locked)
+		return 0;
+	TRY(network_restore_visit(r, id, &visit));
+	name_table(r, lock);
+	cut_off(lock);
+	return 0;
+}
+
+static int lock_for_restore(struct restore *r, struct lock *lock)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+
+	if (lock->locked || !lock->connections.n)
+		return 0;
+	lock->locked = true;
+	name_table(r, lock);
+	TRY(network_restore_visit(r, lock->id, &visit));
+	return nftables_lock(&lock->nft, lock->table, true, lock->connections.items, lock->connections.n);
 }
 
 int network_restore_lock(struct restore *r)
 {
-	struct network_lock *lock = r->network;
-
-	if (!lock || lock->locked || r->inventory->lock == INVENTORY_LOCK_SKIP)
+	if (!r->network || r->inventory->lock == INVENTORY_LOCK_SKIP)
 		return 0;
-	lock->locked = true;
-	snprintf(lock->table, sizeof(lock->table), "CRIU-%s-restore-%d", r->inventory->run_id, getpid());
-	return nftables_lock(&lock->nft, lock->table, true, lock->connections.items, lock->connections.n);
+	for (size_t i = 0; i < r->network->locks.n; i++)
+		TRY(lock_for_restore(r, r->network->locks.items[i]));
+	return 0;
 }
 
 /* The table that the dump left has its run id, older programs took the pid of the root task. */
-static const char *kept_table(struct restore *r, char *to, size_t room)
+static const char *kept_table(struct restore *r, const struct lock *lock, char *to, size_t room)
 {
-	if (r->inventory->lock == INVENTORY_LOCK_IPTABLES)
+	/* In other namespaces it is always by nftables. */
+	if (r->inventory->lock == INVENTORY_LOCK_IPTABLES && !lock->id)
 		return NULL;
 	if (r->inventory->run_id[0])
 		snprintf(to, room, "CRIU-%s", r->inventory->run_id);
@@ -255,21 +358,26 @@ static const char *kept_table(struct restore *r, char *to, size_t room)
 	return to;
 }
 
+static int unlock(struct restore *r, struct lock *lock)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	bool kept = count_outsiders(&lock->connections);
+	char table[64];
+
+	TRY(network_restore_visit(r, lock->id, &visit));
+	if (kept && !lock->id && r->inventory->lock == INVENTORY_LOCK_IPTABLES && iptables_is_there())
+		TRY(iptables_unlock(&lock->connections));
+	return nftables_unlock(&lock->nft, lock->table, kept ? kept_table(r, lock, table, sizeof(table)) : NULL);
+}
+
 /* All at one moment, and as short as can be: if we are killed from here on until the tasks run, the connections are lost. */
 int network_restore_unlock(struct restore *r)
 {
-	struct network_lock *lock = r->network;
-	bool kept;
-	char table[64];
-
-	if (!lock)
+	if (!r->network)
 		return 0;
-	if (r->inventory->lock != INVENTORY_LOCK_SKIP) {
-		kept = count_outsiders(&lock->connections);
-		if (kept && r->inventory->lock == INVENTORY_LOCK_IPTABLES && iptables_is_there())
-			TRY(iptables_unlock(&lock->connections));
-		TRY(nftables_unlock(&lock->nft, lock->table, kept ? kept_table(r, table, sizeof(table)) : NULL));
-	}
+	if (r->inventory->lock != INVENTORY_LOCK_SKIP)
+		for (size_t i = 0; i < r->network->locks.n; i++)
+			TRY(unlock(r, r->network->locks.items[i]));
 	network_restore_end(r);
 	return 0;
 }

@@ -7,11 +7,30 @@
  * tasks talk on. Only a dump that has succeeded and killed its tasks leaves rules on purpose, for the time until the restore:
  * by nftables or iptables as --network-lock says, named as the reference wants it, and only for connections whose other end
  * is not in the checkpoint as well. Restore removes them at its very end; a restore that fails leaves them for the next one.
+ *
+ * Each network namespace of the tree has rules of its own. One that is not criu's own is cut off as a whole, all but packets
+ * with libsoccr's mark: who calls meanwhile is not turned away by a system without sockets, but tries again.
  */
 #pragma once
 
+#include "kern/net/netns.h"
 #include "session/session.h"
 #include "sk-inet.pb-c.h"
+
+/* --- namespaces of the tree, by their ids in the images; 0 and criu's own: no visit --- */
+
+struct namespace_set;
+
+/* Whether there is one with this id, and it is not criu's own. */
+bool network_is_other(const struct namespace_set *set, uint32_t id);
+int network_dump_visit(struct dump *d, uint32_t id, struct netns_visit *visit);
+int network_restore_visit(struct restore *r, uint32_t id, struct netns_visit *visit);
+/* The one that a socket belongs to: that in which it was made, not always that of the task that has it. */
+int network_of_socket(struct dump *d, const struct task *task, int fd, uint32_t *ret);
+/* For all of them that have tasks, and criu's own, one after the other. */
+int network_dump_each(struct dump *d, int (*work)(struct dump *d, void *arg), void *arg);
+/* At load: a namespace with this id will be there. */
+int network_restore_check(struct restore *r, uint32_t id);
 
 /* --- dump --- */
 
@@ -22,6 +41,8 @@ void network_dump_begin(struct dump *d);
  * task and can be closed without a word. ret_fd is that copy.
  */
 int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd);
+/* The namespace with this id is cut off as a whole. */
+int network_dump_cut_off(struct dump *d, uint32_t id);
 /* Keeps packets of all held connections away from now on. */
 int network_lock_connections(struct dump *d);
 /* The connection is not kept: its other end is told so when the tasks are gone. */
@@ -35,6 +56,8 @@ void network_dump_end(struct dump *d);
 
 /* At load: the connection will be restored. */
 void network_restore_add(struct restore *r, const InetSkEntry *entry);
+/* The new namespace with this id is cut off as a whole, before its devices run. */
+int network_restore_cut_off(struct restore *r, uint32_t id);
 /* Before the first socket of a connection exists; later calls do nothing. */
 int network_restore_lock(struct restore *r);
 /* All sockets are there, in repair mode: removes the rules, those that the dump left as well. */

@@ -33,10 +33,16 @@ static const struct protocol {
 	{ SOCK_DGRAM, IPPROTO_ICMPV6, "ping" },
 };
 
+struct network_groups {
+	struct network_groups *next;
+	uint32_t id;
+	struct multicast_groups *groups;
+};
+
 /* What the kind keeps during a dump. */
 struct inet_dump {
 	struct list waiting; /* connections, for tcp_dump_finish() */
-	struct multicast_groups *groups; /* NULL: not read yet */
+	struct network_groups *groups; /* of each network namespace that was asked for */
 };
 
 static struct inet_dump *inet_dump_of(struct dump *d)
@@ -192,6 +198,21 @@ static int dump_corked(struct dump *d, const struct open_file *of, InetSkEntry *
 	return udp_cork_dump(of->fd, entry, d->pool);
 }
 
+/* Of the namespace that we are in, which is that of the socket. */
+static const struct multicast_groups *groups_of(struct dump *d, const InetSkEntry *entry)
+{
+	struct network_groups **place = &inet_dump_of(d)->groups;
+
+	while (*place && (*place)->id != entry->ns_id)
+		place = &(*place)->next;
+	if (!*place) {
+		*place = pool_new(d->pool, struct network_groups);
+		(*place)->id = entry->ns_id;
+		(*place)->groups = multicast_read(d->pool);
+	}
+	return (*place)->groups;
+}
+
 static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	InetSkEntry *entry = out->isk;
@@ -211,7 +232,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	entry->flags = of->flags;
 	entry->fown = of->owner;
 	entry->has_ns_id = true;
-	entry->ns_id = socket_namespace_id(of->task);
+	TRY(socket_namespace_id(d, of, &entry->ns_id));
 	shut = diag ? diag->shutdown : guess_shutdown(of->fd);
 	entry->has_shutdown = shut != 0;
 	entry->shutdown = (SkShutdown)shut;
@@ -223,9 +244,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 		return dump_tcp_state(d, of, &info, entry);
 	if (!d->only_look)
 		TRY(udp_queue_dump(d, of->fd, entry));
-	if (!inet_dump_of(d)->groups)
-		inet_dump_of(d)->groups = multicast_read(of->task->dump->proc, d->pool);
-	multicast_dump(inet_dump_of(d)->groups, of->fd, entry, d->pool);
+	multicast_dump(groups_of(d, entry), of->fd, entry, d->pool);
 	entry->state = inet_is_connected(entry) ? TCP_ESTABLISHED : TCP_CLOSE;
 	return 0;
 }

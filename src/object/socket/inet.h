@@ -62,9 +62,9 @@ int udp_queue_dump(struct dump *d, int fd, InetSkEntry *entry);
 int udp_queue_check(const InetSkEntry *entry);
 int udp_queue_restore(int fd, const InetSkEntry *entry);
 
-/* multicast.c. proc: directory /proc/PID of a task in the network namespace. */
+/* multicast.c. Those of the network namespace that the calling thread is in. */
 struct multicast_groups;
-struct multicast_groups *multicast_read(int proc, struct pool *pool);
+struct multicast_groups *multicast_read(struct pool *pool);
 void multicast_dump(const struct multicast_groups *groups, int fd, InetSkEntry *entry, struct pool *pool);
 int multicast_check(const InetSkEntry *entry);
 int multicast_restore(const InetSkEntry *entry, int fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Multicast groups of internet sockets. The kernel tells which groups a device has (/proc/PID/net/igmp, igmp6), but not for whom; so each
+ * Multicast groups of internet sockets. The kernel tells which groups a device has (/proc/thread-self/net/igmp, igmp6), but not for whom; so each
  * socket is asked about each of them.
  */
 #include <arpa/inet.h>
@@ -82,9 +82,9 @@ static void read_igmp6(FILE *file, struct multicast_groups *groups)
 	}
 }
 
-static void read_table(int proc, const char *name, void (*read)(FILE *, struct multicast_groups *), struct multicast_groups *groups)
+static void read_table(const char *name, void (*read)(FILE *, struct multicast_groups *), struct multicast_groups *groups)
 {
-	int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
 	/* A kernel without multicast, or without IPv6. */
@@ -94,14 +94,14 @@ static void read_table(int proc, const char *name, void (*read)(FILE *, struct m
 	fclose(file);
 }
 
-struct multicast_groups *multicast_read(int proc, struct pool *pool)
+struct multicast_groups *multicast_read(struct pool *pool)
 {
 	struct multicast_groups *groups = pool_new(pool, struct multicast_groups);
 
 	groups->pool = pool;
 	list_init(&groups->all);
-	read_table(proc, "net/igmp", read_igmp, groups);
-	read_table(proc, "net/igmp6", read_igmp6, groups);
+	read_table("/proc/thread-self/net/igmp", read_igmp, groups);
+	read_table("/proc/thread-self/net/igmp6", read_igmp6, groups);
 	return groups;
 }
 

@@ -94,7 +94,7 @@ static int dump_netlink(struct dump *d, const struct open_file *of, FileEntry *o
 	entry->fown = of->owner;
 	entry->opts = socket_new_options(d->pool);
 	entry->has_ns_id = true;
-	entry->ns_id = socket_namespace_id(of->task);
+	TRY(socket_namespace_id(d, of, &entry->ns_id));
 	TRY(check_queue(of->fd));
 	TRY(dump_names(of->fd, entry));
 	TRY(dump_groups(of->fd, entry, d->pool));

@@ -137,7 +137,7 @@ static int dump_packet(struct dump *d, const struct open_file *of, FileEntry *ou
 	entry->fown = of->owner;
 	entry->opts = socket_new_options(d->pool);
 	entry->has_ns_id = true;
-	entry->ns_id = socket_namespace_id(of->task);
+	TRY(socket_namespace_id(d, of, &entry->ns_id));
 	TRY(read_options(of->fd, entry));
 	take_table(diag, entry, d->pool);
 	TRY(packet_ring_dump(of->fd, entry, d->pool));

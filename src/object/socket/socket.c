@@ -15,15 +15,17 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
+#include "base/vector.h"
 #include "kern/net/netlink.h"
 #include "kern/net/sockdiag.h"
+#include "object/net/net.h"
 
 #ifndef NETLINK_SOCK_DIAG
 #define NETLINK_SOCK_DIAG 4
 #endif
 
 struct socket_dump {
-	struct netlink *netlink;
+	VECTOR(struct netlink *) netlinks; /* one for each network namespace: inode numbers are good in all of them */
 	struct table *unix_by_ino, *listener_by_client, *packet_by_ino, *netlink_by_ino;
 	struct table *inet_by_ino; /* of all families and protocols that were asked for */
 	unsigned inet_read;	   /* bits: which of inet_tables[] were */
@@ -65,23 +67,30 @@ SkOptsEntry *socket_new_options(struct pool *pool)
 	return options;
 }
 
-uint32_t socket_namespace_id(const struct task *task)
+int socket_namespace_id(struct dump *d, const struct open_file *of, uint32_t *ret)
 {
-	return task->ids && task->ids->has_net_ns_id ? task->ids->net_ns_id : 0;
+	return network_of_socket(d, of->task, of->fd, ret);
 }
 
 /* --- tables of the kernel --- */
 
+static int open_tables(struct dump *d, void *arg)
+{
+	struct socket_dump *sockets = arg;
+	struct netlink *netlink;
+	int result = netlink_open(NETLINK_SOCK_DIAG, &netlink);
+
+	if (result < 0)
+		return fail(-result, "cannot open a sock_diag socket");
+	*vector_push(&sockets->netlinks) = netlink;
+	return 0;
+}
+
 static int get_tables(struct dump *d, struct socket_dump **ret)
 {
 	if (!d->sockets) {
-		struct netlink *netlink;
-		int result = netlink_open(NETLINK_SOCK_DIAG, &netlink);
-
-		if (result < 0)
-			return fail(-result, "cannot open a sock_diag socket");
 		d->sockets = xzalloc(sizeof(*d->sockets));
-		d->sockets->netlink = netlink;
+		TRY(network_dump_each(d, open_tables, d->sockets));
 	}
 	*ret = d->sockets;
 	return 0;
@@ -99,7 +108,9 @@ static int read_unix(struct dump *d, struct socket_dump **ret)
 		return 0;
 	(*ret)->unix_by_ino = table_create();
 	(*ret)->listener_by_client = table_create();
-	return checked(sockdiag_read_unix((*ret)->netlink, d->pool, (*ret)->unix_by_ino, (*ret)->listener_by_client), "unix");
+	for (size_t i = 0; i < (*ret)->netlinks.n; i++)
+		TRY(checked(sockdiag_read_unix((*ret)->netlinks.items[i], d->pool, (*ret)->unix_by_ino, (*ret)->listener_by_client), "unix"));
+	return 0;
 }
 
 int socket_find_unix(struct dump *d, uint32_t ino, const struct unix_diag **ret)
@@ -136,7 +147,8 @@ int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **
 	TRY(get_tables(d, &sockets));
 	if (!sockets->packet_by_ino) {
 		sockets->packet_by_ino = table_create();
-		TRY(checked(sockdiag_read_packet(sockets->netlink, d->pool, sockets->packet_by_ino), "packet"));
+		for (size_t i = 0; i < sockets->netlinks.n; i++)
+			TRY(checked(sockdiag_read_packet(sockets->netlinks.items[i], d->pool, sockets->packet_by_ino), "packet"));
 	}
 	*ret = table_find(sockets->packet_by_ino, ino);
 	return 0;
@@ -149,7 +161,8 @@ int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag 
 	TRY(get_tables(d, &sockets));
 	if (!sockets->netlink_by_ino) {
 		sockets->netlink_by_ino = table_create();
-		TRY(checked(sockdiag_read_netlink(sockets->netlink, d->pool, sockets->netlink_by_ino), "netlink"));
+		for (size_t i = 0; i < sockets->netlinks.n; i++)
+			TRY(checked(sockdiag_read_netlink(sockets->netlinks.items[i], d->pool, sockets->netlink_by_ino), "netlink"));
 	}
 	*ret = table_find(sockets->netlink_by_ino, ino);
 	return 0;
@@ -168,8 +181,9 @@ int socket_find_inet(struct dump *d, const struct socket_identity *identity, uin
 
 		if (table->family != identity->family || table->protocol != protocol || sockets->inet_read & (1u << i))
 			continue;
-		TRY(checked(sockdiag_read_inet(sockets->netlink, d->pool, table->family, protocol, sockets->inet_by_ino),
-			    "internet"));
+		for (size_t k = 0; k < sockets->netlinks.n; k++)
+			TRY(checked(sockdiag_read_inet(sockets->netlinks.items[k], d->pool, table->family, protocol, sockets->inet_by_ino),
+				    "internet"));
 		sockets->inet_read |= 1u << i;
 	}
 	*ret = table_find(sockets->inet_by_ino, ino);
@@ -195,7 +209,9 @@ void socket_dump_done(struct dump *d)
 
 	if (!sockets)
 		return;
-	netlink_close(&sockets->netlink);
+	for (size_t i = 0; i < sockets->netlinks.n; i++)
+		netlink_close(&sockets->netlinks.items[i]);
+	vector_done(&sockets->netlinks);
 	table_destroy(&sockets->unix_by_ino);
 	table_destroy(&sockets->listener_by_client);
 	table_destroy(&sockets->packet_by_ino);

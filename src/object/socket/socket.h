@@ -26,8 +26,8 @@ int socket_identify(int fd, struct socket_identity *ret);
 bool socket_is_family(const struct open_file *of, int family);
 /* Record with defaults, from the pool. */
 SkOptsEntry *socket_new_options(struct pool *pool);
-/* The number of the network namespace that the task lives in, in the numbering of the images. */
-uint32_t socket_namespace_id(const struct task *task);
+/* The number of the network namespace that the socket belongs to, in the numbering of the images. */
+int socket_namespace_id(struct dump *d, const struct open_file *of, uint32_t *ret);
 
 /*
  * Rows of the kernel's tables, read at the first question. ret is NULL if there is none: the kernel may lack the table. The

@@ -97,7 +97,7 @@ static struct nft_ctx *divert(int group, const InetSkEntry *entry)
 	char rules[512];
 
 	snprintf(rules, sizeof(rules),
-		 "table inet CRIU-cork-%d { flags owner; chain output { type filter hook output priority 300; "
+		 "table inet CRIU-cork-%d { flags owner; chain output { type filter hook output priority -450; "
 		 "%s sport %u log group %d queue-threshold 1 snaplen 65535 drop; }; }\n",
 		 getpid(), entry->proto == IPPROTO_UDP ? "udp" : "udplite", entry->src_port, group);
 	if (!nft)

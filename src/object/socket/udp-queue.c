@@ -13,6 +13,7 @@
 #include <netinet/udp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <soccr.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -351,9 +352,12 @@ static int open_sender(bool v4, const struct in6_addr *to)
 	AUTO_CLOSE int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW), probe = -1;
 	struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_addr = *to };
 	socklen_t size = sizeof(address);
+	const int mark = SOCCR_MARK;
 
 	if (fd < 0)
 		return -errno;
+	/* The network lock of a namespace lets nothing else pass. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 	if (v4)
 		return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) < 0 ? -errno : TAKE_FD(fd);
 	probe = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -78,7 +78,7 @@ static int dump_unix(struct dump *d, const struct open_file *of, FileEntry *out)
 	entry->fown = of->owner;
 	entry->opts = socket_new_options(d->pool);
 	entry->has_ns_id = true;
-	entry->ns_id = socket_namespace_id(of->task);
+	TRY(socket_namespace_id(d, of, &entry->ns_id));
 	entry->has_shutdown = diag->shutdown != 0;
 	entry->shutdown = (SkShutdown)diag->shutdown;
 	options = (struct socket_options){ AF_UNIX, diag->type, 0, .common = entry->opts };

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Addresses, routes, rules, neighbours: from the kernel to their images. */
+#include "object/net/address.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "kern/net/netlink.h"
+#include "kern/net/rtnetlink.h"
+#include "object/net/tables.h"
+#include "session/survey.h"
+
+/* What the kernel makes of addresses comes again with them. */
+static bool want_route(const struct nlmsghdr *message)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	const struct nlattr *parts[RTA_MAX + 1] = { 0 };
+	uint32_t table = route->rtm_table;
+
+	if (route->rtm_flags & RTM_F_CLONED)
+		return false;
+	rtnetlink_parse(message, sizeof(*route), parts, RTA_MAX + 1);
+	if (parts[RTA_TABLE])
+		table = mnl_attr_get_u32(parts[RTA_TABLE]);
+	return table != RT_TABLE_LOCAL || route->rtm_protocol != RTPROT_KERNEL;
+}
+
+/* IPv4 rules as the tool saves them; of IPv6 those that are not there from the beginning. */
+static bool want_rule(const struct nlmsghdr *message)
+{
+	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(message);
+	const struct nlattr *parts[FRA_MAX + 1] = { 0 };
+	uint32_t priority;
+
+	if (rule->family == AF_INET)
+		return true;
+	if (rule->family != AF_INET6)
+		return false;
+	rtnetlink_parse(message, sizeof(*rule), parts, FRA_MAX + 1);
+	priority = parts[FRA_PRIORITY] ? mnl_attr_get_u32(parts[FRA_PRIORITY]) : 0;
+	return !((priority == 0 && rule->table == RT_TABLE_LOCAL) || (priority == 32766 && rule->table == RT_TABLE_MAIN));
+}
+
+static bool want_neighbour(const struct nlmsghdr *message)
+{
+	const struct ndmsg *neighbour = mnl_nlmsg_get_payload(message);
+
+	if (neighbour->ndm_family != AF_INET && neighbour->ndm_family != AF_INET6)
+		return false;
+	return neighbour->ndm_state & NUD_PERMANENT || neighbour->ndm_flags & NTF_PROXY;
+}
+
+static int ask(struct netlink *netlink, const struct net_table *table, int family, struct buffer *to)
+{
+	const union {
+		struct ifaddrmsg address;
+		struct rtmsg route;
+		struct fib_rule_hdr rule;
+	} header = { .route = { .rtm_family = (unsigned char)family } };
+	bool (*wanted)(const struct nlmsghdr *) = NULL;
+	int error;
+
+	if (table->type == RTM_NEWROUTE)
+		wanted = want_route;
+	if (table->type == RTM_NEWRULE)
+		wanted = want_rule;
+	error = rtnetlink_dump(netlink, (uint16_t)(table->type + 2), &header, table->header, wanted, to);
+	if (error == -EOPNOTSUPP || error == -EAFNOSUPPORT) /* no such family or no rules in this kernel */
+		return 0;
+	return error < 0 ? fail(-error, "asking for the %s", table->what) : 0;
+}
+
+static int dump_table(struct dump *d, struct netlink *netlink, const struct net_table *table, uint32_t id)
+{
+	AUTO(image_close) struct image *image = NULL;
+	AUTO(buffer_done) struct buffer messages = { 0 };
+
+	TRY(ask(netlink, table, table->family, &messages));
+	TRY(image_create_number(d->store, &image, table->image, (struct image_number){ id }));
+	TRY(image_write_bytes(image, &table->word, sizeof(table->word)));
+	TRY(image_write_bytes(image, messages.data, messages.size));
+	return image_finish(&image);
+}
+
+static int dump_neighbours(struct pool *pool, struct netlink *netlink, NetnsEntry *entry)
+{
+	AUTO(buffer_done) struct buffer messages = { 0 };
+	const struct ndmsg plain = { .ndm_family = AF_UNSPEC }, proxy = { .ndm_family = AF_UNSPEC, .ndm_flags = NTF_PROXY };
+	const struct nlmsghdr *message;
+	size_t n = 0;
+	int error = rtnetlink_dump(netlink, RTM_GETNEIGH, &plain, sizeof(plain), want_neighbour, &messages);
+
+	if (error == 0)
+		error = rtnetlink_dump(netlink, RTM_GETNEIGH, &proxy, sizeof(proxy), want_neighbour, &messages);
+	if (error < 0)
+		return fail(-error, "asking for the neighbours");
+	rtnetlink_for_each(message, messages.data, messages.size)
+		n++;
+	entry->neighbours = pool_array(pool, ProtobufCBinaryData, n);
+	rtnetlink_for_each(message, messages.data, messages.size) {
+		ProtobufCBinaryData *to = &entry->neighbours[entry->n_neighbours++];
+
+		to->len = mnl_nlmsg_get_payload_len(message);
+		to->data = pool_copy(pool, mnl_nlmsg_get_payload(message), to->len);
+	}
+	return 0;
+}
+
+int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, NetnsEntry *entry)
+{
+	for (const struct net_table *table = net_tables; table->what; table++)
+		TRY(dump_table(d, netlink, table, id));
+	return dump_neighbours(d->pool, netlink, entry);
+}
+
+/* --- what can't be saved --- */
+
+/* Routes through nexthop objects, which are a table of their own. */
+static int check_routes(struct dump *d, const struct buffer *messages)
+{
+	const struct nlmsghdr *message;
+
+	rtnetlink_for_each(message, messages->data, messages->size) {
+		const struct nlattr *parts[RTA_MAX + 1] = { 0 };
+
+		rtnetlink_parse(message, sizeof(struct rtmsg), parts, RTA_MAX + 1);
+		if (parts[RTA_NH_ID])
+			TRY(dump_go_on(d, refuse(ENOTSUP, "a route goes through nexthop object %u: those can't be saved yet",
+						 mnl_attr_get_u32(parts[RTA_NH_ID]))));
+	}
+	return 0;
+}
+
+/* Entries that somebody has put into the table of a bridge. */
+static bool is_static(const struct nlmsghdr *message)
+{
+	const struct ndmsg *entry = mnl_nlmsg_get_payload(message);
+	const struct nlattr *parts[NDA_MAX + 1] = { 0 };
+
+	rtnetlink_parse(message, sizeof(*entry), parts, NDA_MAX + 1);
+	return parts[NDA_MASTER] && (entry->ndm_state & NUD_NOARP || entry->ndm_flags & NTF_EXT_LEARNED);
+}
+
+static int check_bridges(struct dump *d, struct netlink *netlink)
+{
+	AUTO(buffer_done) struct buffer messages = { 0 };
+	const struct ifinfomsg header = { .ifi_family = AF_BRIDGE };
+	int error = rtnetlink_dump(netlink, RTM_GETNEIGH, &header, sizeof(header), is_static, &messages);
+
+	if (error < 0 || !messages.size)
+		return 0; /* no bridges in this kernel */
+	return dump_go_on(d, refuse(ENOTSUP, "a bridge has addresses that were given to it (bridge fdb add ... static): they can't be saved yet"));
+}
+
+int net_tables_collect(struct dump *d, struct netlink *netlink)
+{
+	for (const struct net_table *table = net_tables; table->what; table++) {
+		AUTO(buffer_done) struct buffer messages = { 0 };
+
+		if (table->type != RTM_NEWROUTE)
+			continue;
+		TRY(ask(netlink, table, table->family, &messages));
+		TRY(check_routes(d, &messages));
+	}
+	return check_bridges(d, netlink);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Addresses, routes, rules and neighbours of a network namespace. Their images hold what the kernel said, behind a word of their own: the form
+ * in which ip(8) saves and restores them. The calling thread is in the namespace.
+ */
+#pragma once
+
+#include "netdev.pb-c.h"
+#include "session/session.h"
+
+struct netlink;
+
+/* Messages of the kernel, one after another. */
+struct net_messages {
+	const void *data;
+	size_t size;
+};
+
+struct net_tables {
+	struct net_messages addresses, routes, routes6, rules;
+};
+
+/* ifaddr, route, route6 and rule of namespace id; the neighbours to the entry. */
+int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, NetnsEntry *entry);
+/* Refuses what could not be written. Changes nothing. */
+int net_tables_collect(struct dump *d, struct netlink *netlink);
+
+/* Reads and checks the images. */
+int net_tables_load(struct restore *r, uint32_t id, const NetnsEntry *entry, struct net_tables *to);
+/* Whether there is a link-local IPv6 address of this device; tables: struct net_tables. */
+bool net_tables_has_link_local(const void *tables, uint32_t index);
+/* All devices run, without addresses but those that came by themselves. */
+int net_tables_restore(struct pool *pool, struct netlink *netlink, const struct net_tables *tables, const NetnsEntry *entry);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* nftables and iptables of a network namespace. */
+#include "object/net/firewall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <nftables/libnftables.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "image/image.h"
+#include "session/survey.h"
+
+extern char **environ;
+
+static const struct legacy {
+	const char *name, *names; /* file of /proc/net with the tables that are in use */
+	enum image_id image;
+	const char *save[3], *restore[3]; /* programs, the first that is there is taken */
+} legacies[] = {
+	{ "iptables", "/proc/thread-self/net/ip_tables_names", IMAGE_IPTABLES,
+	  { "iptables-legacy-save", "iptables-save" }, { "iptables-legacy-restore", "iptables-restore" } },
+	{ "ip6tables", "/proc/thread-self/net/ip6_tables_names", IMAGE_IP6TABLES,
+	  { "ip6tables-legacy-save", "ip6tables-save" }, { "ip6tables-legacy-restore", "ip6tables-restore" } },
+};
+
+/* --- text --- */
+
+/* From the line up to the "}" at its own depth. */
+static char *skip_block(char *line)
+{
+	size_t depth = strspn(line, "\t ");
+	char *end = line;
+
+	while ((end = strchr(end, '\n'))) {
+		end++;
+		if (strspn(end, "\t ") == depth && end[depth] == '}') {
+			char *next = strchr(end, '\n');
+
+			return next ? next + 1 : end + strlen(end);
+		}
+	}
+	return line + strlen(line);
+}
+
+static bool has_jump(const char *line, size_t size)
+{
+	static const char *const jumps[] = { "jump CRIU", "-j CRIU" };
+
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+		size_t length = strlen(jumps[i]);
+
+		if (size >= length && !memcmp(line + size - length, jumps[i], length))
+			return true;
+	}
+	return false;
+}
+
+void net_firewall_drop_locks(char *text)
+{
+	char *from = text, *to = text;
+
+	while (*from) {
+		const char *end = strchr(from, '\n');
+		size_t size = end ? (size_t)(end - from) : strlen(from);
+		const char *word = from + strspn(from, "\t ");
+
+		if (text_starts(word, "table inet CRIU-") || text_starts(word, "chain CRIU {")) {
+			from = skip_block(from);
+			continue;
+		}
+		if (!has_jump(from, size) && !text_starts(word, ":CRIU ") && !text_starts(word, "-A CRIU ")) {
+			memmove(to, from, size + (end != NULL));
+			to += size + (end != NULL);
+		}
+		from += size + (end != NULL);
+	}
+	*to = '\0';
+}
+
+/* --- nftables --- */
+
+static void free_context(struct nft_ctx **ctx)
+{
+	if (*ctx)
+		nft_ctx_free(*ctx);
+}
+
+static struct nft_ctx *open_context(void)
+{
+	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+
+	if (ctx) {
+		nft_ctx_buffer_error(ctx);
+		nft_ctx_buffer_output(ctx);
+	}
+	return ctx;
+}
+
+/* Text for the caller to free. Empty if the kernel has no nftables. */
+static int list_rules(char **ret)
+{
+	AUTO(free_context) struct nft_ctx *ctx = open_context();
+
+	if (!ctx)
+		return fail(ENOMEM, "cannot start libnftables");
+	if (nft_run_cmd_from_buffer(ctx, "list ruleset")) {
+		const char *text = nft_ctx_get_error_buffer(ctx);
+
+		if (strstr(text, "Operation not supported") || strstr(text, "Protocol not supported")) {
+			*ret = xstrdup("");
+			return 0;
+		}
+		return refuse(EIO, "cannot list the nftables rules: %s", text);
+	}
+	*ret = xstrdup(nft_ctx_get_output_buffer(ctx));
+	net_firewall_drop_locks(*ret);
+	return 0;
+}
+
+static int check_rules(const char *text)
+{
+	const char *found = strstr(text, "xt match ") ?: strstr(text, "xt target ");
+
+	if (!found)
+		return 0;
+	return refuse(ENOTSUP, "an nftables rule has an extension of iptables (%.*s) that nftables can list but not take back",
+		      (int)strcspn(found, "\n"), found);
+}
+
+static int load_rules(const char *text)
+{
+	AUTO(free_context) struct nft_ctx *ctx = open_context();
+
+	if (!ctx)
+		return fail(ENOMEM, "cannot start libnftables");
+	if (nft_run_cmd_from_buffer(ctx, text))
+		return refuse(EIO, "nftables does not take its rules back: %s", nft_ctx_get_error_buffer(ctx));
+	return 0;
+}
+
+/* --- legacy iptables --- */
+
+static bool is_in_use(const struct legacy *legacy)
+{
+	char text[1024];
+	ssize_t size = file_read_text(AT_FDCWD, legacy->names, text, sizeof(text));
+
+	return size > 0;
+}
+
+static int run_program(const char *program, char *const argv[], int input, int output)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+	int error, status;
+
+	posix_spawn_file_actions_init(&actions);
+	if (input >= 0)
+		posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+	if (output >= 0)
+		posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	error = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error)
+		return -error;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	/* 127: a C library that notices only in the child that the program is not there. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return -ENOENT;
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
+}
+
+static int run_first(const char *const *programs, bool wait, int input, int output)
+{
+	int error = -ENOENT;
+
+	for (; *programs && error == -ENOENT; programs++) {
+		char *const argv[] = { (char *)*programs, wait ? (char *)"-w" : NULL, NULL };
+
+		error = run_program(*programs, argv, input, output);
+	}
+	return error;
+}
+
+static int save_legacy(struct dump *d, const struct legacy *legacy, uint32_t id)
+{
+	AUTO(image_close) struct image *image = NULL;
+	int fd, error;
+
+	TRY(image_create_number(d->store, &image, legacy->image, (struct image_number){ id }));
+	fd = image_fd(image); /* it is there even if it is empty */
+	TRY(fd);
+	if (is_in_use(legacy)) {
+		error = run_first(legacy->save, false, -1, fd);
+		if (error < 0)
+			return fail(-error, "saving the rules of the legacy %s with %s", legacy->name, legacy->save[0]);
+	}
+	return image_finish(&image);
+}
+
+static int restore_legacy(const struct legacy *legacy, const char *text)
+{
+	AUTO_CLOSE int input = -1;
+	int error;
+
+	if (!text || !strchr(text, '*')) /* no table */
+		return 0;
+	input = memfd_create("rules", MFD_CLOEXEC);
+	if (input < 0)
+		return fail_errno("cannot make a memory file");
+	error = io_write(input, text, strlen(text));
+	if (error < 0 || lseek(input, 0, SEEK_SET) < 0)
+		return fail(-error, "cannot write the rules");
+	error = run_first(legacy->restore, true, input, -1);
+	return error < 0 ? fail(-error, "restoring the rules of the legacy %s with %s", legacy->name, legacy->restore[0]) : 0;
+}
+
+/* --- all --- */
+
+int net_firewall_collect(struct dump *d)
+{
+	AUTO_FREE char *text = NULL;
+
+	TRY(list_rules(&text));
+	return dump_go_on(d, check_rules(text));
+}
+
+int net_firewall_dump(struct dump *d, uint32_t id)
+{
+	AUTO(image_close) struct image *image = NULL;
+	AUTO_FREE char *text = NULL;
+
+	for (size_t i = 0; i < sizeof(legacies) / sizeof(legacies[0]); i++)
+		TRY(save_legacy(d, &legacies[i], id));
+	TRY(list_rules(&text));
+	TRY(image_create(d->store, &image, IMAGE_NFTABLES, id));
+	TRY(image_fd(image));
+	TRY(image_write_bytes(image, text, strlen(text)));
+	return image_finish(&image);
+}
+
+static int load_text(struct restore *r, enum image_id which, uint32_t id, char **ret)
+{
+	AUTO(image_close) struct image *image = NULL;
+	size_t size;
+	void *data;
+	int error = image_open_number(r->store, &image, which, (struct image_number){ id });
+
+	if (error == -ENOENT)
+		return 0;
+	TRY(error);
+	TRY(image_read_payload(image, &data, &size));
+	if (strlen(data) != size)
+		return image_refuse(image, "it is no text");
+	*ret = data;
+	net_firewall_drop_locks(*ret);
+	return 0;
+}
+
+int net_firewall_load(struct restore *r, uint32_t id, struct net_rules *to)
+{
+	TRY(load_text(r, IMAGE_IPTABLES, id, &to->iptables));
+	TRY(load_text(r, IMAGE_IP6TABLES, id, &to->ip6tables));
+	return load_text(r, IMAGE_NFTABLES, id, &to->nftables);
+}
+
+int net_firewall_restore(const struct net_rules *rules)
+{
+	TRY(restore_legacy(&legacies[0], rules->iptables));
+	TRY(restore_legacy(&legacies[1], rules->ip6tables));
+	if (rules->nftables && rules->nftables[strspn(rules->nftables, " \t\n")])
+		TRY(load_rules(rules->nftables));
+	return 0;
+}

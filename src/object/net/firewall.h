@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The rules of a network namespace. nftables (iptables-nft as well) is saved and loaded as text by its library. Tables of the legacy iptables are only
+ * known to its own programs: they are run if there are such tables, and not otherwise. The calling thread is in the namespace.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "session/session.h"
+
+struct net_rules {
+	char *nftables, *iptables, *ip6tables; /* texts; NULL or empty: none */
+};
+
+/* Refuses what can't be saved. Changes nothing. */
+int net_firewall_collect(struct dump *d);
+/* nftables, iptables and ip6tables of namespace id. */
+int net_firewall_dump(struct dump *d, uint32_t id);
+
+int net_firewall_load(struct restore *r, uint32_t id, struct net_rules *to);
+int net_firewall_restore(const struct net_rules *rules);
+
+/* Removes the rules of network locks from a text of nftables or of iptables: tables "inet CRIU-...", chains "CRIU" and the jumps there. */
+void net_firewall_drop_locks(char *text);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Devices that can only be given: hardware, and kinds that only a plugin knows. --external netdev[IN]:OUT moves the device OUT of criu's own
+ * namespace in; without that option a plugin or a script has put it there.
+ */
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/pool.h"
+#include "kern/net/netlink.h"
+#include "kern/net/netns.h"
+#include "object/net/link.h"
+
+static bool is_nothing(const struct net_link *link)
+{
+	return false; /* the core chooses this kind */
+}
+
+static bool claims_given(const NetDeviceEntry *entry)
+{
+	return !entry->kind;
+}
+
+static int move_in(struct net_fill *fill, const NetDeviceEntry *entry, const char *outside)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netlink_close) struct netlink *netlink = NULL;
+	struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
+	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	struct nlmsghdr *request;
+	int error = netns_visit_begin(&visit, fill->home_fd);
+
+	if (error < 0)
+		return fail(-error, "going back to the own network namespace");
+	error = netlink_open(NETLINK_ROUTE, &netlink);
+	if (error < 0)
+		return fail(-error, "opening a netlink socket");
+	header.ifi_index = rtnetlink_index(netlink, outside);
+	if (!header.ifi_index)
+		return refuse(ENODEV, "there is no device %s to be moved in", outside);
+	request = rtnetlink_begin(room, RTM_NEWLINK, 0, &header, sizeof(header));
+	mnl_attr_put_strz(request, IFLA_IFNAME, entry->name);
+	mnl_attr_put_u32(request, IFLA_NET_NS_FD, (uint32_t)fill->fd);
+	mnl_attr_put_u32(request, IFLA_NEW_IFINDEX, entry->ifindex);
+	error = rtnetlink_tell(netlink, request);
+	return error < 0 ? fail(-error, "moving device %s in", outside) : 0;
+}
+
+static int make_given(struct net_fill *fill, const NetDeviceEntry *entry)
+{
+	const char *outside = link_external(fill->r->options, "netdev", entry->name);
+
+	if (outside && outside[0])
+		return move_in(fill, entry, outside);
+	return refuse(ENODEV, "it can't be made, only given: --external netdev[%s]:DEVICE", entry->name);
+}
+
+const struct link_kind link_given_kind = {
+	.name = "given device",
+	.type = ND_TYPE__EXTLINK,
+	.is = is_nothing,
+	.claims = claims_given,
+	.make = make_given,
+};

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * veth: a pair of devices; what goes into one comes out of the other. The other end may be in the same namespace, in another one of
+ * the tree, or outside; whoever restores names the one outside: --external veth[IN]:OUT[@BRIDGE].
+ */
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "kern/net/netlink.h"
+#include "kern/net/netns.h"
+#include "object/net/link.h"
+#include "session/needs.h"
+
+/* Where the other end is to be. */
+struct other_end {
+	const NetDeviceEntry *entry; /* in the tree; NULL: outside */
+	int ns_fd;		     /* -1: in the same namespace */
+	char name[IFNAMSIZ], bridge[IFNAMSIZ];
+};
+
+/* "OUT" or "OUT@BRIDGE". False if it is neither. */
+static bool parse_outside(const char *text, struct other_end *to)
+{
+	const char *at = strchr(text, '@');
+	size_t size = at ? (size_t)(at - text) : strlen(text);
+
+	if (!size || size >= IFNAMSIZ || (at && (!at[1] || strlen(at + 1) >= IFNAMSIZ)))
+		return false;
+	memcpy(to->name, text, size);
+	if (at)
+		strcpy(to->bridge, at + 1);
+	return true;
+}
+
+static int find_outside(struct restore *r, const NetDeviceEntry *entry, struct other_end *to)
+{
+	const char *outside = link_external(r->options, "veth", entry->name);
+
+	if (!outside && r->needs) {
+		need(r, NEED_OPTION, pool_printf(r->pool, "--external veth[%s]:OUT[@BRIDGE]", entry->name), "names the other end of %s", entry->name);
+		return 0;
+	}
+	if (!outside)
+		return refuse(EINVAL, "its other end was outside: name it with --external veth[%s]:OUT or veth[%s]:OUT@BRIDGE", entry->name,
+			      entry->name);
+	if (!parse_outside(outside, to))
+		return refuse(EINVAL, "--external veth[%s]:%s is not of the form OUT or OUT@BRIDGE", entry->name, outside);
+	return 0;
+}
+
+static bool is_inside(const NetDeviceEntry *entry)
+{
+	return entry->has_peer_ifindex && entry->has_peer_nsid;
+}
+
+static int check_veth(struct restore *r, const NetDeviceEntry *entry)
+{
+	struct other_end end = { .ns_fd = -1 };
+
+	return is_inside(entry) ? 0 : find_outside(r, entry, &end);
+}
+
+static int find_inside(struct net_fill *fill, const NetDeviceEntry *entry, struct other_end *to)
+{
+	const struct net_devices *devices;
+	int error;
+
+	if (entry->peer_nsid == fill->id) {
+		to->entry = link_find(fill->devices, fill->n_devices, entry->peer_ifindex);
+	} else {
+		error = net_find_space(fill->r, entry->peer_nsid, &to->ns_fd, &devices);
+		if (error != -ENOENT)
+			TRY(error);
+		to->entry = error == 0 ? link_find(devices->items, devices->n, entry->peer_ifindex) : NULL;
+	}
+	if (!to->entry || to->entry == entry || to->entry->type != ND_TYPE__VETH)
+		return refuse(EINVAL, "the images have no device %u in namespace %u, which is to be its other end", entry->peer_ifindex,
+			      entry->peer_nsid);
+	return 0;
+}
+
+static void put_peer(struct nlmsghdr *request, const struct other_end *end)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = end->entry ? (int)end->entry->ifindex : 0 };
+	struct nlattr *peer = mnl_attr_nest_start(request, VETH_INFO_PEER);
+
+	memcpy(mnl_nlmsg_put_extra_header(request, sizeof(header)), &header, sizeof(header));
+	mnl_attr_put_strz(request, IFLA_IFNAME, end->entry ? end->entry->name : end->name);
+	if (end->entry && end->entry->has_address)
+		mnl_attr_put(request, IFLA_ADDRESS, end->entry->address.len, end->entry->address.data);
+	if (end->entry && end->entry->tx_queues && end->entry->rx_queues) {
+		mnl_attr_put_u32(request, IFLA_NUM_TX_QUEUES, end->entry->tx_queues);
+		mnl_attr_put_u32(request, IFLA_NUM_RX_QUEUES, end->entry->rx_queues);
+	}
+	if (end->ns_fd >= 0)
+		mnl_attr_put_u32(request, IFLA_NET_NS_FD, (uint32_t)end->ns_fd);
+	mnl_attr_nest_end(request, peer);
+}
+
+static int make_pair(struct net_fill *fill, const NetDeviceEntry *entry, const struct other_end *end)
+{
+	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	struct nlmsghdr *request = link_begin(room, entry);
+	struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO), *data;
+
+	mnl_attr_put_strz(request, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
+	put_peer(request, end);
+	mnl_attr_nest_end(request, data);
+	mnl_attr_nest_end(request, info);
+	return link_tell(fill, entry, request);
+}
+
+/* The end outside becomes a port of the bridge and runs. */
+static int join_bridge(struct net_fill *fill, const struct other_end *end)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netlink_close) struct netlink *netlink = NULL;
+	struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	struct nlmsghdr *request;
+	int master, error = netns_visit_begin(&visit, fill->home_fd);
+
+	if (error < 0)
+		return fail(-error, "going back to the own network namespace");
+	error = netlink_open(NETLINK_ROUTE, &netlink);
+	if (error < 0)
+		return fail(-error, "opening a netlink socket");
+	master = rtnetlink_index(netlink, end->bridge);
+	if (!master)
+		return refuse(ENODEV, "there is no bridge %s", end->bridge);
+	header.ifi_index = rtnetlink_index(netlink, end->name);
+	request = rtnetlink_begin(room, RTM_NEWLINK, 0, &header, sizeof(header));
+	mnl_attr_put_u32(request, IFLA_MASTER, (uint32_t)master);
+	error = rtnetlink_tell(netlink, request);
+	return error < 0 ? fail(-error, "making %s a port of bridge %s", end->name, end->bridge) : 0;
+}
+
+static int make_veth(struct net_fill *fill, const NetDeviceEntry *entry)
+{
+	struct other_end end = { .ns_fd = -1 };
+
+	if (is_inside(entry)) {
+		TRY(find_inside(fill, entry, &end));
+		return make_pair(fill, entry, &end);
+	}
+	TRY(find_outside(fill->r, entry, &end));
+	end.ns_fd = fill->home_fd;
+	log_info("The other end of %s will be %s", entry->name, end.name);
+	TRY(make_pair(fill, entry, &end));
+	return end.bridge[0] ? join_bridge(fill, &end) : 0;
+}
+
+const struct link_kind link_veth_kind = {
+	.name = "veth",
+	.kind = "veth",
+	.type = ND_TYPE__VETH,
+	.check = check_veth,
+	.make = make_veth,
+};

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Network devices: what all kinds share when they are dumped. */
+#include "object/net/link.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <net/if_arp.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "kern/net/netlink.h"
+#include "object/net/settings.h"
+#include "options/options.h"
+#include "plugin/plugin.h"
+#include "session/survey.h"
+
+
+const char *link_external(const struct options *options, const char *word, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (size_t i = 0; i < options->external.n; i++) {
+		const char *rest = text_after(options->external.items[i], word);
+
+		if (!rest || *rest++ != '[' || strncmp(rest, name, size) != 0 || rest[size] != ']')
+			continue;
+		return rest[size + 1] == ':' ? rest + size + 2 : "";
+	}
+	return NULL;
+}
+
+static bool has_number(const uint16_t *numbers, uint16_t number)
+{
+	for (; *numbers; numbers++)
+		if (*numbers == number)
+			return true;
+	return false;
+}
+
+void link_keep_attributes(struct pool *pool, const struct nlattr *nest, const uint16_t *numbers, protobuf_c_boolean *has, ProtobufCBinaryData *to)
+{
+	AUTO(buffer_done) struct buffer kept = { 0 };
+	const struct nlattr *attribute;
+
+	if (!nest)
+		return;
+	mnl_attr_for_each_nested(attribute, nest)
+		if (has_number(numbers, mnl_attr_get_type(attribute)))
+			memcpy(buffer_extend(&kept, MNL_ALIGN(attribute->nla_len)), attribute, attribute->nla_len);
+	*has = kept.size != 0;
+	to->len = kept.size;
+	to->data = pool_copy(pool, kept.data, kept.size);
+}
+
+/* --- dump --- */
+
+static uint32_t number_of(const struct net_link *link, int attribute)
+{
+	return link->attribute[attribute] ? mnl_attr_get_u32(link->attribute[attribute]) : 0;
+}
+
+/* How link-local addresses are made, and the token that users may give. */
+static void dump_inet6(struct pool *pool, const struct net_link *link, NetDeviceEntry *entry)
+{
+	const struct nlattr *families[AF_MAX] = { 0 }, *parts[RTNETLINK_ATTRIBUTES] = { 0 };
+	const struct nlattr *mode, *token;
+	static const uint8_t none[16];
+
+	rtnetlink_parse_nested(link->attribute[IFLA_AF_SPEC], families, AF_MAX);
+	rtnetlink_parse_nested(families[AF_INET6], parts, RTNETLINK_ATTRIBUTES);
+	mode = parts[IFLA_INET6_ADDR_GEN_MODE];
+	token = parts[IFLA_INET6_TOKEN];
+	entry->has_addr_gen_mode = mode != NULL;
+	entry->addr_gen_mode = mode ? mnl_attr_get_u8(mode) : 0;
+	if (!token || mnl_attr_get_payload_len(token) != sizeof(none) || !memcmp(mnl_attr_get_payload(token), none, sizeof(none)))
+		return;
+	entry->has_token = true;
+	entry->token.len = sizeof(none);
+	entry->token.data = pool_copy(pool, mnl_attr_get_payload(token), sizeof(none));
+}
+
+/* A device on or beside another one: which, and in which namespace. */
+static void dump_peer(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)
+{
+	int nsid = -1;
+
+	entry->has_peer_ifindex = true;
+	entry->peer_ifindex = link->attribute[IFLA_LINK] ? number_of(link, IFLA_LINK) : (uint32_t)link->index;
+	if (!link->attribute[IFLA_LINK_NETNSID]) {
+		entry->has_peer_nsid = true;
+		entry->peer_nsid = view->id;
+		return;
+	}
+	nsid = (int)number_of(link, IFLA_LINK_NETNSID);
+	for (size_t i = 0; i < view->n_peers; i++) {
+		if (view->peers[i].nsid != nsid)
+			continue;
+		entry->has_peer_nsid = true;
+		entry->peer_nsid = view->peers[i].id;
+	}
+}
+
+static void dump_master(struct pool *pool, const struct net_link *link, NetDeviceEntry *entry)
+{
+	entry->has_master = link->attribute[IFLA_MASTER] != NULL;
+	entry->master = number_of(link, IFLA_MASTER);
+	if (link->slave_kind && !strcmp(link->slave_kind, "bridge"))
+		link_keep_attributes(pool, link->slave_data, link_port_settings, &entry->has_slave_data, &entry->slave_data);
+}
+
+static void dump_common(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)
+{
+	const struct nlattr *address = link->attribute[IFLA_ADDRESS];
+	struct pool *pool = view->d->pool;
+
+	entry->name = pool_string(pool, link->name);
+	entry->ifindex = (uint32_t)link->index;
+	entry->mtu = number_of(link, IFLA_MTU);
+	entry->flags = link->flags;
+	if (address && link->type != ARPHRD_LOOPBACK && mnl_attr_get_payload_len(address)) {
+		entry->has_address = true;
+		entry->address.len = mnl_attr_get_payload_len(address);
+		entry->address.data = pool_copy(pool, mnl_attr_get_payload(address), entry->address.len);
+	}
+	dump_master(pool, link, entry);
+	entry->has_tx_queue_len = link->attribute[IFLA_TXQLEN] != NULL;
+	entry->tx_queue_len = number_of(link, IFLA_TXQLEN);
+	entry->has_group = number_of(link, IFLA_GROUP) != 0;
+	entry->group = number_of(link, IFLA_GROUP);
+	if (link->attribute[IFLA_IFALIAS])
+		entry->alias = pool_string(pool, mnl_attr_get_str(link->attribute[IFLA_IFALIAS]));
+	entry->has_tx_queues = entry->has_rx_queues = link->kind != NULL;
+	entry->tx_queues = number_of(link, IFLA_NUM_TX_QUEUES);
+	entry->rx_queues = number_of(link, IFLA_NUM_RX_QUEUES);
+	dump_inet6(pool, link, entry);
+	dump_peer(view, link, entry);
+}
+
+static const struct link_kind *find_kind(const struct net_link *link)
+{
+	for (const struct link_kind *const *kind = link_kinds; *kind; kind++) {
+		if ((*kind)->kind && (!link->kind || strcmp((*kind)->kind, link->kind) != 0))
+			continue;
+		if (!(*kind)->is || (*kind)->is(link))
+			return *kind;
+	}
+	return NULL;
+}
+
+/* Somebody else knows it: a plugin, or whoever gives the device at restore. */
+static int dump_foreign(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)
+{
+	const char *kind = link->kind ?: "hardware";
+	int answer;
+
+	entry->type = ND_TYPE__EXTLINK;
+	if (link_external(view->d->options, "netdev", link->name))
+		return 0;
+	answer = plugins_ask(view->d->plugins, DUMP_EXT_LINK, link->index, link->type, (char *)(link->kind ?: ""));
+	if (answer >= 0)
+		return 0;
+	if (answer != -ENOTSUP)
+		return plugins_fail(view->d->plugins, answer);
+	if (link->kind)
+		return refuse(ENOTSUP, "network device %s is of the kind %s, which can't be saved; a plugin could (hook DUMP_EXT_LINK)",
+			      link->name, kind);
+	return refuse(ENOTSUP, "network device %s is hardware: to be given at restore dump and restore with --external netdev[%s]:NAME",
+		      link->name, link->name);
+}
+
+/* What would change the way of packets silently. */
+static int check_programs(const struct net_link *link)
+{
+	const struct nlattr *parts[RTNETLINK_ATTRIBUTES] = { 0 };
+
+	rtnetlink_parse_nested(link->attribute[IFLA_XDP], parts, RTNETLINK_ATTRIBUTES);
+	if (parts[IFLA_XDP_ATTACHED] && mnl_attr_get_u8(parts[IFLA_XDP_ATTACHED]) != XDP_ATTACHED_NONE)
+		return refuse(ENOTSUP, "network device %s has an XDP program, which can't be saved", link->name);
+	return 0;
+}
+
+static int dump_link(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)
+{
+	const struct link_kind *kind = find_kind(link);
+
+	net_device_entry__init(entry);
+	dump_common(view, link, entry);
+	TRY(check_programs(link));
+	TRY(net_settings_dump_device(view->d->pool, entry));
+	if (!kind)
+		return dump_foreign(view, link, entry);
+	entry->type = kind->type;
+	log_debug("network device %s, number %d: %s", link->name, link->index, kind->name);
+	return kind->dump ? kind->dump(view, link, entry) : 0;
+}
+
+int net_links_dump(struct net_view *view, struct net_devices *to)
+{
+	struct net_links links = { 0 };
+	int error = rtnetlink_links(view->netlink, view->d->pool, &links);
+
+	if (error < 0)
+		error = fail(-error, "asking for the network devices");
+	for (size_t i = 0; i < links.n && error >= 0; i++) {
+		NetDeviceEntry *entry = *vector_push(to) = pool_new(view->d->pool, NetDeviceEntry);
+
+		error = dump_go_on(view->d, dump_link(view, &links.items[i], entry));
+	}
+	vector_done(&links);
+	return error;
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Network namespaces: the order of the pieces in this folder. What is read and made is read and made by the coordinator itself, which visits the
+ * namespace for the time (kern/net/netns.h).
+ */
+#include "object/net/net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "image/inventory.h"
+#include "kern/net/netlink.h"
+#include "object/file/file.h"
+#include "object/net/settings.h"
+#include "object/net/space.h"
+#include "options/options.h"
+#include "session/needs.h"
+#include "session/survey.h"
+
+static bool is_network(const struct namespace *ns)
+{
+	return ns->kind->flag == CLONE_NEWNET;
+}
+
+static int open_rtnetlink(struct netlink **ret)
+{
+	int error = netlink_open(NETLINK_ROUTE, ret);
+
+	return error < 0 ? fail(-error, "opening a netlink socket") : 0;
+}
+
+/* --- dump --- */
+
+/* By which number this namespace, that we are in, knows another one. */
+static int dump_nsid(struct dump *d, struct netlink *netlink, const struct namespace *other, int *ret)
+{
+	AUTO_CLOSE int fd = other->own ? fcntl(other->fd, F_DUPFD_CLOEXEC, 3) : network_open(d, other);
+	int error;
+
+	if (fd < 0)
+		return fail(-fd, "opening network namespace %u", other->id);
+	error = rtnetlink_nsid_get(netlink, fd, ret);
+	return error < 0 ? fail(-error, "asking for the number of network namespace %u", other->id) : 0;
+}
+
+static int dump_nsids(struct dump *d, struct netlink *netlink, const struct namespace *ns, NetnsEntry *entry, struct net_peer *peers,
+		      size_t *ret_n)
+{
+	struct namespace *other;
+	int nsid = -1;
+
+	*ret_n = 0;
+	for_each_namespace(other, d->namespaces) {
+		NetnsId *record;
+
+		if (!is_network(other) || other == ns || (!other->own && !other->task))
+			continue;
+		TRY(dump_nsid(d, netlink, other, &nsid));
+		if (nsid < 0)
+			continue;
+		record = entry->nsids[entry->n_nsids++] = pool_new(d->pool, NetnsId);
+		netns_id__init(record);
+		record->target_ns_id = other->id;
+		record->netnsid_value = nsid;
+		if (!other->own)
+			peers[(*ret_n)++] = (struct net_peer){ other->id, nsid };
+	}
+	return 0;
+}
+
+static void keep_devices(struct pool *pool, struct net_devices *found, struct net_space *space)
+{
+	space->devices.n = found->n;
+	space->devices.items = pool_copy(pool, found->items, found->n * sizeof(found->items[0]));
+	vector_done(found);
+}
+
+static int dump_devices(struct net_view *view, struct net_space *space)
+{
+	struct net_devices found = { 0 };
+	int error = net_links_dump(view, &found);
+
+	keep_devices(view->d->pool, &found, space);
+	return error;
+}
+
+/* Devices, settings and addresses of a namespace do not change while its tasks stand still, unless somebody from outside comes in. */
+static int look_around(struct dump *d, struct namespace *ns, struct net_space *space)
+{
+	AUTO(netlink_close) struct netlink *netlink = NULL;
+	struct net_view view = { .d = d, .id = ns->id };
+	struct net_peer *peers = pool_array(d->pool, struct net_peer, d->namespaces->list.n);
+
+	TRY(open_rtnetlink(&netlink));
+	space->entry->nsids = pool_array(d->pool, NetnsId *, d->namespaces->list.n);
+	TRY(dump_nsids(d, netlink, ns, space->entry, peers, &view.n_peers));
+	view.netlink = netlink;
+	view.peers = peers;
+	TRY(dump_devices(&view, space));
+	TRY(net_tables_collect(d, netlink));
+	return net_firewall_collect(d);
+}
+
+/* The way back, for those who are on a visit. */
+static int remember_home(struct dump *d)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces) {
+		if (!is_network(ns) || !ns->own || ns->fd >= 0)
+			continue;
+		ns->fd = netns_open_own();
+		if (ns->fd < 0)
+			return fail(-ns->fd, "opening the own network namespace");
+	}
+	return 0;
+}
+
+static int collect_net(struct dump *d, struct namespace *ns)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	struct net_space *space = ns->data = pool_new(d->pool, struct net_space);
+	char inode[32];
+
+	network_dump_begin(d);
+	TRY(remember_home(d));
+	snprintf(inode, sizeof(inode), "%lu", ns->inode);
+	space->entry = pool_new(d->pool, NetnsEntry);
+	netns_entry__init(space->entry);
+	space->key = link_external(d->options, "net", inode);
+	if (space->key) {
+		if (!space->key[0])
+			return refuse(EINVAL, "--external net[%s] gives it no name: net[%s]:NAME", inode, inode);
+		log_info("Network namespace %u is external: %s", ns->id, space->key);
+		return 0;
+	}
+	space->empty = d->options->empty_ns & CLONE_NEWNET;
+	if (!d->only_look && !d->tasks_run)
+		TRY(network_dump_cut_off(d, ns->id));
+	if (space->empty)
+		return 0;
+	TRY(network_dump_visit(d, ns->id, &visit));
+	return look_around(d, ns, space);
+}
+
+static int write_devices(struct dump *d, const struct namespace *ns, const struct net_space *space)
+{
+	AUTO(image_close) struct image *image = NULL;
+
+	TRY(image_create(d->store, &image, IMAGE_NETDEV, ns->id));
+	for (size_t i = 0; i < space->devices.n; i++)
+		TRY(image_write(image, space->devices.items[i]));
+	return image_finish(&image);
+}
+
+static int write_content(struct dump *d, const struct namespace *ns, const struct net_space *space)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netlink_close) struct netlink *netlink = NULL;
+
+	TRY(network_dump_visit(d, ns->id, &visit));
+	TRY(open_rtnetlink(&netlink));
+	TRY(net_settings_dump(d->pool, space->entry));
+	TRY(write_devices(d, ns, space));
+	TRY(net_tables_dump(d, netlink, ns->id, space->entry));
+	TRY(net_firewall_dump(d, ns->id));
+	return net_conntrack_dump(d, ns->id);
+}
+
+static int dump_net(struct dump *d, struct namespace *ns)
+{
+	struct net_space *space = ns->data;
+
+	if (space->empty)
+		return 0;
+	if (space->key)
+		space->entry->ext_key = pool_string(d->pool, space->key);
+	else
+		TRY(write_content(d, ns, space));
+	return image_write_one(d->store, IMAGE_NETNS, space->entry, ns->id);
+}
+
+/* --- load --- */
+
+static int load_devices(struct restore *r, const struct namespace *ns, struct net_space *space)
+{
+	AUTO(image_close) struct image *image = NULL;
+	struct net_devices found = { 0 };
+	NetDeviceEntry *entry;
+	int more = image_open(r->store, &image, IMAGE_NETDEV, ns->id);
+
+	if (more == -ENOENT)
+		return 0;
+	TRY(more);
+	while ((more = image_read(image, &entry)) > 0) {
+		more = net_link_check(r, entry);
+		if (more < 0)
+			break;
+		*vector_push(&found) = entry;
+	}
+	keep_devices(r->pool, &found, space);
+	return more;
+}
+
+static int load_external(struct restore *r, const char *key)
+{
+	if (file_has_inherited(r, key))
+		return 0;
+	if (!r->needs)
+		return refuse(EINVAL, "the network namespace \"%s\" was outside: give it with --inherit-fd fd[N]:%s", key, key);
+	need(r, NEED_DESCRIPTOR, key, "the network namespace of the tasks, which is not in the checkpoint");
+	return 0;
+}
+
+static int load_net(struct restore *r, struct namespace *ns)
+{
+	struct net_space *space = ns->data = pool_new(r->pool, struct net_space);
+	int error = image_read_one(r->store, IMAGE_NETNS, &space->entry, ns->id);
+
+	if (error != -ENOENT)
+		TRY(error);
+	space->empty = r->options->empty_ns & CLONE_NEWNET;
+	if (error == -ENOENT && !space->empty)
+		return refuse(ENOENT, "netns-%u.img is missing: restore with --empty-ns net if the dump was made so, or to have a network without "
+				      "content", ns->id);
+	if (space->empty)
+		return 0;
+	if (space->entry->ext_key) {
+		space->key = space->entry->ext_key;
+		return load_external(r, space->key);
+	}
+	TRY(net_settings_check(space->entry));
+	TRY(load_devices(r, ns, space));
+	TRY(net_tables_load(r, ns->id, space->entry, &space->tables));
+	TRY(net_firewall_load(r, ns->id, &space->rules));
+	return net_conntrack_load(r, ns->id, &space->tracks);
+}
+
+/* --- restore --- */
+
+static int make_net(struct restore *r, struct namespace *ns)
+{
+	const struct net_space *space = ns->data;
+	int error;
+
+	if (!space->key)
+		return 0;
+	error = file_inherited(r, space->key, &ns->fd);
+	return error == -ENOENT ? load_external(r, space->key) : error;
+}
+
+static struct namespace *find_namespace(struct restore *r, uint32_t id)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, r->namespaces)
+		if (is_network(ns) && ns->id == id)
+			return ns;
+	return NULL;
+}
+
+int net_find_space(struct restore *r, uint32_t id, int *ret_fd, const struct net_devices **ret)
+{
+	const struct namespace *ns = find_namespace(r, id);
+
+	if (!ns || ns->own || !ns->data)
+		return -ENOENT;
+	*ret_fd = ns->fd;
+	*ret = &((struct net_space *)ns->data)->devices;
+	return 0;
+}
+
+/* Before there are devices: the kernel would choose numbers by itself. */
+static int set_nsids(struct restore *r, struct net_fill *fill, const NetnsEntry *entry)
+{
+	const TaskKobjIdsEntry *criu = r->inventory->root_ids;
+
+	for (size_t i = 0; i < entry->n_nsids; i++) {
+		const NetnsId *record = entry->nsids[i];
+		const struct namespace *ns = find_namespace(r, record->target_ns_id);
+		bool own = ns ? ns->own : criu && criu->has_net_ns_id && criu->net_ns_id == record->target_ns_id;
+		int error;
+
+		if (!own && (!ns || ns->fd < 0))
+			continue;
+		error = rtnetlink_nsid_set(fill->netlink, own ? fill->home_fd : ns->fd, record->netnsid_value);
+		if (error < 0 && error != -EEXIST)
+			return fail(-error, "giving network namespace %u the number %d", record->target_ns_id, record->netnsid_value);
+	}
+	return 0;
+}
+
+static int furnish(struct restore *r, struct net_fill *fill, const struct net_space *space)
+{
+	TRY(set_nsids(r, fill, space->entry));
+	TRY(net_settings_restore(space->entry));
+	TRY(net_links_make(fill));
+	TRY(net_firewall_restore(&space->rules));
+	TRY(net_links_start(fill));
+	TRY(net_tables_restore(r->pool, fill->netlink, &space->tables, space->entry));
+	TRY(net_links_finish(fill, net_tables_has_link_local, &space->tables));
+	TRY(net_settings_restore_others(space->entry));
+	return net_conntrack_restore(&space->tracks);
+}
+
+static int fill_net(struct restore *r, struct namespace *ns)
+{
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netlink_close) struct netlink *netlink = NULL;
+	AUTO_CLOSE int home = netns_open_own();
+	struct net_space *space = ns->data;
+	struct net_fill fill = {
+		.r = r, .id = ns->id, .fd = ns->fd, .home_fd = home, .devices = space->devices.items, .n_devices = space->devices.n,
+	};
+
+	if (home < 0)
+		return fail(-home, "opening the own network namespace");
+	if (space->key)
+		return 0;
+	TRY(network_restore_cut_off(r, ns->id));
+	if (space->empty)
+		return 0;
+	TRY(network_restore_visit(r, ns->id, &visit));
+	TRY(open_rtnetlink(&netlink));
+	fill.netlink = netlink;
+	return furnish(r, &fill, space);
+}
+
+const struct namespace_kind net_kind = {
+	NAMESPACE_KIND("net", CLONE_NEWNET, net_ns_id),
+	.nested = true,
+	.collect = collect_net,
+	.dump = dump_net,
+	.load = load_net,
+	.make = make_net,
+	.fill = fill_net,
+};
