@@ -5,6 +5,7 @@
 struct options;
 
 int command_dump(const struct options *options);
+int command_dedup(const struct options *options);
 int command_pre_dump(const struct options *options);
 int command_restore(const struct options *options);
 int command_check(const struct options *options);

@@ -21,6 +21,7 @@ static const struct {
 } commands[] = {
 	{ CMD_DUMP, command_dump },
 	{ CMD_PRE_DUMP, command_pre_dump },
+	{ CMD_DEDUP, command_dedup },
 	{ CMD_RESTORE, command_restore },
 	{ CMD_CHECK, command_check },
 	{ CMD_VERIFY, command_verify },

@@ -222,7 +222,10 @@ int dump_task_state(struct dump *d, struct task *task)
 		TRY(memory_track_find(d, task));
 	}
 	TRY(dump_outside(d, task));
-	return d->only_look ? 0 : dump_inside(d, task);
+	if (d->only_look)
+		return 0;
+	TRY(dump_inside(d, task));
+	return d->options->end == OPT_END_KILL ? 0 : memory_track_prepare(d, task, d->options->track_mem);
 }
 
 int dump_task_pages(struct dump *d, struct task *task)
@@ -236,8 +239,9 @@ int dump_task_pages(struct dump *d, struct task *task)
 		new_core(d, thread);
 		TRY(dump_registers(d, thread)); /* also for what they go home with */
 	}
+	TRY(memory_track_prepare(d, task, true));
 	TRY(memory_dump_choose(d, task));
-	return memory_track_renew(d, task, true);
+	return memory_track_renew(d, task);
 }
 
 int dump_task_memory(struct dump *d, struct task *task)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@
 #include "object/socket/socket.h"
 #include "object/task/part.h"
 #include "pages/client.h"
+#include "pages/dedup.h"
 #include "plugin/plugin.h"
 #include "session/session.h"
 #include "session/survey.h"
@@ -86,6 +88,7 @@ void dump_end(struct dump *d)
 			if (task->dump) {
 				mappings_done(&task->dump->mappings);
 				memory_dump_forget(task);
+				memory_track_forget(task);
 			}
 	memory_dump_clean(d);
 	page_sink_destroy(&d->page_server);
@@ -219,7 +222,7 @@ static int renew_trackers(struct dump *d)
 		if (!task_is_live(task))
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		TRY(memory_track_renew(d, task, d->options->track_mem));
+		TRY(memory_track_renew(d, task));
 	}
 	return 0;
 }
@@ -370,6 +373,17 @@ int dump_survey(const struct options *options, struct dump_survey *ret)
 	return error;
 }
 
+void dump_free_parents(const struct options *options)
+{
+	AUTO(store_close) struct store *store = NULL;
+	uint64_t size = 0;
+
+	if (!options->auto_dedup || options->use_page_server || store_open_dir(options->images_dir_fd, false, &store) < 0)
+		return;
+	if (pages_free_in_parents(store, &size) == 0)
+		log_info("Freed %" PRIu64 " bytes in the parent images", size);
+}
+
 int dump(const struct options *options)
 {
 	struct findings findings = { 0 };
@@ -393,6 +407,8 @@ int dump(const struct options *options)
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the checkpoint is complete without it */
 	dump_end(&d);
+	if (error == 0)
+		dump_free_parents(options);
 	if (error < 0)
 		log_error("Dumping FAILED.");
 	else

@@ -38,3 +38,5 @@ struct dump;
 int dump_begin(struct dump *d, const struct options *options);
 int dump_load_plugins(struct dump *d);
 void dump_end(struct dump *d);
+/* --auto-dedup, when the images are complete: what they have anew goes from the parents. A failure is only logged. */
+void dump_free_parents(const struct options *options);

@@ -11,6 +11,7 @@
 #include "flow/background.h"
 #include "image/store.h"
 #include "options/options.h"
+#include "pages/dedup.h"
 #include "pages/server.h"
 
 struct page_server {
@@ -39,9 +40,13 @@ static int serve(void *arg)
 	struct page_server *server = arg;
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(peer_close) struct peer *peer = NULL;
+	struct store *parent;
+	uint64_t freed = 0;
 	int result;
 
 	TRY(store_open_dir(server->options->images_dir_fd, true, &store));
+	if (server->options->prev_images_dir)
+		TRY(store_set_parent(store, server->options->prev_images_dir, &parent));
 	result = peer_accept(&server->place, server->listener, &peer);
 	if (server->listener >= 0)
 		close(TAKE_FD(server->listener)); /* one client, then nobody is let in any more */
@@ -49,6 +54,8 @@ static int serve(void *arg)
 	log_info("A client is there");
 	TRY(page_server_receive(peer, store));
 	log_info("All pages have come");
+	if (server->options->auto_dedup)
+		(void)pages_free_in_parents(store, &freed); /* logged: the parents are larger than they might be */
 	return 0;
 }
 

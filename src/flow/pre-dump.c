@@ -109,6 +109,8 @@ int pre_dump(const struct options *options)
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the images are complete without it */
 	dump_end(&d);
+	if (error == 0)
+		dump_free_parents(options);
 	if (error < 0)
 		log_error("Pre-dumping FAILED.");
 	else

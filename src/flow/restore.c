@@ -27,6 +27,7 @@
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/puppet.h"
+#include "pages/dedup.h"
 #include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
@@ -210,6 +211,8 @@ int restore(const struct options *options)
 		options->listener->root = r.tree->root->pid;
 	if (error == 0)
 		(void)stats_write_restore(&r, options); /* logged; the tasks run */
+	if (error == 0 && options->auto_dedup)
+		(void)pages_free_all(r.store); /* logged: the images are larger than they might be */
 	end(&r);
 	if (error < 0) {
 		log_error("Restoring FAILED.");

@@ -311,3 +311,77 @@ def test_other_request_after_a_pre_dump(obedient):
         assert not reply['success'] and reply['cr_errno'] == 3
         assert client.receive() is None
     obedient.do('check')
+
+
+def blocks(images):
+    """Bytes that pages take on the disk."""
+    return sum(path.stat().st_blocks * 512 for path in images.glob('pages-*.img'))
+
+
+def length(images):
+    """And how long their files are."""
+    return sum(path.stat().st_size for path in images.glob('pages-*.img'))
+
+
+@pytest.mark.parametrize('by_hand', [False, True])
+def test_dedup(obedient, by_hand):
+    """What is there anew is freed in all parents, by an option or by a command; the last one can be restored all the same."""
+    options = () if by_hand else ('--auto-dedup',)
+    folders = []
+    for command in ('pre-dump', 'pre-dump', 'dump'):
+        if folders:
+            obedient.do('paint', 'paint')
+        sizes = [(blocks(folder), length(folder)) for folder in folders]
+        folders.append(obedient.call(command, '--track-mem', *options))
+        if by_hand and len(folders) > 1:
+            done = obedient.room.run(obedient.criu, 'dedup', '-D', folders[-1], '-v4', '-o', 'dedup.log')
+            assert done.returncode == 0, done.stdout
+        for folder, (used, size) in zip(folders, sizes):
+            assert length(folder) == size
+            assert blocks(folder) < used - 4096, folder
+    obedient.restore(folders[-1])
+    obedient.do('check')
+
+
+def test_nothing_to_dedup(obedient):
+    """Images without parents."""
+    images = obedient.call('pre-dump')
+    done = obedient.room.run(obedient.criu, 'dedup', '-D', images)
+    assert done.returncode == 1 and 'have no parent' in done.stdout
+
+
+def test_restore_that_frees(obedient):
+    """The last restore from images, which are of no use afterwards."""
+    first = obedient.call('pre-dump')
+    obedient.do('paint')
+    images = obedient.call('dump', '--track-mem')
+    wait_until(lambda: not obedient.room.pids(), 20, 'it was not killed')
+    done = obedient.room.run(obedient.criu, 'restore', '-d', '-D', images, '--auto-dedup')
+    assert done.returncode == 0, done.stdout
+    obedient.do('check')
+    assert blocks(images) == 0 and length(images) > 0
+    assert blocks(first) < length(first) / 10
+
+
+def test_page_server(obedient):
+    """Memory goes elsewhere each time, on top of what came there before."""
+    for number, command in enumerate(('pre-dump', 'pre-dump', 'dump'), 1):
+        there = obedient.folder / f'there{number}'
+        there.mkdir()
+        parent = ['--prev-images-dir', f'../there{number - 1}'] if number > 1 else []
+        done = obedient.room.run(obedient.criu, 'page-server', '-D', there, '-d', '--pidfile', 'pid', '--address', '127.0.0.1',
+                                 '--port', 27000, '-v4', '-o', 'log', '--auto-dedup', *parent)
+        assert done.returncode == 0, done.stdout
+        server = int((there / 'pid').read_text())
+        images = obedient.call(command, '--track-mem', '--page-server', '--address', '127.0.0.1', '--port', '27000')
+        wait_until(lambda pid=server: pid not in obedient.room.pids(), 20, 'the page server does not end')
+        assert not list(images.glob('pages-*')) and not list(images.glob('pagemap-*'))
+        if number < 3:
+            obedient.do('paint')
+    assert obedient.flags(there)[PARENT] > 400
+    assert blocks(obedient.folder / 'there1') < length(obedient.folder / 'there1') - 4096
+    for path in images.iterdir():
+        if path.name not in ('parent', 'log'):
+            shutil.copy(path, there)
+    obedient.restore(there)
+    obedient.do('check')

@@ -47,8 +47,14 @@ int memory_track_begin(struct dump *d);
 int memory_track_find(struct dump *d, struct task *task);
 /* This descriptor of the task is a tracker, and none of the program's. */
 void memory_note_tracker(struct task *task, int number);
-/* The task loses the trackers it has; on: it gets a new one, from whose start its memory is tracked. Threads stand in their stops. */
-int memory_track_renew(struct dump *d, struct task *task, bool on);
+/*
+ * Before its pages are chosen: the task closes the trackers it has; on: it makes a new one. What the old one knows can still be asked.
+ * Threads stand in their stops, and their registers are known.
+ */
+int memory_track_prepare(struct dump *d, struct task *task, bool on);
+/* At the end: nothing is tracked by the old one any more, and by the new one, if there is one, all that is trackable. */
+int memory_track_renew(struct dump *d, struct task *task);
+void memory_track_forget(struct task *task);
 bool memory_is_trackable(const struct mapping *m);
 /* content.c: chooses and writes the private pages of the task: pagemap-PID, pages-N. */
 int memory_dump_content(struct dump *d, struct task *task);

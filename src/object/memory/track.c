@@ -304,27 +304,6 @@ static int read_answer(struct remote *remote, void *arg)
 	return 0;
 }
 
-/* Closing it would not be enough, as children may have copies. */
-static int end_watch(struct dump *d, struct task *task)
-{
-	AUTO_CLOSE int fd = -1;
-	bool tracked = false;
-
-	for (size_t i = 0; i < task->dump->mappings.n; i++)
-		tracked |= task->dump->mappings.items[i].tracked;
-	if (!tracked)
-		return 0;
-	fd = open_tracker(d, task);
-	TRY(fd);
-	for (size_t i = 0; i < task->dump->mappings.n; i++) {
-		const struct mapping *m = &task->dump->mappings.items[i];
-
-		if (m->tracked && tracker_leave(fd, m->start, m->end) < 0)
-			return fail_errno("ending the watch of mapping %" PRIx64 "-%" PRIx64, m->start, m->end);
-	}
-	return 0;
-}
-
 /* In the task: the old ones are closed, and perhaps a new one is made. */
 static int exchange(struct dump *d, struct task *task, bool on, int64_t *ret_number)
 {
@@ -383,7 +362,6 @@ static int start_tracker(struct dump *d, struct task *task, int number)
 	AUTO_CLOSE int fd = pidfd_take_fd(task->dump->pidfd, number);
 	struct stat stat;
 
-	memory_note_tracker(task, number);
 	if (fd < 0 || fstat(fd, &stat) < 0 || tracker_start(fd) < 0)
 		return fail(fd < 0 ? -fd : errno, "taking its tracker");
 	TRY(watch_all(task, fd));
@@ -391,21 +369,64 @@ static int start_tracker(struct dump *d, struct task *task, int number)
 	return 0;
 }
 
-int memory_track_renew(struct dump *d, struct task *task, bool on)
-{
-	int64_t number = -EBADF;
+struct task_tracking {
+	int old;	/* our copy of the tracker before, or -1 */
+	int64_t number; /* of the new one in the task, or -errno */
+};
 
+/* The old one goes on as long as we have our copy. */
+int memory_track_prepare(struct dump *d, struct task *task, bool on)
+{
+	struct task_tracking *tracking = pool_new(d->pool, struct task_tracking);
+
+	*tracking = (struct task_tracking){ -1, -EBADF };
+	task->dump->tracking = tracking;
 	if (on)
 		TRY(can_track(d, task, &on));
-	TRY(end_watch(d, task));
+	for (size_t i = 0; i < task->dump->mappings.n && tracking->old < 0; i++)
+		if (task->dump->mappings.items[i].tracked) {
+			tracking->old = open_tracker(d, task);
+			TRY(tracking->old);
+		}
 	if (!on && !task->dump->n_trackers)
 		return 0;
-	TRY(exchange(d, task, on, &number));
-	if (!on)
-		return 0;
-	if (number < 0) {
-		log_info("Its memory can't be tracked: %s", strerror((int)-number));
-		return 0;
+	TRY(exchange(d, task, on, &tracking->number));
+	if (on && tracking->number < 0)
+		log_info("Its memory can't be tracked: %s", strerror((int)-tracking->number));
+	return 0;
+}
+
+/* Closing the old one would not be enough, as children may have copies. */
+static int end_watch(const struct task *task, int old)
+{
+	for (size_t i = 0; i < task->dump->mappings.n; i++) {
+		const struct mapping *m = &task->dump->mappings.items[i];
+
+		if (m->tracked && tracker_leave(old, m->start, m->end) < 0)
+			return fail_errno("ending the watch of mapping %" PRIx64 "-%" PRIx64, m->start, m->end);
 	}
-	return start_tracker(d, task, (int)number);
+	return 0;
+}
+
+int memory_track_renew(struct dump *d, struct task *task)
+{
+	struct task_tracking *tracking = task->dump->tracking;
+	int64_t none;
+
+	if (!tracking)
+		return 0;
+	if (tracking->old >= 0)
+		TRY(end_watch(task, tracking->old));
+	if (tracking->number >= 0)
+		return start_tracker(d, task, (int)tracking->number);
+	/* Copies of others' that were found since. */
+	return task->dump->n_trackers ? exchange(d, task, false, &none) : 0;
+}
+
+void memory_track_forget(struct task *task)
+{
+	struct task_tracking *tracking = task->dump->tracking;
+
+	if (tracking && tracking->old >= 0)
+		close(TAKE_FD(tracking->old));
 }
