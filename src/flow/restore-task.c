@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -15,7 +16,9 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "flow/number.h"
+#include "flow/restore-tree.h"
 #include "lib/compel/puppet.h"
 #include "lib/compel/tracee.h"
 #include "object/cgroup/cgroup.h"
@@ -41,17 +44,77 @@ static void plan_coordinator(struct restore *r, struct task *task, struct plan *
 
 #define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
-static int plan_threads(struct restore *r, struct task *task, struct plan *plan)
+/* The threads that a leader has to make, in the order of the task's list. */
+struct making {
+	size_t *result; /* of the step */
+	bool *made;
+};
+
+static void making_done(struct making *making)
+{
+	free(making->result);
+	free(making->made);
+}
+
+/* Steps for those that are not made yet. */
+static int plan_threads(struct restore *r, struct task *task, struct making *making, struct plan *plan)
 {
 	struct thread *thread;
+	unsigned i = 0;
 
 	for_each_thread(thread, task) {
 		if (thread == task->leader)
 			continue;
-		TRY(puppet_add(r->stage, thread->vtid, 0, &thread->remote));
+		if (!thread->remote)
+			TRY(puppet_add(r->stage, thread->vtid, 0, &thread->remote));
 		if (r->inner_pids)
 			puppet_set_tid(thread->remote, 0);
-		TRY(puppet_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, NULL));
+		if (!making->made[i])
+			TRY(puppet_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
+		i++;
+	}
+	return 0;
+}
+
+/* How the steps went. *ret_taken: a tid that was in use, 0 if there was none. */
+static int see_made(const struct task *task, struct making *making, pid_t *ret_taken)
+{
+	struct thread *thread;
+	unsigned i = 0;
+
+	*ret_taken = 0;
+	for_each_thread(thread, task) {
+		int64_t result;
+
+		if (thread == task->leader)
+			continue;
+		result = making->made[i] ? 0 : remote_value(task->leader->remote, making->result[i]);
+		making->made[i++] = result >= 0;
+		if (result == -EEXIST)
+			*ret_taken = thread->vtid;
+		else if (result < 0)
+			return fail((int)-result, "making thread %d", thread->vtid);
+	}
+	return 0;
+}
+
+/*
+ * The threads that could not be made at first. The process that has just been dumped and killed can be gone for its parent while the numbers of its
+ * threads are still in use: since Linux 6.15 the kernel gives them back after it has told the parent.
+ */
+static int make_the_rest(struct restore *r, struct task *task, struct making *making)
+{
+	unsigned waited_ms = 0;
+	pid_t taken;
+
+	TRY(see_made(task, making, &taken));
+	while (taken) {
+		AUTO(plan_destroy) struct plan *plan = plan_create();
+
+		TRY(restore_wait_for_pid(taken, &waited_ms));
+		TRY(plan_threads(r, task, making, plan));
+		TRY(remote_run(task->leader->remote, plan, &r->deadline));
+		TRY(see_made(task, making, &taken));
 	}
 	return 0;
 }
@@ -72,8 +135,11 @@ static int wait_threads(struct restore *r, struct task *task)
 
 int restore_task_contents(struct restore *r, struct task *task)
 {
+	AUTO(making_done) struct making making = {
+		.result = xzalloc(task->n_threads * sizeof(*making.result)),
+		.made = xzalloc(task->n_threads * sizeof(*making.made)),
+	};
 	AUTO(plan_destroy) struct plan *plan = plan_create();
-	int error;
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	TRY(fail_point("restore/contents"));
@@ -82,11 +148,9 @@ int restore_task_contents(struct restore *r, struct task *task)
 		TRY(memory_plan_rest(r, task, plan));
 	if (!task->restore->files_from)
 		TRY(file_plan_table(r, task, plan));
-	TRY(plan_threads(r, task, plan));
-	error = remote_run(task->leader->remote, plan, &r->deadline);
-	if (error == -EEXIST)
-		return refuse(EEXIST, "a tid of its threads is in use: restore in a new pid namespace, or try again");
-	TRY(error);
+	TRY(plan_threads(r, task, &making, plan));
+	TRY(remote_run(task->leader->remote, plan, &r->deadline));
+	TRY(make_the_rest(r, task, &making));
 	if (!task->restore->memory_from)
 		memory_rest_done(r, task);
 	if (!task->restore->files_from)

@@ -68,11 +68,7 @@ static int arrived(struct restore *r, struct task *task)
 #define ZOMBIE_PATIENCE_MS 5000
 #define ZOMBIE_STEP_MS	   20
 
-/*
- * Making a task failed because its pid is in use. A zombie, or one that still lends its number to a session or a group, goes away when its parent reaps it, so
- * it is worth waiting for: the tasks may just have been dumped and killed. Returns 0 to try again.
- */
-static int wait_for_pid(pid_t pid, unsigned *waited_ms)
+int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 {
 	struct proc_stat stat = { .state = 'Z' };
 	AUTO_CLOSE int proc = proc_open(pid);
@@ -107,7 +103,7 @@ static int make_root(struct restore *r, struct task *root)
 	TRY(namespaces_restore_make(r, &first.flags));
 	TRY(namespaces_plan_root(r, plan));
 	while ((error = puppet_boot(root->leader->remote, &first)) == -EEXIST)
-		TRY(wait_for_pid(root->vpid, &waited));
+		TRY(restore_wait_for_pid(root->vpid, &waited));
 	TRY(error);
 	root->pid = remote_tid(root->leader->remote);
 	TRY(arrived(r, root));
@@ -171,7 +167,7 @@ static int clone_again(struct restore *r, struct task *task)
 		AUTO(plan_destroy) struct plan *plan = plan_create();
 		size_t at;
 
-		TRY(wait_for_pid(task->vpid, &waited));
+		TRY(restore_wait_for_pid(task->vpid, &waited));
 		TRY(plan_clone(plan, task, &at));
 		TRY(run(r, creator, plan));
 		result = remote_value(creator->leader->remote, at);

@@ -166,6 +166,42 @@ def test_pid_is_taken(subject, room):
     run.release()
 
 
+# Takes a number for a child that dies, and reaps it after a while.
+ZOMBIE = '''
+import os, sys, time
+wanted, name = int(sys.argv[1]), sys.argv[2]
+while True:
+    with open('/proc/sys/kernel/ns_last_pid', 'w') as file:
+        file.write(str(wanted - 1))
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    if child == wanted:
+        break
+    os.waitpid(child, 0)
+with open('/proc/sys/kernel/ns_last_pid', 'w') as file:
+    file.write('1000')
+open(name, 'w').close()
+time.sleep(1)
+os.waitpid(child, 0)
+'''
+
+
+def test_tid_of_the_dead(subject, room, folder):
+    """The number of a thread still belongs to a process that has ended: the restore waits for it."""
+    run = subject('thread/several')
+    wanted = max(map(int, run.before[run.pid]['threads']))
+    images = run.dump()
+    run.await_gone()
+    room.run('/bin/sh', '-c', 'echo 1000 > /proc/sys/kernel/ns_last_pid')
+    taker = room.start(folder / 'taker', '/usr/bin/python3', '-c', ZOMBIE, wanted, folder / 'taken')
+    wait_until((folder / 'taken').exists, 5, lambda: (folder / 'taker').read_text())
+    run.restore(images)
+    wait_until(lambda: taker not in room.pids(), 5, 'it does not end')
+    run.compare('after the restore')
+    run.release()
+
+
 def test_damaged_images(subject, room):
     """Every image cut off in the middle: refused, and nothing is left."""
     run = subject('tree/family')
