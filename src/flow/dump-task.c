@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "flow/sweep.h"
+#include "kern/proc/proc.h"
 #include "lib/compel/guest.h"
 #include "lib/compel/tracee.h"
 #include "object/memory/memory.h"
@@ -68,6 +69,23 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	dump->repaired = arch_state_ip(dump->state) != ip;
 	arch_state_restart(record, no_signals, have_code ? code : NULL);
 	return arch_state_to_core(record, thread->core, d->pool);
+}
+
+void dump_restart_call(const struct thread *thread)
+{
+	AUTO_CLOSE int proc = proc_open_thread(thread->task->dump->proc, thread->tid);
+	AUTO(pool_destroy) struct pool *pool = pool_create();
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+	struct arch_thread_state *state;
+	uint64_t sigmask, ip;
+
+	if (proc < 0 || proc_status_read(proc, &status) < 0 || tracee_get_sigmask(thread->tid, &sigmask) < 0 ||
+	    arch_state_get(thread->tid, pool, &state) < 0)
+		return;
+	ip = arch_state_ip(state);
+	arch_state_restart_eintr(state, no_signal_pending(&status, sigmask));
+	if (arch_state_ip(state) != ip)
+		(void)arch_state_set_general(thread->tid, state);
 }
 
 static int dump_outside(struct dump *d, struct task *task)

@@ -21,6 +21,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "kern/capability.h"
+#include "flow/dump-task.h"
 #include "flow/freezer.h"
 #include "flow/number.h"
 #include "kern/pidfd.h"
@@ -233,7 +234,7 @@ static int refuse_hopeless(const struct task *task)
 static bool is_dying(const struct task *task, pid_t tid)
 {
 	AUTO_CLOSE int proc = proc_open_thread(task->dump->proc, tid);
-	struct proc_status status;
+	AUTO(proc_status_done) struct proc_status status = { 0 };
 	struct proc_stat stat;
 
 	if (proc < 0 || proc_stat_read(proc, &stat) < 0 || proc_status_read(proc, &status) < 0)
@@ -503,6 +504,8 @@ static void release_task(struct task *task)
 			(void)tracee_wait_stop(thread->tid, &soon, &signal);
 		else if (thread->dump->repaired)
 			(void)arch_state_set_general(thread->tid, thread->dump->state); /* else it sees a call that broke off */
+		else if (!thread->dump->state)
+			dump_restart_call(thread);
 		tracee_release(thread->tid);
 		thread->dump->held = false;
 	}

@@ -172,6 +172,35 @@ time.sleep(1000)
     assert code == 1 and 'is traced by process' in said and '--file-locks' in said, said
 
 
+PAIR = '''
+import ctypes, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+poll = libc.epoll_create1(0)
+tracer = os.fork()
+if tracer == 0:
+    traced = os.fork()
+    if traced == 0:
+        time.sleep(1000)
+    libc.ptrace(0x4206, traced, 0, 0)
+    open('ready', 'w').write(str(os.getpid()))
+    time.sleep(1000)
+while True:
+    if libc.epoll_wait(poll, ctypes.create_string_buffer(64), 1, -1) < 0:
+        open('woken', 'a').write(os.strerror(ctypes.get_errno()))
+'''
+
+
+def test_refused_while_freezing(room, criu, folder):
+    """A dump that fails before it has looked at a thread does not break off its system call."""
+    pid, work = start(room, folder, PAIR)
+    wait_until(lambda: (room.proc / str(pid) / 'syscall').read_text().startswith('232 '), 5)
+    for command in 'dump', 'check --tree':
+        done = room.run(criu, *command.split(), *(['-t', pid, '-D', work] if command == 'dump' else [pid]))
+        assert done.returncode == 1 and 'is traced by process' in done.stdout, done.stdout
+        wait_until(lambda: (room.proc / str(pid) / 'syscall').read_text().startswith('232 '), 5)
+        assert not (work / 'woken').exists(), (work / 'woken').read_text()
+
+
 def test_no_such_process(room, criu):
     code, said = check(room, criu, 4000000)
     assert code == 1 and 'there is no process 4000000' in said
