@@ -187,10 +187,15 @@ def task_snapshot(task, numbers, inner=str):
 
 def snapshot(room):
     """All facts about all processes of a room but its first."""
-    numbers = Numbering()
+    numbers, found = Numbering(), {}
     pids = room.pids()
     inner = Inner(room.proc, pids)
-    return {inner(pid): task_snapshot(room.proc / str(pid), numbers, inner) for pid in pids}
+    for pid in pids:
+        try:
+            found[inner(pid)] = task_snapshot(room.proc / str(pid), numbers, inner)
+        except (FileNotFoundError, ProcessLookupError):
+            pass        # one that was about to end
+    return found
 
 
 def differences(before, after, path='', ignore=()):

@@ -110,7 +110,7 @@ static void test_descriptors(void **state)
 	assert_true(fd >= 200);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	n = fd_list(proc, "fd", &fds);
-	assert_true(n >= 5);
+	assert_true(n >= 4); /* 1, 2, proc, fd: the standard input may be closed */
 	for (int i = 0; i < n; i++) {
 		assert_true(i == 0 || fds[i - 1] < fds[i]);
 		assert_true(fcntl(fds[i], F_GETFD) >= 0);
