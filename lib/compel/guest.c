@@ -27,7 +27,7 @@
 #include "lib/compel/tracee.h"
 
 #define ALL_SIGNALS (~0ull)
-#define PATIENCE_MS 1000
+#define PATIENCE_MS 3000
 #define PARKED_MS   5000
 #define SPINNING_MS 200
 #define MEMFD_EXEC  0x10u /* MFD_EXEC, since Linux 6.3 */
