@@ -145,7 +145,7 @@ def test_pid_is_taken(subject, room):
     run = subject('tree/family')
     images = run.dump()
     run.await_gone()
-    wanted = sorted(run.before)[1]
+    wanted = sorted(map(int, run.before))[1]
     other = room.start('/dev/null', '/bin/sh', '-c',
                        f'while echo {wanted - 1} > /proc/sys/kernel/ns_last_pid; do sleep 1000 & '
                        f'[ $! = {wanted} ] && wait; kill $!; done')
@@ -190,7 +190,7 @@ os.waitpid(child, 0)
 def test_tid_of_the_dead(subject, room, folder):
     """The number of a thread still belongs to a process that has ended: the restore waits for it."""
     run = subject('thread/several')
-    wanted = max(map(int, run.before[run.pid]['threads']))
+    wanted = max(map(int, run.before[str(run.pid)]['threads']))
     images = run.dump()
     run.await_gone()
     room.run('/bin/sh', '-c', 'echo 1000 > /proc/sys/kernel/ns_last_pid')
