@@ -13,6 +13,8 @@
  */
 #pragma once
 
+#include <time.h>
+
 #include "base/vector.h"
 #include "plan/plan.h"
 #include "session/session.h"
@@ -34,6 +36,11 @@ struct namespace_kind {
 	int (*dump)(struct dump *d, struct namespace *ns);    /* after all of them: write the images. Not when d->only_look */
 
 	/* Restore: [coordinator], in this order, the kinds in the order of their list. Once for each namespace that is not criu's own. */
+	/*
+	 * The root task lived in that of the criu that dumped it: 1 if it shall have one of its own all the same, which is then as if the images had
+	 * said so, but is not loaded.
+	 */
+	int (*adopt)(struct restore *r, struct namespace *ns);
 	int (*load)(struct restore *r, struct namespace *ns);  /* read and check the images; nothing exists yet */
 	int (*needs)(struct restore *r, struct namespace *ns); /* criu verify, instead of what follows: session/needs.h */
 	/*
@@ -67,6 +74,7 @@ struct namespace_set {
 	VECTOR(struct namespace *) list;
 	uint32_t last_id;
 	bool any;	     /* one is not criu's own */
+	bool adopted;	     /* restore: one was, and is to be made all the same */
 };
 
 /* The registry, generated from src/object/meson.build; in the order in which the format numbers criu's own. NULL-terminated. */
@@ -106,6 +114,9 @@ int namespace_open_path(int proc, const char *path, int flags, mode_t mode);
 
 /* ipc-shm.c: the size of a System V segment of a namespace that is dumped. */
 int ipc_segment_size(const struct namespace *ns, int id, uint64_t *ret);
+
+/* time.c: restore: what must be added to our clock, in ns, to get that of a task. */
+int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock);
 
 /* --- the moments (namespace.c) --- */
 

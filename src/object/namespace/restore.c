@@ -54,6 +54,19 @@ static int add(struct restore *r, struct task *task, const struct namespace_kind
 	return check(r, ns);
 }
 
+static int adopt(struct restore *r, struct namespace *ns)
+{
+	int adopted;
+
+	if (!ns->own || !ns->of_root || !ns->kind->adopt)
+		return 0;
+	adopted = ns->kind->adopt(r, ns);
+	TRY(adopted);
+	ns->own = !adopted;
+	r->namespaces->adopted |= adopted;
+	return adopted;
+}
+
 int namespaces_restore_load(struct restore *r)
 {
 	struct namespace *ns;
@@ -66,10 +79,12 @@ int namespaces_restore_load(struct restore *r)
 	if (r->damage)
 		return 0;
 	for_each_namespace(ns, r->namespaces) {
-		if (ns->own || !ns->kind->load)
-			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
-		TRY(restore_go_on(r, ns->kind->load(r, ns)));
+		int adopted = adopt(r, ns);
+
+		TRY(restore_go_on(r, adopted));
+		if (!adopted && !ns->own && ns->kind->load)
+			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
 	return 0;
 }
@@ -108,7 +123,7 @@ int namespaces_restore_make(struct restore *r, uint64_t *ret_flags)
 	struct namespace *ns;
 
 	*ret_flags = 0;
-	if (!r->namespaces->any)
+	if (!r->namespaces->any && !r->namespaces->adopted)
 		return 0;
 	TRY(EACH(r, make));
 	for_each_namespace(ns, r->namespaces)

@@ -1,13 +1,228 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Time namespaces. */
+/*
+ * Time namespaces (time_namespaces(7)): the monotonic clock and that since boot. A tree that lived in criu's own gets one as well (timens-0.img), so that
+ * its clocks go on where they stood, on another machine or after a reboot too. Where that is not possible, its clocks are left alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "object/namespace/namespace.h"
+#include "timens.pb-c.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080 /* since 5.6 */
 #endif
 
+#define NS_PER_S 1000000000ll
+#define LONGEST	 (INT64_MAX / NS_PER_S / 2) /* seconds; the kernel takes no more */
+
+/* ns, to be added to the clocks of the host. */
+struct offsets {
+	int64_t monotonic, boottime;
+};
+
+/* Those of the namespace for children; it is the process's own, unless it has asked for another one and made no child yet. */
+static int read_offsets(int proc, struct offsets *ret)
+{
+	long long seconds[2], ns[2];
+	char text[256];
+	ssize_t size = file_read_text(proc, "timens_offsets", text, sizeof(text));
+
+	if (size < 0)
+		return fail((int)-size, "reading timens_offsets");
+	if (sscanf(text, "monotonic %lld %lld boottime %lld %lld", &seconds[0], &ns[0], &seconds[1], &ns[1]) != 4)
+		return refuse(EINVAL, "timens_offsets is \"%s\"", text);
+	ret->monotonic = seconds[0] * NS_PER_S + ns[0];
+	ret->boottime = seconds[1] * NS_PER_S + ns[1];
+	return 0;
+}
+
+static int read_own_offsets(struct offsets *ret)
+{
+	AUTO_CLOSE int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return self < 0 ? fail_errno("opening /proc/self") : read_offsets(self, ret);
+}
+
+/* --- dump --- */
+
+static int collect_time(struct dump *d, struct namespace *ns)
+{
+	struct stat children;
+
+	if (fstatat(ns->task->dump->proc, "ns/time_for_children", &children, 0) < 0)
+		return fail_errno("looking at the time namespace of its children");
+	if (children.st_ino != ns->inode)
+		return refuse(EOPNOTSUPP, "it has asked for another time namespace for its children, and has none yet: that cannot be checkpointed yet");
+	return 0;
+}
+
+static Timespec *clock_there(struct dump *d, clockid_t clock, int64_t shift)
+{
+	Timespec *record = pool_new(d->pool, Timespec);
+	struct timespec now;
+	int64_t value;
+
+	clock_gettime(clock, &now);
+	value = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec + shift;
+	timespec__init(record);
+	record->tv_sec = (uint64_t)(value / NS_PER_S);
+	record->tv_nsec = (uint64_t)(value % NS_PER_S);
+	return record;
+}
+
+static int dump_time(struct dump *d, struct namespace *ns)
+{
+	TimensEntry entry = TIMENS_ENTRY__INIT;
+	struct offsets theirs, ours;
+
+	TRY(read_offsets(ns->task->dump->proc, &theirs));
+	TRY(read_own_offsets(&ours));
+	entry.monotonic = clock_there(d, CLOCK_MONOTONIC, theirs.monotonic - ours.monotonic);
+	entry.boottime = clock_there(d, CLOCK_BOOTTIME, theirs.boottime - ours.boottime);
+	return image_write_one(d->store, IMAGE_TIMENS, &entry, ns->id);
+}
+
+/* --- restore --- */
+
+struct clocks {
+	const TimensEntry *entry;
+	bool wanted;		/* by the images; else it would only be better */
+	struct offsets offsets; /* of the namespace, as soon as it is made */
+	struct offsets shift;	/* from our clocks to those there */
+};
+
+static int check_time(const Timespec *time, uint32_t number)
+{
+	if (time->tv_sec > LONGEST || time->tv_nsec >= NS_PER_S)
+		return refuse(EINVAL, "timens-%u.img: a clock stood at %" PRIu64 " s %" PRIu64 " ns: the image is damaged", number, time->tv_sec,
+			      time->tv_nsec);
+	return 0;
+}
+
+/* -ENOENT, unlogged. */
+static int load_clocks(struct restore *r, struct namespace *ns, uint32_t number, bool wanted)
+{
+	struct clocks *clocks = pool_new(r->pool, struct clocks);
+	TimensEntry *entry;
+
+	TRY(image_read_one(r->store, IMAGE_TIMENS, &entry, number));
+	TRY(check_time(entry->monotonic, number));
+	TRY(check_time(entry->boottime, number));
+	clocks->entry = entry;
+	clocks->wanted = wanted;
+	ns->data = clocks;
+	return 0;
+}
+
+static int load_time(struct restore *r, struct namespace *ns)
+{
+	int error = load_clocks(r, ns, ns->id, true);
+
+	if (error == -ENOENT)
+		return refuse(ENOENT, "timens-%u.img is missing: the checkpoint is not complete", ns->id);
+	if (error == 0 && namespace_of_root(r->namespaces, r->tree, "user", NULL))
+		return refuse(EOPNOTSUPP, "time and user namespaces together cannot be restored yet");
+	return error;
+}
+
+/* Number 0 stands for the clocks of the host. */
+static int adopt_time(struct restore *r, struct namespace *ns)
+{
+	int error = load_clocks(r, ns, 0, false);
+
+	if (error == -ENOENT && !r->needs)
+		log_warn("timens-0.img is missing: the clocks are left alone");
+	if (error < 0)
+		return error == -ENOENT ? 0 : error;
+	if (r->options->unprivileged || geteuid() != 0 || access("/proc/self/timens_offsets", F_OK) < 0)
+		return 0;
+	/* Its power over namespaces that were made outside would not suffice to enter one. */
+	return !namespace_of_root(r->namespaces, r->tree, "user", NULL);
+}
+
+static int64_t find_shift(clockid_t clock, const Timespec *wanted)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return ((int64_t)wanted->tv_sec - now.tv_sec) * NS_PER_S + (int64_t)wanted->tv_nsec - now.tv_nsec;
+}
+
+/* The kernel wants nanoseconds that are not negative. */
+static void print_offset(char *to, size_t room, const char *clock, int64_t offset)
+{
+	int64_t ns = (offset % NS_PER_S + NS_PER_S) % NS_PER_S;
+
+	snprintf(to, room, "%s %" PRId64 " %" PRId64, clock, (int64_t)((offset - ns) / NS_PER_S), ns);
+}
+
+static int make_there(void *arg)
+{
+	struct namespace *ns = arg;
+	struct clocks *clocks = ns->data;
+	char text[2][64], both[130];
+	int error;
+
+	print_offset(text[0], sizeof(text[0]), "monotonic", clocks->offsets.monotonic);
+	print_offset(text[1], sizeof(text[1]), "boottime", clocks->offsets.boottime);
+	snprintf(both, sizeof(both), "%s\n%s\n", text[0], text[1]);
+	if (unshare(CLONE_NEWTIME) < 0)
+		return -errno;
+	error = file_write_text(AT_FDCWD, "/proc/self/timens_offsets", both);
+	if (error < 0)
+		return error;
+	ns->fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+	return ns->fd < 0 ? -errno : 0;
+}
+
+static int make_time(struct restore *r, struct namespace *ns)
+{
+	struct clocks *clocks = ns->data;
+	struct offsets ours;
+	int error;
+
+	TRY(read_own_offsets(&ours));
+	clocks->shift.monotonic = find_shift(CLOCK_MONOTONIC, clocks->entry->monotonic);
+	clocks->shift.boottime = find_shift(CLOCK_BOOTTIME, clocks->entry->boottime);
+	clocks->offsets = (struct offsets){ ours.monotonic + clocks->shift.monotonic, ours.boottime + clocks->shift.boottime };
+	error = namespace_run(-1, 0, make_there, ns);
+	if (error == 0)
+		return 0;
+	if (clocks->wanted)
+		return fail(-error, "making a time namespace");
+	log_warn("a time namespace cannot be made (%s): the clocks are left alone", strerror(-error));
+	ns->own = true;
+	return 0;
+}
+
+int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock)
+{
+	const struct namespace *ns = r->namespaces ? namespace_of(r->namespaces, task, namespace_kind_find("time")) : NULL;
+	const struct clocks *clocks = ns && !ns->own ? ns->data : NULL;
+
+	if (!clocks)
+		return 0;
+	return clock == CLOCK_MONOTONIC ? clocks->shift.monotonic : clock == CLOCK_BOOTTIME ? clocks->shift.boottime : 0;
+}
+
 const struct namespace_kind time_kind = {
 	NAMESPACE_KIND("time", CLONE_NEWTIME, time_ns_id),
+	.nested = true,
+	.collect = collect_time,
+	.dump = dump_time,
+	.adopt = adopt_time,
+	.load = load_time,
+	.make = make_time,
 };

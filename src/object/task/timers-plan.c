@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/fail.h"
+#include "object/namespace/namespace.h"
 #include "object/task/self.h"
 #include "object/task/timers.h"
 
@@ -129,7 +130,7 @@ static bool must_overrun(const struct task *task, const PosixTimerEntry *entry)
 	       (!entry->has_notify_thread_id || entry->notify_thread_id == task->vpid);
 }
 
-static void arm_in_the_past(const PosixTimerEntry *entry, struct plan *plan)
+static void arm_in_the_past(struct restore *r, const struct task *task, const PosixTimerEntry *entry, struct plan *plan)
 {
 	uint64_t mask = 1ull << (entry->si_signo - 1);
 	int64_t interval = (int64_t)entry->isec * NS_PER_S + (int64_t)entry->insec, steps = entry->overrun + 1ll, start;
@@ -138,7 +139,7 @@ static void arm_in_the_past(const PosixTimerEntry *entry, struct plan *plan)
 	struct timespec now;
 
 	clock_gettime((clockid_t)entry->clock_id, &now);
-	start = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec + (int64_t)entry->vsec * NS_PER_S + (int64_t)entry->vnsec;
+	start = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec + time_shift(r, task, (clockid_t)entry->clock_id) + (int64_t)entry->vsec * NS_PER_S + (int64_t)entry->vnsec;
 	if (steps > (start - 1) / interval)
 		steps = (start - 1) / interval; /* not before the clock began */
 	start -= steps * interval;
@@ -150,12 +151,12 @@ static void arm_in_the_past(const PosixTimerEntry *entry, struct plan *plan)
 		     D(plan_data(plan, patience, sizeof(patience))), V(sizeof(mask)));
 }
 
-void timer_plan_arm(const struct task *task, const PosixTimerEntry *entry, struct plan *plan)
+void timer_plan_arm(struct restore *r, const struct task *task, const PosixTimerEntry *entry, struct plan *plan)
 {
 	struct itimerspec value = { { (time_t)entry->isec, (long)entry->insec }, { (time_t)entry->vsec, (long)entry->vnsec } };
 
 	if (must_overrun(task, entry))
-		arm_in_the_past(entry, plan);
+		arm_in_the_past(r, task, entry, plan);
 	else if (entry->vsec || entry->vnsec)
 		plan_syscall(plan, "start a POSIX timer", __NR_timer_settime, V(entry->it_id), V(0),
 			     D(plan_data(plan, &value, sizeof(value))), V(0));

@@ -211,7 +211,7 @@ static int last_timers(struct restore *r, struct thread *thread, struct plan *pl
 	arm_itimer(plan, ITIMER_VIRTUAL, record->virt);
 	arm_itimer(plan, ITIMER_PROF, record->prof);
 	for (size_t i = 0; i < record->n_posix; i++)
-		timer_plan_arm(thread->task, record->posix[i], plan);
+		timer_plan_arm(r, thread->task, record->posix[i], plan);
 	return 0;
 }
 

@@ -10,4 +10,4 @@ int timers_sort(TaskTimersEntry *record);
 /* All timers of the record (sorted), each with its id, not yet running. Steps of the leader. */
 void timers_plan_create(struct restore *r, const struct task *task, const TaskTimersEntry *record, struct plan *plan);
 /* Lets one run with the time that it had left, and with the overruns of its last signal. Steps of the leader; all signals are blocked, none is queued yet. */
-void timer_plan_arm(const struct task *task, const PosixTimerEntry *entry, struct plan *plan);
+void timer_plan_arm(struct restore *r, const struct task *task, const PosixTimerEntry *entry, struct plan *plan);
