@@ -8,19 +8,19 @@ SUBJECT()
 
 int main(void)
 {
-	static const char *const names[] = { "net", "ipc", "uts", "pid", "mnt", "user", "cgroup" };
-	int fds[7];
+	static const char *const names[] = { "net", "ipc", "uts", "pid", "mnt", "user", "cgroup", "time" };
+	int fds[8];
 	struct stat st, now;
 	char path[64];
 
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 8; i++) {
 		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
 		fds[i] = must(open(path, O_RDONLY));
 	}
 
 	checkpoint();
 
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 8; i++) {
 		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
 		must(stat(path, &st));
 		must(fstat(fds[i], &now));
