@@ -40,7 +40,7 @@ FAMILIES = {
     'socket': ['file', 'mount', 'net', 'namespace'],
     'memory': ['file', 'task', 'namespace'],
     'task': ['file', 'memory', 'mount', 'security', 'cgroup', 'namespace'],
-    'namespace': ['file', 'mount', 'net', 'task', 'socket', 'memory'],
+    'namespace': ['cgroup', 'file', 'mount', 'net', 'task', 'socket', 'memory'],
     'net': ['namespace', 'socket', 'file'],
     'mount': ['namespace', 'file'],
     'cgroup': ['namespace', 'task', 'mount'],

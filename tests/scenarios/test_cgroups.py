@@ -10,6 +10,13 @@ from cgroups import Cgroup, host_pids
 from room import wait_until
 
 
+class Run:
+    """For host_pids(): whatever is in a room."""
+
+    def __init__(self, room):
+        self.room = room
+
+
 @pytest.fixture
 def cgroup():
     """cgroup('pids') makes a Cgroup."""
@@ -283,6 +290,33 @@ def test_failure(subject, cgroup, point):
         assert code == 1 and 'fault injected' in said, said
         assert not folder.exists() and (folder == group.path or group.path.exists())
         run.await_gone()
+
+
+def test_namespace(criu, room, folder, cgroup):
+    """A cgroup namespace has its root where it was made, though its process is elsewhere by now; the root moves with --cgroup-root."""
+    group = cgroup('pids')
+    inside = 'echo $$ > "$0/sub/cgroup.procs"; exec sleep 1000'
+    pid = room.start(folder / 'output', '/bin/sh', '-c', f"echo $$ > $0/cgroup.procs; exec unshare --cgroup sh -c '{inside}' $0", group.path)
+
+    def look():
+        here, = host_pids(Run(room))
+        real = host_pids(Run(room))[here]
+        shown = subprocess.run(['nsenter', '--cgroup', '-t', str(real), 'cat', f'/proc/{real}/cgroup'], capture_output=True, text=True, check=True).stdout
+        return [line.split(':', 2)[2] for line in shown.splitlines() if line.split(':')[1] == 'pids']
+
+    wait_until(lambda: room.proc.joinpath(str(pid), 'comm').read_text() == 'sleep\n', 20)
+    assert look() == ['/sub']
+    new = '/' + str(group.path.relative_to('/sys/fs/cgroup/pids')) + '/new'
+    for options, folders in (((), group.sub), (('--cgroup-root', f'pids:{new}'), group.path / 'new/sub')):
+        images = folder / f'images{len(options)}'
+        images.mkdir()
+        done = room.run(criu, 'dump', '-t', pid, '-D', images, '--cgroup-root', 'pids:' + os.path.dirname(new))
+        assert done.returncode == 0, done.stdout
+        wait_until(lambda: not room.pids(), 20)
+        group.remove()
+        done = room.run(criu, 'restore', '-d', '-D', images, *options)
+        assert done.returncode == 0, done.stdout
+        assert look() == ['/sub'] and group.pids(folders) == list(host_pids(Run(room)).values())
 
 
 @pytest.mark.parametrize('controller, control, frozen, thawed', [('freezer', 'freezer.state', 'FROZEN', 'THAWED'), ('', 'cgroup.freeze', '1', '0')])

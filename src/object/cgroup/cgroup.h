@@ -12,6 +12,8 @@
 int cgroup_restore_make(struct restore *r);
 /* The task was just made and is where its creator is: it goes where it belongs, and its children will be made there. */
 int cgroup_restore_enter(struct restore *r, struct task *task);
+/* A process of ours goes where the cgroup namespace of a task has its root. */
+int cgroup_restore_enter_root(struct restore *r, const struct task *task, pid_t pid);
 /* The threads of the task that are not where their leader is. */
 int cgroup_restore_enter_threads(struct restore *r, struct task *task);
 /* Limits and the like, which must not hinder the restore itself: everything is made, nothing runs. */

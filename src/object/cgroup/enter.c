@@ -80,6 +80,20 @@ int cgroup_restore_enter_threads(struct restore *r, struct task *task)
 	return 0;
 }
 
+int cgroup_restore_enter_root(struct restore *r, const struct task *task, pid_t pid)
+{
+	const struct cg_set *set = cgroup_set_of(r, task->leader);
+
+	for (size_t i = 0; set && i < set->n; i++) {
+		struct cg_place root = { .hierarchy = set->places[i].hierarchy, .path = set->places[i].prefix };
+
+		if (!root.path || root.hierarchy->absent || !strcmp(root.path, root.hierarchy->own))
+			continue;
+		TRY(move(&root, "cgroup.procs", pid));
+	}
+	return 0;
+}
+
 /* --- frozen --- */
 
 /* --freeze-cgroup names one whose state is put back whatever --manage-cgroups says. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which thread is in which cgroups: /proc/PID/task/TID/cgroup. Threads that are in the same ones have the same set. */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,13 +15,16 @@
 #include "object/cgroup/hierarchy.h"
 #include "object/cgroup/load.h"
 #include "object/cgroup/tree.h"
+#include "object/namespace/namespace.h"
 #include "object/task/part.h"
 
 #define OWN_SET 1 /* that of criu */
 
 struct set {
 	uint32_t id;
-	const char *text; /* of the file */
+	const char *text;	    /* of the file */
+	const struct namespace *ns; /* whose root the paths have in that cgroup namespace, NULL for criu's own */
+	const struct thread *thread; /* one that is in it */
 	struct set *next;
 };
 
@@ -36,27 +40,31 @@ static bool is_our_business(const struct dump *d)
 	return !d->options->unprivileged && geteuid() == 0;
 }
 
-static struct set *add_set(struct dump *d, const char *text)
+static struct set *add_set(struct dump *d, const char *text, const struct namespace *ns, const struct thread *thread)
 {
 	struct set *set = pool_new(d->pool, struct set);
 
-	*set = (struct set){ ++d->cgroups->n_sets, pool_string(d->pool, text), d->cgroups->sets };
+	*set = (struct set){ ++d->cgroups->n_sets, pool_string(d->pool, text), ns, thread, d->cgroups->sets };
 	d->cgroups->sets = set;
 	return set;
 }
 
 /* Threads that follow each other are mostly in the same set. */
-static struct set *find_set(struct dump *d, const char *text)
+static struct set *find_set(struct dump *d, const char *text, const struct thread *thread)
 {
+	const struct namespace *ns = namespace_of(d->namespaces, thread->task, namespace_kind_find("cgroup"));
 	struct set **place, *set;
 
+	if (ns && ns->own)
+		ns = NULL;
+
 	for (place = &d->cgroups->sets; (set = *place); place = &set->next)
-		if (!strcmp(set->text, text)) {
+		if (set->ns == ns && !strcmp(set->text, text)) {
 			*place = set->next;
 			set->next = d->cgroups->sets;
 			return d->cgroups->sets = set;
 		}
-	return add_set(d, text);
+	return add_set(d, text, ns, thread);
 }
 
 static int collect_sets(struct dump *d)
@@ -76,7 +84,7 @@ static int collect_sets(struct dump *d)
 		return 0;
 	TRY(error);
 	d->cgroups = pool_new(d->pool, struct cgroup_dump);
-	add_set(d, text.data ?: "");
+	add_set(d, text.data ?: "", NULL, NULL);
 	TRY(proc_cgroups_parse(pool_string(d->pool, text.data ?: ""), d->pool, &own));
 	d->cgroups->own = own;
 	d->cgroups->own.items = pool_copy(d->pool, own.items, own.n * sizeof(*own.items));
@@ -96,7 +104,7 @@ static int dump_set(struct dump *d, struct thread *thread)
 		return d->tasks_run ? 0 : fail(-error, "reading its cgroups");
 	TRY(error);
 	thread->core->thread_core->has_cg_set = true;
-	thread->core->thread_core->cg_set = find_set(d, text.data ?: "")->id;
+	thread->core->thread_core->cg_set = find_set(d, text.data ?: "", thread)->id;
 	return 0;
 }
 
@@ -113,6 +121,52 @@ static bool is_wanted(const struct dump *d, const char *controllers)
 		if (controllers_have(controllers, only->items[i]))
 			return true;
 	return only->n == 0;
+}
+
+/* --- the roots of cgroup namespaces --- */
+
+struct look {
+	struct dump *d;
+	int proc;
+	struct proc_cgroups cgroups;
+};
+
+static int look_from_inside(void *arg)
+{
+	struct look *look = arg;
+
+	return proc_cgroups_read(look->proc, look->d->pool, &look->cgroups);
+}
+
+/* As seen from inside, the path lacks what stands above the root. */
+static int find_prefix(const struct proc_cgroups *inside, CgMemberEntry *member)
+{
+	const struct proc_cgroup *found = hierarchy_find(inside, member->name);
+	size_t size = strlen(member->path), rest;
+
+	if (!found)
+		return refuse(EINVAL, "its cgroup namespace does not have the cgroups of %s", member->name);
+	rest = strcmp(found->path, "/") != 0 ? strlen(found->path) : 0;
+	if (rest > size || (rest && strcmp(member->path + size - rest, found->path) != 0))
+		return refuse(EOPNOTSUPP, "the cgroup %s of %s lies outside of the root of its cgroup namespace: it cannot be checkpointed yet",
+			      member->path, *member->name ? member->name : "cgroup2");
+	member->has_cgns_prefix = true;
+	member->cgns_prefix = (uint32_t)(size - rest);
+	return 0;
+}
+
+static int find_prefixes(struct dump *d, const struct set *set, CgSetEntry *entry)
+{
+	AUTO_CLOSE int proc = proc_open_thread(set->thread->task->dump->proc, set->thread->tid);
+	struct look look = { d, proc, { 0 } };
+	int error;
+
+	TRY(proc);
+	error = namespace_run(set->thread->task->dump->proc, CLONE_NEWCGROUP, look_from_inside, &look);
+	for (size_t i = 0; i < entry->n_ctls && error == 0; i++)
+		error = find_prefix(&look.cgroups, entry->ctls[i]);
+	proc_cgroups_done(&look.cgroups);
+	return error;
 }
 
 static int add_members(struct dump *d, const struct set *set, CgSetEntry *entry)
@@ -135,7 +189,7 @@ static int add_members(struct dump *d, const struct set *set, CgSetEntry *entry)
 		entry->ctls[entry->n_ctls++] = member;
 	}
 	qsort(entry->ctls, entry->n_ctls, sizeof(*entry->ctls), compare_members);
-	return 0;
+	return set->ns ? find_prefixes(d, set, entry) : 0;
 }
 
 static int compare_sets(const void *a, const void *b)

@@ -1,9 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Cgroup namespaces. */
+/* Cgroup namespaces: each has a root in every hierarchy, where its maker was. The roots stand in cgroup.img, with the sets of tasks. */
 #include <sched.h>
+#include <unistd.h>
 
+#include "base/fail.h"
+#include "object/cgroup/cgroup.h"
 #include "object/namespace/namespace.h"
+
+/* The paths of the sets are measured by object/cgroup/sets.c. */
+static int dump_cgroup(struct dump *d, struct namespace *ns)
+{
+	return 0;
+}
+
+static int collect_cgroup(struct dump *d, struct namespace *ns)
+{
+	if (namespace_of_root(d->namespaces, d->tree, "user", NULL))
+		return refuse(EOPNOTSUPP, "cgroup and user namespaces together cannot be checkpointed yet");
+	return 0;
+}
+
+struct errand {
+	struct restore *r;
+	struct namespace *ns;
+};
+
+static int make_there(void *arg)
+{
+	struct errand *errand = arg;
+
+	TRY(cgroup_restore_enter_root(errand->r, errand->ns->task, getpid()));
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return fail_errno("making a cgroup namespace");
+	errand->ns->fd = namespace_open_own("cgroup");
+	return errand->ns->fd < 0 ? errand->ns->fd : 0;
+}
+
+static int make_cgroup(struct restore *r, struct namespace *ns)
+{
+	return namespace_run(-1, 0, make_there, &(struct errand){ r, ns });
+}
+
+static int load_cgroup(struct restore *r, struct namespace *ns)
+{
+	if (namespace_of_root(r->namespaces, r->tree, "user", NULL))
+		return refuse(EOPNOTSUPP, "cgroup and user namespaces together cannot be restored yet");
+	return 0;
+}
 
 const struct namespace_kind cgroup_kind = {
 	NAMESPACE_KIND("cgroup", CLONE_NEWCGROUP, cgroup_ns_id),
+	.nested = true,
+	.collect = collect_cgroup,
+	.dump = dump_cgroup,
+	.load = load_cgroup,
+	.make = make_cgroup,
 };

@@ -61,6 +61,8 @@ static int collect_time(struct dump *d, struct namespace *ns)
 {
 	struct stat children;
 
+	if (namespace_of_root(d->namespaces, d->tree, "user", NULL))
+		return refuse(EOPNOTSUPP, "time and user namespaces together cannot be checkpointed yet");
 	if (fstatat(ns->task->dump->proc, "ns/time_for_children", &children, 0) < 0)
 		return fail_errno("looking at the time namespace of its children");
 	if (children.st_ino != ns->inode)
