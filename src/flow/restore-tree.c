@@ -306,9 +306,10 @@ static int fill_namespaces(struct restore *r)
 {
 	if (!r->namespaces->any)
 		return 0;
-	TRY(actions_run(r->options, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
+	if (r->namespaces->told)
+		TRY(actions_run(r->options, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
 	TRY(namespaces_restore_fill(r));
-	return actions_run(r->options, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid);
+	return r->namespaces->told ? actions_run(r->options, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid) : 0;
 }
 
 static int make_tree(struct restore *r)

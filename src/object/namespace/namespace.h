@@ -75,6 +75,7 @@ struct namespace_set {
 	uint32_t last_id;
 	bool any;	     /* one is not criu's own */
 	bool adopted;	     /* restore: one was, and is to be made all the same */
+	bool told;	     /* restore: scripts and clients hear of them: it is not only the clocks, which every tree has after a restore */
 };
 
 /* The registry, generated from src/object/meson.build; in the order in which the format numbers criu's own. NULL-terminated. */

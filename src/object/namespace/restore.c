@@ -51,6 +51,7 @@ static int add(struct restore *r, struct task *task, const struct namespace_kind
 	if (ns->own && (ns->of_root || !namespace_of_root(r->namespaces, r->tree, kind->name, NULL)))
 		return 0;
 	r->namespaces->any = true;
+	r->namespaces->told |= strcmp(kind->name, "time") != 0;
 	return check(r, ns);
 }
 
