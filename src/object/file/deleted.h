@@ -33,7 +33,7 @@ int relink_find(struct restore *r, struct remap *remap);
 void relink_remove(struct restore *r, const struct remap *remap);
 
 /* procfs.c, restore: opens a file below /proc of a process that was dead at the dump. */
-int procfs_open_dead(pid_t pid, const char *name, int flags, int *ret_fd);
+int procfs_open_dead(pid_t pid, int root, const char *name, int flags, int *ret_fd);
 /*
  * Refuses a file below /proc that belongs to criu itself, or, unless we may trace anybody, to a process with capabilities outside of the
  * tree: it was opened with our rights, and the program would have the memory of a process that may do more than itself.

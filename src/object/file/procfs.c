@@ -21,6 +21,7 @@
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
 #include "object/file/deleted.h"
+#include "object/mount/mount.h"
 
 static int make_helper(pid_t pid)
 {
@@ -37,12 +38,19 @@ static int make_helper(pid_t pid)
 	return made < 0 ? fail_errno("making a helper with pid %d", pid) : 0;
 }
 
-int procfs_open_dead(pid_t pid, const char *name, int flags, int *ret_fd)
+static int open_there(int root, const char *name, int flags)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	return mount_stay_begin(root, &stay) < 0 ? -1 : open(name, flags);
+}
+
+int procfs_open_dead(pid_t pid, int root, const char *name, int flags, int *ret_fd)
 {
 	int error;
 
 	TRY(make_helper(pid));
-	*ret_fd = open(name, flags);
+	*ret_fd = open_there(root, name, flags);
 	error = errno;
 	kill(pid, SIGKILL);
 	if (waitpid(pid, NULL, 0) < 0)

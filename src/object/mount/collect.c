@@ -223,6 +223,9 @@ static int find_source(struct dump *d, struct mount *mount)
 		return refuse_mount(mount, "it was made of relative paths, and from where is not known");
 	if (mount_find_external_above(mount))
 		return 0;
+	/* A new one would not be the one that others see: other ptys, files of its own. */
+	if (mount->fs && mount->fs->apart && is_seen_outside(d, mount))
+		return refuse_mount(mount, "it is one that criu sees as well");
 	if (mount->fs && mount->fs->anew)
 		return 0;
 	if (is_enabled(d, mount->seen->fs_type)) {
@@ -234,6 +237,13 @@ static int find_source(struct dump *d, struct mount *mount)
 	if (taken != -ENOTSUP)
 		return taken;
 	return refuse_mount(mount, mount->fs ? mount->fs->why : "criu does not know how to make it again (--enable-fs lets it try)");
+}
+
+static bool is_idmapped(const struct mount *mount)
+{
+	const char *word = strstr(mount->seen->options, ",idmapped");
+
+	return word && (word[strlen(",idmapped")] == ',' || !word[strlen(",idmapped")]);
 }
 
 /* The root comes from outside, unless it is a file system of memory that nobody else sees. */
@@ -259,6 +269,8 @@ static int classify(struct dump *d, struct mount *mount)
 	if (external)
 		return external < 0 ? external : 0;
 	TRY(external_check_groups(d, mount));
+	if (is_idmapped(mount))
+		return refuse_mount(mount, "its owners are mapped (an idmapped mount)");
 	if (mount->space->root->from_root && mount_is_of_root(mount) && !mount->entry->deleted) {
 		mount->from_root = true;
 		return 0;
@@ -300,7 +312,7 @@ int mount_dump_root(const struct dump *d, const struct task *task)
 
 int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id)
 {
-	const struct mount *mount = d->mounts ? table_find(d->mounts->by_id, (uint64_t)mnt_id) : NULL;
+	const struct mount *mount = d->mounts && d->mounts->by_id ? table_find(d->mounts->by_id, (uint64_t)mnt_id) : NULL;
 
 	if (mount)
 		return mount->space->root_fd;
@@ -311,9 +323,9 @@ int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id
 
 int mount_dump_id(const struct dump *d, int mnt_id)
 {
-	if (!d->mounts || (!table_find(d->mounts->by_id, (uint64_t)mnt_id) && !proc_mounts_find(&d->mounts->own, mnt_id)))
+	if (!d->mounts || !d->mounts->by_id)
 		return 0;
-	return mnt_id;
+	return table_find(d->mounts->by_id, (uint64_t)mnt_id) || proc_mounts_find(&d->mounts->own, mnt_id) ? mnt_id : 0;
 }
 
 const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task)

@@ -69,6 +69,7 @@ struct fs_kind {
 	uint32_t type;	 /* FSTYPE__ */
 	bool anew;	 /* it can be made again from its options, and is then the right one */
 	bool content;	 /* and what is in it is saved */
+	bool apart;	 /* each time that it is made, it is another one */
 	bool one;	 /* there is but one in the machine */
 	bool late;	 /* its options are paths in the namespace */
 	const char *add; /* an option that is not shown but belongs to it */

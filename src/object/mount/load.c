@@ -97,6 +97,8 @@ int mount_restore_needs(struct restore *r, struct namespace *ns)
 	const struct mount_space *space = ns->data;
 
 	r->needs->other_paths = true;
+	need_feature(r, FEATURE_ID_move_mount_set_group);
+	need_feature(r, FEATURE_ID_openat2);
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
 		const MntEntry *entry = m->entry;
 

@@ -426,7 +426,7 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 
 int mount_restore_root(const struct restore *r, int mnt_id)
 {
-	const struct mount *mount = r->mounts && mnt_id > 0 ? table_find(r->mounts->by_id, (uint64_t)mnt_id) : NULL;
+	const struct mount *mount = r->mounts && r->mounts->by_id && mnt_id > 0 ? table_find(r->mounts->by_id, (uint64_t)mnt_id) : NULL;
 	struct namespace *ns;
 
 	if (!r->mounts)
