@@ -75,6 +75,10 @@ static int parse_mark(struct dump *d, const struct open_file *of, const char *va
 	mark->mflags = (uint32_t)mflags;
 	mark->mask = (uint32_t)mask;
 	mark->ignored_mask = (uint32_t)ignored;
+	/* Whoever opens the file waits for the program, which is frozen: so would we. */
+	if (mask & (FAN_OPEN_PERM | FAN_ACCESS_PERM | FAN_OPEN_EXEC_PERM) && mount_dump_root(d, of->task) >= 0)
+		return refuse(ENOTSUP, "it decides who may open files (FAN_OPEN_PERM): saving the files of a mount namespace of its own would wait "
+				       "for it; remove the mark");
 	if (fdinfo_field(value, "ino"))
 		return parse_inode(d, of, value, mark);
 	if (fdinfo_field(value, "mnt_id"))

@@ -110,16 +110,16 @@ static const RegFileEntry *path_of(struct restore *r, const struct file *f)
 	return regular_find_record(r, record->has_regf_id ? record->regf_id : record->id, &path) < 0 ? NULL : path;
 }
 
-/* The devpts that the slave was in, or the master was opened in. */
+/* The devpts that the master was opened in, or the slave was in. */
 static int find_place(struct restore *r, const struct tty *tty, struct tty_place *ret)
 {
-	const struct file *f = tty->n ? tty->files[0] : tty->master_file;
+	const struct file *f = tty->master_file ?: tty->n ? tty->files[0] : NULL;
 	const RegFileEntry *path = f ? path_of(r, f) : NULL;
 
 	*ret = (struct tty_place){ path ? regular_root(r, path) : -1, "/dev/ptmx" };
 	if (ret->root < 0)
 		return 0;
-	ret->ptmx = tty->n ? pool_printf(r->pool, "%.*s/ptmx", (int)(strrchr(path->name, '/') - path->name), path->name) : path->name;
+	ret->ptmx = !tty->master_file ? pool_printf(r->pool, "%.*s/ptmx", (int)(strrchr(path->name, '/') - path->name), path->name) : path->name;
 	return 0;
 }
 
