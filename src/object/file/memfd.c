@@ -121,7 +121,7 @@ static int make_anonymous(const MemfdInodeEntry *record)
 {
 	int flags = MAP_SHARED | MAP_ANONYMOUS |
 		    (record->has_hugetlb_flag && record->hugetlb_flag
-			     ? MAP_HUGETLB | (int)(record->hugetlb_flag & (MAP_HUGE_MASK << MAP_HUGE_SHIFT))
+			     ? MAP_HUGETLB | (int)(record->hugetlb_flag & ((unsigned)MAP_HUGE_MASK << MAP_HUGE_SHIFT))
 			     : 0);
 	void *memory = mmap(NULL, record->size, PROT_READ | PROT_WRITE, flags, -1, 0);
 	char path[64];

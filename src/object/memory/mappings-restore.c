@@ -29,7 +29,7 @@
 /* These are made by mmap itself; MAP_LOCKED would fault all pages in before their content is there. */
 #define MMAP_FLAGS                                                                                             \
 	(MAP_SHARED | MAP_PRIVATE | MAP_DROPPABLE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_HUGETLB | \
-	 MAP_HUGE_MASK << MAP_HUGE_SHIFT)
+	 (unsigned)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
 
 static const uint32_t mappable = VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_ANON_PRIVATE | VMA_ANON_SHARED;
 
