@@ -13,6 +13,7 @@ int command_check_tree(const struct options *options); /* criu check --tree */
 int command_verify(const struct options *options);
 int command_cpuinfo_dump(const struct options *options);
 int command_cpuinfo_check(const struct options *options);
+int command_lazy_pages(const struct options *options);
 int command_page_server(const struct options *options);
 int command_service(const struct options *options);
 int command_swrk(const struct options *options);

@@ -27,6 +27,7 @@ static const struct {
 	{ CMD_VERIFY, command_verify },
 	{ CMD_CPUINFO_DUMP, command_cpuinfo_dump },
 	{ CMD_CPUINFO_CHECK, command_cpuinfo_check },
+	{ CMD_LAZY_PAGES, command_lazy_pages },
 	{ CMD_PAGE_SERVER, command_page_server },
 	{ CMD_SERVICE, command_service },
 	{ CMD_SWRK, command_swrk },

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/workers.h"
 #include "flow/actions.h"
+#include "flow/background.h"
 #include "flow/cpuinfo.h"
 #include "flow/dump-task.h"
 #include "flow/freeze.h"
@@ -42,9 +43,24 @@
 
 #define FD_ROOM 16384 /* more than that is rare, and only slower */
 
+/* The memory goes to one, or we shall be one for it. */
+static int prepare_page_server(struct dump *d)
+{
+	const struct peer_place place = page_server_place(d->options);
+	uint16_t port;
+
+	if (d->options->use_page_server && !d->options->lazy_pages)
+		return page_sink_to_server(&place, &d->page_server);
+	if (!d->options->lazy_pages || place.fd >= 0)
+		return 0;
+	d->lazy_listener = peer_listen(&place, &port);
+	return d->lazy_listener < 0 ? d->lazy_listener : 0;
+}
+
 int dump_begin(struct dump *d, const struct options *options)
 {
 	d->options = options;
+	d->lazy_listener = -1;
 	d->pool = pool_create();
 	d->tree = task_tree_create();
 	d->stats = pool_new(d->pool, struct stats);
@@ -68,11 +84,7 @@ int dump_begin(struct dump *d, const struct options *options)
 		return 0;
 	}
 	/* Better now than when the tasks stand still. */
-	if (options->use_page_server) {
-		const struct peer_place server = page_server_place(options);
-
-		TRY(page_sink_to_server(&server, &d->page_server));
-	}
+	TRY(prepare_page_server(d));
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
 	TRY(store_open_dir(options->images_dir_fd, true, &d->store));
@@ -91,6 +103,9 @@ void dump_end(struct dump *d)
 				memory_track_forget(task);
 			}
 	memory_dump_clean(d);
+	memory_lazy_dump_clean(d);
+	if (d->lazy_listener >= 0)
+		close(d->lazy_listener);
 	page_sink_destroy(&d->page_server);
 	store_close(&d->store);
 	workers_destroy(&d->workers);
@@ -314,6 +329,27 @@ static int dump_tree(struct dump *d)
 	return write_all(d);
 }
 
+/*
+ * What --lazy-pages left in the tasks is asked for by a client. Only its last word lets the tasks die: if it ends without, what was restored
+ * lacks memory, and the tasks run on here.
+ */
+static int give_memory(struct dump *d)
+{
+	int result;
+
+	if (!d->options->lazy_pages)
+		return 0;
+	TRY(background_tell_ready(d->options));
+	log_info("Waiting for a client that asks for the %" PRIu64 " pages that were left", d->stats->pages_lazy);
+	log_flush();
+	result = page_server_give(d->options, d->lazy_listener, memory_lazy_supply(d));
+	TRY(result);
+	if (!result)
+		return refuse(ECONNRESET, "the client that was to take the memory has ended without saying that it has it all: the tasks run on here");
+	log_info("The client has all the memory that it needs");
+	return 0;
+}
+
 static int let_go(struct dump *d, int error)
 {
 	bool kill = error == 0 && d->options->end == OPT_END_KILL;
@@ -401,6 +437,8 @@ int dump(const struct options *options)
 		findings_done(&findings);
 		if (error == 0 && actions_run(options, ACTION_POST_DUMP, options->pid) < 0)
 			error = -ECANCELED;
+		if (error == 0)
+			error = give_memory(&d);
 		error = let_go(&d, error);
 	}
 	plugins_done(&d.plugins, error);

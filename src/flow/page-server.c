@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* criu page-server: takes the memory of a dump that runs elsewhere. */
+/* criu page-server: takes the memory of a dump that runs elsewhere, or gives that of images. */
 #include "flow/page-server.h"
 
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "flow/background.h"
+#include "image/inventory.h"
 #include "image/store.h"
 #include "options/options.h"
 #include "pages/dedup.h"
@@ -35,6 +36,31 @@ struct peer_place page_server_place(const struct options *options)
 	};
 }
 
+int page_server_give(const struct options *options, int listener, struct page_supply *supply)
+{
+	const struct peer_place place = page_server_place(options);
+	AUTO(peer_close) struct peer *peer = NULL;
+
+	TRY(peer_accept(&place, listener, &peer));
+	log_info("A client is there");
+	return page_server_supply(peer, supply);
+}
+
+/* page-server --lazy-pages: a client that needs no more, or has ended, is all the same. */
+static int serve_images(const struct page_server *server)
+{
+	AUTO(store_close) struct store *store = NULL;
+	AUTO(page_supply_of_images_destroy) struct page_supply *supply = NULL;
+	struct inventory inventory;
+
+	TRY(store_open_dir(server->options->images_dir_fd, false, &store));
+	TRY(inventory_read(store, &inventory));
+	supply = page_supply_of_images(store);
+	TRY(page_server_give(server->options, server->listener, supply));
+	log_info("The client needs no more");
+	return 0;
+}
+
 static int serve(void *arg)
 {
 	struct page_server *server = arg;
@@ -44,6 +70,8 @@ static int serve(void *arg)
 	uint64_t freed = 0;
 	int result;
 
+	if (server->options->lazy_pages)
+		return serve_images(server);
 	TRY(store_open_dir(server->options->images_dir_fd, true, &store));
 	if (server->options->prev_images_dir)
 		TRY(store_set_parent(store, server->options->prev_images_dir, &parent));
@@ -65,7 +93,7 @@ int page_server(const struct options *options, bool background, uint16_t *ret_po
 	uint16_t port = 0;
 	int result;
 
-	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+	if (!options->lazy_pages && faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
 	if (options->page_server_fd < 0) {
 		server.listener = peer_listen(&server.place, &port);

@@ -15,5 +15,10 @@ struct options;
  */
 int page_server(const struct options *options, bool background, uint16_t *ret_port);
 
+struct page_supply;
+
+/* Gives pages to one client. Returns as page_server_supply(). The listener stays the caller's; -1: --ps-socket. */
+int page_server_give(const struct options *options, int listener, struct page_supply *supply);
+
 /* Where the options say that the other end is. */
 struct peer_place page_server_place(const struct options *options);

@@ -61,6 +61,7 @@ static void end(struct restore *r)
 				close(task->restore->pidfd);
 		}
 	}
+	memory_lazy_restore_clean(r);
 	memory_restore_clean(r);
 	namespaces_restore_clean(r);
 	cgroup_restore_done(r);
@@ -88,6 +89,8 @@ static int make_all(struct restore *r)
 	TRY(restore_tree(r));
 	TRY(restore_groups(r));
 	stats_stop(r->stats, STATS_FORKING);
+	for_each_task(task, r->tree)
+		TRY(memory_lazy_register(r, task));
 	for_each_task(task, r->tree)
 		if (task_is_live(task))
 			TRY(restore_task_contents(r, task));
@@ -172,7 +175,9 @@ static int restore_all(struct restore *r)
 	TRY(load_plugins(r));
 	TRY(actions_run(r->options, ACTION_PRE_RESTORE, 0));
 	TRY(make_workers(r));
-	error = make_all(r);
+	error = memory_lazy_begin(r);
+	if (error == 0)
+		error = make_all(r);
 	file_restore_clean(r);
 	memory_restore_clean(r);
 	namespaces_restore_clean(r);
@@ -184,6 +189,7 @@ static int restore_all(struct restore *r)
 	resume_devices(r);
 	(void)actions_run(r->options, ACTION_PRE_RESUME, r->tree->root->pid); /* logged */
 	restore_let_go(r);
+	memory_lazy_finish(r);
 	stats_stop(r->stats, STATS_RESTORE);
 	(void)actions_run(r->options, ACTION_POST_RESUME, r->tree->root->pid); /* logged */
 	return 0;
@@ -211,7 +217,8 @@ int restore(const struct options *options)
 		options->listener->root = r.tree->root->pid;
 	if (error == 0)
 		(void)stats_write_restore(&r, options); /* logged; the tasks run */
-	if (error == 0 && options->auto_dedup)
+	/* With --lazy-pages the images are still read: by the daemon. */
+	if (error == 0 && options->auto_dedup && !options->lazy_pages)
 		(void)pages_free_all(r.store); /* logged: the images are larger than they might be */
 	end(&r);
 	if (error < 0) {

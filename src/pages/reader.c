@@ -25,6 +25,7 @@ struct open_reader {
 	struct page_reader reader;
 	enum image_id id;
 	uint64_t number;
+	enum page_wanted wanted;
 	size_t room;
 };
 
@@ -67,16 +68,22 @@ static int open_pages(struct page_level *level)
 	return 0;
 }
 
-static int add_piece(struct open_reader *open, size_t number, uint64_t start, uint64_t size, uint64_t offset)
+/* flags are those of its range. */
+static int add_piece(struct open_reader *open, size_t number, uint64_t start, uint64_t size, uint64_t offset, uint32_t flags)
 {
 	struct page_reader *reader = &open->reader;
 	struct page_level *level = reader->levels[number];
 	struct page_piece *last = reader->n ? &reader->pieces[reader->n - 1] : NULL;
+	const bool lazy = open->wanted != PAGES_ALL && flags & PE_LAZY;
+	const bool remote = !(flags & PE_PRESENT) || (open->wanted == PAGES_LAZY_REMOTE && number == 0);
+	const struct pages_file *file = remote ? NULL : &level->file;
 
-	if (!level->file.image)
+	if (!remote && !level->file.image)
 		TRY(open_pages(level));
+	if (remote)
+		offset = start; /* such pieces are named by their addresses */
 	reader->size += size;
-	if (last && last->file == &level->file && last->start + last->size == start &&
+	if (last && last->file == file && last->lazy == lazy && last->start + last->size == start &&
 	    last->offset + last->size == offset) {
 		last->size += size;
 		return 0;
@@ -86,7 +93,7 @@ static int add_piece(struct open_reader *open, size_t number, uint64_t start, ui
 		reader->pieces = xrealloc(reader->pieces, open->room * sizeof(*reader->pieces));
 	}
 	reader->pieces[reader->n++] =
-		(struct page_piece){ .start = start, .size = size, .offset = offset, .file = &level->file };
+		(struct page_piece){ .start = start, .size = size, .offset = offset, .file = file, .lazy = lazy };
 	return 0;
 }
 
@@ -115,9 +122,11 @@ static int add_part(struct open_reader *open, size_t number, const struct page_r
 {
 	if (range->flags & PE_PARENT)
 		return add_range(open, number + 1, start, end);
-	if (range->flags & PE_PRESENT)
-		return add_piece(open, number, start, end - start, range->offset + (start - range->start));
-	return refuse(EINVAL, "the pages at %#" PRIx64 " were left to a lazy-pages server and are not in the images",
+	if (!(range->flags & PE_LAZY) && open->wanted >= PAGES_LAZY)
+		return 0;
+	if (range->flags & PE_PRESENT || (range->flags & PE_LAZY && open->wanted != PAGES_ALL))
+		return add_piece(open, number, start, end - start, range->offset + (start - range->start), range->flags);
+	return refuse(EINVAL, "the pages at %#" PRIx64 " were left to a lazy-pages server and are not in the images: restore with --lazy-pages",
 		      start);
 }
 
@@ -160,12 +169,19 @@ static int open_reader(struct open_reader *open, struct store *store)
 
 int page_reader_open(struct store *store, enum image_id id, uint64_t number, struct page_reader **ret)
 {
+	return page_reader_open_for(store, id, number, PAGES_ALL, ret);
+}
+
+int page_reader_open_for(struct store *store, enum image_id id, uint64_t number, enum page_wanted wanted,
+			 struct page_reader **ret)
+{
 	struct open_reader *open = xzalloc(sizeof(*open));
 	struct page_reader *reader = &open->reader;
 	int result;
 
 	open->id = id;
 	open->number = number;
+	open->wanted = wanted;
 	result = open_reader(open, store);
 	if (result < 0)
 		page_reader_close(&reader);

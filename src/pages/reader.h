@@ -2,6 +2,7 @@
 /* Where in the images the pages of a process or of a shared memory object are, looked up through all parents. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,18 @@ struct page_piece {
 	uint64_t start;	 /* address, or offset in the object */
 	uint64_t size;	 /* bytes */
 	uint64_t offset; /* in the pages image */
-	const struct pages_file *file;
+	const struct pages_file *file; /* NULL: not in these images (enum page_wanted) */
 	uint32_t how; /* of pages_fill() */
+	bool lazy; /* may be filled in when the process runs */
+};
+
+/* What a reader is for. */
+enum page_wanted {
+	PAGES_ALL,   /* what was left to a page server is refused */
+	PAGES_EAGER, /* a lazy restore, where somebody else provides what is lazy: pieces without a file are possible */
+	PAGES_LAZY,  /* only what is lazy, from where it can be had: without a file, if it is not in these images */
+	/* The same, but the lazy pages of the youngest images have no file even if they are there too. */
+	PAGES_LAZY_REMOTE,
 };
 
 struct page_reader {
@@ -38,5 +49,7 @@ struct page_reader {
  * pages images, which must be long enough. -ENOENT, unlogged, if there is no such pagemap. The store must live longer.
  */
 int page_reader_open(struct store *store, enum image_id id, uint64_t number, struct page_reader **ret);
+int page_reader_open_for(struct store *store, enum image_id id, uint64_t number, enum page_wanted wanted,
+			 struct page_reader **ret);
 /* Accepts NULL; for AUTO(). */
 void page_reader_close(struct page_reader **reader);

@@ -23,6 +23,10 @@ struct page_supply {
 	int64_t (*read)(struct page_supply *supply, uint64_t pid, uint64_t start, uint64_t nr_pages, void *to);
 };
 
+/* Those of the processes in the store, which must live longer. */
+struct page_supply *page_supply_of_images(struct store *store);
+void page_supply_of_images_destroy(struct page_supply **supply); /* accepts NULL; for AUTO() */
+
 /*
  * Gives pages to a client that asks for them, until it says that it needs no more. Returns 1 then, 0 if it ends without a word, or a
  * failure.

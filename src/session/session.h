@@ -75,6 +75,8 @@ struct dump {
 	struct network_lock *network; /* object/net */
 	struct mount_set *mounts;     /* object/mount; NULL: no task has a mount namespace of its own */
 	struct memory_dump *memory; /* object/memory */
+	struct lazy_dump *lazy;	   /* object/memory: what --lazy-pages leaves in the tasks */
+	int lazy_listener;	   /* --lazy-pages: who takes that memory connects here; else -1 */
 	struct page_sink *page_server; /* --page-server, until object/memory takes it; else NULL */
 	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
 	struct inventory *inventory;
@@ -124,6 +126,7 @@ struct restore {
 	int us;			   /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	struct file_set *files;	   /* object/file */
 	struct network_lock *network; /* object/net */
+	struct lazy_restore *lazy; /* object/memory: NULL without --lazy-pages */
 	struct mount_set *mounts;     /* object/mount; NULL: no task has a mount namespace of its own */
 	struct shared_set *shared; /* object/memory: shared memory objects */
 	struct restore_self *self;	  /* object/task */

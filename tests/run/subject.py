@@ -64,6 +64,7 @@ class Run:
         self.output = self.folder / 'output'
         self.pid = self.before = self.files = None
         self.images = 0
+        self.released = None
 
     def start(self):
         """Starts it and waits until it is ready. Returns the reason if it wants to be skipped."""
@@ -211,10 +212,16 @@ class Run:
         files = checks.listing(self.work)
         assert files == self.files, f'{when}, other files lie in the work directory: {self.files} -> {files}'
 
+    def let_go(self):
+        """Tells the subject to go on, if that did not happen yet. Returns how many had been reaped by then."""
+        if self.released is None:
+            self.released = len(self.room.reaped())
+            (self.control / 'go').touch()
+        return self.released
+
     def release(self):
         """Lets the subject go on, and judges it and what it leaves behind."""
-        since = len(self.room.reaped())
-        (self.control / 'go').touch()
+        since = self.let_go()
         wait_until(lambda: self.status(since) is not None, self.subject.about['seconds'],
                    lambda: f'does not end: {self.told()}')
         status = self.status(since)

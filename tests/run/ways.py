@@ -88,6 +88,20 @@ def remote(run):
     run.compare('after the restore')
 
 
+def lazy(run):
+    """As plain, but the memory follows when the tasks run already; they go on at once."""
+    images = run.dump()
+    run.await_gone()
+    run.call_in_room(run.criu, 'lazy-pages', '-D', images, '-d', '--pidfile', 'lazy.pid', '-v4', '-o', 'lazy.log')
+    daemon = int((images / 'lazy.pid').read_text())
+    run.restore(images, '--lazy-pages')
+    run.let_go()
+    wait_until(lambda: daemon not in run.room.pids(), 40, 'the daemon does not end')
+    said = (images / 'lazy.log').read_text(errors='replace')
+    assert 'All tasks have their memory' in said and 'Error (' not in said, said
+    assert not (images / 'lazy-pages.socket').exists()
+
+
 def told(run):
     """criu check --tree finds nothing in the way, criu verify finds the images whole, crit brings all of them back byte by byte."""
     run.check_tree()
@@ -100,9 +114,10 @@ def told(run):
 
 
 # The way of asking changes little: a few subjects without options will do. How memory travels matters to those that have some.
+MEMORY = re.compile('memory/|tree/family|thread/several')
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
-           'remote': re.compile('memory/|tree/family|thread/several'),
+           'remote': MEMORY, 'lazy': MEMORY,
            'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd)')}
 
 
@@ -118,4 +133,4 @@ HOUSES = {'pid': (('plain', 'twice'), re.compile('tree/|thread/several|file/(pid
                                                  '|seccomp/threads|sched/threads|memory/shared')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, rpc, remote, told)}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, rpc, remote, lazy, told)}

@@ -81,7 +81,7 @@ def test_version_lines(run):
     assert len(lines) == 2 and not lines[1].startswith(('Version', 'GitID'))
 
 
-@pytest.mark.parametrize('command', ['lazy-pages', 'dedup'])
+@pytest.mark.parametrize('command', ['dedup'])
 def test_commands_to_come(run, command):
     """A command is there, or says that it is not."""
     done = run(*command.split(), stdin=subprocess.DEVNULL)

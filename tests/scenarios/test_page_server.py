@@ -324,3 +324,46 @@ os.kill(os.getpid(), signal.SIGSTOP)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def test_rounds(subject, criu, build):
+    """A pre-dump and a dump, each to a server of its own: what was not written to stays where the first one laid it."""
+    run = subject('memory/anonymous')
+    rounds = []
+    for command, parent in (('pre-dump', ()), ('dump', ('--prev-images-dir', '../images1'))):
+        images = run.folder_of_images()
+        run.call_in_room(criu, 'page-server', '-D', images, '-d', '--pidfile', 'server.pid', '--address', '127.0.0.1', '--port', 27777, '-v4',
+                         '-o', 'server.log', *parent)
+        status, said = run.call_criu(command, images, '-t', run.pid, '--page-server', '--address', '127.0.0.1', '--port', 27777, '--track-mem',
+                                     *parent)
+        assert status == 0, said
+        server = int((images / 'server.pid').read_text())
+        wait_until(lambda pid=server: pid not in run.room.pids(), 20, 'the server does not end')
+        rounds.append(pagemap(build, images / f'pagemap-{run.pid}.img')[1])
+    assert not any(flags & PE_PARENT for _, _, flags in rounds[0])
+    assert sum(count for _, count, flags in rounds[1] if flags == PE_PARENT) > 700, rounds[1]
+    run.await_gone()
+    run.restore(images)
+    run.compare('after the restore')
+    run.release()
+
+
+def test_other_parent(subject, criu):
+    """Where the server has no parent images of a task, all of its memory is sent again."""
+    run = subject('memory/anonymous')
+    first = run.folder_of_images()
+    status, said = run.call_criu('pre-dump', first, '-t', run.pid)
+    assert status == 0, said
+    (run.folder / 'other').mkdir()
+    ours, theirs = socket.socketpair()
+    with theirs:
+        server = Server(criu, run.folder / 'server', '--prev-images-dir', '../other', sock=theirs)
+    images = run.folder_of_images()
+    done = subprocess.run([run.room.program, 'run', run.room.first, criu, 'dump', '-t', str(run.pid), '-D', images, '-R', '-v4', '--prev-images-dir',
+                           '../images1', '--track-mem', '--page-server', '--ps-socket', str(ours.fileno())], pass_fds=[ours.fileno()],
+                          capture_output=True, text=True, timeout=60, check=False)
+    ours.close()
+    assert done.returncode == 0 and server.end() == 0, done.stderr
+    _, entries = pagemap(criu.parent, run.folder / f'server/pagemap-{run.pid}.img')
+    assert not any(flags & PE_PARENT for _, _, flags in entries)
+    run.release()

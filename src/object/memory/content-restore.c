@@ -16,6 +16,7 @@
 #include "kern/proc/pagemap.h"
 #include "lib/compel/remote.h"
 #include "object/memory/core.h"
+#include "object/memory/lazy.h"
 #include "pages/inherit.h"
 
 #define REGIONS	  512
@@ -64,7 +65,24 @@ struct page_mover *memory_mover(struct restore *r)
 
 /* --- load --- */
 
-static int check_pieces(const struct page_reader *reader, const struct memory_restore *memory)
+static const char *name_of(const struct page_piece *piece)
+{
+	return piece->file ? piece->file->name : "the lazy pagemap";
+}
+
+/* What is left to the daemon must be where it can provide it. */
+static int check_lazy(const struct page_piece *piece, struct memory_area *area)
+{
+	const bool lazy = piece->lazy && memory_can_be_lazy(area);
+
+	if (!lazy && !piece->file)
+		return refuse(EINVAL, "the pages at %#" PRIx64 " were left to a lazy-pages server, but are not in memory that can be lazy",
+			      area->vma->start);
+	area->lazy |= lazy;
+	return 0;
+}
+
+static int check_pieces(const struct page_reader *reader, struct memory_restore *memory)
 {
 	size_t k = 0;
 
@@ -78,7 +96,8 @@ static int check_pieces(const struct page_reader *reader, const struct memory_re
 			if (k == memory->n || memory->areas[k].vma->start > at ||
 			    !(memory->areas[k].vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE | VMA_AIORING)))
 				return refuse(EINVAL, "%s has pages at %#" PRIx64 ", where it has no private memory",
-					      piece->file->name, at);
+					      name_of(piece), at);
+			TRY(check_lazy(piece, &memory->areas[k]));
 			at = memory->areas[k].vma->end;
 		}
 	}
@@ -89,7 +108,8 @@ int memory_load_content(struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = task->restore->memory;
 	struct page_reader *reader = NULL;
-	int result = page_reader_open(r->store, IMAGE_PAGEMAP, (uint64_t)task->vpid, &reader);
+	int result = page_reader_open_for(r->store, IMAGE_PAGEMAP, (uint64_t)task->vpid,
+					  r->options->lazy_pages ? PAGES_EAGER : PAGES_ALL, &reader);
 
 	if (result == -ENOENT)
 		return refuse(ENOENT, "pagemap-%d.img is missing", task->vpid);
@@ -179,15 +199,19 @@ static struct page_piece cut_piece(const struct page_piece *whole, const VmaEntr
 	return piece;
 }
 
-static int inherit_area(struct fill_task *fill, const struct page_tables *tables, const VmaEntry *vma,
-			const struct page_piece *whole, size_t n, uint32_t how)
+/* What is lazy is not among the pieces: what was inherited there goes away, and comes anew. */
+static int inherit_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area,
+			const struct page_piece *whole, size_t n_whole, uint32_t how)
 {
-	struct page_piece *pieces = xmalloc((n + 1) * sizeof(*pieces));
+	struct page_piece *pieces = xmalloc((n_whole + 1) * sizeof(*pieces));
+	const VmaEntry *vma = area->vma;
 	range_list there = { 0 };
+	size_t n = 0;
 	int result;
 
-	for (size_t i = 0; i < n; i++)
-		pieces[i] = cut_piece(&whole[i], vma);
+	for (size_t i = 0; i < n_whole; i++)
+		if (!(area->lazy && whole[i].lazy))
+			pieces[n++] = cut_piece(&whole[i], vma);
 	result = find_inherited(tables, vma, &there);
 	if (result == 0)
 		pages_inherit(pieces, n, there.items, there.n, how, &fill->what);
@@ -209,11 +233,14 @@ static int add_area(struct fill_task *fill, const struct page_tables *tables, co
 	/* The last one may reach into the next area. */
 	*next = end > begin ? end - 1 : end;
 	if (area->inherited) {
-		TRY(inherit_area(fill, tables, vma, &reader->pieces[begin], end - begin, how));
+		TRY(inherit_area(fill, tables, area, &reader->pieces[begin], end - begin, how));
 	} else {
 		for (size_t i = begin; i < end; i++) {
-			struct page_piece *piece = vector_push(&fill->what.pieces);
+			struct page_piece *piece;
 
+			if (area->lazy && reader->pieces[i].lazy)
+				continue;
+			piece = vector_push(&fill->what.pieces);
 			*piece = cut_piece(&reader->pieces[i], vma);
 			piece->how = how;
 		}

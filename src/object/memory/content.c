@@ -13,10 +13,11 @@
 #include "kern/proc/pagemap.h"
 #include "kern/track.h"
 #include "object/memory/core.h"
+#include "object/memory/lazy.h"
 
 #define REGIONS 512 /* from the kernel at once */
 
-typedef VECTOR(struct page_range) range_list;
+typedef page_range_list range_list;
 
 struct memory_dump *memory_dump_state(struct dump *d)
 {
@@ -295,6 +296,8 @@ int memory_dump_content(struct dump *d, struct task *task)
 	if (mem < 0)
 		return fail_errno("cannot open its memory");
 	result = choose_pages(d, task, &ranges);
+	if (result == 0)
+		result = memory_lazy_leave(d, task, &ranges);
 	if (result == 0)
 		result = save_pages(d, task, &source, &ranges);
 	vector_done(&ranges);

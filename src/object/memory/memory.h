@@ -67,6 +67,9 @@ int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const ch
 int memory_dump_segment(struct dump *d, int fd, int id);
 /* Content of the shared memory objects, memfd.img. When all files are known. */
 int memory_dump_finish(struct dump *d);
+/* lazy-dump.c: what --lazy-pages has left in the stopped tasks, to be served. The dump's. */
+struct page_supply *memory_lazy_supply(struct dump *d);
+void memory_lazy_dump_clean(struct dump *d);
 void memory_dump_clean(struct dump *d); /* at the end and on failure */
 
 /* --- restore --- */
@@ -76,6 +79,7 @@ struct memory_area {
 	VmaEntry *vma;
 	struct file *file; /* behind it, or NULL */
 	int plugin_fd;	   /* to be mapped instead of the file, or -1 */
+	bool lazy;	   /* some of its pages are left to the lazy-pages daemon: lazy-restore.c */
 	bool inherited;	   /* the task got it from its creator by fork, with the creator's content: content.c compares */
 };
 
@@ -120,6 +124,16 @@ int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size);
 /* shared.c: has this memfd file mappings that may be written? Its record does not always say so. When all mm are read. */
 bool memory_is_mapped_writable(struct restore *r, uint32_t file_id);
 /* criu verify: bytes in the images of private memory of a task, and of all shared memory objects. */
+
+/* --- restore with --lazy-pages: lazy-restore.c; without it these do nothing --- */
+
+/* Connects to the daemon: before any task is made. */
+int memory_lazy_begin(struct restore *r);
+/* When the task has all of its children: from here on its lazy memory is the daemon's. */
+int memory_lazy_register(struct restore *r, struct task *task);
+/* All tasks run. */
+void memory_lazy_finish(struct restore *r);
+void memory_lazy_restore_clean(struct restore *r); /* if memory_lazy_finish() was not called, the daemon takes it for a failure */
 uint64_t memory_size_of(const struct task *task);
 uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects);
 /* criu verify: the kernel features that only some mappings need. */

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Restore with --lazy-pages: areas are registered with a userfaultfd of their task, which the lazy-pages daemon gets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "kern/pidfd.h"
+#include "lib/compel/remote.h"
+#include "object/memory/core.h"
+#include "object/memory/lazy.h"
+#include "pages/lazy.h"
+
+struct lazy_restore {
+	int daemon; /* connection to it */
+};
+
+bool memory_can_be_lazy(const struct memory_area *area)
+{
+	const VmaEntry *vma = area->vma;
+
+	return vma->status & VMA_ANON_PRIVATE && !vma->watched && !(vma->madv & 1ull << MADV_WIPEONFORK) && !(vma->flags & (MAP_HUGETLB | MAP_LOCKED)) &&
+	       !(vma->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL | VMA_AIORING | VMA_SHSTK | VMA_EXT_PLUGIN));
+}
+
+int memory_lazy_begin(struct restore *r)
+{
+	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = LAZY_SOCKET };
+
+	if (!r->options->lazy_pages)
+		return 0;
+	r->lazy = pool_new(r->pool, struct lazy_restore);
+	r->lazy->daemon = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (r->lazy->daemon < 0)
+		return fail_errno("making a socket");
+	if (connect(r->lazy->daemon, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return fail_errno("--lazy-pages: cannot connect to %s in the work directory: start criu lazy-pages there first", LAZY_SOCKET);
+	return 0;
+}
+
+static int tell_pid(struct restore *r, int32_t pid)
+{
+	int error = io_write(r->lazy->daemon, &pid, sizeof(pid));
+
+	return error < 0 ? fail(-error, "the lazy-pages daemon is gone: its log tells why") : 0;
+}
+
+/* One byte with the userfaultfd. The pidfd that comes with it lets the daemon end the task if its memory is lost. */
+static int pass_fds(struct restore *r, int uffd, int pidfd)
+{
+	const int fds[2] = { uffd, pidfd };
+	char byte = 0;
+	union {
+		char room[CMSG_SPACE(sizeof(fds))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(header), fds, sizeof(fds));
+	if (sendmsg(r->lazy->daemon, &message, MSG_NOSIGNAL) != 1)
+		return fail_errno("the lazy-pages daemon is gone: its log tells why");
+	return 0;
+}
+
+/* Makes it in the task, whose memory it belongs to from then on, and takes it over. */
+static int take_uffd(struct restore *r, struct task *task, int *ret)
+{
+	struct remote *remote = task->leader->remote;
+	struct plan *plan = plan_create();
+	/* Not UFFD_USER_MODE_ONLY: also what a system call finds missing is brought. */
+	size_t at = plan_keep_result(plan, plan_syscall(plan, "make a userfaultfd for system calls too (needs CAP_SYS_PTRACE)",
+							__NR_userfaultfd, V(O_CLOEXEC | O_NONBLOCK)));
+	int result = remote_run(remote, plan, &r->deadline), theirs = -1;
+
+	if (result == 0)
+		theirs = (int)remote_value(remote, at);
+	plan_destroy(&plan);
+	TRY(result);
+	*ret = pidfd_take_fd(task->restore->pidfd, theirs);
+	if (*ret < 0)
+		return fail(-*ret, "cannot take its userfaultfd");
+	plan = plan_create();
+	plan_syscall(plan, "close the userfaultfd", __NR_close, V(theirs));
+	result = remote_run(remote, plan, &r->deadline);
+	plan_destroy(&plan);
+	return result;
+}
+
+static int register_areas(const struct memory_restore *memory, int uffd)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP,
+	};
+
+	if (ioctl(uffd, UFFDIO_API, &api) < 0)
+		return fail_errno("this kernel does not tell what lazy tasks do (criu check --feature uffd-noncoop)");
+	for (size_t i = 0; i < memory->n; i++) {
+		const VmaEntry *vma = memory->areas[i].vma;
+		struct uffdio_register reg = {
+			.range = { vma->start, vma->end - vma->start },
+			.mode = UFFDIO_REGISTER_MODE_MISSING,
+		};
+
+		if (memory->areas[i].lazy && ioctl(uffd, UFFDIO_REGISTER, &reg) < 0)
+			return fail_errno("cannot register %#llx-%#llx with a userfaultfd", reg.range.start,
+					  reg.range.start + reg.range.len);
+	}
+	return 0;
+}
+
+static bool has_lazy_areas(const struct task *task)
+{
+	const struct memory_restore *memory = task->restore->memory;
+
+	for (size_t i = 0; memory && i < memory->n; i++)
+		if (memory->areas[i].lazy)
+			return true;
+	return false;
+}
+
+int memory_lazy_register(struct restore *r, struct task *task)
+{
+	AUTO_CLOSE int uffd = -1;
+
+	if (!r->lazy || task->state == TASK_HELPER)
+		return 0;
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(fail_point("restore/lazy"));
+	if (!task_is_live(task) || task->restore->memory_from || !has_lazy_areas(task))
+		return tell_pid(r, -task->vpid); /* nothing will follow */
+	TRY(take_uffd(r, task, &uffd));
+	TRY(register_areas(task->restore->memory, uffd));
+	TRY(tell_pid(r, task->vpid));
+	return pass_fds(r, uffd, task->restore->pidfd);
+}
+
+void memory_lazy_finish(struct restore *r)
+{
+	const uint32_t finished = LAZY_FINISHED;
+
+	if (r->lazy && io_write(r->lazy->daemon, &finished, sizeof(finished)) < 0)
+		log_error("The lazy-pages daemon is gone, and the tasks with it: its log tells why");
+}
+
+void memory_lazy_restore_clean(struct restore *r)
+{
+	if (r->lazy && r->lazy->daemon >= 0)
+		close(r->lazy->daemon);
+	r->lazy = NULL;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Memory that follows when its tasks run already: see docs/MIGRATION.md. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/vector.h"
+#include "image/pagemap-image.h"
+#include "object/memory/memory.h"
+
+typedef VECTOR(struct page_range) page_range_list;
+
+/*
+ * Dump: takes the data of what may be lazy out of the ranges and remembers where it is. Does nothing without --lazy-pages.
+ */
+int memory_lazy_leave(struct dump *d, struct task *task, page_range_list *ranges);
+
+/* Restore: can this area be filled by the lazy-pages daemon? */
+bool memory_can_be_lazy(const struct memory_area *area);

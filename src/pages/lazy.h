@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The lazy-pages daemon: gives memory to tasks that run already. Reference page-server.md, section 6. */
+#pragma once
+
+#include <stdint.h>
+
+#include "image/store.h"
+#include "pages/peer.h"
+
+#define LAZY_SOCKET   "lazy-pages.socket" /* in the work directory */
+#define LAZY_FINISHED 0x52535446u	  /* the restorer: all tasks run */
+
+struct lazy_setup {
+	struct store *store;
+	unsigned n_tasks;    /* in the images */
+	struct peer *server; /* who has what is not in the images, or NULL */
+	int restorer;	     /* connection of criu restore */
+};
+
+/*
+ * Serves until every task has all of its memory, or is gone. After a failure the tasks that lack memory are dead: nobody sees zeros
+ * where something else was.
+ */
+int lazy_serve(const struct lazy_setup *setup);
