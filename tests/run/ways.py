@@ -131,6 +131,7 @@ def is_sample(way, name):
 HOUSES = {'pid': (('plain', 'twice'), re.compile('tree/|thread/several|file/(pidfd$|pidfd-thread|async|locks|pty-session$|pty-stopped|epoll$|memfd)'
                                                  '|signal/(pending|actions)|timer/(posix|pending)|creds/|socket/unix-(credentials|rights|names|early)$'
                                                  '|seccomp/threads|sched/threads|memory/shared')),
+          'net': (('plain', 'twice', 'told'), re.compile('socket/|file/tun')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
 WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, rpc, remote, lazy, told)}

@@ -197,6 +197,8 @@ static void start_orphan(const char *cwd, const char *output, const char *house,
 		fflush(stdout);
 		_exit(0);
 	}
+	if (flags & CLONE_NEWNET)
+		raise_loopback();
 	if (flags & CLONE_NEWNS && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		die("making mounts private");
 	if (flags & CLONE_NEWNS && flags & CLONE_NEWPID && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)

@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/file/regular.h"
+#include "object/net/net.h"
 #include "session/needs.h"
 
 #ifndef TUNGETDEVNETNS
@@ -36,26 +37,27 @@ static bool is_tun(const struct open_file *of)
 
 /* --- dump --- */
 
-static int check_namespace(const struct open_file *of, const char *name)
+static int find_namespace(struct dump *d, const struct open_file *of, const char *name, uint32_t *ret)
 {
 	AUTO_CLOSE int fd = ioctl(of->fd, TUNGETDEVNETNS);
-	struct stat own, st;
+	struct stat st;
 
 	if (fd < 0)
 		return fail_errno("asking for the network namespace of device %s", name);
-	if (fstat(fd, &st) < 0 || stat("/proc/self/ns/net", &own) < 0)
+	if (fstat(fd, &st) < 0)
 		return fail_errno("looking at the network namespace of device %s", name);
-	if (st.st_ino != own.st_ino)
-		return refuse(ENOTSUP, "device %s is in another network namespace than this program: run criu there", name);
-	return 0;
+	*ret = network_of_inode(d, st.st_ino);
+	return *ret ? 0 : refuse(ENOTSUP, "device %s is in a network namespace in which no task of the tree lives", name);
 }
 
 static int dump_device(struct dump *d, const struct open_file *of, const struct ifreq *request, TunfileEntry *record)
 {
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
 	TunLinkEntry *link = record->link = pool_new(d->pool, TunLinkEntry);
 	int number;
 
-	TRY(check_namespace(of, request->ifr_name));
+	TRY(find_namespace(d, of, request->ifr_name, &record->ns_id));
+	TRY(network_dump_visit(d, record->ns_id, &visit));
 	tun_link_entry__init(link);
 	link->flags = (uint32_t)(unsigned short)request->ifr_flags;
 	if (ioctl(of->fd, TUNGETSNDBUF, &number) < 0)
@@ -70,6 +72,7 @@ static int dump_device(struct dump *d, const struct open_file *of, const struct 
 
 static int dump_tun(struct dump *d, const struct open_file *of, FileEntry *out)
 {
+	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
 	FileEntry *path = file_add_entry(d, FD_TYPES__REG, offsetof(FileEntry, reg));
 	struct ifreq request = { 0 };
 	int detached;
@@ -77,10 +80,13 @@ static int dump_tun(struct dump *d, const struct open_file *of, FileEntry *out)
 	/* The entry that tells path and flags has the same id. */
 	path->id = path->reg->id = out->tunf->id = of->id;
 	TRY(regular_dump(d, of, path->reg));
+	out->tunf->has_ns_id = of->task->ids && of->task->ids->has_net_ns_id;
+	out->tunf->ns_id = out->tunf->has_ns_id ? of->task->ids->net_ns_id : 0;
 	if (ioctl(of->fd, TUNGETIFF, &request) == 0)
 		return dump_device(d, of, &request, out->tunf);
 	if (errno != EBADFD)
 		return fail_errno("asking for its network device");
+	TRY(network_dump_visit(d, out->tunf->ns_id, &visit));
 	detached = tun_device_any_detached();
 	TRY(detached);
 	if (detached)
@@ -103,7 +109,7 @@ static int load_tun(struct restore *r, struct file *f)
 	if (r->needs)
 		r->needs->other_addresses = true; /* sockets may have those of the device */
 	TRY(tun_device_check(record));
-	if (!record->link && !if_nametoindex(record->netdev))
+	if (!record->link && !network_is_other(r->namespaces, record->ns_id) && !if_nametoindex(record->netdev))
 		return refuse(ENOENT, "files.img does not tell how network device %s was made, and it is not there", record->netdev);
 	return 0;
 }
@@ -127,18 +133,25 @@ static int attach(const TunfileEntry *record, int fd)
 	return fail_errno("making network device %s", record->netdev);
 }
 
-static int set_up(const TunfileEntry *record, int fd)
+/* What netlink does not tell of a device. */
+static int set_sizes(const TunfileEntry *record, int fd)
 {
 	int sndbuf = (int)record->link->sndbuf, header = (int)record->link->vnethdr;
 
-	if (record->link->owner != -1 && ioctl(fd, TUNSETOWNER, (long)record->link->owner) < 0)
-		return fail_errno("setting the owner of device %s", record->netdev);
-	if (record->link->group != -1 && ioctl(fd, TUNSETGROUP, (long)record->link->group) < 0)
-		return fail_errno("setting the group of device %s", record->netdev);
 	if (header && ioctl(fd, TUNSETVNETHDRSZ, &header) < 0)
 		return fail_errno("setting the size of headers of device %s", record->netdev);
 	if (sndbuf > 0 && ioctl(fd, TUNSETSNDBUF, &sndbuf) < 0)
 		return fail_errno("setting the buffer size of device %s", record->netdev);
+	return 0;
+}
+
+static int set_up(const TunfileEntry *record, int fd)
+{
+	if (record->link->owner != -1 && ioctl(fd, TUNSETOWNER, (long)record->link->owner) < 0)
+		return fail_errno("setting the owner of device %s", record->netdev);
+	if (record->link->group != -1 && ioctl(fd, TUNSETGROUP, (long)record->link->group) < 0)
+		return fail_errno("setting the group of device %s", record->netdev);
+	TRY(set_sizes(record, fd));
 	return tun_device_configure(record);
 }
 
@@ -154,6 +167,8 @@ static int create_tun(struct restore *r, struct file *f)
 		TRY(attach(record, fd));
 	if (record->netdev && record->link && !is_there)
 		TRY(set_up(record, fd));
+	else if (record->netdev && record->link && network_is_other(r->namespaces, record->ns_id))
+		TRY(set_sizes(record, fd)); /* the device was made with its namespace */
 	f->fd = TAKE_FD(fd);
 	return 0;
 }
@@ -182,6 +197,9 @@ static int settle_tun(struct restore *r, struct file *f)
 	TRY(file_get_fd(r, f, &fd));
 	if (record->netdev && record->persistent && ioctl(fd, TUNSETPERSIST, 1L) < 0)
 		return fail_errno("making device %s persistent", record->netdev);
+	/* One of another namespace was made so, to wait for us. */
+	if (record->netdev && !record->persistent && network_is_other(r->namespaces, record->ns_id) && ioctl(fd, TUNSETPERSIST, 0L) < 0)
+		return fail_errno("letting device %s go with its last file", record->netdev);
 	file_put(r, f);
 	return 0;
 }

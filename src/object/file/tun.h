@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The network device behind a tun file, in criu's own network namespace. */
+/* The network device behind a tun file; the calling thread is in its network namespace. */
 #pragma once
 
 #include "object/file/file.h"

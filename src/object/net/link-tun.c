@@ -61,7 +61,7 @@ static int make_tun_link(struct net_fill *fill, const NetDeviceEntry *entry)
 	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)entry->ifindex };
 	struct nlmsghdr *change = rtnetlink_begin(room, RTM_NEWLINK, 0, &header, sizeof(header));
-	int error = 0;
+	int error = 0, header_size = (int)entry->tun->vnethdr, sndbuf = (int)entry->tun->sndbuf;
 
 	if (fd < 0)
 		return fail_errno("opening /dev/net/tun");
@@ -72,6 +72,10 @@ static int make_tun_link(struct net_fill *fill, const NetDeviceEntry *entry)
 		return fail_errno("setting its owner");
 	if (entry->tun->group != -1 && ioctl(fd, TUNSETGROUP, (long)entry->tun->group) < 0)
 		return fail_errno("setting its group");
+	if (entry->tun->vnethdr && ioctl(fd, TUNSETVNETHDRSZ, &header_size) < 0)
+		return fail_errno("setting the size of its headers");
+	if (sndbuf > 0 && ioctl(fd, TUNSETSNDBUF, &sndbuf) < 0)
+		return fail_errno("setting its buffer size");
 	if (entry->has_address) {
 		mnl_attr_put(change, IFLA_ADDRESS, entry->address.len, entry->address.data);
 		error = rtnetlink_tell(fill->netlink, change);

@@ -27,6 +27,8 @@ int network_dump_visit(struct dump *d, uint32_t id, struct netns_visit *visit);
 int network_restore_visit(struct restore *r, uint32_t id, struct netns_visit *visit);
 /* The one that a socket belongs to: that in which it was made, not always that of the task that has it. */
 int network_of_socket(struct dump *d, const struct task *task, int fd, uint32_t *ret);
+/* By its inode; 0: it is none of those. */
+uint32_t network_of_inode(struct dump *d, ino_t inode);
 /* For all of them that have tasks, and criu's own, one after the other. */
 int network_dump_each(struct dump *d, int (*work)(struct dump *d, void *arg), void *arg);
 /* At load: a namespace with this id will be there. */

@@ -109,11 +109,20 @@ int network_dump_each(struct dump *d, int (*work)(struct dump *d, void *arg), vo
 	return 0;
 }
 
+uint32_t network_of_inode(struct dump *d, ino_t inode)
+{
+	const struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces)
+		if (ns->kind->flag == CLONE_NEWNET && ns->inode == inode)
+			return ns->id;
+	return 0;
+}
+
 /* SIOCGSKNS (Linux 4.9) is for those with power over the network only. */
 int network_of_socket(struct dump *d, const struct task *task, int socket, uint32_t *ret)
 {
 	AUTO_CLOSE int fd = ioctl(socket, SIOCGSKNS);
-	const struct namespace *ns;
 	struct stat st;
 
 	*ret = task->ids && task->ids->has_net_ns_id ? task->ids->net_ns_id : 0;
@@ -121,11 +130,8 @@ int network_of_socket(struct dump *d, const struct task *task, int socket, uint3
 		return 0;
 	if (fstat(fd, &st) < 0)
 		return fail_errno("looking at the network namespace of a socket");
-	for_each_namespace(ns, d->namespaces) {
-		if (ns->kind->flag != CLONE_NEWNET || ns->inode != st.st_ino)
-			continue;
-		*ret = ns->id;
+	*ret = network_of_inode(d, st.st_ino);
+	if (*ret)
 		return 0;
-	}
 	return refuse(ENOTSUP, "this socket belongs to network namespace [%lu], in which no task of the tree lives: it can't be saved", st.st_ino);
 }
