@@ -129,21 +129,6 @@ def test_twice(containers):
     assert not [*Path('/sys/fs/cgroup').glob(f'**/{name}')]
 
 
-def test_left_running(containers):
-    """It goes on, and the images serve for a restore all the same."""
-    name = containers.name()
-    containers.run(name)
-    images = containers.checkpoint(name, 1, '--leave-running')
-    containers.check_alive(name, containers.count())
-    containers.call('delete', '-f', name)
-    before = containers.count()
-    (containers.bundle / 'rootfs/count').write_text('0')
-    containers.restore(name, images)
-    wait_until(lambda: 2 < containers.count(), 60)
-    containers.check_alive(name, containers.count())
-    assert before > 2
-
-
 def test_other_name(containers):
     """A restored container has another name, and so have its cgroups."""
     first, second = containers.name(1), containers.name(2)

@@ -67,6 +67,7 @@ struct namespace {
 	struct task *task; /* the first of the tree that lives in it; NULL while nobody does */
 	ino_t inode;	   /* dump: of /proc/PID/ns/NAME */
 	int fd;		   /* restore: a descriptor of it as soon as it exists; -1 if own or not yet. Dump: of the kind. Closed at the end */
+	bool joined;	   /* restore: --join-ns gives another one, which is as it is: it has none of its moments, and no data */
 	void *data;	   /* of the kind */
 };
 

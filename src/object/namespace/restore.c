@@ -2,9 +2,11 @@
 /* The namespaces of a restore: which there are, who is born into which, who enters which. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -55,6 +57,49 @@ static int add(struct restore *r, struct task *task, const struct namespace_kind
 	return check(r, ns);
 }
 
+static bool can_join(const char *kind)
+{
+	static const char *const kinds[] = { "net", "uts", "ipc", "time" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(kinds[i], kind))
+			return true;
+	return false;
+}
+
+/* The last option for a kind counts. */
+static int join(struct restore *r, const struct opt_join_ns *option)
+{
+	struct namespace *ns;
+	int fd, type;
+
+	if (!can_join(option->kind))
+		return refuse(EOPNOTSUPP, "--join-ns %s: a tree cannot be restored into such a namespace yet; start criu in it", option->kind);
+	(void)namespace_of_root(r->namespaces, r->tree, option->kind, &ns);
+	if (!ns)
+		return refuse(EINVAL, "--join-ns %s: the images do not say which %s namespace the tree lived in", option->kind, option->kind);
+	fd = open(option->file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("--join-ns %s:%s", option->kind, option->file);
+	if (ns->fd >= 0)
+		close(ns->fd);
+	ns->fd = fd;
+	ns->joined = true;
+	ns->own = false;
+	r->namespaces->any = r->namespaces->told = true;
+	type = ioctl(fd, NS_GET_NSTYPE);
+	if (type < 0 || (uint32_t)type != ns->kind->flag)
+		return refuse(EINVAL, "--join-ns %s:%s: that is no %s namespace", option->kind, option->file, option->kind);
+	return 0;
+}
+
+static int join_all(struct restore *r)
+{
+	for (size_t i = 0; !r->needs && i < r->options->join_ns.n; i++)
+		TRY(join(r, &r->options->join_ns.items[i]));
+	return 0;
+}
+
 static int adopt(struct restore *r, struct namespace *ns)
 {
 	int adopted;
@@ -79,12 +124,13 @@ int namespaces_restore_load(struct restore *r)
 			TRY(restore_go_on(r, add(r, task, *kind)));
 	if (r->damage)
 		return 0;
+	TRY(join_all(r));
 	for_each_namespace(ns, r->namespaces) {
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		int adopted = adopt(r, ns);
 
 		TRY(restore_go_on(r, adopted));
-		if (!adopted && !ns->own && ns->kind->load)
+		if (!adopted && !ns->own && !ns->joined && ns->kind->load)
 			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
 	return 0;
@@ -103,7 +149,7 @@ static int each(struct restore *r, size_t member)
 		if (!moment)
 			continue;
 		for_each_namespace(ns, r->namespaces) {
-			if (ns->own || ns->kind != *kind)
+			if (ns->own || ns->joined || ns->kind != *kind)
 				continue;
 			LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 			TRY(restore_go_on(r, moment(r, ns)));
@@ -161,7 +207,7 @@ int namespaces_restore_born(struct restore *r)
 		if (ns->of_root && !ns->own && ns->fd < 0)
 			TRY(open_of(r->tree->root->restore->proc, ns));
 	for_each_namespace(ns, r->namespaces) {
-		if (!ns->of_root || ns->own || !ns->kind->born)
+		if (!ns->of_root || ns->own || ns->joined || !ns->kind->born)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		TRY(ns->kind->born(r, ns));
@@ -253,7 +299,7 @@ void namespaces_restore_clean(struct restore *r)
 	if (!r->namespaces)
 		return;
 	for_each_namespace(ns, r->namespaces) {
-		if (!ns->own && ns->kind->clean)
+		if (!ns->own && !ns->joined && ns->kind->clean)
 			ns->kind->clean(r, ns);
 		if (ns->fd >= 0)
 			close(ns->fd);
