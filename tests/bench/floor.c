@@ -306,7 +306,7 @@ static pid_t start_load(const char *kind, size_t n, struct shared *shared)
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setpgid(0, 0);
-		if (!strcmp(kind, "memory"))
+		if (!strcmp(kind, "memory") || !strcmp(kind, "changing"))
 			shared->memory = load_memory(n << 20, 4096);
 		else if (!strcmp(kind, "fragmented"))
 			shared->memory = load_memory(n << 20, 8192);
@@ -351,7 +351,7 @@ int main(int argc, char **argv)
 	pid = start_load(argv[1], n, shared);
 	if (shared->memory) {
 		struct job job = { .pid = pid, .memory = shared->memory, .size = n << 20, .chunk = CHUNK,
-				   .step = !strcmp(argv[1], "memory") ? 4096 : 8192 };
+				   .step = !strcmp(argv[1], "fragmented") ? 8192 : 4096 };
 
 		measure_memory(pid, &job, argv[3], &dump, &restore);
 	} else {

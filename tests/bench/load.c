@@ -157,8 +157,17 @@ void load_mixed(unsigned n)
 
 #ifndef LOAD_NO_MAIN
 /* usage: load READY-FILE KIND N */
+/* Writes to every hundredth page, again and again. */
+static void change(uint8_t *memory, size_t size)
+{
+	for (;; usleep(1000))
+		for (size_t at = 0; at < size; at += 100 * 4096)
+			memory[at]++;
+}
+
 int main(int argc, char **argv)
 {
+	uint8_t *changing = NULL;
 	size_t n;
 	int fd;
 
@@ -169,6 +178,8 @@ int main(int argc, char **argv)
 		load_memory(n << 20, 4096);
 	else if (!strcmp(argv[2], "fragmented"))
 		load_memory(n << 20, 8192);
+	else if (!strcmp(argv[2], "changing"))
+		changing = load_memory(n << 20, 4096);
 	else if (!strcmp(argv[2], "areas"))
 		load_areas((unsigned)n);
 	else if (!strcmp(argv[2], "threads"))
@@ -189,6 +200,8 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		die(argv[1]);
 	close(fd);
+	if (changing)
+		change(changing, n << 20);
 	return idle(NULL) != NULL;
 }
 #endif
