@@ -65,6 +65,15 @@ class Room:
         """The mounts of the room."""
         return (self.proc / '1/mountinfo').read_text()
 
+    def changed_mounts(self, before):
+        """
+        What is mounted that was not before, and what of its own the room has lost. It also has what the machine had when it was opened, and
+        loses that when somebody removes the directory below it (ip netns delete).
+        """
+        before, now = set(before.splitlines()), set(self.mounts().splitlines())
+        own = {line for line in before if line.split()[4] in ('/', '/proc', '/dev/pts', '/dev/ptmx')}
+        return sorted(now - before) + sorted(own - now)
+
 
 def reap_orphans():
     """If orphans come to us (users.py), those of a room keep it open until they are reaped."""

@@ -231,4 +231,5 @@ class Run:
         assert os.WEXITSTATUS(status) == 0, f'failed with status {os.WEXITSTATUS(status)}: {self.told()}'
         assert not (self.control / 'result').exists(), f'a process of it failed: {self.told()}'
         wait_until(lambda: not self.room.pids(), 3, lambda: f'processes are left over: {self.room.pids()}')
-        assert self.room.mounts() == self.mounts, 'mounts are left over'
+        changed = self.room.changed_mounts(self.mounts)
+        assert not changed, f'mounts are left over or lost: {changed}'
