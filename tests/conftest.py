@@ -86,8 +86,8 @@ def subject(request, build, criu, room):
     """subject('file/pipe') starts that subject in the room and returns its Run; see run/subject.py."""
     from subject import Run, Subject    # pylint: disable=import-outside-toplevel
 
-    def start(name):
-        run = Run(Subject(build / 'tests/subjects' / name.replace('/', '.', 1)), room, criu, request.config.getoption('--house') or '-')
+    def start(name, house=None):
+        run = Run(Subject(build / 'tests/subjects' / name.replace('/', '.', 1)), room, criu, house or request.config.getoption('--house') or '-')
         reason = run.start()
         if reason:
             pytest.skip(reason)

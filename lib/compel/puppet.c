@@ -112,6 +112,8 @@ int puppet_boot(struct remote *remote, const struct puppet_first *first)
 	sigset_t all, old;
 	long pid;
 
+	if (first->parent > 0)
+		remote->slot->parent = -first->parent;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = syscall(__NR_clone3, &args, sizeof(args));

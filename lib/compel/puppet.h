@@ -21,9 +21,8 @@ size_t puppet_stage_size(const struct stage *stage);
 
 /*
  * A place for one more thread. tid: the one it will have, in its own pid namespace; parent: the pid of the parent that it shall die with, as
- * seen there, 0 for a thread, PUPPET_PARENT_OUTSIDE for one that can't see its parent.
+ * seen there, 0 for a thread or for a first task that can't see its parent: struct puppet_first.
  */
-#define PUPPET_PARENT_OUTSIDE (-1)
 int puppet_add(struct stage *stage, pid_t tid, pid_t parent, struct remote **ret);
 /* In a pid namespace of its own, the tid is another one for us: 0 as long as it is not known. Before and after the thread is made. */
 void puppet_set_tid(struct remote *remote, pid_t tid);
@@ -32,6 +31,7 @@ void puppet_set_tid(struct remote *remote, pid_t tid);
 struct puppet_first {
 	pid_t tid;	    /* wanted, 0 = any */
 	bool sibling;	    /* child of our parent, CLONE_PARENT */
+	int parent;	    /* a pidfd of ours if it is born into a pid namespace where it can't see us, else 0 */
 	uint64_t flags;	    /* more CLONE_* flags: new namespaces */
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/aio_abi.h>
 #include <linux/futex.h>
+#include <linux/poll.h>
 #include <linux/time_types.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -217,13 +218,22 @@ static void wait_parked(struct slot *slot)
 	arch_go_home(slot->home);
 }
 
+/* Who is behind the pidfd. */
+static int is_dead(int64_t pidfd)
+{
+	struct pollfd fd = { .fd = (int)pidfd, .events = POLLIN };
+	struct __kernel_timespec now = { 0 };
+
+	return SYS(__NR_ppoll, &fd, 1, &now, 0, 0) != 0;
+}
+
 /* Should criu be killed, nothing half-made stays behind: the first task dies with criu, the others each with their parent. */
 static void die_with_parent(const struct slot *slot)
 {
 	if (!slot->parent)
 		return;
 	SYS(__NR_prctl, 1 /* PR_SET_PDEATHSIG */, 9 /* SIGKILL */);
-	if (SYS(__NR_getppid) != (slot->parent > 0 ? slot->parent : 0))
+	if (slot->parent > 0 ? SYS(__NR_getppid) != slot->parent : is_dead(-slot->parent))
 		SYS(__NR_exit_group, 1);
 }
 

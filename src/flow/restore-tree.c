@@ -100,6 +100,7 @@ static int make_root(struct restore *r, struct task *root)
 
 	if (r->us > 0 && us < 0)
 		return fail(-us, "opening a pidfd of ourselves");
+	first.parent = r->inner_pids ? us : 0;
 	TRY(namespaces_restore_make(r, &first.flags));
 	TRY(namespaces_plan_root(r, plan));
 	while ((error = puppet_boot(root->leader->remote, &first)) == -EEXIST)
@@ -333,7 +334,7 @@ static pid_t parent_of(const struct restore *r, const struct task *task)
 	if (task->parent)
 		return task->parent->vpid;
 	if (r->inner_pids)
-		return PUPPET_PARENT_OUTSIDE;
+		return 0; /* it can't see us: make_root() */
 	return r->options->restore_sibling ? getppid() : getpid();
 }
 

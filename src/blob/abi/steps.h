@@ -82,7 +82,7 @@ struct slot {
 	uint32_t tid;	   /* set by the thread itself when it arrives */
 	int64_t doorbell;  /* address of a uint32_t futex that counts finished plans of the stage; behind it the beat of the coordinator */
 	int64_t home;	   /* guest: stack pointer for rt_sigreturn, address of a struct rt_sigframe's ucontext */
-	int64_t parent;	   /* puppet: dies with this parent, and at once if that is not its parent any more; 0 = a thread, -1 = it can't see its parent, which is in another pid namespace */
+	int64_t parent;	   /* puppet: dies with this parent, and at once if that is not its parent any more; 0 = a thread, -FD = it can't see its parent, but has a pidfd of it */
 	int64_t patience;  /* guest: how long to wait to be caught after the last beat, in ms; negative: without a system call, very roughly */
 	int64_t value[STEP_SLOTS];
 	uint8_t stack[SLOT_STACK_SIZE] __attribute__((aligned(16)));
