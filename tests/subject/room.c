@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -44,13 +45,29 @@ static void raise_loopback(void)
 	close(fd);
 }
 
+/* What other cases have mounted in their folders came here with the copy of the namespace, and may be gone at any time. */
+static void leave_others(void)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "r");
+	const struct mntent *entry;
+
+	if (!mounts)
+		die("/proc/self/mounts");
+	while ((entry = getmntent(mounts)))
+		if (strstr(entry->mnt_dir, "/criu-test-"))
+			(void)umount2(entry->mnt_dir, MNT_DETACH); /* with what is mounted below */
+	endmntent(mounts);
+}
+
 /* The first process: reaps whatever ends, for ever. */
 static void be_first(int log, int ready)
 {
 	sigset_t children;
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		die("making mounts private");
+	leave_others();
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		die("mounting /proc");
 	/* Ptys of its own: their numbers would be those of others, too. */
 	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5") < 0 ||

@@ -21,7 +21,6 @@
 #include "image/image.h"
 #include "kern/proc/mountinfo.h"
 #include "object/mount/mount.h"
-#include "object/namespace/namespace.h"
 
 #define DELETED	       " (deleted)"
 #define OLD_GHOST_FLAG (1u << 31)
@@ -173,9 +172,6 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 		return 0; /* another link of that name was put there again */
 	if (find_dead(of, name) && d->inner_pids)
 		return refuse(ENOTSUP, "it belongs to a process of its own pid namespace that is dead: this can't be checkpointed yet");
-	if (find_dead(of, name) && namespace_of_root(d->namespaces, d->tree, "pid", NULL))
-		return refuse(ENOTSUP, "it belongs to process %d, which is dead: in a pid namespace of its own such a file can't be opened again: close it",
-			      find_dead(of, name));
 	if (find_dead(of, name))
 		return add_remap(d, of, record, REMAP_TYPE__PROCFS, (uint32_t)find_dead(of, name));
 	/* A removed directory of btrfs still counts one link. */
