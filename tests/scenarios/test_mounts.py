@@ -2,6 +2,7 @@
 """Mount namespaces: roots and mounts from outside, what is left out, what is shared with others, and failures on the way."""
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -212,6 +213,36 @@ def test_automatic(rooted, folder):
     done = rooted.room.run(rooted.criu, 'verify', rooted.images)
     assert f'{folder}/data' in done.stdout and '--root' in done.stdout and 'A restore could begin' in done.stdout, done.stdout
     assert rooted.restore() == 'kept first'     # the root is found by its file system
+
+
+def test_container_of_criu(room, criu, folder):
+    """A container that runc checkpointed with CRIU 4.2: its mounts and the files of each tmpfs. (Its network was left out.)"""
+    busybox = Path('/bin/busybox')
+    if not busybox.exists() or busybox.stat().st_size != 1982256:
+        pytest.skip('there is not the busybox that ran in it')
+    root = folder / 'root'
+    for name in ('bin', 'proc', 'sys', 'dev', 'tmp', 'none'):
+        (root / name).mkdir(parents=True)
+    shutil.copy(busybox, root / 'bin')
+    images = folder / 'images'
+    shutil.copytree(Path(__file__).parents[1] / 'compat/container/images', images)
+    options = ['--root', root, '--empty-ns', 'net', '--manage-cgroups=ignore', '--external', 'mnt[/dev/null]:/dev/null']
+    for name in ('systemd', 'pids', 'blkio', 'freezer', 'devices', 'memory', 'cpuset', 'cpuacct', 'cpu'):
+        options += ['--external', f'mnt[/sys/fs/cgroup/{name}]:{root}/none']
+    done = room.run(criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log', '--pidfile', folder / 'pid', *options)
+    assert done.returncode == 0, (images / 'restore.log').read_text()
+    pid = int((folder / 'pid').read_text())
+    there = room.proc / str(pid)
+    mounts = [line.split() for line in (there / 'mountinfo').read_text().splitlines()]
+    assert len(mounts) == 25
+    assert [line[5] for line in mounts if line[4] == '/sys/fs/cgroup'] == ['rw,nosuid,nodev,noexec,relatime']
+    assert [line[3] for line in mounts if line[4] == '/proc/sys'] == ['/sys']
+    dev = there / 'root/dev'
+    assert os.readlink(dev / 'stdin') == '/proc/self/fd/0' and (dev / 'urandom').stat().st_rdev == os.makedev(1, 9)
+    assert (dev / 'shm').stat().st_mode & 0o7777 == 0o1777 and (dev / 'pts/ptmx').exists()
+    assert os.readlink(there / 'exe') == '/bin/busybox'
+    room.run('/bin/kill', '-KILL', pid)
+    wait_until(lambda: pid not in room.pids(), 20)
 
 
 def test_every_failure(subject, criu, folder):
