@@ -28,6 +28,7 @@ deps-test:
 bench: all
 	@tests/bench/run $(BUILD)
 	@tests/bench/requests $(BUILD)
+	@tests/bench/remote $(BUILD)
 
 # The programs know where they will lie.
 prefix: $(BUILD)/build.ninja

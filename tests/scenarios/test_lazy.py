@@ -2,6 +2,7 @@
 """Lazy restore: memory follows when the tasks run, from images, from another criu, or from a server that has its own idea of speed."""
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import rpc
 from pages import ADD, CLOSE, GET, PAGE, PE_LAZY, PE_PARENT, PE_PRESENT, HEADER, Server, message, pagemap, receive, wait_for_port
 from room import Room, wait_until
 
@@ -435,3 +437,73 @@ def test_after_predump(subject, build, folder):
             run.release()
         finally:
             run.room = here
+
+
+def test_requests(subject, criu):
+    """The same by requests: status-ready tells the client when the dump serves; the answer comes when all was taken."""
+    run = subject('memory/anonymous')
+    images, told = run.folder_of_images(), []
+    with rpc.start_swrk(criu, room=run.room) as client:
+        def take(script):
+            told.append(script)
+            if script == 'status-ready':
+                with in_network_of(run.room.first, lambda: socket.create_connection(('127.0.0.1', PORT))) as sock:
+                    _, entries = pagemap(criu.parent, images / f'pagemap-{run.pid}.img')
+                    start = next(start for start, _, flags in entries if flags == PE_LAZY)
+                    threading.Thread(target=ask_for_one, args=(sock.dup(), run.pid, start), daemon=True).start()
+            return {}
+        client.answer = take
+        reply = client.call('DUMP', {'images_dir': str(images), 'log_level': 4, 'log_file': 'dump.log', 'notify_scripts': True, 'pid': run.pid,
+                                     'lazy_pages': True, 'ps': {'address': '127.0.0.1', 'port': PORT}, 'leave_running': True})
+    assert reply and reply['success'], (reply, (images / 'dump.log').read_text(errors='replace'))
+    assert told[-2:] == ['post-dump', 'status-ready'], told
+    run.compare('after the dump')
+    run.release()
+
+
+def ask_for_one(sock, pid, start):
+    """A client that needs one page."""
+    with sock:
+        sock.sendall(message(GET, 0, 1, start, pid))
+        receive(sock, HEADER.size + PAGE)
+        sock.sendall(message(CLOSE))
+        receive(sock, 4)
+
+
+def redis(room, *words):
+    """What redis-cli says there."""
+    return room.run('redis-cli', '-p', 7001, *words).stdout.strip()
+
+
+@pytest.mark.skipif(not shutil.which('redis-server'), reason='there is no redis')
+def test_redis(room, build, criu, folder):
+    """A database moves to another host, is asked at once, and has every key."""
+    images = folder / 'images'
+    images.mkdir()
+    (folder / 'there').mkdir()
+    pid = room.start('/dev/null', 'redis-server', '--port', '7001', '--save', '', '--appendonly', 'no', '--enable-debug-command', 'yes', cwd=folder)
+    wait_until(lambda: redis(room, 'ping') == 'PONG', 40, 'redis does not start')
+    redis(room, 'debug', 'populate', '30000', 'key', '1000')
+    digest = redis(room, 'debug', 'digest')
+    assert len(digest) == 40, digest
+    ready, status = os.pipe()
+    with Room(build / 'tests/subjects/room', folder / 'there') as there:
+        there.run('sh', '-c', 'echo 1000 > /proc/sys/kernel/ns_last_pid')
+        dump = subprocess.Popen([room.program, 'run', room.first, criu, 'dump', '-t', str(pid), '-D', images, '-v4', '-o', 'dump.log', '--lazy-pages',
+                                 '--address', '127.0.0.1', '--port', str(PORT), '--status-fd', str(status)], stdin=subprocess.DEVNULL,
+                                pass_fds=[status])
+        os.close(status)
+        assert os.read(ready, 1) == b'\0', (images / 'dump.log').read_text(errors='replace')
+        os.close(ready)
+        relay(room.first, there.first)
+        lazy = subprocess.Popen([room.program, 'run', there.first, criu, 'lazy-pages', '-D', images, '-v4', '-o', 'lazy.log', '--page-server',
+                                 '--address', '127.0.0.1', '--port', str(PORT)], stdin=subprocess.DEVNULL)
+        wait_until(lambda: (images / 'lazy-pages.socket').exists(), 40, 'the daemon does not begin')
+        done = there.run(criu, 'restore', '-D', images, '-d', '--lazy-pages', '-v4', '-o', 'restore.log')
+        assert done.returncode == 0, (images / 'restore.log').read_text(errors='replace')
+        assert redis(there, 'get', 'key:12345').startswith('value:12345')
+        assert redis(there, 'debug', 'digest') == digest
+        assert lazy.wait(60) == 0 and dump.wait(60) == 0, (images / 'lazy.log').read_text(errors='replace')
+        assert redis(there, 'debug', 'digest') == digest
+        assert redis(there, 'dbsize') == '30000'
+        wait_until(lambda: not room.pids(), 20, 'the old one lives on')
