@@ -121,8 +121,8 @@ def test_hostile(server, case):
             sock.shutdown(socket.SHUT_WR)
             while sock.recv(1 << 16):
                 pass
-        except (ConnectionResetError, BrokenPipeError):
-            pass    # it has closed with our bytes unread
+        except OSError:
+            pass    # it has closed with our bytes unread: which of our calls meets that, and how, is chance
     assert one.end() == 1, one.said()
     assert said in one.said()
     assert one.said().count('Error (') == 1, one.said()
