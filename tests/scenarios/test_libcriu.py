@@ -164,6 +164,31 @@ wrong descriptor: -111
 """, done.stdout
 
 
+def test_iterations(installed, folder, criu):
+    """criu_dump_iters(): as many pre-dumps as the program wants, and the dump."""
+    _, env = installed
+    flags = ask(env, '--cflags', '--libs')
+    library = next(flag[2:] for flag in flags if flag.startswith('-L'))
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'iterations',
+                    Path(__file__).parent / 'inside/iterations.c', *flags], check=True)
+    for name in '123':
+        (folder / name).mkdir()
+    with subprocess.Popen(['sleep', '300'], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            done = subprocess.run([folder / 'iterations', str(process.pid), folder], stdout=subprocess.PIPE, text=True, check=True,
+                                  timeout=60, env={**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': library})
+            assert done.stdout == ('failed: -77\nround 1, no argument\nround 2, no argument\nround 3, no argument\n'
+                                   'told pre-dump\ntold query-ext-files\ntold post-dump\ndumped: 0\n'), done.stdout
+            assert process.wait(20) == -9
+        finally:
+            process.kill()
+    assert os.readlink(folder / '3/parent') == '../2'
+    done = subprocess.run([criu, 'restore', '-d', '-D', folder / '3', '-v4', '-o', 'restore.log'], check=False, timeout=60)
+    assert done.returncode == 0, (folder / '3/restore.log').read_text()
+    os.kill(process.pid, 9)
+
+
 def test_terminal(installed, folder, criu):
     """The master of a restored terminal comes with its notification."""
     _, env = installed

@@ -363,6 +363,23 @@ def test_restore_that_frees(obedient):
     assert blocks(first) < length(first) / 10
 
 
+def test_lazy_restore_frees_nothing(obedient):
+    """Pages that are still to be fetched, through the parents as well, are not freed by the restore."""
+    obedient.call('pre-dump')
+    obedient.do('paint')
+    images = obedient.call('dump', '--track-mem')
+    wait_until(lambda: not obedient.room.pids(), 20, 'it was not killed')
+    done = obedient.room.run(obedient.criu, 'lazy-pages', '-D', images, '-d', '--pidfile', 'daemon.pid', '-o', 'lazy.log')
+    assert done.returncode == 0, done.stdout
+    daemon = int((images / 'daemon.pid').read_text())
+    done = obedient.room.run(obedient.criu, 'restore', '-d', '-D', images, '--lazy-pages', '--auto-dedup', '-v4', '-o', 'restore.log')
+    assert done.returncode == 0, (images / 'restore.log').read_text()
+    obedient.do('check')
+    wait_until(lambda: daemon not in obedient.room.pids(), 30, 'the daemon does not end')
+    assert blocks(images) > 0
+    obedient.do('check')
+
+
 def test_page_server(obedient):
     """Memory goes elsewhere each time, on top of what came there before."""
     for number, command in enumerate(('pre-dump', 'pre-dump', 'dump'), 1):
