@@ -21,6 +21,7 @@
 #include "image/store.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
+#include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/namespace/namespace.h"
@@ -272,6 +273,7 @@ int verify(const struct options *options, struct verified *ret)
 	file_restore_clean(&r);
 	memory_restore_clean(&r);
 	namespaces_restore_clean(&r);
+	cgroup_restore_done(&r);
 	store_close(&r.store);
 	task_tree_destroy(&r.tree);
 	if (error == 0 && (ret->damage.list.n || ret->obstacles.list.n || !ret->linked))

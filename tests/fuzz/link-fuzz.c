@@ -15,8 +15,10 @@
 #include "base/pool.h"
 #include "flow/restore-load.h"
 #include "image/store.h"
+#include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/namespace/namespace.h"
 #include "session/needs.h"
 #include "session/session.h"
 #include "session/stats.h"
@@ -93,6 +95,8 @@ static void load(const uint8_t *data, size_t size, bool verify)
 	vector_done(&needs.list);
 	file_restore_clean(&r);
 	memory_restore_clean(&r);
+	namespaces_restore_clean(&r);
+	cgroup_restore_done(&r);
 	store_close(&r.store);
 	task_tree_destroy(&r.tree);
 	pool_destroy(&r.pool);
