@@ -227,7 +227,8 @@ def test_failed_restore(subject):
         status, said = run.call_criu('restore', lazy.images, '-d', '--lazy-pages', env={'CRIU_FAIL_AT': where})
         assert status == 1, said
         assert lazy.await_daemon() == 1
-        assert 'before all tasks were restored' in lazy.said() and not run.room.pids(), lazy.said()
+        assert 'before all tasks were restored' in lazy.said(), lazy.said()
+        wait_until(lambda: not run.room.pids(), 5, lambda: f'{run.room.pids()} live on')
     (lazy.images / 'lazy.pid').unlink()
     lazy.start_daemon()
     lazy.restore()
