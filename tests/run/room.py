@@ -75,6 +75,17 @@ class Room:
         return sorted(now - before) + sorted(own - now)
 
 
+def open_files(proc):
+    """What the descriptors of a running process refer to, without those that it closes meanwhile."""
+    files = {}
+    for number in os.listdir(proc / 'fd'):
+        try:
+            files[number] = os.readlink(proc / 'fd' / number)
+        except FileNotFoundError:
+            pass
+    return files
+
+
 def reap_orphans():
     """If orphans come to us (users.py), those of a room keep it open until they are reaped."""
     for children in Path('/proc/self/task').glob('*/children'):

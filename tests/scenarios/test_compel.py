@@ -107,8 +107,7 @@ def facts(pid):
         status[task.name] = [line for line in lines if re.match(r'(Name|Umask|Tgid|TracerPid|Uid|Gid|Groups|Sig(Pnd|Blk|Ign|Cgt)|Shd|Cap|NoNewPrivs|Seccomp)', line)]
     # The kernel may merge and split areas of the C library's heap as the program runs, so: places that never change.
     maps = [line for line in (proc / 'maps').read_text().splitlines() if '[heap]' not in line]
-    fds = {entry.name: os.readlink(entry) for entry in (proc / 'fd').iterdir()}
-    return status, maps, {name: target for name, target in fds.items() if not target.endswith('/count')}
+    return status, maps, {name: target for name, target in room.open_files(proc).items() if not target.endswith('/count')}
 
 
 class Victim:
