@@ -2,6 +2,7 @@
 """Containers of runc: a root of busybox, namespaces, mounts and cgroups as runc makes them, checkpointed and restored by runc with this criu."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -94,6 +95,7 @@ class Containers:
         assert self.count() < before + 100000
         for kind in NAMESPACES:
             assert os.readlink(f"/proc/{state['pid']}/ns/{kind}") != os.readlink(f'/proc/self/ns/{kind}'), kind
+        assert re.search(r'^NSpid:.*\t1$', Path(f"/proc/{state['pid']}/status").read_text(), re.M)
         assert self.call('exec', name, '/bin/cat', '/dev/shm/kept') == 'kept\n'
         assert self.call('exec', name, '/bin/hostname') == 'runc\n'
         for line in Path(f"/proc/{state['pid']}/cgroup").read_text().splitlines():
@@ -116,9 +118,12 @@ def containers(criu, folder):
 
 
 def test_twice(containers):
-    """Checkpoint, restore, and again; nothing is left of the cgroups after all."""
+    """Left running, then checkpoint, restore, and again; nothing is left of the cgroups after all."""
     name = containers.name()
     containers.run(name)
+    before = containers.count()
+    containers.checkpoint(name, 0, '--leave-running')
+    containers.check_alive(name, before)
     for number in (1, 2):
         images = containers.checkpoint(name, number)
         assert containers.is_gone(name)
