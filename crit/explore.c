@@ -95,7 +95,8 @@ static void add_state(const struct crit_task *task, struct buffer *out)
 }
 
 /* The threads behind the leader, after so many blanks; the list of a zombie means nothing. */
-static int list_threads(const struct checkpoint *checkpoint, const struct crit_task *task, unsigned indent, struct buffer *out)
+static int list_threads(const struct checkpoint *checkpoint, const struct crit_task *task, unsigned indent,
+			struct buffer *out)
 {
 	for (size_t i = 0; i < task->entry->n_threads && !task_is_dead(task); i++) {
 		CoreEntry *core;
@@ -103,8 +104,8 @@ static int list_threads(const struct checkpoint *checkpoint, const struct crit_t
 		if (task->entry->threads[i] == task->entry->pid)
 			continue;
 		TRY(load_core(checkpoint->store, task->entry->threads[i], &core));
-		buffer_printf(out, "%*s- thread %u %s\n", (int)(indent + 4 * task->depth + 2), "", task->entry->threads[i],
-			      name_of(core));
+		buffer_printf(out, "%*s- thread %u %s\n", (int)(indent + 4 * task->depth + 2), "",
+			      task->entry->threads[i], name_of(core));
 	}
 	return 0;
 }

@@ -91,7 +91,8 @@ static int encode_piecewise(const struct json *value, struct image *image, size_
 	TRY(want_text(value));
 	for (size_t at = 0; at < value->size; at += PIECE) {
 		bytes.size = 0;
-		if (base64_read(&reader, value->text + at, value->size - at < PIECE ? value->size - at : PIECE, &bytes) < 0)
+		if (base64_read(&reader, value->text + at, value->size - at < PIECE ? value->size - at : PIECE,
+				&bytes) < 0)
 			return refuse_base64(value);
 		TRY(image_write_bytes(image, bytes.data, bytes.size));
 		*ret_size += bytes.size;
@@ -246,7 +247,7 @@ static const struct extra *find_extra(enum image_id id)
 }
 
 /* "12B", "1.5KB", "2MB" */
-static void print_size(uint64_t size, char *to, size_t room)
+static void print_size(uint64_t size, char *to, size_t capacity)
 {
 	static const char *const units[] = { "B", "KB", "MB", "GB", "TB" };
 	double value = (double)size;
@@ -254,8 +255,8 @@ static void print_size(uint64_t size, char *to, size_t room)
 
 	for (; value >= 1024 && unit < 4; unit++)
 		value /= 1024;
-	snprintf(to, room, "%.*f", value == (double)(uint64_t)value ? 0 : 1, value);
-	snprintf(to + strlen(to), room - strlen(to), "%s", units[unit]);
+	snprintf(to, capacity, "%.*f", value == (double)(uint64_t)value ? 0 : 1, value);
+	snprintf(to + strlen(to), capacity - strlen(to), "%s", units[unit]);
 }
 
 /* Only the size is wanted. The messages of a queue are records of their own: they are counted with it. */

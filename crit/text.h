@@ -12,9 +12,11 @@ struct pool;
 
 /* With a line break after 76 characters and at the end; nothing for no bytes. */
 void base64_encode(struct buffer *out, const void *data, size_t size);
-#define BASE64_LINE 57 /* bytes that make a line of 76 characters: pieces of so many, or of a multiple, follow each other well */
+#define BASE64_LINE \
+	57 /* bytes that make a line of 76 characters: pieces of so many, or of a multiple, follow each other well */
 
-/* Text in pieces, cut anywhere; zeroed at first. -EINVAL, unlogged; bytes are appended. Blanks and line breaks are passed over. */
+/* Text in pieces, cut anywhere; zeroed at first. -EINVAL, unlogged; bytes are appended. Blanks and line breaks are
+ * passed over. */
 struct base64_reader {
 	uint32_t bits;
 	unsigned n, fill;

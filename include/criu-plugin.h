@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Plugins: shared libraries that save and restore what criu itself does not know, such as devices. Names, numbers and layouts
- * are those of CRIU 4.2. A plugin registers itself and its hooks at the end of its source:
+ * Plugins: shared libraries that save and restore what criu itself does not know, such as devices. Names, numbers and
+ *layouts are those of CRIU 4.2. A plugin registers itself and its hooks at the end of its source:
  *
  *	CR_PLUGIN_REGISTER("mine", my_init, my_exit)
  *	CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, my_dump)
@@ -51,11 +51,13 @@ enum {
 	CR_PLUGIN_HOOK__MAX
 };
 
-/* Dump: the peer of a unix socket is outside of the tree. fd = the socket of the dumped side, id = its inode. 0: it is restored by the plugin. */
+/* Dump: the peer of a unix socket is outside of the tree. fd = the socket of the dumped side, id = its inode. 0: it is
+ * restored by the plugin. */
 typedef int CR_PLUGIN_HOOK__DUMP_UNIX_SK_t(int fd, int id);
 /* Restore of such a socket: returns it, connected; negative: it is restored in the ordinary way. */
 typedef int CR_PLUGIN_HOOK__RESTORE_UNIX_SK_t(int id);
-/* Dump of a descriptor that criu does not know. fd = a copy of it, id = the number of the file in the images. 0: saved. */
+/* Dump of a descriptor that criu does not know. fd = a copy of it, id = the number of the file in the images. 0: saved.
+ */
 typedef int CR_PLUGIN_HOOK__DUMP_EXT_FILE_t(int fd, int id);
 /* Restore of such a file: returns a descriptor, which becomes criu's. */
 typedef int CR_PLUGIN_HOOK__RESTORE_EXT_FILE_t(int id);
@@ -64,11 +66,13 @@ typedef int CR_PLUGIN_HOOK__DUMP_EXT_MOUNT_t(char *mountpoint, int id);
 typedef int CR_PLUGIN_HOOK__RESTORE_EXT_MOUNT_t(int id, char *mountpoint, char *old_root, int *is_file);
 /* Dump of a network link of an unknown kind. type = ARPHRD_..., 0: restored by the plugin. */
 typedef int CR_PLUGIN_HOOK__DUMP_EXT_LINK_t(int index, int type, char *kind);
-/* Dump of a mapping of a character device. fd refers to the device and may be of O_PATH. 0: the mapping is saved without content. */
+/* Dump of a mapping of a character device. fd refers to the device and may be of O_PATH. 0: the mapping is saved
+ * without content. */
 typedef int CR_PLUGIN_HOOK__HANDLE_DEVICE_VMA_t(int fd, const struct stat *stat);
-/* Restore of such a mapping. 1: map at *new_pgoff, and *plugin_fd instead of path unless it is left at -1; 0: as it was. */
-typedef int CR_PLUGIN_HOOK__UPDATE_VMA_MAP_t(const char *path, const uint64_t addr, const uint64_t old_pgoff, uint64_t *new_pgoff,
-					     int *plugin_fd);
+/* Restore of such a mapping. 1: map at *new_pgoff, and *plugin_fd instead of path unless it is left at -1; 0: as it
+ * was. */
+typedef int CR_PLUGIN_HOOK__UPDATE_VMA_MAP_t(const char *path, const uint64_t addr, const uint64_t old_pgoff,
+					     uint64_t *new_pgoff, int *plugin_fd);
 /* Restore: the memory of this task is complete, and it is about to run. */
 typedef int CR_PLUGIN_HOOK__RESUME_DEVICES_LATE_t(int pid);
 /* Dump: this task is about to be stopped. */
@@ -80,7 +84,7 @@ typedef int CR_PLUGIN_HOOK__POST_FORKING_t(void);
 
 typedef struct {
 	const char *name;
-	int (*init)(int stage);		   /* may be NULL; not 0: the operation fails */
+	int (*init)(int stage);		  /* may be NULL; not 0: the operation fails */
 	void (*exit)(int stage, int ret); /* may be NULL; ret is the result of the operation */
 	unsigned int version;
 	unsigned int max_hooks;
@@ -89,13 +93,13 @@ typedef struct {
 
 extern cr_plugin_desc_t CR_PLUGIN_DESC;
 
-#define CR_PLUGIN_REGISTER(name_, init_, exit_)     \
-	cr_plugin_desc_t CR_PLUGIN_DESC = {         \
-		.name = name_,                      \
-		.init = init_,                      \
-		.exit = exit_,                      \
-		.version = CRIU_PLUGIN_VERSION,     \
-		.max_hooks = CR_PLUGIN_HOOK__MAX,   \
+#define CR_PLUGIN_REGISTER(name_, init_, exit_)   \
+	cr_plugin_desc_t CR_PLUGIN_DESC = {       \
+		.name = name_,                    \
+		.init = init_,                    \
+		.exit = exit_,                    \
+		.version = CRIU_PLUGIN_VERSION,   \
+		.max_hooks = CR_PLUGIN_HOOK__MAX, \
 	};
 
 static inline int cr_plugin_dummy_init(int stage)
@@ -112,10 +116,10 @@ static inline void cr_plugin_dummy_exit(int stage, int ret)
 
 #define CR_PLUGIN_REGISTER_DUMMY(name_) CR_PLUGIN_REGISTER(name_, cr_plugin_dummy_init, cr_plugin_dummy_exit)
 
-#define CR_PLUGIN_REGISTER_HOOK(hook_, func_)                                                     \
-	static void __attribute__((constructor)) cr_plugin_register_hook_##func_(void)            \
-	{                                                                                         \
-		CR_PLUGIN_DESC.hooks[hook_] = (void *)func_;                                      \
+#define CR_PLUGIN_REGISTER_HOOK(hook_, func_)                                          \
+	static void __attribute__((constructor)) cr_plugin_register_hook_##func_(void) \
+	{                                                                              \
+		CR_PLUGIN_DESC.hooks[hook_] = (void *)func_;                           \
 	}
 
 /* --- what criu offers to plugins --- */
@@ -125,8 +129,8 @@ int criu_get_image_dir(void);
 /* Dump: the plugin has put something into the images, so the restore will not begin without it. */
 int add_inventory_plugin(const char *name);
 /*
- * Restore, in init: whether the dump has named this plugin (the first n characters are compared); it counts as found from then on.
- * Also true for images that name no plugins at all.
+ * Restore, in init: whether the dump has named this plugin (the first n characters are compared); it counts as found
+ * from then on. Also true for images that name no plugins at all.
  */
 bool check_and_remove_inventory_plugin(const char *name, size_t n);
 

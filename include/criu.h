@@ -2,12 +2,13 @@
 /*
  * libcriu: checkpoint and restore from a program.
  *
- * criu_init_opts() first, then options, then one of the requests. criu_X() works on one hidden set of options, criu_local_X()
- * on the set that it is given. Strings are copied. Not thread-safe. SIGCHLD should be blocked while an own criu runs.
+ * criu_init_opts() first, then options, then one of the requests. criu_X() works on one hidden set of options,
+ * criu_local_X() on the set that it is given. Strings are copied. Not thread-safe. SIGCHLD should be blocked while an
+ * own criu runs.
  *
- * Requests return 0 or more; or -EBADE: criu reported a failure, errno says which (see its log); -ECONNREFUSED: no criu could be
- * reached; -ECOMM: the connection broke; -EINVAL: criu does not know the request; -EBADMSG: an answer of another kind; or what the
- * notification callback returned. Linked with -lcriu, see "pkg-config criu".
+ * Requests return 0 or more; or -EBADE: criu reported a failure, errno says which (see its log); -ECONNREFUSED: no criu
+ * could be reached; -ECOMM: the connection broke; -EINVAL: criu does not know the request; -EBADMSG: an answer of
+ * another kind; or what the notification callback returned. Linked with -lcriu, see "pkg-config criu".
  */
 #pragma once
 

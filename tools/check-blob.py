@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-LARGEST = 4032          # STAGE_DOORBELL
+LARGEST = 4032          # ARENA_WAKEUP
 SYSCALL_AT = 16         # BLOB_SYSCALL
 X86_64 = b'\x3e\0'          # e_machine
 X86_64_SYSCALL = b'\x0f\x05'

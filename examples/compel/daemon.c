@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stops a process with all its threads, makes the first one a daemon that works for us, asks each other thread something, and lets them all go
- * on: daemon PID [LOG-LEVEL]. The Makefile builds it.
+ * Stops a process with all its threads, makes the first one a daemon that works for us, asks each other thread
+ * something, and lets them all go on: daemon PID [LOG-LEVEL]. The Makefile builds it.
  */
 #include <compel/infect.h>
 #include <dirent.h>
@@ -25,7 +25,8 @@ static void print_line(unsigned level, const char *format, va_list args)
 	vfprintf(stderr, format, args);
 }
 
-/* Stops threads until there is none that is not known: a running one may make others meanwhile. Returns how many there are. */
+/* Stops threads until there is none that is not known: a running one may make others meanwhile. Returns how many there
+ * are. */
 static int stop_all(int pid, struct thread threads[THREADS_MAX])
 {
 	int n = 0, known = -1;
@@ -61,7 +62,8 @@ static int ask_daemon(struct parasite_ctl *ctl, struct daemon_args *args)
 {
 	if (compel_rpc_call_sync(CMD_DESCRIBE, ctl) < 0)
 		return -1;
-	printf("pid %d, session %d, uids %d %d %d, umask %03o\n", args->pid, args->sid, args->uid, args->euid, args->suid, args->umask);
+	printf("pid %d, session %d, uids %d %d %d, umask %03o\n", args->pid, args->sid, args->uid, args->euid,
+	       args->suid, args->umask);
 	for (int i = 1; i <= 10; i++) {
 		args->operand = i;
 		if (compel_rpc_call_sync(CMD_ADD, ctl) < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Gets all descriptors of another process, as descriptors of its own, and says what they are: fds PID. The Makefile builds it. */
+/* Gets all descriptors of another process, as descriptors of its own, and says what they are: fds PID. The Makefile
+ * builds it. */
 #include <compel/infect.h>
 #include <errno.h>
 #include <stdio.h>

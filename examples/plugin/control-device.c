@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * A plugin for criu: descriptors of control devices. criu refuses a device that it does not know, for it can't see what the driver
- * keeps for the program. Of the devices below we know that it is nothing: to open them again is enough.
+ * A plugin for criu: descriptors of control devices. criu refuses a device that it does not know, for it can't see what
+ *the driver keeps for the program. Of the devices below we know that it is nothing: to open them again is enough.
  *
  * Build, with criu installed:	cc -shared -fPIC $(pkg-config --cflags criu) -o control-device.so control-device.c
  * Use:				criu dump    --libdir DIR ...	(DIR is where control-device.so lies)
@@ -48,7 +48,8 @@ static FILE *open_image(int id, const char *mode)
 	int fd;
 
 	snprintf(name, sizeof(name), NAME "-%d.img", id);
-	fd = openat(criu_get_image_dir(), name, mode[0] == 'w' ? O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0600);
+	fd = openat(criu_get_image_dir(), name,
+		    mode[0] == 'w' ? O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0600);
 	return fd < 0 ? NULL : fdopen(fd, mode);
 }
 

@@ -15,8 +15,9 @@ extern "C" {
 int compel_cpuid(compel_cpuinfo_t *info);
 
 /*
- * These look at what the library read when it was asked first. feature: a number of <compel/asm/cpu.h>; of the fpu functions: a component of the extended
- * state, XFEATURE_*. size and offset: bytes in the standard form of the XSAVE area, 0 if there is none.
+ * These look at what the library read when it was asked first. feature: a number of <compel/asm/cpu.h>; of the fpu
+ * functions: a component of the extended state, XFEATURE_*. size and offset: bytes in the standard form of the XSAVE
+ * area, 0 if there is none.
  */
 bool compel_cpu_has_feature(unsigned int feature);
 bool compel_fpu_has_feature(unsigned int feature);

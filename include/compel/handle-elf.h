@@ -11,14 +11,14 @@ extern "C" {
  * One place in the blob that depends on the address. All numbers are bytes from the beginning of the blob.
  *	LONG		8 bytes at offset become base + value + addend
  *	INT		the same with 4 bytes
- *	GOTPCREL	the next slot of the GOT (8 bytes; first one first) becomes base + value; the 4 bytes at offset become
- *			slot + addend - offset
+ *	GOTPCREL	the next slot of the GOT (8 bytes; first one first) becomes base + value; the 4 bytes at offset
+ *become slot + addend - offset
  */
 typedef struct {
 	unsigned int offset;
 	unsigned int type; /* COMPEL_TYPE_* */
 	long addend;
-	long value;	   /* offset of the symbol */
+	long value; /* offset of the symbol */
 } compel_reloc_t;
 
 #define COMPEL_TYPE_INT	     (1u << 0)

@@ -21,10 +21,11 @@ enum {
 };
 
 /*
- * compel_rpc_call() sends the command and returns at once: until compel_rpc_sync() both sides may use compel_parasite_args() and the control socket
- * as the two have agreed. compel_rpc_sync() waits for the end of the command. Both return 0; -1 with errno when the daemon is not there or
- * has died (ESRCH, ECONNRESET, EIO: it got a signal such as SIGSEGV; the task's registers are in order then), and
- * compel_rpc_sync() when the command returned other than 0 (EREMOTEIO): the daemon refuses all commands after that one.
+ * compel_rpc_call() sends the command and returns at once: until compel_rpc_sync() both sides may use
+ * compel_parasite_args() and the control socket as the two have agreed. compel_rpc_sync() waits for the end of the
+ * command. Both return 0; -1 with errno when the daemon is not there or has died (ESRCH, ECONNRESET, EIO: it got a
+ * signal such as SIGSEGV; the task's registers are in order then), and compel_rpc_sync() when the command returned
+ * other than 0 (EREMOTEIO): the daemon refuses all commands after that one.
  */
 int compel_rpc_call(unsigned int cmd, struct parasite_ctl *ctl);
 int compel_rpc_sync(unsigned int cmd, struct parasite_ctl *ctl);

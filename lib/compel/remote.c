@@ -20,107 +20,107 @@
 #include "blob/abi/image.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
-#include "lib/compel/guest.h"
-#include "lib/compel/stage.h"
+#include "lib/compel/parasite.h"
+#include "lib/compel/arena.h"
 #include "lib/compel/tracee.h"
 
-void *stage_alloc(struct stage *stage, size_t size)
+void *arena_alloc(struct arena *arena, size_t size)
 {
-	size_t at = (stage->used + 63) / 64 * 64;
+	size_t at = (arena->used + 63) / 64 * 64;
 
-	if (size > stage->size || at > stage->size - size)
+	if (size > arena->size || at > arena->size - size)
 		return NULL;
-	stage->used = at + size;
-	return stage->local + at;
+	arena->used = at + size;
+	return arena->local + at;
 }
 
-uint64_t stage_address(const struct stage *stage, const void *local)
+uint64_t arena_address(const struct arena *arena, const void *local)
 {
-	return stage->address + (uint64_t)((const char *)local - stage->local);
+	return arena->address + (uint64_t)((const char *)local - arena->local);
 }
 
-const char stage_mark[16] = "criu guest stage";
+const char arena_mark[16] = "criu dump memory";
 
-void stage_init(struct stage *stage)
+void arena_init(struct arena *arena)
 {
 	size_t size = (size_t)(blob_image_end - blob_image);
 
-	_Static_assert(STAGE_BEAT == STAGE_DOORBELL + 4, "what the blob takes it for");
-	_Static_assert(STAGE_BEAT < STAGE_MARK, "both lie in front of the mark");
-	_Static_assert(STAGE_MARK + sizeof(stage_mark) <= STAGE_HEADER, "so is the mark");
-	if (size > STAGE_DOORBELL)
+	_Static_assert(ARENA_BEAT == ARENA_WAKEUP + 4, "what the blob takes it for");
+	_Static_assert(ARENA_BEAT < ARENA_MARK, "both lie in front of the mark");
+	_Static_assert(ARENA_MARK + sizeof(arena_mark) <= ARENA_HEADER, "so is the mark");
+	if (size > ARENA_WAKEUP)
 		abort(); /* the style test checks the size of the blob */
 	/* First of all: what has the mark is ours, should we be killed. */
-	memcpy(stage->local + STAGE_MARK, stage_mark, sizeof(stage_mark));
+	memcpy(arena->local + ARENA_MARK, arena_mark, sizeof(arena_mark));
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	memcpy(stage->local, blob_image, size);
-	stage->used = STAGE_HEADER;
+	memcpy(arena->local, blob_image, size);
+	arena->used = ARENA_HEADER;
 }
 
-void stage_beat(const struct stage *stage)
+void arena_beat(const struct arena *arena)
 {
-	__atomic_add_fetch((uint32_t *)(stage->local + STAGE_BEAT), 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch((uint32_t *)(arena->local + ARENA_BEAT), 1, __ATOMIC_SEQ_CST);
 }
 
-struct remote *stage_add_remote(struct stage *stage, enum slot_role role)
+struct remote *arena_add_remote(struct arena *arena, enum slot_role role)
 {
-	struct slot *slot = stage_alloc(stage, sizeof(*slot));
+	struct slot *slot = arena_alloc(arena, sizeof(*slot));
 	struct remote *remote;
 
 	if (!slot)
 		return NULL;
 	memset(slot, 0, offsetof(struct slot, stack));
 	slot->role = role;
-	slot->doorbell = (int64_t)stage->address + STAGE_DOORBELL;
+	slot->wakeup = (int64_t)arena->address + ARENA_WAKEUP;
 	remote = xzalloc(sizeof(*remote));
 	*remote = (struct remote){
-		.stage = stage,
-		.next = stage->first,
+		.arena = arena,
+		.next = arena->first,
 		.slot = slot,
-		.slot_address = stage_address(stage, slot),
-		.guest = role == SLOT_GUEST,
+		.slot_address = arena_address(arena, slot),
+		.parasite = role == SLOT_PARASITE,
 	};
-	stage->first = remote;
+	arena->first = remote;
 	return remote;
 }
 
-void stage_free(struct stage *stage)
+void arena_free(struct arena *arena)
 {
-	while (stage->first) {
-		struct remote *remote = stage->first;
+	while (arena->first) {
+		struct remote *remote = arena->first;
 
-		stage->first = remote->next;
+		arena->first = remote->next;
 		free(remote);
 	}
-	if (stage->local)
-		munmap(stage->local, stage->size);
-	if (stage->fd >= 0)
-		close(stage->fd);
-	free(stage);
+	if (arena->local)
+		munmap(arena->local, arena->size);
+	if (arena->fd >= 0)
+		close(arena->fd);
+	free(arena);
 }
 
 /* How long to wait for a thread before seeing whether it lives, in microseconds. */
 #define SHORT_PAUSE 100
 #define LONG_PAUSE  5000
 
-static uint32_t *doorbell(const struct stage *stage)
+static uint32_t *wakeup(const struct arena *arena)
 {
-	return (uint32_t *)(stage->local + STAGE_DOORBELL);
+	return (uint32_t *)(arena->local + ARENA_WAKEUP);
 }
 
 static int place_plan(struct remote *remote, const struct plan *plan)
 {
 	size_t size = plan_size(plan);
 
-	if (size > remote->plan_room) {
-		/* What follows is likely to be as long; the old room stays unused until the stage goes. */
-		remote->plan = stage_alloc(remote->stage, size);
+	if (size > remote->plan_capacity) {
+		/* What follows is likely to be as long; the old room stays unused until the arena goes. */
+		remote->plan = arena_alloc(remote->arena, size);
 		if (!remote->plan)
 			return fail(ENOMEM, "placing a plan of %zu bytes for thread %d", size, remote->tid);
-		remote->plan_room = size;
+		remote->plan_capacity = size;
 	}
 	plan_write(plan, remote->plan);
-	remote->slot->plan = (int64_t)stage_address(remote->stage, remote->plan);
+	remote->slot->plan = (int64_t)arena_address(remote->arena, remote->plan);
 	return 0;
 }
 
@@ -131,22 +131,22 @@ int remote_post(struct remote *remote, const struct plan *plan)
 	TRY(place_plan(remote, plan));
 	remote->posted = plan;
 	__atomic_store_n(&slot->state, SLOT_POSTED, __ATOMIC_SEQ_CST);
-	if (remote->guest)
-		return guest_send(remote);
+	if (remote->parasite)
+		return parasite_send(remote);
 	if (syscall(__NR_futex, &slot->state, FUTEX_WAKE, 1, NULL, NULL, 0) < 0)
 		return fail_errno("waking thread %d", remote->tid);
 	return 0;
 }
 
-/* Sleeps until the doorbell rings or some time has passed. Returns whether it rang. */
-static bool wait_for_bell(struct stage *stage, uint32_t seen, unsigned microseconds)
+/* Sleeps until the wakeup rings or some time has passed. Returns whether it rang. */
+static bool wait_for_bell(struct arena *arena, uint32_t seen, unsigned microseconds)
 {
 	struct timespec time = { .tv_nsec = microseconds * 1000 };
 
-	return syscall(__NR_futex, doorbell(stage), FUTEX_WAIT, seen, &time, NULL, 0) == 0 || errno == EAGAIN;
+	return syscall(__NR_futex, wakeup(arena), FUTEX_WAIT, seen, &time, NULL, 0) == 0 || errno == EAGAIN;
 }
 
-/* A zombie still takes signals: its parent, another puppet, will not reap it. */
+/* A zombie still takes signals: its parent, another restorer, will not reap it. */
 bool remote_is_dead(const struct remote *remote)
 {
 	struct proc_stat stat = { .state = 'X' };
@@ -159,7 +159,8 @@ bool remote_is_dead(const struct remote *remote)
 	return stat.state == 'Z' || stat.state == 'X';
 }
 
-/* A SIGCONT for a seized thread stops it, for its tracer to hear of it (PTRACE_EVENT_STOP, ptrace(2)), even if the signal is blocked. */
+/* A SIGCONT for a seized thread stops it, for its tracer to hear of it (PTRACE_EVENT_STOP, ptrace(2)), even if the
+ * signal is blocked. */
 static int pass_stop(const struct remote *remote)
 {
 	siginfo_t info = { 0 };
@@ -176,8 +177,8 @@ static int pass_stop(const struct remote *remote)
 /* Returns 1 if the thread stood still and was let go on. */
 static int check_alive(struct remote *remote)
 {
-	if (remote->guest)
-		return guest_check(remote);
+	if (remote->parasite)
+		return parasite_check(remote);
 	if (remote_is_dead(remote))
 		return refuse(ESRCH, "the new task %d has died", remote->tid);
 	return remote->tid ? pass_stop(remote) : 0;
@@ -201,20 +202,22 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 	int error;
 
 	for (unsigned rounds = 0;; rounds++) {
-		uint32_t seen = __atomic_load_n(doorbell(remote->stage), __ATOMIC_SEQ_CST);
+		uint32_t seen = __atomic_load_n(wakeup(remote->arena), __ATOMIC_SEQ_CST);
 		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
 
-		stage_beat(remote->stage);
+		arena_beat(remote->arena);
 		if (state == SLOT_DONE)
 			break;
 		if (state == SLOT_LEFT)
-			return refuse(ETIMEDOUT, "thread %d went home before it was caught: we were stopped too long", remote->tid);
+			return refuse(ETIMEDOUT, "thread %d went home before it was caught: we were stopped too long",
+				      remote->tid);
 		if (deadline_passed(deadline))
-			return refuse(ETIMEDOUT, "thread %d did not finish its plan in time; raise --timeout", remote->tid);
+			return refuse(ETIMEDOUT, "thread %d did not finish its plan in time; raise --timeout",
+				      remote->tid);
 		/* A short plan is over before a sleep would be. */
 		if (rounds < 100)
 			continue;
-		if (wait_for_bell(remote->stage, seen, pause))
+		if (wait_for_bell(remote->arena, seen, pause))
 			continue;
 		error = check_alive(remote);
 		TRY(error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Threads of other processes that run our blob. A stage is memory shared with such processes; it holds the blob, a slot for each
- * thread and the plans. Two ways in: a guest is a stopped thread of a living program (stage_invade, guest_*), a puppet is a thread that we made.
+ * Threads of other processes that run our blob. A arena is memory shared with such processes; it holds the blob, a slot
+ * for each thread and the plans. Two ways in: a parasite is a stopped thread of a living program (arena_invade,
+ * parasite_*), a restorer is a thread that we made.
  */
 #pragma once
 
@@ -12,7 +13,7 @@
 #include "base/deadline.h"
 #include "plan/plan.h"
 
-struct stage;
+struct arena;
 struct remote;
 
 /* --- any remote --- */

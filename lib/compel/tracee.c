@@ -51,7 +51,8 @@ int tracee_seize(pid_t tid, bool suspend_seccomp)
 	return tracee_interrupt(tid);
 }
 
-/* A thread that stops may take microseconds or, in uninterruptible sleep, seconds; waitpid has no time limit of its own. */
+/* A thread that stops may take microseconds or, in uninterruptible sleep, seconds; waitpid has no time limit of its
+ * own. */
 int tracee_wait(pid_t tid, const struct deadline *deadline, int *status)
 {
 	for (unsigned tries = 0;; tries++) {
@@ -65,7 +66,8 @@ int tracee_wait(pid_t tid, const struct deadline *deadline, int *status)
 			return fail_errno("waiting for thread %d", tid);
 		if (deadline_passed(deadline))
 			return refuse(ETIMEDOUT,
-				      "thread %d did not stop in time (is it in uninterruptible sleep?); raise --timeout or try again later",
+				      "thread %d did not stop in time (is it in uninterruptible sleep?); raise "
+				      "--timeout or try again later",
 				      tid);
 		if (tries > 50)
 			usleep(tries > 500 ? 1000 : 50);
@@ -87,7 +89,8 @@ int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal
 			*ret_signal = signal == SIGTRAP ? 0 : signal;
 			return 0;
 		}
-		/* Anything else comes before the stop that we asked for: a signal about to be delivered, a system call. */
+		/* Anything else comes before the stop that we asked for: a signal about to be delivered, a system call.
+		 */
 		if (status >> 16 == 0 && signal != (SIGTRAP | 0x80)) {
 			if (ptrace(PTRACE_CONT, tid, NULL, (void *)(long)signal) < 0 && errno != ESRCH)
 				return fail_errno("letting thread %d take signal %d", tid, signal);
@@ -161,7 +164,8 @@ int tracee_run_to_next(pid_t tid, const struct deadline *deadline, int *lost_sto
 			return 0;
 		}
 		if (status >> 16 == 0 && WSTOPSIG(status) != SIGSTOP)
-			return refuse(EIO, "thread %d got signal %d (%s)", tid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
+			return refuse(EIO, "thread %d got signal %d (%s)", tid, WSTOPSIG(status),
+				      strsignal(WSTOPSIG(status)));
 		if (status >> 16 == 0)
 			*lost_stop = SIGSTOP;
 	}

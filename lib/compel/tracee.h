@@ -9,8 +9,8 @@
 #include "base/deadline.h"
 
 /*
- * Attaches to a thread and asks it to stop, without waiting. Returns -ESRCH, not logged, if it is gone (or going) and -EPERM, not
- * logged, if it has another tracer. A tracer that dies lets its tracees run on as they were.
+ * Attaches to a thread and asks it to stop, without waiting. Returns -ESRCH, not logged, if it is gone (or going) and
+ * -EPERM, not logged, if it has another tracer. A tracer that dies lets its tracees run on as they were.
  */
 int tracee_seize(pid_t tid, bool suspend_seccomp);
 /* Attaches without stopping. kill_with_us: the thread's process is killed if we die before we let go. */
@@ -20,19 +20,21 @@ int tracee_interrupt(pid_t tid);
 int tracee_suspend_seccomp(pid_t tid);
 
 /*
- * Waits until the thread stands still. ret_signal: the stop signal if the whole process was stopped by one, else 0. A signal that comes
- * before the stop is delivered, as it would be without us. Returns -ESRCH, not logged, if it died.
+ * Waits until the thread stands still. ret_signal: the stop signal if the whole process was stopped by one, else 0. A
+ * signal that comes before the stop is delivered, as it would be without us. Returns -ESRCH, not logged, if it died.
  */
 int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal);
 
-/* Waits for the next thing to happen to the thread: a status as of waitpid(2). Returns -ESRCH, not logged, if it is not traced. */
+/* Waits for the next thing to happen to the thread: a status as of waitpid(2). Returns -ESRCH, not logged, if it is not
+ * traced. */
 int tracee_wait(pid_t tid, const struct deadline *deadline, int *status);
 
-/* Waits for a traced thread that was killed: its process does not end before its tracer has asked. Nothing to do if it is not traced. */
+/* Waits for a traced thread that was killed: its process does not end before its tracer has asked. Nothing to do if it
+ * is not traced. */
 void tracee_reap(pid_t tid);
 /*
- * The same for many that have been killed, in any order: the threads of the first process of a pid namespace wait for each other. Those that are
- * not traced are passed over; changes the array.
+ * The same for many that have been killed, in any order: the threads of the first process of a pid namespace wait for
+ * each other. Those that are not traced are passed over; changes the array.
  */
 void tracee_reap_all(pid_t *tids, size_t n, const struct deadline *deadline);
 
@@ -40,10 +42,12 @@ void tracee_reap_all(pid_t *tids, size_t n, const struct deadline *deadline);
 int tracee_run_to_call(pid_t tid, const struct deadline *deadline);
 
 /*
- * Lets a stopped thread run until it stands at the entry, or at the exit, of this system call. A stop signal that comes meanwhile is put into *lost_stop, for
- * later. Returns -ESRCH, not logged, if it died; -EIO if it got another signal: it stands in front of that.
+ * Lets a stopped thread run until it stands at the entry, or at the exit, of this system call. A stop signal that comes
+ * meanwhile is put into *lost_stop, for later. Returns -ESRCH, not logged, if it died; -EIO if it got another signal:
+ * it stands in front of that.
  */
-int tracee_run_to_next(pid_t tid, const struct deadline *deadline, int *lost_stop, long *call); /* entry or exit; tracee_entered_call() */
+int tracee_run_to_next(pid_t tid, const struct deadline *deadline, int *lost_stop,
+		       long *call); /* entry or exit; tracee_entered_call() */
 int tracee_run_to_entry(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop);
 int tracee_run_to_exit(pid_t tid, long nr, const struct deadline *deadline, int *lost_stop);
 

@@ -40,21 +40,21 @@ static int add_string(char ***list, size_t *n, const char *value)
 }
 
 /* A new message at the end of a list, with two strings that stand at first and second. */
-#define ADD_PAIR(list, count, type, init, first, second, a, b)                                  \
-	do {                                                                                    \
-		type *new_ = malloc(sizeof(*new_)), **longer_ = grow((list), (count));          \
-		if (longer_)                                                                    \
-			(list) = longer_;                                                       \
-		if (new_)                                                                       \
-			init(new_);                                                             \
+#define ADD_PAIR(list, count, type, init, first, second, a, b)                                              \
+	do {                                                                                                \
+		type *new_ = malloc(sizeof(*new_)), **longer_ = grow((list), (count));                      \
+		if (longer_)                                                                                \
+			(list) = longer_;                                                                   \
+		if (new_)                                                                                   \
+			init(new_);                                                                         \
 		if (!new_ || !longer_ || set_string(&new_->first, (a)) || set_string(&new_->second, (b))) { \
-			if (new_)                                                               \
-				free(new_->first);                                              \
-			free(new_);                                                             \
-			return -ENOMEM;                                                         \
-		}                                                                               \
-		(list)[(count)++] = new_;                                                       \
-		return 0;                                                                       \
+			if (new_)                                                                           \
+				free(new_->first);                                                          \
+			free(new_);                                                                         \
+			return -ENOMEM;                                                                     \
+		}                                                                                           \
+		(list)[(count)++] = new_;                                                                   \
+		return 0;                                                                                   \
 	} while (0)
 
 void criu_free_service(criu_opts *opts)
@@ -127,22 +127,22 @@ void criu_local_set_notify_cb(criu_opts *opts, int (*cb)(char *action, criu_noti
 	opts->rpc->has_notify_scripts = opts->rpc->notify_scripts = true;
 }
 
-#define SET_VALUE(name, type, field)                                \
-	void criu_local_set_##name(criu_opts *opts, type value)     \
-	{                                                           \
-		opts->rpc->has_##field = true;                      \
-		opts->rpc->field = value;                           \
+#define SET_VALUE(name, type, field)                            \
+	void criu_local_set_##name(criu_opts *opts, type value) \
+	{                                                       \
+		opts->rpc->has_##field = true;                  \
+		opts->rpc->field = value;                       \
 	}
 #define SET_BOOL(name) SET_VALUE(name, bool, name)
-#define SET_STRING(name, field)                                        \
-	int criu_local_##name(criu_opts *opts, const char *value)      \
-	{                                                              \
-		return set_string(&opts->rpc->field, value);           \
+#define SET_STRING(name, field)                                   \
+	int criu_local_##name(criu_opts *opts, const char *value) \
+	{                                                         \
+		return set_string(&opts->rpc->field, value);      \
 	}
-#define ADD_STRING(name, field)                                                         \
-	int criu_local_add_##name(criu_opts *opts, const char *value)                   \
-	{                                                                               \
-		return add_string(&opts->rpc->field, &opts->rpc->n_##field, value);     \
+#define ADD_STRING(name, field)                                                     \
+	int criu_local_add_##name(criu_opts *opts, const char *value)               \
+	{                                                                           \
+		return add_string(&opts->rpc->field, &opts->rpc->n_##field, value); \
 	}
 
 SET_VALUE(pid, int, pid)
@@ -251,7 +251,8 @@ int criu_local_add_cg_root(criu_opts *opts, const char *ctrl, const char *path)
 
 static int add_join_ns(criu_opts *opts, const char *ns, const char *ns_file)
 {
-	ADD_PAIR(opts->rpc->join_ns, opts->rpc->n_join_ns, JoinNamespace, join_namespace__init, ns, ns_file, ns, ns_file);
+	ADD_PAIR(opts->rpc->join_ns, opts->rpc->n_join_ns, JoinNamespace, join_namespace__init, ns, ns_file, ns,
+		 ns_file);
 }
 
 int criu_local_join_ns_add(criu_opts *opts, const char *ns, const char *ns_file, const char *extra_opt)

@@ -153,7 +153,9 @@ static CriuResp *receive_message(int fd)
 {
 	char byte, control[CMSG_SPACE(sizeof(int))];
 	struct iovec piece = { 0 };
-	struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr header = {
+		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	CriuResp *message = NULL;
 	ssize_t n;
 

@@ -61,7 +61,8 @@ static int take_room(int fd, const struct libsoccr_sk_data *data, struct room *b
 	    getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &before->receive, &size) < 0)
 		return soccr_fail("cannot read the sizes of the buffers");
 	getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &before->lock, &size);
-	if (before->send < needed_room(data->outq_len) && force_buffer(fd, SO_SNDBUFFORCE, needed_room(data->outq_len)) < 0)
+	if (before->send < needed_room(data->outq_len) &&
+	    force_buffer(fd, SO_SNDBUFFORCE, needed_room(data->outq_len)) < 0)
 		return -1;
 	if (before->receive < needed_room(data->inq_len))
 		return force_buffer(fd, SO_RCVBUFFORCE, needed_room(data->inq_len));
@@ -189,7 +190,8 @@ static int fill_queue(struct libsoccr_sk *sk, int queue, uint32_t length)
 	}
 	if (soccr_set_queue(sk->fd, queue) < 0)
 		return -1;
-	return write_bytes(sk->fd, sk->bytes[QUEUE_INDEX(queue)], length, queue == TCP_RECV_QUEUE ? RECEIVE_CHUNK : length);
+	return write_bytes(sk->fd, sk->bytes[QUEUE_INDEX(queue)], length,
+			   queue == TCP_RECV_QUEUE ? RECEIVE_CHUNK : length);
 }
 
 /* fin: one of the other side is still to be received; the receive window is one larger until then. */
@@ -211,8 +213,9 @@ static int set_window(int fd, const struct libsoccr_sk_data *data, bool fin)
 }
 
 /*
- * The size of segments was worked out when the socket was connected, before it knew its options, and stays so (536 bytes) until the
- * route changes. A change of the headers makes the kernel work it out again; IPv4 on an IPv6 socket has IPv4's.
+ * The size of segments was worked out when the socket was connected, before it knew its options, and stays so (536
+ * bytes) until the route changes. A change of the headers makes the kernel work it out again; IPv4 on an IPv6 socket
+ * has IPv4's.
  */
 static void refresh_segment_size(const struct libsoccr_sk *sk)
 {
@@ -249,7 +252,8 @@ static uint32_t state_of(int fd)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ? 0 : info.tcpi_state;
 }
 
-/* Our FIN. With the send queue chosen the kernel takes it as sent; behind bytes that were not sent it waits its turn as well. */
+/* Our FIN. With the send queue chosen the kernel takes it as sent; behind bytes that were not sent it waits its turn as
+ * well. */
 static int close_ours(int fd, const struct libsoccr_sk_data *data)
 {
 	int result = 0;
@@ -261,8 +265,10 @@ static int close_ours(int fd, const struct libsoccr_sk_data *data)
 	return data->unsq_len && soccr_set_repair(fd, TCP_REPAIR_ON) < 0 ? -1 : result;
 }
 
-/* A segment of the other side, then the state that it leads to. It is delivered at once, or by another CPU a moment later. */
-static int receive_segment(struct libsoccr_sk *sk, const struct libsoccr_sk_data *data, bool fin, uint32_t ack, uint32_t state)
+/* A segment of the other side, then the state that it leads to. It is delivered at once, or by another CPU a moment
+ * later. */
+static int receive_segment(struct libsoccr_sk *sk, const struct libsoccr_sk_data *data, bool fin, uint32_t ack,
+			   uint32_t state)
 {
 	struct soccr_segment segment = {
 		.from = &sk->addr[SOCCR_PEER],

@@ -80,8 +80,8 @@ static int read_window(int fd, struct libsoccr_sk_data *data)
 }
 
 /*
- * A look ends at the urgent mark; if urgent data is taken as ordinary data (SO_OOBINLINE) the rest lies behind, otherwise the mark means
- * more than bytes can say.
+ * A look ends at the urgent mark; if urgent data is taken as ordinary data (SO_OOBINLINE) the rest lies behind,
+ * otherwise the mark means more than bytes can say.
  */
 static ssize_t look_behind_mark(int fd, char *bytes, size_t done, size_t length)
 {

@@ -83,7 +83,8 @@ static int send_v4(const struct soccr_segment *segment, uint32_t from, uint32_t 
 static int send_v6(const struct soccr_segment *segment)
 {
 	const struct in6_addr *from = &segment->from->v6.sin6_addr, *to = &segment->to->v6.sin6_addr;
-	const struct sockaddr_in6 target = { .sin6_family = AF_INET6, .sin6_addr = *to,
+	const struct sockaddr_in6 target = { .sin6_family = AF_INET6,
+					     .sin6_addr = *to,
 					     .sin6_scope_id = segment->to->v6.sin6_scope_id };
 	struct {
 		struct ip6_hdr ip;

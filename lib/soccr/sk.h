@@ -12,7 +12,7 @@ enum { SOCCR_PEER, SOCCR_SELF };
 
 struct libsoccr_sk {
 	int fd;
-	char *bytes[2];	      /* receive queue, send queue */
+	char *bytes[2]; /* receive queue, send queue */
 	bool bytes_ours[2];
 	union libsoccr_addr addr[2]; /* by SOCCR_PEER, SOCCR_SELF; family 0: not set */
 };
@@ -47,8 +47,8 @@ int soccr_set_repair(int fd, int repair);
 int soccr_set_queue(int fd, int queue);
 
 /*
- * A segment as the other side would have sent it, without data. window is in bytes. It travels over the loopback device of
- * this network namespace only.
+ * A segment as the other side would have sent it, without data. window is in bytes. It travels over the loopback device
+ * of this network namespace only.
  */
 struct soccr_segment {
 	const union libsoccr_addr *from, *to;

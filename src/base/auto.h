@@ -39,5 +39,15 @@ static inline void auto_closedir(DIR **dir)
 #define AUTO_FCLOSE   AUTO(auto_fclose)
 #define AUTO_CLOSEDIR AUTO(auto_closedir)
 
-#define TAKE_PTR(p) ({ typeof(p) take_ = (p); (p) = NULL; take_; })
-#define TAKE_FD(fd) ({ int take_ = (fd); (fd) = -1; take_; })
+#define TAKE_PTR(p)                    \
+	({                             \
+		typeof(p) take_ = (p); \
+		(p) = NULL;            \
+		take_;                 \
+	})
+#define TAKE_FD(fd)               \
+	({                        \
+		int take_ = (fd); \
+		(fd) = -1;        \
+		take_;            \
+	})

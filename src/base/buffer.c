@@ -10,18 +10,18 @@
 
 #include "base/pool.h"
 
-static void reserve_room(struct buffer *buffer, size_t more)
+static void reserve_capacity(struct buffer *buffer, size_t more)
 {
-	size_t room = buffer->room ? buffer->room : 256;
+	size_t capacity = buffer->capacity ? buffer->capacity : 256;
 
-	if (more < buffer->room - buffer->size)
+	if (more < buffer->capacity - buffer->size)
 		return;
 	if (more > SIZE_MAX / 4 - buffer->size)
 		out_of_memory();
-	while (room - buffer->size <= more)
-		room *= 2;
-	buffer->data = xrealloc(buffer->data, room);
-	buffer->room = room;
+	while (capacity - buffer->size <= more)
+		capacity *= 2;
+	buffer->data = xrealloc(buffer->data, capacity);
+	buffer->capacity = capacity;
 }
 
 void buffer_done(struct buffer *buffer)
@@ -32,7 +32,7 @@ void buffer_done(struct buffer *buffer)
 
 void *buffer_reserve(struct buffer *buffer, size_t size)
 {
-	reserve_room(buffer, size);
+	reserve_capacity(buffer, size);
 	return buffer->data + buffer->size;
 }
 
@@ -40,7 +40,7 @@ void *buffer_extend(struct buffer *buffer, size_t size)
 {
 	char *at;
 
-	reserve_room(buffer, size);
+	reserve_capacity(buffer, size);
 	at = buffer->data + buffer->size;
 	memset(at, 0, size + 1);
 	buffer->size += size;
@@ -49,7 +49,7 @@ void *buffer_extend(struct buffer *buffer, size_t size)
 
 void buffer_append(struct buffer *buffer, const void *data, size_t size)
 {
-	reserve_room(buffer, size);
+	reserve_capacity(buffer, size);
 	if (size)
 		memcpy(buffer->data + buffer->size, data, size);
 	buffer->size += size;
@@ -67,7 +67,7 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 	if (size <= 0)
 		return;
 
-	reserve_room(buffer, (size_t)size);
+	reserve_capacity(buffer, (size_t)size);
 	va_start(args, format);
 	vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, args);
 	va_end(args);

@@ -6,7 +6,7 @@
 
 struct buffer {
 	char *data;
-	size_t size, room;
+	size_t size, capacity;
 };
 
 void buffer_done(struct buffer *buffer);

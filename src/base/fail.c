@@ -73,12 +73,12 @@ bool failure_was_refusal(void)
 	return last_was_refusal;
 }
 
-void failure_line(char *to, size_t room)
+void failure_line(char *to, size_t capacity)
 {
-	int n = snprintf(to, room, "Error (%s): %s", record->place, failure_text());
+	int n = snprintf(to, capacity, "Error (%s): %s", record->place, failure_text());
 
-	if (n < 0 || (size_t)n + 2 > room)
-		n = (int)room - 2;
+	if (n < 0 || (size_t)n + 2 > capacity)
+		n = (int)capacity - 2;
 	if (n && to[n - 1] != '\n')
 		to[n++] = '\n';
 	to[n] = '\0';
@@ -165,22 +165,22 @@ void log_scope_adopt(struct log_scope *scope)
 	innermost = scope;
 }
 
-static size_t append_scope(const struct log_scope *scope, char *to, size_t room)
+static size_t append_scope(const struct log_scope *scope, char *to, size_t capacity)
 {
-	size_t n = scope->outer ? append_scope(scope->outer, to, room) : 0;
+	size_t n = scope->outer ? append_scope(scope->outer, to, capacity) : 0;
 
-	for (const char *c = scope->text; *c && n + 1 < room; c++)
+	for (const char *c = scope->text; *c && n + 1 < capacity; c++)
 		to[n++] = *c;
-	for (const char *c = ": "; *c && n + 1 < room; c++)
+	for (const char *c = ": "; *c && n + 1 < capacity; c++)
 		to[n++] = *c;
 	to[n] = '\0';
 	return n;
 }
 
-size_t log_scope_text(char *to, size_t room)
+size_t log_scope_text(char *to, size_t capacity)
 {
 	to[0] = '\0';
-	return innermost ? append_scope(innermost, to, room) : 0;
+	return innermost ? append_scope(innermost, to, capacity) : 0;
 }
 
 int log_scope_task(void)
@@ -207,7 +207,7 @@ int fail_point(const char *name)
 {
 	const char *at = secure_getenv("CRIU_FAIL_AT"), *list = secure_getenv("CRIU_FAIL_LIST");
 
-	log_debug("Moment %s", name);
+	log_debug("Phase %s", name);
 	if (list && *list)
 		list_point(list, name);
 	if (at && strcmp(at, name) == 0)

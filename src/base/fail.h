@@ -22,11 +22,11 @@
 int fail_at(const char *file, int line, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
 int refuse_at(const char *file, int line, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-#define TRY(call)                          \
-	do {                               \
-		int try_ = (int)(call);    \
-		if (try_ < 0)              \
-			return try_;       \
+#define TRY(call)                       \
+	do {                            \
+		int try_ = (int)(call); \
+		if (try_ < 0)           \
+			return try_;    \
 	} while (0)
 
 /* Prefixes every line that this thread logs until the block ends: LOG_SCOPE("task %d (%s)", pid, comm); */
@@ -37,24 +37,26 @@ struct log_scope {
 
 #define LOG_SCOPE_NAME2(line) log_scope_##line
 #define LOG_SCOPE_NAME(line)  LOG_SCOPE_NAME2(line)
-#define LOG_SCOPE(...)                                                                                        \
+#define LOG_SCOPE(...)                                                                                       \
 	struct log_scope LOG_SCOPE_NAME(__LINE__) __attribute__((cleanup(log_scope_leave), unused)) = { 0 }; \
 	log_scope_enter(&LOG_SCOPE_NAME(__LINE__), __VA_ARGS__)
 
 void log_scope_enter(struct log_scope *scope, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_scope_leave(struct log_scope *scope);
 /* The open scopes of this thread as "outer: inner: ", cut if it does not fit; returns the length. */
-size_t log_scope_text(char *to, size_t room);
+size_t log_scope_text(char *to, size_t capacity);
 /* The task of the outermost scope "task PID ...", 0 if there is none. */
 int log_scope_task(void);
-/* For a thread that works for another one: show the scopes of that one, which must stay open until log_scope_adopt(NULL). */
+/* For a thread that works for another one: show the scopes of that one, which must stay open until
+ * log_scope_adopt(NULL). */
 struct log_scope *log_scope_current(void);
 void log_scope_adopt(struct log_scope *scope);
 
 /*
  * The first failure of this run: its errno (0 if none) and its line "SCOPES: MESSAGE: strerror". Both live until
- * failure_reset(). Processes forked by this one share the record, so a child's cause reaches its parent; whoever starts a
- * run of its own in a forked process (the service) begins with failure_reset(), which leaves the parent's record alone.
+ * failure_reset(). Processes forked by this one share the record, so a child's cause reaches its parent; whoever starts
+ * a run of its own in a forked process (the service) begins with failure_reset(), which leaves the parent's record
+ * alone.
  */
 int failure_error(void);
 const char *failure_text(void);
@@ -62,11 +64,11 @@ void failure_reset(void);
 /* What this thread reported last was refuse()d: nothing went wrong, but some object can't be handled. */
 bool failure_was_refusal(void);
 /* The line as the log shows it: "Error (PLACE): TEXT" and a newline, cut if there is not room enough. */
-void failure_line(char *to, size_t room);
+void failure_line(char *to, size_t capacity);
 
 /*
  * Fault injection for tests: "dump/freeze", "restore/create", ... When the environment variable CRIU_FAIL_AT names this
- * point, it fails with EIO. Every moment of a dump and of a restore passes one. The list of all points that a
+ * point, it fails with EIO. Every phase of a dump and of a restore passes one. The list of all points that a
  * run passed is written, one a line, to the file that CRIU_FAIL_LIST names.
  */
 int fail_point(const char *name);

@@ -16,26 +16,26 @@ int file_read_all(int dir, const char *path, char **ret, size_t *ret_size)
 {
 	AUTO_CLOSE int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	AUTO_FREE char *data = NULL;
-	size_t size = 0, room = 4096;
+	size_t size = 0, capacity = 4096;
 	struct stat st;
 
 	if (fd < 0)
 		return -errno;
 	/* Files of /proc and /sys report size 0. */
 	if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size < (1 << 30))
-		room = (size_t)st.st_size + 2;
+		capacity = (size_t)st.st_size + 2;
 
-	data = xmalloc(room);
+	data = xmalloc(capacity);
 	for (;;) {
-		ssize_t n = io_read(fd, data + size, room - 1 - size);
+		ssize_t n = io_read(fd, data + size, capacity - 1 - size);
 
 		if (n < 0)
 			return (int)n;
 		size += (size_t)n;
-		if (size < room - 1)
+		if (size < capacity - 1)
 			break;
-		room *= 2;
-		data = xrealloc(data, room);
+		capacity *= 2;
+		data = xrealloc(data, capacity);
 	}
 	data[size] = '\0';
 	if (ret_size)
@@ -44,17 +44,17 @@ int file_read_all(int dir, const char *path, char **ret, size_t *ret_size)
 	return 0;
 }
 
-ssize_t file_read_text(int dir, const char *path, char *to, size_t room)
+ssize_t file_read_text(int dir, const char *path, char *to, size_t capacity)
 {
 	AUTO_CLOSE int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	ssize_t size;
 
 	if (fd < 0)
 		return -errno;
-	size = io_read(fd, to, room);
+	size = io_read(fd, to, capacity);
 	if (size < 0)
 		return size;
-	if ((size_t)size == room)
+	if ((size_t)size == capacity)
 		return -EFBIG;
 	to[size] = '\0';
 	return size;
@@ -77,13 +77,13 @@ int file_write_text(int dir, const char *path, const char *text)
 	return (size_t)n == size ? 0 : -EIO;
 }
 
-ssize_t file_readlink(int dir, const char *path, char *to, size_t room)
+ssize_t file_readlink(int dir, const char *path, char *to, size_t capacity)
 {
-	ssize_t size = readlinkat(dir, path, to, room);
+	ssize_t size = readlinkat(dir, path, to, capacity);
 
 	if (size < 0)
 		return -errno;
-	if ((size_t)size >= room)
+	if ((size_t)size >= capacity)
 		return -ENAMETOOLONG;
 	to[size] = '\0';
 	return size;

@@ -9,9 +9,9 @@
 /* Whole content, NUL-terminated, malloc'ed; the size (without the NUL) through ret_size unless NULL. */
 int file_read_all(int dir, const char *path, char **ret, size_t *ret_size);
 /* Into a caller's buffer, NUL-terminated; -EFBIG if it does not fit. Returns the length. */
-ssize_t file_read_text(int dir, const char *path, char *to, size_t room);
+ssize_t file_read_text(int dir, const char *path, char *to, size_t capacity);
 /* A new file, mode 0600, with a decimal number. -EEXIST if it is there already. */
 int file_write_pid(const char *path, pid_t pid);
 int file_write_text(int dir, const char *path, const char *text); /* the file must exist */
 /* readlinkat into the buffer, NUL-terminated; -ENAMETOOLONG if cut. Returns the length. */
-ssize_t file_readlink(int dir, const char *path, char *to, size_t room);
+ssize_t file_readlink(int dir, const char *path, char *to, size_t capacity);

@@ -23,7 +23,8 @@ void findings_end(struct findings *findings)
 	current = findings->outer;
 	for (size_t i = 0; i < findings->list.n; i++)
 		if (findings->list.items[i].more && !findings->quiet)
-			log_error("and %u more like this: %s", findings->list.items[i].more, findings->list.items[i].text);
+			log_error("and %u more like this: %s", findings->list.items[i].more,
+				  findings->list.items[i].text);
 }
 
 static void release(finding_list *list)

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-ssize_t io_read(int fd, void *to, size_t size); /* bytes read: fewer than size only at the end of the file */
+ssize_t io_read(int fd, void *to, size_t size);	  /* bytes read: fewer than size only at the end of the file */
 int io_read_exact(int fd, void *to, size_t size); /* -ENODATA when the file ends before */
 int io_write(int fd, const void *from, size_t size);
 ssize_t io_pread(int fd, void *to, size_t size, off_t at);

@@ -9,8 +9,11 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
-#define list_entry(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
+	}
+#define list_entry(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void list_init(struct list *head)
 {
@@ -49,12 +52,11 @@ static inline void list_remove(struct list *entry)
 
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 
-#define list_for_each(var, head, member)                                                   \
+#define list_for_each(var, head, member)                                                         \
 	for ((var) = list_entry((head)->next, typeof(*(var)), member); &(var)->member != (head); \
 	     (var) = list_entry((var)->member.next, typeof(*(var)), member))
 
-#define list_for_each_safe(var, tmp, head, member)                                          \
-	for ((var) = list_entry((head)->next, typeof(*(var)), member),                       \
-	    (tmp) = list_entry((var)->member.next, typeof(*(var)), member);                  \
-	     &(var)->member != (head);                                                       \
-	     (var) = (tmp), (tmp) = list_entry((tmp)->member.next, typeof(*(tmp)), member))
+#define list_for_each_safe(var, tmp, head, member)                          \
+	for ((var) = list_entry((head)->next, typeof(*(var)), member),      \
+	    (tmp) = list_entry((var)->member.next, typeof(*(var)), member); \
+	     &(var)->member != (head); (var) = (tmp), (tmp) = list_entry((tmp)->member.next, typeof(*(tmp)), member))

@@ -46,7 +46,7 @@ static struct {
 	int fd;
 	uint64_t start;
 	struct collected *collected;
-	char *split; /* NAME of the files NAME.PID */
+	char *split;	 /* NAME of the files NAME.PID */
 	int *split_pids; /* those that were begun */
 	size_t n_split;
 	char early[EARLY_SIZE]; /* before the log opens: level, line, NUL, ... */
@@ -150,11 +150,11 @@ const char *log_short_name(const char *file)
 	return file;
 }
 
-static size_t format_stamp(char *to, size_t room, uint64_t us)
+static size_t format_stamp(char *to, size_t capacity, uint64_t us)
 {
 	if (the_log.level < LOG_INFO)
 		return 0;
-	return (size_t)snprintf(to, room, "(%02u.%06u) ", (unsigned)(us / 1000000), (unsigned)(us % 1000000));
+	return (size_t)snprintf(to, capacity, "(%02u.%06u) ", (unsigned)(us / 1000000), (unsigned)(us % 1000000));
 }
 
 /* Puts out one whole line with its stamp; the lock is held. */
@@ -209,27 +209,28 @@ static void put_early_lines(void)
 	the_log.early_size = 0;
 }
 
-static size_t format_place(char *to, size_t room, enum log_level level, const char *file, int line)
+static size_t format_place(char *to, size_t capacity, enum log_level level, const char *file, int line)
 {
 	int n = 0;
 
 	if (level == LOG_ERROR || level == LOG_WARN)
-		n = snprintf(to, room, "%s (%s:%d): ", level == LOG_ERROR ? "Error" : "Warn ", log_short_name(file), line);
-	return (size_t)n < room ? (size_t)n : room - 1;
+		n = snprintf(to, capacity, "%s (%s:%d): ", level == LOG_ERROR ? "Error" : "Warn ", log_short_name(file),
+			     line);
+	return (size_t)n < capacity ? (size_t)n : capacity - 1;
 }
 
 /* Appends the text and a newline at *at; moves to a malloc'ed line, which is returned, if the room does not suffice. */
-static char *append_text(char *line, size_t room, size_t *at, const char *format, va_list args)
+static char *append_text(char *line, size_t capacity, size_t *at, const char *format, va_list args)
 {
 	va_list again;
 	char *longer = NULL;
 	int n;
 
 	va_copy(again, args);
-	n = vsnprintf(line + *at, room - *at, format, args);
+	n = vsnprintf(line + *at, capacity - *at, format, args);
 	if (n < 0)
 		n = 0;
-	if ((size_t)n + 2 > room - *at) {
+	if ((size_t)n + 2 > capacity - *at) {
 		longer = xmalloc(*at + (size_t)n + 2);
 		memcpy(longer, line, *at);
 		vsnprintf(longer + *at, (size_t)n + 1, format, again);

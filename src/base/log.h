@@ -13,9 +13,9 @@ enum log_level {
 };
 
 /*
- * Writes one line; a newline at the end of the text may be left out. Into a file, info and debug lines are collected and
- * written together: when an error or a warning comes, when the oldest is 100 ms old and another comes, before fork(2), at
- * exit and on a fatal signal. log_flush() before waiting long and before _exit(2).
+ * Writes one line; a newline at the end of the text may be left out. Into a file, info and debug lines are collected
+ * and written together: when an error or a warning comes, when the oldest is 100 ms old and another comes, before
+ * fork(2), at exit and on a fatal signal. log_flush() before waiting long and before _exit(2).
  */
 void log_write(enum log_level level, const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -23,15 +23,15 @@ void log_write(enum log_level level, const char *file, int line, const char *for
 #define log_message(...) log_write(LOG_MESSAGE, __FILE__, __LINE__, __VA_ARGS__)
 #define log_error(...)	 log_write(LOG_ERROR, __FILE__, __LINE__, __VA_ARGS__)
 #define log_warn(...)	 log_write(LOG_WARN, __FILE__, __LINE__, __VA_ARGS__)
-#define log_info(...)                                                            \
-	do {                                                                     \
-		if (log_enabled(LOG_INFO))                                       \
-			log_write(LOG_INFO, __FILE__, __LINE__, __VA_ARGS__);    \
+#define log_info(...)                                                         \
+	do {                                                                  \
+		if (log_enabled(LOG_INFO))                                    \
+			log_write(LOG_INFO, __FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
-#define log_debug(...)                                                            \
-	do {                                                                      \
-		if (log_enabled(LOG_DEBUG))                                       \
-			log_write(LOG_DEBUG, __FILE__, __LINE__, __VA_ARGS__);    \
+#define log_debug(...)                                                         \
+	do {                                                                   \
+		if (log_enabled(LOG_DEBUG))                                    \
+			log_write(LOG_DEBUG, __FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 
 /* Until the log is open every line counts as enabled: it is kept, and filtered when the log opens. */
@@ -39,13 +39,15 @@ bool log_enabled(enum log_level level);
 void log_set_level(int verbosity);
 int log_level(void);
 
-/* Opens the log: NULL = stderr, "-" = stdout, else a file in the current directory. Writes what was kept until now. Returns 0 or -errno. */
+/* Opens the log: NULL = stderr, "-" = stdout, else a file in the current directory. Writes what was kept until now.
+ * Returns 0 or -errno. */
 int log_open(const char *path);
 void log_close(void);
 void log_flush(void);
 
 /*
- * From now on each line about a task (LOG_SCOPE("task PID")) also goes to the file PATH.PID, which is made anew. Until log_close().
+ * From now on each line about a task (LOG_SCOPE("task PID")) also goes to the file PATH.PID, which is made anew. Until
+ * log_close().
  */
 void log_split(const char *path);
 

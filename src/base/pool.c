@@ -14,7 +14,7 @@
 
 struct chunk {
 	struct chunk *next;
-	size_t used, room;
+	size_t used, capacity;
 	alignas(ALIGNMENT) char data[];
 };
 
@@ -99,15 +99,15 @@ void pool_destroy(struct pool **pool)
 	*pool = NULL;
 }
 
-static struct chunk *create_chunk(size_t room)
+static struct chunk *create_chunk(size_t capacity)
 {
 	struct chunk *chunk;
 
-	if (room > SIZE_MAX - sizeof(*chunk))
+	if (capacity > SIZE_MAX - sizeof(*chunk))
 		out_of_memory();
 	/* calloc: fresh memory from the kernel needs no clearing, so big chunks cost only what is used. */
-	chunk = xzalloc(sizeof(*chunk) + room);
-	chunk->room = room;
+	chunk = xzalloc(sizeof(*chunk) + capacity);
+	chunk->capacity = capacity;
 	return chunk;
 }
 
@@ -121,7 +121,7 @@ void *pool_alloc(struct pool *pool, size_t size)
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 
 	/* A big block gets a chunk of its own behind the one being filled. */
-	if (chunk && size > CHUNK_SIZE / 4 && size > chunk->room - chunk->used) {
+	if (chunk && size > CHUNK_SIZE / 4 && size > chunk->capacity - chunk->used) {
 		struct chunk *own = create_chunk(size);
 
 		own->used = size;
@@ -129,7 +129,7 @@ void *pool_alloc(struct pool *pool, size_t size)
 		chunk->next = own;
 		return own->data;
 	}
-	if (!chunk || size > chunk->room - chunk->used) {
+	if (!chunk || size > chunk->capacity - chunk->used) {
 		chunk = create_chunk(size > CHUNK_SIZE ? size : CHUNK_SIZE);
 		chunk->next = pool->chunks;
 		pool->chunks = chunk;

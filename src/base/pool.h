@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Memory that lives as long as its owner: records of a dump, structs of a tree. Nothing is freed one by one. Running out of
- * memory ends the program (as for every small allocation of this house), so callers need no check. Not thread-safe.
+ * Memory that lives as long as its owner: records of a dump, structs of a tree. Nothing is freed one by one. Running
+ * out of memory ends the program (as for every small allocation of this house), so callers need no check. Not
+ * thread-safe.
  */
 #pragma once
 

@@ -13,25 +13,25 @@
 
 #include "base/pool.h"
 
-#define VECTOR(type)           \
-	struct {               \
-		type *items;   \
-		size_t n, room; \
+#define VECTOR(type)                \
+	struct {                    \
+		type *items;        \
+		size_t n, capacity; \
 	}
 
 /* Address of a new, uninitialised item at the end. */
-#define vector_push(v)                                                                             \
-	({                                                                                         \
-		if ((v)->n == (v)->room) {                                                         \
-			(v)->room = (v)->room ? (v)->room * 2 : 16;                                \
-			(v)->items = xrealloc((v)->items, (v)->room * sizeof(*(v)->items));        \
-		}                                                                                  \
-		&(v)->items[(v)->n++];                                                             \
+#define vector_push(v)                                                                          \
+	({                                                                                      \
+		if ((v)->n == (v)->capacity) {                                                  \
+			(v)->capacity = (v)->capacity ? (v)->capacity * 2 : 16;                 \
+			(v)->items = xrealloc((v)->items, (v)->capacity * sizeof(*(v)->items)); \
+		}                                                                               \
+		&(v)->items[(v)->n++];                                                          \
 	})
 
-#define vector_done(v)               \
-	do {                         \
-		free((v)->items);    \
-		(v)->items = NULL;   \
-		(v)->n = (v)->room = 0; \
+#define vector_done(v)                      \
+	do {                                \
+		free((v)->items);           \
+		(v)->items = NULL;          \
+		(v)->n = (v)->capacity = 0; \
 	} while (0)

@@ -35,7 +35,7 @@ struct workers {
 	unsigned long jobs_started; /* tells a thread that there is a job it has not worked for */
 	unsigned busy;
 	bool ending;
-	unsigned n; /* the calling thread included */
+	unsigned n;		/* the calling thread included */
 	struct worker *threads; /* n - 1 */
 };
 

@@ -14,8 +14,9 @@
 #include "arch_syscall.h"
 #include "blob/abi/steps.h"
 
-#define SYS(nr, ...)			     SYS_(nr, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
-#define SYS_(nr, a, b, c, d, e, f, ...)	     arch_syscall((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define SYS(nr, ...) SYS_(nr, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define SYS_(nr, a, b, c, d, e, f, ...) \
+	arch_syscall((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 #define PAUSES_PER_MS  50000 /* of 10 to 140 cycles */
 #define PARKED_STEP_MS 5
@@ -80,8 +81,8 @@ static long create_timer(long clock, long event, long wanted)
 }
 
 /*
- * Events of a request of ours lie among those of the program, and the kernel may still add some behind: those of the program move up to the
- * end, and the ring begins there.
+ * Events of a request of ours lie among those of the program, and the kernel may still add some behind: those of the
+ * program move up to the end, and the ring begins there.
  */
 static long sweep_aio_ring(struct aio_ring_head *ring, uint64_t iocb)
 {
@@ -158,7 +159,8 @@ static void run_plan(struct slot *slot)
 			*(int64_t *)((char *)plan + step->to_result) = result;
 		if (step->flags & STEP_MAY_FAIL)
 			continue;
-		if ((step->flags & STEP_EXACT) ? result != step->arg[6] : (unsigned long)result >= (unsigned long)-4095) {
+		if ((step->flags & STEP_EXACT) ? result != step->arg[6]
+					       : (unsigned long)result >= (unsigned long)-4095) {
 			/* An exact step that went otherwise may have a result that is no error. */
 			slot->error = result < 0 && result >= -4095 ? result : -ERANGE;
 			slot->failed_step = i;
@@ -169,32 +171,32 @@ static void run_plan(struct slot *slot)
 
 static void ring(struct slot *slot)
 {
-	uint32_t *doorbell = (void *)slot->doorbell;
+	uint32_t *wakeup = (void *)slot->wakeup;
 
-	__atomic_add_fetch(doorbell, 1, __ATOMIC_SEQ_CST);
-	SYS(__NR_futex, doorbell, FUTEX_WAKE, 0x7fffffff);
+	__atomic_add_fetch(wakeup, 1, __ATOMIC_SEQ_CST);
+	SYS(__NR_futex, wakeup, FUTEX_WAKE, 0x7fffffff);
 }
 
 /*
- * A guest thread must come home even if the coordinator has died. ppoll and not futex: when it is interrupted it does not overwrite the restart
- * information of the system call from which the thread was taken away.
+ * A parasite thread must come home even if the coordinator has died. ppoll and not futex: when it is interrupted it
+ * does not overwrite the restart information of the system call from which the thread was taken away.
  */
 static void wait_to_be_caught(struct slot *slot)
 {
-	const volatile uint32_t *beat = (const uint32_t *)slot->doorbell + 1;
+	const volatile uint32_t *beat = (const uint32_t *)slot->wakeup + 1;
 	struct __kernel_timespec time;
 	uint32_t seen;
 
 	do {
 		seen = *beat;
-		time.tv_sec = slot->patience / 1000;
-		time.tv_nsec = slot->patience % 1000 * 1000000;
+		time.tv_sec = slot->grace / 1000;
+		time.tv_nsec = slot->grace % 1000 * 1000000;
 		SYS(__NR_ppoll, 0, 0, &time, 0, 0);
 	} while (*beat != seen && slot_state(slot) == SLOT_DONE); /* it is busy with other threads */
 	if (!change_state(slot, SLOT_DONE, SLOT_LEFT)) {
 		/* Somebody was about to catch us; if nothing comes of it they are dead. */
-		time.tv_sec = slot->patience / 1000;
-		time.tv_nsec = slot->patience % 1000 * 1000000;
+		time.tv_sec = slot->grace / 1000;
+		time.tv_nsec = slot->grace % 1000 * 1000000;
 		SYS(__NR_ppoll, 0, 0, &time, 0, 0);
 		__atomic_store_n(&slot->state, SLOT_LEFT, __ATOMIC_SEQ_CST);
 	}
@@ -202,14 +204,14 @@ static void wait_to_be_caught(struct slot *slot)
 }
 
 /*
- * The coordinator has died. Together with it the suspension of seccomp filters has ended: if there are any, only rt_sigreturn(2) is allowed
- * for sure.
+ * The coordinator has died. Together with it the suspension of seccomp filters has ended: if there are any, only
+ * rt_sigreturn(2) is allowed for sure.
  */
 static void wait_parked(struct slot *slot)
 {
-	for (int64_t i = slot->patience * PAUSES_PER_MS; i < 0 && slot_state(slot) == SLOT_DONE; i++)
+	for (int64_t i = slot->grace * PAUSES_PER_MS; i < 0 && slot_state(slot) == SLOT_DONE; i++)
 		arch_pause();
-	for (int64_t ms = 0; ms < slot->patience && slot_state(slot) == SLOT_DONE; ms += PARKED_STEP_MS) {
+	for (int64_t ms = 0; ms < slot->grace && slot_state(slot) == SLOT_DONE; ms += PARKED_STEP_MS) {
 		struct __kernel_timespec time = { .tv_nsec = PARKED_STEP_MS * 1000000 };
 
 		SYS(__NR_ppoll, 0, 0, &time, 0, 0);
@@ -227,7 +229,8 @@ static int is_dead(int64_t pidfd)
 	return SYS(__NR_ppoll, &fd, 1, &now, 0, 0) != 0;
 }
 
-/* Should criu be killed, nothing half-made stays behind: the first task dies with criu, the others each with their parent. */
+/* Should criu be killed, nothing half-made stays behind: the first task dies with criu, the others each with their
+ * parent. */
 static void die_with_parent(const struct slot *slot)
 {
 	if (!slot->parent)
@@ -242,7 +245,7 @@ void blob_run(struct slot *slot)
 	if (slot->role == SLOT_PARKED)
 		wait_parked(slot);
 	__atomic_store_n(&slot->tid, (uint32_t)SYS(__NR_gettid), __ATOMIC_SEQ_CST);
-	if (slot->role == SLOT_PUPPET) {
+	if (slot->role == SLOT_RESTORER) {
 		die_with_parent(slot);
 		ring(slot);
 	}
@@ -257,7 +260,7 @@ void blob_run(struct slot *slot)
 		run_plan(slot);
 		__atomic_store_n(&slot->state, SLOT_DONE, __ATOMIC_SEQ_CST);
 		ring(slot);
-		if (slot->role == SLOT_GUEST)
+		if (slot->role == SLOT_PARASITE)
 			wait_to_be_caught(slot);
 	}
 }

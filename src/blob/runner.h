@@ -4,5 +4,6 @@
 
 #include "blob/abi/steps.h"
 
-/* Runs on the stack of the slot and never returns. Called from arch_start.S and, for a new task, from arch_clone_to(). */
+/* Runs on the stack of the slot and never returns. Called from arch_start.S and, for a new task, from arch_clone_to().
+ */
 void blob_run(struct slot *slot) __attribute__((noreturn, visibility("hidden")));

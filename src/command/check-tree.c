@@ -14,9 +14,9 @@ static void print_text(const struct options *options, const struct dump_survey *
 	char memory[16];
 
 	report_size(survey->memory, memory);
-	log_message("Tree of process %d (%s): %u task%s, %u thread%s, %zu descriptor%s, about %s of memory\n", options->pid,
-		    survey->root, survey->tasks, report_plural(survey->tasks), survey->threads, report_plural(survey->threads),
-		    survey->descriptors, report_plural(survey->descriptors), memory);
+	log_message("Tree of process %d (%s): %u task%s, %u thread%s, %zu descriptor%s, about %s of memory\n",
+		    options->pid, survey->root, survey->tasks, report_plural(survey->tasks), survey->threads,
+		    report_plural(survey->threads), survey->descriptors, report_plural(survey->descriptors), memory);
 	if (survey->findings.warnings.n)
 		log_message("Good to know:\n");
 	report_print(&survey->findings.warnings, "  ");

@@ -77,8 +77,10 @@ static int check_one(struct probes *probes, const char *name)
 	if (!check_feature(probes, (enum feature_id)(feature - features), LOG_WARN))
 		return 1;
 	if (probe_result(probes, (enum feature_id)(feature - features)) <= 0) {
-		log_warn("%s: %s\n", name, probe_result(probes, (enum feature_id)(feature - features)) == -ENOENT ?
-						    "has no meaning on this machine" : "can't be tried without being root");
+		log_warn("%s: %s\n", name,
+			 probe_result(probes, (enum feature_id)(feature - features)) == -ENOENT
+				 ? "has no meaning on this machine"
+				 : "can't be tried without being root");
 		return 1;
 	}
 	log_message("%s is supported\n", name);

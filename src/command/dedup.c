@@ -21,7 +21,8 @@ static int free_duplicates(const struct options *options)
 	TRY(store_open_dir(options->images_dir_fd, false, &store));
 	result = store_get_parent(store, &parent);
 	if (result == -ENOENT)
-		return refuse(ENOENT, "the images in %s have no parent (a link '%s'): there is nothing to free", options->images_dir, "parent");
+		return refuse(ENOENT, "the images in %s have no parent (a link '%s'): there is nothing to free",
+			      options->images_dir, "parent");
 	TRY(result);
 	TRY(pages_free_in_parents(store, &size));
 	log_info("Freed %" PRIu64 " bytes in the parent images", size);

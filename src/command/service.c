@@ -10,10 +10,10 @@
 
 static struct service_program describe(void)
 {
-	struct service_program program = {
-		.missing_rights = missing_rights, .open_directories = open_directories, .check = command_check,
-		.introduce = log_who_we_are
-	};
+	struct service_program program = { .missing_rights = missing_rights,
+					   .open_directories = open_directories,
+					   .check = command_check,
+					   .introduce = log_who_we_are };
 
 	sscanf(CRIU_VERSION, "%d.%d", &program.version_major, &program.version_minor);
 	return program;

@@ -10,17 +10,12 @@
 #include "flow/verify.h"
 
 static const char *const need_titles[NEED_KINDS] = {
-	[NEED_OPTION] = "options",
-	[NEED_DESCRIPTOR] = "descriptors (--inherit-fd 'fd[N]:KEY')",
-	[NEED_FILE] = "files, unchanged",
-	[NEED_RIGHTS] = "rights that this user does not have",
+	[NEED_OPTION] = "options",	  [NEED_DESCRIPTOR] = "descriptors (--inherit-fd 'fd[N]:KEY')",
+	[NEED_FILE] = "files, unchanged", [NEED_RIGHTS] = "rights that this user does not have",
 	[NEED_PEER] = "others outside",
 };
 static const char *const need_names[NEED_KINDS] = {
-	[NEED_OPTION] = "options",
-	[NEED_DESCRIPTOR] = "descriptors",
-	[NEED_FILE] = "files",
-	[NEED_RIGHTS] = "rights",
+	[NEED_OPTION] = "options", [NEED_DESCRIPTOR] = "descriptors", [NEED_FILE] = "files", [NEED_RIGHTS] = "rights",
 	[NEED_PEER] = "peers",
 };
 
@@ -35,8 +30,9 @@ static void print_tasks(const struct verified *v)
 
 		report_size(task->memory, memory);
 		if (task->threads && v->linked)
-			snprintf(more, sizeof(more), ", %u thread%s, %zu descriptor%s, %s", task->threads, report_plural(task->threads),
-				 task->descriptors, report_plural(task->descriptors), memory);
+			snprintf(more, sizeof(more), ", %u thread%s, %zu descriptor%s, %s", task->threads,
+				 report_plural(task->threads), task->descriptors, report_plural(task->descriptors),
+				 memory);
 		log_message("  %*s%d %s (%s%s)%s\n", (int)task->depth * 2, "", task->pid, task->name, task->state,
 			    task->session == task->pid ? ", session leader" : "", more);
 	}
@@ -48,10 +44,11 @@ static void print_contents(const struct verified *v)
 	char size[16], shared[16];
 
 	for (size_t i = 0; i < v->tasks.n; i++)
-		private += v->tasks.items[i].memory;
+	private += v->tasks.items[i].memory;
 	report_size(private, size);
 	report_size(v->shared_memory, shared);
-	log_message("Memory: %s private, %s in %zu shared object%s\n", size, shared, v->shared_objects, report_plural(v->shared_objects));
+	log_message("Memory: %s private, %s in %zu shared object%s\n", size, shared, v->shared_objects,
+		    report_plural(v->shared_objects));
 	log_message("Open files:%s\n", v->files.n ? "" : " none");
 	for (size_t i = 0; i < v->files.n; i++)
 		log_message("  %4zu %s\n", v->files.items[i].n, v->files.items[i].what);
@@ -88,9 +85,9 @@ static void print_needs(const struct verified *v)
 
 		log_message("    %s (Linux %s, for %s)%s\n", features[feature->id].name, features[feature->id].since,
 			    features[feature->id].needed_for,
-			    feature->there > 0	? "" :
-			    feature->there == 0 ? ": missing here" :
-						  ": this user can't tell whether it is here");
+			    feature->there > 0	  ? ""
+			    : feature->there == 0 ? ": missing here"
+						  : ": this user can't tell whether it is here");
 	}
 	log_message("  free pids: those of all processes and threads\n");
 	log_message("  a CPU with the instructions that the programs chose to use%s%s\n",
@@ -112,7 +109,8 @@ static void print_text(const struct options *options, const struct verified *v, 
 		print_needs(v);
 	}
 	if (v->needs.unchecked)
-		log_message("%u file%s could not be looked at by this user.\n", v->needs.unchecked, report_plural(v->needs.unchecked));
+		log_message("%u file%s could not be looked at by this user.\n", v->needs.unchecked,
+			    report_plural(v->needs.unchecked));
 	if (v->needs.other_paths)
 		log_message("Paths are those of a mount namespace of its own, they were not looked for.\n");
 	if (v->obstacles.warnings.n)
@@ -159,7 +157,8 @@ static json_t *needs_json(const struct verified *v)
 		list = json_object();
 		for (size_t i = 0; i < v->needs.list.n; i++)
 			if (v->needs.list.items[i].kind == kind)
-				json_object_set_new_nocheck(list, v->needs.list.items[i].what, report_text(v->needs.list.items[i].why));
+				json_object_set_new_nocheck(list, v->needs.list.items[i].what,
+							    report_text(v->needs.list.items[i].why));
 		json_object_set_new(json, need_names[kind], list);
 	}
 	list = json_array();
@@ -169,7 +168,8 @@ static json_t *needs_json(const struct verified *v)
 	list = json_object();
 	for (size_t i = 0; i < v->features.n; i++)
 		json_object_set_new(list, features[v->features.items[i].id].name,
-				    v->features.items[i].there < 0 ? json_null() : json_boolean(v->features.items[i].there));
+				    v->features.items[i].there < 0 ? json_null()
+								   : json_boolean(v->features.items[i].there));
 	json_object_set_new(json, "features", list);
 	json_object_set_new(json, "cpu_state", json_string(v->cpu_state));
 	json_object_set_new(json, "cpu_model", v->cpu_model ? report_text(v->cpu_model) : json_null());

@@ -17,13 +17,18 @@
 #include "session/listener.h"
 
 static const char *const names[] = {
-	[ACTION_PRE_DUMP] = "pre-dump",	      [ACTION_POST_DUMP] = "post-dump",
-	[ACTION_PRE_RESTORE] = "pre-restore", [ACTION_POST_RESTORE] = "post-restore",
-	[ACTION_PRE_RESUME] = "pre-resume",   [ACTION_POST_RESUME] = "post-resume",
-	[ACTION_NETWORK_LOCK] = "network-lock", [ACTION_NETWORK_UNLOCK] = "network-unlock",
+	[ACTION_PRE_DUMP] = "pre-dump",
+	[ACTION_POST_DUMP] = "post-dump",
+	[ACTION_PRE_RESTORE] = "pre-restore",
+	[ACTION_POST_RESTORE] = "post-restore",
+	[ACTION_PRE_RESUME] = "pre-resume",
+	[ACTION_POST_RESUME] = "post-resume",
+	[ACTION_NETWORK_LOCK] = "network-lock",
+	[ACTION_NETWORK_UNLOCK] = "network-unlock",
 	[ACTION_SETUP_NAMESPACES] = "setup-namespaces",
 	[ACTION_POST_SETUP_NAMESPACES] = "post-setup-namespaces",
-	[ACTION_STATUS_READY] = "status-ready", [ACTION_QUERY_EXT_FILES] = "query-ext-files",
+	[ACTION_STATUS_READY] = "status-ready",
+	[ACTION_QUERY_EXT_FILES] = "query-ext-files",
 };
 
 /* Our environment, without the variables of an outer criu that runs us as its script, and with ours. */

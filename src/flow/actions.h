@@ -7,22 +7,23 @@
 struct options;
 
 enum action {
-	ACTION_PRE_DUMP,     /* before anything is done */
-	ACTION_NETWORK_LOCK, /* tasks are stopped, and have a network of their own that shall be cut off */
-	ACTION_QUERY_EXT_FILES, /* tasks are stopped, nothing is saved; only for a listener, who may add to --external */
-	ACTION_POST_DUMP,    /* images complete, tasks still stopped */
-	ACTION_NETWORK_UNLOCK, /* the network may be connected again; a failure is only logged */
-	ACTION_PRE_RESTORE,  /* before the first task is made */
+	ACTION_PRE_DUMP,	 /* before anything is done */
+	ACTION_NETWORK_LOCK,	 /* tasks are stopped, and have a network of their own that shall be cut off */
+	ACTION_QUERY_EXT_FILES,	 /* tasks are stopped, nothing is saved; only for a listener, who may add to --external
+				  */
+	ACTION_POST_DUMP,	 /* images complete, tasks still stopped */
+	ACTION_NETWORK_UNLOCK,	 /* the network may be connected again; a failure is only logged */
+	ACTION_PRE_RESTORE,	 /* before the first task is made */
 	ACTION_SETUP_NAMESPACES, /* the root task exists in its new namespaces, which are empty; only if it has any */
 	ACTION_POST_SETUP_NAMESPACES, /* they are filled; no other task exists */
-	ACTION_POST_RESTORE, /* all is restored, tasks still stopped */
-	ACTION_PRE_RESUME,   /* just before they run; a failure is only logged */
-	ACTION_POST_RESUME,  /* they run; a failure is only logged */
-	ACTION_STATUS_READY, /* a server is ready to be connected to */
+	ACTION_POST_RESTORE,	      /* all is restored, tasks still stopped */
+	ACTION_PRE_RESUME,	      /* just before they run; a failure is only logged */
+	ACTION_POST_RESUME,	      /* they run; a failure is only logged */
+	ACTION_STATUS_READY,	      /* a server is ready to be connected to */
 };
 
 /*
- * Tells options->listener, then runs every --action-script, the last given first, and waits for each. root is the pid of
- * the root task, 0 if there is none yet. All are run even if one fails. Returns 0, or -EIO after one failed.
+ * Tells options->listener, then runs every --action-script, the last given first, and waits for each. root is the pid
+ * of the root task, 0 if there is none yet. All are run even if one fails. Returns 0, or -EIO after one failed.
  */
 int actions_run(const struct options *options, enum action action, pid_t root);

@@ -12,9 +12,9 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "flow/sweep.h"
+#include "flow/leftovers.h"
 #include "kern/proc/proc.h"
-#include "lib/compel/guest.h"
+#include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
 #include "object/memory/memory.h"
 #include "object/namespace/namespace.h"
@@ -63,7 +63,8 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	record = dump->alone = arch_state_copy(dump->state, d->pool);
 	remote = (struct iovec){ (void *)(arch_state_ip(record) - sizeof(code)), sizeof(code) };
 	ip = arch_state_ip(dump->state);
-	have_code = arch_state_needs_code(record) && process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
+	have_code = arch_state_needs_code(record) &&
+		    process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
 	no_signals = no_signal_pending(&dump->status, dump->sigmask);
 	arch_state_restart_eintr(dump->state, no_signals);
 	dump->repaired = arch_state_ip(dump->state) != ip;
@@ -101,8 +102,8 @@ static int dump_outside(struct dump *d, struct task *task)
 }
 
 struct inside {
-	struct guest_process process;
-	struct stage *stage;
+	struct parasite_process process;
+	struct arena *arena;
 	struct plan **plans; /* one for each thread */
 	unsigned n;
 };
@@ -151,7 +152,7 @@ static int ask_all(struct dump *d, struct task *task, struct inside *inside, siz
 		struct plan *plan = inside->plans[inside->n++] = plan_create();
 
 		TRY(parts_dump_ask(d, thread, plan));
-		size += plan_size(plan) + 64 + guest_room(thread->dump->state);
+		size += plan_size(plan) + 64 + parasite_capacity(thread->dump->state);
 	}
 	*ret_size = size;
 	return 0;
@@ -163,9 +164,11 @@ static int run_all(struct dump *d, struct task *task, struct inside *inside)
 	unsigned i = 0;
 
 	for_each_thread(thread, task) {
-		thread->dump->repaired = false; /* guest_catch() does it */
-		TRY(guest_open(inside->stage, thread->tid, &(struct guest_state){ thread->dump->state, thread->dump->alone, thread->dump->sigmask },
-			       &thread->remote));
+		thread->dump->repaired = false; /* parasite_catch() does it */
+		TRY(parasite_open(inside->arena, thread->tid,
+				  &(struct parasite_state){ thread->dump->state, thread->dump->alone,
+							    thread->dump->sigmask },
+				  &thread->remote));
 	}
 	for_each_thread(thread, task)
 		TRY(remote_post(thread->remote, inside->plans[i++]));
@@ -187,14 +190,14 @@ static int leave_inside(struct dump *d, struct task *task, struct inside *inside
 	for_each_thread(thread, task) {
 		if (!thread->remote)
 			continue;
-		int caught = guest_catch(thread->remote, &soon);
+		int caught = parasite_catch(thread->remote, &soon);
 
 		if (caught < 0 && !error)
 			error = caught;
 		thread->remote = NULL;
 	}
 	if (!error)
-		error = guest_stage_close(&inside->stage, &inside->process);
+		error = parasite_arena_close(&inside->arena, &inside->process);
 	return error;
 }
 
@@ -215,10 +218,10 @@ static int dump_inside(struct dump *d, struct task *task)
 	if (inside.process.mem < 0)
 		return fail_errno("opening its memory");
 	TRY(ask_all(d, task, &inside, &size));
-	TRY(guest_find_place(inside.process.mem, task->pid, &task->dump->mappings, leader->state, d->guest_cache,
-			     &inside.process.place));
-	TRY(sweep_unmap(task, &inside.process));
-	TRY(guest_stage_open(&inside.process, size, &inside.stage));
+	TRY(parasite_find_place(inside.process.mem, task->pid, &task->dump->mappings, leader->state, d->parasite_cache,
+				&inside.process.place));
+	TRY(leftovers_unmap(task, &inside.process));
+	TRY(parasite_arena_open(&inside.process, size, &inside.arena));
 	error = run_all(d, task, &inside);
 	error2 = leave_inside(d, task, &inside);
 	return error ? error : error2;
@@ -236,7 +239,7 @@ int dump_task_state(struct dump *d, struct task *task)
 	}
 	if (!d->tasks_run) {
 		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
-		TRY(sweep_find(d, task));
+		TRY(leftovers_find(d, task));
 		TRY(memory_track_find(d, task));
 	}
 	TRY(dump_outside(d, task));
@@ -251,7 +254,7 @@ int dump_task_pages(struct dump *d, struct task *task)
 	struct thread *thread;
 
 	TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
-	TRY(sweep_find(d, task));
+	TRY(leftovers_find(d, task));
 	TRY(memory_track_find(d, task));
 	for_each_thread(thread, task) {
 		new_core(d, thread);

@@ -4,7 +4,8 @@
 
 #include "session/session.h"
 
-/* For a thread that stands still but was not looked at, as the dump has failed before: a call that our stop has broken off is made again. */
+/* For a thread that stands still but was not looked at, as the dump has failed before: a call that our stop has broken
+ * off is made again. */
 void dump_restart_call(const struct thread *thread);
 /* Which kernel objects the task shares with others: task->ids. */
 int dump_ids(struct dump *d, struct task *task);

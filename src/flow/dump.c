@@ -26,7 +26,7 @@
 #include "flow/stats.h"
 #include "image/inventory.h"
 #include "image/store.h"
-#include "lib/compel/guest.h"
+#include "lib/compel/parasite.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/mount/mount.h"
@@ -41,7 +41,7 @@
 #include "session/survey.h"
 #include "task/tree-image.h"
 
-#define FD_ROOM 16384 /* more than that is rare, and only slower */
+#define FD_CAPACITY 16384 /* more than that is rare, and only slower */
 
 /* The memory goes to one, or we shall be one for it. */
 static int prepare_page_server(struct dump *d)
@@ -64,13 +64,13 @@ int dump_begin(struct dump *d, const struct options *options)
 	d->pool = pool_create();
 	d->tree = task_tree_create();
 	d->stats = pool_new(d->pool, struct stats);
-	d->guest_cache = guest_cache_create();
+	d->parasite_cache = parasite_cache_create();
 	d->kcmp_vm = kcmp_tree_create(KCMP_VM);
 	d->kcmp_files = kcmp_tree_create(KCMP_FILES);
 	d->kcmp_fs = kcmp_tree_create(KCMP_FS);
 	d->kcmp_sighand = kcmp_tree_create(KCMP_SIGHAND);
 	(void)fd_raise_limit();
-	fd_reserve(FD_ROOM);
+	fd_reserve(FD_CAPACITY);
 	d->workers = workers_create(0);
 	d->deadline = deadline_in_seconds(options->timeout);
 	d->inventory = pool_new(d->pool, struct inventory);
@@ -109,7 +109,7 @@ void dump_end(struct dump *d)
 	page_sink_destroy(&d->page_server);
 	store_close(&d->store);
 	workers_destroy(&d->workers);
-	guest_cache_destroy(&d->guest_cache);
+	parasite_cache_destroy(&d->parasite_cache);
 	kcmp_tree_destroy(&d->kcmp_vm);
 	kcmp_tree_destroy(&d->kcmp_files);
 	kcmp_tree_destroy(&d->kcmp_fs);
@@ -130,9 +130,10 @@ static int check_sessions(struct dump *d)
 		if (task->vsid != d->tree->root->vsid || task->vsid == d->tree->root->vpid || d->options->shell_job)
 			continue;
 		int error = refuse(EINVAL,
-			      "task %d (%s): its session %d is led from outside the tree: dump with --shell-job if it was started from a "
-			      "shell, or start it with setsid",
-			      task->vpid, task->comm, task->vsid);
+				   "task %d (%s): its session %d is led from outside the tree: dump with --shell-job "
+				   "if it was started from a "
+				   "shell, or start it with setsid",
+				   task->vpid, task->comm, task->vsid);
 
 		TRY(dump_go_on(d, error));
 	}
@@ -144,7 +145,8 @@ static int check_mortal(struct dump *d)
 {
 	if (d->tree->root->pid != 1 || d->options->end != OPT_END_KILL || d->only_look)
 		return 0;
-	return dump_go_on(d, refuse(EPERM, "process 1 can't be killed from within its pid namespace: run criu outside of that namespace, or "
+	return dump_go_on(d, refuse(EPERM, "process 1 can't be killed from within its pid namespace: run criu outside "
+					   "of that namespace, or "
 					   "dump with --leave-running"));
 }
 
@@ -162,7 +164,7 @@ static bool has_member(const struct task *task, pid_t session)
 	return false;
 }
 
-/* What flow/lineage.c could not build again is refused while the tasks still run. */
+/* What flow/ancestry.c could not build again is refused while the tasks still run. */
 static int check_families(struct dump *d)
 {
 	struct task *task;
@@ -171,13 +173,19 @@ static int check_families(struct dump *d)
 		if (!task->parent || task->vsid == task->vpid || has_member(task, task->vsid))
 			continue;
 		if (!task->vsid)
-			TRY(dump_go_on(d, refuse(EOPNOTSUPP, "task %d (%s): its session is led from outside of its pid namespace: that can't "
-							     "be checkpointed yet", task->vpid, task->comm)));
+			TRY(dump_go_on(
+				d,
+				refuse(EOPNOTSUPP,
+				       "task %d (%s): its session is led from outside of its pid namespace: that can't "
+				       "be checkpointed yet",
+				       task->vpid, task->comm)));
 		if (!task_tree_find(d->tree, task->vsid))
 			continue;
 		int error = refuse(EOPNOTSUPP,
-				   "task %d (%s): its session %d is led by a task that is not its brother or ancestor: this family cannot be "
-				   "rebuilt yet", task->vpid, task->comm, task->vsid);
+				   "task %d (%s): its session %d is led by a task that is not its sibling or ancestor: "
+				   "this family cannot be "
+				   "rebuilt yet",
+				   task->vpid, task->comm, task->vsid);
 
 		TRY(dump_go_on(d, error));
 	}
@@ -330,8 +338,8 @@ static int dump_tree(struct dump *d)
 }
 
 /*
- * What --lazy-pages left in the tasks is asked for by a client. Only its last word lets the tasks die: if it ends without, what was restored
- * lacks memory, and the tasks run on here.
+ * What --lazy-pages left in the tasks is asked for by a client. Only its last word lets the tasks die: if it ends
+ * without, what was restored lacks memory, and the tasks run on here.
  */
 static int give_memory(struct dump *d)
 {
@@ -345,7 +353,8 @@ static int give_memory(struct dump *d)
 	result = page_server_give(d->options, d->lazy_listener, memory_lazy_supply(d));
 	TRY(result);
 	if (!result)
-		return refuse(ECONNRESET, "the client that was to take the memory has ended without saying that it has it all: the tasks run on here");
+		return refuse(ECONNRESET, "the client that was to take the memory has ended without saying that it has "
+					  "it all: the tasks run on here");
 	log_info("The client has all the memory that it needs");
 	return 0;
 }
@@ -384,7 +393,9 @@ static void count(const struct dump *d, struct dump_survey *ret)
 	for_each_task(task, d->tree)
 		if (task->dump)
 			for (size_t i = 0; i < task->dump->mappings.n; i++)
-				ret->memory += (task->dump->mappings.items[i].anonymous_kb + task->dump->mappings.items[i].swap_kb) << 10;
+				ret->memory += (task->dump->mappings.items[i].anonymous_kb +
+						task->dump->mappings.items[i].swap_kb)
+					       << 10;
 	if (d->files) {
 		(void)file_known_descriptors((struct dump *)d, &n);
 		ret->descriptors = n;
@@ -414,7 +425,8 @@ void dump_free_parents(const struct options *options)
 	AUTO(store_close) struct store *store = NULL;
 	uint64_t size = 0;
 
-	if (!options->auto_dedup || options->use_page_server || store_open_dir(options->images_dir_fd, false, &store) < 0)
+	if (!options->auto_dedup || options->use_page_server ||
+	    store_open_dir(options->images_dir_fd, false, &store) < 0)
 		return;
 	if (pages_free_in_parents(store, &size) == 0)
 		log_info("Freed %" PRIu64 " bytes in the parent images", size);

@@ -6,14 +6,14 @@
 #include "options/options.h"
 
 /*
- * Saves the tree below options->pid into options->images_dir_fd. Returns 0 or -errno; -ECANCELED if a post-dump action failed. The
- * tasks run on after any failure.
+ * Saves the tree below options->pid into options->images_dir_fd. Returns 0 or -errno; -ECANCELED if a post-dump action
+ * failed. The tasks run on after any failure.
  */
 int dump(const struct options *options);
 
 /*
- * Saves what of their memory can be left out by the next dump that has these images as its parent. The tasks stand still only while it is
- * found out which pages that are, and then run on, tracked. Returns 0 or -errno.
+ * Saves what of their memory can be left out by the next dump that has these images as its parent. The tasks stand
+ * still only while it is found out which pages that are, and then run on, tracked. Returns 0 or -errno.
  */
 int pre_dump(const struct options *options);
 
@@ -27,9 +27,9 @@ struct dump_survey {
 };
 
 /*
- * A dump that only looks (session/survey.h): the tasks are stopped for the moment in which registers, seccomp filters and the like
- * are read, and run while their descriptors and mappings are looked at. Nothing is changed in them, nothing is written.
- * Returns 0 if a dump with these options should succeed, or -errno; findings tell why not.
+ * A dump that only looks (session/survey.h): the tasks are stopped for the moment in which registers, seccomp filters
+ * and the like are read, and run while their descriptors and mappings are looked at. Nothing is changed in them,
+ * nothing is written. Returns 0 if a dump with these options should succeed, or -errno; findings tell why not.
  */
 int dump_survey(const struct options *options, struct dump_survey *ret);
 

@@ -43,7 +43,8 @@ static int refuse_traced(const struct proc_status *status, pid_t tid)
 	if (status->tracer_pid)
 		return refuse(EBUSY, "thread %d is traced by process %d (%s): detach that debugger first", tid,
 			      status->tracer_pid, comm);
-	return refuse(EPERM, "thread %d may not be traced: run criu as root, or in the user namespace of the task", tid);
+	return refuse(EPERM, "thread %d may not be traced: run criu as root, or in the user namespace of the task",
+		      tid);
 }
 
 static int read_thread_status(const struct task *task, pid_t tid, struct proc_status *status)
@@ -120,7 +121,7 @@ static int seize_new_threads(struct dump *d, struct task *task)
 			continue; /* it has just ended */
 		TRY(error);
 		add_thread(d, task, tids.items[i]);
-		new++;
+		new ++;
 	}
 	return new;
 }
@@ -140,7 +141,8 @@ static int wait_or_forget(struct dump *d, struct thread *thread)
 	return error;
 }
 
-/* Waits for all that were asked. The leader comes last: the kernel tells of its end only when all others have been reaped. */
+/* Waits for all that were asked. The leader comes last: the kernel tells of its end only when all others have been
+ * reaped. */
 static int wait_threads(struct dump *d, struct task *task)
 {
 	struct thread *thread, *next;
@@ -180,11 +182,16 @@ static int refuse_worker(const struct task *task, const struct thread *thread)
 	if (proc < 0 || proc_stat_read(proc, &stat) < 0 || !(stat.flags & USER_WORKER))
 		return 0;
 	if (name[0] == 'v')
-		return refuse(EOPNOTSUPP, "thread %d (%s) is a worker of the kernel for vhost, which cannot be saved: run the program "
-					  "with vhost switched off", thread->tid, name);
-	return refuse(EOPNOTSUPP, "thread %d (%s) is a worker of the kernel for an io_uring, which cannot be saved: run the program with "
-				  "io_uring switched off, by its own configuration or by sysctl kernel.io_uring_disabled=2",
-		      thread->tid, name);
+		return refuse(
+			EOPNOTSUPP,
+			"thread %d (%s) is a worker of the kernel for vhost, which cannot be saved: run the program "
+			"with vhost switched off",
+			thread->tid, name);
+	return refuse(
+		EOPNOTSUPP,
+		"thread %d (%s) is a worker of the kernel for an io_uring, which cannot be saved: run the program with "
+		"io_uring switched off, by its own configuration or by sysctl kernel.io_uring_disabled=2",
+		thread->tid, name);
 }
 
 static int read_statuses(struct dump *d, struct task *task)
@@ -197,14 +204,16 @@ static int read_statuses(struct dump *d, struct task *task)
 
 		TRY(read_thread_status(task, thread->tid, status));
 		TRY(refuse_worker(task, thread));
-		/* The kernel lets us hold whoever has no more than we; that is not to say that our user may have its memory. */
+		/* The kernel lets us hold whoever has no more than we; that is not to say that our user may have its
+		 * memory. */
 		if (status->cap_permitted && geteuid() != 0 && !capability_effective(CAP_SYS_PTRACE))
 			return refuse(EPERM, "thread %d has capabilities: only root can dump it", thread->tid);
 		if (!status->seccomp)
 			continue;
 		error = tracee_suspend_seccomp(thread->tid);
 		if (error < 0)
-			return fail(-error, "suspending the seccomp filters of thread %d (CAP_SYS_ADMIN?)", thread->tid);
+			return fail(-error, "suspending the seccomp filters of thread %d (CAP_SYS_ADMIN?)",
+				    thread->tid);
 	}
 	return 0;
 }
@@ -222,7 +231,8 @@ static void forget_task(struct dump *d, struct task *task)
 static int refuse_hopeless(const struct task *task)
 {
 	if (task->pid == getpid())
-		return refuse(EDEADLK, "this is criu itself, and it can't stop itself: start it from outside of the tree");
+		return refuse(EDEADLK,
+			      "this is criu itself, and it can't stop itself: start it from outside of the tree");
 	if (task->dump->stat.flags & KERNEL_THREAD)
 		return refuse(EINVAL, "it is a thread of the kernel: there is nothing to save");
 	return 0;
@@ -230,7 +240,8 @@ static int refuse_hopeless(const struct task *task)
 
 #define EXITING 0x00000004 /* PF_EXITING in linux/sched.h of the kernel's source */
 
-/* Whether a thread is about to end: it was killed, as all threads are when one ends the process (exit_group(2)), or is at it already. */
+/* Whether a thread is about to end: it was killed, as all threads are when one ends the process (exit_group(2)), or is
+ * at it already. */
 static bool is_dying(const struct task *task, pid_t tid)
 {
 	AUTO_CLOSE int proc = proc_open_thread(task->dump->proc, tid);
@@ -253,22 +264,24 @@ static bool all_others_die(const struct task *task)
 	return true;
 }
 
-#define LIVING_PATIENCE_MS 200
+#define LIVING_GRACE_MS 200
 
 /* The other threads of a process that exits may take longer than the main one: as long as they do not get a CPU. */
 static int wait_last_threads(struct dump *d, struct task *task)
 {
 	for (unsigned ms = 0; task->dump->stat.threads > 1; ms += !all_others_die(task)) {
-		if (ms == LIVING_PATIENCE_MS || deadline_passed(&d->deadline))
-			return refuse(EOPNOTSUPP,
-				      "its main thread has ended but others still run: this cannot be checkpointed yet");
+		if (ms == LIVING_GRACE_MS || deadline_passed(&d->deadline))
+			return refuse(
+				EOPNOTSUPP,
+				"its main thread has ended but others still run: this cannot be checkpointed yet");
 		usleep(1000);
 		TRY(read_identity(d, task));
 	}
 	return 0;
 }
 
-/* It has ended, maybe while we were about to stop it. Returns 0 with the state set, or -ESRCH if it is gone altogether. */
+/* It has ended, maybe while we were about to stop it. Returns 0 with the state set, or -ESRCH if it is gone altogether.
+ */
 static int take_dead(struct dump *d, struct task *task)
 {
 	TRY(read_identity(d, task));
@@ -328,8 +341,8 @@ static int freeze_end(struct dump *d, struct task *task)
 	return 0;
 }
 
-/* It could not be stopped. What else is in the way of a dump can be seen from outside, but not of criu itself or the kernel. Returns 1
-   if it is kept. */
+/* It could not be stopped. What else is in the way of a dump can be seen from outside, but not of criu itself or the
+   kernel. Returns 1 if it is kept. */
 static int pass_over(struct dump *d, struct task *task, int error)
 {
 	TRY(dump_go_on(d, error));
@@ -353,8 +366,8 @@ static bool is_known(const struct task *parent, pid_t pid)
 }
 
 /*
- * Children are only final when all threads of the parent stand still, but orphans of dying tasks may still join. All children are asked to stop before the
- * first is waited for.
+ * Children are only final when all threads of the parent stand still, but orphans of dying tasks may still join. All
+ * children are asked to stop before the first is waited for.
  */
 static int freeze_children(struct dump *d, struct task *task, unsigned *found)
 {
@@ -454,7 +467,8 @@ static int freeze_root(struct dump *d)
 		error = freeze_end(d, root);
 	if (error == -ESRCH)
 		return refuse(ESRCH, "there is no process %d", root->vpid);
-	if (error < 0 && (root->dump->stat.flags & KERNEL_THREAD || root->state == TASK_DEAD || !root->dump->stat.state))
+	if (error < 0 &&
+	    (root->dump->stat.flags & KERNEL_THREAD || root->state == TASK_DEAD || !root->dump->stat.state))
 		return error;
 	if (error < 0)
 		TRY(pass_over(d, root, error));
@@ -479,8 +493,8 @@ int freeze_tree(struct dump *d)
 	} while (found);
 	for_each_task(task, d->tree)
 		if (task->pid == getpid())
-			return refuse(EINVAL, "criu itself (pid %d) is below process %d: run it from outside the tree", getpid(),
-				      d->options->pid);
+			return refuse(EINVAL, "criu itself (pid %d) is below process %d: run it from outside the tree",
+				      getpid(), d->options->pid);
 	TRY(number_tree(d));
 	log_info("Froze %u tasks with %u threads", d->tree->n_tasks, d->tree->n_threads);
 	return 0;
@@ -503,7 +517,8 @@ static void release_task(struct task *task)
 		if (!thread->dump->held)
 			(void)tracee_wait_stop(thread->tid, &soon, &signal);
 		else if (thread->dump->repaired)
-			(void)arch_state_set_general(thread->tid, thread->dump->state); /* else it sees a call that broke off */
+			(void)arch_state_set_general(thread->tid,
+						     thread->dump->state); /* else it sees a call that broke off */
 		else if (!thread->dump->state)
 			dump_restart_call(thread);
 		tracee_release(thread->tid);

@@ -5,14 +5,15 @@
 #include "session/session.h"
 
 /*
- * Finds and stops the tree below d->options->pid: every thread stands in a ptrace stop, d->tree is filled (states, ids of sessions and groups, thread_dump
- * status). Zombies are found, not stopped.
+ * Finds and stops the tree below d->options->pid: every thread stands in a ptrace stop, d->tree is filled (states, ids
+ * of sessions and groups, thread_dump status). Zombies are found, not stopped.
  */
 int freeze_tree(struct dump *d);
 
 /* The tasks run on, as they were found; they can still be looked at from outside. */
 void release_tree(struct dump *d);
-/* Lets all tasks go as they were found. Safe at any moment of a dump: threads that are away in the blob are brought home first. */
+/* Lets all tasks go as they were found. Safe at any moment of a dump: threads that are away in the blob are brought
+ * home first. */
 void thaw_tree(struct dump *d);
 /* Leaves them stopped by SIGSTOP. */
 void stop_tree(struct dump *d);

@@ -67,7 +67,8 @@ static void guard(const struct freezer *freezer, int line, int control)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid(); /* who kills our process group does not mean the guard */
-	if (write(line, "r", 1) == 1 && read(line, &word, 1) == 0 && write(control, freezer->version->thawed, strlen(freezer->version->thawed)) < 0)
+	if (write(line, "r", 1) == 1 && read(line, &word, 1) == 0 &&
+	    write(control, freezer->version->thawed, strlen(freezer->version->thawed)) < 0)
 		_exit(1);
 	_exit(0);
 }
@@ -119,15 +120,19 @@ static int find_version(struct freezer *freezer, const char *path)
 		if (faccessat(freezer->dir, versions[i].control, F_OK, 0) == 0)
 			return 0;
 	}
-	return refuse(EINVAL, "--freeze-cgroup %s: it has neither freezer.state nor cgroup.freeze; it is no cgroup that can be frozen, or "
-			      "the root of all", path);
+	return refuse(EINVAL,
+		      "--freeze-cgroup %s: it has neither freezer.state nor cgroup.freeze; it is no cgroup that can be "
+		      "frozen, or "
+		      "the root of all",
+		      path);
 }
 
 static int wait_frozen(const struct freezer *freezer, const struct deadline *deadline)
 {
 	while (!is_frozen(freezer)) {
 		if (deadline_passed(deadline))
-			return refuse(ETIMEDOUT, "the freezer cgroup does not freeze in time (is a task of it in uninterruptible sleep?); "
+			return refuse(ETIMEDOUT, "the freezer cgroup does not freeze in time (is a task of it in "
+						 "uninterruptible sleep?); "
 						 "raise --timeout");
 		usleep(200);
 	}

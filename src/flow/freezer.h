@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The freezer cgroup of --freeze-cgroup: stops all its tasks at one moment, so that none of them makes others meanwhile. */
+/* The freezer cgroup of --freeze-cgroup: stops all its tasks at one moment, so that none of them makes others
+ * meanwhile. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,8 +10,8 @@
 struct freezer;
 
 /*
- * Freezes the cgroup (v1 or v2) whose directory this is; a guard process thaws it should we be killed. On failure it is as it was.
- * Returns 0 or -errno.
+ * Freezes the cgroup (v1 or v2) whose directory this is; a guard process thaws it should we be killed. On failure it is
+ * as it was. Returns 0 or -errno.
  */
 int freezer_freeze(const char *path, const struct deadline *deadline, struct freezer **ret);
 bool freezer_was_frozen(const struct freezer *freezer);

@@ -19,7 +19,8 @@ static Lsmtype find_lsm(void)
 
 	if (access("/sys/fs/selinux/enforce", F_OK) == 0)
 		return LSMTYPE__SELINUX;
-	if (file_read_text(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", text, sizeof(text)) > 0 && text[0] == 'Y')
+	if (file_read_text(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", text, sizeof(text)) > 0 &&
+	    text[0] == 'Y')
 		return LSMTYPE__APPARMOR;
 	return LSMTYPE__NO_LSM;
 }

@@ -34,7 +34,9 @@ static int count_tasks(struct store *store, unsigned *ret)
 	int more = image_open(store, &image, IMAGE_PSTREE);
 
 	if (more == -ENOENT)
-		return refuse(ENOENT, "pstree.img is missing: the images must be there before the lazy-pages daemon is started");
+		return refuse(
+			ENOENT,
+			"pstree.img is missing: the images must be there before the lazy-pages daemon is started");
 	TRY(more);
 	*ret = 0;
 	while ((more = image_read(image, &entry)) > 0)

@@ -6,7 +6,7 @@
 #include "base/fail.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
-#include "lib/compel/puppet.h"
+#include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
 #include "session/survey.h"
 
@@ -20,7 +20,8 @@ static int number_task(struct dump *d, struct task *task)
 	LOG_SCOPE("task %d (%s)", task->pid, task->comm);
 	TRY(proc_status_read(task->dump->proc, &status));
 	if (status.n_levels != root->n_levels)
-		return refuse(EOPNOTSUPP, "it lives in a pid namespace within that of the tree: that can't be checkpointed yet");
+		return refuse(EOPNOTSUPP,
+			      "it lives in a pid namespace within that of the tree: that can't be checkpointed yet");
 	task->vpid = task->leader->vtid = status.ns_tgid[innermost];
 	task->vsid = status.ns_sid[innermost];
 	task->vpgid = status.ns_pgid[innermost];
@@ -43,7 +44,6 @@ int number_tree(struct dump *d)
 		TRY(dump_go_on(d, number_task(d, task)));
 	return 0;
 }
-
 
 /* The number that a process or thread sees itself; 0 if it is gone. */
 static pid_t innermost(int proc)
@@ -71,7 +71,7 @@ int number_new_task(struct restore *r, struct task *task, const struct task *par
 	struct task *child;
 
 	if (task->pid)
-		return 0; /* found while a brother was looked for */
+		return 0; /* found while a sibling was looked for */
 	TRY(proc_children_read(parent->restore->proc, &pids));
 	for (size_t i = 0; i < pids.n; i++) {
 		AUTO_CLOSE int proc = -1;
@@ -105,7 +105,7 @@ int number_new_threads(struct restore *r, struct task *task)
 	for_each_thread(thread, task) {
 		if (!thread->tid)
 			return fail(ESRCH, "the new thread %d has died before it began", thread->vtid);
-		puppet_set_tid(thread->remote, thread->tid);
+		restorer_set_tid(thread->remote, thread->tid);
 	}
 	return 0;
 }

@@ -4,13 +4,15 @@
 
 #include "session/session.h"
 
-/* Dump, when all stand still: sets vpid, vtid, vsid, vpgid of a tree that has its own pid namespace, and d->inner_pids. */
+/* Dump, when all stand still: sets vpid, vtid, vsid, vpgid of a tree that has its own pid namespace, and d->inner_pids.
+ */
 int number_tree(struct dump *d);
-/* Restore: the task, made just now as a child of this parent, gets its outer number (task->pid and that of its leader). */
+/* Restore: the task, made just now as a child of this parent, gets its outer number (task->pid and that of its leader).
+ */
 int number_new_task(struct restore *r, struct task *task, const struct task *parent);
 /*
- * All tasks have been killed: reaps those that we trace, whose deaths the first process of the pid namespace waits for before it ends.
- * That one stays.
+ * All tasks have been killed: reaps those that we trace, whose deaths the first process of the pid namespace waits for
+ * before it ends. That one stays.
  */
 void number_reap(struct task_tree *tree);
 /* Restore: the same for all threads of a task, made just now. */

@@ -10,8 +10,8 @@
 struct options;
 
 /*
- * Serves one client. Returns 0 when that went well, or in the background the pid of the server as soon as it listens. The port, if it
- * listens at one, through ret_port unless NULL.
+ * Serves one client. Returns 0 when that went well, or in the background the pid of the server as soon as it listens.
+ * The port, if it listens at one, through ret_port unless NULL.
  */
 int page_server(const struct options *options, bool background, uint16_t *ret_port);
 

@@ -8,7 +8,7 @@
 #include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
-#include "flow/lineage.h"
+#include "flow/ancestry.h"
 #include "image/image.h"
 #include "image/inventory.h"
 #include "object/file/file.h"
@@ -146,7 +146,8 @@ static int load_inventory(struct restore *r)
 	if (!r->needs)
 		TRY(inventory_check_options(r->inventory, r->options->tcp_close, r->options->allow_uprobes));
 	if (r->inventory->pre_dump_mode)
-		return refuse(EOPNOTSUPP, "these are the images of a pre-dump, which hold memory only: restore from the dump that followed it");
+		return refuse(EOPNOTSUPP, "these are the images of a pre-dump, which hold memory only: restore from "
+					  "the dump that followed it");
 	return 0;
 }
 
@@ -180,5 +181,5 @@ int restore_load(struct restore *r)
 	if (r->damage)
 		return r->damage;
 	TRY(fail_point("restore/link"));
-	return lineage_plan(r);
+	return ancestry_plan(r);
 }

@@ -19,7 +19,7 @@
 #include "base/pool.h"
 #include "flow/number.h"
 #include "flow/restore-tree.h"
-#include "lib/compel/puppet.h"
+#include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
 #include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
@@ -66,11 +66,11 @@ static int plan_threads(struct restore *r, struct task *task, struct making *mak
 		if (thread == task->leader)
 			continue;
 		if (!thread->remote)
-			TRY(puppet_add(r->stage, thread->vtid, 0, &thread->remote));
+			TRY(restorer_add(r->arena, thread->vtid, 0, &thread->remote));
 		if (r->inner_pids)
-			puppet_set_tid(thread->remote, 0);
+			restorer_set_tid(thread->remote, 0);
 		if (!making->made[i])
-			TRY(puppet_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
+			TRY(restorer_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
 		i++;
 	}
 	return 0;
@@ -99,8 +99,9 @@ static int see_made(const struct task *task, struct making *making, pid_t *ret_t
 }
 
 /*
- * The threads that could not be made at first. The process that has just been dumped and killed can be gone for its parent while the numbers of its
- * threads are still in use: since Linux 6.15 the kernel gives them back after it has told the parent.
+ * The threads that could not be made at first. The process that has just been dumped and killed can be gone for its
+ * parent while the numbers of its threads are still in use: since Linux 6.15 the kernel gives them back after it has
+ * told the parent.
  */
 static int make_the_rest(struct restore *r, struct task *task, struct making *making)
 {
@@ -126,7 +127,7 @@ static int wait_threads(struct restore *r, struct task *task)
 	if (r->inner_pids && task->n_threads > 1)
 		TRY(number_new_threads(r, task));
 	for_each_thread(thread, task) {
-		TRY(puppet_wait_arrival(thread->remote, &r->deadline));
+		TRY(restorer_wait_arrival(thread->remote, &r->deadline));
 		if (!r->inner_pids)
 			thread->tid = thread->vtid;
 	}
@@ -164,7 +165,7 @@ int restore_task_contents(struct restore *r, struct task *task)
 typedef int (*plan_thread_t)(struct restore *r, struct thread *thread, struct plan *plan);
 
 /* Whose turn it is: all threads, leaders, or all but them; of one task, or of all that do not stand already. */
-struct crowd {
+struct thread_choice {
 	enum { EVERY_THREAD, LEADERS, FOLLOWERS } who;
 	const struct task *task; /* NULL = all */
 };
@@ -175,15 +176,15 @@ static bool ends_stopped(const struct restore *r, const struct task *task)
 	return task_is_live(task) && (task->state == TASK_STOPPED || r->options->end == OPT_END_STOP);
 }
 
-static bool is_meant(const struct restore *r, const struct thread *thread, const struct crowd *crowd)
+static bool is_meant(const struct restore *r, const struct thread *thread, const struct thread_choice *choice)
 {
-	if (crowd->task ? crowd->task != thread->task : crowd->who != EVERY_THREAD && ends_stopped(r, thread->task))
+	if (choice->task ? choice->task != thread->task : choice->who != EVERY_THREAD && ends_stopped(r, thread->task))
 		return false;
-	return crowd->who == EVERY_THREAD || (thread == thread->task->leader) == (crowd->who == LEADERS);
+	return choice->who == EVERY_THREAD || (thread == thread->task->leader) == (choice->who == LEADERS);
 }
 
 /* One plan for each thread, all running at once. */
-static int run_everywhere(struct restore *r, const struct crowd *crowd, plan_thread_t plan_thread)
+static int run_everywhere(struct restore *r, const struct thread_choice *choice, plan_thread_t plan_thread)
 {
 	unsigned n = 0;
 	AUTO_FREE struct plan **plans = xzalloc(r->tree->n_threads * sizeof(*plans));
@@ -196,7 +197,7 @@ static int run_everywhere(struct restore *r, const struct crowd *crowd, plan_thr
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		for_each_thread(thread, task) {
-			if (!is_meant(r, thread, crowd))
+			if (!is_meant(r, thread, choice))
 				continue;
 			plans[n] = plan_create();
 			error = plan_thread(r, thread, plans[n]);
@@ -212,7 +213,7 @@ static int run_everywhere(struct restore *r, const struct crowd *crowd, plan_thr
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		for_each_thread(thread, task) {
-			if (!is_meant(r, thread, crowd))
+			if (!is_meant(r, thread, choice))
 				continue;
 			error = remote_wait(thread->remote, &r->deadline);
 			if (error < 0)
@@ -248,7 +249,7 @@ static int plan_parts(struct restore *r, struct thread *thread, struct plan *pla
 int restore_parts(struct restore *r)
 {
 	TRY(fail_point("restore/parts"));
-	return run_everywhere(r, &(struct crowd){ EVERY_THREAD, NULL }, plan_parts);
+	return run_everywhere(r, &(struct thread_choice){ EVERY_THREAD, NULL }, plan_parts);
 }
 
 static int plan_last(struct restore *r, struct thread *thread, struct plan *plan)
@@ -271,12 +272,14 @@ static int attach_all(struct restore *r)
 		if (!task_is_live(task))
 			continue;
 		for_each_thread(thread, task) {
-			bool filters = thread->core->thread_core->seccomp_mode || task->leader->core->tc->old_seccomp_mode;
+			bool filters =
+				thread->core->thread_core->seccomp_mode || task->leader->core->tc->old_seccomp_mode;
 			/* From now on it outlives its parent; until it is let go, it still dies with us. */
 			int error = tracee_attach(thread->tid, filters, true);
 
 			if (error < 0)
-				return fail(-error, "task %d (%s): attaching to its new thread %d", task->vpid, task->comm, thread->tid);
+				return fail(-error, "task %d (%s): attaching to its new thread %d", task->vpid,
+					    task->comm, thread->tid);
 		}
 	}
 	return 0;
@@ -285,8 +288,8 @@ static int attach_all(struct restore *r)
 /* The leader brings filters to all threads at once. */
 static int run_last(struct restore *r, const struct task *only)
 {
-	TRY(run_everywhere(r, &(struct crowd){ LEADERS, only }, plan_last));
-	return run_everywhere(r, &(struct crowd){ FOLLOWERS, only }, plan_last);
+	TRY(run_everywhere(r, &(struct thread_choice){ LEADERS, only }, plan_last));
+	return run_everywhere(r, &(struct thread_choice){ FOLLOWERS, only }, plan_last);
 }
 
 static int stop_task(struct restore *r, struct task *task)
@@ -303,8 +306,8 @@ static int stop_task(struct restore *r, struct task *task)
 }
 
 /*
- * Children before parents: these hear of the stop, and forget it in their own last plan. As signals are still blocked, those that wait for
- * a stopped process do not come before it stops.
+ * Children before parents: these hear of the stop, and forget it in their own last plan. As signals are still blocked,
+ * those that wait for a stopped process do not come before it stops.
  */
 static int stop_tasks(struct restore *r)
 {
@@ -360,7 +363,7 @@ static int stop_again(struct restore *r, const struct thread *thread)
 }
 
 /*
- * Nothing runs any more. The stage goes first, once for each address space, as long as signals are blocked.
+ * Nothing runs any more. The arena goes first, once for each address space, as long as signals are blocked.
  */
 static int settle_task(struct restore *r, struct task *task)
 {
@@ -368,8 +371,8 @@ static int settle_task(struct restore *r, struct task *task)
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	if (!task->restore->memory_from)
-		TRY(puppet_unmap(task->leader->remote, task->leader->restore->state, puppet_stage_start(r->stage),
-				 memory_parking_end(r) - puppet_stage_start(r->stage)));
+		TRY(restorer_unmap(task->leader->remote, task->leader->restore->state, restorer_arena_start(r->arena),
+				   memory_parking_end(r) - restorer_arena_start(r->arena)));
 	/* A stopped one goes there by itself when it is let go. */
 	if (!task->restore->memory_from && !ends_stopped(r, task))
 		TRY(stop_again(r, task->leader));
@@ -381,7 +384,7 @@ static int settle_task(struct restore *r, struct task *task)
 	return 0;
 }
 
-int restore_send_home(struct restore *r)
+int restore_set_registers(struct restore *r)
 {
 	struct task *task;
 

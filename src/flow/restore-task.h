@@ -5,7 +5,7 @@
 #include "session/session.h"
 
 int restore_task_contents(struct restore *r, struct task *task); /* rest of memory, descriptors, threads */
-int restore_parts(struct restore *r);				  /* of all threads at once */
-int restore_last(struct restore *r);				  /* seize all, last steps */
-int restore_send_home(struct restore *r);			  /* registers; all stand in ptrace stops afterwards */
+int restore_parts(struct restore *r);				 /* of all threads at once */
+int restore_last(struct restore *r);				 /* seize all, last steps */
+int restore_set_registers(struct restore *r);			 /* registers; all stand in ptrace stops afterwards */
 void restore_let_go(struct restore *r);

@@ -19,7 +19,7 @@
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
-#include "lib/compel/puppet.h"
+#include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
 #include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
@@ -28,7 +28,7 @@
 #include "object/task/part.h"
 #include "plugin/plugin.h"
 
-#define STAGE_SIZE   (1ull << 30) /* address space; sparse */
+#define ARENA_SIZE   (1ull << 30) /* address space; sparse */
 #define PARKING_SIZE (1ull << 20)
 
 static int run(struct restore *r, struct task *task, const struct plan *plan)
@@ -53,9 +53,9 @@ static int arrived(struct restore *r, struct task *task)
 {
 	if (r->inner_pids && task->parent) {
 		TRY(number_new_task(r, task, task->parent));
-		puppet_set_tid(task->leader->remote, task->pid);
+		restorer_set_tid(task->leader->remote, task->pid);
 	}
-	TRY(puppet_wait_arrival(task->leader->remote, &r->deadline));
+	TRY(restorer_wait_arrival(task->leader->remote, &r->deadline));
 	task->leader->tid = task->pid;
 	task->restore->made = true;
 	log_info("Made, as a child of %d", task->parent ? task->parent->vpid : getpid());
@@ -65,8 +65,8 @@ static int arrived(struct restore *r, struct task *task)
 	return cgroup_restore_enter(r, task);
 }
 
-#define ZOMBIE_PATIENCE_MS 5000
-#define ZOMBIE_STEP_MS	   20
+#define ZOMBIE_GRACE_MS 5000
+#define ZOMBIE_STEP_MS	20
 
 int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 {
@@ -77,12 +77,16 @@ int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 		(void)proc_stat_read(proc, &stat); /* gone meanwhile: as good as a zombie */
 	if (stat.state != 'Z' && stat.state != 'X')
 		return refuse(EEXIST,
-			      "pid %d is in use by %s: end that process, or restore in a new pid namespace (unshare --pid --fork "
-			      "--mount-proc)", pid, stat.comm);
-	if (*waited_ms >= ZOMBIE_PATIENCE_MS)
+			      "pid %d is in use by %s: end that process, or restore in a new pid namespace (unshare "
+			      "--pid --fork "
+			      "--mount-proc)",
+			      pid, stat.comm);
+	if (*waited_ms >= ZOMBIE_GRACE_MS)
 		return refuse(EEXIST,
-			      "pid %d is still held by a zombie, or as the number of a session or group: let its parent reap it, or "
-			      "restore in a new pid namespace (unshare --pid --fork --mount-proc)", pid);
+			      "pid %d is still held by a zombie, or as the number of a session or group: let its "
+			      "parent reap it, or "
+			      "restore in a new pid namespace (unshare --pid --fork --mount-proc)",
+			      pid);
 	if (!*waited_ms)
 		log_info("pid %d still belongs to a dead process: waiting for it to be reaped", pid);
 	usleep(ZOMBIE_STEP_MS * 1000);
@@ -93,7 +97,7 @@ int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 static int make_root(struct restore *r, struct task *root)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
-	struct puppet_first first = { .tid = root->vpid, .sibling = r->options->restore_sibling };
+	struct restorer_first first = { .tid = root->vpid, .sibling = r->options->restore_sibling };
 	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
 	unsigned waited = 0;
 	int error;
@@ -103,7 +107,7 @@ static int make_root(struct restore *r, struct task *root)
 	first.parent = r->inner_pids ? us : 0;
 	TRY(namespaces_restore_make(r, &first.flags));
 	TRY(namespaces_plan_root(r, plan));
-	while ((error = puppet_boot(root->leader->remote, &first)) == -EEXIST)
+	while ((error = restorer_boot(root->leader->remote, &first)) == -EEXIST)
 		TRY(restore_wait_for_pid(root->vpid, &waited));
 	TRY(error);
 	root->pid = remote_tid(root->leader->remote);
@@ -120,7 +124,7 @@ static int make_root(struct restore *r, struct task *root)
 static uint64_t clone_flags(const struct task *task)
 {
 	const struct task *creator = task->restore->creator;
-	uint64_t flags = task->restore->by_brother ? CLONE_PARENT : 0;
+	uint64_t flags = task->restore->by_sibling ? CLONE_PARENT : 0;
 
 	if (!task->ids || !creator->ids)
 		return flags;
@@ -135,7 +139,8 @@ static uint64_t clone_flags(const struct task *task)
 	return flags;
 }
 
-/* A visit to a task costs two changes of process, so what many brothers need is asked of all before the first is waited for. */
+/* A visit to a task costs two changes of process, so what many siblings need is asked of all before the first is waited
+ * for. */
 struct batch {
 	struct task **tasks;
 	struct plan **plans;
@@ -154,7 +159,8 @@ static void batch_done(struct batch *batch)
 
 static int plan_clone(struct plan *plan, const struct task *task, size_t *ret_result)
 {
-	return puppet_plan_clone(plan, task->leader->remote, clone_flags(task), task->restore->by_brother ? 0 : SIGCHLD, ret_result);
+	return restorer_plan_clone(plan, task->leader->remote, clone_flags(task),
+				   task->restore->by_sibling ? 0 : SIGCHLD, ret_result);
 }
 
 /* The pid was in use when the batch was made. */
@@ -177,7 +183,7 @@ static int clone_again(struct restore *r, struct task *task)
 }
 
 /* One plan of their creator makes them all. */
-static int make_brothers(struct restore *r, struct task *creator, struct batch *batch)
+static int make_siblings(struct restore *r, struct task *creator, struct batch *batch)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
@@ -250,18 +256,19 @@ static int settle_batch(struct restore *r, struct batch *batch)
 	return 0;
 }
 
-/* The children of a task that this creator makes now: those that are wanted before it leaves its first session, or all that are left. */
+/* The children of a task that this creator makes now: those that are wanted before it leaves its first session, or all
+ * that are left. */
 static int make_batch(struct restore *r, struct task *parent, struct task *creator, bool early, bool *ret_any)
 {
 	AUTO(batch_done) struct batch batch = { 0 };
 	struct task *child;
-	size_t room = 0;
+	size_t capacity = 0;
 
 	for_each_child(child, parent)
-		room++;
-	batch.tasks = xzalloc((room + 1) * sizeof(*batch.tasks));
-	batch.plans = xzalloc((room + 1) * sizeof(*batch.plans));
-	batch.results = xzalloc((room + 1) * sizeof(*batch.results));
+		capacity++;
+	batch.tasks = xzalloc((capacity + 1) * sizeof(*batch.tasks));
+	batch.plans = xzalloc((capacity + 1) * sizeof(*batch.plans));
+	batch.results = xzalloc((capacity + 1) * sizeof(*batch.results));
 	for_each_child(child, parent) {
 		if (child->restore->made || child->restore->creator != creator || (early && !child->restore->early))
 			continue;
@@ -271,11 +278,11 @@ static int make_batch(struct restore *r, struct task *parent, struct task *creat
 	*ret_any = batch.n > 0;
 	if (!batch.n)
 		return 0;
-	TRY(make_brothers(r, creator, &batch));
+	TRY(make_siblings(r, creator, &batch));
 	return settle_batch(r, &batch);
 }
 
-/* Those that need the first session of the parent, then the rest; brothers' creators first. */
+/* Those that need the first session of the parent, then the rest; siblings' creators first. */
 static int make_children(struct restore *r, struct task *task)
 {
 	struct task *child;
@@ -298,7 +305,8 @@ static int make_children(struct restore *r, struct task *task)
 			progress = true;
 		}
 		if (waits && !progress)
-			return refuse(EINVAL, "the children of this task wait for each other: such images cannot be right");
+			return refuse(EINVAL,
+				      "the children of this task wait for each other: such images cannot be right");
 	}
 	return 0;
 }
@@ -307,10 +315,10 @@ static int fill_namespaces(struct restore *r)
 {
 	if (!r->namespaces->any)
 		return 0;
-	if (r->namespaces->told)
+	if (r->namespaces->announced)
 		TRY(actions_run(r->options, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
 	TRY(namespaces_restore_fill(r));
-	return r->namespaces->told ? actions_run(r->options, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid) : 0;
+	return r->namespaces->announced ? actions_run(r->options, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid) : 0;
 }
 
 static int make_tree(struct restore *r)
@@ -343,15 +351,15 @@ int restore_tree(struct restore *r)
 	struct task *task;
 	uint64_t address;
 
-	TRY(memory_find_hole(r, STAGE_SIZE + PARKING_SIZE, &address));
-	TRY(puppet_stage_create(address, STAGE_SIZE, &r->stage));
-	r->parking = address + STAGE_SIZE;
+	TRY(memory_find_hole(r, ARENA_SIZE + PARKING_SIZE, &address));
+	TRY(restorer_arena_create(address, ARENA_SIZE, &r->arena));
+	r->parking = address + ARENA_SIZE;
 	if (r->inner_pids)
 		r->us = file_free_number_everywhere(r);
 	for_each_task(task, r->tree) {
-		TRY(puppet_add(r->stage, task->vpid, parent_of(r, task), &task->leader->remote));
+		TRY(restorer_add(r->arena, task->vpid, parent_of(r, task), &task->leader->remote));
 		if (r->inner_pids)
-			puppet_set_tid(task->leader->remote, 0);
+			restorer_set_tid(task->leader->remote, 0);
 	}
 	return make_tree(r);
 }

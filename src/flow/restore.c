@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The story of a restore: read and check everything, make the tasks, fill them, let them go. Read top to bottom in restore_all(). */
+/* The story of a restore: read and check everything, make the tasks, fill them, let them go. Read top to bottom in
+ * restore_all(). */
 #include "flow/restore.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@
 #include "image/store.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
-#include "lib/compel/puppet.h"
+#include "lib/compel/restorer.h"
 #include "pages/dedup.h"
 #include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
@@ -65,7 +66,7 @@ static void end(struct restore *r)
 	memory_restore_clean(r);
 	namespaces_restore_clean(r);
 	cgroup_restore_done(r);
-	puppet_stage_close(&r->stage);
+	restorer_arena_close(&r->arena);
 	store_close(&r->store);
 	workers_destroy(&r->workers);
 	task_tree_destroy(&r->tree);
@@ -101,7 +102,7 @@ static int make_all(struct restore *r)
 	TRY(namespaces_restore_settle(r));
 	TRY(cgroup_restore_limit(r));
 	TRY(restore_last(r));
-	TRY(restore_send_home(r));
+	TRY(restore_set_registers(r));
 	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
 	TRY(write_pidfile(r->options, r->tree->root->pid));
 	error = file_restore_resume(r);
@@ -114,7 +115,7 @@ static int make_all(struct restore *r)
 	return error;
 }
 
-#define FD_ROOM 16384 /* more than that is rare, and only slower */
+#define FD_CAPACITY 16384 /* more than that is rare, and only slower */
 
 /* Threads of ours must not hold a tid that a task wants; then we do without them. */
 static int make_workers(struct restore *r)
@@ -123,7 +124,7 @@ static int make_workers(struct restore *r)
 	AUTO_CLOSE int proc = proc_open(getpid());
 
 	TRY(proc);
-	fd_reserve(FD_ROOM);
+	fd_reserve(FD_CAPACITY);
 	r->workers = workers_create(0);
 	TRY(proc_threads_read(proc, &own));
 	for (size_t i = 0; i < own.n && !r->inner_pids; i++) {

@@ -16,7 +16,7 @@
 #include "stats.pb-c.h"
 
 /* Microseconds in the 32 bits that the record has: 71 minutes, then it stays at the end. */
-static uint32_t phase_us(const struct stats *stats, enum stats_phase phase)
+static uint32_t interval_us(const struct stats *stats, enum stats_interval phase)
 {
 	uint64_t us = stats->took[phase] / 1000;
 
@@ -67,16 +67,16 @@ int stats_write_dump(struct dump *d, const struct options *options)
 	StatsEntry entry = STATS_ENTRY__INIT;
 	DumpStatsEntry dump = DUMP_STATS_ENTRY__INIT;
 
-	dump.freezing_time = phase_us(stats, STATS_FREEZING);
-	dump.frozen_time = phase_us(stats, STATS_FROZEN);
-	dump.memdump_time = phase_us(stats, STATS_MEMDUMP);
-	dump.memwrite_time = phase_us(stats, STATS_MEMWRITE);
+	dump.freezing_time = interval_us(stats, STATS_FREEZING);
+	dump.frozen_time = interval_us(stats, STATS_FROZEN);
+	dump.memdump_time = interval_us(stats, STATS_MEMDUMP);
+	dump.memwrite_time = interval_us(stats, STATS_MEMWRITE);
 	dump.pages_scanned = stats->pages_scanned;
 	dump.pages_skipped_parent = stats->pages_skipped_parent;
 	dump.pages_written = stats->pages_written;
 	dump.pages_lazy = stats->pages_lazy;
 	dump.has_irmap_resolve = true;
-	dump.irmap_resolve = phase_us(stats, STATS_IRMAP);
+	dump.irmap_resolve = interval_us(stats, STATS_IRMAP);
 	dump.has_page_pipes = dump.has_page_pipe_bufs = true; /* 0: memory does not go through pipes here */
 	dump.has_shpages_scanned = dump.has_shpages_skipped_parent = dump.has_shpages_written = true;
 	dump.shpages_scanned = stats->shpages_scanned;
@@ -107,8 +107,8 @@ int stats_write_restore(struct restore *r, const struct options *options)
 
 	restore.pages_compared = stats->pages_compared;
 	restore.pages_skipped_cow = stats->pages_skipped_cow;
-	restore.forking_time = phase_us(stats, STATS_FORKING);
-	restore.restore_time = phase_us(stats, STATS_RESTORE);
+	restore.forking_time = interval_us(stats, STATS_FORKING);
+	restore.restore_time = interval_us(stats, STATS_RESTORE);
 	restore.has_pages_restored = true;
 	restore.pages_restored = stats->pages_restored;
 	entry.restore = &restore;

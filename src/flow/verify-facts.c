@@ -42,7 +42,9 @@ static void add_task(struct restore *r, const struct task *task, struct verified
 {
 	struct verified_task *new = vector_push(&ret->tasks);
 
-	*new = (struct verified_task){ .pid = task->vpid, .session = task->vsid, .group = task->vpgid, .state = state_of(task) };
+	*new = (struct verified_task){
+		.pid = task->vpid, .session = task->vsid, .group = task->vpgid, .state = state_of(task)
+	};
 	for (const struct task *up = task->parent; up; up = up->parent)
 		new->depth++;
 	new->parent = task->parent ? task->parent->vpid : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The story of criu verify: load as a restore does, look through every image for damage, ask what the restore will need. */
+/* The story of criu verify: load as a restore does, look through every image for damage, ask what the restore will
+ * need. */
 #include "flow/verify.h"
 
 #include <errno.h>
@@ -85,8 +86,11 @@ static int check_pid(pid_t pid, const char *what)
 	proc = proc_open(pid);
 	if (proc == -ENOENT || proc == -ESRCH || (proc >= 0 && proc_stat_read(proc, &stat) == 0 && stat.state == 'Z'))
 		return 0;
-	return refuse(EEXIST, "the %s %d is in use by %s: end that process, or restore in a new pid namespace (unshare --pid --fork "
-			      "--mount-proc)", what, pid, stat.comm);
+	return refuse(
+		EEXIST,
+		"the %s %d is in use by %s: end that process, or restore in a new pid namespace (unshare --pid --fork "
+		"--mount-proc)",
+		what, pid, stat.comm);
 }
 
 static int check_highest(pid_t highest)
@@ -99,7 +103,8 @@ static int check_highest(pid_t highest)
 	max = strtol(text, NULL, 10);
 	if (highest < max)
 		return 0;
-	return refuse(ERANGE, "the pid %d is not below %ld, the limit of this machine: raise /proc/sys/kernel/pid_max", highest, max);
+	return refuse(ERANGE, "the pid %d is not below %ld, the limit of this machine: raise /proc/sys/kernel/pid_max",
+		      highest, max);
 }
 
 static int check_pids(struct restore *r)
@@ -111,8 +116,9 @@ static int check_pids(struct restore *r)
 
 	for_each_task(task, r->tree) {
 		for_each_thread(thread, task) {
-			int error = task->state == TASK_DEAD && thread != task->leader ? 0 :
-				    check_pid(thread->vtid, thread == task->leader ? "pid" : "tid");
+			int error = task->state == TASK_DEAD && thread != task->leader
+					    ? 0
+					    : check_pid(thread->vtid, thread == task->leader ? "pid" : "tid");
 
 			first = first ?: error;
 			highest = thread->vtid > highest ? thread->vtid : highest;
@@ -128,7 +134,8 @@ static void need_sessions(struct restore *r)
 
 	for_each_task(task, r->tree)
 		if (task->state != TASK_HELPER && !task_tree_find(r->tree, task->vsid))
-			(void)need(r, NEED_OPTION, "--shell-job", "session %d is led from outside of the tree", task->vsid);
+			(void)need(r, NEED_OPTION, "--shell-job", "session %d is led from outside of the tree",
+				   task->vsid);
 }
 
 static int check_features(struct verified *ret)
@@ -139,8 +146,8 @@ static int check_features(struct verified *ret)
 		const struct feature *feature = &features[ret->features.items[i].id];
 
 		if (ret->features.items[i].there == 0)
-			first = refuse(ENOSYS, "this kernel lacks %s (Linux %s), which is needed for %s", feature->name, feature->since,
-				       feature->needed_for);
+			first = refuse(ENOSYS, "this kernel lacks %s (Linux %s), which is needed for %s", feature->name,
+				       feature->since, feature->needed_for);
 	}
 	return first;
 }
@@ -192,7 +199,8 @@ static bool has_text(const struct findings *findings, const char *text)
 	return false;
 }
 
-/* What was found while loading: said already by the scan, something that this version or this user can't do, or damage. */
+/* What was found while loading: said already by the scan, something that this version or this user can't do, or damage.
+ */
 static void sort(struct restore *r, struct findings *loading, struct verified *ret)
 {
 	for (size_t i = 0; i < loading->list.n; i++) {
@@ -203,7 +211,8 @@ static void sort(struct restore *r, struct findings *loading, struct verified *r
 		if (finding->error == EOPNOTSUPP || finding->error == EPERM)
 			to = &ret->obstacles;
 		if (finding->error == EPERM && geteuid() != 0) {
-			(void)need(r, NEED_RIGHTS, "root", "%s%s%s", finding->scopes, *finding->scopes ? ": " : "", finding->text);
+			(void)need(r, NEED_RIGHTS, "root", "%s%s%s", finding->scopes, *finding->scopes ? ": " : "",
+				   finding->text);
 			known = true;
 		}
 		if (known) {

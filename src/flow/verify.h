@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* criu verify: reads and links a whole checkpoint as a restore does, and tells what is in it. Makes nothing, changes nothing, wants no rights. */
+/* criu verify: reads and links a whole checkpoint as a restore does, and tells what is in it. Makes nothing, changes
+ * nothing, wants no rights. */
 #pragma once
 
 #include <stdint.h>
@@ -29,8 +30,9 @@ struct verified_feature {
 
 struct verified {
 	/* Zeroed before. */
-	struct findings damage;	   /* the images are not whole */
-	struct findings obstacles; /* they may be whole, but a restore could not begin with this program on this machine */
+	struct findings damage; /* the images are not whole */
+	struct findings
+		obstacles; /* they may be whole, but a restore could not begin with this program on this machine */
 	struct pool *pool;
 	VECTOR(struct verified_task) tasks; /* parents before children */
 	VECTOR(struct verified_count) files;
@@ -41,9 +43,9 @@ struct verified {
 	uint64_t image_bytes, shared_memory;
 	size_t shared_objects;
 	unsigned threads;
-	bool linked; /* all was read and put together */
-	char cpu_state[64];	/* "sse avx": components of the extended state that threads use */
-	const char *cpu_model;	/* where it was dumped; NULL: unknown */
+	bool linked;	       /* all was read and put together */
+	char cpu_state[64];    /* "sse avx": components of the extended state that threads use */
+	const char *cpu_model; /* where it was dumped; NULL: unknown */
 };
 
 /* The images of options->images_dir_fd. Returns 0 if a restore could begin, else -errno. */

@@ -69,7 +69,7 @@ struct image_kind {
 
 const struct image_kind *image_kind(enum image_id id);
 /* The file name of image `number` into the buffer. */
-void image_print_name(enum image_id id, uint64_t number, char *to, size_t room);
+void image_print_name(enum image_id id, uint64_t number, char *to, size_t capacity);
 /* A file name to id and number (0 where it has none). Returns -ENOENT, unlogged, for a file that is no image. */
 int image_parse_name(const char *name, enum image_id *ret, uint64_t *ret_number);
 /* By type magic or by crit's name: the first of the images that share it, or IMAGE_COUNT. */
@@ -121,8 +121,8 @@ const char *image_get_name(const struct image *image);
 int image_read(struct image *image, void *ret_record);
 
 /*
- * Reads all of an image, for those who want to know of all damage in it: goes on behind a record that is damaged alone. Returns 0, or the
- * first failure (-ENOENT, unlogged, if it is missing); all are reported.
+ * Reads all of an image, for those who want to know of all damage in it: goes on behind a record that is damaged alone.
+ * Returns 0, or the first failure (-ENOENT, unlogged, if it is missing); all are reported.
  */
 struct image_contents {
 	unsigned records;

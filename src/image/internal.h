@@ -22,7 +22,7 @@ struct image {
 
 	/* Reading: bytes [start, end) wait to be used. Writing: bytes [0, end) wait to be written. */
 	unsigned char *buffer;
-	size_t start, end, room;
+	size_t start, end, capacity;
 	bool borrowed; /* the buffer is the whole file and belongs to the store */
 	bool at_end;   /* nothing comes after what is in the buffer */
 	uint64_t at;   /* offset of `start` in the file */

@@ -28,7 +28,9 @@ int image_scan(struct store *store, enum image_id id, uint64_t number, struct im
 	int result;
 
 	TRY(image_open_number(store, &image, id, (struct image_number){ number }));
-	ret->size = image->borrowed ? image->room : image->fd >= 0 && fstat(image->fd, &stat) == 0 ? (uint64_t)stat.st_size : 0;
+	ret->size = image->borrowed				     ? image->capacity
+		    : image->fd >= 0 && fstat(image->fd, &stat) == 0 ? (uint64_t)stat.st_size
+								     : 0;
 	if (!image->kind->magic)
 		return 0;
 	result = read_all(image);

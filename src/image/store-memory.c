@@ -78,7 +78,7 @@ static int memory_open(struct store *store, struct image *image)
 	if (!file)
 		return -ENOENT;
 	image->buffer = file->data;
-	image->end = image->room = file->size;
+	image->end = image->capacity = file->size;
 	image->borrowed = image->at_end = true;
 	return 0;
 }

@@ -133,7 +133,10 @@ int store_set_parent(struct store *store, const char *path, struct store **ret)
 
 	if (fstatat(store->dir, PARENT_LINK, &old, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (!S_ISLNK(old.st_mode))
-			return refuse(EEXIST, "the images directory has a file '%s': that name is for the link to the parent images", PARENT_LINK);
+			return refuse(
+				EEXIST,
+				"the images directory has a file '%s': that name is for the link to the parent images",
+				PARENT_LINK);
 		if (unlinkat(store->dir, PARENT_LINK, 0) < 0)
 			return fail_errno("can't remove the old link '%s'", PARENT_LINK);
 	}

@@ -30,8 +30,8 @@ struct store *store_load_archive(const void *data, size_t size);
  * none. */
 int store_get_parent(struct store *store, struct store **ret);
 /*
- * Makes a directory the parent, before anything is written: path is an absolute one or relative to this store, which must be a directory. The
- * parent is opened as by store_get_parent().
+ * Makes a directory the parent, before anything is written: path is an absolute one or relative to this store, which
+ * must be a directory. The parent is opened as by store_get_parent().
  */
 int store_set_parent(struct store *store, const char *path, struct store **ret);
 /* What lives as long as the store: every record read from it. */

@@ -10,20 +10,20 @@
 #include "base/pool.h"
 
 /* Room for `want` waiting bytes. It doubles only as data arrives: a wrong length in a small file costs no memory. */
-static void make_room(struct image *image, size_t want)
+static void make_capacity(struct image *image, size_t want)
 {
-	size_t waiting = image_waiting(image), room = image->room ?: IMAGE_BUFFER;
+	size_t waiting = image_waiting(image), capacity = image->capacity ?: IMAGE_BUFFER;
 
 	if (image->start) {
 		memmove(image->buffer, image->buffer + image->start, waiting);
 		image->start = 0;
 		image->end = waiting;
 	}
-	if (image->end == image->room && image->room && want > image->room)
-		room = image->room * 2;
-	if (room > image->room) {
-		image->buffer = xrealloc(image->buffer, room);
-		image->room = room;
+	if (image->end == image->capacity && image->capacity && want > image->capacity)
+		capacity = image->capacity * 2;
+	if (capacity > image->capacity) {
+		image->buffer = xrealloc(image->buffer, capacity);
+		image->capacity = capacity;
 	}
 }
 
@@ -32,11 +32,11 @@ int image_fill(struct image *image, size_t want)
 	while (image_waiting(image) < want && !image->at_end) {
 		ssize_t got;
 
-		make_room(image, want);
-		got = io_read(image->fd, image->buffer + image->end, image->room - image->end);
+		make_capacity(image, want);
+		got = io_read(image->fd, image->buffer + image->end, image->capacity - image->end);
 		if (got < 0)
 			return fail((int)-got, "%s: can't read", image->name);
-		if ((size_t)got < image->room - image->end)
+		if ((size_t)got < image->capacity - image->end)
 			image->at_end = true;
 		image->end += (size_t)got;
 	}
@@ -84,15 +84,15 @@ int image_flush(struct image *image)
 
 int image_reserve(struct image *image, size_t size, void **ret)
 {
-	size_t room = image->room ?: IMAGE_BUFFER;
+	size_t capacity = image->capacity ?: IMAGE_BUFFER;
 
-	if (image->fd >= 0 && image->end + size > room)
+	if (image->fd >= 0 && image->end + size > capacity)
 		TRY(image_flush(image));
-	while (room < image->end + size)
-		room *= 2;
-	if (room > image->room) {
-		image->buffer = xrealloc(image->buffer, room);
-		image->room = room;
+	while (capacity < image->end + size)
+		capacity *= 2;
+	if (capacity > image->capacity) {
+		image->buffer = xrealloc(image->buffer, capacity);
+		image->capacity = capacity;
 	}
 	*ret = image->buffer + image->end;
 	return 0;

@@ -62,16 +62,16 @@ const struct image_kind *image_kind(enum image_id id)
 	return &kinds[id];
 }
 
-void image_print_name(enum image_id id, uint64_t number, char *to, size_t room)
+void image_print_name(enum image_id id, uint64_t number, char *to, size_t capacity)
 {
 	const char *file = kinds[id].file, *mark = strchr(file, '%');
 
 	if (!mark)
-		snprintf(to, room, "%s", file);
+		snprintf(to, capacity, "%s", file);
 	else if (mark[1] == 'x')
-		snprintf(to, room, "%.*s%" PRIx64 "%s", (int)(mark - file), file, number, mark + 2);
+		snprintf(to, capacity, "%.*s%" PRIx64 "%s", (int)(mark - file), file, number, mark + 2);
 	else
-		snprintf(to, room, "%.*s%" PRIu64 "%s", (int)(mark - file), file, number, mark + 2);
+		snprintf(to, capacity, "%.*s%" PRIu64 "%s", (int)(mark - file), file, number, mark + 2);
 }
 
 /* "core-12.img" with "core-%u.img" is 12. A number is written in one way only: no signs, no leading zeros. */

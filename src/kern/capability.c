@@ -13,7 +13,8 @@ bool capability_effective(unsigned capability)
 {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	return syscall(SYS_capget, HEADER, data) == 0 && data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
+	return syscall(SYS_capget, HEADER, data) == 0 &&
+	       data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
 int capability_keep(uint64_t capabilities)

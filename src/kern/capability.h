@@ -6,5 +6,6 @@
 #include <stdint.h>
 
 bool capability_effective(unsigned capability);
-/* Keeps those (bit n is capability n) that are permitted, as permitted and effective ones; all others are gone. -errno, not logged. */
+/* Keeps those (bit n is capability n) that are permitted, as permitted and effective ones; all others are gone. -errno,
+ * not logged. */
 int capability_keep(uint64_t capabilities);

@@ -26,8 +26,12 @@ struct kcmp_tree {
 };
 
 static const char *const type_names[] = {
-	[KCMP_FILE] = "open file",	       [KCMP_VM] = "memory",	  [KCMP_FILES] = "table of descriptors",
-	[KCMP_FS] = "root and cwd",	       [KCMP_SIGHAND] = "signal handlers", [KCMP_IO] = "I/O context",
+	[KCMP_FILE] = "open file",
+	[KCMP_VM] = "memory",
+	[KCMP_FILES] = "table of descriptors",
+	[KCMP_FS] = "root and cwd",
+	[KCMP_SIGHAND] = "signal handlers",
+	[KCMP_IO] = "I/O context",
 	[KCMP_SYSVSEM] = "semaphore undo list",
 };
 
@@ -72,8 +76,8 @@ static int fail_compare(const struct kcmp_tree *tree, int error, const struct no
 {
 	if (error == ENOSYS)
 		return refuse(error, "this kernel lacks kcmp(2): build it with CONFIG_KCMP");
-	return fail(error, "cannot compare the %s of task %d (%lu) with that of task %d (%lu)",
-		    type_names[tree->type], pid, idx, node->pid, node->idx);
+	return fail(error, "cannot compare the %s of task %d (%lu) with that of task %d (%lu)", type_names[tree->type],
+		    pid, idx, node->pid, node->idx);
 }
 
 static struct node *create_node(struct kcmp_tree *tree, pid_t pid, unsigned long idx)

@@ -17,7 +17,8 @@
 
 int mountapi_clone(int dir, const char *path)
 {
-	int fd = open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+	int fd = open_tree(dir, path,
+			   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -129,7 +130,7 @@ static const struct {
 	unsigned long flag;
 	const char *word;
 } super_words[] = {
-	{ MS_RDONLY, "ro" },	   { MS_SYNCHRONOUS, "sync" }, { MS_DIRSYNC, "dirsync" },
+	{ MS_RDONLY, "ro" },	 { MS_SYNCHRONOUS, "sync" },  { MS_DIRSYNC, "dirsync" },
 	{ MS_MANDLOCK, "mand" }, { MS_LAZYTIME, "lazytime" },
 };
 
@@ -145,7 +146,8 @@ int mountapi_make(int context, const char *source, const char *options, unsigned
 		if (option[0])
 			TRY(set_option(context, option));
 	for (size_t i = 0; i < sizeof(super_words) / sizeof(*super_words); i++)
-		if (super_flags & super_words[i].flag && fsconfig(context, FSCONFIG_SET_FLAG, super_words[i].word, NULL, 0) < 0)
+		if (super_flags & super_words[i].flag &&
+		    fsconfig(context, FSCONFIG_SET_FLAG, super_words[i].word, NULL, 0) < 0)
 			return fail_context(context, super_words[i].word);
 	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return fail_context(context, "making the file system");
@@ -159,7 +161,8 @@ int mountapi_make_readonly(int mount)
 
 	if (context < 0)
 		return -errno;
-	if (fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 || fsconfig(context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+	if (fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||
+	    fsconfig(context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
 		return -errno;
 	return 0;
 }

@@ -79,7 +79,8 @@ static bool sees_writes(int uffd, const struct page_tables *tables, volatile cha
 	struct page_region regions[3];
 	uint64_t at = start;
 
-	if (tracker_start(uffd) < 0 || tracker_watch(uffd, start, end) < 0 || tracker_protect(uffd, tables, start, end) < 0)
+	if (tracker_start(uffd) < 0 || tracker_watch(uffd, start, end) < 0 ||
+	    tracker_protect(uffd, tables, start, end) < 0)
 		return false;
 	pages[PAGE] = 2;
 	return pagemap_scan(tables, &at, end, &all, regions, 3) == 2 && regions[0].end == start + PAGE &&

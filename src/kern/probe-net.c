@@ -51,11 +51,11 @@ static void add_attribute(struct request *r, uint16_t type, const void *value, s
 static int exchange(int protocol, const struct request *r)
 {
 	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-	struct timeval patience = { .tv_sec = 60 };
+	struct timeval grace = { .tv_sec = 60 };
 	char answer[16384] __attribute__((aligned(8)));
 	struct nlmsghdr *first = (struct nlmsghdr *)answer;
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &grace, sizeof(grace)) < 0 ||
 	    send(fd, r->data, r->size, 0) < 0 || recv(fd, answer, sizeof(answer), 0) < 0)
 		return -errno;
 	if (first->nlmsg_type == NLMSG_ERROR)

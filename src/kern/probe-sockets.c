@@ -31,7 +31,7 @@ static int open_socket(int family, int type, int protocol)
 static int ask_diag(const void *body, size_t size)
 {
 	AUTO_CLOSE int fd = open_socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
-	struct timeval patience = { .tv_sec = 60 };
+	struct timeval grace = { .tv_sec = 60 };
 	struct {
 		struct nlmsghdr header;
 		char body[128];
@@ -44,7 +44,7 @@ static int ask_diag(const void *body, size_t size)
 	memcpy(request.body, body, size);
 	if (fd < 0)
 		return 0;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &grace, sizeof(grace));
 	if (send(fd, &request, request.header.nlmsg_len, 0) < 0 ||
 	    recv(fd, answer, sizeof(answer), 0) < (ssize_t)sizeof(*first))
 		return 0;

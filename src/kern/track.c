@@ -45,8 +45,9 @@ int tracker_leave(int fd, uint64_t start, uint64_t end)
 }
 
 /*
- * Before Linux 6.13 mremap(2) takes marks of protection along to where nobody watches, and such a page can be written to unseen: first away
- * with all of them. Pages that are not there must not be marked: a mark in an empty place looks like a swapped page.
+ * Before Linux 6.13 mremap(2) takes marks of protection along to where nobody watches, and such a page can be written
+ * to unseen: first away with all of them. Pages that are not there must not be marked: a mark in an empty place looks
+ * like a swapped page.
  */
 int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end)
 {

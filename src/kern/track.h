@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Which pages a process writes to: a tracker is a userfaultfd of that process with asynchronous write protection (UFFD_FEATURE_WP_ASYNC,
- * Linux 6.7). The kernel notes the first write to a protected page and lets it happen. Pages that are new, or that were dropped and touched
- * again, count as written; an area that is unmapped, moved or inherited by fork is not watched any more.
+ * Which pages a process writes to: a tracker is a userfaultfd of that process with asynchronous write protection
+ * (UFFD_FEATURE_WP_ASYNC, Linux 6.7). The kernel notes the first write to a protected page and lets it happen. Pages
+ * that are new, or that were dropped and touched again, count as written; an area that is unmapped, moved or inherited
+ * by fork is not watched any more.
  */
 #pragma once
 
@@ -11,7 +12,8 @@
 
 #include "kern/proc/pagemap.h"
 
-/* A tracker lives in the descriptor table of its process. No program sets this flag on a userfaultfd: by it we know ours. */
+/* A tracker lives in the descriptor table of its process. No program sets this flag on a userfaultfd: by it we know
+ * ours. */
 #define TRACKER_MARK O_APPEND
 
 /* By the flags and the value of "API" in fdinfo (NULL: no userfaultfd): is it a tracker? */

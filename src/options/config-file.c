@@ -67,8 +67,8 @@ static int apply_line(struct options *options, char *line)
 	const char *word;
 
 	if (config_line_parse(options->pool, line, &word) < 0)
-		return refuse(EBADRQC,
-			      "Unsupported configuration file format: a value with blanks needs one pair of quotes, with nothing behind it");
+		return refuse(EBADRQC, "Unsupported configuration file format: a value with blanks needs one pair of "
+				       "quotes, with nothing behind it");
 	return word ? options_apply_word(options, (char *)word) : 0;
 }
 

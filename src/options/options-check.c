@@ -12,9 +12,9 @@
 static int check_available(const struct options *options)
 {
 	/* The questions whether a dump or a restore would do are asked with the options of those. */
-	const unsigned asked = options->command == CMD_CHECK && options->pid ? CMD_CHECK | CMD_DUMP :
-			       options->command == CMD_VERIFY		     ? CMD_VERIFY | CMD_RESTORE :
-									       (unsigned)options->command;
+	const unsigned asked = options->command == CMD_CHECK && options->pid ? CMD_CHECK | CMD_DUMP
+			       : options->command == CMD_VERIFY		     ? CMD_VERIFY | CMD_RESTORE
+									     : (unsigned)options->command;
 
 	for (size_t i = 0; i < option_rows_count; i++) {
 		const struct option_row *row = &option_rows[i];
@@ -76,6 +76,8 @@ int options_check(struct options *options)
 	if (options->page_server_fd >= 0 && (options->address || options->port))
 		log_warn("--ps-socket is given: --address and --port have no meaning\n");
 	if (options->end == OPT_END_DEFAULT)
-		options->end = options->command == CMD_DUMP || (options->command == CMD_CHECK && options->pid) ? OPT_END_KILL : OPT_END_RUN;
+		options->end = options->command == CMD_DUMP || (options->command == CMD_CHECK && options->pid)
+				       ? OPT_END_KILL
+				       : OPT_END_RUN;
 	return 0;
 }

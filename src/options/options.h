@@ -78,7 +78,7 @@ enum opt_pre_dump_mode {
 
 struct opt_list {
 	const char **items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 /* --inherit-fd fd[N]:KEY */
@@ -101,22 +101,22 @@ struct opt_cgroup_root {
 
 struct opt_inherit_fds {
 	struct opt_inherit_fd *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 struct opt_join_nss {
 	struct opt_join_ns *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 struct opt_cgroup_roots {
 	struct opt_cgroup_root *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 struct opt_inodes {
 	uint32_t *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 /* Constant after options_check(). Strings live as long as the struct. NULL strings and -1 descriptors mean "not given".
@@ -187,7 +187,7 @@ struct options {
 	/* check, log, memory */
 	bool check_extra, check_experimental;
 	const char *check_feature;
-	bool json; /* check --tree, verify: the report for programs */
+	bool json;	      /* check --tree, verify: the report for programs */
 	const char *log_file; /* NULL = stderr, "-" = stdout */
 	bool log_pid;
 	int verbosity;

@@ -60,8 +60,8 @@ OPTION_SET(verbosity);
 OPTION_SET(pre_dump_mode);
 
 /*
- * Reads one config file and applies it line by line. Returns 0, also when path is NULL or empty or the file does not exist; else what
- * options_parse() returns. Errors name file and line.
+ * Reads one config file and applies it line by line. Returns 0, also when path is NULL or empty or the file does not
+ * exist; else what options_parse() returns. Errors name file and line.
  */
 int options_apply_config(struct options *options, const char *path);
 /* One line (which is changed): its word or NULL when the line is empty. Returns 0 or -EINVAL; logs nothing. */

@@ -101,7 +101,8 @@ RPC_FUNCTION(log_file)
 
 	if (name && strchr(name, '/'))
 		return refuse_field("log_file", "a name without slashes is wanted; the log lies in the work directory");
-	if (!name && (request->opts->log_to_stderr || options->log_file)) /* of a config file or the command line of swrk */
+	if (!name &&
+	    (request->opts->log_to_stderr || options->log_file)) /* of a config file or the command line of swrk */
 		return 0;
 	return set_text(options, row, name ?: "criu.log") ?: 1;
 }
@@ -441,6 +442,7 @@ int options_from_request(struct options *options, const CriuOpts *opts, const st
 		options->pidfd_store_fd = opts->pidfd_store_sk;
 	if (options->command == CMD_RESTORE)
 		options->restore_detached = !options->exec_cmd; /* the command becomes the parent */
-	/* Not options->config_file: that may be the --config of our own command line, which was read before the request. */
+	/* Not options->config_file: that may be the --config of our own command line, which was read before the
+	 * request. */
 	return options_apply_config(options, opts->config_file) < 0 ? -EBADRQC : 0;
 }

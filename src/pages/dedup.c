@@ -24,16 +24,19 @@ static int punch(int fd, const char *name, uint64_t offset, uint64_t size)
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) == 0)
 		return 0;
 	if (errno == EOPNOTSUPP)
-		return refuse(EOPNOTSUPP, "%s: its file system can't free parts of files: --auto-dedup and criu dedup are of no use there", name);
+		return refuse(EOPNOTSUPP,
+			      "%s: its file system can't free parts of files: --auto-dedup and criu dedup are of no "
+			      "use there",
+			      name);
 	return fail_errno("freeing %lu bytes of %s", (unsigned long)size, name);
 }
 
 /* The pages image of a pagemap, for writing. */
-static int open_pages(struct store *store, const struct pagemap *map, char *name, size_t room)
+static int open_pages(struct store *store, const struct pagemap *map, char *name, size_t capacity)
 {
 	int fd;
 
-	image_print_name(IMAGE_PAGES, map->pages_id, name, room);
+	image_print_name(IMAGE_PAGES, map->pages_id, name, capacity);
 	fd = openat(store_get_dir(store), name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? fail_errno("can't open %s for writing", name) : fd;
 }
@@ -44,7 +47,8 @@ static uint64_t end_of(const struct page_range *range)
 }
 
 /* Both maps are sorted: one walk. */
-static int free_common(struct freeing *freeing, const struct pagemap *own, struct store *parent, const struct pagemap *map)
+static int free_common(struct freeing *freeing, const struct pagemap *own, struct store *parent,
+		       const struct pagemap *map)
 {
 	AUTO_CLOSE int fd = -1;
 	char name[64];
@@ -93,7 +97,8 @@ static int free_object(struct freeing *freeing, enum image_id id, uint64_t numbe
 
 static bool is_pagemap(const char *name, enum image_id *ret_id, uint64_t *ret_number)
 {
-	return image_parse_name(name, ret_id, ret_number) == 0 && (*ret_id == IMAGE_PAGEMAP || *ret_id == IMAGE_PAGEMAP_SHMEM);
+	return image_parse_name(name, ret_id, ret_number) == 0 &&
+	       (*ret_id == IMAGE_PAGEMAP || *ret_id == IMAGE_PAGEMAP_SHMEM);
 }
 
 static int visit_for_parents(void *arg, const char *name)

@@ -98,8 +98,8 @@ static struct lazy_source *claim(struct lazy *lazy, bool remote, struct lazy_ran
 	struct lazy_space *space;
 
 	pthread_rwlock_rdlock(&lazy->events);
-	list_for_each (source, &lazy->sources, link) {
-		list_for_each (space, &source->spaces, link) {
+	list_for_each(source, &lazy->sources, link) {
+		list_for_each(space, &source->spaces, link) {
 			if (!found && lazy_space_claim(space, remote, NULL, step, ret))
 				found = source;
 		}
@@ -178,9 +178,12 @@ static int receive_answer(struct lazy *lazy, const struct lazy_request *request,
 	struct page_message message;
 
 	TRY(peer_receive_all(lazy->server, &message, sizeof(message)));
-	if ((message.command & 0xffff) != PAGE_ADD || !(message.command >> 16 & PE_PRESENT) || message.start != request->origin ||
-	    message.object != request->source->pid || !message.nr_pages || message.nr_pages > request->size / page_size())
-		return refuse(EPROTO, "the page server answers %" PRIu64 " pages at %#" PRIx64 " of task %" PRIu64 ", which was not asked for",
+	if ((message.command & 0xffff) != PAGE_ADD || !(message.command >> 16 & PE_PRESENT) ||
+	    message.start != request->origin || message.object != request->source->pid || !message.nr_pages ||
+	    message.nr_pages > request->size / page_size())
+		return refuse(EPROTO,
+			      "the page server answers %" PRIu64 " pages at %#" PRIx64 " of task %" PRIu64
+			      ", which was not asked for",
 			      message.nr_pages, message.start, message.object);
 	*ret_size = message.nr_pages * page_size();
 	return peer_receive_all(lazy->server, buffer, *ret_size);

@@ -22,13 +22,14 @@ struct lazy {
 		pid_t pid;
 		int daemon; /* pidfd of us */
 		void *stack;
-	} guard; /* lazy-guard.c */
-	atomic_int failure;	 /* the first one of a thread, as -errno */
+	} guard;	    /* lazy-guard.c */
+	atomic_int failure; /* the first one of a thread, as -errno */
 
 	/* What goes on in the background, from the moment when all tasks run. */
 	pthread_t threads[8];
 	unsigned n_threads;
-	atomic_uint_fast64_t step; /* bytes fetched at once; small after a fault, so that the next one does not wait long */
+	atomic_uint_fast64_t
+		step; /* bytes fetched at once; small after a fault, so that the next one does not wait long */
 
 	/* The page server. */
 	struct peer *server; /* NULL: there is none */
@@ -39,10 +40,11 @@ struct lazy {
 	bool background, stop;
 };
 
-/* Something is missing that a task waits for: fetches it, or asks for it. The main thread. Returns as lazy_source_deliver(). */
+/* Something is missing that a task waits for: fetches it, or asks for it. The main thread. Returns as
+ * lazy_source_deliver(). */
 int lazy_fetch_now(struct lazy *lazy, struct lazy_space *space, uint64_t address);
 
-int lazy_fetch_begin(struct lazy *lazy); /* the page server's thread */
+int lazy_fetch_begin(struct lazy *lazy);      /* the page server's thread */
 int lazy_fetch_background(struct lazy *lazy); /* all tasks run: fetch all the rest */
 /* Waits for the threads. With an error in lazy->failure, or if stop is wanted, they end soon. */
 void lazy_fetch_end(struct lazy *lazy);

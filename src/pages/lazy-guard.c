@@ -21,8 +21,8 @@ void lazy_end_tasks(const struct list *sources)
 	struct lazy_source *source;
 	struct lazy_space *space;
 
-	list_for_each (source, sources, link) {
-		list_for_each (space, &source->spaces, link) {
+	list_for_each(source, sources, link) {
+		list_for_each(space, &source->spaces, link) {
 			if (space->uffd < 0 || !space->wanted.n)
 				continue;
 			if (space->pidfd >= 0)
@@ -33,8 +33,9 @@ void lazy_end_tasks(const struct list *sources)
 }
 
 /*
- * Shares memory and descriptors with the daemon: as long as we are there no userfaultfd is closed, and who waits for a page waits on. No
- * thread of the daemon is left when we look at its lists, so there is nobody to lock out. Nothing is called here that needs a thread of libc.
+ * Shares memory and descriptors with the daemon: as long as we are there no userfaultfd is closed, and who waits for a
+ * page waits on. No thread of the daemon is left when we look at its lists, so there is nobody to lock out. Nothing is
+ * called here that needs a thread of libc.
  */
 static int guard(void *arg)
 {
@@ -56,7 +57,8 @@ int lazy_guard_begin(struct lazy *lazy)
 	lazy->guard.daemon = pidfd_of_process(getpid());
 	if (lazy->guard.daemon < 0)
 		return fail(-lazy->guard.daemon, "making a descriptor of this process");
-	lazy->guard.stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	lazy->guard.stack =
+		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (lazy->guard.stack == MAP_FAILED)
 		return fail_errno("no memory for a process");
 	/* What is meant for the daemon must not end both. */

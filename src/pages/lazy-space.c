@@ -49,7 +49,8 @@ struct lazy_source *lazy_source_create(uint64_t pid, struct page_reader *reader,
 	for (size_t i = 0; i < reader->n; i++) {
 		const struct page_piece *piece = &reader->pieces[i];
 
-		*vector_push(&space->wanted) = (struct lazy_range){ piece->start, piece->size, piece->start, !piece->file, false };
+		*vector_push(&space->wanted) =
+			(struct lazy_range){ piece->start, piece->size, piece->start, !piece->file, false };
 	}
 	return source;
 }
@@ -111,7 +112,8 @@ static void insert(struct lazy_space *space, size_t at, const struct lazy_range 
 static void drop(struct lazy_space *space, size_t at, size_t n)
 {
 	space->wanted.n -= n;
-	memmove(&space->wanted.items[at], &space->wanted.items[at + n], (space->wanted.n - at) * sizeof(struct lazy_range));
+	memmove(&space->wanted.items[at], &space->wanted.items[at + n],
+		(space->wanted.n - at) * sizeof(struct lazy_range));
 }
 
 /* Makes a border between ranges at the address. */
@@ -272,11 +274,13 @@ static int judge(struct lazy_space *space, int error, uint64_t start)
 		space->gone = true;
 		return 0;
 	default:
-		return fail(error, "process %" PRIu64 ": a page cannot be placed at %#" PRIx64, space->source->pid, start);
+		return fail(error, "process %" PRIu64 ": a page cannot be placed at %#" PRIx64, space->source->pid,
+			    start);
 	}
 }
 
-/* All pages of the range that can be placed. A call must stay inside of one area: where it does not, halves are tried. */
+/* All pages of the range that can be placed. A call must stay inside of one area: where it does not, halves are tried.
+ */
 static int place(struct lazy_space *space, uint64_t start, const char *data, uint64_t size)
 {
 	uint64_t piece = size;
@@ -327,7 +331,7 @@ int lazy_source_deliver(struct lazy_source *source, uint64_t origin, const void 
 	struct lazy_space *space;
 	int result = 0;
 
-	list_for_each (space, &source->spaces, link) {
+	list_for_each(space, &source->spaces, link) {
 		int one = space->gone ? 0 : deliver_to(space, origin, data, size);
 
 		if (one < 0 && one != -EAGAIN)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Address spaces that wait for pages. A *source* is a process of the images; the spaces that its pages go to are that of the task made of
- * it, and those that were forked from it meanwhile.
+ * Address spaces that wait for pages. A *source* is a process of the images; the spaces that its pages go to are that
+ * of the task made of it, and those that were forked from it meanwhile.
  *
- * Who may do what: the events of all spaces are read by one thread, the main one, which holds `events` for writing while it does so. Others
- * hold it for reading while they rely on where a page belongs. While an event of a space waits to be read, the kernel refuses to place
- * pages there (EAGAIN): so what we know is true whenever a page is placed.
+ * Who may do what: the events of all spaces are read by one thread, the main one, which holds `events` for writing
+ * while it does so. Others hold it for reading while they rely on where a page belongs. While an event of a space waits
+ * to be read, the kernel refuses to place pages there (EAGAIN): so what we know is true whenever a page is placed.
  */
 #pragma once
 
@@ -32,9 +32,9 @@ struct lazy_space {
 	int uffd;
 	int pidfd; /* of its task, or -1: forked */
 	bool gone;
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock;		  /* of what follows */
 	VECTOR(struct lazy_range) wanted; /* sorted by start */
-	bool moved; /* address and origin may differ */
+	bool moved;			  /* address and origin may differ */
 };
 
 struct lazy_source {
@@ -57,15 +57,16 @@ void lazy_space_move(struct lazy_space *space, uint64_t from, uint64_t to, uint6
 /* What is wanted at the address: true, with a copy of its range cut to begin with that page. */
 bool lazy_space_find(struct lazy_space *space, uint64_t address, struct lazy_range *ret);
 /*
- * The next pages (at most size bytes) that nobody fetches yet, from the page server or not: they become busy. With `at` those from that address
- * on, else the first ones. false: there are none.
+ * The next pages (at most size bytes) that nobody fetches yet, from the page server or not: they become busy. With `at`
+ * those from that address on, else the first ones. false: there are none.
  */
 bool lazy_space_claim(struct lazy_space *space, bool remote, const uint64_t *at, uint64_t size, struct lazy_range *ret);
 bool lazy_space_wants_any(struct lazy_space *space);
 
 /*
- * Places pages of the source wherever they are still wanted. The caller is the main thread or holds `events` for reading.
- * Returns 0, or -EAGAIN, unlogged: an event must be read first, then again; or a failure. Spaces whose task has ended are marked as gone.
+ * Places pages of the source wherever they are still wanted. The caller is the main thread or holds `events` for
+ * reading. Returns 0, or -EAGAIN, unlogged: an event must be read first, then again; or a failure. Spaces whose task
+ * has ended are marked as gone.
  */
 int lazy_source_deliver(struct lazy_source *source, uint64_t origin, const void *data, uint64_t size);
 /* The page at this address is one that the images do not have. Returns as above. */

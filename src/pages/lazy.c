@@ -31,8 +31,8 @@ struct daemon {
 	const struct lazy_setup *setup;
 	struct lazy lazy;
 	int epoll;
-	unsigned n_told; /* tasks that the restorer has spoken of */
-	bool finished;	 /* all tasks run */
+	unsigned n_told;	     /* tasks that the restorer has spoken of */
+	bool finished;		     /* all tasks run */
 	VECTOR(struct fault) faults; /* not served yet */
 };
 
@@ -49,19 +49,22 @@ static int watch(const struct daemon *daemon, int fd, void *what)
 static int receive_fds(const struct daemon *daemon, int *ret_uffd, int *ret_pidfd)
 {
 	union {
-		char room[CMSG_SPACE(2 * sizeof(int))];
+		char capacity[CMSG_SPACE(2 * sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	char byte;
 	struct iovec part = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *header;
 	int fds[2] = { -1, -1 };
 
 	if (recvmsg(daemon->setup->restorer, &message, MSG_CMSG_CLOEXEC) != 1)
 		return refuse(ECONNRESET, "the restorer has gone away");
 	header = CMSG_FIRSTHDR(&message);
-	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS || header->cmsg_len < CMSG_LEN(sizeof(int)))
+	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+	    header->cmsg_len < CMSG_LEN(sizeof(int)))
 		return refuse(EPROTO, "the restorer sends no userfaultfd");
 	memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
 	*ret_uffd = fds[0];
@@ -78,19 +81,23 @@ static int add_task(struct daemon *daemon, uint64_t pid)
 
 	TRY(receive_fds(daemon, &uffd, &pidfd));
 	result = page_reader_open_for(daemon->setup->store, IMAGE_PAGEMAP, pid, wanted, &reader);
-	list_for_each (other, &daemon->lazy.sources, link)
+	list_for_each(other, &daemon->lazy.sources, link)
 		if (other->pid == pid && result == 0)
 			result = refuse(EPROTO, "the restorer speaks of process %" PRIu64 " for the second time", pid);
 	for (size_t i = 0; result == 0 && i < reader->n; i++)
 		if (!reader->pieces[i].file && !daemon->setup->server)
-			result = refuse(EINVAL, "the pages at %#" PRIx64 " of process %" PRIu64 " are not in the images: give --page-server and "
-						"the address of the dump that has them", reader->pieces[i].start, pid);
+			result = refuse(EINVAL,
+					"the pages at %#" PRIx64 " of process %" PRIu64
+					" are not in the images: give --page-server and "
+					"the address of the dump that has them",
+					reader->pieces[i].start, pid);
 	if (result < 0) {
 		page_reader_close(&reader);
 		close(uffd);
 		if (pidfd >= 0)
 			close(pidfd);
-		return result == -ENOENT ? refuse(ENOENT, "process %" PRIu64 " has no pagemap in these images", pid) : result;
+		return result == -ENOENT ? refuse(ENOENT, "process %" PRIu64 " has no pagemap in these images", pid)
+					 : result;
 	}
 	source = lazy_source_create(pid, reader, uffd, pidfd);
 	log_info("Process %" PRIu64 ": %" PRIu64 " pages are lazy", pid, reader->size / page_size());
@@ -109,7 +116,8 @@ static int hear_restorer(struct daemon *daemon)
 	int result = io_read_exact(daemon->setup->restorer, &said, sizeof(said));
 
 	if (result < 0)
-		return refuse(ECONNRESET, "the restorer has gone away before all tasks were restored: its log tells why");
+		return refuse(ECONNRESET,
+			      "the restorer has gone away before all tasks were restored: its log tells why");
 	if (daemon->n_told < daemon->setup->n_tasks) {
 		daemon->n_told++;
 		return said.pid > 0 ? add_task(daemon, (uint64_t)said.pid) : 0;
@@ -136,7 +144,8 @@ static int handle_event(struct daemon *daemon, struct lazy_space *space, const s
 {
 	switch (msg->event) {
 	case UFFD_EVENT_PAGEFAULT:
-		*vector_push(&daemon->faults) = (struct fault){ space, msg->arg.pagefault.address / page_size() * page_size() };
+		*vector_push(&daemon->faults) =
+			(struct fault){ space, msg->arg.pagefault.address / page_size() * page_size() };
 		return 0;
 	case UFFD_EVENT_FORK:
 		return add_fork(daemon, space, (int)msg->arg.fork.ufd);
@@ -148,7 +157,8 @@ static int handle_event(struct daemon *daemon, struct lazy_space *space, const s
 		lazy_space_forget(space, msg->arg.remove.start, msg->arg.remove.end);
 		return 0;
 	default:
-		return refuse(EPROTO, "process %" PRIu64 ": the kernel tells of the unknown event %#x", space->source->pid, msg->event);
+		return refuse(EPROTO, "process %" PRIu64 ": the kernel tells of the unknown event %#x",
+			      space->source->pid, msg->event);
 	}
 }
 
@@ -181,7 +191,9 @@ static int serve_faults(struct daemon *daemon)
 
 	for (size_t i = 0; i < daemon->faults.n; i++) {
 		struct fault fault = daemon->faults.items[i];
-		int result = fault.space->gone || fault.space->uffd < 0 ? 0 : lazy_fetch_now(&daemon->lazy, fault.space, fault.address);
+		int result = fault.space->gone || fault.space->uffd < 0
+				     ? 0
+				     : lazy_fetch_now(&daemon->lazy, fault.space, fault.address);
 
 		if (result == -EAGAIN)
 			daemon->faults.items[n++] = fault;
@@ -201,15 +213,16 @@ static unsigned let_go(struct daemon *daemon)
 	struct lazy_space *space;
 	unsigned left = 0;
 
-	list_for_each (source, &daemon->lazy.sources, link) {
-		list_for_each (space, &source->spaces, link) {
+	list_for_each(source, &daemon->lazy.sources, link) {
+		list_for_each(space, &source->spaces, link) {
 			if (space->uffd < 0)
 				continue;
 			if (!space->gone && (!daemon->finished || lazy_space_wants_any(space))) {
 				left++;
 				continue;
 			}
-			log_debug("Process %" PRIu64 ": %s", source->pid, space->gone ? "is gone" : "has all of its memory");
+			log_debug("Process %" PRIu64 ": %s", source->pid,
+				  space->gone ? "is gone" : "has all of its memory");
 			pthread_rwlock_wrlock(&daemon->lazy.events);
 			lazy_space_forget(space, 0, UINT64_MAX);
 			close(TAKE_FD(space->uffd));
@@ -262,7 +275,7 @@ static void end_tasks(struct daemon *daemon)
 	struct lazy_source *source;
 	struct lazy_space *space;
 
-	list_for_each (source, &daemon->lazy.sources, link) {
+	list_for_each(source, &daemon->lazy.sources, link) {
 		space = list_first(&source->spaces, struct lazy_space, link);
 		if (space->uffd >= 0 && lazy_space_wants_any(space))
 			log_error("Process %" PRIu64 " is killed: it can't have its memory", source->pid);
@@ -312,7 +325,8 @@ int lazy_serve(const struct lazy_setup *setup)
 	int result, none = 0;
 
 	init(&daemon, setup);
-	result = daemon.epoll < 0 || daemon.lazy.signal < 0 ? fail_errno("making descriptors to wait at") : run(&daemon);
+	result =
+		daemon.epoll < 0 || daemon.lazy.signal < 0 ? fail_errno("making descriptors to wait at") : run(&daemon);
 	if (result < 0)
 		atomic_compare_exchange_strong(&daemon.lazy.failure, &none, result);
 	lazy_fetch_end(&daemon.lazy);

@@ -18,7 +18,7 @@ struct lazy_setup {
 };
 
 /*
- * Serves until every task has all of its memory, or is gone. After a failure the tasks that lack memory are dead: nobody sees zeros
- * where something else was.
+ * Serves until every task has all of its memory, or is gone. After a failure the tasks that lack memory are dead:
+ * nobody sees zeros where something else was.
  */
 int lazy_serve(const struct lazy_setup *setup);

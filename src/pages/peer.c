@@ -180,7 +180,8 @@ int peer_connect(const struct peer_place *place, struct peer **ret)
 	if (place->fd >= 0)
 		return take_given(place, false, ret);
 	if (!place->port)
-		return refuse(EINVAL, "the page server is not given: --page-server needs --address and --port, or --ps-socket");
+		return refuse(EINVAL,
+			      "the page server is not given: --page-server needs --address and --port, or --ps-socket");
 	fd = with_addresses(place, 0, "connect to the page server at", connect_to);
 	TRY(fd);
 	log_info("Connected to the page server at %s port %u", place->address ?: "this host", place->port);
@@ -255,7 +256,9 @@ int peer_receive(struct peer *peer, void *to, size_t size)
 
 		TRY(got);
 		if (got == 0)
-			return at ? refuse(ECONNRESET, "the other end has closed the connection in the middle of a message") : 0;
+			return at ? refuse(ECONNRESET,
+					   "the other end has closed the connection in the middle of a message")
+				  : 0;
 		at += (size_t)got;
 	}
 	return 1;

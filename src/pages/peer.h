@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The other end of a connection that carries pages: a TCP stream or any connected stream socket, plain or inside of TLS. */
+/* The other end of a connection that carries pages: a TCP stream or any connected stream socket, plain or inside of
+ * TLS. */
 #pragma once
 
 #include <stdbool.h>

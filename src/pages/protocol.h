@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a page server and its clients say to each other: reference page-server.md. Numbers are in the byte order of both hosts. */
+/* What a page server and its clients say to each other: reference page-server.md. Numbers are in the byte order of both
+ * hosts. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,10 +21,10 @@ enum page_command {
 	PAGE_ADD_OLD = 1,  /* pages follow; PE_PRESENT is meant */
 	PAGE_HOLE_OLD = 2, /* PE_PARENT is meant */
 	PAGE_OPEN_OLD = 3,
-	PAGE_OPEN = 4,	 /* answer: one byte, 1 = the server has parent images of the object */
-	PAGE_PARENT = 5, /* the same question, answer: int32 */
-	PAGE_ADD = 6,	 /* pages follow only if PE_PRESENT is among the flags */
-	PAGE_GET = 7,	 /* answer: PAGE_ADD with PE_PRESENT, for some of the pages at least, and the pages */
+	PAGE_OPEN = 4,		   /* answer: one byte, 1 = the server has parent images of the object */
+	PAGE_PARENT = 5,	   /* the same question, answer: int32 */
+	PAGE_ADD = 6,		   /* pages follow only if PE_PRESENT is among the flags */
+	PAGE_GET = 7,		   /* answer: PAGE_ADD with PE_PRESENT, for some of the pages at least, and the pages */
 	PAGE_CLOSE = 0x1023,	   /* answer: int32 0 */
 	PAGE_FORCE_CLOSE = 0x1024, /* the same, from a client that stays connected */
 };

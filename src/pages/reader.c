@@ -26,7 +26,7 @@ struct open_reader {
 	enum image_id id;
 	uint64_t number;
 	enum page_wanted wanted;
-	size_t room;
+	size_t capacity;
 };
 
 static int read_level(struct open_reader *open, struct store *store)
@@ -69,7 +69,8 @@ static int open_pages(struct page_level *level)
 }
 
 /* flags are those of its range. */
-static int add_piece(struct open_reader *open, size_t number, uint64_t start, uint64_t size, uint64_t offset, uint32_t flags)
+static int add_piece(struct open_reader *open, size_t number, uint64_t start, uint64_t size, uint64_t offset,
+		     uint32_t flags)
 {
 	struct page_reader *reader = &open->reader;
 	struct page_level *level = reader->levels[number];
@@ -88,9 +89,9 @@ static int add_piece(struct open_reader *open, size_t number, uint64_t start, ui
 		last->size += size;
 		return 0;
 	}
-	if (reader->n == open->room) {
-		open->room = open->room ? open->room * 2 : 16;
-		reader->pieces = xrealloc(reader->pieces, open->room * sizeof(*reader->pieces));
+	if (reader->n == open->capacity) {
+		open->capacity = open->capacity ? open->capacity * 2 : 16;
+		reader->pieces = xrealloc(reader->pieces, open->capacity * sizeof(*reader->pieces));
 	}
 	reader->pieces[reader->n++] =
 		(struct page_piece){ .start = start, .size = size, .offset = offset, .file = file, .lazy = lazy };
@@ -125,8 +126,11 @@ static int add_part(struct open_reader *open, size_t number, const struct page_r
 	if (!(range->flags & PE_LAZY) && open->wanted >= PAGES_LAZY)
 		return 0;
 	if (range->flags & PE_PRESENT || (range->flags & PE_LAZY && open->wanted != PAGES_ALL))
-		return add_piece(open, number, start, end - start, range->offset + (start - range->start), range->flags);
-	return refuse(EINVAL, "the pages at %#" PRIx64 " were left to a lazy-pages server and are not in the images: restore with --lazy-pages",
+		return add_piece(open, number, start, end - start, range->offset + (start - range->start),
+				 range->flags);
+	return refuse(EINVAL,
+		      "the pages at %#" PRIx64
+		      " were left to a lazy-pages server and are not in the images: restore with --lazy-pages",
 		      start);
 }
 

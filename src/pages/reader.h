@@ -19,12 +19,12 @@ struct pages_file {
 
 /* Pages that lie one after the other both in the process and in one pages image. */
 struct page_piece {
-	uint64_t start;	 /* address, or offset in the object */
-	uint64_t size;	 /* bytes */
-	uint64_t offset; /* in the pages image */
+	uint64_t start;		       /* address, or offset in the object */
+	uint64_t size;		       /* bytes */
+	uint64_t offset;	       /* in the pages image */
 	const struct pages_file *file; /* NULL: not in these images (enum page_wanted) */
-	uint32_t how; /* of pages_fill() */
-	bool lazy; /* may be filled in when the process runs */
+	uint32_t how;		       /* of pages_fill() */
+	bool lazy;		       /* may be filled in when the process runs */
 };
 
 /* What a reader is for. */

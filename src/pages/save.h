@@ -28,8 +28,8 @@ struct page_source {
 uint64_t pages_place(struct page_range *ranges, size_t n);
 
 /*
- * Saves an object (sink.h): all of its ranges, and the data of those that have PE_PRESENT. The ranges are sorted; their offset is set here: the
- * data of a range stands behind the data of all ranges before it.
+ * Saves an object (sink.h): all of its ranges, and the data of those that have PE_PRESENT. The ranges are sorted; their
+ * offset is set here: the data of a range stands behind the data of all ranges before it.
  */
 int pages_save(struct page_mover *mover, const struct page_source *source, struct page_sink *sink, enum image_id id,
 	       uint64_t number, struct page_range *ranges, size_t n);

@@ -36,7 +36,7 @@ struct session {
 	struct store *store;
 	uint32_t next_pages_id;
 	struct object object;
-	bool any; /* something has come */
+	bool any;     /* something has come */
 	void *buffer; /* PAGE_BLOCK_SIZE */
 };
 
@@ -79,7 +79,8 @@ static int object_close(struct object *object)
 		return 0;
 	result = pagemap_finish(&object->pagemap);
 	if (result == 0 && ftruncate(object->fd, (off_t)object->size) < 0)
-		result = fail_errno("cannot make %s %" PRIu64 " bytes long", image_get_name(object->pages), object->size);
+		result = fail_errno("cannot make %s %" PRIu64 " bytes long", image_get_name(object->pages),
+				    object->size);
 	if (result == 0)
 		result = image_finish(&object->pages);
 	object_abandon(object);
@@ -115,7 +116,8 @@ static int object_open(struct session *session, uint64_t name)
 	object->fd = image_fd(object->pages);
 	TRY(object->fd);
 	object->name = name;
-	log_info("Its memory comes; %s", object->has_parent ? "there are parent images of it" : "it has no parent images");
+	log_info("Its memory comes; %s",
+		 object->has_parent ? "there are parent images of it" : "it has no parent images");
 	return 0;
 }
 
@@ -128,8 +130,11 @@ static int check_in_parent(const struct object *object, uint64_t start, uint64_t
 		const struct page_range *range = object->has_parent ? pagemap_find(&object->parent, start) : NULL;
 
 		if (!range || range->start > start)
-			return refuse(EINVAL, "the client says that the pages at %#" PRIx64 " are in the parent images, but there they "
-					      "are not: --prev-images-dir of client and server must name the same dump", start);
+			return refuse(EINVAL,
+				      "the client says that the pages at %#" PRIx64
+				      " are in the parent images, but there they "
+				      "are not: --prev-images-dir of client and server must name the same dump",
+				      start);
 		start = range->start + range->nr_pages * page_size();
 	}
 	return 0;
@@ -180,8 +185,8 @@ static int add_pages(struct session *session, const struct page_message *message
 	if (message->start % page_size() || message->start > INT64_MAX ||
 	    message->nr_pages > (INT64_MAX - message->start) / page_size() ||
 	    message->nr_pages > (INT64_MAX - object->size) / page_size())
-		return refuse(EPROTO, "the client sends %" PRIu64 " pages at %#" PRIx64 ": that can't be", message->nr_pages,
-			      message->start);
+		return refuse(EPROTO, "the client sends %" PRIu64 " pages at %#" PRIx64 ": that can't be",
+			      message->nr_pages, message->start);
 	if (flags & PE_PARENT)
 		TRY(check_in_parent(object, message->start, message->nr_pages));
 	TRY(pagemap_append(object->pagemap, message->start, message->nr_pages, flags, NULL));
@@ -258,7 +263,8 @@ static int serve_message(struct session *session, const struct page_message *mes
 	case PAGE_FORCE_CLOSE:
 		return end_session(session, true);
 	case PAGE_GET:
-		return refuse(EPROTO, "the client asks for pages, but this server takes them: start it with --lazy-pages");
+		return refuse(EPROTO,
+			      "the client asks for pages, but this server takes them: start it with --lazy-pages");
 	default:
 		return refuse(EPROTO, "the client sends the unknown command %#x", message->command);
 	}
@@ -273,8 +279,11 @@ static int serve(struct session *session)
 		more = peer_receive(session->peer, &message, sizeof(message));
 		TRY(more);
 		if (!more)
-			return session->any ? refuse(ECONNRESET, "the client went away before it said that it was all: what has come is "
-								 "not complete") : 0;
+			return session->any
+				       ? refuse(ECONNRESET,
+						"the client went away before it said that it was all: what has come is "
+						"not complete")
+				       : 0;
 		session->any = true;
 		more = serve_message(session, &message);
 	} while (more > 0);

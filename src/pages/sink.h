@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where pages go: images in a directory, or a page server at the other end of a socket. The pages of one object (a process, a shared
- * memory object) go after those of another: open, write..., close. At the very end finish.
+ * Where pages go: images in a directory, or a page server at the other end of a socket. The pages of one object (a
+ * process, a shared memory object) go after those of another: open, write..., close. At the very end finish.
  */
 #pragma once
 
@@ -19,7 +19,8 @@ struct page_block {
 	uint64_t offset; /* in the pages image */
 };
 
-/* What is sent of one object. The ranges are sorted, their offsets are set (pages_place()); flags have PE_* bits only. */
+/* What is sent of one object. The ranges are sorted, their offsets are set (pages_place()); flags have PE_* bits only.
+ */
 struct page_object {
 	enum image_id id; /* IMAGE_PAGEMAP: a process; IMAGE_PAGEMAP_SHMEM: a shared memory object */
 	uint64_t number;  /* virtual pid, or shared memory id */
@@ -38,8 +39,9 @@ struct page_sink_ops {
 	/* The object stays the caller's until close. */
 	int (*open)(struct page_sink *sink, const struct page_object *object);
 	/*
-	 * Data of the open object. in_order: one block after the other, by the thread that called open. Else by several workers at once, in no
-	 * order. A block may be changed on the way. Not called at all for an object without data.
+	 * Data of the open object. in_order: one block after the other, by the thread that called open. Else by several
+	 * workers at once, in no order. A block may be changed on the way. Not called at all for an object without
+	 * data.
 	 */
 	int (*write)(struct page_sink *sink, struct page_block *block);
 	/* The open object is complete. Not called after a failure. */
@@ -55,7 +57,7 @@ struct page_sink_ops {
 void page_sink_destroy(struct page_sink **sink);
 
 /*
- * Pagemap and pages images of a store, which must live longer. Pages of zeros become holes. The pages images are numbered from
- * first_pages_id on.
+ * Pagemap and pages images of a store, which must live longer. Pages of zeros become holes. The pages images are
+ * numbered from first_pages_id on.
  */
 struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_id);

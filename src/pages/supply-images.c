@@ -29,7 +29,8 @@ static int find_reader(struct image_supply *supply, uint64_t pid, struct page_re
 		return 0;
 	result = page_reader_open(supply->store, IMAGE_PAGEMAP, pid, ret);
 	if (result == -ENOENT)
-		return refuse(ENOENT, "the client asks for pages of process %" PRIu64 ", which is not in the images", pid);
+		return refuse(ENOENT, "the client asks for pages of process %" PRIu64 ", which is not in the images",
+			      pid);
 	TRY(result);
 	table_set(supply->readers, pid, *ret);
 	*vector_push(&supply->all) = *ret;
@@ -65,15 +66,18 @@ static int64_t read_images(struct page_supply *base, uint64_t pid, uint64_t star
 	TRY(find_reader(supply, pid, &reader));
 	piece = find_piece(reader, start);
 	if (!piece)
-		return refuse(ENOENT, "the client asks for the page at %#" PRIx64 " of process %" PRIu64 ", which is not in the images", start,
-			      pid);
+		return refuse(ENOENT,
+			      "the client asks for the page at %#" PRIx64 " of process %" PRIu64
+			      ", which is not in the images",
+			      start, pid);
 	there = (piece->size - (start - piece->start)) / page_size();
 	if (nr_pages > there)
 		nr_pages = there;
 	got = io_pread(piece->file->fd, to, nr_pages * page_size(), (off_t)(piece->offset + (start - piece->start)));
 	if (got < 0)
 		return fail((int)-got, "%s: cannot read", piece->file->name);
-	return (uint64_t)got == nr_pages * page_size() ? (int64_t)nr_pages : refuse(EIO, "%s has become shorter", piece->file->name);
+	return (uint64_t)got == nr_pages * page_size() ? (int64_t)nr_pages
+						       : refuse(EIO, "%s has become shorter", piece->file->name);
 }
 
 struct page_supply *page_supply_of_images(struct store *store)

@@ -25,9 +25,10 @@ static int give(struct peer *peer, struct page_supply *supply, const struct page
 	int64_t n;
 
 	if (!wanted->nr_pages || wanted->start % page_size())
-		return refuse(EPROTO, "the client asks for %" PRIu64 " pages at %#" PRIx64 ": that can't be", wanted->nr_pages,
-			      wanted->start);
-	n = supply->read(supply, wanted->object, wanted->start, wanted->nr_pages < MOST_PAGES ? wanted->nr_pages : MOST_PAGES, buffer);
+		return refuse(EPROTO, "the client asks for %" PRIu64 " pages at %#" PRIx64 ": that can't be",
+			      wanted->nr_pages, wanted->start);
+	n = supply->read(supply, wanted->object, wanted->start,
+			 wanted->nr_pages < MOST_PAGES ? wanted->nr_pages : MOST_PAGES, buffer);
 	TRY(n);
 	head.nr_pages = (uint64_t)n;
 	parts[1].iov_len = (size_t)n * page_size();
@@ -63,7 +64,8 @@ int page_server_supply(struct peer *peer, struct page_supply *supply)
 		case PAGE_FORCE_CLOSE:
 			return say_goodbye(peer);
 		default:
-			return refuse(EPROTO, "the client sends the command %#x, which is none for a server that gives pages",
+			return refuse(EPROTO,
+				      "the client sends the command %#x, which is none for a server that gives pages",
 				      message.command);
 		}
 	}

@@ -41,14 +41,16 @@ static int load_trust(gnutls_certificate_credentials_t credentials, const struct
 	}
 	result = gnutls_certificate_set_x509_trust_file(credentials, cacert, GNUTLS_X509_FMT_PEM);
 	if (result < 0)
-		return refuse(EPROTO, "--tls-cacert: no trusted certificate in %s: %s", cacert, gnutls_strerror(result));
+		return refuse(EPROTO, "--tls-cacert: no trusted certificate in %s: %s", cacert,
+			      gnutls_strerror(result));
 	if (result == 0)
 		return refuse(EPROTO, "--tls-cacert: no certificate in %s", cacert);
 	if (!place->tls_cacrl && access(cacrl, R_OK) < 0)
 		return 0;
 	result = gnutls_certificate_set_x509_crl_file(credentials, cacrl, GNUTLS_X509_FMT_PEM);
 	if (result < 0)
-		return refuse(EPROTO, "--tls-cacrl: no list of revoked certificates in %s: %s", cacrl, gnutls_strerror(result));
+		return refuse(EPROTO, "--tls-cacrl: no list of revoked certificates in %s: %s", cacrl,
+			      gnutls_strerror(result));
 	return 0;
 }
 
@@ -58,8 +60,9 @@ static int load_own(gnutls_certificate_credentials_t credentials, const struct p
 	int result = gnutls_certificate_set_x509_key_file(credentials, cert, key, GNUTLS_X509_FMT_PEM);
 
 	if (result < 0)
-		return refuse(EPROTO, "TLS: the certificate %s (--tls-cert) with the key %s (--tls-key) can't be used: %s", cert, key,
-			      gnutls_strerror(result));
+		return refuse(EPROTO,
+			      "TLS: the certificate %s (--tls-cert) with the key %s (--tls-key) can't be used: %s",
+			      cert, key, gnutls_strerror(result));
 	return 0;
 }
 

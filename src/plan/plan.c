@@ -20,8 +20,8 @@ struct plan {
 };
 
 /*
- * Data offsets are given out before the number of steps is known, so an offset counts from the start of the data (plus DATA_BASE, so that 0
- * stays "none") and plan_write() adds what lies in front.
+ * Data offsets are given out before the number of steps is known, so an offset counts from the start of the data (plus
+ * DATA_BASE, so that 0 stays "none") and plan_write() adds what lies in front.
  */
 #define DATA_BASE 16
 #define ALIGN	  16
@@ -187,12 +187,13 @@ static bool is_about_memory(const struct step *step)
 	return false;
 }
 
-void plan_describe_step(const struct plan *plan, size_t i, char *to, size_t room)
+void plan_describe_step(const struct plan *plan, size_t i, char *to, size_t capacity)
 {
 	const struct step *step = plan_step_at(plan, i);
 
 	if (step && is_about_memory(step))
-		snprintf(to, room, "%s (%" PRIx64 "-%" PRIx64 ")", plan_step_why(plan, i), step->arg[0], step->arg[0] + step->arg[1]);
+		snprintf(to, capacity, "%s (%" PRIx64 "-%" PRIx64 ")", plan_step_why(plan, i), step->arg[0],
+			 step->arg[0] + step->arg[1]);
 	else
-		snprintf(to, room, "%s", plan_step_why(plan, i));
+		snprintf(to, capacity, "%s", plan_step_why(plan, i));
 }

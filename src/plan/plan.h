@@ -20,22 +20,23 @@ struct plan_arg {
 	enum { PLAN_VALUE, PLAN_DATA, PLAN_SLOT } kind;
 };
 
-#define V(x)	  ((struct plan_arg){ (int64_t)(x), PLAN_VALUE })	  /* a number */
+#define V(x)	  ((struct plan_arg){ (int64_t)(x), PLAN_VALUE })	     /* a number */
 #define P(x)	  ((struct plan_arg){ (int64_t)(uintptr_t)(x), PLAN_VALUE }) /* an address over there */
-#define D(offset) ((struct plan_arg){ (int64_t)(offset), PLAN_DATA })	  /* the address of data of this plan */
-#define S(slot)	  ((struct plan_arg){ (slot), PLAN_SLOT })		  /* the value of a slot (1 .. STEP_SLOTS - 1) */
+#define D(offset) ((struct plan_arg){ (int64_t)(offset), PLAN_DATA })	     /* the address of data of this plan */
+#define S(slot)	  ((struct plan_arg){ (slot), PLAN_SLOT }) /* the value of a slot (1 .. STEP_SLOTS - 1) */
 
 /*
- * Appends a system call: plan_syscall(p, "set the umask", __NR_umask, V(022)). why must live as long as the plan (a literal, or
- * plan_why()). The step may be changed (flags, to_slot) until the next call on this plan.
+ * Appends a system call: plan_syscall(p, "set the umask", __NR_umask, V(022)). why must live as long as the plan (a
+ * literal, or plan_why()). The step may be changed (flags, to_slot) until the next call on this plan.
  */
-#define plan_syscall(plan, why, nr, ...)                                                            \
-	plan_add_syscall((plan), (why), (nr), (const struct plan_arg[]){ V(0), ##__VA_ARGS__ },      \
+#define plan_syscall(plan, why, nr, ...)                                                        \
+	plan_add_syscall((plan), (why), (nr), (const struct plan_arg[]){ V(0), ##__VA_ARGS__ }, \
 			 sizeof((const struct plan_arg[]){ V(0), ##__VA_ARGS__ }) / sizeof(struct plan_arg) - 1)
 
 struct step *plan_add_syscall(struct plan *plan, const char *why, int nr, const struct plan_arg *args, unsigned n);
 /* Appends a step of another kind, args as its struct step comment says. */
-struct step *plan_step(struct plan *plan, const char *why, enum step_kind kind, const struct plan_arg *args, unsigned n);
+struct step *plan_step(struct plan *plan, const char *why, enum step_kind kind, const struct plan_arg *args,
+		       unsigned n);
 
 /* Copies data in, aligned to 16; returns its offset, for D(). */
 size_t plan_data(struct plan *plan, const void *data, size_t size);
@@ -56,7 +57,7 @@ void plan_write(const struct plan *plan, void *to);
 size_t plan_place(const struct plan *plan, size_t offset);
 const struct step *plan_step_at(const struct plan *plan, size_t i); /* NULL behind the end */
 /* The reason of step i, with the address range if it is a call on memory, for failure reports. */
-void plan_describe_step(const struct plan *plan, size_t i, char *to, size_t room);
+void plan_describe_step(const struct plan *plan, size_t i, char *to, size_t capacity);
 /* Reason and name of step i, for failure reports. */
 const char *plan_step_why(const struct plan *plan, size_t i);
 /* One line a step, for golden tests and debug logs. */

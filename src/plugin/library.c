@@ -18,18 +18,10 @@
 
 /* Functions of libraries from before there was a descriptor, in the order of the hooks. */
 static const char *const old_names[CR_PLUGIN_HOOK__MAX] = {
-	"cr_plugin_dump_unix_sk",
-	"cr_plugin_restore_unix_sk",
-	"cr_plugin_dump_file",
-	"cr_plugin_restore_file",
-	"cr_plugin_dump_ext_mount",
-	"cr_plugin_restore_ext_mount",
-	"cr_plugin_dump_ext_link",
-	"cr_plugin_handle_device_vma",
-	"cr_plugin_update_vma_map",
-	"cr_plugin_resume_devices_late",
-	"cr_plugin_pause_devices",
-	"cr_plugin_checkpoint_devices",
+	"cr_plugin_dump_unix_sk",	 "cr_plugin_restore_unix_sk",	"cr_plugin_dump_file",
+	"cr_plugin_restore_file",	 "cr_plugin_dump_ext_mount",	"cr_plugin_restore_ext_mount",
+	"cr_plugin_dump_ext_link",	 "cr_plugin_handle_device_vma", "cr_plugin_update_vma_map",
+	"cr_plugin_resume_devices_late", "cr_plugin_pause_devices",	"cr_plugin_checkpoint_devices",
 	"cr_plugin_post_forking",
 };
 
@@ -38,7 +30,8 @@ static int check_segments(int fd, const Elf64_Ehdr *header, off_t size)
 	for (unsigned i = 0; i < header->e_phnum; i++) {
 		Elf64_Phdr segment;
 
-		if (pread(fd, &segment, sizeof(segment), (off_t)(header->e_phoff + i * sizeof(segment))) != sizeof(segment))
+		if (pread(fd, &segment, sizeof(segment), (off_t)(header->e_phoff + i * sizeof(segment))) !=
+		    sizeof(segment))
 			return refuse(ENOEXEC, "it is damaged: the table of its segments is cut off");
 		if (segment.p_type == PT_LOAD &&
 		    (segment.p_offset > (uint64_t)size || segment.p_filesz > (uint64_t)size - segment.p_offset))
@@ -67,11 +60,13 @@ static int check_whole(const char *path)
 static int check_descriptor(const cr_plugin_desc_t *desc)
 {
 	if (desc->version > CRIU_PLUGIN_VERSION)
-		return refuse(EPROTO, "it is made for version %u.%u.%u of the plugin interface, this criu knows up to %d.%d.%d",
-			      desc->version >> 16, desc->version >> 8 & 255, desc->version & 255, CRIU_PLUGIN_VERSION >> 16,
-			      CRIU_PLUGIN_VERSION >> 8 & 255, CRIU_PLUGIN_VERSION & 255);
+		return refuse(EPROTO,
+			      "it is made for version %u.%u.%u of the plugin interface, this criu knows up to %d.%d.%d",
+			      desc->version >> 16, desc->version >> 8 & 255, desc->version & 255,
+			      CRIU_PLUGIN_VERSION >> 16, CRIU_PLUGIN_VERSION >> 8 & 255, CRIU_PLUGIN_VERSION & 255);
 	if (desc->max_hooks > CR_PLUGIN_HOOK__MAX)
-		return refuse(EPROTO, "it is made for a criu with %u hooks, this one has %d", desc->max_hooks, CR_PLUGIN_HOOK__MAX);
+		return refuse(EPROTO, "it is made for a criu with %u hooks, this one has %d", desc->max_hooks,
+			      CR_PLUGIN_HOOK__MAX);
 	if (!desc->name)
 		return refuse(EPROTO, "its descriptor has no name");
 	return 0;

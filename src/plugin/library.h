@@ -15,5 +15,6 @@ struct plugin {
 	unsigned n_hooks;
 };
 
-/* Opens it and reads its descriptor. What it needs of its own is allocated in pool. Returns 0 or -errno after the reason was logged. */
+/* Opens it and reads its descriptor. What it needs of its own is allocated in pool. Returns 0 or -errno after the
+ * reason was logged. */
 int library_load(const char *path, struct pool *pool, struct plugin *ret);

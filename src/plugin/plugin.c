@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The set of plugins of one dump or restore: who is there, in which order they are asked, which names belong into the inventory. */
+/* The set of plugins of one dump or restore: who is there, in which order they are asked, which names belong into the
+ * inventory. */
 #include "plugin/plugin.h"
 
 #include <dirent.h>
@@ -76,7 +77,10 @@ static int add(struct plugins *plugins, const char *path)
 	if (!error)
 		return 0;
 	plugins->items.n--;
-	return refuse(EINVAL, "it does not want to begin (its init returned %d); take it out of the directory, or see what it said", error);
+	return refuse(
+		EINVAL,
+		"it does not want to begin (its init returned %d); take it out of the directory, or see what it said",
+		error);
 }
 
 static bool is_library(const char *name)
@@ -98,7 +102,8 @@ static int load_all(struct plugins *plugins, const char *path, bool may_be_missi
 		if (is_library(entry->d_name))
 			TRY(add(plugins, pool_printf(plugins->pool, "%s/%s", path, entry->d_name)));
 	if (!plugins->items.n && !may_be_missing)
-		log_warn("There are no plugins in %s%s\n", path, path[0] == '/' ? "" : ", a directory below the work directory");
+		log_warn("There are no plugins in %s%s\n", path,
+			 path[0] == '/' ? "" : ", a directory below the work directory");
 	return 0;
 }
 
@@ -110,7 +115,10 @@ static int choose_directory(const char *libdir, const char **ret, bool *ret_may_
 	*ret_may_be_missing = !libdir && !from_environment;
 	*ret = libdir ?: from_environment ?: PLUGIN_DIR;
 	if (libdir && getauxval(AT_SECURE))
-		return refuse(EPERM, "--libdir %s: criu has rights that its caller lacks, so it takes plugins only from " PLUGIN_DIR, libdir);
+		return refuse(
+			EPERM,
+			"--libdir %s: criu has rights that its caller lacks, so it takes plugins only from " PLUGIN_DIR,
+			libdir);
 	return 0;
 }
 
@@ -118,7 +126,8 @@ static int check_claimed(const struct plugins *plugins)
 {
 	if (plugins->stage != CR_PLUGIN_STAGE__RESTORE || !plugins->names.n)
 		return 0;
-	return refuse(ENOENT, "the dump was made with the plugin %s, which is missing here: give its directory with --libdir",
+	return refuse(ENOENT,
+		      "the dump was made with the plugin %s, which is missing here: give its directory with --libdir",
 		      plugins->names.items[0]);
 }
 

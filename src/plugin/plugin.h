@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Plugins: libraries of others that save and restore what we do not know. They are loaded for one dump or restore. Their interface
- * is include/criu-plugin.h; their functions are called in the coordinator, by its main thread.
+ * Plugins: libraries of others that save and restore what we do not know. They are loaded for one dump or restore.
+ * Their interface is include/criu-plugin.h; their functions are called in the coordinator, by its main thread.
  */
 #pragma once
 
@@ -14,17 +14,18 @@
 struct plugins;
 
 struct plugin_run {
-	int stage;	     /* CR_PLUGIN_STAGE__... */
-	const char *libdir;  /* where they are; NULL: $CRIU_LIBS_DIR or the directory of the build, which need not exist */
+	int stage; /* CR_PLUGIN_STAGE__... */
+	const char
+		*libdir; /* where they are; NULL: $CRIU_LIBS_DIR or the directory of the build, which need not exist */
 	int images_dir_fd;
-	bool has_names;	     /* restore: the inventory tells which plugins have a part in the images ... */
-	char **names;	     /* ... these; all are to be found */
+	bool has_names; /* restore: the inventory tells which plugins have a part in the images ... */
+	char **names;	/* ... these; all are to be found */
 	size_t n_names;
 };
 
 /*
- * Loads and initialises all *.so of the directory. Returns 0 or -errno; *ret is set in both cases, for plugins_done(). Only one set
- * at a time.
+ * Loads and initialises all *.so of the directory. Returns 0 or -errno; *ret is set in both cases, for plugins_done().
+ * Only one set at a time.
  */
 int plugins_load(const struct plugin_run *run, struct plugins **ret);
 /* Tells them the result of the operation and forgets them; the libraries stay in memory. */
@@ -33,16 +34,17 @@ void plugins_done(struct plugins **plugins, int result);
 char **plugins_named(struct plugins *plugins, size_t *ret_n);
 
 /*
- * Calls a hook, plugin by plugin, until one answers anything but -ENOTSUP. The value is that answer, -ENOTSUP if there is none:
+ * Calls a hook, plugin by plugin, until one answers anything but -ENOTSUP. The value is that answer, -ENOTSUP if there
+ *is none:
  *
  *	int fd = plugins_ask(r->plugins, RESTORE_EXT_FILE, (int)id);
  */
-#define plugins_ask(plugins, HOOK, ...)                                                                              \
-	({                                                                                                           \
-		struct plugin_turn turn_ = { .answer = -ENOTSUP };                                                   \
-		while (plugins_next(plugins, CR_PLUGIN_HOOK__##HOOK, &turn_))                                        \
-			turn_.answer = ((CR_PLUGIN_HOOK__##HOOK##_t *)turn_.function)(__VA_ARGS__);                  \
-		turn_.answer;                                                                                        \
+#define plugins_ask(plugins, HOOK, ...)                                                             \
+	({                                                                                          \
+		struct plugin_turn turn_ = { .answer = -ENOTSUP };                                  \
+		while (plugins_next(plugins, CR_PLUGIN_HOOK__##HOOK, &turn_))                       \
+			turn_.answer = ((CR_PLUGIN_HOOK__##HOOK##_t *)turn_.function)(__VA_ARGS__); \
+		turn_.answer;                                                                       \
 	})
 
 struct plugin_turn {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What bounds the processes of an ordinary client besides its ids: limits, control group, priorities, ... Tasks that are restored
- * inherit them from us, and without capabilities they can't be widened. All is done as long as we are root.
+ * What bounds the processes of an ordinary client besides its ids: limits, control group, priorities, ... Tasks that
+ * are restored inherit them from us, and without capabilities they can't be widened. All is done as long as we are
+ * root.
  */
 #include "service/internal.h"
 
@@ -106,8 +107,8 @@ static int check_threads(struct connection *connection, int proc)
 }
 
 /*
- * A process in a sandbox may talk to us, but we are not in that sandbox, and neither would be what we restore from images that it
- * wrote, nor need it be able to read the tasks that we dump for it.
+ * A process in a sandbox may talk to us, but we are not in that sandbox, and neither would be what we restore from
+ * images that it wrote, nor need it be able to read the tasks that we dump for it.
  */
 int client_find_confinement(struct connection *connection, int pidfd)
 {
@@ -157,7 +158,8 @@ static void take_file(int proc, const char *name)
 	char theirs[32], ours[32], own[32];
 
 	snprintf(own, sizeof(own), "/proc/self/%s", name);
-	if (file_read_text(proc, name, theirs, sizeof(theirs)) <= 0 || file_read_text(AT_FDCWD, own, ours, sizeof(ours)) <= 0)
+	if (file_read_text(proc, name, theirs, sizeof(theirs)) <= 0 ||
+	    file_read_text(AT_FDCWD, own, ours, sizeof(ours)) <= 0)
 		return;
 	if (strcmp(theirs, ours) != 0 && file_write_text(AT_FDCWD, own, theirs) < 0)
 		log_warn("%s of the client can't be taken over\n", name);
@@ -173,7 +175,8 @@ static bool enter_cgroup(const char *root, const char *path)
 	return file_write_text(AT_FDCWD, file, pid) == 0;
 }
 
-/* cgroup2, where it is usually mounted. What bounds the client's processes shall bound those that come back; and they shall not end with the service. */
+/* cgroup2, where it is usually mounted. What bounds the client's processes shall bound those that come back; and they
+ * shall not end with the service. */
 static void take_cgroup(int proc)
 {
 	AUTO(proc_cgroups_done) struct proc_cgroups theirs = { 0 }, ours = { 0 };

@@ -40,7 +40,8 @@ int client_identify(struct connection *connection)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0)
 		return fail_errno("descriptor %d is no socket of a client", fd);
 	if (type != SOCK_SEQPACKET)
-		return refuse(ESOCKTNOSUPPORT, "descriptor %d: the socket of a client must be of the type SOCK_SEQPACKET", fd);
+		return refuse(ESOCKTNOSUPPORT,
+			      "descriptor %d: the socket of a client must be of the type SOCK_SEQPACKET", fd);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &connection->peer, &size) < 0)
 		return fail_errno("asking who the client is");
 	return 0;
@@ -66,10 +67,10 @@ static int take_groups(int fd, gid_t gid)
 #define BIT(capability) (1ull << (capability))
 
 /*
- * The kernel itself sees to it that only tasks and files are touched that the client could touch, and that none is restored with
- * more rights: without CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_SETUID and all others. CAP_CHECKPOINT_RESTORE lets us choose pids, and
- * open mapped files that have no name any more. Not even CAP_SYS_ADMIN for seccomp filters: it opens far too many doors to be held while
- * images are carried out that a stranger wrote.
+ * The kernel itself sees to it that only tasks and files are touched that the client could touch, and that none is
+ * restored with more rights: without CAP_SYS_PTRACE, CAP_DAC_OVERRIDE, CAP_SETUID and all others.
+ * CAP_CHECKPOINT_RESTORE lets us choose pids, and open mapped files that have no name any more. Not even CAP_SYS_ADMIN
+ * for seccomp filters: it opens far too many doors to be held while images are carried out that a stranger wrote.
  */
 static int keep_capabilities(void)
 {
@@ -105,7 +106,8 @@ static int take_rights(int fd, const struct ucred *peer)
 	TRY(keep_capabilities());
 	if (prctl(PR_SET_KEEPCAPS, 0) < 0)
 		return fail_errno("resetting the securebits");
-	/* The change took it away; our own /proc files and the tasks we make need it. Who lacks our capabilities can't trace us. */
+	/* The change took it away; our own /proc files and the tasks we make need it. Who lacks our capabilities can't
+	 * trace us. */
 	if (prctl(PR_SET_DUMPABLE, 1) < 0)
 		return fail_errno("becoming dumpable");
 	return 0;

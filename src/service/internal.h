@@ -44,7 +44,7 @@ struct request {
 	CriuFeatures features;
 	CriuVersion version;
 	bool bad_options; /* it failed because of what it asks for */
-	bool silent; /* the answer is given by another process, later */
+	bool silent;	  /* the answer is given by another process, later */
 };
 
 /* The exit codes of a worker. */
@@ -58,7 +58,8 @@ enum {
 int connection_serve(struct connection *connection);
 /* Answers the first request by the failure that was logged. The same result. */
 int connection_refuse(struct connection *connection);
-/* request.c: carries it out and fills the answer; what the request names decides how. false: there is no such request. */
+/* request.c: carries it out and fills the answer; what the request names decides how. false: there is no such request.
+ */
 bool request_run(struct request *request);
 bool request_may_keep_open(CriuReqType type);
 
@@ -68,25 +69,27 @@ void notify_prepare(struct request *request);
 /* How long the service waits for a client. */
 enum {
 	REQUEST_SECONDS = 60,
-	NOTIFY_SECONDS = 600, /* for the answer to a notification: hooks of the client run meanwhile, and its tasks stand still */
+	NOTIFY_SECONDS = 600, /* for the answer to a notification: hooks of the client run meanwhile, and its tasks
+				 stand still */
 };
 
 /* client.c: asks the socket who is at its other end; pid 0: a process of an outer pid namespace, whose
  * descriptors we can't name. -errno after it was logged. */
 int client_identify(struct connection *connection);
 /*
- * Takes over the rights of a client who is not who runs the service, with the few capabilities that a checkpoint needs, and what else
- * bounds its processes. -errno as above.
+ * Takes over the rights of a client who is not who runs the service, with the few capabilities that a checkpoint needs,
+ * and what else bounds its processes. -errno as above.
  */
 int client_become(struct connection *connection);
 
-/* client-bounds.c: both read what the pidfd's process has, as root. -errno after it was logged, also if it has ended. */
+/* client-bounds.c: both read what the pidfd's process has, as root. -errno after it was logged, also if it has ended.
+ */
 int client_find_confinement(struct connection *connection, int pidfd);
 int client_take_bounds(pid_t pid, int pidfd);
 
 /*
- * message.c: one packet each. A received message is freed by criu_req__free_unpacked(). -ENOTCONN: the client is gone. -EBADMSG,
- * -EMSGSIZE: not a message of ours, -ETIMEDOUT; the packet is taken off. Logs nothing.
+ * message.c: one packet each. A received message is freed by criu_req__free_unpacked(). -ENOTCONN: the client is gone.
+ * -EBADMSG, -EMSGSIZE: not a message of ours, -ETIMEDOUT; the packet is taken off. Logs nothing.
  */
 int message_receive(int fd, CriuReq **ret);
 /* passed is a descriptor for the client or -1. Returns 0 or -errno, not logged. */

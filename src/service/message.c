@@ -51,7 +51,7 @@ int message_send(int fd, const CriuResp *message, int passed)
 	AUTO_FREE uint8_t *packet = xmalloc(size);
 	struct iovec piece = { packet, size };
 	union {
-		char room[CMSG_SPACE(sizeof(int))];
+		char capacity[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { 0 };
 	struct msghdr header = { .msg_iov = &piece, .msg_iovlen = 1 };
@@ -61,7 +61,7 @@ int message_send(int fd, const CriuResp *message, int passed)
 		control.align = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
 		memcpy(CMSG_DATA(&control.align), &passed, sizeof(int));
 		header.msg_control = &control;
-		header.msg_controllen = sizeof(control.room);
+		header.msg_controllen = sizeof(control.capacity);
 	}
 	while (sendmsg(fd, &header, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)

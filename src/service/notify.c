@@ -21,17 +21,18 @@ static bool tells_pid(const char *action)
 
 static int receive_answer(struct request *request, const char *action)
 {
-	const struct timeval patience = { NOTIFY_SECONDS, 0 };
+	const struct timeval grace = { NOTIFY_SECONDS, 0 };
 	CriuReq *answer;
 	int error;
 
 	if (!request->connection->swrk)
-		(void)setsockopt(request->connection->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		(void)setsockopt(request->connection->fd, SOL_SOCKET, SO_RCVTIMEO, &grace, sizeof(grace));
 	error = message_receive(request->connection->fd, &answer);
 	if (error < 0)
 		return fail(-error, "no answer of the client to the notification %s", action);
 	if (answer->type != CRIU_REQ_TYPE__NOTIFY)
-		error = refuse(EPROTO, "the client answers the notification %s by a request of type %d", action, answer->type);
+		error = refuse(EPROTO, "the client answers the notification %s by a request of type %d", action,
+			       answer->type);
 	else if (!answer->notify_success)
 		error = refuse(ECANCELED, "the client refuses at the notification %s", action);
 	else if (answer->opts && !strcmp(action, "query-ext-files"))
@@ -93,6 +94,8 @@ static int pass(struct listener *listener, const char *action, int fd)
 
 void notify_prepare(struct request *request)
 {
-	request->listener = (struct listener){ .notify = notify, .pass = pass, .connection = request->connection->fd, .restored = -1 };
+	request->listener = (struct listener){
+		.notify = notify, .pass = pass, .connection = request->connection->fd, .restored = -1
+	};
 	request->options.listener = &request->listener;
 }

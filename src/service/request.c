@@ -165,10 +165,14 @@ static const struct row {
 	{ CRIU_REQ_TYPE__RESTORE, CRIU_REQ_TYPE__RESTORE, false, NEEDS_IMAGES, CMD_RESTORE, run_restore },
 	{ CRIU_REQ_TYPE__CHECK, CRIU_REQ_TYPE__CHECK, false, NEEDS_LOG, CMD_CHECK, run_check },
 	{ CRIU_REQ_TYPE__PRE_DUMP, CRIU_REQ_TYPE__PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, run_pre_dump },
-	{ CRIU_REQ_TYPE__SINGLE_PRE_DUMP, CRIU_REQ_TYPE__SINGLE_PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP, run_pre_dump },
-	{ CRIU_REQ_TYPE__PAGE_SERVER, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, run_page_server },
-	{ CRIU_REQ_TYPE__PAGE_SERVER_CHLD, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER, run_page_server },
-	{ CRIU_REQ_TYPE__CPUINFO_DUMP, CRIU_REQ_TYPE__CPUINFO_DUMP, true, NEEDS_IMAGES, CMD_CPUINFO_DUMP, run_cpuinfo_dump },
+	{ CRIU_REQ_TYPE__SINGLE_PRE_DUMP, CRIU_REQ_TYPE__SINGLE_PRE_DUMP, false, NEEDS_IMAGES, CMD_PRE_DUMP,
+	  run_pre_dump },
+	{ CRIU_REQ_TYPE__PAGE_SERVER, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER,
+	  run_page_server },
+	{ CRIU_REQ_TYPE__PAGE_SERVER_CHLD, CRIU_REQ_TYPE__PAGE_SERVER, true, NEEDS_IMAGES, CMD_PAGE_SERVER,
+	  run_page_server },
+	{ CRIU_REQ_TYPE__CPUINFO_DUMP, CRIU_REQ_TYPE__CPUINFO_DUMP, true, NEEDS_IMAGES, CMD_CPUINFO_DUMP,
+	  run_cpuinfo_dump },
 	{ CRIU_REQ_TYPE__CPUINFO_CHECK, CRIU_REQ_TYPE__CPUINFO_CHECK, true, NEEDS_IMAGES, CMD_CPUINFO_CHECK,
 	  run_cpuinfo_check },
 	{ CRIU_REQ_TYPE__FEATURE_CHECK, CRIU_REQ_TYPE__FEATURE_CHECK, true, NEEDS_NOTHING, 0, run_feature_check },
@@ -230,24 +234,31 @@ static int check_service(const struct connection *connection, const struct optio
 	if (connection->swrk)
 		return 0;
 	if (options->restore_sibling || options->inherit_fds.n || options->page_server_fd >= 0)
-		return refuse(EBADRQC, "config file %s: restore-sibling, inherit-fd and ps-socket need criu swrk: a service has no children "
-				       "and no descriptors for its client", options->config_file);
+		return refuse(EBADRQC,
+			      "config file %s: restore-sibling, inherit-fd and ps-socket need criu swrk: a service has "
+			      "no children "
+			      "and no descriptors for its client",
+			      options->config_file);
 	if (connection->ordinary && options->libdir)
-		return refuse(EBADRQC, "config file %s: libdir: only root chooses the plugins of the service", options->config_file);
+		return refuse(EBADRQC, "config file %s: libdir: only root chooses the plugins of the service",
+			      options->config_file);
 	return 0;
 }
 
 /* Before anything is read for it. A filtered client may have itself dumped, into a directory that it holds open. */
 static int check_confinement(const struct connection *connection, const struct row *row, const CriuOpts *opts)
 {
-	bool itself = row->type == CRIU_REQ_TYPE__DUMP && (!opts->has_pid || !opts->pid || opts->pid == connection->peer.pid);
+	bool itself =
+		row->type == CRIU_REQ_TYPE__DUMP && (!opts->has_pid || !opts->pid || opts->pid == connection->peer.pid);
 
 	if (connection->confinement == CLIENT_FREE)
 		return 0;
 	if (connection->confinement == CLIENT_FILTERED && itself && opts->images_dir_fd >= 0 && !opts->config_file)
 		return 0;
-	return refuse(EACCES, "the client, process %d of user %u, is confined by %s, and what the service does for it would not be",
-		      connection->peer.pid, connection->peer.uid, connection->confined_by);
+	return refuse(
+		EACCES,
+		"the client, process %d of user %u, is confined by %s, and what the service does for it would not be",
+		connection->peer.pid, connection->peer.uid, connection->confined_by);
 }
 
 static int prepare(struct request *request, const struct row *row)
@@ -286,7 +297,8 @@ bool request_run(struct request *request)
 	else
 		(void)log_open(NULL); /* can't fail */
 	if (error == 0 && !row->run)
-		error = refuse(ENOSYS, "criu: %s is not available in this version yet", options_command_name(row->command));
+		error = refuse(ENOSYS, "criu: %s is not available in this version yet",
+			       options_command_name(row->command));
 	if (error == 0)
 		error = row->run(request);
 	request->answer->success = error == 0;

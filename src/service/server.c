@@ -20,10 +20,10 @@
 #include "service/internal.h"
 #include "service/service.h"
 
-#define BACKLOG		16
-#define MOST_WORKERS	256
-#define MOST_OF_A_USER	64 /* else one user could keep all others out */
-#define FIRST_GIVEN	3  /* sd_listen_fds(3) */
+#define BACKLOG	       16
+#define MOST_WORKERS   256
+#define MOST_OF_A_USER 64 /* else one user could keep all others out */
+#define FIRST_GIVEN    3  /* sd_listen_fds(3) */
 
 /* A socket file of an earlier service is in the way; anything else is not ours to remove. */
 static int remove_old(const char *path)
@@ -33,7 +33,9 @@ static int remove_old(const char *path)
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : fail_errno("--address %s", path);
 	if (!S_ISSOCK(st.st_mode))
-		return refuse(EEXIST, "--address %s: there is a file that is no socket; remove it or choose another name", path);
+		return refuse(EEXIST,
+			      "--address %s: there is a file that is no socket; remove it or choose another name",
+			      path);
 	return unlink(path) < 0 ? fail_errno("removing the old socket %s", path) : 0;
 }
 
@@ -113,12 +115,12 @@ static int tell_ready(const struct options *options)
 
 static int serve_client(struct connection *connection)
 {
-	const struct timeval patience = { REQUEST_SECONDS, 0 };
+	const struct timeval grace = { REQUEST_SECONDS, 0 };
 
 	failure_reset();
 	signal(SIGCHLD, SIG_DFL);
-	if (setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-	    setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+	if (setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &grace, sizeof(grace)) < 0 ||
+	    setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &grace, sizeof(grace)) < 0)
 		return WORKER_DROPPED;
 	if (client_identify(connection) < 0)
 		return WORKER_DROPPED;
@@ -134,7 +136,7 @@ static void note_child(int sig)
 }
 
 /* The workers that run, and for whom. */
-struct crowd {
+struct children {
 	struct {
 		pid_t pid;
 		uid_t uid;
@@ -143,22 +145,22 @@ struct crowd {
 };
 
 /* Forgets those that have ended. With wait at least one, if there are any. */
-static void reap(struct crowd *crowd, bool wait)
+static void reap(struct children *children, bool wait)
 {
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, wait ? 0 : WNOHANG)) > 0 || (wait && pid < 0 && errno == EINTR)) {
-		for (unsigned i = 0; i < crowd->n; i++) {
-			if (crowd->workers[i].pid != pid)
+		for (unsigned i = 0; i < children->n; i++) {
+			if (children->workers[i].pid != pid)
 				continue;
-			crowd->workers[i] = crowd->workers[--crowd->n];
+			children->workers[i] = children->workers[--children->n];
 			wait = false;
 			break;
 		}
 	}
 }
 
-static bool has_too_many(const struct crowd *crowd, int fd, uid_t *ret)
+static bool has_too_many(const struct children *children, int fd, uid_t *ret)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t size = sizeof(peer);
@@ -166,18 +168,18 @@ static bool has_too_many(const struct crowd *crowd, int fd, uid_t *ret)
 
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
 	*ret = peer.uid;
-	for (unsigned i = 0; i < crowd->n; i++)
-		n += crowd->workers[i].uid == peer.uid;
+	for (unsigned i = 0; i < children->n; i++)
+		n += children->workers[i].uid == peer.uid;
 	return peer.uid != geteuid() && n >= MOST_OF_A_USER;
 }
 
 /* A process of its own for the connection. */
-static void make_worker(struct crowd *crowd, struct connection *connection, int listener)
+static void make_worker(struct children *children, struct connection *connection, int listener)
 {
 	uid_t uid;
 	pid_t pid;
 
-	if (has_too_many(crowd, connection->fd, &uid)) {
+	if (has_too_many(children, connection->fd, &uid)) {
 		log_warn("A client is sent away: user %u has %d of them\n", uid, MOST_OF_A_USER);
 		return;
 	}
@@ -190,8 +192,8 @@ static void make_worker(struct crowd *crowd, struct connection *connection, int 
 		log_error("A client is sent away: no process can be made: %s\n", strerror(errno));
 		return;
 	}
-	crowd->workers[crowd->n].pid = pid;
-	crowd->workers[crowd->n++].uid = uid;
+	children->workers[children->n].pid = pid;
+	children->workers[children->n++].uid = uid;
 }
 
 static int accept_clients(const struct service_program *program, int listener)
@@ -199,7 +201,7 @@ static int accept_clients(const struct service_program *program, int listener)
 	AUTO_CLOSE int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* Without SA_RESTART: the death of a worker wakes us. */
 	const struct sigaction action = { .sa_handler = note_child };
-	struct crowd crowd = { .n = 0 };
+	struct children children = { .n = 0 };
 
 	sigaction(SIGCHLD, &action, NULL);
 	for (;;) {
@@ -207,7 +209,7 @@ static int accept_clients(const struct service_program *program, int listener)
 		struct connection connection = { .fd = fd, .program = program, .home = home };
 		int error = fd < 0 ? errno : 0;
 
-		reap(&crowd, crowd.n == MOST_WORKERS);
+		reap(&children, children.n == MOST_WORKERS);
 		if (error == EINTR || error == ECONNABORTED)
 			continue;
 		if (error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS) {
@@ -217,7 +219,7 @@ static int accept_clients(const struct service_program *program, int listener)
 		}
 		if (error)
 			return fail(error, "accepting clients");
-		make_worker(&crowd, &connection, listener);
+		make_worker(&children, &connection, listener);
 	}
 }
 

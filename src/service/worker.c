@@ -15,12 +15,12 @@
 /* Clients read into small buffers. */
 #define LARGEST_TEXT 1023
 
-static void add_failure(CriuResp *answer, bool bad_options, char *room, size_t size)
+static void add_failure(CriuResp *answer, bool bad_options, char *capacity, size_t size)
 {
 	if (!failure_error())
 		return;
-	failure_line(room, size);
-	answer->cr_errmsg = room;
+	failure_line(capacity, size);
+	answer->cr_errmsg = capacity;
 	if (!answer->success) {
 		answer->has_cr_errno = true;
 		answer->cr_errno = bad_options ? EBADRQC : failure_error();
@@ -29,7 +29,8 @@ static void add_failure(CriuResp *answer, bool bad_options, char *room, size_t s
 
 static bool has_text(CriuReqType type)
 {
-	return type != CRIU_REQ_TYPE__VERSION && type != CRIU_REQ_TYPE__FEATURE_CHECK && type != CRIU_REQ_TYPE__WAIT_PID;
+	return type != CRIU_REQ_TYPE__VERSION && type != CRIU_REQ_TYPE__FEATURE_CHECK &&
+	       type != CRIU_REQ_TYPE__WAIT_PID;
 }
 
 static int send_answer(const struct connection *connection, CriuResp *answer, bool bad_options)
@@ -186,7 +187,9 @@ int connection_serve(struct connection *connection)
 int service_work(const struct service_program *program, const struct options *options)
 {
 	AUTO_CLOSE int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct connection connection = { .fd = options->worker_fd, .swrk = true, .program = program, .base = options, .home = home };
+	struct connection connection = {
+		.fd = options->worker_fd, .swrk = true, .program = program, .base = options, .home = home
+	};
 
 	if (client_identify(&connection) < 0)
 		return WORKER_DROPPED;

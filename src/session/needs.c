@@ -17,8 +17,7 @@ bool need(struct restore *r, enum need_kind kind, const char *what, const char *
 	va_start(args, why);
 	vsnprintf(text, sizeof(text), why, args);
 	va_end(args);
-	*vector_push(&r->needs->list) =
-		(struct need){ kind, pool_string(r->pool, what), pool_string(r->pool, text) };
+	*vector_push(&r->needs->list) = (struct need){ kind, pool_string(r->pool, what), pool_string(r->pool, text) };
 	return true;
 }
 

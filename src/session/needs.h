@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a restore takes from the world outside of the images. criu verify asks every file for it after all was loaded and linked
- * (the moment `needs` of struct file_kind and struct task_part): it names what it will use with need() and need_feature(), and refuses what is not as it must be.
+ * What a restore takes from the world outside of the images. criu verify asks every file for it after all was loaded
+ * and linked (the phase `needs` of struct file_kind and struct task_part): it names what it will use with need() and
+ * need_feature(), and refuses what is not as it must be.
  */
 #pragma once
 
@@ -25,10 +26,10 @@ struct need {
 
 struct needs {
 	VECTOR(struct need) list;
-	unsigned unchecked;   /* files that this user may not look at */
+	unsigned unchecked;	      /* files that this user may not look at */
 	bool features[FEATURE_COUNT]; /* of the kernel */
-	bool other_paths;     /* the paths are those of another mount namespace */
-	bool other_addresses; /* the same for addresses and network namespaces */
+	bool other_paths;	      /* the paths are those of another mount namespace */
+	bool other_addresses;	      /* the same for addresses and network namespaces */
 };
 
 /* One more need; false if it is known already: why is that of the first. The texts are copied. */

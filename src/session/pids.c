@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Numbers of processes, threads, groups and sessions: as we see them, and as the tree does in a pid namespace of its own. */
+/* Numbers of processes, threads, groups and sessions: as we see them, and as the tree does in a pid namespace of its
+ * own. */
 #include "session/pids.h"
 
 pid_t dump_inner_pid(const struct dump *d, pid_t outer)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every moment of a dump or of a restore is given. No kinds, no order of things. */
+/* What every phase of a dump or of a restore is given. No kinds, no order of things. */
 #pragma once
 
 #include <stdbool.h>
@@ -32,61 +32,62 @@ struct thread_dump {
 	bool held;		   /* it stands in a ptrace stop of ours */
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */
-	bool repaired;		   /* they differ from those it has: a call that our stop broke off is made again */
+	bool repaired; /* they differ from those it has: a call that our stop broke off is made again */
 	struct arch_thread_state *alone; /* the same, with an interrupted call to be made again */
-	size_t **part_offsets;	   /* object/task: what ask() leaves for answer() */
+	size_t **part_offsets;		 /* object/task: what ask() leaves for answer() */
 };
 
 struct task_dump {
-	int proc;		   /* directory /proc/PID */
+	int proc; /* directory /proc/PID */
 	int pidfd;
 	struct proc_stat stat;
 	struct mappings mappings;
-	bool new;		   /* asked to stop, not yet waited for */
-	bool was_stopped;	   /* group-stopped before we came, by stop_signal */
-	bool released;		   /* it runs again */
-	bool unstopped;		   /* it could not be stopped and is only looked at (session/survey.h) */
+	bool new;	  /* asked to stop, not yet waited for */
+	bool was_stopped; /* group-stopped before we came, by stop_signal */
+	bool released;	  /* it runs again */
+	bool unstopped;	  /* it could not be stopped and is only looked at (session/survey.h) */
 	int stop_signal;
 	struct mapping *leftovers; /* memory of a criu that was killed; not among the mappings */
 	size_t n_leftovers;
-	int trackers[8];	   /* descriptors that are none of the program's: kern/track.h */
+	int trackers[8]; /* descriptors that are none of the program's: kern/track.h */
 	unsigned n_trackers;
-	bool unwritten_known;	   /* pages of tracked mappings that were not written to are as the parent images have them */
+	bool unwritten_known; /* pages of tracked mappings that were not written to are as the parent images have them
+			       */
 	struct task_tracking *tracking; /* object/memory */
-	struct task_pages *pages;  /* object/memory: chosen, not saved yet */
-	uint32_t first_with_files; /* own pid if it is the first task with this descriptor table, else 0 */
+	struct task_pages *pages;	/* object/memory: chosen, not saved yet */
+	uint32_t first_with_files;	/* own pid if it is the first task with this descriptor table, else 0 */
 };
 
 struct dump {
 	const struct options *options;
 	struct store *store;
 	struct task_tree *tree;
-	struct pool *pool;	   /* records live here */
+	struct pool *pool; /* records live here */
 	struct deadline deadline;
 	/* See session/survey.h. */
-	bool only_look;		   /* no checkpoint comes of it: nothing is changed, drained or locked */
-	bool tasks_run;		   /* from the beginning, and the tasks run meanwhile */
-	int obstacle;		   /* the first refusal that was passed over, else 0 */
+	bool only_look; /* no checkpoint comes of it: nothing is changed, drained or locked */
+	bool tasks_run; /* from the beginning, and the tasks run meanwhile */
+	int obstacle;	/* the first refusal that was passed over, else 0 */
 	struct workers *workers;
 	struct stats *stats;
-	struct plugins *plugins;   /* NULL before they are loaded */
-	struct file_dump *files;   /* object/file */
-	struct socket_dump *sockets; /* object/socket */
-	struct network_lock *network; /* object/net */
-	struct mount_set *mounts;     /* object/mount; NULL: no task has a mount namespace of its own */
-	struct memory_dump *memory; /* object/memory */
-	struct lazy_dump *lazy;	   /* object/memory: what --lazy-pages leaves in the tasks */
-	int lazy_listener;	   /* --lazy-pages: who takes that memory connects here; else -1 */
+	struct plugins *plugins;       /* NULL before they are loaded */
+	struct file_dump *files;       /* object/file */
+	struct socket_dump *sockets;   /* object/socket */
+	struct network_lock *network;  /* object/net */
+	struct mount_set *mounts;      /* object/mount; NULL: no task has a mount namespace of its own */
+	struct memory_dump *memory;    /* object/memory */
+	struct lazy_dump *lazy;	       /* object/memory: what --lazy-pages leaves in the tasks */
+	int lazy_listener;	       /* --lazy-pages: who takes that memory connects here; else -1 */
 	struct page_sink *page_server; /* --page-server, until object/memory takes it; else NULL */
-	struct seccomp_dump *seccomp; /* object/task/seccomp.c */
+	struct seccomp_dump *seccomp;  /* object/task/seccomp/seccomp.c */
 	struct inventory *inventory;
-	struct freezer *freezer;   /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
-	bool was_frozen;	   /* that cgroup, before we came */
-	struct cgroup_dump *cgroups; /* object/cgroup; NULL: not our business */
-	bool network_cut_off;	   /* the action network-lock has run */
+	struct freezer *freezer;	  /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
+	bool was_frozen;		  /* that cgroup, before we came */
+	struct cgroup_dump *cgroups;	  /* object/cgroup; NULL: not our business */
+	bool network_cut_off;		  /* the action network-lock has run */
 	struct namespace_set *namespaces; /* object/namespace */
-	bool inner_pids;	   /* the tree has a pid namespace of its own: session/pids.h */
-	struct guest_cache *guest_cache;
+	bool inner_pids;		  /* the tree has a pid namespace of its own: session/pids.h */
+	struct parasite_cache *parasite_cache;
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
 };
 
@@ -95,17 +96,17 @@ struct thread_restore {
 };
 
 struct task_restore {
-	int proc;		/* directory /proc/PID of the new task, -1 before it exists */
+	int proc; /* directory /proc/PID of the new task, -1 before it exists */
 	int pidfd;
-	int coordinator_fd;	/* number, in the task, of a pidfd of the coordinator (STEP_GETFD) */
-	struct task *creator;	/* who clones it: the parent, or a brother with CLONE_PARENT; NULL: criu */
-	bool by_brother;
-	bool early;		/* is made before its creator leaves its first session */
+	int coordinator_fd;   /* number, in the task, of a pidfd of the coordinator (STEP_GETFD) */
+	struct task *creator; /* who clones it: the parent, or a sibling with CLONE_PARENT; NULL: criu */
+	bool by_sibling;
+	bool early; /* is made before its creator leaves its first session */
 	bool made;
 	struct task *memory_from; /* the task whose memory it shares (CLONE_VM), else NULL */
 	struct task *files_from;  /* the task whose descriptor table it shares, else NULL */
 	FsEntry *fs;
-	void *memory;		/* object/memory */
+	void *memory; /* object/memory */
 };
 
 struct restore {
@@ -116,28 +117,29 @@ struct restore {
 	struct deadline deadline;
 	struct workers *workers;
 	struct stats *stats;
-	struct plugins *plugins;   /* NULL before they are loaded */
-	struct stage *stage;
-	uint64_t parking;	   /* address, behind the stage, where tasks keep the vdso of this kernel for a while */
-	struct own_vdso *vdso;	   /* object/memory: the vdso of this kernel */
+	struct plugins *plugins; /* NULL before they are loaded */
+	struct arena *arena;
+	uint64_t parking;      /* address, behind the arena, where tasks keep the vdso of this kernel for a while */
+	struct own_vdso *vdso; /* object/memory: the vdso of this kernel */
 	struct inventory *inventory;
 	struct namespace_set *namespaces; /* object/namespace; NULL before the tasks are loaded */
-	bool inner_pids;	   /* session/pids.h */
-	int us;			   /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
-	struct file_set *files;	   /* object/file */
+	bool inner_pids;		  /* session/pids.h */
+	int us; /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
+	struct file_set *files;	      /* object/file */
 	struct network_lock *network; /* object/net */
-	struct lazy_restore *lazy; /* object/memory: NULL without --lazy-pages */
+	struct lazy_restore *lazy;    /* object/memory: NULL without --lazy-pages */
 	struct mount_set *mounts;     /* object/mount; NULL: no task has a mount namespace of its own */
-	struct shared_set *shared; /* object/memory: shared memory objects */
-	struct restore_self *self;	  /* object/task */
+	struct shared_set *shared;    /* object/memory: shared memory objects */
+	struct restore_self *self;    /* object/task */
 	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */
 	struct needs *needs;
-	int damage;		   /* the first failure that was passed over, else 0 */
-	struct seccomp_set *seccomp;	  /* object/task/seccomp.c */
-	struct cgroup_restore *cgroups;	  /* object/cgroup; NULL: nothing is to be done */
+	int damage;			/* the first failure that was passed over, else 0 */
+	struct seccomp_set *seccomp;	/* object/task/seccomp/seccomp.c */
+	struct cgroup_restore *cgroups; /* object/cgroup; NULL: nothing is to be done */
 };
 
-/* Steps of a new task: a pidfd of the coordinator in this slot (blob/abi/steps.h), to be closed by steps of the caller. */
+/* Steps of a new task: a pidfd of the coordinator in this slot (blob/abi/steps.h), to be closed by steps of the caller.
+ */
 void restore_plan_find_us(const struct restore *r, struct plan *plan, unsigned slot);
 /* Steps of a new task: all descriptors are closed but r->us and, if it is not negative, "but". */
 void restore_plan_close_all(const struct restore *r, struct plan *plan, int but);

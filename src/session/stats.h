@@ -6,7 +6,7 @@
 
 #include "base/deadline.h"
 
-enum stats_phase {
+enum stats_interval {
 	STATS_FREEZING, /* dump: from the first stop to the last */
 	STATS_FROZEN,	/* dump: how long the tasks stood */
 	STATS_MEMDUMP,	/* dump: finding and reading memory */
@@ -29,12 +29,12 @@ struct stats {
 };
 
 /* A phase may be entered several times; the times add up. */
-static inline void stats_start(struct stats *stats, enum stats_phase phase)
+static inline void stats_start(struct stats *stats, enum stats_interval phase)
 {
 	stats->began[phase] = clock_now_ns();
 }
 
-static inline void stats_stop(struct stats *stats, enum stats_phase phase)
+static inline void stats_stop(struct stats *stats, enum stats_interval phase)
 {
 	if (stats->began[phase])
 		stats->took[phase] += clock_now_ns() - stats->began[phase];

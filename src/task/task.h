@@ -23,10 +23,10 @@ struct remote;
 
 struct thread {
 	struct task *task;
-	struct list sibling; /* in task->threads, leader first */
-	pid_t tid;	     /* as this program sees it, 0 before it exists */
-	pid_t vtid;	     /* as the thread sees itself */
-	CoreEntry *core;     /* the record of this thread */
+	struct list sibling;   /* in task->threads, leader first */
+	pid_t tid;	       /* as this program sees it, 0 before it exists */
+	pid_t vtid;	       /* as the thread sees itself */
+	CoreEntry *core;       /* the record of this thread */
 	struct remote *remote; /* while it runs our blob */
 	struct thread_dump *dump;
 	struct thread_restore *restore;
@@ -44,9 +44,9 @@ struct task {
 	enum task_state state;
 	bool is_root;
 	char comm[16 + 1];
-	TaskKobjIdsEntry *ids; /* which kernel objects it shares; NULL for a zombie */
-	MmEntry *mm;	       /* NULL for a zombie */
-	struct task_dump *dump;	      /* exactly one of the two is set */
+	TaskKobjIdsEntry *ids;	/* which kernel objects it shares; NULL for a zombie */
+	MmEntry *mm;		/* NULL for a zombie */
+	struct task_dump *dump; /* exactly one of the two is set */
 	struct task_restore *restore;
 };
 
@@ -57,9 +57,9 @@ struct task_tree {
 	unsigned n_tasks, n_threads;
 };
 
-#define for_each_task(t, tree)	   list_for_each((t), &(tree)->tasks, all)
-#define for_each_child(c, t)	   list_for_each((c), &(t)->children, sibling)
-#define for_each_thread(th, task)  list_for_each((th), &(task)->threads, sibling)
+#define for_each_task(t, tree)	  list_for_each((t), &(tree)->tasks, all)
+#define for_each_child(c, t)	  list_for_each((c), &(t)->children, sibling)
+#define for_each_thread(th, task) list_for_each((th), &(task)->threads, sibling)
 
 struct task_tree *task_tree_create(void);
 void task_tree_destroy(struct task_tree **tree);
@@ -69,7 +69,7 @@ struct thread *task_add_thread(struct task_tree *tree, struct task *task, pid_t 
 /* Takes a task without children, or a thread that is not the leader, out of the tree. */
 void task_tree_remove(struct task_tree *tree, struct task *task);
 void task_remove_thread(struct task_tree *tree, struct thread *thread);
-struct task *task_tree_find(const struct task_tree *tree, pid_t vpid);	  /* NULL if not there */
+struct task *task_tree_find(const struct task_tree *tree, pid_t vpid); /* NULL if not there */
 struct thread *task_tree_find_thread(const struct task_tree *tree, pid_t vtid);
 
 static inline bool task_is_live(const struct task *task)

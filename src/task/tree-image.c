@@ -55,7 +55,8 @@ static int add_entry(struct task_tree *tree, const PstreeEntry *entry, struct ta
 	task->vsid = (pid_t)entry->sid;
 	task->vpgid = (pid_t)entry->pgid;
 	if (entry->sid > PID_LIMIT || entry->pgid > PID_LIMIT)
-		return refuse(EINVAL, "pstree.img: task %u: bad session %u or group %u", entry->pid, entry->sid, entry->pgid);
+		return refuse(EINVAL, "pstree.img: task %u: bad session %u or group %u", entry->pid, entry->sid,
+			      entry->pgid);
 	(void)table_set(tasks, entry->pid, task); /* no older value: check_pid() */
 	/* The leader comes first in the list. A zombie's list has one number that means nothing. */
 	for (size_t i = 1; i < entry->n_threads; i++) {

@@ -32,8 +32,8 @@
 #include "load.h"
 
 #define WORKERS 2
-#define CHUNK (512 << 10)	/* stays in the cache */
-#define COPY (2 << 20)
+#define CHUNK	(512 << 10) /* stays in the cache */
+#define COPY	(2 << 20)
 
 /* What the loaded child tells the measuring parent. */
 struct shared {
@@ -43,10 +43,10 @@ struct shared {
 
 struct job {
 	pid_t pid;
-	uint8_t *memory;	/* there, or here for a restore */
+	uint8_t *memory; /* there, or here for a restore */
 	const uint8_t *image;
-	size_t size, step;	/* bytes of the area; one page of every step has content */
-	size_t chunk;		/* bytes of the area handed out at a time */
+	size_t size, step; /* bytes of the area; one page of every step has content */
+	size_t chunk;	   /* bytes of the area handed out at a time */
 	int fd, uffd;
 	atomic_size_t next;
 };
@@ -350,14 +350,18 @@ int main(int argc, char **argv)
 	n = strtoul(argv[2], NULL, 10);
 	pid = start_load(argv[1], n, shared);
 	if (shared->memory) {
-		struct job job = { .pid = pid, .memory = shared->memory, .size = n << 20, .chunk = CHUNK,
+		struct job job = { .pid = pid,
+				   .memory = shared->memory,
+				   .size = n << 20,
+				   .chunk = CHUNK,
 				   .step = !strcmp(argv[1], "fragmented") ? 8192 : 4096 };
 
 		measure_memory(pid, &job, argv[3], &dump, &restore);
 	} else {
 		start = now();
 		look_at_children(pid);
-		if (!strcmp(argv[1], "descriptors") || !strcmp(argv[1], "mixed") || !strcmp(argv[1], "pairs") || !strcmp(argv[1], "connections"))
+		if (!strcmp(argv[1], "descriptors") || !strcmp(argv[1], "mixed") || !strcmp(argv[1], "pairs") ||
+		    !strcmp(argv[1], "connections"))
 			look_at_descriptors(pid);
 		dump = now() - start;
 		restore = time_making(argv[1], (unsigned)n);

@@ -144,7 +144,8 @@ void load_mixed(unsigned n)
 		if (open(name, O_RDONLY) < 0 || pipe(pair) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 			die("open, pipe, socketpair");
 		last = eventfd(i, 0);
-		if (timerfd_settime(timerfd_create(CLOCK_MONOTONIC, 0), 0, &hour, NULL) < 0 || signalfd(-1, &mask, 0) < 0)
+		if (timerfd_settime(timerfd_create(CLOCK_MONOTONIC, 0), 0, &hour, NULL) < 0 ||
+		    signalfd(-1, &mask, 0) < 0)
 			die("timerfd, signalfd");
 		if (epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, last, &event) < 0)
 			die("epoll");

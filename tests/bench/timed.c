@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 	fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0)
 		return 125;
-	dprintf(fd, "%ld %ld %d\n",
-		(end.tv_sec - start.tv_sec) * 1000000 + (end.tv_nsec - start.tv_nsec) / 1000, usage.ru_maxrss, status);
+	dprintf(fd, "%ld %ld %d\n", (end.tv_sec - start.tv_sec) * 1000000 + (end.tv_nsec - start.tv_nsec) / 1000,
+		usage.ru_maxrss, status);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }

@@ -37,13 +37,15 @@ static int check_text(void)
 {
 	char text[256], number[12], *start, *end;
 
-	std_sprintf(text, "%s %d %x %p %u %ld %lx %llu %zu%%|", words[2], -5, 255, (void *)0x10, 7u, -6l, 0xabcul, 1ull << 40, (size_t)9);
+	std_sprintf(text, "%s %d %x %p %u %ld %lx %llu %zu%%|", words[2], -5, 255, (void *)0x10, 7u, -6l, 0xabcul,
+		    1ull << 40, (size_t)9);
 	WANT(std_strcmp(text, "two -5 ff 0x10 7 -6 abc 1099511627776 9%|") == 0);
 	WANT(std_strtoul("0x1fz", &end, 0) == 31 && *end == 'z');
 	WANT(std_strtoul(" 077", &end, 0) == 63 && !*end);
 	WANT(std_strtoul("-1", 0, 10) == -1ul);
 	WANT(std_strtoul("q", &end, 10) == 0 && *end == 'q');
-	WANT(std_vprint_num(number, sizeof(number), -2147483647 - 1, &start) == 11 && std_strcmp(start, "-2147483648") == 0);
+	WANT(std_vprint_num(number, sizeof(number), -2147483647 - 1, &start) == 11 &&
+	     std_strcmp(start, "-2147483648") == 0);
 	WANT(std_strncmp("abcd", "abce", 3) == 0 && std_strncmp("abcd", "abce", 4) < 0 && std_strcmp("b", "a") > 0);
 	return 0;
 }
@@ -86,13 +88,13 @@ static int check_output(void)
 static int check_calls(void)
 {
 	struct timeval before, after;
-	struct timespec moment = { .tv_nsec = 2000000 };
+	struct timespec phase = { .tv_nsec = 2000000 };
 	char *page = (char *)sys_mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1ul, 0);
 
 	WANT((unsigned long)page < -4095ul); /* all six arguments arrive */
 	page[8191] = 'x';
 	WANT(sys_munmap(page, 8192) == 0);
-	WANT(std_gettimeofday(&before, 0) == 0 && sys_nanosleep(&moment, 0) == 0 && std_gettimeofday(&after, 0) == 0);
+	WANT(std_gettimeofday(&before, 0) == 0 && sys_nanosleep(&phase, 0) == 0 && std_gettimeofday(&after, 0) == 0);
 	WANT((after.tv_sec - before.tv_sec) * 1000000 + after.tv_usec - before.tv_usec >= 2000);
 	WANT(sys_getpid() == sys_gettid() && sys_getpgid(0) >= 0 && sys_getsid() >= 0);
 	return 0;
@@ -113,7 +115,8 @@ static void clobber(void)
 {
 	unsigned int mxcsr = 0x7f80;
 
-	__asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n\t movdqa %%xmm0, %%xmm6\n\t movdqa %%xmm0, %%xmm7\n\t movdqa %%xmm0, %%xmm14\n\t"
+	__asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n\t movdqa %%xmm0, %%xmm6\n\t movdqa %%xmm0, %%xmm7\n\t movdqa "
+			 "%%xmm0, %%xmm14\n\t"
 			 "movdqa %%xmm0, %%xmm15\n\t ldmxcsr %0\n\t fninit\n\t fldpi\n\t"
 			 "mov $-1, %%r12\n\t mov %%r12, %%r13\n\t mov %%r12, %%r14\n\t mov %%r12, %%r15"
 			 :

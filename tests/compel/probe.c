@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tries one thing after the other in a process, which must not notice: probe PID WHAT [ARGUMENT]. Exit code 0 = as it should be. */
+/* Tries one thing after the other in a process, which must not notice: probe PID WHAT [ARGUMENT]. Exit code 0 = as it
+ * should be. */
 #define _GNU_SOURCE
 #include <compel/common/scm.h>
 #include <compel/cpu.h>
@@ -18,12 +19,12 @@
 #include "probe-parasite.h"
 #include "probe.h"
 
-#define WANT(condition)                                                                              \
-	do {                                                                                         \
-		if (!(condition)) {                                                                  \
+#define WANT(condition)                                                                                   \
+	do {                                                                                              \
+		if (!(condition)) {                                                                       \
 			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, errno); \
-			return -1;                                                                   \
-		}                                                                                    \
+			return -1;                                                                        \
+		}                                                                                         \
 	} while (0)
 
 static int pid;
@@ -173,7 +174,8 @@ static int run_in(struct parasite_ctl *ctl, int tid)
 	tls_t tls;
 
 	WANT(tctl);
-	WANT(compel_get_thread_sp(tctl) > 4096 && compel_get_thread_ip(tctl) > 4096 && compel_thread_sigmask(tctl)->sig[0] == 0);
+	WANT(compel_get_thread_sp(tctl) > 4096 && compel_get_thread_ip(tctl) > 4096 &&
+	     compel_thread_sigmask(tctl)->sig[0] == 0);
 	for (int i = 0; i < 20; i++) {
 		WANT(compel_run_in_thread(tctl, CMD_SELF) == 7 && args_of(ctl)->tid == tid);
 		WANT(compel_run_in_thread(tctl, CMD_FAIL) == 3);
@@ -254,7 +256,8 @@ static int try_memory(struct parasite_ctl *ctl)
 	char *page = NULL;
 	long result;
 
-	WANT(compel_syscall(ctl, __NR_mmap, &result, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1ul, 0) == 0);
+	WANT(compel_syscall(ctl, __NR_mmap, &result, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1ul,
+			    0) == 0);
 	page = (char *)result;
 	WANT(ptrace_poke_area(pid, here, page, 16) == 0 && ptrace_peek_area(pid, there, page, 16) == 0);
 	WANT(memcmp(here, there, 16) == 0);
@@ -271,21 +274,24 @@ static int try_memory(struct parasite_ctl *ctl)
 /* mov $42, %eax; int3 */
 static const unsigned char trap[8] = { 0xb8, 42, 0, 0, 0, 0xcc };
 /* mov $11 (munmap), %eax; lea 4096-12(%rip), %rdi (the next page); mov $4096, %esi; syscall; ud2 */
-static const unsigned char unmap[24] = { 0xb8, 11, 0, 0, 0, 0x48, 0x8d, 0x3d, 0xf4, 0x0f, 0, 0, 0xbe, 0, 0x10, 0, 0, 0x0f, 0x05, 0x0f, 0x0b };
+static const unsigned char unmap[24] = { 0xb8, 11,   0, 0,    0, 0x48, 0x8d, 0x3d, 0xf4, 0x0f, 0,
+					 0,    0xbe, 0, 0x10, 0, 0,    0x0f, 0x05, 0x0f, 0x0b };
 
 static int try_code(struct parasite_ctl *ctl)
 {
 	user_regs_struct_t regs;
 	long page, word;
 
-	WANT(compel_syscall(ctl, __NR_mmap, &page, 0, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1ul, 0) == 0);
+	WANT(compel_syscall(ctl, __NR_mmap, &page, 0, 8192, PROT_READ | PROT_WRITE | PROT_EXEC,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1ul, 0) == 0);
 	WANT(ptrace_poke_area(pid, (void *)trap, (void *)page, sizeof(trap)) == 0);
 	WANT(compel_run_at(ctl, (unsigned long)page, &regs) == 0);
 	WANT(user_regs_native(&regs) && REG_RES(regs) == 42 && REG_IP(regs) == (unsigned long)page + 6);
 	WANT(compel_run_at(ctl, 4096, NULL) == -1 && errno == EIO); /* nothing is there */
 	WANT(ptrace_poke_area(pid, (void *)unmap, (void *)page, sizeof(unmap)) == 0);
 	WANT(compel_unmap(ctl, (unsigned long)page) == 0);
-	WANT(ptrace_peek_area(pid, &word, (void *)(page + 4096), 8) < 0 && ptrace_peek_area(pid, &word, (void *)page, 8) == 0);
+	WANT(ptrace_peek_area(pid, &word, (void *)(page + 4096), 8) < 0 &&
+	     ptrace_peek_area(pid, &word, (void *)page, 8) == 0);
 	WANT(compel_syscall(ctl, __NR_munmap, &word, (unsigned long)page, 4096, 0, 0, 0, 0) == 0 && word == 0);
 	return 0;
 }
@@ -314,7 +320,8 @@ static int try_context(struct parasite_ctl *ctl)
 	user_regs_struct_t regs = { 0 };
 	struct infect_ctx *ctx = compel_infect_ctx(ctl);
 
-	WANT(ctx->task_size == compel_task_size() && ctx->syscall_ip && ctx->sock >= 0 && ctx->log_fd == -1 && ctx->open_proc);
+	WANT(ctx->task_size == compel_task_size() && ctx->syscall_ip && ctx->sock >= 0 && ctx->log_fd == -1 &&
+	     ctx->open_proc);
 	WANT(compel_mode_native(ctl) == 1 && compel_task_sigmask(ctl));
 	ctx->save_regs = keep_registers;
 	ctx->regs_arg = &regs;
@@ -331,8 +338,8 @@ static int try_cpu(struct parasite_ctl *ctl)
 	compel_cpu_copy_cpuinfo(&copy);
 	WANT(memcmp(&info, &copy, sizeof(info)) == 0);
 	printf("%s|%s|%d|%d\n", info.x86_vendor_id, info.x86_model_id, info.x86_family, info.x86_model);
-	printf("avx %d avx2 %d fsgsbase %d\n", compel_cpu_has_feature(X86_FEATURE_AVX), compel_cpu_has_feature(X86_FEATURE_AVX2),
-	       compel_cpu_has_feature(X86_FEATURE_FSGSBASE));
+	printf("avx %d avx2 %d fsgsbase %d\n", compel_cpu_has_feature(X86_FEATURE_AVX),
+	       compel_cpu_has_feature(X86_FEATURE_AVX2), compel_cpu_has_feature(X86_FEATURE_FSGSBASE));
 	WANT(compel_cpu_has_feature(X86_FEATURE_XMM2) && compel_fpu_has_feature(XFEATURE_SSE));
 	WANT(compel_fpu_feature_offset(XFEATURE_SSE) == 160 && compel_fpu_feature_size(XFEATURE_SSE) == 256);
 	WANT(!compel_fpu_has_feature(XFEATURE_YMM) ||
@@ -346,11 +353,15 @@ static const struct {
 	const char *name;
 	int (*try)(struct parasite_ctl *ctl); /* 1: ctl must not be cured */
 } things[] = {
-	{ "std", try_std },	    { "registers", try_registers }, { "crash", try_crash },	{ "busy", try_busy },
+	{ "std", try_std },	    { "registers", try_registers },
+	{ "crash", try_crash },	    { "busy", try_busy },
 	{ "abandon", try_abandon }, { "cut", try_cut },
-	{ "fail", try_fail },	    { "fds", try_fds },		    { "scm", try_scm },		{ "threads", try_threads },
-	{ "again", try_again },	    { "refused", try_refused },	    { "flags", try_flags },	{ "memory", try_memory },
-	{ "code", try_code },	    { "trace", try_trace },	    { "context", try_context }, { "cpu", try_cpu },
+	{ "fail", try_fail },	    { "fds", try_fds },
+	{ "scm", try_scm },	    { "threads", try_threads },
+	{ "again", try_again },	    { "refused", try_refused },
+	{ "flags", try_flags },	    { "memory", try_memory },
+	{ "code", try_code },	    { "trace", try_trace },
+	{ "context", try_context }, { "cpu", try_cpu },
 };
 
 static int read_state(int tid, struct seize_task_status *st, void *data)
@@ -393,11 +404,13 @@ static int try_states(void)
 	int asked = 0;
 
 	WANT(compel_interrupt_task(pid) == 0);
-	WANT(compel_wait_task(pid, getppid(), read_state, NULL, &st, &asked) == COMPEL_TASK_ALIVE && asked == 1 && st.ppid == getppid());
+	WANT(compel_wait_task(pid, getppid(), read_state, NULL, &st, &asked) == COMPEL_TASK_ALIVE && asked == 1 &&
+	     st.ppid == getppid());
 	WANT(compel_interrupt_task(pid) == -1 && errno == EPERM); /* it is ours already */
 	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_ALIVE) == 0 && comes_to(pid, "SRD"));
 	WANT(compel_interrupt_task(pid) == 0);
-	WANT(compel_wait_task(pid, getpid(), read_state, NULL, &st, &asked) == -1 && errno == EINVAL && comes_to(pid, "SRD"));
+	WANT(compel_wait_task(pid, getpid(), read_state, NULL, &st, &asked) == -1 && errno == EINVAL &&
+	     comes_to(pid, "SRD"));
 	WANT(compel_stop_task(pid) == COMPEL_TASK_ALIVE && comes_to(pid, "t"));
 	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_STOPPED) == 0 && comes_to(pid, "T"));
 	WANT(compel_stop_task(pid) == COMPEL_TASK_STOPPED && compel_parse_stop_signo(pid) == SIGSTOP);
@@ -405,7 +418,8 @@ static int try_states(void)
 	WANT(kill(pid, SIGCONT) == 0 && comes_to(pid, "SRD"));
 	WANT(compel_stop_task(pid) == COMPEL_TASK_ALIVE && compel_resume_task(pid, COMPEL_TASK_ALIVE, 99) == -1);
 	WANT(compel_resume_task(pid, COMPEL_TASK_ALIVE, COMPEL_TASK_DEAD) == 0 && comes_to(pid, "Z"));
-	WANT(compel_stop_task(pid) == COMPEL_TASK_ZOMBIE && compel_resume_task(pid, COMPEL_TASK_ZOMBIE, COMPEL_TASK_ZOMBIE) == 0);
+	WANT(compel_stop_task(pid) == COMPEL_TASK_ZOMBIE &&
+	     compel_resume_task(pid, COMPEL_TASK_ZOMBIE, COMPEL_TASK_ZOMBIE) == 0);
 	return 0;
 }
 

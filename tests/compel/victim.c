@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A process that others work in, and that notices when they do it badly: victim calls | registers SECONDS | count FILE [THREADS] | filter FILE
- * THREADS (counts under a seccomp filter that kills).
- * Built by the tests with plain cc.
+ * A process that others work in, and that notices when they do it badly: victim calls | registers SECONDS | count FILE
+ * [THREADS] | filter FILE THREADS (counts under a seccomp filter that kills). Built by the tests with plain cc.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -114,10 +113,14 @@ static const struct {
 	int (*call)(void);
 	int result, error;
 } calls[] = {
-	{ "nanosleep", do_nanosleep, 0, 0 },		{ "poll", do_poll, 0, 0 },
-	{ "epoll_wait", do_epoll, 0, 0 },		{ "futex", do_futex, -1, ETIMEDOUT },
-	{ "sigtimedwait", do_sigtimedwait, -1, EAGAIN }, { "recv", do_recv, -1, EAGAIN },
-	{ "semtimedop", do_semtimedop, -1, EAGAIN },	{ "read", do_read, 1, 0 },
+	{ "nanosleep", do_nanosleep, 0, 0 },
+	{ "poll", do_poll, 0, 0 },
+	{ "epoll_wait", do_epoll, 0, 0 },
+	{ "futex", do_futex, -1, ETIMEDOUT },
+	{ "sigtimedwait", do_sigtimedwait, -1, EAGAIN },
+	{ "recv", do_recv, -1, EAGAIN },
+	{ "semtimedop", do_semtimedop, -1, EAGAIN },
+	{ "read", do_read, 1, 0 },
 };
 
 /* Each call, as if nobody had disturbed it. Sleeping a little longer is no fault. */
@@ -167,8 +170,8 @@ static long check_registers(long rounds)
 				 : "+r"(a), "+r"(b), "+r"(c), [spins] "+r"(spins)
 				 : [in] "r"(in), [out] "r"(out)
 				 : "xmm7", "xmm15", "memory", "cc");
-		kept += memcmp(in, out, sizeof(in)) == 0 && a == 0x1111111111111111ul * (unsigned long)(i & 15) && b == ~a &&
-			c == (a ^ 0x5a5a5a5a);
+		kept += memcmp(in, out, sizeof(in)) == 0 && a == 0x1111111111111111ul * (unsigned long)(i & 15) &&
+			b == ~a && c == (a ^ 0x5a5a5a5a);
 	}
 	return kept;
 }
@@ -187,7 +190,7 @@ static int watch_registers(void)
 	return kept != rounds;
 }
 
-static void __attribute__((noreturn)) *idle(void *unused)
+static void __attribute__((noreturn)) * idle(void *unused)
 {
 	for (;;)
 		nanosleep(&time_left, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Fuzz target: compel hgen. The input is a relocatable ELF file; it becomes a header, or is refused, but nothing crashes. */
+/* Fuzz target: compel hgen. The input is a relocatable ELF file; it becomes a header, or is refused, but nothing
+ * crashes. */
 #include <stddef.h>
 #include <stdint.h>
 

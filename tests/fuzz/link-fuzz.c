@@ -23,8 +23,8 @@
 #include "session/session.h"
 #include "session/stats.h"
 
-#define FILES_MAX 256
-#define PAGES_MAX 8	      /* pages images that the fixtures have */
+#define FILES_MAX  256
+#define PAGES_MAX  8	       /* pages images that the fixtures have */
 #define PAGES_SIZE (224 << 10) /* enough for all but one of them */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

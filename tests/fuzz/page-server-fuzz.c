@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fuzz target: a page server's client. The first byte of the input chooses what the server does: take pages, into images in a directory
- * with or without a parent, or give them. The rest is what the client sends before it hangs up. The server must end, without a crash;
- * what it has taken must be images that can be read.
+ * Fuzz target: a page server's client. The first byte of the input chooses what the server does: take pages, into
+ * images in a directory with or without a parent, or give them. The rest is what the client sends before it hangs up.
+ * The server must end, without a crash; what it has taken must be images that can be read.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -57,7 +57,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	AUTO_CLOSE int older = -1;
 
-	snprintf(folder, sizeof(folder), "%s/page-server-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(folder, sizeof(folder), "%s/page-server-fuzz-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	must(mkdtemp(folder) != NULL);
 	atexit(remove_folder);
 	must(chdir(folder) == 0);
@@ -80,7 +81,8 @@ static int check_image(void *arg, const char *name)
 	enum image_id id;
 	uint64_t number;
 
-	if (check->complete && image_parse_name(name, &id, &number) == 0 && (id == IMAGE_PAGEMAP || id == IMAGE_PAGEMAP_SHMEM)) {
+	if (check->complete && image_parse_name(name, &id, &number) == 0 &&
+	    (id == IMAGE_PAGEMAP || id == IMAGE_PAGEMAP_SHMEM)) {
 		must(pagemap_read(check->store, id, number, &map) == 0);
 		pagemap_done(&map);
 	}

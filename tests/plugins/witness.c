@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plugin for tests: writes every call of criu to the file $WITNESS, and answers as $WITNESS_ANSWERS says, a list such as
- * "PAUSE_DEVICES=-5 DUMP_EXT_FILE=crash". What is not in the list is not its own (-ENOTSUP). With NAMED it puts its name into the inventory.
+ * A plugin for tests: writes every call of criu to the file $WITNESS, and answers as $WITNESS_ANSWERS says, a list such
+ * as "PAUSE_DEVICES=-5 DUMP_EXT_FILE=crash". What is not in the list is not its own (-ENOTSUP). With NAMED it puts its
+ * name into the inventory.
  */
 #include <criu/criu-plugin.h>
 
@@ -92,7 +93,8 @@ static int restore_file(int id)
 
 static int dump_mount(char *mountpoint, int id)
 {
-	tell("DUMP_EXT_MOUNT %s id=%s", strrchr(mountpoint, '/'), id > 0 && mountpoint[0] == '.' ? "positive" : "wrong");
+	tell("DUMP_EXT_MOUNT %s id=%s", strrchr(mountpoint, '/'),
+	     id > 0 && mountpoint[0] == '.' ? "positive" : "wrong");
 	return answer("DUMP_EXT_MOUNT");
 }
 
@@ -123,7 +125,8 @@ static int handle_mapping(int fd, const struct stat *stat)
 }
 
 /* Something else lies there after the restore: the second page of a memfd. */
-static int update_mapping(const char *path, const uint64_t address, const uint64_t old_offset, uint64_t *new_offset, int *fd)
+static int update_mapping(const char *path, const uint64_t address, const uint64_t old_offset, uint64_t *new_offset,
+			  int *fd)
 {
 	tell("UPDATE_VMA_MAP %s page=%d offset=%llu", path, address % 4096 == 0, (unsigned long long)old_offset);
 	if (answer("UPDATE_VMA_MAP") != 1)
@@ -147,11 +150,11 @@ static char state_of(int pid)
 	return end && end[2] == 'S' ? 'R' : end ? end[2] : '?'; /* asleep or running: it can run */
 }
 
-#define FOR_TASK(function, hook)                                  \
-	static int function(int pid)                              \
-	{                                                         \
+#define FOR_TASK(function, hook)                                   \
+	static int function(int pid)                               \
+	{                                                          \
 		tell(hook " pid=%d state=%c", pid, state_of(pid)); \
-		return answer(hook);                              \
+		return answer(hook);                               \
 	}
 
 FOR_TASK(resume, "RESUME_DEVICES_LATE")
@@ -175,7 +178,8 @@ static int init(int stage)
 	else
 		add_inventory_plugin(NAME);
 #endif
-	tell("init stage=%d named=%d images=%d", stage, result, fstat(criu_get_image_dir(), &st) == 0 && S_ISDIR(st.st_mode));
+	tell("init stage=%d named=%d images=%d", stage, result,
+	     fstat(criu_get_image_dir(), &st) == 0 && S_ISDIR(st.st_mode));
 	result = answer("init");
 	return result == -ENOTSUP ? 0 : result;
 }

@@ -216,17 +216,17 @@ def test_closed_on_request(talk):
     assert talk.rules() == ''
 
 
-def kill_restore(talk, moment):
+def kill_restore(talk, phase):
     """Starts a restore and kills criu when the action script runs at this moment."""
     script, here = talk.folder / 'script', talk.folder / 'here'
-    script.write_text(f'#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" = {moment} ] || exit 0\ntouch {here}\nwhile kill -0 $PPID; do sleep 0.1; done\n')
+    script.write_text(f'#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" = {phase} ] || exit 0\ntouch {here}\nwhile kill -0 $PPID; do sleep 0.1; done\n')
     script.chmod(0o755)
     here.unlink(missing_ok=True)
     words = [talk.room.program, 'run', talk.room.first, talk.criu, 'restore', '-d', '-D', talk.folder / f'images{talk.images}',
              '-o', 'killed.log', '--tcp-established', '--action-script', script]
     with subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:
-        wait_until(here.exists, 10, f'there is no moment {moment}')
+        wait_until(here.exists, 10, f'there is no phase {phase}')
         process.kill()
 
 
@@ -235,8 +235,8 @@ def test_killed_restore(talk):
     status, said = talk.dump('--network-lock', 'nftables')
     assert status == 0, said
     rules = talk.rules()
-    for moment in ('pre-restore', 'post-restore'):      # before anything is made, and when all is ready to run
-        kill_restore(talk, moment)
+    for phase in ('pre-restore', 'post-restore'):      # before anything is made, and when all is ready to run
+        kill_restore(talk, phase)
         wait_until(lambda: talk.pid not in talk.room.pids(), 3, 'the half-made task lives on')
         wait_until(lambda: talk.rules() == rules, 3, talk.rules)
     status, said = talk.restore()

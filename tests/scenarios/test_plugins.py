@@ -89,7 +89,7 @@ def test_damaged_image_of_the_example(subject, plugins):
 
 
 def test_order(subject, plugins, folder):
-    """Every hook at its moment; tasks run or stand as they should; the descriptor of the device is asked for once."""
+    """Every hook at its phase; tasks run or stand as they should; the descriptor of the device is asked for once."""
     libdir = plugins('witness', 'witness.c')
     run = subject('file/device-plugged')
     images = run.folder_of_images()

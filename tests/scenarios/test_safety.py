@@ -103,7 +103,7 @@ def memory_of_criu(pid_folder):
     with open(pid_folder / 'mem', 'rb', buffering=0) as memory:
         for start in re.findall(r'^([0-9a-f]+)-\S+ rwxs ', (pid_folder / 'maps').read_text(), re.M):
             memory.seek(int(start, 16))
-            if b'criu guest stage' in memory.read(4096):
+            if b'criu parasite arena' in memory.read(4096):
                 found.append(start)
     return found
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A room of its own for every test case: pid, mount, IPC and network namespace with a fresh /proc and a first process that
- * reaps at once, so that pids are the same in every run and nothing collides with the machine or with another case.
+ * A room of its own for every test case: pid, mount, IPC and network namespace with a fresh /proc and a first process
+ * that reaps at once, so that pids are the same in every run and nothing collides with the machine or with another
+ * case.
  *
  *   room open LOG              makes a room; prints the pid of its first process; closes it when standard input ends;
  *                              LOG gets a line "PID STATUS" for every process that the first process reaps
  *   room run INIT CMD...       runs a command in the room, with its exit status
  *   room start INIT OUT HOUSE CMD...
- *                              starts a command as a session of its own, an orphan, its output in the file OUT; prints its pid.
- *                              HOUSE names namespaces of its own, within the room: "pid,uts", "-" for none; with pid it is the first process
+ *                              starts a command as a session of its own, an orphan, its output in the file OUT; prints
+ * its pid. HOUSE names namespaces of its own, within the room: "pid,uts", "-" for none; with pid it is the first
+ * process
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +47,8 @@ static void raise_loopback(void)
 	close(fd);
 }
 
-/* What other cases have mounted in their folders came here with the copy of the namespace, and may be gone at any time. */
+/* What other cases have mounted in their folders came here with the copy of the namespace, and may be gone at any time.
+ */
 static void leave_others(void)
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "r");
@@ -70,7 +73,8 @@ static void be_first(int log, int ready)
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		die("mounting /proc");
 	/* Ptys of its own: their numbers would be those of others, too. */
-	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5") < 0 ||
+	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5") <
+		    0 ||
 	    mount("/dev/pts/ptmx", "/dev/ptmx", NULL, MS_BIND, NULL) < 0)
 		die("mounting /dev/pts");
 	raise_loopback();
@@ -157,7 +161,8 @@ static int run(const char *first, char **argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* A subject starts as from a fresh login, whatever the caller of the tests ignores or blocks: nohup, a job in the background, CI. */
+/* A subject starts as from a fresh login, whatever the caller of the tests ignores or blocks: nohup, a job in the
+ * background, CI. */
 static void reset_signals(void)
 {
 	sigset_t none;
@@ -172,8 +177,8 @@ static const struct {
 	const char *name;
 	int flag;
 } kinds[] = {
-	{ "pid", CLONE_NEWPID }, { "uts", CLONE_NEWUTS }, { "ipc", CLONE_NEWIPC }, { "net", CLONE_NEWNET },
-	{ "cgroup", CLONE_NEWCGROUP }, { "mnt", CLONE_NEWNS },
+	{ "pid", CLONE_NEWPID }, { "uts", CLONE_NEWUTS },	{ "ipc", CLONE_NEWIPC },
+	{ "net", CLONE_NEWNET }, { "cgroup", CLONE_NEWCGROUP }, { "mnt", CLONE_NEWNS },
 };
 
 static int flags_of(const char *house)
@@ -218,12 +223,13 @@ static void start_orphan(const char *cwd, const char *output, const char *house,
 		raise_loopback();
 	if (flags & CLONE_NEWNS && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		die("making mounts private");
-	if (flags & CLONE_NEWNS && flags & CLONE_NEWPID && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+	if (flags & CLONE_NEWNS && flags & CLONE_NEWPID &&
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		die("mounting /proc");
 	if (setsid() < 0 || chdir(cwd) < 0)
 		die(cwd);
-	if (dup2(open("/dev/null", O_RDWR), 0) != 0 || dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0666), 1) != 1 ||
-	    dup2(1, 2) != 2)
+	if (dup2(open("/dev/null", O_RDWR), 0) != 0 ||
+	    dup2(open(output, O_WRONLY | O_CREAT | O_APPEND, 0666), 1) != 1 || dup2(1, 2) != 2)
 		die(output);
 	closefrom(3);
 	reset_signals();

@@ -8,7 +8,7 @@
 
 #define EXIT_SKIPPED 77
 
-static char control[256];	/* absolute path of the control directory */
+static char control[256]; /* absolute path of the control directory */
 static __thread char path_buffer[512];
 
 /* Runs before main and learns the directory, so that main needs no arguments. */
@@ -148,8 +148,8 @@ void subject_unequal(const char *file, int line, const char *what, long long got
 {
 	char text[400];
 
-	snprintf(text, sizeof(text), "%s:%d: %s is %lld (0x%llx), should be %lld (0x%llx) (process %d)", file, line, what,
-		 got, got, wanted, wanted, getpid());
+	snprintf(text, sizeof(text), "%s:%d: %s is %lld (0x%llx), should be %lld (0x%llx) (process %d)", file, line,
+		 what, got, got, wanted, wanted, getpid());
 	tell(text);
 	_exit(1);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The little library of the subjects: programs that build up some kernel state, let themselves be checkpointed and restored,
- * and check that the state is still there. See docs/ADD-A-TEST.md.
+ * The little library of the subjects: programs that build up some kernel state, let themselves be checkpointed and
+ * restored, and check that the state is still there. See docs/ADD-A-TEST.md.
  *
- * Subjects talk with the runner only through files in a control directory, by path: no descriptor, no memory, no signal and
- * no timer of this library is part of what is tested.
+ * Subjects talk with the runner only through files in a control directory, by path: no descriptor, no memory, no signal
+ * and no timer of this library is part of what is tested.
  */
 #pragma once
 #include <errno.h>
@@ -25,15 +25,15 @@
 
 /* What the runner must know about a subject. All members are optional; words are separated by blanks. */
 struct subject {
-	char options[128];		/* for criu dump and restore */
+	char options[128]; /* for criu dump and restore */
 	char dump_options[128];
 	char restore_options[128];
-	char ways[128];			/* only these ways make sense */
-	char not_ways[128];		/* all but these */
-	char ignore[128];		/* facts of the /proc comparison that may differ, see checks.py */
-	char house[128];		/* namespaces that it lives in, as "pid,uts"; it is then run in no other house */
-	char refused[128];		/* dump must refuse, with a message that matches this regular expression */
-	uint32_t seconds;		/* it may run this long after the release, default 10 */
+	char ways[128];	    /* only these ways make sense */
+	char not_ways[128]; /* all but these */
+	char ignore[128];   /* facts of the /proc comparison that may differ, see checks.py */
+	char house[128];    /* namespaces that it lives in, as "pid,uts"; it is then run in no other house */
+	char refused[128];  /* dump must refuse, with a message that matches this regular expression */
+	uint32_t seconds;   /* it may run this long after the release, default 10 */
 };
 
 struct subject_note {
@@ -43,9 +43,10 @@ struct subject_note {
 };
 
 /* Every subject has one SUBJECT(...) line: it ends up in an ELF note, which the runner reads. */
-#define SUBJECT(...)                                                                                       \
-	__attribute__((section(".note.subject"), used, aligned(4))) static const struct subject_note       \
-		subject_note_ = { 8, sizeof(struct subject), 1, "subject", { __VA_ARGS__ } };
+#define SUBJECT(...)                                                                                                   \
+	__attribute__((section(".note.subject"), used, aligned(4))) static const struct subject_note subject_note_ = { \
+		8, sizeof(struct subject), 1, "subject", { __VA_ARGS__ }                                               \
+	};
 
 /*
  * Announces "ready" and waits; returns in the restored process. The state to test must have been built before.
@@ -70,27 +71,27 @@ void await_call(pid_t tid, long number);
 const char *control_path(const char *name);
 
 /* Calls that must not fail before the checkpoint: returns the result, or ends the subject with file, line and errno. */
-#define must(call)                                                                      \
-	({                                                                              \
-		__typeof__(call) must_ = (call);                                        \
-		if ((long)must_ == -1L)                                                 \
-			subject_fail(__FILE__, __LINE__, #call, errno);                 \
-		must_;                                                                  \
+#define must(call)                                                      \
+	({                                                              \
+		__typeof__(call) must_ = (call);                        \
+		if ((long)must_ == -1L)                                 \
+			subject_fail(__FILE__, __LINE__, #call, errno); \
+		must_;                                                  \
 	})
 
 /* What must be true, before or after. Ends this process with status 1 and tells the runner. */
-#define CHECK(condition)                                                                \
-	do {                                                                            \
-		if (!(condition))                                                       \
-			subject_fail(__FILE__, __LINE__, #condition, errno);            \
+#define CHECK(condition)                                                     \
+	do {                                                                 \
+		if (!(condition))                                            \
+			subject_fail(__FILE__, __LINE__, #condition, errno); \
 	} while (0)
 
 /* Two integers that must be equal; tells both. */
-#define CHECK_EQUAL(got, wanted)                                                        \
-	do {                                                                            \
-		long long got_ = (long long)(got), wanted_ = (long long)(wanted);       \
-		if (got_ != wanted_)                                                    \
-			subject_unequal(__FILE__, __LINE__, #got, got_, wanted_);       \
+#define CHECK_EQUAL(got, wanted)                                                  \
+	do {                                                                      \
+		long long got_ = (long long)(got), wanted_ = (long long)(wanted); \
+		if (got_ != wanted_)                                              \
+			subject_unequal(__FILE__, __LINE__, #got, got_, wanted_); \
 	} while (0)
 
 /* Ends the subject: this kernel or machine lacks something. Only before the checkpoint. */

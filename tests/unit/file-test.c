@@ -156,12 +156,9 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text_files),
-		cmocka_unit_test(test_links),
-		cmocka_unit_test(test_short_transfers),
-		cmocka_unit_test(test_positions),
-		cmocka_unit_test(test_descriptors),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_text_files),	cmocka_unit_test(test_links),
+		cmocka_unit_test(test_short_transfers), cmocka_unit_test(test_positions),
+		cmocka_unit_test(test_descriptors),	cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, enter_dir, remove_dir);

@@ -126,8 +126,9 @@ static void test_the_first_cause(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_are_kept),  cmocka_unit_test(test_many_of_a_kind), cmocka_unit_test(test_the_same_twice),
-		cmocka_unit_test(test_nesting),	      cmocka_unit_test(test_the_first_cause), cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_all_are_kept),	cmocka_unit_test(test_many_of_a_kind),
+		cmocka_unit_test(test_the_same_twice),	cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_the_first_cause), cmocka_unit_test(test_warnings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,8 +19,10 @@
 enum section { NONE, TEXT, RELA_TEXT, DATA, BSS, EH_FRAME, RELA_EH_FRAME, SYMTAB, STRTAB, SECTIONS };
 enum symbol { UNDEF, IN_TEXT, IN_DATA, IN_BSS, HEAD, CMD, ARGS, MISSING, ABSOLUTE, IN_EH_FRAME, SYMBOLS };
 
-static const char strings[] = "\0.text\0.rela.text\0.data\0.bss\0.eh_frame\0.rela.eh_frame\0.symtab\0.strtab\0in_text\0in_data\0in_bss\0"
-			      "__export_parasite_head_start\0__export_parasite_service_cmd\0__export_parasite_service_args_ptr\0missing\0absolute\0";
+static const char strings[] =
+	"\0.text\0.rela.text\0.data\0.bss\0.eh_frame\0.rela.eh_frame\0.symtab\0.strtab\0in_text\0in_data\0in_bss\0"
+	"__export_parasite_head_start\0__export_parasite_service_cmd\0__export_parasite_service_args_"
+	"ptr\0missing\0absolute\0";
 
 #define RELAS 4
 
@@ -45,8 +47,8 @@ static uint32_t text_of(const char *text)
 #define SECTION(file, index, name, type, flags, member, align) \
 	set_section(file, index, name, type, flags, offsetof(struct file, member), sizeof((file)->member), align)
 
-static void set_section(struct file *file, enum section i, const char *name, uint32_t type, uint64_t flags, uint64_t offset,
-			uint64_t size, uint64_t align)
+static void set_section(struct file *file, enum section i, const char *name, uint32_t type, uint64_t flags,
+			uint64_t offset, uint64_t size, uint64_t align)
 {
 	file->sections[i] = (Elf64_Shdr){
 		.sh_name = text_of(name),
@@ -65,7 +67,8 @@ static void set_symbol(struct file *file, enum symbol i, const char *name, uint1
 
 static void set_rela(struct file *file, int i, uint64_t offset, enum symbol symbol, uint32_t type, int64_t addend)
 {
-	file->relas[i] = (Elf64_Rela){ .r_offset = offset, .r_info = ELF64_R_INFO((uint64_t)symbol, type), .r_addend = addend };
+	file->relas[i] =
+		(Elf64_Rela){ .r_offset = offset, .r_info = ELF64_R_INFO((uint64_t)symbol, type), .r_addend = addend };
 }
 
 /* Text of 64 bytes at 0, data of 32 at 64, 24 bytes of bss at 96. */
@@ -164,7 +167,8 @@ static void test_layout(void **state)
 	assert_non_null(strstr(text.data, "pbd->hdr.got_off = 0x78;\n"));
 	assert_non_null(strstr(text.data, "pbd->hdr.args_off = 0x78;\n"));
 	assert_non_null(strstr(text.data, "pbd->hdr.data_off = 0x40;\n"));
-	assert_non_null(strstr(text.data, "static __attribute__((unused)) void p_setup_c_header(struct parasite_ctl *ctl)\n"));
+	assert_non_null(
+		strstr(text.data, "static __attribute__((unused)) void p_setup_c_header(struct parasite_ctl *ctl)\n"));
 }
 
 static void test_relocations(void **state)
@@ -182,8 +186,10 @@ static void test_relocations(void **state)
 	assert_int_equal(number_at(blob.bytes.data + 8, 4), 64 + 8 - 4 - 8);
 	assert_int_equal(number_at(blob.bytes.data + 48, 4), 0x1235);
 	assert_int_equal(blob.relocs.n, 2);
-	assert_memory_equal(&blob.relocs.items[0], &((compel_reloc_t){ 16, COMPEL_TYPE_LONG, 3, 96 + 16 }), sizeof(compel_reloc_t));
-	assert_memory_equal(&blob.relocs.items[1], &((compel_reloc_t){ 40, COMPEL_TYPE_GOTPCREL, -4, 4 }), sizeof(compel_reloc_t));
+	assert_memory_equal(&blob.relocs.items[0], &((compel_reloc_t){ 16, COMPEL_TYPE_LONG, 3, 96 + 16 }),
+			    sizeof(compel_reloc_t));
+	assert_memory_equal(&blob.relocs.items[1], &((compel_reloc_t){ 40, COMPEL_TYPE_GOTPCREL, -4, 4 }),
+			    sizeof(compel_reloc_t));
 	assert_int_equal(blob.slots, 1);
 	assert_non_null(strstr(text.data, "pbd->hdr.args_off = 0x80;\n"));
 	assert_non_null(strstr(text.data, "pbd->hdr.nr_relocs = 2;\n"));
@@ -269,7 +275,8 @@ static void test_other_files(void **state)
 	assert_int_equal(try(&file, "table of sections is damaged"), -EINVAL);
 }
 
-/* Every byte damaged in several ways, and every length: an answer and nothing else. In blocks of their own, so that tools see what lies behind. */
+/* Every byte damaged in several ways, and every length: an answer and nothing else. In blocks of their own, so that
+ * tools see what lies behind. */
 static void test_damaged(void **state)
 {
 	static const uint8_t values[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
@@ -280,7 +287,8 @@ static void test_damaged(void **state)
 	set_rela(&file, 1, 16, IN_BSS, R_X86_64_64, 3);
 	set_rela(&file, 2, 40, IN_TEXT, R_X86_64_GOTPCREL, -4);
 	for (size_t i = 0; i < sizeof(file) * (sizeof(values) + 1); i++) {
-		size_t at = i / (sizeof(values) + 1), kind = i % (sizeof(values) + 1), size = kind == sizeof(values) ? at : sizeof(file);
+		size_t at = i / (sizeof(values) + 1), kind = i % (sizeof(values) + 1),
+		       size = kind == sizeof(values) ? at : sizeof(file);
 		AUTO(blob_done) struct blob blob = { 0 };
 		AUTO(buffer_done) struct buffer text = { 0 };
 		AUTO_FREE uint8_t *copy = malloc(size ? size : 1);
@@ -290,7 +298,8 @@ static void test_damaged(void **state)
 		if (kind < sizeof(values))
 			copy[at] = values[kind];
 		error = make_header(copy, size, &blob, &text);
-		assert_true(error == 0 || error == -EINVAL || error == -EOPNOTSUPP || error == -ENOENT || error == -ERANGE);
+		assert_true(error == 0 || error == -EINVAL || error == -EOPNOTSUPP || error == -ENOENT ||
+			    error == -ERANGE);
 		if (kind == sizeof(values) && at < sizeof(file.head))
 			assert_int_equal(error, -EINVAL);
 	}
@@ -299,7 +308,7 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_layout),	    cmocka_unit_test(test_relocations), cmocka_unit_test(test_apply),
+		cmocka_unit_test(test_layout),	cmocka_unit_test(test_relocations), cmocka_unit_test(test_apply),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_other_files), cmocka_unit_test(test_damaged),
 	};
 

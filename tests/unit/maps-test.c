@@ -184,12 +184,9 @@ static void test_own_process(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_maps),
-		cmocka_unit_test(test_smaps),
-		cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_unknown_flags_and_keys),
-		cmocka_unit_test(test_broken_texts),
-		cmocka_unit_test(test_own_process),
+		cmocka_unit_test(test_maps),	     cmocka_unit_test(test_smaps),
+		cmocka_unit_test(test_pieces),	     cmocka_unit_test(test_unknown_flags_and_keys),
+		cmocka_unit_test(test_broken_texts), cmocka_unit_test(test_own_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,9 +185,11 @@ static void test_options(void **state)
 
 	assert_string_equal(fs_options(pool, fs_find("tmpfs"), "rw,size=65536k,mode=755"), "size=65536k,mode=755");
 	assert_string_equal(fs_options(pool, fs_find("tmpfs"), "ro"), "");
-	assert_string_equal(fs_options(pool, fs_find("devpts"), "rw,gid=5,mode=620,ptmxmode=666"), "gid=5,mode=620,ptmxmode=666,newinstance");
+	assert_string_equal(fs_options(pool, fs_find("devpts"), "rw,gid=5,mode=620,ptmxmode=666"),
+			    "gid=5,mode=620,ptmxmode=666,newinstance");
 	assert_string_equal(fs_options(pool, NULL, "rw,seclabel,data=ordered"), "data=ordered");
-	assert_string_equal(fs_with_context(pool, "mode=755,context=\"a:b:c:s0:c1,c2\",size=1k", "x:y:z"), "mode=755,context=x:y:z,size=1k");
+	assert_string_equal(fs_with_context(pool, "mode=755,context=\"a:b:c:s0:c1,c2\",size=1k", "x:y:z"),
+			    "mode=755,context=x:y:z,size=1k");
 	assert_string_equal(fs_with_context(pool, "mode=755", "x:y:z"), "mode=755");
 	assert_int_equal(fs_find_type(FSTYPE__CGROUP2)->type, FSTYPE__CGROUP2);
 	assert_null(fs_find("ext4"));
@@ -198,8 +200,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_paths), TEST(test_order), TEST(test_two_roots), TEST(test_circle), TEST(test_strange_place), TEST(test_same_id),
-		TEST(test_widest), TEST(test_groups), TEST(test_group_of_parts), TEST(test_masters_in_circle), TEST(test_options),
+		TEST(test_paths),	   TEST(test_order),
+		TEST(test_two_roots),	   TEST(test_circle),
+		TEST(test_strange_place),  TEST(test_same_id),
+		TEST(test_widest),	   TEST(test_groups),
+		TEST(test_group_of_parts), TEST(test_masters_in_circle),
+		TEST(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

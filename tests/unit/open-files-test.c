@@ -17,7 +17,7 @@
 #include "flow/restore-load.h"
 #include "image/store.h"
 #include "object/file/file.h"
-#include "object/file/regular.h"
+#include "object/file/regular/regular.h"
 #include "options/options.h"
 #include "session/session.h"
 
@@ -98,8 +98,9 @@ static void test_zoo(void **state)
 static void load_without(struct restore *r, const char *missing)
 {
 	struct store *whole = r->store;
-	static const char *const names[] = { "inventory.img", "pstree.img", "files.img", "fdinfo-2.img", "fdinfo-3.img", "fdinfo-4.img",
-					     "fdinfo-5.img", "fdinfo-6.img", "memfd.img", "remap-fpath.img", "filelocks.img" };
+	static const char *const names[] = { "inventory.img", "pstree.img",	 "files.img",	 "fdinfo-2.img",
+					     "fdinfo-3.img",  "fdinfo-4.img",	 "fdinfo-5.img", "fdinfo-6.img",
+					     "memfd.img",     "remap-fpath.img", "filelocks.img" };
 	char path[512];
 	struct store *part = store_create_memory();
 
@@ -230,7 +231,8 @@ static int find_note(struct dl_phdr_info *info, size_t size, void *arg)
 
 static void test_build_id(void **state)
 {
-	int fd = open("/proc/self/exe", O_RDONLY), path = open("/proc/self/exe", O_PATH), text = open("/proc/self/status", O_RDONLY);
+	int fd = open("/proc/self/exe", O_RDONLY), path = open("/proc/self/exe", O_PATH),
+	    text = open("/proc/self/status", O_RDONLY);
 	uint8_t id[BUILD_ID_MAX] = { 0 };
 	struct note note = { 0 };
 

@@ -127,7 +127,8 @@ static size_t scan(const struct child *child, size_t n_pages, struct page_range 
 }
 
 /* To pagemap-ID.img and pages-ID.img. */
-static void save_images(struct scratch *scratch, unsigned id, const struct page_source *source, struct page_range *ranges, size_t n)
+static void save_images(struct scratch *scratch, unsigned id, const struct page_source *source,
+			struct page_range *ranges, size_t n)
 {
 	AUTO(page_sink_destroy) struct page_sink *sink = page_sink_to_store(scratch->store, id);
 

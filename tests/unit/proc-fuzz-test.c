@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The readers of /proc get golden files with bytes cut off, changed, doubled: they may refuse, they may not read or write
- * where they must not (build with -Db_sanitize=address,undefined to see it all). Texts lie at the end of a malloc.
+ * The readers of /proc get golden files with bytes cut off, changed, doubled: they may refuse, they may not read or
+ * write where they must not (build with -Db_sanitize=address,undefined to see it all). Texts lie at the end of a
+ * malloc.
  */
 #include <setjmp.h>
 #include <stdarg.h>

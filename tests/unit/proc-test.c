@@ -254,9 +254,12 @@ static void test_mounts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_threads_and_children), cmocka_unit_test(test_timers),
-		cmocka_unit_test(test_own_timers),	     cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_cgroups),		     cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_threads_and_children),
+		cmocka_unit_test(test_timers),
+		cmocka_unit_test(test_own_timers),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_cgroups),
+		cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_mounts),
 	};
 

@@ -33,7 +33,8 @@ static void filter(const char *rules)
 
 static void block(void)
 {
-	filter("table inet t { chain i { type filter hook input priority 0; meta mark 0xc114 accept; meta l4proto tcp drop; }; }");
+	filter("table inet t { chain i { type filter hook input priority 0; meta mark 0xc114 accept; meta l4proto tcp "
+	       "drop; }; }");
 }
 
 static void block_to_port(int port)
@@ -467,8 +468,8 @@ static int leave_network(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_states),	    cmocka_unit_test(test_syn_sent),
-		cmocka_unit_test(test_unsent),	    cmocka_unit_test(test_full_queues),
+		cmocka_unit_test(test_states),	      cmocka_unit_test(test_syn_sent),
+		cmocka_unit_test(test_unsent),	      cmocka_unit_test(test_full_queues),
 		cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_goes_on_after_save),
 	};
 

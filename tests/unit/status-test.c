@@ -171,12 +171,9 @@ static void test_zombie(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_status_of_nested_namespace),
-		cmocka_unit_test(test_broken_status),
-		cmocka_unit_test(test_stat),
-		cmocka_unit_test(test_broken_stat),
-		cmocka_unit_test(test_zombie),
+		cmocka_unit_test(test_status),	      cmocka_unit_test(test_status_of_nested_namespace),
+		cmocka_unit_test(test_broken_status), cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_broken_stat),   cmocka_unit_test(test_zombie),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

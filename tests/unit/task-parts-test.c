@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Records of processes and threads: the damaged ones are refused, credentials and filters become steps in the right order. */
+/* Records of processes and threads: the damaged ones are refused, credentials and filters become steps in the right
+ * order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,11 +21,11 @@
 #include "base/auto.h"
 #include "image/image.h"
 #include "image/store.h"
-#include "object/task/credentials.h"
+#include "object/task/credentials/credentials.h"
 #include "object/task/part.h"
-#include "object/task/seccomp.h"
+#include "object/task/seccomp/seccomp.h"
 #include "object/task/self.h"
-#include "object/task/timers.h"
+#include "object/task/timers/timers.h"
 
 /* --- a small whole: one process with one thread, all records in order --- */
 
@@ -120,13 +121,13 @@ static int check(struct scene *s, const char *part)
 }
 
 /* Changes one member, expects a refusal, puts it back. */
-#define REFUSED(part, member, value, error)                                \
-	do {                                                               \
-		__typeof__(member) saved_ = (member);                      \
-		assert_int_equal(check(s, part), 0);                       \
-		(member) = (value);                                        \
-		assert_int_equal(check(s, part), -(error));                \
-		(member) = saved_;                                         \
+#define REFUSED(part, member, value, error)                 \
+	do {                                                \
+		__typeof__(member) saved_ = (member);       \
+		assert_int_equal(check(s, part), 0);        \
+		(member) = (value);                         \
+		assert_int_equal(check(s, part), -(error)); \
+		(member) = saved_;                          \
 	} while (0)
 
 static void damaged_records(void **state)
@@ -255,7 +256,13 @@ static void zombies(void **state)
 		uint32_t status;
 		int result;
 	} cases[] = {
-		{ 0, 0 }, { 42 << 8, 0 }, { 9, 0 }, { 11 | 0x80, 0 }, { 0x7f, -EINVAL }, { 70, -EINVAL }, { 0x12345, -EINVAL },
+		{ 0, 0 },
+		{ 42 << 8, 0 },
+		{ 9, 0 },
+		{ 11 | 0x80, 0 },
+		{ 0x7f, -EINVAL },
+		{ 70, -EINVAL },
+		{ 0x12345, -EINVAL },
 		{ 0x10000, -EINVAL },
 	};
 	struct scene *s = *state;
@@ -417,7 +424,8 @@ static void filter_chains(void **state)
 {
 	struct scene *s = *state;
 	struct pool *pool = s->r.pool;
-	SeccompFilter *filters[4] = { filter(pool, -1, 1), filter(pool, 0, 2), filter(pool, 0, 3), filter(pool, 2, 4096) };
+	SeccompFilter *filters[4] = { filter(pool, -1, 1), filter(pool, 0, 2), filter(pool, 0, 3),
+				      filter(pool, 2, 4096) };
 	SeccompEntry record = SECCOMP_ENTRY__INIT;
 	struct seccomp_chain chain;
 
@@ -452,9 +460,9 @@ static void filter_chains(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(damaged_records),	TEST(damaged_limits),	 TEST(damaged_signals),	  TEST(damaged_timers),
-		TEST(zombies),		TEST(credential_steps), TEST(credential_limits), TEST(filter_chains),
-		TEST(older_images),
+		TEST(damaged_records),	 TEST(damaged_limits), TEST(damaged_signals),
+		TEST(damaged_timers),	 TEST(zombies),	       TEST(credential_steps),
+		TEST(credential_limits), TEST(filter_chains),  TEST(older_images),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,8 @@
 #define BUILD_BUG_ON(condition) ((void)sizeof(char[1 - 2 * !!(condition)]))
 #endif
 #ifndef round_up
-#define round_up(x, y)	 ((((x) - 1) | ((__typeof__(x))((y) - 1))) + 1) /* y: a power of two */
-#define round_down(x, y) ((x) & ~((__typeof__(x))((y) - 1)))
+#define round_up(x, y)	 ((((x)-1) | ((__typeof__(x))((y)-1))) + 1) /* y: a power of two */
+#define round_down(x, y) ((x) & ~((__typeof__(x))((y)-1)))
 #endif
 
 #endif

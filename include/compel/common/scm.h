@@ -16,14 +16,15 @@ extern "C" {
 #define CR_SCM_MAX_FD 252
 
 /*
- * Sends nr descriptors, in as many messages as that takes. saddr of length len: to whom; NULL and 0 on a connected socket. data: nr chunks of
- * ch_size bytes that go with the descriptors, or NULL. 0, or a negative number; in a program errno says why, in a parasite it is the -errno.
+ * Sends nr descriptors, in as many messages as that takes. saddr of length len: to whom; NULL and 0 on a connected
+ * socket. data: nr chunks of ch_size bytes that go with the descriptors, or NULL. 0, or a negative number; in a program
+ * errno says why, in a parasite it is the -errno.
  */
 int send_fds(int sock, struct sockaddr_un *saddr, int len, int *fds, int nr_fds, void *data, unsigned ch_size);
 
 /*
- * Receives exactly nr descriptors and their data as send_fds() sent them. flags: of recvmsg(2); with MSG_CMSG_CLOEXEC the descriptors are not
- * inherited. 0 or a negative number as above; then nothing is left open.
+ * Receives exactly nr descriptors and their data as send_fds() sent them. flags: of recvmsg(2); with MSG_CMSG_CLOEXEC
+ * the descriptors are not inherited. 0 or a negative number as above; then nothing is left open.
  */
 int __recv_fds(int sock, int *fds, int nr_fds, void *data, unsigned ch_size, int flags);
 

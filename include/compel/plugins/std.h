@@ -6,8 +6,8 @@
  *	ld $(compel ldflags) -o parasite.po parasite.o $(compel plugins)
  *	compel -f parasite.po -o parasite.h hgen
  *
- * There are no threads of its own, no errno, no stack protector; its stack has 16 KiB (PARASITE_STACK_SIZE). All signals are blocked. It may use
- * any register.
+ * There are no threads of its own, no errno, no stack protector; its stack has 16 KiB (PARASITE_STACK_SIZE). All
+ *signals are blocked. It may use any register.
  */
 #ifndef COMPEL_PLUGIN_STD_H
 #define COMPEL_PLUGIN_STD_H

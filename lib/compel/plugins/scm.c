@@ -8,26 +8,26 @@
 #include <compel/plugins/std/syscall.h>
 #include <errno.h>
 
-#define send_message	     sys_sendmsg
-#define receive_message	     sys_recvmsg
-#define close_descriptor     sys_close
-#define failed(result)	     ((int)(result))
-#define interrupted(result)  ((result) == -EINTR)
+#define send_message	    sys_sendmsg
+#define receive_message	    sys_recvmsg
+#define close_descriptor    sys_close
+#define failed(result)	    ((int)(result))
+#define interrupted(result) ((result) == -EINTR)
 #else
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#define send_message	     sendmsg
-#define receive_message	     recvmsg
-#define close_descriptor     close
-#define failed(result)	     ((void)(result), -1)
-#define interrupted(result)  ((result) < 0 && errno == EINTR)
+#define send_message	    sendmsg
+#define receive_message	    recvmsg
+#define close_descriptor    close
+#define failed(result)	    ((void)(result), -1)
+#define interrupted(result) ((result) < 0 && errno == EINTR)
 #endif
 
 union control {
 	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int) * CR_SCM_MAX_FD)];
+	char capacity[CMSG_SPACE(sizeof(int) * CR_SCM_MAX_FD)];
 };
 
 static int protocol_error(void)
@@ -80,7 +80,8 @@ int send_fds(int sock, struct sockaddr_un *saddr, int len, int *fds, int nr_fds,
 	return 0;
 }
 
-/* Takes up to n descriptors; returns how many came. More than n close themselves: the room is not there (MSG_CTRUNC). */
+/* Takes up to n descriptors; returns how many came. More than n close themselves: the room is not there (MSG_CTRUNC).
+ */
 static int receive_some(int sock, int *fds, int n, void *data, size_t size, int flags)
 {
 	union control control;

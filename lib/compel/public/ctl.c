@@ -19,18 +19,20 @@
 #include "kern/proc/maps.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
-#include "lib/compel/stage.h"
+#include "lib/compel/arena.h"
 #include "lib/compel/tracee.h"
 
 _Static_assert(sizeof(struct seize_task_status) == 40 && offsetof(struct seize_task_status, vpid) == 28, "");
 _Static_assert(sizeof(struct infect_ctx) == 240 && offsetof(struct infect_ctx, orig_handler) == 64 &&
-	       offsetof(struct infect_ctx, open_proc) == 216 && offsetof(struct infect_ctx, remote_map_addr) == 232, "");
+		       offsetof(struct infect_ctx, open_proc) == 216 &&
+		       offsetof(struct infect_ctx, remote_map_addr) == 232,
+	       "");
 _Static_assert(sizeof(struct parasite_blob_desc) == 88 && offsetof(struct parasite_blob_desc, hdr.relocs) == 72, "");
 _Static_assert(sizeof(compel_reloc_t) == 24 && sizeof(k_rtsigset_t) == 8, "");
 
-struct guest_state ctl_guest_state(const struct thread_home *home)
+struct parasite_state ctl_parasite_state(const struct thread_home *home)
 {
-	return (struct guest_state){ home->state, home->alone, home->sigmask.sig[0] };
+	return (struct parasite_state){ home->state, home->alone, home->sigmask.sig[0] };
 }
 
 /* Whether a plain EINTR can come only from our stop. */
@@ -39,7 +41,8 @@ static bool has_no_signals(pid_t tid, uint64_t sigmask)
 	AUTO_CLOSE int proc = proc_open(tid);
 	AUTO(proc_status_done) struct proc_status status = { 0 };
 
-	return proc >= 0 && proc_status_read(proc, &status) == 0 && !((status.sig_pending | status.shared_pending) & ~sigmask);
+	return proc >= 0 && proc_status_read(proc, &status) == 0 &&
+	       !((status.sig_pending | status.shared_pending) & ~sigmask);
 }
 
 /* The area of a dead injector in which the thread is, on its way home; NULL if there is none. */
@@ -47,7 +50,7 @@ static const struct mapping *find_leftover(pid_t tid, const struct mappings *map
 {
 	const struct mapping *m = mappings_find(mappings, ip);
 
-	return m && m->shared && m->deleted && guest_is_leftover(tid, m->start) ? m : NULL;
+	return m && m->shared && m->deleted && parasite_is_leftover(tid, m->start) ? m : NULL;
 }
 
 /* Somebody who injected before us may have been killed a moment ago. */
@@ -63,7 +66,7 @@ static int see_home(pid_t tid, struct pool *pool)
 	if (proc < 0 || mappings_read(proc, MAPPINGS_PLAIN, &mappings) < 0)
 		return 0; /* a caller that opens files of /proc by itself */
 	m = find_leftover(tid, &mappings, arch_state_ip(state));
-	return m ? guest_see_home(tid, m->start, m->end, &soon) : 0;
+	return m ? parasite_run_out(tid, m->start, m->end, &soon) : 0;
 }
 
 int ctl_read_home(pid_t tid, struct pool *pool, struct thread_home *home)
@@ -77,7 +80,8 @@ int ctl_read_home(pid_t tid, struct pool *pool, struct thread_home *home)
 	TRY(arch_state_get(tid, pool, &home->state));
 	home->alone = arch_state_copy(home->state, pool);
 	remote = (struct iovec){ (void *)(arch_state_ip(home->alone) - sizeof(code)), sizeof(code) };
-	have_code = arch_state_needs_code(home->alone) && process_vm_readv(tid, &local, 1, &remote, 1, 0) == sizeof(code);
+	have_code =
+		arch_state_needs_code(home->alone) && process_vm_readv(tid, &local, 1, &remote, 1, 0) == sizeof(code);
 	no_signals = has_no_signals(tid, home->sigmask.sig[0]);
 	arch_state_restart_eintr(home->state, no_signals);
 	arch_state_restart(home->alone, no_signals, have_code ? code : NULL);
@@ -105,7 +109,7 @@ static void forget_leftovers(pid_t pid, struct mappings *mappings)
 	for (size_t i = 0; i < mappings->n; i++) {
 		const struct mapping *m = &mappings->items[i];
 
-		if (!m->shared || !m->deleted || !guest_is_leftover(pid, m->start))
+		if (!m->shared || !m->deleted || !parasite_is_leftover(pid, m->start))
 			mappings->items[kept++] = *m;
 	}
 	mappings->n = kept;
@@ -122,8 +126,8 @@ static int open_process(struct parasite_ctl *ctl)
 	TRY(mappings_read(proc, MAPPINGS_PLAIN, &mappings));
 	forget_leftovers(ctl->pid, &mappings);
 	ctl->process.tid = ctl->pid;
-	ctl->process.state = ctl_guest_state(&ctl->home);
-	TRY(guest_find_place(mem, ctl->pid, &mappings, ctl->home.state, NULL, &ctl->process.place));
+	ctl->process.state = ctl_parasite_state(&ctl->home);
+	TRY(parasite_find_place(mem, ctl->pid, &mappings, ctl->home.state, NULL, &ctl->process.place));
 	ctl->process.mem = TAKE_FD(mem);
 	ctl->process.proc = TAKE_FD(proc);
 	return 0;
@@ -145,7 +149,8 @@ static pid_t read_tgid(pid_t pid)
 /* Names of unix sockets belong to a network namespace: the socket must be made in that of the process. */
 static int make_socket(pid_t pid)
 {
-	AUTO_CLOSE int ours = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), theirs = open_proc_file(pid, O_RDONLY, "ns/net");
+	AUTO_CLOSE int ours = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC),
+		       theirs = open_proc_file(pid, O_RDONLY, "ns/net");
 	struct stat st, st2;
 	int sock, error;
 	bool other;

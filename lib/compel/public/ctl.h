@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/deadline.h"
-#include "lib/compel/guest.h"
+#include "lib/compel/parasite.h"
 #include "lib/compel/plugins/abi.h"
 #include "plan/plan.h"
 
@@ -33,17 +33,17 @@ struct parasite_ctl {
 	struct parasite_blob_desc pbd;
 	struct pool *pool;
 	struct thread_home home;
-	struct guest_process process; /* proc < 0: not opened yet */
-	struct stage *stage;
-	char *local;	   /* the parasite: blob, GOT, arguments */
-	uint64_t address;  /* the same over there */
+	struct parasite_process process; /* proc < 0: not opened yet */
+	struct arena *arena;
+	char *local;	  /* the parasite: blob, GOT, arguments */
+	uint64_t address; /* the same over there */
 	size_t args_size;
 	struct caller leader, thread;
 	uint64_t sigframe; /* over there */
 	void *sigframe_local;
 	struct compel_last_exit last_exit;
-	uint32_t *busy; /* in the stage: a thread runs a command */
-	int control;	   /* socket of the daemon, -1 = no daemon */
+	uint32_t *busy;	      /* in the arena: a thread runs a command */
+	int control;	      /* socket of the daemon, -1 = no daemon */
 	int32_t their_fds[2]; /* descriptors of the daemon over there plus 1, 0 = unknown */
 	bool own_sock, handles_children, unmapped;
 };
@@ -64,7 +64,7 @@ static inline int ctl_result(int error)
 	return -1;
 }
 
-struct guest_state ctl_guest_state(const struct thread_home *home);
+struct parasite_state ctl_parasite_state(const struct thread_home *home);
 /* Reads how the stopped thread goes on. */
 int ctl_read_home(pid_t tid, struct pool *pool, struct thread_home *home);
 /* Opens what is needed for work in the process; does nothing the second time. */
@@ -73,8 +73,8 @@ int ctl_open_process(struct parasite_ctl *ctl);
 /* Sends the caller's thread into the parasite with this command. */
 int ctl_call_parasite(struct parasite_ctl *ctl, struct caller *caller, unsigned cmd, uint64_t args);
 /*
- * Stops the thread and gives it everything back. has_slept: the parasite may have made a call after which the kernel does not know any more how to go on
- * with an interrupted one.
+ * Stops the thread and gives it everything back. has_slept: the parasite may have made a call after which the kernel
+ * does not know any more how to go on with an interrupted one.
  */
 int ctl_bring_home(struct caller *caller, struct thread_home *home, bool at_stop, bool has_slept);
 /* Where the arguments lie, there. */

@@ -16,7 +16,7 @@
 #include "base/pool.h"
 #include "lib/compel/plugins/abi.h"
 #include "lib/compel/public/ctl.h"
-#include "lib/compel/stage.h"
+#include "lib/compel/arena.h"
 #include "lib/compel/tracee.h"
 
 #define TICK_MS 20 /* how often we look whether the daemon is alive */
@@ -37,7 +37,7 @@ static int wait_readable(struct parasite_ctl *ctl, int fd)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return fail_errno("waiting for the parasite");
-		TRY(guest_check(ctl->leader.remote));
+		TRY(parasite_check(ctl->leader.remote));
 		if (has_returned(&ctl->leader))
 			return refuse(ECONNREFUSED, "the parasite of task %d did not become a daemon: %s", ctl->pid,
 				      strerror(-(int)remote_value(ctl->leader.remote, ctl->leader.result)));
@@ -52,7 +52,8 @@ static int receive(struct parasite_ctl *ctl, struct compel_message *message)
 	got = recv(ctl->control, message, sizeof(*message), 0);
 	if (got < 0)
 		return fail_errno("hearing from the parasite of task %d", ctl->pid);
-	return got == sizeof(*message) ? 0 : refuse(ECONNRESET, "the parasite of task %d has closed its socket", ctl->pid);
+	return got == sizeof(*message) ? 0
+				       : refuse(ECONNRESET, "the parasite of task %d has closed its socket", ctl->pid);
 }
 
 /* The name of the socket; one that the caller has bound already is taken as it is. */
@@ -65,8 +66,8 @@ static int listen_here(struct parasite_ctl *ctl, struct sockaddr_un *addr, sockl
 			return fail_errno("getting a random number");
 		*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
 		*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1);
-		*len += (socklen_t)snprintf(addr->sun_path + 1, sizeof(addr->sun_path) - 1, "/crtools-pr-%" PRIu64 "-%.36s", key,
-					    compel_run_id);
+		*len += (socklen_t)snprintf(addr->sun_path + 1, sizeof(addr->sun_path) - 1,
+					    "/crtools-pr-%" PRIu64 "-%.36s", key, compel_run_id);
 		if (bind(ctl->ictx.sock, (struct sockaddr *)addr, *len) == 0)
 			break;
 		if (errno == EADDRINUSE)
@@ -109,7 +110,8 @@ static int greet(struct parasite_ctl *ctl)
 		return fail_errno("giving the log to the parasite");
 	TRY(receive(ctl, &message));
 	if (message.ack != PARASITE_CMD_INIT_DAEMON || message.err)
-		return refuse(EPROTO, "the parasite of task %d answers %d to command %u", ctl->pid, message.err, message.ack);
+		return refuse(EPROTO, "the parasite of task %d answers %d to command %u", ctl->pid, message.err,
+			      message.ack);
 	return 0;
 }
 
@@ -155,14 +157,15 @@ static int start(struct parasite_ctl *ctl)
 	return 0;
 }
 
-/* The thread stands. If it has gone on by itself (its socket was closed) it stands somewhere else now, and nothing may be put back. */
+/* The thread stands. If it has gone on by itself (its socket was closed) it stands somewhere else now, and nothing may
+ * be put back. */
 static int take_as_it_is(struct parasite_ctl *ctl)
 {
 	struct remote *remote = ctl->leader.remote;
 
 	remote->away = remote->stopped = false;
 	TRY(ctl_read_home(ctl->pid, ctl->pool, &ctl->home));
-	ctl->process.state = ctl_guest_state(&ctl->home);
+	ctl->process.state = ctl_parasite_state(&ctl->home);
 	if (remote->lost_stop)
 		syscall(__NR_tkill, ctl->pid, remote->lost_stop);
 	remote->lost_stop = 0;
@@ -178,13 +181,13 @@ static int is_inside(struct parasite_ctl *ctl)
 
 	TRY(arch_state_get(ctl->pid, pool, &now));
 	ip = arch_state_ip(now);
-	return ip >= ctl->stage->address && ip < ctl->stage->address + ctl->stage->size;
+	return ip >= ctl->arena->address && ip < ctl->arena->address + ctl->arena->size;
 }
 
 static int bring_home(struct parasite_ctl *ctl, bool slept)
 {
 	TRY(ctl_bring_home(&ctl->leader, &ctl->home, true, slept));
-	ctl->process.state = ctl_guest_state(&ctl->home);
+	ctl->process.state = ctl_parasite_state(&ctl->home);
 	return 0;
 }
 
@@ -193,7 +196,8 @@ static bool has_slept(const struct parasite_ctl *ctl)
 {
 	uint64_t told;
 
-	memcpy(&told, (char *)ctl->sigframe_local + (ctl->sigframe - stage_address(ctl->stage, ctl->sigframe_local)), sizeof(told));
+	memcpy(&told, (char *)ctl->sigframe_local + (ctl->sigframe - arena_address(ctl->arena, ctl->sigframe_local)),
+	       sizeof(told));
 	return told;
 }
 
@@ -204,8 +208,8 @@ static int close_descriptors(struct parasite_ctl *ctl)
 
 	for (int i = 0; i < 2; i++) {
 		if (ctl->their_fds[i] > 0)
-			TRY(guest_call(ctl->pid, ctl->process.mem, &ctl->process.place, &ctl->process.state, __NR_close,
-				       (const uint64_t[6]){ (uint64_t)ctl->their_fds[i] - 1 }, &result));
+			TRY(parasite_call(ctl->pid, ctl->process.mem, &ctl->process.place, &ctl->process.state,
+					  __NR_close, (const uint64_t[6]){ (uint64_t)ctl->their_fds[i] - 1 }, &result));
 		ctl->their_fds[i] = 0;
 	}
 	return 0;
@@ -217,7 +221,7 @@ static int pull_out(struct parasite_ctl *ctl)
 	struct deadline soon = deadline_in_seconds(10);
 	int inside;
 
-	TRY(guest_halt(ctl->leader.remote, &soon));
+	TRY(parasite_halt(ctl->leader.remote, &soon));
 	inside = is_inside(ctl);
 	TRY(inside);
 	if (!inside)
@@ -239,8 +243,9 @@ int compel_start_daemon(struct parasite_ctl *ctl)
 {
 	int error;
 
-	if (!ctl->stage || ctl->control >= 0)
-		return ctl_result(refuse(EINVAL, "task %d %s", ctl->pid, ctl->stage ? "has a daemon" : "has no parasite"));
+	if (!ctl->arena || ctl->control >= 0)
+		return ctl_result(
+			refuse(EINVAL, "task %d %s", ctl->pid, ctl->arena ? "has a daemon" : "has no parasite"));
 	if (ctl->ictx.sock < 0 || ctl->ictx.log_fd < 0)
 		return ctl_result(refuse(EBADF, "infect_ctx.%s is not set", ctl->ictx.sock < 0 ? "sock" : "log_fd"));
 	set_child_handler(ctl);
@@ -268,7 +273,8 @@ static int see_off(struct parasite_ctl *ctl)
 	if (ctl->ictx.make_sigframe) {
 		error = tracee_run_to_exit(ctl->pid, __NR_rt_sigreturn, &soon, &remote->lost_stop);
 	} else {
-		/* The call itself would make a sleep that we have interrupted end with EINTR: ptrace knows how to go on with it. */
+		/* The call itself would make a sleep that we have interrupted end with EINTR: ptrace knows how to go on
+		 * with it. */
 		error = tracee_run_to_entry(ctl->pid, __NR_rt_sigreturn, &soon, &remote->lost_stop);
 		if (error == 0)
 			error = arch_skip_syscall(ctl->pid);
@@ -285,12 +291,12 @@ static int stop(struct parasite_ctl *ctl)
 	struct remote *remote = ctl->leader.remote;
 	int error, inside;
 
-	error = guest_check(remote);
+	error = parasite_check(remote);
 	if (error < 0) { /* dead, or it has got a signal */
 		(void)pull_out(ctl);
 		return error;
 	}
-	TRY(guest_halt(remote, &soon));
+	TRY(parasite_halt(remote, &soon));
 	inside = is_inside(ctl);
 	TRY(inside);
 	if (!inside)
@@ -329,7 +335,7 @@ static int call(unsigned cmd, struct parasite_ctl *ctl)
 	struct compel_message message = { .cmd = cmd };
 
 	TRY(check_daemon(ctl));
-	TRY(guest_check(ctl->leader.remote));
+	TRY(parasite_check(ctl->leader.remote));
 	if (send(ctl->control, &message, sizeof(message), MSG_NOSIGNAL) < 0)
 		return fail_errno("sending command %u to the parasite of task %d", cmd, ctl->pid);
 	return 0;
@@ -344,7 +350,8 @@ static int sync_with(unsigned cmd, struct parasite_ctl *ctl)
 	if (message.ack != cmd)
 		return refuse(EPROTO, "the parasite of task %d answers command %u, not %u", ctl->pid, message.ack, cmd);
 	if (message.err)
-		return refuse(EREMOTEIO, "command %u of the parasite in task %d failed: %d", cmd, ctl->pid, message.err);
+		return refuse(EREMOTEIO, "command %u of the parasite in task %d failed: %d", cmd, ctl->pid,
+			      message.err);
 	return 0;
 }
 

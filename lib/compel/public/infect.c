@@ -9,7 +9,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "lib/compel/public/ctl.h"
-#include "lib/compel/stage.h"
+#include "lib/compel/arena.h"
 
 #define PAGE 4096ul
 
@@ -49,8 +49,8 @@ static int check_blob(const struct parasite_blob_desc *pbd)
 
 	if (pbd->parasite_type != COMPEL_BLOB_CHEADER || !pbd->hdr.mem || !size)
 		return refuse(EINVAL, "there is no parasite: call the ..._setup_c_header() that \"compel hgen\" made");
-	if (size > 1ul << 30 || pbd->hdr.parasite_ip_off >= size || pbd->hdr.cmd_off + sizeof(int) > size || pbd->hdr.cmd_off > size ||
-	    pbd->hdr.args_ptr_off + sizeof(long) > size || pbd->hdr.args_ptr_off > size)
+	if (size > 1ul << 30 || pbd->hdr.parasite_ip_off >= size || pbd->hdr.cmd_off + sizeof(int) > size ||
+	    pbd->hdr.cmd_off > size || pbd->hdr.args_ptr_off + sizeof(long) > size || pbd->hdr.args_ptr_off > size)
 		return refuse(EINVAL, "the description of the parasite has offsets outside of its %zu bytes", size);
 	for (unsigned i = 0; i < pbd->hdr.nr_relocs; i++) {
 		const compel_reloc_t *r = &pbd->hdr.relocs[i];
@@ -60,27 +60,30 @@ static int check_blob(const struct parasite_blob_desc *pbd)
 		slots += !!(r->type & COMPEL_TYPE_GOTPCREL);
 	}
 	if (pbd->hdr.got_off < size || pbd->hdr.got_off > size + PAGE ||
-	    pbd->hdr.args_off < pbd->hdr.got_off + slots * sizeof(long) || pbd->hdr.args_off > size + PAGE + slots * sizeof(long))
-		return refuse(EINVAL, "the description of the parasite has no room for its %zu slots of the GOT", slots);
+	    pbd->hdr.args_off < pbd->hdr.got_off + slots * sizeof(long) ||
+	    pbd->hdr.args_off > size + PAGE + slots * sizeof(long))
+		return refuse(EINVAL, "the description of the parasite has no room for its %zu slots of the GOT",
+			      slots);
 	return 0;
 }
 
 static int check_context(const struct parasite_ctl *ctl)
 {
-	if (ctl->stage)
+	if (ctl->arena)
 		return refuse(EEXIST, "task %d has a parasite already", ctl->pid);
 	if (ctl->ictx.flags & INFECT_COMPATIBLE)
 		return refuse(EOPNOTSUPP, "32-bit processes cannot be infected");
 	if (ctl->ictx.remote_map_addr % PAGE)
-		return refuse(EINVAL, "remote_map_addr 0x%lx is no multiple of the page size", ctl->ictx.remote_map_addr);
+		return refuse(EINVAL, "remote_map_addr 0x%lx is no multiple of the page size",
+			      ctl->ictx.remote_map_addr);
 	return check_blob(&ctl->pbd);
 }
 
-static void *alloc_aligned(struct stage *stage, size_t size, size_t unit)
+static void *alloc_aligned(struct arena *arena, size_t size, size_t unit)
 {
-	char *p = stage_alloc(stage, size + unit);
+	char *p = arena_alloc(arena, size + unit);
 
-	return p ? p + (unit - (stage_address(stage, p) % unit)) % unit : NULL;
+	return p ? p + (unit - (arena_address(arena, p) % unit)) % unit : NULL;
 }
 
 uint64_t ctl_args_address(const struct parasite_ctl *ctl)
@@ -95,7 +98,7 @@ static size_t frame_size(const struct parasite_ctl *ctl)
 
 static int make_frame(struct parasite_ctl *ctl)
 {
-	uint64_t address = stage_address(ctl->stage, ctl->sigframe_local);
+	uint64_t address = arena_address(ctl->arena, ctl->sigframe_local);
 	user_fpregs_struct_t fpregs;
 	user_regs_struct_t regs;
 
@@ -107,31 +110,34 @@ static int make_frame(struct parasite_ctl *ctl)
 	ctl->sigframe = address;
 	if (!ctl->ictx.make_sigframe) {
 		/* In front of the ucontext is the address to which a handler would return. */
-		ctl->sigframe = arch_frame_write(ctl->home.alone, ctl->home.sigmask.sig[0], (char *)ctl->sigframe_local + 64, address + 64) - 8;
+		ctl->sigframe = arch_frame_write(ctl->home.alone, ctl->home.sigmask.sig[0],
+						 (char *)ctl->sigframe_local + 64, address + 64) -
+				8;
 		return 0;
 	}
-	if (ctl->ictx.make_sigframe(ctl->ictx.regs_arg, ctl->sigframe_local, (struct rt_sigframe *)address, &ctl->home.sigmask) < 0)
+	if (ctl->ictx.make_sigframe(ctl->ictx.regs_arg, ctl->sigframe_local, (struct rt_sigframe *)address,
+				    &ctl->home.sigmask) < 0)
 		return refuse(ECANCELED, "task %d: its frame could not be made", ctl->pid);
 	return 0;
 }
 
 static int make_last_exit(struct parasite_ctl *ctl)
 {
-	const struct guest_place *place = &ctl->process.place;
-	void *bytes = stage_alloc(ctl->stage, place->scratch_size + 64);
+	const struct parasite_place *place = &ctl->process.place;
+	void *bytes = arena_alloc(ctl->arena, place->scratch_size + 64);
 
-	ctl->busy = stage_alloc(ctl->stage, sizeof(*ctl->busy));
+	ctl->busy = arena_alloc(ctl->arena, sizeof(*ctl->busy));
 	if (!bytes || !ctl->busy)
 		return fail(ENOMEM, "making room for a way home");
 	*ctl->busy = 0;
 	ctl->last_exit = (struct compel_last_exit){
-		.stack = guest_write_way_home(place, &ctl->process.state, bytes),
-		.from = stage_address(ctl->stage, bytes),
+		.stack = parasite_write_sigframe(place, &ctl->process.state, bytes),
+		.from = arena_address(ctl->arena, bytes),
 		.to = place->scratch,
 		.size = place->scratch_size,
-		.start = ctl->stage->address,
-		.length = ctl->stage->size,
-		.busy = stage_address(ctl->stage, ctl->busy),
+		.start = ctl->arena->address,
+		.length = ctl->arena->size,
+		.busy = arena_address(ctl->arena, ctl->busy),
 	};
 	ctl->last_exit.call = ctl->last_exit.stack ? place->syscall_ret : 0;
 	return 0;
@@ -142,31 +148,32 @@ static void make_plan(struct caller *caller, uint64_t entry)
 	struct step *step;
 
 	caller->plan = plan_create();
-	step = plan_step(caller->plan, "run the parasite", STEP_CALL, (const struct plan_arg[]){ P(entry), P(caller->stack) }, 2);
+	step = plan_step(caller->plan, "run the parasite", STEP_CALL,
+			 (const struct plan_arg[]){ P(entry), P(caller->stack) }, 2);
 	step->flags |= STEP_MAY_FAIL;
 	caller->result = plan_keep_result(caller->plan, step);
 }
 
 static int add_caller(struct parasite_ctl *ctl, struct caller *caller)
 {
-	struct guest_state state = ctl_guest_state(&ctl->home);
-	char *stack = alloc_aligned(ctl->stage, PARASITE_STACK_SIZE, 64);
+	struct parasite_state state = ctl_parasite_state(&ctl->home);
+	char *stack = alloc_aligned(ctl->arena, PARASITE_STACK_SIZE, 64);
 
 	if (!stack)
 		return fail(ENOMEM, "making a stack for the parasite");
-	TRY(guest_open(ctl->stage, ctl->pid, &state, &caller->remote));
-	caller->stack = stage_address(ctl->stage, stack) + PARASITE_STACK_SIZE;
+	TRY(parasite_open(ctl->arena, ctl->pid, &state, &caller->remote));
+	caller->stack = arena_address(ctl->arena, stack) + PARASITE_STACK_SIZE;
 	make_plan(caller, ctl->address + ctl->pbd.hdr.parasite_ip_off);
 	return 0;
 }
 
-static int fill_stage(struct parasite_ctl *ctl, size_t size, bool threads)
+static int fill_arena(struct parasite_ctl *ctl, size_t size, bool threads)
 {
-	ctl->local = alloc_aligned(ctl->stage, size, PAGE);
-	ctl->sigframe_local = alloc_aligned(ctl->stage, frame_size(ctl) + 128, 64);
+	ctl->local = alloc_aligned(ctl->arena, size, PAGE);
+	ctl->sigframe_local = alloc_aligned(ctl->arena, frame_size(ctl) + 128, 64);
 	if (!ctl->local || !ctl->sigframe_local)
 		return fail(ENOMEM, "making room for the parasite");
-	ctl->address = stage_address(ctl->stage, ctl->local);
+	ctl->address = arena_address(ctl->arena, ctl->local);
 	memcpy(ctl->local, ctl->pbd.hdr.mem, ctl->pbd.hdr.bsize);
 	compel_relocs_apply(ctl->local, (void *)ctl->address, &ctl->pbd);
 	TRY(make_frame(ctl));
@@ -189,21 +196,21 @@ static void drop_callers(struct parasite_ctl *ctl)
 /* The memory over there; ours stays until the object goes. */
 static int unmap_remote(struct parasite_ctl *ctl)
 {
-	if (!ctl->stage || ctl->unmapped)
+	if (!ctl->arena || ctl->unmapped)
 		return 0;
 	ctl->unmapped = true;
 	/* A daemon that somebody has cut off from us has taken it along. */
-	if (!guest_is_leftover(ctl->pid, ctl->stage->address))
+	if (!parasite_is_leftover(ctl->pid, ctl->arena->address))
 		return 0;
-	return guest_unmap(&ctl->process, ctl->stage->address, ctl->stage->size);
+	return parasite_unmap(&ctl->process, ctl->arena->address, ctl->arena->size);
 }
 
-static void drop_stage(struct parasite_ctl *ctl)
+static void drop_arena(struct parasite_ctl *ctl)
 {
 	drop_callers(ctl);
-	if (ctl->stage)
-		stage_free(ctl->stage);
-	ctl->stage = NULL;
+	if (ctl->arena)
+		arena_free(ctl->arena);
+	ctl->arena = NULL;
 	ctl->local = NULL;
 	ctl->unmapped = false;
 }
@@ -219,12 +226,14 @@ static int infect(struct parasite_ctl *ctl, bool threads, size_t args_size)
 	if (args_size > 1ul << 40)
 		return refuse(EINVAL, "%zu bytes for arguments are too many", args_size);
 	size = round_to(ctl->pbd.hdr.args_off + ctl->args_size, PAGE);
-	total = size + PAGE + frame_size(ctl) + PAGE + ctl->process.place.scratch_size + PAGE + (threads ? 2 : 1) * (guest_room(ctl->home.state) + PARASITE_STACK_SIZE + PAGE);
-	TRY(guest_stage_open_at(&ctl->process, total, ctl->ictx.remote_map_addr, ctl->ictx.flags & INFECT_NO_MEMFD, &ctl->stage));
-	error = fill_stage(ctl, size, threads);
+	total = size + PAGE + frame_size(ctl) + PAGE + ctl->process.place.scratch_size + PAGE +
+		(threads ? 2 : 1) * (parasite_capacity(ctl->home.state) + PARASITE_STACK_SIZE + PAGE);
+	TRY(parasite_arena_open_at(&ctl->process, total, ctl->ictx.remote_map_addr, ctl->ictx.flags & INFECT_NO_MEMFD,
+				   &ctl->arena));
+	error = fill_arena(ctl, size, threads);
 	if (error < 0) {
 		(void)unmap_remote(ctl);
-		drop_stage(ctl);
+		drop_arena(ctl);
 	}
 	return error;
 }
@@ -246,7 +255,7 @@ int compel_infect(struct parasite_ctl *ctl, unsigned long nr_threads, unsigned l
 		return 0;
 	saved = errno;
 	(void)unmap_remote(ctl);
-	drop_stage(ctl);
+	drop_arena(ctl);
 	errno = saved;
 	return -1;
 }
@@ -271,7 +280,7 @@ int compel_cure_local(struct parasite_ctl *ctl)
 		close(ctl->process.proc);
 	if (ctl->process.mem >= 0)
 		close(ctl->process.mem);
-	drop_stage(ctl);
+	drop_arena(ctl);
 	pool_destroy(&ctl->pool);
 	free(ctl);
 	return 0;
@@ -295,7 +304,8 @@ void *compel_parasite_args_s(struct parasite_ctl *ctl, unsigned long args_size)
 {
 	if (args_size <= ctl->args_size)
 		return compel_parasite_args_p(ctl);
-	(void)refuse(EINVAL, "%lu bytes of arguments do not fit: compel_infect() was told %zu", args_size, ctl->args_size);
+	(void)refuse(EINVAL, "%lu bytes of arguments do not fit: compel_infect() was told %zu", args_size,
+		     ctl->args_size);
 	return NULL;
 }
 

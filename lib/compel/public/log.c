@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The log of the library. It takes the place of base/log.c and base/fail.c, which belong to a program: lines go to the function of the caller, and
- * no failure is kept.
+ * The log of the library. It takes the place of base/log.c and base/fail.c, which belong to a program: lines go to the
+ * function of the caller, and no failure is kept.
  */
 #include <compel/log.h>
 #include <errno.h>
@@ -51,7 +51,8 @@ static void write_line(enum log_level level, const char *file, int line, const c
 	while (strncmp(file, "../", 3) == 0)
 		file += 3;
 	if (level == LOG_ERROR || level == LOG_WARN)
-		compel_print_on_level((unsigned)level, "%s (%s:%d): %s\n", level == LOG_ERROR ? "Error" : "Warn ", file, line, text);
+		compel_print_on_level((unsigned)level, "%s (%s:%d): %s\n", level == LOG_ERROR ? "Error" : "Warn ", file,
+				      line, text);
 	else
 		compel_print_on_level((unsigned)level, "%s\n", text);
 }

@@ -12,27 +12,28 @@
 #include "lib/compel/plugins/abi.h"
 #include "lib/compel/public/ctl.h"
 #include "lib/compel/public/extra.h"
-#include "lib/compel/stage.h"
+#include "lib/compel/arena.h"
 #include "lib/compel/tracee.h"
-
-
 
 static const struct deadline never;
 
 static int refuse_daemon(const struct parasite_ctl *ctl, const char *what)
 {
-	return ctl->control < 0 ? 0 : refuse(EBUSY, "task %d: its thread runs the daemon, so it cannot %s: stop the daemon first", ctl->pid, what);
+	return ctl->control < 0
+		       ? 0
+		       : refuse(EBUSY, "task %d: its thread runs the daemon, so it cannot %s: stop the daemon first",
+				ctl->pid, what);
 }
 
 static int remote_call(struct parasite_ctl *ctl, long nr, const uint64_t args[6], int64_t *ret)
 {
 	TRY(refuse_daemon(ctl, "make a system call"));
 	TRY(ctl_open_process(ctl));
-	return guest_call(ctl->pid, ctl->process.mem, &ctl->process.place, &ctl->process.state, nr, args, ret);
+	return parasite_call(ctl->pid, ctl->process.mem, &ctl->process.place, &ctl->process.state, nr, args, ret);
 }
 
-int compel_syscall(struct parasite_ctl *ctl, int nr, long *ret, unsigned long arg1, unsigned long arg2, unsigned long arg3,
-		   unsigned long arg4, unsigned long arg5, unsigned long arg6)
+int compel_syscall(struct parasite_ctl *ctl, int nr, long *ret, unsigned long arg1, unsigned long arg2,
+		   unsigned long arg3, unsigned long arg4, unsigned long arg5, unsigned long arg6)
 {
 	int64_t result = -ENOSYS;
 	int error = remote_call(ctl, nr, (const uint64_t[6]){ arg1, arg2, arg3, arg4, arg5, arg6 }, &result);
@@ -46,7 +47,8 @@ void *remote_mmap(struct parasite_ctl *ctl, void *addr, size_t length, int prot,
 {
 	int64_t result = 0;
 	int error = remote_call(ctl, __NR_mmap,
-				(const uint64_t[6]){ (uint64_t)addr, length, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, (uint64_t)offset },
+				(const uint64_t[6]){ (uint64_t)addr, length, (uint64_t)prot, (uint64_t)flags,
+						     (uint64_t)fd, (uint64_t)offset },
 				&result);
 
 	if (error == 0 && result < 0 && result > -4096)
@@ -57,7 +59,8 @@ void *remote_mmap(struct parasite_ctl *ctl, void *addr, size_t length, int prot,
 int remote_mprotect(struct parasite_ctl *ctl, void *addr, size_t length, int prot)
 {
 	int64_t result = 0;
-	int error = remote_call(ctl, __NR_mprotect, (const uint64_t[6]){ (uint64_t)addr, length, (uint64_t)prot }, &result);
+	int error =
+		remote_call(ctl, __NR_mprotect, (const uint64_t[6]){ (uint64_t)addr, length, (uint64_t)prot }, &result);
 
 	return ctl_result(error ? error : (int)result);
 }
@@ -76,26 +79,27 @@ int ctl_bring_home(struct caller *caller, struct thread_home *home, bool at_stop
 
 	if (!remote || !remote->away)
 		return 0;
-	TRY(guest_halt(remote, &soon));
+	TRY(parasite_halt(remote, &soon));
 	if (has_slept)
 		home->state = home->alone; /* the interrupted call is made again from its beginning */
 	remote->state.home = home->state;
 	/* A parasite may use all registers. The general ones come last: they lead it away from its own way home. */
 	TRY(arch_state_set_extended(home->tid, home->state));
-	return at_stop ? guest_put_back(remote) : guest_catch(remote, &soon);
+	return at_stop ? parasite_put_back(remote) : parasite_catch(remote, &soon);
 }
 
 static int run_in_thread(struct parasite_thread_ctl *tctl, unsigned cmd, int *ret)
 {
 	struct parasite_ctl *ctl = tctl->ctl;
 	struct caller *caller = &ctl->thread;
-	struct guest_state state = ctl_guest_state(&tctl->home);
+	struct parasite_state state = ctl_parasite_state(&tctl->home);
 	int64_t result = 0;
 	int error, error2;
 
 	if (!caller->remote)
-		return refuse(EINVAL, "task %d has no parasite for threads: compel_infect() wants nr_threads > 1", ctl->pid);
-	guest_aim(caller->remote, tctl->home.tid, &state);
+		return refuse(EINVAL, "task %d has no parasite for threads: compel_infect() wants nr_threads > 1",
+			      ctl->pid);
+	parasite_aim(caller->remote, tctl->home.tid, &state);
 	__atomic_store_n(ctl->busy, 1, __ATOMIC_SEQ_CST);
 	error = ctl_call_parasite(ctl, caller, cmd, ctl_args_address(ctl));
 	if (error == 0)
@@ -133,7 +137,8 @@ static int wait_trap(pid_t pid, int *lost_stop)
 		if (WSTOPSIG(status) == SIGTRAP)
 			return 0;
 		if (WSTOPSIG(status) != SIGSTOP)
-			return refuse(EIO, "thread %d got signal %d (%s)", pid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
+			return refuse(EIO, "thread %d got signal %d (%s)", pid, WSTOPSIG(status),
+				      strsignal(WSTOPSIG(status)));
 		*lost_stop = SIGSTOP;
 	}
 }

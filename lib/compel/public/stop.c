@@ -69,7 +69,8 @@ static int check_stopped(int pid, int ppid, const struct seize_task_status *st)
 }
 
 int compel_wait_task(int pid, int ppid, int (*get_status)(int, struct seize_task_status *, void *),
-		     void (*free_status)(int, struct seize_task_status *, void *), struct seize_task_status *st, void *data)
+		     void (*free_status)(int, struct seize_task_status *, void *), struct seize_task_status *st,
+		     void *data)
 {
 	int signal = 0, error = tracee_wait_stop(pid, &never, &signal);
 
@@ -172,5 +173,8 @@ int compel_resume_task(pid_t pid, int orig_state, int state)
 
 int ptrace_suspend_seccomp(pid_t pid)
 {
-	return ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP)) < 0 ? -1 : 0;
+	return ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP)) <
+			       0
+		       ? -1
+		       : 0;
 }

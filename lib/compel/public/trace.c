@@ -65,7 +65,8 @@ static int take_stop(struct inside *inside, pid_t pid, int status, int nr, int n
 		*vector_push(&inside->pids) = pid;
 	} else if (call == -2 && status >> 16 == 0) {
 		if (WSTOPSIG(status) != SIGTRAP)
-			return refuse(EIO, "thread %d got signal %d (%s)", pid, WSTOPSIG(status), strsignal(WSTOPSIG(status)));
+			return refuse(EIO, "thread %d got signal %d (%s)", pid, WSTOPSIG(status),
+				      strsignal(WSTOPSIG(status)));
 		if (ptrace_flush_breakpoints(pid) < 0)
 			return fail_errno("thread %d: taking its breakpoint away", pid);
 	}

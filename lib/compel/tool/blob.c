@@ -32,12 +32,14 @@ static int place_section(struct object *object, struct blob *blob, size_t i)
 	if (!(s->sh_flags & SHF_ALLOC) || is_useless(name))
 		return 0;
 	if (s->sh_flags & SHF_TLS)
-		return refuse(EOPNOTSUPP, "%s: has thread-local variables (%s): a parasite has no threads", object->path, name);
+		return refuse(EOPNOTSUPP, "%s: has thread-local variables (%s): a parasite has no threads",
+			      object->path, name);
 	if (align > LARGEST_ALIGN || align & (align - 1))
 		return refuse(EOPNOTSUPP, "%s: %s wants to be aligned to %" PRIu64, object->path, name, align);
 	at = (blob->bytes.size + align - 1) & ~(align - 1);
 	if (s->sh_size > LARGEST || at + s->sh_size > LARGEST)
-		return refuse(EOPNOTSUPP, "%s: is too big at %s: a parasite may have %u bytes", object->path, name, LARGEST);
+		return refuse(EOPNOTSUPP, "%s: is too big at %s: a parasite may have %u bytes", object->path, name,
+			      LARGEST);
 	if (strcmp(name, ".data") == 0)
 		blob->data = at;
 	object->places[i] = at;
@@ -54,7 +56,8 @@ static int resolve(const struct object *object, uint64_t index, struct symbol_va
 	const Elf64_Sym *symbol;
 
 	if (index >= object->n_symbols)
-		return refuse(EINVAL, "%s: a relocation names symbol %" PRIu64 ", there are %zu", object->path, index, object->n_symbols);
+		return refuse(EINVAL, "%s: a relocation names symbol %" PRIu64 ", there are %zu", object->path, index,
+			      object->n_symbols);
 	symbol = &object->symbols[index];
 	ret->name = object_symbol_name(object, symbol);
 	ret->absolute = false;
@@ -64,11 +67,15 @@ static int resolve(const struct object *object, uint64_t index, struct symbol_va
 		return 0;
 	}
 	if (symbol->st_shndx == SHN_UNDEF)
-		return refuse(ENOENT, "%s: %s is not defined: a parasite has no libraries but those of $(compel plugins)", object->path, ret->name);
+		return refuse(ENOENT,
+			      "%s: %s is not defined: a parasite has no libraries but those of $(compel plugins)",
+			      object->path, ret->name);
 	if (symbol->st_shndx == SHN_COMMON)
-		return refuse(EOPNOTSUPP, "%s: %s has no place yet: link with $(compel ldflags)", object->path, ret->name);
+		return refuse(EOPNOTSUPP, "%s: %s has no place yet: link with $(compel ldflags)", object->path,
+			      ret->name);
 	if (symbol->st_shndx >= object->n_sections)
-		return refuse(EINVAL, "%s: %s lies in section %u, there are %zu", object->path, ret->name, symbol->st_shndx, object->n_sections);
+		return refuse(EINVAL, "%s: %s lies in section %u, there are %zu", object->path, ret->name,
+			      symbol->st_shndx, object->n_sections);
 	if (object->places[symbol->st_shndx] == NOWHERE)
 		return refuse(EOPNOTSUPP, "%s: %s lies in %s, which is no part of a parasite", object->path, ret->name,
 			      object_section_name(object, symbol->st_shndx));
@@ -83,12 +90,13 @@ static int relocate_section(const struct object *object, struct blob *blob, size
 	uint64_t target = s->sh_info;
 
 	if (target >= object->n_sections)
-		return refuse(EINVAL, "%s: %s relocates section %" PRIu64 ", there are %zu", object->path, object_section_name(object, i), target,
-			      object->n_sections);
+		return refuse(EINVAL, "%s: %s relocates section %" PRIu64 ", there are %zu", object->path,
+			      object_section_name(object, i), target, object->n_sections);
 	if (object->places[target] == NOWHERE)
 		return 0;
 	if (s->sh_type == SHT_REL || s->sh_entsize != sizeof(Elf64_Rela))
-		return refuse(EINVAL, "%s: %s has relocations of a wrong kind", object->path, object_section_name(object, i));
+		return refuse(EINVAL, "%s: %s has relocations of a wrong kind", object->path,
+			      object_section_name(object, i));
 	for (size_t n = 0; n < s->sh_size / sizeof(Elf64_Rela); n++) {
 		struct symbol_value symbol;
 		Elf64_Rela rela;
@@ -96,11 +104,13 @@ static int relocate_section(const struct object *object, struct blob *blob, size
 		memcpy(&rela, content + n * sizeof(rela), sizeof(rela));
 		if (!ELF64_R_TYPE(rela.r_info))
 			continue;
-		if (rela.r_offset >= object->sections[target].sh_size || object->sections[target].sh_size - rela.r_offset < 4)
-			return refuse(EINVAL, "%s: relocation %zu of %s lies outside", object->path, n, object_section_name(object, target));
+		if (rela.r_offset >= object->sections[target].sh_size ||
+		    object->sections[target].sh_size - rela.r_offset < 4)
+			return refuse(EINVAL, "%s: relocation %zu of %s lies outside", object->path, n,
+				      object_section_name(object, target));
 		TRY(resolve(object, ELF64_R_SYM(rela.r_info), &symbol));
-		TRY(hgen_arch_relocate(blob, object->path, (uint32_t)ELF64_R_TYPE(rela.r_info), object->places[target] + rela.r_offset,
-				       rela.r_addend, &symbol));
+		TRY(hgen_arch_relocate(blob, object->path, (uint32_t)ELF64_R_TYPE(rela.r_info),
+				       object->places[target] + rela.r_offset, rela.r_addend, &symbol));
 	}
 	return 0;
 }
@@ -129,7 +139,8 @@ int64_t blob_find_symbol(const struct object *object, const char *name)
 	for (size_t i = 0; i < object->n_symbols; i++) {
 		const Elf64_Sym *symbol = &object->symbols[i];
 
-		if (symbol->st_shndx && symbol->st_shndx < object->n_sections && object->places[symbol->st_shndx] != NOWHERE &&
+		if (symbol->st_shndx && symbol->st_shndx < object->n_sections &&
+		    object->places[symbol->st_shndx] != NOWHERE &&
 		    strcmp(object_symbol_name(object, symbol), name) == 0)
 			return (int64_t)(object->places[symbol->st_shndx] + symbol->st_value);
 	}

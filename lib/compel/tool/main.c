@@ -118,12 +118,12 @@ static bool is_identifier(const char *text)
 }
 
 /* The file's name up to the first dot. */
-static bool make_prefix(const char *file, char *to, size_t room)
+static bool make_prefix(const char *file, char *to, size_t capacity)
 {
 	const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
 	size_t n = strcspn(name, ".");
 
-	if (n >= room)
+	if (n >= capacity)
 		return false;
 	memcpy(to, name, n);
 	to[n] = '\0';

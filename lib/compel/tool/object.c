@@ -19,14 +19,17 @@ static int check_head(struct object *object)
 
 	if (object->size < sizeof(*head) || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
 		return refuse(EINVAL, "%s: is not an ELF file", object->path);
-	if (head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_ident[EI_DATA] != ELFDATA2LSB || head->e_machine != hgen_arch_machine)
-		return refuse(EOPNOTSUPP, "%s: is for another CPU (class %u, machine %u); 32-bit parasites are not supported", object->path,
-			      head->e_ident[EI_CLASS], head->e_machine);
+	if (head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_ident[EI_DATA] != ELFDATA2LSB ||
+	    head->e_machine != hgen_arch_machine)
+		return refuse(EOPNOTSUPP,
+			      "%s: is for another CPU (class %u, machine %u); 32-bit parasites are not supported",
+			      object->path, head->e_ident[EI_CLASS], head->e_machine);
 	if (head->e_type != ET_REL)
 		return refuse(EOPNOTSUPP, "%s: is not relocatable: link it with $(compel ldflags)", object->path);
 	if (head->e_shentsize != sizeof(Elf64_Shdr) || !head->e_shnum || head->e_shoff % 8 ||
 	    !lies_within(object, head->e_shoff, (uint64_t)head->e_shnum * sizeof(Elf64_Shdr)))
-		return refuse(EINVAL, "%s: the table of sections is damaged or has more than 65279 entries", object->path);
+		return refuse(EINVAL, "%s: the table of sections is damaged or has more than 65279 entries",
+			      object->path);
 	object->head = head;
 	object->sections = (const void *)(object->bytes + head->e_shoff);
 	object->n_sections = head->e_shnum;
@@ -38,8 +41,10 @@ static int check_sections(struct object *object)
 	for (size_t i = 0; i < object->n_sections; i++) {
 		const Elf64_Shdr *s = &object->sections[i];
 
-		if (s->sh_type != SHT_NOBITS && s->sh_type != SHT_NULL && !lies_within(object, s->sh_offset, s->sh_size))
-			return refuse(EINVAL, "%s: section %zu (%s) lies outside of the file", object->path, i, object_section_name(object, i));
+		if (s->sh_type != SHT_NOBITS && s->sh_type != SHT_NULL &&
+		    !lies_within(object, s->sh_offset, s->sh_size))
+			return refuse(EINVAL, "%s: section %zu (%s) lies outside of the file", object->path, i,
+				      object_section_name(object, i));
 		if (s->sh_type != SHT_SYMTAB)
 			continue;
 		if (object->symbols)

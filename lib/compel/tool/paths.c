@@ -22,17 +22,17 @@ static const struct {
 };
 
 /* What stands in front of the configured directory of programs: empty, or a DESTDIR. */
-static void find_root(char *to, size_t room)
+static void find_root(char *to, size_t capacity)
 {
 	static const char tail[] = COMPEL_BINDIR "/compel";
-	ssize_t n = file_readlink(AT_FDCWD, "/proc/self/exe", to, room);
+	ssize_t n = file_readlink(AT_FDCWD, "/proc/self/exe", to, capacity);
 
 	if (n < 0 || !text_ends(to, tail))
 		n = (ssize_t)sizeof(tail) - 1;
 	to[(size_t)n - (sizeof(tail) - 1)] = '\0';
 }
 
-int paths_find(enum part part, char *to, size_t room)
+int paths_find(enum part part, char *to, size_t capacity)
 {
 	const char *build = getenv("COMPEL_UNINSTALLED_ROOTDIR");
 	char root[4096] = "";
@@ -40,10 +40,10 @@ int paths_find(enum part part, char *to, size_t room)
 	if (build && *build) {
 		if (!parts[part].built)
 			return -ENOENT;
-		snprintf(to, room, "%s/%s", build, parts[part].built);
+		snprintf(to, capacity, "%s/%s", build, parts[part].built);
 		return 0;
 	}
 	find_root(root, sizeof(root));
-	snprintf(to, room, "%s%s", root, parts[part].installed);
+	snprintf(to, capacity, "%s%s", root, parts[part].installed);
 	return 0;
 }

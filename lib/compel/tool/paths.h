@@ -7,7 +7,8 @@
 enum part { PART_INCLUDE, PART_PLUGINS, PART_SCRIPTS, PART_SHARED, PART_STATIC };
 
 /*
- * Directory or file: below COMPEL_UNINSTALLED_ROOTDIR (a build directory) if that is set, else where it was installed, also if all was moved to another
- * root (DESTDIR). Returns 0, or -ENOENT, not logged, for what a build directory does not offer.
+ * Directory or file: below COMPEL_UNINSTALLED_ROOTDIR (a build directory) if that is set, else where it was installed,
+ * also if all was moved to another root (DESTDIR). Returns 0, or -ENOENT, not logged, for what a build directory does
+ * not offer.
  */
-int paths_find(enum part part, char *to, size_t room);
+int paths_find(enum part part, char *to, size_t capacity);

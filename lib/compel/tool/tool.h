@@ -26,7 +26,8 @@ struct object {
 
 #define NOWHERE (~0ull)
 
-/* All of these fail() with the file's name; -EINVAL for a damaged file, -EOPNOTSUPP for one that cannot be made a parasite. */
+/* All of these fail() with the file's name; -EINVAL for a damaged file, -EOPNOTSUPP for one that cannot be made a
+ * parasite. */
 int object_parse(struct object *object, const char *path, const void *bytes, size_t size);
 void object_done(struct object *object);
 /* A text of a string table; "?" if the offset or the table is bad. */
@@ -40,8 +41,8 @@ const void *object_content(const struct object *object, size_t section);
 struct blob {
 	struct buffer bytes;
 	VECTOR(compel_reloc_t) relocs;
-	size_t slots;	  /* of the GOT */
-	uint64_t data;	  /* offset of .data */
+	size_t slots;  /* of the GOT */
+	uint64_t data; /* offset of .data */
 };
 
 int blob_make(struct object *object, struct blob *blob);

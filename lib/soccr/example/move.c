@@ -4,8 +4,8 @@
  *
  *	soccr-move PID FD PROGRAM [ARGUMENTS]	runs PROGRAM with the connection as standard input and output
  *
- * Packets are kept away while the connection has no socket, by an nftables table that the kernel removes when this program
- * ends, however it ends. The old process keeps a descriptor, but of a socket that is closed for both directions.
+ * Packets are kept away while the connection has no socket, by an nftables table that the kernel removes when this
+ *program ends, however it ends. The old process keeps a descriptor, but of a socket that is closed for both directions.
  */
 #include <errno.h>
 #include <nftables/libnftables.h>
@@ -80,11 +80,13 @@ static struct nft_ctx *block(const struct connection *connection)
 	print_name(&connection->peer, peer, peer_port);
 	family = strchr(self, ':') ? "ip6" : "ip";
 	snprintf(rules, sizeof(rules),
-		 "table inet soccr-move-%d { flags owner; chain input { type filter hook input priority 0; meta mark != %d %s saddr %s tcp "
-		 "sport %s %s daddr %s tcp dport %s drop; }; chain output { type filter hook output priority 0; meta mark != %d "
+		 "table inet soccr-move-%d { flags owner; chain input { type filter hook input priority 0; meta mark "
+		 "!= %d %s saddr %s tcp "
+		 "sport %s %s daddr %s tcp dport %s drop; }; chain output { type filter hook output priority 0; meta "
+		 "mark != %d "
 		 "%s saddr %s tcp sport %s %s daddr %s tcp dport %s drop; }; }\n",
-		 getpid(), SOCCR_MARK, family, peer, peer_port, family, self, self_port, SOCCR_MARK, family, self, self_port,
-		 family, peer, peer_port);
+		 getpid(), SOCCR_MARK, family, peer, peer_port, family, self, self_port, SOCCR_MARK, family, self,
+		 self_port, family, peer, peer_port);
 	if (!nft || nft_run_cmd_from_buffer(nft, rules)) {
 		errno = EIO;
 		give_up("cannot keep packets away");
@@ -106,7 +108,8 @@ static void take_out(int fd, struct connection *connection)
 	connection->in = libsoccr_get_queue_bytes(sk, TCP_RECV_QUEUE, SOCCR_MEM_EXCL);
 	connection->out = libsoccr_get_queue_bytes(sk, TCP_SEND_QUEUE, SOCCR_MEM_EXCL);
 	libsoccr_release(sk);
-	/* The old process has a descriptor as well: disconnecting frees the address, and in repair mode nobody is told. */
+	/* The old process has a descriptor as well: disconnecting frees the address, and in repair mode nobody is told.
+	 */
 	if (connect(fd, &(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr)) < 0)
 		give_up("cannot disconnect the old socket");
 	close(fd);

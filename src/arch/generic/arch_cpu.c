@@ -23,7 +23,7 @@ uint64_t arch_cpu_state_of(const CoreEntry *core)
 	return 0;
 }
 
-void arch_cpu_print_state(uint64_t components, char *to, size_t room)
+void arch_cpu_print_state(uint64_t components, char *to, size_t capacity)
 {
 	to[0] = '\0';
 }

@@ -23,8 +23,9 @@ void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret);
 /* Returns 0, or -errno after refuse(): -EINVAL for a record that makes no sense, -ENOTSUP for CPUs that don't fit. */
 int arch_cpu_compare(const CpuinfoEntry *image, const CpuinfoEntry *host, unsigned mode);
 
-/* Which components of the extended state hold something in the record of a thread, one bit each; and their names, "sse avx". */
+/* Which components of the extended state hold something in the record of a thread, one bit each; and their names, "sse
+ * avx". */
 uint64_t arch_cpu_state_of(const CoreEntry *core);
-void arch_cpu_print_state(uint64_t components, char *to, size_t room);
+void arch_cpu_print_state(uint64_t components, char *to, size_t capacity);
 /* "Intel(R) Xeon(R) ...", or NULL if the record does not say. */
 const char *arch_cpu_model(const CpuinfoEntry *image);

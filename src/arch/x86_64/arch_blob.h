@@ -9,8 +9,8 @@
 #include "blob/abi/steps.h"
 
 /*
- * clone3(2). The new task leaves at once for its own slot: our stack lies in shared memory, so it must not be touched by two
- * tasks, not even after a plain fork.
+ * clone3(2). The new task leaves at once for its own slot: our stack lies in shared memory, so it must not be touched
+ * by two tasks, not even after a plain fork.
  */
 static inline long arch_clone_to(void *args, size_t size, struct slot *slot)
 {
@@ -25,8 +25,8 @@ static inline long arch_clone_to(void *args, size_t size, struct slot *slot)
 			 "call blob_run\n\t"
 			 "1:"
 			 : "=a"(result)
-			 : "a"((long)__NR_clone3), "D"(args), "S"(size), [slot] "r"(slot),
-			   [top] "i"(offsetof(struct slot, stack) + SLOT_STACK_SIZE)
+			 : "a"((long)__NR_clone3), "D"(args),
+			   "S"(size), [slot] "r"(slot), [top] "i"(offsetof(struct slot, stack) + SLOT_STACK_SIZE)
 			 : "rcx", "r11", "memory");
 	return result;
 }
@@ -43,7 +43,8 @@ static inline void arch_pause(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
-/* Calls a C function without arguments that may use any register, on another stack. stack: its top, a multiple of 16. */
+/* Calls a C function without arguments that may use any register, on another stack. stack: its top, a multiple of 16.
+ */
 static inline long arch_call_on(int64_t stack, int64_t function)
 {
 	long result;

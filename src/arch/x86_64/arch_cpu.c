@@ -147,7 +147,8 @@ static CpuinfoX86Entry__Vendor vendor_id(const char *vendor)
 {
 	if (strcmp(vendor, "GenuineIntel") == 0)
 		return CPUINFO_X86_ENTRY__VENDOR__INTEL;
-	return strcmp(vendor, "AuthenticAMD") == 0 ? CPUINFO_X86_ENTRY__VENDOR__AMD : CPUINFO_X86_ENTRY__VENDOR__UNKNOWN;
+	return strcmp(vendor, "AuthenticAMD") == 0 ? CPUINFO_X86_ENTRY__VENDOR__AMD
+						   : CPUINFO_X86_ENTRY__VENDOR__UNKNOWN;
 }
 
 void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret)
@@ -264,21 +265,21 @@ uint64_t arch_cpu_state_of(const CoreEntry *core)
 }
 
 /* Intel's manual, volume 1, 13.1: the components by their bits. Several make up one extension. */
-void arch_cpu_print_state(uint64_t components, char *to, size_t room)
+void arch_cpu_print_state(uint64_t components, char *to, size_t capacity)
 {
 	static const struct {
 		uint64_t bits;
 		const char *name;
 	} rows[] = {
-		{ 1 << 0, "x87" }, { 1 << 1, "sse" }, { 1 << 2, "avx" }, { 3 << 3, "mpx" }, { 7 << 5, "avx512" },
-		{ 1 << 9, "pkru" }, { 3 << 11, "cet" }, { 3 << 17, "amx" },
+		{ 1 << 0, "x87" },    { 1 << 1, "sse" },  { 1 << 2, "avx" },  { 3 << 3, "mpx" },
+		{ 7 << 5, "avx512" }, { 1 << 9, "pkru" }, { 3 << 11, "cet" }, { 3 << 17, "amx" },
 	};
 	size_t n = 0;
 
 	to[0] = '\0';
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < room; i++)
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < capacity; i++)
 		if (components & rows[i].bits)
-			n += (size_t)snprintf(to + n, room - n, "%s%s", n ? " " : "", rows[i].name);
+			n += (size_t)snprintf(to + n, capacity - n, "%s%s", n ? " " : "", rows[i].name);
 }
 
 const char *arch_cpu_model(const CpuinfoEntry *image)

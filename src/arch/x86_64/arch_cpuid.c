@@ -10,12 +10,14 @@ static const struct {
 	uint32_t leaf, subleaf;
 	enum arch_cpuid_register reg;
 } words[ARCH_CPUID_WORDS] = {
-	[0] = { 0x1, 0, CPUID_EDX },	       [1] = { 0x80000001, 0, CPUID_EDX },  [2] = { 0x80860001, 0, CPUID_EDX }, /* Transmeta */
-	[4] = { 0x1, 0, CPUID_ECX },	       [5] = { 0xc0000001, 0, CPUID_EDX },				    /* VIA */
-	[6] = { 0x80000001, 0, CPUID_ECX },  [9] = { 0x7, 0, CPUID_EBX },	      [10] = { 0xd, 1, CPUID_EAX },
-	[12] = { 0x7, 1, CPUID_EAX },	       [13] = { 0x80000008, 0, CPUID_EBX }, [14] = { 0x6, 0, CPUID_EAX },
-	[15] = { 0x8000000a, 0, CPUID_EDX }, [16] = { 0x7, 0, CPUID_ECX },	      [17] = { 0x80000007, 0, CPUID_EBX },
-	[18] = { 0x7, 0, CPUID_EDX },
+	[0] = { 0x1, 0, CPUID_EDX },	     [1] = { 0x80000001, 0, CPUID_EDX },
+	[2] = { 0x80860001, 0, CPUID_EDX },					 /* Transmeta */
+	[4] = { 0x1, 0, CPUID_ECX },	     [5] = { 0xc0000001, 0, CPUID_EDX }, /* VIA */
+	[6] = { 0x80000001, 0, CPUID_ECX },  [9] = { 0x7, 0, CPUID_EBX },
+	[10] = { 0xd, 1, CPUID_EAX },	     [12] = { 0x7, 1, CPUID_EAX },
+	[13] = { 0x80000008, 0, CPUID_EBX }, [14] = { 0x6, 0, CPUID_EAX },
+	[15] = { 0x8000000a, 0, CPUID_EDX }, [16] = { 0x7, 0, CPUID_ECX },
+	[17] = { 0x80000007, 0, CPUID_EBX }, [18] = { 0x7, 0, CPUID_EDX },
 };
 
 bool arch_cpuid_leaf(uint32_t leaf, uint32_t subleaf, uint32_t regs[4])

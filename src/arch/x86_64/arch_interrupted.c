@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * A thread that was in a system call stands in the images as one that is about to make it. A signal that comes before it runs would have
- * ended the call by EINTR; to a thread in front of the call it comes too early, and who waits for it by pause(2) waits for ever. So the
- * thread is put behind the call again, as one that is interrupted, and the kernel does what it always does: it makes the call again, or
- * runs the handler first and lets the call return EINTR. Only in a stop within the delivery of signals (PTRACE_EVENT_STOP).
+ * A thread that was in a system call stands in the images as one that is about to make it. A signal that comes before
+ * it runs would have ended the call by EINTR; to a thread in front of the call it comes too early, and who waits for it
+ * by pause(2) waits for ever. So the thread is put behind the call again, as one that is interrupted, and the kernel
+ * does what it always does: it makes the call again, or runs the handler first and lets the call return EINTR. Only in
+ * a stop within the delivery of signals (PTRACE_EVENT_STOP).
  */
 #include "arch_regs.h"
 
@@ -18,8 +19,8 @@ enum { ERESTARTSYS_ = 512, ERESTARTNOHAND_ = 514 };
 static const uint8_t code_syscall[] = { 0x0f, 0x05 };
 
 /*
- * What the kernel answers in a call that a stop has interrupted; 0: leave it alone. Calls that tell how much time was left (nanosleep) are
- * left alone, as nobody knows it any more.
+ * What the kernel answers in a call that a stop has interrupted; 0: leave it alone. Calls that tell how much time was
+ * left (nanosleep) are left alone, as nobody knows it any more.
  */
 static int64_t answer_of(uint64_t nr)
 {

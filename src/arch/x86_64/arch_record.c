@@ -12,11 +12,13 @@
 #include "core-x86.pb-c.h"
 
 /* The plain registers, the same in both directions: record member, ptrace member. */
-#define GENERAL_REGISTERS(X)                                                                              \
-	X(r15, r15) X(r14, r14) X(r13, r13) X(r12, r12) X(bp, rbp) X(bx, rbx) X(r11, r11) X(r10, r10)     \
-	X(r9, r9) X(r8, r8) X(ax, rax) X(cx, rcx) X(dx, rdx) X(si, rsi) X(di, rdi) X(orig_ax, orig_rax)   \
+/* clang-format off */
+#define GENERAL_REGISTERS(X) \
+	X(r15, r15) X(r14, r14) X(r13, r13) X(r12, r12) X(bp, rbp) X(bx, rbx) X(r11, r11) X(r10, r10) \
+	X(r9, r9) X(r8, r8) X(ax, rax) X(cx, rcx) X(dx, rdx) X(si, rsi) X(di, rdi) X(orig_ax, orig_rax) \
 	X(ip, rip) X(cs, cs) X(flags, eflags) X(sp, rsp) X(ss, ss) X(fs_base, fs_base) X(gs_base, gs_base) \
 	X(ds, ds) X(es, es) X(fs, fs) X(gs, gs)
+/* clang-format on */
 
 /* The FXSAVE part, asm/sigcontext.h struct _fpstate_64. */
 struct fxsave {
@@ -33,14 +35,19 @@ struct component {
 	unsigned item, items;
 };
 
-#define COMPONENT(feature_, member, item_, items_)                                                          \
-	{ .feature = (feature_), .n = offsetof(UserX86XsaveEntry, member),                                   \
-	  .count = offsetof(UserX86XsaveEntry, n_##member), .item = (item_), .items = (items_) }
+#define COMPONENT(feature_, member, item_, items_)                                                   \
+	{                                                                                            \
+		.feature = (feature_), .n = offsetof(UserX86XsaveEntry, member),                     \
+		.count = offsetof(UserX86XsaveEntry, n_##member), .item = (item_), .items = (items_) \
+	}
 
 static const struct component components[] = {
-	COMPONENT(XCOMPONENT_YMM, ymmh_space, 4, 64),	COMPONENT(XCOMPONENT_BNDREGS, bndreg_state, 8, 8),
-	COMPONENT(XCOMPONENT_BNDCSR, bndcsr_state, 8, 8), COMPONENT(XCOMPONENT_OPMASK, opmask_reg, 8, 8),
-	COMPONENT(XCOMPONENT_ZMM_HI256, zmm_upper, 8, 64), COMPONENT(XCOMPONENT_HI16_ZMM, hi16_zmm, 8, 128),
+	COMPONENT(XCOMPONENT_YMM, ymmh_space, 4, 64),
+	COMPONENT(XCOMPONENT_BNDREGS, bndreg_state, 8, 8),
+	COMPONENT(XCOMPONENT_BNDCSR, bndcsr_state, 8, 8),
+	COMPONENT(XCOMPONENT_OPMASK, opmask_reg, 8, 8),
+	COMPONENT(XCOMPONENT_ZMM_HI256, zmm_upper, 8, 64),
+	COMPONENT(XCOMPONENT_HI16_ZMM, hi16_zmm, 8, 128),
 	COMPONENT(XCOMPONENT_PKRU, pkru, 4, 2),
 };
 
@@ -52,8 +59,8 @@ struct place {
 };
 
 /*
- * Where this CPU keeps a component in the standard form: CPUID leaf 0xd, asked once each. In a virtual machine the instruction traps and takes
- * microseconds, which hundreds of threads would feel.
+ * Where this CPU keeps a component in the standard form: CPUID leaf 0xd, asked once each. In a virtual machine the
+ * instruction traps and takes microseconds, which hundreds of threads would feel.
  */
 static void place_of(unsigned feature, size_t *offset, size_t *size)
 {
@@ -86,7 +93,8 @@ static int refuse_unknown(const struct arch_thread_state *state, uint64_t live)
 	live &= ~known & ~(1ull << XCOMPONENT_TILECFG);
 	if (live)
 		return refuse(EOPNOTSUPP,
-			      "extended registers with XSAVE bits 0x%" PRIx64 " are in use (AMX tiles?): the image format has no place for them; "
+			      "extended registers with XSAVE bits 0x%" PRIx64
+			      " are in use (AMX tiles?): the image format has no place for them; "
 			      "checkpoint when the program has released them",
 			      live);
 	return 0;
@@ -199,7 +207,8 @@ static int xsave_from_record(const UserX86XsaveEntry *record, struct arch_thread
 
 	if (live & ~host)
 		return refuse(EOPNOTSUPP,
-			      "the thread uses extended registers (XSAVE bits 0x%" PRIx64 ") that this CPU lacks (it has 0x%" PRIx64
+			      "the thread uses extended registers (XSAVE bits 0x%" PRIx64
+			      ") that this CPU lacks (it has 0x%" PRIx64
 			      "): restore on a machine with the same CPU features",
 			      live & ~host, host);
 	for (size_t i = 0; i < sizeof(components) / sizeof(*components); i++) {
@@ -209,8 +218,8 @@ static int xsave_from_record(const UserX86XsaveEntry *record, struct arch_thread
 		if (!have || !(live & (1ull << c->feature)))
 			continue;
 		if (have != c->items)
-			return refuse(EINVAL, "the XSAVE record has %zu items for feature %u instead of %u", have, c->feature,
-				      c->items);
+			return refuse(EINVAL, "the XSAVE record has %zu items for feature %u instead of %u", have,
+				      c->feature, c->items);
 		place_of(c->feature, &offset, &size);
 		if (!size || offset + size > state->xstate_size)
 			return refuse(EOPNOTSUPP, "this CPU has no room for XSAVE feature %u", c->feature);
@@ -245,8 +254,10 @@ int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_t
 	size_t size;
 
 	if (core->mtype != CORE_ENTRY__MARCH__X86_64 || !info || !info->gpregs || !info->fpregs)
-		return refuse(EINVAL, "the record holds no x86-64 registers (machine type %d): it was made on another architecture",
-			      core->mtype);
+		return refuse(
+			EINVAL,
+			"the record holds no x86-64 registers (machine type %d): it was made on another architecture",
+			core->mtype);
 	if (info->gpregs->has_mode && info->gpregs->mode != USER_X86_REGS_MODE__NATIVE)
 		return refuse(EOPNOTSUPP, "32-bit programs cannot be restored yet");
 	if (info->fpregs->xsave && info->fpregs->xsave->cet && info->fpregs->xsave->cet->cet)

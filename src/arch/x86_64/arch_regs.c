@@ -34,7 +34,8 @@ static int get_general(pid_t tid, struct user_regs_struct *regs)
 	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov) < 0)
 		return fail_errno("reading the registers of thread %d", tid);
 	if (iov.iov_len != sizeof(*regs))
-		return refuse(EOPNOTSUPP, "thread %d is in 32-bit mode: 32-bit programs cannot be checkpointed yet", tid);
+		return refuse(EOPNOTSUPP, "thread %d is in 32-bit mode: 32-bit programs cannot be checkpointed yet",
+			      tid);
 	return 0;
 }
 
@@ -106,7 +107,8 @@ void arch_state_set_ip(struct arch_thread_state *state, uint64_t ip)
 /* What the kernel keeps to itself in a stopped thread: include/linux/errno.h. */
 enum { KERNEL_ERESTARTSYS = 512, KERNEL_ERESTARTNOINTR, KERNEL_ERESTARTNOHAND, KERNEL_ERESTART_RESTARTBLOCK = 516 };
 
-/* Calls that return EINTR after any stop, see "Interruption of system calls and library functions by stop signals" in signal(7). */
+/* Calls that return EINTR after any stop, see "Interruption of system calls and library functions by stop signals" in
+ * signal(7). */
 static bool returns_eintr_on_stop(uint64_t nr)
 {
 	switch (nr) {
@@ -153,7 +155,8 @@ void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals)
 		make_again(regs, regs->orig_rax);
 }
 
-/* A call that was stopped for the second time is a restart_syscall(2); its own number is in the instruction that loaded it. */
+/* A call that was stopped for the second time is a restart_syscall(2); its own number is in the instruction that loaded
+ * it. */
 static int64_t number_from_code(const uint8_t *code)
 {
 	uint32_t nr;
@@ -217,7 +220,8 @@ int arch_skip_syscall(pid_t tid)
 	return set_general(tid, &regs);
 }
 
-/* Lets the thread run to its next stop, which must be one of a system call. A SIGSTOP for the process that comes on the way is put into *lost_stop. */
+/* Lets the thread run to its next stop, which must be one of a system call. A SIGSTOP for the process that comes on the
+ * way is put into *lost_stop. */
 static int to_syscall_stop(pid_t tid, const char *which, int *lost_stop)
 {
 	int status;

@@ -27,15 +27,16 @@ int arch_state_set_extended(pid_t tid, const struct arch_thread_state *state);
 /* It was stopped in a call for the second time; arch_state_restart() then wants the code. */
 bool arch_state_needs_code(const struct arch_thread_state *state);
 /*
- * A system call that our stop interrupted must go on afterwards. Changes the state so that the call is made again from its
- * beginning. no_signals: no signal is pending, so that a plain EINTR can come only from our stop. code: the 7
- * bytes in front of the instruction pointer (how the call number got into the register), or NULL.
+ * A system call that our stop interrupted must go on afterwards. Changes the state so that the call is made again from
+ * its beginning. no_signals: no signal is pending, so that a plain EINTR can come only from our stop. code: the 7 bytes
+ * in front of the instruction pointer (how the call number got into the register), or NULL.
  */
 void arch_state_restart(struct arch_thread_state *state, bool no_signals, const uint8_t *code);
 /* Only what the kernel would not restart by itself when the thread is let go: a plain EINTR of our making. */
 void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals);
 
-/* Restore: the other way round, so that a signal that waits interrupts the call as ever. pid: who has the memory with the code. */
+/* Restore: the other way round, so that a signal that waits interrupts the call as ever. pid: who has the memory with
+ * the code. */
 void arch_state_interrupted(struct arch_thread_state *state, pid_t pid);
 
 uint64_t arch_state_ip(const struct arch_thread_state *state);
@@ -50,13 +51,15 @@ int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_t
 /* Sends a stopped thread to address entry with the slot as argument, on the given stack. */
 int arch_enter(pid_t tid, const struct arch_thread_state *home, uint64_t entry, uint64_t slot, uint64_t stack_top);
 
-/* A signal frame that brings a thread home by rt_sigreturn(2). address: where it will lie over there; returns the address of the ucontext in it. */
+/* A signal frame that brings a thread home by rt_sigreturn(2). address: where it will lie over there; returns the
+ * address of the ucontext in it. */
 size_t arch_frame_size(const struct arch_thread_state *state);
 uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmask, void *to, uint64_t address);
 
 /*
- * One system call made by a stopped thread at the given system call instruction, with this stack pointer. The thread is left in the ptrace stop behind
- * the call with foreign registers: the caller puts them back. *ret is what the call returned.
+ * One system call made by a stopped thread at the given system call instruction, with this stack pointer. The thread is
+ * left in the ptrace stop behind the call with foreign registers: the caller puts them back. *ret is what the call
+ * returned.
  */
 int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
 			const uint64_t args[6]);

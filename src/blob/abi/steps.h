@@ -5,17 +5,19 @@
 #include <stdint.h>
 
 enum step_kind {
-	STEP_END,	/* the plan is done */
-	STEP_SYSCALL,	/* nr(arg[0..5]) */
-	STEP_GETFD,	/* take descriptor arg[1] of the process behind pidfd arg[0] and place it at number arg[2], flags arg[3] (O_CLOEXEC or 0) */
-	STEP_CLONE,	/* clone3(arg[0] = struct clone_args, arg[1] = its size); the child goes on at the slot at arg[2] */
-	STEP_COPY,	/* copy arg[2] bytes from address arg[1] to address arg[0] */
+	STEP_END,     /* the plan is done */
+	STEP_SYSCALL, /* nr(arg[0..5]) */
+	STEP_GETFD,   /* take descriptor arg[1] of the process behind pidfd arg[0] and place it at number arg[2], flags
+			 arg[3] (O_CLOEXEC or 0) */
+	STEP_CLONE, /* clone3(arg[0] = struct clone_args, arg[1] = its size); the child goes on at the slot at arg[2] */
+	STEP_COPY,  /* copy arg[2] bytes from address arg[1] to address arg[0] */
 	STEP_SET_LONG,	/* *(int64_t *)arg[0] = arg[1] */
 	STEP_SET_INT,	/* *(int32_t *)arg[0] = arg[1] */
 	STEP_GET_LONG,	/* the result is *(int64_t *)arg[0] */
-	STEP_AIO_SWEEP,	/* take the unread events of the iocb at address arg[1] out of the AIO ring at arg[0], the others stay */
+	STEP_AIO_SWEEP, /* take the unread events of the iocb at address arg[1] out of the AIO ring at arg[0], the
+			   others stay */
 	STEP_TIMER,	/* timer_create(arg[0] = clock, arg[1] = struct sigevent) so that the id is arg[2] */
-	STEP_CALL,	/* call the function at arg[0] on the stack whose top is arg[1]; the result is what it returns */
+	STEP_CALL, /* call the function at arg[0] on the stack whose top is arg[1]; the result is what it returns */
 };
 
 /* A failing step ends its plan unless it has STEP_MAY_FAIL. */
@@ -39,7 +41,7 @@ struct aio_ring_head {
 
 struct step {
 	uint16_t kind;
-	uint16_t nr;	    /* system call number */
+	uint16_t nr; /* system call number */
 	uint8_t flags;
 	uint8_t from_slot;  /* bit i: arg[i] is the number of a slot whose value is meant */
 	uint8_t in_plan;    /* bit i: arg[i] is an offset in the plan, its address is meant */
@@ -56,34 +58,38 @@ struct plan_header {
 };
 
 enum slot_state {
-	SLOT_IDLE,    /* waits for a plan */
-	SLOT_POSTED,  /* a plan is there */
+	SLOT_IDLE,   /* waits for a plan */
+	SLOT_POSTED, /* a plan is there */
 	SLOT_RUNNING,
-	SLOT_DONE,    /* error and failed_step tell how it went */
-	SLOT_CAUGHT,  /* the coordinator has stopped the thread and puts its registers back itself */
-	SLOT_LEFT,    /* guest only: nobody came in time, the thread went home */
+	SLOT_DONE,   /* error and failed_step tell how it went */
+	SLOT_CAUGHT, /* the coordinator has stopped the thread and puts its registers back itself */
+	SLOT_LEFT,   /* parasite only: nobody came in time, the thread went home */
 };
 
 enum slot_role {
-	SLOT_PUPPET, /* a thread under construction: waits for plans for ever */
-	SLOT_GUEST,  /* a thread that belongs to somebody: after one plan waits a while to be caught, then goes home */
-	SLOT_PARKED, /* the same without a plan: it only runs if the coordinator has died */
+	SLOT_RESTORER, /* a thread under construction: waits for plans for ever */
+	SLOT_PARASITE, /* a thread that belongs to somebody: after one plan waits a while to be caught, then goes home
+			*/
+	SLOT_PARKED,   /* the same without a plan: it only runs if the coordinator has died */
 };
 
 #define SLOT_STACK_SIZE 4096
 
-/* One for each thread that runs the blob. Lies in the stage; its stack follows. */
+/* One for each thread that runs the blob. Lies in the arena; its stack follows. */
 struct slot {
-	uint32_t state;	   /* enum slot_state, changed by compare-and-swap; futex */
+	uint32_t state; /* enum slot_state, changed by compare-and-swap; futex */
 	uint32_t role;
-	int64_t plan;	   /* address of a struct plan_header in this process */
-	int64_t error;	   /* result of the failing step, 0 = none failed */
+	int64_t plan;  /* address of a struct plan_header in this process */
+	int64_t error; /* result of the failing step, 0 = none failed */
 	uint32_t failed_step;
-	uint32_t tid;	   /* set by the thread itself when it arrives */
-	int64_t doorbell;  /* address of a uint32_t futex that counts finished plans of the stage; behind it the beat of the coordinator */
-	int64_t home;	   /* guest: stack pointer for rt_sigreturn, address of a struct rt_sigframe's ucontext */
-	int64_t parent;	   /* puppet: dies with this parent, and at once if that is not its parent any more; 0 = a thread, -FD = it can't see its parent, but has a pidfd of it */
-	int64_t patience;  /* guest: how long to wait to be caught after the last beat, in ms; negative: without a system call, very roughly */
+	uint32_t tid;	/* set by the thread itself when it arrives */
+	int64_t wakeup; /* address of a uint32_t futex that counts finished plans of the arena; behind it the beat of
+			   the coordinator */
+	int64_t home;	/* parasite: stack pointer for rt_sigreturn, address of a struct rt_sigframe's ucontext */
+	int64_t parent; /* restorer: dies with this parent, and at once if that is not its parent any more; 0 = a
+			   thread, -FD = it can't see its parent, but has a pidfd of it */
+	int64_t grace; /* parasite: how long to wait to be caught after the last beat, in ms; negative: without a system
+			  call, very roughly */
 	int64_t value[STEP_SLOTS];
 	uint8_t stack[SLOT_STACK_SIZE] __attribute__((aligned(16)));
 };

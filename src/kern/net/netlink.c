@@ -10,12 +10,12 @@
 #include "base/pool.h"
 
 /* The kernel fills dumps up to the size of the reader's buffer, at most 32 KiB (netlink_dump()). */
-#define ANSWER_ROOM (32 * 1024)
+#define ANSWER_CAPACITY (32 * 1024)
 
 struct netlink {
 	struct mnl_socket *socket;
 	unsigned seq;
-	char answer[ANSWER_ROOM];
+	char answer[ANSWER_CAPACITY];
 };
 
 struct asked {
@@ -58,8 +58,8 @@ static int handle_message(const struct nlmsghdr *message, void *arg)
 	return asked->result < 0 ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
-int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, int (*answer)(void *arg, const struct nlmsghdr *message),
-		void *arg)
+int netlink_ask(struct netlink *netlink, struct nlmsghdr *request,
+		int (*answer)(void *arg, const struct nlmsghdr *message), void *arg)
 {
 	struct asked asked = { answer, arg, 0 };
 	unsigned portid = mnl_socket_get_portid(netlink->socket);

@@ -12,9 +12,9 @@ int netlink_open(int protocol, struct netlink **ret);
 void netlink_close(struct netlink **netlink); /* accepts NULL; for AUTO() */
 
 /*
- * Sends the request and calls answer() for each message that comes back, until the end of a dump, the acknowledgement or
- * the first failure. nlmsg_seq is filled in. A dump that was disturbed meanwhile (NLM_F_DUMP_INTR) ends with -EINTR: the
- * caller throws away what it has and asks again.
+ * Sends the request and calls answer() for each message that comes back, until the end of a dump, the acknowledgement
+ * or the first failure. nlmsg_seq is filled in. A dump that was disturbed meanwhile (NLM_F_DUMP_INTR) ends with -EINTR:
+ * the caller throws away what it has and asks again.
  */
-int netlink_ask(struct netlink *netlink, struct nlmsghdr *request, int (*answer)(void *arg, const struct nlmsghdr *message),
-		void *arg);
+int netlink_ask(struct netlink *netlink, struct nlmsghdr *request,
+		int (*answer)(void *arg, const struct nlmsghdr *message), void *arg);

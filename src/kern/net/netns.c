@@ -17,11 +17,11 @@ int netns_open_own(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int netns_visit_begin(struct netns_visit *visit, int ns_fd)
+int netns_enter(struct netns_switch *entered, int ns_fd)
 {
 	int home = netns_open_own();
 
-	visit->home = -1;
+	entered->home = -1;
 	if (home < 0)
 		return home;
 	if (setns(ns_fd, CLONE_NEWNET) < 0) {
@@ -30,35 +30,35 @@ int netns_visit_begin(struct netns_visit *visit, int ns_fd)
 		close(home);
 		return -error;
 	}
-	visit->home = home;
+	entered->home = home;
 	return 0;
 }
 
-void netns_visit_end(struct netns_visit *visit)
+void netns_leave(struct netns_switch *entered)
 {
-	if (visit->home < 0)
+	if (entered->home < 0)
 		return;
-	if (setns(visit->home, CLONE_NEWNET) < 0) {
+	if (setns(entered->home, CLONE_NEWNET) < 0) {
 		fprintf(stderr, "cannot come back to the own network namespace: %s\n", strerror(errno));
 		abort();
 	}
-	close(visit->home);
-	visit->home = -1;
+	close(entered->home);
+	entered->home = -1;
 }
 
 int netns_create(void)
 {
-	struct netns_visit visit = { netns_open_own() };
+	struct netns_switch entered = { netns_open_own() };
 	int fd;
 
-	if (visit.home < 0)
-		return visit.home;
+	if (entered.home < 0)
+		return entered.home;
 	if (unshare(CLONE_NEWNET) < 0) {
 		fd = -errno;
-		close(visit.home);
+		close(entered.home);
 		return fd;
 	}
 	fd = netns_open_own();
-	netns_visit_end(&visit);
+	netns_leave(&entered);
 	return fd;
 }

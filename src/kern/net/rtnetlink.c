@@ -17,27 +17,27 @@
 
 struct attribute_table {
 	const struct nlattr **table;
-	size_t room;
+	size_t capacity;
 };
 
 static int put_attribute(const struct nlattr *attribute, void *data)
 {
 	const struct attribute_table *to = data;
 
-	if (mnl_attr_get_type(attribute) < to->room)
+	if (mnl_attr_get_type(attribute) < to->capacity)
 		to->table[mnl_attr_get_type(attribute)] = attribute;
 	return MNL_CB_OK;
 }
 
-void rtnetlink_parse(const struct nlmsghdr *message, size_t size, const struct nlattr **table, size_t room)
+void rtnetlink_parse(const struct nlmsghdr *message, size_t size, const struct nlattr **table, size_t capacity)
 {
-	mnl_attr_parse(message, (unsigned)size, put_attribute, &(struct attribute_table){ table, room });
+	mnl_attr_parse(message, (unsigned)size, put_attribute, &(struct attribute_table){ table, capacity });
 }
 
-void rtnetlink_parse_nested(const struct nlattr *nest, const struct nlattr **table, size_t room)
+void rtnetlink_parse_nested(const struct nlattr *nest, const struct nlattr **table, size_t capacity)
 {
 	if (nest)
-		mnl_attr_parse_nested(nest, put_attribute, &(struct attribute_table){ table, room });
+		mnl_attr_parse_nested(nest, put_attribute, &(struct attribute_table){ table, capacity });
 }
 
 /* --- dumps --- */
@@ -57,16 +57,16 @@ static int keep_message(void *arg, const struct nlmsghdr *message)
 	return 0;
 }
 
-int rtnetlink_dump(struct netlink *netlink, uint16_t type, const void *header, size_t size, bool (*wanted)(const struct nlmsghdr *),
-		   struct buffer *to)
+int rtnetlink_dump(struct netlink *netlink, uint16_t type, const void *header, size_t size,
+		   bool (*wanted)(const struct nlmsghdr *), struct buffer *to)
 {
 	struct dumping dumping = { wanted, to };
 	size_t before = to->size;
-	char room[256] __attribute__((aligned(8)));
+	char capacity[256] __attribute__((aligned(8)));
 	int result = -EINTR;
 
 	for (int i = 0; i < TRIES && result == -EINTR; i++) {
-		struct nlmsghdr *request = mnl_nlmsg_put_header(room);
+		struct nlmsghdr *request = mnl_nlmsg_put_header(capacity);
 
 		to->size = before;
 		request->nlmsg_type = type;
@@ -105,7 +105,8 @@ bool rtnetlink_is_sound(const void *data, size_t size, uint16_t type, size_t hea
 		memcpy(&message, at, sizeof(message));
 		if (message.nlmsg_type != type || message.nlmsg_len < head || NLMSG_ALIGN(message.nlmsg_len) > size)
 			return false;
-		if (message.nlmsg_len > RTNETLINK_ROOM / 2 || !attributes_are_sound(at + head, message.nlmsg_len - head))
+		if (message.nlmsg_len > RTNETLINK_CAPACITY / 2 ||
+		    !attributes_are_sound(at + head, message.nlmsg_len - head))
 			return false;
 		at += NLMSG_ALIGN(message.nlmsg_len);
 		size -= NLMSG_ALIGN(message.nlmsg_len);
@@ -121,7 +122,9 @@ static void take_link(struct net_links *links, const struct nlmsghdr *message)
 	const struct nlattr *parts[IFLA_INFO_MAX + 1] = { 0 };
 	struct net_link *link = vector_push(links);
 
-	*link = (struct net_link){ .index = info->ifi_index, .type = info->ifi_type, .flags = info->ifi_flags, .name = "" };
+	*link = (struct net_link){
+		.index = info->ifi_index, .type = info->ifi_type, .flags = info->ifi_flags, .name = ""
+	};
 	rtnetlink_parse(message, sizeof(*info), link->attribute, RTNETLINK_ATTRIBUTES);
 	if (link->attribute[IFLA_IFNAME])
 		link->name = mnl_attr_get_str(link->attribute[IFLA_IFNAME]);
@@ -150,8 +153,7 @@ int rtnetlink_links(struct netlink *netlink, struct pool *pool, struct net_links
 	ret->n = 0;
 	if (result == 0) {
 		copy = pool_copy(pool, raw.data, raw.size);
-		rtnetlink_for_each(message, copy, raw.size)
-			take_link(ret, message);
+		rtnetlink_for_each(message, copy, raw.size) take_link(ret, message);
 		if (ret->n)
 			qsort(ret->items, ret->n, sizeof(*ret->items), by_index);
 	}
@@ -161,9 +163,9 @@ int rtnetlink_links(struct netlink *netlink, struct pool *pool, struct net_links
 
 /* --- requests --- */
 
-struct nlmsghdr *rtnetlink_begin(void *room, uint16_t type, uint16_t flags, const void *header, size_t size)
+struct nlmsghdr *rtnetlink_begin(void *capacity, uint16_t type, uint16_t flags, const void *header, size_t size)
 {
-	struct nlmsghdr *request = mnl_nlmsg_put_header(room);
+	struct nlmsghdr *request = mnl_nlmsg_put_header(capacity);
 
 	request->nlmsg_type = type;
 	request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
@@ -190,8 +192,8 @@ static int take_index(void *arg, const struct nlmsghdr *message)
 int rtnetlink_index(struct netlink *netlink, const char *name)
 {
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
-	char room[256] __attribute__((aligned(8)));
-	struct nlmsghdr *request = rtnetlink_begin(room, RTM_GETLINK, 0, &header, sizeof(header));
+	char capacity[256] __attribute__((aligned(8)));
+	struct nlmsghdr *request = rtnetlink_begin(capacity, RTM_GETLINK, 0, &header, sizeof(header));
 	int index = 0;
 
 	mnl_attr_put_strz(request, IFLA_IFNAME, name);
@@ -214,8 +216,8 @@ static int take_nsid(void *arg, const struct nlmsghdr *message)
 int rtnetlink_nsid_get(struct netlink *netlink, int ns_fd, int *ret)
 {
 	const struct rtgenmsg header = { .rtgen_family = AF_UNSPEC };
-	char room[256] __attribute__((aligned(8)));
-	struct nlmsghdr *request = rtnetlink_begin(room, RTM_GETNSID, 0, &header, sizeof(header));
+	char capacity[256] __attribute__((aligned(8)));
+	struct nlmsghdr *request = rtnetlink_begin(capacity, RTM_GETNSID, 0, &header, sizeof(header));
 
 	*ret = NETNSA_NSID_NOT_ASSIGNED;
 	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)ns_fd);
@@ -225,8 +227,8 @@ int rtnetlink_nsid_get(struct netlink *netlink, int ns_fd, int *ret)
 int rtnetlink_nsid_set(struct netlink *netlink, int ns_fd, int nsid)
 {
 	const struct rtgenmsg header = { .rtgen_family = AF_UNSPEC };
-	char room[256] __attribute__((aligned(8)));
-	struct nlmsghdr *request = rtnetlink_begin(room, RTM_NEWNSID, 0, &header, sizeof(header));
+	char capacity[256] __attribute__((aligned(8)));
+	struct nlmsghdr *request = rtnetlink_begin(capacity, RTM_NEWNSID, 0, &header, sizeof(header));
 
 	mnl_attr_put_u32(request, NETNSA_NSID, (uint32_t)nsid);
 	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)ns_fd);

@@ -38,9 +38,8 @@ static int take_inet(void *arg, const struct nlmsghdr *message)
 	diag->dst_port = ntohs(head->id.idiag_dport);
 	memcpy(diag->src, head->id.idiag_src, sizeof(diag->src));
 	memcpy(diag->dst, head->id.idiag_dst, sizeof(diag->dst));
-	mnl_attr_for_each(attr, message, sizeof(*head))
-		if (mnl_attr_get_type(attr) == INET_DIAG_SHUTDOWN)
-			diag->shutdown = mnl_attr_get_u8(attr);
+	mnl_attr_for_each(attr, message, sizeof(*head)) if (mnl_attr_get_type(attr) == INET_DIAG_SHUTDOWN)
+		diag->shutdown = mnl_attr_get_u8(attr);
 	table_set(reading->by_ino, diag->ino, diag);
 	return 0;
 }

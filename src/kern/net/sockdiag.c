@@ -109,8 +109,7 @@ static int take_unix(void *arg, const struct nlmsghdr *message)
 	diag->ino = head->udiag_ino;
 	diag->type = head->udiag_type;
 	diag->state = head->udiag_state;
-	mnl_attr_for_each(attr, message, sizeof(*head))
-		take_unix_attribute(reading, diag, attr);
+	mnl_attr_for_each(attr, message, sizeof(*head)) take_unix_attribute(reading, diag, attr);
 	if (diag->ino)
 		table_set(reading->by_ino, diag->ino, diag);
 	else if (!diag->peer && diag->rqueue && diag->name)
@@ -195,7 +194,8 @@ static int take_packet(void *arg, const struct nlmsghdr *message)
 	diag->ino = head->pdiag_ino;
 	diag->type = head->pdiag_type;
 	diag->protocol = head->pdiag_num;
-	mnl_attr_for_each(attr, message, sizeof(*head)) {
+	mnl_attr_for_each(attr, message, sizeof(*head))
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case PACKET_DIAG_INFO:
 			take_packet_info(diag, attr);
@@ -244,7 +244,8 @@ static int take_netlink(void *arg, const struct nlmsghdr *message)
 	diag->portid = head->ndiag_portid;
 	diag->dst_portid = head->ndiag_dst_portid;
 	diag->dst_group = head->ndiag_dst_group;
-	mnl_attr_for_each(attr, message, sizeof(*head)) {
+	mnl_attr_for_each(attr, message, sizeof(*head))
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case NETLINK_DIAG_GROUPS:
 			diag->n_groups = mnl_attr_get_payload_len(attr) / sizeof(uint32_t);
@@ -252,7 +253,8 @@ static int take_netlink(void *arg, const struct nlmsghdr *message)
 			break;
 		case NETLINK_DIAG_MEMINFO:
 			if (has_size(attr, sizeof(uint32_t)))
-				diag->rmem = ((const uint32_t *)mnl_attr_get_payload(attr))[0]; /* SK_MEMINFO_RMEM_ALLOC */
+				diag->rmem =
+					((const uint32_t *)mnl_attr_get_payload(attr))[0]; /* SK_MEMINFO_RMEM_ALLOC */
 			break;
 		}
 	}

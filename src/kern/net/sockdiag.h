@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The socket tables of the kernel (sock_diag(7)): what cannot be asked on a descriptor. All of them belong to one network
- * namespace, that of the thread that opened the netlink socket. A family whose diag module is missing in the kernel gives
- * an empty table, never an error: callers have to live without it. -errno is returned, nothing is logged.
+ * The socket tables of the kernel (sock_diag(7)): what cannot be asked on a descriptor. All of them belong to one
+ * network namespace, that of the thread that opened the netlink socket. A family whose diag module is missing in the
+ * kernel gives an empty table, never an error: callers have to live without it. -errno is returned, nothing is logged.
  */
 #pragma once
 
@@ -21,9 +21,9 @@ struct unix_diag {
 	uint8_t type, state; /* SOCK_*, TCP_* */
 	uint8_t shutdown;    /* bits: 1 = read, 2 = write */
 	bool has_peer;
-	uint32_t peer;	     /* inode; 0 with has_peer: closed, or not accepted yet */
-	uint32_t rqueue;     /* unread bytes; of a listener: connections waiting */
-	uint32_t wqueue;     /* bytes the peer has not read; of a listener: its backlog */
+	uint32_t peer;		     /* inode; 0 with has_peer: closed, or not accepted yet */
+	uint32_t rqueue;	     /* unread bytes; of a listener: connections waiting */
+	uint32_t wqueue;	     /* bytes the peer has not read; of a listener: its backlog */
 	uint32_t file_ino, file_dev; /* of the socket file, 0 = none; dev as in struct unix_diag_vfs */
 	const uint32_t *waiting;     /* of a listener: inodes of those that wait for accept(2), in order */
 	unsigned n_waiting;
@@ -35,7 +35,7 @@ struct inet_diag {
 	uint32_t ino;
 	uint8_t family, protocol, state;
 	uint8_t shutdown;
-	uint32_t rqueue, wqueue; /* of a listener: connections waiting, backlog */
+	uint32_t rqueue, wqueue;     /* of a listener: connections waiting, backlog */
 	uint16_t src_port, dst_port; /* host order */
 	uint32_t src[4], dst[4];     /* network order; IPv4 uses one word */
 };
@@ -52,7 +52,7 @@ struct packet_diag {
 		uint32_t ifindex, count;
 		uint16_t type, size;
 		uint8_t address[32];
-	} *members;
+	} * members;
 	unsigned n_members;
 	bool has_rx, has_tx;
 	struct tpacket_req3 rx, tx;

@@ -14,7 +14,7 @@ struct proc_cgroup {
 
 struct proc_cgroups {
 	struct proc_cgroup *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 /* Strings go to the pool. ret must be zeroed or from an earlier read. */

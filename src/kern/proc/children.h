@@ -7,7 +7,7 @@
 
 struct proc_pids {
 	pid_t *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 /* Both replace the content of ret, whose room is used again. */

@@ -18,15 +18,15 @@ struct fdinfo {
 	int dir;
 	struct buffer text;
 	struct fdinfo_line *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 int fdinfo_open(struct fdinfo *info, int proc);
 void fdinfo_done(struct fdinfo *info);
 int fdinfo_read(struct fdinfo *info, int fd);
 /*
- * Cuts a text into lines. The key ends at the first colon that blanks or the end of the line follow; a line without such
- * a colon ("inotify wd:3 ino:1") has its first word as key.
+ * Cuts a text into lines. The key ends at the first colon that blanks or the end of the line follow; a line without
+ * such a colon ("inotify wd:3 ino:1") has its first word as key.
  */
 void fdinfo_parse(struct fdinfo *info, const char *text, size_t size);
 

@@ -40,7 +40,7 @@ static void skip_word(const char **cursor)
 static enum proc_lock_kind scan_kind(const char **cursor)
 {
 	static const char *const kinds[] = {
-		[PROC_LOCK_POSIX] = "POSIX", [PROC_LOCK_FLOCK] = "FLOCK",	[PROC_LOCK_OFD] = "OFDLCK",
+		[PROC_LOCK_POSIX] = "POSIX", [PROC_LOCK_FLOCK] = "FLOCK",      [PROC_LOCK_OFD] = "OFDLCK",
 		[PROC_LOCK_LEASE] = "LEASE", [PROC_LOCK_DELEGATION] = "DELEG",
 	};
 

@@ -7,7 +7,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum proc_lock_kind { PROC_LOCK_POSIX, PROC_LOCK_FLOCK, PROC_LOCK_OFD, PROC_LOCK_LEASE, PROC_LOCK_DELEGATION, PROC_LOCK_OTHER };
+enum proc_lock_kind {
+	PROC_LOCK_POSIX,
+	PROC_LOCK_FLOCK,
+	PROC_LOCK_OFD,
+	PROC_LOCK_LEASE,
+	PROC_LOCK_DELEGATION,
+	PROC_LOCK_OTHER
+};
 
 #define PROC_LOCK_EOF UINT64_MAX
 
@@ -26,7 +33,7 @@ struct proc_lock {
 
 struct proc_locks {
 	struct proc_lock *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 /* The system's table; read it once. ret must be zeroed or from an earlier read. */

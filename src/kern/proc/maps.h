@@ -10,20 +10,22 @@
 #include "base/pool.h"
 
 /* The two-letter words of "VmFlags:" in smaps (proc_pid_smaps(5)). */
-#define VM_FLAGS(X)                                                                                             \
-	X(RD, 'r', 'd') X(WR, 'w', 'r') X(EX, 'e', 'x') X(SH, 's', 'h') X(MR, 'm', 'r') X(MW, 'm', 'w')         \
-	X(ME, 'm', 'e') X(MS, 'm', 's') X(GD, 'g', 'd') X(PF, 'p', 'f') X(DW, 'd', 'w') X(LO, 'l', 'o')         \
-	X(IO, 'i', 'o') X(SR, 's', 'r') X(RR, 'r', 'r') X(DC, 'd', 'c') X(DE, 'd', 'e') X(AC, 'a', 'c')         \
-	X(NR, 'n', 'r') X(HT, 'h', 't') X(SF, 's', 'f') X(NL, 'n', 'l') X(AR, 'a', 'r') X(WF, 'w', 'f')         \
-	X(WN, 'w', 'n') X(DD, 'd', 'd') X(SD, 's', 'd') X(MM, 'm', 'm') X(HG, 'h', 'g') X(NH, 'n', 'h')         \
-	X(MG, 'm', 'g') X(MT, 'm', 't') X(BT, 'b', 't') X(UM, 'u', 'm') X(UW, 'u', 'w') X(UI, 'u', 'i')         \
+/* clang-format off */
+#define VM_FLAGS(X) \
+	X(RD, 'r', 'd') X(WR, 'w', 'r') X(EX, 'e', 'x') X(SH, 's', 'h') X(MR, 'm', 'r') X(MW, 'm', 'w') \
+	X(ME, 'm', 'e') X(MS, 'm', 's') X(GD, 'g', 'd') X(PF, 'p', 'f') X(DW, 'd', 'w') X(LO, 'l', 'o') \
+	X(IO, 'i', 'o') X(SR, 's', 'r') X(RR, 'r', 'r') X(DC, 'd', 'c') X(DE, 'd', 'e') X(AC, 'a', 'c') \
+	X(NR, 'n', 'r') X(HT, 'h', 't') X(SF, 's', 'f') X(NL, 'n', 'l') X(AR, 'a', 'r') X(WF, 'w', 'f') \
+	X(WN, 'w', 'n') X(DD, 'd', 'd') X(SD, 's', 'd') X(MM, 'm', 'm') X(HG, 'h', 'g') X(NH, 'n', 'h') \
+	X(MG, 'm', 'g') X(MT, 'm', 't') X(BT, 'b', 't') X(UM, 'u', 'm') X(UW, 'u', 'w') X(UI, 'u', 'i') \
 	X(DP, 'd', 'p') X(SS, 's', 's') X(GU, 'g', 'u') X(SL, 's', 'l') X(LF, 'l', 'f')
+/* clang-format on */
 
 enum vm_flag_bit {
 #define VM_FLAG_BIT(name, a, b) VMF_##name##_BIT,
 	VM_FLAGS(VM_FLAG_BIT)
 #undef VM_FLAG_BIT
-	VMF_BITS
+		VMF_BITS
 };
 
 /* A word that is not in the list: its meaning is unknown. */
@@ -39,12 +41,14 @@ struct mapping {
 	bool deleted;	     /* the name ended with " (deleted)", which was cut off */
 	dev_t dev;	     /* of the file system as maps shows it: not always what stat(2) says */
 	ino_t inode;	     /* 0 for anonymous */
-	bool inherited_ring; /* not from the file: an AIO ring of the process that this one was forked from; whoever finds out says so */
-	bool tracked;	     /* criu's own userfaultfd watches it (kern/track.h), and VMF(UW) was taken away; whoever finds out says so */
-	const char *name;    /* unescaped path, "[heap]", "[anon:x]" ...; NULL if there is none */
+	bool inherited_ring; /* not from the file: an AIO ring of the process that this one was forked from; whoever
+				finds out says so */
+	bool tracked; /* criu's own userfaultfd watches it (kern/track.h), and VMF(UW) was taken away; whoever finds out
+			 says so */
+	const char *name; /* unescaped path, "[heap]", "[anon:x]" ...; NULL if there is none */
 
 	/* 0 in plain mode: */
-	uint64_t vm_flags; /* VMF(..) */
+	uint64_t vm_flags;	   /* VMF(..) */
 	uint32_t kernel_page_size; /* bytes: bigger than the system's for hugetlb */
 	int32_t pkey;		   /* protection key, 0 where there are none */
 	uint64_t rss_kb, anon_huge_kb, swap_kb, locked_kb, anonymous_kb;
@@ -59,7 +63,7 @@ enum mappings_mode {
 /* The mappings in rising order. Names live in the pool. */
 struct mappings {
 	struct mapping *items;
-	size_t n, room;
+	size_t n, capacity;
 	struct pool *names;
 };
 

@@ -19,10 +19,10 @@ static const struct {
 	const char *word;
 	unsigned long flag;
 } flag_words[] = {
-	{ "ro", MS_RDONLY },	   { "nosuid", MS_NOSUID },	    { "nodev", MS_NODEV },
-	{ "noexec", MS_NOEXEC },   { "noatime", MS_NOATIME },	    { "nodiratime", MS_NODIRATIME },
-	{ "sync", MS_SYNCHRONOUS }, { "dirsync", MS_DIRSYNC },	    { "mand", MS_MANDLOCK },
-	{ "lazytime", MS_LAZYTIME }, { "relatime", MS_RELATIME },   { "nosymfollow", MS_NOSYMFOLLOW },
+	{ "ro", MS_RDONLY },	     { "nosuid", MS_NOSUID },	  { "nodev", MS_NODEV },
+	{ "noexec", MS_NOEXEC },     { "noatime", MS_NOATIME },	  { "nodiratime", MS_NODIRATIME },
+	{ "sync", MS_SYNCHRONOUS },  { "dirsync", MS_DIRSYNC },	  { "mand", MS_MANDLOCK },
+	{ "lazytime", MS_LAZYTIME }, { "relatime", MS_RELATIME }, { "nosymfollow", MS_NOSYMFOLLOW },
 };
 
 static unsigned long parse_flags(const char *options)

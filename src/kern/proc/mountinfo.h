@@ -10,8 +10,8 @@
 #include "base/pool.h"
 
 struct proc_mount {
-	int id, parent_id; /* the parent of the root is outside, or the root itself */
-	dev_t dev;	   /* st_dev of files there */
+	int id, parent_id;	       /* the parent of the root is outside, or the root itself */
+	dev_t dev;		       /* st_dev of files there */
 	const char *root, *mountpoint; /* unescaped */
 	unsigned long flags;	       /* MS_RDONLY, MS_NOSUID, ..., of the mount */
 	const char *options;	       /* the words behind them, of the mount, as they stand: "rw,relatime,idmapped" */
@@ -25,7 +25,7 @@ struct proc_mount {
 
 struct proc_mounts {
 	struct proc_mount *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 /* In the order of the file. Strings go to the pool. ret must be zeroed or from an earlier read. */

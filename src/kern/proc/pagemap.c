@@ -18,13 +18,13 @@
 #define ONLY_IOCTL (PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN | PAGE_IS_HUGE)
 
 /*
- * The kernel collects this many regions before it copies them out. With more room it goes on, but then (seen with 6.18) leaves
- * walk_end at the end of the last full batch though it has walked, and returned, more.
+ * The kernel collects this many regions before it copies them out. With more room it goes on, but then (seen with 6.18)
+ * leaves walk_end at the end of the last full batch though it has walked, and returned, more.
  */
 #define SCAN_BATCH 512
 
 static ssize_t scan_by_ioctl(const struct page_tables *map, uint64_t *at, uint64_t end,
-			     const struct pagemap_filter *filter, struct page_region *regions, size_t room)
+			     const struct pagemap_filter *filter, struct page_region *regions, size_t capacity)
 {
 	struct pm_scan_arg arg = {
 		.size = sizeof(arg),
@@ -32,7 +32,7 @@ static ssize_t scan_by_ioctl(const struct page_tables *map, uint64_t *at, uint64
 		.start = *at,
 		.end = end,
 		.vec = (uintptr_t)regions,
-		.vec_len = room < SCAN_BATCH ? room : SCAN_BATCH,
+		.vec_len = capacity < SCAN_BATCH ? capacity : SCAN_BATCH,
 		.category_inverted = filter->inverted,
 		.category_mask = filter->all,
 		.category_anyof_mask = filter->any,
@@ -124,7 +124,7 @@ static bool matches(const struct pagemap_filter *filter, uint64_t categories)
 }
 
 /* Adds a page to the last region or as a new one; false if there is no room. */
-static bool add_page(struct page_region *regions, size_t room, size_t *n, uint64_t page, uint64_t size,
+static bool add_page(struct page_region *regions, size_t capacity, size_t *n, uint64_t page, uint64_t size,
 		     uint64_t categories)
 {
 	struct page_region *last = *n ? &regions[*n - 1] : NULL;
@@ -133,14 +133,14 @@ static bool add_page(struct page_region *regions, size_t room, size_t *n, uint64
 		last->end += size;
 		return true;
 	}
-	if (*n == room)
+	if (*n == capacity)
 		return false;
 	regions[(*n)++] = (struct page_region){ page, page + size, categories };
 	return true;
 }
 
 static ssize_t scan_by_words(const struct page_tables *map, uint64_t *at, uint64_t end,
-			     const struct pagemap_filter *filter, struct page_region *regions, size_t room)
+			     const struct pagemap_filter *filter, struct page_region *regions, size_t capacity)
 {
 	uint64_t words[WORDS];
 	size_t n = 0;
@@ -157,7 +157,7 @@ static ssize_t scan_by_words(const struct page_tables *map, uint64_t *at, uint64
 			uint64_t categories = categories_of(map, words[i]);
 
 			if (matches(filter, categories) &&
-			    !add_page(regions, room, &n, *at, map->page_size, categories & filter->ret))
+			    !add_page(regions, capacity, &n, *at, map->page_size, categories & filter->ret))
 				return (ssize_t)n;
 		}
 	}
@@ -165,12 +165,12 @@ static ssize_t scan_by_words(const struct page_tables *map, uint64_t *at, uint64
 }
 
 ssize_t pagemap_scan(const struct page_tables *map, uint64_t *at, uint64_t end, const struct pagemap_filter *filter,
-		     struct page_region *regions, size_t room)
+		     struct page_region *regions, size_t capacity)
 {
 	ssize_t n;
 
 	if (!map->has_scan)
-		return scan_by_words(map, at, end, filter, regions, room);
-	n = scan_by_ioctl(map, at, end, filter, regions, room);
+		return scan_by_words(map, at, end, filter, regions, capacity);
+	n = scan_by_ioctl(map, at, end, filter, regions, capacity);
 	return n < 0 ? proc_fail((int)-n, "pagemap") : n;
 }

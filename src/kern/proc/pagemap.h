@@ -27,12 +27,12 @@ int pagemap_open(struct page_tables *map, int proc);
 void pagemap_close(struct page_tables *map);
 
 /*
- * Regions of [*at, end) with pages that match, in rising order, at most room. Moves *at to where the next call goes on: at
- * end when all is done. Returns the count; -EOPNOTSUPP (not reported) if the filter asks for what only the ioctl knows
- * (WPALLOWED, WRITTEN, HUGE, any flag) and it is missing; else -errno (reported).
+ * Regions of [*at, end) with pages that match, in rising order, at most room. Moves *at to where the next call goes on:
+ * at end when all is done. Returns the count; -EOPNOTSUPP (not reported) if the filter asks for what only the ioctl
+ * knows (WPALLOWED, WRITTEN, HUGE, any flag) and it is missing; else -errno (reported).
  */
 ssize_t pagemap_scan(const struct page_tables *map, uint64_t *at, uint64_t end, const struct pagemap_filter *filter,
-		     struct page_region *regions, size_t room);
+		     struct page_region *regions, size_t capacity);
 
 /* Words of /proc/PID/pagemap (Documentation: pagemap). The frame number is 0 without CAP_SYS_ADMIN. */
 #define PAGEMAP_PRESENT	   (1ull << 63)

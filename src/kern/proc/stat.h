@@ -11,8 +11,8 @@ struct proc_stat {
 	char state;
 	/* As the reader's /proc shows them; 0 for what is outside of its pid namespace. */
 	pid_t ppid, pgrp, session;
-	int tty_nr;  /* device number, new encoding; 0 = none */
-	pid_t tpgid; /* -1 = none */
+	int tty_nr;	/* device number, new encoding; 0 = none */
+	pid_t tpgid;	/* -1 = none */
 	uint32_t flags; /* PF_.. of the kernel */
 	int64_t priority, nice;
 	uint32_t threads;

@@ -12,7 +12,19 @@
 #include "base/vector.h"
 #include "kern/proc/proc.h"
 
-enum form { FORM_NAME, FORM_STATE, FORM_U32, FORM_OCTAL, FORM_PID, FORM_BOOL, FORM_HEX64, FORM_KB, FORM_IDS, FORM_LEVELS, FORM_GROUPS };
+enum form {
+	FORM_NAME,
+	FORM_STATE,
+	FORM_U32,
+	FORM_OCTAL,
+	FORM_PID,
+	FORM_BOOL,
+	FORM_HEX64,
+	FORM_KB,
+	FORM_IDS,
+	FORM_LEVELS,
+	FORM_GROUPS
+};
 
 struct row {
 	const char *key;
@@ -20,7 +32,10 @@ struct row {
 	size_t offset;
 };
 
-#define ROW(key, form, member) { key, FORM_##form, offsetof(struct proc_status, member) }
+#define ROW(key, form, member)                                         \
+	{                                                              \
+		key, FORM_##form, offsetof(struct proc_status, member) \
+	}
 
 static const struct row rows[] = {
 	ROW("Name", NAME, name),
@@ -58,11 +73,11 @@ static const struct row rows[] = {
 };
 
 /* The kernel writes a newline as \n and a backslash as \\ here. */
-static int parse_name(char *to, size_t room, const char *from)
+static int parse_name(char *to, size_t capacity, const char *from)
 {
 	size_t n = 0;
 
-	for (; *from && n + 1 < room; from++) {
+	for (; *from && n + 1 < capacity; from++) {
 		if (from[0] == '\\' && (from[1] == 'n' || from[1] == '\\'))
 			to[n++] = *++from == 'n' ? '\n' : '\\';
 		else

@@ -12,8 +12,8 @@
 enum proc_id { PROC_REAL, PROC_EFFECTIVE, PROC_SAVED, PROC_FS, PROC_IDS };
 
 struct proc_status {
-	char name[64]; /* unescaped */
-	char state;    /* R S D T t Z X I ... */
+	char name[64];	/* unescaped */
+	char state;	/* R S D T t Z X I ... */
 	uint32_t umask; /* UINT32_MAX: not shown, for the task has no fs (a zombie) */
 	pid_t tgid, pid, ppid, tracer_pid;
 	uint32_t uid[PROC_IDS], gid[PROC_IDS];

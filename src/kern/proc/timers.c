@@ -37,12 +37,9 @@ static bool parse_notify(struct proc_timer *timer, const char *p)
 		const char *text;
 		int notify;
 	} rows[] = {
-		{ "signal/pid.", SIGEV_SIGNAL },
-		{ "signal/tid.", SIGEV_SIGNAL | SIGEV_THREAD_ID },
-		{ "none/pid.", SIGEV_NONE },
-		{ "none/tid.", SIGEV_NONE | SIGEV_THREAD_ID },
-		{ "thread/pid.", SIGEV_THREAD },
-		{ "thread/tid.", SIGEV_THREAD | SIGEV_THREAD_ID },
+		{ "signal/pid.", SIGEV_SIGNAL }, { "signal/tid.", SIGEV_SIGNAL | SIGEV_THREAD_ID },
+		{ "none/pid.", SIGEV_NONE },	 { "none/tid.", SIGEV_NONE | SIGEV_THREAD_ID },
+		{ "thread/pid.", SIGEV_THREAD }, { "thread/tid.", SIGEV_THREAD | SIGEV_THREAD_ID },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

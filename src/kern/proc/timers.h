@@ -11,14 +11,14 @@ struct proc_timer {
 	int id;
 	int signal;
 	uint64_t sival_ptr; /* sigev_value */
-	int notify;	    /* SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD; SIGEV_THREAD_ID is or'ed when tid is the target */
-	pid_t target;	    /* process, or thread with SIGEV_THREAD_ID; as /proc sees it, 0 if out of sight */
+	int notify;   /* SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD; SIGEV_THREAD_ID is or'ed when tid is the target */
+	pid_t target; /* process, or thread with SIGEV_THREAD_ID; as /proc sees it, 0 if out of sight */
 	int clock;
 };
 
 struct proc_timers {
 	struct proc_timer *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 int proc_timers_read(int proc, struct proc_timers *ret);

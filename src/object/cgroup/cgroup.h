@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Control groups: which thread is in which cgroup of every hierarchy (a set), and the directories of the cgroups with their properties.
- * The dump is the part "sets" of object/task/part.h. --manage-cgroups says what a restore does; with "ignore", or for an ordinary user,
- * none of these does anything.
+ * Control groups: which thread is in which cgroup of every hierarchy (a set), and the directories of the cgroups with
+ * their properties. The dump is the part "sets" of object/task/part.h. --manage-cgroups says what a restore does; with
+ * "ignore", or for an ordinary user, none of these does anything.
  */
 #pragma once
 
 #include "session/session.h"
 
-/* All the cgroups are there, and what must be true before a task enters them; none exists yet that was made by us on failure. */
+/* All the cgroups are there, and what must be true before a task enters them; none exists yet that was made by us on
+ * failure. */
 int cgroup_restore_make(struct restore *r);
 /* The task was just made and is where its creator is: it goes where it belongs, and its children will be made there. */
 int cgroup_restore_enter(struct restore *r, struct task *task);

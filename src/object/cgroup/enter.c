@@ -24,7 +24,8 @@ static int move(const struct cg_place *place, const char *file, pid_t id)
 	snprintf(text, sizeof(text), "%d", id);
 	error = file_write_text(place->hierarchy->root, path, text);
 	if (error < 0)
-		return fail(-error, "moving %d into the cgroup %s of %s", id, place->path, *place->hierarchy->name ? place->hierarchy->name : "cgroup2");
+		return fail(-error, "moving %d into the cgroup %s of %s", id, place->path,
+			    *place->hierarchy->name ? place->hierarchy->name : "cgroup2");
 	return 0;
 }
 
@@ -116,7 +117,8 @@ static const char *saved_state(const struct cg_directory *directory, const char 
 
 static int open_directory(const struct cg_directory *directory)
 {
-	int dir = openat(directory->hierarchy->root, directory->path[1] ? directory->path + 1 : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir = openat(directory->hierarchy->root, directory->path[1] ? directory->path + 1 : ".",
+			 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return dir < 0 ? fail_errno("opening the cgroup %s", directory->path) : dir;
 }
@@ -161,7 +163,8 @@ void cgroup_freeze_found(const struct cg_directory *directory)
 /* As it was saved, if that is to be put back; else as it was found. */
 static int freeze(const struct restore *r, const struct cg_directory *directory, bool thaw)
 {
-	const char *thawed, *file = cgroup_freezer(directory->hierarchy, &thawed), *saved = file ? saved_state(directory, file) : NULL;
+	const char *thawed, *file = cgroup_freezer(directory->hierarchy, &thawed),
+			    *saved = file ? saved_state(directory, file) : NULL;
 	const char *state = directory->frozen;
 	AUTO_CLOSE int dir = -1;
 

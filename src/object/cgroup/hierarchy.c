@@ -75,7 +75,8 @@ static int set_controllers(int fs, const char *controllers)
 	while ((word = strsep(&rest, ","))) {
 		const char *name = text_after(word, "name=");
 
-		if (name ? fsconfig(fs, FSCONFIG_SET_STRING, "name", name, 0) < 0 : fsconfig(fs, FSCONFIG_SET_FLAG, word, NULL, 0) < 0)
+		if (name ? fsconfig(fs, FSCONFIG_SET_STRING, "name", name, 0) < 0
+			 : fsconfig(fs, FSCONFIG_SET_FLAG, word, NULL, 0) < 0)
 			return -errno;
 	}
 	return 0;
@@ -122,7 +123,8 @@ static int open_mounted(const char *controllers, const char *yard)
 		int fd;
 
 		if (strcmp(mount->fs_type, *controllers ? "cgroup" : "cgroup2") != 0 || strcmp(mount->root, "/") != 0 ||
-		    !is_below(mount->mountpoint, yard) || (*controllers && !have_all(mount->super_options, controllers)))
+		    !is_below(mount->mountpoint, yard) ||
+		    (*controllers && !have_all(mount->super_options, controllers)))
 			continue;
 		fd = open(mount->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0)
@@ -138,10 +140,14 @@ int hierarchy_open(const char *controllers, const char *yard)
 
 	if (yard) {
 		fd = open_mounted(controllers, yard);
-		return fd < 0 ? refuse(-fd, "--cgroup-yard %s: the cgroups of %s are not mounted there", yard, name) : fd;
+		return fd < 0 ? refuse(-fd, "--cgroup-yard %s: the cgroups of %s are not mounted there", yard, name)
+			      : fd;
 	}
 	error = fd = mount_own(controllers);
 	if (fd < 0)
 		fd = open_mounted(controllers, NULL);
-	return fd < 0 ? fail(-error, "getting at the cgroups of %s; --cgroup-yard names a directory where they are mounted", name) : fd;
+	return fd < 0 ? fail(-error,
+			     "getting at the cgroups of %s; --cgroup-yard names a directory where they are mounted",
+			     name)
+		      : fd;
 }

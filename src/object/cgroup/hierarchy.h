@@ -15,7 +15,8 @@ bool controllers_share(const char *a, const char *b);
 const struct proc_cgroup *hierarchy_find(const struct proc_cgroups *cgroups, const char *controllers);
 
 /*
- * The root directory of a hierarchy, controllers as /proc/PID/cgroup has them: below the directory yard, or, if that is NULL, of a mount
- * that only we see. Returns a descriptor, or -errno (logged). A hierarchy that does not exist would be made: ask hierarchy_find() before.
+ * The root directory of a hierarchy, controllers as /proc/PID/cgroup has them: below the directory yard, or, if that is
+ * NULL, of a mount that only we see. Returns a descriptor, or -errno (logged). A hierarchy that does not exist would be
+ * made: ask hierarchy_find() before.
  */
 int hierarchy_open(const char *controllers, const char *yard);

@@ -33,10 +33,12 @@ static bool is_path(const char *path)
 static int check_directory(const CgroupDirEntry *entry, bool head, unsigned depth)
 {
 	if (depth > DEPTH_MAX || !(is_path(entry->dir_name) || (head && !*entry->dir_name)))
-		return refuse(EINVAL, "cgroup.img: \"%s\" is no name of a cgroup: the image is damaged", entry->dir_name);
+		return refuse(EINVAL, "cgroup.img: \"%s\" is no name of a cgroup: the image is damaged",
+			      entry->dir_name);
 	for (size_t i = 0; i < entry->n_properties; i++)
 		if (!is_path(entry->properties[i]->name) || strchr(entry->properties[i]->name, '/'))
-			return refuse(EINVAL, "cgroup.img: \"%s\" is no property of a cgroup: the image is damaged", entry->properties[i]->name);
+			return refuse(EINVAL, "cgroup.img: \"%s\" is no property of a cgroup: the image is damaged",
+				      entry->properties[i]->name);
 	for (size_t i = 0; i < entry->n_children; i++)
 		TRY(check_directory(entry->children[i], false, depth + 1));
 	return 0;
@@ -50,7 +52,8 @@ static int check_record(const CgroupEntry *entry)
 
 			if (*member->path != '/' || (member->path[1] && !is_path(member->path + 1)) ||
 			    (member->has_cgns_prefix && member->cgns_prefix > strlen(member->path)))
-				return refuse(EINVAL, "cgroup.img: \"%s\" is no path of a cgroup: the image is damaged", member->path);
+				return refuse(EINVAL, "cgroup.img: \"%s\" is no path of a cgroup: the image is damaged",
+					      member->path);
 		}
 	for (size_t i = 0; i < entry->n_controllers; i++)
 		for (size_t k = 0; k < entry->controllers[i]->n_dirs; k++)
@@ -77,7 +80,8 @@ static struct cg_hierarchy *add_hierarchy(struct restore *r, const CgroupEntry *
 		if (!strcmp(cgroups->hierarchies[i].name, name))
 			return &cgroups->hierarchies[i];
 	hierarchy = &cgroups->hierarchies[cgroups->n_hierarchies++];
-	*hierarchy = (struct cg_hierarchy){ .name = name, .record = find_record(entry, name), .root = -1, .v2 = !*name };
+	*hierarchy =
+		(struct cg_hierarchy){ .name = name, .record = find_record(entry, name), .root = -1, .v2 = !*name };
 	return hierarchy;
 }
 
@@ -96,13 +100,14 @@ static void find_roots(struct restore *r, const CgroupEntry *entry, struct cg_hi
 	char *common = NULL;
 
 	for (size_t i = 0; i < roots->n; i++)
-		if (roots->items[i].controller ? controllers_share(hierarchy->name, roots->items[i].controller) :
-						 !chosen || !chosen->controller)
+		if (roots->items[i].controller ? controllers_share(hierarchy->name, roots->items[i].controller)
+					       : !chosen || !chosen->controller)
 			chosen = &roots->items[i];
 	if (!chosen)
 		return;
 	for (size_t i = 0; hierarchy->record && i < hierarchy->record->n_dirs; i++) {
-		char *path = pool_printf(r->pool, "%s%s", *hierarchy->record->dirs[i]->dir_name ? "/" : "", hierarchy->record->dirs[i]->dir_name);
+		char *path = pool_printf(r->pool, "%s%s", *hierarchy->record->dirs[i]->dir_name ? "/" : "",
+					 hierarchy->record->dirs[i]->dir_name);
 
 		if (common)
 			keep_common(common, path);
@@ -164,7 +169,10 @@ static int check_roots(const struct options *options)
 		const char *path = options->cgroup_roots.items[i].path;
 
 		if (*path != '/' || (path[1] && !is_path(path + 1)))
-			return refuse(EINVAL, "--cgroup-root %s: it must be the path of a cgroup, with a slash in front and none at its end", path);
+			return refuse(EINVAL,
+				      "--cgroup-root %s: it must be the path of a cgroup, with a slash in front and "
+				      "none at its end",
+				      path);
 	}
 	return 0;
 }
@@ -221,7 +229,9 @@ int cgroup_restore_check(struct restore *r, struct thread *thread)
 {
 	uint32_t number = number_of(thread);
 
-	if (!r->cgroups || !number || cgroup_set_of(r, thread) || (r->inventory->has_root_cg_set && r->inventory->root_cg_set == number))
+	if (!r->cgroups || !number || cgroup_set_of(r, thread) ||
+	    (r->inventory->has_root_cg_set && r->inventory->root_cg_set == number))
 		return 0;
-	return refuse(EINVAL, "it is in the set of cgroups %u, which cgroup.img does not have: the image is damaged", number);
+	return refuse(EINVAL, "it is in the set of cgroups %u, which cgroup.img does not have: the image is damaged",
+		      number);
 }

@@ -12,11 +12,12 @@
 struct cg_hierarchy {
 	const char *name;		 /* controllers, as the images have them */
 	const CgControllerEntry *record; /* its directories; NULL: none were saved */
-	const char *old_root, *new_root; /* what is the first in the images is the second here; NULL: nothing is moved */
-	bool absent;			 /* this machine has none, and it is not needed: all tasks were in its root */
+	const char *old_root,
+		*new_root; /* what is the first in the images is the second here; NULL: nothing is moved */
+	bool absent;	   /* this machine has none, and it is not needed: all tasks were in its root */
 	bool v2;
-	int root;			 /* its directory, -1 before it is open */
-	const char *own;		 /* where criu is */
+	int root;	 /* its directory, -1 before it is open */
+	const char *own; /* where criu is */
 };
 
 /* A place of a set. */
@@ -55,7 +56,7 @@ struct cgroup_restore {
 	VECTOR(struct cg_directory) directories; /* that exist; parents before children */
 };
 
-/* The moments load and check of the part: nothing exists yet, nothing of this machine is asked. */
+/* the phases load and check of the part: nothing exists yet, nothing of this machine is asked. */
 int cgroup_restore_load(struct restore *r);
 int cgroup_restore_check(struct restore *r, struct thread *thread);
 

@@ -88,19 +88,22 @@ static bool is_replaced(const char *controller, const struct property_rules *rul
 	return false;
 }
 
-static void add_rules(const char *controllers, const char *enabled, const struct property_rules *rules, struct property_names *ret)
+static void add_rules(const char *controllers, const char *enabled, const struct property_rules *rules,
+		      struct property_names *ret)
 {
 	for (size_t i = 0; i < rules->n; i++) {
 		const struct property_rule *rule = &rules->items[i];
 
-		if (*controllers ? !controllers_have(controllers, rule->controller) : !has_word(enabled, rule->controller))
+		if (*controllers ? !controllers_have(controllers, rule->controller)
+				 : !has_word(enabled, rule->controller))
 			continue;
 		for (size_t k = 0; k < rule->names.n; k++)
 			add_name(ret, rule->names.items[k]);
 	}
 }
 
-void property_names_find(const char *controllers, const char *enabled, const struct property_rules *rules, struct property_names *ret)
+void property_names_find(const char *controllers, const char *enabled, const struct property_rules *rules,
+			 struct property_names *ret)
 {
 	const char *common = *controllers ? "*1" : "*2";
 	bool ruled = false;
@@ -114,8 +117,8 @@ void property_names_find(const char *controllers, const char *enabled, const str
 			add_rules(controllers, enabled, rules, ret);
 			ruled = true;
 		}
-		if (!strcmp(p->controller, common) ||
-		    (*controllers && controllers_have(controllers, p->controller) && !is_replaced(p->controller, rules)))
+		if (!strcmp(p->controller, common) || (*controllers && controllers_have(controllers, p->controller) &&
+						       !is_replaced(p->controller, rules)))
 			add_name(ret, p->name);
 	}
 }
@@ -161,9 +164,9 @@ int property_read(int dir, const char *name, struct pool *pool, char **ret)
 		return error == -ENOENT ? error : fail(-error, "reading %s", name);
 	while (size && text[size - 1] == '\n')
 		text[--size] = '\0';
-	*ret = how == FIRST_NUMBER ? pool_string(pool, first_number(text)) :
-	       how == CONTROLLERS  ? enable_words(text, pool) :
-				     pool_string(pool, text);
+	*ret = how == FIRST_NUMBER  ? pool_string(pool, first_number(text))
+	       : how == CONTROLLERS ? enable_words(text, pool)
+				    : pool_string(pool, text);
 	return 0;
 }
 

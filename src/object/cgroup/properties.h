@@ -25,7 +25,7 @@ struct property_rule {
 
 struct property_rules {
 	struct property_rule *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 /* Adds the rules of a text (cli.md, section 9) to ret. where is for messages: "--cgroup-props". */
@@ -33,21 +33,23 @@ int property_rules_parse(const char *text, const char *where, struct pool *pool,
 void property_rules_done(struct property_rules *rules);
 
 /*
- * The names of the properties that are saved of cgroups with these controllers ("cpu,cpuacct", "name=systemd", ""), in order. Of cgroup2,
- * enabled are the controllers that the cgroup has, separated by blanks.
+ * The names of the properties that are saved of cgroups with these controllers ("cpu,cpuacct", "name=systemd", ""), in
+ * order. Of cgroup2, enabled are the controllers that the cgroup has, separated by blanks.
  */
 struct property_names {
 	const char **items;
-	size_t n, room;
+	size_t n, capacity;
 };
-void property_names_find(const char *controllers, const char *enabled, const struct property_rules *rules, struct property_names *ret);
+void property_names_find(const char *controllers, const char *enabled, const struct property_rules *rules,
+			 struct property_names *ret);
 
 enum property_when property_when(const char *name);
 
-/* The text that would be written to set what is there now. Returns 0, -ENOENT, unlogged, if there is nothing to be saved, or -errno (logged). */
+/* The text that would be written to set what is there now. Returns 0, -ENOENT, unlogged, if there is nothing to be
+ * saved, or -errno (logged). */
 int property_read(int dir, const char *name, struct pool *pool, char **ret);
 /*
- * Sets the property unless it is so already. Returns 0, -ENOENT, unlogged, if this kernel has none of this name, or -errno, unlogged, too, so that
- * the caller can try again when others are set.
+ * Sets the property unless it is so already. Returns 0, -ENOENT, unlogged, if this kernel has none of this name, or
+ * -errno, unlogged, too, so that the caller can try again when others are set.
  */
 int property_write(int dir, const char *name, const char *value);

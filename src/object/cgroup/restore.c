@@ -28,7 +28,8 @@ static bool is_needed(const struct restore *r, const struct cg_hierarchy *hierar
 {
 	for (size_t i = 0; i < r->cgroups->n_sets; i++)
 		for (size_t k = 0; k < r->cgroups->sets[i].n; k++)
-			if (r->cgroups->sets[i].places[k].hierarchy == hierarchy && strcmp(r->cgroups->sets[i].places[k].path, "/") != 0)
+			if (r->cgroups->sets[i].places[k].hierarchy == hierarchy &&
+			    strcmp(r->cgroups->sets[i].places[k].path, "/") != 0)
 				return true;
 	return false;
 }
@@ -48,8 +49,11 @@ static int open_hierarchies(struct restore *r)
 		if (hierarchy->absent)
 			continue;
 		if (!found)
-			return refuse(ENOENT, "the tasks were in cgroups of %s, which this machine does not have like that: mount them, or restore with "
-					      "--manage-cgroups=ignore", title(hierarchy));
+			return refuse(ENOENT,
+				      "the tasks were in cgroups of %s, which this machine does not have like that: "
+				      "mount them, or restore with "
+				      "--manage-cgroups=ignore",
+				      title(hierarchy));
 		hierarchy->own = found->path;
 		hierarchy->root = hierarchy_open(found->controllers, r->options->cgroup_yard);
 		TRY(hierarchy->root);
@@ -64,7 +68,8 @@ static bool may_make(const struct restore *r)
 	return r->options->manage_cgroups >= OPT_CGROUPS_SOFT;
 }
 
-/* A new cpuset has neither processors nor memory, unless its parent says otherwise: what it has, as nobody else tells. */
+/* A new cpuset has neither processors nor memory, unless its parent says otherwise: what it has, as nobody else tells.
+ */
 static int take_cpuset(int parent, int dir)
 {
 	static const char *const names[] = { "cpuset.cpus", "cpuset.mems" };
@@ -133,7 +138,8 @@ static int check_mode(const struct restore *r, const struct cg_hierarchy *hierar
 	return 0;
 }
 
-static int make_directory(struct restore *r, struct cg_hierarchy *hierarchy, const char *path, const CgroupDirEntry *record)
+static int make_directory(struct restore *r, struct cg_hierarchy *hierarchy, const char *path,
+			  const CgroupDirEntry *record)
 {
 	enum opt_cgroups mode = r->options->manage_cgroups;
 	struct cg_directory *directory;
@@ -159,14 +165,17 @@ static int make_tree(struct restore *r, struct cg_hierarchy *hierarchy, const ch
 {
 	TRY(make_directory(r, hierarchy, path, record));
 	for (size_t i = 0; i < record->n_children; i++)
-		TRY(make_tree(r, hierarchy, pool_printf(r->pool, "%s/%s", path[1] ? path : "", record->children[i]->dir_name), record->children[i]));
+		TRY(make_tree(r, hierarchy,
+			      pool_printf(r->pool, "%s/%s", path[1] ? path : "", record->children[i]->dir_name),
+			      record->children[i]));
 	return 0;
 }
 
 static bool is_known(const struct restore *r, const struct cg_place *place)
 {
 	for (size_t i = 0; i < r->cgroups->directories.n; i++)
-		if (r->cgroups->directories.items[i].hierarchy == place->hierarchy && !strcmp(r->cgroups->directories.items[i].path, place->path))
+		if (r->cgroups->directories.items[i].hierarchy == place->hierarchy &&
+		    !strcmp(r->cgroups->directories.items[i].path, place->path))
 			return true;
 	return false;
 }
@@ -196,7 +205,8 @@ int cgroup_restore_make(struct restore *r)
 		for (size_t k = 0; hierarchy->record && !hierarchy->absent && k < hierarchy->record->n_dirs; k++) {
 			const CgroupDirEntry *head = hierarchy->record->dirs[k];
 
-			TRY(make_tree(r, hierarchy, cgroup_here(r, hierarchy, pool_printf(r->pool, "/%s", head->dir_name)), head));
+			TRY(make_tree(r, hierarchy,
+				      cgroup_here(r, hierarchy, pool_printf(r->pool, "/%s", head->dir_name)), head));
 		}
 	}
 	return make_places(r);
@@ -204,8 +214,8 @@ int cgroup_restore_make(struct restore *r)
 
 /* --- the end --- */
 
-#define PATIENCE_MS 2000
-#define STEP_MS	    10
+#define GRACE_MS 2000
+#define STEP_MS	 10
 
 /* The dead may still be on their way out of it. */
 static void remove_directory(const struct cg_directory *directory)
@@ -214,8 +224,9 @@ static void remove_directory(const struct cg_directory *directory)
 	int waited = 0;
 
 	while (unlinkat(directory->hierarchy->root, directory->path + 1, AT_REMOVEDIR) < 0) {
-		if (errno != EBUSY || waited >= PATIENCE_MS) {
-			log_warn("the new cgroup %s of %s can't be removed: %s", directory->path, title(directory->hierarchy), strerror(errno));
+		if (errno != EBUSY || waited >= GRACE_MS) {
+			log_warn("the new cgroup %s of %s can't be removed: %s", directory->path,
+				 title(directory->hierarchy), strerror(errno));
 			return;
 		}
 		nanosleep(&step, NULL);

@@ -22,8 +22,11 @@ static int expected(const struct text *text, const char *what)
 
 	for (const char *p = text->start; p < text->at; p++)
 		line += *p == '\n';
-	return refuse(EINVAL, "%s: line %u: %s is expected; a rule looks like this: \"memory\":\\n - \"strategy\": \"merge\"\\n - \"properties\": "
-			      "[\"memory.limit_in_bytes\", ...]", text->where, line, what);
+	return refuse(EINVAL,
+		      "%s: line %u: %s is expected; a rule looks like this: \"memory\":\\n - \"strategy\": "
+		      "\"merge\"\\n - \"properties\": "
+		      "[\"memory.limit_in_bytes\", ...]",
+		      text->where, line, what);
 }
 
 static bool take(struct text *text, char c)

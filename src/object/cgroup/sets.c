@@ -22,8 +22,8 @@
 
 struct set {
 	uint32_t id;
-	const char *text;	    /* of the file */
-	const struct namespace *ns; /* whose root the paths have in that cgroup namespace, NULL for criu's own */
+	const char *text;	     /* of the file */
+	const struct namespace *ns;  /* whose root the paths have in that cgroup namespace, NULL for criu's own */
 	const struct thread *thread; /* one that is in it */
 	struct set *next;
 };
@@ -93,7 +93,8 @@ static int collect_sets(struct dump *d)
 
 static int dump_set(struct dump *d, struct thread *thread)
 {
-	AUTO_CLOSE int own = thread == thread->task->leader ? -1 : proc_open_thread(thread->task->dump->proc, thread->tid);
+	AUTO_CLOSE int own =
+		thread == thread->task->leader ? -1 : proc_open_thread(thread->task->dump->proc, thread->tid);
 	AUTO(buffer_done) struct buffer text = { 0 };
 	int error;
 
@@ -148,7 +149,9 @@ static int find_prefix(const struct proc_cgroups *inside, CgMemberEntry *member)
 		return refuse(EINVAL, "its cgroup namespace does not have the cgroups of %s", member->name);
 	rest = strcmp(found->path, "/") != 0 ? strlen(found->path) : 0;
 	if (rest > size || (rest && strcmp(member->path + size - rest, found->path) != 0))
-		return refuse(EOPNOTSUPP, "the cgroup %s of %s lies outside of the root of its cgroup namespace: it cannot be checkpointed yet",
+		return refuse(EOPNOTSUPP,
+			      "the cgroup %s of %s lies outside of the root of its cgroup namespace: it cannot be "
+			      "checkpointed yet",
 			      member->path, *member->name ? member->name : "cgroup2");
 	member->has_cgns_prefix = true;
 	member->cgns_prefix = (uint32_t)(size - rest);
@@ -181,8 +184,11 @@ static int add_members(struct dump *d, const struct set *set, CgSetEntry *entry)
 		if (!is_wanted(d, cgroups.items[i].controllers))
 			continue;
 		if (!strncmp(cgroups.items[i].path, "/..", 3))
-			return refuse(EOPNOTSUPP, "a task is in the cgroup %s of %s, which lies outside of criu's own cgroup namespace: run criu in that of the host",
-				      cgroups.items[i].path, *cgroups.items[i].controllers ? cgroups.items[i].controllers : "cgroup2");
+			return refuse(EOPNOTSUPP,
+				      "a task is in the cgroup %s of %s, which lies outside of criu's own cgroup "
+				      "namespace: run criu in that of the host",
+				      cgroups.items[i].path,
+				      *cgroups.items[i].controllers ? cgroups.items[i].controllers : "cgroup2");
 		cg_member_entry__init(member);
 		member->name = (char *)cgroups.items[i].controllers;
 		member->path = (char *)cgroups.items[i].path;

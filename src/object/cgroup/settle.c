@@ -29,7 +29,8 @@ static int set_owner(int dir, const char *name, const CgroupPerms *perms, mode_t
 
 static int open_directory(const struct cg_directory *directory)
 {
-	int fd = openat(directory->hierarchy->root, directory->path[1] ? directory->path + 1 : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(directory->hierarchy->root, directory->path[1] ? directory->path + 1 : ".",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? fail_errno("opening the cgroup") : fd;
 }
@@ -68,14 +69,16 @@ int cgroup_settle(const struct cg_directory *directory, enum property_when when)
 
 	if (!directory->settled)
 		return 0;
-	LOG_SCOPE("cgroup %s of %s", directory->path, *directory->hierarchy->name ? directory->hierarchy->name : "cgroup2");
+	LOG_SCOPE("cgroup %s of %s", directory->path,
+		  *directory->hierarchy->name ? directory->hierarchy->name : "cgroup2");
 	dir = open_directory(directory);
 	TRY(dir);
 	if (when != PROPERTY_EARLY)
 		return set_properties(dir, directory->record, when);
 	TRY(set_owner(dir, ".", directory->record->dir_perms, S_IFDIR));
 	for (size_t i = 0; i < directory->record->n_properties; i++)
-		TRY(set_owner(dir, directory->record->properties[i]->name, directory->record->properties[i]->perms, S_IFREG));
+		TRY(set_owner(dir, directory->record->properties[i]->name, directory->record->properties[i]->perms,
+			      S_IFREG));
 	TRY(set_properties(dir, directory->record, PROPERTY_FIRST));
 	return set_properties(dir, directory->record, PROPERTY_EARLY);
 }

@@ -49,14 +49,16 @@ static CgroupPerms *new_perms(const struct tree *tree, const struct stat *st)
 }
 
 /* As we have thawed it to stop its tasks, it is thawed when we look. */
-static const char *true_state(const struct tree *tree, const struct stat *directory, const char *name, const char *value)
+static const char *true_state(const struct tree *tree, const struct stat *directory, const char *name,
+			      const char *value)
 {
 	if (!tree->d->was_frozen || directory->st_ino != tree->frozen_ino || directory->st_dev != tree->frozen_dev)
 		return value;
 	return !strcmp(name, "freezer.state") ? "FROZEN" : !strcmp(name, "cgroup.freeze") ? "1" : value;
 }
 
-static int dump_property(const struct tree *tree, int dir, const struct stat *directory, const char *name, CgroupDirEntry *entry)
+static int dump_property(const struct tree *tree, int dir, const struct stat *directory, const char *name,
+			 CgroupDirEntry *entry)
 {
 	CgroupPropEntry *prop = pool_new(tree->d->pool, CgroupPropEntry);
 	struct stat st;
@@ -96,7 +98,8 @@ static int dump_properties(const struct tree *tree, int dir, const struct stat *
 
 static int dump_children(const struct tree *tree, int dir, CgroupDirEntry *entry, unsigned depth);
 
-static int dump_directory(const struct tree *tree, int parent, const char *name, bool with_children, CgroupDirEntry *entry, unsigned depth)
+static int dump_directory(const struct tree *tree, int parent, const char *name, bool with_children,
+			  CgroupDirEntry *entry, unsigned depth)
 {
 	AUTO_CLOSE int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -172,7 +175,8 @@ static const char *head_of(const struct tree *tree, const char *path)
 	for (size_t i = 0; i < roots->n; i++) {
 		const struct opt_cgroup_root *root = &roots->items[i];
 
-		if ((!root->controller || controllers_share(tree->controllers, root->controller)) && cgroup_is_below(path, root->path))
+		if ((!root->controller || controllers_share(tree->controllers, root->controller)) &&
+		    cgroup_is_below(path, root->path))
 			return root->path;
 	}
 	return path;
@@ -181,7 +185,8 @@ static const char *head_of(const struct tree *tree, const char *path)
 static bool is_covered(const struct tree *tree, const char **heads, size_t n, const char *path)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(heads[i], path) || (cgroup_is_below(path, heads[i]) && !cgroup_is_below(tree->own, heads[i])))
+		if (!strcmp(heads[i], path) ||
+		    (cgroup_is_below(path, heads[i]) && !cgroup_is_below(tree->own, heads[i])))
 			return true;
 	return false;
 }

@@ -7,7 +7,8 @@
 #include "object/cgroup/properties.h"
 #include "session/session.h"
 
-/* Whether the path is that of the directory, or of one below it; both from the root of the hierarchy, with a slash in front. */
+/* Whether the path is that of the directory, or of one below it; both from the root of the hierarchy, with a slash in
+ * front. */
 bool cgroup_is_below(const char *path, const char *directory);
 
 /* What --cgroup-props and --cgroup-props-file say. */

@@ -63,7 +63,8 @@ static int dump_bpfmap(struct dump *d, const struct open_file *of, FileEntry *ou
 
 	TRY(read_info(of->fd, &info));
 	if (info.type != BPF_MAP_TYPE_HASH && info.type != BPF_MAP_TYPE_ARRAY)
-		return refuse(ENOTSUP, "BPF map \"%s\" is of type %u: only arrays and hashes can be saved", info.name, info.type);
+		return refuse(ENOTSUP, "BPF map \"%s\" is of type %u: only arrays and hashes can be saved", info.name,
+			      info.type);
 	record->id = of->id;
 	record->flags = of->flags;
 	record->pos = of->pos;
@@ -84,9 +85,11 @@ static int dump_bpfmap(struct dump *d, const struct open_file *of, FileEntry *ou
 	return 0;
 }
 
-static int read_elements(int fd, const struct bpf_map_info *info, struct buffer *keys, struct buffer *values, uint32_t *n)
+static int read_elements(int fd, const struct bpf_map_info *info, struct buffer *keys, struct buffer *values,
+			 uint32_t *n)
 {
-	AUTO_FREE uint8_t *key = xzalloc(info->key_size), *next = xzalloc(info->key_size), *value = xzalloc(info->value_size);
+	AUTO_FREE uint8_t *key = xzalloc(info->key_size), *next = xzalloc(info->key_size),
+			  *value = xzalloc(info->value_size);
 	union bpf_attr attr = { .map_fd = (uint32_t)fd };
 
 	for (*n = 0;; ++*n) {
@@ -147,7 +150,7 @@ static int finish_bpfmaps(struct dump *d)
 
 struct bpfmap_data {
 	const BpfmapDataEntry *record;
-	uint8_t *bytes; /* keys, then values */
+	uint8_t *bytes;	 /* keys, then values */
 	uint32_t new_id; /* of the kernel, once it is made */
 	int fd;		 /* keeps it until the end */
 };
@@ -191,7 +194,8 @@ static int load_bpfmap(struct restore *r, struct file *f)
 
 	if (!data)
 		return refuse(EINVAL, "bpfmap-data.img: map %u is missing", record->map_id);
-	if (!record->key_size || !record->value_size || record->key_size > ELEMENT_MAX || record->value_size > ELEMENT_MAX ||
+	if (!record->key_size || !record->value_size || record->key_size > ELEMENT_MAX ||
+	    record->value_size > ELEMENT_MAX ||
 	    (uint64_t)record->key_size * data->record->count != data->record->keys_bytes ||
 	    (uint64_t)record->value_size * data->record->count != data->record->values_bytes)
 		return refuse(EINVAL, "bpfmap-data.img: the sizes of map %u do not fit together", record->map_id);
@@ -226,8 +230,12 @@ static int open_map(const BpfmapFileEntry *record, uint32_t id, int *ret_fd)
 
 static int make_map(const BpfmapFileEntry *record, struct bpfmap_data *data)
 {
-	union bpf_attr attr = { .map_type = record->map_type, .key_size = record->key_size, .value_size = record->value_size,
-				.max_entries = record->max_entries, .map_flags = record->map_flags & ~(uint32_t)(BPF_F_RDONLY | BPF_F_WRONLY), .map_ifindex = record->ifindex };
+	union bpf_attr attr = { .map_type = record->map_type,
+				.key_size = record->key_size,
+				.value_size = record->value_size,
+				.max_entries = record->max_entries,
+				.map_flags = record->map_flags & ~(uint32_t)(BPF_F_RDONLY | BPF_F_WRONLY),
+				.map_ifindex = record->ifindex };
 	union bpf_attr freeze = { 0 };
 	AUTO_CLOSE int fd = -1;
 	struct bpf_map_info info;

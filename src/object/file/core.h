@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of the core of this family share: file.c, descriptors.c and their restore sides. Kinds do not include it. */
+/* What the files of the core of this family share: file.c, descriptors.c and their restore sides. Kinds do not include
+ * it. */
 #pragma once
 
 #include "base/table.h"
@@ -10,11 +11,22 @@
 
 #define FILE_KINDS_MAX 64
 
-/* The moments of kinds that can be made to fail, once for each kind: "dump/file/pipe/drain". */
-enum file_moment { FILE_COLLECT, FILE_DUMP, FILE_DRAIN, FILE_FINISH, FILE_PREPARE, FILE_LOAD, FILE_LINK, FILE_CREATE, FILE_PLAN,
-		   FILE_SETTLE, FILE_MOMENTS };
+/* the phases of kinds that can be made to fail, once for each kind: "dump/file/pipe/drain". */
+enum file_phase {
+	FILE_COLLECT,
+	FILE_DUMP,
+	FILE_DRAIN,
+	FILE_FINISH,
+	FILE_PREPARE,
+	FILE_LOAD,
+	FILE_LINK,
+	FILE_CREATE,
+	FILE_PLAN,
+	FILE_SETTLE,
+	FILE_PHASES
+};
 
-typedef bool file_points[FILE_KINDS_MAX][FILE_MOMENTS];
+typedef bool file_points[FILE_KINDS_MAX][FILE_PHASES];
 
 /* A name that was made for the dump, and the root directory it begins in (mount_dump_root_of()). */
 struct made_link {
@@ -32,12 +44,12 @@ struct file_dump {
 	uint32_t last_id;
 	struct kcmp_tree *identities;
 	VECTOR(struct dumped *) dumped; /* by number in identities - 1 */
-	struct table *descriptors; /* files_id, number → struct dumped */
-	struct table *paths;	   /* hash of dev, ino, mnt_id → struct dumped_path */
+	struct table *descriptors;	/* files_id, number → struct dumped */
+	struct table *paths;		/* hash of dev, ino, mnt_id → struct dumped_path */
 	VECTOR(FileEntry *) entries;
 	VECTOR(struct known_descriptor) known;
 	VECTOR(struct made_link) links; /* names that were made for the dump */
-	VECTOR(int) loose; /* copies of ours, kept for kcmp */
+	VECTOR(int) loose;		/* copies of ours, kept for kcmp */
 	VECTOR(struct file_later) later;
 	VECTOR(struct pool *) later_pools; /* one for each worker */
 	struct image *locks;
@@ -77,8 +89,8 @@ struct file_set {
 	file_points passed;
 };
 
-/* Collects what is known about of->task_fd (or of->fd, if that is a descriptor of ours) beside the copy itself. info reads the fdinfo
-   of the process that has the number; of->fdinfo points to it. */
+/* Collects what is known about of->task_fd (or of->fd, if that is a descriptor of ours) beside the copy itself. info
+   reads the fdinfo of the process that has the number; of->fdinfo points to it. */
 int file_describe(struct open_file *of, struct fdinfo *info);
 /* The same for a file without a descriptor of a task: what is known of of->fd alone. */
 int file_describe_path(struct open_file *of);
@@ -106,8 +118,8 @@ bool file_is_given(struct dump *d, const struct open_file *of);
 /* Refuses forms of --external that nobody knows. */
 int file_check_external(const struct options *options);
 
-/* Before a moment of a kind: passes its failure point the first time. */
-int file_pass(file_points passed, const struct file_kind *kind, enum file_moment moment);
+/* Before a phase of a kind: passes its failure point the first time. */
+int file_pass(file_points passed, const struct file_kind *kind, enum file_phase phase);
 unsigned file_kind_index(const struct file_kind *kind);
 /* The record of an entry, found by the offset of the member. */
 const ProtobufCMessageDescriptor *file_member_type(size_t member);

@@ -211,18 +211,21 @@ int file_free_number_everywhere(struct restore *r)
 static void plan_close_inherited(struct plan *p, int coordinator_fd)
 {
 	if (coordinator_fd > 0)
-		plan_syscall(p, "close the descriptors of the creator", __NR_close_range, V(0), V(coordinator_fd - 1), V(0));
-	plan_syscall(p, "close the descriptors of the creator", __NR_close_range, V(coordinator_fd + 1), V(UINT_MAX), V(0));
+		plan_syscall(p, "close the descriptors of the creator", __NR_close_range, V(0), V(coordinator_fd - 1),
+			     V(0));
+	plan_syscall(p, "close the descriptors of the creator", __NR_close_range, V(coordinator_fd + 1), V(UINT_MAX),
+		     V(0));
 }
 
-static int plan_descriptor(struct restore *r, struct task *task, struct file *f, const FdinfoEntry *entry, struct plan *p)
+static int plan_descriptor(struct restore *r, struct task *task, struct file *f, const FdinfoEntry *entry,
+			   struct plan *p)
 {
 	int flags = entry->flags & FD_CLOEXEC ? O_CLOEXEC : 0;
 	int fd;
 
 	if (f->placed_in == task) {
-		struct step *step = plan_syscall(p, "duplicate a descriptor", __NR_dup3, V(f->placed_at), V(entry->fd),
-						 V(flags));
+		struct step *step =
+			plan_syscall(p, "duplicate a descriptor", __NR_dup3, V(f->placed_at), V(entry->fd), V(flags));
 		step->flags |= STEP_EXACT;
 		step->arg[6] = entry->fd;
 		return 0;
@@ -305,9 +308,11 @@ static int plan_remade(struct restore *r, struct task *task, struct descriptor_t
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 		TRY(remake(r, f));
 		if (f->remade)
-			plan_step(p, plan_why(p, "fetch descriptor %u (%s) again", entry->fd, f->kind->name), STEP_GETFD,
+			plan_step(p, plan_why(p, "fetch descriptor %u (%s) again", entry->fd, f->kind->name),
+				  STEP_GETFD,
 				  (const struct plan_arg[]){ V(task->restore->coordinator_fd), V(f->fd), V(entry->fd),
-							     V(entry->flags & FD_CLOEXEC ? O_CLOEXEC : 0) }, 4);
+							     V(entry->flags & FD_CLOEXEC ? O_CLOEXEC : 0) },
+				  4);
 	}
 	return 0;
 }
@@ -344,6 +349,7 @@ int file_plan_session(struct restore *r, struct task *leader, struct plan *p)
 void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot)
 {
 	restore_plan_find_us(r, p, slot + 1);
-	plan_syscall(p, "fetch a descriptor of criu", __NR_pidfd_getfd, S(slot + 1), V(fd), V(0))->to_slot = (uint8_t)slot;
+	plan_syscall(p, "fetch a descriptor of criu", __NR_pidfd_getfd, S(slot + 1), V(fd), V(0))->to_slot =
+		(uint8_t)slot;
 	plan_syscall(p, "close the pidfd of criu", __NR_close, S(slot + 1));
 }

@@ -45,7 +45,8 @@ static int dump_descriptor(struct dump *d, struct task *task, int number, struct
 	TRY(is_new);
 	TRY(locks_dump(d, &of, is_new));
 	table_set2(d->files->descriptors, task->ids->files_id, (uint64_t)number, dumped);
-	*vector_push(&d->files->known) = (struct known_descriptor){ task, number, dumped->id, of.stat.st_ino, dumped->type };
+	*vector_push(&d->files->known) =
+		(struct known_descriptor){ task, number, dumped->id, of.stat.st_ino, dumped->type };
 	entry.id = dumped->id;
 	entry.type = dumped->type;
 	entry.fd = (uint32_t)number;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Character devices without state: /dev/null and its kin, real-time clocks. They are entries with a path like regular files. All others are left to plugins. */
+/* Character devices without state: /dev/null and its kin, real-time clocks. They are entries with a path like regular
+ * files. All others are left to plugins. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "object/file/regular.h"
+#include "object/file/regular/regular.h"
 
 #define MEM_MAJOR 1
 
@@ -26,13 +27,15 @@ static bool has_no_state(const struct stat *st)
 	return false;
 }
 
-/* rtc(4): time and alarm are the clock's own; whether it interrupts is forgotten when the file is closed, and nobody tells. */
+/* rtc(4): time and alarm are the clock's own; whether it interrupts is forgotten when the file is closed, and nobody
+ * tells. */
 static bool is_clock(const struct stat *st)
 {
 	char path[64], subsystem[PATH_MAX];
 
 	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/subsystem", major(st->st_rdev), minor(st->st_rdev));
-	return S_ISCHR(st->st_mode) && file_readlink(AT_FDCWD, path, subsystem, sizeof(subsystem)) > 0 && text_ends(subsystem, "/class/rtc");
+	return S_ISCHR(st->st_mode) && file_readlink(AT_FDCWD, path, subsystem, sizeof(subsystem)) > 0 &&
+	       text_ends(subsystem, "/class/rtc");
 }
 
 static bool is_device(const struct open_file *of)
@@ -43,7 +46,8 @@ static bool is_device(const struct open_file *of)
 static int dump_device(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	if (!has_no_state(&of->stat))
-		log_warn("periodic and update interrupts of a real-time clock are off after the restore: the program must switch them on again");
+		log_warn("periodic and update interrupts of a real-time clock are off after the restore: the program "
+			 "must switch them on again");
 	out->reg->id = of->id;
 	return regular_dump(d, of, out->reg);
 }

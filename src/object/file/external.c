@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Files that the user provides: --external file[MNT:INODE] at the dump, --inherit-fd fd[N]:file[MNT:INODE] at the restore. */
+/* Files that the user provides: --external file[MNT:INODE] at the dump, --inherit-fd fd[N]:file[MNT:INODE] at the
+ * restore. */
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -19,7 +20,8 @@ bool file_is_given(struct dump *d, const struct open_file *of)
 }
 
 /* What is looked up where it is needed, with the brackets. */
-static const char *const words[] = { "file[", "tty[", "unix[", "mnt[", "dev[", "net[", "veth[", "macvlan[", "netdev[", NULL };
+static const char *const words[] = { "file[", "tty[",  "unix[",	   "mnt[",    "dev[",
+				     "net[",  "veth[", "macvlan[", "netdev[", NULL };
 
 static bool is_known(const char *key)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Restore of open files: records, users, who makes them when, and the moments of their kinds. */
+/* Restore of open files: records, users, who makes them when, and the phases of their kinds. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "image/image.h"
 #include "object/file/core.h"
-#include "object/file/regular.h"
+#include "object/file/regular/regular.h"
 #include "object/file/locks.h"
 #include "object/namespace/namespace.h"
 #include "object/net/net.h"
@@ -77,10 +77,10 @@ int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 		if (!f->kind->create)
 			return refuse(ENOTSUP, "files of this kind can't be opened by themselves");
-		AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+		AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 		if (f->creating)
 			return refuse(EINVAL, "files.img: it needs itself to be made");
-		TRY(network_restore_visit(r, network_of(r, f->entry), &visit));
+		TRY(network_restore_enter(r, network_of(r, f->entry), &entered));
 		f->creating = true;
 		TRY(file_pass(r->files->passed, f->kind, FILE_CREATE));
 		TRY(f->kind->create(r, f));
@@ -158,8 +158,8 @@ static const FownEntry *find_owner(const FileEntry *entry, size_t member)
 }
 
 /*
- * Fifos, terminals and tun files may share their id with the entry that tells their path (older images, always for tun): the two
- * become one.
+ * Fifos, terminals and tun files may share their id with the entry that tells their path (older images, always for
+ * tun): the two become one.
  */
 static bool merge(struct file *f, const struct file_kind *kind, FileEntry *entry)
 {
@@ -271,7 +271,7 @@ int file_restore_needs(struct restore *r)
 	}
 	if (r->files->locks.n)
 		(void)need(r, NEED_OPTION, "--file-locks", "%zu lock%s on files", r->files->locks.n,
-		     r->files->locks.n == 1 ? "" : "s");
+			   r->files->locks.n == 1 ? "" : "s");
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "image/image.h"
 #include "object/file/core.h"
-#include "object/file/deleted.h"
+#include "object/file/deleted/deleted.h"
 #include "object/file/locks.h"
 #include "object/namespace/namespace.h"
 #include "object/net/net.h"
@@ -42,16 +42,18 @@ unsigned file_kind_index(const struct file_kind *kind)
 	return i;
 }
 
-int file_pass(file_points passed, const struct file_kind *kind, enum file_moment moment)
+int file_pass(file_points passed, const struct file_kind *kind, enum file_phase phase)
 {
-	static const char *const names[] = { "collect", "dump", "drain", "finish", "prepare", "load", "link", "create", "plan", "settle" };
-	bool *done = &passed[file_kind_index(kind)][moment];
+	static const char *const names[] = { "collect", "dump", "drain",  "finish", "prepare",
+					     "load",	"link", "create", "plan",   "settle" };
+	bool *done = &passed[file_kind_index(kind)][phase];
 	char name[64];
 
 	if (*done)
 		return 0;
 	*done = true;
-	snprintf(name, sizeof(name), "%s/file/%s/%s", moment < FILE_PREPARE ? "dump" : "restore", kind->name, names[moment]);
+	snprintf(name, sizeof(name), "%s/file/%s/%s", phase < FILE_PREPARE ? "dump" : "restore", kind->name,
+		 names[phase]);
 	for (char *c = name; *c; c++)
 		if (*c == ' ')
 			*c = '-';
@@ -212,8 +214,8 @@ static int read_fs_magic(struct dump *d, struct open_file *of)
 }
 
 /*
- * fdinfo shows O_CLOEXEC also when it is, by mistake, among the flags of the file (terminals opened by TIOCGPTPEER). Then nobody
- * tells about the descriptor; the standard ones are meant to be passed on.
+ * fdinfo shows O_CLOEXEC also when it is, by mistake, among the flags of the file (terminals opened by TIOCGPTPEER).
+ * Then nobody tells about the descriptor; the standard ones are meant to be passed on.
  */
 static bool has_odd_flag(const struct open_file *of)
 {
@@ -354,19 +356,19 @@ static int identify(struct dump *d, struct open_file *of, struct dumped **ret)
 }
 
 /* A socket is looked at from its own network namespace. */
-static int visit_network(struct dump *d, const struct open_file *of, struct netns_visit *visit)
+static int enter_network(struct dump *d, const struct open_file *of, struct netns_switch *entered)
 {
 	uint32_t id;
 
 	if (!S_ISSOCK(of->stat.st_mode) || !d->namespaces->any)
 		return 0;
 	TRY(network_of_socket(d, of->task, of->fd, &id));
-	return network_dump_visit(d, id, visit);
+	return network_dump_enter(d, id, entered);
 }
 
 static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 {
-	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	const struct file_kind *kind;
 	FileEntry *entry;
 
@@ -378,7 +380,7 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	dumped->id = of->id = ++d->files->last_id;
 	dumped->type = kind->type;
 	entry = make_entry(d, kind->type, kind->entry, of->id);
-	TRY(visit_network(d, of, &visit));
+	TRY(enter_network(d, of, &entered));
 	TRY(file_pass(d->files->passed, kind, FILE_DUMP));
 	TRY(kind->dump(d, of, entry));
 	dumped->type = entry->type;
@@ -435,7 +437,8 @@ static struct dumped_path *find_path(struct dump *d, const struct open_file *of,
 	return NULL;
 }
 
-/* What names a file without a descriptor. fdinfo would tell the same, for four more system calls in each of hundreds of tasks. */
+/* What names a file without a descriptor. fdinfo would tell the same, for four more system calls in each of hundreds of
+ * tasks. */
 int file_describe_path(struct open_file *of)
 {
 	struct statx more;
@@ -466,8 +469,13 @@ int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, 
 		of.link = pool_string(d->pool, link);
 		TRY(dump_new(d, &of, &dumped));
 		path = pool_new(d->pool, struct dumped_path);
-		*path = (struct dumped_path){ table_find(d->files->paths, key), of.stat.st_dev, of.stat.st_ino,
-					      of.mnt_id, flags, of.link, dumped.id };
+		*path = (struct dumped_path){ table_find(d->files->paths, key),
+					      of.stat.st_dev,
+					      of.stat.st_ino,
+					      of.mnt_id,
+					      flags,
+					      of.link,
+					      dumped.id };
 		table_set(d->files->paths, key, path);
 	}
 	*ret_id = path->id;

@@ -14,18 +14,18 @@
 /* A file found open while dumping: our own copy of the descriptor and what /proc says about it. */
 struct open_file {
 	struct task *task;
-	int task_fd;		/* the number over there, or -1: not from a descriptor table (mapping, exe, cwd, root) */
-	int fd;			/* our copy; O_PATH for cwd, root, exe */
+	int task_fd; /* the number over there, or -1: not from a descriptor table (mapping, exe, cwd, root) */
+	int fd;	     /* our copy; O_PATH for cwd, root, exe */
 	struct stat stat;
-	long fs_magic;		/* statfs f_type */
-	const char *link;	/* "/srv/x", "anon_inode:[eventfd]", "pipe:[123]", "/tmp/y (deleted)" */
-	struct fdinfo *fdinfo;	/* NULL for files without a descriptor; valid during dump and drain only */
+	long fs_magic;	       /* statfs f_type */
+	const char *link;      /* "/srv/x", "anon_inode:[eventfd]", "pipe:[123]", "/tmp/y (deleted)" */
+	struct fdinfo *fdinfo; /* NULL for files without a descriptor; valid during dump and drain only */
 	int mnt_id;
 	bool cloexec;
-	uint32_t id;		/* in files.img */
-	uint32_t flags;		/* O_*, without O_CLOEXEC */
+	uint32_t id;	/* in files.img */
+	uint32_t flags; /* O_*, without O_CLOEXEC */
 	uint64_t pos;
-	FownEntry *owner;	/* always there */
+	FownEntry *owner; /* always there */
 };
 
 /* A file to be restored: one per open file description, however many descriptors point to it. */
@@ -33,105 +33,130 @@ struct file {
 	const struct file_kind *kind;
 	uint32_t id;
 	FileEntry *entry;
-	int fd;			/* our descriptor once created and while still needed, else -1 */
-	unsigned users;		/* who has still to take it: descriptors, mappings, exe, cwd, root, queued messages */
-	struct task *owner;	/* first task that has it in its table, NULL if only mapped or the like */
+	int fd;		    /* our descriptor once created and while still needed, else -1 */
+	unsigned users;	    /* who has still to take it: descriptors, mappings, exe, cwd, root, queued messages */
+	struct task *owner; /* first task that has it in its table, NULL if only mapped or the like */
 	int owner_fd;
 	bool owner_cloexec;
-	unsigned n_numbers;	/* in how many places of how many tables */
-	bool creating;		/* core: create is running */
-	bool remade;		/* core: remake made another */
+	unsigned n_numbers; /* in how many places of how many tables */
+	bool creating;	    /* core: create is running */
+	bool remade;	    /* core: remake made another */
 	bool remake_asked;
 	const struct task *placed_in; /* core: the last task whose plan places it, and where */
 	int placed_at;
-	void *data;		/* of the kind, from r->pool */
+	void *data; /* of the kind, from r->pool */
 };
 
-/* Everything there is to know about one kind of file. One source file defines one of these: const struct file_kind NAME_kind. */
+/* Everything there is to know about one kind of file. One source file defines one of these: const struct file_kind
+ * NAME_kind. */
 struct file_kind {
 	const char *name;
-	FdTypes type;				/* its tag in files.img ... */
-	size_t entry;				/* ... and the FileEntry member with its record: offsetof(FileEntry, reg) */
+	FdTypes type; /* its tag in files.img ... */
+	size_t entry; /* ... and the FileEntry member with its record: offsetof(FileEntry, reg) */
 
 	/* How to recognise it; all that are set must match; the first kind of the list that matches wins. */
-	const char *anon_inode;			/* "[eventfd]": link is "anon_inode:[eventfd]" */
+	const char *anon_inode; /* "[eventfd]": link is "anon_inode:[eventfd]" */
 	long fs_magic;
-	mode_t format;				/* S_IFIFO, ... */
+	mode_t format; /* S_IFIFO, ... */
 	bool (*is)(const struct open_file *of);
-	/* The same for records: kinds that share a type say which are theirs; the first kind of the list wins. NULL = all. */
+	/* The same for records: kinds that share a type say which are theirs; the first kind of the list wins. NULL =
+	 * all. */
 	bool (*claims)(const FileEntry *entry);
 
 	/* Dump: runs in the coordinator while the tree is stopped. */
-	int (*collect)(struct dump *d);				/* once, before any file */
-	int (*dump)(struct dump *d, const struct open_file *of, FileEntry *out); /* once per file; out->member is allocated and initialised */
-	int (*drain)(struct dump *d, const struct open_file *of);	/* once per file, after dump: content waiting inside, must be put back or only peeked at */
-	int (*finish)(struct dump *d);				/* once, after all files: shared records, own images */
-	int (*killed)(struct dump *d);				/* once, the tasks are dead, nothing is taken away from anybody: what could only be read
-								   by changing it. The checkpoint is complete only after it */
+	int (*collect)(struct dump *d); /* once, before any file */
+	int (*dump)(struct dump *d, const struct open_file *of,
+		    FileEntry *out); /* once per file; out->member is allocated and initialised */
+	int (*drain)(struct dump *d, const struct open_file *of); /* once per file, after dump: content waiting inside,
+								     must be put back or only peeked at */
+	int (*finish)(struct dump *d); /* once, after all files: shared records, own images */
+	int (*killed)(struct dump *d); /* once, the tasks are dead, nothing is taken away from anybody: what could only
+					  be read by changing it. The checkpoint is complete only after it */
 
 	/* Restore, in this order. In brackets: which process. */
-	int (*prepare)(struct restore *r);			/* [coordinator] once: load own images */
-	int (*load)(struct restore *r, struct file *f);		/* [coordinator] check the record, nothing exists yet */
-	int (*link)(struct restore *r, struct file *f);		/* [coordinator] find peers and referenced files (file_find, file_use) */
-	int (*needs)(struct restore *r, struct file *f);	/* [criu verify, instead of all that follows] need() what must be there outside
-								   of the images; refuse what is not as it must be (session/needs.h) */
-	const char *(*describe)(const struct file *f, struct pool *pool); /* [criu verify] what it is in few words, if name does not say it well */
-	int (*early)(struct restore *r, struct file *f);	/* [coordinator] before any descriptor is made: what others take for granted */
-	int (*create)(struct restore *r, struct file *f);	/* [coordinator] make it: sets f->fd. May make others with it (both ends of a pipe) by setting their fd */
-	int (*remake)(struct restore *r, struct file *f, int *ret_fd); /* [coordinator] all threads are there now: makes the file itself, if what
-								   create made only held its place, else returns -ENOENT. All tasks get it */
-	int (*plan)(struct restore *r, struct file *f, struct plan *p);	/* [steps in f->owner; choose another in link] after all descriptors of all tasks are in place: epoll targets, ... */
-	int (*plan_session)(struct restore *r, struct task *leader, struct plan *p); /* [steps in each new session leader] before it has children
-								   of that session and any of its descriptors */
-	int (*plan_task)(struct restore *r, struct task *task, struct plan *p); /* [steps in each live task] with those of plan */
-	int (*settle)(struct restore *r, struct file *f);	/* [coordinator] all tasks are complete and not yet running */
-	int (*resume)(struct restore *r);			/* [coordinator] once, at the very end: what cannot be taken back. Until then a restore that
-								   fails can be repeated */
-	int (*clean)(struct restore *r);			/* [coordinator] once, at the end and on failure: remove what was made for the restore only */
+	int (*prepare)(struct restore *r);		/* [coordinator] once: load own images */
+	int (*load)(struct restore *r, struct file *f); /* [coordinator] check the record, nothing exists yet */
+	int (*link)(struct restore *r,
+		    struct file *f); /* [coordinator] find peers and referenced files (file_find, file_use) */
+	int (*needs)(struct restore *r,
+		     struct file *f); /* [criu verify, instead of all that follows] need() what must be there outside
+					 of the images; refuse what is not as it must be (session/needs.h) */
+	const char *(*describe)(
+		const struct file *f,
+		struct pool *pool); /* [criu verify] what it is in few words, if name does not say it well */
+	int (*early)(struct restore *r,
+		     struct file *f); /* [coordinator] before any descriptor is made: what others take for granted */
+	int (*create)(struct restore *r, struct file *f); /* [coordinator] make it: sets f->fd. May make others with it
+							     (both ends of a pipe) by setting their fd */
+	int (*remake)(struct restore *r, struct file *f,
+		      int *ret_fd); /* [coordinator] all threads are there now: makes the file itself, if what
+				create made only held its place, else returns -ENOENT. All tasks get it */
+	int (*plan)(struct restore *r, struct file *f,
+		    struct plan *p); /* [steps in f->owner; choose another in link] after all descriptors of all tasks
+					are in place: epoll targets, ... */
+	int (*plan_session)(struct restore *r, struct task *leader,
+			    struct plan *p); /* [steps in each new session leader] before it has children
+			   of that session and any of its descriptors */
+	int (*plan_task)(struct restore *r, struct task *task,
+			 struct plan *p);		  /* [steps in each live task] with those of plan */
+	int (*settle)(struct restore *r, struct file *f); /* [coordinator] all tasks are complete and not yet running */
+	int (*resume)(struct restore *r); /* [coordinator] once, at the very end: what cannot be taken back. Until then
+					     a restore that fails can be repeated */
+	int (*clean)(struct restore *r);  /* [coordinator] once, at the end and on failure: remove what was made for the
+					     restore only */
 };
 
-extern const struct file_kind *const file_kinds[];	/* generated from src/object/meson.build, NULL-terminated; list order = matching order */
+extern const struct file_kind
+	*const file_kinds[]; /* generated from src/object/meson.build, NULL-terminated; list order = matching order */
 
 /* --- dump --- */
 
-/* The id in files.img of an open file; dumps it if it is new. For descriptors, mappings, exe, cwd, root. of->id is set. */
+/* The id in files.img of an open file; dumps it if it is new. For descriptors, mappings, exe, cwd, root. of->id is set.
+ */
 int file_dump(struct dump *d, struct open_file *of);
 /* All descriptor tables of the tree: fdinfo-*.img. */
 int file_dump_tables(struct dump *d);
-/* exe, cwd, root and mapped files: by an O_PATH or ordinary descriptor of ours and its link text; deduplicated by (dev, inode, mnt_id). Returns the id. */
+/* exe, cwd, root and mapped files: by an O_PATH or ordinary descriptor of ours and its link text; deduplicated by (dev,
+ * inode, mnt_id). Returns the id. */
 int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id);
 /* The same for a mapped device that a plugin takes care of: only its path is saved. */
-int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id);
-/* Asks the plugins to save a file that we cannot; the kind must have the record ext. -ENOTSUP, unlogged: none wants to. */
+int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags,
+			  uint32_t *ret_id);
+/* Asks the plugins to save a file that we cannot; the kind must have the record ext. -ENOTSUP, unlogged: none wants to.
+ */
 int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out);
 /* A descriptor that is not in the table of a task, e.g. received from a socket queue. It stays the caller's. */
 int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id);
 /*
- * Work of a kind that needs nothing but a copy of the descriptor, done by several threads before the first moment `finish`. run() may use the
- * pool that it is given (not d->pool), arg must live as long, and nothing may depend on the order. Failures are not passed over.
+ * Work of a kind that needs nothing but a copy of the descriptor, done by several threads before the first phase
+ * `finish`. run() may use the pool that it is given (not d->pool), arg must live as long, and nothing may depend on the
+ * order. Failures are not passed over.
  */
-int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool), void *arg);
-int file_dump_finish(struct dump *d);			/* files.img and what kinds keep to the end */
-int file_dump_killed(struct dump *d);			/* the moment `killed` of all kinds; accepts a dump that has no files */
-void file_dump_clean(struct dump *d);			/* releases what d->files holds; at the end and on failure */
+int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool),
+		    void *arg);
+int file_dump_finish(struct dump *d); /* files.img and what kinds keep to the end */
+int file_dump_killed(struct dump *d); /* the phase `killed` of all kinds; accepts a dump that has no files */
+void file_dump_clean(struct dump *d); /* releases what d->files holds; at the end and on failure */
 
 /* --- restore --- */
 
 int file_restore_load(struct restore *r);		/* files.img, fdinfo-*.img; load and link of all */
-struct file *file_find(struct restore *r, uint32_t id);	/* NULL if not there */
+struct file *file_find(struct restore *r, uint32_t id); /* NULL if not there */
 /* One more user of the file, declared at load/link time; give it back with file_put() when done. */
 int file_use(struct restore *r, uint32_t id, struct file **ret);
-int file_get_fd(struct restore *r, struct file *f, int *ret_fd);	/* creates it on demand; ours, do not close */
+int file_get_fd(struct restore *r, struct file *f, int *ret_fd); /* creates it on demand; ours, do not close */
 /* Makes all files of plugins: their drivers may tell then where devices are to be mapped. */
 int file_restore_plugged(struct restore *r);
-void file_put(struct restore *r, struct file *f);	/* last user: our descriptor is closed */
-/* Appends the steps that put all descriptors of a task's table in place, coordinator_fd is the pidfd for STEP_GETFD. Creates files. */
+void file_put(struct restore *r, struct file *f); /* last user: our descriptor is closed */
+/* Appends the steps that put all descriptors of a task's table in place, coordinator_fd is the pidfd for STEP_GETFD.
+ * Creates files. */
 int file_plan_table(struct restore *r, struct task *task, struct plan *p);
 /* After the plan of file_plan_table ran: gives the descriptors back. */
 void file_table_done(struct restore *r, struct task *task);
 /* Right after the steps that make the task lead a session: its controlling terminal. */
 int file_plan_session(struct restore *r, struct task *leader, struct plan *p);
-int file_plan_late(struct restore *r, struct task *task, struct plan *p); /* kind->plan of all files owned by the task, kind->plan_task */
+int file_plan_late(struct restore *r, struct task *task,
+		   struct plan *p); /* kind->plan of all files owned by the task, kind->plan_task */
 /* Appends steps that fetch a descriptor of ours into the slot; the task needs nothing for it. Uses slot + 1 as well. */
 void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot);
 /* A descriptor number that is free in the task's table (and >= 3), for the pidfd of the coordinator. */
@@ -139,8 +164,8 @@ int file_free_number(struct restore *r, struct task *task);
 /* One that is free in all tables. */
 int file_free_number_everywhere(struct restore *r);
 int file_restore_settle(struct restore *r);
-int file_restore_resume(struct restore *r);		/* the moment `resume` of all kinds */
-/* criu verify: the moment `needs` of all files and of locks; all files, in the order of the image. */
+int file_restore_resume(struct restore *r); /* the phase `resume` of all kinds */
+/* criu verify: the phase `needs` of all files and of locks; all files, in the order of the image. */
 int file_restore_needs(struct restore *r);
 size_t file_count_descriptors(struct restore *r, const struct task *task);
 struct file *const *file_restore_all(struct restore *r, size_t *ret_n);
@@ -170,7 +195,8 @@ uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
 /* The member of a FileEntry at offset kind->entry. */
 #define file_record(entry, type, offset) (*(type **)((char *)(entry) + (offset)))
 
-/* Dump: a mapping that is watched by a userfaultfd. Refused if it is not clear by which. When all descriptors are known. */
+/* Dump: a mapping that is watched by a userfaultfd. Refused if it is not clear by which. When all descriptors are
+ * known. */
 int file_dump_watched(struct dump *d, struct task *task, const struct mapping *m);
 
 /* Restore: the file at a number of the task's table, NULL if there is none. */
@@ -185,15 +211,16 @@ int file_inherited(struct restore *r, const char *key, int *ret_fd);
 bool file_has_inherited(const struct restore *r, const char *key);
 /* Restore: --external has this key. */
 bool file_is_external(const struct options *options, const char *key);
-/* Restore, at load or link: the signal owner is set when all tasks are there. Done by the core for records with a member fown. */
+/* Restore, at load or link: the signal owner is set when all tasks are there. Done by the core for records with a
+ * member fown. */
 int file_own_later(struct restore *r, struct file *f, const FownEntry *owner);
 
-/* Flags that can be set on an open descriptor (O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT, O_NOATIME) and the signal of the owner, if one
-   is given; who it is follows when all tasks are there. */
+/* Flags that can be set on an open descriptor (O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT, O_NOATIME) and the signal of
+   the owner, if one is given; who it is follows when all tasks are there. */
 int file_apply_flags(int fd, uint32_t flags, const FownEntry *owner);
 /* The owner of signals: F_GETOWN_EX and friends into owner (initialised). */
 int file_read_owner(const struct dump *d, int fd, FownEntry *owner);
 int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner);
-/* Restore: calls make() as the user whose file it is: some objects count against the limits of who makes them. Returns its result, a
-   descriptor or -errno, not logged. */
+/* Restore: calls make() as the user whose file it is: some objects count against the limits of who makes them. Returns
+   its result, a descriptor or -errno, not logged. */
 int file_make_as_user(const struct file *f, int (*make)(const struct file *f));

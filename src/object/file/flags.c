@@ -59,8 +59,8 @@ int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner)
 	int result, error;
 
 	/*
-	 * The kernel remembers who sets the owner: signals are sent with his rights. The plain system call changes this thread
-	 * only; the saved id keeps the way back.
+	 * The kernel remembers who sets the owner: signals are sent with his rights. The plain system call changes this
+	 * thread only; the saved id keeps the way back.
 	 */
 	if (other && syscall(SYS_setresuid, owner->uid, owner->euid, saved) < 0)
 		return fail_errno("becoming user %u to set the signal owner of a file", owner->euid);

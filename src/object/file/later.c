@@ -10,7 +10,8 @@
 
 #define BUNCH 256 /* enough to be worth waking the workers; so many copies are open at a time */
 
-int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool), void *arg)
+int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool),
+		    void *arg)
 {
 	int copy = fcntl(of->fd, F_DUPFD_CLOEXEC, 3);
 

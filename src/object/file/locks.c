@@ -38,8 +38,8 @@ static int name_of_kind(const struct proc_lock *lock, uint32_t *ret)
 }
 
 /*
- * A POSIX lock belongs to the descriptor table and shows at every descriptor of the inode; all others belong to the open file and show
- * at every descriptor of it.
+ * A POSIX lock belongs to the descriptor table and shows at every descriptor of the inode; all others belong to the
+ * open file and show at every descriptor of it.
  */
 static bool was_seen(struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
 {
@@ -47,7 +47,8 @@ static bool was_seen(struct dump *d, const struct open_file *of, const struct pr
 
 	if (lock->kind != PROC_LOCK_POSIX)
 		return !is_new;
-	return table_set2(d->files->locks_seen, (uint64_t)of->task->ids->files_id << 32 ^ place, lock->start, d) != NULL;
+	return table_set2(d->files->locks_seen, (uint64_t)of->task->ids->files_id << 32 ^ place, lock->start, d) !=
+	       NULL;
 }
 
 static int dump_lock(struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
@@ -58,7 +59,8 @@ static int dump_lock(struct dump *d, const struct open_file *of, const struct pr
 		return 0;
 	TRY(name_of_kind(lock, &record.flag));
 	if (!d->options->file_locks)
-		return refuse(ENOTSUP, "it holds a file lock: --file-locks (-l) saves it. Make sure that nobody outside of the tree needs "
+		return refuse(ENOTSUP, "it holds a file lock: --file-locks (-l) saves it. Make sure that nobody "
+				       "outside of the tree needs "
 				       "the lock in the meantime");
 	if (lock->breaking)
 		return refuse(EBUSY, "its lease is being broken at this moment: try again");
@@ -136,7 +138,9 @@ static int flock_operation(const FileLockEntry *record)
 
 static void plan_lock(const FileLockEntry *record, struct plan *p)
 {
-	struct flock lock = { .l_type = (short)record->type, .l_whence = SEEK_SET, .l_start = record->start, .l_len = record->len };
+	struct flock lock = {
+		.l_type = (short)record->type, .l_whence = SEEK_SET, .l_start = record->start, .l_len = record->len
+	};
 	const char *why = plan_why(p, "lock descriptor %d again (is the lock taken by somebody else now?)", record->fd);
 
 	if (record->flag == LOCK_FLOCK_BIT) {

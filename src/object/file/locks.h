@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* File locks: POSIX, flock, OFD, leases. They hang on descriptor tables and open files, so the core calls these directly. */
+/* File locks: POSIX, flock, OFD, leases. They hang on descriptor tables and open files, so the core calls these
+ * directly. */
 #pragma once
 
 #include "object/file/file.h"

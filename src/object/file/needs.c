@@ -8,21 +8,21 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/text.h"
-#include "object/file/regular.h"
+#include "object/file/regular/regular.h"
 #include "session/needs.h"
 
-static void describe(const RegFileEntry *record, char *to, size_t room)
+static void describe(const RegFileEntry *record, char *to, size_t capacity)
 {
 	int n = 0;
 
 	to[0] = '\0';
 	if (record->has_size && S_ISREG(record->mode))
-		n = snprintf(to, room, "%llu bytes", (unsigned long long)record->size);
+		n = snprintf(to, capacity, "%llu bytes", (unsigned long long)record->size);
 	if (!record->n_build_id)
 		return;
-	n += snprintf(to + n, room - (size_t)n, "%sbuild id ", n ? ", " : "");
-	for (size_t i = 0; i < record->n_build_id * 4 && (size_t)n + 3 < room && i < 20; i++)
-		n += snprintf(to + n, room - (size_t)n, "%02x", ((const uint8_t *)record->build_id)[i]);
+	n += snprintf(to + n, capacity - (size_t)n, "%sbuild id ", n ? ", " : "");
+	for (size_t i = 0; i < record->n_build_id * 4 && (size_t)n + 3 < capacity && i < 20; i++)
+		n += snprintf(to + n, capacity - (size_t)n, "%02x", ((const uint8_t *)record->build_id)[i]);
 }
 
 /* Of a process that is to be restored: it is not there yet. */
@@ -40,7 +40,8 @@ static int check_file(struct restore *r, const RegFileEntry *record)
 	char self[32];
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return refuse(ENOENT, "%s is missing: put it back where it was, or give another one with --inherit-fd fd[N]:%s",
+		return refuse(ENOENT,
+			      "%s is missing: put it back where it was, or give another one with --inherit-fd fd[N]:%s",
 			      record->name, record->name + 1);
 	if (fd < 0) {
 		r->needs->unchecked++;

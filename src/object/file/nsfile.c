@@ -29,8 +29,8 @@ static const struct task *find_inhabitant(struct dump *d, const struct open_file
 
 	snprintf(name, sizeof(name), "ns/%s", kind->name);
 	for_each_task(task, d->tree)
-		if (task_is_live(task) && fstatat(task->dump->proc, name, &st, 0) == 0 && st.st_ino == of->stat.st_ino &&
-		    st.st_dev == of->stat.st_dev)
+		if (task_is_live(task) && fstatat(task->dump->proc, name, &st, 0) == 0 &&
+		    st.st_ino == of->stat.st_ino && st.st_dev == of->stat.st_dev)
 			return task;
 	return NULL;
 }
@@ -47,7 +47,8 @@ static int dump_nsfile(struct dump *d, const struct open_file *of, FileEntry *ou
 			continue;
 		task = find_inhabitant(d, of, *kind);
 		if (!task || !get_id(task->ids, *kind))
-			return refuse(ENOTSUP, "no task of the tree lives in this namespace, so it can't be made again: close the file, "
+			return refuse(ENOTSUP, "no task of the tree lives in this namespace, so it can't be made "
+					       "again: close the file, "
 					       "or dump the tree that lives there");
 		record->id = of->id;
 		record->ns_id = get_id(task->ids, *kind);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Files that only a plugin knows: device nodes with state behind them, anonymous inodes without a kind. The record has nothing but the
- * number of the file, by which the plugin finds what it has saved itself. Without a plugin such a file is refused.
+ * Files that only a plugin knows: device nodes with state behind them, anonymous inodes without a kind. The record has
+ * nothing but the number of the file, by which the plugin finds what it has saved itself. Without a plugin such a file
+ * is refused.
  */
 #include <fcntl.h>
 #include <sys/sysmacros.h>
@@ -9,7 +10,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "object/file/core.h"
-#include "object/file/regular.h"
+#include "object/file/regular/regular.h"
 #include "plugin/plugin.h"
 
 /* The last kind of the list: whatever is left. */
@@ -23,8 +24,9 @@ static int refuse_file(const struct open_file *of)
 	static const struct {
 		const char *link, *advice;
 	} known[] = {
-		{ "anon_inode:[io_uring]", "let the program close it, or run it without io_uring (with libuv: UV_USE_IO_URING=0; for "
-					   "all programs: sysctl kernel.io_uring_disabled=2)" },
+		{ "anon_inode:[io_uring]",
+		  "let the program close it, or run it without io_uring (with libuv: UV_USE_IO_URING=0; for "
+		  "all programs: sysctl kernel.io_uring_disabled=2)" },
 		{ "anon_inode:[perf_event]", "stop perf" },
 		{ "anon_inode:bpf", "end the tracer or close it before the dump" },
 		{ "anon_inode:[userfaultfd]", "let the program close it" },
@@ -34,13 +36,16 @@ static int refuse_file(const struct open_file *of)
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (text_starts(of->link, known[i].link))
-			return refuse(ENOTSUP, "%s can't be saved: %s", text_after(of->link, "anon_inode:"), known[i].advice);
+			return refuse(ENOTSUP, "%s can't be saved: %s", text_after(of->link, "anon_inode:"),
+				      known[i].advice);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
-		return refuse(ENOTSUP, "%s device %u:%u: nothing is known about what its driver keeps for the program; let the "
-				       "program close it before the dump, or use a plugin for it",
+		return refuse(ENOTSUP,
+			      "%s device %u:%u: nothing is known about what its driver keeps for the program; let the "
+			      "program close it before the dump, or use a plugin for it",
 			      S_ISCHR(mode) ? "character" : "block", major(of->stat.st_rdev), minor(of->stat.st_rdev));
-	return refuse(ENOTSUP, "a file of this kind (mode 0%o, file system 0x%lx) can't be saved; close it before the dump", mode,
-		      of->fs_magic);
+	return refuse(ENOTSUP,
+		      "a file of this kind (mode 0%o, file system 0x%lx) can't be saved; close it before the dump",
+		      mode, of->fs_magic);
 }
 
 int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
@@ -71,7 +76,8 @@ static int create_plugged(struct restore *r, struct file *f)
 	int fd = plugins_ask(r->plugins, RESTORE_EXT_FILE, (int)f->id);
 
 	if (fd == -ENOTSUP)
-		return refuse(ENOTSUP, "it was saved by a plugin, and no plugin here wants to restore it: give their directory with --libdir");
+		return refuse(ENOTSUP, "it was saved by a plugin, and no plugin here wants to restore it: give their "
+				       "directory with --libdir");
 	if (fd < 0)
 		return plugins_fail(r->plugins, fd);
 	f->fd = fd;
@@ -101,7 +107,9 @@ int file_restore_plugged(struct restore *r)
 
 int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id)
 {
-	struct open_file of = { .task = task, .task_fd = -1, .fd = fd, .link = pool_string(d->pool, link), .flags = flags };
+	struct open_file of = {
+		.task = task, .task_fd = -1, .fd = fd, .link = pool_string(d->pool, link), .flags = flags
+	};
 
 	TRY(file_dump_begin(d, NULL));
 	TRY(file_describe_path(&of));

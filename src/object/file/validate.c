@@ -10,7 +10,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "object/file/regular.h"
+#include "object/file/regular/regular.h"
 
 #define SEARCHED_SIZE (1u << 20)
 #define HEADERS_MAX   256
@@ -122,8 +122,10 @@ static int check_build_id(const RegFileEntry *record, int fd)
 		return fail(-length, "reading its build id");
 	if (record->n_build_id == (size_t)(length + 3) / 4 && memcmp(record->build_id, id, record->n_build_id * 4) == 0)
 		return 0;
-	return refuse(EINVAL, "it is another program or library than at the dump (its build id differs): put the old one back, or "
-			      "use --file-validation filesize if you know that it fits");
+	return refuse(
+		EINVAL,
+		"it is another program or library than at the dump (its build id differs): put the old one back, or "
+		"use --file-validation filesize if you know that it fits");
 }
 
 int validate_file(const struct options *options, const RegFileEntry *record, int fd)
@@ -140,7 +142,8 @@ int validate_file(const struct options *options, const RegFileEntry *record, int
 	if (!S_ISREG(st.st_mode) || !record->has_size)
 		return 0;
 	if ((uint64_t)st.st_size != record->size)
-		return refuse(EINVAL, "its size was %llu and is %llu now: the program would not find what it left there",
+		return refuse(EINVAL,
+			      "its size was %llu and is %llu now: the program would not find what it left there",
 			      (unsigned long long)record->size, (unsigned long long)st.st_size);
 	if (options->file_validation == OPT_FILE_BUILD_ID && record->n_build_id)
 		return check_build_id(record, fd);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Requests of asynchronous I/O that are under way when the task is stopped: they still write into its memory, so the dump waits for them.
- * The kernel tells nobody how many there are. So all free slots of the ring are counted, by requests that are done at once, for
- * which there are slots until there are none: what is neither free nor an unread event is under way. All that is one plan with nothing
- * left behind, so it does not matter if criu dies meanwhile.
+ * Requests of asynchronous I/O that are under way when the task is stopped: they still write into its memory, so the
+ * dump waits for them. The kernel tells nobody how many there are. So all free slots of the ring are counted, by
+ * requests that are done at once, for which there are slots until there are none: what is neither free nor an unread
+ * event is under way. All that is one plan with nothing left behind, so it does not matter if criu dies meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +17,13 @@
 #include "base/log.h"
 #include "object/memory/aio.h"
 #include "object/task/part.h"
-#include "session/errand.h"
+#include "session/thread-run.h"
 
-#define SLOT_FD	      1
-#define CPUS_SIZE     1024 /* bytes of a CPU mask, enough for 8192 */
-#define CPUS_MAX      1024
-#define WAIT_MS	      5
-#define NOT_A_RING    (-1) /* mapped, but not for this process to use: inherited from its parent */
+#define SLOT_FD	   1
+#define CPUS_SIZE  1024 /* bytes of a CPU mask, enough for 8192 */
+#define CPUS_MAX   1024
+#define WAIT_MS	   5
+#define NOT_A_RING (-1) /* mapped, but not for this process to use: inherited from its parent */
 
 /* One look at a ring. */
 struct look {
@@ -42,11 +42,12 @@ static void learn_slots(struct look *look, const struct aio_ring_head *head)
 	look->slots = (head->nr - 1) / look->batch * look->batch;
 }
 
-static void plan_take(struct look *look, struct plan *plan, const struct mapping *ring, const struct aio_dummy *dummy, uint64_t n)
+static void plan_take(struct look *look, struct plan *plan, const struct mapping *ring, const struct aio_dummy *dummy,
+		      uint64_t n)
 {
 	for (uint64_t i = 0; i <= n / AIO_BATCH && look->n_submitted < CPUS_MAX * 2; i++) {
-		struct step *step = plan_syscall(plan, "take free slots of an AIO ring", __NR_io_submit, P(ring->start), V(AIO_BATCH),
-						 D(dummy->array));
+		struct step *step = plan_syscall(plan, "take free slots of an AIO ring", __NR_io_submit, P(ring->start),
+						 V(AIO_BATCH), D(dummy->array));
 
 		step->flags |= STEP_MAY_FAIL;
 		look->submitted[look->n_submitted++] = plan_keep_result(plan, step);
@@ -60,7 +61,8 @@ static void plan_look(struct look *look, struct plan *plan, const struct mapping
 	struct aio_dummy dummy;
 
 	aio_plan_dummy(plan, SLOT_FD, 0, &dummy);
-	plan_syscall(plan, "which CPUs are allowed", __NR_sched_getaffinity, V(0), V(CPUS_SIZE), D(old))->flags |= STEP_MAY_FAIL;
+	plan_syscall(plan, "which CPUs are allowed", __NR_sched_getaffinity, V(0), V(CPUS_SIZE), D(old))->flags |=
+		STEP_MAY_FAIL;
 	for (unsigned cpu = 0; cpu < aio_possible_cpus() && cpu < CPUS_MAX; cpu++) {
 		cpu_set_t one;
 		struct step *step;
@@ -73,13 +75,16 @@ static void plan_look(struct look *look, struct plan *plan, const struct mapping
 		look->moved[look->n_cpus++] = plan_keep_result(plan, step);
 		plan_take(look, plan, ring, &dummy, cpu ? 2 * look->batch : look->slots);
 	}
-	plan_syscall(plan, "be free of that CPU", __NR_sched_setaffinity, V(0), V(CPUS_SIZE), D(old))->flags |= STEP_MAY_FAIL;
-	plan_step(plan, "give the slots back", STEP_AIO_SWEEP, (struct plan_arg[]){ P(ring->start), D(dummy.iocb) }, 2)->flags |= STEP_MAY_FAIL;
+	plan_syscall(plan, "be free of that CPU", __NR_sched_setaffinity, V(0), V(CPUS_SIZE), D(old))->flags |=
+		STEP_MAY_FAIL;
+	plan_step(plan, "give the slots back", STEP_AIO_SWEEP, (struct plan_arg[]){ P(ring->start), D(dummy.iocb) }, 2)
+		->flags |= STEP_MAY_FAIL;
 	plan_syscall(plan, "close the eventfd", __NR_close, S(SLOT_FD))->flags |= STEP_MAY_FAIL;
 }
 
 /* How many are under way. hidden: so many free ones may be with CPUs where the task may not run. */
-static int64_t count(const struct look *look, const struct remote *remote, const struct aio_ring_head *head, uint64_t *hidden)
+static int64_t count(const struct look *look, const struct remote *remote, const struct aio_ring_head *head,
+		     uint64_t *hidden)
 {
 	uint64_t unread = head->tail >= head->head ? head->tail - head->head : head->tail + head->nr - head->head;
 	int64_t left = (int64_t)(look->slots - unread), unseen = sysconf(_SC_NPROCESSORS_ONLN);
@@ -115,7 +120,8 @@ static int read_answer(struct remote *remote, void *arg)
 	return 0;
 }
 
-static int look_at(struct dump *d, struct thread *thread, const struct mapping *ring, int64_t *ret_under_way, uint64_t *ret_hidden)
+static int look_at(struct dump *d, struct thread *thread, const struct mapping *ring, int64_t *ret_under_way,
+		   uint64_t *ret_hidden)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	AUTO_FREE struct look *look = xzalloc(sizeof(*look));
@@ -125,7 +131,7 @@ static int look_at(struct dump *d, struct thread *thread, const struct mapping *
 	TRY(aio_read_head(thread->task->pid, ring, &head));
 	learn_slots(look, &head);
 	plan_look(look, plan, ring);
-	TRY(errand_run(d, thread, plan, read_answer, &answer));
+	TRY(thread_run_plan(d, thread, plan, read_answer, &answer));
 	*ret_under_way = answer.under_way;
 	*ret_hidden = answer.hidden;
 	return 0;
@@ -148,11 +154,16 @@ static int wait_for(struct dump *d, struct thread *thread, struct mapping *ring)
 		nanosleep(&pause, NULL);
 	}
 	if ((uint64_t)under_way <= hidden) {
-		log_warn("whether AIO requests of the ring at %" PRIx64 " are under way can't be told: the task may not run on all CPUs", ring->start);
+		log_warn("whether AIO requests of the ring at %" PRIx64
+			 " are under way can't be told: the task may not run on all CPUs",
+			 ring->start);
 		return 0;
 	}
-	return refuse(EBUSY, "%" PRId64 " requests of the AIO ring at %" PRIx64 " do not come to an end (polls, perhaps): they can't be saved; let the "
-			     "program cancel them before the dump", under_way, ring->start);
+	return refuse(EBUSY,
+		      "%" PRId64 " requests of the AIO ring at %" PRIx64
+		      " do not come to an end (polls, perhaps): they can't be saved; let the "
+		      "program cancel them before the dump",
+		      under_way, ring->start);
 }
 
 static int outside_aio(struct dump *d, struct thread *thread)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * AIO rings, io_setup(2). The kernel keeps a place of its own where the next event goes; a new ring gets it there by as many requests
- * that are done at once. Then the unread events are put in place.
+ * AIO rings, io_setup(2). The kernel keeps a place of its own where the next event goes; a new ring gets it there by as
+ * many requests that are done at once. Then the unread events are put in place.
  */
 #include "object/memory/aio.h"
 
@@ -60,9 +60,11 @@ static int read_ring(pid_t pid, uint64_t at, void *to, size_t size)
 int aio_read_head(pid_t pid, const struct mapping *mapping, struct aio_ring_head *ret)
 {
 	TRY(read_ring(pid, mapping->start, ret, sizeof(*ret)));
-	if (ret->magic != AIO_RING_MAGIC || ret->size != sizeof(*ret) || !ret->nr || ret->head >= ret->nr || ret->tail >= ret->nr ||
+	if (ret->magic != AIO_RING_MAGIC || ret->size != sizeof(*ret) || !ret->nr || ret->head >= ret->nr ||
+	    ret->tail >= ret->nr ||
 	    sizeof(*ret) + (uint64_t)ret->nr * sizeof(struct io_event) > mapping->end - mapping->start)
-		return refuse(EOPNOTSUPP, "the AIO ring at %" PRIx64 " is damaged, or only a part of it is mapped", mapping->start);
+		return refuse(EOPNOTSUPP, "the AIO ring at %" PRIx64 " is damaged, or only a part of it is mapped",
+			      mapping->start);
 	return 0;
 }
 
@@ -120,7 +122,7 @@ static const AioRingEntry *find_record(const MmEntry *mm, const VmaEntry *vma)
 	return NULL;
 }
 
-static uint32_t room_of(const VmaEntry *vma)
+static uint32_t capacity_of(const VmaEntry *vma)
 {
 	return (uint32_t)((vma->end - vma->start - sizeof(struct aio_ring_head)) / sizeof(struct io_event));
 }
@@ -142,12 +144,16 @@ int aio_check(const MmEntry *mm, const VmaEntry *vma)
 	if (!record || record->ring_len != length || length > UINT32_MAX)
 		return refuse(EINVAL, "the AIO ring at %" PRIx64 " has no record that fits", vma->start);
 	if (length_of(requests_of(length)) != length)
-		return refuse(EOPNOTSUPP, "this kernel makes no AIO ring as short as that at %" PRIx64 " (%" PRIu64 " bytes): it makes room "
-					  "for each of its %u CPUs", vma->start, length, aio_possible_cpus());
+		return refuse(EOPNOTSUPP,
+			      "this kernel makes no AIO ring as short as that at %" PRIx64 " (%" PRIu64
+			      " bytes): it makes room "
+			      "for each of its %u CPUs",
+			      vma->start, length, aio_possible_cpus());
 	if (!record->has_head && !record->has_tail)
 		return 0;
-	if (record->head >= room_of(vma) || record->tail >= room_of(vma) ||
-	    record->events.len != (uint64_t)count_unread(record->head, record->tail, room_of(vma)) * sizeof(struct io_event))
+	if (record->head >= capacity_of(vma) || record->tail >= capacity_of(vma) ||
+	    record->events.len !=
+		    (uint64_t)count_unread(record->head, record->tail, capacity_of(vma)) * sizeof(struct io_event))
 		return refuse(EINVAL, "the record of the AIO ring at %" PRIx64 " makes no sense", vma->start);
 	return 0;
 }
@@ -166,10 +172,13 @@ void aio_plan_dummy(struct plan *plan, unsigned fd_slot, uint8_t flags, struct a
 	step->flags |= flags;
 	plan_step(plan, "its number into the request", STEP_SET_INT,
 		  (struct plan_arg[]){ D(ret->iocb + offsetof(struct iocb, aio_fildes)), S(fd_slot) }, 2);
-	plan_step(plan, "the address of the request", STEP_SET_LONG, (struct plan_arg[]){ D(ret->array), D(ret->iocb) }, 2);
+	plan_step(plan, "the address of the request", STEP_SET_LONG, (struct plan_arg[]){ D(ret->array), D(ret->iocb) },
+		  2);
 	for (size_t n = 1; n < AIO_BATCH; n *= 2)
 		plan_step(plan, "and as often as it is needed", STEP_COPY,
-			  (struct plan_arg[]){ D(ret->array + n * sizeof(uint64_t)), D(ret->array), V(n * sizeof(uint64_t)) }, 3);
+			  (struct plan_arg[]){ D(ret->array + n * sizeof(uint64_t)), D(ret->array),
+					       V(n * sizeof(uint64_t)) },
+			  3);
 }
 
 /* Slots for requests are handed to CPUs in bunches (fs/aio.c): one CPU alone gets all of them. */
@@ -186,7 +195,8 @@ static size_t plan_pin(struct plan *plan)
 			cpu++;
 	CPU_SET(cpu, &one);
 	plan_syscall(plan, "stay on one CPU", __NR_sched_setaffinity, V(0), V(sizeof(one)),
-		     D(plan_data(plan, &one, sizeof(one))))->flags |= STEP_MAY_FAIL;
+		     D(plan_data(plan, &one, sizeof(one))))
+		->flags |= STEP_MAY_FAIL;
 	return old;
 }
 
@@ -197,13 +207,15 @@ static void plan_head(struct plan *plan, const VmaEntry *vma, uint32_t head)
 }
 
 /* n requests that are done at once; with read, their events count as read. */
-static void plan_turn(struct plan *plan, const VmaEntry *vma, const struct aio_dummy *dummy, uint64_t n, uint32_t *tail, bool read)
+static void plan_turn(struct plan *plan, const VmaEntry *vma, const struct aio_dummy *dummy, uint64_t n, uint32_t *tail,
+		      bool read)
 {
-	uint32_t nr = room_of(vma), most = nr / 2 < AIO_BATCH ? nr / 2 : AIO_BATCH;
+	uint32_t nr = capacity_of(vma), most = nr / 2 < AIO_BATCH ? nr / 2 : AIO_BATCH;
 
 	while (n) {
 		uint64_t now = n < most ? n : most;
-		struct step *step = plan_syscall(plan, "turn an AIO ring", __NR_io_submit, P(vma->start), V(now), D(dummy->array));
+		struct step *step =
+			plan_syscall(plan, "turn an AIO ring", __NR_io_submit, P(vma->start), V(now), D(dummy->array));
 
 		step->flags |= STEP_EXACT;
 		step->arg[6] = (int64_t)now;
@@ -217,7 +229,7 @@ static void plan_turn(struct plan *plan, const VmaEntry *vma, const struct aio_d
 static void plan_events(struct plan *plan, const VmaEntry *vma, const AioRingEntry *record)
 {
 	uint64_t size = sizeof(struct io_event), events = vma->start + sizeof(struct aio_ring_head);
-	uint64_t first = (room_of(vma) - record->head) * size, all = record->events.len;
+	uint64_t first = (capacity_of(vma) - record->head) * size, all = record->events.len;
 	size_t data = plan_data(plan, record->events.data, all);
 
 	if (first > all)
@@ -228,11 +240,12 @@ static void plan_events(struct plan *plan, const VmaEntry *vma, const AioRingEnt
 		  (struct plan_arg[]){ P(events), D(data + first), V(all - first) }, 3);
 }
 
-/* The kernel's place for the next event must be that of the record, and as many slots must count as taken as there are unread events. */
+/* The kernel's place for the next event must be that of the record, and as many slots must count as taken as there are
+ * unread events. */
 static void plan_content(struct plan *plan, const VmaEntry *vma, const AioRingEntry *record)
 {
 	uint64_t unread = record->events.len / sizeof(struct io_event);
-	uint64_t all = record->tail >= unread ? record->tail : record->tail + room_of(vma);
+	uint64_t all = record->tail >= unread ? record->tail : record->tail + capacity_of(vma);
 	struct aio_dummy dummy;
 	uint32_t tail = 0;
 	size_t cpus;
@@ -246,7 +259,8 @@ static void plan_content(struct plan *plan, const VmaEntry *vma, const AioRingEn
 	if (unread)
 		plan_events(plan, vma, record);
 	plan_syscall(plan, "close the eventfd", __NR_close, S(SLOT_FD));
-	plan_syscall(plan, "be free of that CPU", __NR_sched_setaffinity, V(0), V(CPUS_SIZE), D(cpus))->flags |= STEP_MAY_FAIL;
+	plan_syscall(plan, "be free of that CPU", __NR_sched_setaffinity, V(0), V(CPUS_SIZE), D(cpus))->flags |=
+		STEP_MAY_FAIL;
 }
 
 int aio_plan(const MmEntry *mm, const VmaEntry *vma, struct plan *plan)
@@ -256,7 +270,8 @@ int aio_plan(const MmEntry *mm, const VmaEntry *vma, struct plan *plan)
 	size_t at = plan_space(plan, sizeof(uint64_t));
 	struct step *step;
 
-	plan_syscall(plan, "make an AIO ring (is there room in /proc/sys/fs/aio-max-nr?)", __NR_io_setup, V(requests_of(length)), D(at));
+	plan_syscall(plan, "make an AIO ring (is there room in /proc/sys/fs/aio-max-nr?)", __NR_io_setup,
+		     V(requests_of(length)), D(at));
 	plan_step(plan, "where is the AIO ring", STEP_GET_LONG, (struct plan_arg[]){ D(at) }, 1)->to_slot = SLOT_RING;
 	step = plan_syscall(plan, "move the AIO ring to its place", __NR_mremap, S(SLOT_RING), V(length), V(length),
 			    V(MREMAP_MAYMOVE | MREMAP_FIXED), V(vma->start));

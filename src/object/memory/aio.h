@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Inside of object/memory: rings of asynchronous I/O, io_setup(2). The address of the ring is the program's name for it. */
+/* Inside of object/memory: rings of asynchronous I/O, io_setup(2). The address of the ring is the program's name for
+ * it. */
 #pragma once
 
 #include "object/memory/memory.h"
@@ -17,8 +18,8 @@ int aio_check(const MmEntry *mm, const VmaEntry *vma);
 int aio_plan(const MmEntry *mm, const VmaEntry *vma, struct plan *plan);
 
 /*
- * A request that is done at once and leaves an event: the plan makes an eventfd that can be read and asks whether it can be. fd_slot
- * gets the eventfd, which the plan must close. array: offset of n pointers to the request.
+ * A request that is done at once and leaves an event: the plan makes an eventfd that can be read and asks whether it
+ * can be. fd_slot gets the eventfd, which the plan must close. array: offset of n pointers to the request.
  */
 #define AIO_BATCH 1024
 struct aio_dummy {

@@ -25,7 +25,7 @@
 #define COPY_AREA_MIN (512u << 10)
 /* With less in all such areas a userfaultfd is not worth its making. */
 #define COPY_MIN (4u << 20)
-/* Of one plan: the stage is only so big. */
+/* Of one plan: the arena is only so big. */
 #define STEPS_MAX 1000
 
 #ifndef UFFD_USER_MODE_ONLY
@@ -76,7 +76,9 @@ static int check_lazy(const struct page_piece *piece, struct memory_area *area)
 	const bool lazy = piece->lazy && memory_can_be_lazy(area);
 
 	if (!lazy && !piece->file)
-		return refuse(EINVAL, "the pages at %#" PRIx64 " were left to a lazy-pages server, but are not in memory that can be lazy",
+		return refuse(EINVAL,
+			      "the pages at %#" PRIx64
+			      " were left to a lazy-pages server, but are not in memory that can be lazy",
 			      area->vma->start);
 	area->lazy |= lazy;
 	return 0;
@@ -159,7 +161,8 @@ static bool wants_huge(const struct memory_area *area)
 
 static bool can_copy(const struct memory_area *area, uint64_t size)
 {
-	/* Where a userfaultfd of the program will watch, no page may be there that was not: no huge ones, and nothing is left out. */
+	/* Where a userfaultfd of the program will watch, no page may be there that was not: no huge ones, and nothing
+	 * is left out. */
 	if (area->vma->watched & UFFDIO_REGISTER_MODE_MISSING)
 		return !(area->vma->flags & MAP_HUGETLB) && area->vma->status & VMA_ANON_PRIVATE;
 	return size >= COPY_AREA_MIN && !area->inherited && area->vma->status & VMA_ANON_PRIVATE &&
@@ -177,7 +180,8 @@ static void choose_way(struct fill_task *fill, const struct memory_area *area, s
 		size += pieces[i].size;
 	if (can_copy(area, size)) {
 		how |= PAGE_COPY;
-		*vector_push(&fill->copies) = (struct uffdio_range){ area->vma->start, area->vma->end - area->vma->start };
+		*vector_push(&fill->copies) =
+			(struct uffdio_range){ area->vma->start, area->vma->end - area->vma->start };
 		fill->copy_size += size;
 		fill->must_copy |= size && area->vma->watched;
 	}
@@ -221,7 +225,8 @@ static int inherit_area(struct fill_task *fill, const struct page_tables *tables
 }
 
 /* *next is the first piece that is not wholly below the area. */
-static int add_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area, size_t *next)
+static int add_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area,
+		    size_t *next)
 {
 	const struct page_reader *reader = ((struct memory_restore *)fill->task->restore->memory)->content;
 	const VmaEntry *vma = area->vma;

@@ -34,7 +34,8 @@ struct memory_dump *memory_dump_state(struct dump *d)
 static bool has_content(const VmaEntry *vma, const struct mapping *mapping)
 {
 	if (!(vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE)) ||
-	    vma->status & (VMA_VSYSCALL | VMA_VVAR | VMA_AIORING | VMA_GUARD | VMA_EXT_PLUGIN) || !(vma->flags & MAP_PRIVATE))
+	    vma->status & (VMA_VSYSCALL | VMA_VVAR | VMA_AIORING | VMA_GUARD | VMA_EXT_PLUGIN) ||
+	    !(vma->flags & MAP_PRIVATE))
 		return false;
 	/* The kernel's vdso is not counted as anonymous, nor are huge pages of hugetlbfs. */
 	return vma->status & VMA_VDSO || mapping->vm_flags & VMF(HT) || mapping->anonymous_kb || mapping->swap_kb;
@@ -76,8 +77,9 @@ struct walk {
 	const struct page_tables *tables;
 	size_t next; /* in mm->vmas: what is below is done */
 	range_list *ranges;
-	const struct page_reader *parent; /* what may be left to the parent images; NULL: nothing, or all that was not written to */
-	size_t piece;			  /* of the parent: those before it are below */
+	const struct page_reader
+		*parent; /* what may be left to the parent images; NULL: nothing, or all that was not written to */
+	size_t piece;	 /* of the parent: those before it are below */
 	bool has_parent;
 };
 
@@ -116,7 +118,8 @@ static const VmaEntry *find_vma(struct walk *walk, uint64_t address)
 
 static void add_range(struct walk *walk, uint64_t start, uint64_t end, uint32_t flags)
 {
-	*vector_push(walk->ranges) = (struct page_range){ .start = start, .nr_pages = (end - start) / page_size(), .flags = flags };
+	*vector_push(walk->ranges) =
+		(struct page_range){ .start = start, .nr_pages = (end - start) / page_size(), .flags = flags };
 }
 
 /* Pages that were not written to since the parent was made. They should be there; those that are not are saved. */
@@ -132,7 +135,8 @@ static void add_unwritten(struct walk *walk, uint64_t start, uint64_t end, uint3
 		const struct page_piece *piece = NULL;
 		uint64_t stop = end;
 
-		while (walk->piece < parent->n && parent->pieces[walk->piece].start + parent->pieces[walk->piece].size <= start)
+		while (walk->piece < parent->n &&
+		       parent->pieces[walk->piece].start + parent->pieces[walk->piece].size <= start)
 			walk->piece++;
 		if (walk->piece < parent->n)
 			piece = &parent->pieces[walk->piece];
@@ -276,7 +280,8 @@ static int save_pages(struct dump *d, struct task *task, const struct page_sourc
 	int result;
 
 	stats_start(d->stats, STATS_MEMWRITE);
-	result = pages_save(memory->mover, source, memory->sink, IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges->items, ranges->n);
+	result = pages_save(memory->mover, source, memory->sink, IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges->items,
+			    ranges->n);
 	stats_stop(d->stats, STATS_MEMWRITE);
 	for (size_t i = 0; i < ranges->n; i++)
 		if (ranges->items[i].flags & PE_PARENT)

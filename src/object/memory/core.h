@@ -19,7 +19,7 @@ struct memory_object {
 	dev_t dev;
 	int fd;
 	uint32_t file_ids[2]; /* entries that stand for mappings: read-only, writable; 0 = none yet */
-	bool segment; /* of System V shared memory: no memfd */
+	bool segment;	      /* of System V shared memory: no memfd */
 };
 
 struct memory_dump {
@@ -28,8 +28,8 @@ struct memory_dump {
 	struct table *by_inode; /* dev, inode → struct memory_object */
 	VECTOR(struct memory_object *) objects;
 	/* track.c */
-	struct store *parent;	 /* images of the dump before, NULL: none */
-	TrackedEntry **base;	 /* tasks that are tracked since then, in this run of the kernel */
+	struct store *parent; /* images of the dump before, NULL: none */
+	TrackedEntry **base;  /* tasks that are tracked since then, in this run of the kernel */
 	size_t n_base;
 	struct table *shared_by; /* ids of kcmp_vm */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An address range that is free everywhere: there the stage lies while tasks are made. */
+/* An address range that is free everywhere: there the arena lies while tasks are made. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory that stays with its stopped task when all else is dumped, and is read when a page server's client asks for it. */
+/* Memory that stays with its stopped task when all else is dumped, and is read when a page server's client asks for it.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -52,8 +53,8 @@ static bool may_be_left(const struct task *task, uint64_t start)
 	const struct mapping *mapping = mappings_find(&task->dump->mappings, start);
 
 	/*
-	 * Locked memory must be there from the beginning; what a userfaultfd of the program watches can't have a second one; of what is
-	 * wiped by fork(2), a child must not be given the pages of its parent.
+	 * Locked memory must be there from the beginning; what a userfaultfd of the program watches can't have a second
+	 * one; of what is wiped by fork(2), a child must not be given the pages of its parent.
 	 */
 	return mapping && !(mapping->vm_flags & (VMF(LO) | VMF(WF) | VMF(HT) | VMF(SS))) &&
 	       (mapping->tracked || !(mapping->vm_flags & (VMF(UM) | VMF(UW) | VMF(UI))));
@@ -62,11 +63,13 @@ static bool may_be_left(const struct task *task, uint64_t start)
 static void add_part(page_range_list *list, uint64_t start, uint64_t end, uint32_t flags)
 {
 	if (start < end)
-		*vector_push(list) = (struct page_range){ .start = start, .nr_pages = (end - start) / page_size(), .flags = flags };
+		*vector_push(list) =
+			(struct page_range){ .start = start, .nr_pages = (end - start) / page_size(), .flags = flags };
 }
 
 /* All of the range stays with the task, but the pages of stacks. */
-static void leave_range(const struct page_range *range, const address_list *stacks, page_range_list *to, page_range_list *left)
+static void leave_range(const struct page_range *range, const address_list *stacks, page_range_list *to,
+			page_range_list *left)
 {
 	const uint64_t end = range->start + range->nr_pages * page_size();
 	uint64_t at = range->start;
@@ -187,7 +190,9 @@ static int64_t read_supply(struct page_supply *supply, uint64_t pid, uint64_t st
 		TRY(read_left(task, start, nr_pages * page_size(), to));
 		return (int64_t)nr_pages;
 	}
-	return refuse(ENOENT, "the client asks for the page at %#" PRIx64 " of task %" PRIu64 ", which was not left here", start, pid);
+	return refuse(ENOENT,
+		      "the client asks for the page at %#" PRIx64 " of task %" PRIu64 ", which was not left here",
+		      start, pid);
 }
 
 struct page_supply *memory_lazy_supply(struct dump *d)

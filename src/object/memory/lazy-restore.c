@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Restore with --lazy-pages: areas are registered with a userfaultfd of their task, which the lazy-pages daemon gets. */
+/* Restore with --lazy-pages: areas are registered with a userfaultfd of their task, which the lazy-pages daemon gets.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -28,7 +29,8 @@ bool memory_can_be_lazy(const struct memory_area *area)
 {
 	const VmaEntry *vma = area->vma;
 
-	return vma->status & VMA_ANON_PRIVATE && !vma->watched && !(vma->madv & 1ull << MADV_WIPEONFORK) && !(vma->flags & (MAP_HUGETLB | MAP_LOCKED)) &&
+	return vma->status & VMA_ANON_PRIVATE && !vma->watched && !(vma->madv & 1ull << MADV_WIPEONFORK) &&
+	       !(vma->flags & (MAP_HUGETLB | MAP_LOCKED)) &&
 	       !(vma->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL | VMA_AIORING | VMA_SHSTK | VMA_EXT_PLUGIN));
 }
 
@@ -43,7 +45,9 @@ int memory_lazy_begin(struct restore *r)
 	if (r->lazy->daemon < 0)
 		return fail_errno("making a socket");
 	if (connect(r->lazy->daemon, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return fail_errno("--lazy-pages: cannot connect to %s in the work directory: start criu lazy-pages there first", LAZY_SOCKET);
+		return fail_errno(
+			"--lazy-pages: cannot connect to %s in the work directory: start criu lazy-pages there first",
+			LAZY_SOCKET);
 	return 0;
 }
 
@@ -60,11 +64,13 @@ static int pass_fds(struct restore *r, int uffd, int pidfd)
 	const int fds[2] = { uffd, pidfd };
 	char byte = 0;
 	union {
-		char room[CMSG_SPACE(sizeof(fds))];
+		char capacity[CMSG_SPACE(sizeof(fds))];
 		struct cmsghdr align;
 	} control = { 0 };
 	struct iovec part = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
 	header->cmsg_level = SOL_SOCKET;
@@ -82,8 +88,9 @@ static int take_uffd(struct restore *r, struct task *task, int *ret)
 	struct remote *remote = task->leader->remote;
 	struct plan *plan = plan_create();
 	/* Not UFFD_USER_MODE_ONLY: also what a system call finds missing is brought. */
-	size_t at = plan_keep_result(plan, plan_syscall(plan, "make a userfaultfd for system calls too (needs CAP_SYS_PTRACE)",
-							__NR_userfaultfd, V(O_CLOEXEC | O_NONBLOCK)));
+	size_t at = plan_keep_result(
+		plan, plan_syscall(plan, "make a userfaultfd for system calls too (needs CAP_SYS_PTRACE)",
+				   __NR_userfaultfd, V(O_CLOEXEC | O_NONBLOCK)));
 	int result = remote_run(remote, plan, &r->deadline), theirs = -1;
 
 	if (result == 0)
@@ -104,7 +111,8 @@ static int register_areas(const struct memory_restore *memory, int uffd)
 {
 	struct uffdio_api api = {
 		.api = UFFD_API,
-		.features = UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP,
+		.features = UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |
+			    UFFD_FEATURE_EVENT_UNMAP,
 	};
 
 	if (ioctl(uffd, UFFDIO_API, &api) < 0)

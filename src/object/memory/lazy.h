@@ -11,7 +11,8 @@
 typedef VECTOR(struct page_range) page_range_list;
 
 /*
- * Dump: takes the data of what may be lazy out of the ranges and remembers where it is. Does nothing without --lazy-pages.
+ * Dump: takes the data of what may be lazy out of the ranges and remembers where it is. Does nothing without
+ * --lazy-pages.
  */
 int memory_lazy_leave(struct dump *d, struct task *task, page_range_list *ranges);
 

@@ -27,7 +27,7 @@
 #endif
 
 /* These are made by mmap itself; MAP_LOCKED would fault all pages in before their content is there. */
-#define MMAP_FLAGS                                                                                             \
+#define MMAP_FLAGS                                                                                                \
 	(MAP_SHARED | MAP_PRIVATE | MAP_DROPPABLE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_HUGETLB | \
 	 (unsigned)MAP_HUGE_MASK << MAP_HUGE_SHIFT)
 
@@ -40,18 +40,22 @@ static int check_vma(const VmaEntry *vma, uint64_t floor)
 	if (vma->status & VMA_VSYSCALL)
 		return 0;
 	if (vma->end > ADDRESS_LIMIT || (vma->start < floor && !(vma->status & VMA_GUARD)))
-		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " overlaps another one or is out of order", vma->start, vma->end);
+		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " overlaps another one or is out of order",
+			      vma->start, vma->end);
 	if (vma->status & VMA_SHSTK)
-		return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " is of a kind that cannot be restored yet (status 0x%x)",
+		return refuse(EOPNOTSUPP,
+			      "mapping %" PRIx64 "-%" PRIx64 " is of a kind that cannot be restored yet (status 0x%x)",
 			      vma->start, vma->end, vma->status);
 	if (!(vma->status & (mappable | VMA_GUARD | VMA_AIORING | VMA_UPROBES)))
-		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " has the unknown status 0x%x", vma->start, vma->end, vma->status);
+		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " has the unknown status 0x%x", vma->start,
+			      vma->end, vma->status);
 	return 0;
 }
 
 static bool has_file(const VmaEntry *vma)
 {
-	return vma->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_MEMFD) && !(vma->status & (VMA_VDSO | VMA_AIORING));
+	return vma->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_MEMFD) &&
+	       !(vma->status & (VMA_VDSO | VMA_AIORING));
 }
 
 static int load_areas(struct restore *r, struct task *task)
@@ -79,8 +83,9 @@ static int load_areas(struct restore *r, struct task *task)
 		if (!has_file(vma))
 			continue;
 		if (file_use(r, (uint32_t)vma->shmid, &area->file) < 0)
-			return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " is of file %" PRIu64 ", which the images lack", vma->start,
-				      vma->end, vma->shmid);
+			return refuse(EINVAL,
+				      "mapping %" PRIx64 "-%" PRIx64 " is of file %" PRIu64 ", which the images lack",
+				      vma->start, vma->end, vma->shmid);
 	}
 	if (file_use(r, task->mm->exe_file_id, &memory->exe) < 0)
 		return refuse(EINVAL, "its program is file %u, which the images lack", task->mm->exe_file_id);
@@ -107,7 +112,8 @@ int memory_restore_load(struct restore *r)
 	return 0;
 }
 
-/* Descriptors in the task while mappings are made: the numbers rise from 0, the table is empty but for the pidfd of criu. */
+/* Descriptors in the task while mappings are made: the numbers rise from 0, the table is empty but for the pidfd of
+ * criu. */
 struct borrowed {
 	struct plan *plan;
 	struct plan_arg pidfd;
@@ -150,11 +156,11 @@ static int ask_plugins(struct restore *r, struct memory_area *area, uint64_t *pg
 	int answer;
 
 	if (!area->file->entry->reg)
-		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " of a device is of file %u, which has no path", vma->start, vma->end,
-			      area->file->id);
+		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " of a device is of file %u, which has no path",
+			      vma->start, vma->end, area->file->id);
 	TRY(file_restore_plugged(r));
-	answer = plugins_ask(r->plugins, UPDATE_VMA_MAP, area->file->entry->reg->name, vma->start, vma->pgoff, &new_pgoff,
-			     &area->plugin_fd);
+	answer = plugins_ask(r->plugins, UPDATE_VMA_MAP, area->file->entry->reg->name, vma->start, vma->pgoff,
+			     &new_pgoff, &area->plugin_fd);
 	TRY(plugins_check(r->plugins, answer));
 	if (answer == 1)
 		*pgoff = new_pgoff;
@@ -177,8 +183,8 @@ static int plan_map(struct restore *r, struct borrowed *b, struct memory_area *a
 		TRY(borrow(r, b, area, &fd));
 		flags &= ~(uint32_t)MAP_ANONYMOUS;
 	}
-	step = plan_syscall(b->plan, "map memory", __NR_mmap, V(vma->start),
-			    V(vma->end - vma->start), V(vma->prot), V(flags | MAP_FIXED_NOREPLACE), V(fd), V(pgoff));
+	step = plan_syscall(b->plan, "map memory", __NR_mmap, V(vma->start), V(vma->end - vma->start), V(vma->prot),
+			    V(flags | MAP_FIXED_NOREPLACE), V(fd), V(pgoff));
 	step->flags |= STEP_EXACT;
 	step->arg[6] = (int64_t)vma->start;
 	return 0;
@@ -190,8 +196,9 @@ static void plan_advice(struct plan *plan, const VmaEntry *vma, uint64_t which)
 		if (!(vma->madv & which & (1ull << advice)))
 			continue;
 		/* What this kernel was built without is no loss of content. */
-		plan_syscall(plan, "give advice on memory", __NR_madvise,
-			     V(vma->start), V(vma->end - vma->start), V(advice))->flags |= STEP_MAY_FAIL;
+		plan_syscall(plan, "give advice on memory", __NR_madvise, V(vma->start), V(vma->end - vma->start),
+			     V(advice))
+			->flags |= STEP_MAY_FAIL;
 	}
 }
 
@@ -201,8 +208,9 @@ static bool same_area(const struct memory_area *a, const struct memory_area *b)
 {
 	const VmaEntry *x = a->vma, *y = b->vma;
 
-	return memory_is_private(x) && memory_is_private(y) && !x->watched && !y->watched && x->start == y->start && x->end == y->end && x->prot == y->prot &&
-	       x->flags == y->flags && x->status == y->status && a->file == b->file && x->pgoff == y->pgoff && x->madv == y->madv;
+	return memory_is_private(x) && memory_is_private(y) && !x->watched && !y->watched && x->start == y->start &&
+	       x->end == y->end && x->prot == y->prot && x->flags == y->flags && x->status == y->status &&
+	       a->file == b->file && x->pgoff == y->pgoff && x->madv == y->madv;
 }
 
 /* What a task has mapped. A helper has no memory of its own but still that which it was born with. */
@@ -233,13 +241,14 @@ static void plan_inherit(struct restore *r, struct task *task, struct plan *plan
 			own->areas[k].inherited = true;
 			continue;
 		}
-		plan_syscall(plan, "drop what came from the creator", __NR_munmap, V(vma->start), V(vma->end - vma->start));
+		plan_syscall(plan, "drop what came from the creator", __NR_munmap, V(vma->start),
+			     V(vma->end - vma->start));
 	}
 }
 
 /*
- * Anonymous memory is writable until its content is there: then it can be filled in large pieces. What nobody may touch stays so from the beginning: it may be
- * vast, and asking for it writable would be refused as too much memory.
+ * Anonymous memory is writable until its content is there: then it can be filled in large pieces. What nobody may touch
+ * stays so from the beginning: it may be vast, and asking for it writable would be refused as too much memory.
  */
 static uint32_t first_prot(const struct memory_area *area)
 {
@@ -253,16 +262,18 @@ static bool continues(const struct memory_area *last, const struct memory_area *
 {
 	const VmaEntry *x = last->vma, *y = area->vma;
 
-	return memory_is_private(y) && !area->inherited && !last->file && !area->file && x->end == y->start && x->flags == y->flags &&
-	       x->status == y->status && x->madv == y->madv && first_prot(last) == first_prot(area) && !(x->flags & (MAP_GROWSDOWN | MAP_HUGETLB));
+	return memory_is_private(y) && !area->inherited && !last->file && !area->file && x->end == y->start &&
+	       x->flags == y->flags && x->status == y->status && x->madv == y->madv &&
+	       first_prot(last) == first_prot(area) && !(x->flags & (MAP_GROWSDOWN | MAP_HUGETLB));
 }
 
 /* A run of such neighbours is made by one mmap: half the calls for thousands of areas. */
 static void plan_map_run(struct plan *plan, const struct memory_area *first, size_t n)
 {
 	const VmaEntry *a = first->vma, *z = first[n - 1].vma;
-	struct step *step = plan_syscall(plan, "map memory", __NR_mmap, V(a->start), V(z->end - a->start), V(first_prot(first)),
-					 V((a->flags & MMAP_FLAGS) | MAP_FIXED_NOREPLACE), V(-1), V(0));
+	struct step *step =
+		plan_syscall(plan, "map memory", __NR_mmap, V(a->start), V(z->end - a->start), V(first_prot(first)),
+			     V((a->flags & MMAP_FLAGS) | MAP_FIXED_NOREPLACE), V(-1), V(0));
 
 	step->flags |= STEP_EXACT;
 	step->arg[6] = (int64_t)a->start;
@@ -310,8 +321,8 @@ static void plan_finish(struct plan *plan, const VmaEntry *vma)
 	plan_advice(plan, vma, ~ADVICE_BEFORE_FILL);
 	/* The pages of a PROT_NONE area cannot be faulted in, which mlock(2) reports though it did its work. */
 	if (vma->flags & MAP_LOCKED)
-		plan_syscall(plan, "lock memory", __NR_mlock, V(vma->start),
-			     V(vma->end - vma->start))->flags |= vma->prot ? 0 : STEP_MAY_FAIL;
+		plan_syscall(plan, "lock memory", __NR_mlock, V(vma->start), V(vma->end - vma->start))->flags |=
+			vma->prot ? 0 : STEP_MAY_FAIL;
 }
 
 /* Protections that anonymous areas were not made with; one call for neighbours with the same. */
@@ -327,8 +338,8 @@ static void plan_protect(const struct memory_restore *memory, struct plan *plan)
 		while (i + n < memory->n && memory_is_private(area[n].vma) && area[n].vma->prot == prot &&
 		       area[n].vma->start == area[n - 1].vma->end && first_prot(&area[n]) != prot)
 			n++;
-		plan_syscall(plan, "protect memory", __NR_mprotect, V(area->vma->start), V(area[n - 1].vma->end - area->vma->start),
-			     V(prot));
+		plan_syscall(plan, "protect memory", __NR_mprotect, V(area->vma->start),
+			     V(area[n - 1].vma->end - area->vma->start), V(prot));
 	}
 }
 
@@ -357,8 +368,8 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 		const VmaEntry *vma = task->mm->vmas[i];
 
 		if (vma->status & VMA_GUARD)
-			plan_syscall(plan, "guard memory (Linux 6.13)", __NR_madvise,
-				     V(vma->start), V(vma->end - vma->start), V(MADV_GUARD_INSTALL));
+			plan_syscall(plan, "guard memory (Linux 6.13)", __NR_madvise, V(vma->start),
+				     V(vma->end - vma->start), V(MADV_GUARD_INSTALL));
 	}
 	if (b.next && avoid > 0)
 		plan_syscall(plan, "close what was borrowed", __NR_close_range, V(0), V(avoid - 1), V(0));

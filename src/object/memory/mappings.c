@@ -30,8 +30,9 @@ static const struct {
 	uint64_t flag;
 	unsigned advice;
 } advices[] = {
-	{ VMF(RR), MADV_RANDOM },    { VMF(SR), MADV_SEQUENTIAL }, { VMF(DC), MADV_DONTFORK },  { VMF(MG), MADV_MERGEABLE },
-	{ VMF(HG), MADV_HUGEPAGE },  { VMF(NH), MADV_NOHUGEPAGE }, { VMF(DD), MADV_DONTDUMP },  { VMF(WF), MADV_WIPEONFORK },
+	{ VMF(RR), MADV_RANDOM },    { VMF(SR), MADV_SEQUENTIAL }, { VMF(DC), MADV_DONTFORK },
+	{ VMF(MG), MADV_MERGEABLE }, { VMF(HG), MADV_HUGEPAGE },   { VMF(NH), MADV_NOHUGEPAGE },
+	{ VMF(DD), MADV_DONTDUMP },  { VMF(WF), MADV_WIPEONFORK },
 };
 
 /* Names the kernel gives to mappings that are no files. */
@@ -59,7 +60,8 @@ static const struct {
 
 static int refuse_mapping(const struct mapping *m, const char *what)
 {
-	return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " (%s) is %s", m->start, m->end, m->name ? m->name : "no name", what);
+	return refuse(EOPNOTSUPP, "mapping %" PRIx64 "-%" PRIx64 " (%s) is %s", m->start, m->end,
+		      m->name ? m->name : "no name", what);
 }
 
 static bool is_uprobes(const struct mapping *m)
@@ -70,13 +72,15 @@ static bool is_uprobes(const struct mapping *m)
 static int check_supported(struct dump *d, const struct mapping *m)
 {
 	if (is_uprobes(m) && !d->options->allow_uprobes)
-		return refuse_mapping(m, "there because a uprobe is set in the program: remove the probe, or dump with --allow-uprobes if it "
+		return refuse_mapping(m, "there because a uprobe is set in the program: remove the probe, or dump with "
+					 "--allow-uprobes if it "
 					 "will be set at the restore too");
 	for (size_t i = 0; m->name && i < sizeof(refused) / sizeof(*refused); i++)
 		if (text_starts(m->name, refused[i].prefix))
 			return refuse_mapping(m, refused[i].what);
 	if (m->vm_flags & VMF(SS))
-		return refuse_mapping(m, "a shadow stack: it cannot be checkpointed yet; run the program without (GLIBC_TUNABLES)");
+		return refuse_mapping(
+			m, "a shadow stack: it cannot be checkpointed yet; run the program without (GLIBC_TUNABLES)");
 	return 0;
 }
 
@@ -116,7 +120,8 @@ static int dump_file(struct dump *d, struct task *task, const struct mapping *m,
 	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
 	fd = openat(task->dump->proc, path, O_PATH | O_CLOEXEC);
 	if (fd < 0 || file_readlink(task->dump->proc, path, link, sizeof(link)) < 0)
-		return fail_errno("opening the file of mapping %" PRIx64 "-%" PRIx64 " (%s)", m->start, m->end, m->name);
+		return fail_errno("opening the file of mapping %" PRIx64 "-%" PRIx64 " (%s)", m->start, m->end,
+				  m->name);
 	/* Writable later by mprotect(2) only if the file is open for writing. */
 	vma->has_fdflags = true;
 	vma->fdflags = m->shared && (m->vm_flags & VMF(MW)) ? O_RDWR : O_RDONLY;
@@ -138,7 +143,8 @@ static int dump_device(struct dump *d, struct task *task, const struct mapping *
 
 	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
 	fd = openat(task->dump->proc, path, O_PATH | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || file_readlink(task->dump->proc, path, link, sizeof(link)) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
+	    file_readlink(task->dump->proc, path, link, sizeof(link)) < 0)
 		return 0;
 	answer = plugins_ask(d->plugins, HANDLE_DEVICE_VMA, fd, &st);
 	if (answer == -ENOTSUP)
@@ -169,7 +175,8 @@ static int dump_rings(struct dump *d, const struct mapping *m, VmaEntry *vma)
 		vma->fdflags = O_RDWR;
 		return 0;
 	}
-	return refuse_mapping(m, "memory of a socket that is closed, or that is not a packet socket: it cannot be checkpointed");
+	return refuse_mapping(
+		m, "memory of a socket that is closed, or that is not a packet socket: it cannot be checkpointed");
 }
 
 static bool is_shared_memory(const struct mapping *m)
@@ -262,8 +269,8 @@ static bool joins(const VmaEntry *last, const VmaEntry *vma)
 }
 
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13) are a property of page tables, not of mappings. */
-static int dump_guards(struct dump *d, struct task *task, const struct page_tables *map, const struct mapping *m, VmaEntry **list,
-		       size_t *n, size_t room)
+static int dump_guards(struct dump *d, struct task *task, const struct page_tables *map, const struct mapping *m,
+		       VmaEntry **list, size_t *n, size_t capacity)
 {
 	const struct pagemap_filter filter = { .all = PAGE_IS_GUARD, .ret = PAGE_IS_GUARD };
 	struct page_region regions[64];
@@ -274,8 +281,9 @@ static int dump_guards(struct dump *d, struct task *task, const struct page_tabl
 
 		TRY(found);
 		for (ssize_t i = 0; i < found; i++) {
-			if (*n == room)
-				return refuse(E2BIG, "mapping %" PRIx64 "-%" PRIx64 " has more than %zu guard regions", m->start, m->end, room);
+			if (*n == capacity)
+				return refuse(E2BIG, "mapping %" PRIx64 "-%" PRIx64 " has more than %zu guard regions",
+					      m->start, m->end, capacity);
 			VmaEntry *guard = list[(*n)++] = pool_new(d->pool, VmaEntry);
 
 			vma_entry__init(guard);

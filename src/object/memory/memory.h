@@ -33,37 +33,43 @@ enum {
 
 /* --- dump: the tree is stopped, no blob is in the task --- */
 
-/* mappings.c: classifies task->dump->mappings into task->mm->vmas (guard entries, if any, stand at the end). Refuses what cannot be saved. */
+/* mappings.c: classifies task->dump->mappings into task->mm->vmas (guard entries, if any, stand at the end). Refuses
+ * what cannot be saved. */
 int memory_dump_mappings(struct dump *d, struct task *task);
-/* content.c: the first half of memory_dump_content() for a pre-dump: chooses pages of those mappings that can be tracked ... */
+/* content.c: the first half of memory_dump_content() for a pre-dump: chooses pages of those mappings that can be
+ * tracked ... */
 int memory_dump_choose(struct dump *d, struct task *task);
 /* ... and the second one, when the task runs again: it may write to them, drop them, and end. */
 int memory_dump_copy(struct dump *d, struct task *task);
-int memory_dump_copied(struct dump *d); /* all of them: the pages are safe where they are to be */
+int memory_dump_copied(struct dump *d);	    /* all of them: the pages are safe where they are to be */
 void memory_dump_forget(struct task *task); /* what was chosen; also if nothing was */
-/* track.c: reads what is needed of the parent images, before anything stands still. Refuses what this kernel can't do. */
+/* track.c: reads what is needed of the parent images, before anything stands still. Refuses what this kernel can't do.
+ */
 int memory_track_begin(struct dump *d);
 /* When the mappings are known: those that criu itself watches are marked, and lose VMF(UW). */
 int memory_track_find(struct dump *d, struct task *task);
 /* This descriptor of the task is a tracker, and none of the program's. */
 void memory_note_tracker(struct task *task, int number);
 /*
- * Before its pages are chosen: the task closes the trackers it has; on: it makes a new one. What the old one knows can still be asked.
- * Threads stand in their stops, and their registers are known.
+ * Before its pages are chosen: the task closes the trackers it has; on: it makes a new one. What the old one knows can
+ * still be asked. Threads stand in their stops, and their registers are known.
  */
 int memory_track_prepare(struct dump *d, struct task *task, bool on);
-/* At the end: nothing is tracked by the old one any more, and by the new one, if there is one, all that is trackable. */
+/* At the end: nothing is tracked by the old one any more, and by the new one, if there is one, all that is trackable.
+ */
 int memory_track_renew(struct dump *d, struct task *task);
 void memory_track_forget(struct task *task);
 bool memory_is_trackable(const struct mapping *m);
 /* content.c: chooses and writes the private pages of the task: pagemap-PID, pages-N. */
 int memory_dump_content(struct dump *d, struct task *task);
-/* shared.c: the file id of the memfd entry that stands for the shared anonymous memory behind a mapping (found by dev and inode, opened by
-   /proc/PID/map_files). Its content is written once by memory_dump_finish(). */
+/* shared.c: the file id of the memfd entry that stands for the shared anonymous memory behind a mapping (found by dev
+   and inode, opened by /proc/PID/map_files). Its content is written once by memory_dump_finish(). */
 int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id);
-/* shared.c: a memfd found through a descriptor: its inode_id in memfd.img. fd stays the caller's; it is not read through. */
+/* shared.c: a memfd found through a descriptor: its inode_id in memfd.img. fd stays the caller's; it is not read
+ * through. */
 int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id);
-/* shared.c: the content of a System V segment of a namespace that is dumped. fd, of the file behind it, is taken over. */
+/* shared.c: the content of a System V segment of a namespace that is dumped. fd, of the file behind it, is taken over.
+ */
 int memory_dump_segment(struct dump *d, int fd, int id);
 /* Content of the shared memory objects, memfd.img. When all files are known. */
 int memory_dump_finish(struct dump *d);
@@ -80,16 +86,16 @@ struct memory_area {
 	struct file *file; /* behind it, or NULL */
 	int plugin_fd;	   /* to be mapped instead of the file, or -1 */
 	bool lazy;	   /* some of its pages are left to the lazy-pages daemon: lazy-restore.c */
-	bool inherited;	   /* the task got it from its creator by fork, with the creator's content: content.c compares */
+	bool inherited; /* the task got it from its creator by fork, with the creator's content: content.c compares */
 };
 
 /* task->restore->memory of a task with an address space of its own. */
 struct memory_restore {
 	struct memory_area *areas; /* in address order; guard entries are not among them */
 	size_t n;
-	struct file *exe;	   /* the program, for the layout */
-	uint8_t *vdso;		   /* its vdso if that is another than ours */
-	void *content;		   /* of content.c */
+	struct file *exe; /* the program, for the layout */
+	uint8_t *vdso;	  /* its vdso if that is another than ours */
+	void *content;	  /* of content.c */
 };
 
 static inline bool memory_is_private(const VmaEntry *vma)
@@ -98,19 +104,22 @@ static inline bool memory_is_private(const VmaEntry *vma)
 	       !(vma->status & (VMA_VSYSCALL | VMA_VVAR | VMA_AIORING | VMA_VDSO | VMA_EXT_PLUGIN));
 }
 
-int memory_restore_load(struct restore *r);	/* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */
-/* content.c: reads and checks the pagemap of a task; task->restore->memory->areas are set. Called by memory_restore_load(). */
+int memory_restore_load(
+	struct restore *r); /* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */
+/* content.c: reads and checks the pagemap of a task; task->restore->memory->areas are set. Called by
+ * memory_restore_load(). */
 int memory_load_content(struct restore *r, struct task *task);
 /* An address range of this size that is free in all tasks to be made and in this program. */
 int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret);
-/* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the stage. */
+/* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the arena. */
 int memory_plan_empty(struct restore *r, struct plan *plan);
 uint64_t memory_parking_end(const struct restore *r);
-/* Steps run when the task has nothing but the stage and the parked vdso (or what it inherited from its creator by fork): maps its private areas at their
-   places, anonymous ones writable: memory_plan_rest() protects them when they are filled. */
+/* Steps run when the task has nothing but the arena and the parked vdso (or what it inherited from its creator by
+   fork): maps its private areas at their places, anonymous ones writable: memory_plan_rest() protects them when they
+   are filled. */
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan);
-/* [coordinator] content.c: fills the private areas from outside; pages that the task inherited and that are equal stay shared, inherited pages without an entry in
-   the images become absent again. May run plans in task->leader->remote. */
+/* [coordinator] content.c: fills the private areas from outside; pages that the task inherited and that are equal stay
+   shared, inherited pages without an entry in the images become absent again. May run plans in task->leader->remote. */
 int memory_fill(struct restore *r, struct task *task);
 /* Steps that map everything else (shared, SysV, vdso), madvise, mlock, guard pages. */
 int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan);
@@ -121,7 +130,8 @@ void memory_rest_done(struct restore *r, struct task *task);
 int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size);
 /* shared.c: looks up the content of an object of memfd.img: read and checked. */
 int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size);
-/* shared.c: has this memfd file mappings that may be written? Its record does not always say so. When all mm are read. */
+/* shared.c: has this memfd file mappings that may be written? Its record does not always say so. When all mm are read.
+ */
 bool memory_is_mapped_writable(struct restore *r, uint32_t file_id);
 /* criu verify: bytes in the images of private memory of a task, and of all shared memory objects. */
 
@@ -133,7 +143,8 @@ int memory_lazy_begin(struct restore *r);
 int memory_lazy_register(struct restore *r, struct task *task);
 /* All tasks run. */
 void memory_lazy_finish(struct restore *r);
-void memory_lazy_restore_clean(struct restore *r); /* if memory_lazy_finish() was not called, the daemon takes it for a failure */
+void memory_lazy_restore_clean(
+	struct restore *r); /* if memory_lazy_finish() was not called, the daemon takes it for a failure */
 uint64_t memory_size_of(const struct task *task);
 uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects);
 /* criu verify: the kernel features that only some mappings need. */

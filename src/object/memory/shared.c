@@ -180,8 +180,8 @@ static int save_object(struct dump *d, const struct memory_object *object)
 	stats_stop(d->stats, STATS_MEMDUMP);
 	stats_start(d->stats, STATS_MEMWRITE);
 	if (result == 0)
-		result = pages_save(memory->mover, &source, memory->sink, IMAGE_PAGEMAP_SHMEM, object->record.shmid, segments.items,
-				    segments.n);
+		result = pages_save(memory->mover, &source, memory->sink, IMAGE_PAGEMAP_SHMEM, object->record.shmid,
+				    segments.items, segments.n);
 	stats_stop(d->stats, STATS_MEMWRITE);
 	d->stats->shpages_scanned += object->record.size / page_size();
 	d->stats->shpages_written += pages_place(segments.items, segments.n) / page_size();
@@ -311,7 +311,7 @@ void memory_restore_clean(struct restore *r)
 
 	if (!r->tree)
 		return;
-	for_each_task (task, r->tree) {
+	for_each_task(task, r->tree) {
 		struct memory_restore *memory = task->restore ? task->restore->memory : NULL;
 		struct page_reader *reader = memory ? memory->content : NULL;
 
@@ -351,7 +351,7 @@ bool memory_is_mapped_writable(struct restore *r, uint32_t file_id)
 
 	if (!shared->mapped) {
 		shared->mapped = table_create();
-		for_each_task (task, r->tree)
+		for_each_task(task, r->tree)
 			if (task->mm)
 				note_mapped(shared, task);
 	}

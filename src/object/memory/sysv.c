@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * System V shared memory, shmget(2). If the tasks live in criu's own IPC namespace, their segments stay there with id and content when they are gone, and are
- * attached again. In another one they are saved with it: object/namespace/ipc-shm.c.
+ * System V shared memory, shmget(2). If the tasks live in criu's own IPC namespace, their segments stay there with id
+ * and content when they are gone, and are attached again. In another one they are saved with it:
+ * object/namespace/ipc-shm.c.
  */
 #include "object/memory/sysv.h"
 
@@ -27,8 +28,10 @@ static int find_size(int id, const char *name, uint64_t *ret)
 		return fail_errno("looking at System V shared memory %d (%s)", id, name);
 	if (segment.shm_perm.mode & SHM_DEST)
 		return refuse(EOPNOTSUPP,
-			      "System V shared memory %d is removed when the last task leaves it (IPC_RMID): it would be lost, and cannot be "
-			      "checkpointed yet", id);
+			      "System V shared memory %d is removed when the last task leaves it (IPC_RMID): it would "
+			      "be lost, and cannot be "
+			      "checkpointed yet",
+			      id);
 	*ret = segment.shm_segsz;
 	return 0;
 }
@@ -45,7 +48,8 @@ int sysv_dump(struct dump *d, const struct task *task, const struct mapping *map
 		TRY(find_size(id, mapping->name, &whole));
 	if (mapping->pgoff || (whole + 4095) / 4096 * 4096 != size)
 		return refuse(EOPNOTSUPP,
-			      "only a part of System V shared memory %d is mapped at %" PRIx64 "-%" PRIx64 ": it cannot be checkpointed yet",
+			      "only a part of System V shared memory %d is mapped at %" PRIx64 "-%" PRIx64
+			      ": it cannot be checkpointed yet",
 			      id, mapping->start, mapping->end);
 	vma->status = VMA_REGULAR | VMA_SYSVIPC | VMA_ANON_SHARED;
 	vma->shmid = (uint64_t)id;
@@ -55,8 +59,10 @@ int sysv_dump(struct dump *d, const struct task *task, const struct mapping *map
 void sysv_plan(struct plan *plan, const VmaEntry *vma)
 {
 	int flags = (vma->prot & PROT_WRITE ? 0 : SHM_RDONLY) | (vma->prot & PROT_EXEC ? SHM_EXEC : 0);
-	struct step *step = plan_syscall(plan, plan_why(plan, "attach System V shared memory %d (it must still be there: ipcs -m)", (int)vma->shmid),
-					 __NR_shmat, V(vma->shmid), V(vma->start), V(flags));
+	struct step *step = plan_syscall(
+		plan,
+		plan_why(plan, "attach System V shared memory %d (it must still be there: ipcs -m)", (int)vma->shmid),
+		__NR_shmat, V(vma->shmid), V(vma->start), V(flags));
 
 	step->flags |= STEP_EXACT;
 	step->arg[6] = (int64_t)vma->start;

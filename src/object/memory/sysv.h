@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Inside of object/memory: System V shared memory, shmget(2). The segment belongs to the IPC namespace, the task has it attached. */
+/* Inside of object/memory: System V shared memory, shmget(2). The segment belongs to the IPC namespace, the task has it
+ * attached. */
 #pragma once
 
 #include "object/memory/memory.h"

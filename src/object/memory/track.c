@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who wrote to which pages since the last dump? A tracker (kern/track.h) is made by the task itself and stays in its descriptor table until
- * the next dump, as nothing else lives as long and goes away with the task. The images name its inode: they are the base of what it says.
- * Whatever happens to it, it is told apart from "not written": a closed tracker watches nothing, and so all is saved.
+ * Who wrote to which pages since the last dump? A tracker (kern/track.h) is made by the task itself and stays in its
+ * descriptor table until the next dump, as nothing else lives as long and goes away with the task. The images name its
+ * inode: they are the base of what it says. Whatever happens to it, it is told apart from "not written": a closed
+ * tracker watches nothing, and so all is saved.
  */
 #include "kern/track.h"
 
@@ -28,10 +29,10 @@
 #include "kern/proc/fdinfo.h"
 #include "object/memory/aio.h"
 #include "object/memory/core.h"
-#include "session/errand.h"
+#include "session/thread-run.h"
 
 #define SLOT_FD	    1
-#define NUMBER	    1000 /* of its descriptor: above those of nearly all programs, below FD_SETSIZE */
+#define NUMBER	    1000	 /* of its descriptor: above those of nearly all programs, below FD_SETSIZE */
 #define SEVERAL	    (1ull << 32) /* beside the id of an address space: it has several tasks */
 #define WATCH_FLAGS (VMF(UM) | VMF(UW) | VMF(UI))
 
@@ -59,7 +60,8 @@ static int read_parent(struct dump *d)
 		return 0;
 	}
 	TRY(result);
-	if (inventory->tracked_boot && d->inventory->tracked_boot && !strcmp(inventory->tracked_boot, d->inventory->tracked_boot)) {
+	if (inventory->tracked_boot && d->inventory->tracked_boot &&
+	    !strcmp(inventory->tracked_boot, d->inventory->tracked_boot)) {
 		memory->base = inventory->tracked;
 		memory->n_base = inventory->n_tracked;
 	}
@@ -72,7 +74,9 @@ int memory_track_begin(struct dump *d)
 	bool wanted = d->options->track_mem || d->options->command == CMD_PRE_DUMP;
 
 	if (wanted && !probe_has(&probes, FEATURE_ID_mem_dirty_track))
-		return refuse(EOPNOTSUPP, "%s: this kernel can't tell which pages are written to (userfaultfd with UFFD_FEATURE_WP_ASYNC, Linux 6.7)",
+		return refuse(EOPNOTSUPP,
+			      "%s: this kernel can't tell which pages are written to (userfaultfd with "
+			      "UFFD_FEATURE_WP_ASYNC, Linux 6.7)",
 			      d->options->track_mem ? "--track-mem" : "pre-dump");
 	d->inventory->tracked_boot = read_boot_id(d->pool);
 	return d->options->prev_images_dir ? read_parent(d) : 0;
@@ -114,7 +118,8 @@ static int list_trackers(struct task *task, bool *ret_others)
 	TRY(fdinfo_open(&info, task->dump->proc));
 	for (int i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "fd/%d", numbers[i]);
-		if (file_readlink(task->dump->proc, path, link, sizeof(link)) < 0 || strcmp(link, "anon_inode:[userfaultfd]") != 0)
+		if (file_readlink(task->dump->proc, path, link, sizeof(link)) < 0 ||
+		    strcmp(link, "anon_inode:[userfaultfd]") != 0)
 			continue;
 		TRY(fdinfo_read(&info, numbers[i]));
 		TRY(fdinfo_get_u64(&info, "flags", 8, &flags));
@@ -126,7 +131,8 @@ static int list_trackers(struct task *task, bool *ret_others)
 	return 0;
 }
 
-/* A child has a copy of its parent's in its table: only that of its owner is for its memory. -ENOENT: not in this table. */
+/* A child has a copy of its parent's in its table: only that of its owner is for its memory. -ENOENT: not in this
+ * table. */
 static int take_tracker(const struct task *table, const struct task *owner)
 {
 	for (unsigned i = 0; i < table->dump->n_trackers; i++) {
@@ -138,7 +144,8 @@ static int take_tracker(const struct task *table, const struct task *owner)
 	return -ENOENT;
 }
 
-/* Our copy of what tracks a task. It may have closed its own, and yet be watched because of a copy that a child has. -ENOENT: there is none. */
+/* Our copy of what tracks a task. It may have closed its own, and yet be watched because of a copy that a child has.
+ * -ENOENT: there is none. */
 static int open_tracker(struct dump *d, struct task *task)
 {
 	struct task *other;
@@ -210,7 +217,8 @@ bool memory_is_trackable(const struct mapping *m)
 	const uint64_t never = WATCH_FLAGS | VMF(HT) | VMF(IO) | VMF(PF) | VMF(MM) | VMF(DP) | VMF(SS) | VMF(GU);
 
 	return !m->shared && !m->inode && !m->dev && !(m->vm_flags & never) &&
-	       (!m->name || !strcmp(m->name, "[heap]") || text_starts(m->name, "[stack") || text_starts(m->name, "[anon:"));
+	       (!m->name || !strcmp(m->name, "[heap]") || text_starts(m->name, "[stack") ||
+		text_starts(m->name, "[anon:"));
 }
 
 /* Which address spaces have several tasks is found out once. */
@@ -249,7 +257,8 @@ static int can_track(struct dump *d, struct task *task, bool *ret)
 	}
 	for (size_t i = 0; i < task->dump->mappings.n; i++)
 		if (aio_is_ring(&task->dump->mappings.items[i])) {
-			log_info("It uses asynchronous I/O, which writes to memory behind its back: its memory is not tracked");
+			log_info("It uses asynchronous I/O, which writes to memory behind its back: its memory is not "
+				 "tracked");
 			return 0;
 		}
 	TRY(shares_memory(d, task, &others));
@@ -278,7 +287,8 @@ static struct step *plan_try(struct step *step)
 static size_t plan_tracker(const struct task *task, struct plan *plan)
 {
 	size_t at;
-	struct step *step = plan_try(plan_syscall(plan, "make a tracker", __NR_userfaultfd, V(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)));
+	struct step *step = plan_try(plan_syscall(plan, "make a tracker", __NR_userfaultfd,
+						  V(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)));
 
 	step->to_slot = SLOT_FD;
 	plan_try(plan_syscall(plan, "mark it", __NR_fcntl, S(SLOT_FD), V(F_SETFL), V(TRACKER_MARK | O_NONBLOCK)));
@@ -315,7 +325,7 @@ static int exchange(struct dump *d, struct task *task, bool on, int64_t *ret_num
 	task->dump->n_trackers = 0;
 	if (on)
 		answer.at = plan_tracker(task, plan);
-	TRY(errand_run(d, task->leader, plan, read_answer, &answer));
+	TRY(thread_run_plan(d, task->leader, plan, read_answer, &answer));
 	*ret_number = answer.number;
 	return 0;
 }
@@ -336,7 +346,8 @@ static int watch_all(const struct task *task, int fd)
 		if (result == 0)
 			result = tracker_protect(fd, &tables, m->start, m->end);
 		if (result < 0)
-			log_info("Mapping %" PRIx64 "-%" PRIx64 " can't be tracked: %s", m->start, m->end, strerror(-result));
+			log_info("Mapping %" PRIx64 "-%" PRIx64 " can't be tracked: %s", m->start, m->end,
+				 strerror(-result));
 	}
 	pagemap_close(&tables);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A program keeps the addresses of the functions of the vdso that it was started with. On another kernel that vdso is plain memory; each
- * of its functions becomes a jump to the function of the same name in the vdso of this kernel.
+ * A program keeps the addresses of the functions of the vdso that it was started with. On another kernel that vdso is
+ * plain memory; each of its functions becomes a jump to the function of the same name in the vdso of this kernel.
  */
 #include <elf.h>
 #include <errno.h>
@@ -50,7 +50,8 @@ static int find_dynamic(struct symbols *s, const Elf64_Dyn **ret, size_t *ret_n)
 	return *ret ? 0 : -EINVAL;
 }
 
-/* The number of symbols stands in no dynamic entry; the table ends where its strings begin, in every vdso that was ever linked. */
+/* The number of symbols stands in no dynamic entry; the table ends where its strings begin, in every vdso that was ever
+ * linked. */
 static int read_symbols(const uint8_t *image, size_t size, struct symbols *s)
 {
 	const Elf64_Dyn *dynamic;
@@ -77,7 +78,8 @@ static int read_symbols(const uint8_t *image, size_t size, struct symbols *s)
 
 static const char *name_of(const struct symbols *s, const Elf64_Sym *symbol)
 {
-	if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || symbol->st_name >= s->names_size || symbol->st_shndx == SHN_UNDEF)
+	if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || symbol->st_name >= s->names_size ||
+	    symbol->st_shndx == SHN_UNDEF)
 		return NULL;
 	return s->names + symbol->st_name;
 }
@@ -109,7 +111,9 @@ int vdso_patch(uint8_t *image, size_t size, const uint8_t *own, size_t own_size,
 		if (!name)
 			continue;
 		if (at > size || size - at < ARCH_JUMP_SIZE)
-			return refuse(EINVAL, "function %s of the vdso in the images lies outside of it: they are damaged", name);
+			return refuse(EINVAL,
+				      "function %s of the vdso in the images lies outside of it: they are damaged",
+				      name);
 		target = find_symbol(&ours, name);
 		log_debug("vdso: %s %s", name, target ? "leads to this kernel's" : "is not there in this kernel");
 		if (target)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vdso(7) and its data: mappings that only the kernel can make. A new task has those it inherited from criu; they wait behind the stage ("parked") and are moved
- * by mremap(2) to where the program knows them, or, if it knew those of another kernel, to a free place.
+ * vdso(7) and its data: mappings that only the kernel can make. A new task has those it inherited from criu; they wait
+ * behind the arena ("parked") and are moved by mremap(2) to where the program knows them, or, if it knew those of
+ * another kernel, to a free place.
  */
 #include "object/memory/vdso.h"
 
@@ -17,7 +18,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kern/proc/proc.h"
-#include "lib/compel/puppet.h"
+#include "lib/compel/restorer.h"
 #include "pages/reader.h"
 
 #define PARKING_SIZE (1ull << 20)
@@ -80,14 +81,15 @@ static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t
 
 int memory_plan_empty(struct restore *r, struct plan *plan)
 {
-	uint64_t start = puppet_stage_start(r->stage);
+	uint64_t start = restorer_arena_start(r->arena);
 	const struct own_vdso *own = r->vdso;
 
 	for (unsigned i = 0; i < own->n; i++)
-		plan_syscall(plan, "park the vdso", __NR_mremap, V(own->piece[i].start), V(own->piece[i].size), V(own->piece[i].size),
-			     V(MREMAP_MAYMOVE | MREMAP_FIXED), V(r->parking + (own->piece[i].start - own->start)));
-	plan_syscall(plan, "drop criu's memory below the stage", __NR_munmap, V(0), V(start));
-	plan_syscall(plan, "drop criu's memory above the stage", __NR_munmap, V(memory_parking_end(r)),
+		plan_syscall(plan, "park the vdso", __NR_mremap, V(own->piece[i].start), V(own->piece[i].size),
+			     V(own->piece[i].size), V(MREMAP_MAYMOVE | MREMAP_FIXED),
+			     V(r->parking + (own->piece[i].start - own->start)));
+	plan_syscall(plan, "drop criu's memory below the arena", __NR_munmap, V(0), V(start));
+	plan_syscall(plan, "drop criu's memory above the arena", __NR_munmap, V(memory_parking_end(r)),
 		     V(HIGHEST - memory_parking_end(r)));
 	return 0;
 }
@@ -110,8 +112,9 @@ static int read_image(const struct memory_restore *memory, const VmaEntry *vma, 
 		uint64_t start = piece->start > vma->start ? piece->start : vma->start;
 		uint64_t end = piece->start + piece->size < vma->end ? piece->start + piece->size : vma->end;
 
-		if (start < end && piece->file && io_pread(piece->file->fd, to + (start - vma->start), end - start,
-					    (off_t)(piece->offset + (start - piece->start))) != (ssize_t)(end - start))
+		if (start < end && piece->file &&
+		    io_pread(piece->file->fd, to + (start - vma->start), end - start,
+			     (off_t)(piece->offset + (start - piece->start))) != (ssize_t)(end - start))
 			return fail_errno("reading its vdso from %s", piece->file->name);
 	}
 	return 0;
@@ -151,12 +154,12 @@ int vdso_load(struct restore *r, struct task *task)
 static int find_place(const struct restore *r, const struct task *task, uint64_t *ret)
 {
 	const struct memory_restore *memory = task->restore->memory;
-	uint64_t at = 1ull << 32, end = puppet_stage_start(r->stage), size = r->vdso->size + (1ull << 20);
+	uint64_t at = 1ull << 32, end = restorer_arena_start(r->arena), size = r->vdso->size + (1ull << 20);
 
 	for (size_t i = 0; i <= memory->n; i++) {
 		uint64_t start = i < memory->n ? memory->areas[i].vma->start : HIGHEST;
 
-		/* The stage is still in the way. */
+		/* The arena is still in the way. */
 		if (start > at + size && (at + size < end || at > memory_parking_end(r))) {
 			*ret = at + (1ull << 19);
 			return 0;
@@ -169,8 +172,10 @@ static int find_place(const struct restore *r, const struct task *task, uint64_t
 	return refuse(ENOMEM, "it leaves no place for the vdso of this kernel");
 }
 
-/* What the program knows becomes plain memory full of jumps. A thread that stands inside reads the data as zeros, which means "make the system call". */
-static int plan_foreign(struct restore *r, struct task *task, struct plan *plan, const VmaEntry *vdso, const VmaEntry *vvar)
+/* What the program knows becomes plain memory full of jumps. A thread that stands inside reads the data as zeros, which
+ * means "make the system call". */
+static int plan_foreign(struct restore *r, struct task *task, struct plan *plan, const VmaEntry *vdso,
+			const VmaEntry *vvar)
 {
 	struct memory_restore *memory = task->restore->memory;
 	const struct own_vdso *own = r->vdso;
@@ -180,15 +185,16 @@ static int plan_foreign(struct restore *r, struct task *task, struct plan *plan,
 	TRY(find_place(r, task, &place));
 	for (unsigned i = 0; i < own->n; i++)
 		plan_move(r, plan, i, place + (own->piece[i].start - own->start));
-	TRY(vdso_patch(memory->vdso, size, (const void *)code, own->piece[own->n - 1].size, place + (code - own->start)));
+	TRY(vdso_patch(memory->vdso, size, (const void *)code, own->piece[own->n - 1].size,
+		       place + (code - own->start)));
 	at = plan_data(plan, memory->vdso, size);
 	plan_syscall(plan, "map its old vdso", __NR_mmap, V(vdso->start), V(size), V(PROT_READ | PROT_WRITE),
 		     V(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), V(-1), V(0));
 	plan_step(plan, "fill its old vdso", STEP_COPY, (struct plan_arg[]){ V(vdso->start), D(at), V(size) }, 3);
 	plan_syscall(plan, "protect its old vdso", __NR_mprotect, V(vdso->start), V(size), V(PROT_READ | PROT_EXEC));
 	if (vvar)
-		plan_syscall(plan, "map its old vvar", __NR_mmap, V(vvar->start), V(vvar->end - vvar->start), V(PROT_READ),
-			     V(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), V(-1), V(0));
+		plan_syscall(plan, "map its old vvar", __NR_mmap, V(vvar->start), V(vvar->end - vvar->start),
+			     V(PROT_READ), V(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), V(-1), V(0));
 	return 0;
 }
 
@@ -199,7 +205,7 @@ int vdso_plan(struct restore *r, struct task *task, struct plan *plan)
 	const struct own_vdso *own = r->vdso;
 
 	if (!vdso)
-		return 0; /* what is parked goes with the stage */
+		return 0; /* what is parked goes with the arena */
 	if (memory->vdso)
 		return plan_foreign(r, task, plan, vdso, vvar);
 	for (unsigned i = 0; i < own->n; i++)

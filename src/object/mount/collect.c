@@ -43,13 +43,14 @@ static void find_removed(struct mount_space *space)
 		if (!text_ends(seen->root, REMOVED))
 			continue;
 		fd = open(seen->mountpoint, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &stx) == 0 && (int)stx.stx_mnt_id == seen->id &&
-		    S_ISDIR(stx.stx_mode))
+		if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &stx) == 0 &&
+		    (int)stx.stx_mnt_id == seen->id && S_ISDIR(stx.stx_mode))
 			*vector_push(&space->removed) = seen->id;
 	}
 }
 
-/* From the root of the namespace: a task may have another root directory, and mountinfo shows what is below that only. */
+/* From the root of the namespace: a task may have another root directory, and mountinfo shows what is below that only.
+ */
 static int look_around(void *arg)
 {
 	struct look *look = arg;
@@ -107,7 +108,8 @@ static MntEntry *make_entry(struct dump *d, const struct proc_mount *seen)
 }
 
 /* --skip-mnt: this one, and what is mounted below it. */
-static bool is_skipped(const struct dump *d, const struct mount_space *space, const struct proc_mount *seen, unsigned depth)
+static bool is_skipped(const struct dump *d, const struct mount_space *space, const struct proc_mount *seen,
+		       unsigned depth)
 {
 	const struct opt_list *list = &d->options->skip_mounts;
 	const struct proc_mount *parent;
@@ -177,8 +179,11 @@ static int refuse_mount(const struct mount *mount, const char *why)
 {
 	const MntEntry *entry = mount->entry;
 
-	return refuse(ENOTSUP, "%s (%s on %s): %s: take it from outside with --external mnt[%s]:NAME, or leave it out with --skip-mnt %s",
-		      entry->mountpoint, mount->seen->fs_type, entry->source, why, entry->mountpoint, entry->mountpoint);
+	return refuse(ENOTSUP,
+		      "%s (%s on %s): %s: take it from outside with --external mnt[%s]:NAME, or leave it out with "
+		      "--skip-mnt %s",
+		      entry->mountpoint, mount->seen->fs_type, entry->source, why, entry->mountpoint,
+		      entry->mountpoint);
 }
 
 /* It is empty, and is made again for a moment. */
@@ -204,7 +209,8 @@ static bool has_relative_paths(const struct mount *mount)
 			const char *path = text_after(p, names[i]);
 
 			/* Of several, one after the other. */
-			for (size_t end = strcspn(p, ","); path && path < p + end; path += strcspn(path, ":,"), path += *path == ':')
+			for (size_t end = strcspn(p, ","); path && path < p + end;
+			     path += strcspn(path, ":,"), path += *path == ':')
 				if (*path != '/')
 					return true;
 		}
@@ -236,7 +242,8 @@ static int find_source(struct dump *d, struct mount *mount)
 	taken = ask_plugins(d, mount);
 	if (taken != -ENOTSUP)
 		return taken;
-	return refuse_mount(mount, mount->fs ? mount->fs->why : "criu does not know how to make it again (--enable-fs lets it try)");
+	return refuse_mount(mount, mount->fs ? mount->fs->why
+					     : "criu does not know how to make it again (--enable-fs lets it try)");
 }
 
 static bool is_idmapped(const struct mount *mount)
@@ -312,7 +319,8 @@ int mount_dump_root(const struct dump *d, const struct task *task)
 
 int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id)
 {
-	const struct mount *mount = d->mounts && d->mounts->by_id ? table_find(d->mounts->by_id, (uint64_t)mnt_id) : NULL;
+	const struct mount *mount =
+		d->mounts && d->mounts->by_id ? table_find(d->mounts->by_id, (uint64_t)mnt_id) : NULL;
 
 	if (mount)
 		return mount->space->root_fd;

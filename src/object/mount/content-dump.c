@@ -29,7 +29,8 @@ static int fail_archive(const struct saving *saving, const char *name)
 {
 	int error = archive_errno(saving->archive);
 
-	return fail(error > 0 ? error : EIO, "archive of its files, %s: %s", name, archive_error_string(saving->archive));
+	return fail(error > 0 ? error : EIO, "archive of its files, %s: %s", name,
+		    archive_error_string(saving->archive));
 }
 
 /* Of a name in a directory, a link itself; /proc/self/fd reaches those that cannot be opened. */
@@ -173,7 +174,8 @@ static int save_all(struct saving *saving, int fd, int root)
 
 	if (archive_write_add_filter_gzip(archive) < ARCHIVE_OK ||
 	    archive_write_set_filter_option(archive, "gzip", "compression-level", "1") < ARCHIVE_WARN ||
-	    archive_write_set_format_pax(archive) < ARCHIVE_OK || archive_write_set_bytes_in_last_block(archive, 1) < ARCHIVE_OK ||
+	    archive_write_set_format_pax(archive) < ARCHIVE_OK ||
+	    archive_write_set_bytes_in_last_block(archive, 1) < ARCHIVE_OK ||
 	    archive_write_open_fd(archive, fd) < ARCHIVE_OK)
 		return fail_archive(saving, ".");
 	if (fstat(root, &saving->root) < 0)

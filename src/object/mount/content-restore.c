@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Fills a new file system of memory from tmpfs-dev-DEV.tar.gz.img. Nothing is made outside of it, whatever the archive says. */
+/* Fills a new file system of memory from tmpfs-dev-DEV.tar.gz.img. Nothing is made outside of it, whatever the archive
+ * says. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -38,7 +39,8 @@ static int fail_archive(const struct filling *filling)
 /* The directory of a name; no link is followed on the way. leaf is the rest, "." for the root itself. */
 static int open_parent(const struct filling *filling, const char *name, char leaf[NAME_MAX + 1])
 {
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
 	AUTO_FREE char *path = xprintf("./%s", name);
 	char *end = path + strlen(path);
 	int fd;
@@ -113,11 +115,13 @@ static int make_one(struct filling *filling, struct archive_entry *entry, int di
 	case AE_IFREG:
 		return make_file(filling, entry, dir, leaf);
 	case AE_IFLNK:
-		return symlinkat(archive_entry_symlink(entry), dir, leaf) < 0 ? fail_errno("making the link %s", leaf) : 0;
+		return symlinkat(archive_entry_symlink(entry), dir, leaf) < 0 ? fail_errno("making the link %s", leaf)
+									      : 0;
 	case AE_IFCHR:
 	case AE_IFBLK:
 	case AE_IFIFO:
-		return mknodat(dir, leaf, type | 0600, archive_entry_rdev(entry)) < 0 ? fail_errno("making %s", leaf) : 0;
+		return mknodat(dir, leaf, type | 0600, archive_entry_rdev(entry)) < 0 ? fail_errno("making %s", leaf)
+										      : 0;
 	default:
 		return refuse(EBADMSG, "the archive has a file %s of a kind 0%o", leaf, type);
 	}
@@ -125,12 +129,14 @@ static int make_one(struct filling *filling, struct archive_entry *entry, int di
 
 static int set_owner(struct filling *filling, struct archive_entry *entry, int dir, const char *leaf)
 {
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+				     { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
 	mode_t type = archive_entry_filetype(entry), mode = archive_entry_perm(entry);
 
 	if (archive_entry_atime_is_set(entry))
 		times[0] = (struct timespec){ archive_entry_atime(entry), archive_entry_atime_nsec(entry) };
-	if (fchownat(dir, leaf, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
+	if (fchownat(dir, leaf, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) <
+	    0)
 		return fail_errno("setting the owner of %s", leaf);
 	TRY(set_attributes(entry, dir, leaf));
 	if (type == AE_IFDIR) {

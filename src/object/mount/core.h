@@ -20,11 +20,12 @@
 /* One file system, however often it is mounted. */
 struct superblock {
 	struct superblock *next;
-	uint32_t dev;	      /* root_dev of the images */
-	struct mount *widest; /* the mount of it whose root is nearest to the file system's; NULL: all come from outside */
-	struct mount *first;  /* restore: at its place already, of a file system that is late */
-	bool saved;	      /* dump */
-	int fd;		      /* restore: a mount of it, while it is made */
+	uint32_t dev; /* root_dev of the images */
+	struct mount
+		*widest; /* the mount of it whose root is nearest to the file system's; NULL: all come from outside */
+	struct mount *first; /* restore: at its place already, of a file system that is late */
+	bool saved;	     /* dump */
+	int fd;		     /* restore: a mount of it, while it is made */
 };
 
 /* A mount, of the images or on the way there. */
@@ -36,10 +37,10 @@ struct mount {
 	unsigned place; /* in the order of the kernel: who came first */
 	const struct fs_kind *fs;
 	const struct proc_mount *seen; /* dump */
-	bool from_root;		       /* it is a root that comes from outside, or shows a part of what such a root shows */
+	bool from_root; /* it is a root that comes from outside, or shows a part of what such a root shows */
 	struct superblock *super;
-	int fd;		      /* restore: first attached nowhere, then at its place; -1 */
-	bool shared_set;      /* restore: its propagation is as it shall be */
+	int fd;		 /* restore: first attached nowhere, then at its place; -1 */
+	bool shared_set; /* restore: its propagation is as it shall be */
 };
 
 /* A mount namespace. */
@@ -58,9 +59,9 @@ struct mount_set {
 	struct superblock *supers;
 	struct table *by_id; /* struct mount, by mnt_id */
 	unsigned n_mounts;
-	bool filled;	     /* restore */
+	bool filled;			  /* restore */
 	const struct mount_space *inside; /* restore: see space_enter() */
-	struct proc_mounts own; /* dump: those of criu */
+	struct proc_mounts own;		  /* dump: those of criu */
 };
 
 /* What may be done about a file system that is mounted somewhere. */
@@ -89,7 +90,8 @@ struct mount_space *space_add(struct mount_set *set, struct pool *pool, uint32_t
 struct mount_space *space_find(const struct mount_set *set, uint32_t id);
 /* Adds a mount; links nothing. */
 struct mount *mount_add(struct mount_set *set, struct mount_space *space, struct pool *pool, MntEntry *entry);
-/* Finds parents and the root, and sorts children so that none hides the place of another that follows. what: for messages. */
+/* Finds parents and the root, and sorts children so that none hides the place of another that follows. what: for
+ * messages. */
 int space_link(struct mount_set *set, struct mount_space *space, const char *what);
 /* When it is known which mounts come from outside: the file systems of the others. */
 void space_count_supers(struct mount_set *set, struct mount_space *space, struct pool *pool);
@@ -97,7 +99,7 @@ void space_count_supers(struct mount_set *set, struct mount_space *space, struct
 const char *path_below(const char *path, const char *above);
 /* Where it is mounted, seen from the root of the mount it is on. NULL if that does not fit together. */
 const char *mount_relative_point(const struct mount *mount);
-/* Parents before children, in the order in which they can be attached: 
+/* Parents before children, in the order in which they can be attached:
    for (struct mount *m = space->root; m; m = mount_next(m)) */
 struct mount *mount_next(const struct mount *mount);
 void mount_set_done(struct mount_set *set);
@@ -119,11 +121,13 @@ int external_path(struct restore *r, const struct mount *mount, const char **ret
 /* Restore: the device of a mount with the key EXTERNAL_DEVICE. */
 int external_device(struct restore *r, const struct mount *mount, const char **ret);
 
-/* content-dump.c, content-restore.c: files of a file system, an archive in the images. root: a descriptor of its root. */
+/* content-dump.c, content-restore.c: files of a file system, an archive in the images. root: a descriptor of its root.
+ */
 int content_dump(struct dump *d, int root, uint32_t dev);
 int content_restore(struct restore *r, int root, const struct mount *mount);
 
-/* outside.c, restore: a descriptor (O_PATH) of what a mount shows that comes from outside, in our own namespace; the caller closes it. */
+/* outside.c, restore: a descriptor (O_PATH) of what a mount shows that comes from outside, in our own namespace; the
+ * caller closes it. */
 int outside_open(struct restore *r, const struct mount *mount, int *ret_fd);
 
 /* restore.c: in a process of our own (namespace_run), goes on in the namespace. */

@@ -56,14 +56,16 @@ static const char *find_path(struct dump *d, const struct mount *mount, bool sam
 	return NULL;
 }
 
-/* The namespace was made as a copy of ours, and its root was not changed: what is mounted in both at the same place is the same. */
+/* The namespace was made as a copy of ours, and its root was not changed: what is mounted in both at the same place is
+ * the same. */
 static bool is_copy(struct dump *d, const struct mount_space *space)
 {
 	const struct proc_mounts *own = &d->mounts->own;
 	const struct proc_mount *root = space->root->seen;
 
 	for (size_t i = 0; i < own->n; i++)
-		if (strcmp(own->items[i].mountpoint, "/") == 0 && own->items[i].dev == root->dev && strcmp(own->items[i].root, root->root) == 0)
+		if (strcmp(own->items[i].mountpoint, "/") == 0 && own->items[i].dev == root->dev &&
+		    strcmp(own->items[i].root, root->root) == 0)
 			return true;
 	return false;
 }
@@ -73,11 +75,18 @@ static int check_automatic(struct dump *d, const struct mount *mount)
 	char name[96];
 
 	if (find_group(&d->mounts->own, mount->seen->shared) && !d->options->external_mounts_sharing)
-		return refuse(ENOTSUP, "%s: what is mounted there is mounted outside as well (shared:%d): --external 'mnt[]:s' takes that over, "
-				       "mount --make-private ends it", mount_name(mount, name), mount->seen->shared);
-	if (find_group(&d->mounts->own, mount->seen->master) && !d->options->external_mounts_masters && !d->options->external_mounts_sharing)
-		return refuse(ENOTSUP, "%s: what is mounted outside is mounted there as well (master:%d): --external 'mnt[]:m' takes that over, "
-				       "mount --make-private ends it", mount_name(mount, name), mount->seen->master);
+		return refuse(ENOTSUP,
+			      "%s: what is mounted there is mounted outside as well (shared:%d): --external 'mnt[]:s' "
+			      "takes that over, "
+			      "mount --make-private ends it",
+			      mount_name(mount, name), mount->seen->shared);
+	if (find_group(&d->mounts->own, mount->seen->master) && !d->options->external_mounts_masters &&
+	    !d->options->external_mounts_sharing)
+		return refuse(ENOTSUP,
+			      "%s: what is mounted outside is mounted there as well (master:%d): --external 'mnt[]:m' "
+			      "takes that over, "
+			      "mount --make-private ends it",
+			      mount_name(mount, name), mount->seen->master);
 	return 0;
 }
 
@@ -105,8 +114,8 @@ int external_dump(struct dump *d, struct mount *mount)
 	char device[32], name[96];
 
 	if (value && !*value)
-		return refuse(EINVAL, "--external mnt[%s] lacks the name by which restore will find it: mnt[%s]:NAME", mount->entry->mountpoint,
-			      mount->entry->mountpoint);
+		return refuse(EINVAL, "--external mnt[%s] lacks the name by which restore will find it: mnt[%s]:NAME",
+			      mount->entry->mountpoint, mount->entry->mountpoint);
 	if (value) {
 		mount->entry->ext_key = (char *)value;
 		if (mount->seen->shared && !find_group(&d->mounts->own, mount->seen->shared))
@@ -126,7 +135,8 @@ int external_dump(struct dump *d, struct mount *mount)
 	if (!d->options->external_mounts_auto || !mount->parent)
 		return 0;
 	/* Of the root's own file system: it comes with the root. */
-	if (mount->seen->dev == mount->space->root->seen->dev && path_below(mount->seen->root, mount->space->root->seen->root))
+	if (mount->seen->dev == mount->space->root->seen->dev &&
+	    path_below(mount->seen->root, mount->space->root->seen->root))
 		return 0;
 	path = find_path(d, mount, false);
 	return path ? take_automatic(d, mount, path) : 0;
@@ -139,9 +149,11 @@ int external_check_groups(struct dump *d, const struct mount *mount)
 
 	if (mount->entry->ext_key || !mount->parent || !peer)
 		return 0;
-	return refuse(ENOTSUP, "%s shares what is mounted below it with %s outside (shared:%d): mount --make-private it, or take it from outside "
-			       "with --external mnt[%s]:NAME", mount_name(mount, name), peer->mountpoint, mount->seen->shared,
-		      mount->entry->mountpoint);
+	return refuse(ENOTSUP,
+		      "%s shares what is mounted below it with %s outside (shared:%d): mount --make-private it, or "
+		      "take it from outside "
+		      "with --external mnt[%s]:NAME",
+		      mount_name(mount, name), peer->mountpoint, mount->seen->shared, mount->entry->mountpoint);
 }
 
 /* --- restore --- */
@@ -161,7 +173,9 @@ int external_path(struct restore *r, const struct mount *mount, const char **ret
 	}
 	*ret = find_option(r->options, "mnt", key);
 	if (!*ret || !**ret)
-		return refuse(ENOENT, "%s comes from outside: tell with --external 'mnt[%s]:PATH' what is to be mounted there", entry->mountpoint, key);
+		return refuse(ENOENT,
+			      "%s comes from outside: tell with --external 'mnt[%s]:PATH' what is to be mounted there",
+			      entry->mountpoint, key);
 	return 0;
 }
 
@@ -175,6 +189,8 @@ int external_device(struct restore *r, const struct mount *mount, const char **r
 	key = xprintf("%.*s", (int)strlen(name) - 1, name);
 	*ret = find_option(r->options, "dev", key);
 	if (!*ret || !**ret)
-		return refuse(ENOENT, "%s lies on a device that the user provides: tell with --external 'dev[%s]:PATH' which", mount->entry->mountpoint, key);
+		return refuse(ENOENT,
+			      "%s lies on a device that the user provides: tell with --external 'dev[%s]:PATH' which",
+			      mount->entry->mountpoint, key);
 	return 0;
 }

@@ -15,7 +15,8 @@ static int add_entry(struct restore *r, struct mount_space *space, struct image 
 	struct mount *mount;
 
 	if (entry->mountpoint[0] != '/' || entry->root[0] != '/')
-		return image_refuse(image, "mount %u: \"%s\" or \"%s\" is no path", entry->mnt_id, entry->mountpoint, entry->root);
+		return image_refuse(image, "mount %u: \"%s\" or \"%s\" is no path", entry->mnt_id, entry->mountpoint,
+				    entry->root);
 	mount = mount_add(r->mounts, space, r->pool, entry);
 	if (!mount)
 		return image_refuse(image, "mount %u is there twice", entry->mnt_id);
@@ -107,8 +108,10 @@ int mount_restore_needs(struct restore *r, struct namespace *ns)
 		else if (mount_is_external(m) && entry->ext_key && strcmp(entry->ext_key, EXTERNAL_AUTO) == 0)
 			(void)need(r, NEED_FILE, entry->source, "it is mounted on %s", entry->mountpoint);
 		else if (mount_is_external(m) || entry->ext_key)
-			(void)need(r, NEED_OPTION, "--external", "%s[%s]:PATH, for what is mounted on %s", mount_is_external(m) ? "mnt" : "dev",
-				   mount_is_external(m) ? entry->ext_key ?: entry->root : entry->source, entry->mountpoint);
+			(void)need(r, NEED_OPTION, "--external", "%s[%s]:PATH, for what is mounted on %s",
+				   mount_is_external(m) ? "mnt" : "dev",
+				   mount_is_external(m) ? entry->ext_key ?: entry->root : entry->source,
+				   entry->mountpoint);
 		else if (!m->parent && m->from_root && strcmp(entry->root, "/") != 0)
 			(void)need(r, NEED_OPTION, "--root", "the root of the mount namespace, %s then", entry->root);
 	}

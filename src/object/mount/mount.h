@@ -2,11 +2,11 @@
 /*
  * Mount namespaces: what is mounted where, mountpoints-*.img. Tasks in the mount namespace of criu have none.
  *
- * Dump: each namespace is looked at from its root (mountinfo), and every mount gets a source from which it can be made again: the root
- * that --root gives, a key that the user gives (external), another mount of the same file system, or a file system that is made anew,
- * if it is a tmpfs with its content from the images.
- * Restore: all mounts are made first, attached nowhere; then each namespace is put together from its root on; then come propagation and
- * flags. Nothing of this happens in the namespace of criu, so nothing is left there after a failure.
+ * Dump: each namespace is looked at from its root (mountinfo), and every mount gets a source from which it can be made
+ * again: the root that --root gives, a key that the user gives (external), another mount of the same file system, or a
+ * file system that is made anew, if it is a tmpfs with its content from the images. Restore: all mounts are made first,
+ * attached nowhere; then each namespace is put together from its root on; then come propagation and flags. Nothing of
+ * this happens in the namespace of criu, so nothing is left there after a failure.
  */
 #pragma once
 
@@ -17,13 +17,14 @@ struct proc_mounts;
 
 /* --- dump --- */
 
-/* The moments of struct namespace_kind. */
+/* the phases of struct namespace_kind. */
 int mount_dump_collect(struct dump *d, struct namespace *ns);
 int mount_dump_write(struct dump *d, struct namespace *ns);
 void mount_dump_clean(struct dump *d);
 /* The root directory (O_PATH, ours, not to be closed) of the mount namespace of a task; -1 if it is that of criu. */
 int mount_dump_root(const struct dump *d, const struct task *task);
-/* The same of the namespace that a file was opened in, by the mount it lies on; if that is unknown, of the namespace of the task. */
+/* The same of the namespace that a file was opened in, by the mount it lies on; if that is unknown, of the namespace of
+ * the task. */
 int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id);
 /* What a record says of the mount of a file: 0 if it is not known, or if there is but one namespace, that of criu. */
 int mount_dump_id(const struct dump *d, int mnt_id);
@@ -37,8 +38,8 @@ int mount_restore_needs(struct restore *r, struct namespace *ns);
 /* The first of the namespaces gets its turn: all are filled at once, as they may share mounts. */
 int mount_restore_fill(struct restore *r, struct namespace *ns);
 void mount_restore_clean(struct restore *r, struct namespace *ns);
-/* The root directory (O_PATH, ours, not to be closed) of the namespace that a path of the images belongs to: that of the mount, or if it is
-   unknown (0 or less) that of the root task. -1: that of criu. */
+/* The root directory (O_PATH, ours, not to be closed) of the namespace that a path of the images belongs to: that of
+   the mount, or if it is unknown (0 or less) that of the root task. -1: that of criu. */
 int mount_restore_root(const struct restore *r, int mnt_id);
 
 /* --- both --- */
@@ -48,9 +49,13 @@ struct mount_stay {
 };
 
 /*
- * From now on the paths that this thread opens begin in that root directory; -1: nothing changes. /proc/self is not there, nor anything else of
- * ours. To be left soon, on every way out: AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+ * From now on the paths that this thread opens begin in that root directory; -1: nothing changes. /proc/self is not
+ * there, nor anything else of ours. To be left soon, on every way out: AUTO(mount_stay_end) struct mount_stay stay =
+ * MOUNT_STAY_NOWHERE;
  */
 int mount_stay_begin(int root, struct mount_stay *stay);
 void mount_stay_end(struct mount_stay *stay); /* errno stays */
-#define MOUNT_STAY_NOWHERE { -1, -1 }
+#define MOUNT_STAY_NOWHERE \
+	{                  \
+		-1, -1     \
+	}

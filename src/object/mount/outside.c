@@ -13,10 +13,12 @@
 #include "object/mount/core.h"
 #include "object/namespace/namespace.h"
 
-/* Opens "below" in the directory, or the directory itself; no link is followed: roots of mounts have none in their paths. */
+/* Opens "below" in the directory, or the directory itself; no link is followed: roots of mounts have none in their
+ * paths. */
 static int open_below(int dir, const char *below, int *ret_fd)
 {
-	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 
 	*ret_fd = (int)syscall(SYS_openat2, dir, *below ? below : ".", &how, sizeof(how));
 	return *ret_fd < 0 ? fail_errno("opening \"%s\" in what it shows a part of", below) : 0;
@@ -40,7 +42,9 @@ static int open_by_own_mounts(struct restore *r, const MntEntry *entry, int *ret
 		TRY(proc_mounts_read(proc, r->pool, own));
 	for (size_t i = own->n; i-- > 0;) {
 		const struct proc_mount *ours = &own->items[i];
-		const char *below = (major(ours->dev) << 20 | minor(ours->dev)) == entry->root_dev ? path_below(entry->root, ours->root) : NULL;
+		const char *below = (major(ours->dev) << 20 | minor(ours->dev)) == entry->root_dev
+					    ? path_below(entry->root, ours->root)
+					    : NULL;
 		AUTO_CLOSE int point = -1;
 
 		if (!below)
@@ -87,8 +91,11 @@ static int open_root(struct restore *r, const struct mount *root, int *ret_fd)
 		return found;
 	if (strcmp(root->entry->root, "/") == 0)
 		return open_path("/", ret_fd);
-	return refuse(ENOENT, "the root of its mount namespace is the directory %s of a file system that is not mounted here: tell with --root "
-			      "which directory it shall be", root->entry->root);
+	return refuse(ENOENT,
+		      "the root of its mount namespace is the directory %s of a file system that is not mounted here: "
+		      "tell with --root "
+		      "which directory it shall be",
+		      root->entry->root);
 }
 
 int outside_open(struct restore *r, const struct mount *mount, int *ret_fd)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Restore of mount namespaces. First every mount is made, attached nowhere: those from outside by cloning, the others from file systems that
- * are made anew in the namespaces of the root task. Then each namespace, a copy of ours until then, gets its root and what is mounted below it.
- * All is done by processes of ours that enter those namespaces (namespace_run); nothing is ever mounted in the namespace of criu.
+ * Restore of mount namespaces. First every mount is made, attached nowhere: those from outside by cloning, the others
+ * from file systems that are made anew in the namespaces of the root task. Then each namespace, a copy of ours until
+ * then, gets its root and what is mounted below it. All is done by processes of ours that enter those namespaces
+ * (namespace_run); nothing is ever mounted in the namespace of criu.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,13 +25,14 @@
 #include "object/namespace/namespace.h"
 #include "plugin/plugin.h"
 
-#define for_each_mount(m, set)                         \
+#define for_each_mount(m, set)                          \
 	for (size_t i_ = 0; i_ < (set)->spaces.n; i_++) \
 		for ((m) = (set)->spaces.items[i_]->root; (m); (m) = mount_next(m))
 
 static bool is_outside(const struct mount *mount)
 {
-	return mount->from_root || mount_is_external(mount) || (!mount->entry->with_plugin && mount_find_external_above(mount));
+	return mount->from_root || mount_is_external(mount) ||
+	       (!mount->entry->with_plugin && mount_find_external_above(mount));
 }
 
 /* Its options are paths, which are those of the namespace: it is made when its place is there. */
@@ -55,9 +57,7 @@ static int clone_all_outside(struct restore *r)
 {
 	struct mount *m;
 
-	for_each_mount(m, r->mounts)
-		if (is_outside(m))
-			TRY(clone_outside(r, m));
+	for_each_mount(m, r->mounts) if (is_outside(m)) TRY(clone_outside(r, m));
 	return 0;
 }
 
@@ -148,10 +148,13 @@ static int fill_supers(struct restore *r)
 
 /* --- the yard: a namespace of ours where file systems hang while mounts of them are cloned --- */
 
-/* A directory that something can be mounted upon; what is below is not seen in the yard, where plugins may look for files. */
+/* A directory that something can be mounted upon; what is below is not seen in the yard, where plugins may look for
+ * files. */
 static int open_yard(char path[32])
 {
-	static const char *const places[] = { "/media", "/srv", "/boot", "/mnt", "/opt", "/tmp", "/run", "/var", "/usr" };
+	static const char *const places[] = {
+		"/media", "/srv", "/boot", "/mnt", "/opt", "/tmp", "/run", "/var", "/usr"
+	};
 	int fd = -1;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && fd < 0; i++) {
@@ -180,7 +183,8 @@ static int hang_up(int yard, const struct superblock *super)
 /* "below" is a path in what is mounted at "from", in the namespace that we are in. */
 static int clone_part(int from, struct mount *mount, const char *below)
 {
-	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 	AUTO_CLOSE int part = (int)syscall(SYS_openat2, from, *below ? below : ".", &how, sizeof(how));
 
 	if (part < 0)
@@ -210,7 +214,8 @@ static int clone_anew(struct restore *r, struct mount *mount)
 
 	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
 	if (!below)
-		return refuse(ENOTSUP, "it shows %s, which lies outside of what its file system shows now", mount->entry->root);
+		return refuse(ENOTSUP, "it shows %s, which lies outside of what its file system shows now",
+			      mount->entry->root);
 	if (mount->entry->deleted)
 		TRY(make_removed(mount, below));
 	return clone_part(mount->super->fd, mount, below);
@@ -248,7 +253,8 @@ static int work_in_yard(struct restore *r)
 	for (const struct superblock *super = r->mounts->supers; super; super = super->next)
 		if (super->fd >= 0)
 			TRY(hang_up(yard, super));
-	for_each_mount(m, r->mounts) {
+	for_each_mount(m, r->mounts)
+	{
 		if (m->entry->with_plugin)
 			TRY(clone_plugged(r, m, yard, path));
 		else if (m->fd < 0 && !is_late(m))
@@ -277,8 +283,10 @@ static int change_root(struct mount_space *space)
 		error = mountapi_attach(space->root->fd, AT_FDCWD, "/");
 	if (error < 0)
 		return fail(-error, "attaching the root of the mount namespace");
-	/* The old root comes to lie on the new one, and goes from there with all that hangs below it (pivot_root(2)). */
-	if (fchdir(space->root->fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	/* The old root comes to lie on the new one, and goes from there with all that hangs below it (pivot_root(2)).
+	 */
+	if (fchdir(space->root->fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+	    chdir("/") < 0)
 		return fail_errno("changing the root of the mount namespace");
 	return 0;
 }
@@ -287,7 +295,8 @@ static int attach(const struct mount *mount)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV, /* the parent, and no mount that hides its place */
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+			   RESOLVE_NO_XDEV, /* the parent, and no mount that hides its place */
 	};
 	const char *point = mount_relative_point(mount);
 	AUTO_CLOSE int fd = -1;
@@ -296,7 +305,10 @@ static int attach(const struct mount *mount)
 	if (*point) {
 		fd = (int)syscall(SYS_openat2, mount->parent->fd, point, &how, sizeof(how));
 		if (fd < 0 && errno == ENOENT)
-			return fail(ENOENT, "there is no %s to mount it on: make it, as it was there when the checkpoint was made", mount->entry->mountpoint);
+			return fail(
+				ENOENT,
+				"there is no %s to mount it on: make it, as it was there when the checkpoint was made",
+				mount->entry->mountpoint);
 		if (fd < 0)
 			return fail_errno("opening the place it is mounted on");
 	}
@@ -304,7 +316,8 @@ static int attach(const struct mount *mount)
 	return error < 0 ? fail(-error, "attaching it (move_mount)") : 0;
 }
 
-/* In the namespace. The first mount of such a file system is what fsmount(2) gives, the others are clones of that one at its place. */
+/* In the namespace. The first mount of such a file system is what fsmount(2) gives, the others are clones of that one
+ * at its place. */
 static int make_late(struct restore *r, struct mount *mount)
 {
 	struct superblock *super = mount->super;
@@ -315,7 +328,8 @@ static int make_late(struct restore *r, struct mount *mount)
 		mount->fd = TAKE_FD(super->fd);
 		super->first = mount;
 		if (strcmp(mount->entry->root, "/") != 0)
-			return refuse(ENOTSUP, "the whole of its file system is mounted after a part of it: that can't be restored yet");
+			return refuse(ENOTSUP, "the whole of its file system is mounted after a part of it: that can't "
+					       "be restored yet");
 		return 0;
 	}
 	TRY(space_enter(r->mounts, first->space));
@@ -359,7 +373,8 @@ static int put_together(struct restore *r, struct mount_space *space)
 		int error = mountapi_set_flags(m->fd, m->entry->flags);
 
 		if (error < 0)
-			return fail(-error, "setting the flags of mount %u on %s", m->entry->mnt_id, m->entry->mountpoint);
+			return fail(-error, "setting the flags of mount %u on %s", m->entry->mnt_id,
+				    m->entry->mountpoint);
 	}
 	space->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return space->root_fd < 0 ? fail_errno("opening the root of the mount namespace") : 0;
@@ -396,7 +411,8 @@ static void close_mounts(struct mount_set *set)
 {
 	struct mount *m;
 
-	for_each_mount(m, set) {
+	for_each_mount(m, set)
+	{
 		auto_close(&m->fd);
 		m->fd = -1;
 	}
@@ -426,7 +442,8 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 
 int mount_restore_root(const struct restore *r, int mnt_id)
 {
-	const struct mount *mount = r->mounts && r->mounts->by_id && mnt_id > 0 ? table_find(r->mounts->by_id, (uint64_t)mnt_id) : NULL;
+	const struct mount *mount =
+		r->mounts && r->mounts->by_id && mnt_id > 0 ? table_find(r->mounts->by_id, (uint64_t)mnt_id) : NULL;
 	struct namespace *ns;
 
 	if (!r->mounts)

@@ -112,8 +112,11 @@ static int save_content(struct dump *d, struct superblock *super)
 	if (fstat(clone, &st) < 0)
 		return fail_errno("looking at its root");
 	if (!S_ISDIR(st.st_mode))
-		return refuse(ENOTSUP, "only a file of a tmpfs is mounted there, the rest of it can't be seen: take it from outside with --external "
-				       "mnt[%s]:NAME", super->widest->entry->mountpoint);
+		return refuse(ENOTSUP,
+			      "only a file of a tmpfs is mounted there, the rest of it can't be seen: take it from "
+			      "outside with --external "
+			      "mnt[%s]:NAME",
+			      super->widest->entry->mountpoint);
 	return content_dump(d, clone, super->dev);
 }
 

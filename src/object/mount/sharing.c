@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Propagation: peer groups ("shared") and their slaves. All mounts are private at first. The member of a group with the widest root is made
- * the first one, the others join it by MOVE_MOUNT_SET_GROUP (5.15). Masters before their slaves; a group may have members in
- * several namespaces.
+ * Propagation: peer groups ("shared") and their slaves. All mounts are private at first. The member of a group with the
+ * widest root is made the first one, the others join it by MOVE_MOUNT_SET_GROUP (5.15). Masters before their slaves; a
+ * group may have members in several namespaces.
  */
 #include <errno.h>
 #include <sched.h>
@@ -14,14 +14,15 @@
 #include "object/mount/core.h"
 #include "object/namespace/namespace.h"
 
-#define for_each_mount(m, set)                         \
+#define for_each_mount(m, set)                          \
 	for (size_t i_ = 0; i_ < (set)->spaces.n; i_++) \
 		for ((m) = (set)->spaces.items[i_]->root; (m); (m) = mount_next(m))
 
 /* Its peers are those of what it is cloned from, outside. */
 static bool has_peers_outside(const MntEntry *entry)
 {
-	return entry->shared_id && !entry->master_id && (entry->ext_key || entry->ext_mount) && !entry->internal_sharing;
+	return entry->shared_id && !entry->master_id && (entry->ext_key || entry->ext_mount) &&
+	       !entry->internal_sharing;
 }
 
 /* The member of a peer group of which all others show a part; NULL if the group is outside. */
@@ -29,28 +30,35 @@ static struct mount *find_first(const struct mount_set *set, uint32_t group)
 {
 	struct mount *m, *first = NULL;
 
-	for_each_mount(m, set)
-		if (group && m->entry->shared_id == group && !has_peers_outside(m->entry) &&
-		    (!first || strlen(m->entry->root) < strlen(first->entry->root)))
-			first = m;
+	for_each_mount(m, set) if (group && m->entry->shared_id == group && !has_peers_outside(m->entry) &&
+				   (!first || strlen(m->entry->root) < strlen(first->entry->root))) first = m;
 	return first;
 }
 
 static int check_group(const struct mount_set *set, const struct mount *mount)
 {
-	const struct mount *first = find_first(set, mount->entry->shared_id), *master = find_first(set, mount->entry->master_id);
+	const struct mount *first = find_first(set, mount->entry->shared_id),
+			   *master = find_first(set, mount->entry->master_id);
 	char name[96];
 
 	if (has_peers_outside(mount->entry))
 		return 0;
 	if (first && !path_below(mount->entry->root, first->entry->root))
-		return refuse(ENOTSUP, "%s is in a peer group with %s, but they show different parts of their file system: such a group can't be "
-				       "made again, use mount --make-private", mount_name(mount, name), first->entry->mountpoint);
-	if (first && (first->entry->root_dev != mount->entry->root_dev || first->entry->master_id != mount->entry->master_id))
-		return refuse(EINVAL, "%s is in a peer group with %s, which has another file system or master: that can't be", mount_name(mount, name),
-			      first->entry->mountpoint);
-	if (master && (!path_below(mount->entry->root, master->entry->root) || master->entry->root_dev != mount->entry->root_dev))
-		return refuse(ENOTSUP, "%s is a slave of %s, which does not show all of it: that can't be made again, use mount --make-private",
+		return refuse(ENOTSUP,
+			      "%s is in a peer group with %s, but they show different parts of their file system: such "
+			      "a group can't be "
+			      "made again, use mount --make-private",
+			      mount_name(mount, name), first->entry->mountpoint);
+	if (first &&
+	    (first->entry->root_dev != mount->entry->root_dev || first->entry->master_id != mount->entry->master_id))
+		return refuse(EINVAL,
+			      "%s is in a peer group with %s, which has another file system or master: that can't be",
+			      mount_name(mount, name), first->entry->mountpoint);
+	if (master &&
+	    (!path_below(mount->entry->root, master->entry->root) || master->entry->root_dev != mount->entry->root_dev))
+		return refuse(ENOTSUP,
+			      "%s is a slave of %s, which does not show all of it: that can't be made again, use mount "
+			      "--make-private",
 			      mount_name(mount, name), master->entry->mountpoint);
 	return 0;
 }
@@ -71,7 +79,8 @@ int sharing_check(struct mount_set *set)
 {
 	struct mount *m;
 
-	for_each_mount(m, set) {
+	for_each_mount(m, set)
+	{
 		TRY(check_group(set, m));
 		TRY(check_masters(set, m, 0));
 	}
@@ -96,7 +105,9 @@ static int join(struct mount_set *set, struct mount *mount, const struct mount *
 
 	TRY(space_enter(set, mount->space));
 	error = mountapi_set_group(first->fd, mount->fd);
-	return error < 0 ? fail(-error, "bringing %s into the peer group of %s", mount->entry->mountpoint, first->entry->mountpoint) : 0;
+	return error < 0 ? fail(-error, "bringing %s into the peer group of %s", mount->entry->mountpoint,
+				first->entry->mountpoint)
+			 : 0;
 }
 
 static int make_first(struct mount_set *set, struct mount *mount);
@@ -139,7 +150,6 @@ int sharing_make(struct mount_set *set)
 {
 	struct mount *m;
 
-	for_each_mount(m, set)
-		TRY(set_one(set, m));
+	for_each_mount(m, set) TRY(set_one(set, m));
 	return 0;
 }

@@ -85,15 +85,16 @@ const struct mount *mount_find_external_above(const struct mount *mount)
 		const struct mount *other = space->mounts.items[i];
 
 		if (other != mount && mount_is_external(other) && !other->entry->ext_mount &&
-		    other->entry->root_dev == mount->entry->root_dev && path_below(mount->entry->root, other->entry->root))
+		    other->entry->root_dev == mount->entry->root_dev &&
+		    path_below(mount->entry->root, other->entry->root))
 			return other;
 	}
 	return NULL;
 }
 
 /*
- * Whoever has the longer path is attached first: a mount on /a would hide the directory that another one on /a/b of the same parent is to be
- * attached to.
+ * Whoever has the longer path is attached first: a mount on /a would hide the directory that another one on /a/b of the
+ * same parent is to be attached to.
  */
 static void add_child(struct mount *parent, struct mount *child)
 {
@@ -134,7 +135,8 @@ void space_count_supers(struct mount_set *set, struct mount_space *space, struct
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
 		struct superblock *super = m->super = get_super(set, pool, m->entry->root_dev);
 
-		if (mount_is_external(m) || m->entry->with_plugin || m->entry->deleted || m->from_root || mount_find_external_above(m))
+		if (mount_is_external(m) || m->entry->with_plugin || m->entry->deleted || m->from_root ||
+		    mount_find_external_above(m))
 			continue;
 		if (!super->widest || strlen(m->entry->root) < strlen(super->widest->entry->root))
 			super->widest = m;
@@ -155,16 +157,17 @@ int space_link(struct mount_set *set, struct mount_space *space, const char *wha
 	unsigned n = 0;
 
 	for (size_t i = 0; i < space->mounts.n; i++) {
-		struct mount *mount = space->mounts.items[i], *parent = table_find(set->by_id, mount->entry->parent_mnt_id);
+		struct mount *mount = space->mounts.items[i],
+			     *parent = table_find(set->by_id, mount->entry->parent_mnt_id);
 
 		if (parent && parent != mount && parent->space == space) {
 			add_child(parent, mount);
 			if (!mount_relative_point(mount))
-				return refuse(EINVAL, "%s: %s is not below %s, where its parent is mounted", what, mount->entry->mountpoint,
-					      parent->entry->mountpoint);
+				return refuse(EINVAL, "%s: %s is not below %s, where its parent is mounted", what,
+					      mount->entry->mountpoint, parent->entry->mountpoint);
 		} else if (space->root) {
-			return refuse(EINVAL, "%s: mounts %u and %u both have no parent", what, space->root->entry->mnt_id,
-				      mount->entry->mnt_id);
+			return refuse(EINVAL, "%s: mounts %u and %u both have no parent", what,
+				      space->root->entry->mnt_id, mount->entry->mnt_id);
 		} else {
 			space->root = mount;
 		}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Cgroup namespaces: each has a root in every hierarchy, where its maker was. The roots stand in cgroup.img, with the sets of tasks. */
+/* Cgroup namespaces: each has a root in every hierarchy, where its maker was. The roots stand in cgroup.img, with the
+ * sets of tasks. */
 #include <sched.h>
 #include <unistd.h>
 
@@ -20,25 +21,25 @@ static int collect_cgroup(struct dump *d, struct namespace *ns)
 	return 0;
 }
 
-struct errand {
+struct job {
 	struct restore *r;
 	struct namespace *ns;
 };
 
 static int make_there(void *arg)
 {
-	struct errand *errand = arg;
+	struct job *job = arg;
 
-	TRY(cgroup_restore_enter_root(errand->r, errand->ns->task, getpid()));
+	TRY(cgroup_restore_enter_root(job->r, job->ns->task, getpid()));
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return fail_errno("making a cgroup namespace");
-	errand->ns->fd = namespace_open_own("cgroup");
-	return errand->ns->fd < 0 ? errand->ns->fd : 0;
+	job->ns->fd = namespace_open_own("cgroup");
+	return job->ns->fd < 0 ? job->ns->fd : 0;
 }
 
 static int make_cgroup(struct restore *r, struct namespace *ns)
 {
-	return namespace_run(-1, 0, make_there, &(struct errand){ r, ns });
+	return namespace_run(-1, 0, make_there, &(struct job){ r, ns });
 }
 
 static int load_cgroup(struct restore *r, struct namespace *ns)

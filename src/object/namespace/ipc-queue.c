@@ -27,12 +27,12 @@ static int stat_index(int index)
 }
 
 /* The kernel wants room for the longest message that there may be by now. */
-static int copy_messages(struct dump *d, int id, size_t room, struct ipc_queue *queue)
+static int copy_messages(struct dump *d, int id, size_t capacity, struct ipc_queue *queue)
 {
-	AUTO_FREE struct msgbuf *buffer = xmalloc(sizeof(long) + room + 1);
+	AUTO_FREE struct msgbuf *buffer = xmalloc(sizeof(long) + capacity + 1);
 
 	for (uint32_t i = 0; i < queue->record->qnum; i++) {
-		ssize_t size = msgrcv(id, buffer, room, (long)i, IPC_NOWAIT | MSG_COPY);
+		ssize_t size = msgrcv(id, buffer, capacity, (long)i, IPC_NOWAIT | MSG_COPY);
 
 		if (size < 0)
 			return fail_errno("copying message %u of System V message queue %d", i, id);
@@ -109,7 +109,7 @@ static int read_queue(struct restore *r, struct image *image, IpcMsgEntry *recor
 {
 	VECTOR(struct ipc_message) found = { 0 };
 	int more = ipc_desc_check(record->desc, "ipcns-msg");
-	size_t room;
+	size_t capacity;
 	IpcMsg *item;
 
 	TRY(more);
@@ -123,9 +123,9 @@ static int read_queue(struct restore *r, struct image *image, IpcMsgEntry *recor
 			break;
 		message = vector_push(&found);
 		message->type = item->mtype;
-		more = image_read_payload(image, &message->text, &room);
+		more = image_read_payload(image, &message->text, &capacity);
 		message->size = item->msize;
-		if (more >= 0 && (room < item->msize || item->mtype > INT64_MAX || !item->mtype))
+		if (more >= 0 && (capacity < item->msize || item->mtype > INT64_MAX || !item->mtype))
 			more = image_refuse(image, "the message makes no sense");
 	}
 	*queue = (struct ipc_queue){ record, pool_copy(r->pool, found.items, found.n * sizeof(*found.items)) };

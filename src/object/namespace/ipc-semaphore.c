@@ -120,7 +120,8 @@ static int make_set(const struct ipc_semaphores *set)
 	int id;
 
 	TRY(ipc_will_make(record->desc, "sem_next_id"));
-	id = semget((key_t)record->desc->key, (int)record->nsems, IPC_CREAT | IPC_EXCL | (int)(record->desc->mode & 0777));
+	id = semget((key_t)record->desc->key, (int)record->nsems,
+		    IPC_CREAT | IPC_EXCL | (int)(record->desc->mode & 0777));
 	TRY(ipc_made(record->desc, id, "System V semaphores"));
 	if (semctl(id, 0, SETALL, (union semun){ .array = set->values }) < 0)
 		return fail_errno("setting the values of System V semaphores %d", id);

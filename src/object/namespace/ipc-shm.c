@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* System V shared memory of a namespace: its content is an object of object/memory, whether somebody has attached it or not. */
+/* System V shared memory of a namespace: its content is an object of object/memory, whether somebody has attached it or
+ * not. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -60,7 +61,10 @@ static int check_sort(int fd, int id)
 	if (fstatfs(fd, &fs) < 0)
 		return fail_errno("asking for the file system of System V shared memory %d", id);
 	if (fs.f_type == HUGETLBFS_MAGIC)
-		return refuse(EOPNOTSUPP, "System V shared memory %d is of huge pages (SHM_HUGETLB), which cannot be checkpointed yet", id);
+		return refuse(
+			EOPNOTSUPP,
+			"System V shared memory %d is of huge pages (SHM_HUGETLB), which cannot be checkpointed yet",
+			id);
 	return 0;
 }
 
@@ -109,7 +113,10 @@ int ipc_segment_size(const struct namespace *ns, int id, uint64_t *ret)
 			*ret = contents->segments[i]->size;
 			return 0;
 		}
-	return refuse(ENOENT, "System V shared memory %d is attached, but it is not in the IPC namespace of the task: it cannot be checkpointed yet", id);
+	return refuse(ENOENT,
+		      "System V shared memory %d is attached, but it is not in the IPC namespace of the task: it "
+		      "cannot be checkpointed yet",
+		      id);
 }
 
 int ipc_segments_write(struct ipc_contents *contents, uint32_t number)
@@ -128,10 +135,13 @@ static int check_segment(struct restore *r, const IpcShmEntry *record)
 {
 	TRY(ipc_desc_check(record->desc, "ipcns-shm"));
 	if (record->hugetlb_flag)
-		return refuse(EOPNOTSUPP, "System V shared memory %u was of huge pages, which cannot be restored yet", record->desc->id);
+		return refuse(EOPNOTSUPP, "System V shared memory %u was of huge pages, which cannot be restored yet",
+			      record->desc->id);
 	if (record->has_in_pagemaps && record->in_pagemaps)
 		return memory_load_object(r, record->desc->id, record->size);
-	return refuse(EOPNOTSUPP, "the content of System V shared memory %u stands in ipcns-shm, as old versions have it: that cannot be read",
+	return refuse(EOPNOTSUPP,
+		      "the content of System V shared memory %u stands in ipcns-shm, as old versions have it: that "
+		      "cannot be read",
 		      record->desc->id);
 }
 
@@ -167,7 +177,8 @@ int ipc_segments_make(struct ipc_contents *contents)
 		int id;
 
 		TRY(ipc_will_make(record->desc, "shm_next_id"));
-		id = shmget((key_t)record->desc->key, record->size, IPC_CREAT | IPC_EXCL | (int)(record->desc->mode & 0777));
+		id = shmget((key_t)record->desc->key, record->size,
+			    IPC_CREAT | IPC_EXCL | (int)(record->desc->mode & 0777));
 		TRY(ipc_made(record->desc, id, "System V shared memory"));
 		if (shmctl(id, IPC_STAT, &ds) < 0)
 			return fail_errno("looking at System V shared memory %d", id);
@@ -188,7 +199,8 @@ int ipc_segments_fill(struct ipc_contents *contents)
 		AUTO_CLOSE int fd = contents->files[i];
 
 		if (error == 0)
-			error = memory_fill_object(contents->r, fd, contents->segments[i]->desc->id, contents->segments[i]->size);
+			error = memory_fill_object(contents->r, fd, contents->segments[i]->desc->id,
+						   contents->segments[i]->size);
 		contents->files[i] = -1;
 	}
 	return error;

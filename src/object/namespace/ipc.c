@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* IPC namespaces: their variables (/proc/sys/kernel, /proc/sys/fs/mqueue), and what the three sorts of System V objects have in common. */
+/* IPC namespaces: their variables (/proc/sys/kernel, /proc/sys/fs/mqueue), and what the three sorts of System V objects
+ * have in common. */
 #include "object/namespace/ipc.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@
 /* --- variables --- */
 
 struct variable {
-	const char *file; /* below /proc/sys */
+	const char *file;	  /* below /proc/sys */
 	size_t offset, size, has; /* in the record; has 0: always there */
 	enum { AT_ONCE, AFTER_OBJECTS, AT_THE_END } when;
 };
@@ -43,7 +44,8 @@ static const struct variable variables[] = {
 	{ "fs/mqueue/msg_max", MEMBER(mq_msg_max), 0, AT_ONCE },
 	{ "fs/mqueue/msgsize_max", MEMBER(mq_msgsize_max), 0, AT_ONCE },
 	{ "fs/mqueue/msg_default", MEMBER(mq_msg_default), offsetof(IpcVarEntry, has_mq_msg_default), AT_ONCE },
-	{ "fs/mqueue/msgsize_default", MEMBER(mq_msgsize_default), offsetof(IpcVarEntry, has_mq_msgsize_default), AT_ONCE },
+	{ "fs/mqueue/msgsize_default", MEMBER(mq_msgsize_default), offsetof(IpcVarEntry, has_mq_msgsize_default),
+	  AT_ONCE },
 	/* -1, unless somebody has asked for a certain id. Making an object uses it up. */
 	{ "kernel/msg_next_id", MEMBER(msg_next_id), offsetof(IpcVarEntry, has_msg_next_id), AFTER_OBJECTS },
 	{ "kernel/sem_next_id", MEMBER(sem_next_id), offsetof(IpcVarEntry, has_sem_next_id), AFTER_OBJECTS },
@@ -53,7 +55,7 @@ static const struct variable variables[] = {
 };
 
 #define N_VARIABLES (sizeof(variables) / sizeof(variables[0]))
-#define N_SEM 4
+#define N_SEM	    4
 
 static uint64_t get(const IpcVarEntry *entry, const struct variable *v)
 {
@@ -74,13 +76,13 @@ static void set(IpcVarEntry *entry, const struct variable *v, uint64_t value)
 		*(protobuf_c_boolean *)((char *)entry + v->has) = true;
 }
 
-static int read_text(const char *file, char *to, size_t room)
+static int read_text(const char *file, char *to, size_t capacity)
 {
 	char path[64];
 	ssize_t size;
 
 	snprintf(path, sizeof(path), "/proc/sys/%s", file);
-	size = file_read_text(AT_FDCWD, path, to, room);
+	size = file_read_text(AT_FDCWD, path, to, capacity);
 	if (size < 0)
 		return size == -ENOENT ? -ENOENT : fail((int)-size, "reading %s", path);
 	to[strcspn(to, "\n")] = '\0';
@@ -107,7 +109,8 @@ static int read_variables(struct ipc_contents *contents)
 	entry->sem_ctls = pool_array(d->pool, uint32_t, N_SEM);
 	TRY(read_text("kernel/sem", text, sizeof(text)));
 	entry->n_sem_ctls = N_SEM;
-	if (sscanf(text, "%u %u %u %u", &entry->sem_ctls[0], &entry->sem_ctls[1], &entry->sem_ctls[2], &entry->sem_ctls[3]) != N_SEM)
+	if (sscanf(text, "%u %u %u %u", &entry->sem_ctls[0], &entry->sem_ctls[1], &entry->sem_ctls[2],
+		   &entry->sem_ctls[3]) != N_SEM)
 		return refuse(EINVAL, "/proc/sys/kernel/sem is \"%s\"", text);
 	return 0;
 }
@@ -147,7 +150,8 @@ static int write_variables(const struct ipc_contents *contents, int when)
 	}
 	if (when != AT_ONCE || entry->n_sem_ctls != N_SEM)
 		return 0;
-	snprintf(text, sizeof(text), "%u\t%u\t%u\t%u", entry->sem_ctls[0], entry->sem_ctls[1], entry->sem_ctls[2], entry->sem_ctls[3]);
+	snprintf(text, sizeof(text), "%u\t%u\t%u\t%u", entry->sem_ctls[0], entry->sem_ctls[1], entry->sem_ctls[2],
+		 entry->sem_ctls[3]);
 	return write_text(contents->r, "kernel/sem", text);
 }
 
@@ -183,7 +187,8 @@ IpcDescEntry *ipc_desc_new(struct pool *pool, const struct ipc_perm *perm, int i
 
 int ipc_desc_check(const IpcDescEntry *desc, const char *image)
 {
-	return desc->id <= INT32_MAX ? 0 : refuse(EINVAL, "%s: there is no id %u: the image is damaged", image, desc->id);
+	return desc->id <= INT32_MAX ? 0
+				     : refuse(EINVAL, "%s: there is no id %u: the image is damaged", image, desc->id);
 }
 
 /* Of this process alone: those of libc ask all threads. */
@@ -249,8 +254,11 @@ static int check_no_posix_queues(void)
 		return fail_errno("looking for POSIX message queues");
 	while ((entry = readdir(list)))
 		if (entry->d_name[0] != '.')
-			return refuse(EOPNOTSUPP, "the POSIX message queue /%s would be lost with the namespace, and cannot be checkpointed yet: "
-						  "mq_unlink it, or let the tree live in the IPC namespace of the host", entry->d_name);
+			return refuse(EOPNOTSUPP,
+				      "the POSIX message queue /%s would be lost with the namespace, and cannot be "
+				      "checkpointed yet: "
+				      "mq_unlink it, or let the tree live in the IPC namespace of the host",
+				      entry->d_name);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Inside of IPC namespaces: System V shared memory, message queues, semaphores. Each sort is read and written by a visit to the namespace. */
+/* Inside of IPC namespaces: System V shared memory, message queues, semaphores. Each sort is read and written by a
+ * visit to the namespace. */
 #pragma once
 
 #include "base/vector.h"
@@ -39,12 +40,12 @@ struct ipc_contents {
 };
 
 /*
- * The ids of all objects of a sort, in the namespace that we are in: the kernel's own index is walked through. last: the highest index, stat: the call that
- * looks at one, -errno for an index that is free.
+ * The ids of all objects of a sort, in the namespace that we are in: the kernel's own index is walked through. last:
+ * the highest index, stat: the call that looks at one, -errno for an index that is free.
  */
 struct ipc_ids {
 	int *items;
-	size_t n, room;
+	size_t n, capacity;
 };
 int ipc_ids_find(int last, int (*stat)(int index), struct ipc_ids *ret);
 
@@ -52,7 +53,8 @@ int ipc_ids_find(int last, int (*stat)(int index), struct ipc_ids *ret);
 struct ipc_perm;
 IpcDescEntry *ipc_desc_new(struct pool *pool, const struct ipc_perm *perm, int id);
 int ipc_desc_check(const IpcDescEntry *desc, const char *image);
-/* For the maker of an object: it will get this id, and belongs to whoever made it then. Undone by ipc_made(). file: "shm_next_id". */
+/* For the maker of an object: it will get this id, and belongs to whoever made it then. Undone by ipc_made(). file:
+ * "shm_next_id". */
 int ipc_will_make(const IpcDescEntry *desc, const char *file);
 int ipc_made(const IpcDescEntry *desc, int id, const char *what);
 /* Owner and mode for IPC_SET. */

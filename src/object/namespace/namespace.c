@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which namespaces the tasks live in, by the inodes behind /proc/PID/ns; the moments of a dump. */
+/* Which namespaces the tasks live in, by the inodes behind /proc/PID/ns; the phases of a dump. */
 #include "object/namespace/namespace.h"
 
 #include <errno.h>
@@ -37,20 +37,20 @@ static void set_id(TaskKobjIdsEntry *ids, const struct namespace_kind *kind, uin
 	*(uint32_t *)((char *)ids + kind->id) = id;
 }
 
-struct namespace *namespace_of(const struct namespace_set *set, const struct task *task, const struct namespace_kind *kind)
+struct namespace *namespace_of(const struct namespace_set *set, const struct task *task,
+			       const struct namespace_kind *kind)
 {
 	struct namespace *ns;
 	uint32_t id = task->ids ? get_id(task->ids, kind) : 0;
 
 	if (!id)
 		return NULL;
-	for_each_namespace(ns, set)
-		if (ns->kind == kind && ns->id == id)
-			return ns;
+	for_each_namespace(ns, set) if (ns->kind == kind && ns->id == id) return ns;
 	return NULL;
 }
 
-bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, const char *name, struct namespace **ret)
+bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, const char *name,
+		       struct namespace **ret)
 {
 	struct namespace *ns = set ? namespace_of(set, tree->root, namespace_kind_find(name)) : NULL;
 
@@ -108,7 +108,8 @@ int namespaces_dump_begin(struct dump *d)
 static int refuse_kind(const struct task *task, const struct namespace_kind *kind)
 {
 	return refuse(EOPNOTSUPP,
-		      "it lives in a %s namespace of its own, which cannot be checkpointed yet; run criu inside (nsenter -t %d --%s)",
+		      "it lives in a %s namespace of its own, which cannot be checkpointed yet; run criu inside "
+		      "(nsenter -t %d --%s)",
 		      kind->name, task->pid, kind->name);
 }
 
@@ -118,7 +119,9 @@ static int check_new(struct dump *d, const struct namespace *ns)
 	if (!ns->kind->dump)
 		return refuse_kind(ns->task, ns->kind);
 	if (!ns->of_root && !ns->kind->nested)
-		return refuse(EOPNOTSUPP, "it lives in another %s namespace than the root of the tree, %d: that cannot be checkpointed yet",
+		return refuse(EOPNOTSUPP,
+			      "it lives in another %s namespace than the root of the tree, %d: that cannot be "
+			      "checkpointed yet",
 			      ns->kind->name, d->tree->root->pid);
 	return 0;
 }
@@ -129,9 +132,7 @@ static int dump_kind(struct dump *d, struct task *task, const struct namespace_k
 	ino_t inode;
 
 	TRY(find_inode(task->dump->proc, kind->name, &inode));
-	for_each_namespace(ns, d->namespaces)
-		if (ns->kind == kind && ns->inode == inode)
-			found = ns;
+	for_each_namespace(ns, d->namespaces) if (ns->kind == kind && ns->inode == inode) found = ns;
 	ns = found ?: add(d, kind, inode);
 	set_id(task->ids, kind, ns->id);
 	if (ns->task)
@@ -158,7 +159,8 @@ int namespaces_dump_collect(struct dump *d)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces) {
+	for_each_namespace(ns, d->namespaces)
+	{
 		if (ns->own || !ns->task || !ns->kind->collect)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -172,7 +174,8 @@ int namespaces_dump_write(struct dump *d)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces) {
+	for_each_namespace(ns, d->namespaces)
+	{
 		if (ns->own || !ns->task)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -187,8 +190,6 @@ void namespaces_dump_end(struct dump *d)
 
 	if (!d->namespaces)
 		return;
-	for_each_namespace(ns, d->namespaces)
-		if (ns->fd >= 0)
-			close(ns->fd);
+	for_each_namespace(ns, d->namespaces) if (ns->fd >= 0) close(ns->fd);
 	vector_done(&d->namespaces->list);
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Namespaces: one struct namespace_kind per kind (pid, net, ipc, uts, time, mnt, user, cgroup), one struct namespace for each
- * namespace that a task of the tree lives in. How they go together is told in docs/NAMESPACES.md.
+ * Namespaces: one struct namespace_kind per kind (pid, net, ipc, uts, time, mnt, user, cgroup), one struct namespace
+ * for each namespace that a task of the tree lives in. How they go together is told in docs/NAMESPACES.md.
  *
  * How a kind plugs in: its file src/object/namespace/NAME.c defines NAME_kind and stands in the list namespace_kinds of
- * src/object/meson.build. A kind without `dump` has no support: a tree that lives in a namespace of that kind that is not criu's
- * own is refused, by name, on dump and on restore. With `dump` and `fill` it is dumped into its own images, named by ns->id, and filled
- * again. All that the kind wants to remember of one namespace hangs at ns->data, from d->pool or r->pool.
+ * src/object/meson.build. A kind without `dump` has no support: a tree that lives in a namespace of that kind that is
+ * not criu's own is refused, by name, on dump and on restore. With `dump` and `fill` it is dumped into its own images,
+ * named by ns->id, and filled again. All that the kind wants to remember of one namespace hangs at ns->data, from
+ * d->pool or r->pool.
  *
- * What happens inside a namespace that is not ours is done by namespace_run(): a C function of the coordinator, with all its memory
- * and descriptors, on a thread of its own in that namespace.
+ * What happens inside a namespace that is not ours is done by namespace_run(): a C function of the coordinator, with
+ * all its memory and descriptors, on a thread of its own in that namespace.
  */
 #pragma once
 
@@ -29,86 +30,106 @@ struct namespace_kind {
 	bool nested;	  /* a tree may live in several: a task in another one than the root can be restored */
 
 	/*
-	 * Dump: [coordinator] the tree is stopped (if d->tasks_run it is not). Each is called once for every namespace of the kind that is
-	 * not criu's own, in the order in which they were found.
+	 * Dump: [coordinator] the tree is stopped (if d->tasks_run it is not). Each is called once for every namespace
+	 * of the kind that is not criu's own, in the order in which they were found.
 	 */
-	int (*collect)(struct dump *d, struct namespace *ns); /* before files and memory: read what they need to know; refuse what can't be saved */
-	int (*dump)(struct dump *d, struct namespace *ns);    /* after all of them: write the images. Not when d->only_look */
+	int (*collect)(struct dump *d, struct namespace *ns); /* before files and memory: read what they need to know;
+								 refuse what can't be saved */
+	int (*dump)(struct dump *d,
+		    struct namespace *ns); /* after all of them: write the images. Not when d->only_look */
 
-	/* Restore: [coordinator], in this order, the kinds in the order of their list. Once for each namespace that is not criu's own. */
+	/* Restore: [coordinator], in this order, the kinds in the order of their list. Once for each namespace that is
+	 * not criu's own. */
 	/*
-	 * The root task lived in that of the criu that dumped it: 1 if it shall have one of its own all the same, which is then as if the images had
-	 * said so, but is not loaded.
+	 * The root task lived in that of the criu that dumped it: 1 if it shall have one of its own all the same, which
+	 * is then as if the images had said so, but is not loaded.
 	 */
 	int (*adopt)(struct restore *r, struct namespace *ns);
-	int (*load)(struct restore *r, struct namespace *ns);  /* read and check the images; nothing exists yet */
-	int (*needs)(struct restore *r, struct namespace *ns); /* criu verify, instead of what follows: session/needs.h */
+	int (*load)(struct restore *r, struct namespace *ns); /* read and check the images; nothing exists yet */
+	int (*needs)(struct restore *r,
+		     struct namespace *ns); /* criu verify, instead of what follows: session/needs.h */
 	/*
-	 * Make it before the root task and set ns->fd; the root enters it by setns(2), and so do all others. Without `make`, or if ns->fd is
-	 * not set afterwards, the root task is born into it (clone3 with the flag), and those of other tasks are made by unshare(2).
+	 * Make it before the root task and set ns->fd; the root enters it by setns(2), and so do all others. Without
+	 * `make`, or if ns->fd is not set afterwards, the root task is born into it (clone3 with the flag), and those
+	 * of other tasks are made by unshare(2).
 	 */
 	int (*make)(struct restore *r, struct namespace *ns);
-	int (*born)(struct restore *r, struct namespace *ns);  /* the root task has been born into it, and has done nothing yet */
-	int (*fill)(struct restore *r, struct namespace *ns);  /* it exists, empty; the root task is the only one, with nothing of its own */
+	int (*born)(struct restore *r,
+		    struct namespace *ns); /* the root task has been born into it, and has done nothing yet */
+	int (*fill)(
+		struct restore *r,
+		struct namespace *ns); /* it exists, empty; the root task is the only one, with nothing of its own */
 	int (*settle)(struct restore *r, struct namespace *ns); /* all tasks are complete, none runs */
-	void (*clean)(struct restore *r, struct namespace *ns); /* at the end, and after a failure at any point from load on */
+	void (*clean)(struct restore *r,
+		      struct namespace *ns); /* at the end, and after a failure at any point from load on */
 };
 
 /* Initialisers of .name, .flag, .id and .has_id: NAMESPACE_KIND("uts", CLONE_NEWUTS, uts_ns_id) */
-#define NAMESPACE_KIND(text, clone_flag, member)                                \
+#define NAMESPACE_KIND(text, clone_flag, member)                                        \
 	.name = (text), .flag = (clone_flag), .id = offsetof(TaskKobjIdsEntry, member), \
 	.has_id = offsetof(TaskKobjIdsEntry, has_##member)
 
-struct namespace {
+struct namespace
+{
 	const struct namespace_kind *kind;
 	uint32_t id;	   /* in the images: names its files */
 	bool own;	   /* that of the criu that dumped (on restore: of the criu that restores): nothing to do */
 	bool of_root;	   /* the root task lives in it */
 	struct task *task; /* the first of the tree that lives in it; NULL while nobody does */
 	ino_t inode;	   /* dump: of /proc/PID/ns/NAME */
-	int fd;		   /* restore: a descriptor of it as soon as it exists; -1 if own or not yet. Dump: of the kind. Closed at the end */
-	bool joined;	   /* restore: --join-ns gives another one, which is as it is: it has none of its moments, and no data */
-	void *data;	   /* of the kind */
+	int fd; /* restore: a descriptor of it as soon as it exists; -1 if own or not yet. Dump: of the kind. Closed at
+		   the end */
+	bool joined; /* restore: --join-ns gives another one, which is as it is: it has none of its phases, and no data
+		      */
+	void *data;  /* of the kind */
 };
 
 struct namespace_set {
 	VECTOR(struct namespace *) list;
 	uint32_t last_id;
-	bool any;	     /* one is not criu's own */
-	bool adopted;	     /* restore: one was, and is to be made all the same */
-	bool told;	     /* restore: scripts and clients hear of them: it is not only the clocks, which every tree has after a restore */
+	bool any;	/* one is not criu's own */
+	bool adopted;	/* restore: one was, and is to be made all the same */
+	bool announced; /* restore: scripts and clients hear of them: it is not only the clocks, which every tree has
+			   after a restore */
 };
 
-/* The registry, generated from src/object/meson.build; in the order in which the format numbers criu's own. NULL-terminated. */
+/* The registry, generated from src/object/meson.build; in the order in which the format numbers criu's own.
+ * NULL-terminated. */
 extern const struct namespace_kind *const namespace_kinds[];
 
 /* By name in /proc/PID/ns; it is there. */
 const struct namespace_kind *namespace_kind_find(const char *name);
-/* The namespace of this kind that a task lives in. NULL for a zombie, or if the kernel (or an older image) has none of that kind. */
-struct namespace *namespace_of(const struct namespace_set *set, const struct task *task, const struct namespace_kind *kind);
+/* The namespace of this kind that a task lives in. NULL for a zombie, or if the kernel (or an older image) has none of
+ * that kind. */
+struct namespace *namespace_of(const struct namespace_set *set, const struct task *task,
+			       const struct namespace_kind *kind);
 /* That of the root task, by name. True if there is one that is not criu's own; ret may be NULL. */
-bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, const char *name, struct namespace **ret);
+bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, const char *name,
+		       struct namespace **ret);
 #define for_each_namespace(ns, set) \
 	for (size_t i_ = 0; i_ < (set)->list.n && ((ns) = (set)->list.items[i_], true); i_++)
 
 /* --- inside of namespaces (run.c) --- */
 
 /*
- * Runs a function of ours on a thread of its own whose namespaces are those of the process behind the directory /proc/PID (task->dump->proc,
- * task->restore->proc), as far as flags has their CLONE_NEW* flags. It shares our memory and our descriptor table, but has its own
- * directories, umask and credentials; with CLONE_NEWNS its root and working directory are those of the namespace. The calling thread sleeps meanwhile, so everything
- * may be used, the log and malloc too, but no ptrace on tasks of the tree, and nothing that changes all threads of a process
- * (setuid() and the like). With CLONE_NEWPID it has a pid in that namespace for the time. With CLONE_NEWUSER it has all
- * capabilities there. Returns what work returns; -EIO, logged, if it died.
+ * Runs a function of ours on a thread of its own whose namespaces are those of the process behind the directory
+ * /proc/PID (task->dump->proc, task->restore->proc), as far as flags has their CLONE_NEW* flags. It shares our memory
+ * and our descriptor table, but has its own directories, umask and credentials; with CLONE_NEWNS its root and working
+ * directory are those of the namespace. The calling thread sleeps meanwhile, so everything may be used, the log and
+ * malloc too, but no ptrace on tasks of the tree, and nothing that changes all threads of a process (setuid() and the
+ * like). With CLONE_NEWPID it has a pid in that namespace for the time. With CLONE_NEWUSER it has all capabilities
+ * there. Returns what work returns; -EIO, logged, if it died.
  */
 int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg);
-/* The same in one namespace of a restore, made already: enters the user namespace of the root task first, if it has one. */
+/* The same in one namespace of a restore, made already: enters the user namespace of the root task first, if it has
+ * one. */
 int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg);
-/* A namespace file of the calling thread itself, for work: "uts" gives a descriptor of the uts namespace that it is in. -errno, logged. */
+/* A namespace file of the calling thread itself, for work: "uts" gives a descriptor of the uts namespace that it is in.
+ * -errno, logged. */
 int namespace_open_own(const char *name);
 /*
- * Opens a path as seen by the process behind /proc/PID: absolute, below its root directory and nowhere else, links resolved there.
- * Flags as for open(2), O_CLOEXEC is added. Returns -errno, not logged.
+ * Opens a path as seen by the process behind /proc/PID: absolute, below its root directory and nowhere else, links
+ * resolved there. Flags as for open(2), O_CLOEXEC is added. Returns -errno, not logged.
  */
 int namespace_open_path(int proc, const char *path, int flags, mode_t mode);
 

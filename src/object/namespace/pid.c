@@ -18,7 +18,8 @@ static int check_children(const struct task *task)
 		return fail_errno("looking at its pid namespace");
 	if (fstatat(task->dump->proc, "ns/pid_for_children", &children, 0) == 0 && children.st_ino == own.st_ino)
 		return 0;
-	return refuse(EOPNOTSUPP, "its children would be born into another pid namespace: that can't be checkpointed yet");
+	return refuse(EOPNOTSUPP,
+		      "its children would be born into another pid namespace: that can't be checkpointed yet");
 }
 
 static int collect_pid(struct dump *d, struct namespace *ns)
@@ -26,8 +27,11 @@ static int collect_pid(struct dump *d, struct namespace *ns)
 	struct task *task;
 
 	if (d->tree->root->vpid != 1)
-		return refuse(EOPNOTSUPP, "process %d is not the first of its pid namespace: dump the tree of the one that is, or run criu "
-					  "inside (nsenter -t %d --pid --mount)", d->tree->root->pid, d->tree->root->pid);
+		return refuse(EOPNOTSUPP,
+			      "process %d is not the first of its pid namespace: dump the tree of the one that is, or "
+			      "run criu "
+			      "inside (nsenter -t %d --pid --mount)",
+			      d->tree->root->pid, d->tree->root->pid);
 	for_each_task(task, d->tree)
 		if (task_is_live(task))
 			TRY(check_children(task));
@@ -51,7 +55,8 @@ static int load_pid(struct restore *r, struct namespace *ns)
 	if (error != -ENOENT)
 		return error;
 	if (r->tree->root->vpid != 1)
-		return refuse(EINVAL, "the root task has the pid %d in a pid namespace of its own: it must be 1", r->tree->root->vpid);
+		return refuse(EINVAL, "the root task has the pid %d in a pid namespace of its own: it must be 1",
+			      r->tree->root->vpid);
 	r->inner_pids = true;
 	return 0;
 }

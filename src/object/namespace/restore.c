@@ -26,11 +26,16 @@ static uint32_t get_id(const TaskKobjIdsEntry *ids, const struct namespace_kind 
 static int check(struct restore *r, const struct namespace *ns)
 {
 	if (!ns->kind->dump)
-		return refuse(EOPNOTSUPP, "task %d lived in another %s namespace than the criu that dumped it: namespaces of this kind "
-					  "cannot be restored yet", ns->task->vpid, ns->kind->name);
+		return refuse(
+			EOPNOTSUPP,
+			"task %d lived in another %s namespace than the criu that dumped it: namespaces of this kind "
+			"cannot be restored yet",
+			ns->task->vpid, ns->kind->name);
 	if (!ns->of_root && !ns->kind->nested)
-		return refuse(EOPNOTSUPP, "task %d lived in another %s namespace than the root of the tree: that cannot be restored yet",
-			      ns->task->vpid, ns->kind->name);
+		return refuse(
+			EOPNOTSUPP,
+			"task %d lived in another %s namespace than the root of the tree: that cannot be restored yet",
+			ns->task->vpid, ns->kind->name);
 	return 0;
 }
 
@@ -53,7 +58,7 @@ static int add(struct restore *r, struct task *task, const struct namespace_kind
 	if (ns->own && (ns->of_root || !namespace_of_root(r->namespaces, r->tree, kind->name, NULL)))
 		return 0;
 	r->namespaces->any = true;
-	r->namespaces->told |= strcmp(kind->name, "time") != 0;
+	r->namespaces->announced |= strcmp(kind->name, "time") != 0;
 	return check(r, ns);
 }
 
@@ -74,10 +79,13 @@ static int join(struct restore *r, const struct opt_join_ns *option)
 	int fd, type;
 
 	if (!can_join(option->kind))
-		return refuse(EOPNOTSUPP, "--join-ns %s: a tree cannot be restored into such a namespace yet; start criu in it", option->kind);
+		return refuse(EOPNOTSUPP,
+			      "--join-ns %s: a tree cannot be restored into such a namespace yet; start criu in it",
+			      option->kind);
 	(void)namespace_of_root(r->namespaces, r->tree, option->kind, &ns);
 	if (!ns)
-		return refuse(EINVAL, "--join-ns %s: the images do not say which %s namespace the tree lived in", option->kind, option->kind);
+		return refuse(EINVAL, "--join-ns %s: the images do not say which %s namespace the tree lived in",
+			      option->kind, option->kind);
 	fd = open(option->file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno("--join-ns %s:%s", option->kind, option->file);
@@ -86,10 +94,11 @@ static int join(struct restore *r, const struct opt_join_ns *option)
 	ns->fd = fd;
 	ns->joined = true;
 	ns->own = false;
-	r->namespaces->any = r->namespaces->told = true;
+	r->namespaces->any = r->namespaces->announced = true;
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0 || (uint32_t)type != ns->kind->flag)
-		return refuse(EINVAL, "--join-ns %s:%s: that is no %s namespace", option->kind, option->file, option->kind);
+		return refuse(EINVAL, "--join-ns %s:%s: that is no %s namespace", option->kind, option->file,
+			      option->kind);
 	return 0;
 }
 
@@ -125,7 +134,8 @@ int namespaces_restore_load(struct restore *r)
 	if (r->damage)
 		return 0;
 	TRY(join_all(r));
-	for_each_namespace(ns, r->namespaces) {
+	for_each_namespace(ns, r->namespaces)
+	{
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		int adopted = adopt(r, ns);
 
@@ -136,29 +146,30 @@ int namespaces_restore_load(struct restore *r)
 	return 0;
 }
 
-typedef int (*moment_t)(struct restore *r, struct namespace *ns);
+typedef int (*phase_t)(struct restore *r, struct namespace *ns);
 
-/* One moment of all that are not criu's own, the kinds in the order of their list. */
+/* One phase of all that are not criu's own, the kinds in the order of their list. */
 static int each(struct restore *r, size_t member)
 {
 	struct namespace *ns;
 
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
-		moment_t moment = *(const moment_t *)((const char *)*kind + member);
+		phase_t phase = *(const phase_t *)((const char *)*kind + member);
 
-		if (!moment)
+		if (!phase)
 			continue;
-		for_each_namespace(ns, r->namespaces) {
+		for_each_namespace(ns, r->namespaces)
+		{
 			if (ns->own || ns->joined || ns->kind != *kind)
 				continue;
 			LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
-			TRY(restore_go_on(r, moment(r, ns)));
+			TRY(restore_go_on(r, phase(r, ns)));
 		}
 	}
 	return 0;
 }
 
-#define EACH(r, moment) each((r), offsetof(struct namespace_kind, moment))
+#define EACH(r, phase) each((r), offsetof(struct namespace_kind, phase))
 
 int namespaces_restore_needs(struct restore *r)
 {
@@ -173,9 +184,7 @@ int namespaces_restore_make(struct restore *r, uint64_t *ret_flags)
 	if (!r->namespaces->any && !r->namespaces->adopted)
 		return 0;
 	TRY(EACH(r, make));
-	for_each_namespace(ns, r->namespaces)
-		if (ns->of_root && !ns->own && ns->fd < 0)
-			*ret_flags |= ns->kind->flag;
+	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd < 0) *ret_flags |= ns->kind->flag;
 	return 0;
 }
 
@@ -183,10 +192,9 @@ int namespaces_plan_root(struct restore *r, struct plan *plan)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces)
-		if (ns->of_root && !ns->own && ns->fd >= 0)
-			plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns, V(ns->fd),
-				     V(ns->kind->flag));
+	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd >= 0)
+		plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns,
+			     V(ns->fd), V(ns->kind->flag));
 	return 0;
 }
 
@@ -203,10 +211,10 @@ int namespaces_restore_born(struct restore *r)
 {
 	struct namespace *ns;
 
+	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd < 0)
+		TRY(open_of(r->tree->root->restore->proc, ns));
 	for_each_namespace(ns, r->namespaces)
-		if (ns->of_root && !ns->own && ns->fd < 0)
-			TRY(open_of(r->tree->root->restore->proc, ns));
-	for_each_namespace(ns, r->namespaces) {
+	{
 		if (!ns->of_root || ns->own || ns->joined || !ns->kind->born)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -232,7 +240,8 @@ static int make_nested(struct restore *r)
 	uint32_t user = namespace_of_root(r->namespaces, r->tree, "user", NULL) ? CLONE_NEWUSER : 0;
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces) {
+	for_each_namespace(ns, r->namespaces)
+	{
 		if (ns->fd >= 0 || ns->of_root)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -270,10 +279,12 @@ int namespaces_plan_enter(struct restore *r, const struct task *task, struct pla
 		creator = creator->restore->creator;
 	if (!r->namespaces->any || !creator || !task_is_live(task))
 		return 0;
-	for_each_namespace(ns, r->namespaces) {
+	for_each_namespace(ns, r->namespaces)
+	{
 		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
 
-		if (namespace_of(r->namespaces, task, ns->kind) != ns || namespace_of(r->namespaces, creator, ns->kind) == ns)
+		if (namespace_of(r->namespaces, task, ns->kind) != ns ||
+		    namespace_of(r->namespaces, creator, ns->kind) == ns)
 			continue;
 		if (!any)
 			restore_plan_find_us(r, plan, SLOT_US);
@@ -298,7 +309,8 @@ void namespaces_restore_clean(struct restore *r)
 
 	if (!r->namespaces)
 		return;
-	for_each_namespace(ns, r->namespaces) {
+	for_each_namespace(ns, r->namespaces)
+	{
 		if (!ns->own && !ns->joined && ns->kind->clean)
 			ns->kind->clean(r, ns);
 		if (ns->fd >= 0)

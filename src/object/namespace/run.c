@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Functions of ours inside namespaces of others. setns(2) into a mount namespace wants directories of its own, into a user namespace a process
- * of one thread: so it is a process made by clone(2) with CLONE_VM, but without CLONE_THREAD and CLONE_FS. With CLONE_VFORK we sleep until it has ended; it
- * uses our thread-local memory meanwhile, as the child of posix_spawn(3) does.
+ * Functions of ours inside namespaces of others. setns(2) into a mount namespace wants directories of its own, into a
+ * user namespace a process of one thread: so it is a process made by clone(2) with CLONE_VM, but without CLONE_THREAD
+ * and CLONE_FS. With CLONE_VFORK we sleep until it has ended; it uses our thread-local memory meanwhile, as the child
+ * of posix_spawn(3) does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 
 #define STACK_SIZE (512 * 1024)
 
-struct errand {
+struct job {
 	int proc;
 	int own_proc; /* /proc as we see it: in other mount namespaces there may be none */
 	uint32_t flags;
@@ -33,7 +34,7 @@ struct errand {
 	int result;
 };
 
-/* Of the thread that is on an errand. */
+/* Of the thread that is on an job. */
 static _Thread_local int own_proc = -1;
 
 static int enter_one(int proc, const char *name, int flag)
@@ -51,22 +52,22 @@ static int enter_one(int proc, const char *name, int flag)
 }
 
 /* The user namespace first: it may give the right to enter the others. */
-static int enter_all(const struct errand *errand)
+static int enter_all(const struct job *job)
 {
 	const struct namespace_kind *user = namespace_kind_find("user");
 
-	if (errand->flags & user->flag)
-		TRY(enter_one(errand->proc, user->name, (int)user->flag));
+	if (job->flags & user->flag)
+		TRY(enter_one(job->proc, user->name, (int)user->flag));
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
-		if (*kind != user && errand->flags & (*kind)->flag)
-			TRY(enter_one(errand->proc, (*kind)->name, (int)(*kind)->flag));
-	for (const int *fd = errand->fds; fd && *fd >= 0; fd++)
+		if (*kind != user && job->flags & (*kind)->flag)
+			TRY(enter_one(job->proc, (*kind)->name, (int)(*kind)->flag));
+	for (const int *fd = job->fds; fd && *fd >= 0; fd++)
 		if (setns(*fd, 0) < 0)
 			return fail_errno("entering a namespace");
 	return 0;
 }
 
-static int spawn(int (*function)(void *arg), struct errand *errand)
+static int spawn(int (*function)(void *arg), struct job *job)
 {
 	sigset_t all, old;
 	char *stack;
@@ -76,79 +77,79 @@ static int spawn(int (*function)(void *arg), struct errand *errand)
 	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
 		return fail_errno("a stack of %d bytes", STACK_SIZE);
-	errand->result = -EIO;
+	job->result = -EIO;
 	/* No handler of ours may run over there. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = clone(function, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, errand);
+	pid = clone(function, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, job);
 	if (pid < 0)
-		errand->result = fail_errno("making a process to enter namespaces");
+		job->result = fail_errno("making a process to enter namespaces");
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	munmap(stack, STACK_SIZE);
 	if (pid > 0 && WIFSIGNALED(status))
 		return fail(EIO, "the process that entered namespaces was killed by signal %d", WTERMSIG(status));
-	return errand->result;
+	return job->result;
 }
 
 static int do_work(void *arg)
 {
-	struct errand *errand = arg;
+	struct job *job = arg;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	own_proc = errand->own_proc;
-	errand->result = errand->work(errand->arg);
+	own_proc = job->own_proc;
+	job->result = job->work(job->arg);
 	own_proc = -1;
 	return 0;
 }
 
 static int go(void *arg)
 {
-	struct errand *errand = arg;
+	struct job *job = arg;
 	int error;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	error = enter_all(errand);
+	error = enter_all(job);
 	if (error < 0)
-		errand->result = error;
-	else if (errand->flags & CLONE_NEWPID)
-		errand->result = spawn(do_work, errand); /* only children are in it */
+		job->result = error;
+	else if (job->flags & CLONE_NEWPID)
+		job->result = spawn(do_work, job); /* only children are in it */
 	else
-		(void)do_work(errand);
+		(void)do_work(job);
 	return 0;
 }
 
-static int run(struct errand *errand)
+static int run(struct job *job)
 {
 	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (proc < 0)
 		return fail_errno("opening /proc");
-	errand->own_proc = proc;
-	return spawn(go, errand);
+	job->own_proc = proc;
+	return spawn(go, job);
 }
 
 int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg)
 {
-	struct errand errand = { .proc = proc, .flags = flags, .work = work, .arg = arg };
+	struct job job = { .proc = proc, .flags = flags, .work = work, .arg = arg };
 
-	return run(&errand);
+	return run(&job);
 }
 
 int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg)
 {
 	const int fds[] = { ns->fd, -1 };
 	uint32_t user = namespace_of_root(r->namespaces, r->tree, "user", NULL) ? CLONE_NEWUSER : 0;
-	struct errand errand = { .proc = r->tree->root->restore->proc, .flags = user, .fds = fds, .work = work, .arg = arg };
+	struct job job = { .proc = r->tree->root->restore->proc, .flags = user, .fds = fds, .work = work, .arg = arg };
 
 	if (ns->kind->flag == CLONE_NEWUSER)
-		errand.fds = NULL; /* it is there already, and no process may enter its own user namespace */
+		job.fds = NULL; /* it is there already, and no process may enter its own user namespace */
 	if (ns->kind->flag == CLONE_NEWPID) {
-		errand.flags |= CLONE_NEWPID;
-		errand.fds = NULL;
+		job.flags |= CLONE_NEWPID;
+		job.fds = NULL;
 	}
-	return run(&errand);
+	return run(&job);
 }
 
 int namespace_open_own(const char *name)

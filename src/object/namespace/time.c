@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Time namespaces (time_namespaces(7)): the monotonic clock and that since boot. A tree that lived in criu's own gets one as well (timens-0.img), so that
- * its clocks go on where they stood, on another machine or after a reboot too. Where that is not possible, its clocks are left alone.
+ * Time namespaces (time_namespaces(7)): the monotonic clock and that since boot. A tree that lived in criu's own gets
+ * one as well (timens-0.img), so that its clocks go on where they stood, on another machine or after a reboot too.
+ * Where that is not possible, its clocks are left alone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,8 @@ struct offsets {
 	int64_t monotonic, boottime;
 };
 
-/* Those of the namespace for children; it is the process's own, unless it has asked for another one and made no child yet. */
+/* Those of the namespace for children; it is the process's own, unless it has asked for another one and made no child
+ * yet. */
 static int read_offsets(int proc, struct offsets *ret)
 {
 	long long seconds[2], ns[2];
@@ -66,7 +68,8 @@ static int collect_time(struct dump *d, struct namespace *ns)
 	if (fstatat(ns->task->dump->proc, "ns/time_for_children", &children, 0) < 0)
 		return fail_errno("looking at the time namespace of its children");
 	if (children.st_ino != ns->inode)
-		return refuse(EOPNOTSUPP, "it has asked for another time namespace for its children, and has none yet: that cannot be checkpointed yet");
+		return refuse(EOPNOTSUPP, "it has asked for another time namespace for its children, and has none yet: "
+					  "that cannot be checkpointed yet");
 	return 0;
 }
 
@@ -108,8 +111,9 @@ struct clocks {
 static int check_time(const Timespec *time, uint32_t number)
 {
 	if (time->tv_sec > LONGEST || time->tv_nsec >= NS_PER_S)
-		return refuse(EINVAL, "timens-%u.img: a clock stood at %" PRIu64 " s %" PRIu64 " ns: the image is damaged", number, time->tv_sec,
-			      time->tv_nsec);
+		return refuse(EINVAL,
+			      "timens-%u.img: a clock stood at %" PRIu64 " s %" PRIu64 " ns: the image is damaged",
+			      number, time->tv_sec, time->tv_nsec);
 	return 0;
 }
 
@@ -163,11 +167,11 @@ static int64_t find_shift(clockid_t clock, const Timespec *wanted)
 }
 
 /* The kernel wants nanoseconds that are not negative. */
-static void print_offset(char *to, size_t room, const char *clock, int64_t offset)
+static void print_offset(char *to, size_t capacity, const char *clock, int64_t offset)
 {
 	int64_t ns = (offset % NS_PER_S + NS_PER_S) % NS_PER_S;
 
-	snprintf(to, room, "%s %" PRId64 " %" PRId64, clock, (int64_t)((offset - ns) / NS_PER_S), ns);
+	snprintf(to, capacity, "%s %" PRId64 " %" PRId64, clock, (int64_t)((offset - ns) / NS_PER_S), ns);
 }
 
 static int make_there(void *arg)
@@ -198,7 +202,8 @@ static int make_time(struct restore *r, struct namespace *ns)
 	TRY(read_own_offsets(&ours));
 	clocks->shift.monotonic = find_shift(CLOCK_MONOTONIC, clocks->entry->monotonic);
 	clocks->shift.boottime = find_shift(CLOCK_BOOTTIME, clocks->entry->boottime);
-	clocks->offsets = (struct offsets){ ours.monotonic + clocks->shift.monotonic, ours.boottime + clocks->shift.boottime };
+	clocks->offsets =
+		(struct offsets){ ours.monotonic + clocks->shift.monotonic, ours.boottime + clocks->shift.boottime };
 	error = namespace_run(-1, 0, make_there, ns);
 	if (error == 0)
 		return 0;
@@ -211,12 +216,15 @@ static int make_time(struct restore *r, struct namespace *ns)
 
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock)
 {
-	const struct namespace *ns = r->namespaces ? namespace_of(r->namespaces, task, namespace_kind_find("time")) : NULL;
+	const struct namespace *ns =
+		r->namespaces ? namespace_of(r->namespaces, task, namespace_kind_find("time")) : NULL;
 	const struct clocks *clocks = ns && !ns->own ? ns->data : NULL;
 
 	if (!clocks)
 		return 0;
-	return clock == CLOCK_MONOTONIC ? clocks->shift.monotonic : clock == CLOCK_BOOTTIME ? clocks->shift.boottime : 0;
+	return clock == CLOCK_MONOTONIC	 ? clocks->shift.monotonic
+	       : clock == CLOCK_BOOTTIME ? clocks->shift.boottime
+					 : 0;
 }
 
 const struct namespace_kind time_kind = {

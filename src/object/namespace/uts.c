@@ -38,7 +38,8 @@ static int load_uts(struct restore *r, struct namespace *ns)
 		return refuse(ENOENT, "utsns-%u.img is missing: the checkpoint is not complete", ns->id);
 	TRY(error);
 	if (strlen(entry->nodename) > LONGEST || strlen(entry->domainname) > LONGEST)
-		return refuse(EINVAL, "utsns-%u.img: a name is longer than %d bytes: the image is damaged", ns->id, LONGEST);
+		return refuse(EINVAL, "utsns-%u.img: a name is longer than %d bytes: the image is damaged", ns->id,
+			      LONGEST);
 	ns->data = entry;
 	return 0;
 }

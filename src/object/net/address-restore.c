@@ -17,10 +17,14 @@
 #include "object/net/tables.h"
 
 const struct net_table net_tables[] = {
-	{ "addresses", IMAGE_IFADDR, 0x47361222, RTM_NEWADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), offsetof(struct net_tables, addresses) },
-	{ "IPv4 routes", IMAGE_ROUTE, 0x45311224, RTM_NEWROUTE, AF_INET, sizeof(struct rtmsg), offsetof(struct net_tables, routes) },
-	{ "IPv6 routes", IMAGE_ROUTE6, 0x45311224, RTM_NEWROUTE, AF_INET6, sizeof(struct rtmsg), offsetof(struct net_tables, routes6) },
-	{ "rules", IMAGE_RULE, 0x71706986, RTM_NEWRULE, AF_UNSPEC, sizeof(struct fib_rule_hdr), offsetof(struct net_tables, rules) },
+	{ "addresses", IMAGE_IFADDR, 0x47361222, RTM_NEWADDR, AF_UNSPEC, sizeof(struct ifaddrmsg),
+	  offsetof(struct net_tables, addresses) },
+	{ "IPv4 routes", IMAGE_ROUTE, 0x45311224, RTM_NEWROUTE, AF_INET, sizeof(struct rtmsg),
+	  offsetof(struct net_tables, routes) },
+	{ "IPv6 routes", IMAGE_ROUTE6, 0x45311224, RTM_NEWROUTE, AF_INET6, sizeof(struct rtmsg),
+	  offsetof(struct net_tables, routes6) },
+	{ "rules", IMAGE_RULE, 0x71706986, RTM_NEWRULE, AF_UNSPEC, sizeof(struct fib_rule_hdr),
+	  offsetof(struct net_tables, rules) },
 	{ 0 },
 };
 
@@ -57,7 +61,7 @@ static int check_neighbour(const ProtobufCBinaryData *data)
 	struct nlmsghdr head = { .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + data->len), .nlmsg_type = RTM_NEWNEIGH };
 	AUTO(buffer_done) struct buffer message = { 0 };
 
-	if (data->len > RTNETLINK_ROOM / 2)
+	if (data->len > RTNETLINK_CAPACITY / 2)
 		return -EINVAL;
 	buffer_append(&message, &head, sizeof(head));
 	memcpy(buffer_extend(&message, MNL_ALIGN(data->len)), data->data, data->len);
@@ -77,11 +81,11 @@ int net_tables_load(struct restore *r, uint32_t id, const NetnsEntry *entry, str
 /* --- requests --- */
 
 /* The message again, as a request. */
-static struct nlmsghdr *repeat(void *room, const struct nlmsghdr *message, uint16_t type, uint16_t flags)
+static struct nlmsghdr *repeat(void *capacity, const struct nlmsghdr *message, uint16_t type, uint16_t flags)
 {
-	struct nlmsghdr *request = room;
+	struct nlmsghdr *request = capacity;
 
-	memcpy(room, message, message->nlmsg_len);
+	memcpy(capacity, message, message->nlmsg_len);
 	request->nlmsg_type = type;
 	request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
 	request->nlmsg_pid = 0;
@@ -90,7 +94,8 @@ static struct nlmsghdr *repeat(void *room, const struct nlmsghdr *message, uint1
 
 static bool has_payload(const struct nlmsghdr *a, const struct nlmsghdr *b)
 {
-	return a->nlmsg_len == b->nlmsg_len && !memcmp(mnl_nlmsg_get_payload(a), mnl_nlmsg_get_payload(b), mnl_nlmsg_get_payload_len(a));
+	return a->nlmsg_len == b->nlmsg_len &&
+	       !memcmp(mnl_nlmsg_get_payload(a), mnl_nlmsg_get_payload(b), mnl_nlmsg_get_payload_len(a));
 }
 
 static bool same_attribute(const struct nlattr *a, const struct nlattr *b)
@@ -120,9 +125,7 @@ static bool is_wanted(const struct nlmsghdr *address, const struct net_messages 
 {
 	const struct nlmsghdr *message;
 
-	rtnetlink_for_each(message, wanted->data, wanted->size)
-		if (is_same_address(address, message))
-			return true;
+	rtnetlink_for_each(message, wanted->data, wanted->size) if (is_same_address(address, message)) return true;
 	return false;
 }
 
@@ -130,16 +133,17 @@ static bool is_wanted(const struct nlmsghdr *address, const struct net_messages 
 static int remove_unwanted(struct netlink *netlink, const struct net_messages *wanted, struct buffer *now)
 {
 	const struct ifaddrmsg header = { .ifa_family = AF_UNSPEC };
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	const struct nlmsghdr *message;
 	int error = rtnetlink_dump(netlink, RTM_GETADDR, &header, sizeof(header), NULL, now);
 
 	if (error < 0)
 		return fail(-error, "asking for the addresses");
-	rtnetlink_for_each(message, now->data, now->size) {
+	rtnetlink_for_each(message, now->data, now->size)
+	{
 		if (is_wanted(message, wanted))
 			continue;
-		error = rtnetlink_tell(netlink, repeat(room, message, RTM_DELADDR, 0));
+		error = rtnetlink_tell(netlink, repeat(capacity, message, RTM_DELADDR, 0));
 		if (error < 0 && error != -EADDRNOTAVAIL)
 			return fail(-error, "removing an address that the kernel has given");
 	}
@@ -152,7 +156,8 @@ static uint32_t detection_flags(uint32_t flags, bool detect)
 	return detect ? flags : flags | IFA_F_NODAD;
 }
 
-/* Nobody else had it while it was away: no duplicate address detection, which would keep it from being used for a while. */
+/* Nobody else had it while it was away: no duplicate address detection, which would keep it from being used for a
+ * while. */
 static void set_detection(struct nlmsghdr *request, bool detect)
 {
 	struct ifaddrmsg *address = mnl_nlmsg_get_payload(request);
@@ -161,7 +166,8 @@ static void set_detection(struct nlmsghdr *request, bool detect)
 	if (address->ifa_family != AF_INET6)
 		return;
 	address->ifa_flags = (uint8_t)detection_flags(address->ifa_flags, detect);
-	mnl_attr_for_each(attribute, request, sizeof(*address)) {
+	mnl_attr_for_each(attribute, request, sizeof(*address))
+	{
 		uint32_t flags;
 
 		if (mnl_attr_get_type(attribute) != IFA_FLAGS || mnl_attr_get_payload_len(attribute) < sizeof(flags))
@@ -178,13 +184,15 @@ static bool is_unchanged(const struct nlmsghdr *address, const struct net_messag
 	const struct nlmsghdr *message;
 
 	rtnetlink_parse(address, sizeof(struct ifaddrmsg), p, IFA_MAX + 1);
-	rtnetlink_for_each(message, now->data, now->size) {
+	rtnetlink_for_each(message, now->data, now->size)
+	{
 		const struct nlattr *q[IFA_MAX + 1] = { 0 };
 
 		if (!is_same_address(address, message))
 			continue;
 		rtnetlink_parse(message, sizeof(struct ifaddrmsg), q, IFA_MAX + 1);
-		return same_attribute(p[IFA_FLAGS], q[IFA_FLAGS]) && same_attribute(p[IFA_RT_PRIORITY], q[IFA_RT_PRIORITY]);
+		return same_attribute(p[IFA_FLAGS], q[IFA_FLAGS]) &&
+		       same_attribute(p[IFA_RT_PRIORITY], q[IFA_RT_PRIORITY]);
 	}
 	return false;
 }
@@ -193,8 +201,8 @@ static bool is_unchanged(const struct nlmsghdr *address, const struct net_messag
 static int restore_address(struct netlink *netlink, const struct nlmsghdr *message, const struct net_messages *now)
 {
 	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = repeat(room, message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = repeat(capacity, message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
 	int error;
 
 	if (is_unchanged(message, now))
@@ -202,7 +210,7 @@ static int restore_address(struct netlink *netlink, const struct nlmsghdr *messa
 	set_detection(request, false);
 	error = rtnetlink_tell(netlink, request);
 	if (error == 0 && address->ifa_family == AF_INET6 && !(address->ifa_flags & IFA_F_NODAD)) {
-		request = repeat(room, message, RTM_NEWADDR, NLM_F_REPLACE);
+		request = repeat(capacity, message, RTM_NEWADDR, NLM_F_REPLACE);
 		set_detection(request, true);
 		error = rtnetlink_tell(netlink, request);
 	}
@@ -221,12 +229,10 @@ static int restore_addresses(struct pool *pool, struct netlink *netlink, const s
 	size_t n = 0;
 
 	TRY(remove_unwanted(netlink, wanted, &now));
-	rtnetlink_for_each(message, wanted->data, wanted->size)
-		n++;
+	rtnetlink_for_each(message, wanted->data, wanted->size) n++;
 	list = pool_array(pool, const struct nlmsghdr *, n);
 	n = 0;
-	rtnetlink_for_each(message, wanted->data, wanted->size)
-		list[n++] = message;
+	rtnetlink_for_each(message, wanted->data, wanted->size) list[n++] = message;
 	/* The kernel puts a new address of IPv4 behind the others, one of IPv6 before them. */
 	for (size_t i = 0; i < n; i++)
 		if (family_of(list[i]) != AF_INET6)
@@ -268,16 +274,19 @@ static void set_expiry(struct nlmsghdr *request, const struct nlattr *info)
 		mnl_attr_put_u32(request, RTA_EXPIRES, (uint32_t)cache.rta_expires / 100); /* USER_HZ to seconds */
 }
 
-static struct nlmsghdr *make_route(void *room, const struct nlmsghdr *message)
+static struct nlmsghdr *make_route(void *capacity, const struct nlmsghdr *message)
 {
 	const struct rtmsg *from = mnl_nlmsg_get_payload(message);
-	/* Routes to the same place keep their order only if each is put behind the others; for IPv6 that word means to join them. */
-	struct nlmsghdr *request = repeat(room, message, RTM_NEWROUTE, NLM_F_CREATE | (from->rtm_family == AF_INET ? NLM_F_APPEND : 0));
+	/* Routes to the same place keep their order only if each is put behind the others; for IPv6 that word means to
+	 * join them. */
+	struct nlmsghdr *request = repeat(capacity, message, RTM_NEWROUTE,
+					  NLM_F_CREATE | (from->rtm_family == AF_INET ? NLM_F_APPEND : 0));
 	struct rtmsg *route = mnl_nlmsg_get_payload(request);
 	struct nlattr *attribute, *info = NULL;
 
 	route->rtm_flags &= RTNH_F_ONLINK | RTNH_F_PERVASIVE;
-	mnl_attr_for_each(attribute, request, sizeof(*route)) {
+	mnl_attr_for_each(attribute, request, sizeof(*route))
+	{
 		if (mnl_attr_get_type(attribute) == RTA_MULTIPATH)
 			clean_nexthops(attribute);
 		if (mnl_attr_get_type(attribute) == RTA_CACHEINFO && route->rtm_family == AF_INET6)
@@ -297,7 +306,7 @@ static bool may_wait(int error)
 static int restore_routes(struct netlink *netlink, const struct net_messages *wanted)
 {
 	AUTO(buffer_done) struct buffer waiting = { 0 };
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	const struct nlmsghdr *message;
 	size_t before = SIZE_MAX;
 	int error, last = 0;
@@ -307,8 +316,9 @@ static int restore_routes(struct netlink *netlink, const struct net_messages *wa
 		struct buffer next = { 0 };
 
 		before = waiting.size;
-		rtnetlink_for_each(message, waiting.data, waiting.size) {
-			error = rtnetlink_tell(netlink, make_route(room, message));
+		rtnetlink_for_each(message, waiting.data, waiting.size)
+		{
+			error = rtnetlink_tell(netlink, make_route(capacity, message));
 			if (error == 0 || error == -EEXIST)
 				continue;
 			last = error;
@@ -332,9 +342,7 @@ static bool has_message(const struct nlmsghdr *message, const void *data, size_t
 {
 	const struct nlmsghdr *other;
 
-	rtnetlink_for_each(other, data, size)
-		if (has_payload(message, other))
-			return true;
+	rtnetlink_for_each(other, data, size) if (has_payload(message, other)) return true;
 	return false;
 }
 
@@ -343,7 +351,7 @@ static int restore_rules(struct netlink *netlink, const struct net_messages *wan
 {
 	AUTO(buffer_done) struct buffer now = { 0 };
 	const struct fib_rule_hdr header = { .family = AF_INET };
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	const struct nlmsghdr *message;
 	int error;
 
@@ -352,17 +360,19 @@ static int restore_rules(struct netlink *netlink, const struct net_messages *wan
 	error = rtnetlink_dump(netlink, RTM_GETRULE, &header, sizeof(header), NULL, &now);
 	if (error < 0)
 		return fail(-error, "asking for the rules");
-	rtnetlink_for_each(message, now.data, now.size) {
+	rtnetlink_for_each(message, now.data, now.size)
+	{
 		if (has_message(message, wanted->data, wanted->size))
 			continue;
-		error = rtnetlink_tell(netlink, repeat(room, message, RTM_DELRULE, 0));
+		error = rtnetlink_tell(netlink, repeat(capacity, message, RTM_DELRULE, 0));
 		if (error < 0)
 			return fail(-error, "removing a rule that was not there");
 	}
-	rtnetlink_for_each(message, wanted->data, wanted->size) {
+	rtnetlink_for_each(message, wanted->data, wanted->size)
+	{
 		if (has_message(message, now.data, now.size))
 			continue;
-		error = rtnetlink_tell(netlink, repeat(room, message, RTM_NEWRULE, NLM_F_CREATE));
+		error = rtnetlink_tell(netlink, repeat(capacity, message, RTM_NEWRULE, NLM_F_CREATE));
 		if (error < 0 && error != -EEXIST)
 			return fail(-error, "setting a rule");
 	}
@@ -373,11 +383,13 @@ static int restore_rules(struct netlink *netlink, const struct net_messages *wan
 
 static int restore_neighbours(struct netlink *netlink, const NetnsEntry *entry)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 
 	for (size_t i = 0; i < entry->n_neighbours; i++) {
 		const ProtobufCBinaryData *data = &entry->neighbours[i];
-		int error = rtnetlink_tell(netlink, rtnetlink_begin(room, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, data->data, data->len));
+		int error =
+			rtnetlink_tell(netlink, rtnetlink_begin(capacity, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+								data->data, data->len));
 
 		if (error < 0)
 			return fail(-error, "setting a permanent neighbour");
@@ -390,16 +402,19 @@ bool net_tables_has_link_local(const void *arg, uint32_t index)
 	const struct net_tables *tables = arg;
 	const struct nlmsghdr *message;
 
-	rtnetlink_for_each(message, tables->addresses.data, tables->addresses.size) {
+	rtnetlink_for_each(message, tables->addresses.data, tables->addresses.size)
+	{
 		const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
 
-		if (address->ifa_family == AF_INET6 && address->ifa_index == index && address->ifa_scope == RT_SCOPE_LINK)
+		if (address->ifa_family == AF_INET6 && address->ifa_index == index &&
+		    address->ifa_scope == RT_SCOPE_LINK)
 			return true;
 	}
 	return false;
 }
 
-int net_tables_restore(struct pool *pool, struct netlink *netlink, const struct net_tables *tables, const NetnsEntry *entry)
+int net_tables_restore(struct pool *pool, struct netlink *netlink, const struct net_tables *tables,
+		       const NetnsEntry *entry)
 {
 	TRY(restore_addresses(pool, netlink, &tables->addresses));
 	TRY(restore_rules(netlink, &tables->rules));

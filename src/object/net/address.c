@@ -47,7 +47,8 @@ static bool want_rule(const struct nlmsghdr *message)
 		return false;
 	rtnetlink_parse(message, sizeof(*rule), parts, FRA_MAX + 1);
 	priority = parts[FRA_PRIORITY] ? mnl_attr_get_u32(parts[FRA_PRIORITY]) : 0;
-	return !((priority == 0 && rule->table == RT_TABLE_LOCAL) || (priority == 32766 && rule->table == RT_TABLE_MAIN));
+	return !((priority == 0 && rule->table == RT_TABLE_LOCAL) ||
+		 (priority == 32766 && rule->table == RT_TABLE_MAIN));
 }
 
 static bool want_neighbour(const struct nlmsghdr *message)
@@ -94,7 +95,8 @@ static int dump_table(struct dump *d, struct netlink *netlink, const struct net_
 static int dump_neighbours(struct pool *pool, struct netlink *netlink, NetnsEntry *entry)
 {
 	AUTO(buffer_done) struct buffer messages = { 0 };
-	const struct ndmsg plain = { .ndm_family = AF_UNSPEC }, proxy = { .ndm_family = AF_UNSPEC, .ndm_flags = NTF_PROXY };
+	const struct ndmsg plain = { .ndm_family = AF_UNSPEC },
+			   proxy = { .ndm_family = AF_UNSPEC, .ndm_flags = NTF_PROXY };
 	const struct nlmsghdr *message;
 	size_t n = 0;
 	int error = rtnetlink_dump(netlink, RTM_GETNEIGH, &plain, sizeof(plain), want_neighbour, &messages);
@@ -103,10 +105,10 @@ static int dump_neighbours(struct pool *pool, struct netlink *netlink, NetnsEntr
 		error = rtnetlink_dump(netlink, RTM_GETNEIGH, &proxy, sizeof(proxy), want_neighbour, &messages);
 	if (error < 0)
 		return fail(-error, "asking for the neighbours");
-	rtnetlink_for_each(message, messages.data, messages.size)
-		n++;
+	rtnetlink_for_each(message, messages.data, messages.size) n++;
 	entry->neighbours = pool_array(pool, ProtobufCBinaryData, n);
-	rtnetlink_for_each(message, messages.data, messages.size) {
+	rtnetlink_for_each(message, messages.data, messages.size)
+	{
 		ProtobufCBinaryData *to = &entry->neighbours[entry->n_neighbours++];
 
 		to->len = mnl_nlmsg_get_payload_len(message);
@@ -129,12 +131,14 @@ static int check_routes(struct dump *d, const struct buffer *messages)
 {
 	const struct nlmsghdr *message;
 
-	rtnetlink_for_each(message, messages->data, messages->size) {
+	rtnetlink_for_each(message, messages->data, messages->size)
+	{
 		const struct nlattr *parts[RTA_MAX + 1] = { 0 };
 
 		rtnetlink_parse(message, sizeof(struct rtmsg), parts, RTA_MAX + 1);
 		if (parts[RTA_NH_ID])
-			TRY(dump_go_on(d, refuse(ENOTSUP, "a route goes through nexthop object %u: those can't be saved yet",
+			TRY(dump_go_on(d, refuse(ENOTSUP,
+						 "a route goes through nexthop object %u: those can't be saved yet",
 						 mnl_attr_get_u32(parts[RTA_NH_ID]))));
 	}
 	return 0;
@@ -158,7 +162,8 @@ static int check_bridges(struct dump *d, struct netlink *netlink)
 
 	if (error < 0 || !messages.size)
 		return 0; /* no bridges in this kernel */
-	return dump_go_on(d, refuse(ENOTSUP, "a bridge has addresses that were given to it (bridge fdb add ... static): they can't be saved yet"));
+	return dump_go_on(d, refuse(ENOTSUP, "a bridge has addresses that were given to it (bridge fdb add ... "
+					     "static): they can't be saved yet"));
 }
 
 int net_tables_collect(struct dump *d, struct netlink *netlink)

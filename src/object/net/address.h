@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Addresses, routes, rules and neighbours of a network namespace. Their images hold what the kernel said, behind a word of their own: the form
- * in which ip(8) saves and restores them. The calling thread is in the namespace.
+ * Addresses, routes, rules and neighbours of a network namespace. Their images hold what the kernel said, behind a word
+ * of their own: the form in which ip(8) saves and restores them. The calling thread is in the namespace.
  */
 #pragma once
 
@@ -30,4 +30,5 @@ int net_tables_load(struct restore *r, uint32_t id, const NetnsEntry *entry, str
 /* Whether there is a link-local IPv6 address of this device; tables: struct net_tables. */
 bool net_tables_has_link_local(const void *tables, uint32_t index);
 /* All devices run, without addresses but those that came by themselves. */
-int net_tables_restore(struct pool *pool, struct netlink *netlink, const struct net_tables *tables, const NetnsEntry *entry);
+int net_tables_restore(struct pool *pool, struct netlink *netlink, const struct net_tables *tables,
+		       const NetnsEntry *entry);

@@ -18,10 +18,10 @@
 #include "kern/net/rtnetlink.h"
 
 #define TYPE(subsystem, message) ((NFNL_SUBSYS_##subsystem << 8) | (message))
-#define CT_GET	TYPE(CTNETLINK, IPCTNL_MSG_CT_GET)
-#define CT_NEW	TYPE(CTNETLINK, IPCTNL_MSG_CT_NEW)
-#define EXP_GET TYPE(CTNETLINK_EXP, IPCTNL_MSG_EXP_GET)
-#define EXP_NEW TYPE(CTNETLINK_EXP, IPCTNL_MSG_EXP_NEW)
+#define CT_GET			 TYPE(CTNETLINK, IPCTNL_MSG_CT_GET)
+#define CT_NEW			 TYPE(CTNETLINK, IPCTNL_MSG_CT_NEW)
+#define EXP_GET			 TYPE(CTNETLINK_EXP, IPCTNL_MSG_EXP_GET)
+#define EXP_NEW			 TYPE(CTNETLINK_EXP, IPCTNL_MSG_EXP_NEW)
 
 static int dump_one(struct dump *d, struct netlink *netlink, uint16_t get, enum image_id which, uint32_t id)
 {
@@ -77,7 +77,8 @@ int net_conntrack_load(struct restore *r, uint32_t id, struct net_tracks *to)
 /* While the ends were away nobody has looked at their windows: packets that do not fit are let pass. */
 static void be_liberal(struct nlmsghdr *request)
 {
-	const struct nlattr *parts[CTA_MAX + 1] = { 0 }, *protocols[CTA_PROTOINFO_MAX + 1] = { 0 }, *tcp[CTA_PROTOINFO_TCP_MAX + 1] = { 0 };
+	const struct nlattr *parts[CTA_MAX + 1] = { 0 }, *protocols[CTA_PROTOINFO_MAX + 1] = { 0 },
+					     *tcp[CTA_PROTOINFO_TCP_MAX + 1] = { 0 };
 	static const uint16_t directions[] = { CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, CTA_PROTOINFO_TCP_FLAGS_REPLY };
 
 	rtnetlink_parse(request, sizeof(struct nfgenmsg), parts, CTA_MAX + 1);
@@ -96,14 +97,15 @@ static void be_liberal(struct nlmsghdr *request)
 
 static int tell_all(struct netlink *netlink, const void *data, size_t size, const char *what)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	const struct nlmsghdr *message;
 
-	rtnetlink_for_each(message, data, size) {
-		struct nlmsghdr *request = (struct nlmsghdr *)room;
+	rtnetlink_for_each(message, data, size)
+	{
+		struct nlmsghdr *request = (struct nlmsghdr *)capacity;
 		int error;
 
-		memcpy(room, message, message->nlmsg_len);
+		memcpy(capacity, message, message->nlmsg_len);
 		request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
 		request->nlmsg_pid = 0;
 		be_liberal(request);

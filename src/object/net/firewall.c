@@ -28,10 +28,16 @@ static const struct legacy {
 	enum image_id image;
 	const char *save[3], *restore[3]; /* programs, the first that is there is taken */
 } legacies[] = {
-	{ "iptables", "/proc/thread-self/net/ip_tables_names", IMAGE_IPTABLES,
-	  { "iptables-legacy-save", "iptables-save" }, { "iptables-legacy-restore", "iptables-restore" } },
-	{ "ip6tables", "/proc/thread-self/net/ip6_tables_names", IMAGE_IP6TABLES,
-	  { "ip6tables-legacy-save", "ip6tables-save" }, { "ip6tables-legacy-restore", "ip6tables-restore" } },
+	{ "iptables",
+	  "/proc/thread-self/net/ip_tables_names",
+	  IMAGE_IPTABLES,
+	  { "iptables-legacy-save", "iptables-save" },
+	  { "iptables-legacy-restore", "iptables-restore" } },
+	{ "ip6tables",
+	  "/proc/thread-self/net/ip6_tables_names",
+	  IMAGE_IP6TABLES,
+	  { "ip6tables-legacy-save", "ip6tables-save" },
+	  { "ip6tables-legacy-restore", "ip6tables-restore" } },
 };
 
 /* --- text --- */
@@ -134,7 +140,8 @@ static int check_rules(const char *text)
 
 	if (!found)
 		return 0;
-	return refuse(ENOTSUP, "an nftables rule has an extension of iptables (%.*s) that nftables can list but not take back",
+	return refuse(ENOTSUP,
+		      "an nftables rule has an extension of iptables (%.*s) that nftables can list but not take back",
 		      (int)strcspn(found, "\n"), found);
 }
 
@@ -225,7 +232,9 @@ static int restore_legacy(const struct legacy *legacy, const char *text)
 	if (error < 0 || lseek(input, 0, SEEK_SET) < 0)
 		return fail(-error, "cannot write the rules");
 	error = run_first(legacy->restore, true, input, -1);
-	return error < 0 ? fail(-error, "restoring the rules of the legacy %s with %s", legacy->name, legacy->restore[0]) : 0;
+	return error < 0
+		       ? fail(-error, "restoring the rules of the legacy %s with %s", legacy->name, legacy->restore[0])
+		       : 0;
 }
 
 /* --- all --- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rules of a network namespace. nftables (iptables-nft as well) is saved and loaded as text by its library. Tables of the legacy iptables are only
- * known to its own programs: they are run if there are such tables, and not otherwise. The calling thread is in the namespace.
+ * The rules of a network namespace. nftables (iptables-nft as well) is saved and loaded as text by its library. Tables
+ * of the legacy iptables are only known to its own programs: they are run if there are such tables, and not otherwise.
+ * The calling thread is in the namespace.
  */
 #pragma once
 
@@ -20,5 +21,6 @@ int net_firewall_dump(struct dump *d, uint32_t id);
 int net_firewall_load(struct restore *r, uint32_t id, struct net_rules *to);
 int net_firewall_restore(const struct net_rules *rules);
 
-/* Removes the rules of network locks from a text of nftables or of iptables: tables "inet CRIU-...", chains "CRIU" and the jumps there. */
+/* Removes the rules of network locks from a text of nftables or of iptables: tables "inet CRIU-...", chains "CRIU" and
+ * the jumps there. */
 void net_firewall_drop_locks(char *text);

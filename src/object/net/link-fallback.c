@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tunnel devices that the kernel itself puts into every namespace when the module of their kind is there: tunl0, sit0, ... */
+/* Tunnel devices that the kernel itself puts into every namespace when the module of their kind is there: tunl0, sit0,
+ * ... */
 #include <errno.h>
 #include <string.h>
 
@@ -7,9 +8,8 @@
 #include "base/pool.h"
 #include "object/net/link.h"
 
-static const char *const names[] = {
-	"tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0", NULL
-};
+static const char *const names[] = { "tunl0",	"gre0",	   "gretap0", "erspan0",  "sit0",
+				     "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0", NULL };
 
 static bool has_name(const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Devices that can only be given: hardware, and kinds that only a plugin knows. --external netdev[IN]:OUT moves the device OUT of criu's own
- * namespace in; without that option a plugin or a script has put it there.
+ * Devices that can only be given: hardware, and kinds that only a plugin knows. --external netdev[IN]:OUT moves the
+ * device OUT of criu's own namespace in; without that option a plugin or a script has put it there.
  */
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -27,12 +27,12 @@ static bool claims_given(const NetDeviceEntry *entry)
 
 static int move_in(struct net_fill *fill, const NetDeviceEntry *entry, const char *outside)
 {
-	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	AUTO(netlink_close) struct netlink *netlink = NULL;
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	struct nlmsghdr *request;
-	int error = netns_visit_begin(&visit, fill->home_fd);
+	int error = netns_enter(&entered, fill->home_fd);
 
 	if (error < 0)
 		return fail(-error, "going back to the own network namespace");
@@ -42,7 +42,7 @@ static int move_in(struct net_fill *fill, const NetDeviceEntry *entry, const cha
 	header.ifi_index = rtnetlink_index(netlink, outside);
 	if (!header.ifi_index)
 		return refuse(ENODEV, "there is no device %s to be moved in", outside);
-	request = rtnetlink_begin(room, RTM_NEWLINK, 0, &header, sizeof(header));
+	request = rtnetlink_begin(capacity, RTM_NEWLINK, 0, &header, sizeof(header));
 	mnl_attr_put_strz(request, IFLA_IFNAME, entry->name);
 	mnl_attr_put_u32(request, IFLA_NET_NS_FD, (uint32_t)fill->fd);
 	mnl_attr_put_u32(request, IFLA_NEW_IFINDEX, entry->ifindex);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* macvlan: a device with an address of its own on another device, which is in the same namespace or is named at restore. */
+/* macvlan: a device with an address of its own on another device, which is in the same namespace or is named at
+ * restore. */
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <net/if.h>
@@ -32,7 +33,8 @@ static int dump_macvlan(struct net_view *view, const struct net_link *link, NetD
 
 static bool stands_inside(const NetDeviceEntry *entry, uint32_t id)
 {
-	return entry->has_peer_ifindex && entry->has_peer_nsid && entry->peer_nsid == id && entry->peer_ifindex != entry->ifindex;
+	return entry->has_peer_ifindex && entry->has_peer_nsid && entry->peer_nsid == id &&
+	       entry->peer_ifindex != entry->ifindex;
 }
 
 static int check_macvlan(struct restore *r, const NetDeviceEntry *entry)
@@ -44,8 +46,10 @@ static int check_macvlan(struct restore *r, const NetDeviceEntry *entry)
 	if (entry->has_peer_nsid || (outside && outside[0]))
 		return 0;
 	if (!r->needs)
-		return refuse(EINVAL, "it stands on a device outside: name it with --external macvlan[%s]:DEVICE", entry->name);
-	need(r, NEED_OPTION, pool_printf(r->pool, "--external macvlan[%s]:DEVICE", entry->name), "names the device that %s stands on", entry->name);
+		return refuse(EINVAL, "it stands on a device outside: name it with --external macvlan[%s]:DEVICE",
+			      entry->name);
+	need(r, NEED_OPTION, pool_printf(r->pool, "--external macvlan[%s]:DEVICE", entry->name),
+	     "names the device that %s stands on", entry->name);
 	return 0;
 }
 
@@ -65,9 +69,9 @@ static void put_mode(struct nlmsghdr *request, const MacvlanLinkEntry *entry)
 /* The number of a device of criu's own namespace. */
 static int find_outside(struct net_fill *fill, const char *name, int *ret)
 {
-	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	AUTO(netlink_close) struct netlink *netlink = NULL;
-	int error = netns_visit_begin(&visit, fill->home_fd);
+	int error = netns_enter(&entered, fill->home_fd);
 
 	if (error < 0)
 		return fail(-error, "going back to the own network namespace");
@@ -81,8 +85,8 @@ static int find_outside(struct net_fill *fill, const char *name, int *ret)
 /* The lower device is told by its number there, and by the number that criu's own namespace has in this one. */
 static int make_outside(struct net_fill *fill, const NetDeviceEntry *entry, const char *lower)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = link_begin(room, entry);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = link_begin(capacity, entry);
 	int index = 0, nsid, error;
 
 	TRY(find_outside(fill, lower, &index));
@@ -103,13 +107,14 @@ static int make_outside(struct net_fill *fill, const NetDeviceEntry *entry, cons
 static int make_macvlan(struct net_fill *fill, const NetDeviceEntry *entry)
 {
 	const char *outside = link_external(fill->r->options, "macvlan", entry->name);
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = link_begin(room, entry);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = link_begin(capacity, entry);
 
 	if (outside && outside[0])
 		return make_outside(fill, entry, outside);
 	if (!stands_inside(entry, fill->id))
-		return refuse(ENOTSUP, "it stands on a device of another namespace of the tree, which can't be restored yet");
+		return refuse(ENOTSUP,
+			      "it stands on a device of another namespace of the tree, which can't be restored yet");
 	if (!link_is_there(fill, entry->peer_ifindex))
 		return -ENODEV;
 	mnl_attr_put_u32(request, IFLA_LINK, entry->peer_ifindex);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Devices that are made of what the kernel tells of them. The format knows none of these kinds: for others they are EXTLINK. */
+/* Devices that are made of what the kernel tells of them. The format knows none of these kinds: for others they are
+ * EXTLINK. */
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "object/net/link.h"
 
 static const uint16_t none[] = { 0 };
-static const uint16_t vlan[] = { IFLA_VLAN_ID, IFLA_VLAN_FLAGS, IFLA_VLAN_EGRESS_QOS, IFLA_VLAN_INGRESS_QOS, IFLA_VLAN_PROTOCOL, 0 };
+static const uint16_t vlan[] = { IFLA_VLAN_ID,		IFLA_VLAN_FLAGS,    IFLA_VLAN_EGRESS_QOS,
+				 IFLA_VLAN_INGRESS_QOS, IFLA_VLAN_PROTOCOL, 0 };
 static const uint16_t ipvlan[] = { IFLA_IPVLAN_MODE, IFLA_IPVLAN_FLAGS, 0 };
 
 static const struct plain {
@@ -17,7 +19,10 @@ static const struct plain {
 	const uint16_t *data; /* attributes of IFLA_INFO_DATA, all of which can be set */
 	bool stands;	      /* on another device (IFLA_LINK) */
 } plains[] = {
-	{ "dummy", none, false }, { "ifb", none, false }, { "vlan", vlan, true }, { "ipvlan", ipvlan, true },
+	{ "dummy", none, false },
+	{ "ifb", none, false },
+	{ "vlan", vlan, true },
+	{ "ipvlan", ipvlan, true },
 };
 
 static const struct plain *find_plain(const char *kind)
@@ -44,8 +49,9 @@ static int dump_plain(struct net_view *view, const struct net_link *link, NetDev
 
 	entry->kind = pool_string(view->d->pool, link->kind);
 	if (plain->stands && (!entry->has_peer_nsid || entry->peer_nsid != view->id))
-		return refuse(ENOTSUP, "network device %s (%s) stands on a device of another namespace: that can't be saved yet", link->name,
-			      link->kind);
+		return refuse(ENOTSUP,
+			      "network device %s (%s) stands on a device of another namespace: that can't be saved yet",
+			      link->name, link->kind);
 	link_keep_attributes(view->d->pool, link->data, plain->data, &entry->has_data, &entry->data);
 	return 0;
 }
@@ -59,8 +65,8 @@ static int check_plain(struct restore *r, const NetDeviceEntry *entry)
 
 static int make_plain(struct net_fill *fill, const NetDeviceEntry *entry)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = link_begin(room, entry);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = link_begin(capacity, entry);
 
 	if (find_plain(entry->kind)->stands) {
 		if (!link_is_there(fill, entry->peer_ifindex))

@@ -19,7 +19,9 @@
 #define IFF_LOWER_UP 0x10000
 #endif
 /* What a user may set; the others are the kernel's. */
-#define FLAGS_SET (IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_PROMISC | IFF_ALLMULTI | IFF_MULTICAST | IFF_PORTSEL | IFF_AUTOMEDIA | IFF_DYNAMIC)
+#define FLAGS_SET                                                                                                     \
+	(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_PROMISC | IFF_ALLMULTI | IFF_MULTICAST | IFF_PORTSEL | \
+	 IFF_AUTOMEDIA | IFF_DYNAMIC)
 
 static const struct link_kind *find_kind(const NetDeviceEntry *entry)
 {
@@ -34,7 +36,8 @@ static const struct link_kind *find_kind(const NetDeviceEntry *entry)
 /* The name becomes a part of paths. */
 static bool is_sound_name(const char *name)
 {
-	return name[0] && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t\n") && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	return name[0] && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t\n") && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
 }
 
 bool link_attributes_are_sound(const ProtobufCBinaryData *data, const uint16_t *numbers)
@@ -86,10 +89,11 @@ int net_link_check(struct restore *r, const NetDeviceEntry *entry)
 
 /* --- requests --- */
 
-struct nlmsghdr *link_begin(void *room, const NetDeviceEntry *entry)
+struct nlmsghdr *link_begin(void *capacity, const NetDeviceEntry *entry)
 {
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)entry->ifindex };
-	struct nlmsghdr *request = rtnetlink_begin(room, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	struct nlmsghdr *request =
+		rtnetlink_begin(capacity, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
 
 	mnl_attr_put_strz(request, IFLA_IFNAME, entry->name);
 	if (entry->has_address)
@@ -116,15 +120,15 @@ void link_put_info(struct nlmsghdr *request, const char *kind, const ProtobufCBi
 	mnl_attr_nest_end(request, info);
 }
 
-#define PATIENCE_MS 5000
-#define WAIT_MS	    20
+#define GRACE_MS 5000
+#define WAIT_MS	 20
 
 /* The namespace of the dump, with devices of the same names and addresses, goes away some time after its last task. */
 static int tell_patiently(struct netlink *netlink, struct nlmsghdr *request)
 {
 	int error = rtnetlink_tell(netlink, request);
 
-	for (int waited = 0; (error == -EEXIST || error == -EADDRINUSE) && waited < PATIENCE_MS; waited += WAIT_MS) {
+	for (int waited = 0; (error == -EEXIST || error == -EADDRINUSE) && waited < GRACE_MS; waited += WAIT_MS) {
 		poll(NULL, 0, WAIT_MS);
 		error = rtnetlink_tell(netlink, request);
 	}
@@ -153,26 +157,26 @@ const NetDeviceEntry *link_find(NetDeviceEntry *const *devices, size_t n, uint32
 bool link_is_there(struct net_fill *fill, uint32_t index)
 {
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)index };
-	char room[256] __attribute__((aligned(8)));
+	char capacity[256] __attribute__((aligned(8)));
 
-	return !rtnetlink_tell(fill->netlink, rtnetlink_begin(room, RTM_GETLINK, 0, &header, sizeof(header)));
+	return !rtnetlink_tell(fill->netlink, rtnetlink_begin(capacity, RTM_GETLINK, 0, &header, sizeof(header)));
 }
 
 /* --- settings of the device itself --- */
 
-static struct nlmsghdr *change(void *room, const NetDeviceEntry *entry, uint32_t flags, uint32_t mask)
+static struct nlmsghdr *change(void *capacity, const NetDeviceEntry *entry, uint32_t flags, uint32_t mask)
 {
 	const struct ifinfomsg header = {
 		.ifi_family = AF_UNSPEC, .ifi_index = (int)entry->ifindex, .ifi_flags = flags, .ifi_change = mask
 	};
 
-	return rtnetlink_begin(room, RTM_NEWLINK, 0, &header, sizeof(header));
+	return rtnetlink_begin(capacity, RTM_NEWLINK, 0, &header, sizeof(header));
 }
 
 static int set_addr_gen_mode(struct net_fill *fill, const NetDeviceEntry *entry, uint8_t mode)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = change(room, entry, 0, 0);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = change(capacity, entry, 0, 0);
 	struct nlattr *specs, *family;
 	int error;
 
@@ -189,8 +193,8 @@ static int set_addr_gen_mode(struct net_fill *fill, const NetDeviceEntry *entry,
 
 static int set_up(struct net_fill *fill, const NetDeviceEntry *entry)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = change(room, entry, entry->flags, FLAGS_SET & ~(uint32_t)IFF_UP);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = change(capacity, entry, entry->flags, FLAGS_SET & ~(uint32_t)IFF_UP);
 	int error;
 
 	if (entry->mtu)
@@ -211,8 +215,8 @@ static int set_up(struct net_fill *fill, const NetDeviceEntry *entry)
 
 static int set_master(struct net_fill *fill, const NetDeviceEntry *entry)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = change(room, entry, 0, 0);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = change(capacity, entry, 0, 0);
 	int error;
 
 	mnl_attr_put_u32(request, IFLA_MASTER, entry->master);
@@ -221,7 +225,7 @@ static int set_master(struct net_fill *fill, const NetDeviceEntry *entry)
 		return fail(-error, "making it a port of device %u", entry->master);
 	if (!entry->has_slave_data)
 		return 0;
-	request = change(room, entry, 0, 0);
+	request = change(capacity, entry, 0, 0);
 	struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
 	mnl_attr_put_strz(request, IFLA_INFO_SLAVE_KIND, "bridge");
 	put_raw(request, IFLA_INFO_SLAVE_DATA, &entry->slave_data);
@@ -232,9 +236,9 @@ static int set_master(struct net_fill *fill, const NetDeviceEntry *entry)
 
 static int let_run(struct net_fill *fill, const NetDeviceEntry *entry)
 {
-	char room[256] __attribute__((aligned(8)));
+	char capacity[256] __attribute__((aligned(8)));
 
-	return tell_patiently(fill->netlink, change(room, entry, entry->flags, IFF_UP));
+	return tell_patiently(fill->netlink, change(capacity, entry, entry->flags, IFF_UP));
 }
 
 /* --- all of a namespace --- */
@@ -248,14 +252,16 @@ static int make_link(struct net_fill *fill, const NetDeviceEntry *entry)
 	if (index == (int)entry->ifindex)
 		return 0;
 	if (index)
-		return refuse(EEXIST, "this kernel makes it with the number %d, where %u is wanted", index, entry->ifindex);
+		return refuse(EEXIST, "this kernel makes it with the number %d, where %u is wanted", index,
+			      entry->ifindex);
 	if (!kind->make)
 		return refuse(ENODEV, "this kernel does not make it, as that of the dump did");
 	return kind->make(fill, entry);
 }
 
 /* Devices stand on others: those that find theirs missing wait for the next round. */
-static int each_until_done(struct net_fill *fill, int (*step)(struct net_fill *fill, const NetDeviceEntry *entry), int waits, const char *what)
+static int each_until_done(struct net_fill *fill, int (*step)(struct net_fill *fill, const NetDeviceEntry *entry),
+			   int waits, const char *what)
 {
 	bool *done = pool_array(fill->r->pool, bool, fill->n_devices);
 	size_t left = fill->n_devices, before = left + 1;
@@ -310,8 +316,8 @@ int net_links_start(struct net_fill *fill)
 
 static int set_token(struct net_fill *fill, const NetDeviceEntry *entry)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = change(room, entry, 0, 0);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = change(capacity, entry, 0, 0);
 	struct nlattr *specs, *family;
 	int error;
 
@@ -336,18 +342,19 @@ static int take_flags(void *arg, const struct nlmsghdr *message)
 #define STEP_MS	  5
 
 /*
- * The kernel notices a cable a moment after the device was switched on, and gives a link-local address then. One that was taken away shall not come
- * back: the notice is waited for.
+ * The kernel notices a cable a moment after the device was switched on, and gives a link-local address then. One that
+ * was taken away shall not come back: the notice is waited for.
  */
 static void await_running(struct net_fill *fill, const NetDeviceEntry *entry)
 {
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)entry->ifindex };
-	char room[256] __attribute__((aligned(8)));
+	char capacity[256] __attribute__((aligned(8)));
 
 	for (int waited = 0; waited < SETTLE_MS; waited += STEP_MS) {
 		uint32_t flags = 0;
 
-		(void)netlink_ask(fill->netlink, rtnetlink_begin(room, RTM_GETLINK, 0, &header, sizeof(header)), take_flags, &flags);
+		(void)netlink_ask(fill->netlink, rtnetlink_begin(capacity, RTM_GETLINK, 0, &header, sizeof(header)),
+				  take_flags, &flags);
 		if (!(flags & IFF_UP) || !(flags & IFF_LOWER_UP) || flags & IFF_RUNNING)
 			return;
 		poll(NULL, 0, STEP_MS);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* tun and tap devices in a namespace of the tree. Their files (object/file/tun.c) are attached when they are there. */
+/* tun and tap devices in a namespace of the tree. Their files (object/file/tun/tun.c) are attached when they are there.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
@@ -56,17 +57,19 @@ static int check_tun_link(struct restore *r, const NetDeviceEntry *entry)
 static int make_tun_link(struct net_fill *fill, const NetDeviceEntry *entry)
 {
 	AUTO_CLOSE int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	struct ifreq request = { .ifr_flags = (short)(entry->tun->flags & (IFF_TUN | IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE)) };
+	struct ifreq request = { .ifr_flags = (short)(entry->tun->flags & (IFF_TUN | IFF_TAP | IFF_NO_PI |
+									   IFF_VNET_HDR | IFF_MULTI_QUEUE)) };
 	unsigned index = entry->ifindex;
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)entry->ifindex };
-	struct nlmsghdr *change = rtnetlink_begin(room, RTM_NEWLINK, 0, &header, sizeof(header));
+	struct nlmsghdr *change = rtnetlink_begin(capacity, RTM_NEWLINK, 0, &header, sizeof(header));
 	int error = 0, header_size = (int)entry->tun->vnethdr, sndbuf = (int)entry->tun->sndbuf;
 
 	if (fd < 0)
 		return fail_errno("opening /dev/net/tun");
 	strncpy(request.ifr_name, entry->name, IFNAMSIZ - 1);
-	if (ioctl(fd, TUNSETIFINDEX, &index) < 0 || ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETPERSIST, 1L) < 0)
+	if (ioctl(fd, TUNSETIFINDEX, &index) < 0 || ioctl(fd, TUNSETIFF, &request) < 0 ||
+	    ioctl(fd, TUNSETPERSIST, 1L) < 0)
 		return fail_errno("making it");
 	if (entry->tun->owner != -1 && ioctl(fd, TUNSETOWNER, (long)entry->tun->owner) < 0)
 		return fail_errno("setting its owner");

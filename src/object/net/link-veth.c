@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * veth: a pair of devices; what goes into one comes out of the other. The other end may be in the same namespace, in another one of
- * the tree, or outside; whoever restores names the one outside: --external veth[IN]:OUT[@BRIDGE].
+ * veth: a pair of devices; what goes into one comes out of the other. The other end may be in the same namespace, in
+ * another one of the tree, or outside; whoever restores names the one outside: --external veth[IN]:OUT[@BRIDGE].
  */
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -44,14 +44,17 @@ static int find_outside(struct restore *r, const NetDeviceEntry *entry, struct o
 	const char *outside = link_external(r->options, "veth", entry->name);
 
 	if (!outside && r->needs) {
-		need(r, NEED_OPTION, pool_printf(r->pool, "--external veth[%s]:OUT[@BRIDGE]", entry->name), "names the other end of %s", entry->name);
+		need(r, NEED_OPTION, pool_printf(r->pool, "--external veth[%s]:OUT[@BRIDGE]", entry->name),
+		     "names the other end of %s", entry->name);
 		return 0;
 	}
 	if (!outside)
-		return refuse(EINVAL, "its other end was outside: name it with --external veth[%s]:OUT or veth[%s]:OUT@BRIDGE", entry->name,
-			      entry->name);
+		return refuse(EINVAL,
+			      "its other end was outside: name it with --external veth[%s]:OUT or veth[%s]:OUT@BRIDGE",
+			      entry->name, entry->name);
 	if (!parse_outside(outside, to))
-		return refuse(EINVAL, "--external veth[%s]:%s is not of the form OUT or OUT@BRIDGE", entry->name, outside);
+		return refuse(EINVAL, "--external veth[%s]:%s is not of the form OUT or OUT@BRIDGE", entry->name,
+			      outside);
 	return 0;
 }
 
@@ -81,14 +84,15 @@ static int find_inside(struct net_fill *fill, const NetDeviceEntry *entry, struc
 		to->entry = error == 0 ? link_find(devices->items, devices->n, entry->peer_ifindex) : NULL;
 	}
 	if (!to->entry || to->entry == entry || to->entry->type != ND_TYPE__VETH)
-		return refuse(EINVAL, "the images have no device %u in namespace %u, which is to be its other end", entry->peer_ifindex,
-			      entry->peer_nsid);
+		return refuse(EINVAL, "the images have no device %u in namespace %u, which is to be its other end",
+			      entry->peer_ifindex, entry->peer_nsid);
 	return 0;
 }
 
 static void put_peer(struct nlmsghdr *request, const struct other_end *end)
 {
-	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = end->entry ? (int)end->entry->ifindex : 0 };
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC,
+					  .ifi_index = end->entry ? (int)end->entry->ifindex : 0 };
 	struct nlattr *peer = mnl_attr_nest_start(request, VETH_INFO_PEER);
 
 	memcpy(mnl_nlmsg_put_extra_header(request, sizeof(header)), &header, sizeof(header));
@@ -106,8 +110,8 @@ static void put_peer(struct nlmsghdr *request, const struct other_end *end)
 
 static int make_pair(struct net_fill *fill, const NetDeviceEntry *entry, const struct other_end *end)
 {
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
-	struct nlmsghdr *request = link_begin(room, entry);
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = link_begin(capacity, entry);
 	struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO), *data;
 
 	mnl_attr_put_strz(request, IFLA_INFO_KIND, "veth");
@@ -121,12 +125,12 @@ static int make_pair(struct net_fill *fill, const NetDeviceEntry *entry, const s
 /* The end outside becomes a port of the bridge and runs. */
 static int join_bridge(struct net_fill *fill, const struct other_end *end)
 {
-	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	AUTO(netlink_close) struct netlink *netlink = NULL;
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
-	char room[RTNETLINK_ROOM] __attribute__((aligned(8)));
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	struct nlmsghdr *request;
-	int master, error = netns_visit_begin(&visit, fill->home_fd);
+	int master, error = netns_enter(&entered, fill->home_fd);
 
 	if (error < 0)
 		return fail(-error, "going back to the own network namespace");
@@ -137,7 +141,7 @@ static int join_bridge(struct net_fill *fill, const struct other_end *end)
 	if (!master)
 		return refuse(ENODEV, "there is no bridge %s", end->bridge);
 	header.ifi_index = rtnetlink_index(netlink, end->name);
-	request = rtnetlink_begin(room, RTM_NEWLINK, 0, &header, sizeof(header));
+	request = rtnetlink_begin(capacity, RTM_NEWLINK, 0, &header, sizeof(header));
 	mnl_attr_put_u32(request, IFLA_MASTER, (uint32_t)master);
 	error = rtnetlink_tell(netlink, request);
 	return error < 0 ? fail(-error, "making %s a port of bridge %s", end->name, end->bridge) : 0;

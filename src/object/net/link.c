@@ -19,7 +19,6 @@
 #include "plugin/plugin.h"
 #include "session/survey.h"
 
-
 const char *link_external(const struct options *options, const char *word, const char *name)
 {
 	size_t size = strlen(name);
@@ -42,16 +41,16 @@ static bool has_number(const uint16_t *numbers, uint16_t number)
 	return false;
 }
 
-void link_keep_attributes(struct pool *pool, const struct nlattr *nest, const uint16_t *numbers, protobuf_c_boolean *has, ProtobufCBinaryData *to)
+void link_keep_attributes(struct pool *pool, const struct nlattr *nest, const uint16_t *numbers,
+			  protobuf_c_boolean *has, ProtobufCBinaryData *to)
 {
 	AUTO(buffer_done) struct buffer kept = { 0 };
 	const struct nlattr *attribute;
 
 	if (!nest)
 		return;
-	mnl_attr_for_each_nested(attribute, nest)
-		if (has_number(numbers, mnl_attr_get_type(attribute)))
-			memcpy(buffer_extend(&kept, MNL_ALIGN(attribute->nla_len)), attribute, attribute->nla_len);
+	mnl_attr_for_each_nested(attribute, nest) if (has_number(numbers, mnl_attr_get_type(attribute)))
+		memcpy(buffer_extend(&kept, MNL_ALIGN(attribute->nla_len)), attribute, attribute->nla_len);
 	*has = kept.size != 0;
 	to->len = kept.size;
 	to->data = pool_copy(pool, kept.data, kept.size);
@@ -77,7 +76,8 @@ static void dump_inet6(struct pool *pool, const struct net_link *link, NetDevice
 	token = parts[IFLA_INET6_TOKEN];
 	entry->has_addr_gen_mode = mode != NULL;
 	entry->addr_gen_mode = mode ? mnl_attr_get_u8(mode) : 0;
-	if (!token || mnl_attr_get_payload_len(token) != sizeof(none) || !memcmp(mnl_attr_get_payload(token), none, sizeof(none)))
+	if (!token || mnl_attr_get_payload_len(token) != sizeof(none) ||
+	    !memcmp(mnl_attr_get_payload(token), none, sizeof(none)))
 		return;
 	entry->has_token = true;
 	entry->token.len = sizeof(none);
@@ -110,7 +110,8 @@ static void dump_master(struct pool *pool, const struct net_link *link, NetDevic
 	entry->has_master = link->attribute[IFLA_MASTER] != NULL;
 	entry->master = number_of(link, IFLA_MASTER);
 	if (link->slave_kind && !strcmp(link->slave_kind, "bridge"))
-		link_keep_attributes(pool, link->slave_data, link_port_settings, &entry->has_slave_data, &entry->slave_data);
+		link_keep_attributes(pool, link->slave_data, link_port_settings, &entry->has_slave_data,
+				     &entry->slave_data);
 }
 
 static void dump_common(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)
@@ -167,9 +168,13 @@ static int dump_foreign(struct net_view *view, const struct net_link *link, NetD
 	if (answer != -ENOTSUP)
 		return plugins_fail(view->d->plugins, answer);
 	if (link->kind)
-		return refuse(ENOTSUP, "network device %s is of the kind %s, which can't be saved; a plugin could (hook DUMP_EXT_LINK)",
+		return refuse(ENOTSUP,
+			      "network device %s is of the kind %s, which can't be saved; a plugin could (hook "
+			      "DUMP_EXT_LINK)",
 			      link->name, kind);
-	return refuse(ENOTSUP, "network device %s is hardware: to be given at restore dump and restore with --external netdev[%s]:NAME",
+	return refuse(ENOTSUP,
+		      "network device %s is hardware: to be given at restore dump and restore with --external "
+		      "netdev[%s]:NAME",
 		      link->name, link->name);
 }
 

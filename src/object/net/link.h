@@ -11,7 +11,7 @@ struct netlink;
 
 struct net_devices {
 	NetDeviceEntry **items;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 /* How a namespace knows another one of the tree. */
@@ -39,25 +39,28 @@ struct net_fill {
 	size_t n_devices;
 };
 
-/* Another namespace of the tree: a descriptor of it, and its devices. -ENOENT, unlogged, if the tree has none with this id. */
+/* Another namespace of the tree: a descriptor of it, and its devices. -ENOENT, unlogged, if the tree has none with this
+ * id. */
 int net_find_space(struct restore *r, uint32_t id, int *ret_fd, const struct net_devices **ret);
 
 struct link_kind {
-	const char *name; /* for messages */
-	const char *kind; /* the kernel's word; NULL: is() alone decides */
-	NdType type;	  /* in the images */
-	bool (*is)(const struct net_link *link);		/* NULL: all of that word */
-	bool (*claims)(const NetDeviceEntry *entry);		/* the same for records; NULL: all of that type */
-	int (*dump)(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry); /* what is its own; may be NULL */
+	const char *name;			     /* for messages */
+	const char *kind;			     /* the kernel's word; NULL: is() alone decides */
+	NdType type;				     /* in the images */
+	bool (*is)(const struct net_link *link);     /* NULL: all of that word */
+	bool (*claims)(const NetDeviceEntry *entry); /* the same for records; NULL: all of that type */
+	int (*dump)(struct net_view *view, const struct net_link *link,
+		    NetDeviceEntry *entry);			      /* what is its own; may be NULL */
 	int (*check)(struct restore *r, const NetDeviceEntry *entry); /* at load; may be NULL */
 	/*
-	 * Makes it, with name and number. -ENODEV, unlogged: a device that it stands on is not there yet. NULL, or if a device of that name and
-	 * kind is there: the kernel makes it itself.
+	 * Makes it, with name and number. -ENODEV, unlogged: a device that it stands on is not there yet. NULL, or if a
+	 * device of that name and kind is there: the kernel makes it itself.
 	 */
 	int (*make)(struct net_fill *fill, const NetDeviceEntry *entry);
 };
 
-extern const struct link_kind *const link_kinds[]; /* generated from src/object/meson.build, NULL-terminated; in matching order */
+extern const struct link_kind
+	*const link_kinds[]; /* generated from src/object/meson.build, NULL-terminated; in matching order */
 
 /* --- the core (link.c, link-restore.c) --- */
 
@@ -69,8 +72,8 @@ int net_link_check(struct restore *r, const NetDeviceEntry *entry);
 int net_links_make(struct net_fill *fill);
 int net_links_start(struct net_fill *fill);
 /*
- * When addresses are there: new link-local ones may come by themselves again. has_own tells whether the device with this index has had such
- * an address.
+ * When addresses are there: new link-local ones may come by themselves again. has_own tells whether the device with
+ * this index has had such an address.
  */
 int net_links_finish(struct net_fill *fill, bool (*has_own)(const void *arg, uint32_t index), const void *arg);
 
@@ -80,11 +83,12 @@ int net_links_finish(struct net_fill *fill, bool (*has_own)(const void *arg, uin
 extern const uint16_t link_port_settings[];
 
 /* Attributes of a nest whose numbers are in the list (0 ends it), as bytes. */
-void link_keep_attributes(struct pool *pool, const struct nlattr *nest, const uint16_t *numbers, protobuf_c_boolean *has, ProtobufCBinaryData *to);
+void link_keep_attributes(struct pool *pool, const struct nlattr *nest, const uint16_t *numbers,
+			  protobuf_c_boolean *has, ProtobufCBinaryData *to);
 /* Whether such bytes are whole attributes with these numbers only. */
 bool link_attributes_are_sound(const ProtobufCBinaryData *data, const uint16_t *numbers);
 /* Begins a request that makes the device: name, number, hardware address, queues. */
-struct nlmsghdr *link_begin(void *room, const NetDeviceEntry *entry);
+struct nlmsghdr *link_begin(void *capacity, const NetDeviceEntry *entry);
 /* Adds the nest IFLA_LINKINFO with kind and data (of the record, or none). */
 void link_put_info(struct nlmsghdr *request, const char *kind, const ProtobufCBinaryData *data);
 /* Sends a request that makes the device; a failure is logged. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Network namespaces: the order of the pieces in this folder. What is read and made is read and made by the coordinator itself, which visits the
- * namespace for the time (kern/net/netns.h).
+ * Network namespaces: the order of the pieces in this folder. What is read and made is read and made by the coordinator
+ * itself, which visits the namespace for the time (kern/net/netns.h).
  */
 #include "object/net/net.h"
 
@@ -50,14 +50,15 @@ static int dump_nsid(struct dump *d, struct netlink *netlink, const struct names
 	return error < 0 ? fail(-error, "asking for the number of network namespace %u", other->id) : 0;
 }
 
-static int dump_nsids(struct dump *d, struct netlink *netlink, const struct namespace *ns, NetnsEntry *entry, struct net_peer *peers,
-		      size_t *ret_n)
+static int dump_nsids(struct dump *d, struct netlink *netlink, const struct namespace *ns, NetnsEntry *entry,
+		      struct net_peer *peers, size_t *ret_n)
 {
 	struct namespace *other;
 	int nsid = -1;
 
 	*ret_n = 0;
-	for_each_namespace(other, d->namespaces) {
+	for_each_namespace(other, d->namespaces)
+	{
 		NetnsId *record;
 
 		if (!is_network(other) || other == ns || (!other->own && !other->task))
@@ -91,7 +92,8 @@ static int dump_devices(struct net_view *view, struct net_space *space)
 	return error;
 }
 
-/* Devices, settings and addresses of a namespace do not change while its tasks stand still, unless somebody from outside comes in. */
+/* Devices, settings and addresses of a namespace do not change while its tasks stand still, unless somebody from
+ * outside comes in. */
 static int look_around(struct dump *d, struct namespace *ns, struct net_space *space)
 {
 	AUTO(netlink_close) struct netlink *netlink = NULL;
@@ -108,12 +110,13 @@ static int look_around(struct dump *d, struct namespace *ns, struct net_space *s
 	return net_firewall_collect(d);
 }
 
-/* The way back, for those who are on a visit. */
+/* The way back, for those who are on a entered. */
 static int remember_home(struct dump *d)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces) {
+	for_each_namespace(ns, d->namespaces)
+	{
 		if (!is_network(ns) || !ns->own || ns->fd >= 0)
 			continue;
 		ns->fd = netns_open_own();
@@ -125,7 +128,7 @@ static int remember_home(struct dump *d)
 
 static int collect_net(struct dump *d, struct namespace *ns)
 {
-	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	struct net_space *space = ns->data = pool_new(d->pool, struct net_space);
 	char inode[32];
 
@@ -146,7 +149,7 @@ static int collect_net(struct dump *d, struct namespace *ns)
 		TRY(network_dump_cut_off(d, ns->id));
 	if (space->empty)
 		return 0;
-	TRY(network_dump_visit(d, ns->id, &visit));
+	TRY(network_dump_enter(d, ns->id, &entered));
 	return look_around(d, ns, space);
 }
 
@@ -162,10 +165,10 @@ static int write_devices(struct dump *d, const struct namespace *ns, const struc
 
 static int write_content(struct dump *d, const struct namespace *ns, const struct net_space *space)
 {
-	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	AUTO(netlink_close) struct netlink *netlink = NULL;
 
-	TRY(network_dump_visit(d, ns->id, &visit));
+	TRY(network_dump_enter(d, ns->id, &entered));
 	TRY(open_rtnetlink(&netlink));
 	TRY(net_settings_dump(d->pool, space->entry));
 	TRY(write_devices(d, ns, space));
@@ -214,7 +217,8 @@ static int load_external(struct restore *r, const char *key)
 	if (file_has_inherited(r, key))
 		return 0;
 	if (!r->needs)
-		return refuse(EINVAL, "the network namespace \"%s\" was outside: give it with --inherit-fd fd[N]:%s", key, key);
+		return refuse(EINVAL, "the network namespace \"%s\" was outside: give it with --inherit-fd fd[N]:%s",
+			      key, key);
 	need(r, NEED_DESCRIPTOR, key, "the network namespace of the tasks, which is not in the checkpoint");
 	return 0;
 }
@@ -228,8 +232,11 @@ static int load_net(struct restore *r, struct namespace *ns)
 		TRY(error);
 	space->empty = r->options->empty_ns & CLONE_NEWNET;
 	if (error == -ENOENT && !space->empty)
-		return refuse(ENOENT, "netns-%u.img is missing: restore with --empty-ns net if the dump was made so, or to have a network without "
-				      "content", ns->id);
+		return refuse(ENOENT,
+			      "netns-%u.img is missing: restore with --empty-ns net if the dump was made so, or to "
+			      "have a network without "
+			      "content",
+			      ns->id);
 	if (space->empty)
 		return 0;
 	if (space->entry->ext_key) {
@@ -260,9 +267,7 @@ static struct namespace *find_namespace(struct restore *r, uint32_t id)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces)
-		if (is_network(ns) && ns->id == id)
-			return ns;
+	for_each_namespace(ns, r->namespaces) if (is_network(ns) && ns->id == id) return ns;
 	return NULL;
 }
 
@@ -292,7 +297,8 @@ static int set_nsids(struct restore *r, struct net_fill *fill, const NetnsEntry 
 			continue;
 		error = rtnetlink_nsid_set(fill->netlink, own ? fill->home_fd : ns->fd, record->netnsid_value);
 		if (error < 0 && error != -EEXIST)
-			return fail(-error, "giving network namespace %u the number %d", record->target_ns_id, record->netnsid_value);
+			return fail(-error, "giving network namespace %u the number %d", record->target_ns_id,
+				    record->netnsid_value);
 	}
 	return 0;
 }
@@ -312,12 +318,17 @@ static int furnish(struct restore *r, struct net_fill *fill, const struct net_sp
 
 static int fill_net(struct restore *r, struct namespace *ns)
 {
-	AUTO(netns_visit_end) struct netns_visit visit = NETNS_AT_HOME;
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	AUTO(netlink_close) struct netlink *netlink = NULL;
 	AUTO_CLOSE int home = netns_open_own();
 	struct net_space *space = ns->data;
 	struct net_fill fill = {
-		.r = r, .id = ns->id, .fd = ns->fd, .home_fd = home, .devices = space->devices.items, .n_devices = space->devices.n,
+		.r = r,
+		.id = ns->id,
+		.fd = ns->fd,
+		.home_fd = home,
+		.devices = space->devices.items,
+		.n_devices = space->devices.n,
 	};
 
 	if (home < 0)
@@ -327,7 +338,7 @@ static int fill_net(struct restore *r, struct namespace *ns)
 	TRY(network_restore_cut_off(r, ns->id));
 	if (space->empty)
 		return 0;
-	TRY(network_restore_visit(r, ns->id, &visit));
+	TRY(network_restore_enter(r, ns->id, &entered));
 	TRY(open_rtnetlink(&netlink));
 	fill.netlink = netlink;
 	return furnish(r, &fill, space);

@@ -4,12 +4,13 @@
  *
  * While criu runs, the rules are in an nftables table that belongs to its netlink socket (NFT_TABLE_F_OWNER, Linux
  * 5.12): the kernel removes it with the socket, so a criu that is killed, at any time, leaves no rule behind and the
- * tasks talk on. Only a dump that has succeeded and killed its tasks leaves rules on purpose, for the time until the restore:
- * by nftables or iptables as --network-lock says, named as the reference wants it, and only for connections whose other end
- * is not in the checkpoint as well. Restore removes them at its very end; a restore that fails leaves them for the next one.
+ * tasks talk on. Only a dump that has succeeded and killed its tasks leaves rules on purpose, for the time until the
+ * restore: by nftables or iptables as --network-lock says, named as the reference wants it, and only for connections
+ * whose other end is not in the checkpoint as well. Restore removes them at its very end; a restore that fails leaves
+ * them for the next one.
  *
- * Each network namespace of the tree has rules of its own. One that is not criu's own is cut off as a whole, all but packets
- * with libsoccr's mark: who calls meanwhile is not turned away by a system without sockets, but tries again.
+ * Each network namespace of the tree has rules of its own. One that is not criu's own is cut off as a whole, all but
+ * packets with libsoccr's mark: who calls meanwhile is not turned away by a system without sockets, but tries again.
  */
 #pragma once
 
@@ -23,8 +24,8 @@ struct namespace_set;
 
 /* Whether there is one with this id, and it is not criu's own. */
 bool network_is_other(const struct namespace_set *set, uint32_t id);
-int network_dump_visit(struct dump *d, uint32_t id, struct netns_visit *visit);
-int network_restore_visit(struct restore *r, uint32_t id, struct netns_visit *visit);
+int network_dump_enter(struct dump *d, uint32_t id, struct netns_switch *entered);
+int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *entered);
 /* The one that a socket belongs to: that in which it was made, not always that of the task that has it. */
 int network_of_socket(struct dump *d, const struct task *task, int fd, uint32_t *ret);
 /* By its inode; 0: it is none of those. */
@@ -39,8 +40,8 @@ int network_restore_check(struct restore *r, uint32_t id);
 /* Sets the method in the inventory. */
 void network_dump_begin(struct dump *d);
 /*
- * The connection will be saved. fd is a descriptor of its socket; a copy is held until the end of the dump, so that the socket outlives its
- * task and can be closed without a word. ret_fd is that copy.
+ * The connection will be saved. fd is a descriptor of its socket; a copy is held until the end of the dump, so that the
+ * socket outlives its task and can be closed without a word. ret_fd is that copy.
  */
 int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd);
 /* The namespace with this id is cut off as a whole. */

@@ -23,26 +23,81 @@
 #define DEPTH_MAX 6
 
 /* The places in the lists of the format. Names that a kernel does not have keep their place. */
-static const char *const conf4[] = {
-	"accept_local", "accept_redirects", "accept_source_route", "arp_accept", "arp_announce", "arp_filter",
-	"arp_ignore", "arp_notify", "bootp_relay", "disable_policy", "disable_xfrm", "force_igmp_version",
-	"forwarding", "igmpv2_unsolicited_report_interval", "igmpv3_unsolicited_report_interval", "log_martians",
-	"medium_id", "promote_secondaries", "proxy_arp", "proxy_arp_pvlan", "route_localnet", "rp_filter",
-	"secure_redirects", "send_redirects", "shared_media", "src_valid_mark", "tag", "ignore_routes_with_linkdown",
-	"drop_gratuitous_arp", "drop_unicast_in_l2_multicast", NULL
-};
+static const char *const conf4[] = { "accept_local",
+				     "accept_redirects",
+				     "accept_source_route",
+				     "arp_accept",
+				     "arp_announce",
+				     "arp_filter",
+				     "arp_ignore",
+				     "arp_notify",
+				     "bootp_relay",
+				     "disable_policy",
+				     "disable_xfrm",
+				     "force_igmp_version",
+				     "forwarding",
+				     "igmpv2_unsolicited_report_interval",
+				     "igmpv3_unsolicited_report_interval",
+				     "log_martians",
+				     "medium_id",
+				     "promote_secondaries",
+				     "proxy_arp",
+				     "proxy_arp_pvlan",
+				     "route_localnet",
+				     "rp_filter",
+				     "secure_redirects",
+				     "send_redirects",
+				     "shared_media",
+				     "src_valid_mark",
+				     "tag",
+				     "ignore_routes_with_linkdown",
+				     "drop_gratuitous_arp",
+				     "drop_unicast_in_l2_multicast",
+				     NULL };
 
-static const char *const conf6[] = {
-	"accept_dad", "accept_ra", "accept_ra_defrtr", "accept_ra_from_local", "accept_ra_min_hop_limit",
-	"accept_ra_mtu", "accept_ra_pinfo", "accept_ra_rt_info_max_plen", "accept_ra_rtr_pref", "accept_redirects",
-	"accept_source_route", "autoconf", "dad_transmits", "disable_ipv6", "drop_unicast_in_l2_multicast",
-	"drop_unsolicited_na", "force_mld_version", "force_tllao", "forwarding", "hop_limit",
-	"ignore_routes_with_linkdown", "keep_addr_on_down", "max_addresses", "max_desync_factor",
-	"mldv1_unsolicited_report_interval", "mldv2_unsolicited_report_interval", "mtu", "ndisc_notify",
-	"optimistic_dad", "proxy_ndp", "regen_max_retry", "router_probe_interval", "router_solicitation_delay",
-	"router_solicitation_interval", "router_solicitations", "stable_secret", "suppress_frag_ndisc",
-	"temp_prefered_lft", "temp_valid_lft", "use_oif_addrs_only", "use_optimistic", "use_tempaddr", NULL
-};
+static const char *const conf6[] = { "accept_dad",
+				     "accept_ra",
+				     "accept_ra_defrtr",
+				     "accept_ra_from_local",
+				     "accept_ra_min_hop_limit",
+				     "accept_ra_mtu",
+				     "accept_ra_pinfo",
+				     "accept_ra_rt_info_max_plen",
+				     "accept_ra_rtr_pref",
+				     "accept_redirects",
+				     "accept_source_route",
+				     "autoconf",
+				     "dad_transmits",
+				     "disable_ipv6",
+				     "drop_unicast_in_l2_multicast",
+				     "drop_unsolicited_na",
+				     "force_mld_version",
+				     "force_tllao",
+				     "forwarding",
+				     "hop_limit",
+				     "ignore_routes_with_linkdown",
+				     "keep_addr_on_down",
+				     "max_addresses",
+				     "max_desync_factor",
+				     "mldv1_unsolicited_report_interval",
+				     "mldv2_unsolicited_report_interval",
+				     "mtu",
+				     "ndisc_notify",
+				     "optimistic_dad",
+				     "proxy_ndp",
+				     "regen_max_retry",
+				     "router_probe_interval",
+				     "router_solicitation_delay",
+				     "router_solicitation_interval",
+				     "router_solicitations",
+				     "stable_secret",
+				     "suppress_frag_ndisc",
+				     "temp_prefered_lft",
+				     "temp_valid_lft",
+				     "use_oif_addrs_only",
+				     "use_optimistic",
+				     "use_tempaddr",
+				     NULL };
 
 static const char *const unix_names[] = { "max_dgram_qlen", NULL };
 static const char *const ipv4_names[] = { "ping_group_range", NULL };
@@ -65,9 +120,9 @@ static bool has_name(const char *const *names, const char *name)
 }
 
 /* The value without the newline at its end; -errno if it cannot be read (stable_secret before it is set: EIO). */
-static int read_value(const char *path, char *to, size_t room)
+static int read_value(const char *path, char *to, size_t capacity)
 {
-	ssize_t size = file_read_text(AT_FDCWD, path, to, room);
+	ssize_t size = file_read_text(AT_FDCWD, path, to, capacity);
 
 	if (size < 0)
 		return (int)size;
@@ -144,7 +199,8 @@ static int restore_list(const char *folder, const char *const *names, SysctlEntr
 
 	for (size_t i = 0; i < n; i++) {
 		if (!names[i]) {
-			log_warn("The image has %zu more values for " ROOT "/%s: newer ones, they are left alone", n - i, folder);
+			log_warn("The image has %zu more values for " ROOT "/%s: newer ones, they are left alone",
+				 n - i, folder);
 			break;
 		}
 		if (!strcmp(names[i], written_last))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The sysctls of a network namespace and of its devices, /proc/sys/net. The calling thread is in the namespace. The format
- * keeps values without names, their place in the list is the name; those that it has no place for have records of ours.
+ * The sysctls of a network namespace and of its devices, /proc/sys/net. The calling thread is in the namespace. The
+ * format keeps values without names, their place in the list is the name; those that it has no place for have records
+ * of ours.
  */
 #pragma once
 

@@ -11,8 +11,8 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "image/inventory.h"
-#include "object/socket/inet.h"
-#include "object/socket/unix.h"
+#include "object/socket/inet/inet.h"
+#include "object/socket/unix/unix.h"
 #include "session/needs.h"
 
 static bool is_other_end(const InetSkEntry *a, const InetSkEntry *b)
@@ -68,7 +68,8 @@ static int check_address(const InetSkEntry *entry)
 	if (!bind(fd, &address.any, inet_address_size(&address)) || errno != EADDRNOTAVAIL)
 		return 0;
 	inet_print(entry, name, sizeof(name));
-	return refuse(EADDRNOTAVAIL, "no network device here has the address of the socket %s: add it (ip address add)", name);
+	return refuse(EADDRNOTAVAIL, "no network device here has the address of the socket %s: add it (ip address add)",
+		      name);
 }
 
 int inet_need(struct restore *r, struct file *f)
@@ -85,9 +86,9 @@ int inet_need(struct restore *r, struct file *f)
 }
 
 /* "/run/x" or "@abstract" */
-static void print_name(const UnixSkEntry *entry, char *to, size_t room)
+static void print_name(const UnixSkEntry *entry, char *to, size_t capacity)
 {
-	size_t n = entry->name.len < room - 1 ? entry->name.len : room - 1;
+	size_t n = entry->name.len < capacity - 1 ? entry->name.len : capacity - 1;
 
 	memcpy(to, entry->name.data, n);
 	to[n] = '\0';
@@ -103,7 +104,8 @@ static int need_outside(struct restore *r, const UnixSkEntry *entry, const UnixS
 	if (file_has_inherited(r, key))
 		return 0;
 	if (!unix_has_name(peer)) {
-		(void)need(r, NEED_DESCRIPTOR, key, "a unix socket whose other end has no name and is outside of the tree");
+		(void)need(r, NEED_DESCRIPTOR, key,
+			   "a unix socket whose other end has no name and is outside of the tree");
 		return 0;
 	}
 	print_name(peer, name, sizeof(name));
@@ -111,7 +113,9 @@ static int need_outside(struct restore *r, const UnixSkEntry *entry, const UnixS
 	snprintf(text, sizeof(text), "unix socket %s", name);
 	(void)need(r, NEED_PEER, text, "somebody must listen there");
 	if (!r->needs->other_paths && unix_is_path(peer) && access(name, F_OK) < 0 && errno == ENOENT)
-		return refuse(ENOENT, "its other end, the unix socket %s, is not there: start the program that listens on it", name);
+		return refuse(ENOENT,
+			      "its other end, the unix socket %s, is not there: start the program that listens on it",
+			      name);
 	return 0;
 }
 
@@ -122,7 +126,8 @@ int unix_need(struct restore *r, struct file *f)
 
 	if (entry->uflags & (UNIX_EXTERN | UNIX_CALLBACK | UNIX_SERVICE))
 		return 0;
-	return socket->peer && socket->peer->entry->uflags & UNIX_EXTERN ? need_outside(r, entry, socket->peer->entry) : 0;
+	return socket->peer && socket->peer->entry->uflags & UNIX_EXTERN ? need_outside(r, entry, socket->peer->entry)
+									 : 0;
 }
 
 struct word {
@@ -131,16 +136,22 @@ struct word {
 };
 
 static const struct word tcp_states[] = {
-	{ TCP_ESTABLISHED, "established" }, { TCP_SYN_SENT, "being connected" }, { TCP_FIN_WAIT1, "half closed" },
-	{ TCP_FIN_WAIT2, "half closed" },   { TCP_CLOSE_WAIT, "half closed" },	 { TCP_CLOSING, "half closed" },
-	{ TCP_LAST_ACK, "half closed" },    { TCP_LISTEN, "listening" },	 { TCP_CLOSE, "not connected" }, { 0, NULL },
+	{ TCP_ESTABLISHED, "established" }, { TCP_SYN_SENT, "being connected" },
+	{ TCP_FIN_WAIT1, "half closed" },   { TCP_FIN_WAIT2, "half closed" },
+	{ TCP_CLOSE_WAIT, "half closed" },  { TCP_CLOSING, "half closed" },
+	{ TCP_LAST_ACK, "half closed" },    { TCP_LISTEN, "listening" },
+	{ TCP_CLOSE, "not connected" },	    { 0, NULL },
 };
 static const struct word protocols[] = {
-	{ IPPROTO_TCP, "TCP" }, { IPPROTO_UDP, "UDP" }, { IPPROTO_UDPLITE, "UDP-Lite" }, { IPPROTO_ICMP, "ping" },
-	{ IPPROTO_ICMPV6, "ping" }, { 0, NULL },
+	{ IPPROTO_TCP, "TCP" },	  { IPPROTO_UDP, "UDP" },     { IPPROTO_UDPLITE, "UDP-Lite" },
+	{ IPPROTO_ICMP, "ping" }, { IPPROTO_ICMPV6, "ping" }, { 0, NULL },
 };
 static const struct word types[] = {
-	{ SOCK_STREAM, "stream" }, { SOCK_DGRAM, "datagram" }, { SOCK_SEQPACKET, "seqpacket" }, { SOCK_RAW, "raw" }, { 0, NULL },
+	{ SOCK_STREAM, "stream" },
+	{ SOCK_DGRAM, "datagram" },
+	{ SOCK_SEQPACKET, "seqpacket" },
+	{ SOCK_RAW, "raw" },
+	{ 0, NULL },
 };
 
 static const char *find_word(const struct word *words, unsigned number, const char *otherwise)
@@ -159,7 +170,8 @@ const char *inet_describe(const struct file *f, struct pool *pool)
 
 	if (entry->type != SOCK_STREAM)
 		return pool_printf(pool, "%s socket%s", protocol, family);
-	return pool_printf(pool, "%s socket%s, %s", protocol, family, find_word(tcp_states, entry->state, "in an odd state"));
+	return pool_printf(pool, "%s socket%s, %s", protocol, family,
+			   find_word(tcp_states, entry->state, "in an odd state"));
 }
 
 const char *unix_describe(const struct file *f, struct pool *pool)

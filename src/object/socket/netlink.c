@@ -63,8 +63,8 @@ static int dump_groups(int fd, NetlinkSkEntry *entry, struct pool *pool)
 }
 
 /*
- * Messages of the kernel cannot be put back: only it can send as itself. A notification may get lost at any time, whoever listens to them
- * has to cope with that; an answer may not.
+ * Messages of the kernel cannot be put back: only it can send as itself. A notification may get lost at any time,
+ * whoever listens to them has to cope with that; an answer may not.
  */
 static int check_queue(int fd)
 {
@@ -75,7 +75,10 @@ static int check_queue(int fd)
 	if (size < 0)
 		return 0;
 	if (!from.nl_groups)
-		return refuse(EBUSY, "an answer of %zd bytes waits unread in a netlink socket and can't be kept; try again later", size);
+		return refuse(
+			EBUSY,
+			"an answer of %zd bytes waits unread in a netlink socket and can't be kept; try again later",
+			size);
 	log_warn("Notifications that wait unread in a netlink socket will be lost");
 	return 0;
 }
@@ -109,7 +112,8 @@ static int load_netlink(struct restore *r, struct file *f)
 	const NetlinkSkEntry *entry = f->entry->nlsk;
 
 	if (entry->n_groups > GROUP_WORDS_MAX || entry->dst_group > 32)
-		return refuse(EINVAL, "its groups (%zu words, peer %u) make no sense", entry->n_groups, entry->dst_group);
+		return refuse(EINVAL, "its groups (%zu words, peer %u) make no sense", entry->n_groups,
+			      entry->dst_group);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Numbers of socket options that are newer than some C library, or in headers of the kernel that do not go together with it. */
+/* Numbers of socket options that are newer than some C library, or in headers of the kernel that do not go together
+ * with it. */
 #pragma once
 
 /* include/uapi/asm-generic/socket.h, with the Linux version that brought them */
@@ -59,13 +60,13 @@
 #endif
 
 /* include/uapi/linux/udp.h; net/udplite.h for the last two */
-#define UDP_CORK	   1
+#define UDP_CORK 1
 #ifndef UDP_ENCAP
-#define UDP_ENCAP	   100
-#define UDP_NO_CHECK6_TX   101
-#define UDP_NO_CHECK6_RX   102
-#define UDP_SEGMENT	   103 /* 4.18 */
-#define UDP_GRO		   104 /* 5.0 */
+#define UDP_ENCAP	 100
+#define UDP_NO_CHECK6_TX 101
+#define UDP_NO_CHECK6_RX 102
+#define UDP_SEGMENT	 103 /* 4.18 */
+#define UDP_GRO		 104 /* 5.0 */
 #endif
 #define UDPLITE_SEND_CSCOV 10
 #define UDPLITE_RECV_CSCOV 11

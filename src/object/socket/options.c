@@ -36,7 +36,7 @@ struct row {
 	unsigned families, types;
 	int initial;
 	enum write write;
-	enum option_moment moment;
+	enum option_phase phase;
 };
 
 typedef SkOptsEntry record_common;
@@ -60,11 +60,24 @@ typedef TcpOptsEntry record_tcp;
 #define ALL	OPTION_ALL
 
 static const struct row rows[] = {
-#define OPTION(level, name, record, member, shape, families, types, initial, write, moment)                            \
-	{ #name, level, name, RECORD_##record, offsetof(record_##record, has_##member),                                \
-	  offsetof(record_##record, member), SHAPE_##shape, families, types, initial, WRITE_##write, OPTION_##moment },
-#define MORE(level, name, shape, families, types, initial, moment)                                                      \
-	{ #name, level, name, RECORD_more, 0, 0, SHAPE_##shape, families, types, initial, WRITE_CHANGED, OPTION_##moment },
+#define OPTION(level, name, record, member, shape, families, types, initial, write, phase) \
+	{ #name,                                                                           \
+	  level,                                                                           \
+	  name,                                                                            \
+	  RECORD_##record,                                                                 \
+	  offsetof(record_##record, has_##member),                                         \
+	  offsetof(record_##record, member),                                               \
+	  SHAPE_##shape,                                                                   \
+	  families,                                                                        \
+	  types,                                                                           \
+	  initial,                                                                         \
+	  WRITE_##write,                                                                   \
+	  OPTION_##phase },
+#define MORE(level, name, shape, families, types, initial, phase)                            \
+	{                                                                                    \
+		#name, level,	name,	       RECORD_more,   0, 0, SHAPE_##shape, families, \
+		types, initial, WRITE_CHANGED, OPTION_##phase                                \
+	},
 #include "object/socket/options.def"
 #undef OPTION
 #undef MORE
@@ -212,7 +225,8 @@ static void apply_more(const struct row *row, int fd, const SkOptsEntry *common)
 	if (!getsockopt(fd, row->level, row->option, now, &size) && size == length && !memcmp(now, value, length))
 		return;
 	if (setsockopt(fd, row->level, row->option, value, (socklen_t)length) < 0)
-		log_warn("the socket option %s cannot be set as it was (%d): %s", row->name, more->number, strerror(errno));
+		log_warn("the socket option %s cannot be set as it was (%d): %s", row->name, more->number,
+			 strerror(errno));
 }
 
 /* --- */
@@ -230,8 +244,8 @@ static int apply_row(const struct row *row, int family, int fd, const char *reco
 
 	if (!*(const protobuf_c_boolean *)(record + row->has))
 		return 0;
-	value = row->shape == SHAPE_BOOL ? *(const protobuf_c_boolean *)(record + row->value) :
-					   (int)*(const uint32_t *)(record + row->value);
+	value = row->shape == SHAPE_BOOL ? *(const protobuf_c_boolean *)(record + row->value)
+					 : (int)*(const uint32_t *)(record + row->value);
 	if (family == AF_UNIX && value == row->initial && !is_inherited(row))
 		return 0;
 	if (!getsockopt(fd, row->level, row->option, &now, &size) && now == value)
@@ -262,7 +276,8 @@ static int read_buffers(int fd, SkOptsEntry *common)
 	return 0;
 }
 
-/* 1: it was set. The kernel doubles what it is given (socket(7)). Setting a size fixes it: SO_BUF_LOCK lets it grow by itself again. */
+/* 1: it was set. The kernel doubles what it is given (socket(7)). Setting a size fixes it: SO_BUF_LOCK lets it grow by
+ * itself again. */
 static int apply_buffer(int fd, int option, int forced, uint32_t doubled)
 {
 	uint32_t now = 0;
@@ -292,7 +307,7 @@ static int apply_buffers(int fd, const SkOptsEntry *common)
 	return 0;
 }
 
-int socket_options_make_room(int fd, uint32_t send, uint32_t receive)
+int socket_options_make_capacity(int fd, uint32_t send, uint32_t receive)
 {
 	uint32_t now[2] = { 0 };
 	socklen_t size = sizeof(now[0]);
@@ -329,7 +344,8 @@ static int apply_times(int fd, const SkOptsEntry *common)
 
 	if ((send.tv_sec || send.tv_usec) && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof(send)) < 0)
 		return fail_errno("cannot set the time limit for sending");
-	if ((receive.tv_sec || receive.tv_usec) && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof(receive)) < 0)
+	if ((receive.tv_sec || receive.tv_usec) &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof(receive)) < 0)
 		return fail_errno("cannot set the time limit for receiving");
 	return 0;
 }
@@ -389,9 +405,9 @@ static int read_filter(int fd, SkOptsEntry *common, struct pool *pool)
 	socklen_t count = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &count) < 0)
-		return errno == EACCES ?
-			       refuse(ENOTSUP, "an eBPF program filters what this socket receives; it cannot be saved") :
-			       fail_errno("cannot read the socket filter");
+		return errno == EACCES ? refuse(ENOTSUP,
+						"an eBPF program filters what this socket receives; it cannot be saved")
+				       : fail_errno("cannot read the socket filter");
 	if (!count)
 		return 0;
 	common->so_filter = pool_array(pool, uint64_t, count);
@@ -444,19 +460,19 @@ int socket_options_dump(struct dump *d, const struct open_file *of, const struct
 	return file_dump_later(d, of, read_rows, pool_copy(d->pool, options, sizeof(*options)));
 }
 
-int socket_options_apply(int fd, const struct socket_options *options, enum option_moment moment)
+int socket_options_apply(int fd, const struct socket_options *options, enum option_phase phase)
 {
-	if (moment == OPTION_EARLY)
+	if (phase == OPTION_EARLY)
 		TRY(apply_device(fd, options->common));
 	for (size_t i = 0; i < N_ROWS; i++) {
-		const char *record = rows[i].moment == moment ? record_of(&rows[i], options) : NULL;
+		const char *record = rows[i].phase == phase ? record_of(&rows[i], options) : NULL;
 
 		if (record && rows[i].record == RECORD_more)
 			apply_more(&rows[i], fd, options->common);
 		else if (record)
 			TRY(apply_row(&rows[i], options->family, fd, record));
 	}
-	if (moment != OPTION_LATE)
+	if (phase != OPTION_LATE)
 		return 0;
 	TRY(apply_buffers(fd, options->common));
 	TRY(apply_times(fd, options->common));

@@ -29,7 +29,7 @@ enum option_type {
 	OPTION_IDLE = 16, /* TCP without a connection */
 };
 
-enum option_moment {
+enum option_phase {
 	OPTION_EARLY, /* before bind(2) */
 	OPTION_LATE,  /* when names, peers and queues are in place */
 	OPTION_LAST,  /* when all sockets of the tree have their names */
@@ -45,9 +45,9 @@ struct socket_options {
 	TcpOptsEntry *tcp;
 };
 
-/* Reads all options into the records. The rows of the table are in place at the first moment `finish`. */
+/* Reads all options into the records. The rows of the table are in place at the first phase `finish`. */
 int socket_options_dump(struct dump *d, const struct open_file *of, const struct socket_options *options);
 /* Sets what differs from what fd has. */
-int socket_options_apply(int fd, const struct socket_options *options, enum option_moment moment);
+int socket_options_apply(int fd, const struct socket_options *options, enum option_phase phase);
 /* Room for everything that queues may hold: buffers of at least this many bytes, beyond the limits of the system. */
-int socket_options_make_room(int fd, uint32_t send, uint32_t receive);
+int socket_options_make_capacity(int fd, uint32_t send, uint32_t receive);

@@ -13,12 +13,12 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "object/socket/options.h"
-#include "object/socket/unix.h"
+#include "object/socket/unix/unix.h"
 #include "session/pids.h"
 #include "sk-packet.pb-c.h"
 
 /* One look at a stream; its chunks have no boundaries that a reader could see. */
-#define CHUNK	   (256 * 1024)
+#define CHUNK (256 * 1024)
 #ifndef SCM_PIDFD
 #define SCM_PIDFD 4 /* Linux 6.5 */
 #endif
@@ -33,16 +33,16 @@ union control {
 
 struct looked {
 	char *data;
-	size_t size, room;
+	size_t size, capacity;
 	int rights[RIGHTS_MAX];
 	unsigned n_rights;
-	uint64_t seen;	/* bytes, of all messages */
-	int total;	/* bytes that wait: of a datagram socket, in its first message */
+	uint64_t seen;	     /* bytes, of all messages */
+	int total;	     /* bytes that wait: of a datagram socket, in its first message */
 	struct ucred sender; /* pid 0: nobody told */
 	struct sockaddr_un name;
 	socklen_t name_size;
 	bool datagrams;
-	bool ended;	/* nothing more can come: that, too, looks like a message of size 0 */
+	bool ended; /* nothing more can come: that, too, looks like a message of size 0 */
 };
 
 static void close_rights(struct looked *looked)
@@ -71,12 +71,16 @@ static void take_control(struct looked *looked, struct msghdr *message)
 }
 
 /* One recvmsg(2) with all that may come beside the data. */
-static ssize_t peek(int fd, struct looked *looked, size_t room, int flags)
+static ssize_t peek(int fd, struct looked *looked, size_t capacity, int flags)
 {
 	union control control;
-	struct iovec iov = { looked->data, room };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
-				  .msg_name = &looked->name, .msg_namelen = sizeof(looked->name) };
+	struct iovec iov = { looked->data, capacity };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control),
+				  .msg_name = &looked->name,
+				  .msg_namelen = sizeof(looked->name) };
 	ssize_t size = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
 
 	if (size < 0)
@@ -87,8 +91,8 @@ static ssize_t peek(int fd, struct looked *looked, size_t room, int flags)
 }
 
 /*
- * The next packet after those already seen: SO_PEEK_OFF moves on with every look. Returns 1, or 0 at the end. The size of a
- * datagram is asked first; one of size 0 counts as seen by that question already.
+ * The next packet after those already seen: SO_PEEK_OFF moves on with every look. Returns 1, or 0 at the end. The size
+ * of a datagram is asked first; one of size 0 counts as seen by that question already.
  */
 static int look(int fd, bool stream, struct looked *looked)
 {
@@ -104,9 +108,9 @@ static int look(int fd, bool stream, struct looked *looked)
 			return looked->n_rights || !looked->ended || looked->seen < (uint64_t)looked->total;
 		close_rights(looked); /* they come again */
 	}
-	if ((size_t)size > looked->room) {
+	if ((size_t)size > looked->capacity) {
 		looked->data = xrealloc(looked->data, (size_t)size);
-		looked->room = (size_t)size;
+		looked->capacity = (size_t)size;
 	}
 	size = peek(fd, looked, (size_t)size, 0);
 	if (size < 0)
@@ -184,7 +188,8 @@ static int write_all(struct dump *d, const struct open_file *of, bool stream, st
 
 int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntry *entry)
 {
-	struct looked looked = { .datagrams = entry->type == SOCK_DGRAM, .ended = entry->has_shutdown && entry->shutdown & SK_SHUTDOWN__READ };
+	struct looked looked = { .datagrams = entry->type == SOCK_DGRAM,
+				 .ended = entry->has_shutdown && entry->shutdown & SK_SHUTDOWN__READ };
 	int before, start = 0, result;
 	socklen_t size = sizeof(before);
 
@@ -212,7 +217,8 @@ static int write_early(struct dump *d, int fd, uint32_t id, bool stream, struct 
 		SkPacketEntry packet = SK_PACKET_ENTRY__INIT;
 
 		if (looked->n_rights)
-			log_warn("%u descriptors that were sent before the connection was accepted are lost", looked->n_rights);
+			log_warn("%u descriptors that were sent before the connection was accepted are lost",
+				 looked->n_rights);
 		close_rights(looked);
 		packet.id_for = id;
 		packet.length = (uint32_t)looked->size;
@@ -223,7 +229,9 @@ static int write_early(struct dump *d, int fd, uint32_t id, bool stream, struct 
 
 int unix_dump_early_queue(struct dump *d, int fd, uint32_t id, uint32_t type)
 {
-	struct looked looked = { .ended = true }; /* its client is dead: messages of size 0 at the end look like the end */
+	struct looked looked = {
+		.ended = true
+	}; /* its client is dead: messages of size 0 at the end look like the end */
 	int result = write_early(d, fd, id, type == SOCK_STREAM, &looked);
 
 	free(looked.data);
@@ -308,20 +316,23 @@ int unix_use_queue(struct restore *r, const struct unix_socket *socket)
 }
 
 /* Who sent it is not in the images of CRIU: most likely the task that has the other end. */
-static bool find_sender(const struct restore *r, const struct unix_socket *socket, const SkPacketEntry *packet, struct ucred *ret)
+static bool find_sender(const struct restore *r, const struct unix_socket *socket, const SkPacketEntry *packet,
+			struct ucred *ret)
 {
 	const struct unix_socket *other = socket->waiting ? socket : socket->peer;
 	const struct task *owner = other ? other->file->owner : NULL;
-	const CredsEntry *creds = owner && owner->leader->core && owner->leader->core->thread_core ?
-					  owner->leader->core->thread_core->creds :
-					  NULL;
+	const CredsEntry *creds = owner && owner->leader->core && owner->leader->core->thread_core
+					  ? owner->leader->core->thread_core->creds
+					  : NULL;
 
 	if (!socket->waiting && !socket->entry->opts->so_passcred)
 		return false;
 	if (packet->has_sender_pid && packet->has_sender_uid && packet->has_sender_gid)
-		*ret = (struct ucred){ restore_outer_pid(r, (pid_t)packet->sender_pid), packet->sender_uid, packet->sender_gid };
+		*ret = (struct ucred){ restore_outer_pid(r, (pid_t)packet->sender_pid), packet->sender_uid,
+				       packet->sender_gid };
 	else if (creds && owner->pid)
-		*ret = (struct ucred){ owner->pid, creds->uid, creds->gid }; /* the real ids: SO_PEERCRED tells the effective ones */
+		*ret = (struct ucred){ owner->pid, creds->uid,
+				       creds->gid }; /* the real ids: SO_PEERCRED tells the effective ones */
 	else
 		return false;
 	return ret->pid > 0;
@@ -344,7 +355,7 @@ struct sending {
 	struct iovec iov;
 	size_t rights_size; /* of the control data that are descriptors: they come first */
 	struct sockaddr_un address;
-	int from, file; /* the socket that it is sent from, -1: through the other end; the file of the address */
+	int from, file;	       /* the socket that it is sent from, -1: through the other end; the file of the address */
 	union control control; /* the last: struct cmsghdr ends in a flexible array */
 };
 
@@ -361,7 +372,8 @@ static int add_rights(struct restore *r, const struct packet *packet, struct sen
 	return 0;
 }
 
-static int choose_sender(struct restore *r, const struct unix_socket *socket, const struct packet *packet, struct sending *sending)
+static int choose_sender(struct restore *r, const struct unix_socket *socket, const struct packet *packet,
+			 struct sending *sending)
 {
 	if (!packet->entry->has_sender || !unix_can_name_sender(socket))
 		return 0;
@@ -371,15 +383,17 @@ static int choose_sender(struct restore *r, const struct unix_socket *socket, co
 		return 0;
 	}
 	TRY(sending->from);
-	TRY(socket_options_make_room(sending->from, 2 * packet->entry->length, 0));
+	TRY(socket_options_make_capacity(sending->from, 2 * packet->entry->length, 0));
 	sending->message.msg_name = &sending->address;
 	return unix_address(socket, &sending->address, &sending->message.msg_namelen, &sending->file);
 }
 
-/* Falls back to what is possible: a sender may be dead, and its pid unused; the socket may take nothing from strangers. */
+/* Falls back to what is possible: a sender may be dead, and its pid unused; the socket may take nothing from strangers.
+ */
 static ssize_t send_somehow(struct sending *sending, int through)
 {
-	ssize_t sent = sendmsg(sending->from >= 0 ? sending->from : through, &sending->message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t sent =
+		sendmsg(sending->from >= 0 ? sending->from : through, &sending->message, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (sent < 0 && sending->message.msg_controllen > sending->rights_size) {
 		log_info("The sender of a waiting message is not there any more");
@@ -394,13 +408,15 @@ static ssize_t send_somehow(struct sending *sending, int through)
 	return sent;
 }
 
-static int put_back(struct restore *r, const struct unix_socket *socket, const struct packet *packet, struct sending *sending, int through)
+static int put_back(struct restore *r, const struct unix_socket *socket, const struct packet *packet,
+		    struct sending *sending, int through)
 {
 	struct ucred sender;
 	ssize_t sent;
 
 	sending->iov = (struct iovec){ packet->data, packet->entry->length };
-	sending->message = (struct msghdr){ .msg_iov = &sending->iov, .msg_iovlen = 1, .msg_control = &sending->control };
+	sending->message =
+		(struct msghdr){ .msg_iov = &sending->iov, .msg_iovlen = 1, .msg_control = &sending->control };
 	TRY(add_rights(r, packet, sending));
 	if (find_sender(r, socket, packet->entry, &sender))
 		add_control(&sending->message, SCM_CREDENTIALS, &sender, sizeof(sender));

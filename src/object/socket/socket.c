@@ -34,8 +34,9 @@ struct socket_dump {
 static const struct inet_table {
 	int family, protocol;
 } inet_tables[] = {
-	{ AF_INET, IPPROTO_TCP },      { AF_INET6, IPPROTO_TCP }, { AF_INET, IPPROTO_UDP },  { AF_INET6, IPPROTO_UDP },
-	{ AF_INET, IPPROTO_UDPLITE }, { AF_INET6, IPPROTO_UDPLITE }, { AF_INET, IPPROTO_RAW }, { AF_INET6, IPPROTO_RAW },
+	{ AF_INET, IPPROTO_TCP },  { AF_INET6, IPPROTO_TCP },	 { AF_INET, IPPROTO_UDP },
+	{ AF_INET6, IPPROTO_UDP }, { AF_INET, IPPROTO_UDPLITE }, { AF_INET6, IPPROTO_UDPLITE },
+	{ AF_INET, IPPROTO_RAW },  { AF_INET6, IPPROTO_RAW },
 };
 
 int socket_identify(int fd, struct socket_identity *ret)
@@ -109,7 +110,9 @@ static int read_unix(struct dump *d, struct socket_dump **ret)
 	(*ret)->unix_by_ino = table_create();
 	(*ret)->listener_by_client = table_create();
 	for (size_t i = 0; i < (*ret)->netlinks.n; i++)
-		TRY(checked(sockdiag_read_unix((*ret)->netlinks.items[i], d->pool, (*ret)->unix_by_ino, (*ret)->listener_by_client), "unix"));
+		TRY(checked(sockdiag_read_unix((*ret)->netlinks.items[i], d->pool, (*ret)->unix_by_ino,
+					       (*ret)->listener_by_client),
+			    "unix"));
 	return 0;
 }
 
@@ -148,7 +151,8 @@ int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **
 	if (!sockets->packet_by_ino) {
 		sockets->packet_by_ino = table_create();
 		for (size_t i = 0; i < sockets->netlinks.n; i++)
-			TRY(checked(sockdiag_read_packet(sockets->netlinks.items[i], d->pool, sockets->packet_by_ino), "packet"));
+			TRY(checked(sockdiag_read_packet(sockets->netlinks.items[i], d->pool, sockets->packet_by_ino),
+				    "packet"));
 	}
 	*ret = table_find(sockets->packet_by_ino, ino);
 	return 0;
@@ -162,7 +166,8 @@ int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag 
 	if (!sockets->netlink_by_ino) {
 		sockets->netlink_by_ino = table_create();
 		for (size_t i = 0; i < sockets->netlinks.n; i++)
-			TRY(checked(sockdiag_read_netlink(sockets->netlinks.items[i], d->pool, sockets->netlink_by_ino), "netlink"));
+			TRY(checked(sockdiag_read_netlink(sockets->netlinks.items[i], d->pool, sockets->netlink_by_ino),
+				    "netlink"));
 	}
 	*ret = table_find(sockets->netlink_by_ino, ino);
 	return 0;
@@ -182,7 +187,8 @@ int socket_find_inet(struct dump *d, const struct socket_identity *identity, uin
 		if (table->family != identity->family || table->protocol != protocol || sockets->inet_read & (1u << i))
 			continue;
 		for (size_t k = 0; k < sockets->netlinks.n; k++)
-			TRY(checked(sockdiag_read_inet(sockets->netlinks.items[k], d->pool, table->family, protocol, sockets->inet_by_ino),
+			TRY(checked(sockdiag_read_inet(sockets->netlinks.items[k], d->pool, table->family, protocol,
+						       sockets->inet_by_ino),
 				    "internet"));
 		sockets->inet_read |= 1u << i;
 	}

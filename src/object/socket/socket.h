@@ -30,11 +30,12 @@ SkOptsEntry *socket_new_options(struct pool *pool);
 int socket_namespace_id(struct dump *d, const struct open_file *of, uint32_t *ret);
 
 /*
- * Rows of the kernel's tables, read at the first question. ret is NULL if there is none: the kernel may lack the table. The
- * structs live as long as the dump.
+ * Rows of the kernel's tables, read at the first question. ret is NULL if there is none: the kernel may lack the table.
+ * The structs live as long as the dump.
  */
 int socket_find_unix(struct dump *d, uint32_t ino, const struct unix_diag **ret);
-int socket_find_inet(struct dump *d, const struct socket_identity *identity, uint32_t ino, const struct inet_diag **ret);
+int socket_find_inet(struct dump *d, const struct socket_identity *identity, uint32_t ino,
+		     const struct inet_diag **ret);
 /* Does another socket of the network namespace have the same address and port? */
 int socket_shares_name(struct dump *d, const struct socket_identity *identity, uint32_t ino, bool *ret);
 int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **ret);
@@ -48,8 +49,8 @@ int socket_has_orphan(struct dump *d, const struct unix_diag *listener, bool *re
 void socket_dump_done(struct dump *d);
 
 /*
- * Gives a socket made by us to the user of the task that has it: the owner of the socket's inode counts for SO_REUSEPORT
- * and for packet filters.
+ * Gives a socket made by us to the user of the task that has it: the owner of the socket's inode counts for
+ * SO_REUSEPORT and for packet filters.
  */
 int socket_set_user(const struct restore *r, const struct file *f);
 /* shutdown(2) by the bits of the record; a socket without a connection takes it too, though the call says otherwise. */

@@ -56,7 +56,8 @@ static int check_directories(struct restore *r, struct thread *thread)
 		return 0;
 	result = image_read_one(r->store, IMAGE_FS, &record, (uint64_t)task->vpid);
 	if (result == -ENOENT && r->needs)
-		return refuse(ENOENT, "fs-%d.img is missing: the task would be restored in whatever directory criu is", task->vpid);
+		return refuse(ENOENT, "fs-%d.img is missing: the task would be restored in whatever directory criu is",
+			      task->vpid);
 	if (result == -ENOENT)
 		return 0; /* then it keeps ours */
 	TRY(result);
@@ -99,7 +100,8 @@ static int changes_root(struct restore *r, uint32_t id, bool *ret)
 	*ret = true;
 	if (r->mounts)
 		return 0; /* whose root it has now depends on how it came into its namespace */
-	if (statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, wanted, &ours) < 0 || statx(fd, "", AT_EMPTY_PATH, wanted, &theirs) < 0)
+	if (statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, wanted, &ours) < 0 ||
+	    statx(fd, "", AT_EMPTY_PATH, wanted, &theirs) < 0)
 		return fail_errno("looking at the root directory");
 	*ret = ours.stx_dev_major != theirs.stx_dev_major || ours.stx_dev_minor != theirs.stx_dev_minor ||
 	       ours.stx_ino != theirs.stx_ino || ours.stx_mnt_id != theirs.stx_mnt_id;
@@ -118,7 +120,8 @@ static int plan_directories(struct restore *r, struct thread *thread, struct pla
 	TRY(changes_root(r, record->root_id, &other_root));
 	if (other_root) {
 		TRY(enter_directory(r, task, record->root_id, "enter the root directory", plan));
-		plan_syscall(plan, "change the root directory (CAP_SYS_CHROOT?)", __NR_chroot, D(plan_data(plan, here, sizeof(here))));
+		plan_syscall(plan, "change the root directory (CAP_SYS_CHROOT?)", __NR_chroot,
+			     D(plan_data(plan, here, sizeof(here))));
 	}
 	TRY(enter_directory(r, task, record->cwd_id, "enter the current directory", plan));
 	if (record->has_umask)

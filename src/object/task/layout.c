@@ -15,11 +15,13 @@
 #include "session/needs.h"
 
 /* Members of struct proc_stat, MmEntry and struct prctl_mm_map. */
-#define ADDRESSES(X)                                                                                                     \
+/* clang-format off */
+#define ADDRESSES(X) \
 	X(start_code, mm_start_code, start_code) X(end_code, mm_end_code, end_code) X(start_data, mm_start_data, start_data) \
-	X(end_data, mm_end_data, end_data) X(start_stack, mm_start_stack, start_stack)                                     \
-	X(start_brk, mm_start_brk, start_brk) X(arg_start, mm_arg_start, arg_start) X(arg_end, mm_arg_end, arg_end)         \
+	X(end_data, mm_end_data, end_data) X(start_stack, mm_start_stack, start_stack) \
+	X(start_brk, mm_start_brk, start_brk) X(arg_start, mm_arg_start, arg_start) X(arg_end, mm_arg_end, arg_end) \
 	X(env_start, mm_env_start, env_start) X(env_end, mm_env_end, env_end)
+/* clang-format on */
 
 static int dump_auxv(struct dump *d, struct task *task)
 {
@@ -56,13 +58,13 @@ static int dump_layout(struct dump *d, struct thread *thread)
 	return file_dump_path(d, task, exe, link, O_RDONLY, &task->mm->exe_file_id);
 }
 
-
 const struct task_part layout_part;
 
 static int ask_layout(struct dump *d, struct thread *thread, struct plan *plan)
 {
 	if (thread == thread->task->leader)
-		*part_offsets(d, thread, &layout_part, 1) = plan_keep_result(plan, plan_syscall(plan, "ask for the break", __NR_brk, V(0)));
+		*part_offsets(d, thread, &layout_part, 1) =
+			plan_keep_result(plan, plan_syscall(plan, "ask for the break", __NR_brk, V(0)));
 	return 0;
 }
 
@@ -92,7 +94,8 @@ static int plan_layout(struct restore *r, struct thread *thread, struct plan *pl
 #undef X
 	TRY(file_get_fd(r, memory->exe, &fd));
 	plan_step(plan, "take its program", STEP_GETFD,
-		  (struct plan_arg[]){ V(task->restore->coordinator_fd), V(fd), V(-1), V(0) }, 4)->to_slot = SLOT_EXE;
+		  (struct plan_arg[]){ V(task->restore->coordinator_fd), V(fd), V(-1), V(0) }, 4)
+		->to_slot = SLOT_EXE;
 	auxv = plan_data(plan, mm->mm_saved_auxv, mm->n_mm_saved_auxv * 8);
 	at = plan_data(plan, &map, sizeof(map));
 	/* Addresses and results that are known only over there. */
@@ -100,7 +103,8 @@ static int plan_layout(struct restore *r, struct thread *thread, struct plan *pl
 		  (struct plan_arg[]){ D(at + offsetof(struct prctl_mm_map, auxv)), D(auxv) }, 2);
 	plan_step(plan, "point to its program", STEP_SET_INT,
 		  (struct plan_arg[]){ D(at + offsetof(struct prctl_mm_map, exe_fd)), S(SLOT_EXE) }, 2);
-	plan_syscall(plan, "set the layout of its memory", __NR_prctl, V(PR_SET_MM), V(PR_SET_MM_MAP), D(at), V(sizeof(map)), V(0));
+	plan_syscall(plan, "set the layout of its memory", __NR_prctl, V(PR_SET_MM), V(PR_SET_MM_MAP), D(at),
+		     V(sizeof(map)), V(0));
 	plan_syscall(plan, "close its program", __NR_close, S(SLOT_EXE));
 	return 0;
 }

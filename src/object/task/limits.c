@@ -12,21 +12,24 @@
 #include "object/task/self.h"
 
 /* By number; the words of /proc/PID/limits. */
-#define ROOM_FOR_PLANS 8192 /* the blob's page, and one for the plans of a task of few threads */
+#define CAPACITY_FOR_PLANS 8192 /* the blob's page, and one for the plans of a task of few threads */
 
 static const char *const names[RLIM_NLIMITS] = {
-	"CPU time", "file size", "data size", "stack size", "core file size", "resident set", "processes", "open files",
-	"locked memory", "address space", "file locks", "pending signals", "msgqueue size", "nice priority", "realtime priority",
-	"realtime timeout",
+	"CPU time",	 "file size",	  "data size",	       "stack size",	   "core file size", "resident set",
+	"processes",	 "open files",	  "locked memory",     "address space",	   "file locks",     "pending signals",
+	"msgqueue size", "nice priority", "realtime priority", "realtime timeout",
 };
 
 /* A dump finds it out when it maps its plans into the task; whoever only looks does not. */
-static int check_room(const struct dump *d, const struct thread *leader, rlim_t limit)
+static int check_capacity(const struct dump *d, const struct thread *leader, rlim_t limit)
 {
-	if (!d->only_look || limit == RLIM_INFINITY || limit >= leader->dump->status.vm_size_kb * 1024 + ROOM_FOR_PLANS)
+	if (!d->only_look || limit == RLIM_INFINITY ||
+	    limit >= leader->dump->status.vm_size_kb * 1024 + CAPACITY_FOR_PLANS)
 		return 0;
-	return refuse(ENOMEM, "the task has no room for %d bytes of criu: raise its limit of address space (prlimit --pid %d --as)",
-		      ROOM_FOR_PLANS, leader->tid);
+	return refuse(
+		ENOMEM,
+		"the task has no room for %d bytes of criu: raise its limit of address space (prlimit --pid %d --as)",
+		CAPACITY_FOR_PLANS, leader->tid);
 }
 
 static int dump_limits(struct dump *d, struct thread *thread)
@@ -41,7 +44,7 @@ static int dump_limits(struct dump *d, struct thread *thread)
 	error = proc_limits_read(thread->task->dump->proc, &limits);
 	if (error < 0)
 		return fail(-error, "reading the limits");
-	TRY(check_room(d, thread, limits.items[RLIMIT_AS].rlim_cur));
+	TRY(check_capacity(d, thread, limits.items[RLIMIT_AS].rlim_cur));
 	record = pool_new(d->pool, TaskRlimitsEntry);
 	task_rlimits_entry__init(record);
 	record->n_rlimits = RLIM_NLIMITS;
@@ -75,7 +78,8 @@ static int check_limits(struct restore *r, struct thread *thread)
 		uint64_t ours = r->self->limits[i].rlim_max;
 
 		if (limit->cur > limit->max)
-			return refuse(EINVAL, "the limit of %s is %" PRIu64 " of at most %" PRIu64 ": the image is damaged",
+			return refuse(EINVAL,
+				      "the limit of %s is %" PRIu64 " of at most %" PRIu64 ": the image is damaged",
 				      names[i], limit->cur, limit->max);
 		if (limit->max <= ours || may_raise(r))
 			continue;
@@ -98,8 +102,8 @@ static int plan_limits(struct restore *r, struct thread *thread, struct plan *pl
 		struct rlimit raised = { r->self->limits[i].rlim_cur, record->rlimits[i]->max };
 
 		if (raised.rlim_max > r->self->limits[i].rlim_max && may_raise(r))
-			plan_syscall(plan, plan_why(plan, "raise the limit of %s", names[i]), __NR_prlimit64, V(0), V(i),
-				     D(plan_data(plan, &raised, sizeof(raised))), V(0));
+			plan_syscall(plan, plan_why(plan, "raise the limit of %s", names[i]), __NR_prlimit64, V(0),
+				     V(i), D(plan_data(plan, &raised, sizeof(raised))), V(0));
 	}
 	return 0;
 }
@@ -114,7 +118,8 @@ static int last_limits(struct restore *r, struct thread *thread, struct plan *pl
 		if (want.rlim_max > r->self->limits[i].rlim_max && !may_raise(r))
 			want.rlim_max = r->self->limits[i].rlim_max;
 		/* New tasks inherit ours; that of open files may have been raised since. */
-		if (i != RLIMIT_NOFILE && want.rlim_cur == r->self->limits[i].rlim_cur && want.rlim_max == r->self->limits[i].rlim_max)
+		if (i != RLIMIT_NOFILE && want.rlim_cur == r->self->limits[i].rlim_cur &&
+		    want.rlim_max == r->self->limits[i].rlim_max)
 			continue;
 		plan_syscall(plan, plan_why(plan, "set the limit of %s", names[i]), __NR_prlimit64, V(0), V(i),
 			     D(plan_data(plan, &want, sizeof(want))), V(0));

@@ -51,8 +51,8 @@ static int plan_loginuid(struct restore *r, struct thread *thread, struct plan *
 	plan_syscall(plan, "open /proc/self/loginuid", __NR_openat, V(AT_FDCWD), D(plan_data(plan, path, sizeof(path))),
 		     V(O_WRONLY | O_CLOEXEC))
 		->to_slot = 1;
-	plan_syscall(plan, "set the loginuid (CAP_AUDIT_CONTROL?)", __NR_write, S(1), D(plan_data(plan, text, strlen(text))),
-		     V(strlen(text)));
+	plan_syscall(plan, "set the loginuid (CAP_AUDIT_CONTROL?)", __NR_write, S(1),
+		     D(plan_data(plan, text, strlen(text))), V(strlen(text)));
 	plan_syscall(plan, "close /proc/self/loginuid", __NR_close, S(1));
 	return 0;
 }

@@ -6,8 +6,8 @@
 #include "object/task/part.h"
 
 #define GET_REGISTRATIONS (1 << 9) /* MEMBARRIER_CMD_GET_REGISTRATIONS, Linux 6.3 */
-#define REGISTRATIONS                                                                               \
-	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |     \
+#define REGISTRATIONS                                                                           \
+	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | \
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
 
 extern const struct task_part membarrier_part;
@@ -18,7 +18,8 @@ static int ask_membarrier(struct dump *d, struct thread *thread, struct plan *pl
 
 	if (thread != thread->task->leader)
 		return 0;
-	step = plan_syscall(plan, "read the membarrier registrations", __NR_membarrier, V(GET_REGISTRATIONS), V(0), V(0));
+	step = plan_syscall(plan, "read the membarrier registrations", __NR_membarrier, V(GET_REGISTRATIONS), V(0),
+			    V(0));
 	step->flags |= STEP_MAY_FAIL;
 	*part_offsets(d, thread, &membarrier_part, 1) = plan_keep_result(plan, step);
 	return 0;

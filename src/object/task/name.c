@@ -36,7 +36,8 @@ static int plan_name(struct restore *r, struct thread *thread, struct plan *plan
 	char text[NAME_SIZE] = "";
 
 	memcpy(text, name, strnlen(name, NAME_SIZE - 1));
-	plan_syscall(plan, "set the name", __NR_prctl, V(PR_SET_NAME), D(plan_data(plan, text, sizeof(text))), V(0), V(0), V(0));
+	plan_syscall(plan, "set the name", __NR_prctl, V(PR_SET_NAME), D(plan_data(plan, text, sizeof(text))), V(0),
+		     V(0), V(0));
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Older versions of CRIU kept parts of a process in images of their own: they are put where they stand today, before anybody looks. */
+/* Older versions of CRIU kept parts of a process in images of their own: they are put where they stand today, before
+ * anybody looks. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>

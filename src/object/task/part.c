@@ -37,28 +37,28 @@ static bool concerns(const struct task_part *part, const struct thread *thread)
 	return part->for_zombies == (thread->task->state == TASK_DEAD);
 }
 
-static int pass_point(const char *direction, const struct task_part *part, const char *moment)
+static int pass_point(const char *direction, const struct task_part *part, const char *phase)
 {
 	char name[96];
 
-	snprintf(name, sizeof(name), "%s/part/%s/%s", direction, part->name, moment);
+	snprintf(name, sizeof(name), "%s/part/%s/%s", direction, part->name, phase);
 	return fail_point(name);
 }
 
 /* Once for the whole tree. */
-#define FOR_TREE(session, moment, direction)                                                     \
-	do {                                                                                     \
-		for (const struct task_part *const *part = task_parts; *part; part++) {          \
-			if (!(*part)->moment)                                                    \
-				continue;                                                        \
-			LOG_SCOPE("%s", (*part)->name);                                          \
-			TRY(pass_point(direction, *part, #moment));                              \
-			TRY((*part)->moment(session));                                           \
-		}                                                                                \
-		return 0;                                                                        \
+#define FOR_TREE(session, phase, direction)                                             \
+	do {                                                                            \
+		for (const struct task_part *const *part = task_parts; *part; part++) { \
+			if (!(*part)->phase)                                            \
+				continue;                                               \
+			LOG_SCOPE("%s", (*part)->name);                                 \
+			TRY(pass_point(direction, *part, #phase));                      \
+			TRY((*part)->phase(session));                                   \
+		}                                                                       \
+		return 0;                                                               \
 	} while (0)
 
-/* Moments in which the first failure is the end. */
+/* Phases in which the first failure is the end. */
 static int stop_dump(struct dump *d, int result)
 {
 	return result;
@@ -69,21 +69,22 @@ static int stop_restore(struct restore *r, int result)
 	return result;
 }
 
-/* For one thread; the caller has named the task. Failure points are passed for leaders only: that is enough for tests, and a program may have many threads. */
-#define FOR_THREAD(go_on, session, thread, moment, direction, ...)                               \
-	do {                                                                                     \
+/* For one thread; the caller has named the task. Failure points are passed for leaders only: that is enough for tests,
+ * and a program may have many threads. */
+#define FOR_THREAD(go_on, session, thread, phase, direction, ...)                                               \
+	do {                                                                                                    \
 		struct log_scope scope __attribute__((cleanup(log_scope_leave))) = { log_scope_current(), "" }; \
-                                                                                                 \
-		if ((thread) != (thread)->task->leader)                                          \
-			log_scope_enter(&scope, "thread %d", (thread)->vtid);                    \
-		for (const struct task_part *const *part = task_parts; *part; part++) {          \
-			if (!(*part)->moment || !concerns(*part, thread))                        \
-				continue;                                                        \
-			if ((thread) == (thread)->task->leader)                                  \
-				TRY(pass_point(direction, *part, #moment));                      \
-			TRY(go_on((session), (*part)->moment(__VA_ARGS__)));                     \
-		}                                                                                \
-		return 0;                                                                        \
+                                                                                                                \
+		if ((thread) != (thread)->task->leader)                                                         \
+			log_scope_enter(&scope, "thread %d", (thread)->vtid);                                   \
+		for (const struct task_part *const *part = task_parts; *part; part++) {                         \
+			if (!(*part)->phase || !concerns(*part, thread))                                        \
+				continue;                                                                       \
+			if ((thread) == (thread)->task->leader)                                                 \
+				TRY(pass_point(direction, *part, #phase));                                      \
+			TRY(go_on((session), (*part)->phase(__VA_ARGS__)));                                     \
+		}                                                                                               \
+		return 0;                                                                                       \
 	} while (0)
 
 int parts_dump_collect(struct dump *d)

@@ -14,23 +14,31 @@ struct task_part {
 	const char *name;
 	bool for_zombies; /* acts for zombies, and only for them; they have no thread_core */
 
-	/* Dump: [coordinator] all threads of the tree are stopped. Record → thread->core (thread_core, tc, allocated already) from d->pool. */
-	int (*collect)(struct dump *d);				     /* once, before any task */
-	int (*outside)(struct dump *d, struct thread *thread);	     /* what /proc, ptrace and system calls on tids tell */
-	int (*ask)(struct dump *d, struct thread *thread, struct plan *plan);	/* steps that run in the thread; keep offsets in part_offsets() */
-	int (*answer)(struct dump *d, struct thread *thread);	     /* read remote_result(thread->remote, ...) */
-	int (*finish)(struct dump *d);				     /* once, after all tasks: write own images */
+	/* Dump: [coordinator] all threads of the tree are stopped. Record → thread->core (thread_core, tc, allocated
+	 * already) from d->pool. */
+	int (*collect)(struct dump *d);			       /* once, before any task */
+	int (*outside)(struct dump *d, struct thread *thread); /* what /proc, ptrace and system calls on tids tell */
+	int (*ask)(struct dump *d, struct thread *thread,
+		   struct plan *plan); /* steps that run in the thread; keep offsets in part_offsets() */
+	int (*answer)(struct dump *d, struct thread *thread); /* read remote_result(thread->remote, ...) */
+	int (*finish)(struct dump *d);			      /* once, after all tasks: write own images */
 
 	/* Restore, in this order. */
-	int (*load)(struct restore *r);				     /* [coordinator] read own images; nothing exists yet */
-	int (*check)(struct restore *r, struct thread *thread);	     /* [coordinator] range checks of the record; nothing exists yet */
-	void (*needs)(struct restore *r, struct thread *thread);     /* [criu verify, instead of all that follows] need_feature() (session/needs.h) */
-	int (*plan)(struct restore *r, struct thread *thread, struct plan *plan); /* steps run in the new thread: all signals are blocked, full
-								        privileges; memory, files and all threads of all tasks are there */
-	/* Last steps before it goes home: seized by ptrace, seccomp suspended, all zombies dead. The plan of the leader has run when those of the
-	   other threads of its process are begun (it synchronises filters). Credentials go late: what comes after them needs no power. */
+	int (*load)(struct restore *r); /* [coordinator] read own images; nothing exists yet */
+	int (*check)(struct restore *r,
+		     struct thread *thread); /* [coordinator] range checks of the record; nothing exists yet */
+	void (*needs)(struct restore *r,
+		      struct thread *
+			      thread); /* [criu verify, instead of all that follows] need_feature() (session/needs.h) */
+	int (*plan)(struct restore *r, struct thread *thread,
+		    struct plan *plan); /* steps run in the new thread: all signals are blocked, full
+			      privileges; memory, files and all threads of all tasks are there */
+	/* Last steps before it goes home: seized by ptrace, seccomp suspended, all zombies dead. The plan of the leader
+	   has run when those of the other threads of its process are begun (it synchronises filters). Credentials go
+	   late: what comes after them needs no power. */
 	int (*last)(struct restore *r, struct thread *thread, struct plan *plan);
-	int (*settle)(struct restore *r, struct thread *thread);     /* [coordinator] the thread is in a ptrace stop, nothing runs any more */
+	int (*settle)(struct restore *r,
+		      struct thread *thread); /* [coordinator] the thread is in a ptrace stop, nothing runs any more */
 };
 
 /* Offsets that ask() leaves for answer(): one array of n for each part and thread, zeroed at first. */

@@ -26,10 +26,18 @@ struct row {
 	int usual;
 };
 
-#define PRCTL(name_, scope_, record_, member, get_, set_, answer_, usual_)                                     \
-	{ .name = (name_), .why_get = "read " name_, .why_set = "set " name_, .scope = (scope_),              \
-	  .record = RECORD_##record_, .has = offsetof(record_, has_##member), .value = offsetof(record_, member), \
-	  .get = (get_), .set = (set_), .answer = (answer_), .usual = (usual_) },
+#define PRCTL(name_, scope_, record_, member, get_, set_, answer_, usual_) \
+	{ .name = (name_),                                                 \
+	  .why_get = "read " name_,                                        \
+	  .why_set = "set " name_,                                         \
+	  .scope = (scope_),                                               \
+	  .record = RECORD_##record_,                                      \
+	  .has = offsetof(record_, has_##member),                          \
+	  .value = offsetof(record_, member),                              \
+	  .get = (get_),                                                   \
+	  .set = (set_),                                                   \
+	  .answer = (answer_),                                             \
+	  .usual = (usual_) },
 static const struct row rows[] = {
 #include "object/task/prctl.def"
 };
@@ -74,8 +82,8 @@ static int ask_prctl(struct dump *d, struct thread *thread, struct plan *plan)
 			continue;
 		if (row->answer == STORED)
 			offset[1] = plan_space(plan, sizeof(int));
-		step = plan_syscall(plan, row->why_get, __NR_prctl, V(row->get), row->answer == STORED ? D(offset[1]) : V(0), V(0),
-				    V(0), V(0));
+		step = plan_syscall(plan, row->why_get, __NR_prctl, V(row->get),
+				    row->answer == STORED ? D(offset[1]) : V(0), V(0), V(0), V(0));
 		step->flags |= STEP_MAY_FAIL; /* a kernel without it */
 		offset[0] = plan_keep_result(plan, step);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The list of robust mutexes that a thread holds, see get_robust_list(2); the list itself lies in the program's memory. */
+/* The list of robust mutexes that a thread holds, see get_robust_list(2); the list itself lies in the program's memory.
+ */
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Restartable sequences of a thread: a structure in its memory that the kernel keeps up to date, see rseq(2). A thread that is interrupted
- * inside a critical section goes on at the section's abort handler. The kernel does that on the way back to the program, but only if the
- * thread is still in the section: ours would be elsewhere, in the blob. So the same is done here before.
+ * Restartable sequences of a thread: a structure in its memory that the kernel keeps up to date, see rseq(2). A thread
+ * that is interrupted inside a critical section goes on at the section's abort handler. The kernel does that on the way
+ * back to the program, but only if the thread is still in the section: ours would be elsewhere, in the blob. So the
+ * same is done here before.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -38,15 +39,15 @@ struct rseq_section {
 static int move_memory(bool write, pid_t tid, uint64_t address, void *data, size_t size)
 {
 	struct iovec here = { data, size }, there = { (void *)(uintptr_t)address, size };
-	ssize_t done = write ? process_vm_writev(tid, &here, 1, &there, 1, 0) :
-			       process_vm_readv(tid, &here, 1, &there, 1, 0);
+	ssize_t done =
+		write ? process_vm_writev(tid, &here, 1, &there, 1, 0) : process_vm_readv(tid, &here, 1, &there, 1, 0);
 
 	return done == (ssize_t)size ? 0 : done < 0 ? -errno : -EFAULT;
 }
 
 /*
- * Does what the kernel would do with a thread that comes back from being preempted. The stop that we made is such a preemption, so
- * this changes nothing for a program that is let go again.
+ * Does what the kernel would do with a thread that comes back from being preempted. The stop that we made is such a
+ * preemption, so this changes nothing for a program that is let go again.
  */
 static int abort_section(struct dump *d, struct thread *thread, uint64_t area_address)
 {

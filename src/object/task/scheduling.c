@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How the scheduler treats a thread: policy, real-time priority, nice value; see sched(7). Done from outside in both directions. */
+/* How the scheduler treats a thread: policy, real-time priority, nice value; see sched(7). Done from outside in both
+ * directions. */
 #include <errno.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -26,10 +27,11 @@ static int dump_scheduling(struct dump *d, struct thread *thread)
 	if (policy < 0)
 		return fail_errno("sched_getscheduler");
 	if ((policy & ~RESET_ON_FORK) == POLICY_DEADLINE)
-		return refuse(EOPNOTSUPP,
-			      "is scheduled as SCHED_DEADLINE, for which the image format has no place; checkpoint it under "
-			      "another policy (chrt --other --pid 0 %d)",
-			      thread->tid);
+		return refuse(
+			EOPNOTSUPP,
+			"is scheduled as SCHED_DEADLINE, for which the image format has no place; checkpoint it under "
+			"another policy (chrt --other --pid 0 %d)",
+			thread->tid);
 	record->has_sched_policy = true;
 	record->sched_policy = (uint32_t)policy;
 	if (is_real_time(policy & ~RESET_ON_FORK)) {
@@ -54,8 +56,8 @@ static int check_scheduling(struct restore *r, struct thread *thread)
 
 	if (policy > POLICY_EXT || record->sched_prio > 99 || (record->sched_prio && !is_real_time(policy)) ||
 	    (is_real_time(policy) && !record->sched_prio) || record->sched_nice < -20 || record->sched_nice > 19)
-		return refuse(EINVAL, "scheduling policy %u, priority %u, nice %d: the image is damaged", record->sched_policy,
-			      record->sched_prio, record->sched_nice);
+		return refuse(EINVAL, "scheduling policy %u, priority %u, nice %d: the image is damaged",
+			      record->sched_policy, record->sched_prio, record->sched_nice);
 	if (policy == POLICY_DEADLINE)
 		return refuse(EOPNOTSUPP, "SCHED_DEADLINE cannot be restored: the image lacks its parameters");
 	return 0;

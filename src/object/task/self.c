@@ -13,7 +13,7 @@
 #include "base/text.h"
 
 /* linux/prctl.h of Linux 6.15. */
-#define PR_TIMER_CREATE_RESTORE_IDS_     77
+#define PR_TIMER_CREATE_RESTORE_IDS_	 77
 #define PR_TIMER_CREATE_RESTORE_IDS_GET_ 2
 
 uint64_t self_default_actions(struct restore *r)
@@ -24,7 +24,8 @@ uint64_t self_default_actions(struct restore *r)
 		return r->self->default_actions;
 
 	for (int sig = 1; sig <= 64; sig++)
-		if (syscall(__NR_rt_sigaction, sig, NULL, action, sizeof(found)) == 0 && !action[0] && !action[1] && !action[3])
+		if (syscall(__NR_rt_sigaction, sig, NULL, action, sizeof(found)) == 0 && !action[0] && !action[1] &&
+		    !action[3])
 			found |= 1ull << (sig - 1);
 	r->self->default_actions = found;
 	return found;

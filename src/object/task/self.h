@@ -12,14 +12,14 @@ struct restore_self {
 	struct proc_status status;
 	uint32_t securebits;
 	struct rlimit limits[RLIM_NLIMITS];
-	uint32_t loginuid; /* UINT32_MAX = unset */
+	uint32_t loginuid;	  /* UINT32_MAX = unset */
 	uint64_t default_actions; /* 0 = not asked yet */
-	bool exact_timer_ids; /* PR_TIMER_CREATE_RESTORE_IDS, Linux 6.15 */
+	bool exact_timer_ids;	  /* PR_TIMER_CREATE_RESTORE_IDS, Linux 6.15 */
 };
 
 /*
- * Bit n - 1: signal n has its default action now. Ask after the tasks were made: the C library sets some when it makes threads,
- * and nobody takes them back.
+ * Bit n - 1: signal n has its default action now. Ask after the tasks were made: the C library sets some when it makes
+ * threads, and nobody takes them back.
  */
 uint64_t self_default_actions(struct restore *r);
 

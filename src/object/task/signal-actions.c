@@ -9,7 +9,7 @@
 #include "object/task/self.h"
 
 /* Signals 1 to 64 without SIGKILL and SIGSTOP. */
-#define N_ACTIONS 62
+#define N_ACTIONS   62
 #define SIGSET_SIZE 8
 
 /* The kernel's own form, asm/signal.h; not the one of libc. */
@@ -77,11 +77,12 @@ static int check_signal_actions(struct restore *r, struct thread *thread)
 	if (thread != thread->task->leader)
 		return 0;
 	if (tc->n_sigactions != N_ACTIONS)
-		return refuse(EINVAL, "the record has %zu signal actions, not %d: the image is damaged", tc->n_sigactions,
-			      N_ACTIONS);
+		return refuse(EINVAL, "the record has %zu signal actions, not %d: the image is damaged",
+			      tc->n_sigactions, N_ACTIONS);
 	for (int i = 0; i < N_ACTIONS; i++)
 		if (tc->sigactions[i]->compat_sigaction)
-			return refuse(EOPNOTSUPP, "signal actions of a 32-bit program cannot be restored; run it as a 64-bit one");
+			return refuse(EOPNOTSUPP,
+				      "signal actions of a 32-bit program cannot be restored; run it as a 64-bit one");
 	return 0;
 }
 
@@ -91,8 +92,8 @@ static bool is_default(const SaEntry *entry)
 }
 
 /*
- * Not before all zombies are dead: ignoring SIGCHLD would let the kernel reap them. New tasks have the actions of their creators, and
- * so those of this program: most need not be set.
+ * Not before all zombies are dead: ignoring SIGCHLD would let the kernel reap them. New tasks have the actions of their
+ * creators, and so those of this program: most need not be set.
  */
 static int last_signal_actions(struct restore *r, struct thread *thread, struct plan *plan)
 {
@@ -109,8 +110,8 @@ static int last_signal_actions(struct restore *r, struct thread *thread, struct 
 
 		if (is_default(entry) && inherited >> (sig - 1) & 1)
 			continue;
-		plan_syscall(plan, "set a signal action", __NR_rt_sigaction, V(sig), D(plan_data(plan, &action, sizeof(action))), V(0),
-			     V(SIGSET_SIZE));
+		plan_syscall(plan, "set a signal action", __NR_rt_sigaction, V(sig),
+			     D(plan_data(plan, &action, sizeof(action))), V(0), V(SIGSET_SIZE));
 	}
 	return 0;
 }

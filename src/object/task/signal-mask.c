@@ -6,7 +6,8 @@
 #include "base/fail.h"
 #include "object/task/part.h"
 
-/* It was read when the thread was stopped: the blob runs with another. In sigsuspend(2) and the like it is the one that comes back after the call. */
+/* It was read when the thread was stopped: the blob runs with another. In sigsuspend(2) and the like it is the one that
+ * comes back after the call. */
 static int dump_signal_mask(struct dump *d, struct thread *thread)
 {
 	uint64_t mask = thread->dump->sigmask;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Signals that wait to be delivered, with their siginfo and in their order: those of each thread and those of the process. */
+/* Signals that wait to be delivered, with their siginfo and in their order: those of each thread and those of the
+ * process. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -70,7 +71,8 @@ static int dump_signal_queue(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-/* A stop signal that came during the dump stops the restored task. It can't be queued: it would stop the task in the middle of its restore. */
+/* A stop signal that came during the dump stops the restored task. It can't be queued: it would stop the task in the
+ * middle of its restore. */
 static int check_queue(struct task *task, const SignalQueueEntry *queue)
 {
 	for (size_t i = 0; queue && i < queue->n_signals; i++) {
@@ -82,7 +84,8 @@ static int check_queue(struct task *task, const SignalQueueEntry *queue)
 		if (signo == SIGSTOP && task->state == TASK_ALIVE)
 			task->state = TASK_STOPPED;
 		if (signo < 1 || signo > 64 || signo == SIGKILL)
-			return refuse(EINVAL, "pending signal %zu has %zu bytes and the number %d: the image is damaged", i,
+			return refuse(EINVAL,
+				      "pending signal %zu has %zu bytes and the number %d: the image is damaged", i,
 				      data->len, signo);
 	}
 	return 0;
@@ -94,7 +97,8 @@ static int check_signal_queue(struct restore *r, struct thread *thread)
 	return thread == thread->task->leader ? check_queue(thread->task, thread->core->tc->signals_s) : 0;
 }
 
-/* What the restore itself causes: children that were made only for it die, sessions lose their terminal, owners of files are set. */
+/* What the restore itself causes: children that were made only for it die, sessions lose their terminal, owners of
+ * files are set. */
 static void plan_drain(struct plan *plan)
 {
 	uint64_t mask = 1ull << (SIGCHLD - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGCONT - 1) | 1ull << (SIGIO - 1);
@@ -103,12 +107,13 @@ static void plan_drain(struct plan *plan)
 
 	/* One of each can wait at most. */
 	for (int i = 0; i < __builtin_popcountll(mask); i++)
-		plan_syscall(plan, "take signals of the restore itself", __NR_rt_sigtimedwait, D(at_mask), V(0), D(at_timeout),
-			     V(sizeof(mask)))
+		plan_syscall(plan, "take signals of the restore itself", __NR_rt_sigtimedwait, D(at_mask), V(0),
+			     D(at_timeout), V(sizeof(mask)))
 			->flags |= STEP_MAY_FAIL;
 }
 
-/* Only a thread itself may send codes of the kernel. A pending timer signal comes back as a plain signal: the timer is a new one. */
+/* Only a thread itself may send codes of the kernel. A pending timer signal comes back as a plain signal: the timer is
+ * a new one. */
 static void plan_queue(struct plan *plan, const SignalQueueEntry *queue, pid_t pid, pid_t tid)
 {
 	for (size_t i = 0; queue && i < queue->n_signals; i++) {
@@ -122,8 +127,8 @@ static void plan_queue(struct plan *plan, const SignalQueueEntry *queue, pid_t p
 			info.private = 0;
 		offset = plan_data(plan, &info, sizeof(info));
 		if (tid)
-			plan_syscall(plan, "queue a pending signal of the thread", __NR_rt_tgsigqueueinfo, V(pid), V(tid),
-				     V(info.signo), D(offset));
+			plan_syscall(plan, "queue a pending signal of the thread", __NR_rt_tgsigqueueinfo, V(pid),
+				     V(tid), V(info.signo), D(offset));
 		else
 			plan_syscall(plan, "queue a pending signal of the process", __NR_rt_sigqueueinfo, V(pid),
 				     V(info.signo), D(offset));

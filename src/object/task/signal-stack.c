@@ -19,7 +19,8 @@ static int ask_signal_stack(struct dump *d, struct thread *thread, struct plan *
 	return 0;
 }
 
-/* The thread runs on our stack now: SS_ONSTACK, which the kernel computes from the stack pointer, is never in the answer. */
+/* The thread runs on our stack now: SS_ONSTACK, which the kernel computes from the stack pointer, is never in the
+ * answer. */
 static int answer_signal_stack(struct dump *d, struct thread *thread)
 {
 	const stack_t *stack = remote_result(thread->remote, *part_offsets(d, thread, &signal_stack_part, 1));

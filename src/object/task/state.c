@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* State of a living process: running or stopped, flags, execution domain (personality(2)); what its threads must have in common. */
+/* State of a living process: running or stopped, flags, execution domain (personality(2)); what its threads must have
+ * in common. */
 #include <errno.h>
 #include <linux/kcmp.h>
 #include <stdlib.h>
@@ -41,10 +42,11 @@ static int check_shared(const struct thread *thread)
 		if (order < 0)
 			return fail_errno("comparing the %s of two threads", objects[i].what);
 		if (order)
-			return refuse(EOPNOTSUPP,
-				      "thread %d has a %s of its own (unshare(%s)): the image format has no place for it; "
-				      "checkpoint when this thread has ended",
-				      thread->tid, objects[i].what, objects[i].flag);
+			return refuse(
+				EOPNOTSUPP,
+				"thread %d has a %s of its own (unshare(%s)): the image format has no place for it; "
+				"checkpoint when this thread has ended",
+				thread->tid, objects[i].what, objects[i].flag);
 	}
 	return 0;
 }
@@ -52,8 +54,10 @@ static int check_shared(const struct thread *thread)
 static int refuse_personality(uint32_t its, uint32_t process)
 {
 	return refuse(EOPNOTSUPP,
-		      "it has the personality 0x%x and the process 0x%x: the image format has no place for it; checkpoint when this "
-		      "thread has ended", its, process);
+		      "it has the personality 0x%x and the process 0x%x: the image format has no place for it; "
+		      "checkpoint when this "
+		      "thread has ended",
+		      its, process);
 }
 
 static int read_personality(const struct thread *thread, uint32_t *ret)
@@ -86,7 +90,8 @@ static int check_dispatch(const struct thread *thread)
 	if (ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG_, thread->tid, sizeof(config), &config) < 0 || !config.mode)
 		return 0;
 	return refuse(EOPNOTSUPP,
-		      "thread %d handles its own system calls (PR_SET_SYSCALL_USER_DISPATCH): such programs cannot be checkpointed",
+		      "thread %d handles its own system calls (PR_SET_SYSCALL_USER_DISPATCH): such programs cannot be "
+		      "checkpointed",
 		      thread->tid);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How late the timers of a thread may be, PR_SET_TIMERSLACK in prctl(2). CRIU does not save it; ours is a field that it skips. */
+/* How late the timers of a thread may be, PR_SET_TIMERSLACK in prctl(2). CRIU does not save it; ours is a field that it
+ * skips. */
 #include <sys/prctl.h>
 
 #include "base/fail.h"
@@ -11,8 +12,9 @@ extern const struct task_part timer_slack_part;
 
 static int ask_timer_slack(struct dump *d, struct thread *thread, struct plan *plan)
 {
-	*part_offsets(d, thread, &timer_slack_part, 1) = plan_keep_result(
-		plan, plan_syscall(plan, "read the timer slack", __NR_prctl, V(PR_GET_TIMERSLACK), V(0), V(0), V(0), V(0)));
+	*part_offsets(d, thread, &timer_slack_part, 1) =
+		plan_keep_result(plan, plan_syscall(plan, "read the timer slack", __NR_prctl, V(PR_GET_TIMERSLACK),
+						    V(0), V(0), V(0), V(0)));
 	return 0;
 }
 

@@ -12,7 +12,8 @@
 #include "kern/pidfd.h"
 #include "object/task/part.h"
 
-/* Who may not trace a process is shown 0 as its exit status, see proc_pid_stat(5). A zombie can't be seized, so this has not come up before. */
+/* Who may not trace a process is shown 0 as its exit status, see proc_pid_stat(5). A zombie can't be seized, so this
+ * has not come up before. */
 static int check_readable(pid_t pid)
 {
 	AUTO_CLOSE int pidfd = pidfd_of_process(pid);
@@ -47,7 +48,8 @@ static int check_zombie(struct restore *r, struct thread *thread)
 /* Those whose action is to dump core, see signal(7). */
 static bool dumps_core(int sig)
 {
-	static const int signals[] = { SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS };
+	static const int signals[] = { SIGQUIT, SIGILL,	 SIGTRAP, SIGABRT, SIGBUS,
+				       SIGFPE,	SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS };
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (signals[i] == sig)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Dumps a process by criu_dump_iters(): two pre-dumps, then the dump, each into a folder of its own. iterations PID FOLDER */
+/* Dumps a process by criu_dump_iters(): two pre-dumps, then the dump, each into a folder of its own. iterations PID
+ * FOLDER */
 #include <criu/criu.h>
 #include <fcntl.h>
 #include <stdio.h>

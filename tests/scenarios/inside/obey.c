@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Changes its memory as the file "order" says ("NUMBER WORD"), and writes "NUMBER ok" to "done": for tests of pre-dumps. */
+/* Changes its memory as the file "order" says ("NUMBER WORD"), and writes "NUMBER ok" to "done": for tests of
+ * pre-dumps. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -42,7 +43,8 @@ static void paint_some(unsigned step)
 
 static void map(void)
 {
-	memory = mmap(memory, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (memory ? MAP_FIXED : 0), -1, 0);
+	memory = mmap(memory, PAGES * 4096, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | (memory ? MAP_FIXED : 0), -1, 0);
 	memset(generation, 0, sizeof(generation));
 	paint_some(1);
 }
@@ -69,7 +71,9 @@ static const char *do_order(const char *order, char **argv)
 	else if (!strcmp(order, "fork") && (child = fork()) == 0)
 		become_child();
 	else if (!strcmp(order, "join"))
-		return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 3 ? "ok" : "child is wrong";
+		return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 3
+			       ? "ok"
+			       : "child is wrong";
 	else if (!strcmp(order, "exec"))
 		execv("/proc/self/exe", argv);
 	else if (!strcmp(order, "share"))

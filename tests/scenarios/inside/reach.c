@@ -26,7 +26,7 @@ static void say(const char *how, criu_opts *opts)
 	criu_local_free_opts(opts);
 }
 
-static criu_opts *new(void)
+static criu_opts *new (void)
 {
 	criu_opts *opts = NULL;
 
@@ -39,27 +39,27 @@ int main(void)
 	const char *address = "criu_service.socket";
 	criu_opts *opts;
 
-	say("default", new());
-	opts = new();
+	say("default", new ());
+	opts = new ();
 	criu_local_set_service_address(opts, address);
 	say("address", opts);
-	opts = new();
+	opts = new ();
 	criu_local_set_service_address(opts, NULL);
 	say("default address", opts);
-	opts = new();
+	opts = new ();
 	criu_local_set_service_fd(opts, connect_to(address));
 	say("descriptor", opts);
-	opts = new();
+	opts = new ();
 	criu_local_set_service_binary(opts, getenv("CRIU_BINARY"));
 	say("binary", opts);
-	opts = new();
+	opts = new ();
 	criu_local_set_service_address(opts, address);
 	criu_local_set_service_binary(opts, NULL);
 	say("default binary", opts);
-	opts = new();
+	opts = new ();
 	criu_local_set_service_address(opts, "nobody-there");
 	say("wrong address", opts);
-	opts = new();
+	opts = new ();
 	criu_local_set_service_binary(opts, "/nonexistent/criu");
 	printf("wrong binary: %d\n", criu_local_get_version(opts) < 0);
 	criu_local_free_opts(opts);

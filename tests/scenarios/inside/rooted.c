@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A program in a root directory of its own: leaves the old one, and says what it finds in /data when it is told to go on. */
+/* A program in a root directory of its own: leaves the old one, and says what it finds in /data when it is told to go
+ * on. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -27,5 +28,6 @@ int main(void)
 	m = fd < 0 ? -1 : read(fd, text + n, 20);
 	if (n < 0 || m < 0)
 		return 2;
-	return write_file("/out/said.new", text, (size_t)(n + m)) < 0 || rename("/out/said.new", "/out/said") < 0 ? 3 : 0;
+	return write_file("/out/said.new", text, (size_t)(n + m)) < 0 || rename("/out/said.new", "/out/said") < 0 ? 3
+														  : 0;
 }

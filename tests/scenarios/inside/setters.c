@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sends a request for each setter of libcriu, global and local, to the socket it is given. Prints what integer setters return. */
+/* Sends a request for each setter of libcriu, global and local, to the socket it is given. Prints what integer setters
+ * return. */
 #include <criu/criu.h>
 
 #include <sched.h>
@@ -31,29 +32,29 @@ static void end(const char *name)
 		printf("%s: failed\n", name);
 }
 
-#define VOID(name, ...)                                  \
-	do {                                             \
-		begin();                                 \
-		criu_##name(__VA_ARGS__);                \
-		criu_local_##name(opts, __VA_ARGS__);    \
-		end(#name);                              \
+#define VOID(name, ...)                               \
+	do {                                          \
+		begin();                              \
+		criu_##name(__VA_ARGS__);             \
+		criu_local_##name(opts, __VA_ARGS__); \
+		end(#name);                           \
 	} while (0)
-#define INT(expected, name, ...)                                                       \
-	do {                                                                           \
-		int one, two;                                                          \
-		begin();                                                               \
-		one = criu_##name(__VA_ARGS__);                                        \
-		two = criu_local_##name(opts, __VA_ARGS__);                            \
-		if (one != (expected) || two != (expected))                            \
+#define INT(expected, name, ...)                                                        \
+	do {                                                                            \
+		int one, two;                                                           \
+		begin();                                                                \
+		one = criu_##name(__VA_ARGS__);                                         \
+		two = criu_local_##name(opts, __VA_ARGS__);                             \
+		if (one != (expected) || two != (expected))                             \
 			printf("%s: %d and %d, not %d\n", #name, one, two, (expected)); \
-		end(#name);                                                            \
+		end(#name);                                                             \
 	} while (0)
-#define LOCAL(name, ...)                                             \
-	do {                                                         \
-		begin();                                             \
-		if (criu_local_##name(opts, __VA_ARGS__) != 0)       \
-			printf("%s\n", #name);                       \
-		end(#name);                                          \
+#define LOCAL(name, ...)                                       \
+	do {                                                   \
+		begin();                                       \
+		if (criu_local_##name(opts, __VA_ARGS__) != 0) \
+			printf("%s\n", #name);                 \
+		end(#name);                                    \
 	} while (0)
 
 static void set_switches(void)
@@ -138,8 +139,8 @@ int main(int argc, char **argv)
 	set_switches();
 	add_more();
 	begin();
-	printf("check %d %d, features %d %d\n", criu_check(), criu_local_check(opts), criu_feature_check(&features, sizeof(features)),
-	       criu_feature_check(&features, sizeof(features) + 1));
+	printf("check %d %d, features %d %d\n", criu_check(), criu_local_check(opts),
+	       criu_feature_check(&features, sizeof(features)), criu_feature_check(&features, sizeof(features) + 1));
 	printf("found %d %d %d\n", features.mem_track, features.lazy_pages, features.pidfd_store);
 	printf("iters %d\n", criu_dump_iters(NULL));
 	printf("version %d, refused %d\n", criu_get_version(), criu_restore());

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A job at a terminal whose master is ours: dumped without it, restored by libcriu, which gives us the master of the new one. */
+/* A job at a terminal whose master is ours: dumped without it, restored by libcriu, which gives us the master of the
+ * new one. */
 #include <criu/criu.h>
 
 #include <fcntl.h>

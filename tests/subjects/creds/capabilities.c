@@ -21,7 +21,8 @@ static void set(struct sets sets)
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct data[2] = {
 		{ (uint32_t)sets.effective, (uint32_t)sets.permitted, (uint32_t)sets.inheritable },
-		{ (uint32_t)(sets.effective >> 32), (uint32_t)(sets.permitted >> 32), (uint32_t)(sets.inheritable >> 32) },
+		{ (uint32_t)(sets.effective >> 32), (uint32_t)(sets.permitted >> 32),
+		  (uint32_t)(sets.inheritable >> 32) },
 	};
 
 	must(syscall(SYS_capset, &head, data));
@@ -73,7 +74,8 @@ static int user_with_caps(void *arg)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct data[2];
-	struct sets sets = { BIT(CAP_NET_ADMIN), BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_TIME), BIT(CAP_NET_ADMIN) | BIT(CAP_MKNOD) };
+	struct sets sets = { BIT(CAP_NET_ADMIN), BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_TIME),
+			     BIT(CAP_NET_ADMIN) | BIT(CAP_MKNOD) };
 
 	must(syscall(SYS_capget, &head, data));
 	data[0].inheritable = (uint32_t)sets.inheritable;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* User, group and supplementary ids: real, effective, saved and file system ones all different, without any privilege. */
+/* User, group and supplementary ids: real, effective, saved and file system ones all different, without any privilege.
+ */
 #include "subject.h"
 
 #include <grp.h>

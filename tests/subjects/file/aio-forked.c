@@ -35,7 +35,11 @@ static void *run(void *arg)
 int main(void)
 {
 	int ready = must(eventfd(1, 0));
-	struct iocb one = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)ready, .aio_buf = POLLIN, .aio_data = 9 }, *list = &one;
+	struct iocb one = { .aio_lio_opcode = IOCB_CMD_POLL,
+			    .aio_fildes = (uint32_t)ready,
+			    .aio_buf = POLLIN,
+			    .aio_data = 9 },
+		    *list = &one;
 	pthread_t thread;
 
 	must(syscall(SYS_io_setup, 10, &ring));

@@ -6,14 +6,18 @@
 
 #include "subject.h"
 
-SUBJECT(.options = "--timeout 2", .refused = "1 requests of the AIO ring .* do not come to an end", .ways = "untouched unharmed",
-	.ignore = "preflight")
+SUBJECT(.options = "--timeout 2", .refused = "1 requests of the AIO ring .* do not come to an end",
+	.ways = "untouched unharmed", .ignore = "preflight")
 
 int main(void)
 {
 	int fd = must(eventfd(0, 0));
 	aio_context_t ring = 0;
-	struct iocb one = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)fd, .aio_buf = POLLIN, .aio_data = 5 }, *list = &one;
+	struct iocb one = { .aio_lio_opcode = IOCB_CMD_POLL,
+			    .aio_fildes = (uint32_t)fd,
+			    .aio_buf = POLLIN,
+			    .aio_data = 5 },
+		    *list = &one;
 	struct io_event event;
 	uint64_t count = 1;
 

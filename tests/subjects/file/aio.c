@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* AIO rings keep address, size and unread events, also when they have gone round; requests that were under way are complete. */
+/* AIO rings keep address, size and unread events, also when they have gone round; requests that were under way are
+ * complete. */
 #include <linux/aio_abi.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -30,7 +31,10 @@ static void submit(aio_context_t ring, struct iocb *one)
 static void turn(aio_context_t ring, int fd, unsigned n, uint64_t first)
 {
 	while (n--) {
-		struct iocb one = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)fd, .aio_buf = POLLIN, .aio_data = first++ };
+		struct iocb one = { .aio_lio_opcode = IOCB_CMD_POLL,
+				    .aio_fildes = (uint32_t)fd,
+				    .aio_buf = POLLIN,
+				    .aio_data = first++ };
 
 		submit(ring, &one);
 	}
@@ -69,8 +73,12 @@ static bool start_reads(aio_context_t ring)
 	for (int i = 0; i < 64; i++)
 		must(pwrite(direct, block, sizeof(block), i * 4096));
 	for (int i = 0; i < 64; i++) {
-		struct iocb read = { .aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = (uint32_t)direct, .aio_buf = (uintptr_t)in[i],
-				     .aio_nbytes = 4096, .aio_offset = i * 4096, .aio_data = 1 };
+		struct iocb read = { .aio_lio_opcode = IOCB_CMD_PREAD,
+				     .aio_fildes = (uint32_t)direct,
+				     .aio_buf = (uintptr_t)in[i],
+				     .aio_nbytes = 4096,
+				     .aio_offset = i * 4096,
+				     .aio_data = 1 };
 
 		submit(ring, &read);
 	}
@@ -91,10 +99,12 @@ static void check_reads(aio_context_t ring)
 int main(void)
 {
 	int ready = must(eventfd(1, 0));
-	aio_context_t fresh = setup(16), some = setup(32), round = setup(1), gone = setup(5), full = setup(1), busy = setup(64);
+	aio_context_t fresh = setup(16), some = setup(32), round = setup(1), gone = setup(5), full = setup(1),
+		      busy = setup(64);
 	struct ring *r = (void *)round, *f = (void *)full;
 	unsigned half = r->nr / 2 + 5, filled = 0;
-	struct iocb one = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)ready, .aio_buf = POLLIN }, *list = &one;
+	struct iocb one = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)ready, .aio_buf = POLLIN },
+		    *list = &one;
 
 	must(syscall(SYS_io_destroy, gone));
 	turn(some, ready, 7, 100);

@@ -8,7 +8,11 @@ SUBJECT(.refused = "mapping .*bpf-map.* is a BPF map", .ways = "untouched unharm
 
 int main(void)
 {
-	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 16, .map_flags = BPF_F_MMAPABLE };
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY,
+				.key_size = 4,
+				.value_size = 8,
+				.max_entries = 16,
+				.map_flags = BPF_F_MMAPABLE };
 	int fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
 
 	if (fd < 0)

@@ -15,7 +15,9 @@ static int bpf(int command, union bpf_attr *attr)
 
 static int create(unsigned type, unsigned key_size, unsigned value_size, unsigned flags)
 {
-	union bpf_attr attr = { .map_type = type, .key_size = key_size, .value_size = value_size, .max_entries = 100, .map_flags = flags };
+	union bpf_attr attr = {
+		.map_type = type, .key_size = key_size, .value_size = value_size, .max_entries = 100, .map_flags = flags
+	};
 	int fd = bpf(BPF_MAP_CREATE, &attr);
 
 	if (fd < 0)
@@ -58,7 +60,8 @@ int main(void)
 	uint64_t value = 44, found;
 	union bpf_attr attr = { 0 };
 	int frozen = create(BPF_MAP_TYPE_ARRAY, 4, 8, 0), reader = create(BPF_MAP_TYPE_HASH, 4, 8, BPF_F_RDONLY);
-	int writer = create(BPF_MAP_TYPE_HASH, 4, 8, BPF_F_WRONLY | BPF_F_NO_PREALLOC), big = create(BPF_MAP_TYPE_HASH, 16, 5000, 0);
+	int writer = create(BPF_MAP_TYPE_HASH, 4, 8, BPF_F_WRONLY | BPF_F_NO_PREALLOC),
+	    big = create(BPF_MAP_TYPE_HASH, 16, 5000, 0);
 
 	child_map = create(BPF_MAP_TYPE_ARRAY, 4, 8, 0);
 	must(set(frozen, &key, &value));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Deleted files: of another user, mapped only, shared by a child, twice under one name, a name that is a directory now, a socket, a link. */
+/* Deleted files: of another user, mapped only, shared by a child, twice under one name, a name that is a directory now,
+ * a socket, a link. */
 #include <sys/socket.h>
 #include <sys/un.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Deleted: a directory that is the current one, a fifo, a file whose name was taken by another, one below a deleted directory. */
+/* Deleted: a directory that is the current one, a fifo, a file whose name was taken by another, one below a deleted
+ * directory. */
 #include "subject.h"
 
 SUBJECT()

@@ -12,7 +12,8 @@ int main(void)
 	char byte;
 
 	int small = must(open("small", O_RDWR | O_CREAT, 0640)), reader = must(open("small", O_RDONLY));
-	int sparse = must(open("sparse", O_RDWR | O_CREAT, 0600)), log = must(open("log", O_WRONLY | O_APPEND | O_CREAT, 0600));
+	int sparse = must(open("sparse", O_RDWR | O_CREAT, 0600)),
+	    log = must(open("log", O_WRONLY | O_APPEND | O_CREAT, 0600));
 
 	must(write(small, "0123456789", 10));
 	must(lseek(reader, 5, SEEK_SET));

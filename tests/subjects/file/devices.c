@@ -6,7 +6,8 @@ SUBJECT()
 
 int main(void)
 {
-	int null = must(open("/dev/null", O_RDWR)), zero = must(open("/dev/zero", O_RDONLY)), full = must(open("/dev/full", O_WRONLY));
+	int null = must(open("/dev/null", O_RDWR)), zero = must(open("/dev/zero", O_RDONLY)),
+	    full = must(open("/dev/full", O_WRONLY));
 	int random = must(open("/dev/urandom", O_RDONLY | O_CLOEXEC));
 	char c = 1;
 

@@ -41,7 +41,8 @@ int main(void)
 {
 	ep = must(epoll_create1(0));
 
-	int moved = must(eventfd(0, 0)), exchanged = must(eventfd(0, 0)), other = must(eventfd(0, 0)), gone = must(eventfd(0, 0));
+	int moved = must(eventfd(0, 0)), exchanged = must(eventfd(0, 0)), other = must(eventfd(0, 0)),
+	    gone = must(eventfd(0, 0));
 
 	kept = must(eventfd(0, 0));
 	add(moved, 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Epoll: three deep, a one-shot that has fired, a target open only in a child or only as a duplicate, an epoll file that only a child has. */
+/* Epoll: three deep, a one-shot that has fired, a target open only in a child or only as a duplicate, an epoll file
+ * that only a child has. */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -52,12 +53,12 @@ int main(void)
 	add(mine, pair[0], EPOLLIN | EPOLLRDHUP | EPOLLET, 5);
 	moved = must(dup(level));
 	add(only, moved, EPOLLIN, 6);
-	must(dup2(once, moved));	/* the number is another file by now, and the file has other numbers */
+	must(dup2(once, moved)); /* the number is another file by now, and the file has other numbers */
 	add(only, childs_event, EPOLLIN | EPOLLEXCLUSIVE, 7);
 
 	pid_t child = start_child(work, NULL);
 
-	must(close(childs_event));	/* open in the child only now; the target ends with the child */
+	must(close(childs_event)); /* open in the child only now; the target ends with the child */
 
 	checkpoint_with(1);
 

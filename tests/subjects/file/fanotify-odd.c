@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Fanotify: marks on a mount and a whole file system, groups that report names, ignored events; permission events still ask. */
+/* Fanotify: marks on a mount and a whole file system, groups that report names, ignored events; permission events still
+ * ask. */
 #include <poll.h>
 #include <pthread.h>
 #include <sys/fanotify.h>
@@ -51,7 +52,8 @@ static void *open_it(void *arg)
 
 int main(void)
 {
-	int whole = group(FAN_CLASS_NOTIF), mount_ = group(FAN_CLASS_NOTIF), names = group(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME);
+	int whole = group(FAN_CLASS_NOTIF), mount_ = group(FAN_CLASS_NOTIF),
+	    names = group(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME);
 	int ask = group(FAN_CLASS_CONTENT);
 	pthread_t thread;
 	void *result;

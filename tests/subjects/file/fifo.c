@@ -12,7 +12,8 @@ int main(void)
 	must(mkfifo("lonely", 0600));
 	must(mkfifo("half", 0600));
 
-	int both = must(open("fifo", O_RDWR)), in = must(open("fifo", O_RDONLY | O_NONBLOCK)), out = must(open("fifo", O_WRONLY));
+	int both = must(open("fifo", O_RDWR)), in = must(open("fifo", O_RDONLY | O_NONBLOCK)),
+	    out = must(open("fifo", O_WRONLY));
 	int lonely = must(open("lonely", O_RDONLY | O_NONBLOCK));
 	int half = must(open("half", O_RDONLY | O_NONBLOCK)), writer = must(open("half", O_WRONLY));
 

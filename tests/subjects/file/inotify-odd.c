@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inotify: on overlayfs, on a link itself, on a renamed file, one inode by two names, masks with flags, shared with a child. */
+/* Inotify: on overlayfs, on a link itself, on a renamed file, one inode by two names, masks with flags, shared with a
+ * child. */
 #include <sys/inotify.h>
 #include <sys/mount.h>
 

@@ -22,8 +22,10 @@ int main(void)
 	must(mkdir("second", 0700));
 	must(close(must(open("file", O_RDWR | O_CREAT, 0600))));
 
-	int gone = must(inotify_add_watch(fd, "first", IN_ALL_EVENTS)), second = must(inotify_add_watch(fd, "second", IN_CREATE | IN_MODIFY | IN_DELETE));
-	int file = must(inotify_add_watch(fd, "file", IN_MODIFY | IN_ONESHOT)), held = must(open("second/held", O_RDWR | O_CREAT, 0600));
+	int gone = must(inotify_add_watch(fd, "first", IN_ALL_EVENTS)),
+	    second = must(inotify_add_watch(fd, "second", IN_CREATE | IN_MODIFY | IN_DELETE));
+	int file = must(inotify_add_watch(fd, "file", IN_MODIFY | IN_ONESHOT)),
+	    held = must(open("second/held", O_RDWR | O_CREAT, 0600));
 
 	must(inotify_rm_watch(fd, gone));
 	must(write(held, "x", 1));

@@ -4,7 +4,7 @@
 
 #include "subject.h"
 
-SUBJECT(.dump_options = "--link-remap", .not_ways = "unharmed")	/* the new name stays for the restore */
+SUBJECT(.dump_options = "--link-remap", .not_ways = "unharmed") /* the new name stays for the restore */
 
 int main(void)
 {

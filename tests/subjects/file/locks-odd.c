@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Locks: inherited, on a deleted file, on a duplicate, of ranges cut in pieces, waited for; a write lease; two shared flocks. */
+/* Locks: inherited, on a deleted file, on a duplicate, of ranges cut in pieces, waited for; a write lease; two shared
+ * flocks. */
 #include <sys/file.h>
 
 #include "subject.h"
 
-SUBJECT(.options = "--file-locks", .ignore = "fd", .not_ways = "left") /* inodes of deleted files; the first maker of an inherited lock. left: the waiter gets its lock when others are killed */
+SUBJECT(.options = "--file-locks", .ignore = "fd",
+	.not_ways = "left") /* inodes of deleted files; the first maker of an inherited lock. left: the waiter gets its
+			       lock when others are killed */
 
 static int inherited, again, waited;
 

@@ -22,7 +22,7 @@ static int work(void *arg)
 	CHECK_EQUAL(try(data, F_SETLK, F_RDLCK, 0, 10), 0); /* the parent has it shared */
 	CHECK_EQUAL(try(data, F_SETLK, F_WRLCK, 0, 10), -1);
 	CHECK_EQUAL(try(data, F_SETLK, F_WRLCK, 50, 0), -1);
-	CHECK_EQUAL(flock(shared, LOCK_SH | LOCK_NB), 0);	  /* inherited: the same open file */
+	CHECK_EQUAL(flock(shared, LOCK_SH | LOCK_NB), 0); /* inherited: the same open file */
 	return 0;
 }
 
@@ -31,7 +31,8 @@ int main(void)
 	data = must(open("data", O_RDWR | O_CREAT, 0600));
 	shared = must(open("shared", O_RDWR | O_CREAT, 0600));
 
-	int again = must(dup(data)), ofd = must(open("ofd", O_RDWR | O_CREAT, 0600)), lease = must(open("leased", O_RDONLY | O_CREAT, 0600));
+	int again = must(dup(data)), ofd = must(open("ofd", O_RDWR | O_CREAT, 0600)),
+	    lease = must(open("leased", O_RDONLY | O_CREAT, 0600));
 
 	must(flock(shared, LOCK_EX));
 	pid_t child = start_child(work, NULL);

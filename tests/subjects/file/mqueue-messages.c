@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Messages of an unlinked queue: full, with priorities, empty ones; opened twice, once for reading only; a child waits to send. */
+/* Messages of an unlinked queue: full, with priorities, empty ones; opened twice, once for reading only; a child waits
+ * to send. */
 #include <mqueue.h>
 
 #include "subject.h"
@@ -19,7 +20,10 @@ static int work(void *arg)
 int main(void)
 {
 	struct mq_attr attr = { .mq_maxmsg = 5, .mq_msgsize = 24 }, now;
-	static const struct { const char *text; unsigned priority; } wanted[] = {
+	static const struct {
+		const char *text;
+		unsigned priority;
+	} wanted[] = {
 		{ "urgent", 31 }, { "first", 4 }, { "second", 4 }, { "", 2 }, { "last", 0 }, { "waited", 1 },
 	};
 	char text[24], path[32];

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A notification that is asked for in an unlinked queue with messages can't be saved; after the refusal all is as it was. */
+/* A notification that is asked for in an unlinked queue with messages can't be saved; after the refusal all is as it
+ * was. */
 #include <mqueue.h>
 
 #include "subject.h"
 
-SUBJECT(.refused = "message queue was unlinked, holds messages, and process [0-9]+ waits for a notification", .ways = "untouched unharmed")
+SUBJECT(.refused = "message queue was unlinked, holds messages, and process [0-9]+ waits for a notification",
+	.ways = "untouched unharmed")
 
 int main(void)
 {

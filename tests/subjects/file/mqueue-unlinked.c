@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* An unlinked message queue that is empty: size, mode, flags; two openings of it and a child share it. One with a name that is mounted nowhere. */
+/* An unlinked message queue that is empty: size, mode, flags; two openings of it and a child share it. One with a name
+ * that is mounted nowhere. */
 #include <mqueue.h>
 
 #include "subject.h"

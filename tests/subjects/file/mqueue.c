@@ -5,7 +5,7 @@
 
 #include "subject.h"
 
-SUBJECT(.ignore = "fd")	/* it is opened by its path */
+SUBJECT(.ignore = "fd") /* it is opened by its path */
 
 int main(void)
 {

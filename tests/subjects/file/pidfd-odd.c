@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pidfds: of a thread under several numbers and in a child, of the parent, without blocking, of a process outside of the tree. */
+/* Pidfds: of a thread under several numbers and in a child, of the parent, without blocking, of a process outside of
+ * the tree. */
 #include <poll.h>
 #include <pthread.h>
 
@@ -61,7 +62,8 @@ int main(void)
 		skip("this kernel has no pidfds of threads");
 	of_parent = must(open_pidfd(getpid(), 0));
 
-	int copy = must(fcntl(of_thread, F_DUPFD_CLOEXEC, 40)), quick = must(open_pidfd(getpid(), O_NONBLOCK)), first = must(open_pidfd(1, 0));
+	int copy = must(fcntl(of_thread, F_DUPFD_CLOEXEC, 40)), quick = must(open_pidfd(getpid(), O_NONBLOCK)),
+	    first = must(open_pidfd(1, 0));
 	pid_t child = start_child(work, NULL);
 
 	checkpoint_with(2);

@@ -33,7 +33,8 @@ static bool is_dead(int fd)
 int main(void)
 {
 	pid_t child = start_child(work, NULL), brief = start_child(quit, NULL), zombie = start_child(quit, NULL);
-	int living = open_pidfd(child), self = open_pidfd(getpid()), dead = open_pidfd(brief), unreaped = open_pidfd(zombie);
+	int living = open_pidfd(child), self = open_pidfd(getpid()), dead = open_pidfd(brief),
+	    unreaped = open_pidfd(zombie);
 	siginfo_t info;
 
 	must(waitpid(brief, NULL, 0));

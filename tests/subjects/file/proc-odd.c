@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Files below /proc: of threads, of a zombie, half read, for writing, memory, directories of a dead process, /proc/sys and /sys. */
+/* Files below /proc: of threads, of a zombie, half read, for writing, memory, directories of a dead process, /proc/sys
+ * and /sys. */
 #include <pthread.h>
 #include <stdarg.h>
 
@@ -46,10 +47,13 @@ int main(void)
 	must(pthread_create(&thread, NULL, run, NULL));
 	while (!__atomic_load_n(&tid, __ATOMIC_SEQ_CST))
 		sleep_ms(1);
-	int of_thread = open_at(O_RDONLY, "/proc/self/task/%d/comm", tid), of_zombie = open_at(O_RDONLY, "/proc/%d/stat", zombie);
-	int memory = open_at(O_RDWR, "/proc/self/mem"), maps = open_at(O_RDONLY, "/proc/%d/status", getpid()), score = open_at(O_RDWR, "/proc/self/oom_score_adj");
+	int of_thread = open_at(O_RDONLY, "/proc/self/task/%d/comm", tid),
+	    of_zombie = open_at(O_RDONLY, "/proc/%d/stat", zombie);
+	int memory = open_at(O_RDWR, "/proc/self/mem"), maps = open_at(O_RDONLY, "/proc/%d/status", getpid()),
+	    score = open_at(O_RDWR, "/proc/self/oom_score_adj");
 	int folder = open_at(O_RDONLY | O_DIRECTORY, "/proc/%d", dead), path = open_at(O_PATH, "/proc/%d/fd", dead);
-	int sys = open_at(O_RDONLY, "/proc/sys/kernel/pid_max"), sysfs = open_at(O_RDONLY, "/sys/kernel/mm/transparent_hugepage/enabled");
+	int sys = open_at(O_RDONLY, "/proc/sys/kernel/pid_max"),
+	    sysfs = open_at(O_RDONLY, "/sys/kernel/mm/transparent_hugepage/enabled");
 
 	must(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT));
 	join_child(dead, 5);

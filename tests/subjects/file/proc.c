@@ -26,8 +26,10 @@ static int open_of(pid_t pid, const char *name)
 int main(void)
 {
 	pid_t child = start_child(work, NULL), brief = start_child(quit, NULL);
-	int self = must(open("/proc/self/status", O_RDONLY)), other = open_of(child, "comm"), dead = open_of(brief, "status");
-	int folder = open_of(brief, "task"), system = must(open("/proc/uptime", O_RDONLY)), own = must(open("/proc/self/fd", O_RDONLY));
+	int self = must(open("/proc/self/status", O_RDONLY)), other = open_of(child, "comm"),
+	    dead = open_of(brief, "status");
+	int folder = open_of(brief, "task"), system = must(open("/proc/uptime", O_RDONLY)),
+	    own = must(open("/proc/self/fd", O_RDONLY));
 	char text[256], line[64];
 
 	join_child(brief, 0);

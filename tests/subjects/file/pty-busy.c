@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Terminals that are written and read without a pause, in both directions, in lines and raw: no byte is lost, none comes twice. */
+/* Terminals that are written and read without a pause, in both directions, in lines and raw: no byte is lost, none
+ * comes twice. */
 #include "pty-open.h"
 
 SUBJECT(.seconds = 60)
@@ -15,7 +16,8 @@ static void write_lines(int fd)
 
 	announce_waiter();
 	for (unsigned left = AFTER; left; number++) {
-		int size = snprintf(line, sizeof(line), "%u %.*s\n", number, (int)(number % 40), "abcdefghijklmnopqrstuvwxyz0123456789+-*/");
+		int size = snprintf(line, sizeof(line), "%u %.*s\n", number, (int)(number % 40),
+				    "abcdefghijklmnopqrstuvwxyz0123456789+-*/");
 
 		for (int at = 0; at < size;) {
 			ssize_t put = write(fd, line + at, (size_t)(size - at));
@@ -43,7 +45,8 @@ static void read_lines(int fd)
 			break;
 		CHECK_EQUAL(sscanf(line, "%u", &number), 1);
 		CHECK_EQUAL(number, wanted);
-		snprintf(again, sizeof(again), "%u %.*s\n", number, (int)(number % 40), "abcdefghijklmnopqrstuvwxyz0123456789+-*/");
+		snprintf(again, sizeof(again), "%u %.*s\n", number, (int)(number % 40),
+			 "abcdefghijklmnopqrstuvwxyz0123456789+-*/");
 		CHECK(!strcmp(line, again));
 	}
 	CHECK(wanted > AFTER);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ends of file that were typed ahead (Ctrl-D) stay ends of file: after a line, in the middle of one, and alone; other line ends stay as well. */
+/* Ends of file that were typed ahead (Ctrl-D) stay ends of file: after a line, in the middle of one, and alone; other
+ * line ends stay as well. */
 #include "pty-open.h"
 
 SUBJECT()

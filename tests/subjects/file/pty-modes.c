@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What else is set on a pty: a locked slave, exclusive use, locked settings, owner and mode of the slave, flags of each opening. */
+/* What else is set on a pty: a locked slave, exclusive use, locked settings, owner and mode of the slave, flags of each
+ * opening. */
 #include <pty.h>
 
 #include "pty-open.h"
@@ -31,7 +32,8 @@ static void check_exclusive(int slave)
 int main(void)
 {
 	int locked = must(posix_openpt(O_RDWR | O_NOCTTY)), slave, exclusive_slave, owned_slave, reader, on = 1, value;
-	int master = open_pair(&slave, 0), exclusive = open_pair(&exclusive_slave, O_NONBLOCK), owned = open_pair(&owned_slave, O_APPEND);
+	int master = open_pair(&slave, 0), exclusive = open_pair(&exclusive_slave, O_NONBLOCK),
+	    owned = open_pair(&owned_slave, O_APPEND);
 	struct termios settings, locks = { 0 }, now;
 	struct stat st;
 

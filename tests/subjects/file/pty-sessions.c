@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Controlling terminals of several sessions: one whose leader has closed all descriptors of it, one whose foreground group is gone, one
- * that has given its terminal up.
+ * Controlling terminals of several sessions: one whose leader has closed all descriptors of it, one whose foreground
+ * group is gone, one that has given its terminal up.
  */
 #include "pty-open.h"
 

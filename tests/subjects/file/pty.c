@@ -19,7 +19,8 @@ static int open_pair(int *slave, int flags)
 
 int main(void)
 {
-	int slave, raw_slave, packets, on = 1, master = open_pair(&slave, O_NONBLOCK), raw = open_pair(&raw_slave, O_NONBLOCK);
+	int slave, raw_slave, packets, on = 1, master = open_pair(&slave, O_NONBLOCK),
+				       raw = open_pair(&raw_slave, O_NONBLOCK);
 	struct winsize size = { 33, 77, 5, 6 }, now_size;
 	struct termios t, now;
 	char text[64];

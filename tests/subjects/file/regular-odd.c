@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Openings by O_PATH of everything, O_DIRECT, O_SYNC, O_NOATIME, O_APPEND without reading, positions far behind the end, directories half read. */
+/* Openings by O_PATH of everything, O_DIRECT, O_SYNC, O_NOATIME, O_APPEND without reading, positions far behind the
+ * end, directories half read. */
 #include <dirent.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -37,10 +38,13 @@ int main(void)
 	must(mkdir("dir", 0700));
 	int listener = must(socket(AF_UNIX, SOCK_STREAM, 0));
 	must(bind(listener, (void *)&name, sizeof(name)));
-	int file = make("file", O_RDWR | O_SYNC | O_NOFOLLOW), append = make("append", O_WRONLY | O_APPEND | O_NONBLOCK);
+	int file = make("file", O_RDWR | O_SYNC | O_NOFOLLOW),
+	    append = make("append", O_WRONLY | O_APPEND | O_NONBLOCK);
 	int direct = open("file", O_RDONLY | O_DIRECT), quiet = must(open("file", O_RDONLY | O_NOATIME | O_DSYNC));
-	int fifo = must(open("fifo", O_PATH)), link = must(open("link", O_PATH | O_NOFOLLOW)), node = must(open("socket", O_PATH));
-	int dir = must(open("dir", O_PATH | O_DIRECTORY | O_CLOEXEC)), null = must(open("/dev/null", O_PATH)), exe = must(open("/proc/self/exe", O_PATH));
+	int fifo = must(open("fifo", O_PATH)), link = must(open("link", O_PATH | O_NOFOLLOW)),
+	    node = must(open("socket", O_PATH));
+	int dir = must(open("dir", O_PATH | O_DIRECTORY | O_CLOEXEC)), null = must(open("/dev/null", O_PATH)),
+	    exe = must(open("/proc/self/exe", O_PATH));
 	int plain = must(open("file", O_PATH));
 	for (int i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "dir/%d", i);

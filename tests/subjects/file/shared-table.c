@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Two processes with one descriptor table (CLONE_FILES): what one opens or closes, the other sees. A third has its own. */
+/* Two processes with one descriptor table (CLONE_FILES): what one opens or closes, the other sees. A third has its own.
+ */
 #include <sched.h>
 
 #include "subject.h"
@@ -12,7 +13,8 @@ static int work(void *arg)
 {
 	char c;
 
-	opened = must(open("data", O_RDWR | O_CREAT, 0600)); /* the memory is not shared: the number is found by its path */
+	opened = must(
+		open("data", O_RDWR | O_CREAT, 0600)); /* the memory is not shared: the number is found by its path */
 	must(write(opened, "12345", 5));
 	wait_for_restore();
 	CHECK_EQUAL(read(pipes[0], &c, 1), 1);
@@ -38,7 +40,8 @@ int main(void)
 
 	must(pipe(pipes));
 
-	pid_t other = start_child(apart, NULL), child = must(clone(work, stack + sizeof(stack), CLONE_FILES | SIGCHLD, NULL));
+	pid_t other = start_child(apart, NULL),
+	      child = must(clone(work, stack + sizeof(stack), CLONE_FILES | SIGCHLD, NULL));
 
 	checkpoint_with(2);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Terminals of the machine itself, console, virtual and serial ones, are opened again, each with the settings that it had. */
+/* Terminals of the machine itself, console, virtual and serial ones, are opened again, each with the settings that it
+ * had. */
 #include <linux/kd.h>
 
 #include "pty-open.h"

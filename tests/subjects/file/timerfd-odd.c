@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Timerfds of the alarm clocks, absolute ones that have expired, ones that are cancelled by a set clock, inherited and duplicated ones. */
+/* Timerfds of the alarm clocks, absolute ones that have expired, ones that are cancelled by a set clock, inherited and
+ * duplicated ones. */
 #include <poll.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -43,11 +44,14 @@ int main(void)
 
 	must(clock_gettime(CLOCK_REALTIME, &now));
 
-	int alarm = make(CLOCK_REALTIME_ALARM, TFD_TIMER_ABSTIME, (struct itimerspec){ { 0 }, { now.tv_sec + 700, 0 } });
+	int alarm =
+		make(CLOCK_REALTIME_ALARM, TFD_TIMER_ABSTIME, (struct itimerspec){ { 0 }, { now.tv_sec + 700, 0 } });
 	int boot = make(CLOCK_BOOTTIME_ALARM, 0, (struct itimerspec){ { 3, 0 }, { 800, 0 } });
-	int cancel = make(CLOCK_REALTIME, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, (struct itimerspec){ { 0 }, { now.tv_sec + 600, 0 } });
+	int cancel = make(CLOCK_REALTIME, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+			  (struct itimerspec){ { 0 }, { now.tv_sec + 600, 0 } });
 	int late = make(CLOCK_REALTIME, TFD_TIMER_ABSTIME, (struct itimerspec){ { 0 }, { now.tv_sec - 5, 0 } });
-	int never = make(CLOCK_REALTIME, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, (struct itimerspec){ { 0 }, { 0x7ffffff0, 0 } });
+	int never = make(CLOCK_REALTIME, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+			 (struct itimerspec){ { 0 }, { 0x7ffffff0, 0 } });
 	int disarmed = make(CLOCK_MONOTONIC, 0, (struct itimerspec){ { 5, 0 }, { 50, 0 } });
 	int copy = must(fcntl(alarm, F_DUPFD_CLOEXEC, 100));
 

@@ -14,7 +14,8 @@ int main(void)
 	int fd[TIMERS];
 
 	for (int i = 0; i < TIMERS; i++) {
-		struct itimerspec timer = { .it_value.tv_nsec = 20000 + i * 1000, .it_interval.tv_nsec = 20000 + i * 1000 };
+		struct itimerspec timer = { .it_value.tv_nsec = 20000 + i * 1000,
+					    .it_interval.tv_nsec = 20000 + i * 1000 };
 
 		fd[i] = must(timerfd_create(CLOCK_MONOTONIC, 0));
 		must(timerfd_settime(fd[i], 0, &timer, NULL));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A tun device with address, route and a program behind it, a tap device with two queues, and a tun file without a device. */
+/* A tun device with address, route and a program behind it, a tap device with two queues, and a tun file without a
+ * device. */
 #include <arpa/inet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -94,7 +95,8 @@ int main(void)
 
 	control = must(socket(AF_INET, SOCK_DGRAM, 0));
 	int bound = must(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)), tun = make("tunA", IFF_TUN | IFF_NO_PI);
-	int tap = make("tapB", IFF_TAP | IFF_MULTI_QUEUE | IFF_VNET_HDR), queue = make("tapB", IFF_TAP | IFF_MULTI_QUEUE | IFF_VNET_HDR);
+	int tap = make("tapB", IFF_TAP | IFF_MULTI_QUEUE | IFF_VNET_HDR),
+	    queue = make("tapB", IFF_TAP | IFF_MULTI_QUEUE | IFF_VNET_HDR);
 	int bare = make("", 0), copy = must(dup(tun));
 	struct ifreq mtu = request_for("tunA"), up = request_for("tunA"), hardware = ask("tapB", SIOCGIFHWADDR);
 	int header = 12;
@@ -119,8 +121,17 @@ int main(void)
 	check_goes_out(tun, control, "10.9.8.7");
 	check_goes_out(copy, control, "10.77.1.1");
 	/* And what the program writes into the file arrives. */
-	struct { struct iphdr ip; struct udphdr udp; char text[4]; } packet = {
-		.ip = { .version = 4, .ihl = 5, .tot_len = htons(32), .ttl = 9, .protocol = IPPROTO_UDP, .saddr = inet_addr("10.9.8.2"),
+	struct {
+		struct iphdr ip;
+		struct udphdr udp;
+		char text[4];
+	} packet = {
+		.ip = { .version = 4,
+			.ihl = 5,
+			.tot_len = htons(32),
+			.ttl = 9,
+			.protocol = IPPROTO_UDP,
+			.saddr = inet_addr("10.9.8.2"),
 			.daddr = own.sin_addr.s_addr },
 		.udp = { .source = htons(5), .dest = own.sin_port, .len = htons(12) },
 		.text = "abc",
@@ -128,7 +139,7 @@ int main(void)
 	uint32_t sum = 0;
 	for (int i = 0; i < 10; i++)
 		sum += ((uint16_t *)&packet.ip)[i];
-	packet.ip.check = (uint16_t)~((sum & 0xffff) + (sum >> 16));
+	packet.ip.check = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 	CHECK_EQUAL(write(tun, &packet, 32), 32);
 	CHECK_EQUAL(poll(&(struct pollfd){ .fd = bound, .events = POLLIN }, 1, 60000), 1);
 	CHECK_EQUAL(recv(bound, got, sizeof(got), 0), 4);

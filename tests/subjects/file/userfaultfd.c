@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A userfaultfd: missing pages are still missing, one waits for its content; protected ones still protected; a child has a copy of it. */
+/* A userfaultfd: missing pages are still missing, one waits for its content; protected ones still protected; a child
+ * has a copy of it. */
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -78,10 +79,11 @@ int main(void)
 	watch(missing, 1024 * PAGE, UFFDIO_REGISTER_MODE_MISSING);
 	watch(guarded, 16 * PAGE, UFFDIO_REGISTER_MODE_WP);
 	copy_in(missing, 'a');
-	copy_in(missing + 600 * PAGE, 0);	/* zeros, but there */
+	copy_in(missing + 600 * PAGE, 0); /* zeros, but there */
 	struct uffdio_zeropage zero = { .range = { (uintptr_t)missing + 2 * PAGE, PAGE } };
 	must(ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
-	struct uffdio_writeprotect protect = { .range = { (uintptr_t)guarded + 3 * PAGE, 2 * PAGE }, .mode = UFFDIO_WRITEPROTECT_MODE_WP };
+	struct uffdio_writeprotect protect = { .range = { (uintptr_t)guarded + 3 * PAGE, 2 * PAGE },
+					       .mode = UFFDIO_WRITEPROTECT_MODE_WP };
 	must(ioctl(uffd, UFFDIO_WRITEPROTECT, &protect));
 	CHECK_EQUAL(pthread_create(&waiter, NULL, waits, NULL), 0);
 	pid_t child = start_child(work, NULL);
@@ -89,7 +91,7 @@ int main(void)
 	checkpoint_with(2);
 
 	CHECK(missing[0] == 'a' && missing[PAGE - 1] == 'a');
-	CHECK_EQUAL(missing[2 * PAGE], 0);	/* would wait for ever if it was not there */
+	CHECK_EQUAL(missing[2 * PAGE], 0); /* would wait for ever if it was not there */
 	CHECK_EQUAL(missing[600 * PAGE], 0);
 	message = next();
 	CHECK_EQUAL(message.arg.pagefault.address & ~(uint64_t)(PAGE - 1), (uintptr_t)missing + 5 * PAGE);

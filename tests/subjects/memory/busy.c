@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory stays right while threads read it, children inherit it, system calls fill it, and it is moved, given back and mapped anew. */
+/* Memory stays right while threads read it, children inherit it, system calls fill it, and it is moved, given back and
+ * mapped anew. */
 #include <pthread.h>
 #include <sys/uio.h>
 
@@ -12,7 +13,22 @@ SUBJECT(.seconds = 60)
 #define PIECE	(PAGES * PAGE)
 #define READERS 3
 
-enum { READ, READ2, READ3, MOVED, SHRUNK, GIVEN_BACK, REPLACED, FORKED, PROTECTED, CALLED, SENT, WIPED, STRIPED, PIECES };
+enum {
+	READ,
+	READ2,
+	READ3,
+	MOVED,
+	SHRUNK,
+	GIVEN_BACK,
+	REPLACED,
+	FORKED,
+	PROTECTED,
+	CALLED,
+	SENT,
+	WIPED,
+	STRIPED,
+	PIECES
+};
 
 static uint8_t *pieces[PIECES];
 
@@ -85,7 +101,8 @@ static void shrink(void)
 	must(munmap(pieces[SHRUNK] + PIECE / 4, PIECE / 2));
 	check_pages(pieces[SHRUNK], SHRUNK, 0, PAGES / 4);
 	check_pages(pieces[SHRUNK], SHRUNK, PAGES * 3 / 4, PAGES / 4);
-	must(mmap(pieces[SHRUNK] + PIECE / 4, PIECE / 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+	must(mmap(pieces[SHRUNK] + PIECE / 4, PIECE / 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+		  -1, 0));
 	check_zero(pieces[SHRUNK] + PIECE / 4, PIECE / 2);
 }
 

@@ -7,8 +7,8 @@
 SUBJECT(.ignore = "areas fd state", .seconds = 60)
 
 #define PAGE  4096u
-#define SLOTS 24u  /* mappings that come, go and move */
-#define PAGES 48u  /* of each */
+#define SLOTS 24u /* mappings that come, go and move */
+#define PAGES 48u /* of each */
 #define WORDS (PAGE / sizeof(uint64_t))
 
 struct slot {
@@ -74,7 +74,8 @@ static void map_anew(struct world *w, struct slot *slot)
 	write_pages(w, slot);
 }
 
-/* A range that one call moves must be one mapping for the kernel: halves may be two, as mappings that criu tracks do not merge with others. */
+/* A range that one call moves must be one mapping for the kernel: halves may be two, as mappings that criu tracks do
+ * not merge with others. */
 static void move_halves(uint64_t *from, uint64_t *to)
 {
 	for (unsigned i = 0; i < 2; i++, from += PAGES / 2 * WORDS, to += PAGES / 2 * WORDS)
@@ -144,7 +145,8 @@ static void cut(struct world *w, struct slot *slot)
 	if (draw(w, 2))
 		CHECK(mremap(slot->memory, PAGES / 2 * PAGE, PAGES * PAGE, 0) == slot->memory);
 	else
-		CHECK(mmap(half, PAGES / 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == half);
+		CHECK(mmap(half, PAGES / 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			   0) == half);
 	write_pages(w, slot);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A private mapping of a file: pages changed by us are ours, the others are the file's; read-only and past the first page. */
+/* A private mapping of a file: pages changed by us are ours, the others are the file's; read-only and past the first
+ * page. */
 #include "subject.h"
 
 SUBJECT()

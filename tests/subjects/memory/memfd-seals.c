@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Seals of memory files: those that forbid writing, and those that only forbid it anew while a mapping may still write. */
+/* Seals of memory files: those that forbid writing, and those that only forbid it anew while a mapping may still write.
+ */
 #include "subject.h"
 
 SUBJECT()

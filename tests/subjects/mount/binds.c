@@ -54,7 +54,8 @@ int main(void)
 	write_file("t/sub/file", "memory");
 	/* A directory of the tmpfs, read-only; a file of it; a directory of the disk. */
 	must(mount("t/sub", "part", NULL, MS_BIND, NULL));
-	must(mount(NULL, "part", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, NULL));
+	must(mount(NULL, "part", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME,
+		   NULL));
 	must(mount("t/sub/file", "one", NULL, MS_BIND, NULL));
 	must(mount("real/in", "again", NULL, MS_BIND, NULL));
 	/* Two upon each other, one below that they hide. */
@@ -68,7 +69,8 @@ int main(void)
 
 	checkpoint();
 
-	CHECK(reads("part/file", "memory") && reads("one", "memory") && reads("again/file", "disk") && reads("t/top", "top"));
+	CHECK(reads("part/file", "memory") && reads("one", "memory") && reads("again/file", "disk") &&
+	      reads("t/top", "top"));
 	CHECK(flags_of("part") == (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_NOATIME));
 	CHECK(flags_of("again") == ST_RELATIME || flags_of("again") == 0);
 	CHECK(open("part/new", O_CREAT | O_WRONLY, 0600) < 0 && errno == EROFS);

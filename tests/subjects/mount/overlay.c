@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* An overlay whose layers lie in memory is put together again; a directory that was removed while it was mounted elsewhere stays mounted. */
+/* An overlay whose layers lie in memory is put together again; a directory that was removed while it was mounted
+ * elsewhere stays mounted. */
 #include <sched.h>
 #include <sys/mount.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A program in a root of its own, as in a container: its program file, files, terminals, sockets and watches are found there again. */
+/* A program in a root of its own, as in a container: its program file, files, terminals, sockets and watches are found
+ * there again. */
 #include <libgen.h>
 #include <sched.h>
 #include <sys/inotify.h>

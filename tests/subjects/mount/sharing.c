@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Peer groups and their slaves still hear of each other's mounts, private mounts do not; within a namespace and across two. */
+/* Peer groups and their slaves still hear of each other's mounts, private mounts do not; within a namespace and across
+ * two. */
 #include <sched.h>
 #include <sys/mount.h>
 

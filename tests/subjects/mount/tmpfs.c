@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A tmpfs in a mount namespace of its own keeps its files: data, holes, links, owners, times, attributes, nodes; and files open in it. */
+/* A tmpfs in a mount namespace of its own keeps its files: data, holes, links, owners, times, attributes, nodes; and
+ * files open in it. */
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A process in a cgroup namespace of its own sees itself at the root of every hierarchy, and so does a child; one that came back sees what the outside sees. */
+/* A process in a cgroup namespace of its own sees itself at the root of every hierarchy, and so does a child; one that
+ * came back sees what the outside sees. */
 #include <sched.h>
 
 #include "subject.h"

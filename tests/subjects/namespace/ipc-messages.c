@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* System V message queues of a namespace keep their messages in order, more than would fit by now, their limits, ids and owners. */
+/* System V message queues of a namespace keep their messages in order, more than would fit by now, their limits, ids
+ * and owners. */
 #include <sched.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>

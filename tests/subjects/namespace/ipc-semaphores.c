@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* System V semaphores of a namespace keep their values, ids and owners; who waits for one goes on waiting, and gets it. */
+/* System V semaphores of a namespace keep their values, ids and owners; who waits for one goes on waiting, and gets it.
+ */
 #include <sched.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>

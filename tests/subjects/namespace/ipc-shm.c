@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* System V shared memory of a namespace: attached and not, removed but still attached, with ids, keys, owners and content. */
+/* System V shared memory of a namespace: attached and not, removed but still attached, with ids, keys, owners and
+ * content. */
 #include <sched.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
@@ -8,7 +9,7 @@
 
 SUBJECT()
 
-#define SIZE 20000
+#define SIZE  20000
 #define LARGE (5 << 20)
 
 static int child(void *arg)

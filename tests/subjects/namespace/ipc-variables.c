@@ -7,11 +7,20 @@
 SUBJECT()
 
 static const char *const variables[][2] = {
-	{ "kernel/msgmax", "9000" },	   { "kernel/msgmnb", "20000" },      { "kernel/msgmni", "555" },
-	{ "kernel/shmmax", "1234567" },	   { "kernel/shmall", "77777" },      { "kernel/shmmni", "99" },
-	{ "kernel/sem", "100\t20000\t50\t60" }, { "kernel/shm_rmid_forced", "1" }, { "fs/mqueue/queues_max", "33" },
-	{ "fs/mqueue/msg_max", "12" },	   { "fs/mqueue/msgsize_max", "4000" }, { "fs/mqueue/msg_default", "6" },
-	{ "fs/mqueue/msgsize_default", "300" }, { "kernel/shm_next_id", "17" },
+	{ "kernel/msgmax", "9000" },
+	{ "kernel/msgmnb", "20000" },
+	{ "kernel/msgmni", "555" },
+	{ "kernel/shmmax", "1234567" },
+	{ "kernel/shmall", "77777" },
+	{ "kernel/shmmni", "99" },
+	{ "kernel/sem", "100\t20000\t50\t60" },
+	{ "kernel/shm_rmid_forced", "1" },
+	{ "fs/mqueue/queues_max", "33" },
+	{ "fs/mqueue/msg_max", "12" },
+	{ "fs/mqueue/msgsize_max", "4000" },
+	{ "fs/mqueue/msg_default", "6" },
+	{ "fs/mqueue/msgsize_default", "300" },
+	{ "kernel/shm_next_id", "17" },
 };
 
 #define N (sizeof(variables) / sizeof(variables[0]))

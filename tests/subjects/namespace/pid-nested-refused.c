@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A child that lives in another pid namespace than its parent can't be checkpointed yet, nor a process whose next child would. */
+/* A child that lives in another pid namespace than its parent can't be checkpointed yet, nor a process whose next child
+ * would. */
 #include <sched.h>
 
 #include "subject.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In a pid namespace of its own the first process keeps its number and its children theirs, wherever the kernel has noted them: parents,
- * groups, sessions, owners of signals, credentials of sockets and of messages, timers that signal a thread; orphans come to the first process.
+ * In a pid namespace of its own the first process keeps its number and its children theirs, wherever the kernel has
+ * noted them: parents, groups, sessions, owners of signals, credentials of sockets and of messages, timers that signal
+ * a thread; orphans come to the first process.
  */
 #include <pthread.h>
 #include <sys/socket.h>
@@ -53,7 +54,9 @@ static void check_message(pid_t from)
 	} control;
 	char byte;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	struct ucred sender;
 
 	CHECK_EQUAL(recvmsg(messages[1], &message, 0), 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A process in a time namespace that has asked for another one for its children, of which there are none: nobody could give it that. */
+/* A process in a time namespace that has asked for another one for its children, of which there are none: nobody could
+ * give it that. */
 #include <sched.h>
 
 #include "subject.h"

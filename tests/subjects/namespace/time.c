@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A process in a time namespace of its own: its clocks go on, far from those of the host, also in a child and in timers of all sorts. */
+/* A process in a time namespace of its own: its clocks go on, far from those of the host, also in a child and in timers
+ * of all sorts. */
 #include <sched.h>
 #include <sys/timerfd.h>
 #include <time.h>

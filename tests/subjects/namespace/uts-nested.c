@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Processes of one tree live in several UTS namespaces: that of the root, one of their own, that of the parent, that of the outside. */
+/* Processes of one tree live in several UTS namespaces: that of the root, one of their own, that of the parent, that of
+ * the outside. */
 #include <sched.h>
 #include <sys/utsname.h>
 

@@ -4,8 +4,10 @@
 
 SUBJECT(.seconds = 30)
 
-#define ASK "(ip addr; (ip route show table all; ip -6 route show table all) | sort; ip rule; ip -6 rule; ip neigh show nud permanent; ip neigh show proxy) " \
-	SETTLED " -e 's/expires [0-9]*sec//; s/valid_lft [0-9]*sec preferred_lft [0-9]*sec//'"
+#define ASK                                                                                                           \
+	"(ip addr; (ip route show table all; ip -6 route show table all) | sort; ip rule; ip -6 rule; ip neigh show " \
+	"nud permanent; ip neigh show proxy) " SETTLED                                                                \
+	" -e 's/expires [0-9]*sec//; s/valid_lft [0-9]*sec preferred_lft [0-9]*sec//'"
 
 int main(void)
 {
@@ -19,7 +21,8 @@ int main(void)
 	run("ip addr add 10.9.0.1 peer 10.9.0.2 dev vb && ip addr add 10.8.0.1/24 dev vb noprefixroute");
 	run("ip addr add 10.7.0.1/24 dev vb valid_lft 5000 preferred_lft 4000");
 	run("ip addr add 127.5.5.5/8 dev lo");
-	run("ip -6 addr add fd00::1/64 dev va && ip -6 addr add fd00::2/64 dev va nodad valid_lft 5000 preferred_lft 4000");
+	run("ip -6 addr add fd00::1/64 dev va && ip -6 addr add fd00::2/64 dev va nodad valid_lft 5000 preferred_lft "
+	    "4000");
 	run("ip -6 addr del fe80::ff:fe00:b/64 dev vb");
 	run("ip route add 10.5.0.0/16 via 10.1.2.9 && ip route add 10.6.0.0/16 via 10.1.2.8 metric 7 mtu 1300");
 	run("ip route add default nexthop via 10.1.2.7 weight 2 nexthop via 10.9.0.2 weight 1");

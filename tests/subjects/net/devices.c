@@ -11,7 +11,8 @@ int main(void)
 	char *before;
 
 	prepare_network();
-	if (!runs("ip link add name probe type bridge && ip link del probe && ip link add name m0 link lo type macvlan; "
+	if (!runs("ip link add name probe type bridge && ip link del probe && ip link add name m0 link lo type "
+		  "macvlan; "
 		  "ip link add name va type veth peer name vb"))
 		skip("this kernel has no bridges or no veth");
 	run("ip link set va address 02:00:00:00:00:0a mtu 1400 txqueuelen 77 alias 'the first' group 5");

@@ -8,7 +8,8 @@
 SUBJECT(.options = "--tcp-established", .seconds = 30)
 
 #define ASK "nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'"
-#define ASK_LEGACY "(iptables-legacy-save -t filter; iptables-legacy-save -t nat) | grep -v '^#' | sed 's/\\[[0-9]*:[0-9]*\\]//'"
+#define ASK_LEGACY \
+	"(iptables-legacy-save -t filter; iptables-legacy-save -t nat) | grep -v '^#' | sed 's/\\[[0-9]*:[0-9]*\\]//'"
 
 static void make_connection(int ends[2])
 {
@@ -45,9 +46,11 @@ int main(void)
 	run("nft add table inet t && nft 'add set inet t s { type ipv4_addr; flags timeout; }'");
 	run("nft 'add element inet t s { 10.1.1.1, 10.1.1.2 }'");
 	run("nft 'add chain inet t in { type filter hook input priority 0; policy drop; }'");
-	run("nft add rule inet t in ip saddr @s counter drop && nft add rule inet t in ct state new tcp flags syn iif lo accept");
+	run("nft add rule inet t in ip saddr @s counter drop && nft add rule inet t in ct state new tcp flags syn iif "
+	    "lo accept");
 	run("nft add rule inet t in ct state established accept && nft add table ip6 other");
-	if (runs("iptables-legacy -A INPUT -p tcp --dport 99 -j DROP && iptables-legacy -t nat -A POSTROUTING -s 10.0.0.0/8 -j MASQUERADE"))
+	if (runs("iptables-legacy -A INPUT -p tcp --dport 99 -j DROP && iptables-legacy -t nat -A POSTROUTING -s "
+		 "10.0.0.0/8 -j MASQUERADE"))
 		legacy = output_of(ASK_LEGACY);
 	make_connection(ends);
 	check_connection(ends[0], ends[1]);

@@ -7,12 +7,14 @@
 
 SUBJECT(.options = "--tcp-established", .seconds = 30)
 
-#define ASK "(ip -o -d link; ip addr; ip route show table all | sort; ip netns list-id 2>/dev/null || true) " SETTLED
+#define ASK  "(ip -o -d link; ip addr; ip route show table all | sort; ip netns list-id 2>/dev/null || true) " SETTLED
 #define PORT 4000
 
 static struct sockaddr_in address(const char *text)
 {
-	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = inet_addr(text) };
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons(PORT),
+				     .sin_addr.s_addr = inet_addr(text) };
 }
 
 static void await_file(const char *name)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Sockets of all families live in the network namespace of their task: addresses and abstract names that are only there. */
+/* Sockets of all families live in the network namespace of their task: addresses and abstract names that are only
+ * there. */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
@@ -36,7 +37,8 @@ static void check_stream(int from, int to)
 
 int main(void)
 {
-	int outside = must(socket(AF_UNIX, SOCK_DGRAM, 0)), listener, client, server, udp, inside, packet, netlink, index;
+	int outside = must(socket(AF_UNIX, SOCK_DGRAM, 0)), listener, client, server, udp, inside, packet, netlink,
+	    index;
 	struct sockaddr_in name, udp_name;
 	struct sockaddr_ll ring = { .sll_family = AF_PACKET };
 	struct sockaddr_nl port = { .nl_family = AF_NETLINK, .nl_pid = 4711 };
@@ -70,13 +72,17 @@ int main(void)
 	CHECK(!strcmp(text, "early"));
 	check_stream(client, server);
 	check_stream(server, client);
-	CHECK_EQUAL(sendto(client = socket(AF_INET, SOCK_DGRAM, 0), "datum", 5, 0, (struct sockaddr *)&udp_name, sizeof(udp_name)), 5);
+	CHECK_EQUAL(sendto(client = socket(AF_INET, SOCK_DGRAM, 0), "datum", 5, 0, (struct sockaddr *)&udp_name,
+			   sizeof(udp_name)),
+		    5);
 	CHECK_EQUAL(recv(udp, text, 5, 0), 5);
 	CHECK(!strcmp(text, "kept"));
 	CHECK_EQUAL(recv(udp, text, 5, 0), 5);
 	CHECK(!strcmp(text, "datum"));
 	/* Each of the two is found from its own namespace. */
-	CHECK_EQUAL(sendto(socket(AF_UNIX, SOCK_DGRAM, 0), "inner", 5, 0, (const struct sockaddr *)&abstract, ABSTRACT_SIZE), 5);
+	CHECK_EQUAL(sendto(socket(AF_UNIX, SOCK_DGRAM, 0), "inner", 5, 0, (const struct sockaddr *)&abstract,
+			   ABSTRACT_SIZE),
+		    5);
 	CHECK_EQUAL(recv(inside, text, 5, MSG_DONTWAIT), 5);
 	CHECK(!strcmp(text, "inner"));
 	CHECK(recv(outside, text, 5, MSG_DONTWAIT) < 0);

@@ -10,10 +10,14 @@ SUBJECT()
 static const struct {
 	int policy, priority, nice;
 } kinds[] = {
-	{ SCHED_OTHER, 0, 7 },		{ SCHED_OTHER, 0, -5 },
-	{ SCHED_BATCH, 0, 19 },		{ SCHED_IDLE, 0, 3 },
-	{ SCHED_FIFO, 17, 0 },		{ SCHED_RR, 99, 4 },
-	{ SCHED_FIFO | SCHED_RESET_ON_FORK, 1, 0 }, { SCHED_OTHER | SCHED_RESET_ON_FORK, 0, 1 },
+	{ SCHED_OTHER, 0, 7 },
+	{ SCHED_OTHER, 0, -5 },
+	{ SCHED_BATCH, 0, 19 },
+	{ SCHED_IDLE, 0, 3 },
+	{ SCHED_FIFO, 17, 0 },
+	{ SCHED_RR, 99, 4 },
+	{ SCHED_FIFO | SCHED_RESET_ON_FORK, 1, 0 },
+	{ SCHED_OTHER | SCHED_RESET_ON_FORK, 0, 1 },
 };
 
 #define N (sizeof(kinds) / sizeof(*kinds))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Chains of filters, inherited by children who add their own; also such that a restore would run into, and one with the log flag. */
+/* Chains of filters, inherited by children who add their own; also such that a restore would run into, and one with the
+ * log flag. */
 #include "filters.h"
 
 SUBJECT()

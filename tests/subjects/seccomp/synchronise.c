@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Threads that have the same filters can be given one more at once, without privileges: the kernel demands that they are the same objects. */
+/* Threads that have the same filters can be given one more at once, without privileges: the kernel demands that they
+ * are the same objects. */
 #include "filters.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Threads with filters of their own on top of common ones; a strict one would end the program, so it is not among them. */
+/* Threads with filters of their own on top of common ones; a strict one would end the program, so it is not among them.
+ */
 #include "filters.h"
 
 #include <pthread.h>

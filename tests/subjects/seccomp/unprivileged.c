@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A user without privileges, with no_new_privs in one thread and filters in both; the other thread does not get no_new_privs by the restore. */
+/* A user without privileges, with no_new_privs in one thread and filters in both; the other thread does not get
+ * no_new_privs by the restore. */
 #include "filters.h"
 
 #include <pthread.h>

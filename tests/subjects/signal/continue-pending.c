@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A SIGCONT that waits because it is blocked, of the process and of a thread. Queued again it must not stop the restore. */
+/* A SIGCONT that waits because it is blocked, of the process and of a thread. Queued again it must not stop the
+ * restore. */
 #include "subject.h"
 
 #include <pthread.h>

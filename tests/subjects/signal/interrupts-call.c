@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A signal that comes to a stopped process interrupts the system call that it was in: with EINTR, or the call goes on if it wants that. */
+/* A signal that comes to a stopped process interrupts the system call that it was in: with EINTR, or the call goes on
+ * if it wants that. */
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/select.h>

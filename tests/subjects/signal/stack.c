@@ -7,7 +7,7 @@
 SUBJECT()
 
 #define AUTODISARM (1u << 31)
-#define SIZE 65536
+#define SIZE	   65536
 
 static char memory[4][SIZE];
 

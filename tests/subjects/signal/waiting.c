@@ -116,11 +116,11 @@ static void *in_pause(void *arg)
 
 int main(void)
 {
-	void *(*const works[N])(void *) = { in_sigwaitinfo, in_sigtimedwait, in_signalfd, in_ppoll, in_pselect, in_epoll_pwait,
-					    in_pause };
+	void *(*const works[N])(void *) = { in_sigwaitinfo, in_sigtimedwait, in_signalfd, in_ppoll,
+					    in_pselect,	    in_epoll_pwait,  in_pause };
 	struct sigaction action = { .sa_handler = handle };
-	static const long numbers[N] = { SYS_rt_sigtimedwait, SYS_rt_sigtimedwait, SYS_read, SYS_ppoll, SYS_pselect6, SYS_epoll_pwait,
-					 SYS_pause };
+	static const long numbers[N] = { SYS_rt_sigtimedwait, SYS_rt_sigtimedwait, SYS_read, SYS_ppoll,
+					 SYS_pselect6,	      SYS_epoll_pwait,	   SYS_pause };
 	pthread_t threads[N];
 	sigset_t set;
 

@@ -19,8 +19,10 @@ int main(void)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0xffff },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	union bpf_attr attributes = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insns = (uintptr_t)program, .insn_cnt = 2,
-				      .license = (uintptr_t)"GPL" };
+	union bpf_attr attributes = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+				      .insns = (uintptr_t)program,
+				      .insn_cnt = 2,
+				      .license = (uintptr_t) "GPL" };
 	int fd = must(socket(AF_INET, SOCK_DGRAM, 0));
 	int filter = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes));
 

@@ -39,7 +39,8 @@ static void join(int fd, const char *text)
 static void source(int fd, int action, const char *text, const char *from)
 {
 	struct group_req group = request(text);
-	struct group_source_req req = { .gsr_interface = group.gr_interface, .gsr_group = group.gr_group,
+	struct group_source_req req = { .gsr_interface = group.gr_interface,
+					.gsr_group = group.gr_group,
 					.gsr_source = request(from).gr_group };
 
 	must(setsockopt(fd, level_of(&group), action, &req, sizeof(req)));

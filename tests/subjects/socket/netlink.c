@@ -36,7 +36,8 @@ static void ask(int fd)
 int main(void)
 {
 	struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_pid = 123456 }, kernel = { .nl_family = AF_NETLINK };
-	int fd = must(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)), fresh = must(socket(AF_NETLINK, SOCK_DGRAM, NETLINK_GENERIC));
+	int fd = must(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)),
+	    fresh = must(socket(AF_NETLINK, SOCK_DGRAM, NETLINK_GENERIC));
 	int group = RTNLGRP_MDB, event = must(socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
 	struct sockaddr_nl events = { .nl_family = AF_NETLINK, .nl_groups = 1 };
 	uint32_t groups[4] = { 0 };

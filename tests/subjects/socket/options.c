@@ -16,15 +16,20 @@ static const struct sort {
 	const char *name;
 	int family, type, protocol;
 } sorts[] = {
-	{ "TCP/IPv4", AF_INET, SOCK_STREAM, 0 },	   { "TCP/IPv6", AF_INET6, SOCK_STREAM, 0 },
-	{ "UDP/IPv4", AF_INET, SOCK_DGRAM, 0 },		   { "UDP/IPv6", AF_INET6, SOCK_DGRAM, 0 },
-	{ "UDP-Lite", AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE }, { "raw/IPv4", AF_INET, SOCK_RAW, IPPROTO_ICMP },
-	{ "raw/IPv6", AF_INET6, SOCK_RAW, 253 },	   { "netlink", AF_NETLINK, SOCK_RAW, 0 },
-	{ "packet", AF_PACKET, SOCK_RAW, 0 },		   { "unix", AF_UNIX, SOCK_DGRAM, 0 },
+	{ "TCP/IPv4", AF_INET, SOCK_STREAM, 0 },
+	{ "TCP/IPv6", AF_INET6, SOCK_STREAM, 0 },
+	{ "UDP/IPv4", AF_INET, SOCK_DGRAM, 0 },
+	{ "UDP/IPv6", AF_INET6, SOCK_DGRAM, 0 },
+	{ "UDP-Lite", AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE },
+	{ "raw/IPv4", AF_INET, SOCK_RAW, IPPROTO_ICMP },
+	{ "raw/IPv6", AF_INET6, SOCK_RAW, 253 },
+	{ "netlink", AF_NETLINK, SOCK_RAW, 0 },
+	{ "packet", AF_PACKET, SOCK_RAW, 0 },
+	{ "unix", AF_UNIX, SOCK_DGRAM, 0 },
 };
 
-static const int levels[] = { SOL_SOCKET, IPPROTO_IP,  IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE,
-			      SOL_NETLINK, SOL_PACKET, IPPROTO_RAW };
+static const int levels[] = { SOL_SOCKET,      IPPROTO_IP,  IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP,
+			      IPPROTO_UDPLITE, SOL_NETLINK, SOL_PACKET,	  IPPROTO_RAW };
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -97,7 +102,8 @@ int main(void)
 
 		if (read_option(c->fd, c->level, c->option, &now) && now == c->value)
 			continue;
-		printf("%s: option %d of level %d was %d and is %d\n", c->sort->name, c->option, c->level, c->value, now);
+		printf("%s: option %d of level %d was %d and is %d\n", c->sort->name, c->option, c->level, c->value,
+		       now);
 		lost++;
 	}
 	fflush(stdout);

@@ -26,7 +26,9 @@ struct ring {
 static struct ring build(int version)
 {
 	struct ring ring = { .fd = must(socket(AF_PACKET, SOCK_DGRAM, 0)), .version = version };
-	struct sockaddr_ll here = { .sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE), .sll_ifindex = (int)if_nametoindex("lo") };
+	struct sockaddr_ll here = { .sll_family = AF_PACKET,
+				    .sll_protocol = htons(ETHERTYPE),
+				    .sll_ifindex = (int)if_nametoindex("lo") };
 	struct tpacket_req3 request = { BLOCK_SIZE, BLOCKS, FRAME_SIZE, FRAMES, 20, 0, 0 };
 
 	must(setsockopt(ring.fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)));
@@ -40,7 +42,9 @@ static struct ring build(int version)
 
 static void send_packet(unsigned number)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE), .sll_ifindex = (int)if_nametoindex("lo"),
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETHERTYPE),
+				  .sll_ifindex = (int)if_nametoindex("lo"),
 				  .sll_halen = 6 };
 	int fd = socket(AF_PACKET, SOCK_DGRAM, 0);
 	char packet[64] = "";
@@ -102,7 +106,9 @@ int main(void)
 {
 	struct ring rings[] = { build(TPACKET_V1), build(TPACKET_V2), build(TPACKET_V3) };
 	struct ring empty = build(TPACKET_V2);
-	struct sockaddr_ll other = { .sll_family = AF_PACKET, .sll_protocol = htons(0x88b7), .sll_ifindex = (int)if_nametoindex("lo") };
+	struct sockaddr_ll other = { .sll_family = AF_PACKET,
+				     .sll_protocol = htons(0x88b7),
+				     .sll_ifindex = (int)if_nametoindex("lo") };
 
 	must(bind(empty.fd, (struct sockaddr *)&other, sizeof(other)));
 	for (unsigned i = 0; i < BLOCKS + 2; i++) { /* once around the blocks */

@@ -28,7 +28,9 @@ static void set(int fd, int name, int value)
 
 static void send_datagram(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(9) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				       .sin_port = htons(9) };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	CHECK_EQUAL(sendto(fd, "seen", 4, 0, (struct sockaddr *)&address, sizeof(address)), 4);
@@ -38,8 +40,10 @@ static void send_datagram(void)
 int main(void)
 {
 	int plain = must(socket(AF_PACKET, SOCK_DGRAM, 0)), ring = must(socket(AF_PACKET, SOCK_RAW, 0));
-	struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP),
-				       .sll_ifindex = (int)if_nametoindex("lo") }, now = { 0 };
+	struct sockaddr_ll address = { .sll_family = AF_PACKET,
+				       .sll_protocol = htons(ETH_P_IP),
+				       .sll_ifindex = (int)if_nametoindex("lo") },
+			   now = { 0 };
 	struct sock_filter accept_all[] = { { BPF_RET | BPF_K, 0, 0, 0xffff } }, got[4];
 	struct sock_fprog program = { 1, accept_all };
 	struct packet_mreq member = { .mr_ifindex = address.sll_ifindex, .mr_type = PACKET_MR_PROMISC };

@@ -11,8 +11,9 @@ static inline void send_fds(int through, const char *text, const int *fds, unsig
 {
 	char control[CMSG_SPACE(sizeof(int) * 253)] = { 0 };
 	struct iovec iov = { (char *)text, strlen(text) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-				  .msg_controllen = CMSG_SPACE(sizeof(int) * n) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(sizeof(int) * n)
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -27,8 +28,9 @@ static inline void receive_fds(int from, const char *text, int *fds, unsigned n)
 {
 	char control[CMSG_SPACE(sizeof(int) * 253)] = { 0 }, buffer[64] = "";
 	struct iovec iov = { buffer, strlen(text) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-				  .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 
 	CHECK_EQUAL(recvmsg(from, &message, MSG_DONTWAIT), strlen(text));
 	CHECK(!strcmp(buffer, text));

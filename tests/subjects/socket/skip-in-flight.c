@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* With --skip-in-flight connections that wait for accept(2) are dropped: the client is told, and the listener takes new ones. */
+/* With --skip-in-flight connections that wait for accept(2) are dropped: the client is told, and the listener takes new
+ * ones. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -12,7 +13,8 @@ int main(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(address);
-	int listener = must(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)), client = must(socket(AF_INET, SOCK_STREAM, 0)), again;
+	int listener = must(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)),
+	    client = must(socket(AF_INET, SOCK_STREAM, 0)), again;
 	struct stat before, after;
 	char text[8];
 

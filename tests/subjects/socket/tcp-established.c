@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* TCP connections with both ends in the tree go on: unread data, data under way, IPv4, IPv6 and v4-mapped, half closed. */
+/* TCP connections with both ends in the tree go on: unread data, data under way, IPv4, IPv6 and v4-mapped, half closed.
+ */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

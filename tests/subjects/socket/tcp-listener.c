@@ -33,7 +33,9 @@ static void set(int fd, int level, int name, int value)
 
 static int bound(int port, bool shared)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = port };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				       .sin_port = port };
 	int fd = must(socket(AF_INET, SOCK_STREAM, 0));
 
 	set(fd, SOL_SOCKET, SO_REUSEPORT, shared);
@@ -60,7 +62,8 @@ int main(void)
 {
 	int listener = bound(0, false), first = bound(0, true), second = bound(name_of(first).sin_port, true);
 	int named = bound(0, false), fresh = must(socket(AF_INET6, SOCK_STREAM, 0));
-	struct sockaddr_in listener_name = name_of(listener), named_name = name_of(named), first_name = name_of(first), now;
+	struct sockaddr_in listener_name = name_of(listener), named_name = name_of(named), first_name = name_of(first),
+			   now;
 
 	must(listen(listener, 7));
 	must(listen(first, 3));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* TCP connections keep urgent data, their options and what the handshake agreed upon; bound sockets keep device, filter and owner. */
+/* TCP connections keep urgent data, their options and what the handshake agreed upon; bound sockets keep device, filter
+ * and owner. */
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,13 +29,20 @@ static void set(int fd, int level, int name, int value)
 static const struct {
 	int level, name, value, shown;
 } kept[] = {
-	{ SOL_SOCKET, SO_KEEPALIVE, 1, 1 },	      { IPPROTO_TCP, TCP_KEEPIDLE, 33, 33 },
-	{ IPPROTO_TCP, TCP_KEEPINTVL, 7, 7 },	      { IPPROTO_TCP, TCP_KEEPCNT, 4, 4 },
-	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 9000, 9000 }, { IPPROTO_TCP, TCP_NOTSENT_LOWAT, 12345, 12345 },
-	{ IPPROTO_TCP, TCP_NODELAY, 1, 1 },	      { IPPROTO_IP, IP_TOS, 0x10, 0x10 },
-	{ IPPROTO_IP, IP_TTL, 17, 17 },		      { IPPROTO_IP, IP_RECVTTL, 1, 1 },
-	{ SOL_SOCKET, SO_PRIORITY, 5, 5 },	      { SOL_SOCKET, SO_MARK, 77, 77 },
-	{ SOL_SOCKET, SO_RCVLOWAT, 3, 3 },	      { SOL_SOCKET, SO_SNDBUF, 50000, 100000 },
+	{ SOL_SOCKET, SO_KEEPALIVE, 1, 1 },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, 33, 33 },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, 7, 7 },
+	{ IPPROTO_TCP, TCP_KEEPCNT, 4, 4 },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 9000, 9000 },
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, 12345, 12345 },
+	{ IPPROTO_TCP, TCP_NODELAY, 1, 1 },
+	{ IPPROTO_IP, IP_TOS, 0x10, 0x10 },
+	{ IPPROTO_IP, IP_TTL, 17, 17 },
+	{ IPPROTO_IP, IP_RECVTTL, 1, 1 },
+	{ SOL_SOCKET, SO_PRIORITY, 5, 5 },
+	{ SOL_SOCKET, SO_MARK, 77, 77 },
+	{ SOL_SOCKET, SO_RCVLOWAT, 3, 3 },
+	{ SOL_SOCKET, SO_SNDBUF, 50000, 100000 },
 	{ SOL_SOCKET, SO_TIMESTAMPNS, 1, 1 },
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* TCP connections in every state go on, with full queues both ways and closed windows: IPv4, IPv6 and IPv4 on an IPv6 socket. */
+/* TCP connections in every state go on, with full queues both ways and closed windows: IPv4, IPv6 and IPv4 on an IPv6
+ * socket. */
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <netinet/in.h>

@@ -25,7 +25,9 @@ static union address address(const char *host, int port)
 	union address a = { .v6.sin6_port = htons((uint16_t)port) };
 
 	a.any.sa_family = strchr(host, ':') ? AF_INET6 : AF_INET;
-	CHECK_EQUAL(inet_pton(a.any.sa_family, host, a.any.sa_family == AF_INET ? (void *)&a.v4.sin_addr : &a.v6.sin6_addr), 1);
+	CHECK_EQUAL(inet_pton(a.any.sa_family, host,
+			      a.any.sa_family == AF_INET ? (void *)&a.v4.sin_addr : &a.v6.sin6_addr),
+		    1);
 	return a;
 }
 
@@ -58,15 +60,19 @@ static const void *take(int fd, const union address *from, const void *data, siz
 	static char control[256];
 	struct iovec iov = { got, sizeof(got) };
 	union address name = { 0 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_name = &name, .msg_namelen = sizeof(name),
-				  .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_name = &name,
+				  .msg_namelen = sizeof(name),
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 
 	CHECK_EQUAL(recvmsg(fd, &message, MSG_DONTWAIT), size);
 	CHECK(!memcmp(got, data, size));
 	CHECK_EQUAL(name.v4.sin_port, from->v4.sin_port);
 	CHECK_EQUAL(name.any.sa_family, from->any.sa_family);
-	CHECK(from->any.sa_family == AF_INET ? name.v4.sin_addr.s_addr == from->v4.sin_addr.s_addr :
-					       !memcmp(&name.v6.sin6_addr, &from->v6.sin6_addr, 16));
+	CHECK(from->any.sa_family == AF_INET ? name.v4.sin_addr.s_addr == from->v4.sin_addr.s_addr
+					     : !memcmp(&name.v6.sin6_addr, &from->v6.sin6_addr, 16));
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
 			CHECK_EQUAL(*(int *)CMSG_DATA(c), 33);

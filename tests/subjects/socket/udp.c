@@ -14,8 +14,8 @@ static struct sockaddr_in6 name_of(int fd, bool peer)
 	struct sockaddr_in6 address = { 0 };
 	socklen_t size = sizeof(address);
 
-	must(peer ? getpeername(fd, (struct sockaddr *)&address, &size) :
-		    getsockname(fd, (struct sockaddr *)&address, &size));
+	must(peer ? getpeername(fd, (struct sockaddr *)&address, &size)
+		  : getsockname(fd, (struct sockaddr *)&address, &size));
 	return address;
 }
 
@@ -25,7 +25,8 @@ static int bound(int family, int protocol)
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	int fd = must(socket(family, SOCK_DGRAM, protocol));
 
-	must(family == AF_INET ? bind(fd, (struct sockaddr *)&v4, sizeof(v4)) : bind(fd, (struct sockaddr *)&v6, sizeof(v6)));
+	must(family == AF_INET ? bind(fd, (struct sockaddr *)&v4, sizeof(v4))
+			       : bind(fd, (struct sockaddr *)&v6, sizeof(v6)));
 	return fd;
 }
 

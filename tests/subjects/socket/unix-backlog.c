@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Connections that wait for accept(2) keep their order, their names and what was shut; those whose client is gone are there as well. */
+/* Connections that wait for accept(2) keep their order, their names and what was shut; those whose client is gone are
+ * there as well. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Processes that talk without a pause, through sockets of all types, and with descriptors: no message is lost, none comes twice. */
+/* Processes that talk without a pause, through sockets of all types, and with descriptors: no message is lost, none
+ * comes twice. */
 #include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/un.h>
@@ -14,7 +15,10 @@ struct line {
 };
 
 static struct line lines[] = {
-	{ .type = SOCK_STREAM }, { .type = SOCK_DGRAM }, { .type = SOCK_SEQPACKET }, { .type = SOCK_SEQPACKET, .rights = true },
+	{ .type = SOCK_STREAM },
+	{ .type = SOCK_DGRAM },
+	{ .type = SOCK_SEQPACKET },
+	{ .type = SOCK_SEQPACKET, .rights = true },
 };
 
 #define N_LINES (sizeof(lines) / sizeof(*lines))
@@ -56,7 +60,9 @@ static uint32_t receive_number(const struct line *line)
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	uint32_t number = 0;
 	struct iovec iov = { &number, sizeof(number) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	ssize_t size = recvmsg(line->ends[1], &message, MSG_WAITALL);
 	uint64_t value;
 	int fd;

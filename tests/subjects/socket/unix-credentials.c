@@ -51,7 +51,9 @@ static void check_message(int fd, const char *text, pid_t pid, uid_t uid)
 {
 	char control[CMSG_SPACE(sizeof(struct ucred))], buffer[16];
 	struct iovec iov = { buffer, sizeof(buffer) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *c;
 	struct ucred sender;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Named datagram sockets keep their clients, and a server that has a peer of its own keeps those too, in whatever order they were made. */
+/* Named datagram sockets keep their clients, and a server that has a peer of its own keeps those too, in whatever order
+ * they were made. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -38,8 +39,12 @@ static void check_sender(int fd, const char *text, const char *name, size_t name
 	char control[CMSG_SPACE(sizeof(struct ucred))], buffer[32] = "";
 	struct sockaddr_un from = { 0 };
 	struct iovec iov = { buffer, sizeof(buffer) };
-	struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
-				  .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_name = &from,
+				  .msg_namelen = sizeof(from),
+				  .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 	struct ucred sender;
 
 	CHECK_EQUAL(recvmsg(fd, &message, MSG_DONTWAIT), strlen(text));
@@ -68,7 +73,8 @@ static int notifier(void *unused)
 /* A server with messages from sockets of all sorts, of other processes, and one that is gone. */
 static pid_t build_notified(void)
 {
-	struct sockaddr_un address = make_address("notified"), abstract = { .sun_family = AF_UNIX, .sun_path = "\0client" };
+	struct sockaddr_un address = make_address("notified"),
+			   abstract = { .sun_family = AF_UNIX, .sun_path = "\0client" };
 	int gone, client = must(socket(AF_UNIX, SOCK_DGRAM, 0)), on = 1;
 	pid_t pid;
 
@@ -139,7 +145,6 @@ int main(void)
 
 	build_early(early);
 	pid_t pid = build_notified();
-
 
 	int server = bound("server"), anonymous = must(socket(AF_UNIX, SOCK_DGRAM, 0)), named = bound("client");
 	int relay = bound("relay"), a = bound("a"), b = bound("b"), self = bound("self");

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Data in a connection that waits for accept(2) cannot be read without taking it: a dump that leaves the tasks running is refused. */
+/* Data in a connection that waits for accept(2) cannot be read without taking it: a dump that leaves the tasks running
+ * is refused. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "subject.h"
 
-SUBJECT(.dump_options = "--leave-running", .ways = "untouched unharmed", .refused = "still waits for accept.*--leave-running")
+SUBJECT(.dump_options = "--leave-running", .ways = "untouched unharmed",
+	.refused = "still waits for accept.*--leave-running")
 
 int main(void)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is sent into a connection before it is accepted arrives, with its boundaries, also from a client that is gone by then. */
+/* What is sent into a connection before it is accepted arrives, with its boundaries, also from a client that is gone by
+ * then. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Connections whose listener is closed: with both ends, with one of them, and one that was never accepted; and sockets of several processes. */
+/* Connections whose listener is closed: with both ends, with one of them, and one that was never accepted; and sockets
+ * of several processes. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>

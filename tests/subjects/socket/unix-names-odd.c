@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Odd names of unix sockets: the longest, autobind, a path that was used again, another process's directory, a name through a link. */
+/* Odd names of unix sockets: the longest, autobind, a path that was used again, another process's directory, a name
+ * through a link. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>

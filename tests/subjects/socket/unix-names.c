@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Unix servers keep their names (path, relative path, abstract, removed), their connections and those that wait to be accepted. */
+/* Unix servers keep their names (path, relative path, abstract, removed), their connections and those that wait to be
+ * accepted. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Options of unix sockets: buffer sizes, time limits, credentials, priorities, the signal owner; of pairs, servers and what they accepted. */
+/* Options of unix sockets: buffer sizes, time limits, credentials, priorities, the signal owner; of pairs, servers and
+ * what they accepted. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/time.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pairs of unix sockets keep what is unread in both directions, where messages begin and end, and which ends are shut or closed. */
+/* Pairs of unix sockets keep what is unread in both directions, where messages begin and end, and which ends are shut
+ * or closed. */
 #include <sys/socket.h>
 
 #include "subject.h"

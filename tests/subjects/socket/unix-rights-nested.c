@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Descriptors in messages in messages, many at once, the same one several times, and sockets that carry each other round in a circle. */
+/* Descriptors in messages in messages, many at once, the same one several times, and sockets that carry each other
+ * round in a circle. */
 #include "rights.h"
 
 SUBJECT()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Descriptors inside unread messages arrive: pipes, files, sockets nobody else has, and sockets with such messages themselves. */
+/* Descriptors inside unread messages arrive: pipes, files, sockets nobody else has, and sockets with such messages
+ * themselves. */
 #include <sys/socket.h>
 
 #include "subject.h"
@@ -10,8 +11,9 @@ static void send_fd(int through, int fd, const char *text)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov = { (char *)text, strlen(text) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-				  .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -25,8 +27,9 @@ static int receive_fd(int from, const char *text)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, buffer[16] = "";
 	struct iovec iov = { buffer, strlen(text) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-				  .msg_controllen = sizeof(control) };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+	};
 	int fd;
 
 	CHECK_EQUAL(recvmsg(from, &message, 0), strlen(text));

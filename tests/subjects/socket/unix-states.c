@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Unix sockets of all types keep being shut in one direction or both, closed on the other side, bound, unconnected or disconnected. */
+/* Unix sockets of all types keep being shut in one direction or both, closed on the other side, bound, unconnected or
+ * disconnected. */
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>

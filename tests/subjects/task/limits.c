@@ -10,18 +10,10 @@ static const struct {
 	int which;
 	rlim_t soft, hard;
 } lowered[] = {
-	{ RLIMIT_CPU, 1000, 2000 },
-	{ RLIMIT_FSIZE, 4096, 1 << 20 },
-	{ RLIMIT_DATA, 100 << 20, RLIM_INFINITY },
-	{ RLIMIT_STACK, 1 << 20, 64 << 20 },
-	{ RLIMIT_CORE, 0, 0 },
-	{ RLIMIT_NPROC, 50, 60 },
-	{ RLIMIT_NOFILE, 10, 20 },
-	{ RLIMIT_MEMLOCK, 0, 4096 },
-	{ RLIMIT_LOCKS, 7, 8 },
-	{ RLIMIT_SIGPENDING, 3, 4 },
-	{ RLIMIT_MSGQUEUE, 1000, 2000 },
-	{ RLIMIT_RTTIME, 123456, 234567 },
+	{ RLIMIT_CPU, 1000, 2000 },	     { RLIMIT_FSIZE, 4096, 1 << 20 }, { RLIMIT_DATA, 100 << 20, RLIM_INFINITY },
+	{ RLIMIT_STACK, 1 << 20, 64 << 20 }, { RLIMIT_CORE, 0, 0 },	      { RLIMIT_NPROC, 50, 60 },
+	{ RLIMIT_NOFILE, 10, 20 },	     { RLIMIT_MEMLOCK, 0, 4096 },     { RLIMIT_LOCKS, 7, 8 },
+	{ RLIMIT_SIGPENDING, 3, 4 },	     { RLIMIT_MSGQUEUE, 1000, 2000 }, { RLIMIT_RTTIME, 123456, 234567 },
 };
 
 #define N (sizeof(lowered) / sizeof(*lowered))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A process that may not make memory both writable and executable (PR_SET_MDWE), and its child, which may not either: refused, as criu needs such memory. */
+/* A process that may not make memory both writable and executable (PR_SET_MDWE), and its child, which may not either:
+ * refused, as criu needs such memory. */
 #include "subject.h"
 
 #include <sys/prctl.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A process whose memory the kernel may merge with that of others, also what it will map later; its child turned that off. */
+/* A process whose memory the kernel may merge with that of others, also what it will map later; its child turned that
+ * off. */
 #include "subject.h"
 
 #include <sys/prctl.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that never stop computing: integers, floating point, vectors and memory, interrupted by a timer all the time. Every round goes some
- * way and all the way back, so the smallest change of a register or a byte shows at once, however long it runs.
+ * Threads that never stop computing: integers, floating point, vectors and memory, interrupted by a timer all the time.
+ * Every round goes some way and all the way back, so the smallest change of a register or a byte shows at once, however
+ * long it runs.
  */
 #include "subject.h"
 
@@ -11,8 +12,8 @@
 SUBJECT(.ignore = "SigPnd ShdPnd SigBlk")
 
 #define THREADS 4
-#define STEPS 2000
-#define FACTOR 6364136223846793005ULL
+#define STEPS	2000
+#define FACTOR	6364136223846793005ULL
 #define INVERSE 13877824140714322085ULL /* FACTOR * INVERSE == 1 modulo 2^64 */
 
 typedef double vector __attribute__((vector_size(32)));

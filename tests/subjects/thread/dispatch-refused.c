@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A thread whose system calls are dispatched to itself (PR_SET_SYSCALL_USER_DISPATCH): criu's own calls in it would be, too. */
+/* A thread whose system calls are dispatched to itself (PR_SET_SYSCALL_USER_DISPATCH): criu's own calls in it would be,
+ * too. */
 #include "subject.h"
 
 #include <pthread.h>

@@ -20,19 +20,21 @@ __attribute__((target("avx512f,avx512bw"))) static void spin_512(const struct ve
 {
 #define LOAD(n)	 "vmovdqu64 " #n "*64(%[in]), %%zmm" #n "\n\t"
 #define STORE(n) "vmovdqu64 %%zmm" #n ", " #n "*64(%[out])\n\t"
-#define ALL(X)                                                                                                  \
-	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18)  \
+/* clang-format off */
+#define ALL(X) \
+	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) \
 	X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
+	/* clang-format on */
 	__asm__ volatile(ALL(LOAD) "kmovq 2048(%[in]), %%k1\n\t"
 				   "kmovq 2056(%[in]), %%k7\n\t"
 				   "1: pause\n\t"
 				   "cmpl $0, %[go]\n\t"
 				   "je 1b\n\t" ALL(STORE) "kmovq %%k1, 2048(%[out])\n\t"
-				   "kmovq %%k7, 2056(%[out])\n\t"
+							  "kmovq %%k7, 2056(%[out])\n\t"
 			 :
 			 : [in] "r"(in), [out] "r"(out), [go] "m"(go)
-			 : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "k1", "k7");
+			 : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "k1", "k7");
 #undef LOAD
 #undef STORE
 #undef ALL
@@ -42,14 +44,14 @@ __attribute__((target("avx"))) static void spin_256(const struct vectors *in, st
 {
 #define LOAD(n)	 "vmovdqu " #n "*64(%[in]), %%ymm" #n "\n\t"
 #define STORE(n) "vmovdqu %%ymm" #n ", " #n "*64(%[out])\n\t"
-#define ALL(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define ALL(X)	 X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 	__asm__ volatile(ALL(LOAD) "1: pause\n\t"
 				   "cmpl $0, %[go]\n\t"
 				   "je 1b\n\t" ALL(STORE)
 			 :
 			 : [in] "r"(in), [out] "r"(out), [go] "m"(go)
-			 : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
-			   "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+			 : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+			   "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
 /* General registers and the x87 stack with a rounding mode of its own. */
@@ -58,18 +60,19 @@ static void spin_general(uint64_t seed, double *ret_sum, uint64_t ret[6], uint16
 	uint16_t control = 0x0c7f; /* round towards zero */
 	double a = 1.5 + (double)seed, b = 2.25, c = 4.125;
 
-	__asm__ volatile("fldcw %[control]\n\t"
-			 "fldl %[a]\n\tfldl %[b]\n\tfldl %[c]\n\t"
-			 "mov %[seed], %%r8\n\tlea 1(%%r8), %%r9\n\tlea 2(%%r8), %%r10\n\tlea 3(%%r8), %%r11\n\t"
-			 "lea 4(%%r8), %%r12\n\tlea 5(%%r8), %%r13\n\t"
-			 "1: pause\n\tcmpl $0, %[go]\n\tje 1b\n\t"
-			 "mov %%r8, (%[ret])\n\tmov %%r9, 8(%[ret])\n\tmov %%r10, 16(%[ret])\n\tmov %%r11, 24(%[ret])\n\t"
-			 "mov %%r12, 32(%[ret])\n\tmov %%r13, 40(%[ret])\n\t"
-			 "faddp\n\tfaddp\n\tfstpl %[sum]\n\tfnstcw %[after]\n\tfninit\n\t"
-			 : [sum] "=m"(*ret_sum), [after] "=m"(*ret_control)
-			 : [control] "m"(control), [a] "m"(a), [b] "m"(b), [c] "m"(c), [seed] "r"(seed), [ret] "r"(ret),
-			   [go] "m"(go)
-			 : "memory", "cc", "r8", "r9", "r10", "r11", "r12", "r13");
+	__asm__ volatile(
+		"fldcw %[control]\n\t"
+		"fldl %[a]\n\tfldl %[b]\n\tfldl %[c]\n\t"
+		"mov %[seed], %%r8\n\tlea 1(%%r8), %%r9\n\tlea 2(%%r8), %%r10\n\tlea 3(%%r8), %%r11\n\t"
+		"lea 4(%%r8), %%r12\n\tlea 5(%%r8), %%r13\n\t"
+		"1: pause\n\tcmpl $0, %[go]\n\tje 1b\n\t"
+		"mov %%r8, (%[ret])\n\tmov %%r9, 8(%[ret])\n\tmov %%r10, 16(%[ret])\n\tmov %%r11, 24(%[ret])\n\t"
+		"mov %%r12, 32(%[ret])\n\tmov %%r13, 40(%[ret])\n\t"
+		"faddp\n\tfaddp\n\tfstpl %[sum]\n\tfnstcw %[after]\n\tfninit\n\t"
+		: [sum] "=m"(*ret_sum), [after] "=m"(*ret_control)
+		: [control] "m"(control), [a] "m"(a), [b] "m"(b), [c] "m"(c), [seed] "r"(seed), [ret] "r"(ret),
+		  [go] "m"(go)
+		: "memory", "cc", "r8", "r9", "r10", "r11", "r12", "r13");
 }
 
 static void *vectors(void *arg)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Signals of timers that wait come with their value, and the timers go on: alarm, POSIX timer of the process and of a thread. */
+/* Signals of timers that wait come with their value, and the timers go on: alarm, POSIX timer of the process and of a
+ * thread. */
 #include "subject.h"
 
 #include <pthread.h>
@@ -8,7 +9,7 @@
 
 SUBJECT(.ignore = "SigPnd ShdPnd")
 
-static const struct timespec patience = { 60, 0 };
+static const struct timespec grace = { 60, 0 };
 
 static void start(int signal, pid_t tid, int value)
 {
@@ -30,7 +31,7 @@ static void take(int signal, int code, int value)
 	sigemptyset(&set);
 	sigaddset(&set, signal);
 	for (int i = 0; i < 5; i++) {
-		CHECK_EQUAL(sigtimedwait(&set, &info, &patience), signal);
+		CHECK_EQUAL(sigtimedwait(&set, &info, &grace), signal);
 		CHECK_EQUAL(info.si_code, code);
 		if (code == SI_TIMER)
 			CHECK_EQUAL(info.si_value.sival_int, value);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Processes and threads come and end all the time: a dump meets them at any moment of their lives. It begins when the file "churn" is there. */
+/* Processes and threads come and end all the time: a dump meets them at any moment of their lives. It begins when the
+ * file "churn" is there. */
 #include <pthread.h>
 
 #include "subject.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Daemons that forked twice: the leader of their session is dead, a subreaper has adopted them; each has its own memory. */
+/* Daemons that forked twice: the leader of their session is dead, a subreaper has adopted them; each has its own
+ * memory. */
 #include <sys/prctl.h>
 
 #include "subject.h"

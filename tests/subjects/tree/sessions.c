@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Sessions and process groups: a child with its own session, one with its own group, and members whose leaders are dead. */
+/* Sessions and process groups: a child with its own session, one with its own group, and members whose leaders are
+ * dead. */
 #include "subject.h"
 
 SUBJECT()

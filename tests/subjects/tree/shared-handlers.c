@@ -52,7 +52,8 @@ int main(void)
 	static char stacks[2][65536] __attribute__((aligned(16)));
 	pid_t handlers, files;
 
-	handlers = must(clone(shares_handlers, stacks[0] + sizeof(stacks[0]), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL));
+	handlers =
+		must(clone(shares_handlers, stacks[0] + sizeof(stacks[0]), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL));
 	files = must(clone(shares_files, stacks[1] + sizeof(stacks[1]), CLONE_VM | CLONE_FILES | SIGCHLD, NULL));
 	while (started < 2)
 		sleep_ms(1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Stopped children: a parent that has asked for the stop does not hear of it again, one that has not still does; no SIGCHLD comes anew. */
+/* Stopped children: a parent that has asked for the stop does not hear of it again, one that has not still does; no
+ * SIGCHLD comes anew. */
 #include "subject.h"
 
 #include <pthread.h>

@@ -6,7 +6,8 @@
 /* --- what every parasite must define --- */
 
 /*
- * compel_run_in_thread(): runs in that thread; what it returns is the result of that call. args: the memory of compel_parasite_args().
+ * compel_run_in_thread(): runs in that thread; what it returns is the result of that call. args: the memory of
+ * compel_parasite_args().
  */
 int parasite_trap_cmd(int cmd, void *args);
 /* compel_rpc_call(): runs in the daemon. 0 = fine; after anything else only the end of the daemon is accepted. */

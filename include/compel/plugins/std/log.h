@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Log lines of a parasite. They go to the descriptor infect_ctx.log_fd of the program, which the daemon gets when it starts. */
+/* Log lines of a parasite. They go to the descriptor infect_ctx.log_fd of the program, which the daemon gets when it
+ * starts. */
 #ifndef COMPEL_PLUGIN_STD_LOG_H
 #define COMPEL_PLUGIN_STD_LOG_H
 
@@ -9,7 +10,8 @@
 struct timezone;
 typedef int (*gettimeofday_t)(struct timeval *tv, struct timezone *tz);
 
-/* A line "(seconds.microseconds) pie: PID: text". Conversions: %s %d %x %p %u, the numbers also with l, ll, z. The newline is the caller's. */
+/* A line "(seconds.microseconds) pie: PID: text". Conversions: %s %d %x %p %u, the numbers also with l, ll, z. The
+ * newline is the caller's. */
 void print_on_level(unsigned int loglevel, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void std_log_set_fd(int fd); /* -1: no log */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Output and text for parasites. Nothing is buffered. Formats know %s, %d and %x, the numbers also with l or ll; of any other conversion nothing is
- * printed.
+ * Output and text for parasites. Nothing is buffered. Formats know %s, %d and %x, the numbers also with l or ll; of any
+ * other conversion nothing is printed.
  */
 #ifndef COMPEL_PLUGIN_STD_STRING_H
 #define COMPEL_PLUGIN_STD_STRING_H
@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/types.h>
-
 
 /* Decimal text of num in the blen bytes at buf; *ps is where it begins. Returns its length. */
 int std_vprint_num(char *buf, int blen, int num, char **ps);

@@ -9,7 +9,9 @@
 #include "lib/compel/public/extra.h"
 
 _Static_assert(sizeof(compel_cpuinfo_t) == 376 && offsetof(compel_cpuinfo_t, x86_power) == 80 &&
-	       offsetof(compel_cpuinfo_t, xfeatures_mask) == 176 && offsetof(compel_cpuinfo_t, xsaves_size) == 280, "");
+		       offsetof(compel_cpuinfo_t, xfeatures_mask) == 176 &&
+		       offsetof(compel_cpuinfo_t, xsaves_size) == 280,
+	       "");
 
 #define LEGACY_SIZE 576 /* FXSAVE image and XSAVE header */
 

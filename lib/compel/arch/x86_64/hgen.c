@@ -30,10 +30,12 @@ static void keep(struct blob *blob, unsigned type, uint64_t place, int64_t adden
 }
 
 /* Between two places of the blob; to an absolute address nothing is relative. */
-static int put_distance(struct blob *blob, const char *path, uint64_t place, int64_t addend, const struct symbol_value *symbol, size_t size)
+static int put_distance(struct blob *blob, const char *path, uint64_t place, int64_t addend,
+			const struct symbol_value *symbol, size_t size)
 {
 	if (symbol->absolute)
-		return refuse(EOPNOTSUPP, "%s: %s has an absolute address and is used relative to the code", path, symbol->name);
+		return refuse(EOPNOTSUPP, "%s: %s has an absolute address and is used relative to the code", path,
+			      symbol->name);
 	return put(blob, path, place, (int64_t)(symbol->value + (uint64_t)addend - place), size);
 }
 
@@ -55,7 +57,8 @@ int hgen_arch_relocate(struct blob *blob, const char *path, uint32_t type, uint6
 	case R_X86_64_GOTPCRELX:
 	case R_X86_64_REX_GOTPCRELX:
 		if (symbol->absolute)
-			return refuse(EOPNOTSUPP, "%s: %s has an absolute address and is looked up in the GOT", path, symbol->name);
+			return refuse(EOPNOTSUPP, "%s: %s has an absolute address and is looked up in the GOT", path,
+				      symbol->name);
 		TRY(put(blob, path, place, 0, 4));
 		keep(blob, COMPEL_TYPE_GOTPCREL, place, addend, symbol->value);
 		blob->slots++;
@@ -64,7 +67,10 @@ int hgen_arch_relocate(struct blob *blob, const char *path, uint32_t type, uint6
 	case R_X86_64_32S:
 		if (symbol->absolute)
 			return put(blob, path, place, (int64_t)symbol->value + addend, 4);
-		return refuse(EOPNOTSUPP, "%s: %s is used by a 32-bit address: compile with $(compel cflags), which have -fpie", path, symbol->name);
+		return refuse(EOPNOTSUPP,
+			      "%s: %s is used by a 32-bit address: compile with $(compel cflags), which have -fpie",
+			      path, symbol->name);
 	}
-	return refuse(EOPNOTSUPP, "%s: %s is used by a relocation of type %u, which a parasite cannot have", path, symbol->name, type);
+	return refuse(EOPNOTSUPP, "%s: %s is used by a relocation of type %u, which a parasite cannot have", path,
+		      symbol->name, type);
 }

@@ -56,14 +56,16 @@ unsigned long compel_task_size(void)
 int ptrace_set_breakpoint(pid_t pid, void *addr)
 {
 	/* Length 1, on execution, in register 0: Intel SDM volume 3, chapter 18. */
-	if (ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(0), addr) < 0 || ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(7), 1l) < 0)
+	if (ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(0), addr) < 0 ||
+	    ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(7), 1l) < 0)
 		return errno == ESRCH ? -1 : 0;
 	return ptrace(PTRACE_CONT, pid, NULL, NULL) < 0 ? -1 : 1;
 }
 
 int ptrace_flush_breakpoints(pid_t pid)
 {
-	if (ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(7), 0l) < 0 || ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(0), 0l) < 0)
+	if (ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(7), 0l) < 0 ||
+	    ptrace(PTRACE_POKEUSER, pid, DEBUG_REGISTER(0), 0l) < 0)
 		return -1;
 	return 0;
 }

@@ -10,7 +10,7 @@
 struct output {
 	int fd;
 	char *to;
-	size_t size, room;
+	size_t size, capacity;
 };
 
 /* Conversions %s %d %x with l or ll; wide: also %u %p %% and z. */

@@ -169,7 +169,8 @@ unsigned long parasite_service(void)
 	compel_has_slept = 0;
 	if (__export_parasite_service_cmd == PARASITE_CMD_INIT_DAEMON)
 		return (unsigned long)(long)start_daemon(__export_parasite_service_args_ptr);
-	unsigned int result = (unsigned int)parasite_trap_cmd((int)__export_parasite_service_cmd, __export_parasite_service_args_ptr);
+	unsigned int result =
+		(unsigned int)parasite_trap_cmd((int)__export_parasite_service_cmd, __export_parasite_service_args_ptr);
 
 	return result | (compel_has_slept ? COMPEL_HAS_SLEPT : 0);
 }

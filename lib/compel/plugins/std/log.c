@@ -76,7 +76,7 @@ static void stamp(char text[32])
 void print_on_level(unsigned int loglevel, const char *format, ...)
 {
 	char line[512], time[32];
-	struct output out = { .fd = -1, .to = line, .room = sizeof(line) };
+	struct output out = { .fd = -1, .to = line, .capacity = sizeof(line) };
 	va_list args;
 
 	if (fd < 0 || loglevel > level)

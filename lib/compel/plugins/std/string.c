@@ -22,7 +22,7 @@ static void put(struct output *out, const char *text, size_t size)
 		}
 		return;
 	}
-	for (; size && out->size + 1 < out->room; size--)
+	for (; size && out->size + 1 < out->capacity; size--)
 		out->to[out->size++] = *text++;
 	out->to[out->size] = 0;
 }
@@ -151,7 +151,7 @@ void std_sprintf(char output[256], const char *format, ...)
 
 	output[0] = 0;
 	va_start(args, format);
-	compel_format(&(struct output){ .fd = -1, .to = output, .room = 256 }, true, format, args);
+	compel_format(&(struct output){ .fd = -1, .to = output, .capacity = 256 }, true, format, args);
 	va_end(args);
 }
 

@@ -10,8 +10,8 @@ extern "C" {
 #endif
 
 /*
- * The stopped tracee stops with SIGTRAP before it executes the instruction at addr. 1: set, and the tracee runs; 0: there are no breakpoints
- * here (some virtual machines), it stands; -1 with errno.
+ * The stopped tracee stops with SIGTRAP before it executes the instruction at addr. 1: set, and the tracee runs; 0:
+ * there are no breakpoints here (some virtual machines), it stands; -1 with errno.
  */
 int ptrace_set_breakpoint(pid_t pid, void *addr);
 /* Takes the breakpoint of the stopped tracee away. 0, or -1 with errno. */

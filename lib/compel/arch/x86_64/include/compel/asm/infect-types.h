@@ -40,17 +40,17 @@ typedef struct {
 typedef struct xsave_struct user_fpregs_struct_t;
 
 /* These take a pointer to the registers ... */
-#define user_regs_native(pregs)	 ((pregs)->__is_native == NATIVE_MAGIC)
+#define user_regs_native(pregs)	  ((pregs)->__is_native == NATIVE_MAGIC)
 #define get_user_reg(pregs, name) (user_regs_native(pregs) ? (pregs)->native.name : (pregs)->compat.name)
 #define set_user_reg(pregs, name, val) \
 	(user_regs_native(pregs) ? ((pregs)->native.name = (val)) : ((pregs)->compat.name = (uint32_t)(val)))
 
 /* ... these the registers themselves. */
-#define REG_RES(regs)		get_user_reg(&(regs), ax)
-#define REG_IP(regs)		get_user_reg(&(regs), ip)
-#define SET_REG_IP(regs, val)	set_user_reg(&(regs), ip, val)
-#define REG_SP(regs)		get_user_reg(&(regs), sp)
-#define REG_SYSCALL_NR(regs)	get_user_reg(&(regs), orig_ax)
+#define REG_RES(regs)	      get_user_reg(&(regs), ax)
+#define REG_IP(regs)	      get_user_reg(&(regs), ip)
+#define SET_REG_IP(regs, val) set_user_reg(&(regs), ip, val)
+#define REG_SP(regs)	      get_user_reg(&(regs), sp)
+#define REG_SYSCALL_NR(regs)  get_user_reg(&(regs), orig_ax)
 
 /* Number of a system call: __NR(munmap, false). Wants <compel/plugins/std/syscall-codes.h>. */
 #define __NR(syscall, compat) ((compat) ? __NR32_##syscall : __NR_##syscall)

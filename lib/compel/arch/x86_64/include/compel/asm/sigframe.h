@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The signal frame of x86-64 (asm/sigcontext.h, asm/ucontext.h). When rt_sigreturn(2) is called the stack pointer must be at uc.
+ * The signal frame of x86-64 (asm/sigcontext.h, asm/ucontext.h). When rt_sigreturn(2) is called the stack pointer must
+ * be at uc.
  */
 #ifndef COMPEL_ASM_SIGFRAME_H
 #define COMPEL_ASM_SIGFRAME_H

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Inside of lib/compel: memory shared with threads that run the blob. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "arch_regs.h"
+#include "lib/compel/parasite-call.h"
+#include "lib/compel/remote.h"
+
+struct arena {
+	char *local;	  /* here */
+	uint64_t address; /* over there */
+	size_t size, used;
+	int fd;		      /* memfd of restorers, else -1 */
+	pid_t pid;	      /* the process of parasites, else 0 */
+	struct remote *first; /* all remotes, for closing */
+};
+
+struct remote {
+	struct arena *arena;
+	struct remote *next;
+	struct slot *slot;     /* here */
+	uint64_t slot_address; /* over there */
+	char *plan;	       /* here; room for plans, grows */
+	size_t plan_capacity;
+	const struct plan *posted;
+	pid_t tid;    /* 0: not known yet, only of a restorer in another pid namespace */
+	pid_t wanted; /* restorers: the tid that it is made with, as it sees it itself */
+	bool parasite;
+	/* parasites only */
+	struct parasite_state state;
+	bool away;     /* its registers are ours */
+	bool stopped;  /* ... and it stands in a ptrace stop that was reported already */
+	int lost_stop; /* stop signal that came while it was away */
+	void *frame;   /* here; its way home */
+};
+
+/* Room in the arena, aligned to 64. Returns NULL when the arena is full. */
+void *arena_alloc(struct arena *arena, size_t size);
+uint64_t arena_address(const struct arena *arena, const void *local);
+/* Sets up the first page (blob, wakeup). */
+void arena_init(struct arena *arena);
+/* Tells parasites that the coordinator lives. To be called whenever one of many threads is dealt with. */
+void arena_beat(const struct arena *arena);
+struct remote *arena_add_remote(struct arena *arena, enum slot_role role);
+void arena_free(struct arena *arena);
+/* The thread of a restorer has ended, even if nobody has reaped it. */
+bool remote_is_dead(const struct remote *remote);
+
+#define ARENA_WAKEUP 4032 /* offset of the wakeup; the blob lies in front of it */
+#define ARENA_BEAT   4036 /* the next uint32_t: parasites do not go home as long as the coordinator changes it */
+#define ARENA_MARK   4064 /* offset of a text that tells the arena of a parasite from memory of the program */
+#define ARENA_HEADER 4096
+
+extern const char arena_mark[16];

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Finding code and scratch memory in a program, and making system calls in it with them. */
+#include "lib/compel/parasite-call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/vector.h"
+#include "kern/proc/maps.h"
+#include "lib/compel/tracee.h"
+
+#define SEARCH_MAX  (16u << 20) /* bytes of one mapping */
+#define SEARCH_STEP (256u << 10)
+#define OVERLAP	    16
+
+/* What one mapping of a file holds, as offsets from its start; -1 = not found. */
+struct finding {
+	dev_t dev;
+	ino_t inode;
+	uint64_t pgoff;
+	int64_t syscall_ret, sigreturn;
+};
+
+struct parasite_cache {
+	VECTOR(struct finding) findings;
+};
+
+struct parasite_cache *parasite_cache_create(void)
+{
+	return xzalloc(sizeof(struct parasite_cache));
+}
+
+void parasite_cache_destroy(struct parasite_cache **cache)
+{
+	if (!*cache)
+		return;
+	vector_done(&(*cache)->findings);
+	free(*cache);
+	*cache = NULL;
+}
+
+static int64_t find_code(const uint8_t *buffer, size_t size, const struct arch_gadget *gadget)
+{
+	const uint8_t *found = memmem(buffer, size, gadget->code, gadget->size);
+
+	return found ? found - buffer : -1;
+}
+
+static void look_into(struct finding *finding, const uint8_t *buffer, size_t size, uint64_t offset)
+{
+	int64_t at;
+
+	if (finding->syscall_ret < 0) {
+		at = find_code(buffer, size, &arch_gadget_syscall_ret);
+		if (at >= 0)
+			finding->syscall_ret = (int64_t)offset + at;
+	}
+	for (int i = 0; i < 2 && finding->sigreturn < 0; i++) {
+		at = find_code(buffer, size, &arch_gadget_sigreturn[i]);
+		if (at >= 0)
+			finding->sigreturn = (int64_t)offset + at;
+	}
+}
+
+static struct finding search_mapping(pid_t pid, const struct mapping *m)
+{
+	struct finding finding = {
+		.dev = m->dev, .inode = m->inode, .pgoff = m->pgoff, .syscall_ret = -1, .sigreturn = -1
+	};
+	uint64_t size = m->end - m->start < SEARCH_MAX ? m->end - m->start : SEARCH_MAX;
+	AUTO_FREE uint8_t *buffer = xmalloc(SEARCH_STEP);
+
+	for (uint64_t at = 0; at < size; at += SEARCH_STEP - OVERLAP) {
+		struct iovec local = { buffer, SEARCH_STEP < size - at ? SEARCH_STEP : size - at };
+		struct iovec remote = { (void *)(m->start + at), local.iov_len };
+		ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+
+		if (got <= 0)
+			break;
+		look_into(&finding, buffer, (size_t)got, at);
+		if (finding.syscall_ret >= 0 && finding.sigreturn >= 0)
+			break;
+	}
+	return finding;
+}
+
+static bool has_code(pid_t pid, uint64_t address, const struct arch_gadget *gadget)
+{
+	uint8_t code[16];
+	struct iovec local = { code, gadget->size }, remote = { (void *)address, gadget->size };
+
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)gadget->size &&
+	       memcmp(code, gadget->code, gadget->size) == 0;
+}
+
+/* A program may have changed its own code, so what the cache says is looked at again. */
+static bool still_true(pid_t pid, const struct mapping *m, const struct finding *f)
+{
+	if (f->syscall_ret >= 0 && !has_code(pid, m->start + (uint64_t)f->syscall_ret, &arch_gadget_syscall_ret))
+		return false;
+	return f->sigreturn < 0 || has_code(pid, m->start + (uint64_t)f->sigreturn, &arch_gadget_sigreturn[0]) ||
+	       has_code(pid, m->start + (uint64_t)f->sigreturn, &arch_gadget_sigreturn[1]);
+}
+
+static struct finding find_in_mapping(pid_t pid, const struct mapping *m, struct parasite_cache *cache)
+{
+	struct finding finding;
+
+	if (!cache || !m->inode)
+		return search_mapping(pid, m);
+	for (size_t i = 0; i < cache->findings.n; i++) {
+		const struct finding *f = &cache->findings.items[i];
+
+		if (f->dev == m->dev && f->inode == m->inode && f->pgoff == m->pgoff && still_true(pid, m, f))
+			return *f;
+	}
+	finding = search_mapping(pid, m);
+	*vector_push(&cache->findings) = finding;
+	return finding;
+}
+
+static bool is_vdso(const struct mapping *m)
+{
+	return m->name && strcmp(m->name, "[vdso]") == 0;
+}
+
+static void find_code_places(pid_t pid, const struct mappings *mappings, struct parasite_cache *cache,
+			     struct parasite_place *place)
+{
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < mappings->n; i++) {
+			const struct mapping *m = &mappings->items[i];
+			struct finding f;
+
+			/* Every process has the vdso, and it is short; files come in the second round. */
+			if (!(m->prot & PROT_EXEC) || !(m->prot & PROT_READ) || is_vdso(m) != (round == 0) ||
+			    m->start >> 63)
+				continue;
+			f = find_in_mapping(pid, m, cache);
+			if (!place->syscall_ret && f.syscall_ret >= 0)
+				place->syscall_ret = m->start + (uint64_t)f.syscall_ret;
+			if (!place->sigreturn && f.sigreturn >= 0)
+				place->sigreturn = m->start + (uint64_t)f.sigreturn;
+			if (place->syscall_ret && place->sigreturn)
+				return;
+		}
+	}
+}
+
+#define STACK_MARGIN 65536
+
+static bool all_zero(int mem, uint64_t address, size_t size)
+{
+	AUTO_FREE uint8_t *bytes = xmalloc(size);
+
+	if (io_pread(mem, bytes, size, (off_t)address) != (ssize_t)size)
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/*
+ * The lowest pages of the main stack: far below the stack pointer of the first thread, so nothing lives there. If that
+ * thread is on another stack (Go does so), only pages that hold nothing will do.
+ */
+static void find_scratch(int mem, const struct mappings *mappings, uint64_t sp, size_t size,
+			 struct parasite_place *place)
+{
+	size_t capacity = (size + 4095) / 4096 * 4096;
+
+	for (size_t i = 0; i < mappings->n; i++) {
+		const struct mapping *m = &mappings->items[i];
+		bool below;
+
+		if (!m->name || strcmp(m->name, "[stack]") != 0 || !(m->prot & PROT_WRITE) ||
+		    m->end - m->start < capacity)
+			continue;
+		below = sp < m->end && sp > m->start + capacity + STACK_MARGIN;
+		if (below || (!(sp >= m->start && sp < m->end) && all_zero(mem, m->start, capacity))) {
+			place->scratch = m->start;
+			place->scratch_size = capacity;
+		}
+		return;
+	}
+}
+
+int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, const struct arch_thread_state *home,
+			struct parasite_cache *cache, struct parasite_place *ret)
+{
+	*ret = (struct parasite_place){ 0 };
+	find_code_places(pid, mappings, cache, ret);
+	if (!ret->syscall_ret)
+		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: there is no way in");
+	find_scratch(mem, mappings, arch_state_sp(home), arch_frame_size(home) + 128, ret);
+	if (!ret->sigreturn || !ret->scratch)
+		log_debug("no %s found: the task is not safe if we are killed within the next microseconds",
+			  ret->sigreturn ? "untouched stack" : "rt_sigreturn");
+	return 0;
+}
+
+uint64_t parasite_write_sigframe(const struct parasite_place *place, const struct parasite_state *state, void *to)
+{
+	uint64_t ucontext;
+
+	if (!place->sigreturn || !place->scratch)
+		return 0;
+	/*
+	 * ret pops the address of rt_sigreturn; after that the stack pointer must be at the ucontext, which the frame
+	 * puts at the next multiple of 64.
+	 */
+	memset(to, 0, place->scratch_size);
+	ucontext = arch_frame_write(state->alone, state->sigmask, (char *)to + 64, place->scratch + 64);
+	memcpy((char *)to + (ucontext - 8 - place->scratch), &place->sigreturn, 8);
+	return ucontext - 8;
+}
+
+/* Puts the way home on the scratch stack. Returns the stack pointer to use. */
+static int prepare_way_home(int mem, const struct parasite_place *place, const struct parasite_state *state,
+			    uint8_t *old, uint64_t *ret_sp)
+{
+	AUTO_FREE uint8_t *bytes = xzalloc(place->scratch_size);
+	ssize_t got = io_pread(mem, old, place->scratch_size, (off_t)place->scratch);
+
+	if (got != (ssize_t)place->scratch_size)
+		return got < 0 ? (int)got : -EFAULT;
+	*ret_sp = parasite_write_sigframe(place, state, bytes);
+	return io_pwrite(mem, bytes, place->scratch_size, (off_t)place->scratch);
+}
+
+int parasite_call(pid_t tid, int mem, const struct parasite_place *place, const struct parasite_state *state, long nr,
+		  const uint64_t args[6], int64_t *ret)
+{
+	uint64_t sp = arch_state_sp(state->home);
+	bool protected = place->sigreturn && place->scratch;
+	AUTO_FREE uint8_t *old = xzalloc(place->scratch_size + 1);
+	int error, error2;
+
+	if (protected) {
+		error = prepare_way_home(mem, place, state, old, &sp);
+		if (error < 0)
+			return fail(-error, "writing to the stack of the task");
+	}
+	/* If we die here, the registers decide where the thread goes: the signal mask follows them, and is back before
+	 * they are. */
+	error = arch_remote_prepare(tid, state->home, place->syscall_ret, sp, nr, args);
+	if (!error)
+		error = tracee_set_sigmask(tid, ~0ull);
+	if (!error)
+		error = arch_remote_syscall(tid, ret);
+	error2 = tracee_set_sigmask(tid, state->sigmask);
+	if (!error2)
+		error2 = arch_state_set_general(tid, state->home);
+	if (protected && !error2) {
+		error2 = io_pwrite(mem, old, place->scratch_size, (off_t)place->scratch);
+		if (error2 < 0)
+			(void)fail(-error2, "putting the stack of the task back");
+	}
+	return error ? error : error2;
+}

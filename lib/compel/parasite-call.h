@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * One system call made by a stopped thread, in such a way that the thread comes home even if we die in the middle: it
+ * runs "syscall; ret" that it finds in its own code, with a stack that we prepare in memory where nothing lives; on it
+ * lie the address of its own "rt_sigreturn" and a frame with all its registers.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "arch_regs.h"
+
+struct mappings;
+struct parasite_cache;
+
+/* Where a process has what we need. */
+struct parasite_place {
+	uint64_t syscall_ret, sigreturn; /* code; sigreturn 0 = none found, the call is not protected */
+	uint64_t scratch;		 /* never touched memory, 0 = none found */
+	size_t scratch_size;
+};
+
+/* Remembers where programs and libraries have the code, as many processes of a tree run the same. */
+struct parasite_cache *parasite_cache_create(void);
+void parasite_cache_destroy(struct parasite_cache **cache);
+
+/* How a stopped thread goes on. All of it stays the caller's. */
+struct parasite_state {
+	const struct arch_thread_state *home; /* its registers, to be put back by ptrace */
+	const struct arch_thread_state
+		*alone; /* the same for rt_sigreturn(2): an interrupted call is made again without the kernel's help */
+	uint64_t sigmask;
+};
+
+/* mem: /proc/PID/mem; home: registers of the first thread. cache may be NULL. */
+int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, const struct arch_thread_state *home,
+			struct parasite_cache *cache, struct parasite_place *ret);
+
+/*
+ * What must lie at place->scratch (place->scratch_size bytes) for a system call from which the thread goes home by
+ * itself. Returns the stack pointer for it, 0 if the process has no place for that.
+ */
+uint64_t parasite_write_sigframe(const struct parasite_place *place, const struct parasite_state *state, void *to);
+
+/* mem: /proc/PID/mem. The thread has its registers and signal mask back afterwards. *ret is what the call returned (or
+ * -errno). */
+int parasite_call(pid_t tid, int mem, const struct parasite_place *place, const struct parasite_state *state, long nr,
+		  const uint64_t args[6], int64_t *ret);

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Threads of a living program that run a plan and come home. */
+#include "lib/compel/parasite.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "blob/abi/image.h"
+#include "kern/proc/maps.h"
+#include "lib/compel/arena.h"
+#include "lib/compel/tracee.h"
+
+#define ALL_SIGNALS (~0ull)
+#define GRACE_MS    3000
+#define PARKED_MS   5000
+#define SPINNING_MS 200
+#define MEMFD_EXEC  0x10u /* MFD_EXEC, since Linux 6.3 */
+
+static int call(const struct parasite_process *process, long nr, const uint64_t args[6], int64_t *ret)
+{
+	return parasite_call(process->tid, process->mem, &process->place, &process->state, nr, args, ret);
+}
+
+static int map_over_there(const struct parasite_process *process, struct arena *arena, uint64_t address, int flags,
+			  int fd)
+{
+	int64_t result;
+
+	TRY(call(process, __NR_mmap,
+		 (const uint64_t[6]){ address, arena->size, PROT_READ | PROT_WRITE | PROT_EXEC,
+				      (uint64_t)(MAP_SHARED | flags | (address ? MAP_FIXED_NOREPLACE : 0)),
+				      (uint64_t)fd, 0 },
+		 &result));
+	if (result == -EACCES)
+		return refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): "
+				      "such programs cannot be "
+				      "checkpointed yet");
+	if (result == -ENOMEM)
+		return refuse(ENOMEM,
+			      "the task has no room for %zu bytes of ours: raise its limit of address space (prlimit "
+			      "--pid %d --as) "
+			      "or of areas (sysctl vm.max_map_count)",
+			      arena->size, process->tid);
+	if (result < 0 && result > -4096)
+		return fail((int)-result, "mapping %zu bytes of ours in the task", arena->size);
+	if (address && (uint64_t)result != address) { /* a kernel before 4.17 takes it as a hint */
+		(void)parasite_unmap(process, (uint64_t)result, arena->size);
+		return fail(EEXIST, "mapping %zu bytes at 0x%" PRIx64 " in the task", arena->size, address);
+	}
+	arena->address = (uint64_t)result;
+	return 0;
+}
+
+/* Anonymous memory over there; a descriptor of it, or -errno, not logged. */
+static int open_anonymous(const struct arena *arena, int proc)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, arena->address, arena->address + arena->size);
+	fd = openat(proc, path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The address of an empty string: a program has it in the ELF header of its vdso, if nowhere else (EI_PAD, elf(5)). */
+static int find_empty_string(const struct parasite_process *process, uint64_t *ret)
+{
+	AUTO(mappings_done) struct mappings mappings = { 0 };
+
+	TRY(mappings_read(process->proc, MAPPINGS_PLAIN, &mappings));
+	for (size_t i = 0; i < mappings.n; i++) {
+		const struct mapping *m = &mappings.items[i];
+		char ident[EI_NIDENT];
+
+		if (!(m->prot & PROT_READ) || m->start >> 63 ||
+		    io_pread(process->mem, ident, sizeof(ident), (off_t)m->start) != sizeof(ident))
+			continue;
+		if (memcmp(ident, ELFMAG, SELFMAG) == 0 && !ident[EI_NIDENT - 1]) {
+			*ret = m->start + EI_NIDENT - 1;
+			return 0;
+		}
+	}
+	return refuse(EOPNOTSUPP, "the task has no ELF file mapped");
+}
+
+/* Makes a memfd over there and opens it here. Returns our descriptor; *theirs is still open over there. */
+static int open_memfd(const struct parasite_process *process, struct arena *arena, int *theirs)
+{
+	uint64_t name = 0;
+	int64_t result;
+	char path[32];
+	int fd;
+
+	TRY(find_empty_string(process, &name));
+	TRY(call(process, __NR_memfd_create, (const uint64_t[6]){ name, MFD_CLOEXEC | MEMFD_EXEC }, &result));
+	if (result == -EINVAL) /* a kernel before 6.3 */
+		TRY(call(process, __NR_memfd_create, (const uint64_t[6]){ name, MFD_CLOEXEC }, &result));
+	if (result < 0)
+		return fail((int)-result, "making shared memory in the task");
+	*theirs = (int)result;
+	snprintf(path, sizeof(path), "fd/%d", *theirs);
+	fd = openat(process->proc, path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("opening the memory shared with the task (/proc/PID/%s)", path);
+	if (ftruncate(fd, (off_t)arena->size) < 0) {
+		int error = fail_errno("making %zu bytes of shared memory", arena->size);
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int share_by_memfd(const struct parasite_process *process, struct arena *arena, uint64_t address)
+{
+	int theirs = -1, fd = open_memfd(process, arena, &theirs), error = fd;
+	int64_t result;
+
+	if (fd >= 0)
+		error = map_over_there(process, arena, address, 0, theirs);
+	if (theirs >= 0)
+		(void)call(process, __NR_close, (const uint64_t[6]){ (uint64_t)theirs }, &result);
+	if (error < 0 && fd >= 0)
+		close(fd);
+	return error < 0 ? error : fd;
+}
+
+/* Maps the memory over there; returns a descriptor of it. */
+static int share(const struct parasite_process *process, struct arena *arena, uint64_t address, bool no_memfd)
+{
+	int fd;
+
+	TRY(map_over_there(process, arena, address, MAP_ANONYMOUS, -1));
+	fd = open_anonymous(arena, process->proc);
+	if (fd >= 0)
+		return fd;
+	TRY(parasite_unmap(process, arena->address, arena->size));
+	arena->address = 0;
+	if (no_memfd || (fd != -EPERM && fd != -EACCES))
+		return fail(-fd, "opening the memory shared with the task (/proc/PID/map_files)");
+	return share_by_memfd(process, arena, address);
+}
+
+int parasite_arena_open_at(const struct parasite_process *process, size_t size, uint64_t address, bool no_memfd,
+			   struct arena **ret)
+{
+	struct arena *arena = xzalloc(sizeof(*arena));
+	AUTO_CLOSE int fd = -1;
+	int error;
+
+	arena->fd = -1;
+	arena->pid = process->tid;
+	arena->size = (ARENA_HEADER + size + 4095) / 4096 * 4096;
+	fd = share(process, arena, address, no_memfd);
+	if (fd < 0) {
+		free(arena);
+		return fd;
+	}
+	arena->local = mmap(NULL, arena->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (arena->local == MAP_FAILED) {
+		error = fail_errno("mapping the memory shared with the task");
+		arena->local = NULL;
+		(void)parasite_arena_close(&arena, process); /* the first failure is what matters */
+		return error;
+	}
+	arena_init(arena);
+	*ret = arena;
+	return 0;
+}
+
+int parasite_arena_open(const struct parasite_process *process, size_t size, struct arena **ret)
+{
+	return parasite_arena_open_at(process, size, 0, false, ret);
+}
+
+size_t parasite_capacity(const struct arch_thread_state *home)
+{
+	return sizeof(struct slot) + arch_frame_size(home) + 256;
+}
+
+int parasite_open(struct arena *arena, pid_t tid, const struct parasite_state *state, struct remote **ret)
+{
+	struct remote *remote = arena_add_remote(arena, SLOT_PARASITE);
+	void *frame = arena_alloc(arena, arch_frame_size(state->alone));
+
+	if (!remote || !frame)
+		return fail(ENOMEM, "thread %d: no room left in the shared memory", tid);
+	remote->slot->grace = GRACE_MS;
+	remote->frame = frame;
+	parasite_aim(remote, tid, state);
+	*ret = remote;
+	return 0;
+}
+
+void parasite_aim(struct remote *remote, pid_t tid, const struct parasite_state *state)
+{
+	remote->tid = tid;
+	remote->state = *state;
+	remote->slot->home = (int64_t)arch_frame_write(state->alone, state->sigmask, remote->frame,
+						       arena_address(remote->arena, remote->frame));
+}
+
+/* It is in the blob as soon as it runs. */
+static int enter_blob(struct remote *remote)
+{
+	uint64_t stack = remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE;
+
+	/* If we die here, the registers decide where the thread goes: with those of the blob it gets its own mask at
+	 * the end. */
+	remote->away = true;
+	TRY(arch_enter(remote->tid, remote->state.home, remote->arena->address + BLOB_ENTRY, remote->slot_address,
+		       stack));
+	return tracee_set_sigmask(remote->tid, ALL_SIGNALS);
+}
+
+int parasite_park(struct remote *remote, bool no_calls)
+{
+	remote->slot->role = SLOT_PARKED;
+	remote->slot->grace = no_calls ? -SPINNING_MS : PARKED_MS;
+	remote->slot->state = SLOT_DONE;
+	return enter_blob(remote);
+}
+
+void parasite_wake(struct remote *remote)
+{
+	__atomic_store_n(&remote->slot->state, SLOT_LEFT, __ATOMIC_SEQ_CST);
+}
+
+int parasite_unpark(struct remote *remote)
+{
+	return parasite_put_back(remote);
+}
+
+int parasite_send(struct remote *remote)
+{
+	arena_beat(remote->arena);
+	TRY(enter_blob(remote));
+	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0)
+		return fail_errno("letting thread %d run", remote->tid);
+	return 0;
+}
+
+/* Takes note of a stop. Returns 1 if the thread shall stay in it. */
+static int look_at_stop(struct remote *remote, int status)
+{
+	if (!WIFSTOPPED(status))
+		return refuse(ESRCH, "thread %d was killed while it was looked at", remote->tid);
+	if (status >> 16 == PTRACE_EVENT_STOP)
+		return 0;
+	/* Somebody stops the process just now. It must stay stopped, but only when it has its own registers again. */
+	if (WSTOPSIG(status) == SIGSTOP) {
+		remote->lost_stop = SIGSTOP;
+		return 0;
+	}
+	remote->stopped = true;
+	(void)refuse(EIO, "thread %d got signal %d (%s) inside our code", remote->tid, WSTOPSIG(status),
+		     strsignal(WSTOPSIG(status)));
+	return 1;
+}
+
+static int run_on(struct remote *remote)
+{
+	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0 && errno != ESRCH)
+		return fail_errno("letting thread %d run", remote->tid);
+	return 0;
+}
+
+int parasite_check(struct remote *remote)
+{
+	int status, result;
+	pid_t pid;
+
+	if (remote->stopped)
+		return -EIO;
+	pid = waitpid(remote->tid, &status, __WALL | WNOHANG);
+	if (pid == 0)
+		return 0;
+	if (pid < 0)
+		return refuse(ESRCH, "thread %d is not traced any more", remote->tid);
+	result = look_at_stop(remote, status);
+	TRY(result);
+	if (result)
+		return -EIO;
+	TRY(run_on(remote));
+	return 1;
+}
+
+int parasite_halt(struct remote *remote, const struct deadline *deadline)
+{
+	if (remote->stopped)
+		return 0;
+	TRY(tracee_interrupt(remote->tid));
+	for (;;) {
+		int status, result;
+
+		TRY(tracee_wait(remote->tid, deadline, &status));
+		result = look_at_stop(remote, status);
+		TRY(result);
+		if (result || status >> 16 == PTRACE_EVENT_STOP)
+			break;
+		TRY(run_on(remote));
+	}
+	remote->stopped = true;
+	return 0;
+}
+
+int parasite_catch(struct remote *remote, const struct deadline *deadline)
+{
+	uint32_t done = SLOT_DONE;
+
+	if (!remote->away)
+		return 0;
+	arena_beat(remote->arena);
+	if (!__atomic_compare_exchange_n(&remote->slot->state, &done, SLOT_CAUGHT, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST) &&
+	    done == SLOT_LEFT)
+		log_warn("thread %d went home before it was caught", remote->tid);
+	TRY(parasite_halt(remote, deadline));
+	if (__atomic_load_n(&remote->slot->state, __ATOMIC_SEQ_CST) == SLOT_LEFT)
+		return refuse(ETIMEDOUT, "thread %d ran on before it was caught: we were stopped too long",
+			      remote->tid);
+	return parasite_put_back(remote);
+}
+
+int parasite_put_back(struct remote *remote)
+{
+	if (!remote->away)
+		return 0;
+	/* In this order, as in enter_blob(). */
+	TRY(tracee_set_sigmask(remote->tid, remote->state.sigmask));
+	TRY(arch_state_set_general(remote->tid, remote->state.home));
+	remote->away = remote->stopped = false;
+	if (remote->lost_stop)
+		syscall(__NR_tkill, remote->tid, remote->lost_stop);
+	remote->lost_stop = 0;
+	return 0;
+}
+
+int parasite_arena_close(struct arena **arena, const struct parasite_process *process)
+{
+	struct arena *s = *arena;
+	int error;
+
+	if (!s)
+		return 0;
+	*arena = NULL;
+	error = parasite_unmap(process, s->address, s->size);
+	arena_free(s);
+	return error;
+}

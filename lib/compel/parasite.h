@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Parasites: stopped threads of a living program that run one plan for us. The order is
+ *	parasite_arena_open → for each thread parasite_open → remote_post all → remote_wait all → parasite_catch all →
+ *parasite_arena_close. If we die in between, every thread comes home by itself: it always carries a frame for
+ *rt_sigreturn(2).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "arch_regs.h"
+#include "lib/compel/parasite-call.h"
+#include "lib/compel/remote.h"
+
+/* A stopped process, as seen through its first thread. */
+struct parasite_process {
+	pid_t tid;
+	int proc;		     /* directory /proc/PID */
+	int mem;		     /* /proc/PID/mem, for reading and writing */
+	struct parasite_state state; /* of the thread */
+	struct parasite_place place;
+};
+
+/* Maps shared memory of at least size bytes into the process, by one system call made in its first thread. */
+int parasite_arena_open(const struct parasite_process *process, size_t size, struct arena **ret);
+/*
+ * The same at a chosen address (a multiple of the page size; 0 = anywhere). Whoever may not open /proc/PID/map_files
+ * (CAP_CHECKPOINT_RESTORE) needs a memfd for sharing, which is for a moment a descriptor of the process; no_memfd
+ * forbids that.
+ */
+int parasite_arena_open_at(const struct parasite_process *process, size_t size, uint64_t address, bool no_memfd,
+			   struct arena **ret);
+/* Bytes that a arena needs for one thread besides its plans. */
+size_t parasite_capacity(const struct arch_thread_state *home);
+/* A stopped thread of that process. What state points to must live as long as the remote. */
+int parasite_open(struct arena *arena, pid_t tid, const struct parasite_state *state, struct remote **ret);
+/* The remote serves another stopped thread from now on. The one before must have been caught. */
+void parasite_aim(struct remote *remote, pid_t tid, const struct parasite_state *state);
+/* Stops the thread after its plan and gives it its registers and signal mask back; it stands in a ptrace stop again. */
+int parasite_catch(struct remote *remote, const struct deadline *deadline);
+/*
+ * Stops a thread that was sent away, wherever it is; it stays so until it is put back. A signal in the middle of the
+ * plan (SIGSEGV, ...) is logged and not delivered.
+ */
+int parasite_halt(struct remote *remote, const struct deadline *deadline);
+/* As parasite_catch() for a thread that is in a ptrace stop already. Does nothing if the thread is at home. */
+int parasite_put_back(struct remote *remote);
+/*
+ * Instead of a plan: the thread stays in its ptrace stop, but should we die it waits before it goes on, until somebody
+ * who shares our memory calls parasite_wake(), at most 5 seconds. no_calls: a seccomp filter may forbid the call that
+ * waits; it burns a fraction of a second instead. parasite_unpark() gives it its registers and signal mask back.
+ */
+int parasite_park(struct remote *remote, bool no_calls);
+int parasite_unpark(struct remote *remote);
+void parasite_wake(struct remote *remote);
+/* Unmaps the memory over there. All threads must have been caught. *arena is NULL afterwards. */
+int parasite_arena_close(struct arena **arena, const struct parasite_process *process);
+
+/*
+ * What is left when we were killed in between: the memory stays in the process, and for a second or two threads may
+ * still be on their way home in it. The next dump waits for them and takes the memory away.
+ */
+bool parasite_is_leftover(pid_t pid, uint64_t address);
+/* Runs a stopped thread until it has left [start, end); it has not executed an instruction of its own program then. */
+int parasite_run_out(pid_t tid, uint64_t start, uint64_t end, const struct deadline *deadline);
+int parasite_unmap(const struct parasite_process *process, uint64_t address, uint64_t size);
+
+/* Used by remote.c: sends the thread to its plan; looks for a death or an unexpected stop, returns 1 if the thread was
+ * stopped and runs on. */
+int parasite_send(struct remote *remote);
+int parasite_check(struct remote *remote);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Making tasks that run the blob from their first moment on. */
+#include "lib/compel/restorer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arch_jump.h"
+#include "base/fail.h"
+#include "base/pool.h"
+#include "blob/abi/image.h"
+#include "lib/compel/arena.h"
+
+int restorer_arena_create(uint64_t address, size_t size, struct arena **ret)
+{
+	struct arena *arena = xzalloc(sizeof(*arena));
+
+	arena->address = address;
+	arena->size = size;
+	arena->fd = memfd_create("criu-arena", MFD_CLOEXEC);
+	if (arena->fd < 0 || ftruncate(arena->fd, (off_t)size) < 0) {
+		int error = fail_errno("making shared memory of %zu bytes", size);
+
+		arena_free(arena);
+		return error;
+	}
+	/* Sparse: pages come when they are used. */
+	arena->local = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, arena->fd, 0);
+	if (arena->local == MAP_FAILED) {
+		int error = fail_errno("mapping %zu bytes", size);
+
+		arena->local = NULL;
+		arena_free(arena);
+		return error;
+	}
+	arena_init(arena);
+	*ret = arena;
+	return 0;
+}
+
+void restorer_arena_close(struct arena **arena)
+{
+	if (*arena)
+		arena_free(*arena);
+	*arena = NULL;
+}
+
+uint64_t restorer_arena_start(const struct arena *arena)
+{
+	return arena->address;
+}
+
+size_t restorer_arena_size(const struct arena *arena)
+{
+	return arena->size;
+}
+
+int restorer_add(struct arena *arena, pid_t tid, pid_t parent, struct remote **ret)
+{
+	struct remote *remote = arena_add_remote(arena, SLOT_RESTORER);
+
+	if (!remote)
+		return fail(ENOMEM, "thread %d: no room left in the arena", tid);
+	remote->tid = remote->wanted = tid;
+	remote->slot->parent = parent;
+	*ret = remote;
+	return 0;
+}
+
+void restorer_set_tid(struct remote *remote, pid_t tid)
+{
+	remote->tid = tid;
+}
+
+/* In the new task, which has one thread and a copy of all our memory; other threads of ours may have held any lock, so:
+ * system calls only. */
+static void __attribute__((noreturn)) arrive(const struct arena *arena, const struct remote *remote)
+{
+	void *at;
+
+	/* The kernel writes to the area of restartable sequences behind the program's back; the memory will be gone. */
+	if (__rseq_size)
+		syscall(__NR_rseq, (char *)__builtin_thread_pointer() + __rseq_offset,
+			__rseq_size > 32 ? __rseq_size : 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	syscall(__NR_set_robust_list, NULL, 24);
+	at = mmap((void *)arena->address, arena->size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		  MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, arena->fd, 0);
+	if (at != (void *)arena->address)
+		_exit(1);
+	arch_jump(arena->address + BLOB_ENTRY, remote->slot_address,
+		  remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE);
+}
+
+int restorer_boot(struct remote *remote, const struct restorer_first *first)
+{
+	pid_t tid = first->tid;
+	struct clone_args args = {
+		.flags = first->flags | (first->sibling ? CLONE_PARENT : 0),
+		.exit_signal = first->sibling ? 0 : SIGCHLD,
+		.set_tid = tid ? (uintptr_t)&tid : 0,
+		.set_tid_size = tid ? 1 : 0,
+	};
+	sigset_t all, old;
+	long pid;
+
+	if (first->parent > 0)
+		remote->slot->parent = -first->parent;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = syscall(__NR_clone3, &args, sizeof(args));
+	if (pid == 0)
+		arrive(remote->arena, remote);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (pid < 0 && errno == EEXIST)
+		return -EEXIST;
+	if (pid < 0)
+		return fail_errno("making the first task with pid %d", tid);
+	remote->tid = (pid_t)pid;
+	return 0;
+}
+
+int restorer_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, size_t *ret_result)
+{
+	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = 1 };
+	size_t at = plan_space(plan, sizeof(args) + sizeof(pid_t));
+	const char *why =
+		plan_why(plan, "make thread %d%s", made->wanted, flags & CLONE_THREAD ? "" : " as a new process");
+	struct step *clone;
+	struct plan_arg step[] = { D(at), V(sizeof(args)), V(made->slot_address) };
+
+	memcpy(plan_at(plan, at), &args, sizeof(args));
+	memcpy((char *)plan_at(plan, at) + sizeof(args), &made->wanted, sizeof(made->wanted));
+	/* The address of the wanted tid is known only over there. */
+	plan_step(plan, why, STEP_SET_LONG,
+		  (struct plan_arg[]){ D(at + offsetof(struct clone_args, set_tid)), D(at + sizeof(args)) }, 2);
+	clone = plan_step(plan, why, STEP_CLONE, step, 3);
+	if (ret_result) {
+		clone->flags |= STEP_MAY_FAIL;
+		*ret_result = plan_keep_result(plan, clone);
+	}
+	return 0;
+}
+
+int restorer_wait_arrival(struct remote *remote, const struct deadline *deadline)
+{
+	uint32_t *bell = (uint32_t *)(remote->arena->local + ARENA_WAKEUP);
+	struct timespec time = { .tv_nsec = 20000000 };
+
+	for (;;) {
+		uint32_t seen = __atomic_load_n(bell, __ATOMIC_SEQ_CST);
+
+		if (__atomic_load_n(&remote->slot->tid, __ATOMIC_SEQ_CST))
+			return 0;
+		if (deadline_passed(deadline))
+			return refuse(ETIMEDOUT, "new thread %d did not start in time", remote->wanted);
+		if (syscall(__NR_futex, bell, FUTEX_WAIT, seen, &time, NULL, 0) < 0 && errno == ETIMEDOUT &&
+		    remote_is_dead(remote))
+			return refuse(ESRCH, "new thread %d died before it began", remote->wanted);
+	}
+}
+
+int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size)
+{
+	int64_t result;
+
+	/* The code page goes away under the call; the stop behind the call comes before the next instruction would be
+	 * fetched. */
+	TRY(arch_remote_prepare(remote->tid, any, remote->arena->address + BLOB_SYSCALL,
+				remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE, __NR_munmap,
+				(const uint64_t[6]){ start, size }));
+	TRY(arch_remote_syscall(remote->tid, &result));
+	if (result < 0)
+		return fail((int)-result, "unmapping criu's memory from task %d", remote->tid);
+	return 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Restorers: new tasks and threads that have nothing of their own yet and run plans until they are complete. The first
+ * is forked off this program, all others are made by STEP_CLONE. The arena lies at the same address in all of them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "arch_regs.h"
+#include "lib/compel/remote.h"
+
+/* A arena of this size at an address that is free here and in every task to be made. */
+int restorer_arena_create(uint64_t address, size_t size, struct arena **ret);
+void restorer_arena_close(struct arena **arena);
+uint64_t restorer_arena_start(const struct arena *arena);
+size_t restorer_arena_size(const struct arena *arena);
+
+/*
+ * A place for one more thread. tid: the one it will have, in its own pid namespace; parent: the pid of the parent that
+ * it shall die with, as seen there, 0 for a thread or for a first task that can't see its parent: struct
+ * restorer_first.
+ */
+int restorer_add(struct arena *arena, pid_t tid, pid_t parent, struct remote **ret);
+/* In a pid namespace of its own, the tid is another one for us: 0 as long as it is not known. Before and after the
+ * thread is made. */
+void restorer_set_tid(struct remote *remote, pid_t tid);
+
+/* What a first task is made with. */
+struct restorer_first {
+	pid_t tid;	/* wanted, 0 = any */
+	bool sibling;	/* child of our parent, CLONE_PARENT */
+	int parent;	/* a pidfd of ours if it is born into a pid namespace where it can't see us, else 0 */
+	uint64_t flags; /* more CLONE_* flags: new namespaces */
+};
+
+/* Forks the first task; remote_tid() is what we see. It lies in the arena afterwards, with a copy of our address space
+   and descriptors still around it. -EEXIST, not logged: the pid is in use. */
+int restorer_boot(struct remote *remote, const struct restorer_first *first);
+
+/* Appends the step that makes the thread of "made" as a child of the one that runs the plan. flags: CLONE_*;
+   exit_signal 0 for threads. With ret_result the step may fail, and the offset of its result (-errno) comes back. */
+int restorer_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, size_t *ret_result);
+
+/* Waits until a thread made by restorer_boot() or restorer_plan_clone() has arrived. Its plans may be posted before. */
+int restorer_wait_arrival(struct remote *remote, const struct deadline *deadline);
+
+/* The thread, in a ptrace stop inside the blob, unmaps [start, start + size) of its address space; it stands at a
+ * system call exit afterwards. */
+int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* eventfd(2): a counter. */
+#include <sys/eventfd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "object/file/file.h"
+
+static int dump_eventfd(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	EventfdFileEntry *record = out->efd;
+	uint64_t semaphore;
+	int told = fdinfo_get_u64(of->fdinfo, "eventfd-semaphore", 10, &semaphore); /* since 6.5 */
+
+	if (told < 0 && told != -ENOENT)
+		return told;
+	record->id = of->id;
+	record->flags = of->flags;
+	/* The format has no place for it. The lowest bit of the flags means nothing otherwise: the access mode is
+	 * always O_RDWR. */
+	if (told == 0 && semaphore)
+		record->flags |= EFD_SEMAPHORE;
+	record->fown = of->owner;
+	return fdinfo_get_u64(of->fdinfo, "eventfd-count", 16, &record->counter);
+}
+
+static int create_eventfd(struct restore *r, struct file *f)
+{
+	const EventfdFileEntry *record = f->entry->efd;
+	AUTO_CLOSE int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | (record->flags & EFD_SEMAPHORE));
+
+	if (fd < 0)
+		return fail_errno("eventfd");
+	if (record->counter && eventfd_write(fd, record->counter) < 0)
+		return fail_errno("setting its counter to %llu", (unsigned long long)record->counter);
+	TRY(file_apply_flags(fd, record->flags, record->fown));
+	f->fd = TAKE_FD(fd);
+	return 0;
+}
+
+const struct file_kind eventfd_kind = {
+	.name = "eventfd",
+	.type = FD_TYPES__EVENTFD,
+	.entry = offsetof(FileEntry, efd),
+	.anon_inode = "[eventfd]",
+	.dump = dump_eventfd,
+	.create = create_eventfd,
+};

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Files whose path does not lead to them any more. Without any name left: the content goes into an image ("ghost").
+ * With a name elsewhere: it gets one more beside the old one (--link-remap). Of a dead process below /proc: a helper
+ * has its pid for a moment.
+ */
+#include "object/file/deleted/deleted.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "base/vector.h"
+#include "image/image.h"
+#include "kern/proc/mountinfo.h"
+#include "object/mount/mount.h"
+
+#define DELETED	       " (deleted)"
+#define OLD_GHOST_FLAG (1u << 31)
+
+struct deleted_set {
+	struct image *image;	      /* remap-fpath */
+	struct table *ghosts, *links; /* dev, ino → id */
+	struct table *mounts;	      /* ids of those that have a place */
+	uint32_t last_ghost;
+};
+
+static struct deleted_set *get_set(struct dump *d)
+{
+	void **slot = file_dump_slot(d, &regular_kind);
+
+	if (!*slot) {
+		struct deleted_set *set = *slot = pool_new(d->pool, struct deleted_set);
+
+		set->ghosts = table_create();
+		set->links = table_create();
+		set->mounts = table_create();
+	}
+	return *slot;
+}
+
+static bool leads_to(struct dump *d, const char *path, const struct open_file *of)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	struct stat st;
+
+	if (mount_stay_begin(mount_dump_root_of(d, of->task, of->mnt_id), &stay) < 0)
+		return false;
+
+	/* A descriptor of a symbolic link itself is O_PATH | O_NOFOLLOW. */
+	if ((S_ISLNK(of->stat.st_mode) ? lstat(path, &st) : stat(path, &st)) < 0)
+		return false;
+	return st.st_dev == of->stat.st_dev && st.st_ino == of->stat.st_ino;
+}
+
+static int add_remap(struct dump *d, const struct open_file *of, const RegFileEntry *record, RemapType type,
+		     uint32_t remap_id)
+{
+	struct deleted_set *set = get_set(d);
+	RemapFilePathEntry entry = REMAP_FILE_PATH_ENTRY__INIT;
+
+	if (!set->image)
+		TRY(image_create(d->store, &set->image, IMAGE_REMAP_FPATH));
+	entry.orig_id = record->id;
+	entry.remap_id = remap_id;
+	entry.has_remap_type = true;
+	entry.remap_type = type;
+	return image_write(set->image, &entry);
+}
+
+static int dump_ghost(struct dump *d, const struct open_file *of, const RegFileEntry *record)
+{
+	struct deleted_set *set = get_set(d);
+	uintptr_t id = (uintptr_t)table_find2(set->ghosts, of->stat.st_dev, of->stat.st_ino);
+
+	if (!id) {
+		id = ++set->last_ghost;
+		TRY(ghost_dump(d, of, (uint32_t)id));
+		table_set2(set->ghosts, of->stat.st_dev, of->stat.st_ino, (void *)id);
+	}
+	return add_remap(d, of, record, REMAP_TYPE__GHOST, (uint32_t)id);
+}
+
+/* One more name, used by all who have the file open. */
+static int dump_link(struct dump *d, const struct open_file *of, const RegFileEntry *record)
+{
+	struct deleted_set *set = get_set(d);
+	uint32_t id = (uint32_t)(uintptr_t)table_find2(set->links, of->stat.st_dev, of->stat.st_ino);
+
+	if (!d->options->link_remap)
+		return refuse(
+			ENOTSUP,
+			"this name of the file was removed or is another file now, but it has %lu names elsewhere: "
+			"--link-remap lets the dump make one more",
+			(unsigned long)of->stat.st_nlink);
+	if (d->only_look)
+		return 0;
+	if (!id) {
+		TRY(relink_dump(d, of, record->name, &id));
+		table_set2(set->links, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)id);
+	}
+	return add_remap(d, of, record, REMAP_TYPE__LINKED, id);
+}
+
+/* "/proc/123/..." of a process that is gone: its pid, else 0. */
+static pid_t find_dead(const struct open_file *of, const char *name)
+{
+	const char *digits = text_after(name, "/proc/");
+	long pid;
+
+	if (of->fs_magic != PROC_SUPER_MAGIC || !digits)
+		return 0;
+	pid = strtol(digits, NULL, 10);
+	return pid > 0 && pid < INT32_MAX ? (pid_t)pid : 0;
+}
+
+static int add_mounts(struct dump *d, struct table *mounts, int proc)
+{
+	AUTO(proc_mounts_done) struct proc_mounts all = { 0 };
+
+	TRY(proc_mounts_read(proc, d->pool, &all));
+	for (size_t i = 0; i < all.n; i++)
+		table_set(mounts, (uint64_t)all.items[i].id, d);
+	return 0;
+}
+
+/* A mount that hangs nowhere (open_tree(2), fsmount(2), umount -l) may show the very paths of another one. */
+static int check_mount(struct dump *d, const struct open_file *of)
+{
+	struct table *mounts = get_set(d)->mounts;
+	AUTO_CLOSE int self = -1;
+
+	if (table_find(mounts, (uint64_t)of->mnt_id))
+		return 0;
+	self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (self < 0)
+		return fail_errno("opening /proc/self");
+	TRY(add_mounts(d, mounts, self));
+	TRY(add_mounts(d, mounts, of->task->dump->proc));
+	if (table_find(mounts, (uint64_t)of->mnt_id))
+		return 0;
+	return refuse(ENOTSUP,
+		      "it lies on mount %d, which is mounted nowhere (open_tree, fsmount, umount -l): close it, or "
+		      "attach the mount",
+		      of->mnt_id);
+}
+
+static bool is_there(struct dump *d, const char *name, const struct open_file *of)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
+	return mount_stay_begin(mount_dump_root_of(d, of->task, of->mnt_id), &stay) == 0 && access(name, F_OK) == 0;
+}
+
+int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record)
+{
+	bool deleted = text_ends(of->link, DELETED);
+	char *name;
+
+	/* A file is the same through every mount: one that was opened outside, before the task entered its mount
+	 * namespace, is fine. */
+	if (leads_to(d, of->link, of))
+		return S_ISDIR(of->stat.st_mode) ? check_mount(d, of) : 0;
+	if (of->fs_magic == SECRETMEM_MAGIC)
+		return refuse(EOPNOTSUPP, "this is secret memory (memfd_secret): nobody else may read it");
+	name = pool_string(d->pool, of->link);
+	if (deleted)
+		name[strlen(name) - strlen(DELETED)] = 0;
+	record->name = name;
+	if (deleted && leads_to(d, name, of))
+		return 0; /* another link of that name was put there again */
+	if (find_dead(of, name) && d->inner_pids)
+		return refuse(ENOTSUP, "it belongs to a process of its own pid namespace that is dead: this can't be "
+				       "checkpointed yet");
+	if (find_dead(of, name))
+		return add_remap(d, of, record, REMAP_TYPE__PROCFS, (uint32_t)find_dead(of, name));
+	/* A removed directory of btrfs still counts one link. */
+	if (of->stat.st_nlink == 0 || (deleted && S_ISDIR(of->stat.st_mode)))
+		return dump_ghost(d, of, record);
+	TRY(check_mount(d, of));
+	if (!deleted && (S_ISDIR(of->stat.st_mode) || !is_there(d, name, of)))
+		return refuse(
+			ENOTSUP,
+			"its path can't be reached from here: it lies on a mount that is hidden or of another mount "
+			"namespace");
+	return dump_link(d, of, record);
+}
+
+int deleted_finish(struct dump *d)
+{
+	struct deleted_set *set = get_set(d);
+
+	table_destroy(&set->ghosts);
+	table_destroy(&set->links);
+	table_destroy(&set->mounts);
+	return set->image ? image_finish(&set->image) : 0;
+}
+
+/* --- restore --- */
+
+struct deleted_restore {
+	struct table *remaps; /* by orig_id */
+	struct table *ghosts; /* by ghost id */
+	VECTOR(struct remap *) all;
+};
+
+static struct deleted_restore *get_restore(struct restore *r)
+{
+	void **slot = file_restore_slot(r, &regular_kind);
+
+	if (!*slot) {
+		struct deleted_restore *set = *slot = xzalloc(sizeof(*set));
+
+		set->remaps = table_create();
+		set->ghosts = table_create();
+	}
+	return *slot;
+}
+
+static void add_user(struct restore *r, struct deleted_restore *set, struct remap *remap)
+{
+	struct ghost *ghost = table_find(set->ghosts, remap->id);
+
+	if (!ghost) {
+		ghost = pool_new(r->pool, struct ghost);
+		ghost->id = remap->id;
+		table_set(set->ghosts, ghost->id, ghost);
+	}
+	remap->same = ghost->users;
+	ghost->users = remap;
+}
+
+static int load_remap(struct restore *r, struct image *image, const RemapFilePathEntry *entry)
+{
+	struct deleted_restore *set = get_restore(r);
+	struct remap *remap = pool_new(r->pool, struct remap);
+	const struct file *f = file_find(r, entry->orig_id);
+
+	remap->entry = entry;
+	remap->fd = remap->opened = -1;
+	remap->id = entry->remap_id;
+	remap->type = entry->remap_type;
+	if (!entry->has_remap_type) {
+		remap->type = entry->remap_id & OLD_GHOST_FLAG ? REMAP_TYPE__GHOST : REMAP_TYPE__LINKED;
+		remap->id &= ~OLD_GHOST_FLAG;
+	}
+	if (!f || !f->entry->reg || f->entry->reg->name[0] != '/')
+		return image_refuse(image, "file %u has no record with a path", entry->orig_id);
+	remap->record = f->entry->reg;
+	if (table_set(set->remaps, entry->orig_id, remap))
+		return image_refuse(image, "file %u is there twice", entry->orig_id);
+	if (remap->type == REMAP_TYPE__GHOST)
+		add_user(r, set, remap);
+	*vector_push(&set->all) = remap;
+	return 0;
+}
+
+int deleted_prepare(struct restore *r)
+{
+	AUTO(image_close) struct image *image = NULL;
+	RemapFilePathEntry *entry;
+	int more = image_open(r->store, &image, IMAGE_REMAP_FPATH);
+
+	if (more == -ENOENT)
+		return 0;
+	TRY(more);
+	while ((more = image_read(image, &entry)) > 0)
+		TRY(load_remap(r, image, entry));
+	return more;
+}
+
+int deleted_find_link(struct restore *r, const RegFileEntry *record, const RegFileEntry **ret)
+{
+	const struct remap *remap = table_find(get_restore(r)->remaps, record->id);
+
+	*ret = NULL;
+	if (!remap)
+		return 0;
+	if (remap->type == REMAP_TYPE__LINKED)
+		TRY(regular_find_record(r, remap->id, ret));
+	return 1;
+}
+
+static int find_stand_in(struct restore *r, const RegFileEntry *record, struct remap **ret)
+{
+	struct deleted_restore *set = get_restore(r);
+	struct remap *remap = table_find(set->remaps, record->id);
+
+	if (!remap)
+		return -ENOENT;
+	if (remap->fd < 0 && remap->type == REMAP_TYPE__GHOST)
+		TRY(ghost_create(r, table_find(set->ghosts, remap->id)));
+	else if (remap->fd < 0 && remap->type == REMAP_TYPE__LINKED)
+		TRY(relink_find(r, remap));
+	*ret = remap;
+	return 0;
+}
+
+int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
+{
+	struct remap *remap = NULL;
+	char name[32];
+
+	TRY(find_stand_in(r, record, &remap));
+	if (remap->type == REMAP_TYPE__PROCFS)
+		return procfs_open_dead((pid_t)remap->id, regular_root(r, record), record->name, flags, ret_fd);
+	if (remap->opened >= 0) {
+		*ret_fd = TAKE_FD(remap->opened);
+		return 0;
+	}
+	/* The only way to a symbolic link itself; such a descriptor has no state. */
+	if (flags & O_PATH && flags & O_NOFOLLOW) {
+		*ret_fd = fcntl(remap->fd, F_DUPFD_CLOEXEC, 3);
+		return *ret_fd < 0 ? fail_errno("duplicating a descriptor") : 0;
+	}
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", remap->fd);
+	*ret_fd = open(name, flags & ~O_NOFOLLOW);
+	return *ret_fd < 0 ? fail_errno("opening it again with flags 0%o", flags) : 0;
+}
+
+void deleted_clean(struct restore *r)
+{
+	struct deleted_restore *set = get_restore(r);
+
+	for (size_t i = 0; i < set->all.n; i++) {
+		/* After a failure, or when they were only looked at, the images shall be as good as before. */
+		if (set->all.items[i]->type == REMAP_TYPE__LINKED && !failure_error() && !r->needs)
+			relink_remove(r, set->all.items[i]);
+		auto_close(&set->all.items[i]->fd);
+		auto_close(&set->all.items[i]->opened);
+	}
+	vector_done(&set->all);
+	table_destroy(&set->remaps);
+	table_destroy(&set->ghosts);
+	free(set);
+	*file_restore_slot(r, &regular_kind) = NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Files whose path does not lead to them any more: remap-fpath.img and what stands behind it. */
+#pragma once
+
+#include "ghost-file.pb-c.h"
+#include "object/file/regular/regular.h"
+#include "remap-file-path.pb-c.h"
+
+/* One entry of remap-fpath.img, in a restore. */
+struct remap {
+	const RemapFilePathEntry *entry;
+	RemapType type;
+	uint32_t id;		    /* remap_id without the flag of older images */
+	const RegFileEntry *record; /* of the file that was deleted */
+	struct remap *same;	    /* next one with the same ghost */
+	int fd;			    /* O_PATH: stands in for the path, -1 until needed */
+	int opened;		    /* is the opening itself, -1 usually */
+};
+
+/* A deleted file, in a restore. */
+struct ghost {
+	uint32_t id;
+	struct remap *users;
+};
+
+/* relink.c, dump: a name for a file that has others elsewhere. Tells the id of its entry. */
+int relink_dump(struct dump *d, const struct open_file *of, const char *name, uint32_t *ret_id);
+/* Removes the names made, after a failure. */
+void relink_undo(struct dump *d);
+/* Restore: a descriptor of the file, under its old name if that is free. */
+int relink_find(struct restore *r, struct remap *remap);
+/* Restore: it went well, the name is not needed any more. */
+void relink_remove(struct restore *r, const struct remap *remap);
+
+/* procfs.c, restore: opens a file below /proc of a process that was dead at the dump. */
+int procfs_open_dead(pid_t pid, int root, const char *name, int flags, int *ret_fd);
+/*
+ * Refuses a file below /proc that belongs to criu itself, or, unless we may trace anybody, to a process with
+ * capabilities outside of the tree: it was opened with our rights, and the program would have the memory of a process
+ * that may do more than itself.
+ */
+int procfs_check_opened(struct restore *r, int fd);
+
+/* ghost.c: the content of a deleted file into its image. */
+int ghost_dump(struct dump *d, const struct open_file *of, uint32_t id);
+/* ghost-restore.c: makes it again, for all who had it open, with as little trace in the directory as possible. */
+int ghost_create(struct restore *r, struct ghost *ghost);

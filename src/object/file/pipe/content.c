@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is in pipes and fifos: copied by tee(2), so that nothing is lost whatever happens to the dump. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/table.h"
+#include "object/file/pipe/pipe.h"
+#include "pipe-data.pb-c.h"
+
+#define PIPE_SIZE_DEFAULT 65536
+#define PIPE_SIZE_MAX	  (1u << 31)
+
+/* --- dump --- */
+
+struct content_dump {
+	struct image *image;
+	struct table *done; /* by inode */
+	int copy[2];	    /* a pipe of ours that tee(2) copies into */
+	int copy_size;
+	char *bytes;
+};
+
+static struct content_dump *begin_dump(void **slot)
+{
+	if (!*slot) {
+		struct content_dump *content = xzalloc(sizeof(*content));
+
+		content->copy[0] = content->copy[1] = -1;
+		content->done = table_create();
+		*slot = content;
+	}
+	return *slot;
+}
+
+static int prepare_copy(struct content_dump *content, int size)
+{
+	if (content->copy[0] < 0 && pipe2(content->copy, O_CLOEXEC | O_NONBLOCK) < 0)
+		return fail_errno("making a pipe");
+	if (size <= content->copy_size)
+		return 0;
+	if (fcntl(content->copy[1], F_SETPIPE_SZ, size) < 0)
+		return fail_errno("making a pipe of %d bytes", size);
+	content->bytes = xrealloc(content->bytes, (size_t)size);
+	content->copy_size = size;
+	return 0;
+}
+
+/* A read of a pipe in packet mode (O_DIRECT) ends with the packet: each gets a record of its own. */
+static int write_copy(struct content_dump *content, uint32_t pipe_id, int size, ssize_t left)
+{
+	while (left > 0) {
+		PipeDataEntry record = PIPE_DATA_ENTRY__INIT;
+		ssize_t got = read(content->copy[0], content->bytes, (size_t)content->copy_size);
+
+		if (got <= 0)
+			return got < 0 ? fail_errno("reading the copy of its content")
+				       : refuse(EIO, "its content is gone");
+		record.pipe_id = pipe_id;
+		record.bytes = (uint32_t)got;
+		record.has_size = true;
+		record.size = (uint32_t)size;
+		TRY(image_write(content->image, &record));
+		TRY(image_write_bytes(content->image, content->bytes, (size_t)got));
+		left -= got;
+	}
+	return 0;
+}
+
+int pipe_dump_content(struct dump *d, const struct open_file *of, void **slot, enum image_id id)
+{
+	struct content_dump *content = begin_dump(slot);
+	PipeDataEntry record = PIPE_DATA_ENTRY__INIT;
+	int size, inside;
+	ssize_t copied;
+
+	if (table_set(content->done, of->stat.st_ino, content))
+		return 0;
+	if (!content->image)
+		TRY(image_create(d->store, &content->image, id));
+	size = fcntl(of->fd, F_GETPIPE_SZ);
+	if (size < 0 || ioctl(of->fd, FIONREAD, &inside) < 0)
+		return fail_errno("asking what is inside");
+	if (!inside) {
+		record.pipe_id = (uint32_t)of->stat.st_ino;
+		record.has_size = true;
+		record.size = (uint32_t)size;
+		return image_write(content->image, &record);
+	}
+	TRY(prepare_copy(content, size));
+	copied = tee(of->fd, content->copy[1], (size_t)size, SPLICE_F_NONBLOCK);
+	if (copied < 0)
+		return fail_errno("copying its content (tee)");
+	if (copied != inside)
+		return refuse(EIO, "%d bytes are inside, but only %zd could be copied", inside, copied);
+	return write_copy(content, (uint32_t)of->stat.st_ino, size, copied);
+}
+
+int pipe_finish_content(void **slot)
+{
+	struct content_dump *content = *slot;
+	int result = 0;
+
+	if (!content)
+		return 0;
+	if (content->image)
+		result = image_finish(&content->image);
+	if (content->copy[0] >= 0) {
+		close(content->copy[0]);
+		close(content->copy[1]);
+	}
+	table_destroy(&content->done);
+	free(content->bytes);
+	free(content);
+	*slot = NULL;
+	return result;
+}
+
+/* --- restore --- */
+
+struct chunk {
+	struct chunk *next;
+	size_t size;
+	char *bytes;
+};
+
+struct content {
+	uint32_t size;
+	size_t n_chunks;
+	struct chunk *first, **last;
+};
+
+struct content_set {
+	struct table *contents, *groups; /* by pipe_id */
+};
+
+static struct content_set *begin_restore(void **slot)
+{
+	if (!*slot) {
+		struct content_set *set = *slot = xzalloc(sizeof(*set));
+
+		set->contents = table_create();
+		set->groups = table_create();
+	}
+	return *slot;
+}
+
+static int load_chunk(struct restore *r, struct image *image, const PipeDataEntry *record, struct content_set *set)
+{
+	struct content *content = table_find(set->contents, record->pipe_id);
+	struct chunk *chunk;
+
+	if (!content) {
+		content = pool_new(r->pool, struct content);
+		content->last = &content->first;
+		table_set(set->contents, record->pipe_id, content);
+	}
+	if (record->has_size && record->size > PIPE_SIZE_MAX)
+		return image_refuse(image, "no pipe can hold %u bytes", record->size);
+	content->size = record->has_size ? record->size : 0;
+	if (!record->bytes)
+		return 0;
+	chunk = pool_new(r->pool, struct chunk);
+	TRY(image_read_payload(image, (void **)&chunk->bytes, &chunk->size));
+	*content->last = chunk;
+	content->last = &chunk->next;
+	content->n_chunks++;
+	return 0;
+}
+
+int pipe_load_content(struct restore *r, void **slot, enum image_id id)
+{
+	struct content_set *set = begin_restore(slot);
+	AUTO(image_close) struct image *image = NULL;
+	PipeDataEntry *record;
+	int more = image_open(r->store, &image, id);
+
+	if (more == -ENOENT)
+		return 0;
+	TRY(more);
+	while ((more = image_read(image, &record)) > 0)
+		TRY(load_chunk(r, image, record, set));
+	return more;
+}
+
+struct pipe_group *pipe_join_group(struct restore *r, void **slot, uint32_t pipe_id, struct file *f)
+{
+	struct content_set *set = begin_restore(slot);
+	struct pipe_group *group = table_find(set->groups, pipe_id);
+
+	if (!group) {
+		group = pool_new(r->pool, struct pipe_group);
+		group->pipe_id = pipe_id;
+		table_set(set->groups, pipe_id, group);
+	}
+	if (group->n == group->capacity) {
+		struct file **old = group->files;
+
+		group->capacity = group->capacity ? group->capacity * 2 : 2;
+		group->files = pool_array(r->pool, struct file *, group->capacity);
+		for (size_t i = 0; i < group->n; i++)
+			group->files[i] = old[i];
+	}
+	group->files[group->n++] = f;
+	return group;
+}
+
+/* Content that came in several packets goes in so again. The pipe is new: nothing here may wait. */
+static int write_chunks(const struct content *content, int fd)
+{
+	int flags = O_NONBLOCK | (content->n_chunks > 1 ? O_DIRECT : 0);
+
+	if (fcntl(fd, F_SETFL, flags) < 0)
+		return fail_errno("setting flags 0%o", flags);
+	for (const struct chunk *chunk = content->first; chunk; chunk = chunk->next) {
+		ssize_t put = write(fd, chunk->bytes, chunk->size);
+
+		if (put < 0)
+			return fail_errno("writing %zu bytes into it", chunk->size);
+		if ((size_t)put != chunk->size)
+			return refuse(ENOSPC, "only %zd of the %zu bytes that were inside fit into it", put,
+				      chunk->size);
+	}
+	return 0;
+}
+
+int pipe_fill(void **slot, uint32_t pipe_id, int fd)
+{
+	const struct content *content = table_find(begin_restore(slot)->contents, pipe_id);
+	int old;
+
+	if (!content)
+		return 0;
+	if (content->size && content->size != PIPE_SIZE_DEFAULT && fcntl(fd, F_SETPIPE_SZ, (int)content->size) < 0)
+		return fail_errno("setting its capacity to %u bytes", content->size);
+	if (!content->first)
+		return 0;
+	old = fcntl(fd, F_GETFL);
+	if (old < 0)
+		return fail_errno("reading its flags");
+	TRY(write_chunks(content, fd));
+	return fcntl(fd, F_SETFL, old) < 0 ? fail_errno("setting its flags") : 0;
+}
+
+int pipe_reopen(int fd, uint32_t flags, int *ret_fd)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	*ret_fd = open(name, (int)(flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT)) | O_CLOEXEC);
+	return *ret_fd < 0 ? fail_errno("opening it once more with flags 0%o", flags) : 0;
+}
+
+void pipe_clean(void **slot)
+{
+	struct content_set *set = *slot;
+
+	if (!set)
+		return;
+	table_destroy(&set->contents);
+	table_destroy(&set->groups);
+	free(set);
+	*slot = NULL;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Named pipes: opened by path, with what is inside. */
+#include <fcntl.h>
+#include <linux/magic.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "object/file/pipe/pipe.h"
+#include "object/file/regular/regular.h"
+
+static bool is_fifo(const struct open_file *of)
+{
+	return !(of->flags & O_PATH) && of->fs_magic != PIPEFS_MAGIC;
+}
+
+static int dump_fifo(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	out->fifo->id = of->id;
+	out->fifo->pipe_id = (uint32_t)of->stat.st_ino;
+	out->fifo->has_regf_id = true;
+	return regular_dump_extra(d, of, &out->fifo->regf_id);
+}
+
+static int drain_fifo(struct dump *d, const struct open_file *of)
+{
+	if ((of->flags & O_ACCMODE) == O_WRONLY)
+		return 0;
+	return pipe_dump_content(d, of, file_dump_slot(d, &fifo_kind), IMAGE_FIFO_DATA);
+}
+
+static int finish_fifos(struct dump *d)
+{
+	return pipe_finish_content(file_dump_slot(d, &fifo_kind));
+}
+
+/* --- restore --- */
+
+static int prepare_fifos(struct restore *r)
+{
+	return pipe_load_content(r, file_restore_slot(r, &fifo_kind), IMAGE_FIFO_DATA);
+}
+
+static int load_fifo(struct restore *r, struct file *f)
+{
+	f->data = pipe_join_group(r, file_restore_slot(r, &fifo_kind), f->entry->fifo->pipe_id, f);
+	return 0;
+}
+
+static int find_path(struct restore *r, const struct file *f, const RegFileEntry **ret)
+{
+	const FifoEntry *record = f->entry->fifo;
+
+	return regular_find_record(r, record->has_regf_id ? record->regf_id : f->id, ret);
+}
+
+static int link_fifo(struct restore *r, struct file *f)
+{
+	const RegFileEntry *path;
+
+	TRY(find_path(r, f, &path));
+	return file_own_later(r, f, path->fown);
+}
+
+/*
+ * The first opening is for both directions, so that none of the others waits for a partner and what is written stays
+ * until they are all there (fifo(7)).
+ */
+static int create_fifo(struct restore *r, struct file *f)
+{
+	struct pipe_group *group = f->data;
+	AUTO_CLOSE int both = -1;
+	const RegFileEntry *path;
+	RegFileEntry copy;
+
+	TRY(find_path(r, f, &path));
+	copy = *path;
+	copy.flags = O_RDWR;
+	TRY(regular_open(r, &copy, 0, &both));
+	TRY(pipe_fill(file_restore_slot(r, &fifo_kind), group->pipe_id, both));
+	for (size_t i = 0; i < group->n; i++) {
+		struct file *other = group->files[i];
+
+		if (!other->users)
+			continue;
+		TRY(find_path(r, other, &path));
+		TRY(regular_open(r, path, 0, &other->fd));
+		TRY(file_apply_flags(other->fd, path->flags, path->fown));
+	}
+	return 0;
+}
+
+static int need_fifo(struct restore *r, struct file *f)
+{
+	const RegFileEntry *path;
+
+	TRY(find_path(r, f, &path));
+	return f->users ? regular_need(r, path) : 0;
+}
+
+static int clean_fifos(struct restore *r)
+{
+	pipe_clean(file_restore_slot(r, &fifo_kind));
+	return 0;
+}
+
+const struct file_kind fifo_kind = {
+	.name = "fifo",
+	.type = FD_TYPES__FIFO,
+	.entry = offsetof(FileEntry, fifo),
+	.format = S_IFIFO,
+	.is = is_fifo,
+	.dump = dump_fifo,
+	.drain = drain_fifo,
+	.finish = finish_fifos,
+	.prepare = prepare_fifos,
+	.load = load_fifo,
+	.link = link_fifo,
+	.needs = need_fifo,
+	.create = create_fifo,
+	.clean = clean_fifos,
+};

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Pipes: both ends, each maybe opened several times, with what is inside. */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/table.h"
+#include "object/file/pipe/pipe.h"
+
+static bool is_open(const struct open_file *of)
+{
+	return !(of->flags & O_PATH);
+}
+
+struct pipe_dump {
+	void *content;
+	struct table *ends; /* by inode: struct pipe_ends */
+	struct pipe_ends *first;
+};
+
+/* Which ends were seen in the tree, and whether the other end is open anywhere. */
+struct pipe_ends {
+	struct pipe_ends *next;
+	ino_t ino;
+	bool reader, writer, peer;
+	int pid, fd;
+};
+
+static struct pipe_dump *get_dump(struct dump *d)
+{
+	void **slot = file_dump_slot(d, &pipe_kind);
+
+	if (!*slot) {
+		struct pipe_dump *dump = *slot = pool_new(d->pool, struct pipe_dump);
+
+		dump->ends = table_create();
+	}
+	return *slot;
+}
+
+static int note_end(struct dump *d, const struct open_file *of)
+{
+	struct pipe_dump *dump = get_dump(d);
+	struct pipe_ends *ends = table_find(dump->ends, of->stat.st_ino);
+	int access = of->flags & O_ACCMODE;
+	struct pollfd ask = { .fd = of->fd, .events = access == O_WRONLY ? POLLOUT : POLLIN };
+
+	if (!ends) {
+		ends = pool_new(d->pool, struct pipe_ends);
+		*ends = (struct pipe_ends){
+			.next = dump->first, .ino = of->stat.st_ino, .pid = of->task->vpid, .fd = of->task_fd
+		};
+		dump->first = ends;
+		table_set(dump->ends, ends->ino, ends);
+	}
+	ends->reader |= access != O_WRONLY;
+	ends->writer |= access != O_RDONLY;
+	if (ends->reader && ends->writer)
+		return 0;
+	if (poll(&ask, 1, 0) < 0)
+		return fail_errno("poll");
+	ends->peer = !(ask.revents & (access == O_WRONLY ? POLLERR : POLLHUP));
+	return 0;
+}
+
+static int dump_pipe(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	PipeEntry *record = out->pipe;
+
+	record->id = of->id;
+	record->pipe_id = (uint32_t)of->stat.st_ino;
+	record->flags = of->flags;
+	record->fown = of->owner;
+	return note_end(d, of);
+}
+
+static int drain_pipe(struct dump *d, const struct open_file *of)
+{
+	if ((of->flags & O_ACCMODE) == O_WRONLY)
+		return 0;
+	return pipe_dump_content(d, of, &get_dump(d)->content, IMAGE_PIPES_DATA);
+}
+
+static int finish_pipes(struct dump *d)
+{
+	struct pipe_dump *dump = get_dump(d);
+
+	for (const struct pipe_ends *ends = dump->first; ends; ends = ends->next)
+		if (ends->peer && ends->reader != ends->writer)
+			log_warn("pipe:[%lu] (task %d, descriptor %d) has its %s outside of the tree: restored, it "
+				 "will have none, "
+				 "unless --inherit-fd 'fd[N]:pipe:[%lu]' gives one",
+				 ends->ino, ends->pid, ends->fd, ends->reader ? "writer" : "reader", ends->ino);
+	table_destroy(&dump->ends);
+	return pipe_finish_content(&dump->content);
+}
+
+/* --- restore --- */
+
+static int prepare_pipes(struct restore *r)
+{
+	return pipe_load_content(r, file_restore_slot(r, &pipe_kind), IMAGE_PIPES_DATA);
+}
+
+static int load_pipe(struct restore *r, struct file *f)
+{
+	const PipeEntry *record = f->entry->pipe;
+
+	if ((record->flags & O_ACCMODE) == O_ACCMODE)
+		return refuse(EINVAL, "files.img: flags 0%o make no sense", record->flags);
+	f->data = pipe_join_group(r, file_restore_slot(r, &pipe_kind), record->pipe_id, f);
+	return 0;
+}
+
+/* What pipe2(2) and fcntl(2) can set. More (O_LARGEFILE) comes from open(2) only. */
+#define FLAGS_OF_PIPE2 (O_ACCMODE | O_NONBLOCK | O_DIRECT | O_ASYNC | O_APPEND | O_NOATIME)
+
+/* Gives the file one of the two ends if it is still there and fits, else opens it again. */
+static int make_opening(struct file *f, int ends[2], int any)
+{
+	const PipeEntry *record = f->entry->pipe;
+	int access = record->flags & O_ACCMODE;
+
+	if (access != O_RDWR && ends[access] >= 0 && !(record->flags & ~(uint32_t)FLAGS_OF_PIPE2))
+		f->fd = TAKE_FD(ends[access]);
+	else
+		TRY(pipe_reopen(any, record->flags, &f->fd));
+	return file_apply_flags(f->fd, record->flags, record->fown);
+}
+
+static int make_openings(struct pipe_group *group, int ends[2])
+{
+	int any = ends[0]; /* stays open under this number, whoever owns it */
+
+	for (size_t i = 0; i < group->n; i++)
+		if (group->files[i]->users)
+			TRY(make_opening(group->files[i], ends, any));
+	return 0;
+}
+
+static int create_inherited(struct pipe_group *group, int fd)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		struct file *f = group->files[i];
+		const PipeEntry *record = f->entry->pipe;
+
+		if (!f->users)
+			continue;
+		if ((fcntl(fd, F_GETFL) & O_ACCMODE) == (int)(record->flags & O_ACCMODE)) {
+			f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+			if (f->fd < 0)
+				return fail_errno("duplicating a descriptor");
+		} else {
+			TRY(pipe_reopen(fd, record->flags, &f->fd));
+		}
+	}
+	return 0;
+}
+
+static int create_pipe(struct restore *r, struct file *f)
+{
+	struct pipe_group *group = f->data;
+	AUTO_CLOSE int inherited = -1, reader = -1, writer = -1;
+	char key[32];
+	int found, ends[2], result;
+
+	snprintf(key, sizeof(key), "pipe:[%u]", group->pipe_id);
+	found = file_inherited(r, key, &inherited);
+	if (found != -ENOENT)
+		return found < 0 ? found : create_inherited(group, inherited);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail_errno("pipe");
+	result = pipe_fill(file_restore_slot(r, &pipe_kind), group->pipe_id, ends[1]);
+	if (result >= 0)
+		result = make_openings(group, ends);
+	reader = ends[0];
+	writer = ends[1];
+	return result;
+}
+
+static int clean_pipes(struct restore *r)
+{
+	pipe_clean(file_restore_slot(r, &pipe_kind));
+	return 0;
+}
+
+const struct file_kind pipe_kind = {
+	.name = "pipe",
+	.type = FD_TYPES__PIPE,
+	.entry = offsetof(FileEntry, pipe),
+	.fs_magic = PIPEFS_MAGIC,
+	.format = S_IFIFO,
+	.is = is_open,
+	.dump = dump_pipe,
+	.drain = drain_pipe,
+	.finish = finish_pipes,
+	.prepare = prepare_pipes,
+	.load = load_pipe,
+	.create = create_pipe,
+	.clean = clean_pipes,
+};

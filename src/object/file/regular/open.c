@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Opens files again by what their records tell. */
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/file/deleted/deleted.h"
+#include "object/file/regular/regular.h"
+#include "object/mount/mount.h"
+
+#define SCAN_FDS 64
+
+/* Nothing may be made or cut off when a file is opened again. O_TMPFILE contains O_DIRECTORY. */
+static int flags_for_reopen(const RegFileEntry *record, uint32_t more_flags)
+{
+	uint32_t flags = record->flags;
+
+	if ((flags & O_TMPFILE) == O_TMPFILE)
+		flags &= ~(uint32_t)O_TMPFILE;
+	flags &= ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_ASYNC);
+	return (int)(flags | more_flags | O_NOCTTY | O_CLOEXEC);
+}
+
+int regular_root(const struct restore *r, const RegFileEntry *record)
+{
+	return mount_restore_root(r, record->has_mnt_id ? record->mnt_id : -1);
+}
+
+static int open_inherited(struct restore *r, const RegFileEntry *record, int *ret_fd)
+{
+	const char *key = record->name;
+	int found = file_inherited(r, key[0] == '/' ? key + 1 : key, ret_fd);
+
+	/* "/" itself: the key would be empty */
+	return found == -ENOENT || !key[0] ? -ENOENT : found;
+}
+
+static bool is_device(const char *path, const RegFileEntry *record)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_IFMT) == (record->mode & S_IFMT) &&
+	       (uint32_t)st.st_rdev == record->rdev;
+}
+
+static __thread struct {
+	const RegFileEntry *record;
+	char path[PATH_MAX];
+} wanted; /* nftw(3) passes nothing on */
+
+static int look(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	if (type != FTW_F || !is_device(path, wanted.record))
+		return 0;
+	snprintf(wanted.path, sizeof(wanted.path), "%s", path);
+	return 1;
+}
+
+/* --evasive-devices: the device may have another name here. */
+static const char *find_device(struct restore *r, const RegFileEntry *record)
+{
+	if (!r->options->evasive_devices || !record->has_rdev || is_device(record->name, record))
+		return record->name;
+	wanted.record = record;
+	if (nftw("/dev", look, SCAN_FDS, FTW_PHYS) != 1)
+		return record->name;
+	log_info("%s is found as %s", record->name, wanted.path);
+	return wanted.path;
+}
+
+/* All that openat2(2) knows; what else a record may have in its flags is no matter of opening, and would be refused. */
+#define OPEN_FLAGS                                                                                                    \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | \
+	 O_PATH | O_NOCTTY | O_CLOEXEC)
+
+/*
+ * A path leads through the links below /proc/PID (fd/N, cwd, map_files) only if somebody wrote it into an image by
+ * hand: the kernel never tells such a path of an open file. They would lead to files of criu's own.
+ */
+static int open_plain(const char *name, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)(flags & OPEN_FLAGS), .resolve = RESOLVE_NO_MAGICLINKS };
+
+	if (flags & O_PATH)
+		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	return (int)syscall(SYS_openat2, AT_FDCWD, name, &how, sizeof(how));
+}
+
+static int open_again(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	const char *name;
+	int deleted = deleted_open(r, record, flags, ret_fd);
+
+	if (deleted != -ENOENT)
+		return deleted;
+	TRY(mount_stay_begin(regular_root(r, record), &stay));
+	name = find_device(r, record);
+	*ret_fd = open_plain(name, flags);
+	if (*ret_fd < 0 && errno == ENOENT)
+		return fail(ENOENT,
+			    "opening it again: put the file back where it was, or give another one with --inherit-fd "
+			    "fd[N]:%s",
+			    record->name + 1);
+	if (*ret_fd < 0)
+		return fail_errno("opening it again with flags 0%o", flags & ~(O_CLOEXEC | O_NOCTTY));
+	if (record->has_rdev && !is_device(name, record))
+		return refuse(ENODEV,
+			      "it is another device now than %u:%u: --evasive-devices looks for that one below /dev",
+			      major(record->rdev), minor(record->rdev));
+	return 0;
+}
+
+int regular_open(struct restore *r, const RegFileEntry *record, uint32_t more_flags, int *ret_fd)
+{
+	AUTO_CLOSE int fd = -1;
+	int inherited = open_inherited(r, record, &fd);
+
+	if (inherited < 0 && inherited != -ENOENT)
+		return inherited;
+	if (inherited < 0) {
+		TRY(open_again(r, record, flags_for_reopen(record, more_flags), &fd));
+		TRY(procfs_check_opened(r, fd));
+		TRY(validate_file(r->options, record, fd));
+	}
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The network lock: which connections, from when, until when. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/table.h"
+#include "image/inventory.h"
+#include "object/net/lock/lock.h"
+#include "object/net/net.h"
+#include "options/options.h"
+
+/* Of one namespace. */
+struct lock {
+	uint32_t id;
+	struct nft_ctx *nft; /* owns the table of this run; its netlink socket stays in the namespace */
+	char table[80];
+	struct connections connections;
+	bool locked, cut_off; /* cut_off: as a whole */
+	int ns_fd;	      /* dump: of the namespace, when the tasks are gone; -1: criu's own */
+};
+
+struct network_lock {
+	VECTOR(struct lock *) locks;
+	VECTOR(int) held, dropped; /* copies of descriptors */
+};
+
+/* --- connections --- */
+
+static void print_address(int family, const uint32_t *words, char *to, size_t capacity, int *ret_family)
+{
+	bool mapped = family == AF_INET6 && !words[0] && !words[1] && words[2] == htonl(0xffff);
+
+	if (family == AF_INET || mapped) {
+		inet_ntop(AF_INET, &words[mapped ? 3 : 0], to, capacity);
+		*ret_family = 4;
+	} else {
+		inet_ntop(AF_INET6, words, to, capacity);
+		*ret_family = 6;
+	}
+}
+
+static bool is_other_end(const struct connection *a, const struct connection *b)
+{
+	return a->self_port == b->peer_port && a->peer_port == b->self_port && !strcmp(a->self, b->peer) &&
+	       !strcmp(a->peer, b->self);
+}
+
+static void add_connection(struct lock *lock, const InetSkEntry *entry)
+{
+	struct connection *new = vector_push(&lock->connections);
+
+	*new = (struct connection){ .self_port = entry->src_port, .peer_port = entry->dst_port };
+	print_address((int)entry->family, entry->src_addr, new->self, sizeof(new->self), &new->family);
+	print_address((int)entry->family, entry->dst_addr, new->peer, sizeof(new->peer), &new->family);
+}
+
+static uint64_t hash_ports(uint16_t low, uint16_t high)
+{
+	return low < high ? (uint64_t)low << 16 | high : (uint64_t)high << 16 | low;
+}
+
+/* Both ends of a connection have the same two ports. */
+static void find_insiders(struct connections *connections)
+{
+	struct table *by_ports = table_create();
+
+	for (size_t i = 0; i < connections->n; i++) {
+		struct connection *c = &connections->items[i];
+		struct connection *other = table_set(by_ports, hash_ports(c->self_port, c->peer_port), c);
+
+		if (other && is_other_end(c, other))
+			c->inside = other->inside = true;
+	}
+	table_destroy(&by_ports);
+}
+
+static size_t count_outsiders(struct connections *connections)
+{
+	size_t n = 0;
+
+	find_insiders(connections);
+	for (size_t i = 0; i < connections->n; i++)
+		n += !connections->items[i].inside;
+	return n;
+}
+
+static void free_lock(struct network_lock **place)
+{
+	struct network_lock *network = TAKE_PTR(*place);
+
+	if (!network)
+		return;
+	for (size_t i = 0; i < network->locks.n; i++) {
+		struct lock *lock = network->locks.items[i];
+
+		nftables_done(&lock->nft);
+		vector_done(&lock->connections);
+		if (lock->ns_fd >= 0)
+			close(lock->ns_fd);
+		free(lock);
+	}
+	for (size_t i = 0; i < network->held.n; i++)
+		close(network->held.items[i]);
+	for (size_t i = 0; i < network->dropped.n; i++)
+		close(network->dropped.items[i]);
+	vector_done(&network->locks);
+	vector_done(&network->held);
+	vector_done(&network->dropped);
+	free(network);
+}
+
+static struct lock *find_lock(struct network_lock **place, uint32_t id)
+{
+	struct lock *lock;
+
+	if (!*place)
+		*place = xzalloc(sizeof(**place));
+	for (size_t i = 0; i < (*place)->locks.n; i++)
+		if ((*place)->locks.items[i]->id == id)
+			return (*place)->locks.items[i];
+	lock = *vector_push(&(*place)->locks) = xzalloc(sizeof(*lock));
+	lock->id = id;
+	lock->ns_fd = -1;
+	return lock;
+}
+
+/* Without nftables a tree that has no connections can do without. */
+static void cut_off(struct lock *lock)
+{
+	lock->cut_off = lock->locked = nftables_cut_off(&lock->nft, lock->table) == 0;
+	if (!lock->cut_off)
+		log_warn("Packets can't be kept away from network namespace %u: there is no nftables", lock->id);
+}
+
+/* --- dump --- */
+
+static uint32_t namespace_id(struct dump *d, const InetSkEntry *entry)
+{
+	return entry->has_ns_id && network_is_other(d->namespaces, entry->ns_id) ? entry->ns_id : 0;
+}
+
+void network_dump_begin(struct dump *d)
+{
+	static const enum inventory_lock methods[] = {
+		[OPT_LOCK_IPTABLES] = INVENTORY_LOCK_IPTABLES,
+		[OPT_LOCK_NFTABLES] = INVENTORY_LOCK_NFTABLES,
+		[OPT_LOCK_SKIP] = INVENTORY_LOCK_SKIP,
+	};
+
+	d->inventory->lock = methods[d->options->network_lock];
+}
+
+/* Restore asks the inventory, not its options: what is not there cannot be the method. */
+static void choose_method(struct dump *d)
+{
+	if (d->inventory->lock != INVENTORY_LOCK_IPTABLES || iptables_is_there())
+		return;
+	log_info("There is no iptables here, nftables keeps the network locked after the dump");
+	d->inventory->lock = INVENTORY_LOCK_NFTABLES;
+}
+
+int network_dump_cut_off(struct dump *d, uint32_t id)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	struct lock *lock = find_lock(&d->network, id);
+
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP || lock->locked)
+		return 0;
+	TRY(network_dump_enter(d, id, &entered));
+	snprintf(lock->table, sizeof(lock->table), "CRIU-%s-dump", d->inventory->run_id);
+	cut_off(lock);
+	return 0;
+}
+
+int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd)
+{
+	struct lock *lock = find_lock(&d->network, namespace_id(d, entry));
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return fail_errno("cannot duplicate the descriptor of a connection");
+	*vector_push(&d->network->held) = *ret_fd = copy;
+	add_connection(lock, entry);
+	return 0;
+}
+
+static int lock_connections(struct dump *d, struct lock *lock)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+
+	if (!lock->connections.n)
+		return 0;
+	TRY(network_dump_enter(d, lock->id, &entered));
+	if (lock->id && lock->ns_fd < 0)
+		lock->ns_fd = netns_open_own();
+	if (lock->locked)
+		return 0;
+	snprintf(lock->table, sizeof(lock->table), "CRIU-%s-dump", d->inventory->run_id);
+	return nftables_lock(&lock->nft, lock->table, true, lock->connections.items, lock->connections.n);
+}
+
+int network_lock_connections(struct dump *d)
+{
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !d->network)
+		return 0;
+	choose_method(d);
+	for (size_t i = 0; i < d->network->locks.n; i++)
+		TRY(lock_connections(d, d->network->locks.items[i]));
+	return 0;
+}
+
+int network_drop_connection(struct dump *d, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return fail_errno("cannot duplicate the descriptor of a connection");
+	(void)find_lock(&d->network, 0);
+	*vector_push(&d->network->dropped) = copy;
+	return 0;
+}
+
+static int lock_by_nftables(struct dump *d, struct lock *lock)
+{
+	AUTO(nftables_done) struct nft_ctx *nft = NULL;
+	char table[64];
+
+	snprintf(table, sizeof(table), "CRIU-%s", d->inventory->run_id);
+	TRY(nftables_lock(&nft, table, false, NULL, 0));
+	for (size_t i = 0; i < lock->connections.n; i++)
+		if (!lock->connections.items[i].inside)
+			TRY(nftables_lock(&nft, table, false, &lock->connections.items[i], 1));
+	return 0;
+}
+
+/* A namespace that somebody else keeps may last; if not, its rules go with it. */
+static int lock_until_restore(struct dump *d, struct lock *lock)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	int error;
+
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !count_outsiders(&lock->connections))
+		return 0;
+	if (lock->ns_fd < 0)
+		return d->inventory->lock == INVENTORY_LOCK_IPTABLES ? iptables_lock(&lock->connections)
+								     : lock_by_nftables(d, lock);
+	error = netns_enter(&entered, lock->ns_fd);
+	if (error < 0)
+		return fail(-error, "entering network namespace %u", lock->id);
+	return lock_by_nftables(d, lock);
+}
+
+/* Until now our copies kept the sockets: a socket that is closed in repair mode says no good-bye. */
+static int close_unseen(struct network_lock *lock)
+{
+	const int on = 1;
+	int result = 0;
+
+	for (size_t i = 0; i < lock->held.n; i++)
+		if (setsockopt(lock->held.items[i], IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
+			result = fail_errno(
+				"cannot put a connection into repair mode; its other end will see it closed");
+	return result;
+}
+
+/* A reset at the end: a connection that says good-bye keeps its port in use for a minute (TIME-WAIT). */
+static void reset_dropped(struct network_lock *lock)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	for (size_t i = 0; i < lock->dropped.n; i++)
+		if (setsockopt(lock->dropped.items[i], SOL_SOCKET, SO_LINGER, &now, sizeof(now)) < 0)
+			log_warn("A connection that is not kept is closed slowly: %s", strerror(errno));
+}
+
+int network_dump_keep(struct dump *d)
+{
+	if (!d->network)
+		return 0;
+	reset_dropped(d->network);
+	for (size_t i = 0; i < d->network->locks.n; i++)
+		TRY(lock_until_restore(d, d->network->locks.items[i]));
+	TRY(close_unseen(d->network));
+	network_dump_end(d);
+	return 0;
+}
+
+void network_dump_end(struct dump *d)
+{
+	free_lock(&d->network);
+}
+
+/* --- restore --- */
+
+void network_restore_add(struct restore *r, const InetSkEntry *entry)
+{
+	add_connection(find_lock(&r->network,
+				 entry->has_ns_id && network_is_other(r->namespaces, entry->ns_id) ? entry->ns_id : 0),
+		       entry);
+}
+
+static void name_table(struct restore *r, struct lock *lock)
+{
+	snprintf(lock->table, sizeof(lock->table), "CRIU-%s-restore-%d", r->inventory->run_id, getpid());
+}
+
+int network_restore_cut_off(struct restore *r, uint32_t id)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	struct lock *lock = find_lock(&r->network, id);
+
+	if (r->inventory->lock == INVENTORY_LOCK_SKIP || lock->locked)
+		return 0;
+	TRY(network_restore_enter(r, id, &entered));
+	name_table(r, lock);
+	cut_off(lock);
+	return 0;
+}
+
+static int lock_for_restore(struct restore *r, struct lock *lock)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+
+	if (lock->locked || !lock->connections.n)
+		return 0;
+	lock->locked = true;
+	name_table(r, lock);
+	TRY(network_restore_enter(r, lock->id, &entered));
+	return nftables_lock(&lock->nft, lock->table, true, lock->connections.items, lock->connections.n);
+}
+
+int network_restore_lock(struct restore *r)
+{
+	if (!r->network || r->inventory->lock == INVENTORY_LOCK_SKIP)
+		return 0;
+	for (size_t i = 0; i < r->network->locks.n; i++)
+		TRY(lock_for_restore(r, r->network->locks.items[i]));
+	return 0;
+}
+
+/* The table that the dump left has its run id, older programs took the pid of the root task. */
+static const char *kept_table(struct restore *r, const struct lock *lock, char *to, size_t capacity)
+{
+	/* In other namespaces it is always by nftables. */
+	if (r->inventory->lock == INVENTORY_LOCK_IPTABLES && !lock->id)
+		return NULL;
+	if (r->inventory->run_id[0])
+		snprintf(to, capacity, "CRIU-%s", r->inventory->run_id);
+	else
+		snprintf(to, capacity, "CRIU-%d", r->tree->root->vpid);
+	return to;
+}
+
+static int unlock(struct restore *r, struct lock *lock)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	bool kept = count_outsiders(&lock->connections);
+	char table[64];
+
+	TRY(network_restore_enter(r, lock->id, &entered));
+	if (kept && !lock->id && r->inventory->lock == INVENTORY_LOCK_IPTABLES && iptables_is_there())
+		TRY(iptables_unlock(&lock->connections));
+	return nftables_unlock(&lock->nft, lock->table, kept ? kept_table(r, lock, table, sizeof(table)) : NULL);
+}
+
+/* All at one moment, and as short as can be: if we are killed from here on until the tasks run, the connections are
+ * lost. */
+int network_restore_unlock(struct restore *r)
+{
+	if (!r->network)
+		return 0;
+	if (r->inventory->lock != INVENTORY_LOCK_SKIP)
+		for (size_t i = 0; i < r->network->locks.n; i++)
+			TRY(unlock(r, r->network->locks.items[i]));
+	network_restore_end(r);
+	return 0;
+}
+
+void network_restore_end(struct restore *r)
+{
+	free_lock(&r->network);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Visits to the network namespaces of the tree, by their ids; which of them a socket belongs to. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "image/inventory.h"
+#include "object/namespace/namespace.h"
+#include "object/net/net.h"
+#include "object/net/space.h"
+
+static struct namespace *find(const struct namespace_set *set, uint32_t id)
+{
+	struct namespace *ns;
+
+	if (!set || !id)
+		return NULL;
+	for_each_namespace(ns, set) if (ns->kind->flag == CLONE_NEWNET && ns->id == id) return ns;
+	return NULL;
+}
+
+bool network_is_other(const struct namespace_set *set, uint32_t id)
+{
+	const struct namespace *ns = find(set, id);
+
+	return ns && !ns->own;
+}
+
+int network_open(struct dump *d, const struct namespace *ns)
+{
+	int fd = openat(ns->task->dump->proc, "ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? fail_errno("opening network namespace %u", ns->id) : fd;
+}
+
+static int enter(struct netns_switch *entered, int fd, uint32_t id)
+{
+	int error = netns_enter(entered, fd);
+
+	return error < 0 ? fail(-error, "entering network namespace %u", id) : 0;
+}
+
+int network_dump_enter(struct dump *d, uint32_t id, struct netns_switch *entered)
+{
+	const struct namespace *ns = find(d->namespaces, id);
+	AUTO_CLOSE int fd = -1;
+
+	if (!ns || ns->own || !ns->task)
+		return 0;
+	fd = network_open(d, ns);
+	TRY(fd);
+	return enter(entered, fd, id);
+}
+
+int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *entered)
+{
+	const struct namespace *ns = find(r->namespaces, id);
+
+	if (!ns || ns->own)
+		return 0;
+	return enter(entered, ns->fd, id);
+}
+
+int network_restore_check(struct restore *r, uint32_t id)
+{
+	const TaskKobjIdsEntry *criu = r->inventory->root_ids;
+
+	/* 0 and older images: that of the task. */
+	if (!id || find(r->namespaces, id) || !criu || !criu->has_net_ns_id || criu->net_ns_id == id)
+		return 0;
+	return refuse(EINVAL, "it belongs to network namespace %u, in which nobody lives", id);
+}
+
+static int work_in_own(struct dump *d, int (*work)(struct dump *d, void *arg), void *arg)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces) if (ns->kind->flag == CLONE_NEWNET && ns->own && ns->fd >= 0)
+		TRY(enter(&entered, ns->fd, ns->id));
+	return work(d, arg);
+}
+
+int network_dump_each(struct dump *d, int (*work)(struct dump *d, void *arg), void *arg)
+{
+	struct namespace *ns;
+
+	TRY(work_in_own(d, work, arg));
+	if (!d->namespaces->any)
+		return 0;
+	for_each_namespace(ns, d->namespaces)
+	{
+		AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+
+		if (ns->kind->flag != CLONE_NEWNET || ns->own || !ns->task)
+			continue;
+		TRY(network_dump_enter(d, ns->id, &entered));
+		TRY(work(d, arg));
+	}
+	return 0;
+}
+
+uint32_t network_of_inode(struct dump *d, ino_t inode)
+{
+	const struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces) if (ns->kind->flag == CLONE_NEWNET && ns->inode == inode) return ns->id;
+	return 0;
+}
+
+/* SIOCGSKNS (Linux 4.9) is for those with power over the network only. */
+int network_of_socket(struct dump *d, const struct task *task, int socket, uint32_t *ret)
+{
+	AUTO_CLOSE int fd = ioctl(socket, SIOCGSKNS);
+	struct stat st;
+
+	*ret = task->ids && task->ids->has_net_ns_id ? task->ids->net_ns_id : 0;
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return fail_errno("looking at the network namespace of a socket");
+	*ret = network_of_inode(d, st.st_ino);
+	if (*ret)
+		return 0;
+	return refuse(
+		ENOTSUP,
+		"this socket belongs to network namespace [%lu], in which no task of the tree lives: it can't be saved",
+		st.st_ino);
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Internet sockets: TCP, UDP, UDP-Lite, ping and raw sockets. Connections of TCP are in tcp.c. */
+#include "object/socket/inet/inet.h"
+
+#include <fcntl.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <soccr.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "kern/net/sockdiag.h"
+#include "object/net/net.h"
+
+#define ICMPV6_FILTER_WORDS 8
+
+/* The protocols beside raw ones, with the words that messages use. */
+static const struct protocol {
+	int type, protocol;
+	const char *name;
+} protocols[] = {
+	{ SOCK_STREAM, IPPROTO_TCP, "TCP" },	     { SOCK_DGRAM, IPPROTO_UDP, "UDP" },
+	{ SOCK_DGRAM, IPPROTO_UDPLITE, "UDP-Lite" }, { SOCK_DGRAM, IPPROTO_ICMP, "ping" },
+	{ SOCK_DGRAM, IPPROTO_ICMPV6, "ping" },
+};
+
+struct network_groups {
+	struct network_groups *next;
+	uint32_t id;
+	struct multicast_groups *groups;
+};
+
+/* What the kind keeps during a dump. */
+struct inet_dump {
+	struct list waiting;	       /* connections, for tcp_dump_finish() */
+	struct network_groups *groups; /* of each network namespace that was asked for */
+};
+
+static struct inet_dump *inet_dump_of(struct dump *d)
+{
+	return *file_dump_slot(d, &inet_kind);
+}
+
+static bool is_inet(const struct open_file *of)
+{
+	return socket_is_family(of, AF_INET) || socket_is_family(of, AF_INET6);
+}
+
+static bool is_known(int type, int protocol)
+{
+	if (type == SOCK_RAW)
+		return true;
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (protocols[i].type == type && protocols[i].protocol == protocol)
+			return true;
+	return false;
+}
+
+static bool is_tcp(const InetSkEntry *entry)
+{
+	return entry->type == SOCK_STREAM;
+}
+
+struct socket_options inet_options(const InetSkEntry *entry)
+{
+	return (struct socket_options){ (int)entry->family,
+					(int)entry->type,
+					(int)entry->proto,
+					is_tcp(entry) && tcp_is_connection(entry->state),
+					entry->opts,
+					entry->ip_opts,
+					entry->ip_opts ? entry->ip_opts->raw : NULL,
+					entry->tcp_opts };
+}
+
+/* --- dump --- */
+
+static int check_protocol(const struct socket_identity *identity)
+{
+	if (is_known(identity->type, identity->protocol))
+		return 0;
+	if (identity->protocol == IPPROTO_MPTCP)
+		return refuse(ENOTSUP,
+			      "Multipath TCP can't be saved; Go programs use it unless GODEBUG=multipathtcp=0 is set");
+	return refuse(ENOTSUP, "an internet socket of type %d, protocol %d can't be saved", identity->type,
+		      identity->protocol);
+}
+
+/* The kernel's word for the ICMP messages that a raw socket does not want. */
+static int dump_icmp_filter(int fd, const InetSkEntry *entry, IpOptsRawEntry *raw, struct pool *pool)
+{
+	bool v6 = entry->proto == IPPROTO_ICMPV6;
+	socklen_t size = v6 ? ICMPV6_FILTER_WORDS * sizeof(uint32_t) : sizeof(uint32_t);
+
+	if (!v6 && entry->proto != IPPROTO_ICMP)
+		return 0;
+	raw->icmpv_filter = pool_alloc(pool, size);
+	if (getsockopt(fd, v6 ? IPPROTO_ICMPV6 : SOL_RAW, v6 ? ICMPV6_FILTER : ICMP_FILTER, raw->icmpv_filter, &size) <
+	    0)
+		return fail_errno("cannot read the ICMP filter");
+	raw->n_icmpv_filter = size / sizeof(uint32_t);
+	return 0;
+}
+
+static int dump_options(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+{
+	struct pool *pool = d->pool;
+	struct socket_options options;
+	int v6only;
+	socklen_t size = sizeof(v6only);
+
+	entry->opts = socket_new_options(pool);
+	entry->ip_opts = pool_new(pool, IpOptsEntry);
+	ip_opts_entry__init(entry->ip_opts);
+	entry->tcp_opts = pool_new(pool, TcpOptsEntry);
+	tcp_opts_entry__init(entry->tcp_opts);
+	if (entry->type == SOCK_RAW) {
+		entry->ip_opts->raw = pool_new(pool, IpOptsRawEntry);
+		ip_opts_raw_entry__init(entry->ip_opts->raw);
+		TRY(dump_icmp_filter(of->fd, entry, entry->ip_opts->raw, pool));
+	}
+	if (entry->family == AF_INET6) {
+		if (getsockopt(of->fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &size) < 0)
+			return fail_errno("cannot read the socket option IPV6_V6ONLY");
+		entry->has_v6only = v6only;
+		entry->v6only = v6only;
+	}
+	options = inet_options(entry);
+	return socket_options_dump(d, of, &options);
+}
+
+/* Both directions of the end of a closed or an unconnected socket, as far as poll(2) shows it. */
+static uint8_t guess_shutdown(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLRDHUP };
+
+	if (poll(&poll_fd, 1, 0) <= 0 || !(poll_fd.revents & POLLRDHUP))
+		return SK_SHUTDOWN__NONE;
+	return poll_fd.revents & POLLHUP ? SK_SHUTDOWN__BOTH : SK_SHUTDOWN__READ;
+}
+
+static int dump_listener(struct dump *d, const struct tcp_info *info, InetSkEntry *entry)
+{
+	entry->backlog = info->tcpi_sacked;
+	if (!info->tcpi_unacked || d->options->skip_in_flight)
+		return 0;
+	return refuse(
+		EBUSY,
+		"%u connections wait in the backlog of the TCP socket on port %u; let the program accept them, or drop "
+		"them with --skip-in-flight",
+		info->tcpi_unacked, entry->src_port);
+}
+
+/* Kernel TLS and the like: keys and half records are in the kernel only. */
+static int check_layer(int fd)
+{
+	char name[17] = "";
+	socklen_t size = sizeof(name) - 1;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &size) < 0 || !name[0])
+		return 0;
+	return refuse(ENOTSUP, "a TCP connection with the protocol layer \"%s\" in the kernel can't be saved", name);
+}
+
+/* Which options a TCP socket has depends on its state. */
+static int read_tcp_info(const struct open_file *of, InetSkEntry *entry, struct tcp_info *info)
+{
+	socklen_t size = sizeof(*info);
+
+	if (!is_tcp(entry))
+		return 0;
+	if (getsockopt(of->fd, IPPROTO_TCP, TCP_INFO, info, &size) < 0)
+		return fail_errno("cannot ask for the state of the connection");
+	entry->state = info->tcpi_state;
+	return check_layer(of->fd);
+}
+
+static int dump_tcp_state(struct dump *d, const struct open_file *of, const struct tcp_info *info, InetSkEntry *entry)
+{
+	if (entry->state == TCP_LISTEN)
+		return dump_listener(d, info, entry);
+	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry, &inet_dump_of(d)->waiting) : 0;
+}
+
+/* A datagram held back by UDP_CORK or MSG_MORE. What is only on its way out is gone in a moment. */
+static int dump_corked(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+{
+	int bytes = 0;
+
+	if (entry->type != SOCK_DGRAM || d->only_look)
+		return 0;
+	for (int i = 0; i < 20; i++) {
+		if (ioctl(of->fd, SIOCOUTQ, &bytes) < 0 || !bytes)
+			return 0;
+		poll(NULL, 0, 5);
+	}
+	if (entry->proto != IPPROTO_UDP && entry->proto != IPPROTO_UDPLITE)
+		return refuse(EBUSY, "a datagram waits to be sent (MSG_MORE); it can't be read, try again later");
+	return udp_cork_dump(of->fd, entry, d->pool);
+}
+
+/* Of the namespace that we are in, which is that of the socket. */
+static const struct multicast_groups *groups_of(struct dump *d, const InetSkEntry *entry)
+{
+	struct network_groups **place = &inet_dump_of(d)->groups;
+
+	while (*place && (*place)->id != entry->ns_id)
+		place = &(*place)->next;
+	if (!*place) {
+		*place = pool_new(d->pool, struct network_groups);
+		(*place)->id = entry->ns_id;
+		(*place)->groups = multicast_read(d->pool);
+	}
+	return (*place)->groups;
+}
+
+static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	InetSkEntry *entry = out->isk;
+	struct socket_identity identity;
+	const struct inet_diag *diag;
+	struct tcp_info info = { 0 };
+	uint8_t shut;
+
+	TRY(socket_identify(of->fd, &identity));
+	TRY(check_protocol(&identity));
+	TRY(socket_find_inet(d, &identity, of->stat.st_ino, &diag));
+	entry->id = of->id;
+	entry->ino = of->stat.st_ino;
+	entry->family = identity.family;
+	entry->type = identity.type;
+	entry->proto = identity.protocol;
+	entry->flags = of->flags;
+	entry->fown = of->owner;
+	entry->has_ns_id = true;
+	TRY(socket_namespace_id(d, of, &entry->ns_id));
+	shut = diag ? diag->shutdown : guess_shutdown(of->fd);
+	entry->has_shutdown = shut != 0;
+	entry->shutdown = (SkShutdown)shut;
+	TRY(inet_dump_addresses(of->fd, diag, entry, d->pool));
+	TRY(read_tcp_info(of, entry, &info));
+	TRY(dump_options(d, of, entry));
+	TRY(dump_corked(d, of, entry));
+	if (is_tcp(entry))
+		return dump_tcp_state(d, of, &info, entry);
+	if (!d->only_look)
+		TRY(udp_queue_dump(d, of->fd, entry));
+	multicast_dump(groups_of(d, entry), of->fd, entry, d->pool);
+	entry->state = inet_is_connected(entry) ? TCP_ESTABLISHED : TCP_CLOSE;
+	return 0;
+}
+
+static int finish_inet_dump(struct dump *d)
+{
+	return tcp_dump_finish(d, &inet_dump_of(d)->waiting);
+}
+
+/* --- restore --- */
+
+static int prepare_inet(struct restore *r)
+{
+	struct list *all = pool_new(r->pool, struct list);
+
+	list_init(all);
+	*file_restore_slot(r, &inet_kind) = all;
+	return 0;
+}
+
+static int load_inet(struct restore *r, struct file *f)
+{
+	InetSkEntry *entry = f->entry->isk;
+	struct inet_socket *socket = pool_new(r->pool, struct inet_socket);
+
+	if (entry->family != AF_INET && entry->family != AF_INET6)
+		return refuse(EINVAL, "family %u is not an internet family", entry->family);
+	if (!is_known((int)entry->type, (int)entry->proto))
+		return refuse(EINVAL, "an internet socket of type %u, protocol %u is unknown", entry->type,
+			      entry->proto);
+	TRY(inet_check_addresses(entry));
+	TRY(multicast_check(entry));
+	TRY(udp_cork_check(entry));
+	TRY(udp_queue_check(entry));
+	socket->file = f;
+	socket->entry = entry;
+	f->data = socket;
+	list_push(*file_restore_slot(r, &inet_kind), &socket->all);
+	return is_tcp(entry) && tcp_is_connection(entry->state) ? tcp_load(r, socket) : 0;
+}
+
+/* Our descriptor is needed at the end: for options that would keep the others from their names. */
+static int link_inet(struct restore *r, struct file *f)
+{
+	return file_use(r, f->id, NULL);
+}
+
+static int apply_icmp_filter(int fd, const InetSkEntry *entry)
+{
+	const IpOptsRawEntry *raw = entry->ip_opts ? entry->ip_opts->raw : NULL;
+	bool v6 = entry->proto == IPPROTO_ICMPV6;
+
+	if (!raw || !raw->n_icmpv_filter)
+		return 0;
+	if (setsockopt(fd, v6 ? IPPROTO_ICMPV6 : SOL_RAW, v6 ? ICMPV6_FILTER : ICMP_FILTER, raw->icmpv_filter,
+		       raw->n_icmpv_filter * sizeof(uint32_t)) < 0)
+		return fail_errno("cannot set the ICMP filter");
+	return 0;
+}
+
+/* Raw sockets never take this option, whatever its value. */
+static int set_v6only(int fd, const InetSkEntry *entry)
+{
+	int wanted = entry->v6only, now = 0;
+	socklen_t size = sizeof(now);
+
+	if (entry->family != AF_INET6 || (!getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &now, &size) && now == wanted))
+		return 0;
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &wanted, sizeof(wanted)) < 0)
+		return fail_errno("cannot set the socket option IPV6_V6ONLY");
+	return 0;
+}
+
+/* Other sockets of the tree may have the same name: SO_REUSEADDR is on for all until every one is bound. */
+static int make_socket(const InetSkEntry *entry, int *ret)
+{
+	struct socket_options options = inet_options(entry);
+	AUTO_CLOSE int fd = socket((int)entry->family, (int)entry->type | SOCK_CLOEXEC, (int)entry->proto);
+	const int on = 1;
+
+	if (fd < 0)
+		return fail_errno("cannot make an internet socket (type %u, protocol %u)", entry->type, entry->proto);
+	TRY(set_v6only(fd, entry));
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return fail_errno("cannot set the socket option SO_REUSEADDR");
+	TRY(socket_options_apply(fd, &options, OPTION_EARLY));
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+static int bind_socket(int fd, const InetSkEntry *entry)
+{
+	union inet_address address;
+	char name[128];
+
+	if (!inet_is_bound(entry))
+		return 0;
+	TRY(inet_source(entry, &address));
+	if (!bind(fd, &address.any, inet_address_size(&address)))
+		return 0;
+	inet_print(entry, name, sizeof(name));
+	return fail_errno("cannot bind to %s", name);
+}
+
+static int connect_socket(int fd, const InetSkEntry *entry)
+{
+	union inet_address address;
+	char name[128];
+
+	TRY(inet_destination(entry, &address));
+	if (!connect(fd, &address.any, inet_address_size(&address)))
+		return 0;
+	inet_print(entry, name, sizeof(name));
+	return fail_errno("cannot connect %s", name);
+}
+
+static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
+{
+	const InetSkEntry *entry = socket->entry;
+
+	if (is_tcp(entry) && tcp_is_connection(entry->state))
+		return tcp_restore(r, socket, fd);
+	TRY(bind_socket(fd, entry));
+	if (is_tcp(entry) && entry->state == TCP_LISTEN && listen(fd, (int)entry->backlog) < 0)
+		return fail_errno("cannot listen on port %u", entry->src_port);
+	TRY(udp_queue_restore(fd, entry));
+	if (!is_tcp(entry) && entry->state == TCP_ESTABLISHED)
+		TRY(connect_socket(fd, entry));
+	if (entry->has_shutdown)
+		TRY(socket_apply_shutdown(fd, entry->shutdown));
+	return apply_icmp_filter(fd, entry);
+}
+
+static int create_inet(struct restore *r, struct file *f)
+{
+	struct inet_socket *socket = f->data;
+	struct socket_options options = inet_options(socket->entry);
+	AUTO_CLOSE int fd = -1;
+	char key[32];
+	int result;
+
+	snprintf(key, sizeof(key), "socket:[%u]", socket->entry->ino);
+	result = file_inherited(r, key, &f->fd);
+	if (result != -ENOENT)
+		return result;
+	TRY(make_socket(socket->entry, &fd));
+	TRY(name_socket(r, socket, fd));
+	TRY(socket_options_apply(fd, &options, OPTION_LATE));
+	TRY(multicast_restore(socket->entry, fd));
+	if (socket->entry->corked)
+		TRY(udp_cork_write(fd, socket->entry, socket->entry->corked));
+	TRY(file_apply_flags(fd, socket->entry->flags, socket->entry->fown));
+	f->fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int finish_inet(struct restore *r, struct inet_socket *socket)
+{
+	struct socket_options options = inet_options(socket->entry);
+
+	TRY(socket_options_apply(socket->file->fd, &options, OPTION_LAST));
+	TRY(socket_set_user(r, socket->file));
+	file_put(r, socket->file);
+	return 0;
+}
+
+static int settle_inet(struct restore *r, struct file *f)
+{
+	struct inet_socket *socket = f->data;
+	int fd;
+
+	TRY(file_get_fd(r, f, &fd));
+	return socket->connection ? 0 : finish_inet(r, socket);
+}
+
+/* Packets may pass again, and the connections leave repair mode. The other ends have noticed nothing until now. */
+static int resume_inet(struct restore *r)
+{
+	struct inet_socket *socket;
+
+	TRY(network_restore_unlock(r));
+	list_for_each(socket, (struct list *)*file_restore_slot(r, &inet_kind), all) {
+		if (!socket->connection)
+			continue;
+		LOG_SCOPE("file %u (internet socket)", socket->file->id);
+		libsoccr_resume(TAKE_PTR(socket->connection));
+		/* Leaving repair mode has switched SO_REUSEADDR off. */
+		TRY(finish_inet(r, socket));
+	}
+	return 0;
+}
+
+static int clean_inet(struct restore *r)
+{
+	struct list *all = *file_restore_slot(r, &inet_kind);
+	struct inet_socket *socket;
+
+	if (all)
+		list_for_each(socket, all, all)
+			if (socket->connection)
+				libsoccr_release(TAKE_PTR(socket->connection));
+	network_restore_end(r);
+	return 0;
+}
+
+static int collect_inet(struct dump *d)
+{
+	struct inet_dump *dump = pool_new(d->pool, struct inet_dump);
+
+	list_init(&dump->waiting);
+	*file_dump_slot(d, &inet_kind) = dump;
+	network_dump_begin(d);
+	return 0;
+}
+
+const struct file_kind inet_kind = {
+	.name = "internet socket",
+	.type = FD_TYPES__INETSK,
+	.entry = offsetof(FileEntry, isk),
+	.format = S_IFSOCK,
+	.is = is_inet,
+	.collect = collect_inet,
+	.dump = dump_inet,
+	.finish = finish_inet_dump,
+	.prepare = prepare_inet,
+	.load = load_inet,
+	.link = link_inet,
+	.needs = inet_need,
+	.describe = inet_describe,
+	.create = create_inet,
+	.settle = settle_inet,
+	.resume = resume_inet,
+	.clean = clean_inet,
+};

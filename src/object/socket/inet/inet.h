@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Internet sockets: what inet.c, inet-address.c and tcp.c share. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "base/list.h"
+#include "object/file/file.h"
+#include "object/socket/options.h"
+#include "object/socket/socket.h"
+#include "sk-inet.pb-c.h"
+
+struct libsoccr_sk;
+
+extern const struct file_kind inet_kind;
+
+union inet_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* A socket being restored: file->data. */
+struct inet_socket {
+	struct file *file;
+	InetSkEntry *entry;
+	struct list all;
+	struct tcp_stream *stream;	/* NULL: no connection, or to be restored closed */
+	struct libsoccr_sk *connection; /* in repair mode until the end */
+};
+
+static inline socklen_t inet_address_size(const union inet_address *address)
+{
+	return address->any.sa_family == AF_INET ? sizeof(address->v4) : sizeof(address->v6);
+}
+
+/* inet-address.c: both directions between the kernel's form and the record. */
+int inet_dump_addresses(int fd, const struct inet_diag *diag, InetSkEntry *entry, struct pool *pool);
+int inet_check_addresses(const InetSkEntry *entry);
+bool inet_is_bound(const InetSkEntry *entry);
+bool inet_is_connected(const InetSkEntry *entry);
+int inet_source(const InetSkEntry *entry, union inet_address *ret);
+int inet_destination(const InetSkEntry *entry, union inet_address *ret);
+/* "10.0.0.1:22 -> 10.0.0.7:41000", for messages. */
+void inet_print(const InetSkEntry *entry, char *to, size_t capacity);
+
+/* The records of its options. */
+struct socket_options inet_options(const InetSkEntry *entry);
+
+/* needs.c */
+const char *inet_describe(const struct file *f, struct pool *pool);
+int inet_need(struct restore *r, struct file *f);
+/* udp-cork.c: takes what the socket holds back, and gives it back to it; after a restore it is written again. */
+int udp_cork_dump(int fd, InetSkEntry *entry, struct pool *pool);
+int udp_cork_check(const InetSkEntry *entry);
+int udp_cork_write(int fd, const InetSkEntry *entry, const InetCorkedEntry *corked);
+
+/* udp-queue.c: datagrams that were not read. Those that cannot be kept are lost with a warning. restore: right after
+ * bind(2). */
+int udp_queue_dump(struct dump *d, int fd, InetSkEntry *entry);
+int udp_queue_check(const InetSkEntry *entry);
+int udp_queue_restore(int fd, const InetSkEntry *entry);
+
+/* multicast.c. Those of the network namespace that the calling thread is in. */
+struct multicast_groups;
+struct multicast_groups *multicast_read(struct pool *pool);
+void multicast_dump(const struct multicast_groups *groups, int fd, InetSkEntry *entry, struct pool *pool);
+int multicast_check(const InetSkEntry *entry);
+int multicast_restore(const InetSkEntry *entry, int fd);
+
+/* tcp.c. The states are those of the kernel: TCP_ESTABLISHED, ... */
+bool tcp_is_connection(uint32_t state);
+int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting);
+int tcp_dump_finish(struct dump *d, struct list *waiting);
+int tcp_load(struct restore *r, struct inet_socket *socket);
+/* fd is a new socket with its early options; connects it in repair mode. */
+int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);
+
+/*
+ * tcp-park.c: parks all tasks that have one of the files with these ids (keys; any value), so that none runs right
+ * after our death. All must be unparked, also after a failure.
+ */
+struct table;
+int tcp_park(struct dump *d, struct table *ids, struct list *parked);
+int tcp_unpark(struct list *parked);
+void tcp_wake_parked(struct list *parked); /* for the guard: they need not wait longer */
+
+/* tcp-guard.c: around repair mode of a socket that a task has. If we are killed in between, somebody else ends it. */
+struct tcp_guard;
+int tcp_guard_start(struct tcp_guard **guard, struct list *parked); /* it lets the parked tasks run when we are dead */
+void tcp_guard_enter(struct tcp_guard *guard, int fd, bool reuse);
+int tcp_guard_leave(struct tcp_guard *guard); /* leaves repair mode */
+void tcp_guard_end(struct tcp_guard **guard);

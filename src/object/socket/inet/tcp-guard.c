@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A socket in repair mode is of no use to its task: every call fails. While we look at one, a small process watches
+ * over us: it shares our descriptors, and if we are killed it takes the socket out of repair mode and is gone. The
+ * rules of the network lock live until then, too: their netlink socket is one of the descriptors. And so long the tasks
+ * wait (tcp-park.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/socket/inet/inet.h"
+
+#ifndef TCP_REPAIR_OFF_NO_WP
+#define TCP_REPAIR_OFF_NO_WP -1 /* Linux 4.19 */
+#endif
+
+struct tcp_guard {
+	int fd; /* in repair mode, else -1 */
+	int reuse;
+	int us; /* our pidfd */
+	int ready;
+	pid_t pid;
+};
+
+/* Without the probe that asks the other side for its window. The mode takes SO_REUSEADDR away. */
+static int leave_repair(int fd, int reuse)
+{
+	int quietly = TCP_REPAIR_OFF_NO_WP, off = 0;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &quietly, sizeof(quietly)) < 0 &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) < 0)
+		return -errno;
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) < 0 ? -errno : 0;
+}
+
+/*
+ * Who kills criu, by its name, its command line or its process group, shall not hit its guard as well; and the kernel
+ * shall not take it for the large process that it is a copy of.
+ */
+static void stand_apart(void)
+{
+	static char name[] = "tcp-guard";
+	AUTO_CLOSE int oom = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	prctl(PR_SET_NAME, name);
+	prctl(PR_SET_MM, PR_SET_MM_ARG_START, name, 0, 0);
+	prctl(PR_SET_MM, PR_SET_MM_ARG_END, name + sizeof(name), 0, 0);
+	if (oom >= 0 && write(oom, "-1000", 5) < 0)
+		log_debug("the guard of connections may be chosen when memory runs out");
+}
+
+_Noreturn static void watch(volatile struct tcp_guard *guard, struct list *parked)
+{
+	struct pollfd us = { .fd = guard->us, .events = POLLIN };
+
+	stand_apart();
+	guard->ready = true;
+	while (poll(&us, 1, -1) < 0 && errno == EINTR)
+		;
+	if (guard->fd >= 0)
+		leave_repair(guard->fd, guard->reuse);
+	tcp_wake_parked(parked);
+	_exit(0);
+}
+
+int tcp_guard_start(struct tcp_guard **place, struct list *parked)
+{
+	struct tcp_guard *guard = mmap(NULL, sizeof(*guard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	if (guard == MAP_FAILED)
+		return fail_errno("cannot map a page for the guard of connections");
+	guard->fd = -1;
+	guard->us = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	/* As fork(2), but with our descriptors, not with copies; exit signal 0: nobody's wait(2) sees it by accident.
+	 */
+	pid = guard->us < 0 ? -1 : (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		watch(guard, parked);
+	if (pid < 0) {
+		int error = errno;
+
+		munmap(guard, sizeof(*guard));
+		return fail(error, "cannot start the guard of connections");
+	}
+	guard->pid = pid; /* only here: the page is shared, in the child it would be 0 */
+	*place = guard;
+	while (!*(volatile int *)&guard->ready) {
+		if (waitpid(pid, NULL, __WALL | WNOHANG)) {
+			*place = NULL;
+			return refuse(ECHILD, "the guard of connections has died");
+		}
+		sched_yield();
+	}
+	return 0;
+}
+
+void tcp_guard_enter(struct tcp_guard *guard, int fd, bool reuse)
+{
+	guard->reuse = reuse;
+	*(volatile int *)&guard->fd = fd;
+}
+
+int tcp_guard_leave(struct tcp_guard *guard)
+{
+	int result = leave_repair(guard->fd, guard->reuse);
+
+	*(volatile int *)&guard->fd = -1;
+	return result < 0 ? fail(-result, "cannot take a connection out of repair mode") : 0;
+}
+
+void tcp_guard_end(struct tcp_guard **place)
+{
+	struct tcp_guard *guard = TAKE_PTR(*place);
+
+	if (!guard)
+		return;
+	kill(guard->pid, SIGKILL);
+	while (waitpid(guard->pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	close(guard->us);
+	munmap(guard, sizeof(*guard));
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Names of unix sockets: in the file system, relative, removed, abstract. */
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "kern/net/sockdiag.h"
+#include "object/mount/mount.h"
+#include "object/socket/socket.h"
+#include "object/socket/unix/unix.h"
+
+#ifndef SIOCUNIXFILE
+#define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0) /* Linux 4.11 */
+#endif
+
+#define NAME_OFFSET offsetof(struct sockaddr_un, sun_path)
+#define DELETED	    " (deleted)"
+
+/* --- dump --- */
+
+/* Where the socket file is now, as this process sees it; -ENOENT, unlogged, if it is unlinked. */
+static int find_file(int file, const struct stat *st, char *path, size_t capacity)
+{
+	char link[32];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+	length = file_readlink(AT_FDCWD, link, path, capacity);
+	if (length < 0)
+		return fail((int)-length, "cannot read the path of the socket file");
+	if (text_ends(path, DELETED))
+		path[length - (ssize_t)strlen(DELETED)] = '\0';
+	return st->st_nlink ? 0 : -ENOENT;
+}
+
+static bool is_same_file(int dir, const char *path, const struct stat *st)
+{
+	struct stat other;
+
+	return !fstatat(dir, path, &other, AT_SYMLINK_NOFOLLOW) && other.st_ino == st->st_ino &&
+	       other.st_dev == st->st_dev;
+}
+
+/* The directory that a relative name starts at: the task's, if it has not moved since, else what stands before the
+ * name. */
+static char *find_directory(struct dump *d, const struct open_file *of, const char *path, const char *name,
+			    const struct stat *st)
+{
+	AUTO_CLOSE int cwd = openat(of->task->dump->proc, "cwd", O_PATH | O_CLOEXEC);
+	char text[PATH_MAX];
+	char *directory;
+
+	if (cwd >= 0 && is_same_file(cwd, name, st) &&
+	    file_readlink(of->task->dump->proc, "cwd", text, sizeof(text)) > 0)
+		return pool_string(d->pool, text);
+	directory = pool_string(d->pool, path);
+	if (text_ends(path, name) && strlen(path) > strlen(name) + 1)
+		directory[strlen(path) - strlen(name) - 1] = '\0';
+	else if (strrchr(directory, '/') > directory)
+		*strrchr(directory, '/') = '\0';
+	return directory;
+}
+
+/* SIOCUNIXFILE takes CAP_NET_ADMIN. Without it: what bears the name now, if it is the file that the kernel's table
+ * tells of. */
+static int look_for_file(struct dump *d, const struct open_file *of, const char *name)
+{
+	AUTO_CLOSE int start = openat(of->task->dump->proc, name[0] == '/' ? "root" : "cwd", O_PATH | O_CLOEXEC);
+	AUTO_CLOSE int file = start < 0 ? -1 : openat(start, name + strspn(name, "/"), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	const struct unix_diag *diag;
+	struct stat st;
+
+	TRY(socket_find_unix(d, (uint32_t)of->stat.st_ino, &diag));
+	if (file >= 0 && fstat(file, &st) == 0 && diag->file_ino == (uint32_t)st.st_ino &&
+	    diag->file_dev == (major(st.st_dev) << 20 | minor(st.st_dev)))
+		return TAKE_FD(file);
+	return refuse(EPERM, "finding the file of the socket named %s, which was moved or removed, takes CAP_NET_ADMIN",
+		      name);
+}
+
+static int open_file_of(struct dump *d, const struct open_file *of, const char *name)
+{
+	int file = ioctl(of->fd, SIOCUNIXFILE);
+
+	if (file < 0 && errno == EPERM)
+		return look_for_file(d, of, name);
+	return file < 0 ? fail_errno("cannot open the file of the socket named %s", name) : file;
+}
+
+static void note_mount(const struct dump *d, int file, UnixSkEntry *entry)
+{
+	struct statx stx;
+
+	if (statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0 || mount_dump_id(d, (int)stx.stx_mnt_id) <= 0)
+		return;
+	entry->has_mnt_id = true;
+	entry->mnt_id = (int)stx.stx_mnt_id;
+}
+
+static int dump_path(struct dump *d, const struct open_file *of, UnixSkEntry *entry)
+{
+	const char *name = (const char *)entry->name.data;
+	AUTO_CLOSE int file = open_file_of(d, of, name);
+	char path[PATH_MAX];
+	struct stat st;
+	int result;
+
+	TRY(file);
+	if (fstat(file, &st) < 0)
+		return fail_errno("cannot ask about the file of the socket named %s", name);
+	note_mount(d, file, entry);
+	result = find_file(file, &st, path, sizeof(path));
+	if (result < 0 && result != -ENOENT)
+		return result;
+	entry->file_perms = pool_new(d->pool, FilePermsEntry);
+	file_perms_entry__init(entry->file_perms);
+	entry->file_perms->mode = st.st_mode;
+	entry->file_perms->uid = st.st_uid;
+	entry->file_perms->gid = st.st_gid;
+	if (name[0] != '/')
+		entry->name_dir = find_directory(d, of, path, name, &st);
+	/* A file that was renamed cannot be put there by bind(2) under its old name: nothing but the name is kept of
+	 * it. */
+	if (!result && !text_ends(path, name[0] == '/' ? name : strrchr(name, '/') ? strrchr(name, '/') : name)) {
+		log_warn("The socket named %s is now found as %s; after a restore it will not be", name, path);
+		result = -ENOENT;
+	}
+	if (result < 0)
+		entry->has_deleted = entry->deleted = true;
+	return 0;
+}
+
+int unix_dump_name(struct dump *d, const struct open_file *of, UnixSkEntry *entry)
+{
+	struct sockaddr_un address = { 0 };
+	socklen_t size = sizeof(address);
+
+	if (getsockname(of->fd, (struct sockaddr *)&address, &size) < 0)
+		return fail_errno("cannot ask for the name of the socket");
+	if (size <= NAME_OFFSET)
+		return 0;
+	entry->name.len = size - NAME_OFFSET;
+	/* A name of 108 bytes has no NUL: the copy gets one, which is not counted. */
+	entry->name.data = pool_alloc(d->pool, entry->name.len + 1);
+	memcpy(entry->name.data, address.sun_path,
+	       entry->name.len > sizeof(address.sun_path) ? sizeof(address.sun_path) : entry->name.len);
+	return entry->name.data[0] ? dump_path(d, of, entry) : 0;
+}
+
+/* --- restore --- */
+
+int unix_check_name(const UnixSkEntry *entry)
+{
+	if (entry->name.len > sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1)
+		return refuse(EINVAL, "its name has %zu bytes", entry->name.len);
+	if (!unix_is_path(entry))
+		return 0;
+	if (entry->name.data[0] != '/' && !entry->deleted && (!entry->name_dir || entry->name_dir[0] != '/'))
+		return refuse(EINVAL, "its name is relative, but there is no directory for it");
+	return 0;
+}
+
+static socklen_t make_address(const UnixSkEntry *entry, struct sockaddr_un *address)
+{
+	size_t length = entry->name.len;
+
+	if (length > sizeof(address->sun_path))
+		length = sizeof(address->sun_path);
+	memset(address, 0, sizeof(*address));
+	address->sun_family = AF_UNIX;
+	memcpy(address->sun_path, entry->name.data, length);
+	return NAME_OFFSET + length;
+}
+
+/* For messages: abstract names are shown with an @ in place of the NUL. */
+static void print_name(const UnixSkEntry *entry, char *to, size_t capacity)
+{
+	bool path = unix_is_path(entry);
+	size_t skip = !path && entry->name.len ? 1 : 0;
+
+	snprintf(to, capacity, "%s%.*s", path ? "" : "@", (int)(entry->name.len - skip),
+		 (char *)entry->name.data + skip);
+}
+
+static int bind_socket(int fd, const UnixSkEntry *entry)
+{
+	struct sockaddr_un address;
+	socklen_t size = make_address(entry, &address);
+	char name[128];
+
+	if (!bind(fd, (struct sockaddr *)&address, size))
+		return 0;
+	print_name(entry, name, sizeof(name));
+	return fail_errno("cannot bind a unix socket to %s", name);
+}
+
+/* A step that needs a root and a current directory of its own: it runs in a thread that lives as long as the step. */
+struct own_fs {
+	int (*run)(struct own_fs *own);
+	struct restore *r;
+	const UnixSkEntry *entry;
+	int fd;
+	int root, dir; /* -1: unchanged */
+	int result;
+};
+
+static void *run_with_own_fs(void *arg)
+{
+	struct own_fs *own = arg;
+
+	if (unshare(CLONE_FS) < 0)
+		own->result = fail_errno("cannot get a root directory of its own (unshare CLONE_FS)");
+	else if (own->root >= 0 && (fchdir(own->root) < 0 || chroot(".") < 0))
+		own->result = fail_errno("cannot enter the root directory for binding a socket");
+	else if (own->dir >= 0 && fchdir(own->dir) < 0)
+		own->result = fail_errno("cannot enter the directory for binding a socket");
+	else
+		own->result = own->run(own);
+	return NULL;
+}
+
+static int with_own_fs(struct own_fs *own)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, run_with_own_fs, own);
+
+	if (error)
+		return fail(error, "cannot start a thread");
+	pthread_join(thread, NULL);
+	return own->result;
+}
+
+static int make_directories(char *path)
+{
+	for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+		*at = '\0';
+		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+			return fail_errno("cannot make the directory %s for binding a socket", path);
+		*at = '/';
+	}
+	return 0;
+}
+
+static int bind_in_hiding(struct own_fs *own)
+{
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 2] = "";
+
+	memcpy(path, own->entry->name.data, own->entry->name.len);
+	TRY(make_directories(path));
+	TRY(bind_socket(own->fd, own->entry));
+	if (unlink(path) < 0)
+		return fail_errno("cannot remove the socket file %s that was made for its name only", path);
+	return 0;
+}
+
+/*
+ * A file system that nobody else sees and that is gone with the last socket bound in it: whatever lies at the real
+ * path, nothing has to be moved out of the way and nothing can be left behind.
+ */
+static int open_hiding_place(void)
+{
+	AUTO_CLOSE int fs = syscall(SYS_fsopen, "tmpfs", 1 /* FSOPEN_CLOEXEC */);
+	int mount;
+
+	if (fs < 0 || syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) < 0)
+		return fail_errno("cannot make a tmpfs for the names of sockets");
+	mount = syscall(SYS_fsmount, fs, 1 /* FSMOUNT_CLOEXEC */, 0);
+	return mount < 0 ? fail_errno("cannot mount a tmpfs for the names of sockets") : mount;
+}
+
+int unix_bind_hidden(const UnixSkEntry *entry, int fd)
+{
+	AUTO_CLOSE int place = -1;
+
+	if (!unix_is_path(entry))
+		return bind_socket(fd, entry);
+	place = open_hiding_place();
+	TRY(place);
+	return with_own_fs(
+		&(struct own_fs){ .run = bind_in_hiding, .entry = entry, .fd = fd, .root = place, .dir = -1 });
+}
+
+/* /proc/net/unix knows the bound sockets but not their files; a connection attempt tells without being seen by a
+ * datagram server. */
+static bool has_living_server(const UnixSkEntry *entry)
+{
+	AUTO_CLOSE int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+	socklen_t size = make_address(entry, &address);
+
+	if (probe < 0 || !connect(probe, (struct sockaddr *)&address, size))
+		return true;
+	/* EPROTOTYPE: a stream socket is bound there. ECONNREFUSED: nobody is. */
+	return errno == EPROTOTYPE;
+}
+
+static int bind_to_path(struct own_fs *own)
+{
+	const UnixSkEntry *entry = own->entry;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 2] = "";
+	struct stat st;
+
+	memcpy(path, entry->name.data, entry->name.len);
+	if (!lstat(path, &st)) {
+		if (!S_ISSOCK(st.st_mode))
+			return refuse(EEXIST, "%s was a socket and is now another file; move it away", path);
+		if (has_living_server(entry))
+			return refuse(EADDRINUSE,
+				      "another process has a socket bound to %s; stop it before the restore", path);
+		if (unlink(path) < 0)
+			return fail_errno("cannot remove the old socket file %s", path);
+	}
+	TRY(bind_socket(own->fd, entry));
+	if (!entry->file_perms)
+		return 0;
+	if (chown(path, entry->file_perms->uid, entry->file_perms->gid) < 0)
+		return fail_errno("cannot set the owner of %s", path);
+	if (chmod(path, entry->file_perms->mode & 07777) < 0)
+		return fail_errno("cannot set the permissions of %s", path);
+	return 0;
+}
+
+/* The root of the mount namespace that its file lies in. */
+static int name_root(const struct restore *r, const UnixSkEntry *entry)
+{
+	return mount_restore_root(r, entry->has_mnt_id ? entry->mnt_id : -1);
+}
+
+/* The root directory of the task that has the socket, when it is not ours: its names start there. -1: it is. */
+static int open_root(struct restore *r, const struct unix_socket *socket, int *ret)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	const struct task *owner = socket->file->owner;
+	const struct file *root = owner && owner->restore->fs ? file_find(r, owner->restore->fs->root_id) : NULL;
+	const RegFileEntry *record = root ? root->entry->reg : NULL;
+	int base =
+		record ? mount_restore_root(r, record->has_mnt_id ? record->mnt_id : -1) : name_root(r, socket->entry);
+
+	*ret = -1;
+	if (base < 0 && (!record || !strcmp(record->name, "/")))
+		return 0;
+	TRY(mount_stay_begin(base, &stay));
+	*ret = open(record ? record->name : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret < 0 ? fail_errno("cannot open the root directory %s of a task", record ? record->name : "/") : 0;
+}
+
+static int open_name_dir(struct restore *r, const UnixSkEntry *entry)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	int dir;
+
+	TRY(mount_stay_begin(name_root(r, entry), &stay));
+	dir = open(entry->name_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return dir < 0 ? fail_errno("cannot open %s, the directory of a socket name", entry->name_dir) : dir;
+}
+
+int unix_bind(struct restore *r, const struct unix_socket *socket, int fd)
+{
+	const UnixSkEntry *entry = socket->entry;
+	AUTO_CLOSE int root = -1, dir = -1;
+	struct own_fs own = { .run = bind_to_path, .r = r, .entry = entry, .fd = fd, .root = -1, .dir = -1 };
+
+	if (!unix_is_path(entry))
+		return bind_socket(fd, entry);
+	if (entry->deleted)
+		return unix_bind_hidden(entry, fd);
+	if (entry->name.data[0] != '/') {
+		own.dir = dir = open_name_dir(r, entry);
+		TRY(dir);
+		return with_own_fs(&own);
+	}
+	TRY(open_root(r, socket, &root));
+	own.root = root;
+	return root < 0 ? bind_to_path(&own) : with_own_fs(&own);
+}
+
+int unix_connect_name(struct restore *r, const struct unix_socket *client, int fd, const UnixSkEntry *to)
+{
+	struct unix_target target = { .file = -1 };
+	char name[128];
+	int error;
+
+	target.size = make_address(to, &target.address);
+	error = unix_connect_as(r, client, fd, &target);
+	if (!error)
+		return 0;
+	print_name(to, name, sizeof(name));
+	return fail(-error, "cannot connect a unix socket to %s", name);
+}
+
+int unix_address(const struct unix_socket *to, struct sockaddr_un *address, socklen_t *size, int *ret_file)
+{
+	int file;
+
+	*size = make_address(to->entry, address);
+	*ret_file = -1;
+	if (!unix_is_path(to->entry))
+		return 0;
+	file = ioctl(to->file->fd, SIOCUNIXFILE);
+	if (file < 0)
+		return fail_errno("cannot open the file of a unix socket");
+	*size = NAME_OFFSET +
+		(socklen_t)snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", file) + 1;
+	*ret_file = file;
+	return 0;
+}
+
+/* The file of a socket is found through its O_PATH descriptor even when no path leads there. */
+int unix_connect(struct restore *r, const struct unix_socket *client, int fd, const struct unix_socket *to, int to_fd)
+{
+	AUTO_CLOSE int file = -1;
+	int error;
+
+	if (!unix_is_path(to->entry))
+		return unix_connect_name(r, client, fd, to->entry);
+	file = ioctl(to_fd, SIOCUNIXFILE);
+	if (file < 0)
+		return fail_errno("cannot open the file of a unix socket");
+	error = unix_connect_as(r, client, fd, &(struct unix_target){ .file = file });
+	return error < 0 ? fail(-error, "cannot connect a unix socket to %s", to->entry->name.data) : 0;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Unix sockets: the record, and who is whose peer. */
+#include "object/socket/unix/unix.h"
+
+#include <linux/magic.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "kern/net/sockdiag.h"
+#include "object/socket/options.h"
+#include "object/socket/socket.h"
+#include "session/listener.h"
+#include "session/survey.h"
+
+static bool is_unix(const struct open_file *of)
+{
+	return socket_is_family(of, AF_UNIX);
+}
+
+/* --- dump --- */
+
+struct unix_dump *unix_dump_of(struct dump *d)
+{
+	struct unix_dump **slot = (struct unix_dump **)file_dump_slot(d, &unix_kind);
+
+	if (!*slot) {
+		*slot = pool_new(d->pool, struct unix_dump);
+		list_init(&(*slot)->all);
+		(*slot)->by_ino = table_create();
+	}
+	return *slot;
+}
+
+static int check_type(const struct unix_diag *diag)
+{
+	if (diag->type != SOCK_STREAM && diag->type != SOCK_DGRAM && diag->type != SOCK_SEQPACKET)
+		return refuse(ENOTSUP, "a unix socket of type %d can't be saved", diag->type);
+	return 0;
+}
+
+static struct unix_dumped *remember(struct dump *d, const struct open_file *of, const struct unix_diag *diag,
+				    UnixSkEntry *entry)
+{
+	struct unix_dump *dump = unix_dump_of(d);
+	struct unix_dumped *dumped = pool_new(d->pool, struct unix_dumped);
+
+	dumped->task = of->task;
+	dumped->task_fd = of->task_fd;
+	dumped->diag = diag;
+	dumped->entry = entry;
+	dumped->listener_fd = -1;
+	list_push(&dump->all, &dumped->all);
+	table_set(dump->by_ino, diag->ino, dumped);
+	return dumped;
+}
+
+static int dump_unix(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	UnixSkEntry *entry = out->usk;
+	const struct unix_diag *diag;
+	struct socket_options options;
+
+	TRY(socket_find_unix(d, of->stat.st_ino, &diag));
+	if (!diag)
+		return refuse(ENOENT, "the kernel's table of unix sockets (sock_diag) has no socket %lu",
+			      of->stat.st_ino);
+	TRY(check_type(diag));
+	entry->id = of->id;
+	entry->ino = of->stat.st_ino;
+	entry->type = diag->type;
+	entry->state = diag->state;
+	entry->flags = of->flags;
+	entry->backlog = diag->wqueue;
+	entry->peer = diag->peer;
+	entry->fown = of->owner;
+	entry->opts = socket_new_options(d->pool);
+	entry->has_ns_id = true;
+	TRY(socket_namespace_id(d, of, &entry->ns_id));
+	entry->has_shutdown = diag->shutdown != 0;
+	entry->shutdown = (SkShutdown)diag->shutdown;
+	options = (struct socket_options){ AF_UNIX, diag->type, 0, .common = entry->opts };
+	TRY(socket_options_dump(d, of, &options));
+	TRY(unix_dump_name(d, of, entry));
+	remember(d, of, diag, entry);
+	return 0;
+}
+
+static int drain_unix(struct dump *d, const struct open_file *of)
+{
+	struct unix_dumped *dumped = table_find(unix_dump_of(d)->by_ino, of->stat.st_ino);
+
+	if (dumped->diag->state == TCP_LISTEN)
+		return unix_hold_listener(dumped, of->fd);
+	/* The kernel lets nobody look into a stream that has no peer; nothing can be in it. */
+	if (unix_is_stream(dumped->entry) && dumped->diag->state != TCP_ESTABLISHED)
+		return 0;
+	/* Messages of no bytes are not counted; a stream has none, unless one comes with descriptors, which the kernel
+	 * does not allow. */
+	if (dumped->entry->type == SOCK_STREAM && !dumped->diag->rqueue)
+		return 0;
+	return unix_dump_queue(d, of, dumped->entry);
+}
+
+/* The other end is ours: the client dumps itself, and will be answered when it is restored. */
+static bool is_service(struct dump *d, const struct unix_diag *peer)
+{
+	const struct listener *listener = d->options->listener;
+	struct stat st;
+
+	return listener && fstat(listener->connection, &st) == 0 && st.st_ino == peer->ino;
+}
+
+static int finish_service(struct unix_dumped *dumped)
+{
+	log_info("its peer is the service: it is saved as closed\n");
+	dumped->entry->uflags |= UNIX_SERVICE;
+	dumped->entry->state = TCP_CLOSE;
+	dumped->entry->peer = 0;
+	return 0;
+}
+
+static int finish_socket(struct dump *d, struct unix_dumped *dumped)
+{
+	struct unix_dump *dump = unix_dump_of(d);
+	const struct unix_diag *diag = dumped->diag, *other = NULL;
+
+	LOG_SCOPE("task %d: fd %d", dumped->task->pid, dumped->task_fd);
+	if (diag->state == TCP_LISTEN)
+		return unix_dump_backlog(d, dumped);
+	if (diag->has_peer && !diag->peer)
+		TRY(socket_find_listener(d, diag->ino, &other));
+	if (other)
+		dumped->entry->peer = other->ino;
+	else if (diag->peer)
+		TRY(socket_find_unix(d, diag->peer, &other));
+	if (other && is_service(d, other))
+		return finish_service(dumped);
+	if (other && !table_find(dump->by_ino, other->ino))
+		return unix_dump_external(d, dumped, other);
+	return 0;
+}
+
+static int finish_unix(struct dump *d)
+{
+	struct unix_dump *dump = unix_dump_of(d);
+	struct unix_dumped *dumped;
+
+	list_for_each(dumped, &dump->all, all)
+		TRY(dump_go_on(d, finish_socket(d, dumped)));
+	table_destroy(&dump->by_ino);
+	socket_dump_done(d);
+	if (dump->early && dump->queues)
+		return image_flush(dump->queues); /* more will follow */
+	return dump->queues ? image_finish(&dump->queues) : 0;
+}
+
+/* What was sent before accept(2) can be read only by accepting the connection. */
+static int killed_unix(struct dump *d)
+{
+	int result = unix_dump_of(d) ? unix_dump_killed(d) : 0;
+
+	if (unix_dump_of(d))
+		unix_dump_end(d);
+	return result;
+}
+
+/* --- restore --- */
+
+struct unix_set *unix_set_of(struct restore *r)
+{
+	return *file_restore_slot(r, &unix_kind);
+}
+
+static int prepare_unix(struct restore *r)
+{
+	struct unix_set *set = pool_new(r->pool, struct unix_set);
+
+	*file_restore_slot(r, &unix_kind) = set;
+	set->by_ino = table_create();
+	set->packets = table_create();
+	list_init(&set->listeners);
+	return unix_load_queues(r);
+}
+
+static int load_unix(struct restore *r, struct file *f)
+{
+	UnixSkEntry *entry = f->entry->usk;
+	struct unix_socket *socket = pool_new(r->pool, struct unix_socket);
+
+	if (entry->type != SOCK_STREAM && entry->type != SOCK_DGRAM && entry->type != SOCK_SEQPACKET)
+		return refuse(EINVAL, "type %u of a unix socket is unknown", entry->type);
+	TRY(unix_check_name(entry));
+	socket->file = f;
+	socket->entry = entry;
+	socket->closed_end = -1;
+	list_init(&socket->clients);
+	list_init(&socket->client);
+	f->data = socket;
+	if (entry->state == TCP_LISTEN && !(entry->uflags & UNIX_EXTERN))
+		list_push(&unix_set_of(r)->listeners, &socket->client);
+	if (table_set(unix_set_of(r)->by_ino, entry->ino, socket))
+		return refuse(EINVAL, "two unix sockets have the inode number %u", entry->ino);
+	return 0;
+}
+
+static struct unix_socket *find_listener(struct restore *r, const UnixSkEntry *entry)
+{
+	struct unix_socket *other;
+
+	if (!unix_has_name(entry))
+		return NULL;
+	list_for_each(other, &unix_set_of(r)->listeners, client) {
+		const UnixSkEntry *name = other->entry;
+
+		if (name->type == entry->type && name->name.len == entry->name.len &&
+		    !memcmp(name->name.data, entry->name.data, name->name.len))
+			return other;
+	}
+	return NULL;
+}
+
+/* Nobody can connect to a socket without a name: the user must give what is to be in its place. */
+static int check_outside(struct restore *r, const struct unix_socket *socket, const struct unix_socket *peer)
+{
+	const struct opt_inherit_fds *given = &r->options->inherit_fds;
+	char key[32];
+
+	if (!(peer->entry->uflags & UNIX_EXTERN) || unix_has_name(peer->entry))
+		return 0;
+	snprintf(key, sizeof(key), "socket:[%u]", socket->entry->ino);
+	for (size_t i = 0; i < given->n; i++)
+		if (!strcmp(given->items[i].key, key))
+			return 0;
+	return refuse(ENOENT,
+		      "it was connected to a socket outside of the tree that has no name: give another one with "
+		      "--inherit-fd fd[N]:%s",
+		      key);
+}
+
+static int link_unix(struct restore *r, struct file *f)
+{
+	struct unix_socket *socket = f->data, *peer = NULL;
+	const UnixSkEntry *entry = socket->entry;
+
+	TRY(unix_use_queue(r, socket));
+	if (entry->peer) {
+		peer = table_find(unix_set_of(r)->by_ino, entry->peer);
+		if (!peer)
+			return refuse(EINVAL, "its peer, socket %u, is not in files.img", entry->peer);
+		if (peer->entry->type != entry->type)
+			return refuse(EINVAL, "its peer, socket %u, is of another type", entry->peer);
+		TRY(check_outside(r, socket, peer));
+	}
+	if (entry->state == TCP_LISTEN || entry->uflags & UNIX_EXTERN)
+		return 0;
+	if (peer && peer->entry->state == TCP_LISTEN && !(peer->entry->uflags & UNIX_EXTERN)) {
+		socket->waiting = true;
+		socket->listener = peer;
+	} else {
+		socket->peer = peer;
+	}
+	if (unix_is_stream(entry) && entry->state == TCP_ESTABLISHED && !socket->waiting)
+		socket->listener = find_listener(r, entry);
+	if (socket->listener)
+		list_push(&socket->listener->clients, &socket->client);
+	else if (!unix_is_stream(entry) && peer && peer != socket)
+		list_push(&peer->clients, &socket->client);
+	return 0;
+}
+
+static int create_unix(struct restore *r, struct file *f)
+{
+	return unix_create(r, f->data);
+}
+
+static int clean_unix(struct restore *r)
+{
+	struct unix_set *set = unix_set_of(r);
+
+	if (set) {
+		unix_maker_done(set);
+		table_destroy(&set->by_ino);
+		table_destroy(&set->packets);
+	}
+	return 0;
+}
+
+const struct file_kind unix_kind = {
+	.name = "unix socket",
+	.type = FD_TYPES__UNIXSK,
+	.entry = offsetof(FileEntry, usk),
+	.format = S_IFSOCK,
+	.is = is_unix,
+	.dump = dump_unix,
+	.drain = drain_unix,
+	.finish = finish_unix,
+	.killed = killed_unix,
+	.prepare = prepare_unix,
+	.load = load_unix,
+	.link = link_unix,
+	.needs = unix_need,
+	.describe = unix_describe,
+	.create = create_unix,
+	.clean = clean_unix,
+};

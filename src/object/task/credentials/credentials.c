@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Credentials of a thread: ids, groups, capabilities, securebits, no_new_privs; see credentials(7), capabilities(7). */
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/task/credentials/credentials.h"
+#include "object/task/part.h"
+#include "object/task/self.h"
+
+#define GROUPS_MAX 65536 /* linux/limits.h, NGROUPS_MAX */
+
+extern const struct task_part credentials_part;
+
+/* --- dump --- */
+
+static void put_caps(struct pool *pool, uint64_t caps, size_t *n, uint32_t **words)
+{
+	*n = 2;
+	*words = pool_array(pool, uint32_t, 2);
+	(*words)[0] = (uint32_t)caps;
+	(*words)[1] = (uint32_t)(caps >> 32);
+}
+
+static int dump_credentials(struct dump *d, struct thread *thread)
+{
+	const struct proc_status *status = &thread->dump->status;
+	CredsEntry *record = pool_new(d->pool, CredsEntry);
+
+	creds_entry__init(record);
+	record->uid = status->uid[0];
+	record->euid = status->uid[1];
+	record->suid = status->uid[2];
+	record->fsuid = status->uid[3];
+	record->gid = status->gid[0];
+	record->egid = status->gid[1];
+	record->sgid = status->gid[2];
+	record->fsgid = status->gid[3];
+	put_caps(d->pool, status->cap_inheritable, &record->n_cap_inh, &record->cap_inh);
+	put_caps(d->pool, status->cap_permitted, &record->n_cap_prm, &record->cap_prm);
+	put_caps(d->pool, status->cap_effective, &record->n_cap_eff, &record->cap_eff);
+	put_caps(d->pool, status->cap_bounding, &record->n_cap_bnd, &record->cap_bnd);
+	put_caps(d->pool, status->cap_ambient, &record->n_cap_amb, &record->cap_amb);
+	record->n_groups = status->n_groups;
+	record->groups = pool_copy(d->pool, status->groups, status->n_groups * sizeof(*record->groups));
+	if (status->no_new_privs) {
+		record->has_no_new_privs = true;
+		record->no_new_privs = 1;
+	}
+	thread->core->thread_core->creds = record;
+	return 0;
+}
+
+static int ask_credentials(struct dump *d, struct thread *thread, struct plan *plan)
+{
+	*part_offsets(d, thread, &credentials_part, 1) =
+		plan_keep_result(plan, plan_syscall(plan, "read the securebits", __NR_prctl, V(PR_GET_SECUREBITS), V(0),
+						    V(0), V(0), V(0)));
+	return 0;
+}
+
+static int answer_credentials(struct dump *d, struct thread *thread)
+{
+	thread->core->thread_core->creds->secbits =
+		(uint32_t)remote_value(thread->remote, *part_offsets(d, thread, &credentials_part, 1));
+	return 0;
+}
+
+/* --- restore --- */
+
+static int get_caps(const char *name, size_t n, const uint32_t *words, uint64_t *ret)
+{
+	if (n > 2)
+		return refuse(EINVAL, "the %s capabilities have %zu words: the image is damaged", name, n);
+	*ret = (n > 0 ? words[0] : 0) | (uint64_t)(n > 1 ? words[1] : 0) << 32;
+	return 0;
+}
+
+int credentials_from_record(const CredsEntry *record, struct credentials *to)
+{
+	*to = (struct credentials){
+		.uid = { record->uid, record->euid, record->suid, record->fsuid },
+		.gid = { record->gid, record->egid, record->sgid, record->fsgid },
+		.groups = record->groups,
+		.n_groups = record->n_groups,
+		.securebits = record->secbits,
+		.no_new_privs = record->no_new_privs,
+	};
+	if (record->n_groups > GROUPS_MAX)
+		return refuse(EINVAL, "the record has %zu groups: the image is damaged", record->n_groups);
+	TRY(get_caps("inheritable", record->n_cap_inh, record->cap_inh, &to->inheritable));
+	TRY(get_caps("permitted", record->n_cap_prm, record->cap_prm, &to->permitted));
+	TRY(get_caps("effective", record->n_cap_eff, record->cap_eff, &to->effective));
+	TRY(get_caps("bounding", record->n_cap_bnd, record->cap_bnd, &to->bounding));
+	return get_caps("ambient", record->n_cap_amb, record->cap_amb, &to->ambient);
+}
+
+void credentials_from_status(const struct proc_status *status, uint32_t securebits, struct credentials *to)
+{
+	*to = (struct credentials){
+		.groups = status->groups,
+		.n_groups = status->n_groups,
+		.inheritable = status->cap_inheritable,
+		.permitted = status->cap_permitted,
+		.effective = status->cap_effective,
+		.bounding = status->cap_bounding,
+		.ambient = status->cap_ambient,
+		.securebits = securebits,
+		.no_new_privs = status->no_new_privs,
+	};
+	for (int i = 0; i < 4; i++) {
+		to->uid[i] = status->uid[i];
+		to->gid[i] = status->gid[i];
+	}
+}
+
+bool credentials_equal(const struct credentials *a, const struct credentials *b)
+{
+	return !memcmp(a->uid, b->uid, sizeof(a->uid)) && !memcmp(a->gid, b->gid, sizeof(a->gid)) &&
+	       a->n_groups == b->n_groups &&
+	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups))) &&
+	       a->inheritable == b->inheritable && a->permitted == b->permitted && a->effective == b->effective &&
+	       a->bounding == b->bounding && a->ambient == b->ambient && a->securebits == b->securebits;
+}
+
+static void warn_caps(const char *what, uint64_t caps)
+{
+	if (caps)
+		log_warn("%s capabilities 0x%" PRIx64 " are lost: criu has them not in its own bounding set", what,
+			 caps);
+}
+
+int credentials_limit(struct credentials *want, const struct credentials *own)
+{
+	uint64_t givable = own->inheritable | own->bounding;
+
+	if (want->permitted & ~own->permitted || want->effective & ~want->permitted)
+		return refuse(EPERM,
+			      "the program had the permitted capabilities 0x%" PRIx64 " and criu has 0x%" PRIx64
+			      ": start criu with all of them",
+			      want->permitted | want->effective, own->permitted);
+	if (own->no_new_privs && !want->no_new_privs)
+		log_warn("criu runs with no_new_privs: the program will have it too");
+	warn_caps("bounding", want->bounding & ~own->bounding);
+	warn_caps("inheritable", want->inheritable & ~givable);
+	want->bounding &= own->bounding;
+	want->inheritable &= givable;
+	want->ambient &= want->inheritable & want->permitted;
+	return 0;
+}
+
+static int load_wanted(const struct restore *r, const struct thread *thread, struct credentials *want,
+		       struct credentials *own)
+{
+	TRY(credentials_from_record(thread->core->thread_core->creds, want));
+	credentials_from_status(&r->self->status, r->self->securebits, own);
+	return 0;
+}
+
+/* Without being root we can give away what we have and nothing else. The kernel would say the same later, but not what
+ * is wrong. */
+static int check_ordinary(const struct credentials *want, const struct credentials *own)
+{
+	if (want->permitted | want->effective | want->inheritable | want->ambient)
+		return refuse(EPERM, "it had capabilities: only root can restore it");
+	for (int i = 0; i < 4; i++)
+		if (want->uid[i] != own->uid[0] || want->gid[i] != own->gid[0])
+			return refuse(
+				EPERM,
+				"it belonged to user %u and group %u: only root and this very user can restore it",
+				want->uid[i], want->gid[i]);
+	if (want->n_groups != own->n_groups ||
+	    (want->n_groups && memcmp(want->groups, own->groups, want->n_groups * sizeof(*want->groups)) != 0))
+		return refuse(EPERM,
+			      "it had other supplementary groups than who restores it: only root can give them back");
+	if (want->securebits != own->securebits)
+		return refuse(EPERM, "it had the securebits 0x%x, and criu has 0x%x: only root can change them",
+			      want->securebits, own->securebits);
+	if ((want->bounding & own->bounding) != own->bounding && !(own->effective >> CAP_SETPCAP & 1))
+		return refuse(EPERM,
+			      "its capabilities were bounded by 0x%" PRIx64 ", ours are by 0x%" PRIx64
+			      ": only root can lower this",
+			      want->bounding, own->bounding);
+	return 0;
+}
+
+static int check_credentials(struct restore *r, struct thread *thread)
+{
+	struct credentials want, own;
+
+	if (!thread->core->thread_core->creds)
+		return refuse(EINVAL,
+			      "core-%d.img has no credentials: it was written by a version of CRIU that is too old",
+			      thread->vtid);
+	TRY(load_wanted(r, thread, &want, &own));
+	/* Who has some capabilities for checkpoints only shall not hand them on by an image that he wrote himself. */
+	if (geteuid() != 0)
+		TRY(check_ordinary(&want, &own));
+	return credentials_limit(&want, &own);
+}
+
+static int last_credentials(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	struct credentials want, own;
+
+	TRY(load_wanted(r, thread, &want, &own));
+	TRY(credentials_limit(&want, &own));
+	credentials_plan(plan, &want, &own);
+	return 0;
+}
+
+const struct task_part credentials_part = {
+	.name = "credentials",
+	.outside = dump_credentials,
+	.ask = ask_credentials,
+	.answer = answer_credentials,
+	.check = check_credentials,
+	.last = last_credentials,
+};
