@@ -88,9 +88,36 @@ static void check_goes_out(int tun, int socket_, const char *to)
 	}
 }
 
-int main(void)
+/* What the program writes into the file arrives. */
+static void check_comes_in(int tun, int bound, const struct sockaddr_in *own)
 {
 	char got[16];
+	struct {
+		struct iphdr ip;
+		struct udphdr udp;
+		char text[4];
+	} packet = {
+		.ip = { .version = 4,
+			.ihl = 5,
+			.tot_len = htons(32),
+			.ttl = 9,
+			.protocol = IPPROTO_UDP,
+			.saddr = inet_addr("10.9.8.2"),
+			.daddr = own->sin_addr.s_addr },
+		.udp = { .source = htons(5), .dest = own->sin_port, .len = htons(12) },
+		.text = "abc",
+	};
+	uint32_t sum = 0;
+	for (int i = 0; i < 10; i++)
+		sum += ((uint16_t *)&packet.ip)[i];
+	packet.ip.check = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+	CHECK_EQUAL(write(tun, &packet, 32), 32);
+	CHECK_EQUAL(poll(&(struct pollfd){ .fd = bound, .events = POLLIN }, 1, 60000), 1);
+	CHECK_EQUAL(recv(bound, got, sizeof(got), 0), 4);
+}
+
+int main(void)
+{
 	struct sockaddr_in own = { AF_INET, htons(777), { inet_addr("10.9.8.1") }, { 0 } };
 
 	control = must(socket(AF_INET, SOCK_DGRAM, 0));
@@ -120,29 +147,7 @@ int main(void)
 	CHECK(ask("tunA", SIOCGIFFLAGS).ifr_flags & IFF_UP);
 	check_goes_out(tun, control, "10.9.8.7");
 	check_goes_out(copy, control, "10.77.1.1");
-	/* And what the program writes into the file arrives. */
-	struct {
-		struct iphdr ip;
-		struct udphdr udp;
-		char text[4];
-	} packet = {
-		.ip = { .version = 4,
-			.ihl = 5,
-			.tot_len = htons(32),
-			.ttl = 9,
-			.protocol = IPPROTO_UDP,
-			.saddr = inet_addr("10.9.8.2"),
-			.daddr = own.sin_addr.s_addr },
-		.udp = { .source = htons(5), .dest = own.sin_port, .len = htons(12) },
-		.text = "abc",
-	};
-	uint32_t sum = 0;
-	for (int i = 0; i < 10; i++)
-		sum += ((uint16_t *)&packet.ip)[i];
-	packet.ip.check = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
-	CHECK_EQUAL(write(tun, &packet, 32), 32);
-	CHECK_EQUAL(poll(&(struct pollfd){ .fd = bound, .events = POLLIN }, 1, 60000), 1);
-	CHECK_EQUAL(recv(bound, got, sizeof(got), 0), 4);
+	check_comes_in(tun, bound, &own);
 	struct ifreq now = ask("tapB", SIOCGIFHWADDR);
 	CHECK(!memcmp(now.ifr_hwaddr.sa_data, hardware.ifr_hwaddr.sa_data, 6));
 	CHECK(!(ask("tapB", SIOCGIFFLAGS).ifr_flags & IFF_UP));

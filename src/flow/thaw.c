@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Letting a frozen tree go: running, stopped or killed. */
+#include "flow/freeze.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arch_regs.h"
+#include "base/deadline.h"
+#include "base/log.h"
+#include "flow/dump-task.h"
+#include "flow/number.h"
+#include "kern/pidfd.h"
+#include "kern/proc/proc.h"
+#include "lib/compel/tracee.h"
+
+static void release_task(struct task *task)
+{
+	struct thread *thread;
+
+	if (!task->dump || task->dump->released)
+		return;
+	task->dump->released = true;
+	for_each_thread(thread, task) {
+		struct deadline soon = deadline_in_seconds(2);
+		int signal;
+
+		if (!thread->dump)
+			continue;
+		/* Only a thread that stands still can be let go. */
+		if (!thread->dump->held)
+			(void)tracee_wait_stop(thread->tid, &soon, &signal);
+		else if (thread->dump->repaired)
+			(void)arch_state_set_general(thread->tid,
+						     thread->dump->state); /* else it sees a call that broke off */
+		else if (!thread->dump->state)
+			dump_restart_call(thread);
+		tracee_release(thread->tid);
+		thread->dump->held = false;
+	}
+}
+
+static void close_task(struct task *task)
+{
+	if (!task->dump)
+		return;
+	if (task->dump->proc >= 0)
+		close(task->dump->proc);
+	if (task->dump->pidfd >= 0)
+		close(task->dump->pidfd);
+	task->dump->proc = task->dump->pidfd = -1;
+}
+
+void release_tree(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		release_task(task);
+}
+
+void thaw_tree(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		release_task(task);
+		close_task(task);
+	}
+}
+
+/* The signal takes effect a moment after we have let go; who asked for stopped tasks wants to find them so. */
+static void wait_stopped(struct task *task)
+{
+	struct deadline soon = deadline_in_seconds(10);
+	struct proc_stat stat;
+
+	while (!deadline_passed(&soon) && proc_stat_read(task->dump->proc, &stat) == 0 && !strchr("TZX", stat.state))
+		usleep(100);
+}
+
+void stop_tree(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		/* Queued before it is let go, so it stops without running. */
+		if (task->state == TASK_ALIVE)
+			kill(task->pid, SIGSTOP);
+		release_task(task);
+	}
+	for_each_task(task, d->tree) {
+		if (task->state == TASK_ALIVE)
+			wait_stopped(task);
+		close_task(task);
+	}
+}
+
+void kill_tree(struct dump *d)
+{
+	struct thread *thread;
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		if (task_is_live(task))
+			(void)pidfd_signal(task->dump->pidfd, SIGKILL);
+	if (d->inner_pids)
+		number_reap(d->tree);
+	for_each_task(task, d->tree) {
+		for_each_thread(thread, task)
+			if (thread != task->leader && thread->dump && !d->inner_pids)
+				tracee_reap(thread->tid);
+		/* Readable when it is dead; who reaps it is not our business. */
+		if (task_is_live(task))
+			if (pidfd_wait_exit(task->dump->pidfd, 10000) < 0)
+				log_warn("task %d (%s) still lives 10 s after it was killed", task->vpid, task->comm);
+		release_task(task);
+		close_task(task);
+	}
+}
