@@ -117,7 +117,7 @@ static int make_root(struct restore *r, struct task *root)
 	TRY(memory_plan_empty(r, plan));
 	if (r->us > 0 && r->us != us)
 		plan_syscall(plan, "keep the pidfd of criu", __NR_dup3, V(us), V(r->us), V(O_CLOEXEC));
-	restore_plan_close_all(r, plan, -1);
+	restore_plan_close_all(r, plan);
 	return run(r, root, plan);
 }
 

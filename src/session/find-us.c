@@ -18,18 +18,11 @@ void restore_plan_find_us(const struct restore *r, struct plan *plan, unsigned s
 	step->to_slot = (uint8_t)slot;
 }
 
-void restore_plan_close_all(const struct restore *r, struct plan *plan, int but)
+void restore_plan_close_all(const struct restore *r, struct plan *plan)
 {
-	int us = r->us > 0 ? r->us : -1, low = but, high = us;
+	int us = r->us > 0 ? r->us : -1;
 
-	if (low < 0 || (high >= 0 && high < low)) {
-		low = us;
-		high = but;
-	}
-	if (low > 0)
-		plan_syscall(plan, "close all descriptors", __NR_close_range, V(0), V(low - 1), V(0));
-	if (high > low + 1)
-		plan_syscall(plan, "close all descriptors", __NR_close_range, V(low + 1), V(high - 1), V(0));
-	high = high > low ? high : low;
-	plan_syscall(plan, "close all descriptors", __NR_close_range, V(high + 1), V(~0u), V(0));
+	if (us > 0)
+		plan_syscall(plan, "close all descriptors", __NR_close_range, V(0), V(us - 1), V(0));
+	plan_syscall(plan, "close all descriptors", __NR_close_range, V(us + 1), V(~0u), V(0));
 }

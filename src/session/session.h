@@ -141,5 +141,5 @@ struct restore {
 /* Steps of a new task: a pidfd of the coordinator in this slot (blob/abi/steps.h), to be closed by steps of the caller.
  */
 void restore_plan_find_us(const struct restore *r, struct plan *plan, unsigned slot);
-/* Steps of a new task: all descriptors are closed but r->us and, if it is not negative, "but". */
-void restore_plan_close_all(const struct restore *r, struct plan *plan, int but);
+/* Steps of a new task: all descriptors are closed but r->us. */
+void restore_plan_close_all(const struct restore *r, struct plan *plan);

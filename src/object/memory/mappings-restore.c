@@ -112,39 +112,41 @@ int memory_restore_load(struct restore *r)
 	return 0;
 }
 
-/* Descriptors in the task while mappings are made: the numbers rise from 0, the table is empty but for the pidfd of
- * criu. */
+#define SLOT_PIDFD    1
+#define SLOT_BORROWED 3 /* AIO rings use those below */
+
+/*
+ * The descriptor of which mappings are made at the moment. The kernel chooses its number and it alone is closed: the
+ * table may be shared with a task that does the same at this moment, or that has its descriptors already.
+ */
 struct borrowed {
 	struct plan *plan;
 	struct plan_arg pidfd;
-	int next, avoid;
-	struct file *last;
-	int last_fd;
+	const struct file *last; /* NULL: there is none */
+	int last_fd;		 /* its number here */
 };
 
-static int borrow_fd(struct borrowed *b, int fd, uint32_t id)
+static void give_back(struct borrowed *b)
 {
-	if (b->next == b->avoid)
-		b->next++;
-	plan_step(b->plan, plan_why(b->plan, "take file %u", id), STEP_GETFD,
-		  (struct plan_arg[]){ b->pidfd, V(fd), V(b->next), V(0) }, 4);
-	return b->next++;
+	if (b->last)
+		plan_syscall(b->plan, "close what was borrowed", __NR_close, S(SLOT_BORROWED));
+	b->last = NULL;
 }
 
-static int borrow(struct restore *r, struct borrowed *b, const struct memory_area *area, int *ret)
+static int borrow(struct restore *r, struct borrowed *b, const struct memory_area *area)
 {
 	int fd = area->plugin_fd;
 
-	if (fd >= 0) {
-		*ret = borrow_fd(b, fd, area->file->id);
-		return 0;
-	}
-	if (area->file != b->last) {
+	if (fd < 0)
 		TRY(file_get_fd(r, area->file, &fd));
-		b->last_fd = borrow_fd(b, fd, area->file->id);
-		b->last = area->file;
-	}
-	*ret = b->last_fd;
+	if (area->file == b->last && fd == b->last_fd)
+		return 0;
+	give_back(b);
+	plan_step(b->plan, plan_why(b->plan, "take file %u", area->file->id), STEP_GETFD,
+		  (struct plan_arg[]){ b->pidfd, V(fd), V(-1), V(0) }, 4)
+		->to_slot = SLOT_BORROWED;
+	b->last = area->file;
+	b->last_fd = fd;
 	return 0;
 }
 
@@ -172,7 +174,7 @@ static int ask_plugins(struct restore *r, struct memory_area *area, uint64_t *pg
 static int plan_map(struct restore *r, struct borrowed *b, struct memory_area *area)
 {
 	const VmaEntry *vma = area->vma;
-	int fd = -1;
+	struct plan_arg fd = V(-1);
 	struct step *step;
 	uint32_t flags = vma->flags & MMAP_FLAGS;
 	uint64_t pgoff = area->file ? vma->pgoff : 0;
@@ -180,11 +182,12 @@ static int plan_map(struct restore *r, struct borrowed *b, struct memory_area *a
 	if (vma->status & VMA_EXT_PLUGIN && area->file)
 		TRY(ask_plugins(r, area, &pgoff));
 	if (area->file) {
-		TRY(borrow(r, b, area, &fd));
+		TRY(borrow(r, b, area));
+		fd = S(SLOT_BORROWED);
 		flags &= ~(uint32_t)MAP_ANONYMOUS;
 	}
 	step = plan_syscall(b->plan, "map memory", __NR_mmap, V(vma->start), V(vma->end - vma->start), V(vma->prot),
-			    V(flags | MAP_FIXED_NOREPLACE), V(fd), V(pgoff));
+			    V(flags | MAP_FIXED_NOREPLACE), fd, V(pgoff));
 	step->flags |= STEP_EXACT;
 	step->arg[6] = (int64_t)vma->start;
 	return 0;
@@ -279,12 +282,10 @@ static void plan_map_run(struct plan *plan, const struct memory_area *first, siz
 	step->arg[6] = (int64_t)a->start;
 }
 
-#define SLOT_PIDFD 1
-
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 {
 	struct memory_restore *memory = task->restore->memory;
-	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD), .next = 1, .avoid = r->us > 0 ? r->us : -1 };
+	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD) };
 
 	plan_inherit(r, task, plan);
 	restore_plan_find_us(r, plan, SLOT_PIDFD);
@@ -303,7 +304,8 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 		for (size_t k = 0; k < n; k++)
 			plan_advice(plan, area[k].vma, ADVICE_BEFORE_FILL);
 	}
-	restore_plan_close_all(r, plan, -1);
+	give_back(&b);
+	plan_syscall(plan, "close the pidfd of criu", __NR_close, S(SLOT_PIDFD));
 	return 0;
 }
 
@@ -346,8 +348,7 @@ static void plan_protect(const struct memory_restore *memory, struct plan *plan)
 int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 {
 	struct memory_restore *memory = task->restore->memory;
-	int avoid = task->restore->coordinator_fd;
-	struct borrowed b = { .plan = plan, .pidfd = V(avoid), .avoid = avoid };
+	struct borrowed b = { .plan = plan, .pidfd = V(task->restore->coordinator_fd) };
 
 	TRY(vdso_plan(r, task, plan));
 	plan_protect(memory, plan);
@@ -371,10 +372,7 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 			plan_syscall(plan, "guard memory (Linux 6.13)", __NR_madvise, V(vma->start),
 				     V(vma->end - vma->start), V(MADV_GUARD_INSTALL));
 	}
-	if (b.next && avoid > 0)
-		plan_syscall(plan, "close what was borrowed", __NR_close_range, V(0), V(avoid - 1), V(0));
-	if (b.next > avoid)
-		plan_syscall(plan, "close what was borrowed", __NR_close_range, V(avoid + 1), V(~0u), V(0));
+	give_back(&b);
 	return 0;
 }
 
