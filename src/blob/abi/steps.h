@@ -15,7 +15,8 @@ enum step_kind {
 	STEP_SET_INT,	/* *(int32_t *)arg[0] = arg[1] */
 	STEP_GET_LONG,	/* the result is *(int64_t *)arg[0] */
 	STEP_AIO_SWEEP, /* take the unread events of the iocb at address arg[1] out of the AIO ring at arg[0], the
-			   others stay */
+			   others stay; turn the ring on by such requests until it begins at arg[2] again. arg[3]:
+			   arg[4] pointers to the iocb */
 	STEP_TIMER,	/* timer_create(arg[0] = clock, arg[1] = struct sigevent) so that the id is arg[2] */
 	STEP_CALL, /* call the function at arg[0] on the stack whose top is arg[1]; the result is what it returns */
 };

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ struct look {
 	size_t submitted[CPUS_MAX * 2];
 	size_t moved[CPUS_MAX];
 	size_t n_submitted, n_cpus;
+	size_t swept;
 };
 
 /* fs/aio.c: slots go to CPUs in bunches, what is left over is never used. */
@@ -55,8 +57,10 @@ static void plan_take(struct look *look, struct plan *plan, const struct mapping
 }
 
 /* Each CPU may hold some of the free slots. */
-static void plan_look(struct look *look, struct plan *plan, const struct mapping *ring)
+static void plan_look(struct look *look, struct plan *plan, const struct mapping *ring,
+		      const struct aio_ring_head *head)
 {
+	struct step *step;
 	size_t old = plan_space(plan, CPUS_SIZE);
 	struct aio_dummy dummy;
 
@@ -65,7 +69,6 @@ static void plan_look(struct look *look, struct plan *plan, const struct mapping
 		STEP_MAY_FAIL;
 	for (unsigned cpu = 0; cpu < aio_possible_cpus() && cpu < CPUS_MAX; cpu++) {
 		cpu_set_t one;
-		struct step *step;
 
 		CPU_ZERO(&one);
 		CPU_SET(cpu, &one);
@@ -75,10 +78,14 @@ static void plan_look(struct look *look, struct plan *plan, const struct mapping
 		look->moved[look->n_cpus++] = plan_keep_result(plan, step);
 		plan_take(look, plan, ring, &dummy, cpu ? 2 * look->batch : look->slots);
 	}
+	/* Still there: it has the slots that it needs to turn the ring a whole circle. */
+	step = plan_step(
+		plan, "give the slots back", STEP_AIO_SWEEP,
+		(struct plan_arg[]){ P(ring->start), D(dummy.iocb), V(head->head), D(dummy.array), V(AIO_BATCH) }, 5);
+	step->flags |= STEP_MAY_FAIL;
+	look->swept = plan_keep_result(plan, step);
 	plan_syscall(plan, "be free of that CPU", __NR_sched_setaffinity, V(0), V(CPUS_SIZE), D(old))->flags |=
 		STEP_MAY_FAIL;
-	plan_step(plan, "give the slots back", STEP_AIO_SWEEP, (struct plan_arg[]){ P(ring->start), D(dummy.iocb) }, 2)
-		->flags |= STEP_MAY_FAIL;
 	plan_syscall(plan, "close the eventfd", __NR_close, S(SLOT_FD))->flags |= STEP_MAY_FAIL;
 }
 
@@ -108,6 +115,7 @@ struct answer {
 	pid_t pid;
 	int64_t under_way;
 	uint64_t hidden;
+	uint32_t head;
 };
 
 static int read_answer(struct remote *remote, void *arg)
@@ -117,6 +125,12 @@ static int read_answer(struct remote *remote, void *arg)
 
 	TRY(aio_read_head(answer->pid, answer->ring, &head));
 	answer->under_way = count(answer->look, remote, &head, &answer->hidden);
+	if (head.head != answer->head)
+		log_warn("the AIO ring at %" PRIx64
+			 " could not be turned back (%s): its first event is at %u, not at %u; "
+			 "io_getevents(2) gives the same",
+			 answer->ring->start, strerror((int)-remote_value(remote, answer->look->swept)), head.head,
+			 answer->head);
 	return 0;
 }
 
@@ -129,8 +143,9 @@ static int look_at(struct dump *d, struct thread *thread, const struct mapping *
 	struct aio_ring_head head;
 
 	TRY(aio_read_head(thread->task->pid, ring, &head));
+	answer.head = head.head;
 	learn_slots(look, &head);
-	plan_look(look, plan, ring);
+	plan_look(look, plan, ring, &head);
 	TRY(thread_run_plan(d, thread, plan, read_answer, &answer));
 	*ret_under_way = answer.under_way;
 	*ret_hidden = answer.hidden;

@@ -121,8 +121,15 @@ int main(void)
 
 	bool reads = start_reads(busy);
 
+	uint32_t places[] = { r->head, r->tail, f->head, f->tail };
+
 	checkpoint();
 
+	/* Programs may read a ring by themselves and know where they are in it. */
+	CHECK_EQUAL(r->head, places[0]);
+	CHECK_EQUAL(r->tail, places[1]);
+	CHECK_EQUAL(f->head, places[2]);
+	CHECK_EQUAL(f->tail, places[3]);
 	check_empty(fresh);
 	turn(fresh, ready, 5, 1);
 	take(fresh, 5, 1);
