@@ -74,10 +74,16 @@ def folder(request):
 
 
 @pytest.fixture
-def room(build, folder):
+def propagation():
+    """How the mounts of the room are related to others. Modules that are about mounts have it as a parameter: shared, slave, private."""
+    return 'private'
+
+
+@pytest.fixture
+def room(build, folder, propagation):
     """A room of its own: see run/room.py."""
     from room import Room       # pylint: disable=import-outside-toplevel
-    with Room(build / 'tests/subjects/room', folder) as opened:
+    with Room(build / 'tests/subjects/room', folder, propagation) as opened:
         yield opened
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 class Room:
     """Use as a context manager; everything in the room dies with it."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, propagation='private'):
         self.program, self.folder = str(program), Path(folder)
-        self.log = self.folder / 'reaped'
+        self.log, self.propagation = self.folder / 'reaped', propagation
         self.process = self.first = None
 
     def __enter__(self):
-        self.process = subprocess.Popen([self.program, 'open', str(self.log)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([self.program, 'open', str(self.log), self.propagation], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self.first = self.process.stdout.readline().strip()
         if not self.first:

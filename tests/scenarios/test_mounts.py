@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from room import wait_until
 
+# systemd makes "/" shared, some of its services have slaves of it.
+pytestmark = pytest.mark.parametrize('propagation', ('shared', 'slave', 'private'))
+
 PROGRAM = '''
 import os, time
 open({out!r} + '/ready', 'w')

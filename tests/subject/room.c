@@ -4,8 +4,10 @@
  * that reaps at once, so that pids are the same in every run and nothing collides with the machine or with another
  * case.
  *
- *   room open LOG              makes a room; prints the pid of its first process; closes it when standard input ends;
- *                              LOG gets a line "PID STATUS" for every process that the first process reaps
+ *   room open LOG [PROPAGATION]
+ *                              makes a room; prints the pid of its first process; closes it when standard input ends;
+ *                              LOG gets a line "PID STATUS" for every process that the first process reaps. PROPAGATION
+ * is that of all its mounts: private, shared (as systemd makes them), slave (of a namespace that nothing else is in)
  *   room run INIT CMD...       runs a command in the room, with its exit status
  *   room start INIT OUT HOUSE CMD...
  *                              starts a command as a session of its own, an orphan, its output in the file OUT; prints
@@ -18,6 +20,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,14 +65,27 @@ static void leave_others(void)
 	endmntent(mounts);
 }
 
-/* The first process: reaps whatever ends, for ever. */
-static void be_first(int log, int ready)
+static void propagate(unsigned long type)
 {
+	if (mount(NULL, "/", NULL, MS_REC | type, NULL) < 0)
+		die("changing the propagation of mounts");
+}
+
+/* The first process: reaps whatever ends, for ever. */
+static void be_first(int log, int ready, const char *propagation)
+{
+	bool slave = !strcmp(propagation, "slave");
 	sigset_t children;
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		die("making mounts private");
+	propagate(MS_PRIVATE);
 	leave_others();
+	/* The masters stay with our parent. */
+	if (slave)
+		propagate(MS_SHARED);
+	if (slave && unshare(CLONE_NEWNS) < 0)
+		die("unshare");
+	if (slave)
+		propagate(MS_SLAVE);
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		die("mounting /proc");
 	/* Ptys of its own: their numbers would be those of others, too. */
@@ -77,6 +93,8 @@ static void be_first(int log, int ready)
 		    0 ||
 	    mount("/dev/pts/ptmx", "/dev/ptmx", NULL, MS_BIND, NULL) < 0)
 		die("mounting /dev/pts");
+	if (!strcmp(propagation, "shared"))
+		propagate(MS_SHARED);
 	raise_loopback();
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
@@ -94,7 +112,7 @@ static void be_first(int log, int ready)
 	}
 }
 
-static int open_room(const char *log_path)
+static int open_room(const char *log_path, const char *propagation)
 {
 	int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	int ready[2];
@@ -116,7 +134,7 @@ static int open_room(const char *log_path)
 		if (setsid() < 0)
 			die("setsid");
 		close(ready[0]);
-		be_first(log, ready[1]);
+		be_first(log, ready[1], propagation);
 	}
 	close(ready[1]);
 	if (read(ready[0], &c, 1) != 1)
@@ -256,12 +274,12 @@ static int start(const char *first, const char *output, const char *house, char 
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "open"))
-		return open_room(argv[2]);
+	if (argc >= 3 && !strcmp(argv[1], "open"))
+		return open_room(argv[2], argc > 3 ? argv[3] : "private");
 	if (argc > 3 && !strcmp(argv[1], "run"))
 		return run(argv[2], argv + 3);
 	if (argc > 5 && !strcmp(argv[1], "start"))
 		return start(argv[2], argv[3], argv[4], argv + 5);
-	fprintf(stderr, "usage: room open LOG | run INIT CMD... | start INIT OUTPUT HOUSE CMD...\n");
+	fprintf(stderr, "usage: room open LOG [PROPAGATION] | run INIT CMD... | start INIT OUTPUT HOUSE CMD...\n");
 	return 125;
 }

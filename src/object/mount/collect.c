@@ -234,6 +234,10 @@ static int find_source(struct dump *d, struct mount *mount)
 		return refuse_mount(mount, "it is one that criu sees as well");
 	if (mount->fs && mount->fs->anew)
 		return 0;
+	if (nsfs_is(mount->seen) && nsfs_dump(d, mount) < 0)
+		return refuse_mount(mount, "it keeps a namespace alive that no task of the tree lives in");
+	if (nsfs_is(mount->seen))
+		return 0;
 	if (is_enabled(d, mount->seen->fs_type)) {
 		mount->entry->fstype = FSTYPE__AUTO;
 		mount->entry->fsname = (char *)mount->seen->fs_type;
@@ -265,7 +269,7 @@ static int classify_root(struct dump *d, struct mount *root)
 	return 0;
 }
 
-static int classify(struct dump *d, struct mount *mount)
+static int take_external(struct dump *d, struct mount *mount)
 {
 	int external;
 
@@ -273,8 +277,14 @@ static int classify(struct dump *d, struct mount *mount)
 	if (!mount->parent)
 		return classify_root(d, mount);
 	external = external_dump(d, mount);
-	if (external)
-		return external < 0 ? external : 0;
+	return external < 0 ? external : 0;
+}
+
+static int classify(struct dump *d, struct mount *mount)
+{
+	LOG_SCOPE("mount %u", mount->entry->mnt_id);
+	if (!mount->parent || mount->entry->ext_key)
+		return 0;
 	TRY(external_check_groups(d, mount));
 	if (is_idmapped(mount))
 		return refuse_mount(mount, "its owners are mapped (an idmapped mount)");
@@ -301,6 +311,8 @@ int mount_dump_collect(struct dump *d, struct namespace *ns)
 	look.proc = proc;
 	TRY(namespace_run(ns->task->dump->proc, CLONE_NEWNS, look_around, &look));
 	TRY(add_mounts(d, look.space));
+	for (struct mount *m = look.space->root; m; m = mount_next(m))
+		TRY(dump_go_on(d, take_external(d, m)));
 	for (struct mount *m = look.space->root; m; m = mount_next(m))
 		TRY(dump_go_on(d, classify(d, m)));
 	space_count_supers(d->mounts, look.space, d->pool);

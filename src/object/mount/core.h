@@ -37,9 +37,12 @@ struct mount {
 	unsigned place; /* in the order of the kernel: who came first */
 	const struct fs_kind *fs;
 	const struct proc_mount *seen; /* dump */
+	bool named;		       /* dump: it is external, and the user gave it a name */
 	bool from_root; /* it is a root that comes from outside, or shows a part of what such a root shows */
 	struct superblock *super;
 	int fd;		 /* restore: first attached nowhere, then at its place; -1 */
+	int outside;	 /* restore: a clone that still has the peers and the master that it has outside; -1 */
+	bool left_out;	 /* restore: it would come with another mount from outside, but is not there any more */
 	bool shared_set; /* restore: its propagation is as it shall be */
 };
 
@@ -126,6 +129,13 @@ int external_device(struct restore *r, const struct mount *mount, const char **r
 int content_dump(struct dump *d, int root, uint32_t dev);
 int content_restore(struct restore *r, int root, const struct mount *mount);
 
+/* nsfs.c: bound namespace files. */
+bool nsfs_is(const struct proc_mount *seen);
+/* -ENOENT, unlogged: no task of the tree lives in that namespace. */
+int nsfs_dump(struct dump *d, struct mount *mount);
+int nsfs_load(struct restore *r, const struct mount *mount);
+int nsfs_clone(struct restore *r, struct mount *mount);
+
 /* outside.c, restore: a descriptor (O_PATH) of what a mount shows that comes from outside, in our own namespace; the
  * caller closes it. */
 int outside_open(struct restore *r, const struct mount *mount, int *ret_fd);
@@ -135,5 +145,7 @@ int space_enter(struct mount_set *set, const struct mount_space *space);
 
 /* sharing.c: refuses groups that can't be made again, */
 int sharing_check(struct mount_set *set);
+/* Restore: its peers or its master are outside. */
+bool sharing_is_outside(const struct mount_set *set, const struct mount *mount);
 /* and in such a process makes them; all is at its place. */
 int sharing_make(struct mount_set *set);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/mount/core.h"
+#include "object/namespace/namespace.h"
 
 /* What --external gives for KIND[KEY], NULL if nothing; "" for KIND[KEY] alone. */
 static const char *find_option(const struct options *options, const char *kind, const char *key)
@@ -90,13 +91,87 @@ static int check_automatic(struct dump *d, const struct mount *mount)
 	return 0;
 }
 
+/* Whether those that share with it are outside or in the tree; of the root as well, which needs no option. */
+static void set_sharing(struct dump *d, const struct mount *mount)
+{
+	if (!mount->seen->shared)
+		return;
+	mount->entry->has_internal_sharing = true;
+	mount->entry->internal_sharing = !find_group(&d->mounts->own, mount->seen->shared);
+}
+
 static int take_automatic(struct dump *d, struct mount *mount, const char *path)
 {
 	TRY(check_automatic(d, mount));
+	set_sharing(d, mount);
 	mount->entry->ext_key = (char *)EXTERNAL_AUTO;
 	mount->entry->source = (char *)path;
 	log_info("%s comes from outside, from %s", mount->entry->mountpoint, path);
 	return 1;
+}
+
+static bool shows_same(const struct proc_mount *one, const struct proc_mount *other)
+{
+	return one->dev == other->dev && strcmp(one->root, other->root) == 0;
+}
+
+/* The path leads, here, to what that mount shows. */
+static bool leads_to(const struct proc_mounts *own, const char *path, const struct proc_mount *mount)
+{
+	const struct proc_mount *nearest = NULL;
+	AUTO_FREE char *root = NULL;
+	const char *rest;
+
+	for (size_t i = 0; i < own->n; i++)
+		if (path_below(path, own->items[i].mountpoint) &&
+		    (!nearest || strlen(own->items[i].mountpoint) >= strlen(nearest->mountpoint)))
+			nearest = &own->items[i];
+	if (!nearest || nearest->dev != mount->dev)
+		return false;
+	rest = path_below(path, nearest->mountpoint);
+	root = xprintf("%s%s%s", nearest->root, *rest && nearest->root[1] ? "/" : "", rest);
+	return strcmp(root, mount->root) == 0;
+}
+
+/* What was mounted below the directory outside, which came here with it (mount --rbind); NULL if it is not there. */
+static const struct proc_mount *find_below(const struct proc_mounts *own, const struct mount *mount,
+					   const struct mount *above)
+{
+	AUTO_FREE char *end = xprintf("/%s", path_below(mount->entry->mountpoint, above->entry->mountpoint));
+
+	for (size_t i = own->n; i-- > 0;) {
+		const struct proc_mount *ours = &own->items[i];
+		AUTO_FREE char *start = NULL;
+
+		if (!shows_same(ours, mount->seen) || !text_ends(ours->mountpoint, end))
+			continue;
+		start = xprintf("%.*s", (int)(strlen(ours->mountpoint) - strlen(end)), ours->mountpoint);
+		if (leads_to(own, *start ? start : "/", above->seen))
+			return ours;
+	}
+	return NULL;
+}
+
+/* It is mounted below one that the user has named, and so it is outside: it is the volume as a whole that was named. */
+static bool take_below(struct dump *d, struct mount *mount)
+{
+	for (const struct mount *above = mount->parent; above; above = above->parent) {
+		const struct proc_mount *ours;
+
+		if (!above->named || !path_below(mount->entry->mountpoint, above->entry->mountpoint))
+			continue;
+		ours = find_below(&d->mounts->own, mount, above);
+		if (!ours)
+			continue;
+		set_sharing(d, mount);
+		mount->entry->has_below = true;
+		mount->entry->below = above->entry->mnt_id;
+		mount->entry->ext_key = (char *)EXTERNAL_AUTO;
+		mount->entry->source = (char *)ours->mountpoint;
+		log_info("%s comes from outside with %s", mount->entry->mountpoint, above->entry->mountpoint);
+		return true;
+	}
+	return false;
 }
 
 static int dump_device(struct dump *d, struct mount *mount, const char *name)
@@ -108,9 +183,41 @@ static int dump_device(struct dump *d, struct mount *mount, const char *name)
 	return 1;
 }
 
+/* What is seen at its place in that namespace; NULL if nothing is mounted there. */
+static const struct mount *find_top(const struct mount_space *space, const struct mount *mount)
+{
+	const struct mount *top = NULL;
+
+	for (size_t i = 0; i < space->mounts.n; i++) {
+		const struct mount *other = space->mounts.items[i];
+
+		if (strcmp(other->entry->mountpoint, mount->entry->mountpoint) == 0 &&
+		    (!top || other->place > top->place))
+			top = other;
+	}
+	return top;
+}
+
+/*
+ * Names are meant for the namespace of the root task. Another task may have mounted something else at the same place in
+ * a namespace of its own, and what lies below the mount that is seen is another one as well.
+ */
+static const char *find_name(struct dump *d, const struct mount *mount)
+{
+	const char *value = find_option(d->options, "mnt", mount->entry->mountpoint);
+	const struct mount *named = NULL;
+
+	for (size_t i = 0; value && i < d->mounts->spaces.n; i++)
+		if (d->mounts->spaces.items[i]->namespace->of_root)
+			named = find_top(d->mounts->spaces.items[i], mount);
+	if (!named)
+		named = find_top(mount->space, mount);
+	return value && shows_same(named->seen, mount->seen) ? value : NULL;
+}
+
 int external_dump(struct dump *d, struct mount *mount)
 {
-	const char *value = find_option(d->options, "mnt", mount->entry->mountpoint), *path;
+	const char *value = find_name(d, mount), *path;
 	char device[32], name[96];
 
 	if (value && !*value)
@@ -118,15 +225,19 @@ int external_dump(struct dump *d, struct mount *mount)
 			      mount->entry->mountpoint, mount->entry->mountpoint);
 	if (value) {
 		mount->entry->ext_key = (char *)value;
-		if (mount->seen->shared && !find_group(&d->mounts->own, mount->seen->shared))
-			mount->entry->has_internal_sharing = mount->entry->internal_sharing = true;
+		mount->named = true;
+		set_sharing(d, mount);
 		log_info("%s comes from outside, as %s", mount_name(mount, name), value);
 		return 1;
 	}
+	if (!mount->parent)
+		set_sharing(d, mount);
 	snprintf(device, sizeof(device), "%u/%u", major(mount->seen->dev), minor(mount->seen->dev));
 	value = find_option(d->options, "dev", device);
 	if (value && mount->parent)
 		return dump_device(d, mount, *value ? value : device);
+	if (take_below(d, mount))
+		return 1;
 	if (is_copy(d, mount->space) && mount->parent) {
 		path = find_path(d, mount, true);
 		if (path)
@@ -158,6 +269,20 @@ int external_check_groups(struct dump *d, const struct mount *mount)
 
 /* --- restore --- */
 
+/* It comes with another one, which may come from another place now. */
+static int path_with(struct restore *r, const struct mount *mount, const char **ret)
+{
+	const struct mount *above = table_find(r->mounts->by_id, mount->entry->below);
+	const char *below = above ? path_below(mount->entry->mountpoint, above->entry->mountpoint) : NULL, *path;
+
+	if (!below || above == mount || above->space != mount->space || above->entry->has_below)
+		return refuse(EINVAL, "%s comes from outside with mount %u, but is not below it: the image is damaged",
+			      mount->entry->mountpoint, mount->entry->below);
+	TRY(external_path(r, above, &path));
+	*ret = pool_printf(r->pool, "%s/%s", path, below);
+	return 0;
+}
+
 int external_path(struct restore *r, const struct mount *mount, const char **ret)
 {
 	const MntEntry *entry = mount->entry;
@@ -169,7 +294,7 @@ int external_path(struct restore *r, const struct mount *mount, const char **ret
 		return -ENOENT;
 	if (strcmp(key, EXTERNAL_AUTO) == 0) {
 		*ret = entry->source;
-		return 0;
+		return entry->has_below ? path_with(r, mount, ret) : 0;
 	}
 	*ret = find_option(r->options, "mnt", key);
 	if (!*ret || !**ret)

@@ -10,11 +10,17 @@
 #include "object/namespace/namespace.h"
 #include "session/needs.h"
 
+/* Of a namespace file it is none: "net:[4026531840]". */
+static bool is_root(const char *root)
+{
+	return root[0] == '/' || strstr(root, ":[");
+}
+
 static int add_entry(struct restore *r, struct mount_space *space, struct image *image, MntEntry *entry)
 {
 	struct mount *mount;
 
-	if (entry->mountpoint[0] != '/' || entry->root[0] != '/')
+	if (entry->mountpoint[0] != '/' || !is_root(entry->root))
 		return image_refuse(image, "mount %u: \"%s\" or \"%s\" is no path", entry->mnt_id, entry->mountpoint,
 				    entry->root);
 	mount = mount_add(r->mounts, space, r->pool, entry);
@@ -62,6 +68,8 @@ static int classify(struct restore *r, struct mount *mount)
 
 		return found < 0 ? found : 0;
 	}
+	if (entry->has_space)
+		return nsfs_load(r, mount);
 	if (entry->with_plugin)
 		return 0;
 	if (entry->deleted && (!mount->fs || !mount->fs->content))
@@ -105,6 +113,8 @@ int mount_restore_needs(struct restore *r, struct namespace *ns)
 
 		if (entry->with_plugin)
 			(void)need(r, NEED_PEER, "a plugin", "it mounts %s", entry->mountpoint);
+		else if (entry->has_below)
+			continue; /* it comes with another one, if it is there */
 		else if (mount_is_external(m) && entry->ext_key && strcmp(entry->ext_key, EXTERNAL_AUTO) == 0)
 			(void)need(r, NEED_FILE, entry->source, "it is mounted on %s", entry->mountpoint);
 		else if (mount_is_external(m) || entry->ext_key)

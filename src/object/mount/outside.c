@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -28,6 +29,14 @@ static int open_path(const char *path, int *ret_fd)
 {
 	*ret_fd = open(path, O_PATH | O_CLOEXEC);
 	return *ret_fd < 0 ? fail_errno("opening %s, which is to be mounted there", path) : 0;
+}
+
+/* Of --external: always meant from the root. */
+static int open_external(const char *path, int *ret_fd)
+{
+	AUTO_FREE char *whole = path[0] == '/' ? NULL : xprintf("/%s", path);
+
+	return open_path(whole ?: path, ret_fd);
 }
 
 /* By one of our own mounts of its file system. -ENOENT, unlogged: there is none. */
@@ -76,7 +85,7 @@ static int open_root(struct restore *r, const struct mount *root, int *ret_fd)
 		return open_path(r->options->root, ret_fd);
 	found = external_path(r, root, &path);
 	if (found != -ENOENT)
-		return found < 0 ? found : open_path(path, ret_fd);
+		return found < 0 ? found : open_external(path, ret_fd);
 	if (main_space && root->space != main_space && main_space->root->entry->root_dev == root->entry->root_dev) {
 		AUTO_CLOSE int main_root = -1;
 
@@ -108,8 +117,10 @@ int outside_open(struct restore *r, const struct mount *mount, int *ret_fd)
 	if (!mount->parent)
 		return open_root(r, mount, ret_fd);
 	found = external_path(r, mount, &path);
+	if (found == 0 && mount->entry->has_below && access(path, F_OK) < 0)
+		return -ENOENT;
 	if (found != -ENOENT)
-		return found < 0 ? found : open_path(path, ret_fd);
+		return found < 0 ? found : open_external(path, ret_fd);
 	above = mount->from_root ? mount->space->root : mount_find_external_above(mount);
 	TRY(outside_open(r, above, &dir));
 	return open_below(dir, path_below(mount->entry->root, above->entry->root), ret_fd);

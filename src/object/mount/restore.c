@@ -47,10 +47,25 @@ static int clone_outside(struct restore *r, struct mount *mount)
 {
 	AUTO_CLOSE int fd = -1;
 
+	int error;
+
 	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
-	TRY(outside_open(r, mount, &fd));
+	error = outside_open(r, mount, &fd);
+	if (error == -ENOENT && mount->entry->has_below) {
+		log_warn("what was mounted there came from outside with another mount, and is not there any more: it "
+			 "is left out");
+		mount->left_out = true;
+		return 0;
+	}
+	TRY(error);
 	mount->fd = mountapi_clone(fd, "");
-	return mount->fd < 0 ? fail(-mount->fd, "cloning what is to be mounted there (open_tree)") : 0;
+	if (mount->fd < 0)
+		return fail(-mount->fd, "cloning what is to be mounted there (open_tree)");
+	if (sharing_is_outside(r->mounts, mount))
+		mount->outside = mountapi_clone(fd, "");
+	/* Else what is mounted below it would be mounted outside as well, and pivot_root(2) refuses a shared root. */
+	error = mountapi_set_propagation(mount->fd, MS_PRIVATE);
+	return error < 0 ? fail(-error, "making its clone private") : 0;
 }
 
 static int clone_all_outside(struct restore *r)
@@ -58,6 +73,7 @@ static int clone_all_outside(struct restore *r)
 	struct mount *m;
 
 	for_each_mount(m, r->mounts) if (is_outside(m)) TRY(clone_outside(r, m));
+	else if (m->entry->has_space) TRY(nsfs_clone(r, m));
 	return 0;
 }
 
@@ -257,7 +273,7 @@ static int work_in_yard(struct restore *r)
 	{
 		if (m->entry->with_plugin)
 			TRY(clone_plugged(r, m, yard, path));
-		else if (m->fd < 0 && !is_late(m))
+		else if (m->fd < 0 && !is_late(m) && !m->left_out)
 			TRY(clone_anew(r, m));
 	}
 	return 0;
@@ -349,7 +365,7 @@ static int attach_all(struct restore *r, struct mount_space *space, bool late)
 {
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
 		LOG_SCOPE("mount %u on %.60s", m->entry->mnt_id, m->entry->mountpoint);
-		if (!m->parent || hangs_late(m) != late)
+		if (!m->parent || m->left_out || hangs_late(m) != late)
 			continue;
 		if (is_late(m))
 			TRY(make_late(r, m));
@@ -370,7 +386,7 @@ static int put_together(struct restore *r, struct mount_space *space)
 	TRY(attach_all(r, space, false));
 	TRY(attach_all(r, space, true));
 	for (m = space->root; m; m = mount_next(m)) {
-		int error = mountapi_set_flags(m->fd, m->entry->flags);
+		int error = m->left_out ? 0 : mountapi_set_flags(m->fd, m->entry->flags);
 
 		if (error < 0)
 			return fail(-error, "setting the flags of mount %u on %s", m->entry->mnt_id,
@@ -414,7 +430,8 @@ static void close_mounts(struct mount_set *set)
 	for_each_mount(m, set)
 	{
 		auto_close(&m->fd);
-		m->fd = -1;
+		auto_close(&m->outside);
+		m->fd = m->outside = -1;
 	}
 	for (struct superblock *super = set->supers; super; super = super->next) {
 		auto_close(&super->fd);

@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 
 #include "base/fail.h"
+#include "base/log.h"
 #include "kern/mountapi.h"
 #include "object/mount/core.h"
 #include "object/namespace/namespace.h"
@@ -18,11 +19,13 @@
 	for (size_t i_ = 0; i_ < (set)->spaces.n; i_++) \
 		for ((m) = (set)->spaces.items[i_]->root; (m); (m) = mount_next(m))
 
-/* Its peers are those of what it is cloned from, outside. */
+/* Its peers are those of what it is cloned from, outside. We say always where they are, other dumpers if they are
+ * inside. */
 static bool has_peers_outside(const MntEntry *entry)
 {
-	return entry->shared_id && !entry->master_id && (entry->ext_key || entry->ext_mount) &&
-	       !entry->internal_sharing;
+	if (!entry->shared_id || entry->internal_sharing)
+		return false;
+	return entry->has_internal_sharing || (!entry->master_id && (entry->ext_key || entry->ext_mount));
 }
 
 /* The member of a peer group of which all others show a part; NULL if the group is outside. */
@@ -116,13 +119,37 @@ static int set_one(struct mount_set *set, struct mount *mount)
 {
 	struct mount *first = find_first(set, mount->entry->shared_id);
 
-	if (mount->shared_set)
+	if (mount->shared_set || mount->left_out)
 		return 0;
 	if (!first || first == mount || has_peers_outside(mount->entry))
 		return make_first(set, mount);
 	TRY(set_one(set, first));
 	mount->shared_set = true;
 	return join(set, mount, first);
+}
+
+bool sharing_is_outside(const struct mount_set *set, const struct mount *mount)
+{
+	const MntEntry *entry = mount->entry;
+
+	return has_peers_outside(entry) || (entry->master_id && !find_first(set, entry->master_id));
+}
+
+/* What it was cloned from may have been shared then, and is not any more. */
+static int join_outside(struct mount_set *set, const struct mount *mount)
+{
+	int error;
+
+	TRY(space_enter(set, mount->space));
+	error = mount->outside < 0 ? -EINVAL : mountapi_set_group(mount->outside, mount->fd);
+	if (error == -EINVAL)
+		log_warn("%s was %s what is mounted outside, but that is not shared any more: it hears nothing of it "
+			 "from now on",
+			 mount->entry->mountpoint,
+			 has_peers_outside(mount->entry) ? "in the peer group of" : "a slave of");
+	else if (error < 0)
+		return fail(-error, "bringing %s into the peer group of what it comes from", mount->entry->mountpoint);
+	return 0;
 }
 
 /* The first of a group, or a mount that has no peers. */
@@ -136,9 +163,10 @@ static int make_first(struct mount_set *set, struct mount *mount)
 		TRY(set_one(set, master));
 		TRY(join(set, mount, master));
 	}
+	if (sharing_is_outside(set, mount))
+		TRY(join_outside(set, mount));
 	if (has_peers_outside(entry))
-		return 0; /* it has them since it was cloned */
-	/* With a master outside, the same: its clone was a peer of it, or another slave. */
+		return set_type(set, mount, MS_SHARED);
 	if (entry->master_id)
 		TRY(set_type(set, mount, MS_SLAVE));
 	else

@@ -33,7 +33,7 @@ struct mount *mount_add(struct mount_set *set, struct mount_space *space, struct
 		set->by_id = table_create();
 	mount->entry = entry;
 	mount->space = space;
-	mount->fd = -1;
+	mount->fd = mount->outside = -1;
 	list_init(&mount->children);
 	list_init(&mount->sibling);
 	if (table_set(set->by_id, entry->mnt_id, mount))
@@ -136,7 +136,7 @@ void space_count_supers(struct mount_set *set, struct mount_space *space, struct
 		struct superblock *super = m->super = get_super(set, pool, m->entry->root_dev);
 
 		if (mount_is_external(m) || m->entry->with_plugin || m->entry->deleted || m->from_root ||
-		    mount_find_external_above(m))
+		    m->entry->has_space || mount_find_external_above(m))
 			continue;
 		if (!super->widest || strlen(m->entry->root) < strlen(super->widest->entry->root))
 			super->widest = m;
@@ -184,8 +184,10 @@ void mount_set_done(struct mount_set *set)
 	for (size_t i = 0; i < set->spaces.n; i++) {
 		struct mount_space *space = set->spaces.items[i];
 
-		for (size_t j = 0; j < space->mounts.n; j++)
+		for (size_t j = 0; j < space->mounts.n; j++) {
 			auto_close(&space->mounts.items[j]->fd);
+			auto_close(&space->mounts.items[j]->outside);
+		}
 		auto_close(&space->ns);
 		auto_close(&space->root_fd);
 		vector_done(&space->mounts);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Namespace files that are mounted somewhere, as `ip netns add` does: they keep a namespace alive, and give it a name.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/text.h"
+#include "kern/mountapi.h"
+#include "object/mount/core.h"
+#include "object/namespace/namespace.h"
+
+/* In mountinfo: "net:[4026531840]" */
+static ino_t parse_root(const char *root, const struct namespace_kind *kind)
+{
+	const char *rest = text_after(root, kind->name);
+
+	rest = rest ? text_after(rest, ":[") : NULL;
+	return rest ? strtoull(rest, NULL, 10) : 0;
+}
+
+bool nsfs_is(const struct proc_mount *seen)
+{
+	return strcmp(seen->fs_type, "nsfs") == 0;
+}
+
+int nsfs_dump(struct dump *d, struct mount *mount)
+{
+	const struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces)
+	{
+		if (!ns->inode || !ns->task || parse_root(mount->seen->root, ns->kind) != ns->inode)
+			continue;
+		mount->entry->has_space = mount->entry->has_space_kind = true;
+		mount->entry->space = ns->id;
+		mount->entry->space_kind = ns->kind->flag;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static const struct namespace *find(struct restore *r, const MntEntry *entry)
+{
+	const struct namespace *ns;
+
+	for_each_namespace(ns,
+			   r->namespaces) if (ns->kind->flag == entry->space_kind && ns->id == entry->space) return ns;
+	return NULL;
+}
+
+int nsfs_load(struct restore *r, const struct mount *mount)
+{
+	return find(r, mount->entry) ? 0 : refuse(EINVAL, "the namespace that is mounted there is not in the images");
+}
+
+int nsfs_clone(struct restore *r, struct mount *mount)
+{
+	const struct namespace *ns = find(r, mount->entry);
+	AUTO_FREE char *path = xprintf("/proc/self/ns/%s", ns->kind->name);
+	AUTO_CLOSE int own = ns->fd < 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (ns->fd < 0 && own < 0)
+		return fail_errno("opening %s", path);
+	mount->fd = mountapi_clone(ns->fd < 0 ? own : ns->fd, "");
+	return mount->fd < 0 ? fail(-mount->fd, "cloning the file of the %s namespace", ns->kind->name) : 0;
+}
