@@ -7,83 +7,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mounts import Program, make_files
 from room import wait_until
 
 # systemd makes "/" shared, some of its services have slaves of it.
 pytestmark = pytest.mark.parametrize('propagation', ('shared', 'slave', 'private'))
-
-PROGRAM = '''
-import os, time
-open({out!r} + '/ready', 'w')
-while not os.path.exists({out!r} + '/go'):
-    time.sleep(0.01)
-text = eval({expression!r})
-with open({out!r} + '/said.new', 'w') as f:
-    f.write(text)
-os.rename({out!r} + '/said.new', {out!r} + '/said')
-while not os.path.exists({out!r} + '/end'):
-    time.sleep(0.01)
-'''
-
-
-class Program:
-    """A program in a mount namespace of its own, which says what an expression is worth there after the restore."""
-
-    def __init__(self, room, criu, folder):
-        self.room, self.criu, self.folder = room, criu, folder
-        self.out, self.images = folder / 'out', folder / 'images'
-        self.out.mkdir()
-        self.images.mkdir()
-        self.pid = None
-
-    def start(self, script, unshare=('-m',)):
-        """Runs a script in a new mount namespace, as an orphan that leads its session; it must end in the program."""
-        self.pid = self.room.start(self.folder / 'output', '/usr/bin/unshare', *unshare, '/bin/sh', '-ec', script, cwd='/')
-        wait_until((self.out / 'ready').exists, 30, lambda: (self.folder / 'output').read_text())
-
-    def start_python(self, script, expression, unshare=('-m',)):
-        """The same, with the program above behind the script."""
-        text = PROGRAM.format(out=str(self.out), expression=expression)
-        (self.folder / 'program.py').write_text(text)
-        self.start(f'{script}\nexec /usr/bin/python3 {self.folder}/program.py', unshare)
-
-    def call(self, command, *options):
-        """One command of criu; its result and its log."""
-        done = self.room.run(self.criu, command, '-D', self.images, '-v4', '-o', f'{command}.log', *options)
-        log = self.images / f'{command}.log'
-        return done.returncode, log.read_text() if log.exists() else done.stdout
-
-    def dump(self, *options):
-        """Must succeed."""
-        code, said = self.call('dump', '-t', self.pid, *options)
-        assert code == 0, said
-        wait_until(lambda: self.pid not in self.room.pids(), 10)
-
-    def restore(self, *options):
-        """Must succeed; what the program says then."""
-        code, said = self.call('restore', '-d', *options)
-        assert code == 0, said
-        (self.out / 'go').touch()
-        wait_until((self.out / 'said').exists, 30)
-        return (self.out / 'said').read_text()
-
-    def mounts(self):
-        """What is mounted in the namespace of the room."""
-        return (self.room.proc / '1/mountinfo').read_text()
 
 
 @pytest.fixture
 def program(room, criu, folder):
     """A Program."""
     return Program(room, criu, folder)
-
-
-def make_files(folder, **files):
-    """A directory with files."""
-    folder.mkdir()
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    return folder
 
 
 def test_external(program, folder):

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -107,6 +108,13 @@ static int open_root(struct restore *r, const struct mount *root, int *ret_fd)
 		      root->entry->root);
 }
 
+static bool is_mounted_at(const char *path)
+{
+	struct statx stx;
+
+	return statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, 0, &stx) == 0 && stx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
 int outside_open(struct restore *r, const struct mount *mount, int *ret_fd)
 {
 	const struct mount *above;
@@ -117,7 +125,7 @@ int outside_open(struct restore *r, const struct mount *mount, int *ret_fd)
 	if (!mount->parent)
 		return open_root(r, mount, ret_fd);
 	found = external_path(r, mount, &path);
-	if (found == 0 && mount->entry->has_below && access(path, F_OK) < 0)
+	if (found == 0 && mount->entry->has_below && !is_mounted_at(path))
 		return -ENOENT;
 	if (found != -ENOENT)
 		return found < 0 ? found : open_external(path, ret_fd);

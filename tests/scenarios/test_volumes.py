@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What container engines bind from the host into a root directory of the container, and how it is related to the host and to other binds."""
+import pytest
+from mounts import Program, make_files
+
+pytestmark = pytest.mark.parametrize('propagation', ('shared', 'slave', 'private'))
+
+# What the program and its worker see: of each mount below / its place, what it shows, its flags, and which of them are peers or masters of which.
+TABLE = '''
+import ctypes, os, signal
+pids = ['self']
+def table():
+    numbers, rows = {}, []
+    for pid in pids:
+        for line in sorted(open(f'/proc/{pid}/mountinfo'), key=lambda line: line.split()[4]):
+            f = line.split()
+            end = f.index('-')
+            marks = [word.split(':')[0] + str(numbers.setdefault(word.split(':')[1], len(numbers))) for word in f[6:end]]
+            rows.append((pid, f[3] if f[end + 1] == 'tmpfs' else '', f[4], f[5], f[end + 1], *marks))
+    return rows
+def worker(work):
+    r, w = os.pipe()
+    pid = os.fork()
+    if not pid:
+        ctypes.CDLL(None).unshare(0x20000)
+        work()
+        os.write(w, b'.')
+        signal.pause()
+    os.read(r, 1)
+    pids.append(pid)
+'''
+SAME = "str(table() == before or [row for row in before if row not in table()] + [0] + [row for row in table() if row not in before])"
+# A root directory, while other mounts stay in their peer groups.
+OPEN_ROOT = 'mount --make-private /; mount --make-private $(findmnt -fno TARGET -T {root}); mount --bind {root} {root}; mount --make-private {root}'
+REMEMBER = 'before = table()\n'
+
+
+@pytest.fixture
+def program(room, criu, folder):
+    """A Program."""
+    return Program(room, criu, folder)
+
+
+@pytest.fixture
+def volume(program, folder):
+    """A file system of the host, private there, with a directory that is bound into containers."""
+    path = make_files(folder / 'volume')
+    assert program.room.run('/bin/sh', '-ec', f'mount -t tmpfs volume {path}; mount --make-private {path}; mkdir -p {path}/sub/below; '
+                            f'echo theirs > {path}/sub/file').returncode == 0
+    return path / 'sub'
+
+
+def named(place, path):
+    """Options for dump and restore."""
+    return ['--external', f'mnt[{place}]:volume'], ['--external', f'mnt[volume]:{path}']
+
+
+def checkpoint(program, options, more, end='True'):
+    """Dump and restore with both sets of options."""
+    program.dump(*options[0], *more[0])
+    assert program.restore(*options[1], *more[1]) == end
+
+
+def test_other_mount_at_the_place(program, volume):
+    """A worker has something else mounted where the root task has the volume: that keeps its own content."""
+    options = program.start_rooted(f'mkdir first; mount --bind {volume} first', 'open(f"/proc/{pids[1]}/root/first/own").read()', TABLE + '''
+def own():
+    os.system('umount /first; mount -t tmpfs own /first; echo -n mine > /first/own')
+worker(own)
+''')
+    checkpoint(program, options, named('/first', volume), 'mine')
+
+
+def test_below_another_mount(program, volume):
+    """The name is that of the mount that is seen: what lies below it at the same place is another one."""
+    options = program.start_rooted(f'mkdir first; mount -t tmpfs own first; echo mine > first/own; mount --bind {volume} first',
+                                   'open("/first/file").read() + os.popen("umount /first; cat /first/own").read()')
+    checkpoint(program, options, named('/first', volume), 'theirs\nmine\n')
+
+
+def test_bound_twice(program, volume):
+    """Only one bind of the volume is named; the other one, deeper and before it in order, is a part of it."""
+    options = program.start_rooted(f'mkdir -p first deep/second; mount --bind {volume} first; mount --bind first deep/second', SAME,
+                                   TABLE + REMEMBER)
+    checkpoint(program, options, named('/first', volume))
+
+
+def test_groups(program, volume):
+    """Binds that were found by themselves keep the peer groups and slaves that they have among themselves."""
+    options = program.start_rooted(f'''mkdir a b c d e; mount --bind {volume} a; mount --bind a b; mount --make-private b; mount --make-shared b
+mount --bind b c; mount --bind c d; mount --make-slave d; mount --make-shared d; mount --bind d e; mount --make-slave e''', SAME,
+                                   TABLE + REMEMBER)
+    checkpoint(program, options, (['--external', 'mnt[]:s'],) * 2)
+
+
+def test_shared_on_both_sides(program, volume):
+    """The volume is shared outside; inside it has been made private and shared again, and a worker has a copy of the namespace."""
+    program.room.run('/bin/sh', '-ec', f'mount --bind {volume} {volume}; mount --make-private {volume}; mount --make-shared {volume}')
+    options = program.start_rooted(f'mkdir first; mount --bind {volume} first', SAME, TABLE + '''
+os.system('mount --make-private /first; mount --make-shared /first')
+worker(lambda: None)
+''' + REMEMBER)
+    checkpoint(program, options, named('/first', volume))
+
+
+@pytest.mark.parametrize('kind', ('shared', 'slave'))
+def test_peers_outside(program, volume, kind):
+    """A named volume that is in a peer group with the host's, or a slave of it, hears of the host afterwards."""
+    program.room.run('/bin/sh', '-ec', f'mount --bind {volume} {volume}; mount --make-private {volume}; mount --make-shared {volume}')
+    options = program.start_rooted(f'mkdir first; mount --bind {volume} first; mount --make-{kind} first', 'open("/first/below/heard").read()', own_root=OPEN_ROOT)
+    more = named('/first', volume)
+    program.dump(*options[0], *more[0])
+    before = program.mounts()
+    code, said = program.call('restore', '-d', *options[1], *more[1])
+    assert code == 0, said
+    assert program.mounts() == before
+    program.room.run('/bin/sh', '-ec', f'mount -t tmpfs x {volume}/below; echo -n yes > {volume}/below/heard')
+    assert program.ask() == 'yes'
+
+
+def test_path_without_slash(program, volume):
+    """Where a volume is told without a slash, the path begins in the root."""
+    options = program.start_rooted(f'mkdir first; mount --bind {volume} first', 'open("/first/file").read()')
+    checkpoint(program, options, named('/first', str(volume)[1:]), 'theirs\n')
+
+
+@pytest.mark.parametrize('kind', ('private', 'slave', 'shared'))
+def test_mounts_of_the_host_below(program, volume, kind):
+    """What the host has mounted below the directory comes back with it: `-v /dev:/host/dev` of podman. It may have moved with it."""
+    program.room.run('/bin/sh', '-ec', f'''mount -t tmpfs x {volume}/below; mkdir {volume}/below/deeper; echo -n lower > {volume}/below/file
+mount -t ramfs y {volume}/below/deeper; echo -n deepest > {volume}/below/deeper/file; mount --bind {volume}/below/deeper {volume}/below/deeper''')
+    options = program.start_rooted(f'mkdir first; mount --rbind {volume} first; mount --make-r{kind} first',
+                                   f'str([len(before), {SAME}])', TABLE + REMEMBER)
+    more = named('/first', volume)
+    before = program.mounts()
+    checkpoint(program, options, more, "[8, 'True']")
+    assert program.mounts() == before
+
+
+def test_mounts_below_are_gone(program, volume):
+    """If the host has not mounted it any more, it is left out."""
+    program.room.run('/bin/sh', '-ec', f'mount -t tmpfs x {volume}/below; mkdir {volume}/below/deeper; mount -t tmpfs y {volume}/below/deeper')
+    options = program.start_rooted(f'mkdir first; mount --rbind {volume} first', 'open("/first/file").read()')
+    more = named('/first', volume)
+    program.dump(*options[0], *more[0])
+    program.room.run('/bin/umount', '-R', f'{volume}/below')
+    code, said = program.call('restore', '-d', *options[1], *more[1])
+    assert code == 0 and 'it is left out' in said, said
+    assert program.ask() == 'theirs\n'
+
+
+def test_root_that_is_a_slave(program, folder):
+    """The root of the container is a slave of the host's directory, as all is that runc makes on a machine of systemd."""
+    root = folder / 'root'
+    root.mkdir()
+    (root / 'below').mkdir()
+    program.room.run('/bin/sh', '-ec', f'mount --bind {root} {root}; mount --make-private {root}; mount --make-shared {root}')
+    options = program.start_rooted('true', 'open("/below/heard").read()',
+                                   own_root='mount --make-rslave /; mount --bind {root} {root}; mount --make-slave {root}')
+    program.dump(*options[0])
+    code, said = program.call('restore', '-d', *options[1])
+    assert code == 0, said
+    program.room.run('/bin/sh', '-ec', f'mount -t tmpfs x {root}/below; echo -n yes > {root}/below/heard')
+    assert program.ask() == 'yes'
+
+
+def test_root_in_a_peer_group(program):
+    """Without a root of its own, it is in the peer group of the host's. What is mounted for the restore is not seen there."""
+    program.room.run('/bin/sh', '-ec', 'mount --make-private /; mount --make-shared /')
+    program.start_python('true', 'alive', ('-m', '--propagation', 'unchanged'))
+    program.dump('--external', 'mnt[]:s')
+    before = program.mounts()
+    code, said = program.call('restore', '-d', '--external', 'mnt[]:s')
+    assert code == 0, said
+    assert program.mounts() == before
+    group = [line.split()[6] for line in before.splitlines() if line.split()[4] == '/']
+    assert group == [line.split()[6] for line in (program.room.proc / str(program.pid) / 'mountinfo').read_text().splitlines() if line.split()[4] == '/']
+
+
+def test_bound_namespaces(program, folder):
+    """Files of namespaces that are mounted: that of criu comes from outside, that of the program is its own again."""
+    places = make_files(folder / 'places', outside='', own='')
+    program.room.run('/bin/mount', '--bind', '/proc/self/ns/net', places / 'outside')
+    program.start_python(f'mount --bind /proc/self/ns/uts {places}/own', f'''str([os.stat("{places}/own").st_ino == os.stat("/proc/self/ns/uts").st_ino,
+os.stat("{places}/outside").st_ino == os.stat("/proc/self/ns/net").st_ino])''', ('-mu',))
+    program.dump()
+    assert program.restore() == str([True, True])
+
+
+def test_bound_namespace_without_tasks(program, folder):
+    """One that nobody in the tree lives in is refused by name: it would be empty."""
+    places = make_files(folder / 'places', other='')
+    program.start_python(f'unshare -n mount --bind /proc/self/ns/net {places}/other', '"alive"')
+    code, said = program.call('dump', '-t', program.pid)
+    assert code == 1 and 'keeps a namespace alive that no task of the tree lives in' in said and f'--skip-mnt {places}/other' in said, said
+    assert program.ask() == 'alive'
