@@ -64,6 +64,7 @@ class Run:
         self.output = self.folder / 'output'
         self.pid = self.before = self.files = None
         self.images = 0
+        self.env = {}       # for criu, more than our own
         self.released = None
 
     def start(self):
@@ -116,7 +117,7 @@ class Run:
                  *shlex.split(self.subject.about['options']),
                  *shlex.split(self.subject.about[f'{command.removeprefix("pre-")}_options'])]
         try:
-            done = self.room.run(*words, timeout=120, env={**os.environ, **(env or {})})
+            done = self.room.run(*words, timeout=120, env={**os.environ, **self.env, **(env or {})})
             status, printed = done.returncode, done.stdout
         except subprocess.TimeoutExpired as error:
             status, printed = None, f'does not end: {error}'

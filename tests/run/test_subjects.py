@@ -13,7 +13,7 @@ def pytest_generate_tests(metafunc):
     if 'case' not in metafunc.fixturenames:
         return
     programs = sorted((Path(metafunc.config.getoption('--build')) / 'tests/subjects').glob('*.*'))
-    subjects = [Subject(path.resolve()) for path in programs if path.is_file() and path.suffix != '.a']
+    subjects = [Subject(path.resolve()) for path in programs if path.is_file() and path.suffix not in ('.a', '.so')]
     assert subjects, 'no subjects are built'
     house = metafunc.config.getoption('--house')
     cases = [(subject, way, house or '-') for subject in subjects for way in WAYS

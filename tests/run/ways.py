@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The ways a subject is taken through a checkpoint. Each is a function of a Run that has started; the name is the way's name."""
 import re
+from pathlib import Path
 
 from room import wait_until
 from rpc import start_swrk
@@ -56,6 +57,13 @@ def predumped(run):
     run.verify(images)
     run.restore(images)
     run.compare('after the restore')
+
+
+def older(run):
+    """As plain, by a criu that finds a kernel as old as the oldest it promises to work on, from preload."""
+    library = Path(run.criu).parent / 'tests/subjects/libolder-kernel.so'
+    run.env = {'LD_PRELOAD': str(library), 'ASAN_OPTIONS': 'verify_asan_link_order=0'}
+    plain(run)
 
 
 def rpc(run):
@@ -118,6 +126,7 @@ MEMORY = re.compile('memory/|tree/family|thread/several')
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
            'remote': MEMORY, 'lazy': MEMORY,
+           'older': re.compile('memory/|tree/family|thread/several|timer/posix|file/(pidfd|userfaultfd|timerfd|eventfd)$|socket/unix-pair'),
            'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd)')}
 
 
@@ -136,4 +145,4 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
           'net': (('plain', 'twice', 'told'), re.compile('socket/|file/tun')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, rpc, remote, lazy, told)}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, rpc, remote, lazy, told)}

@@ -13,7 +13,8 @@
 #include "base/io.h"
 #include "kern/proc/proc.h"
 
-#define WORDS 512 /* read at once: one page table of x86_64 */
+#define WORDS	 4096	    /* read at once: eight page tables of x86_64 */
+#define SCAN_MAX (1u << 20) /* words read by one call: the caller may have a time limit */
 
 #define ONLY_IOCTL (PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN | PAGE_IS_HUGE)
 
@@ -142,20 +143,24 @@ static bool add_page(struct page_region *regions, size_t capacity, size_t *n, ui
 static ssize_t scan_by_words(const struct page_tables *map, uint64_t *at, uint64_t end,
 			     const struct pagemap_filter *filter, struct page_region *regions, size_t capacity)
 {
+	const bool wants_empty = matches(filter, 0);
 	uint64_t words[WORDS];
-	size_t n = 0;
+	size_t n = 0, read = 0;
 
 	if (filter->flags || ((filter->all | filter->any) & ONLY_IOCTL))
 		return -EOPNOTSUPP;
-	while (*at < end) {
+	for (; *at < end && read < SCAN_MAX; read += WORDS) {
 		uint64_t pages = (end - *at + map->page_size - 1) / map->page_size;
 
 		if (pages > WORDS)
 			pages = WORDS;
 		TRY(pagemap_read_words(map, *at, pages, words));
 		for (uint64_t i = 0; i < pages; i++, *at += map->page_size) {
-			uint64_t categories = categories_of(map, words[i]);
+			uint64_t categories;
 
+			if (!words[i] && !wants_empty)
+				continue;
+			categories = categories_of(map, words[i]);
 			if (matches(filter, categories) &&
 			    !add_page(regions, capacity, &n, *at, map->page_size, categories & filter->ret))
 				return (ssize_t)n;

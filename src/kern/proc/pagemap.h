@@ -28,8 +28,9 @@ void pagemap_close(struct page_tables *map);
 
 /*
  * Regions of [*at, end) with pages that match, in rising order, at most room. Moves *at to where the next call goes on:
- * at end when all is done. Returns the count; -EOPNOTSUPP (not reported) if the filter asks for what only the ioctl
- * knows (WPALLOWED, WRITTEN, HUGE, any flag) and it is missing; else -errno (reported).
+ * at end when all is done, which may take several calls even if there is room. Returns the count; -EOPNOTSUPP (not
+ * reported) if the filter asks for what only the ioctl knows (WPALLOWED, WRITTEN, HUGE, any flag) and it is missing;
+ * else -errno (reported).
  */
 ssize_t pagemap_scan(const struct page_tables *map, uint64_t *at, uint64_t end, const struct pagemap_filter *filter,
 		     struct page_region *regions, size_t capacity);

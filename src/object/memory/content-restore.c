@@ -123,7 +123,8 @@ int memory_load_content(struct restore *r, struct task *task)
 /* --- fill --- */
 
 /* Pages that the task has from its creator. */
-static int find_inherited(const struct page_tables *tables, const VmaEntry *vma, range_list *ranges)
+static int find_inherited(const struct restore *r, const struct page_tables *tables, const VmaEntry *vma,
+			  range_list *ranges)
 {
 	const uint64_t never = PAGE_IS_FILE | PAGE_IS_PFNZERO;
 	const struct pagemap_filter filter = { .inverted = never,
@@ -140,6 +141,8 @@ static int find_inherited(const struct page_tables *tables, const VmaEntry *vma,
 				.start = regions[i].start,
 				.nr_pages = (regions[i].end - regions[i].start) / page_size(),
 			};
+		if (deadline_passed(&r->deadline))
+			return refuse(ETIMEDOUT, "looking for inherited pages takes longer than --timeout allows");
 	}
 	return 0;
 }
@@ -216,7 +219,7 @@ static int inherit_area(struct fill_task *fill, const struct page_tables *tables
 	for (size_t i = 0; i < n_whole; i++)
 		if (!(area->lazy && whole[i].lazy))
 			pieces[n++] = cut_piece(&whole[i], vma);
-	result = find_inherited(tables, vma, &there);
+	result = find_inherited(fill->r, tables, vma, &there);
 	if (result == 0)
 		pages_inherit(pieces, n, there.items, there.n, how, &fill->what);
 	vector_done(&there);
