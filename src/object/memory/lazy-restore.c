@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -107,6 +108,33 @@ static int take_uffd(struct restore *r, struct task *task, int *ret)
 	return result;
 }
 
+/* --- no huge pages until all is registered: one that is made by a write nearby covers pages that are still to come ---
+ */
+
+static struct step *plan_huge_pages(struct plan *plan, bool on)
+{
+	return plan_syscall(plan, on ? "allow huge pages" : "forbid huge pages", __NR_prctl, V(PR_SET_THP_DISABLE),
+			    V(!on), V(0), V(0), V(0));
+}
+
+void memory_lazy_plan(const struct restore *r, struct plan *plan)
+{
+	if (r->options->lazy_pages)
+		plan_huge_pages(plan, false);
+}
+
+/* What the task itself had set is set at the end. */
+static int allow_huge_pages(struct restore *r, struct task *task)
+{
+	struct plan *plan = plan_create();
+	int result;
+
+	plan_huge_pages(plan, true);
+	result = remote_run(task->leader->remote, plan, &r->deadline);
+	plan_destroy(&plan);
+	return result;
+}
+
 static int register_areas(const struct memory_restore *memory, int uffd)
 {
 	struct uffdio_api api = {
@@ -141,20 +169,29 @@ static bool has_lazy_areas(const struct task *task)
 	return false;
 }
 
-int memory_lazy_register(struct restore *r, struct task *task)
+static int hand_over(struct restore *r, struct task *task)
 {
 	AUTO_CLOSE int uffd = -1;
 
-	if (!r->lazy || task->state == TASK_HELPER)
-		return 0;
-	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	TRY(fail_point("restore/lazy"));
-	if (!task_is_live(task) || task->restore->memory_from || !has_lazy_areas(task))
+	if (!has_lazy_areas(task))
 		return tell_pid(r, -task->vpid); /* nothing will follow */
 	TRY(take_uffd(r, task, &uffd));
 	TRY(register_areas(task->restore->memory, uffd));
 	TRY(tell_pid(r, task->vpid));
 	return pass_fds(r, uffd, task->restore->pidfd);
+}
+
+int memory_lazy_register(struct restore *r, struct task *task)
+{
+
+	if (!r->lazy || task->state == TASK_HELPER)
+		return 0;
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(fail_point("restore/lazy"));
+	if (!task_is_live(task) || task->restore->memory_from)
+		return tell_pid(r, -task->vpid);
+	TRY(hand_over(r, task));
+	return allow_huge_pages(r, task);
 }
 
 void memory_lazy_finish(struct restore *r)

@@ -139,6 +139,8 @@ bool memory_is_mapped_writable(struct restore *r, uint32_t file_id);
 
 /* Connects to the daemon: before any task is made. */
 int memory_lazy_begin(struct restore *r);
+/* First steps of a task that gets memory of its own. */
+void memory_lazy_plan(const struct restore *r, struct plan *plan);
 /* When the task has all of its children: from here on its lazy memory is the daemon's. */
 int memory_lazy_register(struct restore *r, struct task *task);
 /* All tasks run. */
