@@ -101,7 +101,7 @@ def smaps_areas(text, numbers):
             shared = access[3] == 's'
             if name == '[heap]':
                 name = ''       # depends on where brk is, compared elsewhere
-            if shared and inode != '0':
+            if inode != '0' and (shared or name.startswith('socket:')):
                 inode = numbers.name('shared', (inode, name))
                 name = re.sub(r'^socket:.*', 'socket', name)        # the inode number again
             elif inode != '0':

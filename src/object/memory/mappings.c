@@ -159,7 +159,8 @@ static int dump_device(struct dump *d, struct task *task, const struct mapping *
 	return 1;
 }
 
-/* The rings of a packet socket; what is in them is in the socket's record. */
+/* The rings of a packet socket; what is in them is in the socket's record. A private mapping shows the same pages, but
+ * those that the program has written to are its own. */
 static int dump_rings(struct dump *d, const struct mapping *m, VmaEntry *vma)
 {
 	size_t n;
@@ -170,7 +171,7 @@ static int dump_rings(struct dump *d, const struct mapping *m, VmaEntry *vma)
 			continue;
 		vma->shmid = known[i].id;
 		vma->pgoff = m->pgoff;
-		vma->status = VMA_REGULAR | VMA_SOCKET | VMA_FILE_SHARED;
+		vma->status = VMA_REGULAR | VMA_SOCKET | (m->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE);
 		vma->has_fdflags = true;
 		vma->fdflags = O_RDWR;
 		return 0;
@@ -236,7 +237,7 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 		if (taken)
 			return taken < 0 ? taken : 0;
 	}
-	if (m->name && m->shared && text_starts(m->name, "socket:"))
+	if (m->name && text_starts(m->name, "socket:"))
 		return dump_rings(d, m, vma);
 	if (m->vm_flags & (VMF(IO) | VMF(PF)))
 		return refuse_mapping(m, "memory of a device: it cannot be checkpointed");

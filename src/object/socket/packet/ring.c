@@ -136,6 +136,9 @@ int packet_ring_check(const PacketSockEntry *entry)
 
 	if (!ring || !ring->has_next)
 		return 0;
+	/* bind(2) never takes a protocol away again: without one no packet has ever come in, and none may now. */
+	if (ring->next && !entry->protocol)
+		return refuse(EINVAL, "a packet socket without protocol can't have packets in its ring");
 	if (!ring->frame_size || ring->block_size < ring->frame_size || !ring->block_nr ||
 	    ring->next >= (entry->version == TPACKET_V3 ? ring->block_nr : ring->frame_nr) ||
 	    ring->frame_nr != (uint64_t)(ring->block_size / ring->frame_size) * ring->block_nr ||
@@ -250,7 +253,7 @@ int packet_ring_restore(int fd, const PacketSockEntry *entry)
 	if (!entry->rx_ring || !entry->rx_ring->has_next)
 		return 0;
 	TRY(map(fd, entry, &view));
-	result = go_on(fd, &view, entry);
+	result = entry->rx_ring->next ? go_on(fd, &view, entry) : 0;
 	if (result < 0)
 		log_warn("A ring begins at its first frame, not at %u where it was: %s", entry->rx_ring->next,
 			 strerror(-result));
