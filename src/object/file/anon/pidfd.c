@@ -4,8 +4,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <linux/sched.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +23,10 @@
 #include "object/namespace/namespace.h"
 #include "session/pids.h"
 
+extern const struct file_kind pidfd_kind;
+
 #define OUTSIDE	    (-2)
+#define KILLED_BY   0x7f		  /* of what wait(2) tells */
 #define PIDFD_FLAGS (O_NONBLOCK | O_EXCL) /* PIDFD_NONBLOCK, PIDFD_THREAD (since 6.9) */
 
 /* The last number is the one in the innermost pid namespace of the target. */
@@ -72,6 +78,24 @@ static int dump_outsider(const struct open_file *of, PidfdEntry *record)
 	return 0;
 }
 
+/* linux/pidfd.h, since Linux 6.13; the exit code since 6.15. */
+struct info {
+	uint64_t mask, cgroup;
+	uint32_t pid, tgid, ppid, ids[8];
+	int32_t exit_code;
+};
+
+#define GET_INFO  _IOWR(0xff, 11, struct info)
+#define INFO_EXIT (1u << 3)
+
+static void read_exit_code(int fd, PidfdEntry *record)
+{
+	struct info info = { .mask = INFO_EXIT };
+
+	record->has_exit_code = ioctl(fd, GET_INFO, &info) == 0 && info.mask & INFO_EXIT;
+	record->exit_code = record->has_exit_code ? info.exit_code : 0;
+}
+
 static int dump_pidfd(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	PidfdEntry *record = out->pidfd;
@@ -83,6 +107,8 @@ static int dump_pidfd(struct dump *d, const struct open_file *of, FileEntry *out
 	record->flags = of->flags;
 	record->fown = of->owner;
 	record->nspid = pid > 0 ? pid : -1;
+	if (pid < 0)
+		read_exit_code(of->fd, record);
 	if (pid == OUTSIDE)
 		return dump_outsider(of, record);
 	if (pid > 0 && !task_tree_find(d->tree, pid) && !task_tree_find_thread(d->tree, pid))
@@ -105,25 +131,6 @@ static int load_pidfd(struct restore *r, struct file *f)
 	    !task_tree_find_thread(r->tree, record->nspid))
 		return refuse(EINVAL, "files.img: it refers to process %d, which is not in the tree", record->nspid);
 	f->users += is_late_thread(r, record); /* until it is put in place */
-	return 0;
-}
-
-/* A child of ours that is gone at once: its pidfd says what one of a dead process says. */
-static int make_dead(void *ret_fd)
-{
-	int fd = -1;
-	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&fd };
-	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-
-	if (pid == 0)
-		_exit(0);
-	if (pid < 0)
-		return fail_errno("making a process that dies");
-	if (waitpid(pid, NULL, __WALL) < 0) {
-		close(fd);
-		return fail_errno("waiting for a process that dies");
-	}
-	*(int *)ret_fd = fd;
 	return 0;
 }
 
@@ -156,21 +163,83 @@ static int open_living(pid_t pid, const PidfdEntry *record, int *ret_fd)
 	return record->fown && record->fown->signum ? file_apply_flags(*ret_fd, record->flags, record->fown) : 0;
 }
 
+/* --- processes that have ended --- */
+
+/* All pidfds of one process that has ended have the same inode number. */
+struct ended {
+	struct restore *r;
+	uint32_t ino;
+	int exit_code;
+};
+
+static void __attribute__((noreturn)) end_as(int exit_code)
+{
+	const struct rlimit none = { 0 };
+	int sig = exit_code & KILLED_BY;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	if (sig && setrlimit(RLIMIT_CORE, &none) == 0) {
+		signal(sig, SIG_DFL);
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+		kill(getpid(), sig);
+	}
+	_exit(exit_code >> 8 & 0xff);
+}
+
+static int open_ended(pid_t pid, const PidfdEntry *record, int *ret_fd)
+{
+	*ret_fd = (int)syscall(SYS_pidfd_open, pid, record->flags & PIDFD_FLAGS);
+	if (*ret_fd < 0 && errno == EINVAL) /* this kernel has none of threads */
+		*ret_fd = (int)syscall(SYS_pidfd_open, pid, record->flags & O_NONBLOCK);
+	if (*ret_fd < 0)
+		return fail_errno("opening a pidfd of a process that has ended");
+	return file_apply_flags(*ret_fd, record->flags, record->fown);
+}
+
+static int open_all(const struct ended *ended, pid_t pid)
+{
+	size_t n;
+	struct file *const *files = file_restore_all(ended->r, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const PidfdEntry *record = files[i]->kind == &pidfd_kind ? files[i]->entry->pidfd : NULL;
+
+		if (record && record->ino == ended->ino && files[i]->fd < 0 && files[i]->users && is_gone(record))
+			TRY(open_ended(pid, record, &files[i]->fd));
+	}
+	return 0;
+}
+
+/* A child of ours that is gone at once: its pidfds say what those of a dead process say. */
+static int make_ended(void *arg)
+{
+	const struct ended *ended = arg;
+	struct clone_args args = { 0 };
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	int result;
+
+	if (pid == 0)
+		end_as(ended->exit_code);
+	if (pid < 0)
+		return fail_errno("making a process that ends");
+	result = open_all(ended, pid);
+	if (waitpid(pid, NULL, __WALL) < 0)
+		return fail_errno("waiting for a process that ends");
+	return result;
+}
+
 static int create_pidfd(struct restore *r, struct file *f)
 {
 	const PidfdEntry *record = f->entry->pidfd;
-	AUTO_CLOSE int fd = -1;
+	struct ended ended = { r, record->ino, record->exit_code };
 
-	if (is_gone(record)) {
-		/* It must be of a pid namespace that the task may look into. */
-		TRY(r->inner_pids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWPID, make_dead, &fd)
-				  : make_dead(&fd));
-		TRY(file_apply_flags(fd, record->flags, record->fown));
-	} else {
-		TRY(open_living(pid_for_now(r, record), record, &fd));
-	}
-	f->fd = TAKE_FD(fd);
-	return 0;
+	if (!is_gone(record))
+		return open_living(pid_for_now(r, record), record, &f->fd);
+	/* It must be of a pid namespace that the task may look into. */
+	return r->inner_pids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWPID, make_ended, &ended)
+			     : make_ended(&ended);
 }
 
 static int remake_pidfd(struct restore *r, struct file *f, int *ret_fd)
