@@ -70,6 +70,7 @@ struct memfd {
 	const MemfdInodeEntry *record;
 	int fd;	    /* -1 until it is made; kept to the end for the seals */
 	bool given; /* by the user, as it is */
+	bool taken; /* fd itself is a descriptor of the program */
 	struct memfd *next;
 };
 
@@ -97,7 +98,7 @@ static int prepare_memfds(struct restore *r)
 	while ((more = image_read(image, &record)) > 0) {
 		struct memfd *memfd = pool_new(r->pool, struct memfd);
 
-		*memfd = (struct memfd){ record, -1, false, set->all };
+		*memfd = (struct memfd){ .record = record, .fd = -1, .next = set->all };
 		set->all = memfd;
 		if (record->size > INT64_MAX)
 			return image_refuse(image, "the size makes no sense");
@@ -213,25 +214,39 @@ static int make_object(struct restore *r, struct memfd *memfd)
 	return 0;
 }
 
+/*
+ * What memfd_create(2) returns does not count as a writer, so the kernel lets the program in it be run; what is opened
+ * by a path does. So it is itself the first that reads and writes, and what such mappings are made of.
+ */
+static int open_memfd(struct memfd *memfd, uint32_t flags, bool only_mapped)
+{
+	char path[64];
+
+	if (!memfd->given && (flags & O_ACCMODE) == O_RDWR && (only_mapped || !memfd->taken)) {
+		memfd->taken |= !only_mapped;
+		return fcntl(memfd->fd, F_DUPFD_CLOEXEC, 3);
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd->fd);
+	return open(path, (int)(flags & (O_ACCMODE | O_LARGEFILE)) | O_CLOEXEC);
+}
+
 static int create_memfd(struct restore *r, struct file *f)
 {
 	const MemfdFileEntry *record = f->entry->memfd;
+	bool only_mapped = !f->owner && memory_is_mapped_writable(r, f->id);
 	struct memfd *memfd = f->data;
-	uint32_t mode = record->flags & O_ACCMODE;
 	AUTO_CLOSE int fd = -1;
-	char path[64];
 
 	TRY(make_object(r, memfd));
 	/* Of a file that is only mapped the record need not tell how. */
-	if (!f->owner && memory_is_mapped_writable(r, f->id))
-		mode = O_RDWR;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd->fd);
-	fd = open(path, (int)mode | (int)(record->flags & O_LARGEFILE) | O_CLOEXEC);
+	fd = open_memfd(memfd, only_mapped ? record->flags | O_RDWR : record->flags, only_mapped);
 	if (fd < 0)
 		return fail_errno("cannot open memfd %s again", memfd->record->name);
-	TRY(file_apply_flags(fd, record->flags, record->fown));
-	if (record->pos && lseek(fd, (off_t)record->pos, SEEK_SET) < 0)
-		return fail_errno("cannot set its position to %" PRIu64, record->pos);
+	if (!only_mapped) {
+		TRY(file_apply_flags(fd, record->flags, record->fown));
+		if (lseek(fd, (off_t)record->pos, SEEK_SET) < 0)
+			return fail_errno("cannot set its position to %" PRIu64, record->pos);
+	}
 	f->fd = TAKE_FD(fd);
 	return 0;
 }
