@@ -304,6 +304,7 @@ int file_restore_settle(struct restore *r)
 	for (size_t i = 0; i < files->files.n; i++)
 		if (files->files.items[i]->kind->settle)
 			TRY(settle_file(r, files->files.items[i]));
+	TRY(locks_settle(r)); /* before its owner can be told */
 	for (size_t i = 0; i < files->owners.n; i++)
 		TRY(set_owner(r, &files->owners.items[i]));
 	files->owners.n = 0;

@@ -3,7 +3,11 @@
 #include "object/file/locks.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -51,6 +55,29 @@ static bool was_seen(struct dump *d, const struct open_file *of, const struct pr
 	       NULL;
 }
 
+/* Somebody opens the file in a way that the lease does not allow. With O_NONBLOCK he does not wait for the holder. */
+static int open_against(int fd, int access)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+/*
+ * Of a lease that is being broken the kernel tells what it must become, not what it is. Only a write lease keeps
+ * readers out; it tells its holder nothing more (fs/locks.c, __break_lease()).
+ */
+static uint32_t type_of_broken(const struct open_file *of, const struct proc_lock *lock)
+{
+	AUTO_CLOSE int reader = -1;
+
+	if (lock->type == F_RDLCK || (of->flags & O_ACCMODE) != O_RDONLY) /* a read lease has no writers */
+		return F_WRLCK;
+	reader = open_against(of->fd, O_RDONLY);
+	return reader < 0 && errno == EWOULDBLOCK ? F_WRLCK : F_RDLCK;
+}
+
 static int dump_lock(struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
 {
 	FileLockEntry record = FILE_LOCK_ENTRY__INIT;
@@ -62,9 +89,9 @@ static int dump_lock(struct dump *d, const struct open_file *of, const struct pr
 		return refuse(ENOTSUP, "it holds a file lock: --file-locks (-l) saves it. Make sure that nobody "
 				       "outside of the tree needs "
 				       "the lock in the meantime");
-	if (lock->breaking)
-		return refuse(EBUSY, "its lease is being broken at this moment: try again");
-	record.type = (uint32_t)lock->type;
+	record.type = lock->breaking ? type_of_broken(of, lock) : (uint32_t)lock->type;
+	record.has_breaking = lock->breaking;
+	record.breaking = lock->breaking ? (uint32_t)lock->type : 0;
 	record.pid = of->task->vpid;
 	record.fd = of->task_fd;
 	record.start = (int64_t)lock->start;
@@ -110,7 +137,15 @@ static int check_lock(struct restore *r, struct image *image, const FileLockEntr
 	if (record->flag != LOCK_POSIX_BIT && record->flag != LOCK_FLOCK_BIT && record->flag != LOCK_OFD_BIT &&
 	    record->flag != LOCK_LEASE_BIT)
 		return image_refuse(image, "a lock of kind %u is unknown", record->flag);
+	if (record->has_breaking && (record->flag != LOCK_LEASE_BIT || record->breaking == record->type ||
+				     (record->breaking != F_RDLCK && record->breaking != F_UNLCK)))
+		return image_refuse(image, "a lease of type %u can't become %u", record->type, record->breaking);
 	return 0;
+}
+
+static struct file *file_of(struct restore *r, const FileLockEntry *record)
+{
+	return file_at_number(r, task_tree_find(r->tree, record->pid), (uint32_t)record->fd);
 }
 
 int locks_load(struct restore *r)
@@ -124,6 +159,8 @@ int locks_load(struct restore *r)
 	TRY(more);
 	while ((more = image_read(image, &record)) > 0) {
 		TRY(check_lock(r, image, record));
+		if (record->has_breaking)
+			file_of(r, record)->users++;
 		*vector_push(&r->files->locks) = record;
 	}
 	return more;
@@ -155,10 +192,58 @@ static void plan_lock(const FileLockEntry *record, struct plan *p)
 		     D(plan_data(p, &lock, sizeof(lock))));
 }
 
+/* The holder was told already that its lease is being broken: the kernel tells a process that is dead. */
+static int own_by_nobody(int fd)
+{
+	pid_t pid = fork();
+	int result;
+
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0)
+		return fail_errno("making a process that ends");
+	result = fcntl(fd, F_SETOWN, pid) < 0 ? fail_errno("setting a signal owner") : 0;
+	if (waitpid(pid, NULL, 0) < 0)
+		return fail_errno("waiting for a process that ends");
+	return result;
+}
+
 int locks_plan(struct restore *r, struct task *task, struct plan *p)
 {
+	int fd;
+
+	for (size_t i = 0; i < r->files->locks.n; i++) {
+		const FileLockEntry *record = r->files->locks.items[i];
+
+		if (record->pid != task->vpid)
+			continue;
+		if (record->has_breaking) {
+			TRY(file_get_fd(r, file_of(r, record), &fd));
+			TRY(own_by_nobody(fd));
+		}
+		plan_lock(record, p);
+	}
+	return 0;
+}
+
+static int break_lease(struct restore *r, const FileLockEntry *record)
+{
+	AUTO_CLOSE int other = -1;
+	int fd;
+
+	LOG_SCOPE("task %d: descriptor %d", record->pid, record->fd);
+	TRY(file_get_fd(r, file_of(r, record), &fd));
+	other = open_against(fd, record->breaking == F_RDLCK ? O_RDONLY : O_WRONLY);
+	if (other >= 0 || errno != EWOULDBLOCK)
+		return fail(other >= 0 ? EINVAL : errno, "breaking its lease again");
+	file_put(r, file_of(r, record));
+	return 0;
+}
+
+int locks_settle(struct restore *r)
+{
 	for (size_t i = 0; i < r->files->locks.n; i++)
-		if (r->files->locks.items[i]->pid == task->vpid)
-			plan_lock(r->files->locks.items[i], p);
+		if (r->files->locks.items[i]->has_breaking)
+			TRY(break_lease(r, r->files->locks.items[i]));
 	return 0;
 }

@@ -12,3 +12,6 @@ int locks_finish(struct dump *d);
 int locks_load(struct restore *r);
 /* Restore: steps that set the locks of the task; nothing may be closed after them. */
 int locks_plan(struct restore *r, struct task *task, struct plan *p);
+/* All tasks are there, none runs yet: leases that were being broken are broken again. Before owners of signals are set.
+ */
+int locks_settle(struct restore *r);
