@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import select
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -12,14 +14,21 @@ import pytest
 from room import wait_until
 
 LOOP = 'echo kept > /dev/shm/kept; i=0; while :; do i=$((i+1)); echo $i > /count.new; mv /count.new /count; sleep 0.1; done'
+# systemd makes "/" shared, and runc makes slaves of it.
+pytestmark = pytest.mark.parametrize('propagation', ('shared', 'slave', 'private'))
 NAMESPACES = ('pid', 'net', 'ipc', 'uts', 'mnt')
 
 
 class Containers:
     """runc with a state of its own, and a bundle."""
 
-    def __init__(self, folder, criu):
+    def __init__(self, folder, criu, propagation):
         self.folder, self.names = folder, set()
+        # runc lives in a mount namespace for all of the test; the outer one keeps the masters.
+        self.holder = subprocess.Popen(['unshare', '-m', '--propagation', 'shared', 'sh', '-c',
+                                        f'unshare -m --propagation {propagation} sh -c "echo \\$\\$; exec cat"; true'],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.enter = ['nsenter', f'--mount=/proc/{self.holder.stdout.readline().strip()}/ns/mnt', '--']
         self.bundle = folder / 'bundle'
         self.env = {**os.environ, 'PATH': f"{folder / 'bin'}:{os.environ.get('PATH', '/usr/sbin:/usr/bin:/sbin:/bin')}"}
         (folder / 'bin').mkdir()
@@ -36,11 +45,10 @@ class Containers:
         (self.bundle / 'config.json').write_text(json.dumps(config))
 
     def call(self, *words, check=True):
-        """Runs runc; its output goes to a file, which a container may keep open."""
+        """Runs runc; its output goes to a file of that namespace, which a container may keep open."""
         output = self.folder / f'output-{time.monotonic_ns()}'
-        with output.open('w') as file:
-            code = subprocess.run(['runc', '--root', self.folder / 'state', *map(str, words)], env=self.env, stdin=subprocess.DEVNULL,
-                                  stdout=file, stderr=file, timeout=120, check=False).returncode
+        command = [*self.enter, 'sh', '-c', 'exec runc "$@" </dev/null >"$0" 2>&1', output, '--root', self.folder / 'state', *map(str, words)]
+        code = subprocess.run(command, env=self.env, timeout=120, check=False).returncode
         said = output.read_text()
         assert not check or code == 0, f'runc {" ".join(map(str, words))}: {code}: {said}{self.logs()}'
         return said if check else (code, said)
@@ -56,9 +64,16 @@ class Containers:
         self.names.add(name)
         return name
 
-    def run(self, name):
+    def configure(self, change):
+        """Changes the configuration before it runs."""
+        path = self.bundle / 'config.json'
+        config = json.loads(path.read_text())
+        change(config)
+        path.write_text(json.dumps(config))
+
+    def run(self, name, *options):
         """Starts one, or skips the test if that is impossible here."""
-        code, said = self.call('run', '-d', '--bundle', self.bundle, name, check=False)
+        code, said = self.call('run', '-d', *options, '--bundle', self.bundle, name, check=False)
         if code:
             pytest.skip(f'runc cannot run a container here: {said.strip()}')
         wait_until(lambda: self.count() > 2, 60, 'the container does not start')
@@ -78,9 +93,9 @@ class Containers:
         self.call('checkpoint', '--image-path', images, '--work-path', images, *options, name)
         return images
 
-    def restore(self, name, images):
+    def restore(self, name, images, *options):
         """Detached."""
-        self.call('restore', '-d', '--bundle', self.bundle, '--image-path', images, '--work-path', images, name)
+        self.call('restore', '-d', *options, '--bundle', self.bundle, '--image-path', images, '--work-path', images, name)
 
     def count(self):
         """How far it has counted."""
@@ -105,14 +120,17 @@ class Containers:
         """Removes all containers."""
         for name in self.names:
             self.call('delete', '-f', name, check=False)
+        self.holder.stdin.close()
+        self.holder.stdout.close()
+        self.holder.wait()
 
 
 @pytest.fixture
-def containers(criu, folder):
+def containers(criu, folder, propagation):
     """A Containers."""
     if not shutil.which('runc') or not shutil.which('busybox'):
         pytest.skip('there is no runc, or no busybox')
-    made = Containers(folder, criu)
+    made = Containers(folder, criu, propagation)
     yield made
     made.close()
 
@@ -156,3 +174,57 @@ def test_paused(containers):
     if containers.state(name)['status'] == 'paused':
         containers.call('resume', name)
     containers.check_alive(name, before)
+
+
+class Console:
+    """The socket on which runc gives away the master of the terminal."""
+
+    def __init__(self, folder):
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.path, self.master = folder / 'console.sock', -1
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+
+    def take(self):
+        """Waits for the master."""
+        self.close_master()
+        self.listener.settimeout(60)
+        with self.listener.accept()[0] as connection:
+            self.master = socket.recv_fds(connection, 100, 1)[1][0]
+
+    def await_text(self, wanted):
+        """Reads until that has come."""
+        text = b''
+        while wanted not in text:
+            assert select.select([self.master], [], [], 60)[0], text
+            text += os.read(self.master, 1000)
+
+    def close_master(self):
+        """The program is hung up."""
+        if self.master >= 0:
+            os.close(self.master)
+
+    def close(self):
+        """Both."""
+        self.close_master()
+        self.listener.close()
+
+
+def test_terminal(containers, folder):
+    """`terminal: true`, as `podman run -t`: a pty of the container's own is mounted upon /dev/console. It goes on speaking to its client."""
+    def change(config):
+        config['process'].update(terminal=True, args=['/bin/sh', '-c', 'echo > /dev/shm/kept; echo 9 > /count; while read word; do echo "got $word" > /dev/console; done'])
+    console = Console(folder)
+    name = containers.name()
+    containers.configure(change)
+    containers.run(name, '--console-socket', console.path)
+    console.take()
+    for number in (1, 2):
+        images = containers.checkpoint(name, number)
+        containers.restore(name, images, '--console-socket', console.path)
+        console.take()
+        os.write(console.master, b'hello\n')
+        console.await_text(b'got hello')
+        there = Path(f"/proc/{containers.state(name)['pid']}/root/dev")
+        assert (there / 'console').stat().st_ino == (there / 'pts/0').stat().st_ino
+    console.close()

@@ -165,6 +165,9 @@ int file_free_number(struct restore *r, struct task *task);
 int file_free_number_everywhere(struct restore *r);
 int file_restore_settle(struct restore *r);
 int file_restore_resume(struct restore *r); /* the phase `resume` of all kinds */
+/* Makes a pty before the files are made, where its devpts is mounted already. -ENOENT, unlogged: it is none that we
+ * make. */
+int file_make_pty(struct restore *r, uint32_t number);
 /* criu verify: the phase `needs` of all files and of locks; all files, in the order of the image. */
 int file_restore_needs(struct restore *r);
 size_t file_count_descriptors(struct restore *r, const struct task *task);
@@ -190,6 +193,8 @@ struct known_descriptor {
 	FdTypes type;
 };
 const struct known_descriptor *file_known_descriptors(struct dump *d, size_t *ret_n);
+/* Dump, all descriptors are known: one of them is of that pty. */
+bool file_dump_has_pty(struct dump *d, uint32_t number);
 /* Dump: the id of a descriptor of a task, 0 if it is not (yet) known. */
 uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
 /* The member of a FileEntry at offset kind->entry. */

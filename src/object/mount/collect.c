@@ -223,7 +223,9 @@ static int find_source(struct dump *d, struct mount *mount)
 {
 	int taken;
 
-	if (mount->entry->deleted && !is_removed_directory(mount))
+	if (pty_is_mounted(mount) && !pty_has_devpts(d->mounts, mount))
+		return refuse_mount(mount, "it is a pty of a devpts that is mounted nowhere in the tree");
+	if (mount->entry->deleted && !is_removed_directory(mount) && !pty_is_mounted(mount))
 		return refuse_mount(mount, "what is mounted there was removed");
 	if (has_relative_paths(mount))
 		return refuse_mount(mount, "it was made of relative paths, and from where is not known");

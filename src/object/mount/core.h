@@ -43,6 +43,7 @@ struct mount {
 	int fd;		 /* restore: first attached nowhere, then at its place; -1 */
 	int outside;	 /* restore: a clone that still has the peers and the master that it has outside; -1 */
 	bool left_out;	 /* restore: it would come with another mount from outside, but is not there any more */
+	bool hung_up;	 /* restore: a pty that nobody has open any more */
 	bool shared_set; /* restore: its propagation is as it shall be */
 };
 
@@ -136,11 +137,48 @@ int nsfs_dump(struct dump *d, struct mount *mount);
 int nsfs_load(struct restore *r, const struct mount *mount);
 int nsfs_clone(struct restore *r, struct mount *mount);
 
+/* pty.c: a pty that is mounted upon another file. */
+bool pty_is_mounted(const struct mount *mount);
+/* The devpts that it belongs to is mounted as a whole somewhere. */
+bool pty_has_devpts(const struct mount_set *set, const struct mount *mount);
+/* Dump, all files are known: names what will not be as it was. */
+void pty_dump_warn(struct dump *d, const struct mount *mount);
+/* Restore: the devpts are in place, the ptys are made there; */
+int pty_make_all(struct restore *r);
+/* and in a process of our own: sets mount->fd. The master is to be closed when it is attached; -1: there is none. */
+int pty_clone(struct mount_set *set, struct mount *mount, int *ret_master);
+
 /* outside.c, restore: a descriptor (O_PATH) of what a mount shows that comes from outside, in our own namespace; the
  * caller closes it. */
 int outside_open(struct restore *r, const struct mount *mount, int *ret_fd);
 
-/* restore.c: in a process of our own (namespace_run), goes on in the namespace. */
+/* Restore: all mounts of all namespaces. */
+#define for_each_mount(m, set)                          \
+	for (size_t i_ = 0; i_ < (set)->spaces.n; i_++) \
+		for ((m) = (set)->spaces.items[i_]->root; (m); (m) = mount_next(m))
+
+/* restore.c */
+/* It is cloned from something outside, or from a part of it. */
+bool mount_is_outside(const struct mount *mount);
+/* Its options are paths, which are those of the namespace: it is made when its place is there. */
+bool mount_is_late(const struct mount *mount);
+/* Sets super->fd. In the namespaces that the file system is to be made in. */
+int super_make(struct restore *r, struct superblock *super);
+/* What its root is called in records of mounts: "/", or a cgroup. */
+const char *super_root_path(struct restore *r, const struct superblock *super);
+
+/* yard.c: makes a mount namespace for the calling process, and there all mounts that can be cloned. */
+int yard_work(struct restore *r);
+/* Sets mount->fd. "below" is a path in what is mounted at "from", in the namespace that we are in. */
+int yard_clone_part(int from, struct mount *mount, const char *below);
+/* The directory that was there for the moment only. */
+int yard_remove_again(const struct mount *mount);
+
+/* attach.c, for namespace_run(): all namespaces, but for bound ptys; */
+int spaces_make(void *restore);
+/* those, and propagation. */
+int spaces_finish(void *restore);
+/* In a process of our own (namespace_run), goes on in the namespace. */
 int space_enter(struct mount_set *set, const struct mount_space *space);
 
 /* sharing.c: refuses groups that can't be made again, */

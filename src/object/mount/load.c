@@ -72,7 +72,9 @@ static int classify(struct restore *r, struct mount *mount)
 		return nsfs_load(r, mount);
 	if (entry->with_plugin)
 		return 0;
-	if (entry->deleted && (!mount->fs || !mount->fs->content))
+	if (pty_is_mounted(mount) && !pty_has_devpts(r->mounts, mount))
+		return refuse(EINVAL, "it is a pty of a devpts that is mounted nowhere: the image is damaged");
+	if (entry->deleted && !pty_is_mounted(mount) && (!mount->fs || !mount->fs->content))
 		return refuse(ENOTSUP, "what was mounted there had been removed: such mounts can't be restored yet");
 	if (mount->space->root->from_root && mount_is_of_root(mount)) {
 		mount->from_root = true;

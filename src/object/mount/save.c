@@ -143,5 +143,8 @@ int mount_dump_write(struct dump *d, struct namespace *ns)
 	for (size_t i = 0; i < space->mounts.n; i++)
 		TRY(image_write(image, space->mounts.items[i]->entry));
 	TRY(image_finish(&image));
+	for (const struct mount *m = space->root; m; m = mount_next(m))
+		if (pty_is_mounted(m))
+			pty_dump_warn(d, m);
 	return save_contents(d);
 }

@@ -15,10 +15,6 @@
 #include "object/mount/core.h"
 #include "object/namespace/namespace.h"
 
-#define for_each_mount(m, set)                          \
-	for (size_t i_ = 0; i_ < (set)->spaces.n; i_++) \
-		for ((m) = (set)->spaces.items[i_]->root; (m); (m) = mount_next(m))
-
 /* Its peers are those of what it is cloned from, outside. We say always where they are, other dumpers if they are
  * inside. */
 static bool has_peers_outside(const MntEntry *entry)

@@ -225,6 +225,13 @@ static int ensure(struct restore *r, struct tty *tty)
 	return file_inherited(r, key, &tty->fd);
 }
 
+int file_make_pty(struct restore *r, uint32_t number)
+{
+	struct tty *tty = table_find(get_restore(r)->ttys, number);
+
+	return tty && is_ours(r, tty) ? ensure(r, tty) : -ENOENT;
+}
+
 /* One record (tty_info) stands for /dev/tty of all sessions: whose it is, the owner of the file tells. */
 static pid_t session_of(const struct file *f, const struct tty *tty)
 {

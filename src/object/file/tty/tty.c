@@ -296,6 +296,14 @@ static int finish_ttys(struct dump *d)
 	return 0;
 }
 
+bool file_dump_has_pty(struct dump *d, uint32_t number)
+{
+	for (const struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next)
+		if (tty->info->type == TTY_TYPE__PTY && tty->info->id / 2 == number)
+			return true;
+	return false;
+}
+
 /* --- the kind; its restore is in tty-restore.c --- */
 
 static const char *describe_tty(const struct file *f, struct pool *pool)

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Restore: each namespace, a copy of ours until then, gets its root and what is mounted below it. In a process of ours
+ * (namespace_run). */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "kern/mountapi.h"
+#include "object/mount/core.h"
+#include "object/namespace/namespace.h"
+
+int space_enter(struct mount_set *set, const struct mount_space *space)
+{
+	if (set->inside == space)
+		return 0;
+	if (setns(space->namespace->fd, CLONE_NEWNS) < 0)
+		return fail_errno("entering mount namespace %u", space->id);
+	set->inside = space;
+	return 0;
+}
+
+static int change_root(struct mount_space *space)
+{
+	int error = mountapi_make_all_private();
+
+	if (error == 0)
+		error = mountapi_attach(space->root->fd, AT_FDCWD, "/");
+	if (error < 0)
+		return fail(-error, "attaching the root of the mount namespace");
+	/* The old root comes to lie on the new one, and goes from there with all that hangs below it (pivot_root(2)).
+	 */
+	if (fchdir(space->root->fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+	    chdir("/") < 0)
+		return fail_errno("changing the root of the mount namespace");
+	return 0;
+}
+
+static int attach(const struct mount *mount)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+			   RESOLVE_NO_XDEV, /* the parent, and no mount that hides its place */
+	};
+	const char *point = mount_relative_point(mount);
+	AUTO_CLOSE int fd = -1;
+	int error;
+
+	if (*point) {
+		fd = (int)syscall(SYS_openat2, mount->parent->fd, point, &how, sizeof(how));
+		if (fd < 0 && errno == ENOENT)
+			return fail(
+				ENOENT,
+				"there is no %s to mount it on: make it, as it was there when the checkpoint was made",
+				mount->entry->mountpoint);
+		if (fd < 0)
+			return fail_errno("opening the place it is mounted on");
+	}
+	error = mountapi_attach(mount->fd, *point ? fd : mount->parent->fd, "");
+	return error < 0 ? fail(-error, "attaching it (move_mount)") : 0;
+}
+
+/* In the namespace. The first mount of such a file system is what fsmount(2) gives, the others are clones of that one
+ * at its place. */
+static int make_late(struct restore *r, struct mount *mount)
+{
+	struct superblock *super = mount->super;
+	struct mount *first = super->first;
+
+	if (!first) {
+		TRY(super_make(r, super));
+		mount->fd = TAKE_FD(super->fd);
+		super->first = mount;
+		if (strcmp(mount->entry->root, "/") != 0)
+			return refuse(ENOTSUP, "the whole of its file system is mounted after a part of it: that can't "
+					       "be restored yet");
+		return 0;
+	}
+	TRY(space_enter(r->mounts, first->space));
+	TRY(yard_clone_part(first->fd, mount, path_below(mount->entry->root, "/")));
+	return space_enter(r->mounts, mount->space);
+}
+
+/* Some mounts need others, wherever those are: overlays their layers, ptys the programs that have them open. */
+enum stage {
+	STAGE_EARLY,
+	STAGE_LATE,
+	STAGE_PTY,
+};
+
+/* What hangs on such a mount comes after it. */
+static enum stage stage_of(const struct mount *mount)
+{
+	enum stage stage = STAGE_EARLY;
+
+	for (; mount && stage != STAGE_PTY; mount = mount->parent) {
+		if (pty_is_mounted(mount))
+			stage = STAGE_PTY;
+		else if (mount_is_late(mount))
+			stage = STAGE_LATE;
+	}
+	return stage;
+}
+
+static int attach_one(struct restore *r, struct mount *m)
+{
+	AUTO_CLOSE int master = -1;
+
+	if (mount_is_late(m))
+		TRY(make_late(r, m));
+	else if (pty_is_mounted(m))
+		TRY(pty_clone(r->mounts, m, &master));
+	TRY(attach(m));
+	if (m->entry->deleted && !mount_is_outside(m) && !pty_is_mounted(m))
+		TRY(yard_remove_again(m));
+	return 0;
+}
+
+static int attach_all(struct restore *r, struct mount_space *space, enum stage stage)
+{
+	for (struct mount *m = space->root; m; m = mount_next(m)) {
+		LOG_SCOPE("mount %u on %.60s", m->entry->mnt_id, m->entry->mountpoint);
+		if (m->parent && !m->left_out && stage_of(m) == stage)
+			TRY(attach_one(r, m));
+	}
+	return 0;
+}
+
+/* When all of the stage are there: nothing can be removed again from what is read-only. */
+static int set_flags(const struct mount_space *space, enum stage first, enum stage last)
+{
+	for (struct mount *m = space->root; m; m = mount_next(m)) {
+		bool now = !m->left_out && stage_of(m) >= first && stage_of(m) <= last;
+		int error = now ? mountapi_set_flags(m->fd, m->entry->flags) : 0;
+
+		if (error < 0)
+			return fail(-error, "setting the flags of mount %u on %s", m->entry->mnt_id,
+				    m->entry->mountpoint);
+	}
+	return 0;
+}
+
+static int put_together(struct restore *r, struct mount_space *space)
+{
+	struct mount_set *set = r->mounts;
+
+	TRY(space_enter(set, space));
+	TRY(change_root(space));
+	TRY(attach_all(r, space, STAGE_EARLY));
+	TRY(attach_all(r, space, STAGE_LATE));
+	TRY(set_flags(space, STAGE_EARLY, STAGE_LATE));
+	space->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return space->root_fd < 0 ? fail_errno("opening the root of the mount namespace") : 0;
+}
+
+int spaces_make(void *arg)
+{
+	struct restore *r = arg;
+
+	TRY(yard_work(r));
+	for (size_t i = 0; i < r->mounts->spaces.n; i++) {
+		struct mount_space *space = r->mounts->spaces.items[i];
+
+		LOG_SCOPE("mnt namespace %u", space->id);
+		TRY(put_together(r, space));
+	}
+	return 0;
+}
+
+int spaces_finish(void *arg)
+{
+	struct restore *r = arg;
+
+	r->mounts->inside = NULL;
+	for (size_t i = 0; i < r->mounts->spaces.n; i++) {
+		struct mount_space *space = r->mounts->spaces.items[i];
+
+		LOG_SCOPE("mnt namespace %u", space->id);
+		TRY(space_enter(r->mounts, space));
+		TRY(attach_all(r, space, STAGE_PTY));
+		TRY(set_flags(space, STAGE_PTY, STAGE_PTY));
+		log_info("%zu mounts are in place", space->mounts.n);
+	}
+	return sharing_make(r->mounts);
+}
