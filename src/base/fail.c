@@ -13,6 +13,7 @@
 
 #include "base/auto.h"
 #include "base/findings.h"
+#include "base/interrupt.h"
 #include "base/io.h"
 #include "base/log.h"
 
@@ -212,5 +213,5 @@ int fail_point(const char *name)
 		list_point(list, name);
 	if (at && strcmp(at, name) == 0)
 		return fail(EIO, "fault injected at %s", name);
-	return 0;
+	return interrupt_check();
 }

@@ -68,7 +68,7 @@ void failure_line(char *to, size_t capacity);
 
 /*
  * Fault injection for tests: "dump/freeze", "restore/create", ... When the environment variable CRIU_FAIL_AT names this
- * point, it fails with EIO. Every phase of a dump and of a restore passes one. The list of all points that a
- * run passed is written, one a line, to the file that CRIU_FAIL_LIST names.
+ * point, it fails with EIO. It also fails after a signal, see interrupt.h. Every phase of a dump and of a restore
+ * passes one. The list of all points that a run passed is written, one a line, to the file that CRIU_FAIL_LIST names.
  */
 int fail_point(const char *name);

@@ -3,16 +3,20 @@
 #include "flow/actions.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "kern/pidfd.h"
 #include "options/options.h"
 #include "session/listener.h"
 
@@ -75,9 +79,21 @@ static int spawn_script(const char *script, char **environment, pid_t *ret)
 	return -error;
 }
 
+/* If we are to end, so is the script. */
+static int await_script(pid_t pid)
+{
+	const struct deadline never = { 0 };
+	AUTO_CLOSE int pidfd = pidfd_of_process(pid);
+	int result = pidfd < 0 ? 0 : interrupt_poll(pidfd, POLLIN, &never);
+
+	if (result < 0)
+		(void)kill(pid, SIGTERM);
+	return result < 0 ? result : 0;
+}
+
 static int run_script(const char *script, enum action action, char **environment)
 {
-	int status = 0, error;
+	int status = 0, error, interrupted;
 	pid_t pid;
 
 	log_info("Running %s for %s\n", script, names[action]);
@@ -85,9 +101,11 @@ static int run_script(const char *script, enum action action, char **environment
 	error = spawn_script(script, environment, &pid);
 	if (error < 0)
 		return fail(-error, "action script %s can't be run", script);
+	interrupted = await_script(pid);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return fail_errno("waiting for action script %s", script);
+	TRY(interrupted);
 	if (WIFSIGNALED(status))
 		return refuse(EIO, "action script %s was killed by signal %d at %s", script, WTERMSIG(status),
 			      names[action]);

@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/findings.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/workers.h"
 #include "flow/actions.h"
@@ -46,9 +47,10 @@
 /* The memory goes to one, or we shall be one for it. */
 static int prepare_page_server(struct dump *d)
 {
-	const struct peer_place place = page_server_place(d->options);
+	struct peer_place place = page_server_place(d->options);
 	uint16_t port;
 
+	place.grace = d->options->timeout; /* tasks stand still meanwhile */
 	if (d->options->use_page_server && !d->options->lazy_pages)
 		return page_sink_to_server(&place, &d->page_server);
 	if (!d->options->lazy_pages || place.fd >= 0)
@@ -409,6 +411,7 @@ int dump_survey(const struct options *options, struct dump_survey *ret)
 	int error;
 
 	findings_begin(&ret->findings);
+	interrupt_catch("the tasks are left as they were");
 	error = dump_begin(&d, options);
 	if (error == 0)
 		error = dump_tree(&d);
@@ -416,6 +419,7 @@ int dump_survey(const struct options *options, struct dump_survey *ret)
 		thaw_tree(&d);
 	count(&d, ret);
 	dump_end(&d);
+	interrupt_release();
 	findings_end(&ret->findings);
 	return error;
 }
@@ -432,27 +436,37 @@ void dump_free_parents(const struct options *options)
 		log_info("Freed %" PRIu64 " bytes in the parent images", size);
 }
 
-int dump(const struct options *options)
+/* All that can be undone, and the end of it one way or the other. */
+static int dump_and_let_go(struct dump *d)
 {
 	struct findings findings = { 0 };
-	struct dump d = { 0 };
-	int error = dump_begin(&d, options);
+	int error, interrupted;
 
+	findings_begin(&findings);
+	error = dump_tree(d);
+	findings_end(&findings);
+	findings_done(&findings);
+	if (error == 0 && actions_run(d->options, ACTION_POST_DUMP, d->options->pid) < 0)
+		error = -ECANCELED;
+	if (error == 0)
+		error = give_memory(d);
+	interrupted = interrupt_check_last();
+	return let_go(d, interrupted < 0 ? interrupted : error);
+}
+
+int dump(const struct options *options)
+{
+	struct dump d = { 0 };
+	int error;
+
+	interrupt_catch("the tasks are left as they were");
+	error = dump_begin(&d, options);
 	if (error == 0)
 		error = actions_run(options, ACTION_PRE_DUMP, options->pid);
 	if (error == 0)
 		error = dump_load_plugins(&d);
-	if (error == 0) {
-		findings_begin(&findings);
-		error = dump_tree(&d);
-		findings_end(&findings);
-		findings_done(&findings);
-		if (error == 0 && actions_run(options, ACTION_POST_DUMP, options->pid) < 0)
-			error = -ECANCELED;
-		if (error == 0)
-			error = give_memory(&d);
-		error = let_go(&d, error);
-	}
+	if (error == 0)
+		error = dump_and_let_go(&d);
 	plugins_done(&d.plugins, error);
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the checkpoint is complete without it */
@@ -463,5 +477,6 @@ int dump(const struct options *options)
 		log_error("Dumping FAILED.");
 	else
 		log_info("Dumping finished successfully");
+	interrupt_release();
 	return error;
 }

@@ -3,6 +3,7 @@
 #include "flow/lazy-pages.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -10,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "flow/background.h"
 #include "flow/page-server.h"
@@ -73,11 +75,11 @@ static int serve(void *arg)
 	AUTO(peer_close) struct peer *server = NULL;
 	AUTO_CLOSE int restorer = -1;
 
+	interrupt_catch("tasks that lack memory are killed");
 	if (lazy->options->use_page_server || place.fd >= 0)
 		TRY(peer_connect(&place, &server));
-	do {
-		restorer = accept4(lazy->listener, NULL, NULL, SOCK_CLOEXEC);
-	} while (restorer < 0 && errno == EINTR);
+	TRY(peer_await(lazy->listener, POLLIN, 0));
+	restorer = accept4(lazy->listener, NULL, NULL, SOCK_CLOEXEC);
 	if (restorer < 0)
 		return fail_errno("cannot accept the restorer");
 	(void)unlink(LAZY_SOCKET); /* one client */

@@ -7,6 +7,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "flow/background.h"
 #include "image/inventory.h"
@@ -36,14 +37,20 @@ struct peer_place page_server_place(const struct options *options)
 	};
 }
 
-int page_server_give(const struct options *options, int listener, struct page_supply *supply)
+static int give_to(const struct options *options, int listener, peer_greeting *is_greeting, struct page_supply *supply)
 {
 	const struct peer_place place = page_server_place(options);
 	AUTO(peer_close) struct peer *peer = NULL;
 
-	TRY(peer_accept(&place, listener, &peer));
+	TRY(peer_accept(&place, listener, is_greeting, &peer));
 	log_info("A client is there");
 	return page_server_supply(peer, supply);
+}
+
+/* Tasks stand still meanwhile: when the restore has failed over there, its daemon may go without a word. */
+int page_server_give(const struct options *options, int listener, struct page_supply *supply)
+{
+	return give_to(options, listener, NULL, supply);
 }
 
 /* page-server --lazy-pages: a client that needs no more, or has ended, is all the same. */
@@ -56,7 +63,7 @@ static int serve_images(const struct page_server *server)
 	TRY(store_open_dir(server->options->images_dir_fd, false, &store));
 	TRY(inventory_read(store, &inventory));
 	supply = page_supply_of_images(store);
-	TRY(page_server_give(server->options, server->listener, supply));
+	TRY(give_to(server->options, server->listener, page_server_is_greeting, supply));
 	log_info("The client needs no more");
 	return 0;
 }
@@ -70,12 +77,13 @@ static int serve(void *arg)
 	uint64_t freed = 0;
 	int result;
 
+	interrupt_catch("the server ends, and what has come is not complete");
 	if (server->options->lazy_pages)
 		return serve_images(server);
 	TRY(store_open_dir(server->options->images_dir_fd, true, &store));
 	if (server->options->prev_images_dir)
 		TRY(store_set_parent(store, server->options->prev_images_dir, &parent));
-	result = peer_accept(&server->place, server->listener, &peer);
+	result = peer_accept(&server->place, server->listener, page_server_is_greeting, &peer);
 	if (server->listener >= 0)
 		close(TAKE_FD(server->listener)); /* one client, then nobody is let in any more */
 	TRY(result);

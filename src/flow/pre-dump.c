@@ -6,6 +6,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "flow/dump-task.h"
 #include "flow/dump.h"
@@ -93,8 +94,10 @@ static int write_rest(struct dump *d)
 int pre_dump(const struct options *options)
 {
 	struct dump d = { 0 };
-	int error = dump_begin(&d, options);
+	int error;
 
+	interrupt_catch("the tasks run on; these images are not complete");
+	error = dump_begin(&d, options);
 	if (error == 0)
 		error = dump_load_plugins(&d);
 	if (error == 0) {
@@ -105,6 +108,8 @@ int pre_dump(const struct options *options)
 		error = copy_all(&d);
 	if (error == 0)
 		error = write_rest(&d);
+	if (error == 0)
+		error = interrupt_check_last();
 	plugins_done(&d.plugins, error);
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the images are complete without it */
@@ -115,5 +120,6 @@ int pre_dump(const struct options *options)
 		log_error("Pre-dumping FAILED.");
 	else
 		log_info("Pre-dumping finished successfully");
+	interrupt_release();
 	return error;
 }

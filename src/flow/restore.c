@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/workers.h"
@@ -105,7 +107,9 @@ static int make_all(struct restore *r)
 	TRY(restore_set_registers(r));
 	TRY(actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid));
 	TRY(write_pidfile(r->options, r->tree->root->pid));
-	error = file_restore_resume(r);
+	error = interrupt_check_last();
+	if (error == 0)
+		error = file_restore_resume(r);
 	if (error == 0 && namespace_of_root(r->namespaces, r->tree, "net", NULL))
 		(void)actions_run(r->options, ACTION_NETWORK_UNLOCK, r->tree->root->pid); /* logged */
 	if (error == 0)
@@ -179,6 +183,7 @@ static int restore_all(struct restore *r)
 	error = memory_lazy_begin(r);
 	if (error == 0)
 		error = make_all(r);
+	(void)interrupt_check_last(); /* if it has not made it fail, it has come too late */
 	file_restore_clean(r);
 	memory_restore_clean(r);
 	namespaces_restore_clean(r);
@@ -199,9 +204,13 @@ static int restore_all(struct restore *r)
 /* Without --restore-detached we stay until our children are gone, whatever their fate. */
 static void stay(const struct options *options)
 {
+	int late = interrupt_release();
+
 	if (options->restore_detached || options->exec_cmd)
 		return;
 	log_flush(); /* it may be for days */
+	if (late)
+		(void)raise(late);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 }
@@ -209,8 +218,10 @@ static void stay(const struct options *options)
 int restore(const struct options *options)
 {
 	struct restore r = { 0 };
-	int error = begin(&r, options);
+	int error;
 
+	interrupt_catch("nothing of the tasks is left");
+	error = begin(&r, options);
 	if (error == 0)
 		error = restore_all(&r);
 	plugins_done(&r.plugins, error);
@@ -224,6 +235,7 @@ int restore(const struct options *options)
 	end(&r);
 	if (error < 0) {
 		log_error("Restoring FAILED.");
+		interrupt_release();
 		return error;
 	}
 	log_info("Restore finished successfully. Tasks resumed.");

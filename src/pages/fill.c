@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/io.h"
 #include "base/vector.h"
 #include "pages/place.h"
@@ -100,6 +101,7 @@ static int fill_block(struct fill *fill, const struct page_part *parts, unsigned
 {
 	struct page_count count = { 0 };
 
+	TRY(interrupt_check());
 	TRY(read_parts(parts, n));
 	TRY(pages_put(fill->target, parts, n, &count));
 	if (count.compared) {

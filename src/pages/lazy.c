@@ -14,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "pages/client.h"
@@ -240,11 +241,14 @@ static int wait_and_handle(struct daemon *daemon)
 
 	if (n < 0 && errno != EINTR)
 		return fail_errno("cannot wait for events");
+	TRY(interrupt_check());
 	for (int i = 0; i < n; i++) {
 		void *what = events[i].data.ptr;
 
 		if (what == daemon)
 			TRY(hear_restorer(daemon));
+		else if (what == &daemon->setup)
+			continue; /* too late to be interrupted */
 		else if (what == &daemon->lazy)
 			(void)!read(daemon->lazy.signal, &count, sizeof(count));
 		else
@@ -260,6 +264,8 @@ static int run(struct daemon *daemon)
 
 	TRY(watch(daemon, daemon->setup->restorer, daemon));
 	TRY(watch(daemon, daemon->lazy.signal, &daemon->lazy));
+	if (interrupt_fd() >= 0)
+		TRY(watch(daemon, interrupt_fd(), &daemon->setup));
 	TRY(lazy_guard_begin(&daemon->lazy));
 	TRY(lazy_fetch_begin(&daemon->lazy));
 	while (!daemon->finished || left) {

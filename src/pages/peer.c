@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,9 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/deadline.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "pages/tls.h"
@@ -24,10 +27,12 @@
 enum {
 	SILENCE_SECONDS = 60,
 	PROBE_SECONDS = 10,
+	BACKLOG = 16,
 };
 
 struct peer {
 	int fd;
+	unsigned grace;
 	bool borrowed;
 	struct tls *tls; /* NULL: plain */
 };
@@ -36,7 +41,7 @@ struct peer {
 
 /* Calls use() for each address of the place until one returns a descriptor; what says what for. */
 static int with_addresses(const struct peer_place *place, int flags, const char *what,
-			  int (*use)(const struct addrinfo *address))
+			  int (*use)(const struct addrinfo *address, unsigned grace))
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV };
 	struct addrinfo *addresses;
@@ -49,15 +54,19 @@ static int with_addresses(const struct peer_place *place, int flags, const char 
 		return refuse(EADDRNOTAVAIL, "--address %s: %s", place->address ?: "(none)",
 			      result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
 	for (const struct addrinfo *a = addresses; a; a = a->ai_next) {
-		fd = use(a);
+		fd = use(a, place->grace);
+		if (fd == -EINTR)
+			break;
 		if (fd >= 0)
 			break;
 	}
 	freeaddrinfo(addresses);
+	if (fd == -EINTR)
+		return fd;
 	return fd < 0 ? fail(-fd, "cannot %s %s port %s", what, place->address ?: "this host", port) : fd;
 }
 
-static int listen_at(const struct addrinfo *address)
+static int listen_at(const struct addrinfo *address, unsigned grace)
 {
 	AUTO_CLOSE int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
 	int on = 1, off = 0;
@@ -66,26 +75,26 @@ static int listen_at(const struct addrinfo *address)
 		return -errno;
 	if (address->ai_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)); /* then only IPv6 */
-	if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, 1) < 0)
+	if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
 		return -errno;
 	return TAKE_FD(fd);
 }
 
-static int listen_at_any(const struct addrinfo *address)
+static int listen_at_any(const struct addrinfo *address, unsigned grace)
 {
 	struct addrinfo six = *address;
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_addr = in6addr_any };
 	int fd;
 
 	if (address->ai_family != AF_INET)
-		return listen_at(address);
+		return listen_at(address, grace);
 	/* One socket for both families, if the kernel has IPv6. */
 	any.sin6_port = ((const struct sockaddr_in *)address->ai_addr)->sin_port;
 	six.ai_family = AF_INET6;
 	six.ai_addr = (struct sockaddr *)&any;
 	six.ai_addrlen = sizeof(any);
-	fd = listen_at(&six);
-	return fd >= 0 || fd == -EADDRINUSE ? fd : listen_at(address);
+	fd = listen_at(&six, grace);
+	return fd >= 0 || fd == -EADDRINUSE ? fd : listen_at(address, grace);
 }
 
 int peer_listen(const struct peer_place *place, uint16_t *ret_port)
@@ -106,15 +115,38 @@ int peer_listen(const struct peer_place *place, uint16_t *ret_port)
 	return TAKE_FD(fd);
 }
 
-static int connect_to(const struct addrinfo *address)
+int peer_await(int fd, short events, unsigned grace)
 {
-	AUTO_CLOSE int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
+	const struct deadline deadline = deadline_in_seconds(grace);
+	int ready = interrupt_poll(fd, events, &deadline);
+
+	if (ready == 0)
+		return refuse(ETIMEDOUT, "the other end has been silent for %u s: is it alive? (--timeout)", grace);
+	return ready < 0 ? ready : 0;
+}
+
+static int finish_connect(int fd, unsigned grace)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	TRY(peer_await(fd, POLLOUT, grace));
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
+}
+
+static int connect_to(const struct addrinfo *address, unsigned grace)
+{
+	AUTO_CLOSE int fd =
+		socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->ai_protocol);
 
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, address->ai_addr, address->ai_addrlen) < 0)
-		return -errno;
-	return TAKE_FD(fd);
+	if (connect(fd, address->ai_addr, address->ai_addrlen) < 0) {
+		if (errno != EINPROGRESS)
+			return -errno;
+		TRY(finish_connect(fd, grace));
+	}
+	return fcntl(fd, F_SETFL, 0) < 0 ? -errno : TAKE_FD(fd);
 }
 
 /* So that the death of the other host is noticed. Not every socket knows of these. */
@@ -136,6 +168,7 @@ static int make_peer(const struct peer_place *place, int fd, bool is_server, str
 	AUTO(peer_close) struct peer *peer = xzalloc(sizeof(*peer));
 
 	peer->fd = fd;
+	peer->grace = place->grace;
 	peer->borrowed = place->fd >= 0;
 	if (!peer->borrowed)
 		watch_life(fd);
@@ -159,18 +192,115 @@ static int take_given(const struct peer_place *place, bool is_server, struct pee
 	return make_peer(place, fd, is_server, ret);
 }
 
-int peer_accept(const struct peer_place *place, int listener, struct peer **ret)
+/* Connections of which we do not know yet whether a client is behind them. */
+struct visitors {
+	peer_greeting *is_greeting;
+	const char *language;
+	int fds[64];
+	unsigned n;
+};
+
+static void send_away(struct visitors *visitors, unsigned i)
 {
-	int fd;
+	close(visitors->fds[i]);
+	visitors->n--;
+	memmove(&visitors->fds[i], &visitors->fds[i + 1], (visitors->n - i) * sizeof(int));
+}
+
+static int let_in(struct visitors *visitors, int listener)
+{
+	int word = sizeof(uint32_t), fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EINTR || errno == ECONNABORTED || errno == EAGAIN
+			       ? 0
+			       : fail_errno("cannot accept a client");
+	/* It can be read when a whole word is there, or nothing more comes. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &word, sizeof(word));
+	if (visitors->n == sizeof(visitors->fds) / sizeof(visitors->fds[0]))
+		send_away(visitors, 0);
+	visitors->fds[visitors->n++] = fd;
+	return 0;
+}
+
+/* Of the first one that speaks as a client does: its socket, which is not the visitors' any more; else -EAGAIN. */
+static int find_client(struct visitors *visitors, const struct pollfd *polls)
+{
+	int one = 1, fd;
+	uint32_t word;
+
+	for (unsigned i = visitors->n; i-- > 0;) {
+		if (!polls[i].revents)
+			continue;
+		if (recv(polls[i].fd, &word, sizeof(word), MSG_PEEK | MSG_DONTWAIT) == sizeof(word) &&
+		    visitors->is_greeting(word)) {
+			fd = fcntl(polls[i].fd, F_DUPFD_CLOEXEC, 0);
+			if (fd < 0)
+				return fail_errno("cannot accept a client");
+			(void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+			send_away(visitors, i);
+			return fd;
+		}
+		log_warn("somebody who has connected speaks no %s, and is sent away", visitors->language);
+		send_away(visitors, i);
+	}
+	return -EAGAIN;
+}
+
+static int wait_for_client(struct visitors *visitors, int listener)
+{
+	int client = -EAGAIN;
+
+	while (client == -EAGAIN) {
+		struct pollfd polls[sizeof(visitors->fds) / sizeof(visitors->fds[0]) + 2];
+		unsigned n = visitors->n;
+
+		for (unsigned i = 0; i < n; i++)
+			polls[i] = (struct pollfd){ .fd = visitors->fds[i], .events = POLLIN };
+		polls[n] = (struct pollfd){ .fd = listener, .events = POLLIN };
+		polls[n + 1] = (struct pollfd){ .fd = interrupt_fd(), .events = POLLIN };
+		if (poll(polls, n + 2, -1) < 0 && errno != EINTR)
+			return fail_errno("cannot wait for a client");
+		TRY(interrupt_check());
+		client = find_client(visitors, polls);
+		if (client == -EAGAIN && polls[n].revents)
+			TRY(let_in(visitors, listener));
+	}
+	return client;
+}
+
+/* The first word of TLS: a handshake of version 3.x. */
+static bool greets_by_tls(uint32_t word)
+{
+	return (word & 0xffff) == 0x0316;
+}
+
+int peer_accept(const struct peer_place *place, int listener, peer_greeting *is_greeting, struct peer **ret)
+{
+	struct visitors visitors = { .is_greeting = is_greeting, .language = "protocol of page servers" };
+	struct peer_place there = *place;
+	int result;
 
 	if (place->fd >= 0)
 		return take_given(place, true, ret);
+	if (!is_greeting) {
+		TRY(peer_await(listener, POLLIN, 0));
+		result = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		return result < 0 ? fail_errno("cannot accept a client") : make_peer(place, result, true, ret);
+	}
+	if (place->tls) {
+		visitors.is_greeting = greets_by_tls;
+		visitors.language = "TLS";
+		there.grace = SILENCE_SECONDS; /* nobody else is let in as long as it shakes hands */
+	}
 	do {
-		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-	if (fd < 0)
-		return fail_errno("cannot accept a client");
-	return make_peer(place, fd, true, ret);
+		result = wait_for_client(&visitors, listener);
+		if (result >= 0)
+			result = make_peer(&there, result, true, ret);
+	} while (result == -EPROTO || (result == -ETIMEDOUT && place->tls)); /* TLS does not let it in */
+	while (visitors.n)
+		send_away(&visitors, 0);
+	return result;
 }
 
 int peer_connect(const struct peer_place *place, struct peer **ret)
@@ -221,10 +351,12 @@ int peer_send(struct peer *peer, struct iovec *parts, unsigned n)
 		return send_tls(peer, parts, n);
 	while (n) {
 		const struct msghdr message = { .msg_iov = parts, .msg_iovlen = n < IOV_MAX ? n : IOV_MAX };
-		ssize_t done = sendmsg(peer->fd, &message, MSG_NOSIGNAL);
+		ssize_t done = sendmsg(peer->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (done < 0 && errno == EINTR)
+		if (done < 0 && (errno == EINTR || errno == EAGAIN)) {
+			TRY(peer_await(peer->fd, POLLOUT, peer->grace));
 			continue;
+		}
 		if (done < 0)
 			return fail_errno("the connection of the page server is lost: cannot send");
 		for (; n && (size_t)done >= parts->iov_len; parts++, n--)
@@ -243,9 +375,8 @@ static ssize_t receive_some(struct peer *peer, void *to, size_t size)
 
 	if (peer->tls)
 		return tls_receive(peer->tls, to, size);
-	do {
-		got = recv(peer->fd, to, size, 0);
-	} while (got < 0 && errno == EINTR);
+	while ((got = recv(peer->fd, to, size, MSG_DONTWAIT)) < 0 && (errno == EINTR || errno == EAGAIN))
+		TRY(peer_await(peer->fd, POLLIN, peer->grace));
 	return got < 0 ? fail_errno("the connection of the page server is lost: cannot receive") : got;
 }
 
@@ -280,6 +411,11 @@ int peer_finish(struct peer *peer)
 bool peer_has_bytes(const struct peer *peer)
 {
 	return peer->tls && tls_has_bytes(peer->tls);
+}
+
+void peer_set_grace(struct peer *peer, unsigned seconds)
+{
+	peer->grace = seconds;
 }
 
 int peer_fd(const struct peer *peer)

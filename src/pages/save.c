@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/io.h"
 #include "base/pool.h"
 
@@ -149,6 +150,7 @@ static int save_block(void *arg, size_t item, unsigned worker)
 	bool keep_shared[MAX_PARTS];
 	unsigned n;
 
+	TRY(interrupt_check());
 	if (block.size > save->size - block.offset)
 		block.size = save->size - block.offset;
 	n = find_parts(save, block.offset, block.size, parts, keep_shared);

@@ -290,6 +290,18 @@ static int serve(struct session *session)
 	return more;
 }
 
+bool page_server_is_greeting(uint32_t word)
+{
+	switch (word & 0xffff) {
+	case PAGE_ADD_OLD ... PAGE_GET:
+	case PAGE_CLOSE & 0xffff:
+	case PAGE_FORCE_CLOSE & 0xffff:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int page_server_receive(struct peer *peer, struct store *store)
 {
 	struct session session = {

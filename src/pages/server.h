@@ -12,6 +12,7 @@
  * that it was all. Whatever a client sends, nothing but images is made of it. Returns 0 if it was all.
  */
 #define PAGE_SERVER_FIRST_ID 0x10001
+bool page_server_is_greeting(uint32_t word);
 int page_server_receive(struct peer *peer, struct store *store);
 
 /* Pages that somebody may ask for. */

@@ -15,6 +15,8 @@
 
 #define MOST_PARTS (2 * PAGE_BLOCK_SIZE / PAGE_SIZE_MIN)
 
+#define FAREWELL_SECONDS 2
+
 struct socket_sink {
 	struct page_sink sink;
 	struct peer *peer;
@@ -22,6 +24,7 @@ struct socket_sink {
 	uint64_t name;			  /* of it, in the protocol */
 	size_t next;			  /* range of it that is not sent yet, or not all of it */
 	uint64_t done;			  /* pages of that range that are sent */
+	bool has_spoken;
 };
 
 static uint64_t name_object(enum image_id id, uint64_t number)
@@ -43,6 +46,7 @@ static int has_parent(struct page_sink *base, enum image_id id, uint64_t number)
 	struct socket_sink *sink = (struct socket_sink *)base;
 	int32_t answer;
 
+	sink->has_spoken = true;
 	TRY(send_command(sink->peer, PAGE_PARENT, name_object(id, number)));
 	TRY(peer_receive_all(sink->peer, &answer, sizeof(answer)));
 	if (answer != 0 && answer != 1)
@@ -59,6 +63,7 @@ static int open_object(struct page_sink *base, const struct page_object *object)
 	sink->name = name_object(object->id, object->number);
 	sink->next = 0;
 	sink->done = 0;
+	sink->has_spoken = true;
 	TRY(send_command(sink->peer, PAGE_OPEN, sink->name));
 	return peer_receive_all(sink->peer, &answer, 1);
 }
@@ -155,13 +160,21 @@ int page_client_end(struct peer *peer)
 
 static int finish(struct page_sink *base)
 {
-	return page_client_end(((struct socket_sink *)base)->peer);
+	struct socket_sink *sink = (struct socket_sink *)base;
+
+	sink->has_spoken = true;
+	return page_client_end(sink->peer);
 }
 
 static void destroy(struct page_sink *base)
 {
 	struct socket_sink *sink = (struct socket_sink *)base;
 
+	/* A server that has heard nothing would wait for a better client. */
+	if (!sink->has_spoken) {
+		peer_set_grace(sink->peer, FAREWELL_SECONDS);
+		(void)page_client_end(sink->peer); /* logged; the dump has failed anyway */
+	}
 	peer_close(&sink->peer);
 	free(sink);
 }

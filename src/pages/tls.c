@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +24,8 @@
 struct tls {
 	gnutls_session_t session;
 	gnutls_certificate_credentials_t credentials;
+	int fd;
+	unsigned grace;
 };
 
 static int fail_tls(int result, const char *what)
@@ -66,6 +70,23 @@ static int load_own(gnutls_certificate_credentials_t credentials, const struct p
 	return 0;
 }
 
+/* Without blocking: who waits, and for how long, is peer_await(). */
+static ssize_t push(gnutls_transport_ptr_t fd, const void *from, size_t size)
+{
+	return send((int)(intptr_t)fd, from, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t pull(gnutls_transport_ptr_t fd, void *to, size_t size)
+{
+	return recv((int)(intptr_t)fd, to, size, MSG_DONTWAIT);
+}
+
+/* After a call that could not go on. */
+static int await_peer(const struct tls *tls, ssize_t result, bool sends)
+{
+	return result == GNUTLS_E_AGAIN ? peer_await(tls->fd, sends ? POLLOUT : POLLIN, tls->grace) : 0;
+}
+
 static int prepare(struct tls *tls, const struct peer_place *place, int fd, bool is_server)
 {
 	int result = gnutls_certificate_allocate_credentials(&tls->credentials);
@@ -86,7 +107,11 @@ static int prepare(struct tls *tls, const struct peer_place *place, int fd, bool
 		gnutls_certificate_send_x509_rdn_sequence(tls->session, 1); /* 1: send none */
 	}
 	gnutls_session_set_verify_cert(tls->session, place->tls_no_cn_verify ? NULL : place->address, 0);
+	tls->fd = fd;
+	tls->grace = place->grace;
 	gnutls_transport_set_int(tls->session, fd);
+	gnutls_transport_set_push_function(tls->session, push);
+	gnutls_transport_set_pull_function(tls->session, pull);
 	return 0;
 }
 
@@ -114,9 +139,8 @@ int tls_open(const struct peer_place *place, int fd, bool is_server, struct tls 
 	int result;
 
 	TRY(prepare(tls, place, fd, is_server));
-	do {
-		result = gnutls_handshake(tls->session);
-	} while (result < 0 && !gnutls_error_is_fatal(result));
+	while ((result = gnutls_handshake(tls->session)) < 0 && !gnutls_error_is_fatal(result))
+		TRY(await_peer(tls, result, gnutls_record_get_direction(tls->session)));
 	if (result < 0) {
 		int error = fail_handshake(tls, result);
 
@@ -132,9 +156,8 @@ ssize_t tls_send(struct tls *tls, const void *from, size_t size)
 {
 	ssize_t done;
 
-	do {
-		done = gnutls_record_send(tls->session, from, size);
-	} while (done == GNUTLS_E_INTERRUPTED || done == GNUTLS_E_AGAIN);
+	while ((done = gnutls_record_send(tls->session, from, size)) == GNUTLS_E_INTERRUPTED || done == GNUTLS_E_AGAIN)
+		TRY(await_peer(tls, done, true));
 	return done < 0 ? fail_tls((int)done, "cannot send") : done;
 }
 
@@ -142,9 +165,8 @@ ssize_t tls_receive(struct tls *tls, void *to, size_t size)
 {
 	ssize_t done;
 
-	do {
-		done = gnutls_record_recv(tls->session, to, size);
-	} while (done < 0 && !gnutls_error_is_fatal((int)done));
+	while ((done = gnutls_record_recv(tls->session, to, size)) < 0 && !gnutls_error_is_fatal((int)done))
+		TRY(await_peer(tls, done, false));
 	/* Cut off without a farewell: for what we carry, the messages say where the end is. */
 	if (done == GNUTLS_E_PREMATURE_TERMINATION)
 		return 0;
@@ -160,9 +182,8 @@ int tls_finish(struct tls *tls)
 {
 	int result;
 
-	do {
-		result = gnutls_bye(tls->session, GNUTLS_SHUT_WR);
-	} while (result == GNUTLS_E_INTERRUPTED || result == GNUTLS_E_AGAIN);
+	while ((result = gnutls_bye(tls->session, GNUTLS_SHUT_WR)) == GNUTLS_E_INTERRUPTED || result == GNUTLS_E_AGAIN)
+		TRY(await_peer(tls, result, true));
 	return result < 0 ? fail_tls(result, "cannot say farewell") : 0;
 }
 

@@ -3,12 +3,13 @@
 #include "service/internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
@@ -21,13 +22,14 @@ static bool tells_pid(const char *action)
 
 static int receive_answer(struct request *request, const char *action)
 {
-	const struct timeval grace = { NOTIFY_SECONDS, 0 };
+	/* The one client of a swrk may take its time. */
+	const struct deadline deadline = deadline_in_seconds(request->connection->swrk ? 0 : NOTIFY_SECONDS);
+	int error = interrupt_poll(request->connection->fd, POLLIN, &deadline);
 	CriuReq *answer;
-	int error;
 
-	if (!request->connection->swrk)
-		(void)setsockopt(request->connection->fd, SOL_SOCKET, SO_RCVTIMEO, &grace, sizeof(grace));
-	error = message_receive(request->connection->fd, &answer);
+	if (error == -EINTR)
+		return error;
+	error = error == 0 ? -ETIMEDOUT : message_receive(request->connection->fd, &answer);
 	if (error < 0)
 		return fail(-error, "no answer of the client to the notification %s", action);
 	if (answer->type != CRIU_REQ_TYPE__NOTIFY)

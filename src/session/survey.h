@@ -23,6 +23,8 @@ static inline int dump_go_on(struct dump *d, int result)
 {
 	if (result >= 0)
 		return 0;
+	if (result == -EINTR)
+		return result;
 	if (!d->tasks_run && (!failure_was_refusal() || result == -ETIMEDOUT || result == -EAGAIN))
 		return result;
 	if (!d->obstacle)

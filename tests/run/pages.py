@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 from room import wait_until
@@ -88,6 +89,13 @@ class Server:
             return self.process.wait(40)
         finally:
             self.stop()
+
+    def still_waits(self):
+        """It has not ended, and waits for a client; stops it."""
+        time.sleep(0.05)        # for it to hear of the last one, if it has not
+        assert self.process.poll() is None, f'it has ended: {self.said()}'
+        self.connect().close()
+        self.stop()
 
     def stop(self):
         """Kills it."""

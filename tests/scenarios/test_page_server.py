@@ -88,8 +88,8 @@ def test_old_commands(server, build, folder):
 
 OPENED = message(OPEN, name=task(7))
 HOSTILE = {
-    'cut-head': (b'\6\0\0', 'in the middle of a message'),
-    'unknown-command': (message(99), 'unknown command 0x63'),
+    'cut-head': (b'\6\0\0\0', 'in the middle of a message'),
+    'unknown-command': (OPENED + message(99), 'unknown command 0x63'),
     'unknown-type': (message(OPEN, name=7 << 8 | 3), 'unknown type 3'),
     'parent-of-unknown-type': (message(PARENT, name=7 << 8), 'unknown type 0'),
     'not-opened': (message(ADD, PE_PRESENT, 1, 0x1000, task(7)) + page(1), 'not opened'),
@@ -128,10 +128,36 @@ def test_hostile(server, case):
     assert one.said().count('Error (') == 1, one.said()
 
 
-def test_nobody(server):
-    """A client that says nothing has done no harm."""
+def test_strangers(server):
+    """Port scanners, monitors and browsers are no clients, whether they go or stay: the server waits for one."""
     one = server()
-    one.connect().close()
+    with one.connect(), one.connect() as half:
+        half.sendall(b'\6\0')
+        one.connect().close()
+        for said in (b'GET / HTTP/1.1\r\n\r\n', b'\x16\x03\x01\x02', message(99), b'\6\0\0'):
+            with one.connect() as sock:
+                try:
+                    sock.sendall(said)
+                    sock.shutdown(socket.SHUT_WR)
+                    assert not sock.recv(1)
+                except OSError:
+                    pass    # it has closed with our bytes unread
+        scanned = [one.connect() for _ in range(100)]
+        with one.connect() as sock:
+            sock.sendall(message(OPEN, name=task(7)) + message(ADD, PE_PRESENT, 1, 0x1000, task(7)) + page(8))
+            assert receive(sock, 1) == b'\0' and finish(sock) == b'\0\0\0\0'
+        for sock in scanned:
+            sock.close()
+    assert one.end() == 0, one.said()
+    assert (one.folder / 'pages-65537.img').read_bytes() == page(8)
+
+
+def test_failed_dump(server, criu):
+    """A dump that fails before it has sent anything ends its server."""
+    one = server()
+    done = subprocess.run([criu, 'dump', '-t', '1', '-D', one.folder, '--page-server', '--address', '127.0.0.1', '--port', str(one.port)],
+                          env={**os.environ, 'CRIU_FAIL_AT': 'dump/freeze'}, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and 'fault injected' in done.stderr, done.stderr
     assert one.end() == 0, one.said()
 
 
