@@ -296,6 +296,13 @@ static int remake(struct restore *r, struct file *f)
 	return 0;
 }
 
+int file_get_late_fd(struct restore *r, struct file *f, int *ret_fd)
+{
+	if (f->kind->remake)
+		TRY(remake(r, f));
+	return file_get_fd(r, f, ret_fd);
+}
+
 /* What only held its place in the table is exchanged at all its numbers, before anything refers to it. */
 static int plan_remade(struct restore *r, struct task *task, struct descriptor_table *table, struct plan *p)
 {

@@ -145,6 +145,8 @@ struct file *file_find(struct restore *r, uint32_t id); /* NULL if not there */
 /* One more user of the file, declared at load/link time; give it back with file_put() when done. */
 int file_use(struct restore *r, uint32_t id, struct file **ret);
 int file_get_fd(struct restore *r, struct file *f, int *ret_fd); /* creates it on demand; ours, do not close */
+/* The same when all tasks have their threads and descriptors: the file itself, not what held its place until then. */
+int file_get_late_fd(struct restore *r, struct file *f, int *ret_fd);
 /* Makes all files of plugins: their drivers may tell then where devices are to be mapped. */
 int file_restore_plugged(struct restore *r);
 void file_put(struct restore *r, struct file *f); /* last user: our descriptor is closed */

@@ -74,7 +74,7 @@ static int enter_directory(struct restore *r, const struct task *task, uint32_t 
 {
 	int fd;
 
-	TRY(file_get_fd(r, file_find(r, id), &fd));
+	TRY(file_get_late_fd(r, file_find(r, id), &fd));
 	plan_syscall(plan, why, __NR_pidfd_getfd, V(task->restore->coordinator_fd), V(fd), V(0))->to_slot = 1;
 	plan_syscall(plan, why, __NR_fchdir, S(1));
 	plan_syscall(plan, why, __NR_close, S(1));
@@ -96,7 +96,7 @@ static int changes_root(struct restore *r, uint32_t id, bool *ret)
 	struct statx ours, theirs;
 	int fd;
 
-	TRY(file_get_fd(r, file_find(r, id), &fd));
+	TRY(file_get_late_fd(r, file_find(r, id), &fd));
 	*ret = true;
 	if (r->mounts)
 		return 0; /* whose root it has now depends on how it came into its namespace */

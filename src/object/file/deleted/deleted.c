@@ -2,7 +2,7 @@
 /*
  * Files whose path does not lead to them any more. Without any name left: the content goes into an image ("ghost").
  * With a name elsewhere: it gets one more beside the old one (--link-remap). Of a dead process below /proc: a helper
- * has its pid for a moment.
+ * stands in for it (procfs.c).
  */
 #include "object/file/deleted/deleted.h"
 
@@ -110,16 +110,22 @@ static int dump_link(struct dump *d, const struct open_file *of, const RegFileEn
 	return add_remap(d, of, record, REMAP_TYPE__LINKED, id);
 }
 
-/* "/proc/123/..." of a process that is gone: its pid, else 0. */
-static pid_t find_dead(const struct open_file *of, const char *name)
+/*
+ * Below /proc/PID of a process or thread that is dead. Somebody else may have its number by now. For the restore it is
+ * dead in any case.
+ */
+static int dump_dead(struct dump *d, const struct open_file *of, const RegFileEntry *record)
 {
-	const char *digits = text_after(name, "/proc/");
-	long pid;
+	struct procfs_name name;
 
-	if (of->fs_magic != PROC_SUPER_MAGIC || !digits)
-		return 0;
-	pid = strtol(digits, NULL, 10);
-	return pid > 0 && pid < INT32_MAX ? (pid_t)pid : 0;
+	if (of->fs_magic != PROC_SUPER_MAGIC || !procfs_parse_name(record->name, &name))
+		return -ENOENT;
+	if (procfs_is_of_descriptor(&name))
+		return refuse(ENOTSUP,
+			      "it tells of a descriptor or of memory that process %d has no more: let the "
+			      "program close it before the dump",
+			      name.pid);
+	return add_remap(d, of, record, REMAP_TYPE__PROCFS, (uint32_t)(name.tid ? name.tid : name.pid));
 }
 
 static int add_mounts(struct dump *d, struct table *mounts, int proc)
@@ -164,6 +170,7 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 {
 	bool deleted = text_ends(of->link, DELETED);
 	char *name;
+	int dead;
 
 	/* A file is the same through every mount: one that was opened outside, before the task entered its mount
 	 * namespace, is fine. */
@@ -177,11 +184,9 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	record->name = name;
 	if (deleted && leads_to(d, name, of))
 		return 0; /* another link of that name was put there again */
-	if (find_dead(of, name) && d->inner_pids)
-		return refuse(ENOTSUP, "it belongs to a process of its own pid namespace that is dead: this can't be "
-				       "checkpointed yet");
-	if (find_dead(of, name))
-		return add_remap(d, of, record, REMAP_TYPE__PROCFS, (uint32_t)find_dead(of, name));
+	dead = dump_dead(d, of, record);
+	if (dead != -ENOENT)
+		return dead;
 	/* A removed directory of btrfs still counts one link. */
 	if (of->stat.st_nlink == 0 || (deleted && S_ISDIR(of->stat.st_mode)))
 		return dump_ghost(d, of, record);
@@ -210,6 +215,7 @@ struct deleted_restore {
 	struct table *remaps; /* by orig_id */
 	struct table *ghosts; /* by ghost id */
 	VECTOR(struct remap *) all;
+	struct procfs_helpers helpers;
 };
 
 static struct deleted_restore *get_restore(struct restore *r)
@@ -289,6 +295,18 @@ int deleted_find_link(struct restore *r, const RegFileEntry *record, const RegFi
 	return 1;
 }
 
+bool deleted_is_of_dead(struct restore *r, const RegFileEntry *record)
+{
+	const struct remap *remap = table_find(get_restore(r)->remaps, record->id);
+
+	return remap && remap->type == REMAP_TYPE__PROCFS;
+}
+
+void deleted_settle(struct restore *r)
+{
+	procfs_end_helpers(&get_restore(r)->helpers);
+}
+
 static int find_stand_in(struct restore *r, const RegFileEntry *record, struct remap **ret)
 {
 	struct deleted_restore *set = get_restore(r);
@@ -311,7 +329,7 @@ int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *
 
 	TRY(find_stand_in(r, record, &remap));
 	if (remap->type == REMAP_TYPE__PROCFS)
-		return procfs_open_dead((pid_t)remap->id, regular_root(r, record), record->name, flags, ret_fd);
+		return procfs_open_dead(r, &get_restore(r)->helpers, (pid_t)remap->id, record, flags, ret_fd);
 	if (remap->opened >= 0) {
 		*ret_fd = TAKE_FD(remap->opened);
 		return 0;
@@ -330,6 +348,7 @@ void deleted_clean(struct restore *r)
 {
 	struct deleted_restore *set = get_restore(r);
 
+	procfs_end_helpers(&set->helpers);
 	for (size_t i = 0; i < set->all.n; i++) {
 		/* After a failure, or when they were only looked at, the images shall be as good as before. */
 		if (set->all.items[i]->type == REMAP_TYPE__LINKED && !failure_error() && !r->needs)

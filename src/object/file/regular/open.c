@@ -130,8 +130,10 @@ int regular_open(struct restore *r, const RegFileEntry *record, uint32_t more_fl
 		return inherited;
 	if (inherited < 0) {
 		TRY(open_again(r, record, flags_for_reopen(record, more_flags), &fd));
-		TRY(procfs_check_opened(r, fd));
-		TRY(validate_file(r->options, record, fd));
+		if (!deleted_is_of_dead(r, record)) {
+			TRY(procfs_check_opened(r, fd));
+			TRY(validate_file(r->options, record, fd));
+		}
 	}
 	*ret_fd = TAKE_FD(fd);
 	return 0;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Files below /proc/PID of a process that is dead: a helper has its pid while they are opened, and dies. */
+/* Files below /proc/PID of a process or thread that is dead: a helper stands in for it until the tree is complete, and
+ * dies. */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -16,48 +20,141 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "base/vector.h"
 #include "kern/capability.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
 #include "object/file/deleted/deleted.h"
 #include "object/mount/mount.h"
 
-static int make_helper(pid_t pid)
+/* Only its number is wanted, as its pid namespace tells it; what it has open of ours would keep others waiting. */
+static void __attribute__((noreturn)) be_helper(int report)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&pid, .set_tid_size = 1 };
-	long made = syscall(SYS_clone3, &args, sizeof(args));
+	pid_t number = getpid();
 
-	if (made == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	if (made < 0 && errno == EEXIST)
-		return refuse(EEXIST,
-			      "it belongs to process %d, which was dead at the dump, but somebody has that pid now",
-			      pid);
-	return made < 0 ? fail_errno("making a helper with pid %d", pid) : 0;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (write(report, &number, sizeof(number)) == sizeof(number))
+		close_range(0, ~0u, 0);
+	for (;;)
+		pause();
 }
 
-static int open_there(int root, const char *name, int flags)
+/* In the pid namespace of the tree if it has its own: this thread makes one child there. */
+static pid_t clone_helper(struct restore *r, struct clone_args *args)
+{
+	AUTO_CLOSE int own = -1, theirs = -1;
+	pid_t pid;
+
+	if (!r->inner_pids)
+		return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+	own = open("/proc/thread-self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
+	theirs = openat(r->tree->root->restore->proc, "ns/pid", O_RDONLY | O_CLOEXEC);
+	if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWPID) < 0)
+		return fail_errno("entering the pid namespace of the tree");
+	pid = (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+	if (pid == 0)
+		return 0;
+	if (setns(own, CLONE_NEWPID) < 0) /* never seen: it is our own */
+		return fail_errno("leaving the pid namespace of the tree");
+	return pid;
+}
+
+/* Somebody may have the number of the dead process by now: then any other is as good. */
+static int make_helper(struct restore *r, pid_t wanted, struct procfs_helper *helper)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&wanted, .set_tid_size = 1 };
+	AUTO_CLOSE int reader = -1, writer = -1;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail_errno("making a pipe");
+	reader = ends[0];
+	writer = ends[1];
+	helper->wanted = wanted;
+	helper->pid = clone_helper(r, &args);
+	if (helper->pid < 0 && (errno == EEXIST || errno == EPERM || errno == EINVAL)) {
+		args.set_tid_size = 0;
+		helper->pid = clone_helper(r, &args);
+	}
+	if (helper->pid == 0)
+		be_helper(writer);
+	if (helper->pid < 0)
+		return fail_errno("making a helper in the place of process %d", wanted);
+	if (read(reader, &helper->number, sizeof(helper->number)) != sizeof(helper->number))
+		return fail(EIO, "the helper in the place of process %d has died", wanted);
+	log_debug("Process %d, which is dead, is stood in for by process %d", wanted, helper->number);
+	return 0;
+}
+
+static int find_helper(struct restore *r, struct procfs_helpers *helpers, pid_t wanted, pid_t *ret_number)
+{
+	struct procfs_helper *helper;
+
+	for (size_t i = 0; i < helpers->n; i++) {
+		if (helpers->items[i].wanted != wanted)
+			continue;
+		*ret_number = helpers->items[i].number;
+		return 0;
+	}
+	helper = vector_push(helpers);
+	*helper = (struct procfs_helper){ 0 };
+	TRY(make_helper(r, wanted, helper));
+	*ret_number = helper->number;
+	return 0;
+}
+
+void procfs_end_helpers(struct procfs_helpers *helpers)
+{
+	for (size_t i = 0; i < helpers->n; i++) {
+		pid_t pid = helpers->items[i].pid;
+
+		if (pid > 0 && (kill(pid, SIGKILL) < 0 || waitpid(pid, NULL, 0) < 0))
+			log_warn("waiting for helper %d: %s", pid, strerror(errno));
+	}
+	vector_done(helpers);
+}
+
+bool procfs_parse_name(const char *name, struct procfs_name *ret)
+{
+	int length = 0;
+
+	*ret = (struct procfs_name){ 0 };
+	if (sscanf(name, "/proc/%d%n", &ret->pid, &length) != 1 || ret->pid <= 0)
+		return false;
+	ret->rest = name + length;
+	if (sscanf(ret->rest, "/task/%d%n", &ret->tid, &length) == 1 && ret->tid > 0)
+		ret->rest += length;
+	else
+		ret->tid = 0;
+	return *ret->rest == '/' || !*ret->rest;
+}
+
+bool procfs_is_of_descriptor(const struct procfs_name *name)
+{
+	return text_after(name->rest, "/fd/") || text_after(name->rest, "/fdinfo/") ||
+	       text_after(name->rest, "/map_files/");
+}
+
+int procfs_open_dead(struct restore *r, struct procfs_helpers *helpers, pid_t pid, const RegFileEntry *record,
+		     int flags, int *ret_fd)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	struct procfs_name name;
+	char path[PATH_MAX];
+	pid_t number;
 
-	return mount_stay_begin(root, &stay) < 0 ? -1 : open(name, flags);
-}
-
-int procfs_open_dead(pid_t pid, int root, const char *name, int flags, int *ret_fd)
-{
-	int error;
-
-	TRY(make_helper(pid));
-	*ret_fd = open_there(root, name, flags);
-	error = errno;
-	kill(pid, SIGKILL);
-	if (waitpid(pid, NULL, 0) < 0)
-		return fail_errno("waiting for the helper with pid %d", pid);
-	return *ret_fd < 0 ? fail(error, "opening it while a helper has its pid") : 0;
+	if (!procfs_parse_name(record->name, &name))
+		return refuse(EINVAL, "remap-fpath.img: %s is no file of a process", record->name);
+	TRY(find_helper(r, helpers, pid, &number));
+	if (name.tid)
+		snprintf(path, sizeof(path), "/proc/%d/task/%d%s", number, number, name.rest);
+	else
+		snprintf(path, sizeof(path), "/proc/%d%s", number, name.rest);
+	TRY(mount_stay_begin(regular_root(r, record), &stay));
+	*ret_fd = open(path, flags);
+	return *ret_fd < 0 ? fail_errno("opening %s in its place", path) : 0;
 }
 
 /* 0: it is no file of a process. */

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "object/file/deleted/deleted.h"
 #include "object/mount/mount.h"
 #include "object/namespace/namespace.h"
 
@@ -136,13 +137,20 @@ static int dump_regular(struct dump *d, const struct open_file *of, FileEntry *o
 	return regular_dump(d, of, out->reg);
 }
 
-/* A file below /proc/PID/task/TID: threads are made after the descriptors. */
-static bool is_of_late_thread(struct restore *r, const RegFileEntry *record)
+/*
+ * Files below /proc that are opened when all tasks have their threads and descriptors: /proc/PID/task/TID, and what is
+ * named by a descriptor; and those of dead processes, whose numbers nobody may need any more.
+ */
+static bool is_late(struct restore *r, const RegFileEntry *record)
 {
-	int pid, tid;
+	struct procfs_name name;
 
-	return sscanf(record->name, "/proc/%d/task/%d", &pid, &tid) == 2 && tid != pid &&
-	       task_tree_find_thread(r->tree, tid);
+	if (deleted_is_of_dead(r, record))
+		return true;
+	if (!procfs_parse_name(record->name, &name) || !task_tree_find(r->tree, name.pid))
+		return false;
+	return procfs_is_of_descriptor(&name) ||
+	       (name.tid && name.tid != name.pid && task_tree_find_thread(r->tree, name.tid));
 }
 
 static int load_regular(struct restore *r, struct file *f)
@@ -151,7 +159,7 @@ static int load_regular(struct restore *r, struct file *f)
 
 	if (record->name[0] != '/')
 		return refuse(EINVAL, "files.img: its name \"%s\" is not absolute", record->name);
-	f->users += is_of_late_thread(r, record); /* kept to the end, for remake */
+	f->users += is_late(r, record); /* kept to the end, for remake */
 	return 0;
 }
 
@@ -176,7 +184,7 @@ static int open_regular(struct restore *r, const RegFileEntry *record, int *ret_
 
 static int create_regular(struct restore *r, struct file *f)
 {
-	if (!is_of_late_thread(r, f->entry->reg))
+	if (!is_late(r, f->entry->reg))
 		return open_regular(r, f->entry->reg, &f->fd);
 	f->fd = open("/", O_PATH | O_CLOEXEC); /* in its place until remake */
 	return f->fd < 0 ? fail_errno("opening /") : 0;
@@ -184,7 +192,13 @@ static int create_regular(struct restore *r, struct file *f)
 
 static int remake_regular(struct restore *r, struct file *f, int *ret_fd)
 {
-	return is_of_late_thread(r, f->entry->reg) ? open_regular(r, f->entry->reg, ret_fd) : -ENOENT;
+	return is_late(r, f->entry->reg) ? open_regular(r, f->entry->reg, ret_fd) : -ENOENT;
+}
+
+static int settle_regular(struct restore *r, struct file *f)
+{
+	deleted_settle(r);
+	return 0;
 }
 
 int regular_find_record(struct restore *r, uint32_t id, const RegFileEntry **ret)
@@ -223,5 +237,6 @@ const struct file_kind regular_kind = {
 	.describe = describe_regular,
 	.create = create_regular,
 	.remake = remake_regular,
+	.settle = settle_regular,
 	.clean = clean_regular,
 };

@@ -33,6 +33,10 @@ int regular_need(struct restore *r, const RegFileEntry *record);
 int deleted_find_link(struct restore *r, const RegFileEntry *record, const RegFileEntry **ret);
 /* deleted.c: opens what stands in for the path of the record; -ENOENT, unlogged, if the path itself is to be used. */
 int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd);
+/* deleted.c: it lies below /proc/PID of a process that is dead: to be opened when all tasks and threads are there. */
+bool deleted_is_of_dead(struct restore *r, const RegFileEntry *record);
+/* deleted.c: all files are open and all directories entered. */
+void deleted_settle(struct restore *r);
 /* Dump: keeps content or a name for a file whose path does not lead to it any more; may change the name in the record.
  */
 int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record);
