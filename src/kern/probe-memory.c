@@ -79,12 +79,25 @@ static bool sees_writes(int uffd, const struct page_tables *tables, volatile cha
 	struct page_region regions[3];
 	uint64_t at = start;
 
-	if (tracker_start(uffd) < 0 || tracker_watch(uffd, start, end) < 0 ||
+	if (tracker_start(uffd, TRACKING_PROTECTION) < 0 || tracker_watch(uffd, start, end) < 0 ||
 	    tracker_protect(uffd, tables, start, end) < 0)
 		return false;
 	pages[PAGE] = 2;
 	return pagemap_scan(tables, &at, end, &all, regions, 3) == 2 && regions[0].end == start + PAGE &&
 	       tracker_says_unwritten(regions[0].categories) && !tracker_says_unwritten(regions[1].categories);
+}
+
+/* The same with soft-dirty bits. A kernel without them takes the order, and then calls nothing written. */
+static bool sees_soft_dirty(int proc, const struct page_tables *tables, volatile char *pages)
+{
+	uint64_t words[2];
+
+	pages[0] = pages[PAGE] = 1;
+	if (tracker_clear(proc) < 0)
+		return false;
+	pages[PAGE] = 2;
+	return pagemap_read_words(tables, (uintptr_t)pages, 2, words) == 0 && words[0] & PAGEMAP_PRESENT &&
+	       !(words[0] & PAGEMAP_SOFT_DIRTY) && words[1] & PAGEMAP_SOFT_DIRTY;
 }
 
 static int try_tracker(void)
@@ -96,11 +109,15 @@ static int try_tracker(void)
 
 	if (proc < 0 || pages == MAP_FAILED)
 		return -errno;
-	if (uffd < 0 || pagemap_open(&tables, proc) < 0 || !tables.has_scan)
-		return 0;
+	if (uffd < 0 || pagemap_open(&tables, proc) < 0)
+		return TRACKING_NONE;
 	pages[0] = pages[PAGE] = 1;
-	return sees_writes(uffd, &tables, pages);
+	if (sees_soft_dirty(proc, &tables, pages))
+		return TRACKING_SOFT_DIRTY;
+	return tables.has_scan && sees_writes(uffd, &tables, pages) ? TRACKING_PROTECTION : TRACKING_NONE;
 }
+
+/* Which one: enum tracking. */
 
 int probe_mem_dirty_track(void)
 {

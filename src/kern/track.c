@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "base/auto.h"
 #include "kern/syscalls.h"
 
 /* The second comes with the first. */
@@ -23,11 +25,20 @@ bool tracker_is_one(uint64_t flags, const char *api)
 	return features && (strtoull(features + 1, NULL, 16) & ~(unsigned long long)(FEATURES | INITIALIZED)) == 0;
 }
 
-int tracker_start(int fd)
+int tracker_start(int fd, enum tracking how)
 {
-	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC };
+	struct uffdio_api api = { .api = UFFD_API, .features = how == TRACKING_PROTECTION ? UFFD_FEATURE_WP_ASYNC : 0 };
 
 	return ioctl(fd, UFFDIO_API, &api) < 0 ? -errno : 0;
+}
+
+int tracker_clear(int proc)
+{
+	AUTO_CLOSE int fd = openat(proc, "clear_refs", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, "4", 1) == 1 ? 0 : -errno;
 }
 
 int tracker_watch(int fd, uint64_t start, uint64_t end)

@@ -7,9 +7,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/vector.h"
 #include "image/pagemap-image.h"
 #include "pages/mover.h"
 #include "pages/sink.h"
+
+typedef VECTOR(struct page_range) page_range_list;
 
 /*
  * In the flags of a range: its pages are shared copy-on-write with another process. process_vm_readv(2) pins pages, and

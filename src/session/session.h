@@ -53,6 +53,7 @@ struct task_dump {
 	unsigned n_trackers;
 	bool unwritten_known; /* pages of tracked mappings that were not written to are as the parent images have them
 			       */
+	bool soft_dirty;      /* the soft-dirty bits tell it, of all mappings that can be tracked */
 	struct task_tracking *tracking; /* object/memory */
 	struct task_pages *pages;	/* object/memory: chosen, not saved yet */
 	uint32_t first_with_files;	/* own pid if it is the first task with this descriptor table, else 0 */

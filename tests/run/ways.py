@@ -59,11 +59,19 @@ def predumped(run):
     run.compare('after the restore')
 
 
+def preload(criu, folder, soft_dirty=True):
+    """The environment in which criu finds an older kernel (tests/subject/older-kernel.c), with soft-dirty bits or without."""
+    names = ['older-kernel'] + ['soft-dirty'] * soft_dirty
+    notes = Path(folder) / 'soft-dirty'
+    notes.mkdir(exist_ok=True)
+    return {'LD_PRELOAD': ' '.join(str(Path(criu).parent / f'tests/subjects/lib{name}.so') for name in names),
+            'ASAN_OPTIONS': 'verify_asan_link_order=0', **({'SOFT_DIRTY': str(notes)} if soft_dirty else {})}
+
+
 def older(run):
-    """As plain, by a criu that finds a kernel as old as the oldest it promises to work on, from preload."""
-    library = Path(run.criu).parent / 'tests/subjects/libolder-kernel.so'
-    run.env = {'LD_PRELOAD': str(library), 'ASAN_OPTIONS': 'verify_asan_link_order=0'}
-    plain(run)
+    """As predumped, by a criu that finds a kernel as old as the oldest it promises to work on, from preload."""
+    run.env = preload(run.criu, run.folder)
+    predumped(run)
 
 
 def rpc(run):

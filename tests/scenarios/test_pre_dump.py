@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import rpc
 from room import open_files, wait_until
+from ways import preload
 
 PARENT = 1
 
@@ -21,6 +22,7 @@ class Obedient:
         self.work = self.folder / 'work'
         self.work.mkdir()
         self.number = self.images = 0
+        self.env = None
         self.pid = room.start(self.folder / 'output', program, cwd=self.work)
         self.await_done()
 
@@ -45,7 +47,8 @@ class Obedient:
         images = folder or self.folder / f'images{self.images}'
         images.mkdir(exist_ok=True)
         words = ['--prev-images-dir', f'../{last.name}'] if base and last.exists() else []
-        done = self.room.run(self.criu, command, '-t', self.pid, '-D', images, '-v4', '-o', 'log', *words, *options, timeout=120)
+        done = self.room.run(self.criu, command, '-t', self.pid, '-D', images, '-v4', '-o', 'log', *words, *options, timeout=120,
+                             env=self.env)
         said = (images / 'log').read_text()
         assert done.returncode == status, f'{command}: {done.returncode}: {done.stdout}\n{said}'
         return said if status else images
@@ -60,8 +63,16 @@ class Obedient:
 
     def flags(self, images, pid=None):
         """Pages by their flags in a pagemap."""
-        text = subprocess.run([self.crit, 'decode', '-i', images / f'pagemap-{pid or self.pid}.img'], check=True,
-                              capture_output=True, text=True).stdout
+        return self.flags_in(images / f'pagemap-{pid or self.pid}.img')
+
+    def shared_flags(self, images):
+        """The same of its shared memory."""
+        image, = images.glob('pagemap-shmem-*.img')
+        return self.flags_in(image)
+
+    def flags_in(self, image):
+        """The same of any pagemap."""
+        text = subprocess.run([self.crit, 'decode', '-i', image], check=True, capture_output=True, text=True).stdout
         count = {}
         for entry in json.loads(text)['entries'][1:]:
             count[entry['flags']] = count.get(entry['flags'], 0) + entry['nr_pages']
@@ -86,15 +97,18 @@ def program(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def obedient(program, room, criu, build):
-    """It runs."""
-    return Obedient(program, room, criu, build)
+@pytest.fixture(params=['this kernel', 'soft-dirty'])
+def obedient(program, room, criu, build, request):
+    """It runs. Each test is also run with soft-dirty bits, as an older kernel has them."""
+    obedient = Obedient(program, room, criu, build)
+    if request.param == 'soft-dirty':
+        obedient.env = {**os.environ, **preload(criu, room.folder)}
+    return obedient
 
 
 def test_chain_of_five(obedient):
     """Each has what changed since the one before; the last one is restored through all of them."""
-    obedient.do('paint')
+    obedient.do('paint', 'check')
     sizes = []
     for _ in range(4):
         images = obedient.call('pre-dump')
@@ -183,13 +197,29 @@ def test_wrong_parent(obedient):
 
 
 def test_shared_memory(obedient):
-    """Others may write to it: it is saved by the dump, whole."""
+    """Others may write to it: what is the same as in the images before is left to them, wherever it was written from."""
+    obedient.do('flood')
+    obedient.call('pre-dump')
     obedient.do('share')
-    images = obedient.call('pre-dump')
-    assert not list(images.glob('pagemap-shmem-*'))
+    second = obedient.call('pre-dump')
     obedient.do('share')
     images = obedient.call('dump', '--track-mem')
-    assert list(images.glob('pagemap-shmem-*'))
+    for folder in (second, images):
+        flags = obedient.shared_flags(folder)
+        assert flags[PARENT] > 200 and sum(flags.values()) - flags[PARENT] == 2, flags
+    assert obedient.room.run(obedient.criu, 'verify', '-D', images).returncode == 0
+    obedient.restore(images)
+    obedient.do('check')
+
+
+@pytest.mark.parametrize('orders', [('flood',), ('punch',), ('punch', 'share')])
+def test_shared_memory_is_another(obedient, orders):
+    """Nothing is left to the images before if nothing is the same, and what was given back stays empty."""
+    obedient.do('flood')
+    obedient.call('pre-dump')
+    obedient.do(*orders)
+    images = obedient.call('dump')
+    assert PARENT not in obedient.shared_flags(images)
     obedient.restore(images)
     obedient.do('check')
 
@@ -212,6 +242,50 @@ def test_leave_running(obedient):
         (obedient.work / 'order').write_text('0 wait')
         obedient.restore(images)
         obedient.do('check')
+
+
+@pytest.fixture
+def soft(program, room, criu, build):
+    """It runs, and soft-dirty bits tell what it writes to."""
+    obedient = Obedient(program, room, criu, build)
+    obedient.env = {**os.environ, **preload(criu, room.folder)}
+    return obedient
+
+
+def test_soft_dirty_is_not_felt(soft):
+    """Areas that lie side by side are one, whenever they were made."""
+    soft.call('pre-dump')
+    assert ' uw' not in (soft.room.proc / str(soft.pid) / 'smaps').read_text()
+    soft.do('grow', 'paint', 'check')
+    images = soft.call('dump')
+    assert soft.flags(images)[PARENT] > 400
+    soft.restore(images)
+    soft.do('check')
+
+
+def test_soft_dirty_bits_cleared(soft):
+    """If somebody else has cleared them, they tell nothing: all is saved."""
+    soft.call('pre-dump')
+    soft.do('paint')
+    assert soft.room.run('sh', '-c', f'printf 4 > /proc/{soft.pid}/clear_refs', env=soft.env).returncode == 0
+    images = soft.call('dump')
+    assert 'Somebody else has cleared its soft-dirty bits' in (images / 'log').read_text()
+    assert PARENT not in soft.flags(images)
+    soft.restore(images)
+    soft.do('check')
+
+
+def test_no_tracking(obedient):
+    """A kernel that can't tell what was written to: all is saved each time, and the log says so."""
+    obedient.env = {**os.environ, **preload(obedient.criu, obedient.folder, soft_dirty=False)}
+    first = obedient.call('pre-dump')
+    assert "This kernel can't tell which pages are written to" in (first / 'log').read_text()
+    assert not obedient.is_tracked()
+    obedient.do('paint')
+    images = obedient.call('dump', '--track-mem')
+    assert PARENT not in obedient.flags(images)
+    obedient.restore(images)
+    obedient.do('check')
 
 
 def test_missing_parent(obedient):
@@ -246,8 +320,8 @@ def test_loop_of_parents(obedient):
 def test_pre_dump_is_no_dump(obedient):
     """It has memory only, and says so."""
     images = obedient.call('pre-dump', '--pre-dump-mode', 'read')
-    assert {path.name for path in images.iterdir()} == {'inventory.img', f'pagemap-{obedient.pid}.img', 'pages-1.img', 'stats-dump',
-                                                        'irmap-cache', 'log'}
+    names = {path.name for path in images.iterdir() if not path.name.startswith('pagemap-shmem-')}
+    assert names == {'inventory.img', f'pagemap-{obedient.pid}.img', 'pages-1.img', 'pages-2.img', 'stats-dump', 'irmap-cache', 'log'}
     obedient.room.kill(obedient.room.pids())
     assert 'these are the images of a pre-dump' in obedient.restore(images, status=1)
 

@@ -153,6 +153,13 @@ static void add_unwritten(struct walk *walk, uint64_t start, uint64_t end, uint3
 	}
 }
 
+static bool is_unwritten(const struct walk *walk, const struct mapping *mapping, uint64_t categories)
+{
+	if (walk->task->dump->soft_dirty)
+		return memory_is_trackable(mapping) && soft_dirty_says_unwritten(categories);
+	return mapping->tracked && tracker_says_unwritten(categories);
+}
+
 static int add_pages(struct walk *walk, const VmaEntry *vma, uint64_t start, uint64_t end, uint64_t categories)
 {
 	const struct mapping *mapping = mapping_of(walk, vma);
@@ -164,7 +171,7 @@ static int add_pages(struct walk *walk, const VmaEntry *vma, uint64_t start, uin
 	huge = mapping->vm_flags & VMF(HT);
 	may_be_lazy = vma->status & VMA_ANON_PRIVATE && !huge;
 	range.flags = may_be_lazy ? PE_PRESENT | PE_LAZY : PE_PRESENT;
-	if (walk->has_parent && mapping->tracked && tracker_says_unwritten(categories)) {
+	if (walk->has_parent && is_unwritten(walk, mapping, categories)) {
 		add_unwritten(walk, start, end, range.flags);
 		return 0;
 	}
@@ -258,7 +265,7 @@ static int find_all_pages(struct walk *walk)
 	size_t next = 0;
 
 	if (walk->has_parent)
-		filter.ret = TRACKER_CATEGORIES;
+		filter.ret = walk->task->dump->soft_dirty ? SOFT_DIRTY_CATEGORIES : TRACKER_CATEGORIES;
 	if (has_guards(walk)) {
 		filter.inverted |= PAGE_IS_GUARD;
 		filter.all |= PAGE_IS_GUARD;
@@ -377,6 +384,7 @@ int memory_dump_choose(struct dump *d, struct task *task)
 	if (pages->mem < 0)
 		return fail_errno("cannot open its memory");
 	list_trackable(d, task);
+	TRY(memory_dump_choose_shared(d, task));
 	return choose_pages(d, task, &pages->ranges);
 }
 
@@ -386,13 +394,6 @@ int memory_dump_copy(struct dump *d, struct task *task)
 	const struct page_source source = { .pid = task->pid, .mem = pages->mem, .runs = true };
 
 	return save_pages(d, task, &source, &pages->ranges);
-}
-
-int memory_dump_copied(struct dump *d)
-{
-	struct page_sink *sink = memory_dump_state(d)->sink;
-
-	return sink->ops->finish(sink);
 }
 
 void memory_dump_forget(struct task *task)

@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "base/vector.h"
 #include "inventory.pb-c.h"
+#include "kern/track.h"
 #include "memfd.pb-c.h"
 #include "object/memory/memory.h"
 #include "pages/fill.h"
@@ -28,8 +29,9 @@ struct memory_dump {
 	struct table *by_inode; /* dev, inode → struct memory_object */
 	VECTOR(struct memory_object *) objects;
 	/* track.c */
-	struct store *parent; /* images of the dump before, NULL: none */
-	TrackedEntry **base;  /* tasks that are tracked since then, in this run of the kernel */
+	enum tracking tracking; /* how, if it is wanted or there are parent images */
+	struct store *parent;	/* images of the dump before, NULL: none */
+	TrackedEntry **base;	/* tasks that are tracked since then, in this run of the kernel */
 	size_t n_base;
 	struct table *shared_by; /* ids of kcmp_vm */
 };

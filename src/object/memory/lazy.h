@@ -4,11 +4,8 @@
 
 #include <stdbool.h>
 
-#include "base/vector.h"
-#include "image/pagemap-image.h"
 #include "object/memory/memory.h"
-
-typedef VECTOR(struct page_range) page_range_list;
+#include "pages/save.h"
 
 /*
  * Dump: takes the data of what may be lazy out of the ranges and remembers where it is. Does nothing without

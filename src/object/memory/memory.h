@@ -41,7 +41,10 @@ int memory_dump_mappings(struct dump *d, struct task *task);
 int memory_dump_choose(struct dump *d, struct task *task);
 /* ... and the second one, when the task runs again: it may write to them, drop them, and end. */
 int memory_dump_copy(struct dump *d, struct task *task);
-int memory_dump_copied(struct dump *d);	    /* all of them: the pages are safe where they are to be */
+/* shared.c: the first half for shared memory that it has mapped; called by memory_dump_choose(). */
+int memory_dump_choose_shared(struct dump *d, struct task *task);
+/* shared.c: copies all shared memory that was chosen. All pages are safe then where they are to be. */
+int memory_dump_copied(struct dump *d);
 void memory_dump_forget(struct task *task); /* what was chosen; also if nothing was */
 /* track.c: reads what is needed of the parent images, before anything stands still. Refuses what this kernel can't do.
  */

@@ -17,8 +17,9 @@
 #include "base/text.h"
 #include "object/file/file.h"
 #include "object/memory/core.h"
+#include "pages/equal.h"
 
-typedef VECTOR(struct page_range) segment_list;
+typedef page_range_list segment_list;
 
 #define HUGE_SHIFT 26 /* MFD_HUGE_SHIFT = MAP_HUGE_SHIFT */
 
@@ -123,18 +124,23 @@ static uint32_t add_file(struct dump *d, const struct memory_object *object, boo
 	return entry->id;
 }
 
+static int open_mapped(const struct task *task, const struct mapping *mapping)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, mapping->start, mapping->end);
+	return openat(task->dump->proc, path, O_RDONLY | O_CLOEXEC);
+}
+
 int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id)
 {
 	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, mapping->dev, mapping->inode);
 	bool writable = mapping->shared && mapping->vm_flags & VMF(MW);
 	const char *name = text_after(mapping->name, "/memfd:");
-	char path[64];
 
 	if (!object) {
-		int fd;
+		int fd = open_mapped(task, mapping);
 
-		snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, mapping->start, mapping->end);
-		fd = openat(task->dump->proc, path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			return fail_errno("cannot open the shared memory of mapping %" PRIx64 "-%" PRIx64 " (%s)",
 					  mapping->start, mapping->end, mapping->name);
@@ -165,6 +171,33 @@ static int find_segments(const struct memory_object *object, segment_list *segme
 	return (uint64_t)hole < size && errno != ENXIO ? fail_errno("cannot look for data") : 0;
 }
 
+/* What the parent has and what is the same goes to it. A page server would have to tell what it has. */
+static int leave_equal(struct dump *d, const struct memory_object *object, const struct page_source *source,
+		       segment_list *segments)
+{
+	struct memory_dump *memory = d->memory;
+	AUTO(page_reader_close) struct page_reader *parent = NULL;
+	int result;
+
+	if (!memory->parent || d->options->use_page_server)
+		return 0;
+	result = page_reader_open(memory->parent, IMAGE_PAGEMAP_SHMEM, object->record.shmid, &parent);
+	if (result == -ENOENT)
+		return 0;
+	TRY(result);
+	return pages_find_equal(memory->mover, source, parent, segments);
+}
+
+static void count_pages(struct dump *d, const struct memory_object *object, const segment_list *segments)
+{
+	d->stats->shpages_scanned += object->record.size / page_size();
+	for (size_t i = 0; i < segments->n; i++)
+		if (segments->items[i].flags & PE_PARENT)
+			d->stats->shpages_skipped_parent += segments->items[i].nr_pages;
+		else
+			d->stats->shpages_written += segments->items[i].nr_pages;
+}
+
 static int save_object(struct dump *d, const struct memory_object *object)
 {
 	struct memory_dump *memory = d->memory;
@@ -177,14 +210,15 @@ static int save_object(struct dump *d, const struct memory_object *object)
 		return 0;
 	stats_start(d->stats, STATS_MEMDUMP);
 	result = find_segments(object, &segments);
+	if (result == 0)
+		result = leave_equal(d, object, &source, &segments);
 	stats_stop(d->stats, STATS_MEMDUMP);
 	stats_start(d->stats, STATS_MEMWRITE);
 	if (result == 0)
 		result = pages_save(memory->mover, &source, memory->sink, IMAGE_PAGEMAP_SHMEM, object->record.shmid,
 				    segments.items, segments.n);
 	stats_stop(d->stats, STATS_MEMWRITE);
-	d->stats->shpages_scanned += object->record.size / page_size();
-	d->stats->shpages_written += pages_place(segments.items, segments.n) / page_size();
+	count_pages(d, object, &segments);
 	vector_done(&segments);
 	return result;
 }
@@ -202,6 +236,54 @@ int memory_dump_finish(struct dump *d)
 	}
 	TRY(memory->sink->ops->finish(memory->sink));
 	return image_finish(&image);
+}
+
+/* --- pre-dump: what is mapped is saved while the tasks run, so that the dump finds it equal --- */
+
+static bool is_presaved(const struct mapping *m, bool own_ipc)
+{
+	return m->shared && m->inode && m->name && !(m->vm_flags & VMF(HT)) &&
+	       (text_starts(m->name, "/memfd:") || (text_starts(m->name, "/dev/zero") && m->deleted) ||
+		(own_ipc && text_starts(m->name, "/SYSV") && m->deleted));
+}
+
+/* Segments of criu's own namespace stay there and are not saved at all. */
+static bool has_own_ipc(const struct task *task)
+{
+	struct stat theirs, ours;
+
+	return fstatat(task->dump->proc, "ns/ipc", &theirs, 0) == 0 && stat("/proc/self/ns/ipc", &ours) == 0 &&
+	       (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino);
+}
+
+int memory_dump_choose_shared(struct dump *d, struct task *task)
+{
+	const bool own_ipc = has_own_ipc(task);
+	struct memory_object *object;
+
+	for (size_t i = 0; i < task->dump->mappings.n; i++) {
+		const struct mapping *m = &task->dump->mappings.items[i];
+		int fd;
+
+		if (!is_presaved(m, own_ipc) || table_find2(memory_dump_state(d)->by_inode, m->dev, m->inode))
+			continue;
+		fd = open_mapped(task, m);
+		if (fd < 0)
+			log_info("The shared memory of mapping %" PRIx64 "-%" PRIx64 " is left to the dump: %s",
+				 m->start, m->end, strerror(errno));
+		else
+			TRY(add_object(d, fd, m->name, text_starts(m->name, "/SYSV") ? (int)m->inode : -1, &object));
+	}
+	return 0;
+}
+
+int memory_dump_copied(struct dump *d)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+
+	for (size_t i = 0; i < memory->objects.n; i++)
+		TRY(save_object(d, memory->objects.items[i]));
+	return memory->sink->ops->finish(memory->sink);
 }
 
 void memory_dump_clean(struct dump *d)

@@ -70,14 +70,18 @@ static int read_parent(struct dump *d)
 
 int memory_track_begin(struct dump *d)
 {
+	struct memory_dump *memory = memory_dump_state(d);
 	struct probes probes = { 0 };
 	bool wanted = d->options->track_mem || d->options->command == CMD_PRE_DUMP;
 
-	if (wanted && !probe_has(&probes, FEATURE_ID_mem_dirty_track))
-		return refuse(EOPNOTSUPP,
-			      "%s: this kernel can't tell which pages are written to (userfaultfd with "
-			      "UFFD_FEATURE_WP_ASYNC, Linux 6.7)",
-			      d->options->track_mem ? "--track-mem" : "pre-dump");
+	if (wanted || d->options->prev_images_dir) {
+		int found = probe_result(&probes, FEATURE_ID_mem_dirty_track);
+
+		memory->tracking = found > 0 ? (enum tracking)found : TRACKING_NONE;
+	}
+	if (wanted && memory->tracking == TRACKING_NONE)
+		log_warn("This kernel can't tell which pages are written to (it has neither soft-dirty bits nor "
+			 "UFFD_FEATURE_WP_ASYNC of Linux 6.7): each dump saves all private memory\n");
 	d->inventory->tracked_boot = read_boot_id(d->pool);
 	return d->options->prev_images_dir ? read_parent(d) : 0;
 }
@@ -192,13 +196,72 @@ static bool is_watched(const struct task *task)
 	return false;
 }
 
+/* Whoever dumps it closes the tracker: if it is there, nobody of us has cleared the soft-dirty bits since. */
+static bool has_soft_dirty_base(struct dump *d, struct task *task)
+{
+	const struct memory_dump *memory = memory_dump_state(d);
+
+	for (size_t i = 0; memory->tracking == TRACKING_SOFT_DIRTY && i < memory->n_base; i++)
+		if (memory->base[i]->pid == (uint32_t)task->vpid)
+			return true;
+	return false;
+}
+
+/* The top page of the stack: there the environment is, which programs hardly ever write to. 0: it has no stack. */
+static uint64_t find_stack_top(const struct task *task)
+{
+	for (size_t i = 0; i < task->dump->mappings.n; i++) {
+		const struct mapping *m = &task->dump->mappings.items[i];
+
+		if (m->name && !strcmp(m->name, "[stack]"))
+			return m->end - page_size();
+	}
+	return 0;
+}
+
+/* That page was written to after the bits were cleared: is it still soft-dirty, or has somebody else cleared them? */
+static int are_bits_ours(const struct task *task, bool *ret)
+{
+	uint64_t top = find_stack_top(task), word = 0;
+	struct page_tables tables;
+	int result;
+
+	TRY(pagemap_open(&tables, task->dump->proc));
+	result = top ? pagemap_read_words(&tables, top, 1, &word) : 0;
+	pagemap_close(&tables);
+	*ret = word & PAGEMAP_SOFT_DIRTY;
+	return result;
+}
+
+static int find_soft_dirty_base(struct dump *d, struct task *task)
+{
+	AUTO_CLOSE int fd = -1;
+	struct stat stat;
+	bool others, ours;
+
+	TRY(list_trackers(task, &others));
+	fd = take_tracker(task, task);
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &stat) < 0)
+		return fail_errno("fstat of its tracker");
+	if (!is_base(memory_dump_state(d), task, stat.st_ino))
+		return 0;
+	TRY(are_bits_ours(task, &ours));
+	if (!ours)
+		log_warn(
+			"Somebody else has cleared its soft-dirty bits since the last dump: its memory is saved whole");
+	task->dump->soft_dirty = task->dump->unwritten_known = ours;
+	return 0;
+}
+
 int memory_track_find(struct dump *d, struct task *task)
 {
 	AUTO_CLOSE int fd = -1;
 	struct stat stat;
 
 	if (!is_watched(task))
-		return 0;
+		return has_soft_dirty_base(d, task) ? find_soft_dirty_base(d, task) : 0;
 	fd = open_tracker(d, task);
 	if (fd == -ENOENT)
 		return 0;
@@ -250,6 +313,8 @@ static int can_track(struct dump *d, struct task *task, bool *ret)
 	bool others;
 
 	*ret = false;
+	if (memory_dump_state(d)->tracking == TRACKING_NONE)
+		return 0;
 	TRY(list_trackers(task, &others));
 	if (others || is_watched(task)) {
 		log_info("It uses a userfaultfd: its memory can't be tracked");
@@ -368,14 +433,31 @@ static void add_base(struct dump *d, const struct task *task, uint64_t inode)
 	inventory->tracked = all;
 }
 
+static int clear_soft_dirty(const struct task *task)
+{
+	AUTO_CLOSE int mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC);
+	const off_t top = (off_t)find_stack_top(task);
+	int result = tracker_clear(task->dump->proc);
+	char byte;
+
+	if (result < 0)
+		return fail(-result, "clearing its soft-dirty bits");
+	/* Nothing changes but the bit of this page: are_bits_ours(). */
+	if (top && (mem < 0 || pread(mem, &byte, 1, top) != 1 || pwrite(mem, &byte, 1, top) != 1))
+		return fail_errno("writing to its stack");
+	return 0;
+}
+
 static int start_tracker(struct dump *d, struct task *task, int number)
 {
 	AUTO_CLOSE int fd = pidfd_take_fd(task->dump->pidfd, number);
 	struct stat stat;
 
-	if (fd < 0 || fstat(fd, &stat) < 0 || tracker_start(fd) < 0)
+	enum tracking how = memory_dump_state(d)->tracking;
+
+	if (fd < 0 || fstat(fd, &stat) < 0 || tracker_start(fd, how) < 0)
 		return fail(fd < 0 ? -fd : errno, "taking its tracker");
-	TRY(watch_all(task, fd));
+	TRY(how == TRACKING_SOFT_DIRTY ? clear_soft_dirty(task) : watch_all(task, fd));
 	add_base(d, task, stat.st_ino);
 	return 0;
 }

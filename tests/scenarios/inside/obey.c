@@ -15,8 +15,10 @@
 #define WORDS 512u
 
 static uint64_t *memory, generation[PAGES], now;
-static int *shared;
+static int *shared, flood; /* flood: all of it but the first and the last word */
 static pid_t child;
+static char *old_area; /* there is room before it */
+#define OLD 65536
 
 static void paint(unsigned page)
 {
@@ -32,6 +34,31 @@ static int check(void)
 			if (memory[page * WORDS + i] != (generation[page] ? generation[page] * 1000003 + page + i : 0))
 				return 0;
 	return 1;
+}
+
+/* Two areas side by side, the first made long ago, are one for the kernel: they grow together. */
+static const char *grow(void)
+{
+	char *second =
+		mmap(old_area - OLD, OLD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	second[0] = old_area[0] = 1;
+	return mremap(second, 2 * OLD, 3 * OLD, MREMAP_MAYMOVE) != MAP_FAILED ? "ok" : "it does not grow";
+}
+
+static int check_shared(void)
+{
+	for (unsigned i = 1; i < PAGES * WORDS - 1; i++)
+		if (shared[i] != flood)
+			return 0;
+	return shared[0] == shared[PAGES * WORDS - 1];
+}
+
+static void share_all(void)
+{
+	flood = (int)++now;
+	for (unsigned i = 0; i < PAGES * WORDS; i++)
+		shared[i] = flood;
 }
 
 static void paint_some(unsigned step)
@@ -78,8 +105,15 @@ static const char *do_order(const char *order, char **argv)
 		execv("/proc/self/exe", argv);
 	else if (!strcmp(order, "share"))
 		shared[PAGES * WORDS - 1] = shared[0] = (int)++now;
+	else if (!strcmp(order, "flood"))
+		share_all();
+	else if (!strcmp(order, "punch"))
+		return madvise(shared, PAGES * WORDS * sizeof(int), MADV_REMOVE) == 0 && (flood = 0) == 0 ? "ok"
+													  : "it stays";
+	else if (!strcmp(order, "grow"))
+		return grow();
 	else if (!strcmp(order, "check"))
-		return check() && shared[0] == shared[PAGES * WORDS - 1] ? "ok" : "memory is wrong";
+		return check() && check_shared() ? "ok" : "memory is wrong";
 	return "ok";
 }
 
@@ -110,6 +144,8 @@ int main(int argc, char **argv)
 	int last = read_order(word); /* the order to execute is done by that */
 
 	shared = mmap(NULL, PAGES * WORDS * sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	old_area = mmap(NULL, 2 * OLD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	old_area = mmap(old_area + OLD, OLD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	map();
 	tell(last, "ok");
 	for (;;) {
