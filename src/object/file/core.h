@@ -115,8 +115,8 @@ extern const struct file_kind external_kind;
 
 /* external.c: the user provides this one. */
 bool file_is_given(struct dump *d, const struct open_file *of);
-/* Refuses forms of --external that nobody knows. */
-int file_check_external(const struct options *options);
+/* Names keys of --external that no kind looks for. */
+void file_check_external(const struct options *options);
 
 /* Before a phase of a kind: passes its failure point the first time. */
 int file_pass(file_points passed, const struct file_kind *kind, enum file_phase phase);

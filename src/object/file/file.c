@@ -151,7 +151,7 @@ int file_dump_begin(struct dump *d, struct file_dump **ret)
 	}
 	if (!files->collected) {
 		files->collected = true;
-		TRY(file_check_external(d->options));
+		file_check_external(d->options);
 		for (unsigned i = 0; file_kinds[i]; i++) {
 			LOG_SCOPE("%s files", file_kinds[i]->name);
 			if (!file_kinds[i]->collect)
