@@ -12,13 +12,11 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "flow/leftovers.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
-#include "object/memory/memory.h"
-#include "object/namespace/namespace.h"
-#include "object/task/part.h"
 #include "session/survey.h"
 
 static void new_core(struct dump *d, struct thread *thread)
@@ -96,7 +94,7 @@ static int dump_outside(struct dump *d, struct task *task)
 	for_each_thread(thread, task) {
 		new_core(d, thread);
 		TRY(dump_registers(d, thread));
-		TRY(dump_go_on(d, parts_dump_outside(d, thread)));
+		TRY(dump_go_on(d, phase_dump_outside(d, thread)));
 	}
 	return 0;
 }
@@ -138,7 +136,7 @@ int dump_ids(struct dump *d, struct task *task)
 	TRY(object_id(d->kcmp_sighand, task, &ids->sighand_id, &is_new));
 	TRY(object_id(d->kcmp_files, task, &ids->files_id, &is_new));
 	task->dump->first_with_files = is_new ? (uint32_t)task->pid : 0;
-	return namespaces_dump_task(d, task);
+	return phase_dump_identify(d, task);
 }
 
 /* One plan for each thread; how much room they need must be known before the memory is made. */
@@ -151,7 +149,7 @@ static int ask_all(struct dump *d, struct task *task, struct inside *inside, siz
 	for_each_thread(thread, task) {
 		struct plan *plan = inside->plans[inside->n++] = plan_create();
 
-		TRY(parts_dump_ask(d, thread, plan));
+		TRY(phase_dump_ask(d, thread, plan));
 		size += plan_size(plan) + 64 + parasite_capacity(thread->dump->state);
 	}
 	*ret_size = size;
@@ -174,9 +172,9 @@ static int run_all(struct dump *d, struct task *task, struct inside *inside)
 		TRY(remote_post(thread->remote, inside->plans[i++]));
 	for_each_thread(thread, task)
 		TRY(remote_wait(thread->remote, &d->deadline));
-	TRY(fail_point("dump/inside"));
+	TRY(phase_pass_dump(d, PHASE_dump_inside, NULL, NULL));
 	for_each_thread(thread, task)
-		TRY(parts_dump_answer(d, thread));
+		TRY(phase_dump_answer(d, thread));
 	return 0;
 }
 
@@ -231,7 +229,7 @@ int dump_task_state(struct dump *d, struct task *task)
 {
 	if (!task_is_live(task)) {
 		new_core(d, task->leader);
-		return parts_dump_outside(d, task->leader);
+		return phase_dump_outside(d, task->leader);
 	}
 	if (task->dump->unstopped) {
 		new_core(d, task->leader);
@@ -240,39 +238,37 @@ int dump_task_state(struct dump *d, struct task *task)
 	if (!d->tasks_run) {
 		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
 		TRY(leftovers_find(d, task));
-		TRY(memory_track_find(d, task));
+		TRY(phase_dump_mappings(d, task));
 	}
 	TRY(dump_outside(d, task));
 	if (d->only_look)
 		return 0;
 	TRY(dump_inside(d, task));
-	return d->options->end == OPT_END_KILL ? 0 : memory_track_prepare(d, task, d->options->track_mem);
+	return phase_dump_track(d, task);
 }
 
-int dump_task_pages(struct dump *d, struct task *task)
+int dump_task_look(struct dump *d, struct task *task)
 {
 	struct thread *thread;
 
 	TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
 	TRY(leftovers_find(d, task));
-	TRY(memory_track_find(d, task));
+	TRY(phase_dump_mappings(d, task));
 	for_each_thread(thread, task) {
 		new_core(d, thread);
 		TRY(dump_registers(d, thread)); /* also for what they go home with */
 	}
-	TRY(memory_track_prepare(d, task, true));
-	TRY(memory_dump_choose(d, task));
-	return memory_track_renew(d, task);
+	return 0;
 }
 
 int dump_task_memory(struct dump *d, struct task *task)
 {
 	if (!task->dump->mappings.n) {
 		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
-		TRY(memory_track_find(d, task));
+		TRY(phase_dump_mappings(d, task));
 	}
-	TRY(memory_dump_mappings(d, task));
-	return d->only_look ? 0 : memory_dump_content(d, task);
+	TRY(phase_dump_memory(d, task));
+	return phase_dump_content(d, task);
 }
 
 int dump_task_write(struct dump *d, struct task *task)

@@ -11,8 +11,8 @@ void dump_restart_call(const struct thread *thread);
 int dump_ids(struct dump *d, struct task *task);
 /* Registers, and all that its parts know from outside and from inside. The records are in memory afterwards. */
 int dump_task_state(struct dump *d, struct task *task);
-/* Pre-dump: chooses the pages to be saved, and begins to track the memory anew. */
-int dump_task_pages(struct dump *d, struct task *task);
+/* Pre-dump: its mappings, and the registers that its threads go home with. */
+int dump_task_look(struct dump *d, struct task *task);
 /* Mappings and content of its address space. */
 int dump_task_memory(struct dump *d, struct task *task);
 /* core-*, ids-*, mm-* images. */

@@ -38,5 +38,7 @@ struct dump;
 int dump_begin(struct dump *d, const struct options *options);
 int dump_load_plugins(struct dump *d);
 void dump_end(struct dump *d);
+/* Freezes the tree and looks at everything; the records are in memory, and what waits inside of objects is saved. */
+int dump_look(struct dump *d);
 /* --auto-dedup, when the images are complete: what they have anew goes from the parents. A failure is only logged. */
 void dump_free_parents(const struct options *options);

@@ -18,6 +18,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "base/pool.h"
 #include "base/text.h"
 #include "kern/capability.h"
@@ -482,7 +483,7 @@ int freeze_tree(struct dump *d)
 
 	if (d->options->pid == getpid())
 		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
-	TRY(fail_point("dump/freeze"));
+	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
 	TRY(freeze_root(d));
 	if (d->tree->root->state == TASK_DEAD)
 		return refuse(ESRCH, "process %d is a zombie: there is nothing to save", d->options->pid);

@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "flow/dump-task.h"
 #include "flow/dump.h"
 #include "flow/freeze.h"
@@ -23,12 +24,15 @@ static int choose_all(struct dump *d)
 {
 	struct task *task;
 
-	TRY(fail_point("pre-dump/choose"));
+	TRY(phase_pass_dump(d, PHASE_dump_choose, NULL, NULL));
 	for_each_task(task, d->tree) {
 		if (!task_is_live(task))
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		TRY(dump_task_pages(d, task));
+		TRY(dump_task_look(d, task));
+		TRY(memory_track_prepare(d, task, true));
+		TRY(memory_dump_choose(d, task));
+		TRY(memory_track_renew(d, task));
 	}
 	return 0;
 }
@@ -56,7 +60,7 @@ static int copy_all(struct dump *d)
 {
 	struct task *task;
 
-	TRY(fail_point("pre-dump/copy"));
+	TRY(phase_pass_dump(d, PHASE_dump_copy, NULL, NULL));
 	for_each_task(task, d->tree) {
 		if (!task->dump || !task->dump->pages)
 			continue;
@@ -83,7 +87,7 @@ static int write_irmap_cache(void)
 
 static int write_rest(struct dump *d)
 {
-	TRY(fail_point("pre-dump/finish"));
+	TRY(phase_pass_dump(d, PHASE_dump_inventory, NULL, NULL));
 	TRY(write_irmap_cache());
 	d->inventory->pre_dump_mode = d->options->pre_dump_mode == OPT_PRE_DUMP_READ ? 2 : 1;
 	d->inventory->dump_uptime = clock_boot_us();

@@ -8,13 +8,10 @@
 #include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
+#include "engine/engine.h"
 #include "flow/ancestry.h"
 #include "image/image.h"
 #include "image/inventory.h"
-#include "object/file/file.h"
-#include "object/memory/memory.h"
-#include "object/namespace/namespace.h"
-#include "object/task/part.h"
 #include "session/survey.h"
 #include "task/tree-image.h"
 
@@ -129,12 +126,12 @@ static int check_threads(struct restore *r)
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		if (!task_is_live(task)) {
 			if (is_loaded(task->leader))
-				TRY(restore_go_on(r, parts_restore_check(r, task->leader)));
+				TRY(restore_go_on(r, phase_restore_check(r, task->leader)));
 			continue;
 		}
 		for_each_thread(thread, task)
 			if (is_loaded(thread))
-				TRY(restore_go_on(r, parts_restore_check(r, thread)));
+				TRY(restore_go_on(r, phase_restore_check(r, thread)));
 	}
 	return 0;
 }
@@ -168,18 +165,15 @@ static int load_tasks(struct restore *r)
 
 int restore_load(struct restore *r)
 {
+	TRY(phase_pass_restore(r, PHASE_restore_inventory, NULL, NULL));
 	TRY(load_inventory(r));
-	TRY(fail_point("restore/load"));
 	TRY(load_tasks(r));
-	TRY(restore_go_on(r, namespaces_restore_load(r)));
-	TRY(restore_go_on(r, file_restore_load(r)));
-	TRY(restore_go_on(r, parts_restore_load(r)));
+	TRY(phase_restore_load(r));
 	TRY(check_threads(r));
 	if (r->damage)
 		return r->damage;
-	TRY(memory_restore_load(r));
+	TRY(phase_restore_link(r));
 	if (r->damage)
 		return r->damage;
-	TRY(fail_point("restore/link"));
 	return ancestry_plan(r);
 }

@@ -17,25 +17,20 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "engine/engine.h"
 #include "flow/number.h"
 #include "flow/restore-tree.h"
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
-#include "object/cgroup/cgroup.h"
-#include "object/file/file.h"
-#include "object/memory/memory.h"
-#include "object/task/part.h"
 
 #define SLOT_PIDFD 1
 
 /* A pidfd of ours, in the task, at a number that its table leaves free. */
 static void plan_coordinator(struct restore *r, struct task *task, struct plan *plan)
 {
-	const struct task *sharer = task->restore->files_from;
-	int number = sharer ? sharer->restore->coordinator_fd : file_free_number(r, task);
+	const int number = task->restore->coordinator_fd;
 
-	task->restore->coordinator_fd = number;
-	if (sharer || r->us > 0)
+	if (task->restore->files_from || r->us > 0)
 		return; /* there it is already */
 	restore_plan_find_us(r, plan, SLOT_PIDFD);
 	plan_syscall(plan, "keep criu's pidfd out of the way", __NR_dup3, S(SLOT_PIDFD), V(number), V(O_CLOEXEC));
@@ -143,22 +138,15 @@ int restore_task_contents(struct restore *r, struct task *task)
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	TRY(fail_point("restore/contents"));
 	plan_coordinator(r, task, plan);
-	if (!task->restore->memory_from)
-		TRY(memory_plan_rest(r, task, plan));
-	if (!task->restore->files_from)
-		TRY(file_plan_table(r, task, plan));
+	TRY(phase_restore_furnish(r, task, plan));
 	TRY(plan_threads(r, task, &making, plan));
 	TRY(remote_run(task->leader->remote, plan, &r->deadline));
 	TRY(make_the_rest(r, task, &making));
-	if (!task->restore->memory_from)
-		memory_rest_done(r, task);
-	if (!task->restore->files_from)
-		file_table_done(r, task);
+	phase_restore_furnished(r, task);
 	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
 	TRY(wait_threads(r, task));
-	return cgroup_restore_enter_threads(r, task);
+	return phase_restore_threads(r, task);
 }
 
 /* Appends steps for one thread; run with all others. */
@@ -239,16 +227,13 @@ static void plan_flush_sigchld(struct plan *plan)
 
 static int plan_parts(struct restore *r, struct thread *thread, struct plan *plan)
 {
-	if (thread == thread->task->leader) {
+	if (thread == thread->task->leader)
 		plan_flush_sigchld(plan);
-		TRY(file_plan_late(r, thread->task, plan));
-	}
-	return parts_restore_plan(r, thread, plan);
+	return phase_restore_plan(r, thread, plan);
 }
 
 int restore_parts(struct restore *r)
 {
-	TRY(fail_point("restore/parts"));
 	return run_everywhere(r, &(struct thread_choice){ EVERY_THREAD, NULL }, plan_parts);
 }
 
@@ -260,7 +245,7 @@ static int plan_last(struct restore *r, struct thread *thread, struct plan *plan
 	plan_syscall(plan, "outlive criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(0));
 	if (thread == task->leader && task->restore->coordinator_fd >= 0 && !task->restore->files_from)
 		plan_syscall(plan, "close criu's pidfd", __NR_close, V(task->restore->coordinator_fd));
-	return parts_restore_last(r, thread, plan);
+	return phase_restore_last(r, thread, plan);
 }
 
 static int attach_all(struct restore *r)
@@ -324,7 +309,7 @@ static int stop_tasks(struct restore *r)
 
 int restore_last(struct restore *r)
 {
-	TRY(fail_point("restore/seize"));
+	TRY(phase_pass_restore(r, PHASE_restore_seize, NULL, NULL));
 	TRY(attach_all(r));
 	TRY(stop_tasks(r));
 	return run_last(r, NULL);
@@ -372,14 +357,14 @@ static int settle_task(struct restore *r, struct task *task)
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	if (!task->restore->memory_from)
 		TRY(restorer_unmap(task->leader->remote, task->leader->restore->state, restorer_arena_start(r->arena),
-				   memory_parking_end(r) - restorer_arena_start(r->arena)));
+				   r->parking_end - restorer_arena_start(r->arena)));
 	/* A stopped one goes there by itself when it is let go. */
 	if (!task->restore->memory_from && !ends_stopped(r, task))
 		TRY(stop_again(r, task->leader));
 	for_each_thread(thread, task) {
 		arch_state_interrupted(thread->restore->state, task->pid);
 		TRY(arch_state_set(thread->tid, thread->restore->state));
-		TRY(parts_restore_settle(r, thread));
+		TRY(phase_restore_home(r, thread));
 	}
 	return 0;
 }
@@ -388,7 +373,6 @@ int restore_set_registers(struct restore *r)
 {
 	struct task *task;
 
-	TRY(fail_point("restore/home"));
 	TRY(stop_all(r));
 	for_each_task(task, r->tree)
 		if (task_is_live(task))

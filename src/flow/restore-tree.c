@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "flow/actions.h"
 #include "flow/number.h"
 #include "kern/pidfd.h"
@@ -21,15 +22,7 @@
 #include "kern/proc/stat.h"
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
-#include "object/cgroup/cgroup.h"
-#include "object/file/file.h"
-#include "object/memory/memory.h"
-#include "object/namespace/namespace.h"
-#include "object/task/part.h"
 #include "plugin/plugin.h"
-
-#define ARENA_SIZE   (1ull << 30) /* address space; sparse */
-#define PARKING_SIZE (1ull << 20)
 
 static int run(struct restore *r, struct task *task, const struct plan *plan)
 {
@@ -62,7 +55,7 @@ static int arrived(struct restore *r, struct task *task)
 	if (r->inner_pids)
 		log_info("From outside it is process %d", task->pid);
 	TRY(open_proc(task));
-	return cgroup_restore_enter(r, task);
+	return phase_restore_arrive(r, task);
 }
 
 #define ZOMBIE_GRACE_MS 5000
@@ -97,7 +90,11 @@ int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 static int make_root(struct restore *r, struct task *root)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
-	struct restorer_first first = { .tid = root->vpid, .sibling = r->options->restore_sibling };
+	struct restorer_first first = {
+		.tid = root->vpid,
+		.sibling = r->options->restore_sibling,
+		.flags = r->birth_flags,
+	};
 	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
 	unsigned waited = 0;
 	int error;
@@ -105,16 +102,14 @@ static int make_root(struct restore *r, struct task *root)
 	if (r->us > 0 && us < 0)
 		return fail(-us, "opening a pidfd of ourselves");
 	first.parent = r->inner_pids ? us : 0;
-	TRY(namespaces_restore_make(r, &first.flags));
-	TRY(namespaces_plan_root(r, plan));
+	TRY(phase_restore_enter_root(r, root, plan));
 	while ((error = restorer_boot(root->leader->remote, &first)) == -EEXIST)
 		TRY(restore_wait_for_pid(root->vpid, &waited));
 	TRY(error);
 	root->pid = remote_tid(root->leader->remote);
 	TRY(arrived(r, root));
-	TRY(namespaces_restore_born(r));
 	/* It still has our whole address space and all our descriptors around it. */
-	TRY(memory_plan_empty(r, plan));
+	TRY(phase_restore_empty(r, root, plan));
 	if (r->us > 0 && r->us != us)
 		plan_syscall(plan, "keep the pidfd of criu", __NR_dup3, V(us), V(r->us), V(O_CLOEXEC));
 	restore_plan_close_all(r, plan);
@@ -214,9 +209,7 @@ static int make_siblings(struct restore *r, struct task *creator, struct batch *
 static int settle_begin(struct restore *r, struct task *task, struct plan *plan)
 {
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	TRY(namespaces_plan_enter(r, task, plan));
-	if (task_is_live(task) && !task->restore->memory_from)
-		TRY(memory_plan_private(r, task, plan));
+	TRY(phase_restore_enter(r, task, plan));
 	return remote_post(task->leader->remote, plan);
 }
 
@@ -224,10 +217,7 @@ static int settle_end(struct restore *r, struct task *task)
 {
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	TRY(remote_wait(task->leader->remote, &r->deadline));
-	if (!task_is_live(task) || task->restore->memory_from)
-		return 0;
-	memory_private_done(r, task);
-	return memory_fill(r, task);
+	return phase_restore_content(r, task);
 }
 
 static int lead_session(struct restore *r, struct task *task)
@@ -237,7 +227,7 @@ static int lead_session(struct restore *r, struct task *task)
 	if (task->vsid != task->vpid)
 		return 0;
 	plan_syscall(plan, "lead a session", __NR_setsid);
-	TRY(file_plan_session(r, task, plan));
+	TRY(phase_restore_session(r, task, plan));
 	return run(r, task, plan);
 }
 
@@ -272,7 +262,7 @@ static int make_batch(struct restore *r, struct task *parent, struct task *creat
 	for_each_child(child, parent) {
 		if (child->restore->made || child->restore->creator != creator || (early && !child->restore->early))
 			continue;
-		TRY(fail_point("restore/fork"));
+		TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
 		batch.tasks[batch.n++] = child;
 	}
 	*ret_any = batch.n > 0;
@@ -313,12 +303,10 @@ static int make_children(struct restore *r, struct task *task)
 
 static int fill_namespaces(struct restore *r)
 {
-	if (!r->namespaces->any)
-		return 0;
-	if (r->namespaces->announced)
+	if (r->announced)
 		TRY(actions_run(r->options, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
-	TRY(namespaces_restore_fill(r));
-	return r->namespaces->announced ? actions_run(r->options, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid) : 0;
+	TRY(phase_restore_fill(r));
+	return r->announced ? actions_run(r->options, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid) : 0;
 }
 
 static int make_tree(struct restore *r)
@@ -327,7 +315,7 @@ static int make_tree(struct restore *r)
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 
 	LOG_SCOPE("task %d (%s)", root->vpid, root->comm);
-	TRY(fail_point("restore/fork"));
+	TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
 	TRY(make_root(r, root));
 	TRY(plugins_check(r->plugins, plugins_ask(r->plugins, POST_FORKING)));
 	TRY(fill_namespaces(r));
@@ -349,13 +337,9 @@ static pid_t parent_of(const struct restore *r, const struct task *task)
 int restore_tree(struct restore *r)
 {
 	struct task *task;
-	uint64_t address;
 
-	TRY(memory_find_hole(r, ARENA_SIZE + PARKING_SIZE, &address));
-	TRY(restorer_arena_create(address, ARENA_SIZE, &r->arena));
-	r->parking = address + ARENA_SIZE;
-	if (r->inner_pids)
-		r->us = file_free_number_everywhere(r);
+	TRY(phase_restore_make(r));
+	TRY(restorer_arena_create(r->arena_start, ARENA_SIZE, &r->arena));
 	for_each_task(task, r->tree) {
 		TRY(restorer_add(r->arena, task->vpid, parent_of(r, task), &task->leader->remote));
 		if (r->inner_pids)
@@ -409,7 +393,7 @@ static int end_task(struct restore *r, struct task *task)
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 
 	if (task->state == TASK_DEAD)
-		TRY(parts_restore_plan(r, task->leader, plan));
+		TRY(phase_restore_plan(r, task->leader, plan));
 	else
 		plan_syscall(plan, "end the helper", __NR_exit_group, V(0));
 	TRY(remote_post(task->leader->remote, plan));

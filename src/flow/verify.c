@@ -15,18 +15,17 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/table.h"
 #include "base/text.h"
+#include "engine/engine.h"
 #include "flow/cpuinfo.h"
 #include "flow/restore-load.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
-#include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
-#include "object/memory/memory.h"
 #include "object/namespace/namespace.h"
-#include "object/task/part.h"
 #include "session/stats.h"
 #include "session/survey.h"
 
@@ -173,10 +172,7 @@ static int check_world(struct restore *r, struct verified *ret)
 	ret->needs.other_addresses |= has_own(r, "net");
 	need_sessions(r);
 	first = r->damage = 0;
-	TRY(namespaces_restore_needs(r));
-	TRY(file_restore_needs(r));
-	parts_restore_needs(r);
-	memory_restore_needs(r);
+	TRY(phase_restore_needs(r));
 	verify_add_features(r, ret);
 	first = r->damage;
 	if (r->inventory->allow_uprobes)
@@ -279,12 +275,10 @@ int verify(const struct options *options, struct verified *ret)
 		adopt_options(r.store, &own);
 		look(&r, ret);
 	}
-	file_restore_clean(&r);
-	memory_restore_clean(&r);
-	namespaces_restore_clean(&r);
-	cgroup_restore_done(&r);
+	phase_restore_end(&r);
 	store_close(&r.store);
 	task_tree_destroy(&r.tree);
+	table_destroy(&r.passed);
 	if (error == 0 && (ret->damage.list.n || ret->obstacles.list.n || !ret->linked))
 		error = -EINVAL;
 	return error;

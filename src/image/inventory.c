@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/pool.h"
@@ -129,4 +130,13 @@ int inventory_check_options(const struct inventory *inventory, bool tcp_close, b
 		return refuse(EINVAL,
 			      "the dump was made with --allow-uprobes, so the restore needs --allow-uprobes too");
 	return 0;
+}
+
+void inventory_remove(struct store *store)
+{
+	AUTO(image_close) struct image *image = NULL;
+
+	/* An image that nothing was written to is removed. */
+	if (image_create(store, &image, IMAGE_INVENTORY) == 0)
+		(void)image_finish(&image); /* logged */
 }

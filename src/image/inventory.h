@@ -39,6 +39,8 @@ struct inventory {
 
 /* Writes the image. Version, fdinfo_per_id and ns_per_id are set to what is written today. */
 int inventory_write(struct store *store, const struct inventory *inventory);
+/* What is left is no checkpoint. */
+void inventory_remove(struct store *store);
 /* Reads and checks it and tells the store its version; all in it lives in the store's pool. A missing one fails. */
 int inventory_read(struct store *store, struct inventory *ret);
 /* A restore must be given the options that change what the dump meant: says which one is missing. */

@@ -23,6 +23,11 @@ struct workers;
 struct stats;
 struct namespace_set;
 struct plan;
+struct table;
+
+/* Address space that is the same in all tasks of a restore while they are made; sparse. */
+#define ARENA_SIZE   (1ull << 30)
+#define PARKING_SIZE (1ull << 20)
 
 /* Registers of a thread as they are put back: opaque outside arch/. */
 struct arch_thread_state;
@@ -65,6 +70,7 @@ struct dump {
 	struct task_tree *tree;
 	struct pool *pool; /* records live here */
 	struct deadline deadline;
+	struct table *passed; /* of src/engine: phases that were announced */
 	/* See session/survey.h. */
 	bool only_look; /* no checkpoint comes of it: nothing is changed, drained or locked */
 	bool tasks_run; /* from the beginning, and the tasks run meanwhile */
@@ -82,10 +88,12 @@ struct dump {
 	struct page_sink *page_server; /* --page-server, until object/memory takes it; else NULL */
 	struct seccomp_dump *seccomp;  /* object/task/seccomp/seccomp.c */
 	struct inventory *inventory;
-	struct freezer *freezer;	  /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
-	bool was_frozen;		  /* that cgroup, before we came */
-	struct cgroup_dump *cgroups;	  /* object/cgroup; NULL: not our business */
-	bool network_cut_off;		  /* the action network-lock has run */
+	struct freezer *freezer;     /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
+	bool was_frozen;	     /* that cgroup, before we came */
+	struct cgroup_dump *cgroups; /* object/cgroup; NULL: not our business */
+	bool own_network;	     /* the root task has a network of its own, which scripts may cut off */
+	bool network_cut_off;	     /* the action network-lock has run */
+	bool taken; /* something was read that nobody can put back: the tasks must not run on as if nothing was */
 	struct namespace_set *namespaces; /* object/namespace */
 	bool inner_pids;		  /* the tree has a pid namespace of its own: session/pids.h */
 	struct parasite_cache *parasite_cache;
@@ -116,12 +124,17 @@ struct restore {
 	struct task_tree *tree;
 	struct pool *pool;
 	struct deadline deadline;
+	struct table *passed; /* of src/engine: phases that were announced */
 	struct workers *workers;
 	struct stats *stats;
 	struct plugins *plugins; /* NULL before they are loaded */
 	struct arena *arena;
-	uint64_t parking;      /* address, behind the arena, where tasks keep the vdso of this kernel for a while */
-	struct own_vdso *vdso; /* object/memory: the vdso of this kernel */
+	uint64_t arena_start;	       /* where it is to be: free in all tasks */
+	uint64_t parking, parking_end; /* behind the arena, where tasks keep the vdso of this kernel for a while */
+	uint64_t birth_flags;	       /* CLONE_NEW*: what the root task is born into */
+	bool own_network;	       /* it has a network of its own, which scripts may cut off */
+	bool announced;		       /* scripts and clients hear of its namespaces */
+	struct own_vdso *vdso;	       /* object/memory: the vdso of this kernel */
 	struct inventory *inventory;
 	struct namespace_set *namespaces; /* object/namespace; NULL before the tasks are loaded */
 	bool inner_pids;		  /* session/pids.h */

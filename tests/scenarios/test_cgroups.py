@@ -272,7 +272,7 @@ def test_yard(subject, cgroup, folder):
     run.release()
 
 
-@pytest.mark.parametrize('point', ['restore/cgroup/make', 'restore/fork', 'restore/cgroup/limit', 'restore/home', 'restore/cgroup/freeze'])
+@pytest.mark.parametrize('point', ['restore/make/cgroup', 'restore/fork', 'restore/settle/cgroup', 'restore/home/task', 'restore/resume/cgroup'])
 def test_failure(subject, cgroup, point):
     """A restore that fails leaves no directory behind; what was there stays as it was."""
     run, group = subject('tree/family'), cgroup('pids')
@@ -334,7 +334,7 @@ def test_frozen(subject, cgroup, controller, control, frozen, thawed):
     assert (group.sub / control).read_text().strip() == thawed
     run.kill()
     (group.sub / control).write_text(frozen)
-    code, said = run.call_criu('restore', images, '-d', env={'CRIU_FAIL_AT': 'restore/home'})
+    code, said = run.call_criu('restore', images, '-d', env={'CRIU_FAIL_AT': 'restore/home/task'})
     assert code == 1 and 'fault injected' in said, said
     assert (group.sub / control).read_text().strip() == frozen
     run.restore(images)

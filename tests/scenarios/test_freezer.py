@@ -104,7 +104,7 @@ def test_frozen_before(subject, group):
     group.freeze()
     run.dump('--leave-running', '--freeze-cgroup', group.path)
     wait_until(group.is_frozen, 5, 'it is not frozen again')
-    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '--freeze-cgroup', group.path, env={'CRIU_FAIL_AT': 'dump/memory'})
+    code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '--freeze-cgroup', group.path, env={'CRIU_FAIL_AT': 'dump/memory/memory'})
     assert code == 1, said
     wait_until(group.is_frozen, 5, 'it is not frozen again')
     images = run.dump('--freeze-cgroup', group.path)
@@ -115,7 +115,7 @@ def test_frozen_before(subject, group):
     run.release()
 
 
-@pytest.mark.parametrize('point', ['dump/freeze', 'dump/collect', 'dump/inventory'])
+@pytest.mark.parametrize('point', ['dump/freeze', 'dump/collect/file', 'dump/inventory'])
 def test_failure(subject, group, point):
     """A dump that fails leaves the tasks running."""
     run = subject('tree/family')

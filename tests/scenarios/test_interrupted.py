@@ -146,7 +146,7 @@ def test_terminal(subject, command):
     images = run.folder_of_images()
     log = images / f'{command}.log'
     with Silent(run, 0):
-        done = run.room.run('/usr/bin/python3', '-c', TYPIST, log, 'dump/memory' if command == 'dump' else 'pre-dump/copy',
+        done = run.room.run('/usr/bin/python3', '-c', TYPIST, log, 'dump/memory' if command == 'dump' else 'dump/copy',
                             *to_server(run, command, images, '--timeout', '0')[3:])
     said = log.read_text()
     assert done.returncode == 1 and 'interrupted by SIGINT: ' in said and 'FAILED.' in said, said
@@ -173,7 +173,7 @@ def test_nowhere(subject):
                      'ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 nud permanent dev nowhere')
     status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '--page-server', '--address', '192.0.2.2', '--port', '27777',
                                  '--timeout', '1')
-    assert status == 1 and 'cannot connect to the page server at 192.0.2.2 port 27777' in said and 'Phase' not in said, said
+    assert status == 1 and 'cannot connect to the page server at 192.0.2.2 port 27777' in said and 'Phase dump/freeze' not in said, said
     run.compare('after the dump')
     run.release()
 

@@ -221,7 +221,7 @@ def test_failed_restore(subject):
     """The restore fails: the daemon ends as well."""
     run = subject('tree/family')
     lazy = Lazy(run)
-    for where in ('restore/lazy', 'restore/contents', 'restore/home'):
+    for where in ('restore/complete/memory', 'restore/furnish/file', 'restore/home/task'):
         (lazy.images / 'lazy.pid').unlink(missing_ok=True)
         lazy.start_daemon()
         status, said = run.call_criu('restore', lazy.images, '-d', '--lazy-pages', env={'CRIU_FAIL_AT': where})
@@ -254,15 +254,18 @@ def test_pages_left(subject):
 
 
 def leave_memory(run):
-    """A dump --lazy-pages whose client goes away at once; returns the images."""
+    """A dump --lazy-pages whose client goes away at once; returns a copy of the images as they were before."""
     images = run.folder_of_images()
     process = subprocess.Popen([run.room.program, 'run', run.room.first, run.criu, 'dump', '-t', str(run.pid), '-D', images, '-v4', '-o',
                                 'dump.log', '--lazy-pages', '--address', '127.0.0.1', '--port', str(PORT)], stdin=subprocess.DEVNULL)
     wait_for_port(run.room.first, PORT)
+    copy = images.with_name('copy')
+    shutil.copytree(images, copy)
     in_network_of(run.room.first, lambda: socket.create_connection(('127.0.0.1', PORT))).close()
     assert process.wait(40) == 1
     assert 'the tasks run on here' in (images / 'dump.log').read_text(errors='replace')
-    return images
+    assert not (images / 'inventory.img').exists()
+    return copy
 
 
 def test_given_up(subject):

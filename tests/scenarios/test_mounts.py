@@ -191,7 +191,7 @@ def test_every_failure(subject, criu, folder):
     assert code == 0, said
     wait_until(lambda: not run.room.pids(), 10)
     before = (run.room.proc / '1/mountinfo').read_text()
-    for point in ('restore/namespaces', 'restore/mounts', 'restore/mounts/spaces', 'restore/contents', 'restore/home'):
+    for point in ('restore/fill/namespace', 'restore/fill/namespace/mnt', 'restore/fill/mount/spaces', 'restore/furnish/file', 'restore/home/task'):
         code, said = run.call_criu('restore', images, '-d', env={'CRIU_FAIL_AT': point})
         assert code == 1, (point, said)
         wait_until(lambda: not run.room.pids(), 10, point)      # pylint: disable=cell-var-from-loop

@@ -169,7 +169,7 @@ def test_veth_is_named_or_refused(apart):
     apart.nothing_is_left()
     # A failure after the devices were made leaves none behind.
     said = apart.room.run(apart.criu, 'restore', '-d', '-D', images, '--tcp-established', '--external', 'veth[eth0]:ve0@br0',
-                          env={**os.environ, 'CRIU_FAIL_AT': 'restore/settle'})
+                          env={**os.environ, 'CRIU_FAIL_AT': 'restore/settle/file'})
     assert said.returncode == 1, said.stdout
     apart.nothing_is_left()
     apart.restore(images, '--external', 'veth[eth0]:ve0@br0')

@@ -153,7 +153,7 @@ def test_restore_again_after_failure(talk):
     status, said = talk.dump('--network-lock', 'nftables')
     assert status == 0, said
     rules = talk.rules()
-    for point in ('restore/contents', 'restore/settle'):
+    for point in ('restore/furnish/file', 'restore/settle/file'):
         status, said = talk.restore(env={'CRIU_FAIL_AT': point})
         assert status != 0, said
         assert talk.rules() == rules
@@ -169,7 +169,7 @@ def test_no_rule_is_left(talk):
     assert status == 0, said
     assert talk.rules() == ''
     talk.goes_on()
-    for point in ('dump/finish', 'dump/inventory', 'dump/memory'):
+    for point in ('dump/finish/file', 'dump/inventory', 'dump/lock/net'):
         status, said = talk.dump(env={'CRIU_FAIL_AT': point})
         assert status != 0, said
         assert talk.rules() == ''

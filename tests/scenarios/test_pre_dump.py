@@ -326,7 +326,7 @@ def test_pre_dump_is_no_dump(obedient):
     assert 'these are the images of a pre-dump' in obedient.restore(images, status=1)
 
 
-@pytest.mark.parametrize('place', ['pre-dump/choose', 'pre-dump/copy', 'pre-dump/finish'])
+@pytest.mark.parametrize('place', ['dump/choose', 'dump/copy', 'dump/inventory'])
 def test_failing(obedient, place):
     """A pre-dump that fails harms nobody, and nobody builds upon it."""
     obedient.call('pre-dump')

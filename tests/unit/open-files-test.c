@@ -89,9 +89,11 @@ static void test_zoo(void **state)
 	assert_ptr_equal(f->owner, root);
 	assert_ptr_equal(file_at_number(r, root, (uint32_t)f->owner_fd), f);
 	assert_null(file_at_number(r, root, 1000));
-	assert_null(file_at_number(r, root, (uint32_t)file_free_number(r, r->tree->root)));
+	assert_int_equal(file_restore_choose_numbers(r), 0);
+	assert_null(file_at_number(r, root, (uint32_t)root->restore->coordinator_fd));
 	file_reserve_number(r, root, 500);
-	assert_int_equal(file_free_number(r, r->tree->root), 501);
+	assert_int_equal(file_restore_choose_numbers(r), 0);
+	assert_int_equal(root->restore->coordinator_fd, 501);
 }
 
 /* The same images but for one that is missing. */

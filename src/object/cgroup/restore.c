@@ -197,7 +197,6 @@ int cgroup_restore_make(struct restore *r)
 {
 	if (!r->cgroups)
 		return 0;
-	TRY(fail_point("restore/cgroup/make"));
 	TRY(open_hierarchies(r));
 	for (size_t i = 0; i < r->cgroups->n_hierarchies; i++) {
 		struct cg_hierarchy *hierarchy = &r->cgroups->hierarchies[i];

@@ -87,7 +87,6 @@ int cgroup_restore_limit(struct restore *r)
 {
 	if (!r->cgroups)
 		return 0;
-	TRY(fail_point("restore/cgroup/limit"));
 	for (size_t i = 0; i < r->cgroups->directories.n; i++)
 		TRY(cgroup_settle(&r->cgroups->directories.items[i], PROPERTY_LATE));
 	return 0;

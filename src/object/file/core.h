@@ -11,23 +11,6 @@
 
 #define FILE_KINDS_MAX 64
 
-/* the phases of kinds that can be made to fail, once for each kind: "dump/file/pipe/drain". */
-enum file_phase {
-	FILE_COLLECT,
-	FILE_DUMP,
-	FILE_DRAIN,
-	FILE_FINISH,
-	FILE_PREPARE,
-	FILE_LOAD,
-	FILE_LINK,
-	FILE_CREATE,
-	FILE_PLAN,
-	FILE_SETTLE,
-	FILE_PHASES
-};
-
-typedef bool file_points[FILE_KINDS_MAX][FILE_PHASES];
-
 /* A name that was made for the dump, and the root directory it begins in (mount_dump_root_of()). */
 struct made_link {
 	const char *name;
@@ -55,8 +38,6 @@ struct file_dump {
 	struct image *locks;
 	struct table *locks_seen;
 	void *slots[FILE_KINDS_MAX];
-	bool collected;
-	file_points passed;
 	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
 	dev_t last_dev;		    /* the file system that was asked last, and what it is; 0 = none yet */
 	long last_magic;
@@ -86,7 +67,6 @@ struct file_set {
 	VECTOR(FileLockEntry *) locks;
 	bool early_made;
 	void *slots[FILE_KINDS_MAX];
-	file_points passed;
 };
 
 /* Collects what is known about of->task_fd (or of->fd, if that is a descriptor of ours) beside the copy itself. info
@@ -94,8 +74,6 @@ struct file_set {
 int file_describe(struct open_file *of, struct fdinfo *info);
 /* The same for a file without a descriptor of a task: what is known of of->fd alone. */
 int file_describe_path(struct open_file *of);
-/* The state of the dump, made at the first call: every kind's collect has run. */
-int file_dump_begin(struct dump *d, struct file_dump **ret);
 /* As file_dump(), and what it was found to be. */
 /* Returns 1 if it was not seen before, else 0. */
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret);
@@ -115,11 +93,9 @@ extern const struct file_kind external_kind;
 
 /* external.c: the user provides this one. */
 bool file_is_given(struct dump *d, const struct open_file *of);
-/* Names keys of --external that no kind looks for. */
-void file_check_external(const struct options *options);
+/* Refuses forms of --external that nobody knows. */
+int file_check_external(const struct options *options);
 
-/* Before a phase of a kind: passes its failure point the first time. */
-int file_pass(file_points passed, const struct file_kind *kind, enum file_phase phase);
 unsigned file_kind_index(const struct file_kind *kind);
 /* The record of an entry, found by the offset of the member. */
 const ProtobufCMessageDescriptor *file_member_type(size_t member);

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "image/image.h"
 #include "object/file/core.h"
 #include "object/file/locks.h"
@@ -187,13 +188,7 @@ static uint32_t free_from(const struct descriptor_table *table, uint32_t number)
 	return number;
 }
 
-int file_free_number(struct restore *r, struct task *task)
-{
-	/* There it is in all tables, since the birth of the tasks. */
-	return r->us > 0 ? r->us : (int)free_from(file_table_of(r, task), 3);
-}
-
-int file_free_number_everywhere(struct restore *r)
+static int free_everywhere(struct restore *r)
 {
 	uint32_t number = 3, last;
 	struct task *task;
@@ -205,6 +200,25 @@ int file_free_number_everywhere(struct restore *r)
 				number = free_from(file_table_of(r, task), number);
 	} while (number != last);
 	return (int)number;
+}
+
+int file_restore_choose_numbers(struct restore *r)
+{
+	struct task *task;
+
+	if (r->inner_pids)
+		r->us = free_everywhere(r);
+	for_each_task(task, r->tree) {
+		const struct task *sharer = task_is_live(task) ? task->restore->files_from : NULL;
+
+		if (!task_is_live(task))
+			continue;
+		/* r->us is in all tables since the birth of the tasks. */
+		task->restore->coordinator_fd = sharer	    ? sharer->restore->coordinator_fd
+						: r->us > 0 ? r->us
+							    : (int)free_from(file_table_of(r, task), 3);
+	}
+	return 0;
 }
 
 /* What came along from the creator is not wanted. */
@@ -336,7 +350,7 @@ int file_plan_late(struct restore *r, struct task *task, struct plan *p)
 		if (f->owner != task || f->owner_fd != (int)table->entries[i]->fd || !f->kind->plan)
 			continue;
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
-		TRY(file_pass(r->files->passed, f->kind, FILE_PLAN));
+		TRY(phase_pass_restore(r, PHASE_restore_plan, "file", f->kind->name));
 		TRY(f->kind->plan(r, f, p));
 	}
 	for (unsigned i = 0; file_kinds[i]; i++)

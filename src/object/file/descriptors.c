@@ -78,7 +78,6 @@ int file_dump_tables(struct dump *d)
 	struct task *task;
 
 	fd_raise_limit(); /* copies of sockets in queues and of pipes are kept for a while */
-	TRY(file_dump_begin(d, NULL));
 	for_each_task(task, d->tree) {
 		if (!task_is_live(task) || task->dump->first_with_files != (uint32_t)task->pid)
 			continue;

@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "image/image.h"
 #include "object/file/core.h"
 #include "object/file/regular/regular.h"
@@ -82,7 +83,7 @@ int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 			return refuse(EINVAL, "files.img: it needs itself to be made");
 		TRY(network_restore_enter(r, network_of(r, f->entry), &entered));
 		f->creating = true;
-		TRY(file_pass(r->files->passed, f->kind, FILE_CREATE));
+		TRY(phase_pass_restore(r, PHASE_restore_create, "file", f->kind->name));
 		TRY(f->kind->create(r, f));
 		f->creating = false;
 		if (f->fd < 0)
@@ -214,7 +215,7 @@ static int load_file(struct restore *r, struct file *f)
 {
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 	TRY(file_own_later(r, f, find_owner(f->entry, f->kind->entry)));
-	TRY(file_pass(r->files->passed, f->kind, FILE_LOAD));
+	TRY(phase_pass_restore(r, PHASE_restore_load, "file", f->kind->name));
 	TRY(network_restore_check(r, recorded_network(f->entry)));
 	return f->kind->load ? f->kind->load(r, f) : 0;
 }
@@ -222,7 +223,7 @@ static int load_file(struct restore *r, struct file *f)
 static int link_file(struct restore *r, struct file *f)
 {
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
-	TRY(file_pass(r->files->passed, f->kind, FILE_LINK));
+	TRY(phase_pass_restore(r, PHASE_restore_link, "file", f->kind->name));
 	return f->kind->link ? f->kind->link(r, f) : 0;
 }
 
@@ -232,11 +233,12 @@ int file_restore_load(struct restore *r)
 
 	files->by_id = table_create();
 	files->tables = table_create();
+	TRY(file_check_external(r->options));
 	TRY(restore_go_on(r, read_files(r)));
 	for (unsigned i = 0; file_kinds[i]; i++) {
 		if (!file_kinds[i]->prepare)
 			continue;
-		TRY(file_pass(files->passed, file_kinds[i], FILE_PREPARE));
+		TRY(phase_pass_restore(r, PHASE_restore_prepare, "file", file_kinds[i]->name));
 		TRY(restore_go_on(r, file_kinds[i]->prepare(r)));
 	}
 	for (size_t i = 0; i < files->files.n; i++)
@@ -279,7 +281,7 @@ int file_restore_needs(struct restore *r)
 static int settle_file(struct restore *r, struct file *f)
 {
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
-	TRY(file_pass(r->files->passed, f->kind, FILE_SETTLE));
+	TRY(phase_pass_restore(r, PHASE_restore_settle, "file", f->kind->name));
 	return f->kind->settle(r, f);
 }
 
@@ -313,8 +315,10 @@ int file_restore_settle(struct restore *r)
 int file_restore_resume(struct restore *r)
 {
 	for (unsigned i = 0; file_kinds[i]; i++)
-		if (file_kinds[i]->resume)
+		if (file_kinds[i]->resume) {
+			TRY(phase_pass_restore(r, PHASE_restore_resume, "file", file_kinds[i]->name));
 			TRY(file_kinds[i]->resume(r));
+		}
 	return 0;
 }
 

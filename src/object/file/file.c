@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/engine.h"
 #include "image/image.h"
 #include "object/file/core.h"
 #include "object/file/deleted/deleted.h"
@@ -40,24 +41,6 @@ unsigned file_kind_index(const struct file_kind *kind)
 	while (file_kinds[i] != kind)
 		i++;
 	return i;
-}
-
-int file_pass(file_points passed, const struct file_kind *kind, enum file_phase phase)
-{
-	static const char *const names[] = { "collect", "dump", "drain",  "finish", "prepare",
-					     "load",	"link", "create", "plan",   "settle" };
-	bool *done = &passed[file_kind_index(kind)][phase];
-	char name[64];
-
-	if (*done)
-		return 0;
-	*done = true;
-	snprintf(name, sizeof(name), "%s/file/%s/%s", phase < FILE_PREPARE ? "dump" : "restore", kind->name,
-		 names[phase]);
-	for (char *c = name; *c; c++)
-		if (*c == ' ')
-			*c = '-';
-	return fail_point(name);
 }
 
 const ProtobufCMessageDescriptor *file_member_type(size_t member)
@@ -137,31 +120,28 @@ static void learn_devices(struct file_dump *files)
 	}
 }
 
-int file_dump_begin(struct dump *d, struct file_dump **ret)
+int file_dump_begin(struct dump *d)
 {
-	struct file_dump *files = d->files;
+	struct file_dump *files = d->files = xzalloc(sizeof(*files));
 
-	if (!files) {
-		files = d->files = xzalloc(sizeof(*files));
-		files->identities = kcmp_tree_create(KCMP_FILE);
-		files->descriptors = table_create();
-		files->paths = table_create();
-		files->locks_seen = table_create();
-		learn_devices(files);
+	files->identities = kcmp_tree_create(KCMP_FILE);
+	files->descriptors = table_create();
+	files->paths = table_create();
+	files->locks_seen = table_create();
+	learn_devices(files);
+	return 0;
+}
+
+int file_dump_collect(struct dump *d)
+{
+	TRY(file_check_external(d->options));
+	for (unsigned i = 0; file_kinds[i]; i++) {
+		LOG_SCOPE("%s files", file_kinds[i]->name);
+		if (!file_kinds[i]->collect)
+			continue;
+		TRY(phase_pass_dump(d, PHASE_dump_collect, "file", file_kinds[i]->name));
+		TRY(file_kinds[i]->collect(d));
 	}
-	if (!files->collected) {
-		files->collected = true;
-		file_check_external(d->options);
-		for (unsigned i = 0; file_kinds[i]; i++) {
-			LOG_SCOPE("%s files", file_kinds[i]->name);
-			if (!file_kinds[i]->collect)
-				continue;
-			TRY(file_pass(files->passed, file_kinds[i], FILE_COLLECT));
-			TRY(file_kinds[i]->collect(d));
-		}
-	}
-	if (ret)
-		*ret = files;
 	return 0;
 }
 
@@ -381,14 +361,14 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	dumped->type = kind->type;
 	entry = make_entry(d, kind->type, kind->entry, of->id);
 	TRY(enter_network(d, of, &entered));
-	TRY(file_pass(d->files->passed, kind, FILE_DUMP));
+	TRY(phase_pass_dump(d, PHASE_dump_object, "file", kind->name));
 	TRY(kind->dump(d, of, entry));
 	dumped->type = entry->type;
 	*vector_push(&d->files->entries) = entry;
 	log_debug("file %u: %s %s", of->id, kind->name, of->link);
 	if (!kind->drain || d->only_look)
 		return 0;
-	TRY(file_pass(d->files->passed, kind, FILE_DRAIN));
+	TRY(phase_pass_dump(d, PHASE_dump_drain, "file", kind->name));
 	return kind->drain(d, of);
 }
 
@@ -407,7 +387,6 @@ int file_dump(struct dump *d, struct open_file *of)
 {
 	struct dumped *dumped;
 
-	TRY(file_dump_begin(d, NULL));
 	TRY(file_dump_known(d, of, &dumped));
 	return 0;
 }
@@ -417,7 +396,6 @@ int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id)
 	struct open_file of = { .task = task, .task_fd = -1, .fd = fd };
 	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
 
-	TRY(file_dump_begin(d, NULL));
 	TRY(describe_own(&of, &info));
 	TRY(file_dump(d, &of));
 	*ret_id = of.id;
@@ -459,7 +437,6 @@ int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, 
 	struct dumped_path *path;
 	uint64_t key;
 
-	TRY(file_dump_begin(d, NULL));
 	TRY(file_describe_path(&of));
 	key = of.stat.st_dev * 0x9e3779b97f4a7c15u + of.stat.st_ino;
 	path = find_path(d, &of, key);
@@ -496,28 +473,31 @@ static int write_files(struct dump *d)
 
 int file_dump_finish(struct dump *d)
 {
-	TRY(file_dump_begin(d, NULL));
 	for (unsigned i = 0; file_kinds[i]; i++) {
 		LOG_SCOPE("%s files", file_kinds[i]->name);
 		if (!file_kinds[i]->finish)
 			continue;
 		TRY(file_run_later(d)); /* the one before may have dumped more */
-		TRY(file_pass(d->files->passed, file_kinds[i], FILE_FINISH));
+		TRY(phase_pass_dump(d, PHASE_dump_finish, "file", file_kinds[i]->name));
 		TRY(dump_go_on(d, file_kinds[i]->finish(d)));
 	}
-	TRY(file_run_later(d));
-	if (d->only_look)
-		return 0;
+	return file_run_later(d);
+}
+
+int file_dump_write(struct dump *d)
+{
 	TRY(locks_finish(d));
 	return write_files(d);
 }
 
-int file_dump_killed(struct dump *d)
+int file_dump_take(struct dump *d)
 {
-	for (unsigned i = 0; d->files && file_kinds[i]; i++) {
+	for (unsigned i = 0; file_kinds[i]; i++) {
 		LOG_SCOPE("%s files", file_kinds[i]->name);
-		if (file_kinds[i]->killed)
-			TRY(file_kinds[i]->killed(d));
+		if (!file_kinds[i]->take)
+			continue;
+		TRY(phase_pass_dump(d, PHASE_dump_take, "file", file_kinds[i]->name));
+		TRY(file_kinds[i]->take(d));
 	}
 	return 0;
 }

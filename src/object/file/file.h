@@ -70,8 +70,8 @@ struct file_kind {
 	int (*drain)(struct dump *d, const struct open_file *of); /* once per file, after dump: content waiting inside,
 								     must be put back or only peeked at */
 	int (*finish)(struct dump *d); /* once, after all files: shared records, own images */
-	int (*killed)(struct dump *d); /* once, the tasks are dead, nothing is taken away from anybody: what could only
-					  be read by changing it. The checkpoint is complete only after it */
+	int (*take)(struct dump *d); /* once, all else is saved: what can only be read by taking it away from the tasks.
+					Sets d->taken before it takes the first: then they can't run on as they were */
 
 	/* Restore, in this order. In brackets: which process. */
 	int (*prepare)(struct restore *r);		/* [coordinator] once: load own images */
@@ -111,6 +111,8 @@ extern const struct file_kind
 
 /* --- dump --- */
 
+int file_dump_begin(struct dump *d);   /* makes d->files */
+int file_dump_collect(struct dump *d); /* the phase `collect` of all kinds */
 /* The id in files.img of an open file; dumps it if it is new. For descriptors, mappings, exe, cwd, root. of->id is set.
  */
 int file_dump(struct dump *d, struct open_file *of);
@@ -134,8 +136,9 @@ int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id)
  */
 int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool),
 		    void *arg);
-int file_dump_finish(struct dump *d); /* files.img and what kinds keep to the end */
-int file_dump_killed(struct dump *d); /* the phase `killed` of all kinds; accepts a dump that has no files */
+int file_dump_finish(struct dump *d); /* what kinds keep to the end */
+int file_dump_write(struct dump *d);  /* files.img */
+int file_dump_take(struct dump *d);   /* the phase `take` of all kinds */
 void file_dump_clean(struct dump *d); /* releases what d->files holds; at the end and on failure */
 
 /* --- restore --- */
@@ -161,10 +164,8 @@ int file_plan_late(struct restore *r, struct task *task,
 		   struct plan *p); /* kind->plan of all files owned by the task, kind->plan_task */
 /* Appends steps that fetch a descriptor of ours into the slot; the task needs nothing for it. Uses slot + 1 as well. */
 void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot);
-/* A descriptor number that is free in the task's table (and >= 3), for the pidfd of the coordinator. */
-int file_free_number(struct restore *r, struct task *task);
-/* One that is free in all tables. */
-int file_free_number_everywhere(struct restore *r);
+/* Chooses the numbers of the pidfds of the coordinator: r->us, task->restore->coordinator_fd. */
+int file_restore_choose_numbers(struct restore *r);
 int file_restore_settle(struct restore *r);
 int file_restore_resume(struct restore *r); /* the phase `resume` of all kinds */
 /* Makes a pty before the files are made, where its devpts is mounted already. -ENOENT, unlogged: it is none that we
@@ -208,7 +209,7 @@ int file_dump_watched(struct dump *d, struct task *task, const struct mapping *m
 
 /* Restore: the file at a number of the task's table, NULL if there is none. */
 struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number);
-/* Restore, at link: file_free_number() will give another number. */
+/* Restore, at link: the pidfd of the coordinator gets another number. */
 void file_reserve_number(struct restore *r, const struct task *task, uint32_t number);
 bool file_cloexec_at(struct restore *r, const struct task *task, uint32_t number);
 /* Restore: the same room, in a restore. */

@@ -111,7 +111,6 @@ int file_dump_device_path(struct dump *d, struct task *task, int fd, const char 
 		.task = task, .task_fd = -1, .fd = fd, .link = pool_string(d->pool, link), .flags = flags
 	};
 
-	TRY(file_dump_begin(d, NULL));
 	TRY(file_describe_path(&of));
 	of.owner = pool_new(d->pool, FownEntry);
 	fown_entry__init(of.owner);

@@ -187,7 +187,6 @@ int memory_lazy_register(struct restore *r, struct task *task)
 	if (!r->lazy || task->state == TASK_HELPER)
 		return 0;
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	TRY(fail_point("restore/lazy"));
 	if (!task_is_live(task) || task->restore->memory_from)
 		return tell_pid(r, -task->vpid);
 	TRY(hand_over(r, task));

@@ -116,7 +116,6 @@ int memory_load_content(struct restore *r, struct task *task);
 int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret);
 /* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the arena. */
 int memory_plan_empty(struct restore *r, struct plan *plan);
-uint64_t memory_parking_end(const struct restore *r);
 /* Steps run when the task has nothing but the arena and the parked vdso (or what it inherited from its creator by
    fork): maps its private areas at their places, anonymous ones writable: memory_plan_rest() protects them when they
    are filled. */

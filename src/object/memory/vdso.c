@@ -21,9 +21,8 @@
 #include "lib/compel/restorer.h"
 #include "pages/reader.h"
 
-#define PARKING_SIZE (1ull << 20)
-#define HIGHEST	     0x7ffffffff000ull /* TASK_SIZE of 47-bit address spaces */
-#define PIECES	     4
+#define HIGHEST 0x7ffffffff000ull /* TASK_SIZE of 47-bit address spaces */
+#define PIECES	4
 
 /* Our own: [vvar], since Linux 6.13 [vvar_vclock], [vdso], in address order. They form one block. */
 struct own_vdso {
@@ -66,11 +65,6 @@ static int find_own(struct restore *r)
 	return 0;
 }
 
-uint64_t memory_parking_end(const struct restore *r)
-{
-	return r->parking + PARKING_SIZE;
-}
-
 static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t to)
 {
 	uint64_t size = r->vdso->piece[i].size, parked = r->parking + (r->vdso->piece[i].start - r->vdso->start);
@@ -89,8 +83,8 @@ int memory_plan_empty(struct restore *r, struct plan *plan)
 			     V(own->piece[i].size), V(MREMAP_MAYMOVE | MREMAP_FIXED),
 			     V(r->parking + (own->piece[i].start - own->start)));
 	plan_syscall(plan, "drop criu's memory below the arena", __NR_munmap, V(0), V(start));
-	plan_syscall(plan, "drop criu's memory above the arena", __NR_munmap, V(memory_parking_end(r)),
-		     V(HIGHEST - memory_parking_end(r)));
+	plan_syscall(plan, "drop criu's memory above the arena", __NR_munmap, V(r->parking_end),
+		     V(HIGHEST - r->parking_end));
 	return 0;
 }
 
@@ -160,14 +154,14 @@ static int find_place(const struct restore *r, const struct task *task, uint64_t
 		uint64_t start = i < memory->n ? memory->areas[i].vma->start : HIGHEST;
 
 		/* The arena is still in the way. */
-		if (start > at + size && (at + size < end || at > memory_parking_end(r))) {
+		if (start > at + size && (at + size < end || at > r->parking_end)) {
 			*ret = at + (1ull << 19);
 			return 0;
 		}
 		if (i < memory->n && memory->areas[i].vma->end > at)
 			at = memory->areas[i].vma->end;
-		if (at < memory_parking_end(r) && at + size >= end)
-			at = memory_parking_end(r);
+		if (at < r->parking_end && at + size >= end)
+			at = r->parking_end;
 	}
 	return refuse(ENOMEM, "it leaves no place for the vdso of this kernel");
 }

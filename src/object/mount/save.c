@@ -138,7 +138,6 @@ int mount_dump_write(struct dump *d, struct namespace *ns)
 	AUTO(image_close) struct image *image = NULL;
 	const struct mount_space *space = ns->data;
 
-	TRY(fail_point("dump/mounts"));
 	TRY(image_create(d->store, &image, IMAGE_MOUNTPOINTS, ns->id));
 	for (size_t i = 0; i < space->mounts.n; i++)
 		TRY(image_write(image, space->mounts.items[i]->entry));

@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "image/inventory.h"
 #include "session/survey.h"
 
@@ -152,6 +153,8 @@ int namespaces_dump_task(struct dump *d, struct task *task)
 {
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
 		TRY(dump_go_on(d, dump_kind(d, task, *kind)));
+	if (task == d->tree->root)
+		d->own_network = namespace_of_root(d->namespaces, d->tree, "net", NULL);
 	return 0;
 }
 
@@ -164,7 +167,7 @@ int namespaces_dump_collect(struct dump *d)
 		if (ns->own || !ns->task || !ns->kind->collect)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
-		TRY(fail_point("dump/namespaces"));
+		TRY(phase_pass_dump(d, PHASE_dump_collect, "namespace", ns->kind->name));
 		TRY(dump_go_on(d, ns->kind->collect(d, ns)));
 	}
 	return 0;
@@ -179,6 +182,7 @@ int namespaces_dump_write(struct dump *d)
 		if (ns->own || !ns->task)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		TRY(phase_pass_dump(d, PHASE_dump_write, "namespace", ns->kind->name));
 		TRY(ns->kind->dump(d, ns));
 	}
 	return 0;

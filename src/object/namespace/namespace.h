@@ -156,15 +156,15 @@ void namespaces_dump_end(struct dump *d);
 /* All tasks are loaded: r->namespaces; refuses what can't be made. */
 int namespaces_restore_load(struct restore *r);
 int namespaces_restore_needs(struct restore *r);
-/* `make`; the flags that the root task must be born with. */
-int namespaces_restore_make(struct restore *r, uint64_t *ret_flags);
+/* `make`; r->birth_flags. */
+int namespaces_restore_make(struct restore *r);
 /* Steps of the root task, which still has our descriptors: into those that were made before it. */
-int namespaces_plan_root(struct restore *r, struct plan *plan);
+int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan);
 /* The root task is there, but for its birth nothing was done by it: `born`. */
-int namespaces_restore_born(struct restore *r);
+int namespaces_restore_born(struct restore *r, struct task *task);
 /* Makes the namespaces of other tasks and fills all. */
 int namespaces_restore_fill(struct restore *r);
 /* Steps of a new task, which has no descriptor yet: into those that are not those of its creator. */
-int namespaces_plan_enter(struct restore *r, const struct task *task, struct plan *plan);
+int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan);
 int namespaces_restore_settle(struct restore *r);
 void namespaces_restore_clean(struct restore *r);

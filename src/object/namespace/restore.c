@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "image/inventory.h"
 #include "object/namespace/namespace.h"
 #include "session/survey.h"
@@ -143,13 +144,15 @@ int namespaces_restore_load(struct restore *r)
 		if (!adopted && !ns->own && !ns->joined && ns->kind->load)
 			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
+	r->own_network = namespace_of_root(r->namespaces, r->tree, "net", NULL);
+	r->announced = r->namespaces->announced;
 	return 0;
 }
 
 typedef int (*phase_t)(struct restore *r, struct namespace *ns);
 
 /* One phase of all that are not criu's own, the kinds in the order of their list. */
-static int each(struct restore *r, size_t member)
+static int each(struct restore *r, enum phase point, size_t member)
 {
 	struct namespace *ns;
 
@@ -163,32 +166,33 @@ static int each(struct restore *r, size_t member)
 			if (ns->own || ns->joined || ns->kind != *kind)
 				continue;
 			LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+			TRY(phase_pass_restore(r, point, "namespace", (*kind)->name));
 			TRY(restore_go_on(r, phase(r, ns)));
 		}
 	}
 	return 0;
 }
 
-#define EACH(r, phase) each((r), offsetof(struct namespace_kind, phase))
+#define EACH(r, phase) each((r), PHASE_restore_##phase, offsetof(struct namespace_kind, phase))
 
 int namespaces_restore_needs(struct restore *r)
 {
 	return EACH(r, needs);
 }
 
-int namespaces_restore_make(struct restore *r, uint64_t *ret_flags)
+int namespaces_restore_make(struct restore *r)
 {
 	struct namespace *ns;
 
-	*ret_flags = 0;
 	if (!r->namespaces->any && !r->namespaces->adopted)
 		return 0;
 	TRY(EACH(r, make));
-	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd < 0) *ret_flags |= ns->kind->flag;
+	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd < 0) r->birth_flags |=
+		ns->kind->flag;
 	return 0;
 }
 
-int namespaces_plan_root(struct restore *r, struct plan *plan)
+int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan)
 {
 	struct namespace *ns;
 
@@ -207,9 +211,12 @@ static int open_of(int proc, struct namespace *ns)
 	return ns->fd < 0 ? fail_errno("opening the %s namespace of the root task", ns->kind->name) : 0;
 }
 
-int namespaces_restore_born(struct restore *r)
+int namespaces_restore_born(struct restore *r, struct task *task)
 {
 	struct namespace *ns;
+
+	if (task != r->tree->root)
+		return 0;
 
 	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd < 0)
 		TRY(open_of(r->tree->root->restore->proc, ns));
@@ -260,7 +267,8 @@ static int make_nested(struct restore *r)
 
 int namespaces_restore_fill(struct restore *r)
 {
-	TRY(fail_point("restore/namespaces"));
+	if (!r->namespaces->any)
+		return 0;
 	TRY(make_nested(r));
 	return EACH(r, fill);
 }
@@ -268,7 +276,7 @@ int namespaces_restore_fill(struct restore *r)
 #define SLOT_US 1
 #define SLOT_FD 2
 
-int namespaces_plan_enter(struct restore *r, const struct task *task, struct plan *plan)
+int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan)
 {
 	const struct task *creator = task->restore->creator;
 	struct namespace *ns;

@@ -50,10 +50,11 @@ int network_dump_cut_off(struct dump *d, uint32_t id);
 int network_lock_connections(struct dump *d);
 /* The connection is not kept: its other end is told so when the tasks are gone. */
 int network_drop_connection(struct dump *d, int fd);
-/* The tasks are gone: what has to last until the restore is set up, and the held sockets are closed unseen. */
-int network_dump_keep(struct dump *d);
-/* The tasks go on, or the dump has failed: nothing stays. Also after network_dump_keep(). */
-void network_dump_end(struct dump *d);
+/* The tasks are about to be killed: what has to last until the restore is set up; held sockets will close unseen. */
+int network_dump_lock(struct dump *d);
+void network_dump_killed(struct dump *d);
+/* The tasks go on, or the dump has failed: nothing stays. Also after network_dump_lock(). */
+void network_dump_unlock(struct dump *d);
 
 /* --- restore --- */
 

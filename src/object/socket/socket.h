@@ -47,6 +47,8 @@ int socket_has_orphan(struct dump *d, const struct unix_diag *listener, bool *re
 
 /* Closes what the sockets of a dump hold: tables, descriptors. Accepts a dump that has none. */
 void socket_dump_done(struct dump *d);
+/* unix/backlog.c: the same for unix sockets. */
+void unix_dump_end(struct dump *d);
 
 /*
  * Gives a socket made by us to the user of the task that has it: the owner of the socket's inode counts for

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The loops over the parts of a process or thread: in list order. */
-#include <stdio.h>
-
 #include "object/task/part.h"
 
 #include "base/fail.h"
+#include "engine/engine.h"
 #include "object/task/self.h"
 #include "session/survey.h"
 
@@ -37,25 +36,17 @@ static bool concerns(const struct task_part *part, const struct thread *thread)
 	return part->for_zombies == (thread->task->state == TASK_DEAD);
 }
 
-static int pass_point(const char *direction, const struct task_part *part, const char *phase)
-{
-	char name[96];
-
-	snprintf(name, sizeof(name), "%s/part/%s/%s", direction, part->name, phase);
-	return fail_point(name);
-}
-
 /* Once for the whole tree. */
-#define FOR_TREE(session, phase, direction)                                             \
-	do {                                                                            \
-		for (const struct task_part *const *part = task_parts; *part; part++) { \
-			if (!(*part)->phase)                                            \
-				continue;                                               \
-			LOG_SCOPE("%s", (*part)->name);                                 \
-			TRY(pass_point(direction, *part, #phase));                      \
-			TRY((*part)->phase(session));                                   \
-		}                                                                       \
-		return 0;                                                               \
+#define FOR_TREE(session, hook, direction)                                                                       \
+	do {                                                                                                     \
+		for (const struct task_part *const *part = task_parts; *part; part++) {                          \
+			if (!(*part)->hook)                                                                      \
+				continue;                                                                        \
+			LOG_SCOPE("%s", (*part)->name);                                                          \
+			TRY(phase_pass_##direction(session, PHASE_##direction##_##hook, "task", (*part)->name)); \
+			TRY((*part)->hook(session));                                                             \
+		}                                                                                                \
+		return 0;                                                                                        \
 	} while (0)
 
 /* Phases in which the first failure is the end. */
@@ -69,53 +60,51 @@ static int stop_restore(struct restore *r, int result)
 	return result;
 }
 
-/* For one thread; the caller has named the task. Failure points are passed for leaders only: that is enough for tests,
- * and a program may have many threads. */
-#define FOR_THREAD(go_on, session, thread, phase, direction, ...)                                               \
-	do {                                                                                                    \
-		struct log_scope scope __attribute__((cleanup(log_scope_leave))) = { log_scope_current(), "" }; \
-                                                                                                                \
-		if ((thread) != (thread)->task->leader)                                                         \
-			log_scope_enter(&scope, "thread %d", (thread)->vtid);                                   \
-		for (const struct task_part *const *part = task_parts; *part; part++) {                         \
-			if (!(*part)->phase || !concerns(*part, thread))                                        \
-				continue;                                                                       \
-			if ((thread) == (thread)->task->leader)                                                 \
-				TRY(pass_point(direction, *part, #phase));                                      \
-			TRY(go_on((session), (*part)->phase(__VA_ARGS__)));                                     \
-		}                                                                                               \
-		return 0;                                                                                       \
+/* For one thread; the caller has named the task. */
+#define FOR_THREAD(go_on, session, thread, hook, direction, phase, ...)                                           \
+	do {                                                                                                      \
+		struct log_scope scope __attribute__((cleanup(log_scope_leave))) = { log_scope_current(), "" };   \
+                                                                                                                  \
+		if ((thread) != (thread)->task->leader)                                                           \
+			log_scope_enter(&scope, "thread %d", (thread)->vtid);                                     \
+		for (const struct task_part *const *part = task_parts; *part; part++) {                           \
+			if (!(*part)->hook || !concerns(*part, thread))                                           \
+				continue;                                                                         \
+			TRY(phase_pass_##direction(session, PHASE_##direction##_##phase, "task", (*part)->name)); \
+			TRY(go_on((session), (*part)->hook(__VA_ARGS__)));                                        \
+		}                                                                                                 \
+		return 0;                                                                                         \
 	} while (0)
 
 int parts_dump_collect(struct dump *d)
 {
-	FOR_TREE(d, collect, "dump");
+	FOR_TREE(d, collect, dump);
 }
 
 int parts_dump_outside(struct dump *d, struct thread *thread)
 {
-	FOR_THREAD(dump_go_on, d, thread, outside, "dump", d, thread);
+	FOR_THREAD(dump_go_on, d, thread, outside, dump, outside, d, thread);
 }
 
 int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan)
 {
-	FOR_THREAD(stop_dump, d, thread, ask, "dump", d, thread, plan);
+	FOR_THREAD(stop_dump, d, thread, ask, dump, ask, d, thread, plan);
 }
 
 int parts_dump_answer(struct dump *d, struct thread *thread)
 {
-	FOR_THREAD(stop_dump, d, thread, answer, "dump", d, thread);
+	FOR_THREAD(stop_dump, d, thread, answer, dump, answer, d, thread);
 }
 
 int parts_dump_finish(struct dump *d)
 {
-	FOR_TREE(d, finish, "dump");
+	FOR_TREE(d, finish, dump);
 }
 
 int parts_restore_load(struct restore *r)
 {
 	TRY(self_read(r));
-	FOR_TREE(r, load, "restore");
+	FOR_TREE(r, load, restore);
 }
 
 /* What the members of struct task_part may take for granted about records. */
@@ -133,7 +122,7 @@ static int check_record(const struct thread *thread)
 int parts_restore_check(struct restore *r, struct thread *thread)
 {
 	TRY(check_record(thread));
-	FOR_THREAD(restore_go_on, r, thread, check, "restore", r, thread);
+	FOR_THREAD(restore_go_on, r, thread, check, restore, check, r, thread);
 }
 
 void parts_restore_needs(struct restore *r)
@@ -150,15 +139,15 @@ void parts_restore_needs(struct restore *r)
 
 int parts_restore_plan(struct restore *r, struct thread *thread, struct plan *plan)
 {
-	FOR_THREAD(stop_restore, r, thread, plan, "restore", r, thread, plan);
+	FOR_THREAD(stop_restore, r, thread, plan, restore, plan, r, thread, plan);
 }
 
 int parts_restore_last(struct restore *r, struct thread *thread, struct plan *plan)
 {
-	FOR_THREAD(stop_restore, r, thread, last, "restore", r, thread, plan);
+	FOR_THREAD(stop_restore, r, thread, last, restore, last, r, thread, plan);
 }
 
 int parts_restore_settle(struct restore *r, struct thread *thread)
 {
-	FOR_THREAD(stop_restore, r, thread, settle, "restore", r, thread);
+	FOR_THREAD(stop_restore, r, thread, settle, restore, home, r, thread);
 }

@@ -27,12 +27,14 @@ struct lock {
 	char table[80];
 	struct connections connections;
 	bool locked, cut_off; /* cut_off: as a whole */
+	bool kept;	      /* dump: rules that shall last until the restore are, or may be, there */
 	int ns_fd;	      /* dump: of the namespace, when the tasks are gone; -1: criu's own */
 };
 
 struct network_lock {
 	VECTOR(struct lock *) locks;
 	VECTOR(int) held, dropped; /* copies of descriptors */
+	bool silent;		   /* the held ones are in repair mode */
 };
 
 /* --- connections --- */
@@ -252,6 +254,7 @@ static int lock_until_restore(struct dump *d, struct lock *lock)
 
 	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !count_outsiders(&lock->connections))
 		return 0;
+	lock->kept = true;
 	if (lock->ns_fd < 0)
 		return d->inventory->lock == INVENTORY_LOCK_IPTABLES ? iptables_lock(&lock->connections)
 								     : lock_by_nftables(d, lock);
@@ -261,17 +264,27 @@ static int lock_until_restore(struct dump *d, struct lock *lock)
 	return lock_by_nftables(d, lock);
 }
 
-/* Until now our copies kept the sockets: a socket that is closed in repair mode says no good-bye. */
-static int close_unseen(struct network_lock *lock)
+/* Our copies keep the sockets: one that is closed in repair mode says no good-bye. */
+static int make_silent(struct network_lock *network)
 {
 	const int on = 1;
-	int result = 0;
 
-	for (size_t i = 0; i < lock->held.n; i++)
-		if (setsockopt(lock->held.items[i], IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
-			result = fail_errno(
-				"cannot put a connection into repair mode; its other end will see it closed");
-	return result;
+	network->silent = true;
+	for (size_t i = 0; i < network->held.n; i++)
+		if (setsockopt(network->held.items[i], IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
+			return fail_errno(
+				"cannot put a connection into repair mode: its other end would see it closed");
+	return 0;
+}
+
+static void make_loud(struct network_lock *network)
+{
+	const int off = -1; /* TCP_REPAIR_OFF_NO_WP, Linux 4.19: without a window probe */
+
+	for (size_t i = 0; i < network->held.n && network->silent; i++)
+		if (setsockopt(network->held.items[i], IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) < 0)
+			log_warn("A connection stays in repair mode: %s", strerror(errno));
+	network->silent = false;
 }
 
 /* A reset at the end: a connection that says good-bye keeps its port in use for a minute (TIME-WAIT). */
@@ -284,20 +297,50 @@ static void reset_dropped(struct network_lock *lock)
 			log_warn("A connection that is not kept is closed slowly: %s", strerror(errno));
 }
 
-int network_dump_keep(struct dump *d)
+int network_dump_lock(struct dump *d)
 {
-	if (!d->network)
+	if (!d->network || d->options->end != OPT_END_KILL)
 		return 0;
-	reset_dropped(d->network);
 	for (size_t i = 0; i < d->network->locks.n; i++)
 		TRY(lock_until_restore(d, d->network->locks.items[i]));
-	TRY(close_unseen(d->network));
-	network_dump_end(d);
-	return 0;
+	return make_silent(d->network);
 }
 
-void network_dump_end(struct dump *d)
+void network_dump_killed(struct dump *d)
 {
+	if (!d->network)
+		return;
+	reset_dropped(d->network);
+	free_lock(&d->network);
+}
+
+/* What was to last until the restore. */
+static void unlock_kept(struct dump *d, struct lock *lock)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	AUTO(nftables_done) struct nft_ctx *nft = NULL;
+	char table[64];
+
+	if (!lock->kept)
+		return;
+	if (lock->ns_fd < 0 && d->inventory->lock == INVENTORY_LOCK_IPTABLES) {
+		(void)iptables_unlock(&lock->connections); /* rules that are not there are as good */
+		return;
+	}
+	snprintf(table, sizeof(table), "CRIU-%s", d->inventory->run_id);
+	if (lock->ns_fd >= 0 && netns_enter(&entered, lock->ns_fd) < 0)
+		log_warn("The nftables table inet %s may be left in network namespace %u", table, lock->id);
+	else
+		(void)nftables_unlock(&nft, NULL, table); /* logged */
+}
+
+void network_dump_unlock(struct dump *d)
+{
+	if (!d->network)
+		return;
+	make_loud(d->network);
+	for (size_t i = 0; i < d->network->locks.n; i++)
+		unlock_kept(d, d->network->locks.items[i]);
 	free_lock(&d->network);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Connections that wait for accept(2), dump. Who waits, in which order, is told by sock_diag; what was sent into them
- * already can be read only by the one who accepts them. That cannot be undone, so we do it when it takes nothing away
- * from anybody: the tasks are dead, and a copy of the listener has kept its backlog.
+ * already can be read only by the one who accepts them. That cannot be undone, so we do it when all else is saved, and
+ * the tasks are about to die.
  */
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -17,7 +17,7 @@
 #include "object/socket/socket.h"
 #include "object/socket/unix/unix.h"
 
-/* A listener whose backlog will be read when the tasks are dead. */
+/* A listener whose backlog will be read at the very end. */
 struct unix_early {
 	struct unix_early *next;
 	const UnixSkEntry *entry;
@@ -122,13 +122,16 @@ static int read_client(struct dump *d, const struct unix_early *early, uint32_t 
 			 early->entry->ino);
 		return 0;
 	}
+	d->taken = true;
 	return id ? unix_dump_early_queue(d, fd, id, early->entry->type) : 0;
 }
 
-int unix_dump_killed(struct dump *d)
+int unix_dump_take(struct dump *d)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 
+	if (!dump->early)
+		return 0;
 	for (struct unix_early *early = dump->early; early; early = early->next) {
 		LOG_SCOPE("unix socket %u", early->entry->ino);
 		for (unsigned i = 0; i < early->n; i++)
@@ -139,9 +142,12 @@ int unix_dump_killed(struct dump *d)
 
 void unix_dump_end(struct dump *d)
 {
-	struct unix_dump *dump = unix_dump_of(d);
+	struct unix_dump *dump = d->files ? unix_dump_of(d) : NULL;
 	struct unix_dumped *dumped;
 
+	if (!dump)
+		return;
+	table_destroy(&dump->by_ino);
 	list_for_each(dumped, &dump->all, all)
 		if (dumped->listener_fd >= 0)
 			close(dumped->listener_fd);

@@ -151,21 +151,15 @@ static int finish_unix(struct dump *d)
 
 	list_for_each(dumped, &dump->all, all)
 		TRY(dump_go_on(d, finish_socket(d, dumped)));
-	table_destroy(&dump->by_ino);
-	socket_dump_done(d);
 	if (dump->early && dump->queues)
 		return image_flush(dump->queues); /* more will follow */
 	return dump->queues ? image_finish(&dump->queues) : 0;
 }
 
 /* What was sent before accept(2) can be read only by accepting the connection. */
-static int killed_unix(struct dump *d)
+static int take_unix(struct dump *d)
 {
-	int result = unix_dump_of(d) ? unix_dump_killed(d) : 0;
-
-	if (unix_dump_of(d))
-		unix_dump_end(d);
-	return result;
+	return unix_dump_of(d) ? unix_dump_take(d) : 0;
 }
 
 /* --- restore --- */
@@ -298,7 +292,7 @@ const struct file_kind unix_kind = {
 	.dump = dump_unix,
 	.drain = drain_unix,
 	.finish = finish_unix,
-	.killed = killed_unix,
+	.take = take_unix,
 	.prepare = prepare_unix,
 	.load = load_unix,
 	.link = link_unix,

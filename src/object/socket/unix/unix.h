@@ -57,11 +57,10 @@ int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const s
 int unix_check_waiting(struct dump *d, const struct unix_dumped *listener, uint32_t client);
 /* unix-backlog.c: at drain keeps a copy of a listener whose backlog is not empty. */
 int unix_hold_listener(struct unix_dumped *dumped, int fd);
-/* At finish: records of all that wait for accept(2). What was sent already is read by unix_dump_killed(), when the
- * tasks are dead. */
+/* At finish: records of all that wait for accept(2). What was sent already is read by unix_dump_take(), when the
+ * tasks are about to die. */
 int unix_dump_backlog(struct dump *d, const struct unix_dumped *listener);
-int unix_dump_killed(struct dump *d);
-void unix_dump_end(struct dump *d);
+int unix_dump_take(struct dump *d);
 /* queue.c: what waits in a connection that we have accepted ourselves, for the client with this file id. */
 int unix_dump_early_queue(struct dump *d, int fd, uint32_t id, uint32_t type);
 /* queue.c: all that waits to be read, without taking it out. */

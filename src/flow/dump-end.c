@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The end of a dump. Until here everything can be taken back; then the tasks are killed, and nothing can fail any more.
+ */
+#include "flow/dump-end.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/fail.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "flow/actions.h"
+#include "flow/background.h"
+#include "flow/freeze.h"
+#include "flow/freezer.h"
+#include "flow/page-server.h"
+#include "image/inventory.h"
+#include "object/memory/memory.h"
+#include "plugin/plugin.h"
+#include "session/stats.h"
+
+/*
+ * What --lazy-pages left in the tasks is asked for by a client. Only its last word lets the tasks die: if it ends
+ * without, what was restored lacks memory, and the tasks run on here.
+ */
+static int give_memory(struct dump *d)
+{
+	int result;
+
+	if (!d->options->lazy_pages)
+		return 0;
+	TRY(background_tell_ready(d->options));
+	log_info("Waiting for a client that asks for the %" PRIu64 " pages that were left", d->stats->pages_lazy);
+	log_flush();
+	result = page_server_give(d->options, d->lazy_listener, memory_lazy_supply(d));
+	TRY(result);
+	if (!result)
+		return refuse(ECONNRESET, "the client that was to take the memory has ended without saying that it has "
+					  "it all: the tasks run on here");
+	log_info("The client has all the memory that it needs");
+	return 0;
+}
+
+static int write_inventory(struct dump *d)
+{
+	TRY(phase_pass_dump(d, PHASE_dump_inventory, NULL, NULL));
+	d->inventory->plugins = plugins_named(d->plugins, &d->inventory->n_plugins);
+	return inventory_write(d->store, d->inventory);
+}
+
+static int commit(struct dump *d)
+{
+	if (d->options->end == OPT_END_KILL)
+		TRY(phase_dump_take(d));
+	/* Last: a directory without an inventory is no checkpoint. */
+	TRY(write_inventory(d));
+	if (actions_run(d->options, ACTION_POST_DUMP, d->options->pid) < 0)
+		return -ECANCELED;
+	if (d->options->end == OPT_END_KILL)
+		TRY(phase_dump_lock(d));
+	return give_memory(d);
+}
+
+int dump_commit(struct dump *d)
+{
+	int error = commit(d), interrupted = interrupt_check_last();
+
+	if (interrupted < 0)
+		error = interrupted;
+	if (error < 0)
+		inventory_remove(d->store);
+	return error;
+}
+
+static void unlock_network(struct dump *d)
+{
+	phase_dump_unlock(d);
+	if (d->network_cut_off)
+		(void)actions_run(d->options, ACTION_NETWORK_UNLOCK, d->options->pid); /* logged */
+}
+
+static void let_live(struct dump *d, bool stop)
+{
+	freezer_end(&d->freezer); /* those that were frozen do not run on */
+	unlock_network(d);
+	if (stop)
+		stop_tree(d);
+	else
+		thaw_tree(d);
+}
+
+static void end_killed(struct dump *d)
+{
+	kill_tree(d);
+	freezer_end(&d->freezer); /* frozen tasks do not die */
+	phase_dump_killed(d);
+}
+
+void dump_let_go(struct dump *d, int error)
+{
+	if (error < 0 && d->taken)
+		log_error(
+			"The tasks are left stopped: what waited for accept(2) in a unix socket was taken out already, "
+			"and is in no checkpoint now. kill -CONT lets them run on without those connections");
+	if (error < 0)
+		let_live(d, d->taken);
+	else if (d->options->end == OPT_END_KILL)
+		end_killed(d);
+	else
+		let_live(d, d->options->end == OPT_END_STOP);
+	stats_stop(d->stats, STATS_FROZEN);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How a dump ends: commit, or as if nothing had been. */
+#pragma once
+
+#include "session/session.h"
+
+/* All is written but the inventory: what can't be taken back, the inventory, what has to hold until the restore. */
+int dump_commit(struct dump *d);
+/* error: of anything before. Then there is no inventory, and the tasks are as they were; else they are killed, stopped
+ * or run on, as the options say. */
+void dump_let_go(struct dump *d, int error);

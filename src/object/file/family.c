@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What open files do in which phase; most of it is the work of the file kinds. */
+#include "engine/family.h"
+#include "object/file/file.h"
+
+static int plan_furnish(struct restore *r, struct task *task, struct plan *plan)
+{
+	return task->restore->files_from ? 0 : file_plan_table(r, task, plan);
+}
+
+static void furnished(struct restore *r, struct task *task)
+{
+	if (!task->restore->files_from)
+		file_table_done(r, task);
+}
+
+static int plan(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	if (thread != thread->task->leader || !task_is_live(thread->task))
+		return 0;
+	return file_plan_late(r, thread->task, plan);
+}
+
+const struct object_family file_family = {
+	.name = "file",
+	.dump_begin = file_dump_begin,
+	.dump_collect = file_dump_collect,
+	.dump_files = file_dump_tables,
+	.dump_finish = file_dump_finish,
+	.dump_write = file_dump_write,
+	.dump_take = file_dump_take,
+	.dump_end = file_dump_clean,
+	.restore_load = file_restore_load,
+	.restore_needs = file_restore_needs,
+	.restore_make = file_restore_choose_numbers,
+	.restore_session = file_plan_session,
+	.restore_furnish = plan_furnish,
+	.restore_furnished = furnished,
+	.restore_plan = plan,
+	.restore_settle = file_restore_settle,
+	.restore_resume = file_restore_resume,
+	.restore_clean = file_restore_clean,
+	.restore_end = file_restore_clean,
+};

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What address spaces do in which phase. */
+#include "base/fail.h"
+#include "engine/family.h"
+#include "object/memory/memory.h"
+
+/* Tasks that run on are tracked from now on, or have nothing of ours any more. */
+static int track(struct dump *d, struct task *task)
+{
+	return d->options->end == OPT_END_KILL ? 0 : memory_track_prepare(d, task, d->options->track_mem);
+}
+
+static int renew(struct dump *d, struct task *task)
+{
+	return d->options->end == OPT_END_KILL ? 0 : memory_track_renew(d, task);
+}
+
+static void end_dump(struct dump *d)
+{
+	struct task *task;
+
+	if (d->tree)
+		for_each_task(task, d->tree)
+			if (task->dump) {
+				mappings_done(&task->dump->mappings);
+				memory_dump_forget(task);
+				memory_track_forget(task);
+			}
+	memory_dump_clean(d);
+	memory_lazy_dump_clean(d);
+}
+
+static int tell_needs(struct restore *r)
+{
+	memory_restore_needs(r);
+	return 0;
+}
+
+/* Room for the arena and, behind it, for the vdso. */
+static int find_room(struct restore *r)
+{
+	TRY(memory_find_hole(r, ARENA_SIZE + PARKING_SIZE, &r->arena_start));
+	r->parking = r->arena_start + ARENA_SIZE;
+	r->parking_end = r->parking + PARKING_SIZE;
+	return 0;
+}
+
+static int plan_empty(struct restore *r, struct task *root, struct plan *plan)
+{
+	return memory_plan_empty(r, plan);
+}
+
+static bool has_own_memory(const struct task *task)
+{
+	return task_is_live(task) && !task->restore->memory_from;
+}
+
+static int plan_private(struct restore *r, struct task *task, struct plan *plan)
+{
+	return has_own_memory(task) ? memory_plan_private(r, task, plan) : 0;
+}
+
+static int fill(struct restore *r, struct task *task)
+{
+	if (!has_own_memory(task))
+		return 0;
+	memory_private_done(r, task);
+	return memory_fill(r, task);
+}
+
+static int plan_rest(struct restore *r, struct task *task, struct plan *plan)
+{
+	return has_own_memory(task) ? memory_plan_rest(r, task, plan) : 0;
+}
+
+static void furnished(struct restore *r, struct task *task)
+{
+	if (has_own_memory(task))
+		memory_rest_done(r, task);
+}
+
+const struct object_family memory_family = {
+	.name = "memory",
+	.dump_prepare = memory_track_begin,
+	.dump_mappings = memory_track_find,
+	.dump_track = track,
+	.dump_memory = memory_dump_mappings,
+	.dump_content = memory_dump_content,
+	.dump_write = memory_dump_finish,
+	.dump_renew = renew,
+	.dump_end = end_dump,
+	.restore_link = memory_restore_load,
+	.restore_needs = tell_needs,
+	.restore_connect = memory_lazy_begin,
+	.restore_make = find_room,
+	.restore_empty = plan_empty,
+	.restore_enter = plan_private,
+	.restore_content = fill,
+	.restore_complete = memory_lazy_register,
+	.restore_furnish = plan_rest,
+	.restore_furnished = furnished,
+	.restore_clean = memory_restore_clean,
+	.restore_resumed = memory_lazy_finish,
+	.restore_end = memory_lazy_restore_clean,
+};

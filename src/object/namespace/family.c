@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What namespaces do in which phase; the mounts of a mount namespace with them. */
+#include "engine/family.h"
+#include "object/mount/mount.h"
+#include "object/namespace/namespace.h"
+
+static void end_dump(struct dump *d)
+{
+	mount_dump_clean(d);
+	namespaces_dump_end(d);
+}
+
+const struct object_family namespace_family = {
+	.name = "namespace",
+	.dump_begin = namespaces_dump_begin,
+	.dump_identify = namespaces_dump_task,
+	.dump_collect = namespaces_dump_collect,
+	.dump_write = namespaces_dump_write,
+	.dump_end = end_dump,
+	.restore_load = namespaces_restore_load,
+	.restore_needs = namespaces_restore_needs,
+	.restore_make = namespaces_restore_make,
+	.restore_enter_root = namespaces_plan_root,
+	.restore_arrive = namespaces_restore_born,
+	.restore_fill = namespaces_restore_fill,
+	.restore_enter = namespaces_plan_enter,
+	.restore_settle = namespaces_restore_settle,
+	.restore_clean = namespaces_restore_clean,
+	.restore_end = namespaces_restore_clean,
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the parts of tasks and threads do in which phase. */
+#include "engine/family.h"
+#include "object/task/part.h"
+
+static int tell_needs(struct restore *r)
+{
+	parts_restore_needs(r);
+	return 0;
+}
+
+const struct object_family task_family = {
+	.name = "task",
+	.dump_collect = parts_dump_collect,
+	.dump_outside = parts_dump_outside,
+	.dump_ask = parts_dump_ask,
+	.dump_answer = parts_dump_answer,
+	.dump_finish = parts_dump_finish,
+	.restore_load = parts_restore_load,
+	.restore_check = parts_restore_check,
+	.restore_needs = tell_needs,
+	.restore_plan = parts_restore_plan,
+	.restore_last = parts_restore_last,
+	.restore_home = parts_restore_settle,
+};
