@@ -22,6 +22,11 @@ demo: all
 test: deps-test all
 	@tests/run-all $(BUILD)
 
+# Engines and other programs that use criu; not part of "test".
+test-clients: all
+	@tools/install-deps clients
+	@/usr/bin/python3 -B -m pytest -c tests/pytest.ini --rootdir tests --build=$(BUILD) -q tests/clients
+
 deps-test:
 	@tools/install-deps test
 
@@ -45,4 +50,4 @@ uninstall: prefix
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps deps-test demo test bench prefix install uninstall clean
+.PHONY: all deps deps-test demo test test-clients bench prefix install uninstall clean

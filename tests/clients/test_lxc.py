@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A container of LXC with a busybox system: lxc-checkpoint -s and -r, twice in a row."""
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from room import wait_until
+
+# What its template writes and this machine may lack; no network but lo, no terminals of the host.
+UNWANTED = ('lxc.net.', 'lxc.apparmor.', 'lxc.tty.max')
+ADDED = 'lxc.net.0.type = empty\nlxc.tty.max = 0\nlxc.console.path = none\n'
+
+
+class Lxc:
+    """One container."""
+
+    def __init__(self, criu):
+        self.folder = Path(tempfile.mkdtemp(prefix='criu-lxc-', dir='/var/tmp'))
+        self.name = f'criu-test-{os.getpid()}'
+        (self.folder / 'bin').mkdir()
+        (self.folder / 'bin/criu').symlink_to(criu)
+        self.env = {**os.environ, 'PATH': f"{self.folder / 'bin'}:{os.environ.get('PATH', '/usr/sbin:/usr/bin:/sbin:/bin')}"}
+        self.call('create', '-t', 'busybox')
+        config = self.folder / self.name / 'config'
+        lines = [line for line in config.read_text().splitlines() if not line.startswith(UNWANTED)]
+        config.write_text('\n'.join(lines) + '\n' + ADDED)
+
+    def call(self, verb, *words, check=True):
+        """Runs lxc-VERB; its output goes to a file, which a restored container may keep open."""
+        with tempfile.TemporaryFile('w+', dir=self.folder) as output:
+            code = subprocess.run([f'lxc-{verb}', '-P', self.folder, '-n', self.name, *map(str, words)], env=self.env, timeout=120,
+                                  stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False).returncode
+            output.seek(0)
+            said = output.read()
+        logs = ''.join(path.read_text(errors='replace')[-2000:] for path in self.folder.glob('images*/*.log'))
+        assert not check or code == 0, f'lxc-{verb} {" ".join(map(str, words))}: {code}: {said}{logs}'
+        return said if check else (code, said)
+
+    def runs(self, *programs):
+        """Whether its system logger and these are there."""
+        seen = self.call('attach', '--', 'ps', check=False)[1]
+        return all(program in seen for program in ('syslogd', *programs))
+
+    def close(self):
+        """Removes it."""
+        self.call('stop', '-k', check=False)
+        self.call('destroy', '-f', check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def lxc(criu):
+    """An Lxc."""
+    for program in ('lxc-checkpoint', 'busybox'):
+        if not shutil.which(program):
+            pytest.skip(f'there is no {program}: tools/install-deps clients')
+    made = Lxc(criu)
+    yield made
+    made.close()
+
+
+def test_twice(lxc):
+    """A file in a tmpfs and a sleeping process of the container's survive."""
+    code, said = lxc.call('start', '-d', check=False)
+    if code:
+        pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+    wait_until(lxc.runs, 60, 'it does not start')
+    lxc.call('attach', '--', 'sh', '-c', 'echo kept > /dev/shm/kept; setsid sleep 54321 < /dev/null > /dev/null 2>&1 &')
+    for number in (1, 2):
+        images = lxc.folder / f'images{number}'
+        lxc.call('checkpoint', '-s', '-D', images)
+        assert 'RUNNING' not in lxc.call('info', '-s')
+        lxc.call('checkpoint', '-r', '-D', images)
+        wait_until(lambda: lxc.runs('sleep 54321'), 60, 'it does not go on')
+        assert 'kept\n' in lxc.call('attach', '--', 'cat', '/dev/shm/kept')
