@@ -142,7 +142,8 @@ static int set_flags(const struct mount_space *space, enum stage first, enum sta
 {
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
 		bool now = !m->left_out && stage_of(m) >= first && stage_of(m) <= last;
-		int error = now ? mountapi_set_flags(m->fd, m->entry->flags) : 0;
+		/* Read-only follows: removed files are still to be made, and programs may write to what covers it. */
+		int error = now ? mountapi_set_flags(m->fd, m->entry->flags & ~(uint32_t)MS_RDONLY) : 0;
 
 		if (error < 0)
 			return fail(-error, "setting the flags of mount %u on %s", m->entry->mnt_id,
@@ -193,4 +194,39 @@ int spaces_finish(void *arg)
 		log_info("%zu mounts are in place", space->mounts.n);
 	}
 	return sharing_make(r->mounts);
+}
+
+static int set_readonly(struct mount *mount)
+{
+	const struct superblock *super = mount->super;
+	int error;
+
+	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
+	if (mount->entry->flags & MS_RDONLY) {
+		error = mountapi_set_flags(mount->fd, mount->entry->flags);
+		if (error < 0)
+			return fail(-error, "making it read-only");
+	}
+	if (mount == super->widest && mount->fs && mount->fs->content && mount->entry->sb_flags & MS_RDONLY) {
+		error = mountapi_make_readonly(mount->fd);
+		if (error < 0)
+			return fail(-error, "making its file system read-only");
+	}
+	return 0;
+}
+
+int spaces_settle(void *arg)
+{
+	struct restore *r = arg;
+	struct mount *m;
+
+	r->mounts->inside = NULL;
+	for_each_mount(m, r->mounts)
+	{
+		if (m->fd < 0)
+			continue;
+		TRY(space_enter(r->mounts, m->space));
+		TRY(set_readonly(m));
+	}
+	return 0;
 }

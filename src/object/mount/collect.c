@@ -350,6 +350,11 @@ int mount_dump_id(const struct dump *d, int mnt_id)
 	return table_find(d->mounts->by_id, (uint64_t)mnt_id) || proc_mounts_find(&d->mounts->own, mnt_id) ? mnt_id : 0;
 }
 
+bool mount_dump_has(const struct dump *d, int mnt_id)
+{
+	return d->mounts && d->mounts->by_id && mnt_id > 0 && table_find(d->mounts->by_id, (uint64_t)mnt_id);
+}
+
 const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task)
 {
 	const struct namespace *ns = d->mounts ? namespace_of(d->namespaces, task, namespace_kind_find("mnt")) : NULL;

@@ -63,6 +63,7 @@ struct mount_set {
 	struct superblock *supers;
 	struct table *by_id; /* struct mount, by mnt_id */
 	unsigned n_mounts;
+	bool settled;			  /* restore */
 	bool filled;			  /* restore */
 	const struct mount_space *inside; /* restore: see space_enter() */
 	struct proc_mounts own;		  /* dump: those of criu */
@@ -178,6 +179,8 @@ int yard_remove_again(const struct mount *mount);
 int spaces_make(void *restore);
 /* those, and propagation. */
 int spaces_finish(void *restore);
+/* When all files are open: what is read-only. */
+int spaces_settle(void *restore);
 /* In a process of our own (namespace_run), goes on in the namespace. */
 int space_enter(struct mount_set *set, const struct mount_space *space);
 

@@ -10,6 +10,9 @@
  */
 #pragma once
 
+#include <limits.h>
+#include <stdbool.h>
+
 #include "session/session.h"
 
 struct namespace;
@@ -28,6 +31,8 @@ int mount_dump_root(const struct dump *d, const struct task *task);
 int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id);
 /* What a record says of the mount of a file: 0 if it is not known, or if there is but one namespace, that of criu. */
 int mount_dump_id(const struct dump *d, int mnt_id);
+/* It is a mount of a namespace that is saved. */
+bool mount_dump_has(const struct dump *d, int mnt_id);
 /* The mounts of the namespace of a task, NULL if it is that of criu. */
 const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task);
 
@@ -41,6 +46,37 @@ void mount_restore_clean(struct restore *r, struct namespace *ns);
 /* The root directory (O_PATH, ours, not to be closed) of the namespace that a path of the images belongs to: that of
    the mount, or if it is unknown (0 or less) that of the root task. -1: that of criu. */
 int mount_restore_root(const struct restore *r, int mnt_id);
+
+/* Where a path of the images is to be looked up. */
+struct mount_place {
+	int root; /* that it begins in (mount_stay_begin); -1: ours */
+	const char *path;
+	bool exact; /* root is that of the mount itself. The path is "" then if only that file is mounted */
+};
+
+void mount_restore_place(const struct restore *r, int mnt_id, const char *name, struct mount_place *ret);
+/* The file lies on that mount, or the mount is none of the images. */
+bool mount_restore_is_on(const struct restore *r, int mnt_id, int fd);
+/* Opens what another mount covers. path is that of an exact place. -errno, unlogged: the file system can't. */
+int mount_restore_open_covered(struct restore *r, int mnt_id, const char *path, int flags, int *ret_fd);
+/* An O_PATH descriptor of the file behind fd, on that mount, wherever it lies in it. -errno, unlogged. */
+int mount_restore_open_twin(const struct restore *r, int mnt_id, int fd, int *ret_fd);
+
+struct mount_name {
+	int mnt_id;
+	const char *path; /* of an exact place */
+};
+
+struct mount_common {
+	int root;
+	char from[PATH_MAX], to[PATH_MAX];
+};
+
+/* Both paths on a mount that shows them both, so that a link can be made between them. */
+bool mount_restore_common(const struct restore *r, const struct mount_name *from, const struct mount_name *to,
+			  struct mount_common *ret);
+/* All tasks are complete: what is read-only is so from now on. */
+int mount_restore_settle(struct restore *r, struct namespace *ns);
 
 /* --- both --- */
 

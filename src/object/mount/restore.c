@@ -171,15 +171,15 @@ static uint32_t namespaces_of_root(struct restore *r)
 	return flags;
 }
 
-static void close_mounts(struct mount_set *set)
+/* The mounts themselves are needed until all files are open. */
+static void close_sources(struct mount_set *set)
 {
 	struct mount *m;
 
 	for_each_mount(m, set)
 	{
-		auto_close(&m->fd);
 		auto_close(&m->outside);
-		m->fd = m->outside = -1;
+		m->outside = -1;
 	}
 	for (struct superblock *super = set->supers; super; super = super->next) {
 		auto_close(&super->fd);
@@ -202,8 +202,18 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 	TRY(namespace_run(root, flags & (CLONE_NEWUSER | CLONE_NEWNS), spaces_make, r));
 	TRY(pty_make_all(r));
 	TRY(namespace_run(root, flags & (CLONE_NEWUSER | CLONE_NEWNS), spaces_finish, r));
-	close_mounts(r->mounts);
+	close_sources(r->mounts);
 	return 0;
+}
+
+int mount_restore_settle(struct restore *r, struct namespace *ns)
+{
+	uint32_t flags = namespaces_of_root(r) & (CLONE_NEWUSER | CLONE_NEWNS);
+
+	if (!r->mounts || r->mounts->settled)
+		return 0;
+	r->mounts->settled = true;
+	return namespace_run(r->tree->root->restore->proc, flags, spaces_settle, r);
 }
 
 int mount_restore_root(const struct restore *r, int mnt_id)

@@ -47,8 +47,6 @@ static int hang_up(int yard, const struct superblock *super)
 	if (mkdirat(yard, name, 0700) < 0)
 		return fail_errno("making a directory to work in");
 	error = mountapi_attach(super->fd, yard, name);
-	if (error == 0 && super->widest->fs && super->widest->fs->content && super->widest->entry->sb_flags & MS_RDONLY)
-		error = mountapi_make_readonly(super->fd);
 	return error < 0 ? fail(-error, "attaching the file system of %s", super->widest->entry->mountpoint) : 0;
 }
 

@@ -13,5 +13,6 @@ const struct namespace_kind mount_kind = {
 	.load = mount_restore_load,
 	.needs = mount_restore_needs,
 	.fill = mount_restore_fill,
+	.settle = mount_restore_settle,
 	.clean = mount_restore_clean,
 };

@@ -166,6 +166,18 @@ static bool is_there(struct dump *d, const char *name, const struct open_file *o
 	return mount_stay_begin(mount_dump_root_of(d, of->task, of->mnt_id), &stay) == 0 && access(name, F_OK) == 0;
 }
 
+/* Another mount lies upon that of the file, which restore makes again: the path leads to it there. */
+static bool is_covered(struct dump *d, const struct open_file *of)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	struct statx stx;
+
+	if (!mount_dump_has(d, of->mnt_id) || mount_stay_begin(mount_dump_root_of(d, of->task, of->mnt_id), &stay) < 0)
+		return false;
+	return statx(AT_FDCWD, of->link, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, &stx) < 0 ||
+	       (int)stx.stx_mnt_id != of->mnt_id;
+}
+
 int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
 	bool deleted = text_ends(of->link, DELETED);
@@ -191,6 +203,8 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	if (of->stat.st_nlink == 0 || (deleted && S_ISDIR(of->stat.st_mode)))
 		return dump_ghost(d, of, record);
 	TRY(check_mount(d, of));
+	if (!deleted && is_covered(d, of))
+		return 0;
 	if (!deleted && (S_ISDIR(of->stat.st_mode) || !is_there(d, name, of)))
 		return refuse(
 			ENOTSUP,

@@ -27,6 +27,14 @@ struct scaffold {
 	int root; /* that the names begin in, -1: ours */
 };
 
+/* A file that was mounted itself has no directory in its mount: its name is that of its place then. */
+static void find_place(const struct restore *r, const RegFileEntry *record, struct mount_place *ret)
+{
+	regular_place(r, record, ret);
+	if (!*ret->path)
+		*ret = (struct mount_place){ regular_root(r, record), record->name, false };
+}
+
 static bool is_directory(const char *path)
 {
 	struct stat st;
@@ -202,12 +210,15 @@ static int remove_node(int root, const GhostFileEntry *entry, const char *name)
 }
 
 /* The other names that the file was opened by: each is a link that lives for a moment. */
-static int open_other_name(int root, struct remap *remap, const char *made)
+static int open_other_name(const struct restore *r, int root, struct remap *remap, const char *made)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-	const char *name = remap->record->name;
+	struct mount_place place;
+	const char *name;
 	bool linked;
 
+	find_place(r, remap->record, &place);
+	name = place.path;
 	TRY(mount_stay_begin(root, &stay));
 	linked = strcmp(name, made) != 0 && linkat(AT_FDCWD, made, AT_FDCWD, name, 0) == 0;
 	remap->fd = open(linked ? name : made, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -218,10 +229,20 @@ static int open_other_name(int root, struct remap *remap, const char *made)
 	return 0;
 }
 
-static int open_all(struct ghost *ghost, const GhostFileEntry *entry, struct image *image, const char *made, int root)
+static bool is_on_same_mount(const struct remap *one, const struct remap *other)
 {
-	for (struct remap *remap = ghost->users; remap; remap = remap->same)
-		TRY(open_other_name(root, remap, made));
+	return one->record->has_mnt_id == other->record->has_mnt_id && one->record->mnt_id == other->record->mnt_id;
+}
+
+static int open_all(struct restore *r, struct ghost *ghost, const GhostFileEntry *entry, struct image *image,
+		    const char *made, int root)
+{
+	for (struct remap *remap = ghost->users; remap; remap = remap->same) {
+		if (is_on_same_mount(remap, ghost->users))
+			TRY(open_other_name(r, root, remap, made));
+		else
+			TRY(deleted_open_on_other_mount(r, ghost->users->record, made, root, remap));
+	}
 	if (S_ISREG(entry->mode))
 		TRY(fill(image, entry, ghost->users->fd));
 	return set_attributes(entry, ghost->users->fd);
@@ -231,25 +252,27 @@ static int open_all(struct ghost *ghost, const GhostFileEntry *entry, struct ima
  * A file that never had a name may get one later by linkat(2). Only O_TMPFILE makes such, and only the opening that
  * made it shows the flag: it is the one of this record.
  */
-static int open_nameless(struct remap *maker, int root)
+static int open_nameless(const struct restore *r, struct remap *maker, int root)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	struct mount_place place;
 	char directory[PATH_MAX];
 
+	find_place(r, maker->record, &place);
 	TRY(mount_stay_begin(root, &stay));
-	snprintf(directory, sizeof(directory), "%s", maker->record->name);
+	snprintf(directory, sizeof(directory), "%s", place.path);
 	*strrchr(directory, '/') = 0;
 	maker->opened = open(directory[0] ? directory : "/",
 			     O_TMPFILE | (int)(maker->record->flags & O_ACCMODE) | O_CLOEXEC, 0600);
 	return maker->opened < 0 ? fail_errno("making a file without a name in %s", directory) : 0;
 }
 
-static int create_nameless(struct ghost *ghost, struct remap *maker, const GhostFileEntry *entry, struct image *image,
-			   int root)
+static int create_nameless(struct restore *r, struct ghost *ghost, struct remap *maker, const GhostFileEntry *entry,
+			   struct image *image, int root)
 {
 	char name[32];
 
-	TRY(open_nameless(maker, root));
+	TRY(open_nameless(r, maker, root));
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", maker->opened);
 	for (struct remap *remap = ghost->users; remap; remap = remap->same) {
 		remap->fd = open(name, O_PATH | O_CLOEXEC);
@@ -272,6 +295,7 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 {
 	AUTO(image_close) struct image *image = NULL;
 	AUTO(remove_parents) struct scaffold scaffold = { 0 };
+	struct mount_place place;
 	struct remap *maker;
 	GhostFileEntry *entry;
 	char made[PATH_MAX], wanted[PATH_MAX];
@@ -283,13 +307,14 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	more = image_read(image, &entry);
 	if (more <= 0)
 		return more < 0 ? more : image_refuse(image, "it is empty");
-	scaffold.root = root = regular_root(r, ghost->users->record);
-	TRY(prepare_place(&scaffold, ghost->users->record->name, wanted, sizeof(wanted)));
+	find_place(r, ghost->users->record, &place);
+	scaffold.root = root = place.root;
+	TRY(prepare_place(&scaffold, place.path, wanted, sizeof(wanted)));
 	maker = find_maker(ghost, entry);
 	if (maker)
-		return create_nameless(ghost, maker, entry, image, root);
+		return create_nameless(r, ghost, maker, entry, image, root);
 	TRY(make_named(root, entry, ghost->id, wanted, made, sizeof(made)));
-	result = open_all(ghost, entry, image, made, root);
+	result = open_all(r, ghost, entry, image, made, root);
 	more = remove_node(root, entry, made);
 	return result < 0 ? result : more;
 }

@@ -102,30 +102,44 @@ void relink_undo(struct dump *d)
 
 /* --- restore --- */
 
-int relink_find(struct restore *r, struct remap *remap)
+static int find_by_name(int root, const char *link, const char *name, struct remap *remap)
 {
-	const RegFileEntry *link;
-	const char *name = remap->record->name;
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	bool named;
 
-	TRY(regular_find_record(r, remap->id, &link));
-	TRY(mount_stay_begin(regular_root(r, link), &stay));
+	TRY(mount_stay_begin(root, &stay));
 	/* Opened by the old name, it shows that name in /proc again. */
-	named = linkat(AT_FDCWD, link->name, AT_FDCWD, name, 0) == 0;
-	remap->fd = open(named ? name : link->name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	named = linkat(AT_FDCWD, link, AT_FDCWD, name, 0) == 0;
+	remap->fd = open(named ? name : link, O_PATH | O_CLOEXEC | O_NOFOLLOW);
 	if (named && unlink(name) < 0)
 		return fail_errno("removing %s", name);
-	return remap->fd < 0 ? fail_errno("opening %s, the name that the dump gave it", link->name) : 0;
+	return remap->fd < 0 ? fail_errno("opening %s, the name that the dump gave it", link) : 0;
+}
+
+int relink_find(struct restore *r, struct remap *remap)
+{
+	struct mount_place place, old;
+	const RegFileEntry *link;
+
+	TRY(regular_find_record(r, remap->id, &link));
+	regular_place(r, link, &place);
+	regular_place(r, remap->record, &old);
+	if (place.root != old.root)
+		return deleted_open_on_other_mount(r, link, place.path, place.root, remap);
+	return find_by_name(place.root, place.path, old.path, remap);
 }
 
 void relink_remove(struct restore *r, const struct remap *remap)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const RegFileEntry *link;
+	struct mount_place place;
 
-	if (regular_find_record(r, remap->id, &link) < 0 || mount_stay_begin(regular_root(r, link), &stay) < 0)
+	if (regular_find_record(r, remap->id, &link) < 0)
 		return; /* logged */
-	if (unlink(link->name) < 0 && errno != ENOENT)
+	regular_place(r, link, &place);
+	if (mount_stay_begin(place.root, &stay) < 0)
+		return;
+	if (unlink(place.path) < 0 && errno != ENOENT)
 		log_warn("%s was made by the dump and could not be removed: %s", link->name, strerror(errno));
 }

@@ -45,12 +45,9 @@ static int open_inherited(struct restore *r, const RegFileEntry *record, int *re
 	return found == -ENOENT || !key[0] ? -ENOENT : found;
 }
 
-static bool is_device(const char *path, const RegFileEntry *record)
+static bool is_device(const struct stat *st, const RegFileEntry *record)
 {
-	struct stat st;
-
-	return stat(path, &st) == 0 && (st.st_mode & S_IFMT) == (record->mode & S_IFMT) &&
-	       (uint32_t)st.st_rdev == record->rdev;
+	return (st->st_mode & S_IFMT) == (record->mode & S_IFMT) && (uint32_t)st->st_rdev == record->rdev;
 }
 
 static __thread struct {
@@ -60,22 +57,10 @@ static __thread struct {
 
 static int look(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-	if (type != FTW_F || !is_device(path, wanted.record))
+	if (type != FTW_F || !is_device(st, wanted.record))
 		return 0;
 	snprintf(wanted.path, sizeof(wanted.path), "%s", path);
 	return 1;
-}
-
-/* --evasive-devices: the device may have another name here. */
-static const char *find_device(struct restore *r, const RegFileEntry *record)
-{
-	if (!r->options->evasive_devices || !record->has_rdev || is_device(record->name, record))
-		return record->name;
-	wanted.record = record;
-	if (nftw("/dev", look, SCAN_FDS, FTW_PHYS) != 1)
-		return record->name;
-	log_info("%s is found as %s", record->name, wanted.path);
-	return wanted.path;
 }
 
 /* All that openat2(2) knows; what else a record may have in its flags is no matter of opening, and would be refused. */
@@ -96,28 +81,96 @@ static int open_plain(const char *name, int flags)
 	return (int)syscall(SYS_openat2, AT_FDCWD, name, &how, sizeof(how));
 }
 
-static int open_again(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
+static int mount_of(const RegFileEntry *record)
+{
+	return record->has_mnt_id ? record->mnt_id : -1;
+}
+
+void regular_place(const struct restore *r, const RegFileEntry *record, struct mount_place *ret)
+{
+	mount_restore_place(r, mount_of(record), record->name, ret);
+}
+
+/* On the mount that it was open on. -errno, unlogged. */
+static int open_place(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-	const char *name;
-	int deleted = deleted_open(r, record, flags, ret_fd);
+	struct mount_place place;
+	AUTO_CLOSE int fd = -1;
+	char name[32];
+	int covered;
 
-	if (deleted != -ENOENT)
-		return deleted;
+	regular_place(r, record, &place);
+	if (!*place.path) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", place.root);
+		*ret_fd = open(name, flags & ~O_NOFOLLOW);
+		return *ret_fd < 0 ? -errno : 0;
+	}
+	TRY(mount_stay_begin(place.root, &stay));
+	fd = open_plain(place.path, flags);
+	covered = fd < 0 ? -errno : -EXDEV;
+	mount_stay_end(&stay);
+	if (place.exact && (fd < 0 || !mount_restore_is_on(r, mount_of(record), fd))) {
+		int error = mount_restore_open_covered(r, mount_of(record), place.path, flags & OPEN_FLAGS, ret_fd);
+
+		if (error == 0)
+			return 0;
+		if (fd >= 0)
+			log_warn("%s was open on a mount that another one covers now; it is opened on that one",
+				 record->name);
+	}
+	if (fd < 0)
+		return covered;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* --evasive-devices: the device may have another name here. */
+static int open_elsewhere(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+
 	TRY(mount_stay_begin(regular_root(r, record), &stay));
-	name = find_device(r, record);
-	*ret_fd = open_plain(name, flags);
-	if (*ret_fd < 0 && errno == ENOENT)
+	wanted.record = record;
+	if (nftw("/dev", look, SCAN_FDS, FTW_PHYS) != 1)
+		return -ENOENT;
+	log_info("%s is found as %s", record->name, wanted.path);
+	*ret_fd = open_plain(wanted.path, flags);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static bool is_it(int fd, const RegFileEntry *record)
+{
+	struct stat st;
+
+	return !record->has_rdev || (fstat(fd, &st) == 0 && is_device(&st, record));
+}
+
+static int open_again(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd)
+{
+	AUTO_CLOSE int fd = -1;
+	int error = deleted_open(r, record, flags, ret_fd);
+
+	if (error != -ENOENT)
+		return error;
+	error = open_place(r, record, flags, &fd);
+	if (record->has_rdev && r->options->evasive_devices && (error < 0 || !is_it(fd, record))) {
+		auto_close(&fd);
+		fd = -1;
+		error = open_elsewhere(r, record, flags, &fd);
+	}
+	if (error == -ENOENT)
 		return fail(ENOENT,
 			    "opening it again: put the file back where it was, or give another one with --inherit-fd "
 			    "fd[N]:%s",
 			    record->name + 1);
-	if (*ret_fd < 0)
-		return fail_errno("opening it again with flags 0%o", flags & ~(O_CLOEXEC | O_NOCTTY));
-	if (record->has_rdev && !is_device(name, record))
+	if (error < 0)
+		return fail(-error, "opening it again with flags 0%o", flags & ~(O_CLOEXEC | O_NOCTTY));
+	if (!is_it(fd, record))
 		return refuse(ENODEV,
 			      "it is another device now than %u:%u: --evasive-devices looks for that one below /dev",
 			      major(record->rdev), minor(record->rdev));
+	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 

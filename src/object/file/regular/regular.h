@@ -3,6 +3,7 @@
 #pragma once
 
 #include "object/file/file.h"
+#include "object/mount/mount.h"
 
 extern const struct file_kind regular_kind;
 
@@ -16,6 +17,8 @@ int regular_dump_extra(struct dump *d, const struct open_file *of, uint32_t *ret
 int regular_open(struct restore *r, const RegFileEntry *record, uint32_t more_flags, int *ret_fd);
 /* Restore: the root directory that the path of the record begins in, -1 for ours: mount_stay_begin() goes there. */
 int regular_root(const struct restore *r, const RegFileEntry *record);
+/* Restore: the same on the very mount that the file was open on. */
+void regular_place(const struct restore *r, const RegFileEntry *record, struct mount_place *ret);
 /* Restore: the path record that another record names; refused if it is none. */
 int regular_find_record(struct restore *r, uint32_t id, const RegFileEntry **ret);
 
