@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A tun device with address, route and a program behind it, a tap device with two queues, and a tun file without a
- * device. */
+/* A tun device with address, route and a program behind it, tap devices with queues of which some are switched
+ * off, and a tun file without a device. */
 #include <arpa/inet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -29,6 +29,13 @@ static int make(const char *name, int flags)
 	if (name[0])
 		must(ioctl(fd, TUNSETIFF, &request));
 	return fd;
+}
+
+static int turn(int fd, int flags)
+{
+	struct ifreq request = { .ifr_flags = (short)flags };
+
+	return ioctl(fd, TUNSETQUEUE, &request);
 }
 
 static struct ifreq request_for(const char *name)
@@ -124,6 +131,8 @@ int main(void)
 	int bound = must(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)), tun = make("tunA", IFF_TUN | IFF_NO_PI);
 	int tap = make("tapB", IFF_TAP | IFF_MULTI_QUEUE | IFF_VNET_HDR),
 	    queue = make("tapB", IFF_TAP | IFF_MULTI_QUEUE | IFF_VNET_HDR);
+	int off = make("tapB", IFF_TAP | IFF_MULTI_QUEUE | IFF_VNET_HDR),
+	    alone = make("tapC", IFF_TAP | IFF_MULTI_QUEUE);
 	int bare = make("", 0), copy = must(dup(tun));
 	struct ifreq mtu = request_for("tunA"), up = request_for("tunA"), hardware = ask("tapB", SIOCGIFHWADDR);
 	int header = 12;
@@ -139,6 +148,9 @@ int main(void)
 	must(ioctl(tap, TUNSETOWNER, 1234L));
 	must(bind(bound, (void *)&own, sizeof(own)));
 	int index = ask("tunA", SIOCGIFINDEX).ifr_ifindex;
+
+	must(turn(off, IFF_DETACH_QUEUE));
+	must(turn(alone, IFF_DETACH_QUEUE));
 
 	checkpoint();
 
@@ -156,6 +168,15 @@ int main(void)
 	must(ioctl(queue, TUNGETIFF, &now));
 	CHECK(!strcmp(now.ifr_name, "tapB") && now.ifr_flags & IFF_MULTI_QUEUE);
 	CHECK_EQUAL(ioctl(bare, TUNGETIFF, &now), -1);
+	must(ioctl(off, TUNGETIFF, &now));
+	CHECK(!strcmp(now.ifr_name, "tapB"));
+	CHECK_EQUAL(turn(off, IFF_DETACH_QUEUE), -1);
+	CHECK_EQUAL(turn(off, IFF_ATTACH_QUEUE), 0);
+	CHECK_EQUAL(turn(queue, IFF_ATTACH_QUEUE), -1);
+	CHECK_EQUAL(turn(queue, IFF_DETACH_QUEUE), 0);
+	must(ioctl(alone, TUNGETIFF, &now));
+	CHECK(!strcmp(now.ifr_name, "tapC"));
+	CHECK_EQUAL(turn(alone, IFF_ATTACH_QUEUE), 0);
 	must(close(tun));
 	must(close(copy));
 	CHECK_EQUAL(if_nametoindex("tunA"), 0);

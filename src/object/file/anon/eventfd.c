@@ -4,7 +4,22 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/log.h"
 #include "object/file/file.h"
+
+extern const struct file_kind eventfd_kind;
+
+/* Only a read would show it, and a dump must not change the counter: it may die at that moment. */
+static void warn_untold(struct dump *d)
+{
+	void **warned = file_dump_slot(d, &eventfd_kind);
+
+	if (!*warned)
+		log_warn("Linux tells only since 6.5 whether an eventfd is a semaphore (EFD_SEMAPHORE): here all are "
+			 "saved "
+			 "as ordinary ones, and reading them will give the whole counter");
+	*warned = d;
+}
 
 static int dump_eventfd(struct dump *d, const struct open_file *of, FileEntry *out)
 {
@@ -14,6 +29,8 @@ static int dump_eventfd(struct dump *d, const struct open_file *of, FileEntry *o
 
 	if (told < 0 && told != -ENOENT)
 		return told;
+	if (told < 0)
+		warn_untold(d);
 	record->id = of->id;
 	record->flags = of->flags;
 	/* The format has no place for it. The lowest bit of the flags means nothing otherwise: the access mode is

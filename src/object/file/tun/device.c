@@ -21,7 +21,6 @@
 struct asked {
 	struct dump *d;
 	TunfileEntry *record;
-	unsigned disabled;
 	VECTOR(ProtobufCBinaryData) kept;
 };
 
@@ -45,8 +44,6 @@ static void read_tun_data(const struct nlattr *info, struct asked *asked)
 	    !parts[IFLA_INFO_DATA])
 		return;
 	mnl_attr_parse_nested(parts[IFLA_INFO_DATA], pass_attribute, data);
-	if (data[IFLA_TUN_NUM_DISABLED_QUEUES])
-		asked->disabled += mnl_attr_get_u32(data[IFLA_TUN_NUM_DISABLED_QUEUES]);
 	if (!asked->record)
 		return;
 	asked->record->link->owner = data[IFLA_TUN_OWNER] ? (int32_t)mnl_attr_get_u32(data[IFLA_TUN_OWNER]) : -1;
@@ -187,18 +184,6 @@ int tun_device_dump(struct dump *d, const char *name, TunfileEntry *record)
 		hand_over(&asked, &record->n_routes, &record->routes);
 	vector_done(&asked.kept);
 	return result;
-}
-
-int tun_device_any_detached(void)
-{
-	struct asked asked = { 0 };
-	AUTO(netlink_close) struct netlink *netlink = NULL;
-	int result = netlink_open(NETLINK_ROUTE, &netlink);
-
-	if (result < 0)
-		return fail(-result, "opening a netlink socket");
-	TRY(ask_all(netlink, RTM_GETLINK, sizeof(struct ifinfomsg), read_link, &asked));
-	return asked.disabled > 0;
 }
 
 /* --- restore --- */

@@ -63,6 +63,8 @@ static int dump_device(struct dump *d, const struct open_file *of, const struct 
 	TRY(network_dump_enter(d, record->ns_id, &entered));
 	tun_link_entry__init(link);
 	link->flags = (uint32_t)(unsigned short)request->ifr_flags;
+	record->has_detached = record->detached = link->flags & IFF_DETACH_QUEUE;
+	link->flags &= ~(uint32_t)IFF_DETACH_QUEUE;
 	if (ioctl(of->fd, TUNGETSNDBUF, &number) < 0)
 		return fail_errno("asking for the buffer size of device %s", request->ifr_name);
 	link->sndbuf = (uint32_t)number;
@@ -75,10 +77,8 @@ static int dump_device(struct dump *d, const struct open_file *of, const struct 
 
 static int dump_tun(struct dump *d, const struct open_file *of, FileEntry *out)
 {
-	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	FileEntry *path = file_add_entry(d, FD_TYPES__REG, offsetof(FileEntry, reg));
 	struct ifreq request = { 0 };
-	int detached;
 
 	/* The entry that tells path and flags has the same id. */
 	path->id = path->reg->id = out->tunf->id = of->id;
@@ -87,15 +87,8 @@ static int dump_tun(struct dump *d, const struct open_file *of, FileEntry *out)
 	out->tunf->ns_id = out->tunf->has_ns_id ? of->task->ids->net_ns_id : 0;
 	if (ioctl(of->fd, TUNGETIFF, &request) == 0)
 		return dump_device(d, of, &request, out->tunf);
-	if (errno != EBADFD)
+	if (errno != EBADFD) /* it has none */
 		return fail_errno("asking for its network device");
-	TRY(network_dump_enter(d, out->tunf->ns_id, &entered));
-	detached = tun_device_any_detached();
-	TRY(detached);
-	if (detached)
-		return refuse(ENOTSUP, "it may be a queue that was switched off (TUNSETQUEUE): nobody can tell of "
-				       "which device; let the program "
-				       "switch it on, or close it");
 	return 0;
 }
 
@@ -161,6 +154,16 @@ static int set_up(const TunfileEntry *record, int fd)
 	return tun_device_configure(record);
 }
 
+/* A queue that is switched off belongs to its device still. */
+static int switch_off(const TunfileEntry *record, int fd)
+{
+	struct ifreq request = { .ifr_flags = IFF_DETACH_QUEUE };
+
+	if (record->detached && ioctl(fd, TUNSETQUEUE, &request) < 0)
+		return fail_errno("switching off a queue of device %s", record->netdev);
+	return 0;
+}
+
 static int create_tun(struct restore *r, struct file *f)
 {
 	const TunfileEntry *record = f->entry->tunf;
@@ -175,6 +178,7 @@ static int create_tun(struct restore *r, struct file *f)
 		TRY(set_up(record, fd));
 	else if (record->netdev && record->link && network_is_other(r->namespaces, record->ns_id))
 		TRY(set_sizes(record, fd)); /* the device was made with its namespace */
+	TRY(switch_off(record, fd));
 	f->fd = TAKE_FD(fd);
 	return 0;
 }

@@ -6,8 +6,6 @@
 
 /* Dump: everything about the device that goes with its last file, into the record. */
 int tun_device_dump(struct dump *d, const char *name, TunfileEntry *record);
-/* Dump: 1 if some device has queues that are switched off: nobody can tell which files they belong to. */
-int tun_device_any_detached(void);
 /* Restore: is the record of a device complete and sensible? */
 int tun_device_check(const TunfileEntry *record);
 /* Restore: gives a new device its hardware address, mtu, addresses and routes, and switches it on. */
