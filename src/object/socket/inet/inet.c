@@ -95,13 +95,13 @@ static int check_protocol(const struct socket_identity *identity)
 		      identity->protocol);
 }
 
-/* The kernel's word for the ICMP messages that a raw socket does not want. */
+/* The kernel's word for the ICMP messages that a raw socket does not want. Each family has it for its own ICMP only. */
 static int dump_icmp_filter(int fd, const InetSkEntry *entry, IpOptsRawEntry *raw, struct pool *pool)
 {
 	bool v6 = entry->proto == IPPROTO_ICMPV6;
 	socklen_t size = v6 ? ICMPV6_FILTER_WORDS * sizeof(uint32_t) : sizeof(uint32_t);
 
-	if (!v6 && entry->proto != IPPROTO_ICMP)
+	if (entry->proto != (entry->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 		return 0;
 	raw->icmpv_filter = pool_alloc(pool, size);
 	if (getsockopt(fd, v6 ? IPPROTO_ICMPV6 : SOL_RAW, v6 ? ICMPV6_FILTER : ICMP_FILTER, raw->icmpv_filter, &size) <
