@@ -207,11 +207,10 @@ OPTION_SET(external)
 {
 	const char *rest = text_after(value, "mnt[]");
 
-	if (!rest) {
-		if (!strchr(value, '['))
-			return refuse_value(row, value, "of the form KIND[ID] or KIND[ID]:NAME, as mnt[/data]:KEY");
-		return set_texts(options, row, value);
-	}
+	/* Any key: what a plugin or the other direction knows may be given too, as "console:" by LXC at a restore. */
+	if (!rest)
+		return value[0] ? set_texts(options, row, value)
+				: refuse_value(row, value, "KIND[ID], KIND[ID]:NAME or a key");
 	if (rest[0] && (rest[0] != ':' || rest[1 + strspn(rest + 1, "ms")]))
 		return refuse_value(row, value, "mnt[], mnt[]:m or mnt[]:s");
 	options->external_mounts_auto = true;

@@ -232,7 +232,9 @@ static void test_outside(void **state)
 	assert_string_equal(o.join_ns.items[1].file, "/proc/42/ns/net");
 	options_done(&o);
 
-	REFUSED("dump", "-t", "1", "--external", "mnt");
+	assert_int_equal(PARSE(&o, "dump", "-t", "1", "--external", "console:"), OPTIONS_RUN);
+	options_done(&o);
+	REFUSED("dump", "-t", "1", "--external", "");
 	REFUSED("dump", "-t", "1", "--external", "mnt[]:x");
 	REFUSED("restore", "-J", "pid:42");
 	REFUSED("restore", "-J", "net:42,0,0");

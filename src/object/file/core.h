@@ -93,8 +93,8 @@ extern const struct file_kind external_kind;
 
 /* external.c: the user provides this one. */
 bool file_is_given(struct dump *d, const struct open_file *of);
-/* Refuses forms of --external that nobody knows. */
-int file_check_external(const struct options *options);
+/* Names keys of --external that no kind looks for. */
+void file_check_external(const struct options *options);
 
 unsigned file_kind_index(const struct file_kind *kind);
 /* The record of an entry, found by the offset of the member. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/fail.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "object/file/core.h"
 #include "session/needs.h"
@@ -31,14 +32,14 @@ static bool is_known(const char *key)
 	return false;
 }
 
-int file_check_external(const struct options *options)
+void file_check_external(const struct options *options)
 {
 	const struct opt_list *list = &options->external;
 
 	for (size_t i = 0; i < list->n; i++)
 		if (!is_known(list->items[i]))
-			return refuse(ENOTSUP, "--external %s is not supported yet", list->items[i]);
-	return 0;
+			log_warn("--external %s: criu knows no objects of that kind, nothing is left out for it",
+				 list->items[i]);
 }
 
 /* The core chooses this kind itself, as it depends on the options. */

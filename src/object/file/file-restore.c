@@ -233,7 +233,6 @@ int file_restore_load(struct restore *r)
 
 	files->by_id = table_create();
 	files->tables = table_create();
-	TRY(file_check_external(r->options));
 	TRY(restore_go_on(r, read_files(r)));
 	for (unsigned i = 0; file_kinds[i]; i++) {
 		if (!file_kinds[i]->prepare)

@@ -134,7 +134,7 @@ int file_dump_begin(struct dump *d)
 
 int file_dump_collect(struct dump *d)
 {
-	TRY(file_check_external(d->options));
+	file_check_external(d->options);
 	for (unsigned i = 0; file_kinds[i]; i++) {
 		LOG_SCOPE("%s files", file_kinds[i]->name);
 		if (!file_kinds[i]->collect)
