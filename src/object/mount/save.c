@@ -41,40 +41,102 @@ static int open_point(const char *point)
 	return fd < 0 ? fail_errno("opening %s", point) : fd;
 }
 
-#define LAYERS_MAX 1000
+#define LAYERS_MAX 10000
 
-/* In a copy of the namespace: takes off what lies on the place until the mount is seen there. */
-static int uncover(const struct reveal *reveal, const struct mount *mount)
+/* The mount and those that it hangs on, in a copy of the namespace: each place of a mount has but one mount upon it. */
+struct chain {
+	VECTOR(int) ids; /* from the root on */
+};
+
+static int find_copies(const struct proc_mounts *all, const struct mount *mount, struct chain *chain)
 {
-	for (unsigned i = 0; i < LAYERS_MAX; i++) {
-		AUTO(proc_mounts_done) struct proc_mounts all = { 0 };
-		AUTO_CLOSE int self = openat(reveal->proc, "thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		AUTO_CLOSE int fd = open_point(mount->entry->mountpoint);
-		const struct proc_mount *top;
-		int id;
+	int above = 0;
 
-		TRY(fd);
-		if (self < 0 || find_id(fd, &id) < 0)
-			return fail_errno("looking at %s", mount->entry->mountpoint);
-		TRY(proc_mounts_read(self, reveal->d->pool, &all));
-		top = proc_mounts_find(&all, id);
-		if (top && top->dev == mount->seen->dev && strcmp(top->root, mount->seen->root) == 0)
+	if (mount->parent) {
+		TRY(find_copies(all, mount->parent, chain));
+		above = chain->ids.items[chain->ids.n - 1];
+	}
+	for (size_t i = 0; i < all->n; i++) {
+		const struct proc_mount *copy = &all->items[i];
+		bool is_root = strcmp(copy->mountpoint, "/") == 0 && !proc_mounts_find(all, copy->parent_id);
+
+		if (mount->parent ? copy->parent_id != above || copy->id == above : !is_root)
+			continue;
+		if (strcmp(copy->mountpoint, mount->seen->mountpoint) != 0)
+			continue;
+		*vector_push(&chain->ids) = copy->id;
+		return 0;
+	}
+	return refuse(EINVAL, "%s is not in the copy of its mount namespace", mount->entry->mountpoint);
+}
+
+static bool is_in(const struct chain *chain, int id)
+{
+	for (size_t i = 0; i < chain->ids.n; i++)
+		if (chain->ids.items[i] == id)
+			return true;
+	return false;
+}
+
+/* What is seen at the place, or at the nearest directory above that can be reached. */
+static int find_seen(const char *place, int *ret)
+{
+	AUTO_FREE char *path = xstrdup(place);
+
+	for (;;) {
+		AUTO_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		char *slash = strrchr(path, '/');
+
+		if (fd >= 0)
+			return find_id(fd, ret);
+		if ((errno != ENOENT && errno != ENOTDIR) || !path[1])
+			return -errno;
+		slash[slash == path] = 0;
+	}
+}
+
+/* In a copy of the namespace: takes off what lies upon the mount, or upon directories above, until it is seen. */
+static int uncover(const struct reveal *reveal, const struct proc_mounts *all, const struct chain *chain)
+{
+	const struct mount *mount = reveal->mount;
+	int wanted = chain->ids.items[chain->ids.n - 1], id;
+
+	for (unsigned i = 0; i < LAYERS_MAX; i++) {
+		int error = find_seen(mount->entry->mountpoint, &id);
+		const struct proc_mount *top = error < 0 ? NULL : proc_mounts_find(all, id);
+
+		if (error < 0)
+			return fail(-error, "looking at %s", mount->entry->mountpoint);
+		if (id == wanted)
 			return 0;
-		if (umount2(mount->entry->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
-			return fail_errno("looking below what is mounted upon %s", mount->entry->mountpoint);
+		if (!top || is_in(chain, id))
+			return refuse(ENOTSUP, "it can't be seen: take it from outside with --external mnt[%s]:NAME",
+				      mount->entry->mountpoint);
+		if (umount2(top->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			return fail_errno("looking below what is mounted upon %s", top->mountpoint);
 	}
 	return refuse(ELOOP, "too much is mounted upon %s", mount->entry->mountpoint);
 }
 
-/* From the root on. A mount whose next one lies right upon it needs not be seen. */
-static int uncover_all(const struct reveal *reveal, const struct mount *mount, const struct mount *next)
+/* What we change and take off must stay as it is for all others. */
+static int uncover_in_copy(const struct reveal *reveal)
 {
-	if (!mount->parent)
-		return 0;
-	TRY(uncover_all(reveal, mount->parent, mount));
-	if (next && strcmp(next->entry->mountpoint, mount->entry->mountpoint) == 0)
-		return 0;
-	return uncover(reveal, mount);
+	AUTO(proc_mounts_done) struct proc_mounts all = { 0 };
+	AUTO_CLOSE int self = -1;
+	struct chain chain = { 0 };
+	int error;
+
+	if (unshare(CLONE_NEWNS) < 0 || mountapi_make_all_private() < 0)
+		return fail_errno("making a copy of the mount namespace");
+	self = openat(reveal->proc, "thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (self < 0)
+		return fail_errno("opening /proc/thread-self");
+	TRY(proc_mounts_read(self, reveal->d->pool, &all));
+	error = find_copies(&all, reveal->mount, &chain);
+	if (error == 0)
+		error = uncover(reveal, &all, &chain);
+	vector_done(&chain.ids);
+	return error;
 }
 
 static int clone_there(void *arg)
@@ -85,10 +147,7 @@ static int clone_there(void *arg)
 	int id = -1;
 
 	if (fd < 0 || find_id(fd, &id) < 0 || id != mount->seen->id || mount->seen->unbindable) {
-		/* What we change and take off must stay as it is for all others. */
-		if (unshare(CLONE_NEWNS) < 0 || mountapi_make_all_private() < 0)
-			return fail_errno("making a copy of the mount namespace");
-		TRY(uncover_all(reveal, mount, NULL));
+		TRY(uncover_in_copy(reveal));
 		auto_close(&fd);
 		fd = open_point(mount->entry->mountpoint);
 		TRY(fd);
