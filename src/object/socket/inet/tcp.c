@@ -45,6 +45,9 @@ static int fail_save(int result)
 	static const char *const what[] = { "its arguments", "its state",	  "its options",
 					    "its window",    "its receive queue", "its send queue" };
 
+	if (errno == EBUSY)
+		return refuse(EBUSY, "urgent data (MSG_OOB) waits in it, which cannot be saved; taken as ordinary data "
+				     "(SO_OOBINLINE) it can, by Linux 6.9 or later: let the program read it first");
 	return fail(errno, "cannot save %s", result >= -6 && result < 0 ? what[-result - 1] : "it");
 }
 
