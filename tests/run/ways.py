@@ -134,7 +134,7 @@ MEMORY = re.compile('memory/|tree/family|thread/several')
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
            'remote': MEMORY, 'lazy': MEMORY,
-           'older': re.compile('memory/|tree/family|thread/several|timer/posix|file/(pidfd|userfaultfd|timerfd|eventfd)$|socket/unix-pair'),
+           'older': re.compile('memory/|tree/family|thread/several|timer/posix|task/membarrier-private|file/(pidfd|userfaultfd|timerfd)$|socket/unix-pair'),
            'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd)')}
 
 

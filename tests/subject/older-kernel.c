@@ -2,6 +2,7 @@
 /* Preloaded into criu: what Linux 5.15 lacks is missing. What criu has done inside other processes is not touched. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <linux/userfaultfd.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -13,11 +14,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LAST_CALL     448		 /* process_mrelease */
-#define LAST_PRCTL    62		 /* PR_SCHED_CORE */
-#define LAST_OPTION   72		 /* SO_BUF_LOCK */
-#define UFFD_FEATURES ((1ull << 11) - 1) /* up to UFFD_FEATURE_MINOR_SHMEM */
-#define LAST_NS	      4			 /* NS_GET_OWNER_UID */
+#define LAST_CALL	    448		       /* process_mrelease */
+#define LAST_PRCTL	    62		       /* PR_SCHED_CORE */
+#define LAST_OPTION	    72		       /* SO_BUF_LOCK */
+#define UFFD_FEATURES	    ((1ull << 11) - 1) /* up to UFFD_FEATURE_MINOR_SHMEM */
+#define MEMBARRIER_COMMANDS ((1 << 9) - 1)     /* up to MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ */
+#define LAST_NS		    4		       /* NS_GET_OWNER_UID */
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -55,6 +57,8 @@ long syscall(long number, ...)
 	va_end(list);
 	if (number > LAST_CALL)
 		return missing(ENOSYS);
+	if (number == SYS_membarrier && a[0] == MEMBARRIER_CMD_QUERY)
+		return REAL(syscall)(number, a[0], a[1], a[2]) & MEMBARRIER_COMMANDS;
 	return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* For which kinds of memory barriers a process has registered, see membarrier(2). */
 #include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "object/task/part.h"
@@ -12,12 +14,63 @@
 
 extern const struct task_part membarrier_part;
 
+/*
+ * Before Linux 6.3 nobody tells, but a private barrier fails with EPERM in a process that has not registered for it.
+ * Whether a process has registered for the global one only its neighbours could notice.
+ */
+static const struct attempt {
+	const char *why;
+	int command, registration;
+} attempts[] = {
+	{ "try a private membarrier", MEMBARRIER_CMD_PRIVATE_EXPEDITED, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED },
+	{ "try a membarrier that syncs cores", MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
+	  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE },
+	{ "try a membarrier for rseq", MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
+	  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ },
+};
+
+#define N_ATTEMPTS (sizeof(attempts) / sizeof(*attempts))
+
+static bool kernel_tells(void)
+{
+	long commands = syscall(__NR_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+	return commands < 0 || commands & GET_REGISTRATIONS;
+}
+
+static int ask_by_trying(struct dump *d, struct thread *thread, struct plan *plan)
+{
+	size_t *offset = part_offsets(d, thread, &membarrier_part, N_ATTEMPTS);
+
+	for (size_t i = 0; i < N_ATTEMPTS; i++) {
+		struct step *step =
+			plan_syscall(plan, attempts[i].why, __NR_membarrier, V(attempts[i].command), V(0), V(0));
+
+		step->flags |= STEP_MAY_FAIL;
+		offset[i] = plan_keep_result(plan, step);
+	}
+	return 0;
+}
+
+static int64_t found_by_trying(struct dump *d, struct thread *thread)
+{
+	const size_t *offset = part_offsets(d, thread, &membarrier_part, N_ATTEMPTS);
+	int64_t mask = 0;
+
+	for (size_t i = 0; i < N_ATTEMPTS; i++)
+		if (remote_value(thread->remote, offset[i]) == 0)
+			mask |= attempts[i].registration;
+	return mask;
+}
+
 static int ask_membarrier(struct dump *d, struct thread *thread, struct plan *plan)
 {
 	struct step *step;
 
 	if (thread != thread->task->leader)
 		return 0;
+	if (!kernel_tells())
+		return ask_by_trying(d, thread, plan);
 	step = plan_syscall(plan, "read the membarrier registrations", __NR_membarrier, V(GET_REGISTRATIONS), V(0),
 			    V(0));
 	step->flags |= STEP_MAY_FAIL;
@@ -32,7 +85,8 @@ static int answer_membarrier(struct dump *d, struct thread *thread)
 
 	if (thread != thread->task->leader)
 		return 0;
-	mask = remote_value(thread->remote, *part_offsets(d, thread, &membarrier_part, 1));
+	mask = kernel_tells() ? remote_value(thread->remote, *part_offsets(d, thread, &membarrier_part, 1))
+			      : found_by_trying(d, thread);
 	if (mask > 0) {
 		tc->has_membarrier_registration_mask = true;
 		tc->membarrier_registration_mask = (uint32_t)mask;
