@@ -27,6 +27,13 @@ static bool takes_root(enum feature_id id)
 	       (id == FEATURE_ID_sysv_ipc && !capability_effective(CAP_SYS_ADMIN));
 }
 
+/* It could not be tried because something has run out: that tells nothing about the kernel. */
+static bool is_busy(int result)
+{
+	return result == -EAGAIN || result == -ENOMEM || result == -EMFILE || result == -ENFILE || result == -ENOSPC ||
+	       result == -EUSERS || result == -ENOBUFS || result == -ETIMEDOUT;
+}
+
 /* 1 = there, or without meaning here. Says what is missing, at this level. */
 static bool check_feature(struct probes *probes, enum feature_id id, enum log_level level)
 {
@@ -36,6 +43,11 @@ static bool check_feature(struct probes *probes, enum feature_id id, enum log_le
 		return true;
 	if (takes_root(id)) {
 		log_info("%s: not without being root; needed for %s\n", features[id].name, features[id].needed_for);
+		return true;
+	}
+	if (is_busy(result)) {
+		log_warn("%s: could not be tried now: %s (limits of this machine or user); needed for %s\n",
+			 features[id].name, strerror(-result), features[id].needed_for);
 		return true;
 	}
 	log_write(level, __FILE__, __LINE__, "%s: missing (%s); since Linux %s, needed for %s\n", features[id].name,
@@ -80,6 +92,8 @@ static int check_one(struct probes *probes, const char *name)
 		log_warn("%s: %s\n", name,
 			 probe_result(probes, (enum feature_id)(feature - features)) == -ENOENT
 				 ? "has no meaning on this machine"
+			 : is_busy(probe_result(probes, (enum feature_id)(feature - features)))
+				 ? "could not be tried now"
 				 : "can't be tried without being root");
 		return 1;
 	}

@@ -53,7 +53,7 @@ int probe_fdinfo(void)
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (event < 0 || epoll < 0 || inotify < 0 || signal_fd < 0 ||
 	    epoll_ctl(epoll, EPOLL_CTL_ADD, event, &watch) < 0 || inotify_add_watch(inotify, "/", IN_DELETE_SELF) < 0)
-		return 0;
+		return -errno; /* limits of a user: fs.inotify, descriptors */
 	return fdinfo_contains(event, "eventfd-count:") && fdinfo_contains(epoll, "tfd:") &&
 	       fdinfo_contains(inotify, "inotify wd:") && fdinfo_contains(signal_fd, "sigmask:");
 }
@@ -98,6 +98,8 @@ int probe_pty(void)
 	AUTO_CLOSE int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	int locked, packet, exclusive, unlock = 0;
 
+	if (fd < 0 && errno == ENOSPC) /* kernel.pty.max */
+		return -errno;
 	return fd >= 0 && ioctl(fd, TIOCSPTLCK, &unlock) == 0 && ioctl(fd, TIOCGPTLCK, &locked) == 0 &&
 	       ioctl(fd, TIOCGPKT, &packet) == 0 && ioctl(fd, TIOCGEXCL, &exclusive) == 0;
 }
@@ -137,6 +139,8 @@ static int try_msg_copy(void)
 	} message = { 5, "probe" }, back = { 0 };
 	int queue = unshare(CLONE_NEWIPC) < 0 ? -1 : msgget(IPC_PRIVATE, 0600);
 
+	if (queue < 0)
+		return -errno;
 	return queue >= 0 && msgsnd(queue, &message, sizeof(message.text), 0) == 0 &&
 	       msgrcv(queue, &back, sizeof(back.text), 0, IPC_NOWAIT | 040000 /* MSG_COPY */) == sizeof(back.text) &&
 	       !strcmp(back.text, "probe");

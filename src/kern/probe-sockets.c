@@ -13,11 +13,13 @@
 #include <linux/tcp.h>
 #include <linux/unix_diag.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -185,7 +187,21 @@ static int try_iptables(void)
 	return fd >= 0 && getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &size) == 0;
 }
 
+/* iptables loads this module when it is called; nothing else does. */
+static bool is_loadable(const char *module)
+{
+	struct utsname name;
+	char path[128];
+
+	if (uname(&name) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", name.release);
+	return probe_file_contains(path, module);
+}
+
 int probe_has_ipt_legacy(void)
 {
-	return probe_in_namespaces(try_iptables);
+	int result = probe_in_namespaces(try_iptables);
+
+	return result ? result : is_loadable("/ip_tables.ko") && is_loadable("/iptable_filter.ko");
 }

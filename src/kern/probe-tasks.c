@@ -66,7 +66,9 @@ int probe_fcntl_owner(void)
 	AUTO_CLOSE int fd = eventfd(0, EFD_CLOEXEC);
 	uint32_t uids[2];
 
-	return fd >= 0 && fcntl(fd, GET_OWNER_UIDS, uids) == 0;
+	if (fd < 0)
+		return -errno;
+	return fcntl(fd, GET_OWNER_UIDS, uids) == 0;
 }
 
 int probe_proc_stat(void)
@@ -226,10 +228,25 @@ int probe_timer_cr_ids(void)
 	return probe_in_child(try_timer_ids);
 }
 
-/* A child with a chosen pid: 1 if it can be made. Some pids may be taken, so it tries several. */
+#define FIRST_PID 300 /* the kernel goes on here when it has come to pid_max (kernel/pid.c) */
+
+static pid_t read_pid_max(void)
+{
+	char text[32];
+	int max = file_read_text(AT_FDCWD, "/proc/sys/kernel/pid_max", text, sizeof(text)) < 0 ? 0 : atoi(text);
+
+	return max > FIRST_PID ? max : 32768; /* the default, and the least that any machine with tasks has */
+}
+
+/* A child with a chosen pid: 1 if it can be made. Many pids may be taken, so it tries all of them if need be. */
 static int clone_with_pid(uint64_t flags)
 {
-	for (pid_t wanted = getpid() + 100; wanted < getpid() + 120; wanted++) {
+	const pid_t max = read_pid_max();
+	pid_t wanted = getpid() + 100;
+
+	for (pid_t tried = 0; tried < max; tried++, wanted++) {
+		if (wanted >= max)
+			wanted = FIRST_PID < max ? FIRST_PID : 2;
 		struct clone_args args = {
 			.flags = flags,
 			.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
@@ -242,10 +259,12 @@ static int clone_with_pid(uint64_t flags)
 			_exit(0);
 		if (pid > 0)
 			return pid == wanted;
-		if (errno != EEXIST && errno != EINVAL) /* EINVAL: beyond pid_max */
+		if (errno == EAGAIN || errno == ENOMEM)
+			return -errno;
+		if (errno != EEXIST)
 			return 0;
 	}
-	return 0;
+	return -EAGAIN;
 }
 
 static int try_set_tid(void)
@@ -261,15 +280,19 @@ int probe_clone3_set_tid(void)
 /* The sibling would become a child of ours, so there is one process between. */
 static int try_sibling(void)
 {
+	enum { BUSY = 2 };
 	pid_t pid = fork();
 	int status;
 
-	if (pid == 0)
-		_exit(clone_with_pid(CLONE_PARENT));
+	if (pid == 0) {
+		int result = clone_with_pid(CLONE_PARENT);
+
+		_exit(result < 0 ? BUSY : result);
+	}
 	while (pid > 0 && waitpid(-1, &status, __WALL) > 0)
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
-			return 1;
-	return 0;
+		if (WIFEXITED(status) && WEXITSTATUS(status))
+			return WEXITSTATUS(status) == BUSY ? -EAGAIN : 1;
+	return pid < 0 ? -errno : 0;
 }
 
 int probe_clone_parent(void)
@@ -293,7 +316,13 @@ int probe_ns_pid(void)
 
 static int try_userns(void)
 {
-	return unshare(CLONE_NEWUSER) == 0;
+	char limit[32];
+
+	if (unshare(CLONE_NEWUSER) == 0)
+		return 1;
+	if (errno != ENOSPC || file_read_text(AT_FDCWD, "/proc/sys/user/max_user_namespaces", limit, sizeof(limit)) < 0)
+		return 0;
+	return atoi(limit) > 0 ? -ENOSPC : 0; /* as many as may be are there; 0: there shall be none */
 }
 
 int probe_userns(void)

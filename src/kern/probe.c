@@ -89,8 +89,10 @@ static int try_in_child(int (*prepare)(void), int (*run)(void))
 	close(pipe_fds[1]);
 	wait = (struct pollfd){ .fd = pipe_fds[0], .events = POLLIN };
 	if (pid > 0) {
-		if (poll(&wait, 1, 60000) != 1 || io_read(pipe_fds[0], &result, sizeof(result)) != sizeof(result))
-			result = 0; /* it died or hangs: a kernel for which we can't use this */
+		if (poll(&wait, 1, 60000) != 1)
+			result = -ETIMEDOUT;
+		else if (io_read(pipe_fds[0], &result, sizeof(result)) != sizeof(result))
+			result = 0; /* it died: a kernel for which we can't use this */
 		kill(pid, SIGKILL);
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;

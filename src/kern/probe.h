@@ -58,7 +58,7 @@ static inline bool probe_has(struct probes *probes, enum feature_id id)
 #include "kern/features.def"
 #undef FEATURE
 
-/* Runs run() in a child, killed after 5 seconds, and returns its result; 0 if the child dies by a signal. */
+/* Runs run() in a child, killed after a minute, and returns its result; 0 if the child dies by a signal. */
 int probe_in_child(int (*run)(void));
 
 /* The same in fresh mount and net namespaces: mounts don't propagate, lo is up. -errno if they can't be made. */

@@ -213,18 +213,36 @@ def test_check_features(run):
 
 @pytest.mark.skipif(not Path('/proc/config.gz').exists(), reason='the kernel does not tell its configuration')
 @pytest.mark.parametrize('feature, config', [
-    ('mem_dirty_track', 'CONFIG_PTE_MARKER_UFFD_WP'), ('net_diag_raw', 'CONFIG_INET_RAW_DIAG'), ('uffd', 'CONFIG_USERFAULTFD'),
+    ('mem_dirty_track', 'CONFIG_(?:PTE_MARKER_UFFD_WP|MEM_SOFT_DIRTY)'), ('net_diag_raw', 'CONFIG_INET_RAW_DIAG'), ('uffd', 'CONFIG_USERFAULTFD'),
     ('timens', 'CONFIG_TIME_NS'), ('userns', 'CONFIG_USER_NS'), ('tun', 'CONFIG_TUN'), ('nftables', 'CONFIG_NF_TABLES'),
     ('seccomp_filters', 'CONFIG_SECCOMP_FILTER'), ('autofs', 'CONFIG_AUTOFS_FS'),
 ])
 def test_check_tells_the_truth(run, feature, config):
     """The experiment finds what the kernel was built with."""
     import gzip
-    built_in = f'\n{config}=y\n' in gzip.open('/proc/config.gz', 'rt').read()
-    module = f'\n{config}=m\n' in gzip.open('/proc/config.gz', 'rt').read()
-    if module:
+    text = gzip.open('/proc/config.gz', 'rt').read()
+    built_in = bool(re.search(f'^{config}=y$', text, re.M))
+    if re.search(f'^{config}=m$', text, re.M):
         pytest.skip('a module: it may be there or not')
     assert (run('check', '--feature', feature).returncode == 0) == built_in
+
+
+def test_check_on_a_busy_machine(criu):
+    """What cannot be tried because something has run out is not called missing."""
+    done = subprocess.run(['sh', '-c', f'ulimit -n 5; exec {criu} check'], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'kcmp: could not be tried now: Too many open files' in done.stderr and 'missing' not in done.stderr
+
+
+def test_check_at_the_last_pid(room, criu):
+    """The number of a process to be made is looked for in all numbers that there are."""
+    script = f'echo 32768 >/proc/sys/kernel/pid_max && echo 32700 >/proc/sys/kernel/ns_last_pid && {criu} check --feature clone3_set_tid'
+    host = Path('/proc/sys/kernel/pid_max').read_text()
+    if tuple(map(int, os.uname().release.split('.')[:2])) < (6, 14):
+        pytest.skip('pid namespaces have no pid_max of their own before Linux 6.14')
+    done = room.run('sh', '-c', script)
+    assert done.returncode == 0, done.stdout
+    assert Path('/proc/sys/kernel/pid_max').read_text() == host
 
 
 def test_cpuinfo(run, folder):
