@@ -16,6 +16,7 @@
 #include "base/interrupt.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/text.h"
 
 enum record_state { RECORD_EMPTY, RECORD_BUSY, RECORD_SET };
 
@@ -53,6 +54,7 @@ static void keep_failure(const char *file, int line, int error, const char *text
 	if (!atomic_compare_exchange_strong(&record->state, &empty, RECORD_BUSY))
 		return;
 	n = log_scope_text(record->text, sizeof(record->text));
+	text_mask_controls(record->text, n);
 	snprintf(record->text + n, sizeof(record->text) - n, "%s", text);
 	snprintf(record->place, sizeof(record->place), "%s:%d", log_short_name(file), line);
 	record->error = error;
@@ -111,6 +113,7 @@ static int report(const char *file, int line, int error, bool with_errno, const 
 			n = (int)(sizeof(text) - sizeof(reason));
 		snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror_r(error, reason, sizeof(reason)));
 	}
+	text_mask_controls(text, strlen(text));
 	last_was_refusal = !with_errno;
 	keep_failure(file, line, error, text);
 	log_write((enum log_level)findings_note(file, line, error, !with_errno, text), file, line, "%s", text);

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +45,58 @@ int file_read_all(int dir, const char *path, char **ret, size_t *ret_size)
 		*ret_size = size;
 	*ret = TAKE_PTR(data);
 	return 0;
+}
+
+int file_read_foreign(int dir, const char *path, bool only_regular, size_t limit, char **ret)
+{
+	AUTO_CLOSE int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (only_regular ? O_NONBLOCK : 0));
+	AUTO_FREE char *data = NULL;
+	struct stat st;
+	ssize_t size;
+
+	if (fd < 0)
+		return -errno;
+	if (only_regular && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+		return -EINVAL;
+	data = xmalloc(limit + 1);
+	size = io_read(fd, data, limit + 1);
+	if (size < 0)
+		return (int)size;
+	if ((size_t)size > limit)
+		return -EFBIG;
+	data[size] = '\0';
+	*ret = TAKE_PTR(data);
+	return 0;
+}
+
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == 0 || st->st_uid == geteuid();
+}
+
+/* As fs.protected_symlinks (proc(5)), but in all directories that others may write to. /dev/stderr is a link that must
+ * work. */
+static bool is_trusted_link(const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat link, dir;
+
+	if (snprintf(folder, sizeof(folder), "%s", path) >= (int)sizeof(folder))
+		return false;
+	if (lstat(path, &link) < 0 || stat(dirname(folder), &dir) < 0 || !is_ours(&link) || !is_ours(&dir))
+		return false;
+	return !(dir.st_mode & (S_IWGRP | S_IWOTH)) || dir.st_mode & S_ISVTX;
+}
+
+int file_open_output(const char *path, int flags)
+{
+	int fd;
+
+	flags |= O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
+	fd = open(path, flags | O_NOFOLLOW, 0600);
+	if (fd < 0 && errno == ELOOP && is_trusted_link(path))
+		fd = open(path, flags, 0600);
+	return fd < 0 ? -errno : fd;
 }
 
 ssize_t file_read_text(int dir, const char *path, char *to, size_t capacity)

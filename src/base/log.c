@@ -23,6 +23,7 @@
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/findings.h"
 #include "base/io.h"
 #include "base/pool.h"
@@ -246,7 +247,7 @@ static char *append_text(char *line, size_t capacity, size_t *at, const char *fo
 /* Opened for each line: there may be more tasks than descriptors. The lock is held. */
 static void put_split(int pid, const char *line, size_t size)
 {
-	int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, fd;
+	int flags = O_APPEND, fd;
 	char path[PATH_MAX];
 	size_t i = 0;
 
@@ -258,7 +259,7 @@ static void put_split(int pid, const char *line, size_t size)
 		flags |= O_TRUNC;
 	}
 	snprintf(path, sizeof(path), "%s.%d", the_log.split, pid);
-	fd = open(path, flags, 0600);
+	fd = file_open_output(path, flags);
 	if (fd < 0)
 		return; /* the line is in the common log */
 	(void)io_write(fd, line, size);
@@ -280,6 +281,8 @@ static void write_line(enum log_level level, const char *file, int line_number, 
 		size += log_scope_text(line + size, sizeof(line) - size);
 	}
 	longer = append_text(line, sizeof(line), &size, format, args);
+	if (level != LOG_MESSAGE)
+		text_mask_controls(longer ? longer : line, size - 1);
 
 	lock_log();
 	if (level == LOG_MESSAGE)
@@ -324,9 +327,9 @@ int log_open(const char *path)
 	if (path && strcmp(path, "-") == 0) {
 		fd = STDOUT_FILENO;
 	} else if (path) {
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+		fd = file_open_output(path, O_TRUNC | O_APPEND);
 		if (fd < 0)
-			return -errno;
+			return fd;
 	}
 	log_close();
 	the_log.own_fd = path && fd != STDOUT_FILENO;
@@ -342,6 +345,18 @@ int log_open(const char *path)
 	the_log.is_open = true;
 	unlock_log();
 	return 0;
+}
+
+int log_refuse_file(const char *path, int error)
+{
+	if (error == -ELOOP)
+		return refuse(
+			EBADRQC,
+			"log file %s is a symbolic link that somebody else may have made: it is not followed; remove "
+			"it, or name another file",
+			path);
+	(void)fail(-error, "log file %s can't be opened in the work directory", path);
+	return -EBADRQC;
 }
 
 void log_split(const char *path)

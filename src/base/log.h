@@ -42,6 +42,8 @@ int log_level(void);
 /* Opens the log: NULL = stderr, "-" = stdout, else a file in the current directory. Writes what was kept until now.
  * Returns 0 or -errno. */
 int log_open(const char *path);
+/* After log_open() failed: says so, with the way out. Returns -EBADRQC. */
+int log_refuse_file(const char *path, int error);
 void log_close(void);
 void log_flush(void);
 

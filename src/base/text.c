@@ -139,3 +139,49 @@ char *text_field(char **cursor)
 	*end = '\0';
 	return field;
 }
+
+/* Bytes of the character that begins here, 0 if there is none; *cut: the text ends within it. See utf-8(7). */
+static size_t utf8_length(const unsigned char *c, bool *cut)
+{
+	size_t n = c[0] < 0x80			 ? 1
+		   : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
+		   : (c[0] & 0xf0) == 0xe0	 ? 3
+		   : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+						 : 0;
+
+	*cut = false;
+	for (size_t i = 1; i < n; i++) {
+		if ((c[i] & 0xc0) == 0x80)
+			continue;
+		*cut = !c[i];
+		return 0;
+	}
+	/* Longer than need be, half of a pair, or beyond the last character. */
+	if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] >= 0xa0) || (c[0] == 0xf0 && c[1] < 0x90) ||
+	    (c[0] == 0xf4 && c[1] >= 0x90))
+		return 0;
+	return n;
+}
+
+void text_make_utf8(char *text)
+{
+	while (*text) {
+		bool cut;
+		size_t n = utf8_length((const unsigned char *)text, &cut);
+
+		if (cut) {
+			*text = '\0';
+			return;
+		}
+		if (!n)
+			*text = '?';
+		text += n ? n : 1;
+	}
+}
+
+void text_mask_controls(char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (iscntrl((unsigned char)text[i]) && text[i] != '\t' && (text[i] != '\n' || i + 1 < size))
+			text[i] = '?';
+}

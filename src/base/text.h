@@ -15,6 +15,11 @@ bool text_starts(const char *text, const char *prefix);
 bool text_ends(const char *text, const char *suffix);
 /* If text starts with prefix, what follows, else NULL. */
 const char *text_after(const char *text, const char *prefix);
+/* Replaces control characters, but a newline at the end, by question marks: what a program calls itself must not look
+ * like a line of ours, or move a cursor. */
+void text_mask_controls(char *text, size_t size);
+/* Replaces what is no UTF-8 by question marks; a character that was cut off at the end is removed. */
+void text_make_utf8(char *text);
 /* Cuts off and returns the next line of *cursor, or NULL at the end. Changes the text. */
 char *text_line(char **cursor);
 /* Cuts off and returns the next field separated by blanks or tabs, or NULL. Changes the text. */

@@ -82,7 +82,7 @@ static int run(struct options *options)
 		return 1;
 	result = log_open(options->log_file);
 	if (result < 0) {
-		fail(-result, "log file %s can't be opened in the work directory", options->log_file);
+		(void)log_refuse_file(options->log_file, result);
 		return 1;
 	}
 	log_who_we_are();
@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 	int result, code = 0;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* the write fails, by EFBIG */
 	options_init(&options);
 	result = options_parse(&options, argc, argv);
 	log_set_level(options.verbosity);

@@ -12,6 +12,8 @@
 #include "base/pool.h"
 #include "base/text.h"
 
+#define LARGEST_CONFIG (1u << 20)
+
 /* text stands behind the opening quote. Ends the value in place; false if the quote does not end or text follows. */
 static bool unquote(char *text)
 {
@@ -72,7 +74,7 @@ static int apply_line(struct options *options, char *line)
 	return word ? options_apply_word(options, (char *)word) : 0;
 }
 
-int options_apply_config(struct options *options, const char *path)
+int options_apply_config(struct options *options, const char *path, bool only_regular)
 {
 	AUTO_FREE char *text = NULL;
 	char *cursor, *line;
@@ -80,9 +82,13 @@ int options_apply_config(struct options *options, const char *path)
 
 	if (!path || !path[0])
 		return 0;
-	error = file_read_all(AT_FDCWD, path, &text, NULL);
+	error = file_read_foreign(AT_FDCWD, path, only_regular, LARGEST_CONFIG, &text);
 	if (error == -ENOENT || error == -ENOTDIR)
 		return 0;
+	if (error == -EINVAL)
+		return refuse(EINVAL, "config file %s is no regular file", path);
+	if (error == -EFBIG)
+		return refuse(EFBIG, "config file %s is longer than %u bytes", path, LARGEST_CONFIG);
 	if (error < 0)
 		return fail(-error, "config file %s can't be read", path);
 	cursor = text;

@@ -208,7 +208,7 @@ static int apply_home_file(struct options *options)
 		log_info("%s is not readable for us", path);
 		return 0;
 	}
-	return options_apply_config(options, path);
+	return options_apply_config(options, path, false);
 }
 
 static int apply_config_files(struct options *options)
@@ -216,11 +216,11 @@ static int apply_config_files(struct options *options)
 	const char *chosen = options->config_file;
 
 	if (!options->no_default_config && !chosen) {
-		TRY(options_apply_config(options, "/etc/criu/default.conf"));
+		TRY(options_apply_config(options, "/etc/criu/default.conf", false));
 		TRY(apply_home_file(options));
 	}
-	TRY(options_apply_config(options, getenv("CRIU_CONFIG_FILE")));
-	return options_apply_config(options, chosen);
+	TRY(options_apply_config(options, getenv("CRIU_CONFIG_FILE"), false));
+	return options_apply_config(options, chosen, false);
 }
 
 static const struct {

@@ -60,10 +60,11 @@ OPTION_SET(verbosity);
 OPTION_SET(pre_dump_mode);
 
 /*
- * Reads one config file and applies it line by line. Returns 0, also when path is NULL or empty or the file does not
- * exist; else what options_parse() returns. Errors name file and line.
+ * Reads one config file, at most 1 MiB, and applies it line by line. only_regular: somebody else has named it. Returns
+ * 0, also when path is NULL or empty or the file does not exist; else what options_parse() returns. Errors name file
+ * and line.
  */
-int options_apply_config(struct options *options, const char *path);
+int options_apply_config(struct options *options, const char *path, bool only_regular);
 /* One line (which is changed): its word or NULL when the line is empty. Returns 0 or -EINVAL; logs nothing. */
 int config_line_parse(struct pool *pool, char *line, const char **ret_word);
 

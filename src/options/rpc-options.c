@@ -444,5 +444,5 @@ int options_from_request(struct options *options, const CriuOpts *opts, const st
 		options->restore_detached = !options->exec_cmd; /* the command becomes the parent */
 	/* Not options->config_file: that may be the --config of our own command line, which was read before the
 	 * request. */
-	return options_apply_config(options, opts->config_file) < 0 ? -EBADRQC : 0;
+	return options_apply_config(options, opts->config_file, true) < 0 ? -EBADRQC : 0;
 }

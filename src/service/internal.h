@@ -29,6 +29,7 @@ struct connection {
 	const struct service_program *program;
 	const struct options *base; /* swrk: our own command line; NULL: built-in defaults */
 	int home;		    /* directory we were started in, to which the paths of requests are relative */
+	int page_server;	    /* a service: pidfd of the one that was made last, or -1 */
 };
 
 /* One request that is carried out. */

@@ -15,9 +15,12 @@
 #include "flow/page-server.h"
 #include "flow/restore.h"
 #include "image/store.h"
+#include "kern/pidfd.h"
 #include "kern/probe.h"
 #include "options/rpc-options.h"
 #include "service/service.h"
+
+#define PAGE_SERVER_END_MS 2000 /* it has said that all is there, and is about to end */
 
 /* Each returns 0 or -errno after the reason was logged, and fills what belongs into the answer in both cases. */
 #define RUN(name) static int run_##name(struct request *request)
@@ -70,14 +73,30 @@ RUN(check)
 	return status == 0 ? 0 : -ENOTSUP;
 }
 
+/* Of a service each worker has one at most, and does not end before it: so there are no more than connections. */
+static int check_page_servers(struct connection *connection)
+{
+	if (connection->page_server < 0)
+		return 0;
+	if (pidfd_wait_exit(connection->page_server, PAGE_SERVER_END_MS) < 0)
+		return refuse(EBUSY,
+			      "a page server of this connection still runs: wait for its end, or connect once more");
+	close(TAKE_FD(connection->page_server));
+	return 0;
+}
+
 /* The server is a child of ours, for whom the client can wait; or of nobody, as soon as we end. */
 RUN(page_server)
 {
 	CriuPageServerInfo *server = &request->server;
 	uint16_t port;
-	int pid = page_server(&request->options, true, &port);
+	int pid;
 
+	TRY(check_page_servers(request->connection));
+	pid = page_server(&request->options, true, &port);
 	TRY(pid);
+	if (!request->connection->swrk)
+		request->connection->page_server = pidfd_of_process(pid);
 	criu_page_server_info__init(server);
 	server->has_pid = server->has_port = true;
 	server->pid = pid;
@@ -223,7 +242,7 @@ static int open_log(struct request *request, const struct row *row)
 		TRY(request->connection->program->open_directories(options));
 	error = log_open(options->log_file);
 	if (error < 0)
-		return refuse(EBADRQC, "log file %s can't be opened in the work directory", options->log_file);
+		return log_refuse_file(options->log_file, error);
 	request->connection->program->introduce();
 	return 0;
 }

@@ -12,11 +12,13 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "flow/actions.h"
+#include "kern/pidfd.h"
 #include "service/internal.h"
 #include "service/service.h"
 
@@ -116,6 +118,7 @@ static int tell_ready(const struct options *options)
 static int serve_client(struct connection *connection)
 {
 	const struct timeval grace = { REQUEST_SECONDS, 0 };
+	int code;
 
 	failure_reset();
 	signal(SIGCHLD, SIG_DFL);
@@ -128,7 +131,12 @@ static int serve_client(struct connection *connection)
 	if (client_become(connection) < 0)
 		return connection_refuse(connection);
 	log_close();
-	return connection_serve(connection) == WORKER_GOOD ? WORKER_GOOD : WORKER_FAILED;
+	code = connection_serve(connection);
+	close(TAKE_FD(connection->fd));
+	/* As long as it runs we are counted. */
+	if (connection->page_server >= 0)
+		(void)pidfd_wait_exit(connection->page_server, -1);
+	return code == WORKER_GOOD ? WORKER_GOOD : WORKER_FAILED;
 }
 
 static void note_child(int sig)
@@ -206,7 +214,7 @@ static int accept_clients(const struct service_program *program, int listener)
 	sigaction(SIGCHLD, &action, NULL);
 	for (;;) {
 		AUTO_CLOSE int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		struct connection connection = { .fd = fd, .program = program, .home = home };
+		struct connection connection = { .fd = fd, .program = program, .home = home, .page_server = -1 };
 		int error = fd < 0 ? errno : 0;
 
 		reap(&children, children.n == MOST_WORKERS);
@@ -223,12 +231,29 @@ static int accept_clients(const struct service_program *program, int listener)
 	}
 }
 
+/* What somebody left open who started us is not for the commands of clients. All of our own are closed by exec(2). */
+static int close_inherited(const struct options *options, int listener)
+{
+	AUTO_CLOSE int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FREE int *fds = NULL;
+	int n = self < 0 ? -errno : fd_list(self, "fd", &fds);
+
+	if (n < 0)
+		return fail(-n, "cannot list our descriptors");
+	for (int i = 0; i < n; i++)
+		if (fds[i] > STDERR_FILENO && fds[i] != listener && fds[i] != options->status_fd &&
+		    !(fcntl(fds[i], F_GETFD) & FD_CLOEXEC))
+			close(fds[i]);
+	return 0;
+}
+
 static int serve(const struct service_program *program, const struct options *options)
 {
 	AUTO_CLOSE int listener = -1;
 	int result;
 
 	TRY(take_given(&listener));
+	TRY(close_inherited(options, listener));
 	if (listener < 0)
 		TRY(make_socket(options->address ?: "criu_service.socket", &listener));
 	if (options->restore_detached) {

@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "service/service.h"
 
 /* Clients read into small buffers. */
@@ -20,6 +21,7 @@ static void add_failure(CriuResp *answer, bool bad_options, char *capacity, size
 	if (!failure_error())
 		return;
 	failure_line(capacity, size);
+	text_make_utf8(capacity);
 	answer->cr_errmsg = capacity;
 	if (!answer->success) {
 		answer->has_cr_errno = true;
@@ -103,6 +105,7 @@ static void execute(const struct request *request)
 	dup2(log_fd(), STDOUT_FILENO);
 	dup2(log_fd(), STDERR_FILENO);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	execvp(argv[0], argv);
 	fail_errno("exec_cmd: %s can't be executed; the restored tasks run on without it", argv[0]);
 }
@@ -187,9 +190,12 @@ int connection_serve(struct connection *connection)
 int service_work(const struct service_program *program, const struct options *options)
 {
 	AUTO_CLOSE int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct connection connection = {
-		.fd = options->worker_fd, .swrk = true, .program = program, .base = options, .home = home
-	};
+	struct connection connection = { .fd = options->worker_fd,
+					 .swrk = true,
+					 .program = program,
+					 .base = options,
+					 .home = home,
+					 .page_server = -1 };
 
 	if (client_identify(&connection) < 0)
 		return WORKER_DROPPED;

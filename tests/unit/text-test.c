@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -91,13 +92,41 @@ static void test_cutting(void **state)
 	assert_null(text_line(&cursor));
 }
 
+static void check_utf8(const char *text, const char *wanted)
+{
+	char copy[64];
+
+	strcpy(copy, text);
+	text_make_utf8(copy);
+	assert_string_equal(copy, wanted);
+}
+
+static void test_utf8(void **state)
+{
+	check_utf8("plain", "plain");
+	check_utf8("\u00e4\u20ac\U0001f600\U0010ffff", "\u00e4\u20ac\U0001f600\U0010ffff");
+	check_utf8("a\xff\xfe z", "a?? z");
+	check_utf8("\x80\xc0\xaf\xc1\xbf", "?????"); /* no beginning, too long */
+	check_utf8("\xe0\x80\xaf", "???");	     /* too long */
+	check_utf8("\xed\xa0\x80", "???");	     /* half of a pair */
+	check_utf8("\xf4\x90\x80\x80\xf5", "?????"); /* beyond the end */
+	check_utf8("\xc3(", "?(");
+	check_utf8("cut \xe2\x82", "cut ");
+}
+
+static void test_controls(void **state)
+{
+	char text[] = "a\nError (x): \033[31m\tb\x7f\n";
+
+	text_mask_controls(text, strlen(text));
+	assert_string_equal(text, "a?Error (x): ?[31m\tb?\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_prefixes),
-		cmocka_unit_test(test_cutting),
+		cmocka_unit_test(test_numbers), cmocka_unit_test(test_sizes), cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_cutting), cmocka_unit_test(test_utf8),  cmocka_unit_test(test_controls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
