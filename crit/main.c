@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,9 +37,17 @@ struct command {
 
 static int open_input(const char *path)
 {
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+	/* A pipe may be one of the shell, with somebody who writes; if there is nobody, we do not wait for him. */
+	AUTO_CLOSE int fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : dup(STDIN_FILENO);
+	struct stat st;
 
-	return fd < 0 ? fail_errno("can't open %s", path ?: "the standard input") : fd;
+	if (fd < 0)
+		return fail_errno("can't open %s", path ?: "the standard input");
+	if (!path)
+		return TAKE_FD(fd);
+	if (fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)) || fcntl(fd, F_SETFL, 0) < 0)
+		return refuse(EINVAL, "%s is neither a regular file nor a pipe", path);
+	return TAKE_FD(fd);
 }
 
 static const char *input_name(const char *path)
@@ -51,7 +60,7 @@ static const char *input_name(const char *path)
 /* Puts out a result that is whole: what fails on the way leaves an old file as it was. */
 static int write_output(const char *path, const void *data, size_t size)
 {
-	AUTO_CLOSE int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : dup(STDOUT_FILENO);
+	AUTO_CLOSE int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : dup(STDOUT_FILENO);
 	int ret;
 
 	if (fd < 0)

@@ -28,6 +28,7 @@ static int execute(char **argv)
 	log_info("Executing %s\n", argv[0]);
 	log_close();
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	execvp(argv[0], argv);
 	fail_errno("--exec-cmd: %s can't be executed; the restored tasks run on without it", argv[0]);
 	return 1;

@@ -58,11 +58,11 @@ static int listen_at(const char *path)
 		return refuse(EEXIST, "%s in the work directory is no socket: remove it", path);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return fail_errno("removing the old %s", path);
+	/* Whoever connects is given memory of the tasks. The file that bind(2) makes has the mode of the socket. */
+	if (fchmod(fd, 0600) < 0)
+		return fail_errno("closing %s to others", path);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
 		return fail_errno("listening at %s in the work directory", path);
-	/* Whoever connects is given memory of the tasks. */
-	if (chmod(path, 0600) < 0)
-		return fail_errno("closing %s to others", path);
 	return TAKE_FD(fd);
 }
 

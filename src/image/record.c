@@ -101,8 +101,12 @@ static int read_record(struct image *image, ProtobufCAllocator *allocator, void 
 	image_take(image, size);
 	if (!record) {
 		(void)image_refuse(image, "damaged: is no %s", descriptor->name);
-		/* Its frame is whole: the next one can be found, unless there may be something in between. */
-		return image->kind->shape == SHAPE_NESTED || image_has_payload(descriptor) ? -EINVAL : -EBADMSG;
+		/*
+		 * Its frame is whole: the next one can be found, unless there may be something in between, or it is the
+		 * first one of the endless many that a hole in the file holds.
+		 */
+		return !size || image->kind->shape == SHAPE_NESTED || image_has_payload(descriptor) ? -EINVAL
+												    : -EBADMSG;
 	}
 	if (image_payload_of(image, record, &image->payload_left) < 0) {
 		protobuf_c_message_free_unpacked(record, allocator);

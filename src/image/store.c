@@ -72,16 +72,31 @@ void store_set_version(struct store *store, int version)
 
 static int dir_open(struct store *store, struct image *image)
 {
-	image->fd = openat(store->dir, image->name, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	/* A fifo would let us wait for its other end, a device do whatever it does. */
+	image->fd = openat(store->dir, image->name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (image->fd < 0)
 		return errno == ENOENT ? -ENOENT : fail_errno("can't open %s", image->name);
+	if (fstat(image->fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return refuse(EINVAL, "%s is no regular file: it can't be an image", image->name);
 	return 0;
 }
 
 static int dir_create(struct store *store, struct image *image)
 {
-	/* O_NOFOLLOW: a service writes into directories of its users, a link there must not lead it elsewhere. */
-	image->fd = openat(store->dir, image->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	struct stat old;
+
+	/*
+	 * Always a new file: one that lies there may be open elsewhere, be readable by others, or have a second name.
+	 * Images hold what is in the memory of tasks. A link is a mistake, or an attack on who writes into a directory
+	 * of others.
+	 */
+	if (fstatat(store->dir, image->name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(old.st_mode))
+		return fail(ELOOP, "can't create %s, there is a symbolic link of that name", image->name);
+	if (unlinkat(store->dir, image->name, 0) < 0 && errno != ENOENT)
+		return fail_errno("can't remove the old %s", image->name);
+	image->fd = openat(store->dir, image->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (image->fd < 0)
 		return fail_errno("can't create %s", image->name);
 	return 0;

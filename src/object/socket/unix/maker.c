@@ -64,7 +64,8 @@ static bool has_our_groups(const CredsEntry *creds)
 	uint32_t ours[NGROUPS_MAX_ASKED];
 	int n = our_groups(ours);
 
-	return n < 0 || ((size_t)n == creds->n_groups && !memcmp(ours, creds->groups, creds->n_groups * sizeof(*ours)));
+	return n < 0 || ((size_t)n == creds->n_groups &&
+			 (n == 0 || !memcmp(ours, creds->groups, creds->n_groups * sizeof(*ours))));
 }
 
 /* The real ids stay: they are the way back. */
