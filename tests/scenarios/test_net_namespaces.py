@@ -190,20 +190,26 @@ def test_dump_that_fails_or_leaves(apart):
     assert 'CRIU' not in apart.inside('nft list ruleset')
 
 
-def test_namespace_from_outside(apart):
-    """--external net[INODE]:NAME and --inherit-fd: as podman and runc do. The connection lives on in the namespace that stays."""
+@pytest.mark.parametrize('image', ('plain', 'with-empty-ns', 'no-image'))
+def test_namespace_from_outside(apart, image):
+    """--external net[INODE]:NAME and --inherit-fd: as podman and runc do, with --empty-ns net beside it. CRIU 4.2 writes no image of
+    the namespace then. The connection lives on in the namespace that stays."""
+    more = () if image == 'plain' else ('--empty-ns', 'net')
     apart.join_by_veth()
     apart.serve()
     apart.talk()
     apart.outside(f'touch {apart.folder}/ns && mount --bind /proc/{apart.pid}/ns/net {apart.folder}/ns')
     inode = apart.outside(f'stat -L -c %i {apart.folder}/ns').strip()
-    images = apart.dump('--external', f'net[{inode}]:podNet')
+    images = apart.dump('--external', f'net[{inode}]:podNet', *more)
     assert not list(images.glob('netdev-*')) and not list(images.glob('nftables-*'))
     time.sleep(0.3)     # the client goes on sending to nobody
     assert not (apart.folder / 'end').exists(), (apart.folder / 'end').read_text()
-    said = apart.restore(images, status=1)
+    said = apart.restore(images, *more, status=1)
     assert 'give it with --inherit-fd fd[N]:podNet' in said
-    apart.outside(f'exec 9<{apart.folder}/ns && {apart.criu} restore -d -D {images} --tcp-established --inherit-fd fd[9]:podNet')
+    if image == 'no-image':
+        next(images.glob('netns-*')).unlink()
+    apart.outside(f'exec 9<{apart.folder}/ns && '
+                  f'{apart.criu} restore -d -D {images} --tcp-established --inherit-fd fd[9]:podNet {" ".join(more)}')
     apart.goes_on()
     assert inode == apart.outside(f'stat -L -c %i /proc/{apart.pid}/ns/net').strip()
     rules = apart.outside(f'nsenter --net={apart.folder}/ns nft list ruleset')

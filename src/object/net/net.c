@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -223,6 +225,20 @@ static int load_external(struct restore *r, const char *key)
 	return 0;
 }
 
+/*
+ * Engines pass the key of a namespace that they made and --empty-ns net together; CRIU 4.2 writes no image then that
+ * would tell the key. So it is the descriptor that is given and is a network namespace.
+ */
+static const char *find_given(const struct options *options)
+{
+	const struct opt_inherit_fds *given = &options->inherit_fds;
+
+	for (size_t i = 0; i < given->n; i++)
+		if (ioctl(given->items[i].fd, NS_GET_NSTYPE) == CLONE_NEWNET)
+			return given->items[i].key;
+	return NULL;
+}
+
 static int load_net(struct restore *r, struct namespace *ns)
 {
 	struct net_space *space = ns->data = pool_new(r->pool, struct net_space);
@@ -230,7 +246,11 @@ static int load_net(struct restore *r, struct namespace *ns)
 
 	if (error != -ENOENT)
 		TRY(error);
+	if (error == 0 && space->entry->ext_key)
+		return load_external(r, space->key = space->entry->ext_key);
 	space->empty = r->options->empty_ns & CLONE_NEWNET;
+	if (error == -ENOENT && space->empty)
+		space->key = find_given(r->options);
 	if (error == -ENOENT && !space->empty)
 		return refuse(ENOENT,
 			      "netns-%u.img is missing: restore with --empty-ns net if the dump was made so, or to "
@@ -239,10 +259,6 @@ static int load_net(struct restore *r, struct namespace *ns)
 			      ns->id);
 	if (space->empty)
 		return 0;
-	if (space->entry->ext_key) {
-		space->key = space->entry->ext_key;
-		return load_external(r, space->key);
-	}
 	TRY(net_settings_check(space->entry));
 	TRY(load_devices(r, ns, space));
 	TRY(net_tables_load(r, ns->id, space->entry, &space->tables));
