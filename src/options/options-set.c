@@ -374,7 +374,11 @@ OPTION_SET(check_all)
 	return 0;
 }
 
-/* "-v" one more, "-vvv" three more, "-v4" and "--verbosity=4" exactly 4. */
+/*
+ * "-v" one more, "-vvv" three more, "-v4" and "--verbosity=4" exactly 4. Scripts write "-verbosity=0", which getopt(3)
+ * takes for "-v" with the value "erbosity=0": what is no number behind "-v" is 0, as for atoi(3). Values stand behind
+ * the letter or a "=".
+ */
 OPTION_SET(verbosity)
 {
 	int number;
@@ -385,6 +389,8 @@ OPTION_SET(verbosity)
 		options->verbosity += 1 + (int)strlen(value);
 	else if (!text_to_int(value, &number) && number >= 0)
 		options->verbosity = number;
+	else if (value[-1] == 'v' && (!strpbrk(value, "0123456789") || text_starts(value, "erbosity")))
+		options->verbosity = 0;
 	else
 		return refuse_value(row, value, "a number, or more v");
 	return 0;

@@ -140,7 +140,10 @@ static void test_verbosity(void **state)
 	assert_int_equal(verbosity_of("-v0", NULL), OPTIONS_RUN);
 	assert_int_equal(verbosity_of("--verbosity=1", NULL), 1);
 	assert_int_equal(verbosity_of("--verbosity", NULL), 3);
-	assert_int_equal(verbosity_of("-vx", NULL), -EBADRQC);
+	assert_int_equal(verbosity_of("-vx", NULL), OPTIONS_RUN);
+	assert_int_equal(verbosity_of("-verbosity=0", NULL), OPTIONS_RUN);
+	assert_int_equal(verbosity_of("-verbose", NULL), OPTIONS_RUN);
+	assert_int_equal(verbosity_of("--verbosity=x", NULL), -EBADRQC);
 	assert_int_equal(verbosity_of("-v-1", NULL), -EBADRQC);
 }
 
