@@ -99,11 +99,24 @@ void failure_reset(void)
 		munmap(old, sizeof(*old));
 }
 
+/* A message that names the task may be told in its scope or outside of it. */
+static const char *without_scope(const char *text)
+{
+	for (const struct log_scope *scope = innermost; scope; scope = scope->outer) {
+		const char *rest = text_after(text, scope->text);
+
+		if (rest && text_starts(rest, ": "))
+			return rest + 2;
+	}
+	return text;
+}
+
 /* Logs and keeps; the caller's errno survives, so that it can still be looked at. */
 static int report(const char *file, int line, int error, bool with_errno, const char *format, va_list args)
 {
 	int saved_errno = errno;
 	char text[1536], reason[128];
+	const char *rest;
 	int n = vsnprintf(text, sizeof(text), format, args);
 
 	if (n < 0)
@@ -114,6 +127,8 @@ static int report(const char *file, int line, int error, bool with_errno, const 
 		snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror_r(error, reason, sizeof(reason)));
 	}
 	text_mask_controls(text, strlen(text));
+	rest = without_scope(text);
+	memmove(text, rest, strlen(rest) + 1);
 	last_was_refusal = !with_errno;
 	keep_failure(file, line, error, text);
 	log_write((enum log_level)findings_note(file, line, error, !with_errno, text), file, line, "%s", text);
@@ -172,8 +187,13 @@ void log_scope_adopt(struct log_scope *scope)
 static size_t append_scope(const struct log_scope *scope, char *to, size_t capacity)
 {
 	size_t n = scope->outer ? append_scope(scope->outer, to, capacity) : 0;
+	const char *text = scope->text, *rest = scope->outer ? text_after(text, scope->outer->text) : NULL;
 
-	for (const char *c = scope->text; *c && n + 1 < capacity; c++)
+	if (rest && !*rest)
+		return n;
+	if (rest && text_starts(rest, ": "))
+		text = rest + 2;
+	for (const char *c = text; *c && n + 1 < capacity; c++)
 		to[n++] = *c;
 	for (const char *c = ": "; *c && n + 1 < capacity; c++)
 		to[n++] = *c;

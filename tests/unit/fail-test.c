@@ -38,6 +38,20 @@ static void test_first_failure_is_kept(void **state)
 	assert_int_equal(failure_error(), 0);
 }
 
+static void test_no_scope_is_said_twice(void **state)
+{
+	LOG_SCOPE("task %d (%s)", 1, "sh");
+	{
+		LOG_SCOPE("task %d (%s)", 1, "sh");
+		refuse(EINVAL, "task %d (%s): no", 1, "sh");
+		assert_string_equal(failure_text(), "task 1 (sh): no");
+	}
+	failure_reset();
+	LOG_SCOPE("task %d (%s): fd %d", 1, "sh", 7);
+	refuse(EINVAL, "task %d (%s) is not task 1 (sh)", 1, "sh");
+	assert_string_equal(failure_text(), "task 1 (sh): fd 7: task 1 (sh) is not task 1 (sh)");
+}
+
 static void test_refuse_has_no_errno(void **state)
 {
 	assert_int_equal(refuse(EINVAL, "use --ext-unix-sk"), -EINVAL);
@@ -129,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_first_failure_is_kept),
+		TEST(test_no_scope_is_said_twice),
 		TEST(test_refuse_has_no_errno),
 		TEST(test_long_text_keeps_the_reason),
 		TEST(test_try),
