@@ -20,6 +20,12 @@ def test_given_terminal(room, criu, folder):
     assert done.returncode == 0 and 'all well' in done.stdout, done.stdout
 
 
+def test_foreign_pty(room, criu, folder):
+    """orphan_pts_master is for terminals of the tree's own devpts: with one of the host the restore could not succeed."""
+    done = room.run(sys.executable, Path(__file__).parent / 'inside/foreign_pty.py', criu, folder)
+    assert done.returncode == 0, done.stdout
+
+
 def test_orphan_master(room, criu, folder):
     """A client of the service gets the master of a terminal whose slave alone was in the tree."""
     done = room.run(sys.executable, Path(__file__).parent / 'inside/orphan_master.py', criu, folder)

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "image/image.h"
+#include "kern/proc/mountinfo.h"
 #include "object/mount/mount.h"
 #include "session/pids.h"
 #include "session/survey.h"
@@ -233,6 +234,26 @@ static bool is_master(const struct tty_dump *tty)
 	return tty->info->type == TTY_TYPE__PTY && tty->info->id & TTY_MASTER;
 }
 
+/*
+ * orphan_pts_master is for the terminals of containers, whose masters their engines hold. One that was only inherited
+ * is of the host's devpts: a new pair can't be made in its place. A tree without a mount namespace of its own has no
+ * devpts of its own either.
+ */
+static bool gets_new_master(struct dump *d, const struct tty_dump *tty)
+{
+	const struct proc_mounts *seen = mount_dump_seen(d, tty->task);
+	struct stat ours;
+
+	if (!d->options->orphan_pts_master || tty->info->type != TTY_TYPE__PTY)
+		return false;
+	if (seen && stat("/dev/pts", &ours) == 0 && (uint32_t)ours.st_dev == tty->info->dev)
+		return false;
+	for (size_t i = 0; seen && i < seen->n; i++)
+		if ((uint32_t)seen->items[i].dev == tty->info->dev)
+			return true;
+	return !seen;
+}
+
 /* A terminal of somebody else: the user must say what shall be in its place. */
 static int check_owner(struct dump *d, struct tty_dump *tty)
 {
@@ -245,7 +266,7 @@ static int check_owner(struct dump *d, struct tty_dump *tty)
 		tty->info->type = TTY_TYPE__EXT_TTY;
 		return 0;
 	}
-	if (d->options->shell_job || (d->options->orphan_pts_master && tty->info->type == TTY_TYPE__PTY))
+	if (d->options->shell_job || gets_new_master(d, tty))
 		return 0;
 	if (tty->info->type == TTY_TYPE__CTTY && tty->info->sid && task_tree_find(d->tree, (pid_t)tty->info->sid))
 		return 0;
