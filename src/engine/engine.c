@@ -53,10 +53,13 @@ int phase_pass_restore(struct restore *r, enum phase phase, const char *family, 
 }
 
 /* In a survey, or after a refusal, nothing is changed or written any more. */
-static bool is_skipped_dump(const struct dump *d, enum phase phase)
+bool phase_is_skipped(const struct dump *d, enum phase phase)
 {
 	return d->only_look && phase_rows[phase].effect == PHASE_ACTS;
 }
+
+#define IS_SKIPPED_dump	   phase_is_skipped
+#define IS_SKIPPED_restore is_skipped_restore
 
 static bool is_skipped_restore(const struct restore *r, enum phase phase)
 {
@@ -99,7 +102,7 @@ static size_t count_families(void)
 	{                                                                                             \
 		const size_t n = count_families();                                                    \
                                                                                                       \
-		if (is_skipped_##direction(SESSION_##direction, PHASE_##direction##_##name))          \
+		if (IS_SKIPPED_##direction(SESSION_##direction, PHASE_##direction##_##name))          \
 			RETURN_##fails;                                                               \
 		for (size_t i = 0; i < n; i++) {                                                      \
 			const struct object_family *family = object_families[POSITION_##order(i, n)]; \

@@ -31,6 +31,9 @@ extern const struct phase_row phase_rows[PHASE_COUNT];
 int phase_pass_dump(struct dump *d, enum phase phase, const char *family, const char *member);
 int phase_pass_restore(struct restore *r, enum phase phase, const char *family, const char *member);
 
+/* Members are not to do the work of this phase: no checkpoint can come of it. */
+bool phase_is_skipped(const struct dump *d, enum phase phase);
+
 /* The walks. */
 #define WALK_TREE(result, name, session)	 result name(session);
 #define WALK_TASK(result, name, session)	 result name(session, struct task *task);

@@ -225,6 +225,16 @@ static int dump_inside(struct dump *d, struct task *task)
 	return error ? error : error2;
 }
 
+/* In a survey no task runs anything of ours. */
+static int dump_guess(struct dump *d, struct task *task)
+{
+	struct thread *thread;
+
+	for_each_thread(thread, task)
+		TRY(phase_dump_guess(d, thread));
+	return 0;
+}
+
 int dump_task_state(struct dump *d, struct task *task)
 {
 	if (!task_is_live(task)) {
@@ -242,7 +252,7 @@ int dump_task_state(struct dump *d, struct task *task)
 	}
 	TRY(dump_outside(d, task));
 	if (d->only_look)
-		return 0;
+		return dump_guess(d, task);
 	TRY(dump_inside(d, task));
 	return phase_dump_track(d, task);
 }

@@ -125,6 +125,7 @@ int dump_look(struct dump *d)
 	TRY(dump_relations(d));
 	if (!only_look)
 		TRY(announce(d));
+	TRY(phase_dump_isolate(d));
 	TRY(phase_dump_collect(d));
 	TRY(dump_states(d));
 	if (d->tasks_run)

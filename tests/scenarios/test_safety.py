@@ -81,13 +81,26 @@ def read_phases():
     return {'/'.join(row) for row in rows}
 
 
-def test_every_phase_is_passed(subject, folder):
+@pytest.fixture(name='points_of_deleted')
+def make_points_of_deleted(subject, folder):
+    """Those of a dump that has to save something for files."""
+    run = subject('file/deleted-odd')
+    points = passed_points(folder, lambda env: run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', env=env))
+    run.release()
+    for used in (run.work, run.control):    # room for another subject
+        shutil.rmtree(used)
+    return points
+
+
+def test_every_phase_is_passed(points_of_deleted, subject, folder):
     """The failure points that runs pass are the rows of the table: all of them, and no others."""
     run = subject('socket/unix-early')
     names = folder / 'points'
+    names.write_text('\n'.join(points_of_deleted) + '\n')
     env = {'CRIU_FAIL_LIST': str(names)}
     first = run.folder_of_images()
     assert run.call_criu('pre-dump', first, '-t', run.pid, env=env)[0] == 0
+    run.room.run(run.criu, 'check', '--tree', str(run.pid), env={**os.environ, **env})
     images = run.folder_of_images()
     status, said = run.call_criu('dump', images, '-t', run.pid, env=env)
     assert status == 0, said

@@ -32,6 +32,7 @@ struct cgroup_dump {
 	struct proc_cgroups own; /* of criu */
 	struct set *sets;	 /* that of the last thread first */
 	uint32_t n_sets;
+	CgroupEntry *entry;
 };
 
 /* An ordinary user has no power over cgroups. */
@@ -102,7 +103,7 @@ static int dump_set(struct dump *d, struct thread *thread)
 		return 0;
 	error = proc_read(own >= 0 ? own : thread->task->dump->proc, "cgroup", &text);
 	if (error == -ENOENT || error == -ESRCH)
-		return d->tasks_run ? 0 : fail(-error, "reading its cgroups");
+		return fail(-error, "reading its cgroups");
 	TRY(error);
 	thread->core->thread_core->has_cg_set = true;
 	thread->core->thread_core->cg_set = find_set(d, text.data ?: "", thread)->id;
@@ -207,28 +208,35 @@ static int compare_sets(const void *a, const void *b)
 
 static int finish_sets(struct dump *d)
 {
-	CgroupEntry entry = CGROUP_ENTRY__INIT;
+	CgroupEntry *entry;
 
 	if (!d->cgroups)
 		return 0;
+	entry = d->cgroups->entry = pool_new(d->pool, CgroupEntry);
+	cgroup_entry__init(entry);
 	d->inventory->has_root_cg_set = true;
 	d->inventory->root_cg_set = OWN_SET;
-	entry.sets = pool_array(d->pool, CgSetEntry *, d->cgroups->n_sets);
+	entry->sets = pool_array(d->pool, CgSetEntry *, d->cgroups->n_sets);
 	for (const struct set *set = d->cgroups->sets; set; set = set->next) {
 		CgSetEntry *record;
 
 		if (set->id == OWN_SET)
 			continue;
-		record = entry.sets[entry.n_sets++] = pool_new(d->pool, CgSetEntry);
+		record = entry->sets[entry->n_sets++] = pool_new(d->pool, CgSetEntry);
 		cg_set_entry__init(record);
 		record->id = set->id;
 		TRY(add_members(d, set, record));
 	}
-	if (!entry.n_sets || d->only_look)
+	qsort(entry->sets, entry->n_sets, sizeof(*entry->sets), compare_sets);
+	return 0;
+}
+
+static int write_sets(struct dump *d)
+{
+	if (!d->cgroups || !d->cgroups->entry->n_sets)
 		return 0;
-	qsort(entry.sets, entry.n_sets, sizeof(*entry.sets), compare_sets);
-	TRY(cgroup_dump_trees(d, &d->cgroups->own, &entry));
-	return image_write_one(d->store, IMAGE_CGROUP, &entry);
+	TRY(cgroup_dump_trees(d, &d->cgroups->own, d->cgroups->entry));
+	return image_write_one(d->store, IMAGE_CGROUP, d->cgroups->entry);
 }
 
 const struct task_part sets_part = {
@@ -236,6 +244,7 @@ const struct task_part sets_part = {
 	.collect = collect_sets,
 	.outside = dump_set,
 	.finish = finish_sets,
+	.write = write_sets,
 	.load = cgroup_restore_load,
 	.check = cgroup_restore_check,
 };

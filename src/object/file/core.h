@@ -17,6 +17,12 @@ struct made_link {
 	int root;
 };
 
+/* What is to be saved of a file when its kind has looked at it. */
+struct file_saving {
+	int (*save)(struct dump *d, const struct open_file *of, void *arg);
+	void *arg;
+};
+
 /* A file that was dumped. */
 struct dumped {
 	uint32_t id;
@@ -31,8 +37,9 @@ struct file_dump {
 	struct table *paths;		/* hash of dev, ino, mnt_id → struct dumped_path */
 	VECTOR(FileEntry *) entries;
 	VECTOR(struct known_descriptor) known;
-	VECTOR(struct made_link) links; /* names that were made for the dump */
-	VECTOR(int) loose;		/* copies of ours, kept for kcmp */
+	VECTOR(struct made_link) links;	    /* names that were made for the dump */
+	VECTOR(int) loose;		    /* copies of ours, kept for kcmp, or by kinds */
+	VECTOR(struct file_saving) savings; /* of the files that are being dumped */
 	VECTOR(struct file_later) later;
 	VECTOR(struct pool *) later_pools; /* one for each worker */
 	struct image *locks;

@@ -15,11 +15,11 @@
 #include "session/survey.h"
 
 /* -EBADF, unlogged: it is gone, which only that of a task that runs can be. */
-static int take_descriptor(const struct task *task, int number, bool runs)
+static int take_descriptor(const struct task *task, int number)
 {
 	long fd = syscall(SYS_pidfd_getfd, task->dump->pidfd, number, 0);
 
-	if (fd < 0 && errno == EBADF && runs)
+	if (fd < 0 && errno == EBADF)
 		return -EBADF;
 
 	return fd < 0 ? fail_errno("taking a copy of the descriptor (pidfd_getfd)") : (int)fd;
@@ -27,7 +27,7 @@ static int take_descriptor(const struct task *task, int number, bool runs)
 
 static int dump_descriptor(struct dump *d, struct task *task, int number, struct fdinfo *info, struct image *image)
 {
-	AUTO_CLOSE int fd = take_descriptor(task, number, d->only_look);
+	AUTO_CLOSE int fd = take_descriptor(task, number);
 	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
 	FdinfoEntry entry = FDINFO_ENTRY__INIT;
 	struct dumped *dumped;

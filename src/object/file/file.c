@@ -346,6 +346,33 @@ static int enter_network(struct dump *d, const struct open_file *of, struct netn
 	return network_dump_enter(d, id, entered);
 }
 
+void file_dump_save(struct dump *d, int (*save)(struct dump *d, const struct open_file *of, void *arg), void *arg)
+{
+	*vector_push(&d->files->savings) = (struct file_saving){ save, arg };
+}
+
+void file_dump_keep(struct dump *d, int fd)
+{
+	*vector_push(&d->files->loose) = fd;
+}
+
+/* A kind that looks at a file may dump others for it. */
+static int look_and_save(struct dump *d, struct open_file *of, const struct file_kind *kind, FileEntry *entry)
+{
+	const size_t before = d->files->savings.n;
+	int error = kind->dump(d, of, entry);
+
+	for (size_t i = before; i < d->files->savings.n && !error && !phase_is_skipped(d, PHASE_dump_save); i++) {
+		const struct file_saving saving = d->files->savings.items[i];
+
+		error = phase_pass_dump(d, PHASE_dump_save, "file", kind->name);
+		if (!error)
+			error = saving.save(d, of, saving.arg);
+	}
+	d->files->savings.n = before;
+	return error;
+}
+
 static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
@@ -362,11 +389,11 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	entry = make_entry(d, kind->type, kind->entry, of->id);
 	TRY(enter_network(d, of, &entered));
 	TRY(phase_pass_dump(d, PHASE_dump_object, "file", kind->name));
-	TRY(kind->dump(d, of, entry));
+	TRY(look_and_save(d, of, kind, entry));
 	dumped->type = entry->type;
 	*vector_push(&d->files->entries) = entry;
 	log_debug("file %u: %s %s", of->id, kind->name, of->link);
-	if (!kind->drain || d->only_look)
+	if (!kind->drain || phase_is_skipped(d, PHASE_dump_drain))
 		return 0;
 	TRY(phase_pass_dump(d, PHASE_dump_drain, "file", kind->name));
 	return kind->drain(d, of);
@@ -486,6 +513,13 @@ int file_dump_finish(struct dump *d)
 
 int file_dump_write(struct dump *d)
 {
+	for (unsigned i = 0; file_kinds[i]; i++) {
+		LOG_SCOPE("%s files", file_kinds[i]->name);
+		if (!file_kinds[i]->write)
+			continue;
+		TRY(phase_pass_dump(d, PHASE_dump_write, "file", file_kinds[i]->name));
+		TRY(file_kinds[i]->write(d));
+	}
 	TRY(locks_finish(d));
 	return write_files(d);
 }
@@ -515,6 +549,7 @@ void file_dump_clean(struct dump *d)
 	file_later_done(d);
 	vector_done(&files->links);
 	vector_done(&files->loose);
+	vector_done(&files->savings);
 	vector_done(&files->known);
 	vector_done(&files->entries);
 	kcmp_tree_destroy(&files->identities);

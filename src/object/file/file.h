@@ -70,6 +70,7 @@ struct file_kind {
 	int (*drain)(struct dump *d, const struct open_file *of); /* once per file, after dump: content waiting inside,
 								     must be put back or only peeked at */
 	int (*finish)(struct dump *d); /* once, after all files: shared records, own images */
+	int (*write)(struct dump *d);  /* once, after all finish: what changes something */
 	int (*take)(struct dump *d); /* once, all else is saved: what can only be read by taking it away from the tasks.
 					Sets d->taken before it takes the first: then they can't run on as they were */
 
@@ -124,11 +125,18 @@ int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, 
 /* The same for a mapped device that a plugin takes care of: only its path is saved. */
 int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags,
 			  uint32_t *ret_id);
-/* Asks the plugins to save a file that we cannot; the kind must have the record ext. -ENOTSUP, unlogged: none wants to.
- */
-int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out);
+/* The plugins are asked to save a file that we cannot, which has the record ext; refuse_it() if none wants to. */
+int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out,
+		      int (*refuse_it)(const struct open_file *of));
 /* A descriptor that is not in the table of a task, e.g. received from a socket queue. It stays the caller's. */
 int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id);
+/*
+ * Work of a kind that changes or writes something for a file: run right after dump, unless no checkpoint can come of it
+ * any more.
+ */
+void file_dump_save(struct dump *d, int (*save)(struct dump *d, const struct open_file *of, void *arg), void *arg);
+/* This descriptor of ours is closed at the end of the dump. */
+void file_dump_keep(struct dump *d, int fd);
 /*
  * Work of a kind that needs nothing but a copy of the descriptor, done by several threads before the first phase
  * `finish`. run() may use the pool that it is given (not d->pool), arg must live as long, and nothing may depend on the

@@ -48,27 +48,38 @@ static int refuse_file(const struct open_file *of)
 		      mode, of->fs_magic);
 }
 
-int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
-{
-	int answer;
+struct question {
+	int (*refuse_it)(const struct open_file *of);
+};
 
-	if (d->only_look && d->plugins)
-		return 0; /* to be asked is to save it */
-	answer = plugins_ask(d->plugins, DUMP_EXT_FILE, of->fd, (int)of->id);
+static int save_plugged(struct dump *d, const struct open_file *of, void *arg)
+{
+	const struct question *question = arg;
+	int answer = plugins_ask(d->plugins, DUMP_EXT_FILE, of->fd, (int)of->id);
+
 	if (answer == -ENOTSUP)
-		return answer;
-	if (answer < 0)
-		return plugins_fail(d->plugins, answer);
+		return question->refuse_it(of);
+	return answer < 0 ? plugins_fail(d->plugins, answer) : 0;
+}
+
+/* A plugin that is asked saves it. */
+int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out,
+		      int (*refuse_it)(const struct open_file *of))
+{
+	struct question *question = pool_new(d->pool, struct question);
+
 	out->ext->id = of->id;
 	out->ext->fown = of->owner;
+	question->refuse_it = refuse_it;
+	if (!d->plugins)
+		return refuse_it(of);
+	file_dump_save(d, save_plugged, question);
 	return 0;
 }
 
 static int dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
 {
-	int error = file_dump_plugged(d, of, out);
-
-	return error == -ENOTSUP ? refuse_file(of) : error;
+	return file_dump_plugged(d, of, out, refuse_file);
 }
 
 static int create_plugged(struct restore *r, struct file *f)

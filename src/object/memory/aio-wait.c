@@ -181,11 +181,11 @@ static int wait_for(struct dump *d, struct thread *thread, struct mapping *ring)
 		      under_way, ring->start);
 }
 
-static int outside_aio(struct dump *d, struct thread *thread)
+static int await_requests(struct dump *d, struct thread *thread, struct plan *plan)
 {
 	struct mappings *mappings = &thread->task->dump->mappings;
 
-	if (thread != thread->task->leader || d->only_look)
+	if (thread != thread->task->leader)
 		return 0;
 	for (size_t i = 0; i < mappings->n; i++)
 		if (aio_is_ring(&mappings->items[i]))
@@ -195,5 +195,5 @@ static int outside_aio(struct dump *d, struct thread *thread)
 
 const struct task_part aio_wait_part = {
 	.name = "aio",
-	.outside = outside_aio,
+	.ask = await_requests,
 };

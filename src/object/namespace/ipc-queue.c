@@ -56,10 +56,8 @@ static int find_queue(struct ipc_contents *contents, int id)
 	record->desc = ipc_desc_new(d->pool, &ds.msg_perm, id);
 	record->qbytes = (uint32_t)ds.msg_qbytes;
 	record->qnum = (uint32_t)ds.msg_qnum;
-	if (d->only_look)
-		return 0;
-	queue->messages = pool_array(d->pool, struct ipc_message, record->qnum);
-	return copy_messages(d, id, ds.__msg_cbytes, queue);
+	queue->bytes = ds.__msg_cbytes;
+	return 0;
 }
 
 int ipc_queues_find(struct ipc_contents *contents)
@@ -89,6 +87,17 @@ static int write_queue(struct image *image, const struct ipc_queue *queue)
 		TRY(image_write(image, &message));
 		TRY(image_write_bytes(image, queue->messages[i].text, queue->messages[i].size));
 		TRY(image_write_padding(image, queue->messages[i].size, 8));
+	}
+	return 0;
+}
+
+int ipc_queues_copy(struct ipc_contents *contents)
+{
+	for (size_t i = 0; i < contents->n_queues; i++) {
+		struct ipc_queue *queue = &contents->queues[i];
+
+		queue->messages = pool_array(contents->d->pool, struct ipc_message, queue->record->qnum);
+		TRY(copy_messages(contents->d, (int)queue->record->desc->id, queue->bytes, queue));
 	}
 	return 0;
 }
@@ -128,7 +137,10 @@ static int read_queue(struct restore *r, struct image *image, IpcMsgEntry *recor
 		if (more >= 0 && (capacity < item->msize || item->mtype > INT64_MAX || !item->mtype))
 			more = image_refuse(image, "the message makes no sense");
 	}
-	*queue = (struct ipc_queue){ record, pool_copy(r->pool, found.items, found.n * sizeof(*found.items)) };
+	*queue = (struct ipc_queue){
+		.record = record,
+		.messages = pool_copy(r->pool, found.items, found.n * sizeof(*found.items)),
+	};
 	vector_done(&found);
 	return more < 0 ? more : 0;
 }

@@ -85,7 +85,7 @@ static int find_segment(struct ipc_contents *contents, int id)
 	record->size = ds.shm_segsz;
 	record->has_in_pagemaps = record->in_pagemaps = true;
 	contents->segments[contents->n_segments++] = record;
-	return d->only_look ? 0 : memory_dump_segment(d, TAKE_FD(fd), id);
+	return memory_dump_segment(d, TAKE_FD(fd), id);
 }
 
 int ipc_segments_find(struct ipc_contents *contents)

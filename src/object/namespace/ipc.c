@@ -288,10 +288,17 @@ static int collect_ipc(struct dump *d, struct namespace *ns)
 	return namespace_run(ns->task->dump->proc, where(d), find_all, contents);
 }
 
+static int copy_all(void *arg)
+{
+	return ipc_queues_copy(arg);
+}
+
 static int dump_ipc(struct dump *d, struct namespace *ns)
 {
 	struct ipc_contents *contents = ns->data;
 
+	if (contents->n_queues)
+		TRY(namespace_run(ns->task->dump->proc, where(d), copy_all, contents));
 	TRY(image_write_one(d->store, IMAGE_IPCNS_VAR, contents->variables, ns->id));
 	TRY(ipc_segments_write(contents, ns->id));
 	TRY(ipc_queues_write(contents, ns->id));

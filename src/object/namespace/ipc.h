@@ -19,6 +19,7 @@ struct ipc_message {
 
 struct ipc_queue {
 	IpcMsgEntry *record;
+	size_t bytes;		      /* dump: in all messages */
 	struct ipc_message *messages; /* record->qnum of them */
 };
 
@@ -71,6 +72,8 @@ int ipc_segments_settle(struct ipc_contents *contents);
 
 /* Images. */
 int ipc_segments_write(struct ipc_contents *contents, uint32_t number);
+/* In the namespace: the messages, which stay where they are. */
+int ipc_queues_copy(struct ipc_contents *contents);
 int ipc_queues_write(struct ipc_contents *contents, uint32_t number);
 int ipc_semaphores_write(struct ipc_contents *contents, uint32_t number);
 int ipc_segments_read(struct ipc_contents *contents, uint32_t number);

@@ -30,13 +30,12 @@ struct namespace_kind {
 	bool nested;	  /* a tree may live in several: a task in another one than the root can be restored */
 
 	/*
-	 * Dump: [coordinator] the tree is stopped (if d->tasks_run it is not). Each is called once for every namespace
+	 * Dump: [coordinator] the tree is stopped. Each is called once for every namespace
 	 * of the kind that is not criu's own, in the order in which they were found.
 	 */
 	int (*collect)(struct dump *d, struct namespace *ns); /* before files and memory: read what they need to know;
 								 refuse what can't be saved */
-	int (*dump)(struct dump *d,
-		    struct namespace *ns); /* after all of them: write the images. Not when d->only_look */
+	int (*dump)(struct dump *d, struct namespace *ns);    /* after all of them: write the images. */
 
 	/* Restore: [coordinator], in this order, the kinds in the order of their list. Once for each namespace that is
 	 * not criu's own. */

@@ -128,27 +128,46 @@ static int remember_home(struct dump *d)
 	return 0;
 }
 
+/* One that the user gives again. */
+static const char *external_key(const struct dump *d, const struct namespace *ns)
+{
+	char inode[32];
+
+	snprintf(inode, sizeof(inode), "%lu", ns->inode);
+	return link_external(d->options, "net", inode);
+}
+
+int network_dump_isolate(struct dump *d)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces)
+	{
+		if (!is_network(ns) || ns->own || !ns->task || external_key(d, ns))
+			continue;
+		TRY(remember_home(d));
+		TRY(network_dump_cut_off(d, ns->id));
+	}
+	return 0;
+}
+
 static int collect_net(struct dump *d, struct namespace *ns)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	struct net_space *space = ns->data = pool_new(d->pool, struct net_space);
-	char inode[32];
 
-	network_dump_begin(d);
 	TRY(remember_home(d));
-	snprintf(inode, sizeof(inode), "%lu", ns->inode);
 	space->entry = pool_new(d->pool, NetnsEntry);
 	netns_entry__init(space->entry);
-	space->key = link_external(d->options, "net", inode);
+	space->key = external_key(d, ns);
 	if (space->key) {
 		if (!space->key[0])
-			return refuse(EINVAL, "--external net[%s] gives it no name: net[%s]:NAME", inode, inode);
+			return refuse(EINVAL, "--external net[%lu] gives it no name: net[%lu]:NAME", ns->inode,
+				      ns->inode);
 		log_info("Network namespace %u is external: %s", ns->id, space->key);
 		return 0;
 	}
 	space->empty = d->options->empty_ns & CLONE_NEWNET;
-	if (!d->only_look && !d->tasks_run)
-		TRY(network_dump_cut_off(d, ns->id));
 	if (space->empty)
 		return 0;
 	TRY(network_dump_enter(d, ns->id, &entered));

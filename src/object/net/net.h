@@ -38,7 +38,9 @@ int network_restore_check(struct restore *r, uint32_t id);
 /* --- dump --- */
 
 /* Sets the method in the inventory. */
-void network_dump_begin(struct dump *d);
+int network_dump_begin(struct dump *d);
+/* Cuts off the namespaces that are to be saved. */
+int network_dump_isolate(struct dump *d);
 /*
  * The connection will be saved. fd is a descriptor of its socket; a copy is held until the end of the dump, so that the
  * socket outlives its task and can be closed without a word. ret_fd is that copy.

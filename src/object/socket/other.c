@@ -29,18 +29,20 @@ static bool is_socket(const struct open_file *of)
 	return S_ISSOCK(of->stat.st_mode);
 }
 
-static int dump_other(struct dump *d, const struct open_file *of, FileEntry *out)
+static int refuse_other(const struct open_file *of)
 {
 	struct socket_identity identity;
-	int error = file_dump_plugged(d, of, out);
 
-	if (error != -ENOTSUP)
-		return error;
 	TRY(socket_identify(of->fd, &identity));
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		if (families[i].family == identity.family)
 			return refuse(ENOTSUP, "a socket %s can't be saved", families[i].name);
 	return refuse(ENOTSUP, "a socket of family %d, type %d can't be saved", identity.family, identity.type);
+}
+
+static int dump_other(struct dump *d, const struct open_file *of, FileEntry *out)
+{
+	return file_dump_plugged(d, of, out, refuse_other);
 }
 
 /* The record tells nothing but a number: it is read by the kind of plugins. */

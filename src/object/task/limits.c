@@ -20,11 +20,16 @@ static const char *const names[RLIM_NLIMITS] = {
 	"msgqueue size", "nice priority", "realtime priority", "realtime timeout",
 };
 
-/* A dump finds it out when it maps its plans into the task; whoever only looks does not. */
-static int check_capacity(const struct dump *d, const struct thread *leader, rlim_t limit)
+/* A dump finds it out when it maps its plans into the task. */
+static int guess_capacity(struct dump *d, struct thread *leader)
 {
-	if (!d->only_look || limit == RLIM_INFINITY ||
-	    limit >= leader->dump->status.vm_size_kb * 1024 + CAPACITY_FOR_PLANS)
+	struct proc_limits limits;
+	rlim_t limit;
+
+	if (leader != leader->task->leader || proc_limits_read(leader->task->dump->proc, &limits) < 0)
+		return 0;
+	limit = limits.items[RLIMIT_AS].rlim_cur;
+	if (limit == RLIM_INFINITY || limit >= leader->dump->status.vm_size_kb * 1024 + CAPACITY_FOR_PLANS)
 		return 0;
 	return refuse(
 		ENOMEM,
@@ -44,7 +49,6 @@ static int dump_limits(struct dump *d, struct thread *thread)
 	error = proc_limits_read(thread->task->dump->proc, &limits);
 	if (error < 0)
 		return fail(-error, "reading the limits");
-	TRY(check_capacity(d, thread, limits.items[RLIMIT_AS].rlim_cur));
 	record = pool_new(d->pool, TaskRlimitsEntry);
 	task_rlimits_entry__init(record);
 	record->n_rlimits = RLIM_NLIMITS;
@@ -130,6 +134,7 @@ static int last_limits(struct restore *r, struct thread *thread, struct plan *pl
 const struct task_part limits_part = {
 	.name = "limits",
 	.outside = dump_limits,
+	.guess = guess_capacity,
 	.check = check_limits,
 	.plan = plan_limits,
 	.last = last_limits,

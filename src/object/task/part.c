@@ -96,9 +96,19 @@ int parts_dump_answer(struct dump *d, struct thread *thread)
 	FOR_THREAD(stop_dump, d, thread, answer, dump, answer, d, thread);
 }
 
+int parts_dump_guess(struct dump *d, struct thread *thread)
+{
+	FOR_THREAD(dump_go_on, d, thread, guess, dump, guess, d, thread);
+}
+
 int parts_dump_finish(struct dump *d)
 {
 	FOR_TREE(d, finish, dump);
+}
+
+int parts_dump_write(struct dump *d)
+{
+	FOR_TREE(d, write, dump);
 }
 
 int parts_restore_load(struct restore *r)

@@ -18,10 +18,13 @@ struct task_part {
 	 * already) from d->pool. */
 	int (*collect)(struct dump *d);			       /* once, before any task */
 	int (*outside)(struct dump *d, struct thread *thread); /* what /proc, ptrace and system calls on tids tell */
+	int (*guess)(struct dump *d, struct thread *thread); /* instead of ask and answer, where nobody is asked: refuse
+								  what these would */
 	int (*ask)(struct dump *d, struct thread *thread,
 		   struct plan *plan); /* steps that run in the thread; keep offsets in part_offsets() */
 	int (*answer)(struct dump *d, struct thread *thread); /* read remote_result(thread->remote, ...) */
-	int (*finish)(struct dump *d);			      /* once, after all tasks: write own images */
+	int (*finish)(struct dump *d); /* once, after all tasks: what is wrong with all of them */
+	int (*write)(struct dump *d);  /* once, after all tasks: own images */
 
 	/* Restore, in this order. */
 	int (*load)(struct restore *r); /* [coordinator] read own images; nothing exists yet */
@@ -51,7 +54,9 @@ int parts_dump_collect(struct dump *d);
 int parts_dump_outside(struct dump *d, struct thread *thread);
 int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan);
 int parts_dump_answer(struct dump *d, struct thread *thread);
+int parts_dump_guess(struct dump *d, struct thread *thread);
 int parts_dump_finish(struct dump *d);
+int parts_dump_write(struct dump *d);
 int parts_restore_load(struct restore *r);
 int parts_restore_check(struct restore *r, struct thread *thread);
 void parts_restore_needs(struct restore *r);

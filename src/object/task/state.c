@@ -95,6 +95,12 @@ static int check_dispatch(const struct thread *thread)
 		      thread->tid);
 }
 
+/* A dump asks each thread. */
+static int guess_state(struct dump *d, struct thread *thread)
+{
+	return thread == thread->task->leader ? 0 : compare_personality(thread);
+}
+
 static int dump_state(struct dump *d, struct thread *thread)
 {
 	struct task *task = thread->task;
@@ -102,8 +108,7 @@ static int dump_state(struct dump *d, struct thread *thread)
 
 	TRY(check_dispatch(thread));
 	if (thread != task->leader) {
-		TRY(check_shared(thread));
-		return d->only_look ? compare_personality(thread) : 0;
+		return check_shared(thread);
 	}
 	tc->task_state = task->state;
 	tc->flags = task->dump->stat.flags;
@@ -172,6 +177,7 @@ static int last_state(struct restore *r, struct thread *thread, struct plan *pla
 const struct task_part state_part = {
 	.name = "state",
 	.outside = dump_state,
+	.guess = guess_state,
 	.ask = ask_state,
 	.answer = answer_state,
 	.check = check_state,

@@ -90,24 +90,29 @@ static int dump_ghost(struct dump *d, const struct open_file *of, const RegFileE
 }
 
 /* One more name, used by all who have the file open. */
-static int dump_link(struct dump *d, const struct open_file *of, const RegFileEntry *record)
+static int save_link(struct dump *d, const struct open_file *of, void *arg)
 {
+	const RegFileEntry *record = arg;
 	struct deleted_set *set = get_set(d);
 	uint32_t id = (uint32_t)(uintptr_t)table_find2(set->links, of->stat.st_dev, of->stat.st_ino);
 
+	if (!id) {
+		TRY(relink_dump(d, of, record->name, &id));
+		table_set2(set->links, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)id);
+	}
+	return add_remap(d, of, record, REMAP_TYPE__LINKED, id);
+}
+
+static int dump_link(struct dump *d, const struct open_file *of, RegFileEntry *record)
+{
 	if (!d->options->link_remap)
 		return refuse(
 			ENOTSUP,
 			"this name of the file was removed or is another file now, but it has %lu names elsewhere: "
 			"--link-remap lets the dump make one more",
 			(unsigned long)of->stat.st_nlink);
-	if (d->only_look)
-		return 0;
-	if (!id) {
-		TRY(relink_dump(d, of, record->name, &id));
-		table_set2(set->links, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)id);
-	}
-	return add_remap(d, of, record, REMAP_TYPE__LINKED, id);
+	file_dump_save(d, save_link, record);
+	return 0;
 }
 
 /*
@@ -226,6 +231,7 @@ int deleted_finish(struct dump *d)
 /* --- restore --- */
 
 struct deleted_restore {
+	bool resumed;	      /* the restore has gone well */
 	struct table *remaps; /* by orig_id */
 	struct table *ghosts; /* by ghost id */
 	VECTOR(struct remap *) all;
@@ -358,6 +364,12 @@ int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *
 	return *ret_fd < 0 ? fail_errno("opening it again with flags 0%o", flags) : 0;
 }
 
+int deleted_resume(struct restore *r)
+{
+	get_restore(r)->resumed = true;
+	return 0;
+}
+
 void deleted_clean(struct restore *r)
 {
 	struct deleted_restore *set = get_restore(r);
@@ -365,7 +377,7 @@ void deleted_clean(struct restore *r)
 	procfs_end_helpers(&set->helpers);
 	for (size_t i = 0; i < set->all.n; i++) {
 		/* After a failure, or when they were only looked at, the images shall be as good as before. */
-		if (set->all.items[i]->type == REMAP_TYPE__LINKED && !failure_error() && !r->needs)
+		if (set->all.items[i]->type == REMAP_TYPE__LINKED && set->resumed && !failure_error())
 			relink_remove(r, set->all.items[i]);
 		auto_close(&set->all.items[i]->fd);
 		auto_close(&set->all.items[i]->opened);

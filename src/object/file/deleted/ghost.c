@@ -86,21 +86,14 @@ static int write_content(struct image *image, const struct open_file *of, bool c
 		      : image_write_from_fd(image, fd, 0, (uint64_t)of->stat.st_size);
 }
 
-int ghost_dump(struct dump *d, const struct open_file *of, uint32_t id)
+static int save_ghost(struct dump *d, const struct open_file *of, void *arg)
 {
+	const uint32_t id = (uint32_t)(uintptr_t)arg;
 	AUTO(image_close) struct image *image = NULL;
 	GhostFileEntry entry = GHOST_FILE_ENTRY__INIT;
-	uint64_t used = (uint64_t)of->stat.st_blocks * BLOCK;
 	char target[PATH_MAX];
 	ssize_t length;
 
-	if (S_ISREG(of->stat.st_mode) && used > d->options->ghost_limit)
-		return refuse(EFBIG,
-			      "this deleted file has %llu bytes, more than the limit of %llu: --ghost-limit sets a "
-			      "higher one",
-			      (unsigned long long)used, (unsigned long long)d->options->ghost_limit);
-	if (d->only_look)
-		return 0;
 	fill_entry(d, &of->stat, &entry);
 	if (S_ISLNK(of->stat.st_mode)) {
 		length = readlinkat(of->fd, "", target, sizeof(target) - 1);
@@ -115,4 +108,17 @@ int ghost_dump(struct dump *d, const struct open_file *of, uint32_t id)
 	if (S_ISREG(of->stat.st_mode))
 		TRY(write_content(image, of, entry.chunks));
 	return image_finish(&image);
+}
+
+int ghost_dump(struct dump *d, const struct open_file *of, uint32_t id)
+{
+	uint64_t used = (uint64_t)of->stat.st_blocks * BLOCK;
+
+	if (S_ISREG(of->stat.st_mode) && used > d->options->ghost_limit)
+		return refuse(EFBIG,
+			      "this deleted file has %llu bytes, more than the limit of %llu: --ghost-limit sets a "
+			      "higher one",
+			      (unsigned long long)used, (unsigned long long)d->options->ghost_limit);
+	file_dump_save(d, save_ghost, (void *)(uintptr_t)id);
+	return 0;
 }

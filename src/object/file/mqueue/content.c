@@ -113,11 +113,31 @@ static int read_messages(struct remote *remote, void *arg)
 	return 0;
 }
 
-int messages_dump(struct dump *d, const struct open_file *of, const struct mq_attr *attr, MqueueEntry *record)
+/* What is to be saved of one queue. */
+struct messages {
+	struct mq_attr attr;
+	MqueueEntry *record;
+};
+
+static int save_messages(struct dump *d, const struct open_file *of, void *arg)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct messages *messages = arg;
+	size_t n = (size_t)messages->attr.mq_curmsgs;
+	struct drain drain = { .d = d, .record = messages->record, .n = n };
+
+	drain.text = pool_array(d->pool, size_t, 4 * n);
+	drain.priority = drain.text + n;
+	drain.taken = drain.priority + n;
+	drain.put = drain.taken + n;
+	plan_drain(&drain, of, &messages->attr, plan);
+	return thread_run_plan(d, of->task->leader, plan, read_messages, &drain);
+}
+
+int messages_dump(struct dump *d, const struct open_file *of, const struct mq_attr *attr, MqueueEntry *record)
+{
 	size_t n = (size_t)attr->mq_curmsgs;
-	struct drain drain = { .d = d, .record = record, .n = n };
+	struct messages *messages = pool_new(d->pool, struct messages);
 
 	if (of->task_fd < 0 || n * ((size_t)attr->mq_msgsize + sizeof(struct step) * 4) > SIZE_MAX_ALL)
 		return refuse(ENOTSUP,
@@ -126,12 +146,8 @@ int messages_dump(struct dump *d, const struct open_file *of, const struct mq_at
 			      "read them, or keep the name of the queue",
 			      n);
 	TRY(check_notification(of));
-	if (d->only_look)
-		return 0;
-	drain.text = pool_array(d->pool, size_t, 4 * n);
-	drain.priority = drain.text + n;
-	drain.taken = drain.priority + n;
-	drain.put = drain.taken + n;
-	plan_drain(&drain, of, attr, plan);
-	return thread_run_plan(d, of->task->leader, plan, read_messages, &drain);
+	messages->attr = *attr;
+	messages->record = record;
+	file_dump_save(d, save_messages, messages);
+	return 0;
 }

@@ -238,5 +238,6 @@ const struct file_kind regular_kind = {
 	.create = create_regular,
 	.remake = remake_regular,
 	.settle = settle_regular,
+	.resume = deleted_resume,
 	.clean = clean_regular,
 };

@@ -151,6 +151,7 @@ static int add_tty(struct dump *d, const struct open_file *of, const TtyInfoEntr
 	tty->fd = fcntl(of->fd, F_DUPFD_CLOEXEC, 3);
 	if (tty->fd < 0)
 		return fail_errno("duplicating a descriptor");
+	file_dump_keep(d, tty->fd);
 	tty->next = get_dump(d)->first;
 	get_dump(d)->first = tty;
 	TRY(check_hangup(tty));
@@ -308,13 +309,13 @@ static int finish_ttys(struct dump *d)
 {
 	for (struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next)
 		TRY(dump_go_on(d, check_owner(d, tty)));
-	if (!d->only_look) {
-		TRY(write_infos(d));
-		TRY(write_queues(d));
-	}
-	for (struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next)
-		close(tty->fd);
 	return 0;
+}
+
+static int write_ttys(struct dump *d)
+{
+	TRY(write_infos(d));
+	return write_queues(d);
 }
 
 bool file_dump_has_pty(struct dump *d, uint32_t number)
@@ -343,6 +344,7 @@ const struct file_kind tty_kind = {
 	.is = is_tty,
 	.dump = dump_tty,
 	.finish = finish_ttys,
+	.write = write_ttys,
 	.prepare = tty_prepare,
 	.load = tty_load,
 	.link = tty_link,

@@ -152,7 +152,7 @@ static uint32_t namespace_id(struct dump *d, const InetSkEntry *entry)
 	return entry->has_ns_id && network_is_other(d->namespaces, entry->ns_id) ? entry->ns_id : 0;
 }
 
-void network_dump_begin(struct dump *d)
+int network_dump_begin(struct dump *d)
 {
 	static const enum inventory_lock methods[] = {
 		[OPT_LOCK_IPTABLES] = INVENTORY_LOCK_IPTABLES,
@@ -161,6 +161,7 @@ void network_dump_begin(struct dump *d)
 	};
 
 	d->inventory->lock = methods[d->options->network_lock];
+	return 0;
 }
 
 /* Restore asks the inventory, not its options: what is not there cannot be the method. */

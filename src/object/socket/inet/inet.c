@@ -192,11 +192,11 @@ static int dump_tcp_state(struct dump *d, const struct open_file *of, const stru
 }
 
 /* A datagram held back by UDP_CORK or MSG_MORE. What is only on its way out is gone in a moment. */
-static int dump_corked(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+static int save_corked(struct dump *d, const struct open_file *of, InetSkEntry *entry)
 {
 	int bytes = 0;
 
-	if (entry->type != SOCK_DGRAM || d->only_look)
+	if (entry->type != SOCK_DGRAM)
 		return 0;
 	for (int i = 0; i < 20; i++) {
 		if (ioctl(of->fd, SIOCOUTQ, &bytes) < 0 || !bytes)
@@ -221,6 +221,12 @@ static const struct multicast_groups *groups_of(struct dump *d, const InetSkEntr
 		(*place)->groups = multicast_read(d->pool);
 	}
 	return (*place)->groups;
+}
+
+static int save_datagrams(struct dump *d, const struct open_file *of, void *arg)
+{
+	TRY(save_corked(d, of, arg));
+	return udp_queue_dump(d, of->fd, arg);
 }
 
 static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
@@ -249,19 +255,17 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	TRY(inet_dump_addresses(of->fd, diag, entry, d->pool));
 	TRY(read_tcp_info(of, entry, &info));
 	TRY(dump_options(d, of, entry));
-	TRY(dump_corked(d, of, entry));
 	if (is_tcp(entry))
 		return dump_tcp_state(d, of, &info, entry);
-	if (!d->only_look)
-		TRY(udp_queue_dump(d, of->fd, entry));
+	file_dump_save(d, save_datagrams, entry);
 	multicast_dump(groups_of(d, entry), of->fd, entry, d->pool);
 	entry->state = inet_is_connected(entry) ? TCP_ESTABLISHED : TCP_CLOSE;
 	return 0;
 }
 
-static int finish_inet_dump(struct dump *d)
+static int write_inet(struct dump *d)
 {
-	return tcp_dump_finish(d, &inet_dump_of(d)->waiting);
+	return tcp_dump_write(d, &inet_dump_of(d)->waiting);
 }
 
 /* --- restore --- */
@@ -466,7 +470,6 @@ static int collect_inet(struct dump *d)
 
 	list_init(&dump->waiting);
 	*file_dump_slot(d, &inet_kind) = dump;
-	network_dump_begin(d);
 	return 0;
 }
 
@@ -478,7 +481,7 @@ const struct file_kind inet_kind = {
 	.is = is_inet,
 	.collect = collect_inet,
 	.dump = dump_inet,
-	.finish = finish_inet_dump,
+	.write = write_inet,
 	.prepare = prepare_inet,
 	.load = load_inet,
 	.link = link_inet,

@@ -73,7 +73,7 @@ int multicast_restore(const InetSkEntry *entry, int fd);
 /* tcp.c. The states are those of the kernel: TCP_ESTABLISHED, ... */
 bool tcp_is_connection(uint32_t state);
 int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting);
-int tcp_dump_finish(struct dump *d, struct list *waiting);
+int tcp_dump_write(struct dump *d, struct list *waiting);
 int tcp_load(struct restore *r, struct inet_socket *socket);
 /* fd is a new socket with its early options; connects it in repair mode. */
 int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);

@@ -170,12 +170,12 @@ static int park_owners(struct dump *d, struct list *waiting, struct list *parked
 }
 
 /* All are locked by one change of the rules, and as late as can be. */
-int tcp_dump_finish(struct dump *d, struct list *waiting)
+int tcp_dump_write(struct dump *d, struct list *waiting)
 {
 	struct list parked = LIST_INIT(parked);
 	int result, unparked;
 
-	if (list_empty(waiting) || d->only_look)
+	if (list_empty(waiting))
 		return 0;
 	TRY(network_lock_connections(d));
 	result = park_owners(d, waiting, &parked);

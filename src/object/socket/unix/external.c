@@ -85,7 +85,7 @@ static int refuse_peer(struct dump *d, const struct unix_diag *peer)
 
 	if (unix_dump_of(d)->n_refused++ >= HOLDERS_MAX)
 		snprintf(holder, sizeof(holder), "a process");
-	else if (!describe_holder(peer->ino, holder, sizeof(holder)) && d->only_look)
+	else if (!describe_holder(peer->ino, holder, sizeof(holder)) && unix_dump_of(d)->n_drained < unix_dump_of(d)->n)
 		return 0; /* it is in the queue of another socket, which nobody has looked into */
 	if (peer->type != SOCK_DGRAM)
 		snprintf(key, sizeof(key), " unix[%u]", peer->ino);
@@ -99,10 +99,6 @@ static int ask_plugins(struct dump *d, const struct unix_dumped *socket)
 	AUTO_CLOSE int fd = -1;
 	int answer;
 
-	if (socket->task_fd < 0 || !d->plugins)
-		return 0; /* it is in the queue of another socket */
-	if (d->only_look)
-		return 1; /* to be asked is to save it */
 	fd = pidfd_take_fd(socket->task->dump->pidfd, socket->task_fd);
 	if (fd < 0)
 		return fail(-fd, "taking a copy of its descriptor");
@@ -131,22 +127,12 @@ int unix_check_waiting(struct dump *d, const struct unix_dumped *listener, uint3
 }
 
 /* The entry of the other end holds what is needed to find it again: its name. */
-int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
+static void add_peer(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
 {
 	struct unix_dumped *dumped = pool_new(d->pool, struct unix_dumped);
 	FileEntry *file;
 	UnixSkEntry *entry;
-	int taken = ask_plugins(d, socket);
 
-	TRY(taken);
-	if (taken)
-		socket->entry->uflags |= UNIX_CALLBACK;
-	else if (!is_allowed(d, peer))
-		return refuse_peer(d, peer);
-	else if (!peer->name_size)
-		log_warn("The socket at the other end (inode %u) has no name: restore will need --inherit-fd "
-			 "fd[N]:socket:[%u]",
-			 peer->ino, socket->entry->ino);
 	file = file_add_entry(d, FD_TYPES__UNIXSK, offsetof(FileEntry, usk));
 	entry = file->usk;
 	entry->id = file->id;
@@ -168,5 +154,60 @@ int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const s
 	dumped->entry = entry;
 	dumped->listener_fd = -1;
 	table_set(unix_dump_of(d)->by_ino, peer->ino, dumped);
+}
+
+static int dump_unplugged(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
+{
+	if (!is_allowed(d, peer))
+		return refuse_peer(d, peer);
+	if (!peer->name_size)
+		log_warn("The socket at the other end (inode %u) has no name: restore will need --inherit-fd "
+			 "fd[N]:socket:[%u]",
+			 peer->ino, socket->entry->ino);
+	add_peer(d, socket, peer);
+	return 0;
+}
+
+/* A connection that plugins are asked about when all was looked at: one that is asked saves it. */
+struct unix_question {
+	struct unix_question *next;
+	const struct unix_dumped *socket;
+	const struct unix_diag *peer;
+};
+
+int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
+{
+	struct unix_question *question;
+
+	/* Without a number it is in the queue of another socket. */
+	if (socket->task_fd < 0 || !d->plugins)
+		return dump_unplugged(d, socket, peer);
+	question = pool_new(d->pool, struct unix_question);
+	*question = (struct unix_question){ unix_dump_of(d)->questions, socket, peer };
+	unix_dump_of(d)->questions = question;
+	return 0;
+}
+
+static int ask(struct dump *d, const struct unix_question *question)
+{
+	const struct unix_dumped *socket = question->socket;
+	int taken;
+
+	LOG_SCOPE("task %d: fd %d", socket->task->pid, socket->task_fd);
+	if (table_find(unix_dump_of(d)->by_ino, question->peer->ino))
+		return 0;
+	taken = ask_plugins(d, socket);
+	TRY(taken);
+	if (!taken)
+		return dump_unplugged(d, socket, question->peer);
+	socket->entry->uflags |= UNIX_CALLBACK;
+	add_peer(d, socket, question->peer);
+	return 0;
+}
+
+int unix_dump_ask(struct dump *d)
+{
+	for (const struct unix_question *question = unix_dump_of(d)->questions; question; question = question->next)
+		TRY(ask(d, question));
 	return 0;
 }

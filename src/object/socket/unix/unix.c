@@ -54,6 +54,7 @@ static struct unix_dumped *remember(struct dump *d, const struct open_file *of, 
 	dumped->entry = entry;
 	dumped->listener_fd = -1;
 	list_push(&dump->all, &dumped->all);
+	dump->n++;
 	table_set(dump->by_ino, diag->ino, dumped);
 	return dumped;
 }
@@ -93,6 +94,7 @@ static int drain_unix(struct dump *d, const struct open_file *of)
 {
 	struct unix_dumped *dumped = table_find(unix_dump_of(d)->by_ino, of->stat.st_ino);
 
+	unix_dump_of(d)->n_drained++;
 	if (dumped->diag->state == TCP_LISTEN)
 		return unix_hold_listener(dumped, of->fd);
 	/* The kernel lets nobody look into a stream that has no peer; nothing can be in it. */
@@ -151,6 +153,14 @@ static int finish_unix(struct dump *d)
 
 	list_for_each(dumped, &dump->all, all)
 		TRY(dump_go_on(d, finish_socket(d, dumped)));
+	return 0;
+}
+
+static int write_unix(struct dump *d)
+{
+	struct unix_dump *dump = unix_dump_of(d);
+
+	TRY(unix_dump_ask(d));
 	if (dump->early && dump->queues)
 		return image_flush(dump->queues); /* more will follow */
 	return dump->queues ? image_finish(&dump->queues) : 0;
@@ -292,6 +302,7 @@ const struct file_kind unix_kind = {
 	.dump = dump_unix,
 	.drain = drain_unix,
 	.finish = finish_unix,
+	.write = write_unix,
 	.take = take_unix,
 	.prepare = prepare_unix,
 	.load = load_unix,

@@ -43,7 +43,9 @@ struct unix_dump {
 	struct image *queues;
 	struct unix_early *early; /* unix-backlog.c */
 	unsigned n_refused;	  /* unix-external.c */
-	unsigned n_lost;	  /* clients made up for connections whose own are closed */
+	struct unix_question *questions;
+	unsigned n, n_drained; /* sockets; those whose queues were looked into */
+	unsigned n_lost;       /* clients made up for connections whose own are closed */
 };
 
 struct unix_dump *unix_dump_of(struct dump *d);
@@ -52,6 +54,8 @@ struct unix_dump *unix_dump_of(struct dump *d);
 int unix_dump_name(struct dump *d, const struct open_file *of, UnixSkEntry *entry);
 /* unix-external.c: the peer is not in the tree. Makes an entry for it where the options allow that, else refuses. */
 int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer);
+/* At write: those that plugins may want. */
+int unix_dump_ask(struct dump *d);
 /* unix-external.c: a connection of an outsider waits in the backlog of a listener of the tree. Allowed by the options,
  * or refused. */
 int unix_check_waiting(struct dump *d, const struct unix_dumped *listener, uint32_t client);

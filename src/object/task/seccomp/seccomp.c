@@ -110,7 +110,7 @@ static int dump_seccomp(struct dump *d, struct thread *thread)
 }
 
 /* The image is written also without filters. */
-static int finish_seccomp(struct dump *d)
+static int write_seccomp(struct dump *d)
 {
 	SeccompEntry record = SECCOMP_ENTRY__INIT;
 	int result;
@@ -239,7 +239,7 @@ const struct task_part seccomp_part = {
 	.name = "seccomp",
 	.collect = collect_seccomp,
 	.outside = dump_seccomp,
-	.finish = finish_seccomp,
+	.write = write_seccomp,
 	.load = load_seccomp,
 	.check = check_seccomp,
 	.needs = need_seccomp,
