@@ -145,7 +145,7 @@ def is_sample(way, name):
 
 
 # Subjects that are run in houses as well: in namespaces of their own, while criu stays outside. tests/run/one NAME --house pid runs any.
-HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere|temporary|inotify|fanotify|fifo|devices|pty|mqueue|path-only|proc)$|socket/unix-names'
+HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere|temporary|inotify|inotify-deleted|fanotify|fifo|devices|pty|mqueue|path-only|proc)$|socket/unix-names'
                                                  '|memory/file-shared')),
           'pid': (('plain', 'twice'), re.compile('tree/|thread/several|file/(pidfd$|pidfd-thread|async|locks|pty-session$|pty-stopped|epoll$|memfd)'
                                                  '|signal/(pending|actions)|timer/(posix|pending)|creds/|socket/unix-(credentials|rights|names|early)$'

@@ -5,6 +5,7 @@
 
 #include "base/table.h"
 #include "base/vector.h"
+#include "fh.pb-c.h"
 #include "file-lock.pb-c.h"
 #include "kern/proc/mountinfo.h"
 #include "object/file/file.h"
@@ -29,6 +30,18 @@ struct dumped {
 	FdTypes type;
 };
 
+/* An inode that is watched and has no path. */
+struct watched_inode {
+	FhEntry *record;
+	dev_t dev;
+	ino_t ino;
+	pid_t pid; /* who watches it */
+	int fd;
+	const char *comm;
+};
+
+struct walked;
+
 struct file_dump {
 	uint32_t last_id;
 	struct kcmp_tree *identities;
@@ -49,6 +62,9 @@ struct file_dump {
 	dev_t last_dev;		    /* the file system that was asked last, and what it is; 0 = none yet */
 	long last_magic;
 	struct proc_mounts mounts; /* of handle.c: read once */
+	struct table *inodes;	   /* dev, ino → id of an entry with a path */
+	VECTOR(struct watched_inode) watched;
+	VECTOR(struct walked *) walked; /* of notify/path.c */
 };
 
 /* A descriptor table to be restored. */
@@ -81,6 +97,8 @@ struct file_set {
 int file_describe(struct open_file *of, struct fdinfo *info);
 /* The same for a file without a descriptor of a task: what is known of of->fd alone. */
 int file_describe_path(struct open_file *of);
+/* The id of a file of the tree with a path that is this inode, 0 if there is none. All must have been dumped. */
+uint32_t file_find_inode(struct dump *d, dev_t dev, ino_t ino);
 /* As file_dump(), and what it was found to be. */
 /* Returns 1 if it was not seen before, else 0. */
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret);
@@ -95,6 +113,9 @@ struct file_later {
 };
 int file_run_later(struct dump *d);
 void file_later_done(struct dump *d); /* what is still to be done is forgotten */
+
+/* notify/path.c: forgets where inodes were found. */
+void path_forget_walks(struct dump *d);
 
 extern const struct file_kind external_kind;
 

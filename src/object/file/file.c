@@ -128,6 +128,7 @@ int file_dump_begin(struct dump *d)
 	files->descriptors = table_create();
 	files->paths = table_create();
 	files->locks_seen = table_create();
+	files->inodes = table_create();
 	learn_devices(files);
 	return 0;
 }
@@ -391,12 +392,19 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	TRY(phase_pass_dump(d, PHASE_dump_object, "file", kind->name));
 	TRY(look_and_save(d, of, kind, entry));
 	dumped->type = entry->type;
+	if (entry->reg)
+		table_set2(d->files->inodes, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)of->id);
 	*vector_push(&d->files->entries) = entry;
 	log_debug("file %u: %s %s", of->id, kind->name, of->link);
 	if (!kind->drain || phase_is_skipped(d, PHASE_dump_drain))
 		return 0;
 	TRY(phase_pass_dump(d, PHASE_dump_drain, "file", kind->name));
 	return kind->drain(d, of);
+}
+
+uint32_t file_find_inode(struct dump *d, dev_t dev, ino_t ino)
+{
+	return (uint32_t)(uintptr_t)table_find2(d->files->inodes, dev, ino);
 }
 
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret)
@@ -557,6 +565,9 @@ void file_dump_clean(struct dump *d)
 	table_destroy(&files->descriptors);
 	table_destroy(&files->paths);
 	table_destroy(&files->locks_seen);
+	table_destroy(&files->inodes);
+	vector_done(&files->watched);
+	path_forget_walks(d);
 	image_close(&files->locks);
 	proc_mounts_done(&files->mounts);
 	free(files);

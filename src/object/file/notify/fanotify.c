@@ -160,6 +160,16 @@ static int load_fanotify(struct restore *r, struct file *f)
 	return 0;
 }
 
+static int link_fanotify(struct restore *r, struct file *f)
+{
+	const FanotifyFileEntry *record = f->entry->ffy;
+
+	for (size_t i = 0; i < record->n_mark; i++)
+		if (record->mark[i]->ie)
+			TRY(handle_link(r, record->mark[i]->ie->f_handle));
+	return 0;
+}
+
 static int open_mount(struct restore *r, const FanotifyMountMarkEntry *record)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
@@ -213,6 +223,7 @@ const struct file_kind fanotify_kind = {
 	.anon_inode = "[fanotify]",
 	.dump = dump_fanotify,
 	.load = load_fanotify,
+	.link = link_fanotify,
 	.create = create_fanotify,
 	.settle = settle_fanotify,
 };

@@ -3,7 +3,6 @@
 #include "object/file/notify/handle.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,29 +12,27 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "kern/proc/mountinfo.h"
 #include "object/file/core.h"
 #include "object/mount/mount.h"
-#include "session/stats.h"
+#include "session/survey.h"
 
 #define HANDLE_WORDS 16
 #define HANDLE_BYTES (HANDLE_WORDS * sizeof(uint64_t))
-#define SCAN_FDS     64
 
 /* The kernel packs a device number for itself into 12 and 20 bits. */
-static dev_t user_dev(uint32_t dev)
+dev_t handle_dev(uint32_t dev)
 {
 	return makedev(dev >> 20, dev & 0xfffff);
 }
 
-static bool is_inode(const char *path, uint64_t ino, uint32_t dev)
+bool handle_is_inode(const char *path, uint64_t ino, uint32_t dev)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && st.st_ino == ino && st.st_dev == user_dev(dev);
+	return lstat(path, &st) == 0 && st.st_ino == ino && st.st_dev == handle_dev(dev);
 }
 
 static int hex_digit(char c)
@@ -109,7 +106,7 @@ static bool find_path(int fd, uint64_t ino, uint32_t dev, int root, char path[PA
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	if (file_readlink(AT_FDCWD, name, path, PATH_MAX) <= 0 || mount_stay_begin(root, &stay) < 0)
 		return false;
-	return is_inode(path, ino, dev);
+	return handle_is_inode(path, ino, dev);
 }
 
 static int read_mounts(struct pool *pool, struct proc_mounts *ret)
@@ -118,12 +115,6 @@ static int read_mounts(struct pool *pool, struct proc_mounts *ret)
 
 	return proc < 0 ? fail_errno("opening /proc/self") : proc_mounts_read(proc, pool, ret);
 }
-
-/* The mounts of one namespace, and its root directory; -1: ours. */
-struct handle_mounts {
-	const struct proc_mounts *all;
-	int root;
-};
 
 /* Tries all mounts of the file system; calls the first that shows the inode at a path, or the first at all. */
 static int open_by_mounts(const struct handle_mounts *mounts, FhEntry *record, uint64_t ino, uint32_t dev,
@@ -136,7 +127,7 @@ static int open_by_mounts(const struct handle_mounts *mounts, FhEntry *record, u
 		const struct proc_mount *one = &mounts->all->items[i];
 		int fd;
 
-		if (one->dev != user_dev(dev))
+		if (one->dev != handle_dev(dev))
 			continue;
 		fd = open_handle(one->mountpoint, mounts->root, record);
 		if (fd < 0)
@@ -153,81 +144,6 @@ static int open_by_mounts(const struct handle_mounts *mounts, FhEntry *record, u
 	return found < 0 ? -ENOENT : 0;
 }
 
-/* --- a scan, for file systems without handles --- */
-
-static __thread struct {
-	uint64_t ino;
-	uint32_t dev;
-	char path[PATH_MAX];
-} wanted; /* nftw(3) passes nothing on */
-
-static int look(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	if (st->st_ino != wanted.ino || st->st_dev != user_dev(wanted.dev))
-		return 0;
-	snprintf(wanted.path, sizeof(wanted.path), "%s", path);
-	return 1;
-}
-
-static const char *scan(struct dump *d, uint64_t ino, uint32_t dev)
-{
-	static const char *const usual[] = { "/etc",	   "/var/spool", "/var/log",
-					     "/usr/share", "/lib/udev",	 "/usr/lib/udev" };
-	const struct opt_list *paths = &d->options->irmap_scan_paths;
-
-	wanted.ino = ino;
-	wanted.dev = dev;
-	for (size_t i = 0; i < paths->n; i++)
-		if (nftw(paths->items[i], look, SCAN_FDS, FTW_PHYS) == 1)
-			return pool_string(d->pool, wanted.path);
-	for (size_t i = 0; d->options->force_irmap && i < sizeof(usual) / sizeof(*usual); i++)
-		if (nftw(usual[i], look, SCAN_FDS, FTW_PHYS) == 1)
-			return pool_string(d->pool, wanted.path);
-	return NULL;
-}
-
-/* The path itself, or a directory it lies in. */
-static bool find_above(char *path, uint64_t ino, uint32_t dev)
-{
-	while (path[0] == '/' && path[1]) {
-		if (is_inode(path, ino, dev))
-			return true;
-		*strrchr(path, '/') = 0;
-	}
-	return false;
-}
-
-/* Who watches a file often has it open as well, or something below it: tail -f, editors, servers that read their
- * settings. */
-static const char *find_near(struct dump *d, const struct open_file *of, uint64_t ino, uint32_t dev)
-{
-	static const char *const names[] = { "cwd", "root", "exe" };
-	int proc = of->task->dump->proc;
-	AUTO_FREE int *numbers = NULL;
-	int n = fd_list(proc, "fd", &numbers);
-	char name[32], path[PATH_MAX];
-
-	for (int i = -(int)(sizeof(names) / sizeof(*names)); i < n; i++) {
-		if (i < 0)
-			snprintf(name, sizeof(name), "%s", names[-i - 1]);
-		else
-			snprintf(name, sizeof(name), "fd/%d", numbers[i]);
-		if (file_readlink(proc, name, path, sizeof(path)) > 0 && find_above(path, ino, dev))
-			return pool_string(d->pool, path);
-	}
-	return NULL;
-}
-
-static const char *scan_clocked(struct dump *d, uint64_t ino, uint32_t dev)
-{
-	const char *path;
-
-	stats_start(d->stats, STATS_IRMAP);
-	path = scan(d, ino, dev);
-	stats_stop(d->stats, STATS_IRMAP);
-	return path;
-}
-
 /* Those that the task sees. */
 static int find_mounts(struct dump *d, const struct task *task, struct handle_mounts *ret)
 {
@@ -236,6 +152,25 @@ static int find_mounts(struct dump *d, const struct task *task, struct handle_mo
 		return 0;
 	ret->all = &d->files->mounts;
 	return d->files->mounts.n ? 0 : read_mounts(d->pool, &d->files->mounts);
+}
+
+/* Opened by its path at the restore: on which mount it lies. */
+static void note_mount(struct dump *d, FhEntry *record, const struct handle_mounts *mounts)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	struct statx st;
+
+	if (mount_stay_begin(mounts->root, &stay) == 0 &&
+	    statx(AT_FDCWD, record->path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &st) == 0 && st.stx_mask & STATX_MNT_ID)
+		record->mnt_id = (uint32_t)st.stx_mnt_id;
+}
+
+/* It has no path that can be found. When all files are known: perhaps the tree has it open. */
+static void leave_open(struct dump *d, const struct open_file *of, FhEntry *record, uint64_t ino, uint32_t dev)
+{
+	*vector_push(&d->files->watched) = (struct watched_inode){
+		record, handle_dev(dev), ino, of->task->vpid, of->task_fd, of->task->comm,
+	};
 }
 
 int handle_dump(struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev,
@@ -255,25 +190,41 @@ int handle_dump(struct dump *d, const struct open_file *of, const char *value, u
 		return parsed;
 	TRY(find_mounts(d, of->task, &mounts));
 	if (parsed == 0 && !d->options->force_irmap && open_by_mounts(&mounts, record, ino, dev, path, &fd) == 0 &&
-	    path[0])
+	    path[0]) {
 		record->path = pool_string(d->pool, path);
+	} else {
+		record->path = (char *)path_of_inode(d, of->task, &mounts, ino, dev, fd >= 0);
+		if (record->path)
+			note_mount(d, record, &mounts);
+	}
 	record->has_mnt_id = mount_dump_id(d, (int)record->mnt_id) > 0;
-	if (!record->path && fd < 0)
-		record->path = (char *)find_near(d, of, ino, dev);
 	if (!record->path)
-		record->path = (char *)scan_clocked(d, ino, dev);
-	if (!record->path && fd >= 0)
-		return refuse(
-			ENOENT,
-			"inode %llu of device %u:%u is watched, but has no path any more: remove the watch, or put the "
-			"file back",
-			(unsigned long long)ino, major(user_dev(dev)), minor(user_dev(dev)));
-	if (!record->path)
-		return refuse(ENOTSUP,
-			      "inode %llu of device %u:%u is watched, and its path can't be found: tell with "
-			      "--irmap-scan-path "
-			      "where to look",
-			      (unsigned long long)ino, major(user_dev(dev)), minor(user_dev(dev)));
+		leave_open(d, of, record, ino, dev);
+	return 0;
+}
+
+static int find_open(struct dump *d, const struct watched_inode *watched)
+{
+	uint32_t id = file_find_inode(d, watched->dev, watched->ino);
+
+	LOG_SCOPE("task %d (%s)", watched->pid, watched->comm);
+	LOG_SCOPE("descriptor %d", watched->fd);
+	watched->record->has_file = id != 0;
+	watched->record->file = id;
+	if (id)
+		return 0;
+	return refuse(
+		ENOENT,
+		"inode %llu of device %u:%u is watched, but no path leads to it, and the tree does not have it open: "
+		"put the file back, remove the watch, or tell with --irmap-scan-path DIR where it lies (as the "
+		"task sees it)",
+		(unsigned long long)watched->ino, major(watched->dev), minor(watched->dev));
+}
+
+int handle_finish(struct dump *d)
+{
+	for (size_t i = 0; i < d->files->watched.n; i++)
+		TRY(dump_go_on(d, find_open(d, &d->files->watched.items[i])));
 	return 0;
 }
 
@@ -288,6 +239,25 @@ static int open_watched(struct restore *r, const FhEntry *record, int *ret_fd)
 	return *ret_fd < 0 ? fail_errno("opening %s, which was watched", record->path) : 0;
 }
 
+int handle_link(struct restore *r, const FhEntry *record)
+{
+	return record->has_file ? file_use(r, record->file, NULL) : 0;
+}
+
+/* The tree has it open: the watch is put on that very file, if it has been deleted. */
+static int open_of_tree(struct restore *r, const FhEntry *record, int *ret_fd)
+{
+	struct file *file = file_find(r, record->file);
+	int fd;
+
+	TRY(file_get_late_fd(r, file, &fd));
+	*ret_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (*ret_fd < 0)
+		return fail_errno("duplicating a descriptor");
+	file_put(r, file);
+	return 0;
+}
+
 int handle_open(struct restore *r, const FhEntry *record, uint64_t ino, uint32_t dev, int *ret_fd)
 {
 	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
@@ -297,13 +267,15 @@ int handle_open(struct restore *r, const FhEntry *record, uint64_t ino, uint32_t
 
 	if (record->n_handle < HANDLE_WORDS || record->bytes > HANDLE_BYTES)
 		return refuse(EINVAL, "files.img: a file handle of %u bytes makes no sense", record->bytes);
+	if (record->has_file)
+		return open_of_tree(r, record, ret_fd);
 	if (record->path)
 		return open_watched(r, record, ret_fd);
 	pool = pool_create();
 	TRY(read_mounts(pool, &mounts));
 	if (open_by_mounts(&(struct handle_mounts){ &mounts, -1 }, &copy, ino, dev, path, ret_fd) < 0)
 		return refuse(ENOENT, "inode %llu of device %u:%u, which was watched, can't be found",
-			      (unsigned long long)ino, major(user_dev(dev)), minor(user_dev(dev)));
+			      (unsigned long long)ino, major(handle_dev(dev)), minor(handle_dev(dev)));
 	return 0;
 }
 
@@ -328,7 +300,7 @@ const char *handle_device_path(struct dump *d, const struct task *task, uint32_t
 		struct stat st;
 
 		/* Another mount may lie upon it. */
-		if (one->dev != user_dev(dev) || stat(one->mountpoint, &st) < 0 || st.st_dev != user_dev(dev))
+		if (one->dev != handle_dev(dev) || stat(one->mountpoint, &st) < 0 || st.st_dev != handle_dev(dev))
 			continue;
 		*ret_mnt_id = (uint32_t)one->id;
 		return one->mountpoint;

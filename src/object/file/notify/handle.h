@@ -9,6 +9,24 @@
  * of: the file that watches. */
 int handle_dump(struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev,
 		FhEntry **ret);
+/* Dump: when all files are known. Those that have no path must be open in the tree. */
+int handle_finish(struct dump *d);
+
+/* The mounts of one namespace, and its root directory; -1: ours. */
+struct handle_mounts {
+	const struct proc_mounts *all;
+	int root;
+};
+
+/* path.c, dump: where file handles are no help. deleted: it has no path any more, as far as they tell. */
+const char *path_of_inode(struct dump *d, const struct task *task, const struct handle_mounts *mounts, uint64_t ino,
+			  uint32_t dev, bool deleted);
+/* The kernel packs a device number for itself into 12 and 20 bits. */
+dev_t handle_dev(uint32_t dev);
+bool handle_is_inode(const char *path, uint64_t ino, uint32_t dev);
+
+/* Restore, at link: the file of the tree that is watched is kept until handle_open(). */
+int handle_link(struct restore *r, const FhEntry *handle);
 /* Restore: an O_PATH descriptor of the inode: by path if it is (still) the same, else by handle. dev is the kernel's
  * number. */
 int handle_open(struct restore *r, const FhEntry *handle, uint64_t ino, uint32_t dev, int *ret_fd);

@@ -114,6 +114,15 @@ static int add_watch(struct restore *r, int fd, const InotifyWdEntry *watch)
 	return 0;
 }
 
+static int link_inotify(struct restore *r, struct file *f)
+{
+	const InotifyFileEntry *record = f->entry->ify;
+
+	for (size_t i = 0; i < record->n_wd; i++)
+		TRY(handle_link(r, record->wd[i]->f_handle));
+	return 0;
+}
+
 /* At the very end: what the restore itself does to watched files is no event for the program. */
 static int settle_inotify(struct restore *r, struct file *f)
 {
@@ -136,7 +145,9 @@ const struct file_kind inotify_kind = {
 	.entry = offsetof(FileEntry, ify),
 	.anon_inode = "inotify",
 	.dump = dump_inotify,
+	.finish = handle_finish, /* for fanotify as well */
 	.load = load_inotify,
+	.link = link_inotify,
 	.create = create_inotify,
 	.settle = settle_inotify,
 };
