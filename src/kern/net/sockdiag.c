@@ -84,21 +84,6 @@ static void take_unix_attribute(struct reading *reading, struct unix_diag *diag,
 	}
 }
 
-/* FNV-1a */
-static uint64_t name_key(const struct unix_diag *diag)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < diag->name_size; i++)
-		hash = (hash ^ diag->name[i]) * 0x100000001b3u;
-	return hash;
-}
-
-bool sockdiag_has_orphan(const struct table *by_waiting, const struct unix_diag *listener)
-{
-	return table_find2(by_waiting, name_key(listener), 1);
-}
-
 static int take_unix(void *arg, const struct nlmsghdr *message)
 {
 	const struct unix_diag_msg *head = mnl_nlmsg_get_payload(message);
@@ -112,8 +97,6 @@ static int take_unix(void *arg, const struct nlmsghdr *message)
 	mnl_attr_for_each(attr, message, sizeof(*head)) take_unix_attribute(reading, diag, attr);
 	if (diag->ino)
 		table_set(reading->by_ino, diag->ino, diag);
-	else if (!diag->peer && diag->rqueue && diag->name)
-		table_set2(reading->by_waiting, name_key(diag), 1, diag);
 	for (unsigned i = 0; i < diag->n_waiting; i++)
 		if (diag->waiting[i])
 			table_set(reading->by_waiting, diag->waiting[i], diag);

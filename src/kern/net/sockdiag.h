@@ -72,8 +72,6 @@ struct netlink_diag {
  * by_waiting finds a listener by the inode of a client that waits in its backlog.
  */
 int sockdiag_read_unix(struct netlink *netlink, struct pool *pool, struct table *by_ino, struct table *by_waiting);
-/* Unread data waits in a connection to the listener that nobody has accepted and whose client is closed. */
-bool sockdiag_has_orphan(const struct table *by_waiting, const struct unix_diag *listener);
 int sockdiag_read_packet(struct netlink *netlink, struct pool *pool, struct table *by_ino);
 int sockdiag_read_netlink(struct netlink *netlink, struct pool *pool, struct table *by_ino);
 /* Sockets without an inode number (TIME-WAIT, SYN-RECEIVED) are left out. */

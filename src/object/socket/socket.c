@@ -134,15 +134,6 @@ int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag
 	return 0;
 }
 
-int socket_has_orphan(struct dump *d, const struct unix_diag *listener, bool *ret)
-{
-	struct socket_dump *sockets = NULL;
-
-	TRY(read_unix(d, &sockets));
-	*ret = sockdiag_has_orphan(sockets->listener_by_client, listener);
-	return 0;
-}
-
 int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **ret)
 {
 	struct socket_dump *sockets = NULL;

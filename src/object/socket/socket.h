@@ -42,8 +42,6 @@ int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **
 int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag **ret);
 /* The unix listener in whose backlog the connection of this client waits for accept(2). */
 int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag **ret);
-/* Unread data waits in a connection in its backlog whose client is closed. */
-int socket_has_orphan(struct dump *d, const struct unix_diag *listener, bool *ret);
 
 /* Closes what the sockets of a dump hold: tables, descriptors. Accepts a dump that has none. */
 void socket_dump_done(struct dump *d);

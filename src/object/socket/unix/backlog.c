@@ -62,17 +62,19 @@ static uint32_t add_lost_client(struct dump *d, const struct unix_dumped *listen
 	return entry->id;
 }
 
-/* The one at place i of the backlog: its file id, 0 if it is not to be restored. ret_early is set if it has sent
- * something. */
+/* The one at place i of the backlog: its file id, 0 if it is not to be restored. ret_early is set if it may have
+ * sent something. */
 static int find_client(struct dump *d, const struct unix_dumped *listener, unsigned i, uint32_t *ret_id,
 		       bool *ret_early)
 {
 	uint32_t ino = listener->diag->waiting[i];
 	const struct unix_dumped *client = ino ? table_find(unix_dump_of(d)->by_ino, ino) : NULL;
 
+	/* sock_diag tells nothing of the end that the gone client has written to: it may have sent something. */
 	if (!ino) {
 		*ret_id = add_lost_client(d, listener);
-		return *ret_early ? 0 : socket_has_orphan(d, listener->diag, ret_early);
+		*ret_early = true;
+		return 0;
 	}
 	if (!client) {
 		*ret_id = 0;
@@ -99,9 +101,9 @@ int unix_dump_backlog(struct dump *d, const struct unix_dumped *listener)
 	file_dump_reorder(d, early->clients, early->n);
 	if (is_early && d->options->end != OPT_END_KILL)
 		return refuse(ENOTSUP, "a connection to this unix socket that still waits for accept(2) has data "
-				       "inside, which can be read only when "
-				       "the tasks are gone: dump without --leave-running and --leave-stopped, or try "
-				       "again when it was accepted");
+				       "inside, or its client is gone and may have left some, which can be read only "
+				       "when the tasks are gone: dump without --leave-running and --leave-stopped, or "
+				       "try again when it was accepted");
 	if (!is_early)
 		return 0;
 	early->fd = listener->listener_fd;
