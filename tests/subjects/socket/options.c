@@ -38,7 +38,7 @@ static struct changed {
 	const struct sort *sort;
 	int fd, level, option, value;
 } changed[2000];
-static int n_changed;
+static int n_changed, capacity;
 
 static bool read_option(int fd, int level, int option, int *ret)
 {
@@ -72,7 +72,7 @@ static void try_all(const struct sort *sort, int level)
 {
 	int fd = socket(sort->family, sort->type, sort->protocol), value = 0;
 
-	for (int option = 1; fd >= 0 && option < OPTION_MAX; option++) {
+	for (int option = 1; fd >= 0 && option < OPTION_MAX && n_changed < capacity; option++) {
 		if (is_left_out(level, option) || !change(fd, level, option, &value))
 			continue;
 		must(dup2(fd, FIRST_FD + n_changed));
@@ -86,10 +86,17 @@ static void try_all(const struct sort *sort, int level)
 
 int main(void)
 {
-	struct rlimit limit = { 4096, 4096 };
+	struct rlimit limit;
 	int lost = 0;
 
+	must(getrlimit(RLIMIT_NOFILE, &limit));
+	if (limit.rlim_max < FIRST_FD + 300)
+		skip("too few open files are allowed");
+	limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
 	must(setrlimit(RLIMIT_NOFILE, &limit));
+	capacity = (int)limit.rlim_cur - FIRST_FD - 8;
+	if (capacity > (int)N(changed))
+		capacity = N(changed);
 	for (size_t i = 0; i < N(sorts); i++)
 		for (size_t j = 0; j < N(levels); j++)
 			try_all(&sorts[i], levels[j]);
