@@ -27,6 +27,11 @@ test-clients: all
 	@tools/install-deps clients
 	@/usr/bin/python3 -B -m pytest -c tests/pytest.ini --rootdir tests --build=$(BUILD) -q tests/clients
 
+# A part of the suites on other kernels in virtual machines, an hour each; not part of "test".
+test-kernels: deps-test all
+	@tools/install-deps kernels
+	@tests/kernels/run $(BUILD) $(KERNELS)
+
 deps-test:
 	@tools/install-deps test
 
@@ -50,4 +55,4 @@ uninstall: prefix
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps deps-test demo test test-clients bench prefix install uninstall clean
+.PHONY: all deps deps-test demo test test-clients test-kernels bench prefix install uninstall clean
