@@ -129,9 +129,10 @@ int restorer_boot(struct remote *remote, const struct restorer_first *first)
 	return 0;
 }
 
-int restorer_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, size_t *ret_result)
+static void plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, bool any,
+		       size_t *ret_result)
 {
-	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = 1 };
+	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = !any };
 	size_t at = plan_space(plan, sizeof(args) + sizeof(pid_t));
 	const char *why =
 		plan_why(plan, "make thread %d%s", made->wanted, flags & CLONE_THREAD ? "" : " as a new process");
@@ -141,14 +142,38 @@ int restorer_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, 
 	memcpy(plan_at(plan, at), &args, sizeof(args));
 	memcpy((char *)plan_at(plan, at) + sizeof(args), &made->wanted, sizeof(made->wanted));
 	/* The address of the wanted tid is known only over there. */
-	plan_step(plan, why, STEP_SET_LONG,
-		  (struct plan_arg[]){ D(at + offsetof(struct clone_args, set_tid)), D(at + sizeof(args)) }, 2);
+	if (!any)
+		plan_step(plan, why, STEP_SET_LONG,
+			  (struct plan_arg[]){ D(at + offsetof(struct clone_args, set_tid)), D(at + sizeof(args)) }, 2);
 	clone = plan_step(plan, why, STEP_CLONE, step, 3);
 	if (ret_result) {
 		clone->flags |= STEP_MAY_FAIL;
 		*ret_result = plan_keep_result(plan, clone);
 	}
+}
+
+int restorer_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, size_t *ret_result)
+{
+	plan_clone(plan, made, flags, exit_signal, false, ret_result);
 	return 0;
+}
+
+void restorer_plan_clone_any(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal,
+			     size_t *ret_result)
+{
+	plan_clone(plan, made, flags, exit_signal, true, ret_result);
+}
+
+void restorer_reset(struct remote *made)
+{
+	struct slot *slot = made->slot;
+	int64_t parent = slot->parent, wakeup = slot->wakeup;
+
+	memset(slot, 0, offsetof(struct slot, stack));
+	slot->role = SLOT_RESTORER;
+	slot->wakeup = wakeup;
+	slot->parent = parent;
+	made->posted = NULL;
 }
 
 int restorer_wait_arrival(struct remote *remote, const struct deadline *deadline)

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "engine/engine.h"
+#include "flow/next-pid.h"
 #include "flow/number.h"
 #include "flow/restore-tree.h"
 #include "lib/compel/restorer.h"
@@ -64,7 +65,7 @@ static int plan_threads(struct restore *r, struct task *task, struct making *mak
 			TRY(restorer_add(r->arena, thread->vtid, 0, &thread->remote));
 		if (r->inner_pids)
 			restorer_set_tid(thread->remote, 0);
-		if (!making->made[i])
+		if (!making->made[i] && !next_pid_is_used(r))
 			TRY(restorer_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
 		i++;
 	}
@@ -72,12 +73,14 @@ static int plan_threads(struct restore *r, struct task *task, struct making *mak
 }
 
 /* How the steps went. *ret_taken: a tid that was in use, 0 if there was none. */
-static int see_made(const struct task *task, struct making *making, pid_t *ret_taken)
+static int see_made(const struct restore *r, const struct task *task, struct making *making, pid_t *ret_taken)
 {
 	struct thread *thread;
 	unsigned i = 0;
 
 	*ret_taken = 0;
+	if (next_pid_is_used(r))
+		return 0;
 	for_each_thread(thread, task) {
 		int64_t result;
 
@@ -103,15 +106,25 @@ static int make_the_rest(struct restore *r, struct task *task, struct making *ma
 	unsigned waited_ms = 0;
 	pid_t taken;
 
-	TRY(see_made(task, making, &taken));
+	TRY(see_made(r, task, making, &taken));
 	while (taken) {
 		AUTO(plan_destroy) struct plan *plan = plan_create();
 
 		TRY(restore_wait_for_pid(taken, &waited_ms));
 		TRY(plan_threads(r, task, making, plan));
 		TRY(remote_run(task->leader->remote, plan, &r->deadline));
-		TRY(see_made(task, making, &taken));
+		TRY(see_made(r, task, making, &taken));
 	}
+	return 0;
+}
+
+static int make_one_by_one(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+
+	for_each_thread(thread, task)
+		if (thread != task->leader)
+			TRY(next_pid_make(r, task, thread, THREAD_FLAGS, 0));
 	return 0;
 }
 
@@ -142,7 +155,7 @@ int restore_task_contents(struct restore *r, struct task *task)
 	TRY(phase_restore_furnish(r, task, plan));
 	TRY(plan_threads(r, task, &making, plan));
 	TRY(remote_run(task->leader->remote, plan, &r->deadline));
-	TRY(make_the_rest(r, task, &making));
+	TRY(next_pid_is_used(r) ? make_one_by_one(r, task) : make_the_rest(r, task, &making));
 	phase_restore_furnished(r, task);
 	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
 	TRY(wait_threads(r, task));

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "flow/actions.h"
+#include "flow/next-pid.h"
 #include "flow/number.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
@@ -87,6 +88,18 @@ int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 	return 0;
 }
 
+struct boot {
+	struct remote *remote;
+	const struct restorer_first *first;
+};
+
+static int boot_root(void *arg)
+{
+	const struct boot *boot = arg;
+
+	return restorer_boot(boot->remote, boot->first);
+}
+
 static int make_root(struct restore *r, struct task *root)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
@@ -96,22 +109,24 @@ static int make_root(struct restore *r, struct task *root)
 		.flags = r->birth_flags,
 	};
 	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
+	struct boot boot = { root->leader->remote, &first };
 	unsigned waited = 0;
-	int error;
+	int error, kept;
 
 	if (r->us > 0 && us < 0)
 		return fail(-us, "opening a pidfd of ourselves");
 	first.parent = r->inner_pids ? us : 0;
+	kept = r->ids ? r->stand_in : us;
 	TRY(phase_restore_enter_root(r, root, plan));
-	while ((error = restorer_boot(root->leader->remote, &first)) == -EEXIST)
+	while ((error = r->give_birth ? r->give_birth(r, boot_root, &boot) : boot_root(&boot)) == -EEXIST)
 		TRY(restore_wait_for_pid(root->vpid, &waited));
 	TRY(error);
 	root->pid = remote_tid(root->leader->remote);
 	TRY(arrived(r, root));
 	/* It still has our whole address space and all our descriptors around it. */
 	TRY(phase_restore_empty(r, root, plan));
-	if (r->us > 0 && r->us != us)
-		plan_syscall(plan, "keep the pidfd of criu", __NR_dup3, V(us), V(r->us), V(O_CLOEXEC));
+	if (r->us > 0 && r->us != kept)
+		plan_syscall(plan, "keep the pidfd of criu", __NR_dup3, V(kept), V(r->us), V(O_CLOEXEC));
 	restore_plan_close_all(r, plan);
 	return run(r, root, plan);
 }
@@ -177,12 +192,28 @@ static int clone_again(struct restore *r, struct task *task)
 	return result < 0 ? fail((int)-result, "making task %d", task->vpid) : 0;
 }
 
+static int make_one_by_one(struct restore *r, struct task *creator, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		struct task *task = batch->tasks[i];
+
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(next_pid_make(r, creator, task->leader, clone_flags(task),
+				  task->restore->by_sibling ? 0 : SIGCHLD));
+		task->pid = task->vpid;
+		TRY(arrived(r, task));
+	}
+	return 0;
+}
+
 /* One plan of their creator makes them all. */
 static int make_siblings(struct restore *r, struct task *creator, struct batch *batch)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
 
+	if (next_pid_is_used(r))
+		return make_one_by_one(r, creator, batch);
 	for (size_t i = 0; i < batch->n; i++)
 		TRY(plan_clone(plan, batch->tasks[i], &batch->results[i]));
 	TRY(run(r, creator, plan));

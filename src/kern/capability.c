@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +16,15 @@ bool capability_effective(unsigned capability)
 
 	return syscall(SYS_capget, HEADER, data) == 0 &&
 	       data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
+}
+
+uint64_t capability_all(void)
+{
+	uint64_t all = 0;
+
+	for (int cap = 0; cap < 64 && prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		all |= 1ull << cap;
+	return all;
 }
 
 int capability_keep(uint64_t capabilities)

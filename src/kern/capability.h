@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 bool capability_effective(unsigned capability);
+/* All that this kernel knows: what the first process of a user namespace has. */
+uint64_t capability_all(void);
 /* Keeps those (bit n is capability n) that are permitted, as permitted and effective ones; all others are gone. -errno,
  * not logged. */
 int capability_keep(uint64_t capabilities);

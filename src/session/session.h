@@ -96,6 +96,7 @@ struct dump {
 	bool taken; /* something was read that nobody can put back: the tasks must not run on as if nothing was */
 	struct namespace_set *namespaces; /* object/namespace */
 	bool inner_pids;		  /* the tree has a pid namespace of its own: session/pids.h */
+	const struct UsernsEntry *ids;	  /* the tree has a user namespace of its own: session/ids.h; else NULL */
 	struct parasite_cache *parasite_cache;
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
 };
@@ -138,6 +139,13 @@ struct restore {
 	struct inventory *inventory;
 	struct namespace_set *namespaces; /* object/namespace; NULL before the tasks are loaded */
 	bool inner_pids;		  /* session/pids.h */
+	const struct UsernsEntry *ids;	  /* session/ids.h; NULL: the tree has the ids that we see */
+	const uint32_t *groups; /* the supplementary groups of new tasks, as they see them, until they get their own */
+	size_t n_groups;
+	struct broker *broker; /* object/namespace: a process of ours in the user namespace of the tree; NULL: none */
+	int stand_in;	       /* a pidfd of it, of which tasks fetch descriptors, as they can't from us */
+	/* Runs boot(), which makes the root task, as those who own its user namespace; NULL: it has none of its own. */
+	int (*give_birth)(struct restore *r, int (*boot)(void *arg), void *arg);
 	int us; /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	struct file_set *files;	      /* object/file */
 	struct network_lock *network; /* object/net */

@@ -61,6 +61,10 @@ class Run:
         for folder in (self.work, self.control):
             folder.mkdir()
         os.chmod(self.control, 0o777)
+        if 'user' in self.house.split(','):
+            for folder in (self.folder, self.work):
+                os.chmod(folder, 0o755)
+            os.chown(self.work, 200000, 200000)         # root in there: room.c
         self.output = self.folder / 'output'
         self.pid = self.before = self.files = None
         self.images = 0

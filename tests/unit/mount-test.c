@@ -10,6 +10,8 @@
 
 #include "base/fail.h"
 #include "object/mount/core.h"
+#include "session/session.h"
+#include "userns.pb-c.h"
 
 struct tree {
 	struct pool *pool;
@@ -179,15 +181,33 @@ static void test_masters_in_circle(void **state)
 	assert_int_equal(check_groups(tree), -EINVAL);
 }
 
+/* What the kernel shows are our ids, what is written are those of the tree. */
+static void test_owner_options(void **state)
+{
+	UidGidExtent low = UID_GID_EXTENT__INIT, high = UID_GID_EXTENT__INIT;
+	UidGidExtent *map[] = { &low, &high };
+	UsernsEntry ids = USERNS_ENTRY__INIT;
+	struct dump d = { .pool = ((struct tree *)*state)->pool, .ids = &ids };
+
+	low = (UidGidExtent){ low.base, 0, 100000, 1000 };
+	high = (UidGidExtent){ high.base, 1000, 5000, 10 };
+	ids.n_uid_map = ids.n_gid_map = 2;
+	ids.uid_map = ids.gid_map = map;
+	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "rw,size=4k,uid=100033,gid=5009"),
+			    "size=4k,uid=33,gid=1009");
+	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "rw,uid=0,gid=5010,mode=755"), "mode=755");
+}
+
 static void test_options(void **state)
 {
 	struct pool *pool = ((struct tree *)*state)->pool;
+	struct dump d = { .pool = pool };
 
-	assert_string_equal(fs_options(pool, fs_find("tmpfs"), "rw,size=65536k,mode=755"), "size=65536k,mode=755");
-	assert_string_equal(fs_options(pool, fs_find("tmpfs"), "ro"), "");
-	assert_string_equal(fs_options(pool, fs_find("devpts"), "rw,gid=5,mode=620,ptmxmode=666"),
+	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "rw,size=65536k,mode=755"), "size=65536k,mode=755");
+	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "ro"), "");
+	assert_string_equal(fs_options(&d, fs_find("devpts"), "rw,gid=5,mode=620,ptmxmode=666"),
 			    "gid=5,mode=620,ptmxmode=666,newinstance");
-	assert_string_equal(fs_options(pool, NULL, "rw,seclabel,data=ordered"), "data=ordered");
+	assert_string_equal(fs_options(&d, NULL, "rw,seclabel,data=ordered"), "data=ordered");
 	assert_string_equal(fs_with_context(pool, "mode=755,context=\"a:b:c:s0:c1,c2\",size=1k", "x:y:z"),
 			    "mode=755,context=x:y:z,size=1k");
 	assert_string_equal(fs_with_context(pool, "mode=755", "x:y:z"), "mode=755");
@@ -205,7 +225,7 @@ int main(void)
 		TEST(test_strange_place),  TEST(test_same_id),
 		TEST(test_widest),	   TEST(test_groups),
 		TEST(test_group_of_parts), TEST(test_masters_in_circle),
-		TEST(test_options),
+		TEST(test_options),	   TEST(test_owner_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -371,6 +371,7 @@ static void credential_steps(void **state)
 	assert_int_equal(steps_of(&want, &own), 0);
 
 	want.uid[0] = want.uid[1] = want.uid[2] = want.uid[3] = 1000;
+	want.gid[0] = want.gid[1] = want.gid[2] = want.gid[3] = 1000;
 	want.groups = groups;
 	want.n_groups = 2;
 	want.permitted = want.inheritable = want.ambient = want.effective = 1 << 3;

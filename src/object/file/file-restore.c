@@ -242,13 +242,8 @@ int file_restore_load(struct restore *r)
 	}
 	for (size_t i = 0; i < files->files.n; i++)
 		TRY(restore_go_on(r, load_file(r, files->files.items[i])));
-	return 0;
-}
-
-int file_restore_link(struct restore *r)
-{
-	struct file_set *files = r->files;
-
+	if (r->damage)
+		return r->damage;
 	TRY(file_load_tables(r));
 	TRY(restore_go_on(r, locks_load(r)));
 	for (size_t i = 0; i < files->files.n; i++)

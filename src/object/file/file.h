@@ -151,8 +151,7 @@ void file_dump_clean(struct dump *d); /* releases what d->files holds; at the en
 
 /* --- restore --- */
 
-int file_restore_load(struct restore *r);		/* files.img; load of all */
-int file_restore_link(struct restore *r);		/* fdinfo-*.img; link of all */
+int file_restore_load(struct restore *r);		/* files.img, fdinfo-*.img; load and link of all */
 struct file *file_find(struct restore *r, uint32_t id); /* NULL if not there */
 /* One more user of the file, declared at load/link time; give it back with file_put() when done. */
 int file_use(struct restore *r, uint32_t id, struct file **ret);
@@ -240,4 +239,4 @@ int file_read_owner(const struct dump *d, int fd, FownEntry *owner);
 int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner);
 /* Restore: calls make() as the user whose file it is: some objects count against the limits of who makes them. Returns
    its result, a descriptor or -errno, not logged. */
-int file_make_as_user(const struct file *f, int (*make)(const struct file *f));
+int file_make_as_user(const struct restore *r, const struct file *f, int (*make)(const struct file *f));

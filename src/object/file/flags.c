@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "object/file/file.h"
+#include "session/ids.h"
 #include "session/pids.h"
 
 #define FLAGS_OF_SETFL (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
@@ -44,8 +45,8 @@ int file_read_owner(const struct dump *d, int fd, FownEntry *owner)
 		return 0;
 	if (fcntl(fd, F_GETOWNER_UIDS, ids) < 0)
 		return fail_errno("reading the user of the signal owner of a file");
-	owner->uid = ids[0];
-	owner->euid = ids[1];
+	owner->uid = dump_inner_uid(d, ids[0]);
+	owner->euid = dump_inner_uid(d, ids[1]);
 	owner->pid_type = (uint32_t)who.type;
 	owner->pid = (uint32_t)who.pid;
 	return 0;
@@ -54,15 +55,16 @@ int file_read_owner(const struct dump *d, int fd, FownEntry *owner)
 int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner)
 {
 	struct f_owner_ex who = { (int)owner->pid_type, restore_outer_pid(r, (pid_t)owner->pid) };
-	bool other = owner->uid != getuid() || owner->euid != geteuid();
+	uid_t wanted = restore_outer_uid(r, owner->uid), wanted_effective = restore_outer_uid(r, owner->euid);
 	uid_t uid = getuid(), euid = geteuid(), saved = euid;
+	bool other = wanted != uid || wanted_effective != euid;
 	int result, error;
 
 	/*
 	 * The kernel remembers who sets the owner: signals are sent with his rights. The plain system call changes this
 	 * thread only; the saved id keeps the way back.
 	 */
-	if (other && syscall(SYS_setresuid, owner->uid, owner->euid, saved) < 0)
+	if (other && syscall(SYS_setresuid, wanted, wanted_effective, saved) < 0)
 		return fail_errno("becoming user %u to set the signal owner of a file", owner->euid);
 	result = fcntl(fd, F_SETOWN_EX, &who);
 	error = errno;
@@ -73,10 +75,10 @@ int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner)
 	return 0;
 }
 
-int file_make_as_user(const struct file *f, int (*make)(const struct file *f))
+int file_make_as_user(const struct restore *r, const struct file *f, int (*make)(const struct file *f))
 {
 	const ThreadCoreEntry *core = f->owner ? f->owner->leader->core->thread_core : NULL;
-	uid_t user = core && core->creds ? core->creds->euid : 0, old = geteuid();
+	uid_t user = core && core->creds ? restore_outer_uid(r, core->creds->euid) : 0, old = geteuid();
 	int result;
 
 	/* The plain system call changes this thread only; the saved id keeps the way back. */

@@ -18,6 +18,7 @@
 #include "object/file/file.h"
 #include "object/memory/core.h"
 #include "pages/equal.h"
+#include "session/ids.h"
 
 typedef page_range_list segment_list;
 
@@ -39,7 +40,7 @@ static int read_hugetlb_flag(int fd, MemfdInodeEntry *record)
 	return 0;
 }
 
-static int describe_object(struct memory_object *object, const struct stat *stat)
+static int describe_object(const struct dump *d, struct memory_object *object, const struct stat *stat)
 {
 	MemfdInodeEntry *record = &object->record;
 	int seals = fcntl(object->fd, F_GET_SEALS);
@@ -47,8 +48,8 @@ static int describe_object(struct memory_object *object, const struct stat *stat
 	if (seals < 0 && errno != EINVAL)
 		return fail_errno("cannot read the seals of %s", record->name);
 	record->seals = seals < 0 ? F_SEAL_SEAL : (uint32_t)seals;
-	record->uid = stat->st_uid;
-	record->gid = stat->st_gid;
+	record->uid = dump_inner_uid(d, stat->st_uid);
+	record->gid = dump_inner_gid(d, stat->st_gid);
 	record->size = (uint64_t)stat->st_size;
 	record->shmid = (uint32_t)stat->st_ino;
 	record->has_mode = true;
@@ -70,7 +71,7 @@ static int add_object(struct dump *d, int fd, const char *name, int id, struct m
 	*vector_push(&memory->objects) = object;
 	if (fstat(fd, &stat) < 0)
 		return fail_errno("cannot examine %s", name);
-	TRY(describe_object(object, &stat));
+	TRY(describe_object(d, object, &stat));
 	object->segment = id >= 0;
 	if (object->segment)
 		object->record.shmid = (uint32_t)id;

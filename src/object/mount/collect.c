@@ -99,7 +99,7 @@ static MntEntry *make_entry(struct dump *d, const struct proc_mount *seen)
 	}
 	entry->mountpoint = (char *)seen->mountpoint;
 	entry->source = (char *)seen->source;
-	entry->options = fs_options(d->pool, fs, seen->super_options);
+	entry->options = fs_options(d, fs, seen->super_options);
 	entry->has_shared_id = entry->has_master_id = entry->has_sb_flags = true;
 	entry->shared_id = (uint32_t)seen->shared;
 	entry->master_id = (uint32_t)seen->master;

@@ -86,7 +86,7 @@ struct fs_kind {
 const struct fs_kind *fs_find(const char *name);
 const struct fs_kind *fs_find_type(uint32_t type);
 /* The options that make it again, out of those that the kernel shows; in the pool. */
-char *fs_options(struct pool *pool, const struct fs_kind *fs, const char *shown);
+char *fs_options(const struct dump *d, const struct fs_kind *fs, const char *shown);
 /* The same with another value of context=, if there is one. */
 const char *fs_with_context(struct pool *pool, const char *options, const char *context);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The file systems: which of them can be made again, and by which options. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/auto.h"
 #include "base/text.h"
 #include "object/mount/core.h"
+#include "session/ids.h"
 
 #define SERVED "is served by a process, which may not be there at restore"
 
@@ -62,7 +64,26 @@ static bool is_no_option(const char *word, size_t size)
 	return size == 0;
 }
 
-char *fs_options(struct pool *pool, const struct fs_kind *fs, const char *shown)
+/* Owners of the files of it, as the tree sees them: "uid=1000" */
+static bool add_owner(const struct dump *d, struct buffer *text, const char *word, size_t size)
+{
+	bool uid = text_starts(word, "uid="), gid = text_starts(word, "gid=");
+	uint32_t outer, inner;
+	char *end;
+
+	if (!d->ids || (!uid && !gid))
+		return false;
+	outer = (uint32_t)strtoul(word + strlen("uid="), &end, 10);
+	if (end != word + size)
+		return false;
+	inner = uid ? dump_inner_uid(d, outer) : dump_inner_gid(d, outer);
+	/* One that is not to be seen there can't be asked for: root has it then. */
+	if (inner != NO_ID)
+		buffer_printf(text, "%s%.4s%u", text->size ? "," : "", word, inner);
+	return true;
+}
+
+char *fs_options(const struct dump *d, const struct fs_kind *fs, const char *shown)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
 
@@ -70,13 +91,13 @@ char *fs_options(struct pool *pool, const struct fs_kind *fs, const char *shown)
 	for (const char *p = shown; *p; p += strspn(p, ",")) {
 		size_t size = strcspn(p, ",");
 
-		if (!is_no_option(p, size))
+		if (!is_no_option(p, size) && !add_owner(d, &text, p, size))
 			buffer_printf(&text, "%s%.*s", text.size ? "," : "", (int)size, p);
 		p += size;
 	}
 	if (fs && fs->add)
 		buffer_printf(&text, "%s%s", text.size ? "," : "", fs->add);
-	return pool_string(pool, text.data);
+	return pool_string(d->pool, text.data);
 }
 
 const char *fs_with_context(struct pool *pool, const char *options, const char *context)

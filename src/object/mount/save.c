@@ -166,7 +166,9 @@ static int save_content(struct dump *d, struct superblock *super)
 	if (proc < 0)
 		return fail_errno("opening /proc");
 	reveal.proc = proc;
-	TRY(namespace_run(super->widest->space->namespace->task->dump->proc, CLONE_NEWNS, clone_there, &reveal));
+	/* A copy of the namespace that belongs to another user namespace can't be changed as one likes. */
+	TRY(namespace_run(super->widest->space->namespace->task->dump->proc, CLONE_NEWNS | (d->ids ? CLONE_NEWUSER : 0),
+			  clone_there, &reveal));
 	clone = reveal.clone;
 	if (fstat(clone, &st) < 0)
 		return fail_errno("looking at its root");

@@ -14,13 +14,6 @@ static int dump_cgroup(struct dump *d, struct namespace *ns)
 	return 0;
 }
 
-static int collect_cgroup(struct dump *d, struct namespace *ns)
-{
-	if (namespace_of_root(d->namespaces, d->tree, "user", NULL))
-		return refuse(EOPNOTSUPP, "cgroup and user namespaces together cannot be checkpointed yet");
-	return 0;
-}
-
 struct job {
 	struct restore *r;
 	struct namespace *ns;
@@ -31,6 +24,8 @@ static int make_there(void *arg)
 	struct job *job = arg;
 
 	TRY(cgroup_restore_enter_root(job->r, job->ns->task, getpid()));
+	if (job->r->ids)
+		TRY(namespace_enter_user(job->r->tree->root->restore->proc));
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return fail_errno("making a cgroup namespace");
 	job->ns->fd = namespace_open_own("cgroup");
@@ -42,18 +37,10 @@ static int make_cgroup(struct restore *r, struct namespace *ns)
 	return namespace_run(-1, 0, make_there, &(struct job){ r, ns });
 }
 
-static int load_cgroup(struct restore *r, struct namespace *ns)
-{
-	if (namespace_of_root(r->namespaces, r->tree, "user", NULL))
-		return refuse(EOPNOTSUPP, "cgroup and user namespaces together cannot be restored yet");
-	return 0;
-}
-
 const struct namespace_kind cgroup_kind = {
 	NAMESPACE_KIND("cgroup", CLONE_NEWCGROUP, cgroup_ns_id),
 	.nested = true,
-	.collect = collect_cgroup,
 	.dump = dump_cgroup,
-	.load = load_cgroup,
 	.make = make_cgroup,
+	.made_inside = true,
 };

@@ -22,6 +22,7 @@ const struct object_family namespace_family = {
 	.restore_make = namespaces_restore_make,
 	.restore_enter_root = namespaces_plan_root,
 	.restore_arrive = namespaces_restore_born,
+	.restore_empty = namespaces_plan_inside,
 	.restore_fill = namespaces_restore_fill,
 	.restore_enter = namespaces_plan_enter,
 	.restore_settle = namespaces_restore_settle,

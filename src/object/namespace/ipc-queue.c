@@ -53,7 +53,7 @@ static int find_queue(struct ipc_contents *contents, int id)
 	if (msgctl(id, IPC_STAT, &ds) < 0)
 		return fail_errno("looking at System V message queue %d", id);
 	ipc_msg_entry__init(record);
-	record->desc = ipc_desc_new(d->pool, &ds.msg_perm, id);
+	record->desc = ipc_desc_new(d, &ds.msg_perm, id);
 	record->qbytes = (uint32_t)ds.msg_qbytes;
 	record->qnum = (uint32_t)ds.msg_qnum;
 	queue->bytes = ds.__msg_cbytes;

@@ -38,7 +38,7 @@ static int find_set(struct ipc_contents *contents, int id)
 		return fail_errno("looking at System V semaphores %d", id);
 	set->record = pool_new(d->pool, IpcSemEntry);
 	ipc_sem_entry__init(set->record);
-	set->record->desc = ipc_desc_new(d->pool, &ds.sem_perm, id);
+	set->record->desc = ipc_desc_new(d, &ds.sem_perm, id);
 	set->record->nsems = (uint32_t)ds.sem_nsems;
 	set->values = pool_array(d->pool, uint16_t, ds.sem_nsems);
 	if (semctl(id, 0, GETALL, (union semun){ .array = set->values }) < 0)

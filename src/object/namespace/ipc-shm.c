@@ -81,7 +81,7 @@ static int find_segment(struct ipc_contents *contents, int id)
 	TRY(fd);
 	TRY(check_sort(fd, id));
 	ipc_shm_entry__init(record);
-	record->desc = ipc_desc_new(d->pool, &ds.shm_perm, id);
+	record->desc = ipc_desc_new(d, &ds.shm_perm, id);
 	record->size = ds.shm_segsz;
 	record->has_in_pagemaps = record->in_pagemaps = true;
 	contents->segments[contents->n_segments++] = record;
@@ -185,7 +185,15 @@ int ipc_segments_make(struct ipc_contents *contents)
 		ipc_perm_set(record->desc, &ds.shm_perm);
 		if (shmctl(id, IPC_SET, &ds) < 0)
 			return fail_errno("setting the owner of System V shared memory %d", id);
-		contents->files[i] = open_segment(id, record->size, O_RDWR);
+	}
+	return 0;
+}
+
+int ipc_segments_open(struct ipc_contents *contents)
+{
+	for (size_t i = 0; i < contents->n_segments; i++) {
+		contents->files[i] =
+			open_segment((int)contents->segments[i]->desc->id, contents->segments[i]->size, O_RDWR);
 		TRY(contents->files[i]);
 	}
 	return 0;

@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "session/ids.h"
 
 /* --- variables --- */
 
@@ -170,16 +171,16 @@ int ipc_ids_find(int last, int (*stat)(int index), struct ipc_ids *ret)
 	return 0;
 }
 
-IpcDescEntry *ipc_desc_new(struct pool *pool, const struct ipc_perm *perm, int id)
+IpcDescEntry *ipc_desc_new(const struct dump *d, const struct ipc_perm *perm, int id)
 {
-	IpcDescEntry *desc = pool_new(pool, IpcDescEntry);
+	IpcDescEntry *desc = pool_new(d->pool, IpcDescEntry);
 
 	ipc_desc_entry__init(desc);
 	desc->key = (uint32_t)perm->__key;
-	desc->uid = perm->uid;
-	desc->gid = perm->gid;
-	desc->cuid = perm->cuid;
-	desc->cgid = perm->cgid;
+	desc->uid = dump_inner_uid(d, perm->uid);
+	desc->gid = dump_inner_gid(d, perm->gid);
+	desc->cuid = dump_inner_uid(d, perm->cuid);
+	desc->cgid = dump_inner_gid(d, perm->cgid);
 	desc->mode = perm->mode;
 	desc->id = (uint32_t)id;
 	return desc;
@@ -264,11 +265,6 @@ static int check_no_posix_queues(void)
 
 /* --- the kind --- */
 
-static uint32_t where(const struct dump *d)
-{
-	return CLONE_NEWIPC | (namespace_of_root(d->namespaces, d->tree, "user", NULL) ? CLONE_NEWUSER : 0);
-}
-
 static int find_all(void *arg)
 {
 	struct ipc_contents *contents = arg;
@@ -285,7 +281,7 @@ static int collect_ipc(struct dump *d, struct namespace *ns)
 	struct ipc_contents *contents = ns->data = pool_new(d->pool, struct ipc_contents);
 
 	contents->d = d;
-	return namespace_run(ns->task->dump->proc, where(d), find_all, contents);
+	return namespace_run(ns->task->dump->proc, CLONE_NEWIPC, find_all, contents);
 }
 
 static int copy_all(void *arg)
@@ -298,7 +294,7 @@ static int dump_ipc(struct dump *d, struct namespace *ns)
 	struct ipc_contents *contents = ns->data;
 
 	if (contents->n_queues)
-		TRY(namespace_run(ns->task->dump->proc, where(d), copy_all, contents));
+		TRY(namespace_run(ns->task->dump->proc, CLONE_NEWIPC, copy_all, contents));
 	TRY(image_write_one(d->store, IMAGE_IPCNS_VAR, contents->variables, ns->id));
 	TRY(ipc_segments_write(contents, ns->id));
 	TRY(ipc_queues_write(contents, ns->id));
@@ -330,9 +326,20 @@ static int make_all(void *arg)
 	return write_variables(contents, AFTER_OBJECTS);
 }
 
+static int open_segments(void *arg)
+{
+	struct namespace *ns = arg;
+
+	if (setns(ns->fd, CLONE_NEWIPC) < 0)
+		return fail_errno("entering the IPC namespace");
+	return ipc_segments_open(ns->data);
+}
+
 static int fill_ipc(struct restore *r, struct namespace *ns)
 {
 	TRY(namespace_run_in(r, ns, make_all, ns->data));
+	/* Looking into memory takes power over the machine, which root of a user namespace has not. */
+	TRY(namespace_run(r->tree->root->restore->proc, 0, open_segments, ns));
 	return ipc_segments_fill(ns->data);
 }
 

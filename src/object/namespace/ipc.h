@@ -52,7 +52,7 @@ int ipc_ids_find(int last, int (*stat)(int index), struct ipc_ids *ret);
 
 /* The common part of a record; the numbers of users are those of the user namespace that we are in. */
 struct ipc_perm;
-IpcDescEntry *ipc_desc_new(struct pool *pool, const struct ipc_perm *perm, int id);
+IpcDescEntry *ipc_desc_new(const struct dump *d, const struct ipc_perm *perm, int id);
 int ipc_desc_check(const IpcDescEntry *desc, const char *image);
 /* For the maker of an object: it will get this id, and belongs to whoever made it then. Undone by ipc_made(). file:
  * "shm_next_id". */
@@ -80,4 +80,5 @@ int ipc_segments_read(struct ipc_contents *contents, uint32_t number);
 int ipc_queues_read(struct ipc_contents *contents, uint32_t number);
 int ipc_semaphores_read(struct ipc_contents *contents, uint32_t number);
 /* Not in the namespace: the content of the segments. */
+int ipc_segments_open(struct ipc_contents *contents); /* in the namespace; their files, for: */
 int ipc_segments_fill(struct ipc_contents *contents);

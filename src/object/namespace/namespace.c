@@ -143,7 +143,8 @@ static int dump_kind(struct dump *d, struct task *task, const struct namespace_k
 	if (!ns->own) {
 		d->namespaces->any = true;
 		log_info("%s namespace %u is [%lu]", kind->name, ns->id, inode);
-		return check_new(d, ns);
+		TRY(check_new(d, ns));
+		return kind->found ? kind->found(d, ns) : 0;
 	}
 	/* The root lives elsewhere, and this one has come back to where criu is. */
 	return ns->of_root || namespace_of(d->namespaces, d->tree->root, kind) == ns ? 0 : check_new(d, ns);

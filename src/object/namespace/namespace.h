@@ -33,6 +33,7 @@ struct namespace_kind {
 	 * Dump: [coordinator] the tree is stopped. Each is called once for every namespace
 	 * of the kind that is not criu's own, in the order in which they were found.
 	 */
+	int (*found)(struct dump *d, struct namespace *ns);   /* at once: what everything else is translated by */
 	int (*collect)(struct dump *d, struct namespace *ns); /* before files and memory: read what they need to know;
 								 refuse what can't be saved */
 	int (*dump)(struct dump *d, struct namespace *ns);    /* after all of them: write the images. */
@@ -53,6 +54,11 @@ struct namespace_kind {
 	 * of other tasks are made by unshare(2).
 	 */
 	int (*make)(struct restore *r, struct namespace *ns);
+	/*
+	 * If the tree has a user namespace of its own, which shall own this one, it is made in there when the root task
+	 * has been born; the root enters it by its first steps.
+	 */
+	bool made_inside;
 	int (*born)(struct restore *r,
 		    struct namespace *ns); /* the root task has been born into it, and has done nothing yet */
 	int (*fill)(
@@ -80,7 +86,8 @@ struct namespace
 		   the end */
 	bool joined; /* restore: --join-ns gives another one, which is as it is: it has none of its phases, and no data
 		      */
-	void *data;  /* of the kind */
+	bool made_first; /* restore: the root task enters it, it is not born with it */
+	void *data;	 /* of the kind */
 };
 
 struct namespace_set {
@@ -123,6 +130,8 @@ int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg);
 /* The same in one namespace of a restore, made already: enters the user namespace of the root task first, if it has
  * one. */
 int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg);
+/* For work: the user namespace of the process as well, from now on. */
+int namespace_enter_user(int proc);
 /* A namespace file of the calling thread itself, for work: "uts" gives a descriptor of the uts namespace that it is in.
  * -errno, logged. */
 int namespace_open_own(const char *name);
@@ -159,6 +168,8 @@ int namespaces_restore_needs(struct restore *r);
 int namespaces_restore_make(struct restore *r);
 /* Steps of the root task, which still has our descriptors: into those that were made before it. */
 int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan);
+/* Its first steps in its user namespace. */
+int namespaces_plan_inside(struct restore *r, struct task *root, struct plan *plan);
 /* The root task is there, but for its birth nothing was done by it: `born`. */
 int namespaces_restore_born(struct restore *r, struct task *task);
 /* Makes the namespaces of other tasks and fills all. */

@@ -15,7 +15,11 @@
 #include "engine/engine.h"
 #include "image/inventory.h"
 #include "object/namespace/namespace.h"
+#include "object/namespace/user.h"
 #include "session/survey.h"
+
+#define SLOT_US 1
+#define SLOT_FD 2
 
 static uint32_t get_id(const TaskKobjIdsEntry *ids, const struct namespace_kind *kind)
 {
@@ -105,7 +109,7 @@ static int join(struct restore *r, const struct opt_join_ns *option)
 
 static int join_all(struct restore *r)
 {
-	for (size_t i = 0; i < r->options->join_ns.n; i++)
+	for (size_t i = 0; !r->needs && i < r->options->join_ns.n; i++)
 		TRY(join(r, &r->options->join_ns.items[i]));
 	return 0;
 }
@@ -127,13 +131,13 @@ int namespaces_restore_load(struct restore *r)
 {
 	struct namespace *ns;
 	struct task *task;
-	int error = 0;
 
 	r->namespaces = pool_new(r->pool, struct namespace_set);
 	for_each_task(task, r->tree)
 		for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
-			error = add(r, task, *kind) ?: error;
-	TRY(error); /* all that is in the way is told */
+			TRY(restore_go_on(r, add(r, task, *kind)));
+	if (r->damage)
+		return 0;
 	TRY(join_all(r));
 	for_each_namespace(ns, r->namespaces)
 	{
@@ -180,15 +184,40 @@ int namespaces_restore_needs(struct restore *r)
 	return EACH(r, needs);
 }
 
+static int make_some(struct restore *r, bool inside)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, r->namespaces)
+	{
+		if (ns->own || ns->joined || !ns->kind->make || ns->kind->made_inside != inside)
+			continue;
+		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		TRY(ns->kind->make(r, ns));
+	}
+	return 0;
+}
+
+/* Those that a user namespace shall own are made in there, when it exists. */
 int namespaces_restore_make(struct restore *r)
 {
 	struct namespace *ns;
 
 	if (!r->namespaces->any && !r->namespaces->adopted)
 		return 0;
-	TRY(EACH(r, make));
-	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd < 0) r->birth_flags |=
-		ns->kind->flag;
+	TRY(make_some(r, false));
+	if (!r->ids)
+		TRY(make_some(r, true));
+	else
+		TRY(user_make(r));
+	for_each_namespace(ns, r->namespaces)
+	{
+		if (!ns->of_root || ns->own)
+			continue;
+		ns->made_first = ns->fd >= 0 || ns->kind->made_inside;
+		if (!ns->made_first)
+			r->birth_flags |= ns->kind->flag;
+	}
 	return 0;
 }
 
@@ -196,9 +225,34 @@ int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd >= 0)
+	/* With a user namespace of its own it was born into those that are there. */
+	for_each_namespace(ns, r->namespaces)
+	{
+		if (r->ids || !ns->of_root || ns->own || !ns->made_first)
+			continue;
 		plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns,
 			     V(ns->fd), V(ns->kind->flag));
+	}
+	return 0;
+}
+
+/* What its user namespace owns was made after it had its copy of our descriptors: the broker has it. */
+int namespaces_plan_inside(struct restore *r, struct task *root, struct plan *plan)
+{
+	struct namespace *ns;
+
+	if (!r->ids)
+		return 0;
+	TRY(user_plan_root(r, plan));
+	for_each_namespace(ns, r->namespaces)
+	{
+		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
+
+		if (!ns->of_root || ns->own || !ns->kind->made_inside)
+			continue;
+		plan_syscall(plan, why, __NR_pidfd_getfd, V(r->stand_in), V(ns->fd), V(0))->to_slot = SLOT_FD;
+		plan_syscall(plan, why, __NR_setns, S(SLOT_FD), V(ns->kind->flag));
+	}
 	return 0;
 }
 
@@ -211,6 +265,21 @@ static int open_of(int proc, struct namespace *ns)
 	return ns->fd < 0 ? fail_errno("opening the %s namespace of the root task", ns->kind->name) : 0;
 }
 
+static int born(struct restore *r, bool user)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, r->namespaces)
+	{
+		if (!ns->of_root || ns->own || ns->joined || !ns->kind->born ||
+		    (ns->kind->flag == CLONE_NEWUSER) != user)
+			continue;
+		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		TRY(ns->kind->born(r, ns));
+	}
+	return 0;
+}
+
 int namespaces_restore_born(struct restore *r, struct task *task)
 {
 	struct namespace *ns;
@@ -218,16 +287,13 @@ int namespaces_restore_born(struct restore *r, struct task *task)
 	if (task != r->tree->root)
 		return 0;
 
-	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && ns->fd < 0)
+	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && !ns->made_first)
 		TRY(open_of(r->tree->root->restore->proc, ns));
-	for_each_namespace(ns, r->namespaces)
-	{
-		if (!ns->of_root || ns->own || ns->joined || !ns->kind->born)
-			continue;
-		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
-		TRY(ns->kind->born(r, ns));
-	}
-	return 0;
+	/* The user namespace first: it gives rights in the others. */
+	TRY(born(r, true));
+	if (r->ids)
+		TRY(make_some(r, true));
+	return born(r, false);
 }
 
 static int unshare_one(void *arg)
@@ -273,9 +339,6 @@ int namespaces_restore_fill(struct restore *r)
 	return EACH(r, fill);
 }
 
-#define SLOT_US 1
-#define SLOT_FD 2
-
 int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan)
 {
 	const struct task *creator = task->restore->creator;
@@ -317,6 +380,7 @@ void namespaces_restore_clean(struct restore *r)
 
 	if (!r->namespaces)
 		return;
+	broker_end(r);
 	for_each_namespace(ns, r->namespaces)
 	{
 		if (!ns->own && !ns->joined && ns->kind->clean)

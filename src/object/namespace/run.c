@@ -51,13 +51,30 @@ static int enter_one(int proc, const char *name, int flag)
 	return 0;
 }
 
+/*
+ * Becomes root over there, if there is one: settings belong to that user. What the kernel takes away for it, or because
+ * the namespace belongs to somebody else, is given back: it is ours, too.
+ */
+int namespace_enter_user(int proc)
+{
+	int dumpable = prctl(PR_GET_DUMPABLE);
+
+	TRY(enter_one(proc, "user", CLONE_NEWUSER));
+	(void)syscall(SYS_setgroups, 0, NULL);
+	(void)syscall(SYS_setresgid, 0, 0, 0);
+	(void)syscall(SYS_setresuid, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, dumpable == 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return 0;
+}
+
 /* The user namespace first: it may give the right to enter the others. */
 static int enter_all(const struct job *job)
 {
 	const struct namespace_kind *user = namespace_kind_find("user");
 
 	if (job->flags & user->flag)
-		TRY(enter_one(job->proc, user->name, (int)user->flag));
+		TRY(namespace_enter_user(job->proc));
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
 		if (*kind != user && job->flags & (*kind)->flag)
 			TRY(enter_one(job->proc, (*kind)->name, (int)(*kind)->flag));

@@ -63,8 +63,6 @@ static int collect_time(struct dump *d, struct namespace *ns)
 {
 	struct stat children;
 
-	if (namespace_of_root(d->namespaces, d->tree, "user", NULL))
-		return refuse(EOPNOTSUPP, "time and user namespaces together cannot be checkpointed yet");
 	if (fstatat(ns->task->dump->proc, "ns/time_for_children", &children, 0) < 0)
 		return fail_errno("looking at the time namespace of its children");
 	if (children.st_ino != ns->inode)
@@ -138,8 +136,6 @@ static int load_time(struct restore *r, struct namespace *ns)
 
 	if (error == -ENOENT)
 		return refuse(ENOENT, "timens-%u.img is missing: the checkpoint is not complete", ns->id);
-	if (error == 0 && namespace_of_root(r->namespaces, r->tree, "user", NULL))
-		return refuse(EOPNOTSUPP, "time and user namespaces together cannot be restored yet");
 	return error;
 }
 
@@ -148,14 +144,11 @@ static int adopt_time(struct restore *r, struct namespace *ns)
 {
 	int error = load_clocks(r, ns, 0, false);
 
-	if (error == -ENOENT)
+	if (error == -ENOENT && !r->needs)
 		log_warn("timens-0.img is missing: the clocks are left alone");
 	if (error < 0)
 		return error == -ENOENT ? 0 : error;
-	if (r->options->unprivileged || geteuid() != 0 || access("/proc/self/timens_offsets", F_OK) < 0)
-		return 0;
-	/* Its power over namespaces that were made outside would not suffice to enter one. */
-	return !namespace_of_root(r->namespaces, r->tree, "user", NULL);
+	return !r->options->unprivileged && geteuid() == 0 && access("/proc/self/timens_offsets", F_OK) == 0;
 }
 
 static int64_t find_shift(clockid_t clock, const Timespec *wanted)
@@ -204,7 +197,8 @@ static int make_time(struct restore *r, struct namespace *ns)
 	clocks->shift.boottime = find_shift(CLOCK_BOOTTIME, clocks->entry->boottime);
 	clocks->offsets =
 		(struct offsets){ ours.monotonic + clocks->shift.monotonic, ours.boottime + clocks->shift.boottime };
-	error = namespace_run(-1, 0, make_there, ns);
+	error = r->ids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWUSER, make_there, ns)
+		       : namespace_run(-1, 0, make_there, ns);
 	if (error == 0)
 		return 0;
 	if (clocks->wanted)
@@ -235,4 +229,5 @@ const struct namespace_kind time_kind = {
 	.adopt = adopt_time,
 	.load = load_time,
 	.make = make_time,
+	.made_inside = true,
 };

@@ -1,9 +1,186 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* User namespaces. */
+/* User namespaces: their maps of ids, who owns them, and which of the other namespaces belong to them. The ids of tasks
+ * and files are translated by session/ids.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "object/namespace/namespace.h"
+#include "object/namespace/user.h"
+#include "session/ids.h"
+#include "session/needs.h"
+#include "session/survey.h"
+
+#define MAP_SIZE    16384 /* the kernel takes up to 340 lines, and less than 4096 bytes at once */
+#define EXTENTS_MAX 340
+
+/* --- dump --- */
+
+static int read_map(struct dump *d, int proc, const char *name, size_t *ret_n, UidGidExtent ***ret)
+{
+	AUTO_FREE char *text = xmalloc(MAP_SIZE);
+	char *rest = text, *line;
+	ssize_t size = file_read_text(proc, name, text, MAP_SIZE);
+
+	if (size < 0)
+		return fail((int)-size, "reading its %s", name);
+	*ret = pool_array(d->pool, UidGidExtent *, EXTENTS_MAX);
+	while (*ret_n < EXTENTS_MAX && (line = strsep(&rest, "\n")) && *line) {
+		UidGidExtent *extent = pool_new(d->pool, UidGidExtent);
+
+		uid_gid_extent__init(extent);
+		if (sscanf(line, "%u %u %u", &extent->first, &extent->lower_first, &extent->count) != 3)
+			return fail(EINVAL, "its %s has the line \"%s\"", name, line);
+		(*ret)[(*ret_n)++] = extent;
+	}
+	return 0;
+}
+
+static int read_owner(int proc, uint32_t *ret)
+{
+	AUTO_CLOSE int fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
+	uid_t owner;
+
+	if (fd < 0 || ioctl(fd, NS_GET_OWNER_UID, &owner) < 0)
+		return fail_errno("asking who owns its user namespace");
+	*ret = owner;
+	return 0;
+}
+
+/* What all that is looked at later is translated by. */
+static int found_user(struct dump *d, struct namespace *ns)
+{
+	UsernsEntry *entry = ns->data = pool_new(d->pool, UsernsEntry);
+	int proc = ns->task->dump->proc;
+	char text[16];
+
+	userns_entry__init(entry);
+	TRY(read_map(d, proc, "uid_map", &entry->n_uid_map, &entry->uid_map));
+	TRY(read_map(d, proc, "gid_map", &entry->n_gid_map, &entry->gid_map));
+	if (file_read_text(proc, "setgroups", text, sizeof(text)) > 0 && text_starts(text, "deny"))
+		entry->has_setgroups_denied = entry->setgroups_denied = true;
+	TRY(read_owner(proc, &entry->owner));
+	entry->has_owner = entry->owner != OVERFLOW_ID;
+	d->ids = entry;
+	return 0;
+}
+
+/* The user namespace that owns the one behind the path. */
+static int find_owner(int proc, const char *path, ino_t *ret)
+{
+	AUTO_CLOSE int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int owner = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
+	struct stat st;
+
+	*ret = 0;
+	if (fd < 0)
+		return fail_errno("opening %s", path);
+	if (owner < 0 && errno == EPERM)
+		return 0; /* one above ours */
+	if (owner < 0 || fstat(owner, &st) < 0)
+		return fail_errno("asking which user namespace owns %s", path);
+	*ret = st.st_ino;
+	return 0;
+}
+
+static int check_owners(struct dump *d, const struct namespace *user)
+{
+	struct namespace *ns;
+	char path[32];
+	ino_t owner;
+
+	for_each_namespace(ns, d->namespaces)
+	{
+		if (ns->own || !ns->task || ns == user)
+			continue;
+		snprintf(path, sizeof(path), "ns/%s", ns->kind->name);
+		TRY(find_owner(ns->task->dump->proc, path, &owner));
+		if (owner == user->inode)
+			continue;
+		TRY(dump_go_on(d, refuse(EOPNOTSUPP,
+					 "task %d (%s): its %s namespace does not belong to its user namespace: that "
+					 "can't be checkpointed yet",
+					 ns->task->pid, ns->task->comm, ns->kind->name)));
+	}
+	return 0;
+}
+
+static int collect_user(struct dump *d, struct namespace *ns)
+{
+	if (ns->own)
+		return 0;
+	return check_owners(d, ns);
+}
+
+static int dump_user(struct dump *d, struct namespace *ns)
+{
+	const UsernsEntry *entry = ns->data;
+
+	return image_write_one(d->store, IMAGE_USERNS, entry, ns->id);
+}
+
+/* --- load --- */
+
+static int check_map(const char *name, UidGidExtent *const *map, size_t n)
+{
+	if (n > EXTENTS_MAX)
+		return refuse(EINVAL, "its %s has %zu ranges: the image is damaged", name, n);
+	for (size_t i = 0; i < n; i++)
+		if (!map[i]->count || map[i]->first + map[i]->count - 1 < map[i]->first ||
+		    map[i]->lower_first + map[i]->count - 1 < map[i]->lower_first)
+			return refuse(EINVAL, "its %s has a range of %u ids from %u on: the image is damaged", name,
+				      map[i]->count, map[i]->first);
+	return 0;
+}
+
+/* The groups that new tasks have before they get their own. */
+static void choose_groups(struct restore *r, const UsernsEntry *entry)
+{
+	const CredsEntry *root = user_creds_of_root(r);
+
+	/* Nobody may change them over there. */
+	if (root && (entry->setgroups_denied || !entry->n_gid_map || root->n_outer_groups)) {
+		r->groups = root->groups;
+		r->n_groups = root->n_groups;
+	}
+}
+
+static int load_user(struct restore *r, struct namespace *ns)
+{
+	UsernsEntry *entry;
+	int error = image_read_one(r->store, IMAGE_USERNS, &entry, ns->id);
+
+	if (error == -ENOENT)
+		return refuse(ENOENT, "userns-%u.img is missing: the checkpoint is not complete", ns->id);
+	TRY(error);
+	TRY(check_map("uid_map", entry->uid_map, entry->n_uid_map));
+	TRY(check_map("gid_map", entry->gid_map, entry->n_gid_map));
+	if (r->needs && geteuid() != 0)
+		need(r, NEED_RIGHTS, "root", "the tasks lived in a user namespace");
+	else if (geteuid() != 0)
+		return refuse(EPERM, "only root can restore a tree that lived in a user namespace");
+	ns->data = entry;
+	r->ids = entry;
+	choose_groups(r, entry);
+	return 0;
+}
 
 const struct namespace_kind user_kind = {
 	NAMESPACE_KIND("user", CLONE_NEWUSER, user_ns_id),
+	.found = found_user,
+	.collect = collect_user,
+	.dump = dump_user,
+	.load = load_user,
+	.born = user_born,
 };

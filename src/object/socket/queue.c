@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "object/socket/options.h"
 #include "object/socket/unix/unix.h"
+#include "session/ids.h"
 #include "session/pids.h"
 #include "sk-packet.pb-c.h"
 
@@ -131,8 +132,8 @@ static void note_sender(const struct dump *d, SkPacketEntry *packet, const struc
 	}
 	packet->sender_pid = looked->sender.pid > 0 ? (uint32_t)dump_inner_pid(d, looked->sender.pid) : 0;
 	packet->has_sender_pid = packet->has_sender_uid = packet->has_sender_gid = packet->sender_pid != 0;
-	packet->sender_uid = looked->sender.uid;
-	packet->sender_gid = looked->sender.gid;
+	packet->sender_uid = dump_inner_uid(d, looked->sender.uid);
+	packet->sender_gid = dump_inner_gid(d, looked->sender.gid);
 }
 
 static int write_bytes(struct dump *d, SkPacketEntry *packet, const struct looked *looked)
@@ -328,11 +329,12 @@ static bool find_sender(const struct restore *r, const struct unix_socket *socke
 	if (!socket->waiting && !socket->entry->opts->so_passcred)
 		return false;
 	if (packet->has_sender_pid && packet->has_sender_uid && packet->has_sender_gid)
-		*ret = (struct ucred){ restore_outer_pid(r, (pid_t)packet->sender_pid), packet->sender_uid,
-				       packet->sender_gid };
+		*ret = (struct ucred){ restore_outer_pid(r, (pid_t)packet->sender_pid),
+				       restore_outer_uid(r, packet->sender_uid),
+				       restore_outer_gid(r, packet->sender_gid) };
 	else if (creds && owner->pid)
-		*ret = (struct ucred){ owner->pid, creds->uid,
-				       creds->gid }; /* the real ids: SO_PEERCRED tells the effective ones */
+		/* the real ids: SO_PEERCRED tells the effective ones */
+		*ret = (struct ucred){ owner->pid, restore_outer_uid(r, creds->uid), restore_outer_gid(r, creds->gid) };
 	else
 		return false;
 	return ret->pid > 0;

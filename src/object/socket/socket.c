@@ -19,6 +19,7 @@
 #include "kern/net/netlink.h"
 #include "kern/net/sockdiag.h"
 #include "object/net/net.h"
+#include "session/ids.h"
 
 #ifndef NETLINK_SOCK_DIAG
 #define NETLINK_SOCK_DIAG 4
@@ -222,12 +223,18 @@ void socket_dump_done(struct dump *d)
 int socket_set_user(const struct restore *r, const struct file *f)
 {
 	const CredsEntry *creds = NULL;
+	uid_t uid;
+	gid_t gid;
 
 	if (f->owner && f->owner->leader->core && f->owner->leader->core->thread_core)
 		creds = f->owner->leader->core->thread_core->creds;
-	if (!creds || (creds->fsuid == geteuid() && creds->fsgid == getegid()))
+	if (!creds)
 		return 0;
-	if (fchown(f->fd, creds->fsuid, creds->fsgid) < 0)
+	uid = restore_outer_uid(r, creds->fsuid);
+	gid = restore_outer_gid(r, creds->fsgid);
+	if (uid == geteuid() && gid == getegid())
+		return 0;
+	if (fchown(f->fd, uid, gid) < 0)
 		return fail_errno("cannot give the socket to user %u", creds->fsuid);
 	return 0;
 }

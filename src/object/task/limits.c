@@ -105,9 +105,14 @@ static int plan_limits(struct restore *r, struct thread *thread, struct plan *pl
 	for (unsigned i = 0; record && i < record->n_rlimits; i++) {
 		struct rlimit raised = { r->self->limits[i].rlim_cur, record->rlimits[i]->max };
 
-		if (raised.rlim_max > r->self->limits[i].rlim_max && may_raise(r))
+		if (raised.rlim_max <= r->self->limits[i].rlim_max || !may_raise(r))
+			continue;
+		if (!r->ids)
 			plan_syscall(plan, plan_why(plan, "raise the limit of %s", names[i]), __NR_prlimit64, V(0),
 				     V(i), D(plan_data(plan, &raised, sizeof(raised))), V(0));
+		/* In a user namespace of its own a task has no power over its limits. */
+		else if (prlimit(thread->task->pid, (__rlimit_resource_t)i, &raised, NULL) < 0)
+			return fail_errno("raising the limit of %s", names[i]);
 	}
 	return 0;
 }

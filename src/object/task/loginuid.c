@@ -28,7 +28,20 @@ static int dump_loginuid(struct dump *d, struct thread *thread)
 	if (text_to_u32(text, 10, &tc->loginuid) < 0)
 		return fail(EINVAL, "loginuid is \"%s\"", text);
 	tc->has_loginuid = true;
+	if (d->ids && d->tree->root->leader->core->tc->loginuid != tc->loginuid)
+		log_warn(
+			"its loginuid %u is not that of the root of the tree, whose it will have after a restore: in a "
+			"user namespace only the root can be given one",
+			tc->loginuid);
 	return 0;
+}
+
+/* With a user namespace of its own a tree is born with that of its root (object/namespace/user-restore.c). */
+static uint32_t now(const struct restore *r)
+{
+	const TaskCoreEntry *root = r->tree->root->leader->core->tc;
+
+	return r->ids && root->has_loginuid ? root->loginuid : r->self->loginuid;
 }
 
 static bool must_write(const struct restore *r, const struct thread *thread)
@@ -36,7 +49,7 @@ static bool must_write(const struct restore *r, const struct thread *thread)
 	const TaskCoreEntry *tc = thread->core->tc;
 
 	return thread == thread->task->leader && tc->has_loginuid && tc->loginuid != UINT32_MAX &&
-	       tc->loginuid != r->self->loginuid;
+	       tc->loginuid != now(r);
 }
 
 /* Before the root directory changes. */
@@ -47,6 +60,11 @@ static int plan_loginuid(struct restore *r, struct thread *thread, struct plan *
 
 	if (!must_write(r, thread))
 		return 0;
+	if (r->ids) {
+		log_warn("its loginuid %u is not that of the root of the tree: it gets that one, %u",
+			 thread->core->tc->loginuid, now(r));
+		return 0;
+	}
 	text = pool_printf(r->pool, "%u", thread->core->tc->loginuid);
 	plan_syscall(plan, "open /proc/self/loginuid", __NR_openat, V(AT_FDCWD), D(plan_data(plan, path, sizeof(path))),
 		     V(O_WRONLY | O_CLOEXEC))

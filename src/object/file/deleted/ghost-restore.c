@@ -18,6 +18,7 @@
 #include "image/image.h"
 #include "object/file/deleted/deleted.h"
 #include "object/mount/mount.h"
+#include "session/ids.h"
 
 #define BLOCK_SIZE (1u << 20)
 
@@ -150,12 +151,12 @@ static int fill(struct image *image, const GhostFileEntry *entry, int base)
 }
 
 /* What a descriptor with O_PATH can't do is done through its link in /proc. */
-static int set_attributes(const GhostFileEntry *entry, int base)
+static int set_attributes(const struct restore *r, const GhostFileEntry *entry, int base)
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", base);
-	if (fchownat(base, "", entry->uid, entry->gid, AT_EMPTY_PATH) < 0)
+	if (fchownat(base, "", restore_outer_uid(r, entry->uid), restore_outer_gid(r, entry->gid), AT_EMPTY_PATH) < 0)
 		return fail_errno("giving it to user %u and group %u", entry->uid, entry->gid);
 	if (S_ISLNK(entry->mode))
 		return 0;
@@ -245,7 +246,7 @@ static int open_all(struct restore *r, struct ghost *ghost, const GhostFileEntry
 	}
 	if (S_ISREG(entry->mode))
 		TRY(fill(image, entry, ghost->users->fd));
-	return set_attributes(entry, ghost->users->fd);
+	return set_attributes(r, entry, ghost->users->fd);
 }
 
 /*
@@ -280,7 +281,7 @@ static int create_nameless(struct restore *r, struct ghost *ghost, struct remap 
 			return fail_errno("opening %s", name);
 	}
 	TRY(fill(image, entry, ghost->users->fd));
-	return set_attributes(entry, ghost->users->fd);
+	return set_attributes(r, entry, ghost->users->fd);
 }
 
 static struct remap *find_maker(const struct ghost *ghost, const GhostFileEntry *entry)

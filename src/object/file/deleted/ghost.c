@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "image/image.h"
 #include "object/file/deleted/deleted.h"
+#include "session/ids.h"
 
 #define CHUNKS_FROM 12288 /* bytes; smaller files are written in one piece (image-files.md, 3) */
 #define BLOCK	    512	  /* unit of st_blocks (stat(3type)) */
@@ -31,8 +32,8 @@ static void keep_time(struct dump *d, const struct timespec *from, Timeval **to)
 
 static void fill_entry(struct dump *d, const struct stat *st, GhostFileEntry *entry)
 {
-	entry->uid = st->st_uid;
-	entry->gid = st->st_gid;
+	entry->uid = dump_inner_uid(d, st->st_uid);
+	entry->gid = dump_inner_gid(d, st->st_gid);
 	entry->mode = st->st_mode;
 	entry->has_dev = entry->has_ino = true;
 	entry->dev = kernel_dev(st->st_dev);

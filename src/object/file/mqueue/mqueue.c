@@ -20,6 +20,7 @@
 #include "object/mount/mount.h"
 #include "object/file/mqueue/mqueue.h"
 #include "object/namespace/namespace.h"
+#include "session/ids.h"
 
 const struct file_kind mqueue_kind;
 
@@ -102,8 +103,8 @@ static int dump_attributes(struct dump *d, const struct open_file *of, RegFileEn
 	record->mqueue->inode = of->stat.st_ino;
 	record->mqueue->maxmsg = (uint64_t)attr.mq_maxmsg;
 	record->mqueue->msgsize = (uint64_t)attr.mq_msgsize;
-	record->mqueue->uid = of->stat.st_uid;
-	record->mqueue->gid = of->stat.st_gid;
+	record->mqueue->uid = dump_inner_uid(d, of->stat.st_uid);
+	record->mqueue->gid = dump_inner_gid(d, of->stat.st_gid);
 	return named || !attr.mq_curmsgs || was_drained(d, of) ? 0 : messages_dump(d, of, &attr, record->mqueue);
 }
 
@@ -192,7 +193,7 @@ static int load_mqueue(struct restore *r, struct file *f)
 }
 
 /* Under its old name for a moment, or another one if that is taken. */
-static int make_queue(const RegFileEntry *record, int *ret_fd)
+static int make_queue(const struct restore *r, const RegFileEntry *record, int *ret_fd)
 {
 	struct mq_attr attr = { .mq_maxmsg = (long)record->mqueue->maxmsg,
 				.mq_msgsize = (long)record->mqueue->msgsize };
@@ -208,7 +209,8 @@ static int make_queue(const RegFileEntry *record, int *ret_fd)
 		return fail_errno("making message queue %s (see /proc/sys/fs/mqueue for the limits)", name);
 	if (mq_unlink(name) < 0)
 		return fail_errno("unlinking message queue %s again", name);
-	if (fchown(*ret_fd, record->mqueue->uid, record->mqueue->gid) < 0 || fchmod(*ret_fd, record->mode & 07777) < 0)
+	if (fchown(*ret_fd, restore_outer_uid(r, record->mqueue->uid), restore_outer_gid(r, record->mqueue->gid)) < 0 ||
+	    fchmod(*ret_fd, record->mode & 07777) < 0)
 		return fail_errno("setting owner and mode of a message queue");
 	return 0;
 }
@@ -219,7 +221,7 @@ static int find_queue(struct restore *r, const RegFileEntry *record, struct unli
 
 	if (queue->fd >= 0)
 		return 0;
-	TRY(make_queue(record, &queue->fd));
+	TRY(make_queue(r, record, &queue->fd));
 	for (size_t i = 0; queue->full && i < queue->full->n_messages; i++) {
 		const MqueueMessage *message = queue->full->messages[i];
 

@@ -81,7 +81,7 @@ static int make_inotify(const struct file *f)
 /* /proc/sys/fs/inotify limits instances and watches of each user. */
 static int create_inotify(struct restore *r, struct file *f)
 {
-	AUTO_CLOSE int fd = file_make_as_user(f, make_inotify);
+	AUTO_CLOSE int fd = file_make_as_user(r, f, make_inotify);
 
 	if (fd < 0)
 		return fail(-fd, "inotify_init1 (see /proc/sys/fs/inotify for the limits)");

@@ -21,6 +21,7 @@
 #include "memfd.pb-c.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "session/ids.h"
 
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020 /* Linux 6.3 */
@@ -149,13 +150,15 @@ static int make_memfd(const MemfdInodeEntry *record)
 	return fd >= 0 ? fd : memfd_create(record->name, flags);
 }
 
-static int set_attributes(int fd, const MemfdInodeEntry *record)
+static int set_attributes(const struct restore *r, int fd, const MemfdInodeEntry *record)
 {
+	uid_t uid = restore_outer_uid(r, record->uid);
+	gid_t gid = restore_outer_gid(r, record->gid);
 	struct stat stat;
 
 	if (fstat(fd, &stat) < 0)
 		return fail_errno("fstat");
-	if ((stat.st_uid != record->uid || stat.st_gid != record->gid) && fchown(fd, record->uid, record->gid) < 0)
+	if ((stat.st_uid != uid || stat.st_gid != gid) && fchown(fd, uid, gid) < 0)
 		return fail_errno("cannot give it to %u:%u", record->uid, record->gid);
 	if (record->has_mode && (stat.st_mode & 07777) != (record->mode & 07777) &&
 	    fchmod(fd, record->mode & 07777) < 0)
@@ -207,7 +210,7 @@ static int make_object(struct restore *r, struct memfd *memfd)
 	if (ftruncate(fd, (off_t)record->size) < 0)
 		return fail_errno("cannot make it %" PRIu64 " bytes long", record->size);
 	TRY(memory_fill_object(r, fd, record->shmid, record->size));
-	TRY(set_attributes(fd, record));
+	TRY(set_attributes(r, fd, record));
 	if (!seals_late(record))
 		TRY(add_seals(fd, record));
 	memfd->fd = TAKE_FD(fd);

@@ -13,6 +13,7 @@
 #include "base/vector.h"
 #include "object/file/tty/tty.h"
 #include "object/mount/mount.h"
+#include "session/ids.h"
 #include "session/listener.h"
 
 #define NUMBERS_MAX 4096 /* /proc/sys/kernel/pty/max is 4096 as well */
@@ -132,7 +133,8 @@ static int set_owner(struct restore *r, const struct tty *tty, int slave)
 
 	if (!tty->slave)
 		return 0;
-	if (tty->slave->has_uid && tty->slave->has_gid && fchown(slave, tty->slave->uid, tty->slave->gid) < 0)
+	if (tty->slave->has_uid && tty->slave->has_gid &&
+	    fchown(slave, restore_outer_uid(r, tty->slave->uid), restore_outer_gid(r, tty->slave->gid)) < 0)
 		return fail_errno("giving the slave side to user %u", tty->slave->uid);
 	if (!tty->n)
 		return 0;

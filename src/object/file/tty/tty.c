@@ -18,6 +18,7 @@
 #include "image/image.h"
 #include "kern/proc/mountinfo.h"
 #include "object/mount/mount.h"
+#include "session/ids.h"
 #include "session/pids.h"
 #include "session/survey.h"
 
@@ -158,8 +159,8 @@ static int add_tty(struct dump *d, const struct open_file *of, const TtyInfoEntr
 	info->rdev = (uint32_t)of->stat.st_rdev;
 	info->has_dev = info->has_uid = info->has_gid = true;
 	info->dev = (uint32_t)of->stat.st_dev;
-	info->uid = of->stat.st_uid;
-	info->gid = of->stat.st_gid;
+	info->uid = dump_inner_uid(d, of->stat.st_uid);
+	info->gid = dump_inner_gid(d, of->stat.st_gid);
 	if (info->type == TTY_TYPE__PTY) {
 		info->pty = pool_new(d->pool, TtyPtyEntry);
 		tty_pty_entry__init(info->pty);

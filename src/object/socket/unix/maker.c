@@ -16,13 +16,12 @@
 #include "lib/compel/remote.h"
 #include "object/socket/unix/unix.h"
 #include "plan/plan.h"
+#include "session/ids.h"
 
 /* Slots of the plan. */
 enum { SLOT_US = 1, SLOT_SOCKET };
 
 #define KEEP_ID V(-1)
-
-#define NGROUPS_MAX_ASKED 1024
 
 static const CredsEntry *creds_of(const struct task *task)
 {
@@ -53,44 +52,33 @@ static void plan_groups(struct plan *plan, const uint32_t *groups, size_t n)
 		     n ? D(plan_data(plan, groups, n * sizeof(*groups))) : V(0));
 }
 
-/* The groups of the restorers are ours. -1: more than anybody has. */
-static int our_groups(uint32_t groups[NGROUPS_MAX_ASKED])
+static bool has_these_groups(const struct restore *r, const CredsEntry *creds)
 {
-	return getgroups(NGROUPS_MAX_ASKED, groups);
-}
-
-static bool has_our_groups(const CredsEntry *creds)
-{
-	uint32_t ours[NGROUPS_MAX_ASKED];
-	int n = our_groups(ours);
-
-	return n < 0 || ((size_t)n == creds->n_groups &&
-			 (n == 0 || !memcmp(ours, creds->groups, creds->n_groups * sizeof(*ours))));
+	return r->n_groups == creds->n_groups &&
+	       (!r->n_groups || !memcmp(r->groups, creds->groups, creds->n_groups * sizeof(*r->groups)));
 }
 
 /* The real ids stay: they are the way back. */
-static void plan_become(struct plan *plan, const CredsEntry *creds)
+static void plan_become(struct restore *r, struct plan *plan, const CredsEntry *creds)
 {
-	if (!has_our_groups(creds))
+	if (!has_these_groups(r, creds))
 		plan_groups(plan, creds->groups, creds->n_groups);
-	if (creds->egid != getegid())
+	if (creds->egid != restore_task_gid(r))
 		plan_syscall(plan, "take the group id", __NR_setresgid, KEEP_ID, V(creds->egid), KEEP_ID);
-	if (creds->euid != geteuid())
+	if (creds->euid != restore_task_uid(r))
 		plan_syscall(plan, "take the user id", __NR_setresuid, KEEP_ID, V(creds->euid), KEEP_ID);
 }
 
-static void plan_return(struct plan *plan, const CredsEntry *creds)
+static void plan_return(struct restore *r, struct plan *plan, const CredsEntry *creds)
 {
-	if (creds->euid != geteuid())
-		plan_syscall(plan, "give the user id back", __NR_setresuid, KEEP_ID, V(geteuid()), KEEP_ID);
-	if (creds->egid != getegid())
-		plan_syscall(plan, "give the group id back", __NR_setresgid, KEEP_ID, V(getegid()), KEEP_ID);
-	if (!has_our_groups(creds)) {
-		uint32_t ours[NGROUPS_MAX_ASKED];
-		int n = our_groups(ours);
+	uint32_t uid = restore_task_uid(r), gid = restore_task_gid(r);
 
-		plan_groups(plan, ours, n > 0 ? (size_t)n : 0);
-	}
+	if (creds->euid != uid)
+		plan_syscall(plan, "give the user id back", __NR_setresuid, KEEP_ID, V(uid), KEEP_ID);
+	if (creds->egid != gid)
+		plan_syscall(plan, "give the group id back", __NR_setresgid, KEEP_ID, V(gid), KEEP_ID);
+	if (!has_these_groups(r, creds))
+		plan_groups(plan, r->groups, r->n_groups);
 }
 
 static size_t keep(struct plan *plan, struct step *step)
@@ -115,9 +103,9 @@ int unix_listen(struct restore *r, const struct unix_socket *socket, int fd, int
 
 	if (can_make(task)) {
 		plan_fetch(r, plan, fd);
-		plan_become(plan, creds_of(task));
+		plan_become(r, plan, creds_of(task));
 		result = keep(plan, plan_syscall(plan, "listen", __NR_listen, S(SLOT_SOCKET), V(backlog)));
-		plan_return(plan, creds_of(task));
+		plan_return(r, plan, creds_of(task));
 		plan_forget(plan);
 		error = run(r, task, plan, result);
 	} else {
@@ -161,10 +149,10 @@ static int connect_in_task(struct restore *r, const struct task *task, int fd, c
 		size = address_of_file(file, &address);
 	}
 	plan_fetch(r, plan, fd);
-	plan_become(plan, creds_of(task));
+	plan_become(r, plan, creds_of(task));
 	result = keep(plan, plan_syscall(plan, "connect", __NR_connect, S(SLOT_SOCKET),
 					 D(plan_data(plan, &address, size)), V(size)));
-	plan_return(plan, creds_of(task));
+	plan_return(r, plan, creds_of(task));
 	plan_forget(plan);
 	if (file >= 0)
 		plan_syscall(plan, "close the socket file", __NR_close, V(file));
@@ -258,11 +246,11 @@ static int fill_stock(struct restore *r, struct pair_stock *stock)
 
 	stock->batch = !stock->batch ? 1 : stock->batch * 2 < STOCK_MAX ? stock->batch * 2 : STOCK_MAX;
 	stock->capacity = plan_space(plan, stock->batch * sizeof(stock->ends[0]));
-	plan_become(plan, creds);
+	plan_become(r, plan, creds);
 	for (unsigned i = 0; i < stock->batch; i++)
 		plan_syscall(plan, "make a pair of unix sockets", __NR_socketpair, V(AF_UNIX), V(stock->type), V(0),
 			     D(stock->capacity + i * sizeof(stock->ends[0])));
-	plan_return(plan, creds);
+	plan_return(r, plan, creds);
 	TRY(remote_run(stock->task->leader->remote, plan, &r->deadline));
 	return take_stock(r, stock, stock->batch);
 }

@@ -24,6 +24,7 @@
 #include "object/mount/mount.h"
 #include "object/socket/socket.h"
 #include "object/socket/unix/unix.h"
+#include "session/ids.h"
 
 #ifndef SIOCUNIXFILE
 #define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0) /* Linux 4.11 */
@@ -131,8 +132,8 @@ static int dump_path(struct dump *d, const struct open_file *of, UnixSkEntry *en
 	entry->file_perms = pool_new(d->pool, FilePermsEntry);
 	file_perms_entry__init(entry->file_perms);
 	entry->file_perms->mode = st.st_mode;
-	entry->file_perms->uid = st.st_uid;
-	entry->file_perms->gid = st.st_gid;
+	entry->file_perms->uid = dump_inner_uid(d, st.st_uid);
+	entry->file_perms->gid = dump_inner_gid(d, st.st_gid);
 	if (name[0] != '/')
 		entry->name_dir = find_directory(d, of, path, name, &st);
 	/* A file that was renamed cannot be put there by bind(2) under its old name: nothing but the name is kept of
@@ -329,7 +330,8 @@ static int bind_to_path(struct own_fs *own)
 	TRY(bind_socket(own->fd, entry));
 	if (!entry->file_perms)
 		return 0;
-	if (chown(path, entry->file_perms->uid, entry->file_perms->gid) < 0)
+	if (chown(path, restore_outer_uid(own->r, entry->file_perms->uid),
+		  restore_outer_gid(own->r, entry->file_perms->gid)) < 0)
 		return fail_errno("cannot set the owner of %s", path);
 	if (chmod(path, entry->file_perms->mode & 07777) < 0)
 		return fail_errno("cannot set the permissions of %s", path);

@@ -10,9 +10,12 @@
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "kern/capability.h"
 #include "object/task/credentials/credentials.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
+#include "session/ids.h"
+#include "userns.pb-c.h"
 
 #define GROUPS_MAX 65536 /* linux/limits.h, NGROUPS_MAX */
 
@@ -28,27 +31,82 @@ static void put_caps(struct pool *pool, uint64_t caps, size_t *n, uint32_t **wor
 	(*words)[1] = (uint32_t)(caps >> 32);
 }
 
+static uint32_t shown(uint32_t inner)
+{
+	return inner == NO_ID ? OVERFLOW_ID : inner;
+}
+
+/* Those that have no number in the user namespace must be those of the root of the tree: it is born with them. */
+static int put_outer_ids(struct dump *d, const struct proc_status *status, CredsEntry *record)
+{
+	const struct proc_status *root = &d->tree->root->leader->dump->status;
+	bool all = true;
+
+	for (int i = 0; i < 4; i++)
+		all &= dump_inner_uid(d, status->uid[i]) != NO_ID && dump_inner_gid(d, status->gid[i]) != NO_ID;
+	if (all)
+		return 0;
+	record->n_outer_ids = 8;
+	record->outer_ids = pool_array(d->pool, uint32_t, 8);
+	memcpy(record->outer_ids, status->uid, sizeof(status->uid));
+	memcpy(record->outer_ids + 4, status->gid, sizeof(status->gid));
+	if (!memcmp(root->uid, status->uid, sizeof(root->uid)) && !memcmp(root->gid, status->gid, sizeof(root->gid)))
+		return 0;
+	return refuse(
+		EOPNOTSUPP,
+		"user %u or group %u, whom it belongs to, is not to be seen in its user namespace, and the root of "
+		"the tree has other ids: that can't be checkpointed yet",
+		status->uid[1], status->gid[1]);
+}
+
+static int put_groups(struct dump *d, const struct proc_status *status, CredsEntry *record)
+{
+	const struct proc_status *root = &d->tree->root->leader->dump->status;
+	bool all = !d->ids || !d->ids->setgroups_denied;
+
+	record->n_groups = status->n_groups;
+	record->groups = pool_array(d->pool, uint32_t, status->n_groups + 1);
+	for (size_t i = 0; i < status->n_groups; i++) {
+		record->groups[i] = shown(dump_inner_gid(d, status->groups[i]));
+		all &= dump_inner_gid(d, status->groups[i]) != NO_ID;
+	}
+	if (all || !status->n_groups)
+		return 0;
+	record->n_outer_groups = status->n_groups;
+	record->outer_groups = pool_copy(d->pool, status->groups, status->n_groups * sizeof(*record->outer_groups));
+	if (root->n_groups == status->n_groups &&
+	    !memcmp(root->groups, status->groups, status->n_groups * sizeof(*root->groups)))
+		return 0;
+	return refuse(EOPNOTSUPP, "it has supplementary groups that can't be set in its user namespace, and the root "
+				  "of the tree has others: that can't be checkpointed yet");
+}
+
+static void put_ids(struct dump *d, const struct proc_status *status, CredsEntry *record)
+{
+	record->uid = shown(dump_inner_uid(d, status->uid[0]));
+	record->euid = shown(dump_inner_uid(d, status->uid[1]));
+	record->suid = shown(dump_inner_uid(d, status->uid[2]));
+	record->fsuid = shown(dump_inner_uid(d, status->uid[3]));
+	record->gid = shown(dump_inner_gid(d, status->gid[0]));
+	record->egid = shown(dump_inner_gid(d, status->gid[1]));
+	record->sgid = shown(dump_inner_gid(d, status->gid[2]));
+	record->fsgid = shown(dump_inner_gid(d, status->gid[3]));
+}
+
 static int dump_credentials(struct dump *d, struct thread *thread)
 {
 	const struct proc_status *status = &thread->dump->status;
 	CredsEntry *record = pool_new(d->pool, CredsEntry);
 
 	creds_entry__init(record);
-	record->uid = status->uid[0];
-	record->euid = status->uid[1];
-	record->suid = status->uid[2];
-	record->fsuid = status->uid[3];
-	record->gid = status->gid[0];
-	record->egid = status->gid[1];
-	record->sgid = status->gid[2];
-	record->fsgid = status->gid[3];
+	put_ids(d, status, record);
 	put_caps(d->pool, status->cap_inheritable, &record->n_cap_inh, &record->cap_inh);
 	put_caps(d->pool, status->cap_permitted, &record->n_cap_prm, &record->cap_prm);
 	put_caps(d->pool, status->cap_effective, &record->n_cap_eff, &record->cap_eff);
 	put_caps(d->pool, status->cap_bounding, &record->n_cap_bnd, &record->cap_bnd);
 	put_caps(d->pool, status->cap_ambient, &record->n_cap_amb, &record->cap_amb);
-	record->n_groups = status->n_groups;
-	record->groups = pool_copy(d->pool, status->groups, status->n_groups * sizeof(*record->groups));
+	TRY(put_outer_ids(d, status, record));
+	TRY(put_groups(d, status, record));
 	if (status->no_new_privs) {
 		record->has_no_new_privs = true;
 		record->no_new_privs = 1;
@@ -120,13 +178,18 @@ void credentials_from_status(const struct proc_status *status, uint32_t securebi
 	}
 }
 
+bool credentials_equal_groups(const struct credentials *a, const struct credentials *b)
+{
+	return a->n_groups == b->n_groups &&
+	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)));
+}
+
 bool credentials_equal(const struct credentials *a, const struct credentials *b)
 {
 	return !memcmp(a->uid, b->uid, sizeof(a->uid)) && !memcmp(a->gid, b->gid, sizeof(a->gid)) &&
-	       a->n_groups == b->n_groups &&
-	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups))) &&
-	       a->inheritable == b->inheritable && a->permitted == b->permitted && a->effective == b->effective &&
-	       a->bounding == b->bounding && a->ambient == b->ambient && a->securebits == b->securebits;
+	       credentials_equal_groups(a, b) && a->inheritable == b->inheritable && a->permitted == b->permitted &&
+	       a->effective == b->effective && a->bounding == b->bounding && a->ambient == b->ambient &&
+	       a->securebits == b->securebits;
 }
 
 static void warn_caps(const char *what, uint64_t caps)
@@ -155,11 +218,31 @@ int credentials_limit(struct credentials *want, const struct credentials *own)
 	return 0;
 }
 
+/* Where a user namespace begins: all power over it and no other. */
+static void credentials_of_first(const struct restore *r, struct credentials *own)
+{
+	const CredsEntry *root = r->tree->root->leader->core->thread_core->creds;
+	bool no_new_privs = own->no_new_privs;
+
+	*own = (struct credentials){ .groups = r->groups, .n_groups = r->n_groups, .no_new_privs = no_new_privs };
+	own->permitted = own->effective = own->bounding = capability_all();
+	for (int i = 0; i < 4; i++) {
+		own->uid[i] = restore_task_uid(r);
+		own->gid[i] = restore_task_gid(r);
+	}
+	if (root && root->n_outer_ids) {
+		memcpy(own->uid, (uint32_t[]){ root->uid, root->euid, root->suid, root->euid }, sizeof(own->uid));
+		memcpy(own->gid, (uint32_t[]){ root->gid, root->egid, root->sgid, root->egid }, sizeof(own->gid));
+	}
+}
+
 static int load_wanted(const struct restore *r, const struct thread *thread, struct credentials *want,
 		       struct credentials *own)
 {
 	TRY(credentials_from_record(thread->core->thread_core->creds, want));
 	credentials_from_status(&r->self->status, r->self->securebits, own);
+	if (r->ids)
+		credentials_of_first(r, own);
 	return 0;
 }
 

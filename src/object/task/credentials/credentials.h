@@ -23,6 +23,7 @@ struct credentials {
 int credentials_from_record(const CredsEntry *record, struct credentials *to);
 /* Points into the status. */
 void credentials_from_status(const struct proc_status *status, uint32_t securebits, struct credentials *to);
+bool credentials_equal_groups(const struct credentials *a, const struct credentials *b);
 /* Without no_new_privs, which is a matter of its own. */
 bool credentials_equal(const struct credentials *a, const struct credentials *b);
 /* Cuts what we cannot give, with a warning; refuses if the program itself would have less power than it had. */

@@ -3,6 +3,7 @@
  * only. */
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "object/task/credentials/credentials.h"
@@ -26,27 +27,42 @@ static void set_caps(struct plan *plan, uint64_t effective, uint64_t permitted, 
 	plan_syscall(plan, "set the capabilities", __NR_capset, D(at_head), D(at_data));
 }
 
-static void set_ids(struct plan *plan, const struct credentials *want)
+static void set_group_ids(struct plan *plan, const struct credentials *want)
 {
-	const uint32_t *uid = want->uid, *gid = want->gid;
+	const uint32_t *gid = want->gid;
 	struct step *step;
 
-	if (want->n_groups)
-		plan_syscall(plan, "set the groups", __NR_setgroups, V(want->n_groups),
-			     D(plan_data(plan, want->groups, want->n_groups * sizeof(*want->groups))));
-	else
-		plan_syscall(plan, "set the groups", __NR_setgroups, V(0), V(0));
 	plan_syscall(plan, "set the group ids", __NR_setresgid, V(gid[0]), V(gid[1]), V(gid[2]));
-	plan_syscall(plan, "set the user ids", __NR_setresuid, V(uid[0]), V(uid[1]), V(uid[2]));
-	/* These two return the old id, also when they fail: the second call, which changes nothing, tells. */
+	/* It returns the old id, also when it fails: the second call, which changes nothing, tells. */
 	plan_syscall(plan, "set the file system gid", __NR_setfsgid, V(gid[3]));
 	step = plan_syscall(plan, "set the file system gid", __NR_setfsgid, V(-1));
 	step->flags |= STEP_EXACT;
 	step->arg[6] = gid[3];
+}
+
+static void set_user_ids(struct plan *plan, const struct credentials *want)
+{
+	const uint32_t *uid = want->uid;
+	struct step *step;
+
+	plan_syscall(plan, "set the user ids", __NR_setresuid, V(uid[0]), V(uid[1]), V(uid[2]));
 	plan_syscall(plan, "set the file system uid", __NR_setfsuid, V(uid[3]));
 	step = plan_syscall(plan, "set the file system uid", __NR_setfsuid, V(-1));
 	step->flags |= STEP_EXACT;
 	step->arg[6] = uid[3];
+}
+
+/* Ids that a user namespace does not show can't be set in it, only kept. */
+static void set_ids(struct plan *plan, const struct credentials *want, const struct credentials *own)
+{
+	if (!credentials_equal_groups(want, own))
+		plan_syscall(plan, "set the groups", __NR_setgroups, V(want->n_groups),
+			     want->n_groups ? D(plan_data(plan, want->groups, want->n_groups * sizeof(*want->groups)))
+					    : V(0));
+	if (memcmp(want->gid, own->gid, sizeof(want->gid)) != 0)
+		set_group_ids(plan, want);
+	if (memcmp(want->uid, own->uid, sizeof(want->uid)) != 0)
+		set_user_ids(plan, want);
 }
 
 static void set_ambient(struct plan *plan, uint64_t ambient)
@@ -79,7 +95,7 @@ void credentials_plan(struct plan *plan, const struct credentials *want, const s
 	} else if (!credentials_equal(want, own)) {
 		/* Else giving up uid 0 takes the capabilities that the next steps need. */
 		set_securebits(plan, own->securebits | NO_FIXUP);
-		set_ids(plan, want);
+		set_ids(plan, want, own);
 		/* Inheritable ones must be in the bounding set when they are taken, ambient ones be inheritable. */
 		set_caps(plan, own->permitted, own->permitted, want->inheritable);
 		set_ambient(plan, want->ambient);

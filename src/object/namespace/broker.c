@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The broker: a process that shares our descriptors and lives in the user namespace of the tree. The tasks, which have
+ * no rights over us, fetch our descriptors from it. It is made before them, so that they are born with a pidfd of it,
+ * and goes over when the namespace is there.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "kern/pidfd.h"
+#include "object/namespace/user.h"
+
+struct broker {
+	pid_t pid;
+	int pidfd;
+	int ours, theirs; /* a pair of sockets: the namespace to enter goes over, and the error comes back */
+};
+
+/* A copy of us: other threads of ours may have held any lock, so system calls only. */
+static void __attribute__((noreturn)) be_broker(const struct broker *broker, pid_t parent)
+{
+	int ns, error;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || read(broker->theirs, &ns, sizeof(ns)) != sizeof(ns))
+		_exit(1);
+	error = setns(ns, CLONE_NEWUSER) < 0 ? errno : 0;
+	/* As others do not own the namespace, going there takes both away. */
+	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || write(broker->theirs, &error, sizeof(error)) != sizeof(error))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static int make(struct broker *broker)
+{
+	pid_t parent = getpid();
+
+	/* No signal at its end: nobody but us waits for it. */
+	broker->pid = (pid_t)syscall(SYS_clone, CLONE_FILES, 0, 0, 0, 0);
+	if (broker->pid == 0)
+		be_broker(broker, parent);
+	return broker->pid < 0 ? fail_errno("making a process to enter the user namespace") : 0;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
+		;
+}
+
+int broker_begin(struct restore *r, int *ret_pidfd)
+{
+	struct broker *broker = r->broker = pool_new(r->pool, struct broker);
+	int pair[2];
+	pid_t taken = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail_errno("making a pair of sockets");
+	broker->ours = pair[0];
+	broker->theirs = pair[1];
+	broker->pidfd = -1;
+	TRY(make(broker));
+	if (!r->inner_pids && task_tree_find_thread(r->tree, broker->pid)) {
+		taken = broker->pid; /* a task wants it: the next one has another */
+		TRY(make(broker));
+		end(taken);
+	}
+	broker->pidfd = pidfd_of_process(broker->pid);
+	*ret_pidfd = broker->pidfd;
+	return broker->pidfd < 0 ? fail(-broker->pidfd, "opening a pidfd of the broker") : 0;
+}
+
+int broker_enter(struct restore *r, int user_ns)
+{
+	int error = 0;
+
+	if (write(r->broker->ours, &user_ns, sizeof(user_ns)) != sizeof(user_ns) ||
+	    read(r->broker->ours, &error, sizeof(error)) != sizeof(error))
+		return fail_errno("talking to the broker in the user namespace");
+	return error ? fail(error, "entering the user namespace") : 0;
+}
+
+void broker_end(struct restore *r)
+{
+	struct broker *broker = r->broker;
+
+	if (!broker)
+		return;
+	if (broker->pid > 0)
+		end(broker->pid);
+	auto_close(&broker->pidfd);
+	auto_close(&broker->ours);
+	auto_close(&broker->theirs);
+	r->broker = NULL;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* User namespaces: what user.c and user-restore.c share. */
+#pragma once
+
+#include "creds.pb-c.h"
+#include "object/namespace/namespace.h"
+#include "userns.pb-c.h"
+
+/* The credentials of the root task, NULL if the images have none. */
+const CredsEntry *user_creds_of_root(const struct restore *r);
+
+/* Nothing is there yet: r->give_birth, r->stand_in. */
+int user_make(struct restore *r);
+/* The root task exists: its maps. */
+int user_born(struct restore *r, struct namespace *ns);
+/* Its first steps, if it lives in one: it becomes root over there. */
+int user_plan_root(const struct restore *r, struct plan *plan);
+
+/* broker.c */
+/* A pidfd of it, which stays with it. */
+int broker_begin(struct restore *r, int *ret_pidfd);
+int broker_enter(struct restore *r, int user_ns);
+void broker_end(struct restore *r);

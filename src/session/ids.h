@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A tree that lives in a user namespace of its own has other user and group ids than those that we see (d->ids,
+ * r->ids: the maps of that namespace; NULL: there is none). Images hold what the tree sees, and so do steps that a task
+ * runs. What the kernel tells us, and what we tell it, are our ids.
+ *
+ * An id that the tree can't see has no number in there: NO_ID, which chown(2) and setresuid(2) leave as it is.
+ */
+#pragma once
+
+#include "session/session.h"
+
+#define NO_ID ((uint32_t)-1)
+
+/* What the kernel shows instead of an id that has no number: /proc/sys/kernel/overflowuid, which nobody changes. */
+#define OVERFLOW_ID 65534u
+
+uint32_t dump_inner_uid(const struct dump *d, uint32_t outer);
+uint32_t dump_inner_gid(const struct dump *d, uint32_t outer);
+uint32_t restore_outer_uid(const struct restore *r, uint32_t inner);
+uint32_t restore_outer_gid(const struct restore *r, uint32_t inner);
+
+/* The effective ids, as they see them, of tasks that are being restored, until they get their own. */
+uint32_t restore_task_uid(const struct restore *r);
+uint32_t restore_task_gid(const struct restore *r);
