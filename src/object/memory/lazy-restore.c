@@ -117,9 +117,18 @@ static struct step *plan_huge_pages(struct plan *plan, bool on)
 			    V(!on), V(0), V(0), V(0));
 }
 
-void memory_lazy_plan(const struct restore *r, struct plan *plan)
+/* Will a userfaultfd of the program wait for pages that are missing? It is made when the memory is filled. */
+static bool is_watched(const struct memory_restore *memory)
 {
-	if (r->options->lazy_pages)
+	for (size_t i = 0; i < memory->n; i++)
+		if (memory->areas[i].vma->watched & UFFDIO_REGISTER_MODE_MISSING)
+			return true;
+	return false;
+}
+
+void memory_lazy_plan(const struct restore *r, const struct memory_restore *memory, struct plan *plan)
+{
+	if (r->options->lazy_pages || is_watched(memory))
 		plan_huge_pages(plan, false);
 }
 
@@ -190,7 +199,7 @@ int memory_lazy_register(struct restore *r, struct task *task)
 	if (!task_is_live(task) || task->restore->memory_from)
 		return tell_pid(r, -task->vpid);
 	TRY(hand_over(r, task));
-	return allow_huge_pages(r, task);
+	return is_watched(task->restore->memory) ? 0 : allow_huge_pages(r, task);
 }
 
 void memory_lazy_finish(struct restore *r)

@@ -287,7 +287,7 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 	struct memory_restore *memory = task->restore->memory;
 	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD) };
 
-	memory_lazy_plan(r, plan);
+	memory_lazy_plan(r, memory, plan);
 	plan_inherit(r, task, plan);
 	restore_plan_find_us(r, plan, SLOT_PIDFD);
 	for (size_t i = 0, n; i < memory->n; i += n) {

@@ -116,6 +116,9 @@ int memory_load_content(struct restore *r, struct task *task);
 int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret);
 /* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the arena. */
 int memory_plan_empty(struct restore *r, struct plan *plan);
+/* lazy-restore.c: first steps of a task that gets memory of its own: no huge pages if a userfaultfd will bring what is
+ * missing, ours or the program's. They are allowed again with what the task had set itself (prctl.def), or before. */
+void memory_lazy_plan(const struct restore *r, const struct memory_restore *memory, struct plan *plan);
 /* Steps run when the task has nothing but the arena and the parked vdso (or what it inherited from its creator by
    fork): maps its private areas at their places, anonymous ones writable: memory_plan_rest() protects them when they
    are filled. */
@@ -141,8 +144,6 @@ bool memory_is_mapped_writable(struct restore *r, uint32_t file_id);
 
 /* Connects to the daemon: before any task is made. */
 int memory_lazy_begin(struct restore *r);
-/* First steps of a task that gets memory of its own. */
-void memory_lazy_plan(const struct restore *r, struct plan *plan);
 /* When the task has all of its children: from here on its lazy memory is the daemon's. */
 int memory_lazy_register(struct restore *r, struct task *task);
 /* All tasks run. */
