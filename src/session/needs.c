@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fail.h"
+
 bool need(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
 {
 	char text[512];
@@ -24,4 +26,39 @@ bool need(struct restore *r, enum need_kind kind, const char *what, const char *
 void need_feature(struct restore *r, enum feature_id id)
 {
 	r->needs->features[id] = true;
+}
+
+int need_given(struct restore *r, enum need_kind kind, const char *what, const char *why, const char *refusal)
+{
+	if (!r->needs)
+		return refuse(EINVAL, "%s", refusal);
+	(void)need(r, kind, what, "%s", why);
+	return 0;
+}
+
+void need_other_paths(struct restore *r)
+{
+	if (r->needs)
+		r->needs->other_paths = true;
+}
+
+void need_other_addresses(struct restore *r)
+{
+	if (r->needs)
+		r->needs->other_addresses = true;
+}
+
+bool needs_other_paths(const struct restore *r)
+{
+	return r->needs->other_paths;
+}
+
+bool needs_other_addresses(const struct restore *r)
+{
+	return r->needs->other_addresses;
+}
+
+void need_unchecked(struct restore *r)
+{
+	r->needs->unchecked++;
 }

@@ -87,7 +87,7 @@ def make_points_of_deleted(subject, folder):
     run = subject('file/deleted-odd')
     points = passed_points(folder, lambda env: run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', env=env))
     run.release()
-    for used in (run.work, run.control):    # room for another subject
+    for used in (run.work, run.control, *run.folder.glob('images*')):    # room for another subject
         shutil.rmtree(used)
     return points
 

@@ -190,8 +190,6 @@ int cgroup_restore_load(struct restore *r)
 	if (error < 0)
 		return error == -ENOENT ? 0 : error;
 	TRY(check_record(entry));
-	if (!r->needs && (r->options->unprivileged || geteuid() != 0))
-		return 0;
 	for (size_t i = 0; i < entry->n_sets; i++)
 		n += entry->sets[i]->n_ctls;
 	r->cgroups = pool_new(r->pool, struct cgroup_restore);

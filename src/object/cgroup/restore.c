@@ -195,6 +195,9 @@ static int make_places(struct restore *r)
 
 int cgroup_restore_make(struct restore *r)
 {
+	/* An ordinary user has no power over cgroups. */
+	if (r->options->unprivileged || geteuid() != 0)
+		r->cgroups = NULL;
 	if (!r->cgroups)
 		return 0;
 	TRY(open_hierarchies(r));

@@ -31,6 +31,7 @@ const struct object_family file_family = {
 	.dump_take = file_dump_take,
 	.dump_end = file_dump_clean,
 	.restore_load = file_restore_load,
+	.restore_link = file_restore_link,
 	.restore_needs = file_restore_needs,
 	.restore_make = file_restore_choose_numbers,
 	.restore_session = file_plan_session,

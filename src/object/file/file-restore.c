@@ -242,8 +242,13 @@ int file_restore_load(struct restore *r)
 	}
 	for (size_t i = 0; i < files->files.n; i++)
 		TRY(restore_go_on(r, load_file(r, files->files.items[i])));
-	if (r->damage)
-		return r->damage;
+	return 0;
+}
+
+int file_restore_link(struct restore *r)
+{
+	struct file_set *files = r->files;
+
 	TRY(file_load_tables(r));
 	TRY(restore_go_on(r, locks_load(r)));
 	for (size_t i = 0; i < files->files.n; i++)

@@ -151,7 +151,8 @@ void file_dump_clean(struct dump *d); /* releases what d->files holds; at the en
 
 /* --- restore --- */
 
-int file_restore_load(struct restore *r);		/* files.img, fdinfo-*.img; load and link of all */
+int file_restore_load(struct restore *r);		/* files.img; load of all */
+int file_restore_link(struct restore *r);		/* fdinfo-*.img; link of all */
 struct file *file_find(struct restore *r, uint32_t id); /* NULL if not there */
 /* One more user of the file, declared at load/link time; give it back with file_put() when done. */
 int file_use(struct restore *r, uint32_t id, struct file **ret);

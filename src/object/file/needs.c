@@ -44,12 +44,12 @@ static int check_file(struct restore *r, const RegFileEntry *record)
 			      "%s is missing: put it back where it was, or give another one with --inherit-fd fd[N]:%s",
 			      record->name, record->name + 1);
 	if (fd < 0) {
-		r->needs->unchecked++;
+		need_unchecked(r);
 		return 0;
 	}
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	if (record->n_build_id && access(self, R_OK) < 0) {
-		r->needs->unchecked++;
+		need_unchecked(r);
 		options.file_validation = OPT_FILE_SIZE;
 	}
 	LOG_SCOPE("%s", record->name);
@@ -70,7 +70,7 @@ int regular_need(struct restore *r, const RegFileEntry *record)
 	if (file_has_inherited(r, record->name + 1))
 		return 0;
 	describe(record, size, sizeof(size));
-	if (!need(r, NEED_FILE, record->name, "%s", size) || r->needs->other_paths || is_own_proc(record->name))
+	if (!need(r, NEED_FILE, record->name, "%s", size) || needs_other_paths(r) || is_own_proc(record->name))
 		return 0;
 	return check_file(r, record);
 }

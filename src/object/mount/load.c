@@ -56,18 +56,14 @@ static bool root_comes_from_outside(const struct restore *r, const struct mount 
 static int classify(struct restore *r, struct mount *mount)
 {
 	const MntEntry *entry = mount->entry;
-	const char *path;
 
 	LOG_SCOPE("mount %u on %.60s", entry->mnt_id, entry->mountpoint);
 	if (!mount->parent) {
 		mount->from_root = root_comes_from_outside(r, mount);
 		return 0;
 	}
-	if (mount_is_external(mount)) {
-		int found = r->needs ? 0 : external_path(r, mount, &path);
-
-		return found < 0 ? found : 0;
-	}
+	if (mount_is_external(mount))
+		return 0;
 	if (entry->has_space)
 		return nsfs_load(r, mount);
 	if (entry->with_plugin)
@@ -103,11 +99,25 @@ int mount_restore_load(struct restore *r, struct namespace *ns)
 	return sharing_check(r->mounts);
 }
 
+int mount_restore_require(struct restore *r, struct namespace *ns)
+{
+	const struct mount_space *space = ns->data;
+	const char *path;
+
+	for (struct mount *m = space->root; m; m = mount_next(m)) {
+		LOG_SCOPE("mount %u on %.60s", m->entry->mnt_id, m->entry->mountpoint);
+		int found = m->parent && mount_is_external(m) ? external_path(r, m, &path) : 0;
+
+		TRY(found);
+	}
+	return 0;
+}
+
 int mount_restore_needs(struct restore *r, struct namespace *ns)
 {
 	const struct mount_space *space = ns->data;
 
-	r->needs->other_paths = true;
+	need_other_paths(r);
 	need_feature(r, FEATURE_ID_move_mount_set_group);
 	need_feature(r, FEATURE_ID_openat2);
 	for (struct mount *m = space->root; m; m = mount_next(m)) {

@@ -39,6 +39,8 @@ const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct tas
 /* --- restore --- */
 
 int mount_restore_load(struct restore *r, struct namespace *ns);
+/* Nothing exists yet: what the user must give is there. */
+int mount_restore_require(struct restore *r, struct namespace *ns);
 int mount_restore_needs(struct restore *r, struct namespace *ns);
 /* The first of the namespaces gets its turn: all are filled at once, as they may share mounts. */
 int mount_restore_fill(struct restore *r, struct namespace *ns);

@@ -12,6 +12,7 @@ const struct namespace_kind mount_kind = {
 	.dump = mount_dump_write,
 	.load = mount_restore_load,
 	.needs = mount_restore_needs,
+	.make = mount_restore_require, /* it is born with the root task */
 	.fill = mount_restore_fill,
 	.settle = mount_restore_settle,
 	.clean = mount_restore_clean,

@@ -109,7 +109,7 @@ static int join(struct restore *r, const struct opt_join_ns *option)
 
 static int join_all(struct restore *r)
 {
-	for (size_t i = 0; !r->needs && i < r->options->join_ns.n; i++)
+	for (size_t i = 0; i < r->options->join_ns.n; i++)
 		TRY(join(r, &r->options->join_ns.items[i]));
 	return 0;
 }
@@ -131,13 +131,13 @@ int namespaces_restore_load(struct restore *r)
 {
 	struct namespace *ns;
 	struct task *task;
+	int error = 0;
 
 	r->namespaces = pool_new(r->pool, struct namespace_set);
 	for_each_task(task, r->tree)
 		for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
-			TRY(restore_go_on(r, add(r, task, *kind)));
-	if (r->damage)
-		return 0;
+			error = add(r, task, *kind) ?: error;
+	TRY(error); /* all that is in the way is told */
 	TRY(join_all(r));
 	for_each_namespace(ns, r->namespaces)
 	{

@@ -144,7 +144,7 @@ static int adopt_time(struct restore *r, struct namespace *ns)
 {
 	int error = load_clocks(r, ns, 0, false);
 
-	if (error == -ENOENT && !r->needs)
+	if (error == -ENOENT)
 		log_warn("timens-0.img is missing: the clocks are left alone");
 	if (error < 0)
 		return error == -ENOENT ? 0 : error;

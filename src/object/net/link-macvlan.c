@@ -45,12 +45,11 @@ static int check_macvlan(struct restore *r, const NetDeviceEntry *entry)
 		return refuse(EINVAL, "the record of its mode is missing");
 	if (entry->has_peer_nsid || (outside && outside[0]))
 		return 0;
-	if (!r->needs)
-		return refuse(EINVAL, "it stands on a device outside: name it with --external macvlan[%s]:DEVICE",
-			      entry->name);
-	need(r, NEED_OPTION, pool_printf(r->pool, "--external macvlan[%s]:DEVICE", entry->name),
-	     "names the device that %s stands on", entry->name);
-	return 0;
+	return need_given(r, NEED_OPTION, pool_printf(r->pool, "--external macvlan[%s]:DEVICE", entry->name),
+			  pool_printf(r->pool, "names the device that %s stands on", entry->name),
+			  pool_printf(r->pool,
+				      "it stands on a device outside: name it with --external macvlan[%s]:DEVICE",
+				      entry->name));
 }
 
 static void put_mode(struct nlmsghdr *request, const MacvlanLinkEntry *entry)

@@ -43,15 +43,13 @@ static int find_outside(struct restore *r, const NetDeviceEntry *entry, struct o
 {
 	const char *outside = link_external(r->options, "veth", entry->name);
 
-	if (!outside && r->needs) {
-		need(r, NEED_OPTION, pool_printf(r->pool, "--external veth[%s]:OUT[@BRIDGE]", entry->name),
-		     "names the other end of %s", entry->name);
-		return 0;
-	}
 	if (!outside)
-		return refuse(EINVAL,
-			      "its other end was outside: name it with --external veth[%s]:OUT or veth[%s]:OUT@BRIDGE",
-			      entry->name, entry->name);
+		return need_given(r, NEED_OPTION, pool_printf(r->pool, "--external veth[%s]:OUT[@BRIDGE]", entry->name),
+				  pool_printf(r->pool, "names the other end of %s", entry->name),
+				  pool_printf(r->pool,
+					      "its other end was outside: name it with --external veth[%s]:OUT or "
+					      "veth[%s]:OUT@BRIDGE",
+					      entry->name, entry->name));
 	if (!parse_outside(outside, to))
 		return refuse(EINVAL, "--external veth[%s]:%s is not of the form OUT or OUT@BRIDGE", entry->name,
 			      outside);

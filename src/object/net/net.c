@@ -237,11 +237,10 @@ static int load_external(struct restore *r, const char *key)
 {
 	if (file_has_inherited(r, key))
 		return 0;
-	if (!r->needs)
-		return refuse(EINVAL, "the network namespace \"%s\" was outside: give it with --inherit-fd fd[N]:%s",
-			      key, key);
-	need(r, NEED_DESCRIPTOR, key, "the network namespace of the tasks, which is not in the checkpoint");
-	return 0;
+	return need_given(r, NEED_DESCRIPTOR, key, "the network namespace of the tasks, which is not in the checkpoint",
+			  pool_printf(r->pool,
+				      "the network namespace \"%s\" was outside: give it with --inherit-fd fd[N]:%s",
+				      key, key));
 }
 
 /*

@@ -82,7 +82,7 @@ int inet_need(struct restore *r, struct file *f)
 		return 0;
 	if (entry->type == SOCK_STREAM && tcp_is_connection(entry->state))
 		need_connection(r, entry);
-	return inet_is_bound(entry) && !r->needs->other_addresses ? check_address(entry) : 0;
+	return inet_is_bound(entry) && !needs_other_addresses(r) ? check_address(entry) : 0;
 }
 
 /* "/run/x" or "@abstract" */
@@ -112,7 +112,7 @@ static int need_outside(struct restore *r, const UnixSkEntry *entry, const UnixS
 	(void)need(r, NEED_OPTION, "--ext-unix-sk", "unix sockets that lead out of the tree");
 	snprintf(text, sizeof(text), "unix socket %s", name);
 	(void)need(r, NEED_PEER, text, "somebody must listen there");
-	if (!r->needs->other_paths && unix_is_path(peer) && access(name, F_OK) < 0 && errno == ENOENT)
+	if (!needs_other_paths(r) && unix_is_path(peer) && access(name, F_OK) < 0 && errno == ENOENT)
 		return refuse(ENOENT,
 			      "its other end, the unix socket %s, is not there: start the program that listens on it",
 			      name);

@@ -55,11 +55,9 @@ static int check_directories(struct restore *r, struct thread *thread)
 	if (thread != task->leader)
 		return 0;
 	result = image_read_one(r->store, IMAGE_FS, &record, (uint64_t)task->vpid);
-	if (result == -ENOENT && r->needs)
+	if (result == -ENOENT)
 		return refuse(ENOENT, "fs-%d.img is missing: the task would be restored in whatever directory criu is",
 			      task->vpid);
-	if (result == -ENOENT)
-		return 0; /* then it keeps ours */
 	TRY(result);
 	if (record->umask & ~0777u)
 		return refuse(EINVAL, "fs-%d.img: umask 0%o: the image is damaged", task->vpid, record->umask);

@@ -103,8 +103,7 @@ static int load_tun(struct restore *r, struct file *f)
 	f->users++; /* until settle */
 	if (!record->netdev)
 		return 0;
-	if (r->needs)
-		r->needs->other_addresses = true; /* sockets may have those of the device */
+	need_other_addresses(r); /* sockets may have those of the device */
 	TRY(tun_device_check(record));
 	if (!record->link && !network_is_other(r->namespaces, record->ns_id) && !if_nametoindex(record->netdev))
 		return refuse(ENOENT, "files.img does not tell how network device %s was made, and it is not there",
