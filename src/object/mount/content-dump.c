@@ -33,18 +33,19 @@ static int fail_archive(const struct saving *saving, const char *name)
 		    archive_error_string(saving->archive));
 }
 
-/* Of a name in a directory, a link itself; /proc/self/fd reaches those that cannot be opened. */
-static int add_attributes(struct archive_entry *entry, int dir, const char *name)
+/* By a descriptor if there is one: /proc/self/fd, which reaches those that cannot be opened and links too, is slow. */
+static int add_attributes(struct archive_entry *entry, int fd, int dir, const char *name)
 {
 	char path[NAME_MAX + 40], names[4096], value[65536];
 	ssize_t size;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
-	size = llistxattr(path, names, sizeof(names));
+	size = fd < 0 ? llistxattr(path, names, sizeof(names)) : flistxattr(fd, names, sizeof(names));
 	if (size < 0)
 		return errno == ENOTSUP ? 0 : fail_errno("listing extended attributes of %s", name);
 	for (const char *key = names; key < names + size; key += strlen(key) + 1) {
-		ssize_t length = lgetxattr(path, key, value, sizeof(value));
+		ssize_t length =
+			fd < 0 ? lgetxattr(path, key, value, sizeof(value)) : fgetxattr(fd, key, value, sizeof(value));
 
 		if (length < 0)
 			return fail_errno("reading the extended attribute %s of %s", key, name);
@@ -89,39 +90,61 @@ static int save_data(struct saving *saving, const char *name, int fd, off_t size
 	return 0;
 }
 
+static void add_inode(struct archive_entry *entry, ino_t inode)
+{
+	char text[24];
+	int size = snprintf(text, sizeof(text), "%llu", (unsigned long long)inode);
+
+	archive_entry_xattr_add_entry(entry, INODE_KEY, text, (size_t)size);
+}
+
+static int add_target(struct archive_entry *entry, int dir, const char *leaf)
+{
+	char target[PATH_MAX];
+	ssize_t size = readlinkat(dir, leaf, target, sizeof(target) - 1);
+
+	if (size < 0)
+		return fail_errno("reading the link %s", leaf);
+	target[size] = 0;
+	archive_entry_copy_symlink(entry, target);
+	return 0;
+}
+
+/* All but its data. fd: of a regular file, else -1. */
+static int describe(struct archive_entry *entry, int fd, int dir, const char *leaf, const struct stat *st)
+{
+	add_inode(entry, st->st_ino);
+	TRY(add_attributes(entry, fd, dir, leaf));
+	if (S_ISLNK(st->st_mode))
+		return add_target(entry, dir, leaf);
+	if (fd >= 0 && st->st_blocks * 512 < st->st_size)
+		add_extents(entry, fd, st->st_size);
+	return 0;
+}
+
 static int save_one(struct saving *saving, int dir, const char *leaf, const char *name, const struct stat *st)
 {
-	struct archive_entry *entry = archive_entry_new2(saving->archive);
+	struct archive_entry *entry;
 	AUTO_CLOSE int fd = -1;
-	char target[PATH_MAX];
 	const char *first = NULL;
 	int error = 0;
 
-	archive_entry_copy_stat(entry, st);
-	archive_entry_copy_pathname(entry, name);
 	if (!S_ISDIR(st->st_mode) && st->st_nlink > 1)
 		first = table_set(saving->links, st->st_ino, pool_string(saving->pool, name));
+	if (!first && S_ISREG(st->st_mode)) {
+		fd = openat(dir, leaf, O_RDONLY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC);
+		if (fd < 0)
+			return fail_errno("opening %s", name);
+	}
+	entry = archive_entry_new2(saving->archive);
+	archive_entry_copy_stat(entry, st);
+	archive_entry_copy_pathname(entry, name);
 	if (first) {
 		table_set(saving->links, st->st_ino, (char *)first);
 		archive_entry_copy_hardlink(entry, first);
 		archive_entry_unset_size(entry);
 	} else {
-		error = add_attributes(entry, dir, leaf);
-	}
-	if (!first && S_ISLNK(st->st_mode)) {
-		ssize_t size = readlinkat(dir, leaf, target, sizeof(target) - 1);
-
-		if (size < 0 && error == 0)
-			error = fail_errno("reading the link %s", name);
-		target[size < 0 ? 0 : size] = 0;
-		archive_entry_copy_symlink(entry, target);
-	}
-	if (!first && S_ISREG(st->st_mode) && error == 0) {
-		fd = openat(dir, leaf, O_RDONLY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC);
-		if (fd < 0)
-			error = fail_errno("opening %s", name);
-		else
-			add_extents(entry, fd, st->st_size);
+		error = describe(entry, fd, dir, leaf, st);
 	}
 	if (error == 0 && archive_write_header(saving->archive, entry) < ARCHIVE_WARN)
 		error = fail_archive(saving, name);

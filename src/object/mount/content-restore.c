@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -28,6 +29,7 @@ struct filling {
 	struct archive *archive;
 	struct pool *pool;
 	int root;
+	struct inode_list inodes;
 	VECTOR(struct folder) folders;
 };
 
@@ -65,7 +67,7 @@ static int set_attributes(struct archive_entry *entry, int dir, const char *leaf
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, leaf);
 	archive_entry_xattr_reset(entry);
 	while (archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
-		if (lsetxattr(path, key, value, size, 0) < 0)
+		if (strcmp(key, INODE_KEY) != 0 && lsetxattr(path, key, value, size, 0) < 0)
 			return fail_errno("setting the extended attribute %s of %s", key, leaf);
 	return 0;
 }
@@ -87,7 +89,9 @@ static int write_data(struct filling *filling, int fd, off_t size)
 
 static int make_file(struct filling *filling, struct archive_entry *entry, int dir, const char *leaf)
 {
-	AUTO_CLOSE int fd = openat(dir, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int taken = inodes_take(&filling->inodes, filling->root, entry, dir, leaf);
+	AUTO_CLOSE int fd =
+		openat(dir, leaf, O_WRONLY | (taken < 0 ? O_CREAT | O_EXCL : 0) | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return fail_errno("making %s", leaf);
@@ -103,15 +107,30 @@ static int make_link(struct filling *filling, const char *first, int dir, const 
 	return linkat(first_dir, first_leaf, dir, leaf, 0) < 0 ? fail_errno("linking %s to %s", leaf, first) : 0;
 }
 
+/* The root is there already, and other programs' archives may have a directory twice; nothing else may be in its place.
+ */
+static int make_directory(int dir, const char *leaf)
+{
+	struct stat st;
+
+	if (mkdirat(dir, leaf, 0700) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return fail_errno("making the directory %s", leaf);
+	if (fstatat(dir, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_errno("looking at %s", leaf);
+	return S_ISDIR(st.st_mode) ? 0 : refuse(EBADMSG, "the archive has %s twice, once as a directory", leaf);
+}
+
 static int make_one(struct filling *filling, struct archive_entry *entry, int dir, const char *leaf)
 {
 	mode_t type = archive_entry_filetype(entry);
 
+	if (type != AE_IFREG && inodes_take(&filling->inodes, filling->root, entry, dir, leaf) == 0)
+		return 0;
 	switch (type) {
 	case AE_IFDIR:
-		if (mkdirat(dir, leaf, 0700) < 0 && errno != EEXIST)
-			return fail_errno("making the directory %s", leaf);
-		return 0;
+		return make_directory(dir, leaf);
 	case AE_IFREG:
 		return make_file(filling, entry, dir, leaf);
 	case AE_IFLNK:
@@ -163,33 +182,76 @@ static int take_entry(struct filling *filling, struct archive_entry *entry)
 	return set_owner(filling, entry, dir, leaf);
 }
 
+/* Never by its last name alone: that might be a link by now. */
+static int open_folder(const struct filling *filling, const char *name)
+{
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
+	AUTO_FREE char *path = xprintf("./%s", name);
+	int fd = (int)syscall(SYS_openat2, filling->root, path, &how, sizeof(how));
+
+	return fd < 0 ? fail_errno("opening the directory %s", name) : fd;
+}
+
 static int close_folders(struct filling *filling)
 {
 	for (size_t i = filling->folders.n; i-- > 0;) {
 		const struct folder *folder = &filling->folders.items[i];
-		char leaf[NAME_MAX + 1];
-		AUTO_CLOSE int dir = open_parent(filling, folder->name, leaf);
+		AUTO_CLOSE int fd = open_folder(filling, folder->name);
 
-		TRY(dir);
-		if (fchmodat(dir, leaf, folder->mode, 0) < 0 || utimensat(dir, leaf, folder->times, 0) < 0)
+		TRY(fd);
+		if (fchmod(fd, folder->mode) < 0 || futimens(fd, folder->times) < 0)
 			return fail_errno("setting mode and times of %s", folder->name);
 	}
 	return 0;
 }
 
-static int fill(struct filling *filling, int fd)
+static int read_archive(struct filling *filling, int fd,
+			int (*take)(struct filling *filling, struct archive_entry *entry))
 {
 	struct archive_entry *entry;
-	int more;
+	int more, error = 0;
 
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return fail_errno("reading the archive of its files");
+	filling->archive = archive_read_new();
 	/* More than we make ourselves: also what other programs made. */
 	archive_read_support_filter_all(filling->archive);
 	archive_read_support_format_tar(filling->archive);
 	if (archive_read_open_fd(filling->archive, fd, 1 << 16) < ARCHIVE_OK)
-		return fail_archive(filling);
-	while ((more = archive_read_next_header(filling->archive, &entry)) == ARCHIVE_OK || more == ARCHIVE_WARN)
-		TRY(take_entry(filling, entry));
-	return more == ARCHIVE_EOF ? close_folders(filling) : fail_archive(filling);
+		error = fail_archive(filling);
+	more = error < 0 ? ARCHIVE_EOF : archive_read_next_header(filling->archive, &entry);
+	while (error == 0 && (more == ARCHIVE_OK || more == ARCHIVE_WARN)) {
+		error = take(filling, entry);
+		if (error == 0)
+			more = archive_read_next_header(filling->archive, &entry);
+	}
+	if (error == 0 && more != ARCHIVE_EOF)
+		error = fail_archive(filling);
+	archive_read_free(filling->archive);
+	filling->archive = NULL;
+	return error;
+}
+
+#define NO_NUMBERS 1 /* ends the reading */
+
+static int take_number(struct filling *filling, struct archive_entry *entry)
+{
+	/* The root is the first. */
+	if (!filling->inodes.nodes.n && !inodes_find(entry))
+		return NO_NUMBERS;
+	inodes_add(&filling->inodes, filling->pool, entry);
+	return 0;
+}
+
+static int fill(struct filling *filling, int fd, bool whole)
+{
+	if (whole) {
+		TRY(read_archive(filling, fd, take_number));
+		TRY(inodes_make(&filling->inodes, filling->root));
+	}
+	TRY(read_archive(filling, fd, take_entry));
+	return close_folders(filling);
 }
 
 static int open_archive(struct restore *r, const struct mount *mount, struct image **ret)
@@ -210,9 +272,8 @@ int content_restore(struct restore *r, int root, const struct mount *mount)
 	TRY(error);
 	fd = image_fd(image);
 	TRY(fd);
-	filling.archive = archive_read_new();
-	error = fill(&filling, fd);
-	archive_read_free(filling.archive);
+	error = fill(&filling, fd, strcmp(mount->entry->root, "/") == 0);
+	vector_done(&filling.inodes.nodes);
 	vector_done(&filling.folders);
 	return error;
 }

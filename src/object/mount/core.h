@@ -149,6 +149,24 @@ int pty_make_all(struct restore *r);
 /* and in a process of our own: sets mount->fd. The master is to be closed when it is attached; -1: there is none. */
 int pty_clone(struct mount_set *set, struct mount *mount, int *ret_master);
 
+/* content-inodes.c: an extended attribute in archives, of no file: its inode number. */
+#define INODE_KEY	"criu.inode"
+#define INODE_NAME_SIZE 40
+
+struct archive_entry;
+struct node;
+struct inode_list {
+	VECTOR(struct node *) nodes;
+};
+
+/* 0: the archive does not tell. */
+uint64_t inodes_find(struct archive_entry *entry);
+void inodes_add(struct inode_list *list, struct pool *pool, struct archive_entry *entry);
+/* Makes all nodes under names of ours. */
+int inodes_make(struct inode_list *list, int root);
+/* Gives it its name. -ENOENT, unlogged: it was not made. */
+int inodes_take(const struct inode_list *list, int root, struct archive_entry *entry, int dir, const char *leaf);
+
 /* outside.c, restore: a descriptor (O_PATH) of what a mount shows that comes from outside, in our own namespace; the
  * caller closes it. */
 int outside_open(struct restore *r, const struct mount *mount, int *ret_fd);
