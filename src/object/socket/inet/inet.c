@@ -344,23 +344,73 @@ static int make_socket(const InetSkEntry *entry, int *ret)
 	TRY(set_v6only(fd, entry));
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return fail_errno("cannot set the socket option SO_REUSEADDR");
+	if (entry->opts->so_reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
+		return fail_errno("cannot set the socket option SO_REUSEPORT");
 	TRY(socket_options_apply(fd, &options, OPTION_EARLY));
 	*ret = TAKE_FD(fd);
 	return 0;
 }
 
-static int bind_socket(int fd, const InetSkEntry *entry)
+/*
+ * The name is in use: by sockets of the tree that had SO_REUSEPORT when they took it, whatever the option says now.
+ * They get it back until all have their names.
+ */
+static bool share_port(struct restore *r, const struct inet_socket *socket, int fd)
+{
+	const InetSkEntry *entry = socket->entry;
+	struct inet_socket *other;
+	bool shared = false;
+	const int on = 1;
+
+	list_for_each(other, (struct list *)*file_restore_slot(r, &inet_kind), all) {
+		if (other == socket || other->file->fd < 0 || other->entry->src_port != entry->src_port ||
+		    other->entry->type != entry->type || other->entry->proto != entry->proto)
+			continue;
+		shared |= !setsockopt(other->file->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	}
+	return shared && !setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
+static int try_bind(int fd, const InetSkEntry *entry)
 {
 	union inet_address address;
+
+	TRY(inet_source(entry, &address));
+	return bind(fd, &address.any, inet_address_size(&address)) < 0 ? -errno : 0;
+}
+
+/* A connection in TIME_WAIT still has the port: in repair mode that is no obstacle (tcp(7) has no word of it). */
+static int bind_in_repair(int fd, const InetSkEntry *entry)
+{
+	const int on = 1;
+	int error, left;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
+		return -errno;
+	error = try_bind(fd, entry);
+	left = tcp_leave_repair(fd, on);
+	return error < 0 ? error : left;
+}
+
+static int bind_socket(struct restore *r, const struct inet_socket *socket, int fd)
+{
+	const InetSkEntry *entry = socket->entry;
 	char name[128];
+	int error;
 
 	if (!inet_is_bound(entry))
 		return 0;
-	TRY(inet_source(entry, &address));
-	if (!bind(fd, &address.any, inet_address_size(&address)))
+	error = try_bind(fd, entry);
+	/* Listeners of one port are a group: each gets its share of the connections. */
+	if (error == -EADDRINUSE && (!is_tcp(entry) || entry->state == TCP_LISTEN) && share_port(r, socket, fd))
+		error = try_bind(fd, entry);
+	if (error == -EADDRINUSE && is_tcp(entry))
+		error = bind_in_repair(fd, entry);
+	if (error == 0)
 		return 0;
 	inet_print(entry, name, sizeof(name));
-	return fail_errno("cannot bind to %s", name);
+	return fail(-error, "cannot bind to %s%s", name,
+		    error == -EADDRNOTAVAIL ? ": this machine, or this network namespace, has no such address" : "");
 }
 
 static int connect_socket(int fd, const InetSkEntry *entry)
@@ -381,7 +431,7 @@ static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
 
 	if (is_tcp(entry) && tcp_is_connection(entry->state))
 		return tcp_restore(r, socket, fd);
-	TRY(bind_socket(fd, entry));
+	TRY(bind_socket(r, socket, fd));
 	if (is_tcp(entry) && entry->state == TCP_LISTEN && listen(fd, (int)entry->backlog) < 0)
 		return fail_errno("cannot listen on port %u", entry->src_port);
 	TRY(udp_queue_restore(fd, entry));

@@ -88,6 +88,9 @@ int tcp_unpark(struct list *parked);
 void tcp_wake_parked(struct list *parked); /* for the guard: they need not wait longer */
 
 /* tcp-guard.c: around repair mode of a socket that a task has. If we are killed in between, somebody else ends it. */
+/* Leaves repair mode without the probe that asks the other side for its window. The mode takes SO_REUSEADDR away: it is
+ * set to reuse. 0 or -errno, not logged. */
+int tcp_leave_repair(int fd, int reuse);
 struct tcp_guard;
 int tcp_guard_start(struct tcp_guard **guard, struct list *parked); /* it lets the parked tasks run when we are dead */
 void tcp_guard_enter(struct tcp_guard *guard, int fd, bool reuse);

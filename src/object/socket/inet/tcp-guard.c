@@ -34,8 +34,7 @@ struct tcp_guard {
 	pid_t pid;
 };
 
-/* Without the probe that asks the other side for its window. The mode takes SO_REUSEADDR away. */
-static int leave_repair(int fd, int reuse)
+int tcp_leave_repair(int fd, int reuse)
 {
 	int quietly = TCP_REPAIR_OFF_NO_WP, off = 0;
 
@@ -74,7 +73,7 @@ _Noreturn static void watch(volatile struct tcp_guard *guard, struct list *parke
 	while (poll(&us, 1, -1) < 0 && errno == EINTR)
 		;
 	if (guard->fd >= 0)
-		leave_repair(guard->fd, guard->reuse);
+		tcp_leave_repair(guard->fd, guard->reuse);
 	tcp_wake_parked(parked);
 	_exit(0);
 }
@@ -119,7 +118,7 @@ void tcp_guard_enter(struct tcp_guard *guard, int fd, bool reuse)
 
 int tcp_guard_leave(struct tcp_guard *guard)
 {
-	int result = leave_repair(guard->fd, guard->reuse);
+	int result = tcp_leave_repair(guard->fd, guard->reuse);
 
 	*(volatile int *)&guard->fd = -1;
 	return result < 0 ? fail(-result, "cannot take a connection out of repair mode") : 0;
