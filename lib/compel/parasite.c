@@ -18,6 +18,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -27,9 +28,6 @@
 #include "lib/compel/tracee.h"
 
 #define ALL_SIGNALS (~0ull)
-#define GRACE_MS    3000
-#define PARKED_MS   5000
-#define SPINNING_MS 200
 #define MEMFD_EXEC  0x10u /* MFD_EXEC, since Linux 6.3 */
 
 static int call(const struct parasite_process *process, long nr, const uint64_t args[6], int64_t *ret)
@@ -201,7 +199,7 @@ int parasite_open(struct arena *arena, pid_t tid, const struct parasite_state *s
 
 	if (!remote || !frame)
 		return fail(ENOMEM, "thread %d: no room left in the shared memory", tid);
-	remote->slot->grace = GRACE_MS;
+	remote->slot->grace = GRACE_CATCH_MS;
 	remote->frame = frame;
 	parasite_aim(remote, tid, state);
 	*ret = remote;
@@ -232,7 +230,7 @@ static int enter_blob(struct remote *remote)
 int parasite_park(struct remote *remote, bool no_calls)
 {
 	remote->slot->role = SLOT_PARKED;
-	remote->slot->grace = no_calls ? -SPINNING_MS : PARKED_MS;
+	remote->slot->grace = no_calls ? -GRACE_SPINNING_MS : GRACE_PARKED_MS;
 	remote->slot->state = SLOT_DONE;
 	return enter_blob(remote);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/interrupt.h"
 #include "base/table.h"
 #include "session/survey.h"
@@ -44,11 +45,13 @@ static int pass_point(struct table **passed, enum phase phase, const char *famil
 
 int phase_pass_dump(struct dump *d, enum phase phase, const char *family, const char *member)
 {
+	d->deadline = deadline_in_seconds(d->options->timeout);
 	return pass_point(&d->passed, phase, family, member);
 }
 
 int phase_pass_restore(struct restore *r, enum phase phase, const char *family, const char *member)
 {
+	r->deadline = deadline_in_seconds(r->options->timeout * GRACE_RESTORE_FACTOR);
 	return pass_point(&r->passed, phase, family, member);
 }
 

@@ -11,6 +11,7 @@
 #include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "flow/leftovers.h"
@@ -181,7 +182,7 @@ static int run_all(struct dump *d, struct task *task, struct inside *inside)
 /* Brings all threads home, whatever happened. */
 static int leave_inside(struct dump *d, struct task *task, struct inside *inside)
 {
-	struct deadline soon = deadline_in_seconds(10);
+	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	struct thread *thread;
 	int error = 0;
 

@@ -17,6 +17,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "base/pool.h"
@@ -265,13 +266,11 @@ static bool all_others_die(const struct task *task)
 	return true;
 }
 
-#define LIVING_GRACE_MS 200
-
 /* The other threads of a process that exits may take longer than the main one: as long as they do not get a CPU. */
 static int wait_last_threads(struct dump *d, struct task *task)
 {
 	for (unsigned ms = 0; task->dump->stat.threads > 1; ms += !all_others_die(task)) {
-		if (ms == LIVING_GRACE_MS || deadline_passed(&d->deadline))
+		if (ms == GRACE_LIVING_MS || deadline_passed(&d->deadline))
 			return refuse(
 				EOPNOTSUPP,
 				"its main thread has ended but others still run: this cannot be checkpointed yet");

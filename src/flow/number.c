@@ -4,6 +4,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
@@ -113,7 +114,7 @@ int number_new_threads(struct restore *r, struct task *task)
 void number_reap(struct task_tree *tree)
 {
 	AUTO_FREE pid_t *tids = xzalloc(tree->n_threads * sizeof(*tids));
-	struct deadline soon = deadline_in_seconds(10);
+	struct deadline soon = deadline_in_seconds(GRACE_NUMBER_S);
 	struct thread *thread;
 	struct task *task;
 	size_t n = 0;

@@ -13,6 +13,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "flow/actions.h"
@@ -59,8 +60,7 @@ static int arrived(struct restore *r, struct task *task)
 	return phase_restore_arrive(r, task);
 }
 
-#define ZOMBIE_GRACE_MS 5000
-#define ZOMBIE_STEP_MS	20
+#define ZOMBIE_STEP_MS 20
 
 int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 {
@@ -75,7 +75,7 @@ int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 			      "--pid --fork "
 			      "--mount-proc)",
 			      pid, stat.comm);
-	if (*waited_ms >= ZOMBIE_GRACE_MS)
+	if (*waited_ms >= GRACE_PID_MS)
 		return refuse(EEXIST,
 			      "pid %d is still held by a zombie, or as the number of a session or group: let its "
 			      "parent reap it, or "
@@ -428,7 +428,7 @@ static int end_task(struct restore *r, struct task *task)
 	else
 		plan_syscall(plan, "end the helper", __NR_exit_group, V(0));
 	TRY(remote_post(task->leader->remote, plan));
-	if (pidfd_wait_exit(task->restore->pidfd, 10000) < 0)
+	if (pidfd_wait_exit(task->restore->pidfd, GRACE_DEATH_MS) < 0)
 		return refuse(ETIMEDOUT, "task %d (%s) did not end", task->vpid, task->comm);
 	return 0;
 }
@@ -474,7 +474,7 @@ void restore_kill(struct restore *r)
 			if (thread != task->leader && thread->tid > 0 && !r->inner_pids)
 				tracee_reap(thread->tid);
 		if (task->pid > 0 && task->restore->pidfd >= 0)
-			(void)pidfd_wait_exit(task->restore->pidfd, 5000);
+			(void)pidfd_wait_exit(task->restore->pidfd, GRACE_UNDO_MS);
 	}
 	if (r->tree->root && r->tree->root->pid > 0)
 		waitpid(r->tree->root->pid, NULL, __WALL);

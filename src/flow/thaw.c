@@ -8,6 +8,7 @@
 
 #include "arch_regs.h"
 #include "base/deadline.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "flow/dump-task.h"
 #include "flow/number.h"
@@ -23,7 +24,7 @@ static void release_task(struct task *task)
 		return;
 	task->dump->released = true;
 	for_each_thread(thread, task) {
-		struct deadline soon = deadline_in_seconds(2);
+		struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
 		int signal;
 
 		if (!thread->dump)
@@ -73,7 +74,7 @@ void thaw_tree(struct dump *d)
 /* The signal takes effect a moment after we have let go; who asked for stopped tasks wants to find them so. */
 static void wait_stopped(struct task *task)
 {
-	struct deadline soon = deadline_in_seconds(10);
+	struct deadline soon = deadline_in_seconds(GRACE_STOP_S);
 	struct proc_stat stat;
 
 	while (!deadline_passed(&soon) && proc_stat_read(task->dump->proc, &stat) == 0 && !strchr("TZX", stat.state))
@@ -113,8 +114,9 @@ void kill_tree(struct dump *d)
 				tracee_reap(thread->tid);
 		/* Readable when it is dead; who reaps it is not our business. */
 		if (task_is_live(task))
-			if (pidfd_wait_exit(task->dump->pidfd, 10000) < 0)
-				log_warn("task %d (%s) still lives 10 s after it was killed", task->vpid, task->comm);
+			if (pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
+				log_warn("task %d (%s) still lives %d s after it was killed", task->vpid, task->comm,
+					 GRACE_DEATH_MS / 1000);
 		release_task(task);
 		close_task(task);
 	}

@@ -7,6 +7,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "lib/compel/parasite.h"
 
 #define CAPACITY 65536 /* of a arena, for what is not the plan */
@@ -18,7 +19,7 @@ int thread_run_plan(struct dump *d, struct thread *thread, const struct plan *pl
 	struct parasite_state state = { thread->dump->state, thread->dump->alone, thread->dump->sigmask };
 	AUTO_CLOSE int mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC);
 	struct parasite_process process = { .tid = task->pid, .proc = task->dump->proc, .mem = mem, .state = state };
-	struct deadline soon = deadline_in_seconds(10);
+	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	struct arena *arena = NULL;
 	struct remote *remote = NULL;
 	int error, error2;

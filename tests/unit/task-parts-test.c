@@ -82,6 +82,7 @@ static int set_up(void **state)
 	struct scene *s = xzalloc(sizeof(*s));
 
 	s->r.pool = pool_create();
+	s->r.options = pool_new(s->r.pool, struct options);
 	s->r.tree = task_tree_create();
 	s->r.store = store_create_memory();
 	s->task = task_tree_add(s->r.tree, NULL, 100);

@@ -15,6 +15,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/pool.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/proc.h"
@@ -56,7 +57,7 @@ static const struct mapping *find_leftover(pid_t tid, const struct mappings *map
 /* Somebody who injected before us may have been killed a moment ago. */
 static int see_home(pid_t tid, struct pool *pool)
 {
-	struct deadline soon = deadline_in_seconds(10);
+	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	AUTO(mappings_done) struct mappings mappings = { 0 };
 	AUTO_CLOSE int proc = proc_open(tid);
 	struct arch_thread_state *state;

@@ -13,6 +13,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/pool.h"
 #include "lib/compel/plugins/abi.h"
 #include "lib/compel/public/ctl.h"
@@ -218,7 +219,7 @@ static int close_descriptors(struct parasite_ctl *ctl)
 /* Takes the thread out of the parasite, wherever it is in it. */
 static int pull_out(struct parasite_ctl *ctl)
 {
-	struct deadline soon = deadline_in_seconds(10);
+	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	int inside;
 
 	TRY(parasite_halt(ctl->leader.remote, &soon));
@@ -262,7 +263,7 @@ int compel_start_daemon(struct parasite_ctl *ctl)
 /* Lets the standing daemon clean up and leave. */
 static int see_off(struct parasite_ctl *ctl)
 {
-	struct deadline soon = deadline_in_seconds(60);
+	struct deadline soon = deadline_in_seconds(GRACE_CALL_S);
 	struct compel_message message = { .cmd = PARASITE_CMD_FINI };
 	struct remote *remote = ctl->leader.remote;
 	int error;
@@ -287,7 +288,7 @@ static int see_off(struct parasite_ctl *ctl)
 
 static int stop(struct parasite_ctl *ctl)
 {
-	struct deadline soon = deadline_in_seconds(10);
+	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	struct remote *remote = ctl->leader.remote;
 	int error, inside;
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/pool.h"
 #include "lib/compel/plugins/abi.h"
 #include "lib/compel/public/ctl.h"
@@ -74,7 +75,7 @@ int ctl_call_parasite(struct parasite_ctl *ctl, struct caller *caller, unsigned 
 
 int ctl_bring_home(struct caller *caller, struct thread_home *home, bool at_stop, bool has_slept)
 {
-	struct deadline soon = deadline_in_seconds(10);
+	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	struct remote *remote = caller->remote;
 
 	if (!remote || !remote->away)

@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "kern/proc/proc.h"
 #include "object/cgroup/hierarchy.h"
@@ -216,8 +217,7 @@ int cgroup_restore_make(struct restore *r)
 
 /* --- the end --- */
 
-#define GRACE_MS 2000
-#define STEP_MS	 10
+#define STEP_MS 10
 
 /* The dead may still be on their way out of it. */
 static void remove_directory(const struct cg_directory *directory)
@@ -226,7 +226,7 @@ static void remove_directory(const struct cg_directory *directory)
 	int waited = 0;
 
 	while (unlinkat(directory->hierarchy->root, directory->path + 1, AT_REMOVEDIR) < 0) {
-		if (errno != EBUSY || waited >= GRACE_MS) {
+		if (errno != EBUSY || waited >= GRACE_CGROUP_MS) {
 			log_warn("the new cgroup %s of %s can't be removed: %s", directory->path,
 				 title(directory->hierarchy), strerror(errno));
 			return;

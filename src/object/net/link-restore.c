@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "kern/net/netlink.h"
 #include "object/net/link.h"
@@ -120,15 +121,15 @@ void link_put_info(struct nlmsghdr *request, const char *kind, const ProtobufCBi
 	mnl_attr_nest_end(request, info);
 }
 
-#define GRACE_MS 5000
-#define WAIT_MS	 20
+#define WAIT_MS 20
 
 /* The namespace of the dump, with devices of the same names and addresses, goes away some time after its last task. */
 static int tell_patiently(struct netlink *netlink, struct nlmsghdr *request)
 {
 	int error = rtnetlink_tell(netlink, request);
 
-	for (int waited = 0; (error == -EEXIST || error == -EADDRINUSE) && waited < GRACE_MS; waited += WAIT_MS) {
+	for (int waited = 0; (error == -EEXIST || error == -EADDRINUSE) && waited < GRACE_DEVICE_NAME_MS;
+	     waited += WAIT_MS) {
 		poll(NULL, 0, WAIT_MS);
 		error = rtnetlink_tell(netlink, request);
 	}
@@ -338,8 +339,7 @@ static int take_flags(void *arg, const struct nlmsghdr *message)
 	return 0;
 }
 
-#define SETTLE_MS 2000
-#define STEP_MS	  5
+#define STEP_MS 5
 
 /*
  * The kernel notices a cable a moment after the device was switched on, and gives a link-local address then. One that
@@ -350,7 +350,7 @@ static void await_running(struct net_fill *fill, const NetDeviceEntry *entry)
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = (int)entry->ifindex };
 	char capacity[256] __attribute__((aligned(8)));
 
-	for (int waited = 0; waited < SETTLE_MS; waited += STEP_MS) {
+	for (int waited = 0; waited < GRACE_DEVICE_UP_MS; waited += STEP_MS) {
 		uint32_t flags = 0;
 
 		(void)netlink_ask(fill->netlink, rtnetlink_begin(capacity, RTM_GETLINK, 0, &header, sizeof(header)),

@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/buffer.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "image/image.h"
 #include "object/file/tty/tty.h"
@@ -20,7 +21,6 @@
 #define READ_SIZE   4096
 #define COMFORTABLE 8192 /* bytes that any pty takes in */
 #define READ_MAX    (1u << 20)
-#define SETTLE_MS   200 /* for the kernel's worker that moves bytes from one side to the other */
 
 /* poll(2) makes the kernel finish what is on the way, unless something is there already. */
 static int count_inside(int fd)
@@ -91,7 +91,7 @@ static int write_all(int fd, int slave, const char *bytes, size_t size)
 		size -= (size_t)put;
 		if (put)
 			waited = 0;
-		else if (waited++ < SETTLE_MS)
+		else if (waited++ < GRACE_TTY_MS)
 			pause_ms(1); /* until the kernel has moved them on */
 		else if (stopped || tcflow(slave, TCOON) < 0)
 			break;
@@ -191,7 +191,7 @@ static size_t count_visible(const struct termios *t, const char *data, size_t wh
 
 static int wait_visible(int slave, size_t visible)
 {
-	for (int ms = 0; ms < SETTLE_MS; ms++) {
+	for (int ms = 0; ms < GRACE_TTY_MS; ms++) {
 		int inside = count_inside(slave);
 
 		if (inside < 0 || (size_t)inside >= visible)

@@ -22,6 +22,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "object/socket/inet/inet.h"
@@ -30,7 +31,6 @@
 #define FIRST_GROUP 0xc114
 #define GROUPS_MAX  8
 #define CAPACITY    (256u << 10)
-#define WAIT_MS	    5000
 #define UDP_HEADER  8
 
 /* --- a listener for what the filter logs --- */
@@ -159,7 +159,7 @@ static int take_packet(int log, const InetSkEntry *entry, InetCorkedEntry *corke
 	struct pollfd ready = { .fd = log, .events = POLLIN };
 	AUTO_FREE char *message = xmalloc(CAPACITY);
 
-	while (poll(&ready, 1, WAIT_MS) == 1) {
+	while (poll(&ready, 1, GRACE_CORK_MS) == 1) {
 		ssize_t size = recv(log, message, CAPACITY, 0);
 		const struct nlattr *payload = size > 0 ? find_payload(message, (size_t)size) : NULL;
 		const uint8_t *packet = (const uint8_t *)payload + NLA_HDRLEN;

@@ -22,6 +22,7 @@
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/vector.h"
@@ -30,7 +31,6 @@
 
 #define DATAGRAM_MAX 65536
 #define TOTAL_MAX    (8u << 20) /* bytes in a record */
-#define GRACE_S	     1		/* for a datagram that we have sent to ourselves */
 
 /* --- dump --- */
 
@@ -395,7 +395,7 @@ static int put_one(int fd, const InetSkEntry *entry, const InetDatagramEntry *on
 	const struct in6_addr *to = (const struct in6_addr *)one->to;
 	bool v4 = IN6_IS_ADDR_V4MAPPED(to);
 	AUTO_CLOSE int sender = open_sender(v4, to);
-	struct deadline deadline = deadline_in_seconds(GRACE_S);
+	struct deadline deadline = deadline_in_seconds(GRACE_DATAGRAM_S);
 	union inet_address address = { 0 };
 	uint32_t before = used_memory(fd);
 	size_t size;

@@ -15,6 +15,7 @@
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "object/socket/packet/packet.h"
@@ -164,7 +165,7 @@ static bool is_filled(const struct view *view, const PacketSockEntry *entry, uin
 
 static int wait_filled(const struct view *view, const PacketSockEntry *entry, uint32_t i, bool whole)
 {
-	struct deadline soon = deadline_in_seconds(30 + entry->rx_ring->retire_tmo / 1000);
+	struct deadline soon = deadline_in_seconds(GRACE_PACKET_RING_S + entry->rx_ring->retire_tmo / 1000);
 
 	for (unsigned tries = 0; !is_filled(view, entry, i, whole); tries++) {
 		if (deadline_passed(&soon))

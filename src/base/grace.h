@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * How long somebody is waited for. Waits for tasks that work for us ask the deadline of the session, which begins anew
+ * with each phase (--timeout). All others end after one of these: who is waited for cannot be told to hurry.
+ */
+#pragma once
+
+/* Steps of a restore map, lock and fill memory: --timeout is meant for tasks that stand still. */
+#define GRACE_RESTORE_FACTOR 6
+
+/* Threads that run the blob, lib/compel. */
+#define GRACE_CATCH_MS	  3000 /* a thread waits to be caught, then goes home by itself */
+#define GRACE_PARKED_MS	  5000 /* the same between two requests */
+#define GRACE_SPINNING_MS 200  /* the same where no system call may be made */
+#define GRACE_HOME_S	  10   /* until it is home again, and for one plan of a single thread */
+#define GRACE_CALL_S	  60   /* one call of a user of libcompel */
+
+/* Letting go and killing, src/flow. */
+#define GRACE_RELEASE_S 2     /* a thread that was asked to stop, and is let go */
+#define GRACE_STOP_S	10    /* until SIGSTOP has taken effect */
+#define GRACE_DEATH_MS	10000 /* until a killed task, or one that is to end, is dead */
+#define GRACE_UNDO_MS	5000  /* the same when a restore has failed */
+#define GRACE_LIVING_MS 200   /* a leader that seems dead while its threads live */
+#define GRACE_PID_MS	5000  /* a number that a zombie still holds */
+#define GRACE_NUMBER_S	10    /* until the number of a new task can be seen from outside */
+
+/* The kernel's own workers, src/object. */
+#define GRACE_CGROUP_MS	     2000 /* a cgroup whose last task has just died */
+#define GRACE_DEVICE_NAME_MS 5000 /* a network device that is being removed */
+#define GRACE_DEVICE_UP_MS   2000 /* one that is being started */
+#define GRACE_TTY_MS	     200  /* bytes on their way from one side of a terminal to the other */
+#define GRACE_CORK_MS	     5000 /* a corked datagram that is sent to ourselves */
+#define GRACE_DATAGRAM_S     1	  /* any other */
+#define GRACE_PACKET_RING_S  30	  /* a packet that is to reach a ring, beside the time that this may be put off */
