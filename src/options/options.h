@@ -181,6 +181,7 @@ struct options {
 	const char *cgroup_props, *cgroup_props_file, *cgroup_yard;
 	struct opt_list cgroup_dump_controllers;
 	const char *lsm_profile, *lsm_mount_context;
+	bool strict_rlimits;
 	enum opt_file_validation file_validation;
 	bool skip_file_rwx_check;
 

@@ -69,6 +69,10 @@ static bool may_raise(const struct restore *r)
 	return r->self->status.cap_effective >> CAP_SYS_RESOURCE & 1;
 }
 
+/*
+ * The default limits of processes, pending signals and locked memory follow from the size of the memory: a checkpoint
+ * of a machine that has a little more of it must not be lost for that.
+ */
 static int check_limits(struct restore *r, struct thread *thread)
 {
 	const TaskRlimitsEntry *record = thread == thread->task->leader ? thread->core->tc->rlimits : NULL;
@@ -87,12 +91,16 @@ static int check_limits(struct restore *r, struct thread *thread)
 				      names[i], limit->cur, limit->max);
 		if (limit->max <= ours || may_raise(r))
 			continue;
-		if (limit->cur > ours)
+		if (r->options->strict_rlimits)
 			return refuse(EPERM,
-				      "the limit of %s was %" PRIu64 " and ours is at most %" PRIu64
-				      ": start criu with a higher one (ulimit -H) or with CAP_SYS_RESOURCE",
-				      names[i], limit->cur, ours);
-		log_warn("the hard limit of %s falls from %" PRIu64 " to ours, %" PRIu64, names[i], limit->max, ours);
+				      "the limit of %s was %" PRIu64 ", at most %" PRIu64
+				      ", and ours is at most %" PRIu64
+				      ": start criu with a higher one (ulimit -H), with CAP_SYS_RESOURCE or without "
+				      "--strict-rlimits",
+				      names[i], limit->cur, limit->max, ours);
+		log_warn("the hard limit of %s falls from %" PRIu64 " to ours, %" PRIu64
+			 " (criu lacks CAP_SYS_RESOURCE)%s",
+			 names[i], limit->max, ours, limit->cur > ours ? ", and the soft one with it" : "");
 	}
 	return 0;
 }
@@ -124,8 +132,11 @@ static int last_limits(struct restore *r, struct thread *thread, struct plan *pl
 	for (unsigned i = 0; record && i < record->n_rlimits; i++) {
 		struct rlimit want = { record->rlimits[i]->cur, record->rlimits[i]->max };
 
-		if (want.rlim_max > r->self->limits[i].rlim_max && !may_raise(r))
+		if (want.rlim_max > r->self->limits[i].rlim_max && !may_raise(r)) {
 			want.rlim_max = r->self->limits[i].rlim_max;
+			if (want.rlim_cur > want.rlim_max)
+				want.rlim_cur = want.rlim_max;
+		}
 		/* New tasks inherit ours; that of open files may have been raised since. */
 		if (i != RLIMIT_NOFILE && want.rlim_cur == r->self->limits[i].rlim_cur &&
 		    want.rlim_max == r->self->limits[i].rlim_max)
