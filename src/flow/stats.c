@@ -59,6 +59,7 @@ static void print_dump(const DumpStatsEntry *dump)
 	print_count("Shared pages looked at:", dump->shpages_scanned);
 	print_count("Shared pages left to the parent:", dump->shpages_skipped_parent);
 	print_count("Shared pages written:", dump->shpages_written);
+	print_count("Things that were not saved:", dump->losses);
 }
 
 int stats_write_dump(struct dump *d, const struct options *options)
@@ -82,6 +83,8 @@ int stats_write_dump(struct dump *d, const struct options *options)
 	dump.shpages_scanned = stats->shpages_scanned;
 	dump.shpages_skipped_parent = stats->shpages_skipped_parent;
 	dump.shpages_written = stats->shpages_written;
+	dump.has_losses = stats->losses > 0; /* tools compare the fields that CRIU has */
+	dump.losses = stats->losses;
 	entry.dump = &dump;
 	TRY(write_image(IMAGE_STATS_DUMP, &entry));
 	if (options->display_stats)

@@ -26,6 +26,7 @@
 #include "kern/proc/stat.h"
 #include "object/file/file.h"
 #include "object/namespace/namespace.h"
+#include "session/loss.h"
 #include "session/stats.h"
 #include "session/survey.h"
 
@@ -253,6 +254,7 @@ static void look(struct restore *r, struct verified *ret)
 	sort(r, &loading, ret);
 
 	findings_begin(&ret->obstacles);
+	restore_tell_losses(r);
 	verify_collect_facts(r, ret);
 	if (ret->linked)
 		(void)check_world(r, ret);

@@ -59,6 +59,8 @@ int inventory_write(struct store *store, const struct inventory *inventory)
 	entry.n_tracked = inventory->n_tracked;
 	entry.tracked = inventory->tracked;
 	entry.tracked_boot = inventory->tracked_boot;
+	entry.n_lost = inventory->n_lost;
+	entry.lost = inventory->lost;
 	return image_write_one(store, IMAGE_INVENTORY, &entry);
 }
 
@@ -111,6 +113,8 @@ int inventory_read(struct store *store, struct inventory *ret)
 		.n_tracked = entry->n_tracked,
 		.tracked = entry->tracked,
 		.tracked_boot = entry->tracked_boot,
+		.lost = entry->lost,
+		.n_lost = entry->n_lost,
 	};
 	if (entry->plugins_entry) {
 		ret->plugins = entry->plugins_entry->plugins;

@@ -35,6 +35,8 @@ struct inventory {
 	TrackedEntry **tracked;	  /* tasks whose writes are tracked since this dump */
 	size_t n_tracked;
 	char *tracked_boot; /* boot id; NULL if there are none */
+	char **lost;	    /* what was not saved, a text each */
+	size_t n_lost;
 };
 
 /* Writes the image. Version, fdinfo_per_id and ns_per_id are set to what is written today. */
