@@ -24,7 +24,7 @@ struct stats {
 	/* dump */
 	uint64_t pages_scanned, pages_skipped_parent, pages_written, pages_lazy;
 	uint64_t shpages_scanned, shpages_skipped_parent, shpages_written; /* of shared memory */
-	uint64_t losses; /* session/loss.h */
+	uint64_t losses;						   /* session/loss.h */
 	/* restore */
 	uint64_t pages_compared, pages_skipped_cow, pages_restored;
 };

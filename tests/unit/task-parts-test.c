@@ -30,6 +30,7 @@
 /* --- a small whole: one process with one thread, all records in order --- */
 
 struct scene {
+	struct options options;
 	struct restore r;
 	struct task *task;
 	struct thread *thread;
@@ -81,8 +82,8 @@ static int set_up(void **state)
 {
 	struct scene *s = xzalloc(sizeof(*s));
 
+	s->r.options = &s->options;
 	s->r.pool = pool_create();
-	s->r.options = pool_new(s->r.pool, struct options);
 	s->r.tree = task_tree_create();
 	s->r.store = store_create_memory();
 	s->task = task_tree_add(s->r.tree, NULL, 100);
@@ -183,7 +184,7 @@ static void damaged_limits(void **state)
 	REFUSED("limits", record.n_rlimits, RLIM_NLIMITS + 1, EINVAL);
 	REFUSED("limits", limit.cur, 1, EINVAL);
 
-	/* Ours is lower and may not be raised: the soft one must fit, the hard one falls. */
+	/* Ours is lower and may not be raised: both fall, or it is an error. */
 	s->r.self->status.cap_effective = 0;
 	s->r.self->limits[RLIMIT_NOFILE].rlim_max = 100;
 	limit.cur = 100;
@@ -195,6 +196,8 @@ static void damaged_limits(void **state)
 	assert_int_equal(check(s, "limits"), 0);
 	failure_reset();
 	limit.cur = 101;
+	assert_int_equal(check(s, "limits"), 0);
+	s->options.strict_rlimits = true;
 	assert_int_equal(check(s, "limits"), -EPERM);
 	assert_non_null(strstr(failure_text(), "open files"));
 	s->r.self->status.cap_effective = 1ull << CAP_SYS_RESOURCE;
