@@ -61,14 +61,81 @@ def test_skipped(program, folder):
     assert said.startswith('below') and f' {place}' not in said
 
 
-def test_unknown_file_system(program, folder):
-    """What criu does not know is refused by name, with the ways out."""
+def test_refused_file_system(program, folder):
+    """What cannot be saved is refused by name, with the ways out."""
     place = make_files(folder / 'place')
-    program.start_python(f'mount -t ramfs memory {place}', f'str(os.path.ismount("{place}"))')
+    program.start_python(f'mount -t bpf maps {place}; mkdir {place}/in', f'str([os.path.ismount("{place}"), os.listdir("{place}")])')
     code, said = program.call('dump', '-t', program.pid)
-    assert code == 1 and re.search(rf'{place} \(ramfs on memory\): .*--enable-fs.*--external mnt\[{place}\]:NAME.*--skip-mnt', said), said
-    program.dump('--enable-fs', 'ramfs')
-    assert program.restore() == 'True'
+    assert code == 1 and re.search(rf'{place} \(bpf on maps\): there are files in it.*--external mnt\[{place}\]:NAME.*--skip-mnt', said), said
+    program.dump('--enable-fs', 'bpf')
+    assert program.restore() in ('[True, []]', "[True, ['progs.debug', 'maps.debug']]", "[True, ['maps.debug', 'progs.debug']]")
+
+
+@pytest.mark.parametrize('kind', ('bpf', 'hugetlbfs', 'ramfs', 'binfmt_misc', 'debugfs', 'mqueue'))
+def test_kernel_file_systems(program, folder, kind):
+    """Empty ones and those of the kernel are made again."""
+    place = make_files(folder / 'place')
+    program.start_python(f'mount -t {kind} x {place}', f'[line.split()[-3] for line in open("/proc/self/mountinfo") if "{place}" in line][0]')
+    program.dump()
+    assert program.restore() == kind
+
+
+def test_ramfs(program, folder):
+    """A ramfs keeps its files."""
+    place = make_files(folder / 'place')
+    program.start_python(f'mount -t ramfs memory {place}; mkdir {place}/in; echo -n text > {place}/in/file', f'open("{place}/in/file").read()')
+    program.dump()
+    assert program.restore() == 'text'
+
+
+def test_device_file(program):
+    """A device of the host's devtmpfs that is bound upon a file of the container's /dev, as /dev/kmsg by podman."""
+    options = program.start_rooted('mkdir dev; mount -t tmpfs dev dev; touch dev/kmsg; mount --bind /dev/kmsg dev/kmsg',
+                                   'str(os.stat("/dev/kmsg").st_rdev == os.makedev(1, 11))')
+    program.dump(*options[0])
+    assert program.restore(*options[1]) == 'True'
+
+
+IDMAPPED = '''
+import ctypes, os, subprocess
+libc = ctypes.CDLL(None, use_errno=True)
+def must(n):
+    if n < 0: raise OSError(ctypes.get_errno(), 'syscall')
+    return n
+child = subprocess.Popen(['unshare', '-U', 'cat'], stdin=subprocess.PIPE)
+while os.readlink(f'/proc/{{child.pid}}/ns/user') == os.readlink('/proc/self/ns/user'): pass
+for name in ('uid_map', 'gid_map'): open(f'/proc/{{child.pid}}/{{name}}', 'w').write('0 1000 10')
+user = os.open(f'/proc/{{child.pid}}/ns/user', os.O_RDONLY)
+tree = must(libc.syscall(428, -100, {source!r}.encode(), 1))                    # open_tree, OPEN_TREE_CLONE
+attr = (ctypes.c_uint64 * 4)(0x100000, 0, 0, user)                              # MOUNT_ATTR_IDMAP
+must(libc.syscall(442, tree, b'', 0x1000, ctypes.byref(attr), 32))              # mount_setattr
+must(libc.syscall(429, tree, b'', -100, {place!r}.encode(), 4))                 # move_mount
+os.close(tree); os.close(user)
+child.stdin.close(); child.wait()
+'''
+
+
+def test_idmapped(program, folder):
+    """An idmapped volume is refused, also if it is named: its files would have other owners."""
+    place, source = make_files(folder / 'place'), make_files(folder / 'from', file='')
+    (folder / 'map.py').write_text(IDMAPPED.format(source=str(source), place=str(place)))
+    program.start_python(f'/usr/bin/python3 {folder}/map.py', f'str(os.stat("{place}/file").st_uid)')
+    code, said = program.call('dump', '-t', program.pid, '--external', f'mnt[{place}]:volume')
+    assert code == 1 and 'idmapped' in said and f'--skip-mnt {place}' in said, said
+    assert program.ask() == '1000'
+
+
+def test_overlay_of_directories_outside(program, folder):
+    """A volume `-v DIR:/v:O` of podman: the layers are the host's, mounted before the root was changed. Its upper layer is written to afterwards."""
+    layers = folder / 'layers'
+    for name in ('low:er', 'upper', 'work'):
+        (layers / name).mkdir(parents=True)
+    (layers / 'low:er/file').write_text('lower')
+    options = program.start_rooted(f'mkdir v again; mount -t overlay overlay -o "lowerdir={layers}/low\\\\:er,upperdir={layers}/upper,workdir={layers}/work" v; mount --bind v again',
+                                   'open("/v/file").read() + str(open("/again/new", "w").write("new"))')
+    program.dump(*options[0])
+    assert program.restore(*options[1]) == 'lower3'
+    assert (layers / 'upper/new').read_text() == 'new'
 
 
 def test_shared_with_outside(program, folder):
@@ -150,6 +217,16 @@ def test_automatic(rooted, folder):
     done = rooted.room.run(rooted.criu, 'verify', rooted.images)
     assert f'{folder}/data' in done.stdout and '--root' in done.stdout and 'A restore could begin' in done.stdout, done.stdout
     assert rooted.restore() == 'kept first'     # the root is found by its file system
+
+
+def test_root_without_namespace(subject):
+    """--root has nothing to change in a tree of our own mount namespace, and that is said."""
+    run = subject('file/pipe')
+    images = run.dump()
+    run.await_gone()
+    code, said = run.call_criu('restore', images, '-d', '--root', run.work)
+    assert code == 0 and '--root changes nothing' in said, said
+    run.release()
 
 
 def test_container_of_criu(room, criu, folder):

@@ -50,7 +50,8 @@ static void raise_loopback(void)
 	close(fd);
 }
 
-/* What other cases have mounted in their folders came here with the copy of the namespace, and may be gone at any time.
+/* What other cases have mounted in their folders, and containers of the machine, came here with the copy of the
+ * namespace, and may be gone at any time.
  */
 static void leave_others(void)
 {
@@ -60,7 +61,8 @@ static void leave_others(void)
 	if (!mounts)
 		die("/proc/self/mounts");
 	while ((entry = getmntent(mounts)))
-		if (strstr(entry->mnt_dir, "/criu-test-"))
+		if (strstr(entry->mnt_dir, "/criu-test-") || strstr(entry->mnt_dir, "/netns/") ||
+		    strstr(entry->mnt_dir, "/containers/"))
 			(void)umount2(entry->mnt_dir, MNT_DETACH); /* with what is mounted below */
 	endmntent(mounts);
 }

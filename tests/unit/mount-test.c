@@ -211,9 +211,10 @@ static void test_options(void **state)
 	assert_string_equal(fs_with_context(pool, "mode=755,context=\"a:b:c:s0:c1,c2\",size=1k", "x:y:z"),
 			    "mode=755,context=x:y:z,size=1k");
 	assert_string_equal(fs_with_context(pool, "mode=755", "x:y:z"), "mode=755");
-	assert_int_equal(fs_find_type(FSTYPE__CGROUP2)->type, FSTYPE__CGROUP2);
+	assert_int_equal(fs_find_recorded(&(MntEntry){ .fstype = FSTYPE__CGROUP2 })->type, FSTYPE__CGROUP2);
 	assert_null(fs_find("ext4"));
-	assert_null(fs_find_type(FSTYPE__UNSUPPORTED));
+	assert_string_equal(fs_find_recorded(&(MntEntry){ .fstype = FSTYPE__AUTO, .fsname = "ramfs" })->name, "ramfs");
+	assert_null(fs_find_recorded(&(MntEntry){ .fstype = FSTYPE__UNSUPPORTED }));
 }
 
 int main(void)

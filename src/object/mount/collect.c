@@ -88,6 +88,7 @@ static MntEntry *make_entry(struct dump *d, const struct proc_mount *seen)
 
 	mnt_entry__init(entry);
 	entry->fstype = fs ? fs->type : FSTYPE__UNSUPPORTED;
+	entry->fsname = fs && fs->type == FSTYPE__AUTO ? (char *)fs->name : NULL;
 	entry->mnt_id = (uint32_t)seen->id;
 	entry->parent_mnt_id = (uint32_t)seen->parent_id;
 	entry->root_dev = kernel_dev(seen->dev);
@@ -175,7 +176,7 @@ static int ask_plugins(struct dump *d, struct mount *mount)
 	return 0;
 }
 
-static int refuse_mount(const struct mount *mount, const char *why)
+int mount_refuse(const struct mount *mount, const char *why)
 {
 	const MntEntry *entry = mount->entry;
 
@@ -197,25 +198,13 @@ static bool is_removed_directory(const struct mount *mount)
 	return false;
 }
 
-/* Options of overlay that are paths: "lowerdir=/a:/b,upperdir=/c,workdir=/d" */
-static bool has_relative_paths(const struct mount *mount)
+static int check_empty(struct dump *d, struct mount *mount)
 {
-	static const char *const names[] = { "lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir=" };
+	int empty = content_is_empty(d, mount);
 
-	if (!mount->fs || !mount->fs->late)
-		return false;
-	for (const char *p = mount->entry->options; *p; p += strcspn(p, ","), p += *p == ',') {
-		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-			const char *path = text_after(p, names[i]);
-
-			/* Of several, one after the other. */
-			for (size_t end = strcspn(p, ","); path && path < p + end;
-			     path += strcspn(path, ":,"), path += *path == ':')
-				if (*path != '/')
-					return true;
-		}
-	}
-	return false;
+	TRY(empty);
+	return empty ? 0
+		     : mount_refuse(mount, "there are files in it, which can't be saved (--enable-fs leaves them out)");
 }
 
 /* None of ours, not of the root's file system, and none that the user named. */
@@ -224,20 +213,22 @@ static int find_source(struct dump *d, struct mount *mount)
 	int taken;
 
 	if (pty_is_mounted(mount) && !pty_has_devpts(d->mounts, mount))
-		return refuse_mount(mount, "it is a pty of a devpts that is mounted nowhere in the tree");
+		return mount_refuse(mount, "it is a pty of a devpts that is mounted nowhere in the tree");
 	if (mount->entry->deleted && !is_removed_directory(mount) && !pty_is_mounted(mount))
-		return refuse_mount(mount, "what is mounted there was removed");
-	if (has_relative_paths(mount))
-		return refuse_mount(mount, "it was made of relative paths, and from where is not known");
+		return mount_refuse(mount, "what is mounted there was removed");
 	if (mount_find_external_above(mount))
 		return 0;
 	/* A new one would not be the one that others see: other ptys, files of its own. */
 	if (mount->fs && mount->fs->apart && is_seen_outside(d, mount))
-		return refuse_mount(mount, "it is one that criu sees as well");
+		return mount_refuse(mount, "it is one that criu sees as well");
+	if (mount->fs && mount->fs->late)
+		return overlay_dump(d, mount);
+	if (mount->fs && mount->fs->empty && !is_enabled(d, mount->seen->fs_type))
+		return check_empty(d, mount);
 	if (mount->fs && mount->fs->anew)
 		return 0;
 	if (nsfs_is(mount->seen) && nsfs_dump(d, mount) < 0)
-		return refuse_mount(mount, "it keeps a namespace alive that no task of the tree lives in");
+		return mount_refuse(mount, "it keeps a namespace alive that no task of the tree lives in");
 	if (nsfs_is(mount->seen))
 		return 0;
 	if (is_enabled(d, mount->seen->fs_type)) {
@@ -248,15 +239,33 @@ static int find_source(struct dump *d, struct mount *mount)
 	taken = ask_plugins(d, mount);
 	if (taken != -ENOTSUP)
 		return taken;
-	return refuse_mount(mount, mount->fs ? mount->fs->why
+	return mount_refuse(mount, mount->fs ? mount->fs->why
 					     : "criu does not know how to make it again (--enable-fs lets it try)");
 }
 
-static bool is_idmapped(const struct mount *mount)
+static bool is_idmapped(const struct proc_mount *seen)
 {
-	const char *word = strstr(mount->seen->options, ",idmapped");
+	const char *word = strstr(seen->options, ",idmapped");
 
 	return word && (word[strlen(",idmapped")] == ',' || !word[strlen(",idmapped")]);
+}
+
+/* What comes from outside is mapped if it is so there. */
+static int check_idmapped(struct dump *d, const struct mount *mount)
+{
+	const struct proc_mounts *own = &d->mounts->own;
+
+	if (!is_idmapped(mount->seen))
+		return 0;
+	for (size_t i = 0; mount->entry->ext_key && i < own->n; i++)
+		if (own->items[i].dev == mount->seen->dev && is_idmapped(&own->items[i]) &&
+		    path_below(mount->seen->root, own->items[i].root))
+			return 0;
+	return refuse(
+		ENOTSUP,
+		"%s: its owners are mapped (an idmapped mount), but not outside, and the map can't be made again: "
+		"leave it out with --skip-mnt %s",
+		mount->entry->mountpoint, mount->entry->mountpoint);
 }
 
 /* The root comes from outside, unless it is a file system of memory that nobody else sees. */
@@ -279,7 +288,7 @@ static int take_external(struct dump *d, struct mount *mount)
 	if (!mount->parent)
 		return classify_root(d, mount);
 	external = external_dump(d, mount);
-	return external < 0 ? external : 0;
+	return external > 0 ? check_idmapped(d, mount) : external;
 }
 
 static int classify(struct dump *d, struct mount *mount)
@@ -288,8 +297,7 @@ static int classify(struct dump *d, struct mount *mount)
 	if (!mount->parent || mount->entry->ext_key)
 		return 0;
 	TRY(external_check_groups(d, mount));
-	if (is_idmapped(mount))
-		return refuse_mount(mount, "its owners are mapped (an idmapped mount)");
+	TRY(check_idmapped(d, mount));
 	if (mount->space->root->from_root && mount_is_of_root(mount) && !mount->entry->deleted) {
 		mount->from_root = true;
 		return 0;

@@ -75,6 +75,7 @@ struct fs_kind {
 	uint32_t type;	 /* FSTYPE__ */
 	bool anew;	 /* it can be made again from its options, and is then the right one */
 	bool content;	 /* and what is in it is saved */
+	bool empty;	 /* if nothing is in it */
 	bool apart;	 /* each time that it is made, it is another one */
 	bool one;	 /* there is but one in the machine */
 	bool late;	 /* its options are paths in the namespace */
@@ -84,7 +85,7 @@ struct fs_kind {
 
 /* fs.c. NULL if it is unknown. */
 const struct fs_kind *fs_find(const char *name);
-const struct fs_kind *fs_find_type(uint32_t type);
+const struct fs_kind *fs_find_recorded(const MntEntry *entry);
 /* The options that make it again, out of those that the kernel shows; in the pool. */
 char *fs_options(const struct dump *d, const struct fs_kind *fs, const char *shown);
 /* The same with another value of context=, if there is one. */
@@ -166,6 +167,15 @@ void inodes_add(struct inode_list *list, struct pool *pool, struct archive_entry
 int inodes_make(struct inode_list *list, int root);
 /* Gives it its name. -ENOENT, unlogged: it was not made. */
 int inodes_take(const struct inode_list *list, int root, struct archive_entry *entry, int dir, const char *leaf);
+
+/* collect.c: refuses the mount, and tells the ways out. */
+int mount_refuse(const struct mount *mount, const char *why);
+
+/* overlay.c: finds out where its layers are. */
+int overlay_dump(struct dump *d, struct mount *mount);
+
+/* save.c: 1 if no files are in it, 0 if there are. */
+int content_is_empty(struct dump *d, const struct mount *mount);
 
 /* outside.c, restore: a descriptor (O_PATH) of what a mount shows that comes from outside, in our own namespace; the
  * caller closes it. */

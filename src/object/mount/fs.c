@@ -33,6 +33,13 @@ static const struct fs_kind kinds[] = {
 	{ "autofs", FSTYPE__AUTOFS, .why = SERVED },
 	{ "tracefs", FSTYPE__TRACEFS, .anew = true, .one = true },
 	{ "cgroup2", FSTYPE__CGROUP2, .anew = true },
+	/* The format has no numbers for these: they are told by name. */
+	{ "ramfs", FSTYPE__AUTO, .anew = true, .apart = true, .content = true },
+	{ "hugetlbfs", FSTYPE__AUTO, .anew = true, .apart = true, .empty = true },
+	{ "bpf", FSTYPE__AUTO, .anew = true, .apart = true, .empty = true },
+	{ "configfs", FSTYPE__AUTO, .anew = true, .one = true },
+	{ "efivarfs", FSTYPE__AUTO, .anew = true, .one = true },
+	{ "selinuxfs", FSTYPE__AUTO, .anew = true, .one = true },
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(*kinds))
@@ -45,10 +52,12 @@ const struct fs_kind *fs_find(const char *name)
 	return NULL;
 }
 
-const struct fs_kind *fs_find_type(uint32_t type)
+const struct fs_kind *fs_find_recorded(const MntEntry *entry)
 {
+	if (entry->fstype == FSTYPE__AUTO)
+		return entry->fsname ? fs_find(entry->fsname) : NULL;
 	for (size_t i = 0; i < N_KINDS; i++)
-		if (kinds[i].type == type)
+		if (kinds[i].type == entry->fstype)
 			return &kinds[i];
 	return NULL;
 }

@@ -27,7 +27,7 @@ static int add_entry(struct restore *r, struct mount_space *space, struct image 
 	if (!mount)
 		return image_refuse(image, "mount %u is there twice", entry->mnt_id);
 	mount->place = UINT_MAX - (unsigned)space->mounts.n; /* the format has them in reverse */
-	mount->fs = fs_find_type(entry->fstype);
+	mount->fs = fs_find_recorded(entry);
 	return 0;
 }
 

@@ -35,7 +35,8 @@ bool mount_is_outside(const struct mount *mount)
 /* Its options are paths, which are those of the namespace: it is made when its place is there. */
 bool mount_is_late(const struct mount *mount)
 {
-	return !mount_is_outside(mount) && !mount->entry->with_plugin && mount->fs && mount->fs->late;
+	return !mount_is_outside(mount) && !mount->entry->with_plugin && mount->fs && mount->fs->late &&
+	       !mount->entry->made_outside;
 }
 
 /* --- what comes from outside: in our own namespace --- */
@@ -115,7 +116,16 @@ static int make_supers(void *arg)
 	struct restore *r = arg;
 
 	for (struct superblock *super = r->mounts->supers; super; super = super->next)
-		if (super->widest && !mount_is_late(super->widest))
+		if (super->widest && super->fd < 0 && !mount_is_late(super->widest))
+			TRY(super_make(r, super));
+	return 0;
+}
+
+/* In our own namespace, where their layers are. */
+static int make_supers_outside(struct restore *r)
+{
+	for (struct superblock *super = r->mounts->supers; super; super = super->next)
+		if (super->widest && super->widest->entry->made_outside)
 			TRY(super_make(r, super));
 	return 0;
 }
@@ -196,6 +206,7 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 		return 0;
 	r->mounts->filled = true;
 	TRY(clone_all_outside(r));
+	TRY(make_supers_outside(r));
 	TRY(namespace_run(root, flags, make_supers, r));
 	TRY(fill_supers(r));
 	TRY(phase_pass_restore(r, PHASE_restore_fill, "mount", "spaces"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Dump of a mount namespace: its image, and the contents of file systems that live in memory only. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -156,29 +157,60 @@ static int clone_there(void *arg)
 	return reveal->clone < 0 ? fail(-reveal->clone, "cloning the mount (open_tree)") : 0;
 }
 
-static int save_content(struct dump *d, struct superblock *super)
+/* A descriptor of its root, where nothing is mounted upon it. */
+static int reveal_mount(struct dump *d, const struct mount *mount, int *ret)
 {
-	struct reveal reveal = { .d = d, .mount = super->widest, .clone = -1 };
-	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), clone = -1;
-	struct stat st;
+	struct reveal reveal = { .d = d, .mount = mount, .clone = -1 };
+	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	LOG_SCOPE("%.80s", super->widest->entry->mountpoint);
 	if (proc < 0)
 		return fail_errno("opening /proc");
 	reveal.proc = proc;
-	/* A copy of the namespace that belongs to another user namespace can't be changed as one likes. */
-	TRY(namespace_run(super->widest->space->namespace->task->dump->proc, CLONE_NEWNS | (d->ids ? CLONE_NEWUSER : 0),
-			  clone_there, &reveal));
-	clone = reveal.clone;
+	TRY(namespace_run(mount->space->namespace->task->dump->proc, CLONE_NEWNS, clone_there, &reveal));
+	*ret = reveal.clone;
+	return 0;
+}
+
+static int save_content(struct dump *d, struct superblock *super)
+{
+	AUTO_CLOSE int clone = -1;
+	struct stat st;
+
+	LOG_SCOPE("%.80s", super->widest->entry->mountpoint);
+	TRY(reveal_mount(d, super->widest, &clone));
 	if (fstat(clone, &st) < 0)
 		return fail_errno("looking at its root");
 	if (!S_ISDIR(st.st_mode))
 		return refuse(ENOTSUP,
 			      "only a file of a tmpfs is mounted there, the rest of it can't be seen: take it from "
-			      "outside with --external "
-			      "mnt[%s]:NAME",
+			      "outside with --external mnt[%s]:NAME",
 			      super->widest->entry->mountpoint);
 	return content_dump(d, clone, super->dev);
+}
+
+/* The kernel makes two files in each bpf file system (5.10, bpf_preload). */
+static bool is_of_kernel(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "maps.debug") == 0 ||
+	       strcmp(name, "progs.debug") == 0;
+}
+
+int content_is_empty(struct dump *d, const struct mount *mount)
+{
+	AUTO_CLOSE int clone = -1;
+	AUTO_CLOSEDIR DIR *list = NULL;
+	const struct dirent *entry;
+	int fd;
+
+	TRY(reveal_mount(d, mount, &clone));
+	fd = openat(clone, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	list = fd < 0 ? NULL : fdopendir(fd);
+	if (!list)
+		return fail_errno("listing %s", mount->entry->mountpoint);
+	while ((entry = readdir(list)))
+		if (!is_of_kernel(entry->d_name))
+			return 0;
+	return 1;
 }
 
 static int save_contents(struct dump *d)

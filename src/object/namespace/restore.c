@@ -148,6 +148,10 @@ int namespaces_restore_load(struct restore *r)
 		if (!adopted && !ns->own && !ns->joined && ns->kind->load)
 			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
+	if (r->options->root && !namespace_of_root(r->namespaces, r->tree, "mnt", NULL))
+		log_warn(
+			"--root changes nothing: the tree lived in the mount namespace of the criu that dumped it, and "
+			"its paths begin in our root directory");
 	r->own_network = namespace_of_root(r->namespaces, r->tree, "net", NULL);
 	r->announced = r->namespaces->announced;
 	return 0;
