@@ -342,12 +342,10 @@ static int furnish(struct restore *r, struct net_fill *fill, const struct net_sp
 	TRY(set_nsids(r, fill, space->entry));
 	TRY(net_settings_restore(space->entry));
 	TRY(net_links_make(fill));
-	TRY(net_firewall_restore(&space->rules));
 	TRY(net_links_start(fill));
 	TRY(net_tables_restore(r->pool, fill->netlink, &space->tables, space->entry));
 	TRY(net_links_finish(fill, net_tables_has_link_local, &space->tables));
-	TRY(net_settings_restore_others(space->entry));
-	return net_conntrack_restore(&space->tracks);
+	return net_settings_restore_others(space->entry);
 }
 
 static int fill_net(struct restore *r, struct namespace *ns)
@@ -378,6 +376,19 @@ static int fill_net(struct restore *r, struct namespace *ns)
 	return furnish(r, &fill, space);
 }
 
+/* When all connections are there: their last steps are segments that we send to ourselves, which rules could drop. */
+static int settle_net(struct restore *r, struct namespace *ns)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	const struct net_space *space = ns->data;
+
+	if (space->key || space->empty)
+		return 0;
+	TRY(network_restore_enter(r, ns->id, &entered));
+	TRY(net_firewall_restore(&space->rules));
+	return net_conntrack_restore(&space->tracks);
+}
+
 const struct namespace_kind net_kind = {
 	NAMESPACE_KIND("net", CLONE_NEWNET, net_ns_id),
 	.nested = true,
@@ -386,4 +397,5 @@ const struct namespace_kind net_kind = {
 	.load = load_net,
 	.make = make_net,
 	.fill = fill_net,
+	.settle = settle_net,
 };
