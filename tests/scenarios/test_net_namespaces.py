@@ -202,6 +202,8 @@ def test_namespace_from_outside(apart, image):
     inode = apart.outside(f'stat -L -c %i {apart.folder}/ns').strip()
     images = apart.dump('--external', f'net[{inode}]:podNet', *more)
     assert not list(images.glob('netdev-*')) and not list(images.glob('nftables-*'))
+    # Nobody is turned away meanwhile: whoever calls tries again until somebody answers.
+    assert 'policy drop' in apart.outside(f'nsenter --net={apart.folder}/ns nft list ruleset')
     time.sleep(0.3)     # the client goes on sending to nobody
     assert not (apart.folder / 'end').exists(), (apart.folder / 'end').read_text()
     said = apart.restore(images, *more, status=1)

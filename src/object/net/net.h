@@ -20,11 +20,14 @@
 
 /* --- namespaces of the tree, by their ids in the images; 0 and criu's own: no visit --- */
 
+struct namespace;
 struct namespace_set;
 
 /* Whether there is one with this id, and it is not criu's own. */
 bool network_is_other(const struct namespace_set *set, uint32_t id);
 int network_dump_enter(struct dump *d, uint32_t id, struct netns_switch *entered);
+/* Restore: the namespace was not made by us: --join-ns, or an external one. */
+bool network_has_lasted(const struct namespace *ns);
 int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *entered);
 /* The one that a socket belongs to: that in which it was made, not always that of the task that has it. */
 int network_of_socket(struct dump *d, const struct task *task, int fd, uint32_t *ret);

@@ -33,6 +33,13 @@ bool network_is_other(const struct namespace_set *set, uint32_t id)
 	return ns && !ns->own;
 }
 
+bool network_has_lasted(const struct namespace *ns)
+{
+	const struct net_space *space = ns->data;
+
+	return ns->joined || (space && space->key);
+}
+
 int network_open(struct dump *d, const struct namespace *ns)
 {
 	int fd = openat(ns->task->dump->proc, "ns/net", O_RDONLY | O_CLOEXEC);

@@ -16,6 +16,7 @@
 #include "base/pool.h"
 #include "base/table.h"
 #include "image/inventory.h"
+#include "object/namespace/namespace.h"
 #include "object/net/lock/lock.h"
 #include "object/net/net.h"
 #include "options/options.h"
@@ -28,6 +29,7 @@ struct lock {
 	struct connections connections;
 	bool locked, cut_off; /* cut_off: as a whole */
 	bool kept;	      /* dump: rules that shall last until the restore are, or may be, there */
+	bool whole;	      /* and they are for the whole namespace, which may outlive its tasks */
 	int ns_fd;	      /* dump: of the namespace, when the tasks are gone; -1: criu's own */
 };
 
@@ -140,7 +142,7 @@ static struct lock *find_lock(struct network_lock **place, uint32_t id)
 /* Without nftables a tree that has no connections can do without. */
 static void cut_off(struct lock *lock)
 {
-	lock->cut_off = lock->locked = nftables_cut_off(&lock->nft, lock->table) == 0;
+	lock->cut_off = lock->locked = nftables_cut_off(&lock->nft, lock->table, true) == 0;
 	if (!lock->cut_off)
 		log_warn("Packets can't be kept away from network namespace %u: there is no nftables", lock->id);
 }
@@ -247,13 +249,28 @@ static int lock_by_nftables(struct dump *d, struct lock *lock)
 	return 0;
 }
 
+/* Who wants to talk to a service of the tree waits, instead of being refused. */
+static int lock_whole(struct dump *d, struct lock *lock)
+{
+	AUTO(nftables_done) struct nft_ctx *nft = NULL;
+	char table[64];
+
+	snprintf(table, sizeof(table), "CRIU-%s", d->inventory->run_id);
+	log_info("Network namespace %u stays locked until the restore; \"nft delete table inet %s\" in it takes that "
+		 "back",
+		 lock->id, table);
+	if (nftables_cut_off(&nft, table, false) < 0)
+		log_warn("Network namespace %u can't be locked until the restore: there is no nftables", lock->id);
+	return 0;
+}
+
 /* A namespace that somebody else keeps may last; if not, its rules go with it. */
 static int lock_until_restore(struct dump *d, struct lock *lock)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	int error;
 
-	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !count_outsiders(&lock->connections))
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP || (!lock->whole && !count_outsiders(&lock->connections)))
 		return 0;
 	lock->kept = true;
 	if (lock->ns_fd < 0)
@@ -262,7 +279,25 @@ static int lock_until_restore(struct dump *d, struct lock *lock)
 	error = netns_enter(&entered, lock->ns_fd);
 	if (error < 0)
 		return fail(-error, "entering network namespace %u", lock->id);
-	return lock_by_nftables(d, lock);
+	return lock->whole ? lock_whole(d, lock) : lock_by_nftables(d, lock);
+}
+
+/* The namespace of the root task, if it is not that of criu. */
+static int choose_whole(struct dump *d)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	struct namespace *ns;
+	struct lock *lock;
+
+	if (!namespace_of_root(d->namespaces, d->tree, "net", &ns))
+		return 0;
+	lock = find_lock(&d->network, ns->id);
+	lock->whole = true;
+	if (lock->ns_fd >= 0)
+		return 0;
+	TRY(network_dump_enter(d, ns->id, &entered));
+	lock->ns_fd = netns_open_own();
+	return lock->ns_fd < 0 ? fail(-lock->ns_fd, "opening network namespace %u", ns->id) : 0;
 }
 
 /* Our copies keep the sockets: one that is closed in repair mode says no good-bye. */
@@ -300,7 +335,10 @@ static void reset_dropped(struct network_lock *lock)
 
 int network_dump_lock(struct dump *d)
 {
-	if (!d->network || d->options->end != OPT_END_KILL)
+	if (d->options->end != OPT_END_KILL)
+		return 0;
+	TRY(choose_whole(d));
+	if (!d->network)
 		return 0;
 	for (size_t i = 0; i < d->network->locks.n; i++)
 		TRY(lock_until_restore(d, d->network->locks.items[i]));
@@ -409,7 +447,7 @@ static const char *kept_table(struct restore *r, const struct lock *lock, char *
 static int unlock(struct restore *r, struct lock *lock)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
-	bool kept = count_outsiders(&lock->connections);
+	bool kept = lock->whole || count_outsiders(&lock->connections);
 	char table[64];
 
 	TRY(network_restore_enter(r, lock->id, &entered));
@@ -422,6 +460,11 @@ static int unlock(struct restore *r, struct lock *lock)
  * lost. */
 int network_restore_unlock(struct restore *r)
 {
+	struct namespace *ns;
+
+	/* A namespace that has lasted was locked as a whole by the dump. */
+	if (namespace_of_root(r->namespaces, r->tree, "net", &ns) && network_has_lasted(ns))
+		find_lock(&r->network, ns->id)->whole = true;
 	if (!r->network)
 		return 0;
 	if (r->inventory->lock != INVENTORY_LOCK_SKIP)

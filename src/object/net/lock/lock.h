@@ -26,8 +26,9 @@ struct nft_ctx;
 
 /* lock-nftables.c. The context owns the table if `owned`; nft_ctx_free() then removes it. */
 int nftables_lock(struct nft_ctx **ctx, const char *table, bool owned, const struct connection *items, size_t n);
-/* A table that drops all packets but those with libsoccr's mark. The context owns it. */
-int nftables_cut_off(struct nft_ctx **ctx, const char *table);
+/* A table that drops all packets but those with libsoccr's mark. The context owns it if `owned`, and the kernel
+ * can do that. */
+int nftables_cut_off(struct nft_ctx **ctx, const char *table, bool owned);
 /* Removes the table that the context owns, if there is one, and the other one, if not NULL, at one moment. One that is
  * not there is as good. */
 int nftables_unlock(struct nft_ctx **ctx, const char *owned, const char *table);

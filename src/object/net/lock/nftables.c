@@ -72,15 +72,15 @@ static int begin_table(struct nft_ctx **ctx, const char *table, bool owned)
 	return refuse(EIO, "cannot keep packets away with nftables; --network-lock skip does without");
 }
 
-int nftables_cut_off(struct nft_ctx **ctx, const char *table)
+int nftables_cut_off(struct nft_ctx **ctx, const char *table, bool owned)
 {
 	AUTO(buffer_done) struct buffer commands = { 0 };
 	static const char *const chains[] = { "output", "input" };
 
 	TRY(open_context(ctx));
-	for (int owned = 1; owned >= 0; owned--) {
+	for (int owner = owned; owner >= 0; owner--) {
 		commands.size = 0;
-		buffer_printf(&commands, "table inet %s {\n%s", table, owned ? "flags owner\n" : "");
+		buffer_printf(&commands, "table inet %s {\n%s", table, owner ? "flags owner\n" : "");
 		for (size_t i = 0; i < 2; i++)
 			buffer_printf(
 				&commands,
