@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "flow/actions.h"
@@ -38,12 +39,21 @@ static int announce(const struct options *options, pid_t pid)
 	return background_tell_ready(options);
 }
 
-static _Noreturn void run_child(const struct options *options, int gate, int (*serve)(void *arg), void *arg)
+struct service {
+	const char *outcome;
+	int (*serve)(void *arg);
+	void *arg;
+};
+
+static _Noreturn void run_child(const struct options *options, int gate, const struct service *service,
+				const sigset_t *mask)
 {
 	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int result = -ECANCELED;
 	char go;
 
+	interrupt_catch(service->outcome);
+	sigprocmask(SIG_SETMASK, mask, NULL);
 	setsid();
 	failure_reset();
 	if (options->listener)
@@ -55,29 +65,37 @@ static _Noreturn void run_child(const struct options *options, int gate, int (*s
 			dup2(null, fd);
 	/* The end of the pipe alone: who started us could not announce us. */
 	if (io_read(gate, &go, 1) == 1)
-		result = serve(arg);
+		result = service->serve(service->arg);
 	close(gate);
 	log_close();
 	_exit(result < 0);
 }
 
-int background_serve(const struct options *options, bool background, int (*serve)(void *arg), void *arg)
+int background_serve(const struct options *options, bool background, const char *outcome, int (*serve)(void *arg),
+		     void *arg)
 {
+	const struct service service = { outcome, serve, arg };
+	sigset_t all, mask;
 	int gate[2], error;
 	pid_t pid;
 
 	if (!background) {
+		interrupt_catch(outcome);
 		TRY(announce(options, getpid()));
 		log_flush();
 		return serve(arg);
 	}
 	if (pipe2(gate, O_CLOEXEC) < 0)
 		return fail_errno("making a pipe");
+	/* Whoever is told of the child may send it a signal at once. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &mask);
 	pid = fork();
 	if (pid == 0) {
 		close(gate[1]);
-		run_child(options, gate[0], serve, arg);
+		run_child(options, gate[0], &service, &mask);
 	}
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	close(gate[0]);
 	if (pid < 0) {
 		error = fail_errno("making a process for the server");

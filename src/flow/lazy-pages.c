@@ -11,7 +11,6 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 #include "flow/background.h"
 #include "flow/page-server.h"
@@ -75,7 +74,6 @@ static int serve(void *arg)
 	AUTO(peer_close) struct peer *server = NULL;
 	AUTO_CLOSE int restorer = -1;
 
-	interrupt_catch("tasks that lack memory are killed");
 	if (lazy->options->use_page_server || place.fd >= 0)
 		TRY(peer_connect(&place, &server));
 	TRY(peer_await(lazy->listener, POLLIN, 0));
@@ -104,5 +102,5 @@ int lazy_pages(const struct options *options)
 	listener = listen_at(LAZY_SOCKET);
 	TRY(listener);
 	lazy.listener = listener;
-	return background_serve(options, options->restore_detached, serve, &lazy);
+	return background_serve(options, options->restore_detached, "tasks that lack memory are killed", serve, &lazy);
 }

@@ -7,7 +7,6 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 #include "flow/background.h"
 #include "image/inventory.h"
@@ -77,7 +76,6 @@ static int serve(void *arg)
 	uint64_t freed = 0;
 	int result;
 
-	interrupt_catch("the server ends, and what has come is not complete");
 	if (server->options->lazy_pages)
 		return serve_images(server);
 	TRY(store_open_dir(server->options->images_dir_fd, true, &store));
@@ -107,7 +105,8 @@ int page_server(const struct options *options, bool background, uint16_t *ret_po
 		server.listener = peer_listen(&server.place, &port);
 		TRY(server.listener);
 	}
-	result = background_serve(options, background, serve, &server);
+	result = background_serve(options, background, "the server ends, and what has come is not complete", serve,
+				  &server);
 	if (server.listener >= 0)
 		close(server.listener);
 	if (ret_port)

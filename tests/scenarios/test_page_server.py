@@ -268,7 +268,7 @@ def test_no_server(subject):
     """Nobody listens, or the server is not named: known before any task is stopped."""
     run = subject('memory/anonymous')
     _, status, said = dump_there(run, '--address', '127.0.0.1', '--port', 27777)
-    assert status == 1 and 'cannot connect to the page server at 127.0.0.1 port 27777' in said and 'Phase' not in said, said
+    assert status == 1 and 'cannot connect to the page server at 127.0.0.1 port 27777' in said and 'Phase dump/freeze' not in said, said
     _, status, said = dump_there(run)
     assert status == 1 and '--page-server needs --address and --port' in said, said
     run.compare('after the dumps')
