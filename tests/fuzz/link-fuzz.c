@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/table.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "flow/restore-load.h"
@@ -97,6 +98,7 @@ static void load(const uint8_t *data, size_t size, bool verify)
 	memory_restore_clean(&r);
 	namespaces_restore_clean(&r);
 	cgroup_restore_done(&r);
+	table_destroy(&r.passed);
 	store_close(&r.store);
 	task_tree_destroy(&r.tree);
 	pool_destroy(&r.pool);

@@ -184,3 +184,59 @@ def test_pre_dump_is_no_checkpoint(criu, zoo, build):
     subprocess.run([build / 'crit', 'encode', '-o', zoo / 'inventory.img'], input=json.dumps(inventory).encode(), check=True)
     code, said = verify(criu, zoo)
     assert code == 1 and 'images of a pre-dump' in said and 'could begin.' not in said, said
+
+
+# What is in the way of a restore: how it comes about in a namespace of its own, the program, and what must be said.
+OBSTACLES = {
+    'grown': ('open("file", "w").write("abc"); kept = open("file")', 'echo more >> file', 'put back the file as it was, or give it with --inherit-fd'),
+    'missing': ('kept = open("file", "w")', 'rm file', 'put it back where it was, or give another one with --inherit-fd|put the file back where it was, or give'),
+    'mode': ('kept = open("file", "w")', 'chmod 700 file', 'set it back, or use --skip-file-rwx-check'),
+    'type': ('kept = open("file", "w")', 'rm file && mkdir file', 'put the old one back, or give it with --inherit-fd|no longer what it was'),
+    'tcp-port': ('kept = socket.create_server(("127.0.0.1", 28555))', 'tcp', "is in use: end the program that has it (ss -antup 'sport = :28555')"),
+    'udp-port': ('kept = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); kept.bind(("127.0.0.1", 28555))', 'udp',
+                 "is in use: end the program that has it (ss -antup 'sport = :28555')"),
+    'address': ('kept = socket.create_server(("10.99.9.9", 28555))', 'ip address del 10.99.9.9/32 dev lo', 'add it (ip address add)'),
+    'abstract': ('kept = socket.socket(socket.AF_UNIX); kept.bind("\\0obstacle")', 'abstract',
+                 'another process has a unix socket of the name @obstacle: end it before the restore'),
+    'socket-file': ('kept = socket.socket(socket.AF_UNIX); kept.bind("sock")', 'rm sock && touch sock', 'was a socket and is now another file: move it away'),
+    'bound-file': ('kept = socket.socket(socket.AF_UNIX); kept.bind("sock")', 'unix', 'end it before the restore'),
+}
+
+HOLDERS = {
+    'tcp': 'kept = socket.create_server(("127.0.0.1", 28555))',
+    'udp': 'kept = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); kept.bind(("127.0.0.1", 28555))',
+    'abstract': 'kept = socket.socket(socket.AF_UNIX); kept.bind("\\0obstacle")',
+    'unix': 'os.unlink("sock"); kept = socket.socket(socket.AF_UNIX); kept.bind("sock")',
+}
+
+
+def hold(room, folder, code, name):
+    """Starts a program in the room that has something and waits."""
+    text = f'import os, socket, time\n{code}\nopen("{name}", "w").close()\ntime.sleep(1000)'
+    pid = room.start('/dev/null', '/usr/bin/python3', '-c', text, cwd=folder)
+    wait_until((folder / name).exists, 20, 'the program does not begin')
+    return pid
+
+
+@pytest.mark.parametrize('name', OBSTACLES)
+def test_remedies(room, criu, folder, name):
+    """What verify finds in the way, a restore refuses with the same remedy."""
+    code, obstacle, wanted = OBSTACLES[name]
+    work, images = folder / 'work', folder / 'images'
+    work.mkdir()
+    images.mkdir()
+    room.run('/bin/sh', '-c', 'ip address add 10.99.9.9/32 dev lo')
+    pid = hold(room, work, code, 'ready')
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-o', 'dump.log')
+    assert done.returncode == 0, (images / 'dump.log').read_text()
+    wait_until(lambda: not room.pids(), 10)
+    if obstacle in HOLDERS:
+        hold(room, work, HOLDERS[obstacle], 'held')
+    else:
+        done = room.run('/bin/sh', '-c', obstacle, cwd=work)
+        assert done.returncode == 0, done.stdout
+    verified = room.run(criu, 'verify', images)
+    assert verified.returncode == 1 and any(text in verified.stdout for text in wanted.split('|')), verified.stdout
+    restored = room.run(criu, 'restore', '-D', images, '-d')
+    first = next(line for line in restored.stdout.splitlines() if 'Error' in line)
+    assert restored.returncode == 1 and any(text in first for text in wanted.split('|')), restored.stdout

@@ -265,6 +265,7 @@ static void test_validate(void **state)
 	char name[] = "/tmp/validate-test.XXXXXX";
 	int fd = mkstemp(name);
 
+	record.name = name;
 	assert_int_equal(write(fd, "12345", 5), 5);
 	record.has_size = record.has_mode = true;
 	record.size = 5;

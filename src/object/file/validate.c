@@ -135,7 +135,10 @@ int validate_file(const struct options *options, const RegFileEntry *record, int
 	if (fstat(fd, &st) < 0)
 		return errno == ENOENT ? 0 : fail_errno("fstat"); /* /proc/PID of a process that is dead */
 	if (record->has_mode && (st.st_mode & S_IFMT) != (record->mode & S_IFMT))
-		return refuse(EINVAL, "it is a file of another type now (mode 0%o, was 0%o)", st.st_mode, record->mode);
+		return refuse(EINVAL,
+			      "it is a file of another type now (mode 0%o, was 0%o): put the old one back, or give it "
+			      "with --inherit-fd fd[N]:%s",
+			      st.st_mode, record->mode, record->name + 1);
 	if (record->has_mode && st.st_mode != record->mode && !options->skip_file_rwx_check)
 		return refuse(EINVAL, "its mode was 0%o and is 0%o now: set it back, or use --skip-file-rwx-check",
 			      record->mode, st.st_mode);
@@ -143,8 +146,10 @@ int validate_file(const struct options *options, const RegFileEntry *record, int
 		return 0;
 	if ((uint64_t)st.st_size != record->size)
 		return refuse(EINVAL,
-			      "its size was %llu and is %llu now: the program would not find what it left there",
-			      (unsigned long long)record->size, (unsigned long long)st.st_size);
+			      "its size was %llu and is %llu now: the program would not find what it left there; put "
+			      "back the file as it was, "
+			      "or give it with --inherit-fd fd[N]:%s",
+			      (unsigned long long)record->size, (unsigned long long)st.st_size, record->name + 1);
 	if (options->file_validation == OPT_FILE_BUILD_ID && record->n_build_id)
 		return check_build_id(record, fd);
 	return 0;

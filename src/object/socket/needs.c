@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* criu verify: what sockets are, and need of the machine and of others. */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -53,10 +56,10 @@ static void need_connection(struct restore *r, const InetSkEntry *entry)
 /* Any port will do: the question is whether this machine has the address. Nothing is sent. */
 static int check_address(const InetSkEntry *entry)
 {
-	AUTO_CLOSE int fd = socket((int)entry->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	AUTO_CLOSE int fd =
+		socket((int)entry->family, (entry->type == SOCK_STREAM ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 	struct socket_options options;
 	union inet_address address;
-	char name[128];
 
 	if (fd < 0)
 		return 0;
@@ -67,9 +70,7 @@ static int check_address(const InetSkEntry *entry)
 	address.v4.sin_port = 0;
 	if (!bind(fd, &address.any, inet_address_size(&address)) || errno != EADDRNOTAVAIL)
 		return 0;
-	inet_print(entry, name, sizeof(name));
-	return refuse(EADDRNOTAVAIL, "no network device here has the address of the socket %s: add it (ip address add)",
-		      name);
+	return inet_fail_bind(entry, EADDRNOTAVAIL);
 }
 
 int inet_need(struct restore *r, struct file *f)
@@ -82,7 +83,12 @@ int inet_need(struct restore *r, struct file *f)
 		return 0;
 	if (entry->type == SOCK_STREAM && tcp_is_connection(entry->state))
 		need_connection(r, entry);
-	return inet_is_bound(entry) && !needs_other_addresses(r) ? check_address(entry) : 0;
+	if (!inet_is_bound(entry) || needs_other_addresses(r))
+		return 0;
+	TRY(check_address(entry));
+	if ((entry->type == SOCK_STREAM && !tcp_is_connection(entry->state)) || entry->type == SOCK_DGRAM)
+		return inet_check_free(entry);
+	return 0;
 }
 
 /* "/run/x" or "@abstract" */
@@ -119,6 +125,40 @@ static int need_outside(struct restore *r, const UnixSkEntry *entry, const UnixS
 	return 0;
 }
 
+/* The file of a socket is made again: what lies there must be a socket that nobody has bound. */
+static int check_path(const UnixSkEntry *entry)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	AUTO_CLOSE int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char name[160], path[PATH_MAX];
+	struct stat st;
+
+	print_name(entry, name, sizeof(name));
+	if (name[0] != '/' && !entry->name_dir)
+		return 0;
+	snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : entry->name_dir, name[0] == '/' ? "" : "/", name);
+	if (lstat(path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return refuse(EEXIST, "%s was a socket and is now another file: move it away", path);
+	if (probe < 0 || strlen(path) >= sizeof(address.sun_path))
+		return 0;
+	strcpy(address.sun_path, path);
+	/* EPROTOTYPE: a stream socket is bound there. ECONNREFUSED: nobody is. */
+	if (connect(probe, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EPROTOTYPE)
+		return 0;
+	return refuse(EADDRINUSE, "another process has a socket bound to %s: end it before the restore", path);
+}
+
+static int check_name(struct restore *r, const UnixSkEntry *entry)
+{
+	if (!unix_has_name(entry) || entry->deleted)
+		return 0;
+	if (unix_is_path(entry))
+		return needs_other_paths(r) ? 0 : check_path(entry);
+	return needs_other_addresses(r) ? 0 : unix_check_free(entry);
+}
+
 int unix_need(struct restore *r, struct file *f)
 {
 	const struct unix_socket *socket = f->data;
@@ -126,6 +166,7 @@ int unix_need(struct restore *r, struct file *f)
 
 	if (entry->uflags & (UNIX_EXTERN | UNIX_CALLBACK | UNIX_SERVICE))
 		return 0;
+	TRY(check_name(r, entry));
 	return socket->peer && socket->peer->entry->uflags & UNIX_EXTERN ? need_outside(r, entry, socket->peer->entry)
 									 : 0;
 }

@@ -165,7 +165,10 @@ static int open_again(struct restore *r, const RegFileEntry *record, int flags, 
 			    "fd[N]:%s",
 			    record->name + 1);
 	if (error < 0)
-		return fail(-error, "opening it again with flags 0%o", flags & ~(O_CLOEXEC | O_NOCTTY));
+		return fail(
+			-error,
+			"opening it again with flags 0%o: put the old one back, or give it with --inherit-fd fd[N]:%s",
+			flags & ~(O_CLOEXEC | O_NOCTTY), record->name + 1);
 	if (!is_it(fd, record))
 		return refuse(ENODEV,
 			      "it is another device now than %u:%u: --evasive-devices looks for that one below /dev",

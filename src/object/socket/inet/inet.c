@@ -392,10 +392,47 @@ static int bind_in_repair(int fd, const InetSkEntry *entry)
 	return error < 0 ? error : left;
 }
 
+int inet_fail_bind(const InetSkEntry *entry, int error)
+{
+	char name[128];
+
+	inet_print(entry, name, sizeof(name));
+	if (error == EADDRNOTAVAIL)
+		return refuse(EADDRNOTAVAIL,
+			      "no network device here has the address of the socket %s: add it (ip address add)", name);
+	if (error == EADDRINUSE)
+		return refuse(
+			EADDRINUSE,
+			"the address of the socket %s is in use: end the program that has it (ss -antup 'sport = :%u')",
+			name, entry->src_port);
+	return fail(error, "cannot bind to %s", name);
+}
+
+int inet_check_free(const InetSkEntry *entry)
+{
+	AUTO_CLOSE int fd = socket((int)entry->family, (int)entry->type | SOCK_CLOEXEC, (int)entry->proto);
+	struct socket_options options = inet_options(entry);
+	const int on = 1;
+	int error;
+
+	/* As make_socket(), but what this user may not set does not matter. */
+	if (fd < 0 || set_v6only(fd, entry) < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return 0;
+	if (entry->opts->so_reuseport)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	(void)socket_options_apply(fd, &options, OPTION_EARLY);
+	error = try_bind(fd, entry);
+	if (error == -EADDRINUSE && is_tcp(entry)) {
+		error = bind_in_repair(fd, entry);
+		if (error == 0 && entry->state == TCP_LISTEN && listen(fd, 0) < 0)
+			error = -errno;
+	}
+	return error == -EADDRINUSE ? inet_fail_bind(entry, EADDRINUSE) : 0;
+}
+
 static int bind_socket(struct restore *r, const struct inet_socket *socket, int fd)
 {
 	const InetSkEntry *entry = socket->entry;
-	char name[128];
 	int error;
 
 	if (!inet_is_bound(entry))
@@ -408,9 +445,7 @@ static int bind_socket(struct restore *r, const struct inet_socket *socket, int 
 		error = bind_in_repair(fd, entry);
 	if (error == 0)
 		return 0;
-	inet_print(entry, name, sizeof(name));
-	return fail(-error, "cannot bind to %s%s", name,
-		    error == -EADDRNOTAVAIL ? ": this machine, or this network namespace, has no such address" : "");
+	return inet_fail_bind(entry, -error);
 }
 
 static int connect_socket(int fd, const InetSkEntry *entry)
@@ -433,7 +468,8 @@ static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
 		return tcp_restore(r, socket, fd);
 	TRY(bind_socket(r, socket, fd));
 	if (is_tcp(entry) && entry->state == TCP_LISTEN && listen(fd, (int)entry->backlog) < 0)
-		return fail_errno("cannot listen on port %u", entry->src_port);
+		return errno == EADDRINUSE ? inet_fail_bind(entry, errno)
+					   : fail_errno("cannot listen on port %u", entry->src_port);
 	TRY(udp_queue_restore(fd, entry));
 	if (!is_tcp(entry) && entry->state == TCP_ESTABLISHED)
 		TRY(connect_socket(fd, entry));

@@ -47,6 +47,10 @@ int inet_destination(const InetSkEntry *entry, union inet_address *ret);
 void inet_print(const InetSkEntry *entry, char *to, size_t capacity);
 
 /* The records of its options. */
+/* After bind(2) failed: what is to be done. */
+int inet_fail_bind(const InetSkEntry *entry, int error);
+/* Has somebody else the address, now? */
+int inet_check_free(const InetSkEntry *entry);
 struct socket_options inet_options(const InetSkEntry *entry);
 
 /* needs.c */

@@ -208,7 +208,18 @@ static int bind_socket(int fd, const UnixSkEntry *entry)
 	if (!bind(fd, (struct sockaddr *)&address, size))
 		return 0;
 	print_name(entry, name, sizeof(name));
+	if (errno == EADDRINUSE)
+		return refuse(EADDRINUSE,
+			      "another process has a unix socket of the name %s: end it before the restore (ss -xap)",
+			      name);
 	return fail_errno("cannot bind a unix socket to %s", name);
+}
+
+int unix_check_free(const UnixSkEntry *entry)
+{
+	AUTO_CLOSE int fd = socket(AF_UNIX, (int)entry->type | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? fail_errno("cannot make a unix socket") : bind_socket(fd, entry);
 }
 
 /* A step that needs a root and a current directory of its own: it runs in a thread that lives as long as the step. */
@@ -320,10 +331,10 @@ static int bind_to_path(struct own_fs *own)
 	memcpy(path, entry->name.data, entry->name.len);
 	if (!lstat(path, &st)) {
 		if (!S_ISSOCK(st.st_mode))
-			return refuse(EEXIST, "%s was a socket and is now another file; move it away", path);
+			return refuse(EEXIST, "%s was a socket and is now another file: move it away", path);
 		if (has_living_server(entry))
-			return refuse(EADDRINUSE,
-				      "another process has a socket bound to %s; stop it before the restore", path);
+			return refuse(EADDRINUSE, "another process has a socket bound to %s: end it before the restore",
+				      path);
 		if (unlink(path) < 0)
 			return fail_errno("cannot remove the old socket file %s", path);
 	}

@@ -98,6 +98,9 @@ static inline bool unix_is_stream(const UnixSkEntry *entry)
 	return entry->type != SOCK_DGRAM;
 }
 
+/* Has somebody else the abstract name, now? */
+int unix_check_free(const UnixSkEntry *entry);
+
 static inline bool unix_has_name(const UnixSkEntry *entry)
 {
 	return entry->name.len != 0;
