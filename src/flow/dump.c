@@ -175,7 +175,6 @@ int dump(const struct options *options)
 	dump_end(&d);
 	if (error == 0)
 		dump_free_parents(options);
-	interrupt_release();
 	if (error < 0)
 		log_error("Dumping FAILED.");
 	else

@@ -124,6 +124,5 @@ int pre_dump(const struct options *options)
 		log_error("Pre-dumping FAILED.");
 	else
 		log_info("Pre-dumping finished successfully");
-	interrupt_release();
 	return error;
 }

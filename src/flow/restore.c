@@ -125,10 +125,11 @@ static int restore_all(struct restore *r)
 /* Without --restore-detached we stay until our children are gone, whatever their fate. */
 static void stay(const struct options *options)
 {
-	int late = interrupt_release();
+	int late;
 
 	if (options->restore_detached || options->exec_cmd)
 		return;
+	late = interrupt_release();
 	log_flush(); /* it may be for days */
 	if (late)
 		(void)raise(late);
@@ -156,7 +157,6 @@ int restore(const struct options *options)
 	restore_end(&r);
 	if (error < 0) {
 		log_error("Restoring FAILED.");
-		interrupt_release();
 		return error;
 	}
 	log_info("Restore finished successfully. Tasks resumed.");

@@ -43,7 +43,6 @@ int dump_survey(const struct options *options, struct dump_survey *ret)
 		thaw_tree(&d);
 	count(&d, ret);
 	dump_end(&d);
-	interrupt_release();
 	findings_end(&ret->findings);
 	return error;
 }

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "service/service.h"
@@ -181,6 +182,7 @@ int connection_serve(struct connection *connection)
 			code = WORKER_DROPPED;
 		} else {
 			code = serve_one(connection, message);
+			interrupt_release();
 		}
 		criu_req__free_unpacked(message, NULL);
 	} while ((stay || pre_dumped) && code == WORKER_GOOD);

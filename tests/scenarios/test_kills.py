@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""criu is killed at random moments of a dump, a pre-dump and a restore. CRIU_KILLS=300 makes it 300 for each; a failure tells its seed, CRIU_SEED repeats it."""
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import checks
+from room import wait_until
+from test_safety import is_quiet, memory_of_criu
+
+KILLS = int(os.environ.get('CRIU_KILLS', '6'))
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+SUBJECTS = ('thread/computing', 'tree/family', 'socket/tcp-established', 'memory/shared-anonymous', 'signal/pending')
+
+
+def child_of(pid):
+    """The only child of a process, None if there is none."""
+    try:
+        return int(Path(f'/proc/{pid}/task/{pid}/children').read_text())
+    except (ValueError, OSError):
+        return None
+
+
+def strike(run, command, images, number, delay, *options):
+    """Starts criu in the room and sends it a signal after so many seconds. Returns its exit code, None if it was over before, and how long it took."""
+    words = [run.room.program, 'run', run.room.first, run.criu, command, '-D', str(images), '-v4', '-o', f'{command}.log', *map(str, options)]
+    start = time.monotonic()
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        pid = wait_until(lambda: child_of(process.pid) or process.poll() is not None, 20)
+        time.sleep(delay)
+        was_busy = process.poll() is None
+        if was_busy and pid is not True:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                was_busy = False
+        process.wait(60)
+    return (process.returncode if was_busy else None), time.monotonic() - start
+
+
+class Chance:
+    """Random moments that adapt to how long a run takes."""
+
+    def __init__(self):
+        self.seed = int(os.environ.get('CRIU_SEED', time.time_ns() % 1000000))
+        self.random = random.Random(self.seed)
+        self.length = 0.02
+        self.kills = self.rounds = 0
+
+    def __iter__(self):
+        while self.kills < KILLS:
+            self.rounds += 1
+            assert self.rounds < 40 * KILLS + 100, f'only {self.kills} of {self.rounds} met criu at work'
+            yield self.random.choice(SIGNALS), self.random.uniform(0, self.length)
+
+    def note(self, code):
+        """A run has ended."""
+        self.kills += code is not None
+        self.length = min(2, max(0.001, self.length * (1.05 if code is not None else 0.93)))
+
+
+def said_in(log):
+    """What criu has said, if it came so far."""
+    return log.read_text(errors='replace') if log.exists() else ''
+
+
+def is_undone(code, number, log):
+    """What a signal that can be caught lets criu say and return, in time or too late; what kills it does not."""
+    if code is None or number == signal.SIGKILL:
+        return True
+    said = said_in(log)
+    # Before it has begun, a signal simply ends it: there is nothing to undo.
+    return code in (0, 128 + number, -number) or (code == 1 and 'interrupted by SIG' in said)
+
+
+def check_alive(run, when):
+    """The tree runs and computes, nothing of criu is left, and a dump can be made of it."""
+    wait_until(lambda: len(run.room.pids()) == len(run.before), 5, lambda: f'{when}: {run.room.pids()}: {run.told()}')
+    for pid in run.room.pids():
+        if not any(area in run.before[str(pid)] for area in ('zombie',)):
+            folder = run.room.proc / str(pid)
+            state = (folder / 'stat').read_text().rsplit(')', 1)[1].split()[0]
+            if state != 'Z' and run.before[str(pid)].get('state', state) == state and state not in 'Tt':
+                wait_until(lambda folder=folder: is_quiet(folder), 5, f'{when}: a thread of {pid} does not run again')
+    assert not (run.control / 'result').exists(), f'{when}: {run.told()}'
+
+
+@pytest.mark.parametrize('name', SUBJECTS)
+@pytest.mark.parametrize('command', ['dump', 'pre-dump'])
+def test_dump(subject, command, name):
+    """The program does not feel it."""
+    run = subject(name)
+    options = run.subject.about['options'].split() + run.subject.about['dump_options'].split() if command == 'dump' else []
+    if command == 'dump':
+        options.append('-R')
+    chance = Chance()
+    for number, delay in chance:
+        images = run.folder_of_images()
+        code, _ = strike(run, command, images, number, delay, '-t', run.pid, *options)
+        when = f'seed {chance.seed}, kill {chance.kills} ({number.name} after {delay:.6f} s of {command})'
+        assert is_undone(code, number, images / f'{command}.log'), f'{when}: exit code {code}: {said_in(images / f"{command}.log")[-2000:]}'
+        chance.note(code)
+        check_alive(run, when)
+        shutil.rmtree(images)
+    images = run.dump()
+    run.await_gone()
+    run.restore(images)
+    left = [pid for pid in run.room.pids() if (run.room.proc / str(pid) / 'mem').exists() and memory_of_criu(run.room.proc / str(pid))]
+    assert not left, f'seed {chance.seed}: memory of a killed criu has come back in {left}'
+    run.release()
+
+
+@pytest.mark.parametrize('name', SUBJECTS)
+def test_restore(subject, room, name):
+    """Nothing is left of the tree: no process, no file, no mount; or, if it was too late, the whole tree runs. The images are as good as before."""
+    run = subject(name)
+    images = run.dump()
+    run.await_gone()
+    options = run.subject.about['options'].split() + run.subject.about['restore_options'].split()
+    chance = Chance()
+    for number, delay in chance:
+        (images / 'restore.log').unlink(missing_ok=True)
+        code, _ = strike(run, 'restore', images, number, delay, '-d', *options)
+        when = f'seed {chance.seed}, kill {chance.kills} ({number.name} after {delay:.6f} s of restore)'
+        assert is_undone(code, number, images / 'restore.log'), f'{when}: exit code {code}: {said_in(images / "restore.log")[-2000:]}'
+        chance.note(code)
+        if code in (None, 0) or (number == signal.SIGKILL and 'Tasks resumed' in said_in(images / 'restore.log')):
+            run.kill()
+        # Killed while the last of them were let go, some may run already: kill -9 can't be undone.
+        if number == signal.SIGKILL and room.pids():
+            time.sleep(0.02)
+            run.kill()
+        wait_until(lambda: not room.pids(), 5, lambda: f'{when}: left over: {room.pids()}')
+        assert checks.listing(run.work) == run.files, f'{when}: files are left over: {checks.listing(run.work)}'
+        assert not room.changed_mounts(run.mounts), when
+    run.restore(images)
+    run.compare('after the restore')
+    run.release()
