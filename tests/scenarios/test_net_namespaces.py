@@ -158,6 +158,19 @@ def test_veth_to_a_bridge(apart, option):
         assert 'CRIU' not in apart.inside('nft list ruleset') and 'CRIU' not in apart.outside('nft list ruleset')
 
 
+def test_veth_made_beforehand(apart):
+    """A manager has made the pair itself, with names of its own: --external netdev[IN]:OUT takes the end that it gives."""
+    apart.join_by_veth()
+    apart.serve()
+    apart.talk()
+    images = apart.dump()
+    wait_until(lambda: 've0' not in apart.outside('ip -o link'), 20, 'the namespace stays')
+    apart.outside('ip link add mine type veth peer name given; ip link set mine master br0; ip link set mine up')
+    apart.restore(images, '--external', 'netdev[eth0]:given')
+    apart.goes_on()
+    assert 'given' not in apart.outside('ip -o link')
+
+
 def test_veth_is_named_or_refused(apart):
     """Without a name for the end outside nothing is done, and criu says what is needed; so does criu verify."""
     apart.join_by_veth()

@@ -24,8 +24,13 @@
 	(IFF_UP | IFF_DEBUG | IFF_NOTRAILERS | IFF_NOARP | IFF_PROMISC | IFF_ALLMULTI | IFF_MULTICAST | IFF_PORTSEL | \
 	 IFF_AUTOMEDIA | IFF_DYNAMIC)
 
-static const struct link_kind *find_kind(const NetDeviceEntry *entry)
+/* Whoever has made a device of any kind beforehand gives it: --external netdev[IN]:OUT. */
+static const struct link_kind *find_kind(const struct restore *r, const NetDeviceEntry *entry)
 {
+	const char *given = link_external(r->options, "netdev", entry->name);
+
+	if (given && given[0])
+		return &link_given_kind;
 	for (const struct link_kind *const *kind = link_kinds; *kind; kind++)
 		if ((*kind)->type == entry->type && (!(*kind)->claims || (*kind)->claims(entry)))
 			return *kind;
@@ -67,7 +72,7 @@ bool link_attributes_are_sound(const ProtobufCBinaryData *data, const uint16_t *
 
 int net_link_check(struct restore *r, const NetDeviceEntry *entry)
 {
-	const struct link_kind *kind = find_kind(entry);
+	const struct link_kind *kind = find_kind(r, entry);
 
 	if (!is_sound_name(entry->name))
 		return refuse(EINVAL, "\"%s\" is no name of a network device", entry->name);
@@ -247,7 +252,7 @@ static int let_run(struct net_fill *fill, const NetDeviceEntry *entry)
 /* The kernel makes some itself: lo, tunl0, sit0, ... */
 static int make_link(struct net_fill *fill, const NetDeviceEntry *entry)
 {
-	const struct link_kind *kind = find_kind(entry);
+	const struct link_kind *kind = find_kind(fill->r, entry);
 	int index = rtnetlink_index(fill->netlink, entry->name);
 
 	if (index == (int)entry->ifindex)

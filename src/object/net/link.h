@@ -77,6 +77,9 @@ int net_links_start(struct net_fill *fill);
  */
 int net_links_finish(struct net_fill *fill, bool (*has_own)(const void *arg, uint32_t index), const void *arg);
 
+/* link-given.c: of any device that the user has made. */
+extern const struct link_kind link_given_kind;
+
 /* --- helpers of kinds --- */
 
 /* Attributes of a bridge's port that can be set (link-bridge.c). */
