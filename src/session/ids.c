@@ -2,6 +2,9 @@
 /* User and group ids: as we see them, and as the tree does in a user namespace of its own. */
 #include "session/ids.h"
 
+#include <linux/securebits.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "userns.pb-c.h"
@@ -58,4 +61,55 @@ uint32_t restore_task_uid(const struct restore *r)
 uint32_t restore_task_gid(const struct restore *r)
 {
 	return r->ids ? first_of(r->ids->gid_map, r->ids->n_gid_map) : getegid();
+}
+
+uint32_t restore_maker_uid(const struct restore *r)
+{
+	uint32_t uid = r->ids ? restore_outer_uid(r, restore_task_uid(r)) : NO_ID;
+
+	return uid == NO_ID ? geteuid() : uid;
+}
+
+uint32_t restore_maker_gid(const struct restore *r)
+{
+	uint32_t gid = r->ids ? restore_outer_gid(r, restore_task_gid(r)) : NO_ID;
+
+	return gid == NO_ID ? getegid() : gid;
+}
+
+/* The right of others to look at us, and the signal of our parent, go with a change of ids. */
+static void make_files_as(uid_t uid, gid_t gid)
+{
+	int dumpable = prctl(PR_GET_DUMPABLE), signal = 0;
+
+	prctl(PR_GET_PDEATHSIG, &signal);
+	setfsgid(gid);
+	setfsuid(uid);
+	prctl(PR_SET_DUMPABLE, dumpable == 1);
+	prctl(PR_SET_PDEATHSIG, signal);
+}
+
+/* Else the power over all files goes with the id of root. */
+static void keep_rights(bool keep)
+{
+	int bits = prctl(PR_GET_SECUREBITS);
+
+	if (bits >= 0)
+		prctl(PR_SET_SECUREBITS, keep ? bits | SECBIT_NO_SETUID_FIXUP : bits & ~SECBIT_NO_SETUID_FIXUP);
+}
+
+void restore_make_files_begin(const struct restore *r)
+{
+	if (!r->ids)
+		return;
+	keep_rights(true);
+	make_files_as(restore_maker_uid(r), restore_maker_gid(r));
+}
+
+void restore_make_files_end(const struct restore *r)
+{
+	if (!r->ids)
+		return;
+	make_files_as(geteuid(), getegid());
+	keep_rights(false);
 }

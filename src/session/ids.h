@@ -20,6 +20,16 @@ uint32_t dump_inner_gid(const struct dump *d, uint32_t outer);
 uint32_t restore_outer_uid(const struct restore *r, uint32_t inner);
 uint32_t restore_outer_gid(const struct restore *r, uint32_t inner);
 
+/*
+ * File systems that belong to the user namespace take no files of users that it does not show: until the end of the
+ * restore, this thread makes files as the first user there (setfsuid(2)). To be called again after setresuid(2).
+ */
+void restore_make_files_begin(const struct restore *r);
+void restore_make_files_end(const struct restore *r);
+/* Who owns what this thread makes. */
+uint32_t restore_maker_uid(const struct restore *r);
+uint32_t restore_maker_gid(const struct restore *r);
+
 /* The effective ids, as they see them, of tasks that are being restored, until they get their own. */
 uint32_t restore_task_uid(const struct restore *r);
 uint32_t restore_task_gid(const struct restore *r);

@@ -151,6 +151,10 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
                                                  '|signal/(pending|actions)|timer/(posix|pending)|creds/|socket/unix-(credentials|rights|names|early)$'
                                                  '|seccomp/threads|sched/threads|memory/shared')),
           'net': (('plain', 'twice', 'told'), re.compile('socket/|file/tun')),
+          'user': (('plain', 'twice'), re.compile('tree/(family|sessions|zombie)|thread/(several|many)|file/(pipe|deleted|memfd|async|fifo)$|socket/unix-(credentials|names)$'
+                                                  '|creds/|signal/pending|timer/posix')),
+          'user,pid,mnt,net,ipc,uts,cgroup': (('plain', 'twice'), re.compile('tree/(family|sessions)|thread/several|creds/|file/(deleted|regular|pty|proc|inotify)$'
+                                                                             '|socket/unix-(credentials|names|rights)$|namespace/(ipc|uts)|mount/(binds|covered|sharing)|net/')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
 WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, rpc, remote, lazy, told)}

@@ -70,6 +70,8 @@ int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner)
 	error = errno;
 	if (other && syscall(SYS_setresuid, uid, euid, saved) < 0)
 		return fail_errno("becoming user %u again", euid);
+	if (other)
+		restore_make_files_begin(r);
 	if (result < 0)
 		return fail(error, "setting process %u as signal owner of a file", owner->pid);
 	return 0;
@@ -87,5 +89,6 @@ int file_make_as_user(const struct restore *r, const struct file *f, int (*make)
 	result = make(f);
 	if (syscall(SYS_setresuid, old, old, old) < 0)
 		return fail_errno("becoming user %u again", old);
+	restore_make_files_begin(r);
 	return result;
 }

@@ -14,11 +14,13 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/mount/core.h"
+#include "session/ids.h"
 
 #define CHUNK (1u << 20)
 
 struct saving {
 	struct archive *archive;
+	const struct dump *d;
 	struct pool *pool;
 	struct table *links; /* inode → name of the first of several links */
 	struct stat root;
@@ -122,6 +124,13 @@ static int describe(struct archive_entry *entry, int fd, int dir, const char *le
 	return 0;
 }
 
+/* As the tree sees it. */
+static void set_owner(const struct dump *d, struct archive_entry *entry, const struct stat *st)
+{
+	archive_entry_set_uid(entry, dump_inner_uid(d, st->st_uid));
+	archive_entry_set_gid(entry, dump_inner_gid(d, st->st_gid));
+}
+
 static int save_one(struct saving *saving, int dir, const char *leaf, const char *name, const struct stat *st)
 {
 	struct archive_entry *entry;
@@ -138,6 +147,7 @@ static int save_one(struct saving *saving, int dir, const char *leaf, const char
 	}
 	entry = archive_entry_new2(saving->archive);
 	archive_entry_copy_stat(entry, st);
+	set_owner(saving->d, entry, st);
 	archive_entry_copy_pathname(entry, name);
 	if (first) {
 		table_set(saving->links, st->st_ino, (char *)first);
@@ -212,7 +222,7 @@ int content_dump(struct dump *d, int root, uint32_t dev)
 {
 	AUTO(image_close) struct image *image = NULL;
 	AUTO_CLOSE int dir = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct saving saving = { .pool = d->pool };
+	struct saving saving = { .d = d, .pool = d->pool };
 	int error, fd;
 
 	if (dir < 0)

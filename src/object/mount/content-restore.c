@@ -17,6 +17,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "object/mount/core.h"
+#include "session/ids.h"
 
 /* A directory is done last: making its files changes its times, and it may be closed to writers. */
 struct folder {
@@ -26,6 +27,7 @@ struct folder {
 };
 
 struct filling {
+	const struct restore *r;
 	struct archive *archive;
 	struct pool *pool;
 	int root;
@@ -154,8 +156,8 @@ static int set_owner(struct filling *filling, struct archive_entry *entry, int d
 
 	if (archive_entry_atime_is_set(entry))
 		times[0] = (struct timespec){ archive_entry_atime(entry), archive_entry_atime_nsec(entry) };
-	if (fchownat(dir, leaf, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) <
-	    0)
+	if (fchownat(dir, leaf, restore_outer_uid(filling->r, (uint32_t)archive_entry_uid(entry)),
+		     restore_outer_gid(filling->r, (uint32_t)archive_entry_gid(entry)), AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_errno("setting the owner of %s", leaf);
 	TRY(set_attributes(entry, dir, leaf));
 	if (type == AE_IFDIR) {
@@ -264,7 +266,7 @@ static int open_archive(struct restore *r, const struct mount *mount, struct ima
 int content_restore(struct restore *r, int root, const struct mount *mount)
 {
 	AUTO(image_close) struct image *image = NULL;
-	struct filling filling = { .pool = r->pool, .root = root };
+	struct filling filling = { .r = r, .pool = r->pool, .root = root };
 	int error = open_archive(r, mount, &image), fd;
 
 	/* Other dumpers leave out what they don't know by number. */

@@ -190,7 +190,20 @@ int user_born(struct restore *r, struct namespace *ns)
 	}
 	TRY(write_map(proc, "uid_map", entry->uid_map, entry->n_uid_map));
 	TRY(write_map(proc, "gid_map", entry->gid_map, entry->n_gid_map));
-	return broker_enter(r, ns->fd);
+	TRY(broker_enter(r, ns->fd));
+	restore_make_files_begin(r);
+	return 0;
+}
+
+int user_settle(struct restore *r, struct namespace *ns)
+{
+	restore_make_files_end(r);
+	return 0;
+}
+
+void user_clean(struct restore *r, struct namespace *ns)
+{
+	restore_make_files_end(r);
 }
 
 int user_plan_root(const struct restore *r, struct plan *plan)

@@ -183,4 +183,6 @@ const struct namespace_kind user_kind = {
 	.dump = dump_user,
 	.load = load_user,
 	.born = user_born,
+	.settle = user_settle,
+	.clean = user_clean,
 };

@@ -13,6 +13,9 @@ const CredsEntry *user_creds_of_root(const struct restore *r);
 int user_make(struct restore *r);
 /* The root task exists: its maps. */
 int user_born(struct restore *r, struct namespace *ns);
+/* The end, whether it comes early or not: files are made as ourselves again. */
+int user_settle(struct restore *r, struct namespace *ns);
+void user_clean(struct restore *r, struct namespace *ns);
 /* Its first steps, if it lives in one: it becomes root over there. */
 int user_plan_root(const struct restore *r, struct plan *plan);
 

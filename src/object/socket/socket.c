@@ -232,7 +232,7 @@ int socket_set_user(const struct restore *r, const struct file *f)
 		return 0;
 	uid = restore_outer_uid(r, creds->fsuid);
 	gid = restore_outer_gid(r, creds->fsgid);
-	if (uid == geteuid() && gid == getegid())
+	if (uid == restore_maker_uid(r) && gid == restore_maker_gid(r))
 		return 0;
 	if (fchown(f->fd, uid, gid) < 0)
 		return fail_errno("cannot give the socket to user %u", creds->fsuid);
