@@ -45,6 +45,8 @@ static int make_socket(const char *path, int *ret)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	mode_t mask;
+	int error;
 
 	if (fd < 0)
 		return fail_errno("making the socket of the service");
@@ -53,10 +55,18 @@ static int make_socket(const char *path, int *ret)
 			      sizeof(address.sun_path) - 1);
 	strcpy(address.sun_path, path);
 	TRY(remove_old(path));
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return fail_errno("binding the socket to %s", path);
-	/* Who may connect is decided by the directory; what a client may do, by who it is. */
-	if (chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0)
+	/*
+	 * Who may connect is decided by the directory; what a client may do, by who it is. The file that bind(2) makes
+	 * has the mode of the socket, but for the umask.
+	 */
+	if (fchmod(fd, 0666) < 0)
+		return fail_errno("opening the socket to all");
+	mask = umask(0);
+	error = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
+	umask(mask);
+	if (error)
+		return fail(error, "binding the socket to %s", path);
+	if (listen(fd, BACKLOG) < 0)
 		return fail_errno("listening at %s", path);
 	log_info("Listening at %s\n", path);
 	*ret = TAKE_FD(fd);
