@@ -67,10 +67,18 @@ def check_stories(top):
                 yield f'{name}:{number}: the story names no family'
 
 
+def check_modes(top):
+    """Whether a session only looks is known to the engine alone, so that no hook can behave in another way then."""
+    for path in sorted((top / 'src/object').rglob('*.[ch]')):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(r'\b(only_look|tasks_run)\b|\br->(needs|damage)\b|\bd->obstacle\b', line):
+                yield f'{path.relative_to(top)}:{number}: asks for the mode of the session'
+
+
 def main():
     top = Path(__file__).resolve().parent.parent
     rows = read_phases(top)
-    complaints = [*check_rows(rows), *check_document(top, rows), *check_use(top, rows), *check_stories(top)]
+    complaints = [*check_rows(rows), *check_document(top, rows), *check_use(top, rows), *check_stories(top), *check_modes(top)]
     print('\n'.join(complaints))
     return bool(complaints)
 

@@ -31,7 +31,7 @@ void need_feature(struct restore *r, enum feature_id id)
 int need_given(struct restore *r, enum need_kind kind, const char *what, const char *why, const char *refusal)
 {
 	if (!r->needs)
-		return refuse(EINVAL, "%s", refusal);
+		return refuse(kind == NEED_RIGHTS ? EPERM : EINVAL, "%s", refusal);
 	(void)need(r, kind, what, "%s", why);
 	return 0;
 }

@@ -11,8 +11,8 @@
 #include "kern/track.h"
 #include "object/file/core.h"
 #include "object/file/locks.h"
-#include "object/memory/memory.h"
 #include "session/survey.h"
+#include "session/trackers.h"
 
 /* -EBADF, unlogged: it is gone, which only that of a task that runs can be. */
 static int take_descriptor(const struct task *task, int number)
@@ -38,7 +38,7 @@ static int dump_descriptor(struct dump *d, struct task *task, int number, struct
 	TRY(fd);
 	TRY(file_describe(&of, info));
 	if (of.flags & TRACKER_MARK && tracker_is_one(of.flags, fdinfo_get(info, "API"))) {
-		memory_note_tracker(task, number);
+		task_note_tracker(task, number);
 		return 0;
 	}
 	is_new = file_dump_known(d, &of, &dumped);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/file/core.h"
+#include "session/given.h"
 #include "session/needs.h"
 
 bool file_is_given(struct dump *d, const struct open_file *of)
@@ -17,7 +18,7 @@ bool file_is_given(struct dump *d, const struct open_file *of)
 	if (!d->options->external.n || of->link[0] != '/')
 		return false;
 	snprintf(key, sizeof(key), "file[%x:%lx]", (unsigned)of->mnt_id, (unsigned long)of->stat.st_ino);
-	return file_is_external(d->options, key);
+	return given_is_external(d->options, key);
 }
 
 /* What is looked up where it is needed, with the brackets. */
@@ -70,14 +71,14 @@ static int need_external(struct restore *r, struct file *f)
 {
 	const char *key = f->entry->reg->name;
 
-	if (!file_has_inherited(r, key))
+	if (!given_has_descriptor(r, key))
 		(void)need(r, NEED_DESCRIPTOR, key, "a file that the dump left out");
 	return 0;
 }
 
 static int create_external(struct restore *r, struct file *f)
 {
-	int given = file_inherited(r, f->entry->reg->name, &f->fd);
+	int given = given_descriptor(r, f->entry->reg->name, &f->fd);
 
 	if (given != -ENOENT)
 		return given;

@@ -103,38 +103,6 @@ int file_own_later(struct restore *r, struct file *f, const FownEntry *owner)
 	return 0;
 }
 
-int file_inherited(struct restore *r, const char *key, int *ret_fd)
-{
-	const struct opt_inherit_fds *given = &r->options->inherit_fds;
-
-	for (size_t i = 0; i < given->n; i++) {
-		if (strcmp(given->items[i].key, key) != 0)
-			continue;
-		*ret_fd = fcntl(given->items[i].fd, F_DUPFD_CLOEXEC, 3);
-		if (*ret_fd < 0)
-			return fail_errno("taking over descriptor %d for %s", given->items[i].fd, key);
-		log_info("Descriptor %d stands in for %s", given->items[i].fd, key);
-		return 0;
-	}
-	return -ENOENT;
-}
-
-bool file_has_inherited(const struct restore *r, const char *key)
-{
-	for (size_t i = 0; i < r->options->inherit_fds.n; i++)
-		if (strcmp(r->options->inherit_fds.items[i].key, key) == 0)
-			return true;
-	return false;
-}
-
-bool file_is_external(const struct options *options, const char *key)
-{
-	for (size_t i = 0; i < options->external.n; i++)
-		if (strcmp(options->external.items[i], key) == 0)
-			return true;
-	return false;
-}
-
 /* --- load and link --- */
 
 static const struct file_kind *find_kind(const FileEntry *entry)

@@ -177,9 +177,6 @@ void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot);
 int file_restore_choose_numbers(struct restore *r);
 int file_restore_settle(struct restore *r);
 int file_restore_resume(struct restore *r); /* the phase `resume` of all kinds */
-/* Makes a pty before the files are made, where its devpts is mounted already. -ENOENT, unlogged: it is none that we
- * make. */
-int file_make_pty(struct restore *r, uint32_t number);
 /* criu verify: the phase `needs` of all files and of locks; all files, in the order of the image. */
 int file_restore_needs(struct restore *r);
 size_t file_count_descriptors(struct restore *r, const struct task *task);
@@ -205,8 +202,6 @@ struct known_descriptor {
 	FdTypes type;
 };
 const struct known_descriptor *file_known_descriptors(struct dump *d, size_t *ret_n);
-/* Dump, all descriptors are known: one of them is of that pty. */
-bool file_dump_has_pty(struct dump *d, uint32_t number);
 /* Dump: the id of a descriptor of a task, 0 if it is not (yet) known. */
 uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
 /* The member of a FileEntry at offset kind->entry. */
@@ -223,11 +218,6 @@ void file_reserve_number(struct restore *r, const struct task *task, uint32_t nu
 bool file_cloexec_at(struct restore *r, const struct task *task, uint32_t number);
 /* Restore: the same room, in a restore. */
 void **file_restore_slot(struct restore *r, const struct file_kind *kind);
-/* Restore: a copy of the descriptor that --inherit-fd gives for the key; -ENOENT, unlogged, if there is none. */
-int file_inherited(struct restore *r, const char *key, int *ret_fd);
-bool file_has_inherited(const struct restore *r, const char *key);
-/* Restore: --external has this key. */
-bool file_is_external(const struct options *options, const char *key);
 /* Restore, at load or link: the signal owner is set when all tasks are there. Done by the core for records with a
  * member fown. */
 int file_own_later(struct restore *r, struct file *f, const FownEntry *owner);

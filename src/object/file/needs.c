@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "object/file/regular/regular.h"
+#include "session/given.h"
 #include "session/needs.h"
 
 static void describe(const RegFileEntry *record, char *to, size_t capacity)
@@ -67,7 +68,7 @@ int regular_need(struct restore *r, const RegFileEntry *record)
 	TRY(found);
 	if (found > 0)
 		record = link;
-	if (file_has_inherited(r, record->name + 1))
+	if (given_has_descriptor(r, record->name + 1))
 		return 0;
 	describe(record, size, sizeof(size));
 	if (!need(r, NEED_FILE, record->name, "%s", size) || needs_other_paths(r) || is_own_proc(record->name))

@@ -9,6 +9,8 @@
 #include "plan/plan.h"
 #include "session/session.h"
 
+struct namespace;
+
 /* Bits of vma_entry.status; reference: image-files.md, section 4. */
 enum {
 	VMA_REGULAR = 1 << 0,
@@ -51,8 +53,6 @@ void memory_dump_forget(struct task *task); /* what was chosen; also if nothing 
 int memory_track_begin(struct dump *d);
 /* When the mappings are known: those that criu itself watches are marked, and lose VMF(UW). */
 int memory_track_find(struct dump *d, struct task *task);
-/* This descriptor of the task is a tracker, and none of the program's. */
-void memory_note_tracker(struct task *task, int number);
 /*
  * Before its pages are chosen: the task closes the trackers it has; on: it makes a new one. What the old one knows can
  * still be asked. Threads stand in their stops, and their registers are known.
@@ -155,3 +155,10 @@ uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects);
 /* criu verify: the kernel features that only some mappings need. */
 void memory_restore_needs(struct restore *r);
 void memory_restore_clean(struct restore *r); /* at the end and on failure */
+
+/* What is known of System V segments of a namespace that is dumped: object/ipc. */
+struct memory_segments {
+	int (*find_size)(const struct namespace *ns, int id, uint64_t *ret);
+};
+
+extern const struct memory_segments memory_segments;

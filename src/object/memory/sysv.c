@@ -2,7 +2,7 @@
 /*
  * System V shared memory, shmget(2). If the tasks live in criu's own IPC namespace, their segments stay there with id
  * and content when they are gone, and are attached again. In another one they are saved with it:
- * object/namespace/ipc-shm.c.
+ * object/ipc/shm.c.
  */
 #include "object/memory/sysv.h"
 
@@ -43,7 +43,7 @@ int sysv_dump(struct dump *d, const struct task *task, const struct mapping *map
 	uint64_t size = mapping->end - mapping->start, whole;
 
 	if (ns && !ns->own)
-		TRY(ipc_segment_size(ns, id, &whole));
+		TRY(memory_segments.find_size(ns, id, &whole));
 	else
 		TRY(find_size(id, mapping->name, &whole));
 	if (mapping->pgoff || (whole + 4095) / 4096 * 4096 != size)

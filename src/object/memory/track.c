@@ -30,6 +30,7 @@
 #include "object/memory/aio.h"
 #include "object/memory/core.h"
 #include "session/thread-run.h"
+#include "session/trackers.h"
 
 #define SLOT_FD	    1
 #define NUMBER	    1000	 /* of its descriptor: above those of nearly all programs, below FD_SETSIZE */
@@ -96,17 +97,6 @@ static bool is_base(const struct memory_dump *memory, const struct task *task, u
 
 /* --- finding the tracker of the last dump --- */
 
-void memory_note_tracker(struct task *task, int number)
-{
-	struct task_dump *dump = task->dump;
-
-	for (unsigned i = 0; i < dump->n_trackers; i++)
-		if (dump->trackers[i] == number)
-			return;
-	if (dump->n_trackers < sizeof(dump->trackers) / sizeof(*dump->trackers))
-		dump->trackers[dump->n_trackers++] = number;
-}
-
 /* Trackers in its table, and whether there are userfaultfds of the program. Descriptors may come and go if it runs. */
 static int list_trackers(struct task *task, bool *ret_others)
 {
@@ -128,7 +118,7 @@ static int list_trackers(struct task *task, bool *ret_others)
 		TRY(fdinfo_read(&info, numbers[i]));
 		TRY(fdinfo_get_u64(&info, "flags", 8, &flags));
 		if (tracker_is_one(flags, fdinfo_get(&info, "API")))
-			memory_note_tracker(task, numbers[i]);
+			task_note_tracker(task, numbers[i]);
 		else
 			*ret_others = true;
 	}

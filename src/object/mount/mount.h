@@ -97,3 +97,11 @@ void mount_stay_end(struct mount_stay *stay); /* errno stays */
 	{                  \
 		-1, -1     \
 	}
+
+/* Ptys, for those that are mounted upon other files; by the kind of file that knows them: object/file/tty. */
+struct mount_ptys {
+	bool (*is_dumped)(struct dump *d, uint32_t number);
+	int (*make)(struct restore *r, uint32_t number); /* a descriptor of its slave */
+};
+
+extern const struct mount_ptys mount_ptys;

@@ -15,7 +15,6 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/vector.h"
-#include "object/file/file.h"
 #include "object/mount/core.h"
 
 bool pty_is_mounted(const struct mount *mount)
@@ -42,7 +41,7 @@ bool pty_has_devpts(const struct mount_set *set, const struct mount *mount)
 
 void pty_dump_warn(struct dump *d, const struct mount *mount)
 {
-	if (!mount->entry->deleted && !file_dump_has_pty(d, number_of(mount)))
+	if (!mount->entry->deleted && !mount_ptys.is_dumped(d, number_of(mount)))
 		log_warn("%s is pty %u, which no task of the tree has open: it will be hung up after a restore",
 			 mount->entry->mountpoint, number_of(mount));
 }
@@ -57,7 +56,7 @@ int pty_make_all(struct restore *r)
 
 		if (!pty_is_mounted(m))
 			continue;
-		made = m->entry->deleted ? -ENOENT : file_make_pty(r, number_of(m));
+		made = m->entry->deleted ? -ENOENT : mount_ptys.make(r, number_of(m));
 		m->hung_up = made == -ENOENT;
 		if (made < 0 && made != -ENOENT)
 			return made;

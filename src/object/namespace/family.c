@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What namespaces do in which phase; the mounts of a mount namespace with them. */
+/* What namespaces do in which phase. */
 #include "engine/family.h"
-#include "object/mount/mount.h"
 #include "object/namespace/namespace.h"
-
-static void end_dump(struct dump *d)
-{
-	mount_dump_clean(d);
-	namespaces_dump_end(d);
-}
 
 const struct object_family namespace_family = {
 	.name = "namespace",
@@ -16,7 +9,7 @@ const struct object_family namespace_family = {
 	.dump_identify = namespaces_dump_task,
 	.dump_collect = namespaces_dump_collect,
 	.dump_write = namespaces_dump_write,
-	.dump_end = end_dump,
+	.dump_end = namespaces_dump_end,
 	.restore_load = namespaces_restore_load,
 	.restore_needs = namespaces_restore_needs,
 	.restore_make = namespaces_restore_make,

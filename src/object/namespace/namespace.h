@@ -143,9 +143,6 @@ int namespace_open_path(int proc, const char *path, int flags, mode_t mode);
 
 /* --- of kinds --- */
 
-/* ipc-shm.c: the size of a System V segment of a namespace that is dumped. */
-int ipc_segment_size(const struct namespace *ns, int id, uint64_t *ret);
-
 /* time.c: restore: what must be added to our clock, in ns, to get that of a task. */
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock);
 

@@ -166,10 +166,9 @@ static int load_user(struct restore *r, struct namespace *ns)
 	TRY(error);
 	TRY(check_map("uid_map", entry->uid_map, entry->n_uid_map));
 	TRY(check_map("gid_map", entry->gid_map, entry->n_gid_map));
-	if (r->needs && geteuid() != 0)
-		need(r, NEED_RIGHTS, "root", "the tasks lived in a user namespace");
-	else if (geteuid() != 0)
-		return refuse(EPERM, "only root can restore a tree that lived in a user namespace");
+	if (geteuid() != 0)
+		TRY(need_given(r, NEED_RIGHTS, "root", "the tasks lived in a user namespace",
+			       "only root can restore a tree that lived in a user namespace"));
 	ns->data = entry;
 	r->ids = entry;
 	choose_groups(r, entry);

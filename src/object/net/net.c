@@ -19,10 +19,10 @@
 #include "base/log.h"
 #include "image/inventory.h"
 #include "kern/net/netlink.h"
-#include "object/file/file.h"
 #include "object/net/settings.h"
 #include "object/net/space.h"
 #include "options/options.h"
+#include "session/given.h"
 #include "session/needs.h"
 #include "session/survey.h"
 
@@ -235,7 +235,7 @@ static int load_devices(struct restore *r, const struct namespace *ns, struct ne
 
 static int load_external(struct restore *r, const char *key)
 {
-	if (file_has_inherited(r, key))
+	if (given_has_descriptor(r, key))
 		return 0;
 	return need_given(r, NEED_DESCRIPTOR, key, "the network namespace of the tasks, which is not in the checkpoint",
 			  pool_printf(r->pool,
@@ -293,7 +293,7 @@ static int make_net(struct restore *r, struct namespace *ns)
 
 	if (!space->key)
 		return 0;
-	error = file_inherited(r, space->key, &ns->fd);
+	error = given_descriptor(r, space->key, &ns->fd);
 	return error == -ENOENT ? load_external(r, space->key) : error;
 }
 

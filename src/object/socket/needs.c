@@ -16,6 +16,7 @@
 #include "image/inventory.h"
 #include "object/socket/inet/inet.h"
 #include "object/socket/unix/unix.h"
+#include "session/given.h"
 #include "session/needs.h"
 
 static bool is_other_end(const InetSkEntry *a, const InetSkEntry *b)
@@ -79,7 +80,7 @@ int inet_need(struct restore *r, struct file *f)
 	char key[32];
 
 	snprintf(key, sizeof(key), "socket:[%u]", entry->ino);
-	if (file_has_inherited(r, key))
+	if (given_has_descriptor(r, key))
 		return 0;
 	if (entry->type == SOCK_STREAM && tcp_is_connection(entry->state))
 		need_connection(r, entry);
@@ -107,7 +108,7 @@ static int need_outside(struct restore *r, const UnixSkEntry *entry, const UnixS
 	char key[32], name[160], text[200];
 
 	snprintf(key, sizeof(key), "socket:[%u]", entry->ino);
-	if (file_has_inherited(r, key))
+	if (given_has_descriptor(r, key))
 		return 0;
 	if (!unix_has_name(peer)) {
 		(void)need(r, NEED_DESCRIPTOR, key,

@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "base/table.h"
 #include "object/file/pipe/pipe.h"
+#include "session/given.h"
 
 static bool is_open(const struct open_file *of)
 {
@@ -171,7 +172,7 @@ static int create_pipe(struct restore *r, struct file *f)
 	int found, ends[2], result;
 
 	snprintf(key, sizeof(key), "pipe:[%u]", group->pipe_id);
-	found = file_inherited(r, key, &inherited);
+	found = given_descriptor(r, key, &inherited);
 	if (found != -ENOENT)
 		return found < 0 ? found : create_inherited(group, inherited);
 	if (pipe2(ends, O_CLOEXEC) < 0)

@@ -17,6 +17,7 @@
 #include "object/file/deleted/deleted.h"
 #include "object/file/regular/regular.h"
 #include "object/mount/mount.h"
+#include "session/given.h"
 
 #define SCAN_FDS 64
 
@@ -39,7 +40,7 @@ int regular_root(const struct restore *r, const RegFileEntry *record)
 static int open_inherited(struct restore *r, const RegFileEntry *record, int *ret_fd)
 {
 	const char *key = record->name;
-	int found = file_inherited(r, key[0] == '/' ? key + 1 : key, ret_fd);
+	int found = given_descriptor(r, key[0] == '/' ? key + 1 : key, ret_fd);
 
 	/* "/" itself: the key would be empty */
 	return found == -ENOENT || !key[0] ? -ENOENT : found;

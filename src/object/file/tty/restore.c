@@ -14,6 +14,7 @@
 #include "base/table.h"
 #include "image/image.h"
 #include "object/file/tty/tty.h"
+#include "session/given.h"
 #include "session/needs.h"
 #include "session/pids.h"
 
@@ -222,10 +223,10 @@ static int ensure(struct restore *r, struct tty *tty)
 	if (is_ours(r, tty))
 		return tty_create_pty(r, tty);
 	print_key(tty->slave, key, sizeof(key));
-	return file_inherited(r, key, &tty->fd);
+	return given_descriptor(r, key, &tty->fd);
 }
 
-int file_make_pty(struct restore *r, uint32_t number)
+int tty_make_pty(struct restore *r, uint32_t number)
 {
 	struct tty *tty = table_find(get_restore(r)->ttys, number);
 
@@ -297,7 +298,7 @@ int tty_needs(struct restore *r, struct file *f)
 	char key[48];
 
 	snprintf(key, sizeof(key), "tty[%x:%x]", info->rdev, info->dev);
-	if (file_has_inherited(r, key) || (info->type == TTY_TYPE__PTY && (tty->master_file || !info->termios)))
+	if (given_has_descriptor(r, key) || (info->type == TTY_TYPE__PTY && (tty->master_file || !info->termios)))
 		return 0;
 	if (info->type == TTY_TYPE__EXT_TTY) {
 		(void)need(r, NEED_DESCRIPTOR, key, "a terminal that the dump left out");
@@ -320,7 +321,7 @@ int tty_create(struct restore *r, struct file *f)
 	int inherited;
 
 	print_key(info, key, sizeof(key));
-	inherited = file_inherited(r, key, &f->fd);
+	inherited = given_descriptor(r, key, &f->fd);
 	if (inherited != -ENOENT)
 		return inherited;
 	if (info->type == TTY_TYPE__PTY && (is_ours(r, tty) || !info->termios))

@@ -18,6 +18,7 @@
 #include "image/image.h"
 #include "kern/proc/mountinfo.h"
 #include "object/mount/mount.h"
+#include "session/given.h"
 #include "session/ids.h"
 #include "session/pids.h"
 #include "session/survey.h"
@@ -264,7 +265,7 @@ static int check_owner(struct dump *d, struct tty_dump *tty)
 	if (is_master(tty) || tty->hung_up || find_tty(d, tty->info->id | TTY_MASTER))
 		return 0;
 	snprintf(key, sizeof(key), "tty[%x:%x]", tty->info->rdev, tty->info->dev);
-	if (file_is_external(d->options, key)) {
+	if (given_is_external(d->options, key)) {
 		tty->info->type = TTY_TYPE__EXT_TTY;
 		return 0;
 	}
@@ -319,7 +320,7 @@ static int write_ttys(struct dump *d)
 	return write_queues(d);
 }
 
-bool file_dump_has_pty(struct dump *d, uint32_t number)
+static bool has_pty(struct dump *d, uint32_t number)
 {
 	for (const struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next)
 		if (tty->info->type == TTY_TYPE__PTY && tty->info->id / 2 == number)
@@ -356,4 +357,9 @@ const struct file_kind tty_kind = {
 	.plan_task = tty_plan_task,
 	.settle = tty_settle,
 	.clean = tty_clean,
+};
+
+const struct mount_ptys mount_ptys = {
+	.is_dumped = has_pty,
+	.make = tty_make_pty,
 };

@@ -74,3 +74,6 @@ int tty_plan_session(struct restore *r, struct task *leader, struct plan *p);
 int tty_plan_task(struct restore *r, struct task *task, struct plan *p);
 int tty_settle(struct restore *r, struct file *f);
 int tty_clean(struct restore *r);
+/* Makes a pty before the files are made, where its devpts is mounted already. -ENOENT, unlogged: it is none that we
+ * make. */
+int tty_make_pty(struct restore *r, uint32_t number);

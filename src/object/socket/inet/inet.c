@@ -20,6 +20,7 @@
 #include "base/pool.h"
 #include "kern/net/sockdiag.h"
 #include "object/net/net.h"
+#include "session/given.h"
 
 #define ICMPV6_FILTER_WORDS 8
 
@@ -487,7 +488,7 @@ static int create_inet(struct restore *r, struct file *f)
 	int result;
 
 	snprintf(key, sizeof(key), "socket:[%u]", socket->entry->ino);
-	result = file_inherited(r, key, &f->fd);
+	result = given_descriptor(r, key, &f->fd);
 	if (result != -ENOENT)
 		return result;
 	TRY(make_socket(socket->entry, &fd));

@@ -16,6 +16,7 @@
 #include "object/socket/socket.h"
 #include "object/socket/unix/unix.h"
 #include "plugin/plugin.h"
+#include "session/given.h"
 
 static bool is_allowed(struct dump *d, const struct unix_diag *peer)
 {
@@ -23,7 +24,7 @@ static bool is_allowed(struct dump *d, const struct unix_diag *peer)
 	char key[32];
 
 	snprintf(key, sizeof(key), "unix[%u]", peer->ino);
-	if (file_is_external(options, key))
+	if (given_is_external(options, key))
 		return true;
 	for (size_t i = 0; i < options->ext_unix_inodes.n; i++)
 		if (options->ext_unix_inodes.items[i] == peer->ino)

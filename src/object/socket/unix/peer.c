@@ -15,6 +15,7 @@
 #include "object/socket/socket.h"
 #include "object/socket/unix/unix.h"
 #include "plugin/plugin.h"
+#include "session/given.h"
 #include "session/listener.h"
 
 /* A bound is needed for what one message may ask; a queue of an image is never larger than what a socket could hold. */
@@ -397,7 +398,7 @@ static int make_inherited(struct restore *r, struct unix_socket *socket)
 	char key[32];
 
 	snprintf(key, sizeof(key), "socket:[%u]", socket->entry->ino);
-	return file_inherited(r, key, &socket->file->fd);
+	return given_descriptor(r, key, &socket->file->fd);
 }
 
 static int connect_outside(struct restore *r, struct unix_socket *socket)

@@ -21,6 +21,7 @@
 #include "memfd.pb-c.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "session/given.h"
 #include "session/ids.h"
 
 #ifndef F_SEAL_EXEC
@@ -183,7 +184,7 @@ static int add_seals(int fd, const MemfdInodeEntry *record)
 static int find_inherited(struct restore *r, struct memfd *memfd)
 {
 	AUTO_FREE char *key = xprintf("/memfd:%s", memfd->record->name);
-	int result = is_anonymous(memfd->record->name) ? -ENOENT : file_inherited(r, key, &memfd->fd);
+	int result = is_anonymous(memfd->record->name) ? -ENOENT : given_descriptor(r, key, &memfd->fd);
 
 	memfd->given = result == 0;
 	return result;

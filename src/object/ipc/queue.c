@@ -7,7 +7,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "object/namespace/ipc.h"
+#include "object/ipc/ipc.h"
 
 #ifndef MSG_COPY
 #define MSG_COPY 040000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* IPC namespaces: their variables (/proc/sys/kernel, /proc/sys/fs/mqueue), and what the three sorts of System V objects
  * have in common. */
-#include "object/namespace/ipc.h"
+#include "object/ipc/ipc.h"
 
 #include <errno.h>
 #include <fcntl.h>

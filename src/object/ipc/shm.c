@@ -15,7 +15,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "object/memory/memory.h"
-#include "object/namespace/ipc.h"
+#include "object/ipc/ipc.h"
 
 /* linux/shm.h */
 #ifndef SHM_DEST
@@ -104,7 +104,7 @@ int ipc_segments_find(struct ipc_contents *contents)
 	return error;
 }
 
-int ipc_segment_size(const struct namespace *ns, int id, uint64_t *ret)
+static int find_segment_size(const struct namespace *ns, int id, uint64_t *ret)
 {
 	const struct ipc_contents *contents = ns->data;
 
@@ -227,3 +227,7 @@ int ipc_segments_settle(struct ipc_contents *contents)
 	}
 	return 0;
 }
+
+const struct memory_segments memory_segments = {
+	.find_size = find_segment_size,
+};

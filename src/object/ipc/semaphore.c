@@ -6,7 +6,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "object/namespace/ipc.h"
+#include "object/ipc/ipc.h"
 
 #ifndef SEM_STAT_ANY
 #define SEM_STAT_ANY 20 /* since 4.17 */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The list of them. */
+#include "session/trackers.h"
+
+void task_note_tracker(struct task *task, int number)
+{
+	struct task_dump *dump = task->dump;
+
+	for (unsigned i = 0; i < dump->n_trackers; i++)
+		if (dump->trackers[i] == number)
+			return;
+	if (dump->n_trackers < sizeof(dump->trackers) / sizeof(*dump->trackers))
+		dump->trackers[dump->n_trackers++] = number;
+}
