@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How the input and output of a thread is scheduled, see ioprio_set(2). CRIU does not save it; ours is a field that it
+ * skips. New tasks inherit that of criu. */
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "object/task/part.h"
+
+/* linux/ioprio.h */
+#define WHO_PROCESS 1
+#define CLASS_SHIFT 13
+#define CLASS_LAST  3 /* idle */
+
+static int read_priority(pid_t tid, long *ret)
+{
+	*ret = syscall(__NR_ioprio_get, WHO_PROCESS, tid);
+	if (*ret < 0 && errno == ENOSYS)
+		*ret = 0; /* a kernel without block devices */
+	if (*ret < 0)
+		return fail_errno("ioprio_get");
+	if (!(*ret >> CLASS_SHIFT))
+		*ret = 0; /* without a class the level follows from the nice value */
+	return 0;
+}
+
+static int dump_io_priority(struct dump *d, struct thread *thread)
+{
+	ThreadCoreEntry *record = thread->core->thread_core;
+	long priority;
+
+	TRY(read_priority(thread->tid, &priority));
+	record->has_io_priority = priority != 0;
+	record->io_priority = (uint32_t)priority;
+	return 0;
+}
+
+static int check_io_priority(struct restore *r, struct thread *thread)
+{
+	if (thread->core->thread_core->io_priority >> CLASS_SHIFT > CLASS_LAST)
+		return refuse(EINVAL, "the I/O priority is 0x%x: the image is damaged",
+			      thread->core->thread_core->io_priority);
+	return 0;
+}
+
+static int settle_io_priority(struct restore *r, struct thread *thread)
+{
+	const ThreadCoreEntry *record = thread->core->thread_core;
+	long now;
+
+	TRY(read_priority(thread->tid, &now));
+	if (now != (long)record->io_priority &&
+	    syscall(__NR_ioprio_set, WHO_PROCESS, thread->tid, (int)record->io_priority) < 0)
+		return fail_errno("setting the I/O priority to class %u, level %u (the real-time class takes "
+				  "CAP_SYS_NICE)",
+				  record->io_priority >> CLASS_SHIFT, record->io_priority & 7);
+	return 0;
+}
+
+const struct task_part io_priority_part = {
+	.name = "io-priority",
+	.outside = dump_io_priority,
+	.check = check_io_priority,
+	.settle = settle_io_priority,
+};
