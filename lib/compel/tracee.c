@@ -100,6 +100,32 @@ int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal
 	}
 }
 
+/*
+ * SIGSTOP cannot be blocked; on its delivery it is exchanged for the one that is wanted, see ptrace(2), "signal
+ * injection".
+ */
+int tracee_stop_by(pid_t tid, int signal, const struct deadline *deadline)
+{
+	uint64_t mask;
+	int status;
+
+	if (syscall(__NR_tkill, tid, SIGSTOP) < 0)
+		return fail_errno("stopping thread %d", tid);
+	do {
+		TRY(tracee_wait(tid, deadline, &status));
+		if (!WIFSTOPPED(status))
+			return -ESRCH;
+		if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)
+			break;
+		TRY(tracee_continue(tid));
+	} while (true);
+	TRY(tracee_get_sigmask(tid, &mask));
+	TRY(tracee_set_sigmask(tid, mask & ~(1ull << (signal - 1))));
+	if (ptrace(PTRACE_CONT, tid, NULL, (void *)(long)signal) < 0)
+		return fail_errno("letting thread %d take signal %d", tid, signal);
+	return 0;
+}
+
 void tracee_reap(pid_t tid)
 {
 	pid_t pid;

@@ -25,6 +25,12 @@ int tracee_suspend_seccomp(pid_t tid);
  */
 int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal);
 
+/*
+ * Stops a process, by the thread that is its leader and is traced and runs: by SIGSTOP or by another signal to stop,
+ * whose action must be the default. tracee_wait_stop() follows for all of its threads.
+ */
+int tracee_stop_by(pid_t tid, int signal, const struct deadline *deadline);
+
 /* Waits for the next thing to happen to the thread: a status as of waitpid(2). Returns -ESRCH, not logged, if it is not
  * traced. */
 int tracee_wait(pid_t tid, const struct deadline *deadline, int *status);

@@ -290,14 +290,47 @@ static int run_last(struct restore *r, const struct task *only)
 	return run_everywhere(r, &(struct thread_choice){ FOLLOWERS, only }, plan_last);
 }
 
+/* In an orphaned process group only SIGSTOP stops: signal(7), "a parent in the same session but in another group". */
+static bool group_is_orphaned(const struct restore *r, const struct task *task)
+{
+	const struct task *member;
+
+	for_each_task(member, r->tree)
+		if (task_is_live(member) && member->vpgid == task->vpgid && member->parent &&
+		    member->parent->vsid == member->vsid && member->parent->vpgid != member->vpgid)
+			return false;
+	return true;
+}
+
+/* Record of the action of a signal above SIGSTOP: SIGKILL and SIGSTOP have none. */
+static bool has_default_action(const struct task *task, int signal)
+{
+	const TaskCoreEntry *tc = task->leader->core->tc;
+	size_t i = (size_t)signal - 3;
+
+	return i < tc->n_sigactions && !tc->sigactions[i]->sigaction;
+}
+
+/* What its parent hears of, and what shells print. */
+static int signal_to_stop(const struct restore *r, const struct task *task)
+{
+	int signal = (int)task->leader->core->tc->stop_signo;
+
+	if (task->state != TASK_STOPPED || (signal != SIGTSTP && signal != SIGTTIN && signal != SIGTTOU))
+		return SIGSTOP;
+	if (!group_is_orphaned(r, task) && has_default_action(task, signal))
+		return signal;
+	log_warn("was stopped by signal %d, and is stopped by SIGSTOP now: its process group is orphaned", signal);
+	return SIGSTOP;
+}
+
 static int stop_task(struct restore *r, struct task *task)
 {
 	struct thread *thread;
 	int signal;
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	if (kill(task->pid, SIGSTOP) < 0)
-		return fail_errno("stopping it");
+	TRY(tracee_stop_by(task->pid, signal_to_stop(r, task), &r->deadline));
 	for_each_thread(thread, task)
 		TRY(tracee_wait_stop(thread->tid, &r->deadline, &signal));
 	return 0;
