@@ -4,6 +4,8 @@ import re
 import subprocess
 import time
 
+import pytest
+
 import checks
 from room import wait_until
 
@@ -30,9 +32,10 @@ def test_same_numbers(subject):
     run.release()
 
 
-def test_killed_while_restoring(subject, room):
+@pytest.mark.parametrize('house', ('pid', 'user,pid'))
+def test_killed_while_restoring(subject, room, house):
     """A criu that is killed while it restores leaves nobody behind, not even the first process of a namespace - or the whole tree, if it was complete."""
-    run = subject('tree/family', house='pid')
+    run = subject('tree/family', house=house)
     images = run.dump()
     run.await_gone()
     words = [room.program, 'run', room.first, run.criu, 'restore', '-D', str(images), '-o', 'restore.log', '-d']

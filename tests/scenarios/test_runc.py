@@ -36,7 +36,7 @@ class Containers:
         for name in ('bin', 'proc', 'dev', 'sys', 'etc', 'tmp'):
             (self.bundle / 'rootfs' / name).mkdir(parents=True)
         shutil.copy(shutil.which('busybox'), self.bundle / 'rootfs/bin/busybox')
-        for name in ('sh', 'sleep', 'cat', 'mv', 'echo', 'hostname'):
+        for name in ('sh', 'sleep', 'cat', 'mv', 'echo', 'hostname', 'mkdir', 'mount', 'umount', 'chown'):
             (self.bundle / 'rootfs/bin' / name).symlink_to('busybox')
         self.call('spec', '--bundle', self.bundle)
         config = json.loads((self.bundle / 'config.json').read_text())
@@ -150,6 +150,37 @@ def test_twice(containers):
         containers.check_alive(name, before)
     containers.call('delete', '-f', name)
     assert not [*Path('/sys/fs/cgroup').glob(f'**/{name}')]
+
+
+def test_user_namespace(containers):
+    """With users of its own, of several ranges: what it owned before it owns afterwards, and it is root there, not here."""
+    ranges = [{'containerID': 0, 'hostID': 200000, 'size': 1000}, {'containerID': 1000, 'hostID': 301000, 'size': 64536}]
+
+    def change(config):
+        config['linux']['namespaces'].append({'type': 'user'})
+        config['linux'].update(uidMappings=ranges, gidMappings=ranges)
+        for held in config['process']['capabilities'].values():
+            held += ['CAP_CHOWN', 'CAP_SYS_ADMIN']
+    containers.configure(change)
+    for path in (containers.bundle / 'rootfs', *(containers.bundle / 'rootfs').rglob('*')):
+        os.lchown(path, 200000, 200000)
+    for path in (containers.folder, containers.bundle):
+        path.chmod(0o755)
+    name = containers.name()
+    containers.run(name)
+    containers.call('exec', name, '/bin/sh', '-c', 'echo 1 > /dev/shm/of-1000; chown 1000:7 /dev/shm/of-1000')
+    for number in (1, 2):
+        images = containers.checkpoint(name, number)
+        assert containers.is_gone(name)
+        before = containers.count()
+        containers.restore(name, images)
+        containers.check_alive(name, before)
+        proc = Path(f"/proc/{containers.state(name)['pid']}")
+        assert (proc / 'uid_map').read_text().split() == ['0', '200000', '1000', '1000', '301000', '64536']
+        assert os.stat(proc / 'root/dev/shm/of-1000').st_uid == 301000
+        assert os.stat(proc / 'root/dev/shm/of-1000').st_gid == 200007
+        assert re.search(r'^Uid:\t200000\t200000', (proc / 'status').read_text(), re.M)
+        assert containers.call('exec', name, '/bin/sh', '-c', 'mkdir -p /dev/shm/m && mount -t tmpfs m /dev/shm/m && umount /dev/shm/m && echo owner') == 'owner\n'
 
 
 def test_other_name(containers):

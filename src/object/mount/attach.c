@@ -193,6 +193,14 @@ int spaces_finish(void *arg)
 		TRY(set_flags(space, STAGE_PTY, STAGE_PTY));
 		log_info("%zu mounts are in place", space->mounts.n);
 	}
+	return 0;
+}
+
+int spaces_share(void *arg)
+{
+	struct restore *r = arg;
+
+	r->mounts->inside = NULL;
 	return sharing_make(r->mounts);
 }
 

@@ -207,6 +207,8 @@ int yard_remove_again(const struct mount *mount);
 int spaces_make(void *restore);
 /* those, and propagation. */
 int spaces_finish(void *restore);
+/* After it, with our own power: peer groups and slaves. */
+int spaces_share(void *restore);
 /* When all files are open: what is read-only. */
 int spaces_settle(void *restore);
 /* In a process of our own (namespace_run), goes on in the namespace. */

@@ -213,6 +213,8 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 	TRY(namespace_run(root, flags & (CLONE_NEWUSER | CLONE_NEWNS), spaces_make, r));
 	TRY(pty_make_all(r));
 	TRY(namespace_run(root, flags & (CLONE_NEWUSER | CLONE_NEWNS), spaces_finish, r));
+	/* Over groups outside its user namespace has no power. */
+	TRY(namespace_run(root, flags & CLONE_NEWNS, spaces_share, r));
 	close_sources(r->mounts);
 	return 0;
 }

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Trees with a user namespace of their own: how people make them, and who owns it."""
+import fcntl
+import os
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+
+from room import wait_until
+
+NS_GET_OWNER_UID = 0xb704       # linux/nsfs.h
+PERSON = ('setpriv', '--reuid', '1000', '--regid', '1000', '--groups', '1000,27')
+WAYS = {'map-root': (*PERSON, 'unshare', '--user', '--map-root-user'), 'map-self': (*PERSON, 'unshare', '--user', '--map-current-user'),
+        'no-map': (*PERSON, 'unshare', '--user'), 'of-root': ('unshare', '--user', '--map-root-user'),
+        'others': (*PERSON, 'unshare', '--user', '--map-root-user', '--net', '--uts', '--ipc', '--cgroup')}
+
+
+def facts(proc):
+    """What a process has in its user namespace, and whom the namespace belongs to."""
+    status = dict(line.split(':\t', 1) for line in (proc / 'status').read_text().splitlines() if ':\t' in line)
+    with open(proc / 'ns/user', 'rb') as file:
+        owner, = struct.unpack('I', fcntl.ioctl(file, NS_GET_OWNER_UID, bytes(4)))
+    return {'owner': owner, **{key: status[key] for key in ('Uid', 'Gid', 'Groups', 'CapPrm', 'CapEff', 'CapBnd', 'CapInh', 'CapAmb')},
+            **{name: (proc / name).read_text() for name in ('uid_map', 'gid_map', 'setgroups')}}
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_unshare(room, criu, folder, way):
+    """As unshare(1) makes them, for root and for people with groups that are not to be seen in there; saved and restored twice."""
+    if not shutil.which('setpriv'):
+        pytest.skip('there is no setpriv')
+    pid = room.start(folder / 'output', *WAYS[way], 'sleep', '1000', cwd='/')
+    proc = Path(f'/proc/{room.first}/root/proc/{pid}')
+    wait_until(lambda: (proc / 'comm').read_text() == 'sleep\n', 20)
+    before = facts(proc)
+    assert before['owner'] == (0 if way == 'of-root' else 1000)
+    for number in (1, 2):
+        images = folder / f'images{number}'
+        images.mkdir()
+        for command, options in (('dump', ('-t', str(pid))), ('restore', ('-d',))):
+            done = room.run(criu, command, '-D', images, '-v4', '-o', f'{command}.log', *options)
+            assert done.returncode == 0, done.stdout + (images / f'{command}.log').read_text()
+            if command == 'dump':
+                wait_until(lambda: pid not in room.pids(), 20)
+        assert facts(proc) == before
+        assert os.readlink(proc / 'ns/user') != os.readlink('/proc/self/ns/user')
+    assert [p for p in room.pids() if p != pid] == []
