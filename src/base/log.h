@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* The log. Form of the lines: reference cli.md, section 7. Thread-safe. */
+/* The log. A line begins with the seconds since the start, "(00.001234) "; errors and warnings name their place,
+ * "Error (flow/dump.c:12): ", which engines grep for. Thread-safe. */
 #pragma once
 
 #include <stdbool.h>

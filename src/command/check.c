@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* criu check: whether the kernel has what is needed. Texts and exit codes: reference cli.md, section 10. */
+/* criu check: whether the kernel has what is needed. Scripts read "Looks good." and exit code 0,
+ * or 1 when something is missing. */
 #include "command/command.h"
 
 #include <errno.h>

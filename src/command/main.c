@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The program criu: order of start and exit codes of reference cli.md, section 1. */
+/* The program criu: options, log, command; 0 if all went well, else 1, or what a restored root task ended with. */
 #include "command/command.h"
 
 #include <signal.h>

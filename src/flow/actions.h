@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The named points of a dump or restore at which the user's scripts run. Reference cli.md, section 6. */
+/* The named points of a dump or restore at which the user's scripts run (criu(8), --action-script). */
 #pragma once
 
 #include <sys/types.h>

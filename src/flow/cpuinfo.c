@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Writes and checks cpuinfo.img. Rules: reference cli.md, section 11. */
+/* Writes and checks cpuinfo.img. What must match is chosen by --cpu-cap (criu(8)). */
 #include "flow/cpuinfo.h"
 
 #include "arch_cpu.h"

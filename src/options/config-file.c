@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Configuration files: each line is one long option without its dashes. Syntax: reference cli.md, section 5. */
+/* Configuration files: each line is one long option without its dashes. Syntax: criu(8), CONFIGURATION FILES. */
 #include "options/row.h"
 
 #include <ctype.h>

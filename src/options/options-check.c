@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which options go together: reference cli.md, section 3. */
+/* Which options go together, and which exclude each other. */
 #include "options/options.h"
 
 #include <sched.h>

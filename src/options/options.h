@@ -56,7 +56,7 @@ enum opt_network_lock {
 	OPT_LOCK_SKIP,
 };
 
-/* Reference cli.md, section 9: what a restore does to cgroups. */
+/* --manage-cgroups: what a restore does to cgroups. */
 enum opt_cgroups {
 	OPT_CGROUPS_IGNORE,
 	OPT_CGROUPS_NONE,
@@ -228,7 +228,7 @@ void options_init(struct options *options); /* defaults */
 void options_done(struct options *options);
 
 /*
- * Reads the config files (in the order of reference cli.md, section 5) and the command line. Returns enum
+ * Reads the config files (in the order of criu(8), CONFIGURATION FILES) and the command line. Returns enum
  * options_result, or -errno after the reason was logged or, by getopt, written to stderr: -EINVAL when the short usage
  * text shall follow, another one when not.
  */

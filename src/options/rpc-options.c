@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests: criu_opts to struct options, by the column of options.def that names the field. Rules: reference rpc.md,
- * section 5. */
+/* Requests: criu_opts to struct options, by the column of options.def that names the field. What a
+ * request leaves out has the default of CRIU's service, which is not always that of the command line. */
 #include "options/rpc-options.h"
 
 #include <fcntl.h>

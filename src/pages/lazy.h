@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The lazy-pages daemon: gives memory to tasks that run already. Reference page-server.md, section 6. */
+/* The lazy-pages daemon: gives memory to tasks that run already. docs/MIGRATION.md tells its
+ * protocol. */
 #pragma once
 
 #include <stdint.h>

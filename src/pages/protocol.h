@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a page server and its clients say to each other: reference page-server.md. Numbers are in the byte order of both
+/* What a page server and its clients say to each other (docs/MIGRATION.md). Numbers are in the byte order of both
  * hosts. */
 #pragma once
 

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 
-/* Reference page-server.md, section 5. */
+/* As CRIU 4.2 does: the files of --tls-cert and its sisters, else those below /etc/pki. */
 #define DEFAULT_CACERT "/etc/pki/CA/cacert.pem"
 #define DEFAULT_CACRL  "/etc/pki/CA/cacrl.pem"
 #define DEFAULT_CERT   "/etc/pki/criu/cert.pem"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests of other programs instead of a command line: criu swrk and criu service. Reference rpc.md. */
+/* Requests of other programs instead of a command line: criu swrk and criu service. Messages: proto/rpc.proto. */
 #pragma once
 
 struct options;

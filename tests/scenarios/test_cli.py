@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# cli.md, section 10.
+# As CRIU 4.2 names them.
 FEATURES = '''mnt_id mem_dirty_track aio_remap timerfd tun tun_ns userns fdinfo_lock seccomp_suspend seccomp_filters loginuid
 cgroupns autofs tcp_half_closed compat_cr uffd uffd-noncoop can_map_vdso sk_ns sk_unix_file net_diag_raw nsid link_nsid
 kcmp_epoll timens external_net_ns clone3_set_tid newifindex nftables has_ipt_legacy pidfd_store ns_pid apparmor_stacking
@@ -91,7 +91,7 @@ def test_commands_to_come(run, command):
 
 
 def test_help_names_all_options(run):
-    """Every option of the reference stands in the help text."""
+    """Every option of CRIU 4.2 stands in the help text."""
     text = run('--help').stdout
     for name in ('tree', 'leave-running', 'cpu-cap', 'external', 'inherit-fd', 'tcp-established', 'ghost-limit',
                  'manage-cgroups', 'file-validation', 'feature', 'log-file', 'track-mem', 'page-server', 'tls-key'):
@@ -197,7 +197,7 @@ def test_check(run):
 
 
 def test_check_features(run):
-    """All names of the reference are known; each is there, or one warning says what it would be good for."""
+    """All names of CRIU 4.2 are known; each is there, or one warning says what it would be good for."""
     listed = run('check', '--feature', 'list')
     assert listed.returncode == 0
     assert set(FEATURES) <= set(listed.stdout.split())

@@ -11,7 +11,7 @@
 
 struct namespace;
 
-/* Bits of vma_entry.status; reference: image-files.md, section 4. */
+/* Bits of vma_entry.status, as in images of CRIU 4.2. */
 enum {
 	VMA_REGULAR = 1 << 0,
 	VMA_STACK = 1 << 1,

@@ -5,7 +5,7 @@
  * While criu runs, the rules are in an nftables table that belongs to its netlink socket (NFT_TABLE_F_OWNER, Linux
  * 5.12): the kernel removes it with the socket, so a criu that is killed, at any time, leaves no rule behind and the
  * tasks talk on. Only a dump that has succeeded and killed its tasks leaves rules on purpose, for the time until the
- * restore: by nftables or iptables as --network-lock says, named as the reference wants it, and only for connections
+ * restore: by nftables or iptables as --network-lock says, named as by CRIU 4.2, and only for connections
  * whose other end is not in the checkpoint as well. Restore removes them at its very end; a restore that fails leaves
  * them for the next one.
  *

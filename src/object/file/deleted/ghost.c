@@ -13,7 +13,7 @@
 #include "object/file/deleted/deleted.h"
 #include "session/ids.h"
 
-#define CHUNKS_FROM 12288 /* bytes; smaller files are written in one piece (image-files.md, 3) */
+#define CHUNKS_FROM 12288 /* bytes; smaller files are written in one piece, as by CRIU 4.2 */
 #define BLOCK	    512	  /* unit of st_blocks (stat(3type)) */
 
 /* How the kernel packs a device number for itself: 12 bits and 20 bits. */

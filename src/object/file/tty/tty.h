@@ -9,7 +9,7 @@
 
 extern const struct file_kind tty_kind;
 
-/* Index of terminals that have no number of their own (image-files.md, 12). */
+/* Index of terminals that have no number of their own, as in images of CRIU 4.2. */
 enum { TTY_INDEX_CONSOLE = 1002, TTY_INDEX_VT = 1004, TTY_INDEX_CURRENT = 1006 };
 
 #define TTY_MASTER 1u /* in the id of a tty_info: the master side of a pty */
