@@ -205,7 +205,7 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	if (dead != -ENOENT)
 		return dead;
 	/* A removed directory of btrfs still counts one link. */
-	if (of->stat.st_nlink == 0 || (deleted && S_ISDIR(of->stat.st_mode)))
+	if (of->stat.st_nlink == 0 || (deleted && (S_ISDIR(of->stat.st_mode) || relink_is_nameless(d, of, name))))
 		return dump_ghost(d, of, record);
 	TRY(check_mount(d, of));
 	if (!deleted && is_covered(d, of))

@@ -25,6 +25,8 @@ struct ghost {
 
 /* relink.c, dump: a name for a file that has others elsewhere. Tells the id of its entry. */
 int relink_dump(struct dump *d, const struct open_file *of, const char *name, uint32_t *ret_id);
+/* Dump: the file is counted to have names, but has none left. */
+bool relink_is_nameless(struct dump *d, const struct open_file *of, const char *name);
 /* Removes the names made, after a failure. */
 void relink_undo(struct dump *d);
 /*

@@ -2,6 +2,7 @@
 /* Files that lost the name they were opened by but have others: the dump makes one more beside it (--link-remap). */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,10 @@
 #include "object/mount/mount.h"
 
 #define LINKS_MAX 1000
+
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
 
 /* Into the directory of the name or the nearest one above that is there. */
 static int print_place(const char *name, uint32_t id, char *to, size_t capacity)
@@ -59,6 +64,29 @@ static int make_link(int fd, bool elsewhere, char place[PATH_MAX])
 		snprintf(place + length, PATH_MAX - length, ".%u", i);
 	}
 	return 0;
+}
+
+/*
+ * Most file systems count names, so that only what has one more comes here. Of a file of the lower layer overlayfs
+ * counts the names there, which it does not lose when it is removed from the overlay; FUSE and 9p tell what their
+ * server says. linkat(2) knows: it brings nobody back who has no name left.
+ */
+bool relink_is_nameless(struct dump *d, const struct open_file *of, const char *name)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	int root = mount_dump_root_of(d, of->task, of->mnt_id);
+	char place[PATH_MAX], self[32];
+
+	if (of->fs_magic != OVERLAYFS_SUPER_MAGIC && of->fs_magic != FUSE_SUPER_MAGIC && of->fs_magic != V9FS_MAGIC)
+		return false;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", of->fd);
+	if (mount_stay_begin(root, &stay) < 0 || print_place(name, 0, place, sizeof(place)) < 0)
+		return false;
+	if (link_to(of->fd, self, root >= 0, place) < 0)
+		return errno == ENOENT;
+	if (unlink(place) < 0)
+		log_warn("%s was made for a moment and could not be removed: %s", place, strerror(errno));
+	return false;
 }
 
 int relink_dump(struct dump *d, const struct open_file *of, const char *name, uint32_t *ret_id)

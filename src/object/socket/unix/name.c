@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Names of unix sockets: in the file system, relative, removed, abstract. */
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <pthread.h>
@@ -54,7 +55,7 @@ static bool is_same_file(int dir, const char *path, const struct stat *st)
 {
 	struct stat other;
 
-	return !fstatat(dir, path, &other, AT_SYMLINK_NOFOLLOW) && other.st_ino == st->st_ino &&
+	return !fstatat(dir, path, &other, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) && other.st_ino == st->st_ino &&
 	       other.st_dev == st->st_dev;
 }
 
@@ -71,11 +72,35 @@ static char *find_directory(struct dump *d, const struct open_file *of, const ch
 	    file_readlink(of->task->dump->proc, "cwd", text, sizeof(text)) > 0)
 		return pool_string(d->pool, text);
 	directory = pool_string(d->pool, path);
+	/* A link in the name may lead to where it is: then it starts at a directory above, perhaps. */
+	for (char *slash = strrchr(directory, '/'); slash && slash > directory; slash = strrchr(directory, '/')) {
+		*slash = '\0';
+		if (is_same_file(AT_FDCWD, pool_printf(d->pool, "%s/%s", directory, name), st))
+			return directory;
+	}
+	directory = pool_string(d->pool, path);
 	if (text_ends(path, name) && strlen(path) > strlen(name) + 1)
 		directory[strlen(path) - strlen(name) - 1] = '\0';
 	else if (strrchr(directory, '/') > directory)
 		*strrchr(directory, '/') = '\0';
 	return directory;
+}
+
+/* The name as it was bound, links on its way and all, leads to the file still. */
+static bool leads_to_file(const struct open_file *of, const UnixSkEntry *entry, const struct stat *st)
+{
+	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	const char *name = (const char *)entry->name.data;
+	AUTO_CLOSE int root = openat(of->task->dump->proc, "root", O_PATH | O_CLOEXEC), dir = -1, file = -1;
+
+	if (root < 0)
+		return false;
+	if (name[0] == '/') {
+		file = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+		return file >= 0 && is_same_file(file, "", st);
+	}
+	dir = open(entry->name_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return dir >= 0 && is_same_file(dir, name, st);
 }
 
 /* SIOCUNIXFILE takes CAP_NET_ADMIN. Without it: what bears the name now, if it is the file that the kernel's table
@@ -138,7 +163,10 @@ static int dump_path(struct dump *d, const struct open_file *of, UnixSkEntry *en
 		entry->name_dir = find_directory(d, of, path, name, &st);
 	/* A file that was renamed cannot be put there by bind(2) under its old name: nothing but the name is kept of
 	 * it. */
-	if (!result && !text_ends(path, name[0] == '/' ? name : strrchr(name, '/') ? strrchr(name, '/') : name)) {
+	if (!result && !leads_to_file(of, entry, &st) &&
+	    !text_ends(path, name[0] == '/'	  ? name
+			     : strrchr(name, '/') ? strrchr(name, '/')
+						  : name)) {
 		log_warn("The socket named %s is now found as %s; after a restore it will not be", name, path);
 		result = -ENOENT;
 	}
