@@ -16,6 +16,7 @@
 struct made_link {
 	const char *name;
 	int root;
+	int fd; /* the file, a copy of ours */
 };
 
 /* What is to be saved of a file when its kind has looked at it. */

@@ -555,7 +555,7 @@ void file_dump_clean(struct dump *d)
 	if (failure_error())
 		relink_undo(d);
 	file_later_done(d);
-	vector_done(&files->links);
+	relink_forget(d);
 	vector_done(&files->loose);
 	vector_done(&files->savings);
 	vector_done(&files->known);

@@ -29,11 +29,12 @@ int relink_dump(struct dump *d, const struct open_file *of, const char *name, ui
 bool relink_is_nameless(struct dump *d, const struct open_file *of, const char *name);
 /* Removes the names made, after a failure. */
 void relink_undo(struct dump *d);
+void relink_forget(struct dump *d);
 /*
- * Restore: sets remap->fd, on the mount that the file was open on. "made" is a name that the file has for the moment,
+ * Restore: sets remap->fd, on the mount that the file was open on. "made" is a name that "file" has for the moment,
  * in the root directory of the record "from", which is of another mount of the same file system.
  */
-int deleted_open_on_other_mount(struct restore *r, const RegFileEntry *from, const char *made, int root,
+int deleted_open_on_other_mount(struct restore *r, const RegFileEntry *from, const char *made, int file,
 				struct remap *remap);
 /* Restore: a descriptor of the file, under its old name if that is free. */
 int relink_find(struct restore *r, struct remap *remap);

@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Deleted files, restore. The file is made under its old name if that is free (then /proc shows the same as before),
- * filled, kept by an O_PATH descriptor and removed again at once: whoever needs it opens it through that descriptor.
+ * kept by an O_PATH descriptor, removed again at once, and filled: whoever needs it opens it through that descriptor.
+ * Users may own the directories: see name.h.
  */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/vector.h"
 #include "image/image.h"
 #include "object/file/deleted/deleted.h"
+#include "object/file/deleted/name.h"
 #include "object/mount/mount.h"
 #include "session/ids.h"
 
 #define BLOCK_SIZE (1u << 20)
-
-/* Directories made only to hold the file for a moment. */
-struct scaffold {
-	VECTOR(char *) directories;
-	int root; /* that the names begin in, -1: ours */
-};
 
 /* A file that was mounted itself has no directory in its mount: its name is that of its place then. */
 static void find_place(const struct restore *r, const RegFileEntry *record, struct mount_place *ret)
@@ -34,73 +30,6 @@ static void find_place(const struct restore *r, const RegFileEntry *record, stru
 	regular_place(r, record, ret);
 	if (!*ret->path)
 		*ret = (struct mount_place){ regular_root(r, record), record->name, false };
-}
-
-static bool is_directory(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* What is a directory in the name may be something else by now: then into the last directory that is one. */
-static void print_name(const char *name, char *to, size_t capacity)
-{
-	snprintf(to, capacity, "%s", name);
-	for (char *slash = strchr(to + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		if (access(to, F_OK) == 0 && !is_directory(to)) {
-			char *last = strrchr(to, '/') + 1;
-
-			snprintf(last, capacity - (size_t)(last - to), "%s", strrchr(name, '/') + 1);
-			return;
-		}
-		*slash = '/';
-	}
-}
-
-static int make_parents(struct scaffold *scaffold, const char *name)
-{
-	char path[PATH_MAX];
-
-	if (strlen(name) >= sizeof(path))
-		return fail(ENAMETOOLONG, "%s", name);
-	strcpy(path, name);
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		if (mkdir(path, 0700) == 0)
-			*vector_push(&scaffold->directories) = xstrdup(path);
-		else if (errno != EEXIST)
-			return fail_errno("making directory %s for a moment", path);
-		*slash = '/';
-	}
-	return 0;
-}
-
-static int prepare_place(struct scaffold *scaffold, const char *name, char *wanted, size_t capacity)
-{
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-
-	TRY(mount_stay_begin(scaffold->root, &stay));
-	print_name(name, wanted, capacity);
-	return make_parents(scaffold, wanted);
-}
-
-static void remove_parents(struct scaffold *scaffold)
-{
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-
-	if (scaffold->directories.n)
-		(void)mount_stay_begin(scaffold->root, &stay); /* logged; then there is nothing by those names */
-	while (scaffold->directories.n) {
-		char *path = scaffold->directories.items[--scaffold->directories.n];
-
-		if (rmdir(path) < 0)
-			log_warn("directory %s was made for a moment and could not be removed: %s", path,
-				 strerror(errno));
-		free(path);
-	}
-	vector_done(&scaffold->directories);
 }
 
 static int copy_bytes(struct image *image, int fd, uint64_t at, uint64_t size)
@@ -172,62 +101,94 @@ static int set_attributes(const struct restore *r, const GhostFileEntry *entry, 
 	return 0;
 }
 
-static int make_node(const GhostFileEntry *entry, const char *name)
+static int make_node(const GhostFileEntry *entry, int dir, const char *name)
 {
 	if (S_ISDIR(entry->mode))
-		return mkdir(name, 0700);
+		return mkdirat(dir, name, 0700);
 	if (S_ISLNK(entry->mode))
-		return symlink(entry->symlnk_target ? entry->symlnk_target : "", name);
-	return mknod(name, (entry->mode & S_IFMT) | 0600, entry->has_rdev ? entry->rdev : 0);
+		return symlinkat(entry->symlnk_target ? entry->symlnk_target : "", dir, name);
+	return mknodat(dir, name, (entry->mode & S_IFMT) | 0600, entry->has_rdev ? entry->rdev : 0);
+}
+
+/* It is what was just made, and nothing that the owner of the directory has put in its place: older by its time of
+ * birth, if the file system tells that. */
+static int check_fresh(const struct restore *r, const GhostFileEntry *entry, int fd, const struct timespec *before,
+		       const char *name)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stx) < 0)
+		return fail_errno("looking at %s", name);
+	if ((stx.stx_mode & S_IFMT) == (entry->mode & S_IFMT) && stx.stx_uid == restore_maker_uid(r) &&
+	    (!(stx.stx_mask & STATX_BTIME) || stx.stx_btime.tv_sec > before->tv_sec ||
+	     (stx.stx_btime.tv_sec == before->tv_sec && stx.stx_btime.tv_nsec >= before->tv_nsec)))
+		return 0;
+	return refuse(EBUSY, "somebody changes the directory of %s during the restore", name);
+}
+
+/* -errno, unlogged if it is EEXIST. */
+static int make_and_open(const struct restore *r, const GhostFileEntry *entry, const struct held_name *name,
+			 int *ret_fd)
+{
+	const char *base = held_name_base(name);
+	AUTO_CLOSE int fd = -1;
+	struct timespec before;
+	char self[32];
+
+	if (S_ISREG(entry->mode)) {
+		fd = openat(name->dir, base, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0)
+			return errno == EEXIST ? -EEXIST : fail_errno("making %s for a moment", name->path);
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+		*ret_fd = open(self, O_PATH | O_CLOEXEC);
+		return *ret_fd < 0 ? fail_errno("opening %s", name->path) : 0;
+	}
+	clock_gettime(CLOCK_REALTIME_COARSE, &before); /* that of file systems */
+	if (make_node(entry, name->dir, base) < 0)
+		return errno == EEXIST ? -EEXIST : fail_errno("making %s for a moment", name->path);
+	fd = openat(name->dir, base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("opening %s", name->path);
+	TRY(check_fresh(r, entry, fd, &before, name->path));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
 }
 
 /* Under its own name, or another one in the same directory when that is taken. */
-static int make_named(int root, const GhostFileEntry *entry, uint32_t id, const char *wanted, char *name,
-		      size_t capacity)
+static int make_named(const struct restore *r, const GhostFileEntry *entry, uint32_t id, struct held_name *name,
+		      int *ret_fd)
 {
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	AUTO_FREE char *wanted = xstrdup(held_name_base(name));
+	char base[NAME_MAX + 1];
 
-	TRY(mount_stay_begin(root, &stay));
-	snprintf(name, capacity, "%s", wanted);
 	for (unsigned i = 0; i < 100; i++) {
-		if (make_node(entry, name) == 0)
-			return 0;
-		if (errno != EEXIST)
-			return fail_errno("making %s for a moment", name);
-		if (snprintf(name, capacity, "%s.ghost-%x-%u", wanted, id, i) >= (int)capacity)
-			return fail(ENAMETOOLONG, "%s", wanted);
+		int error = make_and_open(r, entry, name, ret_fd);
+
+		if (error != -EEXIST)
+			return error;
+		if (snprintf(base, sizeof(base), "%s.ghost-%x-%u", wanted, id, i) >= (int)sizeof(base))
+			snprintf(base, sizeof(base), ".ghost-%x-%u", id, i);
+		TRY(held_name_change(name, base));
 	}
 	return refuse(EEXIST, "no name beside it is free");
 }
 
-static int remove_node(int root, const GhostFileEntry *entry, const char *name)
-{
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-
-	TRY(mount_stay_begin(root, &stay));
-	if ((S_ISDIR(entry->mode) ? rmdir(name) : unlink(name)) < 0)
-		return fail_errno("removing %s, which was made for a moment", name);
-	return 0;
-}
-
 /* The other names that the file was opened by: each is a link that lives for a moment. */
-static int open_other_name(const struct restore *r, int root, struct remap *remap, const char *made)
+static int open_other_name(const struct restore *r, struct remap *remap, const struct held_name *made, int file)
 {
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	AUTO(held_name_close) struct held_name other = HELD_NAME_NONE;
 	struct mount_place place;
-	const char *name;
-	bool linked;
 
 	find_place(r, remap->record, &place);
-	name = place.path;
-	TRY(mount_stay_begin(root, &stay));
-	linked = strcmp(name, made) != 0 && linkat(AT_FDCWD, made, AT_FDCWD, name, 0) == 0;
-	remap->fd = open(linked ? name : made, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (strcmp(place.path, made->path) != 0 && held_name_open(place.root, place.path, HELD_AS_IT_IS, &other) == 0 &&
+	    held_name_link(&other, file) == 0) {
+		if (held_name_find(&other, file, &remap->fd) < 0)
+			remap->fd = -1;
+		held_name_remove(&other, file);
+	}
 	if (remap->fd < 0)
-		return fail_errno("opening %s", linked ? name : made);
-	if (linked && unlink(name) < 0)
-		return fail_errno("removing %s", name);
-	return 0;
+		remap->fd = fcntl(file, F_DUPFD_CLOEXEC, 3);
+	return remap->fd < 0 ? fail_errno("duplicating a descriptor") : 0;
 }
 
 static bool is_on_same_mount(const struct remap *one, const struct remap *other)
@@ -235,53 +196,59 @@ static bool is_on_same_mount(const struct remap *one, const struct remap *other)
 	return one->record->has_mnt_id == other->record->has_mnt_id && one->record->mnt_id == other->record->mnt_id;
 }
 
-static int open_all(struct restore *r, struct ghost *ghost, const GhostFileEntry *entry, struct image *image,
-		    const char *made, int root)
+static int open_all(struct restore *r, struct ghost *ghost, const struct held_name *made, int file)
 {
 	for (struct remap *remap = ghost->users; remap; remap = remap->same) {
 		if (is_on_same_mount(remap, ghost->users))
-			TRY(open_other_name(r, root, remap, made));
+			TRY(open_other_name(r, remap, made, file));
 		else
-			TRY(deleted_open_on_other_mount(r, ghost->users->record, made, root, remap));
+			TRY(deleted_open_on_other_mount(r, ghost->users->record, made->path, file, remap));
 	}
-	if (S_ISREG(entry->mode))
-		TRY(fill(image, entry, ghost->users->fd));
-	return set_attributes(r, entry, ghost->users->fd);
+	return 0;
 }
 
 /*
  * A file that never had a name may get one later by linkat(2). Only O_TMPFILE makes such, and only the opening that
  * made it shows the flag: it is the one of this record.
  */
-static int open_nameless(const struct restore *r, struct remap *maker, int root)
+static int open_nameless(const struct restore *r, struct remap *maker)
 {
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	AUTO(held_name_close) struct held_name name = HELD_NAME_NONE;
 	struct mount_place place;
-	char directory[PATH_MAX];
 
 	find_place(r, maker->record, &place);
-	TRY(mount_stay_begin(root, &stay));
-	snprintf(directory, sizeof(directory), "%s", place.path);
-	*strrchr(directory, '/') = 0;
-	maker->opened = open(directory[0] ? directory : "/",
-			     O_TMPFILE | (int)(maker->record->flags & O_ACCMODE) | O_CLOEXEC, 0600);
-	return maker->opened < 0 ? fail_errno("making a file without a name in %s", directory) : 0;
+	TRY(held_name_open(place.root, place.path, HELD_MADE, &name));
+	maker->opened = openat(name.dir, ".", O_TMPFILE | (int)(maker->record->flags & O_ACCMODE) | O_CLOEXEC, 0600);
+	return maker->opened < 0 ? fail_errno("making a file without a name in the directory of %s", name.path) : 0;
 }
 
-static int create_nameless(struct restore *r, struct ghost *ghost, struct remap *maker, const GhostFileEntry *entry,
-			   struct image *image, int root)
+static int create_nameless(struct restore *r, struct ghost *ghost, struct remap *maker)
 {
 	char name[32];
 
-	TRY(open_nameless(r, maker, root));
+	TRY(open_nameless(r, maker));
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", maker->opened);
 	for (struct remap *remap = ghost->users; remap; remap = remap->same) {
 		remap->fd = open(name, O_PATH | O_CLOEXEC);
 		if (remap->fd < 0)
 			return fail_errno("opening %s", name);
 	}
-	TRY(fill(image, entry, ghost->users->fd));
-	return set_attributes(r, entry, ghost->users->fd);
+	return 0;
+}
+
+static int create_named(struct restore *r, struct ghost *ghost, const GhostFileEntry *entry)
+{
+	AUTO(held_name_close) struct held_name name = HELD_NAME_NONE;
+	AUTO_CLOSE int file = -1;
+	struct mount_place place;
+	int result;
+
+	find_place(r, ghost->users->record, &place);
+	TRY(held_name_open(place.root, place.path, HELD_MADE, &name));
+	TRY(make_named(r, entry, ghost->id, &name, &file));
+	result = open_all(r, ghost, &name, file);
+	held_name_remove(&name, file);
+	return result;
 }
 
 static struct remap *find_maker(const struct ghost *ghost, const GhostFileEntry *entry)
@@ -295,12 +262,9 @@ static struct remap *find_maker(const struct ghost *ghost, const GhostFileEntry 
 int ghost_create(struct restore *r, struct ghost *ghost)
 {
 	AUTO(image_close) struct image *image = NULL;
-	AUTO(remove_parents) struct scaffold scaffold = { 0 };
-	struct mount_place place;
 	struct remap *maker;
 	GhostFileEntry *entry;
-	char made[PATH_MAX], wanted[PATH_MAX];
-	int more = image_open(r->store, &image, IMAGE_GHOST_FILE, ghost->id), result, root;
+	int more = image_open(r->store, &image, IMAGE_GHOST_FILE, ghost->id);
 
 	if (more == -ENOENT)
 		return refuse(ENOENT, "ghost-file-%x.img, which holds its content, is missing", ghost->id);
@@ -308,14 +272,10 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	more = image_read(image, &entry);
 	if (more <= 0)
 		return more < 0 ? more : image_refuse(image, "it is empty");
-	find_place(r, ghost->users->record, &place);
-	scaffold.root = root = place.root;
-	TRY(prepare_place(&scaffold, place.path, wanted, sizeof(wanted)));
 	maker = find_maker(ghost, entry);
-	if (maker)
-		return create_nameless(r, ghost, maker, entry, image, root);
-	TRY(make_named(root, entry, ghost->id, wanted, made, sizeof(made)));
-	result = open_all(r, ghost, entry, image, made, root);
-	more = remove_node(root, entry, made);
-	return result < 0 ? result : more;
+	TRY(maker ? create_nameless(r, ghost, maker) : create_named(r, ghost, entry));
+	/* Nobody finds it any more by a name: now it may get content and owner. */
+	if (S_ISREG(entry->mode))
+		TRY(fill(image, entry, ghost->users->fd));
+	return set_attributes(r, entry, ghost->users->fd);
 }

@@ -10,8 +10,10 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "image/store.h"
 #include "object/file/core.h"
 #include "object/file/deleted/deleted.h"
+#include "object/file/deleted/name.h"
 #include "object/mount/mount.h"
 
 #define LINKS_MAX 1000
@@ -20,50 +22,39 @@
 #define FUSE_SUPER_MAGIC 0x65735546
 #endif
 
-/* Into the directory of the name or the nearest one above that is there. */
-static int print_place(const char *name, uint32_t id, char *to, size_t capacity)
+/* Names of links that were made by earlier dumps. */
+static bool is_link_to(const struct held_name *name, int fd)
 {
-	size_t length = strlen(name);
+	AUTO_CLOSE int found = -1;
 
-	if (length >= capacity)
-		return fail(ENAMETOOLONG, "making a name for it");
-	memcpy(to, name, length + 1);
-	for (;;) {
-		char *slash = strrchr(to, '/');
-
-		if (!slash || slash == to) {
-			snprintf(to, capacity, "/link_remap.%u", id);
-			return 0;
-		}
-		*slash = 0;
-		if (access(to, F_OK) == 0) {
-			snprintf(slash, capacity - (size_t)(slash - to), "/link_remap.%u", id);
-			return 0;
-		}
-	}
+	return held_name_find(name, fd, &found) == 0;
 }
 
-/* Through /proc/self/fd it takes no capability; but that is not there in other namespaces. */
-static int link_to(int fd, const char *self, bool elsewhere, const char *place)
+/*
+ * Into the directory of the name or the nearest one above that is there. A link that is there already is perhaps that
+ * of another checkpoint, which needs it: so the second choice has the number of our own directory in it. What an
+ * earlier dump into the same one has left is taken again: no other checkpoint has that name.
+ */
+static int make_link(struct dump *d, int fd, uint32_t id, struct held_name *name, bool *ret_reused)
 {
-	if (elsewhere)
-		return linkat(fd, "", AT_FDCWD, place, AT_EMPTY_PATH);
-	return linkat(AT_FDCWD, self, AT_FDCWD, place, AT_SYMLINK_FOLLOW);
-}
+	int images = store_get_dir(d->store), error;
+	struct stat st = { 0 };
+	char base[64];
 
-/* The name may be that of another checkpoint, which needs it: then a number is added. */
-static int make_link(int fd, bool elsewhere, char place[PATH_MAX])
-{
-	size_t length = strlen(place);
-	char self[32];
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	for (unsigned i = 1; link_to(fd, self, elsewhere, place) < 0; i++) {
-		if (errno != EEXIST || i == LINKS_MAX)
-			return fail_errno("giving it the name %s", place);
-		snprintf(place + length, PATH_MAX - length, ".%u", i);
+	if (images >= 0 && fstat(images, &st) < 0)
+		return fail_errno("looking at the directory of images");
+	*ret_reused = false;
+	snprintf(base, sizeof(base), "link_remap.%u", id);
+	TRY(held_name_change(name, base));
+	error = held_name_link(name, fd);
+	for (unsigned i = 0; error == -EEXIST && i < LINKS_MAX; i++) {
+		snprintf(base, sizeof(base), i ? "link_remap.%u.%llx.%u" : "link_remap.%u.%llx", id,
+			 (unsigned long long)st.st_ino, i);
+		TRY(held_name_change(name, base));
+		*ret_reused = images >= 0 && is_link_to(name, fd);
+		error = *ret_reused ? 0 : held_name_link(name, fd);
 	}
-	return 0;
+	return error < 0 ? fail(-error, "giving it the name %s", name->path) : 0;
 }
 
 /*
@@ -73,34 +64,33 @@ static int make_link(int fd, bool elsewhere, char place[PATH_MAX])
  */
 bool relink_is_nameless(struct dump *d, const struct open_file *of, const char *name)
 {
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-	int root = mount_dump_root_of(d, of->task, of->mnt_id);
-	char place[PATH_MAX], self[32];
+	AUTO(held_name_close) struct held_name probe = HELD_NAME_NONE;
+	int error;
 
 	if (of->fs_magic != OVERLAYFS_SUPER_MAGIC && of->fs_magic != FUSE_SUPER_MAGIC && of->fs_magic != V9FS_MAGIC)
 		return false;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", of->fd);
-	if (mount_stay_begin(root, &stay) < 0 || print_place(name, 0, place, sizeof(place)) < 0)
+	if (held_name_open(mount_dump_root_of(d, of->task, of->mnt_id), name, HELD_NEAREST, &probe) < 0 ||
+	    held_name_change(&probe, ".criu-link-probe") < 0)
 		return false;
-	if (link_to(of->fd, self, root >= 0, place) < 0)
-		return errno == ENOENT;
-	if (unlink(place) < 0)
-		log_warn("%s was made for a moment and could not be removed: %s", place, strerror(errno));
-	return false;
+	error = held_name_link(&probe, of->fd);
+	if (error == 0)
+		held_name_remove(&probe, of->fd);
+	return error == -ENOENT;
 }
 
 int relink_dump(struct dump *d, const struct open_file *of, const char *name, uint32_t *ret_id)
 {
 	FileEntry *entry = file_add_entry(d, FD_TYPES__REG, offsetof(FileEntry, reg));
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	AUTO(held_name_close) struct held_name place = HELD_NAME_NONE;
 	int root = mount_dump_root_of(d, of->task, of->mnt_id);
-	char place[PATH_MAX];
+	bool reused;
 
-	TRY(mount_stay_begin(root, &stay));
-	TRY(print_place(name, entry->id, place, sizeof(place)));
-	TRY(make_link(of->fd, root >= 0, place));
-	entry->reg->name = pool_string(d->pool, place);
-	*vector_push(&d->files->links) = (struct made_link){ entry->reg->name, root };
+	TRY(held_name_open(root, name, HELD_NEAREST, &place));
+	TRY(make_link(d, of->fd, entry->id, &place, &reused));
+	entry->reg->name = pool_string(d->pool, place.path);
+	if (!reused)
+		*vector_push(&d->files->links) =
+			(struct made_link){ entry->reg->name, root, fcntl(of->fd, F_DUPFD_CLOEXEC, 3) };
 	entry->reg->has_mnt_id = mount_dump_id(d, of->mnt_id) > 0;
 	entry->reg->mnt_id = entry->reg->has_mnt_id ? of->mnt_id : -1;
 	entry->reg->id = entry->id;
@@ -119,55 +109,71 @@ int relink_dump(struct dump *d, const struct open_file *of, const char *name, ui
 void relink_undo(struct dump *d)
 {
 	for (size_t i = 0; i < d->files->links.n; i++) {
-		AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+		AUTO(held_name_close) struct held_name name = HELD_NAME_NONE;
 		const struct made_link *made = &d->files->links.items[i];
 
-		if (mount_stay_begin(made->root, &stay) < 0 || unlink(made->name) < 0)
-			log_warn("%s was made for the dump and could not be removed: %s", made->name, strerror(errno));
+		if (held_name_open(made->root, made->name, HELD_AS_IT_IS, &name) == 0)
+			held_name_remove(&name, made->fd);
 	}
-	d->files->links.n = 0;
+}
+
+void relink_forget(struct dump *d)
+{
+	for (size_t i = 0; i < d->files->links.n; i++)
+		if (d->files->links.items[i].fd >= 0)
+			close(d->files->links.items[i].fd);
+	vector_done(&d->files->links);
 }
 
 /* --- restore --- */
 
-static int find_by_name(int root, const char *link, const char *name, struct remap *remap)
+/* What the dump has made lies in a directory that its owner may have changed since. */
+static int open_link(int root, const char *link, struct held_name *name, int *ret_fd)
 {
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-	bool named;
+	int error = held_name_open(root, link, HELD_AS_IT_IS, name);
 
-	TRY(mount_stay_begin(root, &stay));
-	/* Opened by the old name, it shows that name in /proc again. */
-	named = linkat(AT_FDCWD, link, AT_FDCWD, name, 0) == 0;
-	remap->fd = open(named ? name : link, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (named && unlink(name) < 0)
-		return fail_errno("removing %s", name);
-	return remap->fd < 0 ? fail_errno("opening %s, the name that the dump gave it", link) : 0;
+	if (error == -ENOENT)
+		return fail(ENOENT, "opening %s, the name that the dump gave it", link);
+	TRY(error);
+	*ret_fd = openat(name->dir, held_name_base(name), O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	return *ret_fd < 0 ? fail_errno("opening %s, the name that the dump gave it", link) : 0;
 }
 
 int relink_find(struct restore *r, struct remap *remap)
 {
-	struct mount_place place, old;
+	AUTO(held_name_close) struct held_name name = HELD_NAME_NONE, old = HELD_NAME_NONE;
+	struct mount_place place, old_place;
 	const RegFileEntry *link;
+	AUTO_CLOSE int file = -1;
 
 	TRY(regular_find_record(r, remap->id, &link));
 	regular_place(r, link, &place);
-	regular_place(r, remap->record, &old);
-	if (place.root != old.root)
-		return deleted_open_on_other_mount(r, link, place.path, place.root, remap);
-	return find_by_name(place.root, place.path, old.path, remap);
+	regular_place(r, remap->record, &old_place);
+	TRY(open_link(place.root, place.path, &name, &file));
+	if (place.root != old_place.root)
+		return deleted_open_on_other_mount(r, link, place.path, file, remap);
+	/* Opened by the old name, it shows that name in /proc again. */
+	if (held_name_open(old_place.root, old_place.path, HELD_AS_IT_IS, &old) == 0 &&
+	    held_name_link(&old, file) == 0) {
+		if (held_name_find(&old, file, &remap->fd) < 0)
+			remap->fd = -1;
+		held_name_remove(&old, file);
+	}
+	if (remap->fd < 0)
+		remap->fd = TAKE_FD(file);
+	return 0;
 }
 
 void relink_remove(struct restore *r, const struct remap *remap)
 {
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	AUTO(held_name_close) struct held_name name = HELD_NAME_NONE;
 	const RegFileEntry *link;
 	struct mount_place place;
 
-	if (regular_find_record(r, remap->id, &link) < 0)
+	if (remap->fd < 0 || regular_find_record(r, remap->id, &link) < 0)
 		return; /* logged */
 	regular_place(r, link, &place);
-	if (mount_stay_begin(place.root, &stay) < 0)
-		return;
-	if (unlink(place.path) < 0 && errno != ENOENT)
-		log_warn("%s was made by the dump and could not be removed: %s", link->name, strerror(errno));
+	if (held_name_open(place.root, place.path, HELD_AS_IT_IS, &name) == 0 &&
+	    faccessat(name.dir, held_name_base(&name), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		held_name_remove(&name, remap->fd);
 }

@@ -11,40 +11,29 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/file/deleted/deleted.h"
+#include "object/file/deleted/name.h"
 #include "object/mount/mount.h"
 
-static int open_at(int root, const char *path)
-{
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-
-	TRY(mount_stay_begin(root, &stay));
-	return open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static int change(int root, const char *from, const char *to)
-{
-	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-
-	TRY(mount_stay_begin(root, &stay));
-	return from ? linkat(AT_FDCWD, from, AT_FDCWD, to, 0) : unlink(to);
-}
-
 /* With the name that it had there. False: something is in the way. */
-static bool open_by_link(struct restore *r, const RegFileEntry *from, const char *made, struct remap *remap)
+static bool open_by_link(struct restore *r, const RegFileEntry *from, const char *made, int file, struct remap *remap)
 {
-	struct mount_place place;
+	AUTO(held_name_close) struct held_name source = HELD_NAME_NONE, target = HELD_NAME_NONE, seen = HELD_NAME_NONE;
 	struct mount_common common;
+	struct mount_place place;
+	AUTO_CLOSE int fd = -1;
 
 	regular_place(r, remap->record, &place);
+	/* A link is made through the mount that shows both places. */
 	if (!place.exact || !*place.path ||
 	    !mount_restore_common(r, &(struct mount_name){ from->mnt_id, made },
-				  &(struct mount_name){ remap->record->mnt_id, place.path }, &common))
+				  &(struct mount_name){ remap->record->mnt_id, place.path }, &common) ||
+	    held_name_open(common.root, common.from, HELD_AS_IT_IS, &source) < 0 ||
+	    held_name_find(&source, file, &fd) < 0 ||
+	    held_name_open(common.root, common.to, HELD_AS_IT_IS, &target) < 0 || held_name_link(&target, fd) < 0)
 		return false;
-	if (change(common.root, common.from, common.to) < 0)
-		return false;
-	remap->fd = open_at(place.root, place.path);
-	if (change(common.root, NULL, common.to) < 0)
-		log_warn("%s was made for a moment and could not be removed: %s", remap->record->name, strerror(errno));
+	if (held_name_open(place.root, place.path, HELD_AS_IT_IS, &seen) == 0)
+		(void)held_name_find(&seen, file, &remap->fd); /* else it stays -1 */
+	held_name_remove(&target, fd);
 	if (remap->fd >= 0 && mount_restore_is_on(r, remap->record->mnt_id, remap->fd))
 		return true;
 	auto_close(&remap->fd);
@@ -52,19 +41,14 @@ static bool open_by_link(struct restore *r, const RegFileEntry *from, const char
 	return false;
 }
 
-int deleted_open_on_other_mount(struct restore *r, const RegFileEntry *from, const char *made, int root,
+int deleted_open_on_other_mount(struct restore *r, const RegFileEntry *from, const char *made, int file,
 				struct remap *remap)
 {
-	AUTO_CLOSE int fd = -1;
-
-	if (open_by_link(r, from, made, remap))
+	if (open_by_link(r, from, made, file, remap))
 		return 0;
-	fd = open_at(root, made);
-	if (fd < 0)
-		return fail_errno("opening %s", made);
-	if (mount_restore_open_twin(r, remap->record->has_mnt_id ? remap->record->mnt_id : -1, fd, &remap->fd) == 0)
+	if (mount_restore_open_twin(r, remap->record->has_mnt_id ? remap->record->mnt_id : -1, file, &remap->fd) == 0)
 		return 0;
 	log_warn("%s was open on another mount than %s; both are opened on one", remap->record->name, from->name);
-	remap->fd = TAKE_FD(fd);
-	return 0;
+	remap->fd = fcntl(file, F_DUPFD_CLOEXEC, 3);
+	return remap->fd < 0 ? fail_errno("duplicating a descriptor") : 0;
 }

@@ -256,7 +256,9 @@ struct own_fs {
 	struct restore *r;
 	const UnixSkEntry *entry;
 	int fd;
-	int root, dir; /* -1: unchanged */
+	int root, dir;	/* -1: unchanged */
+	int file;	/* what was bound, -1: not yet */
+	bool elsewhere; /* it is not in the directory that was meant */
 	int result;
 };
 
@@ -350,31 +352,100 @@ static bool has_living_server(const UnixSkEntry *entry)
 	return errno == EPROTOTYPE;
 }
 
+/* What an old one has left makes room. dir: of the path, which may lead elsewhere by now. */
+static int remove_old(const UnixSkEntry *entry, int dir, const char *base, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return refuse(EEXIST, "%s was a socket and is now another file: move it away", path);
+	if (has_living_server(entry))
+		return refuse(EADDRINUSE, "another process has a socket bound to %s: end it before the restore", path);
+	return unlinkat(dir, base, 0) < 0 ? fail_errno("cannot remove the old socket file %s", path) : 0;
+}
+
+/* Without CAP_NET_ADMIN: whatever bears the name. */
+static int open_bound(int fd, int dir, const char *base)
+{
+	int file = ioctl(fd, SIOCUNIXFILE);
+
+	return file < 0 && errno == EPERM ? openat(dir, base, O_PATH | O_NOFOLLOW | O_CLOEXEC) : file;
+}
+
+/*
+ * The directory may belong to a user who puts a link in its place meanwhile: it is opened once. bind(2) itself takes
+ * nothing but the path, so it is looked at afterwards where the file is.
+ */
 static int bind_to_path(struct own_fs *own)
 {
 	const UnixSkEntry *entry = own->entry;
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 2] = "";
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 2] = "", above[sizeof(path)] = ".";
+	const char *base;
+	AUTO_CLOSE int dir = -1;
 	struct stat st;
 
 	memcpy(path, entry->name.data, entry->name.len);
-	if (!lstat(path, &st)) {
-		if (!S_ISSOCK(st.st_mode))
-			return refuse(EEXIST, "%s was a socket and is now another file: move it away", path);
-		if (has_living_server(entry))
-			return refuse(EADDRINUSE, "another process has a socket bound to %s: end it before the restore",
-				      path);
-		if (unlink(path) < 0)
-			return fail_errno("cannot remove the old socket file %s", path);
-	}
+	base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	if (base != path)
+		snprintf(above, sizeof(above), "%.*s", (int)(base - path), path);
+	dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return fail_errno("cannot open %s, the directory of a socket name", above);
+	TRY(remove_old(entry, dir, base, path));
 	TRY(bind_socket(own->fd, entry));
+	own->file = open_bound(own->fd, dir, base);
+	if (own->file < 0 || fstat(own->file, &st) < 0)
+		return fail_errno("cannot open the socket file %s", path);
+	own->elsewhere = !is_same_file(dir, base, &st);
+	return own->elsewhere ? refuse(EBUSY, "somebody changes the directory of %s during the restore", path) : 0;
+}
+
+/* The file that bind(2) has made where it was not meant to be. */
+static void remove_elsewhere(int file)
+{
+	char link[32], path[PATH_MAX];
+	AUTO_CLOSE int dir = -1;
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+	if (file_readlink(AT_FDCWD, link, path, sizeof(path)) <= 0 || !strrchr(path, '/') || fstat(file, &st) < 0)
+		return;
+	*strrchr(path, '/') = '\0';
+	dir = open(path[0] ? path : "/", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir >= 0 && is_same_file(dir, path + strlen(path) + 1, &st))
+		(void)unlinkat(dir, path + strlen(path) + 1, 0);
+}
+
+static int set_perms(const struct restore *r, const UnixSkEntry *entry, int file)
+{
+	char link[32], name[128];
+
 	if (!entry->file_perms)
 		return 0;
-	if (chown(path, restore_outer_uid(own->r, entry->file_perms->uid),
-		  restore_outer_gid(own->r, entry->file_perms->gid)) < 0)
-		return fail_errno("cannot set the owner of %s", path);
-	if (chmod(path, entry->file_perms->mode & 07777) < 0)
-		return fail_errno("cannot set the permissions of %s", path);
+	print_name(entry, name, sizeof(name));
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+	if (fchownat(file, "", restore_outer_uid(r, entry->file_perms->uid),
+		     restore_outer_gid(r, entry->file_perms->gid), AT_EMPTY_PATH) < 0)
+		return fail_errno("cannot set the owner of %s", name);
+	if (chmod(link, entry->file_perms->mode & 07777) < 0)
+		return fail_errno("cannot set the permissions of %s", name);
 	return 0;
+}
+
+/* In whatever root and current directory: then from ours. */
+static int bind_and_own(struct own_fs *own)
+{
+	int result = own->root < 0 && own->dir < 0 ? own->run(own) : with_own_fs(own);
+
+	if (own->file >= 0 && own->elsewhere)
+		remove_elsewhere(own->file);
+	else if (result == 0)
+		result = set_perms(own->r, own->entry, own->file);
+	if (own->file >= 0)
+		close(own->file);
+	return result;
 }
 
 /* The root of the mount namespace that its file lies in. */
@@ -415,7 +486,9 @@ int unix_bind(struct restore *r, const struct unix_socket *socket, int fd)
 {
 	const UnixSkEntry *entry = socket->entry;
 	AUTO_CLOSE int root = -1, dir = -1;
-	struct own_fs own = { .run = bind_to_path, .r = r, .entry = entry, .fd = fd, .root = -1, .dir = -1 };
+	struct own_fs own = {
+		.run = bind_to_path, .r = r, .entry = entry, .fd = fd, .root = -1, .dir = -1, .file = -1
+	};
 
 	if (!unix_is_path(entry))
 		return bind_socket(fd, entry);
@@ -424,11 +497,11 @@ int unix_bind(struct restore *r, const struct unix_socket *socket, int fd)
 	if (entry->name.data[0] != '/') {
 		own.dir = dir = open_name_dir(r, entry);
 		TRY(dir);
-		return with_own_fs(&own);
+		return bind_and_own(&own);
 	}
 	TRY(open_root(r, socket, &root));
 	own.root = root;
-	return root < 0 ? bind_to_path(&own) : with_own_fs(&own);
+	return bind_and_own(&own);
 }
 
 int unix_connect_name(struct restore *r, const struct unix_socket *client, int fd, const UnixSkEntry *to)
@@ -466,6 +539,7 @@ int unix_address(const struct unix_socket *to, struct sockaddr_un *address, sock
 int unix_connect(struct restore *r, const struct unix_socket *client, int fd, const struct unix_socket *to, int to_fd)
 {
 	AUTO_CLOSE int file = -1;
+	char name[128];
 	int error;
 
 	if (!unix_is_path(to->entry))
@@ -474,5 +548,6 @@ int unix_connect(struct restore *r, const struct unix_socket *client, int fd, co
 	if (file < 0)
 		return fail_errno("cannot open the file of a unix socket");
 	error = unix_connect_as(r, client, fd, &(struct unix_target){ .file = file });
-	return error < 0 ? fail(-error, "cannot connect a unix socket to %s", to->entry->name.data) : 0;
+	print_name(to->entry, name, sizeof(name));
+	return error < 0 ? fail(-error, "cannot connect a unix socket to %s", name) : 0;
 }

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A user puts a link to a directory of root in the place of his own while root restores his program: root's files stay as they are."""
+import os
+
+from room import wait_until
+
+NOBODY = 65534
+PROGRAM = f'''
+import os, socket, time
+os.setgroups([])
+os.setgid({NOBODY})
+os.setuid({NOBODY})
+os.chdir('inner')
+kept = []
+for name in ('deleted', 'linked'):
+    kept.append(open(name, 'w+'))
+    kept[-1].write('mine')
+    kept[-1].flush()
+os.link('linked', 'other')
+os.unlink('deleted')
+os.unlink('linked')
+os.mkdir('folder')
+kept.append(os.open('folder', os.O_RDONLY))
+os.rmdir('folder')
+os.mkfifo('fifo', 0o600)
+kept.append(os.open('fifo', os.O_RDWR))
+os.unlink('fifo')
+server = socket.socket(socket.AF_UNIX)
+server.bind(os.getcwd() + '/socket')
+server.listen()
+os.chdir('/')
+os.write(1, b'ready')
+while True:
+    time.sleep(1)
+'''
+# What is in the place of the directory changes as fast as it can.
+ATTACK = f'''
+import ctypes, os
+os.setgid({NOBODY})
+os.setuid({NOBODY})
+exchange = ctypes.CDLL(None).renameat2
+while True:
+    exchange(-100, b'inner', -100, b'link', 2)
+'''
+NAMES = 'deleted', 'linked', 'folder', 'fifo', 'socket'
+TRIES = 40
+
+
+def look_at(folder):
+    """All that is in a directory, and what is in it."""
+    return {path.name: (path.lstat().st_mode, path.lstat().st_uid, path.lstat().st_ino, path.read_bytes() if path.is_file() else b'')
+            for path in folder.iterdir()}
+
+
+def test_files_of_root(room, criu, folder):
+    """Deleted files, a directory, a fifo, a file with a name that the dump has made, and a socket that is bound."""
+    mine, roots, images, output = folder / 'mine', folder / 'roots', folder / 'images', folder / 'output'
+    os.chmod(folder, 0o755)
+    for one in (mine, roots, images, mine / 'inner'):
+        one.mkdir()
+    os.chown(mine, NOBODY, NOBODY)
+    os.chown(mine / 'inner', NOBODY, NOBODY)
+    (mine / 'link').symlink_to(roots)
+    for name in NAMES:
+        (roots / name).write_text(f"{name} of root")
+    pid = room.start(output, '/usr/bin/python3', '-c', PROGRAM, cwd=str(mine))
+    wait_until(lambda: output.exists() and 'ready' in output.read_text(), 20, 'the program does not get ready')
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log', '--link-remap')
+    assert done.returncode == 0, (images / 'dump.log').read_text()
+    wait_until(lambda: pid not in room.pids(), 20)
+    before = look_at(roots)
+    attacker = room.start(folder / 'attack', '/usr/bin/python3', '-c', ATTACK, cwd=str(mine))
+    restored = 0
+    for _ in range(TRIES):
+        done = room.run(criu, 'restore', '-d', '-D', images, '-o', 'restore.log', '-v4')
+        assert look_at(roots) == before, (images / 'restore.log').read_text()
+        restored += done.returncode == 0
+        room.kill([pid] if pid in room.pids() else [])
+        wait_until(lambda: pid not in room.pids(), 20)
+    room.kill([attacker])
+    wait_until(lambda: attacker not in room.pids(), 20)
+    assert look_at(roots) == before
