@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -348,6 +349,18 @@ static int furnish(struct restore *r, struct net_fill *fill, const struct net_sp
 	return net_settings_restore_others(space->entry);
 }
 
+/* What follows takes all away that the images do not have: whoever started us must not lose the network. */
+static int check_is_another(int home)
+{
+	struct stat ours, here;
+
+	if (fstat(home, &ours) < 0 || stat("/proc/thread-self/ns/net", &here) < 0)
+		return fail_errno("examining the network namespace");
+	if (ours.st_dev == here.st_dev && ours.st_ino == here.st_ino)
+		return refuse(EPERM, "this is criu's own network namespace: the saved network is not put there");
+	return 0;
+}
+
 static int fill_net(struct restore *r, struct namespace *ns)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
@@ -371,6 +384,7 @@ static int fill_net(struct restore *r, struct namespace *ns)
 	if (space->empty)
 		return 0;
 	TRY(network_restore_enter(r, ns->id, &entered));
+	TRY(check_is_another(home));
 	TRY(open_rtnetlink(&netlink));
 	fill.netlink = netlink;
 	return furnish(r, &fill, space);
