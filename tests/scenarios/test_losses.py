@@ -29,3 +29,19 @@ def test_limits_that_cannot_be_reached(subject, room):
     assert [line.split()[-3:-1] for line in limits if line.startswith(('Max open files', 'Max processes', 'Max pending'))] == [
         ['1000', '1000'], ['1048', '1048'], ['900', '900']], limits
     run.release()
+
+
+def test_what_is_lost_is_told(subject, criu):
+    """By the preflight, in the log, by verify, and in the statistics."""
+    text = 'the listener of a seccomp filter'
+    run = subject('seccomp/listener')
+    said = run.call_in_room(criu, 'check', '--tree', run.pid)
+    assert 'Good to know' in said and text in said and 'Nothing is in the way' in said, said
+    images = run.folder_of_images()
+    said = run.call_in_room(criu, 'dump', '-D', images, '-o', 'dump.log', '-t', run.pid, '--display-stats')
+    assert 'Things that were not saved:      1\n' in said, said
+    assert f'task {run.pid} (seccomp.listene): is not saved: {text}' in (images / 'dump.log').read_text()
+    said = run.call_in_room(criu, 'verify', images)
+    assert f'was not saved: task {run.pid} (seccomp.listene): {text}' in said and 'A restore could begin' in said, said
+    run.restore(images)
+    run.release()

@@ -456,6 +456,10 @@ static void filter_chains(void **state)
 	filters[3]->filter.len = 0;
 	assert_int_equal(seccomp_check_filters(&record), -EINVAL);
 	filters[3]->filter.len = 8;
+	filters[3]->flags = 0x17; /* TSYNC, LOG, SPEC_ALLOW, TSYNC_ESRCH */
+	assert_int_equal(seccomp_check_filters(&record), 0);
+	filters[3]->flags = 0x8; /* NEW_LISTENER */
+	assert_int_equal(seccomp_check_filters(&record), -EOPNOTSUPP);
 	filters[3]->flags = 0x80;
 	assert_int_equal(seccomp_check_filters(&record), -EOPNOTSUPP);
 }

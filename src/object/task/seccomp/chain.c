@@ -7,7 +7,15 @@
 #include "base/fail.h"
 #include "object/task/seccomp/seccomp.h"
 
-#define KNOWN_FLAGS (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW)
+/* linux/seccomp.h, Linux 5.7 and 5.19. */
+#define FLAG_TSYNC_ESRCH	(1u << 4)
+#define FLAG_WAIT_KILLABLE_RECV (1u << 5)
+
+/* What belongs to a filter as long as it lives. */
+#define LASTING_FLAGS (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW)
+/* What said how it was to be installed: images of CRIU 4.2 have SECCOMP_FILTER_FLAG_TSYNC in every filter. */
+#define PASSING_FLAGS (SECCOMP_FILTER_FLAG_TSYNC | FLAG_TSYNC_ESRCH)
+#define KNOWN_FLAGS   (LASTING_FLAGS | PASSING_FLAGS | SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV)
 
 static size_t chain_length(const SeccompEntry *record, uint32_t newest)
 {
@@ -32,6 +40,11 @@ int seccomp_check_filters(const SeccompEntry *record)
 			return refuse(EINVAL, "seccomp filter %zu follows %u, which is not there", i, filter->prev);
 		if (filter->flags & ~(uint32_t)KNOWN_FLAGS)
 			return refuse(EOPNOTSUPP, "seccomp filter %zu has unknown flags 0x%x", i, filter->flags);
+		if (filter->flags & (SECCOMP_FILTER_FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV))
+			return refuse(EOPNOTSUPP,
+				      "seccomp filter %zu had a listener that decides on system calls "
+				      "(SECCOMP_FILTER_FLAG_NEW_LISTENER): that cannot be restored",
+				      i);
 	}
 	for (size_t i = 0; i < record->n_seccomp_filters; i++)
 		if (chain_length(record, (uint32_t)i) > record->n_seccomp_filters)
@@ -60,7 +73,7 @@ void seccomp_plan_filter(struct plan *plan, const SeccompFilter *filter, bool sy
 	plan_step(plan, "point to a seccomp filter", STEP_SET_LONG, args, 2);
 	step = plan_syscall(plan, sync ? "install a seccomp filter in all threads" : "install a seccomp filter",
 			    __NR_seccomp, V(SECCOMP_SET_MODE_FILTER),
-			    V(filter->flags | (sync ? SECCOMP_FILTER_FLAG_TSYNC : 0)), D(head));
+			    V((filter->flags & LASTING_FLAGS) | (sync ? SECCOMP_FILTER_FLAG_TSYNC : 0)), D(head));
 	/* A thread that cannot be synchronised is told by its tid as the result. */
 	step->flags |= STEP_EXACT;
 }

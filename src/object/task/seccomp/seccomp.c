@@ -19,6 +19,7 @@
 #include "base/vector.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
+#include "session/loss.h"
 #include "session/needs.h"
 
 /* --- dump --- */
@@ -31,6 +32,19 @@ static int collect_seccomp(struct dump *d)
 {
 	d->seccomp = pool_new(d->pool, struct seccomp_dump);
 	return 0;
+}
+
+/*
+ * Whether the filter asks a listener about system calls, seccomp_unotify(2). That is a descriptor which nobody can make
+ * again for a filter that is there; without it, those calls fail with ENOSYS.
+ */
+static bool asks_listener(const struct sock_filter *code, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (code[i].code == (BPF_RET | BPF_K) &&
+		    (code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF)
+			return true;
+	return false;
 }
 
 /* The index of a filter on top of another one (-1: the first of a chain); adds it if no other thread had it there. */
@@ -55,6 +69,9 @@ static int filter_index(struct dump *d, int prev, const struct sock_filter *code
 	filter->has_flags = flags != 0;
 	filter->flags = flags;
 	*vector_push(&all->filters) = filter;
+	if (asks_listener(code, n))
+		dump_report_loss(d, "the listener of a seccomp filter (SECCOMP_RET_USER_NOTIF): the system calls that "
+				    "it decided on will fail with ENOSYS");
 	return (int)all->filters.n - 1;
 }
 
