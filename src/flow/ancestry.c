@@ -13,15 +13,20 @@ static bool leads_session(const struct task *task)
 	return task->vsid == task->vpid;
 }
 
-/* The session that a task is born into when this one forks it before it leads one of its own. */
-static pid_t session_at_birth(const struct task *task)
+/*
+ * Whether a leader of a session can be born into this other one: its creator is in it, or leads a session of its own
+ * only later. Decides that it is made that early.
+ */
+static bool is_born_into(struct task *task, pid_t session)
 {
-	if (!leads_session(task))
-		return task->vsid;
-	if (!task->restore->creator)
-		return 0; /* root: that of criu */
-	return task->restore->early || !leads_session(task->restore->creator) ? session_at_birth(task->restore->creator)
-									      : task->restore->creator->vsid;
+	struct task *creator = task->restore->creator;
+
+	if (!creator || creator->vsid == session)
+		return creator && !task->restore->early;
+	if (!leads_session(creator) || !is_born_into(creator, session))
+		return false;
+	task->restore->early = true;
+	return true;
 }
 
 /* A helper is a live task without images; it has just a place in the tree, a pid and a session or a group. */
@@ -66,7 +71,7 @@ static int find_creator(struct restore *r, struct task *task)
 	task->restore->creator = parent;
 	if (leads_session(task) || task->vsid == parent->vsid)
 		return 0;
-	if (leads_session(parent) && task->vsid == session_at_birth(parent)) {
+	if (leads_session(parent) && is_born_into(parent, task->vsid)) {
 		task->restore->early = true;
 		return 0;
 	}
@@ -88,6 +93,19 @@ static int find_creator(struct restore *r, struct task *task)
 	return 0;
 }
 
+/* A child of the task, which is in the same session; of a zombie, which cannot wait for it, a twin. */
+static void add_group_leader(struct restore *r, struct task *task)
+{
+	bool zombie = task->state == TASK_DEAD;
+	struct task *helper = add_helper(r, zombie ? task->parent : task, task->vpgid, task->vsid, task->vpgid);
+
+	if (!zombie)
+		return;
+	helper->restore->creator = task->restore->creator;
+	helper->restore->by_sibling = task->restore->by_sibling;
+	helper->restore->early = task->restore->early;
+}
+
 /* A group needs its leader's pid to exist while the others join it. */
 static int find_group(struct restore *r, struct task *task)
 {
@@ -106,7 +124,7 @@ static int find_group(struct restore *r, struct task *task)
 			EOPNOTSUPP,
 			"task %d (%s): its group is led from outside of its pid namespace: that can't be rebuilt yet",
 			task->vpid, task->comm);
-	add_helper(r, task, task->vpgid, task->vsid, task->vpgid);
+	add_group_leader(r, task);
 	return 0;
 }
 

@@ -45,3 +45,15 @@ def test_what_is_lost_is_told(subject, criu):
     assert f'was not saved: task {run.pid} (seccomp.listene): {text}' in said and 'A restore could begin' in said, said
     run.restore(images)
     run.release()
+
+
+def test_parent_death_signal_of_the_root(subject):
+    """A criu that ends at once is no parent: the signal would come then. It is not set, and that is told; verify tells as well."""
+    run = subject('task/parent-death-root')
+    images = run.dump()
+    run.await_gone()
+    said = run.call_in_room(run.criu, 'verify', images)
+    assert 'asked for signal 9 when its parent dies' in said and '--restore-sibling' in said, said
+    run.restore(images)
+    assert 'asked for signal 9 when its parent dies: not set' in (images / 'restore.log').read_text()
+    run.release()

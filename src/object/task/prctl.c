@@ -126,6 +126,17 @@ static int wanted(const struct row *row, const struct thread *thread)
 	return value == row->usual ? -1 : value;
 }
 
+/* The parent of the root is criu, which ends at once: the signal would come then. */
+static bool parent_leaves(const struct restore *r, const struct thread *thread)
+{
+	return !thread->task->parent && r->options->restore_detached && !r->options->restore_sibling;
+}
+
+static bool is_parent_death(const struct row *row)
+{
+	return row->set == PR_SET_PDEATHSIG;
+}
+
 static int check_prctl(struct restore *r, struct thread *thread)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
@@ -133,8 +144,23 @@ static int check_prctl(struct restore *r, struct thread *thread)
 
 		if (value < -1 || value > 64)
 			return refuse(EINVAL, "%s is %d: the image is damaged", rows[i].name, value);
+		if (value > 0 && is_parent_death(&rows[i]) && parent_leaves(r, thread))
+			log_warn("asked for signal %d when its parent dies: not set, as criu, its parent now, ends at "
+				 "once; "
+				 "--restore-sibling or a restore without --restore-detached keep it",
+				 value);
 	}
 	return 0;
+}
+
+/* How the restore will be is not known. */
+static void need_parent(struct restore *r, struct thread *thread)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (is_parent_death(&rows[i]) && !thread->task->parent && wanted(&rows[i], thread) > 0)
+			log_warn("asked for signal %d when its parent dies: restore it without --restore-detached or "
+				 "with --restore-sibling, else it is not set",
+				 wanted(&rows[i], thread));
 }
 
 static int last_prctl(struct restore *r, struct thread *thread, struct plan *plan)
@@ -148,6 +174,8 @@ static int last_prctl(struct restore *r, struct thread *thread, struct plan *pla
 			log_debug("dumpable was %d and is set to 0", value);
 			value = 0;
 		}
+		if (is_parent_death(row) && parent_leaves(r, thread))
+			continue;
 		if (value >= 0)
 			plan_syscall(plan, row->why_set, __NR_prctl, V(row->set), V(value), V(0), V(0), V(0));
 	}
@@ -159,5 +187,6 @@ const struct task_part prctl_part = {
 	.ask = ask_prctl,
 	.answer = answer_prctl,
 	.check = check_prctl,
+	.needs = need_parent,
 	.last = last_prctl,
 };
