@@ -12,6 +12,7 @@ from room import open_files, wait_until
 from ways import preload
 
 PARENT = 1
+FEW = 50        # pages of small areas, which are compared whatever is known of writes
 
 
 class Obedient:
@@ -191,7 +192,7 @@ def test_wrong_parent(obedient):
     obedient.do('paint')
     images = obedient.call('dump', '--track-mem')
     assert (images / 'parent').readlink() == Path('../images1')
-    assert PARENT not in obedient.flags(images)
+    assert obedient.flags(images).get(PARENT, 0) < FEW
     obedient.restore(images)
     obedient.do('check')
 
@@ -252,15 +253,25 @@ def soft(program, room, criu, build):
     return obedient
 
 
-def test_soft_dirty_is_not_felt(soft):
-    """Areas that lie side by side are one, whenever they were made."""
-    soft.call('pre-dump')
-    assert ' uw' not in (soft.room.proc / str(soft.pid) / 'smaps').read_text()
-    soft.do('grow', 'paint', 'check')
-    images = soft.call('dump')
-    assert soft.flags(images)[PARENT] > 400
-    soft.restore(images)
-    soft.do('check')
+def test_tracking_is_not_felt(obedient):
+    """Small areas that lie side by side are one, whenever they were made; with soft-dirty bits all are."""
+    obedient.call('pre-dump')
+    assert not obedient.env or ' uw' not in (obedient.room.proc / str(obedient.pid) / 'smaps').read_text()
+    obedient.do('grow', 'paint', 'check')
+    images = obedient.call('dump')
+    assert obedient.flags(images)[PARENT] > 400
+    obedient.restore(images)
+    obedient.do('check')
+
+
+def test_small_areas(obedient):
+    """Whether they are watched or compared, what is the same in them is left to the images before."""
+    obedient.call('pre-dump')
+    obedient.do('paint')
+    images = obedient.call('dump', '--track-mem')
+    assert obedient.flags(images)[PARENT] > 490, obedient.flags(images)
+    obedient.restore(images)
+    obedient.do('check')
 
 
 def test_soft_dirty_bits_cleared(soft):
@@ -270,7 +281,7 @@ def test_soft_dirty_bits_cleared(soft):
     assert soft.room.run('sh', '-c', f'printf 4 > /proc/{soft.pid}/clear_refs', env=soft.env).returncode == 0
     images = soft.call('dump')
     assert 'Somebody else has cleared its soft-dirty bits' in (images / 'log').read_text()
-    assert PARENT not in soft.flags(images)
+    assert soft.flags(images).get(PARENT, 0) < FEW
     soft.restore(images)
     soft.do('check')
 
@@ -283,7 +294,7 @@ def test_no_tracking(obedient):
     assert not obedient.is_tracked()
     obedient.do('paint')
     images = obedient.call('dump', '--track-mem')
-    assert PARENT not in obedient.flags(images)
+    assert obedient.flags(images).get(PARENT, 0) < FEW
     obedient.restore(images)
     obedient.do('check')
 

@@ -307,6 +307,8 @@ static int choose_pages(struct dump *d, struct task *task, range_list *ranges)
 	TRY(pagemap_open(&tables, task->dump->proc));
 	stats_start(d->stats, STATS_MEMDUMP);
 	result = find_all_pages(&walk);
+	if (result == 0)
+		result = memory_leave_equal(d, task, ranges);
 	stats_stop(d->stats, STATS_MEMDUMP);
 	pagemap_close(&tables);
 	return result;

@@ -13,5 +13,8 @@
  */
 int memory_lazy_leave(struct dump *d, struct task *task, page_range_list *ranges);
 
+/* compare.c: pages of small areas that the parent has and that are the same become PE_PARENT. */
+int memory_leave_equal(struct dump *d, struct task *task, page_range_list *ranges);
+
 /* Restore: can this area be filled by the lazy-pages daemon? */
 bool memory_can_be_lazy(const struct memory_area *area);

@@ -63,6 +63,9 @@ int memory_track_prepare(struct dump *d, struct task *task, bool on);
 int memory_track_renew(struct dump *d, struct task *task);
 void memory_track_forget(struct task *task);
 bool memory_is_trackable(const struct mapping *m);
+/* compare.c: whether its small areas are compared and not watched, and so whether this one is to be watched. */
+bool memory_compares_small(const struct task *task);
+bool memory_is_watchable(const struct mapping *m, bool compares_small);
 /* content.c: chooses and writes the private pages of the task: pagemap-PID, pages-N. */
 int memory_dump_content(struct dump *d, struct task *task);
 /* shared.c: the file id of the memfd entry that stands for the shared anonymous memory behind a mapping (found by dev

@@ -388,6 +388,7 @@ static int exchange(struct dump *d, struct task *task, bool on, int64_t *ret_num
 /* What can't be watched is saved whole each time. */
 static int watch_all(const struct task *task, int fd)
 {
+	const bool compares_small = memory_compares_small(task);
 	struct page_tables tables;
 
 	TRY(pagemap_open(&tables, task->dump->proc));
@@ -395,7 +396,7 @@ static int watch_all(const struct task *task, int fd)
 		const struct mapping *m = &task->dump->mappings.items[i];
 		int result;
 
-		if (!memory_is_trackable(m))
+		if (!memory_is_watchable(m, compares_small))
 			continue;
 		result = tracker_watch(fd, m->start, m->end);
 		if (result == 0)
