@@ -66,9 +66,9 @@ class Program:
         status = (self.room.proc / str(pid) / 'status').read_text()
         return status.split('NSpid:')[1].splitlines()[0].split()[-1] == '1'
 
-    def call(self, command, *options):
+    def call(self, command, *options, env=None):
         """One command of criu; its result and its log."""
-        done = self.room.run(self.criu, command, '-D', self.images, '-v4', '-o', f'{command}.log', *options)
+        done = self.room.run(self.criu, command, '-D', self.images, '-v4', '-o', f'{command}.log', *options, env=env)
         log = self.images / f'{command}.log'
         return done.returncode, log.read_text() if log.exists() else done.stdout
 

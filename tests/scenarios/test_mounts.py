@@ -138,6 +138,37 @@ def test_overlay_of_directories_outside(program, folder):
     assert (layers / 'upper/new').read_text() == 'new'
 
 
+def test_image_as_a_layer(program, folder):
+    """`podman run --mount type=image`: a layer is an overlay that is mounted for the container only, another is an empty directory of it."""
+    layers = folder / 'layers'
+    for name in ('image', 'none', 'merged', 'number/lower'):
+        (layers / name).mkdir(parents=True)
+    (layers / 'image/file').write_text('image')
+    program.room.run('/bin/sh', '-ec', f'mount -t overlay overlay -o lowerdir={layers}/image:{layers}/none {layers}/merged')
+    options = program.start_rooted(f'mkdir v; mount -t overlay overlay -o lowerdir={layers}/merged:{layers}/number/lower v', 'open("/v/file").read()')
+    program.dump(*options[0])
+    program.room.run('/bin/umount', layers / 'merged')
+    shutil.rmtree(layers / 'number')
+    (layers / 'merged').rmdir()
+    assert program.restore(*options[1]) == 'image'
+
+
+def test_upper_directory_that_was_removed(program, folder):
+    """Podman removes the upper directory of such a volume when the container has ended: it comes back with what was in it."""
+    layers = folder / 'layers'
+    for name in ('lower/dir', 'number/upper', 'number/work'):
+        (layers / name).mkdir(parents=True)
+    (layers / 'lower/file').write_text('lower')
+    (layers / 'lower/gone').write_text('gone')
+    options = program.start_rooted(f'mkdir v; mount -t overlay overlay -o lowerdir={layers}/lower,upperdir={layers}/number/upper,workdir={layers}/number/work v; '
+                                   'rm v/gone; echo -n more >> v/file; rmdir v/dir; mkdir v/dir', 'open("/v/file").read() + str(sorted(os.listdir("/v")))')
+    program.dump(*options[0])
+    shutil.rmtree(layers / 'number')
+    code, said = program.call('restore', '-d', *options[1], env={**os.environ, 'CRIU_FAIL_AT': 'restore/fill/mount/spaces'})
+    assert code == 1 and not (layers / 'number').exists(), said
+    assert program.restore(*options[1]) == "lowermore['dir', 'file']"
+
+
 def test_shared_with_outside(program, folder):
     """A mount that is in a peer group with one outside is taken if the user says so, and still hears of the outside."""
     place = make_files(folder / 'place')

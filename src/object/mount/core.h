@@ -63,6 +63,7 @@ struct mount_set {
 	struct superblock *supers;
 	struct table *by_id; /* struct mount, by mnt_id */
 	unsigned n_mounts;
+	VECTOR(const char *) made;	  /* restore: directories outside, of overlays */
 	bool settled;			  /* restore */
 	bool filled;			  /* restore */
 	const struct mount_space *inside; /* restore: see space_enter() */
@@ -173,6 +174,12 @@ int mount_refuse(const struct mount *mount, const char *why);
 
 /* overlay.c: finds out where its layers are. */
 int overlay_dump(struct dump *d, struct mount *mount);
+/* Saves the upper directory of one that was made outside. */
+int overlay_save(struct dump *d, const struct superblock *super);
+/* Restore: makes it again if it is gone; */
+int overlay_prepare(struct restore *r, const struct superblock *super);
+/* after a failure it is gone again. */
+void overlay_undo(struct restore *r);
 
 /* save.c: 1 if no files are in it, 0 if there are. */
 int content_is_empty(struct dump *d, const struct mount *mount);

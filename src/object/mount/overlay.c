@@ -3,13 +3,19 @@
  * Overlays: of directories of the namespace that they are mounted in, or of directories outside, which container
  * managers make volumes of (podman run -v DIR:/PLACE:O) before they change the root.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/buffer.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -87,6 +93,89 @@ static bool is_there(const char *path, void *root)
 	return fd >= 0;
 }
 
+/* The layers of a read-only overlay that is mounted here, as mountinfo shows them; NULL: the path is none. */
+static const char *find_inner_layers(const struct dump *d, const char *path, size_t *ret_size)
+{
+	const struct proc_mounts *own = &d->mounts->own;
+
+	for (size_t i = own->n; i-- > 0;) {
+		const char *options = own->items[i].super_options, *lower = strstr(options, "lowerdir=");
+
+		if (strcmp(own->items[i].mountpoint, path) != 0)
+			continue;
+		if (strcmp(own->items[i].fs_type, "overlay") != 0 || strcmp(own->items[i].root, "/") != 0 || !lower ||
+		    strstr(options, "upperdir=") || strstr(options, "lowerdir+="))
+			return NULL;
+		lower = skip_name(lower);
+		*ret_size = strcspn(lower, ",");
+		return lower;
+	}
+	return NULL;
+}
+
+/*
+ * A layer may be an overlay itself: an image that is mounted for the container (podman run --mount type=image), and is
+ * not any more when the container has ended. Its own layers stay.
+ */
+static char *flatten(struct dump *d, const char *options)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+
+	buffer_append(&text, "", 0);
+	for (const char *p = options; *p;) {
+		const char *path = text_after(p, "lowerdir=");
+		size_t size = path ? 0 : strcspn(p, ",");
+
+		buffer_printf(&text, "%.*s", path ? (int)(path - p) : (int)size, p);
+		p = path ?: p + size;
+		while (path && *p && *p != ',') {
+			size_t n = path_length(p), inner_size;
+			AUTO_FREE char *layer = unquote(xprintf("%.*s", (int)n, p));
+			const char *inner = find_inner_layers(d, layer, &inner_size);
+
+			buffer_printf(&text, "%.*s", inner ? (int)inner_size : (int)n, inner ?: p);
+			p += n;
+			for (; *p == ':'; p++)
+				buffer_printf(&text, ":");
+		}
+		if (*p == ',')
+			p++, buffer_printf(&text, ",");
+	}
+	return pool_string(d->pool, text.data);
+}
+
+struct empty_search {
+	struct pool *pool;
+	VECTOR(char *) found;
+};
+
+static bool add_if_empty(const char *path, void *arg)
+{
+	struct empty_search *search = arg;
+	AUTO_CLOSEDIR DIR *list = opendir(path);
+	const struct dirent *entry;
+
+	while (list && (entry = readdir(list)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return true;
+	if (list)
+		*vector_push(&search->found) = pool_string(search->pool, path);
+	return true;
+}
+
+/* Such a one may be gone at the restore, and is easily made again. */
+static void find_empty_layers(struct dump *d, MntEntry *entry)
+{
+	struct empty_search search = { .pool = d->pool };
+
+	(void)for_all_layers(entry->options, add_if_empty, &search);
+	entry->n_empty_layers = search.found.n;
+	entry->empty_layers = pool_array(d->pool, char *, search.found.n ?: 1);
+	for (size_t i = 0; i < search.found.n; i++)
+		entry->empty_layers[i] = search.found.items[i];
+	vector_done(&search.found);
+}
+
 int overlay_dump(struct dump *d, struct mount *mount)
 {
 	AUTO_CLOSE int own = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -100,6 +189,88 @@ int overlay_dump(struct dump *d, struct mount *mount)
 	if (!for_all_layers(mount->entry->options, is_there, &own))
 		return mount_refuse(mount, "its layers are neither in its mount namespace nor here");
 	mount->entry->has_made_outside = mount->entry->made_outside = true;
+	mount->entry->options = flatten(d, mount->entry->options);
+	find_empty_layers(d, mount->entry);
 	log_info("%s is made of directories outside", mount->entry->mountpoint);
 	return 0;
+}
+
+/* The path of an option that has but one; NULL: it is not there. To be freed. */
+static char *get_path(const char *options, const char *name)
+{
+	for (const char *p = options; *p; p += strcspn(p, ","), p += *p == ',') {
+		const char *path = text_after(p, name);
+
+		if (path)
+			return unquote(xprintf("%.*s", (int)path_length(path), path));
+	}
+	return NULL;
+}
+
+/* Container managers remove it when the container has ended, and expect it to be there again. */
+int overlay_save(struct dump *d, const struct superblock *super)
+{
+	AUTO_FREE char *upper = get_path(super->widest->entry->options, "upperdir=");
+	AUTO_CLOSE int fd = upper ? open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	LOG_SCOPE("%.80s", super->widest->entry->mountpoint);
+	if (!upper)
+		return 0;
+	return fd < 0 ? fail_errno("opening the upper directory %s", upper) : content_dump(d, fd, super->dev);
+}
+
+/* --- restore --- */
+
+static int make_directories(struct restore *r, char *path)
+{
+	for (char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+		bool last = !strchr(slash + 1, '/');
+		char *end = last ? NULL : strchr(slash + 1, '/');
+
+		if (end)
+			*end = 0;
+		if (mkdir(path, 0700) == 0)
+			*vector_push(&r->mounts->made) = pool_string(r->pool, path);
+		else if (errno != EEXIST)
+			return fail_errno("making the directory %s of an overlay again", path);
+		if (end)
+			*end = '/';
+	}
+	return 0;
+}
+
+int overlay_prepare(struct restore *r, const struct superblock *super)
+{
+	const MntEntry *entry = super->widest->entry;
+	AUTO_FREE char *upper = get_path(entry->options, "upperdir="), *work = get_path(entry->options, "workdir=");
+	AUTO_CLOSE int fd = -1;
+
+	for (size_t i = 0; i < entry->n_empty_layers; i++)
+		if (entry->empty_layers[i][0] == '/' && (!upper || strcmp(entry->empty_layers[i], upper) != 0) &&
+		    access(entry->empty_layers[i], F_OK) < 0)
+			TRY(make_directories(r, entry->empty_layers[i]));
+	if (!upper || !work || access(upper, F_OK) == 0)
+		return 0;
+	TRY(make_directories(r, work));
+	TRY(make_directories(r, upper));
+	fd = open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno("opening %s", upper);
+	log_info("%s, the upper directory of %s, was removed: it is made again", upper, entry->mountpoint);
+	return content_restore(r, fd, super->widest);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)remove(path);
+	return 0;
+}
+
+#define SCAN_FDS 16
+
+void overlay_undo(struct restore *r)
+{
+	for (size_t i = r->mounts->made.n; i-- > 0 && failure_error();)
+		(void)nftw(r->mounts->made.items[i], remove_one, SCAN_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	vector_done(&r->mounts->made);
 }

@@ -125,8 +125,10 @@ static int make_supers(void *arg)
 static int make_supers_outside(struct restore *r)
 {
 	for (struct superblock *super = r->mounts->supers; super; super = super->next)
-		if (super->widest && super->widest->entry->made_outside)
+		if (super->widest && super->widest->entry->made_outside) {
+			TRY(overlay_prepare(r, super));
 			TRY(super_make(r, super));
+		}
 	return 0;
 }
 
@@ -246,7 +248,9 @@ int mount_restore_root(const struct restore *r, int mnt_id)
 
 void mount_restore_clean(struct restore *r, struct namespace *ns)
 {
-	if (r->mounts)
+	if (r->mounts) {
+		overlay_undo(r);
 		mount_set_done(r->mounts);
+	}
 	r->mounts = NULL;
 }

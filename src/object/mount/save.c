@@ -218,10 +218,13 @@ static int save_contents(struct dump *d)
 	for (struct superblock *super = d->mounts->supers; super; super = super->next) {
 		const struct mount *widest = super->widest;
 
-		if (super->saved || !widest || !widest->fs || !widest->fs->content)
+		if (super->saved || !widest || !widest->fs)
 			continue;
 		super->saved = true;
-		TRY(save_content(d, super));
+		if (widest->entry->made_outside)
+			TRY(overlay_save(d, super));
+		else if (widest->fs->content)
+			TRY(save_content(d, super));
 	}
 	return 0;
 }
