@@ -142,8 +142,15 @@ static int finish_bpfmaps(struct dump *d)
 {
 	struct bpfmap_dump *dump = get_dump(d);
 
-	table_destroy(&dump->done);
 	return dump->image ? image_finish(&dump->image) : 0;
+}
+
+static void end_bpfmaps(struct dump *d)
+{
+	struct bpfmap_dump *dump = get_dump(d);
+
+	table_destroy(&dump->done);
+	image_close(&dump->image);
 }
 
 /* --- restore --- */
@@ -287,6 +294,7 @@ const struct file_kind bpfmap_kind = {
 	.dump = dump_bpfmap,
 	.drain = drain_bpfmap,
 	.finish = finish_bpfmaps,
+	.end = end_bpfmaps,
 	.prepare = prepare_bpfmaps,
 	.load = load_bpfmap,
 	.create = create_bpfmap,

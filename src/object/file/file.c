@@ -550,6 +550,9 @@ void file_dump_clean(struct dump *d)
 
 	if (!files)
 		return;
+	for (unsigned i = 0; file_kinds[i]; i++)
+		if (file_kinds[i]->end && files->slots[i])
+			file_kinds[i]->end(d);
 	for (size_t i = 0; i < files->loose.n; i++)
 		close(files->loose.items[i]);
 	if (failure_error())

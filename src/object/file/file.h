@@ -71,6 +71,7 @@ struct file_kind {
 								     must be put back or only peeked at */
 	int (*finish)(struct dump *d); /* once, after all files: shared records, own images */
 	int (*write)(struct dump *d);  /* once, after all finish: what changes something */
+	void (*end)(struct dump *d);   /* always at the end, if it has used its slot: frees what it holds */
 	int (*take)(struct dump *d); /* once, all else is saved: what can only be read by taking it away from the tasks.
 					Sets d->taken before it takes the first: then they can't run on as they were */
 

@@ -111,6 +111,13 @@ int parts_dump_write(struct dump *d)
 	FOR_TREE(d, write, dump);
 }
 
+void parts_dump_end(struct dump *d)
+{
+	for (unsigned i = 0; task_parts[i]; i++)
+		if (task_parts[i]->end)
+			task_parts[i]->end(d);
+}
+
 int parts_restore_load(struct restore *r)
 {
 	TRY(self_read(r));

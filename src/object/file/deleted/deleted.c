@@ -222,10 +222,17 @@ int deleted_finish(struct dump *d)
 {
 	struct deleted_set *set = get_set(d);
 
+	return set->image ? image_finish(&set->image) : 0;
+}
+
+void deleted_end(struct dump *d)
+{
+	struct deleted_set *set = get_set(d);
+
 	table_destroy(&set->ghosts);
 	table_destroy(&set->links);
 	table_destroy(&set->mounts);
-	return set->image ? image_finish(&set->image) : 0;
+	image_close(&set->image);
 }
 
 /* --- restore --- */

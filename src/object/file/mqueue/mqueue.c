@@ -83,10 +83,9 @@ static bool was_drained(struct dump *d, const struct open_file *of)
 	return table_set(*drained, of->stat.st_ino, d);
 }
 
-static int finish_mqueues(struct dump *d)
+static void end_mqueues(struct dump *d)
 {
 	table_destroy((struct table **)file_dump_slot(d, &mqueue_kind));
-	return 0;
 }
 
 static int dump_attributes(struct dump *d, const struct open_file *of, RegFileEntry *record)
@@ -290,7 +289,7 @@ const struct file_kind mqueue_kind = {
 	.is = is_queue,
 	.claims = claims_queue,
 	.dump = dump_mqueue,
-	.finish = finish_mqueues,
+	.end = end_mqueues,
 	.load = load_mqueue,
 	.create = create_mqueue,
 	.clean = clean_mqueues,

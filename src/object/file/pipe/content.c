@@ -104,12 +104,17 @@ int pipe_dump_content(struct dump *d, const struct open_file *of, void **slot, e
 int pipe_finish_content(void **slot)
 {
 	struct content_dump *content = *slot;
-	int result = 0;
+
+	return content && content->image ? image_finish(&content->image) : 0;
+}
+
+void pipe_end_content(void **slot)
+{
+	struct content_dump *content = *slot;
 
 	if (!content)
-		return 0;
-	if (content->image)
-		result = image_finish(&content->image);
+		return;
+	image_close(&content->image);
 	if (content->copy[0] >= 0) {
 		close(content->copy[0]);
 		close(content->copy[1]);
@@ -118,7 +123,6 @@ int pipe_finish_content(void **slot)
 	free(content->bytes);
 	free(content);
 	*slot = NULL;
-	return result;
 }
 
 /* --- restore --- */

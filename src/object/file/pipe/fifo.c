@@ -33,6 +33,11 @@ static int finish_fifos(struct dump *d)
 	return pipe_finish_content(file_dump_slot(d, &fifo_kind));
 }
 
+static void end_fifos(struct dump *d)
+{
+	pipe_end_content(file_dump_slot(d, &fifo_kind));
+}
+
 /* --- restore --- */
 
 static int prepare_fifos(struct restore *r)
@@ -112,6 +117,7 @@ const struct file_kind fifo_kind = {
 	.dump = dump_fifo,
 	.drain = drain_fifo,
 	.finish = finish_fifos,
+	.end = end_fifos,
 	.prepare = prepare_fifos,
 	.load = load_fifo,
 	.link = link_fifo,

@@ -98,8 +98,15 @@ static int finish_pipes(struct dump *d)
 				 "will have none, "
 				 "unless --inherit-fd 'fd[N]:pipe:[%lu]' gives one",
 				 ends->ino, ends->pid, ends->fd, ends->reader ? "writer" : "reader", ends->ino);
-	table_destroy(&dump->ends);
 	return pipe_finish_content(&dump->content);
+}
+
+static void end_pipes(struct dump *d)
+{
+	struct pipe_dump *dump = get_dump(d);
+
+	table_destroy(&dump->ends);
+	pipe_end_content(&dump->content);
 }
 
 /* --- restore --- */
@@ -201,6 +208,7 @@ const struct file_kind pipe_kind = {
 	.dump = dump_pipe,
 	.drain = drain_pipe,
 	.finish = finish_pipes,
+	.end = end_pipes,
 	.prepare = prepare_pipes,
 	.load = load_pipe,
 	.create = create_pipe,

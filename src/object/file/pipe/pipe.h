@@ -19,6 +19,7 @@ struct pipe_group {
 int pipe_dump_content(struct dump *d, const struct open_file *of, void **slot, enum image_id id);
 /* Dump: completes the image. */
 int pipe_finish_content(void **slot);
+void pipe_end_content(void **slot);
 
 /* Restore: reads the image into the slot. */
 int pipe_load_content(struct restore *r, void **slot, enum image_id id);

@@ -231,6 +231,7 @@ const struct file_kind regular_kind = {
 	.is = is_regular,
 	.dump = dump_regular,
 	.finish = deleted_finish,
+	.end = deleted_end,
 	.prepare = deleted_prepare,
 	.load = load_regular,
 	.needs = need_regular,

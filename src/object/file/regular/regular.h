@@ -44,6 +44,7 @@ void deleted_settle(struct restore *r);
  */
 int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record);
 int deleted_finish(struct dump *d);
+void deleted_end(struct dump *d);
 int deleted_prepare(struct restore *r);
 int deleted_resume(struct restore *r);
 void deleted_clean(struct restore *r);

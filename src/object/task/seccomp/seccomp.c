@@ -130,13 +130,16 @@ static int dump_seccomp(struct dump *d, struct thread *thread)
 static int write_seccomp(struct dump *d)
 {
 	SeccompEntry record = SECCOMP_ENTRY__INIT;
-	int result;
 
 	record.n_seccomp_filters = d->seccomp->filters.n;
 	record.seccomp_filters = d->seccomp->filters.items;
-	result = image_write_one(d->store, IMAGE_SECCOMP, &record);
-	vector_done(&d->seccomp->filters);
-	return result;
+	return image_write_one(d->store, IMAGE_SECCOMP, &record);
+}
+
+static void end_seccomp(struct dump *d)
+{
+	if (d->seccomp)
+		vector_done(&d->seccomp->filters);
 }
 
 /* --- restore --- */
@@ -257,6 +260,7 @@ const struct task_part seccomp_part = {
 	.collect = collect_seccomp,
 	.outside = dump_seccomp,
 	.write = write_seccomp,
+	.end = end_seccomp,
 	.load = load_seccomp,
 	.check = check_seccomp,
 	.needs = need_seccomp,
