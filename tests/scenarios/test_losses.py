@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What cannot come back as it was: it is told, and an option makes it an error."""
+import json
 
 
 def lowered(run, images, *options):
@@ -57,3 +58,37 @@ def test_parent_death_signal_of_the_root(subject):
     run.restore(images)
     assert 'asked for signal 9 when its parent dies: not set' in (images / 'restore.log').read_text()
     run.release()
+
+
+def test_confinement(subject, folder):
+    """A program that a security module confines in another way than criu is refused, not restored without; files stand for the labels, as this
+    kernel may have no such module."""
+    run = subject('file/pipe')
+    label = folder / 'label'
+    label.write_text('docker-default (enforce)\n')
+    place = f'/proc/{run.pid}/task/{run.pid}/attr/current'
+    command = f'mount --bind {label} {place} && {run.criu} %s; status=$?; umount {place}; exit $status'
+    images = run.folder_of_images()
+    done = run.room.run('/bin/sh', '-c', command % f'dump -D {images} -t {run.pid} -o dump.log')
+    log = (images / 'dump.log').read_text()
+    assert done.returncode == 1 and 'is confined by a security module as "docker-default (enforce)"' in log, log
+    done = run.room.run('/bin/sh', '-c', command % f'check --tree {run.pid}')
+    assert done.returncode == 1 and 'docker-default (enforce)' in done.stdout, done.stdout
+    run.release()
+
+
+def test_confinement_of_images(subject, build):
+    """Images of a confined program are restored only in the same confinement."""
+    run = subject('file/pipe')
+    images = run.dump()
+    run.await_gone()
+    core = images / f'core-{run.pid}.img'
+    text = run.call_in_room(build / 'crit', 'decode', '-i', core)
+    record = json.loads(text)
+    record['entries'][0]['thread_core']['creds']['lsm_profile'] = 'docker-default'
+    (images / 'text').write_text(json.dumps(record))
+    run.call_in_room(build / 'crit', 'encode', '-i', images / 'text', '-o', core)
+    done = run.room.run(run.criu, 'restore', '-d', '-D', images, '-o', 'restore.log')
+    log = (images / 'restore.log').read_text()
+    assert done.returncode == 1 and 'was confined by a security module as "docker-default"' in log, log
+    assert not run.room.pids()
