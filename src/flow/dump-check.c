@@ -2,9 +2,17 @@
 /* What can be refused as soon as the tree is known: who leads whom, and whether it may be killed. */
 #include "flow/dump-check.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
+#include "base/text.h"
+#include "kern/proc/proc.h"
+#include "kern/proc/stat.h"
+#include "session/loss.h"
 #include "session/survey.h"
 
 /* A session or group whose leader is not in the tree can only be taken from the terminal that restore is started on. */
@@ -78,8 +86,58 @@ static int check_families(struct dump *d)
 	return 0;
 }
 
+static bool is_in_tree(const struct dump *d, pid_t pid)
+{
+	const struct task *task;
+
+	for_each_task(task, d->tree)
+		if (task->pid == pid)
+			return true;
+	return false;
+}
+
+/* Whoever was put into the pid namespace from outside: docker exec, nsenter(1). */
+static void tell_stranger(struct dump *d, pid_t pid, const struct stat *ours)
+{
+	AUTO_CLOSE int proc = proc_open(pid);
+	struct proc_stat stat;
+	struct stat its;
+
+	if (proc < 0 || fstatat(proc, "ns/pid", &its, 0) < 0 || its.st_ino != ours->st_ino ||
+	    its.st_dev != ours->st_dev || proc_stat_read(proc, &stat) < 0 || stat.state == 'Z')
+		return;
+	if (!is_in_tree(d, pid) && pid != getpid())
+		dump_report_loss(d,
+				 "process %d (%s) in the pid namespace of the tree: it is no descendant of process %d "
+				 "(was it put there by exec?), and ends with it",
+				 pid, stat.comm, d->tree->root->pid);
+}
+
+/* All that live in the namespace die with its first process. */
+static int find_strangers(struct dump *d)
+{
+	const struct task *root = d->tree->root;
+	AUTO_CLOSEDIR DIR *dir = NULL;
+	struct dirent *entry;
+	struct stat ours;
+
+	if (root->vpid != 1 || root->pid == 1 || fstatat(root->dump->proc, "ns/pid", &ours, 0) < 0)
+		return 0;
+	dir = opendir("/proc");
+	if (!dir)
+		return fail_errno("opening /proc");
+	while ((entry = readdir(dir))) {
+		int pid;
+
+		if (text_to_int(entry->d_name, &pid) == 0 && pid > 0)
+			tell_stranger(d, pid, &ours);
+	}
+	return 0;
+}
+
 int dump_check_tree(struct dump *d)
 {
+	TRY(find_strangers(d));
 	TRY(check_mortal(d));
 	TRY(check_sessions(d));
 	return check_families(d);

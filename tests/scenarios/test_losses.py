@@ -2,6 +2,8 @@
 """What cannot come back as it was: it is told, and an option makes it an error."""
 import json
 
+from room import wait_until
+
 
 def lowered(run, images, *options):
     """A restore by a criu that may not raise limits and has lower ones than the program had."""
@@ -92,3 +94,17 @@ def test_confinement_of_images(subject, build):
     log = (images / 'restore.log').read_text()
     assert done.returncode == 1 and 'was confined by a security module as "docker-default"' in log, log
     assert not run.room.pids()
+
+
+def test_strangers_in_the_pid_namespace(subject):
+    """A process that was put into a container from outside is in the pid namespace, but in no tree: it is told, by the preflight as well."""
+    run = subject('file/pipe', house='pid')
+    run.room.run('/bin/sh', '-c', f'nsenter --target {run.pid} --pid sleep 1000 < /dev/null > /dev/null 2>&1 &')
+    text = 'in the pid namespace of the tree: it is no descendant'
+    images = run.folder_of_images()
+    wait_until(lambda: text in run.call_in_room(run.criu, 'check', '--tree', run.pid), 20, 'it is not told')
+    run.call_in_room(run.criu, 'dump', '-D', images, '-t', run.pid, '-o', 'dump.log')
+    assert text in (images / 'dump.log').read_text()
+    run.await_gone()
+    run.restore(images)
+    run.release()
