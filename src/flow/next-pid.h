@@ -8,6 +8,6 @@
 
 #include "session/session.h"
 
-bool next_pid_is_used(const struct restore *r);
+bool next_pid_is_used(const struct restore *r, const struct task *creator);
 /* Makes one thread with the CLONE_* flags, in its creator; as a new process with exit_signal 0 or SIGCHLD. */
 int next_pid_make(struct restore *r, struct task *creator, struct thread *thread, uint64_t flags, int exit_signal);

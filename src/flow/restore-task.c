@@ -65,7 +65,7 @@ static int plan_threads(struct restore *r, struct task *task, struct making *mak
 			TRY(restorer_add(r->arena, thread->vtid, 0, &thread->remote));
 		if (r->inner_pids)
 			restorer_set_tid(thread->remote, 0);
-		if (!making->made[i] && !next_pid_is_used(r))
+		if (!making->made[i] && !next_pid_is_used(r, task))
 			TRY(restorer_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
 		i++;
 	}
@@ -79,7 +79,7 @@ static int see_made(const struct restore *r, const struct task *task, struct mak
 	unsigned i = 0;
 
 	*ret_taken = 0;
-	if (next_pid_is_used(r))
+	if (next_pid_is_used(r, task))
 		return 0;
 	for_each_thread(thread, task) {
 		int64_t result;
@@ -155,7 +155,7 @@ int restore_task_contents(struct restore *r, struct task *task)
 	TRY(phase_restore_furnish(r, task, plan));
 	TRY(plan_threads(r, task, &making, plan));
 	TRY(remote_run(task->leader->remote, plan, &r->deadline));
-	TRY(next_pid_is_used(r) ? make_one_by_one(r, task) : make_the_rest(r, task, &making));
+	TRY(next_pid_is_used(r, task) ? make_one_by_one(r, task) : make_the_rest(r, task, &making));
 	phase_restore_furnished(r, task);
 	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
 	TRY(wait_threads(r, task));

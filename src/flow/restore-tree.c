@@ -200,7 +200,8 @@ static int make_one_by_one(struct restore *r, struct task *creator, struct batch
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		TRY(next_pid_make(r, creator, task->leader, clone_flags(task),
 				  task->restore->by_sibling ? 0 : SIGCHLD));
-		task->pid = task->vpid;
+		if (!r->inner_pids)
+			task->pid = task->vpid;
 		TRY(arrived(r, task));
 	}
 	return 0;
@@ -212,7 +213,7 @@ static int make_siblings(struct restore *r, struct task *creator, struct batch *
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
 
-	if (next_pid_is_used(r))
+	if (next_pid_is_used(r, creator))
 		return make_one_by_one(r, creator, batch);
 	for (size_t i = 0; i < batch->n; i++)
 		TRY(plan_clone(plan, batch->tasks[i], &batch->results[i]));

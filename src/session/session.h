@@ -113,8 +113,9 @@ struct task_restore {
 	bool by_sibling;
 	bool early; /* is made before its creator leaves its first session */
 	bool made;
-	struct task *memory_from; /* the task whose memory it shares (CLONE_VM), else NULL */
-	struct task *files_from;  /* the task whose descriptor table it shares, else NULL */
+	struct task *memory_from;	   /* the task whose memory it shares (CLONE_VM), else NULL */
+	struct task *files_from;	   /* the task whose descriptor table it shares, else NULL */
+	const struct UsernsEntry *user_ns; /* it lives in a user namespace within that of the root; NULL: it does not */
 	FsEntry *fs;
 	void *memory; /* object/memory */
 };
@@ -139,6 +140,7 @@ struct restore {
 	struct inventory *inventory;
 	struct namespace_set *namespaces; /* object/namespace; NULL before the tasks are loaded */
 	bool inner_pids;		  /* session/pids.h */
+	bool inner_users;		  /* tasks have user namespaces within that of the root */
 	const struct UsernsEntry *ids;	  /* session/ids.h; NULL: the tree has the ids that we see */
 	const uint32_t *groups; /* the supplementary groups of new tasks, as they see them, until they get their own */
 	size_t n_groups;

@@ -161,12 +161,15 @@ static int clone_there(void *arg)
 static int reveal_mount(struct dump *d, const struct mount *mount, int *ret)
 {
 	struct reveal reveal = { .d = d, .mount = mount, .clone = -1 };
+	uint32_t user;
 	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (proc < 0)
 		return fail_errno("opening /proc");
 	reveal.proc = proc;
-	TRY(namespace_run(mount->space->namespace->task->dump->proc, CLONE_NEWNS, clone_there, &reveal));
+	/* A copy of the namespace that belongs to another user namespace can't be changed as one likes. */
+	user = d->ids || mount->space->namespace->owner ? CLONE_NEWUSER : 0;
+	TRY(namespace_run(mount->space->namespace->task->dump->proc, user | CLONE_NEWNS, clone_there, &reveal));
 	*ret = reveal.clone;
 	return 0;
 }

@@ -61,17 +61,17 @@ static void end(pid_t pid)
 		;
 }
 
-int broker_begin(struct restore *r, int *ret_pidfd)
+int broker_begin(struct restore *r, struct broker **ret)
 {
-	struct broker *broker = r->broker = pool_new(r->pool, struct broker);
+	struct broker *broker = *ret = pool_new(r->pool, struct broker);
 	int pair[2];
 	pid_t taken = 0;
 
+	broker->ours = broker->theirs = broker->pidfd = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail_errno("making a pair of sockets");
 	broker->ours = pair[0];
 	broker->theirs = pair[1];
-	broker->pidfd = -1;
 	TRY(make(broker));
 	if (!r->inner_pids && task_tree_find_thread(r->tree, broker->pid)) {
 		taken = broker->pid; /* a task wants it: the next one has another */
@@ -79,24 +79,34 @@ int broker_begin(struct restore *r, int *ret_pidfd)
 		end(taken);
 	}
 	broker->pidfd = pidfd_of_process(broker->pid);
-	*ret_pidfd = broker->pidfd;
 	return broker->pidfd < 0 ? fail(-broker->pidfd, "opening a pidfd of the broker") : 0;
 }
 
-int broker_enter(struct restore *r, int user_ns)
+int broker_pidfd(const struct broker *broker)
+{
+	return broker->pidfd;
+}
+
+pid_t broker_pid(const struct broker *broker)
+{
+	return broker->pid;
+}
+
+int broker_enter(struct broker *broker, int user_ns)
 {
 	int error = 0;
 
-	if (write(r->broker->ours, &user_ns, sizeof(user_ns)) != sizeof(user_ns) ||
-	    read(r->broker->ours, &error, sizeof(error)) != sizeof(error))
+	if (write(broker->ours, &user_ns, sizeof(user_ns)) != sizeof(user_ns) ||
+	    read(broker->ours, &error, sizeof(error)) != sizeof(error))
 		return fail_errno("talking to the broker in the user namespace");
 	return error ? fail(error, "entering the user namespace") : 0;
 }
 
-void broker_end(struct restore *r)
+void broker_end(struct broker **place)
 {
-	struct broker *broker = r->broker;
+	struct broker *broker = *place;
 
+	*place = NULL;
 	if (!broker)
 		return;
 	if (broker->pid > 0)
@@ -104,5 +114,4 @@ void broker_end(struct restore *r)
 	auto_close(&broker->pidfd);
 	auto_close(&broker->ours);
 	auto_close(&broker->theirs);
-	r->broker = NULL;
 }

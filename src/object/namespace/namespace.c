@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,7 +120,7 @@ static int check_new(struct dump *d, const struct namespace *ns)
 {
 	if (!ns->kind->dump)
 		return refuse_kind(ns->task, ns->kind);
-	if (!ns->of_root && !ns->kind->nested)
+	if (!ns->of_root && (!ns->kind->nested || (ns->own && ns->kind->flag == CLONE_NEWUSER)))
 		return refuse(EOPNOTSUPP,
 			      "it lives in another %s namespace than the root of the tree, %d: that cannot be "
 			      "checkpointed yet",

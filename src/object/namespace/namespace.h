@@ -86,8 +86,10 @@ struct namespace
 		   the end */
 	bool joined; /* restore: --join-ns gives another one, which is as it is: it has none of its phases, and no data
 		      */
-	bool made_first; /* restore: the root task enters it, it is not born with it */
-	void *data;	 /* of the kind */
+	struct namespace *owner; /* a user namespace within that of the root, to which it belongs; NULL: to no such */
+	struct broker *broker;	 /* restore: of such a user namespace */
+	bool made_first;	 /* restore: the root task enters it, it is not born with it */
+	void *data;		 /* of the kind */
 };
 
 struct namespace_set {

@@ -26,6 +26,8 @@ static int collect_pid(struct dump *d, struct namespace *ns)
 {
 	struct task *task;
 
+	if (!ns->of_root)
+		return 0; /* it was refused when it was found */
 	if (d->tree->root->vpid != 1)
 		return refuse(EOPNOTSUPP,
 			      "process %d is not the first of its pid namespace: dump the tree of the one that is, or "

@@ -36,7 +36,7 @@ static int check(struct restore *r, const struct namespace *ns)
 			"task %d lived in another %s namespace than the criu that dumped it: namespaces of this kind "
 			"cannot be restored yet",
 			ns->task->vpid, ns->kind->name);
-	if (!ns->of_root && !ns->kind->nested)
+	if (!ns->of_root && (!ns->kind->nested || (ns->own && ns->kind->flag == CLONE_NEWUSER)))
 		return refuse(
 			EOPNOTSUPP,
 			"task %d lived in another %s namespace than the root of the tree: that cannot be restored yet",
@@ -310,12 +310,29 @@ static int unshare_one(void *arg)
 	return ns->fd < 0 ? ns->fd : 0;
 }
 
+/* In the user namespace that it belongs to. */
+static int make_one(struct restore *r, struct namespace *ns)
+{
+	AUTO_FREE char *path = ns->owner ? xprintf("/proc/%d", broker_pid(ns->owner->broker)) : NULL;
+	AUTO_CLOSE int proc = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (!ns->owner)
+		return namespace_run(r->tree->root->restore->proc, r->ids ? CLONE_NEWUSER : 0, unshare_one, ns);
+	return proc < 0 ? fail_errno("opening %s", path) : namespace_run(proc, CLONE_NEWUSER, unshare_one, ns);
+}
+
 /* Those of other tasks. Who comes back to where criu is needs that one, too. */
 static int make_nested(struct restore *r)
 {
-	int proc = r->tree->root->restore->proc;
-	uint32_t user = namespace_of_root(r->namespaces, r->tree, "user", NULL) ? CLONE_NEWUSER : 0;
 	struct namespace *ns;
+
+	for_each_namespace(ns, r->namespaces)
+	{
+		if (ns->of_root || ns->own || ns->kind->flag != CLONE_NEWUSER)
+			continue;
+		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+		TRY(user_make_inner(r, ns));
+	}
 
 	for_each_namespace(ns, r->namespaces)
 	{
@@ -323,7 +340,7 @@ static int make_nested(struct restore *r)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		if (!ns->own) {
-			TRY(namespace_run(proc, user, unshare_one, ns));
+			TRY(make_one(r, ns));
 		} else {
 			AUTO_CLOSE int self = open("/proc/self", O_PATH | O_CLOEXEC);
 
@@ -343,33 +360,53 @@ int namespaces_restore_fill(struct restore *r)
 	return EACH(r, fill);
 }
 
-int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan)
+/* Which of them: those that its user namespace, within that of the root, does not own, that one, those that it owns. */
+enum turn { TURN_FREE, TURN_USER, TURN_OWNED };
+
+static enum turn turn_of(const struct namespace *ns)
 {
-	const struct task *creator = task->restore->creator;
+	return ns->kind->flag == CLONE_NEWUSER ? TURN_USER : ns->owner ? TURN_OWNED : TURN_FREE;
+}
+
+static void plan_turn(struct restore *r, const struct task *task, const struct task *creator, enum turn turn,
+		      struct plan *plan)
+{
 	struct namespace *ns;
 	bool any = false;
 
-	/* A helper lives where it was born. */
-	while (creator && !creator->ids)
-		creator = creator->restore->creator;
-	if (!r->namespaces->any || !creator || !task_is_live(task))
-		return 0;
 	for_each_namespace(ns, r->namespaces)
 	{
 		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
 
-		if (namespace_of(r->namespaces, task, ns->kind) != ns ||
+		if (turn_of(ns) != turn || namespace_of(r->namespaces, task, ns->kind) != ns ||
 		    namespace_of(r->namespaces, creator, ns->kind) == ns)
 			continue;
 		if (!any)
 			restore_plan_find_us(r, plan, SLOT_US);
 		any = true;
+		if (turn == TURN_USER) {
+			user_plan_inner(r, task, ns, plan, SLOT_US, SLOT_FD);
+			continue;
+		}
 		plan_syscall(plan, why, __NR_pidfd_getfd, S(SLOT_US), V(ns->fd), V(0))->to_slot = SLOT_FD;
 		plan_syscall(plan, why, __NR_setns, S(SLOT_FD), V(ns->kind->flag));
 		plan_syscall(plan, why, __NR_close, S(SLOT_FD));
 	}
 	if (any)
 		plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
+}
+
+int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan)
+{
+	const struct task *creator = task->restore->creator;
+
+	/* A helper lives where it was born. */
+	while (creator && !creator->ids)
+		creator = creator->restore->creator;
+	if (!r->namespaces->any || !creator || !task_is_live(task))
+		return 0;
+	for (enum turn turn = TURN_FREE; turn <= TURN_OWNED; turn++)
+		plan_turn(r, task, creator, turn, plan);
 	return 0;
 }
 
@@ -384,7 +421,6 @@ void namespaces_restore_clean(struct restore *r)
 
 	if (!r->namespaces)
 		return;
-	broker_end(r);
 	for_each_namespace(ns, r->namespaces)
 	{
 		if (!ns->own && !ns->joined && ns->kind->clean)

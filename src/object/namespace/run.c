@@ -156,8 +156,9 @@ int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg)
 
 int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg)
 {
-	const int fds[] = { ns->fd, -1 };
-	uint32_t user = namespace_of_root(r->namespaces, r->tree, "user", NULL) ? CLONE_NEWUSER : 0;
+	/* That of single tasks lies within that of the root, which we have power over. */
+	const int fds[] = { ns->owner ? ns->owner->fd : ns->fd, ns->owner ? ns->fd : -1, -1 };
+	uint32_t user = r->ids ? CLONE_NEWUSER : 0;
 	struct job job = { .proc = r->tree->root->restore->proc, .flags = user, .fds = fds, .work = work, .arg = arg };
 
 	if (ns->kind->flag == CLONE_NEWUSER)

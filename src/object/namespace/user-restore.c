@@ -160,7 +160,9 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 int user_make(struct restore *r)
 {
 	r->give_birth = give_birth;
-	return broker_begin(r, &r->stand_in);
+	TRY(broker_begin(r, &r->broker));
+	r->stand_in = broker_pidfd(r->broker);
+	return 0;
 }
 
 /* --- the maps --- */
@@ -178,10 +180,9 @@ static int write_map(int proc, const char *name, UidGidExtent *const *map, size_
 	return error < 0 ? fail(-error, "writing its %s (are all these ids there for criu?)", name) : 0;
 }
 
-int user_born(struct restore *r, struct namespace *ns)
+int user_write_maps(int proc, const UsernsEntry *entry)
 {
-	const UsernsEntry *entry = ns->data;
-	int proc = r->tree->root->restore->proc, error;
+	int error;
 
 	if (entry->setgroups_denied) {
 		error = file_write_text(proc, "setgroups", "deny");
@@ -189,21 +190,31 @@ int user_born(struct restore *r, struct namespace *ns)
 			return fail(-error, "denying setgroups");
 	}
 	TRY(write_map(proc, "uid_map", entry->uid_map, entry->n_uid_map));
-	TRY(write_map(proc, "gid_map", entry->gid_map, entry->n_gid_map));
-	TRY(broker_enter(r, ns->fd));
+	return write_map(proc, "gid_map", entry->gid_map, entry->n_gid_map);
+}
+
+int user_born(struct restore *r, struct namespace *ns)
+{
+	if (!ns->of_root)
+		return 0;
+	TRY(user_write_maps(r->tree->root->restore->proc, ns->data));
+	TRY(broker_enter(r->broker, ns->fd));
 	restore_make_files_begin(r);
 	return 0;
 }
 
 int user_settle(struct restore *r, struct namespace *ns)
 {
-	restore_make_files_end(r);
+	if (ns->of_root)
+		restore_make_files_end(r);
 	return 0;
 }
 
 void user_clean(struct restore *r, struct namespace *ns)
 {
-	restore_make_files_end(r);
+	broker_end(ns->of_root ? &r->broker : &ns->broker);
+	if (ns->of_root)
+		restore_make_files_end(r);
 }
 
 int user_plan_root(const struct restore *r, struct plan *plan)

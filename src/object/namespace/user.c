@@ -22,6 +22,8 @@
 #include "session/needs.h"
 #include "session/survey.h"
 
+extern const struct namespace_kind user_kind;
+
 #define MAP_SIZE    16384 /* the kernel takes up to 340 lines, and less than 4096 bytes at once */
 #define EXTENTS_MAX 340
 
@@ -58,6 +60,28 @@ static int read_owner(int proc, uint32_t *ret)
 	return 0;
 }
 
+/* From our ids to those of the root, around it. */
+static int lower_map(UidGidExtent *const *around, size_t n_around, UidGidExtent *const *map, size_t n)
+{
+	for (size_t i = 0; around && i < n; i++) {
+		uint32_t first = map[i]->lower_first, last = first + map[i]->count - 1;
+		bool found = false;
+
+		for (size_t j = 0; j < n_around && !found; j++) {
+			uint32_t start = around[j]->lower_first;
+
+			found = first - start < around[j]->count && last - start < around[j]->count;
+			if (found)
+				map[i]->lower_first = around[j]->first + (first - start);
+		}
+		if (!found)
+			return refuse(EOPNOTSUPP,
+				      "a range of ids of its user namespace lies in several ranges of that around "
+				      "it: that can't be checkpointed yet");
+	}
+	return 0;
+}
+
 /* What all that is looked at later is translated by. */
 static int found_user(struct dump *d, struct namespace *ns)
 {
@@ -72,8 +96,16 @@ static int found_user(struct dump *d, struct namespace *ns)
 		entry->has_setgroups_denied = entry->setgroups_denied = true;
 	TRY(read_owner(proc, &entry->owner));
 	entry->has_owner = entry->owner != OVERFLOW_ID;
-	d->ids = entry;
-	return 0;
+	if (ns->of_root) {
+		d->ids = entry;
+		return 0;
+	}
+	entry->owner = dump_inner_uid(d, entry->owner);
+	entry->has_owner &= entry->owner != NO_ID;
+	TRY(lower_map(d->ids ? d->ids->uid_map : NULL, d->ids ? d->ids->n_uid_map : 0, entry->uid_map,
+		      entry->n_uid_map));
+	return lower_map(d->ids ? d->ids->gid_map : NULL, d->ids ? d->ids->n_gid_map : 0, entry->gid_map,
+			 entry->n_gid_map);
 }
 
 /* The user namespace that owns the one behind the path. */
@@ -94,33 +126,117 @@ static int find_owner(int proc, const char *path, ino_t *ret)
 	return 0;
 }
 
-static int check_owners(struct dump *d, const struct namespace *user)
+static struct namespace *find_user(const struct dump *d, ino_t inode)
 {
 	struct namespace *ns;
-	char path[32];
-	ino_t owner;
 
-	for_each_namespace(ns, d->namespaces)
-	{
-		if (ns->own || !ns->task || ns == user)
-			continue;
-		snprintf(path, sizeof(path), "ns/%s", ns->kind->name);
-		TRY(find_owner(ns->task->dump->proc, path, &owner));
-		if (owner == user->inode)
-			continue;
-		TRY(dump_go_on(d, refuse(EOPNOTSUPP,
-					 "task %d (%s): its %s namespace does not belong to its user namespace: that "
-					 "can't be checkpointed yet",
-					 ns->task->pid, ns->task->comm, ns->kind->name)));
-	}
+	for_each_namespace(ns, d->namespaces) if (ns->kind->flag == CLONE_NEWUSER && ns->inode == inode) return ns;
+	return NULL;
+}
+
+static int refuse_owner(const struct namespace *ns)
+{
+	return refuse(EOPNOTSUPP,
+		      "task %d (%s): its %s namespace does not belong to its user namespace: that can't be "
+		      "checkpointed yet",
+		      ns->task->pid, ns->task->comm, ns->kind->name);
+}
+
+/* The user namespace that one is made again in. */
+static int note_owner(struct dump *d, struct namespace *ns, struct namespace *owner)
+{
+	UsernsEntry *entry = owner->data;
+
+	if (!(ns->kind->flag & (CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS)))
+		return refuse(EOPNOTSUPP,
+			      "task %d (%s): its %s namespace belongs to a user namespace within that of the root of "
+			      "the tree: that can't be checkpointed yet",
+			      ns->task->pid, ns->task->comm, ns->kind->name);
+	if (!entry->owns)
+		entry->owns = pool_array(d->pool, uint32_t, d->namespaces->list.n);
+	entry->owns[entry->n_owns++] = ns->id;
+	ns->owner = owner;
 	return 0;
+}
+
+static int check_owner(struct dump *d, struct namespace *ns)
+{
+	struct namespace *root = namespace_of(d->namespaces, d->tree->root, &user_kind), *owner;
+	char path[32];
+	ino_t inode;
+
+	if (!ns->of_root && !ns->kind->nested)
+		return 0; /* it was refused when it was found */
+	snprintf(path, sizeof(path), "ns/%s", ns->kind->name);
+	TRY(find_owner(ns->task->dump->proc, path, &inode));
+	owner = find_user(d, inode);
+	if (owner == root || (root->own && !owner && ns->kind != &user_kind))
+		return 0;
+	if (ns->kind == &user_kind)
+		return refuse(EOPNOTSUPP,
+			      "task %d (%s): its user namespace lies within another one than that of the root of "
+			      "the tree: that can't be checkpointed yet",
+			      ns->task->pid, ns->task->comm);
+	return owner && !owner->own && !owner->of_root ? note_owner(d, ns, owner) : refuse_owner(ns);
+}
+
+/* Once for all namespaces. */
+static int check_owners(struct dump *d)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces) if (!ns->own && ns->task && !(ns->of_root && ns->kind == &user_kind))
+		TRY(dump_go_on(d, check_owner(d, ns)));
+	return 0;
+}
+
+/* It is born there, and need not change them. */
+static bool has_ids_of_parent(const struct task *task)
+{
+	const struct proc_status *own = &task->leader->dump->status, *parent = &task->parent->leader->dump->status;
+
+	return !memcmp(own->uid, parent->uid, sizeof(own->uid)) && !memcmp(own->gid, parent->gid, sizeof(own->gid)) &&
+	       own->n_groups == parent->n_groups &&
+	       (!own->n_groups || !memcmp(own->groups, parent->groups, own->n_groups * sizeof(*own->groups)));
+}
+
+/* Who lives in one within that of the root. */
+static int check_inhabitant(struct dump *d, const struct namespace *ns, const struct task *task)
+{
+	const struct namespace *parents = namespace_of(d->namespaces, task->parent, &user_kind);
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	if (parents && !parents->of_root && !parents->own && parents != ns)
+		return refuse(EOPNOTSUPP,
+			      "its parent lives in another user namespace than it and the root of the tree: that "
+			      "can't be checkpointed yet");
+	if (parents == ns && !has_ids_of_parent(task))
+		return refuse(EOPNOTSUPP,
+			      "it has other ids than its parent in the same user namespace, which is not that of the "
+			      "root of the tree: that can't be checkpointed yet");
+	return 0;
+}
+
+static const struct namespace *find_first(const struct dump *d)
+{
+	const struct namespace *ns;
+
+	for_each_namespace(ns, d->namespaces) if (ns->kind == &user_kind && !ns->own && ns->task) return ns;
+	return NULL;
 }
 
 static int collect_user(struct dump *d, struct namespace *ns)
 {
-	if (ns->own)
+	struct task *task;
+
+	if (find_first(d) == ns)
+		TRY(check_owners(d));
+	if (ns->of_root)
 		return 0;
-	return check_owners(d, ns);
+	for_each_task(task, d->tree)
+		if (task_is_live(task) && namespace_of(d->namespaces, task, &user_kind) == ns)
+			TRY(dump_go_on(d, check_inhabitant(d, ns, task)));
+	return 0;
 }
 
 static int dump_user(struct dump *d, struct namespace *ns)
@@ -156,6 +272,27 @@ static void choose_groups(struct restore *r, const UsernsEntry *entry)
 	}
 }
 
+/* Who lives there, and what belongs to it. */
+static int load_inner(struct restore *r, struct namespace *ns)
+{
+	const UsernsEntry *entry = ns->data;
+	struct namespace *other;
+	struct task *task;
+
+	r->inner_users = true;
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task) || namespace_of(r->namespaces, task, &user_kind) != ns)
+			continue;
+		if (!task->leader->core->thread_core->creds)
+			return refuse(EINVAL, "core-%d.img has no credentials", task->vpid);
+		task->restore->user_ns = entry;
+	}
+	for (size_t i = 0; i < entry->n_owns; i++)
+		for_each_namespace(other, r->namespaces) if (other->id == entry->owns[i] && other != ns) other->owner =
+			ns;
+	return 0;
+}
+
 static int load_user(struct restore *r, struct namespace *ns)
 {
 	UsernsEntry *entry;
@@ -170,13 +307,17 @@ static int load_user(struct restore *r, struct namespace *ns)
 		TRY(need_given(r, NEED_RIGHTS, "root", "the tasks lived in a user namespace",
 			       "only root can restore a tree that lived in a user namespace"));
 	ns->data = entry;
-	r->ids = entry;
-	choose_groups(r, entry);
-	return 0;
+	if (ns->of_root) {
+		r->ids = entry;
+		choose_groups(r, entry);
+		return 0;
+	}
+	return load_inner(r, ns);
 }
 
 const struct namespace_kind user_kind = {
 	NAMESPACE_KIND("user", CLONE_NEWUSER, user_ns_id),
+	.nested = true,
 	.found = found_user,
 	.collect = collect_user,
 	.dump = dump_user,

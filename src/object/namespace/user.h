@@ -19,8 +19,19 @@ void user_clean(struct restore *r, struct namespace *ns);
 /* Its first steps, if it lives in one: it becomes root over there. */
 int user_plan_root(const struct restore *r, struct plan *plan);
 
+/* By /proc/PID of a process in it; we live around it. */
+int user_write_maps(int proc, const UsernsEntry *entry);
+
+/* One of single tasks, within that of the root: made, with its maps and a broker. */
+int user_make_inner(struct restore *r, struct namespace *ns);
+/* Steps of a task that goes into it: it takes its ids first. Slots: a pidfd of who stands in for us, and a free one. */
+void user_plan_inner(const struct restore *r, const struct task *task, const struct namespace *ns, struct plan *plan,
+		     unsigned us, unsigned slot);
+
 /* broker.c */
-/* A pidfd of it, which stays with it. */
-int broker_begin(struct restore *r, int *ret_pidfd);
-int broker_enter(struct restore *r, int user_ns);
-void broker_end(struct restore *r);
+struct broker;
+int broker_begin(struct restore *r, struct broker **ret);
+int broker_pidfd(const struct broker *broker); /* stays with it */
+pid_t broker_pid(const struct broker *broker);
+int broker_enter(struct broker *broker, int user_ns);
+void broker_end(struct broker **broker);

@@ -115,7 +115,7 @@ static int plan_limits(struct restore *r, struct thread *thread, struct plan *pl
 
 		if (raised.rlim_max <= r->self->limits[i].rlim_max || !may_raise(r))
 			continue;
-		if (!r->ids)
+		if (!r->ids && !thread->task->restore->user_ns)
 			plan_syscall(plan, plan_why(plan, "raise the limit of %s", names[i]), __NR_prlimit64, V(0),
 				     V(i), D(plan_data(plan, &raised, sizeof(raised))), V(0));
 		/* In a user namespace of its own a task has no power over its limits. */

@@ -60,7 +60,7 @@ static int plan_loginuid(struct restore *r, struct thread *thread, struct plan *
 
 	if (!must_write(r, thread))
 		return 0;
-	if (r->ids) {
+	if (r->ids || thread->task->restore->user_ns) {
 		log_warn("its loginuid %u is not that of the root of the tree: it gets that one, %u",
 			 thread->core->tc->loginuid, now(r));
 		return 0;

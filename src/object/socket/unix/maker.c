@@ -59,8 +59,12 @@ static bool has_these_groups(const struct restore *r, const CredsEntry *creds)
 }
 
 /* The real ids stay: they are the way back. */
-static void plan_become(struct restore *r, struct plan *plan, const CredsEntry *creds)
+static void plan_become(struct restore *r, const struct task *task, struct plan *plan)
 {
+	const CredsEntry *creds = creds_of(task);
+
+	if (task->restore->user_ns)
+		return; /* it has its ids already */
 	if (!has_these_groups(r, creds))
 		plan_groups(plan, creds->groups, creds->n_groups);
 	if (creds->egid != restore_task_gid(r))
@@ -69,10 +73,13 @@ static void plan_become(struct restore *r, struct plan *plan, const CredsEntry *
 		plan_syscall(plan, "take the user id", __NR_setresuid, KEEP_ID, V(creds->euid), KEEP_ID);
 }
 
-static void plan_return(struct restore *r, struct plan *plan, const CredsEntry *creds)
+static void plan_return(struct restore *r, const struct task *task, struct plan *plan)
 {
+	const CredsEntry *creds = creds_of(task);
 	uint32_t uid = restore_task_uid(r), gid = restore_task_gid(r);
 
+	if (task->restore->user_ns)
+		return;
 	if (creds->euid != uid)
 		plan_syscall(plan, "give the user id back", __NR_setresuid, KEEP_ID, V(uid), KEEP_ID);
 	if (creds->egid != gid)
@@ -103,9 +110,9 @@ int unix_listen(struct restore *r, const struct unix_socket *socket, int fd, int
 
 	if (can_make(task)) {
 		plan_fetch(r, plan, fd);
-		plan_become(r, plan, creds_of(task));
+		plan_become(r, task, plan);
 		result = keep(plan, plan_syscall(plan, "listen", __NR_listen, S(SLOT_SOCKET), V(backlog)));
-		plan_return(r, plan, creds_of(task));
+		plan_return(r, task, plan);
 		plan_forget(plan);
 		error = run(r, task, plan, result);
 	} else {
@@ -149,10 +156,10 @@ static int connect_in_task(struct restore *r, const struct task *task, int fd, c
 		size = address_of_file(file, &address);
 	}
 	plan_fetch(r, plan, fd);
-	plan_become(r, plan, creds_of(task));
+	plan_become(r, task, plan);
 	result = keep(plan, plan_syscall(plan, "connect", __NR_connect, S(SLOT_SOCKET),
 					 D(plan_data(plan, &address, size)), V(size)));
-	plan_return(r, plan, creds_of(task));
+	plan_return(r, task, plan);
 	plan_forget(plan);
 	if (file >= 0)
 		plan_syscall(plan, "close the socket file", __NR_close, V(file));
@@ -242,15 +249,14 @@ static int take_stock(struct restore *r, struct pair_stock *stock, unsigned n)
 static int fill_stock(struct restore *r, struct pair_stock *stock)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
-	const CredsEntry *creds = creds_of(stock->task);
 
 	stock->batch = !stock->batch ? 1 : stock->batch * 2 < STOCK_MAX ? stock->batch * 2 : STOCK_MAX;
 	stock->capacity = plan_space(plan, stock->batch * sizeof(stock->ends[0]));
-	plan_become(r, plan, creds);
+	plan_become(r, stock->task, plan);
 	for (unsigned i = 0; i < stock->batch; i++)
 		plan_syscall(plan, "make a pair of unix sockets", __NR_socketpair, V(AF_UNIX), V(stock->type), V(0),
 			     D(stock->capacity + i * sizeof(stock->ends[0])));
-	plan_return(r, plan, creds);
+	plan_return(r, stock->task, plan);
 	TRY(remote_run(stock->task->leader->remote, plan, &r->deadline));
 	return take_stock(r, stock, stock->batch);
 }

@@ -236,11 +236,34 @@ static void credentials_of_first(const struct restore *r, struct credentials *ow
 	}
 }
 
+/* In a user namespace within that of the root: the task took its ids before it went there, its children have them, too.
+ */
+static int credentials_of_inner(const struct thread *thread, const struct credentials *want, struct credentials *own)
+{
+	struct credentials leader;
+	bool no_new_privs = own->no_new_privs;
+
+	TRY(credentials_from_record(thread->task->leader->core->thread_core->creds, &leader));
+	if (memcmp(leader.uid, want->uid, sizeof(want->uid)) != 0 ||
+	    memcmp(leader.gid, want->gid, sizeof(want->gid)) != 0 || !credentials_equal_groups(&leader, want))
+		return refuse(EOPNOTSUPP,
+			      "its threads have different ids, and it lives in a user namespace within that of the "
+			      "root of the tree: that can't be restored yet");
+	*own = leader;
+	own->permitted = own->effective = own->bounding = capability_all();
+	own->inheritable = own->ambient = 0;
+	own->securebits = 0;
+	own->no_new_privs = no_new_privs;
+	return 0;
+}
+
 static int load_wanted(const struct restore *r, const struct thread *thread, struct credentials *want,
 		       struct credentials *own)
 {
 	TRY(credentials_from_record(thread->core->thread_core->creds, want));
 	credentials_from_status(&r->self->status, r->self->securebits, own);
+	if (thread->task->restore->user_ns)
+		return credentials_of_inner(thread, want, own);
 	if (r->ids)
 		credentials_of_first(r, own);
 	return 0;
