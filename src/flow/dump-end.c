@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "flow/actions.h"
 #include "flow/background.h"
+#include "flow/dump-verify.h"
 #include "flow/freeze.h"
 #include "flow/freezer.h"
 #include "flow/page-server.h"
@@ -56,6 +57,7 @@ static int commit(struct dump *d)
 		TRY(phase_dump_take(d));
 	/* Last: a directory without an inventory is no checkpoint. */
 	TRY(write_inventory(d));
+	TRY(dump_verify(d));
 	if (actions_run(d->options, ACTION_POST_DUMP, d->options->pid) < 0)
 		return -ECANCELED;
 	if (d->options->end == OPT_END_KILL)

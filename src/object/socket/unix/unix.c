@@ -15,6 +15,7 @@
 #include "object/socket/socket.h"
 #include "session/listener.h"
 #include "session/survey.h"
+#include "session/needs.h"
 
 static bool is_unix(const struct open_file *of)
 {
@@ -231,7 +232,7 @@ static struct unix_socket *find_listener(struct restore *r, const UnixSkEntry *e
 static int check_outside(struct restore *r, const struct unix_socket *socket, const struct unix_socket *peer)
 {
 	const struct opt_inherit_fds *given = &r->options->inherit_fds;
-	char key[32];
+	char key[32], refusal[160];
 
 	if (!(peer->entry->uflags & UNIX_EXTERN) || unix_has_name(peer->entry))
 		return 0;
@@ -239,10 +240,13 @@ static int check_outside(struct restore *r, const struct unix_socket *socket, co
 	for (size_t i = 0; i < given->n; i++)
 		if (!strcmp(given->items[i].key, key))
 			return 0;
-	return refuse(ENOENT,
-		      "it was connected to a socket outside of the tree that has no name: give another one with "
-		      "--inherit-fd fd[N]:%s",
-		      key);
+	snprintf(
+		refusal, sizeof(refusal),
+		"it was connected to a socket outside of the tree that has no name: give another one with --inherit-fd "
+		"fd[N]:%s",
+		key);
+	return need_given(r, NEED_DESCRIPTOR, key,
+			  "a unix socket whose other end has no name and is outside of the tree", refusal);
 }
 
 static int link_unix(struct restore *r, struct file *f)

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Before the tasks are killed: the images that were just written are read, checked and linked as a restore does it.
+ * What it would reject is found here, while the tasks can still run on.
+ */
+#include "flow/dump-verify.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/findings.h"
+#include "base/table.h"
+#include "engine/engine.h"
+#include "flow/restore-load.h"
+#include "image/store.h"
+#include "session/needs.h"
+#include "session/stats.h"
+
+/* Memory that is elsewhere, or still in the tasks, can't be looked at. */
+static bool is_whole(const struct dump *d)
+{
+	return store_get_dir(d->store) >= 0 && !d->options->use_page_server && !d->options->lazy_pages;
+}
+
+static int load(struct restore *r, const struct options *options)
+{
+	TRY(store_open_dir(options->images_dir_fd, false, &r->store));
+	return restore_load(r);
+}
+
+/* Another user may be able to do what this one can't. */
+static const struct finding *find_reason(const struct findings *findings)
+{
+	for (size_t i = 0; i < findings->list.n; i++)
+		if (findings->list.items[i].error != EPERM || geteuid() == 0)
+			return &findings->list.items[i];
+	return NULL;
+}
+
+int dump_verify(struct dump *d)
+{
+	struct findings findings = { .quiet = true };
+	const struct finding *reason;
+	struct options own = *d->options;
+	struct needs needs = { 0 };
+	struct restore r = { .options = &own, .needs = &needs };
+	int error;
+
+	if (!is_whole(d))
+		return 0;
+	/* What is given to a restore has another form; here it counts as given. */
+	own.external.n = own.inherit_fds.n = 0;
+	r.pool = pool_create();
+	r.tree = task_tree_create();
+	r.stats = pool_new(r.pool, struct stats);
+	findings_begin(&findings);
+	error = load(&r, d->options);
+	findings_end(&findings);
+	phase_restore_end(&r);
+	store_close(&r.store);
+	task_tree_destroy(&r.tree);
+	table_destroy(&r.passed);
+	reason = find_reason(&findings);
+	if (error < 0 && reason) {
+		error = fail(reason->error, "these images could not be restored: %s%s%s", reason->scopes,
+			     *reason->scopes ? ": " : "", reason->text);
+	} else if (error < 0) {
+		failure_reset();
+		error = 0;
+	}
+	findings_done(&findings);
+	vector_done(&needs.list);
+	pool_destroy(&r.pool);
+	return error;
+}

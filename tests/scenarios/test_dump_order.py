@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A dump reads what it has written as a restore does, before it kills anybody: what a restore would reject is no checkpoint."""
+from room import wait_until
+
+
+def test_images_that_no_restore_takes(subject):
+    """The reading fails, at its begin and at a file: the dump says so, the tasks live on, and there is no inventory."""
+    run = subject('file/pipe')
+    for point in ('restore/inventory', 'restore/load/file/pipe'):
+        images = run.folder / point.replace('/', '-')
+        images.mkdir()
+        done = run.room.run('/usr/bin/env', f'CRIU_FAIL_AT={point}', run.criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'log')
+        said = (images / 'log').read_text()
+        assert done.returncode != 0 and 'could not be restored' in said, said
+        assert run.pid in run.room.pids() and not (images / 'inventory.img').exists()
+    run.let_go()
+    wait_until(lambda: run.pid not in run.room.pids(), 20)
