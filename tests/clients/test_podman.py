@@ -10,7 +10,7 @@ from podman import Podman
 
 OPTIONS = [
     '', '--network none', '--network host', '-t', '-t --network none', '-i', '-it', '--read-only', '--tmpfs /x', '--user 1000', '--hostname foo',
-    '--pid host', '--ipc host', '--uts host', '--privileged', '--privileged -t', '--cap-drop ALL', '--security-opt seccomp=unconfined', '--init', '--shm-size 10m',
+    '--pid host', '--uts host', '--privileged', '--privileged -t', '--cap-drop ALL', '--security-opt seccomp=unconfined', '--init', '--shm-size 10m',
     '--cgroupns host', '--ulimit nofile=100', '--device /dev/null:/dev/xnull', '--mount type=tmpfs,dst=/t', '-v named:/n',
     '-v {folder}/image:/v', '-v {folder}/image:/v:O', '-v {folder}/image:/v:ro', '--mount type=bind,src={folder}/image,dst=/b,ro',
     '--mount type=image,src=criu-test,dst=/i', '-v /dev:/host/dev', '-v /sys:/sys', '-v /run:/hostrun', '-v /:/host', '--systemd always',

@@ -264,7 +264,8 @@ def test_yard(subject, cgroup, folder):
     group.fill(run)
     code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '--cgroup-yard', folder)
     assert code == 1 and f'--cgroup-yard {folder}' in said and 'not mounted there' in said, said
-    images = run.dump('--cgroup-yard', '/sys/fs/cgroup')
+    (folder / 'yard').symlink_to('/sys/fs/cgroup')
+    images = run.dump('--cgroup-yard', f'{folder}/../{folder.name}/yard')
     run.await_gone()
     group.remove()
     run.restore(images, '--cgroup-yard', '/sys/fs/cgroup')

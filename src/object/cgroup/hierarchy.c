@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -139,7 +140,11 @@ int hierarchy_open(const char *controllers, const char *yard)
 	int fd, error;
 
 	if (yard) {
-		fd = open_mounted(controllers, yard);
+		AUTO_FREE char *path = realpath(yard, NULL);
+
+		if (!path)
+			return fail_errno("--cgroup-yard %s", yard);
+		fd = open_mounted(controllers, path);
 		return fd < 0 ? refuse(-fd, "--cgroup-yard %s: the cgroups of %s are not mounted there", yard, name)
 			      : fd;
 	}
