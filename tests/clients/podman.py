@@ -12,7 +12,7 @@ import pytest
 from room import wait_until
 
 COUNT = 'echo kept > /dev/shm/kept; i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done'
-APPLETS = ('sh', 'sleep', 'cat', 'mv', 'echo', 'hostname', 'date', 'nc', 'ls', 'ip', 'mount', 'sync')
+APPLETS = ('sh', 'cp', 'rm', 'sleep', 'cat', 'mv', 'echo', 'hostname', 'date', 'nc', 'ls', 'ip', 'mount', 'sync')
 
 
 def limits():
@@ -45,6 +45,7 @@ class Podman:
             (root / 'bin' / name).symlink_to('busybox')
         (root / 'var/run').symlink_to('/run')
         (root / 'etc/passwd').write_text('root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n')
+        (root / 'etc/group').write_text('root:x:0:\n')
         subprocess.run(['tar', '-C', root, '-cf', self.folder / 'image.tar', '.'], check=True)
         self.call('import', self.folder / 'image.tar', 'criu-test')
 
