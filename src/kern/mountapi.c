@@ -112,6 +112,40 @@ static char *strip_quotes(char *value)
 	return value + 1;
 }
 
+#define VALUE_MAX 255 /* fsconfig(2) takes no more, unlike mount(2) */
+
+/* Cuts off the next layer of "/a:/b::/data", with backslashes in front of colons in names. */
+static char *cut_layer(char **rest, bool *ret_data)
+{
+	char *layer, *to;
+
+	*ret_data = (*rest)[0] == ':';
+	*rest += *ret_data;
+	layer = to = *rest;
+	for (; **rest && **rest != ':'; ++*rest) {
+		if (**rest == '\\' && (*rest)[1])
+			++*rest;
+		*to++ = **rest;
+	}
+	*rest += **rest == ':';
+	*to = 0;
+	return layer;
+}
+
+/* One by one, as far as the kernel can (6.8). */
+static int set_layers(int context, char *layers)
+{
+	bool data;
+
+	while (*layers) {
+		char *layer = cut_layer(&layers, &data);
+
+		if (fsconfig(context, FSCONFIG_SET_STRING, data ? "datadir+" : "lowerdir+", layer, 0) < 0)
+			return fail_context(context, "lowerdir, which is longer than 255 characters (needs Linux 6.8)");
+	}
+	return 0;
+}
+
 static int set_option(int context, char *option)
 {
 	char *value = strchr(option, '=');
@@ -121,6 +155,8 @@ static int set_option(int context, char *option)
 		value = proc_unescape(strip_quotes(value));
 	}
 	(void)proc_unescape(option);
+	if (value && strcmp(option, "lowerdir") == 0 && strlen(value) > VALUE_MAX)
+		return set_layers(context, value);
 	if (fsconfig(context, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, option, value, 0) < 0)
 		return fail_context(context, option);
 	return 0;

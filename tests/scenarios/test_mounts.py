@@ -138,6 +138,18 @@ def test_overlay_of_directories_outside(program, folder):
     assert (layers / 'upper/new').read_text() == 'new'
 
 
+def test_many_layers(program, folder):
+    """Options may be longer than what fsconfig(2) takes at once."""
+    layers = folder / 'layers'
+    for number in range(20):
+        (layers / f'with a long:name {number}').mkdir(parents=True)
+        (layers / f'with a long:name {number}/file').write_text(str(number))
+    low = ':'.join(f'{layers}/with a long\\\\:name {number}' for number in range(20))
+    options = program.start_rooted(f'mkdir v; mount -t overlay overlay -o "lowerdir={low}" v', 'open("/v/file").read()')
+    program.dump(*options[0])
+    assert program.restore(*options[1]) == '0'
+
+
 def test_image_as_a_layer(program, folder):
     """`podman run --mount type=image`: a layer is an overlay that is mounted for the container only, another is an empty directory of it."""
     layers = folder / 'layers'
