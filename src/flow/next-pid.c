@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,30 +33,63 @@ static int run(struct restore *r, struct task *task, const struct plan *plan)
 	return remote_run(task->leader->remote, plan, &r->deadline);
 }
 
+/* The last pid that was given away: what to make of it, and what it was. */
+struct last {
+	pid_t wanted, old;
+};
+
 /* Of the pid namespace that we are in. */
 static int write_last(void *arg)
 {
-	const pid_t *next = arg;
+	struct last *last = arg;
 	char text[16];
+	ssize_t size = file_read_text(AT_FDCWD, LAST_PID, text, sizeof(text));
 	int error;
 
-	snprintf(text, sizeof(text), "%d", *next - 1);
+	last->old = size > 0 ? atoi(text) : 0;
+	snprintf(text, sizeof(text), "%d", last->wanted);
 	error = file_write_text(AT_FDCWD, LAST_PID, text);
 	return error < 0 ? fail(-error, "writing " LAST_PID) : 0;
+}
+
+static int set_last(struct restore *r, pid_t wanted, pid_t *ret_old)
+{
+	struct last last = { .wanted = wanted };
+
+	TRY(r->inner_pids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWPID, write_last, &last)
+			  : write_last(&last));
+	*ret_old = last.old;
+	return 0;
 }
 
 static int try_once(struct restore *r, struct task *creator, struct thread *thread, uint64_t flags, int exit_signal,
 		    pid_t *ret)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
+	pid_t old, unused;
 	size_t at;
 
 	restorer_plan_clone_any(plan, thread->remote, flags, exit_signal, &at);
-	TRY(r->inner_pids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWPID, write_last, &thread->vtid)
-			  : write_last(&thread->vtid));
+	TRY(set_last(r, thread->vtid - 1, &old));
 	TRY(run(r, creator, plan));
+	/* Others shall not go on where we have more to make. */
+	TRY(set_last(r, old, &unused));
 	*ret = (pid_t)remote_value(creator->leader->remote, at);
 	return *ret < 0 ? fail(-*ret, "making %d", thread->vtid) : 0;
+}
+
+/* Who was faster may be there for a moment only. */
+#define GRACE_MS 5000
+
+static int await_pid(const struct restore *r, pid_t pid)
+{
+	unsigned waited_ms = 0;
+
+	for (unsigned i = 0; i < GRACE_MS && !r->inner_pids && kill(pid, 0) == 0; i++)
+		usleep(1000);
+	while (!r->inner_pids && kill(pid, 0) == 0)
+		TRY(restore_wait_for_pid(pid, &waited_ms));
+	return 0;
 }
 
 static int count_threads(const struct task *task, size_t *ret)
@@ -77,6 +111,8 @@ static int end_other(struct restore *r, struct task *creator, struct thread *thr
 	TRY(count_threads(creator, &n));
 	left = n;
 	plan_syscall(plan, "end again", process ? __NR_exit_group : __NR_exit, V(0));
+	if (!r->inner_pids)
+		restorer_set_tid(thread->remote, pid);
 	TRY(restorer_wait_arrival(thread->remote, &r->deadline));
 	TRY(remote_post(thread->remote, plan));
 	if (process) {
@@ -89,19 +125,18 @@ static int end_other(struct restore *r, struct task *creator, struct thread *thr
 		usleep(100);
 		TRY(count_threads(creator, &left));
 	}
+	if (!r->inner_pids)
+		restorer_set_tid(thread->remote, thread->vtid);
 	restorer_reset(thread->remote);
 	return 0;
 }
 
 int next_pid_make(struct restore *r, struct task *creator, struct thread *thread, uint64_t flags, int exit_signal)
 {
-	unsigned waited_ms = 0;
 	pid_t pid = 0;
 
 	for (;;) {
-		/* 0 is a signal for nobody. */
-		while (!r->inner_pids && kill(thread->vtid, 0) == 0)
-			TRY(restore_wait_for_pid(thread->vtid, &waited_ms));
+		TRY(await_pid(r, thread->vtid));
 		TRY(try_once(r, creator, thread, flags, exit_signal, &pid));
 		if (pid == thread->vtid)
 			return 0;

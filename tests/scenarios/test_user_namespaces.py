@@ -47,3 +47,18 @@ def test_unshare(room, criu, folder, way):
         assert facts(proc) == before
         assert os.readlink(proc / 'ns/user') != os.readlink('/proc/self/ns/user')
     assert [p for p in room.pids() if p != pid] == []
+
+
+def test_others_take_pids(subject, room, folder):
+    """Tasks in there can't choose their pids: those of a program with threads and children come back while others start processes all the time."""
+    run = subject('thread/several', house='user')
+    images = run.dump()
+    run.await_gone()
+    busy = room.start(folder / 'busy', '/bin/sh', '-c', 'while [ ! -e stop ]; do /bin/true; done', cwd=folder)
+    try:
+        run.restore(images)
+    finally:
+        (folder / 'stop').touch()
+    wait_until(lambda: busy not in room.pids(), 20)
+    run.compare('after the restore')
+    run.release()
