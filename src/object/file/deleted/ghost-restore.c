@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/apart.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
@@ -236,8 +237,18 @@ static int create_nameless(struct restore *r, struct ghost *ghost, struct remap 
 	return 0;
 }
 
-static int create_named(struct restore *r, struct ghost *ghost, const GhostFileEntry *entry)
+struct naming {
+	struct restore *r;
+	struct ghost *ghost;
+	const GhostFileEntry *entry;
+};
+
+/* In a process of its own: if criu is killed in between, no name stays. */
+static int make_and_remove(void *arg)
 {
+	const struct naming *naming = arg;
+	struct restore *r = naming->r;
+	struct ghost *ghost = naming->ghost;
 	AUTO(held_name_close) struct held_name name = HELD_NAME_NONE;
 	AUTO_CLOSE int file = -1;
 	struct mount_place place;
@@ -245,7 +256,7 @@ static int create_named(struct restore *r, struct ghost *ghost, const GhostFileE
 
 	find_place(r, ghost->users->record, &place);
 	TRY(held_name_open(place.root, place.path, HELD_MADE, &name));
-	TRY(make_named(r, entry, ghost->id, &name, &file));
+	TRY(make_named(r, naming->entry, ghost->id, &name, &file));
 	result = open_all(r, ghost, &name, file);
 	held_name_remove(&name, file);
 	return result;
@@ -273,7 +284,7 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	if (more <= 0)
 		return more < 0 ? more : image_refuse(image, "it is empty");
 	maker = find_maker(ghost, entry);
-	TRY(maker ? create_nameless(r, ghost, maker) : create_named(r, ghost, entry));
+	TRY(maker ? create_nameless(r, ghost, maker) : apart_run(make_and_remove, &(struct naming){ r, ghost, entry }));
 	/* Nobody finds it any more by a name: now it may get content and owner. */
 	if (S_ISREG(entry->mode))
 		TRY(fill(image, entry, ghost->users->fd));

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/apart.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -139,8 +140,15 @@ static int open_link(int root, const char *link, struct held_name *name, int *re
 	return *ret_fd < 0 ? fail_errno("opening %s, the name that the dump gave it", link) : 0;
 }
 
-int relink_find(struct restore *r, struct remap *remap)
+struct finding_link {
+	struct restore *r;
+	struct remap *remap;
+};
+
+static int find_link(void *arg)
 {
+	struct restore *r = ((const struct finding_link *)arg)->r;
+	struct remap *remap = ((const struct finding_link *)arg)->remap;
 	AUTO(held_name_close) struct held_name name = HELD_NAME_NONE, old = HELD_NAME_NONE;
 	struct mount_place place, old_place;
 	const RegFileEntry *link;
@@ -162,6 +170,12 @@ int relink_find(struct restore *r, struct remap *remap)
 	if (remap->fd < 0)
 		remap->fd = TAKE_FD(file);
 	return 0;
+}
+
+/* The old name lives for a moment: if criu is killed in between, it must not stay. */
+int relink_find(struct restore *r, struct remap *remap)
+{
+	return apart_run(find_link, &(struct finding_link){ r, remap });
 }
 
 void relink_remove(struct restore *r, const struct remap *remap)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Work that a SIGKILL of this program must not cut in two. */
+#include "base/apart.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+
+#define STACK_SIZE (512 * 1024)
+
+struct job {
+	int (*work)(void *arg);
+	void *arg;
+	int result;
+};
+
+/* Not of our session: a key of the terminal is for us. */
+static int go(void *arg)
+{
+	struct job *job = arg;
+
+	(void)setsid();
+	job->result = job->work(job->arg);
+	return 0;
+}
+
+int apart_run(int (*work)(void *arg), void *arg)
+{
+	struct job job = { work, arg, -EIO };
+	sigset_t all, old;
+	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	pid_t pid;
+
+	if (stack == MAP_FAILED)
+		return fail_errno("a stack of %d bytes", STACK_SIZE);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = clone(go, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &job);
+	if (pid < 0)
+		job.result = fail_errno("making a process");
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	munmap(stack, STACK_SIZE);
+	return job.result;
+}
