@@ -60,7 +60,7 @@ static int commit(struct dump *d)
 	TRY(dump_verify(d));
 	if (actions_run(d->options, ACTION_POST_DUMP, d->options->pid) < 0)
 		return -ECANCELED;
-	if (d->options->end == OPT_END_KILL)
+	if (d->options->end != OPT_END_RUN)
 		TRY(phase_dump_lock(d));
 	return give_memory(d);
 }
@@ -106,6 +106,7 @@ void dump_let_go(struct dump *d, int error)
 		log_error(
 			"The tasks are left stopped: what waited for accept(2) in a unix socket was taken out already, "
 			"and is in no checkpoint now. kill -CONT lets them run on without those connections");
+	d->left_stopped = error >= 0 && d->options->end == OPT_END_STOP;
 	if (error < 0)
 		let_live(d, d->taken);
 	else if (d->options->end == OPT_END_KILL)

@@ -93,6 +93,7 @@ struct dump {
 	struct cgroup_dump *cgroups; /* object/cgroup; NULL: not our business */
 	bool own_network;	     /* the root task has a network of its own, which scripts may cut off */
 	bool network_cut_off;	     /* the action network-lock has run */
+	bool left_stopped;	     /* the dump has succeeded, its tasks stay stopped */
 	bool taken; /* something was read that nobody can put back: the tasks must not run on as if nothing was */
 	struct namespace_set *namespaces; /* object/namespace */
 	bool inner_pids;		  /* the tree has a pid namespace of its own: session/pids.h */

@@ -216,7 +216,7 @@ def test_namespace_from_outside(apart, image):
     images = apart.dump('--external', f'net[{inode}]:podNet', *more)
     assert not list(images.glob('netdev-*')) and not list(images.glob('nftables-*'))
     # Nobody is turned away meanwhile: whoever calls tries again until somebody answers.
-    assert 'policy drop' in apart.outside(f'nsenter --net={apart.folder}/ns nft list ruleset')
+    assert 'CRIU' in apart.outside(f'nsenter --net={apart.folder}/ns nft list ruleset')
     time.sleep(0.3)     # the client goes on sending to nobody
     assert not (apart.folder / 'end').exists(), (apart.folder / 'end').read_text()
     said = apart.restore(images, *more, status=1)
@@ -310,3 +310,49 @@ def test_a_killed_dump_leaves_no_lock(apart):
     apart.room.kill([pid])
     apart.goes_on()
     wait_until(lambda: 'CRIU' not in apart.inside('nft list ruleset'), 20, 'rules are left behind')
+
+
+CALL = '''
+import socket, sys
+client = socket.socket()
+client.settimeout(float(sys.argv[1]))
+try:
+    client.connect(("10.77.0.2", 4000))
+    client.sendall(b"hello")
+    print(client.recv(10).decode())
+except TimeoutError:
+    print("waits")
+except OSError as error:
+    print(error)
+'''
+
+
+def call(apart, seconds):
+    """What a new client is told within so many seconds; packets of it that are dropped are sent again after one."""
+    return apart.room.run(PYTHON, '-c', CALL, seconds).stdout.strip()
+
+
+@pytest.mark.parametrize('lock', ('nftables', 'iptables'))
+@pytest.mark.parametrize('way', ('joined', 'given', 'stopped'))
+def test_locked_until_the_restore(apart, way, lock):
+    """A namespace that somebody else keeps is locked as a whole until the restore: new clients wait, none is refused. It is so as well
+    when the tasks were left stopped and killed later."""
+    apart.join_by_veth()
+    apart.serve()
+    apart.talk()
+    apart.outside(f'touch {apart.folder}/ns && mount --bind /proc/{apart.pid}/ns/net {apart.folder}/ns')
+    inode = apart.outside(f'stat -L -c %i {apart.folder}/ns').strip()
+    external = ('--external', f'net[{inode}]:podNet') if way == 'given' else ()
+    images = apart.dump('--network-lock', lock, *external, *(('--leave-stopped',) if way == 'stopped' else ()))
+    assert call(apart, 0.5) == 'waits'
+    if way == 'stopped':
+        assert 'stays locked' in apart.said and ('nft delete table inet CRIU-' in apart.said or lock == 'iptables')
+        apart.room.kill([apart.pid])
+        wait_until(lambda: apart.pid not in apart.room.pids(), 20, 'the server does not die')
+        assert call(apart, 0.5) == 'waits'
+    given = '--inherit-fd fd[9]:podNet' if way == 'given' else '--join-ns net:/proc/self/fd/9'
+    apart.outside(f'exec 9<{apart.folder}/ns && {apart.criu} restore -d -D {images} --tcp-established {given}')
+    apart.goes_on()
+    rules = apart.outside(f'nsenter --net={apart.folder}/ns sh -c "nft list ruleset; iptables-save; ip6tables-save"')
+    assert 'CRIU' not in rules and '0xc114' not in rules.lower()
+    apart.outside(f'umount {apart.folder}/ns')

@@ -144,8 +144,12 @@ int network_dump_isolate(struct dump *d)
 
 	for_each_namespace(ns, d->namespaces)
 	{
-		if (!is_network(ns) || ns->own || !ns->task || external_key(d, ns))
+		if (!is_network(ns) || ns->own || !ns->task)
 			continue;
+		if (external_key(d, ns)) {
+			network_dump_add(d, ns->id);
+			continue;
+		}
 		TRY(remember_home(d));
 		TRY(network_dump_cut_off(d, ns->id));
 	}

@@ -51,14 +51,19 @@ int network_dump_isolate(struct dump *d);
 int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd);
 /* The namespace with this id is cut off as a whole. */
 int network_dump_cut_off(struct dump *d, uint32_t id);
+/* The namespace with this id is somebody else's: it is locked as a whole only from the end of the dump to the restore.
+ */
+void network_dump_add(struct dump *d, uint32_t id);
 /* Keeps packets of all held connections away from now on. */
 int network_lock_connections(struct dump *d);
 /* The connection is not kept: its other end is told so when the tasks are gone. */
 int network_drop_connection(struct dump *d, int fd);
-/* The tasks are about to be killed: what has to last until the restore is set up; held sockets will close unseen. */
+/* The tasks are about to be killed, or are left stopped: what has to last until the restore is set up; held sockets of
+ * those that are killed will close unseen. */
 int network_dump_lock(struct dump *d);
 void network_dump_killed(struct dump *d);
-/* The tasks go on, or the dump has failed: nothing stays. Also after network_dump_lock(). */
+/* The tasks go on, or the dump has failed: nothing stays, also after network_dump_lock(). What was locked until the
+ * restore stays if the tasks are left stopped. */
 void network_dump_unlock(struct dump *d);
 
 /* --- restore --- */

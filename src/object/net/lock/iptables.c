@@ -5,6 +5,7 @@
 #include <soccr.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -14,14 +15,14 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "object/net/lock/lock.h"
 
 extern char **environ;
 
-static const char *program(int family)
-{
-	return family == 4 ? "iptables-restore" : "ip6tables-restore";
-}
+static const struct {
+	const char *restore, *save;
+} programs[] = { { "iptables-restore", "iptables-save" }, { "ip6tables-restore", "ip6tables-save" } };
 
 bool iptables_is_there(void)
 {
@@ -29,94 +30,212 @@ bool iptables_is_there(void)
 	char path[64];
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folders[i], program(4));
+		snprintf(path, sizeof(path), "%s/%s", folders[i], programs[0].restore);
 		if (!access(path, X_OK))
 			return true;
 	}
 	return false;
 }
 
-static void print_rule(struct buffer *to, const char *action, const char *chain, const struct connection *c,
-		       bool incoming)
+/* The tool takes two rules for the same only if their matches stand in the same order: first the mark, then the ports,
+ * as CRIU has them. */
+static void print_rule(struct buffer *to, const char *chain, const struct connection *c, bool incoming)
 {
-	buffer_printf(to, "%s %s -p tcp -s %s --sport %u -d %s --dport %u -m mark ! --mark 0x%x -j DROP\n", action,
-		      chain, incoming ? c->peer : c->self, incoming ? c->peer_port : c->self_port,
-		      incoming ? c->self : c->peer, incoming ? c->self_port : c->peer_port, SOCCR_MARK);
+	buffer_printf(to, "-I %s -p tcp -m mark ! --mark 0x%x -s %s --sport %u -d %s --dport %u -j DROP\n", chain,
+		      SOCCR_MARK, incoming ? c->peer : c->self, incoming ? c->peer_port : c->self_port,
+		      incoming ? c->self : c->peer, incoming ? c->self_port : c->peer_port);
 }
 
-static void print_rules(struct buffer *to, const char *action, const struct connection *c)
+/* Runs a tool with `input` as its standard input (-1: none); returns its result. */
+static int run(const char *program, const char *const *arguments, int input, int output)
 {
-	print_rule(to, action, "INPUT", c, true);
-	print_rule(to, action, "OUTPUT", c, false);
-}
-
-/* Feeds the text to the tool; all of it is one transaction. */
-static int run(int family, const struct buffer *rules, bool quietly)
-{
-	char *const argv[] = { (char *)program(family), (char *)"-w", (char *)"--noflush", NULL };
-	AUTO_CLOSE int input = memfd_create("rules", MFD_CLOEXEC);
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 	int error, status;
+
+	posix_spawn_file_actions_init(&actions);
+	if (input >= 0)
+		posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+	if (output >= 0)
+		posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	error = posix_spawnp(&pid, program, &actions, NULL, (char *const *)arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error)
+		return fail(error, "cannot run %s", program);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return fail_errno("cannot wait for %s", program);
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
+}
+
+/* All of the text is one transaction. */
+static int feed(int family, const struct buffer *rules)
+{
+	const char *const arguments[] = { programs[family == 6].restore, "-w", "--noflush", NULL };
+	AUTO_CLOSE int input = memfd_create("rules", MFD_CLOEXEC);
+	int error;
 
 	if (input < 0)
 		return fail_errno("cannot make a memory file");
 	error = io_write(input, rules->data, rules->size);
 	if (error < 0 || lseek(input, 0, SEEK_SET) < 0)
 		return fail(-error, "cannot write the rules");
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	if (quietly)
-		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	error = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (error)
-		return fail(error, "cannot run %s", argv[0]);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return fail_errno("cannot wait for %s", argv[0]);
-	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
+	return run(arguments[0], arguments, input, -1);
 }
 
-static int apply(const struct connections *connections, const char *action, int family, bool quietly)
+static size_t print_locks(struct buffer *to, int family, const struct connections *connections)
 {
-	AUTO(buffer_done) struct buffer rules = { 0 };
 	size_t count = 0;
 
-	buffer_printf(&rules, "*filter\n");
 	for (size_t i = 0; i < connections->n; i++) {
-		/* A rule is inserted at the top. The tool looks for one to delete from there, so the last one goes
-		 * first. */
-		size_t next = action[1] == 'D' ? connections->n - 1 - i : i;
+		const struct connection *c = &connections->items[i];
 
-		if (connections->items[next].inside || connections->items[next].family != family)
+		if (c->inside || c->family != family)
 			continue;
-		print_rules(&rules, action, &connections->items[next]);
+		print_rule(to, "INPUT", c, true);
+		print_rule(to, "OUTPUT", c, false);
 		count++;
 	}
-	buffer_printf(&rules, "COMMIT\n");
-	return count ? run(family, &rules, quietly) : 0;
+	return count;
 }
 
 int iptables_lock(const struct connections *connections)
 {
-	if (apply(connections, "-I", 4, false) < 0 || apply(connections, "-I", 6, false) < 0)
-		return refuse(EIO, "cannot keep packets away with iptables");
+	for (int family = 4; family <= 6; family += 2) {
+		AUTO(buffer_done) struct buffer rules = { 0 };
+
+		buffer_printf(&rules, "*filter\n");
+		if (!print_locks(&rules, family, connections))
+			continue;
+		buffer_printf(&rules, "COMMIT\n");
+		if (feed(family, &rules) < 0)
+			return refuse(EIO, "cannot keep packets away with iptables");
+	}
 	return 0;
 }
 
-/* If one rule is missing the tool does nothing: then each is tried by itself. */
-int iptables_unlock(const struct connections *connections)
+int iptables_cut_off(void)
+{
+	AUTO(buffer_done) struct buffer rules = { 0 };
+
+	buffer_printf(&rules,
+		      "*filter\n:CRIU - [0:0]\n-I INPUT -j CRIU\n-I OUTPUT -j CRIU\n"
+		      "-A CRIU -m mark --mark 0x%x -j ACCEPT\n-A CRIU -j DROP\nCOMMIT\n",
+		      SOCCR_MARK);
+	TRY(feed(4, &rules));
+	return feed(6, &rules);
+}
+
+/* --- unlock: what is there is read, so that a rule is found however it was written --- */
+
+static int read_rules(int family, char **ret)
+{
+	const char *const arguments[] = { programs[family == 6].save, NULL };
+	AUTO_CLOSE int output = memfd_create("rules", MFD_CLOEXEC);
+	off_t size;
+
+	if (output < 0)
+		return fail_errno("cannot make a memory file");
+	if (run(arguments[0], arguments, -1, output) < 0)
+		return refuse(EIO, "%s fails: the packets of the restored connections may be dropped still",
+			      arguments[0]);
+	size = lseek(output, 0, SEEK_END);
+	if (size < 0)
+		return fail_errno("cannot read the rules");
+	*ret = xzalloc((size_t)size + 1);
+	return pread(output, *ret, (size_t)size, 0) == size ? 0 : fail(EIO, "cannot read the rules");
+}
+
+/* An address is printed with the length of its prefix, which is all of it. */
+static bool has_address(const char *line, const char *option, const char *address)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), " %s %s/", option, address);
+	return strstr(line, text) != NULL;
+}
+
+static bool has_addresses(const char *line, const char *from, const char *to)
+{
+	return has_address(line, "-s", from) && has_address(line, "-d", to);
+}
+
+static unsigned read_port(const char *line, const char *option)
+{
+	const char *at = strstr(line, option);
+
+	return at ? (unsigned)strtoul(at + strlen(option), NULL, 10) : 0;
+}
+
+static bool is_lock(const char *line, const struct connections *connections)
+{
+	bool incoming = text_starts(line, "-A INPUT ");
+	unsigned from = read_port(line, " --sport "), to = read_port(line, " --dport ");
+	unsigned self = incoming ? to : from, peer = incoming ? from : to;
+	char mark[32];
+
+	snprintf(mark, sizeof(mark), " ! --mark 0x%x ", SOCCR_MARK);
+	if (!strstr(line, mark) || !text_ends(line, " -j DROP"))
+		return false;
+	for (size_t i = 0; i < connections->n; i++) {
+		const struct connection *c = &connections->items[i];
+
+		if (c->self_port == self && c->peer_port == peer &&
+		    has_addresses(line, incoming ? c->peer : c->self, incoming ? c->self : c->peer))
+			return true;
+	}
+	return false;
+}
+
+/* The lines of the table "filter" that are to go. */
+static size_t print_unlocks(struct buffer *to, char *rules, const struct connections *connections, bool whole)
+{
+	bool in_filter = false, chain = false;
+	size_t count = 0;
+
+	for (char *line = text_line(&rules); line; line = text_line(&rules)) {
+		if (line[0] == '*')
+			in_filter = !strcmp(line, "*filter");
+		if (!in_filter)
+			continue;
+		chain |= whole && text_starts(line, ":CRIU ");
+		if (!text_starts(line, "-A INPUT ") && !text_starts(line, "-A OUTPUT "))
+			continue;
+		if (!is_lock(line, connections) && !(whole && text_ends(line, " -j CRIU")))
+			continue;
+		buffer_printf(to, "-D%s\n", line + 2);
+		count++;
+	}
+	if (chain)
+		buffer_printf(to, "-F CRIU\n-X CRIU\n");
+	return count + chain;
+}
+
+static int unlock(int family, const struct connections *connections, bool whole)
+{
+	AUTO(buffer_done) struct buffer rules = { 0 };
+	AUTO_FREE char *there = NULL;
+
+	TRY(read_rules(family, &there));
+	buffer_printf(&rules, "*filter\n");
+	if (!print_unlocks(&rules, there, connections, whole))
+		return 0;
+	buffer_printf(&rules, "COMMIT\n");
+	if (feed(family, &rules) < 0)
+		return refuse(EIO, "cannot remove the rules of the network lock with %s",
+			      programs[family == 6].restore);
+	return 0;
+}
+
+int iptables_unlock(const struct connections *connections, bool whole)
 {
 	for (int family = 4; family <= 6; family += 2) {
-		if (!apply(connections, "-D", family, true))
-			continue;
-		for (size_t i = 0; i < connections->n; i++) {
-			struct connections one = { &connections->items[i], 1, 1 };
+		bool wanted = whole;
 
-			if (apply(&one, "-D", family, true) < 0)
-				log_debug("No iptables rules for port %u", one.items->self_port);
-		}
+		for (size_t i = 0; i < connections->n; i++)
+			wanted |= connections->items[i].family == family;
+		if (wanted)
+			TRY(unlock(family, connections, whole));
 	}
 	return 0;
 }

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
+#include <soccr.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,8 +30,7 @@ struct lock {
 	char table[80];
 	struct connections connections;
 	bool locked, cut_off; /* cut_off: as a whole */
-	bool kept;	      /* dump: rules that shall last until the restore are, or may be, there */
-	bool whole;	      /* and they are for the whole namespace, which may outlive its tasks */
+	bool kept;	      /* rules that shall last until the restore are, or may be, there */
 	int ns_fd;	      /* dump: of the namespace, when the tasks are gone; -1: criu's own */
 };
 
@@ -175,11 +176,18 @@ static void choose_method(struct dump *d)
 	d->inventory->lock = INVENTORY_LOCK_NFTABLES;
 }
 
+void network_dump_add(struct dump *d, uint32_t id)
+{
+	choose_method(d);
+	(void)find_lock(&d->network, id);
+}
+
 int network_dump_cut_off(struct dump *d, uint32_t id)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	struct lock *lock = find_lock(&d->network, id);
 
+	choose_method(d);
 	if (d->inventory->lock == INVENTORY_LOCK_SKIP || lock->locked)
 		return 0;
 	TRY(network_dump_enter(d, id, &entered));
@@ -249,55 +257,49 @@ static int lock_by_nftables(struct dump *d, struct lock *lock)
 	return 0;
 }
 
-/* Who wants to talk to a service of the tree waits, instead of being refused. */
-static int lock_whole(struct dump *d, struct lock *lock)
+/* What is left of a namespace without its tasks would refuse their clients. */
+static int cut_off_until_restore(struct dump *d, struct lock *lock)
 {
 	AUTO(nftables_done) struct nft_ctx *nft = NULL;
 	char table[64];
 
 	snprintf(table, sizeof(table), "CRIU-%s", d->inventory->run_id);
-	log_info("Network namespace %u stays locked until the restore; \"nft delete table inet %s\" in it takes that "
-		 "back",
-		 lock->id, table);
-	if (nftables_cut_off(&nft, table, false) < 0)
-		log_warn("Network namespace %u can't be locked until the restore: there is no nftables", lock->id);
+	if (d->inventory->lock == INVENTORY_LOCK_IPTABLES ? iptables_cut_off() < 0
+							  : nftables_cut_off(&nft, table, false) < 0)
+		log_warn("Network namespace %u is not locked until the restore: clients may be refused", lock->id);
+	else
+		lock->kept = true;
 	return 0;
 }
 
-/* A namespace that somebody else keeps may last; if not, its rules go with it. */
-static int lock_until_restore(struct dump *d, struct lock *lock)
+/* One that somebody else keeps lasts; if not, its rules go with it. */
+static int lock_namespace(struct dump *d, struct lock *lock)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
-	int error;
 
-	if (d->inventory->lock == INVENTORY_LOCK_SKIP || (!lock->whole && !count_outsiders(&lock->connections)))
+	TRY(network_dump_enter(d, lock->id, &entered));
+	if (lock->ns_fd < 0)
+		lock->ns_fd = netns_open_own();
+	if (lock->ns_fd < 0)
+		return fail(-lock->ns_fd, "opening network namespace %u", lock->id);
+	TRY(cut_off_until_restore(d, lock));
+	if (lock->kept || !count_outsiders(&lock->connections))
 		return 0;
 	lock->kept = true;
-	if (lock->ns_fd < 0)
-		return d->inventory->lock == INVENTORY_LOCK_IPTABLES ? iptables_lock(&lock->connections)
-								     : lock_by_nftables(d, lock);
-	error = netns_enter(&entered, lock->ns_fd);
-	if (error < 0)
-		return fail(-error, "entering network namespace %u", lock->id);
-	return lock->whole ? lock_whole(d, lock) : lock_by_nftables(d, lock);
+	return lock_by_nftables(d, lock);
 }
 
-/* The namespace of the root task, if it is not that of criu. */
-static int choose_whole(struct dump *d)
+static int lock_until_restore(struct dump *d, struct lock *lock)
 {
-	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
-	struct namespace *ns;
-	struct lock *lock;
-
-	if (!namespace_of_root(d->namespaces, d->tree, "net", &ns))
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP)
 		return 0;
-	lock = find_lock(&d->network, ns->id);
-	lock->whole = true;
-	if (lock->ns_fd >= 0)
+	if (lock->id)
+		return lock_namespace(d, lock);
+	if (!count_outsiders(&lock->connections))
 		return 0;
-	TRY(network_dump_enter(d, ns->id, &entered));
-	lock->ns_fd = netns_open_own();
-	return lock->ns_fd < 0 ? fail(-lock->ns_fd, "opening network namespace %u", ns->id) : 0;
+	lock->kept = true;
+	return d->inventory->lock == INVENTORY_LOCK_IPTABLES ? iptables_lock(&lock->connections)
+							     : lock_by_nftables(d, lock);
 }
 
 /* Our copies keep the sockets: one that is closed in repair mode says no good-bye. */
@@ -335,14 +337,11 @@ static void reset_dropped(struct network_lock *lock)
 
 int network_dump_lock(struct dump *d)
 {
-	if (d->options->end != OPT_END_KILL)
-		return 0;
-	TRY(choose_whole(d));
 	if (!d->network)
 		return 0;
 	for (size_t i = 0; i < d->network->locks.n; i++)
 		TRY(lock_until_restore(d, d->network->locks.items[i]));
-	return make_silent(d->network);
+	return d->options->end == OPT_END_KILL ? make_silent(d->network) : 0;
 }
 
 void network_dump_killed(struct dump *d)
@@ -362,15 +361,37 @@ static void unlock_kept(struct dump *d, struct lock *lock)
 
 	if (!lock->kept)
 		return;
-	if (lock->ns_fd < 0 && d->inventory->lock == INVENTORY_LOCK_IPTABLES) {
-		(void)iptables_unlock(&lock->connections); /* rules that are not there are as good */
+	snprintf(table, sizeof(table), "CRIU-%s", d->inventory->run_id);
+	if (lock->ns_fd >= 0 && netns_enter(&entered, lock->ns_fd) < 0) {
+		log_warn("The network lock %s may be left in network namespace %u", table, lock->id);
 		return;
 	}
-	snprintf(table, sizeof(table), "CRIU-%s", d->inventory->run_id);
-	if (lock->ns_fd >= 0 && netns_enter(&entered, lock->ns_fd) < 0)
-		log_warn("The nftables table inet %s may be left in network namespace %u", table, lock->id);
+	if (d->inventory->lock == INVENTORY_LOCK_IPTABLES)
+		(void)iptables_unlock(&lock->connections, lock->id != 0); /* logged */
 	else
 		(void)nftables_unlock(&nft, NULL, table); /* logged */
+}
+
+/* The tasks are stopped, and their sockets live: what they say must not be heard, should they be killed. */
+static void tell_how_to_unlock(const struct dump *d)
+{
+	for (size_t i = 0; i < d->network->locks.n; i++) {
+		const struct lock *lock = d->network->locks.items[i];
+		char where[64] = "";
+
+		if (!lock->kept)
+			continue;
+		if (lock->id)
+			snprintf(where, sizeof(where), " in their network namespace %u", lock->id);
+		if (d->inventory->lock == INVENTORY_LOCK_IPTABLES)
+			log_warn("The network of the stopped tasks stays locked%s until the restore. To let them run "
+				 "on instead, delete the rules with the mark 0x%x (iptables -S; ip6tables -S) first",
+				 where, SOCCR_MARK);
+		else
+			log_warn("The network of the stopped tasks stays locked%s until the restore. To let them run "
+				 "on instead, first: nft delete table inet CRIU-%s",
+				 where, d->inventory->run_id);
+	}
 }
 
 void network_dump_unlock(struct dump *d)
@@ -378,8 +399,11 @@ void network_dump_unlock(struct dump *d)
 	if (!d->network)
 		return;
 	make_loud(d->network);
-	for (size_t i = 0; i < d->network->locks.n; i++)
-		unlock_kept(d, d->network->locks.items[i]);
+	if (d->left_stopped)
+		tell_how_to_unlock(d);
+	else
+		for (size_t i = 0; i < d->network->locks.n; i++)
+			unlock_kept(d, d->network->locks.items[i]);
 	free_lock(&d->network);
 }
 
@@ -432,11 +456,8 @@ int network_restore_lock(struct restore *r)
 }
 
 /* The table that the dump left has its run id, older programs took the pid of the root task. */
-static const char *kept_table(struct restore *r, const struct lock *lock, char *to, size_t capacity)
+static const char *kept_table(struct restore *r, char *to, size_t capacity)
 {
-	/* In other namespaces it is always by nftables. */
-	if (r->inventory->lock == INVENTORY_LOCK_IPTABLES && !lock->id)
-		return NULL;
 	if (r->inventory->run_id[0])
 		snprintf(to, capacity, "CRIU-%s", r->inventory->run_id);
 	else
@@ -447,13 +468,16 @@ static const char *kept_table(struct restore *r, const struct lock *lock, char *
 static int unlock(struct restore *r, struct lock *lock)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
-	bool kept = lock->whole || count_outsiders(&lock->connections);
+	bool kept = lock->kept || count_outsiders(&lock->connections);
+	bool iptables = r->inventory->lock == INVENTORY_LOCK_IPTABLES;
 	char table[64];
 
 	TRY(network_restore_enter(r, lock->id, &entered));
-	if (kept && !lock->id && r->inventory->lock == INVENTORY_LOCK_IPTABLES && iptables_is_there())
-		TRY(iptables_unlock(&lock->connections));
-	return nftables_unlock(&lock->nft, lock->table, kept ? kept_table(r, lock, table, sizeof(table)) : NULL);
+	if (kept && iptables && (lock->kept || !lock->id) && iptables_is_there())
+		TRY(iptables_unlock(&lock->connections, lock->kept));
+	/* Dumps before this one locked other namespaces by nftables in any case. */
+	return nftables_unlock(&lock->nft, lock->table,
+			       kept && (!iptables || lock->id) ? kept_table(r, table, sizeof(table)) : NULL);
 }
 
 /* All at one moment, and as short as can be: if we are killed from here on until the tasks run, the connections are
@@ -462,9 +486,9 @@ int network_restore_unlock(struct restore *r)
 {
 	struct namespace *ns;
 
-	/* A namespace that has lasted was locked as a whole by the dump. */
-	if (namespace_of_root(r->namespaces, r->tree, "net", &ns) && network_has_lasted(ns))
-		find_lock(&r->network, ns->id)->whole = true;
+	for_each_namespace(ns, r->namespaces) if (ns->kind->flag == CLONE_NEWNET && network_has_lasted(ns))
+		find_lock(&r->network, ns->id)
+			->kept = true;
 	if (!r->network)
 		return 0;
 	if (r->inventory->lock != INVENTORY_LOCK_SKIP)

@@ -37,5 +37,7 @@ void nftables_done(struct nft_ctx **ctx);
 /* lock-iptables.c */
 bool iptables_is_there(void);
 int iptables_lock(const struct connections *connections);
-/* Rules that are not there are as good. */
-int iptables_unlock(const struct connections *connections);
+/* A chain that drops all packets but those with libsoccr's mark. */
+int iptables_cut_off(void);
+/* whole: that chain as well. Rules that are not there are as good. */
+int iptables_unlock(const struct connections *connections, bool whole);
