@@ -336,6 +336,19 @@ static int restore_connection(struct libsoccr_sk *sk, const struct libsoccr_sk_d
 	return soccr_set_queue(sk->fd, TCP_NO_QUEUE);
 }
 
+/*
+ * A connection that both sides have ended keeps its names. So one is made, of no content, and led to its end by what
+ * the other side would send: a FIN, then the acknowledgement of ours. In this order nothing is left in TIME-WAIT.
+ */
+static int restore_ended(struct libsoccr_sk *sk)
+{
+	struct libsoccr_sk_data last = { .state = TCP_LAST_ACK, .inq_seq = 1000, .outq_seq = 1000, .mss_clamp = 536 };
+
+	if (restore_connection(sk, &last) < 0)
+		return -1;
+	return receive_segment(sk, &last, false, last.outq_seq, TCP_CLOSE);
+}
+
 static bool is_plausible(const struct libsoccr_sk *sk, const struct libsoccr_sk_data *data)
 {
 	if (!soccr_state_is_known(data->state) || data->unsq_len > data->outq_len)
@@ -359,7 +372,7 @@ int libsoccr_restore(struct libsoccr_sk *sk, struct libsoccr_sk_data *data, unsi
 	    bind(sk->fd, &sk->addr[SOCCR_SELF].sa, addr_size(&sk->addr[SOCCR_SELF])) < 0)
 		return soccr_fail("cannot bind to the address of the connection");
 	if (data->state == TCP_CLOSE)
-		return 0;
+		return data->flags & SOCCR_FLAGS_NAMES ? restore_ended(sk) : 0;
 	if (take_room(sk->fd, data, &room) < 0)
 		return -1;
 	result = restore_connection(sk, data);

@@ -74,5 +74,10 @@ struct netlink_diag {
 int sockdiag_read_unix(struct netlink *netlink, struct pool *pool, struct table *by_ino, struct table *by_waiting);
 int sockdiag_read_packet(struct netlink *netlink, struct pool *pool, struct table *by_ino);
 int sockdiag_read_netlink(struct netlink *netlink, struct pool *pool, struct table *by_ino);
+/*
+ * Ends TCP sockets that no descriptor refers to, in one of these states (bits: 1 << TCP_*): those on the port of
+ * `like`, or, if it names a peer, between its two addresses. Returns how many. Before Linux 6.11 some stay.
+ */
+int sockdiag_end_unowned(struct netlink *netlink, const struct inet_diag *like, uint32_t states, bool only_count);
 /* Sockets without an inode number (TIME-WAIT, SYN-RECEIVED) are left out. */
 int sockdiag_read_inet(struct netlink *netlink, struct pool *pool, int family, int protocol, struct table *by_ino);

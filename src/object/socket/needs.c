@@ -62,7 +62,7 @@ static int check_address(const InetSkEntry *entry)
 	struct socket_options options;
 	union inet_address address;
 
-	if (fd < 0)
+	if (fd < 0 || entry->foreign)
 		return 0;
 	/* IP_FREEBIND, IP_TRANSPARENT: such a socket may have any address. */
 	options = inet_options(entry);

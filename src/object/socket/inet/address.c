@@ -64,6 +64,15 @@ int inet_dump_addresses(int fd, const struct inet_diag *diag, InetSkEntry *entry
 	}
 	if (errno != ENOTCONN)
 		return fail_errno("cannot ask for the peer of the socket");
+	/* A connection that has ended remembers it; the length must be that of its family. */
+	size = entry->family == AF_INET ? sizeof(address.v4) : sizeof(address.v6);
+	if (entry->type == SOCK_STREAM && !getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &address, &size) &&
+	    port_of(&address)) {
+		entry->dst_port = port_of(&address);
+		entry->dst_addr = new_words(entry, pool, address_bytes(&address));
+		take_device(entry, &address, pool);
+		return 0;
+	}
 	/* Of a connection that is just being made only the kernel's table tells the peer. */
 	entry->dst_port = diag ? diag->dst_port : 0;
 	entry->dst_addr = new_words(entry, pool, diag ? diag->dst : NULL);

@@ -254,6 +254,7 @@ static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
 	entry->has_shutdown = shut != 0;
 	entry->shutdown = (SkShutdown)shut;
 	TRY(inet_dump_addresses(of->fd, diag, entry, d->pool));
+	entry->has_foreign = entry->foreign = inet_is_foreign(entry);
 	TRY(read_tcp_info(of, entry, &info));
 	TRY(dump_options(d, of, entry));
 	if (is_tcp(entry))
@@ -298,6 +299,8 @@ static int load_inet(struct restore *r, struct file *f)
 	socket->entry = entry;
 	f->data = socket;
 	list_push(*file_restore_slot(r, &inet_kind), &socket->all);
+	if (tcp_is_ended(entry))
+		network_restore_add(r, entry);
 	return is_tcp(entry) && tcp_is_connection(entry->state) ? tcp_load(r, socket) : 0;
 }
 
@@ -352,63 +355,6 @@ static int make_socket(const InetSkEntry *entry, int *ret)
 	return 0;
 }
 
-/*
- * The name is in use: by sockets of the tree that had SO_REUSEPORT when they took it, whatever the option says now.
- * They get it back until all have their names.
- */
-static bool share_port(struct restore *r, const struct inet_socket *socket, int fd)
-{
-	const InetSkEntry *entry = socket->entry;
-	struct inet_socket *other;
-	bool shared = false;
-	const int on = 1;
-
-	list_for_each(other, (struct list *)*file_restore_slot(r, &inet_kind), all) {
-		if (other == socket || other->file->fd < 0 || other->entry->src_port != entry->src_port ||
-		    other->entry->type != entry->type || other->entry->proto != entry->proto)
-			continue;
-		shared |= !setsockopt(other->file->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	}
-	return shared && !setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-}
-
-static int try_bind(int fd, const InetSkEntry *entry)
-{
-	union inet_address address;
-
-	TRY(inet_source(entry, &address));
-	return bind(fd, &address.any, inet_address_size(&address)) < 0 ? -errno : 0;
-}
-
-/* A connection in TIME_WAIT still has the port: in repair mode that is no obstacle (tcp(7) has no word of it). */
-static int bind_in_repair(int fd, const InetSkEntry *entry)
-{
-	const int on = 1;
-	int error, left;
-
-	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
-		return -errno;
-	error = try_bind(fd, entry);
-	left = tcp_leave_repair(fd, on);
-	return error < 0 ? error : left;
-}
-
-int inet_fail_bind(const InetSkEntry *entry, int error)
-{
-	char name[128];
-
-	inet_print(entry, name, sizeof(name));
-	if (error == EADDRNOTAVAIL)
-		return refuse(EADDRNOTAVAIL,
-			      "no network device here has the address of the socket %s: add it (ip address add)", name);
-	if (error == EADDRINUSE)
-		return refuse(
-			EADDRINUSE,
-			"the address of the socket %s is in use: end the program that has it (ss -antup 'sport = :%u')",
-			name, entry->src_port);
-	return fail(error, "cannot bind to %s", name);
-}
-
 int inet_check_free(const InetSkEntry *entry)
 {
 	AUTO_CLOSE int fd = socket((int)entry->family, (int)entry->type | SOCK_CLOEXEC, (int)entry->proto);
@@ -422,31 +368,13 @@ int inet_check_free(const InetSkEntry *entry)
 	if (entry->opts->so_reuseport)
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	(void)socket_options_apply(fd, &options, OPTION_EARLY);
-	error = try_bind(fd, entry);
+	error = inet_try_bind(fd, entry);
 	if (error == -EADDRINUSE && is_tcp(entry)) {
-		error = bind_in_repair(fd, entry);
-		if (error == 0 && entry->state == TCP_LISTEN && listen(fd, 0) < 0)
+		error = inet_bind_in_repair(fd, entry);
+		if (error == 0 && entry->state == TCP_LISTEN && !inet_has_waiting(entry) && listen(fd, 0) < 0)
 			error = -errno;
 	}
 	return error == -EADDRINUSE ? inet_fail_bind(entry, EADDRINUSE) : 0;
-}
-
-static int bind_socket(struct restore *r, const struct inet_socket *socket, int fd)
-{
-	const InetSkEntry *entry = socket->entry;
-	int error;
-
-	if (!inet_is_bound(entry))
-		return 0;
-	error = try_bind(fd, entry);
-	/* Listeners of one port are a group: each gets its share of the connections. */
-	if (error == -EADDRINUSE && (!is_tcp(entry) || entry->state == TCP_LISTEN) && share_port(r, socket, fd))
-		error = try_bind(fd, entry);
-	if (error == -EADDRINUSE && is_tcp(entry))
-		error = bind_in_repair(fd, entry);
-	if (error == 0)
-		return 0;
-	return inet_fail_bind(entry, -error);
 }
 
 static int connect_socket(int fd, const InetSkEntry *entry)
@@ -467,7 +395,9 @@ static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
 
 	if (is_tcp(entry) && tcp_is_connection(entry->state))
 		return tcp_restore(r, socket, fd);
-	TRY(bind_socket(r, socket, fd));
+	if (tcp_is_ended(entry) && !socket->nameless)
+		return tcp_restore_ended(r, socket, fd);
+	TRY(inet_bind(r, socket, fd));
 	if (is_tcp(entry) && entry->state == TCP_LISTEN && listen(fd, (int)entry->backlog) < 0)
 		return errno == EADDRINUSE ? inet_fail_bind(entry, errno)
 					   : fail_errno("cannot listen on port %u", entry->src_port);
@@ -477,6 +407,23 @@ static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
 	if (entry->has_shutdown)
 		TRY(socket_apply_shutdown(fd, entry->shutdown));
 	return apply_icmp_filter(fd, entry);
+}
+
+static int make_named(struct restore *r, struct inet_socket *socket, int *ret)
+{
+	int result;
+
+	for (int tries = 0; tries < 3; tries++) {
+		AUTO_CLOSE int fd = -1;
+
+		TRY(make_socket(socket->entry, &fd));
+		result = name_socket(r, socket, fd);
+		if (result >= 0)
+			*ret = TAKE_FD(fd);
+		if (result != -EAGAIN)
+			return result;
+	}
+	return inet_fail_bind(socket->entry, EADDRINUSE);
 }
 
 static int create_inet(struct restore *r, struct file *f)
@@ -491,8 +438,7 @@ static int create_inet(struct restore *r, struct file *f)
 	result = given_descriptor(r, key, &f->fd);
 	if (result != -ENOENT)
 		return result;
-	TRY(make_socket(socket->entry, &fd));
-	TRY(name_socket(r, socket, fd));
+	TRY(make_named(r, socket, &fd));
 	TRY(socket_options_apply(fd, &options, OPTION_LATE));
 	TRY(multicast_restore(socket->entry, fd));
 	if (socket->entry->corked)

@@ -27,6 +27,7 @@ struct inet_socket {
 	struct file *file;
 	InetSkEntry *entry;
 	struct list all;
+	bool nameless;			/* a closed connection whose peer's name could not be given back */
 	struct tcp_stream *stream;	/* NULL: no connection, or to be restored closed */
 	struct libsoccr_sk *connection; /* in repair mode until the end */
 };
@@ -46,11 +47,21 @@ int inet_destination(const InetSkEntry *entry, union inet_address *ret);
 /* "10.0.0.1:22 -> 10.0.0.7:41000", for messages. */
 void inet_print(const InetSkEntry *entry, char *to, size_t capacity);
 
-/* The records of its options. */
+/* bind.c. dump: no device of the namespace that we are in has the address that it is bound to. */
+bool inet_is_foreign(const InetSkEntry *entry);
+/* restore: gives it its own name. */
+int inet_bind(struct restore *r, const struct inet_socket *socket, int fd);
+/* -errno, not logged. */
+int inet_try_bind(int fd, const InetSkEntry *entry);
+int inet_bind_in_repair(int fd, const InetSkEntry *entry);
+bool inet_has_waiting(const InetSkEntry *entry); /* connections in TIME-WAIT on its port, which restore would end */
+/* Ends what is left of this connection and belongs to nobody; how many there were. -errno, not logged. */
+int inet_end_remains(const InetSkEntry *entry);
 /* After bind(2) failed: what is to be done. */
 int inet_fail_bind(const InetSkEntry *entry, int error);
 /* Has somebody else the address, now? */
 int inet_check_free(const InetSkEntry *entry);
+/* The records of its options. */
 struct socket_options inet_options(const InetSkEntry *entry);
 
 /* needs.c */
@@ -79,8 +90,12 @@ bool tcp_is_connection(uint32_t state);
 int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting);
 int tcp_dump_write(struct dump *d, struct list *waiting);
 int tcp_load(struct restore *r, struct inet_socket *socket);
-/* fd is a new socket with its early options; connects it in repair mode. */
+/* fd is a new socket with its early options; connects it in repair mode. -EAGAIN: to be tried again with another one.
+ */
 int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);
+/* A connection that both sides have ended keeps its names. */
+bool tcp_is_ended(const InetSkEntry *entry);
+int tcp_restore_ended(struct restore *r, struct inet_socket *socket, int fd);
 
 /*
  * tcp-park.c: parks all tasks that have one of the files with these ids (keys; any value), so that none runs right

@@ -285,7 +285,44 @@ int tcp_restore(struct restore *r, struct inet_socket *socket, int fd)
 	TRY(set_addresses(socket));
 	libsoccr_set_queue_bytes(socket->connection, TCP_RECV_QUEUE, stream->bytes, 0);
 	libsoccr_set_queue_bytes(socket->connection, TCP_SEND_QUEUE, stream->bytes + stream->data.inq_len, 0);
-	if (libsoccr_restore(socket->connection, &stream->data, sizeof(stream->data)) < 0)
-		return fail_errno("cannot restore it");
-	return 0;
+	if (libsoccr_restore(socket->connection, &stream->data, sizeof(stream->data)) >= 0)
+		return 0;
+	/* Its owner was killed outside of repair mode (dump --leave-stopped), or it was in TIME-WAIT. */
+	if (errno == EADDRNOTAVAIL && inet_end_remains(socket->entry) > 0) {
+		libsoccr_release(TAKE_PTR(socket->connection));
+		return -EAGAIN;
+	}
+	return fail_errno("cannot restore it");
+}
+
+bool tcp_is_ended(const InetSkEntry *entry)
+{
+	return entry->type == SOCK_STREAM && entry->state == TCP_CLOSE && inet_is_bound(entry) &&
+	       inet_is_connected(entry);
+}
+
+/* Without the name of its peer it reads and writes as before: that is no reason to fail. */
+int tcp_restore_ended(struct restore *r, struct inet_socket *socket, int fd)
+{
+	struct libsoccr_sk_data data = { .state = TCP_CLOSE, .flags = SOCCR_FLAGS_NAMES };
+	char name[128];
+	const int on = 1;
+
+	TRY(network_restore_lock(r));
+	socket->connection = libsoccr_pause(fd);
+	if (socket->connection) {
+		TRY(set_addresses(socket));
+		if (libsoccr_restore(socket->connection, &data, sizeof(data)) < 0) {
+			inet_print(socket->entry, name, sizeof(name));
+			log_warn("TCP connection %s, which has ended, does not keep the name of its peer: %s", name,
+				 strerror(errno));
+			socket->nameless = true;
+		}
+		libsoccr_resume(TAKE_PTR(socket->connection));
+	}
+	if (socket->nameless)
+		return -EAGAIN;
+	/* Leaving repair mode has switched it off. */
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ? fail_errno("cannot set SO_REUSEADDR")
+									     : 0;
 }

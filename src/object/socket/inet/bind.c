@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Binding of internet sockets. What let bind(2) succeed may be gone: SO_REUSEPORT or IP_FREEBIND were switched off, an
+ * address was taken away. And what nobody has any more may be in the way.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "kern/net/netlink.h"
+#include "kern/net/sockdiag.h"
+#include "object/socket/inet/inet.h"
+#include "object/socket/option-numbers.h"
+
+#ifndef NETLINK_SOCK_DIAG
+#define NETLINK_SOCK_DIAG 4
+#endif
+
+#define STATE(name) (1u << TCP_##name)
+
+/* --- dump --- */
+
+bool inet_is_foreign(const InetSkEntry *entry)
+{
+	AUTO_CLOSE int fd = -1;
+	union inet_address address;
+	bool any = true;
+
+	for (size_t i = 0; i < entry->n_src_addr; i++)
+		any &= !entry->src_addr[i];
+	if (any || inet_source(entry, &address) < 0)
+		return false;
+	fd = socket((int)entry->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	address.v4.sin_port = 0; /* lies where sin6_port does */
+	return fd >= 0 && bind(fd, &address.any, inet_address_size(&address)) < 0 && errno == EADDRNOTAVAIL;
+}
+
+/* --- restore --- */
+
+static int end_unowned(const InetSkEntry *entry, bool connection, uint32_t states, bool only_count)
+{
+	AUTO(netlink_close) struct netlink *netlink = NULL;
+	struct inet_diag like = { .family = entry->family, .src_port = entry->src_port };
+	int n = netlink_open(NETLINK_SOCK_DIAG, &netlink);
+
+	if (connection) {
+		like.dst_port = entry->dst_port;
+		memcpy(like.src, entry->src_addr, entry->n_src_addr * sizeof(uint32_t));
+		memcpy(like.dst, entry->dst_addr, entry->n_dst_addr * sizeof(uint32_t));
+	}
+	if (n >= 0)
+		n = sockdiag_end_unowned(netlink, &like, states, only_count);
+	if (n > 0 && !only_count)
+		log_info("%d TCP sockets that nobody has any more were on port %u: ended", n, entry->src_port);
+	return n;
+}
+
+bool inet_has_waiting(const InetSkEntry *entry)
+{
+	return end_unowned(entry, false, STATE(TIME_WAIT), true) > 0;
+}
+
+int inet_end_remains(const InetSkEntry *entry)
+{
+	return end_unowned(entry, true,
+			   STATE(FIN_WAIT1) | STATE(FIN_WAIT2) | STATE(CLOSING) | STATE(LAST_ACK) | STATE(TIME_WAIT) |
+				   STATE(CLOSE_WAIT),
+			   false);
+}
+
+/* A listener has its port until nothing waits in TIME-WAIT there; repair mode does not help, as listen(2) asks again.
+ */
+static int end_waiting(const InetSkEntry *entry)
+{
+	return end_unowned(entry, false, STATE(TIME_WAIT), false);
+}
+
+/*
+ * The name is in use: by sockets of the tree that had SO_REUSEPORT when they took it, whatever the option says now.
+ * They get it back until all have their names.
+ */
+static bool share_port(struct restore *r, const struct inet_socket *socket, int fd)
+{
+	const InetSkEntry *entry = socket->entry;
+	struct inet_socket *other;
+	bool shared = false;
+	const int on = 1;
+
+	list_for_each(other, (struct list *)*file_restore_slot(r, &inet_kind), all) {
+		if (other == socket || other->file->fd < 0 || other->entry->src_port != entry->src_port ||
+		    other->entry->type != entry->type || other->entry->proto != entry->proto)
+			continue;
+		shared |= !setsockopt(other->file->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	}
+	return shared && !setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
+int inet_try_bind(int fd, const InetSkEntry *entry)
+{
+	union inet_address address;
+
+	TRY(inet_source(entry, &address));
+	return bind(fd, &address.any, inet_address_size(&address)) < 0 ? -errno : 0;
+}
+
+/* A connection in TIME_WAIT still has the port: in repair mode that is no obstacle (tcp(7) has no word of it). */
+int inet_bind_in_repair(int fd, const InetSkEntry *entry)
+{
+	const int on = 1;
+	int error, left;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
+		return -errno;
+	error = inet_try_bind(fd, entry);
+	left = tcp_leave_repair(fd, on);
+	return error < 0 ? error : left;
+}
+
+int inet_fail_bind(const InetSkEntry *entry, int error)
+{
+	char name[128];
+
+	inet_print(entry, name, sizeof(name));
+	if (error == EADDRNOTAVAIL)
+		return refuse(EADDRNOTAVAIL,
+			      "no network device here has the address of the socket %s: add it (ip address add)", name);
+	if (error == EADDRINUSE)
+		return refuse(
+			EADDRINUSE,
+			"the address of the socket %s is in use: end the program that has it (ss -antup 'sport = :%u')",
+			name, entry->src_port);
+	return fail(error, "cannot bind to %s", name);
+}
+
+static int set_freebind(int fd, const InetSkEntry *entry, int value)
+{
+	bool v6 = entry->family == AF_INET6;
+
+	if (setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND, &value, sizeof(value)) < 0)
+		return fail_errno("cannot set the socket option %s", v6 ? "IPV6_FREEBIND" : "IP_FREEBIND");
+	return 0;
+}
+
+int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
+{
+	const InetSkEntry *entry = socket->entry;
+	int error;
+
+	if (!inet_is_bound(entry))
+		return 0;
+	if (entry->foreign)
+		TRY(set_freebind(fd, entry, 1));
+	error = inet_try_bind(fd, entry);
+	if (error == -EADDRINUSE && entry->state == TCP_LISTEN && entry->type == SOCK_STREAM && end_waiting(entry) > 0)
+		error = inet_try_bind(fd, entry);
+	/* Listeners of one port are a group: each gets its share of the connections. */
+	if (error == -EADDRINUSE && (entry->type != SOCK_STREAM || entry->state == TCP_LISTEN) &&
+	    share_port(r, socket, fd))
+		error = inet_try_bind(fd, entry);
+	if (error == -EADDRINUSE && entry->type == SOCK_STREAM)
+		error = inet_bind_in_repair(fd, entry);
+	if (error < 0)
+		return inet_fail_bind(entry, -error);
+	return entry->foreign && !(entry->ip_opts && entry->ip_opts->freebind) ? set_freebind(fd, entry, 0) : 0;
+}
