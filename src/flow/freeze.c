@@ -17,6 +17,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
@@ -25,7 +26,9 @@
 #include "kern/capability.h"
 #include "flow/dump-task.h"
 #include "flow/freezer.h"
+#include "flow/last-threads.h"
 #include "flow/number.h"
+#include "flow/reaper.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
@@ -56,18 +59,32 @@ static int read_thread_status(const struct task *task, pid_t tid, struct proc_st
 	return thread < 0 ? thread : proc_status_read(thread, status);
 }
 
-/* Attaches to one thread; -ESRCH if it is gone or dead. */
+#define SEIZE_TRIES 20
+
+/*
+ * Attaches to one thread; -ESRCH if it is gone or dead. While execve(2) puts another thread in its place it can't be
+ * attached to, as a dead one: that passes.
+ */
 static int seize_thread(const struct task *task, pid_t tid)
 {
 	struct proc_status status;
-	int error = tracee_seize(tid, false);
+	int error;
 
-	if (error != -EPERM)
-		return error;
-	error = read_thread_status(task, tid, &status);
-	if (error == -ENOENT || error == -ESRCH || (error == 0 && (status.state == 'Z' || status.state == 'X')))
-		return -ESRCH;
-	TRY(error);
+	for (unsigned tries = 0; tries < SEIZE_TRIES; tries++) {
+		error = tracee_seize(tid, false);
+		if (error != -EPERM)
+			return error;
+		error = read_thread_status(task, tid, &status);
+		if (error == -ENOENT || error == -ESRCH || (error == 0 && (status.state == 'Z' || status.state == 'X')))
+			return -ESRCH;
+		TRY(error);
+		/* It was another thread of the process when we attached to it, and has got this number by execve(2). */
+		if (status.tracer_pid == getpid())
+			return tracee_interrupt(tid);
+		if (status.tracer_pid)
+			break;
+		usleep(1000);
+	}
 	return refuse_traced(&status, tid);
 }
 
@@ -123,6 +140,8 @@ static int seize_new_threads(struct dump *d, struct task *task)
 			continue; /* it has just ended */
 		TRY(error);
 		add_thread(d, task, tids.items[i]);
+		if (tids.items[i] != task->pid)
+			reaper_watch(d->reaper, tids.items[i]);
 		new ++;
 	}
 	return new;
@@ -240,62 +259,81 @@ static int refuse_hopeless(const struct task *task)
 	return 0;
 }
 
-#define EXITING 0x00000004 /* PF_EXITING in linux/sched.h of the kernel's source */
-
-/* Whether a thread is about to end: it was killed, as all threads are when one ends the process (exit_group(2)), or is
- * at it already. */
-static bool is_dying(const struct task *task, pid_t tid)
+static bool is_dead(const struct task *task)
 {
-	AUTO_CLOSE int proc = proc_open_thread(task->dump->proc, tid);
-	AUTO(proc_status_done) struct proc_status status = { 0 };
-	struct proc_stat stat;
-
-	if (proc < 0 || proc_stat_read(proc, &stat) < 0 || proc_status_read(proc, &status) < 0)
-		return true;
-	return stat.flags & EXITING || stat.state == 'Z' || status.sig_pending & 1ull << (SIGKILL - 1);
-}
-
-static bool all_others_die(const struct task *task)
-{
-	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
-
-	(void)proc_threads_read(task->dump->proc, &tids); /* gone meanwhile */
-	for (size_t i = 0; i < tids.n; i++)
-		if (tids.items[i] != task->pid && !is_dying(task, tids.items[i]))
-			return false;
-	return true;
+	return task->dump->stat.state == 'Z' || task->dump->stat.state == 'X';
 }
 
 /* The other threads of a process that exits may take longer than the main one: as long as they do not get a CPU. */
 static int wait_last_threads(struct dump *d, struct task *task)
 {
-	for (unsigned ms = 0; task->dump->stat.threads > 1; ms += !all_others_die(task)) {
+	uint64_t cpu_ns = 0;
+
+	for (unsigned ms = 0; is_dead(task) && task->dump->stat.threads > 1; ms += others_live(task, &cpu_ns)) {
 		if (ms == GRACE_LIVING_MS || deadline_passed(&d->deadline))
 			return refuse(
 				EOPNOTSUPP,
 				"its main thread has ended but others still run: this cannot be checkpointed yet");
+		TRY(interrupt_check());
 		usleep(1000);
 		TRY(read_identity(d, task));
 	}
-	return 0;
+	/* The state may be that of the old main thread, and the number of threads from after its end. */
+	TRY(read_identity(d, task));
+	return is_dead(task) && task->dump->stat.threads > 1 ? wait_last_threads(d, task) : 0;
 }
 
-/* It has ended, maybe while we were about to stop it. Returns 0 with the state set, or -ESRCH if it is gone altogether.
+/*
+ * Its main thread has ended, maybe while we were about to stop it. Returns 0 with the state set, -ESRCH if it is gone
+ * altogether, or 1 if it runs on: another of its threads has executed a program, and is the main thread now.
  */
 static int take_dead(struct dump *d, struct task *task)
 {
 	TRY(read_identity(d, task));
-	if (task->dump->stat.state != 'Z' && task->dump->stat.state != 'X')
-		return refuse(EAGAIN, "it ended while criu was stopping it: try again");
 	TRY(wait_last_threads(d, task));
+	if (!is_dead(task))
+		return 1;
 	task->leader->dump = NULL;
 	task->state = TASK_DEAD;
 	return 0;
 }
 
+static int check_patience(struct dump *d)
+{
+	TRY(interrupt_check());
+	if (deadline_passed(&d->deadline))
+		return refuse(EAGAIN, "its threads execute programs all the time, and criu does not get hold of it: "
+				      "try again, or raise --timeout");
+	return 0;
+}
+
+/* What we held is gone: its main thread is a new one. */
+static void begin_anew(struct dump *d, struct task *task)
+{
+	struct thread *thread, *next;
+
+	list_for_each_safe(thread, next, &task->threads, sibling)
+		if (thread != task->leader)
+			task_remove_thread(d->tree, thread);
+	task->leader->dump = NULL;
+	task->dump->was_stopped = false;
+	task->dump->stop_signal = 0;
+}
+
+/* A thread that we did not know yet may have taken the place of the main thread, which stood still. */
+static bool leader_stands_still(const struct task *task)
+{
+	struct proc_status status;
+
+	return read_thread_status(task, task->pid, &status) == 0 && status.state == 't' &&
+	       status.tracer_pid == getpid();
+}
+
 /* Asks a task to stop. -ESRCH, not logged: it is gone. */
 static int freeze_begin(struct dump *d, struct task *task)
 {
+	int dead;
+
 	task->pid = task->vpid; /* the numbers of the tree itself come later: number_tree() */
 	task->dump = pool_new(d->pool, struct task_dump);
 	task->dump->pidfd = -1;
@@ -305,13 +343,19 @@ static int freeze_begin(struct dump *d, struct task *task)
 	TRY(read_identity(d, task));
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	TRY(refuse_hopeless(task));
-	if (task->dump->stat.state == 'Z' || task->dump->stat.state == 'X')
-		return take_dead(d, task);
+	if (is_dead(task)) {
+		dead = take_dead(d, task);
+		if (dead <= 0)
+			return dead;
+	}
 	if (!d->only_look && (!d->freezer || task->parent))
 		TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
-	task->dump->pidfd = pidfd_of_process(task->pid);
-	if (task->dump->pidfd == -ESRCH || task->dump->pidfd == -EINVAL)
-		return take_dead(d, task);
+	while ((task->dump->pidfd = pidfd_of_process(task->pid)) == -ESRCH || task->dump->pidfd == -EINVAL) {
+		dead = take_dead(d, task);
+		if (dead <= 0)
+			return dead;
+		TRY(check_patience(d));
+	}
 	if (task->dump->pidfd < 0)
 		return fail(-task->dump->pidfd, "opening a pidfd");
 	TRY(seize_new_threads(d, task));
@@ -326,13 +370,20 @@ static int freeze_end(struct dump *d, struct task *task)
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	if (task->state == TASK_DEAD)
 		return 0;
-	while (new) {
-		error = wait_threads(d, task);
-		if (error == -ESRCH || !task->leader->dump)
-			return take_dead(d, task);
+	while (new || !task->leader->dump) {
+		TRY(check_patience(d));
+		error = task->leader->dump ? wait_threads(d, task) : 0;
+		if (error == -ESRCH || !task->leader->dump) {
+			error = take_dead(d, task);
+			if (error <= 0)
+				return error;
+			begin_anew(d, task);
+		}
 		TRY(error);
 		new = seize_new_threads(d, task);
 		TRY(new);
+		if (!new && task->leader->dump && !leader_stands_still(task))
+			begin_anew(d, task);
 	}
 	TRY(read_statuses(d, task));
 	/* Stopped, sid and pgid can no longer change. */
@@ -475,14 +526,11 @@ static int freeze_root(struct dump *d)
 	return 0;
 }
 
-int freeze_tree(struct dump *d)
+static int stop_all(struct dump *d)
 {
 	unsigned found;
 	struct task *task;
 
-	if (d->options->pid == getpid())
-		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
-	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
 	TRY(freeze_root(d));
 	if (d->tree->root->state == TASK_DEAD)
 		return refuse(ESRCH, "process %d is a zombie: there is nothing to save", d->options->pid);
@@ -491,6 +539,21 @@ int freeze_tree(struct dump *d)
 		for_each_task(task, d->tree)
 			TRY(freeze_children(d, task, &found));
 	} while (found);
+	return 0;
+}
+
+int freeze_tree(struct dump *d)
+{
+	struct task *task;
+	int error;
+
+	if (d->options->pid == getpid())
+		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
+	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
+	d->reaper = reaper_start();
+	error = stop_all(d);
+	reaper_end(&d->reaper);
+	TRY(error);
 	for_each_task(task, d->tree)
 		if (task->pid == getpid())
 			return refuse(EINVAL, "criu itself (pid %d) is below process %d: run it from outside the tree",

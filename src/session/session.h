@@ -89,6 +89,7 @@ struct dump {
 	struct seccomp_dump *seccomp;  /* object/task/seccomp/seccomp.c */
 	struct inventory *inventory;
 	struct freezer *freezer;     /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
+	struct reaper *reaper;	     /* flow/reaper.c: while the tree is being stopped */
 	bool was_frozen;	     /* that cgroup, before we came */
 	struct cgroup_dump *cgroups; /* object/cgroup; NULL: not our business */
 	bool own_network;	     /* the root task has a network of its own, which scripts may cut off */
