@@ -320,8 +320,9 @@ def test_mount(room, criu, folder, plugins):
     (folder / 'place').mkdir()
     (folder / 'images').mkdir()
     (folder / 'program.py').write_text(IN_NAMESPACE.format(folder=str(folder)))
+    subprocess.run(f'truncate -s 1M {folder}/disk && mkfs.ext2 -q {folder}/disk', shell=True, check=True)
     pid = room.start(folder / 'output', '/usr/bin/unshare', '-m', '/bin/sh', '-ec',
-                     f'mount -t ramfs x {folder}/place; exec /usr/bin/python3 {folder}/program.py', cwd='/')
+                     f'mount -o loop {folder}/disk {folder}/place; exec /usr/bin/python3 {folder}/program.py', cwd='/')
     wait_until((folder / 'ready').exists, 30, lambda: (folder / 'output').read_text())
     options = ('-D', folder / 'images', '-v4', '-L', libdir)
     done = room.run(criu, 'dump', '-t', pid, *options, '-o', 'dump.log', env=environment(folder, DUMP_EXT_MOUNT=-5))
