@@ -356,3 +356,17 @@ def test_locked_until_the_restore(apart, way, lock):
     rules = apart.outside(f'nsenter --net={apart.folder}/ns sh -c "nft list ruleset; iptables-save; ip6tables-save"')
     assert 'CRIU' not in rules and '0xc114' not in rules.lower()
     apart.outside(f'umount {apart.folder}/ns')
+
+
+def test_queueing_disciplines_are_named(apart):
+    """What tc(8) has set is not saved: the dump, check and verify say so. What the kernel sets itself is no loss."""
+    apart.join_by_veth()
+    apart.serve()
+    assert 'queueing' not in apart.room.run(apart.criu, 'check', '--tree', apart.pid).stdout
+    if apart.room.run('/bin/sh', '-c', f'nsenter --net=/proc/{apart.pid}/ns/net tc qdisc add dev eth0 root tbf rate 9mbit burst 9k latency 9ms '
+                      f'|| nsenter --net=/proc/{apart.pid}/ns/net tc qdisc add dev eth0 root pfifo limit 77').returncode:
+        pytest.skip('this kernel has no queueing disciplines')
+    assert 'queueing discipline' in apart.room.run(apart.criu, 'check', '--tree', apart.pid).stdout
+    images = apart.dump()
+    assert 'network device eth0: the queueing discipline' in apart.said
+    assert 'queueing discipline' in apart.room.run(apart.criu, 'verify', images).stdout

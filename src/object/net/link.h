@@ -66,6 +66,8 @@ extern const struct link_kind
 
 /* All devices of the namespace; refuses those that can't be saved. */
 int net_links_dump(struct net_view *view, struct net_devices *to);
+/* qdisc.c: tells of those that are lost. */
+int net_qdiscs_report(struct net_view *view, const struct net_devices *devices);
 /* At load. */
 int net_link_check(struct restore *r, const NetDeviceEntry *entry);
 /* Makes them, down, with their own settings; then lets those run that did. */

@@ -91,6 +91,8 @@ static int dump_devices(struct net_view *view, struct net_space *space)
 	struct net_devices found = { 0 };
 	int error = net_links_dump(view, &found);
 
+	if (error >= 0)
+		error = net_qdiscs_report(view, &found);
 	keep_devices(view->d->pool, &found, space);
 	return error;
 }
