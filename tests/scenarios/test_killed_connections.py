@@ -6,6 +6,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from room import wait_until
 
 N = 60
@@ -103,3 +105,41 @@ def test_killed_while_reading(room, criu, folder):
         wait_until(lambda: count() > before + 2, 15, 'a connection is stuck')     # pylint: disable=cell-var-from-loop
         rules = room.run(PYTHON, '-c', RULES).stdout
         assert rules == '', rules
+
+
+LISTENER = '''
+import socket, sys
+listener = socket.socket()      # without SO_REUSEADDR: what is left of the connection has its port
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+with open(sys.argv[1] + "/listens", "w") as file:
+    file.write(str(listener.getsockname()[1]))
+connection, _ = listener.accept()
+while data := connection.recv(65536):
+    connection.sendall(data.upper())
+'''
+
+
+@pytest.mark.parametrize('lock', ['nftables', 'iptables'])
+def test_left_stopped_then_killed(room, criu, folder, lock):
+    """--leave-stopped, kill -9, restore: the sockets of the killed say good-bye, but nobody hears it, and they make room."""
+    pid = room.start(folder / 'server.out', '/usr/bin/python3', '-c', LISTENER, folder)
+    wait_until(lambda: (folder / 'listens').exists() and (folder / 'listens').read_text(), 20, 'no listener')
+    room.start(folder / 'clients.out', '/usr/bin/python3', '-c', CLIENTS, (folder / 'listens').read_text(), folder, 1)
+
+    def count():
+        return int((folder / 'count').read_text()) if (folder / 'count').exists() else 0
+
+    def goes_on():
+        before = count()
+        wait_until(lambda: count() > before + 2 or (folder / 'end').exists(), 60, 'the connection hangs')
+        assert not (folder / 'end').exists(), (folder / 'end').read_text()
+
+    goes_on()
+    done = room.run(criu, 'dump', '-t', pid, '-D', folder, '--tcp-established', '--leave-stopped', '--network-lock', lock)
+    assert done.returncode == 0 and 'stays locked' in done.stdout, done.stdout
+    room.kill([pid])
+    wait_until(lambda: pid not in room.pids(), 20, 'the server does not die')
+    done = room.run(criu, 'restore', '-d', '-D', folder, '--tcp-established')
+    assert done.returncode == 0, done.stdout
+    goes_on()

@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "kern/net/netlink.h"
 #include "kern/net/sockdiag.h"
+#include "object/net/net.h"
 #include "object/socket/inet/inet.h"
 #include "object/socket/option-numbers.h"
 
@@ -74,11 +75,24 @@ int inet_end_remains(const InetSkEntry *entry)
 			   false);
 }
 
-/* A listener has its port until nothing waits in TIME-WAIT there; repair mode does not help, as listen(2) asks again.
+/*
+ * What keeps the port of a listener and belongs to nobody: connections in TIME-WAIT, where repair mode does not help,
+ * as listen(2) asks again, and those of the checkpoint whose tasks were killed outside of repair mode.
  */
-static int end_waiting(const InetSkEntry *entry)
+static int end_those_in_the_way(struct restore *r, const InetSkEntry *entry)
 {
-	return end_unowned(entry, false, STATE(TIME_WAIT), false);
+	int n = end_unowned(entry, false, STATE(TIME_WAIT), false);
+	struct inet_socket *other;
+
+	TRY(network_restore_lock(r)); /* nobody hears of it */
+	list_for_each(other, (struct list *)*file_restore_slot(r, &inet_kind), all) {
+		const InetSkEntry *connection = other->entry;
+
+		if (connection->src_port == entry->src_port && connection->type == SOCK_STREAM &&
+		    tcp_is_connection(connection->state) && inet_end_remains(connection) > 0)
+			n = n > 0 ? n + 1 : 1;
+	}
+	return n;
 }
 
 /*
@@ -157,7 +171,8 @@ int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
 	if (entry->foreign)
 		TRY(set_freebind(fd, entry, 1));
 	error = inet_try_bind(fd, entry);
-	if (error == -EADDRINUSE && entry->state == TCP_LISTEN && entry->type == SOCK_STREAM && end_waiting(entry) > 0)
+	if (error == -EADDRINUSE && entry->state == TCP_LISTEN && entry->type == SOCK_STREAM &&
+	    end_those_in_the_way(r, entry) > 0)
 		error = inet_try_bind(fd, entry);
 	/* Listeners of one port are a group: each gets its share of the connections. */
 	if (error == -EADDRINUSE && (entry->type != SOCK_STREAM || entry->state == TCP_LISTEN) &&
