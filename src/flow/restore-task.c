@@ -169,6 +169,7 @@ typedef int (*plan_thread_t)(struct restore *r, struct thread *thread, struct pl
 struct thread_choice {
 	enum { EVERY_THREAD, LEADERS, FOLLOWERS } who;
 	const struct task *task; /* NULL = all */
+	enum { ANY_TABLE, OWN_TABLE, SHARED_TABLE } table;
 };
 
 /* Those that were stopped, or shall be, are stopped before the others are done: see stop_tasks(). */
@@ -180,6 +181,8 @@ static bool ends_stopped(const struct restore *r, const struct task *task)
 static bool is_meant(const struct restore *r, const struct thread *thread, const struct thread_choice *choice)
 {
 	if (choice->task ? choice->task != thread->task : choice->who != EVERY_THREAD && ends_stopped(r, thread->task))
+		return false;
+	if (choice->table != ANY_TABLE && !thread->task->restore->files_from != (choice->table == OWN_TABLE))
 		return false;
 	return choice->who == EVERY_THREAD || (thread == thread->task->leader) == (choice->who == LEADERS);
 }
@@ -247,7 +250,9 @@ static int plan_parts(struct restore *r, struct thread *thread, struct plan *pla
 
 int restore_parts(struct restore *r)
 {
-	return run_everywhere(r, &(struct thread_choice){ EVERY_THREAD, NULL }, plan_parts);
+	TRY(run_everywhere(r, &(struct thread_choice){ .who = EVERY_THREAD, .table = OWN_TABLE }, plan_parts));
+	/* They borrow descriptors at any free number of that table, which its owner may need for a moment as well. */
+	return run_everywhere(r, &(struct thread_choice){ .who = EVERY_THREAD, .table = SHARED_TABLE }, plan_parts);
 }
 
 static int plan_last(struct restore *r, struct thread *thread, struct plan *plan)
@@ -286,8 +291,8 @@ static int attach_all(struct restore *r)
 /* The leader brings filters to all threads at once. */
 static int run_last(struct restore *r, const struct task *only)
 {
-	TRY(run_everywhere(r, &(struct thread_choice){ LEADERS, only }, plan_last));
-	return run_everywhere(r, &(struct thread_choice){ FOLLOWERS, only }, plan_last);
+	TRY(run_everywhere(r, &(struct thread_choice){ .who = LEADERS, .task = only }, plan_last));
+	return run_everywhere(r, &(struct thread_choice){ .who = FOLLOWERS, .task = only }, plan_last);
 }
 
 /* In an orphaned process group only SIGSTOP stops: signal(7), "a parent in the same session but in another group". */
