@@ -147,6 +147,18 @@ int namespace_open_path(int proc, const char *path, int flags, mode_t mode);
 
 /* time.c: restore: what must be added to our clock, in ns, to get that of a task. */
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock);
+/* ns, to be added to the clocks of the host. */
+struct time_offsets {
+	int64_t monotonic, boottime;
+};
+/* Of the time namespace that children of the task behind /proc/PID will be in: its own, unless it asked for another. */
+int time_offsets_for_children(int proc, struct time_offsets *ret);
+/* False also for a kernel without time namespaces. */
+bool time_has_other_for_children(int proc);
+/* Of its own. */
+int time_offsets_inside(int proc, struct time_offsets *ret);
+/* As long as nobody is in the namespace for its children. */
+int time_offsets_write(int proc, const struct time_offsets *offsets);
 
 /* --- the moments (namespace.c) --- */
 

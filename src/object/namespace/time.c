@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,14 +29,7 @@
 #define NS_PER_S 1000000000ll
 #define LONGEST	 (INT64_MAX / NS_PER_S / 2) /* seconds; the kernel takes no more */
 
-/* ns, to be added to the clocks of the host. */
-struct offsets {
-	int64_t monotonic, boottime;
-};
-
-/* Those of the namespace for children; it is the process's own, unless it has asked for another one and made no child
- * yet. */
-static int read_offsets(int proc, struct offsets *ret)
+int time_offsets_for_children(int proc, struct time_offsets *ret)
 {
 	long long seconds[2], ns[2];
 	char text[256];
@@ -50,26 +44,65 @@ static int read_offsets(int proc, struct offsets *ret)
 	return 0;
 }
 
-static int read_own_offsets(struct offsets *ret)
+static int read_own_offsets(struct time_offsets *ret)
 {
 	AUTO_CLOSE int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return self < 0 ? fail_errno("opening /proc/self") : read_offsets(self, ret);
+	return self < 0 ? fail_errno("opening /proc/self") : time_offsets_for_children(self, ret);
+}
+
+static int read_there(int proc, struct time_offsets *ret)
+{
+	AUTO_CLOSE int ns = openat(proc, "ns/time", O_RDONLY | O_CLOEXEC);
+
+	if (ns < 0 || setns(ns, CLONE_NEWTIME) < 0)
+		return -errno;
+	return read_own_offsets(ret);
+}
+
+/* What is shown is that for children, so a process of ours enters it: one with memory of its own, as setns(2) wants. */
+static int visit(int proc, struct time_offsets *ret)
+{
+	struct {
+		int error;
+		struct time_offsets offsets;
+	} answer;
+	int ends[2];
+	pid_t pid;
+	bool got;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail_errno("making a pipe");
+	pid = fork();
+	if (pid == 0) {
+		answer.error = read_there(proc, &answer.offsets);
+		_exit(write(ends[1], &answer, sizeof(answer)) != sizeof(answer));
+	}
+	close(ends[1]);
+	got = pid > 0 && read(ends[0], &answer, sizeof(answer)) == sizeof(answer);
+	close(ends[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	if (!got || answer.error < 0)
+		return fail(got ? -answer.error : EIO, "entering a time namespace");
+	*ret = answer.offsets;
+	return 0;
+}
+
+bool time_has_other_for_children(int proc)
+{
+	struct stat own, children;
+
+	return fstatat(proc, "ns/time", &own, 0) == 0 && fstatat(proc, "ns/time_for_children", &children, 0) == 0 &&
+	       own.st_ino != children.st_ino;
+}
+
+int time_offsets_inside(int proc, struct time_offsets *ret)
+{
+	return time_has_other_for_children(proc) ? visit(proc, ret) : time_offsets_for_children(proc, ret);
 }
 
 /* --- dump --- */
-
-static int collect_time(struct dump *d, struct namespace *ns)
-{
-	struct stat children;
-
-	if (fstatat(ns->task->dump->proc, "ns/time_for_children", &children, 0) < 0)
-		return fail_errno("looking at the time namespace of its children");
-	if (children.st_ino != ns->inode)
-		return refuse(EOPNOTSUPP, "it has asked for another time namespace for its children, and has none yet: "
-					  "that cannot be checkpointed yet");
-	return 0;
-}
 
 static Timespec *clock_there(struct dump *d, clockid_t clock, int64_t shift)
 {
@@ -88,9 +121,9 @@ static Timespec *clock_there(struct dump *d, clockid_t clock, int64_t shift)
 static int dump_time(struct dump *d, struct namespace *ns)
 {
 	TimensEntry entry = TIMENS_ENTRY__INIT;
-	struct offsets theirs, ours;
+	struct time_offsets theirs, ours;
 
-	TRY(read_offsets(ns->task->dump->proc, &theirs));
+	TRY(time_offsets_inside(ns->task->dump->proc, &theirs));
 	TRY(read_own_offsets(&ours));
 	entry.monotonic = clock_there(d, CLOCK_MONOTONIC, theirs.monotonic - ours.monotonic);
 	entry.boottime = clock_there(d, CLOCK_BOOTTIME, theirs.boottime - ours.boottime);
@@ -101,9 +134,9 @@ static int dump_time(struct dump *d, struct namespace *ns)
 
 struct clocks {
 	const TimensEntry *entry;
-	bool wanted;		/* by the images; else it would only be better */
-	struct offsets offsets; /* of the namespace, as soon as it is made */
-	struct offsets shift;	/* from our clocks to those there */
+	bool wanted;		     /* by the images; else it would only be better */
+	struct time_offsets offsets; /* of the namespace, as soon as it is made */
+	struct time_offsets shift;   /* from our clocks to those there */
 };
 
 static int check_time(const Timespec *time, uint32_t number)
@@ -167,19 +200,32 @@ static void print_offset(char *to, size_t capacity, const char *clock, int64_t o
 	snprintf(to, capacity, "%s %" PRId64 " %" PRId64, clock, (int64_t)((offset - ns) / NS_PER_S), ns);
 }
 
+static int write_offsets(int proc, const char *name, const struct time_offsets *offsets)
+{
+	char text[2][64], both[130];
+
+	print_offset(text[0], sizeof(text[0]), "monotonic", offsets->monotonic);
+	print_offset(text[1], sizeof(text[1]), "boottime", offsets->boottime);
+	snprintf(both, sizeof(both), "%s\n%s\n", text[0], text[1]);
+	return file_write_text(proc, name, both);
+}
+
+int time_offsets_write(int proc, const struct time_offsets *offsets)
+{
+	int error = write_offsets(proc, "timens_offsets", offsets);
+
+	return error < 0 ? fail(-error, "setting the clocks of its children") : 0;
+}
+
 static int make_there(void *arg)
 {
 	struct namespace *ns = arg;
 	struct clocks *clocks = ns->data;
-	char text[2][64], both[130];
 	int error;
 
-	print_offset(text[0], sizeof(text[0]), "monotonic", clocks->offsets.monotonic);
-	print_offset(text[1], sizeof(text[1]), "boottime", clocks->offsets.boottime);
-	snprintf(both, sizeof(both), "%s\n%s\n", text[0], text[1]);
 	if (unshare(CLONE_NEWTIME) < 0)
 		return -errno;
-	error = file_write_text(AT_FDCWD, "/proc/self/timens_offsets", both);
+	error = write_offsets(AT_FDCWD, "/proc/self/timens_offsets", &clocks->offsets);
 	if (error < 0)
 		return error;
 	ns->fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
@@ -189,14 +235,14 @@ static int make_there(void *arg)
 static int make_time(struct restore *r, struct namespace *ns)
 {
 	struct clocks *clocks = ns->data;
-	struct offsets ours;
+	struct time_offsets ours;
 	int error;
 
 	TRY(read_own_offsets(&ours));
 	clocks->shift.monotonic = find_shift(CLOCK_MONOTONIC, clocks->entry->monotonic);
 	clocks->shift.boottime = find_shift(CLOCK_BOOTTIME, clocks->entry->boottime);
-	clocks->offsets =
-		(struct offsets){ ours.monotonic + clocks->shift.monotonic, ours.boottime + clocks->shift.boottime };
+	clocks->offsets = (struct time_offsets){ ours.monotonic + clocks->shift.monotonic,
+						 ours.boottime + clocks->shift.boottime };
 	error = r->ids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWUSER, make_there, ns)
 		       : namespace_run(-1, 0, make_there, ns);
 	if (error == 0)
@@ -224,7 +270,6 @@ int64_t time_shift(const struct restore *r, const struct task *task, clockid_t c
 const struct namespace_kind time_kind = {
 	NAMESPACE_KIND("time", CLONE_NEWTIME, time_ns_id),
 	.nested = true,
-	.collect = collect_time,
 	.dump = dump_time,
 	.adopt = adopt_time,
 	.load = load_time,

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A thread that called unshare(CLONE_NEWTIME) stays in its time namespace, and its children will be in the new one
+ * (time_namespaces(7)). Saved as the distance of its clocks from the thread's own: those of the tree go on where they
+ * stood, so their offsets are others after a restore. CRIU does not save it; ours are fields that it skips.
+ */
+#include <errno.h>
+#include <sched.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "kern/proc/proc.h"
+#include "object/namespace/namespace.h"
+#include "object/task/part.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080 /* since 5.6 */
+#endif
+
+static int dump_time_for_children(struct dump *d, struct thread *thread)
+{
+	ThreadCoreEntry *record = thread->core->thread_core;
+	AUTO_CLOSE int proc = proc_open(thread->tid);
+	struct time_offsets children, own;
+
+	if (proc < 0)
+		return fail(-proc, "opening /proc/%d", thread->tid);
+	if (!time_has_other_for_children(proc))
+		return 0;
+	TRY(time_offsets_for_children(proc, &children));
+	TRY(time_offsets_inside(proc, &own));
+	record->has_children_monotonic = record->has_children_boottime = true;
+	record->children_monotonic = children.monotonic - own.monotonic;
+	record->children_boottime = children.boottime - own.boottime;
+	return 0;
+}
+
+static int plan_time_for_children(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	if (thread->core->thread_core->has_children_monotonic)
+		plan_syscall(plan, "get a time namespace for children", __NR_unshare, V(CLONE_NEWTIME));
+	return 0;
+}
+
+/* The new one has the offsets of the thread's own as long as nothing is written. */
+static int settle_time_for_children(struct restore *r, struct thread *thread)
+{
+	const ThreadCoreEntry *record = thread->core->thread_core;
+	AUTO_CLOSE int proc = -1;
+	struct time_offsets offsets;
+
+	if (!record->has_children_monotonic)
+		return 0;
+	proc = proc_open(thread->tid);
+	if (proc < 0)
+		return fail(-proc, "opening /proc/%d", thread->tid);
+	TRY(time_offsets_for_children(proc, &offsets));
+	offsets.monotonic += record->children_monotonic;
+	offsets.boottime += record->children_boottime;
+	return time_offsets_write(proc, &offsets);
+}
+
+const struct task_part time_for_children_part = {
+	.name = "time-for-children",
+	.outside = dump_time_for_children,
+	.plan = plan_time_for_children,
+	.settle = settle_time_for_children,
+};
