@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	must(shutdown(client, SHUT_WR) == 0);
 	place.fd = server;
-	must(peer_accept(&place, -1, &peer) == 0);
+	must(peer_accept(&place, -1, NULL, &peer) == 0);
 	if (data[0] % 3 == 2) {
 		struct page_supply supply = { read_some };
 

@@ -16,7 +16,7 @@ from test_safety import is_quiet, memory_of_criu
 
 KILLS = int(os.environ.get('CRIU_KILLS', '6'))
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-SUBJECTS = ('thread/computing', 'tree/family', 'socket/tcp-established', 'memory/shared-anonymous', 'signal/pending')
+SUBJECTS = ('thread/computing', 'tree/family', 'socket/tcp-established', 'memory/shared-anonymous', 'signal/pending', 'file/deleted-odd')
 
 
 def child_of(pid):
