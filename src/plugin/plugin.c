@@ -210,6 +210,14 @@ bool plugins_next(struct plugins *plugins, unsigned hook, struct plugin_turn *tu
 	return false;
 }
 
+bool plugins_have(const struct plugins *plugins, unsigned hook)
+{
+	for (size_t i = 0; plugins && i < plugins->items.n; i++)
+		if (hook < plugins->items.items[i].n_hooks && plugins->items.items[i].hooks[hook])
+			return true;
+	return false;
+}
+
 int plugins_fail(const struct plugins *plugins, int answer)
 {
 	return refuse(-answer < 4096 ? -answer : EIO, "the plugin %s failed at %s with %d (%s)", plugins->asked->name,

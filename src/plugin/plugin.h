@@ -56,6 +56,8 @@ struct plugin_turn {
 /* The next one that has the hook; false when there is none, or the last one has answered. plugins may be NULL. */
 bool plugins_next(struct plugins *plugins, unsigned hook, struct plugin_turn *turn);
 
+/* Does any of them have the hook? plugins may be NULL. */
+bool plugins_have(const struct plugins *plugins, unsigned hook);
 /* For an answer that means failure: logs who gave it. Returns -errno. */
 int plugins_fail(const struct plugins *plugins, int answer);
 /* The same for hooks without a subject: 0 if nobody was there or the answer was 0 or more. */

@@ -271,3 +271,33 @@ def test_tmux(room, criu, folder):
     assert code == 1 and 'the other side of the terminal /dev/pts/' in said and '--shell-job' in said, said
     code, said = check(room, criu, program, '--shell-job')
     assert code == 0, said
+
+
+OBSTACLES = '''
+import fcntl, os, socket, time
+listener = socket.create_server(('127.0.0.1', 0))
+client = socket.create_connection(listener.getsockname())
+server = listener.accept()[0]
+locked = open('locked', 'w')
+fcntl.flock(locked, fcntl.LOCK_EX)
+linked = open('one', 'w')
+os.link('one', 'two')
+os.unlink('one')
+devices = [open('/dev/kmsg'), os.eventfd(1)]
+open('ready', 'w').close()
+time.sleep(1000)
+'''
+
+
+def test_dump_names_all(room, criu, folder):
+    """A dump that is refused names whatever the preflight names, and not only the first of it."""
+    pid = room.start('/dev/null', '/usr/bin/python3', '-c', OBSTACLES, cwd=folder)
+    wait_until((folder / 'ready').exists, 20, 'it does not begin')
+    told = json.loads(room.run(criu, 'check', '--tree', pid, '--json').stdout)
+    assert len(told['obstacles']) >= 5, told
+    (folder / 'images').mkdir()
+    done = room.run(criu, 'dump', '-t', pid, '-D', folder / 'images')
+    assert done.returncode == 1
+    missing = [one['what'] for one in told['obstacles'] if one['what'] not in done.stdout]
+    assert not missing, f'{missing} is not in what the dump says: {done.stdout}'
+    room.kill([pid])

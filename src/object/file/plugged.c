@@ -71,7 +71,7 @@ int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out
 	out->ext->id = of->id;
 	out->ext->fown = of->owner;
 	question->refuse_it = refuse_it;
-	if (!d->plugins)
+	if (!plugins_have(d->plugins, CR_PLUGIN_HOOK__DUMP_EXT_FILE))
 		return refuse_it(of);
 	file_dump_save(d, save_plugged, question);
 	return 0;
