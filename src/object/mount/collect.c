@@ -198,20 +198,16 @@ static bool is_removed_directory(const struct mount *mount)
 	return false;
 }
 
-static int check_empty(struct dump *d, struct mount *mount)
+static int leave_to_plugins(struct dump *d, struct mount *mount, const char *why)
 {
-	int empty = content_is_empty(d, mount);
+	int taken = ask_plugins(d, mount);
 
-	TRY(empty);
-	return empty ? 0
-		     : mount_refuse(mount, "there are files in it, which can't be saved (--enable-fs leaves them out)");
+	return taken == -ENOTSUP ? mount_refuse(mount, why) : taken;
 }
 
 /* None of ours, not of the root's file system, and none that the user named. */
 static int find_source(struct dump *d, struct mount *mount)
 {
-	int taken;
-
 	if (pty_is_mounted(mount) && !pty_has_devpts(d->mounts, mount))
 		return mount_refuse(mount, "it is a pty of a devpts that is mounted nowhere in the tree");
 	if (mount->entry->deleted && !is_removed_directory(mount) && !pty_is_mounted(mount))
@@ -223,8 +219,14 @@ static int find_source(struct dump *d, struct mount *mount)
 		return mount_refuse(mount, "it is one that criu sees as well");
 	if (mount->fs && mount->fs->late)
 		return overlay_dump(d, mount);
-	if (mount->fs && mount->fs->empty && !is_enabled(d, mount->seen->fs_type))
-		return check_empty(d, mount);
+	if (mount->fs && mount->fs->empty && !is_enabled(d, mount->seen->fs_type)) {
+		int empty = content_is_empty(d, mount);
+
+		if (empty)
+			return empty < 0 ? empty : 0;
+		return leave_to_plugins(d, mount,
+					"there are files in it, which can't be saved (--enable-fs leaves them out)");
+	}
 	if (mount->fs && mount->fs->anew)
 		return 0;
 	if (nsfs_is(mount->seen) && nsfs_dump(d, mount) < 0)
@@ -236,11 +238,9 @@ static int find_source(struct dump *d, struct mount *mount)
 		mount->entry->fsname = (char *)mount->seen->fs_type;
 		return 0;
 	}
-	taken = ask_plugins(d, mount);
-	if (taken != -ENOTSUP)
-		return taken;
-	return mount_refuse(mount, mount->fs ? mount->fs->why
-					     : "criu does not know how to make it again (--enable-fs lets it try)");
+	return leave_to_plugins(d, mount,
+				mount->fs ? mount->fs->why
+					  : "criu does not know how to make it again (--enable-fs lets it try)");
 }
 
 static bool is_idmapped(const struct proc_mount *seen)
