@@ -73,20 +73,6 @@ def check_kinds(top):
                 yield f'src/object/meson.build: {name}: no "const struct {type_name} {name}..." is defined anywhere'
 
 
-def check_documents(top):
-    """Functions and files that the documents name are there."""
-    code = '\n'.join(path.read_text() for root in ('src', 'lib', 'tests', 'crit')
-                     for path in (top / root).rglob('*.[ch]'))
-    for document in [top / 'README.md', *sorted((top / 'docs').glob('*.md'))]:
-        text = document.read_text()
-        for name in sorted(set(re.findall(r'`(\w+)\(\)`', text))):
-            if name != 'module_verb_object' and not re.search(rf'\b{name}\(', code):
-                yield f'{document.relative_to(top)}: there is no function {name}()'
-        for name in sorted(set(re.findall(r'(?<![\w/.-])((?:src|lib|tests|tools|docs)/[\w/.-]*\w)\b(?![*<(\[])', text))):
-            if not (top / name).exists():
-                yield f'{document.relative_to(top)}: there is no {name}'
-
-
 def main():
     top = Path(__file__).resolve().parent.parent
     complaints = []
@@ -96,7 +82,7 @@ def main():
             if path.suffix in ('.c', '.h', '.S', '.py', '.sh', '.def') or path.name == 'meson.build':
                 lines = path.read_text().splitlines()
                 complaints += [*check_heads(name, lines), *check_lines(name, lines)]
-    complaints += [*check_sources(top), *check_kinds(top), *check_documents(top)]
+    complaints += [*check_sources(top), *check_kinds(top)]
     print('\n'.join(complaints))
     return bool(complaints)
 
