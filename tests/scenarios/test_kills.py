@@ -72,8 +72,8 @@ def said_in(log):
 
 def is_undone(code, number, log):
     """What a signal that can be caught lets criu say and return, in time or too late; what kills it does not."""
-    if code is None or number == signal.SIGKILL:
-        return True
+    if code is None or number == signal.SIGKILL or not log.exists():
+        return True     # it was over, can't say anything, or had not begun
     said = said_in(log)
     # Before it has begun, a signal simply ends it: there is nothing to undo.
     return code in (0, 128 + number, -number) or (code == 1 and 'interrupted by SIG' in said)
