@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "object/mount/core.h"
 #include "object/namespace/namespace.h"
 #include "session/needs.h"
@@ -130,10 +131,10 @@ int mount_restore_needs(struct restore *r, struct namespace *ns)
 		else if (mount_is_external(m) && entry->ext_key && strcmp(entry->ext_key, EXTERNAL_AUTO) == 0)
 			(void)need(r, NEED_FILE, entry->source, "it is mounted on %s", entry->mountpoint);
 		else if (mount_is_external(m) || entry->ext_key)
-			(void)need(r, NEED_OPTION, "--external", "%s[%s]:PATH, for what is mounted on %s",
-				   mount_is_external(m) ? "mnt" : "dev",
-				   mount_is_external(m) ? entry->ext_key ?: entry->root : entry->source,
-				   entry->mountpoint);
+			(void)need(r, NEED_OPTION,
+				   pool_printf(r->pool, "--external %s[%s]:PATH", mount_is_external(m) ? "mnt" : "dev",
+					       mount_is_external(m) ? entry->ext_key ?: entry->root : entry->source),
+				   "gives what is mounted on %s", entry->mountpoint);
 		else if (!m->parent && m->from_root && strcmp(entry->root, "/") != 0)
 			(void)need(r, NEED_OPTION, "--root", "the root of the mount namespace, %s then", entry->root);
 	}

@@ -264,6 +264,39 @@ static const char *find_given(const struct options *options)
 	return NULL;
 }
 
+/* A dump with --empty-ns net writes no image of the namespace at all. */
+static bool is_empty(struct restore *r, const struct namespace *ns)
+{
+	static const enum image_id types[] = { IMAGE_NETDEV, IMAGE_IFADDR, IMAGE_ROUTE };
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		AUTO(image_close) struct image *image = NULL;
+
+		any |= image_open(r->store, &image, types[i], ns->id) >= 0;
+	}
+	return !any;
+}
+
+/* An empty network is made if that was asked for: nobody shall be without one unawares. */
+static int load_absent(struct restore *r, struct namespace *ns)
+{
+	struct net_space *space = ns->data;
+	const char *refusal = pool_printf(
+		r->pool,
+		"netns-%u.img is missing: restore with --empty-ns net if the dump was made so, or to have a "
+		"network without content",
+		ns->id);
+
+	if (!is_empty(r, ns))
+		return refuse(ENOENT, "%s", refusal);
+	TRY(need_given(r, NEED_OPTION, "--empty-ns net",
+		       "the network of the tasks is not in the checkpoint: whoever restores makes it, or gives it",
+		       refusal));
+	space->empty = true;
+	return 0;
+}
+
 static int load_net(struct restore *r, struct namespace *ns)
 {
 	struct net_space *space = ns->data = pool_new(r->pool, struct net_space);
@@ -277,11 +310,7 @@ static int load_net(struct restore *r, struct namespace *ns)
 	if (error == -ENOENT && space->empty)
 		space->key = find_given(r->options);
 	if (error == -ENOENT && !space->empty)
-		return refuse(ENOENT,
-			      "netns-%u.img is missing: restore with --empty-ns net if the dump was made so, or to "
-			      "have a network without "
-			      "content",
-			      ns->id);
+		return load_absent(r, ns);
 	if (space->empty)
 		return 0;
 	TRY(net_settings_check(space->entry));
