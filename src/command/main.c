@@ -4,6 +4,8 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -65,6 +67,17 @@ static int give_up(int result)
 	return 1;
 }
 
+/*
+ * A program that has its capabilities from its file is not dumpable: what is in /proc/PID of it and of its children is
+ * root's then, and they may not take each other's descriptors. Who has fewer capabilities may not look at it even so,
+ * see ptrace(2).
+ */
+static void become_dumpable(const struct options *options)
+{
+	if (options->unprivileged && geteuid() != 0 && prctl(PR_GET_DUMPABLE) != 1)
+		(void)prctl(PR_SET_DUMPABLE, 1); /* a failure shows where it hinders */
+}
+
 static int run(struct options *options)
 {
 	int (*command)(const struct options *) = find_command(options->command);
@@ -85,6 +98,7 @@ static int run(struct options *options)
 		(void)log_refuse_file(options->log_file, result);
 		return 1;
 	}
+	become_dumpable(options);
 	log_who_we_are();
 	result = options_check(options);
 	if (result == -EINVAL)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.usefixtures('open_tree')
 class UserRun(Run):
     """Subject and criu belong to an ordinary user; the room is root's."""
 
+    checkpointer = AS_CHECKPOINTER
+
     def start(self):
         for folder in (self.work, self.control):
             os.chown(folder, USER, USER)
@@ -43,7 +46,7 @@ class UserRun(Run):
 
     def call_criu(self, command, images, *options, env=None):
         run = self.room.run
-        self.room.run = lambda *words, **more: run(*AS_CHECKPOINTER, *words, '--unprivileged', **more)
+        self.room.run = lambda *words, **more: run(*self.checkpointer, *words, '--unprivileged', **more)
         try:
             return super().call_criu(command, images, *options, env=env)
         finally:
@@ -62,6 +65,20 @@ def test_subject(build, criu, room, name, way):
     if reason:
         pytest.skip(reason)
     getattr(ways, way)(run)
+    run.release()
+
+
+@pytest.mark.parametrize('capabilities', ['cap_checkpoint_restore', 'cap_checkpoint_restore,cap_sys_ptrace,cap_net_admin'])
+def test_capabilities_of_the_file(build, criu, room, folder, capabilities):
+    """The program itself has the capabilities, as setcap gives them: the kernel keeps others off such a process, but not criu off its own."""
+    copy = folder / 'criu'
+    shutil.copy(criu, copy)
+    folder.chmod(0o755)
+    subprocess.run(['setcap', f'{capabilities}+eip', copy], check=True)
+    run = UserRun(Subject(build / 'tests/subjects/file.pipe'), room, copy)
+    run.checkpointer = AS_USER
+    run.start()
+    ways.plain(run)
     run.release()
 
 
