@@ -14,7 +14,10 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/table.h"
 #include "flow/restore-load.h"
+#include "engine/engine.h"
+#include "image/inventory.h"
 #include "image/store.h"
 #include "object/file/file.h"
 #include "object/file/regular/regular.h"
@@ -39,6 +42,7 @@ static int open_zoo(void **state)
 	zoo->r.options = &zoo->options;
 	zoo->r.pool = pool_create();
 	zoo->r.tree = task_tree_create();
+	zoo->r.inventory = pool_new(zoo->r.pool, struct inventory);
 	return store_open_dir(zoo->dir, false, &zoo->r.store);
 }
 
@@ -46,9 +50,11 @@ static int close_zoo(void **state)
 {
 	struct zoo *zoo = *state;
 
-	file_restore_clean(&zoo->r);
+	phase_restore_clean(&zoo->r);
+	phase_restore_end(&zoo->r);
 	store_close(&zoo->r.store);
 	task_tree_destroy(&zoo->r.tree);
+	table_destroy(&zoo->r.passed);
 	pool_destroy(&zoo->r.pool);
 	options_done(&zoo->options);
 	close(zoo->dir);

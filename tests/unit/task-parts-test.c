@@ -18,6 +18,7 @@
 
 #include "base/fail.h"
 #include "base/pool.h"
+#include "base/table.h"
 #include "base/auto.h"
 #include "image/image.h"
 #include "image/store.h"
@@ -111,6 +112,7 @@ static int tear_down(void **state)
 
 	store_close(&s->r.store);
 	task_tree_destroy(&s->r.tree);
+	table_destroy(&s->r.passed);
 	pool_destroy(&s->r.pool);
 	free(s);
 	failure_reset();
