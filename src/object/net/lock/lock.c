@@ -269,6 +269,12 @@ static int cut_off_until_restore(struct dump *d, struct lock *lock)
 		log_warn("Network namespace %u is not locked until the restore: clients may be refused", lock->id);
 	else
 		lock->kept = true;
+	if (lock->kept)
+		log_info("Network namespace %u, should it last, is locked until the restore. To give it up: %s",
+			 lock->id,
+			 d->inventory->lock == INVENTORY_LOCK_IPTABLES
+				 ? "iptables -F CRIU"
+				 : pool_printf(d->pool, "nft delete table inet %s", table));
 	return 0;
 }
 
