@@ -45,4 +45,4 @@ int extra_encode(const struct json *object, struct image *image, const ProtobufC
 /* --- reports on a whole directory (explore.c) --- */
 
 /* what: "ps", "tree", "fds", "mems", "rss". -EINVAL, unlogged, for another word. */
-int explore(int dir, const char *what, struct buffer *out);
+int explore_checkpoint(int dir, const char *what, struct buffer *out);

@@ -196,7 +196,7 @@ static int load_version(struct checkpoint *checkpoint)
 	return error == -ENOENT ? 0 : error ?: inventory_read(checkpoint->store, &inventory);
 }
 
-static int report(struct checkpoint *checkpoint, const char *what, struct buffer *out)
+static int report_checkpoint(struct checkpoint *checkpoint, const char *what, struct buffer *out)
 {
 	static const struct {
 		const char *what;
@@ -219,13 +219,13 @@ static int report(struct checkpoint *checkpoint, const char *what, struct buffer
 	return -EINVAL;
 }
 
-int explore(int dir, const char *what, struct buffer *out)
+int explore_checkpoint(int dir, const char *what, struct buffer *out)
 {
 	struct checkpoint checkpoint = { .files = table_create() };
 	int ret = store_open_dir(dir, false, &checkpoint.store);
 
 	if (ret == 0)
-		ret = report(&checkpoint, what, out);
+		ret = report_checkpoint(&checkpoint, what, out);
 	vector_done(&checkpoint.tasks);
 	table_destroy(&checkpoint.files);
 	store_close(&checkpoint.store);

@@ -18,7 +18,7 @@ struct reader {
 
 static int read_value(struct reader *reader, struct json **ret);
 
-static int complain(const struct reader *reader, const char *text)
+static int report_syntax(const struct reader *reader, const char *text)
 {
 	return refuse(EINVAL, "this is no JSON: line %u: %s", reader->line, text);
 }
@@ -30,7 +30,7 @@ static void skip_blanks(struct reader *reader)
 }
 
 /* Whether the next character is this one; takes it. */
-static bool take(struct reader *reader, char c)
+static bool take_char(struct reader *reader, char c)
 {
 	skip_blanks(reader);
 	if (reader->at == reader->end || *reader->at != c)
@@ -47,7 +47,7 @@ static int read_hex(struct reader *reader, uint32_t *ret)
 		const char *digit;
 
 		if (reader->at == reader->end || !*reader->at || !(digit = strchr(digits, *reader->at | 0x20)))
-			return complain(reader, "four hex digits are wanted after \\u");
+			return report_syntax(reader, "four hex digits are wanted after \\u");
 		*ret = *ret << 4 | (uint32_t)(digit - digits);
 	}
 	return 0;
@@ -85,17 +85,17 @@ static int read_unicode(struct reader *reader, char *to, size_t *size)
 	TRY(read_hex(reader, &c));
 	if (c >= 0xd800 && c < 0xdc00) {
 		if (reader->end - reader->at < 2 || reader->at[0] != '\\' || reader->at[1] != 'u')
-			return complain(reader, "half of a surrogate pair");
+			return report_syntax(reader, "half of a surrogate pair");
 		reader->at += 2;
 		TRY(read_hex(reader, &low));
 		if (low < 0xdc00 || low >= 0xe000)
-			return complain(reader, "half of a surrogate pair");
+			return report_syntax(reader, "half of a surrogate pair");
 		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 	} else if (c >= 0xdc80 && c <= 0xdcff) {
 		to[(*size)++] = (char)(c - 0xdc00);
 		return 0;
 	} else if (c >= 0xdc00 && c < 0xe000) {
-		return complain(reader, "half of a surrogate pair");
+		return report_syntax(reader, "half of a surrogate pair");
 	}
 	*size += put_utf8(to + *size, c);
 	return 0;
@@ -107,7 +107,7 @@ static int read_escape(struct reader *reader, char *to, size_t *size)
 	char letter;
 
 	if (reader->at == reader->end)
-		return complain(reader, "it ends in a text");
+		return report_syntax(reader, "it ends in a text");
 	letter = *reader->at++;
 	if (letter == 'u')
 		return read_unicode(reader, to, size);
@@ -117,7 +117,7 @@ static int read_escape(struct reader *reader, char *to, size_t *size)
 			return 0;
 		}
 	}
-	return complain(reader, "an unknown escape");
+	return report_syntax(reader, "an unknown escape");
 }
 
 /* A text after its first quote. No escape is shorter than what it stands for. */
@@ -130,7 +130,7 @@ static int read_text(struct reader *reader, const char **ret, size_t *ret_size)
 	while (quote < reader->end && *quote != '"')
 		quote += *quote == '\\' ? 2 : 1;
 	if (quote >= reader->end)
-		return complain(reader, "a text does not end");
+		return report_syntax(reader, "a text does not end");
 	to = pool_alloc(reader->pool, (size_t)(quote - reader->at) + 1);
 	while (reader->at < quote) {
 		const char *plain = memchr(reader->at, '\\', (size_t)(quote - reader->at)) ?: quote;
@@ -156,8 +156,8 @@ static int read_members(struct reader *reader, struct json *parent, char bracket
 	struct json **end = &parent->first;
 
 	if (++reader->depth > MAX_DEPTH)
-		return complain(reader, "it nests too deep");
-	if (take(reader, bracket)) {
+		return report_syntax(reader, "it nests too deep");
+	if (take_char(reader, bracket)) {
 		reader->depth--;
 		return 0;
 	}
@@ -166,19 +166,19 @@ static int read_members(struct reader *reader, struct json *parent, char bracket
 		size_t size;
 
 		if (parent->type == JSON_OBJECT) {
-			if (!take(reader, '"'))
-				return complain(reader, "a key is wanted");
+			if (!take_char(reader, '"'))
+				return report_syntax(reader, "a key is wanted");
 			TRY(read_text(reader, &key, &size));
-			if (!take(reader, ':'))
-				return complain(reader, "':' is wanted after a key");
+			if (!take_char(reader, ':'))
+				return report_syntax(reader, "':' is wanted after a key");
 		}
 		TRY(read_value(reader, end));
 		(*end)->key = key;
 		end = &(*end)->next;
 		parent->n++;
-	} while (take(reader, ','));
+	} while (take_char(reader, ','));
 	reader->depth--;
-	return take(reader, bracket) ? 0 : complain(reader, "',' or a closing bracket is wanted");
+	return take_char(reader, bracket) ? 0 : report_syntax(reader, "',' or a closing bracket is wanted");
 }
 
 static int read_word(struct reader *reader, struct json *value)
@@ -199,7 +199,7 @@ static int read_word(struct reader *reader, struct json *value)
 		}
 	}
 	if (!length || !memchr("-0123456789", *reader->at, 11))
-		return complain(reader, "a value is wanted");
+		return report_syntax(reader, "a value is wanted");
 	value->type = JSON_NUMBER;
 	value->size = length;
 	value->text = memcpy(pool_alloc(reader->pool, length + 1), reader->at, length);
@@ -214,15 +214,15 @@ static int read_value(struct reader *reader, struct json **ret)
 	skip_blanks(reader);
 	value->line = reader->line;
 	*ret = value;
-	if (take(reader, '"')) {
+	if (take_char(reader, '"')) {
 		value->type = JSON_TEXT;
 		return read_text(reader, &value->text, &value->size);
 	}
-	if (take(reader, '{')) {
+	if (take_char(reader, '{')) {
 		value->type = JSON_OBJECT;
 		return read_members(reader, value, '}');
 	}
-	if (take(reader, '[')) {
+	if (take_char(reader, '[')) {
 		value->type = JSON_LIST;
 		return read_members(reader, value, ']');
 	}
@@ -235,7 +235,7 @@ int json_read(const char *text, size_t size, struct pool *pool, struct json **re
 
 	TRY(read_value(&reader, ret));
 	skip_blanks(&reader);
-	return reader.at == reader.end ? 0 : complain(&reader, "more text after its end");
+	return reader.at == reader.end ? 0 : report_syntax(&reader, "more text after its end");
 }
 
 struct json *json_find(const struct json *object, const char *key)

@@ -83,7 +83,7 @@ static int open_image(int fd, const char *path, struct pool *pool, struct image 
 	return error;
 }
 
-static int decode(struct arguments *arguments, struct decoding *decoding)
+static int decode_input(struct arguments *arguments, struct decoding *decoding)
 {
 	AUTO(image_close) struct image *image = NULL;
 	AUTO_CLOSE int fd = open_input(arguments->in);
@@ -104,7 +104,7 @@ static int run_decode(struct arguments *arguments)
 		.no_payload = arguments->no_payload,
 		.pool = arguments->pool,
 	};
-	int ret = decode(arguments, &decoding);
+	int ret = decode_input(arguments, &decoding);
 
 	buffer_done(&decoding.json.out);
 	return ret;
@@ -178,7 +178,7 @@ static int run_explore(struct arguments *arguments)
 
 	if (dir < 0)
 		return fail_errno("can't open the images directory %s", arguments->words[0]);
-	TRY(explore(dir, arguments->words[1], &out));
+	TRY(explore_checkpoint(dir, arguments->words[1], &out));
 	return write_output(NULL, out.data, out.size);
 }
 

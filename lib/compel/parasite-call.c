@@ -24,7 +24,7 @@
 #define OVERLAP	    16
 
 /* What one mapping of a file holds, as offsets from its start; -1 = not found. */
-struct finding {
+struct place_search {
 	dev_t dev;
 	ino_t inode;
 	uint64_t pgoff;
@@ -32,7 +32,7 @@ struct finding {
 };
 
 struct parasite_cache {
-	VECTOR(struct finding) findings;
+	VECTOR(struct place_search) findings;
 };
 
 struct parasite_cache *parasite_cache_create(void)
@@ -56,7 +56,7 @@ static int64_t find_code(const uint8_t *buffer, size_t size, const struct arch_g
 	return found ? found - buffer : -1;
 }
 
-static void look_into(struct finding *finding, const uint8_t *buffer, size_t size, uint64_t offset)
+static void look_into(struct place_search *finding, const uint8_t *buffer, size_t size, uint64_t offset)
 {
 	int64_t at;
 
@@ -72,9 +72,9 @@ static void look_into(struct finding *finding, const uint8_t *buffer, size_t siz
 	}
 }
 
-static struct finding search_mapping(pid_t pid, const struct mapping *m)
+static struct place_search search_mapping(pid_t pid, const struct mapping *m)
 {
-	struct finding finding = {
+	struct place_search finding = {
 		.dev = m->dev, .inode = m->inode, .pgoff = m->pgoff, .syscall_ret = -1, .sigreturn = -1
 	};
 	uint64_t size = m->end - m->start < SEARCH_MAX ? m->end - m->start : SEARCH_MAX;
@@ -104,7 +104,7 @@ static bool has_code(pid_t pid, uint64_t address, const struct arch_gadget *gadg
 }
 
 /* A program may have changed its own code, so what the cache says is looked at again. */
-static bool still_true(pid_t pid, const struct mapping *m, const struct finding *f)
+static bool still_true(pid_t pid, const struct mapping *m, const struct place_search *f)
 {
 	if (f->syscall_ret >= 0 && !has_code(pid, m->start + (uint64_t)f->syscall_ret, &arch_gadget_syscall_ret))
 		return false;
@@ -112,14 +112,14 @@ static bool still_true(pid_t pid, const struct mapping *m, const struct finding 
 	       has_code(pid, m->start + (uint64_t)f->sigreturn, &arch_gadget_sigreturn[1]);
 }
 
-static struct finding find_in_mapping(pid_t pid, const struct mapping *m, struct parasite_cache *cache)
+static struct place_search find_in_mapping(pid_t pid, const struct mapping *m, struct parasite_cache *cache)
 {
-	struct finding finding;
+	struct place_search finding;
 
 	if (!cache || !m->inode)
 		return search_mapping(pid, m);
 	for (size_t i = 0; i < cache->findings.n; i++) {
-		const struct finding *f = &cache->findings.items[i];
+		const struct place_search *f = &cache->findings.items[i];
 
 		if (f->dev == m->dev && f->inode == m->inode && f->pgoff == m->pgoff && still_true(pid, m, f))
 			return *f;
@@ -140,7 +140,7 @@ static void find_code_places(pid_t pid, const struct mappings *mappings, struct 
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < mappings->n; i++) {
 			const struct mapping *m = &mappings->items[i];
-			struct finding f;
+			struct place_search f;
 
 			/* Every process has the vdso, and it is short; files come in the second round. */
 			if (!(m->prot & PROT_EXEC) || !(m->prot & PROT_READ) || is_vdso(m) != (round == 0) ||

@@ -30,7 +30,7 @@
 #define ALL_SIGNALS (~0ull)
 #define MEMFD_EXEC  0x10u /* MFD_EXEC, since Linux 6.3 */
 
-static int call(const struct parasite_process *process, long nr, const uint64_t args[6], int64_t *ret)
+static int call_in_process(const struct parasite_process *process, long nr, const uint64_t args[6], int64_t *ret)
 {
 	return parasite_call(process->tid, process->mem, &process->place, &process->state, nr, args, ret);
 }
@@ -40,11 +40,11 @@ static int map_over_there(const struct parasite_process *process, struct arena *
 {
 	int64_t result;
 
-	TRY(call(process, __NR_mmap,
-		 (const uint64_t[6]){ address, arena->size, PROT_READ | PROT_WRITE | PROT_EXEC,
-				      (uint64_t)(MAP_SHARED | flags | (address ? MAP_FIXED_NOREPLACE : 0)),
-				      (uint64_t)fd, 0 },
-		 &result));
+	TRY(call_in_process(process, __NR_mmap,
+			    (const uint64_t[6]){ address, arena->size, PROT_READ | PROT_WRITE | PROT_EXEC,
+						 (uint64_t)(MAP_SHARED | flags | (address ? MAP_FIXED_NOREPLACE : 0)),
+						 (uint64_t)fd, 0 },
+			    &result));
 	if (result == -EACCES)
 		return refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): "
 				      "such programs cannot be "
@@ -106,9 +106,10 @@ static int open_memfd(const struct parasite_process *process, struct arena *aren
 	int fd;
 
 	TRY(find_empty_string(process, &name));
-	TRY(call(process, __NR_memfd_create, (const uint64_t[6]){ name, MFD_CLOEXEC | MEMFD_EXEC }, &result));
+	TRY(call_in_process(process, __NR_memfd_create, (const uint64_t[6]){ name, MFD_CLOEXEC | MEMFD_EXEC },
+			    &result));
 	if (result == -EINVAL) /* a kernel before 6.3 */
-		TRY(call(process, __NR_memfd_create, (const uint64_t[6]){ name, MFD_CLOEXEC }, &result));
+		TRY(call_in_process(process, __NR_memfd_create, (const uint64_t[6]){ name, MFD_CLOEXEC }, &result));
 	if (result < 0)
 		return fail((int)-result, "making shared memory in the task");
 	*theirs = (int)result;
@@ -133,14 +134,14 @@ static int share_by_memfd(const struct parasite_process *process, struct arena *
 	if (fd >= 0)
 		error = map_over_there(process, arena, address, 0, theirs);
 	if (theirs >= 0)
-		(void)call(process, __NR_close, (const uint64_t[6]){ (uint64_t)theirs }, &result);
+		(void)call_in_process(process, __NR_close, (const uint64_t[6]){ (uint64_t)theirs }, &result);
 	if (error < 0 && fd >= 0)
 		close(fd);
 	return error < 0 ? error : fd;
 }
 
 /* Maps the memory over there; returns a descriptor of it. */
-static int share(const struct parasite_process *process, struct arena *arena, uint64_t address, bool no_memfd)
+static int share_memory(const struct parasite_process *process, struct arena *arena, uint64_t address, bool no_memfd)
 {
 	int fd;
 
@@ -165,7 +166,7 @@ int parasite_arena_open_at(const struct parasite_process *process, size_t size, 
 	arena->fd = -1;
 	arena->pid = process->tid;
 	arena->size = (ARENA_HEADER + size + 4095) / 4096 * 4096;
-	fd = share(process, arena, address, no_memfd);
+	fd = share_memory(process, arena, address, no_memfd);
 	if (fd < 0) {
 		free(arena);
 		return fd;

@@ -103,7 +103,7 @@ void arena_free(struct arena *arena)
 #define SHORT_PAUSE 100
 #define LONG_PAUSE  5000
 
-static uint32_t *wakeup(const struct arena *arena)
+static uint32_t *arena_wakeup(const struct arena *arena)
 {
 	return (uint32_t *)(arena->local + ARENA_WAKEUP);
 }
@@ -143,7 +143,7 @@ static bool wait_for_bell(struct arena *arena, uint32_t seen, unsigned microseco
 {
 	struct timespec time = { .tv_nsec = microseconds * 1000 };
 
-	return syscall(__NR_futex, wakeup(arena), FUTEX_WAIT, seen, &time, NULL, 0) == 0 || errno == EAGAIN;
+	return syscall(__NR_futex, arena_wakeup(arena), FUTEX_WAIT, seen, &time, NULL, 0) == 0 || errno == EAGAIN;
 }
 
 /* A zombie still takes signals: its parent, another restorer, will not reap it. */
@@ -184,7 +184,7 @@ static int check_alive(struct remote *remote)
 	return remote->tid ? pass_stop(remote) : 0;
 }
 
-static int report(struct remote *remote)
+static int report_failed_step(struct remote *remote)
 {
 	const struct slot *slot = remote->slot;
 	char why[256];
@@ -202,7 +202,7 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 	int error;
 
 	for (unsigned rounds = 0;; rounds++) {
-		uint32_t seen = __atomic_load_n(wakeup(remote->arena), __ATOMIC_SEQ_CST);
+		uint32_t seen = __atomic_load_n(arena_wakeup(remote->arena), __ATOMIC_SEQ_CST);
 		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
 
 		arena_beat(remote->arena);
@@ -224,7 +224,7 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 		/* Who is stopped once may be stopped all the time. */
 		pause = error ? SHORT_PAUSE : pause * 2 < LONG_PAUSE ? pause * 2 : LONG_PAUSE;
 	}
-	return report(remote);
+	return report_failed_step(remote);
 }
 
 int remote_run(struct remote *remote, const struct plan *plan, const struct deadline *deadline)

@@ -20,14 +20,14 @@ static int set_string(char **field, const char *value)
 }
 
 /* Room for one more pointer in a list. */
-static void *grow(void *list, size_t n)
+static void *grow_list(void *list, size_t n)
 {
 	return realloc(list, (n + 1) * sizeof(void *));
 }
 
 static int add_string(char ***list, size_t *n, const char *value)
 {
-	char **longer = grow(*list, *n), *copy = value ? strdup(value) : NULL;
+	char **longer = grow_list(*list, *n), *copy = value ? strdup(value) : NULL;
 
 	if (longer)
 		*list = longer;
@@ -42,7 +42,7 @@ static int add_string(char ***list, size_t *n, const char *value)
 /* A new message at the end of a list, with two strings that stand at first and second. */
 #define ADD_PAIR(list, count, type, init, first, second, a, b)                                              \
 	do {                                                                                                \
-		type *new_ = malloc(sizeof(*new_)), **longer_ = grow((list), (count));                      \
+		type *new_ = malloc(sizeof(*new_)), **longer_ = grow_list((list), (count));                 \
 		if (longer_)                                                                                \
 			(list) = longer_;                                                                   \
 		if (new_)                                                                                   \
@@ -269,7 +269,7 @@ int criu_local_add_unix_sk(criu_opts *opts, unsigned int inode)
 	if (opts->rpc->has_ext_unix_sk && !opts->rpc->ext_unix_sk)
 		return -1;
 	one = malloc(sizeof(*one));
-	longer = grow(opts->rpc->unix_sk_ino, opts->rpc->n_unix_sk_ino);
+	longer = grow_list(opts->rpc->unix_sk_ino, opts->rpc->n_unix_sk_ino);
 	if (longer)
 		opts->rpc->unix_sk_ino = longer;
 	if (!one || !longer) {
@@ -292,7 +292,7 @@ int criu_local_add_inherit_fd(criu_opts *opts, int fd, const char *key)
 		return -1;
 	one = malloc(sizeof(*one));
 	copy = key ? strdup(key) : NULL;
-	longer = grow(opts->rpc->inherit_fd, opts->rpc->n_inherit_fd);
+	longer = grow_list(opts->rpc->inherit_fd, opts->rpc->n_inherit_fd);
 	if (longer)
 		opts->rpc->inherit_fd = longer;
 	if (!one || !copy || !longer) {

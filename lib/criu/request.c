@@ -190,7 +190,8 @@ static int answer_notification(const criu_opts *opts, int fd, const CriuNotify *
 }
 
 /* One request on an open connection. A refusal of the callback wins over what criu makes of it. */
-static int exchange(const criu_opts *opts, int fd, const CriuReq *request, CriuReqType expected, CriuResp **ret)
+static int exchange_messages(const criu_opts *opts, int fd, const CriuReq *request, CriuReqType expected,
+			     CriuResp **ret)
 {
 	int refused = 0, error = send_message(fd, request);
 	CriuResp *message;
@@ -220,7 +221,7 @@ static int exchange(const criu_opts *opts, int fd, const CriuReq *request, CriuR
 	return message->success ? 0 : -EBADE;
 }
 
-static int ask(criu_opts *opts, const CriuReq *request, CriuResp **ret)
+static int send_request(criu_opts *opts, const CriuReq *request, CriuResp **ret)
 {
 	bool itself = request->type == CRIU_REQ_TYPE__DUMP && !opts->rpc->has_pid;
 	int fd = open_connection(opts, itself), result;
@@ -228,7 +229,7 @@ static int ask(criu_opts *opts, const CriuReq *request, CriuResp **ret)
 	*ret = NULL;
 	if (fd < 0)
 		return -ECONNREFUSED;
-	result = exchange(opts, fd, request, request->type, ret);
+	result = exchange_messages(opts, fd, request, request->type, ret);
 	close_connection(opts, fd);
 	return result;
 }
@@ -241,7 +242,7 @@ static int ask_simply(criu_opts *opts, CriuReqType type, CriuOpts *fields)
 
 	request.type = type;
 	request.opts = fields;
-	result = ask(opts, &request, &reply);
+	result = send_request(opts, &request, &reply);
 	error = errno;
 	if (result == 0 && reply->dump && reply->dump->has_restored && reply->dump->restored)
 		result = 1;
@@ -293,7 +294,7 @@ int criu_local_restore_child(criu_opts *opts)
 	return result == -ECONNREFUSED ? -1 : result;
 }
 
-static int iterate(criu_opts *opts, int fd, int (*more)(criu_predump_info pi))
+static int iterate_pre_dumps(criu_opts *opts, int fd, int (*more)(criu_predump_info pi))
 {
 	CriuReq request = CRIU_REQ__INIT;
 	CriuResp *reply;
@@ -305,7 +306,7 @@ static int iterate(criu_opts *opts, int fd, int (*more)(criu_predump_info pi))
 		if (result < 0)
 			return result;
 		request.type = result ? CRIU_REQ_TYPE__PRE_DUMP : CRIU_REQ_TYPE__DUMP;
-		result = exchange(opts, fd, &request, request.type, &reply);
+		result = exchange_messages(opts, fd, &request, request.type, &reply);
 		if (reply)
 			criu_resp__free_unpacked(reply, NULL);
 		if (result || request.type == CRIU_REQ_TYPE__DUMP)
@@ -322,7 +323,7 @@ int criu_local_dump_iters(criu_opts *opts, int (*more)(criu_predump_info pi))
 	fd = open_connection(opts, false);
 	if (fd < 0)
 		return -ECONNREFUSED;
-	result = iterate(opts, fd, more);
+	result = iterate_pre_dumps(opts, fd, more);
 	close_connection(opts, fd);
 	return result;
 }
@@ -334,7 +335,7 @@ int criu_local_get_version(criu_opts *opts)
 	int result;
 
 	request.type = CRIU_REQ_TYPE__VERSION;
-	result = ask(opts, &request, &reply);
+	result = send_request(opts, &request, &reply);
 	if (result == 0 && !reply->version)
 		result = -EBADMSG;
 	if (result == 0) {
@@ -372,7 +373,7 @@ int criu_local_feature_check(criu_opts *opts, struct criu_feature_check *feature
 	wanted.has_pidfd_store = wanted.pidfd_store = known.pidfd_store;
 	request.type = CRIU_REQ_TYPE__FEATURE_CHECK;
 	request.features = &wanted;
-	result = ask(opts, &request, &reply);
+	result = send_request(opts, &request, &reply);
 	if (result == 0 && !reply->features)
 		result = -EBADMSG;
 	if (result == 0) {

@@ -102,7 +102,7 @@ static int send_v6(const struct soccr_segment *segment)
 }
 
 /* The IPv4 address inside ::ffff:a.b.c.d */
-static uint32_t mapped(const struct in6_addr *address)
+static uint32_t is_mapped(const struct in6_addr *address)
 {
 	uint32_t v4;
 
@@ -115,6 +115,6 @@ int soccr_send_segment(const struct soccr_segment *segment)
 	if (segment->from->sa.sa_family == AF_INET)
 		return send_v4(segment, segment->from->v4.sin_addr.s_addr, segment->to->v4.sin_addr.s_addr);
 	if (IN6_IS_ADDR_V4MAPPED(&segment->from->v6.sin6_addr))
-		return send_v4(segment, mapped(&segment->from->v6.sin6_addr), mapped(&segment->to->v6.sin6_addr));
+		return send_v4(segment, is_mapped(&segment->from->v6.sin6_addr), is_mapped(&segment->to->v6.sin6_addr));
 	return send_v6(segment);
 }

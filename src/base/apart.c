@@ -12,16 +12,16 @@
 
 #define STACK_SIZE (512 * 1024)
 
-struct job {
+struct apart_job {
 	int (*work)(void *arg);
 	void *arg;
 	int result;
 };
 
 /* Not of our session: a key of the terminal is for us. */
-static int go(void *arg)
+static int run_apart(void *arg)
 {
-	struct job *job = arg;
+	struct apart_job *job = arg;
 
 	(void)setsid();
 	job->result = job->work(job->arg);
@@ -30,7 +30,7 @@ static int go(void *arg)
 
 int apart_run(int (*work)(void *arg), void *arg)
 {
-	struct job job = { work, arg, -EIO };
+	struct apart_job job = { work, arg, -EIO };
 	sigset_t all, old;
 	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	pid_t pid;
@@ -39,7 +39,7 @@ int apart_run(int (*work)(void *arg), void *arg)
 		return fail_errno("a stack of %d bytes", STACK_SIZE);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = clone(go, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &job);
+	pid = clone(run_apart, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &job);
 	if (pid < 0)
 		job.result = fail_errno("making a process");
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)

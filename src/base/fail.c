@@ -112,7 +112,7 @@ static const char *without_scope(const char *text)
 }
 
 /* Logs and keeps; the caller's errno survives, so that it can still be looked at. */
-static int report(const char *file, int line, int error, bool with_errno, const char *format, va_list args)
+static int report_failure(const char *file, int line, int error, bool with_errno, const char *format, va_list args)
 {
 	int saved_errno = errno;
 	char text[1536], reason[128];
@@ -141,7 +141,7 @@ int fail_at(const char *file, int line, int error, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	report(file, line, error, true, format, args);
+	report_failure(file, line, error, true, format, args);
 	va_end(args);
 	return -error;
 }
@@ -151,7 +151,7 @@ int refuse_at(const char *file, int line, int error, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	report(file, line, error, false, format, args);
+	report_failure(file, line, error, false, format, args);
 	va_end(args);
 	return -error;
 }

@@ -27,7 +27,7 @@ void findings_end(struct findings *findings)
 				  findings->list.items[i].text);
 }
 
-static void release(finding_list *list)
+static void release_findings(finding_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		free(list->items[i].scopes);
@@ -38,8 +38,8 @@ static void release(finding_list *list)
 
 void findings_done(struct findings *findings)
 {
-	release(&findings->list);
-	release(&findings->warnings);
+	release_findings(&findings->list);
+	release_findings(&findings->warnings);
 }
 
 size_t findings_count(const struct findings *findings)
@@ -68,7 +68,7 @@ static bool is_known(const struct finding *known, const char *scopes, const char
 }
 
 /* Returns the new one, or NULL if it is known or one too many of its kind, which is counted. */
-static struct finding *add(finding_list *list, const char *file, int line, const char *text, unsigned alike_max)
+static struct finding *add_finding(finding_list *list, const char *file, int line, const char *text, unsigned alike_max)
 {
 	struct finding *last = NULL, *new;
 	unsigned alike = 0;
@@ -102,7 +102,7 @@ void findings_note_warning(const char *file, int line, const char *text)
 	AUTO_FREE char *copy = xstrdup(text);
 
 	copy[strcspn(copy, "\n")] = '\0';
-	(void)add(&current->warnings, file, line, copy, current->alike ?: FINDINGS_ALIKE);
+	(void)add_finding(&current->warnings, file, line, copy, current->alike ?: FINDINGS_ALIKE);
 }
 
 int findings_note(const char *file, int line, int error, bool refused, const char *text)
@@ -111,7 +111,7 @@ int findings_note(const char *file, int line, int error, bool refused, const cha
 
 	if (!current)
 		return LOG_ERROR;
-	new = add(&current->list, file, line, text, current->alike ?: FINDINGS_ALIKE);
+	new = add_finding(&current->list, file, line, text, current->alike ?: FINDINGS_ALIKE);
 	if (!new)
 		return LOG_DEBUG;
 	new->error = error;

@@ -7,18 +7,18 @@
 
 #include "base/pool.h"
 
-struct slot {
+struct table_slot {
 	uint64_t key, key2;
 	void *value; /* NULL = free */
 };
 
 struct table {
-	struct slot *slots;
+	struct table_slot *slots;
 	size_t mask; /* number of slots - 1 */
 	size_t n;
 };
 
-static size_t hash(uint64_t key, uint64_t key2)
+static size_t hash_key(uint64_t key, uint64_t key2)
 {
 	uint64_t h = key * 0x9e3779b97f4a7c15u ^ (key2 + 0x7f4a7c15u) * 0xc2b2ae3d27d4eb4fu;
 
@@ -32,7 +32,7 @@ struct table *table_create(void)
 	struct table *table = xzalloc(sizeof(*table));
 
 	table->mask = 15;
-	table->slots = xzalloc((table->mask + 1) * sizeof(struct slot));
+	table->slots = xzalloc((table->mask + 1) * sizeof(struct table_slot));
 	return table;
 }
 
@@ -46,22 +46,22 @@ void table_destroy(struct table **table)
 }
 
 /* The slot of the key, or the free one where it belongs. */
-static struct slot *find_slot(const struct table *table, uint64_t key, uint64_t key2)
+static struct table_slot *find_slot(const struct table *table, uint64_t key, uint64_t key2)
 {
-	size_t i = hash(key, key2) & table->mask;
+	size_t i = hash_key(key, key2) & table->mask;
 
 	while (table->slots[i].value && (table->slots[i].key != key || table->slots[i].key2 != key2))
 		i = (i + 1) & table->mask;
 	return &table->slots[i];
 }
 
-static void grow(struct table *table)
+static void grow_table(struct table *table)
 {
-	struct slot *old = table->slots;
+	struct table_slot *old = table->slots;
 	size_t n = table->mask + 1;
 
 	table->mask = n * 2 - 1;
-	table->slots = xzalloc(n * 2 * sizeof(struct slot));
+	table->slots = xzalloc(n * 2 * sizeof(struct table_slot));
 	for (size_t i = 0; i < n; i++) {
 		if (old[i].value)
 			*find_slot(table, old[i].key, old[i].key2) = old[i];
@@ -86,17 +86,17 @@ void *table_set(struct table *table, uint64_t key, void *value)
 
 void *table_set2(struct table *table, uint64_t key, uint64_t key2, void *value)
 {
-	struct slot *slot = find_slot(table, key, key2);
+	struct table_slot *slot = find_slot(table, key, key2);
 	void *old = slot->value;
 
 	if (!old) {
 		if ((table->n + 1) * 4 > (table->mask + 1) * 3) {
-			grow(table);
+			grow_table(table);
 			slot = find_slot(table, key, key2);
 		}
 		table->n++;
 	}
-	*slot = (struct slot){ key, key2, value };
+	*slot = (struct table_slot){ key, key2, value };
 	return old;
 }
 
@@ -107,7 +107,7 @@ void *table_remove(struct table *table, uint64_t key)
 
 void *table_remove2(struct table *table, uint64_t key, uint64_t key2)
 {
-	struct slot *slot = find_slot(table, key, key2);
+	struct table_slot *slot = find_slot(table, key, key2);
 	size_t hole = (size_t)(slot - table->slots), i = hole;
 	void *value = slot->value;
 
@@ -120,7 +120,7 @@ void *table_remove2(struct table *table, uint64_t key, uint64_t key2)
 		if (!table->slots[i].value)
 			break;
 		/* An entry may move into the hole only if that is not before the place where its search starts. */
-		home = hash(table->slots[i].key, table->slots[i].key2) & table->mask;
+		home = hash_key(table->slots[i].key, table->slots[i].key2) & table->mask;
 		if (((i - home) & table->mask) >= ((i - hole) & table->mask)) {
 			table->slots[hole] = table->slots[i];
 			hole = i;

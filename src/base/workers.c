@@ -39,7 +39,7 @@ struct workers {
 	struct worker *threads; /* n - 1 */
 };
 
-static void work(struct job *job, unsigned worker)
+static void work_on_job(struct job *job, unsigned worker)
 {
 	size_t item;
 
@@ -70,7 +70,7 @@ static void *run_thread(void *arg)
 		pthread_mutex_unlock(&workers->lock);
 
 		log_scope_adopt(job->scope);
-		work(job, self->number);
+		work_on_job(job, self->number);
 		log_scope_adopt(NULL);
 
 		pthread_mutex_lock(&workers->lock);
@@ -156,7 +156,7 @@ int workers_run(struct workers *workers, size_t n_items, int (*run)(void *arg, s
 		pthread_cond_broadcast(&workers->start);
 		pthread_mutex_unlock(&workers->lock);
 	}
-	work(&job, 0);
+	work_on_job(&job, 0);
 	if (shared) {
 		pthread_mutex_lock(&workers->lock);
 		while (workers->busy)

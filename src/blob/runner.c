@@ -31,7 +31,7 @@ static int change_state(struct slot *slot, uint32_t from, uint32_t to)
 	return __atomic_compare_exchange_n(&slot->state, &from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-static int64_t argument(const struct step *step, int i, struct slot *slot, const struct plan_header *plan)
+static int64_t step_argument(const struct step *step, int i, struct slot *slot, const struct plan_header *plan)
 {
 	int64_t value = step->arg[i];
 
@@ -129,7 +129,7 @@ static long run_step(const struct step *step, struct slot *slot, const struct pl
 	int64_t a[6];
 
 	for (int i = 0; i < 6; i++)
-		a[i] = argument(step, i, slot, plan);
+		a[i] = step_argument(step, i, slot, plan);
 	switch (step->kind) {
 	case STEP_SYSCALL:
 		return arch_syscall(step->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -188,7 +188,7 @@ static void run_plan(struct slot *slot)
 	}
 }
 
-static void ring(struct slot *slot)
+static void wake_coordinator(struct slot *slot)
 {
 	uint32_t *wakeup = (void *)slot->wakeup;
 
@@ -266,7 +266,7 @@ void blob_run(struct slot *slot)
 	__atomic_store_n(&slot->tid, (uint32_t)SYS(__NR_gettid), __ATOMIC_SEQ_CST);
 	if (slot->role == SLOT_RESTORER) {
 		die_with_parent(slot);
-		ring(slot);
+		wake_coordinator(slot);
 	}
 	for (;;) {
 		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
@@ -278,7 +278,7 @@ void blob_run(struct slot *slot)
 		slot->state = SLOT_RUNNING;
 		run_plan(slot);
 		__atomic_store_n(&slot->state, SLOT_DONE, __ATOMIC_SEQ_CST);
-		ring(slot);
+		wake_coordinator(slot);
 		if (slot->role == SLOT_PARASITE)
 			wait_to_be_caught(slot);
 	}

@@ -43,11 +43,11 @@ static bool check_feature(struct probes *probes, enum feature_id id, enum log_le
 	if (result > 0 || result == -ENOENT)
 		return true;
 	if (takes_root(id)) {
-		log_info("%s: not without being root; needed for %s\n", features[id].name, features[id].needed_for);
+		log_info("%s: not without being root; needed for %s", features[id].name, features[id].needed_for);
 		return true;
 	}
 	if (is_busy(result)) {
-		log_warn("%s: could not be tried now: %s (limits of this machine or user); needed for %s\n",
+		log_warn("%s: could not be tried now: %s (limits of this machine or user); needed for %s",
 			 features[id].name, strerror(-result), features[id].needed_for);
 		return true;
 	}
@@ -90,7 +90,7 @@ static int check_one(struct probes *probes, const char *name)
 	if (!check_feature(probes, (enum feature_id)(feature - features), LOG_WARN))
 		return 1;
 	if (probe_result(probes, (enum feature_id)(feature - features)) <= 0) {
-		log_warn("%s: %s\n", name,
+		log_warn("%s: %s", name,
 			 probe_result(probes, (enum feature_id)(feature - features)) == -ENOENT
 				 ? "has no meaning on this machine"
 			 : is_busy(probe_result(probes, (enum feature_id)(feature - features)))
@@ -112,7 +112,7 @@ int command_check(const struct options *options)
 	if (options->pid)
 		return command_check_tree(options);
 	if (!check_group(&probes, FEATURE_REQUIRED, LOG_ERROR, true)) {
-		log_warn("Does not look good.\n");
+		log_warn("Does not look good.");
 		return 1;
 	}
 	if (options->check_extra)

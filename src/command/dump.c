@@ -12,7 +12,7 @@
 
 int command_dump(const struct options *options)
 {
-	int result = dump(options);
+	int result = dump_run(options);
 
 	return result == -ECANCELED ? 255 : result < 0 ? 1 : 0;
 }
@@ -23,9 +23,9 @@ int command_pre_dump(const struct options *options)
 }
 
 /* The command takes our place: the restored root is its child, as if it had started it. */
-static int execute(char **argv)
+static int exec_command(char **argv)
 {
-	log_info("Executing %s\n", argv[0]);
+	log_info("Executing %s", argv[0]);
 	log_close();
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
@@ -36,7 +36,7 @@ static int execute(char **argv)
 
 int command_restore(const struct options *options)
 {
-	if (restore(options) < 0)
+	if (restore_run(options) < 0)
 		return 1;
-	return options->exec_cmd ? execute(options->exec_argv) : 0;
+	return options->exec_cmd ? exec_command(options->exec_argv) : 0;
 }

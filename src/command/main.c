@@ -78,7 +78,7 @@ static void become_dumpable(const struct options *options)
 		(void)prctl(PR_SET_DUMPABLE, 1); /* a failure shows where it hinders */
 }
 
-static int run(struct options *options)
+static int run_command(struct options *options)
 {
 	int (*command)(const struct options *) = find_command(options->command);
 	int result;
@@ -123,7 +123,7 @@ int main(int argc, char **argv)
 	else if (result < 0)
 		code = give_up(result);
 	else
-		code = run(&options);
+		code = run_command(&options);
 	log_close();
 	options_done(&options);
 	return code;

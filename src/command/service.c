@@ -8,7 +8,7 @@
 #include "command/version.h"
 #include "options/options.h"
 
-static struct service_program describe(void)
+static struct service_program describe_program(void)
 {
 	struct service_program program = { .missing_rights = missing_rights,
 					   .open_directories = open_directories,
@@ -21,14 +21,14 @@ static struct service_program describe(void)
 
 int command_service(const struct options *options)
 {
-	const struct service_program program = describe();
+	const struct service_program program = describe_program();
 
 	return service_serve(&program, options);
 }
 
 int command_swrk(const struct options *options)
 {
-	const struct service_program program = describe();
+	const struct service_program program = describe_program();
 
 	return service_work(&program, options);
 }

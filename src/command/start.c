@@ -18,8 +18,8 @@ void log_who_we_are(void)
 	struct utsname name;
 
 	uname(&name);
-	log_info("criu %s, build %s (%s)\n", CRIU_VERSION, CRIU_RELEASE, CRIU_COMMIT);
-	log_info("Running on %s %s %s %s %s\n", name.nodename, name.sysname, name.release, name.version, name.machine);
+	log_info("criu %s, build %s (%s)", CRIU_VERSION, CRIU_RELEASE, CRIU_COMMIT);
+	log_info("Running on %s %s %s %s %s", name.nodename, name.sysname, name.release, name.version, name.machine);
 }
 
 const char *missing_rights(const struct options *options)

@@ -203,7 +203,7 @@ static void print_json(const struct verified *v, bool good)
 int command_verify(const struct options *options)
 {
 	struct verified verified = { 0 };
-	bool good = verify(options, &verified) == 0;
+	bool good = verify_run(options, &verified) == 0;
 
 	if (options->json)
 		print_json(&verified, good);

@@ -97,7 +97,7 @@ static int run_script(const char *script, enum action action, char **environment
 	int status = 0, error, interrupted;
 	pid_t pid;
 
-	log_info("Running %s for %s\n", script, names[action]);
+	log_info("Running %s for %s", script, names[action]);
 	log_flush(); /* it writes to the same file */
 	error = spawn_script(script, environment, &pid);
 	if (error < 0)

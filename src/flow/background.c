@@ -29,7 +29,7 @@ int background_tell_ready(const struct options *options)
 	return 0;
 }
 
-static int announce(const struct options *options, pid_t pid)
+static int announce_pid(const struct options *options, pid_t pid)
 {
 	int error = options->pidfile ? file_write_pid(options->pidfile, pid) : 0;
 
@@ -81,7 +81,7 @@ int background_serve(const struct options *options, bool background, const char 
 
 	if (!background) {
 		interrupt_catch(outcome);
-		TRY(announce(options, getpid()));
+		TRY(announce_pid(options, getpid()));
 		log_flush();
 		return serve(arg);
 	}
@@ -102,7 +102,7 @@ int background_serve(const struct options *options, bool background, const char 
 		close(gate[1]);
 		return error;
 	}
-	error = announce(options, pid);
+	error = announce_pid(options, pid);
 	if (error == 0)
 		error = io_write(gate[1], "", 1);
 	close(gate[1]);

@@ -51,7 +51,7 @@ static int write_inventory(struct dump *d)
 	return inventory_write(d->store, d->inventory);
 }
 
-static int commit(struct dump *d)
+static int commit_images(struct dump *d)
 {
 	if (d->options->end == OPT_END_KILL)
 		TRY(phase_dump_take(d));
@@ -67,7 +67,7 @@ static int commit(struct dump *d)
 
 int dump_commit(struct dump *d)
 {
-	int error = commit(d), interrupted = interrupt_check_last();
+	int error = commit_images(d), interrupted = interrupt_check_last();
 
 	if (interrupted < 0)
 		error = interrupted;

@@ -100,14 +100,14 @@ static int dump_outside(struct dump *d, struct task *task)
 	return 0;
 }
 
-struct inside {
+struct task_inside {
 	struct parasite_process process;
 	struct arena *arena;
 	struct plan **plans; /* one for each thread */
 	unsigned n;
 };
 
-static void inside_done(struct inside *inside)
+static void inside_done(struct task_inside *inside)
 {
 	for (unsigned i = 0; i < inside->n; i++)
 		plan_destroy(&inside->plans[i]);
@@ -141,7 +141,7 @@ int dump_ids(struct dump *d, struct task *task)
 }
 
 /* One plan for each thread; how much room they need must be known before the memory is made. */
-static int ask_all(struct dump *d, struct task *task, struct inside *inside, size_t *ret_size)
+static int ask_all(struct dump *d, struct task *task, struct task_inside *inside, size_t *ret_size)
 {
 	struct thread *thread;
 	size_t size = 0;
@@ -157,7 +157,7 @@ static int ask_all(struct dump *d, struct task *task, struct inside *inside, siz
 	return 0;
 }
 
-static int run_all(struct dump *d, struct task *task, struct inside *inside)
+static int run_all(struct dump *d, struct task *task, struct task_inside *inside)
 {
 	struct thread *thread;
 	unsigned i = 0;
@@ -180,7 +180,7 @@ static int run_all(struct dump *d, struct task *task, struct inside *inside)
 }
 
 /* Brings all threads home, whatever happened. */
-static int leave_inside(struct dump *d, struct task *task, struct inside *inside)
+static int leave_inside(struct dump *d, struct task *task, struct task_inside *inside)
 {
 	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	struct thread *thread;
@@ -203,7 +203,7 @@ static int leave_inside(struct dump *d, struct task *task, struct inside *inside
 static int dump_inside(struct dump *d, struct task *task)
 {
 	struct thread_dump *leader = task->leader->dump;
-	AUTO(inside_done) struct inside inside = {
+	AUTO(inside_done) struct task_inside inside = {
 		.process = {
 			.tid = task->pid,
 			.proc = task->dump->proc,

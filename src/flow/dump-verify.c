@@ -24,7 +24,7 @@ static bool is_whole(const struct dump *d)
 	return store_get_dir(d->store) >= 0 && !d->options->use_page_server && !d->options->lazy_pages;
 }
 
-static int load(struct restore *r, const struct options *options)
+static int load_images(struct restore *r, const struct options *options)
 {
 	TRY(store_open_dir(options->images_dir_fd, false, &r->store));
 	return restore_load(r);
@@ -56,7 +56,7 @@ int dump_verify(struct dump *d)
 	r.tree = task_tree_create();
 	r.stats = pool_new(r.pool, struct stats);
 	findings_begin(&findings);
-	error = load(&r, d->options);
+	error = load_images(&r, d->options);
 	findings_end(&findings);
 	phase_restore_end(&r);
 	store_close(&r.store);

@@ -102,7 +102,7 @@ static int checkpoint_devices(struct dump *d)
 }
 
 /* What others do before anything is looked at. Our own lock of the network follows when the connections are known. */
-static int announce(struct dump *d)
+static int announce_dump(struct dump *d)
 {
 	inventory_remove(d->store); /* of an older dump: until the new one is there, this is no checkpoint */
 	TRY(checkpoint_devices(d));
@@ -124,7 +124,7 @@ int dump_look(struct dump *d)
 	only_look = d->only_look;
 	TRY(dump_relations(d));
 	if (!only_look)
-		TRY(announce(d));
+		TRY(announce_dump(d));
 	TRY(phase_dump_isolate(d));
 	TRY(phase_dump_collect(d));
 	TRY(dump_states(d));
@@ -156,7 +156,7 @@ static int dump_and_let_go(struct dump *d)
 	return error;
 }
 
-int dump(const struct options *options)
+int dump_run(const struct options *options)
 {
 	struct dump d = { 0 };
 	int error;

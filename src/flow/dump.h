@@ -9,7 +9,7 @@
  * Saves the tree below options->pid into options->images_dir_fd. Returns 0 or -errno; -ECANCELED if a post-dump action
  * failed. The tasks run on after any failure.
  */
-int dump(const struct options *options);
+int dump_run(const struct options *options);
 
 /*
  * Saves what of their memory can be left out by the next dump that has these images as its parent. The tasks stand

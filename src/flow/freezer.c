@@ -59,7 +59,7 @@ static bool is_frozen(const struct freezer *freezer)
 /* --- the guard --- */
 
 /* Runs in a copy of a process with threads: plain system calls only. */
-static void guard(const struct freezer *freezer, int line, int control)
+static void guard_cgroup(const struct freezer *freezer, int line, int control)
 {
 	sigset_t all;
 	char word;
@@ -89,7 +89,7 @@ static int start_guard(struct freezer *freezer)
 	}
 	if (freezer->guard == 0) {
 		close(ends[1]);
-		guard(freezer, ends[0], control);
+		guard_cgroup(freezer, ends[0], control);
 	}
 	close(ends[0]);
 	freezer->guard_line = ends[1];
@@ -139,7 +139,7 @@ static int wait_frozen(const struct freezer *freezer, const struct deadline *dea
 	return 0;
 }
 
-static int freeze(struct freezer *freezer, const char *path, const struct deadline *deadline)
+static int freeze_cgroup(struct freezer *freezer, const char *path, const struct deadline *deadline)
 {
 	int error;
 
@@ -162,7 +162,7 @@ int freezer_freeze(const char *path, const struct deadline *deadline, struct fre
 	int error;
 
 	LOG_SCOPE("cgroup %s", path);
-	error = freeze(freezer, path, deadline);
+	error = freeze_cgroup(freezer, path, deadline);
 	if (error < 0) {
 		dismiss_guard(freezer);
 		if (freezer->dir >= 0)

@@ -25,7 +25,7 @@ static Lsmtype find_lsm(void)
 	return LSMTYPE__NO_LSM;
 }
 
-static void now(clockid_t clock, Timespec *ret)
+static void read_clock(clockid_t clock, Timespec *ret)
 {
 	struct timespec time;
 
@@ -44,8 +44,8 @@ int host_write(struct dump *d)
 	d->inventory->lsm = find_lsm();
 	if (namespace_of_root(d->namespaces, d->tree, "time", NULL))
 		return 0; /* it has clocks of its own */
-	now(CLOCK_MONOTONIC, &monotonic);
-	now(CLOCK_BOOTTIME, &boottime);
+	read_clock(CLOCK_MONOTONIC, &monotonic);
+	read_clock(CLOCK_BOOTTIME, &boottime);
 	entry.monotonic = &monotonic;
 	entry.boottime = &boottime;
 	/* Number 0 stands for the clocks of the host. */

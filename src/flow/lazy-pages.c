@@ -66,7 +66,7 @@ static int listen_at(const char *path)
 }
 
 /* The server is connected first: a restore that could not get its memory should not begin. */
-static int serve(void *arg)
+static int serve_pages(void *arg)
 {
 	struct lazy_pages *lazy = arg;
 	const struct peer_place place = page_server_place(lazy->options);
@@ -102,5 +102,6 @@ int lazy_pages(const struct options *options)
 	listener = listen_at(LAZY_SOCKET);
 	TRY(listener);
 	lazy.listener = listener;
-	return background_serve(options, options->restore_detached, "tasks that lack memory are killed", serve, &lazy);
+	return background_serve(options, options->restore_detached, "tasks that lack memory are killed", serve_pages,
+				&lazy);
 }

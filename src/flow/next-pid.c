@@ -28,7 +28,7 @@ bool next_pid_is_used(const struct restore *r, const struct task *creator)
 	return creator->restore->user_ns || (r->ids && !r->inner_pids);
 }
 
-static int run(struct restore *r, struct task *task, const struct plan *plan)
+static int run_in_task(struct restore *r, struct task *task, const struct plan *plan)
 {
 	return remote_run(task->leader->remote, plan, &r->deadline);
 }
@@ -71,7 +71,7 @@ static int try_once(struct restore *r, struct task *creator, struct thread *thre
 
 	restorer_plan_clone_any(plan, thread->remote, flags, exit_signal, &at);
 	TRY(set_last(r, thread->vtid - 1, &old));
-	TRY(run(r, creator, plan));
+	TRY(run_in_task(r, creator, plan));
 	/* Others shall not go on where we have more to make. */
 	TRY(set_last(r, old, &unused));
 	*ret = (pid_t)remote_value(creator->leader->remote, at);
@@ -117,7 +117,7 @@ static int end_other(struct restore *r, struct task *creator, struct thread *thr
 	TRY(remote_post(thread->remote, plan));
 	if (process) {
 		plan_syscall(reap, "reap the one with another pid", __NR_wait4, V(pid), V(0), V(__WALL), V(0));
-		TRY(run(r, flags & CLONE_PARENT ? creator->parent : creator, reap));
+		TRY(run_in_task(r, flags & CLONE_PARENT ? creator->parent : creator, reap));
 	}
 	while (!process && left == n) {
 		if (deadline_passed(&r->deadline))

@@ -47,7 +47,7 @@ int number_tree(struct dump *d)
 }
 
 /* The number that a process or thread sees itself; 0 if it is gone. */
-static pid_t innermost(int proc)
+static pid_t innermost_pid(int proc)
 {
 	AUTO(proc_status_done) struct proc_status status = { 0 };
 
@@ -81,7 +81,7 @@ int number_new_task(struct restore *r, struct task *task, const struct task *par
 		if (is_numbered(parent, pids.items[i]))
 			continue;
 		proc = proc_open(pids.items[i]);
-		inner = innermost(proc);
+		inner = innermost_pid(proc);
 		for_each_child(child, parent)
 			if (child->vpid == inner && !child->pid)
 				child->pid = pids.items[i];
@@ -97,7 +97,7 @@ int number_new_threads(struct restore *r, struct task *task)
 	TRY(proc_threads_read(task->restore->proc, &tids));
 	for (size_t i = 0; i < tids.n; i++) {
 		AUTO_CLOSE int proc = proc_open_thread(task->restore->proc, tids.items[i]);
-		pid_t inner = innermost(proc);
+		pid_t inner = innermost_pid(proc);
 
 		for_each_thread(thread, task)
 			if (thread->vtid == inner)

@@ -67,7 +67,7 @@ static int serve_images(const struct page_server *server)
 	return 0;
 }
 
-static int serve(void *arg)
+static int serve_client(void *arg)
 {
 	struct page_server *server = arg;
 	AUTO(store_close) struct store *store = NULL;
@@ -105,8 +105,8 @@ int page_server(const struct options *options, bool background, uint16_t *ret_po
 		server.listener = peer_listen(&server.place, &port);
 		TRY(server.listener);
 	}
-	result = background_serve(options, background, "the server ends, and what has come is not complete", serve,
-				  &server);
+	result = background_serve(options, background, "the server ends, and what has come is not complete",
+				  serve_client, &server);
 	if (server.listener >= 0)
 		close(server.listener);
 	if (ret_port)

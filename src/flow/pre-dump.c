@@ -47,7 +47,7 @@ static void let_run(struct dump *d)
 	stats_stop(d->stats, STATS_FROZEN);
 }
 
-static int look(struct dump *d)
+static int look_at_tasks(struct dump *d)
 {
 	stats_start(d->stats, STATS_FREEZING);
 	stats_start(d->stats, STATS_FROZEN);
@@ -105,7 +105,7 @@ int pre_dump(const struct options *options)
 	if (error == 0)
 		error = dump_load_plugins(&d);
 	if (error == 0) {
-		error = look(&d);
+		error = look_at_tasks(&d);
 		let_run(&d);
 	}
 	if (error == 0)

@@ -39,7 +39,7 @@ static bool is_gone(pid_t tid)
 	return waitid(P_PID, (id_t)tid, &info, look) == 0 || errno == ECHILD;
 }
 
-static void reap(struct reaper *reaper)
+static void reap_child(struct reaper *reaper)
 {
 	for (size_t i = 0; i < reaper->tids.n;) {
 		if (is_gone(reaper->tids.items[i]))
@@ -49,7 +49,7 @@ static void reap(struct reaper *reaper)
 	}
 }
 
-static void *run(void *arg)
+static void *reaper_run(void *arg)
 {
 	struct reaper *reaper = arg;
 
@@ -64,7 +64,7 @@ static void *run(void *arg)
 			until.tv_nsec -= 1000000000;
 		}
 		(void)pthread_cond_timedwait(&reaper->end, &reaper->lock, &until);
-		reap(reaper);
+		reap_child(reaper);
 	}
 	pthread_mutex_unlock(&reaper->lock);
 	return NULL;
@@ -81,7 +81,7 @@ struct reaper *reaper_start(void)
 	/* Signals are for the thread that runs the program. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&reaper->thread, NULL, run, reaper);
+	error = pthread_create(&reaper->thread, NULL, reaper_run, reaper);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!error)
 		return reaper;

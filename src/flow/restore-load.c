@@ -15,7 +15,7 @@
 #include "session/survey.h"
 #include "task/tree-image.h"
 
-static int missing(int error, const char *image, pid_t id)
+static int refuse_missing(int error, const char *image, pid_t id)
 {
 	if (error != -ENOENT)
 		return error;
@@ -27,7 +27,7 @@ static int load_core(struct restore *r, struct thread *thread)
 	int error = image_read_one(r->store, IMAGE_CORE, &thread->core, (uint64_t)thread->vtid);
 
 	if (error < 0)
-		return missing(error, "core", thread->vtid);
+		return refuse_missing(error, "core", thread->vtid);
 	thread->tid = 0;
 	thread->restore = pool_new(r->pool, struct thread_restore);
 	return 0;
@@ -73,9 +73,9 @@ static int load_live(struct restore *r, struct task *task)
 	if (error == -ENOENT && task->leader->core->ids)
 		task->ids = task->leader->core->ids; /* older images */
 	else if (error < 0)
-		return missing(error, "ids", task->vpid);
+		return refuse_missing(error, "ids", task->vpid);
 	error = image_read_one(r->store, IMAGE_MM, &task->mm, (uint64_t)task->vpid);
-	return error < 0 ? missing(error, "mm", task->vpid) : 0;
+	return error < 0 ? refuse_missing(error, "mm", task->vpid) : 0;
 }
 
 static int load_task(struct restore *r, struct task *task)

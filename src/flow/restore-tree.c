@@ -26,7 +26,7 @@
 #include "lib/compel/tracee.h"
 #include "plugin/plugin.h"
 
-static int run(struct restore *r, struct task *task, const struct plan *plan)
+static int run_in_task(struct restore *r, struct task *task, const struct plan *plan)
 {
 	if (!plan_count(plan))
 		return 0;
@@ -44,7 +44,7 @@ static int open_proc(struct task *task)
 	return 0;
 }
 
-static int arrived(struct restore *r, struct task *task)
+static int task_arrived(struct restore *r, struct task *task)
 {
 	if (r->inner_pids && task->parent) {
 		TRY(number_new_task(r, task, task->parent));
@@ -122,13 +122,13 @@ static int make_root(struct restore *r, struct task *root)
 		TRY(restore_wait_for_pid(root->vpid, &waited));
 	TRY(error);
 	root->pid = remote_tid(root->leader->remote);
-	TRY(arrived(r, root));
+	TRY(task_arrived(r, root));
 	/* It still has our whole address space and all our descriptors around it. */
 	TRY(phase_restore_empty(r, root, plan));
 	if (r->us > 0 && r->us != kept)
 		plan_syscall(plan, "keep the pidfd of criu", __NR_dup3, V(kept), V(r->us), V(O_CLOEXEC));
 	restore_plan_close_all(r, plan);
-	return run(r, root, plan);
+	return run_in_task(r, root, plan);
 }
 
 static uint64_t clone_flags(const struct task *task)
@@ -151,14 +151,14 @@ static uint64_t clone_flags(const struct task *task)
 
 /* A visit to a task costs two changes of process, so what many siblings need is asked of all before the first is waited
  * for. */
-struct batch {
+struct birth_batch {
 	struct task **tasks;
 	struct plan **plans;
 	size_t *results; /* offsets of the results of the clone steps */
 	size_t n;
 };
 
-static void batch_done(struct batch *batch)
+static void batch_done(struct birth_batch *batch)
 {
 	for (size_t i = 0; i < batch->n; i++)
 		plan_destroy(&batch->plans[i]);
@@ -186,13 +186,13 @@ static int clone_again(struct restore *r, struct task *task)
 
 		TRY(restore_wait_for_pid(task->vpid, &waited));
 		TRY(plan_clone(plan, task, &at));
-		TRY(run(r, creator, plan));
+		TRY(run_in_task(r, creator, plan));
 		result = remote_value(creator->leader->remote, at);
 	}
 	return result < 0 ? fail((int)-result, "making task %d", task->vpid) : 0;
 }
 
-static int make_one_by_one(struct restore *r, struct task *creator, struct batch *batch)
+static int make_one_by_one(struct restore *r, struct task *creator, struct birth_batch *batch)
 {
 	for (size_t i = 0; i < batch->n; i++) {
 		struct task *task = batch->tasks[i];
@@ -202,13 +202,13 @@ static int make_one_by_one(struct restore *r, struct task *creator, struct batch
 				  task->restore->by_sibling ? 0 : SIGCHLD));
 		if (!r->inner_pids)
 			task->pid = task->vpid;
-		TRY(arrived(r, task));
+		TRY(task_arrived(r, task));
 	}
 	return 0;
 }
 
 /* One plan of their creator makes them all. */
-static int make_siblings(struct restore *r, struct task *creator, struct batch *batch)
+static int make_siblings(struct restore *r, struct task *creator, struct birth_batch *batch)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
@@ -217,7 +217,7 @@ static int make_siblings(struct restore *r, struct task *creator, struct batch *
 		return make_one_by_one(r, creator, batch);
 	for (size_t i = 0; i < batch->n; i++)
 		TRY(plan_clone(plan, batch->tasks[i], &batch->results[i]));
-	TRY(run(r, creator, plan));
+	TRY(run_in_task(r, creator, plan));
 	/* Whatever comes next, those that exist must be known, to be killed if need be. */
 	for (size_t i = 0; i < batch->n; i++) {
 		results[i] = remote_value(creator->leader->remote, batch->results[i]);
@@ -232,7 +232,7 @@ static int make_siblings(struct restore *r, struct task *creator, struct batch *
 			return fail((int)-results[i], "making task %d", batch->tasks[i]->vpid);
 		if (!r->inner_pids)
 			batch->tasks[i]->pid = batch->tasks[i]->vpid;
-		TRY(arrived(r, batch->tasks[i]));
+		TRY(task_arrived(r, batch->tasks[i]));
 	}
 	return 0;
 }
@@ -260,12 +260,12 @@ static int lead_session(struct restore *r, struct task *task)
 		return 0;
 	plan_syscall(plan, "lead a session", __NR_setsid);
 	TRY(phase_restore_session(r, task, plan));
-	return run(r, task, plan);
+	return run_in_task(r, task, plan);
 }
 
 static int make_children(struct restore *r, struct task *task);
 
-static int settle_batch(struct restore *r, struct batch *batch)
+static int settle_batch(struct restore *r, struct birth_batch *batch)
 {
 	for (size_t i = 0; i < batch->n; i++) {
 		batch->plans[i] = plan_create();
@@ -282,7 +282,7 @@ static int settle_batch(struct restore *r, struct batch *batch)
  * that are left. */
 static int make_batch(struct restore *r, struct task *parent, struct task *creator, bool early, bool *ret_any)
 {
-	AUTO(batch_done) struct batch batch = { 0 };
+	AUTO(batch_done) struct birth_batch batch = { 0 };
 	struct task *child;
 	size_t capacity = 0;
 
@@ -405,7 +405,7 @@ static int set_group(struct restore *r, struct task *task, bool leaders)
 		return 0;
 	plan_syscall(plan, plan_why(plan, "join process group %d", task->vpgid), __NR_setpgid, V(0), V(task->vpgid));
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	return run(r, task, plan);
+	return run_in_task(r, task, plan);
 }
 
 int restore_groups(struct restore *r)
@@ -439,7 +439,7 @@ static int reap_helper(struct restore *r, struct task *helper)
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 
 	plan_syscall(plan, "reap the helper", __NR_wait4, V(helper->vpid), V(0), V(0), V(0));
-	return run(r, helper->parent, plan);
+	return run_in_task(r, helper->parent, plan);
 }
 
 int restore_dead(struct restore *r)

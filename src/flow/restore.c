@@ -64,7 +64,7 @@ static int make_all(struct restore *r)
 }
 
 /* What others will see at once. */
-static int show(struct restore *r)
+static int show_result(struct restore *r)
 {
 	int error;
 
@@ -105,7 +105,7 @@ static int restore_all(struct restore *r)
 	if (error == 0)
 		error = make_all(r);
 	if (error == 0)
-		error = show(r);
+		error = show_result(r);
 	(void)interrupt_check_last(); /* if it has not made it fail, it has come too late */
 	phase_restore_clean(r);
 	if (error < 0) {
@@ -123,7 +123,7 @@ static int restore_all(struct restore *r)
 }
 
 /* Without --restore-detached we stay until our children are gone, whatever their fate. */
-static void stay(const struct options *options)
+static void wait_for_children(const struct options *options)
 {
 	int late;
 
@@ -137,7 +137,7 @@ static void stay(const struct options *options)
 		;
 }
 
-int restore(const struct options *options)
+int restore_run(const struct options *options)
 {
 	struct restore r = { 0 };
 	int error;
@@ -160,6 +160,6 @@ int restore(const struct options *options)
 		return error;
 	}
 	log_info("Restore finished successfully. Tasks resumed.");
-	stay(options);
+	wait_for_children(options);
 	return 0;
 }

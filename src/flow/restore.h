@@ -5,4 +5,4 @@
 #include "options/options.h"
 
 /* Brings the tree in options->images_dir_fd back. Returns 0 or -errno; no process is left behind after a failure. */
-int restore(const struct options *options);
+int restore_run(const struct options *options);

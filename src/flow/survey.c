@@ -9,7 +9,7 @@
 #include "object/file/file.h"
 #include "session/session.h"
 
-static void count(const struct dump *d, struct dump_survey *ret)
+static void count_objects(const struct dump *d, struct dump_survey *ret)
 {
 	struct task *task;
 	size_t n;
@@ -41,7 +41,7 @@ int dump_survey(const struct options *options, struct dump_survey *ret)
 		error = dump_look(&d);
 	if (d.tree)
 		thaw_tree(&d);
-	count(&d, ret);
+	count_objects(&d, ret);
 	dump_end(&d);
 	findings_end(&ret->findings);
 	return error;

@@ -97,7 +97,7 @@ static void add_files(struct restore *r, struct verified *ret)
 /* --- features --- */
 
 /* What an ordinary user can't do may be there all the same. */
-static int ask(struct probes *probes, enum feature_id id)
+static int ask_feature(struct probes *probes, enum feature_id id)
 {
 	int there = probe_result(probes, id);
 
@@ -113,7 +113,7 @@ void verify_add_features(struct restore *r, struct verified *ret)
 	need_feature(r, FEATURE_ID_pidfd_store);
 	for (enum feature_id id = 0; id < FEATURE_COUNT; id++)
 		if (ret->needs.features[id])
-			*vector_push(&ret->features) = (struct verified_feature){ id, ask(&probes, id) };
+			*vector_push(&ret->features) = (struct verified_feature){ id, ask_feature(&probes, id) };
 }
 
 void verify_collect_facts(struct restore *r, struct verified *ret)

@@ -34,7 +34,7 @@
 
 /* --- every image --- */
 
-struct scan {
+struct image_scan {
 	struct store *store;
 	struct verified *ret;
 	int error;
@@ -42,7 +42,7 @@ struct scan {
 
 static int scan_file(void *arg, const char *name)
 {
-	struct scan *scan = arg;
+	struct image_scan *scan = arg;
 	struct image_contents contents = { 0 };
 	enum image_id id;
 	uint64_t number;
@@ -62,7 +62,7 @@ static int scan_file(void *arg, const char *name)
 
 static int scan_all(struct store *store, struct verified *ret)
 {
-	struct scan scan = { store, ret, 0 };
+	struct image_scan scan = { store, ret, 0 };
 
 	TRY(store_list(store, scan_file, &scan));
 	return scan.error;
@@ -134,8 +134,8 @@ static void need_sessions(struct restore *r)
 
 	for_each_task(task, r->tree)
 		if (task->state != TASK_HELPER && !task_tree_find(r->tree, task->vsid))
-			(void)need(r, NEED_OPTION, "--shell-job", "session %d is led from outside of the tree",
-				   task->vsid);
+			(void)needs_add(r, NEED_OPTION, "--shell-job", "session %d is led from outside of the tree",
+					task->vsid);
 }
 
 static int check_features(struct verified *ret)
@@ -177,7 +177,7 @@ static int check_world(struct restore *r, struct verified *ret)
 	verify_add_features(r, ret);
 	first = r->damage;
 	if (r->inventory->allow_uprobes)
-		(void)need(r, NEED_OPTION, "--allow-uprobes", "the dump was told to accept uprobes");
+		(void)needs_add(r, NEED_OPTION, "--allow-uprobes", "the dump was told to accept uprobes");
 	error = has_own(r, "pid") ? 0 : check_pids(r);
 	first = first ?: error;
 	error = check_cpu(r, ret);
@@ -198,7 +198,7 @@ static bool has_text(const struct findings *findings, const char *text)
 
 /* What was found while loading: said already by the scan, something that this version or this user can't do, or damage.
  */
-static void sort(struct restore *r, struct findings *loading, struct verified *ret)
+static void sort_findings(struct restore *r, struct findings *loading, struct verified *ret)
 {
 	for (size_t i = 0; i < loading->list.n; i++) {
 		struct finding *finding = &loading->list.items[i];
@@ -208,8 +208,8 @@ static void sort(struct restore *r, struct findings *loading, struct verified *r
 		if (finding->error == EOPNOTSUPP || finding->error == EPERM)
 			to = &ret->obstacles;
 		if (finding->error == EPERM && geteuid() != 0) {
-			(void)need(r, NEED_RIGHTS, "root", "%s%s%s", finding->scopes, *finding->scopes ? ": " : "",
-				   finding->text);
+			(void)needs_add(r, NEED_RIGHTS, "root", "%s%s%s", finding->scopes, *finding->scopes ? ": " : "",
+					finding->text);
 			known = true;
 		}
 		if (known) {
@@ -240,7 +240,7 @@ static void adopt_options(struct store *store, struct options *own)
 	findings_done(&unheard);
 }
 
-static void look(struct restore *r, struct verified *ret)
+static void look_at_images(struct restore *r, struct verified *ret)
 {
 	struct findings loading = { .quiet = true, .alike = LINES_ALIKE };
 
@@ -251,7 +251,7 @@ static void look(struct restore *r, struct verified *ret)
 	findings_begin(&ret->damage);
 	(void)scan_all(r->store, ret); /* all is in the findings */
 	findings_end(&ret->damage);
-	sort(r, &loading, ret);
+	sort_findings(r, &loading, ret);
 
 	findings_begin(&ret->obstacles);
 	restore_tell_losses(r);
@@ -261,7 +261,7 @@ static void look(struct restore *r, struct verified *ret)
 	findings_end(&ret->obstacles);
 }
 
-int verify(const struct options *options, struct verified *ret)
+int verify_run(const struct options *options, struct verified *ret)
 {
 	struct options own = *options;
 	struct restore r = { .options = &own, .needs = &ret->needs };
@@ -275,7 +275,7 @@ int verify(const struct options *options, struct verified *ret)
 	error = store_open_dir(options->images_dir_fd, false, &r.store);
 	if (error == 0) {
 		adopt_options(r.store, &own);
-		look(&r, ret);
+		look_at_images(&r, ret);
 	}
 	phase_restore_end(&r);
 	store_close(&r.store);

@@ -49,7 +49,7 @@ struct verified {
 };
 
 /* The images of options->images_dir_fd. Returns 0 if a restore could begin, else -errno. */
-int verify(const struct options *options, struct verified *ret);
+int verify_run(const struct options *options, struct verified *ret);
 void verify_done(struct verified *verified);
 
 /* verify-facts.c: what is in it. */

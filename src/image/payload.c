@@ -19,7 +19,7 @@
 #include "sk-packet.pb-c.h"
 #include "tcp-stream.pb-c.h"
 
-static uint64_t padded(uint64_t size, uint64_t align)
+static uint64_t padded_size(uint64_t size, uint64_t align)
 {
 	return (size + align - 1) / align * align;
 }
@@ -43,12 +43,12 @@ static uint64_t size_after_tcp(const void *record)
 
 static uint64_t size_after_semaphores(const void *record)
 {
-	return padded((uint64_t)((const IpcSemEntry *)record)->nsems * sizeof(uint16_t), 8);
+	return padded_size((uint64_t)((const IpcSemEntry *)record)->nsems * sizeof(uint16_t), 8);
 }
 
 static uint64_t size_after_message(const void *record)
 {
-	return padded(((const IpcMsg *)record)->msize, 8);
+	return padded_size(((const IpcMsg *)record)->msize, 8);
 }
 
 static uint64_t size_after_shm(const void *record)
@@ -57,7 +57,7 @@ static uint64_t size_after_shm(const void *record)
 
 	if (shm->has_in_pagemaps && shm->in_pagemaps)
 		return 0;
-	return shm->size > INT64_MAX ? shm->size : padded(shm->size, 4);
+	return shm->size > INT64_MAX ? shm->size : padded_size(shm->size, 4);
 }
 
 static uint64_t size_after_bpf(const void *record)
@@ -242,7 +242,7 @@ int image_write_padding(struct image *image, size_t size, size_t align)
 {
 	static const char zeros[64];
 
-	return image_write_bytes(image, zeros, padded(size, align) - size);
+	return image_write_bytes(image, zeros, padded_size(size, align) - size);
 }
 
 int image_write_from_fd(struct image *image, int fd, off_t at, uint64_t size)

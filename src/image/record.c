@@ -10,12 +10,12 @@
 
 #include "ipc-msg.pb-c.h"
 
-static void *allocate(void *pool, size_t size)
+static void *allocate_member(void *pool, size_t size)
 {
 	return pool_alloc(pool, size);
 }
 
-static void forget(void *pool, void *p)
+static void forget_member(void *pool, void *p)
 {
 }
 
@@ -123,7 +123,9 @@ static int read_record(struct image *image, ProtobufCAllocator *allocator, void 
 
 int image_read(struct image *image, void *ret_record)
 {
-	ProtobufCAllocator allocator = { .alloc = allocate, .free = forget, .allocator_data = image->pool };
+	ProtobufCAllocator allocator = { .alloc = allocate_member,
+					 .free = forget_member,
+					 .allocator_data = image->pool };
 
 	return read_record(image, &allocator, ret_record);
 }

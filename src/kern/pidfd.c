@@ -10,29 +10,29 @@
 
 #include "kern/syscalls.h"
 
-static int result(long value)
+static int call_result(long value)
 {
 	return value < 0 ? -errno : (int)value;
 }
 
 int pidfd_of_process(pid_t pid)
 {
-	return result(syscall(SYS_pidfd_open, pid, 0));
+	return call_result(syscall(SYS_pidfd_open, pid, 0));
 }
 
 int pidfd_of_thread(pid_t tid)
 {
-	return result(syscall(SYS_pidfd_open, tid, PIDFD_THREAD));
+	return call_result(syscall(SYS_pidfd_open, tid, PIDFD_THREAD));
 }
 
 int pidfd_take_fd(int pidfd, int fd)
 {
-	return result(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+	return call_result(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
 }
 
 int pidfd_signal(int pidfd, int signal)
 {
-	return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+	return call_result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
 }
 
 int pidfd_wait_exit(int pidfd, int timeout_ms)

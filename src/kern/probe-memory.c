@@ -266,7 +266,7 @@ int probe_memfd_hugetlb(void)
 }
 
 /* struct pm_scan_arg of linux/fs.h, since 6.7; the headers of Debian 12 are older. */
-struct scan {
+struct scan_probe {
 	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
 	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
@@ -275,7 +275,7 @@ struct scan_region {
 	uint64_t start, end, categories;
 };
 
-#define SCAN_IOCTL    _IOWR('f', 16, struct scan)
+#define SCAN_IOCTL    _IOWR('f', 16, struct scan_probe)
 #define SCAN_PRESENT  (1u << 3)
 #define SCAN_GUARD    (1u << 8) /* since 6.15 */
 #define GUARD_INSTALL 102	/* MADV_GUARD_INSTALL, since 6.13 */
@@ -284,7 +284,7 @@ static bool scan_finds(void *page, uint64_t category)
 {
 	AUTO_CLOSE int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	struct scan_region region = { 0 };
-	struct scan scan = {
+	struct scan_probe scan = {
 		.size = sizeof(scan),
 		.start = (uintptr_t)page,
 		.end = (uintptr_t)page + PAGE,

@@ -21,13 +21,13 @@
 #include "base/auto.h"
 
 /* Some messages under construction. */
-struct request {
+struct netlink_request {
 	char data[1024] __attribute__((aligned(4)));
 	size_t size;
 	struct nlmsghdr *last;
 };
 
-static void begin_message(struct request *r, uint16_t type, uint16_t flags, const void *body, size_t size)
+static void begin_message(struct netlink_request *r, uint16_t type, uint16_t flags, const void *body, size_t size)
 {
 	r->last = (struct nlmsghdr *)(r->data + r->size);
 	*r->last = (struct nlmsghdr){ .nlmsg_len = (uint32_t)NLMSG_LENGTH(size),
@@ -37,7 +37,7 @@ static void begin_message(struct request *r, uint16_t type, uint16_t flags, cons
 	r->size += NLMSG_SPACE(size);
 }
 
-static void add_attribute(struct request *r, uint16_t type, const void *value, size_t size)
+static void add_attribute(struct netlink_request *r, uint16_t type, const void *value, size_t size)
 {
 	struct nlattr *attribute = (struct nlattr *)(r->data + r->size);
 
@@ -48,7 +48,7 @@ static void add_attribute(struct request *r, uint16_t type, const void *value, s
 }
 
 /* Sends, and returns the type of the first answer, or -errno that the kernel answers with; 0 for an acknowledgement. */
-static int exchange(int protocol, const struct request *r)
+static int exchange_netlink(int protocol, const struct netlink_request *r)
 {
 	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	struct timeval grace = { .tv_sec = 60 };
@@ -66,13 +66,13 @@ static int exchange(int protocol, const struct request *r)
 /* A kernel that knows the attribute refuses a negative index; an older one does not look at it. */
 static int try_new_index(void)
 {
-	struct request r = { .size = 0 };
+	struct netlink_request r = { .size = 0 };
 	struct ifinfomsg lo = { .ifi_index = 1 };
 	int32_t index = -1;
 
 	begin_message(&r, RTM_SETLINK, NLM_F_ACK, &lo, sizeof(lo));
 	add_attribute(&r, 49 /* IFLA_NEW_IFINDEX */, &index, sizeof(index));
-	return exchange(NETLINK_ROUTE, &r) < 0;
+	return exchange_netlink(NETLINK_ROUTE, &r) < 0;
 }
 
 int probe_newifindex(void)
@@ -82,7 +82,7 @@ int probe_newifindex(void)
 
 static int ask_nsid(uint16_t type, int ns, int32_t id)
 {
-	struct request r = { .size = 0 };
+	struct netlink_request r = { .size = 0 };
 	struct rtgenmsg body = { .rtgen_family = AF_UNSPEC };
 	uint32_t fd = (uint32_t)ns;
 
@@ -90,7 +90,7 @@ static int ask_nsid(uint16_t type, int ns, int32_t id)
 	add_attribute(&r, NETNSA_FD, &fd, sizeof(fd));
 	if (type == RTM_NEWNSID)
 		add_attribute(&r, NETNSA_NSID, &id, sizeof(id));
-	return exchange(NETLINK_ROUTE, &r);
+	return exchange_netlink(NETLINK_ROUTE, &r);
 }
 
 static int try_nsid(void)
@@ -109,7 +109,7 @@ int probe_nsid(void)
 static int try_link_nsid(void)
 {
 	AUTO_CLOSE int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	struct request r = { .size = 0 };
+	struct netlink_request r = { .size = 0 };
 	struct ifinfomsg lo = { .ifi_index = 1 };
 	int32_t id = 5;
 
@@ -119,7 +119,7 @@ static int try_link_nsid(void)
 		return 0;
 	begin_message(&r, RTM_GETLINK, 0, &lo, sizeof(lo));
 	add_attribute(&r, IFLA_TARGET_NETNSID, &id, sizeof(id));
-	return exchange(NETLINK_ROUTE, &r) == RTM_NEWLINK;
+	return exchange_netlink(NETLINK_ROUTE, &r) == RTM_NEWLINK;
 }
 
 int probe_link_nsid(void)
@@ -137,11 +137,11 @@ int probe_external_net_ns(void)
 
 static int try_nftables(void)
 {
-	struct request r = { .size = 0 };
+	struct netlink_request r = { .size = 0 };
 	struct nfgenmsg body = { .nfgen_family = NFPROTO_UNSPEC };
 
 	begin_message(&r, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN, 0, &body, sizeof(body));
-	return exchange(NETLINK_NETFILTER, &r) == ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWGEN);
+	return exchange_netlink(NETLINK_NETFILTER, &r) == ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_NEWGEN);
 }
 
 int probe_nftables(void)
@@ -152,7 +152,7 @@ int probe_nftables(void)
 /* A table as the lock makes one: family inet, so it holds for IPv4 and IPv6. */
 static int try_nft_table(void)
 {
-	struct request r = { .size = 0 };
+	struct netlink_request r = { .size = 0 };
 	struct nfgenmsg batch = { .nfgen_family = AF_UNSPEC, .res_id = htobe16(NFNL_SUBSYS_NFTABLES) };
 	struct nfgenmsg body = { .nfgen_family = NFPROTO_INET };
 	static const char name[] = "criu-probe";
@@ -162,7 +162,7 @@ static int try_nft_table(void)
 		      sizeof(body));
 	add_attribute(&r, NFTA_TABLE_NAME, name, sizeof(name));
 	begin_message(&r, NFNL_MSG_BATCH_END, 0, &batch, sizeof(batch));
-	return exchange(NETLINK_NETFILTER, &r) == 0;
+	return exchange_netlink(NETLINK_NETFILTER, &r) == 0;
 }
 
 int probe_network_lock_nftables(void)

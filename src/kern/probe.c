@@ -43,7 +43,7 @@ int probe_result(struct probes *probes, enum feature_id id)
 	if (!probes->known[id]) {
 		probes->result[id] = features[id].probe();
 		probes->known[id] = true;
-		log_debug("feature %s: %d\n", features[id].name, probes->result[id]);
+		log_debug("feature %s: %d", features[id].name, probes->result[id]);
 	}
 	return probes->result[id];
 }

@@ -15,7 +15,7 @@
 #define LARGEST_CONFIG (1u << 20)
 
 /* text stands behind the opening quote. Ends the value in place; false if the quote does not end or text follows. */
-static bool unquote(char *text)
+static bool unquote_value(char *text)
 {
 	char *to = text;
 
@@ -58,7 +58,7 @@ int config_line_parse(struct pool *pool, char *line, const char **ret_word)
 		*ret_word = pool_printf(pool, "--%s", name);
 		return 0;
 	}
-	if (*value == '"' ? !unquote(++value) : !trim_value(value))
+	if (*value == '"' ? !unquote_value(++value) : !trim_value(value))
 		return -EINVAL;
 	*ret_word = pool_printf(pool, "--%s=%s", name, value);
 	return 0;

@@ -68,13 +68,13 @@ int options_check(struct options *options)
 	TRY(check_pairs(options));
 	TRY(check_available(options));
 	if (options->command == CMD_RESTORE && options->pid)
-		log_warn("--tree has no meaning for restore\n");
+		log_warn("--tree has no meaning for restore");
 	if (options->command == CMD_RESTORE && options->end == OPT_END_STOP && options->restore_detached &&
 	    options->shell_job)
 		log_warn("--leave-stopped with --restore-detached and --shell-job: the shell will not know of the "
 			 "stopped job\n");
 	if (options->page_server_fd >= 0 && (options->address || options->port))
-		log_warn("--ps-socket is given: --address and --port have no meaning\n");
+		log_warn("--ps-socket is given: --address and --port have no meaning");
 	if (options->end == OPT_END_DEFAULT)
 		options->end = options->command == CMD_DUMP || (options->command == CMD_CHECK && options->pid)
 				       ? OPT_END_KILL

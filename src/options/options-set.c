@@ -20,13 +20,13 @@ static int refuse_value(const struct option_row *row, const char *value, const c
 	return refuse(EBADRQC, "--%s: invalid value \"%s\": it must be %s", row->name, value, what);
 }
 
-struct word {
+struct keyword {
 	const char *text;
 	int value;
 };
 
 /* The value of a word or -1. */
-static int find_word(const struct word *words, size_t n, const char *text)
+static int find_word(const struct keyword *words, size_t n, const char *text)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(words[i].text, text))
@@ -136,7 +136,7 @@ OPTION_SET(end_run)
  */
 OPTION_SET(cpu_cap)
 {
-	static const struct word words[] = {
+	static const struct keyword words[] = {
 		{ "fpu", OPT_CPU_FPU }, { "cpu", OPT_CPU_CPU }, { "ins", OPT_CPU_INS },
 		{ "all", OPT_CPU_ALL }, { "none", 0 },
 	};
@@ -162,7 +162,7 @@ OPTION_SET(cpu_cap)
 
 OPTION_SET(network_lock)
 {
-	static const struct word words[] = {
+	static const struct keyword words[] = {
 		{ "iptables", OPT_LOCK_IPTABLES },
 		{ "nftables", OPT_LOCK_NFTABLES },
 		{ "skip", OPT_LOCK_SKIP },
@@ -285,8 +285,8 @@ OPTION_SET(inherit_fd)
 
 OPTION_SET(join_ns)
 {
-	static const struct word kinds[] = { { "net", 1 }, { "uts", 1 },  { "time", 1 },
-					     { "ipc", 1 }, { "user", 2 }, { "mnt", 1 } };
+	static const struct keyword kinds[] = { { "net", 1 }, { "uts", 1 },  { "time", 1 },
+						{ "ipc", 1 }, { "user", 2 }, { "mnt", 1 } };
 	char *kind = pool_string(options->pool, value), *file = strchr(kind, ':'), *extra;
 	int known, pid;
 
@@ -320,7 +320,7 @@ OPTION_SET(empty_ns)
 
 OPTION_SET(manage_cgroups)
 {
-	static const struct word words[] = {
+	static const struct keyword words[] = {
 		{ "none", OPT_CGROUPS_NONE }, { "props", OPT_CGROUPS_PROPS },	{ "soft", OPT_CGROUPS_SOFT },
 		{ "full", OPT_CGROUPS_FULL }, { "strict", OPT_CGROUPS_STRICT }, { "ignore", OPT_CGROUPS_IGNORE },
 	};
@@ -359,7 +359,7 @@ OPTION_SET(lsm_profile)
 
 OPTION_SET(file_validation)
 {
-	static const struct word words[] = { { "filesize", OPT_FILE_SIZE }, { "buildid", OPT_FILE_BUILD_ID } };
+	static const struct keyword words[] = { { "filesize", OPT_FILE_SIZE }, { "buildid", OPT_FILE_BUILD_ID } };
 	int mode = FIND_WORD(words, value);
 
 	if (mode < 0)
@@ -398,7 +398,7 @@ OPTION_SET(verbosity)
 
 OPTION_SET(pre_dump_mode)
 {
-	static const struct word words[] = { { "splice", OPT_PRE_DUMP_SPLICE }, { "read", OPT_PRE_DUMP_READ } };
+	static const struct keyword words[] = { { "splice", OPT_PRE_DUMP_SPLICE }, { "read", OPT_PRE_DUMP_READ } };
 	int mode = FIND_WORD(words, value);
 
 	if (mode < 0)

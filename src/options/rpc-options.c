@@ -14,17 +14,18 @@
 #include "options/options.h"
 #include "options/row.h"
 
-struct request {
+struct request_reader {
 	const CriuOpts *opts;
 	const struct rpc_client *client;
 };
 
 /* A function for a field that has a shape of its own: 1 = it was there, 0 = not, or -EBADRQC. */
-#define RPC_FUNCTION(name) \
-	static int rpc_##name(struct options *options, const struct option_row *row, const struct request *request)
+#define RPC_FUNCTION(name)                                                           \
+	static int rpc_##name(struct options *options, const struct option_row *row, \
+			      const struct request_reader *request)
 
 /* Fields of the peer's that stand for a file: opened again by whoever needs it. */
-static const char *peer_path(struct options *options, const struct request *request, int fd)
+static const char *peer_path(struct options *options, const struct request_reader *request, int fd)
 {
 	return pool_printf(options->pool, "/proc/%d/fd/%d", request->client->pid, fd);
 }
@@ -320,7 +321,7 @@ RPC_FUNCTION(status_fd)
 {
 	if (!request->opts->has_status_fd)
 		return 0;
-	log_warn("request: status_fd is obsolete, wait for the notification status-ready\n");
+	log_warn("request: status_fd is obsolete, wait for the notification status-ready");
 	options->status_fd = open(peer_path(options, request, request->opts->status_fd), O_WRONLY | O_CLOEXEC);
 	return options->status_fd < 0 ? fail(EBADRQC, "request: status_fd %d can't be opened", request->opts->status_fd)
 				      : 1;
@@ -331,7 +332,7 @@ enum rpc_shape { SHAPE_NOT_IN_RPC, SHAPE_BOOL, SHAPE_NUMBER, SHAPE_NUMBER64, SHA
 struct rpc_row {
 	enum rpc_shape shape;
 	size_t has, field; /* offsets in CriuOpts; has: also of the count of a list */
-	int (*own)(struct options *options, const struct option_row *row, const struct request *request);
+	int (*own)(struct options *options, const struct option_row *row, const struct request_reader *request);
 };
 
 #define RPC_NOT_IN_RPC           \
@@ -375,7 +376,7 @@ static const struct rpc_row rpc_rows[] = {
 #define REQUEST_FIELD(request, offset, type) (*(type const *)((const char *)(request)->opts + (offset)))
 
 /* 1 = the option was given, as on a command line; 0 = not. */
-static int apply_row(struct options *options, size_t i, const struct request *request)
+static int apply_row(struct options *options, size_t i, const struct request_reader *request)
 {
 	const struct option_row *row = &option_rows[i];
 	const struct rpc_row *rpc = &rpc_rows[i];
@@ -426,7 +427,7 @@ int options_add_external(struct options *options, const CriuOpts *opts)
 
 int options_from_request(struct options *options, const CriuOpts *opts, const struct rpc_client *client)
 {
-	const struct request request = { opts, client };
+	const struct request_reader request = { opts, client };
 
 	for (size_t i = 0; i < option_rows_count; i++) {
 		int given = apply_row(options, i, &request);

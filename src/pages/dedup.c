@@ -19,7 +19,7 @@ struct freeing {
 	uint64_t size; /* freed so far */
 };
 
-static int punch(int fd, const char *name, uint64_t offset, uint64_t size)
+static int punch_hole(int fd, const char *name, uint64_t offset, uint64_t size)
 {
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) == 0)
 		return 0;
@@ -62,7 +62,7 @@ static int free_common(struct freeing *freeing, const struct pagemap *own, struc
 			if (fd < 0)
 				fd = open_pages(parent, map, name, sizeof(name));
 			TRY(fd);
-			TRY(punch(fd, name, theirs->offset + (start - theirs->start), end - start));
+			TRY(punch_hole(fd, name, theirs->offset + (start - theirs->start), end - start));
 			freeing->size += end - start;
 		}
 		if (end_of(mine) <= end_of(theirs))
@@ -133,7 +133,7 @@ static int free_piece(const struct page_piece *piece, const struct pages_file **
 			return fail_errno("can't open %s for writing", piece->file->name);
 		*open_file = piece->file;
 	}
-	return punch(*fd, piece->file->name, piece->offset, piece->size);
+	return punch_hole(*fd, piece->file->name, piece->offset, piece->size);
 }
 
 static int visit_for_all(void *arg, const char *name)

@@ -12,7 +12,7 @@
 /* Of the buffer of a worker one half is for what is there, the other for what the parent has. */
 #define CHUNK (PAGE_BLOCK_SIZE / 2)
 
-struct chunk {
+struct equal_chunk {
 	uint64_t start, size;
 	size_t first; /* of its pages in struct compare.equal */
 	uint32_t flags;
@@ -22,11 +22,11 @@ struct compare {
 	struct page_mover *mover;
 	const struct page_source *source;
 	const struct page_reader *parent;
-	VECTOR(struct chunk) chunks;
+	VECTOR(struct equal_chunk) chunks;
 	bool *equal;
 };
 
-static int read_here(const struct page_source *source, char *to, const struct chunk *chunk)
+static int read_here(const struct page_source *source, char *to, const struct equal_chunk *chunk)
 {
 	ssize_t got = io_pread(source->mem, to, chunk->size, (off_t)chunk->start);
 
@@ -54,7 +54,7 @@ static size_t find_piece(const struct page_reader *parent, uint64_t address)
 }
 
 /* What the parent has of [start, start + size), at its place in old; has: which pages. */
-static int read_parent(const struct page_reader *parent, const struct chunk *chunk, char *old, bool *has)
+static int read_parent(const struct page_reader *parent, const struct equal_chunk *chunk, char *old, bool *has)
 {
 	uint64_t end = chunk->start + chunk->size;
 
@@ -80,7 +80,7 @@ static int read_parent(const struct page_reader *parent, const struct chunk *chu
 static int compare_chunk(void *arg, size_t item, unsigned worker)
 {
 	struct compare *compare = arg;
-	const struct chunk *chunk = &compare->chunks.items[item];
+	const struct equal_chunk *chunk = &compare->chunks.items[item];
 	char *here = page_mover_buffer(compare->mover, worker), *old = here + CHUNK;
 	bool *equal = &compare->equal[chunk->first];
 	const size_t page = page_size();
@@ -93,7 +93,7 @@ static int compare_chunk(void *arg, size_t item, unsigned worker)
 }
 
 /* Returns the number of pages. */
-static size_t split(struct compare *compare, const page_range_list *ranges)
+static size_t split_chunk(struct compare *compare, const page_range_list *ranges)
 {
 	size_t pages = 0;
 
@@ -104,7 +104,7 @@ static size_t split(struct compare *compare, const page_range_list *ranges)
 		for (uint64_t at = 0, length; at < size; at += length) {
 			length = size - at < CHUNK ? size - at : CHUNK;
 			*vector_push(&compare->chunks) =
-				(struct chunk){ range->start + at, length, pages, range->flags };
+				(struct equal_chunk){ range->start + at, length, pages, range->flags };
 			pages += length / page_size();
 		}
 	}
@@ -121,11 +121,11 @@ static void add_page(page_range_list *ranges, uint64_t start, uint32_t flags)
 		*vector_push(ranges) = (struct page_range){ .start = start, .nr_pages = 1, .flags = flags };
 }
 
-static void join(const struct compare *compare, page_range_list *ranges)
+static void join_chunks(const struct compare *compare, page_range_list *ranges)
 {
 	ranges->n = 0;
 	for (size_t i = 0; i < compare->chunks.n; i++) {
-		const struct chunk *chunk = &compare->chunks.items[i];
+		const struct equal_chunk *chunk = &compare->chunks.items[i];
 
 		for (size_t k = 0; k < chunk->size / page_size(); k++)
 			add_page(ranges, chunk->start + k * page_size(),
@@ -137,13 +137,13 @@ int pages_find_equal(struct page_mover *mover, const struct page_source *source,
 		     page_range_list *ranges)
 {
 	struct compare compare = { .mover = mover, .source = source, .parent = parent };
-	size_t pages = split(&compare, ranges);
+	size_t pages = split_chunk(&compare, ranges);
 	int result;
 
 	compare.equal = xzalloc(pages + 1);
 	result = page_mover_run(mover, pages * page_size(), compare.chunks.n, compare_chunk, &compare);
 	if (result == 0)
-		join(&compare, ranges);
+		join_chunks(&compare, ranges);
 	vector_done(&compare.chunks);
 	free(compare.equal);
 	return result;

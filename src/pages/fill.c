@@ -36,7 +36,7 @@ struct fill {
 	atomic_ullong compared, equal;
 };
 
-static uint64_t smaller(uint64_t a, uint64_t b)
+static uint64_t smaller_of(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
@@ -51,7 +51,7 @@ static void make_items(struct fill *fill, size_t n)
 
 		for (uint64_t at = 0; at < piece->size;) {
 			uint64_t address = piece->start + at;
-			uint64_t size = smaller(piece->size - at, REGION - address % REGION);
+			uint64_t size = smaller_of(piece->size - at, REGION - address % REGION);
 			bool new_region =
 				at || i == 0 || address / REGION != (piece[-1].start + piece[-1].size - 1) / REGION;
 
@@ -122,7 +122,7 @@ static int fill_item(void *arg, size_t number, unsigned worker)
 	unsigned n = 0;
 
 	while (left) {
-		uint64_t size = smaller(smaller(piece->size - skip, left), PAGE_BLOCK_SIZE - used);
+		uint64_t size = smaller_of(smaller_of(piece->size - skip, left), PAGE_BLOCK_SIZE - used);
 
 		parts[n++] = (struct page_part){
 			.address = piece->start + skip,

@@ -25,7 +25,7 @@
 /* What comes with a page that is waited for. */
 #define FAULT_SIZE (16u << 10)
 
-static void tell(const struct lazy *lazy)
+static void report_progress(const struct lazy *lazy)
 {
 	const uint64_t one = 1;
 
@@ -37,7 +37,7 @@ static void set_failure(struct lazy *lazy, int error)
 	int none = 0;
 
 	atomic_compare_exchange_strong(&lazy->failure, &none, error);
-	tell(lazy);
+	report_progress(lazy);
 }
 
 static uint64_t grow_step(struct lazy *lazy)
@@ -75,7 +75,8 @@ static int read_images(const struct lazy_source *source, uint64_t origin, uint64
 }
 
 /* Of threads other than the main one: again and again until the event that is in the way was read. */
-static int deliver(struct lazy *lazy, struct lazy_source *source, uint64_t origin, const void *data, uint64_t size)
+static int deliver_pages(struct lazy *lazy, struct lazy_source *source, uint64_t origin, const void *data,
+			 uint64_t size)
 {
 	int result;
 
@@ -87,11 +88,11 @@ static int deliver(struct lazy *lazy, struct lazy_source *source, uint64_t origi
 			break;
 		usleep(50);
 	}
-	tell(lazy);
+	report_progress(lazy);
 	return result;
 }
 
-static struct lazy_source *claim(struct lazy *lazy, bool remote, struct lazy_range *ret)
+static struct lazy_source *claim_range(struct lazy *lazy, bool remote, struct lazy_range *ret)
 {
 	const uint64_t step = grow_step(lazy);
 	struct lazy_source *source, *found = NULL;
@@ -115,14 +116,14 @@ static void *make_buffer(void)
 	return buffer == MAP_FAILED ? NULL : buffer;
 }
 
-static int work(struct lazy *lazy, void *buffer)
+static int fetch_loop(struct lazy *lazy, void *buffer)
 {
 	struct lazy_source *source;
 	struct lazy_range range;
 
-	while (!atomic_load(&lazy->failure) && (source = claim(lazy, false, &range))) {
+	while (!atomic_load(&lazy->failure) && (source = claim_range(lazy, false, &range))) {
 		TRY(read_images(source, range.origin, range.size, buffer));
-		TRY(deliver(lazy, source, range.origin, buffer, range.size));
+		TRY(deliver_pages(lazy, source, range.origin, buffer, range.size));
 	}
 	return 0;
 }
@@ -131,7 +132,7 @@ static void *run_worker(void *arg)
 {
 	struct lazy *lazy = arg;
 	void *buffer = make_buffer();
-	int result = buffer ? work(lazy, buffer) : fail(ENOMEM, "no memory for pages on their way");
+	int result = buffer ? fetch_loop(lazy, buffer) : fail(ENOMEM, "no memory for pages on their way");
 
 	if (result < 0 && result != -EAGAIN)
 		set_failure(lazy, result);
@@ -143,7 +144,7 @@ static void *run_worker(void *arg)
 /* --- the page server --- */
 
 /* With the lock. */
-static int ask(struct lazy *lazy, struct lazy_source *source, const struct lazy_range *range)
+static int request_range(struct lazy *lazy, struct lazy_source *source, const struct lazy_range *range)
 {
 	struct page_message message = {
 		.command = page_command_make(PAGE_GET, 0),
@@ -164,11 +165,11 @@ static int ask_for_more(struct lazy *lazy)
 	struct lazy_range range;
 
 	while (lazy->background && !lazy->stop && lazy->requests.n < MOST_REQUESTS) {
-		struct lazy_source *source = claim(lazy, true, &range);
+		struct lazy_source *source = claim_range(lazy, true, &range);
 
 		if (!source)
 			break;
-		TRY(ask(lazy, source, &range));
+		TRY(request_range(lazy, source, &range));
 	}
 	return 0;
 }
@@ -215,7 +216,7 @@ static int finish_request(struct lazy *lazy, const struct lazy_request *request,
 	pthread_mutex_lock(&lazy->lock);
 	memmove(lazy->requests.items, lazy->requests.items + 1, --lazy->requests.n * sizeof(*lazy->requests.items));
 	if (rest.size)
-		result = ask(lazy, request->source, &rest);
+		result = request_range(lazy, request->source, &rest);
 	pthread_mutex_unlock(&lazy->lock);
 	return result;
 }
@@ -229,7 +230,7 @@ static int receive_all(struct lazy *lazy, char *buffer)
 		uint64_t size = 0;
 
 		TRY(receive_answer(lazy, &request, buffer, &size));
-		TRY(deliver(lazy, request.source, request.origin, buffer, size));
+		TRY(deliver_pages(lazy, request.source, request.origin, buffer, size));
 		TRY(finish_request(lazy, &request, size));
 	}
 	return error;
@@ -270,7 +271,7 @@ int lazy_fetch_now(struct lazy *lazy, struct lazy_space *space, uint64_t address
 		result = -EAGAIN;
 	/* If it is on its way, it will come. */
 	else if (lazy_space_claim(space, true, &address, FAULT_SIZE, &range))
-		result = ask(lazy, space->source, &range);
+		result = request_range(lazy, space->source, &range);
 	pthread_mutex_unlock(&lazy->lock);
 	return result;
 }

@@ -37,7 +37,7 @@ void lazy_end_tasks(const struct list *sources)
  * page waits on. No thread of the daemon is left when we look at its lists, so there is nobody to lock out. Nothing is
  * called here that needs a thread of libc.
  */
-static int guard(void *arg)
+static int guard_tasks(void *arg)
 {
 	struct lazy *lazy = arg;
 	struct pollfd poll_daemon = { .fd = lazy->guard.daemon, .events = POLLIN };
@@ -64,7 +64,8 @@ int lazy_guard_begin(struct lazy *lazy)
 	/* What is meant for the daemon must not end both. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	lazy->guard.pid = clone(guard, (char *)lazy->guard.stack + STACK_SIZE, CLONE_VM | CLONE_FILES | SIGCHLD, lazy);
+	lazy->guard.pid =
+		clone(guard_tasks, (char *)lazy->guard.stack + STACK_SIZE, CLONE_VM | CLONE_FILES | SIGCHLD, lazy);
 	if (lazy->guard.pid < 0)
 		error = fail_errno("making a process that guards the tasks");
 	sigprocmask(SIG_SETMASK, &old, NULL);

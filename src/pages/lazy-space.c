@@ -102,14 +102,14 @@ static size_t find_index(const struct lazy_space *space, uint64_t address)
 	return low;
 }
 
-static void insert(struct lazy_space *space, size_t at, const struct lazy_range *range)
+static void insert_range(struct lazy_space *space, size_t at, const struct lazy_range *range)
 {
 	(void)vector_push(&space->wanted);
 	memmove(&space->wanted.items[at + 1], &space->wanted.items[at], (space->wanted.n - 1 - at) * sizeof(*range));
 	space->wanted.items[at] = *range;
 }
 
-static void drop(struct lazy_space *space, size_t at, size_t n)
+static void drop_ranges(struct lazy_space *space, size_t at, size_t n)
 {
 	space->wanted.n -= n;
 	memmove(&space->wanted.items[at], &space->wanted.items[at + n],
@@ -117,7 +117,7 @@ static void drop(struct lazy_space *space, size_t at, size_t n)
 }
 
 /* Makes a border between ranges at the address. */
-static void split(struct lazy_space *space, uint64_t address)
+static void split_range(struct lazy_space *space, uint64_t address)
 {
 	size_t i = find_index(space, address);
 	struct lazy_range *range = &space->wanted.items[i], rest;
@@ -128,19 +128,19 @@ static void split(struct lazy_space *space, uint64_t address)
 	skip = address - range->start;
 	rest = (struct lazy_range){ address, range->size - skip, range->origin + skip, range->remote, range->busy };
 	range->size = skip;
-	insert(space, i + 1, &rest);
+	insert_range(space, i + 1, &rest);
 }
 
 static void remove_span(struct lazy_space *space, uint64_t start, uint64_t end)
 {
 	size_t first, behind;
 
-	split(space, start);
-	split(space, end);
+	split_range(space, start);
+	split_range(space, end);
 	first = find_index(space, start);
 	for (behind = first; behind < space->wanted.n && space->wanted.items[behind].start < end; behind++)
 		;
-	drop(space, first, behind - first);
+	drop_ranges(space, first, behind - first);
 }
 
 /* --- */
@@ -157,15 +157,15 @@ void lazy_space_move(struct lazy_space *space, uint64_t from, uint64_t to, uint6
 	VECTOR(struct lazy_range) moved = { 0 };
 
 	pthread_mutex_lock(&space->lock);
-	split(space, from);
-	split(space, from + size);
+	split_range(space, from);
+	split_range(space, from + size);
 	for (size_t i = find_index(space, from); i < space->wanted.n && space->wanted.items[i].start < from + size; i++)
 		*vector_push(&moved) = space->wanted.items[i];
 	remove_span(space, from, from + size);
 	remove_span(space, to, to + size);
 	for (size_t i = 0; i < moved.n; i++) {
 		moved.items[i].start += to - from;
-		insert(space, find_index(space, moved.items[i].start), &moved.items[i]);
+		insert_range(space, find_index(space, moved.items[i].start), &moved.items[i]);
 	}
 	space->moved = true;
 	pthread_mutex_unlock(&space->lock);
@@ -199,7 +199,7 @@ bool lazy_space_claim(struct lazy_space *space, bool remote, const uint64_t *at,
 
 	pthread_mutex_lock(&space->lock);
 	if (at)
-		split(space, *at);
+		split_range(space, *at);
 	i = at ? find_index(space, *at) : 0;
 	while (!at && i < space->wanted.n && (space->wanted.items[i].busy || space->wanted.items[i].remote != remote))
 		i++;
@@ -207,7 +207,7 @@ bool lazy_space_claim(struct lazy_space *space, bool remote, const uint64_t *at,
 		(!at || space->wanted.items[i].start == *at);
 	if (found) {
 		if (space->wanted.items[i].size > size)
-			split(space, space->wanted.items[i].start + size);
+			split_range(space, space->wanted.items[i].start + size);
 		space->wanted.items[i].busy = true;
 		*ret = space->wanted.items[i];
 	}
@@ -228,7 +228,7 @@ bool lazy_space_wants_any(struct lazy_space *space)
 typedef VECTOR(struct lazy_range) range_list;
 
 /* Where pages of the images [origin, origin + size) are wanted, as ranges that have nothing else. */
-static void collect(struct lazy_space *space, uint64_t origin, uint64_t size, range_list *ret)
+static void collect_ranges(struct lazy_space *space, uint64_t origin, uint64_t size, range_list *ret)
 {
 	pthread_mutex_lock(&space->lock);
 	for (size_t i = space->moved ? 0 : find_index(space, origin); i < space->wanted.n; i++) {
@@ -251,7 +251,7 @@ static void collect(struct lazy_space *space, uint64_t origin, uint64_t size, ra
 
 /* --- placing pages --- */
 
-static void wake(const struct lazy_space *space, uint64_t start, uint64_t size)
+static void wake_faults(const struct lazy_space *space, uint64_t start, uint64_t size)
 {
 	struct uffdio_range range = { start, size };
 
@@ -259,13 +259,13 @@ static void wake(const struct lazy_space *space, uint64_t start, uint64_t size)
 }
 
 /* What an ioctl says that did not place a page: 0 = pass over this page. */
-static int judge(struct lazy_space *space, int error, uint64_t start)
+static int judge_error(struct lazy_space *space, int error, uint64_t start)
 {
 	switch (error) {
 	case EAGAIN:
 		return -EAGAIN;
 	case EEXIST: /* somebody was faster, and perhaps woke nobody who came later */
-		wake(space, start, page_size());
+		wake_faults(space, start, page_size());
 		return 0;
 	case ENOENT: /* not registered any more, or never: not ours to fill */
 	case EINVAL:
@@ -281,7 +281,7 @@ static int judge(struct lazy_space *space, int error, uint64_t start)
 
 /* All pages of the range that can be placed. A call must stay inside of one area: where it does not, halves are tried.
  */
-static int place(struct lazy_space *space, uint64_t start, const char *data, uint64_t size)
+static int place_pages(struct lazy_space *space, uint64_t start, const char *data, uint64_t size)
 {
 	uint64_t piece = size;
 
@@ -297,7 +297,7 @@ static int place(struct lazy_space *space, uint64_t start, const char *data, uin
 			piece = copy.len / 2 / page_size() * page_size();
 			continue;
 		} else {
-			TRY(judge(space, errno, start));
+			TRY(judge_error(space, errno, start));
 			done = page_size();
 		}
 		start += done;
@@ -312,11 +312,11 @@ static int deliver_to(struct lazy_space *space, uint64_t origin, const char *dat
 	range_list ranges = { 0 };
 	int result = 0;
 
-	collect(space, origin, size, &ranges);
+	collect_ranges(space, origin, size, &ranges);
 	for (size_t i = 0; i < ranges.n && result == 0; i++) {
 		const struct lazy_range *range = &ranges.items[i];
 
-		result = place(space, range->start, data + (range->origin - origin), range->size);
+		result = place_pages(space, range->start, data + (range->origin - origin), range->size);
 		if (result == 0)
 			lazy_space_forget(space, range->start, range->start + range->size);
 	}
@@ -347,7 +347,7 @@ int lazy_space_zero(struct lazy_space *space, uint64_t address)
 
 	if (ioctl(space->uffd, UFFDIO_ZEROPAGE, &zero) == 0)
 		return 0;
-	return judge(space, zero.zeropage == -EAGAIN ? EAGAIN : errno, address);
+	return judge_error(space, zero.zeropage == -EAGAIN ? EAGAIN : errno, address);
 }
 
 void lazy_space_poison(struct lazy_space *space)

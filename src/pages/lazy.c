@@ -37,7 +37,7 @@ struct daemon {
 	VECTOR(struct fault) faults; /* not served yet */
 };
 
-static int watch(const struct daemon *daemon, int fd, void *what)
+static int watch_descriptor(const struct daemon *daemon, int fd, void *what)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
 
@@ -105,7 +105,7 @@ static int add_task(struct daemon *daemon, uint64_t pid)
 	pthread_rwlock_wrlock(&daemon->lazy.events);
 	list_push(&daemon->lazy.sources, &source->link);
 	pthread_rwlock_unlock(&daemon->lazy.events);
-	return watch(daemon, uffd, list_first(&source->spaces, struct lazy_space, link));
+	return watch_descriptor(daemon, uffd, list_first(&source->spaces, struct lazy_space, link));
 }
 
 static int hear_restorer(struct daemon *daemon)
@@ -138,7 +138,7 @@ static int add_fork(struct daemon *daemon, struct lazy_space *parent, int uffd)
 	struct lazy_space *child = lazy_space_fork(parent, uffd);
 
 	log_debug("Process %" PRIu64 ": has forked", parent->source->pid);
-	return watch(daemon, uffd, child);
+	return watch_descriptor(daemon, uffd, child);
 }
 
 static int handle_event(struct daemon *daemon, struct lazy_space *space, const struct uffd_msg *msg)
@@ -258,14 +258,14 @@ static int wait_and_handle(struct daemon *daemon)
 	return serve_faults(daemon);
 }
 
-static int run(struct daemon *daemon)
+static int daemon_run(struct daemon *daemon)
 {
 	unsigned left = 1;
 
-	TRY(watch(daemon, daemon->setup->restorer, daemon));
-	TRY(watch(daemon, daemon->lazy.signal, &daemon->lazy));
+	TRY(watch_descriptor(daemon, daemon->setup->restorer, daemon));
+	TRY(watch_descriptor(daemon, daemon->lazy.signal, &daemon->lazy));
 	if (interrupt_fd() >= 0)
-		TRY(watch(daemon, interrupt_fd(), &daemon->setup));
+		TRY(watch_descriptor(daemon, interrupt_fd(), &daemon->setup));
 	TRY(lazy_guard_begin(&daemon->lazy));
 	TRY(lazy_fetch_begin(&daemon->lazy));
 	while (!daemon->finished || left) {
@@ -289,7 +289,7 @@ static void end_tasks(struct daemon *daemon)
 	lazy_end_tasks(&daemon->lazy.sources);
 }
 
-static void init(struct daemon *daemon, const struct lazy_setup *setup)
+static void daemon_init(struct daemon *daemon, const struct lazy_setup *setup)
 {
 	pthread_rwlockattr_t attributes;
 
@@ -308,7 +308,7 @@ static void init(struct daemon *daemon, const struct lazy_setup *setup)
 	daemon->epoll = epoll_create1(EPOLL_CLOEXEC);
 }
 
-static void done(struct daemon *daemon)
+static void daemon_done(struct daemon *daemon)
 {
 	while (!list_empty(&daemon->lazy.sources)) {
 		struct lazy_source *source = list_first(&daemon->lazy.sources, struct lazy_source, link);
@@ -330,9 +330,9 @@ int lazy_serve(const struct lazy_setup *setup)
 	struct daemon daemon = { 0 };
 	int result, none = 0;
 
-	init(&daemon, setup);
-	result =
-		daemon.epoll < 0 || daemon.lazy.signal < 0 ? fail_errno("making descriptors to wait at") : run(&daemon);
+	daemon_init(&daemon, setup);
+	result = daemon.epoll < 0 || daemon.lazy.signal < 0 ? fail_errno("making descriptors to wait at")
+							    : daemon_run(&daemon);
 	if (result < 0)
 		atomic_compare_exchange_strong(&daemon.lazy.failure, &none, result);
 	lazy_fetch_end(&daemon.lazy);
@@ -341,6 +341,6 @@ int lazy_serve(const struct lazy_setup *setup)
 	else if (setup->server)
 		result = page_client_end(setup->server);
 	lazy_guard_end(&daemon.lazy);
-	done(&daemon);
+	daemon_done(&daemon);
 	return result;
 }

@@ -16,7 +16,7 @@
 #define COMPARE_SIZE (64u << 10)
 
 /* Writes that are collected to be made by one call. */
-struct batch {
+struct page_batch {
 	const struct page_target *target;
 	struct iovec local[MAX_VECTORS], remote[MAX_VECTORS];
 	unsigned n;
@@ -32,7 +32,7 @@ static int write_through_mem(const struct page_target *target, const struct iove
 }
 
 /* local and remote have the same lengths. Where a call stops, that vector goes through /proc/PID/mem. */
-static int flush(struct batch *batch)
+static int flush_batch(struct page_batch *batch)
 {
 	struct iovec *local = batch->local, *remote = batch->remote;
 	unsigned n = batch->n;
@@ -59,7 +59,7 @@ static int flush(struct batch *batch)
 	return 0;
 }
 
-static int add_write(struct batch *batch, uint64_t address, char *data, size_t size)
+static int add_write(struct page_batch *batch, uint64_t address, char *data, size_t size)
 {
 	if (batch->n) {
 		struct iovec *local = &batch->local[batch->n - 1], *remote = &batch->remote[batch->n - 1];
@@ -72,7 +72,7 @@ static int add_write(struct batch *batch, uint64_t address, char *data, size_t s
 		}
 	}
 	if (batch->n == MAX_VECTORS)
-		TRY(flush(batch));
+		TRY(flush_batch(batch));
 	batch->local[batch->n] = (struct iovec){ data, size };
 	batch->remote[batch->n++] = (struct iovec){ (void *)(uintptr_t)address, size };
 	return 0;
@@ -102,7 +102,7 @@ static int copy_in(const struct page_target *target, uint64_t address, const cha
 	return 0;
 }
 
-static int put(struct batch *batch, const struct page_part *part, size_t at, size_t size)
+static int put_part(struct page_batch *batch, const struct page_part *part, size_t at, size_t size)
 {
 	if (part->how & PAGE_COPY)
 		return copy_in(batch->target, part->address + at, part->data + at, size);
@@ -116,7 +116,7 @@ static int put(struct batch *batch, const struct page_part *part, size_t at, siz
 }
 
 /* Leaves out pages of zeros. */
-static int put_fresh(struct batch *batch, const struct page_part *part)
+static int put_fresh(struct page_batch *batch, const struct page_part *part)
 {
 	size_t page = page_size(), start = 0, at;
 
@@ -124,14 +124,14 @@ static int put_fresh(struct batch *batch, const struct page_part *part)
 		if (!page_is_zero(part->data + at, page))
 			continue;
 		if (at > start)
-			TRY(put(batch, part, start, at - start));
+			TRY(put_part(batch, part, start, at - start));
 		start = at + page;
 	}
-	return at > start ? put(batch, part, start, at - start) : 0;
+	return at > start ? put_part(batch, part, start, at - start) : 0;
 }
 
 /* Leaves out pages that have this content already. */
-static int put_different(struct batch *batch, const struct page_part *part, struct page_count *count)
+static int put_different(struct page_batch *batch, const struct page_part *part, struct page_count *count)
 {
 	char old[COMPARE_SIZE];
 	size_t page = page_size();
@@ -149,7 +149,7 @@ static int put_different(struct batch *batch, const struct page_part *part, stru
 			if (memcmp(old + i, part->data + at + i, page) == 0)
 				count->equal++;
 			else
-				TRY(put(batch, part, at + i, page));
+				TRY(put_part(batch, part, at + i, page));
 		}
 	}
 	return 0;
@@ -157,7 +157,7 @@ static int put_different(struct batch *batch, const struct page_part *part, stru
 
 int pages_put(const struct page_target *target, const struct page_part *parts, unsigned n, struct page_count *count)
 {
-	struct batch batch;
+	struct page_batch batch;
 
 	batch.target = target;
 	batch.n = 0;
@@ -169,7 +169,7 @@ int pages_put(const struct page_target *target, const struct page_part *parts, u
 		else if (part->how & PAGE_FRESH)
 			TRY(put_fresh(&batch, part));
 		else
-			TRY(put(&batch, part, 0, part->size));
+			TRY(put_part(&batch, part, 0, part->size));
 	}
-	return flush(&batch);
+	return flush_batch(&batch);
 }

@@ -174,7 +174,7 @@ uint64_t pages_place(struct page_range *ranges, size_t n)
 }
 
 /* The object as it is told to the sink: with its offsets, without flags of our own. */
-static struct page_range *place(struct page_range *ranges, size_t n, struct page_object *object)
+static struct page_range *place_object(struct page_range *ranges, size_t n, struct page_object *object)
 {
 	struct page_range *clean = xmalloc((n + 1) * sizeof(*clean));
 
@@ -192,7 +192,7 @@ int pages_save(struct page_mover *mover, const struct page_source *source, struc
 	       uint64_t number, struct page_range *ranges, size_t n)
 {
 	struct page_object object = { .id = id, .number = number };
-	AUTO_FREE struct page_range *clean = place(ranges, n, &object);
+	AUTO_FREE struct page_range *clean = place_object(ranges, n, &object);
 	struct save save = {
 		.mover = mover,
 		.source = source,

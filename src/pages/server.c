@@ -21,7 +21,7 @@
 #define PIECE (16u << 10)
 
 /* The object whose pages come now, and its images. */
-struct object {
+struct received_object {
 	uint64_t name; /* as the client names it, 0 if none is open */
 	struct pagemap_writer *pagemap;
 	struct image *pages;
@@ -35,7 +35,7 @@ struct session {
 	struct peer *peer;
 	struct store *store;
 	uint32_t next_pages_id;
-	struct object object;
+	struct received_object object;
 	bool any;     /* something has come */
 	void *buffer; /* PAGE_BLOCK_SIZE */
 };
@@ -62,16 +62,16 @@ static int find_image(uint64_t object, enum image_id *ret_id, uint64_t *ret_numb
 	}
 }
 
-static void object_abandon(struct object *object)
+static void object_abandon(struct received_object *object)
 {
 	pagemap_abandon(&object->pagemap);
 	image_close(&object->pages);
 	pagemap_done(&object->parent);
-	*object = (struct object){ 0 };
+	*object = (struct received_object){ 0 };
 }
 
 /* What is complete goes to disk. */
-static int object_close(struct object *object)
+static int object_close(struct received_object *object)
 {
 	int result;
 
@@ -100,7 +100,7 @@ static int read_parent(const struct session *session, enum image_id id, uint64_t
 
 static int object_open(struct session *session, uint64_t name)
 {
-	struct object *object = &session->object;
+	struct received_object *object = &session->object;
 	enum image_id id;
 	uint64_t number;
 	int result;
@@ -122,7 +122,7 @@ static int object_open(struct session *session, uint64_t name)
 }
 
 /* Pages that are in the parent must be there: else the client has another parent in mind. */
-static int check_in_parent(const struct object *object, uint64_t start, uint64_t nr_pages)
+static int check_in_parent(const struct received_object *object, uint64_t start, uint64_t nr_pages)
 {
 	const uint64_t end = start + nr_pages * page_size();
 
@@ -141,7 +141,7 @@ static int check_in_parent(const struct object *object, uint64_t start, uint64_t
 }
 
 /* Zeros are left out: the file has holes there. */
-static int write_pages(struct object *object, const char *data, size_t size)
+static int write_pages(struct received_object *object, const char *data, size_t size)
 {
 	for (size_t at = 0, run; at < size; at += run) {
 		bool zero = page_is_zero(data + at, size - at < PIECE ? size - at : PIECE);
@@ -175,7 +175,7 @@ static int receive_pages(struct session *session, uint64_t nr_pages)
 
 static int add_pages(struct session *session, const struct page_message *message, uint32_t flags)
 {
-	struct object *object = &session->object;
+	struct received_object *object = &session->object;
 
 	if (!object->name || message->object != object->name)
 		return refuse(EPROTO, "the client sends pages of an object that it has not opened");
@@ -193,7 +193,7 @@ static int add_pages(struct session *session, const struct page_message *message
 	return flags & PE_PRESENT ? receive_pages(session, message->nr_pages) : 0;
 }
 
-static int answer(struct session *session, const void *data, size_t size)
+static int send_answer(struct session *session, const void *data, size_t size)
 {
 	struct iovec part = { (void *)data, size };
 
@@ -206,7 +206,7 @@ static int open_and_answer(struct session *session, uint64_t name)
 
 	TRY(object_open(session, name));
 	has_parent = session->object.has_parent;
-	return answer(session, &has_parent, 1);
+	return send_answer(session, &has_parent, 1);
 }
 
 static int answer_parent(struct session *session, uint64_t name)
@@ -220,7 +220,7 @@ static int answer_parent(struct session *session, uint64_t name)
 	has_parent = read_parent(session, id, number, &parent);
 	TRY(has_parent);
 	pagemap_done(&parent);
-	return answer(session, &has_parent, sizeof(has_parent));
+	return send_answer(session, &has_parent, sizeof(has_parent));
 }
 
 /* All is there. A client that connected to us closes the connection first, and nothing may come before it does. */
@@ -230,7 +230,7 @@ static int end_session(struct session *session, bool client_stays)
 	char more;
 	int result;
 
-	TRY(answer(session, &status, sizeof(status)));
+	TRY(send_answer(session, &status, sizeof(status)));
 	TRY(status);
 	TRY(peer_finish(session->peer));
 	if (client_stays || peer_is_borrowed(session->peer))
@@ -270,7 +270,7 @@ static int serve_message(struct session *session, const struct page_message *mes
 	}
 }
 
-static int serve(struct session *session)
+static int serve_session(struct session *session)
 {
 	struct page_message message;
 	int more;
@@ -310,7 +310,7 @@ int page_server_receive(struct peer *peer, struct store *store)
 		.next_pages_id = PAGE_SERVER_FIRST_ID,
 		.buffer = xmalloc(PAGE_BLOCK_SIZE),
 	};
-	int result = serve(&session);
+	int result = serve_session(&session);
 
 	object_abandon(&session.object);
 	free(session.buffer);

@@ -69,13 +69,13 @@ static int open_object(struct page_sink *base, const struct page_object *object)
 }
 
 /* What is collected to be sent at once. */
-struct batch {
+struct sent_batch {
 	struct iovec parts[MOST_PARTS];
 	struct page_message messages[MOST_PARTS / 2];
 	unsigned n, n_messages;
 };
 
-static int flush_batch(struct socket_sink *sink, struct batch *batch)
+static int flush_batch(struct socket_sink *sink, struct sent_batch *batch)
 {
 	unsigned n = batch->n;
 
@@ -83,7 +83,8 @@ static int flush_batch(struct socket_sink *sink, struct batch *batch)
 	return n ? peer_send(sink->peer, batch->parts, n) : 0;
 }
 
-static int add_message(struct socket_sink *sink, struct batch *batch, const struct page_range *range, uint64_t nr_pages)
+static int add_message(struct socket_sink *sink, struct sent_batch *batch, const struct page_range *range,
+		       uint64_t nr_pages)
 {
 	struct page_message *message;
 
@@ -101,7 +102,7 @@ static int add_message(struct socket_sink *sink, struct batch *batch, const stru
 }
 
 /* Ranges without data that come before the next one with data. */
-static int add_dataless(struct socket_sink *sink, struct batch *batch)
+static int add_dataless(struct socket_sink *sink, struct sent_batch *batch)
 {
 	const struct page_object *object = sink->object;
 
@@ -114,7 +115,7 @@ static int add_dataless(struct socket_sink *sink, struct batch *batch)
 static int write_block(struct page_sink *base, struct page_block *block)
 {
 	struct socket_sink *sink = (struct socket_sink *)base;
-	struct batch batch;
+	struct sent_batch batch;
 
 	batch.n = batch.n_messages = 0;
 	for (size_t at = 0; at < block->size;) {
@@ -140,7 +141,7 @@ static int write_block(struct page_sink *base, struct page_block *block)
 static int close_object(struct page_sink *base)
 {
 	struct socket_sink *sink = (struct socket_sink *)base;
-	struct batch batch;
+	struct sent_batch batch;
 
 	batch.n = batch.n_messages = 0;
 	TRY(add_dataless(sink, &batch));
@@ -158,7 +159,7 @@ int page_client_end(struct peer *peer)
 	return peer_finish(peer);
 }
 
-static int finish(struct page_sink *base)
+static int finish_socket_sink(struct page_sink *base)
 {
 	struct socket_sink *sink = (struct socket_sink *)base;
 
@@ -166,7 +167,7 @@ static int finish(struct page_sink *base)
 	return page_client_end(sink->peer);
 }
 
-static void destroy(struct page_sink *base)
+static void destroy_socket_sink(struct page_sink *base)
 {
 	struct socket_sink *sink = (struct socket_sink *)base;
 
@@ -184,8 +185,8 @@ static const struct page_sink_ops socket_sink_ops = {
 	.open = open_object,
 	.write = write_block,
 	.close = close_object,
-	.finish = finish,
-	.destroy = destroy,
+	.finish = finish_socket_sink,
+	.destroy = destroy_socket_sink,
 	.in_order = true,
 };
 

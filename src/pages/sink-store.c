@@ -103,12 +103,12 @@ static int has_parent(struct page_sink *base, enum image_id id, uint64_t number)
 	return 1;
 }
 
-static int finish(struct page_sink *base)
+static int finish_store_sink(struct page_sink *base)
 {
 	return 0;
 }
 
-static void destroy(struct page_sink *base)
+static void destroy_store_sink(struct page_sink *base)
 {
 	struct store_sink *sink = (struct store_sink *)base;
 
@@ -121,8 +121,8 @@ static const struct page_sink_ops store_sink_ops = {
 	.open = open_object,
 	.write = write_block,
 	.close = close_object,
-	.finish = finish,
-	.destroy = destroy,
+	.finish = finish_store_sink,
+	.destroy = destroy_store_sink,
 };
 
 struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_id)

@@ -14,7 +14,7 @@
 
 #define MOST_PAGES (PAGE_BLOCK_SIZE / page_size())
 
-static int give(struct peer *peer, struct page_supply *supply, const struct page_message *wanted, void *buffer)
+static int give_pages(struct peer *peer, struct page_supply *supply, const struct page_message *wanted, void *buffer)
 {
 	struct page_message head = {
 		.command = page_command_make(PAGE_ADD, PE_PRESENT),
@@ -58,7 +58,7 @@ int page_server_supply(struct peer *peer, struct page_supply *supply)
 			return 0;
 		switch (message.command & 0xffff) {
 		case PAGE_GET:
-			TRY(give(peer, supply, &message, buffer));
+			TRY(give_pages(peer, supply, &message, buffer));
 			break;
 		case PAGE_CLOSE:
 		case PAGE_FORCE_CLOSE:

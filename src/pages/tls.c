@@ -71,12 +71,12 @@ static int load_own(gnutls_certificate_credentials_t credentials, const struct p
 }
 
 /* Without blocking: who waits, and for how long, is peer_await(). */
-static ssize_t push(gnutls_transport_ptr_t fd, const void *from, size_t size)
+static ssize_t push_bytes(gnutls_transport_ptr_t fd, const void *from, size_t size)
 {
 	return send((int)(intptr_t)fd, from, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static ssize_t pull(gnutls_transport_ptr_t fd, void *to, size_t size)
+static ssize_t pull_bytes(gnutls_transport_ptr_t fd, void *to, size_t size)
 {
 	return recv((int)(intptr_t)fd, to, size, MSG_DONTWAIT);
 }
@@ -87,7 +87,7 @@ static int await_peer(const struct tls *tls, ssize_t result, bool sends)
 	return result == GNUTLS_E_AGAIN ? peer_await(tls->fd, sends ? POLLOUT : POLLIN, tls->grace) : 0;
 }
 
-static int prepare(struct tls *tls, const struct peer_place *place, int fd, bool is_server)
+static int prepare_session(struct tls *tls, const struct peer_place *place, int fd, bool is_server)
 {
 	int result = gnutls_certificate_allocate_credentials(&tls->credentials);
 
@@ -110,8 +110,8 @@ static int prepare(struct tls *tls, const struct peer_place *place, int fd, bool
 	tls->fd = fd;
 	tls->grace = place->grace;
 	gnutls_transport_set_int(tls->session, fd);
-	gnutls_transport_set_push_function(tls->session, push);
-	gnutls_transport_set_pull_function(tls->session, pull);
+	gnutls_transport_set_push_function(tls->session, push_bytes);
+	gnutls_transport_set_pull_function(tls->session, pull_bytes);
 	return 0;
 }
 
@@ -138,7 +138,7 @@ int tls_open(const struct peer_place *place, int fd, bool is_server, struct tls 
 	AUTO(tls_close) struct tls *tls = xzalloc(sizeof(*tls));
 	int result;
 
-	TRY(prepare(tls, place, fd, is_server));
+	TRY(prepare_session(tls, place, fd, is_server));
 	while ((result = gnutls_handshake(tls->session)) < 0 && !gnutls_error_is_fatal(result))
 		TRY(await_peer(tls, result, gnutls_record_get_direction(tls->session)));
 	if (result < 0) {

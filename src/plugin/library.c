@@ -76,7 +76,7 @@ static void make_descriptor(void *library, const char *path, struct pool *pool, 
 {
 	void **hooks = pool_array(pool, void *, CR_PLUGIN_HOOK__MAX);
 
-	log_warn("it has no descriptor CR_PLUGIN_DESC: a plugin of the old form\n");
+	log_warn("it has no descriptor CR_PLUGIN_DESC: a plugin of the old form");
 	for (unsigned i = 0; i < CR_PLUGIN_HOOK__MAX; i++)
 		hooks[i] = dlsym(library, old_names[i]);
 	*ret = (struct plugin){

@@ -61,7 +61,7 @@ bool check_and_remove_inventory_plugin(const char *name, size_t n)
 
 /* --- loading --- */
 
-static int add(struct plugins *plugins, const char *path)
+static int add_plugin(struct plugins *plugins, const char *path)
 {
 	struct plugin *plugin = vector_push(&plugins->items);
 	int error;
@@ -72,7 +72,7 @@ static int add(struct plugins *plugins, const char *path)
 		plugins->items.n--; /* its exit is not called */
 		return error;
 	}
-	log_info("Loaded plugin %s\n", plugin->name);
+	log_info("Loaded plugin %s", plugin->name);
 	error = plugin->init ? plugin->init(plugins->stage) : 0;
 	if (!error)
 		return 0;
@@ -100,9 +100,9 @@ static int load_all(struct plugins *plugins, const char *path, bool may_be_missi
 		return fail_errno("plugin directory %s can't be opened", path);
 	for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
 		if (is_library(entry->d_name))
-			TRY(add(plugins, pool_printf(plugins->pool, "%s/%s", path, entry->d_name)));
+			TRY(add_plugin(plugins, pool_printf(plugins->pool, "%s/%s", path, entry->d_name)));
 	if (!plugins->items.n && !may_be_missing)
-		log_warn("There are no plugins in %s%s\n", path,
+		log_warn("There are no plugins in %s%s", path,
 			 path[0] == '/' ? "" : ", a directory below the work directory");
 	return 0;
 }
@@ -194,7 +194,7 @@ bool plugins_next(struct plugins *plugins, unsigned hook, struct plugin_turn *tu
 	if (!plugins)
 		return false;
 	if (turn->function)
-		log_debug("Plugin %s: %s gives %d\n", plugins->asked->name, hook_names[hook], turn->answer);
+		log_debug("Plugin %s: %s gives %d", plugins->asked->name, hook_names[hook], turn->answer);
 	if (turn->answer != -ENOTSUP)
 		return false;
 	while (turn->next < plugins->items.n) {

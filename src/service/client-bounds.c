@@ -52,7 +52,7 @@ static bool has_other_profile(int proc)
 	return file_read_text(AT_FDCWD, "/proc/self/attr/current", ours, sizeof(ours)) > 0 && strcmp(ours, theirs) != 0;
 }
 
-static void confine(struct connection *connection, enum confinement how, const char *why)
+static void confine_option(struct connection *connection, enum confinement how, const char *why)
 {
 	connection->confinement = how;
 	snprintf(connection->confined_by, sizeof(connection->confined_by), "%s", why);
@@ -67,12 +67,12 @@ static bool is_elsewhere(struct connection *connection, int proc)
 		if (same_file(proc, name))
 			continue;
 		snprintf(name, sizeof(name), "another %s namespace", namespaces[i]);
-		confine(connection, CLIENT_ELSEWHERE, name);
+		confine_option(connection, CLIENT_ELSEWHERE, name);
 		return true;
 	}
 	if (same_file(proc, "root"))
 		return false;
-	confine(connection, CLIENT_ELSEWHERE, "another root directory");
+	confine_option(connection, CLIENT_ELSEWHERE, "another root directory");
 	return true;
 }
 
@@ -85,9 +85,9 @@ static int check_thread(struct connection *connection, int thread)
 	if (error < 0)
 		return error;
 	if (status.seccomp)
-		confine(connection, CLIENT_FILTERED, "seccomp");
+		confine_option(connection, CLIENT_FILTERED, "seccomp");
 	else if (status.no_new_privs)
-		confine(connection, CLIENT_FILTERED, "no_new_privs");
+		confine_option(connection, CLIENT_FILTERED, "no_new_privs");
 	return 0;
 }
 
@@ -122,7 +122,7 @@ int client_find_confinement(struct connection *connection, int pidfd)
 	if (check_threads(connection, proc) < 0)
 		return refuse(EIO, "the client, process %d, can't be examined", connection->peer.pid);
 	if (connection->confinement == CLIENT_FREE && has_other_profile(proc))
-		confine(connection, CLIENT_FILTERED, "a profile of a security module");
+		confine_option(connection, CLIENT_FILTERED, "a profile of a security module");
 	return 0;
 }
 
@@ -162,7 +162,7 @@ static void take_file(int proc, const char *name)
 	    file_read_text(AT_FDCWD, own, ours, sizeof(ours)) <= 0)
 		return;
 	if (strcmp(theirs, ours) != 0 && file_write_text(AT_FDCWD, own, theirs) < 0)
-		log_warn("%s of the client can't be taken over\n", name);
+		log_warn("%s of the client can't be taken over", name);
 }
 
 static bool enter_cgroup(const char *root, const char *path)
@@ -191,7 +191,7 @@ static void take_cgroup(int proc)
 		if (theirs.items[i].hierarchy != 0 || !ours.n || !strcmp(ours.items[ours.n - 1].path, path))
 			continue;
 		if (!enter_cgroup("/sys/fs/cgroup", path) && !enter_cgroup("/sys/fs/cgroup/unified", path))
-			log_warn("the cgroup %s of the client can't be entered\n", path);
+			log_warn("the cgroup %s of the client can't be entered", path);
 	}
 }
 

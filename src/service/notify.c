@@ -53,7 +53,7 @@ static bool is_held(pid_t client)
 }
 
 /* passed is a descriptor or -1. */
-static int tell(struct request *request, const char *action, pid_t root, int passed)
+static int tell_client(struct request *request, const char *action, pid_t root, int passed)
 {
 	CriuResp message = CRIU_RESP__INIT;
 	CriuNotify details = CRIU_NOTIFY__INIT;
@@ -62,10 +62,10 @@ static int tell(struct request *request, const char *action, pid_t root, int pas
 	if (!request->options.notify_scripts)
 		return 0;
 	if (is_held(request->connection->peer.pid)) {
-		log_info("The client is being dumped itself, and is not told: %s\n", action);
+		log_info("The client is being dumped itself, and is not told: %s", action);
 		return 0;
 	}
-	log_info("Telling the client: %s\n", action);
+	log_info("Telling the client: %s", action);
 	log_flush();
 	message.type = CRIU_REQ_TYPE__NOTIFY;
 	message.success = true;
@@ -84,20 +84,20 @@ static struct request *request_of(struct listener *listener)
 	return (struct request *)((char *)listener - offsetof(struct request, listener));
 }
 
-static int notify(struct listener *listener, const char *action, pid_t root)
+static int notify_client(struct listener *listener, const char *action, pid_t root)
 {
-	return tell(request_of(listener), action, root, -1);
+	return tell_client(request_of(listener), action, root, -1);
 }
 
-static int pass(struct listener *listener, const char *action, int fd)
+static int pass_descriptor(struct listener *listener, const char *action, int fd)
 {
-	return tell(request_of(listener), action, 0, fd);
+	return tell_client(request_of(listener), action, 0, fd);
 }
 
 void notify_prepare(struct request *request)
 {
 	request->listener = (struct listener){
-		.notify = notify, .pass = pass, .connection = request->connection->fd, .restored = -1
+		.notify = notify_client, .pass = pass_descriptor, .connection = request->connection->fd, .restored = -1
 	};
 	request->options.listener = &request->listener;
 }

@@ -29,7 +29,7 @@ RUN(dump)
 {
 	const CriuOpts *opts = request->message->opts;
 	bool itself = !opts->has_pid || !opts->pid;
-	int error = dump(&request->options);
+	int error = dump_run(&request->options);
 
 	criu_dump_resp__init(&request->dump);
 	request->dump.has_restored = true;
@@ -46,7 +46,7 @@ RUN(pre_dump)
 
 RUN(restore)
 {
-	int error = restore(&request->options);
+	int error = restore_run(&request->options);
 
 	if (request->listener.root > 0)
 		request->restore.pid = request->listener.root;
@@ -280,7 +280,7 @@ static int check_confinement(const struct connection *connection, const struct r
 		connection->peer.pid, connection->peer.uid, connection->confined_by);
 }
 
-static int prepare(struct request *request, const struct row *row)
+static int prepare_row(struct request *request, const struct row *row)
 {
 	CriuOpts none = CRIU_OPTS__INIT;
 	const CriuOpts *opts = request->message->opts;
@@ -312,7 +312,7 @@ bool request_run(struct request *request)
 		request->answer->restore = &request->restore;
 	}
 	if (row->needs != NEEDS_NOTHING)
-		request->bad_options = (error = prepare(request, row)) < 0;
+		request->bad_options = (error = prepare_row(request, row)) < 0;
 	else
 		(void)log_open(NULL); /* can't fail */
 	if (error == 0 && !row->run)

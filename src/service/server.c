@@ -68,7 +68,7 @@ static int make_socket(const char *path, int *ret)
 		return fail(error, "binding the socket to %s", path);
 	if (listen(fd, BACKLOG) < 0)
 		return fail_errno("listening at %s", path);
-	log_info("Listening at %s\n", path);
+	log_info("Listening at %s", path);
 	*ret = TAKE_FD(fd);
 	return 0;
 }
@@ -92,7 +92,7 @@ static int take_given(int *ret)
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	log_info("Listening at the socket that was given by descriptor %d\n", FIRST_GIVEN);
+	log_info("Listening at the socket that was given by descriptor %d", FIRST_GIVEN);
 	*ret = FIRST_GIVEN;
 	return 0;
 }
@@ -120,7 +120,7 @@ static int tell_ready(const struct options *options)
 	if (options->status_fd < 0)
 		return 0;
 	if (io_write(options->status_fd, "", 1) < 0)
-		log_warn("--status-fd %d can't be written\n", options->status_fd);
+		log_warn("--status-fd %d can't be written", options->status_fd);
 	close(options->status_fd);
 	return 0;
 }
@@ -137,7 +137,7 @@ static int serve_client(struct connection *connection)
 		return WORKER_DROPPED;
 	if (client_identify(connection) < 0)
 		return WORKER_DROPPED;
-	log_info("Client %d of user %u\n", connection->peer.pid, connection->peer.uid);
+	log_info("Client %d of user %u", connection->peer.pid, connection->peer.uid);
 	if (client_become(connection) < 0)
 		return connection_refuse(connection);
 	log_close();
@@ -163,7 +163,7 @@ struct children {
 };
 
 /* Forgets those that have ended. With wait at least one, if there are any. */
-static void reap(struct children *children, bool wait)
+static void reap_children(struct children *children, bool wait)
 {
 	pid_t pid;
 
@@ -198,7 +198,7 @@ static void make_worker(struct children *children, struct connection *connection
 	pid_t pid;
 
 	if (has_too_many(children, connection->fd, &uid)) {
-		log_warn("A client is sent away: user %u has %d of them\n", uid, MOST_OF_A_USER);
+		log_warn("A client is sent away: user %u has %d of them", uid, MOST_OF_A_USER);
 		return;
 	}
 	pid = fork();
@@ -207,7 +207,7 @@ static void make_worker(struct children *children, struct connection *connection
 		exit(serve_client(connection));
 	}
 	if (pid < 0) {
-		log_error("A client is sent away: no process can be made: %s\n", strerror(errno));
+		log_error("A client is sent away: no process can be made: %s", strerror(errno));
 		return;
 	}
 	children->workers[children->n].pid = pid;
@@ -227,11 +227,11 @@ static int accept_clients(const struct service_program *program, int listener)
 		struct connection connection = { .fd = fd, .program = program, .home = home, .page_server = -1 };
 		int error = fd < 0 ? errno : 0;
 
-		reap(&children, children.n == MOST_WORKERS);
+		reap_children(&children, children.n == MOST_WORKERS);
 		if (error == EINTR || error == ECONNABORTED)
 			continue;
 		if (error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS) {
-			log_warn("A client must wait: %s\n", strerror(error));
+			log_warn("A client must wait: %s", strerror(error));
 			sleep(1);
 			continue;
 		}
@@ -257,7 +257,7 @@ static int close_inherited(const struct options *options, int listener)
 	return 0;
 }
 
-static int serve(const struct service_program *program, const struct options *options)
+static int serve_clients(const struct service_program *program, const struct options *options)
 {
 	AUTO_CLOSE int listener = -1;
 	int result;
@@ -283,5 +283,5 @@ static int serve(const struct service_program *program, const struct options *op
 
 int service_serve(const struct service_program *program, const struct options *options)
 {
-	return serve(program, options) < 0 ? 1 : 0;
+	return serve_clients(program, options) < 0 ? 1 : 0;
 }

@@ -91,16 +91,16 @@ static void answer_restored(int fd)
 	details.has_restored = details.restored = true;
 	error = message_send(fd, &answer, -1);
 	if (error < 0)
-		log_warn("the restored client can't be told that it was restored\n");
+		log_warn("the restored client can't be told that it was restored");
 	close(fd);
 }
 
 /* Never comes back if the command can be executed. */
-static void execute(const struct request *request)
+static void exec_command(const struct request *request)
 {
 	char **argv = request->options.exec_argv;
 
-	log_info("Executing %s\n", argv[0]);
+	log_info("Executing %s", argv[0]);
 	log_flush();
 	close(request->connection->fd);
 	dup2(log_fd(), STDOUT_FILENO);
@@ -112,11 +112,11 @@ static void execute(const struct request *request)
 }
 
 /* What follows the answer. */
-static void finish(const struct request *request, bool success)
+static void finish_request(const struct request *request, bool success)
 {
 	answer_restored(request->listener.restored);
 	if (success && request->options.exec_cmd && request->message->type == CRIU_REQ_TYPE__RESTORE)
-		execute(request);
+		exec_command(request);
 }
 
 static int serve_one(struct connection *connection, const CriuReq *message)
@@ -129,14 +129,14 @@ static int serve_one(struct connection *connection, const CriuReq *message)
 	notify_prepare(&request);
 	answer.type = message->type;
 	if (fchdir(connection->home) < 0)
-		log_warn("can't go back to the directory we were started in\n");
+		log_warn("can't go back to the directory we were started in");
 	if (!request_run(&request)) {
 		code = refuse_message(connection, -EINVAL);
 	} else {
 		code = answer.success ? WORKER_GOOD : WORKER_FAILED;
 		if (!request.silent && send_answer(connection, &answer, request.bad_options) < 0)
 			code = WORKER_DROPPED;
-		finish(&request, answer.success);
+		finish_request(&request, answer.success);
 	}
 	if (request.options.images_dir_fd >= 0)
 		close(request.options.images_dir_fd);
@@ -178,7 +178,7 @@ int connection_serve(struct connection *connection)
 		}
 		pre_dumped = message->type == CRIU_REQ_TYPE__PRE_DUMP;
 		if (stay && !request_may_keep_open(message->type)) {
-			log_error("A request of type %d can't keep the connection open\n", message->type);
+			log_error("A request of type %d can't keep the connection open", message->type);
 			code = WORKER_DROPPED;
 		} else {
 			code = serve_one(connection, message);

@@ -12,7 +12,7 @@
 
 #define LOSSES_KEPT 200 /* in the inventory; all are in the log and counted */
 
-static void keep(struct dump *d, const char *text)
+static void keep_loss(struct dump *d, const char *text)
 {
 	struct inventory *inventory = d->inventory;
 	char scopes[1024];
@@ -35,7 +35,7 @@ void dump_report_loss_at(struct dump *d, const char *file, int line, const char 
 	va_end(args);
 	log_write(LOG_WARN, file, line, "is not saved: %s", text);
 	d->stats->losses++;
-	keep(d, text);
+	keep_loss(d, text);
 }
 
 void restore_tell_losses(const struct restore *r)

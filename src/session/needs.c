@@ -8,7 +8,7 @@
 
 #include "base/fail.h"
 
-bool need(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
+bool needs_add(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
 {
 	char text[512];
 	va_list args;
@@ -32,7 +32,7 @@ int need_given(struct restore *r, enum need_kind kind, const char *what, const c
 {
 	if (!r->needs)
 		return refuse(kind == NEED_RIGHTS ? EPERM : EINVAL, "%s", refusal);
-	(void)need(r, kind, what, "%s", why);
+	(void)needs_add(r, kind, what, "%s", why);
 	return 0;
 }
 

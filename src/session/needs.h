@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What a restore takes from the world outside of the images. criu verify asks every file for it after all was loaded
- * and linked (the phase `needs` of struct file_kind and struct task_part): it names what it will use with need() and
- * need_feature(), and refuses what is not as it must be.
+ * and linked (the phase `needs` of struct file_kind and struct task_part): it names what it will use with needs_add()
+ * and need_feature(), and refuses what is not as it must be.
  */
 #pragma once
 
@@ -33,7 +33,7 @@ struct needs {
 };
 
 /* One more need; false if it is known already: why is that of the first. The texts are copied. */
-bool need(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
+bool needs_add(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
 	__attribute__((format(printf, 4, 5)));
 /*
  * What the user must give, and has not. A restore is refused with this text; criu verify notes the need, and 0 is

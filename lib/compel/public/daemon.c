@@ -45,7 +45,7 @@ static int wait_readable(struct parasite_ctl *ctl, int fd)
 	}
 }
 
-static int receive(struct parasite_ctl *ctl, struct compel_message *message)
+static int receive_message(struct parasite_ctl *ctl, struct compel_message *message)
 {
 	ssize_t got;
 
@@ -103,13 +103,13 @@ static int accept_daemon(struct parasite_ctl *ctl)
 	}
 }
 
-static int greet(struct parasite_ctl *ctl)
+static int greet_daemon(struct parasite_ctl *ctl)
 {
 	struct compel_message message;
 
 	if (send_fd(ctl->control, NULL, 0, ctl->ictx.log_fd) < 0)
 		return fail_errno("giving the log to the parasite");
-	TRY(receive(ctl, &message));
+	TRY(receive_message(ctl, &message));
 	if (message.ack != PARASITE_CMD_INIT_DAEMON || message.err)
 		return refuse(EPROTO, "the parasite of task %d answers %d to command %u", ctl->pid, message.err,
 			      message.ack);
@@ -136,7 +136,7 @@ static void note_descriptors(struct parasite_ctl *ctl, const struct compel_init_
 	ctl->their_fds[1] = args->log_fd;
 }
 
-static int start(struct parasite_ctl *ctl)
+static int start_daemon(struct parasite_ctl *ctl)
 {
 	struct compel_init_args *args = compel_parasite_args_p(ctl);
 	socklen_t len;
@@ -152,7 +152,7 @@ static int start(struct parasite_ctl *ctl)
 	TRY(ctl_call_parasite(ctl, &ctl->leader, PARASITE_CMD_INIT_DAEMON, ctl_args_address(ctl)));
 	ctl->control = accept_daemon(ctl);
 	TRY(ctl->control);
-	TRY(greet(ctl));
+	TRY(greet_daemon(ctl));
 	note_descriptors(ctl, args);
 	memset(args, 0, sizeof(*args));
 	return 0;
@@ -250,7 +250,7 @@ int compel_start_daemon(struct parasite_ctl *ctl)
 	if (ctl->ictx.sock < 0 || ctl->ictx.log_fd < 0)
 		return ctl_result(refuse(EBADF, "infect_ctx.%s is not set", ctl->ictx.sock < 0 ? "sock" : "log_fd"));
 	set_child_handler(ctl);
-	error = start(ctl);
+	error = start_daemon(ctl);
 	if (error < 0) {
 		note_descriptors(ctl, compel_parasite_args_p(ctl));
 		/* In this order: a daemon goes home by itself when its socket is closed. */
@@ -286,7 +286,7 @@ static int see_off(struct parasite_ctl *ctl)
 	return error;
 }
 
-static int stop(struct parasite_ctl *ctl)
+static int stop_daemon(struct parasite_ctl *ctl)
 {
 	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	struct remote *remote = ctl->leader.remote;
@@ -319,7 +319,7 @@ int compel_stop_daemon(struct parasite_ctl *ctl)
 
 	if (ctl->control < 0)
 		return 0;
-	error = stop(ctl);
+	error = stop_daemon(ctl);
 	hang_up(ctl);
 	return ctl_result(error);
 }
@@ -331,7 +331,7 @@ static int check_daemon(struct parasite_ctl *ctl)
 	return 0;
 }
 
-static int call(unsigned cmd, struct parasite_ctl *ctl)
+static int call_daemon(unsigned cmd, struct parasite_ctl *ctl)
 {
 	struct compel_message message = { .cmd = cmd };
 
@@ -347,7 +347,7 @@ static int sync_with(unsigned cmd, struct parasite_ctl *ctl)
 	struct compel_message message;
 
 	TRY(check_daemon(ctl));
-	TRY(receive(ctl, &message));
+	TRY(receive_message(ctl, &message));
 	if (message.ack != cmd)
 		return refuse(EPROTO, "the parasite of task %d answers command %u, not %u", ctl->pid, message.ack, cmd);
 	if (message.err)
@@ -358,7 +358,7 @@ static int sync_with(unsigned cmd, struct parasite_ctl *ctl)
 
 int compel_rpc_call(unsigned int cmd, struct parasite_ctl *ctl)
 {
-	return ctl_result(call(cmd, ctl));
+	return ctl_result(call_daemon(cmd, ctl));
 }
 
 int compel_rpc_sync(unsigned int cmd, struct parasite_ctl *ctl)
@@ -368,7 +368,7 @@ int compel_rpc_sync(unsigned int cmd, struct parasite_ctl *ctl)
 
 int compel_rpc_call_sync(unsigned int cmd, struct parasite_ctl *ctl)
 {
-	int error = call(cmd, ctl);
+	int error = call_daemon(cmd, ctl);
 
 	return ctl_result(error < 0 ? error : sync_with(cmd, ctl));
 }

@@ -215,7 +215,7 @@ static void drop_arena(struct parasite_ctl *ctl)
 	ctl->unmapped = false;
 }
 
-static int infect(struct parasite_ctl *ctl, bool threads, size_t args_size)
+static int infect_process(struct parasite_ctl *ctl, bool threads, size_t args_size)
 {
 	size_t size, total;
 	int error;
@@ -240,7 +240,7 @@ static int infect(struct parasite_ctl *ctl, bool threads, size_t args_size)
 
 int compel_infect_no_daemon(struct parasite_ctl *ctl, unsigned long nr_threads, unsigned long args_size)
 {
-	return ctl_result(infect(ctl, nr_threads > 1, args_size));
+	return ctl_result(infect_process(ctl, nr_threads > 1, args_size));
 }
 
 int compel_infect(struct parasite_ctl *ctl, unsigned long nr_threads, unsigned long args_size)

@@ -31,16 +31,16 @@ int compel_stop_pie(pid_t pid, void *addr, bool no_bp)
 }
 
 /* Threads that have entered the call. */
-struct inside {
+struct trace_inside {
 	VECTOR(pid_t) pids;
 };
 
-static void inside_done(struct inside *inside)
+static void inside_done(struct trace_inside *inside)
 {
 	vector_done(&inside->pids);
 }
 
-static bool take_out(struct inside *inside, pid_t pid)
+static bool take_out(struct trace_inside *inside, pid_t pid)
 {
 	for (size_t i = 0; i < inside->pids.n; i++) {
 		if (inside->pids.items[i] != pid)
@@ -52,7 +52,7 @@ static bool take_out(struct inside *inside, pid_t pid)
 }
 
 /* One stop. Returns 1 if it is the one that is wanted, else the thread runs on. */
-static int take_stop(struct inside *inside, pid_t pid, int status, int nr, int nr_compat)
+static int take_stop(struct trace_inside *inside, pid_t pid, int status, int nr, int nr_compat)
 {
 	long call;
 
@@ -75,7 +75,7 @@ static int take_stop(struct inside *inside, pid_t pid, int status, int nr, int n
 
 int compel_stop_on_syscall(int tasks, int nr, int nr_compat)
 {
-	AUTO(inside_done) struct inside inside = { 0 };
+	AUTO(inside_done) struct trace_inside inside = { 0 };
 
 	while (tasks > 0) {
 		int status, there;

@@ -51,7 +51,7 @@ static int place_section(struct object *object, struct blob *blob, size_t i)
 	return 0;
 }
 
-static int resolve(const struct object *object, uint64_t index, struct symbol_value *ret)
+static int resolve_symbol(const struct object *object, uint64_t index, struct symbol_value *ret)
 {
 	const Elf64_Sym *symbol;
 
@@ -108,7 +108,7 @@ static int relocate_section(const struct object *object, struct blob *blob, size
 		    object->sections[target].sh_size - rela.r_offset < 4)
 			return refuse(EINVAL, "%s: relocation %zu of %s lies outside", object->path, n,
 				      object_section_name(object, target));
-		TRY(resolve(object, ELF64_R_SYM(rela.r_info), &symbol));
+		TRY(resolve_symbol(object, ELF64_R_SYM(rela.r_info), &symbol));
 		TRY(hgen_arch_relocate(blob, object->path, (uint32_t)ELF64_R_TYPE(rela.r_info),
 				       object->places[target] + rela.r_offset, rela.r_addend, &symbol));
 	}

@@ -22,7 +22,7 @@
 #define PATH_SIZE 8192
 #define LARGEST	  (256 << 20)
 
-struct request {
+struct hgen_request {
 	bool compat, is_static;
 	const char *file, *output, *prefix;
 	char **names; /* what follows the action */
@@ -49,7 +49,7 @@ static const char usage[] =
 	"  -h, --help\n"
 	"  -V, --version\n";
 
-static int print_includes(const struct request *request)
+static int print_includes(const struct hgen_request *request)
 {
 	char path[PATH_SIZE];
 
@@ -59,14 +59,14 @@ static int print_includes(const struct request *request)
 	return 0;
 }
 
-static int print_cflags(const struct request *request)
+static int print_cflags(const struct hgen_request *request)
 {
 	printf("-Wstrict-prototypes -ffreestanding -fno-stack-protector -nostdlib -fomit-frame-pointer %s\n",
 	       request->compat ? "-fno-pic" : "-fpie");
 	return print_includes(request);
 }
 
-static int print_ldflags(const struct request *request)
+static int print_ldflags(const struct hgen_request *request)
 {
 	char path[PATH_SIZE];
 
@@ -86,7 +86,7 @@ static int find_plugin(const char *folder, const char *name, struct buffer *out)
 	return 0;
 }
 
-static int print_plugins(const struct request *request)
+static int print_plugins(const struct hgen_request *request)
 {
 	AUTO(buffer_done) struct buffer out = { 0 };
 	char path[PATH_SIZE];
@@ -100,7 +100,7 @@ static int print_plugins(const struct request *request)
 	return 0;
 }
 
-static int print_libs(const struct request *request)
+static int print_libs(const struct hgen_request *request)
 {
 	char path[PATH_SIZE];
 
@@ -171,7 +171,7 @@ static int make_header(const char *file, const char *prefix, const char *output)
 	return write_file(output, &text);
 }
 
-static int hgen(const struct request *request)
+static int write_header(const struct hgen_request *request)
 {
 	char prefix[256] = "";
 
@@ -193,10 +193,10 @@ static int hgen(const struct request *request)
 
 static const struct action {
 	const char *name;
-	int (*run)(const struct request *request); /* 0, a negative error that was reported, or an exit code */
+	int (*run)(const struct hgen_request *request); /* 0, a negative error that was reported, or an exit code */
 } actions[] = {
 	{ "includes", print_includes }, { "cflags", print_cflags }, { "ldflags", print_ldflags },
-	{ "plugins", print_plugins },	{ "libs", print_libs },	    { "hgen", hgen },
+	{ "plugins", print_plugins },	{ "libs", print_libs },	    { "write_header", write_header },
 };
 
 static const struct option options[] = {
@@ -212,7 +212,7 @@ static const struct option options[] = {
 };
 
 /* -1: go on, else the exit code. */
-static int take_option(int c, struct request *request)
+static int take_option(int c, struct hgen_request *request)
 {
 	int level;
 
@@ -252,7 +252,7 @@ static int take_option(int c, struct request *request)
 
 int main(int argc, char *argv[])
 {
-	struct request request = { 0 };
+	struct hgen_request request = { 0 };
 	int c, code;
 
 	while ((c = getopt_long(argc, argv, "csf:o:p:l:hV", options, NULL)) != -1) {

@@ -34,7 +34,7 @@ _Noreturn static void give_up(const char *what)
 	exit(1);
 }
 
-struct connection {
+struct moved_connection {
 	union libsoccr_addr self, peer;
 	struct libsoccr_sk_data data;
 	char *in, *out;
@@ -45,7 +45,7 @@ static socklen_t size_of(const union libsoccr_addr *addr)
 	return addr->sa.sa_family == AF_INET6 ? sizeof(addr->v6) : sizeof(addr->v4);
 }
 
-static void read_names(int fd, struct connection *connection)
+static void read_names(int fd, struct moved_connection *connection)
 {
 	socklen_t size = sizeof(connection->self);
 
@@ -70,7 +70,7 @@ static void print_name(const union libsoccr_addr *addr, char *host, char *port)
 }
 
 /* Both directions, but for packets of the library itself. */
-static struct nft_ctx *block(const struct connection *connection)
+static struct nft_ctx *block_connection(const struct moved_connection *connection)
 {
 	char self[HOST_ROOM], self_port[PORT_ROOM], peer[HOST_ROOM], peer_port[PORT_ROOM], rules[1024];
 	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
@@ -95,7 +95,7 @@ static struct nft_ctx *block(const struct connection *connection)
 }
 
 /* From here on only we know the connection. */
-static void take_out(int fd, struct connection *connection)
+static void take_out(int fd, struct moved_connection *connection)
 {
 	struct libsoccr_sk *sk = libsoccr_pause(fd);
 
@@ -115,7 +115,7 @@ static void take_out(int fd, struct connection *connection)
 	close(fd);
 }
 
-static int put_in(struct connection *connection, struct nft_ctx *nft)
+static int put_in(struct moved_connection *connection, struct nft_ctx *nft)
 {
 	int fd = socket(connection->self.sa.sa_family, SOCK_STREAM, IPPROTO_TCP);
 	struct libsoccr_sk *sk = fd < 0 ? NULL : libsoccr_pause(fd);
@@ -135,7 +135,7 @@ static int put_in(struct connection *connection, struct nft_ctx *nft)
 
 int main(int argc, char **argv)
 {
-	struct connection connection = { 0 };
+	struct moved_connection connection = { 0 };
 	struct nft_ctx *nft;
 	int process, fd;
 
@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		give_up("cannot take the descriptor");
 	read_names(fd, &connection);
-	nft = block(&connection);
+	nft = block_connection(&connection);
 	take_out(fd, &connection);
 	fd = put_in(&connection, nft);
 	if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)

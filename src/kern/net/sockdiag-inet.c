@@ -13,7 +13,7 @@
 #include "kern/net/netlink.h"
 #include "kern/net/sockdiag.h"
 
-struct reading {
+struct inet_reading {
 	struct pool *pool;
 	struct table *by_ino;
 	uint8_t protocol;
@@ -22,7 +22,7 @@ struct reading {
 static int take_inet(void *arg, const struct nlmsghdr *message)
 {
 	const struct inet_diag_msg *head = mnl_nlmsg_get_payload(message);
-	struct reading *reading = arg;
+	struct inet_reading *reading = arg;
 	struct inet_diag *diag;
 	const struct nlattr *attr;
 
@@ -52,7 +52,7 @@ int sockdiag_read_inet(struct netlink *netlink, struct pool *pool, int family, i
 		.sdiag_protocol = protocol,
 		.idiag_states = UINT32_MAX,
 	};
-	struct reading reading = { pool, by_ino, protocol };
+	struct inet_reading reading = { pool, by_ino, protocol };
 	char buffer[MNL_NLMSG_HDRLEN + 128] = { 0 };
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
 	int result;

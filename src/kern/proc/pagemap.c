@@ -118,7 +118,7 @@ static uint64_t categories_of(const struct page_tables *map, uint64_t word)
 	return categories;
 }
 
-static bool matches(const struct pagemap_filter *filter, uint64_t categories)
+static bool matches_filter(const struct pagemap_filter *filter, uint64_t categories)
 {
 	categories ^= filter->inverted;
 	return (categories & filter->all) == filter->all && (!filter->any || (categories & filter->any));
@@ -143,7 +143,7 @@ static bool add_page(struct page_region *regions, size_t capacity, size_t *n, ui
 static ssize_t scan_by_words(const struct page_tables *map, uint64_t *at, uint64_t end,
 			     const struct pagemap_filter *filter, struct page_region *regions, size_t capacity)
 {
-	const bool wants_empty = matches(filter, 0);
+	const bool wants_empty = matches_filter(filter, 0);
 	uint64_t words[WORDS];
 	size_t n = 0, read = 0;
 
@@ -161,7 +161,7 @@ static ssize_t scan_by_words(const struct page_tables *map, uint64_t *at, uint64
 			if (!words[i] && !wants_empty)
 				continue;
 			categories = categories_of(map, words[i]);
-			if (matches(filter, categories) &&
+			if (matches_filter(filter, categories) &&
 			    !add_page(regions, capacity, &n, *at, map->page_size, categories & filter->ret))
 				return (ssize_t)n;
 		}

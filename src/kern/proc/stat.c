@@ -57,7 +57,7 @@ static bool parse_numbers(const char *p, int64_t *numbers)
 	return true;
 }
 
-static void fill(struct proc_stat *stat, const int64_t *numbers)
+static void fill_stat(struct proc_stat *stat, const int64_t *numbers)
 {
 	stat->ppid = (pid_t)numbers[FIELD_PPID];
 	stat->pgrp = (pid_t)numbers[FIELD_PGRP];
@@ -108,7 +108,7 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 	ret->state = *p++;
 	if (!parse_numbers(p, numbers))
 		return refuse(EINVAL, "cannot understand the numbers of /proc/PID/stat");
-	fill(ret, numbers);
+	fill_stat(ret, numbers);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ enum form {
 	FORM_GROUPS
 };
 
-struct row {
+struct status_row {
 	const char *key;
 	enum form form;
 	size_t offset;
@@ -37,7 +37,7 @@ struct row {
 		key, FORM_##form, offsetof(struct proc_status, member) \
 	}
 
-static const struct row rows[] = {
+static const struct status_row rows[] = {
 	ROW("Name", NAME, name),
 	ROW("Umask", OCTAL, umask),
 	ROW("State", STATE, state),
@@ -129,7 +129,7 @@ static int parse_groups(struct proc_status *status, char *value)
 	return error;
 }
 
-static int parse_value(struct proc_status *status, const struct row *row, char *value)
+static int parse_value(struct proc_status *status, const struct status_row *row, char *value)
 {
 	void *to = (char *)status + row->offset;
 	uint32_t u32;
@@ -166,7 +166,7 @@ static int parse_value(struct proc_status *status, const struct row *row, char *
 	return -EINVAL;
 }
 
-static const struct row *find_row(const char *key)
+static const struct status_row *find_row(const char *key)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		if (strcmp(rows[i].key, key) == 0)
@@ -181,7 +181,7 @@ static int parse_lines(char *text, struct proc_status *status)
 
 	while ((line = text_line(&text))) {
 		char *value = strchr(line, ':');
-		const struct row *row;
+		const struct status_row *row;
 
 		if (!value)
 			return refuse(EINVAL, "cannot understand the line \"%s\" of /proc/PID/status", line);

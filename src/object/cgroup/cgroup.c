@@ -14,14 +14,14 @@ static int dump_cgroup(struct dump *d, struct namespace *ns)
 	return 0;
 }
 
-struct job {
+struct cgroup_job {
 	struct restore *r;
 	struct namespace *ns;
 };
 
 static int make_there(void *arg)
 {
-	struct job *job = arg;
+	struct cgroup_job *job = arg;
 
 	TRY(cgroup_restore_enter_root(job->r, job->ns->task, getpid()));
 	if (job->r->ids)
@@ -34,7 +34,7 @@ static int make_there(void *arg)
 
 static int make_cgroup(struct restore *r, struct namespace *ns)
 {
-	return namespace_run(-1, 0, make_there, &(struct job){ r, ns });
+	return namespace_run(-1, 0, make_there, &(struct cgroup_job){ r, ns });
 }
 
 const struct namespace_kind cgroup_kind = {

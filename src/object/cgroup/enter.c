@@ -15,7 +15,7 @@
 #include "object/cgroup/settle.h"
 
 /* file: of the cgroup, that a pid or tid is written to. */
-static int move(const struct cg_place *place, const char *file, pid_t id)
+static int move_task(const struct cg_place *place, const char *file, pid_t id)
 {
 	AUTO_FREE char *path = xprintf("%s%s%s", place->path + 1, place->path[1] ? "/" : "", file);
 	char text[16];
@@ -49,7 +49,7 @@ static int move_all(struct restore *r, const struct cg_set *from, const struct c
 			continue;
 		place.path = path_of(to, hierarchy);
 		if (strcmp(path_of(from, hierarchy), place.path) != 0)
-			TRY(move(&place, file ?: hierarchy->v2 ? "cgroup.threads" : "tasks", id));
+			TRY(move_task(&place, file ?: hierarchy->v2 ? "cgroup.threads" : "tasks", id));
 	}
 	return 0;
 }
@@ -90,7 +90,7 @@ int cgroup_restore_enter_root(struct restore *r, const struct task *task, pid_t 
 
 		if (!root.path || root.hierarchy->absent || !strcmp(root.path, root.hierarchy->own))
 			continue;
-		TRY(move(&root, "cgroup.procs", pid));
+		TRY(move_task(&root, "cgroup.procs", pid));
 	}
 	return 0;
 }
@@ -161,7 +161,7 @@ void cgroup_freeze_found(const struct cg_directory *directory)
 }
 
 /* As it was saved, if that is to be put back; else as it was found. */
-static int freeze(const struct restore *r, const struct cg_directory *directory, bool thaw)
+static int freeze_directory(const struct restore *r, const struct cg_directory *directory, bool thaw)
 {
 	const char *thawed, *file = cgroup_freezer(directory->hierarchy, &thawed),
 			    *saved = file ? saved_state(directory, file) : NULL;
@@ -185,9 +185,9 @@ int cgroup_restore_freeze(struct restore *r)
 	size_t n = 0;
 
 	while (r->cgroups && error == 0 && n < r->cgroups->directories.n)
-		error = freeze(r, &r->cgroups->directories.items[n++], false);
+		error = freeze_directory(r, &r->cgroups->directories.items[n++], false);
 	/* Frozen tasks of cgroup v1 could not be killed. */
 	while (error < 0 && n > 0)
-		(void)freeze(r, &r->cgroups->directories.items[--n], true);
+		(void)freeze_directory(r, &r->cgroups->directories.items[--n], true);
 	return error;
 }

@@ -38,7 +38,7 @@ static const struct property properties[] = {
 
 #define N_PROPERTIES (sizeof(properties) / sizeof(properties[0]))
 
-static const struct property *find(const char *name)
+static const struct property *find_property(const char *name)
 {
 	static const struct property other = { "", "", PROPERTY_LATE, PLAIN };
 
@@ -50,7 +50,7 @@ static const struct property *find(const char *name)
 
 enum property_when property_when(const char *name)
 {
-	return find(name)->when;
+	return find_property(name)->when;
 }
 
 /* --- which ones --- */
@@ -147,7 +147,7 @@ static char *enable_words(char *text, struct pool *pool)
 
 int property_read(int dir, const char *name, struct pool *pool, char **ret)
 {
-	enum how how = find(name)->how;
+	enum how how = find_property(name)->how;
 	AUTO_FREE char *text = NULL;
 	size_t size = 0;
 	int error;
@@ -208,7 +208,7 @@ static int write_devices(int dir, const char *value)
 int property_write(int dir, const char *name, const char *value)
 {
 	AUTO(pool_destroy) struct pool *pool = pool_create();
-	const struct property *p = find(name);
+	const struct property *p = find_property(name);
 	char *now;
 
 	if (p->how == OWNER_ONLY || (p->how == TYPE && strcmp(value, "threaded") != 0))

@@ -20,7 +20,7 @@
 #include "object/cgroup/settle.h"
 #include "object/cgroup/tree.h"
 
-static const char *title(const struct cg_hierarchy *hierarchy)
+static const char *hierarchy_title(const struct cg_hierarchy *hierarchy)
 {
 	return *hierarchy->name ? hierarchy->name : "cgroup2";
 }
@@ -54,7 +54,7 @@ static int open_hierarchies(struct restore *r)
 				      "the tasks were in cgroups of %s, which this machine does not have like that: "
 				      "mount them, or restore with "
 				      "--manage-cgroups=ignore",
-				      title(hierarchy));
+				      hierarchy_title(hierarchy));
 		hierarchy->own = found->path;
 		hierarchy->root = hierarchy_open(found->controllers, r->options->cgroup_yard);
 		TRY(hierarchy->root);
@@ -110,7 +110,7 @@ static int have_directory(struct restore *r, struct cg_hierarchy *hierarchy, con
 	return 1;
 }
 
-static bool exists(const struct cg_hierarchy *hierarchy, const char *path)
+static bool cgroup_exists(const struct cg_hierarchy *hierarchy, const char *path)
 {
 	return !path[1] || faccessat(hierarchy->root, path + 1, F_OK, 0) == 0;
 }
@@ -121,7 +121,7 @@ static int have_parents(struct restore *r, struct cg_hierarchy *hierarchy, const
 	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		const char *above = pool_printf(r->pool, "%.*s", (int)(slash - path), path);
 
-		if (!exists(hierarchy, above))
+		if (!cgroup_exists(hierarchy, above))
 			TRY(have_directory(r, hierarchy, above));
 	}
 	return 0;
@@ -130,7 +130,7 @@ static int have_parents(struct restore *r, struct cg_hierarchy *hierarchy, const
 /* As the mode says. A cgroup that criu itself is in was not to be made by anybody. */
 static int check_mode(const struct restore *r, const struct cg_hierarchy *hierarchy, const char *path)
 {
-	bool there = exists(hierarchy, path);
+	bool there = cgroup_exists(hierarchy, path);
 
 	if (!there && !may_make(r))
 		return refuse(ENOENT, "it does not exist: make it, or restore with --manage-cgroups=soft");
@@ -146,9 +146,9 @@ static int make_directory(struct restore *r, struct cg_hierarchy *hierarchy, con
 	struct cg_directory *directory;
 	int made = 0;
 
-	LOG_SCOPE("cgroup %s of %s", path, title(hierarchy));
+	LOG_SCOPE("cgroup %s of %s", path, hierarchy_title(hierarchy));
 	TRY(check_mode(r, hierarchy, path));
-	if (!exists(hierarchy, path)) {
+	if (!cgroup_exists(hierarchy, path)) {
 		TRY(have_parents(r, hierarchy, path));
 		made = have_directory(r, hierarchy, path);
 		TRY(made);
@@ -228,7 +228,7 @@ static void remove_directory(const struct cg_directory *directory)
 	while (unlinkat(directory->hierarchy->root, directory->path + 1, AT_REMOVEDIR) < 0) {
 		if (errno != EBUSY || waited >= GRACE_CGROUP_MS) {
 			log_warn("the new cgroup %s of %s can't be removed: %s", directory->path,
-				 title(directory->hierarchy), strerror(errno));
+				 hierarchy_title(directory->hierarchy), strerror(errno));
 			return;
 		}
 		nanosleep(&step, NULL);

@@ -16,7 +16,7 @@ static void skip_blanks(struct text *text)
 	text->at += strspn(text->at, " \t\n\r");
 }
 
-static int expected(const struct text *text, const char *what)
+static int refuse_rule(const struct text *text, const char *what)
 {
 	unsigned line = 1;
 
@@ -29,7 +29,7 @@ static int expected(const struct text *text, const char *what)
 		      text->where, line, what);
 }
 
-static bool take(struct text *text, char c)
+static bool take_char(struct text *text, char c)
 {
 	skip_blanks(text);
 	if (*text->at != c)
@@ -45,7 +45,7 @@ static int take_word(struct text *text, const char *what, const char **ret)
 	skip_blanks(text);
 	end = *text->at == '"' ? strchr(text->at + 1, '"') : NULL;
 	if (!end || end == text->at + 1)
-		return expected(text, what);
+		return refuse_rule(text, what);
 	*ret = pool_printf(text->pool, "%.*s", (int)(end - text->at - 1), text->at + 1);
 	text->at = end + 1;
 	return 0;
@@ -56,29 +56,29 @@ static int take_key(struct text *text, const char *key)
 {
 	const char *word;
 
-	if (!take(text, '-'))
-		return expected(text, "a dash");
+	if (!take_char(text, '-'))
+		return refuse_rule(text, "a dash");
 	TRY(take_word(text, key, &word));
 	if (strcmp(word, key) != 0)
-		return expected(text, key);
-	return take(text, ':') ? 0 : expected(text, "a colon");
+		return refuse_rule(text, key);
+	return take_char(text, ':') ? 0 : refuse_rule(text, "a colon");
 }
 
 static int take_names(struct text *text, struct property_rule *rule)
 {
-	if (!take(text, '['))
-		return expected(text, "a list in brackets");
-	if (take(text, ']'))
+	if (!take_char(text, '['))
+		return refuse_rule(text, "a list in brackets");
+	if (take_char(text, ']'))
 		return 0;
 	do {
 		const char *name;
 
 		TRY(take_word(text, "a property in quotes", &name));
 		if (strchr(name, '/'))
-			return expected(text, "the name of a file, without a slash,");
+			return refuse_rule(text, "the name of a file, without a slash,");
 		*vector_push(&rule->names) = name;
-	} while (take(text, ','));
-	return take(text, ']') ? 0 : expected(text, "a comma or a bracket");
+	} while (take_char(text, ','));
+	return take_char(text, ']') ? 0 : refuse_rule(text, "a comma or a bracket");
 }
 
 static int take_rule(struct text *text, struct property_rule *rule)
@@ -86,13 +86,13 @@ static int take_rule(struct text *text, struct property_rule *rule)
 	const char *strategy;
 
 	TRY(take_word(text, "a controller in quotes", &rule->controller));
-	if (!take(text, ':'))
-		return expected(text, "a colon");
+	if (!take_char(text, ':'))
+		return refuse_rule(text, "a colon");
 	TRY(take_key(text, "strategy"));
 	TRY(take_word(text, "\"merge\" or \"replace\"", &strategy));
 	rule->replace = !strcmp(strategy, "replace");
 	if (!rule->replace && strcmp(strategy, "merge") != 0)
-		return expected(text, "\"merge\" or \"replace\"");
+		return refuse_rule(text, "\"merge\" or \"replace\"");
 	TRY(take_key(text, "properties"));
 	return take_names(text, rule);
 }

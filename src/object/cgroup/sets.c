@@ -127,7 +127,7 @@ static bool is_wanted(const struct dump *d, const char *controllers)
 
 /* --- the roots of cgroup namespaces --- */
 
-struct look {
+struct cgroup_look {
 	struct dump *d;
 	int proc;
 	struct proc_cgroups cgroups;
@@ -135,7 +135,7 @@ struct look {
 
 static int look_from_inside(void *arg)
 {
-	struct look *look = arg;
+	struct cgroup_look *look = arg;
 
 	return proc_cgroups_read(look->proc, look->d->pool, &look->cgroups);
 }
@@ -162,7 +162,7 @@ static int find_prefix(const struct proc_cgroups *inside, CgMemberEntry *member)
 static int find_prefixes(struct dump *d, const struct set *set, CgSetEntry *entry)
 {
 	AUTO_CLOSE int proc = proc_open_thread(set->thread->task->dump->proc, set->thread->tid);
-	struct look look = { d, proc, { 0 } };
+	struct cgroup_look look = { d, proc, { 0 } };
 	int error;
 
 	TRY(proc);

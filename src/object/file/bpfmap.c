@@ -20,7 +20,7 @@ const struct file_kind bpfmap_kind;
 #define MAP_SIZE_MAX (1u << 30) /* bytes of keys or values */
 #define ELEMENT_MAX  (1u << 20)
 
-static int bpf(int command, union bpf_attr *attr)
+static int call_bpf(int command, union bpf_attr *attr)
 {
 	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
 }
@@ -52,7 +52,7 @@ static int read_info(int fd, struct bpf_map_info *info)
 	attr.info.bpf_fd = (uint32_t)fd;
 	attr.info.info_len = sizeof(*info);
 	attr.info.info = (uint64_t)(uintptr_t)info;
-	return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ? fail_errno("asking what the map is") : 0;
+	return call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ? fail_errno("asking what the map is") : 0;
 }
 
 static int dump_bpfmap(struct dump *d, const struct open_file *of, FileEntry *out)
@@ -95,11 +95,11 @@ static int read_elements(int fd, const struct bpf_map_info *info, struct buffer 
 	for (*n = 0;; ++*n) {
 		attr.key = *n ? (uint64_t)(uintptr_t)key : 0;
 		attr.next_key = (uint64_t)(uintptr_t)next;
-		if (bpf(BPF_MAP_GET_NEXT_KEY, &attr) < 0)
+		if (call_bpf(BPF_MAP_GET_NEXT_KEY, &attr) < 0)
 			return errno == ENOENT ? 0 : fail_errno("reading the keys of the map");
 		attr.key = (uint64_t)(uintptr_t)next;
 		attr.value = (uint64_t)(uintptr_t)value;
-		if (bpf(BPF_MAP_LOOKUP_ELEM, &attr) < 0)
+		if (call_bpf(BPF_MAP_LOOKUP_ELEM, &attr) < 0)
 			return fail_errno("reading a value of the map");
 		buffer_append(keys, next, info->key_size);
 		buffer_append(values, value, info->value_size);
@@ -122,7 +122,7 @@ static int drain_bpfmap(struct dump *d, const struct open_file *of)
 		return 0;
 	/* The program's descriptor may be for writing only. */
 	attr.map_id = info.id;
-	fd = bpf(BPF_MAP_GET_FD_BY_ID, &attr);
+	fd = call_bpf(BPF_MAP_GET_FD_BY_ID, &attr);
 	if (fd < 0)
 		return fail_errno("opening map %u", info.id);
 	TRY(read_elements(fd, &info, &keys, &values, &record.count));
@@ -209,7 +209,7 @@ static int load_bpfmap(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int fill(int fd, const BpfmapFileEntry *record, const struct bpfmap_data *data)
+static int fill_map(int fd, const BpfmapFileEntry *record, const struct bpfmap_data *data)
 {
 	const uint8_t *key = data->bytes, *value = data->bytes + data->record->keys_bytes;
 	union bpf_attr attr = { .map_fd = (uint32_t)fd };
@@ -217,7 +217,7 @@ static int fill(int fd, const BpfmapFileEntry *record, const struct bpfmap_data 
 	for (uint32_t i = 0; i < data->record->count; i++, key += record->key_size, value += record->value_size) {
 		attr.key = (uint64_t)(uintptr_t)key;
 		attr.value = (uint64_t)(uintptr_t)value;
-		if (bpf(BPF_MAP_UPDATE_ELEM, &attr) < 0)
+		if (call_bpf(BPF_MAP_UPDATE_ELEM, &attr) < 0)
 			return fail_errno("setting element %u of the map", i);
 	}
 	return 0;
@@ -231,7 +231,7 @@ static int open_map(const BpfmapFileEntry *record, uint32_t id, int *ret_fd)
 
 	attr.map_id = id;
 	attr.open_flags = mode == O_RDONLY ? BPF_F_RDONLY : mode == O_WRONLY ? BPF_F_WRONLY : 0;
-	*ret_fd = bpf(BPF_MAP_GET_FD_BY_ID, &attr);
+	*ret_fd = call_bpf(BPF_MAP_GET_FD_BY_ID, &attr);
 	return *ret_fd < 0 ? fail_errno("opening the map") : 0;
 }
 
@@ -249,12 +249,12 @@ static int make_map(const BpfmapFileEntry *record, struct bpfmap_data *data)
 
 	attr.map_extra = record->map_extra;
 	strncpy(attr.map_name, record->map_name, sizeof(attr.map_name) - 1);
-	fd = bpf(BPF_MAP_CREATE, &attr);
+	fd = call_bpf(BPF_MAP_CREATE, &attr);
 	if (fd < 0)
 		return fail_errno("making the map");
-	TRY(fill(fd, record, data));
+	TRY(fill_map(fd, record, data));
 	freeze.map_fd = (uint32_t)fd;
-	if (record->frozen && bpf(BPF_MAP_FREEZE, &freeze) < 0)
+	if (record->frozen && call_bpf(BPF_MAP_FREEZE, &freeze) < 0)
 		return fail_errno("freezing the map");
 	TRY(read_info(fd, &info));
 	data->new_id = info.id;

@@ -291,7 +291,7 @@ void file_table_done(struct restore *r, struct task *task)
 		file_put(r, table->files[i]);
 }
 
-static int remake(struct restore *r, struct file *f)
+static int remake_file(struct restore *r, struct file *f)
 {
 	AUTO_CLOSE int fd = -1;
 	int placeholder, result;
@@ -313,7 +313,7 @@ static int remake(struct restore *r, struct file *f)
 int file_get_late_fd(struct restore *r, struct file *f, int *ret_fd)
 {
 	if (f->kind->remake)
-		TRY(remake(r, f));
+		TRY(remake_file(r, f));
 	return file_get_fd(r, f, ret_fd);
 }
 
@@ -327,7 +327,7 @@ static int plan_remade(struct restore *r, struct task *task, struct descriptor_t
 		if (!f->kind->remake)
 			continue;
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
-		TRY(remake(r, f));
+		TRY(remake_file(r, f));
 		if (f->remade)
 			plan_step(p, plan_why(p, "fetch descriptor %u (%s) again", entry->fd, f->kind->name),
 				  STEP_GETFD,

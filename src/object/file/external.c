@@ -72,7 +72,7 @@ static int need_external(struct restore *r, struct file *f)
 	const char *key = f->entry->reg->name;
 
 	if (!given_has_descriptor(r, key))
-		(void)need(r, NEED_DESCRIPTOR, key, "a file that the dump left out");
+		(void)needs_add(r, NEED_DESCRIPTOR, key, "a file that the dump left out");
 	return 0;
 }
 

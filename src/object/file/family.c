@@ -8,13 +8,13 @@ static int plan_furnish(struct restore *r, struct task *task, struct plan *plan)
 	return task->restore->files_from ? 0 : file_plan_table(r, task, plan);
 }
 
-static void furnished(struct restore *r, struct task *task)
+static void file_furnished(struct restore *r, struct task *task)
 {
 	if (!task->restore->files_from)
 		file_table_done(r, task);
 }
 
-static int plan(struct restore *r, struct thread *thread, struct plan *plan)
+static int plan_files(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	if (thread != thread->task->leader || !task_is_live(thread->task))
 		return 0;
@@ -36,8 +36,8 @@ const struct object_family file_family = {
 	.restore_make = file_restore_choose_numbers,
 	.restore_session = file_plan_session,
 	.restore_furnish = plan_furnish,
-	.restore_furnished = furnished,
-	.restore_plan = plan,
+	.restore_furnished = file_furnished,
+	.restore_plan = plan_files,
 	.restore_settle = file_restore_settle,
 	.restore_resume = file_restore_resume,
 	.restore_clean = file_restore_clean,

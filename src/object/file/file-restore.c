@@ -130,7 +130,7 @@ static const FownEntry *find_owner(const FileEntry *entry, size_t member)
  * Fifos, terminals and tun files may share their id with the entry that tells their path (older images, always for
  * tun): the two become one.
  */
-static bool merge(struct file *f, const struct file_kind *kind, FileEntry *entry)
+static bool merge_records(struct file *f, const struct file_kind *kind, FileEntry *entry)
 {
 	if (kind == &regular_kind && f->kind != &regular_kind && !f->entry->reg) {
 		f->entry->reg = entry->reg;
@@ -159,7 +159,8 @@ static int add_file(struct restore *r, struct image *image, FileEntry *entry)
 	f->fd = -1;
 	known = table_find(r->files->by_id, f->id);
 	if (known)
-		return merge(known, f->kind, entry) ? 0 : image_refuse(image, "the id %u is there twice", f->id);
+		return merge_records(known, f->kind, entry) ? 0
+							    : image_refuse(image, "the id %u is there twice", f->id);
 	table_set(r->files->by_id, f->id, f);
 	*vector_push(&r->files->files) = f;
 	return 0;
@@ -243,8 +244,8 @@ int file_restore_needs(struct restore *r)
 		TRY(restore_go_on(r, f->kind->needs(r, f)));
 	}
 	if (r->files->locks.n)
-		(void)need(r, NEED_OPTION, "--file-locks", "%zu lock%s on files", r->files->locks.n,
-			   r->files->locks.n == 1 ? "" : "s");
+		(void)needs_add(r, NEED_OPTION, "--file-locks", "%zu lock%s on files", r->files->locks.n,
+				r->files->locks.n == 1 ? "" : "s");
 	return 0;
 }
 

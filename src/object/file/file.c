@@ -314,7 +314,7 @@ static uint64_t hash_open_file(const struct open_file *of)
 	return (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15u + (uint32_t)of->mnt_id;
 }
 
-static int identify(struct dump *d, struct open_file *of, struct dumped **ret)
+static int identify_file(struct dump *d, struct open_file *of, struct dumped **ret)
 {
 	bool loose = of->task_fd < 0, is_new;
 	AUTO_CLOSE int copy = -1;
@@ -409,7 +409,7 @@ uint32_t file_find_inode(struct dump *d, dev_t dev, ino_t ino)
 
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret)
 {
-	int is_new = identify(d, of, ret);
+	int is_new = identify_file(d, of, ret);
 
 	TRY(is_new);
 	if (is_new)

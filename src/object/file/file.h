@@ -81,8 +81,8 @@ struct file_kind {
 	int (*link)(struct restore *r,
 		    struct file *f); /* [coordinator] find peers and referenced files (file_find, file_use) */
 	int (*needs)(struct restore *r,
-		     struct file *f); /* [criu verify, instead of all that follows] need() what must be there outside
-					 of the images; refuse what is not as it must be (session/needs.h) */
+		     struct file *f); /* [criu verify, instead of all that follows] needs_add() what must be there
+					 outside of the images; refuse what is not as it must be (session/needs.h) */
 	const char *(*describe)(
 		const struct file *f,
 		struct pool *pool); /* [criu verify] what it is in few words, if name does not say it well */

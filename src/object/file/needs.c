@@ -12,7 +12,7 @@
 #include "session/given.h"
 #include "session/needs.h"
 
-static void describe(const RegFileEntry *record, char *to, size_t capacity)
+static void describe_file(const RegFileEntry *record, char *to, size_t capacity)
 {
 	int n = 0;
 
@@ -70,8 +70,8 @@ int regular_need(struct restore *r, const RegFileEntry *record)
 		record = link;
 	if (given_has_descriptor(r, record->name + 1))
 		return 0;
-	describe(record, size, sizeof(size));
-	if (!need(r, NEED_FILE, record->name, "%s", size) || needs_other_paths(r) || is_own_proc(record->name))
+	describe_file(record, size, sizeof(size));
+	if (!needs_add(r, NEED_FILE, record->name, "%s", size) || needs_other_paths(r) || is_own_proc(record->name))
 		return 0;
 	return check_file(r, record);
 }

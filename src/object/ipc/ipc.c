@@ -58,14 +58,14 @@ static const struct variable variables[] = {
 #define N_VARIABLES (sizeof(variables) / sizeof(variables[0]))
 #define N_SEM	    4
 
-static uint64_t get(const IpcVarEntry *entry, const struct variable *v)
+static uint64_t get_variable(const IpcVarEntry *entry, const struct variable *v)
 {
 	const char *at = (const char *)entry + v->offset;
 
 	return v->size == sizeof(uint64_t) ? *(const uint64_t *)at : *(const uint32_t *)at;
 }
 
-static void set(IpcVarEntry *entry, const struct variable *v, uint64_t value)
+static void set_variable(IpcVarEntry *entry, const struct variable *v, uint64_t value)
 {
 	char *at = (char *)entry + v->offset;
 
@@ -105,7 +105,7 @@ static int read_variables(struct ipc_contents *contents)
 			continue;
 		TRY(error);
 		if (variables[i].when != AFTER_OBJECTS || strcmp(text, "-1") != 0)
-			set(entry, &variables[i], (uint64_t)strtoull(text, NULL, 10));
+			set_variable(entry, &variables[i], (uint64_t)strtoull(text, NULL, 10));
 	}
 	entry->sem_ctls = pool_array(d->pool, uint32_t, N_SEM);
 	TRY(read_text("kernel/sem", text, sizeof(text)));
@@ -144,9 +144,9 @@ static int write_variables(const struct ipc_contents *contents, int when)
 
 		if ((int)v->when != when || (v->has && !*(const protobuf_c_boolean *)((const char *)entry + v->has)))
 			continue;
-		if (when == AFTER_OBJECTS && (int32_t)get(entry, v) < 0)
+		if (when == AFTER_OBJECTS && (int32_t)get_variable(entry, v) < 0)
 			continue;
-		snprintf(text, sizeof(text), "%" PRIu64, get(entry, v));
+		snprintf(text, sizeof(text), "%" PRIu64, get_variable(entry, v));
 		TRY(write_text(contents->r, v->file, text));
 	}
 	if (when != AT_ONCE || entry->n_sem_ctls != N_SEM)

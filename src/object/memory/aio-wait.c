@@ -27,7 +27,7 @@
 #define NOT_A_RING (-1) /* mapped, but not for this process to use: inherited from its parent */
 
 /* One look at a ring. */
-struct look {
+struct aio_look {
 	uint64_t slots, batch; /* that the ring has; that the kernel hands to a CPU at a time */
 	size_t submitted[CPUS_MAX * 2];
 	size_t moved[CPUS_MAX];
@@ -36,7 +36,7 @@ struct look {
 };
 
 /* fs/aio.c: slots go to CPUs in bunches, what is left over is never used. */
-static void learn_slots(struct look *look, const struct aio_ring_head *head)
+static void learn_slots(struct aio_look *look, const struct aio_ring_head *head)
 {
 	look->batch = (head->nr - 1) / ((uint64_t)aio_possible_cpus() * 4);
 	if (!look->batch)
@@ -44,8 +44,8 @@ static void learn_slots(struct look *look, const struct aio_ring_head *head)
 	look->slots = (head->nr - 1) / look->batch * look->batch;
 }
 
-static void plan_take(struct look *look, struct plan *plan, const struct mapping *ring, const struct aio_dummy *dummy,
-		      uint64_t n)
+static void plan_take(struct aio_look *look, struct plan *plan, const struct mapping *ring,
+		      const struct aio_dummy *dummy, uint64_t n)
 {
 	for (uint64_t i = 0; i <= n / AIO_BATCH && look->n_submitted < CPUS_MAX * 2; i++) {
 		struct step *step = plan_syscall(plan, "take free slots of an AIO ring", __NR_io_submit, P(ring->start),
@@ -57,7 +57,7 @@ static void plan_take(struct look *look, struct plan *plan, const struct mapping
 }
 
 /* Each CPU may hold some of the free slots. */
-static void plan_look(struct look *look, struct plan *plan, const struct mapping *ring,
+static void plan_look(struct aio_look *look, struct plan *plan, const struct mapping *ring,
 		      const struct aio_ring_head *head)
 {
 	struct step *step;
@@ -90,8 +90,8 @@ static void plan_look(struct look *look, struct plan *plan, const struct mapping
 }
 
 /* How many are under way. hidden: so many free ones may be with CPUs where the task may not run. */
-static int64_t count(const struct look *look, const struct remote *remote, const struct aio_ring_head *head,
-		     uint64_t *hidden)
+static int64_t count_requests(const struct aio_look *look, const struct remote *remote,
+			      const struct aio_ring_head *head, uint64_t *hidden)
 {
 	uint64_t unread = head->tail >= head->head ? head->tail - head->head : head->tail + head->nr - head->head;
 	int64_t left = (int64_t)(look->slots - unread), unseen = sysconf(_SC_NPROCESSORS_ONLN);
@@ -109,8 +109,8 @@ static int64_t count(const struct look *look, const struct remote *remote, const
 	return left > 0 ? left : 0;
 }
 
-struct answer {
-	const struct look *look;
+struct aio_answer {
+	const struct aio_look *look;
 	const struct mapping *ring;
 	pid_t pid;
 	int64_t under_way;
@@ -120,11 +120,11 @@ struct answer {
 
 static int read_answer(struct remote *remote, void *arg)
 {
-	struct answer *answer = arg;
+	struct aio_answer *answer = arg;
 	struct aio_ring_head head;
 
 	TRY(aio_read_head(answer->pid, answer->ring, &head));
-	answer->under_way = count(answer->look, remote, &head, &answer->hidden);
+	answer->under_way = count_requests(answer->look, remote, &head, &answer->hidden);
 	if (head.head != answer->head)
 		log_warn("the AIO ring at %" PRIx64
 			 " could not be turned back (%s): its first event is at %u, not at %u; "
@@ -138,8 +138,8 @@ static int look_at(struct dump *d, struct thread *thread, const struct mapping *
 		   uint64_t *ret_hidden)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
-	AUTO_FREE struct look *look = xzalloc(sizeof(*look));
-	struct answer answer = { .look = look, .ring = ring, .pid = thread->task->pid };
+	AUTO_FREE struct aio_look *look = xzalloc(sizeof(*look));
+	struct aio_answer answer = { .look = look, .ring = ring, .pid = thread->task->pid };
 	struct aio_ring_head head;
 
 	TRY(aio_read_head(thread->task->pid, ring, &head));

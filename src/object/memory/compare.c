@@ -37,7 +37,7 @@ bool memory_is_watchable(const struct mapping *m, bool compares_small)
 }
 
 /* Both are sorted. */
-static void merge(const page_range_list *a, const page_range_list *b, page_range_list *ret)
+static void merge_ranges(const page_range_list *a, const page_range_list *b, page_range_list *ret)
 {
 	size_t i = 0, k = 0;
 
@@ -77,7 +77,7 @@ int memory_leave_equal(struct dump *d, struct task *task, page_range_list *range
 	}
 	result = pages_find_equal(memory->mover, &source, parent, &small);
 	if (result == 0)
-		merge(&small, &others, ranges);
+		merge_ranges(&small, &others, ranges);
 	vector_done(&small);
 	vector_done(&others);
 	return result;

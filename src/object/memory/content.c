@@ -71,7 +71,7 @@ static int split_shared(const struct page_tables *tables, struct page_range rang
 
 /* --- walking the mappings while the regions of one scan come in --- */
 
-struct walk {
+struct page_walk {
 	struct dump *d;
 	struct task *task;
 	const struct page_tables *tables;
@@ -83,7 +83,7 @@ struct walk {
 	bool has_parent;
 };
 
-static const struct mapping *mapping_of(const struct walk *walk, const VmaEntry *vma)
+static const struct mapping *mapping_of(const struct page_walk *walk, const VmaEntry *vma)
 {
 	const struct mapping *mapping = mappings_find(&walk->task->dump->mappings, vma->start);
 
@@ -91,7 +91,7 @@ static const struct mapping *mapping_of(const struct walk *walk, const VmaEntry 
 }
 
 /* The kernel maps the vdso page by page as it is used; the image has all of it. */
-static void add_vdso(struct walk *walk, const VmaEntry *vma)
+static void add_vdso(struct page_walk *walk, const VmaEntry *vma)
 {
 	*vector_push(walk->ranges) = (struct page_range){
 		.start = vma->start,
@@ -101,7 +101,7 @@ static void add_vdso(struct walk *walk, const VmaEntry *vma)
 }
 
 /* Moves on to the first area that ends above the address; NULL if there is none. */
-static const VmaEntry *find_vma(struct walk *walk, uint64_t address)
+static const VmaEntry *find_vma(struct page_walk *walk, uint64_t address)
 {
 	const MmEntry *mm = walk->task->mm;
 
@@ -116,14 +116,14 @@ static const VmaEntry *find_vma(struct walk *walk, uint64_t address)
 	return NULL;
 }
 
-static void add_range(struct walk *walk, uint64_t start, uint64_t end, uint32_t flags)
+static void add_range(struct page_walk *walk, uint64_t start, uint64_t end, uint32_t flags)
 {
 	*vector_push(walk->ranges) =
 		(struct page_range){ .start = start, .nr_pages = (end - start) / page_size(), .flags = flags };
 }
 
 /* Pages that were not written to since the parent was made. They should be there; those that are not are saved. */
-static void add_unwritten(struct walk *walk, uint64_t start, uint64_t end, uint32_t flags)
+static void add_unwritten(struct page_walk *walk, uint64_t start, uint64_t end, uint32_t flags)
 {
 	const struct page_reader *parent = walk->parent;
 
@@ -153,14 +153,14 @@ static void add_unwritten(struct walk *walk, uint64_t start, uint64_t end, uint3
 	}
 }
 
-static bool is_unwritten(const struct walk *walk, const struct mapping *mapping, uint64_t categories)
+static bool is_unwritten(const struct page_walk *walk, const struct mapping *mapping, uint64_t categories)
 {
 	if (walk->task->dump->soft_dirty)
 		return memory_is_trackable(mapping) && soft_dirty_says_unwritten(categories);
 	return mapping->tracked && tracker_says_unwritten(categories);
 }
 
-static int add_pages(struct walk *walk, const VmaEntry *vma, uint64_t start, uint64_t end, uint64_t categories)
+static int add_pages(struct page_walk *walk, const VmaEntry *vma, uint64_t start, uint64_t end, uint64_t categories)
 {
 	const struct mapping *mapping = mapping_of(walk, vma);
 	bool huge, may_be_lazy;
@@ -181,7 +181,7 @@ static int add_pages(struct walk *walk, const VmaEntry *vma, uint64_t start, uin
 	return 0;
 }
 
-static int add_region(struct walk *walk, const struct page_region *region)
+static int add_region(struct page_walk *walk, const struct page_region *region)
 {
 	for (uint64_t at = region->start; at < region->end;) {
 		const VmaEntry *vma = find_vma(walk, at);
@@ -199,7 +199,7 @@ static int add_region(struct walk *walk, const struct page_region *region)
 }
 
 /* Only areas with guard pages need the newest kernels. */
-static bool has_guards(const struct walk *walk)
+static bool has_guards(const struct page_walk *walk)
 {
 	const MmEntry *mm = walk->task->mm;
 
@@ -217,7 +217,7 @@ static bool has_guards(const struct walk *walk)
  * with content. Without it a hole costs 8 bytes for each of its pages: then areas that lie side by side. False: no
  * more.
  */
-static bool next_span(const struct walk *walk, size_t *next, uint64_t *start, uint64_t *end)
+static bool next_span(const struct page_walk *walk, size_t *next, uint64_t *start, uint64_t *end)
 {
 	const MmEntry *mm = walk->task->mm;
 
@@ -237,7 +237,7 @@ static bool next_span(const struct walk *walk, size_t *next, uint64_t *start, ui
 	return *end;
 }
 
-static int find_pages_between(struct walk *walk, const struct pagemap_filter *filter, uint64_t at, uint64_t end)
+static int find_pages_between(struct page_walk *walk, const struct pagemap_filter *filter, uint64_t at, uint64_t end)
 {
 	struct page_region regions[REGIONS];
 
@@ -257,7 +257,7 @@ static int find_pages_between(struct walk *walk, const struct pagemap_filter *fi
 }
 
 /* Copies of pages that the task has: not of the file, not the zero page, no guards. */
-static int find_all_pages(struct walk *walk)
+static int find_all_pages(struct page_walk *walk)
 {
 	const uint64_t never = PAGE_IS_FILE | PAGE_IS_PFNZERO;
 	struct pagemap_filter filter = { .inverted = never, .all = never, .any = PAGE_IS_PRESENT | PAGE_IS_SWAPPED };
@@ -277,7 +277,7 @@ static int find_all_pages(struct walk *walk)
 }
 
 /* A task of which the images before know nothing is saved whole. */
-static int open_parent(struct walk *walk, struct page_reader **ret)
+static int open_parent(struct page_walk *walk, struct page_reader **ret)
 {
 	struct memory_dump *memory = walk->d->memory;
 	uint64_t number = (uint64_t)walk->task->vpid;
@@ -299,7 +299,7 @@ static int choose_pages(struct dump *d, struct task *task, range_list *ranges)
 {
 	AUTO(page_reader_close) struct page_reader *parent = NULL;
 	struct page_tables tables;
-	struct walk walk = { .d = d, .task = task, .tables = &tables, .ranges = ranges };
+	struct page_walk walk = { .d = d, .task = task, .tables = &tables, .ranges = ranges };
 	int result;
 
 	memory_dump_state(d);

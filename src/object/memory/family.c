@@ -5,12 +5,12 @@
 #include "object/memory/memory.h"
 
 /* Tasks that run on are tracked from now on, or have nothing of ours any more. */
-static int track(struct dump *d, struct task *task)
+static int track_task(struct dump *d, struct task *task)
 {
 	return d->options->end == OPT_END_KILL ? 0 : memory_track_prepare(d, task, d->options->track_mem);
 }
 
-static int renew(struct dump *d, struct task *task)
+static int renew_tracker(struct dump *d, struct task *task)
 {
 	return d->options->end == OPT_END_KILL ? 0 : memory_track_renew(d, task);
 }
@@ -60,7 +60,7 @@ static int plan_private(struct restore *r, struct task *task, struct plan *plan)
 	return has_own_memory(task) ? memory_plan_private(r, task, plan) : 0;
 }
 
-static int fill(struct restore *r, struct task *task)
+static int fill_memory(struct restore *r, struct task *task)
 {
 	if (!has_own_memory(task))
 		return 0;
@@ -73,7 +73,7 @@ static int plan_rest(struct restore *r, struct task *task, struct plan *plan)
 	return has_own_memory(task) ? memory_plan_rest(r, task, plan) : 0;
 }
 
-static void furnished(struct restore *r, struct task *task)
+static void memory_furnished(struct restore *r, struct task *task)
 {
 	if (has_own_memory(task))
 		memory_rest_done(r, task);
@@ -83,11 +83,11 @@ const struct object_family memory_family = {
 	.name = "memory",
 	.dump_prepare = memory_track_begin,
 	.dump_mappings = memory_track_find,
-	.dump_track = track,
+	.dump_track = track_task,
 	.dump_memory = memory_dump_mappings,
 	.dump_content = memory_dump_content,
 	.dump_write = memory_dump_finish,
-	.dump_renew = renew,
+	.dump_renew = renew_tracker,
 	.dump_end = end_dump,
 	.restore_link = memory_restore_load,
 	.restore_needs = tell_needs,
@@ -95,10 +95,10 @@ const struct object_family memory_family = {
 	.restore_make = find_room,
 	.restore_empty = plan_empty,
 	.restore_enter = plan_private,
-	.restore_content = fill,
+	.restore_content = fill_memory,
 	.restore_complete = memory_lazy_register,
 	.restore_furnish = plan_rest,
-	.restore_furnished = furnished,
+	.restore_furnished = memory_furnished,
 	.restore_clean = memory_restore_clean,
 	.restore_resumed = memory_lazy_finish,
 	.restore_end = memory_lazy_restore_clean,

@@ -19,7 +19,7 @@ struct range {
 
 typedef VECTOR(struct range) ranges_t;
 
-static int compare(const void *a, const void *b)
+static int compare_ranges(const void *a, const void *b)
 {
 	const struct range *x = a, *y = b;
 
@@ -66,7 +66,7 @@ int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret)
 		return error;
 	}
 	add_tasks(r, &ranges);
-	qsort(ranges.items, ranges.n, sizeof(*ranges.items), compare);
+	qsort(ranges.items, ranges.n, sizeof(*ranges.items), compare_ranges);
 	*vector_push(&ranges) = (struct range){ HIGHEST, HIGHEST };
 	*ret = 0;
 	for (size_t i = 0; i < ranges.n && !*ret; i++) {

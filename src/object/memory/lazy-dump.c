@@ -98,7 +98,7 @@ static void keep_range(const struct page_range *range, page_range_list *to)
 		kept->flags &= ~(uint32_t)PE_LAZY;
 }
 
-static struct lazy_dump *state(struct dump *d)
+static struct lazy_dump *lazy_state(struct dump *d)
 {
 	if (!d->lazy)
 		d->lazy = xzalloc(sizeof(*d->lazy));
@@ -113,7 +113,7 @@ int memory_lazy_leave(struct dump *d, struct task *task, page_range_list *ranges
 
 	if (!d->options->lazy_pages)
 		return 0;
-	left = vector_push(&state(d)->tasks);
+	left = vector_push(&lazy_state(d)->tasks);
 	*left = (struct left_task){ .pid = task->pid, .vpid = task->vpid };
 	left->mem = openat(task->dump->proc, "mem", O_RDONLY | O_CLOEXEC);
 	if (left->mem < 0)
@@ -197,7 +197,7 @@ static int64_t read_supply(struct page_supply *supply, uint64_t pid, uint64_t st
 
 struct page_supply *memory_lazy_supply(struct dump *d)
 {
-	struct lazy_dump *lazy = state(d);
+	struct lazy_dump *lazy = lazy_state(d);
 
 	lazy->supply.read = read_supply;
 	return &lazy->supply;

@@ -133,7 +133,7 @@ static void give_back(struct borrowed *b)
 	b->last = NULL;
 }
 
-static int borrow(struct restore *r, struct borrowed *b, const struct memory_area *area)
+static int borrow_file(struct restore *r, struct borrowed *b, const struct memory_area *area)
 {
 	int fd = area->plugin_fd;
 
@@ -182,7 +182,7 @@ static int plan_map(struct restore *r, struct borrowed *b, struct memory_area *a
 	if (vma->status & VMA_EXT_PLUGIN && area->file)
 		TRY(ask_plugins(r, area, &pgoff));
 	if (area->file) {
-		TRY(borrow(r, b, area));
+		TRY(borrow_file(r, b, area));
 		fd = S(SLOT_BORROWED);
 		flags &= ~(uint32_t)MAP_ANONYMOUS;
 	}
@@ -261,7 +261,7 @@ static uint32_t first_prot(const struct memory_area *area)
 /*
  * Neighbours that differ in nothing but their protection, or not even in that.
  */
-static bool continues(const struct memory_area *last, const struct memory_area *area)
+static bool continues_area(const struct memory_area *last, const struct memory_area *area)
 {
 	const VmaEntry *x = last->vma, *y = area->vma;
 
@@ -296,7 +296,7 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 		n = 1;
 		if (!memory_is_private(area->vma) || area->inherited)
 			continue;
-		while (i + n < memory->n && continues(&area[n - 1], &area[n]))
+		while (i + n < memory->n && continues_area(&area[n - 1], &area[n]))
 			n++;
 		if (area->file)
 			TRY(plan_map(r, &b, area));

@@ -215,7 +215,7 @@ static int dump_watched(struct dump *d, struct task *task, const struct mapping 
 	return file_dump_watched(d, task, m);
 }
 
-static int classify(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+static int classify_mapping(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	TRY(check_supported(d, m));
 	set_flags(m, vma);
@@ -263,7 +263,7 @@ static int classify(struct dump *d, struct task *task, const struct mapping *m, 
 }
 
 /* [vvar] and [vvar_vclock] are one area for the format. */
-static bool joins(const VmaEntry *last, const VmaEntry *vma)
+static bool joins_area(const VmaEntry *last, const VmaEntry *vma)
 {
 	return last && last->status & vma->status & VMA_VVAR && last->end == vma->start && last->prot == vma->prot &&
 	       last->flags == vma->flags && last->madv == vma->madv;
@@ -345,11 +345,11 @@ int memory_dump_mappings(struct dump *d, struct task *task)
 		vma->end = m->end;
 		vma->prot = m->prot;
 		vma->fd = -1;
-		error = classify(d, task, m, vma);
+		error = classify_mapping(d, task, m, vma);
 		TRY(dump_go_on(d, error));
 		if (error < 0)
 			continue;
-		if (joins(last, vma)) {
+		if (joins_area(last, vma)) {
 			last->end = vma->end;
 			continue;
 		}

@@ -57,7 +57,7 @@ static int read_parent(struct dump *d)
 	TRY(store_set_parent(d->store, d->options->prev_images_dir, &memory->parent));
 	result = image_read_one(memory->parent, IMAGE_INVENTORY, &inventory);
 	if (result == -ENOENT) {
-		log_warn("the parent images have no inventory: all memory is saved again\n");
+		log_warn("the parent images have no inventory: all memory is saved again");
 		return 0;
 	}
 	TRY(result);
@@ -355,14 +355,14 @@ static size_t plan_tracker(const struct task *task, struct plan *plan)
 	return at;
 }
 
-struct answer {
+struct tracker_answer {
 	size_t at;
 	int64_t number;
 };
 
 static int read_answer(struct remote *remote, void *arg)
 {
-	struct answer *answer = arg;
+	struct tracker_answer *answer = arg;
 
 	if (answer->at)
 		answer->number = remote_value(remote, answer->at);
@@ -370,10 +370,10 @@ static int read_answer(struct remote *remote, void *arg)
 }
 
 /* In the task: the old ones are closed, and perhaps a new one is made. */
-static int exchange(struct dump *d, struct task *task, bool on, int64_t *ret_number)
+static int exchange_tracker(struct dump *d, struct task *task, bool on, int64_t *ret_number)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
-	struct answer answer = { .number = -EBADF };
+	struct tracker_answer answer = { .number = -EBADF };
 
 	for (unsigned i = 0; i < task->dump->n_trackers; i++)
 		plan_try(plan_syscall(plan, "close the old tracker", __NR_close, V(task->dump->trackers[i])));
@@ -474,7 +474,7 @@ int memory_track_prepare(struct dump *d, struct task *task, bool on)
 		}
 	if (!on && !task->dump->n_trackers)
 		return 0;
-	TRY(exchange(d, task, on, &tracking->number));
+	TRY(exchange_tracker(d, task, on, &tracking->number));
 	if (on && tracking->number < 0)
 		log_info("Its memory can't be tracked: %s", strerror((int)-tracking->number));
 	return 0;
@@ -504,7 +504,7 @@ int memory_track_renew(struct dump *d, struct task *task)
 	if (tracking->number >= 0)
 		return start_tracker(d, task, (int)tracking->number);
 	/* Copies of others' that were found since. */
-	return task->dump->n_trackers ? exchange(d, task, false, &none) : 0;
+	return task->dump->n_trackers ? exchange_tracker(d, task, false, &none) : 0;
 }
 
 void memory_track_forget(struct task *task)

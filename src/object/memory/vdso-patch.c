@@ -23,19 +23,19 @@ struct symbols {
 	size_t names_size;
 };
 
-static const void *part(const uint8_t *image, size_t size, uint64_t offset, uint64_t length)
+static const void *image_part(const uint8_t *image, size_t size, uint64_t offset, uint64_t length)
 {
 	return offset <= size && length <= size - offset ? image + offset : NULL;
 }
 
 static int find_dynamic(struct symbols *s, const Elf64_Dyn **ret, size_t *ret_n)
 {
-	const Elf64_Ehdr *header = part(s->image, s->size, 0, sizeof(*header));
+	const Elf64_Ehdr *header = image_part(s->image, s->size, 0, sizeof(*header));
 	const Elf64_Phdr *programs;
 
 	if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
 		return -EINVAL;
-	programs = part(s->image, s->size, header->e_phoff, header->e_phnum * sizeof(*programs));
+	programs = image_part(s->image, s->size, header->e_phoff, header->e_phnum * sizeof(*programs));
 	if (!programs)
 		return -EINVAL;
 	*ret = NULL;
@@ -43,7 +43,7 @@ static int find_dynamic(struct symbols *s, const Elf64_Dyn **ret, size_t *ret_n)
 		if (programs[i].p_type == PT_LOAD)
 			s->base = programs[i].p_vaddr - programs[i].p_offset;
 		if (programs[i].p_type == PT_DYNAMIC) {
-			*ret = part(s->image, s->size, programs[i].p_offset, programs[i].p_filesz);
+			*ret = image_part(s->image, s->size, programs[i].p_offset, programs[i].p_filesz);
 			*ret_n = programs[i].p_filesz / sizeof(**ret);
 		}
 	}
@@ -68,11 +68,11 @@ static int read_symbols(const uint8_t *image, size_t size, struct symbols *s)
 		if (dynamic[i].d_tag == DT_STRSZ)
 			s->names_size = dynamic[i].d_un.d_val;
 	}
-	s->names = part(image, size, names, s->names_size);
+	s->names = image_part(image, size, names, s->names_size);
 	if (!table || !names || names < table || !s->names || !s->names_size || s->names[s->names_size - 1])
 		return -EINVAL;
 	s->n = (names - table) / sizeof(Elf64_Sym);
-	s->symbols = part(image, size, table, s->n * sizeof(Elf64_Sym));
+	s->symbols = image_part(image, size, table, s->n * sizeof(Elf64_Sym));
 	return s->symbols ? 0 : -EINVAL;
 }
 

@@ -46,7 +46,7 @@ static int change_root(struct mount_space *space)
 	return 0;
 }
 
-static int attach(const struct mount *mount)
+static int attach_mount(const struct mount *mount)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
@@ -121,7 +121,7 @@ static int attach_one(struct restore *r, struct mount *m)
 		TRY(make_late(r, m));
 	else if (pty_is_mounted(m))
 		TRY(pty_clone(r->mounts, m, &master));
-	TRY(attach(m));
+	TRY(attach_mount(m));
 	if (m->entry->deleted && !mount_is_outside(m) && !pty_is_mounted(m))
 		TRY(yard_remove_again(m));
 	return 0;

@@ -26,7 +26,7 @@ static int read_own_mounts(struct dump *d, struct mount_set *set)
 	return proc < 0 ? fail_errno("opening /proc/self") : proc_mounts_read(proc, d->pool, &set->own);
 }
 
-struct look {
+struct mount_look {
 	struct dump *d;
 	struct mount_space *space;
 	int proc; /* /proc as we see it */
@@ -53,7 +53,7 @@ static void find_removed(struct mount_space *space)
  */
 static int look_around(void *arg)
 {
-	struct look *look = arg;
+	struct mount_look *look = arg;
 	AUTO_CLOSE int self = openat(look->proc, "thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (self < 0)
@@ -291,7 +291,7 @@ static int take_external(struct dump *d, struct mount *mount)
 	return external > 0 ? check_idmapped(d, mount) : external;
 }
 
-static int classify(struct dump *d, struct mount *mount)
+static int classify_mount(struct dump *d, struct mount *mount)
 {
 	LOG_SCOPE("mount %u", mount->entry->mnt_id);
 	if (!mount->parent || mount->entry->ext_key)
@@ -307,7 +307,7 @@ static int classify(struct dump *d, struct mount *mount)
 
 int mount_dump_collect(struct dump *d, struct namespace *ns)
 {
-	struct look look = { .d = d };
+	struct mount_look look = { .d = d };
 	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (proc < 0)
@@ -324,7 +324,7 @@ int mount_dump_collect(struct dump *d, struct namespace *ns)
 	for (struct mount *m = look.space->root; m; m = mount_next(m))
 		TRY(dump_go_on(d, take_external(d, m)));
 	for (struct mount *m = look.space->root; m; m = mount_next(m))
-		TRY(dump_go_on(d, classify(d, m)));
+		TRY(dump_go_on(d, classify_mount(d, m)));
 	space_count_supers(d->mounts, look.space, d->pool);
 	TRY(dump_go_on(d, sharing_check(d->mounts)));
 	log_info("%zu mounts", look.space->mounts.n);

@@ -113,7 +113,7 @@ static int add_target(struct archive_entry *entry, int dir, const char *leaf)
 }
 
 /* All but its data. fd: of a regular file, else -1. */
-static int describe(struct archive_entry *entry, int fd, int dir, const char *leaf, const struct stat *st)
+static int describe_content(struct archive_entry *entry, int fd, int dir, const char *leaf, const struct stat *st)
 {
 	add_inode(entry, st->st_ino);
 	TRY(add_attributes(entry, fd, dir, leaf));
@@ -154,7 +154,7 @@ static int save_one(struct saving *saving, int dir, const char *leaf, const char
 		archive_entry_copy_hardlink(entry, first);
 		archive_entry_unset_size(entry);
 	} else {
-		error = describe(entry, fd, dir, leaf, st);
+		error = describe_content(entry, fd, dir, leaf, st);
 	}
 	if (error == 0 && archive_write_header(saving->archive, entry) < ARCHIVE_WARN)
 		error = fail_archive(saving, name);

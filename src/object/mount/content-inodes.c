@@ -22,7 +22,7 @@
 #define FILLERS_MAX (1u << 20) /* some seconds */
 #define FILLER	    ".criu-filler"
 
-struct node {
+struct inode_node {
 	uint64_t inode;
 	mode_t type;
 	dev_t rdev;
@@ -47,19 +47,19 @@ void inodes_add(struct inode_list *list, struct pool *pool, struct archive_entry
 {
 	uint64_t inode = archive_entry_hardlink(entry) ? 0 : inodes_find(entry);
 	const char *target = archive_entry_symlink(entry);
-	struct node *node;
+	struct inode_node *node;
 
 	if (!inode)
 		return;
-	node = pool_new(pool, struct node);
-	*node = (struct node){ inode, archive_entry_filetype(entry), archive_entry_rdev(entry),
-			       target ? pool_string(pool, target) : NULL };
+	node = pool_new(pool, struct inode_node);
+	*node = (struct inode_node){ inode, archive_entry_filetype(entry), archive_entry_rdev(entry),
+				     target ? pool_string(pool, target) : NULL };
 	*vector_push(&list->nodes) = node;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_inodes(const void *a, const void *b)
 {
-	const struct node *one = *(struct node *const *)a, *other = *(struct node *const *)b;
+	const struct inode_node *one = *(struct inode_node *const *)a, *other = *(struct inode_node *const *)b;
 
 	return one->inode < other->inode ? -1 : one->inode > other->inode;
 }
@@ -69,7 +69,7 @@ static void print_name(uint64_t inode, char to[INODE_NAME_SIZE])
 	snprintf(to, INODE_NAME_SIZE, ".criu-inode-%llu", (unsigned long long)inode);
 }
 
-static int make_node(int root, const struct node *node, const char *name)
+static int make_node(int root, const struct inode_node *node, const char *name)
 {
 	if (S_ISDIR(node->type))
 		return mkdirat(root, name, 0700);
@@ -109,10 +109,10 @@ int inodes_make(struct inode_list *list, int root)
 
 	if (!list->nodes.n)
 		return 0;
-	qsort(list->nodes.items, list->nodes.n, sizeof(*list->nodes.items), compare);
+	qsort(list->nodes.items, list->nodes.n, sizeof(*list->nodes.items), compare_inodes);
 	TRY(find_last(root, &last));
 	for (size_t i = 0; last && i < list->nodes.n; i++) {
-		const struct node *node = list->nodes.items[i];
+		const struct inode_node *node = list->nodes.items[i];
 		char name[INODE_NAME_SIZE];
 
 		if (node->inode <= last)

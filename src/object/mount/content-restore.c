@@ -246,7 +246,7 @@ static int take_number(struct filling *filling, struct archive_entry *entry)
 	return 0;
 }
 
-static int fill(struct filling *filling, int fd, bool whole)
+static int fill_tmpfs(struct filling *filling, int fd, bool whole)
 {
 	if (whole) {
 		TRY(read_archive(filling, fd, take_number));
@@ -277,7 +277,7 @@ int content_restore(struct restore *r, int root, const struct mount *mount)
 	TRY(error);
 	fd = image_fd(image);
 	TRY(fd);
-	error = fill(&filling, fd, strcmp(mount->entry->root, "/") == 0);
+	error = fill_tmpfs(&filling, fd, strcmp(mount->entry->root, "/") == 0);
 	vector_done(&filling.inodes.nodes);
 	vector_done(&filling.folders);
 	return error;

@@ -156,9 +156,9 @@ int pty_clone(struct mount_set *set, struct mount *mount, int *ret_master);
 #define INODE_NAME_SIZE 40
 
 struct archive_entry;
-struct node;
+struct inode_node;
 struct inode_list {
-	VECTOR(struct node *) nodes;
+	VECTOR(struct inode_node *) nodes;
 };
 
 /* 0: the archive does not tell. */

@@ -54,7 +54,7 @@ static bool root_comes_from_outside(const struct restore *r, const struct mount 
 	return !(root->fs && root->fs->content);
 }
 
-static int classify(struct restore *r, struct mount *mount)
+static int classify_mount(struct restore *r, struct mount *mount)
 {
 	const MntEntry *entry = mount->entry;
 
@@ -95,7 +95,7 @@ int mount_restore_load(struct restore *r, struct namespace *ns)
 	TRY(read_image(r, space));
 	TRY(space_link(r->mounts, space, "mountpoints image"));
 	for (struct mount *m = space->root; m; m = mount_next(m))
-		TRY(classify(r, m));
+		TRY(classify_mount(r, m));
 	space_count_supers(r->mounts, space, r->pool);
 	return sharing_check(r->mounts);
 }
@@ -125,18 +125,20 @@ int mount_restore_needs(struct restore *r, struct namespace *ns)
 		const MntEntry *entry = m->entry;
 
 		if (entry->with_plugin)
-			(void)need(r, NEED_PEER, "a plugin", "it mounts %s", entry->mountpoint);
+			(void)needs_add(r, NEED_PEER, "a plugin", "it mounts %s", entry->mountpoint);
 		else if (entry->has_below)
 			continue; /* it comes with another one, if it is there */
 		else if (mount_is_external(m) && entry->ext_key && strcmp(entry->ext_key, EXTERNAL_AUTO) == 0)
-			(void)need(r, NEED_FILE, entry->source, "it is mounted on %s", entry->mountpoint);
+			(void)needs_add(r, NEED_FILE, entry->source, "it is mounted on %s", entry->mountpoint);
 		else if (mount_is_external(m) || entry->ext_key)
-			(void)need(r, NEED_OPTION,
-				   pool_printf(r->pool, "--external %s[%s]:PATH", mount_is_external(m) ? "mnt" : "dev",
-					       mount_is_external(m) ? entry->ext_key ?: entry->root : entry->source),
-				   "gives what is mounted on %s", entry->mountpoint);
+			(void)needs_add(
+				r, NEED_OPTION,
+				pool_printf(r->pool, "--external %s[%s]:PATH", mount_is_external(m) ? "mnt" : "dev",
+					    mount_is_external(m) ? entry->ext_key ?: entry->root : entry->source),
+				"gives what is mounted on %s", entry->mountpoint);
 		else if (!m->parent && m->from_root && strcmp(entry->root, "/") != 0)
-			(void)need(r, NEED_OPTION, "--root", "the root of the mount namespace, %s then", entry->root);
+			(void)needs_add(r, NEED_OPTION, "--root", "the root of the mount namespace, %s then",
+					entry->root);
 	}
 	return 0;
 }

@@ -43,7 +43,7 @@ int nsfs_dump(struct dump *d, struct mount *mount)
 	return -ENOENT;
 }
 
-static const struct namespace *find(struct restore *r, const MntEntry *entry)
+static const struct namespace *find_namespace(struct restore *r, const MntEntry *entry)
 {
 	const struct namespace *ns;
 
@@ -54,12 +54,14 @@ static const struct namespace *find(struct restore *r, const MntEntry *entry)
 
 int nsfs_load(struct restore *r, const struct mount *mount)
 {
-	return find(r, mount->entry) ? 0 : refuse(EINVAL, "the namespace that is mounted there is not in the images");
+	return find_namespace(r, mount->entry)
+		       ? 0
+		       : refuse(EINVAL, "the namespace that is mounted there is not in the images");
 }
 
 int nsfs_clone(struct restore *r, struct mount *mount)
 {
-	const struct namespace *ns = find(r, mount->entry);
+	const struct namespace *ns = find_namespace(r, mount->entry);
 	AUTO_FREE char *path = xprintf("/proc/self/ns/%s", ns->kind->name);
 	AUTO_CLOSE int own = ns->fd < 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 

@@ -37,7 +37,7 @@ static const char *skip_name(const char *option)
 }
 
 /* A colon in a path has a backslash in front, other characters may be there by number. */
-static char *unquote(char *path)
+static char *unquote_layer(char *path)
 {
 	char *to = path;
 
@@ -71,7 +71,7 @@ static bool for_all_layers(const char *options, bool (*take)(const char *path, v
 			size_t n = path_length(path);
 			AUTO_FREE char *copy = xprintf("%.*s", (int)n, path);
 
-			if (n && !take(unquote(copy), arg))
+			if (n && !take(unquote_layer(copy), arg))
 				return false;
 			path += n;
 			path += strspn(path, ":");
@@ -117,7 +117,7 @@ static const char *find_inner_layers(const struct dump *d, const char *path, siz
  * A layer may be an overlay itself: an image that is mounted for the container (podman run --mount type=image), and is
  * not any more when the container has ended. Its own layers stay.
  */
-static char *flatten(struct dump *d, const char *options)
+static char *flatten_layers(struct dump *d, const char *options)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
 
@@ -130,7 +130,7 @@ static char *flatten(struct dump *d, const char *options)
 		p = path ?: p + size;
 		while (path && *p && *p != ',') {
 			size_t n = path_length(p), inner_size;
-			AUTO_FREE char *layer = unquote(xprintf("%.*s", (int)n, p));
+			AUTO_FREE char *layer = unquote_layer(xprintf("%.*s", (int)n, p));
 			const char *inner = find_inner_layers(d, layer, &inner_size);
 
 			buffer_printf(&text, "%.*s", inner ? (int)inner_size : (int)n, inner ?: p);
@@ -189,7 +189,7 @@ int overlay_dump(struct dump *d, struct mount *mount)
 	if (!for_all_layers(mount->entry->options, is_there, &own))
 		return mount_refuse(mount, "its layers are neither in its mount namespace nor here");
 	mount->entry->has_made_outside = mount->entry->made_outside = true;
-	mount->entry->options = flatten(d, mount->entry->options);
+	mount->entry->options = flatten_layers(d, mount->entry->options);
 	find_empty_layers(d, mount->entry);
 	log_info("%s is made of directories outside", mount->entry->mountpoint);
 	return 0;
@@ -202,7 +202,7 @@ static char *get_path(const char *options, const char *name)
 		const char *path = text_after(p, name);
 
 		if (path)
-			return unquote(xprintf("%.*s", (int)path_length(path), path));
+			return unquote_layer(xprintf("%.*s", (int)path_length(path), path));
 	}
 	return NULL;
 }

@@ -18,7 +18,7 @@
 #include "object/mount/core.h"
 #include "object/namespace/namespace.h"
 
-static struct mount *find(const struct restore *r, int mnt_id)
+static struct mount *find_place(const struct restore *r, int mnt_id)
 {
 	struct mount *mount =
 		r->mounts && r->mounts->by_id && mnt_id > 0 ? table_find(r->mounts->by_id, (uint64_t)mnt_id) : NULL;
@@ -28,7 +28,7 @@ static struct mount *find(const struct restore *r, int mnt_id)
 
 void mount_restore_place(const struct restore *r, int mnt_id, const char *name, struct mount_place *ret)
 {
-	const struct mount *mount = find(r, mnt_id);
+	const struct mount *mount = find_place(r, mnt_id);
 	const char *below = mount ? path_below(name, mount->entry->mountpoint) : NULL;
 
 	*ret = (struct mount_place){ mount_restore_root(r, mnt_id), name, false };
@@ -49,7 +49,7 @@ static uint64_t id_of(int fd)
 
 bool mount_restore_is_on(const struct restore *r, int mnt_id, int fd)
 {
-	const struct mount *mount = find(r, mnt_id);
+	const struct mount *mount = find_place(r, mnt_id);
 
 	return !mount || id_of(fd) == id_of(mount->fd);
 }
@@ -90,7 +90,7 @@ int mount_restore_open_covered(struct restore *r, int mnt_id, const char *path, 
 {
 	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	struct look look = { .mount = find(r, mnt_id), .clone = -1 };
+	struct look look = { .mount = find_place(r, mnt_id), .clone = -1 };
 	AUTO_CLOSE int clone = -1, fd = -1;
 
 	if (!look.mount)
@@ -106,7 +106,7 @@ int mount_restore_open_covered(struct restore *r, int mnt_id, const char *path, 
 
 int mount_restore_open_twin(const struct restore *r, int mnt_id, int fd, int *ret_fd)
 {
-	const struct mount *mount = find(r, mnt_id);
+	const struct mount *mount = find_place(r, mnt_id);
 
 	*ret_fd = mount ? open_handle(mount, fd, O_PATH | O_CLOEXEC) : -ENOENT;
 	return *ret_fd < 0 ? *ret_fd : 0;
@@ -121,7 +121,7 @@ static void print_in_super(const struct mount *mount, const char *path, char to[
 bool mount_restore_common(const struct restore *r, const struct mount_name *from, const struct mount_name *to,
 			  struct mount_common *ret)
 {
-	const struct mount *first = find(r, from->mnt_id), *second = find(r, to->mnt_id), *m;
+	const struct mount *first = find_place(r, from->mnt_id), *second = find_place(r, to->mnt_id), *m;
 	char a[PATH_MAX], b[PATH_MAX];
 
 	if (!first || !second || first->entry->root_dev != second->entry->root_dev)

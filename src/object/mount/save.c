@@ -97,7 +97,7 @@ static int find_seen(const char *place, int *ret)
 }
 
 /* In a copy of the namespace: takes off what lies upon the mount, or upon directories above, until it is seen. */
-static int uncover(const struct reveal *reveal, const struct proc_mounts *all, const struct chain *chain)
+static int uncover_mount(const struct reveal *reveal, const struct proc_mounts *all, const struct chain *chain)
 {
 	const struct mount *mount = reveal->mount;
 	int wanted = chain->ids.items[chain->ids.n - 1], id;
@@ -135,7 +135,7 @@ static int uncover_in_copy(const struct reveal *reveal)
 	TRY(proc_mounts_read(self, reveal->d->pool, &all));
 	error = find_copies(&all, reveal->mount, &chain);
 	if (error == 0)
-		error = uncover(reveal, &all, &chain);
+		error = uncover_mount(reveal, &all, &chain);
 	vector_done(&chain.ids);
 	return error;
 }

@@ -98,7 +98,7 @@ static int set_type(struct mount_set *set, struct mount *mount, unsigned long ty
 	return error < 0 ? fail(-error, "setting the propagation of %s", mount->entry->mountpoint) : 0;
 }
 
-static int join(struct mount_set *set, struct mount *mount, const struct mount *first)
+static int join_peers(struct mount_set *set, struct mount *mount, const struct mount *first)
 {
 	int error;
 
@@ -121,7 +121,7 @@ static int set_one(struct mount_set *set, struct mount *mount)
 		return make_first(set, mount);
 	TRY(set_one(set, first));
 	mount->shared_set = true;
-	return join(set, mount, first);
+	return join_peers(set, mount, first);
 }
 
 bool sharing_is_outside(const struct mount_set *set, const struct mount *mount)
@@ -157,7 +157,7 @@ static int make_first(struct mount_set *set, struct mount *mount)
 	mount->shared_set = true;
 	if (master) {
 		TRY(set_one(set, master));
-		TRY(join(set, mount, master));
+		TRY(join_peers(set, mount, master));
 	}
 	if (sharing_is_outside(set, mount))
 		TRY(join_outside(set, mount));

@@ -43,7 +43,7 @@ static void __attribute__((noreturn)) be_broker(const struct broker *broker, pid
 		pause();
 }
 
-static int make(struct broker *broker)
+static int make_broker(struct broker *broker)
 {
 	pid_t parent = getpid();
 
@@ -54,7 +54,7 @@ static int make(struct broker *broker)
 	return broker->pid < 0 ? fail_errno("making a process to enter the user namespace") : 0;
 }
 
-static void end(pid_t pid)
+static void end_broker(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
@@ -72,11 +72,11 @@ int broker_begin(struct restore *r, struct broker **ret)
 		return fail_errno("making a pair of sockets");
 	broker->ours = pair[0];
 	broker->theirs = pair[1];
-	TRY(make(broker));
+	TRY(make_broker(broker));
 	if (!r->inner_pids && task_tree_find_thread(r->tree, broker->pid)) {
 		taken = broker->pid; /* a task wants it: the next one has another */
-		TRY(make(broker));
-		end(taken);
+		TRY(make_broker(broker));
+		end_broker(taken);
 	}
 	broker->pidfd = pidfd_of_process(broker->pid);
 	return broker->pidfd < 0 ? fail(-broker->pidfd, "opening a pidfd of the broker") : 0;
@@ -110,7 +110,7 @@ void broker_end(struct broker **place)
 	if (!broker)
 		return;
 	if (broker->pid > 0)
-		end(broker->pid);
+		end_broker(broker->pid);
 	auto_close(&broker->pidfd);
 	auto_close(&broker->ours);
 	auto_close(&broker->theirs);

@@ -75,7 +75,7 @@ static int find_inode(int proc, const char *name, ino_t *ret)
 	return 0;
 }
 
-static struct namespace *add(struct dump *d, const struct namespace_kind *kind, ino_t inode)
+static struct namespace *add_namespace(struct dump *d, const struct namespace_kind *kind, ino_t inode)
 {
 	struct namespace *ns = pool_new(d->pool, struct namespace);
 
@@ -100,7 +100,7 @@ int namespaces_dump_begin(struct dump *d)
 	ids->vm_id = ids->files_id = ids->fs_id = ids->sighand_id = 1;
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
 		TRY(find_inode(self, (*kind)->name, &inode));
-		add(d, *kind, inode)->own = true;
+		add_namespace(d, *kind, inode)->own = true;
 		set_id(ids, *kind, d->namespaces->last_id);
 	}
 	d->inventory->root_ids = ids;
@@ -135,7 +135,7 @@ static int dump_kind(struct dump *d, struct task *task, const struct namespace_k
 
 	TRY(find_inode(task->dump->proc, kind->name, &inode));
 	for_each_namespace(ns, d->namespaces) if (ns->kind == kind && ns->inode == inode) found = ns;
-	ns = found ?: add(d, kind, inode);
+	ns = found ?: add_namespace(d, kind, inode);
 	set_id(task->ids, kind, ns->id);
 	if (ns->task)
 		return 0;

@@ -28,7 +28,7 @@ static uint32_t get_id(const TaskKobjIdsEntry *ids, const struct namespace_kind 
 	return *(const uint32_t *)((const char *)ids + kind->id);
 }
 
-static int check(struct restore *r, const struct namespace *ns)
+static int check_namespace(struct restore *r, const struct namespace *ns)
 {
 	if (!ns->kind->dump)
 		return refuse(
@@ -44,7 +44,7 @@ static int check(struct restore *r, const struct namespace *ns)
 	return 0;
 }
 
-static int add(struct restore *r, struct task *task, const struct namespace_kind *kind)
+static int add_namespace(struct restore *r, struct task *task, const struct namespace_kind *kind)
 {
 	uint32_t id = get_id(task->ids, kind);
 	struct namespace *ns = namespace_of(r->namespaces, task, kind);
@@ -64,7 +64,7 @@ static int add(struct restore *r, struct task *task, const struct namespace_kind
 		return 0;
 	r->namespaces->any = true;
 	r->namespaces->announced |= strcmp(kind->name, "time") != 0;
-	return check(r, ns);
+	return check_namespace(r, ns);
 }
 
 static bool can_join(const char *kind)
@@ -78,7 +78,7 @@ static bool can_join(const char *kind)
 }
 
 /* The last option for a kind counts. */
-static int join(struct restore *r, const struct opt_join_ns *option)
+static int join_given(struct restore *r, const struct opt_join_ns *option)
 {
 	struct namespace *ns;
 	int fd, type;
@@ -110,11 +110,11 @@ static int join(struct restore *r, const struct opt_join_ns *option)
 static int join_all(struct restore *r)
 {
 	for (size_t i = 0; i < r->options->join_ns.n; i++)
-		TRY(join(r, &r->options->join_ns.items[i]));
+		TRY(join_given(r, &r->options->join_ns.items[i]));
 	return 0;
 }
 
-static int adopt(struct restore *r, struct namespace *ns)
+static int adopt_namespace(struct restore *r, struct namespace *ns)
 {
 	int adopted;
 
@@ -136,13 +136,13 @@ int namespaces_restore_load(struct restore *r)
 	r->namespaces = pool_new(r->pool, struct namespace_set);
 	for_each_task(task, r->tree)
 		for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
-			error = add(r, task, *kind) ?: error;
+			error = add_namespace(r, task, *kind) ?: error;
 	TRY(error); /* all that is in the way is told */
 	TRY(join_all(r));
 	for_each_namespace(ns, r->namespaces)
 	{
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
-		int adopted = adopt(r, ns);
+		int adopted = adopt_namespace(r, ns);
 
 		TRY(restore_go_on(r, adopted));
 		if (!adopted && !ns->own && !ns->joined && ns->kind->load)
@@ -160,7 +160,7 @@ int namespaces_restore_load(struct restore *r)
 typedef int (*phase_t)(struct restore *r, struct namespace *ns);
 
 /* One phase of all that are not criu's own, the kinds in the order of their list. */
-static int each(struct restore *r, enum phase point, size_t member)
+static int run_phase(struct restore *r, enum phase point, size_t member)
 {
 	struct namespace *ns;
 
@@ -181,7 +181,7 @@ static int each(struct restore *r, enum phase point, size_t member)
 	return 0;
 }
 
-#define EACH(r, phase) each((r), PHASE_restore_##phase, offsetof(struct namespace_kind, phase))
+#define EACH(r, phase) run_phase((r), PHASE_restore_##phase, offsetof(struct namespace_kind, phase))
 
 int namespaces_restore_needs(struct restore *r)
 {
@@ -269,7 +269,7 @@ static int open_of(int proc, struct namespace *ns)
 	return ns->fd < 0 ? fail_errno("opening the %s namespace of the root task", ns->kind->name) : 0;
 }
 
-static int born(struct restore *r, bool user)
+static int run_births(struct restore *r, bool user)
 {
 	struct namespace *ns;
 
@@ -294,10 +294,10 @@ int namespaces_restore_born(struct restore *r, struct task *task)
 	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && !ns->made_first)
 		TRY(open_of(r->tree->root->restore->proc, ns));
 	/* The user namespace first: it gives rights in the others. */
-	TRY(born(r, true));
+	TRY(run_births(r, true));
 	if (r->ids)
 		TRY(make_some(r, true));
-	return born(r, false);
+	return run_births(r, false);
 }
 
 static int unshare_one(void *arg)

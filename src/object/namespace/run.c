@@ -24,7 +24,7 @@
 
 #define STACK_SIZE (512 * 1024)
 
-struct job {
+struct namespace_job {
 	int proc;
 	int own_proc; /* /proc as we see it: in other mount namespaces there may be none */
 	uint32_t flags;
@@ -69,7 +69,7 @@ int namespace_enter_user(int proc)
 }
 
 /* The user namespace first: it may give the right to enter the others. */
-static int enter_all(const struct job *job)
+static int enter_all(const struct namespace_job *job)
 {
 	const struct namespace_kind *user = namespace_kind_find("user");
 
@@ -84,7 +84,7 @@ static int enter_all(const struct job *job)
 	return 0;
 }
 
-static int spawn(int (*function)(void *arg), struct job *job)
+static int spawn_process(int (*function)(void *arg), struct namespace_job *job)
 {
 	sigset_t all, old;
 	char *stack;
@@ -112,7 +112,7 @@ static int spawn(int (*function)(void *arg), struct job *job)
 
 static int do_work(void *arg)
 {
-	struct job *job = arg;
+	struct namespace_job *job = arg;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	own_proc = job->own_proc;
@@ -121,9 +121,9 @@ static int do_work(void *arg)
 	return 0;
 }
 
-static int go(void *arg)
+static int enter_and_work(void *arg)
 {
-	struct job *job = arg;
+	struct namespace_job *job = arg;
 	int error;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -131,27 +131,27 @@ static int go(void *arg)
 	if (error < 0)
 		job->result = error;
 	else if (job->flags & CLONE_NEWPID)
-		job->result = spawn(do_work, job); /* only children are in it */
+		job->result = spawn_process(do_work, job); /* only children are in it */
 	else
 		(void)do_work(job);
 	return 0;
 }
 
-static int run(struct job *job)
+static int run_job(struct namespace_job *job)
 {
 	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (proc < 0)
 		return fail_errno("opening /proc");
 	job->own_proc = proc;
-	return spawn(go, job);
+	return spawn_process(enter_and_work, job);
 }
 
 int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg)
 {
-	struct job job = { .proc = proc, .flags = flags, .work = work, .arg = arg };
+	struct namespace_job job = { .proc = proc, .flags = flags, .work = work, .arg = arg };
 
-	return run(&job);
+	return run_job(&job);
 }
 
 int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg)
@@ -159,7 +159,9 @@ int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(
 	/* That of single tasks lies within that of the root, which we have power over. */
 	const int fds[] = { ns->owner ? ns->owner->fd : ns->fd, ns->owner ? ns->fd : -1, -1 };
 	uint32_t user = r->ids ? CLONE_NEWUSER : 0;
-	struct job job = { .proc = r->tree->root->restore->proc, .flags = user, .fds = fds, .work = work, .arg = arg };
+	struct namespace_job job = {
+		.proc = r->tree->root->restore->proc, .flags = user, .fds = fds, .work = work, .arg = arg
+	};
 
 	if (ns->kind->flag == CLONE_NEWUSER)
 		job.fds = NULL; /* it is there already, and no process may enter its own user namespace */
@@ -167,7 +169,7 @@ int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(
 		job.flags |= CLONE_NEWPID;
 		job.fds = NULL;
 	}
-	return run(&job);
+	return run_job(&job);
 }
 
 int namespace_open_own(const char *name)

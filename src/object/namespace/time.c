@@ -61,7 +61,7 @@ static int read_there(int proc, struct time_offsets *ret)
 }
 
 /* What is shown is that for children, so a process of ours enters it: one with memory of its own, as setns(2) wants. */
-static int visit(int proc, struct time_offsets *ret)
+static int ask_clocks(int proc, struct time_offsets *ret)
 {
 	struct {
 		int error;
@@ -99,7 +99,7 @@ bool time_has_other_for_children(int proc)
 
 int time_offsets_inside(int proc, struct time_offsets *ret)
 {
-	return time_has_other_for_children(proc) ? visit(proc, ret) : time_offsets_for_children(proc, ret);
+	return time_has_other_for_children(proc) ? ask_clocks(proc, ret) : time_offsets_for_children(proc, ret);
 }
 
 /* --- dump --- */

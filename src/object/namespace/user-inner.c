@@ -19,14 +19,14 @@
 #include "object/namespace/user.h"
 #include "session/ids.h"
 
-struct making {
+struct inner_making {
 	struct restore *r;
 	struct namespace *ns;
 };
 
 static int make_there(void *arg)
 {
-	const struct making *making = arg;
+	const struct inner_making *making = arg;
 	const UsernsEntry *entry = making->ns->data;
 
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
@@ -44,7 +44,7 @@ static int make_there(void *arg)
 /* As ourselves, whose files in /proc those of the broker are. */
 static int write_there(void *arg)
 {
-	const struct making *making = arg;
+	const struct inner_making *making = arg;
 	const struct restore *r = making->r;
 	AUTO_FREE char *path = xprintf("/proc/%d", broker_pid(making->ns->broker));
 	AUTO_CLOSE int user = r->ids ? openat(r->tree->root->restore->proc, "ns/user", O_RDONLY | O_CLOEXEC) : -1;
@@ -64,7 +64,7 @@ static int write_there(void *arg)
 
 int user_make_inner(struct restore *r, struct namespace *ns)
 {
-	struct making making = { r, ns };
+	struct inner_making making = { r, ns };
 	int dumpable = prctl(PR_GET_DUMPABLE), error;
 
 	error = namespace_run(r->tree->root->restore->proc, r->ids ? CLONE_NEWUSER : 0, make_there, &making);

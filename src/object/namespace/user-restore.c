@@ -44,7 +44,7 @@ const CredsEntry *user_creds_of_root(const struct restore *r)
 
 /* What a change of ids takes away: the right of others to look at us, which tasks need, and the signal of our parent.
  */
-static void recover(int dumpable, int signal)
+static void recover_rights(int dumpable, int signal)
 {
 	prctl(PR_SET_DUMPABLE, dumpable == 1);
 	prctl(PR_SET_PDEATHSIG, signal);
@@ -144,13 +144,13 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 	result = enter_given(r, homes);
 	if (result == 0)
 		result = take_ids(root, r->ids, bits);
-	recover(dumpable, signal);
+	recover_rights(dumpable, signal);
 	if (result == 0)
 		result = boot(arg);
 	if (syscall(SYS_setresuid, uid[0], uid[1], uid[2]) < 0 || syscall(SYS_setresgid, gid[0], gid[1], gid[2]) < 0 ||
 	    syscall(SYS_setgroups, (size_t)n, groups) < 0 || prctl(PR_SET_SECUREBITS, bits) < 0)
 		return fail_errno("taking the own ids again");
-	recover(dumpable, signal);
+	recover_rights(dumpable, signal);
 	if (logged_in)
 		write_loginuid(loginuid);
 	back = leave_given(homes);

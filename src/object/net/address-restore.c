@@ -81,7 +81,7 @@ int net_tables_load(struct restore *r, uint32_t id, const NetnsEntry *entry, str
 /* --- requests --- */
 
 /* The message again, as a request. */
-static struct nlmsghdr *repeat(void *capacity, const struct nlmsghdr *message, uint16_t type, uint16_t flags)
+static struct nlmsghdr *repeat_message(void *capacity, const struct nlmsghdr *message, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *request = capacity;
 
@@ -143,7 +143,7 @@ static int remove_unwanted(struct netlink *netlink, const struct net_messages *w
 	{
 		if (is_wanted(message, wanted))
 			continue;
-		error = rtnetlink_tell(netlink, repeat(capacity, message, RTM_DELADDR, 0));
+		error = rtnetlink_tell(netlink, repeat_message(capacity, message, RTM_DELADDR, 0));
 		if (error < 0 && error != -EADDRNOTAVAIL)
 			return fail(-error, "removing an address that the kernel has given");
 	}
@@ -202,7 +202,7 @@ static int restore_address(struct netlink *netlink, const struct nlmsghdr *messa
 {
 	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
-	struct nlmsghdr *request = repeat(capacity, message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+	struct nlmsghdr *request = repeat_message(capacity, message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
 	int error;
 
 	if (is_unchanged(message, now))
@@ -210,7 +210,7 @@ static int restore_address(struct netlink *netlink, const struct nlmsghdr *messa
 	set_detection(request, false);
 	error = rtnetlink_tell(netlink, request);
 	if (error == 0 && address->ifa_family == AF_INET6 && !(address->ifa_flags & IFA_F_NODAD)) {
-		request = repeat(capacity, message, RTM_NEWADDR, NLM_F_REPLACE);
+		request = repeat_message(capacity, message, RTM_NEWADDR, NLM_F_REPLACE);
 		set_detection(request, true);
 		error = rtnetlink_tell(netlink, request);
 	}
@@ -279,8 +279,8 @@ static struct nlmsghdr *make_route(void *capacity, const struct nlmsghdr *messag
 	const struct rtmsg *from = mnl_nlmsg_get_payload(message);
 	/* Routes to the same place keep their order only if each is put behind the others; for IPv6 that word means to
 	 * join them. */
-	struct nlmsghdr *request = repeat(capacity, message, RTM_NEWROUTE,
-					  NLM_F_CREATE | (from->rtm_family == AF_INET ? NLM_F_APPEND : 0));
+	struct nlmsghdr *request = repeat_message(capacity, message, RTM_NEWROUTE,
+						  NLM_F_CREATE | (from->rtm_family == AF_INET ? NLM_F_APPEND : 0));
 	struct rtmsg *route = mnl_nlmsg_get_payload(request);
 	struct nlattr *attribute, *info = NULL;
 
@@ -364,7 +364,7 @@ static int restore_rules(struct netlink *netlink, const struct net_messages *wan
 	{
 		if (has_message(message, wanted->data, wanted->size))
 			continue;
-		error = rtnetlink_tell(netlink, repeat(capacity, message, RTM_DELRULE, 0));
+		error = rtnetlink_tell(netlink, repeat_message(capacity, message, RTM_DELRULE, 0));
 		if (error < 0)
 			return fail(-error, "removing a rule that was not there");
 	}
@@ -372,7 +372,7 @@ static int restore_rules(struct netlink *netlink, const struct net_messages *wan
 	{
 		if (has_message(message, now.data, now.size))
 			continue;
-		error = rtnetlink_tell(netlink, repeat(capacity, message, RTM_NEWRULE, NLM_F_CREATE));
+		error = rtnetlink_tell(netlink, repeat_message(capacity, message, RTM_NEWRULE, NLM_F_CREATE));
 		if (error < 0 && error != -EEXIST)
 			return fail(-error, "setting a rule");
 	}

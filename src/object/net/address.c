@@ -60,7 +60,7 @@ static bool want_neighbour(const struct nlmsghdr *message)
 	return neighbour->ndm_state & NUD_PERMANENT || neighbour->ndm_flags & NTF_PROXY;
 }
 
-static int ask(struct netlink *netlink, const struct net_table *table, int family, struct buffer *to)
+static int ask_table(struct netlink *netlink, const struct net_table *table, int family, struct buffer *to)
 {
 	const union {
 		struct ifaddrmsg address;
@@ -85,7 +85,7 @@ static int dump_table(struct dump *d, struct netlink *netlink, const struct net_
 	AUTO(image_close) struct image *image = NULL;
 	AUTO(buffer_done) struct buffer messages = { 0 };
 
-	TRY(ask(netlink, table, table->family, &messages));
+	TRY(ask_table(netlink, table, table->family, &messages));
 	TRY(image_create_number(d->store, &image, table->image, (struct image_number){ id }));
 	TRY(image_write_bytes(image, &table->word, sizeof(table->word)));
 	TRY(image_write_bytes(image, messages.data, messages.size));
@@ -173,7 +173,7 @@ int net_tables_collect(struct dump *d, struct netlink *netlink)
 
 		if (table->type != RTM_NEWROUTE)
 			continue;
-		TRY(ask(netlink, table, table->family, &messages));
+		TRY(ask_table(netlink, table, table->family, &messages));
 		TRY(check_routes(d, &messages));
 	}
 	return check_bridges(d, netlink);

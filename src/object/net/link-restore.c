@@ -170,7 +170,7 @@ bool link_is_there(struct net_fill *fill, uint32_t index)
 
 /* --- settings of the device itself --- */
 
-static struct nlmsghdr *change(void *capacity, const NetDeviceEntry *entry, uint32_t flags, uint32_t mask)
+static struct nlmsghdr *change_device(void *capacity, const NetDeviceEntry *entry, uint32_t flags, uint32_t mask)
 {
 	const struct ifinfomsg header = {
 		.ifi_family = AF_UNSPEC, .ifi_index = (int)entry->ifindex, .ifi_flags = flags, .ifi_change = mask
@@ -182,7 +182,7 @@ static struct nlmsghdr *change(void *capacity, const NetDeviceEntry *entry, uint
 static int set_addr_gen_mode(struct net_fill *fill, const NetDeviceEntry *entry, uint8_t mode)
 {
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
-	struct nlmsghdr *request = change(capacity, entry, 0, 0);
+	struct nlmsghdr *request = change_device(capacity, entry, 0, 0);
 	struct nlattr *specs, *family;
 	int error;
 
@@ -200,7 +200,7 @@ static int set_addr_gen_mode(struct net_fill *fill, const NetDeviceEntry *entry,
 static int set_up(struct net_fill *fill, const NetDeviceEntry *entry)
 {
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
-	struct nlmsghdr *request = change(capacity, entry, entry->flags, FLAGS_SET & ~(uint32_t)IFF_UP);
+	struct nlmsghdr *request = change_device(capacity, entry, entry->flags, FLAGS_SET & ~(uint32_t)IFF_UP);
 	int error;
 
 	if (entry->mtu)
@@ -222,7 +222,7 @@ static int set_up(struct net_fill *fill, const NetDeviceEntry *entry)
 static int set_master(struct net_fill *fill, const NetDeviceEntry *entry)
 {
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
-	struct nlmsghdr *request = change(capacity, entry, 0, 0);
+	struct nlmsghdr *request = change_device(capacity, entry, 0, 0);
 	int error;
 
 	mnl_attr_put_u32(request, IFLA_MASTER, entry->master);
@@ -231,7 +231,7 @@ static int set_master(struct net_fill *fill, const NetDeviceEntry *entry)
 		return fail(-error, "making it a port of device %u", entry->master);
 	if (!entry->has_slave_data)
 		return 0;
-	request = change(capacity, entry, 0, 0);
+	request = change_device(capacity, entry, 0, 0);
 	struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
 	mnl_attr_put_strz(request, IFLA_INFO_SLAVE_KIND, "bridge");
 	put_raw(request, IFLA_INFO_SLAVE_DATA, &entry->slave_data);
@@ -244,7 +244,7 @@ static int let_run(struct net_fill *fill, const NetDeviceEntry *entry)
 {
 	char capacity[256] __attribute__((aligned(8)));
 
-	return tell_patiently(fill->netlink, change(capacity, entry, entry->flags, IFF_UP));
+	return tell_patiently(fill->netlink, change_device(capacity, entry, entry->flags, IFF_UP));
 }
 
 /* --- all of a namespace --- */
@@ -306,7 +306,7 @@ int net_links_make(struct net_fill *fill)
 	return 0;
 }
 
-static int start(struct net_fill *fill, const NetDeviceEntry *entry)
+static int start_device(struct net_fill *fill, const NetDeviceEntry *entry)
 {
 	int error = entry->flags & IFF_UP ? let_run(fill, entry) : 0;
 
@@ -317,13 +317,13 @@ static int start(struct net_fill *fill, const NetDeviceEntry *entry)
 
 int net_links_start(struct net_fill *fill)
 {
-	return each_until_done(fill, start, -ENETDOWN, "cannot switch on");
+	return each_until_done(fill, start_device, -ENETDOWN, "cannot switch on");
 }
 
 static int set_token(struct net_fill *fill, const NetDeviceEntry *entry)
 {
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
-	struct nlmsghdr *request = change(capacity, entry, 0, 0);
+	struct nlmsghdr *request = change_device(capacity, entry, 0, 0);
 	struct nlattr *specs, *family;
 	int error;
 

@@ -373,7 +373,7 @@ static int set_nsids(struct restore *r, struct net_fill *fill, const NetnsEntry 
 	return 0;
 }
 
-static int furnish(struct restore *r, struct net_fill *fill, const struct net_space *space)
+static int furnish_network(struct restore *r, struct net_fill *fill, const struct net_space *space)
 {
 	TRY(set_nsids(r, fill, space->entry));
 	TRY(net_settings_restore(space->entry));
@@ -422,7 +422,7 @@ static int fill_net(struct restore *r, struct namespace *ns)
 	TRY(check_is_another(home));
 	TRY(open_rtnetlink(&netlink));
 	fill.netlink = netlink;
-	return furnish(r, &fill, space);
+	return furnish_network(r, &fill, space);
 }
 
 /* When all connections are there: their last steps are segments that we send to ourselves, which rules could drop. */

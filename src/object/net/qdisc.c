@@ -15,7 +15,7 @@
 #include "object/net/link.h"
 #include "session/loss.h"
 
-static void report(struct net_view *view, const struct nlmsghdr *message, const struct net_devices *devices)
+static void report_qdisc(struct net_view *view, const struct nlmsghdr *message, const struct net_devices *devices)
 {
 	const struct tcmsg *head = mnl_nlmsg_get_payload(message);
 	const struct nlattr *parts[TCA_MAX + 1] = { 0 };
@@ -38,7 +38,7 @@ int net_qdiscs_report(struct net_view *view, const struct net_devices *devices)
 	int error = rtnetlink_dump(view->netlink, RTM_GETQDISC, &header, sizeof(header), NULL, &raw);
 
 	if (error == 0)
-		rtnetlink_for_each(message, raw.data, raw.size) report(view, message, devices);
+		rtnetlink_for_each(message, raw.data, raw.size) report_qdisc(view, message, devices);
 	buffer_done(&raw);
 	/* A kernel without CONFIG_NET_SCHED has none. */
 	return error == 0 || error == -EOPNOTSUPP ? 0 : fail(-error, "asking for the queueing disciplines");

@@ -239,7 +239,7 @@ static int check_list(const char *what, const char *const *names, SysctlEntry *c
 
 /* --- all others --- */
 
-struct walk {
+struct settings_walk {
 	struct pool *pool;
 	VECTOR(NetSysctl *) found;
 };
@@ -259,7 +259,7 @@ static bool is_listed(const char *path)
 	return !strcmp(path, "unix/max_dgram_qlen") || !strcmp(path, "ipv4/ping_group_range");
 }
 
-static void walk_file(struct walk *walk, const char *path)
+static void walk_file(struct settings_walk *walk, const char *path)
 {
 	char full[512], value[VALUE_MAX];
 	struct stat st;
@@ -281,7 +281,7 @@ static int by_path(const void *a, const void *b)
 	return strcmp((*(NetSysctl *const *)a)->path, (*(NetSysctl *const *)b)->path);
 }
 
-static void walk_folder(struct walk *walk, const char *folder, int depth)
+static void walk_folder(struct settings_walk *walk, const char *folder, int depth)
 {
 	AUTO_CLOSEDIR DIR *dir = NULL;
 	struct dirent *entry;
@@ -303,7 +303,7 @@ static void walk_folder(struct walk *walk, const char *folder, int depth)
 
 static void dump_others(struct pool *pool, NetnsEntry *entry)
 {
-	struct walk walk = { .pool = pool };
+	struct settings_walk walk = { .pool = pool };
 
 	walk_folder(&walk, "", 0);
 	if (walk.found.n)

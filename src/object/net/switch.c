@@ -16,7 +16,7 @@
 #include "object/net/net.h"
 #include "object/net/space.h"
 
-static struct namespace *find(const struct namespace_set *set, uint32_t id)
+static struct namespace *find_network(const struct namespace_set *set, uint32_t id)
 {
 	struct namespace *ns;
 
@@ -28,7 +28,7 @@ static struct namespace *find(const struct namespace_set *set, uint32_t id)
 
 bool network_is_other(const struct namespace_set *set, uint32_t id)
 {
-	const struct namespace *ns = find(set, id);
+	const struct namespace *ns = find_network(set, id);
 
 	return ns && !ns->own;
 }
@@ -47,7 +47,7 @@ int network_open(struct dump *d, const struct namespace *ns)
 	return fd < 0 ? fail_errno("opening network namespace %u", ns->id) : fd;
 }
 
-static int enter(struct netns_switch *entered, int fd, uint32_t id)
+static int enter_network(struct netns_switch *entered, int fd, uint32_t id)
 {
 	int error = netns_enter(entered, fd);
 
@@ -56,23 +56,23 @@ static int enter(struct netns_switch *entered, int fd, uint32_t id)
 
 int network_dump_enter(struct dump *d, uint32_t id, struct netns_switch *entered)
 {
-	const struct namespace *ns = find(d->namespaces, id);
+	const struct namespace *ns = find_network(d->namespaces, id);
 	AUTO_CLOSE int fd = -1;
 
 	if (!ns || ns->own || !ns->task)
 		return 0;
 	fd = network_open(d, ns);
 	TRY(fd);
-	return enter(entered, fd, id);
+	return enter_network(entered, fd, id);
 }
 
 int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *entered)
 {
-	const struct namespace *ns = find(r->namespaces, id);
+	const struct namespace *ns = find_network(r->namespaces, id);
 
 	if (!ns || ns->own)
 		return 0;
-	return enter(entered, ns->fd, id);
+	return enter_network(entered, ns->fd, id);
 }
 
 int network_restore_check(struct restore *r, uint32_t id)
@@ -80,7 +80,7 @@ int network_restore_check(struct restore *r, uint32_t id)
 	const TaskKobjIdsEntry *criu = r->inventory->root_ids;
 
 	/* 0 and older images: that of the task. */
-	if (!id || find(r->namespaces, id) || !criu || !criu->has_net_ns_id || criu->net_ns_id == id)
+	if (!id || find_network(r->namespaces, id) || !criu || !criu->has_net_ns_id || criu->net_ns_id == id)
 		return 0;
 	return refuse(EINVAL, "it belongs to network namespace %u, in which nobody lives", id);
 }
@@ -91,7 +91,7 @@ static int work_in_own(struct dump *d, int (*work)(struct dump *d, void *arg), v
 	struct namespace *ns;
 
 	for_each_namespace(ns, d->namespaces) if (ns->kind->flag == CLONE_NEWNET && ns->own && ns->fd >= 0)
-		TRY(enter(&entered, ns->fd, ns->id));
+		TRY(enter_network(&entered, ns->fd, ns->id));
 	return work(d, arg);
 }
 

@@ -44,14 +44,14 @@ static void need_connection(struct restore *r, const InetSkEntry *entry)
 
 	need_feature(r, FEATURE_ID_tcp_repair);
 	if (r->options->tcp_close || r->inventory->tcp_close) {
-		(void)need(r, NEED_OPTION, "--tcp-close", "the dump was told to close its TCP connections");
+		(void)needs_add(r, NEED_OPTION, "--tcp-close", "the dump was told to close its TCP connections");
 		return;
 	}
-	(void)need(r, NEED_OPTION, "--tcp-established", "TCP connections");
+	(void)needs_add(r, NEED_OPTION, "--tcp-established", "TCP connections");
 	if (has_both_ends(r, entry))
 		return;
 	inet_print(entry, name, sizeof(name));
-	(void)need(r, NEED_PEER, name, "the other end of a TCP connection, which must still wait for us");
+	(void)needs_add(r, NEED_PEER, name, "the other end of a TCP connection, which must still wait for us");
 }
 
 /* Any port will do: the question is whether this machine has the address. Nothing is sent. */
@@ -111,14 +111,14 @@ static int need_outside(struct restore *r, const UnixSkEntry *entry, const UnixS
 	if (given_has_descriptor(r, key))
 		return 0;
 	if (!unix_has_name(peer)) {
-		(void)need(r, NEED_DESCRIPTOR, key,
-			   "a unix socket whose other end has no name and is outside of the tree");
+		(void)needs_add(r, NEED_DESCRIPTOR, key,
+				"a unix socket whose other end has no name and is outside of the tree");
 		return 0;
 	}
 	print_name(peer, name, sizeof(name));
-	(void)need(r, NEED_OPTION, "--ext-unix-sk", "unix sockets that lead out of the tree");
+	(void)needs_add(r, NEED_OPTION, "--ext-unix-sk", "unix sockets that lead out of the tree");
 	snprintf(text, sizeof(text), "unix socket %s", name);
-	(void)need(r, NEED_PEER, text, "somebody must listen there");
+	(void)needs_add(r, NEED_PEER, text, "somebody must listen there");
 	if (!needs_other_paths(r) && unix_is_path(peer) && access(name, F_OK) < 0 && errno == ENOENT)
 		return refuse(ENOENT,
 			      "its other end, the unix socket %s, is not there: start the program that listens on it",
@@ -172,23 +172,23 @@ int unix_need(struct restore *r, struct file *f)
 									 : 0;
 }
 
-struct word {
+struct option_word {
 	unsigned number;
 	const char *text;
 };
 
-static const struct word tcp_states[] = {
+static const struct option_word tcp_states[] = {
 	{ TCP_ESTABLISHED, "established" }, { TCP_SYN_SENT, "being connected" },
 	{ TCP_FIN_WAIT1, "half closed" },   { TCP_FIN_WAIT2, "half closed" },
 	{ TCP_CLOSE_WAIT, "half closed" },  { TCP_CLOSING, "half closed" },
 	{ TCP_LAST_ACK, "half closed" },    { TCP_LISTEN, "listening" },
 	{ TCP_CLOSE, "not connected" },	    { 0, NULL },
 };
-static const struct word protocols[] = {
+static const struct option_word protocols[] = {
 	{ IPPROTO_TCP, "TCP" },	  { IPPROTO_UDP, "UDP" },     { IPPROTO_UDPLITE, "UDP-Lite" },
 	{ IPPROTO_ICMP, "ping" }, { IPPROTO_ICMPV6, "ping" }, { 0, NULL },
 };
-static const struct word types[] = {
+static const struct option_word types[] = {
 	{ SOCK_STREAM, "stream" },
 	{ SOCK_DGRAM, "datagram" },
 	{ SOCK_SEQPACKET, "seqpacket" },
@@ -196,7 +196,7 @@ static const struct word types[] = {
 	{ 0, NULL },
 };
 
-static const char *find_word(const struct word *words, unsigned number, const char *otherwise)
+static const char *find_word(const struct option_word *words, unsigned number, const char *otherwise)
 {
 	for (; words->text; words++)
 		if (words->number == number)

@@ -27,7 +27,7 @@ enum shape { SHAPE_BOOL, SHAPE_NUMBER, SHAPE_BYTES };
 
 enum write { WRITE_ALWAYS, WRITE_CHANGED };
 
-struct row {
+struct sockopt_row {
 	const char *name;
 	int level, option;
 	enum record record;
@@ -59,7 +59,7 @@ typedef TcpOptsEntry record_tcp;
 #define IDLE	OPTION_IDLE
 #define ALL	OPTION_ALL
 
-static const struct row rows[] = {
+static const struct sockopt_row rows[] = {
 #define OPTION(level, name, record, member, shape, families, types, initial, write, phase) \
 	{ #name,                                                                           \
 	  level,                                                                           \
@@ -113,7 +113,7 @@ static unsigned type_bits(const struct socket_options *options)
 }
 
 /* The record that holds the row, NULL if the row does not concern this socket. */
-static char *record_of(const struct row *row, const struct socket_options *options)
+static char *record_of(const struct sockopt_row *row, const struct socket_options *options)
 {
 	if (!(row->families & family_bit(options->family)) || !(row->types & type_bits(options)))
 		return NULL;
@@ -137,7 +137,7 @@ static bool is_missing(int error)
 	return error == ENOPROTOOPT || error == EOPNOTSUPP;
 }
 
-static int read_row(const struct row *row, int fd, char *record)
+static int read_row(const struct sockopt_row *row, int fd, char *record)
 {
 	int value = 0;
 	socklen_t size = sizeof(value);
@@ -168,7 +168,7 @@ static bool all_zero(const char *bytes, size_t size)
 	return true;
 }
 
-static SkMoreEntry *add_more(const struct row *row, SkOptsEntry *common, struct pool *pool)
+static SkMoreEntry *add_more(const struct sockopt_row *row, SkOptsEntry *common, struct pool *pool)
 {
 	SkMoreEntry *more = pool_new(pool, SkMoreEntry);
 
@@ -182,7 +182,7 @@ static SkMoreEntry *add_more(const struct row *row, SkOptsEntry *common, struct 
 }
 
 /* What cannot be read is not there, or not for this socket. */
-static void read_more(const struct row *row, int fd, SkOptsEntry *common, struct pool *pool)
+static void read_more(const struct sockopt_row *row, int fd, SkOptsEntry *common, struct pool *pool)
 {
 	char bytes[BYTES_MAX] = { 0 };
 	socklen_t size = row->shape == SHAPE_BYTES ? sizeof(bytes) : sizeof(int);
@@ -202,7 +202,7 @@ static void read_more(const struct row *row, int fd, SkOptsEntry *common, struct
 		more->bytes = (ProtobufCBinaryData){ size, pool_copy(pool, bytes, size) };
 }
 
-static const SkMoreEntry *find_more(const struct row *row, const SkOptsEntry *common)
+static const SkMoreEntry *find_more(const struct sockopt_row *row, const SkOptsEntry *common)
 {
 	for (size_t i = 0; i < common->n_more; i++)
 		if (common->more[i]->level == row->level && common->more[i]->option == row->option)
@@ -210,7 +210,7 @@ static const SkMoreEntry *find_more(const struct row *row, const SkOptsEntry *co
 	return NULL;
 }
 
-static void apply_more(const struct row *row, int fd, const SkOptsEntry *common)
+static void apply_more(const struct sockopt_row *row, int fd, const SkOptsEntry *common)
 {
 	const SkMoreEntry *more = find_more(row, common);
 	char now[BYTES_MAX] = { 0 };
@@ -232,12 +232,12 @@ static void apply_more(const struct row *row, int fd, const SkOptsEntry *common)
 /* --- */
 
 /* Options that a new socket gets from another one, its listener. */
-static bool is_inherited(const struct row *row)
+static bool is_inherited(const struct sockopt_row *row)
 {
 	return row->level != SOL_SOCKET || (row->families & OPTION_ANY) != OPTION_ANY;
 }
 
-static int apply_row(const struct row *row, int family, int fd, const char *record)
+static int apply_row(const struct sockopt_row *row, int family, int fd, const char *record)
 {
 	int value, now = 0;
 	socklen_t size = sizeof(now);

@@ -32,7 +32,7 @@ union control {
 	char bytes[CMSG_SPACE(RIGHTS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(256)];
 };
 
-struct looked {
+struct peeked_message {
 	char *data;
 	size_t size, capacity;
 	int rights[RIGHTS_MAX];
@@ -46,14 +46,14 @@ struct looked {
 	bool ended; /* nothing more can come: that, too, looks like a message of size 0 */
 };
 
-static void close_rights(struct looked *looked)
+static void close_rights(struct peeked_message *looked)
 {
 	for (unsigned i = 0; i < looked->n_rights; i++)
 		close(looked->rights[i]);
 	looked->n_rights = 0;
 }
 
-static void take_control(struct looked *looked, struct msghdr *message)
+static void take_control(struct peeked_message *looked, struct msghdr *message)
 {
 	looked->n_rights = 0;
 	looked->sender.pid = 0;
@@ -72,7 +72,7 @@ static void take_control(struct looked *looked, struct msghdr *message)
 }
 
 /* One recvmsg(2) with all that may come beside the data. */
-static ssize_t peek(int fd, struct looked *looked, size_t capacity, int flags)
+static ssize_t receive_peeking(int fd, struct peeked_message *looked, size_t capacity, int flags)
 {
 	union control control;
 	struct iovec iov = { looked->data, capacity };
@@ -95,14 +95,14 @@ static ssize_t peek(int fd, struct looked *looked, size_t capacity, int flags)
  * The next packet after those already seen: SO_PEEK_OFF moves on with every look. Returns 1, or 0 at the end. The size
  * of a datagram is asked first; one of size 0 counts as seen by that question already.
  */
-static int look(int fd, bool stream, struct looked *looked)
+static int peek_message(int fd, bool stream, struct peeked_message *looked)
 {
 	ssize_t size = CHUNK;
 
 	looked->n_rights = 0;
 	looked->size = 0;
 	if (!stream) {
-		size = peek(fd, looked, 0, MSG_TRUNC);
+		size = receive_peeking(fd, looked, 0, MSG_TRUNC);
 		if (size < 0)
 			return size == -EAGAIN ? 0 : (int)size;
 		if (!size)
@@ -113,7 +113,7 @@ static int look(int fd, bool stream, struct looked *looked)
 		looked->data = xrealloc(looked->data, (size_t)size);
 		looked->capacity = (size_t)size;
 	}
-	size = peek(fd, looked, (size_t)size, 0);
+	size = receive_peeking(fd, looked, (size_t)size, 0);
 	if (size < 0)
 		return size == -EAGAIN ? 0 : (int)size;
 	looked->size = (size_t)size;
@@ -121,7 +121,7 @@ static int look(int fd, bool stream, struct looked *looked)
 	return size > 0 || !stream;
 }
 
-static void note_sender(const struct dump *d, SkPacketEntry *packet, const struct looked *looked)
+static void note_sender(const struct dump *d, SkPacketEntry *packet, const struct peeked_message *looked)
 {
 	const size_t offset = offsetof(struct sockaddr_un, sun_path);
 
@@ -136,7 +136,7 @@ static void note_sender(const struct dump *d, SkPacketEntry *packet, const struc
 	packet->sender_gid = dump_inner_gid(d, looked->sender.gid);
 }
 
-static int write_bytes(struct dump *d, SkPacketEntry *packet, const struct looked *looked)
+static int write_bytes(struct dump *d, SkPacketEntry *packet, const struct peeked_message *looked)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 
@@ -147,7 +147,7 @@ static int write_bytes(struct dump *d, SkPacketEntry *packet, const struct looke
 	return image_write_bytes(dump->queues, looked->data, looked->size);
 }
 
-static int write_packet(struct dump *d, const struct open_file *of, struct looked *looked)
+static int write_packet(struct dump *d, const struct open_file *of, struct peeked_message *looked)
 {
 	SkPacketEntry packet = SK_PACKET_ENTRY__INIT;
 	ScmEntry scm = SCM_ENTRY__INIT, *scms = &scm;
@@ -169,7 +169,7 @@ static int write_packet(struct dump *d, const struct open_file *of, struct looke
 	return write_bytes(d, &packet, looked);
 }
 
-static int write_all(struct dump *d, const struct open_file *of, bool stream, struct looked *looked)
+static int write_all(struct dump *d, const struct open_file *of, bool stream, struct peeked_message *looked)
 {
 	char urgent;
 	int more;
@@ -178,7 +178,7 @@ static int write_all(struct dump *d, const struct open_file *of, bool stream, st
 		return fail_errno("cannot ask how much is unread");
 	if (stream && recv(of->fd, &urgent, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1)
 		log_warn("An urgent byte (MSG_OOB) waits in this socket: it will be an ordinary one");
-	while ((more = look(of->fd, stream, looked)) > 0) {
+	while ((more = peek_message(of->fd, stream, looked)) > 0) {
 		int result = write_packet(d, of, looked);
 
 		close_rights(looked);
@@ -189,8 +189,8 @@ static int write_all(struct dump *d, const struct open_file *of, bool stream, st
 
 int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntry *entry)
 {
-	struct looked looked = { .datagrams = entry->type == SOCK_DGRAM,
-				 .ended = entry->has_shutdown && entry->shutdown & SK_SHUTDOWN__READ };
+	struct peeked_message looked = { .datagrams = entry->type == SOCK_DGRAM,
+					 .ended = entry->has_shutdown && entry->shutdown & SK_SHUTDOWN__READ };
 	int before, start = 0, result;
 	socklen_t size = sizeof(before);
 
@@ -206,7 +206,7 @@ int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntr
 }
 
 /* files.img is complete by now: descriptors in these messages come too late. Taken out, as nobody else will read it. */
-static int write_early(struct dump *d, int fd, uint32_t id, bool stream, struct looked *looked)
+static int write_early(struct dump *d, int fd, uint32_t id, bool stream, struct peeked_message *looked)
 {
 	int start = 0, more;
 
@@ -214,7 +214,7 @@ static int write_early(struct dump *d, int fd, uint32_t id, bool stream, struct 
 		return fail_errno("cannot ask how much is unread");
 	if (setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
 		return fail_errno("cannot set the socket option SO_PEEK_OFF");
-	while ((more = look(fd, stream, looked)) > 0) {
+	while ((more = peek_message(fd, stream, looked)) > 0) {
 		SkPacketEntry packet = SK_PACKET_ENTRY__INIT;
 
 		if (looked->n_rights)
@@ -230,7 +230,7 @@ static int write_early(struct dump *d, int fd, uint32_t id, bool stream, struct 
 
 int unix_dump_early_queue(struct dump *d, int fd, uint32_t id, uint32_t type)
 {
-	struct looked looked = {
+	struct peeked_message looked = {
 		.ended = true
 	}; /* its client is dead: messages of size 0 at the end look like the end */
 	int result = write_early(d, fd, id, type == SOCK_STREAM, &looked);

@@ -98,7 +98,7 @@ static int get_tables(struct dump *d, struct socket_dump **ret)
 	return 0;
 }
 
-static int checked(int result, const char *what)
+static int check_result(int result, const char *what)
 {
 	return result < 0 ? fail(-result, "cannot read the table of %s sockets", what) : 0;
 }
@@ -111,9 +111,9 @@ static int read_unix(struct dump *d, struct socket_dump **ret)
 	(*ret)->unix_by_ino = table_create();
 	(*ret)->listener_by_client = table_create();
 	for (size_t i = 0; i < (*ret)->netlinks.n; i++)
-		TRY(checked(sockdiag_read_unix((*ret)->netlinks.items[i], d->pool, (*ret)->unix_by_ino,
-					       (*ret)->listener_by_client),
-			    "unix"));
+		TRY(check_result(sockdiag_read_unix((*ret)->netlinks.items[i], d->pool, (*ret)->unix_by_ino,
+						    (*ret)->listener_by_client),
+				 "unix"));
 	return 0;
 }
 
@@ -143,8 +143,9 @@ int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **
 	if (!sockets->packet_by_ino) {
 		sockets->packet_by_ino = table_create();
 		for (size_t i = 0; i < sockets->netlinks.n; i++)
-			TRY(checked(sockdiag_read_packet(sockets->netlinks.items[i], d->pool, sockets->packet_by_ino),
-				    "packet"));
+			TRY(check_result(sockdiag_read_packet(sockets->netlinks.items[i], d->pool,
+							      sockets->packet_by_ino),
+					 "packet"));
 	}
 	*ret = table_find(sockets->packet_by_ino, ino);
 	return 0;
@@ -158,8 +159,9 @@ int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag 
 	if (!sockets->netlink_by_ino) {
 		sockets->netlink_by_ino = table_create();
 		for (size_t i = 0; i < sockets->netlinks.n; i++)
-			TRY(checked(sockdiag_read_netlink(sockets->netlinks.items[i], d->pool, sockets->netlink_by_ino),
-				    "netlink"));
+			TRY(check_result(sockdiag_read_netlink(sockets->netlinks.items[i], d->pool,
+							       sockets->netlink_by_ino),
+					 "netlink"));
 	}
 	*ret = table_find(sockets->netlink_by_ino, ino);
 	return 0;
@@ -179,9 +181,9 @@ int socket_find_inet(struct dump *d, const struct socket_identity *identity, uin
 		if (table->family != identity->family || table->protocol != protocol || sockets->inet_read & (1u << i))
 			continue;
 		for (size_t k = 0; k < sockets->netlinks.n; k++)
-			TRY(checked(sockdiag_read_inet(sockets->netlinks.items[k], d->pool, table->family, protocol,
-						       sockets->inet_by_ino),
-				    "internet"));
+			TRY(check_result(sockdiag_read_inet(sockets->netlinks.items[k], d->pool, table->family,
+							    protocol, sockets->inet_by_ino),
+					 "internet"));
 		sockets->inet_read |= 1u << i;
 	}
 	*ret = table_find(sockets->inet_by_ino, ino);

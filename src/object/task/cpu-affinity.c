@@ -24,12 +24,12 @@ struct cpus {
 	unsigned long words[MASK_WORDS];
 };
 
-static bool has(const struct cpus *cpus, unsigned cpu)
+static bool has_cpu(const struct cpus *cpus, unsigned cpu)
 {
 	return cpus->words[cpu / BITS_EACH] >> cpu % BITS_EACH & 1;
 }
 
-static void add(struct cpus *cpus, unsigned cpu)
+static void add_cpu(struct cpus *cpus, unsigned cpu)
 {
 	cpus->words[cpu / BITS_EACH] |= 1ul << cpu % BITS_EACH;
 }
@@ -52,7 +52,7 @@ static void read_online(struct cpus *ret)
 		unsigned long first = strtoul(at, &at, 10), last = *at == '-' ? strtoul(at + 1, &at, 10) : first;
 
 		for (; first <= last && first < CPUS_MAX; first++)
-			add(ret, (unsigned)first);
+			add_cpu(ret, (unsigned)first);
 		at += *at == ',';
 	}
 }
@@ -71,7 +71,7 @@ static int dump_affinity(struct dump *d, struct thread *thread)
 		return 0;
 	record->cpu_affinity.data = pool_array(d->pool, uint8_t, MASK_SIZE);
 	for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++)
-		if (has(&allowed, cpu)) {
+		if (has_cpu(&allowed, cpu)) {
 			record->cpu_affinity.data[cpu / 8] |= (uint8_t)(1 << cpu % 8);
 			size = cpu / 8 + 1;
 		}
@@ -84,7 +84,7 @@ static void read_record(const ThreadCoreEntry *record, struct cpus *ret)
 	memset(ret, record->cpu_affinity.len ? 0 : 0xff, sizeof(*ret));
 	for (unsigned cpu = 0; cpu < record->cpu_affinity.len * 8; cpu++)
 		if (record->cpu_affinity.data[cpu / 8] >> cpu % 8 & 1)
-			add(ret, cpu);
+			add_cpu(ret, cpu);
 }
 
 static int check_affinity(struct restore *r, struct thread *thread)
@@ -104,7 +104,7 @@ static int check_affinity(struct restore *r, struct thread *thread)
 static int find_missing(const struct cpus *wanted, const struct cpus *allowed)
 {
 	for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++)
-		if (has(wanted, cpu) && !has(allowed, cpu))
+		if (has_cpu(wanted, cpu) && !has_cpu(allowed, cpu))
 			return (int)cpu;
 	return -1;
 }

@@ -37,7 +37,7 @@ static int dump_loginuid(struct dump *d, struct thread *thread)
 }
 
 /* With a user namespace of its own a tree is born with that of its root (object/namespace/user-restore.c). */
-static uint32_t now(const struct restore *r)
+static uint32_t read_loginuid(const struct restore *r)
 {
 	const TaskCoreEntry *root = r->tree->root->leader->core->tc;
 
@@ -49,7 +49,7 @@ static bool must_write(const struct restore *r, const struct thread *thread)
 	const TaskCoreEntry *tc = thread->core->tc;
 
 	return thread == thread->task->leader && tc->has_loginuid && tc->loginuid != UINT32_MAX &&
-	       tc->loginuid != now(r);
+	       tc->loginuid != read_loginuid(r);
 }
 
 /* Before the root directory changes. */
@@ -62,7 +62,7 @@ static int plan_loginuid(struct restore *r, struct thread *thread, struct plan *
 		return 0;
 	if (r->ids || thread->task->restore->user_ns) {
 		log_warn("its loginuid %u is not that of the root of the tree: it gets that one, %u",
-			 thread->core->tc->loginuid, now(r));
+			 thread->core->tc->loginuid, read_loginuid(r));
 		return 0;
 	}
 	text = pool_printf(r->pool, "%u", thread->core->tc->loginuid);

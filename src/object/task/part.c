@@ -29,7 +29,7 @@ size_t *part_offsets(struct dump *d, struct thread *thread, const struct task_pa
 }
 
 /* Whether the part has anything to do with the thread: a zombie has parts of its own, a helper has none. */
-static bool concerns(const struct task_part *part, const struct thread *thread)
+static bool concerns_thread(const struct task_part *part, const struct thread *thread)
 {
 	if (thread->task->state == TASK_HELPER)
 		return false;
@@ -68,7 +68,7 @@ static int stop_restore(struct restore *r, int result)
 		if ((thread) != (thread)->task->leader)                                                           \
 			log_scope_enter(&scope, "thread %d", (thread)->vtid);                                     \
 		for (const struct task_part *const *part = task_parts; *part; part++) {                           \
-			if (!(*part)->hook || !concerns(*part, thread))                                           \
+			if (!(*part)->hook || !concerns_thread(*part, thread))                                    \
 				continue;                                                                         \
 			TRY(phase_pass_##direction(session, PHASE_##direction##_##phase, "task", (*part)->name)); \
 			TRY(go_on((session), (*part)->hook(__VA_ARGS__)));                                        \
@@ -150,7 +150,7 @@ void parts_restore_needs(struct restore *r)
 	for_each_task(task, r->tree)
 		for_each_thread(thread, task)
 			for (unsigned i = 0; task_parts[i]; i++)
-				if (task_parts[i]->needs && concerns(task_parts[i], thread))
+				if (task_parts[i]->needs && concerns_thread(task_parts[i], thread))
 					task_parts[i]->needs(r, thread);
 }
 

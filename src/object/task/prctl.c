@@ -16,7 +16,7 @@ enum answer { RETURNED, STORED };
 #define ALWAYS (-1)
 enum record { RECORD_TaskCoreEntry, RECORD_ThreadCoreEntry, RECORD_MmEntry };
 
-struct row {
+struct prctl_row {
 	const char *name, *why_get, *why_set;
 	enum scope scope;
 	enum record record;
@@ -38,7 +38,7 @@ struct row {
 	  .set = (set_),                                                   \
 	  .answer = (answer_),                                             \
 	  .usual = (usual_) },
-static const struct row rows[] = {
+static const struct prctl_row rows[] = {
 #include "object/task/prctl.def"
 };
 #undef PRCTL
@@ -47,17 +47,17 @@ static const struct row rows[] = {
 
 extern const struct task_part prctl_part;
 
-static bool reads(const struct row *row, const struct thread *thread)
+static bool reads_row(const struct prctl_row *row, const struct thread *thread)
 {
 	return row->scope == THREAD || thread == thread->task->leader;
 }
 
-static bool sets(const struct row *row, const struct thread *thread)
+static bool sets_row(const struct prctl_row *row, const struct thread *thread)
 {
 	return row->scope != PROCESS || thread == thread->task->leader;
 }
 
-static void *record_of(const struct row *row, const struct thread *thread)
+static void *record_of(const struct prctl_row *row, const struct thread *thread)
 {
 	switch (row->record) {
 	case RECORD_TaskCoreEntry:
@@ -75,10 +75,10 @@ static int ask_prctl(struct dump *d, struct thread *thread, struct plan *plan)
 	size_t *offset = part_offsets(d, thread, &prctl_part, 2 * N_ROWS);
 
 	for (size_t i = 0; i < N_ROWS; i++, offset += 2) {
-		const struct row *row = &rows[i];
+		const struct prctl_row *row = &rows[i];
 		struct step *step;
 
-		if (!reads(row, thread))
+		if (!reads_row(row, thread))
 			continue;
 		if (row->answer == STORED)
 			offset[1] = plan_space(plan, sizeof(int));
@@ -95,11 +95,11 @@ static int answer_prctl(struct dump *d, struct thread *thread)
 	const size_t *offset = part_offsets(d, thread, &prctl_part, 2 * N_ROWS);
 
 	for (size_t i = 0; i < N_ROWS; i++, offset += 2) {
-		const struct row *row = &rows[i];
+		const struct prctl_row *row = &rows[i];
 		char *record = record_of(row, thread);
 		int64_t value;
 
-		if (!reads(row, thread))
+		if (!reads_row(row, thread))
 			continue;
 		value = remote_value(thread->remote, offset[0]);
 		if (value < 0)
@@ -115,12 +115,12 @@ static int answer_prctl(struct dump *d, struct thread *thread)
 }
 
 /* The value to set, or -1 if the record has none. */
-static int wanted(const struct row *row, const struct thread *thread)
+static int wanted_value(const struct prctl_row *row, const struct thread *thread)
 {
 	const char *record = record_of(row, thread);
 	int value;
 
-	if (!sets(row, thread) || !record || !*(const protobuf_c_boolean *)(record + row->has))
+	if (!sets_row(row, thread) || !record || !*(const protobuf_c_boolean *)(record + row->has))
 		return -1;
 	value = *(const int *)(record + row->value);
 	return value == row->usual ? -1 : value;
@@ -132,7 +132,7 @@ static bool parent_leaves(const struct restore *r, const struct thread *thread)
 	return !thread->task->parent && r->options->restore_detached && !r->options->restore_sibling;
 }
 
-static bool is_parent_death(const struct row *row)
+static bool is_parent_death(const struct prctl_row *row)
 {
 	return row->set == PR_SET_PDEATHSIG;
 }
@@ -140,7 +140,7 @@ static bool is_parent_death(const struct row *row)
 static int check_prctl(struct restore *r, struct thread *thread)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
-		int value = wanted(&rows[i], thread);
+		int value = wanted_value(&rows[i], thread);
 
 		if (value < -1 || value > 64)
 			return refuse(EINVAL, "%s is %d: the image is damaged", rows[i].name, value);
@@ -157,17 +157,17 @@ static int check_prctl(struct restore *r, struct thread *thread)
 static void need_parent(struct restore *r, struct thread *thread)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
-		if (is_parent_death(&rows[i]) && !thread->task->parent && wanted(&rows[i], thread) > 0)
+		if (is_parent_death(&rows[i]) && !thread->task->parent && wanted_value(&rows[i], thread) > 0)
 			log_warn("asked for signal %d when its parent dies: restore it without --restore-detached or "
 				 "with --restore-sibling, else it is not set",
-				 wanted(&rows[i], thread));
+				 wanted_value(&rows[i], thread));
 }
 
 static int last_prctl(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
-		const struct row *row = &rows[i];
-		int value = wanted(row, thread);
+		const struct prctl_row *row = &rows[i];
+		int value = wanted_value(row, thread);
 
 		if (row->set == PR_SET_DUMPABLE && value > 1) {
 			/* "readable by root only": the kernel gives it, nobody may set it. */

@@ -27,7 +27,7 @@ struct raw_siginfo {
 	};
 };
 
-static void append(struct pool *pool, SignalQueueEntry *queue, const struct raw_siginfo *info, size_t n)
+static void append_signals(struct pool *pool, SignalQueueEntry *queue, const struct raw_siginfo *info, size_t n)
 {
 	SiginfoEntry **signals = pool_array(pool, SiginfoEntry *, queue->n_signals + n);
 	SiginfoEntry *entries = pool_array(pool, SiginfoEntry, n);
@@ -56,7 +56,7 @@ static int dump_queue(struct dump *d, pid_t tid, uint32_t flags, SignalQueueEntr
 		n = ptrace(PTRACE_PEEKSIGINFO, tid, &args, info);
 		if (n < 0)
 			return fail_errno("reading the pending signals");
-		append(d->pool, queue, info, (size_t)n);
+		append_signals(d->pool, queue, info, (size_t)n);
 		args.off += (uint64_t)n;
 	} while (n == BATCH);
 	*ret = queue;

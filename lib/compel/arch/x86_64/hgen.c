@@ -9,7 +9,7 @@
 
 const uint16_t hgen_arch_machine = EM_X86_64;
 
-static int put(struct blob *blob, const char *path, uint64_t place, int64_t value, size_t size)
+static int put_value(struct blob *blob, const char *path, uint64_t place, int64_t value, size_t size)
 {
 	if (place > blob->bytes.size || size > blob->bytes.size - place)
 		return refuse(EINVAL, "%s: the relocation at 0x%" PRIx64 " lies outside", path, place);
@@ -19,7 +19,7 @@ static int put(struct blob *blob, const char *path, uint64_t place, int64_t valu
 	return 0;
 }
 
-static void keep(struct blob *blob, unsigned type, uint64_t place, int64_t addend, uint64_t value)
+static void keep_relocation(struct blob *blob, unsigned type, uint64_t place, int64_t addend, uint64_t value)
 {
 	*vector_push(&blob->relocs) = (compel_reloc_t){
 		.offset = (unsigned)place,
@@ -36,7 +36,7 @@ static int put_distance(struct blob *blob, const char *path, uint64_t place, int
 	if (symbol->absolute)
 		return refuse(EOPNOTSUPP, "%s: %s has an absolute address and is used relative to the code", path,
 			      symbol->name);
-	return put(blob, path, place, (int64_t)(symbol->value + (uint64_t)addend - place), size);
+	return put_value(blob, path, place, (int64_t)(symbol->value + (uint64_t)addend - place), size);
 }
 
 int hgen_arch_relocate(struct blob *blob, const char *path, uint32_t type, uint64_t place, int64_t addend,
@@ -49,9 +49,9 @@ int hgen_arch_relocate(struct blob *blob, const char *path, uint32_t type, uint6
 	case R_X86_64_PC64:
 		return put_distance(blob, path, place, addend, symbol, 8);
 	case R_X86_64_64:
-		TRY(put(blob, path, place, symbol->absolute ? (int64_t)symbol->value + addend : 0, 8));
+		TRY(put_value(blob, path, place, symbol->absolute ? (int64_t)symbol->value + addend : 0, 8));
 		if (!symbol->absolute)
-			keep(blob, COMPEL_TYPE_LONG, place, addend, symbol->value);
+			keep_relocation(blob, COMPEL_TYPE_LONG, place, addend, symbol->value);
 		return 0;
 	case R_X86_64_GOTPCREL:
 	case R_X86_64_GOTPCRELX:
@@ -59,14 +59,14 @@ int hgen_arch_relocate(struct blob *blob, const char *path, uint32_t type, uint6
 		if (symbol->absolute)
 			return refuse(EOPNOTSUPP, "%s: %s has an absolute address and is looked up in the GOT", path,
 				      symbol->name);
-		TRY(put(blob, path, place, 0, 4));
-		keep(blob, COMPEL_TYPE_GOTPCREL, place, addend, symbol->value);
+		TRY(put_value(blob, path, place, 0, 4));
+		keep_relocation(blob, COMPEL_TYPE_GOTPCREL, place, addend, symbol->value);
 		blob->slots++;
 		return 0;
 	case R_X86_64_32:
 	case R_X86_64_32S:
 		if (symbol->absolute)
-			return put(blob, path, place, (int64_t)symbol->value + addend, 4);
+			return put_value(blob, path, place, (int64_t)symbol->value + addend, 4);
 		return refuse(EOPNOTSUPP,
 			      "%s: %s is used by a 32-bit address: compile with $(compel cflags), which have -fpie",
 			      path, symbol->name);

@@ -56,7 +56,7 @@ static void end_plugins(void)
 }
 
 /* A message in full; 0 or -errno, -ECONNRESET when the library is not there any more. */
-static int receive(struct compel_message *message)
+static int receive_message(struct compel_message *message)
 {
 	long got;
 
@@ -68,7 +68,7 @@ static int receive(struct compel_message *message)
 	return got == sizeof(*message) ? 0 : -ECONNRESET;
 }
 
-static int answer(unsigned int cmd, int err)
+static int send_answer(unsigned int cmd, int err)
 {
 	struct compel_message message = { .cmd = cmd, .ack = cmd, .err = err };
 	long sent;
@@ -90,7 +90,7 @@ static void close_all(void)
 }
 
 /* Nobody is there any more who could take the memory away. Returns if that is not possible. */
-static void vanish(void)
+static void unmap_self(void)
 {
 	if (!last_exit.call || __atomic_load_n((uint32_t *)last_exit.busy, __ATOMIC_SEQ_CST))
 		return;
@@ -104,11 +104,11 @@ static void __attribute__((noreturn)) serve(void *args)
 	struct compel_message message;
 	int failed = 0, lost;
 
-	while ((lost = receive(&message)) == 0 && message.cmd != PARASITE_CMD_FINI) {
+	while ((lost = receive_message(&message)) == 0 && message.cmd != PARASITE_CMD_FINI) {
 		int err = failed ? -1 : parasite_daemon_cmd((int)message.cmd, args);
 
 		failed |= err != 0;
-		lost = answer(message.cmd, err);
+		lost = send_answer(message.cmd, err);
 		if (lost)
 			break;
 	}
@@ -116,7 +116,7 @@ static void __attribute__((noreturn)) serve(void *args)
 	end_plugins();
 	close_all();
 	if (lost)
-		vanish();
+		unmap_self();
 	*(uint64_t *)frame = compel_has_slept;
 	compel_leave(frame);
 }
@@ -155,7 +155,7 @@ static int start_daemon(struct compel_init_args *args)
 		error = start_plugins();
 	}
 	if (!error)
-		error = answer(PARASITE_CMD_INIT_DAEMON, 0);
+		error = send_answer(PARASITE_CMD_INIT_DAEMON, 0);
 	if (error) {
 		args->control_fd = args->log_fd = 0;
 		close_all();

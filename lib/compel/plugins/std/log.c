@@ -36,7 +36,7 @@ int std_gettimeofday(struct timeval *tv, struct timezone *tz)
 	return fast_clock ? fast_clock(tv, tz) : (int)sys_gettimeofday(tv, tz);
 }
 
-static void pad(char *to, long value, int digits)
+static void pad_number(char *to, long value, int digits)
 {
 	while (digits--) {
 		to[digits] = (char)('0' + value % 10);
@@ -45,7 +45,7 @@ static void pad(char *to, long value, int digits)
 }
 
 /* "(00.001234) ", the seconds as long as they are. */
-static void stamp(char text[32])
+static void format_time(char text[32])
 {
 	struct timeval now = { 0 };
 	char micro[7] = "", seconds[3] = "";
@@ -57,8 +57,8 @@ static void stamp(char text[32])
 		now.tv_usec += 1000000;
 		now.tv_sec--;
 	}
-	pad(micro, now.tv_usec, 6);
-	pad(seconds, now.tv_sec, 2);
+	pad_number(micro, now.tv_usec, 6);
+	pad_number(seconds, now.tv_sec, 2);
 	if (now.tv_sec < 100) {
 		text[0] = '(';
 		memcpy(text + 1, seconds, 2);
@@ -81,7 +81,7 @@ void print_on_level(unsigned int loglevel, const char *format, ...)
 
 	if (fd < 0 || loglevel > level)
 		return;
-	stamp(time);
+	format_time(time);
 	std_sprintf(line, "%spie: %d: ", time, (int)sys_getpid());
 	while (line[out.size])
 		out.size++;

@@ -9,7 +9,7 @@
 /* 64 bits take 20 digits; one more for the sign. */
 #define NUMBER 24
 
-static void put(struct output *out, const char *text, size_t size)
+static void put_text(struct output *out, const char *text, size_t size)
 {
 	if (out->fd >= 0) {
 		while (size) {
@@ -27,7 +27,7 @@ static void put(struct output *out, const char *text, size_t size)
 	out->to[out->size] = 0;
 }
 
-static size_t length(const char *s)
+static size_t text_length(const char *s)
 {
 	size_t n = 0;
 
@@ -45,7 +45,7 @@ static void put_number(struct output *out, unsigned long long value, unsigned ba
 	while (value /= base);
 	if (negative)
 		*--p = '-';
-	put(out, p, (size_t)(text + sizeof(text) - p));
+	put_text(out, p, (size_t)(text + sizeof(text) - p));
 }
 
 static unsigned long long take_number(va_list *args, int longs, bool is_signed)
@@ -57,7 +57,7 @@ static unsigned long long take_number(va_list *args, int longs, bool is_signed)
 	return is_signed ? (unsigned long long)va_arg(*args, int) : va_arg(*args, unsigned int);
 }
 
-static void convert(struct output *out, bool wide, char c, int longs, va_list *args)
+static void format_one(struct output *out, bool wide, char c, int longs, va_list *args)
 {
 	unsigned long long value;
 	const char *s;
@@ -67,7 +67,7 @@ static void convert(struct output *out, bool wide, char c, int longs, va_list *a
 		s = va_arg(*args, const char *);
 		if (!s)
 			s = "(null)";
-		put(out, s, length(s));
+		put_text(out, s, text_length(s));
 		break;
 	case 'd':
 		value = take_number(args, longs, true);
@@ -84,13 +84,13 @@ static void convert(struct output *out, bool wide, char c, int longs, va_list *a
 	case 'p':
 		value = (unsigned long)va_arg(*args, void *);
 		if (wide) {
-			put(out, "0x", 2);
+			put_text(out, "0x", 2);
 			put_number(out, value, 16, false);
 		}
 		break;
 	case '%':
 		if (wide)
-			put(out, "%", 1);
+			put_text(out, "%", 1);
 		break;
 	default: /* prints nothing, but what follows must find its own argument */
 		take_number(args, longs, false);
@@ -108,7 +108,7 @@ void compel_format(struct output *out, bool wide, const char *format, va_list ar
 
 		while (*format && *format != '%')
 			format++;
-		put(out, start, (size_t)(format - start));
+		put_text(out, start, (size_t)(format - start));
 		if (!*format++)
 			break;
 		while ((*format >= '0' && *format <= '9') || *format == '-' || *format == '.' || *format == '#')
@@ -116,19 +116,19 @@ void compel_format(struct output *out, bool wide, const char *format, va_list ar
 		for (; *format == 'l' || *format == 'z'; format++)
 			longs++;
 		if (*format)
-			convert(out, wide, *format++, longs, &rest);
+			format_one(out, wide, *format++, longs, &rest);
 	}
 	va_end(rest);
 }
 
 void std_dputs(int fd, const char *s)
 {
-	put(&(struct output){ .fd = fd }, s, length(s));
+	put_text(&(struct output){ .fd = fd }, s, text_length(s));
 }
 
 void std_dputc(int fd, char c)
 {
-	put(&(struct output){ .fd = fd }, &c, 1);
+	put_text(&(struct output){ .fd = fd }, &c, 1);
 }
 
 void std_vdprintf(int fd, const char *format, va_list args)
@@ -172,7 +172,7 @@ int std_vprint_num(char *buf, int blen, int num, char **ps)
 	return (int)(buf + blen - 1 - p);
 }
 
-static int digit(char c)
+static int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -191,14 +191,14 @@ unsigned long std_strtoul(const char *nptr, char **endptr, int base)
 		s++;
 	if (*s == '-' || *s == '+')
 		negative = *s++ == '-';
-	if ((base == 0 || base == 16) && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && digit(s[2]) < 16) {
+	if ((base == 0 || base == 16) && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && digit_value(s[2]) < 16) {
 		s += 2;
 		base = 16;
 	} else if (base == 0) {
 		base = *s == '0' ? 8 : 10;
 	}
-	for (; digit(*s) < base; end = ++s)
-		value = value * (unsigned long)base + (unsigned long)digit(*s);
+	for (; digit_value(*s) < base; end = ++s)
+		value = value * (unsigned long)base + (unsigned long)digit_value(*s);
 	if (endptr)
 		*endptr = (char *)end;
 	return negative ? -value : value;

@@ -137,7 +137,7 @@ static int find_known(struct dump *d, const struct epoll_dump *epoll, EventpollT
 	return 0;
 }
 
-static int resolve(struct dump *d, struct epoll_dump *epoll)
+static int resolve_targets(struct dump *d, struct epoll_dump *epoll)
 {
 	EventpollFileEntry *record = epoll->record;
 	size_t kept = 0;
@@ -171,7 +171,7 @@ static int finish_epolls(struct dump *d)
 {
 	for (struct epoll_dump *epoll = *file_dump_slot(d, &epoll_kind); epoll; epoll = epoll->next) {
 		LOG_SCOPE("task %d (%s): descriptor %d", epoll->task->vpid, epoll->task->comm, epoll->fd);
-		TRY(resolve(d, epoll));
+		TRY(resolve_targets(d, epoll));
 		if (epoll->pid == getpid())
 			close(epoll->fd);
 	}

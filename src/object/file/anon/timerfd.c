@@ -132,7 +132,7 @@ static int get_expiry(const TimerfdEntry *record, struct timespec *ret)
 	return 0;
 }
 
-static int arm(const TimerfdEntry *record, int fd)
+static int arm_timer(const TimerfdEntry *record, int fd)
 {
 	struct itimerspec timer = { .it_interval = { (time_t)record->isec, (long)record->insec } };
 	uint64_t ticks = record->ticks;
@@ -183,7 +183,7 @@ static int settle_timerfd(struct restore *r, struct file *f)
 	int fd;
 
 	TRY(file_get_fd(r, f, &fd));
-	TRY(arm(f->entry->tfd, fd));
+	TRY(arm_timer(f->entry->tfd, fd));
 	file_put(r, f);
 	return 0;
 }

@@ -126,7 +126,7 @@ static int find_zero(struct dump *d, const struct page_tables *tables, const str
 	return 0;
 }
 
-static void keep(struct dump *d, range_list *list, size_t *n, UserfaultfdRange ***all)
+static void keep_ranges(struct dump *d, range_list *list, size_t *n, UserfaultfdRange ***all)
 {
 	UserfaultfdRange **joined = pool_array(d->pool, UserfaultfdRange *, *n + list->n + 1);
 
@@ -161,8 +161,8 @@ int file_dump_watched(struct dump *d, struct task *task, const struct mapping *m
 	if (result == 0 && m->vm_flags & VMF(UM))
 		result = find_zero(d, &tables, m, &zero);
 	pagemap_close(&tables);
-	keep(d, &protect, &dump->record->n_protect, &dump->record->protect);
-	keep(d, &zero, &dump->record->n_zero, &dump->record->zero);
+	keep_ranges(d, &protect, &dump->record->n_protect, &dump->record->protect);
+	keep_ranges(d, &zero, &dump->record->n_zero, &dump->record->zero);
 	return result;
 }
 
@@ -207,7 +207,7 @@ static int create_userfaultfd(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int watch(int fd, const VmaEntry *vma)
+static int watch_area(int fd, const VmaEntry *vma)
 {
 	struct uffdio_register area = { .range = { vma->start, vma->end - vma->start }, .mode = vma->watched };
 
@@ -247,7 +247,7 @@ static int settle_userfaultfd(struct restore *r, struct file *f)
 	TRY(file_get_fd(r, f, &fd));
 	for (size_t i = 0; i < mm->n_vmas; i++)
 		if (mm->vmas[i]->watched)
-			TRY(watch(fd, mm->vmas[i]));
+			TRY(watch_area(fd, mm->vmas[i]));
 	for (size_t i = 0; i < record->n_zero; i++)
 		TRY(make_zero(fd, record->zero[i]));
 	for (size_t i = 0; i < record->n_protect; i++)

@@ -66,7 +66,7 @@ static int fill_chunks(struct image *image, const GhostFileEntry *entry, int fd)
 	return 0;
 }
 
-static int fill(struct image *image, const GhostFileEntry *entry, int base)
+static int fill_ghost(struct image *image, const GhostFileEntry *entry, int base)
 {
 	AUTO_CLOSE int fd = -1;
 	char name[32];
@@ -287,6 +287,6 @@ int ghost_create(struct restore *r, struct ghost *ghost)
 	TRY(maker ? create_nameless(r, ghost, maker) : apart_run(make_and_remove, &(struct naming){ r, ghost, entry }));
 	/* Nobody finds it any more by a name: now it may get content and owner. */
 	if (S_ISREG(entry->mode))
-		TRY(fill(image, entry, ghost->users->fd));
+		TRY(fill_ghost(image, entry, ghost->users->fd));
 	return set_attributes(r, entry, ghost->users->fd);
 }

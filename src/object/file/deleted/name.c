@@ -33,7 +33,7 @@ static int make_directory(struct held_name *held, int parent, const char *name)
 }
 
 /* One step down. 1: it ends here. */
-static int walk(struct held_name *held, const char *name, enum held_how how)
+static int walk_path(struct held_name *held, const char *name, enum held_how how)
 {
 	int next = open_directory(held->dir, name);
 
@@ -71,7 +71,7 @@ static int walk_all(struct held_name *held, const char *path, enum held_how how)
 		if (!strcmp(name, "..") || !strcmp(name, "."))
 			return refuse(EINVAL, "%s is no path of an open file", path);
 		snprintf(held->path + length, sizeof(held->path) - length, "/%s", name);
-		ends = walk(held, name, how);
+		ends = walk_path(held, name, how);
 		if (ends) {
 			held->path[length] = 0;
 			TRY(ends);

@@ -42,7 +42,7 @@ static __thread struct {
 	size_t left;
 } wanted; /* nftw(3) passes nothing on */
 
-static int look(const char *path, const struct stat *st, int type, struct FTW *at)
+static int look_at_path(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	if (st->st_ino != wanted.ino || st->st_dev != handle_dev(wanted.dev))
 		return 0;
@@ -50,7 +50,7 @@ static int look(const char *path, const struct stat *st, int type, struct FTW *a
 	return 1;
 }
 
-static const char *scan(struct dump *d, uint64_t ino, uint32_t dev)
+static const char *scan_for_inode(struct dump *d, uint64_t ino, uint32_t dev)
 {
 	static const char *const usual[] = { "/etc",	   "/var/spool", "/var/log",
 					     "/usr/share", "/lib/udev",	 "/usr/lib/udev" };
@@ -59,24 +59,24 @@ static const char *scan(struct dump *d, uint64_t ino, uint32_t dev)
 	wanted.ino = ino;
 	wanted.dev = dev;
 	for (size_t i = 0; i < paths->n; i++)
-		if (nftw(paths->items[i], look, SCAN_FDS, FTW_PHYS) == 1)
+		if (nftw(paths->items[i], look_at_path, SCAN_FDS, FTW_PHYS) == 1)
 			return pool_string(d->pool, wanted.path);
 	for (size_t i = 0; d->options->force_irmap && i < sizeof(usual) / sizeof(*usual); i++)
-		if (nftw(usual[i], look, SCAN_FDS, FTW_PHYS) == 1)
+		if (nftw(usual[i], look_at_path, SCAN_FDS, FTW_PHYS) == 1)
 			return pool_string(d->pool, wanted.path);
 	return NULL;
 }
 
 /* --- the whole file system: once, for all inodes of it --- */
 
-static int note(const char *path, const struct stat *st, int type, struct FTW *at)
+static int note_file(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	if (st->st_dev == wanted.walked->dev && !table_find(wanted.walked->paths, st->st_ino))
 		table_set(wanted.walked->paths, st->st_ino, pool_string(wanted.pool, path));
 	return --wanted.left == 0;
 }
 
-static struct walked *walk(struct dump *d, const struct handle_mounts *mounts, dev_t dev)
+static struct walked *walk_tree(struct dump *d, const struct handle_mounts *mounts, dev_t dev)
 {
 	struct walked *walked = pool_new(d->pool, struct walked);
 
@@ -89,7 +89,7 @@ static struct walked *walk(struct dump *d, const struct handle_mounts *mounts, d
 		 "first");
 	for (size_t i = 0; i < mounts->all->n && wanted.left; i++)
 		if (mounts->all->items[i].dev == dev)
-			(void)nftw(mounts->all->items[i].mountpoint, note, SCAN_FDS, FTW_PHYS | FTW_MOUNT);
+			(void)nftw(mounts->all->items[i].mountpoint, note_file, SCAN_FDS, FTW_PHYS | FTW_MOUNT);
 	return walked;
 }
 
@@ -103,7 +103,7 @@ static const char *find_walked(struct dump *d, const struct handle_mounts *mount
 		    d->files->walked.items[i]->root == mounts->root)
 			walked = d->files->walked.items[i];
 	if (!walked)
-		walked = walk(d, mounts, handle_dev(dev));
+		walked = walk_tree(d, mounts, handle_dev(dev));
 	path = table_find(walked->paths, ino);
 	return path && handle_is_inode(path, ino, dev) ? path : NULL;
 }
@@ -149,8 +149,8 @@ static const char *find_near(struct dump *d, const struct task *task, uint64_t i
 	return handle_is_inode("/", ino, dev) ? "/" : NULL;
 }
 
-static const char *find(struct dump *d, const struct task *task, const struct handle_mounts *mounts, uint64_t ino,
-			uint32_t dev, bool deleted)
+static const char *find_path(struct dump *d, const struct task *task, const struct handle_mounts *mounts, uint64_t ino,
+			     uint32_t dev, bool deleted)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const char *path;
@@ -159,7 +159,7 @@ static const char *find(struct dump *d, const struct task *task, const struct ha
 		return NULL;
 	path = deleted ? NULL : find_near(d, task, ino, dev);
 	if (!path)
-		path = scan(d, ino, dev);
+		path = scan_for_inode(d, ino, dev);
 	return path || deleted ? path : find_walked(d, mounts, ino, dev);
 }
 
@@ -169,7 +169,7 @@ const char *path_of_inode(struct dump *d, const struct task *task, const struct 
 	const char *path;
 
 	stats_start(d->stats, STATS_IRMAP);
-	path = find(d, task, mounts, ino, dev, deleted);
+	path = find_path(d, task, mounts, ino, dev, deleted);
 	stats_stop(d->stats, STATS_IRMAP);
 	return path;
 }

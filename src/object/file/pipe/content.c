@@ -127,8 +127,8 @@ void pipe_end_content(void **slot)
 
 /* --- restore --- */
 
-struct chunk {
-	struct chunk *next;
+struct pipe_chunk {
+	struct pipe_chunk *next;
 	size_t size;
 	char *bytes;
 };
@@ -136,7 +136,7 @@ struct chunk {
 struct content {
 	uint32_t size;
 	size_t n_chunks;
-	struct chunk *first, **last;
+	struct pipe_chunk *first, **last;
 };
 
 struct content_set {
@@ -157,7 +157,7 @@ static struct content_set *begin_restore(void **slot)
 static int load_chunk(struct restore *r, struct image *image, const PipeDataEntry *record, struct content_set *set)
 {
 	struct content *content = table_find(set->contents, record->pipe_id);
-	struct chunk *chunk;
+	struct pipe_chunk *chunk;
 
 	if (!content) {
 		content = pool_new(r->pool, struct content);
@@ -169,7 +169,7 @@ static int load_chunk(struct restore *r, struct image *image, const PipeDataEntr
 	content->size = record->has_size ? record->size : 0;
 	if (!record->bytes)
 		return 0;
-	chunk = pool_new(r->pool, struct chunk);
+	chunk = pool_new(r->pool, struct pipe_chunk);
 	TRY(image_read_payload(image, (void **)&chunk->bytes, &chunk->size));
 	*content->last = chunk;
 	content->last = &chunk->next;
@@ -221,7 +221,7 @@ static int write_chunks(const struct content *content, int fd)
 
 	if (fcntl(fd, F_SETFL, flags) < 0)
 		return fail_errno("setting flags 0%o", flags);
-	for (const struct chunk *chunk = content->first; chunk; chunk = chunk->next) {
+	for (const struct pipe_chunk *chunk = content->first; chunk; chunk = chunk->next) {
 		ssize_t put = write(fd, chunk->bytes, chunk->size);
 
 		if (put < 0)

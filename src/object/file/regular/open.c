@@ -56,7 +56,7 @@ static __thread struct {
 	char path[PATH_MAX];
 } wanted; /* nftw(3) passes nothing on */
 
-static int look(const char *path, const struct stat *st, int type, struct FTW *at)
+static int look_at_path(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	if (type != FTW_F || !is_device(st, wanted.record))
 		return 0;
@@ -133,7 +133,7 @@ static int open_elsewhere(struct restore *r, const RegFileEntry *record, int fla
 
 	TRY(mount_stay_begin(regular_root(r, record), &stay));
 	wanted.record = record;
-	if (nftw("/dev", look, SCAN_FDS, FTW_PHYS) != 1)
+	if (nftw("/dev", look_at_path, SCAN_FDS, FTW_PHYS) != 1)
 		return -ENOENT;
 	log_info("%s is found as %s", record->name, wanted.path);
 	*ret_fd = open_plain(wanted.path, flags);

@@ -145,7 +145,7 @@ static int set_owner(struct restore *r, const struct tty *tty, int slave)
 	return 0;
 }
 
-static int fill(struct restore *r, const struct tty *tty, int master, int slave)
+static int fill_pty(struct restore *r, const struct tty *tty, int master, int slave)
 {
 	const TtyDataEntry *for_slave = tty_find_data(r, 2 * tty->index);
 	const TtyDataEntry *for_master = tty_find_data(r, 2 * tty->index + TTY_MASTER);
@@ -209,7 +209,7 @@ int tty_create_pty(struct restore *r, struct tty *tty)
 	TRY(set_owner(r, tty, slave));
 	if (info)
 		TRY(tty_apply_settings(slave, info, true));
-	TRY(fill(r, tty, master, slave));
+	TRY(fill_pty(r, tty, master, slave));
 	TRY(open_files(tty, master, slave));
 	TRY(finish_master(tty, master));
 	tty->created = true;

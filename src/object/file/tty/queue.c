@@ -105,7 +105,7 @@ static int write_all(int fd, int slave, const char *bytes, size_t size)
 	return size ? refuse(EAGAIN, "the terminal does not take back %zu bytes that were waiting in it", size) : 0;
 }
 
-static int set(int fd, const struct termios *t)
+static int set_termios(int fd, const struct termios *t)
 {
 	return tcsetattr(fd, TCSANOW, t) < 0 ? fail_errno("changing the settings of the terminal for a moment") : 0;
 }
@@ -115,7 +115,7 @@ static int set(int fd, const struct termios *t)
  * was used for long takes more in than a new one. Writes and reads until there are as many as there can be. Both queues
  * are empty, nothing is made of the bytes.
  */
-static int stretch(int in, int out)
+static int stretch_queue(int in, int out)
 {
 	AUTO(buffer_done) struct buffer nothing = { 0 };
 	static const char bytes[16];
@@ -145,11 +145,11 @@ int tty_fill_master(int master, int slave, const void *data, size_t size)
 		return fail_errno("reading the settings of the terminal");
 	plain = old;
 	plain.c_oflag &= ~(tcflag_t)OPOST;
-	TRY(set(slave, &plain));
-	result = size > COMFORTABLE ? stretch(slave, master) : 0;
+	TRY(set_termios(slave, &plain));
+	result = size > COMFORTABLE ? stretch_queue(slave, master) : 0;
 	if (result == 0)
 		result = write_all(slave, slave, data, size);
-	TRY(set(slave, &old));
+	TRY(set_termios(slave, &old));
 	return result;
 }
 
@@ -206,8 +206,8 @@ static int stretch_raw(int master, int slave, const struct termios *old)
 	struct termios raw = *old;
 
 	cfmakeraw(&raw);
-	TRY(set(slave, &raw));
-	return stretch(master, slave);
+	TRY(set_termios(slave, &raw));
+	return stretch_queue(master, slave);
 }
 
 /*
@@ -241,7 +241,7 @@ int tty_fill_slave(int master, int slave, const void *data, size_t size)
 		return fail_errno("setting the flags of the master");
 	result = size > COMFORTABLE ? stretch_raw(master, slave, &old) : 0;
 	if (result == 0)
-		result = set(slave, &quiet);
+		result = set_termios(slave, &quiet);
 	if (result == 0)
 		result = write_all(master, slave, data, size);
 	if (fcntl(master, F_SETFL, flags) < 0 && result == 0)
@@ -252,7 +252,7 @@ int tty_fill_slave(int master, int slave, const void *data, size_t size)
 		result = wait_visible(slave, visible < READ_SIZE ? visible : READ_SIZE - 1);
 	if (whole < size || visible < whole)
 		pause_ms(5); /* nothing tells when the start of a line has arrived */
-	TRY(set(slave, &old));
+	TRY(set_termios(slave, &old));
 	return result < 0 ? result : 0;
 }
 
@@ -323,10 +323,10 @@ static int dump_slave(const struct tty_dump *master, int slave, struct image *im
 	raw.c_lflag &= ~(tcflag_t)ICANON; /* shows the start of a line as well */
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
-	TRY(set(slave, &raw));
+	TRY(set_termios(slave, &raw));
 	if (result == 0)
 		result = read_all(slave, &bytes);
-	TRY(set(slave, &old));
+	TRY(set_termios(slave, &old));
 	TRY(result);
 	if (!bytes.size)
 		return 0;

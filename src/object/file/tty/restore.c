@@ -139,7 +139,7 @@ int tty_prepare(struct restore *r)
 	return more;
 }
 
-static void join(struct restore *r, struct tty *tty, struct file *f)
+static void join_tty(struct restore *r, struct tty *tty, struct file *f)
 {
 	if (tty->n == tty->capacity) {
 		struct file **old = tty->files;
@@ -161,7 +161,7 @@ int tty_load(struct restore *r, struct file *f)
 	if (!info)
 		return refuse(EINVAL, "terminal %u is not in tty-info.img", id);
 	if (!is_master(info))
-		join(r, tty, f);
+		join_tty(r, tty, f);
 	else if (tty->master_file)
 		return refuse(EINVAL, "files.img: pty %u has two masters", tty->index);
 	else
@@ -214,7 +214,7 @@ static struct tty *find_controlling(struct restore *r, pid_t sid)
 	return NULL;
 }
 
-static int ensure(struct restore *r, struct tty *tty)
+static int ensure_tty(struct restore *r, struct tty *tty)
 {
 	char key[48];
 
@@ -230,7 +230,7 @@ int tty_make_pty(struct restore *r, uint32_t number)
 {
 	struct tty *tty = table_find(get_restore(r)->ttys, number);
 
-	return tty && is_ours(r, tty) ? ensure(r, tty) : -ENOENT;
+	return tty && is_ours(r, tty) ? ensure_tty(r, tty) : -ENOENT;
 }
 
 /* One record (tty_info) stands for /dev/tty of all sessions: whose it is, the owner of the file tells. */
@@ -301,10 +301,10 @@ int tty_needs(struct restore *r, struct file *f)
 	if (given_has_descriptor(r, key) || (info->type == TTY_TYPE__PTY && (tty->master_file || !info->termios)))
 		return 0;
 	if (info->type == TTY_TYPE__EXT_TTY) {
-		(void)need(r, NEED_DESCRIPTOR, key, "a terminal that the dump left out");
+		(void)needs_add(r, NEED_DESCRIPTOR, key, "a terminal that the dump left out");
 	} else if (info->type == TTY_TYPE__PTY || info->type == TTY_TYPE__CTTY) {
 		if (!task_tree_find(r->tree, session_of(f, tty)))
-			(void)need(r, NEED_OPTION, "--shell-job", "a terminal of somebody outside of the tree");
+			(void)needs_add(r, NEED_OPTION, "--shell-job", "a terminal of somebody outside of the tree");
 	} else {
 		TRY(regular_find_record(r, f->entry->tty->has_regf_id ? f->entry->tty->regf_id : f->id, &path));
 		return regular_need(r, path);
@@ -367,7 +367,7 @@ int tty_plan_session(struct restore *r, struct task *leader, struct plan *p)
 			 leader->vsid, tty->index, tty->slave->rdev, tty->slave->dev);
 	if (!tty || !(is_ours(r, tty) || is_given(r, tty)))
 		return 0;
-	TRY(ensure(r, tty));
+	TRY(ensure_tty(r, tty));
 	TRY(create_currents(r, leader, tty));
 	file_plan_fetch(r, p, tty->fd, SLOT_TTY);
 	step = plan_syscall(p, plan_why(p, "take terminal %u as controlling terminal", tty->index), __NR_ioctl,

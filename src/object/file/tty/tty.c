@@ -55,7 +55,7 @@ static bool is_tty(const struct open_file *of)
 }
 
 /* What sort of terminal, and the index of its id. */
-static int classify(const struct open_file *of, TtyInfoEntry *info)
+static int classify_tty(const struct open_file *of, TtyInfoEntry *info)
 {
 	unsigned major_number = major(of->stat.st_rdev), minor_number = minor(of->stat.st_rdev);
 	unsigned index, master = 0;
@@ -214,7 +214,7 @@ static int dump_tty(struct dump *d, const struct open_file *of, FileEntry *out)
 	TtyInfoEntry info = TTY_INFO_ENTRY__INIT;
 	const struct tty_dump *known;
 
-	TRY(classify(of, &info));
+	TRY(classify_tty(of, &info));
 	record->id = of->id;
 	record->tty_info_id = info.id;
 	record->flags = of->flags;

@@ -18,7 +18,7 @@
 
 #define MESSAGE_MAX 4096
 
-struct asked {
+struct kept_answers {
 	struct dump *d;
 	TunfileEntry *record;
 	VECTOR(ProtobufCBinaryData) kept;
@@ -33,7 +33,7 @@ static int pass_attribute(const struct nlattr *attribute, void *data)
 	return MNL_CB_OK;
 }
 
-static void read_tun_data(const struct nlattr *info, struct asked *asked)
+static void read_tun_data(const struct nlattr *info, struct kept_answers *asked)
 {
 	const struct nlattr *parts[IFLA_MAX + 1] = { 0 }, *data[IFLA_MAX + 1] = { 0 };
 
@@ -70,7 +70,7 @@ static void read_address_mode(const struct nlattr *specs, TunfileEntry *record)
 
 static int read_link(void *arg, const struct nlmsghdr *message)
 {
-	struct asked *asked = arg;
+	struct kept_answers *asked = arg;
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
 	const struct nlattr *parts[IFLA_MAX + 1] = { 0 };
 	TunfileEntry *record = asked->record;
@@ -93,7 +93,7 @@ static int read_link(void *arg, const struct nlmsghdr *message)
 	return 0;
 }
 
-static void keep(struct asked *asked, const struct nlmsghdr *message)
+static void keep_answer(struct kept_answers *asked, const struct nlmsghdr *message)
 {
 	ProtobufCBinaryData *kept = vector_push(&asked->kept);
 
@@ -103,17 +103,17 @@ static void keep(struct asked *asked, const struct nlmsghdr *message)
 
 static int read_address(void *arg, const struct nlmsghdr *message)
 {
-	struct asked *asked = arg;
+	struct kept_answers *asked = arg;
 	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
 
 	if (address->ifa_index == asked->record->ifindex)
-		keep(asked, message);
+		keep_answer(asked, message);
 	return 0;
 }
 
 static int read_route(void *arg, const struct nlmsghdr *message)
 {
-	struct asked *asked = arg;
+	struct kept_answers *asked = arg;
 	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
 	const struct nlattr *parts[IFLA_MAX + 1] = { 0 };
 
@@ -122,12 +122,12 @@ static int read_route(void *arg, const struct nlmsghdr *message)
 		return 0;
 	mnl_attr_parse(message, sizeof(*route), pass_attribute, parts);
 	if (parts[RTA_OIF] && mnl_attr_get_u32(parts[RTA_OIF]) == asked->record->ifindex)
-		keep(asked, message);
+		keep_answer(asked, message);
 	return 0;
 }
 
 static int ask_all(struct netlink *netlink, uint16_t type, size_t size,
-		   int (*answer)(void *arg, const struct nlmsghdr *message), struct asked *asked)
+		   int (*answer)(void *arg, const struct nlmsghdr *message), struct kept_answers *asked)
 {
 	char capacity[256];
 	int result;
@@ -146,7 +146,7 @@ static int ask_all(struct netlink *netlink, uint16_t type, size_t size,
 	return result < 0 ? fail(-result, "asking for devices, addresses and routes of the network") : 0;
 }
 
-static int ask_link(struct netlink *netlink, const char *name, struct asked *asked)
+static int ask_link(struct netlink *netlink, const char *name, struct kept_answers *asked)
 {
 	char capacity[256];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(capacity);
@@ -160,7 +160,7 @@ static int ask_link(struct netlink *netlink, const char *name, struct asked *ask
 	return result < 0 ? fail(-result, "asking for network device %s", name) : 0;
 }
 
-static void hand_over(struct asked *asked, size_t *ret_n, ProtobufCBinaryData **ret)
+static void hand_over(struct kept_answers *asked, size_t *ret_n, ProtobufCBinaryData **ret)
 {
 	*ret_n = asked->kept.n;
 	*ret = pool_copy(asked->d->pool, asked->kept.items, asked->kept.n * sizeof(**ret));
@@ -168,7 +168,7 @@ static void hand_over(struct asked *asked, size_t *ret_n, ProtobufCBinaryData **
 
 int tun_device_dump(struct dump *d, const char *name, TunfileEntry *record)
 {
-	struct asked asked = { .d = d, .record = record };
+	struct kept_answers asked = { .d = d, .record = record };
 	AUTO(netlink_close) struct netlink *netlink = NULL;
 	int result = netlink_open(NETLINK_ROUTE, &netlink);
 
@@ -208,7 +208,7 @@ static int nobody_answers(void *arg, const struct nlmsghdr *message)
 	return 0;
 }
 
-static struct nlmsghdr *begin(char *capacity, uint16_t type, uint16_t flags)
+static struct nlmsghdr *begin_request(char *capacity, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *request = mnl_nlmsg_put_header(capacity);
 
@@ -220,7 +220,7 @@ static struct nlmsghdr *begin(char *capacity, uint16_t type, uint16_t flags)
 static int set_link(struct netlink *netlink, const TunfileEntry *record, uint32_t index)
 {
 	char capacity[MESSAGE_MAX];
-	struct nlmsghdr *request = begin(capacity, RTM_NEWLINK, 0);
+	struct nlmsghdr *request = begin_request(capacity, RTM_NEWLINK, 0);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	int result;
 
@@ -238,7 +238,7 @@ static int set_link(struct netlink *netlink, const TunfileEntry *record, uint32_
 static int set_address_mode(struct netlink *netlink, const TunfileEntry *record, uint32_t index, uint8_t mode)
 {
 	char capacity[MESSAGE_MAX];
-	struct nlmsghdr *request = begin(capacity, RTM_NEWLINK, 0);
+	struct nlmsghdr *request = begin_request(capacity, RTM_NEWLINK, 0);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
 	struct nlattr *specs, *family;
 	int result;
@@ -257,11 +257,11 @@ static int set_address_mode(struct netlink *netlink, const TunfileEntry *record,
 }
 
 /* A message of the kernel, with the index that the device has now. */
-static int tell(struct netlink *netlink, uint16_t type, const ProtobufCBinaryData *kept, const TunfileEntry *record,
-		uint32_t index)
+static int send_kept(struct netlink *netlink, uint16_t type, const ProtobufCBinaryData *kept,
+		     const TunfileEntry *record, uint32_t index)
 {
 	char capacity[MESSAGE_MAX];
-	struct nlmsghdr *request = begin(capacity, type, NLM_F_CREATE | NLM_F_REPLACE);
+	struct nlmsghdr *request = begin_request(capacity, type, NLM_F_CREATE | NLM_F_REPLACE);
 	void *payload = mnl_nlmsg_put_extra_header(request, kept->len);
 	int result;
 
@@ -293,8 +293,8 @@ int tun_device_configure(const TunfileEntry *record)
 	TRY(set_address_mode(netlink, record, index, IN6_ADDR_GEN_MODE_NONE));
 	TRY(set_link(netlink, record, index));
 	for (size_t i = 0; i < record->n_addresses; i++)
-		TRY(tell(netlink, RTM_NEWADDR, &record->addresses[i], record, index));
+		TRY(send_kept(netlink, RTM_NEWADDR, &record->addresses[i], record, index));
 	for (size_t i = 0; i < record->n_routes; i++)
-		TRY(tell(netlink, RTM_NEWROUTE, &record->routes[i], record, index));
+		TRY(send_kept(netlink, RTM_NEWROUTE, &record->routes[i], record, index));
 	return set_address_mode(netlink, record, index, (uint8_t)record->addr_gen_mode);
 }

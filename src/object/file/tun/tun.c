@@ -111,7 +111,7 @@ static int load_tun(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int attach(const TunfileEntry *record, int fd)
+static int attach_queue(const TunfileEntry *record, int fd)
 {
 	struct ifreq request = { .ifr_flags = (short)(record->link ? record->link->flags & KIND_FLAGS
 								   : IFF_TUN | IFF_NO_PI) };
@@ -172,7 +172,7 @@ static int create_tun(struct restore *r, struct file *f)
 	TRY(regular_open(r, f->entry->reg, 0, &fd));
 	TRY(file_apply_flags(fd, f->entry->reg->flags, f->entry->reg->fown));
 	if (record->netdev)
-		TRY(attach(record, fd));
+		TRY(attach_queue(record, fd));
 	if (record->netdev && record->link && !is_there)
 		TRY(set_up(record, fd));
 	else if (record->netdev && record->link && network_is_other(r->namespaces, record->ns_id))

@@ -39,7 +39,7 @@ bool iptables_is_there(void)
 
 /* The tool takes two rules for the same only if their matches stand in the same order: first the mark, then the ports,
  * as CRIU has them. */
-static void print_rule(struct buffer *to, const char *chain, const struct connection *c, bool incoming)
+static void print_rule(struct buffer *to, const char *chain, const struct locked_connection *c, bool incoming)
 {
 	buffer_printf(to, "-I %s -p tcp -m mark ! --mark 0x%x -s %s --sport %u -d %s --dport %u -j DROP\n", chain,
 		      SOCCR_MARK, incoming ? c->peer : c->self, incoming ? c->peer_port : c->self_port,
@@ -47,7 +47,7 @@ static void print_rule(struct buffer *to, const char *chain, const struct connec
 }
 
 /* Runs a tool with `input` as its standard input (-1: none); returns its result. */
-static int run(const char *program, const char *const *arguments, int input, int output)
+static int run_iptables(const char *program, const char *const *arguments, int input, int output)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
@@ -69,7 +69,7 @@ static int run(const char *program, const char *const *arguments, int input, int
 }
 
 /* All of the text is one transaction. */
-static int feed(int family, const struct buffer *rules)
+static int feed_rules(int family, const struct buffer *rules)
 {
 	const char *const arguments[] = { programs[family == 6].restore, "-w", "--noflush", NULL };
 	AUTO_CLOSE int input = memfd_create("rules", MFD_CLOEXEC);
@@ -80,7 +80,7 @@ static int feed(int family, const struct buffer *rules)
 	error = io_write(input, rules->data, rules->size);
 	if (error < 0 || lseek(input, 0, SEEK_SET) < 0)
 		return fail(-error, "cannot write the rules");
-	return run(arguments[0], arguments, input, -1);
+	return run_iptables(arguments[0], arguments, input, -1);
 }
 
 static size_t print_locks(struct buffer *to, int family, const struct connections *connections)
@@ -88,7 +88,7 @@ static size_t print_locks(struct buffer *to, int family, const struct connection
 	size_t count = 0;
 
 	for (size_t i = 0; i < connections->n; i++) {
-		const struct connection *c = &connections->items[i];
+		const struct locked_connection *c = &connections->items[i];
 
 		if (c->inside || c->family != family)
 			continue;
@@ -108,7 +108,7 @@ int iptables_lock(const struct connections *connections)
 		if (!print_locks(&rules, family, connections))
 			continue;
 		buffer_printf(&rules, "COMMIT\n");
-		if (feed(family, &rules) < 0)
+		if (feed_rules(family, &rules) < 0)
 			return refuse(EIO, "cannot keep packets away with iptables");
 	}
 	return 0;
@@ -122,8 +122,8 @@ int iptables_cut_off(void)
 		      "*filter\n:CRIU - [0:0]\n-I INPUT -j CRIU\n-I OUTPUT -j CRIU\n"
 		      "-A CRIU -m mark --mark 0x%x -j ACCEPT\n-A CRIU -j DROP\nCOMMIT\n",
 		      SOCCR_MARK);
-	TRY(feed(4, &rules));
-	return feed(6, &rules);
+	TRY(feed_rules(4, &rules));
+	return feed_rules(6, &rules);
 }
 
 /* --- unlock: what is there is read, so that a rule is found however it was written --- */
@@ -136,7 +136,7 @@ static int read_rules(int family, char **ret)
 
 	if (output < 0)
 		return fail_errno("cannot make a memory file");
-	if (run(arguments[0], arguments, -1, output) < 0)
+	if (run_iptables(arguments[0], arguments, -1, output) < 0)
 		return refuse(EIO, "%s fails: the packets of the restored connections may be dropped still",
 			      arguments[0]);
 	size = lseek(output, 0, SEEK_END);
@@ -178,7 +178,7 @@ static bool is_lock(const char *line, const struct connections *connections)
 	if (!strstr(line, mark) || !text_ends(line, " -j DROP"))
 		return false;
 	for (size_t i = 0; i < connections->n; i++) {
-		const struct connection *c = &connections->items[i];
+		const struct locked_connection *c = &connections->items[i];
 
 		if (c->self_port == self && c->peer_port == peer &&
 		    has_addresses(line, incoming ? c->peer : c->self, incoming ? c->self : c->peer))
@@ -211,7 +211,7 @@ static size_t print_unlocks(struct buffer *to, char *rules, const struct connect
 	return count + chain;
 }
 
-static int unlock(int family, const struct connections *connections, bool whole)
+static int remove_rules(int family, const struct connections *connections, bool whole)
 {
 	AUTO(buffer_done) struct buffer rules = { 0 };
 	AUTO_FREE char *there = NULL;
@@ -221,7 +221,7 @@ static int unlock(int family, const struct connections *connections, bool whole)
 	if (!print_unlocks(&rules, there, connections, whole))
 		return 0;
 	buffer_printf(&rules, "COMMIT\n");
-	if (feed(family, &rules) < 0)
+	if (feed_rules(family, &rules) < 0)
 		return refuse(EIO, "cannot remove the rules of the network lock with %s",
 			      programs[family == 6].restore);
 	return 0;
@@ -235,7 +235,7 @@ int iptables_unlock(const struct connections *connections, bool whole)
 		for (size_t i = 0; i < connections->n; i++)
 			wanted |= connections->items[i].family == family;
 		if (wanted)
-			TRY(unlock(family, connections, whole));
+			TRY(remove_rules(family, connections, whole));
 	}
 	return 0;
 }

@@ -55,7 +55,7 @@ static void print_address(int family, const uint32_t *words, char *to, size_t ca
 	}
 }
 
-static bool is_other_end(const struct connection *a, const struct connection *b)
+static bool is_other_end(const struct locked_connection *a, const struct locked_connection *b)
 {
 	return a->self_port == b->peer_port && a->peer_port == b->self_port && !strcmp(a->self, b->peer) &&
 	       !strcmp(a->peer, b->self);
@@ -63,9 +63,9 @@ static bool is_other_end(const struct connection *a, const struct connection *b)
 
 static void add_connection(struct lock *lock, const InetSkEntry *entry)
 {
-	struct connection *new = vector_push(&lock->connections);
+	struct locked_connection *new = vector_push(&lock->connections);
 
-	*new = (struct connection){ .self_port = entry->src_port, .peer_port = entry->dst_port };
+	*new = (struct locked_connection){ .self_port = entry->src_port, .peer_port = entry->dst_port };
 	print_address((int)entry->family, entry->src_addr, new->self, sizeof(new->self), &new->family);
 	print_address((int)entry->family, entry->dst_addr, new->peer, sizeof(new->peer), &new->family);
 }
@@ -81,8 +81,8 @@ static void find_insiders(struct connections *connections)
 	struct table *by_ports = table_create();
 
 	for (size_t i = 0; i < connections->n; i++) {
-		struct connection *c = &connections->items[i];
-		struct connection *other = table_set(by_ports, hash_ports(c->self_port, c->peer_port), c);
+		struct locked_connection *c = &connections->items[i];
+		struct locked_connection *other = table_set(by_ports, hash_ports(c->self_port, c->peer_port), c);
 
 		if (other && is_other_end(c, other))
 			c->inside = other->inside = true;
@@ -471,7 +471,7 @@ static const char *kept_table(struct restore *r, char *to, size_t capacity)
 	return to;
 }
 
-static int unlock(struct restore *r, struct lock *lock)
+static int unlock_network(struct restore *r, struct lock *lock)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	bool kept = lock->kept || count_outsiders(&lock->connections);
@@ -499,7 +499,7 @@ int network_restore_unlock(struct restore *r)
 		return 0;
 	if (r->inventory->lock != INVENTORY_LOCK_SKIP)
 		for (size_t i = 0; i < r->network->locks.n; i++)
-			TRY(unlock(r, r->network->locks.items[i]));
+			TRY(unlock_network(r, r->network->locks.items[i]));
 	network_restore_end(r);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include "base/vector.h"
 
 /* One connection as packets show it: v4-mapped addresses are IPv4. */
-struct connection {
+struct locked_connection {
 	int family;
 	char self[46], peer[46];
 	uint16_t self_port, peer_port;
@@ -18,14 +18,14 @@ struct connection {
 };
 
 struct connections {
-	struct connection *items;
+	struct locked_connection *items;
 	size_t n, capacity;
 };
 
 struct nft_ctx;
 
 /* lock-nftables.c. The context owns the table if `owned`; nft_ctx_free() then removes it. */
-int nftables_lock(struct nft_ctx **ctx, const char *table, bool owned, const struct connection *items, size_t n);
+int nftables_lock(struct nft_ctx **ctx, const char *table, bool owned, const struct locked_connection *items, size_t n);
 /* A table that drops all packets but those with libsoccr's mark. The context owns it if `owned`, and the kernel
  * can do that. */
 int nftables_cut_off(struct nft_ctx **ctx, const char *table, bool owned);

@@ -14,7 +14,7 @@
 /* Elements are added in pieces: the library builds one netlink batch of each command. */
 #define ELEMENTS_MAX 512
 
-static int run(struct nft_ctx *ctx, const struct buffer *commands, bool quietly)
+static int run_nftables(struct nft_ctx *ctx, const struct buffer *commands, bool quietly)
 {
 	if (!nft_run_cmd_from_buffer(ctx, commands->data))
 		return 0;
@@ -54,7 +54,7 @@ static int make_table(struct nft_ctx *ctx, const char *table, bool owned, bool q
 	print_chain(&commands, "output");
 	print_chain(&commands, "input");
 	buffer_printf(&commands, "}\n");
-	return run(ctx, &commands, quietly);
+	return run_nftables(ctx, &commands, quietly);
 }
 
 static int begin_table(struct nft_ctx **ctx, const char *table, bool owned)
@@ -87,20 +87,21 @@ int nftables_cut_off(struct nft_ctx **ctx, const char *table, bool owned)
 				"chain %s { type filter hook %s priority 0; policy drop;\nmeta mark 0x%x accept\n}\n",
 				chains[i], chains[i], SOCCR_MARK);
 		buffer_printf(&commands, "}\n");
-		if (!run(*ctx, &commands, true))
+		if (!run_nftables(*ctx, &commands, true))
 			return 0;
 	}
 	nftables_done(ctx);
 	return -EIO;
 }
 
-static int add_elements(struct nft_ctx *ctx, const char *table, int family, const struct connection *items, size_t n)
+static int add_elements(struct nft_ctx *ctx, const char *table, int family, const struct locked_connection *items,
+			size_t n)
 {
 	AUTO(buffer_done) struct buffer commands = { 0 };
 	const char *between = "";
 
 	for (size_t i = 0; i < n; i++) {
-		const struct connection *c = &items[i];
+		const struct locked_connection *c = &items[i];
 
 		if (c->family != family)
 			continue;
@@ -113,12 +114,12 @@ static int add_elements(struct nft_ctx *ctx, const char *table, int family, cons
 	if (!commands.size)
 		return 0;
 	buffer_printf(&commands, " }\n");
-	if (run(ctx, &commands, false) < 0)
+	if (run_nftables(ctx, &commands, false) < 0)
 		return refuse(EIO, "cannot keep the packets of a connection away with nftables");
 	return 0;
 }
 
-int nftables_lock(struct nft_ctx **ctx, const char *table, bool owned, const struct connection *items, size_t n)
+int nftables_lock(struct nft_ctx **ctx, const char *table, bool owned, const struct locked_connection *items, size_t n)
 {
 	if (!*ctx)
 		TRY(begin_table(ctx, table, owned));
@@ -144,7 +145,7 @@ int nftables_unlock(struct nft_ctx **ctx, const char *owned, const char *table)
 	/* Without the first line a table that is not there would be an error. */
 	if (table)
 		buffer_printf(&commands, "add table inet %s\ndelete table inet %s\n", table, table);
-	if (commands.size && run(*ctx, &commands, false) < 0)
+	if (commands.size && run_nftables(*ctx, &commands, false) < 0)
 		return refuse(EIO, "cannot remove the nftables table inet %s", table ? table : owned);
 	nftables_done(ctx);
 	return 0;

@@ -214,7 +214,7 @@ static int set_sources(int fd, int level, const struct group_req *request, const
 	return 0;
 }
 
-static int join(int fd, const InetGroupEntry *group)
+static int join_group(int fd, const InetGroupEntry *group)
 {
 	struct group_req request = { .gr_interface = if_nametoindex(group->device) };
 	int level = group->n_address == 1 ? IPPROTO_IP : IPPROTO_IPV6;
@@ -230,6 +230,6 @@ static int join(int fd, const InetGroupEntry *group)
 int multicast_restore(const InetSkEntry *entry, int fd)
 {
 	for (size_t i = 0; i < entry->n_groups; i++)
-		TRY(join(fd, entry->groups[i]));
+		TRY(join_group(fd, entry->groups[i]));
 	return 0;
 }

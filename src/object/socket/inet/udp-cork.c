@@ -42,7 +42,7 @@ struct config {
 	uint8_t value[8];
 };
 
-static int configure(int log, int group, int type, const void *value, size_t size)
+static int configure_log(int log, int group, int type, const void *value, size_t size)
 {
 	struct config request = {
 		.header = { .nlmsg_len =
@@ -77,12 +77,12 @@ static int open_log(int *ret_group)
 		return -errno;
 	(void)setsockopt(log, SOL_SOCKET, SO_RCVBUFFORCE, &capacity, sizeof(capacity));
 	for (*ret_group = FIRST_GROUP; error < 0 && *ret_group < FIRST_GROUP + GROUPS_MAX; (*ret_group)++)
-		error = configure(log, *ret_group, NFULA_CFG_CMD, &bind_it, sizeof(bind_it));
+		error = configure_log(log, *ret_group, NFULA_CFG_CMD, &bind_it, sizeof(bind_it));
 	(*ret_group)--;
 	if (!error)
-		error = configure(log, *ret_group, NFULA_CFG_MODE, &whole, sizeof(whole));
+		error = configure_log(log, *ret_group, NFULA_CFG_MODE, &whole, sizeof(whole));
 	if (!error)
-		error = configure(log, *ret_group, NFULA_CFG_QTHRESH, &at_once, sizeof(at_once));
+		error = configure_log(log, *ret_group, NFULA_CFG_QTHRESH, &at_once, sizeof(at_once));
 	return error < 0 ? error : TAKE_FD(log);
 }
 
@@ -94,7 +94,7 @@ static void close_nft(struct nft_ctx **nft)
 }
 
 /* The table goes with the context: criu owns it. */
-static struct nft_ctx *divert(int group, const InetSkEntry *entry)
+static struct nft_ctx *divert_packets(int group, const InetSkEntry *entry)
 {
 	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	char rules[512];
@@ -116,7 +116,7 @@ static struct nft_ctx *divert(int group, const InetSkEntry *entry)
 /* --- the packet --- */
 
 /* Where its data begins; addresses and port of the other side. 0: it is not the one. */
-static size_t parse(const uint8_t *packet, size_t size, const InetSkEntry *entry, InetCorkedEntry *corked)
+static size_t parse_packet(const uint8_t *packet, size_t size, const InetSkEntry *entry, InetCorkedEntry *corked)
 {
 	bool v4 = size >= sizeof(struct iphdr) && packet[0] >> 4 == 4;
 	size_t at = v4 ? (size_t)(packet[0] & 15) * 4 : sizeof(struct ip6_hdr);
@@ -164,7 +164,7 @@ static int take_packet(int log, const InetSkEntry *entry, InetCorkedEntry *corke
 		const struct nlattr *payload = size > 0 ? find_payload(message, (size_t)size) : NULL;
 		const uint8_t *packet = (const uint8_t *)payload + NLA_HDRLEN;
 		size_t length = payload ? payload->nla_len - NLA_HDRLEN : 0;
-		size_t at = payload ? parse(packet, length, entry, corked) : 0;
+		size_t at = payload ? parse_packet(packet, length, entry, corked) : 0;
 
 		if (!at)
 			continue;
@@ -231,7 +231,7 @@ int udp_cork_dump(int fd, InetSkEntry *entry, struct pool *pool)
 	corked->address = pool_array(pool, uint32_t, 4);
 	log = open_log(&group);
 	if (log >= 0)
-		nft = divert(group, entry);
+		nft = divert_packets(group, entry);
 	if (!nft)
 		return refuse(EBUSY, "a corked datagram waits to be sent (UDP_CORK or MSG_MORE); to read it the kernel "
 				     "needs nf_tables and "

@@ -43,7 +43,7 @@ struct queue {
 	struct pool *pool;
 };
 
-struct looked {
+struct peeked_datagram {
 	char *data;
 	size_t size;
 	union inet_address from;
@@ -64,7 +64,7 @@ static void take_number(const struct cmsghdr *c, int *ret)
 	*ret = c->cmsg_len >= CMSG_LEN(sizeof(int)) ? *(const int *)CMSG_DATA(c) : *CMSG_DATA(c);
 }
 
-static void take_control(struct msghdr *message, struct looked *looked)
+static void take_control(struct msghdr *message, struct peeked_datagram *looked)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -92,7 +92,7 @@ static void take_control(struct msghdr *message, struct looked *looked)
 }
 
 /* The next datagram: SO_PEEK_OFF moves on with every look. 1, or 0 at the end. */
-static int look(int fd, struct looked *looked)
+static int peek_datagram(int fd, struct peeked_datagram *looked)
 {
 	char control[1024] __attribute__((aligned(sizeof(size_t))));
 	struct iovec iov = { looked->data, DATAGRAM_MAX };
@@ -122,7 +122,7 @@ static bool is_unicast(const struct in6_addr *a)
 	return !IN6_IS_ADDR_MULTICAST(a) && !IN6_IS_ADDR_UNSPECIFIED(a) && !IN6_IS_ADDR_LINKLOCAL(a);
 }
 
-static void get_source(const struct looked *looked, struct in6_addr *ret)
+static void get_source(const struct peeked_datagram *looked, struct in6_addr *ret)
 {
 	if (looked->from.any.sa_family == AF_INET)
 		map_v4(looked->from.v4.sin_addr, ret);
@@ -131,7 +131,7 @@ static void get_source(const struct looked *looked, struct in6_addr *ret)
 }
 
 /* Can it come once more by way of the loopback device, and look the same? */
-static bool can_be_kept(const struct queue *queue, const struct looked *looked)
+static bool can_be_kept(const struct queue *queue, const struct peeked_datagram *looked)
 {
 	struct in6_addr from;
 
@@ -142,7 +142,7 @@ static bool can_be_kept(const struct queue *queue, const struct looked *looked)
 	       IN6_IS_ADDR_V4MAPPED(&from) == IN6_IS_ADDR_V4MAPPED(&looked->to);
 }
 
-static void keep_one(struct queue *queue, const struct looked *looked, size_t at, size_t size)
+static void keep_one(struct queue *queue, const struct peeked_datagram *looked, size_t at, size_t size)
 {
 	InetDatagramEntry *new = pool_new(queue->pool, InetDatagramEntry);
 	struct in6_addr from;
@@ -163,12 +163,12 @@ static void keep_one(struct queue *queue, const struct looked *looked, size_t at
 
 static int look_at_all(struct queue *queue)
 {
-	struct looked looked = { .data = xmalloc(DATAGRAM_MAX) };
+	struct peeked_datagram looked = { .data = xmalloc(DATAGRAM_MAX) };
 	union inet_address own;
 	size_t total = 0;
 	int more = inet_source(queue->entry, &own);
 
-	while (more >= 0 && (more = look(queue->fd, &looked)) > 0) {
+	while (more >= 0 && (more = peek_datagram(queue->fd, &looked)) > 0) {
 		size_t step = looked.segment > 0 ? (size_t)looked.segment : looked.size;
 
 		if (!looked.has_to) { /* it is bound to one address */
@@ -293,7 +293,7 @@ int udp_queue_check(const InetSkEntry *entry)
 	return 0;
 }
 
-struct packet {
+struct udp_packet {
 	union {
 		struct ip v4;
 		struct ip6_hdr v6;
@@ -313,7 +313,7 @@ static uint32_t add_words(uint32_t sum, const void *bytes, size_t size)
 }
 
 /* RFC 768, RFC 8200: over addresses, protocol, length, header and data. */
-static uint16_t checksum(const void *addresses, size_t size, const struct udphdr *udp, size_t length)
+static uint16_t ip_checksum(const void *addresses, size_t size, const struct udphdr *udp, size_t length)
 {
 	uint32_t sum = add_words(IPPROTO_UDP, addresses, size);
 
@@ -322,7 +322,7 @@ static uint16_t checksum(const void *addresses, size_t size, const struct udphdr
 }
 
 /* Where the UDP header begins. The kernel completes that of IPv4 (raw(7)). */
-static size_t build_header(struct packet *packet, const InetDatagramEntry *one, bool v4, size_t length)
+static size_t build_header(struct udp_packet *packet, const InetDatagramEntry *one, bool v4, size_t length)
 {
 	if (v4) {
 		packet->header.v4 = (struct ip){ .ip_v = 4,
@@ -344,7 +344,7 @@ static size_t build_header(struct packet *packet, const InetDatagramEntry *one, 
 	return sizeof(struct ip6_hdr);
 }
 
-static size_t build_packet(struct packet *packet, const InetDatagramEntry *one, const InetSkEntry *entry, bool v4)
+static size_t build_packet(struct udp_packet *packet, const InetDatagramEntry *one, const InetSkEntry *entry, bool v4)
 {
 	size_t length = sizeof(struct udphdr) + one->data.len, at = build_header(packet, one, v4, length);
 	struct udphdr *udp = (struct udphdr *)((char *)packet + at);
@@ -353,8 +353,8 @@ static size_t build_packet(struct packet *packet, const InetDatagramEntry *one, 
 				.uh_dport = htons((uint16_t)entry->src_port),
 				.uh_ulen = htons((uint16_t)length) };
 	memcpy(udp + 1, one->data.data, one->data.len);
-	udp->uh_sum = v4 ? checksum(&packet->header.v4.ip_src, 8, udp, length)
-			 : checksum(&packet->header.v6.ip6_src, 32, udp, length);
+	udp->uh_sum = v4 ? ip_checksum(&packet->header.v4.ip_src, 8, udp, length)
+			 : ip_checksum(&packet->header.v6.ip6_src, 32, udp, length);
 	return at + length;
 }
 
@@ -390,7 +390,7 @@ static uint32_t used_memory(int fd)
 }
 
 /* -errno, unlogged. */
-static int put_one(int fd, const InetSkEntry *entry, const InetDatagramEntry *one, struct packet *packet)
+static int put_one(int fd, const InetSkEntry *entry, const InetDatagramEntry *one, struct udp_packet *packet)
 {
 	const struct in6_addr *to = (const struct in6_addr *)one->to;
 	bool v4 = IN6_IS_ADDR_V4MAPPED(to);
@@ -421,7 +421,7 @@ static int put_one(int fd, const InetSkEntry *entry, const InetDatagramEntry *on
 
 int udp_queue_restore(int fd, const InetSkEntry *entry)
 {
-	struct packet *packet;
+	struct udp_packet *packet;
 	const int on = 1;
 	int result = 0;
 	size_t i;

@@ -35,13 +35,13 @@ struct view {
 	size_t size;
 };
 
-static void unmap(struct view *view)
+static void unmap_ring(struct view *view)
 {
 	if (view->bytes)
 		munmap(view->bytes, view->size);
 }
 
-static int map(int fd, const PacketSockEntry *entry, struct view *view)
+static int map_ring(int fd, const PacketSockEntry *entry, struct view *view)
 {
 	void *bytes;
 
@@ -108,7 +108,7 @@ static uint32_t find_block(char *bytes, const PacketRing *ring)
 
 int packet_ring_dump(int fd, PacketSockEntry *entry, struct pool *pool)
 {
-	AUTO(unmap) struct view view = { 0 };
+	AUTO(unmap_ring) struct view view = { 0 };
 	PacketRing *ring = entry->rx_ring;
 
 	if (entry->tx_ring)
@@ -116,7 +116,7 @@ int packet_ring_dump(int fd, PacketSockEntry *entry, struct pool *pool)
 			 "lost");
 	if (!ring || !ring->frame_nr || !ring->block_nr)
 		return 0;
-	TRY(map(fd, entry, &view));
+	TRY(map_ring(fd, entry, &view));
 	/* The kernel goes on filling it: the position must belong to the bytes. */
 	ring->content.len = size_of(ring);
 	ring->content.data = pool_copy(pool, view.bytes, size_of(ring));
@@ -177,7 +177,7 @@ static int wait_filled(const struct view *view, const PacketSockEntry *entry, ui
 }
 
 /* One packet fills a frame; two do not fit into a block. */
-static int fill(int sender, int device, const struct view *view, const PacketSockEntry *entry)
+static int fill_frame(int sender, int device, const struct view *view, const PacketSockEntry *entry)
 {
 	const PacketRing *ring = entry->rx_ring;
 	const struct sockaddr_ll to = {
@@ -208,7 +208,7 @@ static int go_on(int fd, const struct view *view, const PacketSockEntry *entry)
 
 	if (sender < 0 || bind(fd, (struct sockaddr *)&here, sizeof(here)) < 0)
 		return -errno;
-	result = fill(sender, here.sll_ifindex, view, entry);
+	result = fill_frame(sender, here.sll_ifindex, view, entry);
 	here.sll_protocol = 0;
 	here.sll_ifindex = 0;
 	if (bind(fd, (struct sockaddr *)&here, sizeof(here)) < 0)
@@ -248,12 +248,12 @@ static void put_content(const struct view *view, const PacketSockEntry *entry)
 
 int packet_ring_restore(int fd, const PacketSockEntry *entry)
 {
-	AUTO(unmap) struct view view = { 0 };
+	AUTO(unmap_ring) struct view view = { 0 };
 	int result;
 
 	if (!entry->rx_ring || !entry->rx_ring->has_next)
 		return 0;
-	TRY(map(fd, entry, &view));
+	TRY(map_ring(fd, entry, &view));
 	result = entry->rx_ring->next ? go_on(fd, &view, entry) : 0;
 	if (result < 0)
 		log_warn("A ring begins at its first frame, not at %u where it was: %s", entry->rx_ring->next,

@@ -189,7 +189,7 @@ int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const s
 	return 0;
 }
 
-static int ask(struct dump *d, const struct unix_question *question)
+static int ask_about_socket(struct dump *d, const struct unix_question *question)
 {
 	const struct unix_dumped *socket = question->socket;
 	int taken;
@@ -209,6 +209,6 @@ static int ask(struct dump *d, const struct unix_question *question)
 int unix_dump_ask(struct dump *d)
 {
 	for (const struct unix_question *question = unix_dump_of(d)->questions; question; question = question->next)
-		TRY(ask(d, question));
+		TRY(ask_about_socket(d, question));
 	return 0;
 }

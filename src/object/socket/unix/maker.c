@@ -88,14 +88,14 @@ static void plan_return(struct restore *r, const struct task *task, struct plan 
 		plan_groups(plan, r->groups, r->n_groups);
 }
 
-static size_t keep(struct plan *plan, struct step *step)
+static size_t keep_result(struct plan *plan, struct step *step)
 {
 	step->flags |= STEP_MAY_FAIL;
 	return plan_keep_result(plan, step);
 }
 
 /* Runs the plan in the task; returns what the call at this offset gave. */
-static int run(struct restore *r, const struct task *task, const struct plan *plan, size_t result)
+static int run_in_task(struct restore *r, const struct task *task, const struct plan *plan, size_t result)
 {
 	TRY(remote_run(task->leader->remote, plan, &r->deadline));
 	return (int)remote_value(task->leader->remote, result);
@@ -111,10 +111,10 @@ int unix_listen(struct restore *r, const struct unix_socket *socket, int fd, int
 	if (can_make(task)) {
 		plan_fetch(r, plan, fd);
 		plan_become(r, task, plan);
-		result = keep(plan, plan_syscall(plan, "listen", __NR_listen, S(SLOT_SOCKET), V(backlog)));
+		result = keep_result(plan, plan_syscall(plan, "listen", __NR_listen, S(SLOT_SOCKET), V(backlog)));
 		plan_return(r, task, plan);
 		plan_forget(plan);
-		error = run(r, task, plan, result);
+		error = run_in_task(r, task, plan, result);
 	} else {
 		error = listen(fd, backlog) < 0 ? -errno : 0;
 	}
@@ -137,9 +137,10 @@ static int fetch_file(struct restore *r, const struct task *task, int file)
 	size_t result;
 
 	restore_plan_find_us(r, plan, SLOT_US);
-	result = keep(plan, plan_syscall(plan, "fetch a socket file", __NR_pidfd_getfd, S(SLOT_US), V(file), V(0)));
+	result = keep_result(plan,
+			     plan_syscall(plan, "fetch a socket file", __NR_pidfd_getfd, S(SLOT_US), V(file), V(0)));
 	plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
-	return run(r, task, plan, result);
+	return run_in_task(r, task, plan, result);
 }
 
 static int connect_in_task(struct restore *r, const struct task *task, int fd, const struct unix_target *target)
@@ -157,13 +158,13 @@ static int connect_in_task(struct restore *r, const struct task *task, int fd, c
 	}
 	plan_fetch(r, plan, fd);
 	plan_become(r, task, plan);
-	result = keep(plan, plan_syscall(plan, "connect", __NR_connect, S(SLOT_SOCKET),
-					 D(plan_data(plan, &address, size)), V(size)));
+	result = keep_result(plan, plan_syscall(plan, "connect", __NR_connect, S(SLOT_SOCKET),
+						D(plan_data(plan, &address, size)), V(size)));
 	plan_return(r, task, plan);
 	plan_forget(plan);
 	if (file >= 0)
 		plan_syscall(plan, "close the socket file", __NR_close, V(file));
-	return run(r, task, plan, result);
+	return run_in_task(r, task, plan, result);
 }
 
 /* Permissions may have changed since: what the task may not do any more, we do. */

@@ -53,7 +53,7 @@ static int open_for_queue(struct restore *r, const struct unix_socket *socket, i
 	return 0;
 }
 
-static int fill(struct restore *r, const struct unix_socket *socket, int through)
+static int fill_queue(struct restore *r, const struct unix_socket *socket, int through)
 {
 	const int off = 0;
 	bool credentials;
@@ -71,17 +71,17 @@ static int fill(struct restore *r, const struct unix_socket *socket, int through
  * Filling a queue may make other sockets, whose queues may hold the one that is just being made: it stays open, though
  * the last one who wants it may have it by then.
  */
-static void hold(struct unix_socket *socket)
+static void hold_peer(struct unix_socket *socket)
 {
 	socket->file->users++;
 }
 
-static void release(struct restore *r, struct unix_socket *socket)
+static void release_peer(struct restore *r, struct unix_socket *socket)
 {
 	file_put(r, socket->file);
 }
 
-static int complete(struct restore *r, struct unix_socket *socket)
+static int complete_socket(struct restore *r, struct unix_socket *socket)
 {
 	struct socket_options options = options_of(socket);
 
@@ -117,28 +117,28 @@ static int fill_pair(struct restore *r, const struct pair *pair)
 {
 	AUTO_CLOSE int closed_end = TAKE_FD(pair->a->closed_end);
 
-	TRY(fill(r, pair->a, pair->b ? pair->b->file->fd : closed_end));
+	TRY(fill_queue(r, pair->a, pair->b ? pair->b->file->fd : closed_end));
 	if (pair->b)
-		TRY(fill(r, pair->b, pair->a->file->fd));
+		TRY(fill_queue(r, pair->b, pair->a->file->fd));
 	return 0;
 }
 
 static int complete_held(struct restore *r, const struct pair *pair)
 {
 	TRY(fill_pair(r, pair));
-	TRY(complete(r, pair->a));
-	return pair->b ? complete(r, pair->b) : 0;
+	TRY(complete_socket(r, pair->a));
+	return pair->b ? complete_socket(r, pair->b) : 0;
 }
 
 static int complete_pair(struct restore *r, const struct pair *pair)
 {
-	hold(pair->a);
+	hold_peer(pair->a);
 	if (pair->b)
-		hold(pair->b);
+		hold_peer(pair->b);
 	TRY(complete_held(r, pair));
-	release(r, pair->a);
+	release_peer(r, pair->a);
 	if (pair->b)
-		release(r, pair->b);
+		release_peer(r, pair->b);
 	return 0;
 }
 
@@ -250,7 +250,7 @@ static int complete_waiting(struct restore *r, struct unix_socket *client)
 	if (unix_has_queue(r, client))
 		TRY(socket_options_make_capacity(client->file->fd, CAPACITY_BYTES, 0));
 	TRY(unix_fill_queue(r, client, client->file->fd));
-	return complete(r, client);
+	return complete_socket(r, client);
 }
 
 static int complete_backlog(struct restore *r, const struct unix_socket *listener)
@@ -258,9 +258,9 @@ static int complete_backlog(struct restore *r, const struct unix_socket *listene
 	struct unix_socket *socket;
 
 	list_for_each(socket, &listener->clients, client) {
-		hold(socket);
+		hold_peer(socket);
 		if (socket->peer)
-			hold(socket->peer);
+			hold_peer(socket->peer);
 	}
 	list_for_each(socket, &listener->clients, client) {
 		struct pair pair = { socket, socket->peer };
@@ -269,9 +269,9 @@ static int complete_backlog(struct restore *r, const struct unix_socket *listene
 	}
 	/* A client that nobody has, as it was closed before it was accepted, goes here. */
 	list_for_each(socket, &listener->clients, client) {
-		release(r, socket);
+		release_peer(r, socket);
 		if (socket->peer)
-			release(r, socket->peer);
+			release_peer(r, socket->peer);
 	}
 	return 0;
 }
@@ -288,11 +288,11 @@ static int make_listener(struct restore *r, struct unix_socket *socket)
 	socket->file->fd = TAKE_FD(fd);
 	TRY(make_backlog(r, socket, false));
 	TRY(make_backlog(r, socket, true));
-	hold(socket);
+	hold_peer(socket);
 	TRY(complete_backlog(r, socket));
 	TRY(unix_listen(r, socket, socket->file->fd, (int)socket->entry->backlog));
-	TRY(complete(r, socket));
-	release(r, socket);
+	TRY(complete_socket(r, socket));
+	release_peer(r, socket);
 	return 0;
 }
 
@@ -328,7 +328,7 @@ static int make_datagram(struct restore *r, struct unix_socket *socket)
 		return 0;
 	TRY(new_socket(socket, &sender));
 	TRY(unix_connect(r, NULL, sender, socket, socket->file->fd));
-	return fill(r, socket, sender);
+	return fill_queue(r, socket, sender);
 }
 
 /* A socket with a peer takes connections from that one only: all others are connected before. */
@@ -363,7 +363,7 @@ static int connect_held(struct restore *r, struct unix_socket *socket)
 		TRY(connect_clients(r, peer));
 		return complete_pair(r, &pair);
 	}
-	TRY(complete(r, socket));
+	TRY(complete_socket(r, socket));
 	/* It is open now, so nobody would ask for it to be made any more. */
 	return peer && !(peer->entry->uflags & UNIX_EXTERN) ? connect_datagram(r, peer) : 0;
 }
@@ -374,9 +374,9 @@ static int connect_datagram(struct restore *r, struct unix_socket *socket)
 		return 0;
 	socket->connected = true;
 	LOG_SCOPE("file %u (unix socket)", socket->file->id);
-	hold(socket);
+	hold_peer(socket);
 	TRY(connect_held(r, socket));
-	release(r, socket);
+	release_peer(r, socket);
 	return 0;
 }
 
@@ -390,7 +390,7 @@ static int make_unconnected(struct restore *r, struct unix_socket *socket)
 	if (unix_has_name(socket->entry))
 		TRY(unix_bind(r, socket, fd));
 	socket->file->fd = TAKE_FD(fd);
-	return complete(r, socket);
+	return complete_socket(r, socket);
 }
 
 static int make_inherited(struct restore *r, struct unix_socket *socket)
@@ -410,7 +410,7 @@ static int connect_outside(struct restore *r, struct unix_socket *socket)
 		TRY(unix_bind(r, socket, fd));
 	TRY(unix_connect_name(r, socket, fd, socket->peer->entry));
 	socket->file->fd = TAKE_FD(fd);
-	return complete(r, socket);
+	return complete_socket(r, socket);
 }
 
 /* False: no plugin has one for us, and the ordinary ways are tried. */
@@ -432,7 +432,7 @@ int unix_create(struct restore *r, struct unix_socket *socket)
 	if (inherited != -ENOENT)
 		return inherited;
 	if (socket->entry->uflags & UNIX_CALLBACK && take_from_plugin(r, socket))
-		return complete(r, socket);
+		return complete_socket(r, socket);
 	if (socket->entry->uflags & UNIX_EXTERN)
 		return refuse(ENOENT,
 			      "this socket is not part of the checkpoint; give one with --inherit-fd fd[N]:socket:[%u]",

@@ -43,8 +43,8 @@ static int check_type(const struct unix_diag *diag)
 	return 0;
 }
 
-static struct unix_dumped *remember(struct dump *d, const struct open_file *of, const struct unix_diag *diag,
-				    UnixSkEntry *entry)
+static struct unix_dumped *remember_socket(struct dump *d, const struct open_file *of, const struct unix_diag *diag,
+					   UnixSkEntry *entry)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 	struct unix_dumped *dumped = pool_new(d->pool, struct unix_dumped);
@@ -87,7 +87,7 @@ static int dump_unix(struct dump *d, const struct open_file *of, FileEntry *out)
 	options = (struct socket_options){ AF_UNIX, diag->type, 0, .common = entry->opts };
 	TRY(socket_options_dump(d, of, &options));
 	TRY(unix_dump_name(d, of, entry));
-	remember(d, of, diag, entry);
+	remember_socket(d, of, diag, entry);
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static bool is_service(struct dump *d, const struct unix_diag *peer)
 
 static int finish_service(struct unix_dumped *dumped)
 {
-	log_info("its peer is the service: it is saved as closed\n");
+	log_info("its peer is the service: it is saved as closed");
 	dumped->entry->uflags |= UNIX_SERVICE;
 	dumped->entry->state = TCP_CLOSE;
 	dumped->entry->peer = 0;

@@ -31,7 +31,7 @@ static void put_caps(struct pool *pool, uint64_t caps, size_t *n, uint32_t **wor
 	(*words)[1] = (uint32_t)(caps >> 32);
 }
 
-static uint32_t shown(uint32_t inner)
+static uint32_t shown_id(uint32_t inner)
 {
 	return inner == NO_ID ? OVERFLOW_ID : inner;
 }
@@ -67,7 +67,7 @@ static int put_groups(struct dump *d, const struct proc_status *status, CredsEnt
 	record->n_groups = status->n_groups;
 	record->groups = pool_array(d->pool, uint32_t, status->n_groups + 1);
 	for (size_t i = 0; i < status->n_groups; i++) {
-		record->groups[i] = shown(dump_inner_gid(d, status->groups[i]));
+		record->groups[i] = shown_id(dump_inner_gid(d, status->groups[i]));
 		all &= dump_inner_gid(d, status->groups[i]) != NO_ID;
 	}
 	if (all || !status->n_groups)
@@ -83,14 +83,14 @@ static int put_groups(struct dump *d, const struct proc_status *status, CredsEnt
 
 static void put_ids(struct dump *d, const struct proc_status *status, CredsEntry *record)
 {
-	record->uid = shown(dump_inner_uid(d, status->uid[0]));
-	record->euid = shown(dump_inner_uid(d, status->uid[1]));
-	record->suid = shown(dump_inner_uid(d, status->uid[2]));
-	record->fsuid = shown(dump_inner_uid(d, status->uid[3]));
-	record->gid = shown(dump_inner_gid(d, status->gid[0]));
-	record->egid = shown(dump_inner_gid(d, status->gid[1]));
-	record->sgid = shown(dump_inner_gid(d, status->gid[2]));
-	record->fsgid = shown(dump_inner_gid(d, status->gid[3]));
+	record->uid = shown_id(dump_inner_uid(d, status->uid[0]));
+	record->euid = shown_id(dump_inner_uid(d, status->uid[1]));
+	record->suid = shown_id(dump_inner_uid(d, status->uid[2]));
+	record->fsuid = shown_id(dump_inner_uid(d, status->uid[3]));
+	record->gid = shown_id(dump_inner_gid(d, status->gid[0]));
+	record->egid = shown_id(dump_inner_gid(d, status->gid[1]));
+	record->sgid = shown_id(dump_inner_gid(d, status->gid[2]));
+	record->fsgid = shown_id(dump_inner_gid(d, status->gid[3]));
 }
 
 static int dump_credentials(struct dump *d, struct thread *thread)

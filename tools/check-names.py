@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Names that explain themselves: no function of one bare word, no struct tag that means two things, and no newline in a log call."""
+import re
+import sys
+from pathlib import Path
+
+# What the C library or an interface that others use prescribes.
+BARE = {'main', 'memcpy', 'memset', 'memcmp', 'memmove', 'strlen'}
+OWN_NAMES = ('lib/compel/plugins/',)     # a library for programs without libc: its names are those of libc
+SHORT = re.compile(r'x(malloc|zalloc|realloc|strdup|printf)')
+FUNCTION = re.compile(r'^(?!typedef|return|else)[a-z][\w \*]*[ \*]([a-z]+)\((?!\*)[^;]*$', re.M)
+TAG = re.compile(r'^struct (\w+) \{', re.M)
+NEWLINE = re.compile(r'\blog_(?:error|warn|info|debug)\(\s*"(?:\\.|[^"\\])*\\n"')
+
+
+def check_text(name, text):
+    """Complaints about one file."""
+    for match in FUNCTION.finditer(text):
+        if match[1] not in BARE and not SHORT.fullmatch(match[1]) and not name.startswith(OWN_NAMES):
+            yield f'{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[1]}() says too little: which object?'
+    for match in NEWLINE.finditer(text):
+        yield f'{name}:{text.count(chr(10), 0, match.start()) + 1}: a log line gets its newline by itself'
+
+
+def check(top):
+    """Complaints about all files."""
+    tags = {}
+    for root in ('src', 'lib', 'crit'):
+        for path in sorted((top / root).rglob('*.[ch]')):
+            name, text = str(path.relative_to(top)), path.read_text()
+            yield from check_text(name, text)
+            for tag in TAG.findall(text):
+                if tags.setdefault(tag, name) != name:
+                    yield f'{name}: struct {tag} is defined in {tags[tag]} too'
+
+
+def main():
+    complaints = list(check(Path(__file__).resolve().parent.parent))
+    print('\n'.join(complaints))
+    return bool(complaints)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
