@@ -16,6 +16,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/vector.h"
 #include "kern/pidfd.h"
 #include "object/namespace/user.h"
 
@@ -61,23 +62,33 @@ static void end_broker(pid_t pid)
 		;
 }
 
+/* Those whose pid a task wants are kept until there is one with another: trees often have pids in a row. */
+static int make_with_free_pid(const struct restore *r, struct broker *broker)
+{
+	VECTOR(pid_t) taken = { 0 };
+	int error = make_broker(broker);
+
+	while (error == 0 && !r->inner_pids && task_tree_find_thread(r->tree, broker->pid)) {
+		*vector_push(&taken) = broker->pid;
+		error = make_broker(broker);
+	}
+	for (size_t i = 0; i < taken.n; i++)
+		end_broker(taken.items[i]);
+	vector_done(&taken);
+	return error;
+}
+
 int broker_begin(struct restore *r, struct broker **ret)
 {
 	struct broker *broker = *ret = pool_new(r->pool, struct broker);
 	int pair[2];
-	pid_t taken = 0;
 
 	broker->ours = broker->theirs = broker->pidfd = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail_errno("making a pair of sockets");
 	broker->ours = pair[0];
 	broker->theirs = pair[1];
-	TRY(make_broker(broker));
-	if (!r->inner_pids && task_tree_find_thread(r->tree, broker->pid)) {
-		taken = broker->pid; /* a task wants it: the next one has another */
-		TRY(make_broker(broker));
-		end_broker(taken);
-	}
+	TRY(make_with_free_pid(r, broker));
 	broker->pidfd = pidfd_of_process(broker->pid);
 	return broker->pidfd < 0 ? fail(-broker->pidfd, "opening a pidfd of the broker") : 0;
 }
