@@ -260,6 +260,14 @@ static int check_map(const char *name, UidGidExtent *const *map, size_t n)
 	return 0;
 }
 
+static int check_outer_ids(const CredsEntry *root)
+{
+	if (root && root->n_outer_ids && root->n_outer_ids != 8)
+		return refuse(EINVAL, "the root task has %zu ids from around it instead of 8: the image is damaged",
+			      root->n_outer_ids);
+	return 0;
+}
+
 /* The groups that new tasks have before they get their own. */
 static void choose_groups(struct restore *r, const UsernsEntry *entry)
 {
@@ -308,6 +316,7 @@ static int load_user(struct restore *r, struct namespace *ns)
 			       "only root can restore a tree that lived in a user namespace"));
 	ns->data = entry;
 	if (ns->of_root) {
+		TRY(check_outer_ids(user_creds_of_root(r)));
 		r->ids = entry;
 		choose_groups(r, entry);
 		return 0;
