@@ -114,18 +114,6 @@ int iptables_lock(const struct connections *connections)
 	return 0;
 }
 
-int iptables_cut_off(void)
-{
-	AUTO(buffer_done) struct buffer rules = { 0 };
-
-	buffer_printf(&rules,
-		      "*filter\n:CRIU - [0:0]\n-I INPUT -j CRIU\n-I OUTPUT -j CRIU\n"
-		      "-A CRIU -m mark --mark 0x%x -j ACCEPT\n-A CRIU -j DROP\nCOMMIT\n",
-		      SOCCR_MARK);
-	TRY(feed_rules(4, &rules));
-	return feed_rules(6, &rules);
-}
-
 /* --- unlock: what is there is read, so that a rule is found however it was written --- */
 
 static int read_rules(int family, char **ret)
@@ -238,4 +226,21 @@ int iptables_unlock(const struct connections *connections, bool whole)
 			TRY(remove_rules(family, connections, whole));
 	}
 	return 0;
+}
+
+int iptables_cut_off(void)
+{
+	AUTO(buffer_done) struct buffer rules = { 0 };
+	const struct connections none = { 0 };
+
+	buffer_printf(&rules,
+		      "*filter\n:CRIU - [0:0]\n-I INPUT -j CRIU\n-I OUTPUT -j CRIU\n"
+		      "-A CRIU -m mark --mark 0x%x -j ACCEPT\n-A CRIU -j DROP\nCOMMIT\n",
+		      SOCCR_MARK);
+	TRY(feed_rules(4, &rules));
+	if (feed_rules(6, &rules) == 0)
+		return 0;
+	/* Half of it is none: whoever asked takes it for not locked, and would not unlock it. */
+	(void)remove_rules(4, &none, true); /* logged */
+	return -EIO;
 }
