@@ -196,7 +196,7 @@ static const struct action {
 	int (*run)(const struct hgen_request *request); /* 0, a negative error that was reported, or an exit code */
 } actions[] = {
 	{ "includes", print_includes }, { "cflags", print_cflags }, { "ldflags", print_ldflags },
-	{ "plugins", print_plugins },	{ "libs", print_libs },	    { "write_header", write_header },
+	{ "plugins", print_plugins },	{ "libs", print_libs },	    { "hgen", write_header },
 };
 
 static const struct option options[] = {
