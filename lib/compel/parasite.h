@@ -34,7 +34,7 @@ int parasite_arena_open(const struct parasite_process *process, size_t size, str
  */
 int parasite_arena_open_at(const struct parasite_process *process, size_t size, uint64_t address, bool no_memfd,
 			   struct arena **ret);
-/* Bytes that a arena needs for one thread besides its plans. */
+/* Bytes that an arena needs for one thread besides its plans. */
 size_t parasite_capacity(const struct arch_thread_state *home);
 /* A stopped thread of that process. What state points to must live as long as the remote. */
 int parasite_open(struct arena *arena, pid_t tid, const struct parasite_state *state, struct remote **ret);

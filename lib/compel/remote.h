@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Threads of other processes that run our blob. A arena is memory shared with such processes; it holds the blob, a slot
- * for each thread and the plans. Two ways in: a parasite is a stopped thread of a living program (arena_invade,
+ * Threads of other processes that run our blob. An arena is memory shared with such processes; it holds the blob, a
+ * slot for each thread and the plans. Two ways in: a parasite is a stopped thread of a living program (arena_invade,
  * parasite_*), a restorer is a thread that we made.
  */
 #pragma once

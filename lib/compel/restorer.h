@@ -13,7 +13,7 @@
 #include "arch_regs.h"
 #include "lib/compel/remote.h"
 
-/* A arena of this size at an address that is free here and in every task to be made. */
+/* An arena of this size at an address that is free here and in every task to be made. */
 int restorer_arena_create(uint64_t address, size_t size, struct arena **ret);
 void restorer_arena_close(struct arena **arena);
 uint64_t restorer_arena_start(const struct arena *arena);

@@ -23,6 +23,7 @@
 #define GRACE_LIVING_MS 200   /* a leader that seems dead while its threads live */
 #define GRACE_PID_MS	5000  /* a number that a zombie still holds */
 #define GRACE_NUMBER_S	10    /* until the number of a new task can be seen from outside */
+#define GRACE_BROKER_MS 10000 /* until a process of ours has entered a user namespace */
 
 /* The kernel's own workers, src/object. */
 #define GRACE_CGROUP_MS	     2000 /* a cgroup whose last task has just died */

@@ -10,7 +10,7 @@
 #include "base/grace.h"
 #include "lib/compel/parasite.h"
 
-#define CAPACITY 65536 /* of a arena, for what is not the plan */
+#define CAPACITY 65536 /* of an arena, for what is not the plan */
 
 int thread_run_plan(struct dump *d, struct thread *thread, const struct plan *plan,
 		    int (*read)(struct remote *remote, void *arg), void *arg)

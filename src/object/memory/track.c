@@ -82,7 +82,7 @@ int memory_track_begin(struct dump *d)
 	}
 	if (wanted && memory->tracking == TRACKING_NONE)
 		log_warn("This kernel can't tell which pages are written to (it has neither soft-dirty bits nor "
-			 "UFFD_FEATURE_WP_ASYNC of Linux 6.7): each dump saves all private memory\n");
+			 "UFFD_FEATURE_WP_ASYNC of Linux 6.7): each dump saves all private memory");
 	d->inventory->tracked_boot = read_boot_id(d->pool);
 	return d->options->prev_images_dir ? read_parent(d) : 0;
 }

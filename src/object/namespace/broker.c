@@ -5,6 +5,7 @@
  * and goes over when the namespace is there.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -15,6 +16,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "base/vector.h"
 #include "kern/pidfd.h"
@@ -105,10 +107,18 @@ pid_t broker_pid(const struct broker *broker)
 
 int broker_enter(struct broker *broker, int user_ns)
 {
-	int error = 0;
+	struct pollfd ask[] = { { broker->ours, POLLIN, 0 }, { broker->pidfd, POLLIN, 0 } };
+	int error = 0, ready;
 
-	if (write(broker->ours, &user_ns, sizeof(user_ns)) != sizeof(user_ns) ||
-	    read(broker->ours, &error, sizeof(error)) != sizeof(error))
+	if (write(broker->ours, &user_ns, sizeof(user_ns)) != sizeof(user_ns))
+		return fail_errno("talking to the broker in the user namespace");
+	/* It has our descriptors, its own end of the pair as well: that does not hang up when it dies. */
+	do {
+		ready = poll(ask, 2, GRACE_BROKER_MS);
+	} while (ready < 0 && errno == EINTR);
+	if (ready <= 0 || !(ask[0].revents & POLLIN))
+		return fail(ready ? ESRCH : ETIMEDOUT, "waiting for the process that is to enter the user namespace");
+	if (read(broker->ours, &error, sizeof(error)) != sizeof(error))
 		return fail_errno("talking to the broker in the user namespace");
 	return error ? fail(error, "entering the user namespace") : 0;
 }

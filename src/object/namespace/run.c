@@ -34,7 +34,7 @@ struct namespace_job {
 	int result;
 };
 
-/* Of the thread that is on an job. */
+/* Of the thread that is on a job. */
 static _Thread_local int own_proc = -1;
 
 static int enter_one(int proc, const char *name, int flag)

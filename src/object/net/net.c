@@ -115,7 +115,7 @@ static int look_around(struct dump *d, struct namespace *ns, struct net_space *s
 	return net_firewall_collect(d);
 }
 
-/* The way back, for those who are on a entered. */
+/* The way back, for those who are in another one. */
 static int remember_home(struct dump *d)
 {
 	struct namespace *ns;
