@@ -101,17 +101,24 @@ def open_world(criu, build, folder):
     return world, process
 
 
-def kill_session(leader):
-    """What was restored."""
+def members_of(leader):
+    """The processes of a session: pid and state of each."""
     for path in Path('/proc').glob('[0-9]*/stat'):
         try:
             fields = path.read_text().rsplit(')', 1)[1].split()
         except OSError:
             continue
-        if int(fields[3]) == leader and fields[0] != 'Z':
-            os.kill(int(path.parent.name), signal.SIGKILL)
+        if int(fields[3]) == leader:
+            yield int(path.parent.name), fields[0]
+
+
+def kill_session(leader):
+    """What was restored, until all of it is reaped: a zombie keeps the number of its session in use, and orphans are ours to reap."""
+    for pid, state in members_of(leader):
+        if state != 'Z':
+            os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 60
-    while Path(f'/proc/{leader}').exists() and time.monotonic() < deadline:
+    while list(members_of(leader)) and time.monotonic() < deadline:
         reap()
         time.sleep(0.002)
 
