@@ -150,6 +150,7 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
           'pid': (('plain', 'twice'), re.compile('tree/|thread/several|file/(pidfd$|pidfd-thread|async|locks|pty-session$|pty-stopped|epoll$|memfd)'
                                                  '|signal/(pending|actions)|timer/(posix|pending)|creds/|socket/unix-(credentials|rights|names|early)$'
                                                  '|seccomp/threads|sched/threads|memory/shared')),
+          'ipc': (('plain', 'twice', 'predumped'), re.compile('memory/sysv(-parts)?$')),
           'net': (('plain', 'twice', 'told'), re.compile('socket/|file/tun')),
           'user': (('plain', 'twice'), re.compile('tree/(family|sessions|zombie)|thread/(several|many)|file/(pipe|deleted|memfd|async|fifo)$|socket/unix-(credentials|names)$'
                                                   '|creds/|signal/pending|timer/posix')),

@@ -14,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "kern/proc/maps.h"
 #include "object/memory/memory.h"
 #include "object/ipc/ipc.h"
 
@@ -26,22 +27,48 @@
 #define SHM_STAT_ANY 15 /* since 4.17 */
 #endif
 
-#define PAGE 4096
+#define PAGE	   4096
+#define HUGE_SHIFT 26 /* SHM_HUGE_SHIFT */
+#define HUGE_MASK  0x3f
+#define HUGE_BITS  ((uint32_t)HUGE_MASK << HUGE_SHIFT)
 
-/* The file behind a segment, by an attachment of ours. Our memory is shared with whoever sent us to this namespace. */
-static int open_segment(int id, uint64_t size, int flags)
+/* What it occupies. */
+static uint64_t content_size(const IpcShmEntry *record)
+{
+	uint64_t page = record->hugetlb_flag ? 1ull << (record->hugetlb_flag >> HUGE_SHIFT & HUGE_MASK) : PAGE;
+
+	return (record->size + page - 1) / page * page;
+}
+
+/* The file behind a segment, by an attachment of ours, whose end its name tells. Our memory is shared with whoever sent
+ * us to this namespace. */
+static int open_attached(int id, const char *memory, int flags)
+{
+	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(mappings_done) struct mappings mappings = { 0 };
+	const struct mapping *mapping;
+	char path[64];
+	int fd;
+
+	if (proc < 0)
+		return fail_errno("opening /proc/self");
+	TRY(mappings_read(proc, MAPPINGS_PLAIN, &mappings));
+	mapping = mappings_find(&mappings, (uintptr_t)memory);
+	if (!mapping)
+		return fail(ENOENT, "System V shared memory %d is not where it was attached", id);
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, mapping->start, mapping->end);
+	fd = openat(proc, path, flags | O_CLOEXEC);
+	return fd < 0 ? fail_errno("opening System V shared memory %d", id) : fd;
+}
+
+static int open_segment(int id, int flags)
 {
 	char *memory = shmat(id, NULL, flags == O_RDONLY ? SHM_RDONLY : 0);
-	uint64_t end = (uint64_t)(uintptr_t)memory + (size + PAGE - 1) / PAGE * PAGE;
-	char path[64];
 	int fd;
 
 	if (memory == (char *)-1)
 		return fail_errno("attaching System V shared memory %d", id);
-	snprintf(path, sizeof(path), "/proc/self/map_files/%" PRIxPTR "-%" PRIx64, (uintptr_t)memory, end);
-	fd = open(path, flags | O_CLOEXEC);
-	if (fd < 0)
-		fd = fail_errno("opening System V shared memory %d", id);
+	fd = open_attached(id, memory, flags);
 	shmdt(memory);
 	return fd;
 }
@@ -54,17 +81,17 @@ static int stat_index(int index)
 	return id < 0 ? -errno : id;
 }
 
-static int check_sort(int fd, int id)
+/* Of huge pages: their size, in the bits of shmget(2). */
+static int find_sort(int fd, IpcShmEntry *record)
 {
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs) < 0)
-		return fail_errno("asking for the file system of System V shared memory %d", id);
-	if (fs.f_type == HUGETLBFS_MAGIC)
-		return refuse(
-			EOPNOTSUPP,
-			"System V shared memory %d is of huge pages (SHM_HUGETLB), which cannot be checkpointed yet",
-			id);
+		return fail_errno("asking for the file system of System V shared memory %u", record->desc->id);
+	if (fs.f_type != HUGETLBFS_MAGIC)
+		return 0;
+	record->has_hugetlb_flag = true;
+	record->hugetlb_flag = SHM_HUGETLB | (uint32_t)__builtin_ctzl((unsigned long)fs.f_bsize) << HUGE_SHIFT;
 	return 0;
 }
 
@@ -77,13 +104,13 @@ static int find_segment(struct ipc_contents *contents, int id)
 
 	if (shmctl(id, IPC_STAT, &ds) < 0)
 		return fail_errno("looking at System V shared memory %d", id);
-	fd = open_segment(id, ds.shm_segsz, O_RDONLY);
+	fd = open_segment(id, O_RDONLY);
 	TRY(fd);
-	TRY(check_sort(fd, id));
 	ipc_shm_entry__init(record);
 	record->desc = ipc_desc_new(d, &ds.shm_perm, id);
 	record->size = ds.shm_segsz;
 	record->has_in_pagemaps = record->in_pagemaps = true;
+	TRY(find_sort(fd, record));
 	contents->segments[contents->n_segments++] = record;
 	return memory_dump_segment(d, TAKE_FD(fd), id);
 }
@@ -134,11 +161,12 @@ int ipc_segments_write(struct ipc_contents *contents, uint32_t number)
 static int check_segment(struct restore *r, const IpcShmEntry *record)
 {
 	TRY(ipc_desc_check(record->desc, "ipcns-shm"));
-	if (record->hugetlb_flag)
-		return refuse(EOPNOTSUPP, "System V shared memory %u was of huge pages, which cannot be restored yet",
-			      record->desc->id);
+	if (record->hugetlb_flag &&
+	    ((record->hugetlb_flag & ~HUGE_BITS) != SHM_HUGETLB || content_size(record) < record->size))
+		return refuse(EINVAL, "System V shared memory %u has the flags 0x%x: the image is damaged",
+			      record->desc->id, record->hugetlb_flag);
 	if (record->has_in_pagemaps && record->in_pagemaps)
-		return memory_load_object(r, record->desc->id, record->size);
+		return memory_load_object(r, record->desc->id, content_size(record));
 	return refuse(EOPNOTSUPP,
 		      "the content of System V shared memory %u stands in ipcns-shm, as old versions have it: that "
 		      "cannot be read",
@@ -178,7 +206,12 @@ int ipc_segments_make(struct ipc_contents *contents)
 
 		TRY(ipc_will_make(record->desc, "shm_next_id"));
 		id = shmget((key_t)record->desc->key, record->size,
-			    IPC_CREAT | IPC_EXCL | (int)(record->desc->mode & 0777));
+			    IPC_CREAT | IPC_EXCL | (int)(record->hugetlb_flag | (record->desc->mode & 0777)));
+		if (id < 0 && record->hugetlb_flag)
+			return fail_errno("making System V shared memory %u of %" PRIu64
+					  " bytes in huge pages (are there "
+					  "enough free ones? /proc/sys/vm/nr_hugepages)",
+					  record->desc->id, record->size);
 		TRY(ipc_made(record->desc, id, "System V shared memory"));
 		if (shmctl(id, IPC_STAT, &ds) < 0)
 			return fail_errno("looking at System V shared memory %d", id);
@@ -192,8 +225,7 @@ int ipc_segments_make(struct ipc_contents *contents)
 int ipc_segments_open(struct ipc_contents *contents)
 {
 	for (size_t i = 0; i < contents->n_segments; i++) {
-		contents->files[i] =
-			open_segment((int)contents->segments[i]->desc->id, contents->segments[i]->size, O_RDWR);
+		contents->files[i] = open_segment((int)contents->segments[i]->desc->id, O_RDWR);
 		TRY(contents->files[i]);
 	}
 	return 0;
@@ -208,7 +240,7 @@ int ipc_segments_fill(struct ipc_contents *contents)
 
 		if (error == 0)
 			error = memory_fill_object(contents->r, fd, contents->segments[i]->desc->id,
-						   contents->segments[i]->size);
+						   content_size(contents->segments[i]));
 		contents->files[i] = -1;
 	}
 	return error;

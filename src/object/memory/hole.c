@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An address range that is free everywhere: there the arena lies while tasks are made. */
+/* Address ranges that are free: in all tasks, for the arena while they are made; in one of them. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/vector.h"
 #include "kern/proc/proc.h"
+#include "lib/compel/restorer.h"
 #include "object/memory/memory.h"
 
 #define LOWEST	(1ull << 24)
@@ -81,4 +83,24 @@ int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret)
 		return refuse(ENOMEM, "the tasks leave no %llu MiB of address space free that all have in common",
 			      (unsigned long long)(size >> 20));
 	return 0;
+}
+
+int memory_find_place(const struct restore *r, const struct memory_restore *memory, uint64_t size, uint64_t *ret)
+{
+	uint64_t at = 1ull << 32, end = restorer_arena_start(r->arena);
+
+	for (size_t i = 0; i <= memory->n; i++) {
+		uint64_t start = i < memory->n ? memory->areas[i].vma->start : HIGHEST;
+
+		/* The arena is still in the way. */
+		if (start > at + size && (at + size < end || at > r->parking_end)) {
+			*ret = at;
+			return 0;
+		}
+		if (i < memory->n && memory->areas[i].vma->end > at)
+			at = memory->areas[i].vma->end;
+		if (at < r->parking_end && at + size >= end)
+			at = r->parking_end;
+	}
+	return refuse(ENOMEM, "it leaves no %" PRIu64 " bytes of address space free", size);
 }

@@ -77,6 +77,8 @@ static int load_areas(struct restore *r, struct task *task)
 			continue;
 		if (vma->status & VMA_AIORING)
 			TRY(aio_check(task->mm, vma));
+		if (vma->status & VMA_SYSVIPC)
+			TRY(sysv_check(vma));
 		area = &memory->areas[memory->n++];
 		area->vma = vma;
 		area->plugin_fd = -1;
@@ -359,7 +361,7 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 		if (area->vma->status & (VMA_VDSO | VMA_VVAR))
 			continue;
 		if (area->vma->status & VMA_SYSVIPC)
-			sysv_plan(plan, area->vma);
+			TRY(sysv_plan(r, memory, i, plan));
 		else if (area->vma->status & VMA_AIORING)
 			TRY(aio_plan(task->mm, area->vma, plan));
 		else if (!memory_is_private(area->vma))

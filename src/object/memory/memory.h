@@ -117,6 +117,8 @@ int memory_restore_load(
 int memory_load_content(struct restore *r, struct task *task);
 /* An address range of this size that is free in all tasks to be made and in this program. */
 int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret);
+/* One that this task leaves free, with the arena. */
+int memory_find_place(const struct restore *r, const struct memory_restore *memory, uint64_t size, uint64_t *ret);
 /* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the arena. */
 int memory_plan_empty(struct restore *r, struct plan *plan);
 /* lazy-restore.c: first steps of a task that gets memory of its own: no huge pages if a userfaultfd will bring what is

@@ -7,6 +7,7 @@
 #include "object/memory/sysv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -18,6 +19,9 @@
 #ifndef SHM_DEST
 #define SHM_DEST 01000 /* linux/shm.h: removed with the last detach */
 #endif
+
+#define ADDRESS_LIMIT (1ull << 56)
+#define ROOM	      (2ull << 20) /* the vdso may have been put at the beginning of the same place */
 
 /* In criu's own namespace. */
 static int find_size(int id, const char *name, uint64_t *ret)
@@ -36,34 +40,115 @@ static int find_size(int id, const char *name, uint64_t *ret)
 	return 0;
 }
 
+/* Programs unmap parts of what they have attached, and protect others. */
 int sysv_dump(struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma)
 {
 	const struct namespace *ns = namespace_of(d->namespaces, task, namespace_kind_find("ipc"));
 	int id = (int)mapping->inode; /* what maps shows as inode, see proc_pid_maps(5) */
-	uint64_t size = mapping->end - mapping->start, whole;
+	uint64_t size = mapping->end - mapping->start, whole, page;
 
 	if (ns && !ns->own)
 		TRY(memory_segments.find_size(ns, id, &whole));
 	else
 		TRY(find_size(id, mapping->name, &whole));
-	if (mapping->pgoff || (whole + 4095) / 4096 * 4096 != size)
+	page = mapping->kernel_page_size ? mapping->kernel_page_size : 4096;
+	whole = (whole + page - 1) / page * page;
+	if (mapping->pgoff + size > whole)
 		return refuse(EOPNOTSUPP,
-			      "only a part of System V shared memory %d is mapped at %" PRIx64 "-%" PRIx64
-			      ": it cannot be checkpointed yet",
-			      id, mapping->start, mapping->end);
+			      "%" PRIx64 "-%" PRIx64
+			      " reaches beyond the end of System V shared memory %d (mremap(2)?): "
+			      "it cannot be checkpointed",
+			      mapping->start, mapping->end, id);
 	vma->status = VMA_REGULAR | VMA_SYSVIPC | VMA_ANON_SHARED;
 	vma->shmid = (uint64_t)id;
+	vma->pgoff = mapping->pgoff;
+	vma->has_segment_size = size != whole;
+	vma->segment_size = vma->has_segment_size ? whole : 0;
+	vma->has_fdflags = true;
+	vma->fdflags = mapping->vm_flags & VMF(MW) ? O_RDWR : O_RDONLY;
 	return 0;
 }
 
-void sysv_plan(struct plan *plan, const VmaEntry *vma)
+int sysv_check(const VmaEntry *vma)
 {
-	int flags = (vma->prot & PROT_WRITE ? 0 : SHM_RDONLY) | (vma->prot & PROT_EXEC ? SHM_EXEC : 0);
+	if (!vma->has_segment_size)
+		return 0;
+	if (vma->pgoff % 4096 || vma->segment_size % 4096 || vma->segment_size > ADDRESS_LIMIT ||
+	    vma->pgoff > vma->segment_size || vma->end - vma->start > vma->segment_size - vma->pgoff)
+		return refuse(EINVAL,
+			      "mapping %" PRIx64 "-%" PRIx64 " is not a part of System V shared memory %" PRIu64,
+			      vma->start, vma->end, vma->shmid);
+	return 0;
+}
+
+static bool is_writable(const VmaEntry *vma)
+{
+	return vma->has_fdflags ? (vma->fdflags & O_ACCMODE) != O_RDONLY : vma->prot & PROT_WRITE;
+}
+
+static void plan_attach(struct plan *plan, const VmaEntry *vma, uint64_t at)
+{
+	int flags = (is_writable(vma) ? 0 : SHM_RDONLY) | (vma->prot & PROT_EXEC ? SHM_EXEC : 0);
 	struct step *step = plan_syscall(
 		plan,
 		plan_why(plan, "attach System V shared memory %d (it must still be there: ipcs -m)", (int)vma->shmid),
-		__NR_shmat, V(vma->shmid), V(vma->start), V(flags));
+		__NR_shmat, V(vma->shmid), V(at), V(flags));
 
 	step->flags |= STEP_EXACT;
-	step->arg[6] = (int64_t)vma->start;
+	step->arg[6] = (int64_t)at;
+}
+
+/* What shmat(2) gives: never write access without read access. */
+static void plan_protection(struct plan *plan, const VmaEntry *vma, const VmaEntry *attached)
+{
+	uint32_t prot = PROT_READ | (is_writable(attached) ? PROT_WRITE : 0) | (attached->prot & PROT_EXEC);
+
+	if (prot != vma->prot)
+		plan_syscall(plan, "protect System V shared memory", __NR_mprotect, V(vma->start),
+			     V(vma->end - vma->start), V(vma->prot));
+}
+
+/* Parts of one attachment: shmdt(2) takes them away together. */
+static bool is_same_attachment(const VmaEntry *a, const VmaEntry *b)
+{
+	return b->status & VMA_SYSVIPC && a->shmid == b->shmid && a->segment_size == b->segment_size &&
+	       a->start - a->pgoff == b->start - b->pgoff && is_writable(a) == is_writable(b);
+}
+
+/* All parts of an attachment when the first of them is met: it is attached as a whole elsewhere, they are moved to
+ * their places, and the rest goes. */
+static int plan_parts(struct restore *r, const struct memory_restore *memory, size_t first, struct plan *plan)
+{
+	const VmaEntry *vma = memory->areas[first].vma;
+	uint64_t at;
+
+	for (size_t i = 0; i < first; i++)
+		if (is_same_attachment(vma, memory->areas[i].vma))
+			return 0;
+	TRY(memory_find_place(r, memory, vma->segment_size + 2 * ROOM, &at));
+	at += ROOM;
+	plan_attach(plan, vma, at);
+	for (size_t i = first; i < memory->n; i++) {
+		const VmaEntry *part = memory->areas[i].vma;
+
+		if (!is_same_attachment(vma, part))
+			continue;
+		plan_syscall(plan, "move a part of System V shared memory", __NR_mremap, V(at + part->pgoff),
+			     V(part->end - part->start), V(part->end - part->start), V(MREMAP_MAYMOVE | MREMAP_FIXED),
+			     V(part->start));
+		plan_protection(plan, part, vma);
+	}
+	plan_syscall(plan, "drop the other parts", __NR_shmdt, V(at))->flags |= STEP_MAY_FAIL; /* there may be none */
+	return 0;
+}
+
+int sysv_plan(struct restore *r, const struct memory_restore *memory, size_t number, struct plan *plan)
+{
+	const VmaEntry *vma = memory->areas[number].vma;
+
+	if (vma->has_segment_size)
+		return plan_parts(r, memory, number, plan);
+	plan_attach(plan, vma, vma->start);
+	plan_protection(plan, vma, vma);
+	return 0;
 }

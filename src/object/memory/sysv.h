@@ -7,5 +7,7 @@
 
 /* The record of an attached segment. Refuses one that would not outlive the tasks. */
 int sysv_dump(struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma);
-/* The step that attaches it again. */
-void sysv_plan(struct plan *plan, const VmaEntry *vma);
+/* Range checks of its record. */
+int sysv_check(const VmaEntry *vma);
+/* The steps that attach the area of this number again, with all other parts of the same attachment. */
+int sysv_plan(struct restore *r, const struct memory_restore *memory, size_t number, struct plan *plan);

@@ -144,28 +144,6 @@ int vdso_load(struct restore *r, struct task *task)
 	return 0;
 }
 
-/* A place for our vdso that the task leaves free. */
-static int find_place(const struct restore *r, const struct task *task, uint64_t *ret)
-{
-	const struct memory_restore *memory = task->restore->memory;
-	uint64_t at = 1ull << 32, end = restorer_arena_start(r->arena), size = r->vdso->size + (1ull << 20);
-
-	for (size_t i = 0; i <= memory->n; i++) {
-		uint64_t start = i < memory->n ? memory->areas[i].vma->start : HIGHEST;
-
-		/* The arena is still in the way. */
-		if (start > at + size && (at + size < end || at > r->parking_end)) {
-			*ret = at + (1ull << 19);
-			return 0;
-		}
-		if (i < memory->n && memory->areas[i].vma->end > at)
-			at = memory->areas[i].vma->end;
-		if (at < r->parking_end && at + size >= end)
-			at = r->parking_end;
-	}
-	return refuse(ENOMEM, "it leaves no place for the vdso of this kernel");
-}
-
 /* What the program knows becomes plain memory full of jumps. A thread that stands inside reads the data as zeros, which
  * means "make the system call". */
 static int plan_foreign(struct restore *r, struct task *task, struct plan *plan, const VmaEntry *vdso,
@@ -176,7 +154,8 @@ static int plan_foreign(struct restore *r, struct task *task, struct plan *plan,
 	uint64_t place = 0, size = vdso->end - vdso->start, code = own->piece[own->n - 1].start;
 	size_t at;
 
-	TRY(find_place(r, task, &place));
+	TRY(memory_find_place(r, memory, own->size + (1ull << 20), &place));
+	place += 1ull << 19;
 	for (unsigned i = 0; i < own->n; i++)
 		plan_move(r, plan, i, place + (own->piece[i].start - own->start));
 	TRY(vdso_patch(memory->vdso, size, (const void *)code, own->piece[own->n - 1].size,
