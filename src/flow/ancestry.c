@@ -3,38 +3,59 @@
 #include "flow/ancestry.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "session/survey.h"
 
 static bool leads_session(const struct task *task)
 {
 	return task->vsid == task->vpid;
 }
 
-/*
- * Whether a leader of a session can be born into this other one: its creator is in it, or leads a session of its own
- * only later. Decides that it is made that early.
- */
-static bool is_born_into(struct task *task, pid_t session)
+/* Who is made by whom is known, up to the root. */
+static bool is_resolved(const struct task *task)
 {
-	struct task *creator = task->restore->creator;
-
-	if (!creator || creator->vsid == session)
-		return creator && !task->restore->early;
-	if (!leads_session(creator) || !is_born_into(creator, session))
-		return false;
-	task->restore->early = true;
+	for (; task->parent; task = task->parent)
+		if (!task->restore->creator)
+			return false;
 	return true;
 }
+
+static bool is_below(const struct task *task, const struct task *ancestor)
+{
+	while (task && task != ancestor)
+		task = task->parent;
+	return task;
+}
+
+/* Whether the task can be made only when the other one has been. */
+static bool depends_on(const struct task *task, const struct task *other, unsigned depth)
+{
+	for (; task; task = task->parent) {
+		const struct task *creator = task->restore->creator;
+
+		if (task == other || depth == 0)
+			return true;
+		if (creator && creator != task->parent && depends_on(creator, other, depth - 1))
+			return true;
+	}
+	return false;
+}
+
+#define DEPTH_MAX 16 /* deeper ones are taken for dependent */
 
 /* A helper is a live task without images; it has just a place in the tree, a pid and a session or a group. */
 static struct task *add_helper(struct restore *r, struct task *parent, pid_t pid, pid_t sid, pid_t pgid)
 {
 	struct task *helper = task_tree_add(r->tree, parent, pid);
 
-	log_info("Session or group %d has lost its leader: a helper takes its place", pid);
 	helper->state = TASK_HELPER;
 	helper->vsid = sid;
 	helper->vpgid = pgid;
@@ -46,50 +67,259 @@ static struct task *add_helper(struct restore *r, struct task *parent, pid_t pid
 	return helper;
 }
 
+static struct task *add_leader(struct restore *r, struct task *parent, pid_t pid, pid_t sid, pid_t pgid)
+{
+	log_info("Session or group %d has lost its leader: a helper takes its place", pid);
+	return add_helper(r, parent, pid, sid, pgid);
+}
+
+static bool is_taken(const struct restore *r, pid_t pid)
+{
+	const struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task->vsid == pid || task->vpgid == pid)
+			return true;
+	return task_tree_find_thread(r->tree, pid) || (!r->inner_pids && kill(pid, 0) == 0);
+}
+
+#define PID_HIGH 32767 /* every kernel has that many unless somebody has made them fewer */
+#define PID_LOW	 300
+
+/* A number that nobody has; below another one, if it is not 0. Other restores look elsewhere. */
+static pid_t find_free_pid(const struct restore *r, pid_t below)
+{
+	char text[32];
+	pid_t pid = PID_HIGH, max;
+
+	if (file_read_text(AT_FDCWD, "/proc/sys/kernel/pid_max", text, sizeof(text)) > 0 && (max = atoi(text)) > 0 &&
+	    max <= pid)
+		pid = max - 1;
+	pid = below ? below - 1 : pid - getpid() * 4 % (pid / 2);
+	while (pid > PID_LOW && is_taken(r, pid))
+		pid--;
+	return pid > PID_LOW ? pid : 0;
+}
+
 /* A sibling that is in the session (or leads it) and does not itself wait for this task. */
-static struct task *find_sibling(struct task *task)
+static struct task *find_sibling(struct task *task, pid_t session)
 {
 	struct task *sibling, *member = NULL;
 
 	for_each_child(sibling, task->parent) {
-		if (sibling == task || sibling->vsid != task->vsid || sibling->state == TASK_DEAD)
+		if (sibling == task || sibling->vsid != session || sibling->state == TASK_DEAD ||
+		    !is_resolved(sibling) || depends_on(sibling, task, DEPTH_MAX))
 			continue;
 		if (leads_session(sibling))
 			return sibling;
-		if (!member && sibling->restore->creator == task->parent)
+		if (!member && (sibling->restore->creator == task->parent || sibling->restore->adopted))
 			member = sibling;
 	}
 	return member;
 }
 
-static int find_creator(struct restore *r, struct task *task)
+/* A member of the session anywhere below the parent, its leader if possible. */
+static struct task *find_relative(const struct restore *r, const struct task *task, pid_t session)
 {
-	struct task *parent = task->parent, *sibling;
+	struct task *other, *member = NULL;
 
-	if (!parent) /* the root: made by criu */
-		return 0;
-	task->restore->creator = parent;
-	if (leads_session(task) || task->vsid == parent->vsid)
-		return 0;
-	if (leads_session(parent) && is_born_into(parent, task->vsid)) {
-		task->restore->early = true;
-		return 0;
+	for_each_task(other, r->tree) {
+		if (other->vsid != session || other == task->parent || !is_below(other, task->parent) ||
+		    is_below(other, task) || !is_resolved(other) || depends_on(other, task, DEPTH_MAX))
+			continue;
+		if (leads_session(other))
+			return other;
+		if (!member)
+			member = other;
 	}
-	sibling = find_sibling(task);
-	if (!sibling && !task->vsid)
+	return member;
+}
+
+/*
+ * Orphans go to the first process of their namespace, or to a subreaper. So a far relative forks a helper, which forks
+ * another one and ends: that one has become a child of the parent, and is in the session.
+ */
+static struct task *adopt_helper(struct restore *r, struct task *parent, struct task *relative)
+{
+	pid_t pid = find_free_pid(r, 0);
+	struct task *forker = pid ? add_helper(r, relative, pid, relative->vsid, relative->vsid) : NULL, *adopted;
+
+	pid = forker ? find_free_pid(r, pid) : 0;
+	if (!pid)
+		return NULL;
+	log_info("Session %d has members below task %d that it cannot make: helper %d becomes its child",
+		 relative->vsid, parent->vpid, pid);
+	adopted = add_helper(r, parent, pid, relative->vsid, relative->vsid);
+	adopted->restore->creator = forker;
+	adopted->restore->adopted = true;
+	return adopted;
+}
+
+static void set_creator(struct task *task, struct task *creator, bool early)
+{
+	task->restore->creator = creator;
+	task->restore->by_sibling = creator != task->parent;
+	task->restore->early = early;
+}
+
+/*
+ * Whether a leader of a session can be born into this other one: its creator is in it, or leads a session of its own
+ * only later. Decides that it is made that early.
+ */
+static bool is_born_into(struct task *task, pid_t session)
+{
+	struct task *creator = task->restore->creator;
+
+	if (!creator)
+		return false;
+	if (creator->vsid == session)
+		return !task->restore->early;
+	if (task->restore->by_sibling || !leads_session(creator) || !is_born_into(creator, session))
+		return false;
+	task->restore->early = true;
+	return true;
+}
+
+static bool has_early_child(const struct task *task)
+{
+	const struct task *child;
+
+	for_each_child(child, task)
+		if (child->restore->early)
+			return true;
+	return false;
+}
+
+/* Somebody else who is in the session makes it. */
+static bool find_other_creator(struct restore *r, struct task *task, pid_t session)
+{
+	struct task *creator = find_sibling(task, session), *relative;
+
+	if (!creator && (relative = find_relative(r, task, session)))
+		creator = adopt_helper(r, task->parent, relative);
+	if (!creator)
+		return false;
+	set_creator(task, creator, false);
+	return true;
+}
+
+/* The task is to be born into the session, which is that of its own, or, if it leads one, that of its children. */
+static bool find_creator(struct restore *r, struct task *task, pid_t session)
+{
+	struct task *parent = task->parent;
+
+	if (leads_session(parent) && is_born_into(parent, session)) {
+		set_creator(task, parent, true);
+		return true;
+	}
+	return find_other_creator(r, task, session);
+}
+
+/* A leader is born into this session by the hand of another, or because that goes for its parent. */
+static bool change_birth(struct restore *r, struct task *task, pid_t session)
+{
+	struct task *parent = task->parent;
+
+	if (!parent || !leads_session(task) || has_early_child(task) || !is_resolved(task) ||
+	    task->restore->creator != parent)
+		return false;
+	if (find_other_creator(r, task, session))
+		return true;
+	if (!change_birth(r, parent, session))
+		return false;
+	task->restore->early = true;
+	return true;
+}
+
+static bool find_birth_of_parent(struct restore *r, struct task *task)
+{
+	if (!change_birth(r, task->parent, task->vsid))
+		return false;
+	set_creator(task, task->parent, true);
+	return true;
+}
+
+/* Its leader is dead: a helper, below the parent that is farthest down. The session of the terminal that criu is
+ * started from cannot be made. */
+static bool make_leader(struct restore *r, const struct task *wanted)
+{
+	struct task *task, *parent = wanted->parent;
+
+	if (wanted->vsid == r->tree->root->vsid || task_tree_find(r->tree, wanted->vsid))
+		return false;
+	for_each_task(task, r->tree)
+		if (task->parent && !task->restore->creator && task->vsid == wanted->vsid &&
+		    is_below(task->parent, parent))
+			parent = task->parent;
+	return is_resolved(parent) && add_leader(r, parent, wanted->vsid, wanted->vsid, wanted->vsid);
+}
+
+static int refuse_family(const struct task *task)
+{
+	if (!task->vsid)
 		return refuse(
 			EOPNOTSUPP,
 			"task %d (%s): its session is led from outside of its pid namespace: that can't be rebuilt yet",
 			task->vpid, task->comm);
-	if (!sibling && !task_tree_find(r->tree, task->vsid))
-		sibling = add_helper(r, parent, task->vsid, task->vsid, task->vsid);
-	if (!sibling)
-		return refuse(EOPNOTSUPP,
-			      "task %d (%s): its session %d is led by a task that is not its sibling or ancestor: this "
-			      "family cannot be rebuilt yet",
-			      task->vpid, task->comm, task->vsid);
-	task->restore->creator = sibling;
-	task->restore->by_sibling = true;
+	return refuse(EOPNOTSUPP,
+		      "task %d (%s): its session %d is led by a task that could not have made it: this family cannot "
+		      "be rebuilt yet",
+		      task->vpid, task->comm, task->vsid);
+}
+
+/* By the parent itself: most. */
+static void find_simple_creators(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task->parent && (leads_session(task) || task->vsid == task->parent->vsid))
+			task->restore->creator = task->parent;
+}
+
+enum attempt { BY_OTHERS, BY_NEW_LEADER, BY_BIRTH_OF_PARENT, ATTEMPTS };
+
+static bool try_task(struct restore *r, struct task *task, enum attempt attempt)
+{
+	if (!is_resolved(task->parent))
+		return false;
+	if (attempt == BY_NEW_LEADER)
+		return make_leader(r, task);
+	if (attempt == BY_BIRTH_OF_PARENT)
+		return find_birth_of_parent(r, task);
+	return find_creator(r, task, task->vsid);
+}
+
+/* One helper may be of use to many: after it the simpler ways are tried again. */
+static bool try_all(struct restore *r, enum attempt attempt)
+{
+	struct task *task;
+	bool any = false;
+
+	for_each_task(task, r->tree) {
+		if (!task->parent || task->restore->creator || !task->vsid || !try_task(r, task, attempt))
+			continue;
+		any = true;
+		if (attempt != BY_OTHERS)
+			break;
+	}
+	return any;
+}
+
+static int find_creators(struct restore *r)
+{
+	struct task *task;
+	int attempt = BY_OTHERS;
+
+	find_simple_creators(r);
+	while (attempt < ATTEMPTS)
+		attempt = try_all(r, (enum attempt)attempt) ? BY_OTHERS : attempt + 1;
+	for_each_task(task, r->tree) {
+		if (!task->parent || task->restore->creator)
+			continue;
+		TRY(restore_go_on(r, refuse_family(task)));
+		set_creator(task, task->parent, false); /* criu verify goes on */
+	}
 	return 0;
 }
 
@@ -97,7 +327,7 @@ static int find_creator(struct restore *r, struct task *task)
 static void add_group_leader(struct restore *r, struct task *task)
 {
 	bool zombie = task->state == TASK_DEAD;
-	struct task *helper = add_helper(r, zombie ? task->parent : task, task->vpgid, task->vsid, task->vpgid);
+	struct task *helper = add_leader(r, zombie ? task->parent : task, task->vpgid, task->vsid, task->vpgid);
 
 	if (!zombie)
 		return;
@@ -151,16 +381,14 @@ int ancestry_plan(struct restore *r)
 {
 	struct task *task;
 
+	TRY(find_creators(r));
 	/* Helpers join the list while we walk it; they are complete already. */
-	for_each_task(task, r->tree)
-		if (task->state != TASK_HELPER)
-			TRY(find_creator(r, task));
 	for_each_task(task, r->tree) {
 		if (task->state == TASK_HELPER)
 			continue;
-		TRY(find_group(r, task));
+		TRY(restore_go_on(r, find_group(r, task)));
 		if (task_is_live(task))
-			TRY(check_sharing(r, task));
+			TRY(restore_go_on(r, check_sharing(r, task)));
 	}
 	return 0;
 }

@@ -44,48 +44,6 @@ static int check_mortal(struct dump *d)
 					   "dump with --leave-running"));
 }
 
-static bool has_member(const struct task *task, pid_t session)
-{
-	const struct task *t;
-
-	/* An ancestor: the task was forked before its parent left that session. */
-	for (t = task->parent; t; t = t->parent)
-		if (t->vsid == session)
-			return true;
-	for_each_child(t, task->parent)
-		if (t != task && t->vsid == session && task_is_live(t))
-			return true;
-	return false;
-}
-
-/* What flow/ancestry.c could not build again is refused while the tasks still run. */
-static int check_families(struct dump *d)
-{
-	struct task *task;
-
-	for_each_task(task, d->tree) {
-		if (!task->parent || task->vsid == task->vpid || has_member(task, task->vsid))
-			continue;
-		if (!task->vsid)
-			TRY(dump_go_on(
-				d,
-				refuse(EOPNOTSUPP,
-				       "task %d (%s): its session is led from outside of its pid namespace: that can't "
-				       "be checkpointed yet",
-				       task->vpid, task->comm)));
-		if (!task_tree_find(d->tree, task->vsid))
-			continue;
-		int error = refuse(EOPNOTSUPP,
-				   "task %d (%s): its session %d is led by a task that is not its sibling or ancestor: "
-				   "this family cannot be "
-				   "rebuilt yet",
-				   task->vpid, task->comm, task->vsid);
-
-		TRY(dump_go_on(d, error));
-	}
-	return 0;
-}
-
 static bool is_in_tree(const struct dump *d, pid_t pid)
 {
 	const struct task *task;
@@ -139,6 +97,5 @@ int dump_check_tree(struct dump *d)
 {
 	TRY(find_strangers(d));
 	TRY(check_mortal(d));
-	TRY(check_sessions(d));
-	return check_families(d);
+	return check_sessions(d);
 }

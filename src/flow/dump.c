@@ -13,6 +13,7 @@
 #include "flow/cpuinfo.h"
 #include "flow/dump-check.h"
 #include "flow/dump-end.h"
+#include "flow/dump-families.h"
 #include "flow/dump-task.h"
 #include "flow/freeze.h"
 #include "flow/host.h"
@@ -123,7 +124,8 @@ int dump_look(struct dump *d)
 	TRY(dump_check_tree(d));
 	only_look = d->only_look;
 	TRY(dump_relations(d));
-	if (!only_look)
+	TRY(dump_check_families(d));
+	if (!only_look && !d->obstacle)
 		TRY(announce_dump(d));
 	TRY(phase_dump_isolate(d));
 	TRY(phase_dump_collect(d));

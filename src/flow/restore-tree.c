@@ -304,6 +304,104 @@ static int make_batch(struct restore *r, struct task *parent, struct task *creat
 	return settle_batch(r, &batch);
 }
 
+/* Tells a task how to end; there is no answer to wait for but its death. */
+static int end_task(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	if (task->state == TASK_DEAD)
+		TRY(phase_restore_plan(r, task->leader, plan));
+	else
+		plan_syscall(plan, "end the helper", __NR_exit_group, V(0));
+	TRY(remote_post(task->leader->remote, plan));
+	if (pidfd_wait_exit(task->restore->pidfd, GRACE_DEATH_MS) < 0)
+		return refuse(ETIMEDOUT, "task %d (%s) did not end", task->vpid, task->comm);
+	return 0;
+}
+
+static int reap_helper(struct restore *r, struct task *helper)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	plan_syscall(plan, "reap the helper", __NR_wait4, V(helper->vpid), V(0), V(0), V(0));
+	return run_in_task(r, helper->parent, plan);
+}
+
+/* Where orphans go. The first process of a pid namespace need not ask for them. */
+static int take_orphans(struct restore *r, struct task *task, bool yes)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	if (task->vpid == 1)
+		return 0;
+	plan_syscall(plan, "take orphans", __NR_prctl, V(PR_SET_CHILD_SUBREAPER), V(yes));
+	return run_in_task(r, task, plan);
+}
+
+static int set_death_signal(struct restore *r, struct task *task, int signal)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct step *step;
+
+	plan_syscall(plan, "die with the parent", __NR_prctl, V(PR_SET_PDEATHSIG), V(signal));
+	step = plan_syscall(plan, "look for the parent", __NR_getppid);
+	if (signal) {
+		step->flags |= STEP_EXACT;
+		step->arg[6] = task->parent->vpid;
+	}
+	return run_in_task(r, task, plan);
+}
+
+static int bear_adopted(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct task *creator = task->restore->creator;
+	int64_t result;
+	size_t at;
+
+	if (next_pid_is_used(r, creator)) {
+		TRY(next_pid_make(r, creator, task->leader, 0, SIGCHLD));
+	} else {
+		TRY(restorer_plan_clone(plan, task->leader->remote, 0, SIGCHLD, &at));
+		TRY(run_in_task(r, creator, plan));
+		result = remote_value(creator->leader->remote, at);
+		if (result < 0)
+			return fail((int)-result, "making task %d", task->vpid);
+	}
+	if (!r->inner_pids)
+		task->pid = task->vpid;
+	return restorer_wait_arrival(task->leader->remote, &r->deadline);
+}
+
+/* Its creator, a helper in the wanted session, ends: so the task becomes a child of its parent. */
+static int make_adopted(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct task *creator = task->restore->creator;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(take_orphans(r, task->parent, true));
+	TRY(bear_adopted(r, task));
+	TRY(set_death_signal(r, task, 0));
+	TRY(end_task(r, creator));
+	TRY(reap_helper(r, creator));
+	task_tree_remove(r->tree, creator);
+	TRY(task_arrived(r, task));
+	TRY(set_death_signal(r, task, SIGKILL));
+	TRY(take_orphans(r, task->parent, false));
+	TRY(settle_begin(r, task, plan));
+	return settle_end(r, task);
+}
+
+static int make_by_others(struct restore *r, struct task *parent, struct task *child)
+{
+	bool any;
+
+	if (child->restore->adopted)
+		return make_adopted(r, child);
+	return make_batch(r, parent, child->restore->creator, false, &any);
+}
+
 /* Those that need the first session of the parent, then the rest; siblings' creators first. */
 static int make_children(struct restore *r, struct task *task)
 {
@@ -323,7 +421,7 @@ static int make_children(struct restore *r, struct task *task)
 				waits = true;
 				continue;
 			}
-			TRY(make_batch(r, task, child->restore->creator, false, &any));
+			TRY(make_by_others(r, task, child));
 			progress = true;
 		}
 		if (waits && !progress)
@@ -359,6 +457,8 @@ static int make_tree(struct restore *r)
 /* Whose child it will be. */
 static pid_t parent_of(const struct restore *r, const struct task *task)
 {
+	if (task->restore->adopted)
+		return task->restore->creator->vpid; /* until it ends: make_adopted() */
 	if (task->parent)
 		return task->parent->vpid;
 	if (r->inner_pids)
@@ -417,29 +517,6 @@ int restore_groups(struct restore *r)
 	for_each_task(task, r->tree)
 		TRY(set_group(r, task, false));
 	return 0;
-}
-
-/* Tells a task how to end; there is no answer to wait for but its death. */
-static int end_task(struct restore *r, struct task *task)
-{
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-
-	if (task->state == TASK_DEAD)
-		TRY(phase_restore_plan(r, task->leader, plan));
-	else
-		plan_syscall(plan, "end the helper", __NR_exit_group, V(0));
-	TRY(remote_post(task->leader->remote, plan));
-	if (pidfd_wait_exit(task->restore->pidfd, GRACE_DEATH_MS) < 0)
-		return refuse(ETIMEDOUT, "task %d (%s) did not end", task->vpid, task->comm);
-	return 0;
-}
-
-static int reap_helper(struct restore *r, struct task *helper)
-{
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-
-	plan_syscall(plan, "reap the helper", __NR_wait4, V(helper->vpid), V(0), V(0), V(0));
-	return run_in_task(r, helper->parent, plan);
 }
 
 int restore_dead(struct restore *r)

@@ -113,7 +113,8 @@ struct task_restore {
 	int coordinator_fd;   /* number, in the task, of a pidfd of the coordinator (STEP_GETFD) */
 	struct task *creator; /* who clones it: the parent, or a sibling with CLONE_PARENT; NULL: criu */
 	bool by_sibling;
-	bool early; /* is made before its creator leaves its first session */
+	bool early;   /* is made before its creator leaves its first session */
+	bool adopted; /* a helper: a child of its creator, which ends, and so its parent gets it */
 	bool made;
 	struct task *memory_from;	   /* the task whose memory it shares (CLONE_VM), else NULL */
 	struct task *files_from;	   /* the task whose descriptor table it shares, else NULL */
