@@ -94,6 +94,7 @@ try:
     note(side + ".ready", str([state(c) for c in connections]))
     wait("go")
     note(side + ".now", str([state(c) for c in connections]))
+    wait(("outside" if side == "inside" else "inside") + ".now")        # what is read here changes states there
     theirs = [int(word) for word in open(folder + ("/outside" if side == "inside" else "/inside") + ".sizes").read().split()]
     ended = (3, 4, 5) if side == "inside" else (1, 2, 3, 4)
     for i in range(N):
