@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Trees with a network namespace of their own, and the world around it: veth pairs, bridges, namespaces from outside, scripts."""
 import os
+import re
 import time
 
 import pytest
@@ -276,6 +277,20 @@ def test_macvlan_outside(apart):
     assert 'name it with --external macvlan[mac0]:DEVICE' in apart.restore(images, status=1)
     apart.restore(images, '--external', 'macvlan[mac0]:low0')
     assert apart.inside(ask) == before
+
+
+def test_sysctls_that_are_missing(apart):
+    """A sysctl that the kernel of the restore lacks is an error, and with --weak-sysctls a warning."""
+    apart.inside('ip link set lo up && ip addr add 10.77.0.2/24 dev lo')
+    apart.serve()
+    images = apart.dump()
+    hidden = f'mount -t tmpfs none /proc/sys/net; exec {apart.criu} restore -d -D {images} --tcp-established '
+    done = apart.room.run('unshare', '-m', '/bin/sh', '-ec', hidden)
+    assert done.returncode and re.search('this kernel has no /proc/sys/net/.*--weak-sysctls', done.stdout), done.stdout
+    apart.nothing_is_left()
+    done = apart.room.run('unshare', '-m', '/bin/sh', '-ec', hidden + '--weak-sysctls')
+    assert done.returncode == 0 and 'This kernel has no /proc/sys/net/unix/max_dgram_qlen' in done.stdout, done.stdout
+    assert apart.pid in apart.room.pids()
 
 
 def test_unknown_devices_are_refused(apart):

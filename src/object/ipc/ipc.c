@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "session/ids.h"
+#include "session/sysctl.h"
 
 /* --- variables --- */
 
@@ -125,10 +126,8 @@ static int write_text(const struct restore *r, const char *file, const char *wan
 	if (error == 0 && !strcmp(now, wanted))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/sys/%s", file);
-	if (error == -ENOENT) {
-		log_warn("this kernel has no %s, which was %s", path, wanted);
-		return 0;
-	}
+	if (error == -ENOENT)
+		return restore_missing_sysctl(r, path, wanted);
 	TRY(error);
 	error = file_write_text(AT_FDCWD, path, wanted);
 	return error < 0 ? fail(-error, "setting %s to %s", path, wanted) : 0;

@@ -214,7 +214,7 @@ static int set_up(struct net_fill *fill, const NetDeviceEntry *entry)
 	error = rtnetlink_tell(fill->netlink, request);
 	if (error < 0)
 		return fail(-error, "setting it up");
-	TRY(net_settings_restore_device(entry));
+	TRY(net_settings_restore_device(fill->r, entry));
 	/* Its addresses are known: none shall come by itself when it begins to run. */
 	return set_addr_gen_mode(fill, entry, IN6_ADDR_GEN_MODE_NONE);
 }

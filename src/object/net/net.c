@@ -376,7 +376,7 @@ static int set_nsids(struct restore *r, struct net_fill *fill, const NetnsEntry 
 static int furnish_network(struct restore *r, struct net_fill *fill, const struct net_space *space)
 {
 	TRY(set_nsids(r, fill, space->entry));
-	TRY(net_settings_restore(space->entry));
+	TRY(net_settings_restore(r, space->entry));
 	TRY(net_links_make(fill));
 	TRY(net_links_start(fill));
 	TRY(net_tables_restore(r->pool, fill->netlink, &space->tables, space->entry));

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/vector.h"
+#include "session/sysctl.h"
 
 #define ROOT	  "/proc/sys/net"
 #define VALUE_MAX 1024
@@ -132,7 +133,7 @@ static int read_value(const char *path, char *to, size_t capacity)
 }
 
 /* Nothing is written where the kernel has that value already: some writes have effects of their own. */
-static int write_value(const char *path, const char *value)
+static int write_value(const struct restore *r, const char *path, const char *value)
 {
 	char now[VALUE_MAX];
 	int error;
@@ -140,11 +141,9 @@ static int write_value(const char *path, const char *value)
 	if (!read_value(path, now, sizeof(now)) && !strcmp(now, value))
 		return 0;
 	error = file_write_text(AT_FDCWD, path, value);
-	if (error == -ENOENT) {
-		log_warn("This kernel has no %s: %s is not set", path, value);
-		return 0;
-	}
-	return error < 0 ? fail(-error, "setting %s to %s", path, value) : 0;
+	return error == -ENOENT ? restore_missing_sysctl(r, path, value)
+	       : error < 0	? fail(-error, "setting %s to %s", path, value)
+				: 0;
 }
 
 /* --- lists of the format --- */
@@ -180,20 +179,21 @@ static size_t dump_list(struct pool *pool, const char *folder, const char *const
 	return n;
 }
 
-static int restore_one(const char *folder, const char *name, const SysctlEntry *entry)
+static int restore_one(const struct restore *r, const char *folder, const char *name, const SysctlEntry *entry)
 {
 	char path[256], number[16];
 
 	snprintf(path, sizeof(path), ROOT "/%s/%s", folder, name);
 	if (entry->sarg)
-		return write_value(path, entry->sarg);
+		return write_value(r, path, entry->sarg);
 	if (!entry->has_iarg)
 		return 0;
 	snprintf(number, sizeof(number), "%d", entry->iarg);
-	return write_value(path, number);
+	return write_value(r, path, number);
 }
 
-static int restore_list(const char *folder, const char *const *names, SysctlEntry *const *list, size_t n)
+static int restore_list(const struct restore *r, const char *folder, const char *const *names, SysctlEntry *const *list,
+			size_t n)
 {
 	const SysctlEntry *last = NULL;
 
@@ -206,18 +206,18 @@ static int restore_list(const char *folder, const char *const *names, SysctlEntr
 		if (!strcmp(names[i], written_last))
 			last = list[i];
 		else
-			TRY(restore_one(folder, names[i], list[i]));
+			TRY(restore_one(r, folder, names[i], list[i]));
 	}
-	return last ? restore_one(folder, written_last, last) : 0;
+	return last ? restore_one(r, folder, written_last, last) : 0;
 }
 
 /* Of older images: plain numbers, all bits set: none. */
-static int restore_numbers(const char *folder, const int32_t *numbers, size_t n)
+static int restore_numbers(const struct restore *r, const char *folder, const int32_t *numbers, size_t n)
 {
 	for (size_t i = 0; i < n && conf4[i]; i++) {
 		const SysctlEntry entry = { .has_iarg = numbers[i] != -1, .iarg = numbers[i] };
 
-		TRY(restore_one(folder, conf4[i], &entry));
+		TRY(restore_one(r, folder, conf4[i], &entry));
 	}
 	return 0;
 }
@@ -368,17 +368,17 @@ int net_settings_check(const NetnsEntry *entry)
 	return 0;
 }
 
-int net_settings_restore(const NetnsEntry *entry)
+int net_settings_restore(const struct restore *r, const NetnsEntry *entry)
 {
 	/* "all" first: some of its values are passed on to "default" and to every device. */
-	TRY(restore_numbers("ipv4/conf/all", entry->all_conf, entry->n_all_conf));
-	TRY(restore_list("ipv4/conf/all", conf4, entry->all_conf4, entry->n_all_conf4));
-	TRY(restore_numbers("ipv4/conf/default", entry->def_conf, entry->n_def_conf));
-	TRY(restore_list("ipv4/conf/default", conf4, entry->def_conf4, entry->n_def_conf4));
-	TRY(restore_list("ipv6/conf/all", conf6, entry->all_conf6, entry->n_all_conf6));
-	TRY(restore_list("ipv6/conf/default", conf6, entry->def_conf6, entry->n_def_conf6));
-	TRY(restore_list("unix", unix_names, entry->unix_conf, entry->n_unix_conf));
-	return restore_list("ipv4", ipv4_names, entry->ipv4_sysctl, entry->n_ipv4_sysctl);
+	TRY(restore_numbers(r, "ipv4/conf/all", entry->all_conf, entry->n_all_conf));
+	TRY(restore_list(r, "ipv4/conf/all", conf4, entry->all_conf4, entry->n_all_conf4));
+	TRY(restore_numbers(r, "ipv4/conf/default", entry->def_conf, entry->n_def_conf));
+	TRY(restore_list(r, "ipv4/conf/default", conf4, entry->def_conf4, entry->n_def_conf4));
+	TRY(restore_list(r, "ipv6/conf/all", conf6, entry->all_conf6, entry->n_all_conf6));
+	TRY(restore_list(r, "ipv6/conf/default", conf6, entry->def_conf6, entry->n_def_conf6));
+	TRY(restore_list(r, "unix", unix_names, entry->unix_conf, entry->n_unix_conf));
+	return restore_list(r, "ipv4", ipv4_names, entry->ipv4_sysctl, entry->n_ipv4_sysctl);
 }
 
 /* --- a device --- */
@@ -400,13 +400,13 @@ int net_settings_check_device(const NetDeviceEntry *entry)
 	return check_list(entry->name, conf6, entry->conf6, entry->n_conf6, false);
 }
 
-int net_settings_restore_device(const NetDeviceEntry *entry)
+int net_settings_restore_device(const struct restore *r, const NetDeviceEntry *entry)
 {
 	char folder[64];
 
 	snprintf(folder, sizeof(folder), "ipv4/conf/%s", entry->name);
-	TRY(restore_numbers(folder, entry->conf, entry->n_conf));
-	TRY(restore_list(folder, conf4, entry->conf4, entry->n_conf4));
+	TRY(restore_numbers(r, folder, entry->conf, entry->n_conf));
+	TRY(restore_list(r, folder, conf4, entry->conf4, entry->n_conf4));
 	snprintf(folder, sizeof(folder), "ipv6/conf/%s", entry->name);
-	return restore_list(folder, conf6, entry->conf6, entry->n_conf6);
+	return restore_list(r, folder, conf6, entry->conf6, entry->n_conf6);
 }

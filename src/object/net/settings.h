@@ -9,6 +9,8 @@
 #include "base/pool.h"
 #include "netdev.pb-c.h"
 
+struct restore;
+
 /* --- dump --- */
 
 int net_settings_dump(struct pool *pool, NetnsEntry *entry);
@@ -20,8 +22,8 @@ int net_settings_dump_device(struct pool *pool, NetDeviceEntry *entry);
 int net_settings_check(const NetnsEntry *entry);
 int net_settings_check_device(const NetDeviceEntry *entry);
 /* Before the devices are made: they take the values of "default". */
-int net_settings_restore(const NetnsEntry *entry);
+int net_settings_restore(const struct restore *r, const NetnsEntry *entry);
 /* While the device is down. */
-int net_settings_restore_device(const NetDeviceEntry *entry);
+int net_settings_restore_device(const struct restore *r, const NetDeviceEntry *entry);
 /* When all devices are there: what has no place in the format. */
 int net_settings_restore_others(const NetnsEntry *entry);
