@@ -23,9 +23,10 @@ struct image {
 	/* Reading: bytes [start, end) wait to be used. Writing: bytes [0, end) wait to be written. */
 	unsigned char *buffer;
 	size_t start, end, capacity;
-	bool borrowed; /* the buffer is the whole file and belongs to the store */
-	bool at_end;   /* nothing comes after what is in the buffer */
-	uint64_t at;   /* offset of `start` in the file */
+	bool borrowed;	    /* the buffer is the whole file and belongs to the store */
+	bool at_end;	    /* nothing comes after what is in the buffer */
+	uint64_t at;	    /* offset of `start` in the file */
+	uint64_t file_size; /* when it was opened; 0: not known */
 
 	unsigned n_records, items_left;
 	uint64_t record_at, payload_left;

@@ -80,23 +80,38 @@ static int dir_open(struct store *store, struct image *image)
 		return errno == ENOENT ? -ENOENT : fail_errno("can't open %s", image->name);
 	if (fstat(image->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return refuse(EINVAL, "%s is no regular file: it can't be an image", image->name);
+	image->file_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/*
+ * Always a new file: one that lies there may be open elsewhere, be readable by others, or have a second name. Images
+ * hold what is in the memory of tasks.
+ */
+static int create_new(struct store *store, const char *name)
+{
+	return openat(store->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* A link is a mistake, or an attack on who writes into a directory of others. */
+static int remove_old(struct store *store, const char *name)
+{
+	struct stat old;
+
+	if (fstatat(store->dir, name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(old.st_mode))
+		return fail(ELOOP, "can't create %s, there is a symbolic link of that name", name);
+	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT)
+		return fail_errno("can't remove the old %s", name);
 	return 0;
 }
 
 static int dir_create(struct store *store, struct image *image)
 {
-	struct stat old;
-
-	/*
-	 * Always a new file: one that lies there may be open elsewhere, be readable by others, or have a second name.
-	 * Images hold what is in the memory of tasks. A link is a mistake, or an attack on who writes into a directory
-	 * of others.
-	 */
-	if (fstatat(store->dir, image->name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(old.st_mode))
-		return fail(ELOOP, "can't create %s, there is a symbolic link of that name", image->name);
-	if (unlinkat(store->dir, image->name, 0) < 0 && errno != ENOENT)
-		return fail_errno("can't remove the old %s", image->name);
-	image->fd = openat(store->dir, image->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	image->fd = create_new(store, image->name);
+	if (image->fd < 0 && errno == EEXIST) {
+		TRY(remove_old(store, image->name));
+		image->fd = create_new(store, image->name);
+	}
 	if (image->fd < 0)
 		return fail_errno("can't create %s", image->name);
 	return 0;

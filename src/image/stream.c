@@ -27,16 +27,30 @@ static void make_capacity(struct image *image, size_t want)
 	}
 }
 
+/* Bytes that are not in the buffer yet, so that no read(2) is needed to learn of the end; 0: not known. */
+static uint64_t left_of_file(const struct image *image)
+{
+	uint64_t read = image->at + image_waiting(image);
+
+	return read < image->file_size ? image->file_size - read : 0;
+}
+
 int image_fill(struct image *image, size_t want)
 {
 	while (image_waiting(image) < want && !image->at_end) {
+		uint64_t known;
+		size_t room;
 		ssize_t got;
 
 		make_capacity(image, want);
-		got = io_read(image->fd, image->buffer + image->end, image->capacity - image->end);
+		room = image->capacity - image->end;
+		known = left_of_file(image);
+		if (known && known < room)
+			room = (size_t)known;
+		got = io_read(image->fd, image->buffer + image->end, room);
 		if (got < 0)
 			return fail((int)-got, "%s: can't read", image->name);
-		if ((size_t)got < image->capacity - image->end)
+		if ((size_t)got < room || (uint64_t)got == known)
 			image->at_end = true;
 		image->end += (size_t)got;
 	}
