@@ -37,7 +37,7 @@ int proc_cgroups_read(int proc, struct pool *pool, struct proc_cgroups *ret)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
 
-	TRY(proc_read(proc, "cgroup", &text));
+	TRY(proc_read_record(proc, "cgroup", &text));
 	return proc_cgroups_parse(text.data, pool, ret);
 }
 

@@ -73,6 +73,6 @@ int proc_limits_read(int proc, struct proc_limits *ret)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
 
-	TRY(proc_read(proc, "limits", &text));
+	TRY(proc_read_record(proc, "limits", &text));
 	return proc_limits_parse(text.data, ret);
 }

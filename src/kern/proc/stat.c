@@ -116,6 +116,6 @@ int proc_stat_read(int proc, struct proc_stat *ret)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
 
-	TRY(proc_read(proc, "stat", &text));
+	TRY(proc_read_record(proc, "stat", &text));
 	return proc_stat_parse(text.data, ret);
 }

@@ -213,7 +213,7 @@ int proc_status_read(int proc, struct proc_status *ret)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
 
-	TRY(proc_read(proc, "status", &text));
+	TRY(proc_read_record(proc, "status", &text));
 	return proc_status_parse(text.data, ret);
 }
 

@@ -80,7 +80,7 @@ static int collect_sets(struct dump *d)
 		return 0;
 	TRY(cgroup_rules_read(d->options, d->pool, &rules)); /* better refused now than when all is saved */
 	TRY(self);
-	error = proc_read(self, "cgroup", &text);
+	error = proc_read_record(self, "cgroup", &text);
 	if (error == -ENOENT) /* a kernel without cgroups */
 		return 0;
 	TRY(error);
@@ -101,7 +101,7 @@ static int dump_set(struct dump *d, struct thread *thread)
 
 	if (!d->cgroups)
 		return 0;
-	error = proc_read(own >= 0 ? own : thread->task->dump->proc, "cgroup", &text);
+	error = proc_read_record(own >= 0 ? own : thread->task->dump->proc, "cgroup", &text);
 	if (error == -ENOENT || error == -ESRCH)
 		return fail(-error, "reading its cgroups");
 	TRY(error);
