@@ -3,28 +3,18 @@
 #include "flow/freeze.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/capability.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/file.h"
 #include "base/interrupt.h"
 #include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "base/pool.h"
-#include "base/text.h"
-#include "kern/capability.h"
-#include "flow/dump-task.h"
+#include "flow/freeze-threads.h"
 #include "flow/freezer.h"
 #include "flow/last-threads.h"
 #include "flow/number.h"
@@ -32,147 +22,10 @@
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
-#include "lib/compel/tracee.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"
 
 #define KERNEL_THREAD 0x00200000 /* PF_KTHREAD in linux/sched.h of the kernel's source */
-
-static int refuse_traced(const struct proc_status *status, pid_t tid)
-{
-	char comm[64] = "?", path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", status->tracer_pid);
-	if (file_read_text(AT_FDCWD, path, comm, sizeof(comm)) > 0)
-		comm[strcspn(comm, "\n")] = '\0';
-	if (status->tracer_pid)
-		return refuse(EBUSY, "thread %d is traced by process %d (%s): detach that debugger first", tid,
-			      status->tracer_pid, comm);
-	return refuse(EPERM, "thread %d may not be traced: run criu as root, or in the user namespace of the task",
-		      tid);
-}
-
-static int read_thread_status(const struct task *task, pid_t tid, struct proc_status *status)
-{
-	AUTO_CLOSE int thread = proc_open_thread(task->dump->proc, tid);
-
-	return thread < 0 ? thread : proc_status_read(thread, status);
-}
-
-#define SEIZE_TRIES 20
-
-/*
- * Attaches to one thread; -ESRCH if it is gone or dead. While execve(2) puts another thread in its place it can't be
- * attached to, as a dead one: that passes.
- */
-static int seize_thread(const struct task *task, pid_t tid)
-{
-	struct proc_status status;
-	int error;
-
-	for (unsigned tries = 0; tries < SEIZE_TRIES; tries++) {
-		error = tracee_seize(tid, false);
-		if (error != -EPERM)
-			return error;
-		error = read_thread_status(task, tid, &status);
-		if (error == -ENOENT || error == -ESRCH || (error == 0 && (status.state == 'Z' || status.state == 'X')))
-			return -ESRCH;
-		TRY(error);
-		/* It was another thread of the process when we attached to it, and has got this number by execve(2). */
-		if (status.tracer_pid == getpid())
-			return tracee_interrupt(tid);
-		if (status.tracer_pid)
-			break;
-		usleep(1000);
-	}
-	return refuse_traced(&status, tid);
-}
-
-static struct thread *find_thread(const struct task *task, pid_t tid)
-{
-	struct thread *thread;
-
-	for_each_thread(thread, task)
-		if (thread->tid == tid)
-			return thread;
-	return NULL;
-}
-
-static struct thread *add_thread(struct dump *d, struct task *task, pid_t tid)
-{
-	struct thread *thread = task->leader;
-
-	if (tid != task->pid)
-		thread = task_add_thread(d->tree, task, tid);
-	thread->tid = tid;
-	thread->dump = pool_new(d->pool, struct thread_dump);
-	return thread;
-}
-
-static int wait_thread(struct dump *d, struct thread *thread)
-{
-	int signal;
-
-	TRY(tracee_wait_stop(thread->tid, &d->deadline, &signal));
-	thread->dump->held = true;
-	if (signal) {
-		thread->task->dump->was_stopped = true;
-		thread->task->dump->stop_signal = signal;
-	}
-	return 0;
-}
-
-/* Attaches to the threads that are not known yet and asks them to stop. Returns how many there were. */
-static int seize_new_threads(struct dump *d, struct task *task)
-{
-	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
-	int error = proc_threads_read(task->dump->proc, &tids), new = 0;
-
-	if (error < 0)
-		return error == -ENOENT ? -ESRCH : error;
-	for (size_t i = 0; i < tids.n; i++) {
-		if (tids.items[i] != task->pid && find_thread(task, tids.items[i]))
-			continue;
-		if (tids.items[i] == task->pid && task->leader->dump)
-			continue;
-		error = seize_thread(task, tids.items[i]);
-		if (error == -ESRCH)
-			continue; /* it has just ended */
-		TRY(error);
-		add_thread(d, task, tids.items[i]);
-		if (tids.items[i] != task->pid)
-			reaper_watch(d->reaper, tids.items[i]);
-		new ++;
-	}
-	return new;
-}
-
-/* A thread that ended instead is forgotten; -ESRCH if it is the leader: the task is a zombie. */
-static int wait_or_forget(struct dump *d, struct thread *thread)
-{
-	int error;
-
-	if (!thread->dump || thread->dump->held)
-		return 0;
-	error = wait_thread(d, thread);
-	if (error == -ESRCH && thread != thread->task->leader) {
-		task_remove_thread(d->tree, thread);
-		return 0;
-	}
-	return error;
-}
-
-/* Waits for all that were asked. The leader comes last: the kernel tells of its end only when all others have been
- * reaped. */
-static int wait_threads(struct dump *d, struct task *task)
-{
-	struct thread *thread, *next;
-
-	list_for_each_safe(thread, next, &task->threads, sibling)
-		if (thread != task->leader)
-			TRY(wait_or_forget(d, thread));
-	return wait_or_forget(d, task->leader);
-}
 
 static int read_identity(struct dump *d, struct task *task)
 {
@@ -185,57 +38,6 @@ static int read_identity(struct dump *d, struct task *task)
 	snprintf(task->comm, sizeof(task->comm), "%.16s", stat->comm);
 	task->vsid = stat->session;
 	task->vpgid = stat->pgrp;
-	return 0;
-}
-
-#define USER_WORKER 0x00004010 /* PF_USER_WORKER, PF_IO_WORKER in linux/sched.h of the kernel's source */
-
-/* A thread of the task that never runs the task's code. It can be stopped, but not be asked anything. */
-static int refuse_worker(const struct task *task, const struct thread *thread)
-{
-	const char *name = thread->dump->status.name;
-	AUTO_CLOSE int proc = -1;
-	struct proc_stat stat;
-
-	if (strncmp(name, "iou-", 4) != 0 && strncmp(name, "vhost-", 6) != 0)
-		return 0;
-	proc = proc_open_thread(task->dump->proc, thread->tid);
-	if (proc < 0 || proc_stat_read(proc, &stat) < 0 || !(stat.flags & USER_WORKER))
-		return 0;
-	if (name[0] == 'v')
-		return refuse(
-			EOPNOTSUPP,
-			"thread %d (%s) is a worker of the kernel for vhost, which cannot be saved: run the program "
-			"with vhost switched off",
-			thread->tid, name);
-	return refuse(
-		EOPNOTSUPP,
-		"thread %d (%s) is a worker of the kernel for an io_uring, which cannot be saved: run the program with "
-		"io_uring switched off, by its own configuration or by sysctl kernel.io_uring_disabled=2",
-		thread->tid, name);
-}
-
-static int read_statuses(struct dump *d, struct task *task)
-{
-	struct thread *thread;
-	int error;
-
-	for_each_thread(thread, task) {
-		struct proc_status *status = &thread->dump->status;
-
-		TRY(read_thread_status(task, thread->tid, status));
-		TRY(refuse_worker(task, thread));
-		/* The kernel lets us hold whoever has no more than we; that is not to say that our user may have its
-		 * memory. */
-		if (status->cap_permitted && geteuid() != 0 && !capability_effective(CAP_SYS_PTRACE))
-			return refuse(EPERM, "thread %d has capabilities: only root can dump it", thread->tid);
-		if (!status->seccomp)
-			continue;
-		error = tracee_suspend_seccomp(thread->tid);
-		if (error < 0)
-			return fail(-error, "suspending the seccomp filters of thread %d (CAP_SYS_ADMIN?)",
-				    thread->tid);
-	}
 	return 0;
 }
 
@@ -320,15 +122,6 @@ static void begin_anew(struct dump *d, struct task *task)
 	task->dump->stop_signal = 0;
 }
 
-/* A thread that we did not know yet may have taken the place of the main thread, which stood still. */
-static bool leader_stands_still(const struct task *task)
-{
-	struct proc_status status;
-
-	return read_thread_status(task, task->pid, &status) == 0 && status.state == 't' &&
-	       status.tracer_pid == getpid();
-}
-
 /* Asks a task to stop. -ESRCH, not logged: it is gone. */
 static int freeze_begin(struct dump *d, struct task *task)
 {
@@ -358,8 +151,9 @@ static int freeze_begin(struct dump *d, struct task *task)
 	}
 	if (task->dump->pidfd < 0)
 		return fail(-task->dump->pidfd, "opening a pidfd");
-	TRY(seize_new_threads(d, task));
-	return 0;
+	/* Threads that it makes meanwhile are found by freeze_end(). */
+	dead = task->dump->stat.threads == 1 ? seize_new_thread(d, task, task->pid) : seize_new_threads(d, task);
+	return dead < 0 ? dead : 0;
 }
 
 /* Waits until it stands still, with all threads that it makes meanwhile. */
@@ -380,9 +174,16 @@ static int freeze_end(struct dump *d, struct task *task)
 			begin_anew(d, task);
 		}
 		TRY(error);
+		error = all_stand_still(task);
+		TRY(error);
+		if (error)
+			break;
 		new = seize_new_threads(d, task);
 		TRY(new);
-		if (!new && task->leader->dump && !leader_stands_still(task))
+		if (new || !task->leader->dump)
+			continue;
+		TRY(all_stand_still(task));
+		if (!leader_stands_still(task))
 			begin_anew(d, task);
 	}
 	TRY(read_statuses(d, task));
@@ -416,6 +217,22 @@ static bool is_known(const struct task *parent, pid_t pid)
 	return false;
 }
 
+/* Of a stopped task the threads are known. */
+static int read_children(const struct task *task, struct proc_pids *pids)
+{
+	const struct thread *thread;
+
+	if (task->dump->unstopped)
+		return proc_children_read(task->dump->proc, pids);
+	for_each_thread(thread, task) {
+		int error = proc_children_add(task->dump->proc, thread->tid, pids);
+
+		if (error != -ENOENT || task->n_threads == 1) /* it was killed just now */
+			TRY(error);
+	}
+	return 0;
+}
+
 /*
  * Children are only final when all threads of the parent stand still, but orphans of dying tasks may still join. All
  * children are asked to stop before the first is waited for.
@@ -427,7 +244,7 @@ static int freeze_children(struct dump *d, struct task *task, unsigned *found)
 
 	if (!task_is_live(task))
 		return 0;
-	TRY(proc_children_read(task->dump->proc, &pids));
+	TRY(read_children(task, &pids));
 	for (size_t i = 0; i < pids.n; i++) {
 		int error;
 

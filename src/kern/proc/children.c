@@ -70,24 +70,28 @@ int proc_pids_parse(const char *text, struct proc_pids *pids)
 	}
 }
 
+int proc_children_add(int proc, pid_t tid, struct proc_pids *pids)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+	char name[48];
+
+	snprintf(name, sizeof(name), "task/%d/children", tid);
+	TRY(proc_read(proc, name, &text));
+	return proc_pids_parse(text.data, pids);
+}
+
 int proc_children_read(int proc, struct proc_pids *ret)
 {
 	AUTO(proc_pids_done) struct proc_pids threads = { 0 };
-	AUTO(buffer_done) struct buffer text = { 0 };
 
 	ret->n = 0;
 	TRY(proc_threads_read(proc, &threads));
 	for (size_t i = 0; i < threads.n; i++) {
-		char name[48];
-		int error;
+		int error = proc_children_add(proc, threads.items[i], ret);
 
-		snprintf(name, sizeof(name), "task/%d/children", threads.items[i]);
-		error = proc_read(proc, name, &text);
 		if (error == -ENOENT && threads.n > 1)
 			continue; /* this thread ended just now */
-		if (error < 0)
-			return error;
-		TRY(proc_pids_parse(text.data, ret));
+		TRY(error);
 	}
 	return 0;
 }

@@ -14,6 +14,8 @@ struct proc_pids {
 int proc_threads_read(int proc, struct proc_pids *ret); /* rising; the leader is among them */
 /* Of all threads of the process, in the order in which each thread made them. Reliable only when all are stopped. */
 int proc_children_read(int proc, struct proc_pids *ret);
+/* Appends those that this thread made. */
+int proc_children_add(int proc, pid_t tid, struct proc_pids *pids);
 void proc_pids_done(struct proc_pids *pids);
 
 /* Appends the numbers of a text separated by blanks. -EINVAL (reported). */
