@@ -22,6 +22,7 @@ struct plugins;
 struct workers;
 struct stats;
 struct namespace_set;
+struct task_host;
 struct plan;
 struct table;
 
@@ -86,6 +87,7 @@ struct dump {
 	struct lazy_dump *lazy;	       /* object/memory: what --lazy-pages leaves in the tasks */
 	int lazy_listener;	       /* --lazy-pages: who takes that memory connects here; else -1 */
 	struct page_sink *page_server; /* --page-server, until object/memory takes it; else NULL */
+	const struct task_host *host;  /* object/task */
 	struct seccomp_dump *seccomp;  /* object/task/seccomp/seccomp.c */
 	struct inventory *inventory;
 	struct freezer *freezer;     /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
@@ -158,6 +160,7 @@ struct restore {
 	struct mount_set *mounts;     /* object/mount; NULL: no task has a mount namespace of its own */
 	struct shared_set *shared;    /* object/memory: shared memory objects */
 	struct restore_self *self;    /* object/task */
+	const struct task_host *host; /* object/task */
 	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */
 	struct needs *needs;
 	int damage;			/* the first failure that was passed over, else 0 */

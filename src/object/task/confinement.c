@@ -6,32 +6,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/file.h"
 #include "kern/proc/proc.h"
+#include "object/task/host.h"
 #include "object/task/part.h"
 #include "session/loss.h"
 
-#define LABEL_SIZE 4096
 #define UNCONFINED "unconfined" /* AppArmor's word */
-
-/* "" if there is no security module that gives labels: EINVAL, or no such file. */
-static int read_label(int proc, const char *name, char ret[LABEL_SIZE])
-{
-	ssize_t size = file_read_text(proc, name, ret, LABEL_SIZE);
-
-	if (size == -EINVAL || size == -ENOENT || size == -EOPNOTSUPP)
-		size = 0;
-	if (size < 0)
-		return fail((int)-size, "reading %s", name);
-	ret[size] = '\0';
-	ret[strcspn(ret, "\n")] = '\0';
-	return 0;
-}
 
 /* An image names a profile without its mode: "docker-default (enforce)". */
 static void cut_mode(char *label)
@@ -42,15 +28,6 @@ static void cut_mode(char *label)
 		*mode = '\0';
 }
 
-static int read_own_label(char ret[LABEL_SIZE])
-{
-	AUTO_CLOSE int proc = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (proc < 0)
-		return fail_errno("opening /proc/thread-self");
-	return read_label(proc, "attr/current", ret);
-}
-
 /* What the next program, file, key or socket shall have, see setexeccon(3) and aa_change_onexec(2). */
 static int tell_prepared(struct dump *d, int proc)
 {
@@ -58,7 +35,7 @@ static int tell_prepared(struct dump *d, int proc)
 	char label[LABEL_SIZE];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		TRY(read_label(proc, names[i], label));
+		TRY(host_read_label(proc, names[i], label));
 		if (*label)
 			dump_report_loss(d, "the label \"%s\" that it has prepared (/proc/PID/%s)", label, names[i]);
 	}
@@ -67,20 +44,22 @@ static int tell_prepared(struct dump *d, int proc)
 
 static int dump_confinement(struct dump *d, struct thread *thread)
 {
-	AUTO_CLOSE int proc = proc_open_thread(thread->task->dump->proc, thread->tid);
 	CredsEntry *creds = thread->core->thread_core->creds;
-	char label[LABEL_SIZE], own[LABEL_SIZE];
+	AUTO_CLOSE int proc = -1;
+	char label[LABEL_SIZE];
 
+	if (!*d->host->label)
+		return 0; /* so nobody has one */
+	proc = proc_open_thread(thread->task->dump->proc, thread->tid);
 	TRY(proc);
-	TRY(read_label(proc, "attr/current", label));
-	TRY(read_own_label(own));
+	TRY(host_read_label(proc, "attr/current", label));
 	TRY(tell_prepared(d, proc));
-	if (strcmp(label, own) != 0)
+	if (strcmp(label, d->host->label) != 0)
 		return refuse(EOPNOTSUPP,
 			      "is confined by a security module as \"%s\", and criu as \"%s\": a restored task would "
 			      "have that of criu; start criu in the same confinement (aa-exec, runcon), or the program "
 			      "without",
-			      label, own);
+			      label, d->host->label);
 	cut_mode(label);
 	if (*label && strcmp(label, UNCONFINED) != 0 && creds)
 		creds->lsm_profile = pool_string(d->pool, label);
@@ -94,7 +73,7 @@ static int check_confinement(struct restore *r, struct thread *thread)
 
 	if (!creds || !creds->lsm_profile || !*creds->lsm_profile)
 		return 0;
-	TRY(read_own_label(own));
+	snprintf(own, sizeof(own), "%s", r->host->label);
 	cut_mode(own);
 	if (!strcmp(own, creds->lsm_profile))
 		return 0;

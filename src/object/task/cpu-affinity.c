@@ -4,34 +4,20 @@
  * tasks inherit the CPUs of criu, so it is set for all threads, from outside.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
-#include "base/file.h"
 #include "base/log.h"
+#include "object/task/host.h"
 #include "object/task/part.h"
 
-#define CPUS_MAX   8192 /* CONFIG_NR_CPUS of any kernel is at most that */
-#define MASK_SIZE  (CPUS_MAX / 8)
-#define BITS_EACH  (8 * sizeof(unsigned long))
-#define MASK_WORDS (CPUS_MAX / BITS_EACH)
-
-/* The kernel's own form: an array of longs. */
-struct cpus {
-	unsigned long words[MASK_WORDS];
-};
+#define MASK_SIZE (CPUS_MAX / 8)
+#define BITS_EACH (8 * sizeof(unsigned long))
 
 static bool has_cpu(const struct cpus *cpus, unsigned cpu)
 {
 	return cpus->words[cpu / BITS_EACH] >> cpu % BITS_EACH & 1;
-}
-
-static void add_cpu(struct cpus *cpus, unsigned cpu)
-{
-	cpus->words[cpu / BITS_EACH] |= 1ul << cpu % BITS_EACH;
 }
 
 static int read_allowed(pid_t tid, struct cpus *ret)
@@ -40,34 +26,16 @@ static int read_allowed(pid_t tid, struct cpus *ret)
 	return syscall(__NR_sched_getaffinity, tid, sizeof(*ret), ret) < 0 ? fail_errno("sched_getaffinity") : 0;
 }
 
-/* All that run at the moment: a list as "0-3,8". */
-static void read_online(struct cpus *ret)
-{
-	char text[4096], *at = text;
-
-	memset(ret, 0, sizeof(*ret));
-	if (file_read_text(AT_FDCWD, "/sys/devices/system/cpu/online", text, sizeof(text)) <= 0)
-		return;
-	while (*at >= '0' && *at <= '9') {
-		unsigned long first = strtoul(at, &at, 10), last = *at == '-' ? strtoul(at + 1, &at, 10) : first;
-
-		for (; first <= last && first < CPUS_MAX; first++)
-			add_cpu(ret, (unsigned)first);
-		at += *at == ',';
-	}
-}
-
 /* No bytes stand for all CPUs, however many there are. */
 static int dump_affinity(struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
-	struct cpus allowed, online;
+	struct cpus allowed;
 	size_t size = 0;
 
 	TRY(read_allowed(thread->tid, &allowed));
-	read_online(&online);
 	record->has_cpu_affinity = true;
-	if (!memcmp(&allowed, &online, sizeof(allowed)))
+	if (!memcmp(&allowed, &d->host->online, sizeof(allowed)))
 		return 0;
 	record->cpu_affinity.data = pool_array(d->pool, uint8_t, MASK_SIZE);
 	for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++)
@@ -84,7 +52,7 @@ static void read_record(const ThreadCoreEntry *record, struct cpus *ret)
 	memset(ret, record->cpu_affinity.len ? 0 : 0xff, sizeof(*ret));
 	for (unsigned cpu = 0; cpu < record->cpu_affinity.len * 8; cpu++)
 		if (record->cpu_affinity.data[cpu / 8] >> cpu % 8 & 1)
-			add_cpu(ret, cpu);
+			cpus_add(ret, cpu);
 }
 
 static int check_affinity(struct restore *r, struct thread *thread)
@@ -113,15 +81,14 @@ static int find_missing(const struct cpus *wanted, const struct cpus *allowed)
 static int settle_affinity(struct restore *r, struct thread *thread)
 {
 	const ThreadCoreEntry *record = thread->core->thread_core;
-	struct cpus now, wanted, online;
+	struct cpus now, wanted;
 	int missing;
 
 	if (!record->has_cpu_affinity)
 		return 0;
 	read_record(record, &wanted);
 	TRY(read_allowed(thread->tid, &now));
-	read_online(&online);
-	if (!memcmp(&now, record->cpu_affinity.len ? &wanted : &online, sizeof(now)))
+	if (!memcmp(&now, record->cpu_affinity.len ? &wanted : &r->host->online, sizeof(now)))
 		return 0;
 	if (syscall(__NR_sched_setaffinity, thread->tid, sizeof(wanted), &wanted) < 0 && errno != EINVAL)
 		return fail_errno("setting the CPUs that it may run on");

@@ -11,6 +11,7 @@ static int tell_needs(struct restore *r)
 
 const struct object_family task_family = {
 	.name = "task",
+	.dump_begin = parts_dump_begin,
 	.dump_collect = parts_dump_collect,
 	.dump_outside = parts_dump_outside,
 	.dump_guess = parts_dump_guess,

@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "object/task/host.h"
 #include "object/task/part.h"
 
-#define GET_REGISTRATIONS (1 << 9) /* MEMBARRIER_CMD_GET_REGISTRATIONS, Linux 6.3 */
+#define GET_REGISTRATIONS (1 << 9) /* MEMBARRIER_CMD_GET_REGISTRATIONS */
 #define REGISTRATIONS                                                                           \
 	(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | \
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)
@@ -30,13 +31,6 @@ static const struct attempt {
 };
 
 #define N_ATTEMPTS (sizeof(attempts) / sizeof(*attempts))
-
-static bool kernel_tells(void)
-{
-	long commands = syscall(__NR_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
-
-	return commands < 0 || commands & GET_REGISTRATIONS;
-}
 
 static int ask_by_trying(struct dump *d, struct thread *thread, struct plan *plan)
 {
@@ -69,7 +63,7 @@ static int ask_membarrier(struct dump *d, struct thread *thread, struct plan *pl
 
 	if (thread != thread->task->leader)
 		return 0;
-	if (!kernel_tells())
+	if (!d->host->tells_membarriers)
 		return ask_by_trying(d, thread, plan);
 	step = plan_syscall(plan, "read the membarrier registrations", __NR_membarrier, V(GET_REGISTRATIONS), V(0),
 			    V(0));
@@ -85,8 +79,8 @@ static int answer_membarrier(struct dump *d, struct thread *thread)
 
 	if (thread != thread->task->leader)
 		return 0;
-	mask = kernel_tells() ? remote_value(thread->remote, *part_offsets(d, thread, &membarrier_part, 1))
-			      : found_by_trying(d, thread);
+	mask = d->host->tells_membarriers ? remote_value(thread->remote, *part_offsets(d, thread, &membarrier_part, 1))
+					  : found_by_trying(d, thread);
 	if (mask > 0) {
 		tc->has_membarrier_registration_mask = true;
 		tc->membarrier_registration_mask = (uint32_t)mask;

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "engine/engine.h"
+#include "object/task/host.h"
 #include "object/task/self.h"
 #include "session/survey.h"
 
@@ -76,6 +77,11 @@ static int stop_restore(struct restore *r, int result)
 		return 0;                                                                                         \
 	} while (0)
 
+int parts_dump_begin(struct dump *d)
+{
+	return task_host_read(d->pool, &d->host);
+}
+
 int parts_dump_collect(struct dump *d)
 {
 	FOR_TREE(d, collect, dump);
@@ -121,6 +127,7 @@ void parts_dump_end(struct dump *d)
 int parts_restore_load(struct restore *r)
 {
 	TRY(self_read(r));
+	TRY(task_host_read(r->pool, &r->host));
 	FOR_TREE(r, load, restore);
 }
 

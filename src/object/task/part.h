@@ -51,6 +51,7 @@ size_t *part_offsets(struct dump *d, struct thread *thread, const struct task_pa
 /* The registry, generated from src/object/meson.build; NULL-terminated. */
 extern const struct task_part *const task_parts[];
 
+int parts_dump_begin(struct dump *d);
 int parts_dump_collect(struct dump *d);
 int parts_dump_outside(struct dump *d, struct thread *thread);
 int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan);

@@ -21,11 +21,12 @@
 static int dump_time_for_children(struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
-	AUTO_CLOSE int proc = proc_open(thread->tid);
+	AUTO_CLOSE int own_proc = thread == thread->task->leader ? -1 : proc_open(thread->tid);
+	int proc = own_proc < 0 ? thread->task->dump->proc : own_proc;
 	struct time_offsets children, own;
 
-	if (proc < 0)
-		return fail(-proc, "opening /proc/%d", thread->tid);
+	if (own_proc < 0 && thread != thread->task->leader)
+		return fail(-own_proc, "opening /proc/%d", thread->tid);
 	if (!time_has_other_for_children(proc))
 		return 0;
 	TRY(time_offsets_for_children(proc, &children));

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is the same for all threads: the CPUs that run, the confinement of criu, what this kernel tells. */
+#include "object/task/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+
+/* linux/prctl.h, Linux 5.14. */
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE	  62
+#define PR_SCHED_CORE_GET 0
+#endif
+
+#define MEMBARRIER_QUERY	     0
+#define MEMBARRIER_GET_REGISTRATIONS (1 << 9)
+
+int host_read_label(int proc, const char *name, char ret[LABEL_SIZE])
+{
+	ssize_t size = file_read_text(proc, name, ret, LABEL_SIZE);
+
+	/* No module gives labels, or there is no such file. */
+	if (size == -EINVAL || size == -ENOENT || size == -EOPNOTSUPP)
+		size = 0;
+	if (size < 0)
+		return fail((int)-size, "reading %s", name);
+	ret[size] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+	return 0;
+}
+
+static int read_own_label(struct pool *pool, const char **ret)
+{
+	AUTO_CLOSE int proc = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char label[LABEL_SIZE];
+
+	if (proc < 0)
+		return fail_errno("opening /proc/thread-self");
+	TRY(host_read_label(proc, "attr/current", label));
+	*ret = pool_string(pool, label);
+	return 0;
+}
+
+void cpus_add(struct cpus *cpus, unsigned cpu)
+{
+	const unsigned bits = 8 * sizeof(*cpus->words);
+
+	cpus->words[cpu / bits] |= 1ul << cpu % bits;
+}
+
+/* A list as "0-3,8". */
+static void read_online(struct cpus *ret)
+{
+	char text[4096], *at = text;
+
+	if (file_read_text(AT_FDCWD, "/sys/devices/system/cpu/online", text, sizeof(text)) <= 0)
+		return;
+	while (*at >= '0' && *at <= '9') {
+		unsigned long first = strtoul(at, &at, 10), last = *at == '-' ? strtoul(at + 1, &at, 10) : first;
+
+		for (; first <= last && first < CPUS_MAX; first++)
+			cpus_add(ret, (unsigned)first);
+		at += *at == ',';
+	}
+}
+
+int task_host_read(struct pool *pool, const struct task_host **ret)
+{
+	struct task_host *host = pool_new(pool, struct task_host);
+	long membarriers = syscall(__NR_membarrier, MEMBARRIER_QUERY, 0, 0);
+	uint64_t cookie;
+
+	TRY(read_own_label(pool, &host->label));
+	read_online(&host->online);
+	host->core_cookies = prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie) == 0;
+	host->tells_membarriers = membarriers < 0 || membarriers & MEMBARRIER_GET_REGISTRATIONS;
+	*ret = host;
+	return 0;
+}

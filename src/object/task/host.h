@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is the same for all threads, since it is of the machine or of criu: asked once, before anything stands still. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/pool.h"
+
+#define LABEL_SIZE 4096 /* of a security module */
+
+#define CPUS_MAX  8192 /* CONFIG_NR_CPUS of any kernel is at most that */
+#define CPU_WORDS (CPUS_MAX / (8 * sizeof(unsigned long)))
+
+/* The kernel's own form: an array of longs. */
+struct cpus {
+	unsigned long words[CPU_WORDS];
+};
+
+struct task_host {
+	const char *label;	/* of criu itself; "": no security module gives labels, to nobody */
+	struct cpus online;	/* all CPUs that run */
+	bool core_cookies;	/* PR_SCHED_CORE, Linux 5.14 */
+	bool tells_membarriers; /* MEMBARRIER_CMD_GET_REGISTRATIONS, Linux 6.3 */
+};
+
+void cpus_add(struct cpus *cpus, unsigned cpu);
+
+/* What /proc/PID/attr says, "" without a security module that gives labels. */
+int host_read_label(int proc, const char *name, char ret[LABEL_SIZE]);
+
+/* Lives in the pool. */
+int task_host_read(struct pool *pool, const struct task_host **ret);
