@@ -323,17 +323,34 @@ static void test_huge(void **state)
 	end_child(&child);
 }
 
+/* What the file has of data, holes left out. Its st_blocks won't do: ext4 counts blocks twice, or not at all, for a
+ * moment while it finds them a place. */
+static off_t data_in_pages(struct scratch *scratch, unsigned id)
+{
+	char name[64];
+	off_t data = 0, hole = 0, sum = 0;
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(name, sizeof(name), "pages-%u.img", id);
+	assert_true((fd = openat(scratch->dir, name, O_RDONLY)) >= 0);
+	while ((data = lseek(fd, hole, SEEK_DATA)) >= 0) {
+		hole = lseek(fd, data, SEEK_HOLE);
+		sum += hole - data;
+	}
+	assert_int_equal(errno, ENXIO);
+	return sum;
+}
+
 /* Pages of zeros that the process has written are not stored, and not made again. */
 static void test_zeros(void **state)
 {
 	struct layout from = { 4096, 1, RW, .zeros = 16 }, to = { 4096, 1, RW };
 	struct child child = start_child(set_up_painted, &from);
 	unsigned id = save(*state, &child, from.n_pages);
-	struct stat stat = stat_pages(*state, id);
 
 	end_child(&child);
-	assert_int_equal(stat.st_size, 4096 * PAGE);
-	assert_in_range(stat.st_blocks * 512, 4096 / 16 * PAGE, 4096 / 8 * PAGE);
+	assert_int_equal(stat_pages(*state, id).st_size, 4096 * PAGE);
+	assert_in_range(data_in_pages(*state, id), 4096 / 16 * PAGE, 4096 / 8 * PAGE);
 	for (int uffd = 0; uffd < 2; uffd++) {
 		to.uffd = uffd;
 		child = start_child(set_up_empty, &to);
@@ -346,7 +363,7 @@ static void test_zeros(void **state)
 	}
 }
 
-/* All of it zero: the file has the full length and no blocks. */
+/* All of it zero: the file has the full length and no data. */
 static void test_only_zeros(void **state)
 {
 	struct layout from = { 1024, 1, RW, .zeros = 4096 };
@@ -359,7 +376,7 @@ static void test_only_zeros(void **state)
 	id = save(*state, &child, from.n_pages);
 	end_child(&child);
 	assert_int_equal(stat_pages(*state, id).st_size, 1024 * PAGE);
-	assert_int_equal(stat_pages(*state, id).st_blocks, 0);
+	assert_int_equal(data_in_pages(*state, id), 0);
 }
 
 /* --- private file mappings --- */
