@@ -78,6 +78,17 @@ def test_below_another_mount(program, volume):
     checkpoint(program, options, named('/first', volume), 'theirs\nmine\n')
 
 
+def test_hidden_by_another_volume(program, volume, folder):
+    """Both are named, and one has brought from the host what lies at the place of the other one: docker run -v /sys:/sys and its cgroups."""
+    inner = make_files(folder / 'inner')
+    program.room.run('/bin/sh', '-ec', f'mount -t tmpfs x {volume}/below; echo -n the host > {volume}/below/file; '
+                     f'mount -t tmpfs inner {inner}; mount --make-private {inner}; echo -n engine > {inner}/file')
+    options = program.start_rooted(f'mkdir -p first/below; mount --bind {inner} first/below; mount --rbind {volume} first',
+                                   'open("/first/below/file").read() + " " + os.popen("umount -l /first; cat /first/below/file").read()')
+    first, below = named('/first', volume), (['--external', 'mnt[/first/below]:inner'], ['--external', f'mnt[inner]:{inner}'])
+    checkpoint(program, options, (first[0] + below[0], first[1] + below[1]), 'the host engine')
+
+
 def test_bound_twice(program, volume):
     """Only one bind of the volume is named; the other one, deeper and before it in order, is a part of it."""
     options = program.start_rooted(f'mkdir -p first deep/second; mount --bind {volume} first; mount --bind first deep/second', SAME,

@@ -183,36 +183,59 @@ static int dump_device(struct dump *d, struct mount *mount, const char *name)
 	return 1;
 }
 
-/* What is seen at its place in that namespace; NULL if nothing is mounted there. */
-static const struct mount *find_top(const struct mount_space *space, const struct mount *mount)
+/* It is there only because a mount above it was made, by its name, with all that is mounted below. */
+static bool comes_with_named(struct dump *d, const struct mount *mount)
 {
-	const struct mount *top = NULL;
+	for (const struct mount *above = mount->parent; above; above = above->parent)
+		if (find_option(d->options, "mnt", above->entry->mountpoint) &&
+		    path_below(mount->entry->mountpoint, above->entry->mountpoint) &&
+		    find_below(&d->mounts->own, mount, above))
+			return true;
+	return false;
+}
+
+/*
+ * The one that a name for its place is meant for, in that namespace; NULL if nothing is mounted there. What is seen
+ * there, unless a named volume has brought that and hides another one (docker run -v /sys:/sys: its own
+ * /sys/fs/cgroup).
+ */
+static const struct mount *find_meant(struct dump *d, const struct mount_space *space, const struct mount *mount)
+{
+	const struct mount *meant = NULL;
+	bool meant_comes = false;
 
 	for (size_t i = 0; i < space->mounts.n; i++) {
 		const struct mount *other = space->mounts.items[i];
+		bool comes;
 
-		if (strcmp(other->entry->mountpoint, mount->entry->mountpoint) == 0 &&
-		    (!top || other->place > top->place))
-			top = other;
+		if (strcmp(other->entry->mountpoint, mount->entry->mountpoint) != 0)
+			continue;
+		comes = comes_with_named(d, other);
+		if (!meant || (comes == meant_comes ? other->place > meant->place : meant_comes)) {
+			meant = other;
+			meant_comes = comes;
+		}
 	}
-	return top;
+	return meant;
 }
 
 /*
  * Names are meant for the namespace of the root task. Another task may have mounted something else at the same place in
- * a namespace of its own, and what lies below the mount that is seen is another one as well.
+ * a namespace of its own, and what lies below the mount that is meant is another one as well.
  */
 static const char *find_name(struct dump *d, const struct mount *mount)
 {
 	const char *value = find_option(d->options, "mnt", mount->entry->mountpoint);
 	const struct mount *named = NULL;
 
-	for (size_t i = 0; value && i < d->mounts->spaces.n; i++)
+	if (!value)
+		return NULL;
+	for (size_t i = 0; i < d->mounts->spaces.n; i++)
 		if (d->mounts->spaces.items[i]->namespace->of_root)
-			named = find_top(d->mounts->spaces.items[i], mount);
+			named = find_meant(d, d->mounts->spaces.items[i], mount);
 	if (!named)
-		named = find_top(mount->space, mount);
-	return value && shows_same(named->seen, mount->seen) ? value : NULL;
+		named = find_meant(d, mount->space, mount);
+	return shows_same(named->seen, mount->seen) ? value : NULL;
 }
 
 int external_dump(struct dump *d, struct mount *mount)
