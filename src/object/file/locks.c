@@ -86,9 +86,10 @@ static int dump_lock(struct dump *d, const struct open_file *of, const struct pr
 		return 0;
 	TRY(name_of_kind(lock, &record.flag));
 	if (!d->options->file_locks)
-		return refuse(ENOTSUP, "it holds a file lock: --file-locks (-l) saves it. Make sure that nobody "
-				       "outside of the tree needs "
-				       "the lock in the meantime");
+		return refuse(ENOTSUP,
+			      "it holds a lock of %s: --file-locks (-l) saves it. Make sure that nobody outside of the "
+			      "tree needs the lock in the meantime",
+			      of->link);
 	record.type = lock->breaking ? type_of_broken(of, lock) : (uint32_t)lock->type;
 	record.has_breaking = lock->breaking;
 	record.breaking = lock->breaking ? (uint32_t)lock->type : 0;
