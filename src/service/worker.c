@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -30,6 +31,14 @@ static void add_failure(CriuResp *answer, bool bad_options, char *capacity, size
 	}
 }
 
+/* Engines have words of their own for few options. */
+static void log_way_through_engine(const struct connection *connection, const CriuResp *answer, const char *line)
+{
+	if (connection->swrk && !answer->success && strstr(line, " --"))
+		log_error("runc, and with it podman, docker and containerd, takes options that it has no word for from "
+			  "/etc/criu/runc.conf: one a line, without the dashes");
+}
+
 static bool has_text(CriuReqType type)
 {
 	return type != CRIU_REQ_TYPE__VERSION && type != CRIU_REQ_TYPE__FEATURE_CHECK &&
@@ -43,6 +52,8 @@ static int send_answer(const struct connection *connection, CriuResp *answer, bo
 
 	if (has_text(answer->type))
 		add_failure(answer, bad_options, text, sizeof(text));
+	if (answer->cr_errmsg)
+		log_way_through_engine(connection, answer, text);
 	error = message_send(connection->fd, answer, -1);
 	if (error < 0)
 		fail(-error, "the client does not take its answer");
