@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from engine import need
 from podman import Podman
 from room import wait_until
 
@@ -66,9 +67,7 @@ class Containerd:
 @pytest.fixture
 def containerd(criu):
     """A Containerd."""
-    for program in ('containerd', 'ctr', 'runc', 'podman', 'busybox'):
-        if not shutil.which(program):
-            pytest.skip(f'there is no {program}: tools/install-deps clients')
+    need('containerd', 'ctr', 'runc', 'podman', 'busybox')
     made = Containerd(criu)
     yield made
     made.close()

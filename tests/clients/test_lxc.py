@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from engine import need
 from room import wait_until
 
 # What its template writes and this machine may lack; no network but lo, no terminals of the host.
@@ -54,9 +55,7 @@ class Lxc:
 @pytest.fixture
 def lxc(criu):
     """An Lxc."""
-    for program in ('lxc-checkpoint', 'busybox'):
-        if not shutil.which(program):
-            pytest.skip(f'there is no {program}: tools/install-deps clients')
+    need('lxc-checkpoint', 'busybox')
     made = Lxc(criu)
     yield made
     made.close()

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Containers of podman with runc, as people run them: each is checkpointed and restored twice in a row and goes on."""
-import shutil
+import hashlib
+import re
 import socket
-import time
 from pathlib import Path
 
 import pytest
+from engine import COUNT, need, talk
 from podman import Podman
 
 # Not here: -v /run:/x and -v /:/x. runc 1.1 binds such a folder for the time of a restore and detaches it, and where the host's mounts below
@@ -17,23 +18,43 @@ OPTIONS = [
     '-v {folder}/image:/v', '-v {folder}/image:/v:O', '-v {folder}/image:/v:ro', '--mount type=bind,src={folder}/image,dst=/b,ro',
     '--mount type=image,src=criu-test,dst=/i', '-v /dev:/host/dev', '-v /sys:/sys', '--systemd always',
     '--sysctl net.ipv4.ip_forward=1', '--oom-score-adj 100', '--pids-limit 50', '--no-hosts', '--umask 077', '--uidmap 0:100000:65536', '--userns auto',
+    '--ipc host', '--ipc none', '--ipc private', '--ipc shareable', '--ipc container:other', '--network container:other', '--pid container:other',
+    '--volumes-from other', '--secret word', '--secret word,type=env', '--health-cmd true --health-interval 1s', '--tmpfs /x:size=1m,mode=700', '-v /n',
+    '-v named:/n:U', '-v named:/n:z', '-v {folder}/image/etc/passwd:/file', '--mount type=devpts,dst=/d', '--env A=b', '--workdir /tmp',
+    '--log-driver k8s-file', '--memory 100m', '--memory 100m --memory-swap 200m', '--cpus 1', '--cpuset-cpus 0', '--cpu-shares 5',
+    '--group-add 7', '--ip 10.88.0.77', '--mac-address 92:d0:c6:0a:29:33', '-p 127.0.0.1:8081:80', '--dns 1.2.3.4', '--add-host a:1.2.3.4',
+    '--security-opt no-new-privileges', '--security-opt mask=/etc/group', '--security-opt unmask=ALL', '--security-opt proc-opts=hidepid=2',
+    '--read-only --read-only-tmpfs=false', '--cgroups disabled', '--cgroups no-conmon', '--cgroup-parent /criu-test', '--tz local', '--stop-signal INT',
+    '--entrypoint env', '--sdnotify ignore', '--timeout 1000', '--personality LINUX32', '--hostuser root', '--chrootdirs /tmp', '--userns nomap',
+    '--gidmap 0:200000:65536 --uidmap 0:100000:65536', '--device-cgroup-rule=c*:*rwm', '--restart on-failure:1', '--cap-add ALL --read-only',
+    '--rootfs {folder}/image', '--network bridge --network-alias x', '--stop-timeout 3', '--label a=b', '--annotation a=b', '--cidfile {folder}/id',
 ]
 
 
-@pytest.fixture
-def podman(criu):
+@pytest.fixture(scope='module')
+def engine(criu):
     """A Podman."""
-    for program in ('podman', 'runc', 'busybox'):
-        if not shutil.which(program):
-            pytest.skip(f'there is no {program}: tools/install-deps clients')
+    need('podman', 'runc', 'busybox')
     made = Podman(criu)
     yield made
     made.close()
 
 
+@pytest.fixture
+def podman(engine):
+    """A Podman without containers."""
+    yield engine
+    engine.clear()
+
+
 @pytest.mark.parametrize('options', OPTIONS)
 def test_options(podman, options):
     """podman run with this option."""
+    if ':other' in options or ' other' in options:
+        podman.run('other', '-v', '/n')
+    if '--secret' in options:
+        (podman.folder / 'word').write_text('word')
+        podman.call('secret', 'create', 'word', podman.folder / 'word')
     podman.run('one', *options.format(folder=podman.folder).split())
     podman.twice('one')
 
@@ -108,16 +129,9 @@ def test_network_is_that_of_the_engine(podman):
     assert f'default via {gateway}' in podman.call('exec', 'one', '/bin/ip', 'route')
 
 
-def talk(connection):
-    """One line there, the same back."""
-    text = f'{time.monotonic_ns()}\n'.encode()
-    connection.sendall(text)
-    assert connection.makefile('rb').readline() == text
-
-
 def test_established_connection(podman):
     """A client outside keeps its connection: --tcp-established. Without, podman says what to do."""
-    podman.run('one', '--ip', '10.88.77.7', script='nc -l -p 7777 -e cat & ' + 'echo kept > /dev/shm/kept; i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done')
+    podman.run('one', '--ip', '10.88.77.7', script='nc -l -p 7777 -e cat & ' + COUNT)
     try:
         connection = socket.create_connection(('10.88.77.7', 7777), timeout=20)
     except OSError as error:
@@ -139,3 +153,104 @@ def test_changed_image_file(podman):
     podman.twice('one')
     pid = podman.state('one')['State']['Pid']
     assert 'user:x:1000' in Path(f'/proc/{pid}/fd/3').read_text()
+
+
+# What the host has is there in the container, too.
+HOST = ('-v', '/usr:/usr:ro', '-v', '/lib:/lib:ro', '-v', '/lib64:/lib64:ro')
+# Keeps a database in a tmpfs and in the container's root; a child of it computes each answer.
+WORK = '''
+import hashlib, os, socketserver, sqlite3, subprocess, sys
+child = subprocess.Popen([sys.executable, '-uc', 'import hashlib, sys\\nfor line in sys.stdin: print(hashlib.sha256(line.encode()).hexdigest())'],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+bases = [sqlite3.connect(path) for path in ('/dev/shm/base', '/base')]
+for base in bases: base.execute('create table words (word text)')
+class Answer(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            child.stdin.write(line.decode()); child.stdin.flush()
+            digest = child.stdout.readline().strip()
+            for base in bases:
+                with base: base.execute('insert into words values (?)', (digest,))
+            counts = [base.execute('select count(*) from words').fetchone()[0] for base in bases]
+            self.wfile.write(f'{digest} {counts[0]} {counts[1]}\\n'.encode())
+print(3, flush=True)
+socketserver.TCPServer(('', 7777), Answer).serve_forever()
+'''
+
+
+def test_work(podman):
+    """A server with two databases and a child goes on, and its client outside keeps its connection."""
+    (podman.folder / 'work.py').write_text(WORK)
+    podman.run('one', *HOST, '-v', f'{podman.folder}/work.py:/work.py:ro', script='exec /usr/bin/python3 /work.py')
+    connection = socket.create_connection((podman.state('one')['NetworkSettings']['IPAddress'], 7777), timeout=60)
+    with connection, connection.makefile('rw') as lines:
+        for number in range(1, 31):
+            if number % 10 == 0:
+                podman.call('container', 'checkpoint', '--tcp-established', 'one')
+                podman.call('container', 'restore', '--tcp-established', 'one')
+            lines.write(f'word {number}\n')
+            lines.flush()
+            assert lines.readline().split() == [hashlib.sha256(f'word {number}\n'.encode()).hexdigest(), str(number), str(number)]
+
+
+def test_file_locks(podman):
+    """Refused without --file-locks, kept with it."""
+    podman.run('one', *HOST, script='exec 9> /tmp/lock; /usr/bin/flock 9; ' + COUNT)
+    code, _ = podman.call('container', 'checkpoint', 'one', check=False)
+    assert code and '--file-locks' in podman.cause('dump.log')
+    podman.twice('one', '--file-locks')
+    assert podman.call('exec', 'one', '/usr/bin/flock', '-n', '/tmp/lock', 'true', check=False)[0] == 1
+
+
+def test_create_image(podman):
+    """A checkpoint in an image of the engine's store."""
+    podman.run('one', '--network', 'none')
+    podman.call('container', 'checkpoint', '--create-image', 'checkpoint', 'one')
+    before = podman.count('one')
+    podman.call('rm', '-f', 'one')
+    podman.call('container', 'restore', 'checkpoint')
+    podman.wait_more('one', before)
+    podman.call('rmi', '-f', 'checkpoint', check=False)
+
+
+MESSAGES = {
+    'connection': ('nc -l -p 7777 -e cat & sleep 1; nc 127.0.0.1 7777 -e cat & ', (), r'established TCP connection .*--tcp-established'),
+    'deleted file': ('exec 5<> /tmp/big; dd if=/dev/zero of=/tmp/big bs=1M count=3; rm /tmp/big; ', (), r'/tmp/big .*--ghost-limit'),
+    'device': ('exec 5< /dev/fuse; ', ('--device', '/dev/fuse'), r'/dev/fuse'),
+    'lock': ('exec 9> /tmp/lock; /usr/bin/flock 9; ', HOST, r'/tmp/lock.*--file-locks'),
+    'message log': ('exec 5< /dev/kmsg; ', ('--privileged',), r'/dev/kmsg'),
+    'outside': ('/usr/bin/python3 -c "import socket, time; s = socket.socket(socket.AF_UNIX); s.connect(\'/outside\'); time.sleep(1000)" & ',
+                (*HOST, '-v', '{folder}/outside:/outside'), r'unix socket is connected to .*outside of the tree.*--external'),
+}
+
+
+@pytest.mark.parametrize('case', MESSAGES)
+def test_messages(podman, case):
+    """The first error of the log, to which podman and runc point, names the object and the way out; the container runs on."""
+    script, options, expected = MESSAGES[case]
+    with socket.socket(socket.AF_UNIX) as outside:
+        (podman.folder / 'outside').unlink(missing_ok=True)
+        outside.bind(str(podman.folder / 'outside'))
+        outside.listen()
+        podman.run('one', *(word.format(folder=podman.folder) for word in options), script=script + 'sleep 2; ' + COUNT)
+        code, said = podman.call('container', 'checkpoint', 'one', check=False)
+        assert code and 'dump.log' in said
+        assert re.search(expected, podman.cause('dump.log'))
+        podman.wait_more('one', podman.count('one'))
+
+
+def test_message_of_a_restore(podman):
+    """The same for what has changed outside."""
+    volume = podman.folder / 'volume'
+    volume.mkdir()
+    (volume / 'file').write_text('x')
+    podman.run('one', '-v', f'{volume}:/v', script='exec 5< /v/file; ' + COUNT)
+    podman.call('container', 'checkpoint', '--keep', 'one')
+    (volume / 'file').unlink()
+    code, said = podman.call('container', 'restore', '--keep', 'one', check=False)
+    assert code and 'restore.log' in said
+    assert '/v/file' in podman.cause('restore.log')
+    (volume / 'file').write_text('x')
+    before = podman.count('one')
+    podman.call('container', 'restore', 'one')
+    podman.wait_more('one', before)

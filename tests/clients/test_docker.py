@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Containers of docker: docker checkpoint create, docker start --checkpoint, twice in a row."""
+import socket
+from pathlib import Path
+
+import pytest
+from docker import Docker
+from engine import COUNT, need, talk
+
+OPTIONS = [
+    '', '--network none', '--network host', '-t', '-i', '-it', '--read-only', '--tmpfs /x', '--user 1000', '--hostname foo', '--pid host', '--ipc host', '--ipc container:other', '--network container:other', '--pid container:other', '--volumes-from other',
+    '--ipc shareable', '--uts host', '--privileged', '--privileged -t', '--cap-drop ALL', '--cap-add ALL', '--security-opt seccomp=unconfined',
+    '--security-opt no-new-privileges', '--init', '--shm-size 10m', '--cgroupns host', '--cgroupns private', '--ulimit nofile=100',
+    '--device /dev/null:/dev/xnull', '--mount type=tmpfs,dst=/t', '-v named:/n', '-v /n', '-v {folder}/image:/v', '-v {folder}/image:/v:ro',
+    '-v /dev:/host/dev', '-v /sys:/sys', '-v /run:/hostrun', '--sysctl net.ipv4.ip_forward=1', '--oom-score-adj 100', '--pids-limit 50', '--memory 100m',
+    '--cpus 1', '--health-cmd true --health-interval 1s', '--log-driver local', '-p 127.0.0.1:8081:80', '--add-host a:1.2.3.4',
+    '--dns 1.2.3.4', '--env A=b', '--workdir /tmp', '--stop-signal INT', '--group-add 7', '--cgroup-parent /criu-test',
+]
+
+
+@pytest.fixture(scope='module')
+def daemon(criu):
+    """A Docker."""
+    need('dockerd', 'docker', 'runc', 'busybox')
+    made = Docker(criu)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def docker(daemon):
+    """A Docker without containers."""
+    yield daemon
+    daemon.clear()
+
+
+@pytest.mark.parametrize('options', OPTIONS)
+def test_options(docker, options):
+    """docker run with this option."""
+    if 'other' in options:
+        docker.run('other', '-v', '/n', '--ipc', 'shareable')
+    docker.run('one', *options.format(folder=docker.folder).split())
+    docker.twice('one')
+
+
+def test_leave_running(docker):
+    """The container runs on, and an older checkpoint can be restored."""
+    docker.run('one')
+    docker.call('checkpoint', 'create', '--leave-running', 'one', 'first')
+    before = docker.count('one')
+    docker.wait_more('one', before)
+    assert docker.call('checkpoint', 'ls', 'one').split()[-1] == 'first'
+    docker.call('kill', 'one')
+    docker.start_from('one', 'first')
+    docker.wait_more('one', before)
+
+
+def test_established_connection(docker):
+    """A client outside keeps its connection when /etc/criu/runc.conf says tcp-established. Without, docker says what is in the way."""
+    docker.run('one', script='nc -l -p 7777 -e cat & ' + COUNT)
+    address = docker.state('one')['NetworkSettings']['IPAddress']
+    with socket.create_connection((address, 7777), timeout=20) as connection:
+        talk(connection)
+        code, said = docker.call('checkpoint', 'create', 'one', 'refused', check=False)
+        assert code, said
+        talk(connection)
+        Path('/etc/criu').mkdir()
+        Path('/etc/criu/runc.conf').write_text('tcp-established\n')
+        docker.twice('one')
+        talk(connection)
