@@ -219,11 +219,13 @@ static int report_checkpoint(struct checkpoint *checkpoint, const char *what, st
 	return -EINVAL;
 }
 
-int explore_checkpoint(int dir, const char *what, struct buffer *out)
+int explore_checkpoint(int dir, const char *what, const char *key, struct buffer *out)
 {
 	struct checkpoint checkpoint = { .files = table_create() };
 	int ret = store_open_dir(dir, false, &checkpoint.store);
 
+	if (ret == 0)
+		store_decrypt_with(checkpoint.store, key);
 	if (ret == 0)
 		ret = report_checkpoint(&checkpoint, what, out);
 	vector_done(&checkpoint.tasks);

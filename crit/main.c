@@ -17,6 +17,7 @@
 #include "base/pool.h"
 #include "crit/crit.h"
 #include "image/image.h"
+#include "image/store.h"
 
 #define EXIT_USAGE 2
 
@@ -24,8 +25,10 @@ struct arguments {
 	const char *in, *out; /* NULL: the standard streams */
 	const char *words[2];
 	int n_words;
+	const char *key; /* file of the private key of encrypted images */
 	bool pretty, no_payload;
 	struct pool *pool;
+	struct store *store; /* of an encrypted image */
 };
 
 struct command {
@@ -69,12 +72,33 @@ static int write_output(const char *path, const void *data, size_t size)
 	return ret < 0 ? fail(-ret, "can't write %s", path ?: "the standard output") : 0;
 }
 
+/* What is needed besides the private key lies beside the image. */
+static int open_encrypted(struct arguments *arguments, const char *path, struct image **ret)
+{
+	const char *name = input_name(path);
+	const char *folder = name == path ? "." : pool_printf(arguments->pool, "%.*s", (int)(name - path), path);
+	AUTO_CLOSE int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum image_id id;
+	uint64_t number;
+
+	if (dir < 0)
+		return fail_errno("can't open the images directory %s", folder);
+	if (image_parse_name(name, &id, &number) < 0)
+		return refuse(EINVAL, "%s is not the name of an image", name);
+	TRY(store_open_dir(dir, false, &arguments->store));
+	store_decrypt_with(arguments->store, arguments->key);
+	return image_open(arguments->store, ret, id, number);
+}
+
 /* Opens what is an image; a file without a known magic gets a hint. */
-static int open_image(int fd, const char *path, struct pool *pool, struct image **ret)
+static int open_image(struct arguments *arguments, int fd, const char *path, struct image **ret)
 {
 	uint32_t magic = 0;
-	int error = image_open_fd(fd, input_name(path), pool, ret, &magic);
+	int error;
 
+	if (arguments->key && path)
+		return open_encrypted(arguments, path, ret);
+	error = image_open_fd(fd, input_name(path), arguments->pool, ret, &magic);
 	if (error == -EBADMSG)
 		return refuse(EINVAL,
 			      "Unknown magic 0x%x in %s: maybe raw data (pages, a tar file, text of a tool), "
@@ -90,7 +114,7 @@ static int decode_input(struct arguments *arguments, struct decoding *decoding)
 	struct buffer *out = &decoding->json.out;
 
 	TRY(fd);
-	TRY(open_image(fd, arguments->in, arguments->pool, &image));
+	TRY(open_image(arguments, fd, arguments->in, &image));
 	TRY(decode_image(decoding, image));
 	if (!arguments->out)
 		buffer_append(out, "\n", 1);
@@ -164,7 +188,7 @@ static int run_info(struct arguments *arguments)
 	size_t n;
 
 	TRY(fd);
-	TRY(open_image(fd, arguments->words[0], arguments->pool, &image));
+	TRY(open_image(arguments, fd, arguments->words[0], &image));
 	TRY(count_entries(image, &n));
 	snprintf(text, sizeof(text), "{\n    \"magic\": \"%s\",\n    \"count\": %zu\n}\n",
 		 image_kind(image_get_id(image))->crit, n);
@@ -178,16 +202,16 @@ static int run_explore(struct arguments *arguments)
 
 	if (dir < 0)
 		return fail_errno("can't open the images directory %s", arguments->words[0]);
-	TRY(explore_checkpoint(dir, arguments->words[1], &out));
+	TRY(explore_checkpoint(dir, arguments->words[1], arguments->key, &out));
 	return write_output(NULL, out.data, out.size);
 }
 
 static const struct command commands[] = {
-	{ "decode", "decode [-i FILE] [-o FILE] [--pretty]", "image to JSON", 0, "iop", run_decode },
+	{ "decode", "decode [-i FILE] [-o FILE] [--pretty]", "image to JSON", 0, "iopk", run_decode },
 	{ "encode", "encode [-i FILE] [-o FILE]", "JSON to image", 0, "io", run_encode },
-	{ "info", "info FILE", "magic and number of entries of an image", 1, "", run_info },
-	{ "show", "show FILE [--nopl]", "image to JSON for reading; --nopl: without payloads", 1, "n", run_show },
-	{ "x", "x DIR ps|tree|fds|mems|rss", "report on an image directory", 2, "", run_explore },
+	{ "info", "info FILE", "magic and number of entries of an image", 1, "k", run_info },
+	{ "show", "show FILE [--nopl]", "image to JSON for reading; --nopl: without payloads", 1, "nk", run_show },
+	{ "x", "x DIR ps|tree|fds|mems|rss", "report on an image directory", 2, "k", run_explore },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -213,7 +237,8 @@ static int print_help(const struct command *command)
 		printf("  crit %-42s %s\n", commands[i].usage, commands[i].help);
 	printf("\n  -i, --in FILE     read FILE [standard input]\n"
 	       "  -o, --out FILE    write FILE [standard output]\n"
-	       "  --pretty          indented, numbers as people read them\n");
+	       "  --pretty          indented, numbers as people read them\n"
+	       "  --decrypt-with FILE  the private key for encrypted images (decode, info, show, x)\n");
 	return EXIT_SUCCESS;
 }
 
@@ -228,9 +253,13 @@ static int complain_about_usage(const struct command *command, const char *text,
 static int parse_arguments(const struct command *command, int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {
-		{ "in", required_argument, NULL, 'i' }, { "out", required_argument, NULL, 'o' },
-		{ "pretty", no_argument, NULL, 'p' },	{ "nopl", no_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },	{ 0 },
+		{ "in", required_argument, NULL, 'i' },
+		{ "out", required_argument, NULL, 'o' },
+		{ "pretty", no_argument, NULL, 'p' },
+		{ "nopl", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "decrypt-with", required_argument, NULL, 'k' },
+		{ 0 },
 	};
 	int option;
 
@@ -244,6 +273,8 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 			arguments->in = optarg;
 		if (option == 'o')
 			arguments->out = optarg;
+		if (option == 'k')
+			arguments->key = optarg;
 		arguments->pretty |= option == 'p';
 		arguments->no_payload |= option == 'n';
 	}
@@ -293,6 +324,7 @@ int main(int argc, char **argv)
 	log_open("/dev/null"); /* one plain line is enough for this program */
 	arguments.pool = pool_create();
 	ret = command->run(&arguments);
+	store_close(&arguments.store);
 	pool_destroy(&arguments.pool);
 	if (ret < 0)
 		fprintf(stderr, "crit: %s\n", failure_text());

@@ -197,6 +197,18 @@ int criu_local_set_freeze_cgroup(criu_opts *opts, const char *name);
 int criu_set_lsm_profile(const char *name);
 int criu_local_set_lsm_profile(criu_opts *opts, const char *name);
 
+/* Compressed images (not in CRIU 4.2): "zstd", "zstd:LEVEL", "lz4", "lz4:LEVEL"; "" is zstd:1. */
+int criu_set_compress(const char *how);
+int criu_local_set_compress(criu_opts *opts, const char *how);
+
+/* Encrypted images (not in CRIU 4.2): file of an RSA certificate in PEM form, any number of them. */
+int criu_add_encrypt_to(const char *certificate);
+int criu_local_add_encrypt_to(criu_opts *opts, const char *certificate);
+
+/* restore: file of a private key in PEM form */
+int criu_set_decrypt_with(const char *key);
+int criu_local_set_decrypt_with(criu_opts *opts, const char *key);
+
 /* replaces context= of mounts */
 int criu_set_lsm_mount_context(const char *name);
 int criu_local_set_lsm_mount_context(criu_opts *opts, const char *name);

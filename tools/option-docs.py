@@ -25,7 +25,7 @@ DIRS = ('DIR',)
 WORDS = {
     'manage-cgroups': 'none props soft full strict ignore', 'network-lock': 'iptables nftables skip',
     'file-validation': 'filesize buildid', 'pre-dump-mode': 'splice read', 'cpu-cap': 'cpu fpu ins all none',
-    'empty-ns': 'net',
+    'empty-ns': 'net', 'compress': 'zstd lz4 none',
 }
 
 

@@ -170,6 +170,21 @@ int criu_set_freeze_cgroup(const char *name)
 	return criu_local_set_freeze_cgroup(the_opts, name);
 }
 
+int criu_set_compress(const char *how)
+{
+	return criu_local_set_compress(the_opts, how);
+}
+
+int criu_add_encrypt_to(const char *certificate)
+{
+	return criu_local_add_encrypt_to(the_opts, certificate);
+}
+
+int criu_set_decrypt_with(const char *key)
+{
+	return criu_local_set_decrypt_with(the_opts, key);
+}
+
 int criu_set_lsm_profile(const char *name)
 {
 	return criu_local_set_lsm_profile(the_opts, name);

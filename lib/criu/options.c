@@ -188,6 +188,9 @@ ADD_STRING(cg_dump_controller, cgroup_dump_controller)
 ADD_STRING(enable_fs, enable_fs)
 ADD_STRING(skip_mnt, skip_mnt)
 ADD_STRING(external, external)
+SET_STRING(set_compress, compress)
+ADD_STRING(encrypt_to, encrypt_to)
+SET_STRING(set_decrypt_with, decrypt_with)
 
 void criu_local_set_images_dir_fd(criu_opts *opts, int fd)
 {

@@ -20,6 +20,7 @@
 #include "pages/client.h"
 #include "pages/dedup.h"
 #include "plugin/plugin.h"
+#include "session/images.h"
 #include "session/stats.h"
 
 #define FD_CAPACITY 16384 /* more than that is rare, and only slower */
@@ -69,7 +70,7 @@ int dump_begin(struct dump *d, const struct options *options)
 	TRY(prepare_page_server(d));
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
-	TRY(store_open_dir(options->images_dir_fd, true, &d->store));
+	TRY(images_open(options, true, &d->store));
 	return phase_dump_prepare(d);
 }
 

@@ -24,9 +24,11 @@ static bool is_whole(const struct dump *d)
 	return store_get_dir(d->store) >= 0 && !d->options->use_page_server && !d->options->lazy_pages;
 }
 
-static int load_images(struct restore *r, const struct options *options)
+static int load_images(struct restore *r, const struct dump *d)
 {
-	TRY(store_open_dir(options->images_dir_fd, false, &r->store));
+	TRY(store_open_dir(d->options->images_dir_fd, false, &r->store));
+	store_decrypt_with(r->store, d->options->decrypt_with);
+	store_borrow_key(r->store, d->store);
 	return restore_load(r);
 }
 
@@ -56,7 +58,7 @@ int dump_verify(struct dump *d)
 	r.tree = task_tree_create();
 	r.stats = pool_new(r.pool, struct stats);
 	findings_begin(&findings);
-	error = load_images(&r, d->options);
+	error = load_images(&r, d);
 	findings_end(&findings);
 	phase_restore_end(&r);
 	store_close(&r.store);

@@ -20,6 +20,7 @@
 #include "options/options.h"
 #include "pages/lazy.h"
 #include "pstree.pb-c.h"
+#include "session/images.h"
 
 struct lazy_pages {
 	const struct options *options;
@@ -95,7 +96,7 @@ int lazy_pages(const struct options *options)
 	struct lazy_pages lazy = { .options = options };
 	struct inventory inventory;
 
-	TRY(store_open_dir(options->images_dir_fd, false, &store));
+	TRY(images_open(options, false, &store));
 	TRY(inventory_read(store, &inventory));
 	lazy.store = store;
 	TRY(count_tasks(store, &lazy.n_tasks));

@@ -14,6 +14,7 @@
 #include "options/options.h"
 #include "pages/dedup.h"
 #include "pages/server.h"
+#include "session/images.h"
 
 struct page_server {
 	const struct options *options;
@@ -59,7 +60,7 @@ static int serve_images(const struct page_server *server)
 	AUTO(page_supply_of_images_destroy) struct page_supply *supply = NULL;
 	struct inventory inventory;
 
-	TRY(store_open_dir(server->options->images_dir_fd, false, &store));
+	TRY(images_open(server->options, false, &store));
 	TRY(inventory_read(store, &inventory));
 	supply = page_supply_of_images(store);
 	TRY(give_to(server->options, server->listener, page_server_is_greeting, supply));
@@ -78,7 +79,7 @@ static int serve_client(void *arg)
 
 	if (server->options->lazy_pages)
 		return serve_images(server);
-	TRY(store_open_dir(server->options->images_dir_fd, true, &store));
+	TRY(images_open(server->options, true, &store));
 	if (server->options->prev_images_dir)
 		TRY(store_set_parent(store, server->options->prev_images_dir, &parent));
 	result = peer_accept(&server->place, server->listener, page_server_is_greeting, &peer);

@@ -18,6 +18,7 @@
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
 #include "plugin/plugin.h"
+#include "session/images.h"
 #include "session/stats.h"
 
 int restore_begin(struct restore *r, const struct options *options)
@@ -29,7 +30,7 @@ int restore_begin(struct restore *r, const struct options *options)
 	r->tree = task_tree_create();
 	r->stats = pool_new(r->pool, struct stats);
 	(void)fd_raise_limit();
-	return store_open_dir(options->images_dir_fd, false, &r->store);
+	return images_open(options, false, &r->store);
 }
 
 void restore_end(struct restore *r)

@@ -26,6 +26,7 @@
 #include "kern/proc/stat.h"
 #include "object/file/file.h"
 #include "object/namespace/namespace.h"
+#include "session/images.h"
 #include "session/loss.h"
 #include "session/stats.h"
 #include "session/survey.h"
@@ -272,7 +273,7 @@ int verify_run(const struct options *options, struct verified *ret)
 	ret->pool = r.pool = pool_create();
 	r.tree = task_tree_create();
 	r.stats = pool_new(r.pool, struct stats);
-	error = store_open_dir(options->images_dir_fd, false, &r.store);
+	error = images_open(options, false, &r.store);
 	if (error == 0) {
 		adopt_options(r.store, &own);
 		look_at_images(&r, ret);

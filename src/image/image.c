@@ -29,6 +29,8 @@ void image_close(struct image **image)
 
 	if (!gone)
 		return;
+	block_reader_close(&gone->blocks);
+	block_writer_abandon(&gone->writer);
 	if (gone->fd >= 0 && !gone->caller_fd)
 		close(gone->fd);
 	if (!gone->borrowed)
@@ -58,13 +60,25 @@ static int read_word(struct image *image, uint32_t *ret)
 	return 1;
 }
 
+/* The first word of all; of what the blocks hold, if the file is one of blocks. */
+static int read_first_word(struct image *image, uint32_t *ret)
+{
+	int more = read_word(image, ret);
+
+	if (more > 0 && *ret == BLOCKS_MAGIC) {
+		TRY(image_open_blocks(image));
+		more = read_word(image, ret);
+	}
+	return more;
+}
+
 /* The head word, unless the whole checkpoint is of version 1.0, and the type magic. */
 static int read_head(struct image *image)
 {
 	const struct image_kind *kind = image->kind;
 	int version = image->store ? image->store->version : 0;
 	uint32_t word;
-	int more = read_word(image, &word);
+	int more = read_first_word(image, &word);
 
 	if (more > 0 && kind->head && word == kind->head && version != 1)
 		more = read_word(image, &word);
@@ -90,10 +104,12 @@ int image_open_number(struct store *store, struct image **ret, enum image_id id,
 	image->store = store;
 	image->pool = store->pool;
 	TRY(store->ops->open(store, image));
-	if (image->kind->magic)
+	if (image->kind->magic) {
 		TRY(read_head(image));
-	else
+	} else {
+		TRY(image_probe_blocks(image));
 		image->payload_left = IMAGE_TO_THE_END;
+	}
 	*ret = TAKE_PTR(image);
 	return 0;
 }
@@ -118,7 +134,7 @@ int image_open_fd(int fd, const char *name, struct pool *pool, struct image **re
 	image->fd = fd;
 	image->caller_fd = true;
 	image->pool = pool;
-	more = read_word(image, &word);
+	more = read_first_word(image, &word);
 	if (more > 0 && (word == IMAGE_HEAD_COMMON || word == IMAGE_HEAD_SERVICE)) {
 		head = word;
 		more = read_word(image, &word);
@@ -193,6 +209,8 @@ int image_fd(struct image *image)
 		TRY(image_start(image));
 		TRY(image_flush(image));
 	}
+	if (image->blocks)
+		TRY(image_unpack_blocks(image));
 	if (image->fd < 0) {
 		TRY(make_memory_file(image));
 		if (image->writing)

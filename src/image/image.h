@@ -31,6 +31,8 @@
 
 #include "base/auto.h"
 
+struct block_reader;
+struct block_writer;
 struct image;
 struct store;
 struct pool;
@@ -176,6 +178,14 @@ int image_write_from_fd(struct image *image, int fd, off_t at, uint64_t size);
  * image's: keep the image open. Returns -errno (logged).
  */
 int image_fd(struct image *image);
+
+/*
+ * Instead of image_fd(), for those who can write or read in blocks: the writer or reader if the image is one of blocks,
+ * else NULL. Both stay the image's. When all is written: image_finish_blocks() before image_finish().
+ */
+int image_start_blocks(struct image *image, struct block_writer **ret);
+int image_finish_blocks(struct image *image, uint64_t size);
+struct block_reader *image_get_blocks(const struct image *image);
 
 /* Logs "NAME: record N at offset X: MESSAGE" for contents that make no sense to a reader. Returns -EINVAL. */
 int image_refuse(struct image *image, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "image/blocks.h"
+#include "image/cipher.h"
 #include "image/image.h"
 #include "image/store.h"
 
@@ -19,6 +21,10 @@ struct image {
 	int fd; /* -1: in memory, or not made yet */
 	bool writing, started;
 	bool caller_fd;
+	struct block_reader *blocks; /* reading: the file is one of blocks; `at` and fd are about what they hold */
+	struct block_writer *writer; /* writing: whoever asked for it puts the blocks, image_start_blocks() */
+	bool in_blocks;		     /* writing: by image_start_blocks() */
+	bool temporary;		     /* writing: fd is no file of the store; at the end it becomes one of blocks */
 
 	/* Reading: bytes [start, end) wait to be used. Writing: bytes [0, end) wait to be written. */
 	unsigned char *buffer;
@@ -54,13 +60,36 @@ struct store {
 	int dir; /* -1: none */
 	int version;
 	bool for_writing;
+
+	bool in_blocks; /* what is written is compressed or encrypted, as `format` says */
+	struct block_format format;
+	struct cipher *cipher;	   /* of its own: to encrypt, or found by the private key */
+	const struct cipher *lent; /* that of another store of these images */
+	const char *private_key;   /* a file, or NULL; also of the parents */
 };
 
 /* store.c */
 struct store *store_create(const struct store_ops *ops, size_t size);
 
+/* store-blocks.c: images that are files of blocks. */
+
+/* Is this image to be written in blocks? */
+bool store_wants_blocks(const struct store *store, enum image_id id);
+/* Where such an image is collected until it is complete. */
+int store_make_temporary(struct image *image);
+/* Puts it into an empty file. */
+int store_finish_temporary(struct image *image, int file);
+/* Reading: the file turned out to be one of blocks. */
+int image_open_blocks(struct image *image);
+/* Opens the file as one of blocks if it is one: for images that have no head of their own. */
+int image_probe_blocks(struct image *image);
+/* An image of blocks as a plain file, for those who need a descriptor. */
+int image_unpack_blocks(struct image *image);
+
 /* stream.c: bytes through the buffer. */
 
+/* The bytes behind those that wait in the buffer; fewer than size only at the end of the file. Failures are logged. */
+ssize_t image_read_on(struct image *image, void *to, size_t size);
 /* At least `want` bytes wait in the buffer, or all that the file still has. */
 int image_fill(struct image *image, size_t want);
 static inline size_t image_waiting(const struct image *image)

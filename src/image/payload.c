@@ -134,10 +134,9 @@ ssize_t image_read_some(struct image *image, void *to, size_t size)
 
 		/* Big pieces go straight to the caller. */
 		if (!piece && !image->at_end && size - done >= IMAGE_BUFFER) {
-			ssize_t got = io_read(image->fd, (char *)to + done, size - done);
+			ssize_t got = image_read_on(image, (char *)to + done, size - done);
 
-			if (got < 0)
-				return fail((int)-got, "%s: can't read", image->name);
+			TRY(got);
 			image->at_end = (size_t)got < size - done;
 			image->at += (size_t)got;
 			done += (size_t)got;

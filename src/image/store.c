@@ -34,6 +34,7 @@ void store_close(struct store **store)
 	store_close(&gone->parent);
 	gone->ops->close(gone);
 	pool_destroy(&gone->pool);
+	cipher_destroy(&gone->cipher);
 	free(gone);
 	*store = NULL;
 }
@@ -43,6 +44,7 @@ int store_get_parent(struct store *store, struct store **ret)
 	if (!store->parent) {
 		TRY(store->ops->open_parent(store, &store->parent));
 		store->parent->child = store;
+		store->parent->private_key = store->private_key;
 	}
 	*ret = store->parent;
 	return 0;
@@ -105,16 +107,37 @@ static int remove_old(struct store *store, const char *name)
 	return 0;
 }
 
+/* A new file of this name; its descriptor. */
+static int make_file(struct store *store, const char *name)
+{
+	int fd = create_new(store, name);
+
+	if (fd < 0 && errno == EEXIST) {
+		TRY(remove_old(store, name));
+		fd = create_new(store, name);
+	}
+	return fd < 0 ? fail_errno("can't create %s", name) : fd;
+}
+
 static int dir_create(struct store *store, struct image *image)
 {
-	image->fd = create_new(store, image->name);
-	if (image->fd < 0 && errno == EEXIST) {
-		TRY(remove_old(store, image->name));
-		image->fd = create_new(store, image->name);
-	}
-	if (image->fd < 0)
-		return fail_errno("can't create %s", image->name);
-	return 0;
+	if (store_wants_blocks(store, image->id) && !image->in_blocks)
+		return store_make_temporary(image);
+	image->fd = make_file(store, image->name);
+	return image->fd < 0 ? image->fd : 0;
+}
+
+static int dir_finish(struct store *store, struct image *image)
+{
+	AUTO_CLOSE int file = -1;
+
+	if (!image->temporary)
+		return 0;
+	file = make_file(store, image->name);
+	TRY(file);
+	TRY(store_finish_temporary(image, file));
+	/* Network and quota file systems report late write errors here. */
+	return close(TAKE_FD(file)) < 0 ? fail_errno("%s: can't write", image->name) : 0;
 }
 
 static int dir_remove(struct store *store, const char *name)
@@ -215,6 +238,7 @@ static void dir_close(struct store *store)
 static const struct store_ops dir_ops = {
 	.open = dir_open,
 	.create = dir_create,
+	.finish = dir_finish,
 	.remove = dir_remove,
 	.open_parent = dir_open_parent,
 	.list = dir_list,

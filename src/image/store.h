@@ -45,5 +45,14 @@ int store_get_dir(const struct store *store);
  */
 int store_list(struct store *store, int (*visit)(void *arg, const char *name), void *arg);
 
+/* Images are written compressed (image/codec.h) from now on. */
+void store_compress(struct store *store, int codec, int level);
+/* And encrypted to the owners of these certificates; their key is written at once. */
+int store_encrypt(struct store *store, const char *const *certificates, size_t n);
+/* Reads encrypted images, also of parents, by a private key in this file. The text must live as long as the store. */
+void store_decrypt_with(struct store *store, const char *private_key);
+/* Reads the images that `writer`, which must live longer, encrypts. */
+void store_borrow_key(struct store *store, const struct store *writer);
+
 /* 1 or 2 for images of version 1.0 or 1.1, told by the inventory; 0 = not known yet, then the reader accepts both. */
 void store_set_version(struct store *store, int version);

@@ -35,6 +35,16 @@ static uint64_t left_of_file(const struct image *image)
 	return read < image->file_size ? image->file_size - read : 0;
 }
 
+ssize_t image_read_on(struct image *image, void *to, size_t size)
+{
+	ssize_t got;
+
+	if (image->blocks)
+		return block_reader_read(image->blocks, to, size, image->at + image_waiting(image));
+	got = io_read(image->fd, to, size);
+	return got < 0 ? fail((int)-got, "%s: can't read", image->name) : got;
+}
+
 int image_fill(struct image *image, size_t want)
 {
 	while (image_waiting(image) < want && !image->at_end) {
@@ -47,9 +57,8 @@ int image_fill(struct image *image, size_t want)
 		known = left_of_file(image);
 		if (known && known < room)
 			room = (size_t)known;
-		got = io_read(image->fd, image->buffer + image->end, room);
-		if (got < 0)
-			return fail((int)-got, "%s: can't read", image->name);
+		got = image_read_on(image, image->buffer + image->end, room);
+		TRY(got);
 		if ((size_t)got < room || (uint64_t)got == known)
 			image->at_end = true;
 		image->end += (size_t)got;

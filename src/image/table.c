@@ -21,6 +21,7 @@
 #include "fdinfo.pb-c.h"
 #include "fh.pb-c.h"
 #include "file-lock.pb-c.h"
+#include "encryption.pb-c.h"
 #include "fs.pb-c.h"
 #include "ghost-file.pb-c.h"
 #include "inventory.pb-c.h"

@@ -51,6 +51,8 @@ static int check_pairs(const struct options *options)
 		return refuse(EBADRQC, "--restore-sibling needs --restore-detached");
 	if (options->exec_cmd && options->restore_detached)
 		return refuse(EINVAL, "--exec-cmd and --restore-detached exclude each other");
+	if (options->auto_dedup && (options->compression || options->encrypt_to.n))
+		return refuse(EBADRQC, "--auto-dedup cannot free parts of images made with --compress or --encrypt-to");
 	if (options->command == CMD_RESTORE && options->log_pid && !options->log_file)
 		return refuse(EBADRQC, "--log-pid needs --log-file");
 	if (options->page_server_fd >= 0 && options->page_server_fd <= 2 && options->restore_detached)

@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -69,6 +71,26 @@ OPTION_SET(absolute_paths)
 	if (value[0] != '/')
 		return refuse_value(row, value, "an absolute path");
 	return set_texts(options, row, value);
+}
+
+/* criu changes its directory before it opens such a file. */
+static const char *file_name(struct options *options, const char *value)
+{
+	AUTO_FREE char *here = value[0] == '/' ? NULL : getcwd(NULL, 0);
+
+	return here ? pool_printf(options->pool, "%s/%s", here, value) : pool_string(options->pool, value);
+}
+
+OPTION_SET(file)
+{
+	*OPTION_MEMBER(options, row, const char *) = file_name(options, value);
+	return 0;
+}
+
+OPTION_SET(files)
+{
+	*vector_push(OPTION_MEMBER(options, row, struct opt_list)) = file_name(options, value);
+	return 0;
 }
 
 OPTION_SET(number)
@@ -173,6 +195,36 @@ OPTION_SET(network_lock)
 	if (method < 0)
 		return refuse_value(row, value, "iptables, nftables or skip");
 	options->network_lock = (enum opt_network_lock)method;
+	return 0;
+}
+
+static int find_compression(const char *value, int *ret_level)
+{
+	static const struct keyword words[] = {
+		{ "none", OPT_COMPRESS_NONE },
+		{ "zstd", OPT_COMPRESS_ZSTD },
+		{ "lz4", OPT_COMPRESS_LZ4 },
+	};
+	static const int highest[] = { [OPT_COMPRESS_ZSTD] = 19, [OPT_COMPRESS_LZ4] = 12 };
+	const char *colon = strchrnul(value, ':');
+	char word[16];
+	int found;
+
+	snprintf(word, sizeof(word), "%.*s", (int)(colon - value), value);
+	found = FIND_WORD(words, word);
+	if (found < 0 || !*colon)
+		return found;
+	return text_to_int(colon + 1, ret_level) < 0 || *ret_level < 1 || *ret_level > highest[found] ? -EINVAL : found;
+}
+
+OPTION_SET(compress)
+{
+	int level = 1, found = value ? find_compression(value, &level) : OPT_COMPRESS_ZSTD;
+
+	if (found < 0)
+		return refuse_value(row, value, "zstd, zstd:LEVEL (1 to 19), lz4, lz4:LEVEL (1 to 12) or none");
+	options->compression = (enum opt_compression)found;
+	options->compression_level = level;
 	return 0;
 }
 

@@ -76,6 +76,12 @@ enum opt_pre_dump_mode {
 	OPT_PRE_DUMP_READ,
 };
 
+enum opt_compression {
+	OPT_COMPRESS_NONE,
+	OPT_COMPRESS_ZSTD,
+	OPT_COMPRESS_LZ4,
+};
+
 struct opt_list {
 	const char **items;
 	size_t n, capacity;
@@ -197,6 +203,12 @@ struct options {
 	bool use_page_server;
 	bool auto_dedup;
 	enum opt_pre_dump_mode pre_dump_mode;
+
+	/* images */
+	enum opt_compression compression;
+	int compression_level;
+	struct opt_list encrypt_to; /* files of certificates */
+	const char *decrypt_with;   /* file of a private key; NULL: none */
 
 	/* page server, service, TLS */
 	const char *address;

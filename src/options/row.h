@@ -31,6 +31,8 @@ OPTION_SET(text);	    /* const char * */
 OPTION_SET(texts);	    /* struct opt_list, one more item */
 OPTION_SET(words);	    /* struct opt_list, items separated by commas */
 OPTION_SET(absolute_paths); /* struct opt_list */
+OPTION_SET(file);	    /* const char *, made absolute */
+OPTION_SET(files);	    /* struct opt_list, the same */
 OPTION_SET(number);	    /* uint32_t */
 OPTION_SET(size);	    /* uint64_t */
 OPTION_SET(fd);		    /* int, an open descriptor */
@@ -58,6 +60,7 @@ OPTION_SET(file_validation);
 OPTION_SET(check_all);
 OPTION_SET(verbosity);
 OPTION_SET(pre_dump_mode);
+OPTION_SET(compress);
 
 /*
  * Reads one config file, at most 1 MiB, and applies it line by line. only_regular: somebody else has named it. Returns

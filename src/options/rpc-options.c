@@ -316,6 +316,16 @@ RPC_FUNCTION(pre_dump_mode)
 	return 1;
 }
 
+RPC_FUNCTION(compress)
+{
+	const char *value = request->opts->compress;
+
+	if (!value)
+		return 0;
+	TRY(row->set(options, row, *value ? value : NULL));
+	return 1;
+}
+
 /* Obsolete: the notification status-ready took its place. */
 RPC_FUNCTION(status_fd)
 {

@@ -31,12 +31,26 @@ static int punch_hole(int fd, const char *name, uint64_t offset, uint64_t size)
 	return fail_errno("freeing %lu bytes of %s", (unsigned long)size, name);
 }
 
+/* Pages that are compressed have no place of their own in the file. */
+static int refuse_blocks(struct store *store, uint32_t pages_id)
+{
+	AUTO(image_close) struct image *image = NULL;
+
+	TRY(image_open(store, &image, IMAGE_PAGES, pages_id));
+	return image_get_blocks(image) ? refuse(EOPNOTSUPP,
+						"%s is compressed or encrypted: --auto-dedup and criu dedup cannot "
+						"free parts of it",
+						image_get_name(image))
+				       : 0;
+}
+
 /* The pages image of a pagemap, for writing. */
 static int open_pages(struct store *store, const struct pagemap *map, char *name, size_t capacity)
 {
 	int fd;
 
 	image_print_name(IMAGE_PAGES, map->pages_id, name, capacity);
+	TRY(refuse_blocks(store, map->pages_id));
 	fd = openat(store_get_dir(store), name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? fail_errno("can't open %s for writing", name) : fd;
 }
@@ -124,6 +138,8 @@ static int free_piece(const struct page_piece *piece, const struct pages_file **
 {
 	char path[64];
 
+	if (!piece->file || piece->file->blocks)
+		return 0;
 	if (*open_file != piece->file) {
 		if (*fd >= 0)
 			close(*fd);

@@ -62,15 +62,11 @@ static int read_parent(const struct page_reader *parent, const struct equal_chun
 		const struct page_piece *piece = &parent->pieces[i];
 		uint64_t from = piece->start > chunk->start ? piece->start : chunk->start;
 		uint64_t to = piece->start + piece->size < end ? piece->start + piece->size : end;
-		ssize_t got;
 
 		if (!piece->file)
 			continue;
-		got = io_pread(piece->file->fd, old + (from - chunk->start), to - from,
-			       (off_t)(piece->offset + (from - piece->start)));
-		if (got != (ssize_t)(to - from))
-			return fail(got < 0 ? (int)-got : EIO, "cannot read %s of the parent images",
-				    piece->file->name);
+		TRY(pages_file_read(piece->file, old + (from - chunk->start), to - from,
+				    piece->offset + (from - piece->start)));
 		for (uint64_t at = from; at < to; at += page_size())
 			has[(at - chunk->start) / page_size()] = true;
 	}

@@ -14,7 +14,6 @@
 
 #include "base/fail.h"
 #include "base/interrupt.h"
-#include "base/io.h"
 #include "base/vector.h"
 #include "pages/place.h"
 
@@ -77,7 +76,6 @@ static int read_parts(const struct page_part *parts, unsigned n)
 	for (unsigned i = 0; i < n;) {
 		const struct page_part *part = &parts[i];
 		uint64_t size = part->size;
-		ssize_t got;
 
 		for (i++; i < n && parts[i].file == part->file && parts[i].offset == part->offset + size; i++)
 			size += parts[i].size;
@@ -89,10 +87,7 @@ static int read_parts(const struct page_part *parts, unsigned n)
 				continue;
 			}
 		}
-		got = io_pread(part->file->fd, part->data, size, (off_t)part->offset);
-		if (got != (ssize_t)size)
-			return fail(got < 0 ? (int)-got : ENODATA, "%s: cannot read %lu bytes at %lu", part->file->name,
-				    (unsigned long)size, (unsigned long)part->offset);
+		TRY(pages_file_read(part->file, part->data, size, part->offset));
 	}
 	return 0;
 }

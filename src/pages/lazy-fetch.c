@@ -57,7 +57,6 @@ static int read_images(const struct lazy_source *source, uint64_t origin, uint64
 	const struct page_reader *reader = source->reader;
 	size_t low = 0, high = reader->n;
 	const struct page_piece *piece;
-	ssize_t got;
 
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
@@ -68,10 +67,7 @@ static int read_images(const struct lazy_source *source, uint64_t origin, uint64
 			high = middle;
 	}
 	piece = &reader->pieces[low];
-	got = io_pread(piece->file->fd, to, size, (off_t)(piece->offset + (origin - piece->start)));
-	if (got < 0)
-		return fail((int)-got, "%s: cannot read", piece->file->name);
-	return (uint64_t)got < size ? refuse(EIO, "%s has become shorter", piece->file->name) : 0;
+	return pages_file_read(piece->file, to, size, piece->offset + (origin - piece->start));
 }
 
 /* Of threads other than the main one: again and again until the event that is in the way was read. */

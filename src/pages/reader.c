@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include "base/fail.h"
+#include "base/io.h"
 #include "base/pool.h"
+#include "image/blocks.h"
 #include "pages/mover.h"
 
 /* A longer chain of parents is taken for a loop. */
@@ -47,24 +49,37 @@ static int read_level(struct open_reader *open, struct store *store)
 	return 0;
 }
 
+static int open_plain(struct pages_file *file, uint64_t *ret_size)
+{
+	struct stat stat;
+
+	file->fd = image_fd(file->image);
+	TRY(file->fd);
+	if (fstat(file->fd, &stat) < 0)
+		return fail_errno("%s: cannot be examined", file->name);
+	file->sparse = stat.st_blocks * 512 < stat.st_size;
+	*ret_size = (uint64_t)stat.st_size;
+	return 0;
+}
+
 static int open_pages(struct page_level *level)
 {
 	struct pages_file *file = &level->file;
-	struct stat stat;
+	uint64_t size = 0;
 	int result = image_open(level->store, &file->image, IMAGE_PAGES, level->map.pages_id);
 
 	if (result == -ENOENT)
 		return refuse(EINVAL, "pages-%u.img is missing, but a pagemap names it", level->map.pages_id);
 	TRY(result);
 	file->name = image_get_name(file->image);
-	file->fd = image_fd(file->image);
-	TRY(file->fd);
-	if (fstat(file->fd, &stat) < 0)
-		return fail_errno("%s: cannot be examined", file->name);
-	if ((uint64_t)stat.st_size < level->map.pages_size)
+	file->blocks = image_get_blocks(file->image);
+	if (file->blocks)
+		size = block_reader_size(file->blocks);
+	else
+		TRY(open_plain(file, &size));
+	if (size < level->map.pages_size)
 		return refuse(EINVAL, "%s is cut off: has %" PRIu64 " bytes, its pagemap names %" PRIu64, file->name,
-			      (uint64_t)stat.st_size, level->map.pages_size);
-	file->sparse = stat.st_blocks * 512 < stat.st_size;
+			      size, level->map.pages_size);
 	return 0;
 }
 
@@ -192,6 +207,18 @@ int page_reader_open_for(struct store *store, enum image_id id, uint64_t number,
 	else
 		*ret = reader;
 	return result;
+}
+
+int pages_file_read(const struct pages_file *file, void *to, size_t size, uint64_t offset)
+{
+	ssize_t got = file->blocks ? block_reader_read(file->blocks, to, size, offset)
+				   : io_pread(file->fd, to, size, (off_t)offset);
+
+	if (got < 0)
+		return file->blocks
+			       ? (int)got
+			       : fail((int)-got, "%s: cannot read %zu bytes at %" PRIu64, file->name, size, offset);
+	return (size_t)got == size ? 0 : refuse(EIO, "%s has become shorter", file->name);
 }
 
 void page_reader_close(struct page_reader **ref)

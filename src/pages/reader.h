@@ -12,10 +12,14 @@
 /* A pages image that is open for reading. */
 struct pages_file {
 	struct image *image;
-	int fd; /* the image's */
+	struct block_reader *blocks; /* it is compressed or encrypted; else NULL */
+	int fd;			     /* the image's; -1 if it is one of blocks */
 	const char *name;
 	bool sparse; /* has holes: zeros that need not be read */
 };
+
+/* Exactly size bytes, or a failure (logged). By several threads at once. */
+int pages_file_read(const struct pages_file *file, void *to, size_t size, uint64_t offset);
 
 /* Pages that lie one after the other both in the process and in one pages image. */
 struct page_piece {

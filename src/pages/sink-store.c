@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
+#include "image/blocks.h"
 #include "pages/mover.h"
 
 /* A shorter run of zeros is written like data: a hole costs a call more. */
@@ -17,8 +18,10 @@ struct store_sink {
 	struct page_sink sink;
 	struct store *store;
 	uint32_t next_pages_id;
-	struct image *pages; /* of the open object */
-	int fd;		     /* the image's */
+	struct image *pages;	     /* of the open object */
+	int fd;			     /* the image's */
+	struct block_writer *blocks; /* instead, if they are to be compressed */
+	uint64_t size;		     /* of the open object */
 };
 
 /* Length of the data or of the hole (*ret_hole) at the start of the block. */
@@ -46,6 +49,8 @@ static int write_block(struct page_sink *base, struct page_block *block)
 {
 	struct store_sink *sink = (struct store_sink *)base;
 
+	if (sink->blocks)
+		return block_writer_put(sink->blocks, block->data, block->size, block->offset);
 	for (size_t at = 0; at < block->size;) {
 		bool hole;
 		size_t size = measure_run(block->data + at, block->size - at, &hole);
@@ -76,6 +81,10 @@ static int open_object(struct page_sink *base, const struct page_object *object)
 
 	TRY(write_pagemap(sink, object));
 	TRY(image_create(sink->store, &sink->pages, IMAGE_PAGES, sink->next_pages_id++));
+	sink->size = object->size;
+	TRY(image_start_blocks(sink->pages, &sink->blocks));
+	if (sink->blocks)
+		return 0;
 	sink->fd = image_fd(sink->pages);
 	TRY(sink->fd);
 	if (object->size && ftruncate(sink->fd, (off_t)object->size) < 0)
@@ -86,7 +95,12 @@ static int open_object(struct page_sink *base, const struct page_object *object)
 
 static int close_object(struct page_sink *base)
 {
-	return image_finish(&((struct store_sink *)base)->pages);
+	struct store_sink *sink = (struct store_sink *)base;
+
+	if (sink->blocks)
+		TRY(image_finish_blocks(sink->pages, sink->size));
+	sink->blocks = NULL;
+	return image_finish(&sink->pages);
 }
 
 static int has_parent(struct page_sink *base, enum image_id id, uint64_t number)
@@ -129,7 +143,7 @@ struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_i
 {
 	struct store_sink *sink = xzalloc(sizeof(*sink));
 
-	*sink = (struct store_sink){ { &store_sink_ops }, store, first_pages_id, NULL, -1 };
+	*sink = (struct store_sink){ .sink = { &store_sink_ops }, .store = store, .next_pages_id = first_pages_id };
 	return &sink->sink;
 }
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/fail.h"
-#include "base/io.h"
 #include "base/pool.h"
 #include "base/table.h"
 #include "base/vector.h"
@@ -61,7 +60,6 @@ static int64_t read_images(struct page_supply *base, uint64_t pid, uint64_t star
 	const struct page_piece *piece;
 	struct page_reader *reader;
 	uint64_t there;
-	ssize_t got;
 
 	TRY(find_reader(supply, pid, &reader));
 	piece = find_piece(reader, start);
@@ -73,11 +71,8 @@ static int64_t read_images(struct page_supply *base, uint64_t pid, uint64_t star
 	there = (piece->size - (start - piece->start)) / page_size();
 	if (nr_pages > there)
 		nr_pages = there;
-	got = io_pread(piece->file->fd, to, nr_pages * page_size(), (off_t)(piece->offset + (start - piece->start)));
-	if (got < 0)
-		return fail((int)-got, "%s: cannot read", piece->file->name);
-	return (uint64_t)got == nr_pages * page_size() ? (int64_t)nr_pages
-						       : refuse(EIO, "%s has become shorter", piece->file->name);
+	TRY(pages_file_read(piece->file, to, nr_pages * page_size(), piece->offset + (start - piece->start)));
+	return (int64_t)nr_pages;
 }
 
 struct page_supply *page_supply_of_images(struct store *store)

@@ -163,9 +163,9 @@ class Run:
         assert done.returncode == 1, f'check --tree was expected to refuse: {done.returncode}: {done.stdout}'
         yield done.stdout
 
-    def verify(self, images):
+    def verify(self, images, *more):
         """The images must be whole, and a restore be possible."""
-        options = shlex.split(self.subject.about['options']) + shlex.split(self.subject.about['restore_options'])
+        options = list(more) + shlex.split(self.subject.about['options']) + shlex.split(self.subject.about['restore_options'])
         said = self.call_in_room(self.criu, 'verify', images, *options)
         assert 'The images are whole.\n' in said and 'A restore could begin.\n' in said, said
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The ways a subject is taken through a checkpoint. Each is a function of a Run that has started; the name is the way's name."""
 import re
+import subprocess
 from pathlib import Path
 
 from room import wait_until
@@ -118,6 +119,19 @@ def lazy(run):
     assert not (images / 'lazy-pages.socket').exists()
 
 
+def compressed(run):
+    """As predumped, all of it compressed and the last dump encrypted."""
+    key, certificate = run.folder / 'key.pem', run.folder / 'certificate.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '7', '-subj', '/CN=criu', '-keyout', key, '-out', certificate],
+                   check=True, capture_output=True)
+    first = run.pre_dump('--compress')
+    images = run.dump('--track-mem', '--prev-images-dir', f'../{first.name}', '--compress=lz4', '--encrypt-to', certificate)
+    run.await_gone()
+    run.verify(images, '--decrypt-with', key)
+    run.restore(images, '--decrypt-with', key)
+    run.compare('after the restore')
+
+
 def told(run):
     """criu check --tree finds nothing in the way, criu verify finds the images whole, crit brings all of them back byte by byte."""
     run.check_tree()
@@ -135,6 +149,7 @@ SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/fami
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
            'remote': MEMORY, 'lazy': MEMORY,
            'older': re.compile('memory/|tree/family|thread/several|timer/posix|task/membarrier-private|file/(pidfd|userfaultfd|timerfd)$|socket/unix-pair'),
+           'compressed': re.compile('memory/|tree/family|file/(deleted|pipe|memfd|regular)|socket/(unix-names|packet-ring|tcp-queues)|namespace/ipc|mount/tmpfs'),
            'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd)')}
 
 
@@ -158,4 +173,4 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
                                                                              '|socket/unix-(credentials|names|rights)$|namespace/(ipc|uts|user-inner)|mount/(binds|covered|sharing)|net/(?!sockets)')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, rpc, remote, lazy, told)}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, rpc, remote, lazy, told)}

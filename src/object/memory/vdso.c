@@ -106,10 +106,9 @@ static int read_image(const struct memory_restore *memory, const VmaEntry *vma, 
 		uint64_t start = piece->start > vma->start ? piece->start : vma->start;
 		uint64_t end = piece->start + piece->size < vma->end ? piece->start + piece->size : vma->end;
 
-		if (start < end && piece->file &&
-		    io_pread(piece->file->fd, to + (start - vma->start), end - start,
-			     (off_t)(piece->offset + (start - piece->start))) != (ssize_t)(end - start))
-			return fail_errno("reading its vdso from %s", piece->file->name);
+		if (start < end && piece->file)
+			TRY(pages_file_read(piece->file, to + (start - vma->start), end - start,
+					    piece->offset + (start - piece->start)));
 	}
 	return 0;
 }
