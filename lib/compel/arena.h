@@ -12,11 +12,13 @@
 #include "lib/compel/remote.h"
 
 struct arena {
-	char *local;	  /* here */
-	uint64_t address; /* over there */
-	size_t size, used;
+	char *local;	      /* here */
+	uint64_t address;     /* over there */
+	size_t size, used;    /* the last bytes are the robust futex of life.h */
 	int fd;		      /* memfd of restorers, else -1 */
 	pid_t pid;	      /* the process of parasites, else 0 */
+	bool holds;	      /* the word of life.h */
+	int watched;	      /* watch.h */
 	struct remote *first; /* all remotes, for closing */
 };
 
@@ -44,15 +46,12 @@ void *arena_alloc(struct arena *arena, size_t size);
 uint64_t arena_address(const struct arena *arena, const void *local);
 /* Sets up the first page (blob, wakeup). */
 void arena_init(struct arena *arena);
-/* Tells parasites that the coordinator lives. To be called whenever one of many threads is dealt with. */
-void arena_beat(const struct arena *arena);
 struct remote *arena_add_remote(struct arena *arena, enum slot_role role);
 void arena_free(struct arena *arena);
 /* The thread of a restorer has ended, even if nobody has reaped it. */
 bool remote_is_dead(const struct remote *remote);
 
 #define ARENA_WAKEUP 4032 /* offset of the wakeup; the blob lies in front of it */
-#define ARENA_BEAT   4036 /* the next uint32_t: parasites do not go home as long as the coordinator changes it */
 #define ARENA_MARK   4064 /* offset of a text that tells the arena of a parasite from memory of the program */
 #define ARENA_HEADER 4096
 

@@ -17,6 +17,8 @@
 #include "base/pool.h"
 #include "base/vector.h"
 #include "kern/proc/maps.h"
+#include "kern/proc/proc.h"
+#include "kern/proc/status.h"
 #include "lib/compel/tracee.h"
 
 #define SEARCH_MAX  (16u << 20) /* bytes of one mapping */
@@ -158,6 +160,7 @@ static void find_code_places(pid_t pid, const struct mappings *mappings, struct 
 }
 
 #define STACK_MARGIN 65536
+#define ROOM_UNIT    (1ull << 21)
 
 static bool all_zero(int mem, uint64_t address, size_t size)
 {
@@ -196,10 +199,27 @@ static void find_scratch(int mem, const struct mappings *mappings, uint64_t sp, 
 	}
 }
 
+/* In the middle of the largest hole. */
+static uint64_t find_room(const struct mappings *mappings)
+{
+	uint64_t end = 0, largest = 0, room = 0;
+
+	for (size_t i = 0; i < mappings->n && !(mappings->items[i].start >> 63); i++) {
+		const struct mapping *m = &mappings->items[i];
+
+		if (m->start - end > largest) {
+			largest = m->start - end;
+			room = (end + largest / 2) / ROOM_UNIT * ROOM_UNIT;
+		}
+		end = m->end;
+	}
+	return largest < 4 * ROOM_UNIT ? 0 : room;
+}
+
 int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, const struct arch_thread_state *home,
 			struct parasite_cache *cache, struct parasite_place *ret)
 {
-	*ret = (struct parasite_place){ 0 };
+	*ret = (struct parasite_place){ .room = find_room(mappings) };
 	find_code_places(pid, mappings, cache, ret);
 	if (!ret->syscall_ret)
 		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: there is no way in");
@@ -268,4 +288,32 @@ int parasite_call(pid_t tid, int mem, const struct parasite_place *place, const 
 			(void)fail(-error2, "putting the stack of the task back");
 	}
 	return error ? error : error2;
+}
+
+/* Whether a plain EINTR can come only from our stop. */
+static bool has_no_signals(pid_t tid, uint64_t sigmask)
+{
+	AUTO_CLOSE int proc = proc_open(tid);
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+
+	return proc >= 0 && proc_status_read(proc, &status) == 0 &&
+	       !((status.sig_pending | status.shared_pending) & ~sigmask);
+}
+
+int parasite_read_state(pid_t tid, struct pool *pool, struct parasite_state *ret)
+{
+	uint8_t code[7];
+	struct iovec local = { code, sizeof(code) }, remote;
+	bool have_code, no_signals;
+
+	TRY(tracee_get_sigmask(tid, &ret->sigmask));
+	TRY(arch_state_get(tid, pool, &ret->home));
+	ret->alone = arch_state_copy(ret->home, pool);
+	remote = (struct iovec){ (void *)(arch_state_ip(ret->alone) - sizeof(code)), sizeof(code) };
+	have_code =
+		arch_state_needs_code(ret->alone) && process_vm_readv(tid, &local, 1, &remote, 1, 0) == sizeof(code);
+	no_signals = has_no_signals(tid, ret->sigmask);
+	arch_state_restart_eintr(ret->home, no_signals);
+	arch_state_restart(ret->alone, no_signals, have_code ? code : NULL);
+	return 0;
 }

@@ -19,6 +19,7 @@ struct parasite_place {
 	uint64_t syscall_ret, sigreturn; /* code; sigreturn 0 = none found, the call is not protected */
 	uint64_t scratch;		 /* never touched memory, 0 = none found */
 	size_t scratch_size;
+	uint64_t room; /* where nothing is mapped far and wide, 0 = nowhere */
 };
 
 /* Remembers where programs and libraries have the code, as many processes of a tree run the same. */
@@ -27,11 +28,14 @@ void parasite_cache_destroy(struct parasite_cache **cache);
 
 /* How a stopped thread goes on. All of it stays the caller's. */
 struct parasite_state {
-	const struct arch_thread_state *home; /* its registers, to be put back by ptrace */
-	const struct arch_thread_state
-		*alone; /* the same for rt_sigreturn(2): an interrupted call is made again without the kernel's help */
+	struct arch_thread_state *home;	 /* its registers, to be put back by ptrace */
+	struct arch_thread_state *alone; /* the same for rt_sigreturn(2): an interrupted call is made again without the
+					    kernel's help */
 	uint64_t sigmask;
 };
+
+/* Of a stopped thread that has its own registers. */
+int parasite_read_state(pid_t tid, struct pool *pool, struct parasite_state *ret);
 
 /* mem: /proc/PID/mem; home: registers of the first thread. cache may be NULL. */
 int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, const struct arch_thread_state *home,

@@ -25,8 +25,12 @@
 #include "blob/abi/image.h"
 #include "kern/proc/maps.h"
 #include "lib/compel/arena.h"
+#include "lib/compel/life.h"
 #include "lib/compel/tracee.h"
+#include "lib/compel/watch.h"
 
+#define ROOM_TRIES  64
+#define ROOM_STEP   65536
 #define ALL_SIGNALS (~0ull)
 #define MEMFD_EXEC  0x10u /* MFD_EXEC, since Linux 6.3 */
 
@@ -35,16 +39,19 @@ static int call_in_process(const struct parasite_process *process, long nr, cons
 	return parasite_call(process->tid, process->mem, &process->place, &process->state, nr, args, ret);
 }
 
-static int map_over_there(const struct parasite_process *process, struct arena *arena, uint64_t address, int flags,
-			  int fd)
+/* -EEXIST, not logged: something lies there. */
+static int map_at(const struct parasite_process *process, struct arena *arena, uint64_t address, int flags, int fd)
 {
 	int64_t result;
 
+	parasite_watch_move(process->watch, arena->watched, address);
 	TRY(call_in_process(process, __NR_mmap,
 			    (const uint64_t[6]){ address, arena->size, PROT_READ | PROT_WRITE | PROT_EXEC,
 						 (uint64_t)(MAP_SHARED | flags | (address ? MAP_FIXED_NOREPLACE : 0)),
 						 (uint64_t)fd, 0 },
 			    &result));
+	if (result == -EEXIST)
+		return -EEXIST;
 	if (result == -EACCES)
 		return refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): "
 				      "such programs cannot be "
@@ -59,10 +66,26 @@ static int map_over_there(const struct parasite_process *process, struct arena *
 		return fail((int)-result, "mapping %zu bytes of ours in the task", arena->size);
 	if (address && (uint64_t)result != address) { /* a kernel before 4.17 takes it as a hint */
 		(void)parasite_unmap(process, (uint64_t)result, arena->size);
-		return fail(EEXIST, "mapping %zu bytes at 0x%" PRIx64 " in the task", arena->size, address);
+		return -EEXIST;
 	}
 	arena->address = (uint64_t)result;
+	parasite_watch_move(process->watch, arena->watched, arena->address);
 	return 0;
+}
+
+/* Without a wish: at an address that is known before it is mapped, for the watch. Memory of ours may lie there, too. */
+static int map_over_there(const struct parasite_process *process, struct arena *arena, uint64_t address, int flags,
+			  int fd)
+{
+	uint64_t wanted = address ?: process->place.room;
+	int error = map_at(process, arena, wanted, flags, fd);
+
+	for (unsigned tries = 0; error == -EEXIST && !address && wanted; tries++) {
+		wanted = tries < ROOM_TRIES ? wanted + (arena->size + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP : 0;
+		error = map_at(process, arena, wanted, flags, fd);
+	}
+	return error == -EEXIST ? fail(EEXIST, "mapping %zu bytes at 0x%" PRIx64 " in the task", arena->size, address)
+				: error;
 }
 
 /* Anonymous memory over there; a descriptor of it, or -errno, not logged. */
@@ -156,6 +179,24 @@ static int share_memory(const struct parasite_process *process, struct arena *ar
 	return share_by_memfd(process, arena, address);
 }
 
+/* Here it is followed by a page of ours: life.h. */
+static int map_here(struct arena *arena, int fd)
+{
+	char *room = mmap(NULL, arena->size + LIFE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int error;
+
+	if (room == MAP_FAILED)
+		return fail_errno("mapping %zu bytes", arena->size);
+	arena->local = room;
+	arena->holds = true;
+	if (mmap(room, arena->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		return fail_errno("mapping the memory shared with the task");
+	/* First of all: what has the mark is ours, should we be killed. */
+	arena_init(arena);
+	error = life_hold(room + arena->size);
+	return error < 0 ? fail(-error, "making a robust futex") : 0;
+}
+
 int parasite_arena_open_at(const struct parasite_process *process, size_t size, uint64_t address, bool no_memfd,
 			   struct arena **ret)
 {
@@ -165,20 +206,19 @@ int parasite_arena_open_at(const struct parasite_process *process, size_t size, 
 
 	arena->fd = -1;
 	arena->pid = process->tid;
-	arena->size = (ARENA_HEADER + size + 4095) / 4096 * 4096;
+	arena->size = (ARENA_HEADER + size + LIFE_SIZE + 4095) / 4096 * 4096;
+	arena->watched = parasite_watch_add(process->watch, process, arena->size);
 	fd = share_memory(process, arena, address, no_memfd);
 	if (fd < 0) {
+		parasite_watch_remove(process->watch, arena->watched);
 		free(arena);
 		return fd;
 	}
-	arena->local = mmap(NULL, arena->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (arena->local == MAP_FAILED) {
-		error = fail_errno("mapping the memory shared with the task");
-		arena->local = NULL;
+	error = map_here(arena, fd);
+	if (error < 0) {
 		(void)parasite_arena_close(&arena, process); /* the first failure is what matters */
 		return error;
 	}
-	arena_init(arena);
 	*ret = arena;
 	return 0;
 }
@@ -200,7 +240,6 @@ int parasite_open(struct arena *arena, pid_t tid, const struct parasite_state *s
 
 	if (!remote || !frame)
 		return fail(ENOMEM, "thread %d: no room left in the shared memory", tid);
-	remote->slot->grace = GRACE_CATCH_MS;
 	remote->frame = frame;
 	parasite_aim(remote, tid, state);
 	*ret = remote;
@@ -248,7 +287,6 @@ int parasite_unpark(struct remote *remote)
 
 int parasite_send(struct remote *remote)
 {
-	arena_beat(remote->arena);
 	TRY(enter_blob(remote));
 	if (ptrace(PTRACE_CONT, remote->tid, NULL, NULL) < 0)
 		return fail_errno("letting thread %d run", remote->tid);
@@ -321,19 +359,9 @@ int parasite_halt(struct remote *remote, const struct deadline *deadline)
 
 int parasite_catch(struct remote *remote, const struct deadline *deadline)
 {
-	uint32_t done = SLOT_DONE;
-
 	if (!remote->away)
 		return 0;
-	arena_beat(remote->arena);
-	if (!__atomic_compare_exchange_n(&remote->slot->state, &done, SLOT_CAUGHT, false, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST) &&
-	    done == SLOT_LEFT)
-		log_warn("thread %d went home before it was caught", remote->tid);
 	TRY(parasite_halt(remote, deadline));
-	if (__atomic_load_n(&remote->slot->state, __ATOMIC_SEQ_CST) == SLOT_LEFT)
-		return refuse(ETIMEDOUT, "thread %d ran on before it was caught: we were stopped too long",
-			      remote->tid);
 	return parasite_put_back(remote);
 }
 
@@ -360,6 +388,8 @@ int parasite_arena_close(struct arena **arena, const struct parasite_process *pr
 		return 0;
 	*arena = NULL;
 	error = parasite_unmap(process, s->address, s->size);
+	if (error == 0)
+		parasite_watch_remove(process->watch, s->watched);
 	arena_free(s);
 	return error;
 }

@@ -15,6 +15,7 @@
 #include "arch_regs.h"
 #include "lib/compel/parasite-call.h"
 #include "lib/compel/remote.h"
+#include "lib/compel/watch.h"
 
 /* A stopped process, as seen through its first thread. */
 struct parasite_process {
@@ -23,6 +24,7 @@ struct parasite_process {
 	int mem;		     /* /proc/PID/mem, for reading and writing */
 	struct parasite_state state; /* of the thread */
 	struct parasite_place place;
+	struct parasite_watch *watch; /* may be NULL */
 };
 
 /* Maps shared memory of at least size bytes into the process, by one system call made in its first thread. */
@@ -61,8 +63,8 @@ void parasite_wake(struct remote *remote);
 int parasite_arena_close(struct arena **arena, const struct parasite_process *process);
 
 /*
- * What is left when we were killed in between: the memory stays in the process, and for a second or two threads may
- * still be on their way home in it. The next dump waits for them and takes the memory away.
+ * What is left when we were killed in between, and nobody watched over us: the memory stays in the process, and for a
+ * moment threads may still be on their way home in it. The next dump waits for them and takes the memory away.
  */
 bool parasite_is_leftover(pid_t pid, uint64_t address);
 /* Runs a stopped thread until it has left [start, end); it has not executed an instruction of its own program then. */

@@ -9,8 +9,7 @@
 #define GRACE_RESTORE_FACTOR 6
 
 /* Threads that run the blob, lib/compel. */
-#define GRACE_CATCH_MS	  3000 /* a thread waits to be caught, then goes home by itself */
-#define GRACE_PARKED_MS	  5000 /* the same between two requests */
+#define GRACE_PARKED_MS	  5000 /* a thread that finds itself without us waits for the guard of its connection */
 #define GRACE_SPINNING_MS 200  /* the same where no system call may be made */
 #define GRACE_HOME_S	  10   /* until it is home again, and for one plan of a single thread */
 #define GRACE_CALL_S	  60   /* one call of a user of libcompel */

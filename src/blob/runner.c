@@ -20,15 +20,11 @@
 
 #define PAUSES_PER_MS  50000 /* of 10 to 140 cycles */
 #define PARKED_STEP_MS 5
+#define CATCH_STEP_MS  5
 
 static uint32_t slot_state(const struct slot *slot)
 {
 	return __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
-}
-
-static int change_state(struct slot *slot, uint32_t from, uint32_t to)
-{
-	return __atomic_compare_exchange_n(&slot->state, &from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 static int64_t step_argument(const struct step *step, int i, struct slot *slot, const struct plan_header *plan)
@@ -198,27 +194,18 @@ static void wake_coordinator(struct slot *slot)
 
 /*
  * A parasite thread must come home even if the coordinator has died. ppoll and not futex: when it is interrupted it
- * does not overwrite the restart information of the system call from which the thread was taken away.
+ * does not overwrite the restart information of the system call from which the thread was taken away. With the
+ * coordinator the suspension of seccomp filters ends, a moment after the kernel has marked the word: no call but
+ * rt_sigreturn(2) follows then.
  */
 static void wait_to_be_caught(struct slot *slot)
 {
-	const volatile uint32_t *beat = (const uint32_t *)slot->wakeup + 1;
-	struct __kernel_timespec time;
-	uint32_t seen;
+	while (!(__atomic_load_n((uint32_t *)slot->life, __ATOMIC_SEQ_CST) & FUTEX_OWNER_DIED)) {
+		struct __kernel_timespec time = { .tv_nsec = CATCH_STEP_MS * 1000000 };
 
-	do {
-		seen = *beat;
-		time.tv_sec = slot->grace / 1000;
-		time.tv_nsec = slot->grace % 1000 * 1000000;
 		SYS(__NR_ppoll, 0, 0, &time, 0, 0);
-	} while (*beat != seen && slot_state(slot) == SLOT_DONE); /* it is busy with other threads */
-	if (!change_state(slot, SLOT_DONE, SLOT_LEFT)) {
-		/* Somebody was about to catch us; if nothing comes of it they are dead. */
-		time.tv_sec = slot->grace / 1000;
-		time.tv_nsec = slot->grace % 1000 * 1000000;
-		SYS(__NR_ppoll, 0, 0, &time, 0, 0);
-		__atomic_store_n(&slot->state, SLOT_LEFT, __ATOMIC_SEQ_CST);
 	}
+	__atomic_store_n(&slot->state, SLOT_LEFT, __ATOMIC_SEQ_CST);
 	arch_go_home(slot->home);
 }
 

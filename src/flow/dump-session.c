@@ -52,6 +52,9 @@ int dump_begin(struct dump *d, const struct options *options)
 	d->kcmp_files = kcmp_tree_create(KCMP_FILES);
 	d->kcmp_fs = kcmp_tree_create(KCMP_FS);
 	d->kcmp_sighand = kcmp_tree_create(KCMP_SIGHAND);
+	/* Before there are threads, and descriptors to be copied. */
+	if (!d->only_look && parasite_watch_start(&d->watch) < 0)
+		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
 	(void)fd_raise_limit();
 	fd_reserve(FD_CAPACITY);
 	d->workers = workers_create(0);
@@ -83,6 +86,7 @@ void dump_end(struct dump *d)
 	store_close(&d->store);
 	workers_destroy(&d->workers);
 	parasite_cache_destroy(&d->parasite_cache);
+	parasite_watch_end(&d->watch);
 	kcmp_tree_destroy(&d->kcmp_vm);
 	kcmp_tree_destroy(&d->kcmp_files);
 	kcmp_tree_destroy(&d->kcmp_fs);

@@ -38,7 +38,6 @@ struct thread_dump {
 	bool held;		   /* it stands in a ptrace stop of ours */
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */
-	bool repaired; /* they differ from those it has: a call that our stop broke off is made again */
 	struct arch_thread_state *alone; /* the same, with an interrupted call to be made again */
 	size_t **part_offsets;		 /* object/task: what ask() leaves for answer() */
 };
@@ -102,6 +101,7 @@ struct dump {
 	bool inner_pids;		  /* the tree has a pid namespace of its own: session/pids.h */
 	const struct UsernsEntry *ids;	  /* the tree has a user namespace of its own: session/ids.h; else NULL */
 	struct parasite_cache *parasite_cache;
+	struct parasite_watch *watch; /* NULL: nobody takes our memory out of the tasks, should we be killed */
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
 };
 

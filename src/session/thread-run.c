@@ -18,7 +18,9 @@ int thread_run_plan(struct dump *d, struct thread *thread, const struct plan *pl
 	struct task *task = thread->task;
 	struct parasite_state state = { thread->dump->state, thread->dump->alone, thread->dump->sigmask };
 	AUTO_CLOSE int mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC);
-	struct parasite_process process = { .tid = task->pid, .proc = task->dump->proc, .mem = mem, .state = state };
+	struct parasite_process process = {
+		.tid = task->pid, .proc = task->dump->proc, .mem = mem, .state = state, .watch = d->watch
+	};
 	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	struct arena *arena = NULL;
 	struct remote *remote = NULL;

@@ -16,7 +16,7 @@ from test_safety import is_quiet, memory_of_criu
 
 KILLS = int(os.environ.get('CRIU_KILLS', '6'))
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-SUBJECTS = ('thread/computing', 'tree/family', 'socket/tcp-established', 'memory/shared-anonymous', 'signal/pending', 'file/deleted-odd')
+SUBJECTS = ('thread/computing', 'tree/family', 'socket/tcp-established', 'memory/shared-anonymous', 'signal/pending', 'signal/waiting', 'file/deleted-odd')
 
 
 def child_of(pid):
@@ -28,9 +28,8 @@ def child_of(pid):
 
 
 def strike(run, command, images, number, delay, *options):
-    """Starts criu in the room and sends it a signal after so many seconds. Returns its exit code, None if it was over before, and how long it took."""
+    """Starts criu in the room and sends it a signal after so many seconds. Returns its exit code, None if it was over before."""
     words = [run.room.program, 'run', run.room.first, run.criu, command, '-D', str(images), '-v4', '-o', f'{command}.log', *map(str, options)]
-    start = time.monotonic()
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         pid = wait_until(lambda: child_of(process.pid) or process.poll() is not None, 20)
         time.sleep(delay)
@@ -41,7 +40,7 @@ def strike(run, command, images, number, delay, *options):
             except ProcessLookupError:
                 was_busy = False
         process.wait(60)
-    return (process.returncode if was_busy else None), time.monotonic() - start
+    return process.returncode if was_busy else None
 
 
 class Chance:
@@ -79,16 +78,36 @@ def is_undone(code, number, log):
     return code in (0, 128 + number, -number) or (code == 1 and 'interrupted by SIG' in said)
 
 
+def foreign_memory(room):
+    """Memory of criu in processes of the room, those that can be looked at."""
+    found = []
+    for pid in room.pids():
+        try:
+            found += [(pid, area) for area in memory_of_criu(room.proc / str(pid))]
+        except OSError:
+            pass
+    return found
+
+
 def check_alive(run, when):
-    """The tree runs and computes, nothing of criu is left, and a dump can be made of it."""
-    wait_until(lambda: len(run.room.pids()) == len(run.before), 5, lambda: f'{when}: {run.room.pids()}: {run.told()}')
-    for pid in run.room.pids():
-        if not any(area in run.before[str(pid)] for area in ('zombie',)):
-            folder = run.room.proc / str(pid)
-            state = (folder / 'stat').read_text().rsplit(')', 1)[1].split()[0]
-            if state != 'Z' and run.before[str(pid)].get('state', state) == state and state not in 'Tt':
-                wait_until(lambda folder=folder: is_quiet(folder), 5, f'{when}: a thread of {pid} does not run again')
+    """The tree runs and computes, nothing of criu is left. Returns after how many seconds it did."""
+    start = time.monotonic()
+    wait_until(lambda: set(map(str, run.room.pids())) == set(run.before), 5, lambda: f'{when}: {run.room.pids()}: {run.told()}')
+    for pid in run.before:
+        folder = run.room.proc / pid
+        if run.before[pid].get('state') not in ('Z', 'T'):
+            wait_until(lambda folder=folder: is_quiet(folder), 5, f'{when}: a thread of {pid} does not run again')
+    took = time.monotonic() - start
+    wait_until(lambda: not foreign_memory(run.room), 5, lambda: f'{when}: memory of criu is left: {foreign_memory(run.room)}')
     assert not (run.control / 'result').exists(), f'{when}: {run.told()}'
+    return took
+
+
+def is_soon(took):
+    """Threads run again within 100 ms, on a machine that has a CPU for them: so most of the times must be shorter."""
+    took = sorted(took)
+    print('seconds until all ran again:', ' '.join(f'{seconds:.3f}' for seconds in took[-10:]))
+    return took[len(took) // 2] < 0.1
 
 
 @pytest.mark.parametrize('name', SUBJECTS)
@@ -100,19 +119,20 @@ def test_dump(subject, command, name):
     if command == 'dump':
         options.append('-R')
     chance = Chance()
+    took = []
     for number, delay in chance:
         images = run.folder_of_images()
-        code, _ = strike(run, command, images, number, delay, '-t', run.pid, *options)
+        code = strike(run, command, images, number, delay, '-t', run.pid, *options)
         when = f'seed {chance.seed}, kill {chance.kills} ({number.name} after {delay:.6f} s of {command})'
         assert is_undone(code, number, images / f'{command}.log'), f'{when}: exit code {code}: {said_in(images / f"{command}.log")[-2000:]}'
         chance.note(code)
-        check_alive(run, when)
+        took.append(check_alive(run, when))
         shutil.rmtree(images)
+    assert is_soon(took), took
     images = run.dump()
     run.await_gone()
     run.restore(images)
-    left = [pid for pid in run.room.pids() if (run.room.proc / str(pid) / 'mem').exists() and memory_of_criu(run.room.proc / str(pid))]
-    assert not left, f'seed {chance.seed}: memory of a killed criu has come back in {left}'
+    assert not foreign_memory(run.room), f'seed {chance.seed}: memory of a killed criu has come back'
     run.release()
 
 
@@ -126,7 +146,7 @@ def test_restore(subject, room, name):
     chance = Chance()
     for number, delay in chance:
         (images / 'restore.log').unlink(missing_ok=True)
-        code, _ = strike(run, 'restore', images, number, delay, '-d', *options)
+        code = strike(run, 'restore', images, number, delay, '-d', *options)
         when = f'seed {chance.seed}, kill {chance.kills} ({number.name} after {delay:.6f} s of restore)'
         assert is_undone(code, number, images / 'restore.log'), f'{when}: exit code {code}: {said_in(images / "restore.log")[-2000:]}'
         chance.note(code)
@@ -141,4 +161,5 @@ def test_restore(subject, room, name):
         assert not room.changed_mounts(run.mounts), when
     run.restore(images)
     run.compare('after the restore')
+    assert not foreign_memory(room)
     run.release()

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -34,16 +33,6 @@ _Static_assert(sizeof(compel_reloc_t) == 24 && sizeof(k_rtsigset_t) == 8, "");
 struct parasite_state ctl_parasite_state(const struct thread_home *home)
 {
 	return (struct parasite_state){ home->state, home->alone, home->sigmask.sig[0] };
-}
-
-/* Whether a plain EINTR can come only from our stop. */
-static bool has_no_signals(pid_t tid, uint64_t sigmask)
-{
-	AUTO_CLOSE int proc = proc_open(tid);
-	AUTO(proc_status_done) struct proc_status status = { 0 };
-
-	return proc >= 0 && proc_status_read(proc, &status) == 0 &&
-	       !((status.sig_pending | status.shared_pending) & ~sigmask);
 }
 
 /* The area of a dead injector in which the thread is, on its way home; NULL if there is none. */
@@ -72,20 +61,11 @@ static int see_home(pid_t tid, struct pool *pool)
 
 int ctl_read_home(pid_t tid, struct pool *pool, struct thread_home *home)
 {
-	uint8_t code[7];
-	struct iovec local = { code, sizeof(code) }, remote;
-	bool have_code, no_signals;
+	struct parasite_state state;
 
-	home->tid = tid;
-	TRY(tracee_get_sigmask(tid, &home->sigmask.sig[0]));
-	TRY(arch_state_get(tid, pool, &home->state));
-	home->alone = arch_state_copy(home->state, pool);
-	remote = (struct iovec){ (void *)(arch_state_ip(home->alone) - sizeof(code)), sizeof(code) };
-	have_code =
-		arch_state_needs_code(home->alone) && process_vm_readv(tid, &local, 1, &remote, 1, 0) == sizeof(code);
-	no_signals = has_no_signals(tid, home->sigmask.sig[0]);
-	arch_state_restart_eintr(home->state, no_signals);
-	arch_state_restart(home->alone, no_signals, have_code ? code : NULL);
+	TRY(parasite_read_state(tid, pool, &state));
+	*home = (struct thread_home){ .tid = tid, .state = state.home, .alone = state.alone };
+	home->sigmask.sig[0] = state.sigmask;
 	return 0;
 }
 

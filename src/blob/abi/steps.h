@@ -62,15 +62,14 @@ enum slot_state {
 	SLOT_IDLE,   /* waits for a plan */
 	SLOT_POSTED, /* a plan is there */
 	SLOT_RUNNING,
-	SLOT_DONE,   /* error and failed_step tell how it went */
-	SLOT_CAUGHT, /* the coordinator has stopped the thread and puts its registers back itself */
-	SLOT_LEFT,   /* parasite only: nobody came in time, the thread went home */
+	SLOT_DONE, /* error and failed_step tell how it went */
+	SLOT_LEFT, /* parasite only: the thread goes home */
 };
 
 enum slot_role {
 	SLOT_RESTORER, /* a thread under construction: waits for plans for ever */
-	SLOT_PARASITE, /* a thread that belongs to somebody: after one plan waits a while to be caught, then goes home
-			*/
+	SLOT_PARASITE, /* a thread that belongs to somebody: after one plan waits to be caught; if the coordinator dies
+			  it goes home */
 	SLOT_PARKED,   /* the same without a plan: it only runs if the coordinator has died */
 };
 
@@ -84,13 +83,12 @@ struct slot {
 	int64_t error; /* result of the failing step, 0 = none failed */
 	uint32_t failed_step;
 	uint32_t tid;	/* set by the thread itself when it arrives */
-	int64_t wakeup; /* address of a uint32_t futex that counts finished plans of the arena; behind it the beat of
-			   the coordinator */
+	int64_t wakeup; /* address of a uint32_t futex that counts finished plans of the arena */
 	int64_t home;	/* parasite: stack pointer for rt_sigreturn, address of a struct rt_sigframe's ucontext */
 	int64_t parent; /* restorer: dies with this parent, and at once if that is not its parent any more; 0 = a
 			   thread, -FD = it can't see its parent, but has a pidfd of it */
-	int64_t grace; /* parasite: how long to wait to be caught after the last beat, in ms; negative: without a system
-			  call, very roughly */
+	int64_t life;	/* parasite: address of a robust futex of the coordinator: FUTEX_OWNER_DIED when it is dead */
+	int64_t grace;	/* parked: how long to wait to be woken, in ms; negative: without a system call, very roughly */
 	int64_t value[STEP_SLOTS];
 	uint8_t stack[SLOT_STACK_SIZE] __attribute__((aligned(16)));
 };

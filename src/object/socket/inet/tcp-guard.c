@@ -6,20 +6,16 @@
  * wait (tcp-park.c).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/log.h"
+#include "base/guard.h"
 #include "object/socket/inet/inet.h"
 
 #ifndef TCP_REPAIR_OFF_NO_WP
@@ -30,7 +26,7 @@ struct tcp_guard {
 	int fd; /* in repair mode, else -1 */
 	int reuse;
 	int us; /* our pidfd */
-	int ready;
+	bool ready;
 	pid_t pid;
 };
 
@@ -44,31 +40,11 @@ int tcp_leave_repair(int fd, int reuse)
 	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) < 0 ? -errno : 0;
 }
 
-/*
- * Who kills criu, by its name, its command line or its process group, shall not hit its guard as well; and the kernel
- * shall not take it for the large process that it is a copy of.
- */
-static void stand_apart(void)
-{
-	static char name[] = "tcp-guard";
-	AUTO_CLOSE int oom = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	sigset_t all;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	setsid();
-	prctl(PR_SET_NAME, name);
-	prctl(PR_SET_MM, PR_SET_MM_ARG_START, name, 0, 0);
-	prctl(PR_SET_MM, PR_SET_MM_ARG_END, name + sizeof(name), 0, 0);
-	if (oom >= 0 && write(oom, "-1000", 5) < 0)
-		log_debug("the guard of connections may be chosen when memory runs out");
-}
-
 _Noreturn static void watch(volatile struct tcp_guard *guard, struct list *parked)
 {
 	struct pollfd us = { .fd = guard->us, .events = POLLIN };
 
-	stand_apart();
+	guard_stand_apart("tcp-guard");
 	guard->ready = true;
 	while (poll(&us, 1, -1) < 0 && errno == EINTR)
 		;
@@ -99,14 +75,8 @@ int tcp_guard_start(struct tcp_guard **place, struct list *parked)
 		return fail(error, "cannot start the guard of connections");
 	}
 	guard->pid = pid; /* only here: the page is shared, in the child it would be 0 */
+	TRY(guard_await(&guard->ready, pid));
 	*place = guard;
-	while (!*(volatile int *)&guard->ready) {
-		if (waitpid(pid, NULL, __WALL | WNOHANG)) {
-			*place = NULL;
-			return refuse(ECHILD, "the guard of connections has died");
-		}
-		sched_yield();
-	}
 	return 0;
 }
 
@@ -130,9 +100,7 @@ void tcp_guard_end(struct tcp_guard **place)
 
 	if (!guard)
 		return;
-	kill(guard->pid, SIGKILL);
-	while (waitpid(guard->pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
+	guard_dismiss(guard->pid);
 	close(guard->us);
 	munmap(guard, sizeof(*guard));
 }

@@ -57,6 +57,7 @@ static int park_task(struct dump *d, struct task *task, struct list *all)
 		.proc = task->dump->proc,
 		.mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC),
 		.state = { leader->state, leader->alone, leader->sigmask },
+		.watch = d->watch,
 	};
 	list_push(all, &parked->all);
 	if (parked->process.mem < 0)

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* A process that takes our memory out of other processes when we were killed. */
+#include "lib/compel/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/deadline.h"
+#include "base/fail.h"
+#include "base/guard.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/vector.h"
+#include "kern/pidfd.h"
+#include "kern/proc/children.h"
+#include "kern/proc/maps.h"
+#include "kern/proc/proc.h"
+#include "lib/compel/parasite.h"
+#include "lib/compel/tracee.h"
+
+#define CAPACITY    16384
+#define SWEEP_S	    10
+#define HOMEWARD_US 500 /* until it is looked again whether a thread is at home */
+
+struct watched {
+	bool used;
+	pid_t pid;
+	uint64_t address, size;
+	struct parasite_place place;
+};
+
+struct parasite_watch {
+	int us; /* pidfd */
+	bool ready;
+	pid_t guard;
+	struct watched items[CAPACITY]; /* shared with the guard */
+};
+
+struct stopped_thread {
+	pid_t tid, pid;
+	struct parasite_state state;
+};
+
+struct sweep {
+	const struct parasite_watch *watch;
+	struct deadline deadline;
+	struct pool *pool;
+	VECTOR(struct stopped_thread) threads;
+};
+
+/* --- in the guard --- */
+
+static bool is_known(const struct sweep *s, pid_t tid)
+{
+	for (size_t i = 0; i < s->threads.n; i++)
+		if (s->threads.items[i].tid == tid)
+			return true;
+	return false;
+}
+
+/* Stops the threads of a process that are not stopped yet. Returns how many there were. */
+static int stop_threads(struct sweep *s, pid_t pid)
+{
+	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
+	AUTO_CLOSE int proc = proc_open(pid);
+	int signal, error, new = 0;
+
+	if (proc < 0)
+		return -ESRCH;
+	TRY(proc_threads_read(proc, &tids));
+	for (size_t i = 0; i < tids.n; i++) {
+		if (is_known(s, tids.items[i]))
+			continue;
+		error = tracee_seize(tids.items[i], false);
+		if (error == 0)
+			error = tracee_wait_stop(tids.items[i], &s->deadline, &signal);
+		if (error == -ESRCH)
+			continue;
+		TRY(error);
+		(void)tracee_suspend_seccomp(tids.items[i]); /* where there is a filter, we were allowed to */
+		*vector_push(&s->threads) = (struct stopped_thread){ .tid = tids.items[i], .pid = pid };
+		new ++;
+	}
+	return new;
+}
+
+/* It runs our code, or makes a call for us with the stack that we prepared. */
+static bool is_away(const struct sweep *s, const struct stopped_thread *thread)
+{
+	uint64_t ip = arch_state_ip(thread->state.home), sp = arch_state_sp(thread->state.home);
+
+	for (size_t i = 0; i < CAPACITY; i++) {
+		const struct watched *w = &s->watch->items[i];
+
+		if (!w->used || w->pid != thread->pid)
+			continue;
+		if (ip - w->address < w->size || (w->place.scratch && sp - w->place.scratch < w->place.scratch_size))
+			return true;
+	}
+	return false;
+}
+
+/* It is on its way already. */
+static int see_home(struct sweep *s, struct stopped_thread *thread)
+{
+	int signal;
+
+	for (;;) {
+		TRY(parasite_read_state(thread->tid, s->pool, &thread->state));
+		if (!is_away(s, thread))
+			return arch_state_set_general(thread->tid, thread->state.home);
+		if (deadline_passed(&s->deadline))
+			return -ETIMEDOUT;
+		TRY(tracee_continue(thread->tid));
+		usleep(HOMEWARD_US);
+		TRY(tracee_interrupt(thread->tid));
+		TRY(tracee_wait_stop(thread->tid, &s->deadline, &signal));
+	}
+}
+
+static bool is_ours(const struct watched *w, const struct mapping *m)
+{
+	return m->start == w->address && m->end == w->address + w->size && m->shared && m->deleted;
+}
+
+static int take_away(const struct watched *w, struct stopped_thread *thread)
+{
+	AUTO(mappings_done) struct mappings mappings = { 0 };
+	AUTO_CLOSE int proc = proc_open(w->pid), mem = proc < 0 ? -1 : openat(proc, "mem", O_RDWR | O_CLOEXEC);
+	const struct mapping *m;
+
+	if (mem < 0)
+		return -ESRCH;
+	TRY(mappings_read(proc, MAPPINGS_PLAIN, &mappings));
+	m = mappings_find(&mappings, w->address);
+	if (!m || !is_ours(w, m))
+		return 0;
+	log_info("criu was killed: its memory at %lx of task %d is removed", (unsigned long)w->address, w->pid);
+	return parasite_unmap(
+		&(struct parasite_process){
+			.tid = thread->tid, .proc = proc, .mem = mem, .state = thread->state, .place = w->place },
+		w->address, w->size);
+}
+
+static int sweep_all(struct sweep *s)
+{
+	for (size_t i = 0; i < CAPACITY; i++) {
+		int new = s->watch->items[i].used;
+
+		while (new > 0)
+			new = stop_threads(s, s->watch->items[i].pid);
+	}
+	for (size_t i = 0; i < s->threads.n; i++)
+		TRY(see_home(s, &s->threads.items[i]));
+	for (size_t i = 0; i < CAPACITY; i++) {
+		const struct watched *w = &s->watch->items[i];
+		size_t at = 0;
+
+		while (w->used && at < s->threads.n && s->threads.items[at].pid != w->pid)
+			at++;
+		if (w->used && at < s->threads.n)
+			(void)take_away(w, &s->threads.items[at]);
+	}
+	return 0;
+}
+
+_Noreturn static void watch_over(struct parasite_watch *watch)
+{
+	struct sweep s = { .watch = watch, .pool = pool_create() };
+
+	guard_stand_apart("criu-guard");
+	__atomic_store_n(&watch->ready, true, __ATOMIC_SEQ_CST);
+	(void)pidfd_wait_exit(watch->us, -1);
+	s.deadline = deadline_in_seconds(SWEEP_S);
+	(void)sweep_all(&s); /* what it could not do, it has said */
+	for (size_t i = 0; i < s.threads.n; i++)
+		tracee_release(s.threads.items[i].tid);
+	log_flush();
+	_exit(0);
+}
+
+/* --- */
+
+int parasite_watch_start(struct parasite_watch **ret)
+{
+	struct parasite_watch *watch =
+		mmap(NULL, sizeof(*watch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	pid_t guard;
+	int error;
+
+	if (watch == MAP_FAILED)
+		return fail_errno("mapping %zu bytes", sizeof(*watch));
+	*ret = watch;
+	watch->us = pidfd_of_process(getpid());
+	if (watch->us < 0)
+		return fail(-watch->us, "opening a pidfd of our own");
+	guard = fork();
+	if (guard < 0)
+		return fail_errno("making a process that watches over us");
+	if (guard == 0)
+		watch_over(watch);
+	error = guard_await(&watch->ready, guard);
+	watch->guard = error < 0 ? 0 : guard;
+	return error;
+}
+
+/* Something could not be taken away: the guard shall do it when we have ended. */
+static bool is_busy(const struct parasite_watch *watch)
+{
+	for (size_t i = 0; i < CAPACITY; i++)
+		if (watch->items[i].used)
+			return true;
+	return false;
+}
+
+void parasite_watch_end(struct parasite_watch **place)
+{
+	struct parasite_watch *watch = TAKE_PTR(*place);
+
+	if (!watch)
+		return;
+	if (watch->guard > 0 && !is_busy(watch))
+		guard_dismiss(watch->guard);
+	if (watch->us >= 0)
+		close(watch->us);
+	munmap(watch, sizeof(*watch));
+}
+
+int parasite_watch_add(struct parasite_watch *watch, const struct parasite_process *process, size_t size)
+{
+	for (int i = 0; watch && i < CAPACITY; i++) {
+		struct watched *w = &watch->items[i];
+
+		if (w->used)
+			continue;
+		w->pid = process->tid;
+		w->place = process->place;
+		w->size = size;
+		w->address = 0;
+		__atomic_store_n(&w->used, true, __ATOMIC_SEQ_CST);
+		return i;
+	}
+	return -1;
+}
+
+void parasite_watch_move(struct parasite_watch *watch, int number, uint64_t address)
+{
+	if (number >= 0)
+		__atomic_store_n(&watch->items[number].address, address, __ATOMIC_SEQ_CST);
+}
+
+void parasite_watch_remove(struct parasite_watch *watch, int number)
+{
+	if (number >= 0)
+		__atomic_store_n(&watch->items[number].used, false, __ATOMIC_SEQ_CST);
+}

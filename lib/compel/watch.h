@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * A small process that outlives us, should we be killed while our memory is in other processes: it waits until their
+ * threads have come home, and takes the memory away. If it is killed together with us the memory stays, with its mark,
+ * until the next dump.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct parasite_process;
+struct parasite_watch;
+
+/* Without threads of ours yet. */
+int parasite_watch_start(struct parasite_watch **ret);
+/* If memory of ours is still somewhere, it is taken away when we end. */
+void parasite_watch_end(struct parasite_watch **watch);
+
+/* So many bytes of the process are about to become ours. Returns a number for the other two, -1 if there is no watch
+ * (NULL) or no room for more. */
+int parasite_watch_add(struct parasite_watch *watch, const struct parasite_process *process, size_t size);
+/* What lies at this address from now on is our memory, if it is as long as that: whether it is mapped already or not.
+ */
+void parasite_watch_move(struct parasite_watch *watch, int number, uint64_t address);
+void parasite_watch_remove(struct parasite_watch *watch, int number);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Small processes that outlive us, should we be killed, and put right what cannot stay as it is. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Called by the guard itself, first of all. Who kills criu, by its name, its command line or its process group, shall
+ * not hit its guard as well; and the kernel shall not take it for the large process that it is a copy of.
+ */
+void guard_stand_apart(const char *name);
+
+/* Waits until *ready is set by a new guard. 0, or -ECHILD (reported) if it has died. */
+int guard_await(const volatile bool *ready, pid_t guard);
+/* Not needed any more. */
+void guard_dismiss(pid_t guard);
