@@ -14,6 +14,7 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "flow/freeze.h"
 #include "flow/leftovers.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/parasite.h"
@@ -41,18 +42,12 @@ static void new_core(struct dump *d, struct thread *thread)
 	thread->core = core;
 }
 
-static bool no_signal_pending(const struct proc_status *status, uint64_t sigmask)
-{
-	return ((status->sig_pending | status->shared_pending) & ~sigmask) == 0;
-}
-
 /* Registers as they go home, and as they go into the record: there an interrupted call is made again. */
 static int dump_registers(struct dump *d, struct thread *thread)
 {
 	struct thread_dump *dump = thread->dump;
 	struct arch_thread_state *record;
 	bool no_signals;
-	uint64_t ip;
 	uint8_t code[7];
 	struct iovec local = { code, sizeof(code) }, remote;
 	bool have_code;
@@ -61,31 +56,11 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	TRY(arch_state_get(thread->tid, d->pool, &dump->state));
 	record = dump->alone = arch_state_copy(dump->state, d->pool);
 	remote = (struct iovec){ (void *)(arch_state_ip(record) - sizeof(code)), sizeof(code) };
-	ip = arch_state_ip(dump->state);
 	have_code = arch_state_needs_code(record) &&
 		    process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
-	no_signals = no_signal_pending(&dump->status, dump->sigmask);
-	arch_state_restart_eintr(dump->state, no_signals);
-	dump->repaired = arch_state_ip(dump->state) != ip;
+	no_signals = freeze_no_signals(&dump->status, dump->sigmask);
 	arch_state_restart(record, no_signals, have_code ? code : NULL);
 	return arch_state_to_core(record, thread->core, d->pool);
-}
-
-void dump_restart_call(const struct thread *thread)
-{
-	AUTO_CLOSE int proc = proc_open_thread(thread->task->dump->proc, thread->tid);
-	AUTO(pool_destroy) struct pool *pool = pool_create();
-	AUTO(proc_status_done) struct proc_status status = { 0 };
-	struct arch_thread_state *state;
-	uint64_t sigmask, ip;
-
-	if (proc < 0 || proc_status_read(proc, &status) < 0 || tracee_get_sigmask(thread->tid, &sigmask) < 0 ||
-	    arch_state_get(thread->tid, pool, &state) < 0)
-		return;
-	ip = arch_state_ip(state);
-	arch_state_restart_eintr(state, no_signal_pending(&status, sigmask));
-	if (arch_state_ip(state) != ip)
-		(void)arch_state_set_general(thread->tid, state);
 }
 
 static int dump_outside(struct dump *d, struct task *task)
@@ -163,7 +138,6 @@ static int run_all(struct dump *d, struct task *task, struct task_inside *inside
 	unsigned i = 0;
 
 	for_each_thread(thread, task) {
-		thread->dump->repaired = false; /* parasite_catch() does it */
 		TRY(parasite_open(inside->arena, thread->tid,
 				  &(struct parasite_state){ thread->dump->state, thread->dump->alone,
 							    thread->dump->sigmask },
@@ -209,6 +183,7 @@ static int dump_inside(struct dump *d, struct task *task)
 			.proc = task->dump->proc,
 			.mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC),
 			.state = { leader->state, leader->alone, leader->sigmask },
+			.watch = d->watch,
 		},
 	};
 	size_t size;

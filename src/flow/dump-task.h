@@ -4,9 +4,6 @@
 
 #include "session/session.h"
 
-/* For a thread that stands still but was not looked at, as the dump has failed before: a call that our stop has broken
- * off is made again. */
-void dump_restart_call(const struct thread *thread);
 /* Which kernel objects the task shares with others: task->ids. */
 int dump_ids(struct dump *d, struct task *task);
 /* Registers, and all that its parts know from outside and from inside. The records are in memory afterwards. */

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "flow/freeze.h"
 #include "flow/reaper.h"
 #include "kern/capability.h"
 #include "kern/proc/children.h"
@@ -89,6 +91,22 @@ static struct thread *add_thread(struct dump *d, struct task *task, pid_t tid)
 	return thread;
 }
 
+bool freeze_no_signals(const struct proc_status *status, uint64_t sigmask)
+{
+	return ((status->sig_pending | status->shared_pending) & ~sigmask) == 0;
+}
+
+int freeze_repair_call(const struct thread *thread)
+{
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+	uint64_t sigmask;
+
+	if (!arch_call_broke_off(thread->tid) || read_thread_status(thread->task, thread->tid, &status) < 0)
+		return 0;
+	TRY(tracee_get_sigmask(thread->tid, &sigmask));
+	return freeze_no_signals(&status, sigmask) ? arch_make_call_again(thread->tid) : 0;
+}
+
 static int wait_thread(struct dump *d, struct thread *thread)
 {
 	int signal;
@@ -99,7 +117,7 @@ static int wait_thread(struct dump *d, struct thread *thread)
 		thread->task->dump->was_stopped = true;
 		thread->task->dump->stop_signal = signal;
 	}
-	return 0;
+	return freeze_repair_call(thread);
 }
 
 static bool is_known_thread(const struct task *task, pid_t tid)

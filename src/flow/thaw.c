@@ -6,11 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "arch_regs.h"
 #include "base/deadline.h"
 #include "base/grace.h"
 #include "base/log.h"
-#include "flow/dump-task.h"
 #include "flow/number.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
@@ -30,13 +28,8 @@ static void release_task(struct task *task)
 		if (!thread->dump)
 			continue;
 		/* Only a thread that stands still can be let go. */
-		if (!thread->dump->held)
-			(void)tracee_wait_stop(thread->tid, &soon, &signal);
-		else if (thread->dump->repaired)
-			(void)arch_state_set_general(thread->tid,
-						     thread->dump->state); /* else it sees a call that broke off */
-		else if (!thread->dump->state)
-			dump_restart_call(thread);
+		if (!thread->dump->held && tracee_wait_stop(thread->tid, &soon, &signal) == 0)
+			(void)freeze_repair_call(thread);
 		tracee_release(thread->tid);
 		thread->dump->held = false;
 	}

@@ -146,13 +146,34 @@ static void make_again(struct user_regs_struct *regs, uint64_t nr)
 	regs->orig_rax = (unsigned long long)-1;
 }
 
+static bool broke_off(const struct user_regs_struct *regs)
+{
+	return (int64_t)regs->orig_rax >= 0 && (int64_t)regs->rax == -EINTR && returns_eintr_on_stop(regs->orig_rax);
+}
+
 void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals)
 {
 	struct user_regs_struct *regs = &state->general;
 
-	if ((int64_t)regs->orig_rax >= 0 && (int64_t)regs->rax == -EINTR && no_signals &&
-	    returns_eintr_on_stop(regs->orig_rax))
+	if (no_signals && broke_off(regs))
 		make_again(regs, regs->orig_rax);
+}
+
+bool arch_call_broke_off(pid_t tid)
+{
+	struct user_regs_struct regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+
+	return ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov) == 0 && iov.iov_len == sizeof(regs) && broke_off(&regs);
+}
+
+int arch_make_call_again(pid_t tid)
+{
+	struct user_regs_struct regs;
+
+	TRY(get_general(tid, &regs));
+	make_again(&regs, regs.orig_rax);
+	return set_general(tid, &regs);
 }
 
 /* A call that was stopped for the second time is a restart_syscall(2); its own number is in the instruction that loaded

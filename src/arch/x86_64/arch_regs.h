@@ -34,6 +34,9 @@ bool arch_state_needs_code(const struct arch_thread_state *state);
 void arch_state_restart(struct arch_thread_state *state, bool no_signals, const uint8_t *code);
 /* Only what the kernel would not restart by itself when the thread is let go: a plain EINTR of our making. */
 void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals);
+/* The same for a thread in a stop: whether a call has returned EINTR that may be of our making; and makes it again. */
+bool arch_call_broke_off(pid_t tid);
+int arch_make_call_again(pid_t tid);
 
 /* Restore: the other way round, so that a signal that waits interrupts the call as ever. pid: who has the memory with
  * the code. */
