@@ -197,6 +197,10 @@ int criu_local_set_freeze_cgroup(criu_opts *opts, const char *name);
 int criu_set_lsm_profile(const char *name);
 int criu_local_set_lsm_profile(criu_opts *opts, const char *name);
 
+/* Checksums beside the images, for criu verify (not in CRIU 4.2) */
+void criu_set_checksum(bool checksum);
+void criu_local_set_checksum(criu_opts *opts, bool checksum);
+
 /* Compressed images (not in CRIU 4.2): "zstd", "zstd:LEVEL", "lz4", "lz4:LEVEL"; "" is zstd:1. */
 int criu_set_compress(const char *how);
 int criu_local_set_compress(criu_opts *opts, const char *how);

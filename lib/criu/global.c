@@ -170,6 +170,11 @@ int criu_set_freeze_cgroup(const char *name)
 	return criu_local_set_freeze_cgroup(the_opts, name);
 }
 
+void criu_set_checksum(bool checksum)
+{
+	criu_local_set_checksum(the_opts, checksum);
+}
+
 int criu_set_compress(const char *how)
 {
 	return criu_local_set_compress(the_opts, how);

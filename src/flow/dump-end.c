@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -17,7 +18,10 @@
 #include "flow/freeze.h"
 #include "flow/freezer.h"
 #include "flow/page-server.h"
+#include "image/checksums.h"
+#include "image/image.h"
 #include "image/inventory.h"
+#include "image/store.h"
 #include "object/memory/memory.h"
 #include "plugin/plugin.h"
 #include "session/stats.h"
@@ -44,10 +48,27 @@ static int give_memory(struct dump *d)
 	return 0;
 }
 
-static int write_inventory(struct dump *d)
+/* The inventory is not there yet: its sum is that of what will be written. */
+static int write_checksums(struct dump *d)
+{
+	AUTO(store_close) struct store *memory = store_create_memory();
+	const void *data;
+	size_t size;
+
+	TRY(inventory_write(memory, d->inventory));
+	data = store_find_file(memory, image_kind(IMAGE_INVENTORY)->file, &size);
+	return checksums_write(d->store, d->workers, data, size);
+}
+
+int dump_write_inventory(struct dump *d)
 {
 	TRY(phase_pass_dump(d, PHASE_dump_inventory, NULL, NULL));
 	d->inventory->plugins = plugins_named(d->plugins, &d->inventory->n_plugins);
+	/* Files of blocks have sums of their own. */
+	if (d->options->checksum && !d->options->compression && !d->options->encrypt_to.n)
+		TRY(write_checksums(d));
+	else
+		TRY(checksums_remove(d->store));
 	return inventory_write(d->store, d->inventory);
 }
 
@@ -56,7 +77,7 @@ static int commit_images(struct dump *d)
 	if (d->options->end == OPT_END_KILL)
 		TRY(phase_dump_take(d));
 	/* Last: a directory without an inventory is no checkpoint. */
-	TRY(write_inventory(d));
+	TRY(dump_write_inventory(d));
 	TRY(dump_verify(d));
 	if (actions_run(d->options, ACTION_POST_DUMP, d->options->pid) < 0)
 		return -ECANCELED;

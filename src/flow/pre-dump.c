@@ -9,6 +9,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "flow/dump-end.h"
 #include "flow/dump-task.h"
 #include "flow/dump.h"
 #include "flow/freeze.h"
@@ -87,12 +88,10 @@ static int write_irmap_cache(void)
 
 static int write_rest(struct dump *d)
 {
-	TRY(phase_pass_dump(d, PHASE_dump_inventory, NULL, NULL));
 	TRY(write_irmap_cache());
 	d->inventory->pre_dump_mode = d->options->pre_dump_mode == OPT_PRE_DUMP_READ ? 2 : 1;
 	d->inventory->dump_uptime = clock_boot_us();
-	d->inventory->plugins = plugins_named(d->plugins, &d->inventory->n_plugins);
-	return inventory_write(d->store, d->inventory);
+	return dump_write_inventory(d);
 }
 
 int pre_dump(const struct options *options)

@@ -17,9 +17,11 @@
 #include "base/file.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "base/workers.h"
 #include "engine/engine.h"
 #include "flow/cpuinfo.h"
 #include "flow/restore-load.h"
+#include "image/checksums.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "kern/proc/proc.h"
@@ -64,9 +66,14 @@ static int scan_file(void *arg, const char *name)
 static int scan_all(struct store *store, struct verified *ret)
 {
 	struct image_scan scan = { store, ret, 0 };
+	struct workers *workers;
+	int error;
 
 	TRY(store_list(store, scan_file, &scan));
-	return scan.error;
+	workers = workers_create(0);
+	error = checksums_check(store, workers);
+	workers_destroy(&workers);
+	return scan.error ?: error;
 }
 
 /* --- can it be restored here? --- */

@@ -16,6 +16,7 @@
 #include "bpfmap-file.pb-c.h"
 #include "cgroup.pb-c.h"
 #include "core.pb-c.h"
+#include "checksum.pb-c.h"
 #include "cpuinfo.pb-c.h"
 #include "creds.pb-c.h"
 #include "fdinfo.pb-c.h"

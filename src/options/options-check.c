@@ -51,6 +51,10 @@ static int check_pairs(const struct options *options)
 		return refuse(EBADRQC, "--restore-sibling needs --restore-detached");
 	if (options->exec_cmd && options->restore_detached)
 		return refuse(EINVAL, "--exec-cmd and --restore-detached exclude each other");
+	if (options->checksum && options->use_page_server)
+		return refuse(EBADRQC, "--checksum knows nothing of images at a page server: give --compress to that");
+	if (options->checksum && options->auto_dedup)
+		return refuse(EBADRQC, "--auto-dedup changes images, after which their checksums are wrong");
 	if (options->auto_dedup && (options->compression || options->encrypt_to.n))
 		return refuse(EBADRQC, "--auto-dedup cannot free parts of images made with --compress or --encrypt-to");
 	if (options->command == CMD_RESTORE && options->log_pid && !options->log_file)

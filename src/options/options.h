@@ -207,6 +207,7 @@ struct options {
 	/* images */
 	enum opt_compression compression;
 	int compression_level;
+	bool checksum;
 	struct opt_list encrypt_to; /* files of certificates */
 	const char *decrypt_with;   /* file of a private key; NULL: none */
 

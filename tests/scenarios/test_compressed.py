@@ -95,6 +95,34 @@ def test_one_bit(room, criu, folder, program, options):
     assert 'The images are whole.' in room.run(*verify).stdout
 
 
+def test_checksums(room, criu, folder, program):
+    """Plain images with sums: CRIU's format, and one wrong bit, a missing or a longer file are found. A dump without takes old sums away."""
+    images = dump(room, criu, folder, program, '--leave-running', '--checksum')
+    verify = [criu, 'verify', images]
+    assert 'The images are whole.' in room.run(*verify).stdout
+    rand = random.Random(6)
+    for path in sorted(images.glob('*.img')):
+        data = path.read_bytes()
+        for at in (0, len(data) - 1, rand.randrange(len(data))):
+            with path.open('r+b') as file:
+                file.seek(at)
+                file.write(bytes([data[at] ^ 1 << rand.randrange(8)]))
+            done = room.run(*verify)
+            assert 'The images are not whole' in done.stdout, f'{path.name} at {at}: {done.stdout}'
+        path.write_bytes(data + b'\0')
+        assert 'The images are not whole' in room.run(*verify).stdout, path
+        path.write_bytes(data)
+    core = next(images.glob('fs-*.img'))
+    data = core.read_bytes()
+    core.unlink()
+    assert f'{core.name} is missing' in room.run(*verify).stdout
+    core.write_bytes(data)
+    assert 'The images are whole.' in room.run(*verify).stdout
+    done = room.run(criu, 'dump', '-t', program, '-D', images)
+    assert done.returncode == 0 and not (images / 'checksums.img').exists(), done.stdout
+    check_goes_on(room, criu, folder, images)
+
+
 def test_only_for_its_owners(room, criu, folder, program):
     """Two owners; a third one, or nobody, gets a clear answer. Nothing of the program's memory is readable."""
     owners = [make_key(folder, name) for name in ('first', 'second')]
