@@ -13,7 +13,7 @@ from room import wait_until
 
 TEXTS = ('options', 'dump_options', 'restore_options', 'ways', 'not_ways', 'ignore', 'house', 'refused')
 # Those without a magic.
-RAW_IMAGES = ('pages-', 'tmpfs-', 'ifaddr-', 'route', 'rule-', 'iptables-', 'ip6tables-', 'nftables-', 'netns-ct-', 'netns-exp-')
+RAW_IMAGES = ('pages-', 'tmpfs-', 'removed-mount-', 'ifaddr-', 'route', 'rule-', 'iptables-', 'ip6tables-', 'nftables-', 'netns-ct-', 'netns-exp-')
 NOTE = struct.Struct('=III8s' + '128s' * len(TEXTS) + 'I')
 
 

@@ -121,10 +121,7 @@ static int attach_one(struct restore *r, struct mount *m)
 		TRY(make_late(r, m));
 	else if (pty_is_mounted(m))
 		TRY(pty_clone(r->mounts, m, &master));
-	TRY(attach_mount(m));
-	if (m->entry->deleted && !mount_is_outside(m) && !pty_is_mounted(m))
-		TRY(yard_remove_again(m));
-	return 0;
+	return attach_mount(m);
 }
 
 static int attach_all(struct restore *r, struct mount_space *space, enum stage stage)
@@ -137,7 +134,7 @@ static int attach_all(struct restore *r, struct mount_space *space, enum stage s
 	return 0;
 }
 
-/* When all of the stage are there: nothing can be removed again from what is read-only. */
+/* When all of the stage are there. */
 static int set_flags(const struct mount_space *space, enum stage first, enum stage last)
 {
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
@@ -176,6 +173,7 @@ int spaces_make(void *arg)
 		LOG_SCOPE("mnt namespace %u", space->id);
 		TRY(put_together(r, space));
 	}
+	removed_forget(r->mounts);
 	return 0;
 }
 

@@ -17,8 +17,6 @@
 #include "plugin/plugin.h"
 #include "session/survey.h"
 
-#define REMOVED "//deleted" /* behind the root of a mount in mountinfo */
-
 static int read_own_mounts(struct dump *d, struct mount_set *set)
 {
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -31,23 +29,6 @@ struct mount_look {
 	struct mount_space *space;
 	int proc; /* /proc as we see it */
 };
-
-/* Directories that are mounted somewhere and were removed since, as far as they can be seen. */
-static void find_removed(struct mount_space *space)
-{
-	for (size_t i = 0; i < space->seen.n; i++) {
-		const struct proc_mount *seen = &space->seen.items[i];
-		AUTO_CLOSE int fd = -1;
-		struct statx stx;
-
-		if (!text_ends(seen->root, REMOVED))
-			continue;
-		fd = open(seen->mountpoint, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &stx) == 0 &&
-		    (int)stx.stx_mnt_id == seen->id && S_ISDIR(stx.stx_mode))
-			*vector_push(&space->removed) = seen->id;
-	}
-}
 
 /* From the root of the namespace: a task may have another root directory, and mountinfo shows what is below that only.
  */
@@ -62,7 +43,7 @@ static int look_around(void *arg)
 	if (look->space->root_fd < 0)
 		return fail_errno("opening the root of the mount namespace");
 	TRY(proc_mounts_read(self, look->d->pool, &look->space->seen));
-	find_removed(look->space);
+	removed_find(look->space);
 	return 0;
 }
 
@@ -187,17 +168,6 @@ int mount_refuse(const struct mount *mount, const char *why)
 		      entry->mountpoint);
 }
 
-/* It is empty, and is made again for a moment. */
-static bool is_removed_directory(const struct mount *mount)
-{
-	if (!mount->fs || !mount->fs->content)
-		return false;
-	for (size_t i = 0; i < mount->space->removed.n; i++)
-		if (mount->space->removed.items[i] == mount->seen->id)
-			return true;
-	return false;
-}
-
 static int leave_to_plugins(struct dump *d, struct mount *mount, const char *why)
 {
 	int taken = ask_plugins(d, mount);
@@ -210,13 +180,15 @@ static int find_source(struct dump *d, struct mount *mount)
 {
 	if (pty_is_mounted(mount) && !pty_has_devpts(d->mounts, mount))
 		return mount_refuse(mount, "it is a pty of a devpts that is mounted nowhere in the tree");
-	if (mount->entry->deleted && !is_removed_directory(mount) && !pty_is_mounted(mount))
-		return mount_refuse(mount, "what is mounted there was removed");
+	if (mount->entry->deleted && !pty_is_mounted(mount) && removed_find_above(mount))
+		return removed_dump(mount);
 	if (mount_find_external_above(mount))
 		return 0;
 	/* A new one would not be the one that others see: other ptys, files of its own. */
 	if (mount->fs && mount->fs->apart && is_seen_outside(d, mount))
 		return mount_refuse(mount, "it is one that criu sees as well");
+	if (mount->entry->deleted && !pty_is_mounted(mount))
+		return removed_dump(mount);
 	if (mount->fs && mount->fs->late)
 		return overlay_dump(d, mount);
 	if (mount->fs && mount->fs->empty && !is_enabled(d, mount->seen->fs_type)) {
@@ -305,6 +277,16 @@ static int classify_mount(struct dump *d, struct mount *mount)
 	return find_source(d, mount);
 }
 
+/* What was removed is made again in its file system. */
+static int check_removed(const struct mount_space *space)
+{
+	for (struct mount *m = space->root; m; m = mount_next(m))
+		if (m->entry->has_removed && !removed_find_above(m) && !m->super->widest)
+			return mount_refuse(m, "what is mounted there was removed, and the rest of its file system is "
+					       "mounted nowhere");
+	return 0;
+}
+
 int mount_dump_collect(struct dump *d, struct namespace *ns)
 {
 	struct mount_look look = { .d = d };
@@ -326,6 +308,7 @@ int mount_dump_collect(struct dump *d, struct namespace *ns)
 	for (struct mount *m = look.space->root; m; m = mount_next(m))
 		TRY(dump_go_on(d, classify_mount(d, m)));
 	space_count_supers(d->mounts, look.space, d->pool);
+	TRY(dump_go_on(d, check_removed(look.space)));
 	TRY(dump_go_on(d, sharing_check(d->mounts)));
 	log_info("%zu mounts", look.space->mounts.n);
 	return 0;

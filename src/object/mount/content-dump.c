@@ -201,7 +201,7 @@ static int save_directory(struct saving *saving, int dir, const char *name)
 	return errno ? fail_errno("listing %s", name) : 0;
 }
 
-static int save_all(struct saving *saving, int fd, int root)
+static int begin_archive(const struct saving *saving, int fd)
 {
 	struct archive *archive = saving->archive;
 
@@ -211,11 +211,22 @@ static int save_all(struct saving *saving, int fd, int root)
 	    archive_write_set_bytes_in_last_block(archive, 1) < ARCHIVE_OK ||
 	    archive_write_open_fd(archive, fd) < ARCHIVE_OK)
 		return fail_archive(saving, ".");
+	return 0;
+}
+
+static int end_archive(const struct saving *saving)
+{
+	return archive_write_close(saving->archive) < ARCHIVE_OK ? fail_archive(saving, ".") : 0;
+}
+
+static int save_all(struct saving *saving, int fd, int root)
+{
+	TRY(begin_archive(saving, fd));
 	if (fstat(root, &saving->root) < 0)
 		return fail_errno("looking at its root");
 	TRY(save_one(saving, root, ".", "./", &saving->root));
 	TRY(save_directory(saving, root, "."));
-	return archive_write_close(archive) < ARCHIVE_OK ? fail_archive(saving, ".") : 0;
+	return end_archive(saving);
 }
 
 int content_dump(struct dump *d, int root, uint32_t dev)
@@ -236,6 +247,49 @@ int content_dump(struct dump *d, int root, uint32_t dev)
 	error = save_all(&saving, fd, dir);
 	archive_write_free(saving.archive);
 	table_destroy(&saving.links);
+	free(saving.chunk);
+	TRY(error);
+	return image_finish(&image);
+}
+
+static int save_removed(struct saving *saving, int image, int fd)
+{
+	struct archive_entry *entry;
+	struct stat st;
+	int error;
+
+	TRY(begin_archive(saving, image));
+	if (fstat(fd, &st) < 0)
+		return fail_errno("looking at it");
+	entry = archive_entry_new2(saving->archive);
+	archive_entry_copy_stat(entry, &st);
+	set_owner(saving->d, entry, &st);
+	archive_entry_copy_pathname(entry, S_ISDIR(st.st_mode) ? "removed/" : "removed");
+	error = add_attributes(entry, fd, -1, "it");
+	if (S_ISREG(st.st_mode) && st.st_blocks * 512 < st.st_size)
+		add_extents(entry, fd, st.st_size);
+	if (error == 0 && archive_write_header(saving->archive, entry) < ARCHIVE_WARN)
+		error = fail_archive(saving, "it");
+	archive_entry_free(entry);
+	TRY(error);
+	if (S_ISREG(st.st_mode))
+		TRY(save_data(saving, "it", fd, st.st_size));
+	return end_archive(saving);
+}
+
+int content_dump_removed(struct dump *d, int fd, uint32_t mnt_id)
+{
+	AUTO(image_close) struct image *image = NULL;
+	struct saving saving = { .d = d, .pool = d->pool };
+	int error, to;
+
+	TRY(image_create(d->store, &image, IMAGE_REMOVED_MOUNT, mnt_id));
+	to = image_fd(image);
+	TRY(to);
+	saving.archive = archive_write_new();
+	saving.chunk = xmalloc(CHUNK);
+	error = save_removed(&saving, to, fd);
+	archive_write_free(saving.archive);
 	free(saving.chunk);
 	TRY(error);
 	return image_finish(&image);

@@ -26,6 +26,13 @@ struct folder {
 	struct timespec times[2];
 };
 
+/* The one entry of an archive of what was removed. */
+struct removed_one {
+	int (*make)(void *arg, bool directory);
+	void *arg;
+	int fd;
+};
+
 struct filling {
 	const struct restore *r;
 	struct archive *archive;
@@ -33,6 +40,7 @@ struct filling {
 	int root;
 	struct inode_list inodes;
 	VECTOR(struct folder) folders;
+	struct removed_one *removed;
 };
 
 static int fail_archive(const struct filling *filling)
@@ -281,4 +289,60 @@ int content_restore(struct restore *r, int root, const struct mount *mount)
 	vector_done(&filling.inodes.nodes);
 	vector_done(&filling.folders);
 	return error;
+}
+
+static int set_removed(const struct filling *filling, struct archive_entry *entry, int fd)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+				     { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
+	const char *key;
+	const void *value;
+	size_t size;
+
+	if (fchown(fd, restore_outer_uid(filling->r, (uint32_t)archive_entry_uid(entry)),
+		   restore_outer_gid(filling->r, (uint32_t)archive_entry_gid(entry))) < 0)
+		return fail_errno("setting the owner of what had been removed");
+	archive_entry_xattr_reset(entry);
+	while (archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
+		if (fsetxattr(fd, key, value, size, 0) < 0)
+			return fail_errno("setting the extended attribute %s of what had been removed", key);
+	if (fchmod(fd, archive_entry_perm(entry)) < 0 || futimens(fd, times) < 0)
+		return fail_errno("setting mode and times of what had been removed");
+	return 0;
+}
+
+static int take_removed(struct filling *filling, struct archive_entry *entry)
+{
+	struct removed_one *removed = filling->removed;
+	mode_t type = archive_entry_filetype(entry);
+
+	if (removed->fd >= 0 || (type != AE_IFREG && type != AE_IFDIR))
+		return refuse(EBADMSG, "the archive of what was removed has more than one file or directory");
+	removed->fd = removed->make(removed->arg, type == AE_IFDIR);
+	TRY(removed->fd);
+	if (type == AE_IFREG)
+		TRY(write_data(filling, removed->fd, archive_entry_size(entry)));
+	return set_removed(filling, entry, removed->fd);
+}
+
+int content_restore_removed(struct restore *r, const struct mount *mount, int (*make)(void *arg, bool directory),
+			    void *arg)
+{
+	AUTO(image_close) struct image *image = NULL;
+	struct removed_one removed = { make, arg, -1 };
+	struct filling filling = { .r = r, .pool = r->pool, .root = -1, .removed = &removed };
+	int error = image_open(r->store, &image, IMAGE_REMOVED_MOUNT, mount->entry->mnt_id), fd;
+
+	if (error == -ENOENT)
+		return refuse(ENOENT, "removed-mount-%u.tar.gz.img, which has what was mounted there, is missing",
+			      mount->entry->mnt_id);
+	TRY(error);
+	fd = image_fd(image);
+	TRY(fd);
+	error = read_archive(&filling, fd, take_removed);
+	if (error == 0 && removed.fd < 0)
+		error = refuse(EBADMSG, "the archive of what was removed is empty");
+	if (error < 0 && removed.fd >= 0)
+		close(removed.fd);
+	return error < 0 ? error : removed.fd;
 }

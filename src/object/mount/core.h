@@ -41,18 +41,28 @@ struct mount {
 	bool from_root; /* it is a root that comes from outside, or shows a part of what such a root shows */
 	struct superblock *super;
 	int fd;		 /* restore: first attached nowhere, then at its place; -1 */
+	int removed_fd;	 /* restore: what was removed, made again, if this is the first mount of it; -1 */
+	int removed_dir; /* and where it has this name for a while; -1 */
+	const char *removed_name;
 	int outside;	 /* restore: a clone that still has the peers and the master that it has outside; -1 */
 	bool left_out;	 /* restore: it would come with another mount from outside, but is not there any more */
 	bool hung_up;	 /* restore: a pty that nobody has open any more */
 	bool shared_set; /* restore: its propagation is as it shall be */
 };
 
+/* A mount of a file or directory that was removed, as far as it can be seen. */
+struct removed {
+	int id;
+	uint64_t inode;
+	uint32_t links; /* other names of a file */
+};
+
 /* A mount namespace. */
 struct mount_space {
 	uint32_t id; /* in the images */
 	struct namespace *namespace;
-	struct proc_mounts seen; /* dump */
-	VECTOR(int) removed;	 /* dump: those of directories that have no name any more */
+	struct proc_mounts seen;	/* dump */
+	VECTOR(struct removed) removed; /* dump: mounts of what has no name any more */
 	VECTOR(struct mount *) mounts;
 	struct mount *root;
 	int ns, root_fd; /* descriptors; -1 */
@@ -133,6 +143,27 @@ int external_device(struct restore *r, const struct mount *mount, const char **r
 int content_dump(struct dump *d, int root, uint32_t dev);
 int content_restore(struct restore *r, int root, const struct mount *mount);
 
+/* What was removed: archives of one entry. fd: readable; */
+int content_dump_removed(struct dump *d, int fd, uint32_t mnt_id);
+/* make() is told whether it is a directory, and returns a descriptor that can be written to. It is returned. */
+int content_restore_removed(struct restore *r, const struct mount *mount, int (*make)(void *arg, bool directory),
+			    void *arg);
+
+/* removed.c: mounts of what was removed. */
+#define REMOVED "//deleted" /* behind the root of a mount in mountinfo */
+
+void removed_find(struct mount_space *space);
+/* The mount from outside that it is of; NULL: none, it is made anew. */
+const struct mount *removed_find_above(const struct mount *mount);
+int removed_dump(const struct mount *mount);
+/* Another mount has its content. */
+bool removed_is_saved_with(const struct mount_set *set, const struct mount *mount);
+/* Sets mount->fd. root: of a mount of the file system that it was of, attached in the namespace that we are in; below:
+ * its old path there. */
+int removed_make(struct restore *r, struct mount *mount, int root, const char *below);
+/* All are attached, or given up: their names go. */
+void removed_forget(struct mount_set *set);
+
 /* nsfs.c: bound namespace files. */
 bool nsfs_is(const struct proc_mount *seen);
 /* -ENOENT, unlogged: no task of the tree lives in that namespace. */
@@ -207,9 +238,6 @@ const char *super_root_path(struct restore *r, const struct superblock *super);
 int yard_work(struct restore *r);
 /* Sets mount->fd. "below" is a path in what is mounted at "from", in the namespace that we are in. */
 int yard_clone_part(int from, struct mount *mount, const char *below);
-/* The directory that was there for the moment only. */
-int yard_remove_again(const struct mount *mount);
-
 /* attach.c, for namespace_run(): all namespaces, but for bound ptys; */
 int spaces_make(void *restore);
 /* those, and propagation. */

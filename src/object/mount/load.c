@@ -71,12 +71,14 @@ static int classify_mount(struct restore *r, struct mount *mount)
 		return 0;
 	if (pty_is_mounted(mount) && !pty_has_devpts(r->mounts, mount))
 		return refuse(EINVAL, "it is a pty of a devpts that is mounted nowhere: the image is damaged");
-	if (entry->deleted && !pty_is_mounted(mount) && (!mount->fs || !mount->fs->content))
+	if (entry->deleted && !pty_is_mounted(mount) && !entry->has_removed)
 		return refuse(ENOTSUP, "what was mounted there had been removed: such mounts can't be restored yet");
 	if (mount->space->root->from_root && mount_is_of_root(mount)) {
 		mount->from_root = true;
 		return 0;
 	}
+	if (entry->has_removed && !removed_find_above(mount) && (!mount->fs || !mount->fs->content))
+		return refuse(EINVAL, "it was removed from a file system that is not there: the image is damaged");
 	if (mount_find_external_above(mount) || (mount->fs && mount->fs->anew))
 		return 0;
 	if (entry->fstype == FSTYPE__AUTO && entry->fsname)

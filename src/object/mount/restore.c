@@ -43,12 +43,12 @@ bool mount_is_late(const struct mount *mount)
 
 static int clone_outside(struct restore *r, struct mount *mount)
 {
+	const struct mount *above = mount->entry->has_removed ? removed_find_above(mount) : NULL;
 	AUTO_CLOSE int fd = -1;
-
 	int error;
 
 	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
-	error = outside_open(r, mount, &fd);
+	error = outside_open(r, above ?: mount, &fd);
 	if (error == -ENOENT && mount->entry->has_below) {
 		log_warn("what was mounted there came from outside with another mount, and is not there any more: it "
 			 "is left out");
@@ -56,7 +56,10 @@ static int clone_outside(struct restore *r, struct mount *mount)
 		return 0;
 	}
 	TRY(error);
-	mount->fd = mountapi_clone(fd, "");
+	if (above)
+		TRY(removed_make(r, mount, fd, path_below(mount->entry->root, above->entry->root)));
+	else
+		mount->fd = mountapi_clone(fd, "");
 	if (mount->fd < 0)
 		return fail(-mount->fd, "cloning what is to be mounted there (open_tree)");
 	if (sharing_is_outside(r->mounts, mount))
@@ -191,7 +194,8 @@ static void close_sources(struct mount_set *set)
 	for_each_mount(m, set)
 	{
 		auto_close(&m->outside);
-		m->outside = -1;
+		auto_close(&m->removed_fd);
+		m->outside = m->removed_fd = -1;
 	}
 	for (struct superblock *super = set->supers; super; super = super->next) {
 		auto_close(&super->fd);
@@ -250,6 +254,7 @@ void mount_restore_clean(struct restore *r, struct namespace *ns)
 {
 	if (r->mounts) {
 		overlay_undo(r);
+		removed_forget(r->mounts);
 		mount_set_done(r->mounts);
 	}
 	r->mounts = NULL;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -232,6 +233,18 @@ static int save_contents(struct dump *d)
 	return 0;
 }
 
+static int save_removed(struct dump *d, const struct mount *mount)
+{
+	AUTO_CLOSE int clone = -1, fd = -1;
+	char path[64];
+
+	LOG_SCOPE("%.80s", mount->entry->mountpoint);
+	TRY(reveal_mount(d, mount, &clone));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", clone);
+	fd = open(path, O_RDONLY | O_NOATIME | O_CLOEXEC);
+	return fd < 0 ? fail_errno("opening what is mounted there") : content_dump_removed(d, fd, mount->entry->mnt_id);
+}
+
 int mount_dump_write(struct dump *d, struct namespace *ns)
 {
 	AUTO(image_close) struct image *image = NULL;
@@ -244,5 +257,7 @@ int mount_dump_write(struct dump *d, struct namespace *ns)
 	for (const struct mount *m = space->root; m; m = mount_next(m))
 		if (pty_is_mounted(m))
 			pty_dump_warn(d, m);
+		else if (m->entry->has_removed && !removed_is_saved_with(d->mounts, m))
+			TRY(save_removed(d, m));
 	return save_contents(d);
 }

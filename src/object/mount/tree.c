@@ -33,7 +33,7 @@ struct mount *mount_add(struct mount_set *set, struct mount_space *space, struct
 		set->by_id = table_create();
 	mount->entry = entry;
 	mount->space = space;
-	mount->fd = mount->outside = -1;
+	mount->fd = mount->outside = mount->removed_fd = mount->removed_dir = -1;
 	list_init(&mount->children);
 	list_init(&mount->sibling);
 	if (table_set(set->by_id, entry->mnt_id, mount))
@@ -187,6 +187,7 @@ void mount_set_done(struct mount_set *set)
 		for (size_t j = 0; j < space->mounts.n; j++) {
 			auto_close(&space->mounts.items[j]->fd);
 			auto_close(&space->mounts.items[j]->outside);
+			auto_close(&space->mounts.items[j]->removed_fd);
 		}
 		auto_close(&space->ns);
 		auto_close(&space->root_fd);

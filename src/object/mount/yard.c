@@ -63,31 +63,16 @@ int yard_clone_part(int from, struct mount *mount, const char *below)
 	return mount->fd < 0 ? fail(-mount->fd, "cloning it (open_tree)") : 0;
 }
 
-/* A directory that was removed while it was mounted elsewhere: it is there until it is mounted again. */
-static int make_removed(const struct mount *mount, const char *below)
-{
-	if (mkdirat(mount->super->fd, below, 0755) < 0)
-		return fail_errno("making the directory %s, which had been removed, for a moment", mount->entry->root);
-	return 0;
-}
-
-int yard_remove_again(const struct mount *mount)
-{
-	if (unlinkat(mount->super->fd, path_below(mount->entry->root, "/"), AT_REMOVEDIR) < 0)
-		return fail_errno("removing the directory %s again", mount->entry->root);
-	return 0;
-}
-
 static int clone_anew(struct restore *r, struct mount *mount)
 {
 	const char *below = path_below(mount->entry->root, super_root_path(r, mount->super));
 
 	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
+	if (mount->entry->has_removed)
+		return removed_make(r, mount, mount->super->fd, below);
 	if (!below)
 		return refuse(ENOTSUP, "it shows %s, which lies outside of what its file system shows now",
 			      mount->entry->root);
-	if (mount->entry->deleted)
-		TRY(make_removed(mount, below));
 	return yard_clone_part(mount->super->fd, mount, below);
 }
 
