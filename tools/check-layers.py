@@ -44,7 +44,7 @@ FAMILIES = {
     'socket': ['file', 'mount', 'net'],
     'task': ['file', 'namespace'],
     'memory': ['file', 'namespace', 'task'],
-    'ipc': ['memory', 'namespace'],
+    'ipc': ['memory', 'namespace', 'task'],
     'cgroup': ['namespace', 'task'],
 }
 

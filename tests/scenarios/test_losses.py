@@ -108,3 +108,34 @@ def test_strangers_in_the_pid_namespace(subject):
     run.await_gone()
     run.restore(images)
     run.release()
+
+
+HIDDEN = '''
+import ctypes, fcntl, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+call = libc.syscall
+semaphores = libc.semget(0, 1, 0o600)
+assert libc.semop(semaphores, (ctypes.c_short * 3)(0, 1, 0x1000), 1) == 0
+assert call(250, 1, None) > 0                   # keyctl(KEYCTL_JOIN_SESSION_KEYRING)
+for keyring in (-1, -2, -3):
+    assert call(248, b'user', b'secret', b'text', 4, keyring) > 0       # add_key
+folder = os.open('.', os.O_RDONLY)
+fcntl.fcntl(folder, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_MULTISHOT)
+os.write(1, b'ready')
+while True:
+    time.sleep(1)
+'''
+
+
+def test_what_the_kernel_hides(room, criu, folder):
+    """Adjustments of semaphores, keys and notices of directories can't be read: that they are there is told."""
+    images, output = folder / 'images', folder / 'output'
+    images.mkdir()
+    pid = room.start(output, '/usr/bin/python3', '-c', HIDDEN, cwd=str(folder))
+    wait_until(lambda: output.exists() and 'ready' in output.read_text(), 20, 'the program does not get ready')
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log')
+    log = (images / 'dump.log').read_text()
+    assert done.returncode == 0, log
+    for words in ('(SEM_UNDO)', 'its session keyring', 'its process keyring', 'its thread keyring', '(F_NOTIFY)'):
+        assert len([line for line in log.split('\n') if 'is not saved' in line and words in line]) == 1, (words, log)
+    wait_until(lambda: pid not in room.pids(), 20)

@@ -16,6 +16,7 @@
 #include "kern/proc/pagemap.h"
 #include "object/file/file.h"
 #include "object/memory/aio.h"
+#include "object/memory/area-settings.h"
 #include "object/memory/memory.h"
 #include "object/memory/sysv.h"
 #include "plugin/plugin.h"
@@ -219,6 +220,7 @@ static int classify_mapping(struct dump *d, struct task *task, const struct mapp
 {
 	TRY(check_supported(d, m));
 	set_flags(m, vma);
+	area_dump(d, m, vma);
 	if (is_uprobes(m)) {
 		vma->status = VMA_REGULAR | VMA_UPROBES;
 		return 0;
@@ -250,7 +252,7 @@ static int classify_mapping(struct dump *d, struct task *task, const struct mapp
 		return aio_dump(d, task, m, vma);
 	if (m->name && m->shared && m->deleted && text_starts(m->name, "/SYSV"))
 		return sysv_dump(d, task, m, vma);
-	if (m->name && is_shared_memory(m))
+	if (m->name && (is_shared_memory(m) || area_is_named_shared(m)))
 		return dump_shared(d, task, m, vma);
 	if (m->vm_flags & VMF(HT))
 		vma->flags |= huge_bits(m);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/file/file.h"
+#include "object/memory/area-settings.h"
 #include "object/memory/core.h"
 #include "pages/equal.h"
 #include "session/ids.h"
@@ -137,7 +138,7 @@ int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *
 {
 	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, mapping->dev, mapping->inode);
 	bool writable = mapping->shared && mapping->vm_flags & VMF(MW);
-	const char *name = text_after(mapping->name, "/memfd:");
+	const char *name = area_is_named_shared(mapping) ? "/dev/zero" : text_after(mapping->name, "/memfd:");
 
 	if (!object) {
 		int fd = open_mapped(task, mapping);

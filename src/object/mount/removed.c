@@ -86,12 +86,12 @@ bool removed_is_saved_with(const struct mount_set *set, const struct mount *moun
 	return false;
 }
 
-struct making {
+struct brief_name {
 	int dir; /* where it gets a name for a while */
 	const char *name;
 };
 
-static int make_directory(const struct making *making)
+static int make_directory(const struct brief_name *making)
 {
 	int fd;
 
@@ -101,7 +101,7 @@ static int make_directory(const struct making *making)
 	return fd < 0 ? -errno : fd;
 }
 
-static int make_file(const struct making *making)
+static int make_file(const struct brief_name *making)
 {
 	int fd = openat(making->dir, making->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -122,7 +122,7 @@ static int open_old_directory(int root, const char *below, const char **ret_leaf
 	return below && *below ? (int)syscall(SYS_openat2, root, above ?: ".", &how, sizeof(how)) : -1;
 }
 
-struct making_of {
+struct removal {
 	struct restore *r;
 	struct mount *mount;
 	const char *below;
@@ -132,11 +132,11 @@ struct making_of {
 /* By its old name, so that mountinfo shows it, or another one if that is taken by now. */
 static int make_new(void *arg, bool directory)
 {
-	const struct making_of *of = arg;
+	const struct removal *of = arg;
 	struct mount *mount = of->mount;
 	const char *leaf;
 	AUTO_CLOSE int dir = open_old_directory(of->root, of->below, &leaf);
-	struct making making = { dir, leaf };
+	struct brief_name making = { dir, leaf };
 	int fd = dir < 0 ? -ENOENT : directory ? make_directory(&making) : make_file(&making);
 
 	if (fd < 0) {
@@ -156,7 +156,7 @@ static int make_new(void *arg, bool directory)
 int removed_make(struct restore *r, struct mount *mount, int root, const char *below)
 {
 	struct mount *first = find_first(r, mount);
-	struct making_of of = { r, first, below, root };
+	struct removal of = { r, first, below, root };
 
 	if (first->removed_fd < 0)
 		first->removed_fd = content_restore_removed(r, first, make_new, &of);

@@ -108,6 +108,11 @@ static int answer_prctl(struct dump *d, struct thread *thread)
 			value = *(const int *)remote_result(thread->remote, offset[1]);
 		if (value == row->usual)
 			continue;
+		if (row->set == PR_SET_THP_DISABLE && value > 1) { /* Linux 6.18: flags */
+			thread->task->mm->has_thp_flags = true;
+			thread->task->mm->thp_flags = (uint32_t)value & ~1u;
+			value &= 1;
+		}
 		*(protobuf_c_boolean *)(record + row->has) = true;
 		*(int *)(record + row->value) = (int)value;
 	}
@@ -177,7 +182,9 @@ static int last_prctl(struct restore *r, struct thread *thread, struct plan *pla
 		if (is_parent_death(row) && parent_leaves(r, thread))
 			continue;
 		if (value >= 0)
-			plan_syscall(plan, row->why_set, __NR_prctl, V(row->set), V(value), V(0), V(0), V(0));
+			plan_syscall(plan, row->why_set, __NR_prctl, V(row->set), V(value),
+				     V(row->set == PR_SET_THP_DISABLE && value ? thread->task->mm->thp_flags : 0), V(0),
+				     V(0));
 	}
 	return 0;
 }

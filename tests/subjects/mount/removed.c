@@ -50,9 +50,8 @@ static void age(const char *name)
 	must(utimensat(AT_FDCWD, name, times, 0));
 }
 
-int main(void)
+static int build(void)
 {
-	struct stat st, again;
 	int fd, open_fd;
 
 	must(unshare(CLONE_NEWNS));
@@ -90,6 +89,14 @@ int main(void)
 	bind_file("large", "large-here");
 	must(unlink("large"));
 	put("large", "another");
+	return open_fd;
+}
+
+int main(void)
+{
+	int open_fd = build(), fd;
+	struct stat st, again;
+	char text[8] = "";
 
 	checkpoint();
 
@@ -102,7 +109,6 @@ int main(void)
 	CHECK_EQUAL(st.st_ino, again.st_ino);
 	CHECK_EQUAL(pwrite(open_fd, "DISK", 4, 0), 4);
 	fd = open("there", O_RDONLY);
-	char text[8] = "";
 	CHECK_EQUAL(read(fd, text, 7), 4);
 	CHECK(!strcmp(text, "DISK"));
 	CHECK(stat("dir-here", &st) == 0);

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +59,39 @@ static int compare_targets(const void *a, const void *b)
 	return left->id < right->id ? -1 : 1;
 }
 
+/* struct epoll_params of linux/eventpoll.h, Linux 6.9. */
+struct busy_poll {
+	uint32_t usecs;
+	uint16_t budget;
+	uint8_t prefer, pad;
+};
+
+#define SET_BUSY_POLL _IOW(0x8A, 0x01, struct busy_poll)
+#define GET_BUSY_POLL _IOR(0x8A, 0x02, struct busy_poll)
+
+/* A kernel without it has nothing to tell. */
+static void dump_busy_poll(int fd, EventpollFileEntry *record)
+{
+	struct busy_poll poll = { 0 };
+
+	if (ioctl(fd, GET_BUSY_POLL, &poll) < 0 || (!poll.usecs && !poll.budget && !poll.prefer))
+		return;
+	record->has_busy_poll_usecs = record->has_busy_poll_budget = record->has_prefer_busy_poll = true;
+	record->busy_poll_usecs = poll.usecs;
+	record->busy_poll_budget = poll.budget;
+	record->prefer_busy_poll = poll.prefer;
+}
+
+static int apply_busy_poll(int fd, const EventpollFileEntry *record)
+{
+	struct busy_poll poll = { record->busy_poll_usecs, (uint16_t)record->busy_poll_budget,
+				  record->prefer_busy_poll };
+
+	if (!record->has_busy_poll_usecs || ioctl(fd, SET_BUSY_POLL, &poll) == 0)
+		return 0;
+	return fail_errno("setting how an epoll file polls devices (Linux 6.9)");
+}
+
 static int dump_epoll(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	void **slot = file_dump_slot(d, &epoll_kind);
@@ -71,6 +105,7 @@ static int dump_epoll(struct dump *d, const struct open_file *of, FileEntry *out
 	record->id = of->id;
 	record->flags = of->flags;
 	record->fown = of->owner;
+	dump_busy_poll(of->fd, record);
 	while (error == 0 && (value = fdinfo_next(of->fdinfo, "tfd", &at))) {
 		EventpollTfdEntry *target = pool_new(d->pool, EventpollTfdEntry);
 
@@ -187,6 +222,7 @@ static int create_epoll(struct restore *r, struct file *f)
 	if (fd < 0)
 		return fail_errno("epoll_create1");
 	TRY(file_apply_flags(fd, f->entry->epfd->flags, f->entry->epfd->fown));
+	TRY(apply_busy_poll(fd, f->entry->epfd));
 	f->fd = TAKE_FD(fd);
 	return 0;
 }

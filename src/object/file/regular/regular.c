@@ -14,6 +14,7 @@
 #include "object/file/deleted/deleted.h"
 #include "object/mount/mount.h"
 #include "object/namespace/namespace.h"
+#include "session/loss.h"
 
 static bool is_regular(const struct open_file *of)
 {
@@ -104,6 +105,9 @@ int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
 	out->flags = of->flags;
 	out->pos = of->pos;
 	out->fown = of->owner;
+	/* Nobody gives a directory an owner otherwise. */
+	if (S_ISDIR(of->stat.st_mode) && of->owner->pid)
+		dump_report_loss(d, "its notices of changes in the directory (F_NOTIFY)");
 	out->name = (char *)of->link;
 	out->has_mnt_id = mount_dump_id(d, of->mnt_id) > 0;
 	if (out->has_mnt_id)
