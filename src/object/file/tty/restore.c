@@ -80,6 +80,9 @@ bool tty_is_orphan(struct restore *r, const struct tty *tty)
 
 	if (!options->orphan_pts_master || !options->notify_scripts || !options->listener)
 		return false;
+	/* Clients want masters of whatever they run: that of a session outside is not meant, if there is another. */
+	if (options->shell_job && !task_tree_find(r->tree, tty_session(tty)))
+		return false;
 	return tty->slave && tty->slave->type == TTY_TYPE__PTY && tty->slave->termios && !tty->master_file &&
 	       !is_given(r, tty);
 }
