@@ -101,6 +101,10 @@ int kcmp_id(struct kcmp_tree *tree, pid_t pid, unsigned long idx, uint64_t hint,
 	while (node) {
 		int order = kcmp_compare(tree->type, pid, idx, node->pid, node->idx);
 
+		if (order == -EBADF && kcmp_compare(tree->type, pid, idx, pid, idx) == -EBADF)
+			return -EBADF;
+		if (order == -EBADF)
+			order = 1; /* the node's descriptor was closed: any order will do */
 		if (order < 0)
 			return fail_compare(tree, -order, node, pid, idx);
 		if (order == 0) {

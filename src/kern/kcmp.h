@@ -19,7 +19,8 @@ void kcmp_tree_destroy(struct kcmp_tree **tree);
 /*
  * The number of the object that pid (and idx: the descriptor for KCMP_FILE, else 0) refers to, counted from 1.
  * hint must be equal whenever the object is the same: of dev, inode and position of a file for instance; 0 if nothing
- * is known. The tasks must stay as they are. Returns 0 or -errno (reported).
+ * is known. If the tasks run, what they have closed since is a different object. Returns 0 or -errno (reported, but for
+ * -EBADF: idx itself is closed).
  */
 int kcmp_id(struct kcmp_tree *tree, pid_t pid, unsigned long idx, uint64_t hint, uint32_t *ret_id, bool *ret_is_new);
 

@@ -6,6 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
+# What scenarios checkpoint, one file for each program: see docs/ADD-A-TEST.md.
+PROGRAMS = Path(__file__).resolve().parents[1] / 'programs'
+
 
 class Room:
     """Use as a context manager; everything in the room dies with it."""

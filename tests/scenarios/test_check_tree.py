@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 BUSY = r'''
 import ctypes, fcntl, os, select, socket, sys, time
@@ -199,6 +199,15 @@ def test_refused_while_freezing(room, criu, folder):
         assert done.returncode == 1 and 'is traced by process' in done.stdout, done.stdout
         wait_until(lambda: (room.proc / str(pid) / 'syscall').read_text().startswith('232 '), 5)
         assert not (work / 'woken').exists(), (work / 'woken').read_text()
+
+
+def test_descriptors_that_come_and_go(room, criu, folder):
+    """A task that runs meanwhile may close a descriptor that is being looked at: that is in nobody's way."""
+    pid = room.start(folder / 'output', '/usr/bin/python3', PROGRAMS / 'open-close.py', cwd=folder)
+    wait_until((folder / 'ready').exists, 30)
+    for _ in range(20):
+        code, said = check(room, criu, pid)
+        assert code == 0 and said.endswith('Nothing is in the way of a dump.\n'), said
 
 
 def test_no_such_process(room, criu):

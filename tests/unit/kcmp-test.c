@@ -64,6 +64,28 @@ static void test_hints(void **state)
 	kcmp_tree_destroy(&tree);
 }
 
+/* Of tasks that run: what they close and open again is told apart from what was there before. */
+static void test_closed_meanwhile(void **state)
+{
+	struct kcmp_tree *tree = kcmp_tree_create(KCMP_FILE);
+	int first = open("/dev/null", O_RDONLY), second = open("/dev/null", O_RDONLY);
+	uint32_t id;
+	bool is_new;
+
+	id_of(tree, getpid(), first, 7, true);
+	id_of(tree, getpid(), second, 7, true);
+	close(first);
+	close(second);
+	assert_int_equal(kcmp_id(tree, getpid(), (unsigned long)first, 7, &id, &is_new), -EBADF);
+	assert_int_equal(open("/dev/zero", O_RDONLY), first);
+	second = fcntl(first, F_DUPFD, 100);
+	assert_int_equal(id_of(tree, getpid(), second, 8, true), 3);
+	close(first);
+	assert_int_equal(id_of(tree, getpid(), second, 7, true), 4); /* both nodes are closed */
+	close(second);
+	kcmp_tree_destroy(&tree);
+}
+
 static void test_memory_of_processes(void **state)
 {
 	struct kcmp_tree *vm = kcmp_tree_create(KCMP_VM), *files = kcmp_tree_create(KCMP_FILES);
@@ -133,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_closed_meanwhile),
 		cmocka_unit_test(test_memory_of_processes),
 		cmocka_unit_test(test_epoll_target),
 		cmocka_unit_test(test_pidfd),

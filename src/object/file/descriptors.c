@@ -2,12 +2,14 @@
 /* Descriptor tables of tasks, dump: fdinfo-*.img. */
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "image/image.h"
+#include "kern/kcmp.h"
 #include "kern/track.h"
 #include "object/file/core.h"
 #include "object/file/locks.h"
@@ -25,23 +27,34 @@ static int take_descriptor(const struct task *task, int number)
 	return fd < 0 ? fail_errno("taking a copy of the descriptor (pidfd_getfd)") : (int)fd;
 }
 
+/* In a survey the task runs: it may close a descriptor while we look at it, or open another file there. */
+static bool was_closed(const struct task *task, int number, int copy)
+{
+	return kcmp_compare(KCMP_FILE, task->pid, (unsigned long)number, getpid(), (unsigned long)copy) != 0;
+}
+
 static int dump_descriptor(struct dump *d, struct task *task, int number, struct fdinfo *info, struct image *image)
 {
 	AUTO_CLOSE int fd = take_descriptor(task, number);
 	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
 	FdinfoEntry entry = FDINFO_ENTRY__INIT;
 	struct dumped *dumped;
-	int is_new;
+	int is_new, error;
 
 	if (fd == -EBADF)
 		return 0; /* closed meanwhile: the task runs */
 	TRY(fd);
-	TRY(file_describe(&of, info));
+	error = file_describe(&of, info);
+	if (error == -ENOENT && was_closed(task, number, fd))
+		return 0;
+	TRY(error);
 	if (of.flags & TRACKER_MARK && tracker_is_one(of.flags, fdinfo_get(info, "API"))) {
 		task_note_tracker(task, number);
 		return 0;
 	}
 	is_new = file_dump_known(d, &of, &dumped);
+	if (is_new == -EBADF && was_closed(task, number, fd))
+		return 0;
 	TRY(is_new);
 	TRY(locks_dump(d, &of, is_new));
 	table_set2(d->files->descriptors, task->ids->files_id, (uint64_t)number, dumped);
