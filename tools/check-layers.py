@@ -24,7 +24,7 @@ LAYERS = {
     'pages': ['base', 'kern', 'image'],
     'options': ['base', 'proto'],
     'plugin': ['base'],
-    'session': ['base', 'kern', 'image', 'plan', 'lib/compel', 'task', 'options', 'proto'],
+    'session': ['base', 'kern', 'image', 'plan', 'lib/compel', 'task', 'options'],
     'engine': ['base', 'session'],
     'object': ['base', 'arch', 'kern', 'image', 'plan', 'lib/compel', 'pages', 'options', 'plugin',
                'session', 'engine', 'proto'],

@@ -3,6 +3,7 @@
  * The end of a dump. Until here everything can be taken back; then the tasks are killed, and nothing can fail any more.
  */
 #include "flow/dump-end.h"
+#include "flow/dump-state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -39,7 +40,7 @@ static int give_memory(struct dump *d)
 	TRY(background_tell_ready(d->options));
 	log_info("Waiting for a client that asks for the %" PRIu64 " pages that were left", d->stats->pages_lazy);
 	log_flush();
-	result = page_server_give(d->options, d->lazy_listener, memory_lazy_supply(d));
+	result = page_server_give(d->options, flow_dump_of(d)->page_listener, memory_lazy_supply(d));
 	TRY(result);
 	if (!result)
 		return refuse(ECONNRESET, "the client that was to take the memory has ended without saying that it has "
@@ -100,13 +101,13 @@ int dump_commit(struct dump *d)
 static void unlock_network(struct dump *d)
 {
 	phase_dump_unlock(d);
-	if (d->network_cut_off)
+	if (flow_dump_of(d)->network_cut_off)
 		(void)actions_run(d->options, ACTION_NETWORK_UNLOCK, d->options->pid); /* logged */
 }
 
 static void let_live(struct dump *d, bool stop)
 {
-	freezer_end(&d->freezer); /* those that were frozen do not run on */
+	freezer_end(&flow_dump_of(d)->freezer); /* those that were frozen do not run on */
 	unlock_network(d);
 	if (stop)
 		stop_tree(d);
@@ -117,7 +118,7 @@ static void let_live(struct dump *d, bool stop)
 static void end_killed(struct dump *d)
 {
 	kill_tree(d);
-	freezer_end(&d->freezer); /* frozen tasks do not die */
+	freezer_end(&flow_dump_of(d)->freezer); /* frozen tasks do not die */
 	phase_dump_killed(d);
 }
 

@@ -9,14 +9,15 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/table.h"
 #include "base/workers.h"
 #include "engine/engine.h"
+#include "flow/dump-state.h"
 #include "flow/dump.h"
 #include "flow/page-server.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "lib/compel/parasite.h"
+#include "object/memory/memory.h"
 #include "pages/client.h"
 #include "pages/dedup.h"
 #include "plugin/plugin.h"
@@ -29,24 +30,28 @@
 static int prepare_page_server(struct dump *d)
 {
 	struct peer_place place = page_server_place(d->options);
+	struct page_sink *sink;
 	uint16_t port;
+	int listener;
 
 	place.grace = d->options->timeout; /* tasks stand still meanwhile */
-	if (d->options->use_page_server && !d->options->lazy_pages)
-		return page_sink_to_server(&place, &d->page_server);
+	if (d->options->use_page_server && !d->options->lazy_pages) {
+		TRY(page_sink_to_server(&place, &sink));
+		memory_dump_to_server(d, sink);
+		return 0;
+	}
 	if (!d->options->lazy_pages || place.fd >= 0)
 		return 0;
-	d->lazy_listener = peer_listen(&place, &port);
-	return d->lazy_listener < 0 ? d->lazy_listener : 0;
+	listener = peer_listen(&place, &port);
+	TRY(listener);
+	flow_dump_of(d)->page_listener = listener;
+	return 0;
 }
 
 int dump_begin(struct dump *d, const struct options *options)
 {
-	d->options = options;
-	d->lazy_listener = -1;
-	d->pool = pool_create();
-	d->tree = task_tree_create();
-	d->stats = pool_new(d->pool, struct stats);
+	dump_session_begin(d, options);
+	flow_dump_begin(d);
 	d->parasite_cache = parasite_cache_create();
 	d->kcmp_vm = kcmp_tree_create(KCMP_VM);
 	d->kcmp_files = kcmp_tree_create(KCMP_FILES);
@@ -80,10 +85,7 @@ int dump_begin(struct dump *d, const struct options *options)
 void dump_end(struct dump *d)
 {
 	phase_dump_end(d);
-	if (d->lazy_listener >= 0)
-		close(d->lazy_listener);
-	page_sink_destroy(&d->page_server);
-	store_close(&d->store);
+	dump_session_end(d);
 	workers_destroy(&d->workers);
 	parasite_cache_destroy(&d->parasite_cache);
 	parasite_watch_end(&d->watch);
@@ -91,9 +93,6 @@ void dump_end(struct dump *d)
 	kcmp_tree_destroy(&d->kcmp_files);
 	kcmp_tree_destroy(&d->kcmp_fs);
 	kcmp_tree_destroy(&d->kcmp_sighand);
-	task_tree_destroy(&d->tree);
-	table_destroy(&d->passed);
-	pool_destroy(&d->pool);
 }
 
 int dump_load_plugins(struct dump *d)

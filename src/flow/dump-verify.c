@@ -47,23 +47,18 @@ int dump_verify(struct dump *d)
 	const struct finding *reason;
 	struct options own = *d->options;
 	struct needs needs = { 0 };
-	struct restore r = { .options = &own, .needs = &needs };
+	struct restore r = { .needs = &needs };
 	int error;
 
 	if (!is_whole(d))
 		return 0;
 	/* What is given to a restore has another form; here it counts as given. */
 	own.external.n = own.inherit_fds.n = 0;
-	r.pool = pool_create();
-	r.tree = task_tree_create();
-	r.stats = pool_new(r.pool, struct stats);
+	restore_session_begin(&r, &own);
 	findings_begin(&findings);
 	error = load_images(&r, d);
 	findings_end(&findings);
 	phase_restore_end(&r);
-	store_close(&r.store);
-	task_tree_destroy(&r.tree);
-	table_destroy(&r.passed);
 	reason = find_reason(&findings);
 	if (error < 0 && reason) {
 		error = fail(reason->error, "these images could not be restored: %s%s%s", reason->scopes,
@@ -74,6 +69,6 @@ int dump_verify(struct dump *d)
 	}
 	findings_done(&findings);
 	vector_done(&needs.list);
-	pool_destroy(&r.pool);
+	restore_session_end(&r);
 	return error;
 }

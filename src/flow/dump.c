@@ -14,6 +14,7 @@
 #include "flow/dump-check.h"
 #include "flow/dump-end.h"
 #include "flow/dump-families.h"
+#include "flow/dump-state.h"
 #include "flow/dump-task.h"
 #include "flow/freeze.h"
 #include "flow/host.h"
@@ -107,8 +108,8 @@ static int announce_dump(struct dump *d)
 {
 	inventory_remove(d->store); /* of an older dump: until the new one is there, this is no checkpoint */
 	TRY(checkpoint_devices(d));
-	d->network_cut_off = d->own_network;
-	if (d->network_cut_off)
+	flow_dump_of(d)->network_cut_off = d->own_network;
+	if (flow_dump_of(d)->network_cut_off)
 		TRY(actions_run(d->options, ACTION_NETWORK_LOCK, d->options->pid));
 	return actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid);
 }

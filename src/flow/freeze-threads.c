@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "flow/dump-state.h"
 #include "flow/freeze.h"
 #include "flow/reaper.h"
 #include "kern/capability.h"
@@ -134,7 +135,7 @@ int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
 	TRY(error);
 	add_thread(d, task, tid);
 	if (tid != task->pid)
-		reaper_watch(d->reaper, tid);
+		reaper_watch(flow_dump_of(d)->reaper, tid);
 	return 1;
 }
 

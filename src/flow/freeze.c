@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "base/pool.h"
+#include "flow/dump-state.h"
 #include "flow/freeze-threads.h"
 #include "flow/freezer.h"
 #include "flow/last-threads.h"
@@ -141,7 +142,7 @@ static int freeze_begin(struct dump *d, struct task *task)
 		if (dead <= 0)
 			return dead;
 	}
-	if (!d->only_look && (!d->freezer || task->parent))
+	if (!d->only_look && (!flow_dump_of(d)->freezer || task->parent))
 		TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
 	while ((task->dump->pidfd = pidfd_of_process(task->pid)) == -ESRCH || task->dump->pidfd == -EINVAL) {
 		dead = take_dead(d, task);
@@ -311,8 +312,8 @@ static int freeze_cgroup(struct dump *d)
 	if (!d->options->freeze_cgroup || d->only_look)
 		return 0;
 	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, d->options->pid)));
-	TRY(freezer_freeze(d->options->freeze_cgroup, &d->deadline, &d->freezer));
-	d->was_frozen = freezer_was_frozen(d->freezer);
+	TRY(freezer_freeze(d->options->freeze_cgroup, &d->deadline, &flow_dump_of(d)->freezer));
+	d->was_frozen = freezer_was_frozen(flow_dump_of(d)->freezer);
 	return 0;
 }
 
@@ -323,12 +324,12 @@ static int freeze_root(struct dump *d)
 
 	TRY(freeze_cgroup(d));
 	error = freeze_begin(d, root);
-	if (d->freezer) {
+	if (flow_dump_of(d)->freezer) {
 		int thawed;
 
 		if (error == 0)
 			error = ask_frozen(d);
-		thawed = freezer_thaw(d->freezer);
+		thawed = freezer_thaw(flow_dump_of(d)->freezer);
 		error = error ?: thawed;
 	}
 	if (error == 0)
@@ -367,9 +368,9 @@ int freeze_tree(struct dump *d)
 	if (d->options->pid == getpid())
 		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
 	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
-	d->reaper = reaper_start();
+	flow_dump_of(d)->reaper = reaper_start();
 	error = stop_all(d);
-	reaper_end(&d->reaper);
+	reaper_end(&flow_dump_of(d)->reaper);
 	TRY(error);
 	for_each_task(task, d->tree)
 		if (task->pid == getpid())

@@ -42,7 +42,7 @@ int host_write(struct dump *d)
 
 	d->inventory->has_lsm = true;
 	d->inventory->lsm = find_lsm();
-	if (namespace_of_root(d->namespaces, d->tree, "time", NULL))
+	if (namespace_of_root(dump_namespaces(d), d->tree, "time", NULL))
 		return 0; /* it has clocks of its own */
 	read_clock(CLOCK_MONOTONIC, &monotonic);
 	read_clock(CLOCK_BOOTTIME, &boottime);

@@ -25,7 +25,7 @@
 bool next_pid_is_used(const struct restore *r, const struct task *creator)
 {
 	/* One of the tree is owned by the user namespace of its root. */
-	return creator->restore->user_ns || (r->ids && !r->inner_pids);
+	return creator->restore->inner_users || (r->ids && !r->inner_pids);
 }
 
 static int run_in_task(struct restore *r, struct task *task, const struct plan *plan)

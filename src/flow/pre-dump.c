@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "flow/dump-end.h"
 #include "flow/dump-task.h"
+#include "flow/dump-state.h"
 #include "flow/dump.h"
 #include "flow/freeze.h"
 #include "flow/freezer.h"
@@ -40,7 +41,7 @@ static int choose_all(struct dump *d)
 
 static void let_run(struct dump *d)
 {
-	freezer_end(&d->freezer);
+	freezer_end(&flow_dump_of(d)->freezer);
 	if (d->options->end == OPT_END_STOP)
 		stop_tree(d);
 	else
@@ -63,7 +64,7 @@ static int copy_all(struct dump *d)
 
 	TRY(phase_pass_dump(d, PHASE_dump_copy, NULL, NULL));
 	for_each_task(task, d->tree) {
-		if (!task->dump || !task->dump->pages)
+		if (!memory_dump_has_chosen(task))
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		TRY(memory_dump_copy(d, task));

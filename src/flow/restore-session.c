@@ -9,7 +9,6 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/table.h"
 #include "base/workers.h"
 #include "engine/engine.h"
 #include "image/inventory.h"
@@ -23,35 +22,19 @@
 
 int restore_begin(struct restore *r, const struct options *options)
 {
-	r->options = options;
+	restore_session_begin(r, options);
 	if (options->log_pid)
 		log_split(options->log_file);
-	r->pool = pool_create();
-	r->tree = task_tree_create();
-	r->stats = pool_new(r->pool, struct stats);
 	(void)fd_raise_limit();
 	return images_open(options, false, &r->store);
 }
 
 void restore_end(struct restore *r)
 {
-	struct task *task;
-
-	if (r->tree) {
-		for_each_task(task, r->tree) {
-			if (task->restore && task->restore->proc >= 0)
-				close(task->restore->proc);
-			if (task->restore && task->restore->pidfd >= 0)
-				close(task->restore->pidfd);
-		}
-	}
 	phase_restore_end(r);
 	restorer_arena_close(&r->arena);
-	store_close(&r->store);
+	restore_session_end(r);
 	workers_destroy(&r->workers);
-	task_tree_destroy(&r->tree);
-	table_destroy(&r->passed);
-	pool_destroy(&r->pool);
 }
 
 #define FD_CAPACITY 16384 /* more than that is rare, and only slower */

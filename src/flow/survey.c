@@ -22,10 +22,8 @@ static void count_objects(const struct dump *d, struct dump_survey *ret)
 				ret->memory += (task->dump->mappings.items[i].anonymous_kb +
 						task->dump->mappings.items[i].swap_kb)
 					       << 10;
-	if (d->files) {
-		(void)file_known_descriptors((struct dump *)d, &n);
-		ret->descriptors = n;
-	}
+	(void)file_known_descriptors(d, &n);
+	ret->descriptors = n;
 	snprintf(ret->root, sizeof(ret->root), "%s", d->tree->root ? d->tree->root->comm : "");
 }
 

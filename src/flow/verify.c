@@ -80,7 +80,7 @@ static int scan_all(struct store *store, struct verified *ret)
 
 static bool has_own(struct restore *r, const char *name)
 {
-	return namespace_of_root(r->namespaces, r->tree, name, NULL);
+	return namespace_of_root(restore_namespaces(r), r->tree, name, NULL);
 }
 
 /* A restore waits for zombies to be reaped. */
@@ -272,23 +272,20 @@ static void look_at_images(struct restore *r, struct verified *ret)
 int verify_run(const struct options *options, struct verified *ret)
 {
 	struct options own = *options;
-	struct restore r = { .options = &own, .needs = &ret->needs };
+	struct restore r = { .needs = &ret->needs };
 	int error;
 
 	ret->damage.quiet = ret->obstacles.quiet = true;
 	ret->damage.alike = ret->obstacles.alike = LINES_ALIKE;
-	ret->pool = r.pool = pool_create();
-	r.tree = task_tree_create();
-	r.stats = pool_new(r.pool, struct stats);
+	restore_session_begin(&r, &own);
+	ret->pool = r.pool;
 	error = images_open(options, false, &r.store);
 	if (error == 0) {
 		adopt_options(r.store, &own);
 		look_at_images(&r, ret);
 	}
 	phase_restore_end(&r);
-	store_close(&r.store);
-	task_tree_destroy(&r.tree);
-	table_destroy(&r.passed);
+	ret->pool = restore_session_end_but_pool(&r);
 	if (error == 0 && (ret->damage.list.n || ret->obstacles.list.n || !ret->linked))
 		error = -EINVAL;
 	return error;

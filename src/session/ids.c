@@ -7,60 +7,58 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "userns.pb-c.h"
-
-static uint32_t find_inner(UidGidExtent *const *map, size_t n, uint32_t outer)
+static uint32_t find_inner(const struct id_map *map, uint32_t outer)
 {
-	for (size_t i = 0; i < n; i++)
-		if (outer - map[i]->lower_first < map[i]->count)
-			return map[i]->first + (outer - map[i]->lower_first);
+	for (size_t i = 0; i < map->n; i++)
+		if (outer - map->items[i].outer < map->items[i].count)
+			return map->items[i].inner + (outer - map->items[i].outer);
 	return NO_ID;
 }
 
-static uint32_t find_outer(UidGidExtent *const *map, size_t n, uint32_t inner)
+static uint32_t find_outer(const struct id_map *map, uint32_t inner)
 {
-	for (size_t i = 0; i < n; i++)
-		if (inner - map[i]->first < map[i]->count)
-			return map[i]->lower_first + (inner - map[i]->first);
+	for (size_t i = 0; i < map->n; i++)
+		if (inner - map->items[i].inner < map->items[i].count)
+			return map->items[i].outer + (inner - map->items[i].inner);
 	return NO_ID;
 }
 
 uint32_t dump_inner_uid(const struct dump *d, uint32_t outer)
 {
-	return d->ids ? find_inner(d->ids->uid_map, d->ids->n_uid_map, outer) : outer;
+	return d->ids ? find_inner(&d->ids->users, outer) : outer;
 }
 
 uint32_t dump_inner_gid(const struct dump *d, uint32_t outer)
 {
-	return d->ids ? find_inner(d->ids->gid_map, d->ids->n_gid_map, outer) : outer;
+	return d->ids ? find_inner(&d->ids->groups, outer) : outer;
 }
 
 uint32_t restore_outer_uid(const struct restore *r, uint32_t inner)
 {
-	return r->ids ? find_outer(r->ids->uid_map, r->ids->n_uid_map, inner) : inner;
+	return r->ids ? find_outer(&r->ids->users, inner) : inner;
 }
 
 uint32_t restore_outer_gid(const struct restore *r, uint32_t inner)
 {
-	return r->ids ? find_outer(r->ids->gid_map, r->ids->n_gid_map, inner) : inner;
+	return r->ids ? find_outer(&r->ids->groups, inner) : inner;
 }
 
 /* Root of the namespace, or whoever there is. */
-static uint32_t first_of(UidGidExtent *const *map, size_t n)
+static uint32_t first_of(const struct id_map *map)
 {
-	if (find_outer(map, n, 0) != NO_ID)
+	if (find_outer(map, 0) != NO_ID)
 		return 0;
-	return n ? map[0]->first : OVERFLOW_ID;
+	return map->n ? map->items[0].inner : OVERFLOW_ID;
 }
 
 uint32_t restore_task_uid(const struct restore *r)
 {
-	return r->ids ? first_of(r->ids->uid_map, r->ids->n_uid_map) : geteuid();
+	return r->ids ? first_of(&r->ids->users) : geteuid();
 }
 
 uint32_t restore_task_gid(const struct restore *r)
 {
-	return r->ids ? first_of(r->ids->gid_map, r->ids->n_gid_map) : getegid();
+	return r->ids ? first_of(&r->ids->groups) : getegid();
 }
 
 uint32_t restore_maker_uid(const struct restore *r)

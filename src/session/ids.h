@@ -10,6 +10,20 @@
 
 #include "session/session.h"
 
+struct id_extent {
+	uint32_t inner, outer, count;
+};
+
+struct id_map {
+	const struct id_extent *items;
+	size_t n;
+};
+
+struct id_maps {
+	struct id_map users, groups;
+	bool setgroups_denied; /* nobody in there may call setgroups(2) */
+};
+
 #define NO_ID ((uint32_t)-1)
 
 /* What the kernel shows instead of an id that has no number: /proc/sys/kernel/overflowuid, which nobody changes. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every phase of a dump or of a restore is given. No kinds, no order of things. */
+/*
+ * What every phase of a dump or of a restore is given. No kinds, no order of things: what a family keeps hangs at
+ * ->states (session/state.h), and only the family knows it. tools/check-sessions.py watches over that.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -8,23 +11,21 @@
 
 #include "base/deadline.h"
 #include "base/pool.h"
-#include "fs.pb-c.h"
 #include "image/image.h"
 #include "kern/kcmp.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/stat.h"
 #include "kern/proc/status.h"
 #include "options/options.h"
+#include "session/state.h"
 #include "task/task.h"
 
-struct page_sink;
-struct plugins;
-struct workers;
-struct stats;
-struct namespace_set;
-struct task_host;
+struct id_maps;
 struct plan;
+struct plugins;
+struct stats;
 struct table;
+struct workers;
 
 /* Address space that is the same in all tasks of a restore while they are made; sparse. */
 #define ARENA_SIZE   (1ull << 30)
@@ -39,7 +40,7 @@ struct thread_dump {
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */
 	struct arch_thread_state *alone; /* the same, with an interrupted call to be made again */
-	size_t **part_offsets;		 /* object/task: what ask() leaves for answer() */
+	struct states states;
 };
 
 struct task_dump {
@@ -56,12 +57,8 @@ struct task_dump {
 	size_t n_leftovers;
 	int trackers[8]; /* descriptors that are none of the program's: kern/track.h */
 	unsigned n_trackers;
-	bool unwritten_known; /* pages of tracked mappings that were not written to are as the parent images have them
-			       */
-	bool soft_dirty;      /* the soft-dirty bits tell it, of all mappings that can be tracked */
-	struct task_tracking *tracking; /* object/memory */
-	struct task_pages *pages;	/* object/memory: chosen, not saved yet */
-	uint32_t first_with_files;	/* own pid if it is the first task with this descriptor table, else 0 */
+	uint32_t first_with_files; /* own pid if it is the first task with this descriptor table, else 0 */
+	struct states states;
 };
 
 struct dump {
@@ -77,32 +74,18 @@ struct dump {
 	int obstacle;	/* the first refusal that was passed over, else 0 */
 	struct workers *workers;
 	struct stats *stats;
-	struct plugins *plugins;       /* NULL before they are loaded */
-	struct file_dump *files;       /* object/file */
-	struct socket_dump *sockets;   /* object/socket */
-	struct network_lock *network;  /* object/net */
-	struct mount_set *mounts;      /* object/mount; NULL: no task has a mount namespace of its own */
-	struct memory_dump *memory;    /* object/memory */
-	struct lazy_dump *lazy;	       /* object/memory: what --lazy-pages leaves in the tasks */
-	int lazy_listener;	       /* --lazy-pages: who takes that memory connects here; else -1 */
-	struct page_sink *page_server; /* --page-server, until object/memory takes it; else NULL */
-	const struct task_host *host;  /* object/task */
-	struct seccomp_dump *seccomp;  /* object/task/seccomp/seccomp.c */
+	struct plugins *plugins; /* NULL before they are loaded */
 	struct inventory *inventory;
-	struct freezer *freezer;     /* flow/freezer.c: of --freeze-cgroup, until the tasks are let go */
-	struct reaper *reaper;	     /* flow/reaper.c: while the tree is being stopped */
-	bool was_frozen;	     /* that cgroup, before we came */
-	struct cgroup_dump *cgroups; /* object/cgroup; NULL: not our business */
-	bool own_network;	     /* the root task has a network of its own, which scripts may cut off */
-	bool network_cut_off;	     /* the action network-lock has run */
-	bool left_stopped;	     /* the dump has succeeded, its tasks stay stopped */
-	bool taken; /* something was read that nobody can put back: the tasks must not run on as if nothing was */
-	struct namespace_set *namespaces; /* object/namespace */
-	bool inner_pids;		  /* the tree has a pid namespace of its own: session/pids.h */
-	const struct UsernsEntry *ids;	  /* the tree has a user namespace of its own: session/ids.h; else NULL */
+	bool own_network;  /* the root task has a network of its own, which scripts may cut off */
+	bool was_frozen;   /* the cgroup of --freeze-cgroup, before we came */
+	bool left_stopped; /* the dump has succeeded, its tasks stay stopped */
+	bool taken;	 /* something was read that nobody can put back: the tasks must not run on as if nothing was */
+	bool inner_pids; /* the tree has a pid namespace of its own: session/pids.h */
+	const struct id_maps *ids; /* the tree has a user namespace of its own: session/ids.h; else NULL */
 	struct parasite_cache *parasite_cache;
 	struct parasite_watch *watch; /* NULL: nobody takes our memory out of the tasks, should we be killed */
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
+	struct states *states;
 };
 
 struct thread_restore {
@@ -118,11 +101,10 @@ struct task_restore {
 	bool early;   /* is made before its creator leaves its first session */
 	bool adopted; /* a helper: a child of its creator, which ends, and so its parent gets it */
 	bool made;
-	struct task *memory_from;	   /* the task whose memory it shares (CLONE_VM), else NULL */
-	struct task *files_from;	   /* the task whose descriptor table it shares, else NULL */
-	const struct UsernsEntry *user_ns; /* it lives in a user namespace within that of the root; NULL: it does not */
-	FsEntry *fs;
-	void *memory; /* object/memory */
+	struct task *memory_from; /* the task whose memory it shares (CLONE_VM), else NULL */
+	struct task *files_from;  /* the task whose descriptor table it shares, else NULL */
+	bool inner_users;	  /* it lives in a user namespace within that of the root */
+	struct states states;
 };
 
 struct restore {
@@ -141,32 +123,33 @@ struct restore {
 	uint64_t birth_flags;	       /* CLONE_NEW*: what the root task is born into */
 	bool own_network;	       /* it has a network of its own, which scripts may cut off */
 	bool announced;		       /* scripts and clients hear of its namespaces */
-	struct own_vdso *vdso;	       /* object/memory: the vdso of this kernel */
 	struct inventory *inventory;
-	struct namespace_set *namespaces; /* object/namespace; NULL before the tasks are loaded */
-	bool inner_pids;		  /* session/pids.h */
-	bool inner_users;		  /* tasks have user namespaces within that of the root */
-	const struct UsernsEntry *ids;	  /* session/ids.h; NULL: the tree has the ids that we see */
+	bool inner_pids;	   /* session/pids.h */
+	bool inner_users;	   /* tasks have user namespaces within that of the root */
+	const struct id_maps *ids; /* session/ids.h; NULL: the tree has the ids that we see */
 	const uint32_t *groups; /* the supplementary groups of new tasks, as they see them, until they get their own */
 	size_t n_groups;
-	struct broker *broker; /* object/namespace: a process of ours in the user namespace of the tree; NULL: none */
-	int stand_in;	       /* a pidfd of it, of which tasks fetch descriptors, as they can't from us */
+	int stand_in; /* with ids: a pidfd of a process of ours of which tasks fetch descriptors, as they can't from us
+		       */
 	/* Runs boot(), which makes the root task, as those who own its user namespace; NULL: it has none of its own. */
 	int (*give_birth)(struct restore *r, int (*boot)(void *arg), void *arg);
 	int us; /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
-	struct file_set *files;	      /* object/file */
-	struct network_lock *network; /* object/net */
-	struct lazy_restore *lazy;    /* object/memory: NULL without --lazy-pages */
-	struct mount_set *mounts;     /* object/mount; NULL: no task has a mount namespace of its own */
-	struct shared_set *shared;    /* object/memory: shared memory objects */
-	struct restore_self *self;    /* object/task */
-	const struct task_host *host; /* object/task */
 	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */
 	struct needs *needs;
-	int damage;			/* the first failure that was passed over, else 0 */
-	struct seccomp_set *seccomp;	/* object/task/seccomp/seccomp.c */
-	struct cgroup_restore *cgroups; /* object/cgroup; NULL: nothing is to be done */
+	int damage; /* the first failure that was passed over, else 0 */
+	struct states *states;
 };
+
+/*
+ * What every session has: its pool, tree, statistics and room for states. The end destroys all that was made in it,
+ * and the store with it; it may be called of one that never began.
+ */
+void dump_session_begin(struct dump *d, const struct options *options);
+void dump_session_end(struct dump *d);
+void restore_session_begin(struct restore *r, const struct options *options);
+void restore_session_end(struct restore *r);
+/* The pool is the caller's now: texts in it are still needed. */
+struct pool *restore_session_end_but_pool(struct restore *r);
 
 /* Steps of a new task: a pidfd of the coordinator in this slot (blob/abi/steps.h), to be closed by steps of the caller.
  */

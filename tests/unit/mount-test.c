@@ -10,8 +10,8 @@
 
 #include "base/fail.h"
 #include "object/mount/core.h"
+#include "session/ids.h"
 #include "session/session.h"
-#include "userns.pb-c.h"
 
 struct tree {
 	struct pool *pool;
@@ -32,7 +32,7 @@ static int end(void **state)
 {
 	struct tree *tree = *state;
 
-	mount_set_done(&tree->set);
+	mount_state.destroy(&tree->set);
 	pool_destroy(&tree->pool);
 	free(tree);
 	return 0;
@@ -184,15 +184,10 @@ static void test_masters_in_circle(void **state)
 /* What the kernel shows are our ids, what is written are those of the tree. */
 static void test_owner_options(void **state)
 {
-	UidGidExtent low = UID_GID_EXTENT__INIT, high = UID_GID_EXTENT__INIT;
-	UidGidExtent *map[] = { &low, &high };
-	UsernsEntry ids = USERNS_ENTRY__INIT;
+	const struct id_extent map[] = { { 0, 100000, 1000 }, { 1000, 5000, 10 } };
+	const struct id_maps ids = { .users = { map, 2 }, .groups = { map, 2 } };
 	struct dump d = { .pool = ((struct tree *)*state)->pool, .ids = &ids };
 
-	low = (UidGidExtent){ low.base, 0, 100000, 1000 };
-	high = (UidGidExtent){ high.base, 1000, 5000, 10 };
-	ids.n_uid_map = ids.n_gid_map = 2;
-	ids.uid_map = ids.gid_map = map;
 	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "rw,size=4k,uid=100033,gid=5009"),
 			    "size=4k,uid=33,gid=1009");
 	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "rw,uid=0,gid=5010,mode=755"), "mode=755");

@@ -39,9 +39,7 @@ static int open_zoo(void **state)
 	zoo->options.file_locks = true;
 	zoo->dir = open(COMPAT "/zoo/images", O_RDONLY | O_DIRECTORY);
 	assert_true(zoo->dir >= 0);
-	zoo->r.options = &zoo->options;
-	zoo->r.pool = pool_create();
-	zoo->r.tree = task_tree_create();
+	restore_session_begin(&zoo->r, &zoo->options);
 	zoo->r.inventory = pool_new(zoo->r.pool, struct inventory);
 	return store_open_dir(zoo->dir, false, &zoo->r.store);
 }
@@ -52,10 +50,7 @@ static int close_zoo(void **state)
 
 	phase_restore_clean(&zoo->r);
 	phase_restore_end(&zoo->r);
-	store_close(&zoo->r.store);
-	task_tree_destroy(&zoo->r.tree);
-	table_destroy(&zoo->r.passed);
-	pool_destroy(&zoo->r.pool);
+	restore_session_end(&zoo->r);
 	options_done(&zoo->options);
 	close(zoo->dir);
 	free(zoo);

@@ -83,9 +83,7 @@ static int set_up(void **state)
 {
 	struct scene *s = xzalloc(sizeof(*s));
 
-	s->r.options = &s->options;
-	s->r.pool = pool_create();
-	s->r.tree = task_tree_create();
+	restore_session_begin(&s->r, &s->options);
 	s->r.store = store_create_memory();
 	s->task = task_tree_add(s->r.tree, NULL, 100);
 	s->task->vpid = 100;
@@ -99,6 +97,7 @@ static int set_up(void **state)
 	s->task->mm = pool_new(s->r.pool, MmEntry);
 	mm_entry__init(s->task->mm);
 	s->task->restore = pool_new(s->r.pool, struct task_restore);
+	s->task->restore->proc = s->task->restore->pidfd = -1;
 	fill_records(s);
 	assert_int_equal(self_read(&s->r), 0);
 	assert_int_equal(find_part("seccomp")->load(&s->r), 0);
@@ -110,10 +109,7 @@ static int tear_down(void **state)
 {
 	struct scene *s = *state;
 
-	store_close(&s->r.store);
-	task_tree_destroy(&s->r.tree);
-	table_destroy(&s->r.passed);
-	pool_destroy(&s->r.pool);
+	restore_session_end(&s->r);
 	free(s);
 	failure_reset();
 	return 0;
@@ -187,14 +183,15 @@ static void damaged_limits(void **state)
 	REFUSED("limits", limit.cur, 1, EINVAL);
 
 	/* Ours is lower and may not be raised: both fall, or it is an error. */
-	s->r.self->status.cap_effective = 0;
-	s->r.self->limits[RLIMIT_NOFILE].rlim_max = 100;
+	restore_self_of(&s->r)->status.cap_effective = 0;
+	restore_self_of(&s->r)->limits[RLIMIT_NOFILE].rlim_max = 100;
 	limit.cur = 100;
 	limit.max = 200;
-	s->r.self->limits[RLIMIT_NICE].rlim_max = s->r.self->limits[RLIMIT_RTPRIO].rlim_max = 1000;
+	restore_self_of(&s->r)->limits[RLIMIT_NICE].rlim_max = restore_self_of(&s->r)->limits[RLIMIT_RTPRIO].rlim_max =
+		1000;
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		if (i != RLIMIT_NOFILE)
-			s->r.self->limits[i].rlim_max = RLIM_INFINITY;
+			restore_self_of(&s->r)->limits[i].rlim_max = RLIM_INFINITY;
 	assert_int_equal(check(s, "limits"), 0);
 	failure_reset();
 	limit.cur = 101;
@@ -202,7 +199,7 @@ static void damaged_limits(void **state)
 	s->options.strict_rlimits = true;
 	assert_int_equal(check(s, "limits"), -EPERM);
 	assert_non_null(strstr(failure_text(), "open files"));
-	s->r.self->status.cap_effective = 1ull << CAP_SYS_RESOURCE;
+	restore_self_of(&s->r)->status.cap_effective = 1ull << CAP_SYS_RESOURCE;
 	assert_int_equal(check(s, "limits"), 0);
 }
 

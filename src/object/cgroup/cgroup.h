@@ -23,4 +23,3 @@ int cgroup_restore_limit(struct restore *r);
 int cgroup_restore_freeze(struct restore *r);
 /* The restore has failed and all tasks are dead: removes the directories that were made. */
 void cgroup_restore_undo(struct restore *r);
-void cgroup_restore_done(struct restore *r);

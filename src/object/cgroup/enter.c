@@ -41,8 +41,8 @@ static const char *path_of(const struct cg_set *set, const struct cg_hierarchy *
 /* The set of criu is known only by its places: a task of it that is made by one of another set goes back there. */
 static int move_all(struct restore *r, const struct cg_set *from, const struct cg_set *to, const char *file, pid_t id)
 {
-	for (size_t i = 0; i < r->cgroups->n_hierarchies; i++) {
-		struct cg_hierarchy *hierarchy = &r->cgroups->hierarchies[i];
+	for (size_t i = 0; i < cgroup_restore_of(r)->n_hierarchies; i++) {
+		struct cg_hierarchy *hierarchy = &cgroup_restore_of(r)->hierarchies[i];
 		struct cg_place place = { .hierarchy = hierarchy };
 
 		if (hierarchy->absent)
@@ -64,7 +64,7 @@ static const struct cg_set *set_of(const struct restore *r, const struct task *t
 
 int cgroup_restore_enter(struct restore *r, struct task *task)
 {
-	if (!r->cgroups || !task_is_live(task))
+	if (!cgroup_restore_of(r) || !task_is_live(task))
 		return 0;
 	return move_all(r, set_of(r, task->restore->creator), set_of(r, task), "cgroup.procs", task->pid);
 }
@@ -73,7 +73,7 @@ int cgroup_restore_enter_threads(struct restore *r, struct task *task)
 {
 	struct thread *thread;
 
-	if (!r->cgroups)
+	if (!cgroup_restore_of(r))
 		return 0;
 	for_each_thread(thread, task)
 		if (thread != task->leader)
@@ -184,10 +184,10 @@ int cgroup_restore_freeze(struct restore *r)
 	int error = 0;
 	size_t n = 0;
 
-	while (r->cgroups && error == 0 && n < r->cgroups->directories.n)
-		error = freeze_directory(r, &r->cgroups->directories.items[n++], false);
+	while (cgroup_restore_of(r) && error == 0 && n < cgroup_restore_of(r)->directories.n)
+		error = freeze_directory(r, &cgroup_restore_of(r)->directories.items[n++], false);
 	/* Frozen tasks of cgroup v1 could not be killed. */
 	while (error < 0 && n > 0)
-		(void)freeze_directory(r, &r->cgroups->directories.items[--n], true);
+		(void)freeze_directory(r, &cgroup_restore_of(r)->directories.items[--n], true);
 	return error;
 }

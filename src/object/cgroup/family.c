@@ -11,5 +11,4 @@ const struct object_family cgroup_family = {
 	.restore_settle = cgroup_restore_limit,
 	.restore_resume = cgroup_restore_freeze,
 	.restore_undo = cgroup_restore_undo,
-	.restore_end = cgroup_restore_done,
 };

@@ -14,6 +14,22 @@
 
 #define DEPTH_MAX 200
 
+static void close_hierarchies(void *state)
+{
+	struct cgroup_restore *cgroups = state;
+
+	for (size_t i = 0; i < cgroups->n_hierarchies; i++)
+		auto_close(&cgroups->hierarchies[i].root);
+	vector_done(&cgroups->directories);
+}
+
+const struct state_type cgroup_restore_state = { sizeof(struct cgroup_restore), close_hierarchies };
+
+struct cgroup_restore *cgroup_restore_of(const struct restore *r)
+{
+	return state_find(r->states, &cgroup_restore_state);
+}
+
 /* Each part of "a/b" is a name. */
 static bool is_path(const char *path)
 {
@@ -73,7 +89,7 @@ static const CgControllerEntry *find_record(const CgroupEntry *entry, const char
 
 static struct cg_hierarchy *add_hierarchy(struct restore *r, const CgroupEntry *entry, const char *name)
 {
-	struct cgroup_restore *cgroups = r->cgroups;
+	struct cgroup_restore *cgroups = cgroup_restore_of(r);
 	struct cg_hierarchy *hierarchy;
 
 	for (size_t i = 0; i < cgroups->n_hierarchies; i++)
@@ -145,7 +161,7 @@ const char *cgroup_here(struct restore *r, const struct cg_hierarchy *hierarchy,
 
 static void add_set(struct restore *r, const CgroupEntry *entry, const CgSetEntry *record)
 {
-	struct cg_set *set = &r->cgroups->sets[r->cgroups->n_sets++];
+	struct cg_set *set = &cgroup_restore_of(r)->sets[cgroup_restore_of(r)->n_sets++];
 
 	*set = (struct cg_set){ .id = record->id, .places = pool_array(r->pool, struct cg_place, record->n_ctls) };
 	for (size_t i = 0; i < record->n_ctls; i++) {
@@ -192,9 +208,9 @@ int cgroup_restore_load(struct restore *r)
 	TRY(check_record(entry));
 	for (size_t i = 0; i < entry->n_sets; i++)
 		n += entry->sets[i]->n_ctls;
-	r->cgroups = pool_new(r->pool, struct cgroup_restore);
-	r->cgroups->hierarchies = pool_array(r->pool, struct cg_hierarchy, n);
-	r->cgroups->sets = pool_array(r->pool, struct cg_set, entry->n_sets);
+	state_make(r->states, &cgroup_restore_state);
+	cgroup_restore_of(r)->hierarchies = pool_array(r->pool, struct cg_hierarchy, n);
+	cgroup_restore_of(r)->sets = pool_array(r->pool, struct cg_set, entry->n_sets);
 	for (size_t i = 0; i < entry->n_sets; i++)
 		add_set(r, entry, entry->sets[i]);
 	return 0;
@@ -215,11 +231,11 @@ const struct cg_set *cgroup_set_of(const struct restore *r, const struct thread 
 {
 	uint32_t number = number_of(thread);
 
-	if (!r->cgroups || !number)
+	if (!cgroup_restore_of(r) || !number)
 		return NULL;
-	for (size_t i = 0; i < r->cgroups->n_sets; i++)
-		if (r->cgroups->sets[i].id == number)
-			return &r->cgroups->sets[i];
+	for (size_t i = 0; i < cgroup_restore_of(r)->n_sets; i++)
+		if (cgroup_restore_of(r)->sets[i].id == number)
+			return &cgroup_restore_of(r)->sets[i];
 	return NULL;
 }
 
@@ -227,7 +243,7 @@ int cgroup_restore_check(struct restore *r, struct thread *thread)
 {
 	uint32_t number = number_of(thread);
 
-	if (!r->cgroups || !number || cgroup_set_of(r, thread) ||
+	if (!cgroup_restore_of(r) || !number || cgroup_set_of(r, thread) ||
 	    (r->inventory->has_root_cg_set && r->inventory->root_cg_set == number))
 		return 0;
 	return refuse(EINVAL, "it is in the set of cgroups %u, which cgroup.img does not have: the image is damaged",

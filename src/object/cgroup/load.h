@@ -56,6 +56,10 @@ struct cgroup_restore {
 	VECTOR(struct cg_directory) directories; /* that exist; parents before children */
 };
 
+/* load.c; NULL: nothing is to be done. */
+extern const struct state_type cgroup_restore_state;
+struct cgroup_restore *cgroup_restore_of(const struct restore *r);
+
 /* the phases load and check of the part: nothing exists yet, nothing of this machine is asked. */
 int cgroup_restore_load(struct restore *r);
 int cgroup_restore_check(struct restore *r, struct thread *thread);

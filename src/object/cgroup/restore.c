@@ -27,10 +27,10 @@ static const char *hierarchy_title(const struct cg_hierarchy *hierarchy)
 
 static bool is_needed(const struct restore *r, const struct cg_hierarchy *hierarchy)
 {
-	for (size_t i = 0; i < r->cgroups->n_sets; i++)
-		for (size_t k = 0; k < r->cgroups->sets[i].n; k++)
-			if (r->cgroups->sets[i].places[k].hierarchy == hierarchy &&
-			    strcmp(r->cgroups->sets[i].places[k].path, "/") != 0)
+	for (size_t i = 0; i < cgroup_restore_of(r)->n_sets; i++)
+		for (size_t k = 0; k < cgroup_restore_of(r)->sets[i].n; k++)
+			if (cgroup_restore_of(r)->sets[i].places[k].hierarchy == hierarchy &&
+			    strcmp(cgroup_restore_of(r)->sets[i].places[k].path, "/") != 0)
 				return true;
 	return false;
 }
@@ -42,8 +42,8 @@ static int open_hierarchies(struct restore *r)
 
 	TRY(self);
 	TRY(proc_cgroups_read(self, r->pool, &own));
-	for (size_t i = 0; i < r->cgroups->n_hierarchies; i++) {
-		struct cg_hierarchy *hierarchy = &r->cgroups->hierarchies[i];
+	for (size_t i = 0; i < cgroup_restore_of(r)->n_hierarchies; i++) {
+		struct cg_hierarchy *hierarchy = &cgroup_restore_of(r)->hierarchies[i];
 		const struct proc_cgroup *found = hierarchy_find(&own, hierarchy->name);
 
 		hierarchy->absent = !found && !is_needed(r, hierarchy);
@@ -96,7 +96,7 @@ static int have_directory(struct restore *r, struct cg_hierarchy *hierarchy, con
 
 	if (mkdirat(hierarchy->root, path + 1, 0755) < 0)
 		return errno == EEXIST ? 0 : fail_errno("making the cgroup");
-	made = vector_push(&r->cgroups->directories);
+	made = vector_push(&cgroup_restore_of(r)->directories);
 	*made = (struct cg_directory){ .hierarchy = hierarchy, .path = path, .made = true };
 	if (controllers_have(hierarchy->name, "cpuset")) {
 		AUTO_CLOSE int dir = openat(hierarchy->root, path + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -154,8 +154,9 @@ static int make_directory(struct restore *r, struct cg_hierarchy *hierarchy, con
 		TRY(made);
 	}
 	if (!made)
-		*vector_push(&r->cgroups->directories) = (struct cg_directory){ .hierarchy = hierarchy, .path = path };
-	directory = &r->cgroups->directories.items[r->cgroups->directories.n - 1];
+		*vector_push(&cgroup_restore_of(r)->directories) =
+			(struct cg_directory){ .hierarchy = hierarchy, .path = path };
+	directory = &cgroup_restore_of(r)->directories.items[cgroup_restore_of(r)->directories.n - 1];
 	directory->record = record;
 	directory->settled = record && (made || mode == OPT_CGROUPS_PROPS || mode >= OPT_CGROUPS_FULL);
 	TRY(cgroup_settle(directory, PROPERTY_EARLY));
@@ -174,9 +175,9 @@ static int make_tree(struct restore *r, struct cg_hierarchy *hierarchy, const ch
 
 static bool is_known(const struct restore *r, const struct cg_place *place)
 {
-	for (size_t i = 0; i < r->cgroups->directories.n; i++)
-		if (r->cgroups->directories.items[i].hierarchy == place->hierarchy &&
-		    !strcmp(r->cgroups->directories.items[i].path, place->path))
+	for (size_t i = 0; i < cgroup_restore_of(r)->directories.n; i++)
+		if (cgroup_restore_of(r)->directories.items[i].hierarchy == place->hierarchy &&
+		    !strcmp(cgroup_restore_of(r)->directories.items[i].path, place->path))
 			return true;
 	return false;
 }
@@ -184,9 +185,9 @@ static bool is_known(const struct restore *r, const struct cg_place *place)
 /* Where tasks were, if the images say nothing of the directories. */
 static int make_places(struct restore *r)
 {
-	for (size_t i = 0; i < r->cgroups->n_sets; i++)
-		for (size_t k = 0; k < r->cgroups->sets[i].n; k++) {
-			const struct cg_place *place = &r->cgroups->sets[i].places[k];
+	for (size_t i = 0; i < cgroup_restore_of(r)->n_sets; i++)
+		for (size_t k = 0; k < cgroup_restore_of(r)->sets[i].n; k++) {
+			const struct cg_place *place = &cgroup_restore_of(r)->sets[i].places[k];
 
 			if (!place->hierarchy->absent && !is_known(r, place))
 				TRY(make_directory(r, place->hierarchy, place->path, NULL));
@@ -198,12 +199,12 @@ int cgroup_restore_make(struct restore *r)
 {
 	/* An ordinary user has no power over cgroups. */
 	if (r->options->unprivileged || geteuid() != 0)
-		r->cgroups = NULL;
-	if (!r->cgroups)
+		state_drop(r->states, &cgroup_restore_state);
+	if (!cgroup_restore_of(r))
 		return 0;
 	TRY(open_hierarchies(r));
-	for (size_t i = 0; i < r->cgroups->n_hierarchies; i++) {
-		struct cg_hierarchy *hierarchy = &r->cgroups->hierarchies[i];
+	for (size_t i = 0; i < cgroup_restore_of(r)->n_hierarchies; i++) {
+		struct cg_hierarchy *hierarchy = &cgroup_restore_of(r)->hierarchies[i];
 
 		for (size_t k = 0; hierarchy->record && !hierarchy->absent && k < hierarchy->record->n_dirs; k++) {
 			const CgroupDirEntry *head = hierarchy->record->dirs[k];
@@ -238,23 +239,12 @@ static void remove_directory(const struct cg_directory *directory)
 
 void cgroup_restore_undo(struct restore *r)
 {
-	for (size_t i = r->cgroups ? r->cgroups->directories.n : 0; i > 0; i--) {
-		const struct cg_directory *directory = &r->cgroups->directories.items[i - 1];
+	for (size_t i = cgroup_restore_of(r) ? cgroup_restore_of(r)->directories.n : 0; i > 0; i--) {
+		const struct cg_directory *directory = &cgroup_restore_of(r)->directories.items[i - 1];
 
 		if (directory->made)
 			remove_directory(directory);
 		else
 			cgroup_freeze_found(directory);
 	}
-}
-
-void cgroup_restore_done(struct restore *r)
-{
-	if (!r->cgroups)
-		return;
-	for (size_t i = 0; i < r->cgroups->n_hierarchies; i++)
-		if (r->cgroups->hierarchies[i].root >= 0)
-			close(r->cgroups->hierarchies[i].root);
-	vector_done(&r->cgroups->directories);
-	r->cgroups = NULL;
 }

@@ -35,6 +35,14 @@ struct cgroup_dump {
 	CgroupEntry *entry;
 };
 
+static const struct state_type cgroup_dump_state = { sizeof(struct cgroup_dump), NULL };
+
+/* NULL: not our business. */
+static struct cgroup_dump *cgroup_dump_of(const struct dump *d)
+{
+	return state_find(d->states, &cgroup_dump_state);
+}
+
 /* An ordinary user has no power over cgroups. */
 static bool is_our_business(const struct dump *d)
 {
@@ -45,25 +53,26 @@ static struct set *add_set(struct dump *d, const char *text, const struct namesp
 {
 	struct set *set = pool_new(d->pool, struct set);
 
-	*set = (struct set){ ++d->cgroups->n_sets, pool_string(d->pool, text), ns, thread, d->cgroups->sets };
-	d->cgroups->sets = set;
+	*set = (struct set){ ++cgroup_dump_of(d)->n_sets, pool_string(d->pool, text), ns, thread,
+			     cgroup_dump_of(d)->sets };
+	cgroup_dump_of(d)->sets = set;
 	return set;
 }
 
 /* Threads that follow each other are mostly in the same set. */
 static struct set *find_set(struct dump *d, const char *text, const struct thread *thread)
 {
-	const struct namespace *ns = namespace_of(d->namespaces, thread->task, namespace_kind_find("cgroup"));
+	const struct namespace *ns = namespace_of(dump_namespaces(d), thread->task, namespace_kind_find("cgroup"));
 	struct set **place, *set;
 
 	if (ns && ns->own)
 		ns = NULL;
 
-	for (place = &d->cgroups->sets; (set = *place); place = &set->next)
+	for (place = &cgroup_dump_of(d)->sets; (set = *place); place = &set->next)
 		if (set->ns == ns && !strcmp(set->text, text)) {
 			*place = set->next;
-			set->next = d->cgroups->sets;
-			return d->cgroups->sets = set;
+			set->next = cgroup_dump_of(d)->sets;
+			return cgroup_dump_of(d)->sets = set;
 		}
 	return add_set(d, text, ns, thread);
 }
@@ -84,11 +93,11 @@ static int collect_sets(struct dump *d)
 	if (error == -ENOENT) /* a kernel without cgroups */
 		return 0;
 	TRY(error);
-	d->cgroups = pool_new(d->pool, struct cgroup_dump);
+	state_make(d->states, &cgroup_dump_state);
 	add_set(d, text.data ?: "", NULL, NULL);
 	TRY(proc_cgroups_parse(pool_string(d->pool, text.data ?: ""), d->pool, &own));
-	d->cgroups->own = own;
-	d->cgroups->own.items = pool_copy(d->pool, own.items, own.n * sizeof(*own.items));
+	cgroup_dump_of(d)->own = own;
+	cgroup_dump_of(d)->own.items = pool_copy(d->pool, own.items, own.n * sizeof(*own.items));
 	return 0;
 }
 
@@ -99,7 +108,7 @@ static int dump_set(struct dump *d, struct thread *thread)
 	AUTO(buffer_done) struct buffer text = { 0 };
 	int error;
 
-	if (!d->cgroups)
+	if (!cgroup_dump_of(d))
 		return 0;
 	error = proc_read_record(own >= 0 ? own : thread->task->dump->proc, "cgroup", &text);
 	if (error == -ENOENT || error == -ESRCH)
@@ -210,14 +219,14 @@ static int finish_sets(struct dump *d)
 {
 	CgroupEntry *entry;
 
-	if (!d->cgroups)
+	if (!cgroup_dump_of(d))
 		return 0;
-	entry = d->cgroups->entry = pool_new(d->pool, CgroupEntry);
+	entry = cgroup_dump_of(d)->entry = pool_new(d->pool, CgroupEntry);
 	cgroup_entry__init(entry);
 	d->inventory->has_root_cg_set = true;
 	d->inventory->root_cg_set = OWN_SET;
-	entry->sets = pool_array(d->pool, CgSetEntry *, d->cgroups->n_sets);
-	for (const struct set *set = d->cgroups->sets; set; set = set->next) {
+	entry->sets = pool_array(d->pool, CgSetEntry *, cgroup_dump_of(d)->n_sets);
+	for (const struct set *set = cgroup_dump_of(d)->sets; set; set = set->next) {
 		CgSetEntry *record;
 
 		if (set->id == OWN_SET)
@@ -233,10 +242,10 @@ static int finish_sets(struct dump *d)
 
 static int write_sets(struct dump *d)
 {
-	if (!d->cgroups || !d->cgroups->entry->n_sets)
+	if (!cgroup_dump_of(d) || !cgroup_dump_of(d)->entry->n_sets)
 		return 0;
-	TRY(cgroup_dump_trees(d, &d->cgroups->own, d->cgroups->entry));
-	return image_write_one(d->store, IMAGE_CGROUP, d->cgroups->entry);
+	TRY(cgroup_dump_trees(d, &cgroup_dump_of(d)->own, cgroup_dump_of(d)->entry));
+	return image_write_one(d->store, IMAGE_CGROUP, cgroup_dump_of(d)->entry);
 }
 
 const struct task_part sets_part = {

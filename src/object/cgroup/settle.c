@@ -85,9 +85,9 @@ int cgroup_settle(const struct cg_directory *directory, enum property_when when)
 
 int cgroup_restore_limit(struct restore *r)
 {
-	if (!r->cgroups)
+	if (!cgroup_restore_of(r))
 		return 0;
-	for (size_t i = 0; i < r->cgroups->directories.n; i++)
-		TRY(cgroup_settle(&r->cgroups->directories.items[i], PROPERTY_LATE));
+	for (size_t i = 0; i < cgroup_restore_of(r)->directories.n; i++)
+		TRY(cgroup_settle(&cgroup_restore_of(r)->directories.items[i], PROPERTY_LATE));
 	return 0;
 }

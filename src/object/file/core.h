@@ -68,6 +68,9 @@ struct file_dump {
 	VECTOR(struct walked *) walked; /* of notify/path.c */
 };
 
+/* NULL before dump/begin. */
+struct file_dump *file_dump_of(const struct dump *d);
+
 /* A descriptor table to be restored. */
 struct descriptor_table {
 	uint32_t files_id;
@@ -93,6 +96,9 @@ struct file_set {
 	void *slots[FILE_KINDS_MAX];
 };
 
+/* NULL before restore/load and after restore/clean. */
+struct file_set *file_set_of(const struct restore *r);
+
 /* Collects what is known about of->task_fd (or of->fd, if that is a descriptor of ours) beside the copy itself. info
    reads the fdinfo of the process that has the number; of->fdinfo points to it. */
 int file_describe(struct open_file *of, struct fdinfo *info);
@@ -113,10 +119,10 @@ struct file_later {
 	void *arg;
 };
 int file_run_later(struct dump *d);
-void file_later_done(struct dump *d); /* what is still to be done is forgotten */
+void file_later_done(struct file_dump *files); /* what is still to be done is forgotten */
 
 /* notify/path.c: forgets where inodes were found. */
-void path_forget_walks(struct dump *d);
+void path_forget_walks(struct file_dump *files);
 
 extern const struct file_kind external_kind;
 

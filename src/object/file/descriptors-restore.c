@@ -77,12 +77,12 @@ static int link_table(struct restore *r, struct task *task, struct descriptor_ta
 
 struct descriptor_table *file_table_of(struct restore *r, const struct task *task)
 {
-	return task->ids ? table_find(r->files->tables, task->ids->files_id) : NULL;
+	return task->ids ? table_find(file_set_of(r)->tables, task->ids->files_id) : NULL;
 }
 
 size_t file_count_descriptors(struct restore *r, const struct task *task)
 {
-	const struct descriptor_table *table = r->files ? file_table_of(r, task) : NULL;
+	const struct descriptor_table *table = file_set_of(r) ? file_table_of(r, task) : NULL;
 
 	return table ? table->n : 0;
 }
@@ -91,7 +91,7 @@ size_t file_count_descriptors(struct restore *r, const struct task *task)
 static int raise_limit(struct restore *r, uint32_t highest)
 {
 	struct rlimit limit;
-	rlim_t wanted = r->files->files.n + SPARE_DESCRIPTORS;
+	rlim_t wanted = file_set_of(r)->files.n + SPARE_DESCRIPTORS;
 
 	if (wanted < highest + SPARE_DESCRIPTORS)
 		wanted = highest + SPARE_DESCRIPTORS;
@@ -124,7 +124,7 @@ int file_load_tables(struct restore *r)
 		table = pool_new(r->pool, struct descriptor_table);
 		table->files_id = task->ids->files_id;
 		TRY(restore_go_on(r, read_table(r, table)));
-		table_set(r->files->tables, table->files_id, table);
+		table_set(file_set_of(r)->tables, table->files_id, table);
 		TRY(restore_go_on(r, link_table(r, task, table)));
 		if (table->n && table->entries[table->n - 1]->fd > highest)
 			highest = table->entries[table->n - 1]->fd;
@@ -254,7 +254,7 @@ static int plan_descriptor(struct restore *r, struct task *task, struct file *f,
 
 static int make_early(struct restore *r)
 {
-	struct file_set *files = r->files;
+	struct file_set *files = file_set_of(r);
 
 	if (files->early_made)
 		return 0;

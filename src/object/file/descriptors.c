@@ -57,8 +57,8 @@ static int dump_descriptor(struct dump *d, struct task *task, int number, struct
 		return 0;
 	TRY(is_new);
 	TRY(locks_dump(d, &of, is_new));
-	table_set2(d->files->descriptors, task->ids->files_id, (uint64_t)number, dumped);
-	*vector_push(&d->files->known) =
+	table_set2(file_dump_of(d)->descriptors, task->ids->files_id, (uint64_t)number, dumped);
+	*vector_push(&file_dump_of(d)->known) =
 		(struct known_descriptor){ task, number, dumped->id, of.stat.st_ino, dumped->type };
 	entry.id = dumped->id;
 	entry.type = dumped->type;
@@ -102,13 +102,15 @@ int file_dump_tables(struct dump *d)
 
 uint32_t file_find_dumped(struct dump *d, struct task *task, int fd)
 {
-	struct dumped *dumped = table_find2(d->files->descriptors, task->ids->files_id, (uint64_t)fd);
+	struct dumped *dumped = table_find2(file_dump_of(d)->descriptors, task->ids->files_id, (uint64_t)fd);
 
 	return dumped ? dumped->id : 0;
 }
 
-const struct known_descriptor *file_known_descriptors(struct dump *d, size_t *ret_n)
+const struct known_descriptor *file_known_descriptors(const struct dump *d, size_t *ret_n)
 {
-	*ret_n = d->files->known.n;
-	return d->files->known.items;
+	const struct file_dump *files = file_dump_of(d);
+
+	*ret_n = files ? files->known.n : 0;
+	return files ? files->known.items : NULL;
 }

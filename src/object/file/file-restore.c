@@ -22,12 +22,12 @@
 
 void **file_restore_slot(struct restore *r, const struct file_kind *kind)
 {
-	return &r->files->slots[file_kind_index(kind)];
+	return &file_set_of(r)->slots[file_kind_index(kind)];
 }
 
 struct file *file_find(struct restore *r, uint32_t id)
 {
-	return table_find(r->files->by_id, id);
+	return table_find(file_set_of(r)->by_id, id);
 }
 
 int file_use(struct restore *r, uint32_t id, struct file **ret)
@@ -69,7 +69,7 @@ static uint32_t network_of(struct restore *r, const FileEntry *entry)
 	uint32_t id = recorded_network(entry);
 	struct namespace *ns = NULL;
 
-	return id || !namespace_of_root(r->namespaces, r->tree, "net", &ns) ? id : ns->id;
+	return id || !namespace_of_root(restore_namespaces(r), r->tree, "net", &ns) ? id : ns->id;
 }
 
 int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
@@ -99,7 +99,7 @@ int file_own_later(struct restore *r, struct file *f, const FownEntry *owner)
 	if (!owner || !owner->pid)
 		return 0;
 	f->users++;
-	*vector_push(&r->files->owners) = (struct late_owner){ f, owner };
+	*vector_push(&file_set_of(r)->owners) = (struct late_owner){ f, owner };
 	return 0;
 }
 
@@ -157,12 +157,12 @@ static int add_file(struct restore *r, struct image *image, FileEntry *entry)
 	f->id = entry->id;
 	f->entry = entry;
 	f->fd = -1;
-	known = table_find(r->files->by_id, f->id);
+	known = table_find(file_set_of(r)->by_id, f->id);
 	if (known)
 		return merge_records(known, f->kind, entry) ? 0
 							    : image_refuse(image, "the id %u is there twice", f->id);
-	table_set(r->files->by_id, f->id, f);
-	*vector_push(&r->files->files) = f;
+	table_set(file_set_of(r)->by_id, f->id, f);
+	*vector_push(&file_set_of(r)->files) = f;
 	return 0;
 }
 
@@ -196,9 +196,45 @@ static int link_file(struct restore *r, struct file *f)
 	return f->kind->link ? f->kind->link(r, f) : 0;
 }
 
+static void destroy_set(void *state)
+{
+	struct file_set *files = state;
+
+	for (size_t i = 0; i < files->files.n; i++)
+		if (files->files.items[i]->fd >= 0)
+			close(files->files.items[i]->fd);
+	vector_done(&files->files);
+	vector_done(&files->owners);
+	vector_done(&files->locks);
+	table_destroy(&files->by_id);
+	table_destroy(&files->tables);
+}
+
+static const struct state_type file_set_state = { sizeof(struct file_set), destroy_set };
+
+struct file_set *file_set_of(const struct restore *r)
+{
+	return state_find(r->states, &file_set_state);
+}
+
+/* The record of fs-PID.img. */
+static const struct state_type directories_state = { sizeof(FsEntry *), NULL };
+
+void file_set_directories(struct task *task, FsEntry *record)
+{
+	*(FsEntry **)state_make(&task->restore->states, &directories_state) = record;
+}
+
+const FsEntry *file_directories_of(const struct task *task)
+{
+	FsEntry **record = state_find(&task->restore->states, &directories_state);
+
+	return record ? *record : NULL;
+}
+
 int file_restore_load(struct restore *r)
 {
-	struct file_set *files = r->files = xzalloc(sizeof(*files));
+	struct file_set *files = state_make(r->states, &file_set_state);
 
 	files->by_id = table_create();
 	files->tables = table_create();
@@ -216,7 +252,7 @@ int file_restore_load(struct restore *r)
 
 int file_restore_link(struct restore *r)
 {
-	struct file_set *files = r->files;
+	struct file_set *files = file_set_of(r);
 
 	TRY(file_load_tables(r));
 	TRY(restore_go_on(r, locks_load(r)));
@@ -229,23 +265,23 @@ int file_restore_link(struct restore *r)
 
 struct file *const *file_restore_all(struct restore *r, size_t *ret_n)
 {
-	*ret_n = r->files ? r->files->files.n : 0;
-	return r->files ? r->files->files.items : NULL;
+	*ret_n = file_set_of(r) ? file_set_of(r)->files.n : 0;
+	return file_set_of(r) ? file_set_of(r)->files.items : NULL;
 }
 
 int file_restore_needs(struct restore *r)
 {
-	for (size_t i = 0; i < r->files->files.n; i++) {
-		struct file *f = r->files->files.items[i];
+	for (size_t i = 0; i < file_set_of(r)->files.n; i++) {
+		struct file *f = file_set_of(r)->files.items[i];
 
 		if (!f->kind->needs)
 			continue;
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 		TRY(restore_go_on(r, f->kind->needs(r, f)));
 	}
-	if (r->files->locks.n)
-		(void)needs_add(r, NEED_OPTION, "--file-locks", "%zu lock%s on files", r->files->locks.n,
-				r->files->locks.n == 1 ? "" : "s");
+	if (file_set_of(r)->locks.n)
+		(void)needs_add(r, NEED_OPTION, "--file-locks", "%zu lock%s on files", file_set_of(r)->locks.n,
+				file_set_of(r)->locks.n == 1 ? "" : "s");
 	return 0;
 }
 
@@ -273,7 +309,7 @@ static int set_owner(struct restore *r, const struct late_owner *late)
 
 int file_restore_settle(struct restore *r)
 {
-	struct file_set *files = r->files;
+	struct file_set *files = file_set_of(r);
 
 	for (size_t i = 0; i < files->files.n; i++)
 		if (files->files.items[i]->kind->settle)
@@ -297,21 +333,10 @@ int file_restore_resume(struct restore *r)
 
 void file_restore_clean(struct restore *r)
 {
-	struct file_set *files = r->files;
-
-	if (!files)
+	if (!file_set_of(r))
 		return;
 	for (unsigned i = 0; file_kinds[i]; i++)
 		if (file_kinds[i]->clean)
 			file_kinds[i]->clean(r);
-	for (size_t i = 0; i < files->files.n; i++)
-		if (files->files.items[i]->fd >= 0)
-			close(files->files.items[i]->fd);
-	vector_done(&files->files);
-	vector_done(&files->owners);
-	vector_done(&files->locks);
-	table_destroy(&files->by_id);
-	table_destroy(&files->tables);
-	free(files);
-	r->files = NULL;
+	state_drop(r->states, &file_set_state);
 }

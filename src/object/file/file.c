@@ -55,7 +55,7 @@ const ProtobufCMessageDescriptor *file_member_type(size_t member)
 
 void **file_dump_slot(struct dump *d, const struct file_kind *kind)
 {
-	return &d->files->slots[file_kind_index(kind)];
+	return &file_dump_of(d)->slots[file_kind_index(kind)];
 }
 
 static FileEntry *make_entry(struct dump *d, FdTypes type, size_t member, uint32_t id)
@@ -77,15 +77,15 @@ static FileEntry *make_entry(struct dump *d, FdTypes type, size_t member, uint32
 
 FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member)
 {
-	FileEntry *entry = make_entry(d, type, member, ++d->files->last_id);
+	FileEntry *entry = make_entry(d, type, member, ++file_dump_of(d)->last_id);
 
-	*vector_push(&d->files->entries) = entry;
+	*vector_push(&file_dump_of(d)->entries) = entry;
 	return entry;
 }
 
 void file_dump_reorder(struct dump *d, const uint32_t *ids, size_t n)
 {
-	FileEntry **entries = d->files->entries.items;
+	FileEntry **entries = file_dump_of(d)->entries.items;
 	VECTOR(size_t) places = { 0 };
 	struct table *by_id = table_create();
 	size_t at = 0;
@@ -93,7 +93,7 @@ void file_dump_reorder(struct dump *d, const uint32_t *ids, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (ids[i])
 			table_set(by_id, ids[i], d);
-	for (size_t i = 0; i < d->files->entries.n && table_count(by_id); i++) {
+	for (size_t i = 0; i < file_dump_of(d)->entries.n && table_count(by_id); i++) {
 		if (!table_find(by_id, entries[i]->id))
 			continue;
 		table_set(by_id, entries[i]->id, entries[i]);
@@ -120,9 +120,40 @@ static void learn_devices(struct file_dump *files)
 	}
 }
 
+static void destroy_dump(void *state)
+{
+	struct file_dump *files = state;
+
+	for (size_t i = 0; i < files->loose.n; i++)
+		close(files->loose.items[i]);
+	file_later_done(files);
+	relink_forget(files);
+	vector_done(&files->loose);
+	vector_done(&files->savings);
+	vector_done(&files->known);
+	vector_done(&files->entries);
+	kcmp_tree_destroy(&files->identities);
+	vector_done(&files->dumped);
+	table_destroy(&files->descriptors);
+	table_destroy(&files->paths);
+	table_destroy(&files->locks_seen);
+	table_destroy(&files->inodes);
+	vector_done(&files->watched);
+	path_forget_walks(files);
+	image_close(&files->locks);
+	proc_mounts_done(&files->mounts);
+}
+
+static const struct state_type file_dump_state = { sizeof(struct file_dump), destroy_dump };
+
+struct file_dump *file_dump_of(const struct dump *d)
+{
+	return state_find(d->states, &file_dump_state);
+}
+
 int file_dump_begin(struct dump *d)
 {
-	struct file_dump *files = d->files = xzalloc(sizeof(*files));
+	struct file_dump *files = state_make(d->states, &file_dump_state);
 
 	files->identities = kcmp_tree_create(KCMP_FILE);
 	files->descriptors = table_create();
@@ -153,11 +184,11 @@ static int read_link(struct dump *d, struct open_file *of)
 
 	if (of->link)
 		return 0;
-	if (S_ISSOCK(of->stat.st_mode) && d->files->socket_dev == of->stat.st_dev) {
+	if (S_ISSOCK(of->stat.st_mode) && file_dump_of(d)->socket_dev == of->stat.st_dev) {
 		of->link = pool_printf(d->pool, "socket:[%lu]", of->stat.st_ino);
 		return 0;
 	}
-	if (S_ISFIFO(of->stat.st_mode) && d->files->pipe_dev == of->stat.st_dev) {
+	if (S_ISFIFO(of->stat.st_mode) && file_dump_of(d)->pipe_dev == of->stat.st_dev) {
 		of->link = pool_printf(d->pool, "pipe:[%lu]", of->stat.st_ino);
 		return 0;
 	}
@@ -167,7 +198,7 @@ static int read_link(struct dump *d, struct open_file *of)
 		return fail((int)-length, "reading %s", name);
 	of->link = pool_copy(d->pool, text, (size_t)length + 1);
 	if (S_ISSOCK(of->stat.st_mode) && text_starts(text, "socket:["))
-		d->files->socket_dev = of->stat.st_dev;
+		file_dump_of(d)->socket_dev = of->stat.st_dev;
 	return 0;
 }
 
@@ -175,7 +206,7 @@ static int read_fs_magic(struct dump *d, struct open_file *of)
 {
 	struct statfs fs;
 
-	if (S_ISFIFO(of->stat.st_mode) && d->files->pipe_dev == of->stat.st_dev) {
+	if (S_ISFIFO(of->stat.st_mode) && file_dump_of(d)->pipe_dev == of->stat.st_dev) {
 		of->fs_magic = PIPEFS_MAGIC;
 		return 0;
 	}
@@ -183,14 +214,14 @@ static int read_fs_magic(struct dump *d, struct open_file *of)
 		of->fs_magic = SOCKFS_MAGIC;
 		return 0;
 	}
-	if (d->files->last_magic && d->files->last_dev == of->stat.st_dev) {
-		of->fs_magic = d->files->last_magic;
+	if (file_dump_of(d)->last_magic && file_dump_of(d)->last_dev == of->stat.st_dev) {
+		of->fs_magic = file_dump_of(d)->last_magic;
 		return 0;
 	}
 	if (fstatfs(of->fd, &fs) < 0)
 		return fail_errno("asking for the file system of %s", of->link);
-	d->files->last_dev = of->stat.st_dev;
-	d->files->last_magic = of->fs_magic = fs.f_type;
+	file_dump_of(d)->last_dev = of->stat.st_dev;
+	file_dump_of(d)->last_magic = of->fs_magic = fs.f_type;
 	return 0;
 }
 
@@ -325,14 +356,14 @@ static int identify_file(struct dump *d, struct open_file *of, struct dumped **r
 		if (copy < 0)
 			return fail_errno("duplicating a descriptor");
 	}
-	TRY(kcmp_id(d->files->identities, loose ? getpid() : of->task->pid, (unsigned long)(loose ? copy : of->task_fd),
-		    hash_open_file(of), &number, &is_new));
+	TRY(kcmp_id(file_dump_of(d)->identities, loose ? getpid() : of->task->pid,
+		    (unsigned long)(loose ? copy : of->task_fd), hash_open_file(of), &number, &is_new));
 	if (is_new) {
-		*vector_push(&d->files->dumped) = pool_new(d->pool, struct dumped);
+		*vector_push(&file_dump_of(d)->dumped) = pool_new(d->pool, struct dumped);
 		if (loose)
-			*vector_push(&d->files->loose) = TAKE_FD(copy);
+			*vector_push(&file_dump_of(d)->loose) = TAKE_FD(copy);
 	}
-	*ret = d->files->dumped.items[number - 1];
+	*ret = file_dump_of(d)->dumped.items[number - 1];
 	return is_new;
 }
 
@@ -341,7 +372,7 @@ static int enter_network(struct dump *d, const struct open_file *of, struct netn
 {
 	uint32_t id;
 
-	if (!S_ISSOCK(of->stat.st_mode) || !d->namespaces->any)
+	if (!S_ISSOCK(of->stat.st_mode) || !dump_namespaces(d)->any)
 		return 0;
 	TRY(network_of_socket(d, of->task, of->fd, &id));
 	return network_dump_enter(d, id, entered);
@@ -349,28 +380,29 @@ static int enter_network(struct dump *d, const struct open_file *of, struct netn
 
 void file_dump_save(struct dump *d, int (*save)(struct dump *d, const struct open_file *of, void *arg), void *arg)
 {
-	*vector_push(&d->files->savings) = (struct file_saving){ save, arg };
+	*vector_push(&file_dump_of(d)->savings) = (struct file_saving){ save, arg };
 }
 
 void file_dump_keep(struct dump *d, int fd)
 {
-	*vector_push(&d->files->loose) = fd;
+	*vector_push(&file_dump_of(d)->loose) = fd;
 }
 
 /* A kind that looks at a file may dump others for it. */
 static int look_and_save(struct dump *d, struct open_file *of, const struct file_kind *kind, FileEntry *entry)
 {
-	const size_t before = d->files->savings.n;
+	const size_t before = file_dump_of(d)->savings.n;
 	int error = kind->dump(d, of, entry);
 
-	for (size_t i = before; i < d->files->savings.n && !error && !phase_is_skipped(d, PHASE_dump_save); i++) {
-		const struct file_saving saving = d->files->savings.items[i];
+	for (size_t i = before; i < file_dump_of(d)->savings.n && !error && !phase_is_skipped(d, PHASE_dump_save);
+	     i++) {
+		const struct file_saving saving = file_dump_of(d)->savings.items[i];
 
 		error = phase_pass_dump(d, PHASE_dump_save, "file", kind->name);
 		if (!error)
 			error = saving.save(d, of, saving.arg);
 	}
-	d->files->savings.n = before;
+	file_dump_of(d)->savings.n = before;
 	return error;
 }
 
@@ -385,7 +417,7 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	LOG_SCOPE("%s", of->link);
 	kind = file_is_given(d, of) ? &external_kind : find_kind(of);
 	TRY(read_owner(d, of));
-	dumped->id = of->id = ++d->files->last_id;
+	dumped->id = of->id = ++file_dump_of(d)->last_id;
 	dumped->type = kind->type;
 	entry = make_entry(d, kind->type, kind->entry, of->id);
 	TRY(enter_network(d, of, &entered));
@@ -393,8 +425,8 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 	TRY(look_and_save(d, of, kind, entry));
 	dumped->type = entry->type;
 	if (entry->reg)
-		table_set2(d->files->inodes, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)of->id);
-	*vector_push(&d->files->entries) = entry;
+		table_set2(file_dump_of(d)->inodes, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)of->id);
+	*vector_push(&file_dump_of(d)->entries) = entry;
 	log_debug("file %u: %s %s", of->id, kind->name, of->link);
 	if (!kind->drain || phase_is_skipped(d, PHASE_dump_drain))
 		return 0;
@@ -404,7 +436,7 @@ static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 
 uint32_t file_find_inode(struct dump *d, dev_t dev, ino_t ino)
 {
-	return (uint32_t)(uintptr_t)table_find2(d->files->inodes, dev, ino);
+	return (uint32_t)(uintptr_t)table_find2(file_dump_of(d)->inodes, dev, ino);
 }
 
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret)
@@ -443,7 +475,7 @@ static struct dumped_path *find_path(struct dump *d, const struct open_file *of,
 {
 	struct dumped_path *path;
 
-	for (path = table_find(d->files->paths, key); path; path = path->next)
+	for (path = table_find(file_dump_of(d)->paths, key); path; path = path->next)
 		if (path->dev == of->stat.st_dev && path->ino == of->stat.st_ino && path->flags == of->flags &&
 		    path->mnt_id == of->mnt_id && strcmp(path->link, of->link) == 0)
 			return path;
@@ -481,14 +513,14 @@ int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, 
 		of.link = pool_string(d->pool, link);
 		TRY(dump_new(d, &of, &dumped));
 		path = pool_new(d->pool, struct dumped_path);
-		*path = (struct dumped_path){ table_find(d->files->paths, key),
+		*path = (struct dumped_path){ table_find(file_dump_of(d)->paths, key),
 					      of.stat.st_dev,
 					      of.stat.st_ino,
 					      of.mnt_id,
 					      flags,
 					      of.link,
 					      dumped.id };
-		table_set(d->files->paths, key, path);
+		table_set(file_dump_of(d)->paths, key, path);
 	}
 	*ret_id = path->id;
 	return 0;
@@ -501,8 +533,8 @@ static int write_files(struct dump *d)
 	AUTO(image_close) struct image *image = NULL;
 
 	TRY(image_create(d->store, &image, IMAGE_FILES));
-	for (size_t i = 0; i < d->files->entries.n; i++)
-		TRY(image_write(image, d->files->entries.items[i]));
+	for (size_t i = 0; i < file_dump_of(d)->entries.n; i++)
+		TRY(image_write(image, file_dump_of(d)->entries.items[i]));
 	return image_finish(&image);
 }
 
@@ -544,35 +576,15 @@ int file_dump_take(struct dump *d)
 	return 0;
 }
 
-void file_dump_clean(struct dump *d)
+void file_dump_end(struct dump *d)
 {
-	struct file_dump *files = d->files;
+	struct file_dump *files = file_dump_of(d);
 
 	if (!files)
 		return;
 	for (unsigned i = 0; file_kinds[i]; i++)
 		if (file_kinds[i]->end && files->slots[i])
 			file_kinds[i]->end(d);
-	for (size_t i = 0; i < files->loose.n; i++)
-		close(files->loose.items[i]);
 	if (failure_error())
 		relink_undo(d);
-	file_later_done(d);
-	relink_forget(d);
-	vector_done(&files->loose);
-	vector_done(&files->savings);
-	vector_done(&files->known);
-	vector_done(&files->entries);
-	kcmp_tree_destroy(&files->identities);
-	vector_done(&files->dumped);
-	table_destroy(&files->descriptors);
-	table_destroy(&files->paths);
-	table_destroy(&files->locks_seen);
-	table_destroy(&files->inodes);
-	vector_done(&files->watched);
-	path_forget_walks(d);
-	image_close(&files->locks);
-	proc_mounts_done(&files->mounts);
-	free(files);
-	d->files = NULL;
 }

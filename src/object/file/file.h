@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "fdinfo.pb-c.h"
+#include "fs.pb-c.h"
 #include "kern/proc/fdinfo.h"
 #include "plan/plan.h"
 #include "session/session.h"
@@ -113,7 +114,7 @@ extern const struct file_kind
 
 /* --- dump --- */
 
-int file_dump_begin(struct dump *d);   /* makes d->files */
+int file_dump_begin(struct dump *d);
 int file_dump_collect(struct dump *d); /* the phase `collect` of all kinds */
 /* The id in files.img of an open file; dumps it if it is new. For descriptors, mappings, exe, cwd, root. of->id is set.
  */
@@ -148,13 +149,16 @@ int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int f
 int file_dump_finish(struct dump *d); /* what kinds keep to the end */
 int file_dump_write(struct dump *d);  /* files.img */
 int file_dump_take(struct dump *d);   /* the phase `take` of all kinds */
-void file_dump_clean(struct dump *d); /* releases what d->files holds; at the end and on failure */
+void file_dump_end(struct dump *d);   /* `end` of the kinds; after a failure, names that were made go */
 
 /* --- restore --- */
 
 int file_restore_load(struct restore *r);		/* files.img; load of all */
 int file_restore_link(struct restore *r);		/* fdinfo-*.img; link of all */
 struct file *file_find(struct restore *r, uint32_t id); /* NULL if not there */
+/* Its current directory and its root, set by the part that restores them; NULL before. */
+void file_set_directories(struct task *task, FsEntry *record);
+const FsEntry *file_directories_of(const struct task *task);
 /* One more user of the file, declared at load/link time; give it back with file_put() when done. */
 int file_use(struct restore *r, uint32_t id, struct file **ret);
 int file_get_fd(struct restore *r, struct file *f, int *ret_fd); /* creates it on demand; ours, do not close */
@@ -202,7 +206,7 @@ struct known_descriptor {
 	ino_t ino;
 	FdTypes type;
 };
-const struct known_descriptor *file_known_descriptors(struct dump *d, size_t *ret_n);
+const struct known_descriptor *file_known_descriptors(const struct dump *d, size_t *ret_n);
 /* Dump: the id of a descriptor of a task, 0 if it is not (yet) known. */
 uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
 /* The member of a FileEntry at offset kind->entry. */

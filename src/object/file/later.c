@@ -17,8 +17,8 @@ int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int f
 
 	if (copy < 0)
 		return fail_errno("duplicating a descriptor");
-	*vector_push(&d->files->later) = (struct file_later){ copy, of->task->pid, of->task_fd, run, arg };
-	return d->files->later.n < BUNCH ? 0 : file_run_later(d);
+	*vector_push(&file_dump_of(d)->later) = (struct file_later){ copy, of->task->pid, of->task_fd, run, arg };
+	return file_dump_of(d)->later.n < BUNCH ? 0 : file_run_later(d);
 }
 
 static int run_one(void *arg, size_t item, unsigned worker)
@@ -39,7 +39,7 @@ static void forget_all(struct file_dump *files)
 
 int file_run_later(struct dump *d)
 {
-	struct file_dump *files = d->files;
+	struct file_dump *files = file_dump_of(d);
 	int result;
 
 	if (!files->later.n)
@@ -51,11 +51,11 @@ int file_run_later(struct dump *d)
 	return result;
 }
 
-void file_later_done(struct dump *d)
+void file_later_done(struct file_dump *files)
 {
-	forget_all(d->files);
-	vector_done(&d->files->later);
-	for (size_t i = 0; i < d->files->later_pools.n; i++)
-		pool_destroy(&d->files->later_pools.items[i]);
-	vector_done(&d->files->later_pools);
+	forget_all(files);
+	vector_done(&files->later);
+	for (size_t i = 0; i < files->later_pools.n; i++)
+		pool_destroy(&files->later_pools.items[i]);
+	vector_done(&files->later_pools);
 }

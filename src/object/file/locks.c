@@ -51,8 +51,8 @@ static bool was_seen(struct dump *d, const struct open_file *of, const struct pr
 
 	if (lock->kind != PROC_LOCK_POSIX)
 		return !is_new;
-	return table_set2(d->files->locks_seen, (uint64_t)of->task->ids->files_id << 32 ^ place, lock->start, d) !=
-	       NULL;
+	return table_set2(file_dump_of(d)->locks_seen, (uint64_t)of->task->ids->files_id << 32 ^ place, lock->start,
+			  d) != NULL;
 }
 
 /* Somebody opens the file in a way that the lease does not allow. With O_NONBLOCK he does not wait for the holder. */
@@ -97,9 +97,9 @@ static int dump_lock(struct dump *d, const struct open_file *of, const struct pr
 	record.fd = of->task_fd;
 	record.start = (int64_t)lock->start;
 	record.len = lock->end == PROC_LOCK_EOF ? 0 : (int64_t)(lock->end - lock->start + 1);
-	if (!d->files->locks)
-		TRY(image_create(d->store, &d->files->locks, IMAGE_FILELOCKS));
-	return image_write(d->files->locks, &record);
+	if (!file_dump_of(d)->locks)
+		TRY(image_create(d->store, &file_dump_of(d)->locks, IMAGE_FILELOCKS));
+	return image_write(file_dump_of(d)->locks, &record);
 }
 
 int locks_dump(struct dump *d, const struct open_file *of, bool is_new)
@@ -119,7 +119,7 @@ int locks_dump(struct dump *d, const struct open_file *of, bool is_new)
 
 int locks_finish(struct dump *d)
 {
-	return d->files->locks ? image_finish(&d->files->locks) : 0;
+	return file_dump_of(d)->locks ? image_finish(&file_dump_of(d)->locks) : 0;
 }
 
 /* --- restore --- */
@@ -162,7 +162,7 @@ int locks_load(struct restore *r)
 		TRY(check_lock(r, image, record));
 		if (record->has_breaking)
 			file_of(r, record)->users++;
-		*vector_push(&r->files->locks) = record;
+		*vector_push(&file_set_of(r)->locks) = record;
 	}
 	return more;
 }
@@ -213,8 +213,8 @@ int locks_plan(struct restore *r, struct task *task, struct plan *p)
 {
 	int fd;
 
-	for (size_t i = 0; i < r->files->locks.n; i++) {
-		const FileLockEntry *record = r->files->locks.items[i];
+	for (size_t i = 0; i < file_set_of(r)->locks.n; i++) {
+		const FileLockEntry *record = file_set_of(r)->locks.items[i];
 
 		if (record->pid != task->vpid)
 			continue;
@@ -243,8 +243,8 @@ static int break_lease(struct restore *r, const FileLockEntry *record)
 
 int locks_settle(struct restore *r)
 {
-	for (size_t i = 0; i < r->files->locks.n; i++)
-		if (r->files->locks.items[i]->has_breaking)
-			TRY(break_lease(r, r->files->locks.items[i]));
+	for (size_t i = 0; i < file_set_of(r)->locks.n; i++)
+		if (file_set_of(r)->locks.items[i]->has_breaking)
+			TRY(break_lease(r, file_set_of(r)->locks.items[i]));
 	return 0;
 }

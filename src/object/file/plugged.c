@@ -110,9 +110,9 @@ int file_restore_plugged(struct restore *r)
 {
 	int fd;
 
-	for (size_t i = 0; i < r->files->files.n; i++)
-		if (r->files->files.items[i]->kind == &plugged_kind)
-			TRY(file_get_fd(r, r->files->files.items[i], &fd));
+	for (size_t i = 0; i < file_set_of(r)->files.n; i++)
+		if (file_set_of(r)->files.items[i]->kind == &plugged_kind)
+			TRY(file_get_fd(r, file_set_of(r)->files.items[i], &fd));
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 
 static bool has_semaphores(const struct dump *d, const struct task *task)
 {
-	const struct namespace *ns = namespace_of(d->namespaces, task, namespace_kind_find("ipc"));
+	const struct namespace *ns = namespace_of(dump_namespaces(d), task, namespace_kind_find("ipc"));
 	struct seminfo info = { 0 };
 
 	if (ns && !ns->own)

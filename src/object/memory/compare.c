@@ -51,14 +51,15 @@ static void merge_ranges(const page_range_list *a, const page_range_list *b, pag
 
 int memory_leave_equal(struct dump *d, struct task *task, page_range_list *ranges)
 {
-	struct memory_dump *memory = d->memory;
+	struct memory_dump *memory = memory_dump_of(d);
 	AUTO(page_reader_close) struct page_reader *parent = NULL;
 	AUTO_CLOSE int mem = -1;
 	page_range_list small = { 0 }, others = { 0 };
 	struct page_source source = { .pid = task->pid };
 	int result;
 
-	if (!memory->parent || d->options->use_page_server || task->dump->soft_dirty || !memory_compares_small(task))
+	if (!memory->parent || d->options->use_page_server || task_tracking_of(task)->soft_dirty ||
+	    !memory_compares_small(task))
 		return 0;
 	result = page_reader_open(memory->parent, IMAGE_PAGEMAP, (uint64_t)task->vpid, &parent);
 	if (result == -ENOENT)

@@ -44,15 +44,6 @@ struct fill_task {
 	bool must_copy;
 };
 
-struct shared_set *memory_shared_set(struct restore *r)
-{
-	if (!r->shared) {
-		r->shared = xzalloc(sizeof(*r->shared));
-		r->shared->readers = table_create();
-	}
-	return r->shared;
-}
-
 /* The workers do not exist yet while images are loaded. */
 struct page_mover *memory_mover(struct restore *r)
 {
@@ -108,7 +99,7 @@ static int check_pieces(const struct page_reader *reader, struct memory_restore 
 
 int memory_load_content(struct restore *r, struct task *task)
 {
-	struct memory_restore *memory = task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(task);
 	struct page_reader *reader = NULL;
 	int result = page_reader_open_for(r->store, IMAGE_PAGEMAP, (uint64_t)task->vpid,
 					  r->options->lazy_pages ? PAGES_EAGER : PAGES_ALL, &reader);
@@ -231,7 +222,7 @@ static int inherit_area(struct fill_task *fill, const struct page_tables *tables
 static int add_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area,
 		    size_t *next)
 {
-	const struct page_reader *reader = ((struct memory_restore *)fill->task->restore->memory)->content;
+	const struct page_reader *reader = memory_restore_of(fill->task)->content;
 	const VmaEntry *vma = area->vma;
 	uint32_t how = vma->status & VMA_ANON_PRIVATE && !vma->watched ? PAGE_FRESH : 0;
 	size_t first = fill->what.pieces.n, begin = *next, end = *next;
@@ -259,7 +250,7 @@ static int add_area(struct fill_task *fill, const struct page_tables *tables, co
 
 static int add_areas(struct fill_task *fill)
 {
-	struct memory_restore *memory = fill->task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(fill->task);
 	const struct page_reader *reader = memory->content;
 	struct page_tables tables;
 	size_t next = 0;
@@ -365,7 +356,7 @@ static int fill_task(struct fill_task *fill)
 
 int memory_fill(struct restore *r, struct task *task)
 {
-	struct memory_restore *memory = task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(task);
 	AUTO_CLOSE int mem = openat(task->restore->proc, "mem", O_RDWR | O_CLOEXEC);
 	struct fill_task fill = { .r = r, .task = task, .target = { task->pid, mem, -1 } };
 	struct page_reader *reader = memory->content;

@@ -19,15 +19,50 @@
 
 typedef page_range_list range_list;
 
+static void destroy_dump(void *state)
+{
+	struct memory_dump *memory = state;
+
+	for (size_t i = 0; i < memory->objects.n; i++)
+		close(memory->objects.items[i]->fd);
+	vector_done(&memory->objects);
+	table_destroy(&memory->by_inode);
+	table_destroy(&memory->shared_by);
+	page_sink_destroy(&memory->sink);
+	page_mover_destroy(&memory->mover);
+}
+
+static const struct state_type memory_dump_state_type = { sizeof(struct memory_dump), destroy_dump };
+
+struct memory_dump *memory_dump_of(const struct dump *d)
+{
+	return state_find(d->states, &memory_dump_state_type);
+}
+
 struct memory_dump *memory_dump_state(struct dump *d)
 {
-	if (!d->memory) {
-		d->memory = xzalloc(sizeof(*d->memory));
-		d->memory->mover = page_mover_create(d->workers);
-		d->memory->sink = d->page_server ? TAKE_PTR(d->page_server) : page_sink_to_store(d->store, 1);
-		d->memory->by_inode = table_create();
+	struct memory_dump *memory = memory_dump_of(d);
+
+	if (!memory) {
+		memory = state_make(d->states, &memory_dump_state_type);
+		memory->mover = page_mover_create(d->workers);
+		memory->by_inode = table_create();
 	}
-	return d->memory;
+	return memory;
+}
+
+struct page_sink *memory_sink(struct dump *d)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+
+	if (!memory->sink)
+		memory->sink = page_sink_to_store(d->store, 1);
+	return memory->sink;
+}
+
+void memory_dump_to_server(struct dump *d, struct page_sink *server)
+{
+	memory_dump_state(d)->sink = server;
 }
 
 /* Has the mapping pages that belong to the task alone, and are they ours to save? */
@@ -155,7 +190,7 @@ static void add_unwritten(struct page_walk *walk, uint64_t start, uint64_t end, 
 
 static bool is_unwritten(const struct page_walk *walk, const struct mapping *mapping, uint64_t categories)
 {
-	if (walk->task->dump->soft_dirty)
+	if (task_tracking_of(walk->task)->soft_dirty)
 		return memory_is_trackable(mapping) && soft_dirty_says_unwritten(categories);
 	return mapping->tracked && tracker_says_unwritten(categories);
 }
@@ -265,7 +300,7 @@ static int find_all_pages(struct page_walk *walk)
 	size_t next = 0;
 
 	if (walk->has_parent)
-		filter.ret = walk->task->dump->soft_dirty ? SOFT_DIRTY_CATEGORIES : TRACKER_CATEGORIES;
+		filter.ret = task_tracking_of(walk->task)->soft_dirty ? SOFT_DIRTY_CATEGORIES : TRACKER_CATEGORIES;
 	if (has_guards(walk)) {
 		filter.inverted |= PAGE_IS_GUARD;
 		filter.all |= PAGE_IS_GUARD;
@@ -279,13 +314,13 @@ static int find_all_pages(struct page_walk *walk)
 /* A task of which the images before know nothing is saved whole. */
 static int open_parent(struct page_walk *walk, struct page_reader **ret)
 {
-	struct memory_dump *memory = walk->d->memory;
+	struct memory_dump *memory = memory_dump_of(walk->d);
 	uint64_t number = (uint64_t)walk->task->vpid;
 	int result;
 
-	if (!walk->task->dump->unwritten_known)
+	if (!task_tracking_of(walk->task)->unwritten_known)
 		return 0;
-	result = memory->sink->ops->has_parent(memory->sink, IMAGE_PAGEMAP, number);
+	result = memory_sink(walk->d)->ops->has_parent(memory_sink(walk->d), IMAGE_PAGEMAP, number);
 	TRY(result);
 	walk->has_parent = result;
 	if (!result || walk->d->options->use_page_server) /* there the server has the images, and checks */
@@ -320,7 +355,7 @@ static int save_pages(struct dump *d, struct task *task, const struct page_sourc
 	int result;
 
 	stats_start(d->stats, STATS_MEMWRITE);
-	result = pages_save(memory->mover, source, memory->sink, IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges->items,
+	result = pages_save(memory->mover, source, memory_sink(d), IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges->items,
 			    ranges->n);
 	stats_stop(d->stats, STATS_MEMWRITE);
 	for (size_t i = 0; i < ranges->n; i++)
@@ -356,6 +391,22 @@ struct task_pages {
 	int mem;
 };
 
+static void forget_pages(void *state)
+{
+	struct task_pages *pages = state;
+
+	if (pages->mem >= 0)
+		close(pages->mem);
+	vector_done(&pages->ranges);
+}
+
+static const struct state_type pages_state = { sizeof(struct task_pages), forget_pages };
+
+bool memory_dump_has_chosen(const struct task *task)
+{
+	return task->dump && state_find(&task->dump->states, &pages_state);
+}
+
 /* Records of the mappings that a later dump can leave out. */
 static void list_trackable(struct dump *d, struct task *task)
 {
@@ -379,9 +430,8 @@ static void list_trackable(struct dump *d, struct task *task)
 
 int memory_dump_choose(struct dump *d, struct task *task)
 {
-	struct task_pages *pages = pool_new(d->pool, struct task_pages);
+	struct task_pages *pages = state_make(&task->dump->states, &pages_state);
 
-	task->dump->pages = pages;
 	pages->mem = openat(task->dump->proc, "mem", O_RDONLY | O_CLOEXEC);
 	if (pages->mem < 0)
 		return fail_errno("cannot open its memory");
@@ -392,20 +442,8 @@ int memory_dump_choose(struct dump *d, struct task *task)
 
 int memory_dump_copy(struct dump *d, struct task *task)
 {
-	struct task_pages *pages = task->dump->pages;
+	struct task_pages *pages = state_find(&task->dump->states, &pages_state);
 	const struct page_source source = { .pid = task->pid, .mem = pages->mem, .runs = true };
 
 	return save_pages(d, task, &source, &pages->ranges);
-}
-
-void memory_dump_forget(struct task *task)
-{
-	struct task_pages *pages = task->dump->pages;
-
-	if (!pages)
-		return;
-	if (pages->mem >= 0)
-		close(pages->mem);
-	vector_done(&pages->ranges);
-	task->dump->pages = NULL;
 }

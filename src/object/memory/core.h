@@ -36,6 +36,16 @@ struct memory_dump {
 	struct table *shared_by; /* ids of kcmp_vm */
 };
 
+/* track.c: what is known of the memory of a task. */
+struct task_tracking {
+	bool unwritten_known; /* pages of tracked mappings that were not written to are as the parent images have them
+			       */
+	bool soft_dirty;      /* the soft-dirty bits tell it, of all mappings that can be tracked */
+	bool prepared;	      /* the rest is set */
+	int old;	      /* our copy of the tracker before, or -1 */
+	int64_t number;	      /* of the new one in the task, or -errno */
+};
+
 struct shared_set {
 	struct page_mover *mover;
 	struct table *readers; /* shmid → struct page_reader */
@@ -43,7 +53,16 @@ struct shared_set {
 	struct table *mapped; /* ids of memfd files that have writable mappings; NULL before anybody asks */
 };
 
+/* Made at the first call. */
+struct task_tracking *task_tracking_of(const struct task *task);
+
+/* NULL before the first call of the functions below. */
+struct memory_dump *memory_dump_of(const struct dump *d);
+struct shared_set *shared_set_of(const struct restore *r);
 /* All are made at the first call. */
 struct memory_dump *memory_dump_state(struct dump *d);
 struct shared_set *memory_shared_set(struct restore *r);
 struct page_mover *memory_mover(struct restore *r);
+/* Where pages go: to a server, else to the store. */
+struct page_sink *memory_sink(struct dump *d);
+extern const struct state_type memory_restore_state;

@@ -21,13 +21,8 @@ static void end_dump(struct dump *d)
 
 	if (d->tree)
 		for_each_task(task, d->tree)
-			if (task->dump) {
+			if (task->dump)
 				mappings_done(&task->dump->mappings);
-				memory_dump_forget(task);
-				memory_track_forget(task);
-			}
-	memory_dump_clean(d);
-	memory_lazy_dump_clean(d);
 }
 
 static int tell_needs(struct restore *r)
@@ -101,5 +96,5 @@ const struct object_family memory_family = {
 	.restore_furnished = memory_furnished,
 	.restore_clean = memory_restore_clean,
 	.restore_resumed = memory_lazy_finish,
-	.restore_end = memory_lazy_restore_clean,
+	.restore_end = memory_restore_clean,
 };

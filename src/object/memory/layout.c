@@ -83,7 +83,7 @@ static int plan_layout(struct restore *r, struct thread *thread, struct plan *pl
 	const struct task *task = thread->task;
 	const MmEntry *mm = task->mm;
 	struct prctl_mm_map map = { .brk = mm->mm_brk, .auxv_size = (uint32_t)(mm->n_mm_saved_auxv * 8) };
-	struct memory_restore *memory = task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(task);
 	size_t at, auxv;
 	int fd;
 

@@ -98,11 +98,23 @@ static void keep_range(const struct page_range *range, page_range_list *to)
 		kept->flags &= ~(uint32_t)PE_LAZY;
 }
 
+static void forget_left(void *state)
+{
+	struct lazy_dump *lazy = state;
+
+	for (size_t i = 0; i < lazy->tasks.n; i++) {
+		if (lazy->tasks.items[i].mem >= 0)
+			close(lazy->tasks.items[i].mem);
+		vector_done(&lazy->tasks.items[i].ranges);
+	}
+	vector_done(&lazy->tasks);
+}
+
+static const struct state_type lazy_dump_state = { sizeof(struct lazy_dump), forget_left };
+
 static struct lazy_dump *lazy_state(struct dump *d)
 {
-	if (!d->lazy)
-		d->lazy = xzalloc(sizeof(*d->lazy));
-	return d->lazy;
+	return state_find(d->states, &lazy_dump_state) ?: state_make(d->states, &lazy_dump_state);
 }
 
 int memory_lazy_leave(struct dump *d, struct task *task, page_range_list *ranges)
@@ -201,18 +213,4 @@ struct page_supply *memory_lazy_supply(struct dump *d)
 
 	lazy->supply.read = read_supply;
 	return &lazy->supply;
-}
-
-void memory_lazy_dump_clean(struct dump *d)
-{
-	if (!d->lazy)
-		return;
-	for (size_t i = 0; i < d->lazy->tasks.n; i++) {
-		if (d->lazy->tasks.items[i].mem >= 0)
-			close(d->lazy->tasks.items[i].mem);
-		vector_done(&d->lazy->tasks.items[i].ranges);
-	}
-	vector_done(&d->lazy->tasks);
-	free(d->lazy);
-	d->lazy = NULL;
 }

@@ -26,6 +26,23 @@ struct lazy_restore {
 	int daemon; /* connection to it */
 };
 
+/* If memory_lazy_finish() was not called, the daemon takes it for a failure. */
+static void leave_daemon(void *state)
+{
+	struct lazy_restore *lazy = state;
+
+	if (lazy->daemon >= 0)
+		close(lazy->daemon);
+}
+
+static const struct state_type lazy_restore_state = { sizeof(struct lazy_restore), leave_daemon };
+
+/* NULL without --lazy-pages. */
+static struct lazy_restore *lazy_restore_of(const struct restore *r)
+{
+	return state_find(r->states, &lazy_restore_state);
+}
+
 bool memory_can_be_lazy(const struct memory_area *area)
 {
 	const VmaEntry *vma = area->vma;
@@ -38,14 +55,15 @@ bool memory_can_be_lazy(const struct memory_area *area)
 int memory_lazy_begin(struct restore *r)
 {
 	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = LAZY_SOCKET };
+	struct lazy_restore *lazy;
 
 	if (!r->options->lazy_pages)
 		return 0;
-	r->lazy = pool_new(r->pool, struct lazy_restore);
-	r->lazy->daemon = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (r->lazy->daemon < 0)
+	lazy = state_make(r->states, &lazy_restore_state);
+	lazy->daemon = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (lazy->daemon < 0)
 		return fail_errno("making a socket");
-	if (connect(r->lazy->daemon, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (connect(lazy->daemon, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return fail_errno(
 			"--lazy-pages: cannot connect to %s in the work directory: start criu lazy-pages there first",
 			LAZY_SOCKET);
@@ -54,7 +72,7 @@ int memory_lazy_begin(struct restore *r)
 
 static int tell_pid(struct restore *r, int32_t pid)
 {
-	int error = io_write(r->lazy->daemon, &pid, sizeof(pid));
+	int error = io_write(lazy_restore_of(r)->daemon, &pid, sizeof(pid));
 
 	return error < 0 ? fail(-error, "the lazy-pages daemon is gone: its log tells why") : 0;
 }
@@ -78,7 +96,7 @@ static int pass_fds(struct restore *r, int uffd, int pidfd)
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(fds));
 	memcpy(CMSG_DATA(header), fds, sizeof(fds));
-	if (sendmsg(r->lazy->daemon, &message, MSG_NOSIGNAL) != 1)
+	if (sendmsg(lazy_restore_of(r)->daemon, &message, MSG_NOSIGNAL) != 1)
 		return fail_errno("the lazy-pages daemon is gone: its log tells why");
 	return 0;
 }
@@ -170,7 +188,7 @@ static int register_areas(const struct memory_restore *memory, int uffd)
 
 static bool has_lazy_areas(const struct task *task)
 {
-	const struct memory_restore *memory = task->restore->memory;
+	const struct memory_restore *memory = memory_restore_of(task);
 
 	for (size_t i = 0; memory && i < memory->n; i++)
 		if (memory->areas[i].lazy)
@@ -185,7 +203,7 @@ static int hand_over(struct restore *r, struct task *task)
 	if (!has_lazy_areas(task))
 		return tell_pid(r, -task->vpid); /* nothing will follow */
 	TRY(take_uffd(r, task, &uffd));
-	TRY(register_areas(task->restore->memory, uffd));
+	TRY(register_areas(memory_restore_of(task), uffd));
 	TRY(tell_pid(r, task->vpid));
 	return pass_fds(r, uffd, task->restore->pidfd);
 }
@@ -193,26 +211,19 @@ static int hand_over(struct restore *r, struct task *task)
 int memory_lazy_register(struct restore *r, struct task *task)
 {
 
-	if (!r->lazy || task->state == TASK_HELPER)
+	if (!lazy_restore_of(r) || task->state == TASK_HELPER)
 		return 0;
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	if (!task_is_live(task) || task->restore->memory_from)
 		return tell_pid(r, -task->vpid);
 	TRY(hand_over(r, task));
-	return is_watched(task->restore->memory) ? 0 : allow_huge_pages(r, task);
+	return is_watched(memory_restore_of(task)) ? 0 : allow_huge_pages(r, task);
 }
 
 void memory_lazy_finish(struct restore *r)
 {
 	const uint32_t finished = LAZY_FINISHED;
 
-	if (r->lazy && io_write(r->lazy->daemon, &finished, sizeof(finished)) < 0)
+	if (lazy_restore_of(r) && io_write(lazy_restore_of(r)->daemon, &finished, sizeof(finished)) < 0)
 		log_error("The lazy-pages daemon is gone, and the tasks with it: its log tells why");
-}
-
-void memory_lazy_restore_clean(struct restore *r)
-{
-	if (r->lazy && r->lazy->daemon >= 0)
-		close(r->lazy->daemon);
-	r->lazy = NULL;
 }

@@ -11,6 +11,7 @@
 #include "object/file/file.h"
 #include "object/memory/aio.h"
 #include "object/memory/memory.h"
+#include "pages/reader.h"
 #include "object/memory/sysv.h"
 #include "object/memory/vdso.h"
 #include "plugin/plugin.h"
@@ -58,12 +59,25 @@ static bool has_file(const VmaEntry *vma)
 	       !(vma->status & (VMA_VDSO | VMA_AIORING));
 }
 
+static void close_content(void *state)
+{
+	struct page_reader *reader = ((struct memory_restore *)state)->content;
+
+	page_reader_close(&reader);
+}
+
+const struct state_type memory_restore_state = { sizeof(struct memory_restore), close_content };
+
+struct memory_restore *memory_restore_of(const struct task *task)
+{
+	return state_find(&task->restore->states, &memory_restore_state);
+}
+
 static int load_areas(struct restore *r, struct task *task)
 {
-	struct memory_restore *memory = pool_new(r->pool, struct memory_restore);
+	struct memory_restore *memory = state_make(&task->restore->states, &memory_restore_state);
 	uint64_t floor = 0;
 
-	task->restore->memory = memory;
 	memory->areas = pool_array(r->pool, struct memory_area, task->mm->n_vmas);
 	for (size_t i = 0; i < task->mm->n_vmas; i++) {
 		VmaEntry *vma = task->mm->vmas[i];
@@ -225,13 +239,13 @@ static const struct memory_restore *memory_of(const struct task *task)
 		task = task->restore->creator;
 	if (!task)
 		return NULL;
-	return task->restore->memory_from ? task->restore->memory_from->restore->memory : task->restore->memory;
+	return task->restore->memory_from ? memory_restore_of(task->restore->memory_from) : memory_restore_of(task);
 }
 
 /* Which areas came from the creator by fork and may stay; all others that came are unmapped. */
 static void plan_inherit(struct restore *r, struct task *task, struct plan *plan)
 {
-	struct memory_restore *own = task->restore->memory;
+	struct memory_restore *own = memory_restore_of(task);
 	const struct memory_restore *from = memory_of(task->restore->creator);
 	size_t k = 0;
 
@@ -286,7 +300,7 @@ static void plan_map_run(struct plan *plan, const struct memory_area *first, siz
 
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 {
-	struct memory_restore *memory = task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(task);
 	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD) };
 
 	memory_lazy_plan(r, memory, plan);
@@ -314,7 +328,7 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 
 void memory_private_done(struct restore *r, struct task *task)
 {
-	struct memory_restore *memory = task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(task);
 
 	for (size_t i = 0; i < memory->n; i++)
 		if (memory->areas[i].file && memory_is_private(memory->areas[i].vma))
@@ -350,7 +364,7 @@ static void plan_protect(const struct memory_restore *memory, struct plan *plan)
 
 int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 {
-	struct memory_restore *memory = task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(task);
 	struct borrowed b = { .plan = plan, .pidfd = V(task->restore->coordinator_fd) };
 
 	TRY(vdso_plan(r, task, plan));
@@ -381,7 +395,7 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 
 void memory_rest_done(struct restore *r, struct task *task)
 {
-	struct memory_restore *memory = task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(task);
 
 	for (size_t i = 0; i < memory->n; i++) {
 		if (memory->areas[i].file && !memory_is_private(memory->areas[i].vma))

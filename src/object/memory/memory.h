@@ -10,6 +10,7 @@
 #include "session/session.h"
 
 struct namespace;
+struct page_sink;
 
 /* Bits of vma_entry.status, as in images of CRIU 4.2. */
 enum {
@@ -47,7 +48,7 @@ int memory_dump_copy(struct dump *d, struct task *task);
 int memory_dump_choose_shared(struct dump *d, struct task *task);
 /* shared.c: copies all shared memory that was chosen. All pages are safe then where they are to be. */
 int memory_dump_copied(struct dump *d);
-void memory_dump_forget(struct task *task); /* what was chosen; also if nothing was */
+bool memory_dump_has_chosen(const struct task *task);
 /* track.c: reads what is needed of the parent images, before anything stands still. Refuses what this kernel can't do.
  */
 int memory_track_begin(struct dump *d);
@@ -61,7 +62,6 @@ int memory_track_prepare(struct dump *d, struct task *task, bool on);
 /* At the end: nothing is tracked by the old one any more, and by the new one, if there is one, all that is trackable.
  */
 int memory_track_renew(struct dump *d, struct task *task);
-void memory_track_forget(struct task *task);
 bool memory_is_trackable(const struct mapping *m);
 /* compare.c: whether its small areas are compared and not watched, and so whether this one is to be watched. */
 bool memory_compares_small(const struct task *task);
@@ -81,8 +81,8 @@ int memory_dump_segment(struct dump *d, int fd, int id);
 int memory_dump_finish(struct dump *d);
 /* lazy-dump.c: what --lazy-pages has left in the stopped tasks, to be served. The dump's. */
 struct page_supply *memory_lazy_supply(struct dump *d);
-void memory_lazy_dump_clean(struct dump *d);
-void memory_dump_clean(struct dump *d); /* at the end and on failure */
+/* --page-server: pages go there and not to the store; it is taken over. */
+void memory_dump_to_server(struct dump *d, struct page_sink *server);
 
 /* --- restore --- */
 
@@ -95,7 +95,7 @@ struct memory_area {
 	bool inherited; /* the task got it from its creator by fork, with the creator's content: content.c compares */
 };
 
-/* task->restore->memory of a task with an address space of its own. */
+/* Of a task with an address space of its own. */
 struct memory_restore {
 	struct memory_area *areas; /* in address order; guard entries are not among them */
 	size_t n;
@@ -103,6 +103,9 @@ struct memory_restore {
 	uint8_t *vdso;	  /* its vdso if that is another than ours */
 	void *content;	  /* of content.c */
 };
+
+/* NULL before restore/link. */
+struct memory_restore *memory_restore_of(const struct task *task);
 
 static inline bool memory_is_private(const VmaEntry *vma)
 {
@@ -112,7 +115,7 @@ static inline bool memory_is_private(const VmaEntry *vma)
 
 int memory_restore_load(
 	struct restore *r); /* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */
-/* content.c: reads and checks the pagemap of a task; task->restore->memory->areas are set. Called by
+/* content.c: reads and checks the pagemap of a task; its areas are known already. Called by
  * memory_restore_load(). */
 int memory_load_content(struct restore *r, struct task *task);
 /* An address range of this size that is free in all tasks to be made and in this program. */
@@ -153,8 +156,6 @@ int memory_lazy_begin(struct restore *r);
 int memory_lazy_register(struct restore *r, struct task *task);
 /* All tasks run. */
 void memory_lazy_finish(struct restore *r);
-void memory_lazy_restore_clean(
-	struct restore *r); /* if memory_lazy_finish() was not called, the daemon takes it for a failure */
 uint64_t memory_size_of(const struct task *task);
 uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects);
 /* criu verify: the kernel features that only some mappings need. */

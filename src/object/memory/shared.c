@@ -177,7 +177,7 @@ static int find_segments(const struct memory_object *object, segment_list *segme
 static int leave_equal(struct dump *d, const struct memory_object *object, const struct page_source *source,
 		       segment_list *segments)
 {
-	struct memory_dump *memory = d->memory;
+	struct memory_dump *memory = memory_dump_of(d);
 	AUTO(page_reader_close) struct page_reader *parent = NULL;
 	int result;
 
@@ -202,7 +202,7 @@ static void count_pages(struct dump *d, const struct memory_object *object, cons
 
 static int save_object(struct dump *d, const struct memory_object *object)
 {
-	struct memory_dump *memory = d->memory;
+	struct memory_dump *memory = memory_dump_of(d);
 	const struct page_source source = { 0, object->fd };
 	segment_list segments = { 0 };
 	int result;
@@ -217,7 +217,7 @@ static int save_object(struct dump *d, const struct memory_object *object)
 	stats_stop(d->stats, STATS_MEMDUMP);
 	stats_start(d->stats, STATS_MEMWRITE);
 	if (result == 0)
-		result = pages_save(memory->mover, &source, memory->sink, IMAGE_PAGEMAP_SHMEM, object->record.shmid,
+		result = pages_save(memory->mover, &source, memory_sink(d), IMAGE_PAGEMAP_SHMEM, object->record.shmid,
 				    segments.items, segments.n);
 	stats_stop(d->stats, STATS_MEMWRITE);
 	count_pages(d, object, &segments);
@@ -236,7 +236,7 @@ int memory_dump_finish(struct dump *d)
 			TRY(image_write(image, &memory->objects.items[i]->record));
 		TRY(save_object(d, memory->objects.items[i]));
 	}
-	TRY(memory->sink->ops->finish(memory->sink));
+	TRY(memory_sink(d)->ops->finish(memory_sink(d)));
 	return image_finish(&image);
 }
 
@@ -285,24 +285,7 @@ int memory_dump_copied(struct dump *d)
 
 	for (size_t i = 0; i < memory->objects.n; i++)
 		TRY(save_object(d, memory->objects.items[i]));
-	return memory->sink->ops->finish(memory->sink);
-}
-
-void memory_dump_clean(struct dump *d)
-{
-	struct memory_dump *memory = d->memory;
-
-	if (!memory)
-		return;
-	for (size_t i = 0; i < memory->objects.n; i++)
-		close(memory->objects.items[i]->fd);
-	vector_done(&memory->objects);
-	table_destroy(&memory->by_inode);
-	table_destroy(&memory->shared_by);
-	page_sink_destroy(&memory->sink);
-	page_mover_destroy(&memory->mover);
-	free(memory);
-	d->memory = NULL;
+	return memory_sink(d)->ops->finish(memory_sink(d));
 }
 
 /* --- restore --- */
@@ -373,7 +356,7 @@ int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size)
 
 uint64_t memory_size_of(const struct task *task)
 {
-	const struct memory_restore *memory = task->restore ? task->restore->memory : NULL;
+	const struct memory_restore *memory = task->restore ? memory_restore_of(task) : NULL;
 
 	return memory && memory->content ? ((const struct page_reader *)memory->content)->size : 0;
 }
@@ -382,37 +365,50 @@ uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects)
 {
 	uint64_t size = 0;
 
-	*ret_objects = r->shared ? r->shared->open.n : 0;
+	*ret_objects = shared_set_of(r) ? shared_set_of(r)->open.n : 0;
 	for (size_t i = 0; i < *ret_objects; i++)
-		size += r->shared->open.items[i]->size;
+		size += shared_set_of(r)->open.items[i]->size;
 	return size;
 }
 
-void memory_restore_clean(struct restore *r)
+static void destroy_shared(void *state)
 {
-	struct shared_set *shared = r->shared;
-	struct task *task;
+	struct shared_set *shared = state;
 
-	if (!r->tree)
-		return;
-	for_each_task(task, r->tree) {
-		struct memory_restore *memory = task->restore ? task->restore->memory : NULL;
-		struct page_reader *reader = memory ? memory->content : NULL;
-
-		page_reader_close(&reader);
-		if (memory)
-			memory->content = NULL;
-	}
-	if (!shared)
-		return;
 	for (size_t i = 0; i < shared->open.n; i++)
 		page_reader_close(&shared->open.items[i]);
 	vector_done(&shared->open);
 	table_destroy(&shared->readers);
 	table_destroy(&shared->mapped);
 	page_mover_destroy(&shared->mover);
-	free(shared);
-	r->shared = NULL;
+}
+
+static const struct state_type shared_state = { sizeof(struct shared_set), destroy_shared };
+
+struct shared_set *shared_set_of(const struct restore *r)
+{
+	return state_find(r->states, &shared_state);
+}
+
+struct shared_set *memory_shared_set(struct restore *r)
+{
+	struct shared_set *shared = shared_set_of(r);
+
+	if (!shared) {
+		shared = state_make(r->states, &shared_state);
+		shared->readers = table_create();
+	}
+	return shared;
+}
+
+void memory_restore_clean(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task->restore)
+			state_drop(&task->restore->states, &memory_restore_state);
+	state_drop(r->states, &shared_state);
 }
 
 /* --- how a memfd that no task has open is mapped --- */

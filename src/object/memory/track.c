@@ -209,6 +209,24 @@ static uint64_t find_stack_top(const struct task *task)
 	return 0;
 }
 
+static void close_tracker(void *state)
+{
+	auto_close(&((struct task_tracking *)state)->old);
+}
+
+struct task_tracking *task_tracking_of(const struct task *task)
+{
+	static const struct state_type type = { sizeof(struct task_tracking), close_tracker };
+	struct task_tracking *tracking = state_find(&task->dump->states, &type);
+
+	if (!tracking) {
+		tracking = state_make(&task->dump->states, &type);
+		tracking->old = -1;
+		tracking->number = -EBADF;
+	}
+	return tracking;
+}
+
 /* That page was written to after the bits were cleared: is it still soft-dirty, or has somebody else cleared them? */
 static int are_bits_ours(const struct task *task, bool *ret)
 {
@@ -241,7 +259,7 @@ static int find_soft_dirty_base(struct dump *d, struct task *task)
 	if (!ours)
 		log_warn(
 			"Somebody else has cleared its soft-dirty bits since the last dump: its memory is saved whole");
-	task->dump->soft_dirty = task->dump->unwritten_known = ours;
+	task_tracking_of(task)->soft_dirty = task_tracking_of(task)->unwritten_known = ours;
 	return 0;
 }
 
@@ -259,7 +277,7 @@ int memory_track_find(struct dump *d, struct task *task)
 	mark_mappings(task, fd);
 	if (fstat(fd, &stat) < 0)
 		return fail_errno("fstat of its tracker");
-	task->dump->unwritten_known = is_base(memory_dump_state(d), task, stat.st_ino);
+	task_tracking_of(task)->unwritten_known = is_base(memory_dump_state(d), task, stat.st_ino);
 	return 0;
 }
 
@@ -453,18 +471,12 @@ static int start_tracker(struct dump *d, struct task *task, int number)
 	return 0;
 }
 
-struct task_tracking {
-	int old;	/* our copy of the tracker before, or -1 */
-	int64_t number; /* of the new one in the task, or -errno */
-};
-
 /* The old one goes on as long as we have our copy. */
 int memory_track_prepare(struct dump *d, struct task *task, bool on)
 {
-	struct task_tracking *tracking = pool_new(d->pool, struct task_tracking);
+	struct task_tracking *tracking = task_tracking_of(task);
 
-	*tracking = (struct task_tracking){ -1, -EBADF };
-	task->dump->tracking = tracking;
+	tracking->prepared = true;
 	if (on)
 		TRY(can_track(d, task, &on));
 	for (size_t i = 0; i < task->dump->mappings.n && tracking->old < 0; i++)
@@ -494,10 +506,10 @@ static int end_watch(const struct task *task, int old)
 
 int memory_track_renew(struct dump *d, struct task *task)
 {
-	struct task_tracking *tracking = task->dump->tracking;
+	struct task_tracking *tracking = task_tracking_of(task);
 	int64_t none;
 
-	if (!tracking)
+	if (!tracking->prepared)
 		return 0;
 	if (tracking->old >= 0)
 		TRY(end_watch(task, tracking->old));
@@ -505,12 +517,4 @@ int memory_track_renew(struct dump *d, struct task *task)
 		return start_tracker(d, task, (int)tracking->number);
 	/* Copies of others' that were found since. */
 	return task->dump->n_trackers ? exchange_tracker(d, task, false, &none) : 0;
-}
-
-void memory_track_forget(struct task *task)
-{
-	struct task_tracking *tracking = task->dump->tracking;
-
-	if (tracking && tracking->old >= 0)
-		close(TAKE_FD(tracking->old));
 }

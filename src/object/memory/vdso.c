@@ -33,6 +33,13 @@ struct own_vdso {
 	uint64_t start, size;
 };
 
+static const struct state_type own_vdso_state = { sizeof(struct own_vdso), NULL };
+
+static struct own_vdso *own_vdso_of(const struct restore *r)
+{
+	return state_find(r->states, &own_vdso_state);
+}
+
 static bool is_piece(const struct mapping *m)
 {
 	return m->name && (text_starts(m->name, "[vvar") || strcmp(m->name, "[vdso]") == 0);
@@ -40,11 +47,10 @@ static bool is_piece(const struct mapping *m)
 
 static int find_own(struct restore *r)
 {
-	struct own_vdso *own = pool_new(r->pool, struct own_vdso);
+	struct own_vdso *own = state_make(r->states, &own_vdso_state);
 	AUTO(mappings_done) struct mappings all = { 0 };
 	AUTO_CLOSE int proc = proc_open(getpid());
 
-	r->vdso = own;
 	TRY(proc);
 	TRY(mappings_read(proc, MAPPINGS_PLAIN, &all));
 	for (size_t i = 0; i < all.n; i++) {
@@ -67,7 +73,8 @@ static int find_own(struct restore *r)
 
 static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t to)
 {
-	uint64_t size = r->vdso->piece[i].size, parked = r->parking + (r->vdso->piece[i].start - r->vdso->start);
+	uint64_t size = own_vdso_of(r)->piece[i].size,
+		 parked = r->parking + (own_vdso_of(r)->piece[i].start - own_vdso_of(r)->start);
 
 	plan_syscall(plan, plan_why(plan, "move the vdso to %" PRIx64, to), __NR_mremap, V(parked), V(size), V(size),
 		     V(MREMAP_MAYMOVE | MREMAP_FIXED), V(to));
@@ -76,7 +83,7 @@ static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t
 int memory_plan_empty(struct restore *r, struct plan *plan)
 {
 	uint64_t start = restorer_arena_start(r->arena);
-	const struct own_vdso *own = r->vdso;
+	const struct own_vdso *own = own_vdso_of(r);
 
 	for (unsigned i = 0; i < own->n; i++)
 		plan_syscall(plan, "park the vdso", __NR_mremap, V(own->piece[i].start), V(own->piece[i].size),
@@ -115,17 +122,17 @@ static int read_image(const struct memory_restore *memory, const VmaEntry *vma, 
 
 int vdso_load(struct restore *r, struct task *task)
 {
-	struct memory_restore *memory = task->restore->memory;
+	struct memory_restore *memory = memory_restore_of(task);
 	const VmaEntry *vdso = find_area(memory, VMA_VDSO), *vvar = find_area(memory, VMA_VVAR);
 	const struct own_vdso *own;
 	uint8_t *image;
 	uint64_t size, code;
 
-	if (!r->vdso)
+	if (!own_vdso_of(r))
 		TRY(find_own(r));
 	if (!vdso)
 		return 0;
-	own = r->vdso;
+	own = own_vdso_of(r);
 	size = vdso->end - vdso->start;
 	if (size > PARKING_SIZE)
 		return refuse(EINVAL, "its vdso has %" PRIu64 " bytes: the images are damaged", size);
@@ -148,8 +155,8 @@ int vdso_load(struct restore *r, struct task *task)
 static int plan_foreign(struct restore *r, struct task *task, struct plan *plan, const VmaEntry *vdso,
 			const VmaEntry *vvar)
 {
-	struct memory_restore *memory = task->restore->memory;
-	const struct own_vdso *own = r->vdso;
+	struct memory_restore *memory = memory_restore_of(task);
+	const struct own_vdso *own = own_vdso_of(r);
 	uint64_t place = 0, size = vdso->end - vdso->start, code = own->piece[own->n - 1].start;
 	size_t at;
 
@@ -172,9 +179,9 @@ static int plan_foreign(struct restore *r, struct task *task, struct plan *plan,
 
 int vdso_plan(struct restore *r, struct task *task, struct plan *plan)
 {
-	const struct memory_restore *memory = task->restore->memory;
+	const struct memory_restore *memory = memory_restore_of(task);
 	const VmaEntry *vdso = find_area(memory, VMA_VDSO), *vvar = find_area(memory, VMA_VVAR);
-	const struct own_vdso *own = r->vdso;
+	const struct own_vdso *own = own_vdso_of(r);
 
 	if (!vdso)
 		return 0; /* what is parked goes with the arena */

@@ -87,9 +87,9 @@ static int make_late(struct restore *r, struct mount *mount)
 					       "be restored yet");
 		return 0;
 	}
-	TRY(space_enter(r->mounts, first->space));
+	TRY(space_enter(restore_mounts(r), first->space));
 	TRY(yard_clone_part(first->fd, mount, path_below(mount->entry->root, "/")));
-	return space_enter(r->mounts, mount->space);
+	return space_enter(restore_mounts(r), mount->space);
 }
 
 /* Some mounts need others, wherever those are: overlays their layers, ptys the programs that have them open. */
@@ -120,7 +120,7 @@ static int attach_one(struct restore *r, struct mount *m)
 	if (mount_is_late(m))
 		TRY(make_late(r, m));
 	else if (pty_is_mounted(m))
-		TRY(pty_clone(r->mounts, m, &master));
+		TRY(pty_clone(restore_mounts(r), m, &master));
 	return attach_mount(m);
 }
 
@@ -151,7 +151,7 @@ static int set_flags(const struct mount_space *space, enum stage first, enum sta
 
 static int put_together(struct restore *r, struct mount_space *space)
 {
-	struct mount_set *set = r->mounts;
+	struct mount_set *set = restore_mounts(r);
 
 	TRY(space_enter(set, space));
 	TRY(change_root(space));
@@ -167,13 +167,13 @@ int spaces_make(void *arg)
 	struct restore *r = arg;
 
 	TRY(yard_work(r));
-	for (size_t i = 0; i < r->mounts->spaces.n; i++) {
-		struct mount_space *space = r->mounts->spaces.items[i];
+	for (size_t i = 0; i < restore_mounts(r)->spaces.n; i++) {
+		struct mount_space *space = restore_mounts(r)->spaces.items[i];
 
 		LOG_SCOPE("mnt namespace %u", space->id);
 		TRY(put_together(r, space));
 	}
-	removed_forget(r->mounts);
+	removed_forget(restore_mounts(r));
 	return 0;
 }
 
@@ -181,12 +181,12 @@ int spaces_finish(void *arg)
 {
 	struct restore *r = arg;
 
-	r->mounts->inside = NULL;
-	for (size_t i = 0; i < r->mounts->spaces.n; i++) {
-		struct mount_space *space = r->mounts->spaces.items[i];
+	restore_mounts(r)->inside = NULL;
+	for (size_t i = 0; i < restore_mounts(r)->spaces.n; i++) {
+		struct mount_space *space = restore_mounts(r)->spaces.items[i];
 
 		LOG_SCOPE("mnt namespace %u", space->id);
-		TRY(space_enter(r->mounts, space));
+		TRY(space_enter(restore_mounts(r), space));
 		TRY(attach_all(r, space, STAGE_PTY));
 		TRY(set_flags(space, STAGE_PTY, STAGE_PTY));
 		log_info("%zu mounts are in place", space->mounts.n);
@@ -198,8 +198,8 @@ int spaces_share(void *arg)
 {
 	struct restore *r = arg;
 
-	r->mounts->inside = NULL;
-	return sharing_make(r->mounts);
+	restore_mounts(r)->inside = NULL;
+	return sharing_make(restore_mounts(r));
 }
 
 static int set_readonly(struct mount *mount)
@@ -226,12 +226,11 @@ int spaces_settle(void *arg)
 	struct restore *r = arg;
 	struct mount *m;
 
-	r->mounts->inside = NULL;
-	for_each_mount(m, r->mounts)
-	{
+	restore_mounts(r)->inside = NULL;
+	for_each_mount(m, restore_mounts(r)) {
 		if (m->fd < 0)
 			continue;
-		TRY(space_enter(r->mounts, m->space));
+		TRY(space_enter(restore_mounts(r), m->space));
 		TRY(set_readonly(m));
 	}
 	return 0;

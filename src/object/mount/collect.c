@@ -114,14 +114,14 @@ static int add_mounts(struct dump *d, struct mount_space *space)
 			log_info("%s is left out (--skip-mnt)", seen->mountpoint);
 			continue;
 		}
-		mount = mount_add(d->mounts, space, d->pool, make_entry(d, seen));
+		mount = mount_add(dump_mounts(d), space, d->pool, make_entry(d, seen));
 		if (!mount)
 			return refuse(EINVAL, "two mounts have the id %d", seen->id);
 		mount->place = (unsigned)i;
 		mount->seen = seen;
 		mount->fs = fs_find(seen->fs_type);
 	}
-	return space_link(d->mounts, space, "/proc/PID/mountinfo");
+	return space_link(dump_mounts(d), space, "/proc/PID/mountinfo");
 }
 
 static bool is_enabled(const struct dump *d, const char *fs_type)
@@ -136,7 +136,7 @@ static bool is_enabled(const struct dump *d, const char *fs_type)
 
 static bool is_seen_outside(const struct dump *d, const struct mount *mount)
 {
-	const struct proc_mounts *own = &d->mounts->own;
+	const struct proc_mounts *own = &dump_mounts(d)->own;
 
 	for (size_t i = 0; i < own->n; i++)
 		if (own->items[i].dev == mount->seen->dev)
@@ -178,7 +178,7 @@ static int leave_to_plugins(struct dump *d, struct mount *mount, const char *why
 /* None of ours, not of the root's file system, and none that the user named. */
 static int find_source(struct dump *d, struct mount *mount)
 {
-	if (pty_is_mounted(mount) && !pty_has_devpts(d->mounts, mount))
+	if (pty_is_mounted(mount) && !pty_has_devpts(dump_mounts(d), mount))
 		return mount_refuse(mount, "it is a pty of a devpts that is mounted nowhere in the tree");
 	if (mount->entry->deleted && !pty_is_mounted(mount) && removed_find_above(mount))
 		return removed_dump(mount);
@@ -225,7 +225,7 @@ static bool is_idmapped(const struct proc_mount *seen)
 /* What comes from outside is mapped if it is so there. */
 static int check_idmapped(struct dump *d, const struct mount *mount)
 {
-	const struct proc_mounts *own = &d->mounts->own;
+	const struct proc_mounts *own = &dump_mounts(d)->own;
 
 	if (!is_idmapped(mount->seen))
 		return 0;
@@ -294,11 +294,11 @@ int mount_dump_collect(struct dump *d, struct namespace *ns)
 
 	if (proc < 0)
 		return fail_errno("opening /proc");
-	if (!d->mounts) {
-		d->mounts = pool_new(d->pool, struct mount_set);
-		TRY(read_own_mounts(d, d->mounts));
+	if (!dump_mounts(d)) {
+		state_make(d->states, &mount_state);
+		TRY(read_own_mounts(d, dump_mounts(d)));
 	}
-	look.space = ns->data = space_add(d->mounts, d->pool, ns->id);
+	look.space = ns->data = space_add(dump_mounts(d), d->pool, ns->id);
 	look.space->namespace = ns;
 	look.proc = proc;
 	TRY(namespace_run(ns->task->dump->proc, CLONE_NEWNS, look_around, &look));
@@ -307,16 +307,17 @@ int mount_dump_collect(struct dump *d, struct namespace *ns)
 		TRY(dump_go_on(d, take_external(d, m)));
 	for (struct mount *m = look.space->root; m; m = mount_next(m))
 		TRY(dump_go_on(d, classify_mount(d, m)));
-	space_count_supers(d->mounts, look.space, d->pool);
+	space_count_supers(dump_mounts(d), look.space, d->pool);
 	TRY(dump_go_on(d, check_removed(look.space)));
-	TRY(dump_go_on(d, sharing_check(d->mounts)));
+	TRY(dump_go_on(d, sharing_check(dump_mounts(d))));
 	log_info("%zu mounts", look.space->mounts.n);
 	return 0;
 }
 
 int mount_dump_root(const struct dump *d, const struct task *task)
 {
-	const struct namespace *ns = d->mounts ? namespace_of(d->namespaces, task, namespace_kind_find("mnt")) : NULL;
+	const struct namespace *ns =
+		dump_mounts(d) ? namespace_of(dump_namespaces(d), task, namespace_kind_find("mnt")) : NULL;
 	const struct mount_space *space = ns && !ns->own ? ns->data : NULL;
 
 	return space ? space->root_fd : -1;
@@ -325,37 +326,34 @@ int mount_dump_root(const struct dump *d, const struct task *task)
 int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id)
 {
 	const struct mount *mount =
-		d->mounts && d->mounts->by_id ? table_find(d->mounts->by_id, (uint64_t)mnt_id) : NULL;
+		dump_mounts(d) && dump_mounts(d)->by_id ? table_find(dump_mounts(d)->by_id, (uint64_t)mnt_id) : NULL;
 
 	if (mount)
 		return mount->space->root_fd;
-	if (d->mounts && proc_mounts_find(&d->mounts->own, mnt_id))
+	if (dump_mounts(d) && proc_mounts_find(&dump_mounts(d)->own, mnt_id))
 		return -1;
 	return mount_dump_root(d, task);
 }
 
 int mount_dump_id(const struct dump *d, int mnt_id)
 {
-	if (!d->mounts || !d->mounts->by_id)
+	if (!dump_mounts(d) || !dump_mounts(d)->by_id)
 		return 0;
-	return table_find(d->mounts->by_id, (uint64_t)mnt_id) || proc_mounts_find(&d->mounts->own, mnt_id) ? mnt_id : 0;
+	return table_find(dump_mounts(d)->by_id, (uint64_t)mnt_id) || proc_mounts_find(&dump_mounts(d)->own, mnt_id)
+		       ? mnt_id
+		       : 0;
 }
 
 bool mount_dump_has(const struct dump *d, int mnt_id)
 {
-	return d->mounts && d->mounts->by_id && mnt_id > 0 && table_find(d->mounts->by_id, (uint64_t)mnt_id);
+	return dump_mounts(d) && dump_mounts(d)->by_id && mnt_id > 0 &&
+	       table_find(dump_mounts(d)->by_id, (uint64_t)mnt_id);
 }
 
 const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task)
 {
-	const struct namespace *ns = d->mounts ? namespace_of(d->namespaces, task, namespace_kind_find("mnt")) : NULL;
+	const struct namespace *ns =
+		dump_mounts(d) ? namespace_of(dump_namespaces(d), task, namespace_kind_find("mnt")) : NULL;
 
 	return ns && !ns->own && ns->data ? &((const struct mount_space *)ns->data)->seen : NULL;
-}
-
-void mount_dump_clean(struct dump *d)
-{
-	if (d->mounts)
-		mount_set_done(d->mounts);
-	d->mounts = NULL;
 }

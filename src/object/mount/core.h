@@ -80,6 +80,11 @@ struct mount_set {
 	struct proc_mounts own;		  /* dump: those of criu */
 };
 
+/* tree.c: of a session; NULL: no task has a mount namespace of its own. */
+extern const struct state_type mount_state;
+struct mount_set *dump_mounts(const struct dump *d);
+struct mount_set *restore_mounts(const struct restore *r);
+
 /* What may be done about a file system that is mounted somewhere. */
 struct fs_kind {
 	const char *name;
@@ -119,7 +124,6 @@ const char *mount_relative_point(const struct mount *mount);
 /* Parents before children, in the order in which they can be attached:
    for (struct mount *m = space->root; m; m = mount_next(m)) */
 struct mount *mount_next(const struct mount *mount);
-void mount_set_done(struct mount_set *set);
 bool mount_is_external(const struct mount *mount);
 /* The external mount, in the same namespace, of which this one shows a part; NULL if there is none. */
 const struct mount *mount_find_external_above(const struct mount *mount);

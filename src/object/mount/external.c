@@ -41,7 +41,7 @@ static const struct proc_mount *find_group(const struct proc_mounts *mounts, int
 /* The path, here, of what is mounted there; NULL if none of our mounts shows it. */
 static const char *find_path(struct dump *d, const struct mount *mount, bool same_place)
 {
-	const struct proc_mounts *own = &d->mounts->own;
+	const struct proc_mounts *own = &dump_mounts(d)->own;
 
 	for (size_t i = own->n; i-- > 0;) {
 		const struct proc_mount *ours = &own->items[i];
@@ -61,7 +61,7 @@ static const char *find_path(struct dump *d, const struct mount *mount, bool sam
  * the same. */
 static bool is_copy(struct dump *d, const struct mount_space *space)
 {
-	const struct proc_mounts *own = &d->mounts->own;
+	const struct proc_mounts *own = &dump_mounts(d)->own;
 	const struct proc_mount *root = space->root->seen;
 
 	for (size_t i = 0; i < own->n; i++)
@@ -75,13 +75,13 @@ static int check_automatic(struct dump *d, const struct mount *mount)
 {
 	char name[96];
 
-	if (find_group(&d->mounts->own, mount->seen->shared) && !d->options->external_mounts_sharing)
+	if (find_group(&dump_mounts(d)->own, mount->seen->shared) && !d->options->external_mounts_sharing)
 		return refuse(ENOTSUP,
 			      "%s: what is mounted there is mounted outside as well (shared:%d): --external 'mnt[]:s' "
 			      "takes that over, "
 			      "mount --make-private ends it",
 			      mount_name(mount, name), mount->seen->shared);
-	if (find_group(&d->mounts->own, mount->seen->master) && !d->options->external_mounts_masters &&
+	if (find_group(&dump_mounts(d)->own, mount->seen->master) && !d->options->external_mounts_masters &&
 	    !d->options->external_mounts_sharing)
 		return refuse(ENOTSUP,
 			      "%s: what is mounted outside is mounted there as well (master:%d): --external 'mnt[]:m' "
@@ -97,7 +97,7 @@ static void set_sharing(struct dump *d, const struct mount *mount)
 	if (!mount->seen->shared)
 		return;
 	mount->entry->has_internal_sharing = true;
-	mount->entry->internal_sharing = !find_group(&d->mounts->own, mount->seen->shared);
+	mount->entry->internal_sharing = !find_group(&dump_mounts(d)->own, mount->seen->shared);
 }
 
 static int take_automatic(struct dump *d, struct mount *mount, const char *path)
@@ -160,7 +160,7 @@ static bool take_below(struct dump *d, struct mount *mount)
 
 		if (!above->named || !path_below(mount->entry->mountpoint, above->entry->mountpoint))
 			continue;
-		ours = find_below(&d->mounts->own, mount, above);
+		ours = find_below(&dump_mounts(d)->own, mount, above);
 		if (!ours)
 			continue;
 		set_sharing(d, mount);
@@ -189,7 +189,7 @@ static bool comes_with_named(struct dump *d, const struct mount *mount)
 	for (const struct mount *above = mount->parent; above; above = above->parent)
 		if (find_option(d->options, "mnt", above->entry->mountpoint) &&
 		    path_below(mount->entry->mountpoint, above->entry->mountpoint) &&
-		    find_below(&d->mounts->own, mount, above))
+		    find_below(&dump_mounts(d)->own, mount, above))
 			return true;
 	return false;
 }
@@ -230,9 +230,9 @@ static const char *find_name(struct dump *d, const struct mount *mount)
 
 	if (!value)
 		return NULL;
-	for (size_t i = 0; i < d->mounts->spaces.n; i++)
-		if (d->mounts->spaces.items[i]->namespace->of_root)
-			named = find_meant(d, d->mounts->spaces.items[i], mount);
+	for (size_t i = 0; i < dump_mounts(d)->spaces.n; i++)
+		if (dump_mounts(d)->spaces.items[i]->namespace->of_root)
+			named = find_meant(d, dump_mounts(d)->spaces.items[i], mount);
 	if (!named)
 		named = find_meant(d, mount->space, mount);
 	return shows_same(named->seen, mount->seen) ? value : NULL;
@@ -278,7 +278,7 @@ int external_dump(struct dump *d, struct mount *mount)
 
 int external_check_groups(struct dump *d, const struct mount *mount)
 {
-	const struct proc_mount *peer = find_group(&d->mounts->own, mount->seen->shared);
+	const struct proc_mount *peer = find_group(&dump_mounts(d)->own, mount->seen->shared);
 	char name[96];
 
 	if (mount->entry->ext_key || !mount->parent || !peer)
@@ -295,7 +295,7 @@ int external_check_groups(struct dump *d, const struct mount *mount)
 /* It comes with another one, which may come from another place now. */
 static int path_with(struct restore *r, const struct mount *mount, const char **ret)
 {
-	const struct mount *above = table_find(r->mounts->by_id, mount->entry->below);
+	const struct mount *above = table_find(restore_mounts(r)->by_id, mount->entry->below);
 	const char *below = above ? path_below(mount->entry->mountpoint, above->entry->mountpoint) : NULL, *path;
 
 	if (!below || above == mount || above->space != mount->space || above->entry->has_below)

@@ -24,7 +24,7 @@ static int add_entry(struct restore *r, struct mount_space *space, struct image 
 	if (entry->mountpoint[0] != '/' || !is_root(entry->root))
 		return image_refuse(image, "mount %u: \"%s\" or \"%s\" is no path", entry->mnt_id, entry->mountpoint,
 				    entry->root);
-	mount = mount_add(r->mounts, space, r->pool, entry);
+	mount = mount_add(restore_mounts(r), space, r->pool, entry);
 	if (!mount)
 		return image_refuse(image, "mount %u is there twice", entry->mnt_id);
 	mount->place = UINT_MAX - (unsigned)space->mounts.n; /* the format has them in reverse */
@@ -69,7 +69,7 @@ static int classify_mount(struct restore *r, struct mount *mount)
 		return nsfs_load(r, mount);
 	if (entry->with_plugin)
 		return 0;
-	if (pty_is_mounted(mount) && !pty_has_devpts(r->mounts, mount))
+	if (pty_is_mounted(mount) && !pty_has_devpts(restore_mounts(r), mount))
 		return refuse(EINVAL, "it is a pty of a devpts that is mounted nowhere: the image is damaged");
 	if (entry->deleted && !pty_is_mounted(mount) && !entry->has_removed)
 		return refuse(ENOTSUP, "what was mounted there had been removed: such mounts can't be restored yet");
@@ -90,16 +90,16 @@ int mount_restore_load(struct restore *r, struct namespace *ns)
 {
 	struct mount_space *space;
 
-	if (!r->mounts)
-		r->mounts = pool_new(r->pool, struct mount_set);
-	space = ns->data = space_add(r->mounts, r->pool, ns->id);
+	if (!restore_mounts(r))
+		state_make(r->states, &mount_state);
+	space = ns->data = space_add(restore_mounts(r), r->pool, ns->id);
 	space->namespace = ns;
 	TRY(read_image(r, space));
-	TRY(space_link(r->mounts, space, "mountpoints image"));
+	TRY(space_link(restore_mounts(r), space, "mountpoints image"));
 	for (struct mount *m = space->root; m; m = mount_next(m))
 		TRY(classify_mount(r, m));
-	space_count_supers(r->mounts, space, r->pool);
-	return sharing_check(r->mounts);
+	space_count_supers(restore_mounts(r), space, r->pool);
+	return sharing_check(restore_mounts(r));
 }
 
 int mount_restore_require(struct restore *r, struct namespace *ns)

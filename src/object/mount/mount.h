@@ -23,7 +23,6 @@ struct proc_mounts;
 /* the phases of struct namespace_kind. */
 int mount_dump_collect(struct dump *d, struct namespace *ns);
 int mount_dump_write(struct dump *d, struct namespace *ns);
-void mount_dump_clean(struct dump *d);
 /* The root directory (O_PATH, ours, not to be closed) of the mount namespace of a task; -1 if it is that of criu. */
 int mount_dump_root(const struct dump *d, const struct task *task);
 /* The same of the namespace that a file was opened in, by the mount it lies on; if that is unknown, of the namespace of

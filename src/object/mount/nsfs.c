@@ -31,8 +31,7 @@ int nsfs_dump(struct dump *d, struct mount *mount)
 {
 	const struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces)
-	{
+	for_each_namespace(ns, dump_namespaces(d)) {
 		if (!ns->inode || !ns->task || parse_root(mount->seen->root, ns->kind) != ns->inode)
 			continue;
 		mount->entry->has_space = mount->entry->has_space_kind = true;
@@ -47,8 +46,9 @@ static const struct namespace *find_namespace(struct restore *r, const MntEntry 
 {
 	const struct namespace *ns;
 
-	for_each_namespace(ns,
-			   r->namespaces) if (ns->kind->flag == entry->space_kind && ns->id == entry->space) return ns;
+	for_each_namespace(ns, restore_namespaces(r))
+		if (ns->kind->flag == entry->space_kind && ns->id == entry->space)
+			return ns;
 	return NULL;
 }
 

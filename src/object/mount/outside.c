@@ -44,7 +44,7 @@ static int open_external(const char *path, int *ret_fd)
 static int open_by_own_mounts(struct restore *r, const MntEntry *entry, int *ret_fd)
 {
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct proc_mounts *own = &r->mounts->own;
+	struct proc_mounts *own = &restore_mounts(r)->own;
 
 	if (proc < 0)
 		return fail_errno("opening /proc/self");
@@ -68,7 +68,7 @@ static int open_by_own_mounts(struct restore *r, const MntEntry *entry, int *ret
 
 static const struct mount_space *find_main(struct restore *r)
 {
-	const struct mount_set *set = r->mounts;
+	const struct mount_set *set = restore_mounts(r);
 
 	for (size_t i = 0; i < set->spaces.n; i++)
 		if (set->spaces.items[i]->namespace->of_root)

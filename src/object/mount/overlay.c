@@ -96,7 +96,7 @@ static bool is_there(const char *path, void *root)
 /* The layers of a read-only overlay that is mounted here, as mountinfo shows them; NULL: the path is none. */
 static const char *find_inner_layers(const struct dump *d, const char *path, size_t *ret_size)
 {
-	const struct proc_mounts *own = &d->mounts->own;
+	const struct proc_mounts *own = &dump_mounts(d)->own;
 
 	for (size_t i = own->n; i-- > 0;) {
 		const char *options = own->items[i].super_options, *lower = strstr(options, "lowerdir=");
@@ -230,7 +230,7 @@ static int make_directories(struct restore *r, char *path)
 		if (end)
 			*end = 0;
 		if (mkdir(path, 0700) == 0)
-			*vector_push(&r->mounts->made) = pool_string(r->pool, path);
+			*vector_push(&restore_mounts(r)->made) = pool_string(r->pool, path);
 		else if (errno != EEXIST)
 			return fail_errno("making the directory %s of an overlay again", path);
 		if (end)
@@ -270,7 +270,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void overlay_undo(struct restore *r)
 {
-	for (size_t i = r->mounts->made.n; i-- > 0 && failure_error();)
-		(void)nftw(r->mounts->made.items[i], remove_one, SCAN_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	vector_done(&r->mounts->made);
+	for (size_t i = restore_mounts(r)->made.n; i-- > 0 && failure_error();)
+		(void)nftw(restore_mounts(r)->made.items[i], remove_one, SCAN_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	vector_done(&restore_mounts(r)->made);
 }

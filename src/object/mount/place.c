@@ -20,8 +20,9 @@
 
 static struct mount *find_place(const struct restore *r, int mnt_id)
 {
-	struct mount *mount =
-		r->mounts && r->mounts->by_id && mnt_id > 0 ? table_find(r->mounts->by_id, (uint64_t)mnt_id) : NULL;
+	struct mount *mount = restore_mounts(r) && restore_mounts(r)->by_id && mnt_id > 0
+				      ? table_find(restore_mounts(r)->by_id, (uint64_t)mnt_id)
+				      : NULL;
 
 	return mount && mount->fd >= 0 ? mount : NULL;
 }
@@ -128,8 +129,7 @@ bool mount_restore_common(const struct restore *r, const struct mount_name *from
 		return false;
 	print_in_super(first, from->path, a);
 	print_in_super(second, to->path, b);
-	for_each_mount(m, r->mounts)
-	{
+	for_each_mount(m, restore_mounts(r)) {
 		const char *below_a = path_below(a, m->entry->root), *below_b = path_below(b, m->entry->root);
 
 		if (m->fd < 0 || m->entry->deleted || m->entry->root_dev != first->entry->root_dev || !below_a ||

@@ -34,8 +34,9 @@ bool pty_has_devpts(const struct mount_set *set, const struct mount *mount)
 {
 	const struct mount *m;
 
-	for_each_mount(m, set) if (m->entry->root_dev == mount->entry->root_dev &&
-				   strcmp(m->entry->root, "/") == 0) return true;
+	for_each_mount(m, set)
+		if (m->entry->root_dev == mount->entry->root_dev && strcmp(m->entry->root, "/") == 0)
+			return true;
 	return false;
 }
 
@@ -50,8 +51,7 @@ int pty_make_all(struct restore *r)
 {
 	struct mount *m;
 
-	for_each_mount(m, r->mounts)
-	{
+	for_each_mount(m, restore_mounts(r)) {
 		int made;
 
 		if (!pty_is_mounted(m))

@@ -72,8 +72,10 @@ static struct mount *find_first(struct restore *r, const struct mount *mount)
 {
 	struct mount *m;
 
-	for_each_mount(m, r->mounts) if (m->entry->has_removed && m->entry->root_dev == mount->entry->root_dev &&
-					 m->entry->removed == mount->entry->removed) return m;
+	for_each_mount(m, restore_mounts(r))
+		if (m->entry->has_removed && m->entry->root_dev == mount->entry->root_dev &&
+		    m->entry->removed == mount->entry->removed)
+			return m;
 	return NULL;
 }
 
@@ -81,8 +83,10 @@ bool removed_is_saved_with(const struct mount_set *set, const struct mount *moun
 {
 	struct mount *m;
 
-	for_each_mount(m, set) if (m->entry->has_removed && m->entry->root_dev == mount->entry->root_dev &&
-				   m->entry->removed == mount->entry->removed) return m != mount;
+	for_each_mount(m, set)
+		if (m->entry->has_removed && m->entry->root_dev == mount->entry->root_dev &&
+		    m->entry->removed == mount->entry->removed)
+			return m != mount;
 	return false;
 }
 
@@ -180,8 +184,7 @@ void removed_forget(struct mount_set *set)
 	struct mount *m;
 	struct stat there;
 
-	for_each_mount(m, set)
-	{
+	for_each_mount(m, set) {
 		if (m->removed_name && is_ours(m, &there))
 			(void)unlinkat(m->removed_dir, m->removed_name, S_ISDIR(there.st_mode) ? AT_REMOVEDIR : 0);
 		m->removed_name = NULL;

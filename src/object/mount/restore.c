@@ -62,7 +62,7 @@ static int clone_outside(struct restore *r, struct mount *mount)
 		mount->fd = mountapi_clone(fd, "");
 	if (mount->fd < 0)
 		return fail(-mount->fd, "cloning what is to be mounted there (open_tree)");
-	if (sharing_is_outside(r->mounts, mount))
+	if (sharing_is_outside(restore_mounts(r), mount))
 		mount->outside = mountapi_clone(fd, "");
 	/* Else what is mounted below it would be mounted outside as well, and pivot_root(2) refuses a shared root. */
 	error = mountapi_set_propagation(mount->fd, MS_PRIVATE);
@@ -73,8 +73,11 @@ static int clone_all_outside(struct restore *r)
 {
 	struct mount *m;
 
-	for_each_mount(m, r->mounts) if (mount_is_outside(m)) TRY(clone_outside(r, m));
-	else if (m->entry->has_space) TRY(nsfs_clone(r, m));
+	for_each_mount(m, restore_mounts(r))
+		if (mount_is_outside(m))
+			TRY(clone_outside(r, m));
+		else if (m->entry->has_space)
+			TRY(nsfs_clone(r, m));
 	return 0;
 }
 
@@ -86,7 +89,8 @@ const char *super_root_path(struct restore *r, const struct superblock *super)
 	bool cgroup = fs && (fs->type == FSTYPE__CGROUP || fs->type == FSTYPE__CGROUP2);
 
 	/* Its root is that of the cgroup namespace that it is mounted in, but the dump saw the whole path. */
-	return cgroup && namespace_of_root(r->namespaces, r->tree, "cgroup", NULL) ? super->widest->entry->root : "/";
+	return cgroup && namespace_of_root(restore_namespaces(r), r->tree, "cgroup", NULL) ? super->widest->entry->root
+											   : "/";
 }
 
 int super_make(struct restore *r, struct superblock *super)
@@ -118,7 +122,7 @@ static int make_supers(void *arg)
 {
 	struct restore *r = arg;
 
-	for (struct superblock *super = r->mounts->supers; super; super = super->next)
+	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
 		if (super->widest && super->fd < 0 && !mount_is_late(super->widest))
 			TRY(super_make(r, super));
 	return 0;
@@ -127,7 +131,7 @@ static int make_supers(void *arg)
 /* In our own namespace, where their layers are. */
 static int make_supers_outside(struct restore *r)
 {
-	for (struct superblock *super = r->mounts->supers; super; super = super->next)
+	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
 		if (super->widest && super->widest->entry->made_outside) {
 			TRY(overlay_prepare(r, super));
 			TRY(super_make(r, super));
@@ -168,7 +172,7 @@ static int fill_super(struct restore *r, const struct superblock *super)
 
 static int fill_supers(struct restore *r)
 {
-	for (struct superblock *super = r->mounts->supers; super; super = super->next)
+	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
 		if (super->widest && super->widest->fs && super->widest->fs->content)
 			TRY(fill_super(r, super));
 	return 0;
@@ -181,7 +185,7 @@ static uint32_t namespaces_of_root(struct restore *r)
 	uint32_t flags = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (namespace_of_root(r->namespaces, r->tree, names[i], NULL))
+		if (namespace_of_root(restore_namespaces(r), r->tree, names[i], NULL))
 			flags |= namespace_kind_find(names[i])->flag;
 	return flags;
 }
@@ -191,8 +195,7 @@ static void close_sources(struct mount_set *set)
 {
 	struct mount *m;
 
-	for_each_mount(m, set)
-	{
+	for_each_mount(m, set) {
 		auto_close(&m->outside);
 		auto_close(&m->removed_fd);
 		m->outside = m->removed_fd = -1;
@@ -208,9 +211,9 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 	int root = r->tree->root->restore->proc;
 	uint32_t flags = namespaces_of_root(r);
 
-	if (r->mounts->filled)
+	if (restore_mounts(r)->filled)
 		return 0;
-	r->mounts->filled = true;
+	restore_mounts(r)->filled = true;
 	TRY(clone_all_outside(r));
 	TRY(make_supers_outside(r));
 	TRY(namespace_run(root, flags, make_supers, r));
@@ -221,7 +224,7 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 	TRY(namespace_run(root, flags & (CLONE_NEWUSER | CLONE_NEWNS), spaces_finish, r));
 	/* Over groups outside its user namespace has no power. */
 	TRY(namespace_run(root, flags & CLONE_NEWNS, spaces_share, r));
-	close_sources(r->mounts);
+	close_sources(restore_mounts(r));
 	return 0;
 }
 
@@ -229,33 +232,33 @@ int mount_restore_settle(struct restore *r, struct namespace *ns)
 {
 	uint32_t flags = namespaces_of_root(r) & (CLONE_NEWUSER | CLONE_NEWNS);
 
-	if (!r->mounts || r->mounts->settled)
+	if (!restore_mounts(r) || restore_mounts(r)->settled)
 		return 0;
-	r->mounts->settled = true;
+	restore_mounts(r)->settled = true;
 	return namespace_run(r->tree->root->restore->proc, flags, spaces_settle, r);
 }
 
 int mount_restore_root(const struct restore *r, int mnt_id)
 {
-	const struct mount *mount =
-		r->mounts && r->mounts->by_id && mnt_id > 0 ? table_find(r->mounts->by_id, (uint64_t)mnt_id) : NULL;
+	const struct mount *mount = restore_mounts(r) && restore_mounts(r)->by_id && mnt_id > 0
+					    ? table_find(restore_mounts(r)->by_id, (uint64_t)mnt_id)
+					    : NULL;
 	struct namespace *ns;
 
-	if (!r->mounts)
+	if (!restore_mounts(r))
 		return -1;
 	if (mount)
 		return mount->space->root_fd;
-	if (mnt_id > 0 || !namespace_of_root(r->namespaces, r->tree, "mnt", &ns))
+	if (mnt_id > 0 || !namespace_of_root(restore_namespaces(r), r->tree, "mnt", &ns))
 		return -1;
 	return ((const struct mount_space *)ns->data)->root_fd;
 }
 
 void mount_restore_clean(struct restore *r, struct namespace *ns)
 {
-	if (r->mounts) {
+	if (restore_mounts(r)) {
 		overlay_undo(r);
-		removed_forget(r->mounts);
-		mount_set_done(r->mounts);
+		removed_forget(restore_mounts(r));
 	}
-	r->mounts = NULL;
+	state_drop(r->states, &mount_state);
 }

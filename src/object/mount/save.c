@@ -219,7 +219,7 @@ int content_is_empty(struct dump *d, const struct mount *mount)
 
 static int save_contents(struct dump *d)
 {
-	for (struct superblock *super = d->mounts->supers; super; super = super->next) {
+	for (struct superblock *super = dump_mounts(d)->supers; super; super = super->next) {
 		const struct mount *widest = super->widest;
 
 		if (super->saved || !widest || !widest->fs)
@@ -257,7 +257,7 @@ int mount_dump_write(struct dump *d, struct namespace *ns)
 	for (const struct mount *m = space->root; m; m = mount_next(m))
 		if (pty_is_mounted(m))
 			pty_dump_warn(d, m);
-		else if (m->entry->has_removed && !removed_is_saved_with(d->mounts, m))
+		else if (m->entry->has_removed && !removed_is_saved_with(dump_mounts(d), m))
 			TRY(save_removed(d, m));
 	return save_contents(d);
 }

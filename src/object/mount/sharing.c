@@ -29,8 +29,10 @@ static struct mount *find_first(const struct mount_set *set, uint32_t group)
 {
 	struct mount *m, *first = NULL;
 
-	for_each_mount(m, set) if (group && m->entry->shared_id == group && !has_peers_outside(m->entry) &&
-				   (!first || strlen(m->entry->root) < strlen(first->entry->root))) first = m;
+	for_each_mount(m, set)
+		if (group && m->entry->shared_id == group && !has_peers_outside(m->entry) &&
+		    (!first || strlen(m->entry->root) < strlen(first->entry->root)))
+			first = m;
 	return first;
 }
 
@@ -78,8 +80,7 @@ int sharing_check(struct mount_set *set)
 {
 	struct mount *m;
 
-	for_each_mount(m, set)
-	{
+	for_each_mount(m, set) {
 		TRY(check_group(set, m));
 		TRY(check_masters(set, m, 0));
 	}
@@ -174,6 +175,7 @@ int sharing_make(struct mount_set *set)
 {
 	struct mount *m;
 
-	for_each_mount(m, set) TRY(set_one(set, m));
+	for_each_mount(m, set)
+		TRY(set_one(set, m));
 	return 0;
 }

@@ -179,8 +179,10 @@ int space_link(struct mount_set *set, struct mount_space *space, const char *wha
 	return 0;
 }
 
-void mount_set_done(struct mount_set *set)
+static void destroy_set(void *state)
 {
+	struct mount_set *set = state;
+
 	for (size_t i = 0; i < set->spaces.n; i++) {
 		struct mount_space *space = set->spaces.items[i];
 
@@ -200,4 +202,16 @@ void mount_set_done(struct mount_set *set)
 	vector_done(&set->spaces);
 	proc_mounts_done(&set->own);
 	table_destroy(&set->by_id);
+}
+
+const struct state_type mount_state = { sizeof(struct mount_set), destroy_set };
+
+struct mount_set *dump_mounts(const struct dump *d)
+{
+	return state_find(d->states, &mount_state);
+}
+
+struct mount_set *restore_mounts(const struct restore *r)
+{
+	return state_find(r->states, &mount_state);
 }

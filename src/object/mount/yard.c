@@ -105,11 +105,10 @@ int yard_work(struct restore *r)
 		return fail_errno("making a mount namespace to work in");
 	yard = open_yard(path);
 	TRY(yard);
-	for (const struct superblock *super = r->mounts->supers; super; super = super->next)
+	for (const struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
 		if (super->fd >= 0)
 			TRY(hang_up(yard, super));
-	for_each_mount(m, r->mounts)
-	{
+	for_each_mount(m, restore_mounts(r)) {
 		if (m->entry->with_plugin)
 			TRY(clone_plugged(r, m, yard, path));
 		else if (m->fd < 0 && !mount_is_late(m) && !m->left_out && !pty_is_mounted(m))

@@ -9,7 +9,6 @@ const struct object_family namespace_family = {
 	.dump_identify = namespaces_dump_task,
 	.dump_collect = namespaces_dump_collect,
 	.dump_write = namespaces_dump_write,
-	.dump_end = namespaces_dump_end,
 	.restore_load = namespaces_restore_load,
 	.restore_needs = namespaces_restore_needs,
 	.restore_make = namespaces_restore_make,

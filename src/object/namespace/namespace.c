@@ -47,7 +47,9 @@ struct namespace *namespace_of(const struct namespace_set *set, const struct tas
 
 	if (!id)
 		return NULL;
-	for_each_namespace(ns, set) if (ns->kind == kind && ns->id == id) return ns;
+	for_each_namespace(ns, set)
+		if (ns->kind == kind && ns->id == id)
+			return ns;
 	return NULL;
 }
 
@@ -80,11 +82,34 @@ static struct namespace *add_namespace(struct dump *d, const struct namespace_ki
 	struct namespace *ns = pool_new(d->pool, struct namespace);
 
 	ns->kind = kind;
-	ns->id = ++d->namespaces->last_id;
+	ns->id = ++dump_namespaces(d)->last_id;
 	ns->inode = inode;
 	ns->fd = -1;
-	*vector_push(&d->namespaces->list) = ns;
+	*vector_push(&dump_namespaces(d)->list) = ns;
 	return ns;
+}
+
+static void destroy_set(void *state)
+{
+	struct namespace_set *set = state;
+	struct namespace *ns;
+
+	for_each_namespace(ns, set)
+		if (ns->fd >= 0)
+			close(ns->fd);
+	vector_done(&set->list);
+}
+
+const struct state_type namespace_state = { sizeof(struct namespace_set), destroy_set };
+
+struct namespace_set *dump_namespaces(const struct dump *d)
+{
+	return state_find(d->states, &namespace_state);
+}
+
+struct namespace_set *restore_namespaces(const struct restore *r)
+{
+	return state_find(r->states, &namespace_state);
 }
 
 int namespaces_dump_begin(struct dump *d)
@@ -95,13 +120,13 @@ int namespaces_dump_begin(struct dump *d)
 
 	if (self < 0)
 		return fail_errno("opening /proc/self");
-	d->namespaces = pool_new(d->pool, struct namespace_set);
+	state_make(d->states, &namespace_state);
 	task_kobj_ids_entry__init(ids);
 	ids->vm_id = ids->files_id = ids->fs_id = ids->sighand_id = 1;
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
 		TRY(find_inode(self, (*kind)->name, &inode));
 		add_namespace(d, *kind, inode)->own = true;
-		set_id(ids, *kind, d->namespaces->last_id);
+		set_id(ids, *kind, dump_namespaces(d)->last_id);
 	}
 	d->inventory->root_ids = ids;
 	return 0;
@@ -134,7 +159,9 @@ static int dump_kind(struct dump *d, struct task *task, const struct namespace_k
 	ino_t inode;
 
 	TRY(find_inode(task->dump->proc, kind->name, &inode));
-	for_each_namespace(ns, d->namespaces) if (ns->kind == kind && ns->inode == inode) found = ns;
+	for_each_namespace(ns, dump_namespaces(d))
+		if (ns->kind == kind && ns->inode == inode)
+			found = ns;
 	ns = found ?: add_namespace(d, kind, inode);
 	set_id(task->ids, kind, ns->id);
 	if (ns->task)
@@ -142,13 +169,13 @@ static int dump_kind(struct dump *d, struct task *task, const struct namespace_k
 	ns->task = task;
 	ns->of_root = task == d->tree->root;
 	if (!ns->own) {
-		d->namespaces->any = true;
+		dump_namespaces(d)->any = true;
 		log_info("%s namespace %u is [%lu]", kind->name, ns->id, inode);
 		TRY(check_new(d, ns));
 		return kind->found ? kind->found(d, ns) : 0;
 	}
 	/* The root lives elsewhere, and this one has come back to where criu is. */
-	return ns->of_root || namespace_of(d->namespaces, d->tree->root, kind) == ns ? 0 : check_new(d, ns);
+	return ns->of_root || namespace_of(dump_namespaces(d), d->tree->root, kind) == ns ? 0 : check_new(d, ns);
 }
 
 int namespaces_dump_task(struct dump *d, struct task *task)
@@ -156,7 +183,7 @@ int namespaces_dump_task(struct dump *d, struct task *task)
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
 		TRY(dump_go_on(d, dump_kind(d, task, *kind)));
 	if (task == d->tree->root)
-		d->own_network = namespace_of_root(d->namespaces, d->tree, "net", NULL);
+		d->own_network = namespace_of_root(dump_namespaces(d), d->tree, "net", NULL);
 	return 0;
 }
 
@@ -164,8 +191,7 @@ int namespaces_dump_collect(struct dump *d)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces)
-	{
+	for_each_namespace(ns, dump_namespaces(d)) {
 		if (ns->own || !ns->task || !ns->kind->collect)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -179,8 +205,7 @@ int namespaces_dump_write(struct dump *d)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces)
-	{
+	for_each_namespace(ns, dump_namespaces(d)) {
 		if (ns->own || !ns->task)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -188,14 +213,4 @@ int namespaces_dump_write(struct dump *d)
 		TRY(ns->kind->dump(d, ns));
 	}
 	return 0;
-}
-
-void namespaces_dump_end(struct dump *d)
-{
-	struct namespace *ns;
-
-	if (!d->namespaces)
-		return;
-	for_each_namespace(ns, d->namespaces) if (ns->fd >= 0) close(ns->fd);
-	vector_done(&d->namespaces->list);
 }

@@ -101,6 +101,11 @@ struct namespace_set {
 			   after a restore */
 };
 
+extern const struct state_type namespace_state;
+/* The set of a session; NULL before it is made (restore: before the tasks are loaded) and after restore/clean. */
+struct namespace_set *dump_namespaces(const struct dump *d);
+struct namespace_set *restore_namespaces(const struct restore *r);
+
 /* The registry, generated from src/object/meson.build; in the order in which the format numbers criu's own.
  * NULL-terminated. */
 extern const struct namespace_kind *const namespace_kinds[];
@@ -162,17 +167,16 @@ int time_offsets_write(int proc, const struct time_offsets *offsets);
 
 /* --- the moments (namespace.c) --- */
 
-/* d->namespaces, with our own; their numbers to d->inventory->root_ids. */
+/* Makes the set, with our own; their numbers to d->inventory->root_ids. */
 int namespaces_dump_begin(struct dump *d);
 /* Sets the namespace ids of task->ids; refuses namespaces that can't be saved. */
 int namespaces_dump_task(struct dump *d, struct task *task);
 int namespaces_dump_collect(struct dump *d);
 int namespaces_dump_write(struct dump *d);
-void namespaces_dump_end(struct dump *d);
 
 /* --- (restore.c) --- */
 
-/* All tasks are loaded: r->namespaces; refuses what can't be made. */
+/* All tasks are loaded: makes the set; refuses what can't be made. */
 int namespaces_restore_load(struct restore *r);
 int namespaces_restore_needs(struct restore *r);
 /* `make`; r->birth_flags. */

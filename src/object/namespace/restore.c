@@ -47,7 +47,7 @@ static int check_namespace(struct restore *r, const struct namespace *ns)
 static int add_namespace(struct restore *r, struct task *task, const struct namespace_kind *kind)
 {
 	uint32_t id = get_id(task->ids, kind);
-	struct namespace *ns = namespace_of(r->namespaces, task, kind);
+	struct namespace *ns = namespace_of(restore_namespaces(r), task, kind);
 
 	if (!id || ns)
 		return 0;
@@ -59,11 +59,11 @@ static int add_namespace(struct restore *r, struct task *task, const struct name
 	ns->of_root = task == r->tree->root;
 	ns->task = task;
 	ns->fd = -1;
-	*vector_push(&r->namespaces->list) = ns;
-	if (ns->own && (ns->of_root || !namespace_of_root(r->namespaces, r->tree, kind->name, NULL)))
+	*vector_push(&restore_namespaces(r)->list) = ns;
+	if (ns->own && (ns->of_root || !namespace_of_root(restore_namespaces(r), r->tree, kind->name, NULL)))
 		return 0;
-	r->namespaces->any = true;
-	r->namespaces->announced |= strcmp(kind->name, "time") != 0;
+	restore_namespaces(r)->any = true;
+	restore_namespaces(r)->announced |= strcmp(kind->name, "time") != 0;
 	return check_namespace(r, ns);
 }
 
@@ -87,7 +87,7 @@ static int join_given(struct restore *r, const struct opt_join_ns *option)
 		return refuse(EOPNOTSUPP,
 			      "--join-ns %s: a tree cannot be restored into such a namespace yet; start criu in it",
 			      option->kind);
-	(void)namespace_of_root(r->namespaces, r->tree, option->kind, &ns);
+	(void)namespace_of_root(restore_namespaces(r), r->tree, option->kind, &ns);
 	if (!ns)
 		return refuse(EINVAL, "--join-ns %s: the images do not say which %s namespace the tree lived in",
 			      option->kind, option->kind);
@@ -99,7 +99,7 @@ static int join_given(struct restore *r, const struct opt_join_ns *option)
 	ns->fd = fd;
 	ns->joined = true;
 	ns->own = false;
-	r->namespaces->any = r->namespaces->announced = true;
+	restore_namespaces(r)->any = restore_namespaces(r)->announced = true;
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0 || (uint32_t)type != ns->kind->flag)
 		return refuse(EINVAL, "--join-ns %s:%s: that is no %s namespace", option->kind, option->file,
@@ -123,7 +123,7 @@ static int adopt_namespace(struct restore *r, struct namespace *ns)
 	adopted = ns->kind->adopt(r, ns);
 	TRY(adopted);
 	ns->own = !adopted;
-	r->namespaces->adopted |= adopted;
+	restore_namespaces(r)->adopted |= adopted;
 	return adopted;
 }
 
@@ -133,14 +133,13 @@ int namespaces_restore_load(struct restore *r)
 	struct task *task;
 	int error = 0;
 
-	r->namespaces = pool_new(r->pool, struct namespace_set);
+	state_make(r->states, &namespace_state);
 	for_each_task(task, r->tree)
 		for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
 			error = add_namespace(r, task, *kind) ?: error;
 	TRY(error); /* all that is in the way is told */
 	TRY(join_all(r));
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		int adopted = adopt_namespace(r, ns);
 
@@ -148,12 +147,12 @@ int namespaces_restore_load(struct restore *r)
 		if (!adopted && !ns->own && !ns->joined && ns->kind->load)
 			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
-	if (r->options->root && !namespace_of_root(r->namespaces, r->tree, "mnt", NULL))
+	if (r->options->root && !namespace_of_root(restore_namespaces(r), r->tree, "mnt", NULL))
 		log_warn(
 			"--root changes nothing: the tree lived in the mount namespace of the criu that dumped it, and "
 			"its paths begin in our root directory");
-	r->own_network = namespace_of_root(r->namespaces, r->tree, "net", NULL);
-	r->announced = r->namespaces->announced;
+	r->own_network = namespace_of_root(restore_namespaces(r), r->tree, "net", NULL);
+	r->announced = restore_namespaces(r)->announced;
 	return 0;
 }
 
@@ -169,8 +168,7 @@ static int run_phase(struct restore *r, enum phase point, size_t member)
 
 		if (!phase)
 			continue;
-		for_each_namespace(ns, r->namespaces)
-		{
+		for_each_namespace(ns, restore_namespaces(r)) {
 			if (ns->own || ns->joined || ns->kind != *kind)
 				continue;
 			LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -192,8 +190,7 @@ static int make_some(struct restore *r, bool inside)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		if (ns->own || ns->joined || !ns->kind->make || ns->kind->made_inside != inside)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -207,15 +204,14 @@ int namespaces_restore_make(struct restore *r)
 {
 	struct namespace *ns;
 
-	if (!r->namespaces->any && !r->namespaces->adopted)
+	if (!restore_namespaces(r)->any && !restore_namespaces(r)->adopted)
 		return 0;
 	TRY(make_some(r, false));
 	if (!r->ids)
 		TRY(make_some(r, true));
 	else
 		TRY(user_make(r));
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		if (!ns->of_root || ns->own)
 			continue;
 		ns->made_first = ns->fd >= 0 || ns->kind->made_inside;
@@ -230,8 +226,7 @@ int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan
 	struct namespace *ns;
 
 	/* With a user namespace of its own it was born into those that are there. */
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		if (r->ids || !ns->of_root || ns->own || !ns->made_first)
 			continue;
 		plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns,
@@ -248,8 +243,7 @@ int namespaces_plan_inside(struct restore *r, struct task *root, struct plan *pl
 	if (!r->ids)
 		return 0;
 	TRY(user_plan_root(r, plan));
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
 
 		if (!ns->of_root || ns->own || !ns->kind->made_inside)
@@ -273,8 +267,7 @@ static int run_births(struct restore *r, bool user)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		if (!ns->of_root || ns->own || ns->joined || !ns->kind->born ||
 		    (ns->kind->flag == CLONE_NEWUSER) != user)
 			continue;
@@ -291,8 +284,9 @@ int namespaces_restore_born(struct restore *r, struct task *task)
 	if (task != r->tree->root)
 		return 0;
 
-	for_each_namespace(ns, r->namespaces) if (ns->of_root && !ns->own && !ns->made_first)
-		TRY(open_of(r->tree->root->restore->proc, ns));
+	for_each_namespace(ns, restore_namespaces(r))
+		if (ns->of_root && !ns->own && !ns->made_first)
+			TRY(open_of(r->tree->root->restore->proc, ns));
 	/* The user namespace first: it gives rights in the others. */
 	TRY(run_births(r, true));
 	if (r->ids)
@@ -326,16 +320,14 @@ static int make_nested(struct restore *r)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		if (ns->of_root || ns->own || ns->kind->flag != CLONE_NEWUSER)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		TRY(user_make_inner(r, ns));
 	}
 
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		if (ns->fd >= 0 || ns->of_root)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -354,7 +346,7 @@ static int make_nested(struct restore *r)
 
 int namespaces_restore_fill(struct restore *r)
 {
-	if (!r->namespaces->any)
+	if (!restore_namespaces(r)->any)
 		return 0;
 	TRY(make_nested(r));
 	return EACH(r, fill);
@@ -374,12 +366,11 @@ static void plan_turn(struct restore *r, const struct task *task, const struct t
 	struct namespace *ns;
 	bool any = false;
 
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
 
-		if (turn_of(ns) != turn || namespace_of(r->namespaces, task, ns->kind) != ns ||
-		    namespace_of(r->namespaces, creator, ns->kind) == ns)
+		if (turn_of(ns) != turn || namespace_of(restore_namespaces(r), task, ns->kind) != ns ||
+		    namespace_of(restore_namespaces(r), creator, ns->kind) == ns)
 			continue;
 		if (!any)
 			restore_plan_find_us(r, plan, SLOT_US);
@@ -403,7 +394,7 @@ int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *pla
 	/* A helper lives where it was born. */
 	while (creator && !creator->ids)
 		creator = creator->restore->creator;
-	if (!r->namespaces->any || !creator || !task_is_live(task))
+	if (!restore_namespaces(r)->any || !creator || !task_is_live(task))
 		return 0;
 	for (enum turn turn = TURN_FREE; turn <= TURN_OWNED; turn++)
 		plan_turn(r, task, creator, turn, plan);
@@ -419,16 +410,11 @@ void namespaces_restore_clean(struct restore *r)
 {
 	struct namespace *ns;
 
-	if (!r->namespaces)
+	if (!restore_namespaces(r))
 		return;
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		if (!ns->own && !ns->joined && ns->kind->clean)
 			ns->kind->clean(r, ns);
-		if (ns->fd >= 0)
-			close(ns->fd);
-		ns->fd = -1;
 	}
-	vector_done(&r->namespaces->list);
-	r->namespaces = NULL;
+	state_drop(r->states, &namespace_state);
 }

@@ -257,7 +257,7 @@ static int make_time(struct restore *r, struct namespace *ns)
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock)
 {
 	const struct namespace *ns =
-		r->namespaces ? namespace_of(r->namespaces, task, namespace_kind_find("time")) : NULL;
+		restore_namespaces(r) ? namespace_of(restore_namespaces(r), task, namespace_kind_find("time")) : NULL;
 	const struct clocks *clocks = ns && !ns->own ? ns->data : NULL;
 
 	if (!clocks)

@@ -100,8 +100,7 @@ static int enter_given(struct restore *r, int homes[N_HOMES])
 	struct namespace *ns;
 	size_t n = 0;
 
-	for_each_namespace(ns, r->namespaces)
-	{
+	for_each_namespace(ns, restore_namespaces(r)) {
 		char path[48];
 
 		if (!ns->of_root || ns->own || !ns->made_first || ns->kind->made_inside)
@@ -132,6 +131,7 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 	uint32_t loginuid;
 	bool logged_in;
 	int n, bits, dumpable, signal = 0, result, back, homes[N_HOMES];
+	struct namespace *user;
 
 	bits = prctl(PR_GET_SECUREBITS);
 	dumpable = prctl(PR_GET_DUMPABLE);
@@ -140,10 +140,11 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 	    getresuid(&uid[0], &uid[1], &uid[2]) < 0 || getresgid(&gid[0], &gid[1], &gid[2]) < 0)
 		return fail_errno("reading the own ids");
 	memset(homes, -1, sizeof(homes));
+	(void)namespace_of_root(restore_namespaces(r), r->tree, "user", &user);
 	logged_in = take_loginuid(r, &loginuid);
 	result = enter_given(r, homes);
 	if (result == 0)
-		result = take_ids(root, r->ids, bits);
+		result = take_ids(root, user->data, bits);
 	recover_rights(dumpable, signal);
 	if (result == 0)
 		result = boot(arg);
@@ -157,11 +158,21 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 	return back < 0 ? back : result;
 }
 
+static void end_broker(void *state)
+{
+	broker_end(state);
+}
+
+/* A process of ours in the user namespace of the tree. */
+static const struct state_type broker_state = { sizeof(struct broker *), end_broker };
+
 int user_make(struct restore *r)
 {
+	struct broker **broker = state_make(r->states, &broker_state);
+
+	TRY(broker_begin(r, broker));
 	r->give_birth = give_birth;
-	TRY(broker_begin(r, &r->broker));
-	r->stand_in = broker_pidfd(r->broker);
+	r->stand_in = broker_pidfd(*broker);
 	return 0;
 }
 
@@ -198,7 +209,7 @@ int user_born(struct restore *r, struct namespace *ns)
 	if (!ns->of_root)
 		return 0;
 	TRY(user_write_maps(r->tree->root->restore->proc, ns->data));
-	TRY(broker_enter(r->broker, ns->fd));
+	TRY(broker_enter(*(struct broker **)state_find(r->states, &broker_state), ns->fd));
 	restore_make_files_begin(r);
 	return 0;
 }
@@ -212,9 +223,12 @@ int user_settle(struct restore *r, struct namespace *ns)
 
 void user_clean(struct restore *r, struct namespace *ns)
 {
-	broker_end(ns->of_root ? &r->broker : &ns->broker);
-	if (ns->of_root)
+	if (ns->of_root) {
+		state_drop(r->states, &broker_state);
 		restore_make_files_end(r);
+	} else {
+		broker_end(&ns->broker);
+	}
 }
 
 int user_plan_root(const struct restore *r, struct plan *plan)
@@ -225,12 +239,12 @@ int user_plan_root(const struct restore *r, struct plan *plan)
 
 	if (!r->ids)
 		return 0;
-	if (!r->n_groups && r->ids->n_gid_map && !r->ids->setgroups_denied)
+	if (!r->n_groups && r->ids->groups.n && !r->ids->setgroups_denied)
 		plan_syscall(plan, "have no groups in the user namespace", __NR_setgroups, V(0), V(0));
-	if (!keeps && r->ids->n_gid_map)
+	if (!keeps && r->ids->groups.n)
 		plan_syscall(plan, "take the first group of the user namespace", __NR_setresgid, V(gid), V(gid),
 			     V(gid));
-	if (!keeps && r->ids->n_uid_map)
+	if (!keeps && r->ids->users.n)
 		plan_syscall(plan, "become root of the user namespace", __NR_setresuid, V(uid), V(uid), V(uid));
 	plan_syscall(plan, "let others look at it", __NR_prctl, V(PR_SET_DUMPABLE), V(1));
 	plan_syscall(plan, "die with criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(SIGKILL));

@@ -61,18 +61,18 @@ static int read_owner(int proc, uint32_t *ret)
 }
 
 /* From our ids to those of the root, around it. */
-static int lower_map(UidGidExtent *const *around, size_t n_around, UidGidExtent *const *map, size_t n)
+static int lower_map(const struct id_map *around, UidGidExtent *const *map, size_t n)
 {
 	for (size_t i = 0; around && i < n; i++) {
 		uint32_t first = map[i]->lower_first, last = first + map[i]->count - 1;
 		bool found = false;
 
-		for (size_t j = 0; j < n_around && !found; j++) {
-			uint32_t start = around[j]->lower_first;
+		for (size_t j = 0; j < around->n && !found; j++) {
+			const struct id_extent *range = &around->items[j];
 
-			found = first - start < around[j]->count && last - start < around[j]->count;
+			found = first - range->outer < range->count && last - range->outer < range->count;
 			if (found)
-				map[i]->lower_first = around[j]->first + (first - start);
+				map[i]->lower_first = range->inner + (first - range->outer);
 		}
 		if (!found)
 			return refuse(EOPNOTSUPP,
@@ -82,7 +82,26 @@ static int lower_map(UidGidExtent *const *around, size_t n_around, UidGidExtent 
 	return 0;
 }
 
+static struct id_map map_of(struct pool *pool, UidGidExtent *const *map, size_t n)
+{
+	struct id_extent *items = pool_array(pool, struct id_extent, n);
+
+	for (size_t i = 0; i < n; i++)
+		items[i] = (struct id_extent){ map[i]->first, map[i]->lower_first, map[i]->count };
+	return (struct id_map){ items, n };
+}
+
 /* What all that is looked at later is translated by. */
+static const struct id_maps *maps_of(struct pool *pool, const UsernsEntry *entry)
+{
+	struct id_maps *maps = pool_new(pool, struct id_maps);
+
+	maps->users = map_of(pool, entry->uid_map, entry->n_uid_map);
+	maps->groups = map_of(pool, entry->gid_map, entry->n_gid_map);
+	maps->setgroups_denied = entry->setgroups_denied;
+	return maps;
+}
+
 static int found_user(struct dump *d, struct namespace *ns)
 {
 	UsernsEntry *entry = ns->data = pool_new(d->pool, UsernsEntry);
@@ -97,15 +116,13 @@ static int found_user(struct dump *d, struct namespace *ns)
 	TRY(read_owner(proc, &entry->owner));
 	entry->has_owner = entry->owner != OVERFLOW_ID;
 	if (ns->of_root) {
-		d->ids = entry;
+		d->ids = maps_of(d->pool, entry);
 		return 0;
 	}
 	entry->owner = dump_inner_uid(d, entry->owner);
 	entry->has_owner &= entry->owner != NO_ID;
-	TRY(lower_map(d->ids ? d->ids->uid_map : NULL, d->ids ? d->ids->n_uid_map : 0, entry->uid_map,
-		      entry->n_uid_map));
-	return lower_map(d->ids ? d->ids->gid_map : NULL, d->ids ? d->ids->n_gid_map : 0, entry->gid_map,
-			 entry->n_gid_map);
+	TRY(lower_map(d->ids ? &d->ids->users : NULL, entry->uid_map, entry->n_uid_map));
+	return lower_map(d->ids ? &d->ids->groups : NULL, entry->gid_map, entry->n_gid_map);
 }
 
 /* The user namespace that owns the one behind the path. */
@@ -130,7 +147,9 @@ static struct namespace *find_user(const struct dump *d, ino_t inode)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces) if (ns->kind->flag == CLONE_NEWUSER && ns->inode == inode) return ns;
+	for_each_namespace(ns, dump_namespaces(d))
+		if (ns->kind->flag == CLONE_NEWUSER && ns->inode == inode)
+			return ns;
 	return NULL;
 }
 
@@ -153,7 +172,7 @@ static int note_owner(struct dump *d, struct namespace *ns, struct namespace *ow
 			      "the tree: that can't be checkpointed yet",
 			      ns->task->pid, ns->task->comm, ns->kind->name);
 	if (!entry->owns)
-		entry->owns = pool_array(d->pool, uint32_t, d->namespaces->list.n);
+		entry->owns = pool_array(d->pool, uint32_t, dump_namespaces(d)->list.n);
 	entry->owns[entry->n_owns++] = ns->id;
 	ns->owner = owner;
 	return 0;
@@ -161,7 +180,7 @@ static int note_owner(struct dump *d, struct namespace *ns, struct namespace *ow
 
 static int check_owner(struct dump *d, struct namespace *ns)
 {
-	struct namespace *root = namespace_of(d->namespaces, d->tree->root, &user_kind), *owner;
+	struct namespace *root = namespace_of(dump_namespaces(d), d->tree->root, &user_kind), *owner;
 	char path[32];
 	ino_t inode;
 
@@ -185,8 +204,9 @@ static int check_owners(struct dump *d)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces) if (!ns->own && ns->task && !(ns->of_root && ns->kind == &user_kind))
-		TRY(dump_go_on(d, check_owner(d, ns)));
+	for_each_namespace(ns, dump_namespaces(d))
+		if (!ns->own && ns->task && !(ns->of_root && ns->kind == &user_kind))
+			TRY(dump_go_on(d, check_owner(d, ns)));
 	return 0;
 }
 
@@ -203,7 +223,7 @@ static bool has_ids_of_parent(const struct task *task)
 /* Who lives in one within that of the root. */
 static int check_inhabitant(struct dump *d, const struct namespace *ns, const struct task *task)
 {
-	const struct namespace *parents = namespace_of(d->namespaces, task->parent, &user_kind);
+	const struct namespace *parents = namespace_of(dump_namespaces(d), task->parent, &user_kind);
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 	if (parents && !parents->of_root && !parents->own && parents != ns)
@@ -221,7 +241,9 @@ static const struct namespace *find_first(const struct dump *d)
 {
 	const struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces) if (ns->kind == &user_kind && !ns->own && ns->task) return ns;
+	for_each_namespace(ns, dump_namespaces(d))
+		if (ns->kind == &user_kind && !ns->own && ns->task)
+			return ns;
 	return NULL;
 }
 
@@ -234,7 +256,7 @@ static int collect_user(struct dump *d, struct namespace *ns)
 	if (ns->of_root)
 		return 0;
 	for_each_task(task, d->tree)
-		if (task_is_live(task) && namespace_of(d->namespaces, task, &user_kind) == ns)
+		if (task_is_live(task) && namespace_of(dump_namespaces(d), task, &user_kind) == ns)
 			TRY(dump_go_on(d, check_inhabitant(d, ns, task)));
 	return 0;
 }
@@ -289,15 +311,16 @@ static int load_inner(struct restore *r, struct namespace *ns)
 
 	r->inner_users = true;
 	for_each_task(task, r->tree) {
-		if (!task_is_live(task) || namespace_of(r->namespaces, task, &user_kind) != ns)
+		if (!task_is_live(task) || namespace_of(restore_namespaces(r), task, &user_kind) != ns)
 			continue;
 		if (!task->leader->core->thread_core->creds)
 			return refuse(EINVAL, "core-%d.img has no credentials", task->vpid);
-		task->restore->user_ns = entry;
+		task->restore->inner_users = true;
 	}
 	for (size_t i = 0; i < entry->n_owns; i++)
-		for_each_namespace(other, r->namespaces) if (other->id == entry->owns[i] && other != ns) other->owner =
-			ns;
+		for_each_namespace(other, restore_namespaces(r))
+			if (other->id == entry->owns[i] && other != ns)
+				other->owner = ns;
 	return 0;
 }
 
@@ -317,7 +340,7 @@ static int load_user(struct restore *r, struct namespace *ns)
 	ns->data = entry;
 	if (ns->of_root) {
 		TRY(check_outer_ids(user_creds_of_root(r)));
-		r->ids = entry;
+		r->ids = maps_of(r->pool, entry);
 		choose_groups(r, entry);
 		return 0;
 	}

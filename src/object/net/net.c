@@ -60,8 +60,7 @@ static int dump_nsids(struct dump *d, struct netlink *netlink, const struct name
 	int nsid = -1;
 
 	*ret_n = 0;
-	for_each_namespace(other, d->namespaces)
-	{
+	for_each_namespace(other, dump_namespaces(d)) {
 		NetnsId *record;
 
 		if (!is_network(other) || other == ns || (!other->own && !other->task))
@@ -103,10 +102,10 @@ static int look_around(struct dump *d, struct namespace *ns, struct net_space *s
 {
 	AUTO(netlink_close) struct netlink *netlink = NULL;
 	struct net_view view = { .d = d, .id = ns->id };
-	struct net_peer *peers = pool_array(d->pool, struct net_peer, d->namespaces->list.n);
+	struct net_peer *peers = pool_array(d->pool, struct net_peer, dump_namespaces(d)->list.n);
 
 	TRY(open_rtnetlink(&netlink));
-	space->entry->nsids = pool_array(d->pool, NetnsId *, d->namespaces->list.n);
+	space->entry->nsids = pool_array(d->pool, NetnsId *, dump_namespaces(d)->list.n);
 	TRY(dump_nsids(d, netlink, ns, space->entry, peers, &view.n_peers));
 	view.netlink = netlink;
 	view.peers = peers;
@@ -120,8 +119,7 @@ static int remember_home(struct dump *d)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces)
-	{
+	for_each_namespace(ns, dump_namespaces(d)) {
 		if (!is_network(ns) || !ns->own || ns->fd >= 0)
 			continue;
 		ns->fd = netns_open_own();
@@ -144,8 +142,7 @@ int network_dump_isolate(struct dump *d)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces)
-	{
+	for_each_namespace(ns, dump_namespaces(d)) {
 		if (!is_network(ns) || ns->own || !ns->task)
 			continue;
 		if (external_key(d, ns)) {
@@ -337,7 +334,9 @@ static struct namespace *find_namespace(struct restore *r, uint32_t id)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces) if (is_network(ns) && ns->id == id) return ns;
+	for_each_namespace(ns, restore_namespaces(r))
+		if (is_network(ns) && ns->id == id)
+			return ns;
 	return NULL;
 }
 

@@ -22,7 +22,9 @@ static struct namespace *find_network(const struct namespace_set *set, uint32_t 
 
 	if (!set || !id)
 		return NULL;
-	for_each_namespace(ns, set) if (ns->kind->flag == CLONE_NEWNET && ns->id == id) return ns;
+	for_each_namespace(ns, set)
+		if (ns->kind->flag == CLONE_NEWNET && ns->id == id)
+			return ns;
 	return NULL;
 }
 
@@ -56,7 +58,7 @@ static int enter_network(struct netns_switch *entered, int fd, uint32_t id)
 
 int network_dump_enter(struct dump *d, uint32_t id, struct netns_switch *entered)
 {
-	const struct namespace *ns = find_network(d->namespaces, id);
+	const struct namespace *ns = find_network(dump_namespaces(d), id);
 	AUTO_CLOSE int fd = -1;
 
 	if (!ns || ns->own || !ns->task)
@@ -68,7 +70,7 @@ int network_dump_enter(struct dump *d, uint32_t id, struct netns_switch *entered
 
 int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *entered)
 {
-	const struct namespace *ns = find_network(r->namespaces, id);
+	const struct namespace *ns = find_network(restore_namespaces(r), id);
 
 	if (!ns || ns->own)
 		return 0;
@@ -80,7 +82,7 @@ int network_restore_check(struct restore *r, uint32_t id)
 	const TaskKobjIdsEntry *criu = r->inventory->root_ids;
 
 	/* 0 and older images: that of the task. */
-	if (!id || find_network(r->namespaces, id) || !criu || !criu->has_net_ns_id || criu->net_ns_id == id)
+	if (!id || find_network(restore_namespaces(r), id) || !criu || !criu->has_net_ns_id || criu->net_ns_id == id)
 		return 0;
 	return refuse(EINVAL, "it belongs to network namespace %u, in which nobody lives", id);
 }
@@ -90,8 +92,9 @@ static int work_in_own(struct dump *d, int (*work)(struct dump *d, void *arg), v
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces) if (ns->kind->flag == CLONE_NEWNET && ns->own && ns->fd >= 0)
-		TRY(enter_network(&entered, ns->fd, ns->id));
+	for_each_namespace(ns, dump_namespaces(d))
+		if (ns->kind->flag == CLONE_NEWNET && ns->own && ns->fd >= 0)
+			TRY(enter_network(&entered, ns->fd, ns->id));
 	return work(d, arg);
 }
 
@@ -100,10 +103,9 @@ int network_dump_each(struct dump *d, int (*work)(struct dump *d, void *arg), vo
 	struct namespace *ns;
 
 	TRY(work_in_own(d, work, arg));
-	if (!d->namespaces->any)
+	if (!dump_namespaces(d)->any)
 		return 0;
-	for_each_namespace(ns, d->namespaces)
-	{
+	for_each_namespace(ns, dump_namespaces(d)) {
 		AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 
 		if (ns->kind->flag != CLONE_NEWNET || ns->own || !ns->task)
@@ -118,7 +120,9 @@ uint32_t network_of_inode(struct dump *d, ino_t inode)
 {
 	const struct namespace *ns;
 
-	for_each_namespace(ns, d->namespaces) if (ns->kind->flag == CLONE_NEWNET && ns->inode == inode) return ns->id;
+	for_each_namespace(ns, dump_namespaces(d))
+		if (ns->kind->flag == CLONE_NEWNET && ns->inode == inode)
+			return ns->id;
 	return 0;
 }
 

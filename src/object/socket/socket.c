@@ -32,6 +32,27 @@ struct socket_dump {
 	unsigned inet_read;	   /* bits: which of inet_tables[] were */
 };
 
+static void close_tables(void *state)
+{
+	struct socket_dump *sockets = state;
+
+	for (size_t i = 0; i < sockets->netlinks.n; i++)
+		netlink_close(&sockets->netlinks.items[i]);
+	vector_done(&sockets->netlinks);
+	table_destroy(&sockets->unix_by_ino);
+	table_destroy(&sockets->listener_by_client);
+	table_destroy(&sockets->packet_by_ino);
+	table_destroy(&sockets->netlink_by_ino);
+	table_destroy(&sockets->inet_by_ino);
+}
+
+static const struct state_type socket_dump_state = { sizeof(struct socket_dump), close_tables };
+
+static struct socket_dump *socket_dump_of(const struct dump *d)
+{
+	return state_find(d->states, &socket_dump_state);
+}
+
 static const struct inet_table {
 	int family, protocol;
 } inet_tables[] = {
@@ -90,11 +111,11 @@ static int open_tables(struct dump *d, void *arg)
 
 static int get_tables(struct dump *d, struct socket_dump **ret)
 {
-	if (!d->sockets) {
-		d->sockets = xzalloc(sizeof(*d->sockets));
-		TRY(network_dump_each(d, open_tables, d->sockets));
+	if (!socket_dump_of(d)) {
+		state_make(d->states, &socket_dump_state);
+		TRY(network_dump_each(d, open_tables, socket_dump_of(d)));
 	}
-	*ret = d->sockets;
+	*ret = socket_dump_of(d);
 	return 0;
 }
 
@@ -197,27 +218,10 @@ int socket_shares_name(struct dump *d, const struct socket_identity *identity, u
 
 	TRY(socket_find_inet(d, identity, ino, &own));
 	*ret = !own; /* this kernel does not tell */
-	while (own && (other = table_next(d->sockets->inet_by_ino, &cursor)))
+	while (own && (other = table_next(socket_dump_of(d)->inet_by_ino, &cursor)))
 		*ret |= other != own && other->protocol == own->protocol && other->family == own->family &&
 			other->src_port == own->src_port && !memcmp(other->src, own->src, sizeof(own->src));
 	return 0;
-}
-
-void socket_dump_done(struct dump *d)
-{
-	struct socket_dump *sockets = TAKE_PTR(d->sockets);
-
-	if (!sockets)
-		return;
-	for (size_t i = 0; i < sockets->netlinks.n; i++)
-		netlink_close(&sockets->netlinks.items[i]);
-	vector_done(&sockets->netlinks);
-	table_destroy(&sockets->unix_by_ino);
-	table_destroy(&sockets->listener_by_client);
-	table_destroy(&sockets->packet_by_ino);
-	table_destroy(&sockets->netlink_by_ino);
-	table_destroy(&sockets->inet_by_ino);
-	free(sockets);
 }
 
 /* --- restore --- */

@@ -44,9 +44,7 @@ int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag 
 int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag **ret);
 
 /* Closes what the sockets of a dump hold: tables, descriptors. Accepts a dump that has none. */
-void socket_dump_done(struct dump *d);
 /* unix/backlog.c: the same for unix sockets. */
-void unix_dump_end(struct dump *d);
 
 /*
  * Gives a socket made by us to the user of the task that has it: the owner of the socket's inode counts for

@@ -48,18 +48,18 @@ static int dump_confinement(struct dump *d, struct thread *thread)
 	AUTO_CLOSE int proc = -1;
 	char label[LABEL_SIZE];
 
-	if (!*d->host->label)
+	if (!*task_host_of_dump(d)->label)
 		return 0; /* so nobody has one */
 	proc = proc_open_thread(thread->task->dump->proc, thread->tid);
 	TRY(proc);
 	TRY(host_read_label(proc, "attr/current", label));
 	TRY(tell_prepared(d, proc));
-	if (strcmp(label, d->host->label) != 0)
+	if (strcmp(label, task_host_of_dump(d)->label) != 0)
 		return refuse(EOPNOTSUPP,
 			      "is confined by a security module as \"%s\", and criu as \"%s\": a restored task would "
 			      "have that of criu; start criu in the same confinement (aa-exec, runcon), or the program "
 			      "without",
-			      label, d->host->label);
+			      label, task_host_of_dump(d)->label);
 	cut_mode(label);
 	if (*label && strcmp(label, UNCONFINED) != 0 && creds)
 		creds->lsm_profile = pool_string(d->pool, label);
@@ -73,7 +73,7 @@ static int check_confinement(struct restore *r, struct thread *thread)
 
 	if (!creds || !creds->lsm_profile || !*creds->lsm_profile)
 		return 0;
-	snprintf(own, sizeof(own), "%s", r->host->label);
+	snprintf(own, sizeof(own), "%s", task_host_of_restore(r)->label);
 	cut_mode(own);
 	if (!strcmp(own, creds->lsm_profile))
 		return 0;

@@ -35,7 +35,7 @@ static int dump_affinity(struct dump *d, struct thread *thread)
 
 	TRY(read_allowed(thread->tid, &allowed));
 	record->has_cpu_affinity = true;
-	if (!memcmp(&allowed, &d->host->online, sizeof(allowed)))
+	if (!memcmp(&allowed, &task_host_of_dump(d)->online, sizeof(allowed)))
 		return 0;
 	record->cpu_affinity.data = pool_array(d->pool, uint8_t, MASK_SIZE);
 	for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++)
@@ -88,7 +88,7 @@ static int settle_affinity(struct restore *r, struct thread *thread)
 		return 0;
 	read_record(record, &wanted);
 	TRY(read_allowed(thread->tid, &now));
-	if (!memcmp(&now, record->cpu_affinity.len ? &wanted : &r->host->online, sizeof(now)))
+	if (!memcmp(&now, record->cpu_affinity.len ? &wanted : &task_host_of_restore(r)->online, sizeof(now)))
 		return 0;
 	if (syscall(__NR_sched_setaffinity, thread->tid, sizeof(wanted), &wanted) < 0 && errno != EINVAL)
 		return fail_errno("setting the CPUs that it may run on");

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include "base/auto.h"
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "image/image.h"
 #include "object/file/file.h"
+#include "object/namespace/namespace.h"
 #include "object/task/part.h"
 
 /* --- dump --- */
@@ -63,7 +65,7 @@ static int check_directories(struct restore *r, struct thread *thread)
 		return refuse(EINVAL, "fs-%d.img: umask 0%o: the image is damaged", task->vpid, record->umask);
 	TRY(file_use(r, record->cwd_id, &file));
 	TRY(file_use(r, record->root_id, &file));
-	task->restore->fs = record;
+	file_set_directories(task, record);
 	return 0;
 }
 
@@ -92,12 +94,14 @@ static int changes_root(struct restore *r, uint32_t id, bool *ret)
 {
 	const unsigned wanted = STATX_INO | STATX_MNT_ID;
 	struct statx ours, theirs;
+	struct namespace *ns;
 	int fd;
 
 	TRY(file_get_late_fd(r, file_find(r, id), &fd));
 	*ret = true;
-	if (r->mounts)
-		return 0; /* whose root it has now depends on how it came into its namespace */
+	for_each_namespace(ns, restore_namespaces(r))
+		if (ns->kind->flag == CLONE_NEWNS && !ns->own)
+			return 0; /* whose root it has now depends on how it came into its namespace */
 	if (statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, wanted, &ours) < 0 ||
 	    statx(fd, "", AT_EMPTY_PATH, wanted, &theirs) < 0)
 		return fail_errno("looking at the root directory");
@@ -109,7 +113,7 @@ static int changes_root(struct restore *r, uint32_t id, bool *ret)
 static int plan_directories(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	const struct task *task = thread->task;
-	const FsEntry *record = task->restore->fs;
+	const FsEntry *record = file_directories_of(task);
 	static const char here[] = ".";
 	bool other_root = false;
 
@@ -129,7 +133,7 @@ static int plan_directories(struct restore *r, struct thread *thread, struct pla
 
 static int settle_directories(struct restore *r, struct thread *thread)
 {
-	const FsEntry *record = thread->task->restore->fs;
+	const FsEntry *record = file_directories_of(thread->task);
 
 	if (thread != thread->task->leader || !record)
 		return 0;

@@ -19,7 +19,6 @@ const struct object_family task_family = {
 	.dump_answer = parts_dump_answer,
 	.dump_finish = parts_dump_finish,
 	.dump_write = parts_dump_write,
-	.dump_end = parts_dump_end,
 	.restore_load = parts_restore_load,
 	.restore_check = parts_restore_check,
 	.restore_needs = tell_needs,

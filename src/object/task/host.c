@@ -73,9 +73,21 @@ static void read_online(struct cpus *ret)
 	}
 }
 
-int task_host_read(struct pool *pool, const struct task_host **ret)
+static const struct state_type host_state = { sizeof(struct task_host), NULL };
+
+const struct task_host *task_host_of_dump(const struct dump *d)
 {
-	struct task_host *host = pool_new(pool, struct task_host);
+	return state_find(d->states, &host_state);
+}
+
+const struct task_host *task_host_of_restore(const struct restore *r)
+{
+	return state_find(r->states, &host_state);
+}
+
+int task_host_read(struct states *states, struct pool *pool)
+{
+	struct task_host *host = state_make(states, &host_state);
 	long membarriers = syscall(__NR_membarrier, MEMBARRIER_QUERY, 0, 0);
 	uint64_t cookie;
 
@@ -83,6 +95,5 @@ int task_host_read(struct pool *pool, const struct task_host **ret)
 	read_online(&host->online);
 	host->core_cookies = prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie) == 0;
 	host->tells_membarriers = membarriers < 0 || membarriers & MEMBARRIER_GET_REGISTRATIONS;
-	*ret = host;
 	return 0;
 }

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/pool.h"
+#include "session/session.h"
 
 #define LABEL_SIZE 4096 /* of a security module */
 
@@ -28,5 +28,8 @@ void cpus_add(struct cpus *cpus, unsigned cpu);
 /* What /proc/PID/attr says, "" without a security module that gives labels. */
 int host_read_label(int proc, const char *name, char ret[LABEL_SIZE]);
 
-/* Lives in the pool. */
-int task_host_read(struct pool *pool, const struct task_host **ret);
+/* Of a session, once. */
+int task_host_read(struct states *states, struct pool *pool);
+/* NULL before that. */
+const struct task_host *task_host_of_dump(const struct dump *d);
+const struct task_host *task_host_of_restore(const struct restore *r);

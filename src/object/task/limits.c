@@ -66,7 +66,7 @@ static int dump_limits(struct dump *d, struct thread *thread)
 
 static bool may_raise(const struct restore *r)
 {
-	return r->self->status.cap_effective >> CAP_SYS_RESOURCE & 1;
+	return restore_self_of(r)->status.cap_effective >> CAP_SYS_RESOURCE & 1;
 }
 
 /*
@@ -83,7 +83,7 @@ static int check_limits(struct restore *r, struct thread *thread)
 		return refuse(EINVAL, "the record has %zu limits: the image is damaged", record->n_rlimits);
 	for (size_t i = 0; i < record->n_rlimits; i++) {
 		const RlimitEntry *limit = record->rlimits[i];
-		uint64_t ours = r->self->limits[i].rlim_max;
+		uint64_t ours = restore_self_of(r)->limits[i].rlim_max;
 
 		if (limit->cur > limit->max)
 			return refuse(EINVAL,
@@ -111,11 +111,11 @@ static int plan_limits(struct restore *r, struct thread *thread, struct plan *pl
 	const TaskRlimitsEntry *record = thread == thread->task->leader ? thread->core->tc->rlimits : NULL;
 
 	for (unsigned i = 0; record && i < record->n_rlimits; i++) {
-		struct rlimit raised = { r->self->limits[i].rlim_cur, record->rlimits[i]->max };
+		struct rlimit raised = { restore_self_of(r)->limits[i].rlim_cur, record->rlimits[i]->max };
 
-		if (raised.rlim_max <= r->self->limits[i].rlim_max || !may_raise(r))
+		if (raised.rlim_max <= restore_self_of(r)->limits[i].rlim_max || !may_raise(r))
 			continue;
-		if (!r->ids && !thread->task->restore->user_ns)
+		if (!r->ids && !thread->task->restore->inner_users)
 			plan_syscall(plan, plan_why(plan, "raise the limit of %s", names[i]), __NR_prlimit64, V(0),
 				     V(i), D(plan_data(plan, &raised, sizeof(raised))), V(0));
 		/* In a user namespace of its own a task has no power over its limits. */
@@ -132,14 +132,14 @@ static int last_limits(struct restore *r, struct thread *thread, struct plan *pl
 	for (unsigned i = 0; record && i < record->n_rlimits; i++) {
 		struct rlimit want = { record->rlimits[i]->cur, record->rlimits[i]->max };
 
-		if (want.rlim_max > r->self->limits[i].rlim_max && !may_raise(r)) {
-			want.rlim_max = r->self->limits[i].rlim_max;
+		if (want.rlim_max > restore_self_of(r)->limits[i].rlim_max && !may_raise(r)) {
+			want.rlim_max = restore_self_of(r)->limits[i].rlim_max;
 			if (want.rlim_cur > want.rlim_max)
 				want.rlim_cur = want.rlim_max;
 		}
 		/* New tasks inherit ours; that of open files may have been raised since. */
-		if (i != RLIMIT_NOFILE && want.rlim_cur == r->self->limits[i].rlim_cur &&
-		    want.rlim_max == r->self->limits[i].rlim_max)
+		if (i != RLIMIT_NOFILE && want.rlim_cur == restore_self_of(r)->limits[i].rlim_cur &&
+		    want.rlim_max == restore_self_of(r)->limits[i].rlim_max)
 			continue;
 		plan_syscall(plan, plan_why(plan, "set the limit of %s", names[i]), __NR_prlimit64, V(0), V(i),
 			     D(plan_data(plan, &want, sizeof(want))), V(0));

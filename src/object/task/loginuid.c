@@ -41,7 +41,7 @@ static uint32_t read_loginuid(const struct restore *r)
 {
 	const TaskCoreEntry *root = r->tree->root->leader->core->tc;
 
-	return r->ids && root->has_loginuid ? root->loginuid : r->self->loginuid;
+	return r->ids && root->has_loginuid ? root->loginuid : restore_self_of(r)->loginuid;
 }
 
 static bool must_write(const struct restore *r, const struct thread *thread)
@@ -60,7 +60,7 @@ static int plan_loginuid(struct restore *r, struct thread *thread, struct plan *
 
 	if (!must_write(r, thread))
 		return 0;
-	if (r->ids || thread->task->restore->user_ns) {
+	if (r->ids || thread->task->restore->inner_users) {
 		log_warn("its loginuid %u is not that of the root of the tree: it gets that one, %u",
 			 thread->core->tc->loginuid, read_loginuid(r));
 		return 0;

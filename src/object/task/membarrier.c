@@ -63,7 +63,7 @@ static int ask_membarrier(struct dump *d, struct thread *thread, struct plan *pl
 
 	if (thread != thread->task->leader)
 		return 0;
-	if (!d->host->tells_membarriers)
+	if (!task_host_of_dump(d)->tells_membarriers)
 		return ask_by_trying(d, thread, plan);
 	step = plan_syscall(plan, "read the membarrier registrations", __NR_membarrier, V(GET_REGISTRATIONS), V(0),
 			    V(0));
@@ -79,8 +79,9 @@ static int answer_membarrier(struct dump *d, struct thread *thread)
 
 	if (thread != thread->task->leader)
 		return 0;
-	mask = d->host->tells_membarriers ? remote_value(thread->remote, *part_offsets(d, thread, &membarrier_part, 1))
-					  : found_by_trying(d, thread);
+	mask = task_host_of_dump(d)->tells_membarriers
+		       ? remote_value(thread->remote, *part_offsets(d, thread, &membarrier_part, 1))
+		       : found_by_trying(d, thread);
 	if (mask > 0) {
 		tc->has_membarrier_registration_mask = true;
 		tc->membarrier_registration_mask = (uint32_t)mask;

@@ -17,16 +17,23 @@ static size_t part_index(const struct task_part *part)
 	return i;
 }
 
+struct offsets {
+	size_t **of_parts;
+};
+
+static const struct state_type offsets_state = { sizeof(struct offsets), NULL };
+
 size_t *part_offsets(struct dump *d, struct thread *thread, const struct task_part *part, unsigned n)
 {
-	struct thread_dump *dump = thread->dump;
-	size_t n_parts = part_index(NULL), i = part_index(part);
+	struct states *states = &thread->dump->states;
+	struct offsets *offsets = state_find(states, &offsets_state) ?: state_make(states, &offsets_state);
+	size_t i = part_index(part);
 
-	if (!dump->part_offsets)
-		dump->part_offsets = pool_array(d->pool, size_t *, n_parts);
-	if (!dump->part_offsets[i])
-		dump->part_offsets[i] = pool_array(d->pool, size_t, n);
-	return dump->part_offsets[i];
+	if (!offsets->of_parts)
+		offsets->of_parts = pool_array(d->pool, size_t *, part_index(NULL));
+	if (!offsets->of_parts[i])
+		offsets->of_parts[i] = pool_array(d->pool, size_t, n);
+	return offsets->of_parts[i];
 }
 
 /* Whether the part has anything to do with the thread: a zombie has parts of its own, a helper has none. */
@@ -79,7 +86,7 @@ static int stop_restore(struct restore *r, int result)
 
 int parts_dump_begin(struct dump *d)
 {
-	return task_host_read(d->pool, &d->host);
+	return task_host_read(d->states, d->pool);
 }
 
 int parts_dump_collect(struct dump *d)
@@ -117,17 +124,10 @@ int parts_dump_write(struct dump *d)
 	FOR_TREE(d, write, dump);
 }
 
-void parts_dump_end(struct dump *d)
-{
-	for (unsigned i = 0; task_parts[i]; i++)
-		if (task_parts[i]->end)
-			task_parts[i]->end(d);
-}
-
 int parts_restore_load(struct restore *r)
 {
 	TRY(self_read(r));
-	TRY(task_host_read(r->pool, &r->host));
+	TRY(task_host_read(r->states, r->pool));
 	FOR_TREE(r, load, restore);
 }
 

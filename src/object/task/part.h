@@ -25,7 +25,6 @@ struct task_part {
 	int (*answer)(struct dump *d, struct thread *thread); /* read remote_result(thread->remote, ...) */
 	int (*finish)(struct dump *d); /* once, after all tasks: what is wrong with all of them */
 	int (*write)(struct dump *d);  /* once, after all tasks: own images */
-	void (*end)(struct dump *d);   /* always at the end: frees what it holds */
 
 	/* Restore, in this order. */
 	int (*load)(struct restore *r); /* [coordinator] read own images; nothing exists yet */
@@ -59,7 +58,6 @@ int parts_dump_answer(struct dump *d, struct thread *thread);
 int parts_dump_guess(struct dump *d, struct thread *thread);
 int parts_dump_finish(struct dump *d);
 int parts_dump_write(struct dump *d);
-void parts_dump_end(struct dump *d);
 int parts_restore_load(struct restore *r);
 int parts_restore_check(struct restore *r, struct thread *thread);
 void parts_restore_needs(struct restore *r);

@@ -16,24 +16,31 @@
 #define PR_TIMER_CREATE_RESTORE_IDS_	 77
 #define PR_TIMER_CREATE_RESTORE_IDS_GET_ 2
 
+static const struct state_type self_state = { sizeof(struct restore_self), NULL };
+
+struct restore_self *restore_self_of(const struct restore *r)
+{
+	return state_find(r->states, &self_state);
+}
+
 uint64_t self_default_actions(struct restore *r)
 {
 	uint64_t found = 0, action[4]; /* the kernel's own form: handler, flags, restorer, mask */
 
-	if (r->self->default_actions)
-		return r->self->default_actions;
+	if (restore_self_of(r)->default_actions)
+		return restore_self_of(r)->default_actions;
 
 	for (int sig = 1; sig <= 64; sig++)
 		if (syscall(__NR_rt_sigaction, sig, NULL, action, sizeof(found)) == 0 && !action[0] && !action[1] &&
 		    !action[3])
 			found |= 1ull << (sig - 1);
-	r->self->default_actions = found;
+	restore_self_of(r)->default_actions = found;
 	return found;
 }
 
 int self_read(struct restore *r)
 {
-	struct restore_self *self = pool_new(r->pool, struct restore_self);
+	struct restore_self *self = state_make(r->states, &self_state);
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char text[32];
 	AUTO_FREE uint32_t *groups = NULL;
@@ -59,6 +66,5 @@ int self_read(struct restore *r)
 	self->loginuid = UINT32_MAX;
 	if (file_read_text(proc, "loginuid", text, sizeof(text)) > 0)
 		text_to_u32(text, 10, &self->loginuid);
-	r->self = self;
 	return 0;
 }

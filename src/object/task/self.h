@@ -23,5 +23,6 @@ struct restore_self {
  */
 uint64_t self_default_actions(struct restore *r);
 
-/* Fills r->self. */
+/* NULL before self_read(). */
+struct restore_self *restore_self_of(const struct restore *r);
 int self_read(struct restore *r);

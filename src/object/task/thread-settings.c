@@ -96,7 +96,8 @@ static int tell_losses(struct dump *d, struct thread *thread)
 {
 	uint64_t cookie = 0;
 
-	if (d->host->core_cookies && prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, thread->tid, 0, &cookie) == 0 && cookie)
+	if (task_host_of_dump(d)->core_cookies &&
+	    prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, thread->tid, 0, &cookie) == 0 && cookie)
 		dump_report_loss(d, "with whom it may share a CPU core (PR_SCHED_CORE)");
 	if (thread == thread->task->leader && thread->task->dump->stat.flags & IO_FLUSHER_FLAG)
 		dump_report_loss(d, "that it writes back data for others (PR_SET_IO_FLUSHER)");

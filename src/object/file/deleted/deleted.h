@@ -29,7 +29,8 @@ int relink_dump(struct dump *d, const struct open_file *of, const char *name, ui
 bool relink_is_nameless(struct dump *d, const struct open_file *of, const char *name);
 /* Removes the names made, after a failure. */
 void relink_undo(struct dump *d);
-void relink_forget(struct dump *d);
+struct file_dump;
+void relink_forget(struct file_dump *files);
 /*
  * Restore: sets remap->fd, on the mount that the file was open on. "made" is a name that "file" has for the moment,
  * in the root directory of the record "from", which is of another mount of the same file system.

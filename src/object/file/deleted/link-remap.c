@@ -90,7 +90,7 @@ int relink_dump(struct dump *d, const struct open_file *of, const char *name, ui
 	TRY(make_link(d, of->fd, entry->id, &place, &reused));
 	entry->reg->name = pool_string(d->pool, place.path);
 	if (!reused)
-		*vector_push(&d->files->links) =
+		*vector_push(&file_dump_of(d)->links) =
 			(struct made_link){ entry->reg->name, root, fcntl(of->fd, F_DUPFD_CLOEXEC, 3) };
 	entry->reg->has_mnt_id = mount_dump_id(d, of->mnt_id) > 0;
 	entry->reg->mnt_id = entry->reg->has_mnt_id ? of->mnt_id : -1;
@@ -109,21 +109,21 @@ int relink_dump(struct dump *d, const struct open_file *of, const char *name, ui
 
 void relink_undo(struct dump *d)
 {
-	for (size_t i = 0; i < d->files->links.n; i++) {
+	for (size_t i = 0; i < file_dump_of(d)->links.n; i++) {
 		AUTO(held_name_close) struct held_name name = HELD_NAME_NONE;
-		const struct made_link *made = &d->files->links.items[i];
+		const struct made_link *made = &file_dump_of(d)->links.items[i];
 
 		if (held_name_open(made->root, made->name, HELD_AS_IT_IS, &name) == 0)
 			held_name_remove(&name, made->fd);
 	}
 }
 
-void relink_forget(struct dump *d)
+void relink_forget(struct file_dump *files)
 {
-	for (size_t i = 0; i < d->files->links.n; i++)
-		if (d->files->links.items[i].fd >= 0)
-			close(d->files->links.items[i].fd);
-	vector_done(&d->files->links);
+	for (size_t i = 0; i < files->links.n; i++)
+		if (files->links.items[i].fd >= 0)
+			close(files->links.items[i].fd);
+	vector_done(&files->links);
 }
 
 /* --- restore --- */

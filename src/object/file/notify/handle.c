@@ -150,8 +150,8 @@ static int find_mounts(struct dump *d, const struct task *task, struct handle_mo
 	*ret = (struct handle_mounts){ mount_dump_seen(d, task), mount_dump_root(d, task) };
 	if (ret->all)
 		return 0;
-	ret->all = &d->files->mounts;
-	return d->files->mounts.n ? 0 : read_mounts(d->pool, &d->files->mounts);
+	ret->all = &file_dump_of(d)->mounts;
+	return file_dump_of(d)->mounts.n ? 0 : read_mounts(d->pool, &file_dump_of(d)->mounts);
 }
 
 /* Opened by its path at the restore: on which mount it lies. */
@@ -168,7 +168,7 @@ static void note_mount(struct dump *d, FhEntry *record, const struct handle_moun
 /* It has no path that can be found. When all files are known: perhaps the tree has it open. */
 static void leave_open(struct dump *d, const struct open_file *of, FhEntry *record, uint64_t ino, uint32_t dev)
 {
-	*vector_push(&d->files->watched) = (struct watched_inode){
+	*vector_push(&file_dump_of(d)->watched) = (struct watched_inode){
 		record, handle_dev(dev), ino, of->task->vpid, of->task_fd, of->task->comm,
 	};
 }
@@ -223,8 +223,8 @@ static int find_open(struct dump *d, const struct watched_inode *watched)
 
 int handle_finish(struct dump *d)
 {
-	for (size_t i = 0; i < d->files->watched.n; i++)
-		TRY(dump_go_on(d, find_open(d, &d->files->watched.items[i])));
+	for (size_t i = 0; i < file_dump_of(d)->watched.n; i++)
+		TRY(dump_go_on(d, find_open(d, &file_dump_of(d)->watched.items[i])));
 	return 0;
 }
 

@@ -81,7 +81,7 @@ static struct walked *walk_tree(struct dump *d, const struct handle_mounts *moun
 	struct walked *walked = pool_new(d->pool, struct walked);
 
 	*walked = (struct walked){ dev, mounts->root, table_create() };
-	*vector_push(&d->files->walked) = walked;
+	*vector_push(&file_dump_of(d)->walked) = walked;
 	wanted.walked = walked;
 	wanted.pool = d->pool;
 	wanted.left = WALK_AT_MOST;
@@ -98,21 +98,21 @@ static const char *find_walked(struct dump *d, const struct handle_mounts *mount
 	struct walked *walked = NULL;
 	const char *path;
 
-	for (size_t i = 0; i < d->files->walked.n && !walked; i++)
-		if (d->files->walked.items[i]->dev == handle_dev(dev) &&
-		    d->files->walked.items[i]->root == mounts->root)
-			walked = d->files->walked.items[i];
+	for (size_t i = 0; i < file_dump_of(d)->walked.n && !walked; i++)
+		if (file_dump_of(d)->walked.items[i]->dev == handle_dev(dev) &&
+		    file_dump_of(d)->walked.items[i]->root == mounts->root)
+			walked = file_dump_of(d)->walked.items[i];
 	if (!walked)
 		walked = walk_tree(d, mounts, handle_dev(dev));
 	path = table_find(walked->paths, ino);
 	return path && handle_is_inode(path, ino, dev) ? path : NULL;
 }
 
-void path_forget_walks(struct dump *d)
+void path_forget_walks(struct file_dump *files)
 {
-	for (size_t i = 0; i < d->files->walked.n; i++)
-		table_destroy(&d->files->walked.items[i]->paths);
-	vector_done(&d->files->walked);
+	for (size_t i = 0; i < files->walked.n; i++)
+		table_destroy(&files->walked.items[i]->paths);
+	vector_done(&files->walked);
 }
 
 /* --- near the task --- */

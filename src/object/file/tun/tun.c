@@ -16,6 +16,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/file/regular/regular.h"
+#include "object/namespace/namespace.h"
 #include "object/net/net.h"
 #include "session/needs.h"
 
@@ -105,7 +106,7 @@ static int load_tun(struct restore *r, struct file *f)
 		return 0;
 	need_other_addresses(r); /* sockets may have those of the device */
 	TRY(tun_device_check(record));
-	if (!record->link && !network_is_other(r->namespaces, record->ns_id) && !if_nametoindex(record->netdev))
+	if (!record->link && !network_is_other(restore_namespaces(r), record->ns_id) && !if_nametoindex(record->netdev))
 		return refuse(ENOENT, "files.img does not tell how network device %s was made, and it is not there",
 			      record->netdev);
 	return 0;
@@ -175,7 +176,7 @@ static int create_tun(struct restore *r, struct file *f)
 		TRY(attach_queue(record, fd));
 	if (record->netdev && record->link && !is_there)
 		TRY(set_up(record, fd));
-	else if (record->netdev && record->link && network_is_other(r->namespaces, record->ns_id))
+	else if (record->netdev && record->link && network_is_other(restore_namespaces(r), record->ns_id))
 		TRY(set_sizes(record, fd)); /* the device was made with its namespace */
 	TRY(switch_off(record, fd));
 	f->fd = TAKE_FD(fd);
@@ -207,7 +208,7 @@ static int settle_tun(struct restore *r, struct file *f)
 	if (record->netdev && record->persistent && ioctl(fd, TUNSETPERSIST, 1L) < 0)
 		return fail_errno("making device %s persistent", record->netdev);
 	/* One of another namespace was made so, to wait for us. */
-	if (record->netdev && !record->persistent && network_is_other(r->namespaces, record->ns_id) &&
+	if (record->netdev && !record->persistent && network_is_other(restore_namespaces(r), record->ns_id) &&
 	    ioctl(fd, TUNSETPERSIST, 0L) < 0)
 		return fail_errno("letting device %s go with its last file", record->netdev);
 	file_put(r, f);

@@ -100,12 +100,10 @@ static size_t count_outsiders(struct connections *connections)
 	return n;
 }
 
-static void free_lock(struct network_lock **place)
+static void destroy_locks(void *state)
 {
-	struct network_lock *network = TAKE_PTR(*place);
+	struct network_lock *network = state;
 
-	if (!network)
-		return;
 	for (size_t i = 0; i < network->locks.n; i++) {
 		struct lock *lock = network->locks.items[i];
 
@@ -122,19 +120,30 @@ static void free_lock(struct network_lock **place)
 	vector_done(&network->locks);
 	vector_done(&network->held);
 	vector_done(&network->dropped);
-	free(network);
 }
 
-static struct lock *find_lock(struct network_lock **place, uint32_t id)
+static const struct state_type lock_state = { sizeof(struct network_lock), destroy_locks };
+
+/* NULL: nothing is to be locked. */
+static struct network_lock *network_lock_of_dump(const struct dump *d)
 {
+	return state_find(d->states, &lock_state);
+}
+
+static struct network_lock *network_lock_of_restore(const struct restore *r)
+{
+	return state_find(r->states, &lock_state);
+}
+
+static struct lock *find_lock(struct states *states, uint32_t id)
+{
+	struct network_lock *network = state_find(states, &lock_state) ?: state_make(states, &lock_state);
 	struct lock *lock;
 
-	if (!*place)
-		*place = xzalloc(sizeof(**place));
-	for (size_t i = 0; i < (*place)->locks.n; i++)
-		if ((*place)->locks.items[i]->id == id)
-			return (*place)->locks.items[i];
-	lock = *vector_push(&(*place)->locks) = xzalloc(sizeof(*lock));
+	for (size_t i = 0; i < network->locks.n; i++)
+		if (network->locks.items[i]->id == id)
+			return network->locks.items[i];
+	lock = *vector_push(&network->locks) = xzalloc(sizeof(*lock));
 	lock->id = id;
 	lock->ns_fd = -1;
 	return lock;
@@ -152,7 +161,7 @@ static void cut_off(struct lock *lock)
 
 static uint32_t namespace_id(struct dump *d, const InetSkEntry *entry)
 {
-	return entry->has_ns_id && network_is_other(d->namespaces, entry->ns_id) ? entry->ns_id : 0;
+	return entry->has_ns_id && network_is_other(dump_namespaces(d), entry->ns_id) ? entry->ns_id : 0;
 }
 
 int network_dump_begin(struct dump *d)
@@ -179,13 +188,13 @@ static void choose_method(struct dump *d)
 void network_dump_add(struct dump *d, uint32_t id)
 {
 	choose_method(d);
-	(void)find_lock(&d->network, id);
+	(void)find_lock(d->states, id);
 }
 
 int network_dump_cut_off(struct dump *d, uint32_t id)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
-	struct lock *lock = find_lock(&d->network, id);
+	struct lock *lock = find_lock(d->states, id);
 
 	choose_method(d);
 	if (d->inventory->lock == INVENTORY_LOCK_SKIP || lock->locked)
@@ -198,12 +207,12 @@ int network_dump_cut_off(struct dump *d, uint32_t id)
 
 int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd)
 {
-	struct lock *lock = find_lock(&d->network, namespace_id(d, entry));
+	struct lock *lock = find_lock(d->states, namespace_id(d, entry));
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
 	if (copy < 0)
 		return fail_errno("cannot duplicate the descriptor of a connection");
-	*vector_push(&d->network->held) = *ret_fd = copy;
+	*vector_push(&network_lock_of_dump(d)->held) = *ret_fd = copy;
 	add_connection(lock, entry);
 	return 0;
 }
@@ -225,11 +234,11 @@ static int lock_connections(struct dump *d, struct lock *lock)
 
 int network_lock_connections(struct dump *d)
 {
-	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !d->network)
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP || !network_lock_of_dump(d))
 		return 0;
 	choose_method(d);
-	for (size_t i = 0; i < d->network->locks.n; i++)
-		TRY(lock_connections(d, d->network->locks.items[i]));
+	for (size_t i = 0; i < network_lock_of_dump(d)->locks.n; i++)
+		TRY(lock_connections(d, network_lock_of_dump(d)->locks.items[i]));
 	return 0;
 }
 
@@ -239,8 +248,8 @@ int network_drop_connection(struct dump *d, int fd)
 
 	if (copy < 0)
 		return fail_errno("cannot duplicate the descriptor of a connection");
-	(void)find_lock(&d->network, 0);
-	*vector_push(&d->network->dropped) = copy;
+	(void)find_lock(d->states, 0);
+	*vector_push(&network_lock_of_dump(d)->dropped) = copy;
 	return 0;
 }
 
@@ -343,19 +352,19 @@ static void reset_dropped(struct network_lock *lock)
 
 int network_dump_lock(struct dump *d)
 {
-	if (!d->network)
+	if (!network_lock_of_dump(d))
 		return 0;
-	for (size_t i = 0; i < d->network->locks.n; i++)
-		TRY(lock_until_restore(d, d->network->locks.items[i]));
-	return d->options->end == OPT_END_KILL ? make_silent(d->network) : 0;
+	for (size_t i = 0; i < network_lock_of_dump(d)->locks.n; i++)
+		TRY(lock_until_restore(d, network_lock_of_dump(d)->locks.items[i]));
+	return d->options->end == OPT_END_KILL ? make_silent(network_lock_of_dump(d)) : 0;
 }
 
 void network_dump_killed(struct dump *d)
 {
-	if (!d->network)
+	if (!network_lock_of_dump(d))
 		return;
-	reset_dropped(d->network);
-	free_lock(&d->network);
+	reset_dropped(network_lock_of_dump(d));
+	state_drop(d->states, &lock_state);
 }
 
 /* What was to last until the restore. */
@@ -381,8 +390,8 @@ static void unlock_kept(struct dump *d, struct lock *lock)
 /* The tasks are stopped, and their sockets live: what they say must not be heard, should they be killed. */
 static void tell_how_to_unlock(const struct dump *d)
 {
-	for (size_t i = 0; i < d->network->locks.n; i++) {
-		const struct lock *lock = d->network->locks.items[i];
+	for (size_t i = 0; i < network_lock_of_dump(d)->locks.n; i++) {
+		const struct lock *lock = network_lock_of_dump(d)->locks.items[i];
 		char where[64] = "";
 
 		if (!lock->kept)
@@ -402,23 +411,24 @@ static void tell_how_to_unlock(const struct dump *d)
 
 void network_dump_unlock(struct dump *d)
 {
-	if (!d->network)
+	if (!network_lock_of_dump(d))
 		return;
-	make_loud(d->network);
+	make_loud(network_lock_of_dump(d));
 	if (d->left_stopped)
 		tell_how_to_unlock(d);
 	else
-		for (size_t i = 0; i < d->network->locks.n; i++)
-			unlock_kept(d, d->network->locks.items[i]);
-	free_lock(&d->network);
+		for (size_t i = 0; i < network_lock_of_dump(d)->locks.n; i++)
+			unlock_kept(d, network_lock_of_dump(d)->locks.items[i]);
+	state_drop(d->states, &lock_state);
 }
 
 /* --- restore --- */
 
 void network_restore_add(struct restore *r, const InetSkEntry *entry)
 {
-	add_connection(find_lock(&r->network,
-				 entry->has_ns_id && network_is_other(r->namespaces, entry->ns_id) ? entry->ns_id : 0),
+	add_connection(find_lock(r->states, entry->has_ns_id && network_is_other(restore_namespaces(r), entry->ns_id)
+						    ? entry->ns_id
+						    : 0),
 		       entry);
 }
 
@@ -430,7 +440,7 @@ static void name_table(struct restore *r, struct lock *lock)
 int network_restore_cut_off(struct restore *r, uint32_t id)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
-	struct lock *lock = find_lock(&r->network, id);
+	struct lock *lock = find_lock(r->states, id);
 
 	if (r->inventory->lock == INVENTORY_LOCK_SKIP || lock->locked)
 		return 0;
@@ -454,10 +464,10 @@ static int lock_for_restore(struct restore *r, struct lock *lock)
 
 int network_restore_lock(struct restore *r)
 {
-	if (!r->network || r->inventory->lock == INVENTORY_LOCK_SKIP)
+	if (!network_lock_of_restore(r) || r->inventory->lock == INVENTORY_LOCK_SKIP)
 		return 0;
-	for (size_t i = 0; i < r->network->locks.n; i++)
-		TRY(lock_for_restore(r, r->network->locks.items[i]));
+	for (size_t i = 0; i < network_lock_of_restore(r)->locks.n; i++)
+		TRY(lock_for_restore(r, network_lock_of_restore(r)->locks.items[i]));
 	return 0;
 }
 
@@ -492,19 +502,19 @@ int network_restore_unlock(struct restore *r)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, r->namespaces) if (ns->kind->flag == CLONE_NEWNET && network_has_lasted(ns))
-		find_lock(&r->network, ns->id)
-			->kept = true;
-	if (!r->network)
+	for_each_namespace(ns, restore_namespaces(r))
+		if (ns->kind->flag == CLONE_NEWNET && network_has_lasted(ns))
+			find_lock(r->states, ns->id)->kept = true;
+	if (!network_lock_of_restore(r))
 		return 0;
 	if (r->inventory->lock != INVENTORY_LOCK_SKIP)
-		for (size_t i = 0; i < r->network->locks.n; i++)
-			TRY(unlock_network(r, r->network->locks.items[i]));
+		for (size_t i = 0; i < network_lock_of_restore(r)->locks.n; i++)
+			TRY(unlock_network(r, network_lock_of_restore(r)->locks.items[i]));
 	network_restore_end(r);
 	return 0;
 }
 
 void network_restore_end(struct restore *r)
 {
-	free_lock(&r->network);
+	state_drop(r->states, &lock_state);
 }

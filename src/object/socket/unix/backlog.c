@@ -141,17 +141,3 @@ int unix_dump_take(struct dump *d)
 	}
 	return dump->queues ? image_finish(&dump->queues) : 0;
 }
-
-void unix_dump_end(struct dump *d)
-{
-	struct unix_dump *dump = d->files ? unix_dump_of(d) : NULL;
-	struct unix_dumped *dumped;
-
-	if (!dump)
-		return;
-	table_destroy(&dump->by_ino);
-	list_for_each(dumped, &dump->all, all)
-		if (dumped->listener_fd >= 0)
-			close(dumped->listener_fd);
-	image_close(&dump->queues);
-}

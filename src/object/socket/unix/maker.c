@@ -63,7 +63,7 @@ static void plan_become(struct restore *r, const struct task *task, struct plan 
 {
 	const CredsEntry *creds = creds_of(task);
 
-	if (task->restore->user_ns)
+	if (task->restore->inner_users)
 		return; /* it has its ids already */
 	if (!has_these_groups(r, creds))
 		plan_groups(plan, creds->groups, creds->n_groups);
@@ -78,7 +78,7 @@ static void plan_return(struct restore *r, const struct task *task, struct plan 
 	const CredsEntry *creds = creds_of(task);
 	uint32_t uid = restore_task_uid(r), gid = restore_task_gid(r);
 
-	if (task->restore->user_ns)
+	if (task->restore->inner_users)
 		return;
 	if (creds->euid != uid)
 		plan_syscall(plan, "give the user id back", __NR_setresuid, KEEP_ID, V(uid), KEEP_ID);

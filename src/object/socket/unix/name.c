@@ -459,7 +459,8 @@ static int open_root(struct restore *r, const struct unix_socket *socket, int *r
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const struct task *owner = socket->file->owner;
-	const struct file *root = owner && owner->restore->fs ? file_find(r, owner->restore->fs->root_id) : NULL;
+	const struct file *root =
+		owner && file_directories_of(owner) ? file_find(r, file_directories_of(owner)->root_id) : NULL;
 	const RegFileEntry *record = root ? root->entry->reg : NULL;
 	int base =
 		record ? mount_restore_root(r, record->has_mnt_id ? record->mnt_id : -1) : name_root(r, socket->entry);

@@ -24,16 +24,28 @@ static bool is_unix(const struct open_file *of)
 
 /* --- dump --- */
 
+static void destroy_dump(void *state)
+{
+	struct unix_dump *dump = state;
+	struct unix_dumped *dumped;
+
+	table_destroy(&dump->by_ino);
+	list_for_each(dumped, &dump->all, all)
+		auto_close(&dumped->listener_fd);
+	image_close(&dump->queues);
+}
+
 struct unix_dump *unix_dump_of(struct dump *d)
 {
-	struct unix_dump **slot = (struct unix_dump **)file_dump_slot(d, &unix_kind);
+	static const struct state_type type = { sizeof(struct unix_dump), destroy_dump };
+	struct unix_dump *dump = state_find(d->states, &type);
 
-	if (!*slot) {
-		*slot = pool_new(d->pool, struct unix_dump);
-		list_init(&(*slot)->all);
-		(*slot)->by_ino = table_create();
+	if (!dump) {
+		dump = state_make(d->states, &type);
+		list_init(&dump->all);
+		dump->by_ino = table_create();
 	}
-	return *slot;
+	return dump;
 }
 
 static int check_type(const struct unix_diag *diag)

@@ -261,8 +261,8 @@ static int load_wanted(const struct restore *r, const struct thread *thread, str
 		       struct credentials *own)
 {
 	TRY(credentials_from_record(thread->core->thread_core->creds, want));
-	credentials_from_status(&r->self->status, r->self->securebits, own);
-	if (thread->task->restore->user_ns)
+	credentials_from_status(&restore_self_of(r)->status, restore_self_of(r)->securebits, own);
+	if (thread->task->restore->inner_users)
 		return credentials_of_inner(thread, want, own);
 	if (r->ids)
 		credentials_of_first(r, own);

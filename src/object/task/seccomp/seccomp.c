@@ -28,9 +28,21 @@ struct seccomp_dump {
 	VECTOR(SeccompFilter *) filters;
 };
 
+static void free_filters(void *state)
+{
+	vector_done(&((struct seccomp_dump *)state)->filters);
+}
+
+static const struct state_type seccomp_dump_state = { sizeof(struct seccomp_dump), free_filters };
+
+static struct seccomp_dump *seccomp_dump_of(const struct dump *d)
+{
+	return state_find(d->states, &seccomp_dump_state);
+}
+
 static int collect_seccomp(struct dump *d)
 {
-	d->seccomp = pool_new(d->pool, struct seccomp_dump);
+	state_make(d->states, &seccomp_dump_state);
 	return 0;
 }
 
@@ -50,7 +62,7 @@ static bool asks_listener(const struct sock_filter *code, size_t n)
 /* The index of a filter on top of another one (-1: the first of a chain); adds it if no other thread had it there. */
 static int filter_index(struct dump *d, int prev, const struct sock_filter *code, size_t n, uint32_t flags)
 {
-	struct seccomp_dump *all = d->seccomp;
+	struct seccomp_dump *all = seccomp_dump_of(d);
 	size_t size = n * sizeof(*code);
 	SeccompFilter *filter;
 
@@ -131,15 +143,9 @@ static int write_seccomp(struct dump *d)
 {
 	SeccompEntry record = SECCOMP_ENTRY__INIT;
 
-	record.n_seccomp_filters = d->seccomp->filters.n;
-	record.seccomp_filters = d->seccomp->filters.items;
+	record.n_seccomp_filters = seccomp_dump_of(d)->filters.n;
+	record.seccomp_filters = seccomp_dump_of(d)->filters.items;
 	return image_write_one(d->store, IMAGE_SECCOMP, &record);
-}
-
-static void end_seccomp(struct dump *d)
-{
-	if (d->seccomp)
-		vector_done(&d->seccomp->filters);
 }
 
 /* --- restore --- */
@@ -148,16 +154,27 @@ struct seccomp_set {
 	SeccompEntry *record; /* NULL: no image */
 };
 
+static const struct state_type seccomp_set_state = { sizeof(struct seccomp_set), NULL };
+
+/* NULL: no image, or it could not be read. */
+static const SeccompEntry *filters_of(const struct restore *r)
+{
+	const struct seccomp_set *set = state_find(r->states, &seccomp_set_state);
+
+	return set ? set->record : NULL;
+}
+
 static int load_seccomp(struct restore *r)
 {
+	struct seccomp_set *set;
 	int result;
 
-	r->seccomp = pool_new(r->pool, struct seccomp_set);
-	result = image_read_one(r->store, IMAGE_SECCOMP, &r->seccomp->record);
+	set = state_make(r->states, &seccomp_set_state);
+	result = image_read_one(r->store, IMAGE_SECCOMP, &set->record);
 	if (result == -ENOENT)
 		return 0;
 	TRY(result);
-	return seccomp_check_filters(r->seccomp->record);
+	return seccomp_check_filters(set->record);
 }
 
 /* Older images know a mode and a chain for the whole process only. */
@@ -180,20 +197,20 @@ static struct seccomp_chain chain_of(const struct restore *r, const struct threa
 	uint32_t filter;
 
 	if (mode_of(thread, &filter) == SECCOMP_MODE__filter)
-		chain = seccomp_chain(r->pool, r->seccomp->record, filter);
+		chain = seccomp_chain(r->pool, filters_of(r), filter);
 	return chain;
 }
 
 /* Else the kernel lets nobody install filters that has no CAP_SYS_ADMIN: it might fool a setuid program. */
 static bool needs_no_new_privs(const struct restore *r)
 {
-	return !(r->self->status.cap_effective >> CAP_SYS_ADMIN & 1);
+	return !(restore_self_of(r)->status.cap_effective >> CAP_SYS_ADMIN & 1);
 }
 
 static int check_seccomp(struct restore *r, struct thread *thread)
 {
 	const CredsEntry *creds = thread->core->thread_core->creds;
-	const SeccompEntry *record = r->seccomp->record;
+	const SeccompEntry *record = filters_of(r);
 	uint32_t filter;
 	SeccompMode mode = mode_of(thread, &filter);
 
@@ -245,7 +262,7 @@ static int last_seccomp(struct restore *r, struct thread *thread, struct plan *p
 	leaders = chain_of(r, task->leader);
 	common = task->n_threads > 1 ? common_length(r, task, &leaders) : 0;
 	for (i = thread == task->leader ? 0 : common; i < chain.n; i++)
-		seccomp_plan_filter(plan, r->seccomp->record->seccomp_filters[chain.filters[i]], i < common);
+		seccomp_plan_filter(plan, filters_of(r)->seccomp_filters[chain.filters[i]], i < common);
 	return 0;
 }
 
@@ -260,7 +277,6 @@ const struct task_part seccomp_part = {
 	.collect = collect_seccomp,
 	.outside = dump_seccomp,
 	.write = write_seccomp,
-	.end = end_seccomp,
 	.load = load_seccomp,
 	.check = check_seccomp,
 	.needs = need_seccomp,

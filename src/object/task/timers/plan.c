@@ -101,7 +101,7 @@ int timers_sort(TaskTimersEntry *record)
 
 void timers_plan_create(struct restore *r, const struct task *task, const TaskTimersEntry *record, struct plan *plan)
 {
-	bool exact = r->self->exact_timer_ids;
+	bool exact = restore_self_of(r)->exact_timer_ids;
 
 	if (exact)
 		plan_syscall(plan, "begin to choose timer ids", __NR_prctl, V(PR_TIMER_CREATE_RESTORE_IDS_), V(1), V(0),

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the story of a dump keeps for itself. */
+#pragma once
+
+#include "session/session.h"
+
+struct flow_dump {
+	struct freezer *freezer; /* freezer.c: of --freeze-cgroup, until the tasks are let go */
+	struct reaper *reaper;	 /* reaper.c: while the tree is being stopped */
+	bool network_cut_off;	 /* the action network-lock has run */
+	int page_listener;	 /* --lazy-pages: who takes the memory that was left connects here; else -1 */
+};
+
+void flow_dump_begin(struct dump *d);
+struct flow_dump *flow_dump_of(const struct dump *d);

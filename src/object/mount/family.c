@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
-/* What mounts do in which phase, beside the namespace kind "mnt". */
-#include "engine/family.h"
-#include "object/mount/mount.h"
-
-const struct object_family mount_family = {
-	.name = "mount",
-	.dump_end = mount_dump_clean,
-};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What all sessions begin and end with. */
+#include "session/session.h"
+
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/table.h"
+#include "image/store.h"
+#include "session/stats.h"
+
+void dump_session_begin(struct dump *d, const struct options *options)
+{
+	d->options = options;
+	d->pool = pool_create();
+	d->tree = task_tree_create();
+	d->stats = pool_new(d->pool, struct stats);
+	d->states = pool_new(d->pool, struct states);
+}
+
+static void end_dumped(struct task *task)
+{
+	struct thread *thread;
+
+	for_each_thread(thread, task)
+		if (thread->dump)
+			states_destroy(&thread->dump->states);
+	if (task->dump)
+		states_destroy(&task->dump->states);
+}
+
+void dump_session_end(struct dump *d)
+{
+	struct task *task;
+
+	if (d->tree)
+		for_each_task(task, d->tree)
+			end_dumped(task);
+	states_destroy(d->states);
+	store_close(&d->store);
+	task_tree_destroy(&d->tree);
+	table_destroy(&d->passed);
+	pool_destroy(&d->pool);
+}
+
+void restore_session_begin(struct restore *r, const struct options *options)
+{
+	r->options = options;
+	r->pool = pool_create();
+	r->tree = task_tree_create();
+	r->stats = pool_new(r->pool, struct stats);
+	r->states = pool_new(r->pool, struct states);
+}
+
+static void end_restored(struct task *task)
+{
+	if (!task->restore)
+		return;
+	states_destroy(&task->restore->states);
+	if (task->restore->proc >= 0)
+		close(task->restore->proc);
+	if (task->restore->pidfd >= 0)
+		close(task->restore->pidfd);
+}
+
+struct pool *restore_session_end_but_pool(struct restore *r)
+{
+	struct task *task;
+
+	if (r->tree)
+		for_each_task(task, r->tree)
+			end_restored(task);
+	states_destroy(r->states);
+	store_close(&r->store);
+	task_tree_destroy(&r->tree);
+	table_destroy(&r->passed);
+	return TAKE_PTR(r->pool);
+}
+
+void restore_session_end(struct restore *r)
+{
+	struct pool *pool = restore_session_end_but_pool(r);
+
+	pool_destroy(&pool);
+}
