@@ -90,6 +90,14 @@ def test_nothing_in_the_way(room, criu, subject):
     run.dump()
 
 
+def test_tasks_that_come_and_go(room, criu, folder):
+    """A shell whose children end while they are looked at: nothing is in the way."""
+    pid = room.start(folder / 'output', '/bin/sh', '-c', 'while :; do sleep 0.02; done')
+    for _ in range(30):
+        code, said = check(room, criu, pid)
+        assert code == 0, said
+
+
 def test_all_obstacles_at_once(room, criu, folder):
     """Every kind of obstacle is told once, with task, descriptor and what helps; nothing is changed."""
     pid, work = start(room, folder)
