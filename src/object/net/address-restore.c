@@ -4,6 +4,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/if_ether.h>
 #include <linux/neighbour.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -381,15 +382,41 @@ static int restore_rules(struct netlink *netlink, const struct net_messages *wan
 
 /* --- neighbours --- */
 
+/* Several for the same group or for none: each is added. Others have one place. */
+static bool has_many_places(const struct nlmsghdr *message)
+{
+	const struct nlattr *parts[NDA_MAX + 1] = { 0 };
+	const uint8_t *address;
+
+	rtnetlink_parse(message, sizeof(struct ndmsg), parts, NDA_MAX + 1);
+	if (!parts[NDA_LLADDR] || mnl_attr_get_payload_len(parts[NDA_LLADDR]) != ETH_ALEN)
+		return false;
+	address = mnl_attr_get_payload(parts[NDA_LLADDR]);
+	return address[0] & 1 || !memcmp(address, (const uint8_t[ETH_ALEN]){ 0 }, ETH_ALEN);
+}
+
+/* Checked at load. */
+static struct nlmsghdr *repeat_neighbour(void *capacity, const ProtobufCBinaryData *data)
+{
+	struct nlmsghdr *request =
+		rtnetlink_begin(capacity, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, data->data, data->len);
+	struct ndmsg *entry = mnl_nlmsg_get_payload(request);
+
+	if (entry->ndm_family != AF_BRIDGE)
+		return request;
+	if (!(entry->ndm_flags & NTF_SELF))
+		entry->ndm_flags |= NTF_MASTER;
+	if (has_many_places(request))
+		request->nlmsg_flags = (uint16_t)((request->nlmsg_flags & ~NLM_F_REPLACE) | NLM_F_APPEND);
+	return request;
+}
+
 static int restore_neighbours(struct netlink *netlink, const NetnsEntry *entry)
 {
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 
 	for (size_t i = 0; i < entry->n_neighbours; i++) {
-		const ProtobufCBinaryData *data = &entry->neighbours[i];
-		int error =
-			rtnetlink_tell(netlink, rtnetlink_begin(capacity, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
-								data->data, data->len));
+		int error = rtnetlink_tell(netlink, repeat_neighbour(capacity, &entry->neighbours[i]));
 
 		if (error < 0)
 			return fail(-error, "setting a permanent neighbour");

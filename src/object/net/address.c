@@ -92,11 +92,27 @@ static int dump_table(struct dump *d, struct netlink *netlink, const struct net_
 	return image_finish(&image);
 }
 
+/*
+ * Entries that somebody has put into the table of a bridge, or of a vxlan device: for that they say where the others
+ * are. The first one without an address of its own is made with the device, and put there again without harm.
+ */
+static bool want_forwarding(const struct nlmsghdr *message)
+{
+	const struct ndmsg *entry = mnl_nlmsg_get_payload(message);
+	const struct nlattr *parts[NDA_MAX + 1] = { 0 };
+
+	rtnetlink_parse(message, sizeof(*entry), parts, NDA_MAX + 1);
+	if (parts[NDA_MASTER])
+		return entry->ndm_state & NUD_NOARP || entry->ndm_flags & NTF_EXT_LEARNED;
+	return parts[NDA_DST] && entry->ndm_flags & NTF_SELF && entry->ndm_state & (NUD_NOARP | NUD_PERMANENT);
+}
+
 static int dump_neighbours(struct pool *pool, struct netlink *netlink, NetnsEntry *entry)
 {
 	AUTO(buffer_done) struct buffer messages = { 0 };
 	const struct ndmsg plain = { .ndm_family = AF_UNSPEC },
 			   proxy = { .ndm_family = AF_UNSPEC, .ndm_flags = NTF_PROXY };
+	const struct ifinfomsg bridge = { .ifi_family = AF_BRIDGE };
 	const struct nlmsghdr *message;
 	size_t n = 0;
 	int error = rtnetlink_dump(netlink, RTM_GETNEIGH, &plain, sizeof(plain), want_neighbour, &messages);
@@ -105,6 +121,8 @@ static int dump_neighbours(struct pool *pool, struct netlink *netlink, NetnsEntr
 		error = rtnetlink_dump(netlink, RTM_GETNEIGH, &proxy, sizeof(proxy), want_neighbour, &messages);
 	if (error < 0)
 		return fail(-error, "asking for the neighbours");
+	/* It fails where the kernel knows neither bridges nor vxlan. */
+	rtnetlink_dump(netlink, RTM_GETNEIGH, &bridge, sizeof(bridge), want_forwarding, &messages);
 	rtnetlink_for_each(message, messages.data, messages.size) n++;
 	entry->neighbours = pool_array(pool, ProtobufCBinaryData, n);
 	rtnetlink_for_each(message, messages.data, messages.size)
@@ -144,28 +162,6 @@ static int check_routes(struct dump *d, const struct buffer *messages)
 	return 0;
 }
 
-/* Entries that somebody has put into the table of a bridge. */
-static bool is_static(const struct nlmsghdr *message)
-{
-	const struct ndmsg *entry = mnl_nlmsg_get_payload(message);
-	const struct nlattr *parts[NDA_MAX + 1] = { 0 };
-
-	rtnetlink_parse(message, sizeof(*entry), parts, NDA_MAX + 1);
-	return parts[NDA_MASTER] && (entry->ndm_state & NUD_NOARP || entry->ndm_flags & NTF_EXT_LEARNED);
-}
-
-static int check_bridges(struct dump *d, struct netlink *netlink)
-{
-	AUTO(buffer_done) struct buffer messages = { 0 };
-	const struct ifinfomsg header = { .ifi_family = AF_BRIDGE };
-	int error = rtnetlink_dump(netlink, RTM_GETNEIGH, &header, sizeof(header), is_static, &messages);
-
-	if (error < 0 || !messages.size)
-		return 0; /* no bridges in this kernel */
-	return dump_go_on(d, refuse(ENOTSUP, "a bridge has addresses that were given to it (bridge fdb add ... "
-					     "static): they can't be saved yet"));
-}
-
 int net_tables_collect(struct dump *d, struct netlink *netlink)
 {
 	for (const struct net_table *table = net_tables; table->what; table++) {
@@ -176,5 +172,5 @@ int net_tables_collect(struct dump *d, struct netlink *netlink)
 		TRY(ask_table(netlink, table, table->family, &messages));
 		TRY(check_routes(d, &messages));
 	}
-	return check_bridges(d, netlink);
+	return 0;
 }

@@ -85,7 +85,8 @@ int net_link_check(struct restore *r, const NetDeviceEntry *entry)
 		return refuse(EINVAL, "its IPv6 token has %zu bytes", entry->token.len);
 	if (entry->alias && strlen(entry->alias) >= 256)
 		return refuse(EINVAL, "its alias is too long");
-	if (entry->has_slave_data && !link_attributes_are_sound(&entry->slave_data, link_port_settings))
+	if (entry->has_slave_data && !link_attributes_are_sound(&entry->slave_data, link_port_settings) &&
+	    !link_attributes_are_sound(&entry->slave_data, link_bond_port_settings))
 		return refuse(EINVAL, "its settings as a port make no sense");
 	TRY(net_settings_check_device(entry));
 	if (!kind)
@@ -221,6 +222,7 @@ static int set_up(struct net_fill *fill, const NetDeviceEntry *entry)
 
 static int set_master(struct net_fill *fill, const NetDeviceEntry *entry)
 {
+	const NetDeviceEntry *master = link_find(fill->devices, fill->n_devices, entry->master);
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	struct nlmsghdr *request = change_device(capacity, entry, 0, 0);
 	int error;
@@ -233,7 +235,7 @@ static int set_master(struct net_fill *fill, const NetDeviceEntry *entry)
 		return 0;
 	request = change_device(capacity, entry, 0, 0);
 	struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO);
-	mnl_attr_put_strz(request, IFLA_INFO_SLAVE_KIND, "bridge");
+	mnl_attr_put_strz(request, IFLA_INFO_SLAVE_KIND, master && master->kind ? master->kind : "bridge");
 	put_raw(request, IFLA_INFO_SLAVE_DATA, &entry->slave_data);
 	mnl_attr_nest_end(request, info);
 	error = rtnetlink_tell(fill->netlink, request);
@@ -302,6 +304,13 @@ int net_links_make(struct net_fill *fill)
 		LOG_SCOPE("network device %s", fill->devices[i]->name);
 		if (fill->devices[i]->has_master && fill->devices[i]->master)
 			TRY(set_master(fill, fill->devices[i]));
+	}
+	for (size_t i = 0; i < fill->n_devices; i++) {
+		const struct link_kind *kind = find_kind(fill->r, fill->devices[i]);
+
+		LOG_SCOPE("network device %s", fill->devices[i]->name);
+		if (kind->finish)
+			TRY(kind->finish(fill, fill->devices[i]));
 	}
 	return 0;
 }

@@ -56,6 +56,20 @@ void link_keep_attributes(struct pool *pool, const struct nlattr *nest, const ui
 	to->data = pool_copy(pool, kept.data, kept.size);
 }
 
+const struct nlattr *link_kept_attribute(const ProtobufCBinaryData *data, uint16_t number)
+{
+	size_t at = 0;
+
+	while (number && at < data->len) {
+		const struct nlattr *attribute = (const struct nlattr *)(data->data + at);
+
+		if (mnl_attr_get_type(attribute) == number)
+			return attribute;
+		at += MNL_ALIGN(attribute->nla_len);
+	}
+	return NULL;
+}
+
 /* --- dump --- */
 
 static uint32_t number_of(const struct net_link *link, int attribute)
@@ -105,6 +119,19 @@ static void dump_peer(struct net_view *view, const struct net_link *link, NetDev
 	}
 }
 
+/* A bond gives its ports an address: theirs is the one that they had before. */
+static void dump_bond_port(struct pool *pool, const struct net_link *link, NetDeviceEntry *entry)
+{
+	const struct nlattr *parts[RTNETLINK_ATTRIBUTES] = { 0 }, *own;
+
+	link_keep_attributes(pool, link->slave_data, link_bond_port_settings, &entry->has_slave_data,
+			     &entry->slave_data);
+	rtnetlink_parse_nested(link->slave_data, parts, RTNETLINK_ATTRIBUTES);
+	own = parts[IFLA_BOND_SLAVE_PERM_HWADDR];
+	if (own && mnl_attr_get_payload_len(own) == entry->address.len)
+		entry->address.data = pool_copy(pool, mnl_attr_get_payload(own), entry->address.len);
+}
+
 static void dump_master(struct pool *pool, const struct net_link *link, NetDeviceEntry *entry)
 {
 	entry->has_master = link->attribute[IFLA_MASTER] != NULL;
@@ -112,6 +139,8 @@ static void dump_master(struct pool *pool, const struct net_link *link, NetDevic
 	if (link->slave_kind && !strcmp(link->slave_kind, "bridge"))
 		link_keep_attributes(pool, link->slave_data, link_port_settings, &entry->has_slave_data,
 				     &entry->slave_data);
+	if (link->slave_kind && !strcmp(link->slave_kind, "bond"))
+		dump_bond_port(pool, link, entry);
 }
 
 static void dump_common(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)

@@ -57,6 +57,8 @@ struct link_kind {
 	 * device of that name and kind is there: the kernel makes it itself.
 	 */
 	int (*make)(struct net_fill *fill, const NetDeviceEntry *entry);
+	/* All devices are there, as ports of their masters, and still down; may be NULL. */
+	int (*finish)(struct net_fill *fill, const NetDeviceEntry *entry);
 };
 
 extern const struct link_kind
@@ -84,14 +86,16 @@ extern const struct link_kind link_given_kind;
 
 /* --- helpers of kinds --- */
 
-/* Attributes of a bridge's port that can be set (link-bridge.c). */
-extern const uint16_t link_port_settings[];
+/* What can be set of a port of a bridge (link-bridge.c), of a bond (link-bond.c). 0 ends it. */
+extern const uint16_t link_port_settings[], link_bond_port_settings[];
 
 /* Attributes of a nest whose numbers are in the list (0 ends it), as bytes. */
 void link_keep_attributes(struct pool *pool, const struct nlattr *nest, const uint16_t *numbers,
 			  protobuf_c_boolean *has, ProtobufCBinaryData *to);
 /* Whether such bytes are whole attributes with these numbers only. */
 bool link_attributes_are_sound(const ProtobufCBinaryData *data, const uint16_t *numbers);
+/* One of these, or NULL. */
+const struct nlattr *link_kept_attribute(const ProtobufCBinaryData *data, uint16_t number);
 /* Begins a request that makes the device: name, number, hardware address, queues. */
 struct nlmsghdr *link_begin(void *capacity, const NetDeviceEntry *entry);
 /* Adds the nest IFLA_LINKINFO with kind and data (of the record, or none). */
