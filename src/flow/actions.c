@@ -23,6 +23,7 @@
 static const char *const names[] = {
 	[ACTION_PRE_DUMP] = "pre-dump",
 	[ACTION_POST_DUMP] = "post-dump",
+	[ACTION_PRE_STREAM] = "pre-stream",
 	[ACTION_PRE_RESTORE] = "pre-restore",
 	[ACTION_POST_RESTORE] = "post-restore",
 	[ACTION_PRE_RESUME] = "pre-resume",

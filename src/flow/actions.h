@@ -13,6 +13,7 @@ enum action {
 				  */
 	ACTION_POST_DUMP,	 /* images complete, tasks still stopped */
 	ACTION_NETWORK_UNLOCK,	 /* the network may be connected again; a failure is only logged */
+	ACTION_PRE_STREAM,	 /* before an image streamer is connected to */
 	ACTION_PRE_RESTORE,	 /* before the first task is made */
 	ACTION_SETUP_NAMESPACES, /* the root task exists in its new namespaces, which are empty; only if it has any */
 	ACTION_POST_SETUP_NAMESPACES, /* they are filled; no other task exists */

@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "flow/dump-state.h"
 #include "flow/dump.h"
+#include "flow/images.h"
 #include "flow/page-server.h"
 #include "image/inventory.h"
 #include "image/store.h"

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/workers.h"
 #include "engine/engine.h"
+#include "flow/images.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "kern/proc/children.h"

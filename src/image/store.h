@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where images lie: a directory with its chain of parents, or memory. */
+/* Where images lie: a directory with its chain of parents, memory, or another process. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +13,10 @@ int store_open_dir(int dirfd, bool for_writing, struct store **ret);
 /* The images of earlier dumps are closed with it, and all records that were read are gone. Accepts NULL; for AUTO(). */
 void store_close(struct store **store);
 
+/* Another process sends or takes the images (--stream), and listens in the directory, which stays the caller's. */
+int store_open_streamer(int dirfd, bool for_writing, struct store **ret);
+/* There is no way back in what was written. */
+bool store_is_streamed(const struct store *store);
 /* For surveys: what is written is thrown away, nothing can be read. */
 struct store *store_create_nowhere(void);
 /* For tests, fuzzers and tools: files in memory, writable. */

@@ -38,6 +38,11 @@ static int check_command(const struct options *options)
 		return refuse(EBADRQC, "--inherit-fd is only for restore and verify");
 	if (options->stream && !(command & (CMD_DUMP | CMD_PRE_DUMP | CMD_RESTORE | CMD_CPUINFO_DUMP)))
 		return refuse(EINVAL, "--stream is only for dump, pre-dump, restore and cpuinfo dump");
+	if (options->stream && (options->prev_images_dir || options->auto_dedup))
+		return refuse(EBADRQC,
+			      "--stream: an image streamer has no parent images (--prev-images-dir, --auto-dedup)");
+	if (options->stream && options->lazy_pages)
+		return refuse(EBADRQC, "--stream and --lazy-pages exclude each other");
 	if (options->exec_cmd && command != CMD_RESTORE)
 		return refuse(EINVAL, "--exec-cmd is only for restore");
 	if (options->lazy_pages && command == CMD_PRE_DUMP)

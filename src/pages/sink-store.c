@@ -54,7 +54,9 @@ static int write_block(struct page_sink *base, struct page_block *block)
 	for (size_t at = 0; at < block->size;) {
 		bool hole;
 		size_t size = measure_run(block->data + at, block->size - at, &hole);
-		int result = hole ? 0 : io_pwrite(sink->fd, block->data + at, size, (off_t)(block->offset + at));
+		int result = base->ops->in_order ? io_write(sink->fd, block->data + at, size)
+			     : hole		 ? 0
+				    : io_pwrite(sink->fd, block->data + at, size, (off_t)(block->offset + at));
 
 		if (result < 0)
 			return fail(-result, "cannot write %zu bytes to %s", size, image_get_name(sink->pages));
@@ -87,7 +89,7 @@ static int open_object(struct page_sink *base, const struct page_object *object)
 		return 0;
 	sink->fd = image_fd(sink->pages);
 	TRY(sink->fd);
-	if (object->size && ftruncate(sink->fd, (off_t)object->size) < 0)
+	if (object->size && !base->ops->in_order && ftruncate(sink->fd, (off_t)object->size) < 0)
 		return fail_errno("cannot make %s %lu bytes long", image_get_name(sink->pages),
 				  (unsigned long)object->size);
 	return 0;
@@ -139,11 +141,23 @@ static const struct page_sink_ops store_sink_ops = {
 	.destroy = destroy_store_sink,
 };
 
+/* Where there is no way back, and no holes. */
+static const struct page_sink_ops stream_sink_ops = {
+	.has_parent = has_parent,
+	.open = open_object,
+	.write = write_block,
+	.close = close_object,
+	.finish = finish_store_sink,
+	.destroy = destroy_store_sink,
+	.in_order = true,
+};
+
 struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_id)
 {
+	const struct page_sink_ops *ops = store_is_streamed(store) ? &stream_sink_ops : &store_sink_ops;
 	struct store_sink *sink = xzalloc(sizeof(*sink));
 
-	*sink = (struct store_sink){ .sink = { &store_sink_ops }, .store = store, .next_pages_id = first_pages_id };
+	*sink = (struct store_sink){ .sink = { ops }, .store = store, .next_pages_id = first_pages_id };
 	return &sink->sink;
 }
 

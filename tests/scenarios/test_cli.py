@@ -263,7 +263,7 @@ def test_cpuinfo(run, folder):
     ('restore --restore-sibling', '--restore-detached'),
     ('dump -t 4194304 --mntns-compat-mode', 'only for restore'),
     ('restore --track-mem -S', '--restore-detached'),
-    ('dump -t 4194304 --stream', '--stream: not available in this version yet'),
+    ('dump -t 4194304 --stream --prev-images-dir ..', 'no parent images'),
 ])
 def test_options_that_do_not_fit(run, words, text):
     """Refused before anything is done, with one line."""
