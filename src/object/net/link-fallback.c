@@ -35,10 +35,21 @@ static int dump_fallback(struct net_view *view, const struct net_link *link, Net
 	return 0;
 }
 
+/* With net.core.fb_tunnels_only_for_init_net the kernel makes none: one that takes the same packets does as well. */
+static int make_fallback(struct net_fill *fill, const NetDeviceEntry *entry)
+{
+	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct nlmsghdr *request = link_begin(capacity, entry);
+
+	link_put_info(request, entry->kind, NULL);
+	return link_tell(fill, entry, request);
+}
+
 const struct link_kind link_fallback_kind = {
 	.name = "tunnel of the kernel",
 	.type = ND_TYPE__EXTLINK,
 	.is = is_fallback,
 	.claims = claims_fallback,
 	.dump = dump_fallback,
+	.make = make_fallback,
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_tunnel.h>
+#include <linux/if_vlan.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -172,6 +173,19 @@ static void turn_into_flag(ProtobufCBinaryData *data, uint16_t number)
 	data->len = (size_t)((uint8_t *)told - data->data) + (on ? MNL_ATTR_HDRLEN : 0) + left;
 }
 
+/* The kernel tells a mask of all bits, and refuses those that it does not know. */
+static void narrow_vlan_mask(ProtobufCBinaryData *data)
+{
+	const struct nlattr *told = link_kept_attribute(data, IFLA_VLAN_FLAGS);
+	struct ifla_vlan_flags flags;
+
+	if (!told || mnl_attr_get_payload_len(told) != sizeof(flags))
+		return;
+	memcpy(&flags, mnl_attr_get_payload(told), sizeof(flags));
+	flags.mask = flags.flags | VLAN_FLAG_REORDER_HDR;
+	memcpy(mnl_attr_get_payload(told), &flags, sizeof(flags));
+}
+
 static int dump_plain(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)
 {
 	const struct plain *plain = find_plain(link->kind);
@@ -184,6 +198,8 @@ static int dump_plain(struct net_view *view, const struct net_link *link, NetDev
 			      link->name, link->kind);
 	TRY(check_filter(link));
 	link_keep_attributes(view->d->pool, link->data, plain->data, &entry->has_data, &entry->data);
+	if (!strcmp(link->kind, "vlan"))
+		narrow_vlan_mask(&entry->data);
 	if (!strcmp(link->kind, "vxlan"))
 		turn_into_flag(&entry->data, IFLA_VXLAN_TTL_INHERIT);
 	return 0;

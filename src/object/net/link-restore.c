@@ -149,7 +149,11 @@ int link_tell(struct net_fill *fill, const NetDeviceEntry *entry, struct nlmsghd
 	if (error == -EOPNOTSUPP)
 		return refuse(EOPNOTSUPP, "this kernel makes no such device (a module is missing)");
 	if (error == -EEXIST)
-		return refuse(EEXIST, "its name, its number %u, or the name of its other end is taken", entry->ifindex);
+		return refuse(EEXIST,
+			      "its name, its number %u, or the name of its other end is taken: if by a tunnel that the "
+			      "kernel makes in each new namespace (ip link), set net.core.fb_tunnels_only_for_init_net "
+			      "to 2 for the time of the restore",
+			      entry->ifindex);
 	return error < 0 ? fail(-error, "making the device") : 0;
 }
 
@@ -260,8 +264,10 @@ static int make_link(struct net_fill *fill, const NetDeviceEntry *entry)
 	if (index == (int)entry->ifindex)
 		return 0;
 	if (index)
-		return refuse(EEXIST, "this kernel makes it with the number %d, where %u is wanted", index,
-			      entry->ifindex);
+		return refuse(EEXIST,
+			      "this kernel makes it with the number %d, where %u is wanted: "
+			      "net.core.fb_tunnels_only_for_init_net=2 keeps it from that",
+			      index, entry->ifindex);
 	if (!kind->make)
 		return refuse(ENODEV, "this kernel does not make it, as that of the dump did");
 	return kind->make(fill, entry);

@@ -54,7 +54,9 @@ static inline void prepare_network(void)
 }
 
 /* Whether a cable is in is told a moment late. */
-#define SETTLED "| sed -e 's/NO-CARRIER,//; s/,LOWER_UP//; s/M-DOWN,//; s/ state [A-Z]*//; s/ linkdown//; s/ *$//'"
+#define SETTLED                                                                                                    \
+	"| sed -e 's/NO-CARRIER,//; s/,LOWER_UP//; s/M-DOWN,//; s/ state [A-Z]*//; s/ linkdown//; s/ permaddr [^ " \
+	"]*//; s/ *$//'"
 
 /* An IPv6 address cannot be used before its device is known to have a cable. */
 static inline void await_addresses(void)
