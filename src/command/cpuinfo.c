@@ -4,7 +4,7 @@
 
 #include "base/auto.h"
 #include "flow/cpuinfo.h"
-#include "flow/images.h"
+#include "flow/stream.h"
 #include "image/store.h"
 #include "options/options.h"
 
@@ -12,7 +12,7 @@ int command_cpuinfo_dump(const struct options *options)
 {
 	AUTO(store_close) struct store *store = NULL;
 
-	if (images_open(options, true, &store) < 0)
+	if (stream_or_images_open(options, true, &store) < 0)
 		return 1;
 	return cpuinfo_write(store) < 0 ? 1 : 0;
 }

@@ -13,8 +13,8 @@
 #include "engine/engine.h"
 #include "flow/dump-state.h"
 #include "flow/dump.h"
-#include "flow/images.h"
 #include "flow/page-server.h"
+#include "flow/stream.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "lib/compel/parasite.h"
@@ -22,7 +22,6 @@
 #include "pages/client.h"
 #include "pages/dedup.h"
 #include "plugin/plugin.h"
-#include "session/images.h"
 #include "session/stats.h"
 
 #define FD_CAPACITY 16384 /* more than that is rare, and only slower */
@@ -79,7 +78,7 @@ int dump_begin(struct dump *d, const struct options *options)
 	TRY(prepare_page_server(d));
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
-	TRY(images_open(options, true, &d->store));
+	TRY(stream_or_images_open(options, true, &d->store));
 	return phase_dump_prepare(d);
 }
 

@@ -11,14 +11,13 @@
 #include "base/log.h"
 #include "base/workers.h"
 #include "engine/engine.h"
-#include "flow/images.h"
+#include "flow/stream.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
 #include "plugin/plugin.h"
-#include "session/images.h"
 #include "session/stats.h"
 
 int restore_begin(struct restore *r, const struct options *options)
@@ -27,7 +26,7 @@ int restore_begin(struct restore *r, const struct options *options)
 	if (options->log_pid)
 		log_split(options->log_file);
 	(void)fd_raise_limit();
-	return images_open(options, false, &r->store);
+	return stream_or_images_open(options, false, &r->store);
 }
 
 void restore_end(struct restore *r)

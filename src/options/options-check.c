@@ -41,9 +41,9 @@ static int check_command(const struct options *options)
 	if (options->stream && (options->prev_images_dir || options->auto_dedup))
 		return refuse(EBADRQC,
 			      "--stream: an image streamer has no parent images (--prev-images-dir, --auto-dedup)");
-	if (options->stream && (options->compression || options->encrypt_to.n))
-		return refuse(EBADRQC,
-			      "--stream: the image streamer compresses or encrypts (--compress, --encrypt-to)");
+	if (options->stream && (options->compression || options->encrypt_to.n || options->checksum))
+		return refuse(EBADRQC, "--stream: the image streamer compresses, encrypts and checks (--compress, "
+				       "--encrypt-to, --checksum)");
 	if (options->stream && options->lazy_pages)
 		return refuse(EBADRQC, "--stream and --lazy-pages exclude each other");
 	if (options->exec_cmd && command != CMD_RESTORE)
