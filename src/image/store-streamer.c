@@ -44,7 +44,7 @@ static struct streamer *streamer_of(struct store *store)
 	return (struct streamer *)store;
 }
 
-static int lost(int error, const char *name)
+static int fail_talking(int error, const char *name)
 {
 	return fail(error, "%s: talking to the image streamer", name);
 }
@@ -62,7 +62,7 @@ static int send_request(const struct streamer *streamer, const char *name)
 	size = (uint32_t)img_streamer_request_entry__pack(&request, message + sizeof(size));
 	memcpy(message, &size, sizeof(size));
 	error = io_write(streamer->socket, message, sizeof(size) + size);
-	return error < 0 ? lost(-error, name) : 0;
+	return error < 0 ? fail_talking(-error, name) : 0;
 }
 
 static int read_reply(const struct streamer *streamer, const char *name, bool *ret_exists)
@@ -77,7 +77,7 @@ static int read_reply(const struct streamer *streamer, const char *name, bool *r
 	if (error == 0)
 		error = io_read_exact(streamer->socket, message, size);
 	if (error < 0)
-		return lost(-error, name);
+		return fail_talking(-error, name);
 	reply = img_streamer_reply_entry__unpack(NULL, size, message);
 	if (!reply)
 		return refuse(EPROTO, "%s: the image streamer's answer makes no sense", name);
@@ -101,7 +101,7 @@ static int send_end(const struct streamer *streamer, const char *name, int fd)
 	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
 	while (sendmsg(streamer->socket, &message, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
-			return lost(errno, name);
+			return fail_talking(errno, name);
 	return 0;
 }
 
@@ -159,7 +159,7 @@ static int copy_to_memory(int pipe, const char *name, int *ret)
 	return 0;
 }
 
-static int fetch(struct streamer *streamer, const char *name, struct streamed *to)
+static int fetch_image(struct streamer *streamer, const char *name, struct streamed *to)
 {
 	AUTO_CLOSE int pipe = -1;
 	bool exists = false;
@@ -181,7 +181,7 @@ static int find_or_fetch(struct streamer *streamer, const char *name, struct str
 			*ret = streamer->images.items[i];
 			return 0;
 		}
-	TRY(fetch(streamer, name, ret));
+	TRY(fetch_image(streamer, name, ret));
 	*vector_push(&streamer->images) = *ret;
 	return 0;
 }

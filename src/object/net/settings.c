@@ -141,6 +141,11 @@ static int write_value(const struct restore *r, const char *path, const char *va
 	if (!read_value(path, now, sizeof(now)) && !strcmp(now, value))
 		return 0;
 	error = file_write_text(AT_FDCWD, path, value);
+	if (error == -EINVAL && text_ends(path, "/mtu")) {
+		/* A device may have become smaller after it began: the kernel keeps the old number and uses the lesser. */
+		log_info("%s is not set to %s, more than the device takes", path, value);
+		return 0;
+	}
 	return error == -ENOENT ? restore_missing_sysctl(r, path, value)
 	       : error < 0	? fail(-error, "setting %s to %s", path, value)
 				: 0;
