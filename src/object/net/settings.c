@@ -142,7 +142,8 @@ static int write_value(const struct restore *r, const char *path, const char *va
 		return 0;
 	error = file_write_text(AT_FDCWD, path, value);
 	if (error == -EINVAL && text_ends(path, "/mtu")) {
-		/* A device may have become smaller after it began: the kernel keeps the old number and uses the lesser. */
+		/* A device may have become smaller after it began: the kernel keeps the old number and uses the lesser.
+		 */
 		log_info("%s is not set to %s, more than the device takes", path, value);
 		return 0;
 	}
