@@ -197,6 +197,12 @@ int criu_local_set_freeze_cgroup(criu_opts *opts, const char *name);
 int criu_set_lsm_profile(const char *name);
 int criu_local_set_lsm_profile(criu_opts *opts, const char *name);
 
+/* restore: "OLD=NEW", a path or an address that is another one here (not in CRIU 4.2) */
+int criu_add_map_path(const char *map);
+int criu_local_add_map_path(criu_opts *opts, const char *map);
+int criu_add_tcp_map(const char *map);
+int criu_local_add_tcp_map(criu_opts *opts, const char *map);
+
 /* Checksums beside the images, for criu verify (not in CRIU 4.2) */
 void criu_set_checksum(bool checksum);
 void criu_local_set_checksum(criu_opts *opts, bool checksum);

@@ -170,6 +170,16 @@ int criu_set_freeze_cgroup(const char *name)
 	return criu_local_set_freeze_cgroup(the_opts, name);
 }
 
+int criu_add_map_path(const char *map)
+{
+	return criu_local_add_map_path(the_opts, map);
+}
+
+int criu_add_tcp_map(const char *map)
+{
+	return criu_local_add_tcp_map(the_opts, map);
+}
+
 void criu_set_checksum(bool checksum)
 {
 	criu_local_set_checksum(the_opts, checksum);

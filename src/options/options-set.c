@@ -2,6 +2,7 @@
 /* The values of options: text to members of struct options. */
 #include "options/row.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -359,6 +360,71 @@ OPTION_SET(join_ns)
 		file = pool_printf(options->pool, "/proc/%d/ns/%s", pid, kind);
 	}
 	*vector_push(&options->join_ns) = (struct opt_join_ns){ .kind = kind, .file = file, .extra = extra };
+	return 0;
+}
+
+/* A path without slashes at its end; "" is the root. */
+static const char *trim_path(struct options *options, const char *from, size_t length)
+{
+	while (length && from[length - 1] == '/')
+		length--;
+	return pool_printf(options->pool, "%.*s", (int)length, from);
+}
+
+OPTION_SET(map_path)
+{
+	const char *equals = strchr(value, '=');
+
+	if (value[0] != '/' || !equals || equals[1] != '/')
+		return refuse_value(row, value, "OLD=NEW, two absolute paths");
+	*vector_push(&options->map_paths) = (struct opt_pair){
+		.from = trim_path(options, value, (size_t)(equals - value)),
+		.to = trim_path(options, equals + 1, strlen(equals + 1)),
+	};
+	return 0;
+}
+
+/* ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT. */
+static int parse_address(char *text, struct opt_address *ret)
+{
+	char *address = text, *colon = strrchr(text, ':'), *bracket = strchr(text, ']');
+	uint32_t port = 0;
+
+	*ret = (struct opt_address){ .family = AF_UNSPEC };
+	if (*text == '[' && bracket) {
+		*bracket = 0;
+		address = text + 1;
+		colon = bracket[1] == ':' ? bracket + 1 : NULL;
+		if (bracket[1] && !colon)
+			return -EINVAL;
+	} else if (colon && strchr(text, ':') != colon) {
+		colon = NULL; /* a bare IPv6 address */
+	}
+	if (colon && (text_to_u32(colon + 1, 10, &port) < 0 || !port || port > UINT16_MAX))
+		return -EINVAL;
+	if (colon)
+		*colon = 0;
+	ret->port = (uint16_t)port;
+	if (!*address)
+		return port ? 0 : -EINVAL;
+	ret->family = strchr(address, ':') ? AF_INET6 : AF_INET;
+	return inet_pton(ret->family, address, ret->words) == 1 ? 0 : -EINVAL;
+}
+
+OPTION_SET(tcp_map)
+{
+	char *text = pool_string(options->pool, value), *equals = strchr(text, '=');
+	struct opt_address_pair pair;
+
+	if (equals)
+		*equals = 0;
+	if (!equals || parse_address(text, &pair.from) < 0 || parse_address(equals + 1, &pair.to) < 0 ||
+	    (pair.to.family && pair.from.family != pair.to.family) || (pair.to.port && !pair.from.port))
+		return refuse_value(
+			row, value,
+			"OLD=NEW, both ADDRESS, ADDRESS:PORT or :PORT, of the same family; a new port needs "
+			"an old one");
+	*vector_push(&options->tcp_maps) = pair;
 	return 0;
 }
 

@@ -344,6 +344,8 @@ void options_done(struct options *options)
 	vector_done(&options->external);
 	vector_done(&options->ext_unix_inodes);
 	vector_done(&options->inherit_fds);
+	vector_done(&options->map_paths);
+	vector_done(&options->tcp_maps);
 	vector_done(&options->join_ns);
 	vector_done(&options->skip_mounts);
 	vector_done(&options->enable_fs);

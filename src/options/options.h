@@ -105,6 +105,32 @@ struct opt_cgroup_root {
 	const char *path;
 };
 
+/* --map-path OLD=NEW: both without a slash at the end */
+struct opt_pair {
+	const char *from, *to;
+};
+
+struct opt_pairs {
+	struct opt_pair *items;
+	size_t n, capacity;
+};
+
+/* --tcp-map [ADDRESS][:PORT]=[ADDRESS][:PORT] */
+struct opt_address {
+	int family;	   /* AF_UNSPEC: any */
+	uint32_t words[4]; /* one for IPv4; network order */
+	uint16_t port;	   /* 0: any */
+};
+
+struct opt_address_pair {
+	struct opt_address from, to; /* of the same family, or one of them of any */
+};
+
+struct opt_address_pairs {
+	struct opt_address_pair *items;
+	size_t n, capacity;
+};
+
 struct opt_inherit_fds {
 	struct opt_inherit_fd *items;
 	size_t n, capacity;
@@ -164,6 +190,8 @@ struct options {
 	bool ext_unix_sk;
 	struct opt_inodes ext_unix_inodes; /* stream sockets that may be external */
 	struct opt_inherit_fds inherit_fds;
+	struct opt_pairs map_paths;
+	struct opt_address_pairs tcp_maps;
 	struct opt_join_nss join_ns;
 	unsigned empty_ns; /* CLONE_NEWNET or 0 */
 	const char *root;

@@ -52,6 +52,8 @@ OPTION_SET(veth_pair);
 OPTION_SET(ext_unix_sk);
 OPTION_SET(inherit_fd);
 OPTION_SET(join_ns);
+OPTION_SET(map_path);
+OPTION_SET(tcp_map);
 OPTION_SET(empty_ns);
 OPTION_SET(manage_cgroups);
 OPTION_SET(cgroup_root);

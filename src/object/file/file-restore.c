@@ -15,6 +15,7 @@
 #include "object/file/locks.h"
 #include "object/namespace/namespace.h"
 #include "object/net/net.h"
+#include "session/mapped.h"
 #include "session/needs.h"
 #include "session/survey.h"
 
@@ -156,6 +157,8 @@ static int add_file(struct restore *r, struct image *image, FileEntry *entry)
 		return image_refuse(image, "the id 0 is not allowed");
 	f->id = entry->id;
 	f->entry = entry;
+	if (entry->reg && entry->reg->name[0] == '/')
+		entry->reg->name = (char *)mapped_path(r, entry->reg->name);
 	f->fd = -1;
 	known = table_find(file_set_of(r)->by_id, f->id);
 	if (known)

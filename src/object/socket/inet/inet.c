@@ -299,8 +299,10 @@ static int load_inet(struct restore *r, struct file *f)
 	socket->entry = entry;
 	f->data = socket;
 	list_push(*file_restore_slot(r, &inet_kind), &socket->all);
-	if (tcp_is_ended(entry))
+	/* The lock knows it by the addresses of the dump. */
+	if (tcp_is_ended(entry) || (is_tcp(entry) && tcp_is_connection(entry->state)))
 		network_restore_add(r, entry);
+	inet_map_addresses(r, entry);
 	return is_tcp(entry) && tcp_is_connection(entry->state) ? tcp_load(r, socket) : 0;
 }
 

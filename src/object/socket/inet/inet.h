@@ -47,6 +47,9 @@ int inet_destination(const InetSkEntry *entry, union inet_address *ret);
 /* "10.0.0.1:22 -> 10.0.0.7:41000", for messages. */
 void inet_print(const InetSkEntry *entry, char *to, size_t capacity);
 
+/* map.c: the addresses of a record become those that --tcp-map says. */
+void inet_map_addresses(struct restore *r, InetSkEntry *entry);
+
 /* bind.c. dump: no device of the namespace that we are in has the address that it is bound to. */
 bool inet_is_foreign(const InetSkEntry *entry);
 /* restore: gives it its own name. */

@@ -229,7 +229,6 @@ int tcp_load(struct restore *r, struct inet_socket *socket)
 	size_t size;
 	int more;
 
-	network_restore_add(r, entry);
 	if (r->options->tcp_close)
 		return 0;
 	if (!inet_is_bound(entry) || !inet_is_connected(entry))

@@ -14,6 +14,7 @@
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
 #include "session/listener.h"
+#include "session/mapped.h"
 #include "session/survey.h"
 #include "session/needs.h"
 
@@ -203,6 +204,21 @@ static int prepare_unix(struct restore *r)
 	return unix_load_queues(r);
 }
 
+/* Names of files, not abstract ones. The name has its final NUL, if it had one. */
+static void map_names(struct restore *r, UnixSkEntry *entry)
+{
+	const char *name = pool_printf(r->pool, "%.*s", (int)entry->name.len, (const char *)entry->name.data ?: "");
+	const char *mapped = *name == '/' ? mapped_path(r, name) : name;
+	const bool ends = entry->name.len && !entry->name.data[entry->name.len - 1];
+
+	if (mapped != name) {
+		entry->name.data = (uint8_t *)mapped;
+		entry->name.len = strlen(mapped) + ends;
+	}
+	if (entry->name_dir)
+		entry->name_dir = (char *)mapped_path(r, entry->name_dir);
+}
+
 static int load_unix(struct restore *r, struct file *f)
 {
 	UnixSkEntry *entry = f->entry->usk;
@@ -211,6 +227,7 @@ static int load_unix(struct restore *r, struct file *f)
 	if (entry->type != SOCK_STREAM && entry->type != SOCK_DGRAM && entry->type != SOCK_SEQPACKET)
 		return refuse(EINVAL, "type %u of a unix socket is unknown", entry->type);
 	TRY(unix_check_name(entry));
+	map_names(r, entry);
 	socket->file = f;
 	socket->entry = entry;
 	socket->closed_end = -1;
