@@ -82,6 +82,12 @@ void restorer_set_tid(struct remote *remote, pid_t tid)
 	remote->tid = tid;
 }
 
+void restorer_set_outer(struct remote *remote, const pid_t *numbers, unsigned n)
+{
+	remote->outer = numbers;
+	remote->n_outer = n;
+}
+
 /* In the new task, which has one thread and a copy of all our memory; other threads of ours may have held any lock, so:
  * system calls only. */
 static void __attribute__((noreturn)) arrive(const struct arena *arena, const struct remote *remote)
@@ -132,8 +138,9 @@ int restorer_boot(struct remote *remote, const struct restorer_first *first)
 static void plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, bool any,
 		       size_t *ret_result)
 {
-	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = !any };
-	size_t at = plan_space(plan, sizeof(args) + sizeof(pid_t));
+	size_t n = any ? 0 : made->n_outer + 1, size = made->n_outer * sizeof(pid_t);
+	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = n };
+	size_t at = plan_space(plan, sizeof(args) + sizeof(pid_t) + size);
 	const char *why =
 		plan_why(plan, "make thread %d%s", made->wanted, flags & CLONE_THREAD ? "" : " as a new process");
 	struct step *clone;
@@ -141,6 +148,8 @@ static void plan_clone(struct plan *plan, struct remote *made, uint64_t flags, i
 
 	memcpy(plan_at(plan, at), &args, sizeof(args));
 	memcpy((char *)plan_at(plan, at) + sizeof(args), &made->wanted, sizeof(made->wanted));
+	if (size)
+		memcpy((char *)plan_at(plan, at) + sizeof(args) + sizeof(made->wanted), made->outer, size);
 	/* The address of the wanted tid is known only over there. */
 	if (!any)
 		plan_step(plan, why, STEP_SET_LONG,

@@ -29,6 +29,12 @@ int restorer_add(struct arena *arena, pid_t tid, pid_t parent, struct remote **r
  * thread is made. */
 void restorer_set_tid(struct remote *remote, pid_t tid);
 
+/*
+ * It gets these numbers in the pid namespaces around its own, from inside outwards; those further out are as they come.
+ * The memory stays with the caller.
+ */
+void restorer_set_outer(struct remote *remote, const pid_t *numbers, unsigned n);
+
 /* What a first task is made with. */
 struct restorer_first {
 	pid_t tid;	/* wanted, 0 = any */

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "session/survey.h"
+#include "task/pid-space.h"
 
 static bool leads_session(const struct task *task)
 {
@@ -51,11 +52,38 @@ static bool depends_on(const struct task *task, const struct task *other, unsign
 
 #define DEPTH_MAX 16 /* deeper ones are taken for dependent */
 
+/*
+ * A leader that is gone lived in the pid namespace of this member of its session or group, or in one around that: where
+ * it still has a number.
+ */
+static struct pid_space *space_of_leader(const struct task *member, const pid_t *inner)
+{
+	struct pid_space *space = member->pid_space;
+
+	while (space && !inner[space->depth - 1])
+		space = space->parent;
+	return space;
+}
+
+/* Helpers of our own choice have the same number on all levels: is_taken(). */
+static void set_inner(struct restore *r, struct task *helper)
+{
+	struct pid_space *space = helper->parent->pid_space;
+
+	helper->pid_space = helper->children_space = space;
+	if (!space)
+		return;
+	helper->leader->inner_tids = pool_array(r->pool, pid_t, space->depth);
+	for (unsigned i = 0; i < space->depth; i++)
+		helper->leader->inner_tids[i] = helper->vpid;
+}
+
 /* A helper is a live task without images; it has just a place in the tree, a pid and a session or a group. */
 static struct task *add_helper(struct restore *r, struct task *parent, pid_t pid, pid_t sid, pid_t pgid)
 {
 	struct task *helper = task_tree_add(r->tree, parent, pid);
 
+	set_inner(r, helper);
 	helper->state = TASK_HELPER;
 	helper->vsid = sid;
 	helper->vpgid = pgid;
@@ -67,10 +95,31 @@ static struct task *add_helper(struct restore *r, struct task *parent, pid_t pid
 	return helper;
 }
 
-static struct task *add_leader(struct restore *r, struct task *parent, pid_t pid, pid_t sid, pid_t pgid)
+/* inner: its numbers, as a member knows them. */
+static struct task *add_leader(struct restore *r, struct task *parent, pid_t pid, pid_t pgid, const struct task *member,
+			       pid_t *inner)
 {
+	struct task *leader = add_helper(r, parent, pid, member->vsid, pgid);
+
 	log_info("Session or group %d has lost its leader: a helper takes its place", pid);
-	return add_helper(r, parent, pid, sid, pgid);
+	leader->pid_space = leader->children_space = space_of_leader(member, inner);
+	leader->leader->inner_tids = inner;
+	return leader;
+}
+
+static bool is_taken_inside(const struct task *task, pid_t pid)
+{
+	unsigned depth = task->pid_space ? task->pid_space->depth : 0;
+	const struct thread *thread;
+
+	for (unsigned i = 0; i < depth; i++) {
+		if (task->state != TASK_HELPER && (task->inner_sids[i] == pid || task->inner_pgids[i] == pid))
+			return true;
+		for_each_thread(thread, task)
+			if (thread->inner_tids[i] == pid)
+				return true;
+	}
+	return false;
 }
 
 static bool is_taken(const struct restore *r, pid_t pid)
@@ -78,7 +127,7 @@ static bool is_taken(const struct restore *r, pid_t pid)
 	const struct task *task;
 
 	for_each_task(task, r->tree)
-		if (task->vsid == pid || task->vpgid == pid)
+		if (task->vsid == pid || task->vpgid == pid || is_taken_inside(task, pid))
 			return true;
 	return task_tree_find_thread(r->tree, pid) || (!r->inner_pids && kill(pid, 0) == 0);
 }
@@ -101,6 +150,14 @@ static pid_t find_free_pid(const struct restore *r, pid_t below)
 	return pid > PID_LOW ? pid : 0;
 }
 
+/* By CLONE_PARENT. The kernel lets no first process of a pid namespace do that. */
+static bool may_make_sibling(const struct task *task, const struct task *sibling)
+{
+	const struct pid_space *space = sibling->pid_space;
+
+	return !space || (pid_space_is_within(task->pid_space, space) && space->first != sibling);
+}
+
 /* A sibling that is in the session (or leads it) and does not itself wait for this task. */
 static struct task *find_sibling(struct task *task, pid_t session)
 {
@@ -108,7 +165,7 @@ static struct task *find_sibling(struct task *task, pid_t session)
 
 	for_each_child(sibling, task->parent) {
 		if (sibling == task || sibling->vsid != session || sibling->state == TASK_DEAD ||
-		    !is_resolved(sibling) || depends_on(sibling, task, DEPTH_MAX))
+		    !is_resolved(sibling) || !may_make_sibling(task, sibling) || depends_on(sibling, task, DEPTH_MAX))
 			continue;
 		if (leads_session(sibling))
 			return sibling;
@@ -124,8 +181,9 @@ static struct task *find_relative(const struct restore *r, const struct task *ta
 	struct task *other, *member = NULL;
 
 	for_each_task(other, r->tree) {
-		if (other->vsid != session || other == task->parent || !is_below(other, task->parent) ||
-		    is_below(other, task) || !is_resolved(other) || depends_on(other, task, DEPTH_MAX))
+		if (other->vsid != session || other == task->parent || other->pid_space != task->parent->pid_space ||
+		    !is_below(other, task->parent) || is_below(other, task) || !is_resolved(other) ||
+		    depends_on(other, task, DEPTH_MAX))
 			continue;
 		if (leads_session(other))
 			return other;
@@ -137,7 +195,8 @@ static struct task *find_relative(const struct restore *r, const struct task *ta
 
 /*
  * Orphans go to the first process of their namespace, or to a subreaper. So a far relative forks a helper, which forks
- * another one and ends: that one has become a child of the parent, and is in the session.
+ * another one and ends: that one has become a child of the parent, and is in the session. All of them live in one pid
+ * namespace: orphans do not leave theirs.
  */
 static struct task *adopt_helper(struct restore *r, struct task *parent, struct task *relative)
 {
@@ -251,7 +310,7 @@ static bool make_leader(struct restore *r, const struct task *wanted)
 		if (task->parent && !task->restore->creator && task->vsid == wanted->vsid &&
 		    is_below(task->parent, parent))
 			parent = task->parent;
-	return is_resolved(parent) && add_leader(r, parent, wanted->vsid, wanted->vsid, wanted->vsid);
+	return is_resolved(parent) && add_leader(r, parent, wanted->vsid, wanted->vsid, wanted, wanted->inner_sids);
 }
 
 static int refuse_family(const struct task *task)
@@ -323,13 +382,16 @@ static int find_creators(struct restore *r)
 	return 0;
 }
 
-/* A child of the task, which is in the same session; of a zombie, which cannot wait for it, a twin. */
+/* A child of the task, which is in the same session; of a zombie, which cannot wait for it, or where the leader lived
+ * further out, a twin. */
 static void add_group_leader(struct restore *r, struct task *task)
 {
-	bool zombie = task->state == TASK_DEAD;
-	struct task *helper = add_leader(r, zombie ? task->parent : task, task->vpgid, task->vsid, task->vpgid);
+	const struct pid_space *space = space_of_leader(task, task->inner_pgids);
+	bool twin = task->state == TASK_DEAD || !pid_space_is_within(space, task->pid_space);
+	struct task *helper =
+		add_leader(r, twin ? task->parent : task, task->vpgid, task->vpgid, task, task->inner_pgids);
 
-	if (!zombie)
+	if (!twin)
 		return;
 	helper->restore->creator = task->restore->creator;
 	helper->restore->by_sibling = task->restore->by_sibling;

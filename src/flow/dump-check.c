@@ -14,6 +14,7 @@
 #include "kern/proc/stat.h"
 #include "session/loss.h"
 #include "session/survey.h"
+#include "task/pid-space.h"
 
 /* A session or group whose leader is not in the tree can only be taken from the terminal that restore is started on. */
 static int check_sessions(struct dump *d)
@@ -54,19 +55,31 @@ static bool is_in_tree(const struct dump *d, pid_t pid)
 	return false;
 }
 
+/* A pid namespace that ends with a task of the tree. */
+static bool ends_with_tree(const struct dump *d, ino_t inode)
+{
+	const struct task *root = d->tree->root;
+	const struct pid_space *space;
+
+	if (inode == d->pid_namespace)
+		return root->vpid == 1 && root->pid != 1;
+	for_each_pid_space(space, d->tree) if (space->inode == inode) return true;
+	return false;
+}
+
 /* Whoever was put into the pid namespace from outside: docker exec, nsenter(1). */
-static void tell_stranger(struct dump *d, pid_t pid, const struct stat *ours)
+static void tell_stranger(struct dump *d, pid_t pid)
 {
 	AUTO_CLOSE int proc = proc_open(pid);
 	struct proc_stat stat;
 	struct stat its;
 
-	if (proc < 0 || fstatat(proc, "ns/pid", &its, 0) < 0 || its.st_ino != ours->st_ino ||
-	    its.st_dev != ours->st_dev || proc_stat_read(proc, &stat) < 0 || stat.state == 'Z')
+	if (proc < 0 || fstatat(proc, "ns/pid", &its, 0) < 0 || !ends_with_tree(d, its.st_ino) ||
+	    proc_stat_read(proc, &stat) < 0 || stat.state == 'Z')
 		return;
 	if (!is_in_tree(d, pid) && pid != getpid())
 		dump_report_loss(d,
-				 "process %d (%s) in the pid namespace of the tree: it is no descendant of process %d "
+				 "process %d (%s) in a pid namespace of the tree: it is no descendant of process %d "
 				 "(was it put there by exec?), and ends with it",
 				 pid, stat.comm, d->tree->root->pid);
 }
@@ -77,9 +90,8 @@ static int find_strangers(struct dump *d)
 	const struct task *root = d->tree->root;
 	AUTO_CLOSEDIR DIR *dir = NULL;
 	struct dirent *entry;
-	struct stat ours;
 
-	if (root->vpid != 1 || root->pid == 1 || fstatat(root->dump->proc, "ns/pid", &ours, 0) < 0)
+	if ((root->vpid != 1 || root->pid == 1) && !d->tree->pid_spaces)
 		return 0;
 	dir = opendir("/proc");
 	if (!dir)
@@ -88,7 +100,7 @@ static int find_strangers(struct dump *d)
 		int pid;
 
 		if (text_to_int(entry->d_name, &pid) == 0 && pid > 0)
-			tell_stranger(d, pid, &ours);
+			tell_stranger(d, pid);
 	}
 	return 0;
 }

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who has which number inside and outside of a pid namespace. */
+/* Who has which number inside and outside of pid namespaces. */
 #include "flow/number.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -9,26 +17,139 @@
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
+#include "session/loss.h"
 #include "session/survey.h"
+#include "task/pid-space.h"
+
+static pid_t *copy_numbers(struct task_tree *tree, const pid_t *numbers, unsigned n)
+{
+	pid_t *copy = n ? pool_array(tree->pool, pid_t, n) : NULL;
+
+	if (n)
+		memcpy(copy, numbers, n * sizeof(*numbers));
+	return copy;
+}
+
+/* By its descriptor; NULL for that of the tree. */
+static int find_space(struct dump *d, int ns, ino_t of_tree, struct pid_space **ret)
+{
+	AUTO_CLOSE int around = -1;
+	struct pid_space *space, *parent;
+	struct stat st;
+
+	*ret = NULL;
+	if (fstat(ns, &st) < 0)
+		return fail_errno("looking at its pid namespace");
+	if (st.st_ino == of_tree)
+		return 0;
+	for_each_pid_space(space, d->tree)
+	{
+		if (space->inode != st.st_ino)
+			continue;
+		*ret = space;
+		return 0;
+	}
+	around = ioctl(ns, NS_GET_PARENT);
+	if (around < 0)
+		return fail_errno("asking for the pid namespace around its own");
+	TRY(find_space(d, around, of_tree, &parent));
+	*ret = pid_space_add(d->tree, parent);
+	(*ret)->inode = st.st_ino;
+	return 0;
+}
+
+static int find_space_of(struct dump *d, const struct task *task, const char *name, struct pid_space **ret)
+{
+	AUTO_CLOSE int ns = openat(task->dump->proc, name, O_RDONLY | O_CLOEXEC);
+
+	if (ns < 0)
+		return errno == ENOENT ? -ENOENT : fail_errno("opening %s", name);
+	return find_space(d, ns, d->pid_namespace, ret);
+}
+
+static ino_t inode_of_children(const struct task *task, const struct thread *thread)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "task/%d/ns/pid_for_children", thread->tid);
+	return fstatat(task->dump->proc, path, &st, 0) == 0 ? st.st_ino : 0;
+}
+
+/* Which pid namespace its next children are born into. There is no file of one that has no first process. */
+static int find_children_space(struct dump *d, struct task *task)
+{
+	const struct thread *thread;
+	int error;
+
+	task->children_space = task->pid_space;
+	if (!task_is_live(task))
+		return 0;
+	for_each_thread(thread, task)
+		if (thread->dump && !d->tasks_run &&
+		    inode_of_children(task, thread) != inode_of_children(task, task->leader))
+			return refuse(EOPNOTSUPP, "its threads make children in different pid namespaces: that can't "
+						  "be checkpointed yet");
+	error = find_space_of(d, task, "ns/pid_for_children", &task->children_space);
+	if (error != -ENOENT)
+		return error;
+	task->children_unborn = true;
+	if (task->n_threads > 1)
+		return refuse(EOPNOTSUPP, "the next child of each of its threads is born into a pid namespace that is "
+					  "not there yet: that can't be checkpointed yet");
+	dump_report_loss(d, "its next child is born into another pid namespace; whether that is new, or its first "
+			    "process has ended and no more are born, can't be seen: it will be new");
+	return 0;
+}
 
 static int number_task(struct dump *d, struct task *task)
 {
-	AUTO(proc_status_done) struct proc_status status = { 0 };
-	const struct proc_status *root = &d->tree->root->leader->dump->status;
+	AUTO(proc_status_done) struct proc_status own = { 0 };
+	const struct proc_status *status = task->leader->dump ? &task->leader->dump->status : &own;
 	struct thread *thread;
-	size_t innermost = root->n_levels - 1;
+	size_t level = d->pid_level;
+	unsigned depth;
 
 	LOG_SCOPE("task %d (%s)", task->pid, task->comm);
-	TRY(proc_status_read(task->dump->proc, &status));
-	if (status.n_levels != root->n_levels)
-		return refuse(EOPNOTSUPP,
-			      "it lives in a pid namespace within that of the tree: that can't be checkpointed yet");
-	task->vpid = task->leader->vtid = status.ns_tgid[innermost];
-	task->vsid = status.ns_sid[innermost];
-	task->vpgid = status.ns_pgid[innermost];
-	for_each_thread(thread, task)
-		if (thread != task->leader && thread->dump)
-			thread->vtid = thread->dump->status.ns_pid[innermost];
+	if (!task->leader->dump)
+		TRY(proc_status_read(task->dump->proc, &own));
+	if (status->n_levels <= level)
+		return refuse(EINVAL, "it is in none of the pid namespaces of the tree");
+	depth = (unsigned)(status->n_levels - 1 - level);
+	task->vpid = task->leader->vtid = status->ns_tgid[level];
+	task->vsid = status->ns_sid[level];
+	task->vpgid = status->ns_pgid[level];
+	if (depth)
+		TRY(find_space_of(d, task, "ns/pid", &task->pid_space));
+	task->inner_sids = copy_numbers(d->tree, status->ns_sid + level + 1, depth);
+	task->inner_pgids = copy_numbers(d->tree, status->ns_pgid + level + 1, depth);
+	task->leader->inner_tids = copy_numbers(d->tree, status->ns_tgid + level + 1, depth);
+	for_each_thread(thread, task) {
+		if (thread == task->leader || !thread->dump)
+			continue;
+		thread->vtid = thread->dump->status.ns_pid[level];
+		thread->inner_tids = copy_numbers(d->tree, thread->dump->status.ns_pid + level + 1, depth);
+	}
+	return find_children_space(d, task);
+}
+
+/* All of them would end with it. */
+static int check_first(struct dump *d)
+{
+	const struct pid_space *space;
+	const struct task *task;
+
+	pid_spaces_find_first(d->tree);
+	for_each_task(task, d->tree) {
+		LOG_SCOPE("task %d (%s)", task->pid, task->comm);
+		space = task->pid_space;
+		if (space && !space->first)
+			TRY(dump_go_on(d, refuse(EOPNOTSUPP, "the first process of its pid namespace is not in the "
+							     "tree: dump a tree that has both")));
+	}
+	for_each_pid_space(space, d->tree) if (!space->first)
+		TRY(dump_go_on(d, refuse(EOPNOTSUPP, "the first process of a pid namespace that children are "
+						     "born into is not in the tree")));
 	return 0;
 }
 
@@ -37,23 +158,40 @@ int number_tree(struct dump *d)
 {
 	const struct thread_dump *root = d->tree->root->leader->dump;
 	struct task *task;
+	struct stat st;
 
-	if (!root || root->status.n_levels < 2)
+	if (!root)
 		return 0;
-	d->inner_pids = true;
+	d->pid_level = (unsigned)root->status.n_levels - 1;
+	d->inner_pids = d->pid_level > 0;
+	if (fstatat(d->tree->root->dump->proc, "ns/pid", &st, 0) < 0)
+		return fail_errno("looking at the pid namespace of the root task");
+	d->pid_namespace = st.st_ino;
 	for_each_task(task, d->tree)
 		TRY(dump_go_on(d, number_task(d, task)));
-	return 0;
+	return check_first(d);
 }
 
-/* The number that a process or thread sees itself; 0 if it is gone. */
-static pid_t innermost_pid(int proc)
+/* The number that the tree sees of a process or thread; 0 if it is gone. */
+static pid_t inner_pid(const struct restore *r, int proc)
 {
 	AUTO(proc_status_done) struct proc_status status = { 0 };
 
 	if (proc < 0 || proc_status_read(proc, &status) < 0)
 		return 0;
-	return status.ns_pid[status.n_levels - 1];
+	return r->pid_level < status.n_levels ? status.ns_pid[r->pid_level] : 0;
+}
+
+int number_root(struct restore *r)
+{
+	AUTO_CLOSE int proc = proc_open(r->tree->root->pid);
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+
+	if (proc < 0)
+		return fail(-proc, "opening /proc/%d", r->tree->root->pid);
+	TRY(proc_status_read(proc, &status));
+	r->pid_level = (unsigned)status.n_levels - 1;
+	return 0;
 }
 
 static bool is_numbered(const struct task *parent, pid_t pid)
@@ -81,7 +219,7 @@ int number_new_task(struct restore *r, struct task *task, const struct task *par
 		if (is_numbered(parent, pids.items[i]))
 			continue;
 		proc = proc_open(pids.items[i]);
-		inner = innermost_pid(proc);
+		inner = inner_pid(r, proc);
 		for_each_child(child, parent)
 			if (child->vpid == inner && !child->pid)
 				child->pid = pids.items[i];
@@ -97,7 +235,7 @@ int number_new_threads(struct restore *r, struct task *task)
 	TRY(proc_threads_read(task->restore->proc, &tids));
 	for (size_t i = 0; i < tids.n; i++) {
 		AUTO_CLOSE int proc = proc_open_thread(task->restore->proc, tids.items[i]);
-		pid_t inner = innermost_pid(proc);
+		pid_t inner = inner_pid(r, proc);
 
 		for_each_thread(thread, task)
 			if (thread->vtid == inner)

@@ -4,11 +4,11 @@
 
 #include "session/session.h"
 
-/* Dump, when all stand still: sets vpid, vtid, vsid, vpgid of a tree that has its own pid namespace, and d->inner_pids.
- */
+/* Dump, when all stand still: the numbers of all tasks in their pid namespaces, and d->inner_pids. */
 int number_tree(struct dump *d);
-/* Restore: the task, made just now as a child of this parent, gets its outer number (task->pid and that of its leader).
- */
+/* Restore: the root task is there. */
+int number_root(struct restore *r);
+/* The task, made just now as a child of this parent, gets its outer number (task->pid and that of its leader). */
 int number_new_task(struct restore *r, struct task *task, const struct task *parent);
 /*
  * All tasks have been killed: reaps those that we trace, whose deaths the first process of the pid namespace waits for

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "engine/engine.h"
+#include "flow/birth.h"
 #include "flow/next-pid.h"
 #include "flow/number.h"
 #include "flow/restore-tree.h"
@@ -62,9 +63,7 @@ static int plan_threads(struct restore *r, struct task *task, struct making *mak
 		if (thread == task->leader)
 			continue;
 		if (!thread->remote)
-			TRY(restorer_add(r->arena, thread->vtid, 0, &thread->remote));
-		if (r->inner_pids)
-			restorer_set_tid(thread->remote, 0);
+			TRY(birth_prepare(r, thread, 0));
 		if (!making->made[i] && !next_pid_is_used(r, task))
 			TRY(restorer_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
 		i++;

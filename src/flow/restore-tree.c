@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "flow/actions.h"
+#include "flow/birth.h"
 #include "flow/next-pid.h"
 #include "flow/number.h"
 #include "kern/pidfd.h"
@@ -25,6 +26,7 @@
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
 #include "plugin/plugin.h"
+#include "task/pid-space.h"
 
 static int run_in_task(struct restore *r, struct task *task, const struct plan *plan)
 {
@@ -46,6 +48,8 @@ static int open_proc(struct task *task)
 
 static int task_arrived(struct restore *r, struct task *task)
 {
+	if (r->inner_pids && !task->parent)
+		TRY(number_root(r));
 	if (r->inner_pids && task->parent) {
 		TRY(number_new_task(r, task, task->parent));
 		restorer_set_tid(task->leader->remote, task->pid);
@@ -131,24 +135,6 @@ static int make_root(struct restore *r, struct task *root)
 	return run_in_task(r, root, plan);
 }
 
-static uint64_t clone_flags(const struct task *task)
-{
-	const struct task *creator = task->restore->creator;
-	uint64_t flags = task->restore->by_sibling ? CLONE_PARENT : 0;
-
-	if (!task->ids || !creator->ids)
-		return flags;
-	if (task->ids->vm_id == creator->ids->vm_id)
-		flags |= CLONE_VM;
-	if (task->ids->files_id == creator->ids->files_id)
-		flags |= CLONE_FILES;
-	if (task->ids->fs_id == creator->ids->fs_id)
-		flags |= CLONE_FS;
-	if (task->ids->sighand_id == creator->ids->sighand_id)
-		flags |= CLONE_SIGHAND;
-	return flags;
-}
-
 /* A visit to a task costs two changes of process, so what many siblings need is asked of all before the first is waited
  * for. */
 struct birth_batch {
@@ -167,12 +153,6 @@ static void batch_done(struct birth_batch *batch)
 	free(batch->results);
 }
 
-static int plan_clone(struct plan *plan, const struct task *task, size_t *ret_result)
-{
-	return restorer_plan_clone(plan, task->leader->remote, clone_flags(task),
-				   task->restore->by_sibling ? 0 : SIGCHLD, ret_result);
-}
-
 /* The pid was in use when the batch was made. */
 static int clone_again(struct restore *r, struct task *task)
 {
@@ -185,7 +165,7 @@ static int clone_again(struct restore *r, struct task *task)
 		size_t at;
 
 		TRY(restore_wait_for_pid(task->vpid, &waited));
-		TRY(plan_clone(plan, task, &at));
+		TRY(birth_plan(r, task, plan, &at));
 		TRY(run_in_task(r, creator, plan));
 		result = remote_value(creator->leader->remote, at);
 	}
@@ -198,8 +178,7 @@ static int make_one_by_one(struct restore *r, struct task *creator, struct birth
 		struct task *task = batch->tasks[i];
 
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		TRY(next_pid_make(r, creator, task->leader, clone_flags(task),
-				  task->restore->by_sibling ? 0 : SIGCHLD));
+		TRY(next_pid_make(r, creator, task->leader, birth_flags(task), birth_signal(task)));
 		if (!r->inner_pids)
 			task->pid = task->vpid;
 		TRY(task_arrived(r, task));
@@ -216,7 +195,7 @@ static int make_siblings(struct restore *r, struct task *creator, struct birth_b
 	if (next_pid_is_used(r, creator))
 		return make_one_by_one(r, creator, batch);
 	for (size_t i = 0; i < batch->n; i++)
-		TRY(plan_clone(plan, batch->tasks[i], &batch->results[i]));
+		TRY(birth_plan(r, batch->tasks[i], plan, &batch->results[i]));
 	TRY(run_in_task(r, creator, plan));
 	/* Whatever comes next, those that exist must be known, to be killed if need be. */
 	for (size_t i = 0; i < batch->n; i++) {
@@ -292,7 +271,8 @@ static int make_batch(struct restore *r, struct task *parent, struct task *creat
 	batch.plans = xzalloc((capacity + 1) * sizeof(*batch.plans));
 	batch.results = xzalloc((capacity + 1) * sizeof(*batch.results));
 	for_each_child(child, parent) {
-		if (child->restore->made || child->restore->creator != creator || (early && !child->restore->early))
+		if (child->restore->made || child->restore->creator != creator || (early && !child->restore->early) ||
+		    !birth_is_possible(child))
 			continue;
 		TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
 		batch.tasks[batch.n++] = child;
@@ -323,7 +303,7 @@ static int reap_helper(struct restore *r, struct task *helper)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 
-	plan_syscall(plan, "reap the helper", __NR_wait4, V(helper->vpid), V(0), V(0), V(0));
+	plan_syscall(plan, "reap the helper", __NR_wait4, V(task_pid_for(helper, helper->parent)), V(0), V(0), V(0));
 	return run_in_task(r, helper->parent, plan);
 }
 
@@ -332,7 +312,7 @@ static int take_orphans(struct restore *r, struct task *task, bool yes)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 
-	if (task->vpid == 1)
+	if (task_own_pid(task) == 1)
 		return 0;
 	plan_syscall(plan, "take orphans", __NR_prctl, V(PR_SET_CHILD_SUBREAPER), V(yes));
 	return run_in_task(r, task, plan);
@@ -347,7 +327,7 @@ static int set_death_signal(struct restore *r, struct task *task, int signal)
 	step = plan_syscall(plan, "look for the parent", __NR_getppid);
 	if (signal) {
 		step->flags |= STEP_EXACT;
-		step->arg[6] = task->parent->vpid;
+		step->arg[6] = task_pid_for(task->parent, task);
 	}
 	return run_in_task(r, task, plan);
 }
@@ -402,33 +382,68 @@ static int make_by_others(struct restore *r, struct task *parent, struct task *c
 	return make_batch(r, parent, child->restore->creator, false, &any);
 }
 
-/* Those that need the first session of the parent, then the rest; siblings' creators first. */
-static int make_children(struct restore *r, struct task *task)
+/* Siblings' creators first. Who waits for a pid namespace is left for later. */
+static int make_rest(struct restore *r, struct task *task)
 {
 	struct task *child;
-	bool progress = true, any;
+	bool progress = true, waits = false;
 
-	TRY(make_batch(r, task, task, true, &any));
-	TRY(lead_session(r, task));
 	while (progress) {
-		bool waits = false;
-
+		waits = false;
 		TRY(make_batch(r, task, task, false, &progress));
 		for_each_child(child, task) {
 			if (child->restore->made)
 				continue;
-			if (!child->restore->creator->restore->made) {
+			if (!child->restore->creator->restore->made || !birth_is_possible(child)) {
 				waits = true;
 				continue;
 			}
 			TRY(make_by_others(r, task, child));
 			progress = true;
 		}
-		if (waits && !progress)
-			return refuse(EINVAL,
-				      "the children of this task wait for each other: such images cannot be right");
 	}
+	if (waits && !r->tree->pid_spaces)
+		return refuse(EINVAL, "the children of this task wait for each other: such images cannot be right");
 	return 0;
+}
+
+/* Those that need the first session of the parent, then the rest. */
+static int make_children(struct restore *r, struct task *task)
+{
+	bool any;
+
+	TRY(make_batch(r, task, task, true, &any));
+	TRY(lead_session(r, task));
+	return make_rest(r, task);
+}
+
+static size_t count_missing(const struct restore *r)
+{
+	struct task *task;
+	size_t n = 0;
+
+	for_each_task(task, r->tree)
+		n += !task->restore->made;
+	return n;
+}
+
+/* Who came into a pid namespace from outside is made when its first process is there, wherever that is in the tree. */
+static int make_late(struct restore *r)
+{
+	size_t missing = count_missing(r), last = missing + 1;
+	struct task *task;
+
+	for (; missing && missing < last; missing = count_missing(r)) {
+		last = missing;
+		for_each_task(task, r->tree) {
+			LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+			if (task->restore->made)
+				TRY(make_rest(r, task));
+		}
+	}
+	return missing ? refuse(EOPNOTSUPP, "%zu tasks wait for a pid namespace that begins with none of the others",
+				missing)
+		       : 0;
 }
 
 static int fill_namespaces(struct restore *r)
@@ -451,16 +466,17 @@ static int make_tree(struct restore *r)
 	TRY(fill_namespaces(r));
 	TRY(settle_begin(r, root, plan));
 	TRY(settle_end(r, root));
-	return make_children(r, root);
+	TRY(make_children(r, root));
+	return make_late(r);
 }
 
-/* Whose child it will be. */
+/* Whose child it will be. The first process of a pid namespace can't see its parent: it looks for criu. */
 static pid_t parent_of(const struct restore *r, const struct task *task)
 {
 	if (task->restore->adopted)
-		return task->restore->creator->vpid; /* until it ends: make_adopted() */
+		return task_pid_for(task->restore->creator, task); /* until it ends: make_adopted() */
 	if (task->parent)
-		return task->parent->vpid;
+		return task_pid_for(task->parent, task) ?: -r->us;
 	if (r->inner_pids)
 		return 0; /* it can't see us: make_root() */
 	return r->options->restore_sibling ? getppid() : getpid();
@@ -472,11 +488,8 @@ int restore_tree(struct restore *r)
 
 	TRY(phase_restore_make(r));
 	TRY(restorer_arena_create(r->arena_start, ARENA_SIZE, &r->arena));
-	for_each_task(task, r->tree) {
-		TRY(restorer_add(r->arena, task->vpid, parent_of(r, task), &task->leader->remote));
-		if (r->inner_pids)
-			restorer_set_tid(task->leader->remote, 0);
-	}
+	for_each_task(task, r->tree)
+		TRY(birth_prepare(r, task->leader, parent_of(r, task)));
 	return make_tree(r);
 }
 
@@ -492,9 +505,31 @@ static pid_t group_at_birth(const struct task *task)
 	return group_at_birth(creator);
 }
 
+/* By itself, or by its parent if it can't see the leader of the group. */
+static int plan_group(const struct restore *r, const struct task *task, struct plan *plan, struct task **ret_who)
+{
+	pid_t pgid = task_own_pgid(r->tree, task), pid = 0;
+	const struct task *leader = task_tree_find(r->tree, task->vpgid);
+
+	*ret_who = (struct task *)task;
+	if (!pgid && task->parent) {
+		*ret_who = task->parent;
+		pgid = task_pid_for(leader, task->parent);
+		pid = task_pid_for(task, task->parent);
+	}
+	if (!pgid)
+		return refuse(EOPNOTSUPP,
+			      "its process group %d is led from outside of the pid namespaces of it and "
+			      "of its parent: that can't be rebuilt yet",
+			      task->vpgid);
+	plan_syscall(plan, plan_why(plan, "join process group %d", pgid), __NR_setpgid, V(pid), V(pgid));
+	return 0;
+}
+
 static int set_group(struct restore *r, struct task *task, bool leaders)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct task *who;
 
 	if (task->vsid == task->vpid || (task->vpgid == task->vpid) != leaders)
 		return 0;
@@ -503,9 +538,9 @@ static int set_group(struct restore *r, struct task *task, bool leaders)
 	/* The group of the shell that criu was started from. */
 	if (!task_tree_find(r->tree, task->vpgid))
 		return 0;
-	plan_syscall(plan, plan_why(plan, "join process group %d", task->vpgid), __NR_setpgid, V(0), V(task->vpgid));
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	return run_in_task(r, task, plan);
+	TRY(plan_group(r, task, plan, &who));
+	return run_in_task(r, who, plan);
 }
 
 int restore_groups(struct restore *r)
@@ -539,17 +574,19 @@ void restore_kill(struct restore *r)
 {
 	struct thread *thread;
 	struct task *task;
+	bool has_pid_namespaces;
 
 	if (!r->tree)
 		return;
+	has_pid_namespaces = r->inner_pids || r->tree->pid_spaces;
 	for_each_task(task, r->tree)
 		if (task->pid > 0)
 			kill(task->pid, SIGKILL);
-	if (r->inner_pids)
+	if (has_pid_namespaces)
 		number_reap(r->tree);
 	for_each_task(task, r->tree) {
 		for_each_thread(thread, task)
-			if (thread != task->leader && thread->tid > 0 && !r->inner_pids)
+			if (thread != task->leader && thread->tid > 0 && !has_pid_namespaces)
 				tracee_reap(thread->tid);
 		if (task->pid > 0 && task->restore->pidfd >= 0)
 			(void)pidfd_wait_exit(task->restore->pidfd, GRACE_UNDO_MS);

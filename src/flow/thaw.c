@@ -93,17 +93,18 @@ void stop_tree(struct dump *d)
 
 void kill_tree(struct dump *d)
 {
+	bool has_pid_namespaces = d->inner_pids || d->tree->pid_spaces;
 	struct thread *thread;
 	struct task *task;
 
 	for_each_task(task, d->tree)
 		if (task_is_live(task))
 			(void)pidfd_signal(task->dump->pidfd, SIGKILL);
-	if (d->inner_pids)
+	if (has_pid_namespaces)
 		number_reap(d->tree);
 	for_each_task(task, d->tree) {
 		for_each_thread(thread, task)
-			if (thread != task->leader && thread->dump && !d->inner_pids)
+			if (thread != task->leader && thread->dump && !has_pid_namespaces)
 				tracee_reap(thread->tid);
 		/* Readable when it is dead; who reaps it is not our business. */
 		if (task_is_live(task))

@@ -2,11 +2,13 @@
 /*
  * A tree that lives in a pid namespace of its own has other numbers than those that we see (d->inner_pids,
  * r->inner_pids). Images hold what the tree sees: vpid, vtid, vsid, vpgid. What the kernel tells us, and what we tell
- * it, are our numbers: pid, tid. Steps that a task runs have the tree's.
+ * it, are our numbers: pid, tid. Steps that a task runs have the numbers that it sees itself (task/pid-space.h): the
+ * tree's, unless it lives in a pid namespace within that of the tree.
  */
 #pragma once
 
 #include "session/session.h"
+#include "task/pid-space.h"
 
 /* The tree's number of a process, thread, group or session; 0 for one that it can't see. */
 pid_t dump_inner_pid(const struct dump *d, pid_t outer);

@@ -81,6 +81,8 @@ struct dump {
 	bool left_stopped; /* the dump has succeeded, its tasks stay stopped */
 	bool taken;	 /* something was read that nobody can put back: the tasks must not run on as if nothing was */
 	bool inner_pids; /* the tree has a pid namespace of its own: session/pids.h */
+	unsigned pid_level;	   /* how deep that is, as we see it */
+	ino_t pid_namespace;	   /* its inode */
 	const struct id_maps *ids; /* the tree has a user namespace of its own: session/ids.h; else NULL */
 	struct parasite_cache *parasite_cache;
 	struct parasite_watch *watch; /* NULL: nobody takes our memory out of the tasks, should we be killed */
@@ -125,6 +127,7 @@ struct restore {
 	bool announced;		       /* scripts and clients hear of its namespaces */
 	struct inventory *inventory;
 	bool inner_pids;	   /* session/pids.h */
+	unsigned pid_level;	   /* how deep its pid namespace is, as we see it */
 	bool inner_users;	   /* tasks have user namespaces within that of the root */
 	const struct id_maps *ids; /* session/ids.h; NULL: the tree has the ids that we see */
 	const uint32_t *groups; /* the supplementary groups of new tasks, as they see them, until they get their own */

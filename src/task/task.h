@@ -20,13 +20,15 @@ enum task_state {
 
 struct task;
 struct remote;
+struct pid_space;
 
 struct thread {
 	struct task *task;
-	struct list sibling;   /* in task->threads, leader first */
-	pid_t tid;	       /* as this program sees it, 0 before it exists */
-	pid_t vtid;	       /* as the thread sees itself */
-	CoreEntry *core;       /* the record of this thread */
+	struct list sibling; /* in task->threads, leader first */
+	pid_t tid;	     /* as this program sees it, 0 before it exists */
+	pid_t vtid;	     /* as the tree sees it, and the thread itself if it has no pid_space */
+	pid_t *inner_tids;   /* in each pid namespace within that of the tree that it lives in, from outside inwards */
+	CoreEntry *core;     /* the record of this thread */
 	struct remote *remote; /* while it runs our blob */
 	struct thread_dump *dump;
 	struct thread_restore *restore;
@@ -41,6 +43,11 @@ struct task {
 	struct thread *leader; /* also there for a zombie */
 	pid_t pid;	       /* as this program sees it, 0 before it exists */
 	pid_t vpid, vppid, vsid, vpgid;
+	/* task/pid-space.h: pid namespaces within that of the tree. */
+	struct pid_space *pid_space;	  /* that it lives in; NULL: in that of the tree */
+	struct pid_space *children_space; /* that its next children are born into */
+	bool children_unborn;		  /* they are to be the first of a new one */
+	pid_t *inner_sids, *inner_pgids;  /* as inner_tids; 0 where they can't be seen */
 	enum task_state state;
 	bool is_root;
 	char comm[16 + 1];
@@ -54,6 +61,7 @@ struct task_tree {
 	struct pool *pool;
 	struct list tasks;
 	struct task *root;
+	struct pid_space *pid_spaces;
 	unsigned n_tasks, n_threads;
 };
 

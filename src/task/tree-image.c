@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/table.h"
 #include "pstree.pb-c.h"
+#include "task/pid-space-image.h"
 
 #define PID_LIMIT (1 << 22) /* PID_MAX_LIMIT of the kernel */
 
@@ -27,6 +28,7 @@ int tree_write(struct store *store, const struct task_tree *tree)
 		entry.threads = tids;
 		for_each_thread(thread, task)
 			tids[entry.n_threads++] = (uint32_t)thread->vtid;
+		pid_space_write(tree->pool, task, &entry);
 		TRY(image_write(image, &entry));
 	}
 	return image_finish(&image);
@@ -63,7 +65,7 @@ static int add_entry(struct task_tree *tree, const PstreeEntry *entry, struct ta
 		TRY(check_pid(entry, seen, entry->threads[i]));
 		task_add_thread(tree, task, (pid_t)entry->threads[i]);
 	}
-	return 0;
+	return pid_space_read(tree, task, entry, seen);
 }
 
 int tree_read(struct store *store, struct task_tree *tree)
@@ -82,5 +84,6 @@ int tree_read(struct store *store, struct task_tree *tree)
 	TRY(more);
 	if (!tree->root)
 		return refuse(EINVAL, "pstree.img holds no task");
+	pid_spaces_find_first(tree);
 	return 0;
 }

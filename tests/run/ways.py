@@ -164,13 +164,13 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
                                                  '|memory/file-shared')),
           'pid': (('plain', 'twice'), re.compile('tree/|thread/several|file/(pidfd$|pidfd-thread|async|locks|pty-session$|pty-stopped|epoll$|memfd)'
                                                  '|signal/(pending|actions)|timer/(posix|pending)|creds/|socket/unix-(credentials|rights|names|early)$'
-                                                 '|seccomp/threads|sched/threads|memory/shared')),
+                                                 '|seccomp/threads|sched/threads|memory/shared|namespace/pid-nested$')),
           'ipc': (('plain', 'twice', 'predumped'), re.compile('memory/sysv(-parts)?$')),
           'net': (('plain', 'twice', 'told'), re.compile('socket/|file/tun')),
           'user': (('plain', 'twice'), re.compile('tree/(family|sessions|zombie)|thread/(several|many)|file/(pipe|deleted|memfd|async|fifo)$|socket/unix-(credentials|names)$'
                                                   '|creds/|signal/pending|timer/posix')),
           'user,pid,mnt,net,ipc,uts,cgroup': (('plain', 'twice'), re.compile('tree/(family|sessions)|thread/several|creds/|file/(deleted|regular|pty|proc|inotify)$'
                                                                              '|socket/unix-(credentials|names|rights)$|namespace/(ipc|uts|user-inner)|mount/(binds|covered|sharing)|net/(?!sockets)')),
-          'pid,mnt': (('plain', 'told'), re.compile('tree/family|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
+          'pid,mnt': (('plain', 'told'), re.compile('tree/family|namespace/pid-nested-proc|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
 WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, rpc, remote, lazy, told)}

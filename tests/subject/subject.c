@@ -35,6 +35,15 @@ void sleep_ms(unsigned ms)
 		;
 }
 
+/* Others may have the same tid in another pid namespace. */
+static unsigned long long unlike_others(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (unsigned long long)now.tv_sec * 1000000000 + (unsigned long long)now.tv_nsec;
+}
+
 /* Creates a file of the control directory with a text; no descriptor stays open. */
 static void announce(const char *name, const char *text)
 {
@@ -42,7 +51,7 @@ static void announce(const char *name, const char *text)
 	int fd;
 
 	/* Other processes look for the name, so it must appear together with what is in it. */
-	snprintf(temporary, sizeof(temporary), "%s/.%s.%ld", control, name, syscall(SYS_gettid));
+	snprintf(temporary, sizeof(temporary), "%s/.%s.%ld.%llu", control, name, syscall(SYS_gettid), unlike_others());
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || close(fd) < 0 ||
 	    rename(temporary, control_path(name)) < 0) {
@@ -69,7 +78,7 @@ void announce_waiter(void)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "waits.%ld", syscall(SYS_gettid));
+	snprintf(name, sizeof(name), "waits.%ld.%llu", syscall(SYS_gettid), unlike_others());
 	announce(name, "");
 }
 

@@ -206,7 +206,7 @@ int file_restore_choose_numbers(struct restore *r)
 {
 	struct task *task;
 
-	if (r->inner_pids || r->ids || r->inner_users)
+	if (r->inner_pids || r->ids || r->inner_users || r->tree->pid_spaces)
 		r->us = free_everywhere(r);
 	for_each_task(task, r->tree) {
 		const struct task *sharer = task_is_live(task) ? task->restore->files_from : NULL;

@@ -31,6 +31,7 @@
 #include "object/memory/core.h"
 #include "session/thread-run.h"
 #include "session/trackers.h"
+#include "session/pids.h"
 
 #define SLOT_FD	    1
 #define NUMBER	    1000	 /* of its descriptor: above those of nearly all programs, below FD_SETSIZE */
@@ -365,7 +366,7 @@ static size_t plan_tracker(const struct task *task, struct plan *plan)
 
 	step->to_slot = SLOT_FD;
 	plan_try(plan_syscall(plan, "mark it", __NR_fcntl, S(SLOT_FD), V(F_SETFL), V(TRACKER_MARK | O_NONBLOCK)));
-	plan_try(plan_syscall(plan, "name its owner", __NR_fcntl, S(SLOT_FD), V(F_SETOWN), V(task->vpid)));
+	plan_try(plan_syscall(plan, "name its owner", __NR_fcntl, S(SLOT_FD), V(F_SETOWN), V(task_own_pid(task))));
 	step = plan_try(plan_syscall(plan, "move it out of the way", __NR_fcntl, S(SLOT_FD), V(F_DUPFD_CLOEXEC),
 				     V((int64_t)choose_number(task))));
 	at = plan_keep_result(plan, step);

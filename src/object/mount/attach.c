@@ -79,7 +79,8 @@ static int make_late(struct restore *r, struct mount *mount)
 	struct mount *first = super->first;
 
 	if (!first) {
-		TRY(super_make(r, super));
+		if (super->fd < 0)
+			TRY(super_make(r, super));
 		mount->fd = TAKE_FD(super->fd);
 		super->first = mount;
 		if (strcmp(mount->entry->root, "/") != 0)
@@ -92,11 +93,13 @@ static int make_late(struct restore *r, struct mount *mount)
 	return space_enter(restore_mounts(r), mount->space);
 }
 
-/* Some mounts need others, wherever those are: overlays their layers, ptys the programs that have them open. */
+/* Some mounts need others, wherever those are: overlays their layers, ptys the programs that have them open, proc a
+ * process in its pid namespace. */
 enum stage {
 	STAGE_EARLY,
 	STAGE_LATE,
 	STAGE_PTY,
+	STAGE_PID_SPACE,
 };
 
 /* What hangs on such a mount comes after it. */
@@ -104,6 +107,8 @@ static enum stage stage_of(const struct mount *mount)
 {
 	enum stage stage = STAGE_EARLY;
 
+	if (pid_space_is_awaited(mount))
+		return STAGE_PID_SPACE;
 	for (; mount && stage != STAGE_PTY; mount = mount->parent) {
 		if (pty_is_mounted(mount))
 			stage = STAGE_PTY;
@@ -121,14 +126,16 @@ static int attach_one(struct restore *r, struct mount *m)
 		TRY(make_late(r, m));
 	else if (pty_is_mounted(m))
 		TRY(pty_clone(restore_mounts(r), m, &master));
-	return attach_mount(m);
+	TRY(attach_mount(m));
+	m->attached = true;
+	return 0;
 }
 
 static int attach_all(struct restore *r, struct mount_space *space, enum stage stage)
 {
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
 		LOG_SCOPE("mount %u on %.60s", m->entry->mnt_id, m->entry->mountpoint);
-		if (m->parent && !m->left_out && stage_of(m) == stage)
+		if (m->parent && !m->left_out && !m->attached && stage_of(m) == stage && pid_space_is_there(m))
 			TRY(attach_one(r, m));
 	}
 	return 0;
@@ -138,7 +145,7 @@ static int attach_all(struct restore *r, struct mount_space *space, enum stage s
 static int set_flags(const struct mount_space *space, enum stage first, enum stage last)
 {
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
-		bool now = !m->left_out && stage_of(m) >= first && stage_of(m) <= last;
+		bool now = !m->left_out && stage_of(m) >= first && stage_of(m) <= last && pid_space_is_there(m);
 		/* Read-only follows: removed files are still to be made, and programs may write to what covers it. */
 		int error = now ? mountapi_set_flags(m->fd, m->entry->flags & ~(uint32_t)MS_RDONLY) : 0;
 
@@ -190,6 +197,22 @@ int spaces_finish(void *arg)
 		TRY(attach_all(r, space, STAGE_PTY));
 		TRY(set_flags(space, STAGE_PTY, STAGE_PTY));
 		log_info("%zu mounts are in place", space->mounts.n);
+	}
+	return 0;
+}
+
+int spaces_follow(void *arg)
+{
+	struct restore *r = arg;
+
+	restore_mounts(r)->inside = NULL;
+	for (size_t i = 0; i < restore_mounts(r)->spaces.n; i++) {
+		struct mount_space *space = restore_mounts(r)->spaces.items[i];
+
+		LOG_SCOPE("mnt namespace %u", space->id);
+		TRY(space_enter(restore_mounts(r), space));
+		TRY(attach_all(r, space, STAGE_PID_SPACE));
+		TRY(set_flags(space, STAGE_PID_SPACE, STAGE_PID_SPACE));
 	}
 	return 0;
 }

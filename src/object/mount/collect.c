@@ -309,6 +309,7 @@ int mount_dump_collect(struct dump *d, struct namespace *ns)
 		TRY(dump_go_on(d, classify_mount(d, m)));
 	space_count_supers(dump_mounts(d), look.space, d->pool);
 	TRY(dump_go_on(d, check_removed(look.space)));
+	TRY(pid_space_dump(d));
 	TRY(dump_go_on(d, sharing_check(dump_mounts(d))));
 	log_info("%zu mounts", look.space->mounts.n);
 	return 0;

@@ -23,9 +23,10 @@ struct superblock {
 	uint32_t dev; /* root_dev of the images */
 	struct mount
 		*widest; /* the mount of it whose root is nearest to the file system's; NULL: all come from outside */
-	struct mount *first; /* restore: at its place already, of a file system that is late */
-	bool saved;	     /* dump */
-	int fd;		     /* restore: a mount of it, while it is made */
+	struct mount *first;	     /* restore: at its place already, of a file system that is late */
+	bool saved, asked;	     /* dump */
+	struct pid_space *pid_space; /* a proc of a pid namespace within that of the tree; NULL: it is none */
+	int fd;			     /* restore: a mount of it, while it is made */
 };
 
 /* A mount, of the images or on the way there. */
@@ -47,6 +48,7 @@ struct mount {
 	int outside;	 /* restore: a clone that still has the peers and the master that it has outside; -1 */
 	bool left_out;	 /* restore: it would come with another mount from outside, but is not there any more */
 	bool hung_up;	 /* restore: a pty that nobody has open any more */
+	bool attached;	 /* restore */
 	bool shared_set; /* restore: its propagation is as it shall be */
 };
 
@@ -76,6 +78,7 @@ struct mount_set {
 	VECTOR(const char *) made;	  /* restore: directories outside, of overlays */
 	bool settled;			  /* restore */
 	bool filled;			  /* restore */
+	bool shared;			  /* restore: propagation is as it shall be */
 	const struct mount_space *inside; /* restore: see space_enter() */
 	struct proc_mounts own;		  /* dump: those of criu */
 };
@@ -216,7 +219,23 @@ int overlay_prepare(struct restore *r, const struct superblock *super);
 /* after a failure it is gone again. */
 void overlay_undo(struct restore *r);
 
-/* save.c: 1 if no files are in it, 0 if there are. */
+/* pid-space.c: proc of pid namespaces within that of the tree. Dump: all supers are counted; for the record; */
+int pid_space_dump(struct dump *d);
+void pid_space_note(const struct mount *mount);
+/* restore: the same; */
+int pid_space_load(struct restore *r, const struct mount *mount);
+/* NULL: it is no such proc; */
+const struct pid_space *pid_space_shown(const struct mount *mount);
+/* it is one, or hangs on one; */
+bool pid_space_is_awaited(const struct mount *mount);
+/* all those namespaces exist; */
+bool pid_space_is_there(const struct mount *mount);
+/* there are such mounts. */
+bool pid_space_any(const struct mount_set *set);
+
+/* save.c: a descriptor of its root, where nothing is mounted upon it; the caller closes it. */
+int mount_reveal(struct dump *d, const struct mount *mount, int *ret);
+/* 1 if no files are in it, 0 if there are. */
 int content_is_empty(struct dump *d, const struct mount *mount);
 
 /* outside.c, restore: a descriptor (O_PATH) of what a mount shows that comes from outside, in our own namespace; the
@@ -235,6 +254,8 @@ bool mount_is_outside(const struct mount *mount);
 bool mount_is_late(const struct mount *mount);
 /* Sets super->fd. In the namespaces that the file system is to be made in. */
 int super_make(struct restore *r, struct superblock *super);
+/* The namespaces of the root task that are not ours, of those that matter to file systems. */
+uint32_t mount_namespaces_of_root(struct restore *r);
 /* What its root is called in records of mounts: "/", or a cgroup. */
 const char *super_root_path(struct restore *r, const struct superblock *super);
 
@@ -244,8 +265,10 @@ int yard_work(struct restore *r);
 int yard_clone_part(int from, struct mount *mount, const char *below);
 /* attach.c, for namespace_run(): all namespaces, but for bound ptys; */
 int spaces_make(void *restore);
-/* those, and propagation. */
+/* those; */
 int spaces_finish(void *restore);
+/* and those that awaited a pid namespace which is there now. */
+int spaces_follow(void *restore);
 /* After it, with our own power: peer groups and slaves. */
 int spaces_share(void *restore);
 /* When all files are open: what is read-only. */

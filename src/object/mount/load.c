@@ -99,6 +99,8 @@ int mount_restore_load(struct restore *r, struct namespace *ns)
 	for (struct mount *m = space->root; m; m = mount_next(m))
 		TRY(classify_mount(r, m));
 	space_count_supers(restore_mounts(r), space, r->pool);
+	for (struct mount *m = space->root; m; m = mount_next(m))
+		TRY(pid_space_load(r, m));
 	return sharing_check(restore_mounts(r));
 }
 

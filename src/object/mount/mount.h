@@ -43,6 +43,7 @@ int mount_restore_require(struct restore *r, struct namespace *ns);
 int mount_restore_needs(struct restore *r, struct namespace *ns);
 /* The first of the namespaces gets its turn: all are filled at once, as they may share mounts. */
 int mount_restore_fill(struct restore *r, struct namespace *ns);
+int mount_restore_arrive(struct restore *r, struct task *task);
 void mount_restore_clean(struct restore *r, struct namespace *ns);
 /* The root directory (O_PATH, ours, not to be closed) of the namespace that a path of the images belongs to: that of
    the mount, or if it is unknown (0 or less) that of the root task. -1: that of criu. */
@@ -62,6 +63,9 @@ bool mount_restore_is_on(const struct restore *r, int mnt_id, int fd);
 int mount_restore_open_covered(struct restore *r, int mnt_id, const char *path, int flags, int *ret_fd);
 /* An O_PATH descriptor of the file behind fd, on that mount, wherever it lies in it. -errno, unlogged. */
 int mount_restore_open_twin(const struct restore *r, int mnt_id, int fd, int *ret_fd);
+
+/* That of the proc file system which is mounted there; NULL: that of the tree. */
+const struct pid_space *mount_restore_pid_space(const struct restore *r, int mnt_id);
 
 struct mount_name {
 	int mnt_id;

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,8 @@ int nsfs_dump(struct dump *d, struct mount *mount)
 	const struct namespace *ns;
 
 	for_each_namespace(ns, dump_namespaces(d)) {
+		if (ns->kind->flag == CLONE_NEWPID && !ns->of_root && !ns->own)
+			continue; /* at the restore it comes later than the mounts */
 		if (!ns->inode || !ns->task || parse_root(mount->seen->root, ns->kind) != ns->inode)
 			continue;
 		mount->entry->has_space = mount->entry->has_space_kind = true;

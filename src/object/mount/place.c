@@ -41,6 +41,13 @@ void mount_restore_place(const struct restore *r, int mnt_id, const char *name, 
 	ret->path = *below ? below - 1 : "";
 }
 
+const struct pid_space *mount_restore_pid_space(const struct restore *r, int mnt_id)
+{
+	const struct mount *mount = find_place(r, mnt_id);
+
+	return mount ? pid_space_shown(mount) : NULL;
+}
+
 static uint64_t id_of(int fd)
 {
 	struct statx stx;

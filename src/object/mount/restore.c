@@ -32,9 +32,11 @@ bool mount_is_outside(const struct mount *mount)
 	       (!mount->entry->with_plugin && mount_find_external_above(mount));
 }
 
-/* Its options are paths, which are those of the namespace: it is made when its place is there. */
+/* Its options are paths, which are those of the namespace: it is made when its place is there. Or it needs a task. */
 bool mount_is_late(const struct mount *mount)
 {
+	if (pid_space_shown(mount))
+		return true;
 	return !mount_is_outside(mount) && !mount->entry->with_plugin && mount->fs && mount->fs->late &&
 	       !mount->entry->made_outside;
 }
@@ -178,8 +180,7 @@ static int fill_supers(struct restore *r)
 	return 0;
 }
 
-/* What file systems are made in: all namespaces of the root task that are not ours. */
-static uint32_t namespaces_of_root(struct restore *r)
+uint32_t mount_namespaces_of_root(struct restore *r)
 {
 	static const char *const names[] = { "user", "pid", "net", "ipc", "cgroup", "mnt" };
 	uint32_t flags = 0;
@@ -206,10 +207,23 @@ static void close_sources(struct mount_set *set)
 	}
 }
 
+/* All is at its place. Over groups outside its user namespace has no power. */
+static int share_mounts(struct restore *r)
+{
+	uint32_t flags = mount_namespaces_of_root(r) & CLONE_NEWNS;
+
+	if (restore_mounts(r)->shared)
+		return 0;
+	restore_mounts(r)->shared = true;
+	TRY(namespace_run(r->tree->root->restore->proc, flags, spaces_share, r));
+	close_sources(restore_mounts(r));
+	return 0;
+}
+
 int mount_restore_fill(struct restore *r, struct namespace *ns)
 {
 	int root = r->tree->root->restore->proc;
-	uint32_t flags = namespaces_of_root(r);
+	uint32_t flags = mount_namespaces_of_root(r);
 
 	if (restore_mounts(r)->filled)
 		return 0;
@@ -222,19 +236,17 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 	TRY(namespace_run(root, flags & (CLONE_NEWUSER | CLONE_NEWNS), spaces_make, r));
 	TRY(pty_make_all(r));
 	TRY(namespace_run(root, flags & (CLONE_NEWUSER | CLONE_NEWNS), spaces_finish, r));
-	/* Over groups outside its user namespace has no power. */
-	TRY(namespace_run(root, flags & CLONE_NEWNS, spaces_share, r));
-	close_sources(restore_mounts(r));
-	return 0;
+	return pid_space_any(restore_mounts(r)) ? 0 : share_mounts(r);
 }
 
 int mount_restore_settle(struct restore *r, struct namespace *ns)
 {
-	uint32_t flags = namespaces_of_root(r) & (CLONE_NEWUSER | CLONE_NEWNS);
+	uint32_t flags = mount_namespaces_of_root(r) & (CLONE_NEWUSER | CLONE_NEWNS);
 
 	if (!restore_mounts(r) || restore_mounts(r)->settled)
 		return 0;
 	restore_mounts(r)->settled = true;
+	TRY(share_mounts(r));
 	return namespace_run(r->tree->root->restore->proc, flags, spaces_settle, r);
 }
 

@@ -158,8 +158,7 @@ static int clone_there(void *arg)
 	return reveal->clone < 0 ? fail(-reveal->clone, "cloning the mount (open_tree)") : 0;
 }
 
-/* A descriptor of its root, where nothing is mounted upon it. */
-static int reveal_mount(struct dump *d, const struct mount *mount, int *ret)
+int mount_reveal(struct dump *d, const struct mount *mount, int *ret)
 {
 	struct reveal reveal = { .d = d, .mount = mount, .clone = -1 };
 	uint32_t user;
@@ -181,7 +180,7 @@ static int save_content(struct dump *d, struct superblock *super)
 	struct stat st;
 
 	LOG_SCOPE("%.80s", super->widest->entry->mountpoint);
-	TRY(reveal_mount(d, super->widest, &clone));
+	TRY(mount_reveal(d, super->widest, &clone));
 	if (fstat(clone, &st) < 0)
 		return fail_errno("looking at its root");
 	if (!S_ISDIR(st.st_mode))
@@ -206,7 +205,7 @@ int content_is_empty(struct dump *d, const struct mount *mount)
 	const struct dirent *entry;
 	int fd;
 
-	TRY(reveal_mount(d, mount, &clone));
+	TRY(mount_reveal(d, mount, &clone));
 	fd = openat(clone, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	list = fd < 0 ? NULL : fdopendir(fd);
 	if (!list)
@@ -239,7 +238,7 @@ static int save_removed(struct dump *d, const struct mount *mount)
 	char path[64];
 
 	LOG_SCOPE("%.80s", mount->entry->mountpoint);
-	TRY(reveal_mount(d, mount, &clone));
+	TRY(mount_reveal(d, mount, &clone));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", clone);
 	fd = open(path, O_RDONLY | O_NOATIME | O_CLOEXEC);
 	return fd < 0 ? fail_errno("opening what is mounted there") : content_dump_removed(d, fd, mount->entry->mnt_id);
@@ -251,8 +250,10 @@ int mount_dump_write(struct dump *d, struct namespace *ns)
 	const struct mount_space *space = ns->data;
 
 	TRY(image_create(d->store, &image, IMAGE_MOUNTPOINTS, ns->id));
-	for (size_t i = 0; i < space->mounts.n; i++)
+	for (size_t i = 0; i < space->mounts.n; i++) {
+		pid_space_note(space->mounts.items[i]);
 		TRY(image_write(image, space->mounts.items[i]->entry));
+	}
 	TRY(image_finish(&image));
 	for (const struct mount *m = space->root; m; m = mount_next(m))
 		if (pty_is_mounted(m))

@@ -17,6 +17,7 @@ const struct object_family namespace_family = {
 	.restore_empty = namespaces_plan_inside,
 	.restore_fill = namespaces_restore_fill,
 	.restore_enter = namespaces_plan_enter,
+	.restore_plan = pid_space_plan_children,
 	.restore_settle = namespaces_restore_settle,
 	.restore_clean = namespaces_restore_clean,
 	.restore_end = namespaces_restore_clean,

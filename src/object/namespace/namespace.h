@@ -150,6 +150,17 @@ int namespace_open_path(int proc, const char *path, int flags, mode_t mode);
 
 /* --- of kinds --- */
 
+/* pid.c, restore: pid namespaces within that of the tree (task/pid-space.h). A descriptor; NULL: of that of the tree.
+ */
+int pid_space_file(struct restore *r, const struct pid_space *space);
+/* Steps: children of this task are born there from now on. */
+void pid_space_plan_enter(struct restore *r, int file, struct plan *plan);
+/* The task is there: maybe a new namespace with it. */
+int pid_space_arrive(struct restore *r, const struct task *task);
+/* Steps of a thread: where the program had its children born. */
+int pid_space_plan_children(struct restore *r, struct thread *thread, struct plan *plan);
+void pid_spaces_close(struct restore *r);
+
 /* time.c: restore: what must be added to our clock, in ns, to get that of a task. */
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock);
 /* ns, to be added to the clocks of the host. */

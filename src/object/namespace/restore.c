@@ -282,7 +282,7 @@ int namespaces_restore_born(struct restore *r, struct task *task)
 	struct namespace *ns;
 
 	if (task != r->tree->root)
-		return 0;
+		return pid_space_arrive(r, task);
 
 	for_each_namespace(ns, restore_namespaces(r))
 		if (ns->of_root && !ns->own && !ns->made_first)
@@ -328,8 +328,8 @@ static int make_nested(struct restore *r)
 	}
 
 	for_each_namespace(ns, restore_namespaces(r)) {
-		if (ns->fd >= 0 || ns->of_root)
-			continue;
+		if (ns->fd >= 0 || ns->of_root || ns->kind->flag == CLONE_NEWPID)
+			continue; /* a pid namespace begins with its first process */
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		if (!ns->own) {
 			TRY(make_one(r, ns));
@@ -369,7 +369,8 @@ static void plan_turn(struct restore *r, const struct task *task, const struct t
 	for_each_namespace(ns, restore_namespaces(r)) {
 		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
 
-		if (turn_of(ns) != turn || namespace_of(restore_namespaces(r), task, ns->kind) != ns ||
+		if (turn_of(ns) != turn || ns->kind->flag == CLONE_NEWPID ||
+		    namespace_of(restore_namespaces(r), task, ns->kind) != ns ||
 		    namespace_of(restore_namespaces(r), creator, ns->kind) == ns)
 			continue;
 		if (!any)
@@ -416,5 +417,6 @@ void namespaces_restore_clean(struct restore *r)
 		if (!ns->own && !ns->joined && ns->kind->clean)
 			ns->kind->clean(r, ns);
 	}
+	pid_spaces_close(r);
 	state_drop(r->states, &namespace_state);
 }

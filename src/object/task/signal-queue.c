@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "object/task/part.h"
+#include "session/pids.h"
 
 /* What PTRACE_PEEKSIGINFO gives for each. */
 #define SIGINFO_SIZE 128
@@ -137,13 +138,13 @@ static void plan_queue(struct plan *plan, const SignalQueueEntry *queue, pid_t p
 
 static int last_signal_queue(struct restore *r, struct thread *thread, struct plan *plan)
 {
-	pid_t pid = thread->task->vpid;
+	pid_t pid = task_own_pid(thread->task);
 
 	if (thread == thread->task->leader) {
 		plan_drain(plan);
 		plan_queue(plan, thread->core->tc->signals_s, pid, 0);
 	}
-	plan_queue(plan, thread->core->thread_core->signals_p, pid, thread->vtid);
+	plan_queue(plan, thread->core->thread_core->signals_p, pid, thread_own_tid(thread));
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "kern/proc/proc.h"
 #include "object/task/part.h"
+#include "session/pids.h"
 
 #define QUERY_PERSONALITY 0xffffffffu
 
@@ -169,8 +170,8 @@ static int last_state(struct restore *r, struct thread *thread, struct plan *pla
 		return 0;
 	for_each_child(child, thread->task)
 		if (child->state == TASK_STOPPED && child->leader->core->tc->stop_reported)
-			plan_syscall(plan, "hear of a stopped child", __NR_waitid, V(P_PID), V(child->vpid), V(0),
-				     V(WSTOPPED | WNOHANG), V(0));
+			plan_syscall(plan, "hear of a stopped child", __NR_waitid, V(P_PID),
+				     V(task_pid_for(child, thread->task)), V(0), V(WSTOPPED | WNOHANG), V(0));
 	return 0;
 }
 

@@ -29,23 +29,16 @@ extern const struct file_kind pidfd_kind;
 #define KILLED_BY   0x7f		  /* of what wait(2) tells */
 #define PIDFD_FLAGS (O_NONBLOCK | O_EXCL) /* PIDFD_NONBLOCK, PIDFD_THREAD (since 6.9) */
 
-/* The last number is the one in the innermost pid namespace of the target. */
+/* The number that the tree sees; -1: it has ended. */
 static int parse_pid(const struct dump *d, const struct open_file *of, int *ret)
 {
-	const char *pids = fdinfo_get(of->fdinfo, "NSpid"), *last;
-	uint64_t ours;
+	const char *text = fdinfo_get(of->fdinfo, "Pid");
 
-	if (!pids)
-		pids = fdinfo_get(of->fdinfo, "Pid");
-	if (!pids)
-		return refuse(EINVAL, "fdinfo of a pidfd shows no pid");
-	last = strrchr(pids, '\t');
-	if (text_to_int(last ? last + 1 : pids, ret) < 0)
-		return refuse(EINVAL, "fdinfo of a pidfd shows the pid \"%s\"", pids);
+	if (!text || text_to_int(text, ret) < 0)
+		return refuse(EINVAL, "fdinfo of a pidfd shows the pid \"%s\"", text ?: "");
 	/* Those who live outside have numbers that mean others inside. */
-	if (*ret > 0 && d->inner_pids &&
-	    (fdinfo_get_u64(of->fdinfo, "Pid", 10, &ours) < 0 || dump_inner_pid(d, (pid_t)ours) != *ret))
-		*ret = OUTSIDE;
+	if (*ret >= 0 && d->inner_pids)
+		*ret = dump_inner_pid(d, *ret) ?: OUTSIDE;
 	return 0;
 }
 

@@ -54,7 +54,8 @@ bool procfs_is_of_descriptor(const struct procfs_name *name);
 
 /* procfs.c, restore: processes that stand in for those that were dead at the dump. */
 struct procfs_helper {
-	pid_t wanted, pid, number; /* as recorded; ours, and in the pid namespace of the tree */
+	pid_t wanted, pid, number;     /* as recorded; ours, and in its pid namespace */
+	const struct pid_space *space; /* which that is; NULL: that of the tree */
 };
 
 struct procfs_helpers {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -28,6 +29,8 @@
 #include "kern/proc/status.h"
 #include "object/file/deleted/deleted.h"
 #include "object/mount/mount.h"
+#include "object/namespace/namespace.h"
+#include "session/pids.h"
 
 /* Only its number is wanted, as its pid namespace tells it; what it has open of ours would keep others waiting. */
 static void __attribute__((noreturn)) be_helper(int report)
@@ -41,16 +44,17 @@ static void __attribute__((noreturn)) be_helper(int report)
 		pause();
 }
 
-/* In the pid namespace of the tree if it has its own: this thread makes one child there. */
-static pid_t clone_helper(struct restore *r, struct clone_args *args)
+/* In the pid namespace of the tree if it has its own, or the one within that: this thread makes one child there. */
+static pid_t clone_helper(struct restore *r, const struct pid_space *space, struct clone_args *args)
 {
-	AUTO_CLOSE int own = -1, theirs = -1;
+	AUTO_CLOSE int own = -1;
+	int theirs;
 	pid_t pid;
 
-	if (!r->inner_pids)
+	if (!r->inner_pids && !space)
 		return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
 	own = open("/proc/thread-self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
-	theirs = openat(r->tree->root->restore->proc, "ns/pid", O_RDONLY | O_CLOEXEC);
+	theirs = pid_space_file(r, space);
 	if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWPID) < 0)
 		return fail_errno("entering the pid namespace of the tree");
 	pid = (pid_t)syscall(SYS_clone3, args, sizeof(*args));
@@ -73,10 +77,10 @@ static int make_helper(struct restore *r, pid_t wanted, struct procfs_helper *he
 	reader = ends[0];
 	writer = ends[1];
 	helper->wanted = wanted;
-	helper->pid = clone_helper(r, &args);
+	helper->pid = clone_helper(r, helper->space, &args);
 	if (helper->pid < 0 && (errno == EEXIST || errno == EPERM || errno == EINVAL)) {
-		args.set_tid_size = 0;
-		helper->pid = clone_helper(r, &args);
+		args.set_tid = args.set_tid_size = 0;
+		helper->pid = clone_helper(r, helper->space, &args);
 	}
 	if (helper->pid == 0)
 		be_helper(writer);
@@ -88,18 +92,19 @@ static int make_helper(struct restore *r, pid_t wanted, struct procfs_helper *he
 	return 0;
 }
 
-static int find_helper(struct restore *r, struct procfs_helpers *helpers, pid_t wanted, pid_t *ret_number)
+static int find_helper(struct restore *r, struct procfs_helpers *helpers, const struct pid_space *space, pid_t wanted,
+		       pid_t *ret_number)
 {
 	struct procfs_helper *helper;
 
 	for (size_t i = 0; i < helpers->n; i++) {
-		if (helpers->items[i].wanted != wanted)
+		if (helpers->items[i].wanted != wanted || helpers->items[i].space != space)
 			continue;
 		*ret_number = helpers->items[i].number;
 		return 0;
 	}
 	helper = vector_push(helpers);
-	*helper = (struct procfs_helper){ 0 };
+	*helper = (struct procfs_helper){ .space = space };
 	TRY(make_helper(r, wanted, helper));
 	*ret_number = helper->number;
 	return 0;
@@ -147,7 +152,7 @@ int procfs_open_dead(struct restore *r, struct procfs_helpers *helpers, pid_t pi
 
 	if (!procfs_parse_name(record->name, &name))
 		return refuse(EINVAL, "remap-fpath.img: %s is no file of a process", record->name);
-	TRY(find_helper(r, helpers, pid, &number));
+	TRY(find_helper(r, helpers, mount_restore_pid_space(r, record->has_mnt_id ? record->mnt_id : 0), pid, &number));
 	if (name.tid)
 		snprintf(path, sizeof(path), "/proc/%d/task/%d%s", number, number, name.rest);
 	else
@@ -162,8 +167,11 @@ static pid_t owner_of(int fd)
 {
 	char link[32], path[PATH_MAX];
 	const char *number;
+	struct stat st, ours;
 	struct statfs fs;
 
+	if (fstat(fd, &st) < 0 || stat("/proc", &ours) < 0 || st.st_dev != ours.st_dev)
+		return 0; /* numbers of another pid namespace */
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC ||
 	    file_readlink(AT_FDCWD, link, path, sizeof(path)) < 0)

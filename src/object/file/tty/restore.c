@@ -408,9 +408,14 @@ int tty_plan_task(struct restore *r, struct task *task, struct plan *p)
 {
 	for (struct tty *tty = get_restore(r)->first; tty; tty = tty->next) {
 		pid_t pgrp = (pid_t)(tty->slave ? tty->slave : tty->master)->pgrp;
+		const struct task *leader;
 		struct step *step;
 
 		if (!speaks_for(r, task, tty))
+			continue;
+		leader = task_tree_find(r->tree, pgrp);
+		pgrp = leader ? task_pid_for(leader, task) : pgrp;
+		if (!pgrp)
 			continue;
 		file_plan_fetch(r, p, tty->fd, SLOT_TTY);
 		/* All signals are blocked, so nobody is stopped by SIGTTOU. */

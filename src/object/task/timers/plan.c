@@ -10,6 +10,7 @@
 #include "object/namespace/namespace.h"
 #include "object/task/self.h"
 #include "object/task/timers/timers.h"
+#include "session/pids.h"
 
 /* linux/prctl.h, Linux 6.15: timer_create(2) takes the id that it is to give. */
 #define PR_TIMER_CREATE_RESTORE_IDS_ 77
@@ -20,43 +21,41 @@
 
 #define NS_PER_S 1000000000ll
 
-static bool has_thread(const struct task *task, pid_t vtid)
+/* NULL: there is none, or it has ended. */
+static const struct thread *target_of(const struct task *task, const PosixTimerEntry *entry)
 {
 	struct thread *thread;
 
 	for_each_thread(thread, task)
-		if (thread->vtid == vtid)
-			return true;
-	return false;
-}
-
-static bool has_target(const struct task *task, const PosixTimerEntry *entry)
-{
-	return entry->has_notify_thread_id && has_thread(task, entry->notify_thread_id);
+		if (entry->has_notify_thread_id && thread->vtid == entry->notify_thread_id)
+			return thread;
+	return NULL;
 }
 
 /* A thread that times itself has itself as target. We make the timer in the leader, so the clock must be named. */
 static int clock_of(const struct task *task, const PosixTimerEntry *entry)
 {
+	const struct thread *target = target_of(task, entry);
 	int clock = (int)entry->clock_id;
 
 	if (clock == CLOCK_THREAD_CPUTIME_ID || clock == OWN_THREAD_CLOCK)
-		if (has_target(task, entry) && entry->notify_thread_id != task->vpid)
-			return thread_clock(entry->notify_thread_id);
+		if (target && target != task->leader)
+			return thread_clock(thread_own_tid(target));
 	return clock;
 }
 
 static struct sigevent event_of(const struct task *task, const PosixTimerEntry *entry)
 {
+	const struct thread *target = target_of(task, entry);
 	struct sigevent event;
 
 	memset(&event, 0, sizeof(event));
 	event.sigev_value.sival_ptr = (void *)(uintptr_t)entry->sival_ptr;
 	event.sigev_signo = (int)entry->si_signo;
 	event.sigev_notify = (int)(entry->it_sigev_notify & ~(uint32_t)SIGEV_THREAD_ID);
-	if (has_target(task, entry)) {
+	if (target) {
 		event.sigev_notify |= SIGEV_THREAD_ID;
-		event._sigev_un._tid = entry->notify_thread_id;
+		event._sigev_un._tid = thread_own_tid(target);
 	} else if (entry->has_notify_thread_id || entry->it_sigev_notify & SIGEV_THREAD_ID) {
 		event.sigev_notify = SIGEV_NONE; /* the target has ended: nobody hears of the timer */
 	}
