@@ -67,7 +67,10 @@ static int load_live(struct restore *r, struct task *task)
 			TRY(load_core(r, thread));
 		if (!thread->core->thread_core)
 			return refuse(EINVAL, "core-%d.img lacks the part for the thread", thread->vtid);
-		TRY(arch_state_from_core(thread->core, r->pool, &thread->restore->state));
+		error = arch_state_from_core(thread->core, r->pool, &thread->restore->state);
+		/* Another CPU may do: a survey goes on. */
+		if (error != -EOPNOTSUPP || !r->needs)
+			TRY(error);
 	}
 	error = image_read_one(r->store, IMAGE_IDS, &task->ids, (uint64_t)task->vpid);
 	if (error == -ENOENT && task->leader->core->ids)
