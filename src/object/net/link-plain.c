@@ -155,22 +155,25 @@ static int check_filter(const struct net_link *link)
 	return 0;
 }
 
-/* The kernel tells a number where it wants an attribute without content, or none. */
-static void turn_into_flag(ProtobufCBinaryData *data, uint16_t number)
+/*
+ * The kernel tells a number whether it is set or not. It wants an attribute only if it is: vxlan one without content,
+ * geneve takes any for an answer and forgets the TTL.
+ */
+static void keep_if_set(ProtobufCBinaryData *data, uint16_t number, bool content)
 {
 	struct nlattr *told = (struct nlattr *)link_kept_attribute(data, number);
+	size_t size, left;
 	uint8_t *rest;
-	size_t left;
-	bool on;
 
 	if (!told || told->nla_len <= MNL_ATTR_HDRLEN)
 		return;
-	on = mnl_attr_get_u8(told);
 	rest = (uint8_t *)told + MNL_ALIGN(told->nla_len);
 	left = (size_t)(data->data + data->len - rest);
-	told->nla_len = MNL_ATTR_HDRLEN;
-	memmove((uint8_t *)told + (on ? MNL_ATTR_HDRLEN : 0), rest, left);
-	data->len = (size_t)((uint8_t *)told - data->data) + (on ? MNL_ATTR_HDRLEN : 0) + left;
+	size = !mnl_attr_get_u8(told) ? 0 : content ? MNL_ALIGN(told->nla_len) : MNL_ATTR_HDRLEN;
+	if (size == MNL_ATTR_HDRLEN)
+		told->nla_len = MNL_ATTR_HDRLEN;
+	memmove((uint8_t *)told + size, rest, left);
+	data->len = (size_t)((uint8_t *)told - data->data) + size + left;
 }
 
 /* The kernel tells a mask of all bits, and refuses those that it does not know. */
@@ -201,7 +204,9 @@ static int dump_plain(struct net_view *view, const struct net_link *link, NetDev
 	if (!strcmp(link->kind, "vlan"))
 		narrow_vlan_mask(&entry->data);
 	if (!strcmp(link->kind, "vxlan"))
-		turn_into_flag(&entry->data, IFLA_VXLAN_TTL_INHERIT);
+		keep_if_set(&entry->data, IFLA_VXLAN_TTL_INHERIT, false);
+	if (!strcmp(link->kind, "geneve"))
+		keep_if_set(&entry->data, IFLA_GENEVE_TTL_INHERIT, true);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 SUBJECT(.seconds = 30)
 
 /* When it began is counted by the device itself. */
-#define ASK	   "ip -d -o link " SETTLED " -e 's/gc_timer *[0-9.]*//; s/_timer *[0-9.]*//g'; ip -o -d tuntap"
+#define ASK	   "ip -d -o link " SETTLED " -e 's/gc_timer *[0-9.]*//; s/_timer *[0-9.]*//g; s/mii_status [A-Z_]*//'"
 #define FORWARDING "bridge fdb show | grep -E '^02:77|^01:77|dst' | sort"
 
 /* Those that this kernel has not are left out. */
@@ -54,6 +54,7 @@ static void add_forwarding(void)
 		run("bridge fdb add 02:77:00:00:00:02 dev vxlan0 dst 10.9.0.79 vni 8 self static");
 	}
 	if (runs("ip link add br0 type bridge && ip link set v1 master br0")) {
+		run("ip link set br0 up");
 		run("bridge fdb add 02:77:00:00:00:03 dev v1 master static");
 		run("bridge fdb add 02:77:00:00:00:04 dev v1 master static extern_learn");
 	}
