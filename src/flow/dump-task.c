@@ -213,6 +213,8 @@ static int dump_guess(struct dump *d, struct task *task)
 
 int dump_task_state(struct dump *d, struct task *task)
 {
+	struct thread *thread;
+
 	if (!task_is_live(task)) {
 		new_core(d, task->leader);
 		return phase_dump_outside(d, task->leader);
@@ -230,6 +232,8 @@ int dump_task_state(struct dump *d, struct task *task)
 	if (d->only_look)
 		return dump_guess(d, task);
 	TRY(dump_inside(d, task));
+	for_each_thread(thread, task)
+		TRY(phase_dump_again(d, thread));
 	return phase_dump_track(d, task);
 }
 

@@ -17,6 +17,7 @@ const struct object_family task_family = {
 	.dump_guess = parts_dump_guess,
 	.dump_ask = parts_dump_ask,
 	.dump_answer = parts_dump_answer,
+	.dump_again = parts_dump_again,
 	.dump_finish = parts_dump_finish,
 	.dump_write = parts_dump_write,
 	.restore_load = parts_restore_load,

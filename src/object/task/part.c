@@ -109,6 +109,11 @@ int parts_dump_answer(struct dump *d, struct thread *thread)
 	FOR_THREAD(stop_dump, d, thread, answer, dump, answer, d, thread);
 }
 
+int parts_dump_again(struct dump *d, struct thread *thread)
+{
+	FOR_THREAD(stop_dump, d, thread, again, dump, again, d, thread);
+}
+
 int parts_dump_guess(struct dump *d, struct thread *thread)
 {
 	FOR_THREAD(dump_go_on, d, thread, guess, dump, guess, d, thread);

@@ -23,6 +23,8 @@ struct task_part {
 	int (*ask)(struct dump *d, struct thread *thread,
 		   struct plan *plan); /* steps that run in the thread; keep offsets in part_offsets() */
 	int (*answer)(struct dump *d, struct thread *thread); /* read remote_result(thread->remote, ...) */
+	int (*again)(struct dump *d, struct thread *thread);  /* what came meanwhile; all threads of the task are
+								   stopped again */
 	int (*finish)(struct dump *d); /* once, after all tasks: what is wrong with all of them */
 	int (*write)(struct dump *d);  /* once, after all tasks: own images */
 
@@ -55,6 +57,7 @@ int parts_dump_collect(struct dump *d);
 int parts_dump_outside(struct dump *d, struct thread *thread);
 int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan);
 int parts_dump_answer(struct dump *d, struct thread *thread);
+int parts_dump_again(struct dump *d, struct thread *thread);
 int parts_dump_guess(struct dump *d, struct thread *thread);
 int parts_dump_finish(struct dump *d);
 int parts_dump_write(struct dump *d);

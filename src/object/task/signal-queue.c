@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "object/task/part.h"
+#include "object/task/timers/timers.h"
 #include "session/pids.h"
 
 /* What PTRACE_PEEKSIGINFO gives for each. */
@@ -61,6 +62,88 @@ static int dump_queue(struct dump *d, pid_t tid, uint32_t flags, SignalQueueEntr
 		args.off += (uint64_t)n;
 	} while (n == BATCH);
 	*ret = queue;
+	return 0;
+}
+
+static bool is_of_timer(const struct raw_siginfo *info)
+{
+	return info->code == SI_TIMER ||
+	       (info->code == SI_KERNEL &&
+		(info->signo == SIGALRM || info->signo == SIGVTALRM || info->signo == SIGPROF));
+}
+
+static const struct raw_siginfo *info_of(const SignalQueueEntry *queue, size_t i)
+{
+	return (const struct raw_siginfo *)queue->signals[i]->siginfo.data;
+}
+
+/* The signal is one of those that were known, from *seen on. A stop signal and SIGCONT may have removed some. */
+static bool was_known(const SignalQueueEntry *queue, const struct raw_siginfo *info, size_t *seen)
+{
+	for (size_t i = *seen; i < queue->n_signals; i++) {
+		if (memcmp(info_of(queue, i), info, SIGINFO_SIZE) == 0) {
+			*seen = i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Once more, as signals may have come. Those of timers count only until the timers are read: a timer that goes off
+ * later is saved as one that has some time left.
+ */
+static int read_again(struct dump *d, struct thread *thread, uint32_t flags, bool timers_too, SignalQueueEntry **place)
+{
+	const SignalQueueEntry *before = *place;
+	size_t seen = 0, kept = 0;
+	SignalQueueEntry *queue;
+
+	TRY(dump_queue(d, thread->tid, flags, &queue));
+	for (size_t i = 0; i < queue->n_signals; i++) {
+		const struct raw_siginfo *info = info_of(queue, i);
+
+		if (!was_known(before, info, &seen)) {
+			if (is_of_timer(info) && !timers_too)
+				continue;
+			if (is_of_timer(info))
+				timers_note_signal(thread->task->leader->core->tc->timers, info->signo, info->code,
+						   info->timer);
+		}
+		queue->signals[kept++] = queue->signals[i];
+	}
+	queue->n_signals = kept;
+	*place = queue;
+	return 0;
+}
+
+static int read_queues_again(struct dump *d, struct thread *thread, bool timers_too)
+{
+	TRY(read_again(d, thread, 0, timers_too, &thread->core->thread_core->signals_p));
+	return thread != thread->task->leader
+		       ? 0
+		       : read_again(d, thread, PTRACE_PEEKSIGINFO_SHARED, timers_too, &thread->core->tc->signals_s);
+}
+
+/* Timers have been read by now: one that had gone off shortly before has left its signal. */
+static int dump_signals_again(struct dump *d, struct thread *thread)
+{
+	return read_queues_again(d, thread, true);
+}
+
+/* The last moment: others send signals as long as the process lives. */
+static int dump_last_signals(struct dump *d)
+{
+	struct thread *thread;
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		if (!task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		for_each_thread(thread, task)
+			TRY(read_queues_again(d, thread, false));
+	}
 	return 0;
 }
 
@@ -151,6 +234,8 @@ static int last_signal_queue(struct restore *r, struct thread *thread, struct pl
 const struct task_part signal_queue_part = {
 	.name = "signal-queue",
 	.outside = dump_signal_queue,
+	.again = dump_signals_again,
+	.write = dump_last_signals,
 	.check = check_signal_queue,
 	.last = last_signal_queue,
 };

@@ -147,6 +147,28 @@ static int answer_timers(struct dump *d, struct thread *thread)
 	return 0;
 }
 
+static void stop_itimer(ItimerEntry *entry)
+{
+	entry->vsec = entry->vusec = 0;
+}
+
+/* Those that are periodic go on by themselves, but the real one stands still until its signal is taken. */
+void timers_note_signal(TaskTimersEntry *record, int signal, int code, int timer)
+{
+	if (code != SI_TIMER && signal == SIGALRM)
+		stop_itimer(record->real);
+	else if (code != SI_TIMER && signal == SIGVTALRM && !record->virt->isec && !record->virt->iusec)
+		stop_itimer(record->virt);
+	else if (code != SI_TIMER && signal == SIGPROF && !record->prof->isec && !record->prof->iusec)
+		stop_itimer(record->prof);
+	for (size_t i = 0; code == SI_TIMER && i < record->n_posix; i++) {
+		PosixTimerEntry *entry = record->posix[i];
+
+		if ((int)entry->it_id == timer && !entry->isec && !entry->insec)
+			entry->vsec = entry->vnsec = 0;
+	}
+}
+
 /* --- restore --- */
 
 static int check_itimer(const char *name, const ItimerEntry *entry)

@@ -5,6 +5,9 @@
 #include "plan/plan.h"
 #include "session/session.h"
 
+/* A signal of a timer has come after the timer was read, or shortly before: the record shows it as it is now. code and
+ * timer as in siginfo_t, signal by itself for interval timers. */
+void timers_note_signal(TaskTimersEntry *record, int signal, int code, int timer);
 /* Sorts the timers by id; -EINVAL (logged) if two have the same. */
 int timers_sort(TaskTimersEntry *record);
 /* All timers of the record (sorted), each with its id, not yet running. Steps of the leader. */
