@@ -203,6 +203,13 @@ int restorer_wait_arrival(struct remote *remote, const struct deadline *deadline
 	}
 }
 
+int restorer_wait_again(struct remote *remote, struct arch_thread_state *state, uint64_t left_ns)
+{
+	return arch_wait_again(remote->tid, state, remote->arena->address + BLOB_SYSCALL,
+			       remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE,
+			       remote->slot_address + offsetof(struct slot, stack), remote->slot->stack, left_ns);
+}
+
 int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size)
 {
 	int64_t result;

@@ -60,6 +60,9 @@ void restorer_reset(struct remote *made);
 /* Waits until a thread made by restorer_boot() or restorer_plan_clone() has arrived. Its plans may be posted before. */
 int restorer_wait_arrival(struct remote *remote, const struct deadline *deadline);
 
+/* The stopped thread, which is to make a system call with a time limit, begins it with the time that is left, and is
+ * interrupted: arch_wait_again(). It must be brought to another stop. */
+int restorer_wait_again(struct remote *remote, struct arch_thread_state *state, uint64_t left_ns);
 /* The thread, in a ptrace stop inside the blob, unmaps [start, start + size) of its address space; it stands at a
  * system call exit afterwards. */
 int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size);

@@ -19,6 +19,7 @@
 #include "kern/capability.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
+#include "kern/proc/sleep.h"
 #include "lib/compel/tracee.h"
 
 static int refuse_traced(const struct proc_status *status, pid_t tid)
@@ -126,14 +127,33 @@ static bool is_known_thread(const struct task *task, pid_t tid)
 	return tid == task->pid ? task->leader->dump != NULL : find_thread(task, tid) != NULL;
 }
 
+/* As long as it sleeps: our stop wakes it. */
+static void read_sleep(const struct task *task, pid_t tid, struct proc_sleep *sleep)
+{
+	char path[32];
+	AUTO_CLOSE int proc = -1;
+
+	snprintf(path, sizeof(path), "task/%d", tid);
+	proc = openat(task->dump->proc, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc >= 0)
+		proc_sleep_read(proc, sleep);
+}
+
 int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
 {
-	int error = seize_thread(task, tid);
+	struct proc_sleep sleep = { .nr = -1 };
+	struct thread *thread;
+	int error;
 
+	if (!d->only_look)
+		read_sleep(task, tid, &sleep);
+	error = seize_thread(task, tid);
 	if (error == -ESRCH)
 		return 0;
 	TRY(error);
-	add_thread(d, task, tid);
+	thread = add_thread(d, task, tid);
+	if (sleep.nr >= 0)
+		thread->dump->sleep = pool_copy(d->pool, &sleep, sizeof(sleep));
 	if (tid != task->pid)
 		reaper_watch(flow_dump_of(d)->reaper, tid);
 	return 1;

@@ -397,6 +397,23 @@ static int stop_again(struct restore *r, const struct thread *thread)
 	return tracee_wait_stop(thread->tid, &r->deadline, &signal);
 }
 
+/* As long as the arena is there. */
+static int wait_again(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	for_each_thread(thread, task) {
+		const ThreadCoreEntry *record = thread->core->thread_core;
+
+		if (!record->has_wait_left_ns || ends_stopped(r, task))
+			continue;
+		TRY(restorer_wait_again(thread->remote, thread->restore->state, record->wait_left_ns));
+		TRY(stop_again(r, thread));
+	}
+	return 0;
+}
+
 /*
  * Nothing runs any more. The arena goes first, once for each address space, as long as signals are blocked.
  */
@@ -424,6 +441,9 @@ int restore_set_registers(struct restore *r)
 	struct task *task;
 
 	TRY(stop_all(r));
+	for_each_task(task, r->tree)
+		if (task_is_live(task))
+			TRY(wait_again(r, task));
 	for_each_task(task, r->tree)
 		if (task_is_live(task))
 			TRY(settle_task(r, task));

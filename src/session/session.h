@@ -23,6 +23,7 @@
 struct id_maps;
 struct plan;
 struct plugins;
+struct proc_sleep;
 struct stats;
 struct table;
 struct workers;
@@ -40,6 +41,7 @@ struct thread_dump {
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */
 	struct arch_thread_state *alone; /* the same, with an interrupted call to be made again */
+	struct proc_sleep *sleep;	 /* in which it was before we came, if it has a time limit; else NULL */
 	struct states states;
 };
 

@@ -283,12 +283,14 @@ int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_
 	return set_general(tid, &regs);
 }
 
-int arch_remote_syscall(pid_t tid, int64_t *ret)
+static int make_remote_call(pid_t tid, bool interrupt, int64_t *ret)
 {
 	struct user_regs_struct regs;
 	int lost_stop = 0, error;
 
 	error = to_syscall_stop(tid, "entry", &lost_stop);
+	if (error == 0 && interrupt && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
+		error = fail_errno("interrupting thread %d", tid);
 	if (error == 0)
 		error = to_syscall_stop(tid, "exit", &lost_stop);
 	if (lost_stop)
@@ -297,4 +299,14 @@ int arch_remote_syscall(pid_t tid, int64_t *ret)
 	TRY(get_general(tid, &regs));
 	*ret = (int64_t)regs.rax;
 	return 0;
+}
+
+int arch_remote_syscall(pid_t tid, int64_t *ret)
+{
+	return make_remote_call(tid, false, ret);
+}
+
+int arch_remote_interrupted(pid_t tid, int64_t *ret)
+{
+	return make_remote_call(tid, true, ret);
 }

@@ -42,6 +42,21 @@ int arch_make_call_again(pid_t tid);
  * the code. */
 void arch_state_interrupted(struct arch_thread_state *state, pid_t pid);
 
+/*
+ * Dump: the number of the call in which the thread was stopped, with its arguments, if the kernel would take it up by
+ * restart_syscall(2), else -1. again: the same as arch_state_restart() has made it.
+ */
+long arch_state_timed_wait(const struct arch_thread_state *state, const struct arch_thread_state *again,
+			   uint64_t args[6]);
+/*
+ * Restore: a thread whose state is to make such a call makes it, for that time at most, and is interrupted in it at
+ * once: the kernel then knows when it is to end, and the state is that of a thread that was interrupted. instruction,
+ * sp: as for arch_remote_prepare(); room: a struct timespec over there, ret_room here. If the call returns at once the
+ * state stays as it was. The thread must be brought to another stop.
+ */
+int arch_wait_again(pid_t tid, struct arch_thread_state *state, uint64_t instruction, uint64_t sp, uint64_t room,
+		    void *room_here, uint64_t left_ns);
+
 uint64_t arch_state_ip(const struct arch_thread_state *state);
 uint64_t arch_state_sp(const struct arch_thread_state *state);
 void arch_state_set_ip(struct arch_thread_state *state, uint64_t ip);
@@ -67,6 +82,8 @@ uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmas
 int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
 			const uint64_t args[6]);
 int arch_remote_syscall(pid_t tid, int64_t *ret);
+/* The same for a call that may wait: it is interrupted at once. */
+int arch_remote_interrupted(pid_t tid, int64_t *ret);
 
 /* The thread, at the entry of a system call, will not make it: it goes on to the exit at once. */
 int arch_skip_syscall(pid_t tid);
