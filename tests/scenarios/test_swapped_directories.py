@@ -12,6 +12,9 @@ os.setgid({NOBODY})
 os.setuid({NOBODY})
 os.chdir('inner')
 kept = []
+seen = os.open('seen', os.O_RDWR | os.O_CREAT, 0o600)
+os.write(seen, b'{"seen of root".replace("root", "mine")}')
+os.dup2(seen, 50)
 for name in ('deleted', 'linked'):
     kept.append(open(name, 'w+'))
     kept[-1].write('mine')
@@ -42,7 +45,7 @@ exchange = ctypes.CDLL(None).renameat2
 while True:
     exchange(-100, b'inner', -100, b'link', 2)
 '''
-NAMES = 'deleted', 'linked', 'folder', 'fifo', 'socket'
+NAMES = 'deleted', 'linked', 'folder', 'fifo', 'socket', 'seen'
 TRIES = 40
 
 
@@ -53,7 +56,7 @@ def look_at(folder):
 
 
 def test_files_of_root(room, criu, folder):
-    """Deleted files, a directory, a fifo, a file with a name that the dump has made, and a socket that is bound."""
+    """An open file, deleted files, a directory, a fifo, a file with a name that the dump has made, and a socket that is bound."""
     mine, roots, images, output = folder / 'mine', folder / 'roots', folder / 'images', folder / 'output'
     os.chmod(folder, 0o755)
     for one in (mine, roots, images, mine / 'inner'):
@@ -63,6 +66,7 @@ def test_files_of_root(room, criu, folder):
     (mine / 'link').symlink_to(roots)
     for name in NAMES:
         (roots / name).write_text(f"{name} of root")
+        os.chmod(roots / name, 0o600)
     pid = room.start(output, '/usr/bin/python3', '-c', PROGRAM, cwd=str(mine))
     wait_until(lambda: output.exists() and 'ready' in output.read_text(), 20, 'the program does not get ready')
     done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log', '--link-remap')
@@ -75,8 +79,37 @@ def test_files_of_root(room, criu, folder):
         done = room.run(criu, 'restore', '-d', '-D', images, '-o', 'restore.log', '-v4')
         assert look_at(roots) == before, (images / 'restore.log').read_text()
         restored += done.returncode == 0
+        if done.returncode == 0:    # an open file of the same size and mode
+            assert os.stat(room.proc / str(pid) / 'fd/50').st_ino != before['seen'][2], (images / 'restore.log').read_text()
         room.kill([pid] if pid in room.pids() else [])
         wait_until(lambda: pid not in room.pids(), 20)
     room.kill([attacker])
     wait_until(lambda: attacker not in room.pids(), 20)
     assert look_at(roots) == before
+
+
+def test_links_of_root(room, criu, folder):
+    """A link that root has put on the way since is followed, one of somebody else is not: the program's directory has moved."""
+    images, output = folder / 'images', folder / 'output'
+    os.chmod(folder, 0o755)
+    images.mkdir()
+    (folder / 'way').mkdir()
+    (folder / 'way/file').write_text('text')
+    pid = room.start(output, '/usr/bin/python3', '-c', 'import os, time; os.dup2(os.open("way/file", os.O_RDWR), 50); os.write(1, b"ready"); time.sleep(1000)',
+                     cwd=str(folder))
+    wait_until(lambda: output.exists() and 'ready' in output.read_text(), 20, 'the program does not get ready')
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log')
+    assert done.returncode == 0, (images / 'dump.log').read_text()
+    wait_until(lambda: pid not in room.pids(), 20)
+    (folder / 'way').rename(folder / 'moved')
+    for target, owner, wanted in ((folder / 'moved', 0, 0), ('../' + folder.name + '/moved/.', 0, 0), ('moved', NOBODY, 1)):
+        (folder / 'way').symlink_to(target)
+        os.chown(folder / 'way', owner, owner, follow_symlinks=False)
+        done = room.run(criu, 'restore', '-d', '-D', images, '-o', 'restore.log', '-v4')
+        log = (images / 'restore.log').read_text()
+        assert done.returncode == wanted and ('is not followed' in log) == bool(wanted), log
+        if not wanted:
+            assert os.stat(room.proc / str(pid) / 'fd/50').st_ino == os.stat(folder / 'moved/file').st_ino
+            room.kill([pid])
+            wait_until(lambda: pid not in room.pids(), 20)
+        (folder / 'way').unlink()

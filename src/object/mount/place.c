@@ -97,7 +97,7 @@ static int open_handle(const struct mount *mount, int fd, int flags)
 int mount_restore_open_covered(struct restore *r, int mnt_id, const char *path, int flags, int *ret_fd)
 {
 	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS };
 	struct look look = { .mount = find_place(r, mnt_id), .clone = -1 };
 	AUTO_CLOSE int clone = -1, fd = -1;
 

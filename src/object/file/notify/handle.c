@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "kern/proc/mountinfo.h"
 #include "object/file/core.h"
+#include "object/file/regular/regular.h"
 #include "object/mount/mount.h"
 #include "session/survey.h"
 
@@ -232,10 +234,11 @@ int handle_finish(struct dump *d)
 
 static int open_watched(struct restore *r, const FhEntry *record, int *ret_fd)
 {
+	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 
 	TRY(mount_stay_begin(mount_restore_root(r, record->has_mnt_id ? (int)record->mnt_id : -1), &stay));
-	*ret_fd = open(record->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	*ret_fd = regular_open_path(record->path, &how);
 	return *ret_fd < 0 ? fail_errno("opening %s, which was watched", record->path) : 0;
 }
 

@@ -79,7 +79,7 @@ static int open_plain(const char *name, int flags)
 
 	if (flags & O_PATH)
 		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	return (int)syscall(SYS_openat2, AT_FDCWD, name, &how, sizeof(how));
+	return regular_open_path(name, &how);
 }
 
 static int mount_of(const RegFileEntry *record)

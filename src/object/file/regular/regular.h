@@ -15,6 +15,11 @@ int regular_dump_extra(struct dump *d, const struct open_file *of, uint32_t *ret
 /* Restore: opens the file with the flags of the record plus more_flags, checks it against the record. Returns a new
  * descriptor. */
 int regular_open(struct restore *r, const RegFileEntry *record, uint32_t more_flags, int *ret_fd);
+struct open_how;
+
+/* Restore: openat2(2) of an absolute path of the images; links that somebody else than root has put on the way since
+ * the dump are not followed. -1 and errno. */
+int regular_open_path(const char *path, const struct open_how *how);
 /* Restore: the root directory that the path of the record begins in, -1 for ours: mount_stay_begin() goes there. */
 int regular_root(const struct restore *r, const RegFileEntry *record);
 /* Restore: the same on the very mount that the file was open on. */
