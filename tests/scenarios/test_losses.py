@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What cannot come back as it was: it is told, and an option makes it an error."""
 import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
 
 from room import wait_until
 
@@ -139,3 +144,60 @@ def test_what_the_kernel_hides(room, criu, folder):
     for words in ('(SEM_UNDO)', 'its session keyring', 'its process keyring', 'its thread keyring', '(F_NOTIFY)'):
         assert len([line for line in log.split('\n') if 'is not saved' in line and words in line]) == 1, (words, log)
     wait_until(lambda: pid not in room.pids(), 20)
+
+
+PROFILES = '''
+profile criu-test flags=(attach_disconnected) { file, capability, signal, ptrace peer=criu-test, deny FORBIDDEN rw, }
+profile criu-test-other flags=(attach_disconnected) { file, capability, signal, }
+'''
+CONFINED = '''
+import os, threading, time
+threading.Thread(target=lambda: time.sleep(1000), daemon=True).start()
+if os.fork() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+    time.sleep(1000)
+os.write(1, b'ready')
+while True:
+    time.sleep(1)
+'''
+
+
+@pytest.fixture
+def profiles(folder):
+    """In a mount namespace of its own, as the file system of security modules may not be mounted."""
+    enabled = Path('/sys/module/apparmor/parameters/enabled')
+    if not enabled.exists() or enabled.read_text()[0] != 'Y' or not shutil.which('apparmor_parser') or not shutil.which('aa-exec'):
+        pytest.skip('there is no AppArmor')
+    (folder / 'profiles').write_text(PROFILES.replace('FORBIDDEN', str(folder / 'forbidden')))
+
+    def load(how):
+        command = f'mount -t securityfs none /sys/kernel/security; apparmor_parser {how} {folder}/profiles'
+        subprocess.run(['unshare', '-m', '/bin/sh', '-c', command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    load('-r')
+    yield load
+    load('-R')
+
+
+def test_profiles_of_apparmor(room, criu, folder, profiles):
+    """All threads get theirs again, last of all; --lsm-profile gives others or none; one that is not loaded is refused before anything is made."""
+    images, output = folder / 'images', folder / 'output'
+    images.mkdir()
+    pid = room.start(output, 'aa-exec', '-p', 'criu-test', '/usr/bin/python3', '-c', CONFINED, cwd=str(folder))
+    wait_until(lambda: output.exists() and 'ready' in output.read_text(), 60, 'the program does not get ready')
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log')
+    assert done.returncode == 0, (images / 'dump.log').read_text()
+    wait_until(lambda: not room.pids(), 20)
+    for options, wanted in (((), 'criu-test (enforce)'), (('--lsm-profile', 'apparmor:criu-test-other'), 'criu-test-other (enforce)'),
+                            (('--lsm-profile', 'none:'), 'unconfined')):
+        done = room.run(criu, 'restore', '-d', '-D', images, '-o', 'restore.log', '-v4', *options)
+        assert done.returncode == 0, (images / 'restore.log').read_text()
+        labels = [path.read_text().strip() for one in room.pids() for path in (room.proc / str(one) / 'task').glob('*/attr/current')]
+        assert labels == [wanted] * 3, labels
+        room.kill(room.pids())
+        wait_until(lambda: not room.pids(), 20)
+    profiles('-R')
+    done = room.run(criu, 'restore', '-d', '-D', images, '-o', 'restore.log', '-v4')
+    profiles('-r')
+    log = (images / 'restore.log').read_text()
+    assert done.returncode == 1 and 'criu-test' in log and not room.pids(), log

@@ -22,6 +22,7 @@ static const struct {
 	{ KEY_SPEC_SESSION_KEYRING, "session", false },
 	{ KEY_SPEC_PROCESS_KEYRING, "process", false },
 	{ KEY_SPEC_THREAD_KEYRING, "thread", true },
+	{ KEY_SPEC_USER_SESSION_KEYRING, NULL, false }, /* the session keyring of who has no other */
 };
 
 #define KEYRINGS (sizeof(keyrings) / sizeof(*keyrings))
@@ -52,16 +53,18 @@ static int ask_keyrings(struct dump *d, struct thread *thread, struct plan *plan
 static int answer_keyrings(struct dump *d, struct thread *thread)
 {
 	const size_t *offset = part_offsets(d, thread, &keyrings_part, KEYRINGS * OFFSETS);
-	long own = syscall(__NR_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+	const long own = syscall(__NR_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+	const size_t usual_id = offset[(KEYRINGS - 1) * OFFSETS + ID];
+	const int usual = usual_id ? (int)remote_value(thread->remote, usual_id) : 0;
 
 	for (size_t i = 0; i < KEYRINGS; i++, offset += OFFSETS) {
 		int64_t id, size;
 
-		if (!offset[ID])
+		if (!offset[ID] || !keyrings[i].name)
 			continue;
 		id = (int)remote_value(thread->remote, offset[ID]);
 		size = remote_value(thread->remote, offset[SIZE]);
-		if (id > 0 && id != own && size > 0)
+		if (id > 0 && id != own && id != usual && size > 0)
 			dump_report_loss(d, "its %s keyring (%08x) with %d keys", keyrings[i].name, (unsigned)id,
 					 (int)size / (int)sizeof(int32_t));
 	}
