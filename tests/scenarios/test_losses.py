@@ -74,13 +74,16 @@ def test_confinement(subject, folder):
     label = folder / 'label'
     label.write_text('docker-default (enforce)\n')
     place = f'/proc/{run.pid}/task/{run.pid}/attr/current'
-    command = f'mount --bind {label} {place} && {run.criu} %s; status=$?; umount {place}; exit $status'
+    (folder / 'own').write_text('unconfined\n')
+    command = f'mount --bind {label} {place} && mount --bind {folder}/own /proc/$$/task/$$/attr/current && exec {run.criu} %s'
     images = run.folder_of_images()
     done = run.room.run('/bin/sh', '-c', command % f'dump -D {images} -t {run.pid} -o dump.log')
     log = (images / 'dump.log').read_text()
     assert done.returncode == 1 and 'is confined by a security module as "docker-default (enforce)"' in log, log
+    run.call_in_room('umount', place)
     done = run.room.run('/bin/sh', '-c', command % f'check --tree {run.pid}')
     assert done.returncode == 1 and 'docker-default (enforce)' in done.stdout, done.stdout
+    run.call_in_room('umount', place)
     run.release()
 
 
