@@ -75,11 +75,13 @@ int dump_write_inventory(struct dump *d)
 
 static int commit_images(struct dump *d)
 {
-	if (d->options->end == OPT_END_KILL)
-		TRY(phase_dump_take(d));
 	/* Last: a directory without an inventory is no checkpoint. */
 	TRY(dump_write_inventory(d));
 	TRY(dump_verify(d));
+	if (d->options->end == OPT_END_KILL)
+		TRY(phase_dump_take(d));
+	if (d->taken) /* it was removed until what was taken is saved */
+		TRY(dump_write_inventory(d));
 	if (actions_run(d->options, ACTION_POST_DUMP, d->options->pid) < 0)
 		return -ECANCELED;
 	if (d->options->end != OPT_END_RUN)

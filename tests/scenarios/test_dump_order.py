@@ -15,3 +15,14 @@ def test_images_that_no_restore_takes(subject):
         assert run.pid in run.room.pids() and not (images / 'inventory.img').exists()
     run.let_go()
     wait_until(lambda: run.pid not in run.room.pids(), 20)
+
+
+def test_nothing_is_taken_before(subject):
+    """What waits for accept(2) can't be put back: it is taken when nothing can be rejected any more, so the tasks run on with it."""
+    run = subject('socket/unix-early')
+    images = run.folder_of_images()
+    done = run.room.run('/usr/bin/env', 'CRIU_FAIL_AT=restore/load/file/unix-socket', run.criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'log')
+    said = (images / 'log').read_text()
+    assert done.returncode != 0 and 'could not be restored' in said and 'Phase dump/take' not in said, said
+    assert not (images / 'inventory.img').exists()
+    run.release()

@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "image/inventory.h"
 #include "kern/net/sockdiag.h"
 #include "object/socket/socket.h"
 #include "object/socket/unix/unix.h"
@@ -124,6 +125,9 @@ static int read_client(struct dump *d, const struct unix_early *early, uint32_t 
 			 early->entry->ino);
 		return 0;
 	}
+	/* From now on these images are no checkpoint until they have it. */
+	if (!d->taken)
+		inventory_remove(d->store);
 	d->taken = true;
 	return id ? unix_dump_early_queue(d, fd, id, early->entry->type) : 0;
 }
