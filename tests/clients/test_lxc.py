@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A container of LXC with a busybox system: lxc-checkpoint -s and -r, twice in a row."""
+"""A container of LXC with a busybox system, privileged or with users of its own: lxc-checkpoint -s and -r, twice in a row."""
 import os
 import shutil
 import subprocess
@@ -28,6 +28,20 @@ class Lxc:
         config = self.folder / self.name / 'config'
         lines = [line for line in config.read_text().splitlines() if not line.startswith(UNWANTED)]
         config.write_text('\n'.join(lines) + '\n' + ADDED)
+
+    def map_users(self):
+        """It gets users of its own, as containers of ordinary users have."""
+        for name in ('uid', 'gid'):
+            with open(f'/etc/sub{name}', 'a', encoding='ascii') as file:
+                file.write('root:100000:65536\n')
+        with (self.folder / self.name / 'config').open('a') as config:
+            config.write('lxc.idmap = u 0 100000 65536\nlxc.idmap = g 0 100000 65536\n')
+        for path in (self.folder, self.folder / self.name):
+            path.chmod(0o755)
+        root = self.folder / self.name / 'rootfs'
+        for path in (root, *root.rglob('*')):
+            st = path.lstat()
+            os.lchown(path, 100000 + st.st_uid, 100000 + st.st_gid)
 
     def call(self, verb, *words, check=True):
         """Runs lxc-VERB; its output goes to a file, which a restored container may keep open."""
@@ -61,8 +75,11 @@ def lxc(criu):
     made.close()
 
 
-def test_twice(lxc):
+@pytest.mark.parametrize('users', ('privileged', 'unprivileged'))
+def test_twice(lxc, users):
     """A file in a tmpfs and a sleeping process of the container's survive."""
+    if users == 'unprivileged':
+        lxc.map_users()
     code, said = lxc.call('start', '-d', check=False)
     if code:
         pytest.skip(f'LXC cannot start a container here: {said.strip()}')
