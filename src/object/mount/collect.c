@@ -181,14 +181,14 @@ static int find_source(struct dump *d, struct mount *mount)
 	if (pty_is_mounted(mount) && !pty_has_devpts(dump_mounts(d), mount))
 		return mount_refuse(mount, "it is a pty of a devpts that is mounted nowhere in the tree");
 	if (mount->entry->deleted && !pty_is_mounted(mount) && removed_find_above(mount))
-		return removed_dump(mount);
+		return removed_dump(d, mount);
 	if (mount_find_external_above(mount))
 		return 0;
 	/* A new one would not be the one that others see: other ptys, files of its own. */
 	if (mount->fs && mount->fs->apart && is_seen_outside(d, mount))
 		return mount_refuse(mount, "it is one that criu sees as well");
 	if (mount->entry->deleted && !pty_is_mounted(mount))
-		return removed_dump(mount);
+		return removed_dump(d, mount);
 	if (mount->fs && mount->fs->late)
 		return overlay_dump(d, mount);
 	if (mount->fs && mount->fs->empty && !is_enabled(d, mount->seen->fs_type)) {

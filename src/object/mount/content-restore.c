@@ -28,7 +28,7 @@ struct folder {
 
 /* The one entry of an archive of what was removed. */
 struct removed_one {
-	int (*make)(void *arg, bool directory);
+	int (*make)(void *arg, mode_t type);
 	void *arg;
 	int fd;
 };
@@ -316,16 +316,16 @@ static int take_removed(struct filling *filling, struct archive_entry *entry)
 	struct removed_one *removed = filling->removed;
 	mode_t type = archive_entry_filetype(entry);
 
-	if (removed->fd >= 0 || (type != AE_IFREG && type != AE_IFDIR))
+	if (removed->fd >= 0 || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFIFO))
 		return refuse(EBADMSG, "the archive of what was removed has more than one file or directory");
-	removed->fd = removed->make(removed->arg, type == AE_IFDIR);
+	removed->fd = removed->make(removed->arg, type);
 	TRY(removed->fd);
 	if (type == AE_IFREG)
 		TRY(write_data(filling, removed->fd, archive_entry_size(entry)));
 	return set_removed(filling, entry, removed->fd);
 }
 
-int content_restore_removed(struct restore *r, const struct mount *mount, int (*make)(void *arg, bool directory),
+int content_restore_removed(struct restore *r, const struct mount *mount, int (*make)(void *arg, mode_t type),
 			    void *arg)
 {
 	AUTO(image_close) struct image *image = NULL;

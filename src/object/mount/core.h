@@ -152,8 +152,8 @@ int content_restore(struct restore *r, int root, const struct mount *mount);
 
 /* What was removed: archives of one entry. fd: readable; */
 int content_dump_removed(struct dump *d, int fd, uint32_t mnt_id);
-/* make() is told whether it is a directory, and returns a descriptor that can be written to. It is returned. */
-int content_restore_removed(struct restore *r, const struct mount *mount, int (*make)(void *arg, bool directory),
+/* make() is told its type (S_IF*), and returns a descriptor that can be written to. It is returned. */
+int content_restore_removed(struct restore *r, const struct mount *mount, int (*make)(void *arg, mode_t type),
 			    void *arg);
 
 /* removed.c: mounts of what was removed. */
@@ -162,7 +162,7 @@ int content_restore_removed(struct restore *r, const struct mount *mount, int (*
 void removed_find(struct mount_space *space);
 /* The mount from outside that it is of; NULL: none, it is made anew. */
 const struct mount *removed_find_above(const struct mount *mount);
-int removed_dump(const struct mount *mount);
+int removed_dump(struct dump *d, const struct mount *mount);
 /* Another mount has its content. */
 bool removed_is_saved_with(const struct mount_set *set, const struct mount *mount);
 /* Sets mount->fd. root: of a mount of the file system that it was of, attached in the namespace that we are in; below:

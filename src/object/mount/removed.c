@@ -20,6 +20,23 @@
 
 /* --- dump --- */
 
+static void note_removed(struct mount_space *space, int id, const struct statx *stx)
+{
+	if (S_ISDIR(stx->stx_mode) || S_ISREG(stx->stx_mode) || S_ISFIFO(stx->stx_mode))
+		*vector_push(&space->removed) =
+			(struct removed){ id, stx->stx_ino, S_ISDIR(stx->stx_mode) ? 0 : stx->stx_nlink };
+}
+
+static const struct removed *find_noted(const struct mount *mount)
+{
+	const struct mount_space *space = mount->space;
+
+	for (size_t i = 0; i < space->removed.n; i++)
+		if (space->removed.items[i].id == mount->seen->id)
+			return &space->removed.items[i];
+	return NULL;
+}
+
 void removed_find(struct mount_space *space)
 {
 	for (size_t i = 0; i < space->seen.n; i++) {
@@ -32,9 +49,8 @@ void removed_find(struct mount_space *space)
 		fd = open(seen->mountpoint, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0 &&
 		    statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_NLINK | STATX_INO | STATX_MNT_ID, &stx) == 0 &&
-		    (int)stx.stx_mnt_id == seen->id && (S_ISDIR(stx.stx_mode) || S_ISREG(stx.stx_mode)))
-			*vector_push(&space->removed) =
-				(struct removed){ seen->id, stx.stx_ino, S_ISDIR(stx.stx_mode) ? 0 : stx.stx_nlink };
+		    (int)stx.stx_mnt_id == seen->id)
+			note_removed(space, seen->id, &stx);
 	}
 }
 
@@ -45,24 +61,36 @@ const struct mount *removed_find_above(const struct mount *mount)
 	return root->from_root && mount_is_of_root(mount) ? root : mount_find_external_above(mount);
 }
 
-int removed_dump(const struct mount *mount)
+/* Another mount lies upon it. */
+static int find_hidden(struct dump *d, const struct mount *mount)
 {
-	const struct mount_space *space = mount->space;
+	AUTO_CLOSE int clone = -1;
+	struct statx stx;
+
+	TRY(mount_reveal(d, mount, &clone));
+	if (statx(clone, "", AT_EMPTY_PATH, STATX_TYPE | STATX_NLINK | STATX_INO, &stx) < 0)
+		return fail_errno("looking at what is mounted there");
+	note_removed(mount->space, mount->seen->id, &stx);
+	return 0;
+}
+
+int removed_dump(struct dump *d, const struct mount *mount)
+{
+	const struct removed *removed = find_noted(mount);
 
 	if (!removed_find_above(mount) && (!mount->fs || !mount->fs->content))
 		return mount_refuse(mount, "what is mounted there was removed");
-	for (size_t i = 0; i < space->removed.n; i++) {
-		const struct removed *removed = &space->removed.items[i];
-
-		if (removed->id != mount->seen->id)
-			continue;
-		if (removed->links)
-			return mount_refuse(mount, "what is mounted there was removed, but has other names");
-		mount->entry->has_removed = true;
-		mount->entry->removed = removed->inode;
-		return 0;
+	if (!removed) {
+		TRY(find_hidden(d, mount));
+		removed = find_noted(mount);
 	}
-	return mount_refuse(mount, "what is mounted there was removed, and it can't be seen or is no plain file");
+	if (!removed)
+		return mount_refuse(mount, "what is mounted there was removed, and is no plain file");
+	if (removed->links)
+		return mount_refuse(mount, "what is mounted there was removed, but has other names");
+	mount->entry->has_removed = true;
+	mount->entry->removed = removed->inode;
+	return 0;
 }
 
 /* --- restore --- */
@@ -105,11 +133,20 @@ static int make_directory(const struct brief_name *making)
 	return fd < 0 ? -errno : fd;
 }
 
-static int make_file(const struct brief_name *making)
+static int make_file(const struct brief_name *making, mode_t type)
 {
-	int fd = openat(making->dir, making->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd;
 
+	if (S_ISFIFO(type) && mkfifoat(making->dir, making->name, 0600) < 0)
+		return -errno;
+	fd = openat(making->dir, making->name,
+		    (S_ISFIFO(type) ? O_NONBLOCK : O_CREAT | O_EXCL) | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return fd < 0 ? -errno : fd;
+}
+
+static int make_one(const struct brief_name *making, mode_t type)
+{
+	return S_ISDIR(type) ? make_directory(making) : make_file(making, type);
 }
 
 /* The directory of its old name, if it is there; else the root of the file system. */
@@ -134,21 +171,21 @@ struct removal {
 };
 
 /* By its old name, so that mountinfo shows it, or another one if that is taken by now. */
-static int make_new(void *arg, bool directory)
+static int make_new(void *arg, mode_t type)
 {
 	const struct removal *of = arg;
 	struct mount *mount = of->mount;
 	const char *leaf;
 	AUTO_CLOSE int dir = open_old_directory(of->root, of->below, &leaf);
 	struct brief_name making = { dir, leaf };
-	int fd = dir < 0 ? -ENOENT : directory ? make_directory(&making) : make_file(&making);
+	int fd = dir < 0 ? -ENOENT : make_one(&making, type);
 
 	if (fd < 0) {
 		auto_close(&dir);
 		dir = openat(of->root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		making.dir = dir;
 		making.name = pool_printf(of->r->pool, ".criu-removed-%d-%u", getpid(), mount->entry->mnt_id);
-		fd = directory ? make_directory(&making) : make_file(&making);
+		fd = make_one(&making, type);
 	}
 	if (fd < 0)
 		return fail(-fd, "making what had been removed, for a moment");

@@ -240,7 +240,7 @@ static int save_removed(struct dump *d, const struct mount *mount)
 	LOG_SCOPE("%.80s", mount->entry->mountpoint);
 	TRY(mount_reveal(d, mount, &clone));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", clone);
-	fd = open(path, O_RDONLY | O_NOATIME | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOATIME | O_CLOEXEC); /* a fifo may have no writer */
 	return fd < 0 ? fail_errno("opening what is mounted there") : content_dump_removed(d, fd, mount->entry->mnt_id);
 }
 

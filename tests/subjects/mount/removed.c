@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What was removed while it was mounted elsewhere: files and directories of a disk and of a tmpfs, one of them mounted
- * twice, and one open. */
+ * twice, one open, and as systemd-nspawn masks files: a fifo, one of which only a hidden mount is left, and one that is
+ * hidden as well as seen. */
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/xattr.h>
@@ -92,17 +93,56 @@ static int build(void)
 	return open_fd;
 }
 
+static void mask(void)
+{
+	must(mkfifo("t/fifo", 0640));
+	bind_file("t/fifo", "t/fifo-here");
+	age("t/fifo");
+	must(unlink("t/fifo"));
+	must(mkdir("t/over", 0755));
+	put("t/over/hidden", "hidden");
+	put("t/one", "one");
+	must(mount("t/one", "t/over/hidden", NULL, MS_BIND, NULL));
+	age("t/one");
+	put("t/over/both", "both");
+	put("t/two", "two");
+	must(mount("t/two", "t/over/both", NULL, MS_BIND, NULL));
+	must(mount("t/over", "t/over", NULL, MS_BIND, NULL));
+	must(mount("t/two", "t/over/both", NULL, MS_BIND, NULL));
+	age("t/two");
+	must(unlink("t/one"));
+	must(unlink("t/two"));
+}
+
+static void check_masks(void)
+{
+	struct stat st;
+
+	CHECK(stat("t/fifo-here", &st) == 0);
+	CHECK(S_ISFIFO(st.st_mode));
+	CHECK_EQUAL(st.st_mode & 07777, 0640u);
+	CHECK_EQUAL(st.st_nlink, 0u);
+	CHECK_EQUAL(st.st_uid, 12u);
+	check_text("t/over/both", "two");
+	CHECK(umount("t/over/both") == 0 && umount("t/over") == 0);
+	check_text("t/over/both", "two");
+	check_text("t/over/hidden", "one");
+	CHECK(umount("t/over/both") == 0 && umount("t/over/hidden") == 0 && umount("t/fifo-here") == 0);
+}
+
 int main(void)
 {
 	int open_fd = build(), fd;
 	struct stat st, again;
 	char text[8] = "";
 
+	mask();
 	checkpoint();
 
 	check_text("here", "disk");
 	check_text("there", "disk");
 	check_text("t/here", "tmpfs");
+	check_masks();
 	CHECK(access("source", F_OK) < 0 && access("t/source", F_OK) < 0 && access("dir", F_OK) < 0 &&
 	      access("t/dir", F_OK) < 0);
 	CHECK(fstat(open_fd, &st) == 0 && stat("there", &again) == 0);
