@@ -96,6 +96,13 @@ def test_bound_twice(program, volume):
     checkpoint(program, options, named('/first', volume))
 
 
+def test_file_bound_twice(program, volume):
+    """The same of a file: crun binds /dev/null to each device of a container with users of its own, and names one."""
+    options = program.start_rooted(f'touch first second; mount --bind {volume}/file first; mount --bind {volume}/file second', SAME,
+                                   TABLE + REMEMBER)
+    checkpoint(program, options, named('/first', volume / 'file'))
+
+
 def test_groups(program, volume):
     """Binds that were found by themselves keep the peer groups and slaves that they have among themselves."""
     options = program.start_rooted(f'''mkdir a b c d e; mount --bind {volume} a; mount --bind a b; mount --make-private b; mount --make-shared b

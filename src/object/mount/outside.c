@@ -22,7 +22,8 @@ static int open_below(int dir, const char *below, int *ret_fd)
 	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 
-	*ret_fd = (int)syscall(SYS_openat2, dir, *below ? below : ".", &how, sizeof(how));
+	/* The thing itself may be a file. */
+	*ret_fd = *below ? (int)syscall(SYS_openat2, dir, below, &how, sizeof(how)) : fcntl(dir, F_DUPFD_CLOEXEC, 0);
 	return *ret_fd < 0 ? fail_errno("opening \"%s\" in what it shows a part of", below) : 0;
 }
 
