@@ -337,7 +337,7 @@ void memory_private_done(struct restore *r, struct task *task)
 
 static void plan_finish(struct plan *plan, const VmaEntry *vma)
 {
-	plan_advice(plan, vma, ~ADVICE_BEFORE_FILL);
+	plan_advice(plan, vma, memory_is_private(vma) ? ~ADVICE_BEFORE_FILL : ~0ull);
 	/* The pages of a PROT_NONE area cannot be faulted in, which mlock(2) reports though it did its work. */
 	if (vma->flags & MAP_LOCKED)
 		plan_syscall(plan, "lock memory", __NR_mlock, V(vma->start), V(vma->end - vma->start))->flags |=
