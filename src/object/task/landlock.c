@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
 #include <sched.h>
@@ -38,6 +39,7 @@ struct witness {
 	const char *profile;
 	pid_t prover; /* our child, which ends the witness with itself */
 	pid_t number; /* of the witness, as the thread sees it; 0: others with its ids may not look either */
+	int answer;   /* the prover tells it here; -1: it has */
 };
 
 struct landlock_dump {
@@ -50,6 +52,8 @@ static void end_witnesses(void *state)
 	const struct landlock_dump *landlock = state;
 
 	for (const struct witness *w = landlock->witnesses; w; w = w->next) {
+		if (w->answer >= 0)
+			close(w->answer);
 		if (w->prover <= 0)
 			continue;
 		kill(w->prover, SIGKILL);
@@ -118,8 +122,10 @@ static _Noreturn void run_prover(const struct person *person)
 	int ready[2];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Nothing of ours but the way back stays open. */
 	if ((person->pids >= 0 && setns(person->pids, CLONE_NEWPID) < 0) ||
-	    (person->users >= 0 && setns(person->users, CLONE_NEWUSER) < 0) || pipe2(ready, O_CLOEXEC) < 0)
+	    (person->users >= 0 && setns(person->users, CLONE_NEWUSER) < 0) || dup2(person->to_us, 0) < 0 ||
+	    syscall(__NR_close_range, 1, UINT_MAX, 0) < 0 || pipe2(ready, O_CLOEXEC) < 0)
 		_exit(1);
 	pids[0] = fork();
 	if (pids[0] == 0)
@@ -127,7 +133,7 @@ static _Noreturn void run_prover(const struct person *person)
 	if (pids[0] > 0 && read(ready[0], &word, 1) == 1 && word && become_person(person) == 0 &&
 	    syscall(__NR_kcmp, pids[0], pids[0], KCMP_FS, 0, 0) == 0)
 		pids[1] = pids[0];
-	(void)!write(person->to_us, pids, sizeof(pids));
+	(void)!write(0, pids, sizeof(pids));
 	for (;;)
 		pause();
 }
@@ -145,8 +151,8 @@ static pid_t innermost_number(pid_t pid)
 static void send_witness(struct witness *made, struct person *person)
 {
 	int ends[2];
-	pid_t pids[2] = { 0 };
 
+	made->answer = -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return;
 	person->to_us = ends[1];
@@ -154,9 +160,20 @@ static void send_witness(struct witness *made, struct person *person)
 	if (made->prover == 0)
 		run_prover(person);
 	close(ends[1]);
-	if (made->prover > 0 && read(ends[0], pids, sizeof(pids)) == sizeof(pids) && pids[1] > 0)
-		made->number = innermost_number(pids[1]);
-	close(ends[0]);
+	made->answer = ends[0];
+}
+
+static pid_t find_number(struct witness *witness)
+{
+	pid_t pids[2] = { 0 };
+
+	if (witness->answer < 0)
+		return witness->number;
+	if (witness->prover > 0 && read(witness->answer, pids, sizeof(pids)) == sizeof(pids) && pids[1] > 0)
+		witness->number = innermost_number(pids[1]);
+	close(witness->answer);
+	witness->answer = -1;
+	return witness->number;
 }
 
 static bool has_profile(const struct witness *witness, const char *profile)
@@ -190,12 +207,10 @@ static const char *find_profile(struct dump *d, int proc)
 	return pool_printf(d->pool, "changeprofile %s", theirs);
 }
 
-static const struct witness *find_witness(struct dump *d, const struct thread *thread)
+static struct witness *find_witness(struct dump *d, int proc, const struct proc_status *status)
 {
 	struct landlock_dump *landlock = landlock_of(d);
-	const struct proc_status *status = &thread->dump->status;
 	struct witness key = { .uid = status->uid[0], .gid = status->gid[0] }, *made;
-	int proc = thread->task->dump->proc;
 	AUTO_CLOSE int pids = open_other(proc, "ns/pid", &key.pids), users = open_other(proc, "ns/user", &key.users);
 	struct person person = { key.uid, key.gid, pids, users, find_profile(d, proc), -1 };
 
@@ -215,19 +230,34 @@ static const struct witness *find_witness(struct dump *d, const struct thread *t
 	return made;
 }
 
+/* Most trees need but one, and it gets ready while nothing stands still yet. */
+static int send_first(struct dump *d)
+{
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+	AUTO_CLOSE int proc = !is_known_here() ? -1 : proc_open(d->options->pid);
+	AUTO_CLOSE int users = -1;
+	ino_t ino;
+
+	if (proc < 0 || proc_status_read(proc, &status) < 0)
+		return 0;
+	users = open_other(proc, "ns/user", &ino);
+	if (users < 0) /* else its ids are not known yet */
+		(void)find_witness(d, proc, &status);
+	return 0;
+}
+
 static int ask_witness(struct dump *d, struct thread *thread, struct plan *plan)
 {
 	size_t *offset = part_offsets(d, thread, &landlock_part, 1);
-	const struct witness *seen;
 	struct step *step;
+	pid_t number;
 
 	if (!is_known_here())
 		return 0;
-	seen = find_witness(d, thread);
-	if (!seen->number)
+	number = find_number(find_witness(d, thread->task->dump->proc, &thread->dump->status));
+	if (!number)
 		return 0;
-	step = plan_syscall(plan, "look at a process of ours", __NR_kcmp, V(seen->number), V(seen->number), V(KCMP_FS),
-			    V(0), V(0));
+	step = plan_syscall(plan, "look at a process of ours", __NR_kcmp, V(number), V(number), V(KCMP_FS), V(0), V(0));
 	step->flags |= STEP_MAY_FAIL;
 	*offset = plan_keep_result(plan, step);
 	return 0;
@@ -251,6 +281,7 @@ static int answer_witness(struct dump *d, struct thread *thread)
 
 const struct task_part landlock_part = {
 	.name = "landlock",
+	.begin = send_first,
 	.ask = ask_witness,
 	.answer = answer_witness,
 };

@@ -86,7 +86,8 @@ static int stop_restore(struct restore *r, int result)
 
 int parts_dump_begin(struct dump *d)
 {
-	return task_host_read(d->states, d->pool);
+	TRY(task_host_read(d->states, d->pool));
+	FOR_TREE(d, begin, dump);
 }
 
 int parts_dump_collect(struct dump *d)

@@ -16,6 +16,7 @@ struct task_part {
 
 	/* Dump: [coordinator] all threads of the tree are stopped. Record → thread->core (thread_core, tc, allocated
 	 * already) from d->pool. */
+	int (*begin)(struct dump *d);			       /* once, before anything stands still */
 	int (*collect)(struct dump *d);			       /* once, before any task */
 	int (*outside)(struct dump *d, struct thread *thread); /* what /proc, ptrace and system calls on tids tell */
 	int (*guess)(struct dump *d, struct thread *thread); /* instead of ask and answer, where nobody is asked: refuse
