@@ -18,10 +18,9 @@
 #include "session/needs.h"
 #include "session/stats.h"
 
-/* Memory that is elsewhere, or still in the tasks, can't be looked at. */
-static bool is_whole(const struct dump *d)
+static bool can_be_read(const struct dump *d)
 {
-	return store_get_dir(d->store) >= 0 && !d->options->use_page_server && !d->options->lazy_pages;
+	return store_get_dir(d->store) >= 0;
 }
 
 static int load_images(struct restore *r, const struct dump *d)
@@ -50,7 +49,7 @@ int dump_verify(struct dump *d)
 	struct restore r = { .needs = &needs };
 	int error;
 
-	if (!is_whole(d))
+	if (!can_be_read(d))
 		return 0;
 	/* What is given to a restore has another form; here it counts as given. */
 	own.external.n = own.inherit_fds.n = 0;

@@ -26,3 +26,18 @@ def test_nothing_is_taken_before(subject):
     assert done.returncode != 0 and 'could not be restored' in said and 'Phase dump/take' not in said, said
     assert not (images / 'inventory.img').exists()
     run.release()
+
+
+def test_memory_that_is_elsewhere(subject):
+    """The other images are looked at as well when memory goes to a page server."""
+    run = subject('file/pipe')
+    images = run.folder_of_images()
+    run.call_in_room(run.criu, 'page-server', '-D', images, '-d', '--pidfile', 'server.pid', '--address', '127.0.0.1', '--port', 27000, '-o', 'server.log')
+    done = run.room.run('/usr/bin/env', 'CRIU_FAIL_AT=restore/load/file/pipe', run.criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'log',
+                        '--page-server', '--address', '127.0.0.1', '--port', '27000')
+    said = (images / 'log').read_text()
+    assert done.returncode != 0 and 'could not be restored' in said, said
+    assert run.pid in run.room.pids() and not (images / 'inventory.img').exists()
+    server = int((images / 'server.pid').read_text())
+    wait_until(lambda: server not in run.room.pids(), 20, 'the page server does not end')
+    run.release()

@@ -101,9 +101,12 @@ int memory_load_content(struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = memory_restore_of(task);
 	struct page_reader *reader = NULL;
-	int result = page_reader_open_for(r->store, IMAGE_PAGEMAP, (uint64_t)task->vpid,
-					  r->options->lazy_pages ? PAGES_EAGER : PAGES_ALL, &reader);
+	int result;
 
+	if (r->options->use_page_server) /* a dump looks at its images: memory is elsewhere */
+		return 0;
+	result = page_reader_open_for(r->store, IMAGE_PAGEMAP, (uint64_t)task->vpid,
+				      r->options->lazy_pages ? PAGES_EAGER : PAGES_ALL, &reader);
 	if (result == -ENOENT)
 		return refuse(ENOENT, "pagemap-%d.img is missing", task->vpid);
 	TRY(result);

@@ -298,7 +298,7 @@ int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size)
 	int result;
 
 	LOG_SCOPE("shared memory %u", shmid);
-	if (size == 0)
+	if (size == 0 || r->options->use_page_server) /* see memory_load_content() */
 		return 0;
 	result = page_reader_open(r->store, IMAGE_PAGEMAP_SHMEM, shmid, &reader);
 	if (result == -ENOENT)
