@@ -97,6 +97,7 @@ struct fs_kind {
 	bool empty;	 /* if nothing is in it */
 	bool apart;	 /* each time that it is made, it is another one */
 	bool one;	 /* there is but one in the machine */
+	bool each_user;	 /* or, since Linux 6.7, one in each user namespace */
 	bool late;	 /* its options are paths in the namespace */
 	const char *add; /* an option that is not shown but belongs to it */
 	const char *why; /* if not anew: what is the matter */

@@ -16,7 +16,7 @@ static const struct fs_kind kinds[] = {
 	{ "proc", FSTYPE__PROC, .anew = true },
 	{ "sysfs", FSTYPE__SYSFS, .anew = true },
 	{ "devtmpfs", FSTYPE__DEVTMPFS, .anew = true, .one = true },
-	{ "binfmt_misc", FSTYPE__BINFMT_MISC, .anew = true, .one = true },
+	{ "binfmt_misc", FSTYPE__BINFMT_MISC, .anew = true, .one = true, .each_user = true },
 	{ "tmpfs", FSTYPE__TMPFS, .anew = true, .apart = true, .content = true },
 	{ "devpts", FSTYPE__DEVPTS, .anew = true, .apart = true, .add = "newinstance" },
 	{ "simfs", FSTYPE__SIMFS, .why = "is known to OpenVZ only" },

@@ -130,14 +130,24 @@ static int make_supers(void *arg)
 	return 0;
 }
 
-/* In our own namespace, where their layers are. */
+/* Root of a user namespace may not make it; it was bound there from outside. */
+static bool is_privileged(struct restore *r, const struct mount *mount)
+{
+	return mount->fs && mount->fs->one && !mount->fs->each_user && !mount_is_late(mount) &&
+	       namespace_of_root(restore_namespaces(r), r->tree, "user", NULL);
+}
+
+/* In our own namespaces, where their layers are, or what only we may make. */
 static int make_supers_outside(struct restore *r)
 {
-	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
-		if (super->widest && super->widest->entry->made_outside) {
+	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next) {
+		if (!super->widest)
+			continue;
+		if (super->widest->entry->made_outside)
 			TRY(overlay_prepare(r, super));
+		if (super->widest->entry->made_outside || is_privileged(r, super->widest))
 			TRY(super_make(r, super));
-		}
+	}
 	return 0;
 }
 
