@@ -59,6 +59,26 @@ def test_options(podman, options):
     podman.twice('one')
 
 
+def test_overlay_of_a_failed_restore(podman):
+    """The directories of an overlay that a restore has made again go with it when it fails."""
+    podman.run('one', '-v', f'{podman.folder}/image:/v:O')
+    podman.call('exec', 'one', '/bin/sh', '-c', 'mkdir -p /v/a/b; echo text > /v/a/b/file; ln -s file /v/a/b/link')
+    podman.call('container', 'checkpoint', 'one')
+    before = sorted(podman.folder.glob('storage/**/userdata/overlay/**/*'))
+    criu = podman.folder / 'bin/criu'
+    real = criu.readlink()
+    criu.unlink()
+    criu.write_text(f'#!/bin/sh\nCRIU_FAIL_AT=restore/home/task exec {real} "$@"\n')     # the engine hands on no variables
+    criu.chmod(0o755)
+    code, said = podman.call('container', 'restore', 'one', check=False)
+    criu.unlink()
+    criu.symlink_to(real)
+    assert code and 'restore/home/task' in podman.cause('restore.log'), (said, podman.logs())
+    assert sorted(podman.folder.glob('storage/**/userdata/overlay/**/*')) == before
+    podman.call('container', 'restore', 'one')      # the images are as good as before
+    assert podman.call('exec', 'one', '/bin/cat', '/v/a/b/link') == 'text\n'
+
+
 def test_leave_running(podman):
     """The container runs on, and can be checkpointed again."""
     podman.run('one')

@@ -70,12 +70,18 @@ struct mount_space {
 	int ns, root_fd; /* descriptors; -1 */
 };
 
+/* A directory that a restore has made outside: it goes again if the restore fails. */
+struct made_outside {
+	int parent, fd; /* descriptors; -1 */
+	const char *name;
+};
+
 struct mount_set {
 	VECTOR(struct mount_space *) spaces;
 	struct superblock *supers;
 	struct table *by_id; /* struct mount, by mnt_id */
 	unsigned n_mounts;
-	VECTOR(const char *) made;	  /* restore: directories outside, of overlays */
+	VECTOR(struct made_outside) made; /* restore: directories outside, of overlays */
 	bool settled;			  /* restore */
 	bool filled;			  /* restore */
 	bool shared;			  /* restore: propagation is as it shall be */

@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -221,22 +221,42 @@ int overlay_save(struct dump *d, const struct superblock *super)
 
 /* --- restore --- */
 
-static int make_directories(struct restore *r, char *path)
+/* One step down; who removes the directory later finds it by its parent, whatever has become of the path by then. */
+static int make_directory(struct restore *r, int parent, const char *name)
 {
-	for (char *slash = path; slash; slash = strchr(slash + 1, '/')) {
-		bool last = !strchr(slash + 1, '/');
-		char *end = last ? NULL : strchr(slash + 1, '/');
+	AUTO_CLOSE int copy = fcntl(parent, F_DUPFD_CLOEXEC, 3);
+	bool made = copy >= 0 && mkdirat(parent, name, 0700) == 0;
+	int fd;
 
-		if (end)
-			*end = 0;
-		if (mkdir(path, 0700) == 0)
-			*vector_push(&restore_mounts(r)->made) = pool_string(r->pool, path);
-		else if (errno != EEXIST)
-			return fail_errno("making the directory %s of an overlay again", path);
-		if (end)
-			*end = '/';
+	if (copy < 0 || (!made && errno != EEXIST))
+		return -errno;
+	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : 0));
+	if (made)
+		*vector_push(&restore_mounts(r)->made) =
+			(struct made_outside){ TAKE_FD(copy), fd < 0 ? -1 : dup(fd), pool_string(r->pool, name) };
+	return fd < 0 ? -errno : fd;
+}
+
+static int make_directories(struct restore *r, const char *path)
+{
+	AUTO_CLOSE int dir = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (const char *at = path + strspn(path, "/"); *at && dir >= 0; at += strspn(at, "/")) {
+		size_t size = strcspn(at, "/");
+		char name[NAME_MAX + 1];
+		int next;
+
+		if (size > NAME_MAX)
+			return fail(ENAMETOOLONG, "%s", path);
+		snprintf(name, sizeof(name), "%.*s", (int)size, at);
+		next = make_directory(r, dir, name);
+		if (next < 0)
+			return fail(-next, "making the directory %s of an overlay again", path);
+		close(dir);
+		dir = next;
+		at += size;
 	}
-	return 0;
+	return dir < 0 ? fail_errno("opening the root directory") : 0;
 }
 
 int overlay_prepare(struct restore *r, const struct superblock *super)
@@ -260,17 +280,51 @@ int overlay_prepare(struct restore *r, const struct superblock *super)
 	return content_restore(r, fd, super->widest);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+/* What is mounted there is left alone. */
+static void remove_content(int parent, const char *name, dev_t dev)
 {
-	(void)remove(path);
-	return 0;
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	struct stat st;
+
+	if (!dir && fd >= 0)
+		close(fd);
+	if (!dir)
+		return;
+	while (fstat(dirfd(dir), &st) == 0 && st.st_dev == dev && (entry = readdir(dir)) != NULL) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno == EISDIR) {
+			remove_content(dirfd(dir), entry->d_name, dev);
+			(void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+		}
+	}
+	closedir(dir);
 }
 
-#define SCAN_FDS 16
+/* If it is still there. */
+static void remove_made(const struct made_outside *made)
+{
+	struct stat ours, there;
+
+	if (made->fd < 0 || fstat(made->fd, &ours) < 0 ||
+	    fstatat(made->parent, made->name, &there, AT_SYMLINK_NOFOLLOW) < 0 || ours.st_dev != there.st_dev ||
+	    ours.st_ino != there.st_ino)
+		return;
+	remove_content(made->parent, made->name, ours.st_dev);
+	(void)unlinkat(made->parent, made->name, AT_REMOVEDIR);
+}
 
 void overlay_undo(struct restore *r)
 {
-	for (size_t i = restore_mounts(r)->made.n; i-- > 0 && failure_error();)
-		(void)nftw(restore_mounts(r)->made.items[i], remove_one, SCAN_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	for (size_t i = restore_mounts(r)->made.n; i-- > 0;) {
+		struct made_outside *made = &restore_mounts(r)->made.items[i];
+
+		if (failure_error())
+			remove_made(made);
+		auto_close(&made->parent);
+		auto_close(&made->fd);
+	}
 	vector_done(&restore_mounts(r)->made);
 }
