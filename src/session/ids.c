@@ -88,19 +88,19 @@ static void make_files_as(uid_t uid, gid_t gid)
 }
 
 /* Else the power over all files goes with the id of root. */
-static void keep_rights(bool keep)
+static void keep_rights(void)
 {
 	int bits = prctl(PR_GET_SECUREBITS);
 
 	if (bits >= 0)
-		prctl(PR_SET_SECUREBITS, keep ? bits | SECBIT_NO_SETUID_FIXUP : bits & ~SECBIT_NO_SETUID_FIXUP);
+		prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP);
 }
 
 void restore_make_files_begin(const struct restore *r)
 {
 	if (!r->ids)
 		return;
-	keep_rights(true);
+	keep_rights();
 	make_files_as(restore_maker_uid(r), restore_maker_gid(r));
 }
 
@@ -109,5 +109,6 @@ void restore_make_files_end(const struct restore *r)
 	if (!r->ids)
 		return;
 	make_files_as(geteuid(), getegid());
-	keep_rights(false);
+	if (r->securebits >= 0)
+		prctl(PR_SET_SECUREBITS, r->securebits);
 }

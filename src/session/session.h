@@ -132,6 +132,7 @@ struct restore {
 	unsigned pid_level;	   /* how deep its pid namespace is, as we see it */
 	bool inner_users;	   /* tasks have user namespaces within that of the root */
 	const struct id_maps *ids; /* session/ids.h; NULL: the tree has the ids that we see */
+	int securebits;		   /* with ids: our own, before restore_make_files_begin() */
 	const uint32_t *groups; /* the supplementary groups of new tasks, as they see them, until they get their own */
 	size_t n_groups;
 	int stand_in; /* with ids: a pidfd of a process of ours of which tasks fetch descriptors, as they can't from us

@@ -150,7 +150,7 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 		result = boot(arg);
 	if (syscall(SYS_setresuid, uid[0], uid[1], uid[2]) < 0 || syscall(SYS_setresgid, gid[0], gid[1], gid[2]) < 0 ||
 	    syscall(SYS_setgroups, (size_t)n, groups) < 0 || prctl(PR_SET_SECUREBITS, bits) < 0)
-		return fail_errno("taking the own ids again");
+		result = fail_errno("taking the own ids again");
 	recover_rights(dumpable, signal);
 	if (logged_in)
 		write_loginuid(loginuid);
@@ -170,6 +170,7 @@ int user_make(struct restore *r)
 {
 	struct broker **broker = state_make(r->states, &broker_state);
 
+	r->securebits = prctl(PR_GET_SECUREBITS);
 	TRY(broker_begin(r, broker));
 	r->give_birth = give_birth;
 	r->stand_in = broker_pidfd(*broker);
