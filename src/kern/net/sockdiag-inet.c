@@ -75,6 +75,11 @@ struct search {
 	VECTOR(struct inet_diag_sockid) found;
 };
 
+static bool is_address(const uint32_t address[4])
+{
+	return address[0] | address[1] | address[2] | address[3];
+}
+
 static int take_unowned(void *arg, const struct nlmsghdr *message)
 {
 	const struct inet_diag_msg *head = mnl_nlmsg_get_payload(message);
@@ -84,9 +89,10 @@ static int take_unowned(void *arg, const struct nlmsghdr *message)
 	if (head->idiag_inode || !(search->states >> head->idiag_state & 1) ||
 	    ntohs(head->id.idiag_sport) != like->src_port)
 		return 0;
-	if (like->dst_port && (ntohs(head->id.idiag_dport) != like->dst_port ||
-			       memcmp(head->id.idiag_dst, like->dst, sizeof(like->dst)) ||
-			       memcmp(head->id.idiag_src, like->src, sizeof(like->src))))
+	if (is_address(like->src) && memcmp(head->id.idiag_src, like->src, sizeof(like->src)))
+		return 0;
+	if (like->dst_port &&
+	    (ntohs(head->id.idiag_dport) != like->dst_port || memcmp(head->id.idiag_dst, like->dst, sizeof(like->dst))))
 		return 0;
 	*vector_push(&search->found) = head->id;
 	return 0;

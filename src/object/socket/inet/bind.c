@@ -50,9 +50,9 @@ static int end_unowned(const InetSkEntry *entry, bool connection, uint32_t state
 	struct inet_diag like = { .family = entry->family, .src_port = entry->src_port };
 	int n = netlink_open(NETLINK_SOCK_DIAG, &netlink);
 
+	memcpy(like.src, entry->src_addr, entry->n_src_addr * sizeof(uint32_t));
 	if (connection) {
 		like.dst_port = entry->dst_port;
-		memcpy(like.src, entry->src_addr, entry->n_src_addr * sizeof(uint32_t));
 		memcpy(like.dst, entry->dst_addr, entry->n_dst_addr * sizeof(uint32_t));
 	}
 	if (n >= 0)
