@@ -23,13 +23,14 @@ static int open_directory(int parent, const char *name)
 
 static int make_directory(struct held_name *held, int parent, const char *name)
 {
-	struct made_directory *made;
+	AUTO_CLOSE int copy = fcntl(parent, F_DUPFD_CLOEXEC, 3);
 
+	if (copy < 0)
+		return fail_errno("duplicating a descriptor");
 	if (mkdirat(parent, name, 0700) < 0)
 		return errno == EEXIST ? 0 : fail_errno("making directory %s for a moment", held->path);
-	made = vector_push(&held->made);
-	*made = (struct made_directory){ fcntl(parent, F_DUPFD_CLOEXEC, 3), xstrdup(name) };
-	return made->parent < 0 ? fail_errno("duplicating a descriptor") : 0;
+	*vector_push(&held->made) = (struct made_directory){ TAKE_FD(copy), xstrdup(name) };
+	return 0;
 }
 
 /* One step down. 1: it ends here. */
