@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The story of criu check --tree: a dump that only looks. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/auto.h"
@@ -76,7 +77,7 @@ static int look_once(const struct options *options, bool tasks_run, struct dump_
 int dump_survey(const struct options *options, struct dump_survey *ret)
 {
 	struct dump_survey empty = *ret;
-	int error;
+	int error, late;
 
 	interrupt_catch("the tasks are left as they were");
 	for (int tries = 0; (error = look_once(options, tries < TRIES_WHILE_RUNNING, ret)) == -EAGAIN; tries++) {
@@ -84,5 +85,8 @@ int dump_survey(const struct options *options, struct dump_survey *ret)
 		failure_reset();
 		*ret = empty;
 	}
+	late = interrupt_release();
+	if (late)
+		(void)raise(late);
 	return error;
 }
