@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Cgroups without a kernel: lists of controllers, paths, the text of --cgroup-props. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "object/cgroup/hierarchy.h"
+#include "object/cgroup/properties.h"
+#include "object/cgroup/tree.h"
+
+static void test_controllers(void **state)
+{
+	assert_true(controllers_have("cpu,cpuacct", "cpu"));
+	assert_true(controllers_have("cpu,cpuacct", "cpuacct"));
+	assert_false(controllers_have("cpuacct", "cpu"));
+	assert_false(controllers_have("cpu", "cpuacct"));
+	assert_false(controllers_have("name=cpu", "cpu"));
+	assert_true(controllers_have("name=systemd", "name=systemd"));
+	assert_true(controllers_have("", "")); /* cgroup2 has none */
+	assert_false(controllers_have("cpu", ""));
+	assert_false(controllers_have("", "cpu"));
+	assert_true(controllers_have(",,cpu,", "cpu"));
+
+	assert_true(controllers_share("cpu,cpuacct", "memory,cpuacct"));
+	assert_false(controllers_share("cpu,cpuacct", "cpuset"));
+	assert_true(controllers_share("", ""));
+	assert_false(controllers_share("", "cpu"));
+	assert_false(controllers_share("cpu", ""));
+	assert_false(controllers_share(",", ",")); /* no words, none shared */
+}
+
+static void test_below(void **state)
+{
+	assert_true(cgroup_is_below("/a/b", "/a"));
+	assert_true(cgroup_is_below("/a", "/a"));
+	assert_true(cgroup_is_below("/", "/"));
+	assert_true(cgroup_is_below("/anything", "/"));
+	assert_false(cgroup_is_below("/ab", "/a"));
+	assert_false(cgroup_is_below("/a", "/a/b"));
+	assert_false(cgroup_is_below("/", "/a"));
+}
+
+#define MERGE	"\n - \"strategy\": \"merge\"\n - \"properties\": "
+#define REPLACE "\n - \"strategy\": \"replace\"\n - \"properties\": "
+
+static int parse(const char *text, struct property_rules *rules, struct pool *pool)
+{
+	int error;
+
+	failure_reset();
+	error = property_rules_parse(text, "--cgroup-props", pool, rules);
+	if (error < 0)
+		assert_true(failure_was_refusal());
+	return error;
+}
+
+static void test_rules(void **state)
+{
+	struct pool *pool = pool_create();
+	struct property_rules rules = { 0 };
+
+	assert_int_equal(parse("\"cpu\":" REPLACE "[\"cpu.shares\", \"cpu.max\"]\n"
+			       "\"memory\":" MERGE "[]\n\"\t\" : - \"strategy\":\"merge\"-\"properties\":[\"x\"]",
+			       &rules, pool),
+			 0);
+	assert_int_equal(rules.n, 3);
+	assert_string_equal(rules.items[0].controller, "cpu");
+	assert_true(rules.items[0].replace);
+	assert_int_equal(rules.items[0].names.n, 2);
+	assert_string_equal(rules.items[0].names.items[1], "cpu.max");
+	assert_string_equal(rules.items[1].controller, "memory");
+	assert_false(rules.items[1].replace);
+	assert_int_equal(rules.items[1].names.n, 0);
+	assert_int_equal(rules.items[2].names.n, 1);
+	property_rules_done(&rules);
+	rules = (struct property_rules){ 0 };
+	assert_int_equal(parse(" \n\t\r", &rules, pool), 0);
+	assert_int_equal(rules.n, 0);
+	property_rules_done(&rules);
+	pool_destroy(&pool);
+}
+
+/* Each is refused, and what was read before it can be freed. */
+static void test_bad_rules(void **state)
+{
+	static const char *const bad[] = {
+		"cpu",
+		"\"cpu",
+		"\"\":",
+		"\"cpu\"",
+		"\"cpu\":",
+		"\"cpu\": \"strategy\"",
+		"\"cpu\": - \"strategy\": \"add\"",
+		"\"cpu\": - \"properties\": []",
+		"\"cpu\":" MERGE,
+		"\"cpu\":" MERGE "[",
+		"\"cpu\":" MERGE "[\"a\"",
+		"\"cpu\":" MERGE "[\"a\",]",
+		"\"cpu\":" MERGE "[\"a\" \"b\"]",
+		"\"cpu\":" MERGE "[\"../../etc/passwd\"]",
+		"\"cpu\":" MERGE "[\"a\"]]",
+		"\"cpu\":" MERGE "[\"a\"] \"memory\"",
+	};
+	struct pool *pool = pool_create();
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct property_rules rules = { 0 };
+
+		assert_int_equal(parse(bad[i], &rules, pool), -EINVAL);
+		property_rules_done(&rules);
+	}
+	pool_destroy(&pool);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_controllers),
+		cmocka_unit_test(test_below),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_bad_rules),
+	};
+
+	log_open("/dev/null"); /* all that is refused */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
