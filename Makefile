@@ -40,6 +40,11 @@ bench: all
 	@tests/bench/requests $(BUILD)
 	@tests/bench/remote $(BUILD)
 
+# Debian packages in build/deb.
+deb: deps
+	@tools/install-deps deb
+	@tools/make-deb $(BUILD)
+
 # The programs know where they will lie.
 prefix: $(BUILD)/build.ninja
 	@$(MESON) configure $(BUILD) --prefix=$(PREFIX)
@@ -55,4 +60,4 @@ uninstall: prefix
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps deps-test demo test test-clients test-kernels bench prefix install uninstall clean
+.PHONY: all deps deps-test demo test test-clients test-kernels bench deb prefix install uninstall clean
