@@ -67,7 +67,8 @@ def test_established_connection(docker):
         code, said = docker.call('checkpoint', 'create', 'one', 'refused', check=False)
         assert code, said
         talk(connection)
-        Path('/etc/criu').mkdir()
+        Path('/etc/criu').mkdir(exist_ok=True)
         Path('/etc/criu/runc.conf').write_text('tcp-established\n')
         docker.twice('one')
         talk(connection)
+        Path('/etc/criu/runc.conf').unlink()

@@ -274,3 +274,15 @@ def test_message_of_a_restore(podman):
     before = podman.count('one')
     podman.call('container', 'restore', 'one')
     podman.wait_more('one', before)
+
+
+def test_option_without_a_word(podman):
+    """podman knows no --ghost-limit: the log tells that runc takes it from its file."""
+    podman.run('one', script='exec 5<> /tmp/big; dd if=/dev/zero of=/tmp/big bs=1M count=3; rm /tmp/big; ' + COUNT)
+    assert podman.call('container', 'checkpoint', 'one', check=False)[0]
+    log = max(podman.folder.glob('storage/**/userdata/dump.log'), key=lambda path: path.stat().st_mtime).read_text()
+    assert 'Error' in log and '/etc/criu/runc.conf' in log
+    Path('/etc/criu').mkdir(exist_ok=True)
+    Path('/etc/criu/runc.conf').write_text('ghost-limit 8M\n')
+    podman.twice('one')
+    Path('/etc/criu/runc.conf').unlink()
