@@ -106,7 +106,7 @@ static int checkpoint_devices(struct dump *d)
 /* What others do before anything is looked at. Our own lock of the network follows when the connections are known. */
 static int announce_dump(struct dump *d)
 {
-	inventory_remove(d->store); /* of an older dump: until the new one is there, this is no checkpoint */
+	inventory_forget_older(d->store); /* until the new one is there, this is no checkpoint */
 	TRY(checkpoint_devices(d));
 	flow_dump_of(d)->network_cut_off = d->own_network;
 	if (flow_dump_of(d)->network_cut_off)

@@ -136,11 +136,31 @@ int inventory_check_options(const struct inventory *inventory, bool tcp_close, b
 	return 0;
 }
 
-void inventory_remove(struct store *store)
+/* One that nothing was written to is removed. */
+static void remove_image(struct store *store, enum image_id id)
 {
 	AUTO(image_close) struct image *image = NULL;
 
-	/* An image that nothing was written to is removed. */
-	if (image_create(store, &image, IMAGE_INVENTORY) == 0)
+	if (image_create(store, &image, id) == 0)
 		(void)image_finish(&image); /* logged */
+}
+
+void inventory_remove(struct store *store)
+{
+	remove_image(store, IMAGE_INVENTORY);
+}
+
+void inventory_forget_older(struct store *store)
+{
+	static const enum image_id made_when_needed[] = {
+		IMAGE_REMAP_FPATH, IMAGE_PIPES_DATA,  IMAGE_FIFO_DATA, IMAGE_SK_QUEUES,
+		IMAGE_TTY_INFO,	   IMAGE_TTY_DATA,    IMAGE_FILELOCKS, IMAGE_SECCOMP,
+		IMAGE_APPARMOR,	   IMAGE_BPFMAP_DATA, IMAGE_CGROUP,    IMAGE_MEMFD_INODE,
+	};
+
+	inventory_remove(store);
+	if (store_is_streamed(store))
+		return;
+	for (size_t i = 0; i < sizeof(made_when_needed) / sizeof(*made_when_needed); i++)
+		remove_image(store, made_when_needed[i]);
 }

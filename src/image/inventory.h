@@ -43,6 +43,9 @@ struct inventory {
 int inventory_write(struct store *store, const struct inventory *inventory);
 /* What is left is no checkpoint. */
 void inventory_remove(struct store *store);
+/* Before a dump into a directory that may hold an older one: its inventory goes, and the images that are only made when
+ * they are needed; they would be taken for those of the new one. */
+void inventory_forget_older(struct store *store);
 /* Reads and checks it and tells the store its version; all in it lives in the store's pool. A missing one fails. */
 int inventory_read(struct store *store, struct inventory *ret);
 /* A restore must be given the options that change what the dump meant: says which one is missing. */

@@ -114,6 +114,20 @@ def test_every_phase_is_passed(points_of_deleted, subject, folder):
     run.release()
 
 
+def test_older_images(subject):
+    """What an older dump has left in the directory is not taken for part of the new one."""
+    run = subject('thread/several')
+    images = run.folder_of_images()
+    for name in ('inventory', 'sk-queues', 'pipes-data', 'fifo-data', 'tty-info', 'tty-data', 'filelocks', 'remap-fpath', 'seccomp', 'bpfmap-data'):
+        (images / f'{name}.img').write_bytes(b'older')
+    status, said = run.call_criu('dump', images, '-t', run.pid)
+    assert status == 0, said
+    assert not [image.name for image in images.iterdir() if image.read_bytes() == b'older']
+    run.await_gone()
+    run.restore(images)
+    run.release()
+
+
 def states(room):
     """One letter for each process of the room."""
     return {re.search(r'^State:\s+(.)', (room.proc / str(pid) / 'status').read_text(), re.M)[1] for pid in room.pids()}
