@@ -6,6 +6,7 @@
 const struct object_family net_family = {
 	.name = "net",
 	.dump_begin = network_dump_begin,
+	.dump_prepare = network_dump_prepare,
 	.dump_isolate = network_dump_isolate,
 	.dump_lock = network_dump_lock,
 	.dump_killed = network_dump_killed,

@@ -42,6 +42,9 @@ int network_restore_check(struct restore *r, uint32_t id);
 
 /* Sets the method in the inventory. */
 int network_dump_begin(struct dump *d);
+/* doors.c: nobody new connects to the tasks, and those that wait are accepted. Until network_open_doors(). */
+int network_dump_prepare(struct dump *d);
+void network_open_doors(struct dump *d);
 /* Cuts off the namespaces that are to be saved. */
 int network_dump_isolate(struct dump *d);
 /*

@@ -411,6 +411,7 @@ static void tell_how_to_unlock(const struct dump *d)
 
 void network_dump_unlock(struct dump *d)
 {
+	network_open_doors(d);
 	if (!network_lock_of_dump(d))
 		return;
 	make_loud(network_lock_of_dump(d));

@@ -94,6 +94,21 @@ int nftables_cut_off(struct nft_ctx **ctx, const char *table, bool owned)
 	return -EIO;
 }
 
+int nftables_close_ports(struct nft_ctx **ctx, const char *table, const uint16_t *ports, size_t n)
+{
+	AUTO(buffer_done) struct buffer commands = { 0 };
+
+	TRY(open_context(ctx));
+	buffer_printf(&commands,
+		      "table inet %s {\nflags owner\nchain input { type filter hook input priority 0; policy accept;\n"
+		      "meta mark != 0x%x tcp flags & (syn | ack) == syn tcp dport { ",
+		      table, SOCCR_MARK);
+	for (size_t i = 0; i < n; i++)
+		buffer_printf(&commands, "%s%u", i ? ", " : "", ports[i]);
+	buffer_printf(&commands, " } drop\n}\n}\n");
+	return run_nftables(*ctx, &commands, true);
+}
+
 static int add_elements(struct nft_ctx *ctx, const char *table, int family, const struct locked_connection *items,
 			size_t n)
 {
