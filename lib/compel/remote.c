@@ -126,6 +126,7 @@ int remote_post(struct remote *remote, const struct plan *plan)
 	struct slot *slot = remote->slot;
 
 	TRY(place_plan(remote, plan));
+	plan_list(plan, remote->tid);
 	remote->posted = plan;
 	__atomic_store_n(&slot->state, SLOT_POSTED, __ATOMIC_SEQ_CST);
 	if (remote->parasite)

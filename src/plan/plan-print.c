@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /* A plan as text, one line a step: for debug logs and golden tests. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/auto.h"
 #include "base/buffer.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "plan/plan.h"
 
 static const char *const kind_names[] = {
@@ -43,4 +47,17 @@ void plan_print(const struct plan *plan, int fd)
 		print_step(&out, i, plan_step_at(plan, i), plan_step_why(plan, i));
 	(void)io_write(fd, out.data, out.size); /* a log or a test; nobody to tell */
 	buffer_done(&out);
+}
+
+void plan_list(const struct plan *plan, pid_t tid)
+{
+	const char *list = secure_getenv("CRIU_LIST_PLANS");
+	AUTO_CLOSE int fd = list && *list ? open(list, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+
+	if (!list || !*list)
+		return;
+	if (fd < 0 || dprintf(fd, "plan for %d\n", tid) < 0)
+		log_warn("cannot list the plan for thread %d in %s", tid, list);
+	else
+		plan_print(plan, fd);
 }

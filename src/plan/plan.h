@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
 
 #include "blob/abi/steps.h"
 
@@ -62,3 +63,5 @@ void plan_describe_step(const struct plan *plan, size_t i, char *to, size_t capa
 const char *plan_step_why(const struct plan *plan, size_t i);
 /* One line a step, for golden tests and debug logs. */
 void plan_print(const struct plan *plan, int fd);
+/* Appends it to the file that the environment variable CRIU_LIST_PLANS names, if there is one. */
+void plan_list(const struct plan *plan, pid_t tid);
