@@ -58,6 +58,7 @@ static int write_checksums(struct dump *d)
 
 	TRY(inventory_write(memory, d->inventory));
 	data = store_find_file(memory, image_kind(IMAGE_INVENTORY)->file, &size);
+	TRY(store_write_rest(d->store)); /* it reads them */
 	return checksums_write(d->store, d->workers, data, size);
 }
 

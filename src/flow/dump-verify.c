@@ -28,6 +28,7 @@ static int load_images(struct restore *r, const struct dump *d)
 	TRY(store_open_dir(d->options->images_dir_fd, false, &r->store));
 	store_decrypt_with(r->store, d->options->decrypt_with);
 	store_borrow_key(r->store, d->store);
+	store_read_written(r->store, d->store);
 	return restore_load(r);
 }
 

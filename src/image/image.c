@@ -207,6 +207,8 @@ int image_fd(struct image *image)
 {
 	if (image->writing) {
 		TRY(image_start(image));
+		if (image->fd < 0 && image->store && image->store->ops->place)
+			TRY(image->store->ops->place(image->store, image));
 		TRY(image_flush(image));
 	}
 	if (image->blocks)

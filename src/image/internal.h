@@ -43,6 +43,8 @@ struct store_ops {
 	int (*open)(struct store *store, struct image *image);
 	/* Writing: the first byte is there; sets fd, or leaves -1 and takes the buffer in finish. */
 	int (*create)(struct store *store, struct image *image);
+	/* It was left -1, and it becomes too large for memory, or somebody wants a descriptor: sets fd. Optional. */
+	int (*place)(struct store *store, struct image *image);
 	/* The image is complete and, where it has an fd, written. Optional. */
 	int (*finish)(struct store *store, struct image *image);
 	/* Nothing was written: an old file goes. */
@@ -57,7 +59,9 @@ struct store {
 	const struct store_ops *ops;
 	struct pool *pool;
 	struct store *parent, *child;
-	int dir; /* -1: none */
+	int dir;		      /* -1: none */
+	struct write_behind *behind;  /* NULL: all is written at once */
+	struct write_behind *written; /* reading: looked into first; belongs to another store; may be NULL */
 	int version;
 	bool for_writing;
 

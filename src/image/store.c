@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "base/vector.h"
+#include "image/write-behind.h"
 
 #define PARENT_LINK "parent"
 
@@ -72,10 +73,26 @@ void store_set_version(struct store *store, int version)
 
 /* --- directories --- */
 
+/* As it was written. */
+static bool open_written(struct store *store, struct image *image)
+{
+	size_t size;
+	const unsigned char *data = store->written ? write_behind_find(store->written, image->name, &size) : NULL;
+
+	if (!data)
+		return false;
+	image->buffer = (unsigned char *)data;
+	image->end = image->capacity = size;
+	image->borrowed = image->at_end = true;
+	return true;
+}
+
 static int dir_open(struct store *store, struct image *image)
 {
 	struct stat st;
 
+	if (open_written(store, image))
+		return 0;
 	/* A fifo would let us wait for its other end, a device do whatever it does. */
 	image->fd = openat(store->dir, image->name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (image->fd < 0)
@@ -90,58 +107,79 @@ static int dir_open(struct store *store, struct image *image)
  * Always a new file: one that lies there may be open elsewhere, be readable by others, or have a second name. Images
  * hold what is in the memory of tasks.
  */
-static int create_new(struct store *store, const char *name)
+static int create_new(int dir, const char *name)
 {
-	return openat(store->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
 /* A link is a mistake, or an attack on who writes into a directory of others. */
-static int remove_old(struct store *store, const char *name)
+static int remove_old(int dir, const char *name)
 {
 	struct stat old;
 
-	if (fstatat(store->dir, name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(old.st_mode))
+	if (fstatat(dir, name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(old.st_mode))
 		return fail(ELOOP, "can't create %s, there is a symbolic link of that name", name);
-	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT)
+	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 		return fail_errno("can't remove the old %s", name);
 	return 0;
 }
 
-/* A new file of this name; its descriptor. */
-static int make_file(struct store *store, const char *name)
+int store_make_file(int dir, const char *name)
 {
-	int fd = create_new(store, name);
+	int fd = create_new(dir, name);
 
 	if (fd < 0 && errno == EEXIST) {
-		TRY(remove_old(store, name));
-		fd = create_new(store, name);
+		TRY(remove_old(dir, name));
+		fd = create_new(dir, name);
 	}
 	return fd < 0 ? fail_errno("can't create %s", name) : fd;
 }
 
-static int dir_create(struct store *store, struct image *image)
+static int dir_place(struct store *store, struct image *image)
 {
-	if (store_wants_blocks(store, image->id) && !image->in_blocks)
-		return store_make_temporary(image);
-	image->fd = make_file(store, image->name);
+	if (store->behind)
+		TRY(write_behind_forget(store->behind, image->name));
+	image->fd = store_make_file(store->dir, image->name);
 	return image->fd < 0 ? image->fd : 0;
 }
 
-static int dir_finish(struct store *store, struct image *image)
+/* The inventory makes a checkpoint of the images: all of them are there before it is. */
+static int dir_create(struct store *store, struct image *image)
 {
-	AUTO_CLOSE int file = -1;
+	if (store->behind && image->id == IMAGE_INVENTORY)
+		TRY(write_behind_wait(store->behind));
+	if (store_wants_blocks(store, image->id) && !image->in_blocks)
+		return store_make_temporary(image);
+	if (!store->behind || store->in_blocks || image->id == IMAGE_INVENTORY)
+		return dir_place(store, image);
+	return 0;
+}
 
-	if (!image->temporary)
-		return 0;
-	file = make_file(store, image->name);
+static int finish_temporary(struct store *store, struct image *image)
+{
+	AUTO_CLOSE int file = store_make_file(store->dir, image->name);
+
 	TRY(file);
 	TRY(store_finish_temporary(image, file));
 	/* Network and quota file systems report late write errors here. */
 	return close(TAKE_FD(file)) < 0 ? fail_errno("%s: can't write", image->name) : 0;
 }
 
+static int dir_finish(struct store *store, struct image *image)
+{
+	if (image->temporary)
+		return finish_temporary(store, image);
+	if (image->fd >= 0)
+		return 0;
+	write_behind_add(store->behind, image->name, xrealloc(image->buffer, image->end ?: 1), image->end);
+	image->buffer = NULL;
+	return 0;
+}
+
 static int dir_remove(struct store *store, const char *name)
 {
+	if (store->behind)
+		TRY(write_behind_forget(store->behind, name));
 	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT)
 		return fail_errno("can't remove the old %s", name);
 	return 0;
@@ -232,12 +270,14 @@ static int dir_list(struct store *store, int (*visit)(void *arg, const char *nam
 
 static void dir_close(struct store *store)
 {
+	write_behind_destroy(&store->behind);
 	close(store->dir);
 }
 
 static const struct store_ops dir_ops = {
 	.open = dir_open,
 	.create = dir_create,
+	.place = dir_place,
 	.finish = dir_finish,
 	.remove = dir_remove,
 	.open_parent = dir_open_parent,
@@ -260,4 +300,20 @@ int store_open_dir(int dirfd, bool for_writing, struct store **ret)
 	store->for_writing = for_writing;
 	*ret = store;
 	return 0;
+}
+
+void store_write_behind(struct store *store)
+{
+	if (store->ops == &dir_ops && !store->in_blocks)
+		store->behind = write_behind_create(store->dir);
+}
+
+int store_write_rest(struct store *store)
+{
+	return store->behind ? write_behind_wait(store->behind) : 0;
+}
+
+void store_read_written(struct store *store, const struct store *written)
+{
+	store->written = written->behind;
 }

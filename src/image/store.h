@@ -10,6 +10,15 @@ struct store;
 
 /* The directory is duplicated: dirfd stays the caller's. */
 int store_open_dir(int dirfd, bool for_writing, struct store **ret);
+/*
+ * Small images of a directory may be written later, by another thread: all before the inventory is, or at the latest by
+ * store_write_rest(), which tells of failures. They are kept in memory.
+ */
+void store_write_behind(struct store *store);
+int store_write_rest(struct store *store);
+/* Images are read as they were written, where the other store, of the same directory, has kept them. It must outlive
+ * this one. */
+void store_read_written(struct store *store, const struct store *written);
 /* The images of earlier dumps are closed with it, and all records that were read are gone. Accepts NULL; for AUTO(). */
 void store_close(struct store **store);
 

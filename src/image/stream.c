@@ -109,6 +109,8 @@ int image_reserve(struct image *image, size_t size, void **ret)
 {
 	size_t capacity = image->capacity ?: IMAGE_BUFFER;
 
+	if (image->fd < 0 && image->store && image->store->ops->place && image->end + size > IMAGE_BUFFER)
+		TRY(image->store->ops->place(image->store, image));
 	if (image->fd >= 0 && image->end + size > capacity)
 		TRY(image_flush(image));
 	while (capacity < image->end + size)
