@@ -109,6 +109,8 @@ uint32_t file_find_inode(struct dump *d, dev_t dev, ino_t ino);
 /* As file_dump(), and what it was found to be. */
 /* Returns 1 if it was not seen before, else 0. */
 int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret);
+/* It was not: of->link may be NULL. */
+int file_dump_new(struct dump *d, struct open_file *of, struct dumped *dumped);
 
 /* later.c: work that is put off until there is enough for all workers, or it is needed. */
 struct file_later {

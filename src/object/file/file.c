@@ -23,17 +23,6 @@
 #include "object/net/net.h"
 #include "session/survey.h"
 
-/* A path file that was dumped without a descriptor: exe, cwd, root, a mapped file. */
-struct dumped_path {
-	struct dumped_path *next;
-	dev_t dev;
-	ino_t ino;
-	int mnt_id;
-	uint32_t flags;
-	const char *link;
-	uint32_t id;
-};
-
 unsigned file_kind_index(const struct file_kind *kind)
 {
 	unsigned i = 0;
@@ -406,7 +395,7 @@ static int look_and_save(struct dump *d, struct open_file *of, const struct file
 	return error;
 }
 
-static int dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
+int file_dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	const struct file_kind *kind;
@@ -445,7 +434,7 @@ int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret)
 
 	TRY(is_new);
 	if (is_new)
-		TRY(dump_new(d, of, *ret));
+		TRY(file_dump_new(d, of, *ret));
 	of->id = (*ret)->id;
 	return is_new;
 }
@@ -466,63 +455,6 @@ int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id)
 	TRY(describe_own(&of, &info));
 	TRY(file_dump(d, &of));
 	*ret_id = of.id;
-	return 0;
-}
-
-/* --- files without a descriptor --- */
-
-static struct dumped_path *find_path(struct dump *d, const struct open_file *of, uint64_t key)
-{
-	struct dumped_path *path;
-
-	for (path = table_find(file_dump_of(d)->paths, key); path; path = path->next)
-		if (path->dev == of->stat.st_dev && path->ino == of->stat.st_ino && path->flags == of->flags &&
-		    path->mnt_id == of->mnt_id && strcmp(path->link, of->link) == 0)
-			return path;
-	return NULL;
-}
-
-/* What names a file without a descriptor. fdinfo would tell the same, for four more system calls in each of hundreds of
- * tasks. */
-int file_describe_path(struct open_file *of)
-{
-	struct statx more;
-
-	if (fstat(of->fd, &of->stat) < 0)
-		return fail_errno("fstat of %s", of->link);
-	if (statx(of->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &more) < 0)
-		return fail_errno("statx of %s", of->link);
-	if (!(more.stx_mask & STATX_MNT_ID))
-		return refuse(EOPNOTSUPP, "this kernel does not tell the mount of a file (STATX_MNT_ID, Linux 5.8)");
-	of->mnt_id = (int)more.stx_mnt_id;
-	return 0;
-}
-
-int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id)
-{
-	struct open_file of = { .task = task, .task_fd = -1, .fd = fd, .link = link, .flags = flags };
-	struct dumped_path *path;
-	uint64_t key;
-
-	TRY(file_describe_path(&of));
-	key = of.stat.st_dev * 0x9e3779b97f4a7c15u + of.stat.st_ino;
-	path = find_path(d, &of, key);
-	if (!path) {
-		struct dumped dumped = { 0 };
-
-		of.link = pool_string(d->pool, link);
-		TRY(dump_new(d, &of, &dumped));
-		path = pool_new(d->pool, struct dumped_path);
-		*path = (struct dumped_path){ table_find(file_dump_of(d)->paths, key),
-					      of.stat.st_dev,
-					      of.stat.st_ino,
-					      of.mnt_id,
-					      flags,
-					      of.link,
-					      dumped.id };
-		table_set(file_dump_of(d)->paths, key, path);
-	}
-	*ret_id = path->id;
 	return 0;
 }
 

@@ -121,10 +121,11 @@ int file_dump_collect(struct dump *d); /* the phase `collect` of all kinds */
 int file_dump(struct dump *d, struct open_file *of);
 /* All descriptor tables of the tree: fdinfo-*.img. */
 int file_dump_tables(struct dump *d);
-/* exe, cwd, root and mapped files: by an O_PATH or ordinary descriptor of ours and its link text; deduplicated by (dev,
- * inode, mnt_id). Returns the id. */
-int file_dump_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id);
-/* The same for a mapped device that a plugin takes care of: only its path is saved. */
+/* exe, cwd, root and mapped files: by their link in /proc/PID ("exe", "map_files/..."), and its text if that is known,
+ * else NULL; deduplicated by (dev, inode, mnt_id, text). Returns the id. */
+int file_dump_path(struct dump *d, struct task *task, const char *name, const char *told, uint32_t flags,
+		   uint32_t *ret_id);
+/* For a mapped device that a plugin takes care of: only its path is saved. */
 int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags,
 			  uint32_t *ret_id);
 /* The plugins are asked to save a file that we cannot, which has the record ext; refuse_it() if none wants to. */

@@ -43,8 +43,6 @@ static int dump_auxv(struct dump *d, struct task *task)
 static int dump_layout(struct dump *d, struct thread *thread)
 {
 	struct task *task = thread->task;
-	AUTO_CLOSE int exe = -1;
-	char link[PATH_MAX];
 
 	if (thread != task->leader)
 		return 0;
@@ -52,10 +50,7 @@ static int dump_layout(struct dump *d, struct thread *thread)
 	ADDRESSES(X)
 #undef X
 	TRY(dump_auxv(d, task));
-	exe = openat(task->dump->proc, "exe", O_PATH | O_CLOEXEC);
-	if (exe < 0 || file_readlink(task->dump->proc, "exe", link, sizeof(link)) < 0)
-		return fail_errno("opening its program /proc/%d/exe", task->pid);
-	return file_dump_path(d, task, exe, link, O_RDONLY, &task->mm->exe_file_id);
+	return file_dump_path(d, task, "exe", NULL, O_RDONLY, &task->mm->exe_file_id);
 }
 
 const struct task_part layout_part;

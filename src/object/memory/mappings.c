@@ -115,18 +115,18 @@ static void set_flags(const struct mapping *m, VmaEntry *vma)
 static int dump_file(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	char path[64], link[PATH_MAX];
-	AUTO_CLOSE int fd = -1;
+	const char *told = link;
 	uint32_t id;
 
 	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
-	fd = openat(task->dump->proc, path, O_PATH | O_CLOEXEC);
-	if (fd < 0 || file_readlink(task->dump->proc, path, link, sizeof(link)) < 0)
-		return fail_errno("opening the file of mapping %" PRIx64 "-%" PRIx64 " (%s)", m->start, m->end,
-				  m->name);
+	/* smaps has newlines as \012, which may as well be in the name. */
+	if (strpbrk(m->name, "\n\\") ||
+	    snprintf(link, sizeof(link), "%s%s", m->name, m->deleted ? " (deleted)" : "") >= (int)sizeof(link))
+		told = NULL;
 	/* Writable later by mprotect(2) only if the file is open for writing. */
 	vma->has_fdflags = true;
 	vma->fdflags = m->shared && (m->vm_flags & VMF(MW)) ? O_RDWR : O_RDONLY;
-	TRY(file_dump_path(d, task, fd, link, vma->fdflags, &id));
+	TRY(file_dump_path(d, task, path, told, vma->fdflags, &id));
 	vma->shmid = id;
 	vma->pgoff = m->pgoff;
 	vma->status = VMA_REGULAR | (m->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE);
@@ -233,7 +233,7 @@ static int classify_mapping(struct dump *d, struct task *task, const struct mapp
 			return 0;
 		}
 	}
-	if (m->name && m->name[0] == '/' && d->plugins) {
+	if (m->name && m->name[0] == '/' && plugins_have(d->plugins, CR_PLUGIN_HOOK__HANDLE_DEVICE_VMA)) {
 		int taken = dump_device(d, task, m, vma);
 
 		if (taken)

@@ -16,21 +16,6 @@
 
 /* --- dump --- */
 
-static int dump_directory(struct dump *d, struct task *task, const char *name, uint32_t *ret_id)
-{
-	AUTO_CLOSE int fd = openat(task->dump->proc, name, O_PATH | O_CLOEXEC);
-	char link[PATH_MAX];
-	ssize_t size;
-
-	LOG_SCOPE("%s", name);
-	if (fd < 0)
-		return fail_errno("open /proc/%d/%s", task->pid, name);
-	size = file_readlink(task->dump->proc, name, link, sizeof(link));
-	if (size < 0)
-		return fail((int)-size, "readlink /proc/%d/%s", task->pid, name);
-	return file_dump_path(d, task, fd, link, 0, ret_id);
-}
-
 static int dump_directories(struct dump *d, struct thread *thread)
 {
 	struct task *task = thread->task;
@@ -38,8 +23,8 @@ static int dump_directories(struct dump *d, struct thread *thread)
 
 	if (thread != task->leader)
 		return 0;
-	TRY(dump_directory(d, task, "cwd", &record.cwd_id));
-	TRY(dump_directory(d, task, "root", &record.root_id));
+	TRY(file_dump_path(d, task, "cwd", NULL, 0, &record.cwd_id));
+	TRY(file_dump_path(d, task, "root", NULL, 0, &record.root_id));
 	record.has_umask = true;
 	record.umask = thread->dump->status.umask;
 	return image_write_one(d->store, IMAGE_FS, &record, (uint64_t)task->vpid);
