@@ -38,6 +38,7 @@ struct remote {
 	/* parasites only */
 	struct parasite_state state;
 	bool away;     /* its registers are ours */
+	bool asked;    /* ... and it is about to stop */
 	bool stopped;  /* ... and it stands in a ptrace stop that was reported already */
 	int lost_stop; /* stop signal that came while it was away */
 	void *frame;   /* here; its way home */

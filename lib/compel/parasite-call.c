@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -114,11 +115,17 @@ static bool still_true(pid_t pid, const struct mapping *m, const struct place_se
 	       has_code(pid, m->start + (uint64_t)f->sigreturn, &arch_gadget_sigreturn[1]);
 }
 
+/* That of most tasks is the same. */
+static bool is_vdso(const struct mapping *m)
+{
+	return m->name && strcmp(m->name, "[vdso]") == 0;
+}
+
 static struct place_search find_in_mapping(pid_t pid, const struct mapping *m, struct parasite_cache *cache)
 {
 	struct place_search finding;
 
-	if (!cache || !m->inode)
+	if (!cache || (!m->inode && !is_vdso(m)))
 		return search_mapping(pid, m);
 	for (size_t i = 0; i < cache->findings.n; i++) {
 		const struct place_search *f = &cache->findings.items[i];
@@ -129,11 +136,6 @@ static struct place_search find_in_mapping(pid_t pid, const struct mapping *m, s
 	finding = search_mapping(pid, m);
 	*vector_push(&cache->findings) = finding;
 	return finding;
-}
-
-static bool is_vdso(const struct mapping *m)
-{
-	return m->name && strcmp(m->name, "[vdso]") == 0;
 }
 
 static void find_code_places(pid_t pid, const struct mappings *mappings, struct parasite_cache *cache,
@@ -259,35 +261,86 @@ static int prepare_way_home(int mem, const struct parasite_place *place, const s
 	return io_pwrite(mem, bytes, place->scratch_size, (off_t)place->scratch);
 }
 
-int parasite_call(pid_t tid, int mem, const struct parasite_place *place, const struct parasite_state *state, long nr,
-		  const uint64_t args[6], int64_t *ret)
+/* Whatever happened, the thread gets back what is its own. */
+static int put_back(struct parasite_call *call)
 {
-	uint64_t sp = arch_state_sp(state->home);
-	bool protected = place->sigreturn && place->scratch;
-	AUTO_FREE uint8_t *old = xzalloc(place->scratch_size + 1);
-	int error, error2;
+	int error = tracee_set_sigmask(call->tid, call->state->sigmask);
 
-	if (protected) {
-		error = prepare_way_home(mem, place, state, old, &sp);
+	if (!error)
+		error = arch_state_set_general(call->tid, call->state->home);
+	if (call->protected && !error) {
+		error = io_pwrite(call->mem, call->old, call->place->scratch_size, (off_t)call->place->scratch);
 		if (error < 0)
+			(void)fail(-error, "putting the stack of the task back");
+	}
+	if (call->lost_stop)
+		syscall(__NR_tkill, call->tid, call->lost_stop);
+	free(call->old);
+	call->old = NULL;
+	return error;
+}
+
+int parasite_call_begin(struct parasite_call *call, long nr, const uint64_t args[6])
+{
+	uint64_t sp = arch_state_sp(call->state->home);
+	int error;
+
+	call->stage = PARASITE_CALL_NONE;
+	call->lost_stop = call->failure = 0;
+	call->protected = call->place->sigreturn && call->place->scratch;
+	call->old = xzalloc(call->place->scratch_size + 1);
+	if (call->protected) {
+		error = prepare_way_home(call->mem, call->place, call->state, call->old, &sp);
+		if (error < 0) {
+			free(call->old);
 			return fail(-error, "writing to the stack of the task");
+		}
 	}
 	/* If we die here, the registers decide where the thread goes: the signal mask follows them, and is back before
 	 * they are. */
-	error = arch_remote_prepare(tid, state->home, place->syscall_ret, sp, nr, args);
+	error = arch_remote_prepare(call->tid, call->state->home, call->place->syscall_ret, sp, nr, args);
 	if (!error)
-		error = tracee_set_sigmask(tid, ~0ull);
+		error = tracee_set_sigmask(call->tid, ~0ull);
 	if (!error)
-		error = arch_remote_syscall(tid, ret);
-	error2 = tracee_set_sigmask(tid, state->sigmask);
-	if (!error2)
-		error2 = arch_state_set_general(tid, state->home);
-	if (protected && !error2) {
-		error2 = io_pwrite(mem, old, place->scratch_size, (off_t)place->scratch);
-		if (error2 < 0)
-			(void)fail(-error2, "putting the stack of the task back");
-	}
+		error = arch_remote_run(call->tid);
+	if (error)
+		(void)put_back(call); /* the first failure is what matters */
+	else
+		call->stage = PARASITE_CALL_TO_ENTRY;
+	return error;
+}
+
+int parasite_call_go_on(struct parasite_call *call)
+{
+	if (call->stage != PARASITE_CALL_TO_ENTRY)
+		return call->failure;
+	call->failure = arch_remote_wait(call->tid, &call->lost_stop);
+	if (!call->failure)
+		call->failure = arch_remote_run(call->tid);
+	call->stage = PARASITE_CALL_TO_EXIT;
+	return call->failure;
+}
+
+int parasite_call_end(struct parasite_call *call, int64_t *ret)
+{
+	int error = parasite_call_go_on(call), error2;
+
+	if (!error)
+		error = arch_remote_wait(call->tid, &call->lost_stop);
+	if (!error)
+		error = arch_remote_result(call->tid, ret);
+	call->stage = PARASITE_CALL_NONE;
+	error2 = put_back(call);
 	return error ? error : error2;
+}
+
+int parasite_call(pid_t tid, int mem, const struct parasite_place *place, const struct parasite_state *state, long nr,
+		  const uint64_t args[6], int64_t *ret)
+{
+	struct parasite_call call = { .tid = tid, .mem = mem, .place = place, .state = state };
+
+	TRY(parasite_call_begin(&call, nr, args));
+	return parasite_call_end(&call, ret);
 }
 
 /* Whether a plain EINTR can come only from our stop. */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -46,6 +47,28 @@ int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, con
  * itself. Returns the stack pointer for it, 0 if the process has no place for that.
  */
 uint64_t parasite_write_sigframe(const struct parasite_place *place, const struct parasite_state *state, void *to);
+
+/*
+ * One call in several steps, so that many threads make theirs side by side: begin all, let all go on, end all. What it
+ * points to stays the caller's. After a begin that went well there must be an end: it gives the thread its registers
+ * and signal mask back, also when a step has failed. *ret is what the call returned (or -errno).
+ */
+struct parasite_call {
+	pid_t tid;
+	int mem; /* /proc/PID/mem */
+	const struct parasite_place *place;
+	const struct parasite_state *state;
+	/* inside */
+	enum parasite_call_stage { PARASITE_CALL_NONE, PARASITE_CALL_TO_ENTRY, PARASITE_CALL_TO_EXIT } stage;
+	int failure; /* the first */
+	bool protected;
+	uint8_t *old; /* what was on the stack */
+	int lost_stop;
+};
+
+int parasite_call_begin(struct parasite_call *call, long nr, const uint64_t args[6]);
+int parasite_call_go_on(struct parasite_call *call);
+int parasite_call_end(struct parasite_call *call, int64_t *ret);
 
 /* mem: /proc/PID/mem. The thread has its registers and signal mask back afterwards. *ret is what the call returned (or
  * -errno). */

@@ -39,17 +39,9 @@ static int call_in_process(const struct parasite_process *process, long nr, cons
 	return parasite_call(process->tid, process->mem, &process->place, &process->state, nr, args, ret);
 }
 
-/* -EEXIST, not logged: something lies there. */
-static int map_at(const struct parasite_process *process, struct arena *arena, uint64_t address, int flags, int fd)
+/* What the call that maps the arena over there returned. -EEXIST, not logged: something lies there. */
+static int judge_mapping(const struct parasite_process *process, struct arena *arena, uint64_t address, int64_t result)
 {
-	int64_t result;
-
-	parasite_watch_move(process->watch, arena->watched, address);
-	TRY(call_in_process(process, __NR_mmap,
-			    (const uint64_t[6]){ address, arena->size, PROT_READ | PROT_WRITE | PROT_EXEC,
-						 (uint64_t)(MAP_SHARED | flags | (address ? MAP_FIXED_NOREPLACE : 0)),
-						 (uint64_t)fd, 0 },
-			    &result));
 	if (result == -EEXIST)
 		return -EEXIST;
 	if (result == -EACCES)
@@ -71,6 +63,29 @@ static int map_at(const struct parasite_process *process, struct arena *arena, u
 	arena->address = (uint64_t)result;
 	parasite_watch_move(process->watch, arena->watched, arena->address);
 	return 0;
+}
+
+/* From now on it may be there. */
+static void prepare_mapping(const struct parasite_process *process, const struct arena *arena, uint64_t address,
+			    int flags, int fd, uint64_t ret_args[6])
+{
+	parasite_watch_move(process->watch, arena->watched, address);
+	ret_args[0] = address;
+	ret_args[1] = arena->size;
+	ret_args[2] = PROT_READ | PROT_WRITE | PROT_EXEC;
+	ret_args[3] = (uint64_t)(MAP_SHARED | flags | (address ? MAP_FIXED_NOREPLACE : 0));
+	ret_args[4] = (uint64_t)fd;
+	ret_args[5] = 0;
+}
+
+static int map_at(const struct parasite_process *process, struct arena *arena, uint64_t address, int flags, int fd)
+{
+	uint64_t args[6];
+	int64_t result;
+
+	prepare_mapping(process, arena, address, flags, fd, args);
+	TRY(call_in_process(process, __NR_mmap, args, &result));
+	return judge_mapping(process, arena, address, result);
 }
 
 /* Without a wish: at an address that is known before it is mapped, for the watch. Memory of ours may lie there, too. */
@@ -163,13 +178,11 @@ static int share_by_memfd(const struct parasite_process *process, struct arena *
 	return error < 0 ? error : fd;
 }
 
-/* Maps the memory over there; returns a descriptor of it. */
+/* A descriptor of the memory that was mapped over there, or of other memory, if nobody lets us have one. */
 static int share_memory(const struct parasite_process *process, struct arena *arena, uint64_t address, bool no_memfd)
 {
-	int fd;
+	int fd = open_anonymous(arena, process->proc);
 
-	TRY(map_over_there(process, arena, address, MAP_ANONYMOUS, -1));
-	fd = open_anonymous(arena, process->proc);
 	if (fd >= 0)
 		return fd;
 	TRY(parasite_unmap(process, arena->address, arena->size));
@@ -197,21 +210,31 @@ static int map_here(struct arena *arena, int fd)
 	return error < 0 ? fail(-error, "making a robust futex") : 0;
 }
 
-int parasite_arena_open_at(const struct parasite_process *process, size_t size, uint64_t address, bool no_memfd,
-			   struct arena **ret)
+static struct arena *create_arena(const struct parasite_process *process, size_t size)
 {
 	struct arena *arena = xzalloc(sizeof(*arena));
-	AUTO_CLOSE int fd = -1;
-	int error;
 
 	arena->fd = -1;
 	arena->pid = process->tid;
 	arena->size = (ARENA_HEADER + size + LIFE_SIZE + 4095) / 4096 * 4096;
 	arena->watched = parasite_watch_add(process->watch, process, arena->size);
-	fd = share_memory(process, arena, address, no_memfd);
+	return arena;
+}
+
+static void forget_arena(const struct parasite_process *process, struct arena *arena)
+{
+	parasite_watch_remove(process->watch, arena->watched);
+	free(arena);
+}
+
+/* It is mapped over there, unless that failed. */
+static int begin_sharing(const struct parasite_process *process, int error, uint64_t address, bool no_memfd,
+			 struct arena *arena, struct arena **ret)
+{
+	AUTO_CLOSE int fd = error < 0 ? error : share_memory(process, arena, address, no_memfd);
+
 	if (fd < 0) {
-		parasite_watch_remove(process->watch, arena->watched);
-		free(arena);
+		forget_arena(process, arena);
 		return fd;
 	}
 	error = map_here(arena, fd);
@@ -223,9 +246,53 @@ int parasite_arena_open_at(const struct parasite_process *process, size_t size, 
 	return 0;
 }
 
+int parasite_arena_open_at(const struct parasite_process *process, size_t size, uint64_t address, bool no_memfd,
+			   struct arena **ret)
+{
+	struct arena *arena = create_arena(process, size);
+	int error = map_over_there(process, arena, address, MAP_ANONYMOUS, -1);
+
+	return begin_sharing(process, error, address, no_memfd, arena, ret);
+}
+
 int parasite_arena_open(const struct parasite_process *process, size_t size, struct arena **ret)
 {
 	return parasite_arena_open_at(process, size, 0, false, ret);
+}
+
+static struct parasite_call prepare_call(const struct parasite_process *process)
+{
+	return (struct parasite_call){
+		.tid = process->tid, .mem = process->mem, .place = &process->place, .state = &process->state
+	};
+}
+
+int parasite_arena_open_begin(struct parasite_opening *opening, const struct parasite_process *process, size_t size)
+{
+	uint64_t args[6];
+	int error;
+
+	opening->process = process;
+	opening->call = prepare_call(process);
+	opening->arena = create_arena(process, size);
+	prepare_mapping(process, opening->arena, process->place.room, MAP_ANONYMOUS, -1, args);
+	error = parasite_call_begin(&opening->call, __NR_mmap, args);
+	if (error < 0)
+		forget_arena(process, opening->arena);
+	return error;
+}
+
+int parasite_arena_open_end(struct parasite_opening *opening, struct arena **ret)
+{
+	const struct parasite_process *process = opening->process;
+	int64_t result = 0;
+	int error = parasite_call_end(&opening->call, &result);
+
+	if (error == 0)
+		error = judge_mapping(process, opening->arena, process->place.room, result);
+	if (error == -EEXIST) /* it looks for another place */
+		error = map_over_there(process, opening->arena, 0, MAP_ANONYMOUS, -1);
+	return begin_sharing(process, error, 0, false, opening->arena, ret);
 }
 
 size_t parasite_capacity(const struct arch_thread_state *home)
@@ -338,11 +405,21 @@ int parasite_check(struct remote *remote)
 	return 1;
 }
 
+/* Once: a second request would stop it again when it runs on. */
+static int ask_to_halt(struct remote *remote)
+{
+	if (remote->stopped || remote->asked)
+		return 0;
+	TRY(tracee_interrupt(remote->tid));
+	remote->asked = true;
+	return 0;
+}
+
 int parasite_halt(struct remote *remote, const struct deadline *deadline)
 {
 	if (remote->stopped)
 		return 0;
-	TRY(tracee_interrupt(remote->tid));
+	TRY(ask_to_halt(remote));
 	for (;;) {
 		int status, result;
 
@@ -354,7 +431,14 @@ int parasite_halt(struct remote *remote, const struct deadline *deadline)
 		TRY(run_on(remote));
 	}
 	remote->stopped = true;
+	remote->asked = false;
 	return 0;
+}
+
+void parasite_catch_begin(struct remote *remote)
+{
+	if (remote->away)
+		(void)ask_to_halt(remote); /* parasite_catch() tells, if it is gone */
 }
 
 int parasite_catch(struct remote *remote, const struct deadline *deadline)
@@ -391,5 +475,32 @@ int parasite_arena_close(struct arena **arena, const struct parasite_process *pr
 	if (error == 0)
 		parasite_watch_remove(process->watch, s->watched);
 	arena_free(s);
+	return error;
+}
+
+int parasite_arena_close_begin(struct parasite_closing *closing, struct arena **arena,
+			       const struct parasite_process *process)
+{
+	closing->process = process;
+	closing->arena = *arena;
+	*arena = NULL;
+	closing->call = prepare_call(process);
+	closing->begun = parasite_call_begin(&closing->call, __NR_munmap,
+					     (const uint64_t[6]){ closing->arena->address, closing->arena->size });
+	return closing->begun;
+}
+
+int parasite_arena_close_end(struct parasite_closing *closing)
+{
+	int64_t result = 0;
+	int error = closing->begun;
+
+	if (error == 0)
+		error = parasite_call_end(&closing->call, &result);
+	if (error == 0 && result < 0)
+		error = fail((int)-result, "removing our memory from the task");
+	if (error == 0)
+		parasite_watch_remove(closing->process->watch, closing->arena->watched);
+	arena_free(closing->arena);
 	return error;
 }

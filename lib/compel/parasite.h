@@ -42,6 +42,8 @@ size_t parasite_capacity(const struct arch_thread_state *home);
 int parasite_open(struct arena *arena, pid_t tid, const struct parasite_state *state, struct remote **ret);
 /* The remote serves another stopped thread from now on. The one before must have been caught. */
 void parasite_aim(struct remote *remote, pid_t tid, const struct parasite_state *state);
+/* Asks the thread to stop, so that many do it at the same time; parasite_catch() follows. */
+void parasite_catch_begin(struct remote *remote);
 /* Stops the thread after its plan and gives it its registers and signal mask back; it stands in a ptrace stop again. */
 int parasite_catch(struct remote *remote, const struct deadline *deadline);
 /*
@@ -61,6 +63,28 @@ int parasite_unpark(struct remote *remote);
 void parasite_wake(struct remote *remote);
 /* Unmaps the memory over there. All threads must have been caught. *arena is NULL afterwards. */
 int parasite_arena_close(struct arena **arena, const struct parasite_process *process);
+
+/*
+ * Opening and closing in halves, so that many processes make their calls side by side: parasite_call.h. In between all
+ * calls may be let go on. The process must stay where it is.
+ */
+struct parasite_opening {
+	const struct parasite_process *process;
+	struct parasite_call call;
+	struct arena *arena;
+};
+int parasite_arena_open_begin(struct parasite_opening *opening, const struct parasite_process *process, size_t size);
+int parasite_arena_open_end(struct parasite_opening *opening, struct arena **ret);
+
+struct parasite_closing {
+	const struct parasite_process *process;
+	struct parasite_call call;
+	struct arena *arena;
+	int begun;
+};
+int parasite_arena_close_begin(struct parasite_closing *closing, struct arena **arena,
+			       const struct parasite_process *process);
+int parasite_arena_close_end(struct parasite_closing *closing); /* also if it could not begin: tells why */
 
 /*
  * What is left when we were killed in between, and nobody watched over us: the memory stays in the process, and for a

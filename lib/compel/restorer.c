@@ -212,6 +212,7 @@ int restorer_wait_again(struct remote *remote, struct arch_thread_state *state, 
 
 int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size)
 {
+	int lost_stop = 0;
 	int64_t result;
 
 	/* The code page goes away under the call; the stop behind the call comes before the next instruction would be
@@ -219,7 +220,13 @@ int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, u
 	TRY(arch_remote_prepare(remote->tid, any, remote->arena->address + BLOB_SYSCALL,
 				remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE, __NR_munmap,
 				(const uint64_t[6]){ start, size }));
-	TRY(arch_remote_syscall(remote->tid, &result));
+	for (int stop = 0; stop < 2; stop++) { /* entry and exit */
+		TRY(arch_remote_run(remote->tid));
+		TRY(arch_remote_wait(remote->tid, &lost_stop));
+	}
+	if (lost_stop)
+		syscall(__NR_tkill, remote->tid, lost_stop);
+	TRY(arch_remote_result(remote->tid, &result));
 	if (result < 0)
 		return fail((int)-result, "unmapping criu's memory from task %d", remote->tid);
 	return 0;

@@ -3,7 +3,6 @@
 #include "flow/dump-task.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -11,13 +10,11 @@
 #include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "flow/freeze.h"
 #include "flow/leftovers.h"
 #include "kern/proc/proc.h"
-#include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
 #include "session/survey.h"
 
@@ -75,22 +72,6 @@ static int dump_outside(struct dump *d, struct task *task)
 	return 0;
 }
 
-struct task_inside {
-	struct parasite_process process;
-	struct arena *arena;
-	struct plan **plans; /* one for each thread */
-	unsigned n;
-};
-
-static void inside_done(struct task_inside *inside)
-{
-	for (unsigned i = 0; i < inside->n; i++)
-		plan_destroy(&inside->plans[i]);
-	free(inside->plans);
-	if (inside->process.mem >= 0)
-		close(inside->process.mem);
-}
-
 /* Kinds of objects by which tasks are told to share. */
 static int object_id(struct kcmp_tree *tree, const struct task *task, uint32_t *ret, bool *ret_is_new)
 {
@@ -115,100 +96,19 @@ int dump_ids(struct dump *d, struct task *task)
 	return phase_dump_identify(d, task);
 }
 
-/* One plan for each thread; how much room they need must be known before the memory is made. */
-static int ask_all(struct dump *d, struct task *task, struct task_inside *inside, size_t *ret_size)
-{
-	struct thread *thread;
-	size_t size = 0;
-
-	inside->plans = xzalloc(task->n_threads * sizeof(*inside->plans));
-	for_each_thread(thread, task) {
-		struct plan *plan = inside->plans[inside->n++] = plan_create();
-
-		TRY(phase_dump_ask(d, thread, plan));
-		size += plan_size(plan) + 64 + parasite_capacity(thread->dump->state);
-	}
-	*ret_size = size;
-	return 0;
-}
-
-static int run_all(struct dump *d, struct task *task, struct task_inside *inside)
-{
-	struct thread *thread;
-	unsigned i = 0;
-
-	for_each_thread(thread, task) {
-		TRY(parasite_open(inside->arena, thread->tid,
-				  &(struct parasite_state){ thread->dump->state, thread->dump->alone,
-							    thread->dump->sigmask },
-				  &thread->remote));
-	}
-	for_each_thread(thread, task)
-		TRY(remote_post(thread->remote, inside->plans[i++]));
-	for_each_thread(thread, task)
-		TRY(remote_wait(thread->remote, &d->deadline));
-	TRY(phase_pass_dump(d, PHASE_dump_inside, NULL, NULL));
-	for_each_thread(thread, task)
-		TRY(phase_dump_answer(d, thread));
-	return 0;
-}
-
-/* Brings all threads home, whatever happened. */
-static int leave_inside(struct dump *d, struct task *task, struct task_inside *inside)
-{
-	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
-	struct thread *thread;
-	int error = 0;
-
-	for_each_thread(thread, task) {
-		if (!thread->remote)
-			continue;
-		int caught = parasite_catch(thread->remote, &soon);
-
-		if (caught < 0 && !error)
-			error = caught;
-		thread->remote = NULL;
-	}
-	if (!error)
-		error = parasite_arena_close(&inside->arena, &inside->process);
-	return error;
-}
-
-static int dump_inside(struct dump *d, struct task *task)
-{
-	struct thread_dump *leader = task->leader->dump;
-	AUTO(inside_done) struct task_inside inside = {
-		.process = {
-			.tid = task->pid,
-			.proc = task->dump->proc,
-			.mem = openat(task->dump->proc, "mem", O_RDWR | O_CLOEXEC),
-			.state = { leader->state, leader->alone, leader->sigmask },
-			.watch = d->watch,
-		},
-	};
-	size_t size;
-	int error, error2;
-
-	if (inside.process.mem < 0)
-		return fail_errno("opening its memory");
-	TRY(ask_all(d, task, &inside, &size));
-	TRY(parasite_find_place(inside.process.mem, task->pid, &task->dump->mappings, leader->state, d->parasite_cache,
-				&inside.process.place));
-	TRY(leftovers_unmap(task, &inside.process));
-	TRY(parasite_arena_open(&inside.process, size, &inside.arena));
-	error = run_all(d, task, &inside);
-	error2 = leave_inside(d, task, &inside);
-	return error ? error : error2;
-}
-
 /* In a survey no task runs anything of ours. */
-static int dump_guess(struct dump *d, struct task *task)
+int dump_task_guess(struct dump *d, struct task *task)
 {
 	struct thread *thread;
 
 	for_each_thread(thread, task)
 		TRY(phase_dump_guess(d, thread));
 	return 0;
+}
+
+int dump_task_read_mappings(struct task *task)
+{
+	return mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings);
 }
 
 int dump_task_state(struct dump *d, struct task *task)
@@ -224,24 +124,19 @@ int dump_task_state(struct dump *d, struct task *task)
 		return 0;
 	}
 	if (!d->tasks_run) {
-		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
 		TRY(leftovers_find(d, task));
 		TRY(phase_dump_mappings(d, task));
 	}
 	TRY(dump_outside(d, task));
-	if (d->only_look)
-		return dump_guess(d, task);
-	TRY(dump_inside(d, task));
-	for_each_thread(thread, task)
-		TRY(phase_dump_again(d, thread));
-	return phase_dump_track(d, task);
+	task->dump->can_tell = true;
+	return 0;
 }
 
 int dump_task_look(struct dump *d, struct task *task)
 {
 	struct thread *thread;
 
-	TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
+	TRY(dump_task_read_mappings(task));
 	TRY(leftovers_find(d, task));
 	TRY(phase_dump_mappings(d, task));
 	for_each_thread(thread, task) {
@@ -254,7 +149,7 @@ int dump_task_look(struct dump *d, struct task *task)
 int dump_task_memory(struct dump *d, struct task *task)
 {
 	if (!task->dump->mappings.n) {
-		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
+		TRY(dump_task_read_mappings(task));
 		TRY(phase_dump_mappings(d, task));
 	}
 	TRY(phase_dump_memory(d, task));

@@ -53,6 +53,7 @@ struct task_dump {
 	bool new;	  /* asked to stop, not yet waited for */
 	bool was_stopped; /* group-stopped before we came, by stop_signal */
 	bool released;	  /* it runs again */
+	bool can_tell;	  /* what is seen from outside is known: its threads are still to be asked */
 	bool unstopped;	  /* it could not be stopped and is only looked at (session/survey.h) */
 	int stop_signal;
 	struct mapping *leftovers; /* memory of a criu that was killed; not among the mappings */

@@ -241,14 +241,17 @@ int arch_skip_syscall(pid_t tid)
 	return set_general(tid, &regs);
 }
 
-/* Lets the thread run to its next stop, which must be one of a system call. A SIGSTOP for the process that comes on the
- * way is put into *lost_stop. */
-static int to_syscall_stop(pid_t tid, const char *which, int *lost_stop)
+int arch_remote_run(pid_t tid)
+{
+	return ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0
+		       ? fail_errno("letting thread %d run to its next system call stop", tid)
+		       : 0;
+}
+
+int arch_remote_wait(pid_t tid, int *lost_stop)
 {
 	int status;
 
-	if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0)
-		return fail_errno("letting thread %d run to the %s of a system call", tid, which);
 	while (waitpid(tid, &status, __WALL) < 0) {
 		if (errno != EINTR)
 			return fail_errno("waiting for thread %d", tid);
@@ -260,8 +263,10 @@ static int to_syscall_stop(pid_t tid, const char *which, int *lost_stop)
 	if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)
 		*lost_stop = SIGSTOP;
 	/* An event stop (a stop signal that has just come) stands before the call; the signal stays pending. */
-	if (status >> 16 == PTRACE_EVENT_STOP || (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP))
-		return to_syscall_stop(tid, which, lost_stop);
+	if (status >> 16 == PTRACE_EVENT_STOP || (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)) {
+		TRY(arch_remote_run(tid));
+		return arch_remote_wait(tid, lost_stop);
+	}
 	return refuse(EIO, "thread %d stopped by signal %d while it made a system call for us", tid, WSTOPSIG(status));
 }
 
@@ -283,30 +288,28 @@ int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_
 	return set_general(tid, &regs);
 }
 
-static int make_remote_call(pid_t tid, bool interrupt, int64_t *ret)
+int arch_remote_result(pid_t tid, int64_t *ret)
 {
 	struct user_regs_struct regs;
-	int lost_stop = 0, error;
 
-	error = to_syscall_stop(tid, "entry", &lost_stop);
-	if (error == 0 && interrupt && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
-		error = fail_errno("interrupting thread %d", tid);
-	if (error == 0)
-		error = to_syscall_stop(tid, "exit", &lost_stop);
-	if (lost_stop)
-		syscall(__NR_tkill, tid, lost_stop);
-	TRY(error);
 	TRY(get_general(tid, &regs));
 	*ret = (int64_t)regs.rax;
 	return 0;
 }
 
-int arch_remote_syscall(pid_t tid, int64_t *ret)
-{
-	return make_remote_call(tid, false, ret);
-}
-
 int arch_remote_interrupted(pid_t tid, int64_t *ret)
 {
-	return make_remote_call(tid, true, ret);
+	int lost_stop = 0, error = arch_remote_run(tid);
+
+	if (error == 0)
+		error = arch_remote_wait(tid, &lost_stop);
+	if (error == 0 && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
+		error = fail_errno("interrupting thread %d", tid);
+	if (error == 0)
+		error = arch_remote_run(tid);
+	if (error == 0)
+		error = arch_remote_wait(tid, &lost_stop);
+	if (lost_stop)
+		syscall(__NR_tkill, tid, lost_stop);
+	return error ? error : arch_remote_result(tid, ret);
 }

@@ -75,14 +75,16 @@ size_t arch_frame_size(const struct arch_thread_state *state);
 uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmask, void *to, uint64_t address);
 
 /*
- * One system call made by a stopped thread at the given system call instruction, with this stack pointer. The thread is
- * left in the ptrace stop behind the call with foreign registers: the caller puts them back. *ret is what the call
- * returned.
+ * One system call made by a stopped thread at the given system call instruction, with this stack pointer: prepare, run
+ * and wait until it stands at the entry, again until it stands behind the call, result. Its registers are foreign then:
+ * the caller puts them back. A SIGSTOP for the process that comes on the way is put into *lost_stop.
  */
 int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
 			const uint64_t args[6]);
-int arch_remote_syscall(pid_t tid, int64_t *ret);
-/* The same for a call that may wait: it is interrupted at once. */
+int arch_remote_run(pid_t tid);
+int arch_remote_wait(pid_t tid, int *lost_stop);
+int arch_remote_result(pid_t tid, int64_t *ret);
+/* All of it, for a call that may wait: it is interrupted at once. */
 int arch_remote_interrupted(pid_t tid, int64_t *ret);
 
 /* The thread, at the entry of a system call, will not make it: it goes on to the exit at once. */
