@@ -38,9 +38,7 @@ static int refuse_traced(const struct proc_status *status, pid_t tid)
 
 static int read_thread_status(const struct task *task, pid_t tid, struct proc_status *status)
 {
-	AUTO_CLOSE int thread = proc_open_thread(task->dump->proc, tid);
-
-	return thread < 0 ? thread : proc_status_read(thread, status);
+	return proc_status_read_thread(task->dump->proc, tid, status);
 }
 
 #define SEIZE_TRIES 20

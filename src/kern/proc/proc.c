@@ -81,6 +81,14 @@ int proc_read_record(int proc, const char *name, struct buffer *buffer)
 	return read_all(proc, name, true, buffer);
 }
 
+int proc_read_thread_record(int proc, pid_t tid, const char *name, struct buffer *buffer)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "task/%d/%s", tid, name);
+	return read_all(proc, path, true, buffer);
+}
+
 static bool is_octal(char c)
 {
 	return c >= '0' && c <= '7';

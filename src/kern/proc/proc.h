@@ -18,6 +18,8 @@ int proc_open_thread(int proc, pid_t tid);
 int proc_read(int proc, const char *name, struct buffer *buffer);
 /* The same for a file that the kernel writes in one piece (single_open()), like fdinfo: one call less. */
 int proc_read_record(int proc, const char *name, struct buffer *buffer);
+/* That of one of its threads. */
+int proc_read_thread_record(int proc, pid_t tid, const char *name, struct buffer *buffer);
 /* What a reader returns for an errno of a system call: reports it unless the task is gone. Returns -errno. */
 int proc_fail(int error, const char *name);
 

@@ -217,6 +217,14 @@ int proc_status_read(int proc, struct proc_status *ret)
 	return proc_status_parse(text.data, ret);
 }
 
+int proc_status_read_thread(int proc, pid_t tid, struct proc_status *ret)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+
+	TRY(proc_read_thread_record(proc, tid, "status", &text));
+	return proc_status_parse(text.data, ret);
+}
+
 void proc_status_done(struct proc_status *status)
 {
 	free(status->groups);

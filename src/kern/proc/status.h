@@ -33,5 +33,6 @@ struct proc_status {
 };
 
 int proc_status_read(int proc, struct proc_status *ret);
+int proc_status_read_thread(int proc, pid_t tid, struct proc_status *ret);
 int proc_status_parse(char *text, struct proc_status *ret); /* changes the text */
 void proc_status_done(struct proc_status *status);

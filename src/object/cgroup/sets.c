@@ -103,14 +103,12 @@ static int collect_sets(struct dump *d)
 
 static int dump_set(struct dump *d, struct thread *thread)
 {
-	AUTO_CLOSE int own =
-		thread == thread->task->leader ? -1 : proc_open_thread(thread->task->dump->proc, thread->tid);
 	AUTO(buffer_done) struct buffer text = { 0 };
 	int error;
 
 	if (!cgroup_dump_of(d))
 		return 0;
-	error = proc_read_record(own >= 0 ? own : thread->task->dump->proc, "cgroup", &text);
+	error = proc_read_thread_record(thread->task->dump->proc, thread->tid, "cgroup", &text);
 	if (error == -ENOENT || error == -ESRCH)
 		return fail(-error, "reading its cgroups");
 	TRY(error);

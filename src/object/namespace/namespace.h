@@ -169,8 +169,6 @@ struct time_offsets {
 };
 /* Of the time namespace that children of the task behind /proc/PID will be in: its own, unless it asked for another. */
 int time_offsets_for_children(int proc, struct time_offsets *ret);
-/* False also for a kernel without time namespaces. */
-bool time_has_other_for_children(int proc);
 /* Of its own. */
 int time_offsets_inside(int proc, struct time_offsets *ret);
 /* As long as nobody is in the namespace for its children. */

@@ -89,7 +89,8 @@ static int ask_clocks(int proc, struct time_offsets *ret)
 	return 0;
 }
 
-bool time_has_other_for_children(int proc)
+/* False also for a kernel without time namespaces. */
+static bool has_other_for_children(int proc)
 {
 	struct stat own, children;
 
@@ -99,7 +100,7 @@ bool time_has_other_for_children(int proc)
 
 int time_offsets_inside(int proc, struct time_offsets *ret)
 {
-	return time_has_other_for_children(proc) ? ask_clocks(proc, ret) : time_offsets_for_children(proc, ret);
+	return has_other_for_children(proc) ? ask_clocks(proc, ret) : time_offsets_for_children(proc, ret);
 }
 
 /* --- dump --- */

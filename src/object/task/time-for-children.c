@@ -5,7 +5,10 @@
  * stood, so their offsets are others after a restore. CRIU does not save it; ours are fields that it skips.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -18,17 +21,30 @@
 #define CLONE_NEWTIME 0x00000080 /* since 5.6 */
 #endif
 
+/* All threads of a process are in the same time namespace. */
+static bool has_other_for_children(const struct thread *thread)
+{
+	struct task_dump *dump = thread->task->dump;
+	char path[64];
+	struct stat st;
+
+	if (!dump->time_ns && fstatat(dump->proc, "ns/time", &st, 0) == 0)
+		dump->time_ns = st.st_ino;
+	snprintf(path, sizeof(path), "task/%d/ns/time_for_children", thread->tid);
+	return dump->time_ns && fstatat(dump->proc, path, &st, 0) == 0 && st.st_ino != dump->time_ns;
+}
+
 static int dump_time_for_children(struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
-	AUTO_CLOSE int own_proc = thread == thread->task->leader ? -1 : proc_open(thread->tid);
-	int proc = own_proc < 0 ? thread->task->dump->proc : own_proc;
 	struct time_offsets children, own;
+	AUTO_CLOSE int proc = -1;
 
-	if (own_proc < 0 && thread != thread->task->leader)
-		return fail(-own_proc, "opening /proc/%d", thread->tid);
-	if (!time_has_other_for_children(proc))
+	if (!has_other_for_children(thread))
 		return 0;
+	proc = proc_open(thread->tid);
+	if (proc < 0)
+		return fail(-proc, "opening /proc/%d", thread->tid);
 	TRY(time_offsets_for_children(proc, &children));
 	TRY(time_offsets_inside(proc, &own));
 	record->has_children_monotonic = record->has_children_boottime = true;
