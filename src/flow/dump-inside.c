@@ -70,7 +70,7 @@ static int ask_all(struct dump *d, struct task_inside *inside)
 	return 0;
 }
 
-static int prepare(struct dump *d, struct task_inside *inside)
+static int prepare_task(struct dump *d, struct task_inside *inside)
 {
 	struct task *task = inside->task;
 	struct thread_dump *leader = task->leader->dump;
@@ -108,7 +108,7 @@ static int end_opening(struct dump *d, struct task_inside *inside)
 	return parasite_arena_open_end(&inside->opening, &inside->arena);
 }
 
-static int send(struct dump *d, struct task_inside *inside)
+static int send_plans(struct dump *d, struct task_inside *inside)
 {
 	struct task *task = inside->task;
 	struct thread *thread;
@@ -125,7 +125,7 @@ static int send(struct dump *d, struct task_inside *inside)
 	return 0;
 }
 
-static int hear(struct dump *d, struct task_inside *inside)
+static int hear_answers(struct dump *d, struct task_inside *inside)
 {
 	struct thread *thread;
 
@@ -138,17 +138,17 @@ static int hear(struct dump *d, struct task_inside *inside)
 	return 0;
 }
 
-static int run(struct batch *batch)
+static int run_batch(struct batch *batch)
 {
-	TRY(for_all(batch, prepare));
+	TRY(for_all(batch, prepare_task));
 	TRY(for_all(batch, begin_opening));
 	TRY(for_all(batch, go_on_opening));
 	TRY(for_all(batch, end_opening));
-	TRY(for_all(batch, send));
-	return for_all(batch, hear);
+	TRY(for_all(batch, send_plans));
+	return for_all(batch, hear_answers);
 }
 
-static void leave(struct task_inside *inside, int *error)
+static void leave_task(struct task_inside *inside, int *error)
 {
 	struct thread *thread;
 	int result = 0;
@@ -183,7 +183,7 @@ static int leave_all(struct batch *batch)
 	int error = 0;
 
 	for (size_t i = 0; i < batch->n; i++)
-		leave(&batch->items[i], &error);
+		leave_task(&batch->items[i], &error);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct task_inside *inside = &batch->items[i];
 		LOG_SCOPE("task %d (%s)", inside->task->vpid, inside->task->comm);
@@ -205,7 +205,7 @@ static int leave_all(struct batch *batch)
 	return error;
 }
 
-static void done(struct task_inside *inside)
+static void inside_done(struct task_inside *inside)
 {
 	for (unsigned i = 0; i < inside->n; i++)
 		plan_destroy(&inside->plans[i]);
@@ -215,7 +215,7 @@ static void done(struct task_inside *inside)
 }
 
 /* Two that share memory would use the same place on the stack. */
-static bool fits(const struct batch *batch, unsigned threads, const struct task *task)
+static bool fits_into(const struct batch *batch, unsigned threads, const struct task *task)
 {
 	if (batch->n == TASKS_MAX || (batch->n && threads + task->n_threads > THREADS_MAX))
 		return false;
@@ -225,12 +225,12 @@ static bool fits(const struct batch *batch, unsigned threads, const struct task 
 	return true;
 }
 
-static int work(struct batch *batch)
+static int ask_batch(struct batch *batch)
 {
-	int error = run(batch), error2 = leave_all(batch);
+	int error = run_batch(batch), error2 = leave_all(batch);
 
 	for (size_t i = 0; i < batch->n; i++)
-		done(&batch->items[i]);
+		inside_done(&batch->items[i]);
 	batch->n = 0;
 	return error ? error : error2;
 }
@@ -245,12 +245,12 @@ int dump_inside(struct dump *d)
 	for_each_task(task, d->tree) {
 		if (!task_is_live(task) || !task->dump->can_tell)
 			continue;
-		if (!fits(batch, threads, task)) {
-			TRY(work(batch));
+		if (!fits_into(batch, threads, task)) {
+			TRY(ask_batch(batch));
 			threads = 0;
 		}
 		batch->items[batch->n++] = (struct task_inside){ .task = task, .process.mem = -1 };
 		threads += task->n_threads;
 	}
-	return work(batch);
+	return ask_batch(batch);
 }

@@ -113,8 +113,6 @@ int dump_task_read_mappings(struct task *task)
 
 int dump_task_state(struct dump *d, struct task *task)
 {
-	struct thread *thread;
-
 	if (!task_is_live(task)) {
 		new_core(d, task->leader);
 		return phase_dump_outside(d, task->leader);
