@@ -3,15 +3,13 @@
 #include "image/cipher.h"
 
 #include <errno.h>
-#include <gnutls/abstract.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
+#include "image/libgnutls.h"
 
 #define KEY_SIZE   32
 #define NONCE_SIZE 12
@@ -27,58 +25,63 @@ struct cipher_context {
 
 static void done_file(gnutls_datum_t *file)
 {
-	gnutls_free(file->data);
+	if (file->data)
+		(*libgnutls.gnutls_free)(file->data);
 }
 
 static void done_certificate(gnutls_x509_crt_t *certificate)
 {
 	if (*certificate)
-		gnutls_x509_crt_deinit(*certificate);
+		libgnutls.gnutls_x509_crt_deinit(*certificate);
 }
 
 static void done_public(gnutls_pubkey_t *key)
 {
 	if (*key)
-		gnutls_pubkey_deinit(*key);
+		libgnutls.gnutls_pubkey_deinit(*key);
 }
 
 static void done_private(gnutls_privkey_t *key)
 {
 	if (*key)
-		gnutls_privkey_deinit(*key);
+		libgnutls.gnutls_privkey_deinit(*key);
 }
 
 /* Wiped, as it may have held a key. */
 static void done_secret(gnutls_datum_t *secret)
 {
 	if (secret->data)
-		gnutls_memset(secret->data, 0, secret->size);
-	gnutls_free(secret->data);
+		explicit_bzero(secret->data, secret->size);
+	if (secret->data)
+		(*libgnutls.gnutls_free)(secret->data);
 }
 
 int cipher_random(void *to, size_t size)
 {
-	int result = gnutls_rnd(GNUTLS_RND_KEY, to, size);
+	int result;
 
-	return result < 0 ? refuse(EIO, "no random bytes for keys: %s", gnutls_strerror(result)) : 0;
+	TRY(libgnutls_load());
+	result = libgnutls.gnutls_rnd(GNUTLS_RND_KEY, to, size);
+	return result < 0 ? refuse(EIO, "no random bytes for keys: %s", libgnutls.gnutls_strerror(result)) : 0;
 }
 
 static int read_certificate(const char *path, gnutls_pubkey_t *ret)
 {
 	AUTO(done_file) gnutls_datum_t file = { 0 };
 	AUTO(done_certificate) gnutls_x509_crt_t certificate = NULL;
-	int result = gnutls_load_file(path, &file);
+	int result = libgnutls.gnutls_load_file(path, &file);
 
 	if (result < 0)
-		return refuse(EINVAL, "--encrypt-to %s: cannot read it: %s", path, gnutls_strerror(result));
-	gnutls_x509_crt_init(&certificate);
-	gnutls_pubkey_init(ret);
-	result = gnutls_x509_crt_import(certificate, &file, GNUTLS_X509_FMT_PEM);
+		return refuse(EINVAL, "--encrypt-to %s: cannot read it: %s", path, libgnutls.gnutls_strerror(result));
+	libgnutls.gnutls_x509_crt_init(&certificate);
+	libgnutls.gnutls_pubkey_init(ret);
+	result = libgnutls.gnutls_x509_crt_import(certificate, &file, GNUTLS_X509_FMT_PEM);
 	if (result >= 0)
-		result = gnutls_pubkey_import_x509(*ret, certificate, 0);
+		result = libgnutls.gnutls_pubkey_import_x509(*ret, certificate, 0);
 	if (result < 0)
-		return refuse(EINVAL, "--encrypt-to %s: no certificate in PEM form: %s", path, gnutls_strerror(result));
-	if (gnutls_pubkey_get_pk_algorithm(*ret, NULL) != GNUTLS_PK_RSA)
+		return refuse(EINVAL, "--encrypt-to %s: no certificate in PEM form: %s", path,
+			      libgnutls.gnutls_strerror(result));
+	if (libgnutls.gnutls_pubkey_get_pk_algorithm(*ret, NULL) != GNUTLS_PK_RSA)
 		return refuse(EINVAL, "--encrypt-to %s: the certificate has no RSA key, only these can encrypt", path);
 	return 0;
 }
@@ -93,11 +96,11 @@ static int add_recipient(const struct cipher *cipher, const char *path, struct p
 	int result;
 
 	TRY(read_certificate(path, &key));
-	result = gnutls_pubkey_encrypt_data(key, 0, &plain, &encrypted);
+	result = libgnutls.gnutls_pubkey_encrypt_data(key, 0, &plain, &encrypted);
 	if (result >= 0)
-		result = gnutls_pubkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, id, &id_size);
+		result = libgnutls.gnutls_pubkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, id, &id_size);
 	if (result < 0)
-		return refuse(EINVAL, "--encrypt-to %s: %s", path, gnutls_strerror(result));
+		return refuse(EINVAL, "--encrypt-to %s: %s", path, libgnutls.gnutls_strerror(result));
 	encryption_recipient__init(ret);
 	ret->key_id = (ProtobufCBinaryData){ id_size, pool_copy(pool, id, id_size) };
 	ret->key = (ProtobufCBinaryData){ encrypted.size, pool_copy(pool, encrypted.data, encrypted.size) };
@@ -128,19 +131,19 @@ static int read_private_key(const char *path, gnutls_privkey_t *ret, uint8_t id[
 	AUTO(done_secret) gnutls_datum_t file = { 0 };
 	AUTO(done_public) gnutls_pubkey_t public = NULL;
 	size_t id_size = ID_SIZE;
-	int result = gnutls_load_file(path, &file);
+	int result = libgnutls.gnutls_load_file(path, &file);
 
 	if (result < 0)
-		return refuse(EINVAL, "--decrypt-with %s: cannot read it: %s", path, gnutls_strerror(result));
-	gnutls_privkey_init(ret);
-	gnutls_pubkey_init(&public);
-	result = gnutls_privkey_import_x509_raw(*ret, &file, GNUTLS_X509_FMT_PEM, NULL, 0);
+		return refuse(EINVAL, "--decrypt-with %s: cannot read it: %s", path, libgnutls.gnutls_strerror(result));
+	libgnutls.gnutls_privkey_init(ret);
+	libgnutls.gnutls_pubkey_init(&public);
+	result = libgnutls.gnutls_privkey_import_x509_raw(*ret, &file, GNUTLS_X509_FMT_PEM, NULL, 0);
 	if (result >= 0)
-		result = gnutls_pubkey_import_privkey(public, *ret, 0, 0);
+		result = libgnutls.gnutls_pubkey_import_privkey(public, *ret, 0, 0);
 	if (result >= 0)
-		result = gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256, id, &id_size);
+		result = libgnutls.gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256, id, &id_size);
 	return result < 0 ? refuse(EINVAL, "--decrypt-with %s: no private key in PEM form without a password: %s", path,
-				   gnutls_strerror(result))
+				   libgnutls.gnutls_strerror(result))
 			  : 0;
 }
 
@@ -149,6 +152,7 @@ int cipher_open(const EncryptionEntry *record, const char *path, struct cipher *
 	AUTO(done_private) gnutls_privkey_t key = NULL;
 	uint8_t id[ID_SIZE];
 
+	TRY(libgnutls_load());
 	TRY(read_private_key(path, &key, id));
 	for (size_t i = 0; i < record->n_recipients; i++) {
 		const EncryptionRecipient *recipient = record->recipients[i];
@@ -157,7 +161,7 @@ int cipher_open(const EncryptionEntry *record, const char *path, struct cipher *
 
 		if (recipient->key_id.len != ID_SIZE || memcmp(recipient->key_id.data, id, ID_SIZE))
 			continue;
-		if (gnutls_privkey_decrypt_data(key, 0, &encrypted, &plain) < 0 || plain.size != KEY_SIZE)
+		if (libgnutls.gnutls_privkey_decrypt_data(key, 0, &encrypted, &plain) < 0 || plain.size != KEY_SIZE)
 			return refuse(EBADMSG, "encryption.img: damaged: the key of the images cannot be decrypted");
 		*ret = xzalloc(sizeof(**ret));
 		memcpy((*ret)->key, plain.data, KEY_SIZE);
@@ -170,7 +174,7 @@ void cipher_destroy(struct cipher **cipher)
 {
 	if (!*cipher)
 		return;
-	gnutls_memset(*cipher, 0, sizeof(**cipher));
+	explicit_bzero(*cipher, sizeof(**cipher));
 	free(*cipher);
 	*cipher = NULL;
 }
@@ -183,14 +187,14 @@ int cipher_context_create(const struct cipher *cipher, const uint8_t salt[CIPHER
 	uint8_t own[KEY_SIZE];
 	const gnutls_datum_t own_key = { own, sizeof(own) };
 	struct cipher_context *context = xzalloc(sizeof(*context));
-	int result = gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &key, &info, own, sizeof(own));
+	int result = libgnutls.gnutls_hkdf_expand(GNUTLS_MAC_SHA256, &key, &info, own, sizeof(own));
 
 	if (result >= 0)
-		result = gnutls_aead_cipher_init(&context->aead, GNUTLS_CIPHER_AES_256_GCM, &own_key);
-	gnutls_memset(own, 0, sizeof(own));
+		result = libgnutls.gnutls_aead_cipher_init(&context->aead, GNUTLS_CIPHER_AES_256_GCM, &own_key);
+	explicit_bzero(own, sizeof(own));
 	if (result < 0) {
 		free(context);
-		return refuse(EIO, "cannot encrypt: %s", gnutls_strerror(result));
+		return refuse(EIO, "cannot encrypt: %s", libgnutls.gnutls_strerror(result));
 	}
 	*ret = context;
 	return 0;
@@ -200,7 +204,7 @@ void cipher_context_destroy(struct cipher_context **context)
 {
 	if (!*context)
 		return;
-	gnutls_aead_cipher_deinit((*context)->aead);
+	libgnutls.gnutls_aead_cipher_deinit((*context)->aead);
 	free(*context);
 	*context = NULL;
 }
@@ -220,9 +224,9 @@ int cipher_encrypt(struct cipher_context *context, uint64_t number, const void *
 	int result;
 
 	make_nonce(number, nonce);
-	result = gnutls_aead_cipher_encrypt(context->aead, nonce, sizeof(nonce), about, about_size, CIPHER_TAG_SIZE,
-					    from, size, to, &result_size);
-	return result < 0 ? refuse(EIO, "cannot encrypt: %s", gnutls_strerror(result)) : 0;
+	result = libgnutls.gnutls_aead_cipher_encrypt(context->aead, nonce, sizeof(nonce), about, about_size,
+						      CIPHER_TAG_SIZE, from, size, to, &result_size);
+	return result < 0 ? refuse(EIO, "cannot encrypt: %s", libgnutls.gnutls_strerror(result)) : 0;
 }
 
 int cipher_decrypt(struct cipher_context *context, uint64_t number, const void *about, size_t about_size,
@@ -232,8 +236,9 @@ int cipher_decrypt(struct cipher_context *context, uint64_t number, const void *
 	size_t result_size = size;
 
 	make_nonce(number, nonce);
-	if (gnutls_aead_cipher_decrypt(context->aead, nonce, sizeof(nonce), about, about_size, CIPHER_TAG_SIZE, from,
-				       size + CIPHER_TAG_SIZE, size ? to : &none, &result_size) < 0)
+	if (libgnutls.gnutls_aead_cipher_decrypt(context->aead, nonce, sizeof(nonce), about, about_size,
+						 CIPHER_TAG_SIZE, from, size + CIPHER_TAG_SIZE, size ? to : &none,
+						 &result_size) < 0)
 		return -EBADMSG;
 	return 0;
 }

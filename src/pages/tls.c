@@ -3,7 +3,6 @@
 #include "pages/tls.h"
 
 #include <errno.h>
-#include <gnutls/gnutls.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "image/libgnutls.h"
 
 /* As CRIU 4.2 does: the files of --tls-cert and its sisters, else those below /etc/pki. */
 #define DEFAULT_CACERT "/etc/pki/CA/cacert.pem"
@@ -30,7 +30,7 @@ struct tls {
 
 static int fail_tls(int result, const char *what)
 {
-	return refuse(EPROTO, "TLS: %s: %s", what, gnutls_strerror(result));
+	return refuse(EPROTO, "TLS: %s: %s", what, libgnutls.gnutls_strerror(result));
 }
 
 static int load_trust(gnutls_certificate_credentials_t credentials, const struct peer_place *place)
@@ -39,34 +39,34 @@ static int load_trust(gnutls_certificate_credentials_t credentials, const struct
 	int result;
 
 	if (!place->tls_cacert) {
-		result = gnutls_certificate_set_x509_system_trust(credentials);
+		result = libgnutls.gnutls_certificate_set_x509_system_trust(credentials);
 		if (result < 0)
-			log_info("TLS: no authorities of this system are used: %s", gnutls_strerror(result));
+			log_info("TLS: no authorities of this system are used: %s", libgnutls.gnutls_strerror(result));
 	}
-	result = gnutls_certificate_set_x509_trust_file(credentials, cacert, GNUTLS_X509_FMT_PEM);
+	result = libgnutls.gnutls_certificate_set_x509_trust_file(credentials, cacert, GNUTLS_X509_FMT_PEM);
 	if (result < 0)
 		return refuse(EPROTO, "--tls-cacert: no trusted certificate in %s: %s", cacert,
-			      gnutls_strerror(result));
+			      libgnutls.gnutls_strerror(result));
 	if (result == 0)
 		return refuse(EPROTO, "--tls-cacert: no certificate in %s", cacert);
 	if (!place->tls_cacrl && access(cacrl, R_OK) < 0)
 		return 0;
-	result = gnutls_certificate_set_x509_crl_file(credentials, cacrl, GNUTLS_X509_FMT_PEM);
+	result = libgnutls.gnutls_certificate_set_x509_crl_file(credentials, cacrl, GNUTLS_X509_FMT_PEM);
 	if (result < 0)
 		return refuse(EPROTO, "--tls-cacrl: no list of revoked certificates in %s: %s", cacrl,
-			      gnutls_strerror(result));
+			      libgnutls.gnutls_strerror(result));
 	return 0;
 }
 
 static int load_own(gnutls_certificate_credentials_t credentials, const struct peer_place *place)
 {
 	const char *cert = place->tls_cert ?: DEFAULT_CERT, *key = place->tls_key ?: DEFAULT_KEY;
-	int result = gnutls_certificate_set_x509_key_file(credentials, cert, key, GNUTLS_X509_FMT_PEM);
+	int result = libgnutls.gnutls_certificate_set_x509_key_file(credentials, cert, key, GNUTLS_X509_FMT_PEM);
 
 	if (result < 0)
 		return refuse(EPROTO,
 			      "TLS: the certificate %s (--tls-cert) with the key %s (--tls-key) can't be used: %s",
-			      cert, key, gnutls_strerror(result));
+			      cert, key, libgnutls.gnutls_strerror(result));
 	return 0;
 }
 
@@ -89,47 +89,50 @@ static int await_peer(const struct tls *tls, ssize_t result, bool sends)
 
 static int prepare_session(struct tls *tls, const struct peer_place *place, int fd, bool is_server)
 {
-	int result = gnutls_certificate_allocate_credentials(&tls->credentials);
+	int result;
 
+	TRY(libgnutls_load());
+	result = libgnutls.gnutls_certificate_allocate_credentials(&tls->credentials);
 	if (result < 0)
 		return fail_tls(result, "cannot make credentials");
 	TRY(load_trust(tls->credentials, place));
 	TRY(load_own(tls->credentials, place));
-	result = gnutls_init(&tls->session, is_server ? GNUTLS_SERVER : GNUTLS_CLIENT);
+	result = libgnutls.gnutls_init(&tls->session, is_server ? GNUTLS_SERVER : GNUTLS_CLIENT);
 	if (result == 0)
-		result = gnutls_set_default_priority(tls->session);
+		result = libgnutls.gnutls_set_default_priority(tls->session);
 	if (result == 0)
-		result = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
+		result = libgnutls.gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
 	if (result < 0)
 		return fail_tls(result, "cannot make a session");
 	if (is_server) {
-		gnutls_certificate_server_set_request(tls->session, GNUTLS_CERT_REQUIRE);
-		gnutls_certificate_send_x509_rdn_sequence(tls->session, 1); /* 1: send none */
+		libgnutls.gnutls_certificate_server_set_request(tls->session, GNUTLS_CERT_REQUIRE);
+		libgnutls.gnutls_certificate_send_x509_rdn_sequence(tls->session, 1); /* 1: send none */
 	}
-	gnutls_session_set_verify_cert(tls->session, place->tls_no_cn_verify ? NULL : place->address, 0);
+	libgnutls.gnutls_session_set_verify_cert(tls->session, place->tls_no_cn_verify ? NULL : place->address, 0);
 	tls->fd = fd;
 	tls->grace = place->grace;
-	gnutls_transport_set_int(tls->session, fd);
-	gnutls_transport_set_push_function(tls->session, push_bytes);
-	gnutls_transport_set_pull_function(tls->session, pull_bytes);
+	libgnutls.gnutls_transport_set_int2(tls->session, fd, fd);
+	libgnutls.gnutls_transport_set_push_function(tls->session, push_bytes);
+	libgnutls.gnutls_transport_set_pull_function(tls->session, pull_bytes);
 	return 0;
 }
 
 /* Why the handshake failed, with what is wrong with the other's certificate if that is it. */
 static int fail_handshake(const struct tls *tls, int result)
 {
-	unsigned status = gnutls_session_get_verify_cert_status(tls->session);
+	unsigned status = libgnutls.gnutls_session_get_verify_cert_status(tls->session);
 	gnutls_datum_t text = { 0 };
 	int error;
 
 	if (result == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return refuse(EPROTO, "TLS: the other end breaks off the handshake: %s",
-			      gnutls_alert_get_name(gnutls_alert_get(tls->session)) ?: "unknown alert");
+			      libgnutls.gnutls_alert_get_name(libgnutls.gnutls_alert_get(tls->session))
+				      ?: "unknown alert");
 	if (result != GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR ||
-	    gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
+	    libgnutls.gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
 		return fail_tls(result, "the handshake failed");
 	error = refuse(EPROTO, "TLS: the certificate of the other end is refused: %s", text.data);
-	gnutls_free(text.data);
+	(*libgnutls.gnutls_free)(text.data);
 	return error;
 }
 
@@ -139,15 +142,16 @@ int tls_open(const struct peer_place *place, int fd, bool is_server, struct tls 
 	int result;
 
 	TRY(prepare_session(tls, place, fd, is_server));
-	while ((result = gnutls_handshake(tls->session)) < 0 && !gnutls_error_is_fatal(result))
-		TRY(await_peer(tls, result, gnutls_record_get_direction(tls->session)));
+	while ((result = libgnutls.gnutls_handshake(tls->session)) < 0 && !libgnutls.gnutls_error_is_fatal(result))
+		TRY(await_peer(tls, result, libgnutls.gnutls_record_get_direction(tls->session)));
 	if (result < 0) {
 		int error = fail_handshake(tls, result);
 
-		(void)gnutls_alert_send_appropriate(tls->session, result);
+		(void)libgnutls.gnutls_alert_send_appropriate(tls->session, result);
 		return error;
 	}
-	log_info("TLS: connected by %s", gnutls_protocol_get_name(gnutls_protocol_get_version(tls->session)));
+	log_info("TLS: connected by %s",
+		 libgnutls.gnutls_protocol_get_name(libgnutls.gnutls_protocol_get_version(tls->session)));
 	*ret = TAKE_PTR(tls);
 	return 0;
 }
@@ -156,7 +160,8 @@ ssize_t tls_send(struct tls *tls, const void *from, size_t size)
 {
 	ssize_t done;
 
-	while ((done = gnutls_record_send(tls->session, from, size)) == GNUTLS_E_INTERRUPTED || done == GNUTLS_E_AGAIN)
+	while ((done = libgnutls.gnutls_record_send(tls->session, from, size)) == GNUTLS_E_INTERRUPTED ||
+	       done == GNUTLS_E_AGAIN)
 		TRY(await_peer(tls, done, true));
 	return done < 0 ? fail_tls((int)done, "cannot send") : done;
 }
@@ -165,7 +170,8 @@ ssize_t tls_receive(struct tls *tls, void *to, size_t size)
 {
 	ssize_t done;
 
-	while ((done = gnutls_record_recv(tls->session, to, size)) < 0 && !gnutls_error_is_fatal((int)done))
+	while ((done = libgnutls.gnutls_record_recv(tls->session, to, size)) < 0 &&
+	       !libgnutls.gnutls_error_is_fatal((int)done))
 		TRY(await_peer(tls, done, false));
 	/* Cut off without a farewell: for what we carry, the messages say where the end is. */
 	if (done == GNUTLS_E_PREMATURE_TERMINATION)
@@ -175,14 +181,15 @@ ssize_t tls_receive(struct tls *tls, void *to, size_t size)
 
 bool tls_has_bytes(const struct tls *tls)
 {
-	return gnutls_record_check_pending(tls->session) > 0;
+	return libgnutls.gnutls_record_check_pending(tls->session) > 0;
 }
 
 int tls_finish(struct tls *tls)
 {
 	int result;
 
-	while ((result = gnutls_bye(tls->session, GNUTLS_SHUT_WR)) == GNUTLS_E_INTERRUPTED || result == GNUTLS_E_AGAIN)
+	while ((result = libgnutls.gnutls_bye(tls->session, GNUTLS_SHUT_WR)) == GNUTLS_E_INTERRUPTED ||
+	       result == GNUTLS_E_AGAIN)
 		TRY(await_peer(tls, result, true));
 	return result < 0 ? fail_tls(result, "cannot say farewell") : 0;
 }
@@ -194,9 +201,9 @@ void tls_close(struct tls **ref)
 	if (!tls)
 		return;
 	if (tls->session)
-		gnutls_deinit(tls->session);
+		libgnutls.gnutls_deinit(tls->session);
 	if (tls->credentials)
-		gnutls_certificate_free_credentials(tls->credentials);
+		libgnutls.gnutls_certificate_free_credentials(tls->credentials);
 	free(tls);
 	*ref = NULL;
 }

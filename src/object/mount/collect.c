@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/mount/core.h"
+#include "object/mount/libarchive.h"
 #include "object/namespace/namespace.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"
@@ -295,6 +296,7 @@ int mount_dump_collect(struct dump *d, struct namespace *ns)
 	if (proc < 0)
 		return fail_errno("opening /proc");
 	if (!dump_mounts(d)) {
+		TRY(libarchive_load());
 		state_make(d->states, &mount_state);
 		TRY(read_own_mounts(d, dump_mounts(d)));
 	}

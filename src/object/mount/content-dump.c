@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is in a file system of memory: tmpfs-dev-DEV.tar.gz.img, an archive as tar(1) makes it. */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +12,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/mount/core.h"
+#include "object/mount/libarchive.h"
 #include "session/ids.h"
 
 #define CHUNK (1u << 20)
@@ -29,10 +28,10 @@ struct saving {
 
 static int fail_archive(const struct saving *saving, const char *name)
 {
-	int error = archive_errno(saving->archive);
+	int error = libarchive.archive_errno(saving->archive);
 
 	return fail(error > 0 ? error : EIO, "archive of its files, %s: %s", name,
-		    archive_error_string(saving->archive));
+		    libarchive.archive_error_string(saving->archive));
 }
 
 /* By a descriptor if there is one: /proc/self/fd, which reaches those that cannot be opened and links too, is slow. */
@@ -51,7 +50,7 @@ static int add_attributes(struct archive_entry *entry, int fd, int dir, const ch
 
 		if (length < 0)
 			return fail_errno("reading the extended attribute %s of %s", key, name);
-		archive_entry_xattr_add_entry(entry, key, value, (size_t)length);
+		libarchive.archive_entry_xattr_add_entry(entry, key, value, (size_t)length);
 	}
 	return 0;
 }
@@ -70,10 +69,10 @@ static void add_extents(struct archive_entry *entry, int fd, off_t size)
 			break;
 		end = lseek(fd, data, SEEK_HOLE);
 		at = end < 0 || end > size ? size : end;
-		archive_entry_sparse_add_entry(entry, data, at - data);
+		libarchive.archive_entry_sparse_add_entry(entry, data, at - data);
 	}
-	if (archive_entry_sparse_count(entry) == 0)
-		archive_entry_sparse_add_entry(entry, size, 0);
+	if (libarchive.archive_entry_sparse_count(entry) == 0)
+		libarchive.archive_entry_sparse_add_entry(entry, size, 0);
 }
 
 static int save_data(struct saving *saving, const char *name, int fd, off_t size)
@@ -85,7 +84,7 @@ static int save_data(struct saving *saving, const char *name, int fd, off_t size
 			return fail_errno("reading %s", name);
 		if (n == 0)
 			return refuse(EIO, "%s has become shorter while it was saved", name);
-		if (archive_write_data(saving->archive, saving->chunk, (size_t)n) < 0)
+		if (libarchive.archive_write_data(saving->archive, saving->chunk, (size_t)n) < 0)
 			return fail_archive(saving, name);
 		at += n;
 	}
@@ -97,7 +96,7 @@ static void add_inode(struct archive_entry *entry, ino_t inode)
 	char text[24];
 	int size = snprintf(text, sizeof(text), "%llu", (unsigned long long)inode);
 
-	archive_entry_xattr_add_entry(entry, INODE_KEY, text, (size_t)size);
+	libarchive.archive_entry_xattr_add_entry(entry, INODE_KEY, text, (size_t)size);
 }
 
 static int add_target(struct archive_entry *entry, int dir, const char *leaf)
@@ -108,7 +107,7 @@ static int add_target(struct archive_entry *entry, int dir, const char *leaf)
 	if (size < 0)
 		return fail_errno("reading the link %s", leaf);
 	target[size] = 0;
-	archive_entry_copy_symlink(entry, target);
+	libarchive.archive_entry_copy_symlink(entry, target);
 	return 0;
 }
 
@@ -127,8 +126,8 @@ static int describe_content(struct archive_entry *entry, int fd, int dir, const 
 /* As the tree sees it. */
 static void set_owner(const struct dump *d, struct archive_entry *entry, const struct stat *st)
 {
-	archive_entry_set_uid(entry, dump_inner_uid(d, st->st_uid));
-	archive_entry_set_gid(entry, dump_inner_gid(d, st->st_gid));
+	libarchive.archive_entry_set_uid(entry, dump_inner_uid(d, st->st_uid));
+	libarchive.archive_entry_set_gid(entry, dump_inner_gid(d, st->st_gid));
 }
 
 static int save_one(struct saving *saving, int dir, const char *leaf, const char *name, const struct stat *st)
@@ -145,20 +144,20 @@ static int save_one(struct saving *saving, int dir, const char *leaf, const char
 		if (fd < 0)
 			return fail_errno("opening %s", name);
 	}
-	entry = archive_entry_new2(saving->archive);
-	archive_entry_copy_stat(entry, st);
+	entry = libarchive.archive_entry_new2(saving->archive);
+	libarchive.archive_entry_copy_stat(entry, st);
 	set_owner(saving->d, entry, st);
-	archive_entry_copy_pathname(entry, name);
+	libarchive.archive_entry_copy_pathname(entry, name);
 	if (first) {
 		table_set(saving->links, st->st_ino, (char *)first);
-		archive_entry_copy_hardlink(entry, first);
-		archive_entry_unset_size(entry);
+		libarchive.archive_entry_copy_hardlink(entry, first);
+		libarchive.archive_entry_unset_size(entry);
 	} else {
 		error = describe_content(entry, fd, dir, leaf, st);
 	}
-	if (error == 0 && archive_write_header(saving->archive, entry) < ARCHIVE_WARN)
+	if (error == 0 && libarchive.archive_write_header(saving->archive, entry) < ARCHIVE_WARN)
 		error = fail_archive(saving, name);
-	archive_entry_free(entry);
+	libarchive.archive_entry_free(entry);
 	return error == 0 && fd >= 0 ? save_data(saving, name, fd, st->st_size) : error;
 }
 
@@ -205,18 +204,18 @@ static int begin_archive(const struct saving *saving, int fd)
 {
 	struct archive *archive = saving->archive;
 
-	if (archive_write_add_filter_gzip(archive) < ARCHIVE_OK ||
-	    archive_write_set_filter_option(archive, "gzip", "compression-level", "1") < ARCHIVE_WARN ||
-	    archive_write_set_format_pax(archive) < ARCHIVE_OK ||
-	    archive_write_set_bytes_in_last_block(archive, 1) < ARCHIVE_OK ||
-	    archive_write_open_fd(archive, fd) < ARCHIVE_OK)
+	if (libarchive.archive_write_add_filter_gzip(archive) < ARCHIVE_OK ||
+	    libarchive.archive_write_set_filter_option(archive, "gzip", "compression-level", "1") < ARCHIVE_WARN ||
+	    libarchive.archive_write_set_format_pax(archive) < ARCHIVE_OK ||
+	    libarchive.archive_write_set_bytes_in_last_block(archive, 1) < ARCHIVE_OK ||
+	    libarchive.archive_write_open_fd(archive, fd) < ARCHIVE_OK)
 		return fail_archive(saving, ".");
 	return 0;
 }
 
 static int end_archive(const struct saving *saving)
 {
-	return archive_write_close(saving->archive) < ARCHIVE_OK ? fail_archive(saving, ".") : 0;
+	return libarchive.archive_write_close(saving->archive) < ARCHIVE_OK ? fail_archive(saving, ".") : 0;
 }
 
 static int save_all(struct saving *saving, int fd, int root)
@@ -241,11 +240,11 @@ int content_dump(struct dump *d, int root, uint32_t dev)
 	TRY(image_create(d->store, &image, IMAGE_TMPFS_DEV, dev));
 	fd = image_fd(image);
 	TRY(fd);
-	saving.archive = archive_write_new();
+	saving.archive = libarchive.archive_write_new();
 	saving.links = table_create();
 	saving.chunk = xmalloc(CHUNK);
 	error = save_all(&saving, fd, dir);
-	archive_write_free(saving.archive);
+	libarchive.archive_write_free(saving.archive);
 	table_destroy(&saving.links);
 	free(saving.chunk);
 	TRY(error);
@@ -261,16 +260,16 @@ static int save_removed(struct saving *saving, int image, int fd)
 	TRY(begin_archive(saving, image));
 	if (fstat(fd, &st) < 0)
 		return fail_errno("looking at it");
-	entry = archive_entry_new2(saving->archive);
-	archive_entry_copy_stat(entry, &st);
+	entry = libarchive.archive_entry_new2(saving->archive);
+	libarchive.archive_entry_copy_stat(entry, &st);
 	set_owner(saving->d, entry, &st);
-	archive_entry_copy_pathname(entry, S_ISDIR(st.st_mode) ? "removed/" : "removed");
+	libarchive.archive_entry_copy_pathname(entry, S_ISDIR(st.st_mode) ? "removed/" : "removed");
 	error = add_attributes(entry, fd, -1, "it");
 	if (S_ISREG(st.st_mode) && st.st_blocks * 512 < st.st_size)
 		add_extents(entry, fd, st.st_size);
-	if (error == 0 && archive_write_header(saving->archive, entry) < ARCHIVE_WARN)
+	if (error == 0 && libarchive.archive_write_header(saving->archive, entry) < ARCHIVE_WARN)
 		error = fail_archive(saving, "it");
-	archive_entry_free(entry);
+	libarchive.archive_entry_free(entry);
 	TRY(error);
 	if (S_ISREG(st.st_mode))
 		TRY(save_data(saving, "it", fd, st.st_size));
@@ -286,10 +285,10 @@ int content_dump_removed(struct dump *d, int fd, uint32_t mnt_id)
 	TRY(image_create(d->store, &image, IMAGE_REMOVED_MOUNT, mnt_id));
 	to = image_fd(image);
 	TRY(to);
-	saving.archive = archive_write_new();
+	saving.archive = libarchive.archive_write_new();
 	saving.chunk = xmalloc(CHUNK);
 	error = save_removed(&saving, to, fd);
-	archive_write_free(saving.archive);
+	libarchive.archive_write_free(saving.archive);
 	free(saving.chunk);
 	TRY(error);
 	return image_finish(&image);

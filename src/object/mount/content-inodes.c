@@ -4,8 +4,6 @@
  * so all nodes are made in the order of their numbers, in its root directory and with fillers for what is missing
  * between them; each gets its name later.
  */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +16,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/mount/core.h"
+#include "object/mount/libarchive.h"
 
 #define FILLERS_MAX (1u << 20) /* some seconds */
 #define FILLER	    ".criu-filler"
@@ -36,8 +35,8 @@ uint64_t inodes_find(struct archive_entry *entry)
 	size_t size;
 	char text[24] = "";
 
-	archive_entry_xattr_reset(entry);
-	while (archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
+	libarchive.archive_entry_xattr_reset(entry);
+	while (libarchive.archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
 		if (strcmp(key, INODE_KEY) == 0 && size < sizeof(text))
 			memcpy(text, value, size);
 	return strtoull(text, NULL, 10);
@@ -45,15 +44,15 @@ uint64_t inodes_find(struct archive_entry *entry)
 
 void inodes_add(struct inode_list *list, struct pool *pool, struct archive_entry *entry)
 {
-	uint64_t inode = archive_entry_hardlink(entry) ? 0 : inodes_find(entry);
-	const char *target = archive_entry_symlink(entry);
+	uint64_t inode = libarchive.archive_entry_hardlink(entry) ? 0 : inodes_find(entry);
+	const char *target = libarchive.archive_entry_symlink(entry);
 	struct inode_node *node;
 
 	if (!inode)
 		return;
 	node = pool_new(pool, struct inode_node);
-	*node = (struct inode_node){ inode, archive_entry_filetype(entry), archive_entry_rdev(entry),
-				     target ? pool_string(pool, target) : NULL };
+	*node = (struct inode_node){ inode, libarchive.archive_entry_filetype(entry),
+				     libarchive.archive_entry_rdev(entry), target ? pool_string(pool, target) : NULL };
 	*vector_push(&list->nodes) = node;
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Fills a new file system of memory from tmpfs-dev-DEV.tar.gz.img. Nothing is made outside of it, whatever the archive
  * says. */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,6 +15,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "object/mount/core.h"
+#include "object/mount/libarchive.h"
 #include "session/ids.h"
 
 /* A directory is done last: making its files changes its times, and it may be closed to writers. */
@@ -45,7 +44,8 @@ struct filling {
 
 static int fail_archive(const struct filling *filling)
 {
-	return refuse(EBADMSG, "the archive of its files is damaged: %s", archive_error_string(filling->archive));
+	return refuse(EBADMSG, "the archive of its files is damaged: %s",
+		      libarchive.archive_error_string(filling->archive));
 }
 
 /* The directory of a name; no link is followed on the way. leaf is the rest, "." for the root itself. */
@@ -75,8 +75,8 @@ static int set_attributes(struct archive_entry *entry, int dir, const char *leaf
 	size_t size;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, leaf);
-	archive_entry_xattr_reset(entry);
-	while (archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
+	libarchive.archive_entry_xattr_reset(entry);
+	while (libarchive.archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
 		if (strcmp(key, INODE_KEY) != 0 && lsetxattr(path, key, value, size, 0) < 0)
 			return fail_errno("setting the extended attribute %s of %s", key, leaf);
 	return 0;
@@ -89,7 +89,7 @@ static int write_data(struct filling *filling, int fd, off_t size)
 	int64_t at;
 	int more;
 
-	while ((more = archive_read_data_block(filling->archive, &data, &n, &at)) == ARCHIVE_OK)
+	while ((more = libarchive.archive_read_data_block(filling->archive, &data, &n, &at)) == ARCHIVE_OK)
 		if (n && pwrite(fd, data, n, at) != (ssize_t)n)
 			return fail_errno("writing a file (is there room enough?)");
 	if (more != ARCHIVE_EOF)
@@ -105,7 +105,7 @@ static int make_file(struct filling *filling, struct archive_entry *entry, int d
 
 	if (fd < 0)
 		return fail_errno("making %s", leaf);
-	return write_data(filling, fd, archive_entry_size(entry));
+	return write_data(filling, fd, libarchive.archive_entry_size(entry));
 }
 
 static int make_link(struct filling *filling, const char *first, int dir, const char *leaf)
@@ -134,7 +134,7 @@ static int make_directory(int dir, const char *leaf)
 
 static int make_one(struct filling *filling, struct archive_entry *entry, int dir, const char *leaf)
 {
-	mode_t type = archive_entry_filetype(entry);
+	mode_t type = libarchive.archive_entry_filetype(entry);
 
 	if (type != AE_IFREG && inodes_take(&filling->inodes, filling->root, entry, dir, leaf) == 0)
 		return 0;
@@ -144,13 +144,15 @@ static int make_one(struct filling *filling, struct archive_entry *entry, int di
 	case AE_IFREG:
 		return make_file(filling, entry, dir, leaf);
 	case AE_IFLNK:
-		return symlinkat(archive_entry_symlink(entry), dir, leaf) < 0 ? fail_errno("making the link %s", leaf)
-									      : 0;
+		return symlinkat(libarchive.archive_entry_symlink(entry), dir, leaf) < 0
+			       ? fail_errno("making the link %s", leaf)
+			       : 0;
 	case AE_IFCHR:
 	case AE_IFBLK:
 	case AE_IFIFO:
-		return mknodat(dir, leaf, type | 0600, archive_entry_rdev(entry)) < 0 ? fail_errno("making %s", leaf)
-										      : 0;
+		return mknodat(dir, leaf, type | 0600, libarchive.archive_entry_rdev(entry)) < 0
+			       ? fail_errno("making %s", leaf)
+			       : 0;
 	default:
 		return refuse(EBADMSG, "the archive has a file %s of a kind 0%o", leaf, type);
 	}
@@ -159,17 +161,20 @@ static int make_one(struct filling *filling, struct archive_entry *entry, int di
 static int set_owner(struct filling *filling, struct archive_entry *entry, int dir, const char *leaf)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
-				     { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
-	mode_t type = archive_entry_filetype(entry), mode = archive_entry_perm(entry);
+				     { libarchive.archive_entry_mtime(entry),
+				       libarchive.archive_entry_mtime_nsec(entry) } };
+	mode_t type = libarchive.archive_entry_filetype(entry), mode = libarchive.archive_entry_perm(entry);
 
-	if (archive_entry_atime_is_set(entry))
-		times[0] = (struct timespec){ archive_entry_atime(entry), archive_entry_atime_nsec(entry) };
-	if (fchownat(dir, leaf, restore_outer_uid(filling->r, (uint32_t)archive_entry_uid(entry)),
-		     restore_outer_gid(filling->r, (uint32_t)archive_entry_gid(entry)), AT_SYMLINK_NOFOLLOW) < 0)
+	if (libarchive.archive_entry_atime_is_set(entry))
+		times[0] = (struct timespec){ libarchive.archive_entry_atime(entry),
+					      libarchive.archive_entry_atime_nsec(entry) };
+	if (fchownat(dir, leaf, restore_outer_uid(filling->r, (uint32_t)libarchive.archive_entry_uid(entry)),
+		     restore_outer_gid(filling->r, (uint32_t)libarchive.archive_entry_gid(entry)),
+		     AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_errno("setting the owner of %s", leaf);
 	TRY(set_attributes(entry, dir, leaf));
 	if (type == AE_IFDIR) {
-		const char *name = pool_string(filling->pool, archive_entry_pathname(entry));
+		const char *name = pool_string(filling->pool, libarchive.archive_entry_pathname(entry));
 
 		*vector_push(&filling->folders) = (struct folder){ name, mode, { times[0], times[1] } };
 		return 0;
@@ -181,13 +186,13 @@ static int set_owner(struct filling *filling, struct archive_entry *entry, int d
 
 static int take_entry(struct filling *filling, struct archive_entry *entry)
 {
-	const char *name = archive_entry_pathname(entry);
+	const char *name = libarchive.archive_entry_pathname(entry);
 	char leaf[NAME_MAX + 1];
 	AUTO_CLOSE int dir = name ? open_parent(filling, name, leaf) : fail_archive(filling);
 
 	TRY(dir);
-	if (archive_entry_hardlink(entry))
-		return make_link(filling, archive_entry_hardlink(entry), dir, leaf);
+	if (libarchive.archive_entry_hardlink(entry))
+		return make_link(filling, libarchive.archive_entry_hardlink(entry), dir, leaf);
 	TRY(make_one(filling, entry, dir, leaf));
 	return set_owner(filling, entry, dir, leaf);
 }
@@ -224,21 +229,21 @@ static int read_archive(struct filling *filling, int fd,
 
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return fail_errno("reading the archive of its files");
-	filling->archive = archive_read_new();
+	filling->archive = libarchive.archive_read_new();
 	/* More than we make ourselves: also what other programs made. */
-	archive_read_support_filter_all(filling->archive);
-	archive_read_support_format_tar(filling->archive);
-	if (archive_read_open_fd(filling->archive, fd, 1 << 16) < ARCHIVE_OK)
+	libarchive.archive_read_support_filter_all(filling->archive);
+	libarchive.archive_read_support_format_tar(filling->archive);
+	if (libarchive.archive_read_open_fd(filling->archive, fd, 1 << 16) < ARCHIVE_OK)
 		error = fail_archive(filling);
-	more = error < 0 ? ARCHIVE_EOF : archive_read_next_header(filling->archive, &entry);
+	more = error < 0 ? ARCHIVE_EOF : libarchive.archive_read_next_header(filling->archive, &entry);
 	while (error == 0 && (more == ARCHIVE_OK || more == ARCHIVE_WARN)) {
 		error = take(filling, entry);
 		if (error == 0)
-			more = archive_read_next_header(filling->archive, &entry);
+			more = libarchive.archive_read_next_header(filling->archive, &entry);
 	}
 	if (error == 0 && more != ARCHIVE_EOF)
 		error = fail_archive(filling);
-	archive_read_free(filling->archive);
+	libarchive.archive_read_free(filling->archive);
 	filling->archive = NULL;
 	return error;
 }
@@ -294,19 +299,20 @@ int content_restore(struct restore *r, int root, const struct mount *mount)
 static int set_removed(const struct filling *filling, struct archive_entry *entry, int fd)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
-				     { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
+				     { libarchive.archive_entry_mtime(entry),
+				       libarchive.archive_entry_mtime_nsec(entry) } };
 	const char *key;
 	const void *value;
 	size_t size;
 
-	if (fchown(fd, restore_outer_uid(filling->r, (uint32_t)archive_entry_uid(entry)),
-		   restore_outer_gid(filling->r, (uint32_t)archive_entry_gid(entry))) < 0)
+	if (fchown(fd, restore_outer_uid(filling->r, (uint32_t)libarchive.archive_entry_uid(entry)),
+		   restore_outer_gid(filling->r, (uint32_t)libarchive.archive_entry_gid(entry))) < 0)
 		return fail_errno("setting the owner of what had been removed");
-	archive_entry_xattr_reset(entry);
-	while (archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
+	libarchive.archive_entry_xattr_reset(entry);
+	while (libarchive.archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
 		if (fsetxattr(fd, key, value, size, 0) < 0)
 			return fail_errno("setting the extended attribute %s of what had been removed", key);
-	if (fchmod(fd, archive_entry_perm(entry)) < 0 || futimens(fd, times) < 0)
+	if (fchmod(fd, libarchive.archive_entry_perm(entry)) < 0 || futimens(fd, times) < 0)
 		return fail_errno("setting mode and times of what had been removed");
 	return 0;
 }
@@ -314,14 +320,14 @@ static int set_removed(const struct filling *filling, struct archive_entry *entr
 static int take_removed(struct filling *filling, struct archive_entry *entry)
 {
 	struct removed_one *removed = filling->removed;
-	mode_t type = archive_entry_filetype(entry);
+	mode_t type = libarchive.archive_entry_filetype(entry);
 
 	if (removed->fd >= 0 || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFIFO))
 		return refuse(EBADMSG, "the archive of what was removed has more than one file or directory");
 	removed->fd = removed->make(removed->arg, type);
 	TRY(removed->fd);
 	if (type == AE_IFREG)
-		TRY(write_data(filling, removed->fd, archive_entry_size(entry)));
+		TRY(write_data(filling, removed->fd, libarchive.archive_entry_size(entry)));
 	return set_removed(filling, entry, removed->fd);
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "object/mount/core.h"
+#include "object/mount/libarchive.h"
 #include "object/namespace/namespace.h"
 #include "session/needs.h"
 
@@ -90,8 +91,10 @@ int mount_restore_load(struct restore *r, struct namespace *ns)
 {
 	struct mount_space *space;
 
-	if (!restore_mounts(r))
+	if (!restore_mounts(r)) {
+		TRY(libarchive_load()); /* from our own mounts, before there are others */
 		state_make(r->states, &mount_state);
+	}
 	space = ns->data = space_add(restore_mounts(r), r->pool, ns->id);
 	space->namespace = ns;
 	TRY(read_image(r, space));

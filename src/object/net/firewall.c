@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* nftables and iptables of a network namespace. */
+#include "kern/net/libnftables.h"
 #include "object/net/firewall.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <nftables/libnftables.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,29 +99,28 @@ void net_firewall_drop_locks(char *text)
 static void free_context(struct nft_ctx **ctx)
 {
 	if (*ctx)
-		nft_ctx_free(*ctx);
+		libnftables.nft_ctx_free(*ctx);
 }
 
-static struct nft_ctx *open_context(void)
+static int open_context(struct nft_ctx **ret)
 {
-	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-
-	if (ctx) {
-		nft_ctx_buffer_error(ctx);
-		nft_ctx_buffer_output(ctx);
-	}
-	return ctx;
+	TRY(libnftables_load());
+	*ret = libnftables.nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!*ret)
+		return fail(ENOMEM, "cannot start libnftables");
+	libnftables.nft_ctx_buffer_error(*ret);
+	libnftables.nft_ctx_buffer_output(*ret);
+	return 0;
 }
 
 /* Text for the caller to free. Empty if the kernel has no nftables. */
 static int list_rules(char **ret)
 {
-	AUTO(free_context) struct nft_ctx *ctx = open_context();
+	AUTO(free_context) struct nft_ctx *ctx = NULL;
 
-	if (!ctx)
-		return fail(ENOMEM, "cannot start libnftables");
-	if (nft_run_cmd_from_buffer(ctx, "list ruleset")) {
-		const char *text = nft_ctx_get_error_buffer(ctx);
+	TRY(open_context(&ctx));
+	if (libnftables.nft_run_cmd_from_buffer(ctx, "list ruleset")) {
+		const char *text = libnftables.nft_ctx_get_error_buffer(ctx);
 
 		if (strstr(text, "Operation not supported") || strstr(text, "Protocol not supported")) {
 			*ret = xstrdup("");
@@ -129,7 +128,7 @@ static int list_rules(char **ret)
 		}
 		return refuse(EIO, "cannot list the nftables rules: %s", text);
 	}
-	*ret = xstrdup(nft_ctx_get_output_buffer(ctx));
+	*ret = xstrdup(libnftables.nft_ctx_get_output_buffer(ctx));
 	net_firewall_drop_locks(*ret);
 	return 0;
 }
@@ -147,12 +146,12 @@ static int check_rules(const char *text)
 
 static int load_rules(const char *text)
 {
-	AUTO(free_context) struct nft_ctx *ctx = open_context();
+	AUTO(free_context) struct nft_ctx *ctx = NULL;
 
-	if (!ctx)
-		return fail(ENOMEM, "cannot start libnftables");
-	if (nft_run_cmd_from_buffer(ctx, text))
-		return refuse(EIO, "nftables does not take its rules back: %s", nft_ctx_get_error_buffer(ctx));
+	TRY(open_context(&ctx));
+	if (libnftables.nft_run_cmd_from_buffer(ctx, text))
+		return refuse(EIO, "nftables does not take its rules back: %s",
+			      libnftables.nft_ctx_get_error_buffer(ctx));
 	return 0;
 }
 
@@ -279,18 +278,24 @@ static int load_text(struct restore *r, enum image_id which, uint32_t id, char *
 	return 0;
 }
 
+static bool has_rules(const char *text)
+{
+	return text && text[strspn(text, " \t\n")];
+}
+
 int net_firewall_load(struct restore *r, uint32_t id, struct net_rules *to)
 {
 	TRY(load_text(r, IMAGE_IPTABLES, id, &to->iptables));
 	TRY(load_text(r, IMAGE_IP6TABLES, id, &to->ip6tables));
-	return load_text(r, IMAGE_NFTABLES, id, &to->nftables);
+	TRY(load_text(r, IMAGE_NFTABLES, id, &to->nftables));
+	return has_rules(to->nftables) ? libnftables_load() : 0;
 }
 
 int net_firewall_restore(const struct net_rules *rules)
 {
 	TRY(restore_legacy(&legacies[0], rules->iptables));
 	TRY(restore_legacy(&legacies[1], rules->ip6tables));
-	if (rules->nftables && rules->nftables[strspn(rules->nftables, " \t\n")])
+	if (has_rules(rules->nftables))
 		TRY(load_rules(rules->nftables));
 	return 0;
 }

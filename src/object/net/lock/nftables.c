@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Rules of the network lock in nftables, through its library. */
 #include <errno.h>
-#include <nftables/libnftables.h>
 #include <soccr.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "kern/net/libnftables.h"
 #include "object/net/lock/lock.h"
 
 /* Elements are added in pieces: the library builds one netlink batch of each command. */
@@ -16,20 +16,21 @@
 
 static int run_nftables(struct nft_ctx *ctx, const struct buffer *commands, bool quietly)
 {
-	if (!nft_run_cmd_from_buffer(ctx, commands->data))
+	if (!libnftables.nft_run_cmd_from_buffer(ctx, commands->data))
 		return 0;
 	if (!quietly)
-		log_error("nftables: %s", nft_ctx_get_error_buffer(ctx));
+		log_error("nftables: %s", libnftables.nft_ctx_get_error_buffer(ctx));
 	return -EIO;
 }
 
 static int open_context(struct nft_ctx **ctx)
 {
-	*ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	TRY(libnftables_load());
+	*ctx = libnftables.nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!*ctx)
 		return fail(ENOMEM, "cannot start libnftables");
-	nft_ctx_buffer_error(*ctx);
-	nft_ctx_buffer_output(*ctx);
+	libnftables.nft_ctx_buffer_error(*ctx);
+	libnftables.nft_ctx_buffer_output(*ctx);
 	return 0;
 }
 
@@ -169,6 +170,6 @@ int nftables_unlock(struct nft_ctx **ctx, const char *owned, const char *table)
 void nftables_done(struct nft_ctx **ctx)
 {
 	if (*ctx)
-		nft_ctx_free(*ctx);
+		libnftables.nft_ctx_free(*ctx);
 	*ctx = NULL;
 }

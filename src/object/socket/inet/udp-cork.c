@@ -12,7 +12,6 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
-#include <nftables/libnftables.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "kern/net/libnftables.h"
 #include "object/socket/inet/inet.h"
 #include "object/socket/option-numbers.h"
 
@@ -89,26 +89,27 @@ static int open_log(int *ret_group)
 static void close_nft(struct nft_ctx **nft)
 {
 	if (*nft)
-		nft_ctx_free(*nft);
+		libnftables.nft_ctx_free(*nft);
 	*nft = NULL;
 }
 
 /* The table goes with the context: criu owns it. */
 static struct nft_ctx *divert_packets(int group, const InetSkEntry *entry)
 {
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	struct nft_ctx *nft;
 	char rules[512];
 
 	snprintf(rules, sizeof(rules),
 		 "table inet CRIU-cork-%d { flags owner; chain output { type filter hook output priority -450; "
 		 "%s sport %u log group %d queue-threshold 1 snaplen 65535 drop; }; }\n",
 		 getpid(), entry->proto == IPPROTO_UDP ? "udp" : "udplite", entry->src_port, group);
+	nft = libnftables_load() < 0 ? NULL : libnftables.nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!nft)
 		return NULL;
-	nft_ctx_buffer_error(nft);
-	if (!nft_run_cmd_from_buffer(nft, rules))
+	libnftables.nft_ctx_buffer_error(nft);
+	if (!libnftables.nft_run_cmd_from_buffer(nft, rules))
 		return nft;
-	log_debug("nftables: %s", nft_ctx_get_error_buffer(nft));
+	log_debug("nftables: %s", libnftables.nft_ctx_get_error_buffer(nft));
 	close_nft(&nft);
 	return NULL;
 }

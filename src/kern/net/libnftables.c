@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The functions of libnftables, which is loaded when rules are read or set. */
+#include "kern/net/libnftables.h"
+
+#define LIBRARY_TABLE libnftables
+
+struct libnftables libnftables;
+
+int libnftables_load(void)
+{
+	static const struct loaded_symbol symbols[] = { LIBNFTABLES(LIBRARY_SYMBOL) };
+
+	return symbols_load("libnftables.so.1", symbols, sizeof(symbols) / sizeof(*symbols));
+}
