@@ -130,7 +130,8 @@ static void keep_ranges(struct dump *d, range_list *list, size_t *n, Userfaultfd
 {
 	UserfaultfdRange **joined = pool_array(d->pool, UserfaultfdRange *, *n + list->n + 1);
 
-	memcpy(joined, *all, *n * sizeof(*joined));
+	if (*n)
+		memcpy(joined, *all, *n * sizeof(*joined));
 	if (list->n)
 		memcpy(joined + *n, list->items, list->n * sizeof(*joined));
 	*n += list->n;
