@@ -91,10 +91,16 @@ def foreign_memory(room):
     return found
 
 
+def described(room):
+    """The processes of the room: number, name, parent, and the system call in which each is."""
+    return [(pid, (room.proc / str(pid) / 'stat').read_text().split(' ', 4)[1:4], (room.proc / str(pid) / 'syscall').read_text().split()[0])
+            for pid in room.pids()]
+
+
 def check_alive(run, when):
     """The tree runs and computes, nothing of criu is left. Returns after how many seconds it did."""
     start = time.monotonic()
-    wait_until(lambda: set(map(str, run.room.pids())) == set(run.before), 5, lambda: f'{when}: {run.room.pids()}: {run.told()}')
+    wait_until(lambda: set(map(str, run.room.pids())) == set(run.before), 5, lambda: f'{when}: {described(run.room)}: {run.told()}')
     for pid in run.before:
         folder = run.room.proc / pid
         if run.before[pid].get('state') not in ('Z', 'T'):

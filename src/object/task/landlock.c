@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 #include <linux/kcmp.h>
 #include <sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -74,6 +75,7 @@ struct person {
 	int pids, users;     /* namespaces to enter, or -1 */
 	const char *profile; /* of AppArmor: who has another one may not look at it either; NULL: ours */
 	int to_us;
+	pid_t parent; /* we */
 };
 
 static bool is_known_here(void)
@@ -110,8 +112,9 @@ static _Noreturn void run_witness(const struct person *person, int ready)
 	(void)!write(ready, &word, 1);
 	if (!word)
 		_exit(1);
-	for (;;)
-		pause();
+	/* Its parent may have died before it asked for a signal: then the pipe has hung up. */
+	(void)poll(&(struct pollfd){ .fd = ready }, 1, -1);
+	_exit(0);
 }
 
 /* Tells us the pid of the witness, and 0 if it may not look at it itself. */
@@ -122,20 +125,24 @@ static _Noreturn void run_prover(const struct person *person)
 	int ready[2];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != person->parent)
+		_exit(1);
 	/* Nothing of ours but the way back stays open. */
 	if ((person->pids >= 0 && setns(person->pids, CLONE_NEWPID) < 0) ||
 	    (person->users >= 0 && setns(person->users, CLONE_NEWUSER) < 0) || dup2(person->to_us, 0) < 0 ||
 	    syscall(__NR_close_range, 1, UINT_MAX, 0) < 0 || pipe2(ready, O_CLOEXEC) < 0)
 		_exit(1);
 	pids[0] = fork();
-	if (pids[0] == 0)
+	if (pids[0] == 0 && close(ready[0]) == 0)
 		run_witness(person, ready[1]);
 	if (pids[0] > 0 && read(ready[0], &word, 1) == 1 && word && become_person(person) == 0 &&
 	    syscall(__NR_kcmp, pids[0], pids[0], KCMP_FS, 0, 0) == 0)
 		pids[1] = pids[0];
 	(void)!write(0, pids, sizeof(pids));
-	for (;;)
+	/* Who becomes another person loses that signal for a moment. */
+	while (getppid() == person->parent)
 		pause();
+	_exit(1);
 }
 
 static pid_t innermost_number(pid_t pid)
@@ -156,6 +163,7 @@ static void send_witness(struct witness *made, struct person *person)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return;
 	person->to_us = ends[1];
+	person->parent = getpid();
 	made->prover = fork();
 	if (made->prover == 0)
 		run_prover(person);
