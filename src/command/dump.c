@@ -12,7 +12,7 @@
 
 int command_dump(const struct options *options)
 {
-	int result = dump_run(options);
+	int result = dump_run(options, NULL);
 
 	return result == -ECANCELED ? 255 : result < 0 ? 1 : 0;
 }
@@ -36,7 +36,9 @@ static int exec_command(char **argv)
 
 int command_restore(const struct options *options)
 {
-	if (restore_run(options) < 0)
+	struct restored restored;
+
+	if (restore_run(options, NULL, &restored) < 0)
 		return 1;
 	return options->exec_cmd ? exec_command(options->exec_argv) : 0;
 }

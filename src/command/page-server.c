@@ -6,5 +6,5 @@
 
 int command_page_server(const struct options *options)
 {
-	return page_server(options, options->restore_detached, NULL) < 0 ? 1 : 0;
+	return page_server(options, NULL, options->restore_detached, NULL) < 0 ? 1 : 0;
 }

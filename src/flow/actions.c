@@ -16,9 +16,11 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "base/vector.h"
 #include "kern/pidfd.h"
 #include "options/options.h"
 #include "session/listener.h"
+#include "session/session.h"
 
 static const char *const names[] = {
 	[ACTION_PRE_DUMP] = "pre-dump",
@@ -33,7 +35,6 @@ static const char *const names[] = {
 	[ACTION_SETUP_NAMESPACES] = "setup-namespaces",
 	[ACTION_POST_SETUP_NAMESPACES] = "post-setup-namespaces",
 	[ACTION_STATUS_READY] = "status-ready",
-	[ACTION_QUERY_EXT_FILES] = "query-ext-files",
 };
 
 /* Our environment, without the variables of an outer criu that runs us as its script, and with ours. */
@@ -117,15 +118,15 @@ static int run_script(const char *script, enum action action, char **environment
 	return 0;
 }
 
-int actions_run(const struct options *options, enum action action, pid_t root)
+int actions_run(const struct options *options, struct listener *listener, enum action action, pid_t root)
 {
 	struct pool *pool;
 	char **environment;
 	int result = 0;
 
-	if (options->listener && options->listener->notify(options->listener, names[action], root) < 0)
+	if (listener && listener->notify(listener, names[action], root) < 0)
 		result = -EIO;
-	if (!options->action_scripts.n || action == ACTION_QUERY_EXT_FILES)
+	if (!options->action_scripts.n)
 		return result;
 	pool = pool_create();
 	environment = make_environment(pool, options, action, root);
@@ -134,4 +135,25 @@ int actions_run(const struct options *options, enum action action, pid_t root)
 			result = -EIO;
 	pool_destroy(&pool);
 	return result;
+}
+
+int actions_query_external(struct dump *d)
+{
+	struct options *own = pool_copy(d->pool, d->options, sizeof(*own));
+	struct opt_list *all = &own->external;
+	struct opt_list more = { 0 };
+	int error;
+
+	if (!d->listener)
+		return 0;
+	error = d->listener->query_external(d->listener, d->pool, &more);
+	all->capacity = all->n + more.n;
+	all->items = pool_array(d->pool, const char *, all->capacity);
+	for (size_t i = 0; i < d->options->external.n; i++)
+		all->items[i] = d->options->external.items[i];
+	for (size_t i = 0; i < more.n; i++)
+		all->items[all->n++] = more.items[i];
+	vector_done(&more);
+	d->options = own;
+	return error < 0 ? -EIO : 0;
 }

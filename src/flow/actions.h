@@ -4,13 +4,13 @@
 
 #include <sys/types.h>
 
+struct dump;
+struct listener;
 struct options;
 
 enum action {
 	ACTION_PRE_DUMP,	 /* before anything is done */
 	ACTION_NETWORK_LOCK,	 /* tasks are stopped, and have a network of their own that shall be cut off */
-	ACTION_QUERY_EXT_FILES,	 /* tasks are stopped, nothing is saved; only for a listener, who may add to --external
-				  */
 	ACTION_POST_DUMP,	 /* images complete, tasks still stopped */
 	ACTION_NETWORK_UNLOCK,	 /* the network may be connected again; a failure is only logged */
 	ACTION_PRE_STREAM,	 /* before an image streamer is connected to */
@@ -24,7 +24,12 @@ enum action {
 };
 
 /*
- * Tells options->listener, then runs every --action-script, the last given first, and waits for each. root is the pid
- * of the root task, 0 if there is none yet. All are run even if one fails. Returns 0, or -EIO after one failed.
+ * Tells the listener (NULL: nobody), then runs every --action-script, the last given first, and waits for each. root is
+ * the pid of the root task, 0 if there is none yet. All are run even if one fails. Returns 0, or -EIO after one failed.
  */
-int actions_run(const struct options *options, enum action action, pid_t root);
+int actions_run(const struct options *options, struct listener *listener, enum action action, pid_t root);
+/*
+ * The tasks are stopped, nothing is saved: the listener may add to --external. The session then has options of its own,
+ * with what it said.
+ */
+int actions_query_external(struct dump *d);

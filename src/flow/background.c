@@ -18,9 +18,9 @@
 #include "options/options.h"
 #include "session/listener.h"
 
-int background_tell_ready(const struct options *options)
+int background_tell_ready(const struct options *options, struct listener *listener)
 {
-	TRY(actions_run(options, ACTION_STATUS_READY, 0));
+	TRY(actions_run(options, listener, ACTION_STATUS_READY, 0));
 	if (options->status_fd < 0)
 		return 0;
 	if (io_write(options->status_fd, "", 1) < 0)
@@ -29,17 +29,18 @@ int background_tell_ready(const struct options *options)
 	return 0;
 }
 
-static int announce_pid(const struct options *options, pid_t pid)
+static int announce_pid(const struct options *options, struct listener *listener, pid_t pid)
 {
 	int error = options->pidfile ? file_write_pid(options->pidfile, pid) : 0;
 
 	if (error < 0)
 		return fail(-error, "--pidfile %s (it must not exist before)", options->pidfile);
 	log_flush();
-	return background_tell_ready(options);
+	return background_tell_ready(options, listener);
 }
 
 struct service {
+	const struct listener *listener;
 	const char *outcome;
 	int (*serve)(void *arg);
 	void *arg;
@@ -56,8 +57,8 @@ static _Noreturn void run_child(const struct options *options, int gate, const s
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	setsid();
 	failure_reset();
-	if (options->listener)
-		close(options->listener->connection);
+	if (service->listener)
+		close(service->listener->connection);
 	if (options->status_fd >= 0)
 		close(options->status_fd);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -71,17 +72,17 @@ static _Noreturn void run_child(const struct options *options, int gate, const s
 	_exit(result < 0);
 }
 
-int background_serve(const struct options *options, bool background, const char *outcome, int (*serve)(void *arg),
-		     void *arg)
+int background_serve(const struct options *options, struct listener *listener, bool background, const char *outcome,
+		     int (*serve)(void *arg), void *arg)
 {
-	const struct service service = { outcome, serve, arg };
+	const struct service service = { listener, outcome, serve, arg };
 	sigset_t all, mask;
 	int gate[2], error;
 	pid_t pid;
 
 	if (!background) {
 		interrupt_catch(outcome);
-		TRY(announce_pid(options, getpid()));
+		TRY(announce_pid(options, listener, getpid()));
 		log_flush();
 		return serve(arg);
 	}
@@ -102,7 +103,7 @@ int background_serve(const struct options *options, bool background, const char 
 		close(gate[1]);
 		return error;
 	}
-	error = announce_pid(options, pid);
+	error = announce_pid(options, listener, pid);
 	if (error == 0)
 		error = io_write(gate[1], "", 1);
 	close(gate[1]);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct listener;
 struct options;
 
 /*
@@ -14,8 +15,8 @@ struct options;
  * service's connection. Signals that end it are noted from the beginning (interrupt_catch(outcome)). Returns the pid of
  * that child; in the foreground the result of serve(); or a failure to begin.
  */
-int background_serve(const struct options *options, bool background, const char *outcome, int (*serve)(void *arg),
-		     void *arg);
+int background_serve(const struct options *options, struct listener *listener, bool background, const char *outcome,
+		     int (*serve)(void *arg), void *arg);
 
 /* Runs the action status-ready and writes to --status-fd, which is closed. */
-int background_tell_ready(const struct options *options);
+int background_tell_ready(const struct options *options, struct listener *listener);

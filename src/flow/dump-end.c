@@ -37,7 +37,7 @@ static int give_memory(struct dump *d)
 
 	if (!d->options->lazy_pages)
 		return 0;
-	TRY(background_tell_ready(d->options));
+	TRY(background_tell_ready(d->options, d->listener));
 	log_info("Waiting for a client that asks for the %" PRIu64 " pages that were left", d->stats->pages_lazy);
 	log_flush();
 	result = page_server_give(d->options, flow_dump_of(d)->page_listener, memory_lazy_supply(d));
@@ -83,7 +83,7 @@ static int commit_images(struct dump *d)
 		TRY(phase_dump_take(d));
 	if (d->taken) /* it was removed until what was taken is saved */
 		TRY(dump_write_inventory(d));
-	if (actions_run(d->options, ACTION_POST_DUMP, d->options->pid) < 0)
+	if (actions_run(d->options, d->listener, ACTION_POST_DUMP, d->options->pid) < 0)
 		return -ECANCELED;
 	if (d->options->end != OPT_END_RUN)
 		TRY(phase_dump_lock(d));
@@ -105,7 +105,7 @@ static void unlock_network(struct dump *d)
 {
 	phase_dump_unlock(d);
 	if (flow_dump_of(d)->network_cut_off)
-		(void)actions_run(d->options, ACTION_NETWORK_UNLOCK, d->options->pid); /* logged */
+		(void)actions_run(d->options, d->listener, ACTION_NETWORK_UNLOCK, d->options->pid); /* logged */
 }
 
 static void let_live(struct dump *d, bool stop)

@@ -99,8 +99,8 @@ static int announce_dump(struct dump *d)
 	TRY(checkpoint_devices(d));
 	flow_dump_of(d)->network_cut_off = d->own_network;
 	if (flow_dump_of(d)->network_cut_off)
-		TRY(actions_run(d->options, ACTION_NETWORK_LOCK, d->options->pid));
-	return actions_run(d->options, ACTION_QUERY_EXT_FILES, d->options->pid);
+		TRY(actions_run(d->options, d->listener, ACTION_NETWORK_LOCK, d->options->pid));
+	return actions_query_external(d);
 }
 
 int dump_look(struct dump *d)
@@ -148,15 +148,15 @@ static int dump_and_let_go(struct dump *d)
 	return error;
 }
 
-int dump_run(const struct options *options)
+int dump_run(const struct options *options, struct listener *listener)
 {
-	struct dump d = { 0 };
+	struct dump d = { .listener = listener };
 	int error;
 
 	interrupt_catch("the tasks are left as they were");
 	error = dump_begin(&d, options);
 	if (error == 0)
-		error = actions_run(options, ACTION_PRE_DUMP, options->pid);
+		error = actions_run(options, listener, ACTION_PRE_DUMP, options->pid);
 	if (error == 0)
 		error = dump_load_plugins(&d);
 	if (error == 0)

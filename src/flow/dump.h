@@ -7,9 +7,10 @@
 
 /*
  * Saves the tree below options->pid into options->images_dir_fd. Returns 0 or -errno; -ECANCELED if a post-dump action
- * failed. The tasks run on after any failure.
+ * failed. The tasks run on after any failure. listener may be NULL.
  */
-int dump_run(const struct options *options);
+struct listener;
+int dump_run(const struct options *options, struct listener *listener);
 
 /*
  * Saves what of their memory can be left out by the next dump that has these images as its parent. The tasks stand

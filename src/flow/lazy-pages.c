@@ -103,6 +103,6 @@ int lazy_pages(const struct options *options)
 	listener = listen_at(LAZY_SOCKET);
 	TRY(listener);
 	lazy.listener = listener;
-	return background_serve(options, options->restore_detached, "tasks that lack memory are killed", serve_pages,
-				&lazy);
+	return background_serve(options, NULL, options->restore_detached, "tasks that lack memory are killed",
+				serve_pages, &lazy);
 }

@@ -94,7 +94,7 @@ static int serve_client(void *arg)
 	return 0;
 }
 
-int page_server(const struct options *options, bool background, uint16_t *ret_port)
+int page_server(const struct options *options, struct listener *listener, bool background, uint16_t *ret_port)
 {
 	struct page_server server = { options, page_server_place(options), -1 };
 	uint16_t port = 0;
@@ -106,7 +106,7 @@ int page_server(const struct options *options, bool background, uint16_t *ret_po
 		server.listener = peer_listen(&server.place, &port);
 		TRY(server.listener);
 	}
-	result = background_serve(options, background, "the server ends, and what has come is not complete",
+	result = background_serve(options, listener, background, "the server ends, and what has come is not complete",
 				  serve_client, &server);
 	if (server.listener >= 0)
 		close(server.listener);

@@ -7,13 +7,14 @@
 
 #include "pages/peer.h"
 
+struct listener;
 struct options;
 
 /*
  * Serves one client. Returns 0 when that went well, or in the background the pid of the server as soon as it listens.
  * The port, if it listens at one, through ret_port unless NULL.
  */
-int page_server(const struct options *options, bool background, uint16_t *ret_port);
+int page_server(const struct options *options, struct listener *listener, bool background, uint16_t *ret_port);
 
 struct page_supply;
 

@@ -449,9 +449,10 @@ static int make_late(struct restore *r)
 static int fill_namespaces(struct restore *r)
 {
 	if (r->announced)
-		TRY(actions_run(r->options, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
+		TRY(actions_run(r->options, r->listener, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
 	TRY(phase_restore_fill(r));
-	return r->announced ? actions_run(r->options, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid) : 0;
+	return r->announced ? actions_run(r->options, r->listener, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid)
+			    : 0;
 }
 
 static int make_tree(struct restore *r)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/interrupt.h"
@@ -25,7 +26,6 @@
 #include "flow/stats.h"
 #include "pages/dedup.h"
 #include "plugin/plugin.h"
-#include "session/listener.h"
 #include "session/session.h"
 
 static int write_pidfile(const struct options *options, pid_t pid)
@@ -60,7 +60,7 @@ static int make_all(struct restore *r)
 	TRY(phase_restore_settle(r));
 	TRY(restore_last(r));
 	TRY(restore_set_registers(r));
-	return actions_run(r->options, ACTION_POST_RESTORE, r->tree->root->pid);
+	return actions_run(r->options, r->listener, ACTION_POST_RESTORE, r->tree->root->pid);
 }
 
 /* What others will see at once. */
@@ -73,7 +73,7 @@ static int show_result(struct restore *r)
 	if (error == 0)
 		error = phase_restore_resume(r);
 	if (error == 0 && r->own_network)
-		(void)actions_run(r->options, ACTION_NETWORK_UNLOCK, r->tree->root->pid); /* logged */
+		(void)actions_run(r->options, r->listener, ACTION_NETWORK_UNLOCK, r->tree->root->pid); /* logged */
 	if (error < 0 && r->options->pidfile)
 		unlink(r->options->pidfile); /* ours: it did not exist before */
 	return error;
@@ -99,7 +99,7 @@ static int restore_all(struct restore *r)
 	TRY(restore_load(r));
 	log_info("Restoring %u tasks with %u threads", r->tree->n_tasks, r->tree->n_threads);
 	TRY(restore_load_plugins(r));
-	TRY(actions_run(r->options, ACTION_PRE_RESTORE, 0));
+	TRY(actions_run(r->options, r->listener, ACTION_PRE_RESTORE, 0));
 	TRY(restore_make_workers(r));
 	error = phase_restore_connect(r);
 	if (error == 0)
@@ -114,11 +114,11 @@ static int restore_all(struct restore *r)
 		return error;
 	}
 	resume_devices(r);
-	(void)actions_run(r->options, ACTION_PRE_RESUME, r->tree->root->pid); /* logged */
+	(void)actions_run(r->options, r->listener, ACTION_PRE_RESUME, r->tree->root->pid); /* logged */
 	restore_let_go(r);
 	phase_restore_resumed(r);
 	stats_stop(r->stats, STATS_RESTORE);
-	(void)actions_run(r->options, ACTION_POST_RESUME, r->tree->root->pid); /* logged */
+	(void)actions_run(r->options, r->listener, ACTION_POST_RESUME, r->tree->root->pid); /* logged */
 	return 0;
 }
 
@@ -137,9 +137,16 @@ static void wait_for_children(const struct options *options)
 		;
 }
 
-int restore_run(const struct options *options)
+static pid_t root_of(const struct restore *r)
 {
-	struct restore r = { 0 };
+	const struct task *root = r->tree ? r->tree->root : NULL;
+
+	return root && root->restore && root->restore->made ? root->pid : 0;
+}
+
+int restore_run(const struct options *options, struct listener *listener, struct restored *ret)
+{
+	struct restore r = { .listener = listener };
 	int error;
 
 	interrupt_catch("nothing of the tasks is left");
@@ -147,8 +154,7 @@ int restore_run(const struct options *options)
 	if (error == 0)
 		error = restore_all(&r);
 	plugins_done(&r.plugins, error);
-	if (options->listener && r.tree && r.tree->root && r.tree->root->restore && r.tree->root->restore->made)
-		options->listener->root = r.tree->root->pid;
+	*ret = (struct restored){ .root = root_of(&r), .client = TAKE_FD(r.client) };
 	if (error == 0)
 		(void)stats_write_restore(&r, options); /* logged; the tasks run */
 	/* With --lazy-pages the images are still read: by the daemon. */

@@ -4,5 +4,14 @@
 
 #include "options/options.h"
 
-/* Brings the tree in options->images_dir_fd back. Returns 0 or -errno; no process is left behind after a failure. */
-int restore_run(const struct options *options);
+struct listener;
+
+struct restored {
+	pid_t root; /* as we see it; 0: it was not made. Set after a failure, too */
+	int client; /* our end of a connection that a restored task had to its service, the caller's; -1: there is none
+		     */
+};
+
+/* Brings the tree in options->images_dir_fd back. Returns 0 or -errno; no process is left behind after a failure. The
+ * listener may be NULL. */
+int restore_run(const struct options *options, struct listener *listener, struct restored *ret);

@@ -12,7 +12,7 @@ int stream_or_images_open(const struct options *options, bool for_writing, struc
 {
 	if (!options->stream)
 		return images_open(options, for_writing, ret);
-	TRY(actions_run(options, ACTION_PRE_STREAM, options->pid));
+	TRY(actions_run(options, NULL, ACTION_PRE_STREAM, options->pid));
 	TRY(store_open_streamer(options->images_dir_fd, for_writing, ret));
 	store_decrypt_with(*ret, options->decrypt_with);
 	return 0;

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-struct listener;
 struct pool;
 
 /* The commands, as bits so that a row of options.def can name several. */
@@ -251,7 +250,6 @@ struct options {
 	const char *config_file; /* also --config */
 	bool no_default_config;
 	int pidfd_store_fd;
-	struct listener *listener; /* session/listener.h; NULL: nobody listens */
 
 	/* private to src/options */
 	struct pool *pool;

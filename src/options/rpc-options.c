@@ -424,15 +424,18 @@ static int apply_row(struct options *options, size_t i, const struct request_rea
 	return 0;
 }
 
-int options_add_external(struct options *options, const CriuOpts *opts)
+int options_read_external(const CriuOpts *opts, struct pool *pool, struct opt_list *ret)
 {
 	const struct option_row *row = option_rows;
+	struct options options = { .pool = pool };
+	int error = 0;
 
 	while (row->group || strcmp(row->name, "external"))
 		row++;
-	for (size_t i = 0; i < opts->n_external; i++)
-		TRY(set_external(options, row, opts->external[i]));
-	return 0;
+	for (size_t i = 0; i < opts->n_external && !error; i++)
+		error = set_external(&options, row, opts->external[i]);
+	*ret = options.external;
+	return error;
 }
 
 int options_from_request(struct options *options, const CriuOpts *opts, const struct rpc_client *client)

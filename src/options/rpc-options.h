@@ -7,6 +7,9 @@
 
 #include "rpc.pb-c.h"
 
+struct opt_list;
+struct pool;
+
 struct options;
 
 struct rpc_client {
@@ -21,5 +24,6 @@ struct rpc_client {
  */
 int options_from_request(struct options *options, const CriuOpts *request, const struct rpc_client *client);
 
-/* Adds what the client names while the dump is under way (query-ext-files). Errors as above. */
-int options_add_external(struct options *options, const CriuOpts *request);
+/* What the client names while the dump is under way (query-ext-files). The texts live in the pool, the list is the
+ * caller's. Errors as above. */
+int options_read_external(const CriuOpts *request, struct pool *pool, struct opt_list *ret);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "flow/restore.h"
 #include "options/options.h"
 #include "rpc.pb-c.h"
 #include "session/listener.h"
@@ -39,6 +40,7 @@ struct request {
 	CriuResp *answer;
 	struct options options;
 	struct listener listener;
+	struct restored restored;
 	CriuDumpResp dump; /* parts of the answer */
 	CriuRestoreResp restore;
 	CriuPageServerInfo server;

@@ -20,7 +20,8 @@ static bool tells_pid(const char *action)
 	return !strcmp(action, "setup-namespaces") || !strcmp(action, "post-restore");
 }
 
-static int receive_answer(struct request *request, const char *action)
+/* What it asks to be added to --external goes to ret. */
+static int receive_answer(struct request *request, const char *action, struct pool *pool, struct opt_list *ret)
 {
 	/* The one client of a swrk may take its time. */
 	const struct deadline deadline = deadline_in_seconds(request->connection->swrk ? 0 : NOTIFY_SECONDS);
@@ -37,8 +38,8 @@ static int receive_answer(struct request *request, const char *action)
 			       answer->type);
 	else if (!answer->notify_success)
 		error = refuse(ECANCELED, "the client refuses at the notification %s", action);
-	else if (answer->opts && !strcmp(action, "query-ext-files"))
-		error = options_add_external(&request->options, answer->opts);
+	else if (answer->opts && ret)
+		error = options_read_external(answer->opts, pool, ret);
 	criu_req__free_unpacked(answer, NULL);
 	return error;
 }
@@ -52,11 +53,19 @@ static bool is_held(pid_t client)
 	return proc >= 0 && proc_status_read(proc, &status) == 0 && status.tracer_pid == getpid();
 }
 
-/* passed is a descriptor or -1. */
-static int tell_client(struct request *request, const char *action, pid_t root, int passed)
+/* What is told, and what comes with it. */
+struct notice {
+	const char *action;
+	pid_t root;
+	int passed; /* a descriptor or -1 */
+};
+
+/* pool, ret: see receive_answer(). */
+static int tell_client(struct request *request, const struct notice *notice, struct pool *pool, struct opt_list *ret)
 {
 	CriuResp message = CRIU_RESP__INIT;
 	CriuNotify details = CRIU_NOTIFY__INIT;
+	const char *action = notice->action;
 	int error;
 
 	if (!request->options.notify_scripts)
@@ -71,12 +80,12 @@ static int tell_client(struct request *request, const char *action, pid_t root, 
 	message.success = true;
 	message.notify = &details;
 	details.script = (char *)action;
-	details.has_pid = root > 0 && tells_pid(action);
-	details.pid = root;
-	error = message_send(request->connection->fd, &message, passed);
+	details.has_pid = notice->root > 0 && tells_pid(action);
+	details.pid = notice->root;
+	error = message_send(request->connection->fd, &message, notice->passed);
 	if (error < 0)
 		return fail(-error, "the client can't be told of %s", action);
-	return receive_answer(request, action);
+	return receive_answer(request, action, pool, ret);
 }
 
 static struct request *request_of(struct listener *listener)
@@ -86,18 +95,30 @@ static struct request *request_of(struct listener *listener)
 
 static int notify_client(struct listener *listener, const char *action, pid_t root)
 {
-	return tell_client(request_of(listener), action, root, -1);
+	const struct notice notice = { action, root, -1 };
+
+	return tell_client(request_of(listener), &notice, NULL, NULL);
 }
 
 static int pass_descriptor(struct listener *listener, const char *action, int fd)
 {
-	return tell_client(request_of(listener), action, 0, fd);
+	const struct notice notice = { action, 0, fd };
+
+	return tell_client(request_of(listener), &notice, NULL, NULL);
+}
+
+static int query_external(struct listener *listener, struct pool *pool, struct opt_list *ret)
+{
+	const struct notice notice = { "query-ext-files", 0, -1 };
+
+	return tell_client(request_of(listener), &notice, pool, ret);
 }
 
 void notify_prepare(struct request *request)
 {
-	request->listener = (struct listener){
-		.notify = notify_client, .pass = pass_descriptor, .connection = request->connection->fd, .restored = -1
-	};
-	request->options.listener = &request->listener;
+	request->listener = (struct listener){ .notify = notify_client,
+					       .pass = pass_descriptor,
+					       .query_external = query_external,
+					       .connection = request->connection->fd };
+	request->restored.client = -1;
 }

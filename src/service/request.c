@@ -29,7 +29,7 @@ RUN(dump)
 {
 	const CriuOpts *opts = request->message->opts;
 	bool itself = !opts->has_pid || !opts->pid;
-	int error = dump_run(&request->options);
+	int error = dump_run(&request->options, &request->listener);
 
 	criu_dump_resp__init(&request->dump);
 	request->dump.has_restored = true;
@@ -46,10 +46,10 @@ RUN(pre_dump)
 
 RUN(restore)
 {
-	int error = restore_run(&request->options);
+	int error = restore_run(&request->options, &request->listener, &request->restored);
 
-	if (request->listener.root > 0)
-		request->restore.pid = request->listener.root;
+	if (request->restored.root > 0)
+		request->restore.pid = request->restored.root;
 	return error;
 }
 
@@ -93,7 +93,7 @@ RUN(page_server)
 	int pid;
 
 	TRY(check_page_servers(request->connection));
-	pid = page_server(&request->options, true, &port);
+	pid = page_server(&request->options, &request->listener, true, &port);
 	TRY(pid);
 	if (!request->connection->swrk)
 		request->connection->page_server = pidfd_of_process(pid);

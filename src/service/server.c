@@ -116,7 +116,7 @@ static int become_daemon(void)
 
 static int tell_ready(const struct options *options)
 {
-	TRY(actions_run(options, ACTION_STATUS_READY, 0));
+	TRY(actions_run(options, NULL, ACTION_STATUS_READY, 0));
 	if (options->status_fd < 0)
 		return 0;
 	if (io_write(options->status_fd, "", 1) < 0)

@@ -125,7 +125,7 @@ static void exec_command(const struct request *request)
 /* What follows the answer. */
 static void finish_request(const struct request *request, bool success)
 {
-	answer_restored(request->listener.restored);
+	answer_restored(request->restored.client);
 	if (success && request->options.exec_cmd && request->message->type == CRIU_REQ_TYPE__RESTORE)
 		exec_command(request);
 }

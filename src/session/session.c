@@ -50,6 +50,7 @@ void restore_session_begin(struct restore *r, const struct options *options)
 	r->tree = task_tree_create();
 	r->stats = pool_new(r->pool, struct stats);
 	r->states = pool_new(r->pool, struct states);
+	r->client = -1;
 }
 
 static void end_restored(struct task *task)
@@ -71,6 +72,7 @@ struct pool *restore_session_end_but_pool(struct restore *r)
 		for_each_task(task, r->tree)
 			end_restored(task);
 	states_destroy(r->states);
+	auto_close(&r->client);
 	store_close(&r->store);
 	task_tree_destroy(&r->tree);
 	table_destroy(&r->passed);

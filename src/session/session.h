@@ -21,6 +21,7 @@
 #include "task/task.h"
 
 struct id_maps;
+struct listener;
 struct plan;
 struct plugins;
 struct proc_sleep;
@@ -78,7 +79,8 @@ struct dump {
 	int obstacle;	/* the first refusal that was passed over, else 0 */
 	struct workers *workers;
 	struct stats *stats;
-	struct plugins *plugins; /* NULL before they are loaded */
+	struct plugins *plugins;   /* NULL before they are loaded */
+	struct listener *listener; /* the client of the service; NULL: nobody listens */
 	struct inventory *inventory;
 	bool own_network;  /* the root task has a network of its own, which scripts may cut off */
 	bool was_frozen;   /* the cgroup of --freeze-cgroup, before we came */
@@ -122,7 +124,9 @@ struct restore {
 	struct table *passed; /* of src/engine: phases that were announced */
 	struct workers *workers;
 	struct stats *stats;
-	struct plugins *plugins; /* NULL before they are loaded */
+	struct plugins *plugins;   /* NULL before they are loaded */
+	struct listener *listener; /* the client of the service; NULL: nobody listens */
+	int client;		   /* our end of a connection that a restored task had to its service, else -1 */
 	struct arena *arena;
 	uint64_t arena_start;	       /* where it is to be: free in all tasks */
 	uint64_t parking, parking_end; /* behind the arena, where tasks keep the vdso of this kernel for a while */

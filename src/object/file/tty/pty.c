@@ -186,10 +186,8 @@ static int finish_master(struct tty *tty, int master)
 /* To the client of the service. If it does not keep it, the terminal is hung up. */
 static int pass_master(struct restore *r, const struct tty *tty, int master)
 {
-	struct listener *listener = r->options->listener;
-
 	log_info("The client gets the master of pty %u", tty->index);
-	TRY(listener->pass(listener, "orphan-pts-master", master));
+	TRY(r->listener->pass(r->listener, "orphan-pts-master", master));
 	return 0;
 }
 

@@ -78,7 +78,7 @@ bool tty_is_orphan(struct restore *r, const struct tty *tty)
 {
 	const struct options *options = r->options;
 
-	if (!options->orphan_pts_master || !options->notify_scripts || !options->listener)
+	if (!options->orphan_pts_master || !options->notify_scripts || !r->listener)
 		return false;
 	/* Clients want masters of whatever they run: that of a session outside is not meant, if there is another. */
 	if (options->shell_job && !task_tree_find(r->tree, tty_session(tty)))

@@ -200,11 +200,10 @@ static int make_accepted_alone(struct restore *r, const struct pair *pair)
 static int make_service(struct restore *r, struct unix_socket *socket)
 {
 	struct pair pair = { socket, NULL };
-	struct listener *listener = r->options->listener;
 
 	TRY(make_socketpair(r, &pair));
-	if (listener && listener->restored < 0)
-		listener->restored = TAKE_FD(socket->closed_end);
+	if (r->listener && r->client < 0)
+		r->client = TAKE_FD(socket->closed_end);
 	return complete_pair(r, &pair);
 }
 

@@ -124,10 +124,9 @@ static int drain_unix(struct dump *d, const struct open_file *of)
 /* The other end is ours: the client dumps itself, and will be answered when it is restored. */
 static bool is_service(struct dump *d, const struct unix_diag *peer)
 {
-	const struct listener *listener = d->options->listener;
 	struct stat st;
 
-	return listener && fstat(listener->connection, &st) == 0 && st.st_ino == peer->ino;
+	return d->listener && fstat(d->listener->connection, &st) == 0 && st.st_ino == peer->ino;
 }
 
 static int finish_service(struct unix_dumped *dumped)
