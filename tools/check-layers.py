@@ -22,7 +22,7 @@ LAYERS = {
     'lib/criu': [],
     'task': ['base', 'image', 'proto'],
     'pages': ['base', 'kern', 'image'],
-    'options': ['base', 'proto'],
+    'options': ['base', 'kern', 'proto'],
     'plugin': ['base'],
     'session': ['base', 'kern', 'image', 'plan', 'lib/compel', 'task', 'options'],
     'engine': ['base', 'session'],

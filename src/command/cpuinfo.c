@@ -12,7 +12,7 @@ int command_cpuinfo_dump(const struct options *options)
 {
 	AUTO(store_close) struct store *store = NULL;
 
-	if (stream_or_images_open(options, true, &store) < 0)
+	if (stream_or_images_open(options, NULL, true, &store) < 0)
 		return 1;
 	return cpuinfo_write(store) < 0 ? 1 : 0;
 }

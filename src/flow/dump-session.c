@@ -78,7 +78,7 @@ int dump_begin(struct dump *d, const struct options *options)
 	TRY(prepare_page_server(d));
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
-	TRY(stream_or_images_open(options, true, &d->store));
+	TRY(stream_or_images_open(options, d->listener, true, &d->store));
 	store_write_behind(d->store);
 	return phase_dump_prepare(d);
 }

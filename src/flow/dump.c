@@ -74,7 +74,7 @@ static int write_all(struct dump *d)
 	for_each_task(task, d->tree)
 		TRY(dump_task_write(d, task));
 	TRY(tree_write(d->store, d->tree));
-	TRY(host_write(d));
+	host_note_security(d);
 	if (d->options->cpu_cap & OPT_CPU_IMAGE)
 		TRY(cpuinfo_write(d->store));
 	TRY(renew_trackers(d));

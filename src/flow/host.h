@@ -4,5 +4,5 @@
 
 #include "session/session.h"
 
-/* Its clocks (timens-0.img), its security module. */
-int host_write(struct dump *d);
+/* Its security module, for the inventory. */
+void host_note_security(struct dump *d);

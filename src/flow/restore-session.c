@@ -26,7 +26,7 @@ int restore_begin(struct restore *r, const struct options *options)
 	if (options->log_pid)
 		log_split(options->log_file);
 	(void)fd_raise_limit();
-	return stream_or_images_open(options, false, &r->store);
+	return stream_or_images_open(options, r->listener, false, &r->store);
 }
 
 void restore_end(struct restore *r)

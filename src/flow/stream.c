@@ -8,11 +8,12 @@
 #include "options/options.h"
 #include "session/images.h"
 
-int stream_or_images_open(const struct options *options, bool for_writing, struct store **ret)
+int stream_or_images_open(const struct options *options, struct listener *listener, bool for_writing,
+			  struct store **ret)
 {
 	if (!options->stream)
 		return images_open(options, for_writing, ret);
-	TRY(actions_run(options, NULL, ACTION_PRE_STREAM, options->pid));
+	TRY(actions_run(options, listener, ACTION_PRE_STREAM, options->pid));
 	TRY(store_open_streamer(options->images_dir_fd, for_writing, ret));
 	store_decrypt_with(*ret, options->decrypt_with);
 	return 0;

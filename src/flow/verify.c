@@ -78,11 +78,6 @@ static int scan_all(struct store *store, struct verified *ret)
 
 /* --- can it be restored here? --- */
 
-static bool has_own(struct restore *r, const char *name)
-{
-	return namespace_of_root(restore_namespaces(r), r->tree, name, NULL);
-}
-
 /* A restore waits for zombies to be reaped. */
 static int check_pid(pid_t pid, const char *what)
 {
@@ -177,8 +172,6 @@ static int check_world(struct restore *r, struct verified *ret)
 {
 	int error, first;
 
-	ret->needs.other_paths = has_own(r, "mnt");
-	ret->needs.other_addresses |= has_own(r, "net");
 	need_sessions(r);
 	first = r->damage = 0;
 	TRY(phase_restore_needs(r));
@@ -186,7 +179,7 @@ static int check_world(struct restore *r, struct verified *ret)
 	first = r->damage;
 	if (r->inventory->allow_uprobes)
 		(void)needs_add(r, NEED_OPTION, "--allow-uprobes", "the dump was told to accept uprobes");
-	error = has_own(r, "pid") ? 0 : check_pids(r);
+	error = r->inner_pids ? 0 : check_pids(r);
 	first = first ?: error;
 	error = check_cpu(r, ret);
 	first = first ?: error;

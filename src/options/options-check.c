@@ -71,7 +71,7 @@ static int check_pairs(const struct options *options)
 		return refuse(EBADRQC, "--ps-socket %d: a daemon closes it; use a descriptor above 2",
 			      options->page_server_fd);
 	for (size_t i = 0; i < options->join_ns.n; i++)
-		if ((options->empty_ns & CLONE_NEWNET) && !strcmp(options->join_ns.items[i].kind, "net"))
+		if ((options->empty_ns & CLONE_NEWNET) && options->join_ns.items[i].flag == CLONE_NEWNET)
 			return refuse(EBADRQC, "--join-ns net and --empty-ns net exclude each other");
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The values of options: text to members of struct options. */
+#include "kern/namespaces.h"
 #include "options/row.h"
 
 #include <arpa/inet.h>
@@ -338,19 +339,19 @@ OPTION_SET(inherit_fd)
 
 OPTION_SET(join_ns)
 {
-	static const struct keyword kinds[] = { { "net", 1 }, { "uts", 1 },  { "time", 1 },
-						{ "ipc", 1 }, { "user", 2 }, { "mnt", 1 } };
+	const uint32_t kinds = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWTIME | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWNS;
 	char *kind = pool_string(options->pool, value), *file = strchr(kind, ':'), *extra;
-	int known, pid;
+	uint32_t flag;
+	int pid;
 
 	if (!file || !file[1])
 		return refuse_value(row, value, "NS:PID or NS:FILE");
 	*file++ = 0;
-	known = FIND_WORD(kinds, kind);
-	if (known < 0)
+	flag = namespace_flag(kind);
+	if (!(flag & kinds))
 		return refuse_value(row, value, "one of the namespaces net, uts, time, ipc, user, mnt");
 	extra = strchr(file, ',');
-	if (extra && known != 2)
+	if (extra && flag != CLONE_NEWUSER)
 		return refuse_value(row, value, "without UID,GID unless the namespace is user");
 	if (extra)
 		*extra++ = 0;
@@ -359,7 +360,7 @@ OPTION_SET(join_ns)
 			return refuse_value(row, value, "NS:PID with a pid greater than 0");
 		file = pool_printf(options->pool, "/proc/%d/ns/%s", pid, kind);
 	}
-	*vector_push(&options->join_ns) = (struct opt_join_ns){ .kind = kind, .file = file, .extra = extra };
+	*vector_push(&options->join_ns) = (struct opt_join_ns){ .flag = flag, .file = file, .extra = extra };
 	return 0;
 }
 
@@ -430,7 +431,7 @@ OPTION_SET(tcp_map)
 
 OPTION_SET(empty_ns)
 {
-	if (strcmp(value, "net"))
+	if (namespace_flag(value) != CLONE_NEWNET)
 		return refuse_value(row, value, "net");
 	options->empty_ns |= CLONE_NEWNET;
 	return 0;

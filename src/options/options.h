@@ -94,7 +94,8 @@ struct opt_inherit_fd {
 
 /* --join-ns KIND:FILE[,EXTRA]; a pid was turned into its /proc path. */
 struct opt_join_ns {
-	const char *kind, *file;
+	uint32_t flag; /* CLONE_NEW* */
+	const char *file;
 	const char *extra; /* "UID,GID" or NULL, only for user */
 };
 

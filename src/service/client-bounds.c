@@ -21,14 +21,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "kern/namespaces.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
 #include "kern/proc/cgroup.h"
 #include "kern/proc/limits.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
-
-static const char *const namespaces[] = { "user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time" };
 
 /* As root we may look anywhere; "no such namespace" is the same for both. */
 static bool same_file(int proc, const char *name)
@@ -62,11 +61,11 @@ static bool is_elsewhere(struct connection *connection, int proc)
 {
 	char name[24];
 
-	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
-		snprintf(name, sizeof(name), "ns/%s", namespaces[i]);
+	for (size_t i = 0; i < N_KERNEL_NAMESPACES; i++) {
+		snprintf(name, sizeof(name), "ns/%s", kernel_namespaces[i].name);
 		if (same_file(proc, name))
 			continue;
-		snprintf(name, sizeof(name), "another %s namespace", namespaces[i]);
+		snprintf(name, sizeof(name), "another %s namespace", kernel_namespaces[i].name);
 		confine_option(connection, CLIENT_ELSEWHERE, name);
 		return true;
 	}

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/fail.h"
+#include "kern/namespaces.h"
 #include "object/namespace/namespace.h"
 #include "session/ids.h"
 
@@ -18,17 +19,18 @@ static void test_kinds(void **state)
 	static const char *const names[] = { "pid", "mnt", "net", "ipc", "uts", "time", "cgroup", "user" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const struct namespace_kind *kind = namespace_kind_find(names[i]);
+		const struct namespace_kind *kind = namespace_kind_find(namespace_flag(names[i]));
 
 		assert_non_null(kind);
 		assert_string_equal(kind->name, names[i]);
+		assert_string_equal(namespace_name(kind->flag), names[i]);
 		for (size_t j = 0; j < i; j++)
-			assert_int_not_equal(kind->flag, namespace_kind_find(names[j])->flag);
+			assert_int_not_equal(kind->flag, namespace_kind_find(namespace_flag(names[j]))->flag);
 	}
-	assert_null(namespace_kind_find(""));
-	assert_null(namespace_kind_find("ne"));
-	assert_null(namespace_kind_find("nets"));
-	assert_null(namespace_kind_find("pid_for_children"));
+	assert_null(namespace_kind_find(namespace_flag("")));
+	assert_null(namespace_kind_find(namespace_flag("ne")));
+	assert_null(namespace_kind_find(namespace_flag("nets")));
+	assert_null(namespace_kind_find(namespace_flag("pid_for_children")));
 }
 
 static void test_no_maps(void **state)

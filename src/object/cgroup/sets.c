@@ -62,7 +62,8 @@ static struct set *add_set(struct dump *d, const char *text, const struct namesp
 /* Threads that follow each other are mostly in the same set. */
 static struct set *find_set(struct dump *d, const char *text, const struct thread *thread)
 {
-	const struct namespace *ns = namespace_of(dump_namespaces(d), thread->task, namespace_kind_find("cgroup"));
+	const struct namespace *ns =
+		namespace_of(dump_namespaces(d), thread->task, namespace_kind_find(CLONE_NEWCGROUP));
 	struct set **place, *set;
 
 	if (ns && ns->own)

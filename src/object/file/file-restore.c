@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Restore of open files: records, users, who makes them when, and the phases of their kinds. */
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -70,7 +71,7 @@ static uint32_t network_of(struct restore *r, const FileEntry *entry)
 	uint32_t id = recorded_network(entry);
 	struct namespace *ns = NULL;
 
-	return id || !namespace_of_root(restore_namespaces(r), r->tree, "net", &ns) ? id : ns->id;
+	return id || !namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNET, &ns) ? id : ns->id;
 }
 
 int file_get_fd(struct restore *r, struct file *f, int *ret_fd)

@@ -355,6 +355,7 @@ static int settle_ipc(struct restore *r, struct namespace *ns)
 
 const struct namespace_kind ipc_kind = {
 	NAMESPACE_KIND("ipc", CLONE_NEWIPC, ipc_ns_id),
+	.joinable = true,
 	.nested = true,
 	.collect = collect_ipc,
 	.dump = dump_ipc,

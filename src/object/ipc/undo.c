@@ -5,6 +5,7 @@
  * with the first such operation, or with the first thread.
  */
 #include <linux/kcmp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
@@ -22,7 +23,7 @@
 
 static bool has_semaphores(const struct dump *d, const struct task *task)
 {
-	const struct namespace *ns = namespace_of(dump_namespaces(d), task, namespace_kind_find("ipc"));
+	const struct namespace *ns = namespace_of(dump_namespaces(d), task, namespace_kind_find(CLONE_NEWIPC));
 	struct seminfo info = { 0 };
 
 	if (ns && !ns->own)

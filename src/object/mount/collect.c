@@ -320,7 +320,7 @@ int mount_dump_collect(struct dump *d, struct namespace *ns)
 int mount_dump_root(const struct dump *d, const struct task *task)
 {
 	const struct namespace *ns =
-		dump_mounts(d) ? namespace_of(dump_namespaces(d), task, namespace_kind_find("mnt")) : NULL;
+		dump_mounts(d) ? namespace_of(dump_namespaces(d), task, namespace_kind_find(CLONE_NEWNS)) : NULL;
 	const struct mount_space *space = ns && !ns->own ? ns->data : NULL;
 
 	return space ? space->root_fd : -1;
@@ -356,7 +356,7 @@ bool mount_dump_has(const struct dump *d, int mnt_id)
 const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task)
 {
 	const struct namespace *ns =
-		dump_mounts(d) ? namespace_of(dump_namespaces(d), task, namespace_kind_find("mnt")) : NULL;
+		dump_mounts(d) ? namespace_of(dump_namespaces(d), task, namespace_kind_find(CLONE_NEWNS)) : NULL;
 
 	return ns && !ns->own && ns->data ? &((const struct mount_space *)ns->data)->seen : NULL;
 }

@@ -91,8 +91,9 @@ const char *super_root_path(struct restore *r, const struct superblock *super)
 	bool cgroup = fs && (fs->type == FSTYPE__CGROUP || fs->type == FSTYPE__CGROUP2);
 
 	/* Its root is that of the cgroup namespace that it is mounted in, but the dump saw the whole path. */
-	return cgroup && namespace_of_root(restore_namespaces(r), r->tree, "cgroup", NULL) ? super->widest->entry->root
-											   : "/";
+	return cgroup && namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWCGROUP, NULL)
+		       ? super->widest->entry->root
+		       : "/";
 }
 
 int super_make(struct restore *r, struct superblock *super)
@@ -134,7 +135,7 @@ static int make_supers(void *arg)
 static bool is_privileged(struct restore *r, const struct mount *mount)
 {
 	return mount->fs && mount->fs->one && !mount->fs->each_user && !mount_is_late(mount) &&
-	       namespace_of_root(restore_namespaces(r), r->tree, "user", NULL);
+	       namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWUSER, NULL);
 }
 
 /* In our own namespaces, where their layers are, or what only we may make. */
@@ -192,12 +193,14 @@ static int fill_supers(struct restore *r)
 
 uint32_t mount_namespaces_of_root(struct restore *r)
 {
-	static const char *const names[] = { "user", "pid", "net", "ipc", "cgroup", "mnt" };
+	const uint32_t shown =
+		CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNS;
+	struct namespace *ns;
 	uint32_t flags = 0;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (namespace_of_root(restore_namespaces(r), r->tree, names[i], NULL))
-			flags |= namespace_kind_find(names[i])->flag;
+	for_each_namespace(ns, restore_namespaces(r))
+		if (ns->of_root && !ns->own)
+			flags |= ns->kind->flag & shown;
 	return flags;
 }
 
@@ -271,7 +274,7 @@ int mount_restore_root(const struct restore *r, int mnt_id)
 		return -1;
 	if (mount)
 		return mount->space->root_fd;
-	if (mnt_id > 0 || !namespace_of_root(restore_namespaces(r), r->tree, "mnt", &ns))
+	if (mnt_id > 0 || !namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNS, &ns))
 		return -1;
 	return ((const struct mount_space *)ns->data)->root_fd;
 }

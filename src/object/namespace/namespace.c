@@ -17,11 +17,11 @@
 #include "image/inventory.h"
 #include "session/survey.h"
 
-const struct namespace_kind *namespace_kind_find(const char *name)
+const struct namespace_kind *namespace_kind_find(uint32_t flag)
 {
 	const struct namespace_kind *const *kind = namespace_kinds;
 
-	while (*kind && strcmp((*kind)->name, name) != 0)
+	while (*kind && (*kind)->flag != flag)
 		kind++;
 	return *kind;
 }
@@ -53,10 +53,10 @@ struct namespace *namespace_of(const struct namespace_set *set, const struct tas
 	return NULL;
 }
 
-bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, const char *name,
+bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, uint32_t flag,
 		       struct namespace **ret)
 {
-	struct namespace *ns = set ? namespace_of(set, tree->root, namespace_kind_find(name)) : NULL;
+	struct namespace *ns = set ? namespace_of(set, tree->root, namespace_kind_find(flag)) : NULL;
 
 	if (ret)
 		*ret = ns;
@@ -183,7 +183,7 @@ int namespaces_dump_task(struct dump *d, struct task *task)
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
 		TRY(dump_go_on(d, dump_kind(d, task, *kind)));
 	if (task == d->tree->root)
-		d->own_network = namespace_of_root(dump_namespaces(d), d->tree, "net", NULL);
+		d->own_network = namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWNET, NULL);
 	return 0;
 }
 
@@ -212,5 +212,5 @@ int namespaces_dump_write(struct dump *d)
 		TRY(phase_pass_dump(d, PHASE_dump_write, "namespace", ns->kind->name));
 		TRY(ns->kind->dump(d, ns));
 	}
-	return 0;
+	return time_dump_host(d);
 }

@@ -27,6 +27,8 @@ struct namespace_kind {
 	uint32_t flag;	  /* CLONE_NEW* */
 	size_t id;	  /* offset of its id in TaskKobjIdsEntry ... */
 	size_t has_id;	  /* ... and of that id's presence */
+	bool joinable;	  /* --join-ns may name one */
+	bool implied;	  /* every tree has one after a restore: scripts and clients don't hear of it */
 	bool nested;	  /* a tree may live in several: a task in another one than the root can be restored */
 
 	/*
@@ -110,14 +112,14 @@ struct namespace_set *restore_namespaces(const struct restore *r);
  * NULL-terminated. */
 extern const struct namespace_kind *const namespace_kinds[];
 
-/* By name in /proc/PID/ns; it is there. */
-const struct namespace_kind *namespace_kind_find(const char *name);
+/* By CLONE_NEW*; it is there. */
+const struct namespace_kind *namespace_kind_find(uint32_t flag);
 /* The namespace of this kind that a task lives in. NULL for a zombie, or if the kernel (or an older image) has none of
  * that kind. */
 struct namespace *namespace_of(const struct namespace_set *set, const struct task *task,
 			       const struct namespace_kind *kind);
-/* That of the root task, by name. True if there is one that is not criu's own; ret may be NULL. */
-bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, const char *name,
+/* That of the root task. True if there is one that is not criu's own; ret may be NULL. */
+bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, uint32_t flag,
 		       struct namespace **ret);
 #define for_each_namespace(ns, set) \
 	for (size_t i_ = 0; i_ < (set)->list.n && ((ns) = (set)->list.items[i_], true); i_++)
@@ -161,7 +163,9 @@ int pid_space_arrive(struct restore *r, const struct task *task);
 int pid_space_plan_children(struct restore *r, struct thread *thread, struct plan *plan);
 void pid_spaces_close(struct restore *r);
 
-/* time.c: restore: what must be added to our clock, in ns, to get that of a task. */
+/* time.c: dump: the clocks of the host, for a tree that has no others. */
+int time_dump_host(struct dump *d);
+/* Restore: what must be added to our clock, in ns, to get that of a task. */
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock);
 /* ns, to be added to the clocks of the host. */
 struct time_offsets {

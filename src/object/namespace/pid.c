@@ -60,7 +60,7 @@ int pid_space_file(struct restore *r, const struct pid_space *space)
 
 	if (space)
 		return space->fd;
-	(void)namespace_of_root(restore_namespaces(r), r->tree, "pid", &ns);
+	(void)namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWPID, &ns);
 	if (!ns)
 		return refuse(EINVAL, "the images do not tell the pid namespace of the root task");
 	if (ns->fd < 0)

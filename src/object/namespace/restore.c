@@ -60,40 +60,31 @@ static int add_namespace(struct restore *r, struct task *task, const struct name
 	ns->task = task;
 	ns->fd = -1;
 	*vector_push(&restore_namespaces(r)->list) = ns;
-	if (ns->own && (ns->of_root || !namespace_of_root(restore_namespaces(r), r->tree, kind->name, NULL)))
+	if (ns->own && (ns->of_root || !namespace_of_root(restore_namespaces(r), r->tree, kind->flag, NULL)))
 		return 0;
 	restore_namespaces(r)->any = true;
-	restore_namespaces(r)->announced |= strcmp(kind->name, "time") != 0;
+	restore_namespaces(r)->announced |= !kind->implied;
 	return check_namespace(r, ns);
-}
-
-static bool can_join(const char *kind)
-{
-	static const char *const kinds[] = { "net", "uts", "ipc", "time" };
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (!strcmp(kinds[i], kind))
-			return true;
-	return false;
 }
 
 /* The last option for a kind counts. */
 static int join_given(struct restore *r, const struct opt_join_ns *option)
 {
+	const struct namespace_kind *kind = namespace_kind_find(option->flag);
 	struct namespace *ns;
 	int fd, type;
 
-	if (!can_join(option->kind))
+	if (!kind->joinable)
 		return refuse(EOPNOTSUPP,
 			      "--join-ns %s: a tree cannot be restored into such a namespace yet; start criu in it",
-			      option->kind);
-	(void)namespace_of_root(restore_namespaces(r), r->tree, option->kind, &ns);
+			      kind->name);
+	(void)namespace_of_root(restore_namespaces(r), r->tree, option->flag, &ns);
 	if (!ns)
 		return refuse(EINVAL, "--join-ns %s: the images do not say which %s namespace the tree lived in",
-			      option->kind, option->kind);
+			      kind->name, kind->name);
 	fd = open(option->file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fail_errno("--join-ns %s:%s", option->kind, option->file);
+		return fail_errno("--join-ns %s:%s", kind->name, option->file);
 	if (ns->fd >= 0)
 		close(ns->fd);
 	ns->fd = fd;
@@ -102,8 +93,7 @@ static int join_given(struct restore *r, const struct opt_join_ns *option)
 	restore_namespaces(r)->any = restore_namespaces(r)->announced = true;
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type < 0 || (uint32_t)type != ns->kind->flag)
-		return refuse(EINVAL, "--join-ns %s:%s: that is no %s namespace", option->kind, option->file,
-			      option->kind);
+		return refuse(EINVAL, "--join-ns %s:%s: that is no %s namespace", kind->name, option->file, kind->name);
 	return 0;
 }
 
@@ -147,11 +137,11 @@ int namespaces_restore_load(struct restore *r)
 		if (!adopted && !ns->own && !ns->joined && ns->kind->load)
 			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
-	if (r->options->root && !namespace_of_root(restore_namespaces(r), r->tree, "mnt", NULL))
+	if (r->options->root && !namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNS, NULL))
 		log_warn(
 			"--root changes nothing: the tree lived in the mount namespace of the criu that dumped it, and "
 			"its paths begin in our root directory");
-	r->own_network = namespace_of_root(restore_namespaces(r), r->tree, "net", NULL);
+	r->own_network = namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNET, NULL);
 	r->announced = restore_namespaces(r)->announced;
 	return 0;
 }

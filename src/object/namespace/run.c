@@ -71,7 +71,7 @@ int namespace_enter_user(int proc)
 /* The user namespace first: it may give the right to enter the others. */
 static int enter_all(const struct namespace_job *job)
 {
-	const struct namespace_kind *user = namespace_kind_find("user");
+	const struct namespace_kind *user = namespace_kind_find(CLONE_NEWUSER);
 
 	if (job->flags & user->flag)
 		TRY(namespace_enter_user(job->proc));

@@ -258,7 +258,8 @@ static int make_time(struct restore *r, struct namespace *ns)
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock)
 {
 	const struct namespace *ns =
-		restore_namespaces(r) ? namespace_of(restore_namespaces(r), task, namespace_kind_find("time")) : NULL;
+		restore_namespaces(r) ? namespace_of(restore_namespaces(r), task, namespace_kind_find(CLONE_NEWTIME))
+				      : NULL;
 	const struct clocks *clocks = ns && !ns->own ? ns->data : NULL;
 
 	if (!clocks)
@@ -268,8 +269,35 @@ int64_t time_shift(const struct restore *r, const struct task *task, clockid_t c
 					 : 0;
 }
 
+static void read_clock(clockid_t clock, Timespec *ret)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	timespec__init(ret);
+	ret->tv_sec = (uint64_t)time.tv_sec;
+	ret->tv_nsec = (uint64_t)time.tv_nsec;
+}
+
+int time_dump_host(struct dump *d)
+{
+	TimensEntry entry = TIMENS_ENTRY__INIT;
+	Timespec monotonic, boottime;
+
+	if (namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWTIME, NULL))
+		return 0; /* it has clocks of its own */
+	read_clock(CLOCK_MONOTONIC, &monotonic);
+	read_clock(CLOCK_BOOTTIME, &boottime);
+	entry.monotonic = &monotonic;
+	entry.boottime = &boottime;
+	/* Number 0 stands for the clocks of the host. */
+	return image_write_one(d->store, IMAGE_TIMENS, &entry, 0);
+}
+
 const struct namespace_kind time_kind = {
 	NAMESPACE_KIND("time", CLONE_NEWTIME, time_ns_id),
+	.joinable = true,
+	.implied = true,
 	.nested = true,
 	.dump = dump_time,
 	.adopt = adopt_time,

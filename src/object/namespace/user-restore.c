@@ -140,7 +140,7 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 	    getresuid(&uid[0], &uid[1], &uid[2]) < 0 || getresgid(&gid[0], &gid[1], &gid[2]) < 0)
 		return fail_errno("reading the own ids");
 	memset(homes, -1, sizeof(homes));
-	(void)namespace_of_root(restore_namespaces(r), r->tree, "user", &user);
+	(void)namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWUSER, &user);
 	logged_in = take_loginuid(r, &loginuid);
 	result = enter_given(r, homes);
 	if (result == 0)

@@ -62,6 +62,7 @@ static int fill_uts(struct restore *r, struct namespace *ns)
 
 const struct namespace_kind uts_kind = {
 	NAMESPACE_KIND("uts", CLONE_NEWUTS, uts_ns_id),
+	.joinable = true,
 	.nested = true,
 	.dump = dump_uts,
 	.load = load_uts,

@@ -437,12 +437,21 @@ static int settle_net(struct restore *r, struct namespace *ns)
 	return net_conntrack_restore(&space->tracks);
 }
 
+static int tell_needs(struct restore *r, struct namespace *ns)
+{
+	if (ns->of_root)
+		need_other_addresses(r);
+	return 0;
+}
+
 const struct namespace_kind net_kind = {
 	NAMESPACE_KIND("net", CLONE_NEWNET, net_ns_id),
+	.joinable = true,
 	.nested = true,
 	.collect = collect_net,
 	.dump = dump_net,
 	.load = load_net,
+	.needs = tell_needs,
 	.make = make_net,
 	.fill = fill_net,
 	.settle = settle_net,

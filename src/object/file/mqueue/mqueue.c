@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <mqueue.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -138,7 +139,7 @@ static int dump_mqueue(struct dump *d, const struct open_file *of, FileEntry *ou
 {
 	RegFileEntry *record = out->reg;
 
-	if (namespace_of_root(dump_namespaces(d), d->tree, "ipc", NULL))
+	if (namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWIPC, NULL))
 		return refuse(EOPNOTSUPP, "POSIX message queues of a tree with an IPC namespace of its own cannot be "
 					  "checkpointed yet: close it");
 	TRY(dump_name(d, of, record));

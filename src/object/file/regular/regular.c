@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,7 +88,7 @@ static int check_number(struct dump *d, const struct open_file *of)
 	const char *digits = text_after(of->link, "/proc/");
 
 	if (!d->inner_pids || of->fs_magic != PROC_SUPER_MAGIC || !digits || *digits < '0' || *digits > '9' ||
-	    namespace_of_root(dump_namespaces(d), d->tree, "mnt", NULL))
+	    namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWNS, NULL))
 		return 0;
 	return refuse(
 		ENOTSUP,
