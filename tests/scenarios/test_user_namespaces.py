@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from room import wait_until
+from ways import lazy
 
 NS_GET_OWNER_UID = 0xb704       # linux/nsfs.h
 PERSON = ('setpriv', '--reuid', '1000', '--regid', '1000', '--groups', '1000,27')
@@ -47,6 +48,14 @@ def test_unshare(room, criu, folder, way):
         assert facts(proc) == before
         assert os.readlink(proc / 'ns/user') != os.readlink('/proc/self/ns/user')
     assert [p for p in room.pids() if p != pid] == []
+
+
+@pytest.mark.parametrize('name, house', (('memory/anonymous', 'user'), ('thread/several', 'user,pid'), ('namespace/user-inner', '')))
+def test_lazy(subject, name, house):
+    """Memory that follows: nobody in a user namespace may make a userfaultfd for system calls by themselves."""
+    run = subject(name, house=house) if house else subject(name)
+    lazy(run)
+    run.release()
 
 
 def test_others_take_pids(subject, room, folder):

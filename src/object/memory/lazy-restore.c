@@ -101,17 +101,60 @@ static int pass_fds(struct restore *r, int uffd, int pidfd)
 	return 0;
 }
 
+#define DEVICE "/dev/userfaultfd" /* since Linux 6.1 */
+
+#ifndef USERFAULTFD_IOC_NEW
+#define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
+#endif
+
+#define SLOT_US	    1
+#define SLOT_DEVICE 2
+
+/*
+ * userfaultfd(2) for system calls wants a right over the whole machine, which nobody has in a user namespace. Who has
+ * the device may ask it, so we open it for them. -1: it is not needed.
+ */
+static int open_device(const struct restore *r, const struct task *task)
+{
+	int device;
+
+	if (!r->ids && !task->restore->inner_users)
+		return -1;
+	device = open(DEVICE, O_RDWR | O_CLOEXEC);
+	return device < 0 ? fail_errno("--lazy-pages in a user namespace needs " DEVICE ", of Linux 6.1") : device;
+}
+
+/* Not UFFD_USER_MODE_ONLY: also what a system call finds missing is brought. */
+static size_t plan_uffd(const struct restore *r, struct plan *plan, int device)
+{
+	const char *why = "make a userfaultfd for system calls too (needs CAP_SYS_PTRACE)";
+	size_t at;
+
+	if (device < 0)
+		return plan_keep_result(plan, plan_syscall(plan, why, __NR_userfaultfd, V(O_CLOEXEC | O_NONBLOCK)));
+	restore_plan_find_us(r, plan, SLOT_US);
+	plan_syscall(plan, "fetch " DEVICE, __NR_pidfd_getfd, S(SLOT_US), V(device), V(0))->to_slot = SLOT_DEVICE;
+	at = plan_keep_result(plan, plan_syscall(plan, "make a userfaultfd", __NR_ioctl, S(SLOT_DEVICE),
+						 V(USERFAULTFD_IOC_NEW), V(O_CLOEXEC | O_NONBLOCK)));
+	plan_syscall(plan, "close " DEVICE, __NR_close, S(SLOT_DEVICE));
+	plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
+	return at;
+}
+
 /* Makes it in the task, whose memory it belongs to from then on, and takes it over. */
 static int take_uffd(struct restore *r, struct task *task, int *ret)
 {
 	struct remote *remote = task->leader->remote;
-	struct plan *plan = plan_create();
-	/* Not UFFD_USER_MODE_ONLY: also what a system call finds missing is brought. */
-	size_t at = plan_keep_result(
-		plan, plan_syscall(plan, "make a userfaultfd for system calls too (needs CAP_SYS_PTRACE)",
-				   __NR_userfaultfd, V(O_CLOEXEC | O_NONBLOCK)));
-	int result = remote_run(remote, plan, &r->deadline), theirs = -1;
+	AUTO_CLOSE int device = open_device(r, task);
+	struct plan *plan;
+	int result, theirs = -1;
+	size_t at;
 
+	if (device < -1)
+		return device;
+	plan = plan_create();
+	at = plan_uffd(r, plan, device);
+	result = remote_run(remote, plan, &r->deadline);
 	if (result == 0)
 		theirs = (int)remote_value(remote, at);
 	plan_destroy(&plan);
