@@ -88,7 +88,7 @@ static int await_pid(const struct restore *r, pid_t pid)
 	for (unsigned i = 0; i < GRACE_MS && !r->inner_pids && kill(pid, 0) == 0; i++)
 		usleep(1000);
 	while (!r->inner_pids && kill(pid, 0) == 0)
-		TRY(restore_wait_for_pid(pid, &waited_ms));
+		TRY(restore_wait_for_pid(r, pid, &waited_ms));
 	return 0;
 }
 

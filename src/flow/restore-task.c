@@ -109,7 +109,7 @@ static int make_the_rest(struct restore *r, struct task *task, struct making *ma
 	while (taken) {
 		AUTO(plan_destroy) struct plan *plan = plan_create();
 
-		TRY(restore_wait_for_pid(taken, &waited_ms));
+		TRY(restore_wait_for_pid(r, taken, &waited_ms));
 		TRY(plan_threads(r, task, making, plan));
 		TRY(remote_run(task->leader->remote, plan, &r->deadline));
 		TRY(see_made(r, task, making, &taken));

@@ -25,6 +25,7 @@
 #include "kern/proc/stat.h"
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
+#include "object/namespace/namespace.h"
 #include "plugin/plugin.h"
 #include "task/pid-space.h"
 
@@ -66,10 +67,26 @@ static int task_arrived(struct restore *r, struct task *task)
 
 #define ZOMBIE_STEP_MS 20
 
-int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
+/* Who has a number in a given pid namespace can't be seen by it. */
+static int wait_inside(pid_t pid, unsigned *waited_ms)
+{
+	if (*waited_ms >= GRACE_PID_MS)
+		return refuse(EEXIST,
+			      "pid %d is in use in the pid namespace of the tree: end that process, or give "
+			      "another namespace",
+			      pid);
+	usleep(ZOMBIE_STEP_MS * 1000);
+	*waited_ms += ZOMBIE_STEP_MS;
+	return 0;
+}
+
+int restore_wait_for_pid(const struct restore *r, pid_t pid, unsigned *waited_ms)
 {
 	struct proc_stat stat = { .state = 'Z' };
 	AUTO_CLOSE int proc = proc_open(pid);
+
+	if (r->inner_pids)
+		return wait_inside(pid, waited_ms);
 
 	if (proc >= 0)
 		(void)proc_stat_read(proc, &stat); /* gone meanwhile: as good as a zombie */
@@ -93,6 +110,7 @@ int restore_wait_for_pid(pid_t pid, unsigned *waited_ms)
 }
 
 struct boot {
+	struct restore *r;
 	struct remote *remote;
 	const struct restorer_first *first;
 };
@@ -100,8 +118,12 @@ struct boot {
 static int boot_root(void *arg)
 {
 	const struct boot *boot = arg;
+	int home, result, back;
 
-	return restorer_boot(boot->remote, boot->first);
+	TRY(pid_given_enter(boot->r, &home));
+	result = restorer_boot(boot->remote, boot->first);
+	back = pid_given_leave(home);
+	return back < 0 ? back : result;
 }
 
 static int make_root(struct restore *r, struct task *root)
@@ -113,7 +135,7 @@ static int make_root(struct restore *r, struct task *root)
 		.flags = r->birth_flags,
 	};
 	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
-	struct boot boot = { root->leader->remote, &first };
+	struct boot boot = { r, root->leader->remote, &first };
 	unsigned waited = 0;
 	int error, kept;
 
@@ -123,7 +145,7 @@ static int make_root(struct restore *r, struct task *root)
 	kept = r->ids ? r->stand_in : us;
 	TRY(phase_restore_enter_root(r, root, plan));
 	while ((error = r->give_birth ? r->give_birth(r, boot_root, &boot) : boot_root(&boot)) == -EEXIST)
-		TRY(restore_wait_for_pid(root->vpid, &waited));
+		TRY(restore_wait_for_pid(r, root->vpid, &waited));
 	TRY(error);
 	root->pid = remote_tid(root->leader->remote);
 	TRY(task_arrived(r, root));
@@ -164,7 +186,7 @@ static int clone_again(struct restore *r, struct task *task)
 		AUTO(plan_destroy) struct plan *plan = plan_create();
 		size_t at;
 
-		TRY(restore_wait_for_pid(task->vpid, &waited));
+		TRY(restore_wait_for_pid(r, task->vpid, &waited));
 		TRY(birth_plan(r, task, plan, &at));
 		TRY(run_in_task(r, creator, plan));
 		result = remote_value(creator->leader->remote, at);

@@ -15,6 +15,6 @@ int restore_dead(struct restore *r);
  * session or a group, goes away when its parent reaps it, so it is worth waiting for: the tasks may just have been
  * dumped and killed. Returns 0 to try again. *waited_ms: 0 at first.
  */
-int restore_wait_for_pid(pid_t pid, unsigned *waited_ms);
+int restore_wait_for_pid(const struct restore *r, pid_t pid, unsigned *waited_ms);
 /* Kills everything that was made. */
 void restore_kill(struct restore *r);

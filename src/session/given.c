@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/text.h"
 
 int given_descriptor(struct restore *r, const char *key, int *ret_fd)
 {
@@ -31,6 +32,20 @@ bool given_has_descriptor(const struct restore *r, const char *key)
 		if (strcmp(r->options->inherit_fds.items[i].key, key) == 0)
 			return true;
 	return false;
+}
+
+const char *given_external(const struct options *options, const char *word, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (size_t i = 0; i < options->external.n; i++) {
+		const char *rest = text_after(options->external.items[i], word);
+
+		if (!rest || *rest++ != '[' || strncmp(rest, name, size) != 0 || rest[size] != ']')
+			continue;
+		return rest[size + 1] == ':' ? rest + size + 2 : "";
+	}
+	return NULL;
 }
 
 bool given_is_external(const struct options *options, const char *key)

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from room import wait_until
+
 KINDS = {'uts': '--uts', 'ipc': '--ipc', 'net': '--net', 'time': '--time'}
 
 
@@ -74,3 +76,51 @@ def test_refused(subject, option, words):
     code, said = run.call_criu('restore', images, '-d', '--join-ns', option)
     assert code == 1 and words in said, said
     run.await_gone()
+
+
+def child_of(room, pid):
+    file = room.proc / str(pid) / 'task' / str(pid) / 'children'
+    wait_until(lambda: file.read_text().split(), 20)
+    return int(file.read_text().split()[0])
+
+
+def numbers(room, pid):
+    """What a process and its children are called on all levels, and where they live."""
+    found = []
+    for p in (pid, *map(int, (room.proc / str(pid) / 'task' / str(pid) / 'children').read_text().split())):
+        status = (room.proc / str(p) / 'status').read_text()
+        inner = [line.split('\t')[2:] for line in status.splitlines() if line.startswith('NS')]
+        found.append((os.readlink(room.proc / str(p) / 'ns/pid'), inner))
+    return sorted(found)
+
+
+def test_given_pid_namespace(room, criu, folder):
+    """A tree that lives in the pid namespace of another one: it has to be named, and to be given again; twice."""
+    script = 'while :; do sleep 0.05; done'                     # it reaps orphans
+    first = child_of(room, room.start(folder / 'holder', 'unshare', '--pid', '--fork', 'sh', '-c', script, cwd='/'))
+    entered = room.start(folder / 'visitor', 'nsenter', '-t', str(first), '-p', 'setsid', 'sh', '-c', 'sleep 1000 & sleep 1000 & wait', cwd='/')
+    pid = child_of(room, entered)
+    wait_until(lambda: len(numbers(room, pid)) == 3, 20)
+    inode = os.stat(room.proc / str(first) / 'ns/pid').st_ino
+    key = f'pid[{inode}]:theirs'
+    before = numbers(room, pid)
+    assert before[0][1][1][0] not in ('', '1')
+    done = room.run(criu, 'check', '--tree', str(pid))
+    assert done.returncode == 1 and f'--external pid[{inode}]:NAME' in done.stdout, done.stdout
+    for number in (1, 2):
+        images = folder / f'images{number}'
+        images.mkdir()
+        done = room.run(criu, 'check', '--tree', str(pid), '--external', key)
+        assert done.returncode == 0, done.stdout
+        done = room.run(criu, 'dump', '-t', str(pid), '-D', images, '-v4', '-o', 'dump.log', '--external', key)
+        assert done.returncode == 0, (images / 'dump.log').read_text()
+        wait_until(lambda: pid not in room.pids(), 20)
+        done = room.run(criu, 'restore', '-d', '-D', images, '-v4', '-o', 'no.log')
+        assert done.returncode == 1 and 'give it with --inherit-fd fd[N]:theirs' in (images / 'no.log').read_text()
+        done = room.run('sh', '-c', f'exec 9< /proc/$$/ns/uts; exec {criu} restore -d -D {images} -v4 -o other.log --inherit-fd "fd[9]:theirs"')
+        assert done.returncode == 1 and 'no pid namespace' in (images / 'other.log').read_text()
+        command = f'exec 9< /proc/{first}/ns/pid; exec {criu} restore -d -D {images} -v4 -o restore.log --pidfile pid --inherit-fd "fd[9]:theirs"'
+        done = room.run('sh', '-c', command)
+        assert done.returncode == 0, (images / 'restore.log').read_text()
+        pid = int((images / 'pid').read_text())
+        assert numbers(room, pid) == before

@@ -22,8 +22,8 @@ bool file_is_given(struct dump *d, const struct open_file *of)
 }
 
 /* What is looked up where it is needed, with the brackets. */
-static const char *const words[] = { "file[", "tty[",  "unix[",	   "mnt[",    "dev[",
-				     "net[",  "veth[", "macvlan[", "netdev[", NULL };
+static const char *const words[] = { "file[", "tty[",  "unix[",	   "mnt[",    "dev[", "net[",
+				     "pid[",  "veth[", "macvlan[", "netdev[", NULL };
 
 static bool is_known(const char *key)
 {

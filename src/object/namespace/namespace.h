@@ -162,6 +162,9 @@ int pid_space_arrive(struct restore *r, const struct task *task);
 /* Steps of a thread: where the program had its children born. */
 int pid_space_plan_children(struct restore *r, struct thread *thread, struct plan *plan);
 void pid_spaces_close(struct restore *r);
+/* From now on children of this thread are born into the pid namespace that the user gives for the tree, if any. */
+int pid_given_enter(struct restore *r, int *ret_home);
+int pid_given_leave(int home);
 
 /* time.c: dump: the clocks of the host, for a tree that has no others. */
 int time_dump_host(struct dump *d);

@@ -3,32 +3,83 @@
  * flow/number.c. Those within that of the tree begin with their first processes (flow/birth.c). */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/log.h"
 #include "object/namespace/namespace.h"
 #include "pidns.pb-c.h"
+#include "session/given.h"
+#include "session/needs.h"
 #include "session/pids.h"
 
 #define SLOT_US 1
 #define SLOT_FD 2
 
+/* One that the user gives again: podman run --pid container:OTHER. */
+static const char *external_key(const struct dump *d, const struct namespace *ns)
+{
+	char inode[32];
+
+	snprintf(inode, sizeof(inode), "%lu", ns->inode);
+	return given_external(d->options, "pid", inode);
+}
+
+static int check_external(const struct dump *d, const struct namespace *ns, const char *key)
+{
+	if (!*key)
+		return refuse(EINVAL, "--external pid[%lu] gives it no name: pid[%lu]:NAME", ns->inode, ns->inode);
+	if (!ns->of_root)
+		return refuse(EOPNOTSUPP, "--external pid[%lu]: it lies within that of the root of the tree",
+			      ns->inode);
+	if (d->tree->root->vpid == 1)
+		return refuse(EINVAL,
+			      "--external pid[%lu]: process %d is the first of it, so it ends with the tree and can't "
+			      "be given again",
+			      ns->inode, d->tree->root->pid);
+	log_info("It is external: %s", key);
+	return 0;
+}
+
 static int collect_pid(struct dump *d, struct namespace *ns)
 {
+	const char *key = external_key(d, ns);
+
+	if (key)
+		return check_external(d, ns, key);
 	if (ns->of_root && d->tree->root->vpid != 1)
 		return refuse(EOPNOTSUPP,
 			      "process %d is not the first of its pid namespace: dump the tree of the one that is, or "
-			      "run criu "
-			      "inside (nsenter -t %d --pid --mount)",
-			      d->tree->root->pid, d->tree->root->pid);
+			      "run criu inside (nsenter -t %d --pid --mount); or say that it will be there at the "
+			      "restore: --external pid[%lu]:NAME",
+			      d->tree->root->pid, d->tree->root->pid, ns->inode);
 	return 0;
 }
 
 /* The numbers are in all other images. */
 static int dump_pid(struct dump *d, struct namespace *ns)
 {
-	return 0;
+	PidnsEntry entry = PIDNS_ENTRY__INIT;
+	const char *key = external_key(d, ns);
+
+	if (!key)
+		return 0;
+	entry.ext_key = pool_string(d->pool, key);
+	return image_write_one(d->store, IMAGE_PIDNS, &entry, ns->id);
+}
+
+static int load_external(struct restore *r, const char *key)
+{
+	if (given_has_descriptor(r, key))
+		return 0;
+	return need_given(r, NEED_DESCRIPTOR, key, "the pid namespace of the tasks, which is not in the checkpoint",
+			  pool_printf(r->pool,
+				      "the pid namespace \"%s\" was outside: give it with --inherit-fd fd[N]:%s", key,
+				      key));
 }
 
 static int load_pid(struct restore *r, struct namespace *ns)
@@ -41,17 +92,55 @@ static int load_pid(struct restore *r, struct namespace *ns)
 			       ? 0
 			       : refuse(EINVAL, "pstree.img does not tell the pids in it: the image is damaged");
 	error = image_read_one(r->store, IMAGE_PIDNS, &entry, ns->id);
-
-	if (error == 0)
-		return refuse(EOPNOTSUPP, "pidns-%u.img: an external pid namespace (%s) can't be restored yet", ns->id,
-			      entry->ext_key ?: "without a name");
-	if (error != -ENOENT)
+	if (error < 0 && error != -ENOENT)
 		return error;
+	r->inner_pids = true;
+	if (error == 0 && entry->ext_key) {
+		ns->data = entry;
+		return load_external(r, entry->ext_key);
+	}
 	if (r->tree->root->vpid != 1)
 		return refuse(EINVAL, "the root task has the pid %d in a pid namespace of its own: it must be 1",
 			      r->tree->root->vpid);
-	r->inner_pids = true;
 	return 0;
+}
+
+/* Nobody enters a pid namespace, but children are born into it: pid_given_enter(). */
+static int make_pid(struct restore *r, struct namespace *ns)
+{
+	const PidnsEntry *entry = ns->data;
+	int error = entry ? given_descriptor(r, entry->ext_key, &ns->fd) : 0;
+
+	if (error == -ENOENT)
+		return load_external(r, entry->ext_key);
+	TRY(error);
+	if (entry && ioctl(ns->fd, NS_GET_NSTYPE) != CLONE_NEWPID)
+		return refuse(EINVAL, "--inherit-fd fd[N]:%s: that is no pid namespace", entry->ext_key);
+	return 0;
+}
+
+int pid_given_enter(struct restore *r, int *ret_home)
+{
+	struct namespace *ns;
+
+	*ret_home = -1;
+	if (!namespace_of_root(restore_namespaces(r), r->tree, "pid", &ns) || !ns->made_first || r->ids)
+		return 0; /* with a user namespace all that are given are entered: user-restore.c */
+	*ret_home = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
+	if (*ret_home < 0 || setns(ns->fd, CLONE_NEWPID) < 0)
+		return fail_errno("entering the given pid namespace");
+	return 0;
+}
+
+int pid_given_leave(int home)
+{
+	int error;
+
+	if (home < 0)
+		return 0;
+	error = setns(home, CLONE_NEWPID) < 0 ? fail_errno("coming back from the given pid namespace") : 0;
+	close(home);
+	return error;
 }
 
 int pid_space_file(struct restore *r, const struct pid_space *space)
@@ -120,4 +209,5 @@ const struct namespace_kind pid_kind = {
 	.collect = collect_pid,
 	.dump = dump_pid,
 	.load = load_pid,
+	.make = make_pid,
 };

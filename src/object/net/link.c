@@ -17,20 +17,12 @@
 #include "object/net/settings.h"
 #include "options/options.h"
 #include "plugin/plugin.h"
+#include "session/given.h"
 #include "session/survey.h"
 
 const char *link_external(const struct options *options, const char *word, const char *name)
 {
-	size_t size = strlen(name);
-
-	for (size_t i = 0; i < options->external.n; i++) {
-		const char *rest = text_after(options->external.items[i], word);
-
-		if (!rest || *rest++ != '[' || strncmp(rest, name, size) != 0 || rest[size] != ']')
-			continue;
-		return rest[size + 1] == ':' ? rest + size + 2 : "";
-	}
-	return NULL;
+	return given_external(options, word, name);
 }
 
 static bool has_number(const uint16_t *numbers, uint16_t number)
