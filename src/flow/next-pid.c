@@ -15,7 +15,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "flow/restore-tree.h"
+#include "flow/pid-wait.h"
 #include "kern/proc/children.h"
 #include "lib/compel/restorer.h"
 #include "object/namespace/namespace.h"

@@ -21,6 +21,7 @@
 #include "flow/birth.h"
 #include "flow/next-pid.h"
 #include "flow/number.h"
+#include "flow/pid-wait.h"
 #include "flow/restore-tree.h"
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
