@@ -135,10 +135,10 @@ int restorer_boot(struct remote *remote, const struct restorer_first *first)
 	return 0;
 }
 
-static void plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, bool any,
+static void plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, unsigned n,
 		       size_t *ret_result)
 {
-	size_t n = any ? 0 : made->n_outer + 1, size = made->n_outer * sizeof(pid_t);
+	size_t size = made->n_outer * sizeof(pid_t);
 	struct clone_args args = { .flags = flags, .exit_signal = (uint64_t)exit_signal, .set_tid_size = n };
 	size_t at = plan_space(plan, sizeof(args) + sizeof(pid_t) + size);
 	const char *why =
@@ -151,7 +151,7 @@ static void plan_clone(struct plan *plan, struct remote *made, uint64_t flags, i
 	if (size)
 		memcpy((char *)plan_at(plan, at) + sizeof(args) + sizeof(made->wanted), made->outer, size);
 	/* The address of the wanted tid is known only over there. */
-	if (!any)
+	if (n)
 		plan_step(plan, why, STEP_SET_LONG,
 			  (struct plan_arg[]){ D(at + offsetof(struct clone_args, set_tid)), D(at + sizeof(args)) }, 2);
 	clone = plan_step(plan, why, STEP_CLONE, step, 3);
@@ -163,14 +163,14 @@ static void plan_clone(struct plan *plan, struct remote *made, uint64_t flags, i
 
 int restorer_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, size_t *ret_result)
 {
-	plan_clone(plan, made, flags, exit_signal, false, ret_result);
+	plan_clone(plan, made, flags, exit_signal, made->n_outer + 1, ret_result);
 	return 0;
 }
 
-void restorer_plan_clone_any(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal,
-			     size_t *ret_result)
+void restorer_plan_clone_some(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, unsigned levels,
+			      size_t *ret_result)
 {
-	plan_clone(plan, made, flags, exit_signal, true, ret_result);
+	plan_clone(plan, made, flags, exit_signal, levels, ret_result);
 }
 
 void restorer_reset(struct remote *made)

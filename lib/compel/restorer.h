@@ -51,9 +51,10 @@ int restorer_boot(struct remote *remote, const struct restorer_first *first);
    exit_signal 0 for threads. With ret_result the step may fail, and the offset of its result (-errno) comes back. */
 int restorer_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, size_t *ret_result);
 
-/* The same with whatever tid comes next. */
-void restorer_plan_clone_any(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal,
-			     size_t *ret_result);
+/* The same with the wanted tid in this many pid namespaces only, from its own outwards, and whatever comes next in the
+ * others. */
+void restorer_plan_clone_some(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, unsigned levels,
+			      size_t *ret_result);
 /* The thread has ended; its place is free for another one with the same tid. */
 void restorer_reset(struct remote *made);
 

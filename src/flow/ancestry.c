@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "object/namespace/namespace.h"
 #include "session/survey.h"
 #include "task/pid-space.h"
 
@@ -439,6 +440,54 @@ static int check_sharing(struct restore *r, struct task *task)
 		      task->vpid, task->comm, owner->vpid);
 }
 
+/*
+ * Who makes a pid namespace that belongs to another user namespace than it lives in itself: a helper enters that one,
+ * and makes the first process as its sibling.
+ */
+static int add_visitor(struct restore *r, struct task *task, const struct namespace *users)
+{
+	const struct task *creator = task->restore->creator;
+	pid_t pid = find_free_pid(r, 0);
+	struct task *visitor;
+
+	if (!pid)
+		return refuse(EAGAIN, "there is no free pid for a helper");
+	/* No group to join: it stays in that of its creator. */
+	visitor = add_helper(r, task->parent, pid, creator->vsid, 0);
+	visitor->restore->creator = task->restore->creator;
+	visitor->restore->by_sibling = task->restore->by_sibling;
+	visitor->restore->early = task->restore->early;
+	visitor->restore->visits_for = task;
+	visitor->restore->inner_users = true;
+	while (creator && !creator->ids)
+		creator = creator->restore->creator;
+	visitor->ids = pool_new(r->pool, TaskKobjIdsEntry);
+	*visitor->ids = creator ? *creator->ids : *task->ids;
+	visitor->ids->vm_id = visitor->ids->files_id = visitor->ids->fs_id = visitor->ids->sighand_id = 0;
+	visitor->ids->has_user_ns_id = true;
+	visitor->ids->user_ns_id = users->id;
+	set_creator(task, visitor, false);
+	return 0;
+}
+
+static int add_visitors(struct restore *r)
+{
+	const struct namespace *users;
+	struct pid_space *space;
+
+	for_each_pid_space(space, r->tree)
+	{
+		const struct task *creator = space->first ? space->first->restore->creator : NULL;
+
+		users = pid_space_owner(r, space);
+		while (creator && !creator->ids)
+			creator = creator->restore->creator;
+		if (users && creator && creator->ids->user_ns_id != users->id)
+			TRY(add_visitor(r, space->first, users));
+	}
+	return 0;
+}
+
 int ancestry_plan(struct restore *r)
 {
 	struct task *task;
@@ -452,5 +501,5 @@ int ancestry_plan(struct restore *r)
 		if (task_is_live(task))
 			TRY(restore_go_on(r, check_sharing(r, task)));
 	}
-	return 0;
+	return restore_go_on(r, add_visitors(r));
 }

@@ -33,14 +33,14 @@ int birth_prepare(struct restore *r, struct thread *thread, pid_t parent)
 	return 0;
 }
 
-static bool begins_space(const struct task *task)
+bool birth_begins_space(const struct task *task)
 {
 	return task->pid_space && task->pid_space->first == task;
 }
 
 bool birth_is_possible(const struct task *task)
 {
-	return !task->pid_space || begins_space(task) || task->pid_space->fd >= 0;
+	return !task->pid_space || birth_begins_space(task) || task->pid_space->fd >= 0;
 }
 
 uint64_t birth_flags(const struct task *task)
@@ -48,7 +48,7 @@ uint64_t birth_flags(const struct task *task)
 	const struct task *creator = task->restore->creator;
 	uint64_t flags = task->restore->by_sibling ? CLONE_PARENT : 0;
 
-	if (begins_space(task))
+	if (birth_begins_space(task))
 		flags |= CLONE_NEWPID;
 	if (!task->ids || !creator->ids)
 		return flags;
@@ -71,23 +71,35 @@ int birth_signal(const struct task *task)
 /* The first process of a namespace makes it; others are born into it when their creator looks there. */
 static const struct pid_space *space_at_birth(const struct task *task)
 {
-	return begins_space(task) ? task->pid_space->parent : task->pid_space;
+	return birth_begins_space(task) ? task->pid_space->parent : task->pid_space;
 }
 
-int birth_plan(struct restore *r, const struct task *task, struct plan *plan, size_t *ret_result)
+static void plan_clone(const struct task *task, int levels, struct plan *plan, size_t *ret_result)
+{
+	struct remote *made = task->leader->remote;
+
+	if (levels < 0)
+		(void)restorer_plan_clone(plan, made, birth_flags(task), birth_signal(task), ret_result);
+	else
+		restorer_plan_clone_some(plan, made, birth_flags(task), birth_signal(task), (unsigned)levels,
+					 ret_result);
+}
+
+int birth_plan(struct restore *r, const struct task *task, int levels, struct plan *plan, size_t *ret_result)
 {
 	const struct pid_space *own = task->restore->creator->pid_space, *space = space_at_birth(task);
 	int there, back;
 
-	if (space == own)
-		return restorer_plan_clone(plan, task->leader->remote, birth_flags(task), birth_signal(task),
-					   ret_result);
+	if (space == own) {
+		plan_clone(task, levels, plan, ret_result);
+		return 0;
+	}
 	there = pid_space_file(r, space);
 	TRY(there);
 	back = pid_space_file(r, own);
 	TRY(back);
 	pid_space_plan_enter(r, there, plan);
-	TRY(restorer_plan_clone(plan, task->leader->remote, birth_flags(task), birth_signal(task), ret_result));
+	plan_clone(task, levels, plan, ret_result);
 	pid_space_plan_enter(r, back, plan);
 	return 0;
 }

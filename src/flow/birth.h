@@ -11,5 +11,7 @@ bool birth_is_possible(const struct task *task);
 /* CLONE_* flags and the signal at its end. */
 uint64_t birth_flags(const struct task *task);
 int birth_signal(const struct task *task);
-/* For its creator. */
-int birth_plan(struct restore *r, const struct task *task, struct plan *plan, size_t *ret_result);
+/* It makes its pid namespace. */
+bool birth_begins_space(const struct task *task);
+/* For its creator. levels: in how many pid namespaces, from its own outwards, it gets its number; -1: in all. */
+int birth_plan(struct restore *r, const struct task *task, int levels, struct plan *plan, size_t *ret_result);

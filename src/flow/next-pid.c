@@ -15,17 +15,58 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "flow/birth.h"
+#include "flow/number.h"
 #include "flow/pid-wait.h"
 #include "kern/proc/children.h"
 #include "lib/compel/restorer.h"
 #include "object/namespace/namespace.h"
+#include "task/pid-space.h"
 
 #define LAST_PID "/proc/sys/kernel/ns_last_pid"
 
-bool next_pid_is_used(const struct restore *r, const struct task *creator)
+/* NULL: the user namespace of the root task, or that of a tree without one. */
+static const struct namespace *users_of(const struct restore *r, const struct task *task)
 {
-	/* One of the tree is owned by the user namespace of its root. */
-	return creator->restore->inner_users || (r->ids && !r->inner_pids);
+	const struct namespace *ns;
+
+	while (task && !task->ids)
+		task = task->restore->creator;
+	ns = task ? namespace_of(restore_namespaces(r), task, namespace_kind_find("user")) : NULL;
+	return ns && !ns->of_root && !ns->own ? ns : NULL;
+}
+
+/* Whether the creator may choose the number in that namespace. */
+static bool may_choose(const struct restore *r, const struct task *creator, const struct pid_space *space)
+{
+	const struct namespace *users = users_of(r, creator);
+
+	return users ? space && pid_space_owner(r, space) == users
+		     : (!space && (!r->ids || r->inner_pids)) || (space && !pid_space_owner(r, space));
+}
+
+/* In how many, from its own outwards. */
+static unsigned count_chosen(const struct restore *r, const struct task *creator, const struct task *made)
+{
+	const struct pid_space *space = made->pid_space;
+	unsigned n = 0;
+
+	for (; may_choose(r, creator, space); space = space->parent, n++)
+		if (!space)
+			return n + 1;
+	return n;
+}
+
+static unsigned count_levels(const struct task *made)
+{
+	return made->pid_space ? made->pid_space->depth + 1 : 1;
+}
+
+bool next_pid_is_used(const struct restore *r, const struct task *creator, const struct task *made)
+{
+	if (!creator->restore->inner_users && !r->ids)
+		return false;
+	return count_chosen(r, creator, made) < count_levels(made);
 }
 
 static int run_in_task(struct restore *r, struct task *task, const struct plan *plan)
@@ -52,30 +93,58 @@ static int write_last(void *arg)
 	return error < 0 ? fail(-error, "writing " LAST_PID) : 0;
 }
 
-static int set_last(struct restore *r, pid_t wanted, pid_t *ret_old)
+static int set_last(struct restore *r, const struct pid_space *space, pid_t wanted, pid_t *ret_old)
 {
+	const struct task *there = space ? space->first : r->tree->root;
 	struct last last = { .wanted = wanted };
 
-	TRY(r->inner_pids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWPID, write_last, &last)
-			  : write_last(&last));
+	TRY(space || r->inner_pids ? namespace_run(there->restore->proc, CLONE_NEWPID, write_last, &last)
+				   : write_last(&last));
 	*ret_old = last.old;
 	return 0;
 }
 
-static int try_once(struct restore *r, struct task *creator, struct thread *thread, uint64_t flags, int exit_signal,
-		    pid_t *ret)
+/* Those that its creator may not choose, unless it is the first there. Afterwards others shall not go on where we have
+ * more to make. */
+static int set_all(struct restore *r, const struct thread *thread, unsigned chosen, bool back, pid_t *old)
 {
+	const struct pid_space *space = thread->task->pid_space;
+	pid_t unused;
+
+	for (unsigned i = 0; i < count_levels(thread->task); i++) {
+		if (i >= chosen && !(space && space->first == thread->task && thread == thread->task->leader))
+			TRY(back ? set_last(r, space, old[i], &unused)
+				 : set_last(r, space, thread_tid_in(thread, space) - 1, &old[i]));
+		space = space ? space->parent : NULL;
+	}
+	return 0;
+}
+
+static int try_once(struct restore *r, struct task *creator, struct thread *thread, pid_t *ret)
+{
+	unsigned chosen = count_chosen(r, creator, thread->task);
 	AUTO(plan_destroy) struct plan *plan = plan_create();
-	pid_t old, unused;
+	pid_t old[PROC_MAX_PID_LEVELS];
 	size_t at;
 
-	restorer_plan_clone_any(plan, thread->remote, flags, exit_signal, &at);
-	TRY(set_last(r, thread->vtid - 1, &old));
+	if (thread == thread->task->leader)
+		TRY(birth_plan(r, thread->task, (int)chosen, plan, &at));
+	else
+		restorer_plan_clone_some(plan, thread->remote, THREAD_FLAGS, 0, chosen, &at);
+	TRY(set_all(r, thread, chosen, false, old));
 	TRY(run_in_task(r, creator, plan));
-	/* Others shall not go on where we have more to make. */
-	TRY(set_last(r, old, &unused));
+	TRY(set_all(r, thread, chosen, true, old));
 	*ret = (pid_t)remote_value(creator->leader->remote, at);
 	return *ret < 0 ? fail(-*ret, "making %d", thread->vtid) : 0;
+}
+
+static bool is_right(const struct restore *r, const struct task *creator, const struct thread *thread, pid_t pid)
+{
+	const struct task *task = thread->task;
+
+	if (!task->pid_space)
+		return pid == thread->vtid;
+	return number_is_right(r, thread, task->restore->by_sibling ? creator->parent : creator);
 }
 
 /* Who was faster may be there for a moment only. */
@@ -102,22 +171,21 @@ static int count_threads(const struct task *task, size_t *ret)
 }
 
 /* The new one has another pid, and ends. */
-static int end_other(struct restore *r, struct task *creator, struct thread *thread, uint64_t flags, pid_t pid)
+static int end_other(struct restore *r, struct task *creator, struct thread *thread, pid_t pid)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create(), *reap = plan_create();
-	bool process = !(flags & CLONE_THREAD);
+	bool process = thread == thread->task->leader, seen = !r->inner_pids && !thread->task->pid_space;
 	size_t n = 0, left;
 
 	TRY(count_threads(creator, &n));
 	left = n;
 	plan_syscall(plan, "end again", process ? __NR_exit_group : __NR_exit, V(0));
-	if (!r->inner_pids)
-		restorer_set_tid(thread->remote, pid);
+	restorer_set_tid(thread->remote, seen ? pid : 0);
 	TRY(restorer_wait_arrival(thread->remote, &r->deadline));
 	TRY(remote_post(thread->remote, plan));
 	if (process) {
 		plan_syscall(reap, "reap the one with another pid", __NR_wait4, V(pid), V(0), V(__WALL), V(0));
-		TRY(run_in_task(r, flags & CLONE_PARENT ? creator->parent : creator, reap));
+		TRY(run_in_task(r, thread->task->restore->by_sibling ? creator->parent : creator, reap));
 	}
 	while (!process && left == n) {
 		if (deadline_passed(&r->deadline))
@@ -125,23 +193,22 @@ static int end_other(struct restore *r, struct task *creator, struct thread *thr
 		usleep(100);
 		TRY(count_threads(creator, &left));
 	}
-	if (!r->inner_pids)
-		restorer_set_tid(thread->remote, thread->vtid);
+	restorer_set_tid(thread->remote, r->inner_pids ? 0 : thread->vtid);
 	restorer_reset(thread->remote);
 	return 0;
 }
 
-int next_pid_make(struct restore *r, struct task *creator, struct thread *thread, uint64_t flags, int exit_signal)
+int next_pid_make(struct restore *r, struct task *creator, struct thread *thread)
 {
 	pid_t pid = 0;
 
 	for (;;) {
 		TRY(await_pid(r, thread->vtid));
-		TRY(try_once(r, creator, thread, flags, exit_signal, &pid));
-		if (pid == thread->vtid)
+		TRY(try_once(r, creator, thread, &pid));
+		if (is_right(r, creator, thread, pid))
 			return 0;
 		log_debug("It has got the pid %d instead of %d: once more", pid, thread->vtid);
-		TRY(end_other(r, creator, thread, flags, pid));
+		TRY(end_other(r, creator, thread, pid));
 		if (deadline_passed(&r->deadline))
 			return refuse(EAGAIN,
 				      "others were always faster in taking the pid %d: try again when less processes "

@@ -194,6 +194,34 @@ int number_root(struct restore *r)
 	return 0;
 }
 
+static bool has_numbers(const struct restore *r, const struct thread *thread, int proc)
+{
+	unsigned depth = thread->task->pid_space ? thread->task->pid_space->depth : 0;
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+
+	return proc >= 0 && proc_status_read(proc, &status) == 0 && status.n_levels == r->pid_level + depth + 1 &&
+	       status.ns_pid[r->pid_level] == thread->vtid &&
+	       (!depth || !memcmp(status.ns_pid + r->pid_level + 1, thread->inner_tids, depth * sizeof(pid_t)));
+}
+
+bool number_is_right(const struct restore *r, const struct thread *thread, const struct task *parent)
+{
+	AUTO(proc_pids_done) struct proc_pids pids = { 0 };
+	bool leader = thread == thread->task->leader;
+	const struct task *holder = leader ? parent : thread->task;
+
+	if ((leader ? proc_children_read : proc_threads_read)(holder->restore->proc, &pids) < 0)
+		return false;
+	for (size_t i = 0; i < pids.n; i++) {
+		AUTO_CLOSE int proc =
+			leader ? proc_open(pids.items[i]) : proc_open_thread(holder->restore->proc, pids.items[i]);
+
+		if (has_numbers(r, thread, proc))
+			return true;
+	}
+	return false;
+}
+
 static bool is_numbered(const struct task *parent, pid_t pid)
 {
 	const struct task *child;

@@ -8,6 +8,8 @@
 int number_tree(struct dump *d);
 /* Restore: the root task is there. */
 int number_root(struct restore *r);
+/* A task or thread was made just now, and may have got other numbers: whether it has those that it wants. */
+bool number_is_right(const struct restore *r, const struct thread *thread, const struct task *parent);
 /* The task, made just now as a child of this parent, gets its outer number (task->pid and that of its leader). */
 int number_new_task(struct restore *r, struct task *task, const struct task *parent);
 /*

@@ -40,8 +40,6 @@ static void plan_coordinator(struct restore *r, struct task *task, struct plan *
 	plan_syscall(plan, "close the first pidfd", __NR_close, S(SLOT_PIDFD));
 }
 
-#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
-
 /* The threads that a leader has to make, in the order of the task's list. */
 struct making {
 	size_t *result; /* of the step */
@@ -65,7 +63,7 @@ static int plan_threads(struct restore *r, struct task *task, struct making *mak
 			continue;
 		if (!thread->remote)
 			TRY(birth_prepare(r, thread, 0));
-		if (!making->made[i] && !next_pid_is_used(r, task))
+		if (!making->made[i] && !next_pid_is_used(r, task, task))
 			TRY(restorer_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
 		i++;
 	}
@@ -79,7 +77,7 @@ static int see_made(const struct restore *r, const struct task *task, struct mak
 	unsigned i = 0;
 
 	*ret_taken = 0;
-	if (next_pid_is_used(r, task))
+	if (next_pid_is_used(r, task, task))
 		return 0;
 	for_each_thread(thread, task) {
 		int64_t result;
@@ -124,7 +122,7 @@ static int make_one_by_one(struct restore *r, struct task *task)
 
 	for_each_thread(thread, task)
 		if (thread != task->leader)
-			TRY(next_pid_make(r, task, thread, THREAD_FLAGS, 0));
+			TRY(next_pid_make(r, task, thread));
 	return 0;
 }
 
@@ -155,7 +153,7 @@ int restore_task_contents(struct restore *r, struct task *task)
 	TRY(phase_restore_furnish(r, task, plan));
 	TRY(plan_threads(r, task, &making, plan));
 	TRY(remote_run(task->leader->remote, plan, &r->deadline));
-	TRY(next_pid_is_used(r, task) ? make_one_by_one(r, task) : make_the_rest(r, task, &making));
+	TRY(next_pid_is_used(r, task, task) ? make_one_by_one(r, task) : make_the_rest(r, task, &making));
 	phase_restore_furnished(r, task);
 	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
 	TRY(wait_threads(r, task));

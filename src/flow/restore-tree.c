@@ -143,7 +143,7 @@ static int clone_again(struct restore *r, struct task *task)
 		size_t at;
 
 		TRY(restore_wait_for_pid(r, task->vpid, &waited));
-		TRY(birth_plan(r, task, plan, &at));
+		TRY(birth_plan(r, task, -1, plan, &at));
 		TRY(run_in_task(r, creator, plan));
 		result = remote_value(creator->leader->remote, at);
 	}
@@ -156,7 +156,7 @@ static int make_one_by_one(struct restore *r, struct task *creator, struct birth
 		struct task *task = batch->tasks[i];
 
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		TRY(next_pid_make(r, creator, task->leader, birth_flags(task), birth_signal(task)));
+		TRY(next_pid_make(r, creator, task->leader));
 		if (!r->inner_pids)
 			task->pid = task->vpid;
 		TRY(task_arrived(r, task));
@@ -170,10 +170,11 @@ static int make_siblings(struct restore *r, struct task *creator, struct birth_b
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
 
-	if (next_pid_is_used(r, creator))
-		return make_one_by_one(r, creator, batch);
 	for (size_t i = 0; i < batch->n; i++)
-		TRY(birth_plan(r, batch->tasks[i], plan, &batch->results[i]));
+		if (next_pid_is_used(r, creator, batch->tasks[i]))
+			return make_one_by_one(r, creator, batch);
+	for (size_t i = 0; i < batch->n; i++)
+		TRY(birth_plan(r, batch->tasks[i], -1, plan, &batch->results[i]));
 	TRY(run_in_task(r, creator, plan));
 	/* Whatever comes next, those that exist must be known, to be killed if need be. */
 	for (size_t i = 0; i < batch->n; i++) {
@@ -317,8 +318,8 @@ static int bear_adopted(struct restore *r, struct task *task)
 	int64_t result;
 	size_t at;
 
-	if (next_pid_is_used(r, creator)) {
-		TRY(next_pid_make(r, creator, task->leader, 0, SIGCHLD));
+	if (next_pid_is_used(r, creator, task)) {
+		TRY(next_pid_make(r, creator, task->leader));
 	} else {
 		TRY(restorer_plan_clone(plan, task->leader->remote, 0, SIGCHLD, &at));
 		TRY(run_in_task(r, creator, plan));

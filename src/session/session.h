@@ -109,9 +109,10 @@ struct task_restore {
 	bool early;   /* is made before its creator leaves its first session */
 	bool adopted; /* a helper: a child of its creator, which ends, and so its parent gets it */
 	bool made;
-	struct task *memory_from; /* the task whose memory it shares (CLONE_VM), else NULL */
-	struct task *files_from;  /* the task whose descriptor table it shares, else NULL */
-	bool inner_users;	  /* it lives in a user namespace within that of the root */
+	struct task *memory_from;      /* the task whose memory it shares (CLONE_VM), else NULL */
+	struct task *files_from;       /* the task whose descriptor table it shares, else NULL */
+	bool inner_users;	       /* it lives in a user namespace within that of the root */
+	const struct task *visits_for; /* a helper that enters the user namespace of this task, to make it there */
 	struct states states;
 };
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "object/cgroup/cgroup.h"
 #include "object/namespace/namespace.h"
@@ -17,6 +18,8 @@ static int dump_cgroup(struct dump *d, struct namespace *ns)
 struct cgroup_job {
 	struct restore *r;
 	struct namespace *ns;
+	int user; /* the directory in /proc of a process in its user namespace */
+	uint32_t user_flag;
 };
 
 static int make_there(void *arg)
@@ -24,8 +27,8 @@ static int make_there(void *arg)
 	struct cgroup_job *job = arg;
 
 	TRY(cgroup_restore_enter_root(job->r, job->ns->task, getpid()));
-	if (job->r->ids)
-		TRY(namespace_enter_user(job->r->tree->root->restore->proc));
+	if (job->user_flag)
+		TRY(namespace_enter_user(job->user));
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return fail_errno("making a cgroup namespace");
 	job->ns->fd = namespace_open_own("cgroup");
@@ -34,7 +37,13 @@ static int make_there(void *arg)
 
 static int make_cgroup(struct restore *r, struct namespace *ns)
 {
-	return namespace_run(-1, 0, make_there, &(struct cgroup_job){ r, ns });
+	struct cgroup_job job = { r, ns };
+	AUTO_CLOSE int user = r->ids || ns->owner ? namespace_open_owner(r, ns, &job.user_flag) : -1;
+
+	job.user = user;
+	if (user < 0 && job.user_flag)
+		return user;
+	return namespace_run(-1, 0, make_there, &job);
 }
 
 const struct namespace_kind cgroup_kind = {

@@ -136,6 +136,9 @@ bool namespace_of_root(const struct namespace_set *set, const struct task_tree *
  * there. Returns what work returns; -EIO, logged, if it died.
  */
 int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg);
+/* Restore: the directory in /proc of a process in the user namespace that it shall belong to, and the flag to enter
+ * that with; 0 if it is ours. */
+int namespace_open_owner(struct restore *r, const struct namespace *ns, uint32_t *ret_flag);
 /* The same in one namespace of a restore, made already: enters the user namespace of the root task first, if it has
  * one. */
 int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg);
@@ -157,6 +160,8 @@ int namespace_open_path(int proc, const char *path, int flags, mode_t mode);
 int pid_space_file(struct restore *r, const struct pid_space *space);
 /* Steps: children of this task are born there from now on. */
 void pid_space_plan_enter(struct restore *r, int file, struct plan *plan);
+/* The user namespace within that of the root that it belongs to; NULL: to no such. */
+const struct namespace *pid_space_owner(const struct restore *r, const struct pid_space *space);
 /* The task is there: maybe a new namespace with it. */
 int pid_space_arrive(struct restore *r, const struct task *task);
 /* Steps of a thread: where the program had its children born. */

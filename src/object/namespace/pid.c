@@ -168,6 +168,16 @@ void pid_space_plan_enter(struct restore *r, int file, struct plan *plan)
 	plan_syscall(plan, why, __NR_close, S(SLOT_US));
 }
 
+const struct namespace *pid_space_owner(const struct restore *r, const struct pid_space *space)
+{
+	const struct namespace *ns;
+
+	for_each_namespace(ns, restore_namespaces(r))
+		if (ns->kind->flag == CLONE_NEWPID && ns->task && ns->task->pid_space == space)
+			return ns->owner;
+	return NULL;
+}
+
 int pid_space_arrive(struct restore *r, const struct task *task)
 {
 	struct pid_space *space = task->pid_space;

@@ -181,8 +181,8 @@ static int make_some(struct restore *r, bool inside)
 	struct namespace *ns;
 
 	for_each_namespace(ns, restore_namespaces(r)) {
-		if (ns->own || ns->joined || !ns->kind->make || ns->kind->made_inside != inside)
-			continue;
+		if (ns->own || ns->joined || !ns->kind->make || ns->kind->made_inside != inside || ns->owner)
+			continue; /* what belongs to an inner user namespace waits for that */
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		TRY(ns->kind->make(r, ns));
 	}
@@ -294,15 +294,25 @@ static int unshare_one(void *arg)
 	return ns->fd < 0 ? ns->fd : 0;
 }
 
+int namespace_open_owner(struct restore *r, const struct namespace *ns, uint32_t *ret_flag)
+{
+	AUTO_FREE char *path = ns->owner ? xprintf("/proc/%d", broker_pid(ns->owner->broker)) : NULL;
+	int proc = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)
+			: openat(r->tree->root->restore->proc, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	*ret_flag = ns->owner || r->ids ? CLONE_NEWUSER : 0;
+	return proc < 0 ? fail_errno("opening the user namespace of %s namespace %u", ns->kind->name, ns->id) : proc;
+}
+
 /* In the user namespace that it belongs to. */
 static int make_one(struct restore *r, struct namespace *ns)
 {
-	AUTO_FREE char *path = ns->owner ? xprintf("/proc/%d", broker_pid(ns->owner->broker)) : NULL;
-	AUTO_CLOSE int proc = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	uint32_t flag;
+	AUTO_CLOSE int proc = namespace_open_owner(r, ns, &flag);
 
-	if (!ns->owner)
-		return namespace_run(r->tree->root->restore->proc, r->ids ? CLONE_NEWUSER : 0, unshare_one, ns);
-	return proc < 0 ? fail_errno("opening %s", path) : namespace_run(proc, CLONE_NEWUSER, unshare_one, ns);
+	TRY(proc);
+	return ns->kind->make && ns->kind->made_inside ? ns->kind->make(r, ns)
+						       : namespace_run(proc, flag, unshare_one, ns);
 }
 
 /* Those of other tasks. Who comes back to where criu is needs that one, too. */
@@ -385,7 +395,7 @@ int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *pla
 	/* A helper lives where it was born. */
 	while (creator && !creator->ids)
 		creator = creator->restore->creator;
-	if (!restore_namespaces(r)->any || !creator || !task_is_live(task))
+	if (!restore_namespaces(r)->any || !creator || (!task_is_live(task) && !task->restore->visits_for))
 		return 0;
 	for (enum turn turn = TURN_FREE; turn <= TURN_OWNED; turn++)
 		plan_turn(r, task, creator, turn, plan);

@@ -237,6 +237,8 @@ static int make_time(struct restore *r, struct namespace *ns)
 {
 	struct clocks *clocks = ns->data;
 	struct time_offsets ours;
+	AUTO_CLOSE int user = -1;
+	uint32_t flag = 0;
 	int error;
 
 	TRY(read_own_offsets(&ours));
@@ -244,8 +246,10 @@ static int make_time(struct restore *r, struct namespace *ns)
 	clocks->shift.boottime = find_shift(CLOCK_BOOTTIME, clocks->entry->boottime);
 	clocks->offsets = (struct time_offsets){ ours.monotonic + clocks->shift.monotonic,
 						 ours.boottime + clocks->shift.boottime };
-	error = r->ids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWUSER, make_there, ns)
-		       : namespace_run(-1, 0, make_there, ns);
+	user = r->ids || ns->owner ? namespace_open_owner(r, ns, &flag) : -1;
+	if (flag)
+		TRY(user);
+	error = namespace_run(user, flag, make_there, ns);
 	if (error == 0)
 		return 0;
 	if (clocks->wanted)

@@ -101,7 +101,8 @@ static void plan_ids(const struct restore *r, const CredsEntry *creds, struct pl
 void user_plan_inner(const struct restore *r, const struct task *task, const struct namespace *ns, struct plan *plan,
 		     unsigned us, unsigned slot)
 {
-	const CredsEntry *creds = task->leader->core->thread_core->creds;
+	const struct task *of = task->restore->visits_for ?: task;
+	const CredsEntry *creds = of->leader->core->thread_core->creds;
 	const char *why = plan_why(plan, "enter user namespace %u", ns->id);
 
 	plan_syscall(plan, "find the broker", __NR_pidfd_getfd, S(us), V(broker_pidfd(ns->broker)), V(0))->to_slot =

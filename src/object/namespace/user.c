@@ -20,6 +20,7 @@
 #include "object/namespace/user.h"
 #include "session/ids.h"
 #include "session/needs.h"
+#include "session/pids.h"
 #include "session/survey.h"
 
 extern const struct namespace_kind user_kind;
@@ -161,16 +162,27 @@ static int refuse_owner(const struct namespace *ns)
 		      ns->task->pid, ns->task->comm, ns->kind->name);
 }
 
+/* The first process of a pid namespace is born into it by somebody who lives in that user namespace. */
+static int check_first(struct dump *d, const struct namespace *ns, const struct namespace *owner)
+{
+	const struct pid_space *space = ns->task->pid_space;
+	const struct task *first = space ? space->first : NULL;
+
+	if (first && task_is_live(first) && namespace_of(dump_namespaces(d), first, &user_kind) == owner)
+		return 0;
+	return refuse(EOPNOTSUPP,
+		      "task %d (%s): its pid namespace belongs to a user namespace in which the first process of it "
+		      "does not live: that can't be checkpointed yet",
+		      ns->task->pid, ns->task->comm);
+}
+
 /* The user namespace that one is made again in. */
 static int note_owner(struct dump *d, struct namespace *ns, struct namespace *owner)
 {
 	UsernsEntry *entry = owner->data;
 
-	if (!(ns->kind->flag & (CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS)))
-		return refuse(EOPNOTSUPP,
-			      "task %d (%s): its %s namespace belongs to a user namespace within that of the root of "
-			      "the tree: that can't be checkpointed yet",
-			      ns->task->pid, ns->task->comm, ns->kind->name);
+	if (ns->kind->flag == CLONE_NEWPID)
+		TRY(check_first(d, ns, owner));
 	if (!entry->owns)
 		entry->owns = pool_array(d->pool, uint32_t, dump_namespaces(d)->list.n);
 	entry->owns[entry->n_owns++] = ns->id;
