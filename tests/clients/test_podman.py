@@ -137,6 +137,13 @@ def test_pid_of_another(podman):
     podman.twice('one')
 
 
+def test_pid_namespace_inside(podman):
+    """A container in the container: a pid and a mount namespace of its own, with its own proc."""
+    podman.run('one', '--privileged', script='(busybox unshare -p -f -m --mount-proc sleep 1000 &) ; ' + COUNT)
+    podman.twice('one')
+    assert 'sleep 1000' in podman.call('exec', 'one', '/bin/busybox', 'ps')
+
+
 def test_network_is_that_of_the_engine(podman):
     """The default network: address and routes are there after the restore, and packets go."""
     podman.run('one')
