@@ -236,7 +236,9 @@ static struct witness *find_witness(struct dump *d, int proc, const struct proc_
 	made = pool_copy(d->pool, &key, sizeof(key));
 	made->next = landlock->witnesses;
 	landlock->witnesses = made;
-	send_witness(made, &person);
+	/* Nobody can take ids there that have no number. */
+	if (person.uid != NO_ID && person.gid != NO_ID)
+		send_witness(made, &person);
 	return made;
 }
 
