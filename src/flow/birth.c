@@ -65,7 +65,11 @@ uint64_t birth_flags(const struct task *task)
 
 int birth_signal(const struct task *task)
 {
-	return task->restore->by_sibling ? 0 : SIGCHLD;
+	const TaskCoreEntry *tc = task_is_live(task) ? task->leader->core->tc : NULL;
+
+	if (task->restore->by_sibling) /* that of its creator */
+		return 0;
+	return tc && tc->has_exit_signal ? (int)tc->exit_signal : SIGCHLD;
 }
 
 /* The first process of a namespace makes it; others are born into it when their creator looks there. */

@@ -3,6 +3,7 @@
  * in common. */
 #include <errno.h>
 #include <linux/kcmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -113,6 +114,8 @@ static int dump_state(struct dump *d, struct thread *thread)
 	}
 	tc->task_state = task->state;
 	tc->flags = task->dump->stat.flags;
+	tc->has_exit_signal = task->parent && task->dump->stat.exit_signal != SIGCHLD;
+	tc->exit_signal = tc->has_exit_signal ? (uint32_t)task->dump->stat.exit_signal : 0;
 	if (task->state == TASK_STOPPED) {
 		tc->has_stop_signo = true;
 		tc->stop_signo = (uint32_t)task->dump->stop_signal;
@@ -151,6 +154,8 @@ static int check_state(struct restore *r, struct thread *thread)
 		return 0;
 	if (tc->has_stop_signo && (tc->stop_signo < 1 || tc->stop_signo > 64))
 		return refuse(EINVAL, "the record says stopped by signal %u: the image is damaged", tc->stop_signo);
+	if (tc->exit_signal > 64)
+		return refuse(EINVAL, "its parent is to get signal %u: the image is damaged", tc->exit_signal);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "kern/pidfd.h"
 #include "object/task/part.h"
+#include "session/loss.h"
 
 /* Who may not trace a process is shown 0 as its exit status, see proc_pid_stat(5). A zombie can't be seized, so this
  * has not come up before. */
@@ -30,6 +31,9 @@ static int dump_zombie(struct dump *d, struct thread *thread)
 	TRY(check_readable(thread->task->pid));
 	tc->task_state = TASK_DEAD;
 	tc->exit_code = (uint32_t)thread->task->dump->stat.exit_code;
+	if (thread->task->dump->stat.exit_signal != SIGCHLD)
+		dump_report_loss(d, "that its parent got signal %d at its end, not SIGCHLD (clone(2))",
+				 thread->task->dump->stat.exit_signal);
 	tc->comm = pool_string(d->pool, thread->task->comm);
 	return 0;
 }
