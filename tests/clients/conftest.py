@@ -12,6 +12,7 @@ CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 # restores (with any criu) and detaches it with all below; what is shared goes from the machine as well. /sys and /dev are not.
 FURNISH = 'ip link set lo up; mount -t tmpfs run /run; mkdir -p /run/lock; mount -t tmpfs shm /dev/shm; ' \
           'mkdir -p /run/etc/upper /run/etc/work; mount -t overlay etc -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work /etc; ' \
+          'for kind in uid gid; do echo containers:100000:1000000 >> /etc/sub$kind; done; ' \
           'mount --make-rshared /; mount --make-rprivate /sys; mount --make-rprivate /dev'
 
 

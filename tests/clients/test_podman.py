@@ -24,9 +24,9 @@ OPTIONS = [
     '--log-driver k8s-file', '--memory 100m', '--memory 100m --memory-swap 200m', '--cpus 1', '--cpuset-cpus 0', '--cpu-shares 5',
     '--group-add 7', '--ip 10.88.0.77', '--mac-address 92:d0:c6:0a:29:33', '-p 127.0.0.1:8081:80', '--dns 1.2.3.4', '--add-host a:1.2.3.4',
     '--security-opt no-new-privileges', '--security-opt mask=/etc/group', '--security-opt unmask=ALL', '--security-opt proc-opts=hidepid=2',
-    '--read-only --read-only-tmpfs=false', '--cgroups disabled', '--cgroups no-conmon', '--cgroup-parent /criu-test', '--tz local', '--stop-signal INT',
-    '--entrypoint env', '--sdnotify ignore', '--timeout 1000', '--personality LINUX32', '--hostuser root', '--chrootdirs /tmp', '--userns nomap',
-    '--gidmap 0:200000:65536 --uidmap 0:100000:65536', '--device-cgroup-rule=c*:*rwm', '--restart on-failure:1', '--cap-add ALL --read-only',
+    '--read-only --read-only-tmpfs=false', '--cgroups no-conmon', '--cgroup-parent /criu-test', '--tz local', '--stop-signal INT',
+    '--entrypoint env', '--sdnotify ignore', '--timeout 1000', '--personality LINUX32', '--hostuser root', '--chrootdirs /tmp',
+    '--gidmap 0:200000:65536 --uidmap 0:100000:65536', '--restart on-failure:1', '--cap-add ALL --read-only',
     '--rootfs {folder}/image', '--network bridge --network-alias x', '--stop-timeout 3', '--label a=b', '--annotation a=b', '--cidfile {folder}/id',
 ]
 
