@@ -32,7 +32,7 @@ static const struct namespace *users_of(const struct restore *r, const struct ta
 
 	while (task && !task->ids)
 		task = task->restore->creator;
-	ns = task ? namespace_of(restore_namespaces(r), task, namespace_kind_find("user")) : NULL;
+	ns = task ? namespace_of(restore_namespaces(r), task, namespace_kind_find(CLONE_NEWUSER)) : NULL;
 	return ns && !ns->of_root && !ns->own ? ns : NULL;
 }
 

@@ -124,7 +124,7 @@ int pid_given_enter(struct restore *r, int *ret_home)
 	struct namespace *ns;
 
 	*ret_home = -1;
-	if (!namespace_of_root(restore_namespaces(r), r->tree, "pid", &ns) || !ns->made_first || r->ids)
+	if (!namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWPID, &ns) || !ns->made_first || r->ids)
 		return 0; /* with a user namespace all that are given are entered: user-restore.c */
 	*ret_home = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
 	if (*ret_home < 0 || setns(ns->fd, CLONE_NEWPID) < 0)
