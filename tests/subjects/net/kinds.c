@@ -53,10 +53,10 @@ static void add_forwarding(void)
 		run("bridge fdb add 02:77:00:00:00:01 dev vxlan0 dst 10.9.0.78 port 99 self permanent");
 		run("bridge fdb add 02:77:00:00:00:02 dev vxlan0 dst 10.9.0.79 vni 8 self static");
 	}
-	if (runs("ip link add br0 type bridge && ip link set v1 master br0")) {
-		run("ip link set br0 up");
-		run("bridge fdb add 02:77:00:00:00:03 dev v1 master static");
-		run("bridge fdb add 02:77:00:00:00:04 dev v1 master static extern_learn");
+	if (runs("ip link add w1 type veth peer name w2 && ip link add br0 type bridge && ip link set w1 master br0")) {
+		run("ip link set br0 up && ip link set w1 up && ip link set w2 up");
+		run("bridge fdb add 02:77:00:00:00:03 dev w1 master static");
+		run("bridge fdb add 02:77:00:00:00:04 dev w1 master static extern_learn");
 	}
 }
 
