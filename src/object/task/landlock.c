@@ -33,6 +33,9 @@
 
 extern const struct task_part landlock_part;
 
+/* Tells a prover to end. */
+#define END_SIGNAL SIGTERM
+
 struct witness {
 	struct witness *next;
 	uint32_t uid, gid;
@@ -57,7 +60,7 @@ static void end_witnesses(void *state)
 			close(w->answer);
 		if (w->prover <= 0)
 			continue;
-		kill(w->prover, SIGKILL);
+		kill(w->prover, END_SIGNAL); /* it ends when the witness is gone */
 		waitpid(w->prover, NULL, 0);
 	}
 }
@@ -76,6 +79,7 @@ struct person {
 	const char *profile; /* of AppArmor: who has another one may not look at it either; NULL: ours */
 	int to_us;
 	pid_t parent; /* we */
+	sigset_t end; /* END_SIGNAL, which the prover waits for, and so has blocked */
 };
 
 static bool is_known_here(void)
@@ -141,10 +145,12 @@ static _Noreturn void run_prover(const struct person *person)
 	    syscall(__NR_kcmp, pids[0], pids[0], KCMP_FS, 0, 0) == 0)
 		pids[1] = pids[0];
 	(void)!write(0, pids, sizeof(pids));
-	/* Who becomes another person loses that signal for a moment. */
-	while (getppid() == person->parent)
-		pause();
-	_exit(1);
+	/* Who becomes another person loses the signal at the death of its parent for a moment. */
+	while (getppid() == person->parent && sigtimedwait(&person->end, NULL, &(struct timespec){ .tv_sec = 1 }) < 0)
+		;
+	if (pids[0] > 0 && (kill(pids[0], SIGKILL) == 0 || errno == ESRCH))
+		waitpid(pids[0], NULL, 0);
+	_exit(0);
 }
 
 static pid_t innermost_number(pid_t pid)
@@ -159,6 +165,7 @@ static pid_t innermost_number(pid_t pid)
 
 static void send_witness(struct witness *made, struct person *person)
 {
+	sigset_t before;
 	int ends[2];
 
 	made->answer = -1;
@@ -166,9 +173,13 @@ static void send_witness(struct witness *made, struct person *person)
 		return;
 	person->to_us = ends[1];
 	person->parent = getpid();
+	sigemptyset(&person->end);
+	sigaddset(&person->end, END_SIGNAL);
+	pthread_sigmask(SIG_BLOCK, &person->end, &before);
 	made->prover = fork();
 	if (made->prover == 0)
 		run_prover(person);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);
 	made->answer = ends[0];
 }
