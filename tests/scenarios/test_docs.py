@@ -29,7 +29,7 @@ def test_manual(build, options):
     assert '@OPTIONS@' not in page
     named = re.findall(r'^\.TP\n.*?\\fB\\-\\-([a-z\\-]+)\\fR', page, re.M)
     assert sorted(name.replace('\\', '') for name in named) == sorted(options)
-    later = page.index('Not available in this version yet')
+    later = page.find('Not available in this version yet') % (len(page) + 1)      # not there: all are available
     for name, ready in options.items():
         place = page.index('\\-\\-' + name.replace('-', '\\-') + '\\fR', page.index('.SH OPTIONS'))
         assert (place < later) == ready, name
