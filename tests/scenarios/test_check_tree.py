@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -229,6 +230,15 @@ def test_namespaces_are_told_once(room, criu, folder):
     wait_until(lambda: len(room.pids()) == 3, 60)
     code, said = check(room, criu, pid)
     assert code == 1 and said.count('its user namespace') == 1, said
+
+
+def test_namespace_in_between(room, criu, folder):
+    """A user namespace in which nobody lives any more is not made again: it is told, and only where there is one."""
+    for number, words in enumerate((['unshare', '-Ur'], ['unshare', '-Ur', 'unshare', '-Ur'])):
+        pid = room.start(folder / f'output{number}', *words, 'sleep', '900')
+        wait_until(lambda: Path(f'{room.proc}/{pid}/comm').read_text() == 'sleep\n', 60)
+        code, said = check(room, criu, pid)
+        assert code == 0 and ('the user namespace around that of the root' in said) == bool(number), said
 
 
 NGINX = '''

@@ -19,6 +19,7 @@
 #include "object/namespace/namespace.h"
 #include "object/namespace/user.h"
 #include "session/ids.h"
+#include "session/loss.h"
 #include "session/needs.h"
 #include "session/pids.h"
 #include "session/survey.h"
@@ -259,6 +260,21 @@ static const struct namespace *find_first(const struct dump *d)
 	return NULL;
 }
 
+/* Between ours and that of the root nobody lives: it is restored without what lay there. */
+static int tell_between(struct dump *d, const struct namespace *ns)
+{
+	struct stat own;
+	ino_t around;
+
+	TRY(find_owner(ns->task->dump->proc, "ns/user", &around));
+	if (stat("/proc/self/ns/user", &own) < 0)
+		return fail_errno("looking at our user namespace");
+	if (around != own.st_ino)
+		dump_report_loss(d, "the user namespace around that of the root of the tree: the restored one lies "
+				    "within that of criu");
+	return 0;
+}
+
 static int collect_user(struct dump *d, struct namespace *ns)
 {
 	struct task *task;
@@ -266,7 +282,7 @@ static int collect_user(struct dump *d, struct namespace *ns)
 	if (find_first(d) == ns)
 		TRY(check_owners(d));
 	if (ns->of_root)
-		return 0;
+		return ns->own ? 0 : tell_between(d, ns);
 	for_each_task(task, d->tree)
 		if (task_is_live(task) && namespace_of(dump_namespaces(d), task, &user_kind) == ns)
 			TRY(dump_go_on(d, check_inhabitant(d, ns, task)));
