@@ -11,18 +11,15 @@
 #include <unistd.h>
 
 #include "base/fail.h"
-#include "base/table.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "flow/restore-load.h"
 #include "image/store.h"
-#include "object/cgroup/cgroup.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
 #include "object/namespace/namespace.h"
 #include "session/needs.h"
 #include "session/session.h"
-#include "session/stats.h"
 
 #define FILES_MAX  256
 #define PAGES_MAX  8	       /* pages images that the fixtures have */
@@ -80,13 +77,11 @@ static void add_pages(struct store *store)
 static void load(const uint8_t *data, size_t size, bool verify)
 {
 	struct needs needs = { .other_paths = true, .other_addresses = true };
-	struct restore r = { .options = &options, .needs = verify ? &needs : NULL };
+	struct restore r = { .needs = verify ? &needs : NULL };
 	int before = lowest_free_fd(), result;
 
 	failure_reset();
-	r.pool = pool_create();
-	r.tree = task_tree_create();
-	r.stats = pool_new(r.pool, struct stats);
+	restore_session_begin(&r, &options);
 	r.store = store_load_archive(data, size);
 	add_pages(r.store);
 	result = restore_load(&r);
@@ -97,11 +92,7 @@ static void load(const uint8_t *data, size_t size, bool verify)
 	file_restore_clean(&r);
 	memory_restore_clean(&r);
 	namespaces_restore_clean(&r);
-	cgroup_restore_done(&r);
-	table_destroy(&r.passed);
-	store_close(&r.store);
-	task_tree_destroy(&r.tree);
-	pool_destroy(&r.pool);
+	restore_session_end(&r);
 	must(lowest_free_fd() == before, "no descriptor is left open");
 }
 
