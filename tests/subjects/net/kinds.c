@@ -5,7 +5,9 @@
 SUBJECT(.seconds = 30)
 
 /* When it began is counted by the device itself. */
-#define ASK	   "ip -d -o link " SETTLED " -e 's/gc_timer *[0-9.]*//; s/_timer *[0-9.]*//g; s/mii_status [A-Z_]*//'"
+#define ASK                      \
+	"ip -d -o link " SETTLED \
+	" -e 's/gc_timer *[0-9.]*//; s/_timer *[0-9.]*//g; s/mii_status [A-Z_]*//; s/bridge_slave state [a-z]*//'"
 #define FORWARDING "bridge fdb show | grep -E '^02:77|^01:77|dst' | sort"
 
 /* Those that this kernel has not are left out. */
