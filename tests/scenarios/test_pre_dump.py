@@ -37,7 +37,7 @@ class Obedient:
         """Tells it what to do, and waits for it."""
         for order in orders:
             self.number += 1
-            (self.work / 'order.new').write_text(f'{self.number} {order}')
+            (self.work / 'order.new').write_text(f'{self.number} {order}'.ljust(20))     # of one size: it may be open in a dump
             (self.work / 'order.new').rename(self.work / 'order')
             assert self.await_done() == 'ok', order
 
@@ -177,7 +177,7 @@ def test_closed_but_in_a_child(obedient, end):
         assert not obedient.is_tracked()
         obedient.do('check')
         obedient.room.kill(obedient.room.pids())
-        (obedient.work / 'order').write_text('0 wait')
+        (obedient.work / 'order').write_text('0 wait'.ljust(20))
     obedient.restore(images)
     (obedient.work / 'child').touch()
     obedient.do('check', 'join')
@@ -240,7 +240,7 @@ def test_leave_running(obedient):
     obedient.do('paint', 'check')
     for images in (first, second, third):
         obedient.room.kill(obedient.room.pids())
-        (obedient.work / 'order').write_text('0 wait')
+        (obedient.work / 'order').write_text('0 wait'.ljust(20))
         obedient.restore(images)
         obedient.do('check')
 
