@@ -17,8 +17,8 @@ static const char *const devices[] = {
 	"ipvlan0 link v1 type ipvlan mode l3 vepa",
 	"macvlan0 link v0 type macvlan mode private",
 	"vrf0 type vrf table 77",
-	"vxlan0 type vxlan id 5 dstport 4789 local 10.9.0.1 remote 10.9.0.2 ttl 7 ageing 90 srcport 4000 5000 "
-	"nolearning",
+	("vxlan0 type vxlan id 5 dstport 4789 local 10.9.0.1 remote 10.9.0.2 ttl 7 ageing 90 srcport 4000 5000 "
+	 "nolearning"),
 	"vxlan1 type vxlan id 6 dstport 8472 dev v0 group 239.1.1.1 gbp udpcsum",
 	"vxlan2 type vxlan dstport 4790 external",
 	"geneve0 type geneve id 9 remote 10.9.0.3 dstport 6082 ttl 3",
