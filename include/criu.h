@@ -203,6 +203,10 @@ int criu_local_add_map_path(criu_opts *opts, const char *map);
 int criu_add_tcp_map(const char *map);
 int criu_local_add_tcp_map(criu_opts *opts, const char *map);
 
+/* All images through this descriptor (not in CRIU 4.2), which criu inherits: not with a service. -1: not any more. */
+void criu_set_stream(int fd);
+void criu_local_set_stream(criu_opts *opts, int fd);
+
 /* Checksums beside the images, for criu verify (not in CRIU 4.2) */
 void criu_set_checksum(bool checksum);
 void criu_local_set_checksum(criu_opts *opts, bool checksum);

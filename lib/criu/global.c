@@ -180,6 +180,11 @@ int criu_add_tcp_map(const char *map)
 	return criu_local_add_tcp_map(the_opts, map);
 }
 
+void criu_set_stream(int fd)
+{
+	criu_local_set_stream(the_opts, fd);
+}
+
 void criu_set_checksum(bool checksum)
 {
 	criu_local_set_checksum(the_opts, checksum);

@@ -195,6 +195,12 @@ SET_STRING(set_compress, compress)
 ADD_STRING(encrypt_to, encrypt_to)
 SET_STRING(set_decrypt_with, decrypt_with)
 
+void criu_local_set_stream(criu_opts *opts, int fd)
+{
+	opts->rpc->has_stream = fd >= 0;
+	opts->rpc->stream = fd;
+}
+
 void criu_local_set_images_dir_fd(criu_opts *opts, int fd)
 {
 	opts->rpc->images_dir_fd = fd;

@@ -11,6 +11,7 @@ int command_restore(const struct options *options);
 int command_check(const struct options *options);
 int command_check_tree(const struct options *options); /* criu check --tree */
 int command_verify(const struct options *options);
+int command_receive(const struct options *options);
 int command_cpuinfo_dump(const struct options *options);
 int command_cpuinfo_check(const struct options *options);
 int command_lazy_pages(const struct options *options);
@@ -28,3 +29,5 @@ const char *missing_rights(const struct options *options);
 /* Each reports what is wrong and returns 0 or -errno. */
 int check_rights(const struct options *options);
 int open_directories(struct options *options);
+/* A stream through stdin or stdout gets a descriptor of its own, before anything is printed. */
+int take_stream(struct options *options);

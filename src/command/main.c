@@ -27,6 +27,7 @@ static const struct {
 	{ CMD_RESTORE, command_restore },
 	{ CMD_CHECK, command_check },
 	{ CMD_VERIFY, command_verify },
+	{ CMD_RECEIVE, command_receive },
 	{ CMD_CPUINFO_DUMP, command_cpuinfo_dump },
 	{ CMD_CPUINFO_CHECK, command_cpuinfo_check },
 	{ CMD_LAZY_PAGES, command_lazy_pages },
@@ -91,7 +92,8 @@ static int run_command(struct options *options)
 	}
 	if (options->command == CMD_SWRK) /* rights, directories and log are a matter of each request */
 		return command(options);
-	if ((options->command != CMD_VERIFY && check_rights(options) < 0) || open_directories(options) < 0)
+	if ((!(options->command & (CMD_VERIFY | CMD_RECEIVE)) && check_rights(options) < 0) ||
+	    open_directories(options) < 0 || take_stream(options) < 0)
 		return 1;
 	result = log_open(options->log_file);
 	if (result < 0) {

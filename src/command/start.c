@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "command/version.h"
@@ -40,6 +41,34 @@ int check_rights(const struct options *options)
 	if (missing)
 		log_message("%s\n", missing);
 	return missing ? -EPERM : 0;
+}
+
+/* Scripts and messages must not get into a stream: what they print goes to stderr, and they read nothing. */
+static int take_standard(int fd)
+{
+	AUTO_CLOSE int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	AUTO_CLOSE int other =
+		fd == STDIN_FILENO ? open("/dev/null", O_RDONLY | O_CLOEXEC) : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	if (own < 0)
+		return fail_errno("--stream: descriptor %d is not open", fd);
+	if (other < 0 || dup2(other, fd) < 0)
+		return fail_errno("--stream: descriptor %d can't be replaced", fd);
+	return TAKE_FD(own);
+}
+
+int take_stream(struct options *options)
+{
+	if (options->stream_fd == OPT_STREAM_STANDARD)
+		options->stream_fd = options->command & (CMD_DUMP | CMD_PRE_DUMP) ? STDOUT_FILENO : STDIN_FILENO;
+	if (options->stream_fd < 0)
+		return 0;
+	if (isatty(options->stream_fd))
+		return refuse(EINVAL, "--stream: descriptor %d is a terminal, not a pipe, socket or file",
+			      options->stream_fd);
+	if (options->stream_fd <= STDERR_FILENO)
+		options->stream_fd = take_standard(options->stream_fd);
+	return options->stream_fd < 0 ? options->stream_fd : 0;
 }
 
 int open_directories(struct options *options)

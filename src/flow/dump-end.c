@@ -19,6 +19,7 @@
 #include "flow/freeze.h"
 #include "flow/freezer.h"
 #include "flow/page-server.h"
+#include "flow/stream.h"
 #include "image/checksums.h"
 #include "image/image.h"
 #include "image/inventory.h"
@@ -83,6 +84,7 @@ static int commit_images(struct dump *d)
 		TRY(phase_dump_take(d));
 	if (d->taken) /* it was removed until what was taken is saved */
 		TRY(dump_write_inventory(d));
+	TRY(stream_send(d));
 	if (actions_run(d->options, d->listener, ACTION_POST_DUMP, d->options->pid) < 0)
 		return -ECANCELED;
 	if (d->options->end != OPT_END_RUN)
@@ -96,6 +98,8 @@ int dump_commit(struct dump *d)
 
 	if (interrupted < 0)
 		error = interrupted;
+	if (error >= 0)
+		error = stream_commit(d);
 	if (error < 0)
 		inventory_remove(d->store);
 	return error;

@@ -14,17 +14,22 @@
 #include "base/table.h"
 #include "engine/engine.h"
 #include "flow/restore-load.h"
+#include "image/pipe.h"
 #include "image/store.h"
 #include "session/needs.h"
 #include "session/stats.h"
 
 static bool can_be_read(const struct dump *d)
 {
-	return store_get_dir(d->store) >= 0;
+	return store_get_dir(d->store) >= 0 || store_is_pipe(d->store);
 }
 
 static int load_images(struct restore *r, const struct dump *d)
 {
+	if (store_is_pipe(d->store)) {
+		TRY(store_pipe_view(d->store, &r->store));
+		return restore_load(r);
+	}
 	TRY(store_open_dir(d->options->images_dir_fd, false, &r->store));
 	store_decrypt_with(r->store, d->options->decrypt_with);
 	store_borrow_key(r->store, d->store);

@@ -16,6 +16,7 @@
 #include "flow/freeze.h"
 #include "flow/freezer.h"
 #include "flow/stats.h"
+#include "flow/stream.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "object/memory/memory.h"
@@ -113,7 +114,11 @@ int pre_dump(const struct options *options)
 	if (error == 0)
 		error = write_rest(&d);
 	if (error == 0)
+		error = stream_send(&d);
+	if (error == 0)
 		error = interrupt_check_last();
+	if (error == 0)
+		error = stream_commit(&d);
 	plugins_done(&d.plugins, error);
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the images are complete without it */

@@ -24,6 +24,7 @@
 #include "flow/restore-task.h"
 #include "flow/restore-tree.h"
 #include "flow/stats.h"
+#include "flow/stream.h"
 #include "pages/dedup.h"
 #include "plugin/plugin.h"
 #include "session/session.h"
@@ -69,7 +70,9 @@ static int show_result(struct restore *r)
 	int error;
 
 	TRY(write_pidfile(r->options, r->tree->root->pid));
-	error = interrupt_check_last();
+	error = stream_read_rest(r);
+	if (error == 0)
+		error = interrupt_check_last();
 	if (error == 0)
 		error = phase_restore_resume(r);
 	if (error == 0 && r->own_network)

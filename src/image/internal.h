@@ -21,10 +21,11 @@ struct image {
 	int fd; /* -1: in memory, or not made yet */
 	bool writing, started;
 	bool caller_fd;
-	struct block_reader *blocks; /* reading: the file is one of blocks; `at` and fd are about what they hold */
-	struct block_writer *writer; /* writing: whoever asked for it puts the blocks, image_start_blocks() */
-	bool in_blocks;		     /* writing: by image_start_blocks() */
-	bool temporary;		     /* writing: fd is no file of the store; at the end it becomes one of blocks */
+	struct block_reader *blocks;   /* reading: the file is one of blocks; `at` and fd are about what they hold */
+	struct block_writer *writer;   /* writing: whoever asked for it puts the blocks, image_start_blocks() */
+	struct pipe_pages *pipe_pages; /* reading: it comes through a stream, which was not read that far */
+	bool in_blocks;		       /* writing: by image_start_blocks() */
+	bool temporary;		       /* writing: fd is no file of the store; at the end it becomes one of blocks */
 
 	/* Reading: bytes [start, end) wait to be used. Writing: bytes [0, end) wait to be written. */
 	unsigned char *buffer;
@@ -51,6 +52,8 @@ struct store_ops {
 	int (*remove)(struct store *store, const char *name);
 	/* -ENOENT, unlogged: has none. */
 	int (*open_parent)(struct store *store, struct store **ret);
+	/* Sets store->parent, or makes open_parent find it. */
+	int (*set_parent)(struct store *store, const char *path);
 	int (*list)(struct store *store, int (*visit)(void *arg, const char *name), void *arg);
 	void (*close)(struct store *store);
 };
@@ -63,6 +66,7 @@ struct store {
 	struct write_behind *behind;  /* NULL: all is written at once */
 	struct write_behind *written; /* reading: looked into first; belongs to another store; may be NULL */
 	int version;
+	bool pages_elsewhere; /* also of the parents: pages images may be missing */
 	bool for_writing;
 
 	bool in_blocks; /* what is written is compressed or encrypted, as `format` says */

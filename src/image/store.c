@@ -40,13 +40,27 @@ void store_close(struct store **store)
 	*store = NULL;
 }
 
+static void adopt_parent(struct store *store)
+{
+	store->parent->child = store;
+	store->parent->private_key = store->private_key;
+	store->parent->pages_elsewhere = store->pages_elsewhere;
+}
+
 int store_get_parent(struct store *store, struct store **ret)
 {
 	if (!store->parent) {
 		TRY(store->ops->open_parent(store, &store->parent));
-		store->parent->child = store;
-		store->parent->private_key = store->private_key;
+		adopt_parent(store);
 	}
+	*ret = store->parent;
+	return 0;
+}
+
+int store_set_parent(struct store *store, const char *path, struct store **ret)
+{
+	TRY(store->ops->set_parent(store, path));
+	adopt_parent(store);
 	*ret = store->parent;
 	return 0;
 }
@@ -192,7 +206,7 @@ static int refuse_loop(const struct store *store, int dir)
 
 	if (fstat(dir, &there) < 0)
 		return fail_errno("can't stat the parent images");
-	for (; store; store = store->child) {
+	for (; store && store->dir >= 0; store = store->child) {
 		if (fstat(store->dir, &here) < 0)
 			return fail_errno("can't stat the images directory");
 		if (here.st_dev == there.st_dev && here.st_ino == there.st_ino)
@@ -217,7 +231,7 @@ static int dir_open_parent(struct store *store, struct store **ret)
 }
 
 /* An older link is replaced; anything else of that name is not ours to remove. */
-int store_set_parent(struct store *store, const char *path, struct store **ret)
+static int dir_set_parent(struct store *store, const char *path)
 {
 	struct stat old;
 	int result;
@@ -233,7 +247,7 @@ int store_set_parent(struct store *store, const char *path, struct store **ret)
 	}
 	if (symlinkat(path, store->dir, PARENT_LINK) < 0)
 		return fail_errno("can't make the link '%s' to the parent images", PARENT_LINK);
-	result = store_get_parent(store, ret);
+	result = dir_open_parent(store, &store->parent);
 	if (result < 0)
 		unlinkat(store->dir, PARENT_LINK, 0);
 	return result;
@@ -281,6 +295,7 @@ static const struct store_ops dir_ops = {
 	.finish = dir_finish,
 	.remove = dir_remove,
 	.open_parent = dir_open_parent,
+	.set_parent = dir_set_parent,
 	.list = dir_list,
 	.close = dir_close,
 };

@@ -24,6 +24,8 @@ void store_close(struct store **store);
 
 /* Another process sends or takes the images (--stream), and listens in the directory, which stays the caller's. */
 int store_open_streamer(int dirfd, bool for_writing, struct store **ret);
+/* Pages images of its parents that are missing are at who takes what is written; nothing is wrong. */
+bool store_has_pages_elsewhere(const struct store *store);
 /* There is no way back in what was written. */
 bool store_is_streamed(const struct store *store);
 /* For surveys: what is written is thrown away, nothing can be read. */
@@ -44,7 +46,7 @@ struct store *store_load_archive(const void *data, size_t size);
 int store_get_parent(struct store *store, struct store **ret);
 /*
  * Makes a directory the parent, before anything is written: path is an absolute one or relative to this store, which
- * must be a directory. The parent is opened as by store_get_parent().
+ * must be a directory or a stream. The parent is opened as by store_get_parent().
  */
 int store_set_parent(struct store *store, const char *path, struct store **ret);
 /* What lives as long as the store: every record read from it. */

@@ -26,6 +26,35 @@ static int check_available(const struct options *options)
 	return 0;
 }
 
+static int check_stream(const struct options *options)
+{
+	const enum command command = options->command;
+
+	if (command == CMD_RECEIVE && (!options->stream || options->stream_fd == OPT_STREAM_STREAMER))
+		return refuse(EBADRQC, "criu receive needs --stream=FD, or --stream=- for stdin");
+	if (command == CMD_RESTORE && options->prev_images_dir && !options->stream)
+		return refuse(EBADRQC, "--prev-images-dir: a restore finds the parent images by the link in the images "
+				       "directory; only one with --stream=FD has to be told");
+	if (!options->stream)
+		return 0;
+	if (!(command & (CMD_DUMP | CMD_PRE_DUMP | CMD_RESTORE | CMD_RECEIVE | CMD_CPUINFO_DUMP)))
+		return refuse(EINVAL, "--stream is only for dump, pre-dump, restore, receive and cpuinfo dump");
+	if (options->stream_fd != OPT_STREAM_STREAMER && command == CMD_CPUINFO_DUMP)
+		return refuse(EBADRQC, "--stream=FD is for whole checkpoints, not for cpuinfo dump");
+	if (options->stream_fd == OPT_STREAM_STREAMER && options->prev_images_dir)
+		return refuse(EBADRQC, "--stream: an image streamer has no parent images (--prev-images-dir)");
+	if (options->auto_dedup)
+		return refuse(EBADRQC, "--stream: there are no parent images to be changed (--auto-dedup)");
+	if (options->compression || options->encrypt_to.n || options->checksum)
+		return refuse(EBADRQC, "--stream: who takes the images compresses and encrypts them, and a stream has "
+				       "checksums anyway (--compress, --encrypt-to, --checksum)");
+	if (options->lazy_pages)
+		return refuse(EBADRQC, "--stream and --lazy-pages exclude each other");
+	if (options->use_page_server && options->stream_fd != OPT_STREAM_STREAMER)
+		return refuse(EBADRQC, "--stream=FD has the memory in it; --page-server would send it elsewhere");
+	return 0;
+}
+
 static int check_command(const struct options *options)
 {
 	const enum command command = options->command;
@@ -36,16 +65,7 @@ static int check_command(const struct options *options)
 		return refuse(EBADRQC, "--mntns-compat-mode is only for restore");
 	if (options->inherit_fds.n && !(command & (CMD_RESTORE | CMD_VERIFY)))
 		return refuse(EBADRQC, "--inherit-fd is only for restore and verify");
-	if (options->stream && !(command & (CMD_DUMP | CMD_PRE_DUMP | CMD_RESTORE | CMD_CPUINFO_DUMP)))
-		return refuse(EINVAL, "--stream is only for dump, pre-dump, restore and cpuinfo dump");
-	if (options->stream && (options->prev_images_dir || options->auto_dedup))
-		return refuse(EBADRQC,
-			      "--stream: an image streamer has no parent images (--prev-images-dir, --auto-dedup)");
-	if (options->stream && (options->compression || options->encrypt_to.n || options->checksum))
-		return refuse(EBADRQC, "--stream: the image streamer compresses, encrypts and checks (--compress, "
-				       "--encrypt-to, --checksum)");
-	if (options->stream && options->lazy_pages)
-		return refuse(EBADRQC, "--stream and --lazy-pages exclude each other");
+	TRY(check_stream(options));
 	if (options->exec_cmd && command != CMD_RESTORE)
 		return refuse(EINVAL, "--exec-cmd is only for restore");
 	if (options->lazy_pages && command == CMD_PRE_DUMP)

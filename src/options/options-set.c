@@ -219,6 +219,20 @@ static int find_compression(const char *value, int *ret_level)
 	return text_to_int(colon + 1, ret_level) < 0 || *ret_level < 1 || *ret_level > highest[found] ? -EINVAL : found;
 }
 
+OPTION_SET(stream)
+{
+	if (!value)
+		options->stream_fd = OPT_STREAM_STREAMER;
+	else if (!strcmp(value, "-"))
+		options->stream_fd = OPT_STREAM_STANDARD;
+	else if (text_to_int(value, &options->stream_fd) < 0 || options->stream_fd < 0)
+		return refuse_value(row, value, "the number of a descriptor, or -");
+	else if (fcntl(options->stream_fd, F_GETFD) < 0)
+		return refuse_value(row, value, "a descriptor that is open");
+	options->stream = true;
+	return 0;
+}
+
 OPTION_SET(compress)
 {
 	int level = 1, found = value ? find_compression(value, &level) : OPT_COMPRESS_ZSTD;

@@ -27,7 +27,8 @@ enum command {
 	CMD_EXEC = 1 << 12, /* deprecated */
 	CMD_SHOW = 1 << 13, /* deprecated */
 	CMD_CPUINFO = CMD_CPUINFO_DUMP | CMD_CPUINFO_CHECK,
-	CMD_ALL = (1 << 12) - 1,
+	CMD_RECEIVE = 1 << 14,
+	CMD_ALL = ((1 << 12) - 1) | CMD_RECEIVE,
 };
 
 /* What becomes of the tasks at the end; OPT_END_DEFAULT is replaced by the default of the command in options_check().
@@ -74,6 +75,9 @@ enum opt_pre_dump_mode {
 	OPT_PRE_DUMP_SPLICE,
 	OPT_PRE_DUMP_READ,
 };
+
+/* Instead of a descriptor: another process, which listens; stdin or stdout. */
+enum opt_stream { OPT_STREAM_STREAMER = -1, OPT_STREAM_STANDARD = -2 };
 
 enum opt_compression {
 	OPT_COMPRESS_NONE,
@@ -177,6 +181,7 @@ struct options {
 	bool weak_sysctls;
 	bool lazy_pages;
 	bool stream;
+	int stream_fd; /* a descriptor or enum opt_stream */
 	bool mntns_compat_mode;
 	enum opt_network_lock network_lock;
 	bool unprivileged;

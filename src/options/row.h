@@ -12,7 +12,7 @@ struct option_row {
 	int (*set)(struct options *options, const struct option_row *row, const char *value);
 	size_t member; /* offset in struct options, for set functions that serve several rows */
 	unsigned commands;
-	bool negatable;		       /* only rows set by set_switch() */
+	bool negatable;		       /* only rows whose member is a bool, which alone decides */
 	unsigned later;		       /* commands for which its feature is not there yet */
 	const char *value_name, *help; /* help NULL = not shown */
 	const char *group;	       /* title of a paragraph: such a row is no option and has nothing else */
@@ -63,6 +63,7 @@ OPTION_SET(check_all);
 OPTION_SET(verbosity);
 OPTION_SET(pre_dump_mode);
 OPTION_SET(compress);
+OPTION_SET(stream);
 
 /*
  * Reads one config file, at most 1 MiB, and applies it line by line. only_regular: somebody else has named it. Returns

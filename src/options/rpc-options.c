@@ -326,6 +326,15 @@ RPC_FUNCTION(compress)
 	return 1;
 }
 
+RPC_FUNCTION(stream)
+{
+	if (!request->opts->has_stream)
+		return 0;
+	if (!request->client->worker)
+		return refuse_field("stream", "a service has no descriptors of its client; use criu swrk");
+	return set_stream(options, row, pool_printf(options->pool, "%d", request->opts->stream)) ?: 1;
+}
+
 /* Obsolete: the notification status-ready took its place. */
 RPC_FUNCTION(status_fd)
 {

@@ -143,6 +143,15 @@ static int fill_item(void *arg, size_t number, unsigned worker)
 	return 0;
 }
 
+/* What comes through a stream comes in the order of the pieces. */
+static bool is_streamed(const struct page_piece *pieces, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pieces[i].file && pieces[i].file->pipe)
+			return true;
+	return false;
+}
+
 int pages_fill(struct page_mover *mover, const struct page_target *target, const struct page_piece *pieces, size_t n,
 	       struct pages_filled *filled)
 {
@@ -150,7 +159,8 @@ int pages_fill(struct page_mover *mover, const struct page_target *target, const
 	int result;
 
 	make_items(&fill, n);
-	result = page_mover_run(mover, fill.size, fill.items.n, fill_item, &fill);
+	/* Few bytes are moved by this thread alone. */
+	result = page_mover_run(mover, is_streamed(pieces, n) ? 0 : fill.size, fill.items.n, fill_item, &fill);
 	vector_done(&fill.items);
 	if (filled)
 		*filled = (struct pages_filled){ fill.compared, fill.equal };

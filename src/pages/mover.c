@@ -9,6 +9,9 @@
 #include "base/fail.h"
 #include "base/pool.h"
 
+/* A shorter run of zeros is written like data: a hole costs a call more. */
+#define MIN_HOLE (16u << 10)
+
 struct page_mover {
 	struct workers *workers;
 	unsigned n;
@@ -69,4 +72,24 @@ bool page_is_zero(const void *data, size_t size)
 			return false;
 	}
 	return true;
+}
+
+size_t page_measure_run(const char *data, size_t size, bool *ret_hole)
+{
+	size_t zeros = 0, at = 0, page = page_size();
+
+	while (at < size) {
+		if (page_is_zero(data + at, page)) {
+			zeros += page;
+		} else {
+			if (zeros >= MIN_HOLE)
+				break;
+			zeros = 0;
+		}
+		at += page;
+	}
+	if (zeros < MIN_HOLE)
+		zeros = 0;
+	*ret_hole = zeros == at;
+	return *ret_hole ? at : at - zeros;
 }

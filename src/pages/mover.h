@@ -35,3 +35,8 @@ static inline size_t page_size(void)
 
 /* Is all of it zero? size is a multiple of 64. */
 bool page_is_zero(const void *data, size_t size);
+/*
+ * How many bytes at the start, whole pages, are zero and so many that leaving them out is worth it (*ret_hole), or else
+ * are to be written.
+ */
+size_t page_measure_run(const char *data, size_t size, bool *ret_hole);

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/pool.h"
 #include "image/blocks.h"
+#include "image/pipe.h"
 #include "pages/mover.h"
 
 /* A longer chain of parents is taken for a loop. */
@@ -68,19 +69,31 @@ static int open_pages(struct page_level *level)
 	uint64_t size = 0;
 	int result = image_open(level->store, &file->image, IMAGE_PAGES, level->map.pages_id);
 
+	if (result == -ENOENT && store_has_pages_elsewhere(level->store)) {
+		level->file.name = "the parent images";
+		return 0;
+	}
 	if (result == -ENOENT)
 		return refuse(EINVAL, "pages-%u.img is missing, but a pagemap names it", level->map.pages_id);
 	TRY(result);
 	file->name = image_get_name(file->image);
 	file->blocks = image_get_blocks(file->image);
+	file->pipe = image_get_pipe_pages(file->image);
 	if (file->blocks)
 		size = block_reader_size(file->blocks);
+	else if (file->pipe)
+		size = pipe_pages_size(file->pipe);
 	else
 		TRY(open_plain(file, &size));
 	if (size < level->map.pages_size)
 		return refuse(EINVAL, "%s is cut off: has %" PRIu64 " bytes, its pagemap names %" PRIu64, file->name,
 			      size, level->map.pages_size);
 	return 0;
+}
+
+static bool wants_lazy(const struct open_reader *open)
+{
+	return open->wanted != PAGES_ALL && open->wanted != PAGES_PLACES;
 }
 
 /* flags are those of its range. */
@@ -90,8 +103,9 @@ static int add_piece(struct open_reader *open, size_t number, uint64_t start, ui
 	struct page_reader *reader = &open->reader;
 	struct page_level *level = reader->levels[number];
 	struct page_piece *last = reader->n ? &reader->pieces[reader->n - 1] : NULL;
-	const bool lazy = open->wanted != PAGES_ALL && flags & PE_LAZY;
-	const bool remote = !(flags & PE_PRESENT) || (open->wanted == PAGES_LAZY_REMOTE && number == 0);
+	const bool lazy = wants_lazy(open) && flags & PE_LAZY;
+	const bool remote = !(flags & PE_PRESENT) || open->wanted == PAGES_PLACES ||
+			    (open->wanted == PAGES_LAZY_REMOTE && number == 0);
 	const struct pages_file *file = remote ? NULL : &level->file;
 
 	if (!remote && !level->file.image)
@@ -138,9 +152,9 @@ static int add_part(struct open_reader *open, size_t number, const struct page_r
 {
 	if (range->flags & PE_PARENT)
 		return add_range(open, number + 1, start, end);
-	if (!(range->flags & PE_LAZY) && open->wanted >= PAGES_LAZY)
+	if (!(range->flags & PE_LAZY) && (open->wanted == PAGES_LAZY || open->wanted == PAGES_LAZY_REMOTE))
 		return 0;
-	if (range->flags & PE_PRESENT || (range->flags & PE_LAZY && open->wanted != PAGES_ALL))
+	if (range->flags & PE_PRESENT || (range->flags & PE_LAZY && wants_lazy(open)))
 		return add_piece(open, number, start, end - start, range->offset + (start - range->start),
 				 range->flags);
 	return refuse(EINVAL,
@@ -211,9 +225,12 @@ int page_reader_open_for(struct store *store, enum image_id id, uint64_t number,
 
 int pages_file_read(const struct pages_file *file, void *to, size_t size, uint64_t offset)
 {
-	ssize_t got = file->blocks ? block_reader_read(file->blocks, to, size, offset)
-				   : io_pread(file->fd, to, size, (off_t)offset);
+	ssize_t got;
 
+	if (file->pipe)
+		return pipe_pages_read(file->pipe, to, size, offset);
+	got = file->blocks ? block_reader_read(file->blocks, to, size, offset)
+			   : io_pread(file->fd, to, size, (off_t)offset);
 	if (got < 0)
 		return file->blocks
 			       ? (int)got

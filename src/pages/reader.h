@@ -13,12 +13,13 @@
 struct pages_file {
 	struct image *image;
 	struct block_reader *blocks; /* it is compressed or encrypted; else NULL */
-	int fd;			     /* the image's; -1 if it is one of blocks */
+	struct pipe_pages *pipe;     /* it comes through a stream; else NULL */
+	int fd;			     /* the image's; -1 if it is one of the two */
 	const char *name;
 	bool sparse; /* has holes: zeros that need not be read */
 };
 
-/* Exactly size bytes, or a failure (logged). By several threads at once. */
+/* Exactly size bytes, or a failure (logged). By several threads at once, unless it comes through a stream. */
 int pages_file_read(const struct pages_file *file, void *to, size_t size, uint64_t offset);
 
 /* Pages that lie one after the other both in the process and in one pages image. */
@@ -38,6 +39,7 @@ enum page_wanted {
 	PAGES_LAZY,  /* only what is lazy, from where it can be had: without a file, if it is not in these images */
 	/* The same, but the lazy pages of the youngest images have no file even if they are there too. */
 	PAGES_LAZY_REMOTE,
+	PAGES_PLACES, /* only where there are pages: no piece has a file, no pages image need be there */
 };
 
 struct page_reader {

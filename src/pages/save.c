@@ -181,11 +181,31 @@ static struct page_range *place_object(struct page_range *ranges, size_t n, stru
 	object->size = pages_place(ranges, n);
 	for (size_t i = 0; i < n; i++) {
 		clean[i] = ranges[i];
-		clean[i].flags &= ~PAGE_SHARED;
+		clean[i].flags &= ~(PAGE_SHARED | PAGE_EARLY);
 	}
 	object->ranges = clean;
 	object->n = n;
 	return clean;
+}
+
+int pages_copy(struct page_mover *mover, const struct page_source *source, struct page_sink *sink,
+	       const struct page_range *ranges, size_t n, uint64_t size)
+{
+	struct save save = {
+		.mover = mover,
+		.source = source,
+		.sink = sink,
+		.ranges = ranges,
+		.n = n,
+		.size = size,
+	};
+	size_t n_blocks = (size + PAGE_BLOCK_SIZE - 1) / PAGE_BLOCK_SIZE;
+
+	if (!sink->ops->in_order)
+		return page_mover_run(mover, size, n_blocks, save_block, &save);
+	for (size_t i = 0; i < n_blocks; i++)
+		TRY(save_block(&save, i, 0));
+	return 0;
 }
 
 int pages_save(struct page_mover *mover, const struct page_source *source, struct page_sink *sink, enum image_id id,
@@ -193,21 +213,10 @@ int pages_save(struct page_mover *mover, const struct page_source *source, struc
 {
 	struct page_object object = { .id = id, .number = number };
 	AUTO_FREE struct page_range *clean = place_object(ranges, n, &object);
-	struct save save = {
-		.mover = mover,
-		.source = source,
-		.sink = sink,
-		.ranges = ranges,
-		.n = n,
-		.size = object.size,
-	};
-	size_t n_blocks = (object.size + PAGE_BLOCK_SIZE - 1) / PAGE_BLOCK_SIZE;
 
+	if (sink->ops->later)
+		return sink->ops->later(sink, source, &object, ranges);
 	TRY(sink->ops->open(sink, &object));
-	if (sink->ops->in_order)
-		for (size_t i = 0; i < n_blocks; i++)
-			TRY(save_block(&save, i, 0));
-	else
-		TRY(page_mover_run(mover, object.size, n_blocks, save_block, &save));
+	TRY(pages_copy(mover, source, sink, ranges, n, object.size));
 	return sink->ops->close(sink);
 }

@@ -19,6 +19,8 @@ typedef VECTOR(struct page_range) page_range_list;
  * pinning gives the process a copy of its own (since Linux 5.19); /proc/PID/mem is slower, but leaves them shared.
  */
 #define PAGE_SHARED (1u << 31)
+/* The same: a restore looks at its content before there is any task. Of few pages only. */
+#define PAGE_EARLY (1u << 30)
 
 /* Where pages come from. */
 struct page_source {
@@ -26,6 +28,13 @@ struct page_source {
 	int mem;   /* /proc/PID/mem, open for reading; or, if pid is 0, a shared memory object */
 	bool runs; /* the process runs: pages that are not there any more are saved as zeros */
 };
+
+/*
+ * The data of placed ranges, in blocks, to a sink that has the object open (or that wants no opening). size: of all the
+ * data.
+ */
+int pages_copy(struct page_mover *mover, const struct page_source *source, struct page_sink *sink,
+	       const struct page_range *ranges, size_t n, uint64_t size);
 
 /* Sets the offsets; returns the size of the pages image. */
 uint64_t pages_place(struct page_range *ranges, size_t n);

@@ -11,9 +11,6 @@
 #include "image/blocks.h"
 #include "pages/mover.h"
 
-/* A shorter run of zeros is written like data: a hole costs a call more. */
-#define MIN_HOLE (16u << 10)
-
 struct store_sink {
 	struct page_sink sink;
 	struct store *store;
@@ -24,27 +21,6 @@ struct store_sink {
 	uint64_t size;		     /* of the open object */
 };
 
-/* Length of the data or of the hole (*ret_hole) at the start of the block. */
-static size_t measure_run(const char *data, size_t size, bool *ret_hole)
-{
-	size_t zeros = 0, at = 0, page = page_size();
-
-	while (at < size) {
-		if (page_is_zero(data + at, page)) {
-			zeros += page;
-		} else {
-			if (zeros >= MIN_HOLE)
-				break;
-			zeros = 0;
-		}
-		at += page;
-	}
-	if (zeros < MIN_HOLE)
-		zeros = 0;
-	*ret_hole = zeros == at;
-	return *ret_hole ? at : at - zeros;
-}
-
 static int write_block(struct page_sink *base, struct page_block *block)
 {
 	struct store_sink *sink = (struct store_sink *)base;
@@ -53,7 +29,7 @@ static int write_block(struct page_sink *base, struct page_block *block)
 		return block_writer_put(sink->blocks, block->data, block->size, block->offset);
 	for (size_t at = 0; at < block->size;) {
 		bool hole;
-		size_t size = measure_run(block->data + at, block->size - at, &hole);
+		size_t size = page_measure_run(block->data + at, block->size - at, &hole);
 		int result = base->ops->in_order ? io_write(sink->fd, block->data + at, size)
 			     : hole		 ? 0
 				    : io_pwrite(sink->fd, block->data + at, size, (off_t)(block->offset + at));
@@ -65,11 +41,11 @@ static int write_block(struct page_sink *base, struct page_block *block)
 	return 0;
 }
 
-static int write_pagemap(const struct store_sink *sink, const struct page_object *object)
+int page_store_write_pagemap(struct store *store, const struct page_object *object, uint32_t pages_id)
 {
 	AUTO(pagemap_abandon) struct pagemap_writer *writer = NULL;
 
-	TRY(pagemap_create(sink->store, object->id, object->number, sink->next_pages_id, &writer));
+	TRY(pagemap_create(store, object->id, object->number, pages_id, &writer));
 	for (size_t i = 0; i < object->n; i++)
 		TRY(pagemap_append(writer, object->ranges[i].start, object->ranges[i].nr_pages, object->ranges[i].flags,
 				   NULL));
@@ -81,7 +57,7 @@ static int open_object(struct page_sink *base, const struct page_object *object)
 {
 	struct store_sink *sink = (struct store_sink *)base;
 
-	TRY(write_pagemap(sink, object));
+	TRY(page_store_write_pagemap(sink->store, object, sink->next_pages_id));
 	TRY(image_create(sink->store, &sink->pages, IMAGE_PAGES, sink->next_pages_id++));
 	sink->size = object->size;
 	TRY(image_start_blocks(sink->pages, &sink->blocks));
@@ -105,11 +81,11 @@ static int close_object(struct page_sink *base)
 	return image_finish(&sink->pages);
 }
 
-static int has_parent(struct page_sink *base, enum image_id id, uint64_t number)
+int page_store_has_parent(struct store *store, enum image_id id, uint64_t number)
 {
 	AUTO(image_close) struct image *image = NULL;
 	struct store *parent;
-	int result = store_get_parent(((struct store_sink *)base)->store, &parent);
+	int result = store_get_parent(store, &parent);
 
 	if (result == 0)
 		result = image_open(parent, &image, id, number);
@@ -117,6 +93,11 @@ static int has_parent(struct page_sink *base, enum image_id id, uint64_t number)
 		return 0;
 	TRY(result);
 	return 1;
+}
+
+static int has_parent(struct page_sink *base, enum image_id id, uint64_t number)
+{
+	return page_store_has_parent(((struct store_sink *)base)->store, id, number);
 }
 
 static int finish_store_sink(struct page_sink *base)

@@ -139,13 +139,13 @@ class Client:
         return self.process.wait(60)
 
 
-def start_swrk(criu, *options, room=None, **more):
+def start_swrk(criu, *options, room=None, pass_fds=(), **more):
     """A Client of its own criu swrk, which runs in the room if there is one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     words = [str(criu), 'swrk', str(theirs.fileno()), *map(str, options)]
     if room:
         words = [room.program, 'run', room.first, *words]
-    process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, **more)
+    process = subprocess.Popen(words, pass_fds=[theirs.fileno(), *pass_fds], stdin=subprocess.DEVNULL, **more)
     theirs.close()
     return Client(ours, process)
 

@@ -114,12 +114,15 @@ class Run:
         folder.mkdir()
         return folder
 
-    def call_criu(self, command, images, *options, env=None):
-        """Runs criu in the room; returns (status, what it printed and the end of its log)."""
+    def call_criu(self, command, images, *options, env=None, stream=None):
+        """Runs criu in the room, with its stdin or stdout in the file `stream`; returns (status, what it printed and the end of its log)."""
         log = f'{command}.log'
         words = [self.criu, command, '-D', images, '-v4', '-o', log, *options,
                  *shlex.split(self.subject.about['options']),
-                 *shlex.split(self.subject.about[f'{command.removeprefix("pre-")}_options'])]
+                 *shlex.split(self.subject.about.get(f'{command.removeprefix("pre-")}_options', ''))]
+        if stream:
+            arrow = '>' if 'dump' in command else '<'
+            words = ['sh', '-c', f'file=$1; shift; exec "$@" {arrow}"$file"', 'sh', stream, *words, '--stream=-']
         try:
             done = self.room.run(*words, timeout=120, env={**os.environ, **self.env, **(env or {})})
             status, printed = done.returncode, done.stdout
@@ -195,12 +198,12 @@ class Run:
         self.room.kill(self.room.pids())
         self.await_gone()
 
-    def restore(self, images, *options):
+    def restore(self, images, *options, stream=None):
         """Restores the tree."""
         has_own_pids = 'pid' in self.house.split(',')
         if has_own_pids:
             options += ('--pidfile', images / 'pidfile')
-        status, said = self.call_criu('restore', images, '-d', *options)
+        status, said = self.call_criu('restore', images, '-d', *options, stream=stream)
         assert status == 0, f'restore failed with status {status}: {said}'
         if has_own_pids:
             self.pid = int((images / 'pidfile').read_text())

@@ -132,6 +132,25 @@ def compressed(run):
     run.compare('after the restore')
 
 
+def streamed(run):
+    """As predumped, each through one stream of bytes; those of the pre-dumps are unpacked elsewhere, the last is restored from."""
+    stream, before = run.folder / 'stream', ()
+    for _ in range(2):
+        here, there = run.folder_of_images(), run.folder_of_images()
+        for command, images, options in (('pre-dump', here, ('-t', run.pid, *before[:2])), ('receive', there, before[2:])):
+            status, said = run.call_criu(command, images, *options, stream=stream)
+            assert status == 0, f'{command} failed with status {status}: {said}'
+        assert not list(here.glob('pages-*.img')), 'pages were written here'
+        before = ('--prev-images-dir', f'../{here.name}', '--prev-images-dir', f'../{there.name}')
+    images = run.folder_of_images()
+    status, said = run.call_criu('dump', images, '-t', run.pid, *before[:2], stream=stream)
+    assert status == 0, f'dump failed with status {status}: {said}'
+    assert not list(images.glob('inventory.img')), 'images were written here'
+    run.await_gone()
+    run.restore(images, *before[2:], stream=stream)
+    run.compare('after the restore')
+
+
 def told(run):
     """criu check --tree finds nothing in the way, criu verify finds the images whole, crit brings all of them back byte by byte."""
     run.check_tree()
@@ -150,6 +169,7 @@ SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/fami
            'remote': MEMORY, 'lazy': MEMORY,
            'older': re.compile('memory/|tree/family|thread/several|timer/posix|task/membarrier-private|file/(pidfd|userfaultfd|timerfd)$|socket/unix-pair'),
            'compressed': re.compile('memory/|tree/family|file/(deleted|pipe|memfd|regular)|socket/(unix-names|packet-ring|tcp-queues)|namespace/ipc|mount/tmpfs'),
+           'streamed': re.compile('memory/|tree/|file/(deleted|pipe|memfd|regular|aio)|thread/several|namespace/ipc|mount/tmpfs|socket/unix-pair'),
            'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd)')}
 
 
@@ -173,4 +193,4 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
                                                                              '|socket/unix-(credentials|names|rights)$|namespace/(ipc|uts|user-inner)|mount/(binds|covered|sharing)|net/(?!sockets)')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|namespace/pid-nested-proc|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, rpc, remote, lazy, told)}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, streamed, rpc, remote, lazy, told)}

@@ -61,7 +61,7 @@ static void test_table(void **state)
 		assert_true(strlen(row->name) < 32);
 		assert_true(row->commands != 0 && !(row->commands & ~(unsigned)CMD_ALL));
 		/* Switches, and only they, can be switched off; what takes a value says what. */
-		assert_true(!row->negatable || row->set == set_switch);
+		assert_true(!row->negatable || row->set == set_switch || row->set == set_stream);
 		assert_int_equal(row->argument != no_argument, row->value_name != NULL);
 		for (size_t k = i + 1; k < option_rows_count; k++) {
 			if (option_rows[k].group)

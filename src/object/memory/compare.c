@@ -58,8 +58,8 @@ int memory_leave_equal(struct dump *d, struct task *task, page_range_list *range
 	struct page_source source = { .pid = task->pid };
 	int result;
 
-	if (!memory->parent || d->options->use_page_server || task_tracking_of(task)->soft_dirty ||
-	    !memory_compares_small(task))
+	if (!memory->parent || memory->parent_elsewhere || d->options->use_page_server ||
+	    task_tracking_of(task)->soft_dirty || !memory_compares_small(task))
 		return 0;
 	result = page_reader_open(memory->parent, IMAGE_PAGEMAP, (uint64_t)task->vpid, &parent);
 	if (result == -ENOENT)

@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "image/pipe.h"
 #include "kern/proc/pagemap.h"
 #include "kern/track.h"
 #include "object/memory/core.h"
@@ -56,7 +57,8 @@ struct page_sink *memory_sink(struct dump *d)
 	struct memory_dump *memory = memory_dump_state(d);
 
 	if (!memory->sink)
-		memory->sink = page_sink_to_store(d->store, 1);
+		memory->sink =
+			store_is_pipe(d->store) ? page_sink_to_pipe(d->store, 1) : page_sink_to_store(d->store, 1);
 	return memory->sink;
 }
 
@@ -131,7 +133,7 @@ static void add_vdso(struct page_walk *walk, const VmaEntry *vma)
 	*vector_push(walk->ranges) = (struct page_range){
 		.start = vma->start,
 		.nr_pages = (vma->end - vma->start) / page_size(),
-		.flags = PE_PRESENT,
+		.flags = PE_PRESENT | PAGE_EARLY,
 	};
 }
 
@@ -325,7 +327,8 @@ static int open_parent(struct page_walk *walk, struct page_reader **ret)
 	walk->has_parent = result;
 	if (!result || walk->d->options->use_page_server) /* there the server has the images, and checks */
 		return 0;
-	TRY(page_reader_open(memory->parent, IMAGE_PAGEMAP, number, ret));
+	TRY(page_reader_open_for(memory->parent, IMAGE_PAGEMAP, number,
+				 memory->parent_elsewhere ? PAGES_PLACES : PAGES_ALL, ret));
 	walk->parent = *ret;
 	return 0;
 }

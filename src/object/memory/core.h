@@ -31,6 +31,7 @@ struct memory_dump {
 	/* track.c */
 	enum tracking tracking; /* how, if it is wanted or there are parent images */
 	struct store *parent;	/* images of the dump before, NULL: none */
+	bool parent_elsewhere;	/* here it has no pages: what it has is known, but not what it is */
 	TrackedEntry **base;	/* tasks that are tracked since then, in this run of the kernel */
 	size_t n_base;
 	struct table *shared_by; /* ids of kcmp_vm */

@@ -77,6 +77,8 @@ int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const ch
 /* shared.c: the content of a System V segment of a namespace that is dumped. fd, of the file behind it, is taken over.
  */
 int memory_dump_segment(struct dump *d, int fd, int id);
+/* stream.c: sends all pages that were saved, to a store that is one stream: when all other images have been sent. */
+int memory_send_pages(struct dump *d);
 /* Content of the shared memory objects, memfd.img. When all files are known. */
 int memory_dump_finish(struct dump *d);
 /* lazy-dump.c: what --lazy-pages has left in the stopped tasks, to be served. The dump's. */

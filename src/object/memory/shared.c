@@ -181,7 +181,7 @@ static int leave_equal(struct dump *d, const struct memory_object *object, const
 	AUTO(page_reader_close) struct page_reader *parent = NULL;
 	int result;
 
-	if (!memory->parent || d->options->use_page_server)
+	if (!memory->parent || memory->parent_elsewhere || d->options->use_page_server)
 		return 0;
 	result = page_reader_open(memory->parent, IMAGE_PAGEMAP_SHMEM, object->record.shmid, &parent);
 	if (result == -ENOENT)

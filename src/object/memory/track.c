@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "image/inventory.h"
+#include "image/pipe.h"
 #include "kern/kcmp.h"
 #include "kern/pidfd.h"
 #include "kern/probe.h"
@@ -49,6 +50,16 @@ static char *read_boot_id(struct pool *pool)
 	return pool_string(pool, text);
 }
 
+/* A pre-dump through a stream has left all but its pages here. */
+static int look_for_pages(struct memory_dump *memory)
+{
+	AUTO(image_close) struct image *image = NULL;
+	int result = image_open(memory->parent, &image, IMAGE_PAGES, 1);
+
+	memory->parent_elsewhere = result == -ENOENT;
+	return result == -ENOENT ? 0 : result;
+}
+
 static int read_parent(struct dump *d)
 {
 	struct memory_dump *memory = memory_dump_state(d);
@@ -56,6 +67,8 @@ static int read_parent(struct dump *d)
 	int result;
 
 	TRY(store_set_parent(d->store, d->options->prev_images_dir, &memory->parent));
+	if (store_is_pipe(d->store))
+		TRY(look_for_pages(memory));
 	result = image_read_one(memory->parent, IMAGE_INVENTORY, &inventory);
 	if (result == -ENOENT) {
 		log_warn("the parent images have no inventory: all memory is saved again");
