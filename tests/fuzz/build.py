@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 
 FLAGS = ['-std=gnu11', '-D_GNU_SOURCE', '-g', '-O1', '-fno-omit-frame-pointer', '-fsanitize=fuzzer,address,undefined',
          '-fno-sanitize-recover=all']
-SMALLEST = b'#include <stddef.h>\nint LLVMFuzzerTestOneInput(const char *, size_t);\n' \
-           b'int LLVMFuzzerTestOneInput(const char *p, size_t n) { return 0; }\n'
+SMALLEST = Path(__file__).with_name('smallest.c')
 
 
 def headers(rules):
@@ -41,7 +40,7 @@ def build(output, depfile, clang, arguments):
 def main():
     output, depfile, clang, arguments = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
     try:
-        probe = subprocess.run([clang, *FLAGS, '-xc', '-', '-o', output], input=SMALLEST, capture_output=True, check=False)
+        probe = subprocess.run([clang, *FLAGS, SMALLEST, '-o', output], capture_output=True, check=False)
     except FileNotFoundError:
         probe = None
     if probe is None or probe.returncode:

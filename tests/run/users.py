@@ -12,7 +12,7 @@ from pathlib import Path
 import rpc
 
 USER, OTHER = 60101, 60102
-SCENARIOS = Path(__file__).parents[1] / 'scenarios'
+TOP = Path(__file__).resolve().parents[2]
 PYTHON = '/usr/bin/python3'
 QUIET = {'stdin': subprocess.DEVNULL, 'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
 
@@ -37,10 +37,10 @@ class World:
         self.folder, self.criu, self.crit = folder, criu, build / 'crit'
         self.home = self.make('home')
         # World-readable copies: the tree of the developer may be closed to others.
-        self.client, self.program = folder / 'rpc.py', folder / 'plain_user.py'
-        shutil.copy(SCENARIOS / 'inside/plain_user.py', self.program)
-        shutil.copytree(SCENARIOS.parent / 'run', folder / 'tests/run')
-        shutil.copytree(SCENARIOS.parents[1] / 'proto', folder / 'proto')
+        for name in ('tests/run', 'tests/programs', 'proto'):
+            shutil.copytree(TOP / name, folder / name)
+        self.programs = folder / 'tests/programs'
+        self.program = self.programs / 'plain_user.py'
         self.client = folder / 'tests/run/rpc.py'
         self.images = self.make('images')
         self.started = []
@@ -148,16 +148,7 @@ def workers_of(world):
 
 def idle_client(world):
     """A connection of the user that does nothing: its process, and the worker's pid."""
-    code = f"""
-import sys, time
-sys.path.insert(0, {str(world.client.parent)!r})
-import rpc
-client = rpc.connect({str(world.folder / 'socket')!r})
-client.call('VERSION', keep_open=True)
-print(flush=True)
-time.sleep(100)
-"""
-    process = subprocess.Popen([PYTHON, '-c', code], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, **as_user())
+    process = subprocess.Popen([PYTHON, world.programs / 'idle-client.py', world.folder / 'socket'], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, **as_user())
     process.stdout.readline()
     worker, = workers_of(world)
     return process, worker

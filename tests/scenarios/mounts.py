@@ -1,21 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Programs in mount namespaces of their own, for the tests of mounts."""
-import os
+import shlex
+import shutil
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
-PROGRAM = '''
-import os, time
-open({out!r} + '/ready', 'w')
-while not os.path.exists({out!r} + '/go'):
-    time.sleep(0.01)
-text = eval({expression!r})
-with open({out!r} + '/said.new', 'w') as f:
-    f.write(text)
-os.rename({out!r} + '/said.new', {out!r} + '/said')
-while not os.path.exists({out!r} + '/end'):
-    time.sleep(0.01)
-'''
+PROGRAM = PROGRAMS / 'say-after-restore.py'
 
 
 class Program:
@@ -35,26 +25,23 @@ class Program:
 
     def start_python(self, script, expression, unshare=('-m',)):
         """The same, with the program above behind the script."""
-        text = PROGRAM.format(out=str(self.out), expression=expression)
-        (self.folder / 'program.py').write_text(text)
-        self.start(f'{script}\nexec /usr/bin/python3 {self.folder}/program.py', unshare)
+        self.start(f'{script}\nexec /usr/bin/python3 {PROGRAM} {self.out} {shlex.quote(expression)}', unshare)
 
     def start_rooted(self, prepare, expression, before='', own_root=None):
         """
         The same below a root directory of its own, with its own pids. prepare: what the shell does in that directory, to the mounts that
-        the program shall find; before: what the program does first. Returns the options that dump and restore need for it.
+        the program shall find; before: the function of the program that is called first. Returns the options that dump and restore need for it.
         """
         root = self.folder / 'root'
         for name in ('usr', 'proc', 'out', 'old', 'tmp'):
             (root / name).mkdir(parents=True, exist_ok=True)
         for name in ('bin', 'lib', 'lib64'):
             (root / name).symlink_to(f'usr/{name}')
-        text = PROGRAM.format(out='/out', expression=expression)
-        (root / 'program.py').write_text(before + text)
+        shutil.copy(PROGRAM, root / 'program.py')
         own_root = own_root or 'mount --make-rprivate /; mount --bind {root} {root}'
         self.start(f'{own_root.format(root=root)}; mount --bind /usr {root}/usr; mount --bind {self.out} {root}/out; '
                    f'cd {root}; {prepare}\npivot_root . old; cd /; mount -t proc proc /proc; mount --make-rprivate /old; umount -l /old; '
-                   'exec setsid /usr/bin/python3 /program.py </program.py >/out/output 2>&1',
+                   f'exec setsid /usr/bin/python3 /program.py /out {shlex.quote(expression)} {before} </program.py >/out/output 2>&1',
                    ('-pfm', '--propagation', 'unchanged'))
         self.pid = next(pid for pid in self.room.pids() if self.is_first(pid))
         named = (('usr', '/usr'), ('out', str(self.out)))

@@ -3,20 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
-from room import wait_until
-
-SCRIPT = '''#!/bin/bash
-if [ -e /proc/$$/fd/0 ]; then input=open; else input=closed; fi
-others=$(readlink /proc/$$/fd/* | grep -c -v -e pipe: -e /NAME$ -e /dump.log$ -e /restore.log$)
-read -r state < <(sed -n 's/^State:\\t\\(.\\).*/\\1/p' /proc/$CRTOOLS_INIT_PID/status 2>/dev/null) || state=none
-echo "NAME $CRTOOLS_SCRIPT_ACTION root=$CRTOOLS_INIT_PID state=$state args=$# mark=$MARK" \\
-	"images=$(ls "$CRTOOLS_IMAGE_DIR" | grep -c inventory) input=$input others=$others" >> FOLDER/calls
-echo "NAME says hello at $CRTOOLS_SCRIPT_ACTION"
-[ "$CRTOOLS_SCRIPT_ACTION" != "$(cat FOLDER/fail-at 2>/dev/null)" ]
-'''
+from room import PROGRAMS, wait_until
 
 
 @pytest.fixture
@@ -25,8 +16,7 @@ def scripts(folder):
     options = []
     for name in ('first', 'second'):
         path = folder / name
-        path.write_text(SCRIPT.replace('NAME', name).replace('FOLDER', str(folder)))
-        path.chmod(0o755)
+        shutil.copy(PROGRAMS / 'note-action.sh', path)
         options += ['--action-script', path]
     return options
 

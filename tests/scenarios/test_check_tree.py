@@ -11,40 +11,14 @@ import pytest
 
 from room import PROGRAMS, wait_until
 
-BUSY = r'''
-import ctypes, fcntl, os, select, socket, sys, time
-listener = socket.create_server(('127.0.0.1', 0))
-clients = [socket.create_connection(listener.getsockname()) for _ in range(7)]
-servers = [listener.accept()[0] for _ in range(7)]
-locked = open('locked', 'w')
-fcntl.flock(locked, fcntl.LOCK_EX)
-gone = open('gone', 'w')
-gone.write('x' * 3000000)
-gone.flush()
-os.unlink('gone')
-linked = open('linked', 'w')
-os.link('linked', 'linked2')
-os.unlink('linked')
-libc = ctypes.CDLL(None, use_errno=True)
-ring = libc.syscall(425, 8, ctypes.create_string_buffer(120))
-poll = select.epoll()
-poll.register(os.pipe()[0], select.EPOLLIN)
-if os.fork() == 0:
-    os.setsid()
-    open('ready', 'w').write(str(ring))
-    libc.epoll_wait(poll.fileno(), ctypes.create_string_buffer(64), 1, -1)
-    open('woken', 'w').close()
-    sys.exit()
-time.sleep(1000)
-'''
 WITH_OPTIONS = ('--tcp-established', '--file-locks', '--ghost-limit', '4M', '--link-remap')
 
 
-def start(room, folder, program=BUSY):
+def start(room, folder, program='obstacles-and-wait.py'):
     """The program, in a directory of its own."""
     work = folder / 'work'
     work.mkdir()
-    (work / 'program').write_text(program)
+    shutil.copy(PROGRAMS / program, work / 'program')
     pid = room.start(folder / 'output', '/usr/bin/python3', 'program', cwd=work)
     wait_until(lambda: (work / 'ready').exists() and (work / 'ready').read_text(), 10, 'the program does not start')
     return pid, work
@@ -157,51 +131,15 @@ def test_terminal_and_session_of_somebody_else(room, criu, folder):
 
 def test_traced_by_somebody(room, criu, folder):
     """A debugger is in the way; the descriptors are looked at all the same."""
-    tracer = '''
-import ctypes, os, time, fcntl
-locked, tell = os.pipe()
-child = os.fork()
-if child == 0:
-    os.close(locked)
-    f = open('locked', 'w')
-    fcntl.flock(f, fcntl.LOCK_EX)
-    os.close(tell)
-    time.sleep(1000)
-libc = ctypes.CDLL(None)
-os.close(tell)
-os.read(locked, 1)
-os.close(locked)
-libc.ptrace(0x4206, child, 0, 0)
-open('ready', 'w').write(str(child))
-time.sleep(1000)
-'''
-    _, work = start(room, folder, tracer)
+    _, work = start(room, folder, 'tracer.py')
     child = int((work / 'ready').read_text())
     code, said = check(room, criu, child)
     assert code == 1 and 'is traced by process' in said and '--file-locks' in said, said
 
 
-PAIR = '''
-import ctypes, os, time
-libc = ctypes.CDLL(None, use_errno=True)
-poll = libc.epoll_create1(0)
-tracer = os.fork()
-if tracer == 0:
-    traced = os.fork()
-    if traced == 0:
-        time.sleep(1000)
-    libc.ptrace(0x4206, traced, 0, 0)
-    open('ready', 'w').write(str(os.getpid()))
-    time.sleep(1000)
-while True:
-    if libc.epoll_wait(poll, ctypes.create_string_buffer(64), 1, -1) < 0:
-        open('woken', 'a').write(os.strerror(ctypes.get_errno()))
-'''
-
-
 def test_refused_while_freezing(room, criu, folder):
     """A dump that fails before it has looked at a thread does not break off its system call."""
-    pid, work = start(room, folder, PAIR)
+    pid, work = start(room, folder, 'tracer-and-wait.py')
     wait_until(lambda: (room.proc / str(pid) / 'syscall').read_text().startswith('232 '), 5)
     for command in 'dump', 'check --tree':
         done = room.run(criu, *command.split(), *(['-t', pid, '-D', work] if command == 'dump' else [pid]))
@@ -254,21 +192,12 @@ http {{
     server {{ listen 127.0.0.1:8080; root {0}; }}
 }}
 '''
-CLIENT = '''
-import socket, time
-client = socket.create_connection(('127.0.0.1', 8080))
-client.send(b'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')
-assert client.recv(4096).startswith(b'HTTP/1.1')
-open('connected', 'w').write('yes')
-time.sleep(1000)
-'''
 
 
 @pytest.mark.skipif(not shutil.which('nginx'), reason='there is no nginx')
 def test_nginx(room, criu, folder):
     """A server with a client outside of the tree: only the connection is in the way, and an option helps."""
     (folder / 'nginx.conf').write_text(NGINX.format(folder))
-    (folder / 'client').write_text(CLIENT)
     (folder / 'index.html').write_text('hello')
     room.run('/sbin/ip', 'link', 'set', 'lo', 'up')
     os.chmod(folder, 0o777)
@@ -278,7 +207,7 @@ def test_nginx(room, criu, folder):
     pid = int((folder / 'pid').read_text())
     code, said = check(room, criu, pid)
     assert code == 0 and '3 tasks, 3 threads' in said, said
-    room.start(folder / 'output2', '/usr/bin/python3', 'client')
+    room.start(folder / 'output2', '/usr/bin/python3', PROGRAMS / 'http-client.py', cwd=folder)
     wait_until(lambda: (folder / 'connected').exists(), 5, lambda: (folder / 'output2').read_text())
     code, said = check(room, criu, pid)
     assert code == 1 and '1 obstacle.' in said and '(127.0.0.1:8080 -> 127.0.0.1:' in said and '--tcp-established' in said, said
@@ -300,25 +229,9 @@ def test_tmux(room, criu, folder):
     assert code == 0, said
 
 
-OBSTACLES = '''
-import fcntl, os, socket, time
-listener = socket.create_server(('127.0.0.1', 0))
-client = socket.create_connection(listener.getsockname())
-server = listener.accept()[0]
-locked = open('locked', 'w')
-fcntl.flock(locked, fcntl.LOCK_EX)
-linked = open('one', 'w')
-os.link('one', 'two')
-os.unlink('one')
-devices = [open('/dev/kmsg'), os.eventfd(1)]
-open('ready', 'w').close()
-time.sleep(1000)
-'''
-
-
 def test_dump_names_all(room, criu, folder):
     """A dump that is refused names whatever the preflight names, and not only the first of it."""
-    pid = room.start('/dev/null', '/usr/bin/python3', '-c', OBSTACLES, cwd=folder)
+    pid = room.start('/dev/null', '/usr/bin/python3', PROGRAMS / 'obstacles.py', cwd=folder)
     wait_until((folder / 'ready').exists, 20, 'it does not begin')
     told = json.loads(room.run(criu, 'check', '--tree', pid, '--json').stdout)
     assert len(told['obstacles']) >= 5, told

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 
 def test_dump_of_the_restless(subject):
@@ -19,25 +19,9 @@ def test_dump_of_the_restless(subject):
     run.release()
 
 
-# Each of its lives ends when a thread that is not the main one executes the program again.
-EXECUTING = '''
-import os, random, sys, threading, time
-with open('lives', 'a') as file:
-    file.write('x')
-for _ in range(3):
-    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
-def go_on():
-    time.sleep(random.random() / 200)
-    os.execv(sys.executable, [sys.executable, '-S', '-E', 'program'])
-threading.Thread(target=go_on).start()
-time.sleep(1000)
-'''
-
-
 def test_threads_that_execute(room, criu, folder):
     """execve(2) by a thread replaces the main one. It waits for all others, which the tracer has to reap; on a busy machine, for long."""
-    (folder / 'program').write_text(EXECUTING)
-    pid = room.start('/dev/null', '/usr/bin/python3', '-S', '-E', 'program', cwd=folder)
+    pid = room.start('/dev/null', '/usr/bin/python3', '-S', '-E', PROGRAMS / 'execute-again.py', cwd=folder)
     load = [room.start('/dev/null', '/bin/sh', '-c', 'while :; do :; done') for _ in range(2 * os.cpu_count())]
     wait_until((folder / 'lives').exists, 20, 'it does not begin')
     for number in range(20):

@@ -15,17 +15,6 @@ import room
 
 TOP = Path(__file__).resolve().parents[2]
 PYTHON = '/usr/bin/python3'
-CODE = '''
-import sys, threading, time
-for number in range(int(sys.argv[2])):
-    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
-count = 0
-while True:
-    count += 1
-    with open(sys.argv[1], "w") as file:
-        file.write(str(count))
-    time.sleep(0.01)
-'''
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
 
 
@@ -148,7 +137,7 @@ class Victim:
 @pytest.fixture
 def python(folder):
     """A running python3 with threads."""
-    with Victim(folder, PYTHON, '-c', CODE) as started:
+    with Victim(folder, PYTHON, room.PROGRAMS / 'count-in-file.py') as started:
         yield started
 
 
@@ -374,7 +363,7 @@ def test_headers(kit, folder):
         asm/cpu asm/fpu asm/breakpoints asm/processor-flags common/compiler common/scm'''.split()
     assert {f'compel/{name}.h' for name in wanted} == set(headers(kit))
     for name in headers(kit):
-        (folder / 'one.c').write_text(f'#include <{name}>\n#include <{name}>\n')
+        (folder / 'one.c').write_text(f'#include <{name}>\n' * 2)
         for compiler in ['gcc', '-std=gnu99', '-Wall', '-Wextra'], ['clang', '-std=gnu17', '-Weverything', '-Wno-padded',
                                                                    '-Wno-reserved-identifier', '-Wno-reserved-macro-identifier',
                                                                    '-Wno-unused-macros', '-Wno-empty-translation-unit']:
@@ -384,10 +373,10 @@ def test_headers(kit, folder):
             run('clang++', '-std=c++11', '-Wall', '-Wextra', '-Werror', *include, '-fsyntax-only', folder / 'one.cc')
 
 
-def test_parasite_in_cxx(kit, examples, folder):
+def test_parasite_in_cxx(kit, examples):
     """A C++ program may carry a parasite."""
-    (folder / 'one.cc').write_text('#include "daemon-parasite.h"\nint main() { return 0; }\n')
-    run('clang++', '-std=c++11', '-Wall', '-Wextra', '-Werror', *kit.ask('includes'), f'-I{examples}', '-fsyntax-only', folder / 'one.cc')
+    run('clang++', '-std=c++11', '-Wall', '-Wextra', '-Werror', *kit.ask('includes'), f'-I{examples}', '-fsyntax-only',
+        '-include', 'daemon-parasite.h', '-x', 'c++', room.PROGRAMS / 'empty.c')
 
 
 def test_symbols(kit):

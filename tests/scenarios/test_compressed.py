@@ -7,19 +7,10 @@ import time
 
 import pytest
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 if not shutil.which('openssl'):
     pytest.skip('there is no openssl to make certificates', allow_module_level=True)
-
-COUNT = '''
-import os, sys, time
-data = bytearray(b'state of a program ' * 200000) + os.urandom(1 << 20)
-for i in range(10 ** 6):
-    print(i, hash(bytes(data[-1000:])), flush=True)
-    time.sleep(0.02)
-'''
-
 
 def make_key(folder, name, kind='rsa:2048'):
     """A private key and its certificate; returns both paths."""
@@ -33,7 +24,7 @@ def make_key(folder, name, kind='rsa:2048'):
 @pytest.fixture(name='program')
 def fixture_program(room, folder):
     """A program that counts."""
-    pid = room.start(folder / 'numbers', '/usr/bin/python3', '-u', '-c', COUNT)
+    pid = room.start(folder / 'numbers', '/usr/bin/python3', '-u', PROGRAMS / 'count-and-hash.py')
     wait_until(lambda: len((folder / 'numbers').read_text().splitlines()) > 3, 20, 'the program does not count')
     return pid
 

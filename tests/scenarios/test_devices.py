@@ -3,24 +3,14 @@
 import os
 import stat
 
-from room import wait_until
-
-PROGRAM = '''
-import os, time
-device = os.open({device!r}, os.O_RDWR)
-os.write(1, b'ready\\n')
-while not os.path.exists({go!r}):
-    time.sleep(0.01)
-os.write(1, b'%d zeros' % os.read(device, 10).count(0))
-'''
-
+from room import PROGRAMS, wait_until
 
 def test_evasive(room, criu, folder):
     """The node is gone, then another device; the same one is below /dev."""
     device, go, output, images = (folder / name for name in ('device', 'go', 'output', 'images'))
     images.mkdir()
     os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 5))
-    pid = room.start(output, '/usr/bin/python3', '-c', PROGRAM.format(device=str(device), go=str(go)), cwd='/')
+    pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'read-device.py', device, go, cwd='/')
     wait_until(lambda: output.exists() and 'ready' in output.read_text(), 5, 'the program does not get ready')
 
     def call(*words):

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 import checks
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 SIGNALS = ('TERM', 'INT', 'HUP', 'QUIT')
 
@@ -18,27 +18,11 @@ def script(folder, action, *lines):
     return path
 
 
-# A page server that accepts, reads so many bytes, and is silent.
-SILENT = '''
-import socket, sys, time
-with socket.create_server(('127.0.0.1', 27777)) as listener:
-    print(flush=True)
-    with listener.accept()[0] as sock:
-        left = int(sys.argv[1])
-        if left:
-            sock.sendall(b'\\0')
-        while left > 0:
-            left -= len(sock.recv(min(left, 4096)))
-        print(flush=True)
-        time.sleep(1000)
-'''
-
-
 class Silent:
     """A page server in the room of a subject; a context manager."""
 
     def __init__(self, run, taken):
-        self.process = subprocess.Popen([run.room.program, 'run', run.room.first, 'python3', '-c', SILENT, str(taken)],
+        self.process = subprocess.Popen([run.room.program, 'run', run.room.first, 'python3', PROGRAMS / 'silent-page-server.py', str(taken)],
                                         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self.await_line()
 
@@ -115,20 +99,6 @@ def test_hanging_script(subject, folder, room, action):
         wait_until(lambda: not room.pids(), 5, lambda: f'left over: {room.pids()}')
 
 
-# Starts a command in the foreground of a terminal of its own, and types Ctrl-C when a file holds a word.
-TYPIST = '''
-import os, pty, sys, time
-name, word, *command = sys.argv[1:]
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(command[0], command)
-while not os.path.exists(name) or word not in open(name, errors='replace').read():
-    time.sleep(0.01)
-os.write(terminal, b'\\3')
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-'''
-
-
 def survive(run, command):
     """A dump has failed: the tree is as it was. After a pre-dump it may still be watched by a tracker (docs/MEMORY.md)."""
     if command == 'dump':
@@ -146,7 +116,7 @@ def test_terminal(subject, command):
     images = run.folder_of_images()
     log = images / f'{command}.log'
     with Silent(run, 0):
-        done = run.room.run('/usr/bin/python3', '-c', TYPIST, log, 'dump/memory' if command == 'dump' else 'dump/copy',
+        done = run.room.run('/usr/bin/python3', PROGRAMS / 'type-interrupt.py', log, 'dump/memory' if command == 'dump' else 'dump/copy',
                             *to_server(run, command, images, '--timeout', '0')[3:])
     said = log.read_text()
     assert done.returncode == 1 and 'interrupted by SIGINT: ' in said and 'FAILED.' in said, said

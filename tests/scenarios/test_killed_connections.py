@@ -8,58 +8,9 @@ import time
 
 import pytest
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 N = 60
-
-# A thread for each connection, nearly always blocked in recv(): the worst case, as that call is made again at once when criu dies.
-SERVER = '''
-import os, socket, sys, threading
-folder, n = sys.argv[1], int(sys.argv[2])
-listener = socket.create_server(("127.0.0.1", 0), backlog=n)
-with open(folder + "/port.new", "w") as file:
-    file.write(str(listener.getsockname()[1]))
-os.rename(folder + "/port.new", folder + "/port")
-def serve(connection):
-    while data := connection.recv(65536):
-        connection.sendall(data.upper())
-for i in range(n):
-    threading.Thread(target=serve, args=(listener.accept()[0],)).start()
-'''
-
-CLIENTS = '''
-import os, socket, sys, threading, time
-port, folder, n = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-counts = [0] * n
-def talk(i):
-    connection = socket.create_connection(("127.0.0.1", port))
-    stream = connection.makefile("rb")
-    try:
-        while True:
-            text = b"message %d;" % counts[i] * (1 + counts[i] % 50) + b"\\n"
-            connection.sendall(text)
-            if stream.readline() != text.upper():
-                raise RuntimeError("wrong answer")
-            counts[i] += 1
-            time.sleep(0.02)
-    except Exception as error:
-        with open(folder + "/end", "a") as file:
-            file.write(repr(error) + "\\n")
-for i in range(n):
-    threading.Thread(target=talk, args=(i,), daemon=True).start()
-while True:
-    with open(folder + "/count.new", "w") as file:
-        file.write(str(min(counts)))
-    os.rename(folder + "/count.new", folder + "/count")
-    time.sleep(0.02)
-'''
-
-RULES = '''
-import ctypes
-nft = ctypes.CDLL("libnftables.so.1")
-nft.nft_ctx_new.restype = ctypes.c_void_p
-nft.nft_run_cmd_from_buffer(ctypes.c_void_p(nft.nft_ctx_new(0)), b"list ruleset")
-'''
 
 PYTHON = '/usr/bin/python3'
 
@@ -74,9 +25,9 @@ def start_dump(room, criu, pid, images):
 
 def test_killed_while_reading(room, criu, folder):
     """The process alone, or its whole group, at any moment of the second half of a dump."""
-    pid = room.start(folder / 'server.out', PYTHON, '-c', SERVER, folder, N)
+    pid = room.start(folder / 'server.out', PYTHON, PROGRAMS / 'threads-server.py', folder, N)
     wait_until((folder / 'port').exists, 10, 'nobody listens')
-    room.start(folder / 'client.out', PYTHON, '-c', CLIENTS, (folder / 'port').read_text(), folder, N)
+    room.start(folder / 'client.out', PYTHON, PROGRAMS / 'threads-client.py', (folder / 'port').read_text(), folder, N)
 
     def count():
         assert not (folder / 'end').exists(), (folder / 'end').read_text() + (folder / 'server.out').read_text()
@@ -103,29 +54,16 @@ def test_killed_while_reading(room, criu, folder):
                 os.killpg(process.pid, signal.SIGKILL)
         before = count()
         wait_until(lambda: count() > before + 2, 15, 'a connection is stuck')     # pylint: disable=cell-var-from-loop
-        rules = room.run(PYTHON, '-c', RULES).stdout
+        rules = room.run(PYTHON, PROGRAMS / 'list-nft-rules.py').stdout
         assert rules == '', rules
-
-
-LISTENER = '''
-import socket, sys
-listener = socket.socket()      # without SO_REUSEADDR: what is left of the connection has its port
-listener.bind(("127.0.0.1", 0))
-listener.listen()
-with open(sys.argv[1] + "/listens", "w") as file:
-    file.write(str(listener.getsockname()[1]))
-connection, _ = listener.accept()
-while data := connection.recv(65536):
-    connection.sendall(data.upper())
-'''
 
 
 @pytest.mark.parametrize('lock', ['nftables', 'iptables'])
 def test_left_stopped_then_killed(room, criu, folder, lock):
     """--leave-stopped, kill -9, restore: the sockets of the killed say good-bye, but nobody hears it, and they make room."""
-    pid = room.start(folder / 'server.out', '/usr/bin/python3', '-c', LISTENER, folder)
+    pid = room.start(folder / 'server.out', '/usr/bin/python3', PROGRAMS / 'listen-without-reuse.py', folder)
     wait_until(lambda: (folder / 'listens').exists() and (folder / 'listens').read_text(), 20, 'no listener')
-    room.start(folder / 'clients.out', '/usr/bin/python3', '-c', CLIENTS, (folder / 'listens').read_text(), folder, 1)
+    room.start(folder / 'clients.out', '/usr/bin/python3', PROGRAMS / 'threads-client.py', (folder / 'listens').read_text(), folder, 1)
 
     def count():
         return int((folder / 'count').read_text()) if (folder / 'count').exists() else 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import rpc
+from room import PROGRAMS
 
 TOP = Path(__file__).resolve().parents[2]
 SAID = '''version 40200, new enough: 1
@@ -145,7 +146,7 @@ def test_reach(installed, folder, criu):
     _, env = installed
     flags = ask(env, '--cflags', '--libs')
     library = next(flag[2:] for flag in flags if flag.startswith('-L'))
-    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'reach', Path(__file__).parent / 'inside/reach.c',
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'reach', PROGRAMS / 'reach.c',
                     *flags], check=True)
     with subprocess.Popen([criu, 'service', '-W', folder]) as daemon:
         rpc.connect(folder / 'criu_service.socket').sock.close()
@@ -170,7 +171,7 @@ def test_iterations(installed, folder, criu):
     flags = ask(env, '--cflags', '--libs')
     library = next(flag[2:] for flag in flags if flag.startswith('-L'))
     subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'iterations',
-                    Path(__file__).parent / 'inside/iterations.c', *flags], check=True)
+                    PROGRAMS / 'iterations.c', *flags], check=True)
     for name in '123':
         (folder / name).mkdir()
     with subprocess.Popen(['sleep', '300'], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -194,7 +195,7 @@ def test_terminal(installed, folder, criu):
     _, env = installed
     flags = ask(env, '--cflags', '--libs')
     library = next(flag[2:] for flag in flags if flag.startswith('-L'))
-    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'terminal', Path(__file__).parent / 'inside/terminal.c',
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'terminal', PROGRAMS / 'terminal.c',
                     *flags], check=True)
     (folder / 'images').mkdir()
     done = subprocess.run([folder / 'terminal', folder / 'images'], stdout=subprocess.PIPE, text=True, check=True, timeout=120,
@@ -285,7 +286,7 @@ def test_setters(installed, folder):
     flags = ask(env, '--cflags', '--libs')
     library = next(flag[2:] for flag in flags if flag.startswith('-L'))
     subprocess.run(['cc', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'setters',
-                    Path(__file__).parent / 'inside/setters.c', *flags], check=True)
+                    PROGRAMS / 'setters.c', *flags], check=True)
     requests = []
     with rpc.seqpacket() as listener:
         listener.bind(str(folder / 'socket'))
@@ -311,13 +312,11 @@ def test_setters(installed, folder):
 def test_prototypes(installed, folder):
     """A program that declares all functions itself, as the interface has them, compiles, also as C++."""
     _, env = installed
-    (folder / 'use.c').write_text(f'#include <criu/criu.h>\n#ifdef __cplusplus\nextern "C" {{\n#endif\n'
-                                  f'#include "{TOP}/tests/golden/libcriu/functions.h"\n#ifdef __cplusplus\n}}\n#endif\n'
-                                  'int main(void)\n{\n\treturn criu_init_opts();\n}\n')
+    source = [f'-DFUNCTIONS="{TOP}/tests/golden/libcriu/functions.h"', PROGRAMS / 'criu-prototypes.c']
     flags = ask(env, '--cflags', '--libs')
-    subprocess.run(['cc', '-Wall', '-Werror', '-o', folder / 'use', folder / 'use.c', *flags], check=True)
+    subprocess.run(['cc', '-Wall', '-Werror', '-o', folder / 'use', *source, *flags], check=True)
     if shutil.which('c++'):
-        subprocess.run(['c++', '-x', 'c++', '-Wall', '-Werror', '-c', '-o', folder / 'use.o', folder / 'use.c',
+        subprocess.run(['c++', '-x', 'c++', '-Wall', '-Werror', '-c', '-o', folder / 'use.o', *source,
                         *ask(env, '--cflags')], check=True)
 
 

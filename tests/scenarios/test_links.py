@@ -1,28 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Names that a dump makes for files that lost theirs (--link-remap): gone after a failure, apart from those of another checkpoint."""
-from room import wait_until
-
-PROGRAM = '''
-import os, time
-os.chdir({work!r})
-file = open('first', 'w+')
-file.write('content')
-file.flush()
-os.link('first', 'second')
-os.unlink('first')
-os.write(1, b'ready\\n')
-while not os.path.exists('go'):
-    time.sleep(0.01)
-file.seek(0)
-os.write(1, f'{{file.read()}} {{os.path.samestat(os.fstat(file.fileno()), os.stat("second"))}}'.encode())
-'''
-
+from room import PROGRAMS, wait_until
 
 def test_names_of_checkpoints(room, criu, folder):
     """One dump fails, one leaves the program running, one kills it: each restore finds the names of its own."""
     work, output = folder / 'work', folder / 'output'
     work.mkdir()
-    pid = room.start(output, '/usr/bin/python3', '-c', PROGRAM.format(work=str(work)), cwd='/')
+    pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'open-link.py', work, cwd='/')
     wait_until(lambda: output.exists() and 'ready' in output.read_text(), 5, 'the program does not get ready')
 
     def links():

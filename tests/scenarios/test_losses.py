@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 
 def lowered(run, images, *options):
@@ -118,28 +118,11 @@ def test_strangers_in_the_pid_namespace(subject):
     run.release()
 
 
-HIDDEN = '''
-import ctypes, fcntl, os, time
-libc = ctypes.CDLL(None, use_errno=True)
-call = libc.syscall
-semaphores = libc.semget(0, 1, 0o600)
-assert libc.semop(semaphores, (ctypes.c_short * 3)(0, 1, 0x1000), 1) == 0
-assert call(250, 1, None) > 0                   # keyctl(KEYCTL_JOIN_SESSION_KEYRING)
-for keyring in (-1, -2, -3):
-    assert call(248, b'user', b'secret', b'text', 4, keyring) > 0       # add_key
-folder = os.open('.', os.O_RDONLY)
-fcntl.fcntl(folder, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_MULTISHOT)
-os.write(1, b'ready')
-while True:
-    time.sleep(1)
-'''
-
-
 def test_what_the_kernel_hides(room, criu, folder):
     """Adjustments of semaphores, keys and notices of directories can't be read: that they are there is told."""
     images, output = folder / 'images', folder / 'output'
     images.mkdir()
-    pid = room.start(output, '/usr/bin/python3', '-c', HIDDEN, cwd=str(folder))
+    pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'hidden-state.py', cwd=str(folder))
     wait_until(lambda: output.exists() and 'ready' in output.read_text(), 20, 'the program does not get ready')
     done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log')
     log = (images / 'dump.log').read_text()
@@ -152,17 +135,6 @@ def test_what_the_kernel_hides(room, criu, folder):
 PROFILES = '''
 profile criu-test flags=(attach_disconnected) { file, capability, signal, ptrace peer=criu-test, deny FORBIDDEN rw, }
 profile criu-test-other flags=(attach_disconnected) { file, capability, signal, }
-'''
-CONFINED = '''
-import os, threading, time
-threading.Thread(target=lambda: time.sleep(1000), daemon=True).start()
-if os.fork() == 0:
-    os.setgid(65534)
-    os.setuid(65534)
-    time.sleep(1000)
-os.write(1, b'ready')
-while True:
-    time.sleep(1)
 '''
 
 
@@ -186,7 +158,7 @@ def test_profiles_of_apparmor(room, criu, folder, profiles):
     """All threads get theirs again, last of all; --lsm-profile gives others or none; one that is not loaded is refused before anything is made."""
     images, output = folder / 'images', folder / 'output'
     images.mkdir()
-    pid = room.start(output, 'aa-exec', '-p', 'criu-test', '/usr/bin/python3', '-c', CONFINED, cwd=str(folder))
+    pid = room.start(output, 'aa-exec', '-p', 'criu-test', '/usr/bin/python3', PROGRAMS / 'two-users.py', cwd=str(folder))
     wait_until(lambda: output.exists() and 'ready' in output.read_text(), 60, 'the program does not get ready')
     done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log')
     assert done.returncode == 0, (images / 'dump.log').read_text()

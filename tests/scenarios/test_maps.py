@@ -5,72 +5,7 @@ import time
 
 import pytest
 
-from room import wait_until
-
-PATHS = '''
-import mmap, os, socket, sys, time
-os.chdir(sys.argv[1] + '/inner')
-data = open('../data', 'r+b')
-area = mmap.mmap(data.fileno(), 4096)
-read_only = open('../data', 'rb')
-folder = os.open('..', os.O_RDONLY)
-sock = socket.socket(socket.AF_UNIX)
-sock.bind(sys.argv[1] + '/socket')
-sock.listen()
-sock.settimeout(0.1)
-print('ready', flush=True)
-while True:
-    try:
-        peer, _ = sock.accept()
-    except TimeoutError:
-        continue
-    area[:5] = b'after'
-    names = [os.getcwd(), *(os.readlink(f'/proc/self/fd/{fd}') for fd in (data.fileno(), read_only.fileno(), folder)), sock.getsockname()]
-    peer.sendall(' '.join(names).encode())
-    peer.close()
-'''
-ASK = '''
-import socket, sys
-sock = socket.socket(socket.AF_UNIX)
-sock.connect(sys.argv[1])
-print(sock.recv(1000).decode())
-'''
-TALK = '''
-import os, socket, sys, time
-family, address, other = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-server = socket.socket(family)
-server.bind((address, 7000))
-server.listen()
-client = socket.create_connection((address, 7000))
-peer, _ = server.accept()
-udp = socket.socket(family, socket.SOCK_DGRAM)
-udp.bind((address, 7002))
-client.sendall(b'sent before')
-print('ready', flush=True)
-while not os.path.exists(other):
-    time.sleep(0.02)
-print(peer.recv(100).decode(), flush=True)
-peer.sendall(b'answer')
-print(client.recv(100).decode(), *client.getpeername()[:2], *peer.getsockname()[:2], *udp.getsockname()[:2], flush=True)
-peer, _ = server.accept()
-print('accepted', peer.getsockname()[:2], flush=True)
-'''
-CONNECT = '''
-import socket, time
-while True:
-    try:
-        socket.create_connection(('127.0.0.1', 7000)).recv(1)
-    except ConnectionRefusedError:
-        time.sleep(0.05)
-'''
-SERVE = '''
-import socket
-server = socket.create_server(('127.0.0.1', 7000))
-peer, _ = server.accept()
-print('ready', flush=True)
-peer.recv(1)
-'''
-
+from room import PROGRAMS, wait_until
 
 def checkpoint(room, criu, folder, pid, *options):
     """Dumps; returns the folder of the images."""
@@ -94,7 +29,7 @@ def test_paths(room, criu, folder):
     old, new, data = folder / 'old', folder / 'new', folder / 'data-moved'
     (old / 'inner').mkdir(parents=True)
     (old / 'data').write_bytes(b'before' + bytes(4090))
-    pid = room.start(folder / 'out', '/usr/bin/python3', '-u', '-c', PATHS, old)
+    pid = room.start(folder / 'out', '/usr/bin/python3', '-u', PROGRAMS / 'paths.py', old)
     wait_until(lambda: 'ready' in (folder / 'out').read_text(), 20, 'the program is not ready')
     images = checkpoint(room, criu, folder, pid)
     old.rename(new)
@@ -104,7 +39,7 @@ def test_paths(room, criu, folder):
     done = room.run(criu, 'restore', '-d', '-D', images)
     assert done.returncode == 1 and str(old) in done.stdout, done.stdout
     restore(room, criu, images, '--map-path', f'{old}/={new}', '--map-path', f'{old}/data={data}')
-    said = room.run('/usr/bin/python3', '-c', ASK, new / 'socket').stdout.split()
+    said = room.run('/usr/bin/python3', PROGRAMS / 'ask-socket.py', new / 'socket').stdout.split()
     assert said == [f'{new}/inner', str(data), str(data), str(new), f'{new}/socket']
     assert data.read_bytes()[:6] == b'aftere'
     assert not old.exists()
@@ -117,7 +52,7 @@ def test_addresses(room, criu, folder, family, old, new):
     for address in ('fd00::1', 'fd00::9'):
         room.run('ip', 'addr', 'add', f'{address}/128', 'dev', 'lo', 'nodad')
     go = folder / 'go'
-    pid = room.start(folder / 'out', '/usr/bin/python3', '-u', '-c', TALK, family, old, go)
+    pid = room.start(folder / 'out', '/usr/bin/python3', '-u', PROGRAMS / 'talk-to-itself.py', family, old, go)
     wait_until(lambda: 'ready' in (folder / 'out').read_text(), 20, 'the program is not ready')
     images = checkpoint(room, criu, folder, pid, '--tcp-established')
     plain = old.replace('::ffff:', '')
@@ -144,8 +79,8 @@ def test_lock_of_old_addresses(room, criu, folder):
     """The rules that keep packets from the old addresses are gone after the restore at new ones."""
     if not shutil.which('iptables'):
         pytest.skip('there is no iptables')
-    pid = room.start(folder / 'out', '/usr/bin/python3', '-u', '-c', SERVE)
-    room.start(folder / 'client', '/usr/bin/python3', '-u', '-c', CONNECT)
+    pid = room.start(folder / 'out', '/usr/bin/python3', '-u', PROGRAMS / 'serve-one.py')
+    room.start(folder / 'client', '/usr/bin/python3', '-u', PROGRAMS / 'connect-again.py')
     wait_until(lambda: 'ready' in (folder / 'out').read_text(), 20, 'the program is not ready')
     images = checkpoint(room, criu, folder, pid, '--tcp-established', '--network-lock', 'iptables')
     assert '127.0.0.1' in room.run('iptables-save').stdout

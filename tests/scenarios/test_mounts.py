@@ -3,12 +3,11 @@
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from mounts import Program, make_files
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 # systemd makes "/" shared, some of its services have slaves of it.
 pytestmark = pytest.mark.parametrize('propagation', ('shared', 'slave', 'private'))
@@ -96,30 +95,10 @@ def test_device_file(program):
     assert program.restore(*options[1]) == 'True'
 
 
-IDMAPPED = '''
-import ctypes, os, subprocess
-libc = ctypes.CDLL(None, use_errno=True)
-def must(n):
-    if n < 0: raise OSError(ctypes.get_errno(), 'syscall')
-    return n
-child = subprocess.Popen(['unshare', '-U', 'cat'], stdin=subprocess.PIPE)
-while os.readlink(f'/proc/{{child.pid}}/ns/user') == os.readlink('/proc/self/ns/user'): pass
-for name in ('uid_map', 'gid_map'): open(f'/proc/{{child.pid}}/{{name}}', 'w').write('0 1000 10')
-user = os.open(f'/proc/{{child.pid}}/ns/user', os.O_RDONLY)
-tree = must(libc.syscall(428, -100, {source!r}.encode(), 1))                    # open_tree, OPEN_TREE_CLONE
-attr = (ctypes.c_uint64 * 4)(0x100000, 0, 0, user)                              # MOUNT_ATTR_IDMAP
-must(libc.syscall(442, tree, b'', 0x1000, ctypes.byref(attr), 32))              # mount_setattr
-must(libc.syscall(429, tree, b'', -100, {place!r}.encode(), 4))                 # move_mount
-os.close(tree); os.close(user)
-child.stdin.close(); child.wait()
-'''
-
-
 def test_idmapped(program, folder):
     """An idmapped volume is refused, also if it is named: its files would have other owners."""
     place, source = make_files(folder / 'place'), make_files(folder / 'from', file='')
-    (folder / 'map.py').write_text(IDMAPPED.format(source=str(source), place=str(place)))
-    program.start_python(f'/usr/bin/python3 {folder}/map.py', f'str(os.stat("{place}/file").st_uid)')
+    program.start_python(f'/usr/bin/python3 {PROGRAMS}/bind-idmapped.py {source} {place}', f'str(os.stat("{place}/file").st_uid)')
     code, said = program.call('dump', '-t', program.pid, '--external', f'mnt[{place}]:volume')
     assert code == 1 and 'idmapped' in said and f'--skip-mnt {place}' in said, said
     assert program.ask() == '1000'
@@ -216,13 +195,12 @@ def test_slave_of_outside(program, folder):
 
 
 @pytest.fixture
-def rooted(program, folder):
+def rooted(build, program, folder):
     """A program whose root is a directory, with two mounts from outside."""
     root = folder / 'root'
     for name in ('data', 'out', 'old', 'proc'):
         (root / name).mkdir(parents=True)
-    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-static', '-o', root / 'program',
-                    Path(__file__).parent / 'inside/rooted.c'], check=True)
+    shutil.copy(build / 'tests/programs/rooted', root / 'program')
     make_files(folder / 'data', kept='kept', which=' first')
     program.start(f'mount --make-rprivate /; mount --bind {root} {root}; mount -t proc proc {root}/proc; '
                   f'mount --bind {folder}/data {root}/data; mount --bind {program.out} {root}/out; '

@@ -3,64 +3,13 @@
 import os
 import random
 import shutil
+import socket
 import subprocess
 import time
 
 import pytest
 
-from room import wait_until
-
-SERVER = '''
-import os, socket, sys
-family, folder = int(sys.argv[1]), sys.argv[2]
-listener = socket.socket(family)
-listener.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
-listener.listen()
-with open(folder + "/port.new", "w") as file:
-    file.write(str(listener.getsockname()[1]))
-os.rename(folder + "/port.new", folder + "/port")
-connection, _ = listener.accept()
-while True:
-    data = connection.recv(65536)
-    if not data:
-        break
-    connection.sendall(data.upper())
-'''
-
-# Counts the answers into a file; says why it stopped.
-CLIENT = '''
-import socket, sys, time
-family, port, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-connection = socket.create_connection(("127.0.0.1" if family == socket.AF_INET else "::1", port))
-count, end = 0, "fine"
-try:
-    while True:
-        text = ("message %d;" % count).encode() * (1 + count % 500)
-        connection.sendall(text)
-        got = b""
-        while len(got) < len(text):
-            part = connection.recv(65536)
-            if not part:
-                raise RuntimeError("the server has closed")
-            got += part
-        if got != text.upper():
-            raise RuntimeError("wrong answer")
-        count += 1
-        with open(folder + "/count", "w") as file:
-            file.write(str(count))
-        time.sleep(0.001)
-except Exception as error:
-    with open(folder + "/end", "w") as file:
-        file.write(repr(error))
-'''
-
-RULES = '''
-import ctypes
-nft = ctypes.CDLL("libnftables.so.1")
-nft.nft_ctx_new.restype = ctypes.c_void_p
-context = ctypes.c_void_p(nft.nft_ctx_new(0))
-nft.nft_run_cmd_from_buffer(context, b"list ruleset")
-'''
+from room import PROGRAMS, wait_until
 
 PYTHON = '/usr/bin/python3'
 
@@ -71,10 +20,10 @@ class Talk:
     def __init__(self, room, criu, family):
         self.room, self.criu, self.folder = room, criu, room.folder
         self.images = 0
-        self.pid = room.start(self.folder / 'server.out', PYTHON, '-c', SERVER, family, self.folder)
+        self.pid = room.start(self.folder / 'server.out', PYTHON, PROGRAMS / 'tcp-server.py', family, self.folder)
         port = wait_until((self.folder / 'port').exists, 10, 'the server does not listen')
         port = (self.folder / 'port').read_text()
-        room.start(self.folder / 'client.out', PYTHON, '-c', CLIENT, family, port, self.folder)
+        room.start(self.folder / 'client.out', PYTHON, PROGRAMS / 'tcp-client.py', '127.0.0.1' if family == socket.AF_INET else '::1', port, self.folder)
         self.goes_on()
 
     def count(self):
@@ -91,7 +40,7 @@ class Talk:
 
     def rules(self):
         """All rules of the packet filter."""
-        return self.room.run(PYTHON, '-c', RULES).stdout
+        return self.room.run(PYTHON, PROGRAMS / 'list-nft-rules.py').stdout
 
     def call(self, command, *options, env=None):
         """Runs criu in the room: (status, log)."""
@@ -218,12 +167,10 @@ def test_closed_on_request(talk):
 
 def kill_restore(talk, phase):
     """Starts a restore and kills criu when the action script runs at this moment."""
-    script, here = talk.folder / 'script', talk.folder / 'here'
-    script.write_text(f'#!/bin/sh\n[ "$CRTOOLS_SCRIPT_ACTION" = {phase} ] || exit 0\ntouch {here}\nwhile kill -0 $PPID; do sleep 0.1; done\n')
-    script.chmod(0o755)
+    here = talk.folder / 'here'
     here.unlink(missing_ok=True)
-    words = [talk.room.program, 'run', talk.room.first, talk.criu, 'restore', '-d', '-D', talk.folder / f'images{talk.images}',
-             '-o', 'killed.log', '--tcp-established', '--action-script', script]
+    words = [talk.room.program, 'run', talk.room.first, 'env', f'STAY_AT={phase}', f'MARKER={here}', talk.criu, 'restore', '-d', '-D', talk.folder / f'images{talk.images}',
+             '-o', 'killed.log', '--tcp-established', '--action-script', PROGRAMS / 'stay-at.sh']
     with subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:
         wait_until(here.exists, 10, f'there is no phase {phase}')

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 
 def states(room):
@@ -246,18 +246,11 @@ def test_no_cpuinfo_by_default(subject):
     run.release()
 
 
-# A parent that can't be stopped: it waits in vfork for a child that waits for somebody to open a fifo.
-VFORK = '''
-import os
-os.posix_spawn('/bin/true', ['true'], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, 'fifo', os.O_RDONLY, 0)])
-'''
-
-
 def test_timeout(room, criu, folder):
     """A task that can't be stopped ends the dump in time, and it goes on."""
     os.mkfifo(folder / 'fifo')
     (folder / 'images').mkdir()
-    pid = room.start(folder / 'output', sys.executable, '-c', VFORK)
+    pid = room.start(folder / 'output', sys.executable, PROGRAMS / 'wait-in-vfork.py')
     wait_until(lambda: len(room.pids()) == 2 and states(room).get(pid) == 'D', 5, lambda: states(room))
     began = time.monotonic()
     done = room.run(criu, 'dump', '-D', 'images', '-t', pid, '--timeout', '1', '-v4')

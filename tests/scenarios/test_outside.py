@@ -1,27 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Files that the user gives: --external at the dump, --inherit-fd at the restore."""
 import os
+import shutil
 
-from room import wait_until
-
-PROGRAM = '''
-import os, sys, time
-os.chdir({work!r})
-out = os.open('outside', os.O_RDWR)
-os.write(1, b'ready\\n')
-while not os.path.exists('go'):
-    time.sleep(0.01)
-os.write(out, b'to the file')
-os.write(1, b'to the pipe')
-'''
-
+from room import PROGRAMS, wait_until
 
 def start(room, folder, output):
     """A program with a file and the given output."""
     work = folder / 'work'
     work.mkdir()
     (work / 'outside').write_text('the old content')
-    pid = room.start(output, '/usr/bin/python3', '-c', PROGRAM.format(work=str(work)), cwd='/')
+    pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'write-outside.py', work, cwd='/')
     wait_until(lambda: os.path.exists(room.proc / str(pid) / 'fd/3'), 5, 'the program does not start')
     wait_until(lambda: 'ready' in (output.read_text() if output.exists() else ''), 5, 'the program does not get ready')
     return pid, work
@@ -85,8 +74,8 @@ def test_pipe_outside(room, criu, folder):
     work.mkdir()
     images.mkdir()
     (work / 'outside').write_text('')
-    (work / 'program').write_text(PROGRAM.format(work=str(work)))
-    room.start(folder / 'output', '/bin/sh', '-c', f'setsid /usr/bin/python3 {work}/program </dev/null | cat >{folder}/first')
+    shutil.copy(PROGRAMS / 'write-outside.py', work / 'program')
+    room.start(folder / 'output', '/bin/sh', '-c', f'setsid /usr/bin/python3 {work}/program {work} </dev/null | cat >{folder}/first')
     wait_until(lambda: (folder / 'first').exists() and 'ready' in (folder / 'first').read_text(), 5, 'the program does not start')
     pid = next(pid for pid in room.pids() if str(work) in (room.proc / str(pid) / 'cmdline').read_text()
                and (room.proc / str(pid) / 'comm').read_text() == 'python3\n')
@@ -105,31 +94,17 @@ def test_pipe_outside(room, criu, folder):
     assert (folder / 'second').read_text() == 'to the pipe', (images / 'restore.log').read_text()
 
 
-MEMFD = '''
-import mmap, os, sys, time
-fd = os.memfd_create('given')
-os.write(fd, b'the old content')
-memory = mmap.mmap(fd, 15)
-os.write(1, b'ready\\n')
-while not os.path.exists({go!r}):
-    time.sleep(0.01)
-os.write(1, os.pread(fd, 99, 0) + b', ' + memory[:15])
-'''
-
-
 def test_inherited_memfd(room, criu, folder):
     """Another memfd can stand in for one of this name, where it is open and where it is mapped."""
     go, output, images = folder / 'go', folder / 'output', folder / 'images'
     images.mkdir()
-    pid = room.start(output, '/usr/bin/python3', '-c', MEMFD.format(go=str(go)), cwd='/')
+    pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'memfd.py', go, cwd='/')
     wait_until(lambda: output.exists() and 'ready' in output.read_text(), 5, 'the program does not get ready')
     done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log')
     assert done.returncode == 0, done.stdout
     wait_until(lambda: pid not in room.pids(), 5)
-    give = (f'import os, subprocess; fd = os.memfd_create("other", 0); os.write(fd, b"the new content"); os.set_inheritable(fd, True); '
-            f'exit(subprocess.call(["{criu}", "restore", "-d", "-D", "{images}", "-v4", "-o", "restore.log", "--inherit-fd", '
-            f'f"fd[{{fd}}]:/memfd:given"], close_fds=False))')
-    done = room.run('/usr/bin/python3', '-c', give)
+    done = room.run('/usr/bin/python3', PROGRAMS / 'give-memfd.py', criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log',
+                    '--inherit-fd', 'fd[{}]:/memfd:given')
     assert done.returncode == 0, (images / 'restore.log').read_text()
     go.touch()
     wait_until(lambda: pid not in room.pids(), 5)

@@ -10,7 +10,7 @@ import pytest
 import rpc
 from pages import (ADD, ADD_OLD, CLOSE, FORCE_CLOSE, GET, HOLE_OLD, OPEN, OPEN_OLD, PAGE, PARENT, PE_LAZY, PE_PARENT, PE_PRESENT, Server,
                    message, page, pagemap, receive, shared, task)
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 
 @pytest.fixture
@@ -243,16 +243,7 @@ def test_lost_connection(subject):
     """The server goes away in the middle: the dump fails, and the tree does not feel it."""
     run = subject('memory/anonymous')
     for taken in (0, 1, 33, 5000):
-        script = f'''import socket
-listener = socket.create_server(('127.0.0.1', 27777))
-print(flush=True)
-with listener.accept()[0] as sock:
-    sock.sendall(b"\\0")
-    left = {taken}
-    while left:
-        left -= len(sock.recv(min(left, 4096)))
-'''
-        server = subprocess.Popen([run.room.program, 'run', run.room.first, 'python3', '-c', script], stdout=subprocess.PIPE,
+        server = subprocess.Popen([run.room.program, 'run', run.room.first, 'python3', PROGRAMS / 'deaf-page-server.py', str(taken)], stdout=subprocess.PIPE,
                                   stdin=subprocess.DEVNULL)
         assert server.stdout.readline() == b'\n'
         images, status, said = dump_there(run, '--address', '127.0.0.1', '--port', 27777)
@@ -278,23 +269,7 @@ def test_no_server(subject):
 def test_refusing_server(subject):
     """A server that says in the end that it failed."""
     run = subject('memory/anonymous')
-    script = '''import socket, struct
-listener = socket.create_server(('127.0.0.1', 27777))
-print(flush=True)
-sock = listener.accept()[0].makefile('rwb')
-while True:
-    command, _, pages, _, _ = struct.unpack('=IIQQQ', sock.read(32))
-    if command == 4:
-        sock.write(b'\\0')
-        sock.flush()
-    elif command >> 16 & 4:
-        sock.read(pages * 4096)
-    elif command == 0x1023:
-        sock.write(struct.pack('=i', -5))
-        sock.flush()
-        break
-'''
-    server = subprocess.Popen([run.room.program, 'run', run.room.first, 'python3', '-c', script], stdout=subprocess.PIPE,
+    server = subprocess.Popen([run.room.program, 'run', run.room.first, 'python3', PROGRAMS / 'failing-page-server.py'], stdout=subprocess.PIPE,
                               stdin=subprocess.DEVNULL)
     assert server.stdout.readline() == b'\n'
     images, status, said = dump_there(run, '--address', '127.0.0.1', '--port', 27777)
@@ -308,21 +283,8 @@ while True:
 
 def test_same_images(criu, folder, build):
     """What the server writes of a stopped tree is what a local dump writes, but for the numbers of the pages images."""
-    script = '''import mmap, os, signal
-private = mmap.mmap(-1, 4 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-shared = mmap.mmap(-1, 1 << 20)
-for at in range(0, 4 << 20, 3 * 4096):
-    private[at] = 1
-for at in range(0, 1 << 19, 4096):
-    shared[at] = 2
-if not os.fork():
-    private[4096] = 7
-    os.kill(os.getpid(), signal.SIGSTOP)
-print(flush=True)
-os.kill(os.getpid(), signal.SIGSTOP)
-'''
     # The kernel notes in rseq memory on which CPU a thread runs: not the same after the first dump.
-    process = subprocess.Popen(['setsid', 'python3', '-c', script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    process = subprocess.Popen(['setsid', 'python3', PROGRAMS / 'stopped-pair.py'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                env={**os.environ, 'GLIBC_TUNABLES': 'glibc.pthread.rseq=0'})
     try:
         process.stdout.readline()

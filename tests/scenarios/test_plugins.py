@@ -2,13 +2,14 @@
 """Plugins: which are loaded, in which order their hooks are called, what their answers do."""
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import rpc
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -240,33 +241,12 @@ def test_mapping(subject, plugins, folder):
     assert run.output.read_text().endswith('memory: \n')
 
 
-SERVER = '''
-import os, socket, sys
-sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-sock.bind(sys.argv[1] + '/server')
-sock.listen()
-held = []
-while True:
-    held.append(sock.accept()[0])
-    held[-1].send(b'welcome %d' % len(held))
-'''
-CLIENT = '''
-import os, socket, sys, time
-sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-sock.connect(sys.argv[1] + '/server')
-print(sock.recv(100).decode(), flush=True)
-while not os.path.exists(sys.argv[1] + '/go'):
-    time.sleep(0.01)
-print(sock.recv(100).decode(), flush=True)
-'''
-
-
 def test_unix_socket(room, criu, folder, plugins):
     """A stream socket whose peer is outside of the tree: the plugin connects it again."""
     libdir = plugins('witness', 'witness.c')
-    room.start(folder / 'server.out', '/usr/bin/python3', '-c', SERVER, folder)
+    room.start(folder / 'server.out', '/usr/bin/python3', PROGRAMS / 'unix-server.py', folder)
     wait_until((folder / 'server').exists, 10)
-    pid = room.start(folder / 'client.out', '/usr/bin/python3', '-c', CLIENT, folder)
+    pid = room.start(folder / 'client.out', '/usr/bin/python3', PROGRAMS / 'unix-client.py', folder)
     wait_until(lambda: 'welcome 1' in (folder / 'client.out').read_text(), 10)
     images = folder / 'images'
     images.mkdir()
@@ -286,43 +266,15 @@ def test_unix_socket(room, criu, folder, plugins):
     wait_until(lambda: 'welcome 2' in (folder / 'client.out').read_text(), 5, lambda: (folder / 'client.out').read_text())
 
 
-FOREIGN = '''
-import socket, sys, time
-for family, kind in ((38, socket.SOCK_SEQPACKET), (40, socket.SOCK_STREAM), (15, socket.SOCK_RAW), (30, socket.SOCK_SEQPACKET)):
-    try:
-        sock = socket.socket(family, kind)
-        break
-    except OSError:
-        pass
-else:
-    print('none', flush=True)
-    sys.exit()
-print('ready', flush=True)
-time.sleep(1000)
-'''
-
-
-IN_NAMESPACE = '''
-import os, time
-open({folder!r} + '/ready', 'w')
-while not os.path.exists({folder!r} + '/go'):
-    time.sleep(0.01)
-text = open({folder!r} + '/place/mark').read()
-with open({folder!r} + '/said.new', 'w') as f:
-    f.write(text)
-os.rename({folder!r} + '/said.new', {folder!r} + '/said')
-'''
-
-
 def test_mount(room, criu, folder, plugins):
     """A mount that criu does not know is saved and made again by a plugin."""
     libdir = plugins('witness', 'witness.c')
     (folder / 'place').mkdir()
     (folder / 'images').mkdir()
-    (folder / 'program.py').write_text(IN_NAMESPACE.format(folder=str(folder)))
+    text = shlex.quote(f'open("{folder}/place/mark").read()')
     subprocess.run(f'truncate -s 1M {folder}/disk && mkfs.ext2 -q {folder}/disk', shell=True, check=True)
     pid = room.start(folder / 'output', '/usr/bin/unshare', '-m', '/bin/sh', '-ec',
-                     f'mount -o loop {folder}/disk {folder}/place; exec /usr/bin/python3 {folder}/program.py', cwd='/')
+                     f'mount -o loop {folder}/disk {folder}/place; exec /usr/bin/python3 {PROGRAMS}/say-after-restore.py {folder} {text}', cwd='/')
     wait_until((folder / 'ready').exists, 30, lambda: (folder / 'output').read_text())
     options = ('-D', folder / 'images', '-v4', '-L', libdir)
     done = room.run(criu, 'dump', '-t', pid, *options, '-o', 'dump.log', env=environment(folder, DUMP_EXT_MOUNT=-5))
@@ -345,7 +297,7 @@ def test_mount(room, criu, folder, plugins):
 def test_socket_of_a_foreign_family(room, criu, folder, plugins):
     """It is offered to plugins like any other file that criu does not know."""
     libdir = plugins('witness', 'witness.c')
-    pid = room.start(folder / 'output', '/usr/bin/python3', '-c', FOREIGN)
+    pid = room.start(folder / 'output', '/usr/bin/python3', PROGRAMS / 'foreign-socket.py')
     wait_until(lambda: (folder / 'output').read_text(), 10)
     if 'none' in (folder / 'output').read_text():
         pytest.skip('this kernel has none of the families')
@@ -398,12 +350,6 @@ def test_old_form(subject, plugins, folder):
     run.release()
 
 
-WRONG = '''
-#include <criu/criu-plugin.h>
-cr_plugin_desc_t CR_PLUGIN_DESC = { .name = %s, .version = %s, .max_hooks = %s };
-'''
-
-
 @pytest.mark.parametrize('name, version, hooks, words', [
     ('"x"', 'CRIU_PLUGIN_VERSION + 1', 'CR_PLUGIN_HOOK__MAX', 'version 0.2.1 of the plugin interface, this criu knows up to 0.2.0'),
     ('"x"', 'CRIU_PLUGIN_VERSION', 'CR_PLUGIN_HOOK__MAX + 2', 'made for a criu with 15 hooks, this one has 13'),
@@ -414,9 +360,8 @@ cr_plugin_desc_t CR_PLUGIN_DESC = { .name = %s, .version = %s, .max_hooks = %s }
 def test_versions(subject, plugins, folder, installed, name, version, hooks, words):
     """Newer versions and more hooks are refused; plugins that were loaded before are told. Older ones are welcome."""
     libdir = plugins('witness', 'witness.c')
-    source = folder / 'wrong.c'
-    source.write_text(WRONG % (name, version, hooks))
-    subprocess.run(['cc', '-shared', '-fPIC', '-o', libdir / 'wrong.so', source, *installed], check=True)
+    subprocess.run(['cc', '-shared', '-fPIC', f'-DNAME={name}', f'-DVERSION={version}', f'-DHOOKS={hooks}', '-o', libdir / 'wrong.so',
+                    PROGRAMS / 'wrong-plugin.c', *installed], check=True)
     run = subject('file/pipe')
     code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', '-L', libdir, env=environment(folder))
     if words:

@@ -16,7 +16,7 @@ FEW = 50        # pages of small areas, which are compared whatever is known of 
 
 
 class Obedient:
-    """The program inside/obey.c in a room, and its images."""
+    """The program obey.c in a room, and its images."""
 
     def __init__(self, program, room, criu, build):
         self.room, self.criu, self.crit, self.folder = room, criu, build / 'crit', room.folder
@@ -89,13 +89,10 @@ class Obedient:
         return 'anon_inode:[userfaultfd]' in self.descriptors() or ' uw' in (self.room.proc / str(self.pid) / 'smaps').read_text()
 
 
-@pytest.fixture(scope='module')
-def program(tmp_path_factory):
+@pytest.fixture
+def program(build):
     """The compiled program."""
-    path = tmp_path_factory.mktemp('obey') / 'obey'
-    source = Path(__file__).parent / 'inside/obey.c'
-    subprocess.run(['cc', '-Wall', '-Werror', '-O1', '-static', '-o', path, source], check=True)
-    return path
+    return build / 'tests/programs/obey'
 
 
 @pytest.fixture(params=['this kernel', 'soft-dirty'])

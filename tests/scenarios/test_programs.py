@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
-sys.path.insert(0, str(Path(__file__).parent / 'inside'))
+sys.path.insert(0, str(PROGRAMS))
 from load import content     # noqa: E402  pylint: disable=wrong-import-position
 
 PYTHON = '/usr/bin/python3'
-INSIDE = Path(__file__).parent / 'inside'
 PORT = 7700
 NGINX = '''
 daemon off; worker_processes 2; pid {0}/pid; error_log {0}/error.log;
@@ -38,14 +37,14 @@ def command_of(name, folder):
         'redis': (['redis-server', '--port', PORT, '--save', '1 1', '--appendonly', 'yes', '--dir', folder], 'redis'),
         'memcached': (['memcached', '-u', 'nobody', '-l', '127.0.0.1', '-p', PORT], 'memcached'),
         'nginx': (['nginx', '-c', folder / 'nginx.conf', '-e', folder / 'error.log'], 'files'),
-        'node': (['node', INSIDE / 'server.js', PORT], 'counting'),
-        'java-g1': ([*java, '-XX:+UseG1GC', '-XX:ParallelGCThreads=3', INSIDE / 'Server.java', PORT], 'counting'),
-        'java-parallel': ([*java, '-XX:+UseParallelGC', '-XX:ParallelGCThreads=3', INSIDE / 'Server.java', PORT], 'counting'),
-        'python': ([PYTHON, INSIDE / 'server.py', PORT], 'counting'),
+        'node': (['node', PROGRAMS / 'server.js', PORT], 'counting'),
+        'java-g1': ([*java, '-XX:+UseG1GC', '-XX:ParallelGCThreads=3', PROGRAMS / 'Server.java', PORT], 'counting'),
+        'java-parallel': ([*java, '-XX:+UseParallelGC', '-XX:ParallelGCThreads=3', PROGRAMS / 'Server.java', PORT], 'counting'),
+        'python': ([PYTHON, PROGRAMS / 'server.py', PORT], 'counting'),
     }[name]
 
 
-PROGRAMS = ['redis', 'memcached', 'nginx', 'node', 'java-g1', 'java-parallel', 'python']
+NAMES = ['redis', 'memcached', 'nginx', 'node', 'java-g1', 'java-parallel', 'python']
 
 
 class Load:
@@ -53,7 +52,7 @@ class Load:
 
     def __init__(self, room, folder, kind):
         self.path = folder / 'status'
-        room.start(folder / 'load.out', PYTHON, INSIDE / 'load.py', kind, PORT, 20, self.path)
+        room.start(folder / 'load.out', PYTHON, PROGRAMS / 'load.py', kind, PORT, 20, self.path)
 
     def goes_on(self, what):
         """Many more right answers, and none that is wrong."""
@@ -65,7 +64,7 @@ class Load:
         wait_until(lambda: read() > before + 100, 30, f'{what}: no answers')
 
 
-@pytest.mark.parametrize('name', PROGRAMS)
+@pytest.mark.parametrize('name', NAMES)
 def test_under_load(room, criu, folder, name):
     """Dumped, killed and restored twice, then dumped with --leave-running three times."""
     command, kind = command_of(name, folder)

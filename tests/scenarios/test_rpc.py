@@ -13,6 +13,7 @@ import time
 
 import pytest
 import rpc
+from room import PROGRAMS
 
 NOBODY = 65534
 
@@ -117,15 +118,7 @@ def test_client_stops_the_dump(criu, sleeper, images, script, answer):
 
 def test_client_in_the_tree(service, images):
     """A client that is stopped with the tree cannot answer, and is not asked then."""
-    code = f"""
-import sys, time
-sys.path.insert(0, {str(pathlib.Path(rpc.__file__).parent)!r})
-import rpc
-client = rpc.connect({str(service)!r})
-reply = client.call('DUMP', {{'images_dir': {str(images[0])!r}, 'notify_scripts': True, 'leave_running': True}})
-print(reply['success'], client.told, flush=True)
-"""
-    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, timeout=120,
+    done = subprocess.run([sys.executable, PROGRAMS / 'client-in-tree.py', service, images[0]], stdout=subprocess.PIPE, text=True, check=True, timeout=120,
                           start_new_session=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert done.stdout == "True [('pre-dump', None)]\n", done.stdout
 
@@ -330,31 +323,7 @@ def test_malformed_requests(service, name):
 def test_fuzzed_requests(service, folder, images):
     """Requests that were right but for some bits, from a user who has nothing to lose."""
     os.chown(images[0], NOBODY, NOBODY)
-    code = f"""
-import random, sys
-sys.path.insert(0, {str(pathlib.Path(rpc.__file__).parent)!r})
-import rpc
-generator = random.Random(7)
-opts = {{'images_dir': {str(images[0])!r}, 'pid': 1, 'log_level': 4, 'leave_running': True, 'external': ['mnt[a]:b'], 'timeout': 1,
-         'skip_mnt': ['/x'], 'ext_mnt': [{{'key': 'a', 'val': 'b'}}], 'cg_root': [{{'path': '/'}}], 'images_dir_fd': -1,
-         'inherit_fd': [{{'key': 'k', 'fd': 1}}], 'unix_sk_ino': [{{'inode': 3}}], 'ps': {{'address': 'x', 'port': 3}}}}
-kinds = list(rpc.TYPES)
-answered = 0
-for turn in range(400):
-    request = {{'type': kinds[turn % len(kinds)], 'pid': 1, 'opts': opts, 'features': {{'mem_track': True}}}}
-    data = bytearray(rpc.encode('criu_req', request))
-    for _ in range(generator.randrange(1, 4)):
-        data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
-    with rpc.connect({str(service)!r}) as client:
-        client.sock.settimeout(60)
-        client.sock.send(bytes(data[:generator.choice([len(data), len(data), generator.randrange(1, len(data))])]))
-        try:
-            answered += client.receive() is not None
-        except ConnectionResetError:
-            pass
-print(answered)
-"""
-    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, check=True, timeout=600,
+    done = subprocess.run([sys.executable, PROGRAMS / 'damaged-requests.py', service, images[0]], stdout=subprocess.PIPE, text=True, check=True, timeout=600,
                           user=NOBODY, group=NOBODY, extra_groups=[], cwd='/')
     assert int(done.stdout) > 200
     with rpc.connect(service) as client:

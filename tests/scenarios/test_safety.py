@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import checks
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'file/deleted-odd', 'file/pty-session', 'file/epoll-moved',
              'memory/shared-anonymous', 'tree/zombie', 'signal/pending',
@@ -238,28 +238,6 @@ def test_pid_is_taken(subject, room):
     run.release()
 
 
-# Takes a number for a child that dies, and reaps it after a while.
-ZOMBIE = '''
-import os, sys, time
-wanted, name = int(sys.argv[1]), sys.argv[2]
-while True:
-    with open('/proc/sys/kernel/ns_last_pid', 'w') as file:
-        file.write(str(wanted - 1))
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    if child == wanted:
-        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-        break
-    os.waitpid(child, 0)
-with open('/proc/sys/kernel/ns_last_pid', 'w') as file:
-    file.write('1000')
-open(name, 'w').close()
-time.sleep(1)
-os.waitpid(child, 0)
-'''
-
-
 def test_tid_of_the_dead(subject, room, folder):
     """The number of a thread still belongs to a process that has ended: the restore waits for it."""
     run = subject('thread/several')
@@ -267,7 +245,7 @@ def test_tid_of_the_dead(subject, room, folder):
     images = run.dump()
     run.await_gone()
     room.run('/bin/sh', '-c', 'echo 1000 > /proc/sys/kernel/ns_last_pid')
-    taker = room.start(folder / 'taker', '/usr/bin/python3', '-c', ZOMBIE, wanted, folder / 'taken')
+    taker = room.start(folder / 'taker', '/usr/bin/python3', PROGRAMS / 'take-pid.py', wanted, folder / 'taken')
     wait_until((folder / 'taken').exists, 5, lambda: (folder / 'taker').read_text())
     run.restore(images)
     wait_until(lambda: taker not in room.pids(), 5, 'it does not end')

@@ -6,11 +6,11 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import rpc
+from room import PROGRAMS
 from users import (OTHER, PYTHON, QUIET, USER, adopt, as_user, idle_client, kill_session, open_world, reap, service_pid, status_of,
                    wait_for)
 
@@ -292,8 +292,7 @@ def test_others_tasks(world):
     """Tasks of root, of another user, and a program of the user's that others may not look into."""
     other = subprocess.Popen(['sleep', '1000'], start_new_session=True, **QUIET, **as_user(OTHER))
     # It has the user's id, but got it by dropping rights: it may know secrets.
-    code = f'import os, time; os.setgroups([]); os.setgid({USER}); os.setuid({USER}); print(flush=True); time.sleep(1000)'
-    dropped = subprocess.Popen([PYTHON, '-c', code], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    dropped = subprocess.Popen([PYTHON, PROGRAMS / 'become-user.py', str(USER)], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     dropped.stdout.readline()
     group = subprocess.Popen(['sleep', '1000'], start_new_session=True, **QUIET, **as_user(group=OTHER))
     for pid in (1, os.getpid(), other.pid, dropped.pid, group.pid):
@@ -348,18 +347,13 @@ def test_others_directories(world):
     process.wait()
 
 
+# How a client is started, below {} the programs, and what it is told.
 CONFINED = {
     'no_new_privs': (['setpriv', '--no-new-privs'], 'no_new_privs'),
     'user namespace': (['unshare', '--user'], 'another user namespace'),
     'mount namespace': (['unshare', '--user', '--mount', '--map-current-user'], 'another user namespace'),
-    'one thread': ([PYTHON, '-c', 'import ctypes, runpy, sys, threading, time; wait = threading.Event()\n'
-                    'def confine(): ctypes.CDLL(None).prctl(38, 1, 0, 0, 0); wait.set(); time.sleep(100)\n'
-                    'threading.Thread(target=confine, daemon=True).start(); wait.wait()\n'
-                    'sys.argv[:] = sys.argv[2:]; runpy.run_path(sys.argv[0], run_name="__main__")'], 'no_new_privs'),
-    'seccomp': ([PYTHON, '-c', 'import ctypes, os, sys; l = ctypes.CDLL(None)\n'
-                 'class F(ctypes.Structure): _fields_ = [("n", ctypes.c_ushort), ("f", ctypes.c_char_p)]\n'
-                 'assert not l.prctl(38, 1, 0, 0, 0) and not l.prctl(22, 2, ctypes.byref(F(1, b"\\6\\0\\0\\0\\0\\0\\xff\\x7f")))\n'
-                 'os.execvp(sys.argv[1], sys.argv[1:])'], 'seccomp'),
+    'one thread': ([PYTHON, '{}/confine-one-thread.py'], 'no_new_privs'),
+    'seccomp': ([PYTHON, '{}/confine-by-seccomp.py'], 'seccomp'),
 }
 
 
@@ -367,6 +361,7 @@ CONFINED = {
 def test_confined_clients(world, name):
     """Who lives in a sandbox may ask questions, but gets nothing done outside of it."""
     prefix, text = CONFINED[name]
+    prefix = [word.format(world.programs) for word in prefix]
     process = world.start()
     assert world.ask('VERSION', prefix)[0]['success']
     for kind, opts in (('DUMP', {'pid': process.pid}), ('RESTORE', {}), ('CPUINFO_DUMP', {}),
@@ -438,24 +433,9 @@ def test_cgroup_of_the_client(world, cgroup):
 
 def test_client_that_has_gone(world):
     """A connection whose maker has ended belongs to nobody whose rights could be taken."""
-    code = f'''
-import os, socket, sys
-sys.path.insert(0, {str(world.client.parent)!r})
-import rpc
-sock = rpc.seqpacket()
-sock.connect({str(world.folder / 'socket')!r})
-if os.fork():
-    os._exit(0)
-os.setsid()
-client = rpc.Client(sock)
-try:
-    print(client.call('RESTORE', {{'images_dir': {str(world.images)!r}}}), flush=True)
-except OSError as error:
-    print('closed', error, flush=True)
-'''
     os.kill(service_pid(world), signal.SIGSTOP)
     try:
-        with subprocess.Popen([PYTHON, '-c', code], stdout=subprocess.PIPE, text=True, **as_user()) as process:
+        with subprocess.Popen([PYTHON, world.programs / 'client-that-has-gone.py', world.folder / 'socket', world.images], stdout=subprocess.PIPE, text=True, **as_user()) as process:
             process.wait(60)
             os.kill(service_pid(world), signal.SIGCONT)
             said = process.stdout.read()
@@ -466,23 +446,7 @@ except OSError as error:
 
 def test_crowd_of_a_user(world):
     """One user cannot keep the others out."""
-    code = f'''
-import sys
-sys.path.insert(0, {str(world.client.parent)!r})
-import rpc, time
-many = [rpc.connect({str(world.folder / 'socket')!r}) for _ in range(100)]
-refused = 0
-time.sleep(0.5)
-for client in many:
-    try:
-        client.send({{'type': 'VERSION', 'keep_open': True}})
-        refused += not client.receive()
-    except OSError:
-        refused += 1
-print(refused, flush=True)
-time.sleep(100)
-'''
-    with subprocess.Popen([PYTHON, '-c', code], stdout=subprocess.PIPE, text=True, **as_user()) as process:
+    with subprocess.Popen([PYTHON, world.programs / 'hundred-clients.py', world.folder / 'socket'], stdout=subprocess.PIPE, text=True, **as_user()) as process:
         assert int(process.stdout.readline()) == 36
         for uid in (OTHER, 0):
             assert world.ask('VERSION', uid=uid)[0]['success']

@@ -4,69 +4,18 @@ import os
 
 import pytest
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 PYTHON = '/usr/bin/python3'
-
-OUTSIDE = '''
-import os, socket, sys, time
-folder = sys.argv[1]
-stream = socket.socket(socket.AF_UNIX); stream.bind(folder + "/stream"); stream.listen()
-datagram = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); datagram.bind(folder + "/datagram"); datagram.settimeout(0.1)
-open(folder + "/outside", "w").close()
-connections = []
-stream.settimeout(0.1)
-while True:
-    try:
-        connections.append(stream.accept()[0])
-        with open(folder + "/accepted", "a") as file:
-            file.write("x")
-    except socket.timeout:
-        pass
-    try:
-        text = datagram.recv(100).decode()
-        with open(folder + "/datagrams", "a") as file:
-            file.write(text + ";")
-    except socket.timeout:
-        pass
-'''
-
-INSIDE = '''
-import os, socket, sys, time
-kind, folder = sys.argv[1], sys.argv[2]
-s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM)
-s.connect(folder + "/" + kind)
-with open(folder + "/inside", "w") as file:
-    file.write(str(os.fstat(s.fileno()).st_ino))
-while True:
-    if os.path.exists(folder + "/speak"):
-        os.unlink(folder + "/speak")
-        s.send(b"spoken")
-    time.sleep(0.01)
-'''
-
-WAITING = '''
-import os, socket, sys, time
-kind, folder = sys.argv[1], sys.argv[2]
-if kind == "tcp":
-    listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen()
-    client = socket.create_connection(listener.getsockname())
-elif kind == "mptcp":
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
-elif kind == "express":
-    express = socket.socket(44, socket.SOCK_RAW)
-open(folder + "/inside", "w").close()
-time.sleep(1000)
-'''
 
 
 class Tree:
     """A program in the room, dumped and restored with criu."""
 
-    def __init__(self, room, criu, script, *words):
+    def __init__(self, room, criu, program, *words):
         self.room, self.criu, self.folder = room, criu, room.folder
         (self.folder / 'inside').unlink(missing_ok=True)
-        self.pid = room.start(self.folder / 'inside.out', PYTHON, '-c', script, *words, self.folder)
+        self.pid = room.start(self.folder / 'inside.out', PYTHON, PROGRAMS / program, *words, self.folder)
         wait_until((self.folder / 'inside').exists, 10, lambda: (self.folder / 'inside.out').read_text())
 
     def call(self, command, *options):
@@ -88,7 +37,7 @@ class Tree:
 
 def start_outside(room):
     """The process that the tree is connected to."""
-    pid = room.start(room.folder / 'outside.out', PYTHON, '-c', OUTSIDE, room.folder)
+    pid = room.start(room.folder / 'outside.out', PYTHON, PROGRAMS / 'unix-outside.py', room.folder)
     wait_until((room.folder / 'outside').exists, 10, 'nobody outside')
     return pid
 
@@ -96,7 +45,7 @@ def start_outside(room):
 def test_peer_outside_is_named(room, criu):
     """Refused: the message tells who is at the other end."""
     outside = start_outside(room)
-    tree = Tree(room, criu, INSIDE, 'stream')
+    tree = Tree(room, criu, 'unix-inside.py', 'stream')
     wait_until((room.folder / 'accepted').exists, 5, 'not accepted')
     status, said = tree.dump()
     assert status != 0
@@ -107,7 +56,7 @@ def test_peer_outside_is_named(room, criu):
 def test_datagram_peer_outside(room, criu):
     """With --ext-unix-sk a datagram socket is connected again."""
     start_outside(room)
-    tree = Tree(room, criu, INSIDE, 'datagram')
+    tree = Tree(room, criu, 'unix-inside.py', 'datagram')
     status, said = tree.dump()
     assert status != 0 and '--ext-unix-sk' in said, said
     status, said = tree.dump('--ext-unix-sk')
@@ -122,7 +71,7 @@ def test_datagram_peer_outside(room, criu):
 def test_stream_peer_outside(room, criu):
     """With its inode named a stream is connected again."""
     start_outside(room)
-    tree = Tree(room, criu, INSIDE, 'stream')
+    tree = Tree(room, criu, 'unix-inside.py', 'stream')
     wait_until((room.folder / 'accepted').exists, 5, 'not accepted')
     status, said = tree.dump()
     assert status != 0
@@ -142,7 +91,7 @@ def key_of(said):
 def test_external_stream(room, criu):
     """--external unix[inode] for one stream: connected again to the same name, by the right number only."""
     start_outside(room)
-    tree = Tree(room, criu, INSIDE, 'stream')
+    tree = Tree(room, criu, 'unix-inside.py', 'stream')
     wait_until((room.folder / 'accepted').exists, 5, 'not accepted')
     key = key_of(tree.dump()[1])
     status, said = tree.dump('--external', 'unix[1]', '--ext-unix-sk')
@@ -154,48 +103,13 @@ def test_external_stream(room, criu):
     wait_until(lambda: (room.folder / 'accepted').read_text() == 'xx', 5, 'it is not connected again')
 
 
-PAIR = '''
-import os, socket, sys, time
-folder = sys.argv[1]
-inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if sys.argv[2] == "stream" else socket.SOCK_DGRAM)
-if os.fork() == 0:
-    outside.close()
-    os.setsid()
-    with open(folder + "/inside", "w") as file:
-        file.write(f"{os.getpid()} {os.fstat(inside.fileno()).st_ino}")
-    while True:
-        text = inside.recv(100)
-        if not text:
-            time.sleep(0.01)
-            continue
-        inside.send(b"<" + text + b">")
-        with open(folder + "/heard", "ab") as file:
-            file.write(text)
-inside.close()
-os.wait()
-time.sleep(1000)
-'''
-
-GIVE = '''
-import os, socket, subprocess, sys
-folder, kind, *command = sys.argv[1:]
-mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM)
-os.dup2(theirs.fileno(), 77)
-assert subprocess.call(command, pass_fds=[77]) == 0
-theirs.close()
-mine.settimeout(60)
-mine.send(b"hello")
-print(mine.recv(100).decode())
-'''
-
-
 @pytest.mark.parametrize('kind', ['stream', 'datagram'])
 def test_given_socket(room, criu, kind):
     """The other end has no name: refused with the ways out, and at the restore another one must be given."""
     folder = room.folder
     images = folder / 'images'
     images.mkdir()
-    room.start(folder / 'out', PYTHON, '-c', PAIR, folder, kind)
+    room.start(folder / 'out', PYTHON, PROGRAMS / 'socketpair-outside.py', folder, kind)
     wait_until(lambda: (folder / 'inside').exists() and (folder / 'inside').read_text(), 5, 'it does not start')
     pid, ino = (folder / 'inside').read_text().split()
     call = ('dump', '-D', images, '-v4', '-o', 'dump.log', '-t', pid)
@@ -208,31 +122,15 @@ def test_given_socket(room, criu, kind):
     done = room.run(criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log', *option)
     said = (images / 'restore.log').read_text()
     assert done.returncode != 0 and f'--inherit-fd fd[N]:socket:[{ino}]' in said, said
-    done = room.run(PYTHON, '-c', GIVE, folder, kind, criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log',
+    done = room.run(PYTHON, PROGRAMS / 'give-socket.py', folder, kind, criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log',
                     '--inherit-fd', f'fd[77]:socket:[{ino}]', *option)
     assert done.stdout.strip() == '<hello>', done.stdout + (images / 'restore.log').read_text()
 
 
-WAITS = '''
-import os, socket, sys, time
-kind, folder = sys.argv[1:]
-listener = socket.socket(socket.AF_UNIX); listener.bind(folder + "/server"); listener.listen()
-open(folder + "/inside", "w").close()
-time.sleep(1000)
-'''
-
-KNOCKS = '''
-import socket, sys, time
-client = socket.socket(socket.AF_UNIX); client.connect(sys.argv[1] + "/server")
-open(sys.argv[1] + "/outside", "w").close()
-time.sleep(1000)
-'''
-
-
 def test_outsider_in_backlog(room, criu):
     """A connection from outside that waits for accept is refused with the name of its process, or closed if that was asked for."""
-    tree = Tree(room, criu, WAITS, 'server')
-    outside = room.start(room.folder / 'outside.out', PYTHON, '-c', KNOCKS, room.folder)
+    tree = Tree(room, criu, 'unix-listener.py', 'server')
+    outside = room.start(room.folder / 'outside.out', PYTHON, PROGRAMS / 'unix-knock.py', room.folder)
     wait_until((room.folder / 'outside').exists, 5, 'nobody knocks')
     status, said = tree.dump()
     assert status != 0 and f'of process {outside} (python3)' in said and 'waits for accept' in said, said
@@ -245,7 +143,7 @@ def test_outsider_in_backlog(room, criu):
 
 def check_refused(room, criu, kind, words):
     """A dump must say these words and do no harm."""
-    tree = Tree(room, criu, WAITING, kind)
+    tree = Tree(room, criu, 'unsaved-socket.py', kind)
     status, said = tree.dump()
     assert status != 0 and words in said, said
     assert tree.alive()

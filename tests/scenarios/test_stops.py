@@ -2,27 +2,15 @@
 """Somebody stops and continues a program all the time while it is checkpointed."""
 import shutil
 
+from room import PROGRAMS
+
 PYTHON = '/usr/bin/python3'
-
-WORK = 'import time\nwhile True:\n    sum(range(1000)); time.sleep(0.0001)'
-
-HAMMER = '''
-import os, signal, sys, time
-pid = int(sys.argv[1])
-while True:
-    for number in (signal.SIGSTOP, signal.SIGCONT):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
-        time.sleep(0.0003)
-'''
 
 
 def test_stops(room, criu, folder):
     """Every dump goes well, and so does every restore, whichever moment was hit."""
-    pid = room.start(folder / 'work.out', PYTHON, '-c', WORK)
-    hammer = room.start(folder / 'hammer.out', PYTHON, '-c', HAMMER, pid)
+    pid = room.start(folder / 'work.out', PYTHON, PROGRAMS / 'work.py')
+    hammer = room.start(folder / 'hammer.out', PYTHON, PROGRAMS / 'stop-and-continue.py', pid)
     images = folder / 'images'
     for i in range(30):
         images.mkdir()

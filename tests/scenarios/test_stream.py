@@ -2,11 +2,13 @@
 """--stream: the images go to another process and come from it, by one pipe for each. The streamer here keeps them in memory."""
 import array
 import os
+import shutil
 import socket
 import struct
 import threading
 
 import pytest
+from room import PROGRAMS
 
 
 class Streamer:
@@ -128,9 +130,7 @@ def test_script_comes_first(subject):
     """The action pre-stream may start the streamer; if it fails, nothing happens to the tree."""
     run = subject('file/pipe')
     images = run.folder_of_images()
-    script = images / 'script'
-    script.write_text(f'#!/bin/sh\necho $CRTOOLS_SCRIPT_ACTION >> {images}/calls\n[ $CRTOOLS_SCRIPT_ACTION != pre-stream ]\n')
-    script.chmod(0o755)
+    script = shutil.copy(PROGRAMS / 'refuse-streamer.sh', images)
     status, said = run.call_criu('dump', images, '-t', run.pid, '--stream', '--action-script', script)
     assert status != 0 and 'pre-stream' in (images / 'calls').read_text().split(), said
     run.compare('after the dump that failed')

@@ -2,49 +2,9 @@
 """A user puts a link to a directory of root in the place of his own while root restores his program: root's files stay as they are."""
 import os
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 NOBODY = 65534
-PROGRAM = f'''
-import os, socket, time
-os.setgroups([])
-os.setgid({NOBODY})
-os.setuid({NOBODY})
-os.chdir('inner')
-kept = []
-seen = os.open('seen', os.O_RDWR | os.O_CREAT, 0o600)
-os.write(seen, b'{"seen of root".replace("root", "mine")}')
-os.dup2(seen, 50)
-for name in ('deleted', 'linked'):
-    kept.append(open(name, 'w+'))
-    kept[-1].write('mine')
-    kept[-1].flush()
-os.link('linked', 'other')
-os.unlink('deleted')
-os.unlink('linked')
-os.mkdir('folder')
-kept.append(os.open('folder', os.O_RDONLY))
-os.rmdir('folder')
-os.mkfifo('fifo', 0o600)
-kept.append(os.open('fifo', os.O_RDWR))
-os.unlink('fifo')
-server = socket.socket(socket.AF_UNIX)
-server.bind(os.getcwd() + '/socket')
-server.listen()
-os.chdir('/')
-os.write(1, b'ready')
-while True:
-    time.sleep(1)
-'''
-# What is in the place of the directory changes as fast as it can.
-ATTACK = f'''
-import ctypes, os
-os.setgid({NOBODY})
-os.setuid({NOBODY})
-exchange = ctypes.CDLL(None).renameat2
-while True:
-    exchange(-100, b'inner', -100, b'link', 2)
-'''
 NAMES = 'deleted', 'linked', 'folder', 'fifo', 'socket', 'seen'
 TRIES = 40
 
@@ -67,13 +27,13 @@ def test_files_of_root(room, criu, folder):
     for name in NAMES:
         (roots / name).write_text(f"{name} of root")
         os.chmod(roots / name, 0o600)
-    pid = room.start(output, '/usr/bin/python3', '-c', PROGRAM, cwd=str(mine))
+    pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'files-in-inner.py', cwd=str(mine))
     wait_until(lambda: output.exists() and 'ready' in output.read_text(), 20, 'the program does not get ready')
     done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log', '--link-remap')
     assert done.returncode == 0, (images / 'dump.log').read_text()
     wait_until(lambda: pid not in room.pids(), 20)
     before = look_at(roots)
-    attacker = room.start(folder / 'attack', '/usr/bin/python3', '-c', ATTACK, cwd=str(mine))
+    attacker = room.start(folder / 'attack', '/usr/bin/python3', PROGRAMS / 'swap-directories.py', cwd=str(mine))
     restored = 0
     for _ in range(TRIES):
         done = room.run(criu, 'restore', '-d', '-D', images, '-o', 'restore.log', '-v4')
@@ -95,8 +55,7 @@ def test_links_of_root(room, criu, folder):
     images.mkdir()
     (folder / 'way').mkdir()
     (folder / 'way/file').write_text('text')
-    pid = room.start(output, '/usr/bin/python3', '-c', 'import os, time; os.dup2(os.open("way/file", os.O_RDWR), 50); os.write(1, b"ready"); time.sleep(1000)',
-                     cwd=str(folder))
+    pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'open-below-link.py', cwd=str(folder))
     wait_until(lambda: output.exists() and 'ready' in output.read_text(), 20, 'the program does not get ready')
     done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log')
     assert done.returncode == 0, (images / 'dump.log').read_text()

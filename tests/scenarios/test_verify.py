@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 COMPAT = Path(__file__).resolve().parents[1] / 'compat'
 # Without these no restore could be made of the zoo.
@@ -213,8 +213,7 @@ HOLDERS = {
 
 def hold(room, folder, code, name):
     """Starts a program in the room that has something and waits."""
-    text = f'import os, socket, time\n{code}\nopen("{name}", "w").close()\ntime.sleep(1000)'
-    pid = room.start('/dev/null', '/usr/bin/python3', '-c', text, cwd=folder)
+    pid = room.start('/dev/null', '/usr/bin/python3', PROGRAMS / 'hold.py', name, code, cwd=folder)
     wait_until((folder / name).exists, 20, 'the program does not begin')
     return pid
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Changes its memory as the file "order" says ("NUMBER WORD"), and writes "NUMBER ok" to "done": for tests of
  * pre-dumps. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
