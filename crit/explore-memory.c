@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/table.h"
@@ -102,7 +103,7 @@ int explore_mappings(const struct checkpoint *checkpoint, const struct crit_task
 		print_object(checkpoint, &numbers, vma, out);
 		buffer_append(out, "\n", 1);
 	}
-	for (unsigned i = 0; i < sizeof(numbers.seen) / sizeof(numbers.seen[0]); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(numbers.seen); i++)
 		table_destroy(&numbers.seen[i]);
 	return ret;
 }

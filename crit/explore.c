@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
@@ -212,7 +213,7 @@ static int report_checkpoint(struct checkpoint *checkpoint, const char *what, st
 	if (strcmp(what, "tree") == 0)
 		return list_all(checkpoint, list_tree, out);
 	TRY(checkpoint_load_files(checkpoint));
-	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
 		if (strcmp(what, reports[i].what) == 0)
 			return list_each(checkpoint, reports[i].list, out);
 	}

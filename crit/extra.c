@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
@@ -239,7 +240,7 @@ static const struct extra extras[] = {
 
 static const struct extra *find_extra(enum image_id id)
 {
-	for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(extras); i++) {
 		if (extras[i].id == id)
 			return &extras[i];
 	}

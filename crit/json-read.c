@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/pool.h"
 
@@ -191,7 +192,7 @@ static int read_word(struct reader *reader, struct json *value)
 
 	while (reader->at + length < reader->end && !memchr(" \t\r\n,]}:", reader->at[length], 8))
 		length++;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (strlen(words[i].text) == length && memcmp(words[i].text, reader->at, length) == 0) {
 			value->type = words[i].type;
 			reader->at += length;

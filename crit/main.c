@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
@@ -214,7 +215,7 @@ static const struct command commands[] = {
 	{ "x", "x DIR ps|tree|fds|mems|rss", "report on an image directory", 2, "k", run_explore },
 };
 
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define N_COMMANDS (ARRAY_SIZE(commands))
 
 static void print_usage(FILE *to, const struct command *command)
 {

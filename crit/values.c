@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "crit/field-options.h"
 #include "crit/json.h"
@@ -124,7 +125,7 @@ static const struct {
 
 static const struct name *find_map(const char *map, const char *field)
 {
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
 		if (strcmp(maps[i].map, map) == 0 && (!maps[i].field || strcmp(maps[i].field, field) == 0))
 			return maps[i].names;
 	}

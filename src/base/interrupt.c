@@ -12,12 +12,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
 
 static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
 
-#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+#define N_SIGNALS (ARRAY_SIZE(signals))
 
 static struct {
 	pid_t owner; /* 0: nothing is noted */

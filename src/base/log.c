@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
@@ -93,7 +94,7 @@ static void catch_fatal_signals(void)
 	static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 	struct sigaction action = { .sa_handler = handle_fatal_signal, .sa_flags = (int)SA_RESETHAND }, old;
 
-	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(fatal); i++) {
 		if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 			sigaction(fatal[i], &action, NULL);
 	}

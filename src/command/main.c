@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "command/version.h"
@@ -38,7 +39,7 @@ static const struct {
 
 static int (*find_command(enum command command))(const struct options *)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (commands[i].command == command)
 			return commands[i].run;
 	return NULL;

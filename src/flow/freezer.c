@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -115,7 +116,7 @@ static int find_version(struct freezer *freezer, const char *path)
 	freezer->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (freezer->dir < 0)
 		return fail_errno("--freeze-cgroup %s", path);
-	for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
 		freezer->version = &versions[i];
 		if (faccessat(freezer->dir, versions[i].control, F_OK, 0) == 0)
 			return 0;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -161,6 +162,6 @@ void inventory_forget_older(struct store *store)
 	inventory_remove(store);
 	if (store_is_streamed(store))
 		return;
-	for (size_t i = 0; i < sizeof(made_when_needed) / sizeof(*made_when_needed); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(made_when_needed); i++)
 		remove_image(store, made_when_needed[i]);
 }

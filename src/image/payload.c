@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
@@ -94,7 +95,7 @@ static const struct {
 
 bool image_has_payload(const ProtobufCMessageDescriptor *record)
 {
-	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(payloads); i++)
 		if (payloads[i].record == record)
 			return true;
 	return false;
@@ -103,7 +104,7 @@ bool image_has_payload(const ProtobufCMessageDescriptor *record)
 int image_payload_of(struct image *image, const ProtobufCMessage *record, uint64_t *ret)
 {
 	*ret = 0;
-	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(payloads); i++) {
 		if (payloads[i].record == record->descriptor)
 			*ret = payloads[i].size(record);
 	}

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
@@ -46,7 +47,7 @@ int mountapi_set_flags(int mount, unsigned long flags)
 {
 	struct mount_attr attr = { .attr_clr = MOUNT_ATTR__ATIME };
 
-	for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
 		if (flags & attributes[i].flag)
 			attr.attr_set |= attributes[i].attribute;
 		else
@@ -181,7 +182,7 @@ int mountapi_make(int context, const char *source, const char *options, unsigned
 	while ((option = cut_option(&rest)))
 		if (option[0])
 			TRY(set_option(context, option));
-	for (size_t i = 0; i < sizeof(super_words) / sizeof(*super_words); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(super_words); i++)
 		if (super_flags & super_words[i].flag &&
 		    fsconfig(context, FSCONFIG_SET_FLAG, super_words[i].word, NULL, 0) < 0)
 			return fail_context(context, super_words[i].word);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
@@ -38,7 +39,7 @@ static int find_word(const struct keyword *words, size_t n, const char *text)
 	return -1;
 }
 
-#define FIND_WORD(words, text) find_word(words, sizeof(words) / sizeof((words)[0]), text)
+#define FIND_WORD(words, text) find_word(words, ARRAY_SIZE(words), text)
 
 OPTION_SET(switch)
 {

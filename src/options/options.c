@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -57,7 +58,7 @@ const struct option_row option_rows[] = {
 #undef GROUP
 };
 
-#define ROWS (sizeof(option_rows) / sizeof(option_rows[0]))
+#define ROWS (ARRAY_SIZE(option_rows))
 
 const size_t option_rows_count = ROWS;
 
@@ -247,7 +248,7 @@ static const struct {
 
 static enum command find_command(const char *name)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(commands[i].name, name))
 			return commands[i].command;
 	return 0;
@@ -255,7 +256,7 @@ static enum command find_command(const char *name)
 
 const char *options_command_name(enum command command)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (commands[i].command == command)
 			return commands[i].name;
 	return "?";

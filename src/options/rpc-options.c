@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -251,7 +252,7 @@ RPC_FUNCTION(manage_cgroups)
 	if (opts->has_manage_cgroups)
 		options->manage_cgroups = opts->manage_cgroups ? OPT_CGROUPS_SOFT : OPT_CGROUPS_IGNORE;
 	if (opts->has_manage_cgroups_mode) {
-		if ((unsigned)opts->manage_cgroups_mode >= sizeof(modes) / sizeof(modes[0]))
+		if ((unsigned)opts->manage_cgroups_mode >= ARRAY_SIZE(modes))
 			return refuse_field("manage_cgroups_mode", "unknown mode");
 		options->manage_cgroups = modes[opts->manage_cgroups_mode];
 	}

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
@@ -286,7 +287,7 @@ int lazy_fetch_begin(struct lazy *lazy)
 int lazy_fetch_background(struct lazy *lazy)
 {
 	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	const unsigned most = sizeof(lazy->threads) / sizeof(lazy->threads[0]);
+	const unsigned most = ARRAY_SIZE(lazy->threads);
 
 	pthread_mutex_lock(&lazy->lock);
 	lazy->background = true;

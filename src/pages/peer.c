@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
@@ -217,7 +218,7 @@ static int let_in(struct visitors *visitors, int listener)
 			       : fail_errno("cannot accept a client");
 	/* It can be read when a whole word is there, or nothing more comes. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &word, sizeof(word));
-	if (visitors->n == sizeof(visitors->fds) / sizeof(visitors->fds[0]))
+	if (visitors->n == ARRAY_SIZE(visitors->fds))
 		send_away(visitors, 0);
 	visitors->fds[visitors->n++] = fd;
 	return 0;
@@ -252,7 +253,7 @@ static int wait_for_client(struct visitors *visitors, int listener)
 	int client = -EAGAIN;
 
 	while (client == -EAGAIN) {
-		struct pollfd polls[sizeof(visitors->fds) / sizeof(visitors->fds[0]) + 2];
+		struct pollfd polls[ARRAY_SIZE(visitors->fds) + 2];
 		unsigned n = visitors->n;
 
 		for (unsigned i = 0; i < n; i++)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/pool.h"
 #include "base/vector.h"
@@ -181,7 +182,7 @@ static bool is_about_memory(const struct step *step)
 
 	if (step->kind != STEP_SYSCALL || step->from_slot & 3 || step->in_plan & 3)
 		return false;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		if (step->nr == calls[i])
 			return true;
 	return false;

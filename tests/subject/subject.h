@@ -94,6 +94,8 @@ const char *control_path(const char *name);
 			subject_unequal(__FILE__, __LINE__, #got, got_, wanted_); \
 	} while (0)
 
+#define ARRAY_SIZE(x) (sizeof(x) / sizeof((x)[0]))
+
 /* Ends the subject: this kernel or machine lacks something. Only before the checkpoint. */
 #define skip(...) subject_skip(__VA_ARGS__)
 

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <cmocka.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
@@ -86,10 +87,10 @@ static void test_round(void **state)
 		int level;
 	} formats[] = { { CODEC_NONE, 0 }, { CODEC_ZSTD, 1 }, { CODEC_ZSTD, 9 }, { CODEC_LZ4, 1 }, { CODEC_LZ4, 9 } };
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		AUTO_FREE unsigned char *data = make_data(sizes[i]);
 
-		for (size_t k = 0; k < sizeof(formats) / sizeof(formats[0]); k++) {
+		for (size_t k = 0; k < ARRAY_SIZE(formats); k++) {
 			AUTO_CLOSE int fd = write_file(data, sizes[i], formats[k].codec, formats[k].level);
 			AUTO(block_reader_close) struct block_reader *reader = NULL;
 

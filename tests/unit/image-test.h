@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -48,7 +49,7 @@ static inline unsigned for_each_fixture(void (*visit)(const char *name, const ch
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < sizeof(compat_folders) / sizeof(compat_folders[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(compat_folders); i++) {
 		char folder[512];
 		struct dirent *entry;
 		AUTO_CLOSEDIR DIR *dir = NULL;

@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/proc.h"
@@ -146,7 +147,7 @@ static void test_broken_texts(void **state)
 		"11111111111111111-2000 rw-p 00000000 00:00 0\n",
 	};
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		struct mappings m = { 0 };
 
 		assert_int_equal(mappings_parse(&m, texts[i], strlen(texts[i])), -EINVAL);

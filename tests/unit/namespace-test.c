@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "kern/namespaces.h"
 #include "object/namespace/namespace.h"
@@ -18,7 +19,7 @@ static void test_kinds(void **state)
 {
 	static const char *const names[] = { "pid", "mnt", "net", "ipc", "uts", "time", "cgroup", "user" };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct namespace_kind *kind = namespace_kind_find(namespace_flag(names[i]));
 
 		assert_non_null(kind);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/table.h"
 #include "flow/restore-load.h"
@@ -107,7 +108,7 @@ static void load_without(struct restore *r, const char *missing)
 	char path[512];
 	struct store *part = store_create_memory();
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char *data = xmalloc(65536);
 		int fd, size;
 

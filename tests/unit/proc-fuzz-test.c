@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "kern/proc/cgroup.h"
 #include "kern/proc/children.h"
@@ -208,9 +209,9 @@ static void test_mutations(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[sizeof(subjects) / sizeof(*subjects)] = { 0 };
+	struct CMUnitTest tests[ARRAY_SIZE(subjects)] = { 0 };
 
-	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
 		tests[i] = (struct CMUnitTest)cmocka_unit_test_prestate(test_mutations, (void *)&subjects[i]);
 		tests[i].name = subjects[i].golden;
 	}

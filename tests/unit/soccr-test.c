@@ -19,6 +19,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/array.h"
+
 #define IN_FLIGHT "written while nothing comes through"
 #define UNREAD	  "received and not read"
 
@@ -313,8 +315,8 @@ static void play(const struct scene *scene, const char *host, bool in_flight)
 
 static void test_states(void **unused)
 {
-	for (size_t h = 0; h < sizeof(hosts) / sizeof(hosts[0]); h++)
-		for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++)
+		for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
 			play(&scenes[i], hosts[h], false);
 			/* There is no way into these with data of ours under way. */
 			if (scenes[i].state == TCP_ESTABLISHED || scenes[i].state == TCP_FIN_WAIT1)
@@ -329,7 +331,7 @@ static void test_syn_sent(void **unused)
 	struct pollfd connected = { .events = POLLOUT };
 	struct ends ends;
 
-	for (size_t h = 0; h < sizeof(hosts) / sizeof(hosts[0]); h++) {
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
 		filter(NULL);
 		listen_on(&ends, hosts[h], &addr);
 		block();

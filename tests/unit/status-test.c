@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
 #include "kern/proc/status.h"
@@ -85,7 +86,7 @@ static void test_broken_status(void **state)
 		"State:\tR\nTgid:\t1\nPid:\t1\nSigPnd:\t10000000000000000\n",
 	};
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		char *text = strdup(texts[i]);
 		struct proc_status s;
 

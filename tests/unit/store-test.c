@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "image/inventory.h"
 #include "image/pagemap-image.h"
 
@@ -242,7 +243,7 @@ static void test_inventory(void **state)
 /* What CRIU wrote is what we write. */
 static void test_inventory_of_criu(void **state)
 {
-	for (size_t i = 0; i < sizeof(compat_folders) / sizeof(compat_folders[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(compat_folders); i++) {
 		AUTO(store_close) struct store *store = NULL;
 		AUTO(store_close) struct store *memory = store_create_memory();
 		char path[512];

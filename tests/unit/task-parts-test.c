@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/pool.h"
 #include "base/table.h"
@@ -271,7 +272,7 @@ static void zombies(void **state)
 	struct scene *s = *state;
 
 	s->task->state = TASK_DEAD;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		s->tc->exit_code = cases[i].status;
 		assert_int_equal(check(s, "zombie"), cases[i].result);
 	}

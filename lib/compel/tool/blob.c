@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "lib/compel/tool/tool.h"
 
@@ -16,7 +17,7 @@ static bool is_useless(const char *name)
 {
 	static const char *const useless[] = { ".eh_frame", ".note", ".comment", ".ARM.exidx" };
 
-	for (size_t i = 0; i < sizeof(useless) / sizeof(*useless); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(useless); i++)
 		if (strncmp(name, useless[i], strlen(useless[i])) == 0)
 			return true;
 	return false;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "lib/compel/tool/tool.h"
 
@@ -91,7 +92,7 @@ int header_write(const struct object *object, const struct blob *blob, const cha
 	static const char *const needed[] = { "parasite_head_start", "parasite_service_cmd",
 					      "parasite_service_args_ptr" };
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
 		char name[64] = EXPORT;
 
 		strcat(name, needed[i]);

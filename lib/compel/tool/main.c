@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -267,7 +268,7 @@ int main(int argc, char *argv[])
 	}
 	request.names = argv + optind + 1;
 	request.n_names = argc - optind - 1;
-	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		if (strcmp(argv[optind], actions[i].name) != 0)
 			continue;
 		code = actions[i].run(&request);

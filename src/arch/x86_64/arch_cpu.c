@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "arch_cpuid.h"
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/pool.h"
 
@@ -206,7 +207,7 @@ static int compare_fpu(const CpuinfoX86Entry *image, const CpuinfoX86Entry *host
 {
 	uint64_t missing = image->xfeatures_mask & ~host->xfeatures_mask;
 
-	TRY(compare_sets(image, host, fpu_sets, sizeof(fpu_sets) / sizeof(fpu_sets[0])));
+	TRY(compare_sets(image, host, fpu_sets, ARRAY_SIZE(fpu_sets)));
 	if (!image->has_xfeatures_mask) /* an older image */
 		return 0;
 	if (missing)
@@ -250,8 +251,7 @@ int arch_cpu_compare(const CpuinfoEntry *image_entry, const CpuinfoEntry *host_e
 	if (mode & ARCH_CPU_FPU)
 		TRY(compare_fpu(image, host));
 	if (mode & ARCH_CPU_INS)
-		TRY(compare_sets(image, host, instruction_sets,
-				 sizeof(instruction_sets) / sizeof(instruction_sets[0])));
+		TRY(compare_sets(image, host, instruction_sets, ARRAY_SIZE(instruction_sets)));
 	if (mode & ARCH_CPU_ALL)
 		TRY(compare_all(image, host));
 	return 0;
@@ -277,7 +277,7 @@ void arch_cpu_print_state(uint64_t components, char *to, size_t capacity)
 	size_t n = 0;
 
 	to[0] = '\0';
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && n < capacity; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && n < capacity; i++)
 		if (components & rows[i].bits)
 			n += (size_t)snprintf(to + n, capacity - n, "%s%s", n ? " " : "", rows[i].name);
 }

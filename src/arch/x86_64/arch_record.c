@@ -8,6 +8,7 @@
 
 #include "arch_regs.h"
 #include "arch_state.h"
+#include "base/array.h"
 #include "base/fail.h"
 #include "core-x86.pb-c.h"
 
@@ -88,7 +89,7 @@ static int refuse_unknown(const struct arch_thread_state *state, uint64_t live)
 {
 	uint64_t known = 0x3;
 
-	for (size_t i = 0; i < sizeof(components) / sizeof(*components); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(components); i++)
 		known |= 1ull << components[i].feature;
 	live &= ~known & ~(1ull << XCOMPONENT_TILECFG);
 	if (live)
@@ -104,7 +105,7 @@ static void xsave_to_record(const struct arch_thread_state *state, UserX86XsaveE
 {
 	uint64_t features = features_of(state);
 
-	for (size_t i = 0; i < sizeof(components) / sizeof(*components); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(components); i++) {
 		const struct component *c = &components[i];
 		size_t offset, size, want = c->item * c->items;
 		void *copy;
@@ -211,7 +212,7 @@ static int xsave_from_record(const UserX86XsaveEntry *record, struct arch_thread
 			      ") that this CPU lacks (it has 0x%" PRIx64
 			      "): restore on a machine with the same CPU features",
 			      live & ~host, host);
-	for (size_t i = 0; i < sizeof(components) / sizeof(*components); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(components); i++) {
 		const struct component *c = &components[i];
 		size_t offset, size, have = *(const size_t *)((const char *)record + c->count);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /* The functions of libnftables, which is loaded when rules are read or set. */
+#include "base/array.h"
 #include "kern/net/libnftables.h"
 
 #define LIBRARY_TABLE libnftables
@@ -10,5 +11,5 @@ int libnftables_load(void)
 {
 	static const struct loaded_symbol symbols[] = { LIBNFTABLES(LIBRARY_SYMBOL) };
 
-	return symbols_load("libnftables.so.1", symbols, sizeof(symbols) / sizeof(*symbols));
+	return symbols_load("libnftables.so.1", symbols, ARRAY_SIZE(symbols));
 }

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/text.h"
@@ -114,7 +115,7 @@ static const struct {
 
 static void set_size(struct mapping *mapping, const char *key, size_t size, uint64_t number)
 {
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		if (strlen(sizes[i].key) == size && memcmp(key, sizes[i].key, size) == 0)
 			*(uint64_t *)((char *)mapping + sizes[i].offset) = number;
 	}

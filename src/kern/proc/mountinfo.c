@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/text.h"
@@ -32,7 +33,7 @@ static unsigned long parse_flags(const char *options)
 	for (const char *p = options; *p; p += strspn(p, ",")) {
 		size_t size = strcspn(p, ",");
 
-		for (size_t i = 0; i < sizeof(flag_words) / sizeof(*flag_words); i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(flag_words); i++) {
 			if (strlen(flag_words[i].word) == size && memcmp(flag_words[i].word, p, size) == 0)
 				flags |= flag_words[i].flag;
 		}

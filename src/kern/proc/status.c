@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/text.h"
@@ -168,7 +169,7 @@ static int parse_value(struct proc_status *status, const struct status_row *row,
 
 static const struct status_row *find_row(const char *key)
 {
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (strcmp(rows[i].key, key) == 0)
 			return &rows[i];
 	}

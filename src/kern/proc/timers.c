@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/text.h"
@@ -42,7 +43,7 @@ static bool parse_notify(struct proc_timer *timer, const char *p)
 		{ "thread/pid.", SIGEV_THREAD }, { "thread/tid.", SIGEV_THREAD | SIGEV_THREAD_ID },
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const char *target = text_after(p, rows[i].text);
 
 		if (target) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/buffer.h"
 #include "base/fail.h"
@@ -36,7 +37,7 @@ static const struct property properties[] = {
 #undef PROPERTY
 };
 
-#define N_PROPERTIES (sizeof(properties) / sizeof(properties[0]))
+#define N_PROPERTIES (ARRAY_SIZE(properties))
 
 static const struct property *find_property(const char *name)
 {

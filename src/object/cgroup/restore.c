@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/grace.h"
@@ -75,7 +76,7 @@ static int take_cpuset(int parent, int dir)
 {
 	static const char *const names[] = { "cpuset.cpus", "cpuset.mems" };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		AUTO(pool_destroy) struct pool *pool = pool_create();
 		char *value;
 		int error;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -21,7 +22,7 @@ static bool has_no_state(const struct stat *st)
 
 	if (!S_ISCHR(st->st_mode) || major(st->st_rdev) != MEM_MAJOR)
 		return false;
-	for (size_t i = 0; i < sizeof(minors) / sizeof(*minors); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(minors); i++)
 		if (minor(st->st_rdev) == minors[i])
 			return true;
 	return false;

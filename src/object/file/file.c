@@ -9,6 +9,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -316,7 +317,7 @@ static uint64_t get_hint(const struct fdinfo *info)
 	const char *value = NULL;
 	uint64_t hash = 0;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && !value; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && !value; i++)
 		value = fdinfo_get(info, keys[i]);
 	for (; value && *value; value++)
 		hash = hash * 31 + (unsigned char)*value;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/text.h"
 #include "object/file/core.h"
@@ -34,7 +35,7 @@ static int refuse_file(const struct open_file *of)
 	};
 	const mode_t mode = of->stat.st_mode;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (text_starts(of->link, known[i].link))
 			return refuse(ENOTSUP, "%s can't be saved: %s", text_after(of->link, "anon_inode:"),
 				      known[i].advice);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <dirent.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -56,7 +57,7 @@ static const struct variable variables[] = {
 	{ "kernel/shm_rmid_forced", MEMBER(shm_rmid_forced), 0, AT_THE_END },
 };
 
-#define N_VARIABLES (sizeof(variables) / sizeof(variables[0]))
+#define N_VARIABLES (ARRAY_SIZE(variables))
 #define N_SEM	    4
 
 static uint64_t get_variable(const IpcVarEntry *entry, const struct variable *v)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -76,7 +77,7 @@ static int check_supported(struct dump *d, const struct mapping *m)
 		return refuse_mapping(m, "there because a uprobe is set in the program: remove the probe, or dump with "
 					 "--allow-uprobes if it "
 					 "will be set at the restore too");
-	for (size_t i = 0; m->name && i < sizeof(refused) / sizeof(*refused); i++)
+	for (size_t i = 0; m->name && i < ARRAY_SIZE(refused); i++)
 		if (text_starts(m->name, refused[i].prefix))
 			return refuse_mapping(m, refused[i].what);
 	if (m->vm_flags & VMF(SS))
@@ -105,7 +106,7 @@ static void set_flags(const struct mapping *m, VmaEntry *vma)
 		vma->flags |= MAP_LOCKED;
 	if (m->vm_flags & VMF(NR))
 		vma->flags |= MAP_NORESERVE;
-	for (size_t i = 0; i < sizeof(advices) / sizeof(*advices); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(advices); i++)
 		if (m->vm_flags & advices[i].flag)
 			vma->madv |= 1ull << advices[i].advice;
 	vma->has_madv = vma->madv != 0;
@@ -226,7 +227,7 @@ static int classify_mapping(struct dump *d, struct task *task, const struct mapp
 		return 0;
 	}
 	TRY(dump_watched(d, task, m, vma));
-	for (size_t i = 0; m->name && i < sizeof(special) / sizeof(*special); i++) {
+	for (size_t i = 0; m->name && i < ARRAY_SIZE(special); i++) {
 		if (strcmp(m->name, special[i].name) == 0) {
 			vma->status = special[i].status;
 			vma->flags |= MAP_ANONYMOUS;
@@ -280,7 +281,7 @@ static int dump_guards(struct dump *d, struct task *task, const struct page_tabl
 	uint64_t at = m->start;
 
 	while (at < m->end) {
-		ssize_t found = pagemap_scan(map, &at, m->end, &filter, regions, sizeof(regions) / sizeof(*regions));
+		ssize_t found = pagemap_scan(map, &at, m->end, &filter, regions, ARRAY_SIZE(regions));
 
 		TRY(found);
 		for (ssize_t i = 0; i < found; i++) {

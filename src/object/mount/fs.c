@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/auto.h"
 #include "base/text.h"
@@ -42,7 +43,7 @@ static const struct fs_kind kinds[] = {
 	{ "selinuxfs", FSTYPE__AUTO, .anew = true, .one = true },
 };
 
-#define N_KINDS (sizeof(kinds) / sizeof(*kinds))
+#define N_KINDS (ARRAY_SIZE(kinds))
 
 const struct fs_kind *fs_find(const char *name)
 {
@@ -67,7 +68,7 @@ static bool is_no_option(const char *word, size_t size)
 {
 	static const char *const words[] = { "rw", "ro", "sync", "dirsync", "mand", "lazytime", "seclabel" };
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strlen(words[i]) == size && memcmp(words[i], word, size) == 0)
 			return true;
 	return size == 0;

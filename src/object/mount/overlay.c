@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/buffer.h"
 #include "base/fail.h"
@@ -27,7 +28,7 @@ static const char *const path_options[] = { "lowerdir=", "lowerdir+=", "datadir+
 
 static const char *skip_name(const char *option)
 {
-	for (size_t i = 0; i < sizeof(path_options) / sizeof(*path_options); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(path_options); i++) {
 		const char *rest = text_after(option, path_options[i]);
 
 		if (rest)

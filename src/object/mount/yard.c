@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -29,7 +30,7 @@ static int open_yard(char path[32])
 	};
 	int fd = -1;
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && fd < 0; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(places) && fd < 0; i++) {
 		if (mount("criu", places[i], "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") < 0)
 			continue;
 		snprintf(path, 32, "%s", places[i]);

@@ -7,6 +7,7 @@
 #include <linux/if_vlan.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/pool.h"
 #include "object/net/link.h"
@@ -123,7 +124,7 @@ static const struct plain {
 
 static const struct plain *find_plain(const char *kind)
 {
-	for (size_t i = 0; kind && i < sizeof(plains) / sizeof(plains[0]); i++)
+	for (size_t i = 0; kind && i < ARRAY_SIZE(plains); i++)
 		if (!strcmp(plains[i].kind, kind))
 			return &plains[i];
 	return NULL;

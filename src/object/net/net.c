@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -267,7 +268,7 @@ static bool is_empty(struct restore *r, const struct namespace *ns)
 	static const enum image_id types[] = { IMAGE_NETDEV, IMAGE_IFADDR, IMAGE_ROUTE };
 	bool any = false;
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		AUTO(image_close) struct image *image = NULL;
 
 		any |= image_open(r->store, &image, types[i], ns->id) >= 0;

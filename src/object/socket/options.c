@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -83,7 +84,7 @@ static const struct sockopt_row rows[] = {
 #undef MORE
 };
 
-#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+#define N_ROWS (ARRAY_SIZE(rows))
 
 static unsigned family_bit(int family)
 {

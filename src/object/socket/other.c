@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "object/file/file.h"
 #include "object/socket/socket.h"
@@ -34,7 +35,7 @@ static int refuse_other(const struct open_file *of)
 	struct socket_identity identity;
 
 	TRY(socket_identify(of->fd, &identity));
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		if (families[i].family == identity.family)
 			return refuse(ENOTSUP, "a socket %s can't be saved", families[i].name);
 	return refuse(ENOTSUP, "a socket of family %d, type %d can't be saved", identity.family, identity.type);

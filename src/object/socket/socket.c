@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -196,7 +197,7 @@ int socket_find_inet(struct dump *d, const struct socket_identity *identity, uin
 	TRY(get_tables(d, &sockets));
 	if (!sockets->inet_by_ino)
 		sockets->inet_by_ino = table_create();
-	for (unsigned i = 0; i < sizeof(inet_tables) / sizeof(inet_tables[0]); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(inet_tables); i++) {
 		const struct inet_table *table = &inet_tables[i];
 
 		if (table->family != identity->family || table->protocol != protocol || sockets->inet_read & (1u << i))

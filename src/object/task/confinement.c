@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -48,7 +49,7 @@ static int tell_prepared(struct dump *d, int proc)
 	static const char *const names[] = { "attr/exec", "attr/fscreate", "attr/keycreate", "attr/sockcreate" };
 	char label[LABEL_SIZE];
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		TRY(host_read_label(proc, names[i], label));
 		if (*label)
 			dump_report_loss(d, "the label \"%s\" that it has prepared (/proc/PID/%s)", label, names[i]);

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "object/task/part.h"
 #include "session/loss.h"
@@ -25,7 +26,7 @@ static const struct {
 	{ KEY_SPEC_USER_SESSION_KEYRING, NULL, false }, /* the session keyring of who has no other */
 };
 
-#define KEYRINGS (sizeof(keyrings) / sizeof(*keyrings))
+#define KEYRINGS (ARRAY_SIZE(keyrings))
 
 enum offset { ID, SIZE, OFFSETS };
 

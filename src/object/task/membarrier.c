@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "object/task/host.h"
 #include "object/task/part.h"
@@ -30,7 +31,7 @@ static const struct attempt {
 	  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ },
 };
 
-#define N_ATTEMPTS (sizeof(attempts) / sizeof(*attempts))
+#define N_ATTEMPTS (ARRAY_SIZE(attempts))
 
 static int ask_by_trying(struct dump *d, struct thread *thread, struct plan *plan)
 {

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/task/part.h"
@@ -43,7 +44,7 @@ static const struct prctl_row rows[] = {
 };
 #undef PRCTL
 
-#define N_ROWS (sizeof(rows) / sizeof(*rows))
+#define N_ROWS (ARRAY_SIZE(rows))
 
 extern const struct task_part prctl_part;
 

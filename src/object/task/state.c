@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -38,7 +39,7 @@ static int check_shared(const struct thread *thread)
 		{ KCMP_FS, "current directory or umask", "CLONE_FS" },
 	};
 
-	for (size_t i = 0; i < sizeof(objects) / sizeof(*objects); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
 		long order = syscall(__NR_kcmp, thread->tid, thread->task->pid, objects[i].type, 0, 0);
 
 		if (order < 0)

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -55,7 +56,7 @@ static bool dumps_core(int sig)
 	static const int signals[] = { SIGQUIT, SIGILL,	 SIGTRAP, SIGABRT, SIGBUS,
 				       SIGFPE,	SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS };
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (signals[i] == sig)
 			return true;
 	return false;

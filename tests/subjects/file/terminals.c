@@ -9,7 +9,7 @@ SUBJECT()
 
 static const char *const names[] = { "/dev/console", "/dev/tty11", "/dev/tty12", "/dev/ttyS1" };
 
-#define N_NAMES (sizeof(names) / sizeof(*names))
+#define N_NAMES (ARRAY_SIZE(names))
 
 /* Not there on this machine: -1. */
 static int open_terminal(const char *name)

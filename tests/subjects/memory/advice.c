@@ -15,7 +15,7 @@ static const struct {
 	{ MADV_NOHUGEPAGE, "nh" }, { MADV_MERGEABLE, "mg" }, { -1, "lo" },
 };
 
-#define N (sizeof(advices) / sizeof(advices[0]))
+#define N (ARRAY_SIZE(advices))
 
 /* Is the flag in the VmFlags of the area at this address? */
 static bool has_flag(const void *area, const char *flag)

@@ -173,7 +173,7 @@ static void work(struct world *w)
 	for (unsigned n = 1; !is_restored(); n++) {
 		struct slot *slot = &w->slots[draw(w, SLOTS)];
 
-		ways[draw(w, sizeof(ways) / sizeof(*ways))](w, slot);
+		ways[draw(w, ARRAY_SIZE(ways))](w, slot);
 		if (n % 256 == 0)
 			check_world(w);
 		if (n % 8 == 0)

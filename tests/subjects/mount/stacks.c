@@ -8,7 +8,7 @@
 SUBJECT()
 
 static const char *const places[] = { "top/in", "top/in", "top/in/deep", "top", "top", "top/in", "top/in/deep/er" };
-#define N_PLACES (sizeof(places) / sizeof(*places))
+#define N_PLACES (ARRAY_SIZE(places))
 
 static void make_below(size_t i)
 {

@@ -23,7 +23,7 @@ static const char *const variables[][2] = {
 	{ "kernel/shm_next_id", "17" },
 };
 
-#define N (sizeof(variables) / sizeof(variables[0]))
+#define N (ARRAY_SIZE(variables))
 
 static int open_variable(size_t i, int flags)
 {

@@ -29,7 +29,7 @@ static void check_owners(void)
 {
 	ino_t user = inode_of(must(open("/proc/thread-self/ns/user", O_RDONLY)));
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char path[64];
 		int fd;
 

@@ -71,7 +71,7 @@ int main(void)
 	if (!runs("ip link add v0 type veth peer name v1"))
 		skip("this kernel has no veth");
 	run("ip addr add 10.9.0.1/24 dev v0 && ip link set v0 up && ip link set v1 up");
-	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		snprintf(command, sizeof(command), "ip link add %s", devices[i]);
 		if (!runs(command))
 			fprintf(stderr, "not here: %s\n", command);

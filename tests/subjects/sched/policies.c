@@ -20,7 +20,7 @@ static const struct {
 	{ SCHED_OTHER | SCHED_RESET_ON_FORK, 0, 1 },
 };
 
-#define N (sizeof(kinds) / sizeof(*kinds))
+#define N (ARRAY_SIZE(kinds))
 
 static int child(void *arg)
 {

@@ -14,7 +14,7 @@ int main(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+	struct sock_fprog program = { ARRAY_SIZE(code), code };
 	int listener;
 
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));

@@ -31,7 +31,7 @@ static const struct sort {
 static const int levels[] = { SOL_SOCKET,      IPPROTO_IP,  IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP,
 			      IPPROTO_UDPLITE, SOL_NETLINK, SOL_PACKET,	  IPPROTO_RAW };
 
-#define N(array) (sizeof(array) / sizeof((array)[0]))
+#define N(array) (ARRAY_SIZE(array))
 
 /* Sockets that have one option that a new one has not. */
 static struct changed {

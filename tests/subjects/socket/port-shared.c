@@ -87,12 +87,12 @@ static void check(const struct pair *p)
 
 int main(void)
 {
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
 		build(&pairs[i]);
 
 	checkpoint();
 
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
 		check(&pairs[i]);
 	return 0;
 }

@@ -116,7 +116,7 @@ int main(void)
 
 	checkpoint();
 
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
 		check_end(&ends[i]);
 	/* The listeners go on. */
 	fd = must(socket(AF_INET, SOCK_STREAM, 0));

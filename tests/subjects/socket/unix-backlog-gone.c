@@ -12,7 +12,7 @@ SUBJECT(.not_ways = "unharmed left")
 
 static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET };
 static const char *const texts[] = { "first", NULL, "third" };
-#define N_TEXTS (sizeof(texts) / sizeof(texts[0]))
+#define N_TEXTS (ARRAY_SIZE(texts))
 
 static int make_listener(int type)
 {

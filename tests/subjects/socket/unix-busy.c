@@ -21,7 +21,7 @@ static struct line lines[] = {
 	{ .type = SOCK_SEQPACKET, .rights = true },
 };
 
-#define N_LINES (sizeof(lines) / sizeof(*lines))
+#define N_LINES (ARRAY_SIZE(lines))
 #define AFTER	500
 #define LAST	UINT32_MAX
 

@@ -18,7 +18,7 @@ static const struct {
 	{ SO_BROADCAST, 1, 1 },	     { SO_MARK, 77, 77 },
 };
 
-#define N_OPTIONS (sizeof(options) / sizeof(*options))
+#define N_OPTIONS (ARRAY_SIZE(options))
 
 static void set_all(int fd)
 {

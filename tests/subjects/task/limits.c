@@ -16,7 +16,7 @@ static const struct {
 	{ RLIMIT_SIGPENDING, 3, 4 },	     { RLIMIT_MSGQUEUE, 1000, 2000 }, { RLIMIT_RTTIME, 123456, 234567 },
 };
 
-#define N (sizeof(lowered) / sizeof(*lowered))
+#define N (ARRAY_SIZE(lowered))
 
 static void check(void)
 {

@@ -9,7 +9,7 @@ SUBJECT()
 
 static const char *const names[] = { "a) R 1 2 (b", "tab\tnew\nline", "\\back\\slash", "\xc3\xbc\xff", "" };
 
-#define N (sizeof(names) / sizeof(*names))
+#define N (ARRAY_SIZE(names))
 
 static void check(const char *wanted)
 {

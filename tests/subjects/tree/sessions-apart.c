@@ -124,7 +124,7 @@ int main(void)
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	all = mmap(NULL, sizeof(*all), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(all != MAP_FAILED);
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		total += kinds[i].members;
 		if (must(fork()) == 0)
 			manage(kinds[i].kind);

@@ -8,7 +8,7 @@ SUBJECT()
 
 static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP };
 
-#define N (sizeof(stops) / sizeof(*stops))
+#define N (ARRAY_SIZE(stops))
 
 static void *idle(void *arg)
 {

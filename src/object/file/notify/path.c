@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/fd.h"
@@ -61,7 +62,7 @@ static const char *scan_for_inode(struct dump *d, uint64_t ino, uint32_t dev)
 	for (size_t i = 0; i < paths->n; i++)
 		if (nftw(paths->items[i], look_at_path, SCAN_FDS, FTW_PHYS) == 1)
 			return pool_string(d->pool, wanted.path);
-	for (size_t i = 0; d->options->force_irmap && i < sizeof(usual) / sizeof(*usual); i++)
+	for (size_t i = 0; d->options->force_irmap && i < ARRAY_SIZE(usual); i++)
 		if (nftw(usual[i], look_at_path, SCAN_FDS, FTW_PHYS) == 1)
 			return pool_string(d->pool, wanted.path);
 	return NULL;
@@ -138,7 +139,7 @@ static const char *find_near(struct dump *d, const struct task *task, uint64_t i
 	int n = fd_list(proc, "fd", &numbers);
 	char name[32], path[PATH_MAX];
 
-	for (int i = -(int)(sizeof(names) / sizeof(*names)); i < n; i++) {
+	for (int i = -(int)(ARRAY_SIZE(names)); i < n; i++) {
 		if (i < 0)
 			snprintf(name, sizeof(name), "%s", names[-i - 1]);
 		else

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/buffer.h"
 #include "base/fail.h"
@@ -65,7 +66,7 @@ static const size_t pieces[] = { 1024, 16 };
 /* One write(2) as large as possible; 0: nothing fits. */
 static ssize_t write_piece(int fd, const char *bytes, size_t size)
 {
-	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
 		ssize_t put = write(fd, bytes, size < pieces[i] ? size : pieces[i]);
 
 		if (put > 0)

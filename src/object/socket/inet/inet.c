@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -60,7 +61,7 @@ static bool is_known(int type, int protocol)
 {
 	if (type == SOCK_RAW)
 		return true;
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
 		if (protocols[i].type == type && protocols[i].protocol == protocol)
 			return true;
 	return false;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -31,7 +32,7 @@ static const struct field {
 #undef FIELD
 };
 
-#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define N_FIELDS (ARRAY_SIZE(fields))
 
 bool tcp_is_connection(uint32_t state)
 {

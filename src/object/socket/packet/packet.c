@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -43,7 +44,7 @@ static const struct packet_option {
 #undef BOOL
 };
 
-#define N_OPTIONS (sizeof(packet_options) / sizeof(packet_options[0]))
+#define N_OPTIONS (ARRAY_SIZE(packet_options))
 
 static bool is_packet(const struct open_file *of)
 {
