@@ -5,12 +5,16 @@
 #include <errno.h>
 #include <unistd.h>
 
-ssize_t io_read(int fd, void *to, size_t size)
+/* A position of the file as pread(2) has it, or the file's own. */
+#define AT_ITS_OWN ((off_t)-1)
+
+static ssize_t read_all(int fd, char *to, size_t size, off_t at)
 {
 	size_t done = 0;
 
 	while (done < size) {
-		ssize_t n = read(fd, (char *)to + done, size - done);
+		ssize_t n = at == AT_ITS_OWN ? read(fd, to + done, size - done)
+					     : pread(fd, to + done, size - done, at + (off_t)done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -21,6 +25,30 @@ ssize_t io_read(int fd, void *to, size_t size)
 		done += (size_t)n;
 	}
 	return (ssize_t)done;
+}
+
+static int write_all(int fd, const char *from, size_t size, off_t at)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = at == AT_ITS_OWN ? write(fd, from + done, size - done)
+					     : pwrite(fd, from + done, size - done, at + (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t io_read(int fd, void *to, size_t size)
+{
+	return read_all(fd, to, size, AT_ITS_OWN);
 }
 
 int io_read_exact(int fd, void *to, size_t size)
@@ -34,54 +62,15 @@ int io_read_exact(int fd, void *to, size_t size)
 
 int io_write(int fd, const void *from, size_t size)
 {
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = write(fd, (const char *)from + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;
-		done += (size_t)n;
-	}
-	return 0;
+	return write_all(fd, from, size, AT_ITS_OWN);
 }
 
 ssize_t io_pread(int fd, void *to, size_t size, off_t at)
 {
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = pread(fd, (char *)to + done, size - done, at + (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
+	return at < 0 ? -EINVAL : read_all(fd, to, size, at);
 }
 
 int io_pwrite(int fd, const void *from, size_t size, off_t at)
 {
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = pwrite(fd, (const char *)from + done, size - done, at + (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;
-		done += (size_t)n;
-	}
-	return 0;
+	return at < 0 ? -EINVAL : write_all(fd, from, size, at);
 }

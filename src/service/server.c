@@ -14,10 +14,9 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "flow/actions.h"
+#include "flow/background.h"
 #include "kern/pidfd.h"
 #include "service/internal.h"
 #include "service/service.h"
@@ -111,17 +110,6 @@ static int become_daemon(void)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fd != log_fd() || fd == STDIN_FILENO)
 			dup2(null, fd);
-	return 0;
-}
-
-static int tell_ready(const struct options *options)
-{
-	TRY(actions_run(options, NULL, ACTION_STATUS_READY, 0));
-	if (options->status_fd < 0)
-		return 0;
-	if (io_write(options->status_fd, "", 1) < 0)
-		log_warn("--status-fd %d can't be written", options->status_fd);
-	close(options->status_fd);
 	return 0;
 }
 
@@ -276,7 +264,7 @@ static int serve_clients(const struct service_program *program, const struct opt
 		if (result < 0)
 			return fail(-result, "--pidfile %s (it must not exist before)", options->pidfile);
 	}
-	TRY(tell_ready(options));
+	TRY(background_tell_ready(options, NULL));
 	log_flush();
 	return accept_clients(program, listener);
 }

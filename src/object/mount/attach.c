@@ -184,37 +184,32 @@ int spaces_make(void *arg)
 	return 0;
 }
 
-int spaces_finish(void *arg)
+/* What had to wait, in all namespaces. */
+static int attach_stage(struct restore *r, enum stage stage)
 {
-	struct restore *r = arg;
+	struct mount_set *set = restore_mounts(r);
 
-	restore_mounts(r)->inside = NULL;
-	for (size_t i = 0; i < restore_mounts(r)->spaces.n; i++) {
-		struct mount_space *space = restore_mounts(r)->spaces.items[i];
+	set->inside = NULL;
+	for (size_t i = 0; i < set->spaces.n; i++) {
+		struct mount_space *space = set->spaces.items[i];
 
 		LOG_SCOPE("mnt namespace %u", space->id);
-		TRY(space_enter(restore_mounts(r), space));
-		TRY(attach_all(r, space, STAGE_PTY));
-		TRY(set_flags(space, STAGE_PTY, STAGE_PTY));
-		log_info("%zu mounts are in place", space->mounts.n);
+		TRY(space_enter(set, space));
+		TRY(attach_all(r, space, stage));
+		TRY(set_flags(space, stage, stage));
+		log_debug("%zu mounts are in place", space->mounts.n);
 	}
 	return 0;
 }
 
+int spaces_finish(void *arg)
+{
+	return attach_stage(arg, STAGE_PTY);
+}
+
 int spaces_follow(void *arg)
 {
-	struct restore *r = arg;
-
-	restore_mounts(r)->inside = NULL;
-	for (size_t i = 0; i < restore_mounts(r)->spaces.n; i++) {
-		struct mount_space *space = restore_mounts(r)->spaces.items[i];
-
-		LOG_SCOPE("mnt namespace %u", space->id);
-		TRY(space_enter(restore_mounts(r), space));
-		TRY(attach_all(r, space, STAGE_PID_SPACE));
-		TRY(set_flags(space, STAGE_PID_SPACE, STAGE_PID_SPACE));
-	}
-	return 0;
+	return attach_stage(arg, STAGE_PID_SPACE);
 }
 
 int spaces_share(void *arg)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Functions of ours inside namespaces of others. setns(2) into a mount namespace wants directories of its own, into a
- * user namespace a process of one thread: so it is a process made by clone(2) with CLONE_VM, but without CLONE_THREAD
- * and CLONE_FS. With CLONE_VFORK we sleep until it has ended; it uses our thread-local memory meanwhile, as the child
- * of posix_spawn(3) does.
+ * user namespace a process of one thread: so it is one made by apart_spawn().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,17 +10,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/apart.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "object/namespace/namespace.h"
-
-#define STACK_SIZE (512 * 1024)
 
 struct namespace_job {
 	int proc;
@@ -86,27 +81,8 @@ static int enter_all(const struct namespace_job *job)
 
 static int spawn_process(int (*function)(void *arg), struct namespace_job *job)
 {
-	sigset_t all, old;
-	char *stack;
-	int status = 0;
-	pid_t pid;
-
-	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	if (stack == MAP_FAILED)
-		return fail_errno("a stack of %d bytes", STACK_SIZE);
 	job->result = -EIO;
-	/* No handler of ours may run over there. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	pid = clone(function, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, job);
-	if (pid < 0)
-		job->result = fail_errno("making a process to enter namespaces");
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	munmap(stack, STACK_SIZE);
-	if (pid > 0 && WIFSIGNALED(status))
-		return fail(EIO, "the process that entered namespaces was killed by signal %d", WTERMSIG(status));
+	TRY(apart_spawn(function, job));
 	return job->result;
 }
 

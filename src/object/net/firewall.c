@@ -5,23 +5,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
-#include "base/io.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "image/image.h"
 #include "session/survey.h"
-
-extern char **environ;
 
 static const struct legacy {
 	const char *name, *names; /* file of /proc/net with the tables that are in use */
@@ -63,7 +59,7 @@ static bool has_jump(const char *line, size_t size)
 {
 	static const char *const jumps[] = { "jump CRIU", "-j CRIU" };
 
-	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
 		size_t length = strlen(jumps[i]);
 
 		if (size >= length && !memcmp(line + size - length, jumps[i], length))
@@ -165,38 +161,15 @@ static bool is_in_use(const struct legacy *legacy)
 	return size > 0;
 }
 
-static int run_program(const char *program, char *const argv[], int input, int output)
-{
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
-	int error, status;
-
-	posix_spawn_file_actions_init(&actions);
-	if (input >= 0)
-		posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	if (output >= 0)
-		posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	error = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (error)
-		return -error;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	/* 127: a C library that notices only in the child that the program is not there. */
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return -ENOENT;
-	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
-}
-
-static int run_first(const char *const *programs, bool wait, int input, int output)
+/* The first of the programs that is there. text: its input; else `output` is its output. */
+static int run_first(const char *const *programs, const char *text, int output)
 {
 	int error = -ENOENT;
 
 	for (; *programs && error == -ENOENT; programs++) {
-		char *const argv[] = { (char *)*programs, wait ? (char *)"-w" : NULL, NULL };
+		const char *const save[] = { *programs, NULL }, *const restore[] = { *programs, "-w", NULL };
 
-		error = run_program(*programs, argv, input, output);
+		error = text ? program_feed(restore, text) : program_run(save, -1, output);
 	}
 	return error;
 }
@@ -210,7 +183,7 @@ static int save_legacy(struct dump *d, const struct legacy *legacy, uint32_t id)
 	fd = image_fd(image); /* it is there even if it is empty */
 	TRY(fd);
 	if (is_in_use(legacy)) {
-		error = run_first(legacy->save, false, -1, fd);
+		error = run_first(legacy->save, NULL, fd);
 		if (error < 0)
 			return fail(-error, "saving the rules of the legacy %s with %s", legacy->name, legacy->save[0]);
 	}
@@ -219,18 +192,11 @@ static int save_legacy(struct dump *d, const struct legacy *legacy, uint32_t id)
 
 static int restore_legacy(const struct legacy *legacy, const char *text)
 {
-	AUTO_CLOSE int input = -1;
 	int error;
 
 	if (!text || !strchr(text, '*')) /* no table */
 		return 0;
-	input = memfd_create("rules", MFD_CLOEXEC);
-	if (input < 0)
-		return fail_errno("cannot make a memory file");
-	error = io_write(input, text, strlen(text));
-	if (error < 0 || lseek(input, 0, SEEK_SET) < 0)
-		return fail(-error, "cannot write the rules");
-	error = run_first(legacy->restore, true, input, -1);
+	error = run_first(legacy->restore, text, -1);
 	return error < 0
 		       ? fail(-error, "restoring the rules of the legacy %s with %s", legacy->name, legacy->restore[0])
 		       : 0;
@@ -251,7 +217,7 @@ int net_firewall_dump(struct dump *d, uint32_t id)
 	AUTO(image_close) struct image *image = NULL;
 	AUTO_FREE char *text = NULL;
 
-	for (size_t i = 0; i < sizeof(legacies) / sizeof(legacies[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(legacies); i++)
 		TRY(save_legacy(d, &legacies[i], id));
 	TRY(list_rules(&text));
 	TRY(image_create(d->store, &image, IMAGE_NFTABLES, id));

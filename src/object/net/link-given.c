@@ -32,13 +32,9 @@ static int move_in(struct net_fill *fill, const NetDeviceEntry *entry, const cha
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	struct nlmsghdr *request;
-	int error = netns_enter(&entered, fill->home_fd);
+	int error;
 
-	if (error < 0)
-		return fail(-error, "going back to the own network namespace");
-	error = netlink_open(NETLINK_ROUTE, &netlink);
-	if (error < 0)
-		return fail(-error, "opening a netlink socket");
+	TRY(link_enter_home(fill, &entered, &netlink));
 	header.ifi_index = rtnetlink_index(netlink, outside);
 	if (!header.ifi_index)
 		return refuse(ENODEV, "there is no device %s to be moved in", outside);

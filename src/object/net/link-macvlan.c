@@ -70,13 +70,8 @@ static int find_outside(struct net_fill *fill, const char *name, int *ret)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	AUTO(netlink_close) struct netlink *netlink = NULL;
-	int error = netns_enter(&entered, fill->home_fd);
 
-	if (error < 0)
-		return fail(-error, "going back to the own network namespace");
-	error = netlink_open(NETLINK_ROUTE, &netlink);
-	if (error < 0)
-		return fail(-error, "opening a netlink socket");
+	TRY(link_enter_home(fill, &entered, &netlink));
 	*ret = rtnetlink_index(netlink, name);
 	return *ret ? 0 : refuse(ENODEV, "there is no device %s for it to stand on", name);
 }

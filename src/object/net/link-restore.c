@@ -157,6 +157,16 @@ int link_tell(struct net_fill *fill, const NetDeviceEntry *entry, struct nlmsghd
 	return error < 0 ? fail(-error, "making the device") : 0;
 }
 
+int link_enter_home(const struct net_fill *fill, struct netns_switch *entered, struct netlink **ret)
+{
+	int error = netns_enter(entered, fill->home_fd);
+
+	if (error < 0)
+		return fail(-error, "going back to the own network namespace");
+	error = netlink_open(NETLINK_ROUTE, ret);
+	return error < 0 ? fail(-error, "opening a netlink socket") : 0;
+}
+
 const NetDeviceEntry *link_find(NetDeviceEntry *const *devices, size_t n, uint32_t index)
 {
 	for (size_t i = 0; i < n; i++)

@@ -128,13 +128,9 @@ static int join_bridge(struct net_fill *fill, const struct other_end *end)
 	struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
 	struct nlmsghdr *request;
-	int master, error = netns_enter(&entered, fill->home_fd);
+	int master, error;
 
-	if (error < 0)
-		return fail(-error, "going back to the own network namespace");
-	error = netlink_open(NETLINK_ROUTE, &netlink);
-	if (error < 0)
-		return fail(-error, "opening a netlink socket");
+	TRY(link_enter_home(fill, &entered, &netlink));
 	master = rtnetlink_index(netlink, end->bridge);
 	if (!master)
 		return refuse(ENODEV, "there is no bridge %s", end->bridge);

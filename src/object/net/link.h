@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/vector.h"
+#include "kern/net/netns.h"
 #include "kern/net/rtnetlink.h"
 #include "netdev.pb-c.h"
 #include "session/session.h"
@@ -102,6 +103,8 @@ struct nlmsghdr *link_begin(void *capacity, const NetDeviceEntry *entry);
 void link_put_info(struct nlmsghdr *request, const char *kind, const ProtobufCBinaryData *data);
 /* Sends a request that makes the device; a failure is logged. */
 int link_tell(struct net_fill *fill, const NetDeviceEntry *entry, struct nlmsghdr *request);
+/* Changes into criu's own namespace, until netns_leave(), and opens a socket there. */
+int link_enter_home(const struct net_fill *fill, struct netns_switch *entered, struct netlink **ret);
 /* The value of --external WORD[NAME]:VALUE, NULL if not given; lasts as long as the options. */
 const char *link_external(const struct options *options, const char *word, const char *name);
 /* The device with this number, NULL if there is none. */

@@ -17,6 +17,11 @@
 #define FAN_MARK_IGNORE 0x00000400 /* Linux 6.0 */
 #endif
 
+static int refuse_line(const char *value)
+{
+	return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+}
+
 static int parse_inode(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t dev;
@@ -25,7 +30,7 @@ static int parse_inode(struct dump *d, const struct open_file *of, const char *v
 	mark->ie = pool_new(d->pool, FanotifyInodeMarkEntry);
 	fanotify_inode_mark_entry__init(mark->ie);
 	if (fdinfo_field_u64(value, "ino", 16, &mark->ie->i_ino) < 0 || fdinfo_field_u64(value, "sdev", 16, &dev) < 0)
-		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+		return refuse_line(value);
 	mark->s_dev = (uint32_t)dev;
 	return handle_dump(d, of, value, mark->ie->i_ino, mark->s_dev, &mark->ie->f_handle);
 }
@@ -38,7 +43,7 @@ static int parse_mount(struct dump *d, const struct open_file *of, const char *v
 	mark->me = pool_new(d->pool, FanotifyMountMarkEntry);
 	fanotify_mount_mark_entry__init(mark->me);
 	if (fdinfo_field_u64(value, "mnt_id", 16, &mnt_id) < 0)
-		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+		return refuse_line(value);
 	mark->me->mnt_id = (uint32_t)mnt_id;
 	mark->me->path = (char *)handle_mount_path(d, of->task, (int)mnt_id);
 	if (!mark->me->path)
@@ -55,7 +60,7 @@ static int parse_filesystem(struct dump *d, const struct open_file *of, const ch
 	mark->me = pool_new(d->pool, FanotifyMountMarkEntry);
 	fanotify_mount_mark_entry__init(mark->me);
 	if (fdinfo_field_u64(value, "sdev", 16, &dev) < 0)
-		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+		return refuse_line(value);
 	mark->s_dev = (uint32_t)dev;
 	mark->me->path = (char *)handle_device_path(d, of->task, (uint32_t)dev, &mark->me->mnt_id);
 	if (!mark->me->path)
@@ -71,7 +76,7 @@ static int parse_mark(struct dump *d, const struct open_file *of, const char *va
 	fanotify_mark_entry__init(mark);
 	if (fdinfo_field_u64(value, "mflags", 16, &mflags) < 0 || fdinfo_field_u64(value, "mask", 16, &mask) < 0 ||
 	    fdinfo_field_u64(value, "ignored_mask", 16, &ignored) < 0)
-		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+		return refuse_line(value);
 	mark->mflags = (uint32_t)mflags;
 	mark->mask = (uint32_t)mask;
 	mark->ignored_mask = (uint32_t)ignored;
@@ -88,19 +93,18 @@ static int parse_mark(struct dump *d, const struct open_file *of, const char *va
 }
 
 /* The first line tells how the file was made, the others are its marks. */
-static int parse_line(struct dump *d, const struct open_file *of, const char *value, FanotifyFileEntry *record,
-		      FanotifyMarkEntry **ret)
+static int parse_line(struct dump *d, const struct open_file *of, const char *value, void *arg, void **ret)
 {
+	FanotifyFileEntry *record = arg;
 	uint64_t flags, event_flags;
 
-	*ret = NULL;
 	if (!text_starts(value, "flags:")) {
 		*ret = pool_new(d->pool, FanotifyMarkEntry);
 		return parse_mark(d, of, value, *ret);
 	}
 	if (fdinfo_field_u64(value, "flags", 16, &flags) < 0 ||
 	    fdinfo_field_u64(value, "event-flags", 16, &event_flags) < 0)
-		return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+		return refuse_line(value);
 	record->faflags = (uint32_t)flags;
 	record->evflags = (uint32_t)event_flags;
 	return 0;
@@ -109,26 +113,14 @@ static int parse_line(struct dump *d, const struct open_file *of, const char *va
 static int dump_fanotify(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	FanotifyFileEntry *record = out->ffy;
-	VECTOR(FanotifyMarkEntry *) marks = { 0 };
-	FanotifyMarkEntry *mark;
-	const char *value;
-	size_t at = 0;
-	int waiting, error = 0;
+	void **marks;
 
 	record->id = of->id;
 	record->flags = of->flags;
 	record->fown = of->owner;
-	while (error == 0 && (value = fdinfo_next(of->fdinfo, "fanotify", &at))) {
-		error = parse_line(d, of, value, record, &mark);
-		if (mark)
-			*vector_push(&marks) = mark;
-	}
-	record->n_mark = marks.n;
-	record->mark = pool_copy(d->pool, marks.items, marks.n * sizeof(*marks.items));
-	vector_done(&marks);
-	if (error == 0 && ioctl(of->fd, FIONREAD, &waiting) == 0 && waiting)
-		log_warn("%d bytes of unread events can't be saved: the restored program will miss them", waiting);
-	return error;
+	TRY(marks_dump(d, of, "fanotify", parse_line, record, &marks, &record->n_mark));
+	record->mark = (FanotifyMarkEntry **)marks;
+	return 0;
 }
 
 /* --- restore --- */

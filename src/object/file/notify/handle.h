@@ -12,6 +12,12 @@ int handle_dump(struct dump *d, const struct open_file *of, const char *value, u
 /* Dump: when all files are known. Those that have no path must be open in the tree. */
 int handle_finish(struct dump *d);
 
+/* marks.c, dump: reads one "word ..." of fdinfo; *ret stays NULL if it is none of those that are kept. */
+typedef int (*mark_parse_t)(struct dump *d, const struct open_file *of, const char *value, void *record, void **ret);
+/* All of them, in d->pool and in their order; warns of events that nobody has read. */
+int marks_dump(struct dump *d, const struct open_file *of, const char *word, mark_parse_t parse, void *record,
+	       void ***ret, size_t *ret_n);
+
 /* The mounts of one namespace, and its root directory; -1: ours. */
 struct handle_mounts {
 	const struct proc_mounts *all;

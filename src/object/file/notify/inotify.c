@@ -18,8 +18,9 @@
 #endif
 
 /* "wd:1 ino:3c51a sdev:fe00000 mask:100 ignored_mask:0 fhandle-bytes:8 ..." */
-static int parse_watch(struct dump *d, const struct open_file *of, const char *value, InotifyWdEntry *watch)
+static int parse_watch(struct dump *d, const struct open_file *of, const char *value, void *record, void **ret)
 {
+	InotifyWdEntry *watch = *ret = pool_new(d->pool, InotifyWdEntry);
 	uint64_t wd, dev, mask, ignored;
 
 	inotify_wd_entry__init(watch);
@@ -45,28 +46,16 @@ static int compare_watches(const void *a, const void *b)
 static int dump_inotify(struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	InotifyFileEntry *record = out->ify;
-	VECTOR(InotifyWdEntry *) watches = { 0 };
-	const char *value;
-	size_t at = 0;
-	int waiting, error = 0;
+	void **watches;
 
 	record->id = of->id;
 	record->flags = of->flags;
 	record->fown = of->owner;
-	while (error == 0 && (value = fdinfo_next(of->fdinfo, "inotify", &at))) {
-		InotifyWdEntry *watch = pool_new(d->pool, InotifyWdEntry);
-
-		error = parse_watch(d, of, value, watch);
-		*vector_push(&watches) = watch;
-	}
-	if (watches.n)
-		qsort(watches.items, watches.n, sizeof(*watches.items), compare_watches);
-	record->n_wd = watches.n;
-	record->wd = pool_copy(d->pool, watches.items, watches.n * sizeof(*watches.items));
-	vector_done(&watches);
-	if (error == 0 && ioctl(of->fd, FIONREAD, &waiting) == 0 && waiting)
-		log_warn("%d bytes of unread events can't be saved: the restored program will miss them", waiting);
-	return error;
+	TRY(marks_dump(d, of, "inotify", parse_watch, NULL, &watches, &record->n_wd));
+	record->wd = (InotifyWdEntry **)watches;
+	if (record->n_wd)
+		qsort(record->wd, record->n_wd, sizeof(*record->wd), compare_watches);
+	return 0;
 }
 
 /* --- restore --- */

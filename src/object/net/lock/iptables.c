@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Rules of the network lock in iptables: for images that other programs restore. */
 #include <errno.h>
-#include <fcntl.h>
 #include <soccr.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/io.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "object/net/lock/lock.h"
-
-extern char **environ;
 
 static const struct {
 	const char *restore, *save;
@@ -29,7 +25,7 @@ bool iptables_is_there(void)
 	static const char *const folders[] = { "/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin" };
 	char path[64];
 
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		snprintf(path, sizeof(path), "%s/%s", folders[i], programs[0].restore);
 		if (!access(path, X_OK))
 			return true;
@@ -46,41 +42,13 @@ static void print_rule(struct buffer *to, const char *chain, const struct locked
 		      incoming ? c->self : c->peer, incoming ? c->self_port : c->peer_port);
 }
 
-/* Runs a tool with `input` as its standard input (-1: none); returns its result. */
-static int run_iptables(const char *program, const char *const *arguments, int input, int output)
-{
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
-	int error, status;
-
-	posix_spawn_file_actions_init(&actions);
-	if (input >= 0)
-		posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	if (output >= 0)
-		posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	error = posix_spawnp(&pid, program, &actions, NULL, (char *const *)arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (error)
-		return fail(error, "cannot run %s", program);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return fail_errno("cannot wait for %s", program);
-	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
-}
-
 /* All of the text is one transaction. */
 static int feed_rules(int family, const struct buffer *rules)
 {
 	const char *const arguments[] = { programs[family == 6].restore, "-w", "--noflush", NULL };
-	AUTO_CLOSE int input = memfd_create("rules", MFD_CLOEXEC);
-	int error;
+	int error = program_feed(arguments, rules->data);
 
-	if (input < 0)
-		return fail_errno("cannot make a memory file");
-	error = io_write(input, rules->data, rules->size);
-	if (error < 0 || lseek(input, 0, SEEK_SET) < 0)
-		return fail(-error, "cannot write the rules");
-	return run_iptables(arguments[0], arguments, input, -1);
+	return error == -EIO ? error : error < 0 ? fail(-error, "cannot run %s", arguments[0]) : 0;
 }
 
 static size_t print_locks(struct buffer *to, int family, const struct connections *connections)
@@ -124,7 +92,7 @@ static int read_rules(int family, char **ret)
 
 	if (output < 0)
 		return fail_errno("cannot make a memory file");
-	if (run_iptables(arguments[0], arguments, -1, output) < 0)
+	if (program_run(arguments, -1, output) < 0)
 		return refuse(EIO, "%s fails: the packets of the restored connections may be dropped still",
 			      arguments[0]);
 	size = lseek(output, 0, SEEK_END);
