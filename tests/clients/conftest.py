@@ -23,3 +23,10 @@ def apart():
         pytest.skip(f'engines need root: unshare: {os.strerror(ctypes.get_errno())}')
     subprocess.run(['mount', '--make-rprivate', '/'], check=True)
     subprocess.run(['sh', '-ec', FURNISH], check=True)
+
+
+@pytest.fixture
+def podman(engine):
+    """A Podman without containers, made by the fixture "engine" of the module."""
+    yield engine
+    engine.clear()

@@ -3,7 +3,15 @@
 import json
 import shutil
 
-from engine import Engine, limits
+from engine import Engine, limits, need
+
+
+def run_podman(criu, runtime='runc'):
+    """For a fixture of the scope "module": a Podman, as long as it is needed."""
+    need('podman', 'busybox')
+    made = Podman(criu, runtime)
+    yield made
+    made.close()
 
 
 class Podman(Engine):

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import LIBC, CLONE_NEWNS
-from engine import need
-from podman import Podman
+from podman import run_podman
 
 OPTIONS = ['', '--network none', '--network host', '-t', '-i', '--read-only', '--tmpfs /x', '--user 1000', '--pid host', '--privileged', '--init',
            '--cgroupns host', '--mount type=tmpfs,dst=/t', '-v named:/n', '-v {folder}/image:/v', '-v {folder}/image:/v:O', '-v /dev:/host/dev',
@@ -35,17 +34,7 @@ def crun(build):
 @pytest.fixture(scope='module')
 def engine(criu, crun):
     """A Podman with it."""
-    need('podman', 'busybox')
-    made = Podman(criu, crun)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def podman(engine):
-    """A Podman without containers."""
-    yield engine
-    engine.clear()
+    yield from run_podman(criu, crun)
 
 
 @pytest.mark.parametrize('options', OPTIONS)

@@ -2,12 +2,14 @@
 """Containers of podman with runc, as people run them: each is checkpointed and restored twice in a row and goes on."""
 import hashlib
 import re
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 from engine import COUNT, need, talk
-from podman import Podman
+from podman import run_podman
+from room import PROGRAMS
 
 # Not here: -v /run:/x and -v /:/x. runc 1.1 binds such a folder for the time of a restore and detaches it, and where the host's mounts below
 # it are shared they go as well, those of podman's networks among them.
@@ -34,17 +36,8 @@ OPTIONS = [
 @pytest.fixture(scope='module')
 def engine(criu):
     """A Podman."""
-    need('podman', 'runc', 'busybox')
-    made = Podman(criu)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def podman(engine):
-    """A Podman without containers."""
-    yield engine
-    engine.clear()
+    need('runc')
+    yield from run_podman(criu)
 
 
 @pytest.mark.parametrize('options', OPTIONS)
@@ -184,30 +177,11 @@ def test_changed_image_file(podman):
 
 # What the host has is there in the container, too.
 HOST = ('-v', '/usr:/usr:ro', '-v', '/lib:/lib:ro', '-v', '/lib64:/lib64:ro')
-# Keeps a database in a tmpfs and in the container's root; a child of it computes each answer.
-WORK = '''
-import hashlib, os, socketserver, sqlite3, subprocess, sys
-child = subprocess.Popen([sys.executable, '-uc', 'import hashlib, sys\\nfor line in sys.stdin: print(hashlib.sha256(line.encode()).hexdigest())'],
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-bases = [sqlite3.connect(path) for path in ('/dev/shm/base', '/base')]
-for base in bases: base.execute('create table words (word text)')
-class Answer(socketserver.StreamRequestHandler):
-    def handle(self):
-        for line in self.rfile:
-            child.stdin.write(line.decode()); child.stdin.flush()
-            digest = child.stdout.readline().strip()
-            for base in bases:
-                with base: base.execute('insert into words values (?)', (digest,))
-            counts = [base.execute('select count(*) from words').fetchone()[0] for base in bases]
-            self.wfile.write(f'{digest} {counts[0]} {counts[1]}\\n'.encode())
-print(3, flush=True)
-socketserver.TCPServer(('', 7777), Answer).serve_forever()
-'''
 
 
 def test_work(podman):
     """A server with two databases and a child goes on, and its client outside keeps its connection."""
-    (podman.folder / 'work.py').write_text(WORK)
+    shutil.copy(PROGRAMS / 'keep-words.py', podman.folder / 'work.py')
     podman.run('one', *HOST, '-v', f'{podman.folder}/work.py:/work.py:ro', script='exec /usr/bin/python3 /work.py')
     connection = socket.create_connection((podman.state('one')['NetworkSettings']['IPAddress'], 7777), timeout=60)
     with connection, connection.makefile('rw') as lines:

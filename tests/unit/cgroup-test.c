@@ -8,42 +8,66 @@
 
 #include <cmocka.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/cgroup/hierarchy.h"
 #include "object/cgroup/properties.h"
 #include "object/cgroup/tree.h"
 
-static void test_controllers(void **state)
-{
-	assert_true(controllers_have("cpu,cpuacct", "cpu"));
-	assert_true(controllers_have("cpu,cpuacct", "cpuacct"));
-	assert_false(controllers_have("cpuacct", "cpu"));
-	assert_false(controllers_have("cpu", "cpuacct"));
-	assert_false(controllers_have("name=cpu", "cpu"));
-	assert_true(controllers_have("name=systemd", "name=systemd"));
-	assert_true(controllers_have("", "")); /* cgroup2 has none */
-	assert_false(controllers_have("cpu", ""));
-	assert_false(controllers_have("", "cpu"));
-	assert_true(controllers_have(",,cpu,", "cpu"));
+struct pair {
+	const char *left, *right;
+	bool wanted;
+};
 
-	assert_true(controllers_share("cpu,cpuacct", "memory,cpuacct"));
-	assert_false(controllers_share("cpu,cpuacct", "cpuset"));
-	assert_true(controllers_share("", ""));
-	assert_false(controllers_share("", "cpu"));
-	assert_false(controllers_share("cpu", ""));
-	assert_false(controllers_share(",", ",")); /* no words, none shared */
+static void check_pairs(bool (*function)(const char *left, const char *right), const struct pair *pairs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		print_message("\"%s\" and \"%s\"\n", pairs[i].left, pairs[i].right);
+		assert_int_equal(function(pairs[i].left, pairs[i].right), pairs[i].wanted);
+	}
+}
+
+static void test_have(void **state)
+{
+	static const struct pair pairs[] = {
+		{ "cpu,cpuacct", "cpu", true },
+		{ "cpu,cpuacct", "cpuacct", true },
+		{ "cpuacct", "cpu", false },
+		{ "cpu", "cpuacct", false },
+		{ "name=cpu", "cpu", false },
+		{ "name=systemd", "name=systemd", true },
+		{ "", "", true }, /* cgroup2 has none */
+		{ "cpu", "", false },
+		{ "", "cpu", false },
+		{ ",,cpu,", "cpu", true },
+	};
+
+	check_pairs(controllers_have, pairs, ARRAY_SIZE(pairs));
+}
+
+static void test_share(void **state)
+{
+	static const struct pair pairs[] = {
+		{ "cpu,cpuacct", "memory,cpuacct", true },
+		{ "cpu,cpuacct", "cpuset", false },
+		{ "", "", true },
+		{ "", "cpu", false },
+		{ "cpu", "", false },
+		{ ",", ",", false }, /* no words, none shared */
+	};
+
+	check_pairs(controllers_share, pairs, ARRAY_SIZE(pairs));
 }
 
 static void test_below(void **state)
 {
-	assert_true(cgroup_is_below("/a/b", "/a"));
-	assert_true(cgroup_is_below("/a", "/a"));
-	assert_true(cgroup_is_below("/", "/"));
-	assert_true(cgroup_is_below("/anything", "/"));
-	assert_false(cgroup_is_below("/ab", "/a"));
-	assert_false(cgroup_is_below("/a", "/a/b"));
-	assert_false(cgroup_is_below("/", "/a"));
+	static const struct pair pairs[] = {
+		{ "/a/b", "/a", true }, { "/a", "/a", true },	 { "/", "/", true },   { "/anything", "/", true },
+		{ "/ab", "/a", false }, { "/a", "/a/b", false }, { "/", "/a", false },
+	};
+
+	check_pairs(cgroup_is_below, pairs, ARRAY_SIZE(pairs));
 }
 
 #define MERGE	"\n - \"strategy\": \"merge\"\n - \"properties\": "
@@ -109,7 +133,7 @@ static void test_bad_rules(void **state)
 	};
 	struct pool *pool = pool_create();
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct property_rules rules = { 0 };
 
 		assert_int_equal(parse(bad[i], &rules, pool), -EINVAL);
@@ -121,10 +145,8 @@ static void test_bad_rules(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_controllers),
-		cmocka_unit_test(test_below),
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_bad_rules),
+		cmocka_unit_test(test_have),  cmocka_unit_test(test_share),	cmocka_unit_test(test_below),
+		cmocka_unit_test(test_rules), cmocka_unit_test(test_bad_rules),
 	};
 
 	log_open("/dev/null"); /* all that is refused */

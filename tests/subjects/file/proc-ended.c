@@ -2,9 +2,9 @@
 /* What /proc tells of processes and threads that have ended: open files, the current directory; and files named by
  * descriptors and threads of the program itself, also as current directory. */
 #include <pthread.h>
-#include <stdarg.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.ignore = "fd") /* of the ended thread: as one of a process with its number */
 
@@ -30,17 +30,6 @@ static void *stay(void *arg)
 static int quit(void *arg)
 {
 	return 0;
-}
-
-static int open_at(int flags, const char *format, ...)
-{
-	char path[128];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(path, sizeof(path), format, args);
-	va_end(args);
-	return must(open(path, flags));
 }
 
 static void enter(const char *format, pid_t pid, pid_t thread)
@@ -83,10 +72,10 @@ int main(void)
 	CHECK_EQUAL(pthread_create(&thread, NULL, end, &c), 0);
 	while (!__atomic_load_n(&tid, __ATOMIC_SEQ_CST))
 		sleep_ms(1);
-	of_data = open_at(O_RDONLY, "/proc/self/fdinfo/%d", data);
-	of_thread = open_at(O_RDONLY, "/proc/self/task/%d/stat", tid);
-	of_brief = open_at(O_RDONLY, "/proc/%d/stat", brief);
-	again = open_at(O_PATH | O_NOFOLLOW, "/proc/self/fd/%d", data);
+	of_data = open_formatted(O_RDONLY, "/proc/self/fdinfo/%d", data);
+	of_thread = open_formatted(O_RDONLY, "/proc/self/task/%d/stat", tid);
+	of_brief = open_formatted(O_RDONLY, "/proc/%d/stat", brief);
+	again = open_formatted(O_PATH | O_NOFOLLOW, "/proc/self/fd/%d", data);
 	enter("/proc/%d", brief, 0);
 	CHECK_EQUAL(write(go[1], "x", 1), 1);
 	pthread_join(thread, NULL);

@@ -2,9 +2,9 @@
 /* Files below /proc: of threads, of a zombie, half read, for writing, memory, directories of a dead process, /proc/sys
  * and /sys. */
 #include <pthread.h>
-#include <stdarg.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -25,17 +25,6 @@ static int quit(void *arg)
 	return 5;
 }
 
-static int open_at(int flags, const char *format, ...)
-{
-	char path[128];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(path, sizeof(path), format, args);
-	va_end(args);
-	return must(open(path, flags));
-}
-
 int main(void)
 {
 	pid_t zombie = start_child(quit, NULL), dead = start_child(quit, NULL);
@@ -47,13 +36,15 @@ int main(void)
 	must(pthread_create(&thread, NULL, run, NULL));
 	while (!__atomic_load_n(&tid, __ATOMIC_SEQ_CST))
 		sleep_ms(1);
-	int of_thread = open_at(O_RDONLY, "/proc/self/task/%d/comm", tid),
-	    of_zombie = open_at(O_RDONLY, "/proc/%d/stat", zombie);
-	int memory = open_at(O_RDWR, "/proc/self/mem"), maps = open_at(O_RDONLY, "/proc/%d/status", getpid()),
-	    score = open_at(O_RDWR, "/proc/self/oom_score_adj");
-	int folder = open_at(O_RDONLY | O_DIRECTORY, "/proc/%d", dead), path = open_at(O_PATH, "/proc/%d/fd", dead);
-	int sys = open_at(O_RDONLY, "/proc/sys/kernel/pid_max"),
-	    sysfs = open_at(O_RDONLY, "/sys/kernel/mm/transparent_hugepage/enabled");
+	int of_thread = open_formatted(O_RDONLY, "/proc/self/task/%d/comm", tid),
+	    of_zombie = open_formatted(O_RDONLY, "/proc/%d/stat", zombie);
+	int memory = open_formatted(O_RDWR, "/proc/self/mem"),
+	    maps = open_formatted(O_RDONLY, "/proc/%d/status", getpid()),
+	    score = open_formatted(O_RDWR, "/proc/self/oom_score_adj");
+	int folder = open_formatted(O_RDONLY | O_DIRECTORY, "/proc/%d", dead),
+	    path = open_formatted(O_PATH, "/proc/%d/fd", dead);
+	int sys = open_formatted(O_RDONLY, "/proc/sys/kernel/pid_max"),
+	    sysfs = open_formatted(O_RDONLY, "/sys/kernel/mm/transparent_hugepage/enabled");
 
 	must(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT));
 	join_child(dead, 5);

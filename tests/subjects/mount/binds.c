@@ -5,27 +5,9 @@
 #include <sys/statvfs.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
-
-static bool reads(const char *name, const char *wanted)
-{
-	int fd = open(name, O_RDONLY);
-	char text[32] = "";
-	bool same = fd >= 0 && read(fd, text, sizeof(text) - 1) >= 0 && !strcmp(text, wanted);
-
-	if (fd >= 0)
-		close(fd);
-	return same;
-}
-
-static void write_file(const char *name, const char *text)
-{
-	int fd = must(open(name, O_WRONLY | O_CREAT | O_EXCL, 0600));
-
-	CHECK_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	must(close(fd));
-}
 
 static unsigned long flags_of(const char *name)
 {
@@ -46,12 +28,12 @@ int main(void)
 	must(mkdir("real", 0700));
 	must(mkdir("real/in", 0700));
 	must(mkdir("again", 0700));
-	write_file("one", "under");
-	write_file("real/in/file", "disk");
+	write_text("one", "under");
+	write_text("real/in/file", "disk");
 	must(mount("first", "t", "tmpfs", 0, NULL));
 	must(mkdir("t/sub", 0700));
 	must(mkdir("t/sub/deep", 0700));
-	write_file("t/sub/file", "memory");
+	write_text("t/sub/file", "memory");
 	/* A directory of the tmpfs, read-only; a file of it; a directory of the disk. */
 	must(mount("t/sub", "part", NULL, MS_BIND, NULL));
 	must(mount(NULL, "part", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME,
@@ -60,29 +42,29 @@ int main(void)
 	must(mount("real/in", "again", NULL, MS_BIND, NULL));
 	/* Two upon each other, one below that they hide. */
 	must(mount("deep", "t/sub/deep", "tmpfs", 0, NULL));
-	write_file("t/sub/deep/hidden", "hidden");
+	write_text("t/sub/deep/hidden", "hidden");
 	below = must(open("t/sub/deep", O_RDONLY | O_DIRECTORY));
 	must(mount("second", "t", "tmpfs", MS_RDONLY, "mode=755"));
 	must(mount("third", "t", "tmpfs", 0, NULL));
-	write_file("t/top", "top");
+	write_text("t/top", "top");
 	must(close(below));
 
 	checkpoint();
 
-	CHECK(reads("part/file", "memory") && reads("one", "memory") && reads("again/file", "disk") &&
-	      reads("t/top", "top"));
+	CHECK(reads_text("part/file", "memory") && reads_text("one", "memory") && reads_text("again/file", "disk") &&
+	      reads_text("t/top", "top"));
 	CHECK(flags_of("part") == (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_NOATIME));
 	CHECK(flags_of("again") == ST_RELATIME || flags_of("again") == 0);
 	CHECK(open("part/new", O_CREAT | O_WRONLY, 0600) < 0 && errno == EROFS);
 	/* The same file still. */
-	write_file("again/new", "new");
-	CHECK(reads("real/in/new", "new"));
+	write_text("again/new", "new");
+	CHECK(reads_text("real/in/new", "new"));
 	CHECK(umount("t") == 0);
 	CHECK(flags_of("t") & ST_RDONLY);
 	CHECK(umount("t") == 0);
-	CHECK(reads("t/sub/file", "memory") && reads("t/sub/deep/hidden", "hidden"));
-	write_file("t/sub/other", "other");
-	CHECK(reads("part/other", "other"));
-	CHECK(umount("one") == 0 && reads("one", "under"));
+	CHECK(reads_text("t/sub/file", "memory") && reads_text("t/sub/deep/hidden", "hidden"));
+	write_text("t/sub/other", "other");
+	CHECK(reads_text("part/other", "other"));
+	CHECK(umount("one") == 0 && reads_text("one", "under"));
 	return 0;
 }

@@ -4,31 +4,9 @@
 #include <sys/mount.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
-
-static int mount_of(int fd)
-{
-	struct statx stx;
-
-	CHECK(statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) == 0);
-	return (int)stx.stx_mnt_id;
-}
-
-static int open_with(const char *path, const char *text)
-{
-	int fd = must(open(path, O_CREAT | O_RDWR, 0600));
-
-	CHECK_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	return fd;
-}
-
-static bool has(int fd, const char *text)
-{
-	char found[32] = "";
-
-	return pread(fd, found, sizeof(found) - 1, 0) == (ssize_t)strlen(text) && !strcmp(found, text);
-}
 
 int main(void)
 {
@@ -41,7 +19,7 @@ int main(void)
 	must(mkdir("b", 0700));
 	/* The same again upon it, read-only. */
 	must(mount("low", "a", "tmpfs", 0, NULL));
-	low = open_with("a/file", "low");
+	low = open_with_text("a/file", "low");
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, low, 0);
 	CHECK(map != MAP_FAILED);
 	must(mount("a", "a", NULL, MS_BIND, NULL));
@@ -50,22 +28,22 @@ int main(void)
 	must(mount("deep", "b", "tmpfs", 0, NULL));
 	must(mkdir("b/in", 0700));
 	must(mkdir("b/in/dir", 0700));
-	deep = open_with("b/in/dir/file", "deep");
+	deep = open_with_text("b/in/dir/file", "deep");
 	dir = must(open("b/in/dir", O_RDONLY | O_DIRECTORY));
 	must(mount("x", "b/in", "tmpfs", 0, NULL));
 	must(mount("y", "b", "tmpfs", 0, NULL));
 
 	checkpoint();
 
-	CHECK(has(low, "low") && has(deep, "deep") && map[0] == 'l');
+	CHECK(has_text(low, "low") && has_text(deep, "deep") && map[0] == 'l');
 	CHECK_EQUAL(pwrite(low, "L", 1, 0), 1);
 	CHECK(map[0] == 'L');
 	high = open("a/file", O_RDONLY);
-	CHECK(has(high, "Low") && mount_of(low) != mount_of(high));
+	CHECK(has_text(high, "Low") && mount_of(low) != mount_of(high));
 	CHECK(open("a/file", O_RDWR) < 0 && errno == EROFS);
-	CHECK(has(openat(dir, "file", O_RDONLY), "deep") && mount_of(dir) == mount_of(deep));
+	CHECK(has_text(openat(dir, "file", O_RDONLY), "deep") && mount_of(dir) == mount_of(deep));
 	CHECK(access("b/in", F_OK) < 0);
 	CHECK(close(high) == 0 && umount("a") == 0 && umount("b") == 0 && umount("b/in") == 0);
-	CHECK(has(open("b/in/dir/file", O_RDONLY), "deep"));
+	CHECK(has_text(open("b/in/dir/file", O_RDONLY), "deep"));
 	return 0;
 }

@@ -4,31 +4,9 @@
 #include <sys/mount.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.options = "--link-remap")
-
-static int mount_of(int fd)
-{
-	struct statx stx;
-
-	CHECK(statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) == 0);
-	return (int)stx.stx_mnt_id;
-}
-
-static int open_with(const char *path, const char *text)
-{
-	int fd = must(open(path, O_CREAT | O_RDWR, 0600));
-
-	CHECK_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	return fd;
-}
-
-static bool has(int fd, const char *text)
-{
-	char found[32] = "";
-
-	return pread(fd, found, sizeof(found) - 1, 0) == (ssize_t)strlen(text) && !strcmp(found, text);
-}
 
 static int removed, linked;
 
@@ -53,7 +31,7 @@ static int sandbox(void *arg)
 	CHECK(fstat(second, &one) == 0 && fstat(linked, &other) == 0);
 	CHECK(one.st_ino == other.st_ino && one.st_nlink >= 1 && mount_of(second) != mount_of(linked));
 	CHECK(mount_of(fd) == mount_of(second) && mount_of(removed) == mount_of(linked));
-	CHECK(has(fd, "removed") && has(removed, "removed") && has(second, "linked"));
+	CHECK(has_text(fd, "removed") && has_text(removed, "removed") && has_text(second, "linked"));
 	return 0;
 }
 
@@ -72,8 +50,8 @@ int main(void)
 	must(mkdir("base/left", 0700));
 	must(mkdir("base/right", 0700));
 	must(mount("base/all/l", "base/left", NULL, MS_BIND, NULL));
-	removed = open_with("base/left/removed", "removed");
-	linked = open_with("base/left/linked", "linked");
+	removed = open_with_text("base/left/removed", "removed");
+	linked = open_with_text("base/left/linked", "linked");
 	must(link("base/all/l/removed", "base/all/r/removed"));
 	must(link("base/all/l/linked", "base/all/r/linked"));
 	must(link("base/all/l/linked", "base/all/third"));

@@ -9,16 +9,9 @@
 #include <sys/xattr.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
-
-static void write_file(const char *name, const char *text)
-{
-	int fd = must(open(name, O_WRONLY | O_CREAT | O_EXCL, 0600));
-
-	CHECK_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	must(close(fd));
-}
 
 static struct stat look(const char *name)
 {
@@ -34,7 +27,7 @@ static void build(void)
 	int fd;
 
 	must(mkdir("m/dir", 0751));
-	write_file("m/dir/file", "content");
+	write_text("m/dir/file", "content");
 	must(chown("m/dir/file", 12, 34));
 	must(chmod("m/dir/file", 04755));
 	must(setxattr("m/dir/file", "trusted.subject", "value", 5, 0));

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -258,22 +259,11 @@ static int be_around(void *arg)
 
 static pid_t receive(char expected)
 {
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-	};
-	struct ucred sender;
+	char byte = 0;
+	pid_t sender = receive_with_sender(messages[1], &byte);
 
-	CHECK_EQUAL(recvmsg(messages[1], &message, 0), 1);
 	CHECK_EQUAL(byte, expected);
-	CHECK(CMSG_FIRSTHDR(&message) && CMSG_FIRSTHDR(&message)->cmsg_type == SCM_CREDENTIALS);
-	memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
-	return sender.pid;
+	return sender;
 }
 
 /* The first process of a namespace is dead, and with it the namespace. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.house = "pid")
 
@@ -44,25 +45,6 @@ static void *wait_in_thread(void *arg)
 	wait_for_restore();
 	CHECK_EQUAL(syscall(SYS_gettid), thread_id);
 	return NULL;
-}
-
-static void check_message(pid_t from)
-{
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(struct ucred))];
-	} control;
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-	};
-	struct ucred sender;
-
-	CHECK_EQUAL(recvmsg(messages[1], &message, 0), 1);
-	CHECK(CMSG_FIRSTHDR(&message) && CMSG_FIRSTHDR(&message)->cmsg_type == SCM_CREDENTIALS);
-	memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
-	CHECK_EQUAL(sender.pid, from);
 }
 
 int main(void)
@@ -107,7 +89,7 @@ int main(void)
 	CHECK_EQUAL(owner.pid, pid);
 	CHECK(getsockopt(peers[0], SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0);
 	CHECK_EQUAL(peer.pid, 1);
-	check_message(pid);
+	CHECK_EQUAL(receive_with_sender(messages[1], text), pid);
 	CHECK(timer_gettime(timer, &left) == 0);
 	CHECK(left.it_value.tv_sec > 3000);
 	CHECK(pthread_join(thread, NULL) == 0);

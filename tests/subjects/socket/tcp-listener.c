@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -17,20 +18,6 @@ static struct sockaddr_in name_of(int fd)
 	return address;
 }
 
-static int option(int fd, int level, int name)
-{
-	int value = -1;
-	socklen_t size = sizeof(value);
-
-	must(getsockopt(fd, level, name, &value, &size));
-	return value;
-}
-
-static void set(int fd, int level, int name, int value)
-{
-	must(setsockopt(fd, level, name, &value, sizeof(value)));
-}
-
 static int bound(int port, bool shared)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
@@ -38,7 +25,7 @@ static int bound(int port, bool shared)
 				       .sin_port = port };
 	int fd = must(socket(AF_INET, SOCK_STREAM, 0));
 
-	set(fd, SOL_SOCKET, SO_REUSEPORT, shared);
+	set_socket_option(fd, SOL_SOCKET, SO_REUSEPORT, shared);
 	must(bind(fd, (struct sockaddr *)&address, sizeof(address)));
 	return fd;
 }
@@ -68,10 +55,10 @@ int main(void)
 	must(listen(listener, 7));
 	must(listen(first, 3));
 	must(listen(second, 3));
-	set(listener, IPPROTO_TCP, TCP_NODELAY, 1);
-	set(listener, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set(listener, IPPROTO_TCP, TCP_KEEPIDLE, 42);
-	set(fresh, SOL_SOCKET, SO_RCVBUF, 40000);
+	set_socket_option(listener, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_socket_option(listener, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_socket_option(listener, IPPROTO_TCP, TCP_KEEPIDLE, 42);
+	set_socket_option(fresh, SOL_SOCKET, SO_RCVBUF, 40000);
 	use(listener);
 
 	checkpoint();
@@ -85,12 +72,12 @@ int main(void)
 	now = name_of(second);
 	CHECK(!memcmp(&now, &first_name, sizeof(now)));
 	use(listener);
-	CHECK_EQUAL(option(listener, IPPROTO_TCP, TCP_NODELAY), 1);
-	CHECK_EQUAL(option(listener, SOL_SOCKET, SO_KEEPALIVE), 1);
-	CHECK_EQUAL(option(listener, IPPROTO_TCP, TCP_KEEPIDLE), 42);
-	CHECK_EQUAL(option(listener, SOL_SOCKET, SO_REUSEADDR), 0);
-	CHECK_EQUAL(option(second, SOL_SOCKET, SO_REUSEPORT), 1);
-	CHECK_EQUAL(option(fresh, SOL_SOCKET, SO_RCVBUF), 80000);
+	CHECK_EQUAL(socket_option(listener, IPPROTO_TCP, TCP_NODELAY), 1);
+	CHECK_EQUAL(socket_option(listener, SOL_SOCKET, SO_KEEPALIVE), 1);
+	CHECK_EQUAL(socket_option(listener, IPPROTO_TCP, TCP_KEEPIDLE), 42);
+	CHECK_EQUAL(socket_option(listener, SOL_SOCKET, SO_REUSEADDR), 0);
+	CHECK_EQUAL(socket_option(second, SOL_SOCKET, SO_REUSEPORT), 1);
+	CHECK_EQUAL(socket_option(fresh, SOL_SOCKET, SO_RCVBUF), 80000);
 	must(listen(named, 5));
 	use(named);
 	return 0;

@@ -9,22 +9,9 @@
 #include <unistd.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.options = "--tcp-established")
-
-static int option(int fd, int level, int name)
-{
-	int value = -1;
-	socklen_t size = sizeof(value);
-
-	must(getsockopt(fd, level, name, &value, &size));
-	return value;
-}
-
-static void set(int fd, int level, int name, int value)
-{
-	must(setsockopt(fd, level, name, &value, sizeof(value)));
-}
 
 static const struct {
 	int level, name, value, shown;
@@ -46,7 +33,7 @@ static const struct {
 	{ SOL_SOCKET, SO_TIMESTAMPNS, 1, 1 },
 };
 
-#define N_KEPT (sizeof(kept) / sizeof(kept[0]))
+#define N_KEPT (ARRAY_SIZE(kept))
 
 struct couple {
 	int client, server;
@@ -65,7 +52,7 @@ static struct couple build(int mss)
 	must(getsockname(listener, (struct sockaddr *)&address, &size));
 	c.client = must(socket(AF_INET, SOCK_STREAM, 0));
 	if (mss)
-		set(c.client, IPPROTO_TCP, TCP_MAXSEG, mss);
+		set_socket_option(c.client, IPPROTO_TCP, TCP_MAXSEG, mss);
 	must(connect(c.client, (struct sockaddr *)&address, size));
 	c.server = must(accept(listener, NULL, NULL));
 	close(listener);
@@ -110,7 +97,7 @@ static int transparent(struct sockaddr_in *name)
 	socklen_t size = sizeof(*name);
 
 	*name = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xcb007105) };
-	set(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
+	set_socket_option(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
 	must(bind(fd, (struct sockaddr *)name, size));
 	must(listen(fd, 3));
 	must(getsockname(fd, (struct sockaddr *)name, &size));
@@ -145,9 +132,9 @@ int main(void)
 	char text[32];
 
 	for (size_t i = 0; i < N_KEPT; i++)
-		set(plain.client, kept[i].level, kept[i].name, kept[i].value);
+		set_socket_option(plain.client, kept[i].level, kept[i].name, kept[i].value);
 	must(setsockopt(plain.client, IPPROTO_TCP, TCP_CONGESTION, "reno", 4));
-	set(urgent.server, SOL_SOCKET, SO_OOBINLINE, 1);
+	set_socket_option(urgent.server, SOL_SOCKET, SO_OOBINLINE, 1);
 	must(send(urgent.client, "before", 6, 0));
 	must(send(urgent.client, "!", 1, urgent_flag(urgent.server)));
 	must(send(urgent.client, "after", 5, 0));
@@ -176,7 +163,7 @@ int main(void)
 	CHECK_EQUAL(after[1].tcpi_snd_mss, before[1].tcpi_snd_mss);
 	CHECK(after[1].tcpi_snd_mss <= 700);
 	for (size_t i = 0; i < N_KEPT; i++)
-		CHECK_EQUAL(option(plain.client, kept[i].level, kept[i].name), kept[i].shown);
+		CHECK_EQUAL(socket_option(plain.client, kept[i].level, kept[i].name), kept[i].shown);
 	check_congestion(plain.client);
 	CHECK_EQUAL(recv(urgent.server, text, 6, MSG_WAITALL), 6);
 	CHECK(!memcmp(text, "before", 6));
@@ -191,6 +178,6 @@ int main(void)
 	size = sizeof(now);
 	must(getsockname(odd, (struct sockaddr *)&now, &size));
 	CHECK(!memcmp(&now, &name, sizeof(now)));
-	CHECK_EQUAL(option(odd, IPPROTO_IP, IP_TRANSPARENT), 1);
+	CHECK_EQUAL(socket_option(odd, IPPROTO_IP, IP_TRANSPARENT), 1);
 	return 0;
 }

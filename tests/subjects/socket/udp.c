@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -63,20 +64,6 @@ static void check(const struct couple *c)
 	CHECK_EQUAL(from.sin6_port, c->client_name.sin6_port);
 }
 
-static int option(int fd, int level, int name)
-{
-	int value = -1;
-	socklen_t size = sizeof(value);
-
-	must(getsockopt(fd, level, name, &value, &size));
-	return value;
-}
-
-static void set(int fd, int level, int name, int value)
-{
-	must(setsockopt(fd, level, name, &value, sizeof(value)));
-}
-
 int main(void)
 {
 	struct couple couples[3] = { build(AF_INET, IPPROTO_UDP), build(AF_INET6, IPPROTO_UDP), build(AF_INET, 0) };
@@ -85,12 +72,12 @@ int main(void)
 	struct icmp_filter filter = { ~(1u << ICMP_ECHOREPLY) }, got = { 0 };
 	socklen_t size = sizeof(got);
 
-	set(couples[0].server, SOL_SOCKET, SO_BROADCAST, 1);
-	set(couples[0].server, IPPROTO_IP, IP_TOS, 0x10);
-	set(couples[0].server, IPPROTO_IP, IP_TTL, 17);
-	set(couples[0].server, IPPROTO_IP, IP_PKTINFO, 1);
-	set(fresh, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	set(raw, IPPROTO_IP, IP_HDRINCL, 1);
+	set_socket_option(couples[0].server, SOL_SOCKET, SO_BROADCAST, 1);
+	set_socket_option(couples[0].server, IPPROTO_IP, IP_TOS, 0x10);
+	set_socket_option(couples[0].server, IPPROTO_IP, IP_TTL, 17);
+	set_socket_option(couples[0].server, IPPROTO_IP, IP_PKTINFO, 1);
+	set_socket_option(fresh, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	set_socket_option(raw, IPPROTO_IP, IP_HDRINCL, 1);
 	must(setsockopt(raw, SOL_RAW, ICMP_FILTER, &filter, sizeof(filter)));
 	shutdown(shut, SHUT_RD);
 
@@ -98,18 +85,18 @@ int main(void)
 
 	for (int i = 0; i < 3; i++)
 		check(&couples[i]);
-	CHECK_EQUAL(option(couples[0].server, SOL_SOCKET, SO_BROADCAST), 1);
-	CHECK_EQUAL(option(couples[0].server, SOL_SOCKET, SO_REUSEADDR), 0);
-	CHECK_EQUAL(option(couples[0].server, IPPROTO_IP, IP_TOS), 0x10);
-	CHECK_EQUAL(option(couples[0].server, IPPROTO_IP, IP_TTL), 17);
-	CHECK_EQUAL(option(couples[0].server, IPPROTO_IP, IP_PKTINFO), 1);
-	CHECK_EQUAL(option(fresh, IPPROTO_IPV6, IPV6_V6ONLY), 1);
-	CHECK_EQUAL(option(raw, IPPROTO_IP, IP_HDRINCL), 1);
-	CHECK_EQUAL(option(raw, SOL_SOCKET, SO_PROTOCOL), IPPROTO_ICMP);
+	CHECK_EQUAL(socket_option(couples[0].server, SOL_SOCKET, SO_BROADCAST), 1);
+	CHECK_EQUAL(socket_option(couples[0].server, SOL_SOCKET, SO_REUSEADDR), 0);
+	CHECK_EQUAL(socket_option(couples[0].server, IPPROTO_IP, IP_TOS), 0x10);
+	CHECK_EQUAL(socket_option(couples[0].server, IPPROTO_IP, IP_TTL), 17);
+	CHECK_EQUAL(socket_option(couples[0].server, IPPROTO_IP, IP_PKTINFO), 1);
+	CHECK_EQUAL(socket_option(fresh, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+	CHECK_EQUAL(socket_option(raw, IPPROTO_IP, IP_HDRINCL), 1);
+	CHECK_EQUAL(socket_option(raw, SOL_SOCKET, SO_PROTOCOL), IPPROTO_ICMP);
 	must(getsockopt(raw, SOL_RAW, ICMP_FILTER, &got, &size));
 	CHECK_EQUAL(got.data, filter.data);
 	if (lite >= 0)
-		CHECK_EQUAL(option(lite, SOL_SOCKET, SO_PROTOCOL), IPPROTO_UDPLITE);
+		CHECK_EQUAL(socket_option(lite, SOL_SOCKET, SO_PROTOCOL), IPPROTO_UDPLITE);
 	CHECK_EQUAL(recv(shut, &got, 1, 0), 0);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "subject.h"
+#include "tools.h"
 
 /* A dump that leaves the tasks running cannot look inside: see unix-early-refused. */
 SUBJECT(.not_ways = "unharmed left")
@@ -18,19 +19,6 @@ struct server {
 	socklen_t size;
 	int listener, talker, silent, large, half;
 };
-
-static void say(int fd, const char *text)
-{
-	CHECK_EQUAL(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-static void hear(int fd, const char *text)
-{
-	char buffer[64] = "";
-
-	CHECK_EQUAL(recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT), strlen(text));
-	CHECK(!strcmp(buffer, text));
-}
 
 static int connect_to(const struct server *s, int type)
 {
@@ -54,16 +42,16 @@ static void build(struct server *s, int type)
 	must(accept(s->listener, NULL, NULL));
 	must(close(accepted));
 	s->talker = connect_to(s, type);
-	say(s->talker, "hello");
-	say(s->talker, "world");
+	send_text(s->talker, "hello");
+	send_text(s->talker, "world");
 	gone = connect_to(s, type);
-	say(gone, "testament");
+	send_text(gone, "testament");
 	must(close(gone));
 	s->silent = connect_to(s, type);
 	s->large = connect_to(s, type);
 	CHECK_EQUAL(send(s->large, big, sizeof(big), 0), sizeof(big));
 	s->half = connect_to(s, type);
-	say(s->half, "half");
+	send_text(s->half, "half");
 	must(shutdown(s->half, SHUT_WR));
 }
 
@@ -81,18 +69,18 @@ static void check(struct server *s, int type)
 	char byte;
 
 	if (type == SOCK_STREAM) {
-		hear(fd, "helloworld");
+		receive_text(fd, "helloworld");
 	} else {
-		hear(fd, "hello");
-		hear(fd, "world");
+		receive_text(fd, "hello");
+		receive_text(fd, "world");
 	}
 	CHECK(recv(fd, &byte, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
-	say(s->talker, "more");
-	hear(fd, "more");
-	say(fd, "answer");
-	hear(s->talker, "answer");
+	send_text(s->talker, "more");
+	receive_text(fd, "more");
+	send_text(fd, "answer");
+	receive_text(s->talker, "answer");
 	fd = next(s);
-	hear(fd, "testament");
+	receive_text(fd, "testament");
 	CHECK_EQUAL(recv(fd, &byte, 1, 0), 0);
 	fd = next(s);
 	CHECK(recv(fd, &byte, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
@@ -100,7 +88,7 @@ static void check(struct server *s, int type)
 	CHECK_EQUAL(recv(fd, got, sizeof(got), MSG_DONTWAIT | MSG_WAITALL), sizeof(got));
 	check_filled(got, sizeof(got), 7);
 	fd = next(s);
-	hear(fd, "half");
+	receive_text(fd, "half");
 	CHECK_EQUAL(recv(fd, &byte, 1, 0), 0);
 	CHECK(fcntl(s->listener, F_SETFL, O_NONBLOCK) == 0);
 	CHECK(accept(s->listener, NULL, NULL) == -1 && errno == EAGAIN);

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -15,19 +16,6 @@ struct ends {
 
 static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET };
 static int shared[2], common;
-
-static void say(int fd, const char *text)
-{
-	CHECK_EQUAL(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-static void hear(int fd, const char *text)
-{
-	char buffer[64] = "";
-
-	CHECK_EQUAL(recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT), strlen(text));
-	CHECK(!strcmp(buffer, text));
-}
 
 static int connect_to(const struct sockaddr_un *address, socklen_t size, int type)
 {
@@ -47,15 +35,15 @@ static void build(struct ends *e, int type)
 	must(listen(listener, 5));
 	e->client = connect_to(&address, size, type);
 	e->server = must(accept(listener, NULL, NULL));
-	say(e->client, "to server");
-	say(e->server, "to client");
+	send_text(e->client, "to server");
+	send_text(e->server, "to client");
 	e->left_client = connect_to(&address, size, type);
 	fd = must(accept(listener, NULL, NULL));
-	say(fd, "last from server");
+	send_text(fd, "last from server");
 	must(close(fd));
 	fd = connect_to(&address, size, type);
 	e->left_server = must(accept(listener, NULL, NULL));
-	say(fd, "last from client");
+	send_text(fd, "last from client");
 	must(close(fd));
 	e->reset = connect_to(&address, size, type);
 	must(close(listener));
@@ -76,13 +64,13 @@ static void check(struct ends *e, int type)
 	size = sizeof(got);
 	CHECK(!getpeername(e->client, (struct sockaddr *)&got, &size));
 	CHECK(!strcmp(got.sun_path, name));
-	hear(e->server, "to server");
-	hear(e->client, "to client");
-	say(e->client, "again");
-	hear(e->server, "again");
-	hear(e->left_client, "last from server");
+	receive_text(e->server, "to server");
+	receive_text(e->client, "to client");
+	send_text(e->client, "again");
+	receive_text(e->server, "again");
+	receive_text(e->left_client, "last from server");
 	CHECK_EQUAL(recv(e->left_client, name, 1, 0), 0);
-	hear(e->left_server, "last from client");
+	receive_text(e->left_server, "last from client");
 	CHECK_EQUAL(recv(e->left_server, name, 1, 0), 0);
 	size = sizeof(got);
 	CHECK(!getsockname(e->left_server, (struct sockaddr *)&got, &size));
@@ -98,11 +86,11 @@ static int child(void *unused)
 
 	must(close(shared[0]));
 	wait_for_restore();
-	hear(shared[1], "to the child");
-	say(shared[1], "from the child");
+	receive_text(shared[1], "to the child");
+	send_text(shared[1], "from the child");
 	fd = accept(common, NULL, NULL);
 	CHECK(fd >= 0);
-	say(fd, "accepted by the child");
+	send_text(fd, "accepted by the child");
 	return 0;
 }
 
@@ -123,7 +111,7 @@ int main(void)
 	pid_t pid = start_child(child, NULL);
 
 	must(close(shared[1]));
-	say(shared[0], "to the child");
+	send_text(shared[0], "to the child");
 
 	checkpoint_with(1);
 
@@ -131,8 +119,8 @@ int main(void)
 		check(&ends[i], types[i]);
 	fd = connect_to(&address, size, SOCK_STREAM);
 	join_child(pid, 0);
-	hear(shared[0], "from the child");
+	receive_text(shared[0], "from the child");
 	CHECK_EQUAL(recv(shared[0], &byte, 1, 0), 0);
-	hear(fd, "accepted by the child");
+	receive_text(fd, "accepted by the child");
 	return 0;
 }

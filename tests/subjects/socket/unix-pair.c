@@ -4,50 +4,38 @@
 #include <sys/socket.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
 static uint8_t data[100000], got[100000];
 
-static void say(int fd, const char *text)
-{
-	CHECK_EQUAL(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-static void hear(int fd, const char *text)
-{
-	char buffer[64] = "";
-
-	CHECK_EQUAL(recv(fd, buffer, sizeof(buffer), 0), strlen(text));
-	CHECK(!strcmp(buffer, text));
-}
-
 static void build(int type, int *pair)
 {
 	must(socketpair(AF_UNIX, type, 0, pair));
-	say(pair[0], "one");
+	send_text(pair[0], "one");
 	CHECK_EQUAL(send(pair[0], "", 0, 0), 0);
-	say(pair[0], "three");
-	say(pair[1], "back");
+	send_text(pair[0], "three");
+	send_text(pair[1], "back");
 }
 
 static void check(int type, const int *pair)
 {
 	if (type == SOCK_STREAM) {
-		hear(pair[1], "onethree");
+		receive_text(pair[1], "onethree");
 	} else {
 		char byte;
 
-		hear(pair[1], "one");
+		receive_text(pair[1], "one");
 		CHECK_EQUAL(recv(pair[1], &byte, 1, MSG_DONTWAIT), 0);
-		hear(pair[1], "three");
+		receive_text(pair[1], "three");
 	}
-	hear(pair[0], "back");
+	receive_text(pair[0], "back");
 	CHECK(recv(pair[0], got, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
-	say(pair[0], "again");
-	hear(pair[1], "again");
-	say(pair[1], "and back");
-	hear(pair[0], "and back");
+	send_text(pair[0], "again");
+	receive_text(pair[1], "again");
+	send_text(pair[1], "and back");
+	receive_text(pair[0], "and back");
 }
 
 int main(void)
@@ -61,13 +49,13 @@ int main(void)
 	fill(data, sizeof(data), 3);
 	CHECK_EQUAL(write(big[0], data, sizeof(data)), sizeof(data));
 	must(socketpair(AF_UNIX, SOCK_STREAM, 0, half));
-	say(half[0], "last words");
+	send_text(half[0], "last words");
 	must(shutdown(half[0], SHUT_WR));
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, closed));
-	say(closed[1], "testament");
+	send_text(closed[1], "testament");
 	must(close(closed[1]));
 	must(socketpair(AF_UNIX, SOCK_DGRAM, 0, closed_datagram));
-	say(closed_datagram[1], "letter");
+	send_text(closed_datagram[1], "letter");
 	must(close(closed_datagram[1]));
 
 	checkpoint();
@@ -82,15 +70,15 @@ int main(void)
 		n += (size_t)part;
 	}
 	check_filled(got, sizeof(got), 3);
-	hear(half[1], "last words");
+	receive_text(half[1], "last words");
 	CHECK_EQUAL(recv(half[1], got, 1, 0), 0);
-	say(half[1], "answer");
-	hear(half[0], "answer");
+	send_text(half[1], "answer");
+	receive_text(half[0], "answer");
 	CHECK(send(half[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
-	hear(closed[0], "testament");
+	receive_text(closed[0], "testament");
 	CHECK_EQUAL(recv(closed[0], got, 1, 0), 0);
 	CHECK(send(closed[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
-	hear(closed_datagram[0], "letter");
+	receive_text(closed_datagram[0], "letter");
 	CHECK(send(closed_datagram[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == ECONNREFUSED);
 	return 0;
 }

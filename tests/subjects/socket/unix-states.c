@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -22,19 +23,6 @@ static socklen_t name(struct sockaddr_un *address, int type)
 	return offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)sprintf(address->sun_path + 1, "bound %d", type);
 }
 
-static void say(int fd, const char *text)
-{
-	CHECK_EQUAL(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-static void hear(int fd, const char *text)
-{
-	char buffer[64] = "";
-
-	CHECK_EQUAL(recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT), strlen(text));
-	CHECK(!strcmp(buffer, text));
-}
-
 static void check_shut(int fd)
 {
 	CHECK(send(fd, "x", 1, MSG_NOSIGNAL) == -1);
@@ -48,16 +36,16 @@ static void build(struct states *s, int type)
 	int pair[2];
 
 	must(socketpair(AF_UNIX, type, 0, s->write_shut));
-	say(s->write_shut[0], "before");
+	send_text(s->write_shut[0], "before");
 	must(shutdown(s->write_shut[0], SHUT_WR));
 	must(socketpair(AF_UNIX, type, 0, s->read_shut));
-	say(s->read_shut[1], "unread");
+	send_text(s->read_shut[1], "unread");
 	must(shutdown(s->read_shut[0], SHUT_RD));
 	must(socketpair(AF_UNIX, type, 0, s->both_shut));
-	say(s->both_shut[1], "last");
+	send_text(s->both_shut[1], "last");
 	must(shutdown(s->both_shut[0], SHUT_RDWR));
 	must(socketpair(AF_UNIX, type, 0, pair));
-	say(pair[1], "testament");
+	send_text(pair[1], "testament");
 	must(close(pair[1]));
 	s->closed = pair[0];
 	s->unconnected = must(socket(AF_UNIX, type, 0));
@@ -94,24 +82,24 @@ static void check(struct states *s, int type)
 {
 	char byte;
 
-	hear(s->write_shut[1], "before");
+	receive_text(s->write_shut[1], "before");
 	if (type != SOCK_DGRAM)
 		CHECK_EQUAL(recv(s->write_shut[1], &byte, 1, MSG_DONTWAIT), 0);
 	check_shut(s->write_shut[0]);
-	say(s->write_shut[1], "answer");
-	hear(s->write_shut[0], "answer");
+	send_text(s->write_shut[1], "answer");
+	receive_text(s->write_shut[0], "answer");
 
-	hear(s->read_shut[0], "unread");
+	receive_text(s->read_shut[0], "unread");
 	CHECK_EQUAL(recv(s->read_shut[0], &byte, 1, 0), 0);
-	say(s->read_shut[0], "still");
-	hear(s->read_shut[1], "still");
+	send_text(s->read_shut[0], "still");
+	receive_text(s->read_shut[1], "still");
 	check_shut(s->read_shut[1]);
 
-	hear(s->both_shut[0], "last");
+	receive_text(s->both_shut[0], "last");
 	CHECK_EQUAL(recv(s->both_shut[0], &byte, 1, 0), 0);
 	check_shut(s->both_shut[0]);
 
-	hear(s->closed, "testament");
+	receive_text(s->closed, "testament");
 	CHECK(send(s->closed, "x", 1, MSG_NOSIGNAL) == -1 && errno == (type == SOCK_DGRAM ? ECONNREFUSED : EPIPE));
 	check_bound(s, type);
 }
