@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Preloaded into criu: soft-dirty bits on a kernel without them. What clear_refs would do is to note the content of all
- * pages, in a file of the directory $SOFT_DIRTY; a page that differs is soft-dirty.
+ * pages, in a file of the directory $SOFT_DIRTY; a page that differs, or did when criu read it, is soft-dirty.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define PAGE	   4096ull
 #define PRESENT	   (1ull << 63)
 #define OF_FILE	   (1ull << 61)
 #define SOFT_DIRTY (1ull << 55)
+#define SPOILED	   0 /* instead of a sum */
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -62,15 +65,22 @@ static FILE *open_notes(int pid, const char *mode)
 	return fopen(path, mode);
 }
 
+static uint64_t sum_words(const uint64_t words[PAGE / 8])
+{
+	uint64_t sum = 14695981039346656037ull;
+
+	for (size_t i = 0; i < PAGE / 8; i++)
+		sum = (sum ^ words[i]) * 1099511628211ull, sum ^= sum >> 29;
+	return sum;
+}
+
 static bool sum_page(int mem, uint64_t address, uint64_t *ret)
 {
-	uint64_t words[PAGE / 8], sum = 14695981039346656037ull;
+	uint64_t words[PAGE / 8];
 
 	if (read_at(mem, words, PAGE, address) != (ssize_t)PAGE)
 		return false;
-	for (size_t i = 0; i < PAGE / 8; i++)
-		sum = (sum ^ words[i]) * 1099511628211ull, sum ^= sum >> 29;
-	*ret = sum;
+	*ret = sum_words(words);
 	return true;
 }
 
@@ -114,26 +124,44 @@ static int compare(const void *a, const void *b)
 	return x->address < y->address ? -1 : x->address > y->address;
 }
 
+/* All that was noted, to be freed. Nothing (and *ret_n 0) without notes. */
+static struct page *read_notes(FILE *notes, size_t *ret_n)
+{
+	struct stat st = { 0 };
+	struct page *pages = NULL;
+
+	*ret_n = 0;
+	if (!notes || fstat(fileno(notes), &st) < 0 || !st.st_size)
+		return NULL;
+	pages = malloc((size_t)st.st_size);
+	*ret_n = fread(pages, sizeof(*pages), (size_t)st.st_size / sizeof(*pages), notes);
+	return pages;
+}
+
+/* The page is soft-dirty from now on. */
+static void spoil(FILE *notes, const struct page *page, const struct page *pages)
+{
+	const struct page spoiled = { page->address, SPOILED };
+
+	fseek(notes, (long)((page - pages) * (ptrdiff_t)sizeof(*page)), SEEK_SET);
+	fwrite(&spoiled, sizeof(spoiled), 1, notes);
+}
+
 static void mark_words(int pid, uint64_t address, uint64_t *words, size_t n)
 {
 	FILE *notes = open_notes(pid, "r");
 	int mem = open_of(pid, "mem");
-	struct stat st = { 0 };
-	struct page *pages = NULL;
-	size_t n_pages = 0;
+	size_t n_pages;
+	struct page *pages = read_notes(notes, &n_pages);
 
-	if (notes && fstat(fileno(notes), &st) == 0 && st.st_size) {
-		pages = malloc((size_t)st.st_size);
-		n_pages = fread(pages, sizeof(*pages), (size_t)st.st_size / sizeof(*pages), notes);
-	}
 	for (size_t i = 0; i < n; i++) {
 		struct page key = { .address = address + i * PAGE };
 		const struct page *old;
 
 		if ((words[i] & (PRESENT | OF_FILE)) != PRESENT)
 			continue;
-		old = pages ? bsearch(&key, pages, n_pages, sizeof(*pages), compare) : NULL;
-		if (!old || !sum_page(mem, key.address, &key.sum) || old->sum != key.sum)
+		old = bsearch(&key, pages, n_pages, sizeof(*pages), compare);
+		if (!old || old->sum == SPOILED || !sum_page(mem, key.address, &key.sum) || old->sum != key.sum)
 			words[i] |= SOFT_DIRTY;
 	}
 	free(pages);
@@ -142,13 +170,65 @@ static void mark_words(int pid, uint64_t address, uint64_t *words, size_t n)
 	close(mem);
 }
 
+/*
+ * A page that changed, was copied by criu, and then became what it was before (two areas that change places twice, a
+ * stack) is soft-dirty too: what was read is not what is noted.
+ */
+static void compare_read(FILE *notes, const struct page *pages, size_t n, const char *got, uint64_t at, size_t size)
+{
+	for (size_t skip = (PAGE - at % PAGE) % PAGE; skip + PAGE <= size; skip += PAGE) {
+		struct page key = { .address = at + skip };
+		struct page *page = bsearch(&key, pages, n, sizeof(*pages), compare);
+		uint64_t words[PAGE / 8];
+
+		memcpy(words, got + skip, PAGE);
+		if (page && page->sum != sum_words(words))
+			spoil(notes, page, pages);
+	}
+}
+
+static void note_read(int pid, const char *got, const struct iovec *parts, size_t n_parts, size_t size)
+{
+	size_t n;
+	FILE *notes = open_notes(pid, "r+");
+	struct page *pages = read_notes(notes, &n);
+
+	for (size_t i = 0; i < n_parts && size; i++) {
+		size_t part = parts[i].iov_len < size ? parts[i].iov_len : size;
+
+		compare_read(notes, pages, n, got, (uintptr_t)parts[i].iov_base, part);
+		got += part;
+		size -= part;
+	}
+	free(pages);
+	if (notes)
+		fclose(notes);
+}
+
+ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long n_local, const struct iovec *parts,
+			 unsigned long n, unsigned long flags)
+{
+	ssize_t got = REAL(process_vm_readv)(pid, local, n_local, parts, n, flags);
+
+	if (got >= (ssize_t)PAGE && n_local == 1 && getenv("SOFT_DIRTY"))
+		note_read(pid, local->iov_base, parts, n, (size_t)got);
+	return got;
+}
+
 ssize_t pread(int fd, void *to, size_t size, off_t at)
 {
+	const struct iovec part = { (void *)(uintptr_t)at, size };
 	ssize_t n = read_at(fd, to, size, (uint64_t)at);
-	int pid = n > 0 && getenv("SOFT_DIRTY") ? pid_of(fd, "pagemap") : 0;
+	int pid;
 
+	if (n <= 0 || !getenv("SOFT_DIRTY"))
+		return n;
+	pid = pid_of(fd, "pagemap");
 	if (pid)
 		mark_words(pid, (uint64_t)at / 8 * PAGE, to, (size_t)n / 8);
+	pid = n >= (ssize_t)PAGE ? pid_of(fd, "mem") : 0;
+	if (pid)
+		note_read(pid, to, &part, 1, (size_t)n);
 	return n;
 }
 
@@ -168,16 +248,14 @@ ssize_t pwrite(int fd, const void *from, size_t size, off_t at)
 {
 	int pid = getenv("SOFT_DIRTY") ? pid_of(fd, "mem") : 0;
 	FILE *notes = pid ? open_notes(pid, "r+") : NULL;
-	struct page page;
+	struct page key = { .address = (uint64_t)at / PAGE * PAGE }, *pages, *page;
+	size_t n;
 
-	while (notes && fread(&page, sizeof(page), 1, notes) == 1) {
-		if (page.address != (uint64_t)at / PAGE * PAGE)
-			continue;
-		page.sum++;
-		fseek(notes, -(long)sizeof(page), SEEK_CUR);
-		fwrite(&page, sizeof(page), 1, notes);
-		break;
-	}
+	pages = read_notes(notes, &n);
+	page = bsearch(&key, pages, n, sizeof(*pages), compare);
+	if (page)
+		spoil(notes, page, pages);
+	free(pages);
 	if (notes)
 		fclose(notes);
 	return ((ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64"))(fd, from, size, at);
