@@ -258,12 +258,13 @@ def leave_memory(run):
     images = run.folder_of_images()
     process = subprocess.Popen([run.room.program, 'run', run.room.first, run.criu, 'dump', '-t', str(run.pid), '-D', images, '-v4', '-o',
                                 'dump.log', '--lazy-pages', '--address', '127.0.0.1', '--port', str(PORT)], stdin=subprocess.DEVNULL)
-    wait_for_port(run.room.first, PORT)
+    log = images / 'dump.log'
+    wait_until(lambda: log.exists() and 'Waiting for a client' in log.read_text(errors='replace'), 40, 'the images are not ready')
     copy = images.with_name('copy')
     shutil.copytree(images, copy)
     in_network_of(run.room.first, lambda: socket.create_connection(('127.0.0.1', PORT))).close()
     assert process.wait(40) == 1
-    assert 'the tasks run on here' in (images / 'dump.log').read_text(errors='replace')
+    assert 'the tasks run on here' in log.read_text(errors='replace')
     assert not (images / 'inventory.img').exists()
     return copy
 
