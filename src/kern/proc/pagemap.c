@@ -115,6 +115,9 @@ static uint64_t categories_of(const struct page_tables *map, uint64_t word)
 		categories |= PAGE_IS_GUARD;
 	if ((word & PAGEMAP_PRESENT) && (word & PAGEMAP_PFN) == map->zero_pfn)
 		categories |= PAGE_IS_PFNZERO;
+	/* A read maps the zero page without a soft-dirty bit; who may not see its number takes it for written. */
+	if ((word & PAGEMAP_PRESENT) && !(word & PAGEMAP_EXCLUSIVE) && map->zero_pfn == UINT64_MAX)
+		categories |= PAGE_IS_SOFT_DIRTY;
 	return categories;
 }
 
