@@ -11,12 +11,12 @@ from pathlib import Path
 
 # The words of options.def for sets of commands.
 COMMANDS = {
-    'DUMP': ['dump'], 'PRE_DUMP': ['pre-dump'], 'RESTORE': ['restore'], 'LAZY_PAGES': ['lazy-pages'], 'CHECK': ['check'], 'VERIFY': ['verify'], 'RECEIVE': ['receive'],
+    'DUMP': ['dump'], 'PRE_DUMP': ['pre-dump'], 'RESTORE': ['restore'], 'LAZY_PAGES': ['lazy-pages'], 'CHECK': ['check'], 'VERIFY': ['verify'], 'RECEIVE': ['receive'], 'UNDO': ['undo'],
     'PAGE_SERVER': ['page-server'], 'SERVICE': ['service'], 'CPUINFO': ['cpuinfo'], 'CPUINFO_DUMP': ['cpuinfo'],
 }
 COMMANDS['PAGE_CLIENTS'] = ['dump', 'pre-dump', 'lazy-pages', 'page-server']
 COMMANDS['SERVERS'] = COMMANDS['PAGE_CLIENTS'] + ['service']
-COMMANDS['ALL'] = ['dump', 'pre-dump', 'restore', 'lazy-pages', 'check', 'verify', 'receive', 'page-server', 'service', 'swrk', 'dedup',
+COMMANDS['ALL'] = ['dump', 'pre-dump', 'restore', 'lazy-pages', 'check', 'verify', 'receive', 'undo', 'page-server', 'service', 'swrk', 'dedup',
                    'cpuinfo']
 
 # How bash shall complete a value, by the name of the argument.

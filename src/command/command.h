@@ -11,6 +11,7 @@ int command_restore(const struct options *options);
 int command_check(const struct options *options);
 int command_check_tree(const struct options *options); /* criu check --tree */
 int command_verify(const struct options *options);
+int command_undo(const struct options *options);
 int command_receive(const struct options *options);
 int command_cpuinfo_dump(const struct options *options);
 int command_cpuinfo_check(const struct options *options);

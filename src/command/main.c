@@ -29,6 +29,7 @@ static const struct {
 	{ CMD_CHECK, command_check },
 	{ CMD_VERIFY, command_verify },
 	{ CMD_RECEIVE, command_receive },
+	{ CMD_UNDO, command_undo },
 	{ CMD_CPUINFO_DUMP, command_cpuinfo_dump },
 	{ CMD_CPUINFO_CHECK, command_cpuinfo_check },
 	{ CMD_LAZY_PAGES, command_lazy_pages },

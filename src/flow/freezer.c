@@ -189,6 +189,20 @@ int freezer_thaw(struct freezer *freezer)
 	return error;
 }
 
+int freezer_undo(const char *path)
+{
+	struct freezer freezer = { 0 };
+	AUTO_CLOSE int dir = -1;
+
+	LOG_SCOPE("cgroup %s", path);
+	TRY(find_version(&freezer, path));
+	dir = freezer.dir;
+	if (!is_frozen(&freezer))
+		return 0;
+	TRY(set_state(&freezer, freezer.version->thawed));
+	return 1;
+}
+
 void freezer_end(struct freezer **place)
 {
 	struct freezer *freezer = TAKE_PTR(*place);

@@ -17,5 +17,7 @@ int freezer_freeze(const char *path, const struct deadline *deadline, struct fre
 bool freezer_was_frozen(const struct freezer *freezer);
 /* Frozen tasks can be seized, but stand in a ptrace stop only when they are thawed. */
 int freezer_thaw(struct freezer *freezer);
+/* Thaws a cgroup that a dump has left frozen: 1, or 0 if it was not. */
+int freezer_undo(const char *path);
 /* The tasks are about to be let go: as the cgroup was found, so it shall be. freezer may be NULL. */
 void freezer_end(struct freezer **freezer);

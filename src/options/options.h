@@ -28,7 +28,8 @@ enum command {
 	CMD_SHOW = 1 << 13, /* deprecated */
 	CMD_CPUINFO = CMD_CPUINFO_DUMP | CMD_CPUINFO_CHECK,
 	CMD_RECEIVE = 1 << 14,
-	CMD_ALL = ((1 << 12) - 1) | CMD_RECEIVE,
+	CMD_UNDO = 1 << 15,
+	CMD_ALL = ((1 << 12) - 1) | CMD_RECEIVE | CMD_UNDO,
 };
 
 /* What becomes of the tasks at the end; OPT_END_DEFAULT is replaced by the default of the command in options_check().
@@ -227,7 +228,8 @@ struct options {
 	/* check, log, memory */
 	bool check_extra, check_experimental;
 	const char *check_feature;
-	bool json;	      /* check --tree, verify: the report for programs */
+	bool json;	      /* check --tree, verify, undo: the report for programs */
+	bool discard;	      /* undo: a complete checkpoint, too, is given up */
 	const char *log_file; /* NULL = stderr, "-" = stdout */
 	bool log_pid;
 	int verbosity;

@@ -2,6 +2,7 @@
 """kill -9 of criu while it reads connections: neither the tasks nor their clients notice, and no rule is left."""
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -58,9 +59,10 @@ def test_killed_while_reading(room, criu, folder):
         assert rules == '', rules
 
 
+@pytest.mark.parametrize('undone', [False, True])
 @pytest.mark.parametrize('lock', ['nftables', 'iptables'])
-def test_left_stopped_then_killed(room, criu, folder, lock):
-    """--leave-stopped, kill -9, restore: the sockets of the killed say good-bye, but nobody hears it, and they make room."""
+def test_left_stopped(room, criu, folder, lock, undone):
+    """--leave-stopped, kill -9, restore: the sockets of the killed say good-bye, but nobody hears it, and they make room. Or criu undo."""
     pid = room.start(folder / 'server.out', '/usr/bin/python3', PROGRAMS / 'listen-without-reuse.py', folder)
     wait_until(lambda: (folder / 'listens').exists() and (folder / 'listens').read_text(), 20, 'no listener')
     room.start(folder / 'clients.out', '/usr/bin/python3', PROGRAMS / 'threads-client.py', (folder / 'listens').read_text(), folder, 1)
@@ -76,6 +78,14 @@ def test_left_stopped_then_killed(room, criu, folder, lock):
     goes_on()
     done = room.run(criu, 'dump', '-t', pid, '-D', folder, '--tcp-established', '--leave-stopped', '--network-lock', lock)
     assert done.returncode == 0 and 'stays locked' in done.stdout, done.stdout
+    if undone:
+        room.run('nft', 'add', 'table', 'inet', 'CRIU-of-somebody')
+        done = room.run(criu, 'undo', '-t', pid, '-D', folder)
+        assert done.returncode == 0 and 'network lock' in done.stdout and 'runs on' in done.stdout, done.stdout
+        goes_on()
+        assert re.findall('0xc114|CRIU-[^ ]*', room.run('nft', 'list', 'ruleset').stdout) == ['CRIU-of-somebody']
+        assert 'DROP' not in room.run('iptables-save').stdout
+        return
     room.kill([pid])
     wait_until(lambda: pid not in room.pids(), 20, 'the server does not die')
     done = room.run(criu, 'restore', '-d', '-D', folder, '--tcp-established')

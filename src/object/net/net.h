@@ -79,4 +79,10 @@ int network_restore_cut_off(struct restore *r, uint32_t id);
 int network_restore_lock(struct restore *r);
 /* All sockets are there, in repair mode: removes the rules, those that the dump left as well. */
 int network_restore_unlock(struct restore *r);
+/*
+ * Takes away the lock that lasts until the restore of these images, in the namespace of a process (proc: its directory)
+ * or, for -1, in ours: 1, or 0 if there was none.
+ */
+struct store;
+int network_undo(struct store *store, const struct inventory *inventory, int proc);
 void network_restore_end(struct restore *r);

@@ -171,29 +171,37 @@ static int remove_rules(int family, const struct connections *connections, bool 
 {
 	AUTO(buffer_done) struct buffer rules = { 0 };
 	AUTO_FREE char *there = NULL;
+	size_t n;
 
 	TRY(read_rules(family, &there));
 	buffer_printf(&rules, "*filter\n");
-	if (!print_unlocks(&rules, there, connections, whole))
+	n = print_unlocks(&rules, there, connections, whole);
+	if (!n)
 		return 0;
 	buffer_printf(&rules, "COMMIT\n");
 	if (feed_rules(family, &rules) < 0)
 		return refuse(EIO, "cannot remove the rules of the network lock with %s",
 			      programs[family == 6].restore);
-	return 0;
+	return 1;
 }
 
 int iptables_unlock(const struct connections *connections, bool whole)
 {
+	int any = 0;
+
 	for (int family = 4; family <= 6; family += 2) {
 		bool wanted = whole;
+		int removed;
 
 		for (size_t i = 0; i < connections->n; i++)
 			wanted |= connections->items[i].family == family;
-		if (wanted)
-			TRY(remove_rules(family, connections, whole));
+		if (!wanted)
+			continue;
+		removed = remove_rules(family, connections, whole);
+		TRY(removed);
+		any |= removed;
 	}
-	return 0;
+	return any;
 }
 
 int iptables_cut_off(void)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -17,6 +18,8 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
+#include "fdinfo.pb-c.h"
+#include "image/image.h"
 #include "image/inventory.h"
 #include "object/namespace/namespace.h"
 #include "object/net/lock/lock.h"
@@ -421,6 +424,66 @@ void network_dump_unlock(struct dump *d)
 		for (size_t i = 0; i < network_lock_of_dump(d)->locks.n; i++)
 			unlock_kept(d, network_lock_of_dump(d)->locks.items[i]);
 	state_drop(d->states, &lock_state);
+}
+
+/* --- undo --- */
+
+/* The connections that the images have, as a lock knows them. */
+static int read_connections(struct store *store, struct connections *ret)
+{
+	AUTO(image_close) struct image *image = NULL;
+	struct lock lock = { 0 };
+	FileEntry *entry;
+	int more;
+
+	more = image_open(store, &image, IMAGE_FILES);
+	if (more < 0)
+		return more == -ENOENT ? 0 : more; /* a pre-dump locks nothing */
+	while ((more = image_read(image, &entry)) > 0)
+		if (entry->isk && entry->isk->dst_port && entry->isk->n_src_addr && entry->isk->n_dst_addr)
+			add_connection(&lock, entry->isk);
+	*ret = lock.connections;
+	return more;
+}
+
+static int undo_nftables(const char *run_id)
+{
+	AUTO(nftables_done) struct nft_ctx *nft = NULL;
+	char table[64];
+
+	snprintf(table, sizeof(table), "CRIU-%s", run_id);
+	return nftables_remove(&nft, table);
+}
+
+static bool is_other(int proc)
+{
+	struct stat theirs, ours;
+
+	return fstatat(proc, "ns/net", &theirs, 0) == 0 && stat("/proc/self/ns/net", &ours) == 0 &&
+	       theirs.st_ino != ours.st_ino;
+}
+
+int network_undo(struct store *store, const struct inventory *inventory, int proc)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	AUTO_CLOSE int ns = proc >= 0 ? openat(proc, "ns/net", O_RDONLY | O_CLOEXEC) : -1;
+	const bool other = proc >= 0 && is_other(proc);
+	struct connections connections = { 0 };
+	int error;
+
+	if (inventory->lock == INVENTORY_LOCK_SKIP || !inventory->run_id[0])
+		return 0;
+	if (proc >= 0 && (ns < 0 || netns_enter(&entered, ns) < 0))
+		return fail_errno("its network namespace can't be entered");
+	if (inventory->lock == INVENTORY_LOCK_NFTABLES)
+		return undo_nftables(inventory->run_id);
+	if (!iptables_is_there())
+		return 0;
+	error = read_connections(store, &connections);
+	if (error == 0)
+		error = iptables_unlock(&connections, other);
+	vector_done(&connections);
+	return error;
 }
 
 /* --- restore --- */

@@ -35,6 +35,8 @@ int nftables_close_ports(struct nft_ctx **ctx, const char *table, const uint16_t
 /* Removes the table that the context owns, if there is one, and the other one, if not NULL, at one moment. One that is
  * not there is as good. */
 int nftables_unlock(struct nft_ctx **ctx, const char *owned, const char *table);
+/* 1: the table is gone now; 0: there was none. */
+int nftables_remove(struct nft_ctx **ctx, const char *table);
 void nftables_done(struct nft_ctx **ctx);
 
 /* lock-iptables.c */
@@ -42,5 +44,5 @@ bool iptables_is_there(void);
 int iptables_lock(const struct connections *connections);
 /* A chain that drops all packets but those with libsoccr's mark. */
 int iptables_cut_off(void);
-/* whole: that chain as well. Rules that are not there are as good. */
+/* whole: that chain as well. Rules that are not there are as good: 0 if there were none at all, else 1. */
 int iptables_unlock(const struct connections *connections, bool whole);

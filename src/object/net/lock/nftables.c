@@ -167,6 +167,15 @@ int nftables_unlock(struct nft_ctx **ctx, const char *owned, const char *table)
 	return 0;
 }
 
+int nftables_remove(struct nft_ctx **ctx, const char *table)
+{
+	AUTO(buffer_done) struct buffer commands = { 0 };
+
+	TRY(open_context(ctx));
+	buffer_printf(&commands, "delete table inet %s\n", table);
+	return run_nftables(*ctx, &commands, true) == 0;
+}
+
 void nftables_done(struct nft_ctx **ctx)
 {
 	if (*ctx)
