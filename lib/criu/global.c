@@ -185,6 +185,11 @@ void criu_set_stream(int fd)
 	criu_local_set_stream(the_opts, fd);
 }
 
+void criu_set_on_demand(bool on_demand)
+{
+	criu_local_set_on_demand(the_opts, on_demand);
+}
+
 void criu_set_checksum(bool checksum)
 {
 	criu_local_set_checksum(the_opts, checksum);

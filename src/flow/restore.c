@@ -160,8 +160,8 @@ int restore_run(const struct options *options, struct listener *listener, struct
 	*ret = (struct restored){ .root = root_of(&r), .client = TAKE_FD(r.client) };
 	if (error == 0)
 		(void)stats_write_restore(&r, options); /* logged; the tasks run */
-	/* With --lazy-pages the images are still read: by the daemon. */
-	if (error == 0 && options->auto_dedup && !options->lazy_pages)
+	/* With --lazy-pages and --on-demand the images are still read. */
+	if (error == 0 && options->auto_dedup && !options->lazy_pages && !options->on_demand)
 		(void)pages_free_all(r.store); /* logged: the images are larger than they might be */
 	restore_end(&r);
 	if (error < 0) {

@@ -68,6 +68,10 @@ static int check_command(const struct options *options)
 	TRY(check_stream(options));
 	if (options->exec_cmd && command != CMD_RESTORE)
 		return refuse(EINVAL, "--exec-cmd is only for restore");
+	if (options->on_demand && options->lazy_pages)
+		return refuse(EBADRQC, "--on-demand needs no lazy-pages daemon: leave --lazy-pages out");
+	if (options->on_demand && options->stream)
+		return refuse(EBADRQC, "--stream: memory that comes in order cannot come --on-demand");
 	if (options->lazy_pages && command == CMD_PRE_DUMP)
 		return refuse(EBADRQC, "--lazy-pages: a pre-dump has no use for it; give it to the last dump");
 	return 0;

@@ -181,6 +181,7 @@ struct options {
 	const char *freeze_cgroup;
 	bool weak_sysctls;
 	bool lazy_pages;
+	bool on_demand;
 	bool stream;
 	int stream_fd; /* a descriptor or enum opt_stream */
 	bool mntns_compat_mode;

@@ -116,6 +116,8 @@ static int hear_restorer(struct daemon *daemon)
 	} said;
 	int result = io_read_exact(daemon->setup->restorer, &said, sizeof(said));
 
+	if (result < 0 && daemon->setup->is_ours)
+		return -ECONNRESET;
 	if (result < 0)
 		return refuse(ECONNRESET,
 			      "the restorer has gone away before all tasks were restored: its log tells why");
@@ -258,6 +260,13 @@ static int wait_and_handle(struct daemon *daemon)
 	return serve_faults(daemon);
 }
 
+static int greet_restorer(const struct daemon *daemon)
+{
+	const struct lazy_hello hello = { getpid(), daemon->lazy.guard.pid };
+
+	return daemon->setup->is_ours ? io_write(daemon->setup->restorer, &hello, sizeof(hello)) : 0;
+}
+
 static int daemon_run(struct daemon *daemon)
 {
 	unsigned left = 1;
@@ -267,6 +276,7 @@ static int daemon_run(struct daemon *daemon)
 	if (interrupt_fd() >= 0)
 		TRY(watch_descriptor(daemon, interrupt_fd(), &daemon->setup));
 	TRY(lazy_guard_begin(&daemon->lazy));
+	TRY(greet_restorer(daemon));
 	TRY(lazy_fetch_begin(&daemon->lazy));
 	while (!daemon->finished || left) {
 		TRY(wait_and_handle(daemon));

@@ -3,7 +3,9 @@
  * protocol. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "image/store.h"
 #include "pages/peer.h"
@@ -16,6 +18,12 @@ struct lazy_setup {
 	unsigned n_tasks;    /* in the images */
 	struct peer *server; /* who has what is not in the images, or NULL */
 	int restorer;	     /* connection of criu restore */
+	bool is_ours;	     /* it has started us: it is told our pids, and tells itself why it has failed */
+};
+
+/* The first message to a restorer that has started us. */
+struct lazy_hello {
+	pid_t server, guard;
 };
 
 /*

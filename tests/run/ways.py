@@ -119,6 +119,30 @@ def lazy(run):
     assert not (images / 'lazy-pages.socket').exists()
 
 
+def on_demand(run):
+    """As lazy, but by one command, which leaves a process behind that brings the memory and then ends."""
+    images = run.dump()
+    run.await_gone()
+    run.restore(images, '--on-demand')
+    run.let_go()
+    said = lambda: (images / 'restore.log').read_text(errors='replace')
+    wait_until(lambda: 'All tasks have their memory' in said(), 40, lambda: f'the memory does not come: {said()}')
+    assert 'Error (' not in said(), said()
+    wait_until(lambda: not named(run.room, 'criu-on-demand'), 20, 'processes of criu are left')
+
+
+def named(room, name):
+    """The processes of the room, but those that are dead, that have this name."""
+    found = []
+    for pid in room.pids():
+        try:
+            if (room.proc / str(pid) / 'comm').read_text().strip() == name and ') Z ' not in (room.proc / str(pid) / 'stat').read_text():
+                found.append(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
+
+
 def compressed(run):
     """As predumped, all of it compressed and the last dump encrypted."""
     key, certificate = run.folder / 'key.pem', run.folder / 'certificate.pem'
@@ -166,7 +190,7 @@ def told(run):
 MEMORY = re.compile('memory/|tree/family|thread/several')
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
-           'remote': MEMORY, 'lazy': MEMORY,
+           'remote': MEMORY, 'lazy': MEMORY, 'on_demand': MEMORY,
            'older': re.compile('memory/|tree/family|thread/several|timer/posix|task/membarrier-private|file/(pidfd|userfaultfd|timerfd)$|socket/unix-pair'),
            'compressed': re.compile('memory/|tree/family|file/(deleted|pipe|memfd|regular)|socket/(unix-names|packet-ring|tcp-queues)|namespace/ipc|mount/tmpfs'),
            'streamed': re.compile('memory/|tree/|file/(deleted|pipe|memfd|regular|aio)|thread/several|namespace/ipc|mount/tmpfs|socket/unix-pair'),
@@ -193,4 +217,4 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
                                                                              '|socket/unix-(credentials|names|rights)$|namespace/(ipc|uts|user-inner)|mount/(binds|covered|sharing)|net/(?!sockets)')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|namespace/pid-nested-proc|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, streamed, rpc, remote, lazy, told)}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, streamed, rpc, remote, lazy, on_demand, told)}

@@ -106,7 +106,7 @@ int memory_load_content(struct restore *r, struct task *task)
 	if (r->options->use_page_server) /* a dump looks at its images: memory is elsewhere */
 		return 0;
 	result = page_reader_open_for(r->store, IMAGE_PAGEMAP, (uint64_t)task->vpid,
-				      r->options->lazy_pages ? PAGES_EAGER : PAGES_ALL, &reader);
+				      memory_is_lazy(r) ? PAGES_EAGER : PAGES_ALL, &reader);
 	if (result == -ENOENT)
 		return refuse(ENOENT, "pagemap-%d.img is missing", task->vpid);
 	TRY(result);

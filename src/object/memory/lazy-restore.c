@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Restore with --lazy-pages: areas are registered with a userfaultfd of their task, which the lazy-pages daemon gets.
- */
+/* Restore with --lazy-pages or --on-demand: areas are registered with a userfaultfd of their task, which the lazy-pages
+ * daemon or a process of ours gets. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -24,20 +24,28 @@
 
 struct lazy_restore {
 	int daemon; /* connection to it */
+	int server; /* pidfd of the process of --on-demand, else -1 */
+	bool finished;
 };
 
-/* If memory_lazy_finish() was not called, the daemon takes it for a failure. */
+#define END_MS 10000
+
+/* If memory_lazy_finish() was not called, the daemon takes it for a failure. A server of ours is not left behind. */
 static void leave_daemon(void *state)
 {
 	struct lazy_restore *lazy = state;
 
 	if (lazy->daemon >= 0)
 		close(lazy->daemon);
+	if (lazy->server >= 0 && !lazy->finished)
+		(void)pidfd_wait_exit(lazy->server, END_MS);
+	if (lazy->server >= 0)
+		close(lazy->server);
 }
 
 static const struct state_type lazy_restore_state = { sizeof(struct lazy_restore), leave_daemon };
 
-/* NULL without --lazy-pages. */
+/* NULL if memory is not lazy. */
 static struct lazy_restore *lazy_restore_of(const struct restore *r)
 {
 	return state_find(r->states, &lazy_restore_state);
@@ -52,14 +60,15 @@ bool memory_can_be_lazy(const struct memory_area *area)
 	       !(vma->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL | VMA_AIORING | VMA_SHSTK | VMA_EXT_PLUGIN));
 }
 
-int memory_lazy_begin(struct restore *r)
+bool memory_is_lazy(const struct restore *r)
+{
+	return r->options->lazy_pages || r->options->on_demand;
+}
+
+static int connect_daemon(struct lazy_restore *lazy)
 {
 	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = LAZY_SOCKET };
-	struct lazy_restore *lazy;
 
-	if (!r->options->lazy_pages)
-		return 0;
-	lazy = state_make(r->states, &lazy_restore_state);
 	lazy->daemon = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (lazy->daemon < 0)
 		return fail_errno("making a socket");
@@ -68,6 +77,26 @@ int memory_lazy_begin(struct restore *r)
 			"--lazy-pages: cannot connect to %s in the work directory: start criu lazy-pages there first",
 			LAZY_SOCKET);
 	return 0;
+}
+
+static int start_server(const struct restore *r, struct lazy_restore *lazy)
+{
+	pid_t server;
+
+	TRY(memory_on_demand_start(r, &lazy->daemon, &server));
+	lazy->server = pidfd_of_process(server);
+	return lazy->server < 0 ? fail(-lazy->server, "the process that gives memory to the tasks has ended") : 0;
+}
+
+int memory_lazy_begin(struct restore *r)
+{
+	struct lazy_restore *lazy;
+
+	if (!memory_is_lazy(r))
+		return 0;
+	lazy = state_make(r->states, &lazy_restore_state);
+	lazy->daemon = lazy->server = -1;
+	return r->options->on_demand ? start_server(r, lazy) : connect_daemon(lazy);
 }
 
 static int tell_pid(struct restore *r, int32_t pid)
@@ -189,7 +218,7 @@ static bool is_watched(const struct memory_restore *memory)
 
 void memory_lazy_plan(const struct restore *r, const struct memory_restore *memory, struct plan *plan)
 {
-	if (r->options->lazy_pages || is_watched(memory))
+	if (memory_is_lazy(r) || is_watched(memory))
 		plan_huge_pages(plan, false);
 }
 
@@ -266,7 +295,11 @@ int memory_lazy_register(struct restore *r, struct task *task)
 void memory_lazy_finish(struct restore *r)
 {
 	const uint32_t finished = LAZY_FINISHED;
+	struct lazy_restore *lazy = lazy_restore_of(r);
 
-	if (lazy_restore_of(r) && io_write(lazy_restore_of(r)->daemon, &finished, sizeof(finished)) < 0)
+	if (!lazy)
+		return;
+	lazy->finished = true;
+	if (io_write(lazy->daemon, &finished, sizeof(finished)) < 0)
 		log_error("The lazy-pages daemon is gone, and the tasks with it: its log tells why");
 }

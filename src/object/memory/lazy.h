@@ -16,5 +16,12 @@ int memory_lazy_leave(struct dump *d, struct task *task, page_range_list *ranges
 /* compare.c: pages of small areas that the parent has and that are the same become PE_PARENT. */
 int memory_leave_equal(struct dump *d, struct task *task, page_range_list *ranges);
 
-/* Restore: can this area be filled by the lazy-pages daemon? */
+/* Restore: does memory follow when the tasks run? */
+bool memory_is_lazy(const struct restore *r);
+/*
+ * --on-demand: starts the process that gives memory to the tasks and then ends, in place of a lazy-pages daemon: the
+ * connection to it, and its pid.
+ */
+int memory_on_demand_start(const struct restore *r, int *ret_connection, pid_t *ret_server);
+/* Can this area be filled by the lazy-pages daemon? */
 bool memory_can_be_lazy(const struct memory_area *area);

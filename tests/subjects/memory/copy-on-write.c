@@ -3,7 +3,7 @@
  * numbers). */
 #include "subject.h"
 
-SUBJECT(.not_ways = "lazy") /* there pages come when they are touched, to each task its own */
+SUBJECT(.not_ways = "lazy on_demand") /* there pages come when they are touched, to each task its own */
 
 #define PAGES 2000
 #define SIZE  (PAGES * 4096)

@@ -3,7 +3,7 @@
  * them. */
 #include "subject.h"
 
-SUBJECT(.not_ways = "lazy") /* there pages come when they are touched, to each task its own */
+SUBJECT(.not_ways = "lazy on_demand") /* there pages come when they are touched, to each task its own */
 
 #define PAGES 6000
 #define HUGE  (2ul << 20)

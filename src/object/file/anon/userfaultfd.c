@@ -149,8 +149,8 @@ int file_dump_watched(struct dump *d, struct task *task, const struct mapping *m
 	dump = get_dump(d);
 	if (!dump->n)
 		return refuse(EOPNOTSUPP, "it is watched by a userfaultfd that is open nowhere in the tree: dump the "
-					  "process that has it as well, or let "
-					  "the program close it");
+					  "process that has it as well, or let the program close it; after a lazy "
+					  "restore wait until all of its memory is there");
 	if (dump->n > 1 || (dump->watched && dump->watched != task))
 		return refuse(EOPNOTSUPP, "it is watched by a userfaultfd, and there are several of them, or several "
 					  "processes are watched: nobody can tell "
