@@ -482,10 +482,36 @@ static int add_visitors(struct restore *r)
 		users = pid_space_owner(r, space);
 		while (creator && !creator->ids)
 			creator = creator->restore->creator;
-		if (users && creator && creator->ids->user_ns_id != users->id)
+		/* Its creator is in there when it makes its last children, if it lives there. */
+		if (users && creator &&
+		    (creator->ids->user_ns_id != users->id || space->first->restore->early ||
+		     namespaces_want_outside(r, space->first, creator)))
 			TRY(add_visitor(r, space->first, users));
 	}
 	return 0;
+}
+
+/* Made before its creator enters a user namespace; so the creator must not be born into that. */
+static void set_outside(const struct restore *r, struct task *task)
+{
+	struct task *creator = task->restore->creator;
+
+	while (creator && !task->restore->outside) {
+		task->restore->outside = true;
+		task = creator;
+		creator = task->restore->creator;
+		if (!creator || creator->restore->visits_for || !namespaces_is_inside(r, creator))
+			return;
+	}
+}
+
+static void find_outside(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task->restore->creator && namespaces_want_outside(r, task, task->restore->creator))
+			set_outside(r, task);
 }
 
 int ancestry_plan(struct restore *r)
@@ -501,5 +527,9 @@ int ancestry_plan(struct restore *r)
 		if (task_is_live(task))
 			TRY(restore_go_on(r, check_sharing(r, task)));
 	}
-	return restore_go_on(r, add_visitors(r));
+	if (!r->inner_users)
+		return 0;
+	TRY(restore_go_on(r, add_visitors(r)));
+	find_outside(r);
+	return 0;
 }

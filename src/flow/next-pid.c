@@ -25,21 +25,10 @@
 
 #define LAST_PID "/proc/sys/kernel/ns_last_pid"
 
-/* NULL: the user namespace of the root task, or that of a tree without one. */
-static const struct namespace *users_of(const struct restore *r, const struct task *task)
-{
-	const struct namespace *ns;
-
-	while (task && !task->ids)
-		task = task->restore->creator;
-	ns = task ? namespace_of(restore_namespaces(r), task, namespace_kind_find(CLONE_NEWUSER)) : NULL;
-	return ns && !ns->of_root && !ns->own ? ns : NULL;
-}
-
 /* Whether the creator may choose the number in that namespace. */
 static bool may_choose(const struct restore *r, const struct task *creator, const struct pid_space *space)
 {
-	const struct namespace *users = users_of(r, creator);
+	const struct namespace *users = user_now(r, creator);
 
 	return users ? space && pid_space_owner(r, space) == users
 		     : (!space && (!r->ids || r->inner_pids)) || (space && !pid_space_owner(r, space));
@@ -64,7 +53,7 @@ static unsigned count_levels(const struct task *made)
 
 bool next_pid_is_used(const struct restore *r, const struct task *creator, const struct task *made)
 {
-	if (!creator->restore->inner_users && !r->ids)
+	if (!creator->restore->users && !r->ids)
 		return false;
 	return count_chosen(r, creator, made) < count_levels(made);
 }

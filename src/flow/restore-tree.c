@@ -59,6 +59,8 @@ static int task_arrived(struct restore *r, struct task *task)
 	task->leader->tid = task->pid;
 	task->restore->made = true;
 	log_info("Made, as a child of %d", task->parent ? task->parent->vpid : getpid());
+	if (task->restore->creator)
+		namespaces_born_like(task, task->restore->creator);
 	if (r->inner_pids)
 		log_info("From outside it is process %d", task->pid);
 	TRY(open_proc(task));
@@ -221,6 +223,15 @@ static int lead_session(struct restore *r, struct task *task)
 	return run_in_task(r, task, plan);
 }
 
+/* Last of all namespaces: whoever is in it can make nothing outside. */
+static int enter_users(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	TRY(namespaces_plan_users(r, task, plan));
+	return run_in_task(r, task, plan);
+}
+
 static int make_children(struct restore *r, struct task *task);
 
 static int settle_batch(struct restore *r, struct birth_batch *batch)
@@ -236,9 +247,17 @@ static int settle_batch(struct restore *r, struct birth_batch *batch)
 	return 0;
 }
 
-/* The children of a task that this creator makes now: those that are wanted before it leaves its first session, or all
- * that are left. */
-static int make_batch(struct restore *r, struct task *parent, struct task *creator, bool early, bool *ret_any)
+/* Which children: those that are wanted before their creator leaves its first session, those that it makes before it
+ * enters a user namespace, or all that are left. */
+enum turn { TURN_EARLY, TURN_OUTSIDE, TURN_REST };
+
+static bool is_in_turn(const struct task *child, enum turn turn)
+{
+	return turn == TURN_REST || (turn == TURN_EARLY ? child->restore->early : child->restore->outside);
+}
+
+/* The children of a task that this creator makes now. */
+static int make_batch(struct restore *r, struct task *parent, struct task *creator, enum turn turn, bool *ret_any)
 {
 	AUTO(batch_done) struct birth_batch batch = { 0 };
 	struct task *child;
@@ -250,7 +269,7 @@ static int make_batch(struct restore *r, struct task *parent, struct task *creat
 	batch.plans = xzalloc((capacity + 1) * sizeof(*batch.plans));
 	batch.results = xzalloc((capacity + 1) * sizeof(*batch.results));
 	for_each_child(child, parent) {
-		if (child->restore->made || child->restore->creator != creator || (early && !child->restore->early) ||
+		if (child->restore->made || child->restore->creator != creator || !is_in_turn(child, turn) ||
 		    !birth_is_possible(child))
 			continue;
 		TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
@@ -358,7 +377,7 @@ static int make_by_others(struct restore *r, struct task *parent, struct task *c
 
 	if (child->restore->adopted)
 		return make_adopted(r, child);
-	return make_batch(r, parent, child->restore->creator, false, &any);
+	return make_batch(r, parent, child->restore->creator, TURN_REST, &any);
 }
 
 /* Siblings' creators first. Who waits for a pid namespace is left for later. */
@@ -369,7 +388,7 @@ static int make_rest(struct restore *r, struct task *task)
 
 	while (progress) {
 		waits = false;
-		TRY(make_batch(r, task, task, false, &progress));
+		TRY(make_batch(r, task, task, TURN_REST, &progress));
 		for_each_child(child, task) {
 			if (child->restore->made)
 				continue;
@@ -386,13 +405,17 @@ static int make_rest(struct restore *r, struct task *task)
 	return 0;
 }
 
-/* Those that need the first session of the parent, then the rest. */
+/* Those that need the first session of the parent, those that need more than its user namespace, then the rest. */
 static int make_children(struct restore *r, struct task *task)
 {
 	bool any;
 
-	TRY(make_batch(r, task, task, true, &any));
+	TRY(make_batch(r, task, task, TURN_EARLY, &any));
 	TRY(lead_session(r, task));
+	TRY(make_batch(r, task, task, TURN_OUTSIDE, &any));
+	if (task->parent)
+		TRY(make_batch(r, task->parent, task, TURN_OUTSIDE, &any)); /* its siblings */
+	TRY(enter_users(r, task));
 	return make_rest(r, task);
 }
 

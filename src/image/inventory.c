@@ -62,6 +62,8 @@ int inventory_write(struct store *store, const struct inventory *inventory)
 	entry.tracked_boot = inventory->tracked_boot;
 	entry.n_lost = inventory->n_lost;
 	entry.lost = inventory->lost;
+	entry.n_user_ns_ids = inventory->n_user_ns_ids;
+	entry.user_ns_ids = inventory->user_ns_ids;
 	return image_write_one(store, IMAGE_INVENTORY, &entry);
 }
 
@@ -116,6 +118,8 @@ int inventory_read(struct store *store, struct inventory *ret)
 		.tracked_boot = entry->tracked_boot,
 		.lost = entry->lost,
 		.n_lost = entry->n_lost,
+		.user_ns_ids = entry->user_ns_ids,
+		.n_user_ns_ids = entry->n_user_ns_ids,
 	};
 	if (entry->plugins_entry) {
 		ret->plugins = entry->plugins_entry->plugins;

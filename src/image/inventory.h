@@ -37,6 +37,8 @@ struct inventory {
 	char *tracked_boot; /* boot id; NULL if there are none */
 	char **lost;	    /* what was not saved, a text each */
 	size_t n_lost;
+	uint32_t *user_ns_ids; /* user namespaces in which no task lives */
+	size_t n_user_ns_ids;
 };
 
 /* Writes the image. Version, fdinfo_per_id and ns_per_id are set to what is written today. */

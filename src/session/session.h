@@ -112,6 +112,9 @@ struct task_restore {
 	struct task *memory_from;      /* the task whose memory it shares (CLONE_VM), else NULL */
 	struct task *files_from;       /* the task whose descriptor table it shares, else NULL */
 	bool inner_users;	       /* it lives in a user namespace within that of the root */
+	bool outside;		       /* is made before its creator enters such a one */
+	uint32_t users;		       /* number of such a one that it is in by now, else 0 */
+	const struct task *ids_of;     /* whose ids it has for that by now */
 	const struct task *visits_for; /* a helper that enters the user namespace of this task, to make it there */
 	struct states states;
 };

@@ -214,7 +214,7 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
           'user': (('plain', 'twice'), re.compile('tree/(family|sessions|zombie)|thread/(several|many)|file/(pipe|deleted|memfd|async|fifo)$|socket/unix-(credentials|names)$'
                                                   '|creds/|signal/pending|timer/posix')),
           'user,pid,mnt,net,ipc,uts,cgroup': (('plain', 'twice'), re.compile('tree/(family|sessions)|thread/several|creds/|file/(deleted|regular|pty|proc|inotify)$'
-                                                                             '|socket/unix-(credentials|names|rights)$|namespace/(ipc|uts|user-inner)|mount/(binds|covered|sharing)|net/(?!sockets)')),
+                                                                             '|socket/unix-(credentials|names|rights)$|namespace/(ipc|uts|user-(inner|deep))|mount/(binds|covered|sharing)|net/(?!sockets)')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|namespace/pid-nested-proc|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
 WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, streamed, rpc, remote, lazy, on_demand, told)}

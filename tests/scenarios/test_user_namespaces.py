@@ -58,6 +58,36 @@ def test_lazy(subject, name, house):
     run.release()
 
 
+def mounts_of(proc):
+    """What is seen at each place: its file system and options, without the numbers that a restore may change."""
+    lines = [line.split() for line in (proc / 'mountinfo').read_text().splitlines()]
+    return {line[4]: (line[3], line[5], *line[line.index('-'):]) for line in lines}
+
+
+@pytest.mark.parametrize('person', ((), PERSON), ids=('root', 'person'))
+def test_bubblewrap(room, criu, folder, person):
+    """A sandbox of bwrap(1), whose namespaces belong to a user namespace in which nobody lives any more; saved and restored twice."""
+    if not shutil.which('setpriv') or not shutil.which('bwrap'):
+        pytest.skip('there is no setpriv or no bwrap')
+    pid = room.start(folder / 'output', *person, 'bwrap', '--unshare-all', '--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp',
+                     '--uid', '1234', '--gid', '1234', 'sleep', '1000', cwd='/')
+    seen = Path(f'/proc/{room.first}/root/proc')
+
+    def found():
+        return {(seen / str(p) / 'comm').read_text(): seen / str(p) for p in room.pids()}
+    wait_until(lambda: 'sleep\n' in found(), 20)
+    before = {name: (facts(proc), mounts_of(proc)) for name, proc in found().items()}
+    for number in (1, 2):
+        images = folder / f'images{number}'
+        images.mkdir()
+        for command, options in (('dump', ('-t', str(pid))), ('restore', ('-d',))):
+            done = room.run(criu, command, '-D', images, '-v4', '-o', f'{command}.log', *options)
+            assert done.returncode == 0, done.stdout + (images / f'{command}.log').read_text()
+            if command == 'dump':
+                wait_until(lambda: pid not in room.pids(), 20)
+        assert {name: (facts(proc), mounts_of(proc)) for name, proc in found().items()} == before
+
+
 def test_others_take_pids(subject, room, folder):
     """Tasks in there can't choose their pids: those of a program with threads and children come back while others start processes all the time."""
     run = subject('thread/several', house='user')

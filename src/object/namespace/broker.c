@@ -65,12 +65,12 @@ static void end_broker(pid_t pid)
 }
 
 /* Those whose pid a task wants are kept until there is one with another: trees often have pids in a row. */
-static int make_with_free_pid(const struct restore *r, struct broker *broker)
+static int make_with_free_pid(const struct task_tree *avoid, struct broker *broker)
 {
 	VECTOR(pid_t) taken = { 0 };
 	int error = make_broker(broker);
 
-	while (error == 0 && !r->inner_pids && task_tree_find_thread(r->tree, broker->pid)) {
+	while (error == 0 && avoid && task_tree_find_thread(avoid, broker->pid)) {
 		*vector_push(&taken) = broker->pid;
 		error = make_broker(broker);
 	}
@@ -80,9 +80,9 @@ static int make_with_free_pid(const struct restore *r, struct broker *broker)
 	return error;
 }
 
-int broker_begin(struct restore *r, struct broker **ret)
+int broker_begin(struct pool *pool, const struct task_tree *avoid, struct broker **ret)
 {
-	struct broker *broker = *ret = pool_new(r->pool, struct broker);
+	struct broker *broker = *ret = pool_new(pool, struct broker);
 	int pair[2];
 
 	broker->ours = broker->theirs = broker->pidfd = -1;
@@ -90,7 +90,7 @@ int broker_begin(struct restore *r, struct broker **ret)
 		return fail_errno("making a pair of sockets");
 	broker->ours = pair[0];
 	broker->theirs = pair[1];
-	TRY(make_with_free_pid(r, broker));
+	TRY(make_with_free_pid(avoid, broker));
 	broker->pidfd = pidfd_of_process(broker->pid);
 	return broker->pidfd < 0 ? fail(-broker->pidfd, "opening a pidfd of the broker") : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which namespaces the tasks live in, by the inodes behind /proc/PID/ns; the phases of a dump. */
 #include "object/namespace/namespace.h"
+#include "object/namespace/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +78,7 @@ static int find_inode(int proc, const char *name, ino_t *ret)
 	return 0;
 }
 
-static struct namespace *add_namespace(struct dump *d, const struct namespace_kind *kind, ino_t inode)
+struct namespace *namespaces_dump_add(struct dump *d, const struct namespace_kind *kind, ino_t inode)
 {
 	struct namespace *ns = pool_new(d->pool, struct namespace);
 
@@ -125,7 +126,7 @@ int namespaces_dump_begin(struct dump *d)
 	ids->vm_id = ids->files_id = ids->fs_id = ids->sighand_id = 1;
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
 		TRY(find_inode(self, (*kind)->name, &inode));
-		add_namespace(d, *kind, inode)->own = true;
+		namespaces_dump_add(d, *kind, inode)->own = true;
 		set_id(ids, *kind, dump_namespaces(d)->last_id);
 	}
 	d->inventory->root_ids = ids;
@@ -162,7 +163,7 @@ static int dump_kind(struct dump *d, struct task *task, const struct namespace_k
 	for_each_namespace(ns, dump_namespaces(d))
 		if (ns->kind == kind && ns->inode == inode)
 			found = ns;
-	ns = found ?: add_namespace(d, kind, inode);
+	ns = found ?: namespaces_dump_add(d, kind, inode);
 	set_id(task->ids, kind, ns->id);
 	if (ns->task)
 		return 0;
@@ -191,6 +192,7 @@ int namespaces_dump_collect(struct dump *d)
 {
 	struct namespace *ns;
 
+	TRY(user_collect_owners(d));
 	for_each_namespace(ns, dump_namespaces(d)) {
 		if (ns->own || !ns->task || !ns->kind->collect)
 			continue;
@@ -206,7 +208,7 @@ int namespaces_dump_write(struct dump *d)
 	struct namespace *ns;
 
 	for_each_namespace(ns, dump_namespaces(d)) {
-		if (ns->own || !ns->task)
+		if (ns->own)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		TRY(phase_pass_dump(d, PHASE_dump_write, "namespace", ns->kind->name));

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "base/vector.h"
+#include "creds.pb-c.h"
 #include "plan/plan.h"
 #include "session/session.h"
 
@@ -82,13 +83,15 @@ struct namespace
 	uint32_t id;	   /* in the images: names its files */
 	bool own;	   /* that of the criu that dumped (on restore: of the criu that restores): nothing to do */
 	bool of_root;	   /* the root task lives in it */
-	struct task *task; /* the first of the tree that lives in it; NULL while nobody does */
+	struct task *task; /* the first of the tree that lives in it; NULL while nobody does: criu's own, and some user
+			      namespaces that own others */
 	ino_t inode;	   /* dump: of /proc/PID/ns/NAME */
 	int fd; /* restore: a descriptor of it as soon as it exists; -1 if own or not yet. Dump: of the kind. Closed at
 		   the end */
 	bool joined; /* restore: --join-ns gives another one, which is as it is: it has none of its phases, and no data
 		      */
-	struct namespace *owner; /* a user namespace within that of the root, to which it belongs; NULL: to no such */
+	struct namespace *owner; /* a user namespace within that of the root, to which it belongs, or around this one;
+				    NULL: to no such */
 	struct broker *broker;	 /* restore: of such a user namespace */
 	bool made_first;	 /* restore: the root task enters it, it is not born with it */
 	void *data;		 /* of the kind */
@@ -186,10 +189,24 @@ int time_offsets_inside(int proc, struct time_offsets *ret);
 /* As long as nobody is in the namespace for its children. */
 int time_offsets_write(int proc, const struct time_offsets *offsets);
 
+/* user-ids.c: ids that the root of the tree sees, as a user namespace within that of it does (NULL: that of the root);
+ * NO_ID: it has no number there. */
+uint32_t user_inner_uid(const struct namespace *ns, uint32_t uid);
+uint32_t user_inner_gid(const struct namespace *ns, uint32_t gid);
+bool user_same_groups(const CredsEntry *a, const CredsEntry *b);
+/* Whether who lives there and has the ones can take the others. */
+bool user_can_take(const struct namespace *ns, const CredsEntry *from, const CredsEntry *to);
+/* Dump: ids that nobody could give back. */
+int user_check_ids(struct dump *d, const struct thread *thread);
+/* Restore: that which a task, or a helper, is in by now; NULL: that of the root. */
+const struct namespace *user_now(const struct restore *r, const struct task *task);
+
 /* --- the moments (namespace.c) --- */
 
 /* Makes the set, with our own; their numbers to d->inventory->root_ids. */
 int namespaces_dump_begin(struct dump *d);
+/* One more, which nobody is known to live in yet. */
+struct namespace *namespaces_dump_add(struct dump *d, const struct namespace_kind *kind, ino_t inode);
 /* Sets the namespace ids of task->ids; refuses namespaces that can't be saved. */
 int namespaces_dump_task(struct dump *d, struct task *task);
 int namespaces_dump_collect(struct dump *d);
@@ -212,5 +229,13 @@ int namespaces_restore_born(struct restore *r, struct task *task);
 int namespaces_restore_fill(struct restore *r);
 /* Steps of a new task, which has no descriptor yet: into those that are not those of its creator. */
 int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan);
+/* The last that it enters: a user namespace within that of the root. From there nothing outside can be made. */
+int namespaces_plan_users(struct restore *r, struct task *task, struct plan *plan);
+/* A task was born: it is in the user namespace of its creator, with its ids. */
+void namespaces_born_like(struct task *task, const struct task *creator);
+/* Whether it lives in one within that of the root. */
+bool namespaces_is_inside(const struct restore *r, const struct task *task);
+/* Whether the creator would have to be outside of the user namespace that it lives in to make the task. */
+bool namespaces_want_outside(const struct restore *r, const struct task *task, const struct task *creator);
 int namespaces_restore_settle(struct restore *r);
 void namespaces_restore_clean(struct restore *r);

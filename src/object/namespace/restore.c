@@ -67,6 +67,22 @@ static int add_namespace(struct restore *r, struct task *task, const struct name
 	return check_namespace(r, ns);
 }
 
+/* User namespaces in which no task lives. */
+static int add_empty(struct restore *r, uint32_t id)
+{
+	struct namespace *ns;
+
+	for_each_namespace(ns, restore_namespaces(r))
+		if (ns->id == id)
+			return refuse(EINVAL, "user namespace %u is told twice: the images are damaged", id);
+	ns = pool_new(r->pool, struct namespace);
+	ns->kind = namespace_kind_find(CLONE_NEWUSER);
+	ns->id = id;
+	ns->fd = -1;
+	*vector_push(&restore_namespaces(r)->list) = ns;
+	return 0;
+}
+
 /* The last option for a kind counts. */
 static int join_given(struct restore *r, const struct opt_join_ns *option)
 {
@@ -128,6 +144,8 @@ int namespaces_restore_load(struct restore *r)
 		for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
 			error = add_namespace(r, task, *kind) ?: error;
 	TRY(error); /* all that is in the way is told */
+	for (size_t i = 0; i < r->inventory->n_user_ns_ids; i++)
+		TRY(add_empty(r, r->inventory->user_ns_ids[i]));
 	TRY(join_all(r));
 	for_each_namespace(ns, restore_namespaces(r)) {
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -137,6 +155,7 @@ int namespaces_restore_load(struct restore *r)
 		if (!adopted && !ns->own && !ns->joined && ns->kind->load)
 			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
+	TRY(user_check_nesting(r));
 	if (r->options->root && !namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNS, NULL))
 		log_warn(
 			"--root changes nothing: the tree lived in the mount namespace of the criu that dumped it, and "
@@ -315,17 +334,23 @@ static int make_one(struct restore *r, struct namespace *ns)
 						       : namespace_run(proc, flag, unshare_one, ns);
 }
 
+/* After those around it. */
+static int make_users(struct restore *r, struct namespace *ns)
+{
+	if (ns->owner && ns->owner->fd < 0)
+		TRY(make_users(r, ns->owner));
+	LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
+	return ns->fd < 0 ? user_make_inner(r, ns) : 0;
+}
+
 /* Those of other tasks. Who comes back to where criu is needs that one, too. */
 static int make_nested(struct restore *r)
 {
 	struct namespace *ns;
 
-	for_each_namespace(ns, restore_namespaces(r)) {
-		if (ns->of_root || ns->own || ns->kind->flag != CLONE_NEWUSER)
-			continue;
-		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
-		TRY(user_make_inner(r, ns));
-	}
+	for_each_namespace(ns, restore_namespaces(r))
+		if (!ns->of_root && !ns->own && ns->kind->flag == CLONE_NEWUSER)
+			TRY(make_users(r, ns));
 
 	for_each_namespace(ns, restore_namespaces(r)) {
 		if (ns->fd >= 0 || ns->of_root || ns->kind->flag == CLONE_NEWPID)
@@ -352,54 +377,101 @@ int namespaces_restore_fill(struct restore *r)
 	return EACH(r, fill);
 }
 
-/* Which of them: those that its user namespace, within that of the root, does not own, that one, those that it owns. */
-enum turn { TURN_FREE, TURN_USER, TURN_OWNED };
-
-static enum turn turn_of(const struct namespace *ns)
+/* A helper lives where it was born, unless it visits. */
+static const struct task *with_namespaces(const struct task *task)
 {
-	return ns->kind->flag == CLONE_NEWUSER ? TURN_USER : ns->owner ? TURN_OWNED : TURN_FREE;
+	while (task && !task->ids)
+		task = task->restore->creator;
+	return task;
 }
 
-static void plan_turn(struct restore *r, const struct task *task, const struct task *creator, enum turn turn,
-		      struct plan *plan)
+int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan)
 {
+	const struct task *creator = with_namespaces(task->restore->creator);
 	struct namespace *ns;
 	bool any = false;
 
+	if (!restore_namespaces(r)->any || !creator || !task_is_live(task))
+		return 0;
 	for_each_namespace(ns, restore_namespaces(r)) {
 		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
 
-		if (turn_of(ns) != turn || ns->kind->flag == CLONE_NEWPID ||
+		if (ns->kind->flag & (CLONE_NEWPID | CLONE_NEWUSER) ||
 		    namespace_of(restore_namespaces(r), task, ns->kind) != ns ||
 		    namespace_of(restore_namespaces(r), creator, ns->kind) == ns)
 			continue;
 		if (!any)
 			restore_plan_find_us(r, plan, SLOT_US);
 		any = true;
-		if (turn == TURN_USER) {
-			user_plan_inner(r, task, ns, plan, SLOT_US, SLOT_FD);
-			continue;
-		}
 		plan_syscall(plan, why, __NR_pidfd_getfd, S(SLOT_US), V(ns->fd), V(0))->to_slot = SLOT_FD;
 		plan_syscall(plan, why, __NR_setns, S(SLOT_FD), V(ns->kind->flag));
 		plan_syscall(plan, why, __NR_close, S(SLOT_FD));
 	}
 	if (any)
 		plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
+	return 0;
 }
 
-int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan)
+static const struct namespace *users_of(const struct restore *r, const struct task *task)
 {
-	const struct task *creator = task->restore->creator;
+	const struct namespace *ns = namespace_of(restore_namespaces(r), task, namespace_kind_find(CLONE_NEWUSER));
 
-	/* A helper lives where it was born. */
-	while (creator && !creator->ids)
-		creator = creator->restore->creator;
-	if (!restore_namespaces(r)->any || !creator || (!task_is_live(task) && !task->restore->visits_for))
+	return ns && !ns->of_root && !ns->own ? ns : NULL;
+}
+
+int namespaces_plan_users(struct restore *r, struct task *task, struct plan *plan)
+{
+	const struct namespace *users = task->ids ? users_of(r, task) : NULL;
+
+	if (!users || users->id == task->restore->users || (!task_is_live(task) && !task->restore->visits_for))
 		return 0;
-	for (enum turn turn = TURN_FREE; turn <= TURN_OWNED; turn++)
-		plan_turn(r, task, creator, turn, plan);
+	restore_plan_find_us(r, plan, SLOT_US);
+	user_plan_inner(r, task, users, plan, SLOT_US, SLOT_FD);
+	plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
 	return 0;
+}
+
+void namespaces_born_like(struct task *task, const struct task *creator)
+{
+	task->restore->users = creator->restore->users;
+	task->restore->ids_of = creator->restore->ids_of;
+}
+
+static bool is_within(const struct namespace *ns, const struct namespace *around)
+{
+	while (ns && ns != around)
+		ns = ns->owner;
+	return ns;
+}
+
+bool namespaces_is_inside(const struct restore *r, const struct task *task)
+{
+	task = with_namespaces(task);
+	return task && users_of(r, task);
+}
+
+static const CredsEntry *creds_of(const struct task *task)
+{
+	return (task->restore->visits_for ?: task)->leader->core->thread_core->creds;
+}
+
+bool namespaces_want_outside(const struct restore *r, const struct task *task, const struct task *creator)
+{
+	const struct namespace *users;
+	struct namespace *ns;
+
+	creator = with_namespaces(creator);
+	users = creator ? users_of(r, creator) : NULL;
+	if (!users || !task->ids || (!task_is_live(task) && !task->restore->visits_for))
+		return false;
+	if (!is_within(users_of(r, task), users) || !user_can_take(users, creds_of(creator), creds_of(task)))
+		return true;
+	for_each_namespace(ns, restore_namespaces(r))
+		if (!(ns->kind->flag & (CLONE_NEWPID | CLONE_NEWUSER)) && !is_within(ns->owner, users) &&
+		    namespace_of(restore_namespaces(r), task, ns->kind) == ns &&
+		    namespace_of(restore_namespaces(r), creator, ns->kind) != ns)
+			return true;
+	return false;
 }
 
 int namespaces_restore_settle(struct restore *r)

@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -50,11 +52,12 @@ static int enter_one(int proc, const char *name, int flag)
  * Becomes root over there, if there is one: settings belong to that user. What the kernel takes away for it, or because
  * the namespace belongs to somebody else, is given back: it is ours, too.
  */
-int namespace_enter_user(int proc)
+static int become_root_there(int user)
 {
 	int dumpable = prctl(PR_GET_DUMPABLE);
 
-	TRY(enter_one(proc, "user", CLONE_NEWUSER));
+	if (user < 0 || setns(user, CLONE_NEWUSER) < 0)
+		return fail_errno("entering the user namespace of a task");
 	(void)syscall(SYS_setgroups, 0, NULL);
 	(void)syscall(SYS_setresgid, 0, 0, 0);
 	(void)syscall(SYS_setresuid, 0, 0, 0);
@@ -63,13 +66,29 @@ int namespace_enter_user(int proc)
 	return 0;
 }
 
+int namespace_enter_user(int proc)
+{
+	AUTO_CLOSE int user = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
+
+	return become_root_there(user);
+}
+
+/* Of the task; if there are mounts to be seen, the one that they belong to, which may lie around it. */
+static int enter_user(const struct namespace_job *job)
+{
+	AUTO_CLOSE int mounts = job->flags & CLONE_NEWNS ? openat(job->proc, "ns/mnt", O_RDONLY | O_CLOEXEC) : -1;
+	AUTO_CLOSE int owner = mounts < 0 ? -1 : ioctl(mounts, NS_GET_USERNS);
+
+	return owner < 0 ? namespace_enter_user(job->proc) : become_root_there(owner);
+}
+
 /* The user namespace first: it may give the right to enter the others. */
 static int enter_all(const struct namespace_job *job)
 {
 	const struct namespace_kind *user = namespace_kind_find(CLONE_NEWUSER);
 
 	if (job->flags & user->flag)
-		TRY(namespace_enter_user(job->proc));
+		TRY(enter_user(job));
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
 		if (*kind != user && job->flags & (*kind)->flag)
 			TRY(enter_one(job->proc, (*kind)->name, (int)(*kind)->flag));

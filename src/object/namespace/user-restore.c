@@ -171,7 +171,7 @@ int user_make(struct restore *r)
 	struct broker **broker = state_make(r->states, &broker_state);
 
 	r->securebits = prctl(PR_GET_SECUREBITS);
-	TRY(broker_begin(r, broker));
+	TRY(broker_begin(r->pool, r->inner_pids ? NULL : r->tree, broker));
 	r->give_birth = give_birth;
 	r->stand_in = broker_pidfd(*broker);
 	return 0;

@@ -51,9 +51,8 @@ static int read_map(struct dump *d, int proc, const char *name, size_t *ret_n, U
 	return 0;
 }
 
-static int read_owner(int proc, uint32_t *ret)
+static int read_owner(int fd, uint32_t *ret)
 {
-	AUTO_CLOSE int fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
 	uid_t owner;
 
 	if (fd < 0 || ioctl(fd, NS_GET_OWNER_UID, &owner) < 0)
@@ -104,10 +103,10 @@ static const struct id_maps *maps_of(struct pool *pool, const UsernsEntry *entry
 	return maps;
 }
 
-static int found_user(struct dump *d, struct namespace *ns)
+int user_read(struct dump *d, struct namespace *ns, int proc)
 {
 	UsernsEntry *entry = ns->data = pool_new(d->pool, UsernsEntry);
-	int proc = ns->task->dump->proc;
+	AUTO_CLOSE int fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
 	char text[16];
 
 	userns_entry__init(entry);
@@ -115,7 +114,7 @@ static int found_user(struct dump *d, struct namespace *ns)
 	TRY(read_map(d, proc, "gid_map", &entry->n_gid_map, &entry->gid_map));
 	if (file_read_text(proc, "setgroups", text, sizeof(text)) > 0 && text_starts(text, "deny"))
 		entry->has_setgroups_denied = entry->setgroups_denied = true;
-	TRY(read_owner(proc, &entry->owner));
+	TRY(read_owner(fd, &entry->owner));
 	entry->has_owner = entry->owner != OVERFLOW_ID;
 	if (ns->of_root) {
 		d->ids = maps_of(d->pool, entry);
@@ -127,166 +126,14 @@ static int found_user(struct dump *d, struct namespace *ns)
 	return lower_map(d->ids ? &d->ids->groups : NULL, entry->gid_map, entry->n_gid_map);
 }
 
-/* The user namespace that owns the one behind the path. */
-static int find_owner(int proc, const char *path, ino_t *ret)
+static int found_user(struct dump *d, struct namespace *ns)
 {
-	AUTO_CLOSE int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	AUTO_CLOSE int owner = fd < 0 ? -1 : ioctl(fd, NS_GET_USERNS);
-	struct stat st;
-
-	*ret = 0;
-	if (fd < 0)
-		return fail_errno("opening %s", path);
-	if (owner < 0 && errno == EPERM)
-		return 0; /* one above ours */
-	if (owner < 0 || fstat(owner, &st) < 0)
-		return fail_errno("asking which user namespace owns %s", path);
-	*ret = st.st_ino;
-	return 0;
-}
-
-static struct namespace *find_user(const struct dump *d, ino_t inode)
-{
-	struct namespace *ns;
-
-	for_each_namespace(ns, dump_namespaces(d))
-		if (ns->kind->flag == CLONE_NEWUSER && ns->inode == inode)
-			return ns;
-	return NULL;
-}
-
-static int refuse_owner(const struct namespace *ns)
-{
-	return refuse(EOPNOTSUPP,
-		      "task %d (%s): its %s namespace does not belong to its user namespace: that can't be "
-		      "checkpointed yet",
-		      ns->task->pid, ns->task->comm, ns->kind->name);
-}
-
-/* The first process of a pid namespace is born into it by somebody who lives in that user namespace. */
-static int check_first(struct dump *d, const struct namespace *ns, const struct namespace *owner)
-{
-	const struct pid_space *space = ns->task->pid_space;
-	const struct task *first = space ? space->first : NULL;
-
-	if (first && task_is_live(first) && namespace_of(dump_namespaces(d), first, &user_kind) == owner)
-		return 0;
-	return refuse(EOPNOTSUPP,
-		      "task %d (%s): its pid namespace belongs to a user namespace in which the first process of it "
-		      "does not live: that can't be checkpointed yet",
-		      ns->task->pid, ns->task->comm);
-}
-
-/* The user namespace that one is made again in. */
-static int note_owner(struct dump *d, struct namespace *ns, struct namespace *owner)
-{
-	UsernsEntry *entry = owner->data;
-
-	if (ns->kind->flag == CLONE_NEWPID)
-		TRY(check_first(d, ns, owner));
-	if (!entry->owns)
-		entry->owns = pool_array(d->pool, uint32_t, dump_namespaces(d)->list.n);
-	entry->owns[entry->n_owns++] = ns->id;
-	ns->owner = owner;
-	return 0;
-}
-
-static int check_owner(struct dump *d, struct namespace *ns)
-{
-	struct namespace *root = namespace_of(dump_namespaces(d), d->tree->root, &user_kind), *owner;
-	char path[32];
-	ino_t inode;
-
-	if (!ns->of_root && !ns->kind->nested)
-		return 0; /* it was refused when it was found */
-	snprintf(path, sizeof(path), "ns/%s", ns->kind->name);
-	TRY(find_owner(ns->task->dump->proc, path, &inode));
-	owner = find_user(d, inode);
-	if (owner == root || (root->own && !owner && ns->kind != &user_kind))
-		return 0;
-	if (ns->kind == &user_kind)
-		return refuse(EOPNOTSUPP,
-			      "task %d (%s): its user namespace lies within another one than that of the root of "
-			      "the tree: that can't be checkpointed yet",
-			      ns->task->pid, ns->task->comm);
-	return owner && !owner->own && !owner->of_root ? note_owner(d, ns, owner) : refuse_owner(ns);
-}
-
-/* Once for all namespaces. */
-static int check_owners(struct dump *d)
-{
-	struct namespace *ns;
-
-	for_each_namespace(ns, dump_namespaces(d))
-		if (!ns->own && ns->task && !(ns->of_root && ns->kind == &user_kind))
-			TRY(dump_go_on(d, check_owner(d, ns)));
-	return 0;
-}
-
-/* It is born there, and need not change them. */
-static bool has_ids_of_parent(const struct task *task)
-{
-	const struct proc_status *own = &task->leader->dump->status, *parent = &task->parent->leader->dump->status;
-
-	return !memcmp(own->uid, parent->uid, sizeof(own->uid)) && !memcmp(own->gid, parent->gid, sizeof(own->gid)) &&
-	       own->n_groups == parent->n_groups &&
-	       (!own->n_groups || !memcmp(own->groups, parent->groups, own->n_groups * sizeof(*own->groups)));
-}
-
-/* Who lives in one within that of the root. */
-static int check_inhabitant(struct dump *d, const struct namespace *ns, const struct task *task)
-{
-	const struct namespace *parents = namespace_of(dump_namespaces(d), task->parent, &user_kind);
-
-	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	if (parents && !parents->of_root && !parents->own && parents != ns)
-		return refuse(EOPNOTSUPP,
-			      "its parent lives in another user namespace than it and the root of the tree: that "
-			      "can't be checkpointed yet");
-	if (parents == ns && !has_ids_of_parent(task))
-		return refuse(EOPNOTSUPP,
-			      "it has other ids than its parent in the same user namespace, which is not that of the "
-			      "root of the tree: that can't be checkpointed yet");
-	return 0;
-}
-
-static const struct namespace *find_first(const struct dump *d)
-{
-	const struct namespace *ns;
-
-	for_each_namespace(ns, dump_namespaces(d))
-		if (ns->kind == &user_kind && !ns->own && ns->task)
-			return ns;
-	return NULL;
-}
-
-/* Between ours and that of the root nobody lives: it is restored without what lay there. */
-static int tell_between(struct dump *d, const struct namespace *ns)
-{
-	struct stat own;
-	ino_t around;
-
-	TRY(find_owner(ns->task->dump->proc, "ns/user", &around));
-	if (stat("/proc/self/ns/user", &own) < 0)
-		return fail_errno("looking at our user namespace");
-	if (around != own.st_ino)
-		dump_report_loss(d, "the user namespace around that of the root of the tree: the restored one lies "
-				    "within that of criu");
-	return 0;
+	return user_read(d, ns, ns->task->dump->proc);
 }
 
 static int collect_user(struct dump *d, struct namespace *ns)
 {
-	struct task *task;
-
-	if (find_first(d) == ns)
-		TRY(check_owners(d));
-	if (ns->of_root)
-		return ns->own ? 0 : tell_between(d, ns);
-	for_each_task(task, d->tree)
-		if (task_is_live(task) && namespace_of(dump_namespaces(d), task, &user_kind) == ns)
-			TRY(dump_go_on(d, check_inhabitant(d, ns, task)));
-	return 0;
+	return ns->of_root ? user_tell_between(d, ns) : 0;
 }
 
 static int dump_user(struct dump *d, struct namespace *ns)
@@ -347,8 +194,23 @@ static int load_inner(struct restore *r, struct namespace *ns)
 	}
 	for (size_t i = 0; i < entry->n_owns; i++)
 		for_each_namespace(other, restore_namespaces(r))
-			if (other->id == entry->owns[i] && other != ns)
+			if (other->id == entry->owns[i] && !other->own && !other->of_root)
 				other->owner = ns;
+	return 0;
+}
+
+int user_check_nesting(struct restore *r)
+{
+	const struct namespace *ns, *around;
+	size_t depth;
+
+	for_each_namespace(ns, restore_namespaces(r)) {
+		depth = 0;
+		for (around = ns; around; around = around->owner)
+			if (++depth > restore_namespaces(r)->list.n)
+				return refuse(EINVAL, "user namespace %u lies within itself: the images are damaged",
+					      ns->id);
+	}
 	return 0;
 }
 

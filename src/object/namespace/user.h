@@ -2,7 +2,6 @@
 /* User namespaces: what user.c and user-restore.c share. */
 #pragma once
 
-#include "creds.pb-c.h"
 #include "object/namespace/namespace.h"
 #include "userns.pb-c.h"
 
@@ -22,15 +21,28 @@ int user_plan_root(const struct restore *r, struct plan *plan);
 /* By /proc/PID of a process in it; we live around it. */
 int user_write_maps(int proc, const UsernsEntry *entry);
 
-/* One of single tasks, within that of the root: made, with its maps and a broker. */
+/* --- those within that of the root --- */
+
+#define USERS_MAX 1024 /* in which nobody lives */
+
+/* Dump: the maps of one, and who owns it, by /proc/PID of a process in it. */
+int user_read(struct dump *d, struct namespace *ns, int proc);
+/* user-owners.c: which owns which; those in which nobody lives are found. */
+int user_collect_owners(struct dump *d);
+int user_tell_between(struct dump *d, const struct namespace *ns);
+
+/* All are loaded: none lies within itself. */
+int user_check_nesting(struct restore *r);
+/* Made, with its maps and a broker; that around it exists. */
 int user_make_inner(struct restore *r, struct namespace *ns);
 /* Steps of a task that goes into it: it takes its ids first. Slots: a pidfd of who stands in for us, and a free one. */
-void user_plan_inner(const struct restore *r, const struct task *task, const struct namespace *ns, struct plan *plan,
-		     unsigned us, unsigned slot);
+void user_plan_inner(struct restore *r, struct task *task, const struct namespace *ns, struct plan *plan, unsigned us,
+		     unsigned slot);
 
 /* broker.c */
 struct broker;
-int broker_begin(struct restore *r, struct broker **ret);
+/* avoid: with none of the pids of its threads; may be NULL. */
+int broker_begin(struct pool *pool, const struct task_tree *avoid, struct broker **ret);
 int broker_pidfd(const struct broker *broker); /* stays with it */
 pid_t broker_pid(const struct broker *broker);
 int broker_enter(struct broker *broker, int user_ns);

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "kern/capability.h"
+#include "object/namespace/namespace.h"
 #include "object/task/credentials/credentials.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
@@ -112,7 +113,7 @@ static int dump_credentials(struct dump *d, struct thread *thread)
 		record->no_new_privs = 1;
 	}
 	thread->core->thread_core->creds = record;
-	return 0;
+	return user_check_ids(d, thread);
 }
 
 static int ask_credentials(struct dump *d, struct thread *thread, struct plan *plan)
@@ -236,20 +237,37 @@ static void credentials_of_first(const struct restore *r, struct credentials *ow
 	}
 }
 
-/* In a user namespace within that of the root: the task took its ids before it went there, its children have them, too.
- */
-static int credentials_of_inner(const struct thread *thread, const struct credentials *want, struct credentials *own)
+/* As the namespace sees them; what has no number there is kept. */
+static void see_from(struct restore *r, const struct namespace *users, struct credentials *creds)
 {
-	struct credentials leader;
+	uint32_t *groups = pool_array(r->pool, uint32_t, creds->n_groups + 1);
+
+	for (int i = 0; i < 4; i++) {
+		creds->uid[i] = user_inner_uid(users, creds->uid[i]);
+		creds->gid[i] = user_inner_gid(users, creds->gid[i]);
+	}
+	for (size_t i = 0; i < creds->n_groups; i++)
+		groups[i] = user_inner_gid(users, creds->groups[i]);
+	creds->groups = groups;
+}
+
+/* In a user namespace within that of the root: who goes there takes its ids before, others have those of their
+ * creator. Before anything is made it is not known whose that are. */
+static int credentials_of_inner(struct restore *r, const struct thread *thread, struct credentials *want,
+				struct credentials *own)
+{
+	const struct task *like = thread->task->restore->ids_of;
+	const CredsEntry *wanted = thread->core->thread_core->creds,
+			 *born = like ? like->leader->core->thread_core->creds : wanted;
+	const struct namespace *users = user_now(r, thread->task);
 	bool no_new_privs = own->no_new_privs;
 
-	TRY(credentials_from_record(thread->task->leader->core->thread_core->creds, &leader));
-	if (memcmp(leader.uid, want->uid, sizeof(want->uid)) != 0 ||
-	    memcmp(leader.gid, want->gid, sizeof(want->gid)) != 0 || !credentials_equal_groups(&leader, want))
-		return refuse(EOPNOTSUPP,
-			      "its threads have different ids, and it lives in a user namespace within that of the "
-			      "root of the tree: that can't be restored yet");
-	*own = leader;
+	if (!user_can_take(users, born, wanted))
+		return refuse(EOPNOTSUPP, "it had ids that can't be taken in the user namespace that it lived in: "
+					  "that can't be restored yet");
+	TRY(credentials_from_record(born, own));
+	see_from(r, users, want);
+	see_from(r, users, own);
 	own->permitted = own->effective = own->bounding = capability_all();
 	own->inheritable = own->ambient = 0;
 	own->securebits = 0;
@@ -257,13 +275,13 @@ static int credentials_of_inner(const struct thread *thread, const struct creden
 	return 0;
 }
 
-static int load_wanted(const struct restore *r, const struct thread *thread, struct credentials *want,
+static int load_wanted(struct restore *r, const struct thread *thread, struct credentials *want,
 		       struct credentials *own)
 {
 	TRY(credentials_from_record(thread->core->thread_core->creds, want));
 	credentials_from_status(&restore_self_of(r)->status, restore_self_of(r)->securebits, own);
 	if (thread->task->restore->inner_users)
-		return credentials_of_inner(thread, want, own);
+		return credentials_of_inner(r, thread, want, own);
 	if (r->ids)
 		credentials_of_first(r, own);
 	return 0;
