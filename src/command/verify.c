@@ -70,7 +70,7 @@ static void print_needs_of(const struct verified *v, enum need_kind kind)
 	}
 }
 
-static void print_needs(const struct verified *v)
+static void print_needs(const struct options *options, const struct verified *v)
 {
 	log_message("A restore needs:\n");
 	for (enum need_kind kind = 0; kind < NEED_KINDS; kind++)
@@ -89,7 +89,10 @@ static void print_needs(const struct verified *v)
 			    : feature->there == 0 ? ": missing here"
 						  : ": this user can't tell whether it is here");
 	}
-	log_message("  free pids: those of all processes and threads\n");
+	if (options->new_pidns)
+		log_message("  no free pids: with --new-pidns they have a namespace of their own\n");
+	else
+		log_message("  free pids: those of all processes and threads (or --new-pidns)\n");
 	log_message("  a CPU with the instructions that the programs chose to use%s%s\n",
 		    *v->cpu_state ? "; live registers: " : "", v->cpu_state);
 	if (v->cpu_model)
@@ -106,7 +109,7 @@ static void print_text(const struct options *options, const struct verified *v, 
 		print_tasks(v);
 	if (v->linked) {
 		print_contents(v);
-		print_needs(v);
+		print_needs(options, v);
 	}
 	if (v->needs.unchecked)
 		log_message("%u file%s could not be looked at by this user.\n", v->needs.unchecked,
@@ -149,7 +152,7 @@ static json_t *task_json(const struct verified_task *task)
 	return json;
 }
 
-static json_t *needs_json(const struct verified *v)
+static json_t *needs_json(const struct options *options, const struct verified *v)
 {
 	json_t *json = json_object(), *list;
 
@@ -173,11 +176,12 @@ static json_t *needs_json(const struct verified *v)
 	json_object_set_new(json, "features", list);
 	json_object_set_new(json, "cpu_state", json_string(v->cpu_state));
 	json_object_set_new(json, "cpu_model", v->cpu_model ? report_text(v->cpu_model) : json_null());
+	json_object_set_new(json, "free_pids", json_boolean(!options->new_pidns));
 	json_object_set_new(json, "unchecked_files", json_integer(v->needs.unchecked));
 	return json;
 }
 
-static void print_json(const struct verified *v, bool good)
+static void print_json(const struct options *options, const struct verified *v, bool good)
 {
 	json_t *json = json_object(), *list = json_array();
 
@@ -193,7 +197,7 @@ static void print_json(const struct verified *v, bool good)
 		json_object_set_new(list, v->files.items[i].what, json_integer((json_int_t)v->files.items[i].n));
 	json_object_set_new(json, "open_files", list);
 	json_object_set_new(json, "shared_memory", json_integer((json_int_t)v->shared_memory));
-	json_object_set_new(json, "needs", needs_json(v));
+	json_object_set_new(json, "needs", needs_json(options, v));
 	json_object_set_new(json, "damage", report_json(&v->damage.list));
 	json_object_set_new(json, "obstacles", report_json(&v->obstacles.list));
 	json_object_set_new(json, "warnings", report_json(&v->obstacles.warnings));
@@ -206,7 +210,7 @@ int command_verify(const struct options *options)
 	bool good = verify_run(options, &verified) == 0;
 
 	if (options->json)
-		print_json(&verified, good);
+		print_json(options, &verified, good);
 	else
 		print_text(options, &verified, good);
 	failure_reset(); /* said */

@@ -39,15 +39,13 @@ int restore_wait_for_pid(const struct restore *r, pid_t pid, unsigned *waited_ms
 		(void)proc_stat_read(proc, &stat); /* gone meanwhile: as good as a zombie */
 	if (stat.state != 'Z' && stat.state != 'X')
 		return refuse(EEXIST,
-			      "pid %d is in use by %s: end that process, or restore in a new pid namespace (unshare "
-			      "--pid --fork "
-			      "--mount-proc)",
+			      "pid %d is in use by %s: end that process, or restore into a new pid namespace "
+			      "(--new-pidns)",
 			      pid, stat.comm);
 	if (*waited_ms >= GRACE_PID_MS)
 		return refuse(EEXIST,
 			      "pid %d is still held by a zombie, or as the number of a session or group: let its "
-			      "parent reap it, or "
-			      "restore in a new pid namespace (unshare --pid --fork --mount-proc)",
+			      "parent reap it, or restore into a new pid namespace (--new-pidns)",
 			      pid);
 	if (!*waited_ms)
 		log_info("pid %d still belongs to a dead process: waiting for it to be reaped", pid);

@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "flow/actions.h"
 #include "flow/cpuinfo.h"
+#include "flow/new-pidns.h"
 #include "flow/restore-load.h"
 #include "flow/restore-session.h"
 #include "flow/restore-task.h"
@@ -147,7 +148,7 @@ static pid_t root_of(const struct restore *r)
 	return root && root->restore && root->restore->made ? root->pid : 0;
 }
 
-int restore_run(const struct options *options, struct listener *listener, struct restored *ret)
+static int restore_here(const struct options *options, struct listener *listener, struct restored *ret)
 {
 	struct restore r = { .listener = listener };
 	int error;
@@ -171,4 +172,10 @@ int restore_run(const struct options *options, struct listener *listener, struct
 	log_info("Restore finished successfully. Tasks resumed.");
 	wait_for_children(options);
 	return 0;
+}
+
+int restore_run(const struct options *options, struct listener *listener, struct restored *ret)
+{
+	return options->new_pidns ? restore_in_new_pidns(options, listener, restore_here, ret)
+				  : restore_here(options, listener, ret);
 }

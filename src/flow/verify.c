@@ -89,11 +89,9 @@ static int check_pid(pid_t pid, const char *what)
 	proc = proc_open(pid);
 	if (proc == -ENOENT || proc == -ESRCH || (proc >= 0 && proc_stat_read(proc, &stat) == 0 && stat.state == 'Z'))
 		return 0;
-	return refuse(
-		EEXIST,
-		"the %s %d is in use by %s: end that process, or restore in a new pid namespace (unshare --pid --fork "
-		"--mount-proc)",
-		what, pid, stat.comm);
+	return refuse(EEXIST,
+		      "the %s %d is in use by %s: end that process, or restore into a new pid namespace (--new-pidns)",
+		      what, pid, stat.comm);
 }
 
 static int check_highest(pid_t highest)
@@ -119,7 +117,7 @@ static int check_pids(struct restore *r)
 
 	for_each_task(task, r->tree) {
 		for_each_thread(thread, task) {
-			int error = task->state == TASK_DEAD && thread != task->leader
+			int error = r->options->new_pidns || (task->state == TASK_DEAD && thread != task->leader)
 					    ? 0
 					    : check_pid(thread->vtid, thread == task->leader ? "pid" : "tid");
 

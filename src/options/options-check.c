@@ -81,6 +81,13 @@ static int check_pairs(const struct options *options)
 {
 	if (options->command == CMD_RESTORE && options->restore_sibling && !options->restore_detached)
 		return refuse(EBADRQC, "--restore-sibling needs --restore-detached");
+	if (options->new_pidns && (options->restore_sibling || options->exec_cmd))
+		return refuse(EBADRQC,
+			      "--new-pidns: the root task is the child of the first process of its namespace, not "
+			      "of others (--restore-sibling, --exec-cmd)");
+	if (options->new_pidns && options->shell_job)
+		return refuse(EBADRQC, "--new-pidns: the session of the shell is outside of the new namespace "
+				       "(--shell-job)");
 	if (options->exec_cmd && options->restore_detached)
 		return refuse(EINVAL, "--exec-cmd and --restore-detached exclude each other");
 	if (options->checksum && options->use_page_server)

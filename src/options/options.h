@@ -169,6 +169,7 @@ struct options {
 	pid_t pid;	       /* --tree, 0 = not given */
 	bool restore_detached; /* for page-server, service, lazy-pages: daemon */
 	bool restore_sibling;
+	bool new_pidns;
 	enum opt_end end;
 	const char *images_dir;	     /* never NULL */
 	const char *work_dir;	     /* NULL = the images directory */
