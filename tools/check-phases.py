@@ -68,17 +68,39 @@ def check_stories(top):
 
 
 def check_modes(top):
-    """Whether a session only looks is known to the engine alone, so that no hook can behave in another way then."""
+    """Whether a session only looks is known to the engine alone, so that no hook can behave in another way then; and no
+    hook makes itself a session that it can write with."""
     for path in sorted((top / 'src/object').rglob('*.[ch]')):
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            if re.search(r'\b(only_look|tasks_run)\b|\br->(needs|damage)\b|\bd->obstacle\b', line):
+            if re.search(r'\b(only_look|tasks_run)\b|\br->needs\b|->progress->(?!deadline\b)', line):
                 yield f'{path.relative_to(top)}:{number}: asks for the mode of the session'
+            if re.search(r'\(struct (dump|restore) \*\)', line):
+                yield f'{path.relative_to(top)}:{number}: casts a session, which may be one that only looks'
+
+
+# Hooks of members that have another name than their phase.
+HOOKS = {'file_kind.dump': 'dump/object', 'namespace_kind.found': 'dump/identify', 'namespace_kind.dump': 'dump/write',
+         'namespace_kind.adopt': 'restore/load', 'task_part.settle': 'restore/home'}
+
+
+def check_hooks(top):
+    """Hooks of members get a const session if their phase looks, as those of families do."""
+    looks = {f'{direction}/{name}': effect == 'LOOKS'
+             for direction, name, _, _, _, effect, _ in ROW.findall((top / 'src/engine/phases.def').read_text())}
+    for header, struct in (('file/file.h', 'file_kind'), ('task/part.h', 'task_part'), ('namespace/namespace.h', 'namespace_kind')):
+        text = (top / 'src/object' / header).read_text().partition(f'struct {struct} {{')[2].partition('\n};')[0]
+        hooks = re.findall(r'\(\*(\w+)\)\(\s*(const )?struct (dump|restore) \*', text)
+        assert hooks, header
+        for name, const, direction in hooks:
+            phase = HOOKS.get(f'{struct}.{name}', f'{direction}/{name}')
+            if phase in looks and looks[phase] != bool(const):
+                yield f'src/object/{header}: {name} of struct {struct} {"looks" if looks[phase] else "acts"}: const must say so'
 
 
 def main():
     top = Path(__file__).resolve().parent.parent
     rows = read_phases(top)
-    complaints = [*check_rows(rows), *check_document(top, rows), *check_use(top, rows), *check_stories(top), *check_modes(top)]
+    complaints = [*check_rows(rows), *check_document(top, rows), *check_use(top, rows), *check_stories(top), *check_modes(top), *check_hooks(top)]
     print('\n'.join(complaints))
     return bool(complaints)
 

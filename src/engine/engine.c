@@ -43,25 +43,30 @@ static int pass_point(struct table **passed, enum phase phase, const char *famil
 	return fail_point(name);
 }
 
-int phase_pass_dump(struct dump *d, enum phase phase, const char *family, const char *member)
+int phase_pass_dump(const struct dump *d, enum phase phase, const char *family, const char *member)
 {
-	d->deadline = deadline_in_seconds(d->options->timeout);
-	return pass_point(&d->passed, phase, family, member);
+	d->progress->deadline = deadline_in_seconds(d->options->timeout);
+	return pass_point(&d->progress->passed, phase, family, member);
 }
 
-int phase_pass_restore(struct restore *r, enum phase phase, const char *family, const char *member)
+int phase_pass_restore(const struct restore *r, enum phase phase, const char *family, const char *member)
 {
-	r->deadline = deadline_in_seconds(r->options->timeout * GRACE_RESTORE_FACTOR);
-	return pass_point(&r->passed, phase, family, member);
+	r->progress->deadline = deadline_in_seconds(r->options->timeout * GRACE_RESTORE_FACTOR);
+	return pass_point(&r->progress->passed, phase, family, member);
 }
 
 /* In a survey, or after a refusal, nothing is changed or written any more. */
-bool phase_is_skipped(const struct dump *d, enum phase phase)
+static bool is_skipped_dump(const struct dump *d, enum phase phase)
 {
-	return d->only_look && phase_rows[phase].effect == PHASE_ACTS;
+	return d->progress->only_look && phase_rows[phase].effect == PHASE_ACTS;
 }
 
-#define IS_SKIPPED_dump	   phase_is_skipped
+struct dump *phase_acting_dump(const struct dump *d, enum phase phase)
+{
+	return is_skipped_dump(d, phase) ? NULL : d->progress->acting;
+}
+
+#define IS_SKIPPED_dump	   is_skipped_dump
 #define IS_SKIPPED_restore is_skipped_restore
 
 static bool is_skipped_restore(const struct restore *r, enum phase phase)
@@ -69,12 +74,12 @@ static bool is_skipped_restore(const struct restore *r, enum phase phase)
 	return r->needs && phase_rows[phase].effect == PHASE_ACTS;
 }
 
-static int judge_dump(struct dump *d, enum phase phase, int result)
+static int judge_dump(const struct dump *d, enum phase phase, int result)
 {
 	return phase_rows[phase].effect == PHASE_LOOKS ? dump_go_on(d, result) : result;
 }
 
-static int judge_restore(struct restore *r, enum phase phase, int result)
+static int judge_restore(const struct restore *r, enum phase phase, int result)
 {
 	return phase_rows[phase].effect == PHASE_LOOKS ? restore_go_on(r, result) : result;
 }
@@ -117,22 +122,24 @@ static size_t count_families(void)
 		RETURN_##fails;                                                                       \
 	}
 
-#define DEFINE_TREE(direction, name, fails, order) \
-	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction) WALK(direction, name, fails, order, )
-#define DEFINE_TASK(direction, name, fails, order)                                                  \
-	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction, struct task *task) \
+#define DEFINE_TREE(direction, name, fails, order, effect)                                  \
+	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction##_##effect) \
+		WALK(direction, name, fails, order, )
+#define DEFINE_TASK(direction, name, fails, order, effect)                                                     \
+	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction##_##effect, struct task *task) \
 		WALK(direction, name, fails, order, , task)
-#define DEFINE_THREAD(direction, name, fails, order)                                                    \
-	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction, struct thread *thread) \
+#define DEFINE_THREAD(direction, name, fails, order, effect)                                                       \
+	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction##_##effect, struct thread *thread) \
 		WALK(direction, name, fails, order, , thread)
-#define DEFINE_TASK_STEPS(direction, name, fails, order)                                                               \
-	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction, struct task *task, struct plan *plan) \
+#define DEFINE_TASK_STEPS(direction, name, fails, order, effect)                                               \
+	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction##_##effect, struct task *task, \
+						       struct plan *plan)                                      \
 		WALK(direction, name, fails, order, , task, plan)
-#define DEFINE_THREAD_STEPS(direction, name, fails, order)                                              \
-	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction, struct thread *thread, \
-						       struct plan *plan)                               \
+#define DEFINE_THREAD_STEPS(direction, name, fails, order, effect)                                                 \
+	HOOK_RESULT_##fails phase_##direction##_##name(HOOK_SESSION_##direction##_##effect, struct thread *thread, \
+						       struct plan *plan)                                          \
 		WALK(direction, name, fails, order, , thread, plan)
-#define DEFINE_MEMBERS(direction, name, fails, order)
-#define DEFINE_FLOW(direction, name, fails, order)
-#define PHASE(direction, name, what, fails, order, effect, undo) DEFINE_##what(direction, name, fails, order)
+#define DEFINE_MEMBERS(direction, name, fails, order, effect)
+#define DEFINE_FLOW(direction, name, fails, order, effect)
+#define PHASE(direction, name, what, fails, order, effect, undo) DEFINE_##what(direction, name, fails, order, effect)
 #include "engine/phases.def"

@@ -28,11 +28,12 @@ extern const struct phase_row phase_rows[PHASE_COUNT];
 
 /* Every phase of a session is announced before its work. Names beyond the phase may be NULL. It is a failure point, the
  * first time: "dump/drain/file/pipe". Its work may take --timeout from here on. */
-int phase_pass_dump(struct dump *d, enum phase phase, const char *family, const char *member);
-int phase_pass_restore(struct restore *r, enum phase phase, const char *family, const char *member);
+int phase_pass_dump(const struct dump *d, enum phase phase, const char *family, const char *member);
+int phase_pass_restore(const struct restore *r, enum phase phase, const char *family, const char *member);
 
-/* Members are not to do the work of this phase: no checkpoint can come of it. */
-bool phase_is_skipped(const struct dump *d, enum phase phase);
+/* What a walk that looks does the work of a phase that acts with, between two looks; NULL: no checkpoint can come of
+ * it, and it is not done. */
+struct dump *phase_acting_dump(const struct dump *d, enum phase phase);
 
 /* The walks. */
 #define WALK_TREE(result, name, session)	 result name(session);
@@ -43,6 +44,6 @@ bool phase_is_skipped(const struct dump *d, enum phase phase);
 #define WALK_MEMBERS(result, name, session)
 #define WALK_FLOW(result, name, session)
 #define PHASE(direction, name, what, fails, order, effect, undo) \
-	WALK_##what(HOOK_RESULT_##fails, phase_##direction##_##name, HOOK_SESSION_##direction)
+	WALK_##what(HOOK_RESULT_##fails, phase_##direction##_##name, HOOK_SESSION_##direction##_##effect)
 #include "engine/phases.def"
 #undef PHASE

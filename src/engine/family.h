@@ -10,10 +10,15 @@
 struct plan;
 
 /* The type of a hook by direction, what it is called for, and whether it may fail. */
-#define HOOK_RESULT_MAY_FAIL			 int
-#define HOOK_RESULT_CANNOT_FAIL			 void
-#define HOOK_SESSION_dump			 struct dump *d
-#define HOOK_SESSION_restore			 struct restore *r
+#define HOOK_RESULT_MAY_FAIL	int
+#define HOOK_RESULT_CANNOT_FAIL void
+/* A phase that looks gets a session that it can't write with (session/session.h). */
+#define HOOK_SESSION_dump_LOOKS			 const struct dump *d
+#define HOOK_SESSION_dump_ACTS			 struct dump *d
+#define HOOK_SESSION_dump_ALWAYS		 struct dump *d
+#define HOOK_SESSION_restore_LOOKS		 const struct restore *r
+#define HOOK_SESSION_restore_ACTS		 struct restore *r
+#define HOOK_SESSION_restore_ALWAYS		 struct restore *r
 #define HOOK_TREE(result, name, session)	 result (*name)(session);
 #define HOOK_TASK(result, name, session)	 result (*name)(session, struct task * task);
 #define HOOK_THREAD(result, name, session)	 result (*name)(session, struct thread * thread);
@@ -25,7 +30,7 @@ struct plan;
 struct object_family {
 	const char *name;
 #define PHASE(direction, name, what, fails, order, effect, undo) \
-	HOOK_##what(HOOK_RESULT_##fails, direction##_##name, HOOK_SESSION_##direction)
+	HOOK_##what(HOOK_RESULT_##fails, direction##_##name, HOOK_SESSION_##direction##_##effect)
 #include "engine/phases.def"
 #undef PHASE
 };

@@ -130,7 +130,7 @@ static bool is_taken(const struct restore *r, pid_t pid)
 	for_each_task(task, r->tree)
 		if (task->vsid == pid || task->vpgid == pid || is_taken_inside(task, pid))
 			return true;
-	return task_tree_find_thread(r->tree, pid) || (!r->inner_pids && kill(pid, 0) == 0);
+	return task_tree_find_thread(r->tree, pid) || (!r->facts->inner_pids && kill(pid, 0) == 0);
 }
 
 #define PID_HIGH 32767 /* every kernel has that many unless somebody has made them fewer */
@@ -527,7 +527,7 @@ int ancestry_plan(struct restore *r)
 		if (task_is_live(task))
 			TRY(restore_go_on(r, check_sharing(r, task)));
 	}
-	if (!r->inner_users)
+	if (!r->facts->inner_users)
 		return 0;
 	TRY(restore_go_on(r, add_visitors(r)));
 	find_outside(r);

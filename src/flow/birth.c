@@ -29,7 +29,7 @@ int birth_prepare(struct restore *r, struct thread *thread, pid_t parent)
 {
 	TRY(restorer_add(r->arena, thread_own_tid(thread), parent, &thread->remote));
 	set_outer(r, thread);
-	restorer_set_tid(thread->remote, r->inner_pids ? 0 : thread->vtid);
+	restorer_set_tid(thread->remote, r->facts->inner_pids ? 0 : thread->vtid);
 	return 0;
 }
 

@@ -38,7 +38,7 @@ static int check_sessions(struct dump *d)
 /* The kernel protects the first process of a pid namespace from signals of those who live in it. */
 static int check_mortal(struct dump *d)
 {
-	if (d->tree->root->pid != 1 || d->options->end != OPT_END_KILL || d->only_look)
+	if (d->tree->root->pid != 1 || d->options->end != OPT_END_KILL || d->progress->only_look)
 		return 0;
 	return dump_go_on(d, refuse(EPERM, "process 1 can't be killed from within its pid namespace: run criu outside "
 					   "of that namespace, or "
@@ -61,7 +61,7 @@ static bool ends_with_tree(const struct dump *d, ino_t inode)
 	const struct task *root = d->tree->root;
 	const struct pid_space *space;
 
-	if (inode == d->pid_namespace)
+	if (inode == d->facts->pid_namespace)
 		return root->vpid == 1 && root->pid != 1;
 	for_each_pid_space(space, d->tree) if (space->inode == inode) return true;
 	return false;

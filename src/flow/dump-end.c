@@ -59,8 +59,8 @@ static int write_checksums(struct dump *d)
 
 	TRY(inventory_write(memory, d->inventory));
 	data = store_find_file(memory, image_kind(IMAGE_INVENTORY)->file, &size);
-	TRY(store_write_rest(d->store)); /* it reads them */
-	return checksums_write(d->store, d->workers, data, size);
+	TRY(store_write_rest(dump_store(d))); /* it reads them */
+	return checksums_write(dump_store(d), d->workers, data, size);
 }
 
 int dump_write_inventory(struct dump *d)
@@ -71,8 +71,8 @@ int dump_write_inventory(struct dump *d)
 	if (d->options->checksum && !d->options->compression && !d->options->encrypt_to.n)
 		TRY(write_checksums(d));
 	else
-		TRY(checksums_remove(d->store));
-	return inventory_write(d->store, d->inventory);
+		TRY(checksums_remove(dump_store(d)));
+	return inventory_write(dump_store(d), d->inventory);
 }
 
 static int commit_images(struct dump *d)
@@ -101,7 +101,7 @@ int dump_commit(struct dump *d)
 	if (error >= 0)
 		error = stream_commit(d);
 	if (error < 0)
-		inventory_remove(d->store);
+		inventory_remove(dump_store(d));
 	return error;
 }
 

@@ -41,18 +41,17 @@ static void copy_task(struct restore *r, const struct task *task)
 int dump_check_families(struct dump *d)
 {
 	struct needs needs = { 0 };
-	struct restore r = {
-		.options = d->options, .needs = &needs, .tree = task_tree_create(), .pool = pool_create()
-	};
+	struct restore r = { .needs = &needs };
 	struct task *task;
 	int error;
 
-	r.inner_pids = d->inner_pids;
+	restore_session_begin(&r, d->options);
+	r.facts->inner_pids = d->facts->inner_pids;
 	for_each_task(task, d->tree)
 		copy_task(&r, task);
 	error = ancestry_plan(&r);
-	task_tree_destroy(&r.tree);
-	pool_destroy(&r.pool);
+	error = error < 0 ? error : r.progress->damage;
+	restore_session_end(&r);
 	vector_done(&needs.list);
-	return dump_go_on(d, error < 0 ? error : r.damage);
+	return dump_go_on(d, error);
 }

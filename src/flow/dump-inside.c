@@ -130,7 +130,7 @@ static int hear_answers(struct dump *d, struct task_inside *inside)
 	struct thread *thread;
 
 	for_each_thread(thread, inside->task)
-		TRY(remote_wait(thread->remote, &d->deadline));
+		TRY(remote_wait(thread->remote, &d->progress->deadline));
 	TRY(phase_pass_dump(d, PHASE_dump_inside, NULL, NULL));
 	for_each_thread(thread, inside->task)
 		TRY(phase_dump_answer(d, thread));

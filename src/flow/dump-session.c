@@ -50,6 +50,8 @@ static int prepare_page_server(struct dump *d)
 
 int dump_begin(struct dump *d, const struct options *options)
 {
+	struct store *store = NULL;
+
 	dump_session_begin(d, options);
 	flow_dump_begin(d);
 	d->parasite_cache = parasite_cache_create();
@@ -58,28 +60,29 @@ int dump_begin(struct dump *d, const struct options *options)
 	d->kcmp_fs = kcmp_tree_create(KCMP_FS);
 	d->kcmp_sighand = kcmp_tree_create(KCMP_SIGHAND);
 	/* Before there are threads, and descriptors to be copied. */
-	if (!d->only_look && parasite_watch_start(&d->watch) < 0)
+	if (!d->progress->only_look && parasite_watch_start(&d->watch) < 0)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
 	(void)fd_raise_limit();
 	fd_reserve(FD_CAPACITY);
 	d->workers = workers_create(0);
-	d->deadline = deadline_in_seconds(options->timeout);
+	d->progress->deadline = deadline_in_seconds(options->timeout);
 	d->inventory = pool_new(d->pool, struct inventory);
 	TRY(inventory_make_run_id(d->inventory->run_id));
 	log_info("Run id %s", d->inventory->run_id);
 	d->inventory->tcp_close = options->tcp_close;
 	d->inventory->allow_uprobes = options->allow_uprobes;
 	TRY(phase_dump_begin(d));
-	if (d->only_look) {
-		d->store = store_create_nowhere();
+	if (d->progress->only_look) {
+		dump_set_store(d, store_create_nowhere());
 		return 0;
 	}
 	/* Better now than when the tasks stand still. */
 	TRY(prepare_page_server(d));
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
-	TRY(stream_or_images_open(options, d->listener, true, &d->store));
-	store_write_behind(d->store);
+	TRY(stream_or_images_open(options, d->listener, true, &store));
+	dump_set_store(d, store);
+	store_write_behind(store);
 	return phase_dump_prepare(d);
 }
 

@@ -27,7 +27,7 @@ static int read_all_mappings(struct dump *d)
 	struct task *task;
 	size_t n = 0;
 
-	if (d->tasks_run)
+	if (d->progress->tasks_run)
 		return 0; /* each is read when it is needed */
 	for_each_task(task, d->tree)
 		if (task_is_live(task) && !task->dump->unstopped)
@@ -41,12 +41,12 @@ static int end_state(struct dump *d, struct task *task)
 	struct thread *thread;
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	if (!d->only_look && task_is_live(task)) {
+	if (!d->progress->only_look && task_is_live(task)) {
 		for_each_thread(thread, task)
 			TRY(phase_dump_again(d, thread));
 		return phase_dump_track(d, task);
 	}
-	return d->only_look && task->dump->can_tell ? dump_task_guess(d, task) : 0;
+	return d->progress->only_look && task->dump->can_tell ? dump_task_guess(d, task) : 0;
 }
 
 int dump_states(struct dump *d)
@@ -59,7 +59,7 @@ int dump_states(struct dump *d)
 		log_info("Dumping task %d (%s) with %u threads", task->vpid, task->comm, task->n_threads);
 		TRY(dump_go_on(d, dump_task_state(d, task)));
 	}
-	if (!d->only_look)
+	if (!d->progress->only_look)
 		TRY(dump_go_on(d, dump_inside(d)));
 	for_each_task(task, d->tree)
 		TRY(dump_go_on(d, end_state(d, task)));

@@ -121,7 +121,7 @@ int dump_task_state(struct dump *d, struct task *task)
 		new_core(d, task->leader);
 		return 0;
 	}
-	if (!d->tasks_run) {
+	if (!d->progress->tasks_run) {
 		TRY(leftovers_find(d, task));
 		TRY(phase_dump_mappings(d, task));
 	}
@@ -159,9 +159,9 @@ int dump_task_write(struct dump *d, struct task *task)
 	struct thread *thread;
 
 	for_each_thread(thread, task)
-		TRY(image_write_one(d->store, IMAGE_CORE, thread->core, (uint64_t)thread->vtid));
+		TRY(image_write_one(dump_store(d), IMAGE_CORE, thread->core, (uint64_t)thread->vtid));
 	if (!task_is_live(task))
 		return 0;
-	TRY(image_write_one(d->store, IMAGE_IDS, task->ids, (uint64_t)task->vpid));
-	return image_write_one(d->store, IMAGE_MM, task->mm, (uint64_t)task->vpid);
+	TRY(image_write_one(dump_store(d), IMAGE_IDS, task->ids, (uint64_t)task->vpid));
+	return image_write_one(dump_store(d), IMAGE_MM, task->mm, (uint64_t)task->vpid);
 }

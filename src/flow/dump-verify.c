@@ -19,21 +19,21 @@
 #include "session/needs.h"
 #include "session/stats.h"
 
-static bool can_be_read(const struct dump *d)
+static bool can_be_read(struct dump *d)
 {
-	return store_get_dir(d->store) >= 0 || store_is_pipe(d->store);
+	return store_get_dir(dump_store(d)) >= 0 || store_is_pipe(dump_store(d));
 }
 
-static int load_images(struct restore *r, const struct dump *d)
+static int load_images(struct restore *r, struct dump *d)
 {
-	if (store_is_pipe(d->store)) {
-		TRY(store_pipe_view(d->store, &r->store));
+	if (store_is_pipe(dump_store(d))) {
+		TRY(store_pipe_view(dump_store(d), &r->store));
 		return restore_load(r);
 	}
 	TRY(store_open_dir(d->options->images_dir_fd, false, &r->store));
 	store_decrypt_with(r->store, d->options->decrypt_with);
-	store_borrow_key(r->store, d->store);
-	store_read_written(r->store, d->store);
+	store_borrow_key(r->store, dump_store(d));
+	store_read_written(r->store, dump_store(d));
 	return restore_load(r);
 }
 

@@ -73,10 +73,10 @@ static int write_all(struct dump *d)
 	TRY(phase_dump_write(d));
 	for_each_task(task, d->tree)
 		TRY(dump_task_write(d, task));
-	TRY(tree_write(d->store, d->tree));
+	TRY(tree_write(dump_store(d), d->tree));
 	host_note_security(d);
 	if (d->options->cpu_cap & OPT_CPU_IMAGE)
-		TRY(cpuinfo_write(d->store));
+		TRY(cpuinfo_write(dump_store(d)));
 	TRY(renew_trackers(d));
 	d->inventory->dump_uptime = d->options->track_mem ? clock_boot_us() : 0;
 	return 0;
@@ -95,9 +95,9 @@ static int checkpoint_devices(struct dump *d)
 /* What others do before anything is looked at. Our own lock of the network follows when the connections are known. */
 static int announce_dump(struct dump *d)
 {
-	inventory_forget_older(d->store); /* until the new one is there, this is no checkpoint */
+	inventory_forget_older(dump_store(d)); /* until the new one is there, this is no checkpoint */
 	TRY(checkpoint_devices(d));
-	flow_dump_of(d)->network_cut_off = d->own_network;
+	flow_dump_of(d)->network_cut_off = d->facts->own_network;
 	if (flow_dump_of(d)->network_cut_off)
 		TRY(actions_run(d->options, d->listener, ACTION_NETWORK_LOCK, d->options->pid));
 	return actions_query_external(d);
@@ -112,18 +112,18 @@ int dump_look(struct dump *d)
 	TRY(freeze_tree(d));
 	stats_stop(d->stats, STATS_FREEZING);
 	TRY(dump_check_tree(d));
-	only_look = d->only_look;
+	only_look = d->progress->only_look;
 	TRY(dump_relations(d));
 	TRY(dump_check_families(d));
-	if (!only_look && !d->obstacle)
+	if (!only_look && !d->progress->obstacle)
 		TRY(announce_dump(d));
 	TRY(phase_dump_isolate(d));
 	TRY(phase_dump_collect(d));
 	TRY(dump_states(d));
-	if (d->tasks_run)
+	if (d->progress->tasks_run)
 		release_tree(d);
 	TRY(dump_objects(d));
-	return d->obstacle;
+	return d->progress->obstacle;
 }
 
 static int dump_tree(struct dump *d)

@@ -111,7 +111,7 @@ static int wait_thread(struct dump *d, struct thread *thread)
 {
 	int signal;
 
-	TRY(tracee_wait_stop(thread->tid, &d->deadline, &signal));
+	TRY(tracee_wait_stop(thread->tid, &d->progress->deadline, &signal));
 	thread->dump->held = true;
 	if (signal) {
 		thread->task->dump->was_stopped = true;
@@ -143,7 +143,7 @@ int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
 	struct thread *thread;
 	int error;
 
-	if (!d->only_look)
+	if (!d->progress->only_look)
 		read_sleep(task, tid, &sleep);
 	error = seize_thread(task, tid);
 	if (error == -ESRCH)

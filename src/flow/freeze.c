@@ -73,7 +73,7 @@ static int wait_last_threads(struct dump *d, struct task *task)
 	uint64_t cpu_ns = 0;
 
 	for (unsigned ms = 0; is_dead(task) && task->dump->stat.threads > 1; ms += others_live(task, &cpu_ns)) {
-		if (ms == GRACE_LIVING_MS || deadline_passed(&d->deadline))
+		if (ms == GRACE_LIVING_MS || deadline_passed(&d->progress->deadline))
 			return refuse(
 				EOPNOTSUPP,
 				"its main thread has ended but others still run: this cannot be checkpointed yet");
@@ -104,7 +104,7 @@ static int take_dead(struct dump *d, struct task *task)
 static int check_patience(struct dump *d)
 {
 	TRY(interrupt_check());
-	if (deadline_passed(&d->deadline))
+	if (deadline_passed(&d->progress->deadline))
 		return refuse(EAGAIN, "its threads execute programs all the time, and criu does not get hold of it: "
 				      "try again, or raise --timeout");
 	return 0;
@@ -142,7 +142,7 @@ static int freeze_begin(struct dump *d, struct task *task)
 		if (dead <= 0)
 			return dead;
 	}
-	if (!d->only_look && (!flow_dump_of(d)->freezer || task->parent))
+	if (!d->progress->only_look && (!flow_dump_of(d)->freezer || task->parent))
 		TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
 	while ((task->dump->pidfd = pidfd_of_process(task->pid)) == -ESRCH || task->dump->pidfd == -EINVAL) {
 		dead = take_dead(d, task);
@@ -309,10 +309,10 @@ static int ask_frozen(struct dump *d)
 /* Plugins may have to talk with the root while it can answer. */
 static int freeze_cgroup(struct dump *d)
 {
-	if (!d->options->freeze_cgroup || d->only_look)
+	if (!d->options->freeze_cgroup || d->progress->only_look)
 		return 0;
 	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, d->options->pid)));
-	TRY(freezer_freeze(d->options->freeze_cgroup, &d->deadline, &flow_dump_of(d)->freezer));
+	TRY(freezer_freeze(d->options->freeze_cgroup, &d->progress->deadline, &flow_dump_of(d)->freezer));
 	d->was_frozen = freezer_was_frozen(flow_dump_of(d)->freezer);
 	return 0;
 }

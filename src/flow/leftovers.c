@@ -27,7 +27,7 @@ static int see_threads_home(struct dump *d, const struct mapping *m)
 		if (!task_is_live(task) || !parasite_is_leftover(task->pid, m->start))
 			continue;
 		for_each_thread(thread, task)
-			TRY(parasite_run_out(thread->tid, m->start, m->end, &d->deadline));
+			TRY(parasite_run_out(thread->tid, m->start, m->end, &d->progress->deadline));
 	}
 	return 0;
 }

@@ -31,7 +31,7 @@ static bool may_choose(const struct restore *r, const struct task *creator, cons
 	const struct namespace *users = user_now(r, creator);
 
 	return users ? space && pid_space_owner(r, space) == users
-		     : (!space && (!r->ids || r->inner_pids)) || (space && !pid_space_owner(r, space));
+		     : (!space && (!r->facts->ids || r->facts->inner_pids)) || (space && !pid_space_owner(r, space));
 }
 
 /* In how many, from its own outwards. */
@@ -53,14 +53,14 @@ static unsigned count_levels(const struct task *made)
 
 bool next_pid_is_used(const struct restore *r, const struct task *creator, const struct task *made)
 {
-	if (!creator->restore->users && !r->ids)
+	if (!creator->restore->users && !r->facts->ids)
 		return false;
 	return count_chosen(r, creator, made) < count_levels(made);
 }
 
 static int run_in_task(struct restore *r, struct task *task, const struct plan *plan)
 {
-	return remote_run(task->leader->remote, plan, &r->deadline);
+	return remote_run(task->leader->remote, plan, &r->progress->deadline);
 }
 
 /* The last pid that was given away: what to make of it, and what it was. */
@@ -87,8 +87,8 @@ static int set_last(struct restore *r, const struct pid_space *space, pid_t want
 	const struct task *there = space ? space->first : r->tree->root;
 	struct last last = { .wanted = wanted };
 
-	TRY(space || r->inner_pids ? namespace_run(there->restore->proc, CLONE_NEWPID, write_last, &last)
-				   : write_last(&last));
+	TRY(space || r->facts->inner_pids ? namespace_run(there->restore->proc, CLONE_NEWPID, write_last, &last)
+					  : write_last(&last));
 	*ret_old = last.old;
 	return 0;
 }
@@ -143,9 +143,9 @@ static int await_pid(const struct restore *r, pid_t pid)
 {
 	unsigned waited_ms = 0;
 
-	for (unsigned i = 0; i < GRACE_MS && !r->inner_pids && kill(pid, 0) == 0; i++)
+	for (unsigned i = 0; i < GRACE_MS && !r->facts->inner_pids && kill(pid, 0) == 0; i++)
 		usleep(1000);
-	while (!r->inner_pids && kill(pid, 0) == 0)
+	while (!r->facts->inner_pids && kill(pid, 0) == 0)
 		TRY(restore_wait_for_pid(r, pid, &waited_ms));
 	return 0;
 }
@@ -163,26 +163,26 @@ static int count_threads(const struct task *task, size_t *ret)
 static int end_other(struct restore *r, struct task *creator, struct thread *thread, pid_t pid)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create(), *reap = plan_create();
-	bool process = thread == thread->task->leader, seen = !r->inner_pids && !thread->task->pid_space;
+	bool process = thread == thread->task->leader, seen = !r->facts->inner_pids && !thread->task->pid_space;
 	size_t n = 0, left;
 
 	TRY(count_threads(creator, &n));
 	left = n;
 	plan_syscall(plan, "end again", process ? __NR_exit_group : __NR_exit, V(0));
 	restorer_set_tid(thread->remote, seen ? pid : 0);
-	TRY(restorer_wait_arrival(thread->remote, &r->deadline));
+	TRY(restorer_wait_arrival(thread->remote, &r->progress->deadline));
 	TRY(remote_post(thread->remote, plan));
 	if (process) {
 		plan_syscall(reap, "reap the one with another pid", __NR_wait4, V(pid), V(0), V(__WALL), V(0));
 		TRY(run_in_task(r, thread->task->restore->by_sibling ? creator->parent : creator, reap));
 	}
 	while (!process && left == n) {
-		if (deadline_passed(&r->deadline))
+		if (deadline_passed(&r->progress->deadline))
 			return refuse(ETIMEDOUT, "a thread that has another tid does not end");
 		usleep(100);
 		TRY(count_threads(creator, &left));
 	}
-	restorer_set_tid(thread->remote, r->inner_pids ? 0 : thread->vtid);
+	restorer_set_tid(thread->remote, r->facts->inner_pids ? 0 : thread->vtid);
 	restorer_reset(thread->remote);
 	return 0;
 }
@@ -198,7 +198,7 @@ int next_pid_make(struct restore *r, struct task *creator, struct thread *thread
 			return 0;
 		log_debug("It has got the pid %d instead of %d: once more", pid, thread->vtid);
 		TRY(end_other(r, creator, thread, pid));
-		if (deadline_passed(&r->deadline))
+		if (deadline_passed(&r->progress->deadline))
 			return refuse(EAGAIN,
 				      "others were always faster in taking the pid %d: try again when less processes "
 				      "are started here",

@@ -64,7 +64,7 @@ static int find_space_of(struct dump *d, const struct task *task, const char *na
 
 	if (ns < 0)
 		return errno == ENOENT ? -ENOENT : fail_errno("opening %s", name);
-	return find_space(d, ns, d->pid_namespace, ret);
+	return find_space(d, ns, d->facts->pid_namespace, ret);
 }
 
 static ino_t inode_of_children(const struct task *task, const struct thread *thread)
@@ -86,7 +86,7 @@ static int find_children_space(struct dump *d, struct task *task)
 	if (!task_is_live(task))
 		return 0;
 	for_each_thread(thread, task)
-		if (thread->dump && !d->tasks_run &&
+		if (thread->dump && !d->progress->tasks_run &&
 		    inode_of_children(task, thread) != inode_of_children(task, task->leader))
 			return refuse(EOPNOTSUPP, "its threads make children in different pid namespaces: that can't "
 						  "be checkpointed yet");
@@ -107,7 +107,7 @@ static int number_task(struct dump *d, struct task *task)
 	AUTO(proc_status_done) struct proc_status own = { 0 };
 	const struct proc_status *status = task->leader->dump ? &task->leader->dump->status : &own;
 	struct thread *thread;
-	size_t level = d->pid_level;
+	size_t level = d->facts->pid_level;
 	unsigned depth;
 
 	LOG_SCOPE("task %d (%s)", task->pid, task->comm);
@@ -162,11 +162,11 @@ int number_tree(struct dump *d)
 
 	if (!root)
 		return 0;
-	d->pid_level = (unsigned)root->status.n_levels - 1;
-	d->inner_pids = d->pid_level > 0;
+	d->facts->pid_level = (unsigned)root->status.n_levels - 1;
+	d->facts->inner_pids = d->facts->pid_level > 0;
 	if (fstatat(d->tree->root->dump->proc, "ns/pid", &st, 0) < 0)
 		return fail_errno("looking at the pid namespace of the root task");
-	d->pid_namespace = st.st_ino;
+	d->facts->pid_namespace = st.st_ino;
 	for_each_task(task, d->tree)
 		TRY(dump_go_on(d, number_task(d, task)));
 	return check_first(d);
@@ -179,7 +179,7 @@ static pid_t inner_pid(const struct restore *r, int proc)
 
 	if (proc < 0 || proc_status_read(proc, &status) < 0)
 		return 0;
-	return r->pid_level < status.n_levels ? status.ns_pid[r->pid_level] : 0;
+	return r->facts->pid_level < status.n_levels ? status.ns_pid[r->facts->pid_level] : 0;
 }
 
 int number_root(struct restore *r)
@@ -190,7 +190,7 @@ int number_root(struct restore *r)
 	if (proc < 0)
 		return fail(-proc, "opening /proc/%d", r->tree->root->pid);
 	TRY(proc_status_read(proc, &status));
-	r->pid_level = (unsigned)status.n_levels - 1;
+	r->facts->pid_level = (unsigned)status.n_levels - 1;
 	return 0;
 }
 
@@ -199,9 +199,10 @@ static bool has_numbers(const struct restore *r, const struct thread *thread, in
 	unsigned depth = thread->task->pid_space ? thread->task->pid_space->depth : 0;
 	AUTO(proc_status_done) struct proc_status status = { 0 };
 
-	return proc >= 0 && proc_status_read(proc, &status) == 0 && status.n_levels == r->pid_level + depth + 1 &&
-	       status.ns_pid[r->pid_level] == thread->vtid &&
-	       (!depth || !memcmp(status.ns_pid + r->pid_level + 1, thread->inner_tids, depth * sizeof(pid_t)));
+	return proc >= 0 && proc_status_read(proc, &status) == 0 &&
+	       status.n_levels == r->facts->pid_level + depth + 1 &&
+	       status.ns_pid[r->facts->pid_level] == thread->vtid &&
+	       (!depth || !memcmp(status.ns_pid + r->facts->pid_level + 1, thread->inner_tids, depth * sizeof(pid_t)));
 }
 
 bool number_is_right(const struct restore *r, const struct thread *thread, const struct task *parent)

@@ -4,7 +4,7 @@
 
 #include "session/session.h"
 
-/* Dump, when all stand still: the numbers of all tasks in their pid namespaces, and d->inner_pids. */
+/* Dump, when all stand still: the numbers of all tasks in their pid namespaces, and d->facts->inner_pids. */
 int number_tree(struct dump *d);
 /* Restore: the root task is there. */
 int number_root(struct restore *r);

@@ -32,7 +32,7 @@ int restore_wait_for_pid(const struct restore *r, pid_t pid, unsigned *waited_ms
 	struct proc_stat stat = { .state = 'Z' };
 	AUTO_CLOSE int proc = proc_open(pid);
 
-	if (r->inner_pids)
+	if (r->facts->inner_pids)
 		return wait_inside(pid, waited_ms);
 
 	if (proc >= 0)

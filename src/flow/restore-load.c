@@ -158,7 +158,7 @@ static int load_tasks(struct restore *r)
 	TRY(tree_read(r->store, r->tree));
 	for_each_task(task, r->tree)
 		TRY(restore_go_on(r, load_task(r, task)));
-	if (r->damage)
+	if (r->progress->damage)
 		return 0;
 	if (!task_is_live(r->tree->root))
 		return refuse(EINVAL, "the root task %d is a zombie: there is nothing to restore", r->tree->root->vpid);
@@ -173,10 +173,10 @@ int restore_load(struct restore *r)
 	TRY(load_tasks(r));
 	TRY(phase_restore_load(r));
 	TRY(check_threads(r));
-	if (r->damage)
-		return r->damage;
+	if (r->progress->damage)
+		return r->progress->damage;
 	TRY(phase_restore_link(r));
-	if (r->damage)
-		return r->damage;
+	if (r->progress->damage)
+		return r->progress->damage;
 	return ancestry_plan(r);
 }

@@ -49,7 +49,7 @@ int restore_make_workers(struct restore *r)
 	fd_reserve(FD_CAPACITY);
 	r->workers = workers_create(0);
 	TRY(proc_threads_read(proc, &own));
-	for (size_t i = 0; i < own.n && !r->inner_pids; i++) {
+	for (size_t i = 0; i < own.n && !r->facts->inner_pids; i++) {
 		if (!task_tree_find_thread(r->tree, own.items[i]))
 			continue;
 		if (own.items[i] == getpid())

@@ -110,7 +110,7 @@ static int make_the_rest(struct restore *r, struct task *task, struct making *ma
 
 		TRY(restore_wait_for_pid(r, taken, &waited_ms));
 		TRY(plan_threads(r, task, making, plan));
-		TRY(remote_run(task->leader->remote, plan, &r->deadline));
+		TRY(remote_run(task->leader->remote, plan, &r->progress->deadline));
 		TRY(see_made(r, task, making, &taken));
 	}
 	return 0;
@@ -130,11 +130,11 @@ static int wait_threads(struct restore *r, struct task *task)
 {
 	struct thread *thread;
 
-	if (r->inner_pids && task->n_threads > 1)
+	if (r->facts->inner_pids && task->n_threads > 1)
 		TRY(number_new_threads(r, task));
 	for_each_thread(thread, task) {
-		TRY(restorer_wait_arrival(thread->remote, &r->deadline));
-		if (!r->inner_pids)
+		TRY(restorer_wait_arrival(thread->remote, &r->progress->deadline));
+		if (!r->facts->inner_pids)
 			thread->tid = thread->vtid;
 	}
 	return 0;
@@ -152,7 +152,7 @@ int restore_task_contents(struct restore *r, struct task *task)
 	plan_coordinator(r, task, plan);
 	TRY(phase_restore_furnish(r, task, plan));
 	TRY(plan_threads(r, task, &making, plan));
-	TRY(remote_run(task->leader->remote, plan, &r->deadline));
+	TRY(remote_run(task->leader->remote, plan, &r->progress->deadline));
 	TRY(next_pid_is_used(r, task, task) ? make_one_by_one(r, task) : make_the_rest(r, task, &making));
 	phase_restore_furnished(r, task);
 	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
@@ -217,7 +217,7 @@ static int run_everywhere(struct restore *r, const struct thread_choice *choice,
 		for_each_thread(thread, task) {
 			if (!is_meant(r, thread, choice))
 				continue;
-			error = remote_wait(thread->remote, &r->deadline);
+			error = remote_wait(thread->remote, &r->progress->deadline);
 			if (error < 0)
 				goto out;
 		}
@@ -333,9 +333,9 @@ static int stop_task(struct restore *r, struct task *task)
 	int signal;
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	TRY(tracee_stop_by(task->pid, signal_to_stop(r, task), &r->deadline));
+	TRY(tracee_stop_by(task->pid, signal_to_stop(r, task), &r->progress->deadline));
 	for_each_thread(thread, task)
-		TRY(tracee_wait_stop(thread->tid, &r->deadline, &signal));
+		TRY(tracee_wait_stop(thread->tid, &r->progress->deadline, &signal));
 	return 0;
 }
 
@@ -380,7 +380,7 @@ static int stop_all(struct restore *r)
 		if (!task_is_live(task) || ends_stopped(r, task))
 			continue;
 		for_each_thread(thread, task)
-			TRY(tracee_wait_stop(thread->tid, &r->deadline, &signal));
+			TRY(tracee_wait_stop(thread->tid, &r->progress->deadline, &signal));
 	}
 	return 0;
 }
@@ -393,7 +393,7 @@ static int stop_again(struct restore *r, const struct thread *thread)
 	TRY(arch_state_set_general(thread->tid, thread->restore->state));
 	TRY(tracee_interrupt(thread->tid));
 	TRY(tracee_continue(thread->tid));
-	return tracee_wait_stop(thread->tid, &r->deadline, &signal);
+	return tracee_wait_stop(thread->tid, &r->progress->deadline, &signal);
 }
 
 /* As long as the arena is there. */

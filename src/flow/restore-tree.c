@@ -33,7 +33,7 @@ static int run_in_task(struct restore *r, struct task *task, const struct plan *
 {
 	if (!plan_count(plan))
 		return 0;
-	return remote_run(task->leader->remote, plan, &r->deadline);
+	return remote_run(task->leader->remote, plan, &r->progress->deadline);
 }
 
 static int open_proc(struct task *task)
@@ -49,19 +49,19 @@ static int open_proc(struct task *task)
 
 static int task_arrived(struct restore *r, struct task *task)
 {
-	if (r->inner_pids && !task->parent)
+	if (r->facts->inner_pids && !task->parent)
 		TRY(number_root(r));
-	if (r->inner_pids && task->parent) {
+	if (r->facts->inner_pids && task->parent) {
 		TRY(number_new_task(r, task, task->parent));
 		restorer_set_tid(task->leader->remote, task->pid);
 	}
-	TRY(restorer_wait_arrival(task->leader->remote, &r->deadline));
+	TRY(restorer_wait_arrival(task->leader->remote, &r->progress->deadline));
 	task->leader->tid = task->pid;
 	task->restore->made = true;
 	log_info("Made, as a child of %d", task->parent ? task->parent->vpid : getpid());
 	if (task->restore->creator)
 		namespaces_born_like(task, task->restore->creator);
-	if (r->inner_pids)
+	if (r->facts->inner_pids)
 		log_info("From outside it is process %d", task->pid);
 	TRY(open_proc(task));
 	return phase_restore_arrive(r, task);
@@ -99,8 +99,8 @@ static int make_root(struct restore *r, struct task *root)
 
 	if (r->us > 0 && us < 0)
 		return fail(-us, "opening a pidfd of ourselves");
-	first.parent = r->inner_pids ? us : 0;
-	kept = r->ids ? r->stand_in : us;
+	first.parent = r->facts->inner_pids ? us : 0;
+	kept = r->facts->ids ? r->stand_in : us;
 	TRY(phase_restore_enter_root(r, root, plan));
 	while ((error = r->give_birth ? r->give_birth(r, boot_root, &boot) : boot_root(&boot)) == -EEXIST)
 		TRY(restore_wait_for_pid(r, root->vpid, &waited));
@@ -159,7 +159,7 @@ static int make_one_by_one(struct restore *r, struct task *creator, struct birth
 
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		TRY(next_pid_make(r, creator, task->leader));
-		if (!r->inner_pids)
+		if (!r->facts->inner_pids)
 			task->pid = task->vpid;
 		TRY(task_arrived(r, task));
 	}
@@ -181,7 +181,7 @@ static int make_siblings(struct restore *r, struct task *creator, struct birth_b
 	/* Whatever comes next, those that exist must be known, to be killed if need be. */
 	for (size_t i = 0; i < batch->n; i++) {
 		results[i] = remote_value(creator->leader->remote, batch->results[i]);
-		if (results[i] >= 0 && !r->inner_pids)
+		if (results[i] >= 0 && !r->facts->inner_pids)
 			batch->tasks[i]->pid = batch->tasks[i]->vpid;
 	}
 	for (size_t i = 0; i < batch->n; i++) {
@@ -190,7 +190,7 @@ static int make_siblings(struct restore *r, struct task *creator, struct birth_b
 			TRY(clone_again(r, batch->tasks[i]));
 		else if (results[i] < 0)
 			return fail((int)-results[i], "making task %d", batch->tasks[i]->vpid);
-		if (!r->inner_pids)
+		if (!r->facts->inner_pids)
 			batch->tasks[i]->pid = batch->tasks[i]->vpid;
 		TRY(task_arrived(r, batch->tasks[i]));
 	}
@@ -208,7 +208,7 @@ static int settle_begin(struct restore *r, struct task *task, struct plan *plan)
 static int settle_end(struct restore *r, struct task *task)
 {
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	TRY(remote_wait(task->leader->remote, &r->deadline));
+	TRY(remote_wait(task->leader->remote, &r->progress->deadline));
 	return phase_restore_content(r, task);
 }
 
@@ -346,9 +346,9 @@ static int bear_adopted(struct restore *r, struct task *task)
 		if (result < 0)
 			return fail((int)-result, "making task %d", task->vpid);
 	}
-	if (!r->inner_pids)
+	if (!r->facts->inner_pids)
 		task->pid = task->vpid;
-	return restorer_wait_arrival(task->leader->remote, &r->deadline);
+	return restorer_wait_arrival(task->leader->remote, &r->progress->deadline);
 }
 
 /* Its creator, a helper in the wanted session, ends: so the task becomes a child of its parent. */
@@ -450,11 +450,12 @@ static int make_late(struct restore *r)
 
 static int fill_namespaces(struct restore *r)
 {
-	if (r->announced)
+	if (r->facts->announced)
 		TRY(actions_run(r->options, r->listener, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
 	TRY(phase_restore_fill(r));
-	return r->announced ? actions_run(r->options, r->listener, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid)
-			    : 0;
+	return r->facts->announced
+		       ? actions_run(r->options, r->listener, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid)
+		       : 0;
 }
 
 static int make_tree(struct restore *r)
@@ -480,7 +481,7 @@ static pid_t parent_of(const struct restore *r, const struct task *task)
 		return task_pid_for(task->restore->creator, task); /* until it ends: make_adopted() */
 	if (task->parent)
 		return task_pid_for(task->parent, task) ?: -r->us;
-	if (r->inner_pids)
+	if (r->facts->inner_pids)
 		return 0; /* it can't see us: make_root() */
 	return r->options->restore_sibling ? getppid() : getpid();
 }
@@ -581,7 +582,7 @@ void restore_kill(struct restore *r)
 
 	if (!r->tree)
 		return;
-	has_pid_namespaces = r->inner_pids || r->tree->pid_spaces;
+	has_pid_namespaces = r->facts->inner_pids || r->tree->pid_spaces;
 	for_each_task(task, r->tree)
 		if (task->pid > 0)
 			kill(task->pid, SIGKILL);

@@ -76,7 +76,7 @@ static int show_result(struct restore *r)
 		error = interrupt_check_last();
 	if (error == 0)
 		error = phase_restore_resume(r);
-	if (error == 0 && r->own_network)
+	if (error == 0 && r->facts->own_network)
 		(void)actions_run(r->options, r->listener, ACTION_NETWORK_UNLOCK, r->tree->root->pid); /* logged */
 	if (error < 0 && r->options->pidfile)
 		unlink(r->options->pidfile); /* ours: it did not exist before */

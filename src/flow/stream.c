@@ -51,12 +51,12 @@ int stream_or_images_open(const struct options *options, struct listener *listen
 
 int stream_send(struct dump *d)
 {
-	if (!store_is_pipe(d->store))
+	if (!store_is_pipe(dump_store(d)))
 		return 0;
 	TRY(phase_pass_dump(d, PHASE_dump_send, NULL, NULL));
 	if (d->inventory->n_plugins)
 		log_warn("--stream: files that plugins have written into the images directory are not in the stream");
-	TRY(store_pipe_send_records(d->store));
+	TRY(store_pipe_send_records(dump_store(d)));
 	return memory_send_pages(d);
 }
 
@@ -73,19 +73,19 @@ static int link_parent(const struct options *options)
 }
 
 /* What a later dump with --prev-images-dir wants to know. */
-static int keep_images(const struct dump *d)
+static int keep_images(struct dump *d)
 {
 	TRY(link_parent(d->options));
-	return store_pipe_keep(d->store, d->options->images_dir_fd);
+	return store_pipe_keep(dump_store(d), d->options->images_dir_fd);
 }
 
 int stream_commit(struct dump *d)
 {
-	if (!store_is_pipe(d->store))
+	if (!store_is_pipe(dump_store(d)))
 		return 0;
 	if (d->options->track_mem || d->options->command == CMD_PRE_DUMP)
 		TRY(keep_images(d));
-	return store_pipe_commit(d->store);
+	return store_pipe_commit(dump_store(d));
 }
 
 int stream_read_rest(struct restore *r)

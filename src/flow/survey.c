@@ -57,7 +57,8 @@ static bool has_task_ended(const struct dump *d, const struct findings *findings
 /* -EAGAIN: it must be done once more. */
 static int look_once(const struct options *options, bool tasks_run, struct dump_survey *ret)
 {
-	struct dump d = { .only_look = true, .tasks_run = tasks_run };
+	struct progress progress = { .only_look = true, .tasks_run = tasks_run };
+	struct dump d = { .progress = &progress };
 	int error;
 
 	findings_begin(&ret->findings);

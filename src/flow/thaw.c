@@ -93,7 +93,7 @@ void stop_tree(struct dump *d)
 
 void kill_tree(struct dump *d)
 {
-	bool has_pid_namespaces = d->inner_pids || d->tree->pid_spaces;
+	bool has_pid_namespaces = d->facts->inner_pids || d->tree->pid_spaces;
 	struct thread *thread;
 	struct task *task;
 

@@ -167,13 +167,14 @@ static int unlock_tree(struct undoing *undoing, struct dump *d)
 static int undo_tree(struct undoing *undoing)
 {
 	struct options own = *undoing->options;
-	struct dump d = { .only_look = true };
+	struct progress progress = { .only_look = true };
+	struct dump d = { .progress = &progress };
 	struct task *task;
 	int error, unlocked;
 
 	own.freeze_cgroup = NULL;
 	error = dump_begin(&d, &own);
-	d.only_look = false;
+	progress.only_look = false;
 	if (error == 0)
 		error = clean_tree(undoing, &d);
 	unlocked = d.tree && d.tree->root ? unlock_tree(undoing, &d) : 0;

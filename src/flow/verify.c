@@ -171,13 +171,13 @@ static int check_world(struct restore *r, struct verified *ret)
 	int error, first;
 
 	need_sessions(r);
-	first = r->damage = 0;
+	first = r->progress->damage = 0;
 	TRY(phase_restore_needs(r));
 	verify_add_features(r, ret);
-	first = r->damage;
+	first = r->progress->damage;
 	if (r->inventory->allow_uprobes)
 		(void)needs_add(r, NEED_OPTION, "--allow-uprobes", "the dump was told to accept uprobes");
-	error = r->inner_pids ? 0 : check_pids(r);
+	error = r->facts->inner_pids ? 0 : check_pids(r);
 	first = first ?: error;
 	error = check_cpu(r, ret);
 	first = first ?: error;

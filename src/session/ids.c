@@ -25,22 +25,22 @@ static uint32_t find_outer(const struct id_map *map, uint32_t inner)
 
 uint32_t dump_inner_uid(const struct dump *d, uint32_t outer)
 {
-	return d->ids ? find_inner(&d->ids->users, outer) : outer;
+	return d->facts->ids ? find_inner(&d->facts->ids->users, outer) : outer;
 }
 
 uint32_t dump_inner_gid(const struct dump *d, uint32_t outer)
 {
-	return d->ids ? find_inner(&d->ids->groups, outer) : outer;
+	return d->facts->ids ? find_inner(&d->facts->ids->groups, outer) : outer;
 }
 
 uint32_t restore_outer_uid(const struct restore *r, uint32_t inner)
 {
-	return r->ids ? find_outer(&r->ids->users, inner) : inner;
+	return r->facts->ids ? find_outer(&r->facts->ids->users, inner) : inner;
 }
 
 uint32_t restore_outer_gid(const struct restore *r, uint32_t inner)
 {
-	return r->ids ? find_outer(&r->ids->groups, inner) : inner;
+	return r->facts->ids ? find_outer(&r->facts->ids->groups, inner) : inner;
 }
 
 /* Root of the namespace, or whoever there is. */
@@ -53,24 +53,24 @@ static uint32_t first_of(const struct id_map *map)
 
 uint32_t restore_task_uid(const struct restore *r)
 {
-	return r->ids ? first_of(&r->ids->users) : geteuid();
+	return r->facts->ids ? first_of(&r->facts->ids->users) : geteuid();
 }
 
 uint32_t restore_task_gid(const struct restore *r)
 {
-	return r->ids ? first_of(&r->ids->groups) : getegid();
+	return r->facts->ids ? first_of(&r->facts->ids->groups) : getegid();
 }
 
 uint32_t restore_maker_uid(const struct restore *r)
 {
-	uint32_t uid = r->ids ? restore_outer_uid(r, restore_task_uid(r)) : NO_ID;
+	uint32_t uid = r->facts->ids ? restore_outer_uid(r, restore_task_uid(r)) : NO_ID;
 
 	return uid == NO_ID ? geteuid() : uid;
 }
 
 uint32_t restore_maker_gid(const struct restore *r)
 {
-	uint32_t gid = r->ids ? restore_outer_gid(r, restore_task_gid(r)) : NO_ID;
+	uint32_t gid = r->facts->ids ? restore_outer_gid(r, restore_task_gid(r)) : NO_ID;
 
 	return gid == NO_ID ? getegid() : gid;
 }
@@ -98,7 +98,7 @@ static void keep_rights(void)
 
 void restore_make_files_begin(const struct restore *r)
 {
-	if (!r->ids)
+	if (!r->facts->ids)
 		return;
 	keep_rights();
 	make_files_as(restore_maker_uid(r), restore_maker_gid(r));
@@ -106,7 +106,7 @@ void restore_make_files_begin(const struct restore *r)
 
 void restore_make_files_end(const struct restore *r)
 {
-	if (!r->ids)
+	if (!r->facts->ids)
 		return;
 	make_files_as(geteuid(), getegid());
 	if (r->securebits >= 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A tree that lives in a user namespace of its own has other user and group ids than those that we see (d->ids,
- * r->ids: the maps of that namespace; NULL: there is none). Images hold what the tree sees, and so do steps that a task
- * runs. What the kernel tells us, and what we tell it, are our ids.
+ * A tree that lives in a user namespace of its own has other user and group ids than those that we see (d->facts->ids,
+ * r->facts->ids: the maps of that namespace; NULL: there is none). Images hold what the tree sees, and so do steps that
+ * a task runs. What the kernel tells us, and what we tell it, are our ids.
  *
  * An id that the tree can't see has no number in there: NO_ID, which chown(2) and setresuid(2) leave as it is.
  */

@@ -12,7 +12,7 @@
 
 #define LOSSES_KEPT 200 /* in the inventory; all are in the log and counted */
 
-static void keep_loss(struct dump *d, const char *text)
+static void keep_loss(const struct dump *d, const char *text)
 {
 	struct inventory *inventory = d->inventory;
 	char scopes[1024];
@@ -25,7 +25,7 @@ static void keep_loss(struct dump *d, const char *text)
 	inventory->lost[inventory->n_lost++] = pool_printf(d->pool, "%s%s", scopes, text);
 }
 
-void dump_report_loss_at(struct dump *d, const char *file, int line, const char *format, ...)
+void dump_report_loss_at(const struct dump *d, const char *file, int line, const char *format, ...)
 {
 	char text[512];
 	va_list args;

@@ -14,7 +14,7 @@
  */
 #define dump_report_loss(d, ...) dump_report_loss_at((d), __FILE__, __LINE__, __VA_ARGS__)
 
-void dump_report_loss_at(struct dump *d, const char *file, int line, const char *format, ...)
+void dump_report_loss_at(const struct dump *d, const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
 /* criu verify: the same as warnings. */

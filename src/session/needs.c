@@ -8,7 +8,7 @@
 
 #include "base/fail.h"
 
-bool needs_add(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
+bool needs_add(const struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
 {
 	char text[512];
 	va_list args;
@@ -23,12 +23,12 @@ bool needs_add(struct restore *r, enum need_kind kind, const char *what, const c
 	return true;
 }
 
-void need_feature(struct restore *r, enum feature_id id)
+void need_feature(const struct restore *r, enum feature_id id)
 {
 	r->needs->features[id] = true;
 }
 
-int need_given(struct restore *r, enum need_kind kind, const char *what, const char *why, const char *refusal)
+int need_given(const struct restore *r, enum need_kind kind, const char *what, const char *why, const char *refusal)
 {
 	if (!r->needs)
 		return refuse(kind == NEED_RIGHTS ? EPERM : EINVAL, "%s", refusal);
@@ -36,13 +36,13 @@ int need_given(struct restore *r, enum need_kind kind, const char *what, const c
 	return 0;
 }
 
-void need_other_paths(struct restore *r)
+void need_other_paths(const struct restore *r)
 {
 	if (r->needs)
 		r->needs->other_paths = true;
 }
 
-void need_other_addresses(struct restore *r)
+void need_other_addresses(const struct restore *r)
 {
 	if (r->needs)
 		r->needs->other_addresses = true;
@@ -58,7 +58,7 @@ bool needs_other_addresses(const struct restore *r)
 	return r->needs->other_addresses;
 }
 
-void need_unchecked(struct restore *r)
+void need_unchecked(const struct restore *r)
 {
 	r->needs->unchecked++;
 }

@@ -33,19 +33,19 @@ struct needs {
 };
 
 /* One more need; false if it is known already: why is that of the first. The texts are copied. */
-bool needs_add(struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
+bool needs_add(const struct restore *r, enum need_kind kind, const char *what, const char *why, ...)
 	__attribute__((format(printf, 4, 5)));
 /*
  * What the user must give, and has not. A restore is refused with this text; criu verify notes the need, and 0 is
  * returned.
  */
-int need_given(struct restore *r, enum need_kind kind, const char *what, const char *why, const char *refusal);
+int need_given(const struct restore *r, enum need_kind kind, const char *what, const char *why, const char *refusal);
 /* Paths, or addresses, of the tree will be those of other namespaces than ours. Only criu verify cares. */
-void need_other_paths(struct restore *r);
-void need_other_addresses(struct restore *r);
+void need_other_paths(const struct restore *r);
+void need_other_addresses(const struct restore *r);
 bool needs_other_paths(const struct restore *r);
 bool needs_other_addresses(const struct restore *r);
 /* A file that this user may not look at. */
-void need_unchecked(struct restore *r);
+void need_unchecked(const struct restore *r);
 /* A feature of the kernel that not every restore uses. */
-void need_feature(struct restore *r, enum feature_id id);
+void need_feature(const struct restore *r, enum feature_id id);

@@ -8,7 +8,7 @@ pid_t dump_inner_pid(const struct dump *d, pid_t outer)
 	struct thread *thread;
 	struct task *task;
 
-	if (!d->inner_pids)
+	if (!d->facts->inner_pids)
 		return outer;
 	for_each_task(task, d->tree)
 		for_each_thread(thread, task)
@@ -28,7 +28,7 @@ pid_t restore_outer_pid(const struct restore *r, pid_t inner)
 {
 	const struct thread *thread;
 
-	if (!r->inner_pids)
+	if (!r->facts->inner_pids)
 		return inner;
 	thread = task_tree_find_thread(r->tree, inner);
 	if (!thread)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A tree that lives in a pid namespace of its own has other numbers than those that we see (d->inner_pids,
- * r->inner_pids). Images hold what the tree sees: vpid, vtid, vsid, vpgid. What the kernel tells us, and what we tell
- * it, are our numbers: pid, tid. Steps that a task runs have the numbers that it sees itself (task/pid-space.h): the
- * tree's, unless it lives in a pid namespace within that of the tree.
+ * A tree that lives in a pid namespace of its own has other numbers than those that we see (d->facts->inner_pids,
+ * r->facts->inner_pids). Images hold what the tree sees: vpid, vtid, vsid, vpgid. What the kernel tells us, and what we
+ * tell it, are our numbers: pid, tid. Steps that a task runs have the numbers that it sees itself (task/pid-space.h):
+ * the tree's, unless it lives in a pid namespace within that of the tree.
  */
 #pragma once
 

@@ -9,10 +9,30 @@
 #include "image/store.h"
 #include "session/stats.h"
 
+/* Nobody else knows what it is, so a const session gives no store. */
+struct dump_output {
+	struct store *store;
+};
+
+struct store *dump_store(struct dump *d)
+{
+	return d->output->store;
+}
+
+void dump_set_store(struct dump *d, struct store *store)
+{
+	d->output->store = store;
+}
+
 void dump_session_begin(struct dump *d, const struct options *options)
 {
 	d->options = options;
 	d->pool = pool_create();
+	d->output = pool_new(d->pool, struct dump_output);
+	d->facts = pool_new(d->pool, struct facts);
+	if (!d->progress)
+		d->progress = pool_new(d->pool, struct progress);
+	d->progress->acting = d;
 	d->tree = task_tree_create();
 	d->stats = pool_new(d->pool, struct stats);
 	d->states = pool_new(d->pool, struct states);
@@ -37,9 +57,11 @@ void dump_session_end(struct dump *d)
 		for_each_task(task, d->tree)
 			end_dumped(task);
 	states_destroy(d->states);
-	store_close(&d->store);
+	if (d->output)
+		store_close(&d->output->store);
 	task_tree_destroy(&d->tree);
-	table_destroy(&d->passed);
+	if (d->progress)
+		table_destroy(&d->progress->passed);
 	pool_destroy(&d->pool);
 }
 
@@ -47,6 +69,9 @@ void restore_session_begin(struct restore *r, const struct options *options)
 {
 	r->options = options;
 	r->pool = pool_create();
+	r->facts = pool_new(r->pool, struct facts);
+	if (!r->progress)
+		r->progress = pool_new(r->pool, struct progress);
 	r->tree = task_tree_create();
 	r->stats = pool_new(r->pool, struct stats);
 	r->states = pool_new(r->pool, struct states);
@@ -75,7 +100,8 @@ struct pool *restore_session_end_but_pool(struct restore *r)
 	auto_close(&r->client);
 	store_close(&r->store);
 	task_tree_destroy(&r->tree);
-	table_destroy(&r->passed);
+	if (r->progress)
+		table_destroy(&r->progress->passed);
 	return TAKE_PTR(r->pool);
 }
 

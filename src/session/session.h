@@ -66,30 +66,50 @@ struct task_dump {
 	struct states states;
 };
 
+/* How far a session is, and in which mode: of src/engine and src/flow; hooks don't ask for it (session/survey.h). */
+struct progress {
+	struct deadline deadline; /* of the phase that runs */
+	struct table *passed;	  /* phases that were announced */
+	struct dump *acting;	  /* the session itself, for phase_acting_dump() */
+	bool only_look;		  /* no checkpoint comes of it: nothing is changed, drained or locked */
+	bool tasks_run;		  /* from the beginning, and the tasks run meanwhile */
+	int obstacle;		  /* the first refusal that was passed over, else 0 */
+	int damage;		  /* criu verify: the first failure that was passed over, else 0 */
+};
+
+/* What is found out about the whole tree while looking, and all must know. */
+struct facts {
+	bool inner_pids;	   /* it has a pid namespace of its own: session/pids.h */
+	unsigned pid_level;	   /* how deep that is, as we see it */
+	ino_t pid_namespace;	   /* dump: its inode */
+	const struct id_maps *ids; /* of its own user namespace: session/ids.h; NULL: it has the ids that we see */
+	bool inner_users;	   /* restore: tasks have user namespaces within that of the root */
+	bool own_network;	   /* it has a network of its own, which scripts may cut off */
+	bool announced;		   /* restore: scripts and clients hear of its namespaces */
+	/* restore: the supplementary groups of new tasks, as they see them, until they get their own */
+	const uint32_t *groups;
+	size_t n_groups;
+};
+
+/*
+ * A phase that looks is given a const session: it can't write images (dump_store()) nor call what acts. What it finds
+ * out goes into records, its own state and ->facts.
+ */
 struct dump {
 	const struct options *options;
-	struct store *store;
+	struct dump_output *output; /* dump_store() */
 	struct task_tree *tree;
 	struct pool *pool; /* records live here */
-	struct deadline deadline;
-	struct table *passed; /* of src/engine: phases that were announced */
-	/* See session/survey.h. */
-	bool only_look; /* no checkpoint comes of it: nothing is changed, drained or locked */
-	bool tasks_run; /* from the beginning, and the tasks run meanwhile */
-	int obstacle;	/* the first refusal that was passed over, else 0 */
+	struct progress *progress;
+	struct facts *facts;
 	struct workers *workers;
 	struct stats *stats;
 	struct plugins *plugins;   /* NULL before they are loaded */
 	struct listener *listener; /* the client of the service; NULL: nobody listens */
 	struct inventory *inventory;
-	bool own_network;  /* the root task has a network of its own, which scripts may cut off */
 	bool was_frozen;   /* the cgroup of --freeze-cgroup, before we came */
 	bool left_stopped; /* the dump has succeeded, its tasks stay stopped */
-	bool taken;	 /* something was read that nobody can put back: the tasks must not run on as if nothing was */
-	bool inner_pids; /* the tree has a pid namespace of its own: session/pids.h */
-	unsigned pid_level;	   /* how deep that is, as we see it */
-	ino_t pid_namespace;	   /* its inode */
-	const struct id_maps *ids; /* the tree has a user namespace of its own: session/ids.h; else NULL */
+	bool taken; /* something was read that nobody can put back: the tasks must not run on as if nothing was */
 	struct parasite_cache *parasite_cache;
 	struct parasite_watch *watch; /* NULL: nobody takes our memory out of the tasks, should we be killed */
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
@@ -124,8 +144,8 @@ struct restore {
 	struct store *store;
 	struct task_tree *tree;
 	struct pool *pool;
-	struct deadline deadline;
-	struct table *passed; /* of src/engine: phases that were announced */
+	struct progress *progress;
+	struct facts *facts;
 	struct workers *workers;
 	struct stats *stats;
 	struct plugins *plugins;   /* NULL before they are loaded */
@@ -135,16 +155,8 @@ struct restore {
 	uint64_t arena_start;	       /* where it is to be: free in all tasks */
 	uint64_t parking, parking_end; /* behind the arena, where tasks keep the vdso of this kernel for a while */
 	uint64_t birth_flags;	       /* CLONE_NEW*: what the root task is born into */
-	bool own_network;	       /* it has a network of its own, which scripts may cut off */
-	bool announced;		       /* scripts and clients hear of its namespaces */
 	struct inventory *inventory;
-	bool inner_pids;	   /* session/pids.h */
-	unsigned pid_level;	   /* how deep its pid namespace is, as we see it */
-	bool inner_users;	   /* tasks have user namespaces within that of the root */
-	const struct id_maps *ids; /* session/ids.h; NULL: the tree has the ids that we see */
-	int securebits;		   /* with ids: our own, before restore_make_files_begin() */
-	const uint32_t *groups; /* the supplementary groups of new tasks, as they see them, until they get their own */
-	size_t n_groups;
+	int securebits; /* with ids: our own, before restore_make_files_begin() */
 	int stand_in; /* with ids: a pidfd of a process of ours of which tasks fetch descriptors, as they can't from us
 		       */
 	/* Runs boot(), which makes the root task, as those who own its user namespace; NULL: it has none of its own. */
@@ -152,7 +164,6 @@ struct restore {
 	int us; /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */
 	struct needs *needs;
-	int damage; /* the first failure that was passed over, else 0 */
 	struct states *states;
 };
 
@@ -162,6 +173,9 @@ struct restore {
  */
 void dump_session_begin(struct dump *d, const struct options *options);
 void dump_session_end(struct dump *d);
+/* Where images are written, for phases that act; NULL before it is set. */
+struct store *dump_store(struct dump *d);
+void dump_set_store(struct dump *d, struct store *store);
 void restore_session_begin(struct restore *r, const struct options *options);
 void restore_session_end(struct restore *r);
 /* The pool is the caller's now: texts in it are still needed. */

@@ -34,7 +34,7 @@ int thread_run_plan(struct dump *d, struct thread *thread, const struct plan *pl
 	if (error == 0)
 		error = remote_post(remote, plan);
 	if (error == 0)
-		error = remote_wait(remote, &d->deadline);
+		error = remote_wait(remote, &d->progress->deadline);
 	if (error == 0)
 		error = read(remote, arg);
 	error2 = remote ? parasite_catch(remote, &soon) : 0;

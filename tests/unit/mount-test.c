@@ -186,7 +186,8 @@ static void test_owner_options(void **state)
 {
 	const struct id_extent map[] = { { 0, 100000, 1000 }, { 1000, 5000, 10 } };
 	const struct id_maps ids = { .users = { map, 2 }, .groups = { map, 2 } };
-	struct dump d = { .pool = ((struct tree *)*state)->pool, .ids = &ids };
+	struct facts facts = { .ids = &ids };
+	struct dump d = { .pool = ((struct tree *)*state)->pool, .facts = &facts };
 
 	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "rw,size=4k,uid=100033,gid=5009"),
 			    "size=4k,uid=33,gid=1009");
@@ -196,7 +197,8 @@ static void test_owner_options(void **state)
 static void test_options(void **state)
 {
 	struct pool *pool = ((struct tree *)*state)->pool;
-	struct dump d = { .pool = pool };
+	struct facts facts = { 0 };
+	struct dump d = { .pool = pool, .facts = &facts };
 
 	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "rw,size=65536k,mode=755"), "size=65536k,mode=755");
 	assert_string_equal(fs_options(&d, fs_find("tmpfs"), "ro"), "");

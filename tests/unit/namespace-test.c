@@ -36,8 +36,9 @@ static void test_kinds(void **state)
 
 static void test_no_maps(void **state)
 {
-	struct dump d = { 0 };
-	struct restore r = { 0 };
+	struct facts facts = { 0 };
+	const struct dump d = { .facts = &facts };
+	const struct restore r = { .facts = &facts };
 
 	assert_int_equal(dump_inner_uid(&d, 1000), 1000);
 	assert_int_equal(restore_outer_gid(&r, NO_ID), NO_ID);
@@ -50,8 +51,9 @@ static void test_maps(void **state)
 	static const struct id_extent users[] = { { 0, 100000, 1000 }, { 1000, 5, 1 }, { 0xfffffffe, 101000, 1 } },
 				      groups[] = { { 10, 0, 4294967285u } };
 	const struct id_maps maps = { .users = { users, 3 }, .groups = { groups, 1 } };
-	const struct dump d = { .ids = &maps };
-	const struct restore r = { .ids = &maps };
+	struct facts facts = { .ids = &maps };
+	const struct dump d = { .facts = &facts };
+	const struct restore r = { .facts = &facts };
 
 	assert_int_equal(dump_inner_uid(&d, 100000), 0);
 	assert_int_equal(dump_inner_uid(&d, 100999), 999);
@@ -74,8 +76,9 @@ static void test_maps(void **state)
 static void test_empty_maps(void **state)
 {
 	const struct id_maps maps = { 0 };
-	const struct dump d = { .ids = &maps };
-	const struct restore r = { .ids = &maps };
+	struct facts facts = { .ids = &maps };
+	const struct dump d = { .facts = &facts };
+	const struct restore r = { .facts = &facts };
 
 	assert_int_equal(dump_inner_uid(&d, 0), NO_ID);
 	assert_int_equal(restore_outer_gid(&r, 0), NO_ID);

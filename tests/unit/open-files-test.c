@@ -181,6 +181,7 @@ static void test_shared_id(void **state)
 static void test_flags(void **state)
 {
 	FownEntry owner = FOWN_ENTRY__INIT, back = FOWN_ENTRY__INIT;
+	struct facts facts = { 0 };
 	int ends[2];
 
 	assert_int_equal(pipe(ends), 0);
@@ -194,8 +195,8 @@ static void test_flags(void **state)
 	owner.pid_type = F_OWNER_PID;
 	owner.uid = getuid();
 	owner.euid = geteuid() == 0 ? 1234 : geteuid(); /* somebody else, if we may */
-	assert_int_equal(file_apply_owner(&(struct restore){ 0 }, ends[0], &owner), 0);
-	assert_int_equal(file_read_owner(&(struct dump){ 0 }, ends[0], &back), 0);
+	assert_int_equal(file_apply_owner(&(struct restore){ .facts = &facts }, ends[0], &owner), 0);
+	assert_int_equal(file_read_owner(&(struct dump){ .facts = &facts }, ends[0], &back), 0);
 	assert_int_equal(back.pid, getpid());
 	assert_int_equal(back.uid, owner.uid);
 	assert_int_equal(back.euid, owner.euid);

@@ -38,7 +38,7 @@ static int make_there(void *arg)
 static int make_cgroup(struct restore *r, struct namespace *ns)
 {
 	struct cgroup_job job = { r, ns };
-	AUTO_CLOSE int user = r->ids || ns->owner ? namespace_open_owner(r, ns, &job.user_flag) : -1;
+	AUTO_CLOSE int user = r->facts->ids || ns->owner ? namespace_open_owner(r, ns, &job.user_flag) : -1;
 
 	job.user = user;
 	if (user < 0 && job.user_flag)

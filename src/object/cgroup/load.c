@@ -87,7 +87,7 @@ static const CgControllerEntry *find_record(const CgroupEntry *entry, const char
 	return NULL;
 }
 
-static struct cg_hierarchy *add_hierarchy(struct restore *r, const CgroupEntry *entry, const char *name)
+static struct cg_hierarchy *add_hierarchy(const struct restore *r, const CgroupEntry *entry, const char *name)
 {
 	struct cgroup_restore *cgroups = cgroup_restore_of(r);
 	struct cg_hierarchy *hierarchy;
@@ -109,7 +109,7 @@ static void keep_common(char *path, const char *other)
 }
 
 /* With --cgroup-root, the deepest directory that all the saved ones lie in is another one here. */
-static void find_roots(struct restore *r, const CgroupEntry *entry, struct cg_hierarchy *hierarchy)
+static void find_roots(const struct restore *r, const CgroupEntry *entry, struct cg_hierarchy *hierarchy)
 {
 	const struct opt_cgroup_roots *roots = &r->options->cgroup_roots;
 	const struct opt_cgroup_root *chosen = NULL;
@@ -146,7 +146,7 @@ static void find_roots(struct restore *r, const CgroupEntry *entry, struct cg_hi
 }
 
 /* Paths above the old root have no counterpart but the new one itself. */
-const char *cgroup_here(struct restore *r, const struct cg_hierarchy *hierarchy, const char *path)
+const char *cgroup_here(const struct restore *r, const struct cg_hierarchy *hierarchy, const char *path)
 {
 	size_t size;
 
@@ -159,7 +159,7 @@ const char *cgroup_here(struct restore *r, const struct cg_hierarchy *hierarchy,
 	return *path ? path : "/";
 }
 
-static void add_set(struct restore *r, const CgroupEntry *entry, const CgSetEntry *record)
+static void add_set(const struct restore *r, const CgroupEntry *entry, const CgSetEntry *record)
 {
 	struct cg_set *set = &cgroup_restore_of(r)->sets[cgroup_restore_of(r)->n_sets++];
 
@@ -193,7 +193,7 @@ static int check_roots(const struct options *options)
 	return 0;
 }
 
-int cgroup_restore_load(struct restore *r)
+int cgroup_restore_load(const struct restore *r)
 {
 	CgroupEntry *entry;
 	size_t n = 0;
@@ -239,7 +239,7 @@ const struct cg_set *cgroup_set_of(const struct restore *r, const struct thread 
 	return NULL;
 }
 
-int cgroup_restore_check(struct restore *r, struct thread *thread)
+int cgroup_restore_check(const struct restore *r, struct thread *thread)
 {
 	uint32_t number = number_of(thread);
 

@@ -61,11 +61,11 @@ extern const struct state_type cgroup_restore_state;
 struct cgroup_restore *cgroup_restore_of(const struct restore *r);
 
 /* the phases load and check of the part: nothing exists yet, nothing of this machine is asked. */
-int cgroup_restore_load(struct restore *r);
-int cgroup_restore_check(struct restore *r, struct thread *thread);
+int cgroup_restore_load(const struct restore *r);
+int cgroup_restore_check(const struct restore *r, struct thread *thread);
 
 /* The path of the images as it is here: --cgroup-root. */
-const char *cgroup_here(struct restore *r, const struct cg_hierarchy *hierarchy, const char *path);
+const char *cgroup_here(const struct restore *r, const struct cg_hierarchy *hierarchy, const char *path);
 
 /* The set of a thread; NULL: that of criu, or there is nothing to be done. */
 const struct cg_set *cgroup_set_of(const struct restore *r, const struct thread *thread);

@@ -49,7 +49,8 @@ static bool is_our_business(const struct dump *d)
 	return !d->options->unprivileged && geteuid() == 0;
 }
 
-static struct set *add_set(struct dump *d, const char *text, const struct namespace *ns, const struct thread *thread)
+static struct set *add_set(const struct dump *d, const char *text, const struct namespace *ns,
+			   const struct thread *thread)
 {
 	struct set *set = pool_new(d->pool, struct set);
 
@@ -60,7 +61,7 @@ static struct set *add_set(struct dump *d, const char *text, const struct namesp
 }
 
 /* Threads that follow each other are mostly in the same set. */
-static struct set *find_set(struct dump *d, const char *text, const struct thread *thread)
+static struct set *find_set(const struct dump *d, const char *text, const struct thread *thread)
 {
 	const struct namespace *ns =
 		namespace_of(dump_namespaces(d), thread->task, namespace_kind_find(CLONE_NEWCGROUP));
@@ -78,7 +79,7 @@ static struct set *find_set(struct dump *d, const char *text, const struct threa
 	return add_set(d, text, ns, thread);
 }
 
-static int collect_sets(struct dump *d)
+static int collect_sets(const struct dump *d)
 {
 	AUTO(property_rules_done) struct property_rules rules = { 0 };
 	AUTO(proc_cgroups_done) struct proc_cgroups own = { 0 };
@@ -102,7 +103,7 @@ static int collect_sets(struct dump *d)
 	return 0;
 }
 
-static int dump_set(struct dump *d, struct thread *thread)
+static int dump_set(const struct dump *d, struct thread *thread)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
 	int error;
@@ -136,7 +137,7 @@ static bool is_wanted(const struct dump *d, const char *controllers)
 /* --- the roots of cgroup namespaces --- */
 
 struct cgroup_look {
-	struct dump *d;
+	const struct dump *d;
 	int proc;
 	struct proc_cgroups cgroups;
 };
@@ -167,7 +168,7 @@ static int find_prefix(const struct proc_cgroups *inside, CgMemberEntry *member)
 	return 0;
 }
 
-static int find_prefixes(struct dump *d, const struct set *set, CgSetEntry *entry)
+static int find_prefixes(const struct dump *d, const struct set *set, CgSetEntry *entry)
 {
 	AUTO_CLOSE int proc = proc_open_thread(set->thread->task->dump->proc, set->thread->tid);
 	struct cgroup_look look = { d, proc, { 0 } };
@@ -181,7 +182,7 @@ static int find_prefixes(struct dump *d, const struct set *set, CgSetEntry *entr
 	return error;
 }
 
-static int add_members(struct dump *d, const struct set *set, CgSetEntry *entry)
+static int add_members(const struct dump *d, const struct set *set, CgSetEntry *entry)
 {
 	AUTO(proc_cgroups_done) struct proc_cgroups cgroups = { 0 };
 
@@ -214,7 +215,7 @@ static int compare_sets(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static int finish_sets(struct dump *d)
+static int finish_sets(const struct dump *d)
 {
 	CgroupEntry *entry;
 
@@ -244,7 +245,7 @@ static int write_sets(struct dump *d)
 	if (!cgroup_dump_of(d) || !cgroup_dump_of(d)->entry->n_sets)
 		return 0;
 	TRY(cgroup_dump_trees(d, &cgroup_dump_of(d)->own, cgroup_dump_of(d)->entry));
-	return image_write_one(d->store, IMAGE_CGROUP, cgroup_dump_of(d)->entry);
+	return image_write_one(dump_store(d), IMAGE_CGROUP, cgroup_dump_of(d)->entry);
 }
 
 const struct task_part sets_part = {

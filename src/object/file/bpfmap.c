@@ -32,7 +32,7 @@ struct bpfmap_dump {
 	struct table *done; /* map ids */
 };
 
-static struct bpfmap_dump *get_dump(struct dump *d)
+static struct bpfmap_dump *get_dump(const struct dump *d)
 {
 	void **slot = file_dump_slot(d, &bpfmap_kind);
 
@@ -55,7 +55,7 @@ static int read_info(int fd, struct bpf_map_info *info)
 	return call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ? fail_errno("asking what the map is") : 0;
 }
 
-static int dump_bpfmap(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_bpfmap(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	BpfmapFileEntry *record = out->bpf;
 	struct bpf_map_info info;
@@ -132,13 +132,13 @@ static int drain_bpfmap(struct dump *d, const struct open_file *of)
 	record.keys_bytes = (uint32_t)keys.size;
 	record.values_bytes = (uint32_t)values.size;
 	if (!dump->image)
-		TRY(image_create(d->store, &dump->image, IMAGE_BPFMAP_DATA));
+		TRY(image_create(dump_store(d), &dump->image, IMAGE_BPFMAP_DATA));
 	TRY(image_write(dump->image, &record));
 	TRY(image_write_bytes(dump->image, keys.data, keys.size));
 	return image_write_bytes(dump->image, values.data, values.size);
 }
 
-static int finish_bpfmaps(struct dump *d)
+static int finish_bpfmaps(const struct dump *d)
 {
 	struct bpfmap_dump *dump = get_dump(d);
 
@@ -162,7 +162,7 @@ struct bpfmap_data {
 	int fd;		 /* keeps it until the end */
 };
 
-static struct table **get_maps(struct restore *r)
+static struct table **get_maps(const struct restore *r)
 {
 	void **slot = file_restore_slot(r, &bpfmap_kind);
 
@@ -171,7 +171,7 @@ static struct table **get_maps(struct restore *r)
 	return (struct table **)slot;
 }
 
-static int prepare_bpfmaps(struct restore *r)
+static int prepare_bpfmaps(const struct restore *r)
 {
 	AUTO(image_close) struct image *image = NULL;
 	BpfmapDataEntry *record;
@@ -194,7 +194,7 @@ static int prepare_bpfmaps(struct restore *r)
 	return more;
 }
 
-static int load_bpfmap(struct restore *r, struct file *f)
+static int load_bpfmap(const struct restore *r, struct file *f)
 {
 	const BpfmapFileEntry *record = f->entry->bpf;
 	struct bpfmap_data *data = f->data = table_find(*get_maps(r), record->map_id);

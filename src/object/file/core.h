@@ -56,7 +56,7 @@ struct file_dump {
 	VECTOR(struct file_saving) savings; /* of the files that are being dumped */
 	VECTOR(struct file_later) later;
 	VECTOR(struct pool *) later_pools; /* one for each worker */
-	struct image *locks;
+	VECTOR(FileLockEntry *) locks;
 	struct table *locks_seen;
 	void *slots[FILE_KINDS_MAX];
 	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
@@ -105,12 +105,12 @@ int file_describe(struct open_file *of, struct fdinfo *info);
 /* The same for a file without a descriptor of a task: what is known of of->fd alone. */
 int file_describe_path(struct open_file *of);
 /* The id of a file of the tree with a path that is this inode, 0 if there is none. All must have been dumped. */
-uint32_t file_find_inode(struct dump *d, dev_t dev, ino_t ino);
+uint32_t file_find_inode(const struct dump *d, dev_t dev, ino_t ino);
 /* As file_dump(), and what it was found to be. */
 /* Returns 1 if it was not seen before, else 0. */
-int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret);
+int file_dump_known(const struct dump *d, struct open_file *of, struct dumped **ret);
 /* It was not: of->link may be NULL. */
-int file_dump_new(struct dump *d, struct open_file *of, struct dumped *dumped);
+int file_dump_new(const struct dump *d, struct open_file *of, struct dumped *dumped);
 
 /* later.c: work that is put off until there is enough for all workers, or it is needed. */
 struct file_later {
@@ -120,7 +120,9 @@ struct file_later {
 	int (*run)(int fd, void *arg, struct pool *pool);
 	void *arg;
 };
-int file_run_later(struct dump *d);
+int file_run_later(const struct dump *d);
+/* fdinfo-*.img. */
+int file_write_tables(struct dump *d);
 void file_later_done(struct file_dump *files); /* what is still to be done is forgotten */
 
 /* notify/path.c: forgets where inodes were found. */
@@ -129,12 +131,12 @@ void path_forget_walks(struct file_dump *files);
 extern const struct file_kind external_kind;
 
 /* external.c: the user provides this one. */
-bool file_is_given(struct dump *d, const struct open_file *of);
+bool file_is_given(const struct dump *d, const struct open_file *of);
 /* Names keys of --external that no kind looks for. */
 void file_check_external(const struct options *options);
 
 unsigned file_kind_index(const struct file_kind *kind);
 /* The record of an entry, found by the offset of the member. */
 const ProtobufCMessageDescriptor *file_member_type(size_t member);
-int file_load_tables(struct restore *r);
-struct descriptor_table *file_table_of(struct restore *r, const struct task *task);
+int file_load_tables(const struct restore *r);
+struct descriptor_table *file_table_of(const struct restore *r, const struct task *task);

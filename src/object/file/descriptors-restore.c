@@ -37,7 +37,7 @@ static int check_entry(struct image *image, const struct descriptor_table *table
 	return 0;
 }
 
-static int read_table(struct restore *r, struct descriptor_table *table)
+static int read_table(const struct restore *r, struct descriptor_table *table)
 {
 	AUTO(image_close) struct image *image = NULL;
 	VECTOR(FdinfoEntry *) entries = { 0 };
@@ -59,7 +59,7 @@ static int read_table(struct restore *r, struct descriptor_table *table)
 	return 0;
 }
 
-static int link_table(struct restore *r, struct task *task, struct descriptor_table *table)
+static int link_table(const struct restore *r, struct task *task, struct descriptor_table *table)
 {
 	table->files = pool_array(r->pool, struct file *, table->n + 1);
 	for (size_t i = 0; i < table->n; i++) {
@@ -75,7 +75,7 @@ static int link_table(struct restore *r, struct task *task, struct descriptor_ta
 	return 0;
 }
 
-struct descriptor_table *file_table_of(struct restore *r, const struct task *task)
+struct descriptor_table *file_table_of(const struct restore *r, const struct task *task)
 {
 	return task->ids ? table_find(file_set_of(r)->tables, task->ids->files_id) : NULL;
 }
@@ -88,7 +88,7 @@ size_t file_count_descriptors(struct restore *r, const struct task *task)
 }
 
 /* The new tasks inherit the limit; their own are set at their end. */
-static int raise_limit(struct restore *r, uint32_t highest)
+static int raise_limit(const struct restore *r, uint32_t highest)
 {
 	struct rlimit limit;
 	rlim_t wanted = file_set_of(r)->files.n + SPARE_DESCRIPTORS;
@@ -110,7 +110,7 @@ static int raise_limit(struct restore *r, uint32_t highest)
 	return 0;
 }
 
-int file_load_tables(struct restore *r)
+int file_load_tables(const struct restore *r)
 {
 	struct task *task;
 	uint32_t highest = 0;
@@ -150,7 +150,7 @@ static size_t find_place(const struct descriptor_table *table, uint32_t number)
 	return table ? table->n : 0;
 }
 
-struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number)
+struct file *file_at_number(const struct restore *r, const struct task *task, uint32_t number)
 {
 	const struct descriptor_table *table = file_table_of(r, task);
 	size_t place = find_place(table, number);
@@ -158,7 +158,7 @@ struct file *file_at_number(struct restore *r, const struct task *task, uint32_t
 	return table && place < table->n ? table->files[place] : NULL;
 }
 
-void file_reserve_number(struct restore *r, const struct task *task, uint32_t number)
+void file_reserve_number(const struct restore *r, const struct task *task, uint32_t number)
 {
 	struct descriptor_table *table = file_table_of(r, task);
 
@@ -206,7 +206,7 @@ int file_restore_choose_numbers(struct restore *r)
 {
 	struct task *task;
 
-	if (r->inner_pids || r->ids || r->inner_users || r->tree->pid_spaces)
+	if (r->facts->inner_pids || r->facts->ids || r->facts->inner_users || r->tree->pid_spaces)
 		r->us = free_everywhere(r);
 	for_each_task(task, r->tree) {
 		const struct task *sharer = task_is_live(task) ? task->restore->files_from : NULL;

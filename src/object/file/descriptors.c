@@ -33,11 +33,10 @@ static bool was_closed(const struct task *task, int number, int copy)
 	return kcmp_compare(KCMP_FILE, task->pid, (unsigned long)number, getpid(), (unsigned long)copy) != 0;
 }
 
-static int dump_descriptor(struct dump *d, struct task *task, int number, struct fdinfo *info, struct image *image)
+static int dump_descriptor(const struct dump *d, struct task *task, int number, struct fdinfo *info)
 {
 	AUTO_CLOSE int fd = take_descriptor(task, number);
 	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
-	FdinfoEntry entry = FDINFO_ENTRY__INIT;
 	struct dumped *dumped;
 	int is_new, error;
 
@@ -59,17 +58,12 @@ static int dump_descriptor(struct dump *d, struct task *task, int number, struct
 	TRY(locks_dump(d, &of, is_new));
 	table_set2(file_dump_of(d)->descriptors, task->ids->files_id, (uint64_t)number, dumped);
 	*vector_push(&file_dump_of(d)->known) =
-		(struct known_descriptor){ task, number, dumped->id, of.stat.st_ino, dumped->type };
-	entry.id = dumped->id;
-	entry.type = dumped->type;
-	entry.fd = (uint32_t)number;
-	entry.flags = of.cloexec ? FD_CLOEXEC : 0;
-	return image_write(image, &entry);
+		(struct known_descriptor){ task, number, dumped->id, of.stat.st_ino, dumped->type, of.cloexec };
+	return 0;
 }
 
-static int dump_table(struct dump *d, struct task *task)
+static int dump_table(const struct dump *d, struct task *task)
 {
-	AUTO(image_close) struct image *image = NULL;
 	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
 	AUTO_FREE int *numbers = NULL;
 	int n = fd_list(task->dump->proc, "fdinfo", &numbers);
@@ -77,26 +71,61 @@ static int dump_table(struct dump *d, struct task *task)
 	if (n < 0)
 		return fail(-n, "listing its descriptors");
 	TRY(fdinfo_open(&info, task->dump->proc));
-	TRY(image_create(d->store, &image, IMAGE_FDINFO, task->ids->files_id));
 	for (int i = 0; i < n; i++) {
 		LOG_SCOPE("descriptor %d", numbers[i]);
-		TRY(dump_go_on(d, dump_descriptor(d, task, numbers[i], &info, image)));
+		TRY(dump_go_on(d, dump_descriptor(d, task, numbers[i], &info)));
 	}
 	log_debug("%d descriptors", n);
-	return image_finish(&image);
+	return 0;
 }
 
-int file_dump_tables(struct dump *d)
+static bool has_table(const struct task *task)
+{
+	return task_is_live(task) && task->dump->first_with_files == (uint32_t)task->pid;
+}
+
+int file_dump_tables(const struct dump *d)
 {
 	struct task *task;
 
 	fd_raise_limit(); /* copies of sockets in queues and of pipes are kept for a while */
 	for_each_task(task, d->tree) {
-		if (!task_is_live(task) || task->dump->first_with_files != (uint32_t)task->pid)
+		if (!has_table(task))
 			continue;
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		TRY(dump_go_on(d, dump_table(d, task)));
 	}
+	return 0;
+}
+
+/* Its descriptors are the next of the list. */
+static int write_table(struct dump *d, const struct task *task, size_t *at)
+{
+	const struct file_dump *files = file_dump_of(d);
+	AUTO(image_close) struct image *image = NULL;
+
+	TRY(image_create(dump_store(d), &image, IMAGE_FDINFO, task->ids->files_id));
+	for (; *at < files->known.n && files->known.items[*at].task == task; (*at)++) {
+		const struct known_descriptor *known = &files->known.items[*at];
+		FdinfoEntry entry = FDINFO_ENTRY__INIT;
+
+		entry.id = known->id;
+		entry.type = known->type;
+		entry.fd = (uint32_t)known->fd;
+		entry.flags = known->cloexec ? FD_CLOEXEC : 0;
+		TRY(image_write(image, &entry));
+	}
+	return image_finish(&image);
+}
+
+int file_write_tables(struct dump *d)
+{
+	struct task *task;
+	size_t at = 0;
+
+	for_each_task(task, d->tree)
+		if (has_table(task))
+			TRY(write_table(d, task, &at));
 	return 0;
 }
 

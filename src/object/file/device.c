@@ -44,7 +44,7 @@ static bool is_device(const struct open_file *of)
 	return !(of->flags & O_PATH) && (has_no_state(&of->stat) || is_clock(&of->stat));
 }
 
-static int dump_device(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_device(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	if (!has_no_state(&of->stat))
 		log_warn("periodic and update interrupts of a real-time clock are off after the restore: the program "

@@ -11,7 +11,7 @@
 #include "session/given.h"
 #include "session/needs.h"
 
-bool file_is_given(struct dump *d, const struct open_file *of)
+bool file_is_given(const struct dump *d, const struct open_file *of)
 {
 	char key[64];
 
@@ -54,7 +54,7 @@ static bool claims_external(const FileEntry *entry)
 	return entry->reg->has_ext && entry->reg->ext;
 }
 
-static int dump_external(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_external(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	RegFileEntry *record = out->reg;
 
@@ -67,7 +67,7 @@ static int dump_external(struct dump *d, const struct open_file *of, FileEntry *
 	return 0;
 }
 
-static int need_external(struct restore *r, struct file *f)
+static int need_external(const struct restore *r, struct file *f)
 {
 	const char *key = f->entry->reg->name;
 

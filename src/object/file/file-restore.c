@@ -22,17 +22,17 @@
 
 #define FD_NUMBER_MAX (1u << 30)
 
-void **file_restore_slot(struct restore *r, const struct file_kind *kind)
+void **file_restore_slot(const struct restore *r, const struct file_kind *kind)
 {
 	return &file_set_of(r)->slots[file_kind_index(kind)];
 }
 
-struct file *file_find(struct restore *r, uint32_t id)
+struct file *file_find(const struct restore *r, uint32_t id)
 {
 	return table_find(file_set_of(r)->by_id, id);
 }
 
-int file_use(struct restore *r, uint32_t id, struct file **ret)
+int file_use(const struct restore *r, uint32_t id, struct file **ret)
 {
 	struct file *f = file_find(r, id);
 
@@ -96,7 +96,7 @@ int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 	return 0;
 }
 
-int file_own_later(struct restore *r, struct file *f, const FownEntry *owner)
+int file_own_later(const struct restore *r, struct file *f, const FownEntry *owner)
 {
 	if (!owner || !owner->pid)
 		return 0;
@@ -146,7 +146,7 @@ static bool merge_records(struct file *f, const struct file_kind *kind, FileEntr
 	return true;
 }
 
-static int add_file(struct restore *r, struct image *image, FileEntry *entry)
+static int add_file(const struct restore *r, struct image *image, FileEntry *entry)
 {
 	struct file *f = pool_new(r->pool, struct file), *known;
 
@@ -170,7 +170,7 @@ static int add_file(struct restore *r, struct image *image, FileEntry *entry)
 	return 0;
 }
 
-static int read_files(struct restore *r)
+static int read_files(const struct restore *r)
 {
 	AUTO(image_close) struct image *image = NULL;
 	FileEntry *entry;
@@ -184,7 +184,7 @@ static int read_files(struct restore *r)
 	return more;
 }
 
-static int load_file(struct restore *r, struct file *f)
+static int load_file(const struct restore *r, struct file *f)
 {
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 	TRY(file_own_later(r, f, find_owner(f->entry, f->kind->entry)));
@@ -193,7 +193,7 @@ static int load_file(struct restore *r, struct file *f)
 	return f->kind->load ? f->kind->load(r, f) : 0;
 }
 
-static int link_file(struct restore *r, struct file *f)
+static int link_file(const struct restore *r, struct file *f)
 {
 	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 	TRY(phase_pass_restore(r, PHASE_restore_link, "file", f->kind->name));
@@ -236,7 +236,7 @@ const FsEntry *file_directories_of(const struct task *task)
 	return record ? *record : NULL;
 }
 
-int file_restore_load(struct restore *r)
+int file_restore_load(const struct restore *r)
 {
 	struct file_set *files = state_make(r->states, &file_set_state);
 
@@ -254,7 +254,7 @@ int file_restore_load(struct restore *r)
 	return 0;
 }
 
-int file_restore_link(struct restore *r)
+int file_restore_link(const struct restore *r)
 {
 	struct file_set *files = file_set_of(r);
 
@@ -267,13 +267,13 @@ int file_restore_link(struct restore *r)
 
 /* --- for criu verify --- */
 
-struct file *const *file_restore_all(struct restore *r, size_t *ret_n)
+struct file *const *file_restore_all(const struct restore *r, size_t *ret_n)
 {
 	*ret_n = file_set_of(r) ? file_set_of(r)->files.n : 0;
 	return file_set_of(r) ? file_set_of(r)->files.items : NULL;
 }
 
-int file_restore_needs(struct restore *r)
+int file_restore_needs(const struct restore *r)
 {
 	for (size_t i = 0; i < file_set_of(r)->files.n; i++) {
 		struct file *f = file_set_of(r)->files.items[i];

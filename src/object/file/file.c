@@ -43,12 +43,12 @@ const ProtobufCMessageDescriptor *file_member_type(size_t member)
 	return NULL;
 }
 
-void **file_dump_slot(struct dump *d, const struct file_kind *kind)
+void **file_dump_slot(const struct dump *d, const struct file_kind *kind)
 {
 	return &file_dump_of(d)->slots[file_kind_index(kind)];
 }
 
-static FileEntry *make_entry(struct dump *d, FdTypes type, size_t member, uint32_t id)
+static FileEntry *make_entry(const struct dump *d, FdTypes type, size_t member, uint32_t id)
 {
 	FileEntry *entry = pool_new(d->pool, FileEntry);
 
@@ -65,7 +65,7 @@ static FileEntry *make_entry(struct dump *d, FdTypes type, size_t member, uint32
 	return entry;
 }
 
-FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member)
+FileEntry *file_add_entry(const struct dump *d, FdTypes type, size_t member)
 {
 	FileEntry *entry = make_entry(d, type, member, ++file_dump_of(d)->last_id);
 
@@ -73,7 +73,7 @@ FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member)
 	return entry;
 }
 
-void file_dump_reorder(struct dump *d, const uint32_t *ids, size_t n)
+void file_dump_reorder(const struct dump *d, const uint32_t *ids, size_t n)
 {
 	FileEntry **entries = file_dump_of(d)->entries.items;
 	VECTOR(size_t) places = { 0 };
@@ -82,7 +82,7 @@ void file_dump_reorder(struct dump *d, const uint32_t *ids, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		if (ids[i])
-			table_set(by_id, ids[i], d);
+			table_set(by_id, ids[i], d->pool);
 	for (size_t i = 0; i < file_dump_of(d)->entries.n && table_count(by_id); i++) {
 		if (!table_find(by_id, entries[i]->id))
 			continue;
@@ -130,7 +130,7 @@ static void destroy_dump(void *state)
 	table_destroy(&files->inodes);
 	vector_done(&files->watched);
 	path_forget_walks(files);
-	image_close(&files->locks);
+	vector_done(&files->locks);
 	proc_mounts_done(&files->mounts);
 }
 
@@ -154,7 +154,7 @@ int file_dump_begin(struct dump *d)
 	return 0;
 }
 
-int file_dump_collect(struct dump *d)
+int file_dump_collect(const struct dump *d)
 {
 	file_check_external(d->options);
 	for (unsigned i = 0; file_kinds[i]; i++) {
@@ -167,7 +167,7 @@ int file_dump_collect(struct dump *d)
 	return 0;
 }
 
-static int read_link(struct dump *d, struct open_file *of)
+static int read_link(const struct dump *d, struct open_file *of)
 {
 	char name[32], text[PATH_MAX];
 	ssize_t length;
@@ -192,7 +192,7 @@ static int read_link(struct dump *d, struct open_file *of)
 	return 0;
 }
 
-static int read_fs_magic(struct dump *d, struct open_file *of)
+static int read_fs_magic(const struct dump *d, struct open_file *of)
 {
 	struct statfs fs;
 
@@ -275,7 +275,7 @@ static int describe_own(struct open_file *of, struct fdinfo *info)
 	return file_describe(of, info);
 }
 
-static int read_owner(struct dump *d, struct open_file *of)
+static int read_owner(const struct dump *d, struct open_file *of)
 {
 	of->owner = pool_new(d->pool, FownEntry);
 	fown_entry__init(of->owner);
@@ -335,7 +335,7 @@ static uint64_t hash_open_file(const struct open_file *of)
 	return (hash ^ (hash >> 31)) * 0x9e3779b97f4a7c15u + (uint32_t)of->mnt_id;
 }
 
-static int identify_file(struct dump *d, struct open_file *of, struct dumped **ret)
+static int identify_file(const struct dump *d, struct open_file *of, struct dumped **ret)
 {
 	bool loose = of->task_fd < 0, is_new;
 	AUTO_CLOSE int copy = -1;
@@ -358,7 +358,7 @@ static int identify_file(struct dump *d, struct open_file *of, struct dumped **r
 }
 
 /* A socket is looked at from its own network namespace. */
-static int enter_network(struct dump *d, const struct open_file *of, struct netns_switch *entered)
+static int enter_network(const struct dump *d, const struct open_file *of, struct netns_switch *entered)
 {
 	uint32_t id;
 
@@ -368,38 +368,39 @@ static int enter_network(struct dump *d, const struct open_file *of, struct netn
 	return network_dump_enter(d, id, entered);
 }
 
-void file_dump_save(struct dump *d, int (*save)(struct dump *d, const struct open_file *of, void *arg), void *arg)
+void file_dump_save(const struct dump *d, int (*save)(struct dump *d, const struct open_file *of, void *arg), void *arg)
 {
 	*vector_push(&file_dump_of(d)->savings) = (struct file_saving){ save, arg };
 }
 
-void file_dump_keep(struct dump *d, int fd)
+void file_dump_keep(const struct dump *d, int fd)
 {
 	*vector_push(&file_dump_of(d)->loose) = fd;
 }
 
 /* A kind that looks at a file may dump others for it. */
-static int look_and_save(struct dump *d, struct open_file *of, const struct file_kind *kind, FileEntry *entry)
+static int look_and_save(const struct dump *d, struct open_file *of, const struct file_kind *kind, FileEntry *entry)
 {
 	const size_t before = file_dump_of(d)->savings.n;
 	int error = kind->dump(d, of, entry);
+	struct dump *acting = phase_acting_dump(d, PHASE_dump_save);
 
-	for (size_t i = before; i < file_dump_of(d)->savings.n && !error && !phase_is_skipped(d, PHASE_dump_save);
-	     i++) {
+	for (size_t i = before; i < file_dump_of(d)->savings.n && !error && acting; i++) {
 		const struct file_saving saving = file_dump_of(d)->savings.items[i];
 
 		error = phase_pass_dump(d, PHASE_dump_save, "file", kind->name);
 		if (!error)
-			error = saving.save(d, of, saving.arg);
+			error = saving.save(acting, of, saving.arg);
 	}
 	file_dump_of(d)->savings.n = before;
 	return error;
 }
 
-int file_dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
+int file_dump_new(const struct dump *d, struct open_file *of, struct dumped *dumped)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	const struct file_kind *kind;
+	struct dump *acting;
 	FileEntry *entry;
 
 	TRY(read_link(d, of));
@@ -418,18 +419,19 @@ int file_dump_new(struct dump *d, struct open_file *of, struct dumped *dumped)
 		table_set2(file_dump_of(d)->inodes, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)of->id);
 	*vector_push(&file_dump_of(d)->entries) = entry;
 	log_debug("file %u: %s %s", of->id, kind->name, of->link);
-	if (!kind->drain || phase_is_skipped(d, PHASE_dump_drain))
+	acting = phase_acting_dump(d, PHASE_dump_drain);
+	if (!kind->drain || !acting)
 		return 0;
 	TRY(phase_pass_dump(d, PHASE_dump_drain, "file", kind->name));
-	return kind->drain(d, of);
+	return kind->drain(acting, of);
 }
 
-uint32_t file_find_inode(struct dump *d, dev_t dev, ino_t ino)
+uint32_t file_find_inode(const struct dump *d, dev_t dev, ino_t ino)
 {
 	return (uint32_t)(uintptr_t)table_find2(file_dump_of(d)->inodes, dev, ino);
 }
 
-int file_dump_known(struct dump *d, struct open_file *of, struct dumped **ret)
+int file_dump_known(const struct dump *d, struct open_file *of, struct dumped **ret)
 {
 	int is_new = identify_file(d, of, ret);
 
@@ -465,13 +467,13 @@ static int write_files(struct dump *d)
 {
 	AUTO(image_close) struct image *image = NULL;
 
-	TRY(image_create(d->store, &image, IMAGE_FILES));
+	TRY(image_create(dump_store(d), &image, IMAGE_FILES));
 	for (size_t i = 0; i < file_dump_of(d)->entries.n; i++)
 		TRY(image_write(image, file_dump_of(d)->entries.items[i]));
 	return image_finish(&image);
 }
 
-int file_dump_finish(struct dump *d)
+int file_dump_finish(const struct dump *d)
 {
 	for (unsigned i = 0; file_kinds[i]; i++) {
 		LOG_SCOPE("%s files", file_kinds[i]->name);
@@ -493,7 +495,8 @@ int file_dump_write(struct dump *d)
 		TRY(phase_pass_dump(d, PHASE_dump_write, "file", file_kinds[i]->name));
 		TRY(file_kinds[i]->write(d));
 	}
-	TRY(locks_finish(d));
+	TRY(file_write_tables(d));
+	TRY(locks_write(d));
 	return write_files(d);
 }
 

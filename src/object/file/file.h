@@ -65,23 +65,23 @@ struct file_kind {
 	bool (*claims)(const FileEntry *entry);
 
 	/* Dump: runs in the coordinator while the tree is stopped. */
-	int (*collect)(struct dump *d); /* once, before any file */
-	int (*dump)(struct dump *d, const struct open_file *of,
+	int (*collect)(const struct dump *d); /* once, before any file */
+	int (*dump)(const struct dump *d, const struct open_file *of,
 		    FileEntry *out); /* once per file; out->member is allocated and initialised */
 	int (*drain)(struct dump *d, const struct open_file *of); /* once per file, after dump: content waiting inside,
 								     must be put back or only peeked at */
-	int (*finish)(struct dump *d); /* once, after all files: shared records, own images */
-	int (*write)(struct dump *d);  /* once, after all finish: what changes something */
-	void (*end)(struct dump *d);   /* always at the end, if it has used its slot: frees what it holds */
+	int (*finish)(const struct dump *d); /* once, after all files: shared records, own images */
+	int (*write)(struct dump *d);	     /* once, after all finish: what changes something */
+	void (*end)(struct dump *d);	     /* always at the end, if it has used its slot: frees what it holds */
 	int (*take)(struct dump *d); /* once, all else is saved: what can only be read by taking it away from the tasks.
 					Sets d->taken before it takes the first: then they can't run on as they were */
 
 	/* Restore, in this order. In brackets: which process. */
-	int (*prepare)(struct restore *r);		/* [coordinator] once: load own images */
-	int (*load)(struct restore *r, struct file *f); /* [coordinator] check the record, nothing exists yet */
-	int (*link)(struct restore *r,
+	int (*prepare)(const struct restore *r);	      /* [coordinator] once: load own images */
+	int (*load)(const struct restore *r, struct file *f); /* [coordinator] check the record, nothing exists yet */
+	int (*link)(const struct restore *r,
 		    struct file *f); /* [coordinator] find peers and referenced files (file_find, file_use) */
-	int (*needs)(struct restore *r,
+	int (*needs)(const struct restore *r,
 		     struct file *f); /* [criu verify, instead of all that follows] needs_add() what must be there
 					 outside of the images; refuse what is not as it must be (session/needs.h) */
 	const char *(*describe)(
@@ -115,21 +115,21 @@ extern const struct file_kind
 /* --- dump --- */
 
 int file_dump_begin(struct dump *d);
-int file_dump_collect(struct dump *d); /* the phase `collect` of all kinds */
+int file_dump_collect(const struct dump *d); /* the phase `collect` of all kinds */
 /* The id in files.img of an open file; dumps it if it is new. For descriptors, mappings, exe, cwd, root. of->id is set.
  */
 int file_dump(struct dump *d, struct open_file *of);
-/* All descriptor tables of the tree: fdinfo-*.img. */
-int file_dump_tables(struct dump *d);
+/* All descriptor tables of the tree. */
+int file_dump_tables(const struct dump *d);
 /* exe, cwd, root and mapped files: by their link in /proc/PID ("exe", "map_files/..."), and its text if that is known,
  * else NULL; deduplicated by (dev, inode, mnt_id, text). Returns the id. */
-int file_dump_path(struct dump *d, struct task *task, const char *name, const char *told, uint32_t flags,
+int file_dump_path(const struct dump *d, struct task *task, const char *name, const char *told, uint32_t flags,
 		   uint32_t *ret_id);
 /* For a mapped device that a plugin takes care of: only its path is saved. */
-int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags,
+int file_dump_device_path(const struct dump *d, struct task *task, int fd, const char *link, uint32_t flags,
 			  uint32_t *ret_id);
 /* The plugins are asked to save a file that we cannot, which has the record ext; refuse_it() if none wants to. */
-int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out,
+int file_dump_plugged(const struct dump *d, const struct open_file *of, FileEntry *out,
 		      int (*refuse_it)(const struct open_file *of));
 /* A descriptor that is not in the table of a task, e.g. received from a socket queue. It stays the caller's. */
 int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id);
@@ -137,31 +137,32 @@ int file_dump_loose(struct dump *d, struct task *task, int fd, uint32_t *ret_id)
  * Work of a kind that changes or writes something for a file: run right after dump, unless no checkpoint can come of it
  * any more.
  */
-void file_dump_save(struct dump *d, int (*save)(struct dump *d, const struct open_file *of, void *arg), void *arg);
+void file_dump_save(const struct dump *d, int (*save)(struct dump *d, const struct open_file *of, void *arg),
+		    void *arg);
 /* This descriptor of ours is closed at the end of the dump. */
-void file_dump_keep(struct dump *d, int fd);
+void file_dump_keep(const struct dump *d, int fd);
 /*
  * Work of a kind that needs nothing but a copy of the descriptor, done by several threads before the first phase
  * `finish`. run() may use the pool that it is given (not d->pool), arg must live as long, and nothing may depend on the
  * order. Failures are not passed over.
  */
-int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool),
+int file_dump_later(const struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool),
 		    void *arg);
-int file_dump_finish(struct dump *d); /* what kinds keep to the end */
-int file_dump_write(struct dump *d);  /* files.img */
-int file_dump_take(struct dump *d);   /* the phase `take` of all kinds */
-void file_dump_end(struct dump *d);   /* `end` of the kinds; after a failure, names that were made go */
+int file_dump_finish(const struct dump *d); /* what kinds keep to the end */
+int file_dump_write(struct dump *d);	    /* files.img */
+int file_dump_take(struct dump *d);	    /* the phase `take` of all kinds */
+void file_dump_end(struct dump *d);	    /* `end` of the kinds; after a failure, names that were made go */
 
 /* --- restore --- */
 
-int file_restore_load(struct restore *r);		/* files.img; load of all */
-int file_restore_link(struct restore *r);		/* fdinfo-*.img; link of all */
-struct file *file_find(struct restore *r, uint32_t id); /* NULL if not there */
+int file_restore_load(const struct restore *r);		      /* files.img; load of all */
+int file_restore_link(const struct restore *r);		      /* fdinfo-*.img; link of all */
+struct file *file_find(const struct restore *r, uint32_t id); /* NULL if not there */
 /* Its current directory and its root, set by the part that restores them; NULL before. */
 void file_set_directories(struct task *task, FsEntry *record);
 const FsEntry *file_directories_of(const struct task *task);
 /* One more user of the file, declared at load/link time; give it back with file_put() when done. */
-int file_use(struct restore *r, uint32_t id, struct file **ret);
+int file_use(const struct restore *r, uint32_t id, struct file **ret);
 int file_get_fd(struct restore *r, struct file *f, int *ret_fd); /* creates it on demand; ours, do not close */
 /* The same when all tasks have their threads and descriptors: the file itself, not what held its place until then. */
 int file_get_late_fd(struct restore *r, struct file *f, int *ret_fd);
@@ -184,19 +185,19 @@ int file_restore_choose_numbers(struct restore *r);
 int file_restore_settle(struct restore *r);
 int file_restore_resume(struct restore *r); /* the phase `resume` of all kinds */
 /* criu verify: the phase `needs` of all files and of locks; all files, in the order of the image. */
-int file_restore_needs(struct restore *r);
+int file_restore_needs(const struct restore *r);
 size_t file_count_descriptors(struct restore *r, const struct task *task);
-struct file *const *file_restore_all(struct restore *r, size_t *ret_n);
+struct file *const *file_restore_all(const struct restore *r, size_t *ret_n);
 void file_restore_clean(struct restore *r);
 
 /* --- common to kinds --- */
 
 /* Dump: room for one pointer of the kind, NULL at first. */
-void **file_dump_slot(struct dump *d, const struct file_kind *kind);
+void **file_dump_slot(const struct dump *d, const struct file_kind *kind);
 /* Dump: one more entry of files.img beside those of open files; its record is allocated and initialised. */
-FileEntry *file_add_entry(struct dump *d, FdTypes type, size_t member);
+FileEntry *file_add_entry(const struct dump *d, FdTypes type, size_t member);
 /* Dump: the entries with these ids (0: none) trade places so that they stand in files.img in this order. */
-void file_dump_reorder(struct dump *d, const uint32_t *ids, size_t n);
+void file_dump_reorder(const struct dump *d, const uint32_t *ids, size_t n);
 /* Dump: reads of->fdinfo again, after something was done to the file. */
 int file_read_again(const struct open_file *of);
 /* Dump: all descriptors of all tables seen until now (each table once, under its first task). */
@@ -206,6 +207,7 @@ struct known_descriptor {
 	uint32_t id;
 	ino_t ino;
 	FdTypes type;
+	bool cloexec;
 };
 const struct known_descriptor *file_known_descriptors(const struct dump *d, size_t *ret_n);
 /* Dump: the id of a descriptor of a task, 0 if it is not (yet) known. */
@@ -215,18 +217,18 @@ uint32_t file_find_dumped(struct dump *d, struct task *task, int fd);
 
 /* Dump: a mapping that is watched by a userfaultfd. Refused if it is not clear by which. When all descriptors are
  * known. */
-int file_dump_watched(struct dump *d, struct task *task, const struct mapping *m);
+int file_dump_watched(const struct dump *d, struct task *task, const struct mapping *m);
 
 /* Restore: the file at a number of the task's table, NULL if there is none. */
-struct file *file_at_number(struct restore *r, const struct task *task, uint32_t number);
+struct file *file_at_number(const struct restore *r, const struct task *task, uint32_t number);
 /* Restore, at link: the pidfd of the coordinator gets another number. */
-void file_reserve_number(struct restore *r, const struct task *task, uint32_t number);
+void file_reserve_number(const struct restore *r, const struct task *task, uint32_t number);
 bool file_cloexec_at(struct restore *r, const struct task *task, uint32_t number);
 /* Restore: the same room, in a restore. */
-void **file_restore_slot(struct restore *r, const struct file_kind *kind);
+void **file_restore_slot(const struct restore *r, const struct file_kind *kind);
 /* Restore, at load or link: the signal owner is set when all tasks are there. Done by the core for records with a
  * member fown. */
-int file_own_later(struct restore *r, struct file *f, const FownEntry *owner);
+int file_own_later(const struct restore *r, struct file *f, const FownEntry *owner);
 
 /* Flags that can be set on an open descriptor (O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT, O_NOATIME) and the signal of
    the owner, if one is given; who it is follows when all tasks are there. */

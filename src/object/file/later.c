@@ -10,7 +10,7 @@
 
 #define BUNCH 256 /* enough to be worth waking the workers; so many copies are open at a time */
 
-int file_dump_later(struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool),
+int file_dump_later(const struct dump *d, const struct open_file *of, int (*run)(int fd, void *arg, struct pool *pool),
 		    void *arg)
 {
 	int copy = fcntl(of->fd, F_DUPFD_CLOEXEC, 3);
@@ -37,7 +37,7 @@ static void forget_all(struct file_dump *files)
 	files->later.n = 0;
 }
 
-int file_run_later(struct dump *d)
+int file_run_later(const struct dump *d)
 {
 	struct file_dump *files = file_dump_of(d);
 	int result;

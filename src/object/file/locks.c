@@ -45,14 +45,14 @@ static int name_of_kind(const struct proc_lock *lock, uint32_t *ret)
  * A POSIX lock belongs to the descriptor table and shows at every descriptor of the inode; all others belong to the
  * open file and show at every descriptor of it.
  */
-static bool was_seen(struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
+static bool was_seen(const struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
 {
 	uint64_t place = of->stat.st_ino * 0x9e3779b97f4a7c15u + of->stat.st_dev;
 
 	if (lock->kind != PROC_LOCK_POSIX)
 		return !is_new;
 	return table_set2(file_dump_of(d)->locks_seen, (uint64_t)of->task->ids->files_id << 32 ^ place, lock->start,
-			  d) != NULL;
+			  d->pool) != NULL;
 }
 
 /* Somebody opens the file in a way that the lease does not allow. With O_NONBLOCK he does not wait for the holder. */
@@ -78,31 +78,32 @@ static uint32_t type_of_broken(const struct open_file *of, const struct proc_loc
 	return reader < 0 && errno == EWOULDBLOCK ? F_WRLCK : F_RDLCK;
 }
 
-static int dump_lock(struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
+static int dump_lock(const struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
 {
-	FileLockEntry record = FILE_LOCK_ENTRY__INIT;
+	FileLockEntry *record;
 
 	if (lock->waiting || was_seen(d, of, lock, is_new))
 		return 0;
-	TRY(name_of_kind(lock, &record.flag));
+	record = pool_new(d->pool, FileLockEntry);
+	file_lock_entry__init(record);
+	TRY(name_of_kind(lock, &record->flag));
 	if (!d->options->file_locks)
 		return refuse(ENOTSUP,
 			      "it holds a lock of %s: --file-locks (-l) saves it. Make sure that nobody outside of the "
 			      "tree needs the lock in the meantime",
 			      of->link);
-	record.type = lock->breaking ? type_of_broken(of, lock) : (uint32_t)lock->type;
-	record.has_breaking = lock->breaking;
-	record.breaking = lock->breaking ? (uint32_t)lock->type : 0;
-	record.pid = of->task->vpid;
-	record.fd = of->task_fd;
-	record.start = (int64_t)lock->start;
-	record.len = lock->end == PROC_LOCK_EOF ? 0 : (int64_t)(lock->end - lock->start + 1);
-	if (!file_dump_of(d)->locks)
-		TRY(image_create(d->store, &file_dump_of(d)->locks, IMAGE_FILELOCKS));
-	return image_write(file_dump_of(d)->locks, &record);
+	record->type = lock->breaking ? type_of_broken(of, lock) : (uint32_t)lock->type;
+	record->has_breaking = lock->breaking;
+	record->breaking = lock->breaking ? (uint32_t)lock->type : 0;
+	record->pid = of->task->vpid;
+	record->fd = of->task_fd;
+	record->start = (int64_t)lock->start;
+	record->len = lock->end == PROC_LOCK_EOF ? 0 : (int64_t)(lock->end - lock->start + 1);
+	*vector_push(&file_dump_of(d)->locks) = record;
+	return 0;
 }
 
-int locks_dump(struct dump *d, const struct open_file *of, bool is_new)
+int locks_dump(const struct dump *d, const struct open_file *of, bool is_new)
 {
 	const char *value;
 	size_t at = 0;
@@ -117,14 +118,22 @@ int locks_dump(struct dump *d, const struct open_file *of, bool is_new)
 	return 0;
 }
 
-int locks_finish(struct dump *d)
+int locks_write(struct dump *d)
 {
-	return file_dump_of(d)->locks ? image_finish(&file_dump_of(d)->locks) : 0;
+	const struct file_dump *files = file_dump_of(d);
+	AUTO(image_close) struct image *image = NULL;
+
+	if (!files->locks.n)
+		return 0;
+	TRY(image_create(dump_store(d), &image, IMAGE_FILELOCKS));
+	for (size_t i = 0; i < files->locks.n; i++)
+		TRY(image_write(image, files->locks.items[i]));
+	return image_finish(&image);
 }
 
 /* --- restore --- */
 
-static int check_lock(struct restore *r, struct image *image, const FileLockEntry *record)
+static int check_lock(const struct restore *r, struct image *image, const FileLockEntry *record)
 {
 	const struct task *task = task_tree_find(r->tree, record->pid);
 	bool flock_raw = record->flag == LOCK_FLOCK_BIT && record->type & LOCK_MAND;
@@ -144,12 +153,12 @@ static int check_lock(struct restore *r, struct image *image, const FileLockEntr
 	return 0;
 }
 
-static struct file *file_of(struct restore *r, const FileLockEntry *record)
+static struct file *file_of(const struct restore *r, const FileLockEntry *record)
 {
 	return file_at_number(r, task_tree_find(r->tree, record->pid), (uint32_t)record->fd);
 }
 
-int locks_load(struct restore *r)
+int locks_load(const struct restore *r)
 {
 	AUTO(image_close) struct image *image = NULL;
 	FileLockEntry *record;

@@ -6,10 +6,10 @@
 #include "object/file/file.h"
 
 /* Dump: the locks that fdinfo of this descriptor shows; is_new: the file was not seen before. */
-int locks_dump(struct dump *d, const struct open_file *of, bool is_new);
-int locks_finish(struct dump *d);
+int locks_dump(const struct dump *d, const struct open_file *of, bool is_new);
+int locks_write(struct dump *d);
 /* Restore: reads the image. */
-int locks_load(struct restore *r);
+int locks_load(const struct restore *r);
 /* Restore: steps that set the locks of the task; nothing may be closed after them. */
 int locks_plan(struct restore *r, struct task *task, struct plan *p);
 /* All tasks are there, none runs yet: leases that were being broken are broken again. Before owners of signals are set.

@@ -34,7 +34,7 @@ static bool is_own_proc(const char *name)
 	return rest && *rest >= '0' && *rest <= '9';
 }
 
-static int check_file(struct restore *r, const RegFileEntry *record)
+static int check_file(const struct restore *r, const RegFileEntry *record)
 {
 	AUTO_CLOSE int fd = open(record->name, O_PATH | O_CLOEXEC | (int)(record->flags & O_NOFOLLOW));
 	struct options options = *r->options;
@@ -57,7 +57,7 @@ static int check_file(struct restore *r, const RegFileEntry *record)
 	return validate_file(&options, record, fd);
 }
 
-int regular_need(struct restore *r, const RegFileEntry *record)
+int regular_need(const struct restore *r, const RegFileEntry *record)
 {
 	char size[128];
 	const RegFileEntry *link;

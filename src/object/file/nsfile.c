@@ -21,7 +21,8 @@ static uint32_t get_id(const TaskKobjIdsEntry *ids, const struct namespace_kind 
 }
 
 /* A task that lives in the namespace behind the file. */
-static const struct task *find_inhabitant(struct dump *d, const struct open_file *of, const struct namespace_kind *kind)
+static const struct task *find_inhabitant(const struct dump *d, const struct open_file *of,
+					  const struct namespace_kind *kind)
 {
 	char name[16];
 	struct task *task;
@@ -35,7 +36,7 @@ static const struct task *find_inhabitant(struct dump *d, const struct open_file
 	return NULL;
 }
 
-static int dump_nsfile(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_nsfile(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	NsFileEntry *record = out->nsf;
 

@@ -30,7 +30,7 @@ static uint64_t path_key(dev_t dev, ino_t ino)
 	return dev * 0x9e3779b97f4a7c15u + ino;
 }
 
-static struct dumped_path *find_path(struct dump *d, const struct dumped_path *wanted)
+static struct dumped_path *find_path(const struct dump *d, const struct dumped_path *wanted)
 {
 	struct dumped_path *path;
 
@@ -57,8 +57,8 @@ int file_describe_path(struct open_file *of)
 	return 0;
 }
 
-static int dump_path(struct dump *d, struct task *task, const char *name, int fd, const char *link, uint32_t flags,
-		     uint32_t *ret_id)
+static int dump_path(const struct dump *d, struct task *task, const char *name, int fd, const char *link,
+		     uint32_t flags, uint32_t *ret_id)
 {
 	struct open_file of = { .task = task, .task_fd = -1, .fd = fd, .link = link, .flags = flags };
 	struct dumped_path wanted, *path;
@@ -85,8 +85,8 @@ static int dump_path(struct dump *d, struct task *task, const char *name, int fd
 }
 
 /* Most were met before, and one system call tells: in hundreds of tasks that counts. */
-static const struct dumped_path *find_known(struct dump *d, const struct task *task, const char *name, const char *link,
-					    uint32_t flags)
+static const struct dumped_path *find_known(const struct dump *d, const struct task *task, const char *name,
+					    const char *link, uint32_t flags)
 {
 	struct statx st;
 
@@ -100,7 +100,7 @@ static const struct dumped_path *find_known(struct dump *d, const struct task *t
 						   .link = link });
 }
 
-int file_dump_path(struct dump *d, struct task *task, const char *name, const char *told, uint32_t flags,
+int file_dump_path(const struct dump *d, struct task *task, const char *name, const char *told, uint32_t flags,
 		   uint32_t *ret_id)
 {
 	const struct dumped_path *known;

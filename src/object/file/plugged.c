@@ -64,7 +64,7 @@ static int save_plugged(struct dump *d, const struct open_file *of, void *arg)
 }
 
 /* A plugin that is asked saves it. */
-int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out,
+int file_dump_plugged(const struct dump *d, const struct open_file *of, FileEntry *out,
 		      int (*refuse_it)(const struct open_file *of))
 {
 	struct question *question = pool_new(d->pool, struct question);
@@ -78,7 +78,7 @@ int file_dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out
 	return 0;
 }
 
-static int dump_plugged(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_plugged(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	return file_dump_plugged(d, of, out, refuse_file);
 }
@@ -117,7 +117,8 @@ int file_restore_plugged(struct restore *r)
 	return 0;
 }
 
-int file_dump_device_path(struct dump *d, struct task *task, int fd, const char *link, uint32_t flags, uint32_t *ret_id)
+int file_dump_device_path(const struct dump *d, struct task *task, int fd, const char *link, uint32_t flags,
+			  uint32_t *ret_id)
 {
 	struct open_file of = {
 		.task = task, .task_fd = -1, .fd = fd, .link = pool_string(d->pool, link), .flags = flags

@@ -95,7 +95,7 @@ static int read_text(const char *file, char *to, size_t capacity)
 /* Not every kernel has all of them. */
 static int read_variables(struct ipc_contents *contents)
 {
-	struct dump *d = contents->d;
+	const struct dump *d = contents->d;
 	IpcVarEntry *entry = contents->variables = pool_new(d->pool, IpcVarEntry);
 	char text[128];
 	int error;
@@ -276,7 +276,7 @@ static int find_all(void *arg)
 	return ipc_semaphores_find(contents);
 }
 
-static int collect_ipc(struct dump *d, struct namespace *ns)
+static int collect_ipc(const struct dump *d, struct namespace *ns)
 {
 	struct ipc_contents *contents = ns->data = pool_new(d->pool, struct ipc_contents);
 
@@ -292,16 +292,17 @@ static int copy_all(void *arg)
 static int dump_ipc(struct dump *d, struct namespace *ns)
 {
 	struct ipc_contents *contents = ns->data;
+	struct store *store = dump_store(d);
 
 	if (contents->n_queues)
 		TRY(namespace_run(ns->task->dump->proc, CLONE_NEWIPC, copy_all, contents));
-	TRY(image_write_one(d->store, IMAGE_IPCNS_VAR, contents->variables, ns->id));
-	TRY(ipc_segments_write(contents, ns->id));
-	TRY(ipc_queues_write(contents, ns->id));
-	return ipc_semaphores_write(contents, ns->id);
+	TRY(image_write_one(store, IMAGE_IPCNS_VAR, contents->variables, ns->id));
+	TRY(ipc_segments_write(contents, store, ns->id));
+	TRY(ipc_queues_write(contents, store, ns->id));
+	return ipc_semaphores_write(contents, store, ns->id);
 }
 
-static int load_ipc(struct restore *r, struct namespace *ns)
+static int load_ipc(const struct restore *r, struct namespace *ns)
 {
 	struct ipc_contents *contents = ns->data = pool_new(r->pool, struct ipc_contents);
 	int error = image_read_one(r->store, IMAGE_IPCNS_VAR, &contents->variables, ns->id);
@@ -340,7 +341,7 @@ static int fill_ipc(struct restore *r, struct namespace *ns)
 	TRY(namespace_run_in(r, ns, make_all, ns->data));
 	/* Looking into memory takes power over the machine, which root of a user namespace has not. */
 	TRY(namespace_run(r->tree->root->restore->proc, 0, open_segments, ns));
-	return ipc_segments_fill(ns->data);
+	return ipc_segments_fill(r, ns->data);
 }
 
 static int settle_all(void *arg)

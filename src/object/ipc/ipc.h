@@ -30,8 +30,8 @@ struct ipc_semaphores {
 
 /* What is in a namespace: ns->data, of a dump and of a restore. The lists are in the pool. */
 struct ipc_contents {
-	struct dump *d; /* one of the two */
-	struct restore *r;
+	const struct dump *d; /* one of the two */
+	const struct restore *r;
 	IpcVarEntry *variables;
 	IpcShmEntry **segments;
 	struct ipc_queue *queues;
@@ -71,14 +71,14 @@ int ipc_semaphores_make(struct ipc_contents *contents);
 int ipc_segments_settle(struct ipc_contents *contents);
 
 /* Images. */
-int ipc_segments_write(struct ipc_contents *contents, uint32_t number);
+int ipc_segments_write(const struct ipc_contents *contents, struct store *store, uint32_t number);
 /* In the namespace: the messages, which stay where they are. */
 int ipc_queues_copy(struct ipc_contents *contents);
-int ipc_queues_write(struct ipc_contents *contents, uint32_t number);
-int ipc_semaphores_write(struct ipc_contents *contents, uint32_t number);
+int ipc_queues_write(const struct ipc_contents *contents, struct store *store, uint32_t number);
+int ipc_semaphores_write(const struct ipc_contents *contents, struct store *store, uint32_t number);
 int ipc_segments_read(struct ipc_contents *contents, uint32_t number);
 int ipc_queues_read(struct ipc_contents *contents, uint32_t number);
 int ipc_semaphores_read(struct ipc_contents *contents, uint32_t number);
 /* Not in the namespace: the content of the segments. */
 int ipc_segments_open(struct ipc_contents *contents); /* in the namespace; their files, for: */
-int ipc_segments_fill(struct ipc_contents *contents);
+int ipc_segments_fill(struct restore *r, struct ipc_contents *contents);

@@ -27,7 +27,7 @@ static int stat_index(int index)
 }
 
 /* The kernel wants room for the longest message that there may be by now. */
-static int copy_messages(struct dump *d, int id, size_t capacity, struct ipc_queue *queue)
+static int copy_messages(const struct dump *d, int id, size_t capacity, struct ipc_queue *queue)
 {
 	AUTO_FREE struct msgbuf *buffer = xmalloc(sizeof(long) + capacity + 1);
 
@@ -45,7 +45,7 @@ static int copy_messages(struct dump *d, int id, size_t capacity, struct ipc_que
 
 static int find_queue(struct ipc_contents *contents, int id)
 {
-	struct dump *d = contents->d;
+	const struct dump *d = contents->d;
 	struct ipc_queue *queue = &contents->queues[contents->n_queues++];
 	IpcMsgEntry *record = queue->record = pool_new(d->pool, IpcMsgEntry);
 	struct msqid_ds ds;
@@ -102,11 +102,11 @@ int ipc_queues_copy(struct ipc_contents *contents)
 	return 0;
 }
 
-int ipc_queues_write(struct ipc_contents *contents, uint32_t number)
+int ipc_queues_write(const struct ipc_contents *contents, struct store *store, uint32_t number)
 {
 	AUTO(image_close) struct image *image = NULL;
 
-	TRY(image_create(contents->d->store, &image, IMAGE_IPCNS_MSG, number));
+	TRY(image_create(store, &image, IMAGE_IPCNS_MSG, number));
 	for (size_t i = 0; i < contents->n_queues; i++)
 		TRY(write_queue(image, &contents->queues[i]));
 	return image_finish(&image);
@@ -114,7 +114,7 @@ int ipc_queues_write(struct ipc_contents *contents, uint32_t number)
 
 /* --- restore --- */
 
-static int read_queue(struct restore *r, struct image *image, IpcMsgEntry *record, struct ipc_queue *queue)
+static int read_queue(const struct restore *r, struct image *image, IpcMsgEntry *record, struct ipc_queue *queue)
 {
 	VECTOR(struct ipc_message) found = { 0 };
 	int more = ipc_desc_check(record->desc, "ipcns-msg");

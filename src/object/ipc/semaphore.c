@@ -30,7 +30,7 @@ static int stat_index(int index)
 
 static int find_set(struct ipc_contents *contents, int id)
 {
-	struct dump *d = contents->d;
+	const struct dump *d = contents->d;
 	struct ipc_semaphores *set = &contents->semaphores[contents->n_semaphores++];
 	struct semid_ds ds;
 
@@ -62,11 +62,11 @@ int ipc_semaphores_find(struct ipc_contents *contents)
 	return error;
 }
 
-int ipc_semaphores_write(struct ipc_contents *contents, uint32_t number)
+int ipc_semaphores_write(const struct ipc_contents *contents, struct store *store, uint32_t number)
 {
 	AUTO(image_close) struct image *image = NULL;
 
-	TRY(image_create(contents->d->store, &image, IMAGE_IPCNS_SEM, number));
+	TRY(image_create(store, &image, IMAGE_IPCNS_SEM, number));
 	for (size_t i = 0; i < contents->n_semaphores; i++) {
 		const struct ipc_semaphores *set = &contents->semaphores[i];
 		size_t size = set->record->nsems * sizeof(*set->values);

@@ -97,7 +97,7 @@ static int find_sort(int fd, IpcShmEntry *record)
 
 static int find_segment(struct ipc_contents *contents, int id)
 {
-	struct dump *d = contents->d;
+	const struct dump *d = contents->d;
 	IpcShmEntry *record = pool_new(d->pool, IpcShmEntry);
 	AUTO_CLOSE int fd = -1;
 	struct shmid_ds ds;
@@ -146,11 +146,11 @@ static int find_segment_size(const struct namespace *ns, int id, uint64_t *ret)
 		      id);
 }
 
-int ipc_segments_write(struct ipc_contents *contents, uint32_t number)
+int ipc_segments_write(const struct ipc_contents *contents, struct store *store, uint32_t number)
 {
 	AUTO(image_close) struct image *image = NULL;
 
-	TRY(image_create(contents->d->store, &image, IMAGE_IPCNS_SHM, number));
+	TRY(image_create(store, &image, IMAGE_IPCNS_SHM, number));
 	for (size_t i = 0; i < contents->n_segments; i++)
 		TRY(image_write(image, contents->segments[i]));
 	return image_finish(&image);
@@ -158,7 +158,7 @@ int ipc_segments_write(struct ipc_contents *contents, uint32_t number)
 
 /* --- restore --- */
 
-static int check_segment(struct restore *r, const IpcShmEntry *record)
+static int check_segment(const struct restore *r, const IpcShmEntry *record)
 {
 	TRY(ipc_desc_check(record->desc, "ipcns-shm"));
 	if (record->hugetlb_flag &&
@@ -231,7 +231,7 @@ int ipc_segments_open(struct ipc_contents *contents)
 	return 0;
 }
 
-int ipc_segments_fill(struct ipc_contents *contents)
+int ipc_segments_fill(struct restore *r, struct ipc_contents *contents)
 {
 	int error = 0;
 
@@ -239,7 +239,7 @@ int ipc_segments_fill(struct ipc_contents *contents)
 		AUTO_CLOSE int fd = contents->files[i];
 
 		if (error == 0)
-			error = memory_fill_object(contents->r, fd, contents->segments[i]->desc->id,
+			error = memory_fill_object(r, fd, contents->segments[i]->desc->id,
 						   content_size(contents->segments[i]));
 		contents->files[i] = -1;
 	}

@@ -31,7 +31,7 @@ static bool has_semaphores(const struct dump *d, const struct task *task)
 	return semctl(0, 0, SEM_INFO, &info) >= 0 && info.semusz > 0;
 }
 
-static void look_at_task(struct dump *d, const struct task *task, pid_t *other)
+static void look_at_task(const struct dump *d, const struct task *task, pid_t *other)
 {
 	if (!task_is_live(task) || !has_semaphores(d, task))
 		return;
@@ -46,7 +46,7 @@ static void look_at_task(struct dump *d, const struct task *task, pid_t *other)
 				 "what is undone of System V semaphores when it ends (SEM_UNDO), if there is anything");
 }
 
-static int tell_undo(struct dump *d)
+static int tell_undo(const struct dump *d)
 {
 	struct task *task;
 	pid_t other = 0;

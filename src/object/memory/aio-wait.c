@@ -164,7 +164,7 @@ static int wait_for(struct dump *d, struct thread *thread, struct mapping *ring)
 		if (!under_way || ring->inherited_ring)
 			return 0;
 		log_debug("%" PRId64 " AIO requests of the ring at %" PRIx64 " are under way", under_way, ring->start);
-		if (deadline_left_ms(&d->deadline) < 1000)
+		if (deadline_left_ms(&d->progress->deadline) < 1000)
 			break;
 		nanosleep(&pause, NULL);
 	}

@@ -79,7 +79,7 @@ static uint32_t requests_of(uint64_t length)
 	return (uint32_t)(((length - sizeof(struct aio_ring_head)) / sizeof(struct io_event) - 2) / 2);
 }
 
-int aio_dump(struct dump *d, struct task *task, const struct mapping *mapping, VmaEntry *vma)
+int aio_dump(const struct dump *d, struct task *task, const struct mapping *mapping, VmaEntry *vma)
 {
 	AioRingEntry *record = pool_new(d->pool, AioRingEntry);
 	struct aio_ring_head head;

@@ -10,7 +10,7 @@ bool aio_is_ring(const struct mapping *mapping);
 struct aio_ring_head;
 int aio_read_head(pid_t pid, const struct mapping *mapping, struct aio_ring_head *ret);
 /* The records of the mapping and of the ring, with what the program has not yet read. Nothing is in flight any more. */
-int aio_dump(struct dump *d, struct task *task, const struct mapping *mapping, VmaEntry *vma);
+int aio_dump(const struct dump *d, struct task *task, const struct mapping *mapping, VmaEntry *vma);
 
 /* Is there a record of the ring in this area, and can it be made? */
 int aio_check(const MmEntry *mm, const VmaEntry *vma);

@@ -46,7 +46,7 @@ bool area_is_named_shared(const struct mapping *m)
 	return m->shared && m->name && text_starts(m->name, "[anon_shmem:");
 }
 
-void area_dump(struct dump *d, const struct mapping *m, VmaEntry *vma)
+void area_dump(const struct dump *d, const struct mapping *m, VmaEntry *vma)
 {
 	const char *name = area_name(m);
 
@@ -155,7 +155,7 @@ static bool has_own_memory(const struct thread *thread)
 	return thread == thread->task->leader && thread->task->mm && !thread->task->restore->memory_from;
 }
 
-static int check_settings(struct restore *r, struct thread *thread)
+static int check_settings(const struct restore *r, struct thread *thread)
 {
 	const MmEntry *mm = thread->task->mm;
 

@@ -9,4 +9,4 @@ const char *area_name(const struct mapping *m);
 /* Shared anonymous memory with a name. */
 bool area_is_named_shared(const struct mapping *m);
 /* Its name, and whether it is sealed. */
-void area_dump(struct dump *d, const struct mapping *m, VmaEntry *vma);
+void area_dump(const struct dump *d, const struct mapping *m, VmaEntry *vma);

@@ -45,7 +45,7 @@ struct fill_task {
 };
 
 /* The workers do not exist yet while images are loaded. */
-struct page_mover *memory_mover(struct restore *r)
+struct page_mover *memory_mover(const struct restore *r)
 {
 	struct shared_set *shared = memory_shared_set(r);
 
@@ -97,7 +97,7 @@ static int check_pieces(const struct page_reader *reader, struct memory_restore 
 	return 0;
 }
 
-int memory_load_content(struct restore *r, struct task *task)
+int memory_load_content(const struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = memory_restore_of(task);
 	struct page_reader *reader = NULL;
@@ -135,7 +135,7 @@ static int find_inherited(const struct restore *r, const struct page_tables *tab
 				.start = regions[i].start,
 				.nr_pages = (regions[i].end - regions[i].start) / page_size(),
 			};
-		if (deadline_passed(&r->deadline))
+		if (deadline_passed(&r->progress->deadline))
 			return refuse(ETIMEDOUT, "looking for inherited pages takes longer than --timeout allows");
 	}
 	return 0;
@@ -282,7 +282,7 @@ static int open_uffd(struct fill_task *fill, int *ret_theirs)
 							V(O_CLOEXEC | UFFD_USER_MODE_ONLY)));
 	int result;
 
-	result = remote_run(remote, plan, &fill->r->deadline);
+	result = remote_run(remote, plan, &fill->r->progress->deadline);
 	if (result == 0)
 		*ret_theirs = (int)remote_value(remote, at);
 	plan_destroy(&plan);
@@ -313,7 +313,7 @@ static int run_tidy(struct fill_task *fill, int their_uffd, const struct page_go
 	for (size_t i = 0; i < n; i++)
 		plan_syscall(plan, "drop inherited pages", __NR_madvise, V(gone[i].start), V(gone[i].size),
 			     V(MADV_DONTNEED));
-	result = remote_run(fill->task->leader->remote, plan, &fill->r->deadline);
+	result = remote_run(fill->task->leader->remote, plan, &fill->r->progress->deadline);
 	plan_destroy(&plan);
 	return result;
 }

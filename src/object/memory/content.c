@@ -40,7 +40,7 @@ struct memory_dump *memory_dump_of(const struct dump *d)
 	return state_find(d->states, &memory_dump_state_type);
 }
 
-struct memory_dump *memory_dump_state(struct dump *d)
+struct memory_dump *memory_dump_state(const struct dump *d)
 {
 	struct memory_dump *memory = memory_dump_of(d);
 
@@ -57,8 +57,8 @@ struct page_sink *memory_sink(struct dump *d)
 	struct memory_dump *memory = memory_dump_state(d);
 
 	if (!memory->sink)
-		memory->sink =
-			store_is_pipe(d->store) ? page_sink_to_pipe(d->store, 1) : page_sink_to_store(d->store, 1);
+		memory->sink = store_is_pipe(dump_store(d)) ? page_sink_to_pipe(dump_store(d), 1)
+							    : page_sink_to_store(dump_store(d), 1);
 	return memory->sink;
 }
 
@@ -284,7 +284,7 @@ static int find_pages_between(struct page_walk *walk, const struct pagemap_filte
 		TRY(n);
 		for (ssize_t i = 0; i < n; i++)
 			TRY(add_region(walk, &regions[i]));
-		if (deadline_passed(&walk->d->deadline))
+		if (deadline_passed(&walk->d->progress->deadline))
 			return refuse(
 				ETIMEDOUT,
 				"looking for its pages takes longer than --timeout allows: it has come to %#" PRIx64,

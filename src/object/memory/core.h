@@ -61,9 +61,9 @@ struct task_tracking *task_tracking_of(const struct task *task);
 struct memory_dump *memory_dump_of(const struct dump *d);
 struct shared_set *shared_set_of(const struct restore *r);
 /* All are made at the first call. */
-struct memory_dump *memory_dump_state(struct dump *d);
-struct shared_set *memory_shared_set(struct restore *r);
-struct page_mover *memory_mover(struct restore *r);
+struct memory_dump *memory_dump_state(const struct dump *d);
+struct shared_set *memory_shared_set(const struct restore *r);
+struct page_mover *memory_mover(const struct restore *r);
 /* Where pages go: to a server, else to the store. */
 struct page_sink *memory_sink(struct dump *d);
 extern const struct state_type memory_restore_state;

@@ -25,7 +25,7 @@ static void end_dump(struct dump *d)
 				mappings_done(&task->dump->mappings);
 }
 
-static int tell_needs(struct restore *r)
+static int tell_needs(const struct restore *r)
 {
 	memory_restore_needs(r);
 	return 0;

@@ -23,7 +23,7 @@
 	X(env_start, mm_env_start, env_start) X(env_end, mm_env_end, env_end)
 /* clang-format on */
 
-static int dump_auxv(struct dump *d, struct task *task)
+static int dump_auxv(const struct dump *d, struct task *task)
 {
 	AUTO_FREE char *data = NULL;
 	size_t size;
@@ -40,7 +40,7 @@ static int dump_auxv(struct dump *d, struct task *task)
 	return 0;
 }
 
-static int dump_layout(struct dump *d, struct thread *thread)
+static int dump_layout(const struct dump *d, struct thread *thread)
 {
 	struct task *task = thread->task;
 
@@ -104,7 +104,7 @@ static int plan_layout(struct restore *r, struct thread *thread, struct plan *pl
 	return 0;
 }
 
-static void need_layout(struct restore *r, struct thread *thread)
+static void need_layout(const struct restore *r, struct thread *thread)
 {
 	(void)thread;
 	need_feature(r, FEATURE_ID_prctl_mm_map);

@@ -147,7 +147,7 @@ static int open_device(const struct restore *r, const struct task *task)
 {
 	int device;
 
-	if (!r->ids && !task->restore->inner_users)
+	if (!r->facts->ids && !task->restore->inner_users)
 		return -1;
 	device = open(DEVICE, O_RDWR | O_CLOEXEC);
 	return device < 0 ? fail_errno("--lazy-pages in a user namespace needs " DEVICE ", of Linux 6.1") : device;
@@ -183,7 +183,7 @@ static int take_uffd(struct restore *r, struct task *task, int *ret)
 		return device;
 	plan = plan_create();
 	at = plan_uffd(r, plan, device);
-	result = remote_run(remote, plan, &r->deadline);
+	result = remote_run(remote, plan, &r->progress->deadline);
 	if (result == 0)
 		theirs = (int)remote_value(remote, at);
 	plan_destroy(&plan);
@@ -193,7 +193,7 @@ static int take_uffd(struct restore *r, struct task *task, int *ret)
 		return fail(-*ret, "cannot take its userfaultfd");
 	plan = plan_create();
 	plan_syscall(plan, "close the userfaultfd", __NR_close, V(theirs));
-	result = remote_run(remote, plan, &r->deadline);
+	result = remote_run(remote, plan, &r->progress->deadline);
 	plan_destroy(&plan);
 	return result;
 }
@@ -229,7 +229,7 @@ static int allow_huge_pages(struct restore *r, struct task *task)
 	int result;
 
 	plan_huge_pages(plan, true);
-	result = remote_run(task->leader->remote, plan, &r->deadline);
+	result = remote_run(task->leader->remote, plan, &r->progress->deadline);
 	plan_destroy(&plan);
 	return result;
 }

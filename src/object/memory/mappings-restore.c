@@ -73,7 +73,7 @@ struct memory_restore *memory_restore_of(const struct task *task)
 	return state_find(&task->restore->states, &memory_restore_state);
 }
 
-static int load_areas(struct restore *r, struct task *task)
+static int load_areas(const struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = state_make(&task->restore->states, &memory_restore_state);
 	uint64_t floor = 0;
@@ -108,14 +108,14 @@ static int load_areas(struct restore *r, struct task *task)
 	return 0;
 }
 
-static int load_task(struct restore *r, struct task *task)
+static int load_task(const struct restore *r, struct task *task)
 {
 	TRY(load_areas(r, task));
 	TRY(memory_load_content(r, task));
 	return vdso_load(r, task);
 }
 
-int memory_restore_load(struct restore *r)
+int memory_restore_load(const struct restore *r)
 {
 	struct task *task;
 
@@ -406,7 +406,7 @@ void memory_rest_done(struct restore *r, struct task *task)
 	}
 }
 
-void memory_restore_needs(struct restore *r)
+void memory_restore_needs(const struct restore *r)
 {
 	struct task *task;
 

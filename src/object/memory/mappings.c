@@ -71,7 +71,7 @@ static bool is_uprobes(const struct mapping *m)
 	return m->name && !strcmp(m->name, "[uprobes]");
 }
 
-static int check_supported(struct dump *d, const struct mapping *m)
+static int check_supported(const struct dump *d, const struct mapping *m)
 {
 	if (is_uprobes(m) && !d->options->allow_uprobes)
 		return refuse_mapping(m, "there because a uprobe is set in the program: remove the probe, or dump with "
@@ -113,7 +113,7 @@ static void set_flags(const struct mapping *m, VmaEntry *vma)
 }
 
 /* The file behind a mapping, opened through the mapping itself: its name may lead elsewhere by now. */
-static int dump_file(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+static int dump_file(const struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	char path[64], link[PATH_MAX];
 	const char *told = link;
@@ -135,7 +135,7 @@ static int dump_file(struct dump *d, struct task *task, const struct mapping *m,
 }
 
 /* A mapped device: 1 if a plugin takes care of what is in it, 0 if it is none or nobody knows it. */
-static int dump_device(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+static int dump_device(const struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	char path[64], link[PATH_MAX];
 	AUTO_CLOSE int fd = -1;
@@ -163,7 +163,7 @@ static int dump_device(struct dump *d, struct task *task, const struct mapping *
 
 /* The rings of a packet socket; what is in them is in the socket's record. A private mapping shows the same pages, but
  * those that the program has written to are its own. */
-static int dump_rings(struct dump *d, const struct mapping *m, VmaEntry *vma)
+static int dump_rings(const struct dump *d, const struct mapping *m, VmaEntry *vma)
 {
 	size_t n;
 	const struct known_descriptor *known = file_known_descriptors(d, &n);
@@ -188,7 +188,7 @@ static bool is_shared_memory(const struct mapping *m)
 	       (m->shared && text_starts(m->name, "/anon_hugepage"));
 }
 
-static int dump_shared(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+static int dump_shared(const struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	uint32_t id;
 
@@ -202,7 +202,7 @@ static int dump_shared(struct dump *d, struct task *task, const struct mapping *
 }
 
 /* The modes by which a userfaultfd watches it. */
-static int dump_watched(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+static int dump_watched(const struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	if (m->vm_flags & VMF(UM))
 		vma->watched |= UFFDIO_REGISTER_MODE_MISSING;
@@ -217,7 +217,7 @@ static int dump_watched(struct dump *d, struct task *task, const struct mapping 
 	return file_dump_watched(d, task, m);
 }
 
-static int classify_mapping(struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
+static int classify_mapping(const struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	TRY(check_supported(d, m));
 	set_flags(m, vma);
@@ -273,7 +273,7 @@ static bool joins_area(const VmaEntry *last, const VmaEntry *vma)
 }
 
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13) are a property of page tables, not of mappings. */
-static int dump_guards(struct dump *d, struct task *task, const struct page_tables *map, const struct mapping *m,
+static int dump_guards(const struct dump *d, struct task *task, const struct page_tables *map, const struct mapping *m,
 		       VmaEntry **list, size_t *n, size_t capacity)
 {
 	const struct pagemap_filter filter = { .all = PAGE_IS_GUARD, .ret = PAGE_IS_GUARD };
@@ -303,7 +303,7 @@ static int dump_guards(struct dump *d, struct task *task, const struct page_tabl
 
 #define GUARDS_MAX 65536
 
-static int collect_guards(struct dump *d, struct task *task, MmEntry *mm)
+static int collect_guards(const struct dump *d, struct task *task, MmEntry *mm)
 {
 	const struct mappings *mappings = &task->dump->mappings;
 	AUTO_FREE VmaEntry **guards = NULL;
@@ -331,7 +331,7 @@ static int collect_guards(struct dump *d, struct task *task, MmEntry *mm)
 	return 0;
 }
 
-int memory_dump_mappings(struct dump *d, struct task *task)
+int memory_dump_mappings(const struct dump *d, struct task *task)
 {
 	const struct mappings *mappings = &task->dump->mappings;
 	MmEntry *mm = task->mm;

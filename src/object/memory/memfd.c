@@ -50,7 +50,7 @@ static bool is_memfd(const struct open_file *of)
 		strcmp(of->link, "/anon_hugepage (deleted)") == 0);
 }
 
-static int dump_memfd(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_memfd(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	const char *name = text_after(of->link, "/memfd:");
 	MemfdFileEntry *record = out->memfd;
@@ -81,12 +81,12 @@ struct memfd_set {
 	struct memfd *all;
 };
 
-static struct memfd_set *set_of(struct restore *r)
+static struct memfd_set *set_of(const struct restore *r)
 {
 	return *file_restore_slot(r, &memfd_kind);
 }
 
-static int prepare_memfds(struct restore *r)
+static int prepare_memfds(const struct restore *r)
 {
 	struct memfd_set *set = *file_restore_slot(r, &memfd_kind) = xzalloc(sizeof(*set));
 	AUTO(image_close) struct image *image = NULL;
@@ -111,7 +111,7 @@ static int prepare_memfds(struct restore *r)
 	return more;
 }
 
-static int load_memfd(struct restore *r, struct file *f)
+static int load_memfd(const struct restore *r, struct file *f)
 {
 	f->data = table_find(set_of(r)->by_id, f->entry->memfd->inode_id);
 	if (!f->data)

@@ -38,7 +38,7 @@ enum {
 
 /* mappings.c: classifies task->dump->mappings into task->mm->vmas (guard entries, if any, stand at the end). Refuses
  * what cannot be saved. */
-int memory_dump_mappings(struct dump *d, struct task *task);
+int memory_dump_mappings(const struct dump *d, struct task *task);
 /* content.c: the first half of memory_dump_content() for a pre-dump: chooses pages of those mappings that can be
  * tracked ... */
 int memory_dump_choose(struct dump *d, struct task *task);
@@ -53,7 +53,7 @@ bool memory_dump_has_chosen(const struct task *task);
  */
 int memory_track_begin(struct dump *d);
 /* When the mappings are known: those that criu itself watches are marked, and lose VMF(UW). */
-int memory_track_find(struct dump *d, struct task *task);
+int memory_track_find(const struct dump *d, struct task *task);
 /*
  * Before its pages are chosen: the task closes the trackers it has; on: it makes a new one. What the old one knows can
  * still be asked. Threads stand in their stops, and their registers are known.
@@ -70,13 +70,13 @@ bool memory_is_watchable(const struct mapping *m, bool compares_small);
 int memory_dump_content(struct dump *d, struct task *task);
 /* shared.c: the file id of the memfd entry that stands for the shared anonymous memory behind a mapping (found by dev
    and inode, opened by /proc/PID/map_files). Its content is written once by memory_dump_finish(). */
-int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id);
+int memory_dump_shared(const struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id);
 /* shared.c: a memfd found through a descriptor: its inode_id in memfd.img. fd stays the caller's; it is not read
  * through. */
-int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id);
+int memory_dump_object(const struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id);
 /* shared.c: the content of a System V segment of a namespace that is dumped. fd, of the file behind it, is taken over.
  */
-int memory_dump_segment(struct dump *d, int fd, int id);
+int memory_dump_segment(const struct dump *d, int fd, int id);
 /* stream.c: sends all pages that were saved, to a store that is one stream: when all other images have been sent. */
 int memory_send_pages(struct dump *d);
 /* Content of the shared memory objects, memfd.img. When all files are known. */
@@ -116,10 +116,10 @@ static inline bool memory_is_private(const VmaEntry *vma)
 }
 
 int memory_restore_load(
-	struct restore *r); /* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */
+	const struct restore *r); /* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */
 /* content.c: reads and checks the pagemap of a task; its areas are known already. Called by
  * memory_restore_load(). */
-int memory_load_content(struct restore *r, struct task *task);
+int memory_load_content(const struct restore *r, struct task *task);
 /* An address range of this size that is free in all tasks to be made and in this program. */
 int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret);
 /* One that this task leaves free, with the arena. */
@@ -144,7 +144,7 @@ void memory_rest_done(struct restore *r, struct task *task);
 /* shared.c: content of a shared memory object into an open descriptor of it. */
 int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size);
 /* shared.c: looks up the content of an object of memfd.img: read and checked. */
-int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size);
+int memory_load_object(const struct restore *r, uint32_t shmid, uint64_t size);
 /* shared.c: has this memfd file mappings that may be written? Its record does not always say so. When all mm are read.
  */
 bool memory_is_mapped_writable(struct restore *r, uint32_t file_id);
@@ -161,7 +161,7 @@ void memory_lazy_finish(struct restore *r);
 uint64_t memory_size_of(const struct task *task);
 uint64_t memory_size_of_shared(struct restore *r, size_t *ret_objects);
 /* criu verify: the kernel features that only some mappings need. */
-void memory_restore_needs(struct restore *r);
+void memory_restore_needs(const struct restore *r);
 void memory_restore_clean(struct restore *r); /* at the end and on failure */
 
 /* What is known of System V segments of a namespace that is dumped: object/ipc. */

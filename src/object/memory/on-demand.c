@@ -135,8 +135,8 @@ static int start_server(const struct restore *r, struct server *ret)
 
 static bool is_in_the_way(const struct restore *r, const struct server *server)
 {
-	return !r->inner_pids && (task_tree_find_thread(r->tree, server->pids.server) ||
-				  task_tree_find_thread(r->tree, server->pids.guard));
+	return !r->facts->inner_pids && (task_tree_find_thread(r->tree, server->pids.server) ||
+					 task_tree_find_thread(r->tree, server->pids.guard));
 }
 
 static void dismiss_server(const struct server *server)

@@ -59,7 +59,7 @@ static int describe_object(const struct dump *d, struct memory_object *object, c
 }
 
 /* fd is taken over. It must have a file position of its own. id: of a System V segment, else -1. */
-static int add_object(struct dump *d, int fd, const char *name, int id, struct memory_object **ret)
+static int add_object(const struct dump *d, int fd, const char *name, int id, struct memory_object **ret)
 {
 	struct memory_dump *memory = memory_dump_state(d);
 	struct memory_object *object = pool_new(d->pool, struct memory_object);
@@ -87,7 +87,7 @@ static int add_object(struct dump *d, int fd, const char *name, int id, struct m
 	return 0;
 }
 
-int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id)
+int memory_dump_object(const struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id)
 {
 	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, stat->st_dev, stat->st_ino);
 	char path[64];
@@ -106,14 +106,14 @@ int memory_dump_object(struct dump *d, int fd, const struct stat *stat, const ch
 	return 0;
 }
 
-int memory_dump_segment(struct dump *d, int fd, int id)
+int memory_dump_segment(const struct dump *d, int fd, int id)
 {
 	struct memory_object *object;
 
 	return add_object(d, fd, pool_printf(d->pool, "System V segment %d", id), id, &object);
 }
 
-static uint32_t add_file(struct dump *d, const struct memory_object *object, bool writable)
+static uint32_t add_file(const struct dump *d, const struct memory_object *object, bool writable)
 {
 	FileEntry *entry = file_add_entry(d, FD_TYPES__MEMFD, offsetof(FileEntry, memfd));
 	MemfdFileEntry *record = entry->memfd;
@@ -134,7 +134,7 @@ static int open_mapped(const struct task *task, const struct mapping *mapping)
 	return openat(task->dump->proc, path, O_RDONLY | O_CLOEXEC);
 }
 
-int memory_dump_shared(struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id)
+int memory_dump_shared(const struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id)
 {
 	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, mapping->dev, mapping->inode);
 	bool writable = mapping->shared && mapping->vm_flags & VMF(MW);
@@ -230,7 +230,7 @@ int memory_dump_finish(struct dump *d)
 	struct memory_dump *memory = memory_dump_state(d);
 	AUTO(image_close) struct image *image = NULL;
 
-	TRY(image_create(d->store, &image, IMAGE_MEMFD_INODE));
+	TRY(image_create(dump_store(d), &image, IMAGE_MEMFD_INODE));
 	for (size_t i = 0; i < memory->objects.n; i++) {
 		if (!memory->objects.items[i]->segment)
 			TRY(image_write(image, &memory->objects.items[i]->record));
@@ -290,7 +290,7 @@ int memory_dump_copied(struct dump *d)
 
 /* --- restore --- */
 
-int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size)
+int memory_load_object(const struct restore *r, uint32_t shmid, uint64_t size)
 {
 	struct shared_set *shared = memory_shared_set(r);
 	struct page_reader *reader = NULL;
@@ -319,7 +319,7 @@ int memory_load_object(struct restore *r, uint32_t shmid, uint64_t size)
 }
 
 /* Files of hugetlbfs can be read, but not written: written to as memory of our own. */
-static int fill_mapped(struct restore *r, struct page_reader *reader, int fd, uint64_t size)
+static int fill_mapped(const struct restore *r, struct page_reader *reader, int fd, uint64_t size)
 {
 	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	const struct page_target target = { getpid(), -1, -1 };
@@ -390,7 +390,7 @@ struct shared_set *shared_set_of(const struct restore *r)
 	return state_find(r->states, &shared_state);
 }
 
-struct shared_set *memory_shared_set(struct restore *r)
+struct shared_set *memory_shared_set(const struct restore *r)
 {
 	struct shared_set *shared = shared_set_of(r);
 

@@ -42,7 +42,7 @@ static int find_size(int id, const char *name, uint64_t *ret)
 }
 
 /* Programs unmap parts of what they have attached, and protect others. */
-int sysv_dump(struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma)
+int sysv_dump(const struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma)
 {
 	const struct namespace *ns = namespace_of(dump_namespaces(d), task, namespace_kind_find(CLONE_NEWIPC));
 	int id = (int)mapping->inode; /* what maps shows as inode, see proc_pid_maps(5) */

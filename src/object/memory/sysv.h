@@ -6,7 +6,7 @@
 #include "object/memory/memory.h"
 
 /* The record of an attached segment. Refuses one that would not outlive the tasks. */
-int sysv_dump(struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma);
+int sysv_dump(const struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma);
 /* Range checks of its record. */
 int sysv_check(const VmaEntry *vma);
 /* The steps that attach the area of this number again, with all other parts of the same attachment. */

@@ -66,8 +66,8 @@ static int read_parent(struct dump *d)
 	InventoryEntry *inventory;
 	int result;
 
-	TRY(store_set_parent(d->store, d->options->prev_images_dir, &memory->parent));
-	if (store_is_pipe(d->store))
+	TRY(store_set_parent(dump_store(d), d->options->prev_images_dir, &memory->parent));
+	if (store_is_pipe(dump_store(d)))
 		TRY(look_for_pages(memory));
 	result = image_read_one(memory->parent, IMAGE_INVENTORY, &inventory);
 	if (result == -ENOENT) {
@@ -154,7 +154,7 @@ static int take_tracker(const struct task *table, const struct task *owner)
 
 /* Our copy of what tracks a task. It may have closed its own, and yet be watched because of a copy that a child has.
  * -ENOENT: there is none. */
-static int open_tracker(struct dump *d, struct task *task)
+static int open_tracker(const struct dump *d, struct task *task)
 {
 	struct task *other;
 	bool others;
@@ -201,7 +201,7 @@ static bool is_watched(const struct task *task)
 }
 
 /* Whoever dumps it closes the tracker: if it is there, nobody of us has cleared the soft-dirty bits since. */
-static bool has_soft_dirty_base(struct dump *d, struct task *task)
+static bool has_soft_dirty_base(const struct dump *d, struct task *task)
 {
 	const struct memory_dump *memory = memory_dump_state(d);
 
@@ -255,7 +255,7 @@ static int are_bits_ours(const struct task *task, bool *ret)
 	return result;
 }
 
-static int find_soft_dirty_base(struct dump *d, struct task *task)
+static int find_soft_dirty_base(const struct dump *d, struct task *task)
 {
 	AUTO_CLOSE int fd = -1;
 	struct stat stat;
@@ -277,7 +277,7 @@ static int find_soft_dirty_base(struct dump *d, struct task *task)
 	return 0;
 }
 
-int memory_track_find(struct dump *d, struct task *task)
+int memory_track_find(const struct dump *d, struct task *task)
 {
 	AUTO_CLOSE int fd = -1;
 	struct stat stat;

@@ -45,7 +45,7 @@ static bool is_piece(const struct mapping *m)
 	return m->name && (text_starts(m->name, "[vvar") || strcmp(m->name, "[vdso]") == 0);
 }
 
-static int find_own(struct restore *r)
+static int find_own(const struct restore *r)
 {
 	struct own_vdso *own = state_make(r->states, &own_vdso_state);
 	AUTO(mappings_done) struct mappings all = { 0 };
@@ -120,7 +120,7 @@ static int read_image(const struct memory_restore *memory, const VmaEntry *vma, 
 	return 0;
 }
 
-int vdso_load(struct restore *r, struct task *task)
+int vdso_load(const struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = memory_restore_of(task);
 	const VmaEntry *vdso = find_area(memory, VMA_VDSO), *vvar = find_area(memory, VMA_VVAR);

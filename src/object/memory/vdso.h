@@ -5,7 +5,7 @@
 #include "object/memory/memory.h"
 
 /* Compares the vdso in the images with ours. After memory_load_content(). */
-int vdso_load(struct restore *r, struct task *task);
+int vdso_load(const struct restore *r, struct task *task);
 /* Steps that bring the parked vdso to where the task expects it. */
 int vdso_plan(struct restore *r, struct task *task, struct plan *plan);
 

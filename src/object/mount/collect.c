@@ -18,7 +18,7 @@
 #include "plugin/plugin.h"
 #include "session/survey.h"
 
-static int read_own_mounts(struct dump *d, struct mount_set *set)
+static int read_own_mounts(const struct dump *d, struct mount_set *set)
 {
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -26,7 +26,7 @@ static int read_own_mounts(struct dump *d, struct mount_set *set)
 }
 
 struct mount_look {
-	struct dump *d;
+	const struct dump *d;
 	struct mount_space *space;
 	int proc; /* /proc as we see it */
 };
@@ -62,7 +62,7 @@ static uint32_t all_flags(const struct proc_mount *seen)
 	return (uint32_t)(flags | (seen->unbindable ? MS_UNBINDABLE : 0));
 }
 
-static MntEntry *make_entry(struct dump *d, const struct proc_mount *seen)
+static MntEntry *make_entry(const struct dump *d, const struct proc_mount *seen)
 {
 	MntEntry *entry = pool_new(d->pool, MntEntry);
 	const struct fs_kind *fs = fs_find(seen->fs_type);
@@ -105,7 +105,7 @@ static bool is_skipped(const struct dump *d, const struct mount_space *space, co
 }
 
 /* The format has them in reverse of /proc/PID/mountinfo. */
-static int add_mounts(struct dump *d, struct mount_space *space)
+static int add_mounts(const struct dump *d, struct mount_space *space)
 {
 	for (size_t i = space->seen.n; i-- > 0;) {
 		const struct proc_mount *seen = &space->seen.items[i];
@@ -145,7 +145,7 @@ static bool is_seen_outside(const struct dump *d, const struct mount *mount)
 	return false;
 }
 
-static int ask_plugins(struct dump *d, struct mount *mount)
+static int ask_plugins(const struct dump *d, struct mount *mount)
 {
 	AUTO_FREE char *point = xprintf(".%s", mount->entry->mountpoint);
 	int answer = plugins_ask(d->plugins, DUMP_EXT_MOUNT, point, mount->seen->id);
@@ -169,7 +169,7 @@ int mount_refuse(const struct mount *mount, const char *why)
 		      entry->mountpoint);
 }
 
-static int leave_to_plugins(struct dump *d, struct mount *mount, const char *why)
+static int leave_to_plugins(const struct dump *d, struct mount *mount, const char *why)
 {
 	int taken = ask_plugins(d, mount);
 
@@ -177,7 +177,7 @@ static int leave_to_plugins(struct dump *d, struct mount *mount, const char *why
 }
 
 /* None of ours, not of the root's file system, and none that the user named. */
-static int find_source(struct dump *d, struct mount *mount)
+static int find_source(const struct dump *d, struct mount *mount)
 {
 	if (pty_is_mounted(mount) && !pty_has_devpts(dump_mounts(d), mount))
 		return mount_refuse(mount, "it is a pty of a devpts that is mounted nowhere in the tree");
@@ -224,7 +224,7 @@ static bool is_idmapped(const struct proc_mount *seen)
 }
 
 /* What comes from outside is mapped if it is so there. */
-static int check_idmapped(struct dump *d, const struct mount *mount)
+static int check_idmapped(const struct dump *d, const struct mount *mount)
 {
 	const struct proc_mounts *own = &dump_mounts(d)->own;
 
@@ -242,7 +242,7 @@ static int check_idmapped(struct dump *d, const struct mount *mount)
 }
 
 /* The root comes from outside, unless it is a file system of memory that nobody else sees. */
-static int classify_root(struct dump *d, struct mount *root)
+static int classify_root(const struct dump *d, struct mount *root)
 {
 	int external = external_dump(d, root);
 
@@ -253,7 +253,7 @@ static int classify_root(struct dump *d, struct mount *root)
 	return 0;
 }
 
-static int take_external(struct dump *d, struct mount *mount)
+static int take_external(const struct dump *d, struct mount *mount)
 {
 	int external;
 
@@ -264,7 +264,7 @@ static int take_external(struct dump *d, struct mount *mount)
 	return external > 0 ? check_idmapped(d, mount) : external;
 }
 
-static int classify_mount(struct dump *d, struct mount *mount)
+static int classify_mount(const struct dump *d, struct mount *mount)
 {
 	LOG_SCOPE("mount %u", mount->entry->mnt_id);
 	if (!mount->parent || mount->entry->ext_key)
@@ -288,7 +288,7 @@ static int check_removed(const struct mount_space *space)
 	return 0;
 }
 
-int mount_dump_collect(struct dump *d, struct namespace *ns)
+int mount_dump_collect(const struct dump *d, struct namespace *ns)
 {
 	struct mount_look look = { .d = d };
 	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

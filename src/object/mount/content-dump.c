@@ -237,7 +237,7 @@ int content_dump(struct dump *d, int root, uint32_t dev)
 
 	if (dir < 0)
 		return fail_errno("opening its root");
-	TRY(image_create(d->store, &image, IMAGE_TMPFS_DEV, dev));
+	TRY(image_create(dump_store(d), &image, IMAGE_TMPFS_DEV, dev));
 	fd = image_fd(image);
 	TRY(fd);
 	saving.archive = libarchive.archive_write_new();
@@ -282,7 +282,7 @@ int content_dump_removed(struct dump *d, int fd, uint32_t mnt_id)
 	struct saving saving = { .d = d, .pool = d->pool };
 	int error, to;
 
-	TRY(image_create(d->store, &image, IMAGE_REMOVED_MOUNT, mnt_id));
+	TRY(image_create(dump_store(d), &image, IMAGE_REMOVED_MOUNT, mnt_id));
 	to = image_fd(image);
 	TRY(to);
 	saving.archive = libarchive.archive_write_new();

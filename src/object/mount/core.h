@@ -144,9 +144,9 @@ const char *mount_name(const struct mount *mount, char to[96]);
 
 /* external.c */
 /* Dump: decides whether the mount comes from outside; then its key is set. 1 if so, 0 if not. */
-int external_dump(struct dump *d, struct mount *mount);
+int external_dump(const struct dump *d, struct mount *mount);
 /* Dump: refuses a mount that is no external one, but in a peer group with one of ours. */
-int external_check_groups(struct dump *d, const struct mount *mount);
+int external_check_groups(const struct dump *d, const struct mount *mount);
 /* Restore: the path that stands for the mount outside; -ENOENT, unlogged, if it is not external. */
 int external_path(struct restore *r, const struct mount *mount, const char **ret);
 /* Restore: the device of a mount with the key EXTERNAL_DEVICE. */
@@ -169,7 +169,7 @@ int content_restore_removed(struct restore *r, const struct mount *mount, int (*
 void removed_find(struct mount_space *space);
 /* The mount from outside that it is of; NULL: none, it is made anew. */
 const struct mount *removed_find_above(const struct mount *mount);
-int removed_dump(struct dump *d, const struct mount *mount);
+int removed_dump(const struct dump *d, const struct mount *mount);
 /* Another mount has its content. */
 bool removed_is_saved_with(const struct mount_set *set, const struct mount *mount);
 /* Sets mount->fd. root: of a mount of the file system that it was of, attached in the namespace that we are in; below:
@@ -181,8 +181,8 @@ void removed_forget(struct mount_set *set);
 /* nsfs.c: bound namespace files. */
 bool nsfs_is(const struct proc_mount *seen);
 /* -ENOENT, unlogged: no task of the tree lives in that namespace. */
-int nsfs_dump(struct dump *d, struct mount *mount);
-int nsfs_load(struct restore *r, const struct mount *mount);
+int nsfs_dump(const struct dump *d, struct mount *mount);
+int nsfs_load(const struct restore *r, const struct mount *mount);
 int nsfs_clone(struct restore *r, struct mount *mount);
 
 /* pty.c: a pty that is mounted upon another file. */
@@ -218,7 +218,7 @@ int inodes_take(const struct inode_list *list, int root, struct archive_entry *e
 int mount_refuse(const struct mount *mount, const char *why);
 
 /* overlay.c: finds out where its layers are. */
-int overlay_dump(struct dump *d, struct mount *mount);
+int overlay_dump(const struct dump *d, struct mount *mount);
 /* Saves the upper directory of one that was made outside. */
 int overlay_save(struct dump *d, const struct superblock *super);
 /* Restore: makes it again if it is gone; */
@@ -227,10 +227,10 @@ int overlay_prepare(struct restore *r, const struct superblock *super);
 void overlay_undo(struct restore *r);
 
 /* pid-space.c: proc of pid namespaces within that of the tree. Dump: all supers are counted; for the record; */
-int pid_space_dump(struct dump *d);
+int pid_space_dump(const struct dump *d);
 void pid_space_note(const struct mount *mount);
 /* restore: the same; */
-int pid_space_load(struct restore *r, const struct mount *mount);
+int pid_space_load(const struct restore *r, const struct mount *mount);
 /* NULL: it is no such proc; */
 const struct pid_space *pid_space_shown(const struct mount *mount);
 /* it is one, or hangs on one; */
@@ -241,9 +241,9 @@ bool pid_space_is_there(const struct mount *mount);
 bool pid_space_any(const struct mount_set *set);
 
 /* save.c: a descriptor of its root, where nothing is mounted upon it; the caller closes it. */
-int mount_reveal(struct dump *d, const struct mount *mount, int *ret);
+int mount_reveal(const struct dump *d, const struct mount *mount, int *ret);
 /* 1 if no files are in it, 0 if there are. */
-int content_is_empty(struct dump *d, const struct mount *mount);
+int content_is_empty(const struct dump *d, const struct mount *mount);
 
 /* outside.c, restore: a descriptor (O_PATH) of what a mount shows that comes from outside, in our own namespace; the
  * caller closes it. */

@@ -39,7 +39,7 @@ static const struct proc_mount *find_group(const struct proc_mounts *mounts, int
 }
 
 /* The path, here, of what is mounted there; NULL if none of our mounts shows it. */
-static const char *find_path(struct dump *d, const struct mount *mount, bool same_place)
+static const char *find_path(const struct dump *d, const struct mount *mount, bool same_place)
 {
 	const struct proc_mounts *own = &dump_mounts(d)->own;
 
@@ -59,7 +59,7 @@ static const char *find_path(struct dump *d, const struct mount *mount, bool sam
 
 /* The namespace was made as a copy of ours, and its root was not changed: what is mounted in both at the same place is
  * the same. */
-static bool is_copy(struct dump *d, const struct mount_space *space)
+static bool is_copy(const struct dump *d, const struct mount_space *space)
 {
 	const struct proc_mounts *own = &dump_mounts(d)->own;
 	const struct proc_mount *root = space->root->seen;
@@ -71,7 +71,7 @@ static bool is_copy(struct dump *d, const struct mount_space *space)
 	return false;
 }
 
-static int check_automatic(struct dump *d, const struct mount *mount)
+static int check_automatic(const struct dump *d, const struct mount *mount)
 {
 	char name[96];
 
@@ -92,7 +92,7 @@ static int check_automatic(struct dump *d, const struct mount *mount)
 }
 
 /* Whether those that share with it are outside or in the tree; of the root as well, which needs no option. */
-static void set_sharing(struct dump *d, const struct mount *mount)
+static void set_sharing(const struct dump *d, const struct mount *mount)
 {
 	if (!mount->seen->shared)
 		return;
@@ -100,7 +100,7 @@ static void set_sharing(struct dump *d, const struct mount *mount)
 	mount->entry->internal_sharing = !find_group(&dump_mounts(d)->own, mount->seen->shared);
 }
 
-static int take_automatic(struct dump *d, struct mount *mount, const char *path)
+static int take_automatic(const struct dump *d, struct mount *mount, const char *path)
 {
 	TRY(check_automatic(d, mount));
 	set_sharing(d, mount);
@@ -153,7 +153,7 @@ static const struct proc_mount *find_below(const struct proc_mounts *own, const 
 }
 
 /* It is mounted below one that the user has named, and so it is outside: it is the volume as a whole that was named. */
-static bool take_below(struct dump *d, struct mount *mount)
+static bool take_below(const struct dump *d, struct mount *mount)
 {
 	for (const struct mount *above = mount->parent; above; above = above->parent) {
 		const struct proc_mount *ours;
@@ -174,7 +174,7 @@ static bool take_below(struct dump *d, struct mount *mount)
 	return false;
 }
 
-static int dump_device(struct dump *d, struct mount *mount, const char *name)
+static int dump_device(const struct dump *d, struct mount *mount, const char *name)
 {
 	mount->entry->ext_key = (char *)EXTERNAL_DEVICE;
 	mount->entry->source = pool_printf(d->pool, "dev[%s]", name);
@@ -184,7 +184,7 @@ static int dump_device(struct dump *d, struct mount *mount, const char *name)
 }
 
 /* It is there only because a mount above it was made, by its name, with all that is mounted below. */
-static bool comes_with_named(struct dump *d, const struct mount *mount)
+static bool comes_with_named(const struct dump *d, const struct mount *mount)
 {
 	for (const struct mount *above = mount->parent; above; above = above->parent)
 		if (find_option(d->options, "mnt", above->entry->mountpoint) &&
@@ -199,7 +199,7 @@ static bool comes_with_named(struct dump *d, const struct mount *mount)
  * there, unless a named volume has brought that and hides another one (docker run -v /sys:/sys: its own
  * /sys/fs/cgroup).
  */
-static const struct mount *find_meant(struct dump *d, const struct mount_space *space, const struct mount *mount)
+static const struct mount *find_meant(const struct dump *d, const struct mount_space *space, const struct mount *mount)
 {
 	const struct mount *meant = NULL;
 	bool meant_comes = false;
@@ -223,7 +223,7 @@ static const struct mount *find_meant(struct dump *d, const struct mount_space *
  * Names are meant for the namespace of the root task. Another task may have mounted something else at the same place in
  * a namespace of its own, and what lies below the mount that is meant is another one as well.
  */
-static const char *find_name(struct dump *d, const struct mount *mount)
+static const char *find_name(const struct dump *d, const struct mount *mount)
 {
 	const char *value = find_option(d->options, "mnt", mount->entry->mountpoint);
 	const struct mount *named = NULL;
@@ -238,7 +238,7 @@ static const char *find_name(struct dump *d, const struct mount *mount)
 	return shows_same(named->seen, mount->seen) ? value : NULL;
 }
 
-int external_dump(struct dump *d, struct mount *mount)
+int external_dump(const struct dump *d, struct mount *mount)
 {
 	const char *value = find_name(d, mount), *path;
 	char device[32], name[96];
@@ -276,7 +276,7 @@ int external_dump(struct dump *d, struct mount *mount)
 	return path ? take_automatic(d, mount, path) : 0;
 }
 
-int external_check_groups(struct dump *d, const struct mount *mount)
+int external_check_groups(const struct dump *d, const struct mount *mount)
 {
 	const struct proc_mount *peer = find_group(&dump_mounts(d)->own, mount->seen->shared);
 	char name[96];

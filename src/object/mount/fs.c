@@ -81,7 +81,7 @@ static bool add_owner(const struct dump *d, struct buffer *text, const char *wor
 	uint32_t outer, inner;
 	char *end;
 
-	if (!d->ids || (!uid && !gid))
+	if (!d->facts->ids || (!uid && !gid))
 		return false;
 	outer = (uint32_t)strtoul(word + strlen("uid="), &end, 10);
 	if (end != word + size)

@@ -18,7 +18,7 @@ static bool is_root(const char *root)
 	return root[0] == '/' || strstr(root, ":[");
 }
 
-static int add_entry(struct restore *r, struct mount_space *space, struct image *image, MntEntry *entry)
+static int add_entry(const struct restore *r, struct mount_space *space, struct image *image, MntEntry *entry)
 {
 	struct mount *mount;
 
@@ -33,7 +33,7 @@ static int add_entry(struct restore *r, struct mount_space *space, struct image 
 	return 0;
 }
 
-static int read_image(struct restore *r, struct mount_space *space)
+static int read_image(const struct restore *r, struct mount_space *space)
 {
 	AUTO(image_close) struct image *image = NULL;
 	MntEntry *entry;
@@ -55,7 +55,7 @@ static bool root_comes_from_outside(const struct restore *r, const struct mount 
 	return !(root->fs && root->fs->content);
 }
 
-static int classify_mount(struct restore *r, struct mount *mount)
+static int classify_mount(const struct restore *r, struct mount *mount)
 {
 	const MntEntry *entry = mount->entry;
 
@@ -87,7 +87,7 @@ static int classify_mount(struct restore *r, struct mount *mount)
 	return refuse(ENOTSUP, "its file system (type %u of the format) can't be made again", entry->fstype);
 }
 
-int mount_restore_load(struct restore *r, struct namespace *ns)
+int mount_restore_load(const struct restore *r, struct namespace *ns)
 {
 	struct mount_space *space;
 
@@ -121,7 +121,7 @@ int mount_restore_require(struct restore *r, struct namespace *ns)
 	return 0;
 }
 
-int mount_restore_needs(struct restore *r, struct namespace *ns)
+int mount_restore_needs(const struct restore *r, struct namespace *ns)
 {
 	const struct mount_space *space = ns->data;
 

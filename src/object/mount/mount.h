@@ -21,7 +21,7 @@ struct proc_mounts;
 /* --- dump --- */
 
 /* the phases of struct namespace_kind. */
-int mount_dump_collect(struct dump *d, struct namespace *ns);
+int mount_dump_collect(const struct dump *d, struct namespace *ns);
 int mount_dump_write(struct dump *d, struct namespace *ns);
 /* The root directory (O_PATH, ours, not to be closed) of the mount namespace of a task; -1 if it is that of criu. */
 int mount_dump_root(const struct dump *d, const struct task *task);
@@ -37,10 +37,10 @@ const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct tas
 
 /* --- restore --- */
 
-int mount_restore_load(struct restore *r, struct namespace *ns);
+int mount_restore_load(const struct restore *r, struct namespace *ns);
 /* Nothing exists yet: what the user must give is there. */
 int mount_restore_require(struct restore *r, struct namespace *ns);
-int mount_restore_needs(struct restore *r, struct namespace *ns);
+int mount_restore_needs(const struct restore *r, struct namespace *ns);
 /* The first of the namespaces gets its turn: all are filled at once, as they may share mounts. */
 int mount_restore_fill(struct restore *r, struct namespace *ns);
 int mount_restore_arrive(struct restore *r, struct task *task);

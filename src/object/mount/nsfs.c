@@ -28,7 +28,7 @@ bool nsfs_is(const struct proc_mount *seen)
 	return strcmp(seen->fs_type, "nsfs") == 0;
 }
 
-int nsfs_dump(struct dump *d, struct mount *mount)
+int nsfs_dump(const struct dump *d, struct mount *mount)
 {
 	const struct namespace *ns;
 
@@ -45,7 +45,7 @@ int nsfs_dump(struct dump *d, struct mount *mount)
 	return -ENOENT;
 }
 
-static const struct namespace *find_namespace(struct restore *r, const MntEntry *entry)
+static const struct namespace *find_namespace(const struct restore *r, const MntEntry *entry)
 {
 	const struct namespace *ns;
 
@@ -55,7 +55,7 @@ static const struct namespace *find_namespace(struct restore *r, const MntEntry 
 	return NULL;
 }
 
-int nsfs_load(struct restore *r, const struct mount *mount)
+int nsfs_load(const struct restore *r, const struct mount *mount)
 {
 	return find_namespace(r, mount->entry)
 		       ? 0

@@ -118,7 +118,7 @@ static const char *find_inner_layers(const struct dump *d, const char *path, siz
  * A layer may be an overlay itself: an image that is mounted for the container (podman run --mount type=image), and is
  * not any more when the container has ended. Its own layers stay.
  */
-static char *flatten_layers(struct dump *d, const char *options)
+static char *flatten_layers(const struct dump *d, const char *options)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
 
@@ -165,7 +165,7 @@ static bool add_if_empty(const char *path, void *arg)
 }
 
 /* Such a one may be gone at the restore, and is easily made again. */
-static void find_empty_layers(struct dump *d, MntEntry *entry)
+static void find_empty_layers(const struct dump *d, MntEntry *entry)
 {
 	struct empty_search search = { .pool = d->pool };
 
@@ -177,7 +177,7 @@ static void find_empty_layers(struct dump *d, MntEntry *entry)
 	vector_done(&search.found);
 }
 
-int overlay_dump(struct dump *d, struct mount *mount)
+int overlay_dump(const struct dump *d, struct mount *mount)
 {
 	AUTO_CLOSE int own = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 

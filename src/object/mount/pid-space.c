@@ -29,7 +29,7 @@ static bool shows_processes(const struct superblock *super)
 }
 
 /* By its first process, which is always shown. */
-static int find_shown(struct dump *d, struct superblock *super)
+static int find_shown(const struct dump *d, struct superblock *super)
 {
 	struct pid_space *space;
 	AUTO_CLOSE int root = -1;
@@ -42,7 +42,7 @@ static int find_shown(struct dump *d, struct superblock *super)
 				    "tree instead");
 		return 0;
 	}
-	if (st.st_ino == d->pid_namespace)
+	if (st.st_ino == d->facts->pid_namespace)
 		return 0;
 	for_each_pid_space(space, d->tree) if (space->inode == st.st_ino) super->pid_space = space;
 	if (!super->pid_space)
@@ -50,7 +50,7 @@ static int find_shown(struct dump *d, struct superblock *super)
 	return 0;
 }
 
-int pid_space_dump(struct dump *d)
+int pid_space_dump(const struct dump *d)
 {
 	if (!d->tree->pid_spaces)
 		return 0;
@@ -73,7 +73,7 @@ void pid_space_note(const struct mount *mount)
 
 /* --- restore --- */
 
-int pid_space_load(struct restore *r, const struct mount *mount)
+int pid_space_load(const struct restore *r, const struct mount *mount)
 {
 	struct pid_space *space;
 
@@ -141,7 +141,8 @@ int mount_restore_arrive(struct restore *r, struct task *task)
 	struct pid_space *space = task->pid_space;
 	struct proc_making proc_making = { r, space };
 	/* Who is not root of the machine may mount it only where another one is seen. */
-	uint32_t around = mount_namespaces_of_root(r) & (CLONE_NEWUSER | CLONE_NEWNS), flags = r->ids ? around : 0;
+	uint32_t around = mount_namespaces_of_root(r) & (CLONE_NEWUSER | CLONE_NEWNS),
+		 flags = r->facts->ids ? around : 0;
 
 	if (!space || space->first != task || !restore_mounts(r) || !pid_space_any(restore_mounts(r)))
 		return 0;

@@ -62,7 +62,7 @@ const struct mount *removed_find_above(const struct mount *mount)
 }
 
 /* Another mount lies upon it. */
-static int find_hidden(struct dump *d, const struct mount *mount)
+static int find_hidden(const struct dump *d, const struct mount *mount)
 {
 	AUTO_CLOSE int clone = -1;
 	struct statx stx;
@@ -74,7 +74,7 @@ static int find_hidden(struct dump *d, const struct mount *mount)
 	return 0;
 }
 
-int removed_dump(struct dump *d, const struct mount *mount)
+int removed_dump(const struct dump *d, const struct mount *mount)
 {
 	const struct removed *removed = find_noted(mount);
 

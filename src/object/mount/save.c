@@ -19,7 +19,7 @@
 
 /* A mount that shows the root of a file system and nothing that is mounted upon it. */
 struct reveal {
-	struct dump *d;
+	const struct dump *d;
 	const struct mount *mount;
 	int proc; /* /proc as we see it */
 	int clone;
@@ -158,7 +158,7 @@ static int clone_there(void *arg)
 	return reveal->clone < 0 ? fail(-reveal->clone, "cloning the mount (open_tree)") : 0;
 }
 
-int mount_reveal(struct dump *d, const struct mount *mount, int *ret)
+int mount_reveal(const struct dump *d, const struct mount *mount, int *ret)
 {
 	struct reveal reveal = { .d = d, .mount = mount, .clone = -1 };
 	uint32_t user;
@@ -168,7 +168,7 @@ int mount_reveal(struct dump *d, const struct mount *mount, int *ret)
 		return fail_errno("opening /proc");
 	reveal.proc = proc;
 	/* A copy of the namespace that belongs to another user namespace can't be changed as one likes. */
-	user = d->ids || mount->space->namespace->owner ? CLONE_NEWUSER : 0;
+	user = d->facts->ids || mount->space->namespace->owner ? CLONE_NEWUSER : 0;
 	TRY(namespace_run(mount->space->namespace->task->dump->proc, user | CLONE_NEWNS, clone_there, &reveal));
 	*ret = reveal.clone;
 	return 0;
@@ -198,7 +198,7 @@ static bool is_of_kernel(const char *name)
 	       strcmp(name, "progs.debug") == 0;
 }
 
-int content_is_empty(struct dump *d, const struct mount *mount)
+int content_is_empty(const struct dump *d, const struct mount *mount)
 {
 	AUTO_CLOSE int clone = -1;
 	AUTO_CLOSEDIR DIR *list = NULL;
@@ -249,7 +249,7 @@ int mount_dump_write(struct dump *d, struct namespace *ns)
 	AUTO(image_close) struct image *image = NULL;
 	const struct mount_space *space = ns->data;
 
-	TRY(image_create(d->store, &image, IMAGE_MOUNTPOINTS, ns->id));
+	TRY(image_create(dump_store(d), &image, IMAGE_MOUNTPOINTS, ns->id));
 	for (size_t i = 0; i < space->mounts.n; i++) {
 		pid_space_note(space->mounts.items[i]);
 		TRY(image_write(image, space->mounts.items[i]->entry));

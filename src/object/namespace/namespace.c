@@ -78,7 +78,7 @@ static int find_inode(int proc, const char *name, ino_t *ret)
 	return 0;
 }
 
-struct namespace *namespaces_dump_add(struct dump *d, const struct namespace_kind *kind, ino_t inode)
+struct namespace *namespaces_dump_add(const struct dump *d, const struct namespace_kind *kind, ino_t inode)
 {
 	struct namespace *ns = pool_new(d->pool, struct namespace);
 
@@ -142,7 +142,7 @@ static int refuse_kind(const struct task *task, const struct namespace_kind *kin
 }
 
 /* One that is seen for the first time. */
-static int check_new(struct dump *d, const struct namespace *ns)
+static int check_new(const struct dump *d, const struct namespace *ns)
 {
 	if (!ns->kind->dump)
 		return refuse_kind(ns->task, ns->kind);
@@ -154,7 +154,7 @@ static int check_new(struct dump *d, const struct namespace *ns)
 	return 0;
 }
 
-static int dump_kind(struct dump *d, struct task *task, const struct namespace_kind *kind)
+static int dump_kind(const struct dump *d, struct task *task, const struct namespace_kind *kind)
 {
 	struct namespace *ns, *found = NULL;
 	ino_t inode;
@@ -179,16 +179,16 @@ static int dump_kind(struct dump *d, struct task *task, const struct namespace_k
 	return ns->of_root || namespace_of(dump_namespaces(d), d->tree->root, kind) == ns ? 0 : check_new(d, ns);
 }
 
-int namespaces_dump_task(struct dump *d, struct task *task)
+int namespaces_dump_task(const struct dump *d, struct task *task)
 {
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
 		TRY(dump_go_on(d, dump_kind(d, task, *kind)));
 	if (task == d->tree->root)
-		d->own_network = namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWNET, NULL);
+		d->facts->own_network = namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWNET, NULL);
 	return 0;
 }
 
-int namespaces_dump_collect(struct dump *d)
+int namespaces_dump_collect(const struct dump *d)
 {
 	struct namespace *ns;
 

@@ -36,10 +36,10 @@ struct namespace_kind {
 	 * Dump: [coordinator] the tree is stopped. Each is called once for every namespace
 	 * of the kind that is not criu's own, in the order in which they were found.
 	 */
-	int (*found)(struct dump *d, struct namespace *ns);   /* at once: what everything else is translated by */
-	int (*collect)(struct dump *d, struct namespace *ns); /* before files and memory: read what they need to know;
-								 refuse what can't be saved */
-	int (*dump)(struct dump *d, struct namespace *ns);    /* after all of them: write the images. */
+	int (*found)(const struct dump *d, struct namespace *ns);   /* at once: what everything else is translated by */
+	int (*collect)(const struct dump *d, struct namespace *ns); /* before files and memory: read what they need to
+								 know; refuse what can't be saved */
+	int (*dump)(struct dump *d, struct namespace *ns);	    /* after all of them: write the images. */
 
 	/* Restore: [coordinator], in this order, the kinds in the order of their list. Once for each namespace that is
 	 * not criu's own. */
@@ -47,9 +47,9 @@ struct namespace_kind {
 	 * The root task lived in that of the criu that dumped it: 1 if it shall have one of its own all the same, which
 	 * is then as if the images had said so, but is not loaded.
 	 */
-	int (*adopt)(struct restore *r, struct namespace *ns);
-	int (*load)(struct restore *r, struct namespace *ns); /* read and check the images; nothing exists yet */
-	int (*needs)(struct restore *r,
+	int (*adopt)(const struct restore *r, struct namespace *ns);
+	int (*load)(const struct restore *r, struct namespace *ns); /* read and check the images; nothing exists yet */
+	int (*needs)(const struct restore *r,
 		     struct namespace *ns); /* criu verify, instead of what follows: session/needs.h */
 	/*
 	 * Make it before the root task and set ns->fd; the root enters it by setns(2), and so do all others. Without
@@ -197,7 +197,7 @@ bool user_same_groups(const CredsEntry *a, const CredsEntry *b);
 /* Whether who lives there and has the ones can take the others. */
 bool user_can_take(const struct namespace *ns, const CredsEntry *from, const CredsEntry *to);
 /* Dump: ids that nobody could give back. */
-int user_check_ids(struct dump *d, const struct thread *thread);
+int user_check_ids(const struct dump *d, const struct thread *thread);
 /* Restore: that which a task, or a helper, is in by now; NULL: that of the root. */
 const struct namespace *user_now(const struct restore *r, const struct task *task);
 
@@ -206,17 +206,17 @@ const struct namespace *user_now(const struct restore *r, const struct task *tas
 /* Makes the set, with our own; their numbers to d->inventory->root_ids. */
 int namespaces_dump_begin(struct dump *d);
 /* One more, which nobody is known to live in yet. */
-struct namespace *namespaces_dump_add(struct dump *d, const struct namespace_kind *kind, ino_t inode);
+struct namespace *namespaces_dump_add(const struct dump *d, const struct namespace_kind *kind, ino_t inode);
 /* Sets the namespace ids of task->ids; refuses namespaces that can't be saved. */
-int namespaces_dump_task(struct dump *d, struct task *task);
-int namespaces_dump_collect(struct dump *d);
+int namespaces_dump_task(const struct dump *d, struct task *task);
+int namespaces_dump_collect(const struct dump *d);
 int namespaces_dump_write(struct dump *d);
 
 /* --- (restore.c) --- */
 
 /* All tasks are loaded: makes the set; refuses what can't be made. */
-int namespaces_restore_load(struct restore *r);
-int namespaces_restore_needs(struct restore *r);
+int namespaces_restore_load(const struct restore *r);
+int namespaces_restore_needs(const struct restore *r);
 /* `make`; r->birth_flags. */
 int namespaces_restore_make(struct restore *r);
 /* Steps of the root task, which still has our descriptors: into those that were made before it. */

@@ -45,7 +45,7 @@ static int check_external(const struct dump *d, const struct namespace *ns, cons
 	return 0;
 }
 
-static int collect_pid(struct dump *d, struct namespace *ns)
+static int collect_pid(const struct dump *d, struct namespace *ns)
 {
 	const char *key = external_key(d, ns);
 
@@ -69,10 +69,10 @@ static int dump_pid(struct dump *d, struct namespace *ns)
 	if (!key)
 		return 0;
 	entry.ext_key = pool_string(d->pool, key);
-	return image_write_one(d->store, IMAGE_PIDNS, &entry, ns->id);
+	return image_write_one(dump_store(d), IMAGE_PIDNS, &entry, ns->id);
 }
 
-static int load_external(struct restore *r, const char *key)
+static int load_external(const struct restore *r, const char *key)
 {
 	if (given_has_descriptor(r, key))
 		return 0;
@@ -82,7 +82,7 @@ static int load_external(struct restore *r, const char *key)
 				      key));
 }
 
-static int load_pid(struct restore *r, struct namespace *ns)
+static int load_pid(const struct restore *r, struct namespace *ns)
 {
 	PidnsEntry *entry;
 	int error;
@@ -94,7 +94,7 @@ static int load_pid(struct restore *r, struct namespace *ns)
 	error = image_read_one(r->store, IMAGE_PIDNS, &entry, ns->id);
 	if (error < 0 && error != -ENOENT)
 		return error;
-	r->inner_pids = true;
+	r->facts->inner_pids = true;
 	if (error == 0 && entry->ext_key) {
 		ns->data = entry;
 		return load_external(r, entry->ext_key);
@@ -124,7 +124,7 @@ int pid_given_enter(struct restore *r, int *ret_home)
 	struct namespace *ns;
 
 	*ret_home = -1;
-	if (!namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWPID, &ns) || !ns->made_first || r->ids)
+	if (!namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWPID, &ns) || !ns->made_first || r->facts->ids)
 		return 0; /* with a user namespace all that are given are entered: user-restore.c */
 	*ret_home = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
 	if (*ret_home < 0 || setns(ns->fd, CLONE_NEWPID) < 0)

@@ -28,7 +28,7 @@ static uint32_t get_id(const TaskKobjIdsEntry *ids, const struct namespace_kind 
 	return *(const uint32_t *)((const char *)ids + kind->id);
 }
 
-static int check_namespace(struct restore *r, const struct namespace *ns)
+static int check_namespace(const struct restore *r, const struct namespace *ns)
 {
 	if (!ns->kind->dump)
 		return refuse(
@@ -44,7 +44,7 @@ static int check_namespace(struct restore *r, const struct namespace *ns)
 	return 0;
 }
 
-static int add_namespace(struct restore *r, struct task *task, const struct namespace_kind *kind)
+static int add_namespace(const struct restore *r, struct task *task, const struct namespace_kind *kind)
 {
 	uint32_t id = get_id(task->ids, kind);
 	struct namespace *ns = namespace_of(restore_namespaces(r), task, kind);
@@ -68,7 +68,7 @@ static int add_namespace(struct restore *r, struct task *task, const struct name
 }
 
 /* User namespaces in which no task lives. */
-static int add_empty(struct restore *r, uint32_t id)
+static int add_empty(const struct restore *r, uint32_t id)
 {
 	struct namespace *ns;
 
@@ -84,7 +84,7 @@ static int add_empty(struct restore *r, uint32_t id)
 }
 
 /* The last option for a kind counts. */
-static int join_given(struct restore *r, const struct opt_join_ns *option)
+static int join_given(const struct restore *r, const struct opt_join_ns *option)
 {
 	const struct namespace_kind *kind = namespace_kind_find(option->flag);
 	struct namespace *ns;
@@ -113,14 +113,14 @@ static int join_given(struct restore *r, const struct opt_join_ns *option)
 	return 0;
 }
 
-static int join_all(struct restore *r)
+static int join_all(const struct restore *r)
 {
 	for (size_t i = 0; i < r->options->join_ns.n; i++)
 		TRY(join_given(r, &r->options->join_ns.items[i]));
 	return 0;
 }
 
-static int adopt_namespace(struct restore *r, struct namespace *ns)
+static int adopt_namespace(const struct restore *r, struct namespace *ns)
 {
 	int adopted;
 
@@ -133,7 +133,7 @@ static int adopt_namespace(struct restore *r, struct namespace *ns)
 	return adopted;
 }
 
-int namespaces_restore_load(struct restore *r)
+int namespaces_restore_load(const struct restore *r)
 {
 	struct namespace *ns;
 	struct task *task;
@@ -160,39 +160,31 @@ int namespaces_restore_load(struct restore *r)
 		log_warn(
 			"--root changes nothing: the tree lived in the mount namespace of the criu that dumped it, and "
 			"its paths begin in our root directory");
-	r->own_network = namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNET, NULL);
-	r->announced = restore_namespaces(r)->announced;
+	r->facts->own_network = namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNET, NULL);
+	r->facts->announced = restore_namespaces(r)->announced;
 	return 0;
 }
-
-typedef int (*phase_t)(struct restore *r, struct namespace *ns);
 
 /* One phase of all that are not criu's own, the kinds in the order of their list. */
-static int run_phase(struct restore *r, enum phase point, size_t member)
+#define FOR_KINDS(r, phase)                                                                              \
+	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {                \
+		struct namespace *ns;                                                                    \
+                                                                                                         \
+		if (!(*kind)->phase)                                                                     \
+			continue;                                                                        \
+		for_each_namespace(ns, restore_namespaces(r)) {                                          \
+			if (ns->own || ns->joined || ns->kind != *kind)                                  \
+				continue;                                                                \
+			LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);                            \
+			TRY(phase_pass_restore((r), PHASE_restore_##phase, "namespace", (*kind)->name)); \
+			TRY(restore_go_on((r), (*kind)->phase((r), ns)));                                \
+		}                                                                                        \
+	}                                                                                                \
+	return 0
+
+int namespaces_restore_needs(const struct restore *r)
 {
-	struct namespace *ns;
-
-	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
-		phase_t phase = *(const phase_t *)((const char *)*kind + member);
-
-		if (!phase)
-			continue;
-		for_each_namespace(ns, restore_namespaces(r)) {
-			if (ns->own || ns->joined || ns->kind != *kind)
-				continue;
-			LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
-			TRY(phase_pass_restore(r, point, "namespace", (*kind)->name));
-			TRY(restore_go_on(r, phase(r, ns)));
-		}
-	}
-	return 0;
-}
-
-#define EACH(r, phase) run_phase((r), PHASE_restore_##phase, offsetof(struct namespace_kind, phase))
-
-int namespaces_restore_needs(struct restore *r)
-{
-	return EACH(r, needs);
+	FOR_KINDS(r, needs);
 }
 
 static int make_some(struct restore *r, bool inside)
@@ -216,7 +208,7 @@ int namespaces_restore_make(struct restore *r)
 	if (!restore_namespaces(r)->any && !restore_namespaces(r)->adopted)
 		return 0;
 	TRY(make_some(r, false));
-	if (!r->ids)
+	if (!r->facts->ids)
 		TRY(make_some(r, true));
 	else
 		TRY(user_make(r));
@@ -236,7 +228,7 @@ int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan
 
 	/* With a user namespace of its own it was born into those that are there. */
 	for_each_namespace(ns, restore_namespaces(r)) {
-		if (r->ids || !ns->of_root || ns->own || !ns->made_first)
+		if (r->facts->ids || !ns->of_root || ns->own || !ns->made_first)
 			continue;
 		plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns,
 			     V(ns->fd), V(ns->kind->flag));
@@ -249,7 +241,7 @@ int namespaces_plan_inside(struct restore *r, struct task *root, struct plan *pl
 {
 	struct namespace *ns;
 
-	if (!r->ids)
+	if (!r->facts->ids)
 		return 0;
 	TRY(user_plan_root(r, plan));
 	for_each_namespace(ns, restore_namespaces(r)) {
@@ -298,7 +290,7 @@ int namespaces_restore_born(struct restore *r, struct task *task)
 			TRY(open_of(r->tree->root->restore->proc, ns));
 	/* The user namespace first: it gives rights in the others. */
 	TRY(run_births(r, true));
-	if (r->ids)
+	if (r->facts->ids)
 		TRY(make_some(r, true));
 	return run_births(r, false);
 }
@@ -319,7 +311,7 @@ int namespace_open_owner(struct restore *r, const struct namespace *ns, uint32_t
 	int proc = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)
 			: openat(r->tree->root->restore->proc, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	*ret_flag = ns->owner || r->ids ? CLONE_NEWUSER : 0;
+	*ret_flag = ns->owner || r->facts->ids ? CLONE_NEWUSER : 0;
 	return proc < 0 ? fail_errno("opening the user namespace of %s namespace %u", ns->kind->name, ns->id) : proc;
 }
 
@@ -374,7 +366,7 @@ int namespaces_restore_fill(struct restore *r)
 	if (!restore_namespaces(r)->any)
 		return 0;
 	TRY(make_nested(r));
-	return EACH(r, fill);
+	FOR_KINDS(r, fill);
 }
 
 /* A helper lives where it was born, unless it visits. */
@@ -476,7 +468,7 @@ bool namespaces_want_outside(const struct restore *r, const struct task *task, c
 
 int namespaces_restore_settle(struct restore *r)
 {
-	return EACH(r, settle);
+	FOR_KINDS(r, settle);
 }
 
 void namespaces_restore_clean(struct restore *r)

@@ -153,7 +153,7 @@ int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(
 {
 	/* That of single tasks lies within that of the root, which we have power over. */
 	const int fds[] = { ns->owner ? ns->owner->fd : ns->fd, ns->owner ? ns->fd : -1, -1 };
-	uint32_t user = r->ids ? CLONE_NEWUSER : 0;
+	uint32_t user = r->facts->ids ? CLONE_NEWUSER : 0;
 	struct namespace_job job = {
 		.proc = r->tree->root->restore->proc, .flags = user, .fds = fds, .work = work, .arg = arg
 	};

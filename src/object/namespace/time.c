@@ -128,7 +128,7 @@ static int dump_time(struct dump *d, struct namespace *ns)
 	TRY(read_own_offsets(&ours));
 	entry.monotonic = clock_there(d, CLOCK_MONOTONIC, theirs.monotonic - ours.monotonic);
 	entry.boottime = clock_there(d, CLOCK_BOOTTIME, theirs.boottime - ours.boottime);
-	return image_write_one(d->store, IMAGE_TIMENS, &entry, ns->id);
+	return image_write_one(dump_store(d), IMAGE_TIMENS, &entry, ns->id);
 }
 
 /* --- restore --- */
@@ -150,7 +150,7 @@ static int check_time(const Timespec *time, uint32_t number)
 }
 
 /* -ENOENT, unlogged. */
-static int load_clocks(struct restore *r, struct namespace *ns, uint32_t number, bool wanted)
+static int load_clocks(const struct restore *r, struct namespace *ns, uint32_t number, bool wanted)
 {
 	struct clocks *clocks = pool_new(r->pool, struct clocks);
 	TimensEntry *entry;
@@ -164,7 +164,7 @@ static int load_clocks(struct restore *r, struct namespace *ns, uint32_t number,
 	return 0;
 }
 
-static int load_time(struct restore *r, struct namespace *ns)
+static int load_time(const struct restore *r, struct namespace *ns)
 {
 	int error = load_clocks(r, ns, ns->id, true);
 
@@ -174,7 +174,7 @@ static int load_time(struct restore *r, struct namespace *ns)
 }
 
 /* Number 0 stands for the clocks of the host. */
-static int adopt_time(struct restore *r, struct namespace *ns)
+static int adopt_time(const struct restore *r, struct namespace *ns)
 {
 	int error = load_clocks(r, ns, 0, false);
 
@@ -246,7 +246,7 @@ static int make_time(struct restore *r, struct namespace *ns)
 	clocks->shift.boottime = find_shift(CLOCK_BOOTTIME, clocks->entry->boottime);
 	clocks->offsets = (struct time_offsets){ ours.monotonic + clocks->shift.monotonic,
 						 ours.boottime + clocks->shift.boottime };
-	user = r->ids || ns->owner ? namespace_open_owner(r, ns, &flag) : -1;
+	user = r->facts->ids || ns->owner ? namespace_open_owner(r, ns, &flag) : -1;
 	if (flag)
 		TRY(user);
 	error = namespace_run(user, flag, make_there, ns);
@@ -295,7 +295,7 @@ int time_dump_host(struct dump *d)
 	entry.monotonic = &monotonic;
 	entry.boottime = &boottime;
 	/* Number 0 stands for the clocks of the host. */
-	return image_write_one(d->store, IMAGE_TIMENS, &entry, 0);
+	return image_write_one(dump_store(d), IMAGE_TIMENS, &entry, 0);
 }
 
 const struct namespace_kind time_kind = {

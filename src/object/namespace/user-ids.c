@@ -100,7 +100,7 @@ static const CredsEntry *creds_of(const struct thread *thread)
 	return thread->core && thread->core->thread_core ? thread->core->thread_core->creds : NULL;
 }
 
-int user_check_ids(struct dump *d, const struct thread *thread)
+int user_check_ids(const struct dump *d, const struct thread *thread)
 {
 	const struct namespace_kind *kind = namespace_kind_find(CLONE_NEWUSER);
 	const struct task *task = thread->task, *first;

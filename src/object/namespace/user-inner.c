@@ -101,7 +101,7 @@ int user_make_inner(struct restore *r, struct namespace *ns)
 	making.around = around;
 	error = namespace_run(around, making.flag, make_there, &making);
 	if (error == 0)
-		error = broker_begin(r->pool, r->inner_pids ? NULL : r->tree, &ns->broker);
+		error = broker_begin(r->pool, r->facts->inner_pids ? NULL : r->tree, &ns->broker);
 	if (error == 0)
 		error = broker_enter(ns->broker, ns->fd);
 	if (error == 0)
@@ -134,7 +134,7 @@ static uint64_t gid_step(const struct namespace *ns, const CredsEntry *has, uint
 static void plan_groups(struct restore *r, const struct namespace *now, const CredsEntry *has, const CredsEntry *creds,
 			struct plan *plan)
 {
-	const CredsEntry first = { .groups = (uint32_t *)r->groups, .n_groups = r->n_groups };
+	const CredsEntry first = { .groups = (uint32_t *)r->facts->groups, .n_groups = r->facts->n_groups };
 	uint32_t *groups = pool_array(r->pool, uint32_t, creds->n_groups + 1);
 
 	if (user_same_groups(has ?: &first, creds))

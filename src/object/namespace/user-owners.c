@@ -54,7 +54,7 @@ static struct namespace *find_user(const struct dump *d, ino_t inode)
 }
 
 /* A process of ours goes there: the kernel shows the maps of a process only. */
-static int read_empty(struct dump *d, struct namespace *ns, struct broker **broker)
+static int read_empty(const struct dump *d, struct namespace *ns, struct broker **broker)
 {
 	AUTO_FREE char *path = NULL;
 	AUTO_CLOSE int proc = -1;
@@ -67,7 +67,7 @@ static int read_empty(struct dump *d, struct namespace *ns, struct broker **brok
 }
 
 /* No task of the tree lives in it. Takes the descriptor. */
-static int add_empty(struct dump *d, ino_t inode, int *fd, struct namespace **ret)
+static int add_empty(const struct dump *d, ino_t inode, int *fd, struct namespace **ret)
 {
 	struct namespace *ns = namespaces_dump_add(d, namespace_kind_find(CLONE_NEWUSER), inode);
 	struct broker *broker = NULL;
@@ -107,7 +107,7 @@ static bool is_within(const struct namespace *ns, const struct namespace *around
 }
 
 /* The first process of a pid namespace is born into it by somebody who lives in that user namespace. */
-static int check_first(struct dump *d, const struct namespace *ns)
+static int check_first(const struct dump *d, const struct namespace *ns)
 {
 	const struct pid_space *space = ns->task->pid_space;
 	const struct task *first = space ? space->first : NULL;
@@ -122,7 +122,7 @@ static int check_first(struct dump *d, const struct namespace *ns)
 }
 
 /* The user namespace that one is made again in. */
-static void note_owner(struct dump *d, struct namespace *ns, struct namespace *owner)
+static void note_owner(const struct dump *d, struct namespace *ns, struct namespace *owner)
 {
 	UsernsEntry *entry = owner->data;
 	uint32_t *owns = pool_array(d->pool, uint32_t, entry->n_owns + 1);
@@ -134,7 +134,7 @@ static void note_owner(struct dump *d, struct namespace *ns, struct namespace *o
 	ns->owner = owner;
 }
 
-static int find_owner(struct dump *d, struct namespace *ns)
+static int find_owner(const struct dump *d, struct namespace *ns)
 {
 	struct namespace *root = namespace_of(dump_namespaces(d), d->tree->root, namespace_kind_find(CLONE_NEWUSER));
 	struct namespace *owner;
@@ -160,7 +160,7 @@ static bool has_owner(const struct namespace *ns)
 	return !ns->own && !(ns->of_root && ns->kind->flag == CLONE_NEWUSER);
 }
 
-int user_collect_owners(struct dump *d)
+int user_collect_owners(const struct dump *d)
 {
 	struct namespace *ns;
 
@@ -175,7 +175,7 @@ int user_collect_owners(struct dump *d)
 }
 
 /* Between ours and that of the root nobody lives: it is restored without what lay there. */
-int user_tell_between(struct dump *d, const struct namespace *ns)
+int user_tell_between(const struct dump *d, const struct namespace *ns)
 {
 	AUTO_CLOSE int fd = -1;
 	struct stat own;

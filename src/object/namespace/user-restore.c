@@ -171,7 +171,7 @@ int user_make(struct restore *r)
 	struct broker **broker = state_make(r->states, &broker_state);
 
 	r->securebits = prctl(PR_GET_SECUREBITS);
-	TRY(broker_begin(r->pool, r->inner_pids ? NULL : r->tree, broker));
+	TRY(broker_begin(r->pool, r->facts->inner_pids ? NULL : r->tree, broker));
 	r->give_birth = give_birth;
 	r->stand_in = broker_pidfd(*broker);
 	return 0;
@@ -238,14 +238,14 @@ int user_plan_root(const struct restore *r, struct plan *plan)
 	bool keeps = root && root->n_outer_ids;
 	uint32_t uid = restore_task_uid(r), gid = restore_task_gid(r);
 
-	if (!r->ids)
+	if (!r->facts->ids)
 		return 0;
-	if (!r->n_groups && r->ids->groups.n && !r->ids->setgroups_denied)
+	if (!r->facts->n_groups && r->facts->ids->groups.n && !r->facts->ids->setgroups_denied)
 		plan_syscall(plan, "have no groups in the user namespace", __NR_setgroups, V(0), V(0));
-	if (!keeps && r->ids->groups.n)
+	if (!keeps && r->facts->ids->groups.n)
 		plan_syscall(plan, "take the first group of the user namespace", __NR_setresgid, V(gid), V(gid),
 			     V(gid));
-	if (!keeps && r->ids->users.n)
+	if (!keeps && r->facts->ids->users.n)
 		plan_syscall(plan, "become root of the user namespace", __NR_setresuid, V(uid), V(uid), V(uid));
 	plan_syscall(plan, "let others look at it", __NR_prctl, V(PR_SET_DUMPABLE), V(1));
 	plan_syscall(plan, "die with criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(SIGKILL));

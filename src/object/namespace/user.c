@@ -31,7 +31,7 @@ extern const struct namespace_kind user_kind;
 
 /* --- dump --- */
 
-static int read_map(struct dump *d, int proc, const char *name, size_t *ret_n, UidGidExtent ***ret)
+static int read_map(const struct dump *d, int proc, const char *name, size_t *ret_n, UidGidExtent ***ret)
 {
 	AUTO_FREE char *text = xmalloc(MAP_SIZE);
 	char *rest = text, *line;
@@ -103,7 +103,7 @@ static const struct id_maps *maps_of(struct pool *pool, const UsernsEntry *entry
 	return maps;
 }
 
-int user_read(struct dump *d, struct namespace *ns, int proc)
+int user_read(const struct dump *d, struct namespace *ns, int proc)
 {
 	UsernsEntry *entry = ns->data = pool_new(d->pool, UsernsEntry);
 	AUTO_CLOSE int fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
@@ -117,21 +117,21 @@ int user_read(struct dump *d, struct namespace *ns, int proc)
 	TRY(read_owner(fd, &entry->owner));
 	entry->has_owner = entry->owner != OVERFLOW_ID;
 	if (ns->of_root) {
-		d->ids = maps_of(d->pool, entry);
+		d->facts->ids = maps_of(d->pool, entry);
 		return 0;
 	}
 	entry->owner = dump_inner_uid(d, entry->owner);
 	entry->has_owner &= entry->owner != NO_ID;
-	TRY(lower_map(d->ids ? &d->ids->users : NULL, entry->uid_map, entry->n_uid_map));
-	return lower_map(d->ids ? &d->ids->groups : NULL, entry->gid_map, entry->n_gid_map);
+	TRY(lower_map(d->facts->ids ? &d->facts->ids->users : NULL, entry->uid_map, entry->n_uid_map));
+	return lower_map(d->facts->ids ? &d->facts->ids->groups : NULL, entry->gid_map, entry->n_gid_map);
 }
 
-static int found_user(struct dump *d, struct namespace *ns)
+static int found_user(const struct dump *d, struct namespace *ns)
 {
 	return user_read(d, ns, ns->task->dump->proc);
 }
 
-static int collect_user(struct dump *d, struct namespace *ns)
+static int collect_user(const struct dump *d, struct namespace *ns)
 {
 	return ns->of_root ? user_tell_between(d, ns) : 0;
 }
@@ -140,7 +140,7 @@ static int dump_user(struct dump *d, struct namespace *ns)
 {
 	const UsernsEntry *entry = ns->data;
 
-	return image_write_one(d->store, IMAGE_USERNS, entry, ns->id);
+	return image_write_one(dump_store(d), IMAGE_USERNS, entry, ns->id);
 }
 
 /* --- load --- */
@@ -166,25 +166,25 @@ static int check_outer_ids(const CredsEntry *root)
 }
 
 /* The groups that new tasks have before they get their own. */
-static void choose_groups(struct restore *r, const UsernsEntry *entry)
+static void choose_groups(const struct restore *r, const UsernsEntry *entry)
 {
 	const CredsEntry *root = user_creds_of_root(r);
 
 	/* Nobody may change them over there. */
 	if (root && (entry->setgroups_denied || !entry->n_gid_map || root->n_outer_groups)) {
-		r->groups = root->groups;
-		r->n_groups = root->n_groups;
+		r->facts->groups = root->groups;
+		r->facts->n_groups = root->n_groups;
 	}
 }
 
 /* Who lives there, and what belongs to it. */
-static int load_inner(struct restore *r, struct namespace *ns)
+static int load_inner(const struct restore *r, struct namespace *ns)
 {
 	const UsernsEntry *entry = ns->data;
 	struct namespace *other;
 	struct task *task;
 
-	r->inner_users = true;
+	r->facts->inner_users = true;
 	for_each_task(task, r->tree) {
 		if (!task_is_live(task) || namespace_of(restore_namespaces(r), task, &user_kind) != ns)
 			continue;
@@ -199,7 +199,7 @@ static int load_inner(struct restore *r, struct namespace *ns)
 	return 0;
 }
 
-int user_check_nesting(struct restore *r)
+int user_check_nesting(const struct restore *r)
 {
 	const struct namespace *ns, *around;
 	size_t depth;
@@ -214,7 +214,7 @@ int user_check_nesting(struct restore *r)
 	return 0;
 }
 
-static int load_user(struct restore *r, struct namespace *ns)
+static int load_user(const struct restore *r, struct namespace *ns)
 {
 	UsernsEntry *entry;
 	int error = image_read_one(r->store, IMAGE_USERNS, &entry, ns->id);
@@ -230,7 +230,7 @@ static int load_user(struct restore *r, struct namespace *ns)
 	ns->data = entry;
 	if (ns->of_root) {
 		TRY(check_outer_ids(user_creds_of_root(r)));
-		r->ids = maps_of(r->pool, entry);
+		r->facts->ids = maps_of(r->pool, entry);
 		choose_groups(r, entry);
 		return 0;
 	}

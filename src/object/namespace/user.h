@@ -26,13 +26,13 @@ int user_write_maps(int proc, const UsernsEntry *entry);
 #define USERS_MAX 1024 /* in which nobody lives */
 
 /* Dump: the maps of one, and who owns it, by /proc/PID of a process in it. */
-int user_read(struct dump *d, struct namespace *ns, int proc);
+int user_read(const struct dump *d, struct namespace *ns, int proc);
 /* user-owners.c: which owns which; those in which nobody lives are found. */
-int user_collect_owners(struct dump *d);
-int user_tell_between(struct dump *d, const struct namespace *ns);
+int user_collect_owners(const struct dump *d);
+int user_tell_between(const struct dump *d, const struct namespace *ns);
 
 /* All are loaded: none lies within itself. */
-int user_check_nesting(struct restore *r);
+int user_check_nesting(const struct restore *r);
 /* Made, with its maps and a broker; that around it exists. */
 int user_make_inner(struct restore *r, struct namespace *ns);
 /* Steps of a task that goes into it: it takes its ids first. Slots: a pidfd of who stands in for us, and a free one. */

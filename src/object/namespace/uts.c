@@ -23,13 +23,13 @@ static int dump_uts(struct dump *d, struct namespace *ns)
 	TRY(namespace_run(ns->task->dump->proc, CLONE_NEWUTS, ask_names, &names));
 	entry.nodename = names.nodename;
 	entry.domainname = names.domainname;
-	return image_write_one(d->store, IMAGE_UTSNS, &entry, ns->id);
+	return image_write_one(dump_store(d), IMAGE_UTSNS, &entry, ns->id);
 }
 
 /* __NEW_UTS_LEN of the kernel. */
 #define LONGEST 64
 
-static int load_uts(struct restore *r, struct namespace *ns)
+static int load_uts(const struct restore *r, struct namespace *ns)
 {
 	UtsnsEntry *entry;
 	int error = image_read_one(r->store, IMAGE_UTSNS, &entry, ns->id);

@@ -31,7 +31,7 @@ const struct net_table net_tables[] = {
 
 /* --- load --- */
 
-static int load_table(struct restore *r, const struct net_table *table, uint32_t id, struct net_messages *to)
+static int load_table(const struct restore *r, const struct net_table *table, uint32_t id, struct net_messages *to)
 {
 	AUTO(image_close) struct image *image = NULL;
 	uint32_t word = 0;
@@ -69,7 +69,7 @@ static int check_neighbour(const ProtobufCBinaryData *data)
 	return rtnetlink_is_sound(message.data, message.size, RTM_NEWNEIGH, sizeof(struct ndmsg)) ? 0 : -EINVAL;
 }
 
-int net_tables_load(struct restore *r, uint32_t id, const NetnsEntry *entry, struct net_tables *to)
+int net_tables_load(const struct restore *r, uint32_t id, const NetnsEntry *entry, struct net_tables *to)
 {
 	for (const struct net_table *table = net_tables; table->what; table++)
 		TRY(load_table(r, table, id, (struct net_messages *)((char *)to + table->place)));

@@ -86,7 +86,7 @@ static int dump_table(struct dump *d, struct netlink *netlink, const struct net_
 	AUTO(buffer_done) struct buffer messages = { 0 };
 
 	TRY(ask_table(netlink, table, table->family, &messages));
-	TRY(image_create_number(d->store, &image, table->image, (struct image_number){ id }));
+	TRY(image_create_number(dump_store(d), &image, table->image, (struct image_number){ id }));
 	TRY(image_write_bytes(image, &table->word, sizeof(table->word)));
 	TRY(image_write_bytes(image, messages.data, messages.size));
 	return image_finish(&image);
@@ -145,7 +145,7 @@ int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, NetnsE
 /* --- what can't be saved --- */
 
 /* Routes through nexthop objects, which are a table of their own. */
-static int check_routes(struct dump *d, const struct buffer *messages)
+static int check_routes(const struct dump *d, const struct buffer *messages)
 {
 	const struct nlmsghdr *message;
 
@@ -162,7 +162,7 @@ static int check_routes(struct dump *d, const struct buffer *messages)
 	return 0;
 }
 
-int net_tables_collect(struct dump *d, struct netlink *netlink)
+int net_tables_collect(const struct dump *d, struct netlink *netlink)
 {
 	for (const struct net_table *table = net_tables; table->what; table++) {
 		AUTO(buffer_done) struct buffer messages = { 0 };

@@ -34,7 +34,7 @@ static int dump_one(struct dump *d, struct netlink *netlink, uint16_t get, enum 
 		return 0;
 	if (error < 0)
 		return fail(-error, "asking for tracked connections");
-	TRY(image_create_number(d->store, &image, which, (struct image_number){ id }));
+	TRY(image_create_number(dump_store(d), &image, which, (struct image_number){ id }));
 	TRY(image_write_bytes(image, messages.data, messages.size));
 	return image_finish(&image);
 }
@@ -52,7 +52,8 @@ int net_conntrack_dump(struct dump *d, uint32_t id)
 	return dump_one(d, netlink, EXP_GET, IMAGE_NETNS_EXP, id);
 }
 
-static int load_one(struct restore *r, uint16_t type, enum image_id which, uint32_t id, void **ret, size_t *ret_size)
+static int load_one(const struct restore *r, uint16_t type, enum image_id which, uint32_t id, void **ret,
+		    size_t *ret_size)
 {
 	AUTO(image_close) struct image *image = NULL;
 	void *data;
@@ -68,7 +69,7 @@ static int load_one(struct restore *r, uint16_t type, enum image_id which, uint3
 	return 0;
 }
 
-int net_conntrack_load(struct restore *r, uint32_t id, struct net_tracks *to)
+int net_conntrack_load(const struct restore *r, uint32_t id, struct net_tracks *to)
 {
 	TRY(load_one(r, CT_NEW, IMAGE_NETNS_CT, id, &to->connections, &to->connections_size));
 	return load_one(r, EXP_NEW, IMAGE_NETNS_EXP, id, &to->expectations, &to->expectations_size);

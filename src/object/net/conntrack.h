@@ -11,5 +11,5 @@ struct net_tracks {
 
 /* netns-ct and netns-exp of namespace id; no file if there is nothing. */
 int net_conntrack_dump(struct dump *d, uint32_t id);
-int net_conntrack_load(struct restore *r, uint32_t id, struct net_tracks *to);
+int net_conntrack_load(const struct restore *r, uint32_t id, struct net_tracks *to);
 int net_conntrack_restore(const struct net_tracks *tracks);

@@ -179,7 +179,7 @@ static int save_legacy(struct dump *d, const struct legacy *legacy, uint32_t id)
 	AUTO(image_close) struct image *image = NULL;
 	int fd, error;
 
-	TRY(image_create_number(d->store, &image, legacy->image, (struct image_number){ id }));
+	TRY(image_create_number(dump_store(d), &image, legacy->image, (struct image_number){ id }));
 	fd = image_fd(image); /* it is there even if it is empty */
 	TRY(fd);
 	if (is_in_use(legacy)) {
@@ -204,7 +204,7 @@ static int restore_legacy(const struct legacy *legacy, const char *text)
 
 /* --- all --- */
 
-int net_firewall_collect(struct dump *d)
+int net_firewall_collect(const struct dump *d)
 {
 	AUTO_FREE char *text = NULL;
 
@@ -220,13 +220,13 @@ int net_firewall_dump(struct dump *d, uint32_t id)
 	for (size_t i = 0; i < ARRAY_SIZE(legacies); i++)
 		TRY(save_legacy(d, &legacies[i], id));
 	TRY(list_rules(&text));
-	TRY(image_create(d->store, &image, IMAGE_NFTABLES, id));
+	TRY(image_create(dump_store(d), &image, IMAGE_NFTABLES, id));
 	TRY(image_fd(image));
 	TRY(image_write_bytes(image, text, strlen(text)));
 	return image_finish(&image);
 }
 
-static int load_text(struct restore *r, enum image_id which, uint32_t id, char **ret)
+static int load_text(const struct restore *r, enum image_id which, uint32_t id, char **ret)
 {
 	AUTO(image_close) struct image *image = NULL;
 	size_t size;
@@ -249,7 +249,7 @@ static bool has_rules(const char *text)
 	return text && text[strspn(text, " \t\n")];
 }
 
-int net_firewall_load(struct restore *r, uint32_t id, struct net_rules *to)
+int net_firewall_load(const struct restore *r, uint32_t id, struct net_rules *to)
 {
 	TRY(load_text(r, IMAGE_IPTABLES, id, &to->iptables));
 	TRY(load_text(r, IMAGE_IP6TABLES, id, &to->ip6tables));

@@ -14,11 +14,11 @@ struct net_rules {
 };
 
 /* Refuses what can't be saved. Changes nothing. */
-int net_firewall_collect(struct dump *d);
+int net_firewall_collect(const struct dump *d);
 /* nftables, iptables and ip6tables of namespace id. */
 int net_firewall_dump(struct dump *d, uint32_t id);
 
-int net_firewall_load(struct restore *r, uint32_t id, struct net_rules *to);
+int net_firewall_load(const struct restore *r, uint32_t id, struct net_rules *to);
 int net_firewall_restore(const struct net_rules *rules);
 
 /* Removes the rules of network locks from a text of nftables or of iptables: tables "inet CRIU-...", chains "CRIU" and

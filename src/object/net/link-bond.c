@@ -71,7 +71,7 @@ static int dump_bond(struct net_view *view, const struct net_link *link, NetDevi
 	return 0;
 }
 
-static int check_bond(struct restore *r, const NetDeviceEntry *entry)
+static int check_bond(const struct restore *r, const NetDeviceEntry *entry)
 {
 	if (!link_attributes_are_sound(&entry->data, settings) || !link_kept_attribute(&entry->data, IFLA_BOND_MODE))
 		return refuse(EINVAL, "its settings make no sense");

@@ -93,7 +93,7 @@ static int dump_bridge(struct net_view *view, const struct net_link *link, NetDe
 	return 0;
 }
 
-static int check_bridge(struct restore *r, const NetDeviceEntry *entry)
+static int check_bridge(const struct restore *r, const NetDeviceEntry *entry)
 {
 	if (entry->has_data && !link_attributes_are_sound(&entry->data, settings))
 		return refuse(EINVAL, "its settings make no sense");

@@ -37,7 +37,7 @@ static bool stands_inside(const NetDeviceEntry *entry, uint32_t id)
 	       entry->peer_ifindex != entry->ifindex;
 }
 
-static int check_macvlan(struct restore *r, const NetDeviceEntry *entry)
+static int check_macvlan(const struct restore *r, const NetDeviceEntry *entry)
 {
 	const char *outside = link_external(r->options, "macvlan", entry->name);
 

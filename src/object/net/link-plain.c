@@ -211,7 +211,7 @@ static int dump_plain(struct net_view *view, const struct net_link *link, NetDev
 	return 0;
 }
 
-static int check_plain(struct restore *r, const NetDeviceEntry *entry)
+static int check_plain(const struct restore *r, const NetDeviceEntry *entry)
 {
 	if (entry->has_data && !link_attributes_are_sound(&entry->data, find_plain(entry->kind)->data))
 		return refuse(EINVAL, "its settings make no sense");

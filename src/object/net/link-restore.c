@@ -70,7 +70,7 @@ bool link_attributes_are_sound(const ProtobufCBinaryData *data, const uint16_t *
 	return true;
 }
 
-int net_link_check(struct restore *r, const NetDeviceEntry *entry)
+int net_link_check(const struct restore *r, const NetDeviceEntry *entry)
 {
 	const struct link_kind *kind = find_kind(r, entry);
 

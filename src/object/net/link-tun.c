@@ -46,7 +46,7 @@ static int dump_tun_link(struct net_view *view, const struct net_link *link, Net
 	return 0;
 }
 
-static int check_tun_link(struct restore *r, const NetDeviceEntry *entry)
+static int check_tun_link(const struct restore *r, const NetDeviceEntry *entry)
 {
 	if (!entry->tun)
 		return refuse(EINVAL, "the record of its type is missing");

@@ -39,7 +39,7 @@ static bool parse_outside(const char *text, struct other_end *to)
 	return true;
 }
 
-static int find_outside(struct restore *r, const NetDeviceEntry *entry, struct other_end *to)
+static int find_outside(const struct restore *r, const NetDeviceEntry *entry, struct other_end *to)
 {
 	const char *outside = link_external(r->options, "veth", entry->name);
 
@@ -61,7 +61,7 @@ static bool is_inside(const NetDeviceEntry *entry)
 	return entry->has_peer_ifindex && entry->has_peer_nsid;
 }
 
-static int check_veth(struct restore *r, const NetDeviceEntry *entry)
+static int check_veth(const struct restore *r, const NetDeviceEntry *entry)
 {
 	struct other_end end = { .ns_fd = -1 };
 

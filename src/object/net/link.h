@@ -23,7 +23,7 @@ struct net_peer {
 
 /* A namespace that is dumped; the calling thread is in it. */
 struct net_view {
-	struct dump *d;
+	const struct dump *d;
 	struct netlink *netlink;
 	uint32_t id;
 	const struct net_peer *peers;
@@ -51,8 +51,8 @@ struct link_kind {
 	bool (*is)(const struct net_link *link);     /* NULL: all of that word */
 	bool (*claims)(const NetDeviceEntry *entry); /* the same for records; NULL: all of that type */
 	int (*dump)(struct net_view *view, const struct net_link *link,
-		    NetDeviceEntry *entry);			      /* what is its own; may be NULL */
-	int (*check)(struct restore *r, const NetDeviceEntry *entry); /* at load; may be NULL */
+		    NetDeviceEntry *entry);				    /* what is its own; may be NULL */
+	int (*check)(const struct restore *r, const NetDeviceEntry *entry); /* at load; may be NULL */
 	/*
 	 * Makes it, with name and number. -ENODEV, unlogged: a device that it stands on is not there yet. NULL, or if a
 	 * device of that name and kind is there: the kernel makes it itself.
@@ -72,7 +72,7 @@ int net_links_dump(struct net_view *view, struct net_devices *to);
 /* qdisc.c: tells of those that are lost. */
 int net_qdiscs_report(struct net_view *view, const struct net_devices *devices);
 /* At load. */
-int net_link_check(struct restore *r, const NetDeviceEntry *entry);
+int net_link_check(const struct restore *r, const NetDeviceEntry *entry);
 /* Makes them, down, with their own settings; then lets those run that did. */
 int net_links_make(struct net_fill *fill);
 int net_links_start(struct net_fill *fill);

@@ -43,7 +43,7 @@ static int open_rtnetlink(struct netlink **ret)
 /* --- dump --- */
 
 /* By which number this namespace, that we are in, knows another one. */
-static int dump_nsid(struct dump *d, struct netlink *netlink, const struct namespace *other, int *ret)
+static int dump_nsid(const struct dump *d, struct netlink *netlink, const struct namespace *other, int *ret)
 {
 	AUTO_CLOSE int fd = other->own ? fcntl(other->fd, F_DUPFD_CLOEXEC, 3) : network_open(d, other);
 	int error;
@@ -54,7 +54,7 @@ static int dump_nsid(struct dump *d, struct netlink *netlink, const struct names
 	return error < 0 ? fail(-error, "asking for the number of network namespace %u", other->id) : 0;
 }
 
-static int dump_nsids(struct dump *d, struct netlink *netlink, const struct namespace *ns, NetnsEntry *entry,
+static int dump_nsids(const struct dump *d, struct netlink *netlink, const struct namespace *ns, NetnsEntry *entry,
 		      struct net_peer *peers, size_t *ret_n)
 {
 	struct namespace *other;
@@ -99,7 +99,7 @@ static int dump_devices(struct net_view *view, struct net_space *space)
 
 /* Devices, settings and addresses of a namespace do not change while its tasks stand still, unless somebody from
  * outside comes in. */
-static int look_around(struct dump *d, struct namespace *ns, struct net_space *space)
+static int look_around(const struct dump *d, struct namespace *ns, struct net_space *space)
 {
 	AUTO(netlink_close) struct netlink *netlink = NULL;
 	struct net_view view = { .d = d, .id = ns->id };
@@ -116,7 +116,7 @@ static int look_around(struct dump *d, struct namespace *ns, struct net_space *s
 }
 
 /* The way back, for those who are in another one. */
-static int remember_home(struct dump *d)
+static int remember_home(const struct dump *d)
 {
 	struct namespace *ns;
 
@@ -156,7 +156,7 @@ int network_dump_isolate(struct dump *d)
 	return 0;
 }
 
-static int collect_net(struct dump *d, struct namespace *ns)
+static int collect_net(const struct dump *d, struct namespace *ns)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	struct net_space *space = ns->data = pool_new(d->pool, struct net_space);
@@ -183,7 +183,7 @@ static int write_devices(struct dump *d, const struct namespace *ns, const struc
 {
 	AUTO(image_close) struct image *image = NULL;
 
-	TRY(image_create(d->store, &image, IMAGE_NETDEV, ns->id));
+	TRY(image_create(dump_store(d), &image, IMAGE_NETDEV, ns->id));
 	for (size_t i = 0; i < space->devices.n; i++)
 		TRY(image_write(image, space->devices.items[i]));
 	return image_finish(&image);
@@ -213,12 +213,12 @@ static int dump_net(struct dump *d, struct namespace *ns)
 		space->entry->ext_key = pool_string(d->pool, space->key);
 	else
 		TRY(write_content(d, ns, space));
-	return image_write_one(d->store, IMAGE_NETNS, space->entry, ns->id);
+	return image_write_one(dump_store(d), IMAGE_NETNS, space->entry, ns->id);
 }
 
 /* --- load --- */
 
-static int load_devices(struct restore *r, const struct namespace *ns, struct net_space *space)
+static int load_devices(const struct restore *r, const struct namespace *ns, struct net_space *space)
 {
 	AUTO(image_close) struct image *image = NULL;
 	struct net_devices found = { 0 };
@@ -238,7 +238,7 @@ static int load_devices(struct restore *r, const struct namespace *ns, struct ne
 	return more;
 }
 
-static int load_external(struct restore *r, const char *key)
+static int load_external(const struct restore *r, const char *key)
 {
 	if (given_has_descriptor(r, key))
 		return 0;
@@ -263,7 +263,7 @@ static const char *find_given(const struct options *options)
 }
 
 /* A dump with --empty-ns net writes no image of the namespace at all. */
-static bool is_empty(struct restore *r, const struct namespace *ns)
+static bool is_empty(const struct restore *r, const struct namespace *ns)
 {
 	static const enum image_id types[] = { IMAGE_NETDEV, IMAGE_IFADDR, IMAGE_ROUTE };
 	bool any = false;
@@ -277,7 +277,7 @@ static bool is_empty(struct restore *r, const struct namespace *ns)
 }
 
 /* An empty network is made if that was asked for: nobody shall be without one unawares. */
-static int load_absent(struct restore *r, struct namespace *ns)
+static int load_absent(const struct restore *r, struct namespace *ns)
 {
 	struct net_space *space = ns->data;
 	const char *refusal = pool_printf(
@@ -295,7 +295,7 @@ static int load_absent(struct restore *r, struct namespace *ns)
 	return 0;
 }
 
-static int load_net(struct restore *r, struct namespace *ns)
+static int load_net(const struct restore *r, struct namespace *ns)
 {
 	struct net_space *space = ns->data = pool_new(r->pool, struct net_space);
 	int error = image_read_one(r->store, IMAGE_NETNS, &space->entry, ns->id);
@@ -438,7 +438,7 @@ static int settle_net(struct restore *r, struct namespace *ns)
 	return net_conntrack_restore(&space->tracks);
 }
 
-static int tell_needs(struct restore *r, struct namespace *ns)
+static int tell_needs(const struct restore *r, struct namespace *ns)
 {
 	if (ns->of_root)
 		need_other_addresses(r);

@@ -25,18 +25,18 @@ struct namespace_set;
 
 /* Whether there is one with this id, and it is not criu's own. */
 bool network_is_other(const struct namespace_set *set, uint32_t id);
-int network_dump_enter(struct dump *d, uint32_t id, struct netns_switch *entered);
+int network_dump_enter(const struct dump *d, uint32_t id, struct netns_switch *entered);
 /* Restore: the namespace was not made by us: --join-ns, or an external one. */
 bool network_has_lasted(const struct namespace *ns);
 int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *entered);
 /* The one that a socket belongs to: that in which it was made, not always that of the task that has it. */
-int network_of_socket(struct dump *d, const struct task *task, int fd, uint32_t *ret);
+int network_of_socket(const struct dump *d, const struct task *task, int fd, uint32_t *ret);
 /* By its inode; 0: it is none of those. */
-uint32_t network_of_inode(struct dump *d, ino_t inode);
+uint32_t network_of_inode(const struct dump *d, ino_t inode);
 /* For all of them that have tasks, and criu's own, one after the other. */
-int network_dump_each(struct dump *d, int (*work)(struct dump *d, void *arg), void *arg);
+int network_dump_each(const struct dump *d, int (*work)(const struct dump *d, void *arg), void *arg);
 /* At load: a namespace with this id will be there. */
-int network_restore_check(struct restore *r, uint32_t id);
+int network_restore_check(const struct restore *r, uint32_t id);
 
 /* --- dump --- */
 
@@ -51,7 +51,7 @@ int network_dump_isolate(struct dump *d);
  * The connection will be saved. fd is a descriptor of its socket; a copy is held until the end of the dump, so that the
  * socket outlives its task and can be closed without a word. ret_fd is that copy.
  */
-int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd);
+int network_hold_connection(const struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd);
 /* The namespace with this id is cut off as a whole. */
 int network_dump_cut_off(struct dump *d, uint32_t id);
 /* The namespace with this id is somebody else's: it is locked as a whole only from the end of the dump to the restore.
@@ -60,7 +60,7 @@ void network_dump_add(struct dump *d, uint32_t id);
 /* Keeps packets of all held connections away from now on. */
 int network_lock_connections(struct dump *d);
 /* The connection is not kept: its other end is told so when the tasks are gone. */
-int network_drop_connection(struct dump *d, int fd);
+int network_drop_connection(const struct dump *d, int fd);
 /* The tasks are about to be killed, or are left stopped: what has to last until the restore is set up; held sockets of
  * those that are killed will close unseen. */
 int network_dump_lock(struct dump *d);
@@ -72,7 +72,7 @@ void network_dump_unlock(struct dump *d);
 /* --- restore --- */
 
 /* At load: the connection will be restored. */
-void network_restore_add(struct restore *r, const InetSkEntry *entry);
+void network_restore_add(const struct restore *r, const InetSkEntry *entry);
 /* The new namespace with this id is cut off as a whole, before its devices run. */
 int network_restore_cut_off(struct restore *r, uint32_t id);
 /* Before the first socket of a connection exists; later calls do nothing. */

@@ -19,4 +19,4 @@ struct net_space {
 };
 
 /* A descriptor of a namespace that is dumped. -errno, logged. */
-int network_open(struct dump *d, const struct namespace *ns);
+int network_open(const struct dump *d, const struct namespace *ns);

@@ -42,7 +42,7 @@ bool network_has_lasted(const struct namespace *ns)
 	return ns->joined || (space && space->key);
 }
 
-int network_open(struct dump *d, const struct namespace *ns)
+int network_open(const struct dump *d, const struct namespace *ns)
 {
 	int fd = openat(ns->task->dump->proc, "ns/net", O_RDONLY | O_CLOEXEC);
 
@@ -56,7 +56,7 @@ static int enter_network(struct netns_switch *entered, int fd, uint32_t id)
 	return error < 0 ? fail(-error, "entering network namespace %u", id) : 0;
 }
 
-int network_dump_enter(struct dump *d, uint32_t id, struct netns_switch *entered)
+int network_dump_enter(const struct dump *d, uint32_t id, struct netns_switch *entered)
 {
 	const struct namespace *ns = find_network(dump_namespaces(d), id);
 	AUTO_CLOSE int fd = -1;
@@ -77,7 +77,7 @@ int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *e
 	return enter_network(entered, ns->fd, id);
 }
 
-int network_restore_check(struct restore *r, uint32_t id)
+int network_restore_check(const struct restore *r, uint32_t id)
 {
 	const TaskKobjIdsEntry *criu = r->inventory->root_ids;
 
@@ -87,7 +87,7 @@ int network_restore_check(struct restore *r, uint32_t id)
 	return refuse(EINVAL, "it belongs to network namespace %u, in which nobody lives", id);
 }
 
-static int work_in_own(struct dump *d, int (*work)(struct dump *d, void *arg), void *arg)
+static int work_in_own(const struct dump *d, int (*work)(const struct dump *d, void *arg), void *arg)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	struct namespace *ns;
@@ -98,7 +98,7 @@ static int work_in_own(struct dump *d, int (*work)(struct dump *d, void *arg), v
 	return work(d, arg);
 }
 
-int network_dump_each(struct dump *d, int (*work)(struct dump *d, void *arg), void *arg)
+int network_dump_each(const struct dump *d, int (*work)(const struct dump *d, void *arg), void *arg)
 {
 	struct namespace *ns;
 
@@ -116,7 +116,7 @@ int network_dump_each(struct dump *d, int (*work)(struct dump *d, void *arg), vo
 	return 0;
 }
 
-uint32_t network_of_inode(struct dump *d, ino_t inode)
+uint32_t network_of_inode(const struct dump *d, ino_t inode)
 {
 	const struct namespace *ns;
 
@@ -127,7 +127,7 @@ uint32_t network_of_inode(struct dump *d, ino_t inode)
 }
 
 /* SIOCGSKNS (Linux 4.9) is for those with power over the network only. */
-int network_of_socket(struct dump *d, const struct task *task, int socket, uint32_t *ret)
+int network_of_socket(const struct dump *d, const struct task *task, int socket, uint32_t *ret)
 {
 	AUTO_CLOSE int fd = ioctl(socket, SIOCGSKNS);
 	struct stat st;

@@ -27,7 +27,7 @@ static bool is_other_end(const InetSkEntry *a, const InetSkEntry *b)
 	       !memcmp(a->dst_addr, b->src_addr, a->n_dst_addr * sizeof(uint32_t));
 }
 
-static bool has_both_ends(struct restore *r, const InetSkEntry *entry)
+static bool has_both_ends(const struct restore *r, const InetSkEntry *entry)
 {
 	size_t n;
 	struct file *const *files = file_restore_all(r, &n);
@@ -38,7 +38,7 @@ static bool has_both_ends(struct restore *r, const InetSkEntry *entry)
 	return false;
 }
 
-static void need_connection(struct restore *r, const InetSkEntry *entry)
+static void need_connection(const struct restore *r, const InetSkEntry *entry)
 {
 	char name[128];
 
@@ -74,7 +74,7 @@ static int check_address(const InetSkEntry *entry)
 	return inet_fail_bind(entry, EADDRNOTAVAIL);
 }
 
-int inet_need(struct restore *r, struct file *f)
+int inet_need(const struct restore *r, struct file *f)
 {
 	const InetSkEntry *entry = f->entry->isk;
 	char key[32];
@@ -103,7 +103,7 @@ static void print_name(const UnixSkEntry *entry, char *to, size_t capacity)
 		to[0] = '@';
 }
 
-static int need_outside(struct restore *r, const UnixSkEntry *entry, const UnixSkEntry *peer)
+static int need_outside(const struct restore *r, const UnixSkEntry *entry, const UnixSkEntry *peer)
 {
 	char key[32], name[160], text[200];
 
@@ -151,7 +151,7 @@ static int check_path(const UnixSkEntry *entry)
 	return refuse(EADDRINUSE, "another process has a socket bound to %s: end it before the restore", path);
 }
 
-static int check_name(struct restore *r, const UnixSkEntry *entry)
+static int check_name(const struct restore *r, const UnixSkEntry *entry)
 {
 	if (!unix_has_name(entry) || entry->deleted)
 		return 0;
@@ -160,7 +160,7 @@ static int check_name(struct restore *r, const UnixSkEntry *entry)
 	return needs_other_addresses(r) ? 0 : unix_check_free(entry);
 }
 
-int unix_need(struct restore *r, struct file *f)
+int unix_need(const struct restore *r, struct file *f)
 {
 	const struct unix_socket *socket = f->data;
 	const UnixSkEntry *entry = socket->entry;

@@ -83,7 +83,7 @@ static int check_queue(int fd)
 	return 0;
 }
 
-static int dump_netlink(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_netlink(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	NetlinkSkEntry *entry = out->nlsk;
 	struct socket_identity identity;
@@ -107,7 +107,7 @@ static int dump_netlink(struct dump *d, const struct open_file *of, FileEntry *o
 
 /* --- restore --- */
 
-static int load_netlink(struct restore *r, struct file *f)
+static int load_netlink(const struct restore *r, struct file *f)
 {
 	const NetlinkSkEntry *entry = f->entry->nlsk;
 

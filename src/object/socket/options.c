@@ -450,7 +450,7 @@ static int read_rows(int fd, void *arg, struct pool *pool)
 	return 0;
 }
 
-int socket_options_dump(struct dump *d, const struct open_file *of, const struct socket_options *options)
+int socket_options_dump(const struct dump *d, const struct open_file *of, const struct socket_options *options)
 {
 	TRY(read_buffers(of->fd, options->common));
 	TRY(read_times(of->fd, options->common));

@@ -41,7 +41,7 @@ static int refuse_other(const struct open_file *of)
 	return refuse(ENOTSUP, "a socket of family %d, type %d can't be saved", identity.family, identity.type);
 }
 
-static int dump_other(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_other(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	return file_dump_plugged(d, of, out, refuse_other);
 }

@@ -142,7 +142,7 @@ static int write_bytes(struct dump *d, SkPacketEntry *packet, const struct peeke
 
 	note_sender(d, packet, looked);
 	if (!dump->queues)
-		TRY(image_create(d->store, &dump->queues, IMAGE_SK_QUEUES));
+		TRY(image_create(dump_store(d), &dump->queues, IMAGE_SK_QUEUES));
 	TRY(image_write(dump->queues, packet));
 	return image_write_bytes(dump->queues, looked->data, looked->size);
 }
@@ -262,7 +262,7 @@ static int check_packet(struct image *image, const SkPacketEntry *entry)
 	return 0;
 }
 
-static void add_packet(struct restore *r, struct packet *packet)
+static void add_packet(const struct restore *r, struct packet *packet)
 {
 	struct table *packets = unix_set_of(r)->packets;
 	struct packet_list *list = table_find(packets, packet->entry->id_for);
@@ -276,7 +276,7 @@ static void add_packet(struct restore *r, struct packet *packet)
 	list->last = &packet->next;
 }
 
-int unix_load_queues(struct restore *r)
+int unix_load_queues(const struct restore *r)
 {
 	AUTO(image_close) struct image *image = NULL;
 	SkPacketEntry *entry;
@@ -296,7 +296,7 @@ int unix_load_queues(struct restore *r)
 	return more;
 }
 
-static const struct packet *first_packet(struct restore *r, const struct unix_socket *socket)
+static const struct packet *first_packet(const struct restore *r, const struct unix_socket *socket)
 {
 	const struct packet_list *list = table_find(unix_set_of(r)->packets, socket->file->id);
 
@@ -308,7 +308,7 @@ bool unix_has_queue(struct restore *r, const struct unix_socket *socket)
 	return first_packet(r, socket) != NULL;
 }
 
-int unix_use_queue(struct restore *r, const struct unix_socket *socket)
+int unix_use_queue(const struct restore *r, const struct unix_socket *socket)
 {
 	for (const struct packet *packet = first_packet(r, socket); packet; packet = packet->next)
 		for (size_t i = 0; packet->entry->n_scm && i < packet->entry->scm[0]->n_rights; i++)

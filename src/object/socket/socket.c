@@ -91,14 +91,14 @@ SkOptsEntry *socket_new_options(struct pool *pool)
 	return options;
 }
 
-int socket_namespace_id(struct dump *d, const struct open_file *of, uint32_t *ret)
+int socket_namespace_id(const struct dump *d, const struct open_file *of, uint32_t *ret)
 {
 	return network_of_socket(d, of->task, of->fd, ret);
 }
 
 /* --- tables of the kernel --- */
 
-static int open_tables(struct dump *d, void *arg)
+static int open_tables(const struct dump *d, void *arg)
 {
 	struct socket_dump *sockets = arg;
 	struct netlink *netlink;
@@ -110,7 +110,7 @@ static int open_tables(struct dump *d, void *arg)
 	return 0;
 }
 
-static int get_tables(struct dump *d, struct socket_dump **ret)
+static int get_tables(const struct dump *d, struct socket_dump **ret)
 {
 	if (!socket_dump_of(d)) {
 		state_make(d->states, &socket_dump_state);
@@ -125,7 +125,7 @@ static int check_result(int result, const char *what)
 	return result < 0 ? fail(-result, "cannot read the table of %s sockets", what) : 0;
 }
 
-static int read_unix(struct dump *d, struct socket_dump **ret)
+static int read_unix(const struct dump *d, struct socket_dump **ret)
 {
 	TRY(get_tables(d, ret));
 	if ((*ret)->unix_by_ino)
@@ -139,7 +139,7 @@ static int read_unix(struct dump *d, struct socket_dump **ret)
 	return 0;
 }
 
-int socket_find_unix(struct dump *d, uint32_t ino, const struct unix_diag **ret)
+int socket_find_unix(const struct dump *d, uint32_t ino, const struct unix_diag **ret)
 {
 	struct socket_dump *sockets = NULL;
 
@@ -148,7 +148,7 @@ int socket_find_unix(struct dump *d, uint32_t ino, const struct unix_diag **ret)
 	return 0;
 }
 
-int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag **ret)
+int socket_find_listener(const struct dump *d, uint32_t client, const struct unix_diag **ret)
 {
 	struct socket_dump *sockets = NULL;
 
@@ -157,7 +157,7 @@ int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag
 	return 0;
 }
 
-int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **ret)
+int socket_find_packet(const struct dump *d, uint32_t ino, const struct packet_diag **ret)
 {
 	struct socket_dump *sockets = NULL;
 
@@ -189,7 +189,8 @@ int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag 
 	return 0;
 }
 
-int socket_find_inet(struct dump *d, const struct socket_identity *identity, uint32_t ino, const struct inet_diag **ret)
+int socket_find_inet(const struct dump *d, const struct socket_identity *identity, uint32_t ino,
+		     const struct inet_diag **ret)
 {
 	int protocol = identity->type == SOCK_RAW ? IPPROTO_RAW : identity->protocol;
 	struct socket_dump *sockets = NULL;

@@ -27,21 +27,21 @@ bool socket_is_family(const struct open_file *of, int family);
 /* Record with defaults, from the pool. */
 SkOptsEntry *socket_new_options(struct pool *pool);
 /* The number of the network namespace that the socket belongs to, in the numbering of the images. */
-int socket_namespace_id(struct dump *d, const struct open_file *of, uint32_t *ret);
+int socket_namespace_id(const struct dump *d, const struct open_file *of, uint32_t *ret);
 
 /*
  * Rows of the kernel's tables, read at the first question. ret is NULL if there is none: the kernel may lack the table.
  * The structs live as long as the dump.
  */
-int socket_find_unix(struct dump *d, uint32_t ino, const struct unix_diag **ret);
-int socket_find_inet(struct dump *d, const struct socket_identity *identity, uint32_t ino,
+int socket_find_unix(const struct dump *d, uint32_t ino, const struct unix_diag **ret);
+int socket_find_inet(const struct dump *d, const struct socket_identity *identity, uint32_t ino,
 		     const struct inet_diag **ret);
 /* Does another socket of the network namespace have the same address and port? */
 int socket_shares_name(struct dump *d, const struct socket_identity *identity, uint32_t ino, bool *ret);
-int socket_find_packet(struct dump *d, uint32_t ino, const struct packet_diag **ret);
+int socket_find_packet(const struct dump *d, uint32_t ino, const struct packet_diag **ret);
 int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag **ret);
 /* The unix listener in whose backlog the connection of this client waits for accept(2). */
-int socket_find_listener(struct dump *d, uint32_t client, const struct unix_diag **ret);
+int socket_find_listener(const struct dump *d, uint32_t client, const struct unix_diag **ret);
 
 /* Closes what the sockets of a dump hold: tables, descriptors. Accepts a dump that has none. */
 /* unix/backlog.c: the same for unix sockets. */

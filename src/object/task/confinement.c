@@ -44,7 +44,7 @@ static bool has_apparmor(void)
 }
 
 /* What the next program, file, key or socket shall have, see setexeccon(3) and aa_change_onexec(2). */
-static int tell_prepared(struct dump *d, int proc)
+static int tell_prepared(const struct dump *d, int proc)
 {
 	static const char *const names[] = { "attr/exec", "attr/fscreate", "attr/keycreate", "attr/sockcreate" };
 	char label[LABEL_SIZE];
@@ -69,7 +69,7 @@ static int check_other(const char *label, const char *own)
 		      label, own);
 }
 
-static int dump_confinement(struct dump *d, struct thread *thread)
+static int dump_confinement(const struct dump *d, struct thread *thread)
 {
 	CredsEntry *creds = thread->core->thread_core->creds;
 	AUTO_CLOSE int proc = -1;
@@ -126,7 +126,7 @@ static bool may_be_loaded(const char *name)
 	return found || strstr(name, "//&") || name[0] == ':';
 }
 
-static int check_confinement(struct restore *r, struct thread *thread)
+static int check_confinement(const struct restore *r, struct thread *thread)
 {
 	const char *label = wanted_label(r, thread);
 	char own[LABEL_SIZE];

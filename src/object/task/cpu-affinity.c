@@ -27,7 +27,7 @@ static int read_allowed(pid_t tid, struct cpus *ret)
 }
 
 /* No bytes stand for all CPUs, however many there are. */
-static int dump_affinity(struct dump *d, struct thread *thread)
+static int dump_affinity(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
 	struct cpus allowed;
@@ -55,7 +55,7 @@ static void read_record(const ThreadCoreEntry *record, struct cpus *ret)
 			cpus_add(ret, cpu);
 }
 
-static int check_affinity(struct restore *r, struct thread *thread)
+static int check_affinity(const struct restore *r, struct thread *thread)
 {
 	const ThreadCoreEntry *record = thread->core->thread_core;
 	bool any = !record->cpu_affinity.len;

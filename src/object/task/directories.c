@@ -16,23 +16,41 @@
 
 /* --- dump --- */
 
-static int dump_directories(struct dump *d, struct thread *thread)
+/* Of a task; an image of its own. */
+static const struct state_type fs_record_state = { sizeof(FsEntry), NULL };
+
+static int dump_directories(const struct dump *d, struct thread *thread)
 {
 	struct task *task = thread->task;
-	FsEntry record = FS_ENTRY__INIT;
+	FsEntry *record;
 
 	if (thread != task->leader)
 		return 0;
-	TRY(file_dump_path(d, task, "cwd", NULL, 0, &record.cwd_id));
-	TRY(file_dump_path(d, task, "root", NULL, 0, &record.root_id));
-	record.has_umask = true;
-	record.umask = thread->dump->status.umask;
-	return image_write_one(d->store, IMAGE_FS, &record, (uint64_t)task->vpid);
+	record = state_make(&task->dump->states, &fs_record_state);
+	fs_entry__init(record);
+	TRY(file_dump_path(d, task, "cwd", NULL, 0, &record->cwd_id));
+	TRY(file_dump_path(d, task, "root", NULL, 0, &record->root_id));
+	record->has_umask = true;
+	record->umask = thread->dump->status.umask;
+	return 0;
+}
+
+static int write_directories(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		const FsEntry *record = state_find(&task->dump->states, &fs_record_state);
+
+		if (record)
+			TRY(image_write_one(dump_store(d), IMAGE_FS, record, (uint64_t)task->vpid));
+	}
+	return 0;
 }
 
 /* --- restore --- */
 
-static int check_directories(struct restore *r, struct thread *thread)
+static int check_directories(const struct restore *r, struct thread *thread)
 {
 	struct task *task = thread->task;
 	struct file *file;
@@ -130,6 +148,7 @@ static int settle_directories(struct restore *r, struct thread *thread)
 const struct task_part directories_part = {
 	.name = "directories",
 	.outside = dump_directories,
+	.write = write_directories,
 	.check = check_directories,
 	.plan = plan_directories,
 	.settle = settle_directories,

@@ -3,7 +3,7 @@
 #include "engine/family.h"
 #include "object/task/part.h"
 
-static int tell_needs(struct restore *r)
+static int tell_needs(const struct restore *r)
 {
 	parts_restore_needs(r);
 	return 0;

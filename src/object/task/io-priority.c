@@ -25,7 +25,7 @@ static int read_priority(pid_t tid, long *ret)
 	return 0;
 }
 
-static int dump_io_priority(struct dump *d, struct thread *thread)
+static int dump_io_priority(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
 	long priority;
@@ -36,7 +36,7 @@ static int dump_io_priority(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_io_priority(struct restore *r, struct thread *thread)
+static int check_io_priority(const struct restore *r, struct thread *thread)
 {
 	if (thread->core->thread_core->io_priority >> CLASS_SHIFT > CLASS_LAST)
 		return refuse(EINVAL, "the I/O priority is 0x%x: the image is damaged",

@@ -21,7 +21,7 @@ static const char *const names[RLIM_NLIMITS] = {
 };
 
 /* A dump finds it out when it maps its plans into the task. */
-static int guess_capacity(struct dump *d, struct thread *leader)
+static int guess_capacity(const struct dump *d, struct thread *leader)
 {
 	struct proc_limits limits;
 	rlim_t limit;
@@ -37,7 +37,7 @@ static int guess_capacity(struct dump *d, struct thread *leader)
 		CAPACITY_FOR_PLANS, leader->tid);
 }
 
-static int dump_limits(struct dump *d, struct thread *thread)
+static int dump_limits(const struct dump *d, struct thread *thread)
 {
 	TaskRlimitsEntry *record;
 	struct proc_limits limits;
@@ -73,7 +73,7 @@ static bool may_raise(const struct restore *r)
  * The default limits of processes, pending signals and locked memory follow from the size of the memory: a checkpoint
  * of a machine that has a little more of it must not be lost for that.
  */
-static int check_limits(struct restore *r, struct thread *thread)
+static int check_limits(const struct restore *r, struct thread *thread)
 {
 	const TaskRlimitsEntry *record = thread == thread->task->leader ? thread->core->tc->rlimits : NULL;
 
@@ -115,7 +115,7 @@ static int plan_limits(struct restore *r, struct thread *thread, struct plan *pl
 
 		if (raised.rlim_max <= restore_self_of(r)->limits[i].rlim_max || !may_raise(r))
 			continue;
-		if (!r->ids && !thread->task->restore->inner_users)
+		if (!r->facts->ids && !thread->task->restore->inner_users)
 			plan_syscall(plan, plan_why(plan, "raise the limit of %s", names[i]), __NR_prlimit64, V(0),
 				     V(i), D(plan_data(plan, &raised, sizeof(raised))), V(0));
 		/* In a user namespace of its own a task has no power over its limits. */

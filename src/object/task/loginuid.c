@@ -12,7 +12,7 @@
 #include "object/task/part.h"
 #include "object/task/self.h"
 
-static int dump_loginuid(struct dump *d, struct thread *thread)
+static int dump_loginuid(const struct dump *d, struct thread *thread)
 {
 	TaskCoreEntry *tc = thread->core->tc;
 	char text[32];
@@ -28,7 +28,7 @@ static int dump_loginuid(struct dump *d, struct thread *thread)
 	if (text_to_u32(text, 10, &tc->loginuid) < 0)
 		return fail(EINVAL, "loginuid is \"%s\"", text);
 	tc->has_loginuid = true;
-	if (d->ids && d->tree->root->leader->core->tc->loginuid != tc->loginuid)
+	if (d->facts->ids && d->tree->root->leader->core->tc->loginuid != tc->loginuid)
 		log_warn(
 			"its loginuid %u is not that of the root of the tree, whose it will have after a restore: in a "
 			"user namespace only the root can be given one",
@@ -41,7 +41,7 @@ static uint32_t read_loginuid(const struct restore *r)
 {
 	const TaskCoreEntry *root = r->tree->root->leader->core->tc;
 
-	return r->ids && root->has_loginuid ? root->loginuid : restore_self_of(r)->loginuid;
+	return r->facts->ids && root->has_loginuid ? root->loginuid : restore_self_of(r)->loginuid;
 }
 
 static bool must_write(const struct restore *r, const struct thread *thread)
@@ -60,7 +60,7 @@ static int plan_loginuid(struct restore *r, struct thread *thread, struct plan *
 
 	if (!must_write(r, thread))
 		return 0;
-	if (r->ids || thread->task->restore->inner_users) {
+	if (r->facts->ids || thread->task->restore->inner_users) {
 		log_warn("its loginuid %u is not that of the root of the tree: it gets that one, %u",
 			 thread->core->tc->loginuid, read_loginuid(r));
 		return 0;

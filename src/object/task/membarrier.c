@@ -90,7 +90,7 @@ static int answer_membarrier(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_membarrier(struct restore *r, struct thread *thread)
+static int check_membarrier(const struct restore *r, struct thread *thread)
 {
 	if (thread == thread->task->leader && (thread->core->tc->membarrier_registration_mask & ~REGISTRATIONS))
 		return refuse(EINVAL, "membarrier registrations 0x%x: the image is damaged",

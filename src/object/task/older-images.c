@@ -12,7 +12,7 @@
 #include "object/task/part.h"
 
 /* All records of an image, or none if it is missing. */
-static int read_all(struct restore *r, enum image_id id, pid_t number, size_t *ret_n, void *ret_records)
+static int read_all(const struct restore *r, enum image_id id, pid_t number, size_t *ret_n, void *ret_records)
 {
 	AUTO(image_close) struct image *image = NULL;
 	VECTOR(void *) records = { 0 };
@@ -32,7 +32,7 @@ static int read_all(struct restore *r, enum image_id id, pid_t number, size_t *r
 	return more;
 }
 
-static int read_signals(struct restore *r, enum image_id id, pid_t number, SignalQueueEntry **ret)
+static int read_signals(const struct restore *r, enum image_id id, pid_t number, SignalQueueEntry **ret)
 {
 	SignalQueueEntry *queue = pool_new(r->pool, SignalQueueEntry);
 
@@ -49,7 +49,7 @@ static int check_wanted(const struct restore *r, const char *what)
 	return refuse(EINVAL, "the %s of the task were saved by a very old CRIU: restore with --deprecated", what);
 }
 
-static int read_timers(struct restore *r, pid_t pid, TaskTimersEntry **ret)
+static int read_timers(const struct restore *r, pid_t pid, TaskTimersEntry **ret)
 {
 	TaskTimersEntry *timers = pool_new(r->pool, TaskTimersEntry);
 	ItimerEntry **itimers;
@@ -70,7 +70,7 @@ static int read_timers(struct restore *r, pid_t pid, TaskTimersEntry **ret)
 	return 0;
 }
 
-static int read_limits(struct restore *r, pid_t pid, TaskRlimitsEntry **ret)
+static int read_limits(const struct restore *r, pid_t pid, TaskRlimitsEntry **ret)
 {
 	TaskRlimitsEntry *limits = pool_new(r->pool, TaskRlimitsEntry);
 
@@ -82,7 +82,7 @@ static int read_limits(struct restore *r, pid_t pid, TaskRlimitsEntry **ret)
 	return check_wanted(r, "limits");
 }
 
-static int check_process(struct restore *r, struct task *task)
+static int check_process(const struct restore *r, struct task *task)
 {
 	TaskCoreEntry *tc = task->leader->core->tc;
 
@@ -97,7 +97,7 @@ static int check_process(struct restore *r, struct task *task)
 	return 0;
 }
 
-static int check_older_images(struct restore *r, struct thread *thread)
+static int check_older_images(const struct restore *r, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
 	struct task *task = thread->task;

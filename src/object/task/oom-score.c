@@ -22,7 +22,7 @@ static int read_oom_score(int proc, int *ret)
 	return 0;
 }
 
-static int dump_oom_score(struct dump *d, struct thread *thread)
+static int dump_oom_score(const struct dump *d, struct thread *thread)
 {
 	TaskCoreEntry *tc = thread->core->tc;
 
@@ -32,7 +32,7 @@ static int dump_oom_score(struct dump *d, struct thread *thread)
 	return read_oom_score(thread->task->dump->proc, &tc->oom_score_adj);
 }
 
-static int check_oom_score(struct restore *r, struct thread *thread)
+static int check_oom_score(const struct restore *r, struct thread *thread)
 {
 	const TaskCoreEntry *tc = thread->core->tc;
 

@@ -90,12 +90,12 @@ int parts_dump_begin(struct dump *d)
 	FOR_TREE(d, begin, dump);
 }
 
-int parts_dump_collect(struct dump *d)
+int parts_dump_collect(const struct dump *d)
 {
 	FOR_TREE(d, collect, dump);
 }
 
-int parts_dump_outside(struct dump *d, struct thread *thread)
+int parts_dump_outside(const struct dump *d, struct thread *thread)
 {
 	FOR_THREAD(dump_go_on, d, thread, outside, dump, outside, d, thread);
 }
@@ -115,12 +115,12 @@ int parts_dump_again(struct dump *d, struct thread *thread)
 	FOR_THREAD(stop_dump, d, thread, again, dump, again, d, thread);
 }
 
-int parts_dump_guess(struct dump *d, struct thread *thread)
+int parts_dump_guess(const struct dump *d, struct thread *thread)
 {
 	FOR_THREAD(dump_go_on, d, thread, guess, dump, guess, d, thread);
 }
 
-int parts_dump_finish(struct dump *d)
+int parts_dump_finish(const struct dump *d)
 {
 	FOR_TREE(d, finish, dump);
 }
@@ -130,7 +130,7 @@ int parts_dump_write(struct dump *d)
 	FOR_TREE(d, write, dump);
 }
 
-int parts_restore_load(struct restore *r)
+int parts_restore_load(const struct restore *r)
 {
 	TRY(self_read(r));
 	TRY(task_host_read(r->states, r->pool));
@@ -149,13 +149,13 @@ static int check_record(const struct thread *thread)
 	return 0;
 }
 
-int parts_restore_check(struct restore *r, struct thread *thread)
+int parts_restore_check(const struct restore *r, struct thread *thread)
 {
 	TRY(check_record(thread));
 	FOR_THREAD(restore_go_on, r, thread, check, restore, check, r, thread);
 }
 
-void parts_restore_needs(struct restore *r)
+void parts_restore_needs(const struct restore *r)
 {
 	struct thread *thread;
 	struct task *task;

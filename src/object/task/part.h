@@ -16,24 +16,25 @@ struct task_part {
 
 	/* Dump: [coordinator] all threads of the tree are stopped. Record → thread->core (thread_core, tc, allocated
 	 * already) from d->pool. */
-	int (*begin)(struct dump *d);			       /* once, before anything stands still */
-	int (*collect)(struct dump *d);			       /* once, before any task */
-	int (*outside)(struct dump *d, struct thread *thread); /* what /proc, ptrace and system calls on tids tell */
-	int (*guess)(struct dump *d, struct thread *thread); /* instead of ask and answer, where nobody is asked: refuse
-								  what these would */
+	int (*begin)(struct dump *d);	      /* once, before anything stands still */
+	int (*collect)(const struct dump *d); /* once, before any task */
+	int (*outside)(const struct dump *d,
+		       struct thread *thread); /* what /proc, ptrace and system calls on tids tell */
+	int (*guess)(const struct dump *d, struct thread *thread); /* instead of ask and answer, where nobody is asked:
+								  refuse what these would */
 	int (*ask)(struct dump *d, struct thread *thread,
 		   struct plan *plan); /* steps that run in the thread; keep offsets in part_offsets() */
 	int (*answer)(struct dump *d, struct thread *thread); /* read remote_result(thread->remote, ...) */
 	int (*again)(struct dump *d, struct thread *thread);  /* what came meanwhile; all threads of the task are
 								   stopped again */
-	int (*finish)(struct dump *d); /* once, after all tasks: what is wrong with all of them */
-	int (*write)(struct dump *d);  /* once, after all tasks: own images */
+	int (*finish)(const struct dump *d); /* once, after all tasks: what is wrong with all of them */
+	int (*write)(struct dump *d);	     /* once, after all tasks: own images */
 
 	/* Restore, in this order. */
-	int (*load)(struct restore *r); /* [coordinator] read own images; nothing exists yet */
-	int (*check)(struct restore *r,
+	int (*load)(const struct restore *r); /* [coordinator] read own images; nothing exists yet */
+	int (*check)(const struct restore *r,
 		     struct thread *thread); /* [coordinator] range checks of the record; nothing exists yet */
-	void (*needs)(struct restore *r,
+	void (*needs)(const struct restore *r,
 		      struct thread *
 			      thread); /* [criu verify, instead of all that follows] need_feature() (session/needs.h) */
 	int (*plan)(struct restore *r, struct thread *thread,
@@ -54,17 +55,17 @@ size_t *part_offsets(struct dump *d, struct thread *thread, const struct task_pa
 extern const struct task_part *const task_parts[];
 
 int parts_dump_begin(struct dump *d);
-int parts_dump_collect(struct dump *d);
-int parts_dump_outside(struct dump *d, struct thread *thread);
+int parts_dump_collect(const struct dump *d);
+int parts_dump_outside(const struct dump *d, struct thread *thread);
 int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan);
 int parts_dump_answer(struct dump *d, struct thread *thread);
 int parts_dump_again(struct dump *d, struct thread *thread);
-int parts_dump_guess(struct dump *d, struct thread *thread);
-int parts_dump_finish(struct dump *d);
+int parts_dump_guess(const struct dump *d, struct thread *thread);
+int parts_dump_finish(const struct dump *d);
 int parts_dump_write(struct dump *d);
-int parts_restore_load(struct restore *r);
-int parts_restore_check(struct restore *r, struct thread *thread);
-void parts_restore_needs(struct restore *r);
+int parts_restore_load(const struct restore *r);
+int parts_restore_check(const struct restore *r, struct thread *thread);
+void parts_restore_needs(const struct restore *r);
 int parts_restore_plan(struct restore *r, struct thread *thread, struct plan *plan);
 int parts_restore_last(struct restore *r, struct thread *thread, struct plan *plan);
 int parts_restore_settle(struct restore *r, struct thread *thread);

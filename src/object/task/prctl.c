@@ -143,7 +143,7 @@ static bool is_parent_death(const struct prctl_row *row)
 	return row->set == PR_SET_PDEATHSIG;
 }
 
-static int check_prctl(struct restore *r, struct thread *thread)
+static int check_prctl(const struct restore *r, struct thread *thread)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
 		int value = wanted_value(&rows[i], thread);
@@ -160,7 +160,7 @@ static int check_prctl(struct restore *r, struct thread *thread)
 }
 
 /* How the restore will be is not known. */
-static void need_parent(struct restore *r, struct thread *thread)
+static void need_parent(const struct restore *r, struct thread *thread)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (is_parent_death(&rows[i]) && !thread->task->parent && wanted_value(&rows[i], thread) > 0)

@@ -11,7 +11,7 @@
 /* The only length that the kernel accepts: sizeof(struct robust_list_head). */
 #define ROBUST_LIST_LENGTH 24
 
-static int dump_robust_list(struct dump *d, struct thread *thread)
+static int dump_robust_list(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
 	uint64_t head = 0;
@@ -24,7 +24,7 @@ static int dump_robust_list(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_robust_list(struct restore *r, struct thread *thread)
+static int check_robust_list(const struct restore *r, struct thread *thread)
 {
 	const ThreadCoreEntry *record = thread->core->thread_core;
 

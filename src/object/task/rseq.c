@@ -49,7 +49,7 @@ static int move_memory(bool write, pid_t tid, uint64_t address, void *data, size
  * Does what the kernel would do with a thread that comes back from being preempted. The stop that we made is such a
  * preemption, so this changes nothing for a program that is let go again.
  */
-static int abort_section(struct dump *d, struct thread *thread, uint64_t area_address)
+static int abort_section(const struct dump *d, struct thread *thread, uint64_t area_address)
 {
 	uint64_t section_field = area_address + offsetof(struct rseq_area, section), none = 0, ip;
 	struct arch_thread_state *state = thread->dump->state;
@@ -78,7 +78,7 @@ static int abort_section(struct dump *d, struct thread *thread, uint64_t area_ad
 	return 0;
 }
 
-static int dump_rseq(struct dump *d, struct thread *thread)
+static int dump_rseq(const struct dump *d, struct thread *thread)
 {
 	struct rseq_configuration conf;
 	RseqEntry *record;
@@ -99,7 +99,7 @@ static int dump_rseq(struct dump *d, struct thread *thread)
 	return abort_section(d, thread, conf.address);
 }
 
-static int check_rseq(struct restore *r, struct thread *thread)
+static int check_rseq(const struct restore *r, struct thread *thread)
 {
 	const RseqEntry *record = thread->core->thread_core->rseq_entry;
 

@@ -85,7 +85,7 @@ static int settle_attributes(struct thread *thread)
 	return 0;
 }
 
-static int dump_scheduling(struct dump *d, struct thread *thread)
+static int dump_scheduling(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
 	struct sched_param param;
@@ -116,7 +116,7 @@ static int dump_scheduling(struct dump *d, struct thread *thread)
 	return dump_attributes(thread, policy);
 }
 
-static int check_scheduling(struct restore *r, struct thread *thread)
+static int check_scheduling(const struct restore *r, struct thread *thread)
 {
 	const ThreadCoreEntry *record = thread->core->thread_core;
 	int policy = (int)(record->sched_policy & ~RESET_ON_FORK);

@@ -99,7 +99,7 @@ static int save_tables(struct dump *d)
 	return 0;
 }
 
-static int check_table(struct restore *r, struct thread *thread)
+static int check_table(const struct restore *r, struct thread *thread)
 {
 	const MmEntry *mm = thread->task->mm;
 

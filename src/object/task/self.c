@@ -38,7 +38,7 @@ uint64_t self_default_actions(struct restore *r)
 	return found;
 }
 
-int self_read(struct restore *r)
+int self_read(const struct restore *r)
 {
 	struct restore_self *self = state_make(r->states, &self_state);
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -52,9 +52,9 @@ int self_read(struct restore *r)
 		return fail(EIO, "reading /proc/self/status");
 	groups = self->status.groups;
 	self->status.groups = pool_copy(r->pool, groups, self->status.n_groups * sizeof(*groups));
-	if (!r->ids) {
-		r->groups = self->status.groups;
-		r->n_groups = self->status.n_groups;
+	if (!r->facts->ids) {
+		r->facts->groups = self->status.groups;
+		r->facts->n_groups = self->status.n_groups;
 	}
 	if (bits < 0)
 		return fail_errno("reading the own securebits");

@@ -25,4 +25,4 @@ uint64_t self_default_actions(struct restore *r);
 
 /* NULL before self_read(). */
 struct restore_self *restore_self_of(const struct restore *r);
-int self_read(struct restore *r);
+int self_read(const struct restore *r);

@@ -70,7 +70,7 @@ static int answer_signal_actions(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_signal_actions(struct restore *r, struct thread *thread)
+static int check_signal_actions(const struct restore *r, struct thread *thread)
 {
 	const TaskCoreEntry *tc = thread->core->tc;
 

@@ -8,7 +8,7 @@
 
 /* It was read when the thread was stopped: the blob runs with another. In sigsuspend(2) and the like it is the one that
  * comes back after the call. */
-static int dump_signal_mask(struct dump *d, struct thread *thread)
+static int dump_signal_mask(const struct dump *d, struct thread *thread)
 {
 	uint64_t mask = thread->dump->sigmask;
 

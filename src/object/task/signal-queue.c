@@ -46,7 +46,7 @@ static void append_signals(struct pool *pool, SignalQueueEntry *queue, const str
 	queue->n_signals += n;
 }
 
-static int dump_queue(struct dump *d, pid_t tid, uint32_t flags, SignalQueueEntry **ret)
+static int dump_queue(const struct dump *d, pid_t tid, uint32_t flags, SignalQueueEntry **ret)
 {
 	SignalQueueEntry *queue = pool_new(d->pool, SignalQueueEntry);
 	struct __ptrace_peeksiginfo_args args = { .flags = flags, .nr = BATCH };
@@ -147,7 +147,7 @@ static int dump_last_signals(struct dump *d)
 	return 0;
 }
 
-static int dump_signal_queue(struct dump *d, struct thread *thread)
+static int dump_signal_queue(const struct dump *d, struct thread *thread)
 {
 	TRY(dump_queue(d, thread->tid, 0, &thread->core->thread_core->signals_p));
 	if (thread == thread->task->leader)
@@ -175,7 +175,7 @@ static int check_queue(struct task *task, const SignalQueueEntry *queue)
 	return 0;
 }
 
-static int check_signal_queue(struct restore *r, struct thread *thread)
+static int check_signal_queue(const struct restore *r, struct thread *thread)
 {
 	TRY(check_queue(thread->task, thread->core->thread_core->signals_p));
 	return thread == thread->task->leader ? check_queue(thread->task, thread->core->tc->signals_s) : 0;

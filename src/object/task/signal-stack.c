@@ -34,7 +34,7 @@ static int answer_signal_stack(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_signal_stack(struct restore *r, struct thread *thread)
+static int check_signal_stack(const struct restore *r, struct thread *thread)
 {
 	const ThreadSasEntry *record = thread->core->thread_core->sas;
 

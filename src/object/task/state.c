@@ -99,12 +99,12 @@ static int check_dispatch(const struct thread *thread)
 }
 
 /* A dump asks each thread. */
-static int guess_state(struct dump *d, struct thread *thread)
+static int guess_state(const struct dump *d, struct thread *thread)
 {
 	return thread == thread->task->leader ? 0 : compare_personality(thread);
 }
 
-static int dump_state(struct dump *d, struct thread *thread)
+static int dump_state(const struct dump *d, struct thread *thread)
 {
 	struct task *task = thread->task;
 	TaskCoreEntry *tc = thread->core->tc;
@@ -147,7 +147,7 @@ static int answer_state(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_state(struct restore *r, struct thread *thread)
+static int check_state(const struct restore *r, struct thread *thread)
 {
 	const TaskCoreEntry *tc = thread->core->tc;
 

@@ -92,7 +92,7 @@ static int answer_settings(struct dump *d, struct thread *thread)
 }
 
 /* What can be seen from outside, but not be given to a restored task. */
-static int tell_losses(struct dump *d, struct thread *thread)
+static int tell_losses(const struct dump *d, struct thread *thread)
 {
 	uint64_t cookie = 0;
 
@@ -104,7 +104,7 @@ static int tell_losses(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_settings(struct restore *r, struct thread *thread)
+static int check_settings(const struct restore *r, struct thread *thread)
 {
 	const ThreadCoreEntry *record = thread->core->thread_core;
 

@@ -34,7 +34,7 @@ static bool has_other_for_children(const struct thread *thread)
 	return dump->time_ns && fstatat(dump->proc, path, &st, 0) == 0 && st.st_ino != dump->time_ns;
 }
 
-static int dump_time_for_children(struct dump *d, struct thread *thread)
+static int dump_time_for_children(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
 	struct time_offsets children, own;

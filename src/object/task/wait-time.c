@@ -32,7 +32,7 @@ struct cpu_clocks {
 
 static const struct state_type clocks_state = { sizeof(struct cpu_clocks), NULL };
 
-static bool clock_of_cpu(struct dump *d, int cpu, int64_t *ret_behind)
+static bool clock_of_cpu(const struct dump *d, int cpu, int64_t *ret_behind)
 {
 	struct cpu_clocks *clocks = state_find(d->states, &clocks_state) ?: state_make(d->states, &clocks_state);
 	uint64_t there, here;
@@ -83,7 +83,7 @@ static bool read_limit(pid_t tid, long nr, const uint64_t args[6], uint64_t *ret
 }
 
 /* Since it sleeps in this very call. */
-static bool time_slept(struct dump *d, const struct thread *thread, long nr, uint64_t *ret_ns)
+static bool time_slept(const struct dump *d, const struct thread *thread, long nr, uint64_t *ret_ns)
 {
 	const struct proc_sleep *sleep = thread->dump->sleep;
 	uint64_t now = clock_now_ns();
@@ -96,7 +96,7 @@ static bool time_slept(struct dump *d, const struct thread *thread, long nr, uin
 	return *ret_ns <= now;
 }
 
-static int dump_wait_time(struct dump *d, struct thread *thread)
+static int dump_wait_time(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
 	uint64_t args[6], limit, slept = 0;

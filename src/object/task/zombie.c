@@ -25,7 +25,7 @@ static int check_readable(pid_t pid)
 	return 0;
 }
 
-static int dump_zombie(struct dump *d, struct thread *thread)
+static int dump_zombie(const struct dump *d, struct thread *thread)
 {
 	TaskCoreEntry *tc = thread->core->tc;
 
@@ -39,7 +39,7 @@ static int dump_zombie(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_zombie(struct restore *r, struct thread *thread)
+static int check_zombie(const struct restore *r, struct thread *thread)
 {
 	int status = (int)thread->core->tc->exit_code;
 

@@ -92,7 +92,7 @@ static int apply_busy_poll(int fd, const EventpollFileEntry *record)
 	return fail_errno("setting how an epoll file polls devices (Linux 6.9)");
 }
 
-static int dump_epoll(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_epoll(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	void **slot = file_dump_slot(d, &epoll_kind);
 	EventpollFileEntry *record = out->epfd;
@@ -143,7 +143,7 @@ static int is_target(const struct epoll_dump *epoll, const struct task *task, in
 }
 
 /* Among the descriptors of the epoll file's own table, or else of the others. */
-static int find_known(struct dump *d, const struct epoll_dump *epoll, EventpollTfdEntry *target, unsigned toff,
+static int find_known(const struct dump *d, const struct epoll_dump *epoll, EventpollTfdEntry *target, unsigned toff,
 		      bool own)
 {
 	size_t n;
@@ -172,7 +172,7 @@ static int find_known(struct dump *d, const struct epoll_dump *epoll, EventpollT
 	return 0;
 }
 
-static int resolve_targets(struct dump *d, struct epoll_dump *epoll)
+static int resolve_targets(const struct dump *d, struct epoll_dump *epoll)
 {
 	EventpollFileEntry *record = epoll->record;
 	size_t kept = 0;
@@ -202,7 +202,7 @@ static int resolve_targets(struct dump *d, struct epoll_dump *epoll)
 	return 0;
 }
 
-static int finish_epolls(struct dump *d)
+static int finish_epolls(const struct dump *d)
 {
 	for (struct epoll_dump *epoll = *file_dump_slot(d, &epoll_kind); epoll; epoll = epoll->next) {
 		LOG_SCOPE("task %d (%s): descriptor %d", epoll->task->vpid, epoll->task->comm, epoll->fd);
@@ -234,7 +234,7 @@ static uint32_t number_of(const EventpollTfdEntry *target)
 }
 
 /* The task that adds the targets must have them: the first that has the epoll file may have closed some. */
-static int link_epoll(struct restore *r, struct file *f)
+static int link_epoll(const struct restore *r, struct file *f)
 {
 	const EventpollFileEntry *record = f->entry->epfd;
 	struct file **targets = pool_array(r->pool, struct file *, record->n_tfd + 1);

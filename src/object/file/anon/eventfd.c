@@ -10,7 +10,7 @@
 extern const struct file_kind eventfd_kind;
 
 /* Only a read would show it, and a dump must not change the counter: it may die at that moment. */
-static void warn_untold(struct dump *d)
+static void warn_untold(const struct dump *d)
 {
 	void **warned = file_dump_slot(d, &eventfd_kind);
 
@@ -18,10 +18,10 @@ static void warn_untold(struct dump *d)
 		log_warn("Linux tells only since 6.5 whether an eventfd is a semaphore (EFD_SEMAPHORE): here all are "
 			 "saved "
 			 "as ordinary ones, and reading them will give the whole counter");
-	*warned = d;
+	*warned = warned;
 }
 
-static int dump_eventfd(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_eventfd(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	EventfdFileEntry *record = out->efd;
 	uint64_t semaphore;

@@ -37,7 +37,7 @@ static int parse_pid(const struct dump *d, const struct open_file *of, int *ret)
 	if (!text || text_to_int(text, ret) < 0)
 		return refuse(EINVAL, "fdinfo of a pidfd shows the pid \"%s\"", text ?: "");
 	/* Those who live outside have numbers that mean others inside. */
-	if (*ret >= 0 && d->inner_pids)
+	if (*ret >= 0 && d->facts->inner_pids)
 		*ret = dump_inner_pid(d, *ret) ?: OUTSIDE;
 	return 0;
 }
@@ -89,7 +89,7 @@ static void read_exit_code(int fd, PidfdEntry *record)
 	record->exit_code = record->has_exit_code ? info.exit_code : 0;
 }
 
-static int dump_pidfd(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_pidfd(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	PidfdEntry *record = out->pidfd;
 	int pid;
@@ -111,12 +111,12 @@ static int dump_pidfd(struct dump *d, const struct open_file *of, FileEntry *out
 
 /* --- restore --- */
 
-static bool is_late_thread(struct restore *r, const PidfdEntry *record)
+static bool is_late_thread(const struct restore *r, const PidfdEntry *record)
 {
 	return record->nspid > 0 && !record->has_outside && !task_tree_find(r->tree, record->nspid);
 }
 
-static int load_pidfd(struct restore *r, struct file *f)
+static int load_pidfd(const struct restore *r, struct file *f)
 {
 	const PidfdEntry *record = f->entry->pidfd;
 
@@ -231,8 +231,8 @@ static int create_pidfd(struct restore *r, struct file *f)
 	if (!is_gone(record))
 		return open_living(pid_for_now(r, record), record, &f->fd);
 	/* It must be of a pid namespace that the task may look into. */
-	return r->inner_pids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWPID, make_ended, &ended)
-			     : make_ended(&ended);
+	return r->facts->inner_pids ? namespace_run(r->tree->root->restore->proc, CLONE_NEWPID, make_ended, &ended)
+				    : make_ended(&ended);
 }
 
 static int remake_pidfd(struct restore *r, struct file *f, int *ret_fd)

@@ -8,7 +8,7 @@
 #include "base/fail.h"
 #include "object/file/file.h"
 
-static int dump_signalfd(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_signalfd(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	SignalfdEntry *record = out->sgfd;
 

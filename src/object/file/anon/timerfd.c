@@ -89,7 +89,7 @@ static int look_closely(const struct open_file *of, TimerfdEntry *record)
 	return 0;
 }
 
-static int dump_timerfd(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_timerfd(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	TimerfdEntry *record = out->tfd;
 
@@ -159,7 +159,7 @@ static int create_timerfd(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int load_timerfd(struct restore *r, struct file *f)
+static int load_timerfd(const struct restore *r, struct file *f)
 {
 	const TimerfdEntry *record = f->entry->tfd;
 
@@ -170,7 +170,7 @@ static int load_timerfd(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int need_timerfd(struct restore *r, struct file *f)
+static int need_timerfd(const struct restore *r, struct file *f)
 {
 	(void)f;
 	need_feature(r, FEATURE_ID_timerfd);

@@ -38,7 +38,7 @@ struct uffd_dump {
 	const struct task *watched;
 };
 
-static struct uffd_dump *get_dump(struct dump *d)
+static struct uffd_dump *get_dump(const struct dump *d)
 {
 	void **slot = file_dump_slot(d, &userfaultfd_kind);
 
@@ -65,7 +65,7 @@ static int read_features(const struct open_file *of, UserfaultfdEntry *record)
 	return 0;
 }
 
-static int dump_userfaultfd(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_userfaultfd(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	struct uffd_dump *dump = get_dump(d);
 	UserfaultfdEntry *record = out->uffd;
@@ -82,7 +82,7 @@ static int dump_userfaultfd(struct dump *d, const struct open_file *of, FileEntr
 
 typedef VECTOR(UserfaultfdRange *) range_list;
 
-static void add_range(struct dump *d, range_list *list, uint64_t start, uint64_t size)
+static void add_range(const struct dump *d, range_list *list, uint64_t start, uint64_t size)
 {
 	UserfaultfdRange *last = list->n ? list->items[list->n - 1] : NULL;
 
@@ -96,7 +96,8 @@ static void add_range(struct dump *d, range_list *list, uint64_t start, uint64_t
 	last->size = size;
 }
 
-static int find_protected(struct dump *d, const struct page_tables *tables, const struct mapping *m, range_list *list)
+static int find_protected(const struct dump *d, const struct page_tables *tables, const struct mapping *m,
+			  range_list *list)
 {
 	uint64_t words[WORDS];
 	size_t n;
@@ -111,7 +112,7 @@ static int find_protected(struct dump *d, const struct page_tables *tables, cons
 	return 0;
 }
 
-static int find_zero(struct dump *d, const struct page_tables *tables, const struct mapping *m, range_list *list)
+static int find_zero(const struct dump *d, const struct page_tables *tables, const struct mapping *m, range_list *list)
 {
 	const struct pagemap_filter filter = { .all = PAGE_IS_PFNZERO };
 	struct page_region regions[REGIONS];
@@ -126,7 +127,7 @@ static int find_zero(struct dump *d, const struct page_tables *tables, const str
 	return 0;
 }
 
-static void keep_ranges(struct dump *d, range_list *list, size_t *n, UserfaultfdRange ***all)
+static void keep_ranges(const struct dump *d, range_list *list, size_t *n, UserfaultfdRange ***all)
 {
 	UserfaultfdRange **joined = pool_array(d->pool, UserfaultfdRange *, *n + list->n + 1);
 
@@ -139,7 +140,7 @@ static void keep_ranges(struct dump *d, range_list *list, size_t *n, Userfaultfd
 	vector_done(list);
 }
 
-int file_dump_watched(struct dump *d, struct task *task, const struct mapping *m)
+int file_dump_watched(const struct dump *d, struct task *task, const struct mapping *m)
 {
 	struct uffd_dump *dump;
 	range_list protect = { 0 }, zero = { 0 };
@@ -169,7 +170,7 @@ int file_dump_watched(struct dump *d, struct task *task, const struct mapping *m
 
 /* --- restore --- */
 
-static int load_userfaultfd(struct restore *r, struct file *f)
+static int load_userfaultfd(const struct restore *r, struct file *f)
 {
 	const UserfaultfdEntry *record = f->entry->uffd;
 	const struct task *task = task_tree_find(r->tree, record->pid);
@@ -194,13 +195,13 @@ static int create_userfaultfd(struct restore *r, struct file *f)
 
 	at = plan_keep_result(plan, plan_syscall(plan, "make a userfaultfd", __NR_userfaultfd,
 						 V(O_CLOEXEC | (record->flags & O_NONBLOCK))));
-	TRY(remote_run(remote, plan, &r->deadline));
+	TRY(remote_run(remote, plan, &r->progress->deadline));
 	fd = pidfd_take_fd(task->restore->pidfd, (int)remote_value(remote, at));
 	if (fd < 0)
 		return fail(-fd, "taking over a userfaultfd");
 	plan_reset(plan);
 	plan_syscall(plan, "close the userfaultfd", __NR_close, V(remote_value(remote, at)));
-	TRY(remote_run(remote, plan, &r->deadline));
+	TRY(remote_run(remote, plan, &r->progress->deadline));
 	if (record->has_features && ioctl(fd, UFFDIO_API, &api) < 0)
 		return fail_errno("setting the features 0x%llx", (unsigned long long)record->features);
 	TRY(file_apply_flags(fd, record->flags, record->fown));

@@ -27,13 +27,13 @@
 #define OLD_GHOST_FLAG (1u << 31)
 
 struct deleted_set {
-	struct image *image;	      /* remap-fpath */
+	VECTOR(RemapFilePathEntry *) remaps;
 	struct table *ghosts, *links; /* dev, ino → id */
 	struct table *mounts;	      /* ids of those that have a place */
 	uint32_t last_ghost;
 };
 
-static struct deleted_set *get_set(struct dump *d)
+static struct deleted_set *get_set(const struct dump *d)
 {
 	void **slot = file_dump_slot(d, &regular_kind);
 
@@ -47,7 +47,7 @@ static struct deleted_set *get_set(struct dump *d)
 	return *slot;
 }
 
-static bool leads_to(struct dump *d, const char *path, const struct open_file *of)
+static bool leads_to(const struct dump *d, const char *path, const struct open_file *of)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	struct stat st;
@@ -61,22 +61,18 @@ static bool leads_to(struct dump *d, const char *path, const struct open_file *o
 	return st.st_dev == of->stat.st_dev && st.st_ino == of->stat.st_ino;
 }
 
-static int add_remap(struct dump *d, const struct open_file *of, const RegFileEntry *record, RemapType type,
-		     uint32_t remap_id)
+static void add_remap(const struct dump *d, const RegFileEntry *record, RemapType type, uint32_t remap_id)
 {
-	struct deleted_set *set = get_set(d);
-	RemapFilePathEntry entry = REMAP_FILE_PATH_ENTRY__INIT;
+	RemapFilePathEntry *entry = *vector_push(&get_set(d)->remaps) = pool_new(d->pool, RemapFilePathEntry);
 
-	if (!set->image)
-		TRY(image_create(d->store, &set->image, IMAGE_REMAP_FPATH));
-	entry.orig_id = record->id;
-	entry.remap_id = remap_id;
-	entry.has_remap_type = true;
-	entry.remap_type = type;
-	return image_write(set->image, &entry);
+	remap_file_path_entry__init(entry);
+	entry->orig_id = record->id;
+	entry->remap_id = remap_id;
+	entry->has_remap_type = true;
+	entry->remap_type = type;
 }
 
-static int dump_ghost(struct dump *d, const struct open_file *of, const RegFileEntry *record)
+static int dump_ghost(const struct dump *d, const struct open_file *of, const RegFileEntry *record)
 {
 	struct deleted_set *set = get_set(d);
 	uintptr_t id = (uintptr_t)table_find2(set->ghosts, of->stat.st_dev, of->stat.st_ino);
@@ -86,7 +82,8 @@ static int dump_ghost(struct dump *d, const struct open_file *of, const RegFileE
 		TRY(ghost_dump(d, of, (uint32_t)id));
 		table_set2(set->ghosts, of->stat.st_dev, of->stat.st_ino, (void *)id);
 	}
-	return add_remap(d, of, record, REMAP_TYPE__GHOST, (uint32_t)id);
+	add_remap(d, record, REMAP_TYPE__GHOST, (uint32_t)id);
+	return 0;
 }
 
 /* One more name, used by all who have the file open. */
@@ -100,10 +97,11 @@ static int save_link(struct dump *d, const struct open_file *of, void *arg)
 		TRY(relink_dump(d, of, record->name, &id));
 		table_set2(set->links, of->stat.st_dev, of->stat.st_ino, (void *)(uintptr_t)id);
 	}
-	return add_remap(d, of, record, REMAP_TYPE__LINKED, id);
+	add_remap(d, record, REMAP_TYPE__LINKED, id);
+	return 0;
 }
 
-static int dump_link(struct dump *d, const struct open_file *of, RegFileEntry *record)
+static int dump_link(const struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
 	if (!d->options->link_remap)
 		return refuse(
@@ -119,7 +117,7 @@ static int dump_link(struct dump *d, const struct open_file *of, RegFileEntry *r
  * Below /proc/PID of a process or thread that is dead. Somebody else may have its number by now. For the restore it is
  * dead in any case.
  */
-static int dump_dead(struct dump *d, const struct open_file *of, const RegFileEntry *record)
+static int dump_dead(const struct dump *d, const struct open_file *of, const RegFileEntry *record)
 {
 	struct procfs_name name;
 
@@ -130,21 +128,22 @@ static int dump_dead(struct dump *d, const struct open_file *of, const RegFileEn
 			      "it tells of a descriptor or of memory that process %d has no more: let the "
 			      "program close it before the dump",
 			      name.pid);
-	return add_remap(d, of, record, REMAP_TYPE__PROCFS, (uint32_t)(name.tid ? name.tid : name.pid));
+	add_remap(d, record, REMAP_TYPE__PROCFS, (uint32_t)(name.tid ? name.tid : name.pid));
+	return 0;
 }
 
-static int add_mounts(struct dump *d, struct table *mounts, int proc)
+static int add_mounts(const struct dump *d, struct table *mounts, int proc)
 {
 	AUTO(proc_mounts_done) struct proc_mounts all = { 0 };
 
 	TRY(proc_mounts_read(proc, d->pool, &all));
 	for (size_t i = 0; i < all.n; i++)
-		table_set(mounts, (uint64_t)all.items[i].id, d);
+		table_set(mounts, (uint64_t)all.items[i].id, d->pool);
 	return 0;
 }
 
 /* A mount that hangs nowhere (open_tree(2), fsmount(2), umount -l) may show the very paths of another one. */
-static int check_mount(struct dump *d, const struct open_file *of)
+static int check_mount(const struct dump *d, const struct open_file *of)
 {
 	struct table *mounts = get_set(d)->mounts;
 	AUTO_CLOSE int self = -1;
@@ -164,7 +163,7 @@ static int check_mount(struct dump *d, const struct open_file *of)
 		      of->mnt_id);
 }
 
-static bool is_there(struct dump *d, const char *name, const struct open_file *of)
+static bool is_there(const struct dump *d, const char *name, const struct open_file *of)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 
@@ -172,7 +171,7 @@ static bool is_there(struct dump *d, const char *name, const struct open_file *o
 }
 
 /* Another mount lies upon that of the file, which restore makes again: the path leads to it there. */
-static bool is_covered(struct dump *d, const struct open_file *of)
+static bool is_covered(const struct dump *d, const struct open_file *of)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	struct statx stx;
@@ -183,7 +182,7 @@ static bool is_covered(struct dump *d, const struct open_file *of)
 	       (int)stx.stx_mnt_id != of->mnt_id;
 }
 
-int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record)
+int deleted_dump(const struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
 	bool deleted = text_ends(of->link, DELETED);
 	char *name;
@@ -218,11 +217,17 @@ int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *recor
 	return dump_link(d, of, record);
 }
 
-int deleted_finish(struct dump *d)
+int deleted_write(struct dump *d)
 {
-	struct deleted_set *set = get_set(d);
+	const struct deleted_set *set = get_set(d);
+	AUTO(image_close) struct image *image = NULL;
 
-	return set->image ? image_finish(&set->image) : 0;
+	if (!set->remaps.n)
+		return 0;
+	TRY(image_create(dump_store(d), &image, IMAGE_REMAP_FPATH));
+	for (size_t i = 0; i < set->remaps.n; i++)
+		TRY(image_write(image, set->remaps.items[i]));
+	return image_finish(&image);
 }
 
 void deleted_end(struct dump *d)
@@ -232,7 +237,7 @@ void deleted_end(struct dump *d)
 	table_destroy(&set->ghosts);
 	table_destroy(&set->links);
 	table_destroy(&set->mounts);
-	image_close(&set->image);
+	vector_done(&set->remaps);
 }
 
 /* --- restore --- */
@@ -245,7 +250,7 @@ struct deleted_restore {
 	struct procfs_helpers helpers;
 };
 
-static struct deleted_restore *get_restore(struct restore *r)
+static struct deleted_restore *get_restore(const struct restore *r)
 {
 	void **slot = file_restore_slot(r, &regular_kind);
 
@@ -258,7 +263,7 @@ static struct deleted_restore *get_restore(struct restore *r)
 	return *slot;
 }
 
-static void add_user(struct restore *r, struct deleted_restore *set, struct remap *remap)
+static void add_user(const struct restore *r, struct deleted_restore *set, struct remap *remap)
 {
 	struct ghost *ghost = table_find(set->ghosts, remap->id);
 
@@ -271,7 +276,7 @@ static void add_user(struct restore *r, struct deleted_restore *set, struct rema
 	ghost->users = remap;
 }
 
-static int load_remap(struct restore *r, struct image *image, const RemapFilePathEntry *entry)
+static int load_remap(const struct restore *r, struct image *image, const RemapFilePathEntry *entry)
 {
 	struct deleted_restore *set = get_restore(r);
 	struct remap *remap = pool_new(r->pool, struct remap);
@@ -296,7 +301,7 @@ static int load_remap(struct restore *r, struct image *image, const RemapFilePat
 	return 0;
 }
 
-int deleted_prepare(struct restore *r)
+int deleted_prepare(const struct restore *r)
 {
 	AUTO(image_close) struct image *image = NULL;
 	RemapFilePathEntry *entry;
@@ -310,7 +315,7 @@ int deleted_prepare(struct restore *r)
 	return more;
 }
 
-int deleted_find_link(struct restore *r, const RegFileEntry *record, const RegFileEntry **ret)
+int deleted_find_link(const struct restore *r, const RegFileEntry *record, const RegFileEntry **ret)
 {
 	const struct remap *remap = table_find(get_restore(r)->remaps, record->id);
 
@@ -322,7 +327,7 @@ int deleted_find_link(struct restore *r, const RegFileEntry *record, const RegFi
 	return 1;
 }
 
-bool deleted_is_of_dead(struct restore *r, const RegFileEntry *record)
+bool deleted_is_of_dead(const struct restore *r, const RegFileEntry *record)
 {
 	const struct remap *remap = table_find(get_restore(r)->remaps, record->id);
 

@@ -26,7 +26,7 @@ struct ghost {
 /* relink.c, dump: a name for a file that has others elsewhere. Tells the id of its entry. */
 int relink_dump(struct dump *d, const struct open_file *of, const char *name, uint32_t *ret_id);
 /* Dump: the file is counted to have names, but has none left. */
-bool relink_is_nameless(struct dump *d, const struct open_file *of, const char *name);
+bool relink_is_nameless(const struct dump *d, const struct open_file *of, const char *name);
 /* Removes the names made, after a failure. */
 void relink_undo(struct dump *d);
 struct file_dump;
@@ -75,6 +75,6 @@ void procfs_end_helpers(struct procfs_helpers *helpers);
 int procfs_check_opened(struct restore *r, int fd);
 
 /* ghost.c: the content of a deleted file into its image. */
-int ghost_dump(struct dump *d, const struct open_file *of, uint32_t id);
+int ghost_dump(const struct dump *d, const struct open_file *of, uint32_t id);
 /* ghost-restore.c: makes it again, for all who had it open, with as little trace in the directory as possible. */
 int ghost_create(struct restore *r, struct ghost *ghost);

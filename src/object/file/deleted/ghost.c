@@ -104,14 +104,14 @@ static int save_ghost(struct dump *d, const struct open_file *of, void *arg)
 		entry.symlnk_target = target;
 	}
 	log_debug("ghost file %x: %llu bytes", id, (unsigned long long)of->stat.st_size);
-	TRY(image_create(d->store, &image, IMAGE_GHOST_FILE, id));
+	TRY(image_create(dump_store(d), &image, IMAGE_GHOST_FILE, id));
 	TRY(image_write(image, &entry));
 	if (S_ISREG(of->stat.st_mode))
 		TRY(write_content(image, of, entry.chunks));
 	return image_finish(&image);
 }
 
-int ghost_dump(struct dump *d, const struct open_file *of, uint32_t id)
+int ghost_dump(const struct dump *d, const struct open_file *of, uint32_t id)
 {
 	uint64_t used = (uint64_t)of->stat.st_blocks * BLOCK;
 

@@ -38,7 +38,7 @@ static bool is_link_to(const struct held_name *name, int fd)
  */
 static int make_link(struct dump *d, int fd, uint32_t id, struct held_name *name, bool *ret_reused)
 {
-	int images = store_get_dir(d->store), error;
+	int images = store_get_dir(dump_store(d)), error;
 	struct stat st = { 0 };
 	char base[64];
 
@@ -63,7 +63,7 @@ static int make_link(struct dump *d, int fd, uint32_t id, struct held_name *name
  * counts the names there, which it does not lose when it is removed from the overlay; FUSE and 9p tell what their
  * server says. linkat(2) knows: it brings nobody back who has no name left.
  */
-bool relink_is_nameless(struct dump *d, const struct open_file *of, const char *name)
+bool relink_is_nameless(const struct dump *d, const struct open_file *of, const char *name)
 {
 	AUTO(held_name_close) struct held_name probe = HELD_NAME_NONE;
 	int error;

@@ -134,7 +134,7 @@ static int save_messages(struct dump *d, const struct open_file *of, void *arg)
 	return thread_run_plan(d, of->task->leader, plan, read_messages, &drain);
 }
 
-int messages_dump(struct dump *d, const struct open_file *of, const struct mq_attr *attr, MqueueEntry *record)
+int messages_dump(const struct dump *d, const struct open_file *of, const struct mq_attr *attr, MqueueEntry *record)
 {
 	size_t n = (size_t)attr->mq_curmsgs;
 	struct messages *messages = pool_new(d->pool, struct messages);

@@ -34,7 +34,7 @@ static bool is_queue(const struct open_file *of)
 }
 
 /* Where the queues of this IPC namespace are mounted; NULL if nowhere. */
-static int find_mount(struct dump *d, const struct open_file *of, const char **ret, int *ret_id)
+static int find_mount(const struct dump *d, const struct open_file *of, const char **ret, int *ret_id)
 {
 	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -75,13 +75,13 @@ static void warn_of_notification(const char *path)
 }
 
 /* The first record of a queue has its messages. */
-static bool was_drained(struct dump *d, const struct open_file *of)
+static bool was_drained(const struct dump *d, const struct open_file *of)
 {
 	struct table **drained = (struct table **)file_dump_slot(d, &mqueue_kind);
 
 	if (!*drained)
 		*drained = table_create();
-	return table_set(*drained, of->stat.st_ino, d);
+	return table_set(*drained, of->stat.st_ino, d->pool);
 }
 
 static void end_mqueues(struct dump *d)
@@ -89,7 +89,7 @@ static void end_mqueues(struct dump *d)
 	table_destroy((struct table **)file_dump_slot(d, &mqueue_kind));
 }
 
-static int dump_attributes(struct dump *d, const struct open_file *of, RegFileEntry *record)
+static int dump_attributes(const struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
 	struct mq_attr attr;
 	bool named = of->stat.st_nlink > 0;
@@ -108,7 +108,7 @@ static int dump_attributes(struct dump *d, const struct open_file *of, RegFileEn
 	return named || !attr.mq_curmsgs || was_drained(d, of) ? 0 : messages_dump(d, of, &attr, record->mqueue);
 }
 
-static int dump_name(struct dump *d, const struct open_file *of, RegFileEntry *record)
+static int dump_name(const struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const char *mountpoint;
@@ -135,7 +135,7 @@ static int dump_name(struct dump *d, const struct open_file *of, RegFileEntry *r
 	return 0;
 }
 
-static int dump_mqueue(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_mqueue(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	RegFileEntry *record = out->reg;
 
@@ -168,7 +168,7 @@ struct unlinked {
 	const MqueueEntry *full; /* the record with the messages, or NULL */
 };
 
-static struct unlinked *get_queue(struct restore *r, const MqueueEntry *record)
+static struct unlinked *get_queue(const struct restore *r, const MqueueEntry *record)
 {
 	struct unlinked **all = (struct unlinked **)file_restore_slot(r, &mqueue_kind), *queue;
 
@@ -181,7 +181,7 @@ static struct unlinked *get_queue(struct restore *r, const MqueueEntry *record)
 	return queue;
 }
 
-static int load_mqueue(struct restore *r, struct file *f)
+static int load_mqueue(const struct restore *r, struct file *f)
 {
 	const MqueueEntry *record = f->entry->reg->mqueue;
 

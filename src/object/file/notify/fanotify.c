@@ -22,7 +22,7 @@ static int refuse_line(const char *value)
 	return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
 }
 
-static int parse_inode(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
+static int parse_inode(const struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t dev;
 
@@ -35,7 +35,7 @@ static int parse_inode(struct dump *d, const struct open_file *of, const char *v
 	return handle_dump(d, of, value, mark->ie->i_ino, mark->s_dev, &mark->ie->f_handle);
 }
 
-static int parse_mount(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
+static int parse_mount(const struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t mnt_id;
 
@@ -52,7 +52,8 @@ static int parse_mount(struct dump *d, const struct open_file *of, const char *v
 }
 
 /* "fanotify sdev:800003 mflags:0 mask:2 ignored_mask:0": any mount of the file system will do. */
-static int parse_filesystem(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
+static int parse_filesystem(const struct dump *d, const struct open_file *of, const char *value,
+			    FanotifyMarkEntry *mark)
 {
 	uint64_t dev;
 
@@ -69,7 +70,7 @@ static int parse_filesystem(struct dump *d, const struct open_file *of, const ch
 	return 0;
 }
 
-static int parse_mark(struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
+static int parse_mark(const struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
 {
 	uint64_t mflags, mask, ignored;
 
@@ -93,7 +94,7 @@ static int parse_mark(struct dump *d, const struct open_file *of, const char *va
 }
 
 /* The first line tells how the file was made, the others are its marks. */
-static int parse_line(struct dump *d, const struct open_file *of, const char *value, void *arg, void **ret)
+static int parse_line(const struct dump *d, const struct open_file *of, const char *value, void *arg, void **ret)
 {
 	FanotifyFileEntry *record = arg;
 	uint64_t flags, event_flags;
@@ -110,7 +111,7 @@ static int parse_line(struct dump *d, const struct open_file *of, const char *va
 	return 0;
 }
 
-static int dump_fanotify(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_fanotify(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	FanotifyFileEntry *record = out->ffy;
 	void **marks;
@@ -140,7 +141,7 @@ static int create_fanotify(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int load_fanotify(struct restore *r, struct file *f)
+static int load_fanotify(const struct restore *r, struct file *f)
 {
 	for (size_t i = 0; i < f->entry->ffy->n_mark; i++) {
 		const FanotifyMarkEntry *mark = f->entry->ffy->mark[i];
@@ -152,7 +153,7 @@ static int load_fanotify(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int link_fanotify(struct restore *r, struct file *f)
+static int link_fanotify(const struct restore *r, struct file *f)
 {
 	const FanotifyFileEntry *record = f->entry->ffy;
 

@@ -44,7 +44,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int parse_handle(struct dump *d, const char *value, FhEntry *record)
+static int parse_handle(const struct dump *d, const char *value, FhEntry *record)
 {
 	const char *text = fdinfo_field(value, "f_handle");
 	uint64_t bytes, type;
@@ -147,7 +147,7 @@ static int open_by_mounts(const struct handle_mounts *mounts, FhEntry *record, u
 }
 
 /* Those that the task sees. */
-static int find_mounts(struct dump *d, const struct task *task, struct handle_mounts *ret)
+static int find_mounts(const struct dump *d, const struct task *task, struct handle_mounts *ret)
 {
 	*ret = (struct handle_mounts){ mount_dump_seen(d, task), mount_dump_root(d, task) };
 	if (ret->all)
@@ -157,7 +157,7 @@ static int find_mounts(struct dump *d, const struct task *task, struct handle_mo
 }
 
 /* Opened by its path at the restore: on which mount it lies. */
-static void note_mount(struct dump *d, FhEntry *record, const struct handle_mounts *mounts)
+static void note_mount(const struct dump *d, FhEntry *record, const struct handle_mounts *mounts)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	struct statx st;
@@ -168,14 +168,14 @@ static void note_mount(struct dump *d, FhEntry *record, const struct handle_moun
 }
 
 /* It has no path that can be found. When all files are known: perhaps the tree has it open. */
-static void leave_open(struct dump *d, const struct open_file *of, FhEntry *record, uint64_t ino, uint32_t dev)
+static void leave_open(const struct dump *d, const struct open_file *of, FhEntry *record, uint64_t ino, uint32_t dev)
 {
 	*vector_push(&file_dump_of(d)->watched) = (struct watched_inode){
 		record, handle_dev(dev), ino, of->task->vpid, of->task_fd, of->task->comm,
 	};
 }
 
-int handle_dump(struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev,
+int handle_dump(const struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev,
 		FhEntry **ret)
 {
 	FhEntry *record = *ret = pool_new(d->pool, FhEntry);
@@ -205,7 +205,7 @@ int handle_dump(struct dump *d, const struct open_file *of, const char *value, u
 	return 0;
 }
 
-static int find_open(struct dump *d, const struct watched_inode *watched)
+static int find_open(const struct dump *d, const struct watched_inode *watched)
 {
 	uint32_t id = file_find_inode(d, watched->dev, watched->ino);
 
@@ -223,7 +223,7 @@ static int find_open(struct dump *d, const struct watched_inode *watched)
 		(unsigned long long)watched->ino, major(watched->dev), minor(watched->dev));
 }
 
-int handle_finish(struct dump *d)
+int handle_finish(const struct dump *d)
 {
 	for (size_t i = 0; i < file_dump_of(d)->watched.n; i++)
 		TRY(dump_go_on(d, find_open(d, &file_dump_of(d)->watched.items[i])));
@@ -242,7 +242,7 @@ static int open_watched(struct restore *r, const FhEntry *record, int *ret_fd)
 	return *ret_fd < 0 ? fail_errno("opening %s, which was watched", record->path) : 0;
 }
 
-int handle_link(struct restore *r, const FhEntry *record)
+int handle_link(const struct restore *r, const FhEntry *record)
 {
 	return record->has_file ? file_use(r, record->file, NULL) : 0;
 }
@@ -282,7 +282,7 @@ int handle_open(struct restore *r, const FhEntry *record, uint64_t ino, uint32_t
 	return 0;
 }
 
-const char *handle_mount_path(struct dump *d, const struct task *task, int mnt_id)
+const char *handle_mount_path(const struct dump *d, const struct task *task, int mnt_id)
 {
 	struct handle_mounts mounts;
 	const struct proc_mount *mount =
@@ -291,7 +291,7 @@ const char *handle_mount_path(struct dump *d, const struct task *task, int mnt_i
 	return mount ? mount->mountpoint : NULL;
 }
 
-const char *handle_device_path(struct dump *d, const struct task *task, uint32_t dev, uint32_t *ret_mnt_id)
+const char *handle_device_path(const struct dump *d, const struct task *task, uint32_t dev, uint32_t *ret_mnt_id)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	struct handle_mounts mounts;

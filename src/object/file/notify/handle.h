@@ -7,15 +7,16 @@
 
 /* Dump: "... fhandle-bytes:8 fhandle-type:1 f_handle:1ac5030000000000" into a record, with the path that it has now.
  * of: the file that watches. */
-int handle_dump(struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev,
+int handle_dump(const struct dump *d, const struct open_file *of, const char *value, uint64_t ino, uint32_t dev,
 		FhEntry **ret);
 /* Dump: when all files are known. Those that have no path must be open in the tree. */
-int handle_finish(struct dump *d);
+int handle_finish(const struct dump *d);
 
 /* marks.c, dump: reads one "word ..." of fdinfo; *ret stays NULL if it is none of those that are kept. */
-typedef int (*mark_parse_t)(struct dump *d, const struct open_file *of, const char *value, void *record, void **ret);
+typedef int (*mark_parse_t)(const struct dump *d, const struct open_file *of, const char *value, void *record,
+			    void **ret);
 /* All of them, in d->pool and in their order; warns of events that nobody has read. */
-int marks_dump(struct dump *d, const struct open_file *of, const char *word, mark_parse_t parse, void *record,
+int marks_dump(const struct dump *d, const struct open_file *of, const char *word, mark_parse_t parse, void *record,
 	       void ***ret, size_t *ret_n);
 
 /* The mounts of one namespace, and its root directory; -1: ours. */
@@ -25,18 +26,18 @@ struct handle_mounts {
 };
 
 /* path.c, dump: where file handles are no help. deleted: it has no path any more, as far as they tell. */
-const char *path_of_inode(struct dump *d, const struct task *task, const struct handle_mounts *mounts, uint64_t ino,
-			  uint32_t dev, bool deleted);
+const char *path_of_inode(const struct dump *d, const struct task *task, const struct handle_mounts *mounts,
+			  uint64_t ino, uint32_t dev, bool deleted);
 /* The kernel packs a device number for itself into 12 and 20 bits. */
 dev_t handle_dev(uint32_t dev);
 bool handle_is_inode(const char *path, uint64_t ino, uint32_t dev);
 
 /* Restore, at link: the file of the tree that is watched is kept until handle_open(). */
-int handle_link(struct restore *r, const FhEntry *handle);
+int handle_link(const struct restore *r, const FhEntry *handle);
 /* Restore: an O_PATH descriptor of the inode: by path if it is (still) the same, else by handle. dev is the kernel's
  * number. */
 int handle_open(struct restore *r, const FhEntry *handle, uint64_t ino, uint32_t dev, int *ret_fd);
 /* Dump: the mount point of a mount that the task sees, or NULL. The text lives in d->pool. */
-const char *handle_mount_path(struct dump *d, const struct task *task, int mnt_id);
+const char *handle_mount_path(const struct dump *d, const struct task *task, int mnt_id);
 /* Dump: the mount point of a mount of this file system that the task sees, or NULL; dev is the kernel's number. */
-const char *handle_device_path(struct dump *d, const struct task *task, uint32_t dev, uint32_t *ret_mnt_id);
+const char *handle_device_path(const struct dump *d, const struct task *task, uint32_t dev, uint32_t *ret_mnt_id);

@@ -18,7 +18,7 @@
 #endif
 
 /* "wd:1 ino:3c51a sdev:fe00000 mask:100 ignored_mask:0 fhandle-bytes:8 ..." */
-static int parse_watch(struct dump *d, const struct open_file *of, const char *value, void *record, void **ret)
+static int parse_watch(const struct dump *d, const struct open_file *of, const char *value, void *record, void **ret)
 {
 	InotifyWdEntry *watch = *ret = pool_new(d->pool, InotifyWdEntry);
 	uint64_t wd, dev, mask, ignored;
@@ -43,7 +43,7 @@ static int compare_watches(const void *a, const void *b)
 	return left->wd < right->wd ? -1 : left->wd > right->wd;
 }
 
-static int dump_inotify(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_inotify(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	InotifyFileEntry *record = out->ify;
 	void **watches;
@@ -79,7 +79,7 @@ static int create_inotify(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int load_inotify(struct restore *r, struct file *f)
+static int load_inotify(const struct restore *r, struct file *f)
 {
 	f->users++; /* until the watches are set */
 	return 0;
@@ -103,7 +103,7 @@ static int add_watch(struct restore *r, int fd, const InotifyWdEntry *watch)
 	return 0;
 }
 
-static int link_inotify(struct restore *r, struct file *f)
+static int link_inotify(const struct restore *r, struct file *f)
 {
 	const InotifyFileEntry *record = f->entry->ify;
 

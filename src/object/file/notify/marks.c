@@ -6,7 +6,7 @@
 #include "base/vector.h"
 #include "object/file/notify/handle.h"
 
-int marks_dump(struct dump *d, const struct open_file *of, const char *word, mark_parse_t parse, void *record,
+int marks_dump(const struct dump *d, const struct open_file *of, const char *word, mark_parse_t parse, void *record,
 	       void ***ret, size_t *ret_n)
 {
 	VECTOR(void *) marks = { 0 };

@@ -51,7 +51,7 @@ static int look_at_path(const char *path, const struct stat *st, int type, struc
 	return 1;
 }
 
-static const char *scan_for_inode(struct dump *d, uint64_t ino, uint32_t dev)
+static const char *scan_for_inode(const struct dump *d, uint64_t ino, uint32_t dev)
 {
 	static const char *const usual[] = { "/etc",	   "/var/spool", "/var/log",
 					     "/usr/share", "/lib/udev",	 "/usr/lib/udev" };
@@ -77,7 +77,7 @@ static int note_file(const char *path, const struct stat *st, int type, struct F
 	return --wanted.left == 0;
 }
 
-static struct walked *walk_tree(struct dump *d, const struct handle_mounts *mounts, dev_t dev)
+static struct walked *walk_tree(const struct dump *d, const struct handle_mounts *mounts, dev_t dev)
 {
 	struct walked *walked = pool_new(d->pool, struct walked);
 
@@ -94,7 +94,7 @@ static struct walked *walk_tree(struct dump *d, const struct handle_mounts *moun
 	return walked;
 }
 
-static const char *find_walked(struct dump *d, const struct handle_mounts *mounts, uint64_t ino, uint32_t dev)
+static const char *find_walked(const struct dump *d, const struct handle_mounts *mounts, uint64_t ino, uint32_t dev)
 {
 	struct walked *walked = NULL;
 	const char *path;
@@ -131,7 +131,7 @@ static bool find_above(char *path, uint64_t ino, uint32_t dev)
 
 /* Who watches a file often has it open as well, or something below it: tail -f, editors, servers that read their
  * settings. */
-static const char *find_near(struct dump *d, const struct task *task, uint64_t ino, uint32_t dev)
+static const char *find_near(const struct dump *d, const struct task *task, uint64_t ino, uint32_t dev)
 {
 	static const char *const names[] = { "cwd", "root", "exe" };
 	int proc = task->dump->proc;
@@ -150,8 +150,8 @@ static const char *find_near(struct dump *d, const struct task *task, uint64_t i
 	return handle_is_inode("/", ino, dev) ? "/" : NULL;
 }
 
-static const char *find_path(struct dump *d, const struct task *task, const struct handle_mounts *mounts, uint64_t ino,
-			     uint32_t dev, bool deleted)
+static const char *find_path(const struct dump *d, const struct task *task, const struct handle_mounts *mounts,
+			     uint64_t ino, uint32_t dev, bool deleted)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const char *path;
@@ -164,8 +164,8 @@ static const char *find_path(struct dump *d, const struct task *task, const stru
 	return path || deleted ? path : find_walked(d, mounts, ino, dev);
 }
 
-const char *path_of_inode(struct dump *d, const struct task *task, const struct handle_mounts *mounts, uint64_t ino,
-			  uint32_t dev, bool deleted)
+const char *path_of_inode(const struct dump *d, const struct task *task, const struct handle_mounts *mounts,
+			  uint64_t ino, uint32_t dev, bool deleted)
 {
 	const char *path;
 

@@ -82,7 +82,7 @@ int pipe_dump_content(struct dump *d, const struct open_file *of, void **slot, e
 	if (table_set(content->done, of->stat.st_ino, content))
 		return 0;
 	if (!content->image)
-		TRY(image_create(d->store, &content->image, id));
+		TRY(image_create(dump_store(d), &content->image, id));
 	size = fcntl(of->fd, F_GETPIPE_SZ);
 	if (size < 0 || ioctl(of->fd, FIONREAD, &inside) < 0)
 		return fail_errno("asking what is inside");
@@ -154,7 +154,8 @@ static struct content_set *begin_restore(void **slot)
 	return *slot;
 }
 
-static int load_chunk(struct restore *r, struct image *image, const PipeDataEntry *record, struct content_set *set)
+static int load_chunk(const struct restore *r, struct image *image, const PipeDataEntry *record,
+		      struct content_set *set)
 {
 	struct content *content = table_find(set->contents, record->pipe_id);
 	struct pipe_chunk *chunk;
@@ -177,7 +178,7 @@ static int load_chunk(struct restore *r, struct image *image, const PipeDataEntr
 	return 0;
 }
 
-int pipe_load_content(struct restore *r, void **slot, enum image_id id)
+int pipe_load_content(const struct restore *r, void **slot, enum image_id id)
 {
 	struct content_set *set = begin_restore(slot);
 	AUTO(image_close) struct image *image = NULL;
@@ -192,7 +193,7 @@ int pipe_load_content(struct restore *r, void **slot, enum image_id id)
 	return more;
 }
 
-struct pipe_group *pipe_join_group(struct restore *r, void **slot, uint32_t pipe_id, struct file *f)
+struct pipe_group *pipe_join_group(const struct restore *r, void **slot, uint32_t pipe_id, struct file *f)
 {
 	struct content_set *set = begin_restore(slot);
 	struct pipe_group *group = table_find(set->groups, pipe_id);

@@ -13,7 +13,7 @@ static bool is_fifo(const struct open_file *of)
 	return !(of->flags & O_PATH) && of->fs_magic != PIPEFS_MAGIC;
 }
 
-static int dump_fifo(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_fifo(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	out->fifo->id = of->id;
 	out->fifo->pipe_id = (uint32_t)of->stat.st_ino;
@@ -28,7 +28,7 @@ static int drain_fifo(struct dump *d, const struct open_file *of)
 	return pipe_dump_content(d, of, file_dump_slot(d, &fifo_kind), IMAGE_FIFO_DATA);
 }
 
-static int finish_fifos(struct dump *d)
+static int finish_fifos(const struct dump *d)
 {
 	return pipe_finish_content(file_dump_slot(d, &fifo_kind));
 }
@@ -40,25 +40,25 @@ static void end_fifos(struct dump *d)
 
 /* --- restore --- */
 
-static int prepare_fifos(struct restore *r)
+static int prepare_fifos(const struct restore *r)
 {
 	return pipe_load_content(r, file_restore_slot(r, &fifo_kind), IMAGE_FIFO_DATA);
 }
 
-static int load_fifo(struct restore *r, struct file *f)
+static int load_fifo(const struct restore *r, struct file *f)
 {
 	f->data = pipe_join_group(r, file_restore_slot(r, &fifo_kind), f->entry->fifo->pipe_id, f);
 	return 0;
 }
 
-static int find_path(struct restore *r, const struct file *f, const RegFileEntry **ret)
+static int find_path(const struct restore *r, const struct file *f, const RegFileEntry **ret)
 {
 	const FifoEntry *record = f->entry->fifo;
 
 	return regular_find_record(r, record->has_regf_id ? record->regf_id : f->id, ret);
 }
 
-static int link_fifo(struct restore *r, struct file *f)
+static int link_fifo(const struct restore *r, struct file *f)
 {
 	const RegFileEntry *path;
 
@@ -94,7 +94,7 @@ static int create_fifo(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int need_fifo(struct restore *r, struct file *f)
+static int need_fifo(const struct restore *r, struct file *f)
 {
 	const RegFileEntry *path;
 

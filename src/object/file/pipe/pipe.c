@@ -33,7 +33,7 @@ struct pipe_ends {
 	int pid, fd;
 };
 
-static struct pipe_dump *get_dump(struct dump *d)
+static struct pipe_dump *get_dump(const struct dump *d)
 {
 	void **slot = file_dump_slot(d, &pipe_kind);
 
@@ -45,7 +45,7 @@ static struct pipe_dump *get_dump(struct dump *d)
 	return *slot;
 }
 
-static int note_end(struct dump *d, const struct open_file *of)
+static int note_end(const struct dump *d, const struct open_file *of)
 {
 	struct pipe_dump *dump = get_dump(d);
 	struct pipe_ends *ends = table_find(dump->ends, of->stat.st_ino);
@@ -70,7 +70,7 @@ static int note_end(struct dump *d, const struct open_file *of)
 	return 0;
 }
 
-static int dump_pipe(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_pipe(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	PipeEntry *record = out->pipe;
 
@@ -88,7 +88,7 @@ static int drain_pipe(struct dump *d, const struct open_file *of)
 	return pipe_dump_content(d, of, &get_dump(d)->content, IMAGE_PIPES_DATA);
 }
 
-static int finish_pipes(struct dump *d)
+static int finish_pipes(const struct dump *d)
 {
 	struct pipe_dump *dump = get_dump(d);
 
@@ -111,12 +111,12 @@ static void end_pipes(struct dump *d)
 
 /* --- restore --- */
 
-static int prepare_pipes(struct restore *r)
+static int prepare_pipes(const struct restore *r)
 {
 	return pipe_load_content(r, file_restore_slot(r, &pipe_kind), IMAGE_PIPES_DATA);
 }
 
-static int load_pipe(struct restore *r, struct file *f)
+static int load_pipe(const struct restore *r, struct file *f)
 {
 	const PipeEntry *record = f->entry->pipe;
 

@@ -22,9 +22,9 @@ int pipe_finish_content(void **slot);
 void pipe_end_content(void **slot);
 
 /* Restore: reads the image into the slot. */
-int pipe_load_content(struct restore *r, void **slot, enum image_id id);
+int pipe_load_content(const struct restore *r, void **slot, enum image_id id);
 /* Restore: one more opening; returns its group. */
-struct pipe_group *pipe_join_group(struct restore *r, void **slot, uint32_t pipe_id, struct file *f);
+struct pipe_group *pipe_join_group(const struct restore *r, void **slot, uint32_t pipe_id, struct file *f);
 /* Restore: sets the capacity and writes what was inside. */
 int pipe_fill(void **slot, uint32_t pipe_id, int fd);
 /* Restore: another opening of the same pipe, with the given flags. */

@@ -51,7 +51,7 @@ static pid_t clone_helper(struct restore *r, const struct pid_space *space, stru
 	int theirs;
 	pid_t pid;
 
-	if (!r->inner_pids && !space)
+	if (!r->facts->inner_pids && !space)
 		return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
 	own = open("/proc/thread-self/ns/pid_for_children", O_RDONLY | O_CLOEXEC);
 	theirs = pid_space_file(r, space);
@@ -194,7 +194,7 @@ int procfs_check_opened(struct restore *r, int fd)
 	AUTO(proc_status_done) struct proc_status status = { 0 };
 	AUTO_CLOSE int proc = -1;
 
-	if (!pid || r->inner_pids) /* it is a number of theirs: regular.c */
+	if (!pid || r->facts->inner_pids) /* it is a number of theirs: regular.c */
 		return 0;
 	if (is_thread_of_ours(pid))
 		return refuse(EPERM, "it is criu's own file now: the process that it belonged to is not there");

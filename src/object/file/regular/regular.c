@@ -30,7 +30,7 @@ static bool has_fixed_size(const struct open_file *of)
 	return S_ISREG(of->stat.st_mode) && !((of->flags & O_ACCMODE) == O_WRONLY && of->flags & O_APPEND);
 }
 
-static int dump_build_id(struct dump *d, const struct open_file *of, RegFileEntry *out)
+static int dump_build_id(const struct dump *d, const struct open_file *of, RegFileEntry *out)
 {
 	uint8_t id[BUILD_ID_MAX] = { 0 };
 	int length = validate_read_build_id(of->fd, id);
@@ -66,7 +66,7 @@ static bool may_open(const struct open_file *of)
 
 /* It may have been opened by somebody else, or before the program gave up rights. Without a chance to come back, a task
  * should not be killed. */
-static int check_rights(struct dump *d, const struct open_file *of)
+static int check_rights(const struct dump *d, const struct open_file *of)
 {
 	errno = 0;
 	if (geteuid() == 0 || may_open(of))
@@ -83,11 +83,11 @@ static int check_rights(struct dump *d, const struct open_file *of)
 
 /* "/proc/PID/..." with our number of the process: at the restore it has another one. In a mount namespace of its own it
  * is that of the tree. */
-static int check_number(struct dump *d, const struct open_file *of)
+static int check_number(const struct dump *d, const struct open_file *of)
 {
 	const char *digits = text_after(of->link, "/proc/");
 
-	if (!d->inner_pids || of->fs_magic != PROC_SUPER_MAGIC || !digits || *digits < '0' || *digits > '9' ||
+	if (!d->facts->inner_pids || of->fs_magic != PROC_SUPER_MAGIC || !digits || *digits < '0' || *digits > '9' ||
 	    namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWNS, NULL))
 		return 0;
 	return refuse(
@@ -96,7 +96,7 @@ static int check_number(struct dump *d, const struct open_file *of)
 		of->link);
 }
 
-int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
+int regular_dump(const struct dump *d, const struct open_file *of, RegFileEntry *out)
 {
 	TRY(check_rights(d, of));
 	TRY(check_number(d, of));
@@ -128,7 +128,7 @@ int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out)
 	return deleted_dump(d, of, out);
 }
 
-int regular_dump_extra(struct dump *d, const struct open_file *of, uint32_t *ret_id)
+int regular_dump_extra(const struct dump *d, const struct open_file *of, uint32_t *ret_id)
 {
 	FileEntry *entry = file_add_entry(d, FD_TYPES__REG, offsetof(FileEntry, reg));
 
@@ -136,7 +136,7 @@ int regular_dump_extra(struct dump *d, const struct open_file *of, uint32_t *ret
 	return regular_dump(d, of, entry->reg);
 }
 
-static int dump_regular(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_regular(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	out->reg->id = of->id;
 	return regular_dump(d, of, out->reg);
@@ -146,7 +146,7 @@ static int dump_regular(struct dump *d, const struct open_file *of, FileEntry *o
  * Files below /proc that are opened when all tasks have their threads and descriptors: /proc/PID/task/TID, and what is
  * named by a descriptor; and those of dead processes, whose numbers nobody may need any more.
  */
-static bool is_late(struct restore *r, const RegFileEntry *record)
+static bool is_late(const struct restore *r, const RegFileEntry *record)
 {
 	struct procfs_name name;
 
@@ -158,7 +158,7 @@ static bool is_late(struct restore *r, const RegFileEntry *record)
 	       (name.tid && name.tid != name.pid && task_tree_find_thread(r->tree, name.tid));
 }
 
-static int load_regular(struct restore *r, struct file *f)
+static int load_regular(const struct restore *r, struct file *f)
 {
 	const RegFileEntry *record = f->entry->reg;
 
@@ -168,7 +168,7 @@ static int load_regular(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int need_regular(struct restore *r, struct file *f)
+static int need_regular(const struct restore *r, struct file *f)
 {
 	return f->users ? regular_need(r, f->entry->reg) : 0;
 }
@@ -206,7 +206,7 @@ static int settle_regular(struct restore *r, struct file *f)
 	return 0;
 }
 
-int regular_find_record(struct restore *r, uint32_t id, const RegFileEntry **ret)
+int regular_find_record(const struct restore *r, uint32_t id, const RegFileEntry **ret)
 {
 	const struct file *f = file_find(r, id);
 
@@ -235,7 +235,7 @@ const struct file_kind regular_kind = {
 	.entry = offsetof(FileEntry, reg),
 	.is = is_regular,
 	.dump = dump_regular,
-	.finish = deleted_finish,
+	.write = deleted_write,
 	.end = deleted_end,
 	.prepare = deleted_prepare,
 	.load = load_regular,

@@ -8,9 +8,9 @@
 extern const struct file_kind regular_kind;
 
 /* Dump: fills the record of a file with a path. out->id is that of the entry it belongs to. */
-int regular_dump(struct dump *d, const struct open_file *of, RegFileEntry *out);
+int regular_dump(const struct dump *d, const struct open_file *of, RegFileEntry *out);
 /* Dump: an entry of its own that tells path and flags, for records that have none. */
-int regular_dump_extra(struct dump *d, const struct open_file *of, uint32_t *ret_id);
+int regular_dump_extra(const struct dump *d, const struct open_file *of, uint32_t *ret_id);
 
 /* Restore: opens the file with the flags of the record plus more_flags, checks it against the record. Returns a new
  * descriptor. */
@@ -25,7 +25,7 @@ int regular_root(const struct restore *r, const RegFileEntry *record);
 /* Restore: the same on the very mount that the file was open on. */
 void regular_place(const struct restore *r, const RegFileEntry *record, struct mount_place *ret);
 /* Restore: the path record that another record names; refused if it is none. */
-int regular_find_record(struct restore *r, uint32_t id, const RegFileEntry **ret);
+int regular_find_record(const struct restore *r, uint32_t id, const RegFileEntry **ret);
 
 /* validate.c: the build id (GNU note) of an ELF file: length in bytes, 0 if it has none. fd is readable or O_PATH. */
 #define BUILD_ID_MAX 64
@@ -34,22 +34,22 @@ int validate_read_build_id(int fd, uint8_t id[BUILD_ID_MAX]);
 int validate_file(const struct options *options, const RegFileEntry *record, int fd);
 
 /* needs.c: names the file as needed, refuses if it is not there as it was. For all that is opened by regular_open(). */
-int regular_need(struct restore *r, const RegFileEntry *record);
+int regular_need(const struct restore *r, const RegFileEntry *record);
 
 /* deleted.c: 1 if something stands in for the path: *ret is another path, or NULL if it is made from the images. Else
  * 0. */
-int deleted_find_link(struct restore *r, const RegFileEntry *record, const RegFileEntry **ret);
+int deleted_find_link(const struct restore *r, const RegFileEntry *record, const RegFileEntry **ret);
 /* deleted.c: opens what stands in for the path of the record; -ENOENT, unlogged, if the path itself is to be used. */
 int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd);
 /* deleted.c: it lies below /proc/PID of a process that is dead: to be opened when all tasks and threads are there. */
-bool deleted_is_of_dead(struct restore *r, const RegFileEntry *record);
+bool deleted_is_of_dead(const struct restore *r, const RegFileEntry *record);
 /* deleted.c: all files are open and all directories entered. */
 void deleted_settle(struct restore *r);
 /* Dump: keeps content or a name for a file whose path does not lead to it any more; may change the name in the record.
  */
-int deleted_dump(struct dump *d, const struct open_file *of, RegFileEntry *record);
-int deleted_finish(struct dump *d);
+int deleted_dump(const struct dump *d, const struct open_file *of, RegFileEntry *record);
+int deleted_write(struct dump *d);
 void deleted_end(struct dump *d);
-int deleted_prepare(struct restore *r);
+int deleted_prepare(const struct restore *r);
 int deleted_resume(struct restore *r);
 void deleted_clean(struct restore *r);

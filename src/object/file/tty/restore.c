@@ -26,7 +26,7 @@ struct tty_restore {
 	struct tty *first;
 };
 
-static struct tty_restore *get_restore(struct restore *r)
+static struct tty_restore *get_restore(const struct restore *r)
 {
 	void **slot = file_restore_slot(r, &tty_kind);
 
@@ -98,7 +98,7 @@ static bool is_master(const TtyInfoEntry *info)
 	return info->type == TTY_TYPE__PTY && info->id & TTY_MASTER;
 }
 
-static int add_info(struct restore *r, const TtyInfoEntry *info)
+static int add_info(const struct restore *r, const TtyInfoEntry *info)
 {
 	struct tty_restore *set = get_restore(r);
 	struct tty *tty = table_find(set->ttys, info->id / 2);
@@ -120,7 +120,7 @@ static int add_info(struct restore *r, const TtyInfoEntry *info)
 	return 0;
 }
 
-int tty_prepare(struct restore *r)
+int tty_prepare(const struct restore *r)
 {
 	AUTO(image_close) struct image *infos = NULL, *queues = NULL;
 	TtyInfoEntry *info;
@@ -142,7 +142,7 @@ int tty_prepare(struct restore *r)
 	return more;
 }
 
-static void join_tty(struct restore *r, struct tty *tty, struct file *f)
+static void join_tty(const struct restore *r, struct tty *tty, struct file *f)
 {
 	if (tty->n == tty->capacity) {
 		struct file **old = tty->files;
@@ -155,7 +155,7 @@ static void join_tty(struct restore *r, struct tty *tty, struct file *f)
 	tty->files[tty->n++] = f;
 }
 
-int tty_load(struct restore *r, struct file *f)
+int tty_load(const struct restore *r, struct file *f)
 {
 	uint32_t id = f->entry->tty->tty_info_id;
 	const TtyInfoEntry *info = table_find(get_restore(r)->infos, id);
@@ -173,7 +173,7 @@ int tty_load(struct restore *r, struct file *f)
 }
 
 /* The path is not needed for ptys, but it must make sense. */
-int tty_link(struct restore *r, struct file *f)
+int tty_link(const struct restore *r, struct file *f)
 {
 	const TtyFileEntry *record = f->entry->tty;
 	const RegFileEntry *path;
@@ -293,7 +293,7 @@ static int open_foreign(struct restore *r, struct file *f, struct tty *tty, int 
 	return open_by_path(r, f, ret_fd);
 }
 
-int tty_needs(struct restore *r, struct file *f)
+int tty_needs(const struct restore *r, struct file *f)
 {
 	const struct tty *tty = f->data;
 	const TtyInfoEntry *info = f == tty->master_file ? tty->master : tty->slave;

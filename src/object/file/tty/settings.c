@@ -18,7 +18,7 @@ struct kernel_termios {
 #define CC_WORDS     19
 #define CC_WORDS_MIN 8
 
-static TermiosEntry *make_record(struct dump *d, uint32_t iflag, uint32_t oflag, uint32_t cflag, uint32_t lflag,
+static TermiosEntry *make_record(const struct dump *d, uint32_t iflag, uint32_t oflag, uint32_t cflag, uint32_t lflag,
 				 uint32_t line, const void *cc, size_t n_cc)
 {
 	TermiosEntry *record = pool_new(d->pool, TermiosEntry);
@@ -35,7 +35,7 @@ static TermiosEntry *make_record(struct dump *d, uint32_t iflag, uint32_t oflag,
 	return record;
 }
 
-static int read_termios(struct dump *d, int fd, TtyInfoEntry *info)
+static int read_termios(const struct dump *d, int fd, TtyInfoEntry *info)
 {
 	struct termios t;
 
@@ -45,7 +45,7 @@ static int read_termios(struct dump *d, int fd, TtyInfoEntry *info)
 	return 0;
 }
 
-static int read_locked(struct dump *d, int fd, TtyInfoEntry *info)
+static int read_locked(const struct dump *d, int fd, TtyInfoEntry *info)
 {
 	struct kernel_termios t;
 
@@ -56,7 +56,7 @@ static int read_locked(struct dump *d, int fd, TtyInfoEntry *info)
 	return 0;
 }
 
-static int read_size(struct dump *d, int fd, TtyInfoEntry *info)
+static int read_size(const struct dump *d, int fd, TtyInfoEntry *info)
 {
 	struct winsize size;
 
@@ -85,7 +85,7 @@ static int check_discipline(int fd)
 				discipline);
 }
 
-int tty_read_settings(struct dump *d, int fd, TtyInfoEntry *info)
+int tty_read_settings(const struct dump *d, int fd, TtyInfoEntry *info)
 {
 	bool master = info->type == TTY_TYPE__PTY && info->id & TTY_MASTER;
 	int exclusive = 0, locked = 0, packet = 0;

@@ -31,7 +31,7 @@ struct ttys_dump {
 	struct tty_dump *first;
 };
 
-static struct ttys_dump *get_dump(struct dump *d)
+static struct ttys_dump *get_dump(const struct dump *d)
 {
 	void **slot = file_dump_slot(d, &tty_kind);
 
@@ -86,7 +86,7 @@ static int classify_tty(const struct open_file *of, TtyInfoEntry *info)
 }
 
 /* The session that has the terminal, told by one of its tasks: the terminal itself answers only to those inside. */
-static void find_session(struct dump *d, const struct open_file *of, TtyInfoEntry *info)
+static void find_session(const struct dump *d, const struct open_file *of, TtyInfoEntry *info)
 {
 	bool current = info->type == TTY_TYPE__CTTY;
 	dev_t dev = of->stat.st_rdev;
@@ -141,7 +141,7 @@ static int check_virtual(int fd, const TtyInfoEntry *info)
 	return 0;
 }
 
-static int add_tty(struct dump *d, const struct open_file *of, const TtyInfoEntry *like)
+static int add_tty(const struct dump *d, const struct open_file *of, const TtyInfoEntry *like)
 {
 	struct tty_dump *tty = pool_new(d->pool, struct tty_dump);
 	TtyInfoEntry *info = tty->info = pool_copy(d->pool, like, sizeof(*like));
@@ -174,7 +174,7 @@ static int add_tty(struct dump *d, const struct open_file *of, const TtyInfoEntr
 	return hung_up == -EIO ? 0 : hung_up;
 }
 
-static struct tty_dump *find_tty(struct dump *d, uint32_t id)
+static struct tty_dump *find_tty(const struct dump *d, uint32_t id)
 {
 	struct tty_dump *tty = get_dump(d)->first;
 
@@ -184,7 +184,7 @@ static struct tty_dump *find_tty(struct dump *d, uint32_t id)
 }
 
 /* The node of a slave is gone when its master is: that needs no care, it is made again together with the master. */
-static uint32_t dump_path(struct dump *d, const struct open_file *of)
+static uint32_t dump_path(const struct dump *d, const struct open_file *of)
 {
 	FileEntry *entry = file_add_entry(d, FD_TYPES__REG, offsetof(FileEntry, reg));
 	char *name = pool_string(d->pool, of->link);
@@ -208,7 +208,7 @@ static bool is_of_another_devpts(const struct tty_dump *known, const struct open
 	return known->info->dev != (uint32_t)of->stat.st_dev || known->info->id & TTY_MASTER;
 }
 
-static int dump_tty(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_tty(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	TtyFileEntry *record = out->tty;
 	TtyInfoEntry info = TTY_INFO_ENTRY__INIT;
@@ -242,7 +242,7 @@ static bool is_master(const struct tty_dump *tty)
  * is of the host's devpts: a new pair can't be made in its place. A tree without a mount namespace of its own has no
  * devpts of its own either.
  */
-static bool gets_new_master(struct dump *d, const struct tty_dump *tty)
+static bool gets_new_master(const struct dump *d, const struct tty_dump *tty)
 {
 	const struct proc_mounts *seen = mount_dump_seen(d, tty->task);
 	struct stat ours;
@@ -258,7 +258,7 @@ static bool gets_new_master(struct dump *d, const struct tty_dump *tty)
 }
 
 /* A terminal of somebody else: the user must say what shall be in its place. */
-static int check_owner(struct dump *d, struct tty_dump *tty)
+static int check_owner(const struct dump *d, struct tty_dump *tty)
 {
 	char key[48];
 
@@ -288,7 +288,7 @@ static int write_infos(struct dump *d)
 
 	if (!get_dump(d)->first)
 		return 0;
-	TRY(image_create(d->store, &image, IMAGE_TTY_INFO));
+	TRY(image_create(dump_store(d), &image, IMAGE_TTY_INFO));
 	for (const struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next)
 		TRY(image_write(image, tty->info));
 	return image_finish(&image);
@@ -298,7 +298,7 @@ static int write_queues(struct dump *d)
 {
 	AUTO(image_close) struct image *image = NULL;
 
-	TRY(image_create(d->store, &image, IMAGE_TTY_DATA));
+	TRY(image_create(dump_store(d), &image, IMAGE_TTY_DATA));
 	for (struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next) {
 		LOG_SCOPE("pty %u", tty->info->id / 2);
 		if (is_master(tty))
@@ -307,7 +307,7 @@ static int write_queues(struct dump *d)
 	return image_finish(&image);
 }
 
-static int finish_ttys(struct dump *d)
+static int finish_ttys(const struct dump *d)
 {
 	for (struct tty_dump *tty = get_dump(d)->first; tty; tty = tty->next)
 		TRY(dump_go_on(d, check_owner(d, tty)));

@@ -40,7 +40,7 @@ struct tty {
 
 /* tty-settings.c */
 /* Termios, window size and the like of an open terminal into the record; -EIO, unlogged, if it is hung up. */
-int tty_read_settings(struct dump *d, int fd, TtyInfoEntry *info);
+int tty_read_settings(const struct dump *d, int fd, TtyInfoEntry *info);
 int tty_check_settings(const TtyInfoEntry *info);
 /* own: a terminal made by us: also size and locks. Else only what the program itself had set. */
 int tty_apply_settings(int fd, const TtyInfoEntry *info, bool own);
@@ -65,10 +65,10 @@ const TtyDataEntry *tty_find_data(struct restore *r, uint32_t id);
 pid_t tty_session(const struct tty *tty);
 /* A pty whose slave alone was in the tree; the client of the service has asked for the master of the new one. */
 bool tty_is_orphan(struct restore *r, const struct tty *tty);
-int tty_prepare(struct restore *r);
-int tty_load(struct restore *r, struct file *f);
-int tty_link(struct restore *r, struct file *f);
-int tty_needs(struct restore *r, struct file *f);
+int tty_prepare(const struct restore *r);
+int tty_load(const struct restore *r, struct file *f);
+int tty_link(const struct restore *r, struct file *f);
+int tty_needs(const struct restore *r, struct file *f);
 int tty_create(struct restore *r, struct file *f);
 int tty_plan_session(struct restore *r, struct task *leader, struct plan *p);
 int tty_plan_task(struct restore *r, struct task *task, struct plan *p);

@@ -19,7 +19,7 @@
 #define MESSAGE_MAX 4096
 
 struct kept_answers {
-	struct dump *d;
+	const struct dump *d;
 	TunfileEntry *record;
 	VECTOR(ProtobufCBinaryData) kept;
 };
@@ -166,7 +166,7 @@ static void hand_over(struct kept_answers *asked, size_t *ret_n, ProtobufCBinary
 	*ret = pool_copy(asked->d->pool, asked->kept.items, asked->kept.n * sizeof(**ret));
 }
 
-int tun_device_dump(struct dump *d, const char *name, TunfileEntry *record)
+int tun_device_dump(const struct dump *d, const char *name, TunfileEntry *record)
 {
 	struct kept_answers asked = { .d = d, .record = record };
 	AUTO(netlink_close) struct netlink *netlink = NULL;

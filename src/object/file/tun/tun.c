@@ -40,7 +40,7 @@ static bool is_tun(const struct open_file *of)
 
 /* --- dump --- */
 
-static int find_namespace(struct dump *d, const struct open_file *of, const char *name, uint32_t *ret)
+static int find_namespace(const struct dump *d, const struct open_file *of, const char *name, uint32_t *ret)
 {
 	AUTO_CLOSE int fd = ioctl(of->fd, TUNGETDEVNETNS);
 	struct stat st;
@@ -54,7 +54,8 @@ static int find_namespace(struct dump *d, const struct open_file *of, const char
 		    : refuse(ENOTSUP, "device %s is in a network namespace in which no task of the tree lives", name);
 }
 
-static int dump_device(struct dump *d, const struct open_file *of, const struct ifreq *request, TunfileEntry *record)
+static int dump_device(const struct dump *d, const struct open_file *of, const struct ifreq *request,
+		       TunfileEntry *record)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	TunLinkEntry *link = record->link = pool_new(d->pool, TunLinkEntry);
@@ -76,7 +77,7 @@ static int dump_device(struct dump *d, const struct open_file *of, const struct 
 	return tun_device_dump(d, record->netdev, record);
 }
 
-static int dump_tun(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_tun(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	FileEntry *path = file_add_entry(d, FD_TYPES__REG, offsetof(FileEntry, reg));
 	struct ifreq request = { 0 };
@@ -95,7 +96,7 @@ static int dump_tun(struct dump *d, const struct open_file *of, FileEntry *out)
 
 /* --- restore --- */
 
-static int load_tun(struct restore *r, struct file *f)
+static int load_tun(const struct restore *r, struct file *f)
 {
 	const TunfileEntry *record = f->entry->tunf;
 
@@ -183,7 +184,7 @@ static int create_tun(struct restore *r, struct file *f)
 	return 0;
 }
 
-static int need_tun(struct restore *r, struct file *f)
+static int need_tun(const struct restore *r, struct file *f)
 {
 	(void)f;
 	need_feature(r, FEATURE_ID_tun);

@@ -5,7 +5,7 @@
 #include "object/file/file.h"
 
 /* Dump: everything about the device that goes with its last file, into the record. */
-int tun_device_dump(struct dump *d, const char *name, TunfileEntry *record);
+int tun_device_dump(const struct dump *d, const char *name, TunfileEntry *record);
 /* Restore: is the record of a device complete and sensible? */
 int tun_device_check(const TunfileEntry *record);
 /* Restore: gives a new device its hardware address, mtu, addresses and routes, and switches it on. */

@@ -162,7 +162,7 @@ static void cut_off(struct lock *lock)
 
 /* --- dump --- */
 
-static uint32_t namespace_id(struct dump *d, const InetSkEntry *entry)
+static uint32_t namespace_id(const struct dump *d, const InetSkEntry *entry)
 {
 	return entry->has_ns_id && network_is_other(dump_namespaces(d), entry->ns_id) ? entry->ns_id : 0;
 }
@@ -208,7 +208,7 @@ int network_dump_cut_off(struct dump *d, uint32_t id)
 	return 0;
 }
 
-int network_hold_connection(struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd)
+int network_hold_connection(const struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd)
 {
 	struct lock *lock = find_lock(d->states, namespace_id(d, entry));
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -245,7 +245,7 @@ int network_lock_connections(struct dump *d)
 	return 0;
 }
 
-int network_drop_connection(struct dump *d, int fd)
+int network_drop_connection(const struct dump *d, int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
@@ -488,7 +488,7 @@ int network_undo(struct store *store, const struct inventory *inventory, int pro
 
 /* --- restore --- */
 
-void network_restore_add(struct restore *r, const InetSkEntry *entry)
+void network_restore_add(const struct restore *r, const InetSkEntry *entry)
 {
 	add_connection(find_lock(r->states, entry->has_ns_id && network_is_other(restore_namespaces(r), entry->ns_id)
 						    ? entry->ns_id

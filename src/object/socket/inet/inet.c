@@ -47,7 +47,7 @@ struct inet_dump {
 	struct network_groups *groups; /* of each network namespace that was asked for */
 };
 
-static struct inet_dump *inet_dump_of(struct dump *d)
+static struct inet_dump *inet_dump_of(const struct dump *d)
 {
 	return *file_dump_slot(d, &inet_kind);
 }
@@ -113,7 +113,7 @@ static int dump_icmp_filter(int fd, const InetSkEntry *entry, IpOptsRawEntry *ra
 	return 0;
 }
 
-static int dump_options(struct dump *d, const struct open_file *of, InetSkEntry *entry)
+static int dump_options(const struct dump *d, const struct open_file *of, InetSkEntry *entry)
 {
 	struct pool *pool = d->pool;
 	struct socket_options options;
@@ -150,7 +150,7 @@ static uint8_t guess_shutdown(int fd)
 	return poll_fd.revents & POLLHUP ? SK_SHUTDOWN__BOTH : SK_SHUTDOWN__READ;
 }
 
-static int dump_listener(struct dump *d, const struct tcp_info *info, InetSkEntry *entry)
+static int dump_listener(const struct dump *d, const struct tcp_info *info, InetSkEntry *entry)
 {
 	entry->backlog = info->tcpi_sacked;
 	if (!info->tcpi_unacked || d->options->skip_in_flight)
@@ -186,7 +186,8 @@ static int read_tcp_info(const struct open_file *of, InetSkEntry *entry, struct 
 	return check_layer(of->fd);
 }
 
-static int dump_tcp_state(struct dump *d, const struct open_file *of, const struct tcp_info *info, InetSkEntry *entry)
+static int dump_tcp_state(const struct dump *d, const struct open_file *of, const struct tcp_info *info,
+			  InetSkEntry *entry)
 {
 	if (entry->state == TCP_LISTEN)
 		return dump_listener(d, info, entry);
@@ -211,7 +212,7 @@ static int save_corked(struct dump *d, const struct open_file *of, InetSkEntry *
 }
 
 /* Of the namespace that we are in, which is that of the socket. */
-static const struct multicast_groups *groups_of(struct dump *d, const InetSkEntry *entry)
+static const struct multicast_groups *groups_of(const struct dump *d, const InetSkEntry *entry)
 {
 	struct network_groups **place = &inet_dump_of(d)->groups;
 
@@ -231,7 +232,7 @@ static int save_datagrams(struct dump *d, const struct open_file *of, void *arg)
 	return udp_queue_dump(d, of->fd, arg);
 }
 
-static int dump_inet(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_inet(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	InetSkEntry *entry = out->isk;
 	struct socket_identity identity;
@@ -273,7 +274,7 @@ static int write_inet(struct dump *d)
 
 /* --- restore --- */
 
-static int prepare_inet(struct restore *r)
+static int prepare_inet(const struct restore *r)
 {
 	struct list *all = pool_new(r->pool, struct list);
 
@@ -282,7 +283,7 @@ static int prepare_inet(struct restore *r)
 	return 0;
 }
 
-static int load_inet(struct restore *r, struct file *f)
+static int load_inet(const struct restore *r, struct file *f)
 {
 	InetSkEntry *entry = f->entry->isk;
 	struct inet_socket *socket = pool_new(r->pool, struct inet_socket);
@@ -308,7 +309,7 @@ static int load_inet(struct restore *r, struct file *f)
 }
 
 /* Our descriptor is needed at the end: for options that would keep the others from their names. */
-static int link_inet(struct restore *r, struct file *f)
+static int link_inet(const struct restore *r, struct file *f)
 {
 	return file_use(r, f->id, NULL);
 }
@@ -500,7 +501,7 @@ static int clean_inet(struct restore *r)
 	return 0;
 }
 
-static int collect_inet(struct dump *d)
+static int collect_inet(const struct dump *d)
 {
 	struct inet_dump *dump = pool_new(d->pool, struct inet_dump);
 

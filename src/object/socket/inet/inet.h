@@ -48,7 +48,7 @@ int inet_destination(const InetSkEntry *entry, union inet_address *ret);
 void inet_print(const InetSkEntry *entry, char *to, size_t capacity);
 
 /* map.c: the addresses of a record become those that --tcp-map says. */
-void inet_map_addresses(struct restore *r, InetSkEntry *entry);
+void inet_map_addresses(const struct restore *r, InetSkEntry *entry);
 
 /* bind.c. dump: no device of the namespace that we are in has the address that it is bound to. */
 bool inet_is_foreign(const InetSkEntry *entry);
@@ -69,7 +69,7 @@ struct socket_options inet_options(const InetSkEntry *entry);
 
 /* needs.c */
 const char *inet_describe(const struct file *f, struct pool *pool);
-int inet_need(struct restore *r, struct file *f);
+int inet_need(const struct restore *r, struct file *f);
 /* udp-cork.c: takes what the socket holds back, and gives it back to it; after a restore it is written again. */
 int udp_cork_dump(int fd, InetSkEntry *entry, struct pool *pool);
 int udp_cork_check(const InetSkEntry *entry);
@@ -90,9 +90,9 @@ int multicast_restore(const InetSkEntry *entry, int fd);
 
 /* tcp.c. The states are those of the kernel: TCP_ESTABLISHED, ... */
 bool tcp_is_connection(uint32_t state);
-int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting);
+int tcp_dump(const struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting);
 int tcp_dump_write(struct dump *d, struct list *waiting);
-int tcp_load(struct restore *r, struct inet_socket *socket);
+int tcp_load(const struct restore *r, struct inet_socket *socket);
 /* fd is a new socket with its early options; connects it in repair mode. -EAGAIN: to be tried again with another one.
  */
 int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);

@@ -48,7 +48,7 @@ static void map_end(const struct options *options, uint32_t **words, size_t n, u
 	}
 }
 
-void inet_map_addresses(struct restore *r, InetSkEntry *entry)
+void inet_map_addresses(const struct restore *r, InetSkEntry *entry)
 {
 	char before[160], after[160];
 

@@ -71,7 +71,7 @@ static int write_stream(struct dump *d, struct libsoccr_sk *connection, const In
 	TcpStreamEntry record = TCP_STREAM_ENTRY__INIT;
 
 	fill_record(&record, data);
-	TRY(image_create(d->store, &image, IMAGE_TCP_STREAM, entry->ino));
+	TRY(image_create(dump_store(d), &image, IMAGE_TCP_STREAM, entry->ino));
 	TRY(image_write(image, &record));
 	if (data->inq_len)
 		TRY(image_write_bytes(image, libsoccr_get_queue_bytes(connection, TCP_RECV_QUEUE, 0), data->inq_len));
@@ -116,7 +116,7 @@ static int save_connection(struct dump *d, struct tcp_guard *guard, const struct
 	return result;
 }
 
-int tcp_dump(struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting)
+int tcp_dump(const struct dump *d, const struct open_file *of, InetSkEntry *entry, struct list *waiting)
 {
 	struct tcp_waiting *new;
 	char name[128];
@@ -221,7 +221,7 @@ static void keep_window(SkOptsEntry *options, const struct libsoccr_sk_data *dat
 		options->so_rcvbuf = (uint32_t)wanted;
 }
 
-int tcp_load(struct restore *r, struct inet_socket *socket)
+int tcp_load(const struct restore *r, struct inet_socket *socket)
 {
 	const InetSkEntry *entry = socket->entry;
 	AUTO(image_close) struct image *image = NULL;

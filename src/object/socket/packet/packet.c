@@ -120,7 +120,7 @@ static void take_table(const struct packet_diag *diag, PacketSockEntry *entry, s
 	}
 }
 
-static int dump_packet(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_packet(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	PacketSockEntry *entry = out->psk;
 	struct sockaddr_ll address = { 0 };
@@ -155,7 +155,7 @@ static int dump_packet(struct dump *d, const struct open_file *of, FileEntry *ou
 
 /* --- restore --- */
 
-static int load_packet(struct restore *r, struct file *f)
+static int load_packet(const struct restore *r, struct file *f)
 {
 	const PacketSockEntry *entry = f->entry->psk;
 

@@ -39,7 +39,7 @@ int unix_hold_listener(struct unix_dumped *dumped, int fd)
  * Its client was closed: the record of one that nobody has. Inode numbers of sockets begin at 1, so those at the other
  * end of the range are free.
  */
-static uint32_t add_lost_client(struct dump *d, const struct unix_dumped *listener)
+static uint32_t add_lost_client(const struct dump *d, const struct unix_dumped *listener)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 	FileEntry *file = file_add_entry(d, FD_TYPES__UNIXSK, offsetof(FileEntry, usk));
@@ -65,7 +65,7 @@ static uint32_t add_lost_client(struct dump *d, const struct unix_dumped *listen
 
 /* The one at place i of the backlog: its file id, 0 if it is not to be restored. ret_early is set if it may have
  * sent something. */
-static int find_client(struct dump *d, const struct unix_dumped *listener, unsigned i, uint32_t *ret_id,
+static int find_client(const struct dump *d, const struct unix_dumped *listener, unsigned i, uint32_t *ret_id,
 		       bool *ret_early)
 {
 	uint32_t ino = listener->diag->waiting[i];
@@ -87,7 +87,7 @@ static int find_client(struct dump *d, const struct unix_dumped *listener, unsig
 	return 0;
 }
 
-int unix_dump_backlog(struct dump *d, const struct unix_dumped *listener)
+int unix_dump_backlog(const struct dump *d, const struct unix_dumped *listener)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 	struct unix_early *early = pool_new(d->pool, struct unix_early);
@@ -127,7 +127,7 @@ static int read_client(struct dump *d, const struct unix_early *early, uint32_t 
 	}
 	/* From now on these images are no checkpoint until they have it. */
 	if (!d->taken)
-		inventory_remove(d->store);
+		inventory_remove(dump_store(d));
 	d->taken = true;
 	return id ? unix_dump_early_queue(d, fd, id, early->entry->type) : 0;
 }

@@ -18,7 +18,7 @@
 #include "plugin/plugin.h"
 #include "session/given.h"
 
-static bool is_allowed(struct dump *d, const struct unix_diag *peer)
+static bool is_allowed(const struct dump *d, const struct unix_diag *peer)
 {
 	const struct options *options = d->options;
 	char key[32];
@@ -77,7 +77,7 @@ static bool describe_holder(uint32_t ino, char *to, size_t capacity)
 
 #define HOLDERS_MAX 20 /* whose processes are looked for, when one failure is not the end */
 
-static int refuse_peer(struct dump *d, const struct unix_diag *peer)
+static int refuse_peer(const struct dump *d, const struct unix_diag *peer)
 {
 	const char *way = peer->type == SOCK_DGRAM
 				  ? "dump with --ext-unix-sk to connect it again at restore"
@@ -109,7 +109,7 @@ static int ask_plugins(struct dump *d, const struct unix_dumped *socket)
 	return answer < 0 ? plugins_fail(d->plugins, answer) : 1;
 }
 
-int unix_check_waiting(struct dump *d, const struct unix_dumped *listener, uint32_t client)
+int unix_check_waiting(const struct dump *d, const struct unix_dumped *listener, uint32_t client)
 {
 	const struct unix_diag outside = { .ino = client, .type = (uint8_t)listener->entry->type };
 	char holder[96];
@@ -128,7 +128,7 @@ int unix_check_waiting(struct dump *d, const struct unix_dumped *listener, uint3
 }
 
 /* The entry of the other end holds what is needed to find it again: its name. */
-static void add_peer(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
+static void add_peer(const struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
 {
 	struct unix_dumped *dumped = pool_new(d->pool, struct unix_dumped);
 	FileEntry *file;
@@ -157,7 +157,7 @@ static void add_peer(struct dump *d, const struct unix_dumped *socket, const str
 	table_set(unix_dump_of(d)->by_ino, peer->ino, dumped);
 }
 
-static int dump_unplugged(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
+static int dump_unplugged(const struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
 {
 	if (!is_allowed(d, peer))
 		return refuse_peer(d, peer);
@@ -176,7 +176,7 @@ struct unix_question {
 	const struct unix_diag *peer;
 };
 
-int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
+int unix_dump_external(const struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer)
 {
 	struct unix_question *question;
 

@@ -54,8 +54,9 @@ static void plan_groups(struct plan *plan, const uint32_t *groups, size_t n)
 
 static bool has_these_groups(const struct restore *r, const CredsEntry *creds)
 {
-	return r->n_groups == creds->n_groups &&
-	       (!r->n_groups || !memcmp(r->groups, creds->groups, creds->n_groups * sizeof(*r->groups)));
+	return r->facts->n_groups == creds->n_groups &&
+	       (!r->facts->n_groups ||
+		!memcmp(r->facts->groups, creds->groups, creds->n_groups * sizeof(*r->facts->groups)));
 }
 
 /* The real ids stay: they are the way back. */
@@ -85,7 +86,7 @@ static void plan_return(struct restore *r, const struct task *task, struct plan 
 	if (creds->egid != gid)
 		plan_syscall(plan, "give the group id back", __NR_setresgid, KEEP_ID, V(gid), KEEP_ID);
 	if (!has_these_groups(r, creds))
-		plan_groups(plan, r->groups, r->n_groups);
+		plan_groups(plan, r->facts->groups, r->facts->n_groups);
 }
 
 static size_t keep_result(struct plan *plan, struct step *step)
@@ -97,7 +98,7 @@ static size_t keep_result(struct plan *plan, struct step *step)
 /* Runs the plan in the task; returns what the call at this offset gave. */
 static int run_in_task(struct restore *r, const struct task *task, const struct plan *plan, size_t result)
 {
-	TRY(remote_run(task->leader->remote, plan, &r->deadline));
+	TRY(remote_run(task->leader->remote, plan, &r->progress->deadline));
 	return (int)remote_value(task->leader->remote, result);
 }
 
@@ -244,7 +245,7 @@ static int take_stock(struct restore *r, struct pair_stock *stock, unsigned n)
 		}
 		stock->n++;
 	}
-	return remote_run(task->leader->remote, plan, &r->deadline);
+	return remote_run(task->leader->remote, plan, &r->progress->deadline);
 }
 
 static int fill_stock(struct restore *r, struct pair_stock *stock)
@@ -258,7 +259,7 @@ static int fill_stock(struct restore *r, struct pair_stock *stock)
 		plan_syscall(plan, "make a pair of unix sockets", __NR_socketpair, V(AF_UNIX), V(stock->type), V(0),
 			     D(stock->capacity + i * sizeof(stock->ends[0])));
 	plan_return(r, stock->task, plan);
-	TRY(remote_run(stock->task->leader->remote, plan, &r->deadline));
+	TRY(remote_run(stock->task->leader->remote, plan, &r->progress->deadline));
 	return take_stock(r, stock, stock->batch);
 }
 

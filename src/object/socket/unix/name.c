@@ -61,7 +61,7 @@ static bool is_same_file(int dir, const char *path, const struct stat *st)
 
 /* The directory that a relative name starts at: the task's, if it has not moved since, else what stands before the
  * name. */
-static char *find_directory(struct dump *d, const struct open_file *of, const char *path, const char *name,
+static char *find_directory(const struct dump *d, const struct open_file *of, const char *path, const char *name,
 			    const struct stat *st)
 {
 	AUTO_CLOSE int cwd = openat(of->task->dump->proc, "cwd", O_PATH | O_CLOEXEC);
@@ -105,7 +105,7 @@ static bool leads_to_file(const struct open_file *of, const UnixSkEntry *entry, 
 
 /* SIOCUNIXFILE takes CAP_NET_ADMIN. Without it: what bears the name now, if it is the file that the kernel's table
  * tells of. */
-static int look_for_file(struct dump *d, const struct open_file *of, const char *name)
+static int look_for_file(const struct dump *d, const struct open_file *of, const char *name)
 {
 	AUTO_CLOSE int start = openat(of->task->dump->proc, name[0] == '/' ? "root" : "cwd", O_PATH | O_CLOEXEC);
 	AUTO_CLOSE int file = start < 0 ? -1 : openat(start, name + strspn(name, "/"), O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -120,7 +120,7 @@ static int look_for_file(struct dump *d, const struct open_file *of, const char 
 		      name);
 }
 
-static int open_file_of(struct dump *d, const struct open_file *of, const char *name)
+static int open_file_of(const struct dump *d, const struct open_file *of, const char *name)
 {
 	int file = ioctl(of->fd, SIOCUNIXFILE);
 
@@ -139,7 +139,7 @@ static void note_mount(const struct dump *d, int file, UnixSkEntry *entry)
 	entry->mnt_id = (int)stx.stx_mnt_id;
 }
 
-static int dump_path(struct dump *d, const struct open_file *of, UnixSkEntry *entry)
+static int dump_path(const struct dump *d, const struct open_file *of, UnixSkEntry *entry)
 {
 	const char *name = (const char *)entry->name.data;
 	AUTO_CLOSE int file = open_file_of(d, of, name);
@@ -175,7 +175,7 @@ static int dump_path(struct dump *d, const struct open_file *of, UnixSkEntry *en
 	return 0;
 }
 
-int unix_dump_name(struct dump *d, const struct open_file *of, UnixSkEntry *entry)
+int unix_dump_name(const struct dump *d, const struct open_file *of, UnixSkEntry *entry)
 {
 	struct sockaddr_un address = { 0 };
 	socklen_t size = sizeof(address);

@@ -36,7 +36,7 @@ static void destroy_dump(void *state)
 	image_close(&dump->queues);
 }
 
-struct unix_dump *unix_dump_of(struct dump *d)
+struct unix_dump *unix_dump_of(const struct dump *d)
 {
 	static const struct state_type type = { sizeof(struct unix_dump), destroy_dump };
 	struct unix_dump *dump = state_find(d->states, &type);
@@ -56,8 +56,8 @@ static int check_type(const struct unix_diag *diag)
 	return 0;
 }
 
-static struct unix_dumped *remember_socket(struct dump *d, const struct open_file *of, const struct unix_diag *diag,
-					   UnixSkEntry *entry)
+static struct unix_dumped *remember_socket(const struct dump *d, const struct open_file *of,
+					   const struct unix_diag *diag, UnixSkEntry *entry)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 	struct unix_dumped *dumped = pool_new(d->pool, struct unix_dumped);
@@ -73,7 +73,7 @@ static struct unix_dumped *remember_socket(struct dump *d, const struct open_fil
 	return dumped;
 }
 
-static int dump_unix(struct dump *d, const struct open_file *of, FileEntry *out)
+static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	UnixSkEntry *entry = out->usk;
 	const struct unix_diag *diag;
@@ -122,7 +122,7 @@ static int drain_unix(struct dump *d, const struct open_file *of)
 }
 
 /* The other end is ours: the client dumps itself, and will be answered when it is restored. */
-static bool is_service(struct dump *d, const struct unix_diag *peer)
+static bool is_service(const struct dump *d, const struct unix_diag *peer)
 {
 	struct stat st;
 
@@ -138,7 +138,7 @@ static int finish_service(struct unix_dumped *dumped)
 	return 0;
 }
 
-static int finish_socket(struct dump *d, struct unix_dumped *dumped)
+static int finish_socket(const struct dump *d, struct unix_dumped *dumped)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 	const struct unix_diag *diag = dumped->diag, *other = NULL;
@@ -159,7 +159,7 @@ static int finish_socket(struct dump *d, struct unix_dumped *dumped)
 	return 0;
 }
 
-static int finish_unix(struct dump *d)
+static int finish_unix(const struct dump *d)
 {
 	struct unix_dump *dump = unix_dump_of(d);
 	struct unix_dumped *dumped;
@@ -187,12 +187,12 @@ static int take_unix(struct dump *d)
 
 /* --- restore --- */
 
-struct unix_set *unix_set_of(struct restore *r)
+struct unix_set *unix_set_of(const struct restore *r)
 {
 	return *file_restore_slot(r, &unix_kind);
 }
 
-static int prepare_unix(struct restore *r)
+static int prepare_unix(const struct restore *r)
 {
 	struct unix_set *set = pool_new(r->pool, struct unix_set);
 
@@ -204,7 +204,7 @@ static int prepare_unix(struct restore *r)
 }
 
 /* Names of files, not abstract ones. The name has its final NUL, if it had one. */
-static void map_names(struct restore *r, UnixSkEntry *entry)
+static void map_names(const struct restore *r, UnixSkEntry *entry)
 {
 	const char *name = pool_printf(r->pool, "%.*s", (int)entry->name.len, (const char *)entry->name.data ?: "");
 	const char *mapped = *name == '/' ? mapped_path(r, name) : name;
@@ -218,7 +218,7 @@ static void map_names(struct restore *r, UnixSkEntry *entry)
 		entry->name_dir = (char *)mapped_path(r, entry->name_dir);
 }
 
-static int load_unix(struct restore *r, struct file *f)
+static int load_unix(const struct restore *r, struct file *f)
 {
 	UnixSkEntry *entry = f->entry->usk;
 	struct unix_socket *socket = pool_new(r->pool, struct unix_socket);
@@ -240,7 +240,7 @@ static int load_unix(struct restore *r, struct file *f)
 	return 0;
 }
 
-static struct unix_socket *find_listener(struct restore *r, const UnixSkEntry *entry)
+static struct unix_socket *find_listener(const struct restore *r, const UnixSkEntry *entry)
 {
 	struct unix_socket *other;
 
@@ -257,7 +257,7 @@ static struct unix_socket *find_listener(struct restore *r, const UnixSkEntry *e
 }
 
 /* Nobody can connect to a socket without a name: the user must give what is to be in its place. */
-static int check_outside(struct restore *r, const struct unix_socket *socket, const struct unix_socket *peer)
+static int check_outside(const struct restore *r, const struct unix_socket *socket, const struct unix_socket *peer)
 {
 	const struct opt_inherit_fds *given = &r->options->inherit_fds;
 	char key[32], refusal[160];
@@ -277,7 +277,7 @@ static int check_outside(struct restore *r, const struct unix_socket *socket, co
 			  "a unix socket whose other end has no name and is outside of the tree", refusal);
 }
 
-static int link_unix(struct restore *r, struct file *f)
+static int link_unix(const struct restore *r, struct file *f)
 {
 	struct unix_socket *socket = f->data, *peer = NULL;
 	const UnixSkEntry *entry = socket->entry;

@@ -48,22 +48,22 @@ struct unix_dump {
 	unsigned n_lost;       /* clients made up for connections whose own are closed */
 };
 
-struct unix_dump *unix_dump_of(struct dump *d);
+struct unix_dump *unix_dump_of(const struct dump *d);
 /* unix-name.c: the name, and of a name in the file system its directory, permissions and whether it still leads there.
  */
-int unix_dump_name(struct dump *d, const struct open_file *of, UnixSkEntry *entry);
+int unix_dump_name(const struct dump *d, const struct open_file *of, UnixSkEntry *entry);
 /* unix-external.c: the peer is not in the tree. Makes an entry for it where the options allow that, else refuses. */
-int unix_dump_external(struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer);
+int unix_dump_external(const struct dump *d, const struct unix_dumped *socket, const struct unix_diag *peer);
 /* At write: those that plugins may want. */
 int unix_dump_ask(struct dump *d);
 /* unix-external.c: a connection of an outsider waits in the backlog of a listener of the tree. Allowed by the options,
  * or refused. */
-int unix_check_waiting(struct dump *d, const struct unix_dumped *listener, uint32_t client);
+int unix_check_waiting(const struct dump *d, const struct unix_dumped *listener, uint32_t client);
 /* unix-backlog.c: at drain keeps a copy of a listener whose backlog is not empty. */
 int unix_hold_listener(struct unix_dumped *dumped, int fd);
 /* At finish: records of all that wait for accept(2). What was sent already is read by unix_dump_take(), when the
  * tasks are about to die. */
-int unix_dump_backlog(struct dump *d, const struct unix_dumped *listener);
+int unix_dump_backlog(const struct dump *d, const struct unix_dumped *listener);
 int unix_dump_take(struct dump *d);
 /* queue.c: what waits in a connection that we have accepted ourselves, for the client with this file id. */
 int unix_dump_early_queue(struct dump *d, int fd, uint32_t id, uint32_t type);
@@ -91,7 +91,7 @@ struct unix_set {
 	struct pair_stock *stock; /* unix-maker.c */
 };
 
-struct unix_set *unix_set_of(struct restore *r);
+struct unix_set *unix_set_of(const struct restore *r);
 
 static inline bool unix_is_stream(const UnixSkEntry *entry)
 {
@@ -143,7 +143,7 @@ int unix_create(struct restore *r, struct unix_socket *socket);
 
 /* needs.c */
 const char *unix_describe(const struct file *f, struct pool *pool);
-int unix_need(struct restore *r, struct file *f);
+int unix_need(const struct restore *r, struct file *f);
 
 /* unix-sender.c: a datagram can be sent to it from a socket of any name. */
 bool unix_can_name_sender(const struct unix_socket *to);
@@ -151,8 +151,8 @@ bool unix_can_name_sender(const struct unix_socket *to);
 int unix_open_sender(struct restore *r, const ProtobufCBinaryData *name);
 
 /* queue.c */
-int unix_load_queues(struct restore *r);
-int unix_use_queue(struct restore *r, const struct unix_socket *socket); /* at link */
+int unix_load_queues(const struct restore *r);
+int unix_use_queue(const struct restore *r, const struct unix_socket *socket); /* at link */
 bool unix_has_queue(struct restore *r, const struct unix_socket *socket);
 /* Sends what waited in the socket through another that is connected to it. */
 int unix_fill_queue(struct restore *r, const struct unix_socket *socket, int through);

@@ -38,7 +38,7 @@ static uint32_t shown_id(uint32_t inner)
 }
 
 /* Those that have no number in the user namespace must be those of the root of the tree: it is born with them. */
-static int put_outer_ids(struct dump *d, const struct proc_status *status, CredsEntry *record)
+static int put_outer_ids(const struct dump *d, const struct proc_status *status, CredsEntry *record)
 {
 	const struct proc_status *root = &d->tree->root->leader->dump->status;
 	bool all = true;
@@ -60,10 +60,10 @@ static int put_outer_ids(struct dump *d, const struct proc_status *status, Creds
 		status->uid[1], status->gid[1]);
 }
 
-static int put_groups(struct dump *d, const struct proc_status *status, CredsEntry *record)
+static int put_groups(const struct dump *d, const struct proc_status *status, CredsEntry *record)
 {
 	const struct proc_status *root = &d->tree->root->leader->dump->status;
-	bool all = !d->ids || !d->ids->setgroups_denied;
+	bool all = !d->facts->ids || !d->facts->ids->setgroups_denied;
 
 	record->n_groups = status->n_groups;
 	record->groups = pool_array(d->pool, uint32_t, status->n_groups + 1);
@@ -82,7 +82,7 @@ static int put_groups(struct dump *d, const struct proc_status *status, CredsEnt
 				  "of the tree has others: that can't be checkpointed yet");
 }
 
-static void put_ids(struct dump *d, const struct proc_status *status, CredsEntry *record)
+static void put_ids(const struct dump *d, const struct proc_status *status, CredsEntry *record)
 {
 	record->uid = shown_id(dump_inner_uid(d, status->uid[0]));
 	record->euid = shown_id(dump_inner_uid(d, status->uid[1]));
@@ -94,7 +94,7 @@ static void put_ids(struct dump *d, const struct proc_status *status, CredsEntry
 	record->fsgid = shown_id(dump_inner_gid(d, status->gid[3]));
 }
 
-static int dump_credentials(struct dump *d, struct thread *thread)
+static int dump_credentials(const struct dump *d, struct thread *thread)
 {
 	const struct proc_status *status = &thread->dump->status;
 	CredsEntry *record = pool_new(d->pool, CredsEntry);
@@ -225,7 +225,9 @@ static void credentials_of_first(const struct restore *r, struct credentials *ow
 	const CredsEntry *root = r->tree->root->leader->core->thread_core->creds;
 	bool no_new_privs = own->no_new_privs;
 
-	*own = (struct credentials){ .groups = r->groups, .n_groups = r->n_groups, .no_new_privs = no_new_privs };
+	*own = (struct credentials){ .groups = r->facts->groups,
+				     .n_groups = r->facts->n_groups,
+				     .no_new_privs = no_new_privs };
 	own->permitted = own->effective = own->bounding = capability_all();
 	for (int i = 0; i < 4; i++) {
 		own->uid[i] = restore_task_uid(r);
@@ -238,7 +240,7 @@ static void credentials_of_first(const struct restore *r, struct credentials *ow
 }
 
 /* As the namespace sees them; what has no number there is kept. */
-static void see_from(struct restore *r, const struct namespace *users, struct credentials *creds)
+static void see_from(const struct restore *r, const struct namespace *users, struct credentials *creds)
 {
 	uint32_t *groups = pool_array(r->pool, uint32_t, creds->n_groups + 1);
 
@@ -253,7 +255,7 @@ static void see_from(struct restore *r, const struct namespace *users, struct cr
 
 /* In a user namespace within that of the root: who goes there takes its ids before, others have those of their
  * creator. Before anything is made it is not known whose that are. */
-static int credentials_of_inner(struct restore *r, const struct thread *thread, struct credentials *want,
+static int credentials_of_inner(const struct restore *r, const struct thread *thread, struct credentials *want,
 				struct credentials *own)
 {
 	const struct task *like = thread->task->restore->ids_of;
@@ -275,14 +277,14 @@ static int credentials_of_inner(struct restore *r, const struct thread *thread, 
 	return 0;
 }
 
-static int load_wanted(struct restore *r, const struct thread *thread, struct credentials *want,
+static int load_wanted(const struct restore *r, const struct thread *thread, struct credentials *want,
 		       struct credentials *own)
 {
 	TRY(credentials_from_record(thread->core->thread_core->creds, want));
 	credentials_from_status(&restore_self_of(r)->status, restore_self_of(r)->securebits, own);
 	if (thread->task->restore->inner_users)
 		return credentials_of_inner(r, thread, want, own);
-	if (r->ids)
+	if (r->facts->ids)
 		credentials_of_first(r, own);
 	return 0;
 }
@@ -314,7 +316,7 @@ static int check_ordinary(const struct credentials *want, const struct credentia
 	return 0;
 }
 
-static int check_credentials(struct restore *r, struct thread *thread)
+static int check_credentials(const struct restore *r, struct thread *thread)
 {
 	struct credentials want, own;
 

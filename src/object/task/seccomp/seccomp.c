@@ -40,7 +40,7 @@ static struct seccomp_dump *seccomp_dump_of(const struct dump *d)
 	return state_find(d->states, &seccomp_dump_state);
 }
 
-static int collect_seccomp(struct dump *d)
+static int collect_seccomp(const struct dump *d)
 {
 	state_make(d->states, &seccomp_dump_state);
 	return 0;
@@ -60,7 +60,7 @@ static bool asks_listener(const struct sock_filter *code, size_t n)
 }
 
 /* The index of a filter on top of another one (-1: the first of a chain); adds it if no other thread had it there. */
-static int filter_index(struct dump *d, int prev, const struct sock_filter *code, size_t n, uint32_t flags)
+static int filter_index(const struct dump *d, int prev, const struct sock_filter *code, size_t n, uint32_t flags)
 {
 	struct seccomp_dump *all = seccomp_dump_of(d);
 	size_t size = n * sizeof(*code);
@@ -98,7 +98,7 @@ static int read_flags(pid_t tid, uint64_t i, uint32_t *ret)
 }
 
 /* The kernel counts from the oldest filter. */
-static int dump_chain(struct dump *d, pid_t tid, uint32_t *ret)
+static int dump_chain(const struct dump *d, pid_t tid, uint32_t *ret)
 {
 	struct sock_filter code[BPF_MAXINSNS];
 	int index = -1;
@@ -121,7 +121,7 @@ static int dump_chain(struct dump *d, pid_t tid, uint32_t *ret)
 	}
 }
 
-static int dump_seccomp(struct dump *d, struct thread *thread)
+static int dump_seccomp(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
 	uint32_t mode = thread->dump->status.seccomp;
@@ -145,7 +145,7 @@ static int write_seccomp(struct dump *d)
 
 	record.n_seccomp_filters = seccomp_dump_of(d)->filters.n;
 	record.seccomp_filters = seccomp_dump_of(d)->filters.items;
-	return image_write_one(d->store, IMAGE_SECCOMP, &record);
+	return image_write_one(dump_store(d), IMAGE_SECCOMP, &record);
 }
 
 /* --- restore --- */
@@ -164,7 +164,7 @@ static const SeccompEntry *filters_of(const struct restore *r)
 	return set ? set->record : NULL;
 }
 
-static int load_seccomp(struct restore *r)
+static int load_seccomp(const struct restore *r)
 {
 	struct seccomp_set *set;
 	int result;
@@ -207,7 +207,7 @@ static bool needs_no_new_privs(const struct restore *r)
 	return !(restore_self_of(r)->status.cap_effective >> CAP_SYS_ADMIN & 1);
 }
 
-static int check_seccomp(struct restore *r, struct thread *thread)
+static int check_seccomp(const struct restore *r, struct thread *thread)
 {
 	const CredsEntry *creds = thread->core->thread_core->creds;
 	const SeccompEntry *record = filters_of(r);
@@ -266,7 +266,7 @@ static int last_seccomp(struct restore *r, struct thread *thread, struct plan *p
 	return 0;
 }
 
-static void need_seccomp(struct restore *r, struct thread *thread)
+static void need_seccomp(const struct restore *r, struct thread *thread)
 {
 	if (thread->core->thread_core->seccomp_mode)
 		need_feature(r, FEATURE_ID_seccomp_suspend);

@@ -50,7 +50,7 @@ static void begin_entry(const struct task *task, const struct proc_timer *timer,
 	}
 }
 
-static int dump_timers(struct dump *d, struct thread *thread)
+static int dump_timers(const struct dump *d, struct thread *thread)
 {
 	AUTO(proc_timers_done) struct proc_timers timers = { 0 };
 	TaskTimersEntry *record;
@@ -180,7 +180,7 @@ static int check_itimer(const char *name, const ItimerEntry *entry)
 }
 
 /* Those who use up ids until the wanted one comes need them in rising order. */
-static int check_timers(struct restore *r, struct thread *thread)
+static int check_timers(const struct restore *r, struct thread *thread)
 {
 	TaskTimersEntry *record = thread == thread->task->leader ? thread->core->tc->timers : NULL;
 
