@@ -122,7 +122,9 @@ static int attach_one(struct restore *r, struct mount *m)
 {
 	AUTO_CLOSE int master = -1;
 
-	if (mount_is_late(m))
+	if (m->kept_space)
+		TRY(nsfs_clone(r, m));
+	else if (mount_is_late(m))
 		TRY(make_late(r, m));
 	else if (pty_is_mounted(m))
 		TRY(pty_clone(restore_mounts(r), m, &master));

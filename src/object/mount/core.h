@@ -45,11 +45,12 @@ struct mount {
 	int removed_fd;	 /* restore: what was removed, made again, if this is the first mount of it; -1 */
 	int removed_dir; /* and where it has this name for a while; -1 */
 	const char *removed_name;
-	int outside;	 /* restore: a clone that still has the peers and the master that it has outside; -1 */
-	bool left_out;	 /* restore: it would come with another mount from outside, but is not there any more */
-	bool hung_up;	 /* restore: a pty that nobody has open any more */
-	bool attached;	 /* restore */
-	bool shared_set; /* restore: its propagation is as it shall be */
+	int outside;   /* restore: a clone that still has the peers and the master that it has outside; -1 */
+	bool left_out; /* restore: it would come with another mount from outside, but is not there any more */
+	bool hung_up;  /* restore: a pty that nobody has open any more */
+	bool attached; /* restore */
+	const struct pid_space *kept_space; /* restore: it is the file of this pid namespace, which is awaited */
+	bool shared_set;		    /* restore: its propagation is as it shall be */
 };
 
 /* A mount of a file or directory that was removed, as far as it can be seen. */
@@ -182,7 +183,7 @@ void removed_forget(struct mount_set *set);
 bool nsfs_is(const struct proc_mount *seen);
 /* -ENOENT, unlogged: no task of the tree lives in that namespace. */
 int nsfs_dump(const struct dump *d, struct mount *mount);
-int nsfs_load(const struct restore *r, const struct mount *mount);
+int nsfs_load(const struct restore *r, struct mount *mount);
 int nsfs_clone(struct restore *r, struct mount *mount);
 
 /* pty.c: a pty that is mounted upon another file. */

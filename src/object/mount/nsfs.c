@@ -13,6 +13,7 @@
 #include "kern/mountapi.h"
 #include "object/mount/core.h"
 #include "object/namespace/namespace.h"
+#include "session/pids.h"
 
 /* In mountinfo: "net:[4026531840]" */
 static ino_t parse_root(const char *root, const struct namespace_kind *kind)
@@ -33,9 +34,7 @@ int nsfs_dump(const struct dump *d, struct mount *mount)
 	const struct namespace *ns;
 
 	for_each_namespace(ns, dump_namespaces(d)) {
-		if (ns->kind->flag == CLONE_NEWPID && !ns->of_root && !ns->own)
-			continue; /* at the restore it comes later than the mounts */
-		if (!ns->inode || !ns->task || parse_root(mount->seen->root, ns->kind) != ns->inode)
+		if (!ns->inode || (ns->own && !ns->task) || parse_root(mount->seen->root, ns->kind) != ns->inode)
 			continue;
 		mount->entry->has_space = mount->entry->has_space_kind = true;
 		mount->entry->space = ns->id;
@@ -55,21 +54,27 @@ static const struct namespace *find_namespace(const struct restore *r, const Mnt
 	return NULL;
 }
 
-int nsfs_load(const struct restore *r, const struct mount *mount)
+int nsfs_load(const struct restore *r, struct mount *mount)
 {
-	return find_namespace(r, mount->entry)
-		       ? 0
-		       : refuse(EINVAL, "the namespace that is mounted there is not in the images");
+	const struct namespace *ns = find_namespace(r, mount->entry);
+
+	if (!ns)
+		return refuse(EINVAL, "the namespace that is mounted there is not in the images");
+	/* It begins with its first process, after the mounts. */
+	if (ns->kind->flag == CLONE_NEWPID && !ns->of_root && !ns->own)
+		mount->kept_space = ns->task->pid_space;
+	return 0;
 }
 
 int nsfs_clone(struct restore *r, struct mount *mount)
 {
 	const struct namespace *ns = find_namespace(r, mount->entry);
 	AUTO_FREE char *path = xprintf("/proc/self/ns/%s", ns->kind->name);
-	AUTO_CLOSE int own = ns->fd < 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int there = mount->kept_space ? mount->kept_space->fd : ns->fd;
+	AUTO_CLOSE int own = there < 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
-	if (ns->fd < 0 && own < 0)
+	if (there < 0 && own < 0)
 		return fail_errno("opening %s", path);
-	mount->fd = mountapi_clone(ns->fd < 0 ? own : ns->fd, "");
+	mount->fd = mountapi_clone(there < 0 ? own : there, "");
 	return mount->fd < 0 ? fail(-mount->fd, "cloning the file of the %s namespace", ns->kind->name) : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * proc of pid namespaces within that of the tree (task/pid-space.h). It can be mounted only when the first process of
- * the namespace is there; so it follows then, with all that is mounted upon it, before that process goes on.
+ * proc of pid namespaces within that of the tree (task/pid-space.h), and their files that are mounted somewhere. They
+ * can be mounted only when the first process of the namespace is there; so they follow then, with all that is mounted
+ * upon them, before that process goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +93,8 @@ int pid_space_load(const struct restore *r, const struct mount *mount)
 
 const struct pid_space *pid_space_shown(const struct mount *mount)
 {
+	if (mount->kept_space)
+		return mount->kept_space;
 	return mount->super && !mount_is_outside(mount) ? mount->super->pid_space : NULL;
 }
 
@@ -113,6 +116,11 @@ bool pid_space_is_there(const struct mount *mount)
 
 bool pid_space_any(const struct mount_set *set)
 {
+	const struct mount *m;
+
+	for_each_mount(m, set)
+		if (m->kept_space)
+			return true;
 	for (const struct superblock *super = set->supers; super; super = super->next)
 		if (super->pid_space)
 			return true;

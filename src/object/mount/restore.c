@@ -78,7 +78,7 @@ static int clone_all_outside(struct restore *r)
 	for_each_mount(m, restore_mounts(r))
 		if (mount_is_outside(m))
 			TRY(clone_outside(r, m));
-		else if (m->entry->has_space)
+		else if (m->entry->has_space && !m->kept_space)
 			TRY(nsfs_clone(r, m));
 	return 0;
 }
