@@ -91,6 +91,13 @@ static int find_last(int root, uint64_t *ret)
 	struct stat first, second;
 
 	*ret = 0;
+	if (fstat(root, &second) < 0)
+		return fail_errno("looking at its root");
+	/* Nothing was made in it yet: a trial would take the number of its first file. */
+	if (second.st_ino == 1) {
+		*ret = 1;
+		return 0;
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		first = second;
 		if (mknodat(root, FILLER, S_IFREG | 0600, 0) < 0 ||
@@ -102,9 +109,17 @@ static int find_last(int root, uint64_t *ret)
 	return 0;
 }
 
+static bool has_number(int root, const char *name, uint64_t inode)
+{
+	struct stat st;
+
+	return fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == inode;
+}
+
 int inodes_make(struct inode_list *list, int root)
 {
 	uint64_t last, fillers = 0;
+	bool checked = false;
 
 	if (!list->nodes.n)
 		return 0;
@@ -123,7 +138,8 @@ int inodes_make(struct inode_list *list, int root)
 		print_name(node->inode, name);
 		if (make_node(root, node, name) < 0)
 			return fail_errno("making a file (is there room enough?)");
-		last = node->inode;
+		last = checked || has_number(root, name, node->inode) ? node->inode : 0;
+		checked = true;
 	}
 	if (!last || fillers > FILLERS_MAX)
 		log_warn("files get other inode numbers than before, which some programs notice: %s",

@@ -40,7 +40,7 @@ int main(void)
 {
 	static ino_t before[N_FILES];
 	char name[32];
-	ino_t dir;
+	ino_t dir, first;
 	int fd;
 
 	must(unshare(CLONE_NEWNS));
@@ -49,6 +49,7 @@ int main(void)
 	must(mount("subject", "m", "tmpfs", 0, NULL));
 	must(mkdir("m/later", 0700));
 	must(mkdir("m/dir", 0700));
+	first = inode_of("m/later");
 	for (unsigned i = 0; i < N_FILES; i++)
 		make(i);
 	for (unsigned i = 1; i < N_FILES; i += 7) {
@@ -72,6 +73,7 @@ int main(void)
 		print_name(i, name);
 		CHECK(before[i] == (access(name, F_OK) == 0 ? inode_of(name) : 0));
 	}
+	CHECK_EQUAL(inode_of("m/later"), first);
 	CHECK(inode_of("m/young") == dir && inode_of("m/young/0") == inode_of("m/dir/0"));
 	CHECK(close(fd) == 0 && close(open("m/new", O_CREAT | O_WRONLY, 0600)) == 0);
 	CHECK(inode_of("m/new") > dir);
