@@ -36,7 +36,8 @@ static void log_way_through_engine(const struct connection *connection, const Cr
 {
 	if (connection->swrk && !answer->success && strstr(line, " --"))
 		log_error("runc, and with it podman, docker and containerd, takes options that it has no word for from "
-			  "/etc/criu/runc.conf: one a line, without the dashes");
+			  "/etc/criu/runc.conf, any other engine from /etc/criu/default.conf: one a line, without the "
+			  "dashes");
 }
 
 static bool has_text(CriuReqType type)

@@ -130,6 +130,8 @@ def test_veth_is_named_or_refused(apart):
     assert 'name it with --external veth[eth0]:OUT' in said
     assert '--external veth[eth0]:OUT[@BRIDGE]' in apart.room.run(apart.criu, 'verify', images).stdout
     apart.nothing_is_left()
+    assert 'there is no bridge nowhere' in apart.restore(images, '--external', 'veth[eth0]:ve0@nowhere', status=1)
+    wait_until(lambda: 've0' not in apart.outside('ip -o link'), 20, 'the pair stays')
     # A failure after the devices were made leaves none behind.
     said = apart.room.run(apart.criu, 'restore', '-d', '-D', images, '--tcp-established', '--external', 'veth[eth0]:ve0@br0',
                           env={**os.environ, 'CRIU_FAIL_AT': 'restore/settle/file'})

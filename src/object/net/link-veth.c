@@ -133,7 +133,7 @@ static int join_bridge(struct net_fill *fill, const struct other_end *end)
 	TRY(link_enter_home(fill, &entered, &netlink));
 	master = rtnetlink_index(netlink, end->bridge);
 	if (!master)
-		return refuse(ENODEV, "there is no bridge %s", end->bridge);
+		return refuse(ENXIO, "there is no bridge %s", end->bridge);
 	header.ifi_index = rtnetlink_index(netlink, end->name);
 	request = rtnetlink_begin(capacity, RTM_NEWLINK, 0, &header, sizeof(header));
 	mnl_attr_put_u32(request, IFLA_MASTER, (uint32_t)master);
