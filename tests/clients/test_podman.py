@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from engine import COUNT, need, talk
 from podman import run_podman
-from room import PROGRAMS
+from room import PROGRAMS, wait_until
 
 # Not here: -v /run:/x and -v /:/x. runc 1.1 binds such a folder for the time of a restore and detaches it, and where the host's mounts below
 # it are shared they go as well, those of podman's networks among them.
@@ -267,3 +267,22 @@ def test_option_without_a_word(podman):
     Path('/etc/criu/runc.conf').write_text('ghost-limit 8M\n')
     podman.twice('one')
     Path('/etc/criu/runc.conf').unlink()
+
+
+def test_podman_in_podman(podman):
+    """A privileged container with a podman of its own and a container of that: namespaces within namespaces, all goes on."""
+    root = podman.folder / 'outer'
+    for name in ('usr', 'proc', 'sys', 'dev', 'tmp', 'run', 'var/lib', 'root', 'img'):
+        (root / name).mkdir(parents=True)
+    for name in ('bin', 'sbin', 'lib', 'lib64'):
+        (root / name).symlink_to(f'usr/{name}')
+    shutil.copytree('/etc', root / 'etc', symlinks=True)
+    shutil.copytree(podman.folder / 'image', root / 'img', symlinks=True, dirs_exist_ok=True)
+    for path in (podman.folder / 'containers.conf', PROGRAMS / 'podman-in-podman.sh'):
+        shutil.copy(path, root)
+    podman.run('one', '--privileged', '-v', '/usr:/usr:ro', '-e', 'CONTAINERS_CONF=/containers.conf', '--rootfs', root, script='. /podman-in-podman.sh')
+    number = root / 'img/n'
+    wait_until(number.exists, 30)
+    podman.twice('one')
+    before = int(number.read_text())
+    wait_until(lambda: int(number.read_text()) > before, 20)
