@@ -8,6 +8,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/pool.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/arena.h"
@@ -65,9 +66,10 @@ int parasite_run_out(pid_t tid, uint64_t start, uint64_t end, const struct deadl
 
 int parasite_unmap(const struct parasite_process *process, uint64_t address, uint64_t size)
 {
+	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	int64_t result = 0;
 
 	TRY(parasite_call(process->tid, process->mem, &process->place, &process->state, __NR_munmap,
-			  (const uint64_t[6]){ address, size }, &result));
+			  (const uint64_t[6]){ address, size }, &soon, &result));
 	return result < 0 ? fail((int)-result, "removing our memory from the task") : 0;
 }

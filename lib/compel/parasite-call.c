@@ -314,7 +314,7 @@ int parasite_call_go_on(struct parasite_call *call)
 {
 	if (call->stage != PARASITE_CALL_TO_ENTRY)
 		return call->failure;
-	call->failure = arch_remote_wait(call->tid, &call->lost_stop);
+	call->failure = arch_remote_wait(call->tid, &call->deadline, &call->lost_stop);
 	if (!call->failure)
 		call->failure = arch_remote_run(call->tid);
 	call->stage = PARASITE_CALL_TO_EXIT;
@@ -326,18 +326,23 @@ int parasite_call_end(struct parasite_call *call, int64_t *ret)
 	int error = parasite_call_go_on(call), error2;
 
 	if (!error)
-		error = arch_remote_wait(call->tid, &call->lost_stop);
+		error = arch_remote_wait(call->tid, &call->deadline, &call->lost_stop);
 	if (!error)
 		error = arch_remote_result(call->tid, ret);
 	call->stage = PARASITE_CALL_NONE;
+	if (error == -ETIMEDOUT) {
+		free(call->old);
+		call->old = NULL;
+		return error;
+	}
 	error2 = put_back(call);
 	return error ? error : error2;
 }
 
 int parasite_call(pid_t tid, int mem, const struct parasite_place *place, const struct parasite_state *state, long nr,
-		  const uint64_t args[6], int64_t *ret)
+		  const uint64_t args[6], const struct deadline *deadline, int64_t *ret)
 {
-	struct parasite_call call = { .tid = tid, .mem = mem, .place = place, .state = state };
+	struct parasite_call call = { .tid = tid, .mem = mem, .place = place, .state = state, .deadline = *deadline };
 
 	TRY(parasite_call_begin(&call, nr, args));
 	return parasite_call_end(&call, ret);

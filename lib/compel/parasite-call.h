@@ -51,13 +51,15 @@ uint64_t parasite_write_sigframe(const struct parasite_place *place, const struc
 /*
  * One call in several steps, so that many threads make theirs side by side: begin all, let all go on, end all. What it
  * points to stays the caller's. After a begin that went well there must be an end: it gives the thread its registers
- * and signal mask back, also when a step has failed. *ret is what the call returned (or -errno).
+ * and signal mask back, also when a step has failed. *ret is what the call returned (or -errno). -ETIMEDOUT: the thread
+ * does not stand still; it goes home by itself, if place has what that takes, and is to be let go.
  */
 struct parasite_call {
 	pid_t tid;
 	int mem; /* /proc/PID/mem */
 	const struct parasite_place *place;
 	const struct parasite_state *state;
+	struct deadline deadline; /* of each step */
 	/* inside */
 	enum parasite_call_stage { PARASITE_CALL_NONE, PARASITE_CALL_TO_ENTRY, PARASITE_CALL_TO_EXIT } stage;
 	int failure; /* the first */
@@ -70,7 +72,6 @@ int parasite_call_begin(struct parasite_call *call, long nr, const uint64_t args
 int parasite_call_go_on(struct parasite_call *call);
 int parasite_call_end(struct parasite_call *call, int64_t *ret);
 
-/* mem: /proc/PID/mem. The thread has its registers and signal mask back afterwards. *ret is what the call returned (or
- * -errno). */
+/* The same in one. mem: /proc/PID/mem. */
 int parasite_call(pid_t tid, int mem, const struct parasite_place *place, const struct parasite_state *state, long nr,
-		  const uint64_t args[6], int64_t *ret);
+		  const uint64_t args[6], const struct deadline *deadline, int64_t *ret);

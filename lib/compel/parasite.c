@@ -36,7 +36,9 @@
 
 static int call_in_process(const struct parasite_process *process, long nr, const uint64_t args[6], int64_t *ret)
 {
-	return parasite_call(process->tid, process->mem, &process->place, &process->state, nr, args, ret);
+	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
+
+	return parasite_call(process->tid, process->mem, &process->place, &process->state, nr, args, &soon, ret);
 }
 
 /* What the call that maps the arena over there returned. -EEXIST, not logged: something lies there. */
@@ -233,6 +235,10 @@ static int begin_sharing(const struct parasite_process *process, int error, uint
 {
 	AUTO_CLOSE int fd = error < 0 ? error : share_memory(process, arena, address, no_memfd);
 
+	if (fd == -ETIMEDOUT) { /* it may be there yet: the watch looks when we have ended */
+		free(arena);
+		return fd;
+	}
 	if (fd < 0) {
 		forget_arena(process, arena);
 		return fd;
@@ -263,7 +269,11 @@ int parasite_arena_open(const struct parasite_process *process, size_t size, str
 static struct parasite_call prepare_call(const struct parasite_process *process)
 {
 	return (struct parasite_call){
-		.tid = process->tid, .mem = process->mem, .place = &process->place, .state = &process->state
+		.tid = process->tid,
+		.mem = process->mem,
+		.place = &process->place,
+		.state = &process->state,
+		.deadline = deadline_in_seconds(GRACE_HOME_S),
 	};
 }
 

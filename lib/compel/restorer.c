@@ -17,6 +17,7 @@
 
 #include "arch_jump.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/pool.h"
 #include "blob/abi/image.h"
 #include "lib/compel/arena.h"
@@ -212,6 +213,7 @@ int restorer_wait_again(struct remote *remote, struct arch_thread_state *state, 
 
 int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size)
 {
+	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	int lost_stop = 0;
 	int64_t result;
 
@@ -222,7 +224,7 @@ int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, u
 				(const uint64_t[6]){ start, size }));
 	for (int stop = 0; stop < 2; stop++) { /* entry and exit */
 		TRY(arch_remote_run(remote->tid));
-		TRY(arch_remote_wait(remote->tid, &lost_stop));
+		TRY(arch_remote_wait(remote->tid, &soon, &lost_stop));
 	}
 	if (lost_stop)
 		syscall(__NR_tkill, remote->tid, lost_stop);

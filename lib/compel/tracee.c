@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/thread-wait.h"
 
 #ifndef PTRACE_O_SUSPEND_SECCOMP
 #define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
@@ -51,29 +52,16 @@ int tracee_seize(pid_t tid, bool suspend_seccomp)
 	return tracee_interrupt(tid);
 }
 
-/* A thread that stops may take microseconds or, in uninterruptible sleep, seconds; waitpid has no time limit of its
- * own. */
 int tracee_wait(pid_t tid, const struct deadline *deadline, int *status)
 {
-	for (unsigned tries = 0;; tries++) {
-		pid_t pid = waitpid(tid, status, __WALL | (deadline->at ? WNOHANG : 0));
+	int error = thread_wait(tid, deadline, status);
 
-		if (pid == tid)
-			return 0;
-		if (pid < 0 && errno == ECHILD)
-			return -ESRCH;
-		if (pid < 0 && errno != EINTR)
-			return fail_errno("waiting for thread %d", tid);
-		if (deadline_passed(deadline))
-			return refuse(ETIMEDOUT,
-				      "thread %d did not stop in time (is it in uninterruptible sleep?); raise "
-				      "--timeout or try again later",
-				      tid);
-		if (tries > 50)
-			usleep(tries > 500 ? 1000 : 50);
-		else
-			syscall(__NR_sched_yield);
-	}
+	if (error == -ETIMEDOUT)
+		return refuse(ETIMEDOUT,
+			      "thread %d did not stop in time (is it in uninterruptible sleep?); raise "
+			      "--timeout or try again later",
+			      tid);
+	return error < 0 && error != -ESRCH ? fail(-error, "waiting for thread %d", tid) : error;
 }
 
 int tracee_wait_stop(pid_t tid, const struct deadline *deadline, int *ret_signal)

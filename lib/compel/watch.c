@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/guard.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -23,7 +24,6 @@
 #include "lib/compel/tracee.h"
 
 #define CAPACITY    16384
-#define SWEEP_S	    10
 #define HOMEWARD_US 500 /* until it is looked again whether a thread is at home */
 
 struct watched {
@@ -42,6 +42,7 @@ struct parasite_watch {
 
 struct stopped_thread {
 	pid_t tid, pid;
+	bool stands;
 	struct parasite_state state;
 };
 
@@ -62,12 +63,12 @@ static bool is_known(const struct sweep *s, pid_t tid)
 	return false;
 }
 
-/* Stops the threads of a process that are not stopped yet. Returns how many there were. */
-static int stop_threads(struct sweep *s, pid_t pid)
+/* Asks the threads of a process to stop that have not been asked yet. Returns how many there were. */
+static int ask_threads(struct sweep *s, pid_t pid)
 {
 	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
 	AUTO_CLOSE int proc = proc_open(pid);
-	int signal, error, new = 0;
+	int error, new = 0;
 
 	if (proc < 0)
 		return -ESRCH;
@@ -76,16 +77,29 @@ static int stop_threads(struct sweep *s, pid_t pid)
 		if (is_known(s, tids.items[i]))
 			continue;
 		error = tracee_seize(tids.items[i], false);
-		if (error == 0)
-			error = tracee_wait_stop(tids.items[i], &s->deadline, &signal);
 		if (error == -ESRCH)
 			continue;
 		TRY(error);
-		(void)tracee_suspend_seccomp(tids.items[i]); /* where there is a filter, we were allowed to */
 		*vector_push(&s->threads) = (struct stopped_thread){ .tid = tids.items[i], .pid = pid };
 		new ++;
 	}
 	return new;
+}
+
+/* Those that have died meanwhile stand still, too. */
+static int await_threads(struct sweep *s)
+{
+	for (size_t i = 0; i < s->threads.n; i++) {
+		struct stopped_thread *thread = &s->threads.items[i];
+		int signal, error = thread->stands ? 0 : tracee_wait_stop(thread->tid, &s->deadline, &signal);
+
+		if (error == -ETIMEDOUT)
+			return error;
+		if (error == 0 && !thread->stands)
+			(void)tracee_suspend_seccomp(thread->tid); /* where there is a filter, we were allowed to */
+		thread->stands = true;
+	}
+	return 0;
 }
 
 /* It runs our code, or makes a call for us with the stack that we prepared. */
@@ -151,8 +165,10 @@ static int sweep_all(struct sweep *s)
 	for (size_t i = 0; i < CAPACITY; i++) {
 		int new = s->watch->items[i].used;
 
-		while (new > 0)
-			new = stop_threads(s, s->watch->items[i].pid);
+		while (new > 0) {
+			new = ask_threads(s, s->watch->items[i].pid);
+			TRY(await_threads(s));
+		}
 	}
 	for (size_t i = 0; i < s->threads.n; i++)
 		TRY(see_home(s, &s->threads.items[i]));
@@ -168,6 +184,19 @@ static int sweep_all(struct sweep *s)
 	return 0;
 }
 
+/* Whoever waits for the end of our output has no need to wait for frozen tasks. */
+static void stay_behind(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	log_info("tasks that hold memory of criu do not stop (is their cgroup frozen?): it is removed when they do, "
+		 "within %d s",
+		 GRACE_FROZEN_S);
+	log_flush();
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+}
+
 _Noreturn static void watch_over(struct parasite_watch *watch)
 {
 	struct sweep s = { .watch = watch, .pool = pool_create() };
@@ -175,8 +204,12 @@ _Noreturn static void watch_over(struct parasite_watch *watch)
 	guard_stand_apart("criu-guard");
 	__atomic_store_n(&watch->ready, true, __ATOMIC_SEQ_CST);
 	(void)pidfd_wait_exit(watch->us, -1);
-	s.deadline = deadline_in_seconds(SWEEP_S);
-	(void)sweep_all(&s); /* what it could not do, it has said */
+	s.deadline = deadline_in_seconds(GRACE_SWEEP_S);
+	if (sweep_all(&s) == -ETIMEDOUT) {
+		stay_behind();
+		s.deadline = deadline_in_seconds(GRACE_FROZEN_S);
+		(void)sweep_all(&s); /* what it could not do, it has said */
+	}
 	for (size_t i = 0; i < s.threads.n; i++)
 		tracee_release(s.threads.items[i].tid);
 	log_flush();

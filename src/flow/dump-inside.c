@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "flow/leftovers.h"
 #include "lib/compel/parasite.h"
+#include "lib/compel/tracee.h"
 
 /* Of more than that, more would only wait for a CPU. */
 #define TASKS_MAX   64
@@ -93,6 +94,7 @@ static int prepare_task(struct dump *d, struct task_inside *inside)
 static int begin_opening(struct dump *d, struct task_inside *inside)
 {
 	TRY(parasite_arena_open_begin(&inside->opening, &inside->process, inside->size));
+	inside->opening.call.deadline = d->progress->deadline;
 	inside->is_opening = true;
 	return 0;
 }
@@ -148,13 +150,24 @@ static int run_batch(struct batch *batch)
 	return for_all(batch, hear_answers);
 }
 
-static void leave_task(struct task_inside *inside, int *error)
+/* It is to be let go from wherever it is, as soon as it stands. */
+static void give_up(struct task *task)
+{
+	task->leader->dump->held = false;
+	(void)tracee_interrupt(task->pid); /* logged */
+}
+
+static void leave_task(struct task_inside *inside, const struct deadline *soon, int *error)
 {
 	struct thread *thread;
 	int result = 0;
 
-	if (inside->is_opening)
+	if (inside->is_opening) {
+		inside->opening.call.deadline = *soon;
 		result = end_opening(NULL, inside);
+		if (result == -ETIMEDOUT)
+			give_up(inside->task);
+	}
 	*error = *error ?: result;
 	for_each_thread(thread, inside->task)
 		if (thread->remote)
@@ -180,10 +193,11 @@ static int catch_all(struct task_inside *inside)
 /* Brings all threads home, whatever happened. */
 static int leave_all(struct batch *batch)
 {
+	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	int error = 0;
 
 	for (size_t i = 0; i < batch->n; i++)
-		leave_task(&batch->items[i], &error);
+		leave_task(&batch->items[i], &soon, &error);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct task_inside *inside = &batch->items[i];
 		LOG_SCOPE("task %d (%s)", inside->task->vpid, inside->task->comm);

@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "flow/birth.h"
 #include "flow/number.h"
@@ -137,13 +138,11 @@ static bool is_right(const struct restore *r, const struct task *creator, const 
 }
 
 /* Who was faster may be there for a moment only. */
-#define GRACE_MS 5000
-
 static int await_pid(const struct restore *r, pid_t pid)
 {
 	unsigned waited_ms = 0;
 
-	for (unsigned i = 0; i < GRACE_MS && !r->facts->inner_pids && kill(pid, 0) == 0; i++)
+	for (unsigned i = 0; i < GRACE_PID_MS && !r->facts->inner_pids && kill(pid, 0) == 0; i++)
 		usleep(1000);
 	while (!r->facts->inner_pids && kill(pid, 0) == 0)
 		TRY(restore_wait_for_pid(r, pid, &waited_ms));

@@ -14,7 +14,7 @@
 #include "kern/proc/proc.h"
 #include "lib/compel/tracee.h"
 
-static void release_task(struct task *task)
+static void release_task(struct task *task, const struct deadline *soon)
 {
 	struct thread *thread;
 
@@ -22,13 +22,12 @@ static void release_task(struct task *task)
 		return;
 	task->dump->released = true;
 	for_each_thread(thread, task) {
-		struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
 		int signal;
 
 		if (!thread->dump)
 			continue;
 		/* Only a thread that stands still can be let go. */
-		if (!thread->dump->held && tracee_wait_stop(thread->tid, &soon, &signal) == 0)
+		if (!thread->dump->held && tracee_wait_stop(thread->tid, soon, &signal) == 0)
 			(void)freeze_repair_call(thread);
 		tracee_release(thread->tid);
 		thread->dump->held = false;
@@ -48,20 +47,20 @@ static void close_task(struct task *task)
 
 void release_tree(struct dump *d)
 {
+	const struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
 	struct task *task;
 
 	for_each_task(task, d->tree)
-		release_task(task);
+		release_task(task, &soon);
 }
 
 void thaw_tree(struct dump *d)
 {
 	struct task *task;
 
-	for_each_task(task, d->tree) {
-		release_task(task);
+	release_tree(d);
+	for_each_task(task, d->tree)
 		close_task(task);
-	}
 }
 
 /* The signal takes effect a moment after we have let go; who asked for stopped tasks wants to find them so. */
@@ -78,12 +77,11 @@ void stop_tree(struct dump *d)
 {
 	struct task *task;
 
-	for_each_task(task, d->tree) {
-		/* Queued before it is let go, so it stops without running. */
+	/* Queued before it is let go, so it stops without running. */
+	for_each_task(task, d->tree)
 		if (task->state == TASK_ALIVE)
 			kill(task->pid, SIGSTOP);
-		release_task(task);
-	}
+	release_tree(d);
 	for_each_task(task, d->tree) {
 		if (task->state == TASK_ALIVE)
 			wait_stopped(task);
@@ -93,6 +91,7 @@ void stop_tree(struct dump *d)
 
 void kill_tree(struct dump *d)
 {
+	const struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
 	bool has_pid_namespaces = d->facts->inner_pids || d->tree->pid_spaces;
 	struct thread *thread;
 	struct task *task;
@@ -111,7 +110,7 @@ void kill_tree(struct dump *d)
 			if (pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
 				log_warn("task %d (%s) still lives %d s after it was killed", task->vpid, task->comm,
 					 GRACE_DEATH_MS / 1000);
-		release_task(task);
+		release_task(task, &soon);
 		close_task(task);
 	}
 }

@@ -20,6 +20,7 @@
 
 #include "base/auto.h"
 #include "base/file.h"
+#include "base/grace.h"
 #include "base/io.h"
 #include "base/log.h"
 
@@ -89,7 +90,7 @@ static int try_in_child(int (*prepare)(void), int (*run)(void))
 	close(pipe_fds[1]);
 	wait = (struct pollfd){ .fd = pipe_fds[0], .events = POLLIN };
 	if (pid > 0) {
-		if (poll(&wait, 1, 60000) != 1)
+		if (poll(&wait, 1, GRACE_PROBE_MS) != 1)
 			result = -ETIMEDOUT;
 		else if (io_read(pipe_fds[0], &result, sizeof(result)) != sizeof(result))
 			result = 0; /* it died: a kernel for which we can't use this */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The other end of a connection that carries pages: listening, connecting, sending and receiving in full. */
+#include "base/grace.h"
 #include "pages/peer.h"
 
 #include <errno.h>
@@ -19,14 +20,14 @@
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "pages/tls.h"
 
-/* After so long without a sign of life a host is taken for dead: tasks stand still meanwhile. */
+/* A host is taken for dead after GRACE_SILENCE_S without a sign of life: tasks stand still meanwhile. */
 enum {
-	SILENCE_SECONDS = 60,
 	PROBE_SECONDS = 10,
 	BACKLOG = 16,
 };
@@ -153,7 +154,7 @@ static int connect_to(const struct addrinfo *address, unsigned grace)
 /* So that the death of the other host is noticed. Not every socket knows of these. */
 static void watch_life(int fd)
 {
-	int on = 1, idle = PROBE_SECONDS, count = SILENCE_SECONDS / PROBE_SECONDS - 1, limit = SILENCE_SECONDS * 1000;
+	int on = 1, idle = PROBE_SECONDS, count = GRACE_SILENCE_S / PROBE_SECONDS - 1, limit = GRACE_SILENCE_S * 1000;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
@@ -292,7 +293,7 @@ int peer_accept(const struct peer_place *place, int listener, peer_greeting *is_
 	if (place->tls) {
 		visitors.is_greeting = greets_by_tls;
 		visitors.language = "TLS";
-		there.grace = SILENCE_SECONDS; /* nobody else is let in as long as it shakes hands */
+		there.grace = GRACE_SILENCE_S; /* nobody else is let in as long as it shakes hands */
 	}
 	do {
 		result = wait_for_client(&visitors, listener);

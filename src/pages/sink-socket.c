@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Pages to a page server: what it answers is only asked for at the beginning of an object and at the very end. */
+#include "base/grace.h"
 #include "pages/client.h"
 
 #include <errno.h>
@@ -14,8 +15,6 @@
 #include "pages/protocol.h"
 
 #define MOST_PARTS (2 * PAGE_BLOCK_SIZE / PAGE_SIZE_MIN)
-
-#define FAREWELL_SECONDS 2
 
 struct socket_sink {
 	struct page_sink sink;
@@ -173,7 +172,7 @@ static void destroy_socket_sink(struct page_sink *base)
 
 	/* A server that has heard nothing would wait for a better client. */
 	if (!sink->has_spoken) {
-		peer_set_grace(sink->peer, FAREWELL_SECONDS);
+		peer_set_grace(sink->peer, GRACE_FAREWELL_S);
 		(void)page_client_end(sink->peer); /* logged; the dump has failed anyway */
 	}
 	peer_close(&sink->peer);

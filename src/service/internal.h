@@ -69,13 +69,6 @@ bool request_may_keep_open(CriuReqType type);
 /* notify.c */
 void notify_prepare(struct request *request);
 
-/* How long the service waits for a client. */
-enum {
-	REQUEST_SECONDS = 60,
-	NOTIFY_SECONDS = 600, /* for the answer to a notification: hooks of the client run meanwhile, and its tasks
-				 stand still */
-};
-
 /* client.c: asks the socket who is at its other end; pid 0: a process of an outer pid namespace, whose
  * descriptors we can't name. -errno after it was logged. */
 int client_identify(struct connection *connection);

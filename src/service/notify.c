@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "kern/proc/proc.h"
@@ -24,7 +25,7 @@ static bool tells_pid(const char *action)
 static int receive_answer(struct request *request, const char *action, struct pool *pool, struct opt_list *ret)
 {
 	/* The one client of a swrk may take its time. */
-	const struct deadline deadline = deadline_in_seconds(request->connection->swrk ? 0 : NOTIFY_SECONDS);
+	const struct deadline deadline = deadline_in_seconds(request->connection->swrk ? 0 : GRACE_NOTIFY_S);
 	int error = interrupt_poll(request->connection->fd, POLLIN, &deadline);
 	CriuReq *answer;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The kinds of requests, one row each. */
+#include "base/grace.h"
 #include "service/internal.h"
 
 #include <errno.h>
@@ -20,8 +21,6 @@
 #include "kern/probe.h"
 #include "options/rpc-options.h"
 #include "service/service.h"
-
-#define PAGE_SERVER_END_MS 2000 /* it has said that all is there, and is about to end */
 
 /* Each returns 0 or -errno after the reason was logged, and fills what belongs into the answer in both cases. */
 #define RUN(name) static int run_##name(struct request *request)
@@ -79,7 +78,7 @@ static int check_page_servers(struct connection *connection)
 {
 	if (connection->page_server < 0)
 		return 0;
-	if (pidfd_wait_exit(connection->page_server, PAGE_SERVER_END_MS) < 0)
+	if (pidfd_wait_exit(connection->page_server, GRACE_PAGE_SERVER_MS) < 0)
 		return refuse(EBUSY,
 			      "a page server of this connection still runs: wait for its end, or connect once more");
 	close(TAKE_FD(connection->page_server));

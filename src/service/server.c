@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "flow/background.h"
@@ -115,7 +116,7 @@ static int become_daemon(void)
 
 static int serve_client(struct connection *connection)
 {
-	const struct timeval grace = { REQUEST_SECONDS, 0 };
+	const struct timeval grace = { GRACE_REQUEST_S, 0 };
 	int code;
 
 	failure_reset();

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from room import wait_until
+from room import PROGRAMS, wait_until
 
 VERSIONS = {1: (Path('/sys/fs/cgroup/freezer'), 'freezer.state', 'FROZEN', 'THAWED'),
             2: (Path('/sys/fs/cgroup/unified'), 'cgroup.freeze', '1', '0')}
@@ -91,6 +91,24 @@ def test_dump_and_restore(subject, group, name):
     run.compare('after a dump')
     images = run.dump('--freeze-cgroup', group.path)
     assert not group.shall_be_frozen()
+    run.await_gone()
+    run.restore(images)
+    run.compare('after the restore')
+    run.release()
+
+
+def test_frozen_in_the_middle(subject, group):
+    """Somebody freezes the tree while criu works in it: the dump ends and says why, and the tasks run on when they are thawed."""
+    run = subject('tree/family', house='net')
+    group.add(run)
+    maps = [run.room.proc / str(pid) / 'maps' for pid in run.room.pids()]
+    status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '--timeout', '1', '--action-script', PROGRAMS / 'freeze-cgroup.sh',
+                                 env={'CONTROL': str(group.path / group.control), 'WORD': group.frozen})
+    assert status == 1 and 'is its cgroup frozen?' in said, said        # None: it was still waiting after two minutes
+    (group.path / group.control).write_text(group.thawed)
+    wait_until(lambda: not any('/dev/zero (deleted)' in path.read_text() for path in maps), 20, 'memory of criu is left behind')
+    run.compare('after the dump that failed')
+    images = run.dump()
     run.await_gone()
     run.restore(images)
     run.compare('after the restore')

@@ -205,12 +205,14 @@ static bool has_slept(const struct parasite_ctl *ctl)
 /* What a daemon that did not end by itself has left open. */
 static int close_descriptors(struct parasite_ctl *ctl)
 {
+	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	int64_t result;
 
 	for (int i = 0; i < 2; i++) {
 		if (ctl->their_fds[i] > 0)
 			TRY(parasite_call(ctl->pid, ctl->process.mem, &ctl->process.place, &ctl->process.state,
-					  __NR_close, (const uint64_t[6]){ (uint64_t)ctl->their_fds[i] - 1 }, &result));
+					  __NR_close, (const uint64_t[6]){ (uint64_t)ctl->their_fds[i] - 1 }, &soon,
+					  &result));
 		ctl->their_fds[i] = 0;
 	}
 	return 0;

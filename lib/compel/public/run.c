@@ -30,7 +30,8 @@ static int remote_call(struct parasite_ctl *ctl, long nr, const uint64_t args[6]
 {
 	TRY(refuse_daemon(ctl, "make a system call"));
 	TRY(ctl_open_process(ctl));
-	return parasite_call(ctl->pid, ctl->process.mem, &ctl->process.place, &ctl->process.state, nr, args, ret);
+	return parasite_call(ctl->pid, ctl->process.mem, &ctl->process.place, &ctl->process.state, nr, args, &never,
+			     ret);
 }
 
 int compel_syscall(struct parasite_ctl *ctl, int nr, long *ret, unsigned long arg1, unsigned long arg2,

@@ -14,6 +14,8 @@
 
 #include "arch_state.h"
 #include "base/fail.h"
+#include "base/grace.h"
+#include "base/thread-wait.h"
 
 static const uint8_t code_syscall_ret[] = { 0x0f, 0x05, 0xc3 };
 static const uint8_t code_sigreturn_64[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 }; /* mov $15, %rax; syscall */
@@ -248,14 +250,17 @@ int arch_remote_run(pid_t tid)
 		       : 0;
 }
 
-int arch_remote_wait(pid_t tid, int *lost_stop)
+int arch_remote_wait(pid_t tid, const struct deadline *deadline, int *lost_stop)
 {
-	int status;
+	int status, error = thread_wait(tid, deadline, &status);
 
-	while (waitpid(tid, &status, __WALL) < 0) {
-		if (errno != EINTR)
-			return fail_errno("waiting for thread %d", tid);
-	}
+	if (error == -ETIMEDOUT)
+		return refuse(ETIMEDOUT,
+			      "thread %d did not get through a system call in time: is its cgroup frozen? Thaw it, or "
+			      "raise --timeout",
+			      tid);
+	if (error < 0)
+		return fail(-error, "waiting for thread %d", tid);
 	if (!WIFSTOPPED(status))
 		return refuse(ESRCH, "thread %d has died while it made a system call for us", tid);
 	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
@@ -265,7 +270,7 @@ int arch_remote_wait(pid_t tid, int *lost_stop)
 	/* An event stop (a stop signal that has just come) stands before the call; the signal stays pending. */
 	if (status >> 16 == PTRACE_EVENT_STOP || (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)) {
 		TRY(arch_remote_run(tid));
-		return arch_remote_wait(tid, lost_stop);
+		return arch_remote_wait(tid, deadline, lost_stop);
 	}
 	return refuse(EIO, "thread %d stopped by signal %d while it made a system call for us", tid, WSTOPSIG(status));
 }
@@ -299,16 +304,17 @@ int arch_remote_result(pid_t tid, int64_t *ret)
 
 int arch_remote_interrupted(pid_t tid, int64_t *ret)
 {
+	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	int lost_stop = 0, error = arch_remote_run(tid);
 
 	if (error == 0)
-		error = arch_remote_wait(tid, &lost_stop);
+		error = arch_remote_wait(tid, &soon, &lost_stop);
 	if (error == 0 && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
 		error = fail_errno("interrupting thread %d", tid);
 	if (error == 0)
 		error = arch_remote_run(tid);
 	if (error == 0)
-		error = arch_remote_wait(tid, &lost_stop);
+		error = arch_remote_wait(tid, &soon, &lost_stop);
 	if (lost_stop)
 		syscall(__NR_tkill, tid, lost_stop);
 	return error ? error : arch_remote_result(tid, ret);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/deadline.h"
 #include "base/pool.h"
 #include "core.pb-c.h"
 
@@ -77,12 +78,13 @@ uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmas
 /*
  * One system call made by a stopped thread at the given system call instruction, with this stack pointer: prepare, run
  * and wait until it stands at the entry, again until it stands behind the call, result. Its registers are foreign then:
- * the caller puts them back. A SIGSTOP for the process that comes on the way is put into *lost_stop.
+ * the caller puts them back. -ETIMEDOUT: it does not stand still, and goes on with the call as soon as it can. A
+ * SIGSTOP for the process that comes on the way is put into *lost_stop.
  */
 int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
 			const uint64_t args[6]);
 int arch_remote_run(pid_t tid);
-int arch_remote_wait(pid_t tid, int *lost_stop);
+int arch_remote_wait(pid_t tid, const struct deadline *deadline, int *lost_stop);
 int arch_remote_result(pid_t tid, int64_t *ret);
 /* All of it, for a call that may wait: it is interrupted at once. */
 int arch_remote_interrupted(pid_t tid, int64_t *ret);

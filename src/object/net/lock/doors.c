@@ -14,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
@@ -26,8 +27,7 @@
 #include "object/net/lock/lock.h"
 #include "object/net/net.h"
 
-#define PATIENCE_MS 300 /* for the program to accept those that wait */
-#define DEPTH_MAX   256 /* of the tree */
+#define DEPTH_MAX 256 /* of the tree */
 
 struct doors {
 	struct nft_ctx *nft; /* owns the table */
@@ -138,7 +138,7 @@ static int let_in(struct dump *d, struct door_search *s)
 		return 0;
 	TRY(close_doors(d, s));
 	log_info("Who connects to the %zu ports on which the tasks listen is kept waiting", table_count(s->ports));
-	for (unsigned ms = 0; ms < PATIENCE_MS && somebody_waits(s); ms++)
+	for (unsigned ms = 0; ms < GRACE_ACCEPT_MS && somebody_waits(s); ms++)
 		usleep(1000);
 	return 0;
 }
