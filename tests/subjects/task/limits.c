@@ -6,7 +6,7 @@
 
 SUBJECT()
 
-static const struct {
+static struct {
 	int which;
 	rlim_t soft, hard;
 } lowered[] = {
@@ -45,12 +45,17 @@ static int child(void *arg)
 int main(void)
 {
 	int null = must(open("/dev/null", O_RDONLY)), high = must(dup2(null, 700));
-	struct rlimit as;
+	struct rlimit as, limit;
 	pid_t pid;
 
 	for (size_t i = 0; i < N; i++) {
-		struct rlimit limit = { lowered[i].soft, lowered[i].hard };
-
+		/* Who runs us may have less. */
+		must(getrlimit(lowered[i].which, &limit));
+		if (lowered[i].hard > limit.rlim_max)
+			lowered[i].hard = limit.rlim_max;
+		if (lowered[i].soft > lowered[i].hard)
+			lowered[i].soft = lowered[i].hard;
+		limit = (struct rlimit){ lowered[i].soft, lowered[i].hard };
 		must(setrlimit(lowered[i].which, &limit));
 	}
 	pid = start_child(child, NULL);
