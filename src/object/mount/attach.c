@@ -46,19 +46,40 @@ static int change_root(struct mount_space *space)
 	return 0;
 }
 
-static int attach_mount(const struct mount *mount)
+static bool is_on(int fd, int mount)
 {
+	struct statx a, b;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &a) == 0 &&
+	       statx(mount, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &b) == 0 && a.stx_mnt_id == b.stx_mnt_id;
+}
+
+/* On the parent, and not on a mount that hides the place. */
+static int open_point(const struct mount *parent, const char *point)
+{
+	/* With RESOLVE_NO_XDEV no directory of an autofs can be opened (EXDEV; seen with Linux 6.18). */
+	const bool served = parent->fs && parent->fs->served;
 	struct open_how how = {
 		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_XDEV, /* the parent, and no mount that hides its place */
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | (served ? 0 : RESOLVE_NO_XDEV),
 	};
+	AUTO_CLOSE int fd = (int)syscall(SYS_openat2, parent->fd, point, &how, sizeof(how));
+
+	if (fd >= 0 && served && !is_on(fd, parent->fd)) {
+		errno = EXDEV;
+		return -1;
+	}
+	return TAKE_FD(fd);
+}
+
+static int attach_mount(const struct mount *mount)
+{
 	const char *point = mount_relative_point(mount);
 	AUTO_CLOSE int fd = -1;
 	int error;
 
 	if (*point) {
-		fd = (int)syscall(SYS_openat2, mount->parent->fd, point, &how, sizeof(how));
+		fd = open_point(mount->parent, point);
 		if (fd < 0 && errno == ENOENT)
 			return fail(
 				ENOENT,

@@ -200,6 +200,11 @@ static int find_source(const struct dump *d, struct mount *mount)
 		return leave_to_plugins(d, mount,
 					"there are files in it, which can't be saved (--enable-fs leaves them out)");
 	}
+	if (mount->fs && mount->fs->served) {
+		int served = autofs_dump(d, mount);
+
+		return served == -ENOTSUP ? leave_to_plugins(d, mount, mount->fs->why) : served;
+	}
 	if (mount->fs && mount->fs->anew)
 		return 0;
 	if (nsfs_is(mount->seen) && nsfs_dump(d, mount) < 0)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "autofs.pb-c.h"
 #include "base/list.h"
 #include "base/table.h"
 #include "base/vector.h"
@@ -26,6 +27,7 @@ struct superblock {
 	struct mount *first;	     /* restore: at its place already, of a file system that is late */
 	bool saved, asked;	     /* dump */
 	struct pid_space *pid_space; /* a proc of a pid namespace within that of the tree; NULL: it is none */
+	AutofsEntry *autofs;	     /* restore: an autofs; NULL: it is none */
 	int fd;			     /* restore: a mount of it, while it is made */
 };
 
@@ -82,6 +84,7 @@ struct mount_set {
 	struct superblock *supers;
 	struct table *by_id; /* struct mount, by mnt_id */
 	unsigned n_mounts;
+	VECTOR(int) kept;		  /* restore: descriptors that tasks fetch */
 	VECTOR(struct made_outside) made; /* restore: directories outside, of overlays */
 	bool settled;			  /* restore */
 	bool filled;			  /* restore */
@@ -106,6 +109,7 @@ struct fs_kind {
 	bool one;	 /* there is but one in the machine */
 	bool each_user;	 /* or, since Linux 6.7, one in each user namespace */
 	bool late;	 /* its options are paths in the namespace */
+	bool served;	 /* and a process of the tree serves it */
 	const char *add; /* an option that is not shown but belongs to it */
 	const char *why; /* if not anew: what is the matter */
 };
@@ -240,6 +244,16 @@ bool pid_space_is_awaited(const struct mount *mount);
 bool pid_space_is_there(const struct mount *mount);
 /* there are such mounts. */
 bool pid_space_any(const struct mount_set *set);
+
+/* autofs.c: mounts of automounters of the tree. Dump: refuses one that nobody of the tree serves; */
+int autofs_dump(const struct dump *d, struct mount *mount);
+int autofs_save(struct dump *d, const struct superblock *super);
+/* restore: the record; */
+int autofs_load(const struct restore *r, struct superblock *super);
+/* sets super->fd. In the namespaces of the root task, before other file systems are made. Nobody serves it yet; */
+int autofs_make(struct restore *r, struct superblock *super);
+/* all files are open: from here on accesses are told to the automounter. */
+int autofs_restore_plan(struct restore *r, struct thread *thread, struct plan *plan);
 
 /* save.c: a descriptor of its root, where nothing is mounted upon it; the caller closes it. */
 int mount_reveal(const struct dump *d, const struct mount *mount, int *ret);

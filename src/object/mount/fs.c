@@ -31,7 +31,7 @@ static const struct fs_kind kinds[] = {
 	{ "fuse", FSTYPE__FUSE, .why = SERVED },
 	{ "fuseblk", FSTYPE__FUSE, .why = SERVED },
 	{ "overlay", FSTYPE__OVERLAYFS, .anew = true, .late = true },
-	{ "autofs", FSTYPE__AUTOFS, .why = SERVED },
+	{ "autofs", FSTYPE__AUTOFS, .anew = true, .apart = true, .served = true, .why = SERVED },
 	{ "tracefs", FSTYPE__TRACEFS, .anew = true, .one = true },
 	{ "cgroup2", FSTYPE__CGROUP2, .anew = true },
 	/* The format has no numbers for these: they are told by name. */

@@ -104,6 +104,8 @@ int mount_restore_load(const struct restore *r, struct namespace *ns)
 	space_count_supers(restore_mounts(r), space, r->pool);
 	for (struct mount *m = space->root; m; m = mount_next(m))
 		TRY(pid_space_load(r, m));
+	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
+		TRY(autofs_load(r, super));
 	return sharing_check(restore_mounts(r));
 }
 
@@ -131,6 +133,8 @@ int mount_restore_needs(const struct restore *r, struct namespace *ns)
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
 		const MntEntry *entry = m->entry;
 
+		if (m->super && m->super->autofs && m->super->autofs->fd >= 0)
+			(void)needs_add(r, NEED_FILE, "/dev/autofs", "an automounter serves %s", entry->mountpoint);
 		if (entry->with_plugin)
 			(void)needs_add(r, NEED_PEER, "a plugin", "it mounts %s", entry->mountpoint);
 		else if (entry->has_below)

@@ -32,6 +32,8 @@ int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id
 int mount_dump_id(const struct dump *d, int mnt_id);
 /* It is a mount of a namespace that is saved. */
 bool mount_dump_has(const struct dump *d, int mnt_id);
+/* The kernel writes to that pipe when somebody wants what an autofs of ours has. */
+bool mount_dump_has_pipe(const struct dump *d, uint64_t inode);
 /* The mounts of the namespace of a task, NULL if it is that of criu. */
 const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task);
 

@@ -126,6 +126,9 @@ static int make_supers(void *arg)
 	struct restore *r = arg;
 
 	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
+		if (super->autofs)
+			TRY(autofs_make(r, super));
+	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
 		if (super->widest && super->fd < 0 && !mount_is_late(super->widest))
 			TRY(super_make(r, super));
 	return 0;

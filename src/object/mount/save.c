@@ -226,6 +226,8 @@ static int save_contents(struct dump *d)
 		super->saved = true;
 		if (widest->entry->made_outside)
 			TRY(overlay_save(d, super));
+		else if (widest->fs->served && !widest->entry->with_plugin)
+			TRY(autofs_save(d, super));
 		else if (widest->fs->content)
 			TRY(save_content(d, super));
 	}

@@ -2,6 +2,7 @@
 /* The tree of mounts of each namespace. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/text.h"
@@ -199,6 +200,9 @@ static void destroy_set(void *state)
 	}
 	for (struct superblock *super = set->supers; super; super = super->next)
 		auto_close(&super->fd);
+	for (size_t i = 0; i < set->kept.n; i++)
+		close(set->kept.items[i]);
+	vector_done(&set->kept);
 	vector_done(&set->spaces);
 	proc_mounts_done(&set->own);
 	table_destroy(&set->by_id);

@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "base/table.h"
 #include "object/file/pipe/pipe.h"
+#include "object/mount/mount.h"
 #include "session/given.h"
 
 static bool is_open(const struct open_file *of)
@@ -93,7 +94,7 @@ static int finish_pipes(const struct dump *d)
 	struct pipe_dump *dump = get_dump(d);
 
 	for (const struct pipe_ends *ends = dump->first; ends; ends = ends->next)
-		if (ends->peer && ends->reader != ends->writer)
+		if (ends->peer && ends->reader != ends->writer && !mount_dump_has_pipe(d, ends->ino))
 			log_warn("pipe:[%lu] (task %d, descriptor %d) has its %s outside of the tree: restored, it "
 				 "will have none, "
 				 "unless --inherit-fd 'fd[N]:pipe:[%lu]' gives one",
