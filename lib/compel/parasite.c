@@ -348,8 +348,13 @@ int parasite_park(struct remote *remote, bool no_calls)
 {
 	remote->slot->role = SLOT_PARKED;
 	remote->slot->grace = no_calls ? -GRACE_SPINNING_MS : GRACE_PARKED_MS;
-	remote->slot->state = SLOT_DONE;
+	parasite_wake(remote);
 	return enter_blob(remote);
+}
+
+void parasite_hold(struct remote *remote)
+{
+	__atomic_store_n(&remote->slot->state, SLOT_DONE, __ATOMIC_SEQ_CST);
 }
 
 void parasite_wake(struct remote *remote)

@@ -54,11 +54,13 @@ int parasite_halt(struct remote *remote, const struct deadline *deadline);
 /* As parasite_catch() for a thread that is in a ptrace stop already. Does nothing if the thread is at home. */
 int parasite_put_back(struct remote *remote);
 /*
- * Instead of a plan: the thread stays in its ptrace stop, but should we die it waits before it goes on, until somebody
- * who shares our memory calls parasite_wake(), at most 5 seconds. no_calls: a seccomp filter may forbid the call that
- * waits; it burns a fraction of a second instead. parasite_unpark() gives it its registers and signal mask back.
+ * Instead of a plan: the thread stays in its ptrace stop. Should we die after parasite_hold() it waits before it goes
+ * on, until somebody who shares our memory calls parasite_wake(), at most 5 seconds; else it goes on at once. no_calls:
+ * a seccomp filter may forbid the call that waits; it burns a fraction of a second instead. parasite_unpark() gives it
+ * its registers and signal mask back.
  */
 int parasite_park(struct remote *remote, bool no_calls);
+void parasite_hold(struct remote *remote);
 int parasite_unpark(struct remote *remote);
 void parasite_wake(struct remote *remote);
 /* Unmaps the memory over there. All threads must have been caught. *arena is NULL afterwards. */

@@ -107,6 +107,7 @@ int tcp_restore_ended(struct restore *r, struct inet_socket *socket, int fd);
 struct table;
 int tcp_park(struct dump *d, struct table *ids, struct list *parked);
 int tcp_unpark(struct list *parked);
+void tcp_hold_parked(struct list *parked); /* there is a guard: should we die, they wait for it; */
 void tcp_wake_parked(struct list *parked); /* for the guard: they need not wait longer */
 
 /* tcp-guard.c: around repair mode of a socket that a task has. If we are killed in between, somebody else ends it. */

@@ -28,6 +28,7 @@ struct tcp_guard {
 	int us; /* our pidfd */
 	bool ready;
 	pid_t pid;
+	struct list *parked;
 };
 
 int tcp_leave_repair(int fd, int reuse)
@@ -74,8 +75,10 @@ int tcp_guard_start(struct tcp_guard **place, struct list *parked)
 		munmap(guard, sizeof(*guard));
 		return fail(error, "cannot start the guard of connections");
 	}
+	guard->parked = parked;
 	guard->pid = pid; /* only here: the page is shared, in the child it would be 0 */
 	TRY(guard_await(&guard->ready, pid));
+	tcp_hold_parked(parked);
 	*place = guard;
 	return 0;
 }
@@ -100,6 +103,7 @@ void tcp_guard_end(struct tcp_guard **place)
 
 	if (!guard)
 		return;
+	tcp_wake_parked(guard->parked);
 	guard_dismiss(guard->pid);
 	close(guard->us);
 	munmap(guard, sizeof(*guard));

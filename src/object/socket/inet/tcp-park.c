@@ -2,8 +2,8 @@
 /*
  * If we are killed, the kernel lets our tasks run on before anybody else can notice it, and a task that finds its
  * connection in repair mode gets errors (EPERM) from it. So all threads that could use such a connection are parked:
- * should we die, each waits some seconds in our blob before it goes on, or until the guard (tcp-guard.c) has put the
- * connection right.
+ * should we die while there is a guard (tcp-guard.c), each waits in our blob until that has put the connection right,
+ * some seconds at most.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -118,6 +118,15 @@ int tcp_unpark(struct list *all)
 			result = error;
 	}
 	return result;
+}
+
+void tcp_hold_parked(struct list *all)
+{
+	struct tcp_parked *parked;
+
+	list_for_each(parked, all, all)
+		for (unsigned i = 0; i < parked->n; i++)
+			parasite_hold(parked->remotes[i]);
 }
 
 void tcp_wake_parked(struct list *all)
