@@ -211,6 +211,10 @@ void criu_local_set_stream(criu_opts *opts, int fd);
 void criu_set_on_demand(bool on_demand);
 void criu_local_set_on_demand(criu_opts *opts, bool on_demand);
 
+/* How long programs that want to know (criu-tell.h) may take to answer (not in CRIU 4.2); 0: they are not told */
+void criu_set_tell_timeout(unsigned int seconds);
+void criu_local_set_tell_timeout(criu_opts *opts, unsigned int seconds);
+
 /* restore: into a pid namespace of its own (not in CRIU 4.2); the pid of the root is told as the caller sees it */
 void criu_set_new_pidns(bool new_pidns);
 void criu_local_set_new_pidns(criu_opts *opts, bool new_pidns);

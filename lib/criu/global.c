@@ -190,6 +190,11 @@ void criu_set_on_demand(bool on_demand)
 	criu_local_set_on_demand(the_opts, on_demand);
 }
 
+void criu_set_tell_timeout(unsigned int seconds)
+{
+	criu_local_set_tell_timeout(the_opts, seconds);
+}
+
 void criu_set_new_pidns(bool new_pidns)
 {
 	criu_local_set_new_pidns(the_opts, new_pidns);

@@ -20,6 +20,7 @@
 #include "flow/freezer.h"
 #include "flow/page-server.h"
 #include "flow/stream.h"
+#include "flow/tell.h"
 #include "image/checksums.h"
 #include "image/image.h"
 #include "image/inventory.h"
@@ -116,6 +117,7 @@ static void let_live(struct dump *d, bool stop)
 {
 	freezer_end(&flow_dump_of(d)->freezer); /* those that were frozen do not run on */
 	unlock_network(d);
+	tell_goes_on(flow_dump_of(d)->tell);
 	if (stop)
 		stop_tree(d);
 	else

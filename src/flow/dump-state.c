@@ -5,11 +5,13 @@
 #include "base/auto.h"
 #include "flow/freezer.h"
 #include "flow/reaper.h"
+#include "flow/tell.h"
 
 static void destroy_state(void *state)
 {
 	struct flow_dump *flow = state;
 
+	tell_end(&flow->tell);
 	freezer_end(&flow->freezer);
 	reaper_end(&flow->reaper);
 	auto_close(&flow->page_listener);

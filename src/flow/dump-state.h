@@ -4,7 +4,10 @@
 
 #include "session/session.h"
 
+struct tell;
+
 struct flow_dump {
+	struct tell *tell;	 /* tell.c: programs that were told of the dump; may be NULL */
 	struct freezer *freezer; /* freezer.c: of --freeze-cgroup, until the tasks are let go */
 	struct reaper *reaper;	 /* reaper.c: while the tree is being stopped */
 	bool network_cut_off;	 /* the action network-lock has run */

@@ -20,6 +20,7 @@
 #include "flow/freeze.h"
 #include "flow/host.h"
 #include "flow/stats.h"
+#include "flow/tell.h"
 #include "image/inventory.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"
@@ -160,7 +161,11 @@ int dump_run(const struct options *options, struct listener *listener)
 	if (error == 0)
 		error = dump_load_plugins(&d);
 	if (error == 0)
+		error = tell_before_dump(options, &flow_dump_of(&d)->tell);
+	if (error == 0)
 		error = dump_and_let_go(&d);
+	else
+		tell_goes_on(flow_dump_of(&d)->tell);
 	plugins_done(&d.plugins, error);
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the checkpoint is complete without it */

@@ -26,6 +26,7 @@
 #include "flow/restore-tree.h"
 #include "flow/stats.h"
 #include "flow/stream.h"
+#include "flow/tell.h"
 #include "pages/dedup.h"
 #include "plugin/plugin.h"
 #include "session/session.h"
@@ -95,6 +96,7 @@ static void resume_devices(struct restore *r)
 
 static int restore_all(struct restore *r)
 {
+	struct tell *tell = NULL;
 	int error;
 
 	stats_start(r->stats, STATS_RESTORE);
@@ -119,7 +121,10 @@ static int restore_all(struct restore *r)
 	}
 	resume_devices(r);
 	(void)actions_run(r->options, r->listener, ACTION_PRE_RESUME, r->tree->root->pid); /* logged */
+	if (r->options->tell_timeout)
+		tell_restored(r, &tell);
 	restore_let_go(r);
+	tell_end(&tell);
 	phase_restore_resumed(r);
 	stats_stop(r->stats, STATS_RESTORE);
 	(void)actions_run(r->options, r->listener, ACTION_POST_RESUME, r->tree->root->pid); /* logged */

@@ -331,6 +331,7 @@ void options_init(struct options *options)
 		.images_dir = ".",
 		.cpu_cap = OPT_CPU_DEFAULT,
 		.timeout = 10,
+		.tell_timeout = 5,
 		.ghost_limit = 1 << 20,
 		.ghost_fiemap = true,
 		.manage_cgroups = OPT_CGROUPS_SOFT,

@@ -189,7 +189,8 @@ struct options {
 	enum opt_network_lock network_lock;
 	bool unprivileged;
 	bool allow_uprobes;
-	uint32_t timeout; /* seconds, 0 = none */
+	uint32_t timeout;      /* seconds, 0 = none */
+	uint32_t tell_timeout; /* seconds, 0 = nobody is told */
 	bool deprecated;
 
 	/* outside resources */

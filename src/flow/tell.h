@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Programs that want to know when they are checkpointed and restored: docs/TELL.md. */
+#pragma once
+
+#include "session/session.h"
+
+struct tell;
+
+/*
+ * Before anything stands still: tells those of the tree that asked for it, and waits until all have answered, at most
+ * --tell-timeout seconds for all together. One that says no makes it fail; who does not answer is told in the log.
+ */
+int tell_before_dump(const struct options *options, struct tell **ret);
+/* They go on as what they were: before they are let go. */
+void tell_goes_on(struct tell *tell);
+/* And the signals, when they run. Accepts NULL. */
+void tell_end(struct tell **tell);
+
+/* They are copies: before they are let go; tell_end() after that. */
+void tell_restored(struct restore *r, struct tell **ret);
