@@ -175,7 +175,7 @@ static int freeze_end(struct dump *d, struct task *task)
 			begin_anew(d, task);
 		}
 		TRY(error);
-		error = all_stand_still(task);
+		error = task->leader->dump ? all_stand_still(task) : 0;
 		TRY(error);
 		if (error)
 			break;
