@@ -13,7 +13,7 @@ static void destroy_state(void *state)
 
 	tell_end(&flow->tell);
 	freezer_end(&flow->freezer);
-	reaper_end(&flow->reaper);
+	reaper_destroy(&flow->reaper);
 	auto_close(&flow->page_listener);
 }
 

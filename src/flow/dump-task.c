@@ -50,7 +50,10 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	bool have_code;
 
 	TRY(tracee_get_sigmask(thread->tid, &dump->sigmask));
-	TRY(arch_state_get(thread->tid, d->pool, &dump->state));
+	if (dump->state) /* since it was stopped */
+		TRY(arch_state_get_extended(thread->tid, d->pool, dump->state));
+	else
+		TRY(arch_state_get(thread->tid, d->pool, &dump->state));
 	record = dump->alone = arch_state_copy(dump->state, d->pool);
 	remote = (struct iovec){ (void *)(arch_state_ip(record) - sizeof(code)), sizeof(code) };
 	have_code = arch_state_needs_code(record) &&

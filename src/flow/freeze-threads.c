@@ -96,15 +96,18 @@ bool freeze_no_signals(const struct proc_status *status, uint64_t sigmask)
 	return ((status->sig_pending | status->shared_pending) & ~sigmask) == 0;
 }
 
-int freeze_repair_call(const struct thread *thread)
+int freeze_repair_call(struct dump *d, const struct thread *thread)
 {
 	AUTO(proc_status_done) struct proc_status status = { 0 };
+	struct thread_dump *dump = thread->dump;
 	uint64_t sigmask;
 
-	if (!arch_call_broke_off(thread->tid) || read_thread_status(thread->task, thread->tid, &status) < 0)
+	dump->state = arch_state_get_general(thread->tid, d->pool);
+	if (!dump->state || !arch_call_broke_off(dump->state) ||
+	    read_thread_status(thread->task, thread->tid, &status) < 0)
 		return 0;
 	TRY(tracee_get_sigmask(thread->tid, &sigmask));
-	return freeze_no_signals(&status, sigmask) ? arch_make_call_again(thread->tid) : 0;
+	return freeze_no_signals(&status, sigmask) ? arch_make_call_again(thread->tid, dump->state) : 0;
 }
 
 static int wait_thread(struct dump *d, struct thread *thread)
@@ -112,29 +115,18 @@ static int wait_thread(struct dump *d, struct thread *thread)
 	int signal;
 
 	TRY(tracee_wait_stop(thread->tid, &d->progress->deadline, &signal));
+	reaper_note_progress(flow_dump_of(d)->reaper);
 	thread->dump->held = true;
 	if (signal) {
 		thread->task->dump->was_stopped = true;
 		thread->task->dump->stop_signal = signal;
 	}
-	return freeze_repair_call(thread);
+	return freeze_repair_call(d, thread);
 }
 
 static bool is_known_thread(const struct task *task, pid_t tid)
 {
 	return tid == task->pid ? task->leader->dump != NULL : find_thread(task, tid) != NULL;
-}
-
-/* As long as it sleeps: our stop wakes it. */
-static void read_sleep(const struct task *task, pid_t tid, struct proc_sleep *sleep)
-{
-	char path[32];
-	AUTO_CLOSE int proc = -1;
-
-	snprintf(path, sizeof(path), "task/%d", tid);
-	proc = openat(task->dump->proc, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (proc >= 0)
-		proc_sleep_read(proc, sleep);
 }
 
 int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
@@ -143,12 +135,13 @@ int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
 	struct thread *thread;
 	int error;
 
-	if (!d->progress->only_look)
-		read_sleep(task, tid, &sleep);
+	if (!d->progress->only_look) /* as long as it sleeps: our stop wakes it */
+		proc_sleep_read(task->dump->proc, tid, &sleep);
 	error = seize_thread(task, tid);
 	if (error == -ESRCH)
 		return 0;
 	TRY(error);
+	reaper_note_progress(flow_dump_of(d)->reaper);
 	thread = add_thread(d, task, tid);
 	if (sleep.nr >= 0)
 		thread->dump->sleep = pool_copy(d->pool, &sleep, sizeof(sleep));
@@ -183,6 +176,9 @@ static int wait_or_forget(struct dump *d, struct thread *thread)
 		return 0;
 	error = wait_thread(d, thread);
 	if (error == -ESRCH && thread != thread->task->leader) {
+		/* It may have executed a program, and be the leader with other registers now. */
+		if (thread->task->leader->dump)
+			thread->task->leader->dump->state = NULL;
 		task_remove_thread(d->tree, thread);
 		return 0;
 	}
@@ -230,6 +226,7 @@ static int refuse_worker(const struct task *task, const struct thread *thread)
 
 int read_statuses(struct dump *d, struct task *task)
 {
+	const bool may_read = geteuid() == 0 || capability_effective(CAP_SYS_PTRACE);
 	struct thread *thread;
 	int error;
 
@@ -241,7 +238,7 @@ int read_statuses(struct dump *d, struct task *task)
 		TRY(refuse_worker(task, thread));
 		/* The kernel lets us hold whoever has no more than we; that is not to say that our user may have its
 		 * memory. */
-		if (status->cap_permitted && geteuid() != 0 && !capability_effective(CAP_SYS_PTRACE))
+		if (status->cap_permitted && !may_read)
 			return refuse(EPERM, "thread %d has capabilities: only root can dump it", thread->tid);
 		if (!status->seccomp)
 			continue;

@@ -368,9 +368,9 @@ int freeze_tree(struct dump *d)
 	if (d->options->pid == getpid())
 		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
 	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
-	flow_dump_of(d)->reaper = reaper_start();
+	flow_dump_of(d)->reaper = reaper_create();
 	error = stop_all(d);
-	reaper_end(&flow_dump_of(d)->reaper);
+	reaper_destroy(&flow_dump_of(d)->reaper);
 	TRY(error);
 	for_each_task(task, d->tree)
 		if (task->pid == getpid())

@@ -14,7 +14,7 @@ int freeze_tree(struct dump *d);
 bool freeze_no_signals(const struct proc_status *status, uint64_t sigmask);
 /* As soon as a thread stands still: if our stop has broken off a call, it is made again. Later would be too late,
  * should we be killed. */
-int freeze_repair_call(const struct thread *thread);
+int freeze_repair_call(struct dump *d, const struct thread *thread);
 
 /* The tasks run on, as they were found; they can still be looked at from outside. */
 void release_tree(struct dump *d);

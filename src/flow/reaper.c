@@ -20,7 +20,8 @@ struct reaper {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t end;
-	bool ending;
+	bool ending, tried, running;
+	unsigned progress; /* of the main thread */
 	VECTOR(pid_t) tids;
 };
 
@@ -52,6 +53,7 @@ static void reap_child(struct reaper *reaper)
 static void *reaper_run(void *arg)
 {
 	struct reaper *reaper = arg;
+	unsigned seen = 0, now;
 
 	pthread_mutex_lock(&reaper->lock);
 	while (!reaper->ending) {
@@ -64,30 +66,36 @@ static void *reaper_run(void *arg)
 			until.tv_nsec -= 1000000000;
 		}
 		(void)pthread_cond_timedwait(&reaper->end, &reaper->lock, &until);
-		reap_child(reaper);
+		now = __atomic_load_n(&reaper->progress, __ATOMIC_RELAXED);
+		if (now == seen) /* the main thread is stuck, or has nothing to wait for */
+			reap_child(reaper);
+		seen = now;
 	}
 	pthread_mutex_unlock(&reaper->lock);
 	return NULL;
 }
 
-struct reaper *reaper_start(void)
+struct reaper *reaper_create(void)
 {
 	struct reaper *reaper = xzalloc(sizeof(*reaper));
-	sigset_t all, old;
-	int error;
 
 	pthread_mutex_init(&reaper->lock, NULL);
 	pthread_cond_init(&reaper->end, NULL);
+	return reaper;
+}
+
+static void start_thread(struct reaper *reaper)
+{
+	sigset_t all, old;
+
+	reaper->tried = true;
 	/* Signals are for the thread that runs the program. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&reaper->thread, NULL, reaper_run, reaper);
+	reaper->running = pthread_create(&reaper->thread, NULL, reaper_run, reaper) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!error)
-		return reaper;
-	log_warn("no thread can be made that reaps threads of the tree");
-	free(reaper);
-	return NULL;
+	if (!reaper->running)
+		log_warn("no thread can be made that reaps threads of the tree");
 }
 
 void reaper_watch(struct reaper *reaper, pid_t tid)
@@ -97,9 +105,17 @@ void reaper_watch(struct reaper *reaper, pid_t tid)
 	pthread_mutex_lock(&reaper->lock);
 	*vector_push(&reaper->tids) = tid;
 	pthread_mutex_unlock(&reaper->lock);
+	if (!reaper->tried)
+		start_thread(reaper);
 }
 
-void reaper_end(struct reaper **ref)
+void reaper_note_progress(struct reaper *reaper)
+{
+	if (reaper)
+		__atomic_fetch_add(&reaper->progress, 1, __ATOMIC_RELAXED);
+}
+
+void reaper_destroy(struct reaper **ref)
 {
 	struct reaper *reaper = *ref;
 
@@ -110,7 +126,8 @@ void reaper_end(struct reaper **ref)
 	reaper->ending = true;
 	pthread_cond_signal(&reaper->end);
 	pthread_mutex_unlock(&reaper->lock);
-	pthread_join(reaper->thread, NULL);
+	if (reaper->running)
+		pthread_join(reaper->thread, NULL);
 	pthread_cond_destroy(&reaper->end);
 	pthread_mutex_destroy(&reaper->lock);
 	vector_done(&reaper->tids);

@@ -10,8 +10,10 @@
 
 struct reaper;
 
-/* NULL if no thread can be made: then an execve(2) at the wrong moment has to be waited for. */
-struct reaper *reaper_start(void);
-/* From now on this thread, which is not the leader of its process, is reaped when it has died. Accepts NULL. */
+struct reaper *reaper_create(void);
+/* From now on this thread, which is not the leader of its process, is reaped when it has died. Accepts NULL. If no
+ * thread can be made for that, an execve(2) at the wrong moment has to be waited for. */
 void reaper_watch(struct reaper *reaper, pid_t tid);
-void reaper_end(struct reaper **reaper); /* accepts NULL; for AUTO() */
+/* Nothing is reaped while there is progress: only who waits in vain needs it. Accepts NULL. */
+void reaper_note_progress(struct reaper *reaper);
+void reaper_destroy(struct reaper **reaper); /* accepts NULL; for AUTO() */

@@ -14,7 +14,7 @@
 #include "kern/proc/proc.h"
 #include "lib/compel/tracee.h"
 
-static void release_task(struct task *task, const struct deadline *soon)
+static void release_task(struct dump *d, struct task *task, const struct deadline *soon)
 {
 	struct thread *thread;
 
@@ -28,7 +28,7 @@ static void release_task(struct task *task, const struct deadline *soon)
 			continue;
 		/* Only a thread that stands still can be let go. */
 		if (!thread->dump->held && tracee_wait_stop(thread->tid, soon, &signal) == 0)
-			(void)freeze_repair_call(thread);
+			(void)freeze_repair_call(d, thread);
 		tracee_release(thread->tid);
 		thread->dump->held = false;
 	}
@@ -51,7 +51,7 @@ void release_tree(struct dump *d)
 	struct task *task;
 
 	for_each_task(task, d->tree)
-		release_task(task, &soon);
+		release_task(d, task, &soon);
 }
 
 void thaw_tree(struct dump *d)
@@ -110,7 +110,7 @@ void kill_tree(struct dump *d)
 			if (pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
 				log_warn("task %d (%s) still lives %d s after it was killed", task->vpid, task->comm,
 					 GRACE_DEATH_MS / 1000);
-		release_task(task, &soon);
+		release_task(d, task, &soon);
 		close_task(task);
 	}
 }

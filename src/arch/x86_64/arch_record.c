@@ -108,16 +108,19 @@ static void xsave_to_record(const struct arch_thread_state *state, UserX86XsaveE
 	for (size_t i = 0; i < ARRAY_SIZE(components); i++) {
 		const struct component *c = &components[i];
 		size_t offset, size, want = c->item * c->items;
-		void *copy;
+		void *data;
 
 		if (!(features & (1ull << c->feature)))
 			continue;
 		place_of(c->feature, &offset, &size);
 		if (!size || offset + size > state->xstate_size)
 			continue;
-		copy = pool_alloc(pool, want);
-		memcpy(copy, state->xstate + offset, size < want ? size : want);
-		*(void **)((char *)record + c->n) = copy;
+		data = state->xstate + offset;
+		if (size < want) {
+			data = pool_alloc(pool, want);
+			memcpy(data, state->xstate + offset, size);
+		}
+		*(void **)((char *)record + c->n) = data;
 		*(size_t *)((char *)record + c->count) = c->items;
 	}
 }
@@ -136,9 +139,9 @@ static void fpu_to_record(const struct arch_thread_state *state, UserX86FpregsEn
 	record->mxcsr = fx.mxcsr;
 	record->mxcsr_mask = fx.mxcsr_mask;
 	record->n_st_space = 32;
-	record->st_space = pool_copy(pool, fx.st_space, sizeof(fx.st_space));
+	record->st_space = (uint32_t *)(state->xstate + offsetof(struct fxsave, st_space));
 	record->n_xmm_space = 64;
-	record->xmm_space = pool_copy(pool, fx.xmm_space, sizeof(fx.xmm_space));
+	record->xmm_space = (uint32_t *)(state->xstate + offsetof(struct fxsave, xmm_space));
 }
 
 int arch_state_to_core(const struct arch_thread_state *state, CoreEntry *core, struct pool *pool)
@@ -264,8 +267,9 @@ int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_t
 	if (info->fpregs->xsave && info->fpregs->xsave->cet && info->fpregs->xsave->cet->cet)
 		return refuse(EOPNOTSUPP, "the thread has a shadow stack: it cannot be restored yet");
 	host = host_features(&size);
-	state = pool_alloc(pool, sizeof(*state) + size);
+	state = pool_new(pool, struct arch_thread_state);
 	state->xstate_size = size;
+	state->xstate = pool_alloc(pool, size);
 #define X(member, reg) state->general.reg = info->gpregs->member;
 	GENERAL_REGISTERS(X)
 #undef X

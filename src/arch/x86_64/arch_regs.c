@@ -48,27 +48,40 @@ static int set_general(pid_t tid, const struct user_regs_struct *regs)
 	return 0;
 }
 
-int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret)
+int arch_state_get_extended(pid_t tid, struct pool *pool, struct arch_thread_state *state)
 {
 	static __thread uint8_t area[XSTATE_MAX] __attribute__((aligned(64)));
 	struct iovec iov = { area, sizeof(area) };
-	struct user_regs_struct regs;
-	struct arch_thread_state *state;
 
-	TRY(get_general(tid, &regs));
 	if (ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
 		return fail_errno("reading the extended registers of thread %d", tid);
-	state = pool_alloc(pool, sizeof(*state) + iov.iov_len);
-	state->general = regs;
 	state->xstate_size = iov.iov_len;
-	memcpy(state->xstate, area, iov.iov_len);
-	*ret = state;
+	state->xstate = pool_copy(pool, area, iov.iov_len);
 	return 0;
+}
+
+int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret)
+{
+	struct user_regs_struct regs;
+
+	TRY(get_general(tid, &regs));
+	*ret = pool_new(pool, struct arch_thread_state);
+	(*ret)->general = regs;
+	return arch_state_get_extended(tid, pool, *ret);
+}
+
+struct arch_thread_state *arch_state_get_general(pid_t tid, struct pool *pool)
+{
+	struct arch_thread_state *state = pool_new(pool, struct arch_thread_state);
+	struct iovec iov = { &state->general, sizeof(state->general) };
+
+	return ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov) == 0 && iov.iov_len == sizeof(state->general) ? state
+													      : NULL;
 }
 
 struct arch_thread_state *arch_state_copy(const struct arch_thread_state *state, struct pool *pool)
 {
-	return pool_copy(pool, state, sizeof(*state) + state->xstate_size);
+	return pool_copy(pool, state, sizeof(*state));
 }
 
 int arch_state_set_general(pid_t tid, const struct arch_thread_state *state)
@@ -161,21 +174,15 @@ void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals)
 		make_again(regs, regs->orig_rax);
 }
 
-bool arch_call_broke_off(pid_t tid)
+bool arch_call_broke_off(const struct arch_thread_state *state)
 {
-	struct user_regs_struct regs;
-	struct iovec iov = { &regs, sizeof(regs) };
-
-	return ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov) == 0 && iov.iov_len == sizeof(regs) && broke_off(&regs);
+	return broke_off(&state->general);
 }
 
-int arch_make_call_again(pid_t tid)
+int arch_make_call_again(pid_t tid, struct arch_thread_state *state)
 {
-	struct user_regs_struct regs;
-
-	TRY(get_general(tid, &regs));
-	make_again(&regs, regs.orig_rax);
-	return set_general(tid, &regs);
+	make_again(&state->general, state->general.orig_rax);
+	return set_general(tid, &state->general);
 }
 
 /* A call that was stopped for the second time is a restart_syscall(2); its own number is in the instruction that loaded

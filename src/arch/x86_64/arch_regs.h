@@ -18,7 +18,10 @@ struct arch_thread_state;
 
 /* All registers of a thread in a ptrace stop. fail()s, as all here. */
 int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret);
-struct arch_thread_state *arch_state_copy(const struct arch_thread_state *state, struct pool *pool);
+/* The same in two steps: first the general ones, NULL (not logged) if they cannot be read; then the others. */
+struct arch_thread_state *arch_state_get_general(pid_t tid, struct pool *pool);
+int arch_state_get_extended(pid_t tid, struct pool *pool, struct arch_thread_state *state);
+struct arch_thread_state *arch_state_copy(const struct arch_thread_state *state, struct pool *pool); /* same pool */
 int arch_state_set(pid_t tid, const struct arch_thread_state *state);
 /* The general registers only: the blob leaves all others alone. */
 int arch_state_set_general(pid_t tid, const struct arch_thread_state *state);
@@ -36,8 +39,8 @@ void arch_state_restart(struct arch_thread_state *state, bool no_signals, const 
 /* Only what the kernel would not restart by itself when the thread is let go: a plain EINTR of our making. */
 void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals);
 /* The same for a thread in a stop: whether a call has returned EINTR that may be of our making; and makes it again. */
-bool arch_call_broke_off(pid_t tid);
-int arch_make_call_again(pid_t tid);
+bool arch_call_broke_off(const struct arch_thread_state *state);
+int arch_make_call_again(pid_t tid, struct arch_thread_state *state); /* sets them, too */
 
 /* Restore: the other way round, so that a signal that waits interrupts the call as ever. pid: who has the memory with
  * the code. */
@@ -62,7 +65,8 @@ uint64_t arch_state_ip(const struct arch_thread_state *state);
 uint64_t arch_state_sp(const struct arch_thread_state *state);
 void arch_state_set_ip(struct arch_thread_state *state, uint64_t ip);
 
-/* Fills core->mtype and core->thread_info (clear_tid_addr excepted). Refuses what the record cannot hold. */
+/* Fills core->mtype and core->thread_info (clear_tid_addr excepted), which points into the state. Refuses what the
+ * record cannot hold. */
 int arch_state_to_core(const struct arch_thread_state *state, CoreEntry *core, struct pool *pool);
 /* Checks the record; -EINVAL for a garbled one, -EOPNOTSUPP for features that this CPU lacks. */
 int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_thread_state **ret);

@@ -9,8 +9,8 @@
 struct arch_thread_state {
 	struct user_regs_struct general;
 	size_t xstate_size;
-	/* XSAVE area in the standard (not compacted) form, as NT_X86_XSTATE has it. */
-	uint8_t xstate[];
+	/* XSAVE area in the standard (not compacted) form, as NT_X86_XSTATE has it. Copies share it. */
+	uint8_t *xstate;
 };
 
 /* Places in the XSAVE area; Intel SDM volume 1, chapter 13. */

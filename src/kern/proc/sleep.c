@@ -18,7 +18,6 @@
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
-#include "base/file.h"
 #include "kern/proc/stat.h"
 
 static bool has_limit(const struct proc_sleep *sleep)
@@ -38,13 +37,26 @@ static bool has_limit(const struct proc_sleep *sleep)
 	return false;
 }
 
-static int read_call(int thread, struct proc_sleep *ret)
+/* Files that are one record, of which one read(2) gets as much as there is room for. */
+static int read_text(int dir, const char *path, char *to, size_t capacity)
+{
+	AUTO_CLOSE int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, to, capacity - 1);
+
+	if (size < 0)
+		return -errno;
+	to[size] = '\0';
+	return 0;
+}
+
+static int read_call(int proc, pid_t tid, struct proc_sleep *ret)
 {
 	unsigned long long a[6], sp;
-	char text[256];
+	char path[48], text[256];
 	long nr;
 
-	if (file_read_text(thread, "syscall", text, sizeof(text)) < 0 ||
+	snprintf(path, sizeof(path), "task/%d/syscall", tid);
+	if (read_text(proc, path, text, sizeof(text)) < 0 ||
 	    sscanf(text, "%ld 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx", &nr, &a[0], &a[1], &a[2], &a[3], &a[4],
 		   &a[5], &sp) != 8)
 		return -ENOENT;
@@ -56,19 +68,14 @@ static int read_call(int thread, struct proc_sleep *ret)
 }
 
 /* It stands in the third line. */
-static int read_exec_start(int thread, uint64_t *ret)
+static int read_exec_start(int dir, const char *path, uint64_t *ret)
 {
-	AUTO_CLOSE int fd = openat(thread, "sched", O_RDONLY | O_CLOEXEC);
 	unsigned long long ms;
 	char text[512];
 	const char *line;
-	ssize_t size;
 	unsigned ns;
 
-	size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (size < 0)
-		return -errno;
-	text[size] = '\0';
+	TRY(read_text(dir, path, text, sizeof(text)));
 	line = strstr(text, "se.exec_start");
 	line = line ? strchr(line, ':') : NULL;
 	if (!line || sscanf(line, ": %llu.%6u", &ms, &ns) != 2)
@@ -77,13 +84,14 @@ static int read_exec_start(int thread, uint64_t *ret)
 	return 0;
 }
 
-void proc_sleep_read(int thread, struct proc_sleep *ret)
+void proc_sleep_read(int proc, pid_t tid, struct proc_sleep *ret)
 {
 	struct proc_stat stat;
+	char path[48];
 
-	ret->nr = -1;
-	if (read_call(thread, ret) < 0 || !has_limit(ret) || read_exec_start(thread, &ret->since) < 0 ||
-	    proc_stat_read(thread, &stat) < 0 || stat.state != 'S') {
+	snprintf(path, sizeof(path), "task/%d/sched", tid);
+	if (read_call(proc, tid, ret) < 0 || !has_limit(ret) || read_exec_start(proc, path, &ret->since) < 0 ||
+	    proc_stat_read_thread(proc, tid, &stat) < 0 || stat.state != 'S') {
 		ret->nr = -1;
 		return;
 	}
@@ -103,7 +111,7 @@ int sleep_cpu_now(int cpu, uint64_t *ret_cpu, uint64_t *ret_monotonic)
 	if (sched_setaffinity(0, sizeof(one), &one) < 0)
 		return -errno;
 	sched_yield(); /* charges us for the time until now */
-	error = read_exec_start(self, ret_cpu);
+	error = read_exec_start(self, "sched", ret_cpu);
 	*ret_monotonic = clock_now_ns();
 	(void)sched_setaffinity(0, sizeof(old), &old);
 	return error;

@@ -12,9 +12,9 @@ struct proc_sleep {
 	uint64_t since; /* ns, by the clock of that CPU's run queue: sleep_cpu_now() */
 };
 
-/* thread: its directory. What cannot be found out leaves nr at -1. Only calls with a time limit that the kernel keeps
+/* What cannot be found out leaves nr at -1. Only calls with a time limit that the kernel keeps
  * when they are interrupted are looked at closely. */
-void proc_sleep_read(int thread, struct proc_sleep *ret);
+void proc_sleep_read(int proc, pid_t tid, struct proc_sleep *ret);
 
 /* The clock of a CPU, and CLOCK_MONOTONIC at the same moment, in ns. Takes the calling thread there for a moment;
  * -errno, not logged, if it may not run there or the kernel (CONFIG_SCHED_DEBUG) does not tell. */

@@ -119,3 +119,11 @@ int proc_stat_read(int proc, struct proc_stat *ret)
 	TRY(proc_read_record(proc, "stat", &text));
 	return proc_stat_parse(text.data, ret);
 }
+
+int proc_stat_read_thread(int proc, pid_t tid, struct proc_stat *ret)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+
+	TRY(proc_read_thread_record(proc, tid, "stat", &text));
+	return proc_stat_parse(text.data, ret);
+}

@@ -27,4 +27,5 @@ struct proc_stat {
 };
 
 int proc_stat_read(int proc, struct proc_stat *ret);
+int proc_stat_read_thread(int proc, pid_t tid, struct proc_stat *ret);
 int proc_stat_parse(const char *text, struct proc_stat *ret);
