@@ -67,29 +67,34 @@ static int find_space_of(struct dump *d, const struct task *task, const char *na
 	return find_space(d, ns, d->facts->pid_namespace, ret);
 }
 
-static ino_t inode_of_children(const struct task *task, const struct thread *thread)
+static ino_t inode_of_children(const struct thread *thread)
 {
 	char path[64];
-	struct stat st;
+	ino_t inode = 0;
 
 	snprintf(path, sizeof(path), "task/%d/ns/pid_for_children", thread->tid);
-	return fstatat(task->dump->proc, path, &st, 0) == 0 ? st.st_ino : 0;
+	(void)proc_namespace(thread->task->dump->proc, path, &inode); /* 0: of one that has no first process */
+	return inode;
 }
 
 /* Which pid namespace its next children are born into. There is no file of one that has no first process. */
 static int find_children_space(struct dump *d, struct task *task)
 {
 	const struct thread *thread;
+	ino_t inode;
 	int error;
 
 	task->children_space = task->pid_space;
 	if (!task_is_live(task))
 		return 0;
+	inode = inode_of_children(task->leader);
 	for_each_thread(thread, task)
-		if (thread->dump && !d->progress->tasks_run &&
-		    inode_of_children(task, thread) != inode_of_children(task, task->leader))
+		if (thread != task->leader && thread->dump && !d->progress->tasks_run &&
+		    inode_of_children(thread) != inode)
 			return refuse(EOPNOTSUPP, "its threads make children in different pid namespaces: that can't "
 						  "be checkpointed yet");
+	if (inode && inode == (task->pid_space ? task->pid_space->inode : d->facts->pid_namespace))
+		return 0;
 	error = find_space_of(d, task, "ns/pid_for_children", &task->children_space);
 	if (error != -ENOENT)
 		return error;

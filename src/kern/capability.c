@@ -18,6 +18,15 @@ bool capability_effective(unsigned capability)
 	       data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
+uint64_t capability_permitted(void)
+{
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(SYS_capget, HEADER, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
 uint64_t capability_all(void)
 {
 	uint64_t all = 0;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 bool capability_effective(unsigned capability);
+uint64_t capability_permitted(void); /* bit n is capability n */
 /* All that this kernel knows: what the first process of a user namespace has. */
 uint64_t capability_all(void);
 /* Keeps those (bit n is capability n) that are permitted, as permitted and effective ones; all others are gone. -errno,

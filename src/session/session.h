@@ -61,7 +61,6 @@ struct task_dump {
 	size_t n_leftovers;
 	int trackers[8]; /* descriptors that are none of the program's: kern/track.h */
 	unsigned n_trackers;
-	ino_t time_ns;		   /* of /proc/PID/ns/time; 0: not known yet */
 	uint32_t first_with_files; /* own pid if it is the first task with this descriptor table, else 0 */
 	struct states states;
 };

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -87,6 +89,23 @@ int proc_read_thread_record(int proc, pid_t tid, const char *name, struct buffer
 
 	snprintf(path, sizeof(path), "task/%d/%s", tid, name);
 	return read_all(proc, path, true, buffer);
+}
+
+/* "net:[4026531840]" */
+int proc_namespace(int proc, const char *file, ino_t *ret)
+{
+	char text[64];
+	ssize_t size = readlinkat(proc, file, text, sizeof(text) - 1);
+	const char *number;
+
+	if (size < 0)
+		return -errno;
+	text[size] = '\0';
+	number = strchr(text, '[');
+	if (!number)
+		return -EINVAL;
+	*ret = strtoul(number + 1, NULL, 10);
+	return 0;
 }
 
 static bool is_octal(char c)

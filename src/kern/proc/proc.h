@@ -20,6 +20,9 @@ int proc_read(int proc, const char *name, struct buffer *buffer);
 int proc_read_record(int proc, const char *name, struct buffer *buffer);
 /* That of one of its threads. */
 int proc_read_thread_record(int proc, pid_t tid, const char *name, struct buffer *buffer);
+/* The number of a namespace, by its file ("ns/net", "task/7/ns/time_for_children"): half the work of a stat(2), which
+ * makes an inode. -errno, never logged. */
+int proc_namespace(int proc, const char *file, ino_t *ret);
 /* What a reader returns for an errno of a system call: reports it unless the task is gone. Returns -errno. */
 int proc_fail(int error, const char *name);
 

@@ -79,13 +79,31 @@ static size_t count_node_bits(void)
 	return nodes && nodes < NODES_MAX ? (nodes + 63) / 64 * 64 : NODES_MAX;
 }
 
+struct node_bits {
+	size_t n;
+};
+
+static const struct state_type node_bits_state = { sizeof(struct node_bits), NULL };
+
+static size_t node_bits_of(struct dump *d)
+{
+	struct node_bits *bits = state_find(d->states, &node_bits_state);
+
+	if (!bits) {
+		bits = state_make(d->states, &node_bits_state);
+		bits->n = count_node_bits();
+	}
+	return bits->n;
+}
+
 static int ask_policies(struct dump *d, struct thread *thread, struct plan *plan)
 {
 	const struct mappings *mappings = &thread->task->dump->mappings;
-	size_t bits = count_node_bits(), *offsets;
+	size_t bits, *offsets;
 
 	if (thread != thread->task->leader)
 		return 0;
+	bits = node_bits_of(d);
 	/* Of each area: the mode, the nodes, the result. */
 	offsets = part_offsets(d, thread, &area_settings_part, (unsigned)(3 * mappings->n + 1));
 	offsets[3 * mappings->n] = bits / 8;

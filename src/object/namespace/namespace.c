@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which namespaces the tasks live in, by the inodes behind /proc/PID/ns; the phases of a dump. */
+#include "kern/proc/proc.h"
 #include "object/namespace/namespace.h"
 #include "object/namespace/user.h"
 
@@ -8,7 +9,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -68,14 +68,12 @@ bool namespace_of_root(const struct namespace_set *set, const struct task_tree *
 static int find_inode(int proc, const char *name, ino_t *ret)
 {
 	char path[32];
-	struct stat st;
+	int error;
 
 	snprintf(path, sizeof(path), "ns/%s", name);
 	*ret = 0;
-	if (fstatat(proc, path, &st, 0) < 0)
-		return errno == ENOENT ? 0 : fail_errno("looking at its %s namespace", name);
-	*ret = st.st_ino;
-	return 0;
+	error = proc_namespace(proc, path, ret);
+	return !error || error == -ENOENT ? 0 : fail(-error, "looking at its %s namespace", name);
 }
 
 struct namespace *namespaces_dump_add(const struct dump *d, const struct namespace_kind *kind, ino_t inode)

@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "kern/proc/proc.h"
 #include "object/namespace/namespace.h"
 #include "timens.pb-c.h"
 
@@ -92,10 +92,10 @@ static int ask_clocks(int proc, struct time_offsets *ret)
 /* False also for a kernel without time namespaces. */
 static bool has_other_for_children(int proc)
 {
-	struct stat own, children;
+	ino_t own, children;
 
-	return fstatat(proc, "ns/time", &own, 0) == 0 && fstatat(proc, "ns/time_for_children", &children, 0) == 0 &&
-	       own.st_ino != children.st_ino;
+	return proc_namespace(proc, "ns/time", &own) == 0 &&
+	       proc_namespace(proc, "ns/time_for_children", &children) == 0 && own != children;
 }
 
 int time_offsets_inside(int proc, struct time_offsets *ret)

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -73,6 +72,12 @@ static void read_online(struct cpus *ret)
 	}
 }
 
+int scheduling_read(pid_t tid, struct scheduling *ret)
+{
+	*ret = (struct scheduling){ .size = sizeof(*ret) };
+	return (int)syscall(__NR_sched_getattr, tid, ret, sizeof(*ret), 0);
+}
+
 static const struct state_type host_state = { sizeof(struct task_host), NULL };
 
 const struct task_host *task_host_of_dump(const struct dump *d)
@@ -88,11 +93,13 @@ const struct task_host *task_host_of_restore(const struct restore *r)
 int task_host_read(struct states *states, struct pool *pool)
 {
 	struct task_host *host = state_make(states, &host_state);
+	struct scheduling own;
 	long membarriers = syscall(__NR_membarrier, MEMBARRIER_QUERY, 0, 0);
 	uint64_t cookie;
 
 	TRY(read_own_label(pool, &host->label));
 	read_online(&host->online);
+	host->slice_ns = scheduling_read(0, &own) == 0 ? own.runtime : 0;
 	host->core_cookies = prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie) == 0;
 	host->tells_membarriers = membarriers < 0 || membarriers & MEMBARRIER_GET_REGISTRATIONS;
 	return 0;

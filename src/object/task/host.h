@@ -3,6 +3,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "session/session.h"
 
@@ -21,7 +23,20 @@ struct task_host {
 	struct cpus online;	/* all CPUs that run */
 	bool core_cookies;	/* PR_SCHED_CORE, Linux 5.14 */
 	bool tells_membarriers; /* MEMBARRIER_CMD_GET_REGISTRATIONS, Linux 6.3 */
+	uint64_t slice_ns;	/* of criu itself; 0 before Linux 6.12 */
 };
+
+/* struct sched_attr of linux/sched/types.h, which does not get along with <sched.h>. */
+struct scheduling {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period; /* runtime: of others than SCHED_DEADLINE their time slice, in ns */
+	uint32_t util_min, util_max;
+};
+
+int scheduling_read(pid_t tid, struct scheduling *ret); /* 0: of the caller. -1 and errno */
 
 void cpus_add(struct cpus *cpus, unsigned cpu);
 

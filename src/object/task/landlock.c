@@ -15,15 +15,16 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "kern/capability.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
+#include "object/namespace/namespace.h"
 #include "object/task/host.h"
 #include "object/task/part.h"
 #include "session/ids.h"
@@ -33,13 +34,15 @@
 
 extern const struct task_part landlock_part;
 
+enum offset { RESULT, LOOKS_AT_US, OFFSETS };
+
 /* Tells a prover to end. */
 #define END_SIGNAL SIGTERM
 
 struct witness {
 	struct witness *next;
 	uint32_t uid, gid;
-	ino_t pids, users; /* its namespaces */
+	ino_t pids, users; /* its namespaces; 0: ours */
 	const char *profile;
 	pid_t prover; /* our child, which ends the witness with itself */
 	pid_t number; /* of the witness, as the thread sees it; 0: others with its ids may not look either */
@@ -47,7 +50,16 @@ struct witness {
 };
 
 struct landlock_dump {
+	bool is_known; /* this kernel has it */
 	struct witness *witnesses;
+	struct credentials_of_us {
+		uid_t uid[3];
+		gid_t gid[3];
+		uint64_t permitted;
+		bool dumpable;
+	} us;
+	const struct task *last; /* whose profile is known */
+	const char *last_profile;
 	bool unknown_told;
 };
 
@@ -67,9 +79,20 @@ static void end_witnesses(void *state)
 
 static const struct state_type landlock_state = { sizeof(struct landlock_dump), end_witnesses };
 
+/* NULL: this kernel has no Landlock. */
 static struct landlock_dump *landlock_of(struct dump *d)
 {
-	return state_find(d->states, &landlock_state) ?: state_make(d->states, &landlock_state);
+	struct landlock_dump *landlock = state_find(d->states, &landlock_state);
+
+	if (landlock)
+		return landlock->is_known ? landlock : NULL;
+	landlock = state_make(d->states, &landlock_state);
+	landlock->is_known = syscall(__NR_landlock_create_ruleset, NULL, 0, ABI_VERSION) > 0;
+	landlock->us.permitted = capability_permitted();
+	landlock->us.dumpable = prctl(PR_GET_DUMPABLE) == 1 &&
+				getresuid(&landlock->us.uid[0], &landlock->us.uid[1], &landlock->us.uid[2]) == 0 &&
+				getresgid(&landlock->us.gid[0], &landlock->us.gid[1], &landlock->us.gid[2]) == 0;
+	return landlock->is_known ? landlock : NULL;
 }
 
 /* What a witness is made of. */
@@ -81,11 +104,6 @@ struct person {
 	pid_t parent; /* we */
 	sigset_t end; /* END_SIGNAL, which the prover waits for, and so has blocked */
 };
-
-static bool is_known_here(void)
-{
-	return syscall(__NR_landlock_create_ruleset, NULL, 0, ABI_VERSION) > 0;
-}
 
 static int take_profile(const char *profile)
 {
@@ -202,16 +220,26 @@ static bool has_profile(const struct witness *witness, const char *profile)
 	return profile && witness->profile ? !strcmp(profile, witness->profile) : profile == witness->profile;
 }
 
-static int open_other(int proc, const char *name, ino_t *ret_ino)
+static bool is_ours(struct dump *d, uint32_t flag, ino_t inode)
 {
-	AUTO_CLOSE int own = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC),
-		       fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
-	struct stat theirs, ours;
+	const struct namespace *ns;
 
-	if (own < 0 || fd < 0 || fstat(fd, &theirs) < 0 || fstatat(own, name, &ours, 0) < 0)
-		return -1;
-	*ret_ino = theirs.st_ino;
-	return theirs.st_ino == ours.st_ino ? -1 : TAKE_FD(fd);
+	for_each_namespace(ns, dump_namespaces(d))
+		if (ns->own && ns->kind->flag == flag)
+			return ns->inode == inode;
+	return false;
+}
+
+/* The inode; 0: it is ours. Before the freeze nothing is known of any task: then proc is that of the root. */
+static ino_t other_namespace(struct dump *d, const struct task *task, uint32_t flag, const char *file, int proc)
+{
+	const struct namespace *ns;
+	ino_t inode = 0;
+
+	if (!task)
+		return proc_namespace(proc, file, &inode) == 0 && !is_ours(d, flag, inode) ? inode : 0;
+	ns = namespace_of(dump_namespaces(d), task, namespace_kind_find(flag));
+	return ns && !ns->own ? ns->inode : 0;
 }
 
 /* What is to be written to get the one that it has; NULL if that is ours. */
@@ -228,74 +256,137 @@ static const char *find_profile(struct dump *d, int proc)
 	return pool_printf(d->pool, "changeprofile %s", theirs);
 }
 
-static struct witness *find_witness(struct dump *d, int proc, const struct proc_status *status)
+/* Threads of one task follow each other. */
+static const char *profile_of(struct dump *d, const struct task *task)
 {
 	struct landlock_dump *landlock = landlock_of(d);
-	struct witness key = { .uid = status->uid[0], .gid = status->gid[0] }, *made;
-	AUTO_CLOSE int pids = open_other(proc, "ns/pid", &key.pids), users = open_other(proc, "ns/user", &key.users);
-	struct person person = { key.uid, key.gid, pids, users, find_profile(d, proc), -1 };
 
-	key.profile = person.profile;
-	for (made = landlock->witnesses; made; made = made->next)
-		if (made->uid == key.uid && made->gid == key.gid && made->pids == key.pids &&
-		    made->users == key.users && has_profile(made, key.profile))
-			return made;
-	if (users >= 0) {
-		person.uid = dump_inner_uid(d, key.uid);
-		person.gid = dump_inner_gid(d, key.gid);
+	if (landlock->last != task)
+		landlock->last_profile = find_profile(d, task->dump->proc);
+	landlock->last = task;
+	return landlock->last_profile;
+}
+
+/* Whether it could look at criu itself, had it no rules: ptrace(2), "Ptrace access mode checking", real credentials. */
+static bool may_look_at_us(const struct landlock_dump *landlock, const struct witness *key,
+			   const struct proc_status *status)
+{
+	const struct credentials_of_us *us = &landlock->us;
+
+	if (key->pids || key->users || key->profile || !us->dumpable)
+		return false;
+	for (int i = 0; i < 3; i++)
+		if (us->uid[i] != key->uid || us->gid[i] != key->gid)
+			return false;
+	return (us->permitted & ~status->cap_permitted) == 0;
+}
+
+/* A new one, which is listed. */
+static struct witness *send_person(struct dump *d, int proc, const struct witness *key)
+{
+	struct witness *made = pool_copy(d->pool, key, sizeof(*key));
+	AUTO_CLOSE int pids = -1, users = -1;
+	struct person person = { key->uid, key->gid, -1, -1, key->profile, -1 };
+
+	made->next = landlock_of(d)->witnesses;
+	landlock_of(d)->witnesses = made;
+	made->answer = -1;
+	if (key->pids)
+		pids = person.pids = openat(proc, "ns/pid", O_RDONLY | O_CLOEXEC);
+	if (key->users) {
+		users = person.users = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
+		person.uid = dump_inner_uid(d, key->uid);
+		person.gid = dump_inner_gid(d, key->gid);
 	}
-	made = pool_copy(d->pool, &key, sizeof(key));
-	made->next = landlock->witnesses;
-	landlock->witnesses = made;
 	/* Nobody can take ids there that have no number. */
 	if (person.uid != NO_ID && person.gid != NO_ID)
 		send_witness(made, &person);
 	return made;
 }
 
+static struct witness *find_witness(struct dump *d, const struct witness *key)
+{
+	struct witness *w = landlock_of(d)->witnesses;
+
+	while (w && !(w->uid == key->uid && w->gid == key->gid && w->pids == key->pids && w->users == key->users &&
+		      has_profile(w, key->profile)))
+		w = w->next;
+	return w;
+}
+
+/* Whom the thread would need to look at. */
+static struct witness describe_witness(struct dump *d, const struct task *task, int proc,
+				       const struct proc_status *status)
+{
+	return (struct witness){
+		.uid = status->uid[0],
+		.gid = status->gid[0],
+		.pids = other_namespace(d, task, CLONE_NEWPID, "ns/pid", proc),
+		.users = other_namespace(d, task, CLONE_NEWUSER, "ns/user", proc),
+		.profile = task ? profile_of(d, task) : find_profile(d, proc),
+	};
+}
+
 /* Most trees need but one, and it gets ready while nothing stands still yet. */
 static int send_first(struct dump *d)
 {
 	AUTO(proc_status_done) struct proc_status status = { 0 };
-	AUTO_CLOSE int proc = !is_known_here() ? -1 : proc_open(d->options->pid);
-	AUTO_CLOSE int users = -1;
-	ino_t ino;
+	AUTO_CLOSE int proc = !landlock_of(d) ? -1 : proc_open(d->options->pid);
+	struct witness key;
 
 	if (proc < 0 || proc_status_read(proc, &status) < 0)
 		return 0;
-	users = open_other(proc, "ns/user", &ino);
-	if (users < 0) /* else its ids are not known yet */
-		(void)find_witness(d, proc, &status);
+	key = describe_witness(d, NULL, proc, &status);
+	if (!key.users && !may_look_at_us(landlock_of(d), &key, &status)) /* else its ids are not known yet */
+		(void)send_person(d, proc, &key);
 	return 0;
 }
 
 static int ask_witness(struct dump *d, struct thread *thread, struct plan *plan)
 {
-	size_t *offset = part_offsets(d, thread, &landlock_part, 1);
+	size_t *offset = part_offsets(d, thread, &landlock_part, OFFSETS);
+	struct witness key;
 	struct step *step;
 	pid_t number;
 
-	if (!is_known_here())
+	if (!landlock_of(d))
 		return 0;
-	number = find_number(find_witness(d, thread->task->dump->proc, &thread->dump->status));
+	key = describe_witness(d, thread->task, thread->task->dump->proc, &thread->dump->status);
+	offset[LOOKS_AT_US] = may_look_at_us(landlock_of(d), &key, &thread->dump->status);
+	number = offset[LOOKS_AT_US]
+			 ? getpid()
+			 : find_number(find_witness(d, &key) ?: send_person(d, thread->task->dump->proc, &key));
 	if (!number)
 		return 0;
 	step = plan_syscall(plan, "look at a process of ours", __NR_kcmp, V(number), V(number), V(KCMP_FS), V(0), V(0));
 	step->flags |= STEP_MAY_FAIL;
-	*offset = plan_keep_result(plan, step);
+	offset[RESULT] = plan_keep_result(plan, step);
 	return 0;
+}
+
+/* It may not look at us, against what we thought: a security module may be the reason, too. */
+static bool others_may_look(struct dump *d, const struct thread *thread)
+{
+	const int proc = thread->task->dump->proc;
+	struct witness key = describe_witness(d, thread->task, proc, &thread->dump->status);
+
+	return find_number(find_witness(d, &key) ?: send_person(d, proc, &key)) > 0;
 }
 
 static int answer_witness(struct dump *d, struct thread *thread)
 {
-	size_t offset = *part_offsets(d, thread, &landlock_part, 1);
+	const size_t *offset = part_offsets(d, thread, &landlock_part, OFFSETS);
 	struct landlock_dump *landlock = landlock_of(d);
+	bool is_known = landlock && offset[RESULT];
 
-	if (offset && remote_value(thread->remote, offset) == -EPERM)
-		return refuse(EOPNOTSUPP,
-			      "is restricted by rules of Landlock, which the kernel tells nobody: it would be "
-			      "restored without them");
-	if (!offset && landlock->witnesses && !landlock->unknown_told) {
+	if (is_known && remote_value(thread->remote, offset[RESULT]) == -EPERM) {
+		is_known = !offset[LOOKS_AT_US] || others_may_look(d, thread);
+		if (is_known)
+			return refuse(EOPNOTSUPP,
+				      "is restricted by rules of Landlock, which the kernel tells nobody: it would be "
+				      "restored without them");
+	}
+	if (landlock && !is_known && !landlock->unknown_told) {
 		landlock->unknown_told = true;
 		dump_report_loss(d, "rules of Landlock, if it has any: criu can't look at it as others would");
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "object/task/host.h"
 #include "object/task/part.h"
 
 /* sched(7), policies that libc headers may lack. */
@@ -20,50 +21,35 @@ static bool is_real_time(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-/* struct sched_attr of linux/sched/types.h, which does not get along with <sched.h>. */
-struct attributes {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-	uint32_t util_min, util_max;
-};
-
 #define FLAG_RESET_ON_FORK 0x01
 #define FLAG_UTIL_CLAMP	   (0x20 | 0x40)
 #define UTIL_MAX	   1024
 
-static int read_attributes(pid_t tid, struct attributes *ret)
+static int read_attributes(pid_t tid, struct scheduling *ret)
 {
-	*ret = (struct attributes){ .size = sizeof(*ret) };
-	return syscall(__NR_sched_getattr, tid, ret, sizeof(*ret), 0) < 0 ? fail_errno("sched_getattr") : 0;
+	return scheduling_read(tid, ret) < 0 ? fail_errno("sched_getattr") : 0;
 }
 
 /* The kernel gives real-time threads all, unless they say otherwise (sched_util_clamp_min_rt_default); where it clamps
  * nothing both are 0. Before Linux 6.12 the time slice is 0, too. */
-static int dump_attributes(struct thread *thread, int policy)
+static void dump_attributes(const struct dump *d, struct thread *thread, const struct scheduling *its)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
-	uint32_t usual_min = is_real_time(policy & ~RESET_ON_FORK) ? UTIL_MAX : 0;
-	struct attributes its, own;
+	bool real_time = is_real_time((int)its->policy);
 
-	TRY(read_attributes(thread->tid, &its));
-	TRY(read_attributes(0, &own));
-	if (its.util_max && (its.util_min != usual_min || its.util_max != UTIL_MAX)) {
+	if (its->util_max && (its->util_min != (real_time ? UTIL_MAX : 0) || its->util_max != UTIL_MAX)) {
 		record->has_util_min = record->has_util_max = true;
-		record->util_min = its.util_min;
-		record->util_max = its.util_max;
+		record->util_min = its->util_min;
+		record->util_max = its->util_max;
 	}
-	record->has_slice_ns = !is_real_time(policy & ~RESET_ON_FORK) && its.runtime && its.runtime != own.runtime;
-	record->slice_ns = record->has_slice_ns ? its.runtime : 0;
-	return 0;
+	record->has_slice_ns = !real_time && its->runtime && its->runtime != task_host_of_dump(d)->slice_ns;
+	record->slice_ns = record->has_slice_ns ? its->runtime : 0;
 }
 
 static int settle_attributes(struct thread *thread)
 {
 	const ThreadCoreEntry *record = thread->core->thread_core;
-	struct attributes attributes = {
+	struct scheduling attributes = {
 		.size = sizeof(attributes),
 		.policy = record->sched_policy & ~(uint32_t)RESET_ON_FORK,
 		.nice = record->sched_nice,
@@ -85,35 +71,37 @@ static int settle_attributes(struct thread *thread)
 	return 0;
 }
 
+/* The attributes of a real-time thread do not tell it. */
+static int read_nice(pid_t tid, const struct scheduling *its, int *ret)
+{
+	*ret = its->nice;
+	if (!is_real_time((int)its->policy))
+		return 0;
+	errno = 0;
+	*ret = getpriority(PRIO_PROCESS, (id_t)tid);
+	return errno ? fail_errno("getpriority") : 0;
+}
+
 static int dump_scheduling(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
-	struct sched_param param;
-	int policy = sched_getscheduler(thread->tid), nice;
+	struct scheduling its;
 
-	if (policy < 0)
-		return fail_errno("sched_getscheduler");
-	if ((policy & ~RESET_ON_FORK) == POLICY_DEADLINE)
+	TRY(read_attributes(thread->tid, &its));
+	if (its.policy == POLICY_DEADLINE)
 		return refuse(
 			EOPNOTSUPP,
 			"is scheduled as SCHED_DEADLINE, for which the image format has no place; checkpoint it under "
 			"another policy (chrt --other --pid 0 %d)",
 			thread->tid);
 	record->has_sched_policy = true;
-	record->sched_policy = (uint32_t)policy;
-	if (is_real_time(policy & ~RESET_ON_FORK)) {
-		if (sched_getparam(thread->tid, &param) < 0)
-			return fail_errno("sched_getparam");
-		record->has_sched_prio = true;
-		record->sched_prio = (uint32_t)param.sched_priority;
-	}
-	errno = 0;
-	nice = getpriority(PRIO_PROCESS, (id_t)thread->tid);
-	if (errno)
-		return fail_errno("getpriority");
+	record->sched_policy = its.policy | (its.flags & FLAG_RESET_ON_FORK ? RESET_ON_FORK : 0);
+	record->has_sched_prio = is_real_time((int)its.policy);
+	record->sched_prio = record->has_sched_prio ? its.priority : 0;
 	record->has_sched_nice = true;
-	record->sched_nice = nice;
-	return dump_attributes(thread, policy);
+	TRY(read_nice(thread->tid, &its, &record->sched_nice));
+	dump_attributes(d, thread, &its);
+	return 0;
 }
 
 static int check_scheduling(const struct restore *r, struct thread *thread)

@@ -46,14 +46,21 @@ static void append_signals(struct pool *pool, SignalQueueEntry *queue, const str
 	queue->n_signals += n;
 }
 
-static int dump_queue(const struct dump *d, pid_t tid, uint32_t flags, SignalQueueEntry **ret)
+static SignalQueueEntry *make_queue(const struct dump *d)
 {
 	SignalQueueEntry *queue = pool_new(d->pool, SignalQueueEntry);
+
+	signal_queue_entry__init(queue);
+	return queue;
+}
+
+static int dump_queue(const struct dump *d, pid_t tid, uint32_t flags, SignalQueueEntry **ret)
+{
+	SignalQueueEntry *queue = make_queue(d);
 	struct __ptrace_peeksiginfo_args args = { .flags = flags, .nr = BATCH };
 	struct raw_siginfo info[BATCH];
 	long n;
 
-	signal_queue_entry__init(queue);
 	do {
 		n = ptrace(PTRACE_PEEKSIGINFO, tid, &args, info);
 		if (n < 0)
@@ -93,7 +100,8 @@ static bool was_known(const SignalQueueEntry *queue, const struct raw_siginfo *i
  * Once more, as signals may have come. Those of timers count only until the timers are read: a timer that goes off
  * later is saved as one that has some time left.
  */
-static int read_again(struct dump *d, struct thread *thread, uint32_t flags, bool timers_too, SignalQueueEntry **place)
+static int read_again(const struct dump *d, struct thread *thread, uint32_t flags, bool timers_too,
+		      SignalQueueEntry **place)
 {
 	const SignalQueueEntry *before = *place;
 	size_t seen = 0, kept = 0;
@@ -117,7 +125,7 @@ static int read_again(struct dump *d, struct thread *thread, uint32_t flags, boo
 	return 0;
 }
 
-static int read_queues_again(struct dump *d, struct thread *thread, bool timers_too)
+static int read_queues_again(const struct dump *d, struct thread *thread, bool timers_too)
 {
 	TRY(read_again(d, thread, 0, timers_too, &thread->core->thread_core->signals_p));
 	return thread != thread->task->leader
@@ -125,9 +133,14 @@ static int read_queues_again(struct dump *d, struct thread *thread, bool timers_
 		       : read_again(d, thread, PTRACE_PEEKSIGINFO_SHARED, timers_too, &thread->core->tc->signals_s);
 }
 
-/* Timers have been read by now: one that had gone off shortly before has left its signal. */
+/* Timers have been read by now: one that had gone off shortly before has left its signal; for a single thread only a
+ * POSIX timer can. */
 static int dump_signals_again(struct dump *d, struct thread *thread)
 {
+	const TaskTimersEntry *timers = thread->task->leader->core->tc->timers;
+
+	if (thread != thread->task->leader && timers && !timers->n_posix)
+		return 0;
 	return read_queues_again(d, thread, true);
 }
 
@@ -147,10 +160,18 @@ static int dump_last_signals(struct dump *d)
 	return 0;
 }
 
+/* What is in a queue is a bit of a set, too; these were read when all stood still. */
 static int dump_signal_queue(const struct dump *d, struct thread *thread)
 {
-	TRY(dump_queue(d, thread->tid, 0, &thread->core->thread_core->signals_p));
-	if (thread == thread->task->leader)
+	const struct proc_status *status = &thread->dump->status;
+
+	thread->core->thread_core->signals_p = make_queue(d);
+	if (status->sig_pending)
+		TRY(dump_queue(d, thread->tid, 0, &thread->core->thread_core->signals_p));
+	if (thread != thread->task->leader)
+		return 0;
+	thread->core->tc->signals_s = make_queue(d);
+	if (status->shared_pending)
 		TRY(dump_queue(d, thread->tid, PTRACE_PEEKSIGINFO_SHARED, &thread->core->tc->signals_s));
 	return 0;
 }

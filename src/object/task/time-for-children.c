@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
@@ -22,16 +21,15 @@
 #endif
 
 /* All threads of a process are in the same time namespace. */
-static bool has_other_for_children(const struct thread *thread)
+static bool has_other_for_children(const struct dump *d, const struct thread *thread)
 {
-	struct task_dump *dump = thread->task->dump;
+	const struct namespace *own =
+		namespace_of(dump_namespaces(d), thread->task, namespace_kind_find(CLONE_NEWTIME));
 	char path[64];
-	struct stat st;
+	ino_t inode;
 
-	if (!dump->time_ns && fstatat(dump->proc, "ns/time", &st, 0) == 0)
-		dump->time_ns = st.st_ino;
 	snprintf(path, sizeof(path), "task/%d/ns/time_for_children", thread->tid);
-	return dump->time_ns && fstatat(dump->proc, path, &st, 0) == 0 && st.st_ino != dump->time_ns;
+	return own && own->inode && proc_namespace(thread->task->dump->proc, path, &inode) == 0 && inode != own->inode;
 }
 
 static int dump_time_for_children(const struct dump *d, struct thread *thread)
@@ -40,7 +38,7 @@ static int dump_time_for_children(const struct dump *d, struct thread *thread)
 	struct time_offsets children, own;
 	AUTO_CLOSE int proc = -1;
 
-	if (!has_other_for_children(thread))
+	if (!has_other_for_children(d, thread))
 		return 0;
 	proc = proc_open(thread->tid);
 	if (proc < 0)
