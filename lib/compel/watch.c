@@ -37,6 +37,7 @@ struct parasite_watch {
 	int us; /* pidfd */
 	bool ready;
 	pid_t guard;
+	int n;				/* that were used: the others have no memory yet */
 	struct watched items[CAPACITY]; /* shared with the guard */
 };
 
@@ -107,7 +108,7 @@ static bool is_away(const struct sweep *s, const struct stopped_thread *thread)
 {
 	uint64_t ip = arch_state_ip(thread->state.home), sp = arch_state_sp(thread->state.home);
 
-	for (size_t i = 0; i < CAPACITY; i++) {
+	for (int i = 0; i < s->watch->n; i++) {
 		const struct watched *w = &s->watch->items[i];
 
 		if (!w->used || w->pid != thread->pid)
@@ -162,7 +163,7 @@ static int take_away(const struct watched *w, struct stopped_thread *thread)
 
 static int sweep_all(struct sweep *s)
 {
-	for (size_t i = 0; i < CAPACITY; i++) {
+	for (int i = 0; i < s->watch->n; i++) {
 		int new = s->watch->items[i].used;
 
 		while (new > 0) {
@@ -172,7 +173,7 @@ static int sweep_all(struct sweep *s)
 	}
 	for (size_t i = 0; i < s->threads.n; i++)
 		TRY(see_home(s, &s->threads.items[i]));
-	for (size_t i = 0; i < CAPACITY; i++) {
+	for (int i = 0; i < s->watch->n; i++) {
 		const struct watched *w = &s->watch->items[i];
 		size_t at = 0;
 
@@ -223,7 +224,6 @@ int parasite_watch_start(struct parasite_watch **ret)
 	struct parasite_watch *watch =
 		mmap(NULL, sizeof(*watch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	pid_t guard;
-	int error;
 
 	if (watch == MAP_FAILED)
 		return fail_errno("mapping %zu bytes", sizeof(*watch));
@@ -236,15 +236,23 @@ int parasite_watch_start(struct parasite_watch **ret)
 		return fail_errno("making a process that watches over us");
 	if (guard == 0)
 		watch_over(watch);
-	error = guard_await(&watch->ready, guard);
-	watch->guard = error < 0 ? 0 : guard;
+	watch->guard = guard;
+	return 0;
+}
+
+int parasite_watch_await(struct parasite_watch *watch)
+{
+	int error = watch && watch->guard > 0 ? guard_await(&watch->ready, watch->guard) : 0;
+
+	if (error < 0)
+		watch->guard = 0; /* it has been reaped */
 	return error;
 }
 
 /* Something could not be taken away: the guard shall do it when we have ended. */
 static bool is_busy(const struct parasite_watch *watch)
 {
-	for (size_t i = 0; i < CAPACITY; i++)
+	for (int i = 0; i < watch->n; i++)
 		if (watch->items[i].used)
 			return true;
 	return false;
@@ -274,6 +282,8 @@ int parasite_watch_add(struct parasite_watch *watch, const struct parasite_proce
 		w->place = process->place;
 		w->size = size;
 		w->address = 0;
+		if (i >= watch->n)
+			__atomic_store_n(&watch->n, i + 1, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&w->used, true, __ATOMIC_SEQ_CST);
 		return i;
 	}

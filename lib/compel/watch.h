@@ -14,6 +14,9 @@ struct parasite_watch;
 
 /* Without threads of ours yet. */
 int parasite_watch_start(struct parasite_watch **ret);
+/* Before the first memory of ours comes into a process: the other one is ready to watch. Accepts NULL; -ECHILD,
+ * reported, if it has died. */
+int parasite_watch_await(struct parasite_watch *watch);
 /* If memory of ours is still somewhere, it is taken away when we end. */
 void parasite_watch_end(struct parasite_watch **watch);
 

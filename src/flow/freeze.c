@@ -23,6 +23,7 @@
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
+#include "lib/compel/watch.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"
 
@@ -368,6 +369,8 @@ int freeze_tree(struct dump *d)
 	if (d->options->pid == getpid())
 		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
 	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
+	if (parasite_watch_await(d->watch) < 0)
+		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
 	flow_dump_of(d)->reaper = reaper_create();
 	error = stop_all(d);
 	reaper_destroy(&flow_dump_of(d)->reaper);

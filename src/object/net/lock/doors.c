@@ -92,6 +92,17 @@ static void find_below(struct door_search *s, pid_t pid, unsigned depth)
 		find_below(s, pids.items[i], depth + 1);
 }
 
+static bool has_listener(const struct door_search *s)
+{
+	const struct inet_diag *diag;
+	size_t cursor = 0;
+
+	while ((diag = table_next(s->by_ino, &cursor)))
+		if (diag->state == TCP_LISTEN)
+			return true;
+	return false;
+}
+
 static bool has_waiting(const struct door_search *s)
 {
 	const struct inet_diag *diag;
@@ -133,7 +144,8 @@ static int let_in(struct dump *d, struct door_search *s)
 {
 	TRY(netlink_open(NETLINK_SOCK_DIAG, &s->netlink));
 	TRY(read_sockets(s));
-	find_below(s, d->options->pid, 0);
+	if (has_listener(s)) /* else nobody needs to look at each descriptor of each task */
+		find_below(s, d->options->pid, 0);
 	if (!table_count(s->ports))
 		return 0;
 	TRY(close_doors(d, s));
