@@ -221,31 +221,6 @@ static int find_source(const struct dump *d, struct mount *mount)
 					  : "criu does not know how to make it again (--enable-fs lets it try)");
 }
 
-static bool is_idmapped(const struct proc_mount *seen)
-{
-	const char *word = strstr(seen->options, ",idmapped");
-
-	return word && (word[strlen(",idmapped")] == ',' || !word[strlen(",idmapped")]);
-}
-
-/* What comes from outside is mapped if it is so there. */
-static int check_idmapped(const struct dump *d, const struct mount *mount)
-{
-	const struct proc_mounts *own = &dump_mounts(d)->own;
-
-	if (!is_idmapped(mount->seen))
-		return 0;
-	for (size_t i = 0; mount->entry->ext_key && i < own->n; i++)
-		if (own->items[i].dev == mount->seen->dev && is_idmapped(&own->items[i]) &&
-		    path_below(mount->seen->root, own->items[i].root))
-			return 0;
-	return refuse(
-		ENOTSUP,
-		"%s: its owners are mapped (an idmapped mount), but not outside, and the map can't be made again: "
-		"leave it out with --skip-mnt %s",
-		mount->entry->mountpoint, mount->entry->mountpoint);
-}
-
 /* The root comes from outside, unless it is a file system of memory that nobody else sees. */
 static int classify_root(const struct dump *d, struct mount *root)
 {
@@ -255,7 +230,8 @@ static int classify_root(const struct dump *d, struct mount *root)
 	root->from_root = !(root->fs && root->fs->content) || is_seen_outside(d, root);
 	if (root->from_root && root->fs && root->fs->content && !external)
 		root->entry->fstype = FSTYPE__UNSUPPORTED; /* its content stays where it is */
-	return 0;
+	TRY(idmap_dump(d, root));
+	return idmap_check(d, root);
 }
 
 static int take_external(const struct dump *d, struct mount *mount)
@@ -266,7 +242,7 @@ static int take_external(const struct dump *d, struct mount *mount)
 	if (!mount->parent)
 		return classify_root(d, mount);
 	external = external_dump(d, mount);
-	return external > 0 ? check_idmapped(d, mount) : external;
+	return external > 0 ? idmap_dump(d, mount) : external;
 }
 
 static int classify_mount(const struct dump *d, struct mount *mount)
@@ -275,11 +251,12 @@ static int classify_mount(const struct dump *d, struct mount *mount)
 	if (!mount->parent || mount->entry->ext_key)
 		return 0;
 	TRY(external_check_groups(d, mount));
-	TRY(check_idmapped(d, mount));
+	TRY(idmap_dump(d, mount));
 	if (mount->space->root->from_root && mount_is_of_root(mount) && !mount->entry->deleted) {
 		mount->from_root = true;
 		return 0;
 	}
+	TRY(idmap_check(d, mount));
 	return find_source(d, mount);
 }
 
@@ -316,6 +293,8 @@ int mount_dump_collect(const struct dump *d, struct namespace *ns)
 		TRY(dump_go_on(d, classify_mount(d, m)));
 	space_count_supers(dump_mounts(d), look.space, d->pool);
 	TRY(dump_go_on(d, check_removed(look.space)));
+	for (struct mount *m = look.space->root; m; m = mount_next(m))
+		TRY(dump_go_on(d, idmap_check_content(m)));
 	TRY(pid_space_dump(d));
 	TRY(dump_go_on(d, sharing_check(dump_mounts(d))));
 	log_info("%zu mounts", look.space->mounts.n);

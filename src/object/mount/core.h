@@ -183,6 +183,14 @@ int removed_make(struct restore *r, struct mount *mount, int root, const char *b
 /* All are attached, or given up: their names go. */
 void removed_forget(struct mount_set *set);
 
+/* idmap.c: mounts on which files have other owners. Dump: reads the map; refuses one that can't be made again. */
+int idmap_dump(const struct dump *d, struct mount *mount);
+int idmap_check(const struct dump *d, const struct mount *mount);
+int idmap_check_content(const struct mount *mount);
+/* Restore: what is mounted there in our namespace has a map already; the mount gets its own. */
+int idmap_has(struct restore *r, int fd);
+int idmap_restore(struct restore *r, const struct mount *mount);
+
 /* nsfs.c: bound namespace files. */
 bool nsfs_is(const struct proc_mount *seen);
 /* -ENOENT, unlogged: no task of the tree lives in that namespace. */

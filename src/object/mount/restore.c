@@ -64,6 +64,12 @@ static int clone_outside(struct restore *r, struct mount *mount)
 		mount->fd = mountapi_clone(fd, "");
 	if (mount->fd < 0)
 		return fail(-mount->fd, "cloning what is to be mounted there (open_tree)");
+	if (mount->entry->id_users) {
+		int has = idmap_has(r, fd);
+
+		TRY(has);
+		TRY(has ? 0 : idmap_restore(r, mount));
+	}
 	if (sharing_is_outside(restore_mounts(r), mount))
 		mount->outside = mountapi_clone(fd, "");
 	/* Else what is mounted below it would be mounted outside as well, and pivot_root(2) refuses a shared root. */

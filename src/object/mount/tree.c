@@ -131,6 +131,14 @@ static struct superblock *get_super(struct mount_set *set, struct pool *pool, ui
 	return super;
 }
 
+/* It shows more, or the true owners. */
+static bool is_better(const struct mount *mount, const struct mount *widest)
+{
+	size_t length = strlen(mount->entry->root), other = widest ? strlen(widest->entry->root) : 0;
+
+	return !widest || length < other || (length == other && widest->entry->id_users && !mount->entry->id_users);
+}
+
 void space_count_supers(struct mount_set *set, struct mount_space *space, struct pool *pool)
 {
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
@@ -139,7 +147,7 @@ void space_count_supers(struct mount_set *set, struct mount_space *space, struct
 		if (mount_is_external(m) || m->entry->with_plugin || m->entry->deleted || m->from_root ||
 		    m->entry->has_space || mount_find_external_above(m))
 			continue;
-		if (!super->widest || strlen(m->entry->root) < strlen(super->widest->entry->root))
+		if (is_better(m, super->widest))
 			super->widest = m;
 	}
 }

@@ -114,6 +114,8 @@ int yard_work(struct restore *r)
 			TRY(clone_plugged(r, m, yard, path));
 		else if (m->fd < 0 && !mount_is_late(m) && !m->left_out && !pty_is_mounted(m))
 			TRY(clone_anew(r, m));
+		if (m->fd >= 0 && !mount_is_outside(m))
+			TRY(idmap_restore(r, m));
 	}
 	return 0;
 }

@@ -189,6 +189,9 @@ int time_offsets_inside(int proc, struct time_offsets *ret);
 /* As long as nobody is in the namespace for its children. */
 int time_offsets_write(int proc, const struct time_offsets *offsets);
 
+/* user-inner.c, restore: a descriptor of a new user namespace with these maps, in which nobody lives. */
+int namespace_make_users(struct restore *r, const char *users, const char *groups, int *ret_fd);
+
 /* user-ids.c: ids that the root of the tree sees, as a user namespace within that of it does (NULL: that of the root);
  * NO_ID: it has no number there. */
 uint32_t user_inner_uid(const struct namespace *ns, uint32_t uid);

@@ -17,6 +17,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "object/namespace/user.h"
 #include "session/ids.h"
 
@@ -107,6 +108,46 @@ int user_make_inner(struct restore *r, struct namespace *ns)
 	if (error == 0)
 		error = namespace_run(-1, 0, write_there, &making);
 	prctl(PR_SET_DUMPABLE, dumpable == 1);
+	return error;
+}
+
+static int make_empty(void *arg)
+{
+	int *fd = arg;
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		return fail_errno("making a user namespace");
+	*fd = namespace_open_own("user");
+	return *fd < 0 ? *fd : 0;
+}
+
+/* Maps are those of a process. */
+static int map_empty(struct broker *broker, int user_ns, const char *users, const char *groups)
+{
+	AUTO_FREE char *path = xprintf("/proc/%d", broker_pid(broker));
+	AUTO_CLOSE int proc = -1;
+	int error;
+
+	TRY(broker_enter(broker, user_ns));
+	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return fail_errno("opening %s", path);
+	error = *users ? file_write_text(proc, "uid_map", users) : 0;
+	if (error == 0 && *groups)
+		error = file_write_text(proc, "gid_map", groups);
+	return error < 0 ? fail(-error, "writing the maps of a user namespace") : 0;
+}
+
+int namespace_make_users(struct restore *r, const char *users, const char *groups, int *ret_fd)
+{
+	struct broker *broker = NULL;
+	int error;
+
+	TRY(namespace_run(-1, 0, make_empty, ret_fd));
+	error = broker_begin(r->pool, r->facts->inner_pids ? NULL : r->tree, &broker);
+	if (error == 0)
+		error = map_empty(broker, *ret_fd, users, groups);
+	broker_end(&broker);
 	return error;
 }
 
