@@ -83,9 +83,14 @@ def read_phases():
 
 @pytest.fixture(name='points_of_deleted')
 def make_points_of_deleted(subject, folder):
-    """Those of a dump that has to save something for files."""
+    """Those of a dump into a stream that has to save something for files."""
     run = subject('file/deleted-odd')
-    points = passed_points(folder, lambda env: run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', env=env))
+
+    def dump_well(env):
+        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', env=env, stream=folder / 'stream')
+        assert status == 0, said
+
+    points = passed_points(folder, dump_well)
     run.release()
     for used in (run.work, run.control, *run.folder.glob('images*')):    # room for another subject
         shutil.rmtree(used)
@@ -125,6 +130,29 @@ def test_older_images(subject):
     assert not [image.name for image in images.iterdir() if image.read_bytes() == b'older']
     run.await_gone()
     run.restore(images)
+    run.release()
+
+
+@pytest.mark.parametrize('name', ['tree/family', 'socket/unix-rights'])
+def test_every_point_of_stream(subject, folder, name):
+    """A dump into a stream that fails anywhere leaves the tasks as they were, and a stream that nobody takes for a checkpoint."""
+    run = subject(name)
+    stream = folder / 'stream'
+
+    def dump_well(env):
+        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', env=env, stream=stream)
+        assert status == 0, said
+
+    points = passed_points(folder, dump_well)
+    assert 'dump/send' in points
+    for point in points[-10:]:      # what comes before is as in any dump
+        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, env={'CRIU_FAIL_AT': point}, stream=stream)
+        assert status != 0 and point in said, said
+        run.compare(f'after a dump that failed at {point}')
+        images = run.folder_of_images()
+        assert run.call_criu('receive', images, stream=stream)[0] != 0, f'a dump that failed at {point} has left a checkpoint'
+        assert not (images / 'inventory.img').exists()
+    dump_well({})
     run.release()
 
 
