@@ -32,6 +32,11 @@ void *state_make(struct states *states, const struct state_type *type)
 	return state->data;
 }
 
+void *state_get(struct states *states, const struct state_type *type)
+{
+	return state_find(states, type) ?: state_make(states, type);
+}
+
 /* It is out of the list first: nobody finds it half destroyed. */
 static void destroy_state(struct state **place)
 {

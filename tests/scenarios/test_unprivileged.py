@@ -44,11 +44,11 @@ class UserRun(Run):
         os.chown(folder, USER, USER)
         return folder
 
-    def call_criu(self, command, images, *options, env=None):
+    def call_criu(self, command, images, *options, env=None, stream=None):
         run = self.room.run
         self.room.run = lambda *words, **more: run(*self.checkpointer, *words, '--unprivileged', **more)
         try:
-            return super().call_criu(command, images, *options, env=env)
+            return super().call_criu(command, images, *options, env=env, stream=stream)
         finally:
             self.room.run = run
 

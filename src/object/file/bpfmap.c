@@ -32,16 +32,23 @@ struct bpfmap_dump {
 	struct table *done; /* map ids */
 };
 
+static void destroy_dump(void *state)
+{
+	struct bpfmap_dump *dump = state;
+
+	table_destroy(&dump->done);
+	image_close(&dump->image);
+}
+
+static const struct state_type bpfmap_dump_state = { sizeof(struct bpfmap_dump), destroy_dump };
+
 static struct bpfmap_dump *get_dump(const struct dump *d)
 {
-	void **slot = file_dump_slot(d, &bpfmap_kind);
+	struct bpfmap_dump *dump = state_get(d->states, &bpfmap_dump_state);
 
-	if (!*slot) {
-		struct bpfmap_dump *dump = *slot = pool_new(d->pool, struct bpfmap_dump);
-
+	if (!dump->done)
 		dump->done = table_create();
-	}
-	return *slot;
+	return dump;
 }
 
 static int read_info(int fd, struct bpf_map_info *info)
@@ -138,19 +145,11 @@ static int drain_bpfmap(struct dump *d, const struct open_file *of)
 	return image_write_bytes(dump->image, values.data, values.size);
 }
 
-static int finish_bpfmaps(const struct dump *d)
+static int write_bpfmaps(struct dump *d)
 {
 	struct bpfmap_dump *dump = get_dump(d);
 
 	return dump->image ? image_finish(&dump->image) : 0;
-}
-
-static void end_bpfmaps(struct dump *d)
-{
-	struct bpfmap_dump *dump = get_dump(d);
-
-	table_destroy(&dump->done);
-	image_close(&dump->image);
 }
 
 /* --- restore --- */
@@ -162,13 +161,27 @@ struct bpfmap_data {
 	int fd;		 /* keeps it until the end */
 };
 
+static void destroy_maps(void *state)
+{
+	struct table **maps = state;
+	struct bpfmap_data *data;
+	size_t cursor = 0;
+
+	while (*maps && (data = table_next(*maps, &cursor)))
+		if (data->fd >= 0)
+			close(TAKE_FD(data->fd));
+	table_destroy(maps);
+}
+
+static const struct state_type bpfmaps_state = { sizeof(struct table *), destroy_maps };
+
 static struct table **get_maps(const struct restore *r)
 {
-	void **slot = file_restore_slot(r, &bpfmap_kind);
+	struct table **maps = state_get(r->states, &bpfmaps_state);
 
-	if (!*slot)
-		*slot = table_create();
-	return (struct table **)slot;
+	if (!*maps)
+		*maps = table_create();
+	return maps;
 }
 
 static int prepare_bpfmaps(const struct restore *r)
@@ -275,14 +288,7 @@ static int create_bpfmap(struct restore *r, struct file *f)
 
 static int clean_bpfmaps(struct restore *r)
 {
-	struct table **maps = get_maps(r);
-	struct bpfmap_data *data;
-	size_t cursor = 0;
-
-	while ((data = table_next(*maps, &cursor)))
-		if (data->fd >= 0)
-			close(TAKE_FD(data->fd));
-	table_destroy(maps);
+	state_drop(r->states, &bpfmaps_state);
 	return 0;
 }
 
@@ -293,8 +299,7 @@ const struct file_kind bpfmap_kind = {
 	.anon_inode = "bpf-map",
 	.dump = dump_bpfmap,
 	.drain = drain_bpfmap,
-	.finish = finish_bpfmaps,
-	.end = end_bpfmaps,
+	.write = write_bpfmaps,
 	.prepare = prepare_bpfmaps,
 	.load = load_bpfmap,
 	.create = create_bpfmap,

@@ -10,8 +10,6 @@
 #include "kern/proc/mountinfo.h"
 #include "object/file/file.h"
 
-#define FILE_KINDS_MAX 64
-
 /* A name that was made for the dump, and the root directory it begins in (mount_dump_root_of()). */
 struct made_link {
 	const char *name;
@@ -58,7 +56,6 @@ struct file_dump {
 	VECTOR(struct pool *) later_pools; /* one for each worker */
 	VECTOR(FileLockEntry *) locks;
 	struct table *locks_seen;
-	void *slots[FILE_KINDS_MAX];
 	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
 	dev_t last_dev;		    /* the file system that was asked last, and what it is; 0 = none yet */
 	long last_magic;
@@ -93,7 +90,6 @@ struct file_set {
 	VECTOR(struct late_owner) owners;
 	VECTOR(FileLockEntry *) locks;
 	bool early_made;
-	void *slots[FILE_KINDS_MAX];
 };
 
 /* NULL before restore/load and after restore/clean. */
@@ -135,7 +131,6 @@ bool file_is_given(const struct dump *d, const struct open_file *of);
 /* Names keys of --external that no kind looks for. */
 void file_check_external(const struct options *options);
 
-unsigned file_kind_index(const struct file_kind *kind);
 /* The record of an entry, found by the offset of the member. */
 const ProtobufCMessageDescriptor *file_member_type(size_t member);
 int file_load_tables(const struct restore *r);

@@ -22,11 +22,6 @@
 
 #define FD_NUMBER_MAX (1u << 30)
 
-void **file_restore_slot(const struct restore *r, const struct file_kind *kind)
-{
-	return &file_set_of(r)->slots[file_kind_index(kind)];
-}
-
 struct file *file_find(const struct restore *r, uint32_t id)
 {
 	return table_find(file_set_of(r)->by_id, id);

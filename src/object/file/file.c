@@ -24,15 +24,6 @@
 #include "object/net/net.h"
 #include "session/survey.h"
 
-unsigned file_kind_index(const struct file_kind *kind)
-{
-	unsigned i = 0;
-
-	while (file_kinds[i] != kind)
-		i++;
-	return i;
-}
-
 const ProtobufCMessageDescriptor *file_member_type(size_t member)
 {
 	const ProtobufCMessageDescriptor *entry = &file_entry__descriptor;
@@ -41,11 +32,6 @@ const ProtobufCMessageDescriptor *file_member_type(size_t member)
 		if (entry->fields[i].offset == member)
 			return entry->fields[i].descriptor;
 	return NULL;
-}
-
-void **file_dump_slot(const struct dump *d, const struct file_kind *kind)
-{
-	return &file_dump_of(d)->slots[file_kind_index(kind)];
 }
 
 static FileEntry *make_entry(const struct dump *d, FdTypes type, size_t member, uint32_t id)
@@ -514,13 +500,6 @@ int file_dump_take(struct dump *d)
 
 void file_dump_end(struct dump *d)
 {
-	struct file_dump *files = file_dump_of(d);
-
-	if (!files)
-		return;
-	for (unsigned i = 0; file_kinds[i]; i++)
-		if (file_kinds[i]->end && files->slots[i])
-			file_kinds[i]->end(d);
-	if (failure_error())
+	if (file_dump_of(d) && failure_error())
 		relink_undo(d);
 }

@@ -72,7 +72,6 @@ struct file_kind {
 								     must be put back or only peeked at */
 	int (*finish)(const struct dump *d); /* once, after all files: shared records, own images */
 	int (*write)(struct dump *d);	     /* once, after all finish: what changes something */
-	void (*end)(struct dump *d);	     /* always at the end, if it has used its slot: frees what it holds */
 	int (*take)(struct dump *d); /* once, all else is saved: what can only be read by taking it away from the tasks.
 					Sets d->taken before it takes the first: then they can't run on as they were */
 
@@ -151,7 +150,7 @@ int file_dump_later(const struct dump *d, const struct open_file *of, int (*run)
 int file_dump_finish(const struct dump *d); /* what kinds keep to the end */
 int file_dump_write(struct dump *d);	    /* files.img */
 int file_dump_take(struct dump *d);	    /* the phase `take` of all kinds */
-void file_dump_end(struct dump *d);	    /* `end` of the kinds; after a failure, names that were made go */
+void file_dump_end(struct dump *d);	    /* after a failure, names that were made go */
 
 /* --- restore --- */
 
@@ -192,8 +191,6 @@ void file_restore_clean(struct restore *r);
 
 /* --- common to kinds --- */
 
-/* Dump: room for one pointer of the kind, NULL at first. */
-void **file_dump_slot(const struct dump *d, const struct file_kind *kind);
 /* Dump: one more entry of files.img beside those of open files; its record is allocated and initialised. */
 FileEntry *file_add_entry(const struct dump *d, FdTypes type, size_t member);
 /* Dump: the entries with these ids (0: none) trade places so that they stand in files.img in this order. */
@@ -224,8 +221,6 @@ struct file *file_at_number(const struct restore *r, const struct task *task, ui
 /* Restore, at link: the pidfd of the coordinator gets another number. */
 void file_reserve_number(const struct restore *r, const struct task *task, uint32_t number);
 bool file_cloexec_at(struct restore *r, const struct task *task, uint32_t number);
-/* Restore: the same room, in a restore. */
-void **file_restore_slot(const struct restore *r, const struct file_kind *kind);
 /* Restore, at load or link: the signal owner is set when all tasks are there. Done by the core for records with a
  * member fown. */
 int file_own_later(const struct restore *r, struct file *f, const FownEntry *owner);

@@ -28,8 +28,6 @@
 #define F_SEAL_EXEC 0x0020 /* Linux 6.3 */
 #endif
 
-extern const struct file_kind memfd_kind;
-
 static const char deleted[] = " (deleted)";
 
 /* Names of the files of MAP_SHARED | MAP_ANONYMOUS; of the second there are hugetlb pages in it. */
@@ -81,14 +79,26 @@ struct memfd_set {
 	struct memfd *all;
 };
 
+static void destroy_set(void *state)
+{
+	struct memfd_set *set = state;
+
+	for (struct memfd *memfd = set->all; memfd; memfd = memfd->next)
+		if (memfd->fd >= 0)
+			close(TAKE_FD(memfd->fd));
+	table_destroy(&set->by_id);
+}
+
+static const struct state_type memfd_set_state = { sizeof(struct memfd_set), destroy_set };
+
 static struct memfd_set *set_of(const struct restore *r)
 {
-	return *file_restore_slot(r, &memfd_kind);
+	return state_find(r->states, &memfd_set_state);
 }
 
 static int prepare_memfds(const struct restore *r)
 {
-	struct memfd_set *set = *file_restore_slot(r, &memfd_kind) = xzalloc(sizeof(*set));
+	struct memfd_set *set = state_make(r->states, &memfd_set_state);
 	AUTO(image_close) struct image *image = NULL;
 	MemfdInodeEntry *record;
 	int more = image_open(r->store, &image, IMAGE_MEMFD_INODE);
@@ -269,16 +279,7 @@ static int settle_memfd(struct restore *r, struct file *f)
 
 static int clean_memfds(struct restore *r)
 {
-	struct memfd_set *set = set_of(r);
-
-	if (!set)
-		return 0;
-	for (struct memfd *memfd = set->all; memfd; memfd = memfd->next)
-		if (memfd->fd >= 0)
-			close(TAKE_FD(memfd->fd));
-	table_destroy(&set->by_id);
-	free(set);
-	*file_restore_slot(r, &memfd_kind) = NULL;
+	state_drop(r->states, &memfd_set_state);
 	return 0;
 }
 

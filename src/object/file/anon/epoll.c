@@ -92,9 +92,12 @@ static int apply_busy_poll(int fd, const EventpollFileEntry *record)
 	return fail_errno("setting how an epoll file polls devices (Linux 6.9)");
 }
 
+/* The files that were dumped, the last first. */
+static const struct state_type epoll_dump_state = { sizeof(struct epoll_dump *), NULL };
+
 static int dump_epoll(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
-	void **slot = file_dump_slot(d, &epoll_kind);
+	struct epoll_dump **last = state_get(d->states, &epoll_dump_state);
 	EventpollFileEntry *record = out->epfd;
 	struct epoll_dump *epoll = pool_new(d->pool, struct epoll_dump);
 	VECTOR(EventpollTfdEntry *) targets = { 0 };
@@ -120,8 +123,8 @@ static int dump_epoll(const struct dump *d, const struct open_file *of, FileEntr
 	record->n_tfd = targets.n;
 	record->tfd = pool_copy(d->pool, targets.items, targets.n * sizeof(*targets.items));
 	vector_done(&targets);
-	*epoll = (struct epoll_dump){ *slot, of->task, of->task->pid, of->task_fd, record };
-	*slot = epoll;
+	*epoll = (struct epoll_dump){ *last, of->task, of->task->pid, of->task_fd, record };
+	*last = epoll;
 	if (epoll->fd >= 0)
 		return error;
 	epoll->pid = getpid();
@@ -204,7 +207,9 @@ static int resolve_targets(const struct dump *d, struct epoll_dump *epoll)
 
 static int finish_epolls(const struct dump *d)
 {
-	for (struct epoll_dump *epoll = *file_dump_slot(d, &epoll_kind); epoll; epoll = epoll->next) {
+	struct epoll_dump **last = state_get(d->states, &epoll_dump_state);
+
+	for (struct epoll_dump *epoll = *last; epoll; epoll = epoll->next) {
 		LOG_SCOPE("task %d (%s): descriptor %d", epoll->task->vpid, epoll->task->comm, epoll->fd);
 		TRY(resolve_targets(d, epoll));
 		if (epoll->pid == getpid())

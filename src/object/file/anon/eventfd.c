@@ -7,18 +7,18 @@
 #include "base/log.h"
 #include "object/file/file.h"
 
-extern const struct file_kind eventfd_kind;
+static const struct state_type warned_state = { sizeof(bool), NULL };
 
 /* Only a read would show it, and a dump must not change the counter: it may die at that moment. */
 static void warn_untold(const struct dump *d)
 {
-	void **warned = file_dump_slot(d, &eventfd_kind);
+	bool *warned = state_get(d->states, &warned_state);
 
 	if (!*warned)
 		log_warn("Linux tells only since 6.5 whether an eventfd is a semaphore (EFD_SEMAPHORE): here all are "
 			 "saved "
 			 "as ordinary ones, and reading them will give the whole counter");
-	*warned = warned;
+	*warned = true;
 }
 
 static int dump_eventfd(const struct dump *d, const struct open_file *of, FileEntry *out)

@@ -38,13 +38,11 @@ struct uffd_dump {
 	const struct task *watched;
 };
 
+static const struct state_type uffd_dump_state = { sizeof(struct uffd_dump), NULL };
+
 static struct uffd_dump *get_dump(const struct dump *d)
 {
-	void **slot = file_dump_slot(d, &userfaultfd_kind);
-
-	if (!*slot)
-		*slot = pool_new(d->pool, struct uffd_dump);
-	return *slot;
+	return state_get(d->states, &uffd_dump_state);
 }
 
 /* "API:	aa:80000001:80000000000001ff" */

@@ -33,18 +33,28 @@ struct deleted_set {
 	uint32_t last_ghost;
 };
 
+static void destroy_set(void *state)
+{
+	struct deleted_set *set = state;
+
+	table_destroy(&set->ghosts);
+	table_destroy(&set->links);
+	table_destroy(&set->mounts);
+	vector_done(&set->remaps);
+}
+
+static const struct state_type deleted_set_state = { sizeof(struct deleted_set), destroy_set };
+
 static struct deleted_set *get_set(const struct dump *d)
 {
-	void **slot = file_dump_slot(d, &regular_kind);
+	struct deleted_set *set = state_get(d->states, &deleted_set_state);
 
-	if (!*slot) {
-		struct deleted_set *set = *slot = pool_new(d->pool, struct deleted_set);
-
+	if (!set->ghosts) {
 		set->ghosts = table_create();
 		set->links = table_create();
 		set->mounts = table_create();
 	}
-	return *slot;
+	return set;
 }
 
 static bool leads_to(const struct dump *d, const char *path, const struct open_file *of)
@@ -230,16 +240,6 @@ int deleted_write(struct dump *d)
 	return image_finish(&image);
 }
 
-void deleted_end(struct dump *d)
-{
-	struct deleted_set *set = get_set(d);
-
-	table_destroy(&set->ghosts);
-	table_destroy(&set->links);
-	table_destroy(&set->mounts);
-	vector_done(&set->remaps);
-}
-
 /* --- restore --- */
 
 struct deleted_restore {
@@ -250,17 +250,30 @@ struct deleted_restore {
 	struct procfs_helpers helpers;
 };
 
+static void destroy_restore(void *state)
+{
+	struct deleted_restore *set = state;
+
+	for (size_t i = 0; i < set->all.n; i++) {
+		auto_close(&set->all.items[i]->fd);
+		auto_close(&set->all.items[i]->opened);
+	}
+	vector_done(&set->all);
+	table_destroy(&set->remaps);
+	table_destroy(&set->ghosts);
+}
+
+static const struct state_type deleted_restore_state = { sizeof(struct deleted_restore), destroy_restore };
+
 static struct deleted_restore *get_restore(const struct restore *r)
 {
-	void **slot = file_restore_slot(r, &regular_kind);
+	struct deleted_restore *set = state_get(r->states, &deleted_restore_state);
 
-	if (!*slot) {
-		struct deleted_restore *set = *slot = xzalloc(sizeof(*set));
-
+	if (!set->remaps) {
 		set->remaps = table_create();
 		set->ghosts = table_create();
 	}
-	return *slot;
+	return set;
 }
 
 static void add_user(const struct restore *r, struct deleted_restore *set, struct remap *remap)
@@ -387,16 +400,9 @@ void deleted_clean(struct restore *r)
 	struct deleted_restore *set = get_restore(r);
 
 	procfs_end_helpers(&set->helpers);
-	for (size_t i = 0; i < set->all.n; i++) {
-		/* After a failure, or when they were only looked at, the images shall be as good as before. */
-		if (set->all.items[i]->type == REMAP_TYPE__LINKED && set->resumed && !failure_error())
+	/* After a failure, or when they were only looked at, the images shall be as good as before. */
+	for (size_t i = 0; i < set->all.n && set->resumed && !failure_error(); i++)
+		if (set->all.items[i]->type == REMAP_TYPE__LINKED)
 			relink_remove(r, set->all.items[i]);
-		auto_close(&set->all.items[i]->fd);
-		auto_close(&set->all.items[i]->opened);
-	}
-	vector_done(&set->all);
-	table_destroy(&set->remaps);
-	table_destroy(&set->ghosts);
-	free(set);
-	*file_restore_slot(r, &regular_kind) = NULL;
+	state_drop(r->states, &deleted_restore_state);
 }

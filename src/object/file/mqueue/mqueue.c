@@ -74,19 +74,21 @@ static void warn_of_notification(const char *path)
 			 strtol(pid + strlen("NOTIFY_PID:"), NULL, 10), path);
 }
 
+static void destroy_drained(void *state)
+{
+	table_destroy(state);
+}
+
+static const struct state_type drained_state = { sizeof(struct table *), destroy_drained }; /* by inode */
+
 /* The first record of a queue has its messages. */
 static bool was_drained(const struct dump *d, const struct open_file *of)
 {
-	struct table **drained = (struct table **)file_dump_slot(d, &mqueue_kind);
+	struct table **drained = state_get(d->states, &drained_state);
 
 	if (!*drained)
 		*drained = table_create();
 	return table_set(*drained, of->stat.st_ino, d->pool);
-}
-
-static void end_mqueues(struct dump *d)
-{
-	table_destroy((struct table **)file_dump_slot(d, &mqueue_kind));
 }
 
 static int dump_attributes(const struct dump *d, const struct open_file *of, RegFileEntry *record)
@@ -168,9 +170,18 @@ struct unlinked {
 	const MqueueEntry *full; /* the record with the messages, or NULL */
 };
 
+static void close_unlinked(void *state)
+{
+	for (struct unlinked *queue = *(struct unlinked **)state; queue; queue = queue->next)
+		if (queue->fd >= 0)
+			close(TAKE_FD(queue->fd));
+}
+
+static const struct state_type unlinked_state = { sizeof(struct unlinked *), close_unlinked };
+
 static struct unlinked *get_queue(const struct restore *r, const MqueueEntry *record)
 {
-	struct unlinked **all = (struct unlinked **)file_restore_slot(r, &mqueue_kind), *queue;
+	struct unlinked **all = state_get(r->states, &unlinked_state), *queue;
 
 	for (queue = *all; queue; queue = queue->next)
 		if (queue->inode == record->inode)
@@ -276,9 +287,7 @@ static int create_mqueue(struct restore *r, struct file *f)
 
 static int clean_mqueues(struct restore *r)
 {
-	for (struct unlinked *queue = *file_restore_slot(r, &mqueue_kind); queue; queue = queue->next)
-		if (queue->fd >= 0)
-			close(TAKE_FD(queue->fd));
+	state_drop(r->states, &unlinked_state);
 	return 0;
 }
 
@@ -290,7 +299,6 @@ const struct file_kind mqueue_kind = {
 	.is = is_queue,
 	.claims = claims_queue,
 	.dump = dump_mqueue,
-	.end = end_mqueues,
 	.load = load_mqueue,
 	.create = create_mqueue,
 	.clean = clean_mqueues,

@@ -18,27 +18,15 @@
 
 /* --- dump --- */
 
-struct content_dump {
-	struct image *image;
-	struct table *done; /* by inode */
-	int copy[2];	    /* a pipe of ours that tee(2) copies into */
-	int copy_size;
-	char *bytes;
-};
-
-static struct content_dump *begin_dump(void **slot)
+static void begin_copies(struct pipe_copies *copies)
 {
-	if (!*slot) {
-		struct content_dump *content = xzalloc(sizeof(*content));
-
-		content->copy[0] = content->copy[1] = -1;
-		content->done = table_create();
-		*slot = content;
-	}
-	return *slot;
+	if (copies->done)
+		return;
+	copies->copy[0] = copies->copy[1] = -1;
+	copies->done = table_create();
 }
 
-static int prepare_copy(struct content_dump *content, int size)
+static int prepare_copy(struct pipe_copies *content, int size)
 {
 	if (content->copy[0] < 0 && pipe2(content->copy, O_CLOEXEC | O_NONBLOCK) < 0)
 		return fail_errno("making a pipe");
@@ -52,7 +40,7 @@ static int prepare_copy(struct content_dump *content, int size)
 }
 
 /* A read of a pipe in packet mode (O_DIRECT) ends with the packet: each gets a record of its own. */
-static int write_copy(struct content_dump *content, uint32_t pipe_id, int size, ssize_t left)
+static int write_copy(struct pipe_copies *content, uint32_t pipe_id, int size, ssize_t left)
 {
 	while (left > 0) {
 		PipeDataEntry record = PIPE_DATA_ENTRY__INIT;
@@ -72,13 +60,13 @@ static int write_copy(struct content_dump *content, uint32_t pipe_id, int size, 
 	return 0;
 }
 
-int pipe_dump_content(struct dump *d, const struct open_file *of, void **slot, enum image_id id)
+int pipe_dump_content(struct dump *d, const struct open_file *of, struct pipe_copies *content, enum image_id id)
 {
-	struct content_dump *content = begin_dump(slot);
 	PipeDataEntry record = PIPE_DATA_ENTRY__INIT;
 	int size, inside;
 	ssize_t copied;
 
+	begin_copies(content);
 	if (table_set(content->done, of->stat.st_ino, content))
 		return 0;
 	if (!content->image)
@@ -101,18 +89,16 @@ int pipe_dump_content(struct dump *d, const struct open_file *of, void **slot, e
 	return write_copy(content, (uint32_t)of->stat.st_ino, size, copied);
 }
 
-int pipe_finish_content(void **slot)
+int pipe_finish_content(struct pipe_copies *content)
 {
-	struct content_dump *content = *slot;
-
-	return content && content->image ? image_finish(&content->image) : 0;
+	return content->image ? image_finish(&content->image) : 0;
 }
 
-void pipe_end_content(void **slot)
+void pipe_copies_done(void *copies)
 {
-	struct content_dump *content = *slot;
+	struct pipe_copies *content = copies;
 
-	if (!content)
+	if (!content->done)
 		return;
 	image_close(&content->image);
 	if (content->copy[0] >= 0) {
@@ -121,8 +107,6 @@ void pipe_end_content(void **slot)
 	}
 	table_destroy(&content->done);
 	free(content->bytes);
-	free(content);
-	*slot = NULL;
 }
 
 /* --- restore --- */
@@ -139,23 +123,16 @@ struct content {
 	struct pipe_chunk *first, **last;
 };
 
-struct content_set {
-	struct table *contents, *groups; /* by pipe_id */
-};
-
-static struct content_set *begin_restore(void **slot)
+static void begin_contents(struct pipe_contents *set)
 {
-	if (!*slot) {
-		struct content_set *set = *slot = xzalloc(sizeof(*set));
-
-		set->contents = table_create();
-		set->groups = table_create();
-	}
-	return *slot;
+	if (set->contents)
+		return;
+	set->contents = table_create();
+	set->groups = table_create();
 }
 
 static int load_chunk(const struct restore *r, struct image *image, const PipeDataEntry *record,
-		      struct content_set *set)
+		      struct pipe_contents *set)
 {
 	struct content *content = table_find(set->contents, record->pipe_id);
 	struct pipe_chunk *chunk;
@@ -178,13 +155,13 @@ static int load_chunk(const struct restore *r, struct image *image, const PipeDa
 	return 0;
 }
 
-int pipe_load_content(const struct restore *r, void **slot, enum image_id id)
+int pipe_load_content(const struct restore *r, struct pipe_contents *set, enum image_id id)
 {
-	struct content_set *set = begin_restore(slot);
 	AUTO(image_close) struct image *image = NULL;
 	PipeDataEntry *record;
 	int more = image_open(r->store, &image, id);
 
+	begin_contents(set);
 	if (more == -ENOENT)
 		return 0;
 	TRY(more);
@@ -193,9 +170,8 @@ int pipe_load_content(const struct restore *r, void **slot, enum image_id id)
 	return more;
 }
 
-struct pipe_group *pipe_join_group(const struct restore *r, void **slot, uint32_t pipe_id, struct file *f)
+struct pipe_group *pipe_join_group(const struct restore *r, struct pipe_contents *set, uint32_t pipe_id, struct file *f)
 {
-	struct content_set *set = begin_restore(slot);
 	struct pipe_group *group = table_find(set->groups, pipe_id);
 
 	if (!group) {
@@ -234,9 +210,9 @@ static int write_chunks(const struct content *content, int fd)
 	return 0;
 }
 
-int pipe_fill(void **slot, uint32_t pipe_id, int fd)
+int pipe_fill(const struct pipe_contents *set, uint32_t pipe_id, int fd)
 {
-	const struct content *content = table_find(begin_restore(slot)->contents, pipe_id);
+	const struct content *content = table_find(set->contents, pipe_id);
 	int old;
 
 	if (!content)
@@ -261,14 +237,10 @@ int pipe_reopen(int fd, uint32_t flags, int *ret_fd)
 	return *ret_fd < 0 ? fail_errno("opening it once more with flags 0%o", flags) : 0;
 }
 
-void pipe_clean(void **slot)
+void pipe_contents_done(void *contents)
 {
-	struct content_set *set = *slot;
+	struct pipe_contents *set = contents;
 
-	if (!set)
-		return;
 	table_destroy(&set->contents);
 	table_destroy(&set->groups);
-	free(set);
-	*slot = NULL;
 }

@@ -21,33 +21,31 @@ static int dump_fifo(const struct dump *d, const struct open_file *of, FileEntry
 	return regular_dump_extra(d, of, &out->fifo->regf_id);
 }
 
+static const struct state_type fifo_copies = { sizeof(struct pipe_copies), pipe_copies_done };
+static const struct state_type fifo_contents = { sizeof(struct pipe_contents), pipe_contents_done };
+
 static int drain_fifo(struct dump *d, const struct open_file *of)
 {
 	if ((of->flags & O_ACCMODE) == O_WRONLY)
 		return 0;
-	return pipe_dump_content(d, of, file_dump_slot(d, &fifo_kind), IMAGE_FIFO_DATA);
+	return pipe_dump_content(d, of, state_get(d->states, &fifo_copies), IMAGE_FIFO_DATA);
 }
 
-static int finish_fifos(const struct dump *d)
+static int write_fifos(struct dump *d)
 {
-	return pipe_finish_content(file_dump_slot(d, &fifo_kind));
-}
-
-static void end_fifos(struct dump *d)
-{
-	pipe_end_content(file_dump_slot(d, &fifo_kind));
+	return pipe_finish_content(state_get(d->states, &fifo_copies));
 }
 
 /* --- restore --- */
 
 static int prepare_fifos(const struct restore *r)
 {
-	return pipe_load_content(r, file_restore_slot(r, &fifo_kind), IMAGE_FIFO_DATA);
+	return pipe_load_content(r, state_get(r->states, &fifo_contents), IMAGE_FIFO_DATA);
 }
 
 static int load_fifo(const struct restore *r, struct file *f)
 {
-	f->data = pipe_join_group(r, file_restore_slot(r, &fifo_kind), f->entry->fifo->pipe_id, f);
+	f->data = pipe_join_group(r, state_get(r->states, &fifo_contents), f->entry->fifo->pipe_id, f);
 	return 0;
 }
 
@@ -81,7 +79,7 @@ static int create_fifo(struct restore *r, struct file *f)
 	copy = *path;
 	copy.flags = O_RDWR;
 	TRY(regular_open(r, &copy, 0, &both));
-	TRY(pipe_fill(file_restore_slot(r, &fifo_kind), group->pipe_id, both));
+	TRY(pipe_fill(state_get(r->states, &fifo_contents), group->pipe_id, both));
 	for (size_t i = 0; i < group->n; i++) {
 		struct file *other = group->files[i];
 
@@ -102,12 +100,6 @@ static int need_fifo(const struct restore *r, struct file *f)
 	return f->users ? regular_need(r, path) : 0;
 }
 
-static int clean_fifos(struct restore *r)
-{
-	pipe_clean(file_restore_slot(r, &fifo_kind));
-	return 0;
-}
-
 const struct file_kind fifo_kind = {
 	.name = "fifo",
 	.type = FD_TYPES__FIFO,
@@ -116,12 +108,10 @@ const struct file_kind fifo_kind = {
 	.is = is_fifo,
 	.dump = dump_fifo,
 	.drain = drain_fifo,
-	.finish = finish_fifos,
-	.end = end_fifos,
+	.write = write_fifos,
 	.prepare = prepare_fifos,
 	.load = load_fifo,
 	.link = link_fifo,
 	.needs = need_fifo,
 	.create = create_fifo,
-	.clean = clean_fifos,
 };

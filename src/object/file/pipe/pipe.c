@@ -21,7 +21,7 @@ static bool is_open(const struct open_file *of)
 }
 
 struct pipe_dump {
-	void *content;
+	struct pipe_copies copies;
 	struct table *ends; /* by inode: struct pipe_ends */
 	struct pipe_ends *first;
 };
@@ -34,16 +34,24 @@ struct pipe_ends {
 	int pid, fd;
 };
 
+static void destroy_dump(void *state)
+{
+	struct pipe_dump *dump = state;
+
+	table_destroy(&dump->ends);
+	pipe_copies_done(&dump->copies);
+}
+
+static const struct state_type pipe_dump_state = { sizeof(struct pipe_dump), destroy_dump };
+static const struct state_type pipe_contents = { sizeof(struct pipe_contents), pipe_contents_done };
+
 static struct pipe_dump *get_dump(const struct dump *d)
 {
-	void **slot = file_dump_slot(d, &pipe_kind);
+	struct pipe_dump *dump = state_get(d->states, &pipe_dump_state);
 
-	if (!*slot) {
-		struct pipe_dump *dump = *slot = pool_new(d->pool, struct pipe_dump);
-
+	if (!dump->ends)
 		dump->ends = table_create();
-	}
-	return *slot;
+	return dump;
 }
 
 static int note_end(const struct dump *d, const struct open_file *of)
@@ -86,7 +94,7 @@ static int drain_pipe(struct dump *d, const struct open_file *of)
 {
 	if ((of->flags & O_ACCMODE) == O_WRONLY)
 		return 0;
-	return pipe_dump_content(d, of, &get_dump(d)->content, IMAGE_PIPES_DATA);
+	return pipe_dump_content(d, of, &get_dump(d)->copies, IMAGE_PIPES_DATA);
 }
 
 static int finish_pipes(const struct dump *d)
@@ -99,22 +107,19 @@ static int finish_pipes(const struct dump *d)
 				 "will have none, "
 				 "unless --inherit-fd 'fd[N]:pipe:[%lu]' gives one",
 				 ends->ino, ends->pid, ends->fd, ends->reader ? "writer" : "reader", ends->ino);
-	return pipe_finish_content(&dump->content);
+	return 0;
 }
 
-static void end_pipes(struct dump *d)
+static int write_pipes(struct dump *d)
 {
-	struct pipe_dump *dump = get_dump(d);
-
-	table_destroy(&dump->ends);
-	pipe_end_content(&dump->content);
+	return pipe_finish_content(&get_dump(d)->copies);
 }
 
 /* --- restore --- */
 
 static int prepare_pipes(const struct restore *r)
 {
-	return pipe_load_content(r, file_restore_slot(r, &pipe_kind), IMAGE_PIPES_DATA);
+	return pipe_load_content(r, state_get(r->states, &pipe_contents), IMAGE_PIPES_DATA);
 }
 
 static int load_pipe(const struct restore *r, struct file *f)
@@ -123,7 +128,7 @@ static int load_pipe(const struct restore *r, struct file *f)
 
 	if ((record->flags & O_ACCMODE) == O_ACCMODE)
 		return refuse(EINVAL, "files.img: flags 0%o make no sense", record->flags);
-	f->data = pipe_join_group(r, file_restore_slot(r, &pipe_kind), record->pipe_id, f);
+	f->data = pipe_join_group(r, state_get(r->states, &pipe_contents), record->pipe_id, f);
 	return 0;
 }
 
@@ -185,18 +190,12 @@ static int create_pipe(struct restore *r, struct file *f)
 		return found < 0 ? found : create_inherited(group, inherited);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail_errno("pipe");
-	result = pipe_fill(file_restore_slot(r, &pipe_kind), group->pipe_id, ends[1]);
+	result = pipe_fill(state_get(r->states, &pipe_contents), group->pipe_id, ends[1]);
 	if (result >= 0)
 		result = make_openings(group, ends);
 	reader = ends[0];
 	writer = ends[1];
 	return result;
-}
-
-static int clean_pipes(struct restore *r)
-{
-	pipe_clean(file_restore_slot(r, &pipe_kind));
-	return 0;
 }
 
 const struct file_kind pipe_kind = {
@@ -209,9 +208,8 @@ const struct file_kind pipe_kind = {
 	.dump = dump_pipe,
 	.drain = drain_pipe,
 	.finish = finish_pipes,
-	.end = end_pipes,
+	.write = write_pipes,
 	.prepare = prepare_pipes,
 	.load = load_pipe,
 	.create = create_pipe,
-	.clean = clean_pipes,
 };

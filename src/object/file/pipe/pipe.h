@@ -15,18 +15,33 @@ struct pipe_group {
 	bool created;
 };
 
-/* Dump: content and capacity of the pipe, once for each; of->fd must be readable. */
-int pipe_dump_content(struct dump *d, const struct open_file *of, void **slot, enum image_id id);
-/* Dump: completes the image. */
-int pipe_finish_content(void **slot);
-void pipe_end_content(void **slot);
+/* What a dump has copied of all pipes, or of all fifos. Zeroed at first. */
+struct pipe_copies {
+	struct image *image;
+	struct table *done; /* by inode */
+	int copy[2];	    /* a pipe of ours that tee(2) copies into */
+	int copy_size;
+	char *bytes;
+};
 
-/* Restore: reads the image into the slot. */
-int pipe_load_content(const struct restore *r, void **slot, enum image_id id);
+/* What a restore has to put into them. Zeroed at first. */
+struct pipe_contents {
+	struct table *contents, *groups; /* by pipe_id */
+};
+
+/* Dump: content and capacity of the pipe, once for each; of->fd must be readable. */
+int pipe_dump_content(struct dump *d, const struct open_file *of, struct pipe_copies *copies, enum image_id id);
+/* Dump: completes the image. */
+int pipe_finish_content(struct pipe_copies *copies);
+void pipe_copies_done(void *copies);
+
+/* Restore: reads the image. */
+int pipe_load_content(const struct restore *r, struct pipe_contents *contents, enum image_id id);
+void pipe_contents_done(void *contents);
 /* Restore: one more opening; returns its group. */
-struct pipe_group *pipe_join_group(const struct restore *r, void **slot, uint32_t pipe_id, struct file *f);
+struct pipe_group *pipe_join_group(const struct restore *r, struct pipe_contents *contents, uint32_t pipe_id,
+				   struct file *f);
 /* Restore: sets the capacity and writes what was inside. */
-int pipe_fill(void **slot, uint32_t pipe_id, int fd);
+int pipe_fill(const struct pipe_contents *contents, uint32_t pipe_id, int fd);
 /* Restore: another opening of the same pipe, with the given flags. */
 int pipe_reopen(int fd, uint32_t flags, int *ret_fd);
-void pipe_clean(void **slot);

@@ -236,7 +236,6 @@ const struct file_kind regular_kind = {
 	.is = is_regular,
 	.dump = dump_regular,
 	.write = deleted_write,
-	.end = deleted_end,
 	.prepare = deleted_prepare,
 	.load = load_regular,
 	.needs = need_regular,

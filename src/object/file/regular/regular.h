@@ -49,7 +49,6 @@ void deleted_settle(struct restore *r);
  */
 int deleted_dump(const struct dump *d, const struct open_file *of, RegFileEntry *record);
 int deleted_write(struct dump *d);
-void deleted_end(struct dump *d);
 int deleted_prepare(const struct restore *r);
 int deleted_resume(struct restore *r);
 void deleted_clean(struct restore *r);

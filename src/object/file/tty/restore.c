@@ -26,18 +26,30 @@ struct tty_restore {
 	struct tty *first;
 };
 
+static void destroy_restore(void *state)
+{
+	struct tty_restore *set = state;
+
+	for (struct tty *tty = set->first; tty; tty = tty->next)
+		if (tty->fd >= 0)
+			close(tty->fd);
+	table_destroy(&set->infos);
+	table_destroy(&set->data);
+	table_destroy(&set->ttys);
+}
+
+static const struct state_type tty_restore_state = { sizeof(struct tty_restore), destroy_restore };
+
 static struct tty_restore *get_restore(const struct restore *r)
 {
-	void **slot = file_restore_slot(r, &tty_kind);
+	struct tty_restore *set = state_get(r->states, &tty_restore_state);
 
-	if (!*slot) {
-		struct tty_restore *set = *slot = xzalloc(sizeof(*set));
-
+	if (!set->infos) {
 		set->infos = table_create();
 		set->data = table_create();
 		set->ttys = table_create();
 	}
-	return *slot;
+	return set;
 }
 
 const TtyDataEntry *tty_find_data(struct restore *r, uint32_t id)
@@ -470,15 +482,6 @@ int tty_settle(struct restore *r, struct file *f)
 
 int tty_clean(struct restore *r)
 {
-	struct tty_restore *set = get_restore(r);
-
-	for (struct tty *tty = set->first; tty; tty = tty->next)
-		if (tty->fd >= 0)
-			close(tty->fd);
-	table_destroy(&set->infos);
-	table_destroy(&set->data);
-	table_destroy(&set->ttys);
-	free(set);
-	*file_restore_slot(r, &tty_kind) = NULL;
+	state_drop(r->states, &tty_restore_state);
 	return 0;
 }

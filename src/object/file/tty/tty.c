@@ -31,13 +31,11 @@ struct ttys_dump {
 	struct tty_dump *first;
 };
 
+static const struct state_type ttys_dump_state = { sizeof(struct ttys_dump), NULL };
+
 static struct ttys_dump *get_dump(const struct dump *d)
 {
-	void **slot = file_dump_slot(d, &tty_kind);
-
-	if (!*slot)
-		*slot = pool_new(d->pool, struct ttys_dump);
-	return *slot;
+	return state_get(d->states, &ttys_dump_state);
 }
 
 static bool is_pts(dev_t dev)

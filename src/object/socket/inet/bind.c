@@ -85,7 +85,7 @@ static int end_those_in_the_way(struct restore *r, const InetSkEntry *entry)
 	struct inet_socket *other;
 
 	TRY(network_restore_lock(r)); /* nobody hears of it */
-	list_for_each(other, (struct list *)*file_restore_slot(r, &inet_kind), all) {
+	list_for_each(other, inet_sockets_of(r), all) {
 		const InetSkEntry *connection = other->entry;
 
 		if (connection->src_port == entry->src_port && connection->type == SOCK_STREAM &&
@@ -106,7 +106,7 @@ static bool share_port(struct restore *r, const struct inet_socket *socket, int 
 	bool shared = false;
 	const int on = 1;
 
-	list_for_each(other, (struct list *)*file_restore_slot(r, &inet_kind), all) {
+	list_for_each(other, inet_sockets_of(r), all) {
 		if (other == socket || other->file->fd < 0 || other->entry->src_port != entry->src_port ||
 		    other->entry->type != entry->type || other->entry->proto != entry->proto)
 			continue;

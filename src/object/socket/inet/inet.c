@@ -47,9 +47,11 @@ struct inet_dump {
 	struct network_groups *groups; /* of each network namespace that was asked for */
 };
 
+static const struct state_type inet_dump_state = { sizeof(struct inet_dump), NULL };
+
 static struct inet_dump *inet_dump_of(const struct dump *d)
 {
-	return *file_dump_slot(d, &inet_kind);
+	return state_find(d->states, &inet_dump_state);
 }
 
 static bool is_inet(const struct open_file *of)
@@ -274,12 +276,25 @@ static int write_inet(struct dump *d)
 
 /* --- restore --- */
 
+static void release_connections(void *state)
+{
+	struct inet_socket *socket;
+
+	list_for_each(socket, (struct list *)state, all)
+		if (socket->connection)
+			libsoccr_release(TAKE_PTR(socket->connection));
+}
+
+static const struct state_type inet_sockets_state = { sizeof(struct list), release_connections };
+
+struct list *inet_sockets_of(const struct restore *r)
+{
+	return state_find(r->states, &inet_sockets_state);
+}
+
 static int prepare_inet(const struct restore *r)
 {
-	struct list *all = pool_new(r->pool, struct list);
-
-	list_init(all);
-	*file_restore_slot(r, &inet_kind) = all;
+	list_init(state_make(r->states, &inet_sockets_state));
 	return 0;
 }
 
@@ -300,7 +315,7 @@ static int load_inet(const struct restore *r, struct file *f)
 	socket->file = f;
 	socket->entry = entry;
 	f->data = socket;
-	list_push(*file_restore_slot(r, &inet_kind), &socket->all);
+	list_push(inet_sockets_of(r), &socket->all);
 	/* The lock knows it by the addresses of the dump. */
 	if (tcp_is_ended(entry) || (is_tcp(entry) && tcp_is_connection(entry->state)))
 		network_restore_add(r, entry);
@@ -477,7 +492,7 @@ static int resume_inet(struct restore *r)
 	struct inet_socket *socket;
 
 	TRY(network_restore_unlock(r));
-	list_for_each(socket, (struct list *)*file_restore_slot(r, &inet_kind), all) {
+	list_for_each(socket, inet_sockets_of(r), all) {
 		if (!socket->connection)
 			continue;
 		LOG_SCOPE("file %u (internet socket)", socket->file->id);
@@ -490,23 +505,16 @@ static int resume_inet(struct restore *r)
 
 static int clean_inet(struct restore *r)
 {
-	struct list *all = *file_restore_slot(r, &inet_kind);
-	struct inet_socket *socket;
-
-	if (all)
-		list_for_each(socket, all, all)
-			if (socket->connection)
-				libsoccr_release(TAKE_PTR(socket->connection));
+	state_drop(r->states, &inet_sockets_state);
 	network_restore_end(r);
 	return 0;
 }
 
 static int collect_inet(const struct dump *d)
 {
-	struct inet_dump *dump = pool_new(d->pool, struct inet_dump);
+	struct inet_dump *dump = state_make(d->states, &inet_dump_state);
 
 	list_init(&dump->waiting);
-	*file_dump_slot(d, &inet_kind) = dump;
 	return 0;
 }
 

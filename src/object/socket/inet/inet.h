@@ -47,6 +47,8 @@ int inet_destination(const InetSkEntry *entry, union inet_address *ret);
 /* "10.0.0.1:22 -> 10.0.0.7:41000", for messages. */
 void inet_print(const InetSkEntry *entry, char *to, size_t capacity);
 
+/* inet.c: all of a restore. */
+struct list *inet_sockets_of(const struct restore *r);
 /* map.c: the addresses of a record become those that --tcp-map says. */
 void inet_map_addresses(const struct restore *r, InetSkEntry *entry);
 

@@ -187,16 +187,26 @@ static int take_unix(struct dump *d)
 
 /* --- restore --- */
 
+static void destroy_restore(void *state)
+{
+	struct unix_set *set = state;
+
+	unix_maker_done(set);
+	table_destroy(&set->by_ino);
+	table_destroy(&set->packets);
+}
+
+static const struct state_type unix_restore_state = { sizeof(struct unix_set), destroy_restore };
+
 struct unix_set *unix_set_of(const struct restore *r)
 {
-	return *file_restore_slot(r, &unix_kind);
+	return state_find(r->states, &unix_restore_state);
 }
 
 static int prepare_unix(const struct restore *r)
 {
-	struct unix_set *set = pool_new(r->pool, struct unix_set);
+	struct unix_set *set = state_make(r->states, &unix_restore_state);
 
-	*file_restore_slot(r, &unix_kind) = set;
 	set->by_ino = table_create();
 	set->packets = table_create();
 	list_init(&set->listeners);
@@ -315,13 +325,7 @@ static int create_unix(struct restore *r, struct file *f)
 
 static int clean_unix(struct restore *r)
 {
-	struct unix_set *set = unix_set_of(r);
-
-	if (set) {
-		unix_maker_done(set);
-		table_destroy(&set->by_ino);
-		table_destroy(&set->packets);
-	}
+	state_drop(r->states, &unix_restore_state);
 	return 0;
 }
 
