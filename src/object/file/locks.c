@@ -3,6 +3,7 @@
 #include "object/file/locks.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -11,6 +12,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "file-lock.pb-c.h"
@@ -78,8 +80,20 @@ static uint32_t type_of_broken(const struct open_file *of, const struct proc_loc
 	return reader < 0 && errno == EWOULDBLOCK ? F_WRLCK : F_RDLCK;
 }
 
+/* A descriptor of a file that was seen already has none. */
+static const char *name_of_file(const struct open_file *of, char text[PATH_MAX])
+{
+	char path[32];
+
+	if (of->link)
+		return of->link;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", of->fd);
+	return file_readlink(AT_FDCWD, path, text, PATH_MAX) < 0 ? "a file" : text;
+}
+
 static int dump_lock(const struct dump *d, const struct open_file *of, const struct proc_lock *lock, bool is_new)
 {
+	char name[PATH_MAX];
 	FileLockEntry *record;
 
 	if (lock->waiting || was_seen(d, of, lock, is_new))
@@ -91,7 +105,7 @@ static int dump_lock(const struct dump *d, const struct open_file *of, const str
 		return refuse(ENOTSUP,
 			      "it holds a lock of %s: --file-locks (-l) saves it. Make sure that nobody outside of the "
 			      "tree needs the lock in the meantime",
-			      of->link);
+			      name_of_file(of, name));
 	record->type = lock->breaking ? type_of_broken(of, lock) : (uint32_t)lock->type;
 	record->has_breaking = lock->breaking;
 	record->breaking = lock->breaking ? (uint32_t)lock->type : 0;
