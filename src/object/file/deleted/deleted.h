@@ -6,6 +6,9 @@
 #include "object/file/regular/regular.h"
 #include "remap-file-path.pb-c.h"
 
+/* Of FS_IOC_GETFLAGS, what is saved: not what says how a file is stored, and not what forbids to write to it. */
+#define GHOST_ATTRIBUTES (FS_SYNC_FL | FS_NODUMP_FL | FS_NOATIME_FL | FS_DIRSYNC_FL)
+
 /* One entry of remap-fpath.img, in a restore. */
 struct remap {
 	const RemapFilePathEntry *entry;

@@ -4,11 +4,15 @@
  * kept by an O_PATH descriptor, removed again at once, and filled: whoever needs it opens it through that descriptor.
  * Users may own the directories: see name.h.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +27,7 @@
 #include "object/mount/mount.h"
 #include "session/ids.h"
 
-#define BLOCK_SIZE (1u << 20)
+#define COPY_SIZE (1u << 20)
 
 /* A file that was mounted itself has no directory in its mount: its name is that of its place then. */
 static void find_place(const struct restore *r, const RegFileEntry *record, struct mount_place *ret)
@@ -35,10 +39,10 @@ static void find_place(const struct restore *r, const RegFileEntry *record, stru
 
 static int copy_bytes(struct image *image, int fd, uint64_t at, uint64_t size)
 {
-	AUTO_FREE char *block = xmalloc(BLOCK_SIZE);
+	AUTO_FREE char *block = xmalloc(COPY_SIZE);
 
 	while (size) {
-		size_t now = size < BLOCK_SIZE ? (size_t)size : BLOCK_SIZE;
+		size_t now = size < COPY_SIZE ? (size_t)size : COPY_SIZE;
 		ssize_t got = image_read_some(image, block, now);
 		int put;
 
@@ -80,6 +84,28 @@ static int fill_ghost(struct image *image, const GhostFileEntry *entry, int base
 	return copy_bytes(image, fd, 0, UINT64_MAX);
 }
 
+/* What stat(2) does not show. An ACL comes after the mode. */
+static void set_hidden_attributes(const GhostFileEntry *entry, const char *name)
+{
+	AUTO_CLOSE int fd = -1;
+	int flags;
+
+	for (size_t i = 0; i < entry->n_xattrs; i++) {
+		const GhostXattrEntry *xattr = entry->xattrs[i];
+
+		if (setxattr(name, xattr->name, xattr->value.data, xattr->value.len, 0) < 0)
+			log_warn("its extended attribute %.80s can't be set: %s", xattr->name, strerror(errno));
+	}
+	if (!entry->attributes)
+		return;
+	fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		flags = 0;
+	flags |= (int)(entry->attributes & GHOST_ATTRIBUTES);
+	if (fd < 0 || ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
+		log_warn("its attributes 0x%x (chattr(1)) can't be set: %s", entry->attributes, strerror(errno));
+}
+
 /* What a descriptor with O_PATH can't do is done through its link in /proc. */
 static int set_attributes(const struct restore *r, const GhostFileEntry *entry, int base)
 {
@@ -92,6 +118,7 @@ static int set_attributes(const struct restore *r, const GhostFileEntry *entry, 
 		return 0;
 	if (chmod(name, entry->mode & 07777) < 0)
 		return fail_errno("setting its mode 0%o", entry->mode);
+	set_hidden_attributes(entry, name);
 	if (entry->atim && entry->mtim) {
 		struct timespec times[] = { { (time_t)entry->atim->tv_sec, (long)entry->atim->tv_usec * 1000 },
 					    { (time_t)entry->mtim->tv_sec, (long)entry->mtim->tv_usec * 1000 } };

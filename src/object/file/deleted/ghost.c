@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Deleted files, dump: the content that only open descriptors keep alive goes into ghost-file-*.img, holes stay holes.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -12,6 +17,7 @@
 #include "image/image.h"
 #include "object/file/deleted/deleted.h"
 #include "session/ids.h"
+#include "session/loss.h"
 
 #define CHUNKS_FROM 12288 /* bytes; smaller files are written in one piece, as by CRIU 4.2 */
 #define BLOCK	    512	  /* unit of st_blocks (stat(3type)) */
@@ -49,6 +55,66 @@ static void fill_entry(struct dump *d, const struct stat *st, GhostFileEntry *en
 		entry->has_size = true;
 		entry->size = (uint64_t)st->st_size;
 	}
+}
+
+static void add_xattr(struct dump *d, const char *path, const char *name, GhostFileEntry *entry)
+{
+	GhostXattrEntry *xattr = pool_new(d->pool, GhostXattrEntry);
+	ssize_t size = getxattr(path, name, NULL, 0);
+
+	ghost_xattr_entry__init(xattr);
+	xattr->name = pool_string(d->pool, name);
+	xattr->value.data = pool_alloc(d->pool, size > 0 ? (size_t)size : 1);
+	size = size < 0 ? size : getxattr(path, name, xattr->value.data, (size_t)size);
+	if (size < 0) {
+		log_warn("its extended attribute %s can't be read: %s", name, strerror(errno));
+		return;
+	}
+	xattr->value.len = (size_t)size;
+	entry->xattrs[entry->n_xattrs++] = xattr;
+}
+
+static void add_xattrs(struct dump *d, const char *path, GhostFileEntry *entry)
+{
+	AUTO_FREE char *names = NULL;
+	ssize_t size = listxattr(path, NULL, 0);
+	size_t n = 0;
+
+	if (size <= 0)
+		return;
+	names = xzalloc((size_t)size + 1);
+	size = listxattr(path, names, (size_t)size);
+	for (ssize_t i = 0; i < size; i += (ssize_t)strlen(names + i) + 1)
+		n++;
+	entry->xattrs = pool_array(d->pool, GhostXattrEntry *, n + 1);
+	for (ssize_t i = 0; i < size; i += (ssize_t)strlen(names + i) + 1)
+		add_xattr(d, path, names + i, entry);
+}
+
+static uint32_t attributes_of(const struct open_file *of)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[32];
+	int flags = 0;
+
+	if (!S_ISREG(of->stat.st_mode) && !S_ISDIR(of->stat.st_mode))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", of->fd);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 ? 0 : (uint32_t)flags;
+}
+
+/* What stat(2) does not show. */
+static void add_attributes(struct dump *d, const struct open_file *of, GhostFileEntry *entry)
+{
+	char path[32];
+
+	if (S_ISLNK(of->stat.st_mode))
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", of->fd);
+	add_xattrs(d, path, entry);
+	entry->attributes = attributes_of(of) & GHOST_ATTRIBUTES;
+	entry->has_attributes = entry->attributes != 0;
 }
 
 static int write_chunks(struct image *image, int fd, off_t size)
@@ -96,6 +162,7 @@ static int save_ghost(struct dump *d, const struct open_file *of, void *arg)
 	ssize_t length;
 
 	fill_entry(d, &of->stat, &entry);
+	add_attributes(d, of, &entry);
 	if (S_ISLNK(of->stat.st_mode)) {
 		length = readlinkat(of->fd, "", target, sizeof(target) - 1);
 		if (length < 0)
@@ -120,6 +187,9 @@ int ghost_dump(const struct dump *d, const struct open_file *of, uint32_t id)
 			      "this deleted file has %llu bytes, more than the limit of %llu: --ghost-limit sets a "
 			      "higher one",
 			      (unsigned long long)used, (unsigned long long)d->options->ghost_limit);
+	/* It could not be opened for writing any more. */
+	if (attributes_of(of) & (FS_IMMUTABLE_FL | FS_APPEND_FL))
+		dump_report_loss(d, "that it is immutable or can only be appended to (chattr(1))");
 	file_dump_save(d, save_ghost, (void *)(uintptr_t)id);
 	return 0;
 }
