@@ -20,7 +20,7 @@ static int read_nice(int proc)
 	return nice ? atoi(nice + strlen(" nice ")) : 0;
 }
 
-static int dump_autogroup(struct dump *d, struct thread *thread)
+static int dump_autogroup(const struct dump *d, struct thread *thread)
 {
 	const struct task *task = thread->task;
 	TaskCoreEntry *tc = thread->core->tc;
@@ -32,7 +32,7 @@ static int dump_autogroup(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_autogroup(struct restore *r, struct thread *thread)
+static int check_autogroup(const struct restore *r, struct thread *thread)
 {
 	const TaskCoreEntry *tc = thread->core->tc;
 

@@ -22,7 +22,7 @@ static int read_filter(int proc, uint32_t *ret)
 	return 1;
 }
 
-static int dump_filter(struct dump *d, struct thread *thread)
+static int dump_filter(const struct dump *d, struct thread *thread)
 {
 	TaskCoreEntry *tc = thread->core->tc;
 	int found;

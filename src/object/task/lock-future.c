@@ -38,8 +38,8 @@ static int ask_lock(struct dump *d, struct thread *thread, struct plan *plan)
 	offset[OF_RESIDENT] = plan_space(plan, sizeof(int64_t));
 	plan_try(plan_syscall(plan, "is it there at once?", __NR_mincore, S(SLOT_PAGE), V(size),
 			      D(offset[OF_RESIDENT])));
-	offset[OF_MADVISE] = plan_keep_result(plan, plan_try(plan_syscall(plan, "drop it", __NR_madvise, S(SLOT_PAGE),
-									  V(size), V(MADV_DONTNEED))));
+	offset[OF_MADVISE] = plan_keep_result(
+		plan, plan_try(plan_syscall(plan, "drop it", __NR_madvise, S(SLOT_PAGE), V(size), V(MADV_DONTNEED))));
 	plan_try(plan_syscall(plan, "unmap it", __NR_munmap, S(SLOT_PAGE), V(size)));
 	return 0;
 }
@@ -64,7 +64,7 @@ static int answer_lock(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int check_lock(struct restore *r, struct thread *thread)
+static int check_lock(const struct restore *r, struct thread *thread)
 {
 	const TaskCoreEntry *tc = thread->core->tc;
 
