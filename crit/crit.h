@@ -44,5 +44,6 @@ int extra_encode(const struct json *object, struct image *image, const ProtobufC
 
 /* --- reports on a whole directory (explore.c) --- */
 
-/* what: "ps", "tree", "fds", "mems", "rss". -EINVAL, unlogged, for another word. key: of encrypted images, or NULL. */
+/* what: "ps", "tree", "picture" (SVG), "fds", "mems", "rss". -EINVAL, unlogged, for another word. key: of encrypted
+ * images, or NULL. */
 int explore_checkpoint(int dir, const char *what, const char *key, struct buffer *out);

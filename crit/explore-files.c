@@ -122,7 +122,7 @@ static int print_table(const struct checkpoint *checkpoint, uint32_t files_id, s
 }
 
 /* The table of a task; images from before ids-PID.img hold the ids in the core. */
-static int find_table(const struct checkpoint *checkpoint, const struct crit_task *task, uint32_t *ret)
+int checkpoint_find_table(const struct checkpoint *checkpoint, const struct crit_task *task, uint32_t *ret)
 {
 	TaskKobjIdsEntry *ids;
 	int error = image_read_one(checkpoint->store, IMAGE_IDS, &ids, task->entry->pid);
@@ -143,7 +143,7 @@ int explore_files(const struct checkpoint *checkpoint, const struct crit_task *t
 	FsEntry *fs;
 	int error;
 
-	TRY(find_table(checkpoint, task, &files_id));
+	TRY(checkpoint_find_table(checkpoint, task, &files_id));
 	TRY(print_table(checkpoint, files_id, out));
 	error = image_read_one(checkpoint->store, IMAGE_FS, &fs, task->entry->pid);
 	if (error == -ENOENT)

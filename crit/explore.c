@@ -57,7 +57,12 @@ static const char *name_of(const CoreEntry *core)
 	return core->thread_core && core->thread_core->comm ? core->thread_core->comm : "?";
 }
 
-static const char *state_of(const struct crit_task *task)
+const char *task_name(const struct crit_task *task)
+{
+	return name_of(task->core);
+}
+
+const char *task_state_name(const struct crit_task *task)
 {
 	switch (task->core->tc ? task->core->tc->task_state : 0) {
 	case STATE_ALIVE:
@@ -83,7 +88,7 @@ static void add_state(const struct crit_task *task, struct buffer *out)
 {
 	const PstreeEntry *entry = task->entry;
 
-	buffer_printf(out, " (%s", state_of(task));
+	buffer_printf(out, " (%s", task_state_name(task));
 	if (task_is_dead(task) && WIFSIGNALED(task->core->tc->exit_code))
 		buffer_printf(out, ", killed by signal %d", WTERMSIG(task->core->tc->exit_code));
 	else if (task_is_dead(task))
@@ -130,6 +135,12 @@ static int list_for_programs(const struct checkpoint *checkpoint, const struct c
 {
 	add_columns(task, out);
 	buffer_printf(out, "\n");
+	return 0;
+}
+
+/* Only their depths are wanted. */
+static int list_nothing(const struct checkpoint *checkpoint, const struct crit_task *task, struct buffer *out)
+{
 	return 0;
 }
 
@@ -213,6 +224,10 @@ static int report_checkpoint(struct checkpoint *checkpoint, const char *what, st
 	if (strcmp(what, "tree") == 0)
 		return list_all(checkpoint, list_tree, out);
 	TRY(checkpoint_load_files(checkpoint));
+	if (strcmp(what, "picture") == 0) {
+		TRY(list_all(checkpoint, list_nothing, out));
+		return explore_picture(checkpoint, out);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
 		if (strcmp(what, reports[i].what) == 0)
 			return list_each(checkpoint, reports[i].list, out);

@@ -27,7 +27,7 @@ struct arguments {
 	const char *words[2];
 	int n_words;
 	const char *key; /* file of the private key of encrypted images */
-	bool pretty, no_payload;
+	bool pretty, no_payload, svg;
 	struct pool *pool;
 	struct store *store; /* of an encrypted image */
 };
@@ -203,7 +203,7 @@ static int run_explore(struct arguments *arguments)
 
 	if (dir < 0)
 		return fail_errno("can't open the images directory %s", arguments->words[0]);
-	TRY(explore_checkpoint(dir, arguments->words[1], arguments->key, &out));
+	TRY(explore_checkpoint(dir, arguments->svg ? "picture" : arguments->words[1], arguments->key, &out));
 	return write_output(NULL, out.data, out.size);
 }
 
@@ -212,7 +212,8 @@ static const struct command commands[] = {
 	{ "encode", "encode [-i FILE] [-o FILE]", "JSON to image", 0, "io", run_encode },
 	{ "info", "info FILE", "magic and number of entries of an image", 1, "k", run_info },
 	{ "show", "show FILE [--nopl]", "image to JSON for reading; --nopl: without payloads", 1, "nk", run_show },
-	{ "x", "x DIR ps|tree|fds|mems|rss", "report on an image directory", 2, "k", run_explore },
+	{ "x", "x DIR ps|tree|fds|mems|rss [--svg]", "report on an image directory; --svg: the tree as a picture", 2,
+	  "kv", run_explore },
 };
 
 #define N_COMMANDS (ARRAY_SIZE(commands))
@@ -258,6 +259,7 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 		{ "out", required_argument, NULL, 'o' },
 		{ "pretty", no_argument, NULL, 'p' },
 		{ "nopl", no_argument, NULL, 'n' },
+		{ "svg", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "decrypt-with", required_argument, NULL, 'k' },
 		{ 0 },
@@ -278,6 +280,7 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 			arguments->key = optarg;
 		arguments->pretty |= option == 'p';
 		arguments->no_payload |= option == 'n';
+		arguments->svg |= option == 'v';
 	}
 	for (; optind < argc; optind++) {
 		if (arguments->n_words == command->n_words)
@@ -288,6 +291,8 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 		return complain_about_usage(command, "an argument is missing", "");
 	if (command->run == run_explore && !strstr(" ps tree fds mems rss ", arguments->words[1]))
 		return complain_about_usage(command, "unknown report: ", arguments->words[1]);
+	if (arguments->svg && strcmp(arguments->words[1], "tree") != 0)
+		return complain_about_usage(command, "--svg is for tree, not for ", arguments->words[1]);
 	return -1;
 }
 

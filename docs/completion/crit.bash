@@ -12,7 +12,7 @@ _crit()
 			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 			return
 		fi
-		words="ps tree fds mems rss"
+		words="ps tree fds mems rss --svg"
 	elif [[ $cur == -* && $prev != -[io] ]]; then
 		case ${COMP_WORDS[1]} in
 		decode) words="--in --out --pretty --help" ;;

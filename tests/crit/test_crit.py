@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from room import PROGRAMS
@@ -88,6 +89,21 @@ def test_tree_report(crit):
     text = crit('x', COMPAT / 'zoo/images', 'tree').decode()
     assert text.startswith('8021 zoo (alive, session leader)\n  - thread 8027 zoo\n  - thread 8028 zoo\n    8023 zoo')
     assert '8024 zoo (stopped)\n' in text and '8025 zoo (zombie, exit code 42)\n' in text
+
+
+def test_picture(crit):
+    """A box for each task, with what is in it, a line to each child, and one between those who share pipes; well-formed."""
+    svg = ElementTree.fromstring(crit('x', COMPAT / 'zoo/images', 'tree', '--svg'))
+    space = '{http://www.w3.org/2000/svg}'
+    texts = [''.join(text.itertext()) for text in svg.iter(f'{space}text')]
+    tree = crit('x', COMPAT / 'zoo/images', 'ps').decode().splitlines()[1:]
+    assert [f'{line.split()[3]} {line.split()[0]}' in texts for line in tree] == [True] * len(tree)
+    assert len(list(svg.iter(f'{space}rect'))) == len(tree)
+    assert '3 threads, 29 descriptors' in texts and '212 KiB' in texts
+    lines = [path.get('class') for path in svg.iter(f'{space}path')]
+    assert lines.count('child') == len(tree) - 1 and 'pipe' in lines
+    boxes = [box.get('transform') for box in svg.iter(f'{space}g')]
+    assert len(set(boxes)) == len(boxes)
 
 
 def test_pages_report(crit):
@@ -311,7 +327,7 @@ def test_usage(crit):
     assert b'usage: crit' in crit('-h')
     assert b'usage: crit decode' in crit('decode', '--help')
     assert 'usage: crit' in crit(code=1)
-    for arguments in [('nonsense',), ('decode', '--nonsense'), ('info',), ('show', 'a', 'b'), ('x', '.', 'all'), ('encode', '--pretty'),
+    for arguments in [('nonsense',), ('decode', '--nonsense'), ('info',), ('show', 'a', 'b'), ('x', '.', 'all'), ('x', '.', 'ps', '--svg'), ('encode', '--pretty'),
                       ('decode', '-i')]:
         assert 'usage: crit' in crit(*arguments, code=2)
     assert "can't open" in crit('info', '/nonexistent', code=1)
