@@ -33,10 +33,13 @@
 #include "session/pids.h"
 
 /* Only its number is wanted, as its pid namespace tells it; what it has open of ours would keep others waiting. */
-static void __attribute__((noreturn)) be_helper(int report)
+static void __attribute__((noreturn)) be_helper(int report, int user_ns)
 {
 	pid_t number = getpid();
 
+	if (user_ns >= 0 && setns(user_ns, CLONE_NEWUSER) < 0)
+		_exit(1);
+	prctl(PR_SET_DUMPABLE, 1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (write(report, &number, sizeof(number)) == sizeof(number))
 		close_range(0, ~0u, 0);
@@ -65,8 +68,27 @@ static pid_t clone_helper(struct restore *r, const struct pid_space *space, stru
 	return pid;
 }
 
+/*
+ * Who has the directory as root or current directory (browsers shut their sandboxes up in one) must be allowed to enter
+ * it: tasks in a user namespace have no power over others than those that live there as well.
+ */
+static int find_users(const struct restore *r, uint32_t id)
+{
+	const struct task *task;
+
+	for_each_task(task, r->tree) {
+		const FsEntry *directories = task_is_live(task) ? file_directories_of(task) : NULL;
+		const struct namespace *ns =
+			namespace_of(restore_namespaces(r), task, namespace_kind_find(CLONE_NEWUSER));
+
+		if (directories && (directories->root_id == id || directories->cwd_id == id) && ns && !ns->own)
+			return ns->fd;
+	}
+	return -1;
+}
+
 /* Somebody may have the number of the dead process by now: then any other is as good. */
-static int make_helper(struct restore *r, pid_t wanted, struct procfs_helper *helper)
+static int make_helper(struct restore *r, pid_t wanted, int user_ns, struct procfs_helper *helper)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&wanted, .set_tid_size = 1 };
 	AUTO_CLOSE int reader = -1, writer = -1;
@@ -83,7 +105,7 @@ static int make_helper(struct restore *r, pid_t wanted, struct procfs_helper *he
 		helper->pid = clone_helper(r, helper->space, &args);
 	}
 	if (helper->pid == 0)
-		be_helper(writer);
+		be_helper(writer, user_ns);
 	if (helper->pid < 0)
 		return fail_errno("making a helper in the place of process %d", wanted);
 	if (read(reader, &helper->number, sizeof(helper->number)) != sizeof(helper->number))
@@ -93,7 +115,7 @@ static int make_helper(struct restore *r, pid_t wanted, struct procfs_helper *he
 }
 
 static int find_helper(struct restore *r, struct procfs_helpers *helpers, const struct pid_space *space, pid_t wanted,
-		       pid_t *ret_number)
+		       uint32_t id, pid_t *ret_number)
 {
 	struct procfs_helper *helper;
 
@@ -105,7 +127,7 @@ static int find_helper(struct restore *r, struct procfs_helpers *helpers, const 
 	}
 	helper = vector_push(helpers);
 	*helper = (struct procfs_helper){ .space = space };
-	TRY(make_helper(r, wanted, helper));
+	TRY(make_helper(r, wanted, find_users(r, id), helper));
 	*ret_number = helper->number;
 	return 0;
 }
@@ -152,7 +174,8 @@ int procfs_open_dead(struct restore *r, struct procfs_helpers *helpers, pid_t pi
 
 	if (!procfs_parse_name(record->name, &name))
 		return refuse(EINVAL, "remap-fpath.img: %s is no file of a process", record->name);
-	TRY(find_helper(r, helpers, mount_restore_pid_space(r, record->has_mnt_id ? record->mnt_id : 0), pid, &number));
+	TRY(find_helper(r, helpers, mount_restore_pid_space(r, record->has_mnt_id ? record->mnt_id : 0), pid,
+			record->id, &number));
 	if (name.tid)
 		snprintf(path, sizeof(path), "/proc/%d/task/%d%s", number, number, name.rest);
 	else
