@@ -92,6 +92,27 @@ def test_reader_that_goes_away(subject):
     run.release()
 
 
+def test_failure_after_records(subject):
+    """All records are out, or all pages: the tree runs on, and nobody believes the stream. What failed at the other end leaves nothing."""
+    run = subject('tree/family')
+    stream = run.folder / 'stream'
+    for point in ('dump/send', 'dump/lock/net'):
+        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, stream=stream, env={'CRIU_FAIL_AT': point})
+        assert status == 1 and point in said, said
+        run.compare(f'after the dump that failed at {point}')
+        status, said = run.call_criu('restore', run.folder_of_images(), '-d', stream=stream)
+        assert status == 1, said
+    dump_to(run, stream)
+    run.await_gone()
+    for point in ('restore/fork', 'restore/content/memory', 'restore/seize'):
+        status, said = run.call_criu('restore', run.folder_of_images(), '-d', stream=stream, env={'CRIU_FAIL_AT': point})
+        assert status == 1 and point in said, said
+        run.await_gone()
+    run.restore(run.folder_of_images(), stream=stream)
+    run.compare('after the restore')
+    run.release()
+
+
 def test_script_and_log_keep_out(subject):
     """What an action script prints, and a log on stdout, do not get into the stream."""
     run = subject('file/pipe')
