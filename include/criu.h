@@ -207,6 +207,10 @@ int criu_local_add_tcp_map(criu_opts *opts, const char *map);
 void criu_set_stream(int fd);
 void criu_local_set_stream(criu_opts *opts, int fd);
 
+/* dump with leave_running: the tasks run on while their memory is copied (not in CRIU 4.2) */
+void criu_set_live(bool live);
+void criu_local_set_live(criu_opts *opts, bool live);
+
 /* restore: the tasks run at once, and their memory follows (not in CRIU 4.2) */
 void criu_set_on_demand(bool on_demand);
 void criu_local_set_on_demand(criu_opts *opts, bool on_demand);

@@ -39,6 +39,16 @@ int tracee_suspend_seccomp(pid_t tid)
 	return ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options) < 0 ? -errno : 0;
 }
 
+int tracee_kill_with_us(pid_t tid)
+{
+	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
+
+	if (ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)(options | PTRACE_O_SUSPEND_SECCOMP)) == 0 ||
+	    ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)options) == 0)
+		return 0;
+	return fail_errno("tying thread %d to us", tid);
+}
+
 int tracee_interrupt(pid_t tid)
 {
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0)

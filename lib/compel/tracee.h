@@ -19,6 +19,9 @@ int tracee_interrupt(pid_t tid);
 /* Lets a stopped thread make any system call as long as we hold it. Takes CAP_SYS_ADMIN. -errno, not logged. */
 int tracee_suspend_seccomp(pid_t tid);
 
+/* A stopped thread dies if we do before we let go; it may make any system call, where that is allowed. */
+int tracee_kill_with_us(pid_t tid);
+
 /*
  * Waits until the thread stands still. ret_signal: the stop signal if the whole process was stopped by one, else 0. A
  * signal that comes before the stop is delivered, as it would be without us. Returns -ESRCH, not logged, if it died.

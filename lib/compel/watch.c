@@ -20,6 +20,7 @@
 #include "kern/proc/children.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/proc.h"
+#include "lib/compel/copy.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
 
@@ -30,6 +31,7 @@ struct watched {
 	bool used;
 	pid_t pid;
 	uint64_t address, size;
+	int64_t child; /* that is to be forgotten, else 0 */
 	struct parasite_place place;
 };
 
@@ -150,6 +152,13 @@ static int take_away(const struct watched *w, struct stopped_thread *thread)
 
 	if (mem < 0)
 		return -ESRCH;
+	if (w->child)
+		return parasite_forget_child(&(struct parasite_process){ .tid = thread->tid,
+									 .proc = proc,
+									 .mem = mem,
+									 .state = thread->state,
+									 .place = w->place },
+					     w->child);
 	TRY(mappings_read(proc, MAPPINGS_PLAIN, &mappings));
 	m = mappings_find(&mappings, w->address);
 	if (!m || !is_ours(w, m))
@@ -284,6 +293,7 @@ int parasite_watch_add(struct parasite_watch *watch, const struct parasite_proce
 		w->address = 0;
 		if (i >= watch->n)
 			__atomic_store_n(&watch->n, i + 1, __ATOMIC_SEQ_CST);
+		w->child = 0;
 		__atomic_store_n(&w->used, true, __ATOMIC_SEQ_CST);
 		return i;
 	}
@@ -294,6 +304,12 @@ void parasite_watch_move(struct parasite_watch *watch, int number, uint64_t addr
 {
 	if (number >= 0)
 		__atomic_store_n(&watch->items[number].address, address, __ATOMIC_SEQ_CST);
+}
+
+void parasite_watch_child(struct parasite_watch *watch, int number, int64_t child)
+{
+	if (number >= 0)
+		__atomic_store_n(&watch->items[number].child, child, __ATOMIC_SEQ_CST);
 }
 
 void parasite_watch_remove(struct parasite_watch *watch, int number)

@@ -26,4 +26,6 @@ int parasite_watch_add(struct parasite_watch *watch, const struct parasite_proce
 /* What lies at this address from now on is our memory, if it is as long as that: whether it is mapped already or not.
  */
 void parasite_watch_move(struct parasite_watch *watch, int number, uint64_t address);
+/* It has a child of our making, which dies with us and is to be forgotten then. */
+void parasite_watch_child(struct parasite_watch *watch, int number, int64_t child);
 void parasite_watch_remove(struct parasite_watch *watch, int number);

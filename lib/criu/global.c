@@ -185,6 +185,11 @@ void criu_set_stream(int fd)
 	criu_local_set_stream(the_opts, fd);
 }
 
+void criu_set_live(bool live)
+{
+	criu_local_set_live(the_opts, live);
+}
+
 void criu_set_on_demand(bool on_demand)
 {
 	criu_local_set_on_demand(the_opts, on_demand);

@@ -131,8 +131,24 @@ static void end_killed(struct dump *d)
 	phase_dump_killed(d);
 }
 
+int dump_go_live(struct dump *d)
+{
+	if (!d->options->live)
+		return 0;
+	TRY(interrupt_check());
+	flow_dump_of(d)->running = true;
+	let_live(d, false);
+	stats_stop(d->stats, STATS_FROZEN);
+	log_info("The tasks run on; their memory, as it was, follows");
+	log_flush();
+	TRY(phase_pass_dump(d, PHASE_dump_copy, NULL, NULL));
+	return memory_live_save(d);
+}
+
 void dump_let_go(struct dump *d, int error)
 {
+	if (flow_dump_of(d)->running)
+		return;
 	if (error < 0 && d->taken)
 		log_error(
 			"The tasks are left stopped: what waited for accept(2) in a unix socket was taken out already, "

@@ -6,6 +6,8 @@
 
 /* All is written but the inventory: what can't be taken back, the inventory, what has to hold until the restore. */
 int dump_commit(struct dump *d);
+/* --live: lets the tasks run on, and saves their memory as it was. Does nothing without. */
+int dump_go_live(struct dump *d);
 /* The last image, and the checksums of all. Also of a pre-dump. */
 int dump_write_inventory(struct dump *d);
 /* error: of anything before. Then there is no inventory, and the tasks are as they were; else they are killed, stopped

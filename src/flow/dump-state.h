@@ -11,6 +11,7 @@ struct flow_dump {
 	struct freezer *freezer; /* freezer.c: of --freeze-cgroup, until the tasks are let go */
 	struct reaper *reaper;	 /* reaper.c: while the tree is being stopped */
 	bool network_cut_off;	 /* the action network-lock has run */
+	bool running;		 /* --live: the tasks run on already */
 	int page_listener;	 /* --lazy-pages: who takes the memory that was left connects here; else -1 */
 };
 

@@ -131,6 +131,7 @@ static int dump_tree(struct dump *d)
 {
 	TRY(dump_look(d));
 	TRY(write_all(d));
+	TRY(dump_go_live(d));
 	return dump_commit(d);
 }
 

@@ -55,6 +55,22 @@ static int check_stream(const struct options *options)
 	return 0;
 }
 
+static int check_live(const struct options *options)
+{
+	if (!options->live || options->command != CMD_DUMP)
+		return 0;
+	if (options->end != OPT_END_RUN)
+		return refuse(EBADRQC, "--live is for tasks that run on: give --leave-running");
+	if (options->lazy_pages)
+		return refuse(EBADRQC, "--live and --lazy-pages exclude each other");
+	if (options->track_mem)
+		return refuse(EBADRQC, "--live and --track-mem exclude each other: a pre-dump does not stop tasks for "
+				       "long either");
+	if (options->stream)
+		return refuse(EBADRQC, "--live and --stream exclude each other: memory comes last");
+	return 0;
+}
+
 static int check_command(const struct options *options)
 {
 	const enum command command = options->command;
@@ -68,6 +84,7 @@ static int check_command(const struct options *options)
 	TRY(check_stream(options));
 	if (options->exec_cmd && command != CMD_RESTORE)
 		return refuse(EINVAL, "--exec-cmd is only for restore");
+	TRY(check_live(options));
 	if (options->on_demand && options->lazy_pages)
 		return refuse(EBADRQC, "--on-demand needs no lazy-pages daemon: leave --lazy-pages out");
 	if (options->on_demand && options->stream)

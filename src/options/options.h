@@ -183,6 +183,7 @@ struct options {
 	bool weak_sysctls;
 	bool lazy_pages;
 	bool on_demand;
+	bool live;
 	bool stream;
 	int stream_fd; /* a descriptor or enum opt_stream */
 	bool mntns_compat_mode;

@@ -131,6 +131,15 @@ def on_demand(run):
     wait_until(lambda: not named(run.room, 'criu-on-demand'), 20, 'processes of criu are left')
 
 
+def live(run):
+    """As left, but the tasks run on while their memory is copied."""
+    pids = run.room.pids()
+    images = run.dump('--leave-running', '--live')
+    assert run.room.pids() == pids, 'processes of criu are left'
+    run.kill()
+    run.restore(images)
+
+
 def named(room, name):
     """The processes of the room, but those that are dead, that have this name."""
     found = []
@@ -190,7 +199,7 @@ def told(run):
 MEMORY = re.compile('memory/|tree/family|thread/several')
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
-           'remote': MEMORY, 'lazy': MEMORY, 'on_demand': MEMORY,
+           'remote': MEMORY, 'lazy': MEMORY, 'live': MEMORY, 'on_demand': MEMORY,
            'older': re.compile('memory/|tree/family|thread/several|timer/posix|task/membarrier-private|file/(pidfd|userfaultfd|timerfd)$|socket/unix-pair'),
            'compressed': re.compile('memory/|tree/family|file/(deleted|pipe|memfd|regular)|socket/(unix-names|packet-ring|tcp-queues)|namespace/ipc|mount/tmpfs'),
            'streamed': re.compile('memory/|tree/|file/(deleted|pipe|memfd|regular|aio)|thread/several|namespace/ipc|mount/tmpfs|socket/unix-pair'),
@@ -217,4 +226,4 @@ HOUSES = {'mnt': (('plain', 'twice'), re.compile('file/(deleted|linked-elsewhere
                                                                              '|socket/unix-(credentials|names|rights)$|namespace/(ipc|uts|user-(inner|deep))|mount/(binds|covered|sharing)|net/(?!sockets)')),
           'pid,mnt': (('plain', 'told'), re.compile('tree/family|namespace/pid-nested-proc|file/(pipe|regular|pidfd-odd)$|signal/(waiting|suspended)|thread/rseq-section'
                                                     '|memory/file-private'))}
-WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, streamed, rpc, remote, lazy, on_demand, told)}
+WAYS = {way.__name__: way for way in (untouched, unharmed, plain, left, twice, predumped, older, compressed, streamed, rpc, remote, lazy, on_demand, live, told)}

@@ -119,13 +119,16 @@ def is_soon(took):
 
 
 @pytest.mark.parametrize('name', SUBJECTS)
-@pytest.mark.parametrize('command', ['dump', 'pre-dump'])
-def test_dump(subject, command, name):
+@pytest.mark.parametrize('way', ['dump', 'pre-dump', 'live'])
+def test_dump(subject, way, name):
     """The program does not feel it."""
     run = subject(name)
+    command = 'dump' if way == 'live' else way
     options = run.subject.about['options'].split() + run.subject.about['dump_options'].split() if command == 'dump' else []
     if command == 'dump':
         options.append('-R')
+    if way == 'live':
+        options.append('--live')
     chance = Chance(name)
     took = []
     for number, delay in chance:

@@ -329,7 +329,7 @@ ENUMS = 'criu_cg_mode criu_network_lock_method criu_pre_dump_mode criu_req_type'
 # Ours, beside those of CRIU 4.2.
 OWN = {f'criu_{local}{name}' for local in ('', 'local_')
        for name in ('set_compress', 'set_checksum', 'set_stream', 'set_new_pidns', 'set_tell_timeout', 'add_encrypt_to', 'set_decrypt_with', 'add_map_path', 'add_tcp_map',
-                    'set_on_demand')}
+                    'set_on_demand', 'set_live')}
 
 
 def test_symbols(installed):

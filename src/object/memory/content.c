@@ -333,7 +333,7 @@ static int open_parent(struct page_walk *walk, struct page_reader **ret)
 	return 0;
 }
 
-static int choose_pages(struct dump *d, struct task *task, range_list *ranges)
+int memory_choose_pages(struct dump *d, struct task *task, int proc, page_range_list *ranges)
 {
 	AUTO(page_reader_close) struct page_reader *parent = NULL;
 	struct page_tables tables;
@@ -342,7 +342,7 @@ static int choose_pages(struct dump *d, struct task *task, range_list *ranges)
 
 	memory_dump_state(d);
 	TRY(open_parent(&walk, &parent));
-	TRY(pagemap_open(&tables, task->dump->proc));
+	TRY(pagemap_open(&tables, proc));
 	stats_start(d->stats, STATS_MEMDUMP);
 	result = find_all_pages(&walk);
 	if (result == 0)
@@ -352,7 +352,7 @@ static int choose_pages(struct dump *d, struct task *task, range_list *ranges)
 	return result;
 }
 
-static int save_pages(struct dump *d, struct task *task, const struct page_source *source, range_list *ranges)
+int memory_save_pages(struct dump *d, const struct task *task, const struct page_source *source, range_list *ranges)
 {
 	struct memory_dump *memory = memory_dump_state(d);
 	int result;
@@ -378,11 +378,16 @@ int memory_dump_content(struct dump *d, struct task *task)
 
 	if (mem < 0)
 		return fail_errno("cannot open its memory");
-	result = choose_pages(d, task, &ranges);
+	if (d->options->live) {
+		result = memory_live_keep(d, task);
+		if (result)
+			return result < 0 ? result : 0;
+	}
+	result = memory_choose_pages(d, task, task->dump->proc, &ranges);
 	if (result == 0)
 		result = memory_lazy_leave(d, task, &ranges);
 	if (result == 0)
-		result = save_pages(d, task, &source, &ranges);
+		result = memory_save_pages(d, task, &source, &ranges);
 	vector_done(&ranges);
 	return result;
 }
@@ -440,7 +445,7 @@ int memory_dump_choose(struct dump *d, struct task *task)
 		return fail_errno("cannot open its memory");
 	list_trackable(d, task);
 	TRY(memory_dump_choose_shared(d, task));
-	return choose_pages(d, task, &pages->ranges);
+	return memory_choose_pages(d, task, task->dump->proc, &pages->ranges);
 }
 
 int memory_dump_copy(struct dump *d, struct task *task)
@@ -448,5 +453,5 @@ int memory_dump_copy(struct dump *d, struct task *task)
 	struct task_pages *pages = state_find(&task->dump->states, &pages_state);
 	const struct page_source source = { .pid = task->pid, .mem = pages->mem, .runs = true };
 
-	return save_pages(d, task, &source, &pages->ranges);
+	return memory_save_pages(d, task, &source, &pages->ranges);
 }

@@ -19,6 +19,8 @@ static void end_dump(struct dump *d)
 {
 	struct task *task;
 
+	if (d->options->live && d->tree)
+		memory_live_end(d);
 	if (d->tree)
 		for_each_task(task, d->tree)
 			if (task->dump)

@@ -13,6 +13,14 @@
  */
 int memory_lazy_leave(struct dump *d, struct task *task, page_range_list *ranges);
 
+/* live.c, --live: makes a copy of the task that keeps its memory: 1. 0, logged: it can't have one, so its pages are to
+ * be saved now. */
+int memory_live_keep(struct dump *d, struct task *task);
+/* content.c: which pages are saved; proc is that of the task, or of a copy of it. */
+int memory_choose_pages(struct dump *d, struct task *task, int proc, page_range_list *ranges);
+int memory_save_pages(struct dump *d, const struct task *task, const struct page_source *source,
+		      page_range_list *ranges);
+
 /* compare.c: pages of small areas that the parent has and that are the same become PE_PARENT. */
 int memory_leave_equal(struct dump *d, struct task *task, page_range_list *ranges);
 

@@ -48,6 +48,9 @@ int memory_dump_copy(struct dump *d, struct task *task);
 int memory_dump_choose_shared(struct dump *d, struct task *task);
 /* shared.c: copies all shared memory that was chosen. All pages are safe then where they are to be. */
 int memory_dump_copied(struct dump *d);
+/* --live: saves the private memory of tasks that run on already, as it was when they stood still. */
+int memory_live_save(struct dump *d);
+void memory_live_end(struct dump *d); /* nothing of it is left in the tasks; at the end and on failure */
 bool memory_dump_has_chosen(const struct task *task);
 /* track.c: reads what is needed of the parent images, before anything stands still. Refuses what this kernel can't do.
  */

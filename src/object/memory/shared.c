@@ -236,7 +236,8 @@ int memory_dump_finish(struct dump *d)
 			TRY(image_write(image, &memory->objects.items[i]->record));
 		TRY(save_object(d, memory->objects.items[i]));
 	}
-	TRY(memory_sink(d)->ops->finish(memory_sink(d)));
+	if (!d->options->live) /* else private memory follows */
+		TRY(memory_sink(d)->ops->finish(memory_sink(d)));
 	return image_finish(&image);
 }
 

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Holds memory of which each page is known: READY GO SHELL-COMMAND MIB. When GO appears it checks it and executes the command."""
+import os
+import sys
+import time
+
+ready, go, command, size = sys.argv[1:]
+pages = int(size) * 256
+memory = bytearray(pages * 4096)
+for i in range(pages):
+    memory[i * 4096:i * 4096 + 8] = i.to_bytes(8, 'little')
+with open(ready, 'w', encoding='ascii'):
+    pass
+while not os.path.exists(go):
+    time.sleep(0.001)
+for i in range(pages):
+    if int.from_bytes(memory[i * 4096:i * 4096 + 8], 'little') != i:
+        print('page', i, 'is not as it was', flush=True)
+os.execv('/bin/sh', ['sh', '-c', command])
