@@ -120,6 +120,16 @@ static long sweep_aio_circle(struct aio_ring_head *ring, uint64_t iocb, uint32_t
 	return error;
 }
 
+static long read_fd_flags(long n, uint8_t *flags)
+{
+	for (long fd = 0; fd < n; fd++) {
+		long result = SYS(__NR_fcntl, fd, 1 /* F_GETFD */);
+
+		flags[fd] = result < 0 ? 0 : FD_FLAG_OPEN | (result & 1 /* FD_CLOEXEC */ ? FD_FLAG_CLOEXEC : 0);
+	}
+	return 0;
+}
+
 static long run_step(const struct step *step, struct slot *slot, const struct plan_header *plan)
 {
 	int64_t a[6];
@@ -148,6 +158,8 @@ static long run_step(const struct step *step, struct slot *slot, const struct pl
 		return sweep_aio_circle((void *)a[0], (uint64_t)a[1], (uint32_t)a[2], a[3], a[4]);
 	case STEP_TIMER:
 		return create_timer(a[0], a[1], a[2]);
+	case STEP_FD_FLAGS:
+		return read_fd_flags(a[0], (uint8_t *)a[1]);
 	case STEP_CALL:
 		return arch_call_on(a[1], a[0]);
 	}

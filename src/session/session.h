@@ -61,6 +61,8 @@ struct task_dump {
 	size_t n_leftovers;
 	int trackers[8]; /* descriptors that are none of the program's: kern/track.h */
 	unsigned n_trackers;
+	const uint8_t *fd_flags; /* FD_FLAG_* of each number of its descriptor table, as it says; NULL: not asked */
+	size_t n_fd_flags;
 	uint32_t first_with_files; /* own pid if it is the first task with this descriptor table, else 0 */
 	struct states states;
 };

@@ -18,6 +18,7 @@ enum step_kind {
 			   others stay; turn the ring on by such requests until it begins at arg[2] again. arg[3]:
 			   arg[4] pointers to the iocb */
 	STEP_TIMER,	/* timer_create(arg[0] = clock, arg[1] = struct sigevent) so that the id is arg[2] */
+	STEP_FD_FLAGS,	/* for each descriptor number below arg[0]: a byte of FD_FLAG_* at arg[1] + number */
 	STEP_CALL, /* call the function at arg[0] on the stack whose top is arg[1]; the result is what it returns */
 };
 
@@ -27,6 +28,10 @@ enum step_kind {
 #define STEP_RETRY_EINTR 0x04
 
 #define STEP_SLOTS 16
+
+/* A descriptor that a process says it has. */
+#define FD_FLAG_OPEN	0x01
+#define FD_FLAG_CLOEXEC 0x02
 
 /* The head of an AIO ring, struct aio_ring of fs/aio.c; struct io_event of <linux/aio_abi.h> follow. */
 struct aio_ring_head {

@@ -48,6 +48,7 @@ static const struct status_row rows[] = {
 	ROW("TracerPid", PID, tracer_pid),
 	ROW("Uid", IDS, uid),
 	ROW("Gid", IDS, gid),
+	ROW("FDSize", U32, fd_size),
 	ROW("Groups", GROUPS, groups),
 	ROW("NStgid", LEVELS, ns_tgid),
 	ROW("NSpid", LEVELS, ns_pid),

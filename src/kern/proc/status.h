@@ -17,6 +17,7 @@ struct proc_status {
 	uint32_t umask; /* UINT32_MAX: not shown, for the task has no fs (a zombie) */
 	pid_t tgid, pid, ppid, tracer_pid;
 	uint32_t uid[PROC_IDS], gid[PROC_IDS];
+	uint32_t fd_size; /* above all numbers of its descriptors */
 	uint32_t *groups; /* malloc'ed */
 	size_t n_groups;
 	/* One id for each pid namespace from that of /proc inwards; the last one is what the task itself sees. */

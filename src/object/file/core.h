@@ -57,7 +57,8 @@ struct file_dump {
 	VECTOR(FileLockEntry *) locks;
 	struct table *locks_seen;
 	dev_t pipe_dev, socket_dev; /* of pipefs and sockfs; 0 while unknown */
-	dev_t last_dev;		    /* the file system that was asked last, and what it is; 0 = none yet */
+	bool locks_asked, has_odd_locks;
+	dev_t last_dev; /* the file system that was asked last, and what it is; 0 = none yet */
 	long last_magic;
 	struct proc_mounts mounts; /* of handle.c: read once */
 	struct table *inodes;	   /* dev, ino → id of an entry with a path */
@@ -98,6 +99,9 @@ struct file_set *file_set_of(const struct restore *r);
 /* Collects what is known about of->task_fd (or of->fd, if that is a descriptor of ours) beside the copy itself. info
    reads the fdinfo of the process that has the number; of->fdinfo points to it. */
 int file_describe(struct open_file *of, struct fdinfo *info);
+/* The same of what is always the same in fdinfo, pipes and sockets: without reading it. False: it is something else.
+   flags: what the task has said of the number (FD_FLAG_*). */
+bool file_describe_plain(const struct dump *d, struct open_file *of, struct fdinfo *info, uint8_t flags);
 /* The same for a file without a descriptor of a task: what is known of of->fd alone. */
 int file_describe_path(struct open_file *of);
 /* The id of a file of the tree with a path that is this inode, 0 if there is none. All must have been dumped. */

@@ -33,17 +33,32 @@ static bool was_closed(const struct task *task, int number, int copy)
 	return kcmp_compare(KCMP_FILE, task->pid, (unsigned long)number, getpid(), (unsigned long)copy) != 0;
 }
 
+/* In rising order; -errno, not logged. */
+static int list_numbers(const struct task *task, int **ret)
+{
+	int n = 0;
+
+	if (!task->dump->fd_flags)
+		return fd_list(task->dump->proc, "fdinfo", ret);
+	*ret = xmalloc(task->dump->n_fd_flags * sizeof(**ret));
+	for (size_t i = 0; i < task->dump->n_fd_flags; i++)
+		if (task->dump->fd_flags[i])
+			(*ret)[n++] = (int)i;
+	return n;
+}
+
 static int dump_descriptor(const struct dump *d, struct task *task, int number, struct fdinfo *info)
 {
 	AUTO_CLOSE int fd = take_descriptor(task, number);
 	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
 	struct dumped *dumped;
-	int is_new, error;
+	int is_new, error = 0;
 
 	if (fd == -EBADF)
 		return 0; /* closed meanwhile: the task runs */
 	TRY(fd);
-	error = file_describe(&of, info);
+	if (!task->dump->fd_flags || !file_describe_plain(d, &of, info, task->dump->fd_flags[number]))
+		error = file_describe(&of, info);
 	if (error == -ENOENT && was_closed(task, number, fd))
 		return 0;
 	TRY(error);
@@ -66,7 +81,7 @@ static int dump_table(const struct dump *d, struct task *task)
 {
 	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
 	AUTO_FREE int *numbers = NULL;
-	int n = fd_list(task->dump->proc, "fdinfo", &numbers);
+	int n = list_numbers(task, &numbers);
 
 	if (n < 0)
 		return fail(-n, "listing its descriptors");

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "base/text.h"
 #include "engine/engine.h"
 #include "image/image.h"
+#include "kern/proc/locks.h"
 #include "object/file/core.h"
 #include "object/file/deleted/deleted.h"
 #include "object/file/locks.h"
@@ -93,6 +95,12 @@ static void learn_devices(struct file_dump *files)
 			files->pipe_dev = st.st_dev;
 		close(ends[0]);
 		close(ends[1]);
+	}
+	ends[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (ends[0] >= 0) {
+		if (fstat(ends[0], &st) == 0)
+			files->socket_dev = st.st_dev;
+		close(ends[0]);
 	}
 }
 
@@ -245,6 +253,46 @@ int file_describe(struct open_file *of, struct fdinfo *info)
 	return 0;
 }
 
+static bool is_plain(const struct file_dump *files, const struct stat *st)
+{
+	return (S_ISSOCK(st->st_mode) && st->st_dev == files->socket_dev) ||
+	       (S_ISFIFO(st->st_mode) && st->st_dev == files->pipe_dev);
+}
+
+/*
+ * flock(2) takes any file. /proc/locks shows all but those of processes that are out of sight, or have ended in a pid
+ * namespace; nobody locks a pipe by that, as it has no name to meet at.
+ */
+static bool has_odd_locks(struct file_dump *files)
+{
+	AUTO(proc_locks_done) struct proc_locks locks = { 0 };
+
+	if (files->locks_asked)
+		return files->has_odd_locks;
+	files->locks_asked = true;
+	files->has_odd_locks = proc_locks_read(&locks) < 0;
+	for (size_t i = 0; i < locks.n; i++)
+		files->has_odd_locks |=
+			locks.items[i].dev == files->pipe_dev || locks.items[i].dev == files->socket_dev;
+	return files->has_odd_locks;
+}
+
+bool file_describe_plain(const struct dump *d, struct open_file *of, struct fdinfo *info, uint8_t flags)
+{
+	int status;
+
+	if (fstat(of->fd, &of->stat) < 0 || !is_plain(file_dump_of(d), &of->stat) || has_odd_locks(file_dump_of(d)))
+		return false;
+	status = fcntl(of->fd, F_GETFL);
+	if (status < 0)
+		return false;
+	info->n = 0;
+	of->fdinfo = info;
+	of->flags = (uint32_t)status & ~(uint32_t)O_CLOEXEC;
+	of->cloexec = flags & FD_FLAG_CLOEXEC;
+	return true;
+}
+
 int file_read_again(const struct open_file *of)
 {
 	return fdinfo_read(of->fdinfo, of->task_fd >= 0 ? of->task_fd : of->fd);
@@ -314,6 +362,9 @@ static uint64_t hash_open_file(const struct open_file *of)
 {
 	uint64_t hash = of->stat.st_dev * 0x9e3779b97f4a7c15u + of->stat.st_ino;
 
+	/* What has neither position nor mount may have been described without them. */
+	if (S_ISSOCK(of->stat.st_mode) || S_ISFIFO(of->stat.st_mode))
+		return (hash ^ (hash >> 29)) * 0xbf58476d1ce4e5b9u + of->flags;
 	hash = (hash ^ (hash >> 29)) * 0xbf58476d1ce4e5b9u + of->pos;
 	hash = (hash ^ (hash >> 32)) * 0x94d049bb133111ebu + of->flags;
 	if (!(of->stat.st_mode & S_IFMT))
