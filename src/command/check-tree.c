@@ -27,6 +27,10 @@ static void print_text(const struct options *options, const struct dump_survey *
 	log_message("In the way of a dump:\n");
 	report_print(&survey->findings.list, "  ");
 	log_message("%zu obstacle%s.\n", n, report_plural(n));
+	/* runc and the like name all that they mounted, and the terminal. */
+	if (survey->own_mounts && !options->external_mounts_auto)
+		log_message("If an engine made this container it takes mounts and the terminal from outside by itself: "
+			    "--external 'mnt[]:sm' --shell-job leave these out here.\n");
 }
 
 static void print_json(const struct options *options, const struct dump_survey *survey, bool good)

@@ -25,6 +25,7 @@ struct dump_survey {
 	unsigned tasks, threads;
 	size_t descriptors;
 	uint64_t memory; /* bytes of private memory that would be saved, about */
+	bool own_mounts; /* it lives in a mount namespace of its own, as containers do */
 };
 
 /*

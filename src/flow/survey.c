@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The story of criu check --tree: a dump that only looks. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -11,6 +12,7 @@
 #include "flow/dump.h"
 #include "flow/freeze.h"
 #include "object/file/file.h"
+#include "object/namespace/namespace.h"
 #include "kern/pidfd.h"
 #include "session/session.h"
 
@@ -32,6 +34,7 @@ static void count_objects(const struct dump *d, struct dump_survey *ret)
 					       << 10;
 	(void)file_known_descriptors(d, &n);
 	ret->descriptors = n;
+	ret->own_mounts = d->tree->root && namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWNS, NULL);
 	snprintf(ret->root, sizeof(ret->root), "%s", d->tree->root ? d->tree->root->comm : "");
 }
 

@@ -110,6 +110,16 @@ def test_dump_tells_the_same(room, criu, folder):
     assert not (work / 'woken').exists(), 'a system call was broken off'
 
 
+def test_container(room, criu, folder):
+    """Whoever asks about a container without what its engine would say is told how to ask."""
+    pid = room.start('/dev/null', 'unshare', '-m', 'flock', folder / 'lock', 'sleep', '1000', cwd=folder)
+    wait_until((folder / 'lock').exists, 20)
+    wait_until(lambda: check(room, criu, pid)[0], 20)
+    assert "--external 'mnt[]:sm' --shell-job" in check(room, criu, pid)[1]
+    code, said = check(room, criu, pid, '--external', 'mnt[]:sm', '--shell-job')
+    assert code == 1 and '--file-locks' in said and said.endswith('1 obstacle.\n'), said
+
+
 def test_json(room, criu, folder):
     pid, _ = start(room, folder)
     code, said = check(room, criu, pid, '--json', '-v0', *WITH_OPTIONS[:2])
