@@ -67,6 +67,20 @@ static bool ends_with_tree(const struct dump *d, ino_t inode)
 	return false;
 }
 
+/* Or made by us, to look around in there. */
+static bool is_ours(pid_t pid)
+{
+	while (pid > 0 && pid != getpid()) {
+		AUTO_CLOSE int proc = proc_open(pid);
+		struct proc_stat stat;
+
+		if (proc < 0 || proc_stat_read(proc, &stat) < 0)
+			return false;
+		pid = stat.ppid;
+	}
+	return pid > 0;
+}
+
 /* Whoever was put into the pid namespace from outside: docker exec, nsenter(1). */
 static void tell_stranger(struct dump *d, pid_t pid)
 {
@@ -77,7 +91,7 @@ static void tell_stranger(struct dump *d, pid_t pid)
 	if (proc < 0 || fstatat(proc, "ns/pid", &its, 0) < 0 || !ends_with_tree(d, its.st_ino) ||
 	    proc_stat_read(proc, &stat) < 0 || stat.state == 'Z')
 		return;
-	if (!is_in_tree(d, pid) && pid != getpid())
+	if (!is_in_tree(d, pid) && !is_ours(pid))
 		dump_report_loss(d,
 				 "process %d (%s) in a pid namespace of the tree: it is no descendant of process %d "
 				 "(was it put there by exec?), and ends with it",
