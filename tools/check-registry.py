@@ -73,6 +73,33 @@ def check_kinds(top):
                 yield f'src/object/meson.build: {name}: no "const struct {type_name} {name}..." is defined anywhere'
 
 
+# Hooks that one kind alone fills in, and why they are hooks all the same.
+SINGLE = {
+    'file_kind.plan': 'the way for a kind to act in a task, which the core need not know',
+    'task_part.begin': 'a part asks the kernel with nobody stopped yet; the family knows no part',
+    'task_part.again': 'what has come while the plans ran; the order of parts holds there, too',
+    'namespace_kind.found': 'at once, by the walk that finds namespaces: all others are translated by the maps of user namespaces',
+    'namespace_kind.adopt': 'whether a tree shall have one of its own is up to the kind: the walk names none',
+    'namespace_kind.born': 'between birth and all others: the maps of a user namespace',
+    'link_kind.finish': 'when all devices are there: the active port of a bond',
+}
+HOOKS = (('file_kind', 'file/file.h'), ('task_part', 'task/part.h'), ('namespace_kind', 'namespace/namespace.h'), ('link_kind', 'net/link.h'))
+
+
+def check_hooks(top):
+    """No hook without a kind, none with one kind alone unless there is a reason."""
+    sources = ''.join(path.read_text() for path in sorted((top / 'src/object').rglob('*.c')))
+    for struct, header in HOOKS:
+        kinds = re.findall(rf'^const struct {struct} \w+ = \{{(.*?)^\}};', sources, re.M | re.S)
+        declaration = (top / 'src/object' / header).read_text().partition(f'struct {struct} {{')[2].partition('\n};')[0]
+        for hook in re.findall(r'\(\*(\w+)\)\(', declaration):
+            users = sum(f'\t.{hook} = ' in kind for kind in kinds)
+            if users == 0:
+                yield f'src/object/{header}: no kind has the hook {hook}'
+            if (users == 1) != (f'{struct}.{hook}' in SINGLE):
+                yield f'src/object/{header}: {users} kinds have the hook {hook}; SINGLE in tools/check-registry.py says otherwise'
+
+
 def main():
     top = Path(__file__).resolve().parent.parent
     complaints = []
@@ -82,7 +109,7 @@ def main():
             if path.suffix in ('.c', '.h', '.S', '.py', '.sh', '.def') or path.name == 'meson.build':
                 lines = path.read_text().splitlines()
                 complaints += [*check_heads(name, lines), *check_lines(name, lines)]
-    complaints += [*check_sources(top), *check_kinds(top)]
+    complaints += [*check_sources(top), *check_kinds(top), *check_hooks(top)]
     print('\n'.join(complaints))
     return bool(complaints)
 

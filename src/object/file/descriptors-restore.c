@@ -14,6 +14,7 @@
 #include "image/image.h"
 #include "object/file/core.h"
 #include "object/file/locks.h"
+#include "object/file/tty/tty.h"
 #include "session/survey.h"
 
 #define FD_NUMBER_MAX	  (1u << 30)
@@ -255,13 +256,14 @@ static int plan_descriptor(struct restore *r, struct task *task, struct file *f,
 static int make_early(struct restore *r)
 {
 	struct file_set *files = file_set_of(r);
+	int fd;
 
 	if (files->early_made)
 		return 0;
 	files->early_made = true;
 	for (size_t i = 0; i < files->files.n; i++)
 		if (files->files.items[i]->kind->early)
-			TRY(files->files.items[i]->kind->early(r, files->files.items[i]));
+			TRY(file_get_fd(r, files->files.items[i], &fd));
 	return 0;
 }
 
@@ -353,18 +355,8 @@ int file_plan_late(struct restore *r, struct task *task, struct plan *p)
 		TRY(phase_pass_restore(r, PHASE_restore_plan, "file", f->kind->name));
 		TRY(f->kind->plan(r, f, p));
 	}
-	for (unsigned i = 0; file_kinds[i]; i++)
-		if (file_kinds[i]->plan_task)
-			TRY(file_kinds[i]->plan_task(r, task, p));
+	TRY(tty_plan_task(r, task, p));
 	return locks_plan(r, task, p);
-}
-
-int file_plan_session(struct restore *r, struct task *leader, struct plan *p)
-{
-	for (unsigned i = 0; file_kinds[i]; i++)
-		if (file_kinds[i]->plan_session)
-			TRY(file_kinds[i]->plan_session(r, leader, p));
-	return 0;
 }
 
 void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot)

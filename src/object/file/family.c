@@ -2,6 +2,7 @@
 /* What open files do in which phase; most of it is the work of the file kinds. */
 #include "engine/family.h"
 #include "object/file/file.h"
+#include "object/file/tty/tty.h"
 
 static int plan_furnish(struct restore *r, struct task *task, struct plan *plan)
 {
@@ -28,13 +29,12 @@ const struct object_family file_family = {
 	.dump_files = file_dump_tables,
 	.dump_finish = file_dump_finish,
 	.dump_write = file_dump_write,
-	.dump_take = file_dump_take,
 	.dump_end = file_dump_end,
 	.restore_load = file_restore_load,
 	.restore_link = file_restore_link,
 	.restore_needs = file_restore_needs,
 	.restore_make = file_restore_choose_numbers,
-	.restore_session = file_plan_session,
+	.restore_session = tty_plan_session, /* its controlling terminal */
 	.restore_furnish = plan_furnish,
 	.restore_furnished = file_furnished,
 	.restore_plan = plan_files,

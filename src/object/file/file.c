@@ -151,13 +151,6 @@ int file_dump_begin(struct dump *d)
 int file_dump_collect(const struct dump *d)
 {
 	file_check_external(d->options);
-	for (unsigned i = 0; file_kinds[i]; i++) {
-		LOG_SCOPE("%s files", file_kinds[i]->name);
-		if (!file_kinds[i]->collect)
-			continue;
-		TRY(phase_pass_dump(d, PHASE_dump_collect, "file", file_kinds[i]->name));
-		TRY(file_kinds[i]->collect(d));
-	}
 	return 0;
 }
 
@@ -535,18 +528,6 @@ int file_dump_write(struct dump *d)
 	TRY(file_write_tables(d));
 	TRY(locks_write(d));
 	return write_files(d);
-}
-
-int file_dump_take(struct dump *d)
-{
-	for (unsigned i = 0; file_kinds[i]; i++) {
-		LOG_SCOPE("%s files", file_kinds[i]->name);
-		if (!file_kinds[i]->take)
-			continue;
-		TRY(phase_pass_dump(d, PHASE_dump_take, "file", file_kinds[i]->name));
-		TRY(file_kinds[i]->take(d));
-	}
-	return 0;
 }
 
 void file_dump_end(struct dump *d)

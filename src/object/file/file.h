@@ -63,17 +63,15 @@ struct file_kind {
 	/* The same for records: kinds that share a type say which are theirs; the first kind of the list wins. NULL =
 	 * all. */
 	bool (*claims)(const FileEntry *entry);
+	bool early; /* restore makes it before all others, which may stand on it */
 
 	/* Dump: runs in the coordinator while the tree is stopped. */
-	int (*collect)(const struct dump *d); /* once, before any file */
 	int (*dump)(const struct dump *d, const struct open_file *of,
 		    FileEntry *out); /* once per file; out->member is allocated and initialised */
 	int (*drain)(struct dump *d, const struct open_file *of); /* once per file, after dump: content waiting inside,
 								     must be put back or only peeked at */
-	int (*finish)(const struct dump *d); /* once, after all files: shared records, own images */
-	int (*write)(struct dump *d);	     /* once, after all finish: what changes something */
-	int (*take)(struct dump *d); /* once, all else is saved: what can only be read by taking it away from the tasks.
-					Sets d->taken before it takes the first: then they can't run on as they were */
+	int (*finish)(const struct dump *d);			  /* once, after all files: shared records */
+	int (*write)(struct dump *d); /* once, after all finish: own images, what changes something */
 
 	/* Restore, in this order. In brackets: which process. */
 	int (*prepare)(const struct restore *r);	      /* [coordinator] once: load own images */
@@ -86,8 +84,6 @@ struct file_kind {
 	const char *(*describe)(
 		const struct file *f,
 		struct pool *pool); /* [criu verify] what it is in few words, if name does not say it well */
-	int (*early)(struct restore *r,
-		     struct file *f); /* [coordinator] before any descriptor is made: what others take for granted */
 	int (*create)(struct restore *r, struct file *f); /* [coordinator] make it: sets f->fd. May make others with it
 							     (both ends of a pipe) by setting their fd */
 	int (*remake)(struct restore *r, struct file *f,
@@ -96,11 +92,6 @@ struct file_kind {
 	int (*plan)(struct restore *r, struct file *f,
 		    struct plan *p); /* [steps in f->owner; choose another in link] after all descriptors of all tasks
 					are in place: epoll targets, ... */
-	int (*plan_session)(struct restore *r, struct task *leader,
-			    struct plan *p); /* [steps in each new session leader] before it has children
-			   of that session and any of its descriptors */
-	int (*plan_task)(struct restore *r, struct task *task,
-			 struct plan *p);		  /* [steps in each live task] with those of plan */
 	int (*settle)(struct restore *r, struct file *f); /* [coordinator] all tasks are complete and not yet running */
 	int (*resume)(struct restore *r); /* [coordinator] once, at the very end: what cannot be taken back. Until then
 					     a restore that fails can be repeated */
@@ -114,7 +105,7 @@ extern const struct file_kind
 /* --- dump --- */
 
 int file_dump_begin(struct dump *d);
-int file_dump_collect(const struct dump *d); /* the phase `collect` of all kinds */
+int file_dump_collect(const struct dump *d);
 /* The id in files.img of an open file; dumps it if it is new. For descriptors, mappings, exe, cwd, root. of->id is set.
  */
 int file_dump(struct dump *d, struct open_file *of);
@@ -149,7 +140,6 @@ int file_dump_later(const struct dump *d, const struct open_file *of, int (*run)
 		    void *arg);
 int file_dump_finish(const struct dump *d); /* what kinds keep to the end */
 int file_dump_write(struct dump *d);	    /* files.img */
-int file_dump_take(struct dump *d);	    /* the phase `take` of all kinds */
 void file_dump_end(struct dump *d);	    /* after a failure, names that were made go */
 
 /* --- restore --- */
@@ -173,10 +163,8 @@ void file_put(struct restore *r, struct file *f); /* last user: our descriptor i
 int file_plan_table(struct restore *r, struct task *task, struct plan *p);
 /* After the plan of file_plan_table ran: gives the descriptors back. */
 void file_table_done(struct restore *r, struct task *task);
-/* Right after the steps that make the task lead a session: its controlling terminal. */
-int file_plan_session(struct restore *r, struct task *leader, struct plan *p);
 int file_plan_late(struct restore *r, struct task *task,
-		   struct plan *p); /* kind->plan of all files owned by the task, kind->plan_task */
+		   struct plan *p); /* kind->plan of all files owned by the task; terminals, locks */
 /* Appends steps that fetch a descriptor of ours into the slot; the task needs nothing for it. Uses slot + 1 as well. */
 void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot);
 /* Chooses the numbers of the pidfds of the coordinator: r->us, task->restore->coordinator_fd. */

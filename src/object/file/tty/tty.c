@@ -351,8 +351,6 @@ const struct file_kind tty_kind = {
 	.needs = tty_needs,
 	.describe = describe_tty,
 	.create = tty_create,
-	.plan_session = tty_plan_session,
-	.plan_task = tty_plan_task,
 	.settle = tty_settle,
 	.clean = tty_clean,
 };

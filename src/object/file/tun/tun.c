@@ -191,14 +191,6 @@ static int need_tun(const struct restore *r, struct file *f)
 	return 0;
 }
 
-/* Others may be bound to the device or its addresses. */
-static int early_tun(struct restore *r, struct file *f)
-{
-	int fd;
-
-	return file_get_fd(r, f, &fd);
-}
-
 /* From now on it stays, whatever happens. */
 static int settle_tun(struct restore *r, struct file *f)
 {
@@ -224,7 +216,7 @@ const struct file_kind tun_kind = {
 	.dump = dump_tun,
 	.load = load_tun,
 	.needs = need_tun,
-	.early = early_tun,
+	.early = true, /* others may be bound to the device or its addresses */
 	.create = create_tun,
 	.settle = settle_tun,
 };

@@ -51,7 +51,11 @@ static const struct state_type inet_dump_state = { sizeof(struct inet_dump), NUL
 
 static struct inet_dump *inet_dump_of(const struct dump *d)
 {
-	return state_find(d->states, &inet_dump_state);
+	struct inet_dump *dump = state_get(d->states, &inet_dump_state);
+
+	if (!dump->waiting.next)
+		list_init(&dump->waiting);
+	return dump;
 }
 
 static bool is_inet(const struct open_file *of)
@@ -510,21 +514,12 @@ static int clean_inet(struct restore *r)
 	return 0;
 }
 
-static int collect_inet(const struct dump *d)
-{
-	struct inet_dump *dump = state_make(d->states, &inet_dump_state);
-
-	list_init(&dump->waiting);
-	return 0;
-}
-
 const struct file_kind inet_kind = {
 	.name = "internet socket",
 	.type = FD_TYPES__INETSK,
 	.entry = offsetof(FileEntry, isk),
 	.format = S_IFSOCK,
 	.is = is_inet,
-	.collect = collect_inet,
 	.dump = dump_inet,
 	.write = write_inet,
 	.prepare = prepare_inet,

@@ -179,12 +179,6 @@ static int write_unix(struct dump *d)
 	return dump->queues ? image_finish(&dump->queues) : 0;
 }
 
-/* What was sent before accept(2) can be read only by accepting the connection. */
-static int take_unix(struct dump *d)
-{
-	return unix_dump_of(d) ? unix_dump_take(d) : 0;
-}
-
 /* --- restore --- */
 
 static void destroy_restore(void *state)
@@ -339,7 +333,6 @@ const struct file_kind unix_kind = {
 	.drain = drain_unix,
 	.finish = finish_unix,
 	.write = write_unix,
-	.take = take_unix,
 	.prepare = prepare_unix,
 	.load = load_unix,
 	.link = link_unix,
