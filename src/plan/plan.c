@@ -178,7 +178,7 @@ const struct step *plan_step_at(const struct plan *plan, size_t i)
 /* Thousands of mappings need not each have a reason of its own: their first two arguments say which it is. */
 static bool is_about_memory(const struct step *step)
 {
-	static const int calls[] = { __NR_mmap, __NR_munmap, __NR_mprotect, __NR_madvise, __NR_mlock };
+	static const int calls[] = { __NR_mmap, __NR_munmap, __NR_mprotect, __NR_madvise, __NR_mlock2 };
 
 	if (step->kind != STEP_SYSCALL || step->from_slot & 3 || step->in_plan & 3)
 		return false;

@@ -340,8 +340,9 @@ static void plan_finish(struct plan *plan, const VmaEntry *vma)
 	plan_advice(plan, vma, memory_is_private(vma) ? ~ADVICE_BEFORE_FILL : ~0ull);
 	/* The pages of a PROT_NONE area cannot be faulted in, which mlock(2) reports though it did its work. */
 	if (vma->flags & MAP_LOCKED)
-		plan_syscall(plan, "lock memory", __NR_mlock, V(vma->start), V(vma->end - vma->start))->flags |=
-			vma->prot ? 0 : STEP_MAY_FAIL;
+		plan_syscall(plan, "lock memory", __NR_mlock2, V(vma->start), V(vma->end - vma->start),
+			     V(vma->locked_on_fault ? MLOCK_ONFAULT : 0))
+			->flags |= vma->prot ? 0 : STEP_MAY_FAIL;
 }
 
 /* Protections that anonymous areas were not made with; one call for neighbours with the same. */

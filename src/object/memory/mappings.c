@@ -104,6 +104,9 @@ static void set_flags(const struct mapping *m, VmaEntry *vma)
 		vma->flags |= MAP_GROWSDOWN;
 	if (m->vm_flags & VMF(LO))
 		vma->flags |= MAP_LOCKED;
+	/* Before it had a name of its own, it was shown as "??". */
+	vma->locked_on_fault = m->vm_flags & VMF(LO) && m->vm_flags & (VMF(LF) | VMF_UNKNOWN);
+	vma->has_locked_on_fault = vma->locked_on_fault;
 	if (m->vm_flags & VMF(NR))
 		vma->flags |= MAP_NORESERVE;
 	for (size_t i = 0; i < ARRAY_SIZE(advices); i++)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Every madvise(2) that sticks to an area, and mlock(2), as the flags in smaps show them. */
+/* Every madvise(2) that sticks to an area, mlock(2) and mlock2(2), as the flags in smaps show them. */
 #include "subject.h"
 
 SUBJECT()
 
-#define SIZE (16 * 4096)
+#define SIZE	 (16 * 4096)
+#define ON_FAULT -2
 
 static const struct {
 	int advice;
@@ -13,6 +14,7 @@ static const struct {
 	{ MADV_DONTFORK, "dc" },   { MADV_DONTDUMP, "dd" },  { MADV_WIPEONFORK, "wf" },
 	{ MADV_SEQUENTIAL, "sr" }, { MADV_RANDOM, "rr" },    { MADV_HUGEPAGE, "hg" },
 	{ MADV_NOHUGEPAGE, "nh" }, { MADV_MERGEABLE, "mg" }, { -1, "lo" },
+	{ ON_FAULT, "lf" },
 };
 
 #define N (ARRAY_SIZE(advices))
@@ -47,7 +49,7 @@ int main(void)
 		must(munmap(areas[i] + SIZE, 4096)); /* keeps it from joining its neighbour */
 		fill(areas[i], SIZE / 2, i);
 		if (advices[i].advice < 0)
-			must(mlock(areas[i], SIZE));
+			must(mlock2(areas[i], SIZE, advices[i].advice == ON_FAULT ? MLOCK_ONFAULT : 0));
 		else
 			madvise(areas[i], SIZE, advices[i].advice); /* may be missing in this kernel */
 		sticks[i] = has_flag(areas[i], advices[i].flag);
@@ -58,6 +60,12 @@ int main(void)
 	for (unsigned i = 0; i < N; i++) {
 		CHECK_EQUAL(has_flag(areas[i], advices[i].flag), sticks[i]);
 		check_filled(areas[i], SIZE / 2, i);
+		if (advices[i].advice == ON_FAULT) {
+			unsigned char there = 1;
+
+			CHECK_EQUAL(mincore(areas[i] + SIZE - 4096, 4096, &there), 0);
+			CHECK_EQUAL(there & 1, 0);
+		}
 		check_zero(areas[i] + SIZE / 2, SIZE / 2);
 	}
 	return 0;
