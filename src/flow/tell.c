@@ -27,6 +27,7 @@
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
 #include "kern/proc/status.h"
+#include "object/memory/memory.h"
 #include "options/options.h"
 
 #define LINK	  "/memfd:" CRIU_TELL_NAME " (deleted)"
@@ -258,6 +259,8 @@ void tell_restored(struct restore *r, struct tell **ret)
 	struct tell *tell = *ret = xzalloc(sizeof(*tell));
 	struct task *task;
 
+	if (!memory_has_memfd(r, CRIU_TELL_NAME)) /* else nobody looks at each descriptor of each task */
+		return;
 	for_each_task(task, r->tree) {
 		AUTO_CLOSE int proc = task_is_live(task) && task->pid > 0 ? proc_open(task->pid) : -1;
 

@@ -121,6 +121,16 @@ static int prepare_memfds(const struct restore *r)
 	return more;
 }
 
+bool memory_has_memfd(const struct restore *r, const char *name)
+{
+	const struct memfd_set *set = set_of(r);
+
+	for (const struct memfd *memfd = set ? set->all : NULL; memfd; memfd = memfd->next)
+		if (!strcmp(memfd->record->name, name))
+			return true;
+	return false;
+}
+
 static int load_memfd(const struct restore *r, struct file *f)
 {
 	f->data = table_find(set_of(r)->by_id, f->entry->memfd->inode_id);

@@ -146,6 +146,8 @@ void memory_private_done(struct restore *r, struct task *task);
 void memory_rest_done(struct restore *r, struct task *task);
 /* shared.c: content of a shared memory object into an open descriptor of it. */
 int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size);
+/* memfd.c: the checkpoint has a memfd of this name. After restore/prepare. */
+bool memory_has_memfd(const struct restore *r, const char *name);
 /* shared.c: looks up the content of an object of memfd.img: read and checked. */
 int memory_load_object(const struct restore *r, uint32_t shmid, uint64_t size);
 /* shared.c: has this memfd file mappings that may be written? Its record does not always say so. When all mm are read.
