@@ -14,6 +14,7 @@
 #include "base/guard.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "kern/pidfd.h"
 #include "kern/proc/proc.h"
 #include "object/memory/core.h"
 #include "object/memory/lazy.h"
@@ -22,7 +23,8 @@
 #include "session/images.h"
 
 /* So often another process is made whose pid no task wants. */
-#define TRIES 16
+#define TRIES  16
+#define END_MS 10000
 
 /* --- in the server --- */
 
@@ -139,10 +141,17 @@ static bool is_in_the_way(const struct restore *r, const struct server *server)
 					 task_tree_find_thread(r->tree, server->pids.guard));
 }
 
+/* Its guard follows. The pids are free, or are those of dead processes, which a task waits for. */
 static void dismiss_server(const struct server *server)
 {
-	kill(server->pids.server, SIGKILL); /* its guard follows */
+	AUTO_CLOSE int process = pidfd_of_process(server->pids.server), guard = pidfd_of_process(server->pids.guard);
+
+	kill(server->pids.server, SIGKILL);
 	close(server->connection);
+	if (process >= 0)
+		(void)pidfd_wait_exit(process, END_MS);
+	if (guard >= 0)
+		(void)pidfd_wait_exit(guard, END_MS);
 }
 
 int memory_on_demand_start(const struct restore *r, int *ret_connection, pid_t *ret_server)
