@@ -25,6 +25,7 @@
 #include "base/file.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "kern/syscalls.h"
 #include "kern/track.h"
 
 #define PAGE 4096u
@@ -271,10 +272,6 @@ struct scan_probe {
 	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
 
-struct scan_region {
-	uint64_t start, end, categories;
-};
-
 #define SCAN_IOCTL    _IOWR('f', 16, struct scan_probe)
 #define SCAN_PRESENT  (1u << 3)
 #define SCAN_GUARD    (1u << 8) /* since 6.15 */
@@ -283,7 +280,7 @@ struct scan_region {
 static bool scan_finds(void *page, uint64_t category)
 {
 	AUTO_CLOSE int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	struct scan_region region = { 0 };
+	struct page_region region = { 0 };
 	struct scan_probe scan = {
 		.size = sizeof(scan),
 		.start = (uintptr_t)page,

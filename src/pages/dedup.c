@@ -134,22 +134,22 @@ int pages_free_in_parents(struct store *store, uint64_t *ret_size)
 
 /* --- after the last restore --- */
 
-static int free_piece(const struct page_piece *piece, const struct pages_file **open_file, int *fd)
+static int free_range(const struct stored_range *range, const struct pages_file **open_file, int *fd)
 {
 	char path[64];
 
-	if (!piece->file || piece->file->blocks)
+	if (!range->file || range->file->blocks)
 		return 0;
-	if (*open_file != piece->file) {
+	if (*open_file != range->file) {
 		if (*fd >= 0)
 			close(*fd);
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", piece->file->fd);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", range->file->fd);
 		*fd = open(path, O_RDWR | O_CLOEXEC);
 		if (*fd < 0)
-			return fail_errno("can't open %s for writing", piece->file->name);
-		*open_file = piece->file;
+			return fail_errno("can't open %s for writing", range->file->name);
+		*open_file = range->file;
 	}
-	return punch_hole(*fd, piece->file->name, piece->offset, piece->size);
+	return punch_hole(*fd, range->file->name, range->offset, range->size);
 }
 
 static int visit_for_all(void *arg, const char *name)
@@ -164,7 +164,7 @@ static int visit_for_all(void *arg, const char *name)
 		return 0;
 	TRY(page_reader_open(arg, id, number, &reader));
 	for (size_t i = 0; i < reader->n; i++)
-		TRY(free_piece(&reader->pieces[i], &open_file, &fd));
+		TRY(free_range(&reader->ranges[i], &open_file, &fd));
 	return 0;
 }
 

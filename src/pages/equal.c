@@ -37,15 +37,15 @@ static int read_here(const struct page_source *source, char *to, const struct eq
 	return 0;
 }
 
-/* The first piece of the parent that ends above the address. */
-static size_t find_piece(const struct page_reader *parent, uint64_t address)
+/* The first range of the parent that ends above the address. */
+static size_t find_range(const struct page_reader *parent, uint64_t address)
 {
 	size_t low = 0, high = parent->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (parent->pieces[middle].start + parent->pieces[middle].size <= address)
+		if (parent->ranges[middle].start + parent->ranges[middle].size <= address)
 			low = middle + 1;
 		else
 			high = middle;
@@ -58,15 +58,15 @@ static int read_parent(const struct page_reader *parent, const struct equal_chun
 {
 	uint64_t end = chunk->start + chunk->size;
 
-	for (size_t i = find_piece(parent, chunk->start); i < parent->n && parent->pieces[i].start < end; i++) {
-		const struct page_piece *piece = &parent->pieces[i];
-		uint64_t from = piece->start > chunk->start ? piece->start : chunk->start;
-		uint64_t to = piece->start + piece->size < end ? piece->start + piece->size : end;
+	for (size_t i = find_range(parent, chunk->start); i < parent->n && parent->ranges[i].start < end; i++) {
+		const struct stored_range *range = &parent->ranges[i];
+		uint64_t from = range->start > chunk->start ? range->start : chunk->start;
+		uint64_t to = range->start + range->size < end ? range->start + range->size : end;
 
-		if (!piece->file)
+		if (!range->file)
 			continue;
-		TRY(pages_file_read(piece->file, old + (from - chunk->start), to - from,
-				    piece->offset + (from - piece->start)));
+		TRY(pages_file_read(range->file, old + (from - chunk->start), to - from,
+				    range->offset + (from - range->start)));
 		for (uint64_t at = from; at < to; at += page_size())
 			has[(at - chunk->start) / page_size()] = true;
 	}

@@ -17,11 +17,11 @@
 #include "base/vector.h"
 #include "pages/place.h"
 
-/* Workers share out whole regions of this size; it is also what a huge page on most CPUs has. */
-#define REGION (2u << 20)
+/* Workers share out whole units of this size; it is also what a huge page on most CPUs has. */
+#define UNIT (2u << 20)
 
-/* The pieces [first, end) of one worker's turn, without the first `skip` bytes and cut off after `size` bytes. */
-struct fill_item {
+/* The ranges [first, end) of one worker's turn, without the first `skip` bytes and cut off after `size` bytes. */
+struct fill_job {
 	size_t first;
 	uint64_t skip, size;
 };
@@ -29,8 +29,8 @@ struct fill_item {
 struct fill {
 	struct page_mover *mover;
 	const struct page_target *target;
-	const struct page_piece *pieces;
-	VECTOR(struct fill_item) items;
+	const struct stored_range *ranges;
+	VECTOR(struct fill_job) jobs;
 	uint64_t size;
 	atomic_ullong compared, equal;
 };
@@ -40,65 +40,65 @@ static uint64_t smaller_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Cuts where an address is a multiple of REGION and enough has come together. */
-static void make_items(struct fill *fill, size_t n)
+/* Cuts where an address is a multiple of UNIT and enough has come together. */
+static void make_jobs(struct fill *fill, size_t n)
 {
-	struct fill_item item = { 0 };
+	struct fill_job job = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
-		const struct page_piece *piece = &fill->pieces[i];
+		const struct stored_range *range = &fill->ranges[i];
 
-		for (uint64_t at = 0; at < piece->size;) {
-			uint64_t address = piece->start + at;
-			uint64_t size = smaller_of(piece->size - at, REGION - address % REGION);
-			bool new_region =
-				at || i == 0 || address / REGION != (piece[-1].start + piece[-1].size - 1) / REGION;
+		for (uint64_t at = 0; at < range->size;) {
+			uint64_t address = range->start + at;
+			uint64_t size = smaller_of(range->size - at, UNIT - address % UNIT);
+			bool new_unit = at || i == 0 || address / UNIT != (range[-1].start + range[-1].size - 1) / UNIT;
 
-			if (item.size >= REGION / 2 && new_region) {
-				*vector_push(&fill->items) = item;
-				item.size = 0;
+			if (job.size >= UNIT / 2 && new_unit) {
+				*vector_push(&fill->jobs) = job;
+				job.size = 0;
 			}
-			if (item.size == 0)
-				item = (struct fill_item){ .first = i, .skip = at };
-			item.size += size;
+			if (job.size == 0)
+				job = (struct fill_job){ .first = i, .skip = at };
+			job.size += size;
 			at += size;
 		}
-		fill->size += piece->size;
+		fill->size += range->size;
 	}
-	if (item.size)
-		*vector_push(&fill->items) = item;
+	if (job.size)
+		*vector_push(&fill->jobs) = job;
 }
 
-/* Reads the parts of a block, neighbours in the image in one call. Holes need no reading, but the buffer must be zero.
+/* Reads the buffered of a block, neighbours in the image in one call. Holes need no reading, but the buffer must be
+ * zero.
  */
-static int read_parts(const struct page_part *parts, unsigned n)
+static int read_ranges(const struct buffered_range *buffered, unsigned n)
 {
 	for (unsigned i = 0; i < n;) {
-		const struct page_part *part = &parts[i];
-		uint64_t size = part->size;
+		const struct buffered_range *first = &buffered[i];
+		uint64_t size = first->size;
 
-		for (i++; i < n && parts[i].file == part->file && parts[i].offset == part->offset + size; i++)
-			size += parts[i].size;
-		if (part->file->sparse) {
-			off_t data = lseek(part->file->fd, (off_t)part->offset, SEEK_DATA);
+		for (i++; i < n && buffered[i].file == first->file && buffered[i].offset == first->offset + size; i++)
+			size += buffered[i].size;
+		if (first->file->sparse) {
+			off_t data = lseek(first->file->fd, (off_t)first->offset, SEEK_DATA);
 
-			if ((data < 0 && errno == ENXIO) || (data >= 0 && (uint64_t)data >= part->offset + size)) {
-				memset(part->data, 0, size);
+			if ((data < 0 && errno == ENXIO) || (data >= 0 && (uint64_t)data >= first->offset + size)) {
+				memset(first->data, 0, size);
 				continue;
 			}
 		}
-		TRY(pages_file_read(part->file, part->data, size, part->offset));
+		TRY(pages_file_read(first->file, first->data, size, first->offset));
 	}
 	return 0;
 }
 
-static int fill_block(struct fill *fill, const struct page_part *parts, unsigned n)
+static int fill_block(struct fill *fill, const struct buffered_range *buffered, unsigned n)
 {
 	struct page_count count = { 0 };
 
 	TRY(interrupt_check());
-	TRY(read_parts(parts, n));
-	TRY(pages_put(fill->target, parts, n, &count));
+	TRY(read_ranges(buffered, n));
+	TRY(pages_put(fill->target, buffered, n, &count));
 	if (count.compared) {
 		atomic_fetch_add(&fill->compared, count.compared);
 		atomic_fetch_add(&fill->equal, count.equal);
@@ -106,36 +106,36 @@ static int fill_block(struct fill *fill, const struct page_part *parts, unsigned
 	return 0;
 }
 
-static int fill_item(void *arg, size_t number, unsigned worker)
+static int fill_job(void *arg, size_t number, unsigned worker)
 {
 	struct fill *fill = arg;
-	const struct fill_item *item = &fill->items.items[number];
-	const struct page_piece *piece = &fill->pieces[item->first];
+	const struct fill_job *job = &fill->jobs.items[number];
+	const struct stored_range *range = &fill->ranges[job->first];
 	char *buffer = page_mover_buffer(fill->mover, worker);
-	struct page_part parts[PAGE_BLOCK_SIZE / PAGE_SIZE_MIN];
-	uint64_t skip = item->skip, left = item->size, used = 0;
+	struct buffered_range buffered[PAGE_BLOCK_SIZE / PAGE_SIZE_MIN];
+	uint64_t skip = job->skip, left = job->size, used = 0;
 	unsigned n = 0;
 
 	while (left) {
-		uint64_t size = smaller_of(smaller_of(piece->size - skip, left), PAGE_BLOCK_SIZE - used);
+		uint64_t size = smaller_of(smaller_of(range->size - skip, left), PAGE_BLOCK_SIZE - used);
 
-		parts[n++] = (struct page_part){
-			.address = piece->start + skip,
+		buffered[n++] = (struct buffered_range){
+			.address = range->start + skip,
 			.data = buffer + used,
 			.size = size,
-			.offset = piece->offset + skip,
-			.file = piece->file,
-			.how = piece->how,
+			.offset = range->offset + skip,
+			.file = range->file,
+			.how = range->how,
 		};
 		used += size;
 		left -= size;
 		skip += size;
-		if (skip == piece->size) {
-			piece++;
+		if (skip == range->size) {
+			range++;
 			skip = 0;
 		}
 		if (used == PAGE_BLOCK_SIZE || left == 0) {
-			TRY(fill_block(fill, parts, n));
+			TRY(fill_block(fill, buffered, n));
 			used = 0;
 			n = 0;
 		}
@@ -143,25 +143,25 @@ static int fill_item(void *arg, size_t number, unsigned worker)
 	return 0;
 }
 
-/* What comes through a stream comes in the order of the pieces. */
-static bool is_streamed(const struct page_piece *pieces, size_t n)
+/* What comes through a stream comes in the order of the ranges. */
+static bool is_streamed(const struct stored_range *ranges, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (pieces[i].file && pieces[i].file->pipe)
+		if (ranges[i].file && ranges[i].file->pipe)
 			return true;
 	return false;
 }
 
-int pages_fill(struct page_mover *mover, const struct page_target *target, const struct page_piece *pieces, size_t n,
+int pages_fill(struct page_mover *mover, const struct page_target *target, const struct stored_range *ranges, size_t n,
 	       struct pages_filled *filled)
 {
-	struct fill fill = { .mover = mover, .target = target, .pieces = pieces };
+	struct fill fill = { .mover = mover, .target = target, .ranges = ranges };
 	int result;
 
-	make_items(&fill, n);
+	make_jobs(&fill, n);
 	/* Few bytes are moved by this thread alone. */
-	result = page_mover_run(mover, is_streamed(pieces, n) ? 0 : fill.size, fill.items.n, fill_item, &fill);
-	vector_done(&fill.items);
+	result = page_mover_run(mover, is_streamed(ranges, n) ? 0 : fill.size, fill.jobs.n, fill_job, &fill);
+	vector_done(&fill.jobs);
 	if (filled)
 		*filled = (struct pages_filled){ fill.compared, fill.equal };
 	return result;

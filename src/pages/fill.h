@@ -10,7 +10,7 @@
 #include "pages/mover.h"
 #include "pages/reader.h"
 
-/* How a piece is to be placed: page_piece.how. */
+/* How a range is to be placed: stored_range.how. */
 enum page_how {
 	PAGE_FRESH = 1 << 0, /* all of it reads as zero now: pages of zeros are left out */
 	PAGE_COPY = 1 << 1,  /* lies in an area that is registered with the userfaultfd, and is fresh */
@@ -32,8 +32,8 @@ struct pages_filled {
 };
 
 /*
- * Fills in all pieces; they are sorted. No two workers are ever busy in the same 2 MiB of the process, so that huge
+ * Fills in all ranges; they are sorted. No two workers are ever busy in the same 2 MiB of the process, so that huge
  * pages are faulted in once. filled may be NULL.
  */
-int pages_fill(struct page_mover *mover, const struct page_target *target, const struct page_piece *pieces, size_t n,
+int pages_fill(struct page_mover *mover, const struct page_target *target, const struct stored_range *ranges, size_t n,
 	       struct pages_filled *filled);

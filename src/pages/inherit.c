@@ -2,29 +2,29 @@
 /* What is to be done with the pages that a process got from its creator by fork. */
 #include "pages/inherit.h"
 
-static void add_piece(struct page_inheritance *ret, const struct page_piece *piece, uint64_t start, uint64_t end,
-		      uint32_t how)
+static void add_stored(struct page_inheritance *ret, const struct stored_range *range, uint64_t start, uint64_t end,
+		       uint32_t how)
 {
-	*vector_push(&ret->pieces) = (struct page_piece){
+	*vector_push(&ret->ranges) = (struct stored_range){
 		.start = start,
 		.size = end - start,
-		.offset = piece->offset + (start - piece->start),
-		.file = piece->file,
+		.offset = range->offset + (start - range->start),
+		.file = range->file,
 		.how = how,
 	};
 }
 
-void pages_inherit(const struct page_piece *pieces, size_t n_pieces, const struct page_range *there, size_t n_there,
+void pages_inherit(const struct stored_range *ranges, size_t n_ranges, const struct page_range *there, size_t n_there,
 		   uint32_t how, struct page_inheritance *ret)
 {
 	uint64_t at = 0; /* everything below is decided */
 
-	for (size_t i = 0, j = 0; i < n_pieces || j < n_there;) {
+	for (size_t i = 0, j = 0; i < n_ranges || j < n_there;) {
 		uint64_t start = UINT64_MAX, end = UINT64_MAX, old = UINT64_MAX, old_end = UINT64_MAX, stop;
 
-		if (i < n_pieces) {
-			start = at > pieces[i].start ? at : pieces[i].start;
-			end = pieces[i].start + pieces[i].size;
+		if (i < n_ranges) {
+			start = at > ranges[i].start ? at : ranges[i].start;
+			end = ranges[i].start + ranges[i].size;
 		}
 		if (j < n_there) {
 			old = at > there[j].start ? at : there[j].start;
@@ -32,22 +32,22 @@ void pages_inherit(const struct page_piece *pieces, size_t n_pieces, const struc
 		}
 		if (start < old) {
 			stop = end < old ? end : old;
-			add_piece(ret, &pieces[i], start, stop, how);
+			add_stored(ret, &ranges[i], start, stop, how);
 		} else if (old < start) {
 			stop = old_end < start ? old_end : start;
-			*vector_push(&ret->gone) = (struct page_gone){ old, stop - old };
+			*vector_push(&ret->gone) = (struct address_range){ old, stop };
 		} else {
 			stop = end < old_end ? end : old_end;
-			add_piece(ret, &pieces[i], start, stop, PAGE_COMPARE);
+			add_stored(ret, &ranges[i], start, stop, PAGE_COMPARE);
 		}
 		at = stop;
-		i += i < n_pieces && end <= at;
+		i += i < n_ranges && end <= at;
 		j += j < n_there && old_end <= at;
 	}
 }
 
 void pages_inherit_done(struct page_inheritance *inheritance)
 {
-	vector_done(&inheritance->pieces);
+	vector_done(&inheritance->ranges);
 	vector_done(&inheritance->gone);
 }

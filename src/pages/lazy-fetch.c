@@ -19,7 +19,7 @@
 
 #define STEP	  (64u << 10)
 #define MOST_STEP PAGE_BLOCK_SIZE
-/* So many pieces are asked for before the first has come. */
+/* So many ranges are asked for before the first has come. */
 #define MOST_REQUESTS 2
 /* As many do not fill the socket, however slow the server is. */
 #define MOST_FAULTS 128
@@ -52,23 +52,23 @@ static uint64_t grow_step(struct lazy *lazy)
 
 /* --- images --- */
 
-/* size bytes that are all in one piece. */
+/* size bytes that are all in one range. */
 static int read_images(const struct lazy_source *source, uint64_t origin, uint64_t size, void *to)
 {
 	const struct page_reader *reader = source->reader;
 	size_t low = 0, high = reader->n;
-	const struct page_piece *piece;
+	const struct stored_range *range;
 
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 
-		if (reader->pieces[middle].start <= origin)
+		if (reader->ranges[middle].start <= origin)
 			low = middle;
 		else
 			high = middle;
 	}
-	piece = &reader->pieces[low];
-	return pages_file_read(piece->file, to, size, piece->offset + (origin - piece->start));
+	range = &reader->ranges[low];
+	return pages_file_read(range->file, to, size, range->offset + (origin - range->start));
 }
 
 /* Of threads other than the main one: again and again until the event that is in the way was read. */

@@ -47,10 +47,10 @@ struct lazy_source *lazy_source_create(uint64_t pid, struct page_reader *reader,
 	list_init(&source->spaces);
 	space = create_space(source, uffd, pidfd);
 	for (size_t i = 0; i < reader->n; i++) {
-		const struct page_piece *piece = &reader->pieces[i];
+		const struct stored_range *range = &reader->ranges[i];
 
 		*vector_push(&space->wanted) =
-			(struct lazy_range){ piece->start, piece->size, piece->start, !piece->file, false };
+			(struct lazy_range){ range->start, range->size, range->start, !range->file, false };
 	}
 	return source;
 }
@@ -283,10 +283,10 @@ static int judge_error(struct lazy_space *space, int error, uint64_t start)
  */
 static int place_pages(struct lazy_space *space, uint64_t start, const char *data, uint64_t size)
 {
-	uint64_t piece = size;
+	uint64_t range = size;
 
 	while (size && !space->gone) {
-		struct uffdio_copy copy = { .dst = start, .src = (uintptr_t)data, .len = piece < size ? piece : size };
+		struct uffdio_copy copy = { .dst = start, .src = (uintptr_t)data, .len = range < size ? range : size };
 		uint64_t done;
 
 		if (ioctl(space->uffd, UFFDIO_COPY, &copy) == 0) {
@@ -294,7 +294,7 @@ static int place_pages(struct lazy_space *space, uint64_t start, const char *dat
 		} else if (copy.copy > 0) {
 			done = (uint64_t)copy.copy;
 		} else if ((errno == ENOENT || errno == EINVAL) && copy.len > page_size()) {
-			piece = copy.len / 2 / page_size() * page_size();
+			range = copy.len / 2 / page_size() * page_size();
 			continue;
 		} else {
 			TRY(judge_error(space, errno, start));

@@ -86,12 +86,12 @@ static int add_task(struct daemon *daemon, uint64_t pid)
 		if (other->pid == pid && result == 0)
 			result = refuse(EPROTO, "the restorer speaks of process %" PRIu64 " for the second time", pid);
 	for (size_t i = 0; result == 0 && i < reader->n; i++)
-		if (!reader->pieces[i].file && !daemon->setup->server)
+		if (!reader->ranges[i].file && !daemon->setup->server)
 			result = refuse(EINVAL,
 					"the pages at %#" PRIx64 " of process %" PRIu64
 					" are not in the images: give --page-server and "
 					"the address of the dump that has them",
-					reader->pieces[i].start, pid);
+					reader->ranges[i].start, pid);
 	if (result < 0) {
 		page_reader_close(&reader);
 		close(uffd);

@@ -12,7 +12,7 @@
 #include "base/io.h"
 
 #define MAX_VECTORS 1024u /* IOV_MAX of the kernel */
-/* Old pages are looked at in pieces of this size. */
+/* Old pages are looked at in ranges of this size. */
 #define COMPARE_SIZE (64u << 10)
 
 /* Writes that are collected to be made by one call. */
@@ -102,74 +102,75 @@ static int copy_in(const struct page_target *target, uint64_t address, const cha
 	return 0;
 }
 
-static int put_part(struct page_batch *batch, const struct page_part *part, size_t at, size_t size)
+static int put_range(struct page_batch *batch, const struct buffered_range *range, size_t at, size_t size)
 {
-	if (part->how & PAGE_COPY)
-		return copy_in(batch->target, part->address + at, part->data + at, size);
-	if (part->how & PAGE_READ_ONLY) {
-		struct iovec local = { part->data + at, size };
-		struct iovec remote = { (void *)(uintptr_t)(part->address + at), size };
+	if (range->how & PAGE_COPY)
+		return copy_in(batch->target, range->address + at, range->data + at, size);
+	if (range->how & PAGE_READ_ONLY) {
+		struct iovec local = { range->data + at, size };
+		struct iovec remote = { (void *)(uintptr_t)(range->address + at), size };
 
 		return write_through_mem(batch->target, &local, &remote);
 	}
-	return add_write(batch, part->address + at, part->data + at, size);
+	return add_write(batch, range->address + at, range->data + at, size);
 }
 
 /* Leaves out pages of zeros. */
-static int put_fresh(struct page_batch *batch, const struct page_part *part)
+static int put_fresh(struct page_batch *batch, const struct buffered_range *range)
 {
 	size_t page = page_size(), start = 0, at;
 
-	for (at = 0; at < part->size; at += page) {
-		if (!page_is_zero(part->data + at, page))
+	for (at = 0; at < range->size; at += page) {
+		if (!page_is_zero(range->data + at, page))
 			continue;
 		if (at > start)
-			TRY(put_part(batch, part, start, at - start));
+			TRY(put_range(batch, range, start, at - start));
 		start = at + page;
 	}
-	return at > start ? put_part(batch, part, start, at - start) : 0;
+	return at > start ? put_range(batch, range, start, at - start) : 0;
 }
 
 /* Leaves out pages that have this content already. */
-static int put_different(struct page_batch *batch, const struct page_part *part, struct page_count *count)
+static int put_different(struct page_batch *batch, const struct buffered_range *range, struct page_count *count)
 {
 	char old[COMPARE_SIZE];
 	size_t page = page_size();
 
-	for (size_t at = 0; at < part->size; at += COMPARE_SIZE) {
-		size_t size = part->size - at < COMPARE_SIZE ? part->size - at : COMPARE_SIZE;
+	for (size_t at = 0; at < range->size; at += COMPARE_SIZE) {
+		size_t size = range->size - at < COMPARE_SIZE ? range->size - at : COMPARE_SIZE;
 		/* Not process_vm_readv(2): see PAGE_SHARED. */
-		ssize_t got = io_pread(batch->target->mem, old, size, (off_t)(part->address + at));
+		ssize_t got = io_pread(batch->target->mem, old, size, (off_t)(range->address + at));
 
 		if (got != (ssize_t)size)
 			return fail(got < 0 ? (int)-got : ESRCH, "cannot read %zu bytes at %#lx", size,
-				    (unsigned long)part->address + at);
+				    (unsigned long)range->address + at);
 		count->compared += size / page;
 		for (size_t i = 0; i < size; i += page) {
-			if (memcmp(old + i, part->data + at + i, page) == 0)
+			if (memcmp(old + i, range->data + at + i, page) == 0)
 				count->equal++;
 			else
-				TRY(put_part(batch, part, at + i, page));
+				TRY(put_range(batch, range, at + i, page));
 		}
 	}
 	return 0;
 }
 
-int pages_put(const struct page_target *target, const struct page_part *parts, unsigned n, struct page_count *count)
+int pages_put(const struct page_target *target, const struct buffered_range *ranges, unsigned n,
+	      struct page_count *count)
 {
 	struct page_batch batch;
 
 	batch.target = target;
 	batch.n = 0;
 	for (unsigned i = 0; i < n; i++) {
-		const struct page_part *part = &parts[i];
+		const struct buffered_range *range = &ranges[i];
 
-		if (part->how & PAGE_COMPARE)
-			TRY(put_different(&batch, part, count));
-		else if (part->how & PAGE_FRESH)
-			TRY(put_fresh(&batch, part));
+		if (range->how & PAGE_COMPARE)
+			TRY(put_different(&batch, range, count));
+		else if (range->how & PAGE_FRESH)
+			TRY(put_fresh(&batch, range));
 		else
-			TRY(put_part(&batch, part, 0, part->size));
+			TRY(put_range(&batch, range, 0, range->size));
 	}
 	return flush_batch(&batch);
 }

@@ -7,8 +7,8 @@
 
 #include "pages/fill.h"
 
-/* Part of a piece in a buffer. */
-struct page_part {
+/* Some of a stored range, in a buffer. */
+struct buffered_range {
 	uint64_t address;
 	char *data;
 	size_t size;
@@ -21,5 +21,6 @@ struct page_count {
 	uint64_t compared, equal; /* pages */
 };
 
-/* Places the parts as each of them wants it. */
-int pages_put(const struct page_target *target, const struct page_part *parts, unsigned n, struct page_count *count);
+/* Places the ranges as each of them wants it. */
+int pages_put(const struct page_target *target, const struct buffered_range *ranges, unsigned n,
+	      struct page_count *count);

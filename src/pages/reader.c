@@ -21,7 +21,7 @@
 struct page_level {
 	struct store *store;
 	struct pagemap map;
-	struct pages_file file; /* image is NULL until a piece is in it */
+	struct pages_file file; /* image is NULL until a stored is in it */
 };
 
 struct open_reader {
@@ -97,12 +97,12 @@ static bool wants_lazy(const struct open_reader *open)
 }
 
 /* flags are those of its range. */
-static int add_piece(struct open_reader *open, size_t number, uint64_t start, uint64_t size, uint64_t offset,
-		     uint32_t flags)
+static int add_stored(struct open_reader *open, size_t number, uint64_t start, uint64_t size, uint64_t offset,
+		      uint32_t flags)
 {
 	struct page_reader *reader = &open->reader;
 	struct page_level *level = reader->levels[number];
-	struct page_piece *last = reader->n ? &reader->pieces[reader->n - 1] : NULL;
+	struct stored_range *last = reader->n ? &reader->ranges[reader->n - 1] : NULL;
 	const bool lazy = wants_lazy(open) && flags & PE_LAZY;
 	const bool remote = !(flags & PE_PRESENT) || open->wanted == PAGES_PLACES ||
 			    (open->wanted == PAGES_LAZY_REMOTE && number == 0);
@@ -111,7 +111,7 @@ static int add_piece(struct open_reader *open, size_t number, uint64_t start, ui
 	if (!remote && !level->file.image)
 		TRY(open_pages(level));
 	if (remote)
-		offset = start; /* such pieces are named by their addresses */
+		offset = start; /* such ranges are named by their addresses */
 	reader->size += size;
 	if (last && last->file == file && last->lazy == lazy && last->start + last->size == start &&
 	    last->offset + last->size == offset) {
@@ -120,10 +120,10 @@ static int add_piece(struct open_reader *open, size_t number, uint64_t start, ui
 	}
 	if (reader->n == open->capacity) {
 		open->capacity = open->capacity ? open->capacity * 2 : 16;
-		reader->pieces = xrealloc(reader->pieces, open->capacity * sizeof(*reader->pieces));
+		reader->ranges = xrealloc(reader->ranges, open->capacity * sizeof(*reader->ranges));
 	}
-	reader->pieces[reader->n++] =
-		(struct page_piece){ .start = start, .size = size, .offset = offset, .file = file, .lazy = lazy };
+	reader->ranges[reader->n++] =
+		(struct stored_range){ .start = start, .size = size, .offset = offset, .file = file, .lazy = lazy };
 	return 0;
 }
 
@@ -155,8 +155,8 @@ static int add_part(struct open_reader *open, size_t number, const struct page_r
 	if (!(range->flags & PE_LAZY) && (open->wanted == PAGES_LAZY || open->wanted == PAGES_LAZY_REMOTE))
 		return 0;
 	if (range->flags & PE_PRESENT || (range->flags & PE_LAZY && wants_lazy(open)))
-		return add_piece(open, number, start, end - start, range->offset + (start - range->start),
-				 range->flags);
+		return add_stored(open, number, start, end - start, range->offset + (start - range->start),
+				  range->flags);
 	return refuse(EINVAL,
 		      "the pages at %#" PRIx64
 		      " were left to a lazy-pages server and are not in the images: restore with --lazy-pages",
@@ -196,7 +196,7 @@ static int open_reader(struct open_reader *open, struct store *store)
 	for (size_t i = 0; i < open->reader.n_levels; i++)
 		pagemap_done(&open->reader.levels[i]->map);
 	if (open->reader.n)
-		open->reader.pieces = xrealloc(open->reader.pieces, open->reader.n * sizeof(*open->reader.pieces));
+		open->reader.ranges = xrealloc(open->reader.ranges, open->reader.n * sizeof(*open->reader.ranges));
 	return 0;
 }
 
@@ -250,7 +250,7 @@ void page_reader_close(struct page_reader **ref)
 		free(reader->levels[i]);
 	}
 	free(reader->levels);
-	free(reader->pieces);
+	free(reader->ranges);
 	free(reader); /* the first member of struct open_reader */
 	*ref = NULL;
 }

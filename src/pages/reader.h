@@ -23,7 +23,7 @@ struct pages_file {
 int pages_file_read(const struct pages_file *file, void *to, size_t size, uint64_t offset);
 
 /* Pages that lie one after the other both in the process and in one pages image. */
-struct page_piece {
+struct stored_range {
 	uint64_t start;		       /* address, or offset in the object */
 	uint64_t size;		       /* bytes */
 	uint64_t offset;	       /* in the pages image */
@@ -35,17 +35,17 @@ struct page_piece {
 /* What a reader is for. */
 enum page_wanted {
 	PAGES_ALL,   /* what was left to a page server is refused */
-	PAGES_EAGER, /* a lazy restore, where somebody else provides what is lazy: pieces without a file are possible */
+	PAGES_EAGER, /* a lazy restore, where somebody else provides what is lazy: ranges without a file are possible */
 	PAGES_LAZY,  /* only what is lazy, from where it can be had: without a file, if it is not in these images */
 	/* The same, but the lazy pages of the youngest images have no file even if they are there too. */
 	PAGES_LAZY_REMOTE,
-	PAGES_PLACES, /* only where there are pages: no piece has a file, no pages image need be there */
+	PAGES_PLACES, /* only where there are pages: no range has a file, no pages image need be there */
 };
 
 struct page_reader {
-	struct page_piece *pieces; /* sorted, not overlapping */
+	struct stored_range *ranges; /* sorted, not overlapping */
 	size_t n;
-	uint64_t size;		    /* bytes of all pieces */
+	uint64_t size;		    /* bytes of all ranges */
 	struct page_level **levels; /* one for each directory of the chain */
 	size_t n_levels;
 };

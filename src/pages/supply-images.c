@@ -36,20 +36,20 @@ static int find_reader(struct image_supply *supply, uint64_t pid, struct page_re
 	return 0;
 }
 
-static const struct page_piece *find_piece(const struct page_reader *reader, uint64_t start)
+static const struct stored_range *find_range(const struct page_reader *reader, uint64_t start)
 {
 	size_t low = 0, high = reader->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct page_piece *piece = &reader->pieces[middle];
+		const struct stored_range *range = &reader->ranges[middle];
 
-		if (piece->start + piece->size <= start)
+		if (range->start + range->size <= start)
 			low = middle + 1;
-		else if (piece->start > start)
+		else if (range->start > start)
 			high = middle;
 		else
-			return piece;
+			return range;
 	}
 	return NULL;
 }
@@ -57,21 +57,21 @@ static const struct page_piece *find_piece(const struct page_reader *reader, uin
 static int64_t read_images(struct page_supply *base, uint64_t pid, uint64_t start, uint64_t nr_pages, void *to)
 {
 	struct image_supply *supply = (struct image_supply *)base;
-	const struct page_piece *piece;
+	const struct stored_range *range;
 	struct page_reader *reader;
 	uint64_t there;
 
 	TRY(find_reader(supply, pid, &reader));
-	piece = find_piece(reader, start);
-	if (!piece)
+	range = find_range(reader, start);
+	if (!range)
 		return refuse(ENOENT,
 			      "the client asks for the page at %#" PRIx64 " of process %" PRIu64
 			      ", which is not in the images",
 			      start, pid);
-	there = (piece->size - (start - piece->start)) / page_size();
+	there = (range->size - (start - range->start)) / page_size();
 	if (nr_pages > there)
 		nr_pages = there;
-	TRY(pages_file_read(piece->file, to, nr_pages * page_size(), piece->offset + (start - piece->start)));
+	TRY(pages_file_read(range->file, to, nr_pages * page_size(), range->offset + (start - range->start)));
 	return (int64_t)nr_pages;
 }
 

@@ -5,32 +5,32 @@
 static void test_inherit_splits(void **state)
 {
 	/* image:    [1..4)   [6..8) [9..10)  ; process: [2..3) [5..7) [9..12) */
-	static const struct page_piece pieces[] = { { 1 * PAGE, 3 * PAGE, 0, NULL, 0 },
-						    { 6 * PAGE, 2 * PAGE, 3 * PAGE, NULL, 0 },
-						    { 9 * PAGE, 1 * PAGE, 5 * PAGE, NULL, 0 } };
+	static const struct stored_range ranges[] = { { 1 * PAGE, 3 * PAGE, 0, NULL, 0 },
+						      { 6 * PAGE, 2 * PAGE, 3 * PAGE, NULL, 0 },
+						      { 9 * PAGE, 1 * PAGE, 5 * PAGE, NULL, 0 } };
 	static const struct page_range present[] = { { 2 * PAGE, 1, 0, 0 },
 						     { 5 * PAGE, 2, 0, 0 },
 						     { 9 * PAGE, 3, 0, 0 } };
-	static const struct page_piece wanted[] = {
+	static const struct stored_range wanted[] = {
 		{ 1 * PAGE, PAGE, 0, NULL, PAGE_FRESH },	{ 2 * PAGE, PAGE, 1 * PAGE, NULL, PAGE_COMPARE },
 		{ 3 * PAGE, PAGE, 2 * PAGE, NULL, PAGE_FRESH }, { 6 * PAGE, PAGE, 3 * PAGE, NULL, PAGE_COMPARE },
 		{ 7 * PAGE, PAGE, 4 * PAGE, NULL, PAGE_FRESH }, { 9 * PAGE, PAGE, 5 * PAGE, NULL, PAGE_COMPARE },
 	};
-	static const struct page_gone gone[] = { { 5 * PAGE, PAGE }, { 10 * PAGE, 2 * PAGE } };
+	static const struct address_range gone[] = { { 5 * PAGE, 6 * PAGE }, { 10 * PAGE, 12 * PAGE } };
 	struct page_inheritance result = { 0 };
 
-	pages_inherit(pieces, 3, present, 3, PAGE_FRESH, &result);
-	assert_int_equal(result.pieces.n, 6);
+	pages_inherit(ranges, 3, present, 3, PAGE_FRESH, &result);
+	assert_int_equal(result.ranges.n, 6);
 	for (size_t i = 0; i < 6; i++) {
-		assert_int_equal(result.pieces.items[i].start, wanted[i].start);
-		assert_int_equal(result.pieces.items[i].size, wanted[i].size);
-		assert_int_equal(result.pieces.items[i].offset, wanted[i].offset);
-		assert_int_equal(result.pieces.items[i].how, wanted[i].how);
+		assert_int_equal(result.ranges.items[i].start, wanted[i].start);
+		assert_int_equal(result.ranges.items[i].size, wanted[i].size);
+		assert_int_equal(result.ranges.items[i].offset, wanted[i].offset);
+		assert_int_equal(result.ranges.items[i].how, wanted[i].how);
 	}
 	assert_int_equal(result.gone.n, 2);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(result.gone.items[i].start, gone[i].start);
-		assert_int_equal(result.gone.items[i].size, gone[i].size);
+		assert_int_equal(result.gone.items[i].end, gone[i].end);
 	}
 	pages_inherit_done(&result);
 }
@@ -81,14 +81,14 @@ static struct store *make_link(struct scratch *scratch, const char *name, const 
 	return store;
 }
 
-static void check_piece(const struct page_piece *piece, uint64_t page, unsigned n, unsigned fill)
+static void check_range(const struct stored_range *range, uint64_t page, unsigned n, unsigned fill)
 {
 	char data[PAGE];
 
-	assert_int_equal(piece->start, page * PAGE);
-	assert_int_equal(piece->size, n * PAGE);
+	assert_int_equal(range->start, page * PAGE);
+	assert_int_equal(range->size, n * PAGE);
 	for (unsigned i = 0; i < n; i++) {
-		assert_int_equal(pread(piece->file->fd, data, PAGE, (off_t)(piece->offset + i * PAGE)), PAGE);
+		assert_int_equal(pread(range->file->fd, data, PAGE, (off_t)(range->offset + i * PAGE)), PAGE);
 		assert_int_equal((unsigned char)data[0], fill + page + i);
 	}
 }
@@ -109,11 +109,11 @@ static void test_parents(void **state)
 	assert_int_equal(page_reader_open(c, IMAGE_PAGEMAP, 1, &reader), 0);
 	assert_int_equal(reader->n, 5);
 	assert_int_equal(reader->size, 8 * PAGE);
-	check_piece(&reader->pieces[0], 5, 1, 200);
-	check_piece(&reader->pieces[1], 11, 2, 10);
-	check_piece(&reader->pieces[2], 13, 2, 100);
-	check_piece(&reader->pieces[3], 15, 2, 10);
-	check_piece(&reader->pieces[4], 32, 1, 10);
+	check_range(&reader->ranges[0], 5, 1, 200);
+	check_range(&reader->ranges[1], 11, 2, 10);
+	check_range(&reader->ranges[2], 13, 2, 100);
+	check_range(&reader->ranges[3], 15, 2, 10);
+	check_range(&reader->ranges[4], 32, 1, 10);
 	page_reader_close(&reader);
 	store_close(&a);
 	store_close(&b);

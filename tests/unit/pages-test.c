@@ -162,8 +162,8 @@ static void fill_in(struct scratch *scratch, const struct child *child, unsigned
 	AUTO(page_reader_close) struct page_reader *reader = open_reader(scratch, id);
 
 	for (size_t i = 0; i < reader->n; i++)
-		reader->pieces[i].how = how;
-	assert_int_equal(pages_fill(scratch->mover, &target, reader->pieces, reader->n, NULL), 0);
+		reader->ranges[i].how = how;
+	assert_int_equal(pages_fill(scratch->mover, &target, reader->ranges, reader->n, NULL), 0);
 }
 
 static struct stat stat_pages(struct scratch *scratch, unsigned id)
@@ -477,12 +477,12 @@ static void test_compare(void **state)
 	n_present = scan(&child, 1000, &present);
 	reader = open_reader(scratch, id);
 	struct page_inheritance result = { 0 };
-	pages_inherit(reader->pieces, reader->n, present, n_present, 0, &result);
+	pages_inherit(reader->ranges, reader->n, present, n_present, 0, &result);
 	assert_int_equal(result.gone.n, 1);
 	assert_int_equal(result.gone.items[0].start, (uintptr_t)AREA + 20 * PAGE);
-	assert_int_equal(result.gone.items[0].size, 10 * PAGE);
+	assert_int_equal(result.gone.items[0].end, (uintptr_t)AREA + 30 * PAGE);
 	assert_int_equal(pages_fill(scratch->mover, &(struct page_target){ child.pid, child.mem, -1 },
-				    result.pieces.items, result.pieces.n, &filled),
+				    result.ranges.items, result.ranges.n, &filled),
 			 0);
 	assert_int_equal(filled.compared, 990);
 	assert_int_equal(filled.equal, 989);

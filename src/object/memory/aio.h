@@ -12,7 +12,7 @@ int aio_read_head(pid_t pid, const struct mapping *mapping, struct aio_ring_head
 /* The records of the mapping and of the ring, with what the program has not yet read. Nothing is in flight any more. */
 int aio_dump(const struct dump *d, struct task *task, const struct mapping *mapping, VmaEntry *vma);
 
-/* Is there a record of the ring in this area, and can it be made? */
+/* Is there a record of the ring in this mapping, and can it be made? */
 int aio_check(const MmEntry *mm, const VmaEntry *vma);
 /* Steps that make the ring at its place, with its unread events. */
 int aio_plan(const MmEntry *mm, const VmaEntry *vma, struct plan *plan);

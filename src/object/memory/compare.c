@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Small areas are not watched by write protection: areas that are mapped beside a watched one do not merge with it, and
- * mremap(2) over the border fails, which programs would notice. Their pages are compared with those of the parent
- * images instead. Programs with very many of them have no use for that: then they are watched too.
+ * Small mappings are not watched by write protection: mappings that are mapped beside a watched one do not merge with
+ * it, and mremap(2) over the border fails, which programs would notice. Their pages are compared with those of the
+ * parent images instead. Programs with very many of them have no use for that: then they are watched too.
  */
 #include <fcntl.h>
 #include <unistd.h>

@@ -21,9 +21,9 @@
 
 #define REGIONS	  512
 #define HUGE_SIZE (2u << 20)
-/* Areas with less content are written by process_vm_writev(2), many of them in one call. */
+/* Mappings with less content are written by process_vm_writev(2), many of them in one call. */
 #define COPY_AREA_MIN (512u << 10)
-/* With less in all such areas a userfaultfd is not worth its making. */
+/* With less in all such mappings a userfaultfd is not worth its making. */
 #define COPY_MIN (4u << 20)
 /* Of one plan: the arena is only so big. */
 #define STEPS_MAX 1000
@@ -39,7 +39,7 @@ struct fill_task {
 	struct task *task;
 	struct page_target target;
 	struct page_inheritance what;
-	VECTOR(struct uffdio_range) copies; /* areas to be filled through the userfaultfd */
+	VECTOR(struct uffdio_range) copies; /* mappings to be filled through the userfaultfd */
 	uint64_t copy_size;
 	bool must_copy;
 };
@@ -56,42 +56,42 @@ struct page_mover *memory_mover(const struct restore *r)
 
 /* --- load --- */
 
-static const char *name_of(const struct page_piece *piece)
+static const char *name_of(const struct stored_range *range)
 {
-	return piece->file ? piece->file->name : "the lazy pagemap";
+	return range->file ? range->file->name : "the lazy pagemap";
 }
 
 /* What is left to the daemon must be where it can provide it. */
-static int check_lazy(const struct page_piece *piece, struct memory_area *area)
+static int check_lazy(const struct stored_range *range, struct memory_mapping *mapping)
 {
-	const bool lazy = piece->lazy && memory_can_be_lazy(area);
+	const bool lazy = range->lazy && memory_can_be_lazy(mapping);
 
-	if (!lazy && !piece->file)
+	if (!lazy && !range->file)
 		return refuse(EINVAL,
 			      "the pages at %#" PRIx64
 			      " were left to a lazy-pages server, but are not in memory that can be lazy",
-			      area->vma->start);
-	area->lazy |= lazy;
+			      mapping->vma->start);
+	mapping->lazy |= lazy;
 	return 0;
 }
 
-static int check_pieces(const struct page_reader *reader, struct memory_restore *memory)
+static int check_ranges(const struct page_reader *reader, struct memory_restore *memory)
 {
 	size_t k = 0;
 
 	for (size_t i = 0; i < reader->n; i++) {
-		const struct page_piece *piece = &reader->pieces[i];
-		uint64_t end = piece->start + piece->size;
+		const struct stored_range *range = &reader->ranges[i];
+		uint64_t end = range->start + range->size;
 
-		for (uint64_t at = piece->start; at < end;) {
-			while (k < memory->n && memory->areas[k].vma->end <= at)
+		for (uint64_t at = range->start; at < end;) {
+			while (k < memory->n && memory->mappings[k].vma->end <= at)
 				k++;
-			if (k == memory->n || memory->areas[k].vma->start > at ||
-			    !(memory->areas[k].vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE | VMA_AIORING)))
+			if (k == memory->n || memory->mappings[k].vma->start > at ||
+			    !(memory->mappings[k].vma->status & (VMA_ANON_PRIVATE | VMA_FILE_PRIVATE | VMA_AIORING)))
 				return refuse(EINVAL, "%s has pages at %#" PRIx64 ", where it has no private memory",
-					      name_of(piece), at);
-			TRY(check_lazy(piece, &memory->areas[k]));
-			at = memory->areas[k].vma->end;
+					      name_of(range), at);
+			TRY(check_lazy(range, &memory->mappings[k]));
+			at = memory->mappings[k].vma->end;
 		}
 	}
 	return 0;
@@ -111,7 +111,7 @@ int memory_load_content(const struct restore *r, struct task *task)
 		return refuse(ENOENT, "pagemap-%d.img is missing", task->vpid);
 	TRY(result);
 	memory->content = reader;
-	return check_pieces(reader, memory);
+	return check_ranges(reader, memory);
 }
 
 /* --- fill --- */
@@ -141,11 +141,11 @@ static int find_inherited(const struct restore *r, const struct page_tables *tab
 	return 0;
 }
 
-/* New memory of this area will have huge pages if it is written to, but not if it is copied to. */
-static bool wants_huge(const struct memory_area *area)
+/* New memory of this mapping will have huge pages if it is written to, but not if it is copied to. */
+static bool wants_huge(const struct memory_mapping *mapping)
 {
 	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
-	const VmaEntry *vma = area->vma;
+	const VmaEntry *vma = mapping->vma;
 	char mode[64];
 
 	if ((vma->start + HUGE_SIZE - 1) / HUGE_SIZE * HUGE_SIZE + HUGE_SIZE > vma->end ||
@@ -156,102 +156,103 @@ static bool wants_huge(const struct memory_area *area)
 	return vma->madv & 1ull << MADV_HUGEPAGE || strstr(mode, "[always]");
 }
 
-static bool can_copy(const struct memory_area *area, uint64_t size)
+static bool can_copy(const struct memory_mapping *mapping, uint64_t size)
 {
 	/* Where a userfaultfd of the program will watch, no page may be there that was not: no huge ones, and nothing
 	 * is left out. */
-	if (area->vma->watched & UFFDIO_REGISTER_MODE_MISSING)
-		return !(area->vma->flags & MAP_HUGETLB) && area->vma->status & VMA_ANON_PRIVATE;
-	return size >= COPY_AREA_MIN && !area->inherited && area->vma->status & VMA_ANON_PRIVATE &&
-	       !(area->vma->flags & MAP_HUGETLB) && !wants_huge(area);
+	if (mapping->vma->watched & UFFDIO_REGISTER_MODE_MISSING)
+		return !(mapping->vma->flags & MAP_HUGETLB) && mapping->vma->status & VMA_ANON_PRIVATE;
+	return size >= COPY_AREA_MIN && !mapping->inherited && mapping->vma->status & VMA_ANON_PRIVATE &&
+	       !(mapping->vma->flags & MAP_HUGETLB) && !wants_huge(mapping);
 }
 
-/* Decides how the pieces from `first` on, which are all of the area, get there. */
-static void choose_way(struct fill_task *fill, const struct memory_area *area, size_t first)
+/* Decides how the ranges from `first` on, which are all of the mapping, get there. */
+static void choose_way(struct fill_task *fill, const struct memory_mapping *mapping, size_t first)
 {
-	struct page_piece *pieces = fill->what.pieces.items;
-	uint32_t how = area->vma->prot & PROT_WRITE ? 0 : PAGE_READ_ONLY;
+	struct stored_range *ranges = fill->what.ranges.items;
+	uint32_t how = mapping->vma->prot & PROT_WRITE ? 0 : PAGE_READ_ONLY;
 	uint64_t size = 0;
 
-	for (size_t i = first; i < fill->what.pieces.n; i++)
-		size += pieces[i].size;
-	if (can_copy(area, size)) {
+	for (size_t i = first; i < fill->what.ranges.n; i++)
+		size += ranges[i].size;
+	if (can_copy(mapping, size)) {
 		how |= PAGE_COPY;
 		*vector_push(&fill->copies) =
-			(struct uffdio_range){ area->vma->start, area->vma->end - area->vma->start };
+			(struct uffdio_range){ mapping->vma->start, mapping->vma->end - mapping->vma->start };
 		fill->copy_size += size;
-		fill->must_copy |= size && area->vma->watched;
+		fill->must_copy |= size && mapping->vma->watched;
 	}
-	for (size_t i = first; i < fill->what.pieces.n; i++)
-		pieces[i].how |= how;
+	for (size_t i = first; i < fill->what.ranges.n; i++)
+		ranges[i].how |= how;
 }
 
-/* Cuts a piece off at the borders of an area. */
-static struct page_piece cut_piece(const struct page_piece *whole, const VmaEntry *vma)
+/* Cuts a range off at the borders of a mapping. */
+static struct stored_range cut_range(const struct stored_range *whole, const VmaEntry *vma)
 {
-	struct page_piece piece = *whole;
-	uint64_t end = piece.start + piece.size;
+	struct stored_range range = *whole;
+	uint64_t end = range.start + range.size;
 
-	if (piece.start < vma->start) {
-		piece.offset += vma->start - piece.start;
-		piece.start = vma->start;
+	if (range.start < vma->start) {
+		range.offset += vma->start - range.start;
+		range.start = vma->start;
 	}
-	piece.size = (end < vma->end ? end : vma->end) - piece.start;
-	return piece;
+	range.size = (end < vma->end ? end : vma->end) - range.start;
+	return range;
 }
 
-/* What is lazy is not among the pieces: what was inherited there goes away, and comes anew. */
-static int inherit_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area,
-			const struct page_piece *whole, size_t n_whole, uint32_t how)
+/* What is lazy is not among the ranges: what was inherited there goes away, and comes anew. */
+static int inherit_mapping(struct fill_task *fill, const struct page_tables *tables,
+			   const struct memory_mapping *mapping, const struct stored_range *whole, size_t n_whole,
+			   uint32_t how)
 {
-	struct page_piece *pieces = xmalloc((n_whole + 1) * sizeof(*pieces));
-	const VmaEntry *vma = area->vma;
+	struct stored_range *ranges = xmalloc((n_whole + 1) * sizeof(*ranges));
+	const VmaEntry *vma = mapping->vma;
 	range_list there = { 0 };
 	size_t n = 0;
 	int result;
 
 	for (size_t i = 0; i < n_whole; i++)
-		if (!(area->lazy && whole[i].lazy))
-			pieces[n++] = cut_piece(&whole[i], vma);
+		if (!(mapping->lazy && whole[i].lazy))
+			ranges[n++] = cut_range(&whole[i], vma);
 	result = find_inherited(fill->r, tables, vma, &there);
 	if (result == 0)
-		pages_inherit(pieces, n, there.items, there.n, how, &fill->what);
+		pages_inherit(ranges, n, there.items, there.n, how, &fill->what);
 	vector_done(&there);
-	free(pieces);
+	free(ranges);
 	return result;
 }
 
-/* *next is the first piece that is not wholly below the area. */
-static int add_area(struct fill_task *fill, const struct page_tables *tables, const struct memory_area *area,
-		    size_t *next)
+/* *next is the first range that is not wholly below the mapping. */
+static int add_mapping(struct fill_task *fill, const struct page_tables *tables, const struct memory_mapping *mapping,
+		       size_t *next)
 {
 	const struct page_reader *reader = memory_restore_of(fill->task)->content;
-	const VmaEntry *vma = area->vma;
+	const VmaEntry *vma = mapping->vma;
 	uint32_t how = vma->status & VMA_ANON_PRIVATE && !vma->watched ? PAGE_FRESH : 0;
-	size_t first = fill->what.pieces.n, begin = *next, end = *next;
+	size_t first = fill->what.ranges.n, begin = *next, end = *next;
 
-	while (end < reader->n && reader->pieces[end].start < vma->end)
+	while (end < reader->n && reader->ranges[end].start < vma->end)
 		end++;
-	/* The last one may reach into the next area. */
+	/* The last one may reach into the next mapping. */
 	*next = end > begin ? end - 1 : end;
-	if (area->inherited) {
-		TRY(inherit_area(fill, tables, area, &reader->pieces[begin], end - begin, how));
+	if (mapping->inherited) {
+		TRY(inherit_mapping(fill, tables, mapping, &reader->ranges[begin], end - begin, how));
 	} else {
 		for (size_t i = begin; i < end; i++) {
-			struct page_piece *piece;
+			struct stored_range *range;
 
-			if (area->lazy && reader->pieces[i].lazy)
+			if (mapping->lazy && reader->ranges[i].lazy)
 				continue;
-			piece = vector_push(&fill->what.pieces);
-			*piece = cut_piece(&reader->pieces[i], vma);
-			piece->how = how;
+			range = vector_push(&fill->what.ranges);
+			*range = cut_range(&reader->ranges[i], vma);
+			range->how = how;
 		}
 	}
-	choose_way(fill, area, first);
+	choose_way(fill, mapping, first);
 	return 0;
 }
 
-static int add_areas(struct fill_task *fill)
+static int add_mappings(struct fill_task *fill)
 {
 	struct memory_restore *memory = memory_restore_of(fill->task);
 	const struct page_reader *reader = memory->content;
@@ -261,12 +262,13 @@ static int add_areas(struct fill_task *fill)
 
 	TRY(pagemap_open(&tables, fill->task->restore->proc));
 	for (size_t i = 0; i < memory->n && result == 0; i++) {
-		const struct memory_area *area = &memory->areas[i];
+		const struct memory_mapping *mapping = &memory->mappings[i];
 
-		while (next < reader->n && reader->pieces[next].start + reader->pieces[next].size <= area->vma->start)
+		while (next < reader->n &&
+		       reader->ranges[next].start + reader->ranges[next].size <= mapping->vma->start)
 			next++;
-		if (memory_is_private(area->vma))
-			result = add_area(fill, &tables, area, &next);
+		if (memory_is_private(mapping->vma))
+			result = add_mapping(fill, &tables, mapping, &next);
 	}
 	pagemap_close(&tables);
 	return result;
@@ -303,7 +305,7 @@ static int open_uffd(struct fill_task *fill, int *ret_theirs)
 }
 
 /* What only the task itself can do: nobody else may drop its pages, and what it made is in its descriptor table. */
-static int run_tidy(struct fill_task *fill, int their_uffd, const struct page_gone *gone, size_t n)
+static int run_tidy(struct fill_task *fill, int their_uffd, const struct address_range *gone, size_t n)
 {
 	struct plan *plan = plan_create();
 	int result;
@@ -311,8 +313,8 @@ static int run_tidy(struct fill_task *fill, int their_uffd, const struct page_go
 	if (their_uffd >= 0)
 		plan_syscall(plan, "close the userfaultfd", __NR_close, V(their_uffd));
 	for (size_t i = 0; i < n; i++)
-		plan_syscall(plan, "drop inherited pages", __NR_madvise, V(gone[i].start), V(gone[i].size),
-			     V(MADV_DONTNEED));
+		plan_syscall(plan, "drop inherited pages", __NR_madvise, V(gone[i].start),
+			     V(gone[i].end - gone[i].start), V(MADV_DONTNEED));
 	result = remote_run(fill->task->leader->remote, plan, &fill->r->progress->deadline);
 	plan_destroy(&plan);
 	return result;
@@ -320,7 +322,7 @@ static int run_tidy(struct fill_task *fill, int their_uffd, const struct page_go
 
 static int tidy_up(struct fill_task *fill, int their_uffd)
 {
-	const struct page_gone *gone = fill->what.gone.items;
+	const struct address_range *gone = fill->what.gone.items;
 	size_t left = fill->what.gone.n;
 
 	while (their_uffd >= 0 || left) {
@@ -340,15 +342,15 @@ static int fill_task(struct fill_task *fill)
 	struct pages_filled filled;
 	int their_uffd = -1;
 
-	TRY(add_areas(fill));
+	TRY(add_mappings(fill));
 	if (fill->copy_size >= COPY_MIN || fill->must_copy)
 		TRY(open_uffd(fill, &their_uffd));
 	else
-		for (size_t i = 0; i < fill->what.pieces.n; i++)
-			fill->what.pieces.items[i].how &= ~(uint32_t)PAGE_COPY;
-	TRY(pages_fill(memory_mover(fill->r), &fill->target, fill->what.pieces.items, fill->what.pieces.n, &filled));
-	for (size_t i = 0; i < fill->what.pieces.n; i++)
-		stats->pages_restored += fill->what.pieces.items[i].size / page_size();
+		for (size_t i = 0; i < fill->what.ranges.n; i++)
+			fill->what.ranges.items[i].how &= ~(uint32_t)PAGE_COPY;
+	TRY(pages_fill(memory_mover(fill->r), &fill->target, fill->what.ranges.items, fill->what.ranges.n, &filled));
+	for (size_t i = 0; i < fill->what.ranges.n; i++)
+		stats->pages_restored += fill->what.ranges.items[i].size / page_size();
 	stats->pages_restored -= filled.equal;
 	stats->pages_compared += filled.compared;
 	stats->pages_skipped_cow += filled.equal;

@@ -116,7 +116,7 @@ struct page_walk {
 	range_list *ranges;
 	const struct page_reader
 		*parent; /* what may be left to the parent images; NULL: nothing, or all that was not written to */
-	size_t piece;	 /* of the parent: those before it are below */
+	size_t stored;	 /* of the parent: those before it are below */
 	bool has_parent;
 };
 
@@ -137,7 +137,7 @@ static void add_vdso(struct page_walk *walk, const VmaEntry *vma)
 	};
 }
 
-/* Moves on to the first area that ends above the address; NULL if there is none. */
+/* Moves on to the first mapping that ends above the address; NULL if there is none. */
 static const VmaEntry *find_vma(struct page_walk *walk, uint64_t address)
 {
 	const MmEntry *mm = walk->task->mm;
@@ -169,21 +169,21 @@ static void add_unwritten(struct page_walk *walk, uint64_t start, uint64_t end, 
 		return;
 	}
 	while (start < end) {
-		const struct page_piece *piece = NULL;
+		const struct stored_range *stored = NULL;
 		uint64_t stop = end;
 
-		while (walk->piece < parent->n &&
-		       parent->pieces[walk->piece].start + parent->pieces[walk->piece].size <= start)
-			walk->piece++;
-		if (walk->piece < parent->n)
-			piece = &parent->pieces[walk->piece];
-		if (piece && piece->start <= start) {
-			if (piece->start + piece->size < stop)
-				stop = piece->start + piece->size;
+		while (walk->stored < parent->n &&
+		       parent->ranges[walk->stored].start + parent->ranges[walk->stored].size <= start)
+			walk->stored++;
+		if (walk->stored < parent->n)
+			stored = &parent->ranges[walk->stored];
+		if (stored && stored->start <= start) {
+			if (stored->start + stored->size < stop)
+				stop = stored->start + stored->size;
 			add_range(walk, start, stop, PE_PARENT);
 		} else {
-			if (piece && piece->start < stop)
-				stop = piece->start;
+			if (stored && stored->start < stop)
+				stop = stored->start;
 			add_range(walk, start, stop, flags);
 		}
 		start = stop;
@@ -235,7 +235,7 @@ static int add_region(struct page_walk *walk, const struct page_region *region)
 	return 0;
 }
 
-/* Only areas with guard pages need the newest kernels. */
+/* Only mappings with guard pages need the newest kernels. */
 static bool has_guards(const struct page_walk *walk)
 {
 	const MmEntry *mm = walk->task->mm;
@@ -250,9 +250,9 @@ static bool has_guards(const struct page_walk *walk)
 }
 
 /*
- * What is scanned next, from *next on: with the ioctl, which skips what is empty, all from the first to the last area
- * with content. Without it a hole costs 8 bytes for each of its pages: then areas that lie side by side. False: no
- * more.
+ * What is scanned next, from *next on: with the ioctl, which skips what is empty, all from the first to the last
+ * mapping with content. Without it a hole costs 8 bytes for each of its pages: then mappings that lie side by side.
+ * False: no more.
  */
 static bool next_span(const struct page_walk *walk, size_t *next, uint64_t *start, uint64_t *end)
 {

@@ -6,6 +6,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/range.h"
 #include "base/vector.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
@@ -15,15 +16,11 @@
 #define HIGHEST 0x7ffffffff000ull /* TASK_SIZE of 47-bit address spaces */
 #define MARGIN	(1ull << 21)	  /* stacks grow down towards us */
 
-struct range {
-	uint64_t start, end;
-};
-
-typedef VECTOR(struct range) ranges_t;
+typedef VECTOR(struct address_range) ranges_t;
 
 static int compare_ranges(const void *a, const void *b)
 {
-	const struct range *x = a, *y = b;
+	const struct address_range *x = a, *y = b;
 
 	return x->start < y->start ? -1 : x->start > y->start;
 }
@@ -36,7 +33,7 @@ static int add_own(ranges_t *ranges)
 	TRY(proc);
 	TRY(mappings_read(proc, MAPPINGS_PLAIN, &own));
 	for (size_t i = 0; i < own.n; i++)
-		*vector_push(ranges) = (struct range){ own.items[i].start, own.items[i].end };
+		*vector_push(ranges) = (struct address_range){ own.items[i].start, own.items[i].end };
 	mappings_done(&own);
 	return 0;
 }
@@ -52,7 +49,7 @@ static void add_tasks(struct restore *r, ranges_t *ranges)
 			uint64_t start = task->mm->vmas[i]->start;
 
 			*vector_push(ranges) =
-				(struct range){ start > MARGIN ? start - MARGIN : 0, task->mm->vmas[i]->end };
+				(struct address_range){ start > MARGIN ? start - MARGIN : 0, task->mm->vmas[i]->end };
 		}
 	}
 }
@@ -69,7 +66,7 @@ int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret)
 	}
 	add_tasks(r, &ranges);
 	qsort(ranges.items, ranges.n, sizeof(*ranges.items), compare_ranges);
-	*vector_push(&ranges) = (struct range){ HIGHEST, HIGHEST };
+	*vector_push(&ranges) = (struct address_range){ HIGHEST, HIGHEST };
 	*ret = 0;
 	for (size_t i = 0; i < ranges.n && !*ret; i++) {
 		if (ranges.items[i].start > at && ranges.items[i].start - at >= size + MARGIN)
@@ -90,15 +87,15 @@ int memory_find_place(const struct restore *r, const struct memory_restore *memo
 	uint64_t at = 1ull << 32, end = restorer_arena_start(r->arena);
 
 	for (size_t i = 0; i <= memory->n; i++) {
-		uint64_t start = i < memory->n ? memory->areas[i].vma->start : HIGHEST;
+		uint64_t start = i < memory->n ? memory->mappings[i].vma->start : HIGHEST;
 
 		/* The arena is still in the way. */
 		if (start > at + size && (at + size < end || at > r->parking_end)) {
 			*ret = at;
 			return 0;
 		}
-		if (i < memory->n && memory->areas[i].vma->end > at)
-			at = memory->areas[i].vma->end;
+		if (i < memory->n && memory->mappings[i].vma->end > at)
+			at = memory->mappings[i].vma->end;
 		if (at < r->parking_end && at + size >= end)
 			at = r->parking_end;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Restore with --lazy-pages or --on-demand: areas are registered with a userfaultfd of their task, which the lazy-pages
- * daemon or a process of ours gets. */
+/* Restore with --lazy-pages or --on-demand: mappings are registered with a userfaultfd of their task, which the
+ * lazy-pages daemon or a process of ours gets. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -51,9 +51,9 @@ static struct lazy_restore *lazy_restore_of(const struct restore *r)
 	return state_find(r->states, &lazy_restore_state);
 }
 
-bool memory_can_be_lazy(const struct memory_area *area)
+bool memory_can_be_lazy(const struct memory_mapping *mapping)
 {
-	const VmaEntry *vma = area->vma;
+	const VmaEntry *vma = mapping->vma;
 
 	return vma->status & VMA_ANON_PRIVATE && !vma->watched && !(vma->madv & 1ull << MADV_WIPEONFORK) &&
 	       !(vma->flags & (MAP_HUGETLB | MAP_LOCKED)) &&
@@ -211,7 +211,7 @@ static struct step *plan_huge_pages(struct plan *plan, bool on)
 static bool is_watched(const struct memory_restore *memory)
 {
 	for (size_t i = 0; i < memory->n; i++)
-		if (memory->areas[i].vma->watched & UFFDIO_REGISTER_MODE_MISSING)
+		if (memory->mappings[i].vma->watched & UFFDIO_REGISTER_MODE_MISSING)
 			return true;
 	return false;
 }
@@ -234,7 +234,7 @@ static int allow_huge_pages(struct restore *r, struct task *task)
 	return result;
 }
 
-static int register_areas(const struct memory_restore *memory, int uffd)
+static int register_mappings(const struct memory_restore *memory, int uffd)
 {
 	struct uffdio_api api = {
 		.api = UFFD_API,
@@ -245,25 +245,25 @@ static int register_areas(const struct memory_restore *memory, int uffd)
 	if (ioctl(uffd, UFFDIO_API, &api) < 0)
 		return fail_errno("this kernel does not tell what lazy tasks do (criu check --feature uffd-noncoop)");
 	for (size_t i = 0; i < memory->n; i++) {
-		const VmaEntry *vma = memory->areas[i].vma;
+		const VmaEntry *vma = memory->mappings[i].vma;
 		struct uffdio_register reg = {
 			.range = { vma->start, vma->end - vma->start },
 			.mode = UFFDIO_REGISTER_MODE_MISSING,
 		};
 
-		if (memory->areas[i].lazy && ioctl(uffd, UFFDIO_REGISTER, &reg) < 0)
+		if (memory->mappings[i].lazy && ioctl(uffd, UFFDIO_REGISTER, &reg) < 0)
 			return fail_errno("cannot register %#llx-%#llx with a userfaultfd", reg.range.start,
 					  reg.range.start + reg.range.len);
 	}
 	return 0;
 }
 
-static bool has_lazy_areas(const struct task *task)
+static bool has_lazy_mappings(const struct task *task)
 {
 	const struct memory_restore *memory = memory_restore_of(task);
 
 	for (size_t i = 0; memory && i < memory->n; i++)
-		if (memory->areas[i].lazy)
+		if (memory->mappings[i].lazy)
 			return true;
 	return false;
 }
@@ -272,10 +272,10 @@ static int hand_over(struct restore *r, struct task *task)
 {
 	AUTO_CLOSE int uffd = -1;
 
-	if (!has_lazy_areas(task))
+	if (!has_lazy_mappings(task))
 		return tell_pid(r, -task->vpid); /* nothing will follow */
 	TRY(take_uffd(r, task, &uffd));
-	TRY(register_areas(memory_restore_of(task), uffd));
+	TRY(register_mappings(memory_restore_of(task), uffd));
 	TRY(tell_pid(r, task->vpid));
 	return pass_fds(r, uffd, task->restore->pidfd);
 }

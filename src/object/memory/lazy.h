@@ -21,7 +21,7 @@ int memory_choose_pages(struct dump *d, struct task *task, int proc, page_range_
 int memory_save_pages(struct dump *d, const struct task *task, const struct page_source *source,
 		      page_range_list *ranges);
 
-/* compare.c: pages of small areas that the parent has and that are the same become PE_PARENT. */
+/* compare.c: pages of small mappings that the parent has and that are the same become PE_PARENT. */
 int memory_leave_equal(struct dump *d, struct task *task, page_range_list *ranges);
 
 /* Restore: does memory follow when the tasks run? */
@@ -31,5 +31,5 @@ bool memory_is_lazy(const struct restore *r);
  * connection to it, and its pid.
  */
 int memory_on_demand_start(const struct restore *r, int *ret_connection, pid_t *ret_server);
-/* Can this area be filled by the lazy-pages daemon? */
-bool memory_can_be_lazy(const struct memory_area *area);
+/* Can this mapping be filled by the lazy-pages daemon? */
+bool memory_can_be_lazy(const struct memory_mapping *mapping);

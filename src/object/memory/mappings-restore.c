@@ -73,15 +73,15 @@ struct memory_restore *memory_restore_of(const struct task *task)
 	return state_find(&task->restore->states, &memory_restore_state);
 }
 
-static int load_areas(const struct restore *r, struct task *task)
+static int load_mappings(const struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = state_make(&task->restore->states, &memory_restore_state);
 	uint64_t floor = 0;
 
-	memory->areas = pool_array(r->pool, struct memory_area, task->mm->n_vmas);
+	memory->mappings = pool_array(r->pool, struct memory_mapping, task->mm->n_vmas);
 	for (size_t i = 0; i < task->mm->n_vmas; i++) {
 		VmaEntry *vma = task->mm->vmas[i];
-		struct memory_area *area;
+		struct memory_mapping *mapping;
 
 		TRY(check_vma(vma, floor));
 		if (vma->status & (VMA_GUARD | VMA_VSYSCALL))
@@ -93,12 +93,12 @@ static int load_areas(const struct restore *r, struct task *task)
 			TRY(aio_check(task->mm, vma));
 		if (vma->status & VMA_SYSVIPC)
 			TRY(sysv_check(vma));
-		area = &memory->areas[memory->n++];
-		area->vma = vma;
-		area->plugin_fd = -1;
+		mapping = &memory->mappings[memory->n++];
+		mapping->vma = vma;
+		mapping->plugin_fd = -1;
 		if (!has_file(vma))
 			continue;
-		if (file_use(r, (uint32_t)vma->shmid, &area->file) < 0)
+		if (file_use(r, (uint32_t)vma->shmid, &mapping->file) < 0)
 			return refuse(EINVAL,
 				      "mapping %" PRIx64 "-%" PRIx64 " is of file %" PRIu64 ", which the images lack",
 				      vma->start, vma->end, vma->shmid);
@@ -110,7 +110,7 @@ static int load_areas(const struct restore *r, struct task *task)
 
 static int load_task(const struct restore *r, struct task *task)
 {
-	TRY(load_areas(r, task));
+	TRY(load_mappings(r, task));
 	TRY(memory_load_content(r, task));
 	return vdso_load(r, task);
 }
@@ -149,56 +149,56 @@ static void give_back(struct borrowed *b)
 	b->last = NULL;
 }
 
-static int borrow_file(struct restore *r, struct borrowed *b, const struct memory_area *area)
+static int borrow_file(struct restore *r, struct borrowed *b, const struct memory_mapping *mapping)
 {
-	int fd = area->plugin_fd;
+	int fd = mapping->plugin_fd;
 
 	if (fd < 0)
-		TRY(file_get_fd(r, area->file, &fd));
-	if (area->file == b->last && fd == b->last_fd)
+		TRY(file_get_fd(r, mapping->file, &fd));
+	if (mapping->file == b->last && fd == b->last_fd)
 		return 0;
 	give_back(b);
-	plan_step(b->plan, plan_why(b->plan, "take file %u", area->file->id), STEP_GETFD,
+	plan_step(b->plan, plan_why(b->plan, "take file %u", mapping->file->id), STEP_GETFD,
 		  (struct plan_arg[]){ b->pidfd, V(fd), V(-1), V(0) }, 4)
 		->to_slot = SLOT_BORROWED;
-	b->last = area->file;
+	b->last = mapping->file;
 	b->last_fd = fd;
 	return 0;
 }
 
 /* A mapping of a device: the plugin says where in it, or in something else, the memory is now. */
-static int ask_plugins(struct restore *r, struct memory_area *area, uint64_t *pgoff)
+static int ask_plugins(struct restore *r, struct memory_mapping *mapping, uint64_t *pgoff)
 {
-	const VmaEntry *vma = area->vma;
+	const VmaEntry *vma = mapping->vma;
 	uint64_t new_pgoff = vma->pgoff;
 	int answer;
 
-	if (!area->file->entry->reg)
+	if (!mapping->file->entry->reg)
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " of a device is of file %u, which has no path",
-			      vma->start, vma->end, area->file->id);
+			      vma->start, vma->end, mapping->file->id);
 	TRY(file_restore_plugged(r));
-	answer = plugins_ask(r->plugins, UPDATE_VMA_MAP, area->file->entry->reg->name, vma->start, vma->pgoff,
-			     &new_pgoff, &area->plugin_fd);
+	answer = plugins_ask(r->plugins, UPDATE_VMA_MAP, mapping->file->entry->reg->name, vma->start, vma->pgoff,
+			     &new_pgoff, &mapping->plugin_fd);
 	TRY(plugins_check(r->plugins, answer));
 	if (answer == 1)
 		*pgoff = new_pgoff;
 	else
-		area->plugin_fd = -1;
+		mapping->plugin_fd = -1;
 	return 0;
 }
 
-static int plan_map(struct restore *r, struct borrowed *b, struct memory_area *area)
+static int plan_map(struct restore *r, struct borrowed *b, struct memory_mapping *mapping)
 {
-	const VmaEntry *vma = area->vma;
+	const VmaEntry *vma = mapping->vma;
 	struct plan_arg fd = V(-1);
 	struct step *step;
 	uint32_t flags = vma->flags & MMAP_FLAGS;
-	uint64_t pgoff = area->file ? vma->pgoff : 0;
+	uint64_t pgoff = mapping->file ? vma->pgoff : 0;
 
-	if (vma->status & VMA_EXT_PLUGIN && area->file)
-		TRY(ask_plugins(r, area, &pgoff));
-	if (area->file) {
-		TRY(borrow_file(r, b, area));
+	if (vma->status & VMA_EXT_PLUGIN && mapping->file)
+		TRY(ask_plugins(r, mapping, &pgoff));
+	if (mapping->file) {
+		TRY(borrow_file(r, b, mapping));
 		fd = S(SLOT_BORROWED);
 		flags &= ~(uint32_t)MAP_ANONYMOUS;
 	}
@@ -223,7 +223,7 @@ static void plan_advice(struct plan *plan, const VmaEntry *vma, uint64_t which)
 
 #define ADVICE_BEFORE_FILL (1ull << MADV_HUGEPAGE | 1ull << MADV_NOHUGEPAGE)
 
-static bool same_area(const struct memory_area *a, const struct memory_area *b)
+static bool same_mapping(const struct memory_mapping *a, const struct memory_mapping *b)
 {
 	const VmaEntry *x = a->vma, *y = b->vma;
 
@@ -242,7 +242,7 @@ static const struct memory_restore *memory_of(const struct task *task)
 	return task->restore->memory_from ? memory_restore_of(task->restore->memory_from) : memory_restore_of(task);
 }
 
-/* Which areas came from the creator by fork and may stay; all others that came are unmapped. */
+/* Which mappings came from the creator by fork and may stay; all others that came are unmapped. */
 static void plan_inherit(struct restore *r, struct task *task, struct plan *plan)
 {
 	struct memory_restore *own = memory_restore_of(task);
@@ -250,14 +250,14 @@ static void plan_inherit(struct restore *r, struct task *task, struct plan *plan
 	size_t k = 0;
 
 	for (size_t i = 0; from && i < from->n; i++) {
-		const VmaEntry *vma = from->areas[i].vma;
+		const VmaEntry *vma = from->mappings[i].vma;
 
 		if (!memory_is_private(vma))
 			continue;
-		while (k < own->n && own->areas[k].vma->start < vma->start)
+		while (k < own->n && own->mappings[k].vma->start < vma->start)
 			k++;
-		if (k < own->n && same_area(&own->areas[k], &from->areas[i])) {
-			own->areas[k].inherited = true;
+		if (k < own->n && same_mapping(&own->mappings[k], &from->mappings[i])) {
+			own->mappings[k].inherited = true;
 			continue;
 		}
 		plan_syscall(plan, "drop what came from the creator", __NR_munmap, V(vma->start),
@@ -269,25 +269,25 @@ static void plan_inherit(struct restore *r, struct task *task, struct plan *plan
  * Anonymous memory is writable until its content is there: then it can be filled in large pieces. What nobody may touch
  * stays so from the beginning: it may be vast, and asking for it writable would be refused as too much memory.
  */
-static uint32_t first_prot(const struct memory_area *area)
+static uint32_t first_prot(const struct memory_mapping *mapping)
 {
-	return area->file || !area->vma->prot ? area->vma->prot : PROT_READ | PROT_WRITE;
+	return mapping->file || !mapping->vma->prot ? mapping->vma->prot : PROT_READ | PROT_WRITE;
 }
 
 /*
  * Neighbours that differ in nothing but their protection, or not even in that.
  */
-static bool continues_area(const struct memory_area *last, const struct memory_area *area)
+static bool continues_mapping(const struct memory_mapping *last, const struct memory_mapping *mapping)
 {
-	const VmaEntry *x = last->vma, *y = area->vma;
+	const VmaEntry *x = last->vma, *y = mapping->vma;
 
-	return memory_is_private(y) && !area->inherited && !last->file && !area->file && x->end == y->start &&
+	return memory_is_private(y) && !mapping->inherited && !last->file && !mapping->file && x->end == y->start &&
 	       x->flags == y->flags && x->status == y->status && x->madv == y->madv &&
-	       first_prot(last) == first_prot(area) && !(x->flags & (MAP_GROWSDOWN | MAP_HUGETLB));
+	       first_prot(last) == first_prot(mapping) && !(x->flags & (MAP_GROWSDOWN | MAP_HUGETLB));
 }
 
-/* A run of such neighbours is made by one mmap: half the calls for thousands of areas. */
-static void plan_map_run(struct plan *plan, const struct memory_area *first, size_t n)
+/* A run of such neighbours is made by one mmap: half the calls for thousands of mappings. */
+static void plan_map_run(struct plan *plan, const struct memory_mapping *first, size_t n)
 {
 	const VmaEntry *a = first->vma, *z = first[n - 1].vma;
 	struct step *step =
@@ -307,19 +307,19 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 	plan_inherit(r, task, plan);
 	restore_plan_find_us(r, plan, SLOT_PIDFD);
 	for (size_t i = 0, n; i < memory->n; i += n) {
-		struct memory_area *area = &memory->areas[i];
+		struct memory_mapping *mapping = &memory->mappings[i];
 
 		n = 1;
-		if (!memory_is_private(area->vma) || area->inherited)
+		if (!memory_is_private(mapping->vma) || mapping->inherited)
 			continue;
-		while (i + n < memory->n && continues_area(&area[n - 1], &area[n]))
+		while (i + n < memory->n && continues_mapping(&mapping[n - 1], &mapping[n]))
 			n++;
-		if (area->file)
-			TRY(plan_map(r, &b, area));
+		if (mapping->file)
+			TRY(plan_map(r, &b, mapping));
 		else
-			plan_map_run(plan, area, n);
+			plan_map_run(plan, mapping, n);
 		for (size_t k = 0; k < n; k++)
-			plan_advice(plan, area[k].vma, ADVICE_BEFORE_FILL);
+			plan_advice(plan, mapping[k].vma, ADVICE_BEFORE_FILL);
 	}
 	give_back(&b);
 	plan_syscall(plan, "close the pidfd of criu", __NR_close, S(SLOT_PIDFD));
@@ -331,35 +331,35 @@ void memory_private_done(struct restore *r, struct task *task)
 	struct memory_restore *memory = memory_restore_of(task);
 
 	for (size_t i = 0; i < memory->n; i++)
-		if (memory->areas[i].file && memory_is_private(memory->areas[i].vma))
-			file_put(r, memory->areas[i].file);
+		if (memory->mappings[i].file && memory_is_private(memory->mappings[i].vma))
+			file_put(r, memory->mappings[i].file);
 }
 
 static void plan_finish(struct plan *plan, const VmaEntry *vma)
 {
 	plan_advice(plan, vma, memory_is_private(vma) ? ~ADVICE_BEFORE_FILL : ~0ull);
-	/* The pages of a PROT_NONE area cannot be faulted in, which mlock(2) reports though it did its work. */
+	/* The pages of a PROT_NONE mapping cannot be faulted in, which mlock(2) reports though it did its work. */
 	if (vma->flags & MAP_LOCKED)
 		plan_syscall(plan, "lock memory", __NR_mlock2, V(vma->start), V(vma->end - vma->start),
 			     V(vma->locked_on_fault ? MLOCK_ONFAULT : 0))
 			->flags |= vma->prot ? 0 : STEP_MAY_FAIL;
 }
 
-/* Protections that anonymous areas were not made with; one call for neighbours with the same. */
+/* Protections that anonymous mappings were not made with; one call for neighbours with the same. */
 static void plan_protect(const struct memory_restore *memory, struct plan *plan)
 {
 	for (size_t i = 0, n; i < memory->n; i += n) {
-		const struct memory_area *area = &memory->areas[i];
-		uint32_t prot = area->vma->prot;
+		const struct memory_mapping *mapping = &memory->mappings[i];
+		uint32_t prot = mapping->vma->prot;
 
 		n = 1;
-		if (!memory_is_private(area->vma) || first_prot(area) == prot)
+		if (!memory_is_private(mapping->vma) || first_prot(mapping) == prot)
 			continue;
-		while (i + n < memory->n && memory_is_private(area[n].vma) && area[n].vma->prot == prot &&
-		       area[n].vma->start == area[n - 1].vma->end && first_prot(&area[n]) != prot)
+		while (i + n < memory->n && memory_is_private(mapping[n].vma) && mapping[n].vma->prot == prot &&
+		       mapping[n].vma->start == mapping[n - 1].vma->end && first_prot(&mapping[n]) != prot)
 			n++;
-		plan_syscall(plan, "protect memory", __NR_mprotect, V(area->vma->start),
-			     V(area[n - 1].vma->end - area->vma->start), V(prot));
+		plan_syscall(plan, "protect memory", __NR_mprotect, V(mapping->vma->start),
+			     V(mapping[n - 1].vma->end - mapping->vma->start), V(prot));
 	}
 }
 
@@ -371,17 +371,17 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 	TRY(vdso_plan(r, task, plan));
 	plan_protect(memory, plan);
 	for (size_t i = 0; i < memory->n; i++) {
-		struct memory_area *area = &memory->areas[i];
+		struct memory_mapping *mapping = &memory->mappings[i];
 
-		if (area->vma->status & (VMA_VDSO | VMA_VVAR))
+		if (mapping->vma->status & (VMA_VDSO | VMA_VVAR))
 			continue;
-		if (area->vma->status & VMA_SYSVIPC)
+		if (mapping->vma->status & VMA_SYSVIPC)
 			TRY(sysv_plan(r, memory, i, plan));
-		else if (area->vma->status & VMA_AIORING)
-			TRY(aio_plan(task->mm, area->vma, plan));
-		else if (!memory_is_private(area->vma))
-			TRY(plan_map(r, &b, area));
-		plan_finish(plan, area->vma);
+		else if (mapping->vma->status & VMA_AIORING)
+			TRY(aio_plan(task->mm, mapping->vma, plan));
+		else if (!memory_is_private(mapping->vma))
+			TRY(plan_map(r, &b, mapping));
+		plan_finish(plan, mapping->vma);
 	}
 	for (size_t i = 0; i < task->mm->n_vmas; i++) {
 		const VmaEntry *vma = task->mm->vmas[i];
@@ -399,11 +399,11 @@ void memory_rest_done(struct restore *r, struct task *task)
 	struct memory_restore *memory = memory_restore_of(task);
 
 	for (size_t i = 0; i < memory->n; i++) {
-		if (memory->areas[i].file && !memory_is_private(memory->areas[i].vma))
-			file_put(r, memory->areas[i].file);
-		if (memory->areas[i].plugin_fd >= 0)
-			close(memory->areas[i].plugin_fd);
-		memory->areas[i].plugin_fd = -1;
+		if (memory->mappings[i].file && !memory_is_private(memory->mappings[i].vma))
+			file_put(r, memory->mappings[i].file);
+		if (memory->mappings[i].plugin_fd >= 0)
+			close(memory->mappings[i].plugin_fd);
+		memory->mappings[i].plugin_fd = -1;
 	}
 }
 

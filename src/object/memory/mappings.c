@@ -17,7 +17,7 @@
 #include "kern/proc/pagemap.h"
 #include "object/file/file.h"
 #include "object/memory/aio.h"
-#include "object/memory/area-settings.h"
+#include "object/memory/mapping-settings.h"
 #include "object/memory/memory.h"
 #include "object/memory/sysv.h"
 #include "plugin/plugin.h"
@@ -224,7 +224,7 @@ static int classify_mapping(const struct dump *d, struct task *task, const struc
 {
 	TRY(check_supported(d, m));
 	set_flags(m, vma);
-	area_dump(d, m, vma);
+	mapping_dump(d, m, vma);
 	if (is_uprobes(m)) {
 		vma->status = VMA_REGULAR | VMA_UPROBES;
 		return 0;
@@ -256,7 +256,7 @@ static int classify_mapping(const struct dump *d, struct task *task, const struc
 		return aio_dump(d, task, m, vma);
 	if (m->name && m->shared && m->deleted && text_starts(m->name, "/SYSV"))
 		return sysv_dump(d, task, m, vma);
-	if (m->name && (is_shared_memory(m) || area_is_named_shared(m)))
+	if (m->name && (is_shared_memory(m) || mapping_is_named_shared(m)))
 		return dump_shared(d, task, m, vma);
 	if (m->vm_flags & VMF(HT))
 		vma->flags |= huge_bits(m);
@@ -268,7 +268,7 @@ static int classify_mapping(const struct dump *d, struct task *task, const struc
 	return dump_file(d, task, m, vma);
 }
 
-/* [vvar] and [vvar_vclock] are one area for the format. */
+/* [vvar] and [vvar_vclock] are one mapping for the format. */
 static bool joins_area(const VmaEntry *last, const VmaEntry *vma)
 {
 	return last && last->status & vma->status & VMA_VVAR && last->end == vma->start && last->prot == vma->prot &&

@@ -66,7 +66,7 @@ int memory_track_prepare(struct dump *d, struct task *task, bool on);
  */
 int memory_track_renew(struct dump *d, struct task *task);
 bool memory_is_trackable(const struct mapping *m);
-/* compare.c: whether its small areas are compared and not watched, and so whether this one is to be watched. */
+/* compare.c: whether its small mappings are compared and not watched, and so whether this one is to be watched. */
 bool memory_compares_small(const struct task *task);
 bool memory_is_watchable(const struct mapping *m, bool compares_small);
 /* content.c: chooses and writes the private pages of the task: pagemap-PID, pages-N. */
@@ -92,7 +92,7 @@ void memory_dump_to_server(struct dump *d, struct page_sink *server);
 /* --- restore --- */
 
 /* One mapping to be restored. */
-struct memory_area {
+struct memory_mapping {
 	VmaEntry *vma;
 	struct file *file; /* behind it, or NULL */
 	int plugin_fd;	   /* to be mapped instead of the file, or -1 */
@@ -102,7 +102,7 @@ struct memory_area {
 
 /* Of a task with an address space of its own. */
 struct memory_restore {
-	struct memory_area *areas; /* in address order; guard entries are not among them */
+	struct memory_mapping *mappings; /* in address order; guard entries are not among them */
 	size_t n;
 	struct file *exe; /* the program, for the layout */
 	uint8_t *vdso;	  /* its vdso if that is another than ours */
@@ -120,7 +120,7 @@ static inline bool memory_is_private(const VmaEntry *vma)
 
 int memory_restore_load(
 	const struct restore *r); /* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */
-/* content.c: reads and checks the pagemap of a task; its areas are known already. Called by
+/* content.c: reads and checks the pagemap of a task; its mappings are known already. Called by
  * memory_restore_load(). */
 int memory_load_content(const struct restore *r, struct task *task);
 /* An address range of this size that is free in all tasks to be made and in this program. */
@@ -133,11 +133,12 @@ int memory_plan_empty(struct restore *r, struct plan *plan);
  * missing, ours or the program's. They are allowed again with what the task had set itself (prctl.def), or before. */
 void memory_lazy_plan(const struct restore *r, const struct memory_restore *memory, struct plan *plan);
 /* Steps run when the task has nothing but the arena and the parked vdso (or what it inherited from its creator by
-   fork): maps its private areas at their places, anonymous ones writable: memory_plan_rest() protects them when they
+   fork): maps its private mappings at their places, anonymous ones writable: memory_plan_rest() protects them when they
    are filled. */
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan);
-/* [coordinator] content.c: fills the private areas from outside; pages that the task inherited and that are equal stay
-   shared, inherited pages without an entry in the images become absent again. May run plans in task->leader->remote. */
+/* [coordinator] content.c: fills the private mappings from outside; pages that the task inherited and that are equal
+   stay shared, inherited pages without an entry in the images become absent again. May run plans in
+   task->leader->remote. */
 int memory_fill(struct restore *r, struct task *task);
 /* Steps that map everything else (shared, SysV, vdso), madvise, mlock, guard pages. */
 int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan);

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/file/file.h"
-#include "object/memory/area-settings.h"
+#include "object/memory/mapping-settings.h"
 #include "object/memory/core.h"
 #include "pages/equal.h"
 #include "session/ids.h"
@@ -138,7 +138,7 @@ int memory_dump_shared(const struct dump *d, struct task *task, const struct map
 {
 	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, mapping->dev, mapping->inode);
 	bool writable = mapping->shared && mapping->vm_flags & VMF(MW);
-	const char *name = area_is_named_shared(mapping) ? "/dev/zero" : text_after(mapping->name, "/memfd:");
+	const char *name = mapping_is_named_shared(mapping) ? "/dev/zero" : text_after(mapping->name, "/memfd:");
 
 	if (!object) {
 		int fd = open_mapped(task, mapping);
@@ -295,7 +295,7 @@ int memory_load_object(const struct restore *r, uint32_t shmid, uint64_t size)
 {
 	struct shared_set *shared = memory_shared_set(r);
 	struct page_reader *reader = NULL;
-	const struct page_piece *last;
+	const struct stored_range *last;
 	int result;
 
 	LOG_SCOPE("shared memory %u", shmid);
@@ -311,11 +311,11 @@ int memory_load_object(const struct restore *r, uint32_t shmid, uint64_t size)
 	}
 	table_set(shared->readers, shmid, reader);
 	*vector_push(&shared->open) = reader;
-	last = reader->n ? &reader->pieces[reader->n - 1] : NULL;
+	last = reader->n ? &reader->ranges[reader->n - 1] : NULL;
 	if (last && last->start + last->size > (size + page_size() - 1) / page_size() * page_size())
 		return refuse(EINVAL, "has pages behind its end: its size is %" PRIu64, size);
 	for (size_t i = 0; i < reader->n; i++)
-		reader->pieces[i].how = PAGE_FRESH;
+		reader->ranges[i].how = PAGE_FRESH;
 	return 0;
 }
 
@@ -329,8 +329,8 @@ static int fill_mapped(const struct restore *r, struct page_reader *reader, int 
 	if (memory == MAP_FAILED)
 		return fail_errno("cannot map it; are there enough free huge pages?");
 	for (size_t i = 0; i < reader->n; i++)
-		reader->pieces[i].start += (uintptr_t)memory;
-	result = pages_fill(memory_mover(r), &target, reader->pieces, reader->n, NULL);
+		reader->ranges[i].start += (uintptr_t)memory;
+	result = pages_fill(memory_mover(r), &target, reader->ranges, reader->n, NULL);
 	munmap(memory, size);
 	return result;
 }
@@ -348,7 +348,7 @@ int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size)
 		return fail_errno("cannot ask for its file system");
 	if (fs.f_type == HUGETLBFS_MAGIC)
 		return fill_mapped(r, reader, fd, size);
-	TRY(pages_fill(memory_mover(r), &target, reader->pieces, reader->n, NULL));
+	TRY(pages_fill(memory_mover(r), &target, reader->ranges, reader->n, NULL));
 	/* Whole pages were written; the object may end within one. */
 	if (ftruncate(fd, (off_t)size) < 0)
 		return fail_errno("cannot make it %" PRIu64 " bytes long", size);

@@ -120,17 +120,17 @@ static bool is_same_attachment(const VmaEntry *a, const VmaEntry *b)
  * their places, and the rest goes. */
 static int plan_parts(struct restore *r, const struct memory_restore *memory, size_t first, struct plan *plan)
 {
-	const VmaEntry *vma = memory->areas[first].vma;
+	const VmaEntry *vma = memory->mappings[first].vma;
 	uint64_t at;
 
 	for (size_t i = 0; i < first; i++)
-		if (is_same_attachment(vma, memory->areas[i].vma))
+		if (is_same_attachment(vma, memory->mappings[i].vma))
 			return 0;
 	TRY(memory_find_place(r, memory, vma->segment_size + 2 * ROOM, &at));
 	at += ROOM;
 	plan_attach(plan, vma, at);
 	for (size_t i = first; i < memory->n; i++) {
-		const VmaEntry *part = memory->areas[i].vma;
+		const VmaEntry *part = memory->mappings[i].vma;
 
 		if (!is_same_attachment(vma, part))
 			continue;
@@ -145,7 +145,7 @@ static int plan_parts(struct restore *r, const struct memory_restore *memory, si
 
 int sysv_plan(struct restore *r, const struct memory_restore *memory, size_t number, struct plan *plan)
 {
-	const VmaEntry *vma = memory->areas[number].vma;
+	const VmaEntry *vma = memory->mappings[number].vma;
 
 	if (vma->has_segment_size)
 		return plan_parts(r, memory, number, plan);

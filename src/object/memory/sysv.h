@@ -9,5 +9,5 @@
 int sysv_dump(const struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma);
 /* Range checks of its record. */
 int sysv_check(const VmaEntry *vma);
-/* The steps that attach the area of this number again, with all other parts of the same attachment. */
+/* The steps that attach the mapping of this number again, with all other parts of the same attachment. */
 int sysv_plan(struct restore *r, const struct memory_restore *memory, size_t number, struct plan *plan);

@@ -28,7 +28,7 @@
 struct own_vdso {
 	struct {
 		uint64_t start, size;
-	} piece[PIECES];
+	} range[PIECES];
 	unsigned n; /* the last one is the code */
 	uint64_t start, size;
 };
@@ -40,7 +40,7 @@ static struct own_vdso *own_vdso_of(const struct restore *r)
 	return state_find(r->states, &own_vdso_state);
 }
 
-static bool is_piece(const struct mapping *m)
+static bool is_range(const struct mapping *m)
 {
 	return m->name && (text_starts(m->name, "[vvar") || strcmp(m->name, "[vdso]") == 0);
 }
@@ -56,14 +56,14 @@ static int find_own(const struct restore *r)
 	for (size_t i = 0; i < all.n; i++) {
 		const struct mapping *m = &all.items[i];
 
-		if (!is_piece(m))
+		if (!is_range(m))
 			continue;
 		if (own->n == PIECES || (own->n && own->start + own->size != m->start))
 			return refuse(EOPNOTSUPP, "the vdso of this kernel lies otherwise than criu expects");
 		if (!own->n)
 			own->start = m->start;
-		own->piece[own->n].start = m->start;
-		own->piece[own->n++].size = m->end - m->start;
+		own->range[own->n].start = m->start;
+		own->range[own->n++].size = m->end - m->start;
 		own->size = m->end - own->start;
 	}
 	if (own->size > PARKING_SIZE)
@@ -73,8 +73,8 @@ static int find_own(const struct restore *r)
 
 static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t to)
 {
-	uint64_t size = own_vdso_of(r)->piece[i].size,
-		 parked = r->parking + (own_vdso_of(r)->piece[i].start - own_vdso_of(r)->start);
+	uint64_t size = own_vdso_of(r)->range[i].size,
+		 parked = r->parking + (own_vdso_of(r)->range[i].start - own_vdso_of(r)->start);
 
 	plan_syscall(plan, plan_why(plan, "move the vdso to %" PRIx64, to), __NR_mremap, V(parked), V(size), V(size),
 		     V(MREMAP_MAYMOVE | MREMAP_FIXED), V(to));
@@ -86,36 +86,36 @@ int memory_plan_empty(struct restore *r, struct plan *plan)
 	const struct own_vdso *own = own_vdso_of(r);
 
 	for (unsigned i = 0; i < own->n; i++)
-		plan_syscall(plan, "park the vdso", __NR_mremap, V(own->piece[i].start), V(own->piece[i].size),
-			     V(own->piece[i].size), V(MREMAP_MAYMOVE | MREMAP_FIXED),
-			     V(r->parking + (own->piece[i].start - own->start)));
+		plan_syscall(plan, "park the vdso", __NR_mremap, V(own->range[i].start), V(own->range[i].size),
+			     V(own->range[i].size), V(MREMAP_MAYMOVE | MREMAP_FIXED),
+			     V(r->parking + (own->range[i].start - own->start)));
 	plan_syscall(plan, "drop criu's memory below the arena", __NR_munmap, V(0), V(start));
 	plan_syscall(plan, "drop criu's memory above the arena", __NR_munmap, V(r->parking_end),
 		     V(HIGHEST - r->parking_end));
 	return 0;
 }
 
-static const VmaEntry *find_area(const struct memory_restore *memory, uint32_t status)
+static const VmaEntry *find_mapping(const struct memory_restore *memory, uint32_t status)
 {
 	for (size_t i = 0; i < memory->n; i++)
-		if (memory->areas[i].vma->status & status)
-			return memory->areas[i].vma;
+		if (memory->mappings[i].vma->status & status)
+			return memory->mappings[i].vma;
 	return NULL;
 }
 
-/* The bytes of an area as the images have them; what they lack is zero. */
+/* The bytes of a mapping as the images have them; what they lack is zero. */
 static int read_image(const struct memory_restore *memory, const VmaEntry *vma, uint8_t *to)
 {
 	const struct page_reader *reader = memory->content;
 
 	for (size_t i = 0; reader && i < reader->n; i++) {
-		const struct page_piece *piece = &reader->pieces[i];
-		uint64_t start = piece->start > vma->start ? piece->start : vma->start;
-		uint64_t end = piece->start + piece->size < vma->end ? piece->start + piece->size : vma->end;
+		const struct stored_range *range = &reader->ranges[i];
+		uint64_t start = range->start > vma->start ? range->start : vma->start;
+		uint64_t end = range->start + range->size < vma->end ? range->start + range->size : vma->end;
 
-		if (start < end && piece->file)
-			TRY(pages_file_read(piece->file, to + (start - vma->start), end - start,
-					    piece->offset + (start - piece->start)));
+		if (start < end && range->file)
+			TRY(pages_file_read(range->file, to + (start - vma->start), end - start,
+					    range->offset + (start - range->start)));
 	}
 	return 0;
 }
@@ -123,7 +123,7 @@ static int read_image(const struct memory_restore *memory, const VmaEntry *vma, 
 int vdso_load(const struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = memory_restore_of(task);
-	const VmaEntry *vdso = find_area(memory, VMA_VDSO), *vvar = find_area(memory, VMA_VVAR);
+	const VmaEntry *vdso = find_mapping(memory, VMA_VDSO), *vvar = find_mapping(memory, VMA_VVAR);
 	const struct own_vdso *own;
 	uint8_t *image;
 	uint64_t size, code;
@@ -140,10 +140,10 @@ int vdso_load(const struct restore *r, struct task *task)
 		return refuse(EOPNOTSUPP, "it uses a vdso, but this kernel was booted without one (vdso=0)");
 	image = pool_alloc(r->pool, size);
 	TRY(read_image(memory, vdso, image));
-	code = own->piece[own->n - 1].size;
+	code = own->range[own->n - 1].size;
 	/* A vdso without an ELF header was not saved: then only its size can be compared. */
 	if (size == code && vvar && vvar->end - vvar->start == own->size - code &&
-	    (!image[0] || memcmp(image, (const void *)own->piece[own->n - 1].start, size) == 0))
+	    (!image[0] || memcmp(image, (const void *)own->range[own->n - 1].start, size) == 0))
 		return 0;
 	log_info("Its vdso is that of another kernel: it will lead to this kernel's");
 	memory->vdso = image;
@@ -157,14 +157,14 @@ static int plan_foreign(struct restore *r, struct task *task, struct plan *plan,
 {
 	struct memory_restore *memory = memory_restore_of(task);
 	const struct own_vdso *own = own_vdso_of(r);
-	uint64_t place = 0, size = vdso->end - vdso->start, code = own->piece[own->n - 1].start;
+	uint64_t place = 0, size = vdso->end - vdso->start, code = own->range[own->n - 1].start;
 	size_t at;
 
 	TRY(memory_find_place(r, memory, own->size + (1ull << 20), &place));
 	place += 1ull << 19;
 	for (unsigned i = 0; i < own->n; i++)
-		plan_move(r, plan, i, place + (own->piece[i].start - own->start));
-	TRY(vdso_patch(memory->vdso, size, (const void *)code, own->piece[own->n - 1].size,
+		plan_move(r, plan, i, place + (own->range[i].start - own->start));
+	TRY(vdso_patch(memory->vdso, size, (const void *)code, own->range[own->n - 1].size,
 		       place + (code - own->start)));
 	at = plan_data(plan, memory->vdso, size);
 	plan_syscall(plan, "map its old vdso", __NR_mmap, V(vdso->start), V(size), V(PROT_READ | PROT_WRITE),
@@ -180,7 +180,7 @@ static int plan_foreign(struct restore *r, struct task *task, struct plan *plan,
 int vdso_plan(struct restore *r, struct task *task, struct plan *plan)
 {
 	const struct memory_restore *memory = memory_restore_of(task);
-	const VmaEntry *vdso = find_area(memory, VMA_VDSO), *vvar = find_area(memory, VMA_VVAR);
+	const VmaEntry *vdso = find_mapping(memory, VMA_VDSO), *vvar = find_mapping(memory, VMA_VVAR);
 	const struct own_vdso *own = own_vdso_of(r);
 
 	if (!vdso)
@@ -188,6 +188,6 @@ int vdso_plan(struct restore *r, struct task *task, struct plan *plan)
 	if (memory->vdso)
 		return plan_foreign(r, task, plan, vdso, vvar);
 	for (unsigned i = 0; i < own->n; i++)
-		plan_move(r, plan, i, i == own->n - 1 ? vdso->start : vvar->start + (own->piece[i].start - own->start));
+		plan_move(r, plan, i, i == own->n - 1 ? vdso->start : vvar->start + (own->range[i].start - own->start));
 	return 0;
 }

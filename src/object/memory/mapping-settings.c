@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What areas of memory have besides content and protection: memory policies (mbind(2)), names (PR_SET_VMA_ANON_NAME),
- * seals (mseal(2)). CRIU does not save them; ours are fields that it skips.
+ * What mappings of memory have besides content and protection: memory policies (mbind(2)), names
+ * (PR_SET_VMA_ANON_NAME), seals (mseal(2)). CRIU does not save them; ours are fields that it skips.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "object/memory/area-settings.h"
+#include "object/memory/mapping-settings.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
 
@@ -28,11 +28,11 @@
 
 #define NODES_MAX 1024 /* CONFIG_NODES_SHIFT is at most 10 */
 
-extern const struct task_part area_settings_part;
+extern const struct task_part mapping_settings_part;
 
 /* --- names and seals: /proc tells them, with the mapping --- */
 
-const char *area_name(const struct mapping *m)
+const char *mapping_name(const struct mapping *m)
 {
 	const char *name = NULL;
 
@@ -41,14 +41,14 @@ const char *area_name(const struct mapping *m)
 	return name && *name && text_ends(name, "]") ? name : NULL;
 }
 
-bool area_is_named_shared(const struct mapping *m)
+bool mapping_is_named_shared(const struct mapping *m)
 {
 	return m->shared && m->name && text_starts(m->name, "[anon_shmem:");
 }
 
-void area_dump(const struct dump *d, const struct mapping *m, VmaEntry *vma)
+void mapping_dump(const struct dump *d, const struct mapping *m, VmaEntry *vma)
 {
-	const char *name = area_name(m);
+	const char *name = mapping_name(m);
 
 	if (name) {
 		vma->name = pool_string(d->pool, name);
@@ -61,8 +61,8 @@ void area_dump(const struct dump *d, const struct mapping *m, VmaEntry *vma)
 
 static bool may_have_policy(const struct mapping *m)
 {
-	return !m->name || (m->name[0] != '[' && m->vm_flags & VMF(MW)) || area_name(m) || !strcmp(m->name, "[heap]") ||
-	       text_starts(m->name, "[stack");
+	return !m->name || (m->name[0] != '[' && m->vm_flags & VMF(MW)) || mapping_name(m) ||
+	       !strcmp(m->name, "[heap]") || text_starts(m->name, "[stack");
 }
 
 /* Bits that the kernel wants room for: "possible" is a list as "0-3". */
@@ -104,8 +104,8 @@ static int ask_policies(struct dump *d, struct thread *thread, struct plan *plan
 	if (thread != thread->task->leader)
 		return 0;
 	bits = node_bits_of(d);
-	/* Of each area: the mode, the nodes, the result. */
-	offsets = part_offsets(d, thread, &area_settings_part, (unsigned)(3 * mappings->n + 1));
+	/* Of each mapping: the mode, the nodes, the result. */
+	offsets = part_offsets(d, thread, &mapping_settings_part, (unsigned)(3 * mappings->n + 1));
 	offsets[3 * mappings->n] = bits / 8;
 	for (size_t i = 0; i < mappings->n; i++, offsets += 3) {
 		struct step *step;
@@ -114,7 +114,7 @@ static int ask_policies(struct dump *d, struct thread *thread, struct plan *plan
 			continue;
 		offsets[0] = plan_space(plan, sizeof(int));
 		offsets[1] = plan_space(plan, bits / 8);
-		step = plan_syscall(plan, "read the memory policy of an area", __NR_get_mempolicy, D(offsets[0]),
+		step = plan_syscall(plan, "read the memory policy of a mapping", __NR_get_mempolicy, D(offsets[0]),
 				    D(offsets[1]), V(bits), V(mappings->items[i].start), V(MPOL_F_ADDR));
 		step->flags |= STEP_MAY_FAIL; /* a kernel without CONFIG_NUMA */
 		offsets[2] = plan_keep_result(plan, step);
@@ -149,7 +149,7 @@ static int answer_policies(struct dump *d, struct thread *thread)
 
 	if (thread != thread->task->leader)
 		return 0;
-	offsets = part_offsets(d, thread, &area_settings_part, 0);
+	offsets = part_offsets(d, thread, &mapping_settings_part, 0);
 	size = offsets[3 * mappings->n];
 	for (size_t i = 0; i < mappings->n; i++, offsets += 3) {
 		int mode;
@@ -189,7 +189,7 @@ static int check_settings(const struct restore *r, struct thread *thread)
 	}
 	for (size_t i = 0; i < mm->n_vmas; i++)
 		if (mm->vmas[i]->name && strlen(mm->vmas[i]->name) >= NAME_MAX_)
-			return refuse(EINVAL, "the name of the area %" PRIx64 "-%" PRIx64 " is too long",
+			return refuse(EINVAL, "the name of the mapping %" PRIx64 "-%" PRIx64 " is too long",
 				      mm->vmas[i]->start, mm->vmas[i]->end);
 	return 0;
 }
@@ -200,7 +200,7 @@ static void plan_names(const struct task *task, struct plan *plan)
 		const VmaEntry *vma = task->mm->vmas[i];
 
 		if (vma->name)
-			plan_syscall(plan, "name an area", __NR_prctl, V(PR_SET_VMA_), V(PR_SET_VMA_ANON_NAME_),
+			plan_syscall(plan, "name a mapping", __NR_prctl, V(PR_SET_VMA_), V(PR_SET_VMA_ANON_NAME_),
 				     V(vma->start), V(vma->end - vma->start),
 				     D(plan_data(plan, vma->name, strlen(vma->name) + 1)))
 				->flags |= STEP_MAY_FAIL; /* a kernel without such names */
@@ -221,7 +221,7 @@ static int plan_settings(struct restore *r, struct thread *thread, struct plan *
 
 		for (size_t k = 0; k < size; k++)
 			any |= policy->nodes.data[k];
-		plan_syscall(plan, "set the memory policy of an area (nodes of another machine?)", __NR_mbind,
+		plan_syscall(plan, "set the memory policy of a mapping (nodes of another machine?)", __NR_mbind,
 			     V(policy->start), V(policy->end - policy->start), V(policy->mode),
 			     any ? D(plan_data(plan, policy->nodes.data, size)) : V(0), V(any ? size * 8 + 1 : 0),
 			     V(MPOL_MF_MOVE));
@@ -231,22 +231,22 @@ static int plan_settings(struct restore *r, struct thread *thread, struct plan *
 }
 
 /* Nothing can be changed in them any more. */
-static int seal_areas(struct restore *r, struct thread *thread, struct plan *plan)
+static int seal_mappings(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	const MmEntry *mm = thread->task->mm;
 
 	for (size_t i = 0; has_own_memory(thread) && i < mm->n_vmas; i++)
 		if (mm->vmas[i]->sealed && !(mm->vmas[i]->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL)))
-			plan_syscall(plan, "seal an area (Linux 6.10)", __NR_mseal, V(mm->vmas[i]->start),
+			plan_syscall(plan, "seal a mapping (Linux 6.10)", __NR_mseal, V(mm->vmas[i]->start),
 				     V(mm->vmas[i]->end - mm->vmas[i]->start), V(0));
 	return 0;
 }
 
-const struct task_part area_settings_part = {
-	.name = "area-settings",
+const struct task_part mapping_settings_part = {
+	.name = "mapping-settings",
 	.ask = ask_policies,
 	.answer = answer_policies,
 	.check = check_settings,
 	.plan = plan_settings,
-	.last = seal_areas,
+	.last = seal_mappings,
 };
