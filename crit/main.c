@@ -46,7 +46,7 @@ static int open_input(const char *path)
 	struct stat st;
 
 	if (fd < 0)
-		return fail_errno("can't open %s", path ?: "the standard input");
+		return fail_errno("cannot open %s", path ?: "the standard input");
 	if (!path)
 		return TAKE_FD(fd);
 	if (fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)) || fcntl(fd, F_SETFL, 0) < 0)
@@ -68,9 +68,9 @@ static int write_output(const char *path, const void *data, size_t size)
 	int ret;
 
 	if (fd < 0)
-		return fail_errno("can't write %s", path ?: "the standard output");
+		return fail_errno("cannot write %s", path ?: "the standard output");
 	ret = io_write(fd, data, size);
-	return ret < 0 ? fail(-ret, "can't write %s", path ?: "the standard output") : 0;
+	return ret < 0 ? fail(-ret, "cannot write %s", path ?: "the standard output") : 0;
 }
 
 /* What is needed besides the private key lies beside the image. */
@@ -83,7 +83,7 @@ static int open_encrypted(struct arguments *arguments, const char *path, struct 
 	uint64_t number;
 
 	if (dir < 0)
-		return fail_errno("can't open the images directory %s", folder);
+		return fail_errno("cannot open the images directory %s", folder);
 	if (image_parse_name(name, &id, &number) < 0)
 		return refuse(EINVAL, "%s is not the name of an image", name);
 	TRY(store_open_dir(dir, false, &arguments->store));
@@ -152,7 +152,7 @@ static int read_input(const char *path, struct buffer *ret)
 		ssize_t got = io_read(fd, buffer_extend(ret, 1 << 20), 1 << 20);
 
 		if (got < 0)
-			return fail((int)-got, "can't read %s", input_name(path));
+			return fail((int)-got, "cannot read %s", input_name(path));
 		ret->size = before + (size_t)got;
 		if (got < 1 << 20)
 			return 0;
@@ -168,7 +168,7 @@ static int run_encode(struct arguments *arguments)
 	void *data;
 
 	if (fd < 0)
-		return fail_errno("can't make a memory file");
+		return fail_errno("cannot make a memory file");
 	TRY(read_input(arguments->in, &text));
 	if (memchr(text.data ?: "", '\0', text.size))
 		return refuse(EINVAL, "%s is a binary file: encode wants JSON", input_name(arguments->in));
@@ -177,7 +177,7 @@ static int run_encode(struct arguments *arguments)
 	size = lseek(fd, 0, SEEK_END);
 	data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
-		return fail_errno("can't map the new image");
+		return fail_errno("cannot map the new image");
 	return write_output(arguments->out, data, (size_t)size);
 }
 
@@ -202,7 +202,7 @@ static int run_explore(struct arguments *arguments)
 	AUTO_CLOSE int dir = open(arguments->words[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
-		return fail_errno("can't open the images directory %s", arguments->words[0]);
+		return fail_errno("cannot open the images directory %s", arguments->words[0]);
 	TRY(explore_checkpoint(dir, arguments->svg ? "picture" : arguments->words[1], arguments->key, &out));
 	return write_output(NULL, out.data, out.size);
 }

@@ -11,7 +11,7 @@
  *		for (uint32_t seen = 0;;) {
  *			seen = criu_tell_wait(tell, seen);
  *			if (tell->state == CRIU_TELL_DUMP) {
- *				...		// close what can't be saved, flush
+ *				...		// close what cannot be saved, flush
  *				criu_tell_answer(tell, seen, 0);
  *			} else {
  *				...		// go on; after CRIU_TELL_RESTORED as a copy
@@ -53,7 +53,7 @@ struct criu_tell {
 	uint32_t copies;   /* how often it was restored */
 };
 
-/* NULL, and errno, if it can't be made. The descriptor stays open: by it criu finds the program. */
+/* NULL, and errno, if it cannot be made. The descriptor stays open: by it criu finds the program. */
 static inline struct criu_tell *criu_tell_register(int signal)
 {
 	int fd = (int)syscall(SYS_memfd_create, CRIU_TELL_NAME, 1u /* MFD_CLOEXEC */);

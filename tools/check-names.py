@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Names that explain themselves: no function of one bare word, no struct tag that means two things, and no newline in a log call."""
+"""Names that explain themselves: no function of one bare word, no struct tag that means two things, no newline in a message, one
+spelling of "cannot"."""
 import re
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ OWN_NAMES = ('lib/compel/plugins/',)     # a library for programs without libc: 
 SHORT = re.compile(r'x(malloc|zalloc|realloc|strdup|printf)')
 FUNCTION = re.compile(r'^(?!typedef|return|else)[a-z][\w \*]*[ \*]([a-z]+)\((?!\*)[^;]*$', re.M)
 TAG = re.compile(r'^struct (\w+) \{', re.M)
-NEWLINE = re.compile(r'\blog_(?:error|warn|info|debug)\(\s*"(?:\\.|[^"\\])*\\n"')
+LITERAL = r'"(?:\\.|[^"\\\n])*"'
+MESSAGE = r'\b(?:log_(?:error|warn|info|debug)|fail|fail_errno|refuse)\((?:[^;"]*?,)?\s*'
+NEWLINE = re.compile(MESSAGE + rf'(?:(?:{LITERAL}|PRI\w+)\s*)*"(?:\\.|[^"\\\n])*\\n"\s*[,)]')
+CANNOT = re.compile(r"\b[Cc]an't\b")
 
 
 def check_text(name, text):
@@ -21,6 +25,8 @@ def check_text(name, text):
             yield f'{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[1]}() says too little: which object?'
     for match in NEWLINE.finditer(text):
         yield f'{name}:{text.count(chr(10), 0, match.start()) + 1}: a log line gets its newline by itself'
+    for match in CANNOT.finditer(text):
+        yield f'{name}:{text.count(chr(10), 0, match.start()) + 1}: it is spelled "cannot" here'
 
 
 def check(top):

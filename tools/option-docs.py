@@ -89,7 +89,7 @@ def man_option(option):
 
 
 def make_man(groups, template, *values):
-    """The whole manual. What can't be used yet stands at the end of the options."""
+    """The whole manual. What cannot be used yet stands at the end of the options."""
     shown = [(title, [option for option in options if option.text]) for title, options in groups]
     lines = ''
     for title, options in shown:

@@ -5,7 +5,7 @@
 
     def changed(state, copies):
         if state == Tell.DUMP:
-            ...     # close what can't be saved; return False to say: not now
+            ...     # close what cannot be saved; return False to say: not now
         elif state == Tell.RESTORED:
             ...     # a copy: new connections, new random numbers
 

@@ -79,7 +79,7 @@ static int find_copy(const struct parasite_process *process, const struct proc_p
 	for (size_t i = after.n; i > 0 && !copy->pid; i--)
 		if (!is_among(before, after.items[i - 1]))
 			copy->pid = after.items[i - 1];
-	return copy->pid ? 0 : refuse(ESRCH, "a copy of the task was made and can't be found");
+	return copy->pid ? 0 : refuse(ESRCH, "a copy of the task was made and cannot be found");
 }
 
 int parasite_copy_make(const struct parasite_process *process, const struct deadline *deadline,

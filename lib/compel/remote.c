@@ -113,7 +113,7 @@ static int place_plan(struct remote *remote, const struct plan *plan)
 		/* What follows is likely to be as long; the old room stays unused until the arena goes. */
 		remote->plan = arena_alloc(remote->arena, size);
 		if (!remote->plan)
-			return fail(ENOMEM, "placing a plan of %zu bytes for thread %d", size, remote->tid);
+			return fail(ENOMEM, "no room for %zu bytes of orders for thread %d", size, remote->tid);
 		remote->plan_capacity = size;
 	}
 	plan_write(plan, remote->plan);
@@ -206,7 +206,9 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 		if (state == SLOT_DONE)
 			break;
 		if (deadline_passed(deadline))
-			return refuse(ETIMEDOUT, "thread %d did not finish its plan in time; raise --timeout",
+			return refuse(ETIMEDOUT,
+				      "thread %d did not finish in time what it was told to do (is it stopped or "
+				      "frozen?); raise --timeout",
 				      remote->tid);
 		/* A short plan is over before a sleep would be. */
 		if (rounds < 100)

@@ -71,7 +71,7 @@ int restorer_add(struct arena *arena, pid_t tid, pid_t parent, struct remote **r
 	struct remote *remote = arena_add_remote(arena, SLOT_RESTORER);
 
 	if (!remote)
-		return fail(ENOMEM, "thread %d: no room left in the arena", tid);
+		return fail(ENOMEM, "thread %d: no room left in the shared memory", tid);
 	remote->tid = remote->wanted = tid;
 	remote->slot->parent = parent;
 	*ret = remote;

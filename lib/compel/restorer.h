@@ -21,7 +21,7 @@ size_t restorer_arena_size(const struct arena *arena);
 
 /*
  * A place for one more thread. tid: the one it will have, in its own pid namespace; parent: the pid of the parent that
- * it shall die with, as seen there, 0 for a thread or for a first task that can't see its parent: struct
+ * it shall die with, as seen there, 0 for a thread or for a first task that cannot see its parent: struct
  * restorer_first.
  */
 int restorer_add(struct arena *arena, pid_t tid, pid_t parent, struct remote **ret);
@@ -39,7 +39,7 @@ void restorer_set_outer(struct remote *remote, const pid_t *numbers, unsigned n)
 struct restorer_first {
 	pid_t tid;	/* wanted, 0 = any */
 	bool sibling;	/* child of our parent, CLONE_PARENT */
-	int parent;	/* a pidfd of ours if it is born into a pid namespace where it can't see us, else 0 */
+	int parent;	/* a pidfd of ours if it is born into a pid namespace where it cannot see us, else 0 */
 	uint64_t flags; /* more CLONE_* flags: new namespaces */
 };
 

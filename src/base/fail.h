@@ -61,7 +61,7 @@ void log_scope_adopt(struct log_scope *scope);
 int failure_error(void);
 const char *failure_text(void);
 void failure_reset(void);
-/* What this thread reported last was refuse()d: nothing went wrong, but some object can't be handled. */
+/* What this thread reported last was refuse()d: nothing went wrong, but some object cannot be handled. */
 bool failure_was_refusal(void);
 /* The line as the log shows it: "Error (PLACE): TEXT" and a newline, cut if there is not room enough. */
 void failure_line(char *to, size_t capacity);

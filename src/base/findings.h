@@ -16,7 +16,7 @@
 struct finding {
 	const char *file; /* where fail() or refuse() stands */
 	int line, error;
-	bool refused;  /* an object can't be handled; else something went wrong */
+	bool refused;  /* an object cannot be handled; else something went wrong */
 	char *scopes;  /* "task 5 (sh): descriptor 3", "" if none were open */
 	char *text;    /* the message */
 	unsigned more; /* others like it, not kept; only at the last of its place */

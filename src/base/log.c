@@ -356,7 +356,7 @@ int log_refuse_file(const char *path, int error)
 			"log file %s is a symbolic link that somebody else may have made: it is not followed; remove "
 			"it, or name another file",
 			path);
-	(void)fail(-error, "log file %s can't be opened in the work directory", path);
+	(void)fail(-error, "log file %s cannot be opened in the work directory", path);
 	return -EBADRQC;
 }
 

@@ -19,7 +19,7 @@ static const char *say_why(int result)
 	return result < 0 ? strerror(-result) : "this kernel does not have it";
 }
 
-/* Whether an ordinary user, --unprivileged, can't tell. Tasks that need it are refused then. */
+/* Whether an ordinary user, --unprivileged, cannot tell. Tasks that need it are refused then. */
 static bool takes_root(enum feature_id id)
 {
 	if (geteuid() == 0)
@@ -95,7 +95,7 @@ static int check_one(struct probes *probes, const char *name)
 				 ? "has no meaning on this machine"
 			 : is_busy(probe_result(probes, (enum feature_id)(feature - features)))
 				 ? "could not be tried now"
-				 : "can't be tried without being root");
+				 : "cannot be tried without being root");
 		return 1;
 	}
 	log_message("%s is supported\n", name);

@@ -30,7 +30,7 @@ static int exec_command(char **argv)
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
 	execvp(argv[0], argv);
-	fail_errno("--exec-cmd: %s can't be executed; the restored tasks run on without it", argv[0]);
+	fail_errno("--exec-cmd: %s cannot be executed; the restored tasks run on without it", argv[0]);
 	return 1;
 }
 

@@ -64,7 +64,7 @@ static int refuse_deprecated(enum command command)
 /* The command line was refused: its error goes to stderr, and the short usage text follows if it is of use. */
 static int give_up(int result)
 {
-	(void)log_open(NULL); /* can't fail */
+	(void)log_open(NULL); /* cannot fail */
 	if (result == -EINVAL)
 		options_print_usage(stdout);
 	return 1;

@@ -53,7 +53,7 @@ static int take_standard(int fd)
 	if (own < 0)
 		return fail_errno("--stream: descriptor %d is not open", fd);
 	if (other < 0 || dup2(other, fd) < 0)
-		return fail_errno("--stream: descriptor %d can't be replaced", fd);
+		return fail_errno("--stream: descriptor %d cannot be replaced", fd);
 	return TAKE_FD(own);
 }
 
@@ -76,11 +76,12 @@ int open_directories(struct options *options)
 	const char *work_dir = options->work_dir;
 
 	if (options->command == CMD_SERVICE) /* each request names its own */
-		return work_dir && chdir(work_dir) < 0 ? fail_errno("work directory %s can't be entered", work_dir) : 0;
+		return work_dir && chdir(work_dir) < 0 ? fail_errno("work directory %s cannot be entered", work_dir)
+						       : 0;
 	options->images_dir_fd = open(options->images_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (options->images_dir_fd < 0)
-		return fail_errno("images directory %s can't be opened", options->images_dir);
+		return fail_errno("images directory %s cannot be opened", options->images_dir);
 	if ((work_dir ? chdir(work_dir) : fchdir(options->images_dir_fd)) < 0)
-		return fail_errno("work directory %s can't be entered", work_dir ?: options->images_dir);
+		return fail_errno("work directory %s cannot be entered", work_dir ?: options->images_dir);
 	return 0;
 }

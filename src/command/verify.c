@@ -87,7 +87,7 @@ static void print_needs(const struct options *options, const struct verified *v)
 			    features[feature->id].needed_for,
 			    feature->there > 0	  ? ""
 			    : feature->there == 0 ? ": missing here"
-						  : ": this user can't tell whether it is here");
+						  : ": this user cannot tell whether it is here");
 	}
 	if (options->new_pidns)
 		log_message("  no free pids: with --new-pidns they have a namespace of their own\n");

@@ -12,7 +12,7 @@ struct plan;
 /* The type of a hook by direction, what it is called for, and whether it may fail. */
 #define HOOK_RESULT_MAY_FAIL	int
 #define HOOK_RESULT_CANNOT_FAIL void
-/* A phase that looks gets a session that it can't write with (session/session.h). */
+/* A phase that looks gets a session that it cannot write with (session/session.h). */
 #define HOOK_SESSION_dump_LOOKS			 const struct dump *d
 #define HOOK_SESSION_dump_ACTS			 struct dump *d
 #define HOOK_SESSION_dump_ALWAYS		 struct dump *d

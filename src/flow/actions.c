@@ -103,7 +103,7 @@ static int run_script(const char *script, enum action action, char **environment
 	log_flush(); /* it writes to the same file */
 	error = spawn_script(script, environment, &pid);
 	if (error < 0)
-		return fail(-error, "action script %s can't be run", script);
+		return fail(-error, "action script %s cannot be run", script);
 	interrupted = await_script(pid);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)

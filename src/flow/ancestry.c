@@ -317,10 +317,10 @@ static bool make_leader(struct restore *r, const struct task *wanted)
 static int refuse_family(const struct task *task)
 {
 	if (!task->vsid)
-		return refuse(
-			EOPNOTSUPP,
-			"task %d (%s): its session is led from outside of its pid namespace: that can't be rebuilt yet",
-			task->vpid, task->comm);
+		return refuse(EOPNOTSUPP,
+			      "task %d (%s): its session is led from outside of its pid namespace: that cannot be "
+			      "rebuilt yet",
+			      task->vpid, task->comm);
 	return refuse(EOPNOTSUPP,
 		      "task %d (%s): its session %d is led by a task that could not have made it: this family cannot "
 		      "be rebuilt yet",
@@ -415,7 +415,7 @@ static int find_group(struct restore *r, struct task *task)
 	if (!task->vpgid)
 		return refuse(
 			EOPNOTSUPP,
-			"task %d (%s): its group is led from outside of its pid namespace: that can't be rebuilt yet",
+			"task %d (%s): its group is led from outside of its pid namespace: that cannot be rebuilt yet",
 			task->vpid, task->comm);
 	add_group_leader(r, task);
 	return 0;

@@ -24,7 +24,7 @@ int background_tell_ready(const struct options *options, struct listener *listen
 	if (options->status_fd < 0)
 		return 0;
 	if (io_write(options->status_fd, "", 1) < 0)
-		log_warn("--status-fd %d can't be written", options->status_fd);
+		log_warn("--status-fd %d cannot be written", options->status_fd);
 	close(options->status_fd);
 	return 0;
 }

@@ -40,7 +40,7 @@ static int check_mortal(struct dump *d)
 {
 	if (d->tree->root->pid != 1 || d->options->end != OPT_END_KILL || d->progress->only_look)
 		return 0;
-	return dump_go_on(d, refuse(EPERM, "process 1 can't be killed from within its pid namespace: run criu outside "
+	return dump_go_on(d, refuse(EPERM, "process 1 cannot be killed from within its pid namespace: run criu outside "
 					   "of that namespace, or "
 					   "dump with --leave-running"));
 }

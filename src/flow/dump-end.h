@@ -4,7 +4,7 @@
 
 #include "session/session.h"
 
-/* All is written but the inventory: what can't be taken back, the inventory, what has to hold until the restore. */
+/* All is written but the inventory: what cannot be taken back, the inventory, what has to hold until the restore. */
 int dump_commit(struct dump *d);
 /* --live: lets the tasks run on, and saves their memory as it was. Does nothing without. */
 int dump_go_live(struct dump *d);

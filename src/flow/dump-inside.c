@@ -174,7 +174,7 @@ static void leave_task(struct task_inside *inside, const struct deadline *soon, 
 			parasite_catch_begin(thread->remote);
 }
 
-/* A thread that can't be caught keeps the memory that it runs in. */
+/* A thread that cannot be caught keeps the memory that it runs in. */
 static int catch_all(struct task_inside *inside)
 {
 	struct deadline soon = deadline_in_seconds(GRACE_HOME_S);

@@ -37,7 +37,7 @@ static int load_images(struct restore *r, struct dump *d)
 	return restore_load(r);
 }
 
-/* Another user may be able to do what this one can't. */
+/* Another user may be able to do what this one cannot. */
 static const struct finding *find_reason(const struct findings *findings)
 {
 	for (size_t i = 0; i < findings->list.n; i++)

@@ -44,7 +44,7 @@ static int read_thread_status(const struct task *task, pid_t tid, struct proc_st
 #define SEIZE_TRIES 20
 
 /*
- * Attaches to one thread; -ESRCH if it is gone or dead. While execve(2) puts another thread in its place it can't be
+ * Attaches to one thread; -ESRCH if it is gone or dead. While execve(2) puts another thread in its place it cannot be
  * attached to, as a dead one: that passes.
  */
 static int seize_thread(const struct task *task, pid_t tid)

@@ -57,7 +57,7 @@ static int refuse_hopeless(const struct task *task)
 {
 	if (task->pid == getpid())
 		return refuse(EDEADLK,
-			      "this is criu itself, and it can't stop itself: start it from outside of the tree");
+			      "this is criu itself, and it cannot stop itself: start it from outside of the tree");
 	if (task->dump->stat.flags & KERNEL_THREAD)
 		return refuse(EINVAL, "it is a thread of the kernel: there is nothing to save");
 	return 0;

@@ -125,7 +125,7 @@ static int try_once(struct restore *r, struct task *creator, struct thread *thre
 	TRY(run_in_task(r, creator, plan));
 	TRY(set_all(r, thread, chosen, true, old));
 	*ret = (pid_t)remote_value(creator->leader->remote, at);
-	return *ret < 0 ? fail(-*ret, "making %d", thread->vtid) : 0;
+	return *ret < 0 ? fail(-*ret, "making the process or thread %d", thread->vtid) : 0;
 }
 
 static bool is_right(const struct restore *r, const struct task *creator, const struct thread *thread, pid_t pid)

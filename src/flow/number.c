@@ -91,7 +91,7 @@ static int find_children_space(struct dump *d, struct task *task)
 	for_each_thread(thread, task)
 		if (thread != task->leader && thread->dump && !d->progress->tasks_run &&
 		    inode_of_children(thread) != inode)
-			return refuse(EOPNOTSUPP, "its threads make children in different pid namespaces: that can't "
+			return refuse(EOPNOTSUPP, "its threads make children in different pid namespaces: that cannot "
 						  "be checkpointed yet");
 	if (inode && inode == (task->pid_space ? task->pid_space->inode : d->facts->pid_namespace))
 		return 0;
@@ -101,9 +101,9 @@ static int find_children_space(struct dump *d, struct task *task)
 	task->children_unborn = true;
 	if (task->n_threads > 1)
 		return refuse(EOPNOTSUPP, "the next child of each of its threads is born into a pid namespace that is "
-					  "not there yet: that can't be checkpointed yet");
+					  "not there yet: that cannot be checkpointed yet");
 	dump_report_loss(d, "its next child is born into another pid namespace; whether that is new, or its first "
-			    "process has ended and no more are born, can't be seen: it will be new");
+			    "process has ended and no more are born, cannot be seen: it will be new");
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 
 #define ZOMBIE_STEP_MS 20
 
-/* Who has a number in a given pid namespace can't be seen by it. */
+/* Who has a number in a given pid namespace cannot be seen by it. */
 static int wait_inside(pid_t pid, unsigned *waited_ms)
 {
 	if (*waited_ms >= GRACE_PID_MS)

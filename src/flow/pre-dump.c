@@ -81,7 +81,7 @@ static int write_irmap_cache(void)
 	AUTO(image_close) struct image *image = NULL;
 
 	if (dir < 0)
-		return fail_errno("the work directory can't be opened");
+		return fail_errno("the work directory cannot be opened");
 	TRY(store_open_dir(dir, true, &store));
 	TRY(image_create(store, &image, IMAGE_IRMAP_CACHE));
 	TRY(image_write_head(image));

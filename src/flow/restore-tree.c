@@ -474,7 +474,7 @@ static int make_tree(struct restore *r)
 	return make_late(r);
 }
 
-/* Whose child it will be. The first process of a pid namespace can't see its parent: it looks for criu. */
+/* Whose child it will be. The first process of a pid namespace cannot see its parent: it looks for criu. */
 static pid_t parent_of(const struct restore *r, const struct task *task)
 {
 	if (task->restore->adopted)
@@ -482,7 +482,7 @@ static pid_t parent_of(const struct restore *r, const struct task *task)
 	if (task->parent)
 		return task_pid_for(task->parent, task) ?: -r->us;
 	if (r->facts->inner_pids)
-		return 0; /* it can't see us: make_root() */
+		return 0; /* it cannot see us: make_root() */
 	return r->options->restore_sibling ? getppid() : getpid();
 }
 
@@ -509,7 +509,7 @@ static pid_t group_at_birth(const struct task *task)
 	return group_at_birth(creator);
 }
 
-/* By itself, or by its parent if it can't see the leader of the group. */
+/* By itself, or by its parent if it cannot see the leader of the group. */
 static int plan_group(const struct restore *r, const struct task *task, struct plan *plan, struct task **ret_who)
 {
 	pid_t pgid = task_own_pgid(r->tree, task), pid = 0;
@@ -524,7 +524,7 @@ static int plan_group(const struct restore *r, const struct task *task, struct p
 	if (!pgid)
 		return refuse(EOPNOTSUPP,
 			      "its process group %d is led from outside of the pid namespaces of it and "
-			      "of its parent: that can't be rebuilt yet",
+			      "of its parent: that cannot be rebuilt yet",
 			      task->vpgid);
 	plan_syscall(plan, plan_why(plan, "join process group %d", pgid), __NR_setpgid, V(pid), V(pgid));
 	return 0;

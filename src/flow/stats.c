@@ -29,7 +29,7 @@ static int write_image(enum image_id id, const StatsEntry *entry)
 	AUTO(store_close) struct store *store = NULL;
 
 	if (dir < 0)
-		return fail_errno("the work directory can't be opened");
+		return fail_errno("the work directory cannot be opened");
 	TRY(store_open_dir(dir, true, &store));
 	return image_write_one(store, id, entry);
 }

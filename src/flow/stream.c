@@ -27,7 +27,7 @@ static int open_pipe(const struct options *options, bool for_writing, struct sto
 	int fd = fcntl(options->stream_fd, F_DUPFD_CLOEXEC, 3);
 
 	if (fd < 0)
-		return fail_errno("--stream: descriptor %d can't be used", options->stream_fd);
+		return fail_errno("--stream: descriptor %d cannot be used", options->stream_fd);
 	return store_open_pipe(fd, options->images_dir_fd, for_writing, grace, ret);
 }
 

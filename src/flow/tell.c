@@ -147,7 +147,7 @@ static void change_state(struct told *told, uint32_t state, bool copy)
 	if (io_pwrite(told->fd, &content.copies, 4, offsetof(struct criu_tell, copies)) < 0 ||
 	    io_pwrite(told->fd, &state, 4, offsetof(struct criu_tell, state)) < 0 ||
 	    io_pwrite(told->fd, &told->number, 4, offsetof(struct criu_tell, number)) < 0)
-		log_warn("task %d can't be told", told->pid);
+		log_warn("task %d cannot be told", told->pid);
 	wake_waiters(told);
 	told->signal_due = state != CRIU_TELL_DUMP;
 }

@@ -6,6 +6,6 @@
 
 struct undone;
 
-/* Those of the files that the task has open; removed if `remove`, else told. A file or folder that can't be looked at
+/* Those of the files that the task has open; removed if `remove`, else told. A file or folder that cannot be looked at
  * is passed over. */
 void undo_links(int proc, bool remove, struct undone *undone);

@@ -96,7 +96,7 @@ static void add_files(struct restore *r, struct verified *ret)
 
 /* --- features --- */
 
-/* What an ordinary user can't do may be there all the same. */
+/* What an ordinary user cannot do may be there all the same. */
 static int ask_feature(struct probes *probes, enum feature_id id)
 {
 	int there = probe_result(probes, id);

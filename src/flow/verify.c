@@ -195,7 +195,8 @@ static bool has_text(const struct findings *findings, const char *text)
 	return false;
 }
 
-/* What was found while loading: said already by the scan, something that this version or this user can't do, or damage.
+/* What was found while loading: said already by the scan, something that this version or this user cannot do, or
+ * damage.
  */
 static void sort_findings(struct restore *r, struct findings *loading, struct verified *ret)
 {

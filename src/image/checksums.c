@@ -53,7 +53,7 @@ static int open_file(struct summing *summing, const char *name)
 	if (fd < 0 || fstat(fd, &stat) < 0)
 		return errno == ENOENT ? -ENOENT : fail_errno("%s: cannot be opened for its checksum", name);
 	if (!S_ISREG(stat.st_mode))
-		return refuse(EINVAL, "%s is no regular file: it can't be an image", name);
+		return refuse(EINVAL, "%s is no regular file: it cannot be an image", name);
 	file = vector_push(&summing->files);
 	file->fd = TAKE_FD(fd);
 	checksum_entry__init(&file->entry);

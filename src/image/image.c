@@ -174,7 +174,7 @@ static int finish_writing(struct image *image)
 		return 0;
 	image->fd = -1;
 	/* Network and quota file systems report late write errors here. */
-	return close(fd) < 0 ? fail_errno("%s: can't write", image->name) : 0;
+	return close(fd) < 0 ? fail_errno("%s: cannot write", image->name) : 0;
 }
 
 int image_finish(struct image **image)
@@ -193,11 +193,11 @@ static int make_memory_file(struct image *image)
 	int fd = memfd_create(image->name, MFD_CLOEXEC), ret;
 
 	if (fd < 0)
-		return fail_errno("%s: can't make a memory file", image->name);
+		return fail_errno("%s: cannot make a memory file", image->name);
 	ret = image->end ? io_write(fd, image->buffer, image->end) : 0;
 	if (ret < 0) {
 		close(fd);
-		return fail(-ret, "%s: can't write", image->name);
+		return fail(-ret, "%s: cannot write", image->name);
 	}
 	image->fd = fd;
 	return 0;

@@ -113,7 +113,7 @@ int image_start(struct image *image);
 /* Writing: room for size bytes at the end of the buffer, in one piece; counted by the caller in `end`. */
 int image_reserve(struct image *image, size_t size, void **ret);
 
-/* payload.c: bytes that follow a record in the file. -EINVAL (logged) if that can't be. */
+/* payload.c: bytes that follow a record in the file. -EINVAL (logged) if that cannot be. */
 int image_payload_of(struct image *image, const ProtobufCMessage *record, uint64_t *ret);
 /* Whether bytes may follow such a record. */
 bool image_has_payload(const ProtobufCMessageDescriptor *record);

@@ -23,7 +23,7 @@ int inventory_make_run_id(char ret[RUN_ID_SIZE])
 	ssize_t length = file_read_text(AT_FDCWD, "/proc/sys/kernel/random/uuid", text, sizeof(text));
 
 	if (length < 0)
-		return fail((int)-length, "can't read a uuid from /proc/sys/kernel/random/uuid");
+		return fail((int)-length, "cannot read a uuid from /proc/sys/kernel/random/uuid");
 	if (length < RUN_ID_SIZE - 1)
 		return refuse(EIO, "/proc/sys/kernel/random/uuid gives only %zd characters", length);
 	memcpy(ret, text, RUN_ID_SIZE - 1);

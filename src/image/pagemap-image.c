@@ -173,7 +173,7 @@ int pagemap_append(struct pagemap_writer *writer, uint64_t start, uint64_t nr_pa
 	uint64_t end = last->start + last->nr_pages * page_size();
 
 	if (start < end || !nr_pages || start % page_size())
-		return refuse(EINVAL, "%s: a range of %" PRIu64 " pages at %#" PRIx64 " can't come after %#" PRIx64,
+		return refuse(EINVAL, "%s: a range of %" PRIu64 " pages at %#" PRIx64 " cannot come after %#" PRIx64,
 			      image_get_name(writer->image), nr_pages, start, end);
 	if (ret_offset)
 		*ret_offset = writer->offset;

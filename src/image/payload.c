@@ -212,7 +212,7 @@ int image_read_to_fd(struct image *image, int fd)
 			piece = image->payload_left;
 		ret = io_write(fd, image->buffer + image->start, piece);
 		if (ret < 0)
-			return fail(-ret, "can't write the payload of %s", image->name);
+			return fail(-ret, "cannot write the payload of %s", image->name);
 		image_take(image, piece);
 		count_payload(image, piece);
 	}
@@ -230,7 +230,7 @@ int image_write_bytes(struct image *image, const void *from, size_t size)
 	if (image->fd >= 0 && size >= IMAGE_BUFFER) {
 		TRY(image_flush(image));
 		ret = io_write(image->fd, from, size);
-		return ret < 0 ? fail(-ret, "%s: can't write", image->name) : 0;
+		return ret < 0 ? fail(-ret, "%s: cannot write", image->name) : 0;
 	}
 	TRY(image_reserve(image, size, &to));
 	memcpy(to, from, size);
@@ -256,7 +256,7 @@ int image_write_from_fd(struct image *image, int fd, off_t at, uint64_t size)
 		TRY(image_reserve(image, piece, &to));
 		got = io_pread(fd, to, piece, at);
 		if (got < 0)
-			return fail((int)-got, "%s: can't read what to save", image->name);
+			return fail((int)-got, "%s: cannot read what to save", image->name);
 		if ((size_t)got < piece)
 			return refuse(EIO, "%s: the file has become shorter while it was saved", image->name);
 		image->end += piece;

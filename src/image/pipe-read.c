@@ -37,7 +37,7 @@ static int read_all(const struct pipe_store *pipe, void *to, size_t size)
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got < 0)
-			return fail_errno("the stream: can't read");
+			return fail_errno("the stream: cannot read");
 		if (got == 0)
 			return refuse(ENODATA, "the stream ends before its commit mark: it was interrupted, and is no "
 					       "checkpoint");
@@ -251,14 +251,14 @@ static int keep_content(struct pipe_store *pipe, struct pipe_pages *pages, uint6
 	if (pages->kept < 0) {
 		pages->kept = memfd_create("pages of a stream", MFD_CLOEXEC);
 		if (pages->kept < 0 || ftruncate(pages->kept, (off_t)pages->size) < 0)
-			return fail_errno("the stream: can't keep pages in memory");
+			return fail_errno("the stream: cannot keep pages in memory");
 	}
 	if (pipe->chunk.kind == PIPE_DATA)
 		error = io_pwrite(pages->kept, pipe->payload + pipe->at, size, (off_t)pages->passed);
 	pipe->at += size;
 	pages->passed += size;
 	pipe->n_kept += pipe->chunk.kind == PIPE_DATA ? size : 0;
-	return error < 0 ? fail(-error, "the stream: can't keep pages in memory") : 0;
+	return error < 0 ? fail(-error, "the stream: cannot keep pages in memory") : 0;
 }
 
 static int read_kept(const struct pipe_pages *pages, char *to, size_t size, uint64_t offset)

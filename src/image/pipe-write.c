@@ -24,7 +24,7 @@ static int write_all(const struct pipe_store *pipe, struct iovec *parts, unsigne
 			return refuse(ETIMEDOUT, "the stream: nobody has taken anything for %u seconds", pipe->grace);
 		done = writev(pipe->fd, parts, (int)n);
 		if (done < 0 && errno != EINTR && errno != EAGAIN)
-			return fail_errno("the stream: can't write");
+			return fail_errno("the stream: cannot write");
 		for (; n && done >= (ssize_t)parts->iov_len; parts++, n--)
 			done -= (ssize_t)parts->iov_len;
 		if (n && done > 0) {

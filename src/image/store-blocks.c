@@ -56,7 +56,7 @@ int store_make_temporary(struct image *image)
 	image->fd = openat(image->store->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (image->fd < 0) /* not all file systems can do that */
 		image->fd = memfd_create(image->name, MFD_CLOEXEC);
-	return image->fd < 0 ? fail_errno("%s: can't make a temporary file", image->name) : 0;
+	return image->fd < 0 ? fail_errno("%s: cannot make a temporary file", image->name) : 0;
 }
 
 int store_finish_temporary(struct image *image, int file)
@@ -65,7 +65,7 @@ int store_finish_temporary(struct image *image, int file)
 	struct stat stat;
 
 	if (fstat(image->fd, &stat) < 0)
-		return fail_errno("%s: can't examine a temporary file", image->name);
+		return fail_errno("%s: cannot examine a temporary file", image->name);
 	TRY(block_writer_create(file, image->name, &image->store->format, &writer));
 	TRY(block_writer_copy(writer, image->fd));
 	return block_writer_finish(&writer, (uint64_t)stat.st_size);
@@ -145,7 +145,7 @@ int image_unpack_blocks(struct image *image)
 	AUTO_FREE void *buffer = xmalloc(BLOCK_SIZE);
 
 	if (fd < 0)
-		return fail_errno("%s: can't make a memory file", image->name);
+		return fail_errno("%s: cannot make a memory file", image->name);
 	for (uint64_t at = 0, size = block_reader_size(image->blocks); at < size; at += BLOCK_SIZE) {
 		ssize_t got = block_reader_read(image->blocks, buffer, BLOCK_SIZE, at);
 		int result;
@@ -153,10 +153,10 @@ int image_unpack_blocks(struct image *image)
 		TRY(got);
 		result = io_write(fd, buffer, (size_t)got);
 		if (result < 0)
-			return fail(-result, "%s: can't write a memory file", image->name);
+			return fail(-result, "%s: cannot write a memory file", image->name);
 	}
 	if (lseek(fd, (off_t)(image->at + image_waiting(image)), SEEK_SET) < 0)
-		return fail_errno("%s: can't use a memory file", image->name);
+		return fail_errno("%s: cannot use a memory file", image->name);
 	if (!image->caller_fd && image->fd >= 0)
 		close(image->fd);
 	image->caller_fd = false;

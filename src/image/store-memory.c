@@ -96,12 +96,12 @@ static int take_back(struct store *store, struct image *image)
 	ssize_t got;
 
 	if (size < 0)
-		return fail_errno("%s: can't tell its size", image->name);
+		return fail_errno("%s: cannot tell its size", image->name);
 	data = xmalloc((size_t)size + 1);
 	got = io_pread(image->fd, data, (size_t)size, 0);
 	if (got != size) {
 		free(data);
-		return fail(got < 0 ? (int)-got : EIO, "%s: can't read back", image->name);
+		return fail(got < 0 ? (int)-got : EIO, "%s: cannot read back", image->name);
 	}
 	put_file(store, image->name, data, (size_t)size);
 	return 0;

@@ -15,7 +15,7 @@ static int nowhere_open(struct store *store, struct image *image)
 static int nowhere_create(struct store *store, struct image *image)
 {
 	image->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	return image->fd < 0 ? fail_errno("can't open /dev/null") : 0;
+	return image->fd < 0 ? fail_errno("cannot open /dev/null") : 0;
 }
 
 static int nowhere_remove(struct store *store, const char *name)

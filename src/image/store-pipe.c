@@ -57,7 +57,7 @@ int pipe_copy_record(const struct store *records, const char *name, int dir)
 
 	TRY(file);
 	error = io_write(file, data, size);
-	return error < 0 ? fail(-error, "%s: can't write", name) : 0;
+	return error < 0 ? fail(-error, "%s: cannot write", name) : 0;
 }
 
 static int pipe_open(struct store *store, struct image *image)
@@ -104,7 +104,7 @@ static int pipe_set_parent(struct store *store, const char *path)
 	AUTO_CLOSE int dir = openat(pipe_store_of(store)->images_dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
-		return fail_errno("can't open the parent images %s", path);
+		return fail_errno("cannot open the parent images %s", path);
 	return store_open_dir(dir, false, &store->parent);
 }
 
@@ -192,7 +192,7 @@ int store_open_pipe(int fd, int images_dir, bool for_writing, unsigned grace, st
 	store->for_writing = for_writing;
 	pipe->images_dir = fcntl(images_dir, F_DUPFD_CLOEXEC, 0);
 	if (pipe->images_dir < 0)
-		return fail_errno("can't use the images directory");
+		return fail_errno("cannot use the images directory");
 	if (!for_writing)
 		TRY(pipe_read_records(pipe));
 	*ret = TAKE_PTR(store);

@@ -112,7 +112,7 @@ static int open_pipe(const struct streamer *streamer, const char *name, bool wri
 	AUTO_CLOSE int ours = -1, theirs = -1;
 
 	if (pipe2(pipe, O_CLOEXEC) < 0)
-		return fail_errno("%s: can't make a pipe", name);
+		return fail_errno("%s: cannot make a pipe", name);
 	ours = pipe[writing];
 	theirs = pipe[!writing];
 	(void)fcntl(ours, F_SETPIPE_SZ, PIPE_SIZE); /* faster, where users may have such pipes */
@@ -146,15 +146,15 @@ static int copy_to_memory(int pipe, const char *name, int *ret)
 	ssize_t got;
 
 	if (memory < 0)
-		return fail_errno("%s: can't make a memory file", name);
+		return fail_errno("%s: cannot make a memory file", name);
 	while ((got = io_read(pipe, piece, PIECE_SIZE)) > 0) {
 		int error = io_write(memory, piece, (size_t)got);
 
 		if (error < 0)
-			return fail(-error, "%s: can't keep it in memory", name);
+			return fail(-error, "%s: cannot keep it in memory", name);
 	}
 	if (got < 0)
-		return fail((int)-got, "%s: can't read it from the image streamer", name);
+		return fail((int)-got, "%s: cannot read it from the image streamer", name);
 	*ret = TAKE_FD(memory);
 	return 0;
 }
@@ -197,7 +197,7 @@ static int streamer_open(struct store *store, struct image *image)
 		return -ENOENT;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", found.fd);
 	image->fd = open(path, O_RDONLY | O_CLOEXEC);
-	return image->fd < 0 ? fail_errno("%s: can't open its copy in memory", image->name) : 0;
+	return image->fd < 0 ? fail_errno("%s: cannot open its copy in memory", image->name) : 0;
 }
 
 /* --- the store --- */

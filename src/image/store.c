@@ -110,9 +110,9 @@ static int dir_open(struct store *store, struct image *image)
 	/* A fifo would let us wait for its other end, a device do whatever it does. */
 	image->fd = openat(store->dir, image->name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (image->fd < 0)
-		return errno == ENOENT ? -ENOENT : fail_errno("can't open %s", image->name);
+		return errno == ENOENT ? -ENOENT : fail_errno("cannot open %s", image->name);
 	if (fstat(image->fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return refuse(EINVAL, "%s is no regular file: it can't be an image", image->name);
+		return refuse(EINVAL, "%s is no regular file: it cannot be an image", image->name);
 	image->file_size = (uint64_t)st.st_size;
 	return 0;
 }
@@ -132,9 +132,9 @@ static int remove_old(int dir, const char *name)
 	struct stat old;
 
 	if (fstatat(dir, name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(old.st_mode))
-		return fail(ELOOP, "can't create %s, there is a symbolic link of that name", name);
+		return fail(ELOOP, "cannot create %s, there is a symbolic link of that name", name);
 	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-		return fail_errno("can't remove the old %s", name);
+		return fail_errno("cannot remove the old %s", name);
 	return 0;
 }
 
@@ -146,7 +146,7 @@ int store_make_file(int dir, const char *name)
 		TRY(remove_old(dir, name));
 		fd = create_new(dir, name);
 	}
-	return fd < 0 ? fail_errno("can't create %s", name) : fd;
+	return fd < 0 ? fail_errno("cannot create %s", name) : fd;
 }
 
 static int dir_place(struct store *store, struct image *image)
@@ -176,7 +176,7 @@ static int finish_temporary(struct store *store, struct image *image)
 	TRY(file);
 	TRY(store_finish_temporary(image, file));
 	/* Network and quota file systems report late write errors here. */
-	return close(TAKE_FD(file)) < 0 ? fail_errno("%s: can't write", image->name) : 0;
+	return close(TAKE_FD(file)) < 0 ? fail_errno("%s: cannot write", image->name) : 0;
 }
 
 static int dir_finish(struct store *store, struct image *image)
@@ -195,7 +195,7 @@ static int dir_remove(struct store *store, const char *name)
 	if (store->behind)
 		TRY(write_behind_forget(store->behind, name));
 	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT)
-		return fail_errno("can't remove the old %s", name);
+		return fail_errno("cannot remove the old %s", name);
 	return 0;
 }
 
@@ -205,10 +205,10 @@ static int refuse_loop(const struct store *store, int dir)
 	struct stat there, here;
 
 	if (fstat(dir, &there) < 0)
-		return fail_errno("can't stat the parent images");
+		return fail_errno("cannot stat the parent images");
 	for (; store && store->dir >= 0; store = store->child) {
 		if (fstat(store->dir, &here) < 0)
-			return fail_errno("can't stat the images directory");
+			return fail_errno("cannot stat the images directory");
 		if (here.st_dev == there.st_dev && here.st_ino == there.st_ino)
 			return refuse(ELOOP, "the link '%s' of the images leads back to a child of these images",
 				      PARENT_LINK);
@@ -222,10 +222,10 @@ static int dir_open_parent(struct store *store, struct store **ret)
 	AUTO_CLOSE int dir = -1;
 
 	if (fstatat(store->dir, PARENT_LINK, &link, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? -ENOENT : fail_errno("can't look for parent images");
+		return errno == ENOENT ? -ENOENT : fail_errno("cannot look for parent images");
 	dir = openat(store->dir, PARENT_LINK, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return fail_errno("can't open the parent images that the link '%s' names", PARENT_LINK);
+		return fail_errno("cannot open the parent images that the link '%s' names", PARENT_LINK);
 	TRY(refuse_loop(store, dir));
 	return store_open_dir(dir, false, ret);
 }
@@ -243,10 +243,10 @@ static int dir_set_parent(struct store *store, const char *path)
 				"the images directory has a file '%s': that name is for the link to the parent images",
 				PARENT_LINK);
 		if (unlinkat(store->dir, PARENT_LINK, 0) < 0)
-			return fail_errno("can't remove the old link '%s'", PARENT_LINK);
+			return fail_errno("cannot remove the old link '%s'", PARENT_LINK);
 	}
 	if (symlinkat(path, store->dir, PARENT_LINK) < 0)
-		return fail_errno("can't make the link '%s' to the parent images", PARENT_LINK);
+		return fail_errno("cannot make the link '%s' to the parent images", PARENT_LINK);
 	result = dir_open_parent(store, &store->parent);
 	if (result < 0)
 		unlinkat(store->dir, PARENT_LINK, 0);
@@ -266,7 +266,7 @@ static int dir_list(struct store *store, int (*visit)(void *arg, const char *nam
 	struct dirent *entry;
 
 	if (fd < 0 || !(dir = fdopendir(fd)))
-		return fail_errno("can't list the images directory");
+		return fail_errno("cannot list the images directory");
 	while ((entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
@@ -307,7 +307,7 @@ int store_open_dir(int dirfd, bool for_writing, struct store **ret)
 	AUTO_CLOSE int dir = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
 
 	if (dir < 0 || fstat(dir, &stat) < 0)
-		return fail_errno("can't use the images directory");
+		return fail_errno("cannot use the images directory");
 	if (!S_ISDIR(stat.st_mode))
 		return refuse(ENOTDIR, "the images directory is not a directory");
 	store = store_create(&dir_ops, sizeof(*store));

@@ -42,7 +42,7 @@ ssize_t image_read_on(struct image *image, void *to, size_t size)
 	if (image->blocks)
 		return block_reader_read(image->blocks, to, size, image->at + image_waiting(image));
 	got = io_read(image->fd, to, size);
-	return got < 0 ? fail((int)-got, "%s: can't read", image->name) : got;
+	return got < 0 ? fail((int)-got, "%s: cannot read", image->name) : got;
 }
 
 int image_fill(struct image *image, size_t want)
@@ -100,7 +100,7 @@ int image_flush(struct image *image)
 		return 0;
 	ret = io_write(image->fd, image->buffer, image->end);
 	if (ret < 0)
-		return fail(-ret, "%s: can't write", image->name);
+		return fail(-ret, "%s: cannot write", image->name);
 	image->end = 0;
 	return 0;
 }

@@ -68,7 +68,7 @@ static int write_image(int dir, const struct waiting_image *image)
 	/* Network and quota file systems report late write errors here. */
 	if (close(fd) < 0 && error == 0)
 		error = -errno;
-	return error < 0 ? fail(-error, "%s: can't write", image->name) : 0;
+	return error < 0 ? fail(-error, "%s: cannot write", image->name) : 0;
 }
 
 /* Called with the lock, and returns with it. */

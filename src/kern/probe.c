@@ -93,7 +93,7 @@ static int try_in_child(int (*prepare)(void), int (*run)(void))
 		if (poll(&wait, 1, GRACE_PROBE_MS) != 1)
 			result = -ETIMEDOUT;
 		else if (io_read(pipe_fds[0], &result, sizeof(result)) != sizeof(result))
-			result = 0; /* it died: a kernel for which we can't use this */
+			result = 0; /* it died: a kernel for which we cannot use this */
 		kill(pid, SIGKILL);
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;

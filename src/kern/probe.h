@@ -61,7 +61,7 @@ static inline bool probe_has(struct probes *probes, enum feature_id id)
 /* Runs run() in a child, killed after a minute, and returns its result; 0 if the child dies by a signal. */
 int probe_in_child(int (*run)(void));
 
-/* The same in fresh mount and net namespaces: mounts don't propagate, lo is up. -errno if they can't be made. */
+/* The same in fresh mount and net namespaces: mounts don't propagate, lo is up. -errno if they cannot be made. */
 int probe_in_namespaces(int (*run)(void));
 
 /*
@@ -71,5 +71,5 @@ int probe_in_namespaces(int (*run)(void));
 int probe_start_tracee(int (*prepare)(void));
 void probe_end_tracee(pid_t pid);
 
-/* Whether the file has a line that contains text; false if it can't be read. */
+/* Whether the file has a line that contains text; false if it cannot be read. */
 bool probe_file_contains(const char *path, const char *text);

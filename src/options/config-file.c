@@ -90,7 +90,7 @@ int options_apply_config(struct options *options, const char *path, bool only_re
 	if (error == -EFBIG)
 		return refuse(EFBIG, "config file %s is longer than %u bytes", path, LARGEST_CONFIG);
 	if (error < 0)
-		return fail(-error, "config file %s can't be read", path);
+		return fail(-error, "config file %s cannot be read", path);
 	cursor = text;
 	while ((line = text_line(&cursor))) {
 		LOG_SCOPE("%s:%d", path, ++number);

@@ -134,7 +134,7 @@ int options_check(struct options *options)
 	if (options->command == CMD_RESTORE && options->end == OPT_END_STOP && options->restore_detached &&
 	    options->shell_job)
 		log_warn("--leave-stopped with --restore-detached and --shell-job: the shell will not know of the "
-			 "stopped job\n");
+			 "stopped job");
 	if (options->page_server_fd >= 0 && (options->address || options->port))
 		log_warn("--ps-socket is given: --address and --port have no meaning");
 	if (options->end == OPT_END_DEFAULT)

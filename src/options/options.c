@@ -165,7 +165,7 @@ static void find_config_options(struct options *options, int argc, char **argv)
 		if (!row)
 			return;
 		if (!strcmp(row->name, "config") || !strcmp(row->name, "no-default-config"))
-			(void)row->set(options, row, optarg); /* these two can't fail */
+			(void)row->set(options, row, optarg); /* these two cannot fail */
 	}
 }
 

@@ -54,7 +54,7 @@ RPC_FUNCTION(rst_sibling)
 	if (!request->opts->has_rst_sibling || !request->opts->rst_sibling)
 		return 0;
 	if (!request->client->worker)
-		return refuse_field("rst_sibling", "a service can't give its client a child; use criu swrk");
+		return refuse_field("rst_sibling", "a service cannot give its client a child; use criu swrk");
 	options->restore_sibling = true;
 	return 1;
 }
@@ -343,8 +343,9 @@ RPC_FUNCTION(status_fd)
 		return 0;
 	log_warn("request: status_fd is obsolete, wait for the notification status-ready");
 	options->status_fd = open(peer_path(options, request, request->opts->status_fd), O_WRONLY | O_CLOEXEC);
-	return options->status_fd < 0 ? fail(EBADRQC, "request: status_fd %d can't be opened", request->opts->status_fd)
-				      : 1;
+	return options->status_fd < 0
+		       ? fail(EBADRQC, "request: status_fd %d cannot be opened", request->opts->status_fd)
+		       : 1;
 }
 
 enum rpc_shape { SHAPE_NOT_IN_RPC, SHAPE_BOOL, SHAPE_NUMBER, SHAPE_NUMBER64, SHAPE_STRING, SHAPE_STRINGS, SHAPE_OWN };

@@ -25,7 +25,7 @@ static int punch_hole(int fd, const char *name, uint64_t offset, uint64_t size)
 		return 0;
 	if (errno == EOPNOTSUPP)
 		return refuse(EOPNOTSUPP,
-			      "%s: its file system can't free parts of files: --auto-dedup and criu dedup are of no "
+			      "%s: its file system cannot free parts of files: --auto-dedup and criu dedup are of no "
 			      "use there",
 			      name);
 	return fail_errno("freeing %lu bytes of %s", (unsigned long)size, name);
@@ -52,7 +52,7 @@ static int open_pages(struct store *store, const struct pagemap *map, char *name
 	image_print_name(IMAGE_PAGES, map->pages_id, name, capacity);
 	TRY(refuse_blocks(store, map->pages_id));
 	fd = openat(store_get_dir(store), name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? fail_errno("can't open %s for writing", name) : fd;
+	return fd < 0 ? fail_errno("cannot open %s for writing", name) : fd;
 }
 
 static uint64_t end_of(const struct page_range *range)
@@ -146,7 +146,7 @@ static int free_range(const struct stored_range *range, const struct pages_file 
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", range->file->fd);
 		*fd = open(path, O_RDWR | O_CLOEXEC);
 		if (*fd < 0)
-			return fail_errno("can't open %s for writing", range->file->name);
+			return fail_errno("cannot open %s for writing", range->file->name);
 		*open_file = range->file;
 	}
 	return punch_hole(*fd, range->file->name, range->offset, range->size);

@@ -294,7 +294,7 @@ static void end_tasks(struct daemon *daemon)
 	list_for_each(source, &daemon->lazy.sources, link) {
 		space = list_first(&source->spaces, struct lazy_space, link);
 		if (space->uffd >= 0 && lazy_space_wants_any(space))
-			log_error("Process %" PRIu64 " is killed: it can't have its memory", source->pid);
+			log_error("Process %" PRIu64 " is killed: it cannot have its memory", source->pid);
 	}
 	lazy_end_tasks(&daemon->lazy.sources);
 }

@@ -185,7 +185,7 @@ static int add_pages(struct session *session, const struct page_message *message
 	if (message->start % page_size() || message->start > INT64_MAX ||
 	    message->nr_pages > (INT64_MAX - message->start) / page_size() ||
 	    message->nr_pages > (INT64_MAX - object->size) / page_size())
-		return refuse(EPROTO, "the client sends %" PRIu64 " pages at %#" PRIx64 ": that can't be",
+		return refuse(EPROTO, "the client sends %" PRIu64 " pages at %#" PRIx64 ": that cannot be",
 			      message->nr_pages, message->start);
 	if (flags & PE_PARENT)
 		TRY(check_in_parent(object, message->start, message->nr_pages));

@@ -62,7 +62,7 @@ static int keep_for_later(struct page_sink *base, const struct page_source *sour
 	struct waiting_object *one;
 
 	if (mem < 0)
-		return fail_errno("can't keep its memory open");
+		return fail_errno("cannot keep its memory open");
 	TRY(page_store_write_pagemap(sink->store, object, pages_id));
 	store_pipe_announce(sink->store, pages_id, object->size);
 	for (size_t i = 0; i < object->n; i++)

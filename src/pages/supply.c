@@ -25,7 +25,7 @@ static int give_pages(struct peer *peer, struct page_supply *supply, const struc
 	int64_t n;
 
 	if (!wanted->nr_pages || wanted->start % page_size())
-		return refuse(EPROTO, "the client asks for %" PRIu64 " pages at %#" PRIx64 ": that can't be",
+		return refuse(EPROTO, "the client asks for %" PRIu64 " pages at %#" PRIx64 ": that cannot be",
 			      wanted->nr_pages, wanted->start);
 	n = supply->read(supply, wanted->object, wanted->start,
 			 wanted->nr_pages < MOST_PAGES ? wanted->nr_pages : MOST_PAGES, buffer);

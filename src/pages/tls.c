@@ -65,7 +65,7 @@ static int load_own(gnutls_certificate_credentials_t credentials, const struct p
 
 	if (result < 0)
 		return refuse(EPROTO,
-			      "TLS: the certificate %s (--tls-cert) with the key %s (--tls-key) can't be used: %s",
+			      "TLS: the certificate %s (--tls-cert) with the key %s (--tls-key) cannot be used: %s",
 			      cert, key, libgnutls.gnutls_strerror(result));
 	return 0;
 }

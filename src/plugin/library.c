@@ -48,7 +48,7 @@ static int check_whole(const char *path)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno("it can't be opened");
+		return fail_errno("it cannot be opened");
 	if (!S_ISREG(st.st_mode))
 		return refuse(ENOEXEC, "it is no file");
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -96,7 +96,7 @@ int library_load(const char *path, struct pool *pool, struct plugin *ret)
 	TRY(check_whole(path));
 	library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 	if (!library)
-		return refuse(ENOEXEC, "it can't be loaded: %s", dlerror());
+		return refuse(ENOEXEC, "it cannot be loaded: %s", dlerror());
 	desc = dlsym(library, "CR_PLUGIN_DESC");
 	if (!desc) {
 		make_descriptor(library, path, pool, ret);

@@ -97,7 +97,7 @@ static int load_all(struct plugins *plugins, const char *path, bool may_be_missi
 	if (!dir && errno == ENOENT && may_be_missing)
 		return 0;
 	if (!dir)
-		return fail_errno("plugin directory %s can't be opened", path);
+		return fail_errno("plugin directory %s cannot be opened", path);
 	for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
 		if (is_library(entry->d_name))
 			TRY(add_plugin(plugins, pool_printf(plugins->pool, "%s/%s", path, entry->d_name)));

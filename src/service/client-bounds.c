@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What bounds the processes of an ordinary client besides its ids: limits, control group, priorities, ... Tasks that
- * are restored inherit them from us, and without capabilities they can't be widened. All is done as long as we are
+ * are restored inherit them from us, and without capabilities they cannot be widened. All is done as long as we are
  * root.
  */
 #include "service/internal.h"
@@ -113,13 +113,13 @@ int client_find_confinement(struct connection *connection, int pidfd)
 {
 	AUTO_CLOSE int proc = proc_open(connection->peer.pid);
 
-	/* As long as it lives, its pid can't belong to another one. */
+	/* As long as it lives, its pid cannot belong to another one. */
 	if (proc < 0 || pidfd_wait_exit(pidfd, 0) != -ETIMEDOUT)
 		return refuse(ESRCH, "the client that connected, process %d, has gone", connection->peer.pid);
 	if (is_elsewhere(connection, proc))
 		return 0;
 	if (check_threads(connection, proc) < 0)
-		return refuse(EIO, "the client, process %d, can't be examined", connection->peer.pid);
+		return refuse(EIO, "the client, process %d, cannot be examined", connection->peer.pid);
 	if (connection->confinement == CLIENT_FREE && has_other_profile(proc))
 		confine_option(connection, CLIENT_FILTERED, "a profile of a security module");
 	return 0;
@@ -161,7 +161,7 @@ static void take_file(int proc, const char *name)
 	    file_read_text(AT_FDCWD, own, ours, sizeof(ours)) <= 0)
 		return;
 	if (strcmp(theirs, ours) != 0 && file_write_text(AT_FDCWD, own, theirs) < 0)
-		log_warn("%s of the client can't be taken over", name);
+		log_warn("%s of the client cannot be taken over", name);
 }
 
 static bool enter_cgroup(const char *root, const char *path)
@@ -190,7 +190,7 @@ static void take_cgroup(int proc)
 		if (theirs.items[i].hierarchy != 0 || !ours.n || !strcmp(ours.items[ours.n - 1].path, path))
 			continue;
 		if (!enter_cgroup("/sys/fs/cgroup", path) && !enter_cgroup("/sys/fs/cgroup/unified", path))
-			log_warn("the cgroup %s of the client can't be entered", path);
+			log_warn("the cgroup %s of the client cannot be entered", path);
 	}
 }
 

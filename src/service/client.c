@@ -106,7 +106,7 @@ static int take_rights(int fd, const struct ucred *peer)
 	TRY(keep_capabilities());
 	if (prctl(PR_SET_KEEPCAPS, 0) < 0)
 		return fail_errno("resetting the securebits");
-	/* The change took it away; our own /proc files and the tasks we make need it. Who lacks our capabilities can't
+	/* The change took it away; our own /proc files and the tasks we make need it. Who lacks our capabilities cannot
 	 * trace us. */
 	if (prctl(PR_SET_DUMPABLE, 1) < 0)
 		return fail_errno("becoming dumpable");
@@ -126,7 +126,7 @@ int client_become(struct connection *connection)
 	connection->ordinary = true;
 	pidfd = open_peer(connection->fd, peer->pid);
 	if (pidfd < 0)
-		return fail(-pidfd, "the client that connected, process %d, can't be found", peer->pid);
+		return fail(-pidfd, "the client that connected, process %d, cannot be found", peer->pid);
 	TRY(client_find_confinement(connection, pidfd));
 	TRY(client_take_bounds(peer->pid, pidfd));
 	TRY(leave_service());

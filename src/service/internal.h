@@ -70,7 +70,7 @@ bool request_may_keep_open(CriuReqType type);
 void notify_prepare(struct request *request);
 
 /* client.c: asks the socket who is at its other end; pid 0: a process of an outer pid namespace, whose
- * descriptors we can't name. -errno after it was logged. */
+ * descriptors we cannot name. -errno after it was logged. */
 int client_identify(struct connection *connection);
 /*
  * Takes over the rights of a client who is not who runs the service, with the few capabilities that a checkpoint needs,

@@ -85,7 +85,7 @@ static int tell_client(struct request *request, const struct notice *notice, str
 	details.pid = notice->root;
 	error = message_send(request->connection->fd, &message, notice->passed);
 	if (error < 0)
-		return fail(-error, "the client can't be told of %s", action);
+		return fail(-error, "the client cannot be told of %s", action);
 	return receive_answer(request, action, pool, ret);
 }
 

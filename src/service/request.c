@@ -314,7 +314,7 @@ bool request_run(struct request *request)
 	if (row->needs != NEEDS_NOTHING)
 		request->bad_options = (error = prepare_row(request, row)) < 0;
 	else
-		(void)log_open(NULL); /* can't fail */
+		(void)log_open(NULL); /* cannot fail */
 	if (error == 0 && !row->run)
 		error = refuse(ENOSYS, "criu: %s is not available in this version yet",
 			       options_command_name(row->command));

@@ -71,7 +71,7 @@ static int refuse_message(const struct connection *connection, int error)
 		refuse(EMSGSIZE, "invalid request: the message is too long");
 		break;
 	case EBADMSG:
-		refuse(EBADMSG, "invalid request: the message can't be read");
+		refuse(EBADMSG, "invalid request: the message cannot be read");
 		break;
 	case EINVAL:
 		refuse(EINVAL, "invalid request: its type is unknown or does not fit here");
@@ -103,7 +103,7 @@ static void answer_restored(int fd)
 	details.has_restored = details.restored = true;
 	error = message_send(fd, &answer, -1);
 	if (error < 0)
-		log_warn("the restored client can't be told that it was restored");
+		log_warn("the restored client cannot be told that it was restored");
 	close(fd);
 }
 
@@ -120,7 +120,7 @@ static void exec_command(const struct request *request)
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
 	execvp(argv[0], argv);
-	fail_errno("exec_cmd: %s can't be executed; the restored tasks run on without it", argv[0]);
+	fail_errno("exec_cmd: %s cannot be executed; the restored tasks run on without it", argv[0]);
 }
 
 /* What follows the answer. */
@@ -141,7 +141,7 @@ static int serve_one(struct connection *connection, const CriuReq *message)
 	notify_prepare(&request);
 	answer.type = message->type;
 	if (fchdir(connection->home) < 0)
-		log_warn("can't go back to the directory we were started in");
+		log_warn("cannot go back to the directory we were started in");
 	if (!request_run(&request)) {
 		code = refuse_message(connection, -EINVAL);
 	} else {
@@ -190,7 +190,7 @@ int connection_serve(struct connection *connection)
 		}
 		pre_dumped = message->type == CRIU_REQ_TYPE__PRE_DUMP;
 		if (stay && !request_may_keep_open(message->type)) {
-			log_error("A request of type %d can't keep the connection open", message->type);
+			log_error("A request of type %d cannot keep the connection open", message->type);
 			code = WORKER_DROPPED;
 		} else {
 			code = serve_one(connection, message);

@@ -10,7 +10,7 @@ void restore_plan_find_us(const struct restore *r, struct plan *plan, unsigned s
 {
 	struct step *step;
 
-	/* In a pid namespace of its own it can't see us. */
+	/* In a pid namespace of its own it cannot see us. */
 	if (r->us > 0)
 		step = plan_syscall(plan, "find criu", __NR_fcntl, V(r->us), V(F_DUPFD_CLOEXEC), V(0));
 	else

@@ -4,7 +4,7 @@
  * r->facts->ids: the maps of that namespace; NULL: there is none). Images hold what the tree sees, and so do steps that
  * a task runs. What the kernel tells us, and what we tell it, are our ids.
  *
- * An id that the tree can't see has no number in there: NO_ID, which chown(2) and setresuid(2) leave as it is.
+ * An id that the tree cannot see has no number in there: NO_ID, which chown(2) and setresuid(2) leave as it is.
  */
 #pragma once
 

@@ -10,7 +10,7 @@
 #include "session/session.h"
 #include "task/pid-space.h"
 
-/* The tree's number of a process, thread, group or session; 0 for one that it can't see. */
+/* The tree's number of a process, thread, group or session; 0 for one that it cannot see. */
 pid_t dump_inner_pid(const struct dump *d, pid_t outer);
 /* Our number; 0 if it is not (or not yet) there. */
 pid_t restore_outer_pid(const struct restore *r, pid_t inner);

@@ -93,7 +93,7 @@ struct facts {
 };
 
 /*
- * A phase that looks is given a const session: it can't write images (dump_store()) nor call what acts. What it finds
+ * A phase that looks is given a const session: it cannot write images (dump_store()) nor call what acts. What it finds
  * out goes into records, its own state and ->facts.
  */
 struct dump {
@@ -158,7 +158,7 @@ struct restore {
 	uint64_t birth_flags;	       /* CLONE_NEW*: what the root task is born into */
 	struct inventory *inventory;
 	int securebits; /* with ids: our own, before restore_make_files_begin() */
-	int stand_in; /* with ids: a pidfd of a process of ours of which tasks fetch descriptors, as they can't from us
+	int stand_in; /* with ids: a pidfd of a process of ours of which tasks fetch descriptors, as they cannot from us
 		       */
 	/* Runs boot(), which makes the root task, as those who own its user namespace; NULL: it has none of its own. */
 	int (*give_birth)(struct restore *r, int (*boot)(void *arg), void *arg);

@@ -25,12 +25,12 @@ void pid_spaces_find_first(struct task_tree *tree);
 /* NULL stands for that of the tree. */
 bool pid_space_is_within(const struct pid_space *space, const struct pid_space *around);
 
-/* The number of the thread in that namespace (NULL: of the tree); 0: it can't be seen there. */
+/* The number of the thread in that namespace (NULL: of the tree); 0: it cannot be seen there. */
 pid_t thread_tid_in(const struct thread *thread, const struct pid_space *space);
 /* What it sees itself. */
 pid_t thread_own_tid(const struct thread *thread);
 pid_t task_own_pid(const struct task *task);
 /* What the other one sees. */
 pid_t task_pid_for(const struct task *task, const struct task *viewer);
-/* What a member of the group sees; 0: its leader can't be seen there. The leader is in the tree. */
+/* What a member of the group sees; 0: its leader cannot be seen there. The leader is in the tree. */
 pid_t task_own_pgid(const struct task_tree *tree, const struct task *task);

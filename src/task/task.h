@@ -47,7 +47,7 @@ struct task {
 	struct pid_space *pid_space;	  /* that it lives in; NULL: in that of the tree */
 	struct pid_space *children_space; /* that its next children are born into */
 	bool children_unborn;		  /* they are to be the first of a new one */
-	pid_t *inner_sids, *inner_pgids;  /* as inner_tids; 0 where they can't be seen */
+	pid_t *inner_sids, *inner_pgids;  /* as inner_tids; 0 where they cannot be seen */
 	enum task_state state;
 	bool is_root;
 	char comm[16 + 1];

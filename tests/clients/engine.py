@@ -82,7 +82,7 @@ class Engine:
                        for path in sorted(paths, key=lambda path: path.stat().st_mtime)[-2:])
 
     def run(self, name, *options, script=COUNT):
-        """Starts a container, or skips the test if the engine can't run one here."""
+        """Starts a container, or skips the test if the engine cannot run one here."""
         image = () if '--rootfs' in options else ('criu-test',)
         code, said = self.call('run', '-d', '--name', name, *options, *image, '/bin/sh', '-c', script, check=False)
         if code:

@@ -74,7 +74,7 @@ def containerd(criu):
 
 
 def test_removed_and_restored(containerd):
-    """ctr containers checkpoint --rw --image --task, remove, restore --rw --live. (ctr can't do that twice: "media type not found".)"""
+    """ctr containers checkpoint --rw --image --task, remove, restore --rw --live. (ctr cannot do that twice: "media type not found".)"""
     code, said = containerd.call('run', '-d', containerd.image, 'one', '/bin/sh', '-c', COUNT, check=False)
     if code:
         pytest.skip(f'containerd cannot run a container here: {said.strip()}')

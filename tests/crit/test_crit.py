@@ -330,7 +330,7 @@ def test_usage(crit):
     for arguments in [('nonsense',), ('decode', '--nonsense'), ('info',), ('show', 'a', 'b'), ('x', '.', 'all'), ('x', '.', 'ps', '--svg'), ('encode', '--pretty'),
                       ('decode', '-i')]:
         assert 'usage: crit' in crit(*arguments, code=2)
-    assert "can't open" in crit('info', '/nonexistent', code=1)
+    assert "cannot open" in crit('info', '/nonexistent', code=1)
     assert 'there is no pstree.img' in crit('x', '/tmp', 'ps', code=1)
     assert crit('decode', '--pre', '-i', COMPAT / 'zoo/images/pstree.img').startswith(b'{\n    "magic"')
 

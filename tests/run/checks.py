@@ -144,7 +144,7 @@ def descriptors(task, numbers, inner=str):
     for number in names:
         info = read(task / 'fdinfo' / str(number)) or ''
         target = link(task / 'fd' / str(number)) or '?'
-        # A name that another file has by now, or that there never was, can't be had again.
+        # A name that another file has by now, or that there never was, cannot be had again.
         target = re.sub(r'(\.ghost-\w+-\d+|#\d+) \(deleted\)$', ' (deleted)', target)
         table[number] = (numbers.text(target), '; '.join(descriptor_lines(info, numbers, inner)))
     return table

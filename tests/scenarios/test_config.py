@@ -110,7 +110,7 @@ def test_errors(run, text, usage, words):
 
 
 def test_unreadable(run, folder):
-    """A missing file is nothing, one that can't be read is an error."""
+    """A missing file is nothing, one that cannot be read is an error."""
     done, _ = run(['--config', folder])
     assert done.returncode == 1 and 'Is a directory' in done.stderr and str(folder) in done.stderr
 

@@ -18,7 +18,7 @@ def test_images_that_no_restore_takes(subject):
 
 
 def test_nothing_is_taken_before(subject):
-    """What waits for accept(2) can't be put back: it is taken when nothing can be rejected any more, so the tasks run on with it."""
+    """What waits for accept(2) cannot be put back: it is taken when nothing can be rejected any more, so the tasks run on with it."""
     run = subject('socket/unix-early')
     images = run.folder_of_images()
     done = run.room.run('/usr/bin/env', 'CRIU_FAIL_AT=restore/load/file/unix-socket', run.criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'log')

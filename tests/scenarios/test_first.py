@@ -7,4 +7,4 @@ def test_first_process(room, criu, folder):
     (folder / 'images').mkdir()
     done = room.run(criu, 'dump', '-t', '1', '-D', folder / 'images', timeout=60)
     assert done.returncode != 0, done.stdout
-    assert "process 1 can't be killed from within its pid namespace" in done.stdout
+    assert "process 1 cannot be killed from within its pid namespace" in done.stdout

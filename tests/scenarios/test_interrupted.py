@@ -188,7 +188,7 @@ def test_ignored(subject, folder):
 
 
 def test_too_late(subject, folder):
-    """What can't be undone any more goes to its end."""
+    """What cannot be undone any more goes to its end."""
     run = subject('tree/family')
     images = run.dump()
     run.await_gone()

@@ -74,7 +74,7 @@ def said_in(log):
 def is_undone(code, number, log):
     """What a signal that can be caught lets criu say and return, in time or too late; what kills it does not."""
     if code is None or number == signal.SIGKILL or not log.exists():
-        return True     # it was over, can't say anything, or had not begun
+        return True     # it was over, cannot say anything, or had not begun
     said = said_in(log)
     # Before it has begun, a signal simply ends it: there is nothing to undo.
     return code in (0, 128 + number, -number) or (code == 1 and 'interrupted by SIG' in said)
@@ -163,7 +163,7 @@ def test_restore(subject, room, name):
         chance.note(code)
         if code in (None, 0) or (number == signal.SIGKILL and 'Tasks resumed' in said_in(images / 'restore.log')):
             run.kill()
-        # Killed while the last of them were let go, some may run already: kill -9 can't be undone.
+        # Killed while the last of them were let go, some may run already: kill -9 cannot be undone.
         if number == signal.SIGKILL and room.pids():
             time.sleep(0.02)
             run.kill()

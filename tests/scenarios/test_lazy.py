@@ -154,7 +154,7 @@ def test_lost_server(subject, build):
     since = run.let_go()
     assert lazy.await_daemon() == 1, lazy.said()
     giver.join(20)
-    assert 'is killed: it can\'t have its memory' in lazy.said() and 'connection' in lazy.said()
+    assert 'is killed: it cannot have its memory' in lazy.said() and 'connection' in lazy.said()
     wait_until(lambda: run.status(since) is not None, 20, 'the task lives on')
     assert os.WTERMSIG(run.status(since)) == signal.SIGKILL
     assert not (run.control / 'result').exists(), run.told()
@@ -273,7 +273,7 @@ def test_given_up(subject):
     """The client of dump --lazy-pages asks for nonsense or hangs up: the dump fails, and the tasks run on as they were."""
     run = subject('tree/family')
     for data, said in ((b'', 'ended without saying that it has it all'), (message(99), 'none for a server that gives pages'),
-                       (message(GET, 0, 1, 0x1000, run.pid), 'which was not left here'), (message(GET, 0, 0, 0, run.pid), "that can't be"),
+                       (message(GET, 0, 1, 0x1000, run.pid), 'which was not left here'), (message(GET, 0, 0, 0, run.pid), "that cannot be"),
                        (b'\0' * 5, 'in the middle of a message')):
         images = run.folder_of_images()
         process = subprocess.Popen([run.room.program, 'run', run.room.first, run.criu, 'dump', '-t', str(run.pid), '-D', images, '-v4',

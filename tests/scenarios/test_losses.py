@@ -121,7 +121,7 @@ def test_strangers_in_the_pid_namespace(subject):
 
 
 def test_what_the_kernel_hides(room, criu, folder):
-    """Adjustments of semaphores, keys and notices of directories can't be read: that they are there is told."""
+    """Adjustments of semaphores, keys and notices of directories cannot be read: that they are there is told."""
     images, output = folder / 'images', folder / 'output'
     images.mkdir()
     pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'hidden-state.py', cwd=str(folder))

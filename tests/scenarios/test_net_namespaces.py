@@ -239,7 +239,7 @@ def test_unknown_devices_are_refused(apart):
         pytest.skip(f'no macvtap here: {done.stdout}')
     apart.outside(f'ip link set tap0 netns {apart.pid}')
     apart.dump(status=1)
-    assert 'network device tap0 is of the kind macvtap, which can\'t be saved' in apart.said
+    assert 'network device tap0 is of the kind macvtap, which cannot be saved' in apart.said
     checked = apart.room.run(apart.criu, 'check', '--tree', apart.pid)
     assert checked.returncode == 1 and 'macvtap' in checked.stdout
     apart.inside('ip link del tap0 && ip link set lo up && ip addr add 10.77.0.2/24 dev lo')

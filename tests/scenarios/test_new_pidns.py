@@ -106,7 +106,7 @@ def test_stream_to_itself(counting, room, criu):
 
 
 def test_refused_together(criu, folder):
-    """Who wants to be the parent of the root can't have it."""
+    """Who wants to be the parent of the root cannot have it."""
     for words in (('--restore-sibling', '-d'), ('--shell-job',)):
         done = subprocess.run([criu, 'restore', '--new-pidns', *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode == 1 and '--new-pidns' in done.stderr, done

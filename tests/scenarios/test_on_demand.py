@@ -116,7 +116,7 @@ def test_lost_image(subject, stop):
     assert os.WTERMSIG(run.status(since)) == signal.SIGKILL
     wait_until(lambda: not run.room.pids(), 20, lambda: f'{run.room.pids()} live on')
     said = (images / 'restore.log').read_text(errors='replace')
-    assert 'pages-1.img has become shorter' in said and "is killed: it can't have its memory" in said, said
+    assert 'pages-1.img has become shorter' in said and "is killed: it cannot have its memory" in said, said
 
 
 @pytest.mark.parametrize('name', ['memory/busy', 'tree/family'])
@@ -148,7 +148,7 @@ def test_auto_dedup(subject):
 
 
 def test_dumped_again(subject, stop):
-    """What lacks memory still can't be dumped, and that does not harm it; when it has all of it, it can."""
+    """What lacks memory still cannot be dumped, and that does not harm it; when it has all of it, it can."""
     run = subject('memory/busy')
     images = run.dump()
     run.await_gone()

@@ -247,7 +247,7 @@ def test_no_cpuinfo_by_default(subject):
 
 
 def test_timeout(room, criu, folder):
-    """A task that can't be stopped ends the dump in time, and it goes on."""
+    """A task that cannot be stopped ends the dump in time, and it goes on."""
     os.mkfifo(folder / 'fifo')
     (folder / 'images').mkdir()
     pid = room.start(folder / 'output', sys.executable, PROGRAMS / 'wait-in-vfork.py')
@@ -281,7 +281,7 @@ touch {run.control}/go; while [ -d /proc/{run.pid} ] && ! grep -q "^State:.*Z" /
 
 
 def test_criu_in_its_own_tree(room, criu, folder):
-    """A shell that dumps itself is told why that can't be, and goes on."""
+    """A shell that dumps itself is told why that cannot be, and goes on."""
     (folder / 'images').mkdir()
     done = room.run('/bin/bash', '-c', f'{criu} dump -t $$ -D images -j; echo status $?')
     assert 'status 1\n' in done.stdout and 'this is criu itself' in done.stdout, done.stdout

@@ -95,11 +95,11 @@ HOSTILE = {
     'not-opened': (message(ADD, PE_PRESENT, 1, 0x1000, task(7)) + page(1), 'not opened'),
     'other-object': (OPENED + message(ADD, PE_PRESENT, 1, 0x1000, task(8)) + page(1), 'not opened'),
     'no-pages': (OPENED + message(ADD, PE_PRESENT, 0, 0x1000, task(7)), 'a range of 0 pages'),
-    'unaligned': (OPENED + message(ADD, PE_PRESENT, 1, 0x1001, task(7)) + page(1), "1 pages at 0x1001: that can't be"),
-    'too-many': (OPENED + message(ADD, PE_LAZY, 1 << 60, 0x1000, task(7)), "that can't be"),
-    'too-far': (OPENED + message(ADD, PE_LAZY, 1, 0xfffffffffffff000, task(7)), "that can't be"),
+    'unaligned': (OPENED + message(ADD, PE_PRESENT, 1, 0x1001, task(7)) + page(1), "1 pages at 0x1001: that cannot be"),
+    'too-many': (OPENED + message(ADD, PE_LAZY, 1 << 60, 0x1000, task(7)), "that cannot be"),
+    'too-far': (OPENED + message(ADD, PE_LAZY, 1, 0xfffffffffffff000, task(7)), "that cannot be"),
     'wrong-order': (OPENED + message(ADD, PE_LAZY, 2, 0x5000, task(7)) + message(ADD, PE_LAZY, 1, 0x6000, task(7)),
-                    "can't come after"),
+                    "cannot come after"),
     'bad-flags': (OPENED + message(ADD, 8, 1, 0x1000, task(7)), 'flags that make no sense'),
     'two-places': (OPENED + message(ADD, PE_PARENT | PE_PRESENT, 1, 0x1000, task(7)) + page(1), 'flags that make no sense'),
     'no-parent': (OPENED + message(ADD, PE_PARENT, 1, 0x1000, task(7)), 'in the parent images, but there they are not'),
@@ -189,7 +189,7 @@ def test_daemon(criu, folder):
 
 
 def test_pidfile_there(criu, folder):
-    """A server that can't be announced does not stay behind."""
+    """A server that cannot be announced does not stay behind."""
     (folder / 'pid').touch()
     done = subprocess.run([criu, 'page-server', '-D', folder, '-d', '--pidfile', 'pid', '--address', '127.0.0.1'],
                           capture_output=True, text=True, timeout=40, check=False)

@@ -134,7 +134,7 @@ def test_no_name_check(criu, folder, pki, sleeper):
 @pytest.mark.parametrize('option,said', [('--tls-cacert', 'no trusted certificate in nowhere'), ('--tls-cert', 'nowhere (--tls-cert)'),
                                          ('--tls-key', 'nowhere (--tls-key)'), ('--tls-cacrl', 'revoked certificates in nowhere')])
 def test_missing_files(criu, folder, pki, sleeper, option, said):
-    """Files that can't be used are named, before anything is sent."""
+    """Files that cannot be used are named, before anything is sent."""
     server = Server(criu, folder / 'server')
     status, text = dump(criu, folder, sleeper, server, *words(pki, 'here', option, 'nowhere'))
     assert status == 1 and said in text, text

@@ -305,7 +305,7 @@ def test_socket_of_a_foreign_family(room, criu, folder, plugins):
     images.mkdir()
     words = [criu, 'dump', '-t', pid, '-D', images, '-L', libdir]
     done = room.run(*words, env={**os.environ, **environment(folder)})
-    assert done.returncode == 1 and 'DUMP_EXT_FILE' in str(calls(folder)) and "can't be saved" in done.stdout, done.stdout
+    assert done.returncode == 1 and 'DUMP_EXT_FILE' in str(calls(folder)) and "cannot be saved" in done.stdout, done.stdout
     env = {**os.environ, **environment(folder, DUMP_EXT_FILE=0, RESTORE_EXT_FILE=0)}
     done = room.run(*words, env=env)
     assert done.returncode == 0, done.stdout
@@ -414,7 +414,7 @@ def test_undefined_symbol(subject, plugins, folder, installed):
     subprocess.run(['cc', '-shared', '-fPIC', '-o', libdir / 'bad.so', source], check=True)
     run = subject('file/pipe')
     code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-L', libdir)
-    assert code == 1 and 'bad.so: it can\'t be loaded' in said and 'undefined symbol: not_there' in said
+    assert code == 1 and 'bad.so: it cannot be loaded' in said and 'undefined symbol: not_there' in said
     run.release()
 
 
@@ -424,7 +424,7 @@ def test_directories(subject, plugins, folder):
     run = subject('file/pipe')
     for options, env in ((['-L', '/nowhere'], {}), ([], {'CRIU_LIBS_DIR': '/nowhere'})):
         code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, *options, env=env)
-        assert code == 1 and "plugin directory /nowhere can't be opened: No such file" in said
+        assert code == 1 and "plugin directory /nowhere cannot be opened: No such file" in said
     code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', '-L', '.')
     assert code == 0 and re.search('Warn .*no plugins in ., a directory below the work directory', said), said
     code, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', '-L', libdir,

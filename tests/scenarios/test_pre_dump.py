@@ -284,10 +284,10 @@ def test_soft_dirty_bits_cleared(soft):
 
 
 def test_no_tracking(obedient):
-    """A kernel that can't tell what was written to: all is saved each time, and the log says so."""
+    """A kernel that cannot tell what was written to: all is saved each time, and the log says so."""
     obedient.env = {**os.environ, **preload(obedient.criu, obedient.folder, soft_dirty=False)}
     first = obedient.call('pre-dump')
-    assert "This kernel can't tell which pages are written to" in (first / 'log').read_text()
+    assert "This kernel cannot tell which pages are written to" in (first / 'log').read_text()
     assert not obedient.is_tracked()
     obedient.do('paint')
     images = obedient.call('dump', '--track-mem')
@@ -299,7 +299,7 @@ def test_no_tracking(obedient):
 def test_missing_parent(obedient):
     """A parent that is not there is told, before and after; the tasks run on, nothing is restored."""
     said = obedient.call('dump', '--prev-images-dir', '../nowhere', status=1)
-    assert "can't open the parent images that the link 'parent' names" in said
+    assert "cannot open the parent images that the link 'parent' names" in said
     obedient.do('check')
     shutil.rmtree(obedient.folder / 'images1')
     obedient.images = 0
@@ -307,7 +307,7 @@ def test_missing_parent(obedient):
     images = obedient.call('dump', '--track-mem')
     os.rename(first, obedient.folder / 'away')
     said = obedient.restore(images, status=1)
-    assert "can't open the parent images that the link 'parent' names" in said
+    assert "cannot open the parent images that the link 'parent' names" in said
     assert not obedient.room.pids()
     os.rename(obedient.folder / 'away', first)
     os.rename(first / f'pagemap-{obedient.pid}.img', first / 'away')

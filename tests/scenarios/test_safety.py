@@ -163,7 +163,7 @@ def states(room):
 
 @pytest.mark.parametrize('point', ['dump/write/file', 'dump/inventory', 'dump/lock/net'])
 def test_failure_around_taking(subject, room, point):
-    """What was taken from a backlog can't be put back: the tasks are left stopped, there is no checkpoint, and the log says how to go on."""
+    """What was taken from a backlog cannot be put back: the tasks are left stopped, there is no checkpoint, and the log says how to go on."""
     run = subject('socket/unix-early')
     images = run.folder_of_images()
     status, said = run.call_criu('dump', images, '-t', run.pid, env={'CRIU_FAIL_AT': point})

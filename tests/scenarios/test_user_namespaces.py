@@ -89,7 +89,7 @@ def test_bubblewrap(room, criu, folder, person):
 
 
 def test_others_take_pids(subject, room, folder):
-    """Tasks in there can't choose their pids: those of a program with threads and children come back while others start processes all the time."""
+    """Tasks in there cannot choose their pids: those of a program with threads and children come back while others start processes all the time."""
     run = subject('thread/several', house='user')
     images = run.dump()
     run.await_gone()

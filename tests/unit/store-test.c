@@ -185,7 +185,7 @@ static void test_bad_parents(void **state)
 
 	assert_int_equal(symlinkat("nowhere", scratch->dir, "parent"), 0);
 	assert_int_equal(store_get_parent(scratch->store, &parent), -ENOENT);
-	assert_non_null(strstr(failure_text(), "can't open the parent images"));
+	assert_non_null(strstr(failure_text(), "cannot open the parent images"));
 	assert_int_equal(unlinkat(scratch->dir, "parent", 0), 0);
 	failure_reset();
 	assert_int_equal(symlinkat(".", scratch->dir, "parent"), 0);

@@ -128,7 +128,7 @@ static int make_last_exit(struct parasite_ctl *ctl)
 
 	ctl->busy = arena_alloc(ctl->arena, sizeof(*ctl->busy));
 	if (!bytes || !ctl->busy)
-		return fail(ENOMEM, "making room for a way home");
+		return fail(ENOMEM, "making room for the registers of the task");
 	*ctl->busy = 0;
 	ctl->last_exit = (struct compel_last_exit){
 		.stack = parasite_write_sigframe(place, &ctl->process.state, bytes),

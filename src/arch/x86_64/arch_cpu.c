@@ -132,7 +132,7 @@ static const struct instruction_set instruction_sets[] = {
 	{ 18, 25, "amx_int8" },
 };
 
-/* What XSAVE needs; the last one is compared for --cpu-cap fpu only, programs can't use it themselves. */
+/* What XSAVE needs; the last one is compared for --cpu-cap fpu only, programs cannot use it themselves. */
 static const struct instruction_set fpu_sets[] = {
 	{ 0, 0, "fpu" },
 	{ 0, 24, "fxsr" },

@@ -91,7 +91,7 @@ struct slot {
 	int64_t wakeup; /* address of a uint32_t futex that counts finished plans of the arena */
 	int64_t home;	/* parasite: stack pointer for rt_sigreturn, address of a struct rt_sigframe's ucontext */
 	int64_t parent; /* restorer: dies with this parent, and at once if that is not its parent any more; 0 = a
-			   thread, -FD = it can't see its parent, but has a pidfd of it */
+			   thread, -FD = it cannot see its parent, but has a pidfd of it */
 	int64_t life;	/* parasite: address of a robust futex of the coordinator: FUTEX_OWNER_DIED when it is dead */
 	int64_t grace;	/* parked: how long to wait to be woken, in ms; negative: without a system call, very roughly */
 	int64_t value[STEP_SLOTS];

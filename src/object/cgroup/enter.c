@@ -143,7 +143,7 @@ int cgroup_thaw_found(struct restore *r, struct cg_directory *directory)
 	if (!file)
 		return 0;
 	TRY(dir);
-	if (property_read(dir, file, r->pool, &now) < 0 || !strcmp(now, thawed)) /* the root can't be frozen */
+	if (property_read(dir, file, r->pool, &now) < 0 || !strcmp(now, thawed)) /* the root cannot be frozen */
 		return 0;
 	TRY(set_state(directory, dir, thawed));
 	directory->frozen = directory->hierarchy->v2 ? "1" : "FROZEN";

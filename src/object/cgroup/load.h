@@ -41,7 +41,7 @@ struct cg_directory {
 	const char *frozen; /* it was there, and frozen: the value that its control file had */
 };
 
-/* The file that freezes cgroups of a hierarchy, and what thaws them; NULL: they can't be frozen. */
+/* The file that freezes cgroups of a hierarchy, and what thaws them; NULL: they cannot be frozen. */
 static inline const char *cgroup_freezer(const struct cg_hierarchy *hierarchy, const char **ret_thawed)
 {
 	*ret_thawed = hierarchy->v2 ? "0" : "THAWED";

@@ -229,7 +229,7 @@ static void remove_directory(const struct cg_directory *directory)
 
 	while (unlinkat(directory->hierarchy->root, directory->path + 1, AT_REMOVEDIR) < 0) {
 		if (errno != EBUSY || waited >= GRACE_CGROUP_MS) {
-			log_warn("the new cgroup %s of %s can't be removed: %s", directory->path,
+			log_warn("the new cgroup %s of %s cannot be removed: %s", directory->path,
 				 hierarchy_title(directory->hierarchy), strerror(errno));
 			return;
 		}

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "object/cgroup/hierarchy.h"
 
-#define DEPTH_MAX 100 /* the kernel's own limit for cgroup2 can't be reached with paths */
+#define DEPTH_MAX 100 /* the kernel's own limit for cgroup2 cannot be reached with paths */
 
 bool cgroup_is_below(const char *path, const char *directory)
 {

@@ -32,7 +32,7 @@ static int check_entry(struct image *image, const struct descriptor_table *table
 	const FdinfoEntry *entry = table->entries[i];
 
 	if (entry->fd > FD_NUMBER_MAX)
-		return image_refuse(image, "there can't be a descriptor %u", entry->fd);
+		return image_refuse(image, "there cannot be a descriptor %u", entry->fd);
 	if (i && entry->fd == table->entries[i - 1]->fd)
 		return image_refuse(image, "descriptor %u is there twice", entry->fd);
 	return 0;
@@ -106,7 +106,7 @@ static int raise_limit(const struct restore *r, uint32_t highest)
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
 		return 0;
 	/* Without CAP_SYS_RESOURCE here we can only hope that the old limit is enough. */
-	log_info("The limit of open files can't be raised to %lu", (unsigned long)wanted);
+	log_info("The limit of open files cannot be raised to %lu", (unsigned long)wanted);
 	(void)fd_raise_limit();
 	return 0;
 }

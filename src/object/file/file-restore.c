@@ -74,7 +74,7 @@ int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 	if (f->fd < 0) {
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 		if (!f->kind->create)
-			return refuse(ENOTSUP, "files of this kind can't be opened by themselves");
+			return refuse(ENOTSUP, "files of this kind cannot be opened by themselves");
 		AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 		if (f->creating)
 			return refuse(EINVAL, "files.img: it needs itself to be made");
@@ -147,7 +147,7 @@ static int add_file(const struct restore *r, struct image *image, FileEntry *ent
 
 	f->kind = find_kind(entry);
 	if (!f->kind)
-		return image_refuse(image, "file %u is of the kind %d, which this version can't restore", entry->id,
+		return image_refuse(image, "file %u is of the kind %d, which this version cannot restore", entry->id,
 				    entry->type);
 	if (!entry->id)
 		return image_refuse(image, "the id 0 is not allowed");

@@ -218,7 +218,7 @@ static int describe_dead(struct open_file *of, const struct fdinfo *info)
 	uint64_t ino;
 
 	if (fstatfs(of->fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
-		return fail(ENOENT, "fstat");
+		return fail(ENOENT, "looking at the file (fstat)");
 	TRY(fdinfo_get_u64(info, "ino", 10, &ino));
 	of->stat = (struct stat){ .st_mode = S_IFDIR | 0555, .st_ino = ino, .st_nlink = 1 };
 	return 0;
@@ -231,7 +231,7 @@ int file_describe(struct open_file *of, struct fdinfo *info)
 	int known = fstat(of->fd, &of->stat);
 
 	if (known < 0 && errno != ENOENT)
-		return fail_errno("fstat");
+		return fail_errno("looking at the file (fstat)");
 	TRY(fdinfo_read(info, of->task_fd >= 0 ? of->task_fd : of->fd));
 	if (known < 0)
 		TRY(describe_dead(of, info));

@@ -126,7 +126,7 @@ int locks_dump(const struct dump *d, const struct open_file *of, bool is_new)
 		struct proc_lock lock;
 
 		if (proc_lock_parse(value, &lock) < 0)
-			return refuse(EINVAL, "fdinfo shows a lock that can't be understood: \"%s\"", value);
+			return refuse(EINVAL, "fdinfo shows a lock that cannot be understood: \"%s\"", value);
 		TRY(dump_lock(d, of, &lock, is_new));
 	}
 	return 0;
@@ -163,7 +163,7 @@ static int check_lock(const struct restore *r, struct image *image, const FileLo
 		return image_refuse(image, "a lock of kind %u is unknown", record->flag);
 	if (record->has_breaking && (record->flag != LOCK_LEASE_BIT || record->breaking == record->type ||
 				     (record->breaking != F_RDLCK && record->breaking != F_UNLCK)))
-		return image_refuse(image, "a lease of type %u can't become %u", record->type, record->breaking);
+		return image_refuse(image, "a lease of type %u cannot become %u", record->type, record->breaking);
 	return 0;
 }
 

@@ -48,7 +48,7 @@ static int dump_nsfile(const struct dump *d, const struct open_file *of, FileEnt
 			continue;
 		task = find_inhabitant(d, of, *kind);
 		if (!task || !get_id(task->ids, *kind))
-			return refuse(ENOTSUP, "no task of the tree lives in this namespace, so it can't be made "
+			return refuse(ENOTSUP, "no task of the tree lives in this namespace, so it cannot be made "
 					       "again: close the file, "
 					       "or dump the tree that lives there");
 		record->id = of->id;

@@ -48,9 +48,9 @@ int file_describe_path(struct open_file *of)
 	struct statx more;
 
 	if (fstat(of->fd, &of->stat) < 0)
-		return fail_errno("fstat of %s", of->link);
+		return fail_errno("looking at %s (fstat)", of->link);
 	if (statx(of->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &more) < 0)
-		return fail_errno("statx of %s", of->link);
+		return fail_errno("looking at %s (statx)", of->link);
 	if (!(more.stx_mask & STATX_MNT_ID))
 		return refuse(EOPNOTSUPP, "this kernel does not tell the mount of a file (STATX_MNT_ID, Linux 5.8)");
 	of->mnt_id = (int)more.stx_mnt_id;

@@ -37,7 +37,7 @@ static int refuse_file(const struct open_file *of)
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (text_starts(of->link, known[i].link))
-			return refuse(ENOTSUP, "%s can't be saved: %s", text_after(of->link, "anon_inode:"),
+			return refuse(ENOTSUP, "%s cannot be saved: %s", text_after(of->link, "anon_inode:"),
 				      known[i].advice);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
 		return refuse(ENOTSUP,
@@ -45,7 +45,7 @@ static int refuse_file(const struct open_file *of)
 			      "program close it before the dump, or use a plugin for it",
 			      S_ISCHR(mode) ? "character" : "block", major(of->stat.st_rdev), minor(of->stat.st_rdev));
 	return refuse(ENOTSUP,
-		      "a file of this kind (mode 0%o, file system 0x%lx) can't be saved; close it before the dump",
+		      "a file of this kind (mode 0%o, file system 0x%lx) cannot be saved; close it before the dump",
 		      mode, of->fs_magic);
 }
 

@@ -133,7 +133,9 @@ int validate_file(const struct options *options, const RegFileEntry *record, int
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return errno == ENOENT ? 0 : fail_errno("fstat"); /* /proc/PID of a process that is dead */
+		return errno == ENOENT
+			       ? 0
+			       : fail_errno("looking at the file (fstat)"); /* /proc/PID of a process that is dead */
 	if (record->has_mode && (st.st_mode & S_IFMT) != (record->mode & S_IFMT))
 		return refuse(EINVAL,
 			      "it is a file of another type now (mode 0%o, was 0%o): put the old one back, or give it "

@@ -170,13 +170,13 @@ static int wait_for(struct dump *d, struct thread *thread, struct mapping *ring)
 	}
 	if ((uint64_t)under_way <= hidden) {
 		log_warn("whether AIO requests of the ring at %" PRIx64
-			 " are under way can't be told: the task may not run on all CPUs",
+			 " are under way cannot be told: the task may not run on all CPUs",
 			 ring->start);
 		return 0;
 	}
 	return refuse(EBUSY,
 		      "%" PRId64 " requests of the AIO ring at %" PRIx64
-		      " do not come to an end (polls, perhaps): they can't be saved; let the "
+		      " do not come to an end (polls, perhaps): they cannot be saved; let the "
 		      "program cancel them before the dump",
 		      under_way, ring->start);
 }

@@ -53,8 +53,8 @@ static bool may_be_left(const struct task *task, uint64_t start)
 	const struct mapping *mapping = mappings_find(&task->dump->mappings, start);
 
 	/*
-	 * Locked memory must be there from the beginning; what a userfaultfd of the program watches can't have a second
-	 * one; of what is wiped by fork(2), a child must not be given the pages of its parent.
+	 * Locked memory must be there from the beginning; what a userfaultfd of the program watches cannot have a
+	 * second one; of what is wiped by fork(2), a child must not be given the pages of its parent.
 	 */
 	return mapping && !(mapping->vm_flags & (VMF(LO) | VMF(WF) | VMF(HT) | VMF(SS))) &&
 	       (mapping->tracked || !(mapping->vm_flags & (VMF(UM) | VMF(UW) | VMF(UI))));

@@ -13,7 +13,7 @@
  */
 int memory_lazy_leave(struct dump *d, struct task *task, page_range_list *ranges);
 
-/* live.c, --live: makes a copy of the task that keeps its memory: 1. 0, logged: it can't have one, so its pages are to
+/* live.c, --live: makes a copy of the task that keeps its memory: 1. 0, logged: it cannot have one, so its pages are to
  * be saved now. */
 int memory_live_keep(struct dump *d, struct task *task);
 /* content.c: which pages are saved; proc is that of the task, or of a copy of it. */

@@ -178,7 +178,7 @@ static int set_attributes(const struct restore *r, int fd, const MemfdInodeEntry
 	struct stat stat;
 
 	if (fstat(fd, &stat) < 0)
-		return fail_errno("fstat");
+		return fail_errno("looking at the memfd (fstat)");
 	if ((stat.st_uid != uid || stat.st_gid != gid) && fchown(fd, uid, gid) < 0)
 		return fail_errno("cannot give it to %u:%u", record->uid, record->gid);
 	if (record->has_mode && (stat.st_mode & 07777) != (record->mode & 07777) &&

@@ -52,7 +52,7 @@ int memory_dump_copied(struct dump *d);
 int memory_live_save(struct dump *d);
 void memory_live_end(struct dump *d); /* nothing of it is left in the tasks; at the end and on failure */
 bool memory_dump_has_chosen(const struct task *task);
-/* track.c: reads what is needed of the parent images, before anything stands still. Refuses what this kernel can't do.
+/* track.c: reads what is needed of the parent images, before anything stands still. Refuses what this kernel cannot do.
  */
 int memory_track_begin(struct dump *d);
 /* When the mappings are known: those that criu itself watches are marked, and lose VMF(UW). */

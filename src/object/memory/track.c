@@ -95,7 +95,7 @@ int memory_track_begin(struct dump *d)
 		memory->tracking = found > 0 ? (enum tracking)found : TRACKING_NONE;
 	}
 	if (wanted && memory->tracking == TRACKING_NONE)
-		log_warn("This kernel can't tell which pages are written to (it has neither soft-dirty bits nor "
+		log_warn("This kernel cannot tell which pages are written to (it has neither soft-dirty bits nor "
 			 "UFFD_FEATURE_WP_ASYNC of Linux 6.7): each dump saves all private memory");
 	d->inventory->tracked_boot = read_boot_id(d->pool);
 	return d->options->prev_images_dir ? read_parent(d) : 0;
@@ -339,7 +339,7 @@ static int can_track(struct dump *d, struct task *task, bool *ret)
 		return 0;
 	TRY(list_trackers(task, &others));
 	if (others || is_watched(task)) {
-		log_info("It uses a userfaultfd: its memory can't be tracked");
+		log_info("It uses a userfaultfd: its memory cannot be tracked");
 		return 0;
 	}
 	for (size_t i = 0; i < task->dump->mappings.n; i++)
@@ -417,7 +417,7 @@ static int exchange_tracker(struct dump *d, struct task *task, bool on, int64_t 
 	return 0;
 }
 
-/* What can't be watched is saved whole each time. */
+/* What cannot be watched is saved whole each time. */
 static int watch_all(const struct task *task, int fd)
 {
 	const bool compares_small = memory_compares_small(task);
@@ -434,7 +434,7 @@ static int watch_all(const struct task *task, int fd)
 		if (result == 0)
 			result = tracker_protect(fd, &tables, m->start, m->end);
 		if (result < 0)
-			log_info("Mapping %" PRIx64 "-%" PRIx64 " can't be tracked: %s", m->start, m->end,
+			log_info("Mapping %" PRIx64 "-%" PRIx64 " cannot be tracked: %s", m->start, m->end,
 				 strerror(-result));
 	}
 	pagemap_close(&tables);
@@ -502,7 +502,7 @@ int memory_track_prepare(struct dump *d, struct task *task, bool on)
 		return 0;
 	TRY(exchange_tracker(d, task, on, &tracking->number));
 	if (on && tracking->number < 0)
-		log_info("Its memory can't be tracked: %s", strerror((int)-tracking->number));
+		log_info("Its memory cannot be tracked: %s", strerror((int)-tracking->number));
 	return 0;
 }
 

@@ -105,8 +105,9 @@ static int make_late(struct restore *r, struct mount *mount)
 		mount->fd = TAKE_FD(super->fd);
 		super->first = mount;
 		if (strcmp(mount->entry->root, "/") != 0)
-			return refuse(ENOTSUP, "the whole of its file system is mounted after a part of it: that can't "
-					       "be restored yet");
+			return refuse(ENOTSUP,
+				      "the whole of its file system is mounted after a part of it: that cannot "
+				      "be restored yet");
 		return 0;
 	}
 	TRY(space_enter(restore_mounts(r), first->space));

@@ -188,12 +188,12 @@ int autofs_make(struct restore *r, struct superblock *super)
 	LOG_SCOPE("mount %u on %.60s", super->widest->entry->mnt_id, super->widest->entry->mountpoint);
 	/* The group that may make directories must be one of this pid namespace. */
 	if (setpgid(0, 0) < 0 && errno != EPERM)
-		return fail_errno("setpgid");
+		return fail_errno("making a process group for the automounter (setpgid)");
 	context = fsopen("autofs", FSOPEN_CLOEXEC);
 	if (context < 0)
 		return fail_errno("fsopen (does this kernel have autofs?)");
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fail_errno("pipe");
+		return fail_errno("making a pipe for the automounter");
 	reader = ends[0];
 	writer = ends[1];
 	TRY(make_numbered(r, super, context, writer));

@@ -198,7 +198,7 @@ static int find_source(const struct dump *d, struct mount *mount)
 		if (empty)
 			return empty < 0 ? empty : 0;
 		return leave_to_plugins(d, mount,
-					"there are files in it, which can't be saved (--enable-fs leaves them out)");
+					"there are files in it, which cannot be saved (--enable-fs leaves them out)");
 	}
 	if (mount->fs && mount->fs->served) {
 		int served = autofs_dump(d, mount);

@@ -183,7 +183,7 @@ int removed_make(struct restore *r, struct mount *mount, int root, const char *b
 /* All are attached, or given up: their names go. */
 void removed_forget(struct mount_set *set);
 
-/* idmap.c: mounts on which files have other owners. Dump: reads the map; refuses one that can't be made again. */
+/* idmap.c: mounts on which files have other owners. Dump: reads the map; refuses one that cannot be made again. */
 int idmap_dump(const struct dump *d, struct mount *mount);
 int idmap_check(const struct dump *d, const struct mount *mount);
 int idmap_check_content(const struct mount *mount);
@@ -306,7 +306,7 @@ int spaces_settle(void *restore);
 /* In a process of our own (namespace_run), goes on in the namespace. */
 int space_enter(struct mount_set *set, const struct mount_space *space);
 
-/* sharing.c: refuses groups that can't be made again, */
+/* sharing.c: refuses groups that cannot be made again, */
 int sharing_check(struct mount_set *set);
 /* Restore: its peers or its master are outside. */
 bool sharing_is_outside(const struct mount_set *set, const struct mount *mount);

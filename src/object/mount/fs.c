@@ -87,7 +87,7 @@ static bool add_owner(const struct dump *d, struct buffer *text, const char *wor
 	if (end != word + size)
 		return false;
 	inner = uid ? dump_inner_uid(d, outer) : dump_inner_gid(d, outer);
-	/* One that is not to be seen there can't be asked for: root has it then. */
+	/* One that is not to be seen there cannot be asked for: root has it then. */
 	if (inner != NO_ID)
 		buffer_printf(text, "%s%.4s%u", text->size ? "," : "", word, inner);
 	return true;

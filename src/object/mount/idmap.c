@@ -74,7 +74,7 @@ int idmap_check(const struct dump *d, const struct mount *mount)
 
 	if (!mount->entry->id_users || outside || (!d->facts->ids && !(mount->fs && mount->fs->late)))
 		return 0;
-	return refuse_map(mount, "it can't be made so in there again");
+	return refuse_map(mount, "it cannot be made so in there again");
 }
 
 int idmap_check_content(const struct mount *mount)

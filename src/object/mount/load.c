@@ -73,7 +73,7 @@ static int classify_mount(const struct restore *r, struct mount *mount)
 	if (pty_is_mounted(mount) && !pty_has_devpts(restore_mounts(r), mount))
 		return refuse(EINVAL, "it is a pty of a devpts that is mounted nowhere: the image is damaged");
 	if (entry->deleted && !pty_is_mounted(mount) && !entry->has_removed)
-		return refuse(ENOTSUP, "what was mounted there had been removed: such mounts can't be restored yet");
+		return refuse(ENOTSUP, "what was mounted there had been removed: such mounts cannot be restored yet");
 	if (mount->space->root->from_root && mount_is_of_root(mount)) {
 		mount->from_root = true;
 		return 0;
@@ -84,7 +84,7 @@ static int classify_mount(const struct restore *r, struct mount *mount)
 		return 0;
 	if (entry->fstype == FSTYPE__AUTO && entry->fsname)
 		return 0;
-	return refuse(ENOTSUP, "its file system (type %u of the format) can't be made again", entry->fstype);
+	return refuse(ENOTSUP, "its file system (type %u of the format) cannot be made again", entry->fstype);
 }
 
 int mount_restore_load(const struct restore *r, struct namespace *ns)

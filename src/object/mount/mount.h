@@ -61,7 +61,7 @@ struct mount_place {
 void mount_restore_place(const struct restore *r, int mnt_id, const char *name, struct mount_place *ret);
 /* The file lies on that mount, or the mount is none of the images. */
 bool mount_restore_is_on(const struct restore *r, int mnt_id, int fd);
-/* Opens what another mount covers. path is that of an exact place. -errno, unlogged: the file system can't. */
+/* Opens what another mount covers. path is that of an exact place. -errno, unlogged: the file system cannot. */
 int mount_restore_open_covered(struct restore *r, int mnt_id, const char *path, int flags, int *ret_fd);
 /* An O_PATH descriptor of the file behind fd, on that mount, wherever it lies in it. -errno, unlogged. */
 int mount_restore_open_twin(const struct restore *r, int mnt_id, int fd, int *ret_fd);

@@ -112,7 +112,7 @@ static int uncover_mount(const struct reveal *reveal, const struct proc_mounts *
 		if (id == wanted)
 			return 0;
 		if (!top || is_in(chain, id))
-			return refuse(ENOTSUP, "it can't be seen: take it from outside with --external mnt[%s]:NAME",
+			return refuse(ENOTSUP, "it cannot be seen: take it from outside with --external mnt[%s]:NAME",
 				      mount->entry->mountpoint);
 		if (umount2(top->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
 			return fail_errno("looking below what is mounted upon %s", top->mountpoint);
@@ -167,7 +167,7 @@ int mount_reveal(const struct dump *d, const struct mount *mount, int *ret)
 	if (proc < 0)
 		return fail_errno("opening /proc");
 	reveal.proc = proc;
-	/* A copy of the namespace that belongs to another user namespace can't be changed as one likes. */
+	/* A copy of the namespace that belongs to another user namespace cannot be changed as one likes. */
 	user = d->facts->ids || mount->space->namespace->owner ? CLONE_NEWUSER : 0;
 	TRY(namespace_run(mount->space->namespace->task->dump->proc, user | CLONE_NEWNS, clone_there, &reveal));
 	*ret = reveal.clone;
@@ -185,7 +185,7 @@ static int save_content(struct dump *d, struct superblock *super)
 		return fail_errno("looking at its root");
 	if (!S_ISDIR(st.st_mode))
 		return refuse(ENOTSUP,
-			      "only a file of a tmpfs is mounted there, the rest of it can't be seen: take it from "
+			      "only a file of a tmpfs is mounted there, the rest of it cannot be seen: take it from "
 			      "outside with --external mnt[%s]:NAME",
 			      super->widest->entry->mountpoint);
 	return content_dump(d, clone, super->dev);

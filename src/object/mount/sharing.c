@@ -47,20 +47,21 @@ static int check_group(const struct mount_set *set, const struct mount *mount)
 	if (first && !path_below(mount->entry->root, first->entry->root))
 		return refuse(ENOTSUP,
 			      "%s is in a peer group with %s, but they show different parts of their file system: such "
-			      "a group can't be "
+			      "a group cannot be "
 			      "made again, use mount --make-private",
 			      mount_name(mount, name), first->entry->mountpoint);
 	if (first &&
 	    (first->entry->root_dev != mount->entry->root_dev || first->entry->master_id != mount->entry->master_id))
 		return refuse(EINVAL,
-			      "%s is in a peer group with %s, which has another file system or master: that can't be",
+			      "%s is in a peer group with %s, which has another file system or master: that cannot be",
 			      mount_name(mount, name), first->entry->mountpoint);
 	if (master &&
 	    (!path_below(mount->entry->root, master->entry->root) || master->entry->root_dev != mount->entry->root_dev))
-		return refuse(ENOTSUP,
-			      "%s is a slave of %s, which does not show all of it: that can't be made again, use mount "
-			      "--make-private",
-			      mount_name(mount, name), master->entry->mountpoint);
+		return refuse(
+			ENOTSUP,
+			"%s is a slave of %s, which does not show all of it: that cannot be made again, use mount "
+			"--make-private",
+			mount_name(mount, name), master->entry->mountpoint);
 	return 0;
 }
 

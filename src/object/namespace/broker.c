@@ -92,7 +92,7 @@ int broker_begin(struct pool *pool, const struct task_tree *avoid, struct broker
 	broker->theirs = pair[1];
 	TRY(make_with_free_pid(avoid, broker));
 	broker->pidfd = pidfd_of_process(broker->pid);
-	return broker->pidfd < 0 ? fail(-broker->pidfd, "opening a pidfd of the broker") : 0;
+	return broker->pidfd < 0 ? fail(-broker->pidfd, "opening a pidfd of the helper in the user namespace") : 0;
 }
 
 int broker_pidfd(const struct broker *broker)
@@ -111,7 +111,7 @@ int broker_enter(struct broker *broker, int user_ns)
 	int error = 0, ready;
 
 	if (write(broker->ours, &user_ns, sizeof(user_ns)) != sizeof(user_ns))
-		return fail_errno("talking to the broker in the user namespace");
+		return fail_errno("talking to the helper in the user namespace");
 	/* It has our descriptors, its own end of the pair as well: that does not hang up when it dies. */
 	do {
 		ready = poll(ask, 2, GRACE_BROKER_MS);
@@ -119,7 +119,7 @@ int broker_enter(struct broker *broker, int user_ns)
 	if (ready <= 0 || !(ask[0].revents & POLLIN))
 		return fail(ready ? ESRCH : ETIMEDOUT, "waiting for the process that is to enter the user namespace");
 	if (read(broker->ours, &error, sizeof(error)) != sizeof(error))
-		return fail_errno("talking to the broker in the user namespace");
+		return fail_errno("talking to the helper in the user namespace");
 	return error ? fail(error, "entering the user namespace") : 0;
 }
 

@@ -38,7 +38,7 @@ struct namespace_kind {
 	 */
 	int (*found)(const struct dump *d, struct namespace *ns);   /* at once: what everything else is translated by */
 	int (*collect)(const struct dump *d, struct namespace *ns); /* before files and memory: read what they need to
-								 know; refuse what can't be saved */
+								 know; refuse what cannot be saved */
 	int (*dump)(struct dump *d, struct namespace *ns);	    /* after all of them: write the images. */
 
 	/* Restore: [coordinator], in this order, the kinds in the order of their list. Once for each namespace that is
@@ -210,14 +210,14 @@ const struct namespace *user_now(const struct restore *r, const struct task *tas
 int namespaces_dump_begin(struct dump *d);
 /* One more, which nobody is known to live in yet. */
 struct namespace *namespaces_dump_add(const struct dump *d, const struct namespace_kind *kind, ino_t inode);
-/* Sets the namespace ids of task->ids; refuses namespaces that can't be saved. */
+/* Sets the namespace ids of task->ids; refuses namespaces that cannot be saved. */
 int namespaces_dump_task(const struct dump *d, struct task *task);
 int namespaces_dump_collect(const struct dump *d);
 int namespaces_dump_write(struct dump *d);
 
 /* --- (restore.c) --- */
 
-/* All tasks are loaded: makes the set; refuses what can't be made. */
+/* All tasks are loaded: makes the set; refuses what cannot be made. */
 int namespaces_restore_load(const struct restore *r);
 int namespaces_restore_needs(const struct restore *r);
 /* `make`; r->birth_flags. */

@@ -38,7 +38,7 @@ static int check_external(const struct dump *d, const struct namespace *ns, cons
 			      ns->inode);
 	if (d->tree->root->vpid == 1)
 		return refuse(EINVAL,
-			      "--external pid[%lu]: process %d is the first of it, so it ends with the tree and can't "
+			      "--external pid[%lu]: process %d is the first of it, so it ends with the tree and cannot "
 			      "be given again",
 			      ns->inode, d->tree->root->pid);
 	log_info("It is external: %s", key);

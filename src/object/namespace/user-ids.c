@@ -112,13 +112,13 @@ int user_check_ids(const struct dump *d, const struct thread *thread)
 	from = thread == task->leader ? creds : creds_of(task->leader);
 	if (from && !user_can_take(own, from, creds))
 		return refuse(EOPNOTSUPP,
-			      "its threads have different ids, and such as can't be taken in the user namespace that "
-			      "it lives in: that can't be checkpointed yet");
+			      "its threads have different ids, and such as cannot be taken in the user namespace that "
+			      "it lives in: that cannot be checkpointed yet");
 	first = find_first(d, task, &ns);
 	from = first ? creds_of(first->leader) : NULL;
 	if (from && !user_can_take(ns, from, creds))
 		return refuse(EOPNOTSUPP,
-			      "it has ids that can't be taken in the user namespace that its pid namespace belongs "
-			      "to: that can't be checkpointed yet");
+			      "it has ids that cannot be taken in the user namespace that its pid namespace belongs "
+			      "to: that cannot be checkpointed yet");
 	return 0;
 }

@@ -91,10 +91,10 @@ static int refuse_owner(const struct namespace *ns)
 	if (!ns->task)
 		return refuse(EOPNOTSUPP,
 			      "user namespace %lu, which owns something of the tree, does not lie within that of the "
-			      "root of the tree: that can't be checkpointed yet",
+			      "root of the tree: that cannot be checkpointed yet",
 			      ns->inode);
 	return refuse(EOPNOTSUPP,
-		      "task %d (%s): its %s namespace does not belong to its user namespace: that can't be "
+		      "task %d (%s): its %s namespace does not belong to its user namespace: that cannot be "
 		      "checkpointed yet",
 		      ns->task->pid, ns->task->comm, ns->kind->name);
 }
@@ -117,7 +117,7 @@ static int check_first(const struct dump *d, const struct namespace *ns)
 		return 0;
 	return refuse(EOPNOTSUPP,
 		      "task %d (%s): its pid namespace belongs to a user namespace in which the first process of it "
-		      "does not live: that can't be checkpointed yet",
+		      "does not live: that cannot be checkpointed yet",
 		      ns->task->pid, ns->task->comm);
 }
 

@@ -61,7 +61,7 @@ static void write_loginuid(uint32_t id)
 
 	snprintf(text, sizeof(text), "%u", id);
 	if (file_write_text(AT_FDCWD, LOGINUID, text) < 0)
-		log_warn("the loginuid can't be set to %u (CAP_AUDIT_CONTROL?)", id);
+		log_warn("the loginuid cannot be set to %u (CAP_AUDIT_CONTROL?)", id);
 }
 
 /* The first one of the tree hands it on to the others. True: it was changed. */

@@ -78,7 +78,7 @@ static int lower_map(const struct id_map *around, UidGidExtent *const *map, size
 		if (!found)
 			return refuse(EOPNOTSUPP,
 				      "a range of ids of its user namespace lies in several ranges of that around "
-				      "it: that can't be checkpointed yet");
+				      "it: that cannot be checkpointed yet");
 	}
 	return 0;
 }

@@ -12,7 +12,7 @@
 
 static int ask_names(void *arg)
 {
-	return uname(arg) < 0 ? fail_errno("uname") : 0;
+	return uname(arg) < 0 ? fail_errno("asking for host and domain name (uname)") : 0;
 }
 
 static int dump_uts(struct dump *d, struct namespace *ns)

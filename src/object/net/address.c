@@ -142,7 +142,7 @@ int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, NetnsE
 	return dump_neighbours(d->pool, netlink, entry);
 }
 
-/* --- what can't be saved --- */
+/* --- what cannot be saved --- */
 
 /* Routes through nexthop objects, which are a table of their own. */
 static int check_routes(const struct dump *d, const struct buffer *messages)
@@ -156,7 +156,7 @@ static int check_routes(const struct dump *d, const struct buffer *messages)
 		rtnetlink_parse(message, sizeof(struct rtmsg), parts, RTA_MAX + 1);
 		if (parts[RTA_NH_ID])
 			TRY(dump_go_on(d, refuse(ENOTSUP,
-						 "a route goes through nexthop object %u: those can't be saved yet",
+						 "a route goes through nexthop object %u: those cannot be saved yet",
 						 mnl_attr_get_u32(parts[RTA_NH_ID]))));
 	}
 	return 0;

@@ -13,7 +13,7 @@ struct net_rules {
 	char *nftables, *iptables, *ip6tables; /* texts; NULL or empty: none */
 };
 
-/* Refuses what can't be saved. Changes nothing. */
+/* Refuses what cannot be saved. Changes nothing. */
 int net_firewall_collect(const struct dump *d);
 /* nftables, iptables and ip6tables of namespace id. */
 int net_firewall_dump(struct dump *d, uint32_t id);

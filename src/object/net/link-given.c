@@ -52,7 +52,7 @@ static int make_given(struct net_fill *fill, const NetDeviceEntry *entry)
 
 	if (outside && outside[0])
 		return move_in(fill, entry, outside);
-	return refuse(ENODEV, "it can't be made, only given: --external netdev[%s]:DEVICE", entry->name);
+	return refuse(ENODEV, "it cannot be made, only given: --external netdev[%s]:DEVICE", entry->name);
 }
 
 const struct link_kind link_given_kind = {

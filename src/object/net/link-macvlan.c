@@ -21,7 +21,7 @@ static int dump_macvlan(struct net_view *view, const struct net_link *link, NetD
 	if (!data[IFLA_MACVLAN_MODE])
 		return refuse(ENOTSUP, "the kernel does not tell the mode of macvlan device %s", link->name);
 	if (mnl_attr_get_u32(data[IFLA_MACVLAN_MODE]) == MACVLAN_MODE_SOURCE)
-		return refuse(ENOTSUP, "macvlan device %s is in source mode, which can't be saved yet", link->name);
+		return refuse(ENOTSUP, "macvlan device %s is in source mode, which cannot be saved yet", link->name);
 	entry->macvlan = pool_new(view->d->pool, MacvlanLinkEntry);
 	macvlan_link_entry__init(entry->macvlan);
 	entry->macvlan->mode = mnl_attr_get_u32(data[IFLA_MACVLAN_MODE]);
@@ -108,7 +108,7 @@ static int make_macvlan(struct net_fill *fill, const NetDeviceEntry *entry)
 		return make_outside(fill, entry, outside);
 	if (!stands_inside(entry, fill->id))
 		return refuse(ENOTSUP,
-			      "it stands on a device of another namespace of the tree, which can't be restored yet");
+			      "it stands on a device of another namespace of the tree, which cannot be restored yet");
 	if (!link_is_there(fill, entry->peer_ifindex))
 		return -ENODEV;
 	mnl_attr_put_u32(request, IFLA_LINK, entry->peer_ifindex);

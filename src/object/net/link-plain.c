@@ -150,7 +150,7 @@ static int check_filter(const struct net_link *link)
 	rtnetlink_parse_nested(link->data, parts, RTNETLINK_ATTRIBUTES);
 	if (parts[IFLA_VXLAN_VNIFILTER] && mnl_attr_get_u8(parts[IFLA_VXLAN_VNIFILTER]))
 		return refuse(ENOTSUP,
-			      "network device %s (vxlan) filters by numbers of networks (vnifilter): that can't be "
+			      "network device %s (vxlan) filters by numbers of networks (vnifilter): that cannot be "
 			      "saved yet",
 			      link->name);
 	return 0;
@@ -198,7 +198,7 @@ static int dump_plain(struct net_view *view, const struct net_link *link, NetDev
 	if (!entry->has_peer_nsid || entry->peer_nsid != view->id)
 		return refuse(ENOTSUP,
 			      "network device %s (%s) stands on a device of another namespace, or sends by way of it: "
-			      "that can't be saved yet",
+			      "that cannot be saved yet",
 			      link->name, link->kind);
 	TRY(check_filter(link));
 	link_keep_attributes(view->d->pool, link->data, plain->data, &entry->has_data, &entry->data);

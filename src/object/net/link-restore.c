@@ -90,7 +90,7 @@ int net_link_check(const struct restore *r, const NetDeviceEntry *entry)
 		return refuse(EINVAL, "its settings as a port make no sense");
 	TRY(net_settings_check_device(entry));
 	if (!kind)
-		return refuse(ENOTSUP, "devices of the type %d can't be restored", entry->type);
+		return refuse(ENOTSUP, "devices of the type %d cannot be restored", entry->type);
 	return kind->check ? kind->check(r, entry) : 0;
 }
 

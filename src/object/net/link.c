@@ -190,7 +190,7 @@ static int dump_foreign(struct net_view *view, const struct net_link *link, NetD
 		return plugins_fail(view->d->plugins, answer);
 	if (link->kind)
 		return refuse(ENOTSUP,
-			      "network device %s is of the kind %s, which can't be saved; a plugin could (hook "
+			      "network device %s is of the kind %s, which cannot be saved; a plugin could (hook "
 			      "DUMP_EXT_LINK)",
 			      link->name, kind);
 	return refuse(ENOTSUP,
@@ -206,7 +206,7 @@ static int check_programs(const struct net_link *link)
 
 	rtnetlink_parse_nested(link->attribute[IFLA_XDP], parts, RTNETLINK_ATTRIBUTES);
 	if (parts[IFLA_XDP_ATTACHED] && mnl_attr_get_u8(parts[IFLA_XDP_ATTACHED]) != XDP_ATTACHED_NONE)
-		return refuse(ENOTSUP, "network device %s has an XDP program, which can't be saved", link->name);
+		return refuse(ENOTSUP, "network device %s has an XDP program, which cannot be saved", link->name);
 	return 0;
 }
 

@@ -67,7 +67,7 @@ extern const struct link_kind
 
 /* --- the core (link.c, link-restore.c) --- */
 
-/* All devices of the namespace; refuses those that can't be saved. */
+/* All devices of the namespace; refuses those that cannot be saved. */
 int net_links_dump(struct net_view *view, struct net_devices *to);
 /* qdisc.c: tells of those that are lost. */
 int net_qdiscs_report(struct net_view *view, const struct net_devices *devices);

@@ -140,8 +140,8 @@ int network_of_socket(const struct dump *d, const struct task *task, int socket,
 	*ret = network_of_inode(d, st.st_ino);
 	if (*ret)
 		return 0;
-	return refuse(
-		ENOTSUP,
-		"this socket belongs to network namespace [%lu], in which no task of the tree lives: it can't be saved",
-		st.st_ino);
+	return refuse(ENOTSUP,
+		      "this socket belongs to network namespace [%lu], in which no task of the tree lives: it cannot "
+		      "be saved",
+		      st.st_ino);
 }

@@ -77,7 +77,7 @@ static int check_queue(int fd)
 	if (!from.nl_groups)
 		return refuse(
 			EBUSY,
-			"an answer of %zd bytes waits unread in a netlink socket and can't be kept; try again later",
+			"an answer of %zd bytes waits unread in a netlink socket and cannot be kept; try again later",
 			size);
 	log_warn("Notifications that wait unread in a netlink socket will be lost");
 	return 0;

@@ -37,8 +37,8 @@ static int refuse_other(const struct open_file *of)
 	TRY(socket_identify(of->fd, &identity));
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		if (families[i].family == identity.family)
-			return refuse(ENOTSUP, "a socket %s can't be saved", families[i].name);
-	return refuse(ENOTSUP, "a socket of family %d, type %d can't be saved", identity.family, identity.type);
+			return refuse(ENOTSUP, "a socket %s cannot be saved", families[i].name);
+	return refuse(ENOTSUP, "a socket of family %d, type %d cannot be saved", identity.family, identity.type);
 }
 
 static int dump_other(const struct dump *d, const struct open_file *of, FileEntry *out)

@@ -52,7 +52,7 @@ static int settle_autogroup(struct restore *r, struct thread *thread)
 	snprintf(text, sizeof(text), "%d", tc->autogroup_nice);
 	error = file_write_text(thread->task->restore->proc, "autogroup", text);
 	if (error < 0)
-		log_warn("the nice value %s of its session can't be set (/proc/PID/autogroup): %s", text,
+		log_warn("the nice value %s of its session cannot be set (/proc/PID/autogroup): %s", text,
 			 strerror(-error));
 	return 0;
 }

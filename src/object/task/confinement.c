@@ -2,7 +2,7 @@
 /*
  * What a security module says of a thread: its AppArmor profile, its SELinux context; /proc/PID/attr. Only a thread
  * itself can take one over, and a profile seldom lets it do what a restore must: so that comes last, by a file that was
- * opened before. What can't be given back is refused: a program is never less confined than before without a word.
+ * opened before. What cannot be given back is refused: a program is never less confined than before without a word.
  */
 #include <errno.h>
 #include <fcntl.h>

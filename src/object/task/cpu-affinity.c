@@ -23,7 +23,9 @@ static bool has_cpu(const struct cpus *cpus, unsigned cpu)
 static int read_allowed(pid_t tid, struct cpus *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	return syscall(__NR_sched_getaffinity, tid, sizeof(*ret), ret) < 0 ? fail_errno("sched_getaffinity") : 0;
+	return syscall(__NR_sched_getaffinity, tid, sizeof(*ret), ret) < 0
+		       ? fail_errno("asking on which CPUs it may run (sched_getaffinity)")
+		       : 0;
 }
 
 /* No bytes stand for all CPUs, however many there are. */

@@ -19,7 +19,7 @@ static int read_priority(pid_t tid, long *ret)
 	if (*ret < 0 && errno == ENOSYS)
 		*ret = 0; /* a kernel without block devices */
 	if (*ret < 0)
-		return fail_errno("ioprio_get");
+		return fail_errno("asking for its I/O priority (ioprio_get)");
 	if (!(*ret >> CLASS_SHIFT))
 		*ret = 0; /* without a class the level follows from the nice value */
 	return 0;

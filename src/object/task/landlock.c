@@ -388,7 +388,7 @@ static int answer_witness(struct dump *d, struct thread *thread)
 	}
 	if (landlock && !is_known && !landlock->unknown_told) {
 		landlock->unknown_told = true;
-		dump_report_loss(d, "rules of Landlock, if it has any: criu can't look at it as others would");
+		dump_report_loss(d, "rules of Landlock, if it has any: criu cannot look at it as others would");
 	}
 	return 0;
 }

@@ -18,7 +18,7 @@ static int dump_robust_list(const struct dump *d, struct thread *thread)
 	size_t length = 0;
 
 	if (syscall(__NR_get_robust_list, thread->tid, &head, &length) < 0)
-		return fail_errno("get_robust_list");
+		return fail_errno("asking for the list of robust futexes (get_robust_list)");
 	record->futex_rla = head;
 	record->futex_rla_len = (uint32_t)length;
 	return 0;

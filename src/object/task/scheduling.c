@@ -27,7 +27,7 @@ static bool is_real_time(int policy)
 
 static int read_attributes(pid_t tid, struct scheduling *ret)
 {
-	return scheduling_read(tid, ret) < 0 ? fail_errno("sched_getattr") : 0;
+	return scheduling_read(tid, ret) < 0 ? fail_errno("asking how it is scheduled (sched_getattr)") : 0;
 }
 
 /* The kernel gives real-time threads all, unless they say otherwise (sched_util_clamp_min_rt_default); where it clamps
@@ -79,7 +79,7 @@ static int read_nice(pid_t tid, const struct scheduling *its, int *ret)
 		return 0;
 	errno = 0;
 	*ret = getpriority(PRIO_PROCESS, (id_t)tid);
-	return errno ? fail_errno("getpriority") : 0;
+	return errno ? fail_errno("asking for its nice value (getpriority)") : 0;
 }
 
 static int dump_scheduling(const struct dump *d, struct thread *thread)

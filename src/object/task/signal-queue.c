@@ -176,7 +176,7 @@ static int dump_signal_queue(const struct dump *d, struct thread *thread)
 	return 0;
 }
 
-/* A stop signal that came during the dump stops the restored task. It can't be queued: it would stop the task in the
+/* A stop signal that came during the dump stops the restored task. It cannot be queued: it would stop the task in the
  * middle of its restore. */
 static int check_queue(struct task *task, const SignalQueueEntry *queue)
 {

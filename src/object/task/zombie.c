@@ -14,7 +14,7 @@
 #include "object/task/part.h"
 #include "session/loss.h"
 
-/* Who may not trace a process is shown 0 as its exit status, see proc_pid_stat(5). A zombie can't be seized, so this
+/* Who may not trace a process is shown 0 as its exit status, see proc_pid_stat(5). A zombie cannot be seized, so this
  * has not come up before. */
 static int check_readable(pid_t pid)
 {

@@ -2,7 +2,7 @@
 /* A deleted file below a directory that is gone, and whose name is that of a file now. */
 #include "subject.h"
 
-SUBJECT(.ignore = "fd") /* such a name can't be had again */
+SUBJECT(.ignore = "fd") /* such a name cannot be had again */
 
 int main(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* io_uring can't be saved: refused, telling what it is. */
+/* io_uring cannot be saved: refused, telling what it is. */
 #include "subject.h"
 
 SUBJECT(.refused = "io_uring")

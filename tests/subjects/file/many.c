@@ -21,7 +21,7 @@ int main(void)
 	if (limit.rlim_max < limit.rlim_cur)
 		limit.rlim_max = limit.rlim_cur;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		skip("can't raise the limit of open files");
+		skip("cannot raise the limit of open files");
 	for (int i = 0; i < N; i++) {
 		char name[16];
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A notification that is asked for in an unlinked queue with messages can't be saved; after the refusal all is as it
+/* A notification that is asked for in an unlinked queue with messages cannot be saved; after the refusal all is as it
  * was. */
 #include <mqueue.h>
 

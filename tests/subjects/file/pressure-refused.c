@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A trigger of pressure stall information can't be read back. */
+/* A trigger of pressure stall information cannot be read back. */
 #include "subject.h"
 
-SUBJECT(.refused = "its trigger .pressure stall information. can't be read", .ways = "untouched unharmed")
+SUBJECT(.refused = "its trigger .pressure stall information. cannot be read", .ways = "untouched unharmed")
 
 int main(void)
 {

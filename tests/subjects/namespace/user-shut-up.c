@@ -30,7 +30,7 @@ static int inner(void *arg)
 	must(write(to_parent[1], "", 1));
 	if (read(to_child[0], &c, 1) != 1)
 		return 1;
-	/* It can't tell what is wrong. */
+	/* It cannot tell what is wrong. */
 	return access("/proc", F_OK) < 0 && access("/0", F_OK) < 0 && getuid() == 7 ? 3 : 4;
 }
 

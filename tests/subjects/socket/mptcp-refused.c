@@ -5,7 +5,7 @@
 
 #include "subject.h"
 
-SUBJECT(.refused = "descriptor [0-9]+.*Multipath TCP can't be saved")
+SUBJECT(.refused = "descriptor [0-9]+.*Multipath TCP cannot be saved")
 
 int main(void)
 {

@@ -7,7 +7,7 @@
 #include "subject.h"
 #include "tools.h"
 
-SUBJECT(.options = "--tcp-established", .refused = "descriptor [0-9]+.*\"tls\" in the kernel can't be saved")
+SUBJECT(.options = "--tcp-established", .refused = "descriptor [0-9]+.*\"tls\" in the kernel cannot be saved")
 
 int main(void)
 {

@@ -40,7 +40,7 @@ static int parse_target(const char *value, EventpollTfdEntry *target)
 	target->tfd = (uint32_t)strtoul(value, &end, 10);
 	if (end == value || fdinfo_field_u64(value, "events", 16, &events) < 0 ||
 	    fdinfo_field_u64(value, "data", 16, &target->data) < 0)
-		return refuse(EINVAL, "fdinfo of an epoll file can't be understood: \"%s\"", value);
+		return refuse(EINVAL, "fdinfo of an epoll file cannot be understood: \"%s\"", value);
 	target->events = (uint32_t)events;
 	target->has_pos = fdinfo_field_u64(value, "pos", 10, &target->pos) == 0;
 	target->has_inode = fdinfo_field_u64(value, "ino", 16, &target->inode) == 0;
@@ -225,7 +225,7 @@ static int create_epoll(struct restore *r, struct file *f)
 	AUTO_CLOSE int fd = epoll_create1(EPOLL_CLOEXEC);
 
 	if (fd < 0)
-		return fail_errno("epoll_create1");
+		return fail_errno("making an epoll file");
 	TRY(file_apply_flags(fd, f->entry->epfd->flags, f->entry->epfd->fown));
 	TRY(apply_busy_poll(fd, f->entry->epfd));
 	f->fd = TAKE_FD(fd);

@@ -47,7 +47,7 @@ static int create_eventfd(struct restore *r, struct file *f)
 	AUTO_CLOSE int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | (record->flags & EFD_SEMAPHORE));
 
 	if (fd < 0)
-		return fail_errno("eventfd");
+		return fail_errno("making an eventfd");
 	if (record->counter && eventfd_write(fd, record->counter) < 0)
 		return fail_errno("setting its counter to %llu", (unsigned long long)record->counter);
 	TRY(file_apply_flags(fd, record->flags, record->fown));

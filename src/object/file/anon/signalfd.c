@@ -25,7 +25,7 @@ static int create_signalfd(struct restore *r, struct file *f)
 	AUTO_CLOSE int fd = (int)syscall(SYS_signalfd4, -1, &record->sigmask, sizeof(record->sigmask), O_CLOEXEC);
 
 	if (fd < 0)
-		return fail_errno("signalfd");
+		return fail_errno("making a signalfd");
 	TRY(file_apply_flags(fd, record->flags, record->fown));
 	f->fd = TAKE_FD(fd);
 	return 0;

@@ -58,7 +58,7 @@ static int wind_up(const struct open_file *of, TimerfdEntry *record)
 	struct itimerspec now;
 
 	if (timerfd_gettime(of->fd, &now) < 0)
-		return fail_errno("timerfd_gettime");
+		return fail_errno("asking when the timer expires (timerfd_gettime)");
 	TRY(file_read_again(of));
 	return read_record(of, record);
 }

@@ -52,14 +52,14 @@ static int read_features(const struct open_file *of, UserfaultfdEntry *record)
 	unsigned long long features;
 
 	if (!second)
-		return refuse(EINVAL, "fdinfo of a userfaultfd can't be understood");
+		return refuse(EINVAL, "fdinfo of a userfaultfd cannot be understood");
 	features = strtoull(second + 1, NULL, 16);
 	record->has_features = features & INITIALIZED;
 	record->features = features & ~(unsigned long long)INITIALIZED;
 	if (record->features & UFFD_FEATURE_WP_UNPOPULATED)
 		return refuse(
 			ENOTSUP,
-			"it protects memory that is not there yet (UFFD_FEATURE_WP_UNPOPULATED): that can't be saved");
+			"it protects memory that is not there yet (UFFD_FEATURE_WP_UNPOPULATED): that cannot be saved");
 	return 0;
 }
 

@@ -222,7 +222,7 @@ int deleted_dump(const struct dump *d, const struct open_file *of, RegFileEntry 
 	if (!deleted && (S_ISDIR(of->stat.st_mode) || !is_there(d, name, of)))
 		return refuse(
 			ENOTSUP,
-			"its path can't be reached from here: it lies on a mount that is hidden or of another mount "
+			"its path cannot be reached from here: it lies on a mount that is hidden or of another mount "
 			"namespace");
 	return dump_link(d, of, record);
 }

@@ -94,7 +94,7 @@ static void set_hidden_attributes(const GhostFileEntry *entry, const char *name)
 		const GhostXattrEntry *xattr = entry->xattrs[i];
 
 		if (setxattr(name, xattr->name, xattr->value.data, xattr->value.len, 0) < 0)
-			log_warn("its extended attribute %.80s can't be set: %s", xattr->name, strerror(errno));
+			log_warn("its extended attribute %.80s cannot be set: %s", xattr->name, strerror(errno));
 	}
 	if (!entry->attributes)
 		return;
@@ -103,10 +103,10 @@ static void set_hidden_attributes(const GhostFileEntry *entry, const char *name)
 		flags = 0;
 	flags |= (int)(entry->attributes & GHOST_ATTRIBUTES);
 	if (fd < 0 || ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
-		log_warn("its attributes 0x%x (chattr(1)) can't be set: %s", entry->attributes, strerror(errno));
+		log_warn("its attributes 0x%x (chattr(1)) cannot be set: %s", entry->attributes, strerror(errno));
 }
 
-/* What a descriptor with O_PATH can't do is done through its link in /proc. */
+/* What a descriptor with O_PATH cannot do is done through its link in /proc. */
 static int set_attributes(const struct restore *r, const GhostFileEntry *entry, int base)
 {
 	char name[32];

@@ -67,7 +67,7 @@ static void add_xattr(struct dump *d, const char *path, const char *name, GhostF
 	xattr->value.data = pool_alloc(d->pool, size > 0 ? (size_t)size : 1);
 	size = size < 0 ? size : getxattr(path, name, xattr->value.data, (size_t)size);
 	if (size < 0) {
-		log_warn("its extended attribute %s can't be read: %s", name, strerror(errno));
+		log_warn("its extended attribute %s cannot be read: %s", name, strerror(errno));
 		return;
 	}
 	xattr->value.len = (size_t)size;

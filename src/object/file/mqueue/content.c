@@ -47,7 +47,7 @@ static int check_notification(const struct open_file *of)
 		return 0;
 	return refuse(ENOTSUP,
 		      "this message queue was unlinked, holds messages, and process %ld waits for a notification "
-		      "(mq_notify): that can't be "
+		      "(mq_notify): that cannot be "
 		      "saved; let the program read the messages, or keep the name of the queue",
 		      strtol(pid + strlen("NOTIFY_PID:"), NULL, 10));
 }

@@ -19,7 +19,7 @@
 
 static int refuse_line(const char *value)
 {
-	return refuse(EINVAL, "fdinfo of a fanotify file can't be understood: \"%s\"", value);
+	return refuse(EINVAL, "fdinfo of a fanotify file cannot be understood: \"%s\"", value);
 }
 
 static int parse_inode(const struct dump *d, const struct open_file *of, const char *value, FanotifyMarkEntry *mark)
@@ -47,7 +47,7 @@ static int parse_mount(const struct dump *d, const struct open_file *of, const c
 	mark->me->mnt_id = (uint32_t)mnt_id;
 	mark->me->path = (char *)handle_mount_path(d, of->task, (int)mnt_id);
 	if (!mark->me->path)
-		return refuse(ENOTSUP, "it watches mount %d, which can't be seen from here", (int)mnt_id);
+		return refuse(ENOTSUP, "it watches mount %d, which cannot be seen from here", (int)mnt_id);
 	return 0;
 }
 

@@ -277,7 +277,7 @@ int handle_open(struct restore *r, const FhEntry *record, uint64_t ino, uint32_t
 	pool = pool_create();
 	TRY(read_mounts(pool, &mounts));
 	if (open_by_mounts(&(struct handle_mounts){ &mounts, -1 }, &copy, ino, dev, path, ret_fd) < 0)
-		return refuse(ENOENT, "inode %llu of device %u:%u, which was watched, can't be found",
+		return refuse(ENOENT, "inode %llu of device %u:%u, which was watched, cannot be found",
 			      (unsigned long long)ino, major(handle_dev(dev)), minor(handle_dev(dev)));
 	return 0;
 }

@@ -27,7 +27,7 @@ static int parse_watch(const struct dump *d, const struct open_file *of, const c
 	if (fdinfo_field_u64(value, "wd", 16, &wd) < 0 || fdinfo_field_u64(value, "ino", 16, &watch->i_ino) < 0 ||
 	    fdinfo_field_u64(value, "sdev", 16, &dev) < 0 || fdinfo_field_u64(value, "mask", 16, &mask) < 0 ||
 	    fdinfo_field_u64(value, "ignored_mask", 16, &ignored) < 0)
-		return refuse(EINVAL, "fdinfo of an inotify file can't be understood: \"%s\"", value);
+		return refuse(EINVAL, "fdinfo of an inotify file cannot be understood: \"%s\"", value);
 	watch->wd = (uint32_t)wd;
 	watch->s_dev = (uint32_t)dev;
 	watch->mask = (uint32_t)mask;

@@ -25,6 +25,6 @@ int marks_dump(const struct dump *d, const struct open_file *of, const char *wor
 	*ret = pool_copy(d->pool, marks.items, marks.n * sizeof(*marks.items));
 	vector_done(&marks);
 	if (error == 0 && ioctl(of->fd, FIONREAD, &waiting) == 0 && waiting)
-		log_warn("%d bytes of unread events can't be saved: the restored program will miss them", waiting);
+		log_warn("%d bytes of unread events cannot be saved: the restored program will miss them", waiting);
 	return error;
 }

@@ -73,7 +73,7 @@ int pipe_dump_content(struct dump *d, const struct open_file *of, struct pipe_co
 		TRY(image_create(dump_store(d), &content->image, id));
 	size = fcntl(of->fd, F_GETPIPE_SZ);
 	if (size < 0 || ioctl(of->fd, FIONREAD, &inside) < 0)
-		return fail_errno("asking what is inside");
+		return fail_errno("asking how many bytes are in the pipe");
 	if (!inside) {
 		record.pipe_id = (uint32_t)of->stat.st_ino;
 		record.has_size = true;

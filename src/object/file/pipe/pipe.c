@@ -74,7 +74,7 @@ static int note_end(const struct dump *d, const struct open_file *of)
 	if (ends->reader && ends->writer)
 		return 0;
 	if (poll(&ask, 1, 0) < 0)
-		return fail_errno("poll");
+		return fail_errno("asking whether the pipe has a reader (poll)");
 	ends->peer = !(ask.revents & (access == O_WRONLY ? POLLERR : POLLHUP));
 	return 0;
 }
@@ -189,7 +189,7 @@ static int create_pipe(struct restore *r, struct file *f)
 	if (found != -ENOENT)
 		return found < 0 ? found : create_inherited(group, inherited);
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fail_errno("pipe");
+		return fail_errno("making a pipe");
 	result = pipe_fill(state_get(r->states, &pipe_contents), group->pipe_id, ends[1]);
 	if (result >= 0)
 		result = make_openings(group, ends);

@@ -101,7 +101,7 @@ int regular_dump(const struct dump *d, const struct open_file *of, RegFileEntry 
 	TRY(check_rights(d, of));
 	TRY(check_number(d, of));
 	if (has_trigger(of))
-		return refuse(ENOTSUP, "its trigger (pressure stall information) can't be read: let the program close "
+		return refuse(ENOTSUP, "its trigger (pressure stall information) cannot be read: let the program close "
 				       "it before the dump");
 	out->flags = of->flags;
 	out->pos = of->pos;

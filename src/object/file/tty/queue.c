@@ -100,7 +100,7 @@ static int write_all(int fd, int slave, const char *bytes, size_t size)
 			stopped = true;
 	}
 	if (stopped && tcflow(slave, TCOOFF) < 0)
-		log_warn("The output of the terminal can't be stopped again");
+		log_warn("The output of the terminal cannot be stopped again");
 	if (put < 0)
 		return (int)put;
 	return size ? refuse(EAGAIN, "the terminal does not take back %zu bytes that were waiting in it", size) : 0;

@@ -81,7 +81,7 @@ static int check_discipline(int fd)
 	return discipline == N_TTY
 		       ? 0
 		       : refuse(ENOTSUP,
-				"the terminal has line discipline %d: what that keeps is unknown, and can't be saved",
+				"the terminal has line discipline %d: what that keeps is unknown, and cannot be saved",
 				discipline);
 }
 

@@ -114,7 +114,7 @@ static int check_hangup(struct tty_dump *tty)
 	struct pollfd ask = { .fd = tty->fd, .events = POLLIN };
 
 	if (poll(&ask, 1, 0) < 0)
-		return fail_errno("poll");
+		return fail_errno("asking whether the other side of the terminal is open (poll)");
 	if (tty->info->id & TTY_MASTER && tty->info->type == TTY_TYPE__PTY)
 		tty->quiet_slave = ask.revents & POLLHUP;
 	else
@@ -132,10 +132,10 @@ static int check_virtual(int fd, const TtyInfoEntry *info)
 		return 0;
 	if (ioctl(fd, KDGETMODE, &shows) == 0 && shows != KD_TEXT)
 		return refuse(ENOTSUP,
-			      "this virtual terminal is in graphics mode: what is on the screen can't be saved");
+			      "this virtual terminal is in graphics mode: what is on the screen cannot be saved");
 	if (ioctl(fd, VT_GETMODE, &mode) == 0 && mode.mode != VT_AUTO)
 		return refuse(ENOTSUP, "the program itself decides when this virtual terminal is switched "
-				       "(VT_SETMODE): that can't be saved");
+				       "(VT_SETMODE): that cannot be saved");
 	return 0;
 }
 
@@ -223,7 +223,7 @@ static int dump_tty(const struct dump *d, const struct open_file *of, FileEntry 
 	if (known && info.type == TTY_TYPE__PTY && is_of_another_devpts(known, of))
 		return refuse(ENOTSUP,
 			      "pty %u and another one of that number come from two devpts file systems: the format "
-			      "can't tell them apart",
+			      "cannot tell them apart",
 			      info.id / 2);
 	return known ? 0 : add_tty(d, of, &info);
 }
@@ -237,7 +237,7 @@ static bool is_master(const struct tty_dump *tty)
 
 /*
  * orphan_pts_master is for the terminals of containers, whose masters their engines hold. One that was only inherited
- * is of the host's devpts: a new pair can't be made in its place. A tree without a mount namespace of its own has no
+ * is of the host's devpts: a new pair cannot be made in its place. A tree without a mount namespace of its own has no
  * devpts of its own either.
  */
 static bool gets_new_master(const struct dump *d, const struct tty_dump *tty)

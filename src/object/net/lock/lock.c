@@ -157,7 +157,7 @@ static void cut_off(struct lock *lock)
 {
 	lock->cut_off = lock->locked = nftables_cut_off(&lock->nft, lock->table, true) == 0;
 	if (!lock->cut_off)
-		log_warn("Packets can't be kept away from network namespace %u: there is no nftables", lock->id);
+		log_warn("Packets cannot be kept away from network namespace %u: there is no nftables", lock->id);
 }
 
 /* --- dump --- */
@@ -474,7 +474,7 @@ int network_undo(struct store *store, const struct inventory *inventory, int pro
 	if (inventory->lock == INVENTORY_LOCK_SKIP || !inventory->run_id[0])
 		return 0;
 	if (proc >= 0 && (ns < 0 || netns_enter(&entered, ns) < 0))
-		return fail_errno("its network namespace can't be entered");
+		return fail_errno("its network namespace cannot be entered");
 	if (inventory->lock == INVENTORY_LOCK_NFTABLES)
 		return undo_nftables(inventory->run_id);
 	if (!iptables_is_there())

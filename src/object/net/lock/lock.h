@@ -30,7 +30,7 @@ int nftables_lock(struct nft_ctx **ctx, const char *table, bool owned, const str
  * can do that. */
 int nftables_cut_off(struct nft_ctx **ctx, const char *table, bool owned);
 /* A table, owned by the context, that drops whoever is about to connect to one of these TCP ports, but those with
- * libsoccr's mark. -EIO, not logged: this kernel can't do that. */
+ * libsoccr's mark. -EIO, not logged: this kernel cannot do that. */
 int nftables_close_ports(struct nft_ctx **ctx, const char *table, const uint16_t *ports, size_t n);
 /* Removes the table that the context owns, if there is one, and the other one, if not NULL, at one moment. One that is
  * not there is as good. */

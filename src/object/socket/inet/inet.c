@@ -98,8 +98,8 @@ static int check_protocol(const struct socket_identity *identity)
 		return 0;
 	if (identity->protocol == IPPROTO_MPTCP)
 		return refuse(ENOTSUP,
-			      "Multipath TCP can't be saved; Go programs use it unless GODEBUG=multipathtcp=0 is set");
-	return refuse(ENOTSUP, "an internet socket of type %d, protocol %d can't be saved", identity->type,
+			      "Multipath TCP cannot be saved; Go programs use it unless GODEBUG=multipathtcp=0 is set");
+	return refuse(ENOTSUP, "an internet socket of type %d, protocol %d cannot be saved", identity->type,
 		      identity->protocol);
 }
 
@@ -176,7 +176,7 @@ static int check_layer(int fd)
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &size) < 0 || !name[0])
 		return 0;
-	return refuse(ENOTSUP, "a TCP connection with the protocol layer \"%s\" in the kernel can't be saved", name);
+	return refuse(ENOTSUP, "a TCP connection with the protocol layer \"%s\" in the kernel cannot be saved", name);
 }
 
 /* Which options a TCP socket has depends on its state. */
@@ -213,7 +213,7 @@ static int save_corked(struct dump *d, const struct open_file *of, InetSkEntry *
 		poll(NULL, 0, 5);
 	}
 	if (entry->proto != IPPROTO_UDP && entry->proto != IPPROTO_UDPLITE)
-		return refuse(EBUSY, "a datagram waits to be sent (MSG_MORE); it can't be read, try again later");
+		return refuse(EBUSY, "a datagram waits to be sent (MSG_MORE); it cannot be read, try again later");
 	return udp_cork_dump(of->fd, entry, d->pool);
 }
 

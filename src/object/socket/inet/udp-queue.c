@@ -358,7 +358,7 @@ static size_t build_packet(struct udp_packet *packet, const InetDatagramEntry *o
 	return at + length;
 }
 
-/* What we send must not leave this machine. Bound to the loopback device it can't; with IPv6 that finds no route to
+/* What we send must not leave this machine. Bound to the loopback device it cannot; with IPv6 that finds no route to
    addresses of other devices, but the kernel chooses the own address of a local destination as source. */
 static int open_sender(bool v4, const struct in6_addr *to)
 {

@@ -131,7 +131,7 @@ static int dump_packet(const struct dump *d, const struct open_file *of, FileEnt
 
 	TRY(socket_identify(of->fd, &identity));
 	if (identity.type != SOCK_RAW && identity.type != SOCK_DGRAM)
-		return refuse(ENOTSUP, "a packet socket of type %d can't be saved", identity.type);
+		return refuse(ENOTSUP, "a packet socket of type %d cannot be saved", identity.type);
 	TRY(socket_find_packet(d, of->stat.st_ino, &diag));
 	if (!diag)
 		return refuse(ENOTSUP, "this kernel does not tell about packet sockets (CONFIG_PACKET_DIAG)");

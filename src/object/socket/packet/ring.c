@@ -139,7 +139,7 @@ int packet_ring_check(const PacketSockEntry *entry)
 		return 0;
 	/* bind(2) never takes a protocol away again: without one no packet has ever come in, and none may now. */
 	if (ring->next && !entry->protocol)
-		return refuse(EINVAL, "a packet socket without protocol can't have packets in its ring");
+		return refuse(EINVAL, "a packet socket without protocol cannot have packets in its ring");
 	if (!ring->frame_size || ring->block_size < ring->frame_size || !ring->block_nr ||
 	    ring->next >= (entry->version == TPACKET_V3 ? ring->block_nr : ring->frame_nr) ||
 	    ring->frame_nr != (uint64_t)(ring->block_size / ring->frame_size) * ring->block_nr ||

@@ -180,7 +180,7 @@ int unix_connect_as(struct restore *r, const struct unix_socket *client, int fd,
 
 		if (error >= 0)
 			return 0;
-		log_debug("Task %d can't connect this unix socket itself (%d): its peer will see the ids of criu",
+		log_debug("Task %d cannot connect this unix socket itself (%d): its peer will see the ids of criu",
 			  task->vpid, error);
 	}
 	if (target->file >= 0)

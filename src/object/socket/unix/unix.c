@@ -52,7 +52,7 @@ struct unix_dump *unix_dump_of(const struct dump *d)
 static int check_type(const struct unix_diag *diag)
 {
 	if (diag->type != SOCK_STREAM && diag->type != SOCK_DGRAM && diag->type != SOCK_SEQPACKET)
-		return refuse(ENOTSUP, "a unix socket of type %d can't be saved", diag->type);
+		return refuse(ENOTSUP, "a unix socket of type %d cannot be saved", diag->type);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ static int put_outer_ids(const struct dump *d, const struct proc_status *status,
 	return refuse(
 		EOPNOTSUPP,
 		"user %u or group %u, whom it belongs to, is not to be seen in its user namespace, and the root of "
-		"the tree has other ids: that can't be checkpointed yet",
+		"the tree has other ids: that cannot be checkpointed yet",
 		status->uid[1], status->gid[1]);
 }
 
@@ -78,8 +78,8 @@ static int put_groups(const struct dump *d, const struct proc_status *status, Cr
 	if (root->n_groups == status->n_groups &&
 	    !memcmp(root->groups, status->groups, status->n_groups * sizeof(*root->groups)))
 		return 0;
-	return refuse(EOPNOTSUPP, "it has supplementary groups that can't be set in its user namespace, and the root "
-				  "of the tree has others: that can't be checkpointed yet");
+	return refuse(EOPNOTSUPP, "it has supplementary groups that cannot be set in its user namespace, and the root "
+				  "of the tree has others: that cannot be checkpointed yet");
 }
 
 static void put_ids(const struct dump *d, const struct proc_status *status, CredsEntry *record)
@@ -265,8 +265,8 @@ static int credentials_of_inner(const struct restore *r, const struct thread *th
 	bool no_new_privs = own->no_new_privs;
 
 	if (!user_can_take(users, born, wanted))
-		return refuse(EOPNOTSUPP, "it had ids that can't be taken in the user namespace that it lived in: "
-					  "that can't be restored yet");
+		return refuse(EOPNOTSUPP, "it had ids that cannot be taken in the user namespace that it lived in: "
+					  "that cannot be restored yet");
 	TRY(credentials_from_record(born, own));
 	see_from(r, users, want);
 	see_from(r, users, own);

@@ -52,7 +52,7 @@ static void set_user_ids(struct plan *plan, const struct credentials *want)
 	step->arg[6] = uid[3];
 }
 
-/* Ids that a user namespace does not show can't be set in it, only kept. */
+/* Ids that a user namespace does not show cannot be set in it, only kept. */
 static void set_ids(struct plan *plan, const struct credentials *want, const struct credentials *own)
 {
 	if (!credentials_equal_groups(want, own))
