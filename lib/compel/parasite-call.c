@@ -31,6 +31,7 @@ struct place_search {
 	dev_t dev;
 	ino_t inode;
 	uint64_t pgoff;
+	const struct arch_gadgets *gadgets; /* what was looked for */
 	int64_t syscall_ret, sigreturn;
 };
 
@@ -64,21 +65,26 @@ static void look_into(struct place_search *finding, const uint8_t *buffer, size_
 	int64_t at;
 
 	if (finding->syscall_ret < 0) {
-		at = find_code(buffer, size, &arch_gadget_syscall_ret);
+		at = find_code(buffer, size, &finding->gadgets->syscall_ret);
 		if (at >= 0)
 			finding->syscall_ret = (int64_t)offset + at;
 	}
 	for (int i = 0; i < 2 && finding->sigreturn < 0; i++) {
-		at = find_code(buffer, size, &arch_gadget_sigreturn[i]);
+		at = find_code(buffer, size, &finding->gadgets->sigreturn[i]);
 		if (at >= 0)
 			finding->sigreturn = (int64_t)offset + at;
 	}
 }
 
-static struct place_search search_mapping(pid_t pid, const struct mapping *m)
+static struct place_search search_mapping(pid_t pid, const struct mapping *m, const struct arch_gadgets *gadgets)
 {
 	struct place_search finding = {
-		.dev = m->dev, .inode = m->inode, .pgoff = m->pgoff, .syscall_ret = -1, .sigreturn = -1
+		.dev = m->dev,
+		.inode = m->inode,
+		.pgoff = m->pgoff,
+		.gadgets = gadgets,
+		.syscall_ret = -1,
+		.sigreturn = -1,
 	};
 	uint64_t size = m->end - m->start < SEARCH_MAX ? m->end - m->start : SEARCH_MAX;
 	AUTO_FREE uint8_t *buffer = xmalloc(SEARCH_STEP);
@@ -109,10 +115,10 @@ static bool has_code(pid_t pid, uint64_t address, const struct arch_gadget *gadg
 /* A program may have changed its own code, so what the cache says is looked at again. */
 static bool still_true(pid_t pid, const struct mapping *m, const struct place_search *f)
 {
-	if (f->syscall_ret >= 0 && !has_code(pid, m->start + (uint64_t)f->syscall_ret, &arch_gadget_syscall_ret))
+	if (f->syscall_ret >= 0 && !has_code(pid, m->start + (uint64_t)f->syscall_ret, &f->gadgets->syscall_ret))
 		return false;
-	return f->sigreturn < 0 || has_code(pid, m->start + (uint64_t)f->sigreturn, &arch_gadget_sigreturn[0]) ||
-	       has_code(pid, m->start + (uint64_t)f->sigreturn, &arch_gadget_sigreturn[1]);
+	return f->sigreturn < 0 || has_code(pid, m->start + (uint64_t)f->sigreturn, &f->gadgets->sigreturn[0]) ||
+	       has_code(pid, m->start + (uint64_t)f->sigreturn, &f->gadgets->sigreturn[1]);
 }
 
 /* That of most tasks is the same. */
@@ -121,25 +127,27 @@ static bool is_vdso(const struct mapping *m)
 	return m->name && strcmp(m->name, "[vdso]") == 0;
 }
 
-static struct place_search find_in_mapping(pid_t pid, const struct mapping *m, struct parasite_cache *cache)
+static struct place_search find_in_mapping(pid_t pid, const struct mapping *m, const struct arch_gadgets *gadgets,
+					   struct parasite_cache *cache)
 {
 	struct place_search finding;
 
 	if (!cache || (!m->inode && !is_vdso(m)))
-		return search_mapping(pid, m);
+		return search_mapping(pid, m, gadgets);
 	for (size_t i = 0; i < cache->findings.n; i++) {
 		const struct place_search *f = &cache->findings.items[i];
 
-		if (f->dev == m->dev && f->inode == m->inode && f->pgoff == m->pgoff && still_true(pid, m, f))
+		if (f->dev == m->dev && f->inode == m->inode && f->pgoff == m->pgoff && f->gadgets == gadgets &&
+		    still_true(pid, m, f))
 			return *f;
 	}
-	finding = search_mapping(pid, m);
+	finding = search_mapping(pid, m, gadgets);
 	*vector_push(&cache->findings) = finding;
 	return finding;
 }
 
-static void find_code_places(pid_t pid, const struct mappings *mappings, struct parasite_cache *cache,
-			     struct parasite_place *place)
+static void find_code_places(pid_t pid, const struct mappings *mappings, const struct arch_gadgets *gadgets,
+			     struct parasite_cache *cache, struct parasite_place *place)
 {
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < mappings->n; i++) {
@@ -150,7 +158,7 @@ static void find_code_places(pid_t pid, const struct mappings *mappings, struct 
 			if (!(m->prot & PROT_EXEC) || !(m->prot & PROT_READ) || is_vdso(m) != (round == 0) ||
 			    m->start >> 63)
 				continue;
-			f = find_in_mapping(pid, m, cache);
+			f = find_in_mapping(pid, m, gadgets, cache);
 			if (!place->syscall_ret && f.syscall_ret >= 0)
 				place->syscall_ret = m->start + (uint64_t)f.syscall_ret;
 			if (!place->sigreturn && f.sigreturn >= 0)
@@ -202,11 +210,11 @@ static void find_scratch(int mem, const struct mappings *mappings, uint64_t sp, 
 }
 
 /* In the middle of the largest hole. */
-static uint64_t find_room(const struct mappings *mappings)
+static uint64_t find_room(const struct mappings *mappings, uint64_t limit)
 {
 	uint64_t end = 0, largest = 0, room = 0;
 
-	for (size_t i = 0; i < mappings->n && !(mappings->items[i].start >> 63); i++) {
+	for (size_t i = 0; i < mappings->n && mappings->items[i].start < limit; i++) {
 		const struct mapping *m = &mappings->items[i];
 
 		if (m->start - end > largest) {
@@ -221,8 +229,8 @@ static uint64_t find_room(const struct mappings *mappings)
 int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, const struct arch_thread_state *home,
 			struct parasite_cache *cache, struct parasite_place *ret)
 {
-	*ret = (struct parasite_place){ .room = find_room(mappings) };
-	find_code_places(pid, mappings, cache, ret);
+	*ret = (struct parasite_place){ .room = find_room(mappings, arch_address_limit(arch_state_is_compat(home))) };
+	find_code_places(pid, mappings, arch_gadgets_of(home), cache, ret);
 	if (!ret->syscall_ret)
 		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: there is no way in");
 	find_scratch(mem, mappings, arch_state_sp(home), arch_frame_size(home) + 128, ret);
@@ -234,18 +242,10 @@ int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, con
 
 uint64_t parasite_write_sigframe(const struct parasite_place *place, const struct parasite_state *state, void *to)
 {
-	uint64_t ucontext;
-
 	if (!place->sigreturn || !place->scratch)
 		return 0;
-	/*
-	 * ret pops the address of rt_sigreturn; after that the stack pointer must be at the ucontext, which the frame
-	 * puts at the next multiple of 64.
-	 */
 	memset(to, 0, place->scratch_size);
-	ucontext = arch_frame_write(state->alone, state->sigmask, (char *)to + 64, place->scratch + 64);
-	memcpy((char *)to + (ucontext - 8 - place->scratch), &place->sigreturn, 8);
-	return ucontext - 8;
+	return arch_call_frame_write(state->alone, state->sigmask, place->sigreturn, to, place->scratch);
 }
 
 /* Puts the way home on the scratch stack. Returns the stack pointer to use. */
@@ -298,7 +298,7 @@ int parasite_call_begin(struct parasite_call *call, long nr, const uint64_t args
 	}
 	/* If we die here, the registers decide where the thread goes: the signal mask follows them, and is back before
 	 * they are. */
-	error = arch_remote_prepare(call->tid, call->state->home, call->place->syscall_ret, sp, nr, args);
+	error = arch_remote_prepare_own(call->tid, call->state->home, call->place->syscall_ret, sp, nr, args);
 	if (!error)
 		error = tracee_set_sigmask(call->tid, ~0ull);
 	if (!error)
@@ -360,18 +360,13 @@ static bool has_no_signals(pid_t tid, uint64_t sigmask)
 
 int parasite_read_state(pid_t tid, struct pool *pool, struct parasite_state *ret)
 {
-	uint8_t code[7];
-	struct iovec local = { code, sizeof(code) }, remote;
-	bool have_code, no_signals;
+	bool no_signals;
 
 	TRY(tracee_get_sigmask(tid, &ret->sigmask));
 	TRY(arch_state_get(tid, pool, &ret->home));
 	ret->alone = arch_state_copy(ret->home, pool);
-	remote = (struct iovec){ (void *)(arch_state_ip(ret->alone) - sizeof(code)), sizeof(code) };
-	have_code =
-		arch_state_needs_code(ret->alone) && process_vm_readv(tid, &local, 1, &remote, 1, 0) == sizeof(code);
 	no_signals = has_no_signals(tid, ret->sigmask);
 	arch_state_restart_eintr(ret->home, no_signals);
-	arch_state_restart(ret->alone, no_signals, have_code ? code : NULL);
+	arch_state_restart(ret->alone, no_signals, tid);
 	return 0;
 }

@@ -160,6 +160,8 @@ static long run_step(const struct step *step, struct slot *slot, const struct pl
 		return create_timer(a[0], a[1], a[2]);
 	case STEP_FD_FLAGS:
 		return read_fd_flags(a[0], (uint8_t *)a[1]);
+	case STEP_COMPAT:
+		return arch_syscall_compat(step->nr, a);
 	case STEP_CALL:
 		return arch_call_on(a[1], a[0]);
 	}

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "arch_regs.h"
@@ -45,9 +44,6 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	struct thread_dump *dump = thread->dump;
 	struct arch_thread_state *record;
 	bool no_signals;
-	uint8_t code[7];
-	struct iovec local = { code, sizeof(code) }, remote;
-	bool have_code;
 
 	TRY(tracee_get_sigmask(thread->tid, &dump->sigmask));
 	if (dump->state) /* since it was stopped */
@@ -55,11 +51,8 @@ static int dump_registers(struct dump *d, struct thread *thread)
 	else
 		TRY(arch_state_get(thread->tid, d->pool, &dump->state));
 	record = dump->alone = arch_state_copy(dump->state, d->pool);
-	remote = (struct iovec){ (void *)(arch_state_ip(record) - sizeof(code)), sizeof(code) };
-	have_code = arch_state_needs_code(record) &&
-		    process_vm_readv(thread->tid, &local, 1, &remote, 1, 0) == sizeof(code);
 	no_signals = freeze_no_signals(&dump->status, dump->sigmask);
-	arch_state_restart(record, no_signals, have_code ? code : NULL);
+	arch_state_restart(record, no_signals, thread->tid);
 	return arch_state_to_core(record, thread->core, d->pool);
 }
 

@@ -491,7 +491,7 @@ int restore_tree(struct restore *r)
 	struct task *task;
 
 	TRY(phase_restore_make(r));
-	TRY(restorer_arena_create(r->arena_start, ARENA_SIZE, &r->arena));
+	TRY(restorer_arena_create(r->arena_start, r->parking - r->arena_start, &r->arena));
 	for_each_task(task, r->tree)
 		TRY(birth_prepare(r, task->leader, parent_of(r, task)));
 	return make_tree(r);

@@ -15,13 +15,14 @@ static const char *const kind_names[] = {
 	[STEP_END] = "end",	    [STEP_SYSCALL] = "syscall",	  [STEP_GETFD] = "getfd",
 	[STEP_CLONE] = "clone",	    [STEP_COPY] = "copy",	  [STEP_SET_LONG] = "set-long",
 	[STEP_SET_INT] = "set-int", [STEP_GET_LONG] = "get-long", [STEP_AIO_SWEEP] = "aio-sweep",
-	[STEP_TIMER] = "timer",	    [STEP_FD_FLAGS] = "fd-flags", [STEP_CALL] = "call",
+	[STEP_TIMER] = "timer",	    [STEP_FD_FLAGS] = "fd-flags", [STEP_COMPAT] = "compat",
+	[STEP_CALL] = "call",
 };
 
 static void print_step(struct buffer *out, size_t i, const struct step *step, const char *why)
 {
 	buffer_printf(out, "%4zu %s", i, step->kind <= STEP_CALL ? kind_names[step->kind] : "?");
-	if (step->kind == STEP_SYSCALL)
+	if (step->kind == STEP_SYSCALL || step->kind == STEP_COMPAT)
 		buffer_printf(out, " %u", step->nr);
 	for (int k = 0; k < 7; k++) {
 		if (step->from_slot & (1u << k))

@@ -35,6 +35,11 @@ struct plan_arg {
 			 sizeof((const struct plan_arg[]){ V(0), ##__VA_ARGS__ }) / sizeof(struct plan_arg) - 1)
 
 struct step *plan_add_syscall(struct plan *plan, const char *why, int nr, const struct plan_arg *args, unsigned n);
+/* A system call as 32-bit programs make it, with a number of theirs (arch_compat_abi.h); at most five arguments. */
+#define plan_compat_syscall(plan, why, number, ...)                                            \
+	(plan_step((plan), (why), STEP_COMPAT, (const struct plan_arg[]){ __VA_ARGS__ },       \
+		   sizeof((const struct plan_arg[]){ __VA_ARGS__ }) / sizeof(struct plan_arg)) \
+		 ->nr = (number))
 /* Appends a step of another kind, args as its struct step comment says. */
 struct step *plan_step(struct plan *plan, const char *why, enum step_kind kind, const struct plan_arg *args,
 		       unsigned n);

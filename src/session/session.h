@@ -31,6 +31,7 @@ struct workers;
 
 /* Address space that is the same in all tasks of a restore while they are made; sparse. */
 #define ARENA_SIZE   (1ull << 30)
+#define ARENA_SMALL  (1ull << 26) /* where 32-bit programs leave no more */
 #define PARKING_SIZE (1ull << 20)
 
 /* Registers of a thread as they are put back: opaque outside arch/. */

@@ -64,6 +64,8 @@ int ctl_read_home(pid_t tid, struct pool *pool, struct thread_home *home)
 	struct parasite_state state;
 
 	TRY(parasite_read_state(tid, pool, &state));
+	if (arch_state_is_compat(state.home))
+		return refuse(EOPNOTSUPP, "thread %d is in 32-bit mode: 32-bit processes cannot be infected", tid);
 	*home = (struct thread_home){ .tid = tid, .state = state.home, .alone = state.alone };
 	home->sigmask.sig[0] = state.sigmask;
 	return 0;

@@ -59,6 +59,18 @@ static inline long arch_call_on(int64_t stack, int64_t function)
 	return result;
 }
 
+/* A system call as 32-bit programs make it, with up to five arguments. */
+static inline long arch_syscall_compat(long nr, const int64_t a[5])
+{
+	long result;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(nr), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4])
+			 : "r8", "r9", "r10", "r11", "memory");
+	return result;
+}
+
 /* rt_sigreturn(2) with the ucontext at this address. */
 static inline void __attribute__((noreturn)) arch_go_home(int64_t ucontext)
 {

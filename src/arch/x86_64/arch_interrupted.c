@@ -72,8 +72,11 @@ static bool stands_before_call(const struct user_regs_struct *regs, pid_t pid)
 	uint8_t code[sizeof(code_syscall)];
 	struct iovec local = { code, sizeof(code) }, remote = { (void *)regs->rip, sizeof(code) };
 
-	return regs->orig_rax == (unsigned long long)-1 &&
-	       process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(code) &&
+	if (regs->orig_rax != (unsigned long long)-1)
+		return false;
+	if (regs_are_compat(regs))
+		return compat_stands_before_call(pid, regs);
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof(code) &&
 	       memcmp(code, code_syscall, sizeof(code)) == 0;
 }
 
@@ -81,13 +84,14 @@ static void put_behind_call(struct user_regs_struct *regs, int64_t answer)
 {
 	regs->orig_rax = regs->rax;
 	regs->rax = (unsigned long long)answer;
-	regs->rip += sizeof(code_syscall);
+	regs->rip += sizeof(code_syscall); /* int $0x80 is as long */
 }
 
 void arch_state_interrupted(struct arch_thread_state *state, pid_t pid)
 {
 	struct user_regs_struct *regs = &state->general;
-	int64_t answer = answer_of(regs->rax);
+	int64_t nr = regs_are_compat(regs) ? compat_native_call(regs, (int64_t)regs->rax) : (int64_t)regs->rax;
+	int64_t answer = answer_of((uint64_t)nr);
 
 	if (answer && stands_before_call(regs, pid))
 		put_behind_call(regs, answer);
@@ -95,25 +99,90 @@ void arch_state_interrupted(struct arch_thread_state *state, pid_t pid)
 
 /* --- calls with a time limit, which the kernel takes up again by restart_syscall(2) --- */
 
-long arch_state_timed_wait(const struct arch_thread_state *state, const struct arch_thread_state *again,
-			   uint64_t args[6])
+/* The arguments of the call in the registers: their number is in rax. */
+struct call {
+	long nr, native; /* as it is, and as 64-bit programs have it */
+	uint64_t args[6];
+	bool short_words; /* its times are two words of 32 bits */
+};
+
+static struct call call_in(const struct user_regs_struct *regs)
+{
+	if (!regs_are_compat(regs))
+		return (struct call){ (long)regs->rax,
+				      (long)regs->rax,
+				      { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 },
+				      false };
+	return (struct call){ (long)regs->rax,
+			      (long)compat_native_call(regs, (int64_t)regs->rax),
+			      { (uint32_t)regs->rbx, (uint32_t)regs->rcx, (uint32_t)regs->rdx, (uint32_t)regs->rsi,
+				(uint32_t)regs->rdi, (uint32_t)regs->rbp },
+			      regs->rax != IA32_CLOCK_NANOSLEEP_TIME64 && regs->rax != IA32_FUTEX_TIME64 };
+}
+
+/* Its time limit. */
+static bool find_limit(const struct call *call, struct arch_timed_wait *ret)
+{
+	const uint64_t *args = call->args;
+
+	switch (call->native) {
+	case __NR_poll:
+		ret->limit_ms = (int)args[2];
+		return ret->limit_ms > 0;
+	case __NR_nanosleep:
+		ret->limit = args[0];
+		ret->left = args[1];
+		return true;
+	case __NR_clock_nanosleep:
+		ret->limit = args[2];
+		ret->left = args[3];
+		return !(args[1] & TIMER_ABSTIME);
+	case __NR_futex:
+		ret->limit = args[3];
+		return (args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT && args[3];
+	}
+	return false;
+}
+
+/* Of the mode of the thread nothing is known; but stacks of 64-bit programs lie high. */
+bool arch_may_be_limited(long nr, const uint64_t args[6], uint64_t sp)
+{
+	const struct user_regs_struct none = { 0 };
+	struct call call = { .nr = nr, .native = nr };
+	struct arch_timed_wait wait = { 0 };
+
+	if (sp >> 32 == 0)
+		call.native = nr == IA32_RESTART_SYSCALL ? __NR_restart_syscall : compat_native_call(&none, nr);
+	memcpy(call.args, args, sizeof(call.args));
+	return call.native == __NR_restart_syscall || find_limit(&call, &wait);
+}
+
+bool arch_state_timed_wait(const struct arch_thread_state *state, const struct arch_thread_state *again,
+			   struct arch_timed_wait *ret)
 {
 	const struct user_regs_struct *regs = &again->general;
+	struct call call = call_in(regs);
 
-	if ((int64_t)state->general.orig_rax < 0 || (int64_t)state->general.rax != -ERESTART_RESTARTBLOCK_ ||
+	if ((int32_t)state->general.orig_rax < 0 || (int64_t)state->general.rax != -ERESTART_RESTARTBLOCK_ ||
 	    regs->rip == state->general.rip)
-		return -1;
-	memcpy(args, (const uint64_t[6]){ regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 },
-	       6 * sizeof(*args));
-	return (long)regs->rax;
+		return false;
+	*ret = (struct arch_timed_wait){
+		.nr = call.nr,
+		.nr_again = regs_are_compat(regs) ? IA32_RESTART_SYSCALL : __NR_restart_syscall,
+		.limit_ms = -1,
+		.short_words = call.short_words,
+	};
+	return find_limit(&call, ret);
 }
 
 #define SHORTEST_NS 1000000 /* one that were over before it is interrupted would leave nothing */
 
 /* The arguments that wait so long. False: no such call. */
-static bool limit_call(long nr, uint64_t args[6], uint64_t room, uint64_t left_ns)
+static bool limit_call(struct call *call, uint64_t room, uint64_t left_ns)
 {
-	switch (nr) {
+	uint64_t *args = call->args;
+
+	switch (call->native) {
 	case __NR_poll:
 		args[2] = left_ns / 1000000 < INT_MAX ? (left_ns + 999999) / 1000000 : INT_MAX;
 		return true;
@@ -130,21 +199,33 @@ static bool limit_call(long nr, uint64_t args[6], uint64_t room, uint64_t left_n
 	return false;
 }
 
+static void write_time(const struct call *call, uint64_t ns, void *to)
+{
+	struct timespec time = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+	int32_t words[2] = { time.tv_sec < INT_MAX ? (int32_t)time.tv_sec : INT_MAX, (int32_t)time.tv_nsec };
+
+	if (call->short_words)
+		memcpy(to, words, sizeof(words));
+	else
+		memcpy(to, &time, sizeof(time));
+}
+
 int arch_wait_again(pid_t tid, struct arch_thread_state *state, uint64_t instruction, uint64_t sp, uint64_t room,
 		    void *room_here, uint64_t left_ns)
 {
 	struct user_regs_struct *regs = &state->general;
-	uint64_t args[6] = { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 };
-	struct timespec time;
+	struct call call = call_in(regs);
 	int64_t result;
 
 	if (left_ns < SHORTEST_NS)
 		left_ns = SHORTEST_NS;
-	time = (struct timespec){ (time_t)(left_ns / 1000000000), (long)(left_ns % 1000000000) };
-	if (!stands_before_call(regs, tid) || !limit_call((long)regs->rax, args, room, left_ns))
+	if (!stands_before_call(regs, tid) || !limit_call(&call, room, left_ns))
 		return 0;
-	memcpy(room_here, &time, sizeof(time));
-	TRY(arch_remote_prepare(tid, state, instruction, sp, (long)regs->rax, args));
+	write_time(&call, left_ns, room_here);
+	if (regs_are_compat(regs))
+		TRY(compat_remote_prepare(tid, state, instruction, sp, call.nr, call.args));
+	else
+		TRY(arch_remote_prepare(tid, state, instruction, sp, call.nr, call.args));
 	TRY(arch_remote_interrupted(tid, &result));
 	if (result == -ERESTART_RESTARTBLOCK_)
 		put_behind_call(regs, result);

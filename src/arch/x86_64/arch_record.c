@@ -21,14 +21,6 @@
 	X(ds, ds) X(es, es) X(fs, fs) X(gs, gs)
 /* clang-format on */
 
-/* The FXSAVE part, asm/sigcontext.h struct _fpstate_64. */
-struct fxsave {
-	uint16_t cwd, swd, twd, fop;
-	uint64_t rip, rdp;
-	uint32_t mxcsr, mxcsr_mask;
-	uint32_t st_space[32], xmm_space[64];
-};
-
 /* Components of the XSAVE area that are lists in the record. */
 struct component {
 	unsigned feature;
@@ -144,6 +136,97 @@ static void fpu_to_record(const struct arch_thread_state *state, UserX86FpregsEn
 	record->xmm_space = (uint32_t *)(state->xstate + offsetof(struct fxsave, xmm_space));
 }
 
+/* Those of 32-bit mode. The kernel shows results of system calls and what lies beside them with a sign. */
+static void narrow_registers(UserX86RegsEntry *record)
+{
+	record->r8 = record->r9 = record->r10 = record->r11 = record->r12 = record->r13 = record->r14 = record->r15 = 0;
+#define X(member, reg) record->member = (uint32_t)record->member;
+	GENERAL_REGISTERS(X)
+#undef X
+}
+
+/* 64-bit programs have no TLS segments; the format wants the three entries all the same. */
+static void tls_to_record(const struct arch_thread_state *state, ThreadInfoX86 *info, struct pool *pool)
+{
+	const struct user_desc none = { .read_exec_only = 1, .seg_not_present = 1 };
+
+	info->n_tls = TLS_ENTRIES;
+	info->tls = pool_array(pool, UserDescT *, TLS_ENTRIES);
+	for (unsigned i = 0; i < TLS_ENTRIES; i++) {
+		const struct user_desc *desc = state_is_compat(state) ? &state->tls[i] : &none;
+		UserDescT *record = info->tls[i] = pool_new(pool, UserDescT);
+
+		user_desc_t__init(record);
+		record->entry_number = TLS_FIRST + i;
+		record->base_addr = desc->base_addr;
+		record->limit = desc->limit;
+		record->seg_32bit = desc->seg_32bit;
+		record->contents_h = desc->contents >> 1 & 1;
+		record->contents_l = desc->contents & 1;
+		record->read_exec_only = desc->read_exec_only;
+		record->limit_in_pages = desc->limit_in_pages;
+		record->seg_not_present = desc->seg_not_present;
+		record->usable = desc->useable;
+	}
+}
+
+static int tls_from_record(const ThreadInfoX86 *info, struct arch_thread_state *state)
+{
+	for (unsigned i = 0; i < TLS_ENTRIES; i++)
+		state->tls[i] =
+			(struct user_desc){ .entry_number = TLS_FIRST + i, .read_exec_only = 1, .seg_not_present = 1 };
+	for (size_t i = 0; i < info->n_tls; i++) {
+		const UserDescT *record = info->tls[i];
+
+		if (record->entry_number - TLS_FIRST >= TLS_ENTRIES)
+			return refuse(EINVAL, "thread area %u is not one of %d to %d: the image is damaged",
+				      record->entry_number, TLS_FIRST, TLS_FIRST + TLS_ENTRIES - 1);
+		state->tls[record->entry_number - TLS_FIRST] = (struct user_desc){
+			.entry_number = record->entry_number,
+			.base_addr = record->base_addr,
+			.limit = record->limit,
+			.seg_32bit = record->seg_32bit,
+			.contents = (unsigned)record->contents_h << 1 | (unsigned)record->contents_l,
+			.read_exec_only = record->read_exec_only,
+			.limit_in_pages = record->limit_in_pages,
+			.seg_not_present = record->seg_not_present,
+			.useable = record->usable,
+		};
+	}
+	return 0;
+}
+
+/* Where a segment begins that is one of the thread areas. CPUs with FSGSBASE keep that beside it. */
+static void find_base(const struct arch_thread_state *state, uint64_t selector, unsigned long long *base)
+{
+	unsigned i = (unsigned)(selector >> 3) - TLS_FIRST;
+
+	if (i < TLS_ENTRIES && !(selector & 4))
+		*base = state->tls[i].base_addr;
+}
+
+/* Of a thread in 32-bit mode: images of others have no bases, and a call's number without its sign. */
+static int compat_from_record(const ThreadInfoX86 *info, struct arch_thread_state *state)
+{
+	struct user_regs_struct *regs = &state->general;
+
+	if (!regs_are_compat(regs))
+		return refuse(EINVAL, "the record is of 32-bit mode, the code segment 0x%llx is not: it is damaged",
+			      (unsigned long long)regs->cs);
+	TRY(tls_from_record(info, state));
+	find_base(state, regs->fs, &regs->fs_base);
+	find_base(state, regs->gs, &regs->gs_base);
+	regs->orig_rax = (unsigned long long)(int32_t)regs->orig_rax;
+	return 0;
+}
+
+bool arch_core_is_compat(const CoreEntry *core)
+{
+	const ThreadInfoX86 *info = core->thread_info;
+
+	return info && info->gpregs && info->gpregs->has_mode && info->gpregs->mode == USER_X86_REGS_MODE__COMPAT;
+}
+
 int arch_state_to_core(const struct arch_thread_state *state, CoreEntry *core, struct pool *pool)
 {
 	ThreadInfoX86 *info = pool_new(pool, ThreadInfoX86);
@@ -160,7 +243,9 @@ int arch_state_to_core(const struct arch_thread_state *state, CoreEntry *core, s
 	GENERAL_REGISTERS(X)
 #undef X
 	info->gpregs->has_mode = true;
-	info->gpregs->mode = USER_X86_REGS_MODE__NATIVE;
+	info->gpregs->mode = state_is_compat(state) ? USER_X86_REGS_MODE__COMPAT : USER_X86_REGS_MODE__NATIVE;
+	if (state_is_compat(state))
+		narrow_registers(info->gpregs);
 	fpu_to_record(state, info->fpregs, pool);
 	memcpy(&live, state->xstate + XSTATE_HEADER, sizeof(live));
 	TRY(refuse_unknown(state, live));
@@ -168,16 +253,7 @@ int arch_state_to_core(const struct arch_thread_state *state, CoreEntry *core, s
 	xsave_to_record(state, xsave, pool);
 	info->fpregs->xsave = xsave;
 
-	/* 64-bit programs have no TLS segments; the format wants the three entries all the same. */
-	info->n_tls = 3;
-	info->tls = pool_array(pool, UserDescT *, 3);
-	for (unsigned i = 0; i < 3; i++) {
-		info->tls[i] = pool_new(pool, UserDescT);
-		user_desc_t__init(info->tls[i]);
-		info->tls[i]->entry_number = 12 + i;
-		info->tls[i]->read_exec_only = true;
-		info->tls[i]->seg_not_present = true;
-	}
+	tls_to_record(state, info, pool);
 	core->mtype = CORE_ENTRY__MARCH__X86_64;
 	core->thread_info = info;
 	return 0;
@@ -262,8 +338,6 @@ int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_t
 			EINVAL,
 			"the record holds no x86-64 registers (machine type %d): it was made on another architecture",
 			core->mtype);
-	if (info->gpregs->has_mode && info->gpregs->mode != USER_X86_REGS_MODE__NATIVE)
-		return refuse(EOPNOTSUPP, "32-bit programs cannot be restored yet");
 	if (info->fpregs->xsave && info->fpregs->xsave->cet && info->fpregs->xsave->cet->cet)
 		return refuse(EOPNOTSUPP, "the thread has a shadow stack: it cannot be restored yet");
 	host = host_features(&size);
@@ -273,6 +347,11 @@ int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_t
 #define X(member, reg) state->general.reg = info->gpregs->member;
 	GENERAL_REGISTERS(X)
 #undef X
+	if (arch_core_is_compat(core))
+		TRY(compat_from_record(info, state));
+	else if (state_is_compat(state))
+		return refuse(EINVAL, "the record is of 64-bit mode, the code segment 0x%llx is not: it is damaged",
+			      (unsigned long long)state->general.cs);
 	TRY(fpu_from_record(info->fpregs, state));
 	if (info->fpregs->xsave) {
 		TRY(xsave_from_record(info->fpregs->xsave, state, host));

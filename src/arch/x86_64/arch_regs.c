@@ -20,24 +20,36 @@
 static const uint8_t code_syscall_ret[] = { 0x0f, 0x05, 0xc3 };
 static const uint8_t code_sigreturn_64[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 }; /* mov $15, %rax; syscall */
 static const uint8_t code_sigreturn_32[] = { 0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05 };		    /* mov $15, %eax; syscall */
+/* __kernel_vsyscall and __kernel_rt_sigreturn of the 32-bit vdso: int $0x80; pop %ebp; pop %edx; pop %ecx; ret */
+static const uint8_t code_compat_syscall_ret[] = { 0xcd, 0x80, 0x5d, 0x5a, 0x59, 0xc3 };
+static const uint8_t code_compat_sigreturn[] = { 0xb8, 0xad, 0, 0, 0, 0xcd, 0x80 }; /* mov $173, %eax; int $0x80 */
 
-const struct arch_gadget arch_gadget_syscall_ret = { code_syscall_ret, sizeof(code_syscall_ret) };
-const struct arch_gadget arch_gadget_sigreturn[2] = {
-	{ code_sigreturn_64, sizeof(code_sigreturn_64) },
-	{ code_sigreturn_32, sizeof(code_sigreturn_32) },
+#define GADGET(code)                   \
+	{                              \
+		(code), sizeof((code)) \
+	}
+
+static const struct arch_gadgets native_gadgets = {
+	GADGET(code_syscall_ret),
+	{ GADGET(code_sigreturn_64), GADGET(code_sigreturn_32) },
 };
+static const struct arch_gadgets compat_gadgets = {
+	GADGET(code_compat_syscall_ret),
+	{ GADGET(code_compat_sigreturn), GADGET(code_compat_sigreturn) },
+};
+
+const struct arch_gadgets *arch_gadgets_of(const struct arch_thread_state *home)
+{
+	return state_is_compat(home) ? &compat_gadgets : &native_gadgets;
+}
 
 #define XSTATE_MAX (64 * 1024) /* AMX needs 11 KiB */
 
+/* In 32-bit mode as well: the form is that of the caller's program. */
 static int get_general(pid_t tid, struct user_regs_struct *regs)
 {
-	struct iovec iov = { regs, sizeof(*regs) };
-
-	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov) < 0)
+	if (ptrace(PTRACE_GETREGS, tid, NULL, regs) < 0)
 		return fail_errno("reading the registers of thread %d", tid);
-	if (iov.iov_len != sizeof(*regs))
-		return refuse(EOPNOTSUPP, "thread %d is in 32-bit mode: 32-bit programs cannot be checkpointed yet",
-			      tid);
 	return 0;
 }
 
@@ -57,7 +69,7 @@ int arch_state_get_extended(pid_t tid, struct pool *pool, struct arch_thread_sta
 		return fail_errno("reading the extended registers of thread %d", tid);
 	state->xstate_size = iov.iov_len;
 	state->xstate = pool_copy(pool, area, iov.iov_len);
-	return 0;
+	return state_is_compat(state) ? compat_read_tls(tid, state->tls) : 0;
 }
 
 int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret)
@@ -73,10 +85,8 @@ int arch_state_get(pid_t tid, struct pool *pool, struct arch_thread_state **ret)
 struct arch_thread_state *arch_state_get_general(pid_t tid, struct pool *pool)
 {
 	struct arch_thread_state *state = pool_new(pool, struct arch_thread_state);
-	struct iovec iov = { &state->general, sizeof(state->general) };
 
-	return ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &iov) == 0 && iov.iov_len == sizeof(state->general) ? state
-													      : NULL;
+	return ptrace(PTRACE_GETREGS, tid, NULL, &state->general) == 0 ? state : NULL;
 }
 
 struct arch_thread_state *arch_state_copy(const struct arch_thread_state *state, struct pool *pool)
@@ -91,6 +101,8 @@ int arch_state_set_general(pid_t tid, const struct arch_thread_state *state)
 
 int arch_state_set(pid_t tid, const struct arch_thread_state *state)
 {
+	if (state_is_compat(state))
+		TRY(compat_write_tls(tid, state->tls));
 	TRY(set_general(tid, &state->general));
 	return arch_state_set_extended(tid, state);
 }
@@ -102,6 +114,16 @@ int arch_state_set_extended(pid_t tid, const struct arch_thread_state *state)
 	if (ptrace(PTRACE_SETREGSET, tid, NT_X86_XSTATE, &iov) < 0)
 		return fail_errno("setting the extended registers of thread %d", tid);
 	return 0;
+}
+
+bool arch_state_is_compat(const struct arch_thread_state *state)
+{
+	return state_is_compat(state);
+}
+
+uint64_t arch_address_limit(bool compat)
+{
+	return compat ? 0xffffe000 : 0x7ffffffff000; /* IA32_PAGE_OFFSET; TASK_SIZE of 47-bit address spaces */
 }
 
 uint64_t arch_state_ip(const struct arch_thread_state *state)
@@ -161,9 +183,30 @@ static void make_again(struct user_regs_struct *regs, uint64_t nr)
 	regs->orig_rax = (unsigned long long)-1;
 }
 
+/* The number of the system call it is in, negative: in none. */
+static int64_t call_of(const struct user_regs_struct *regs)
+{
+	return regs_are_compat(regs) ? (int32_t)regs->orig_rax : (int64_t)regs->orig_rax;
+}
+
+/* The system call it is in, by its number in 64-bit programs; negative: in none, or in another one. */
+static int64_t native_call(const struct user_regs_struct *regs)
+{
+	int64_t nr = call_of(regs);
+
+	return nr >= 0 && regs_are_compat(regs) ? compat_native_call(regs, nr) : nr;
+}
+
+static int64_t result_of(const struct user_regs_struct *regs)
+{
+	return regs_are_compat(regs) ? (int32_t)regs->rax : (int64_t)regs->rax;
+}
+
 static bool broke_off(const struct user_regs_struct *regs)
 {
-	return (int64_t)regs->orig_rax >= 0 && (int64_t)regs->rax == -EINTR && returns_eintr_on_stop(regs->orig_rax);
+	int64_t nr = native_call(regs);
+
+	return nr >= 0 && result_of(regs) == -EINTR && returns_eintr_on_stop((uint64_t)nr);
 }
 
 void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals)
@@ -187,37 +230,37 @@ int arch_make_call_again(pid_t tid, struct arch_thread_state *state)
 
 /* A call that was stopped for the second time is a restart_syscall(2); its own number is in the instruction that loaded
  * it. */
-static int64_t number_from_code(const uint8_t *code)
+static int64_t number_from_code(pid_t tid, const struct user_regs_struct *regs)
 {
+	uint8_t code[7];
+	struct iovec local = { code, sizeof(code) }, remote = { (void *)(regs->rip - sizeof(code)), sizeof(code) };
 	uint32_t nr;
 
-	if (!code || code[0] != 0xb8 || code[5] != 0x0f || code[6] != 0x05)
+	if (regs_are_compat(regs))
+		return compat_number_from_code(tid, regs);
+	if (process_vm_readv(tid, &local, 1, &remote, 1, 0) != sizeof(code) || code[0] != 0xb8 || code[5] != 0x0f ||
+	    code[6] != 0x05)
 		return -1;
 	memcpy(&nr, code + 1, sizeof(nr));
 	return nr;
 }
 
-bool arch_state_needs_code(const struct arch_thread_state *state)
-{
-	return state->general.orig_rax == __NR_restart_syscall;
-}
-
-void arch_state_restart(struct arch_thread_state *state, bool no_signals, const uint8_t *code)
+void arch_state_restart(struct arch_thread_state *state, bool no_signals, pid_t tid)
 {
 	struct user_regs_struct *regs = &state->general;
-	int64_t nr = (int64_t)regs->orig_rax;
+	int64_t nr = call_of(regs);
 
 	if (nr < 0)
 		return;
-	switch (-(int64_t)regs->rax) {
+	switch (-result_of(regs)) {
 	case KERNEL_ERESTARTSYS:
 	case KERNEL_ERESTARTNOINTR:
 	case KERNEL_ERESTARTNOHAND:
 		make_again(regs, (uint64_t)nr);
 		break;
 	case KERNEL_ERESTART_RESTARTBLOCK:
-		if (nr == __NR_restart_syscall)
-			nr = number_from_code(code);
+		if (nr == (regs_are_compat(regs) ? IA32_RESTART_SYSCALL : __NR_restart_syscall))
+			nr = number_from_code(tid, regs);
 		if (nr >= 0)
 			make_again(regs, (uint64_t)nr);
 		else
@@ -233,6 +276,8 @@ int arch_enter(pid_t tid, const struct arch_thread_state *home, uint64_t entry, 
 {
 	struct user_regs_struct regs = home->general;
 
+	if (regs_are_compat(&regs))
+		regs.cs = CS_64;
 	regs.rip = entry;
 	regs.rdi = slot;
 	regs.rsp = stack_top;
@@ -282,21 +327,41 @@ int arch_remote_wait(pid_t tid, const struct deadline *deadline, int *lost_stop)
 	return refuse(EIO, "thread %d stopped by signal %d while it made a system call for us", tid, WSTOPSIG(status));
 }
 
-int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
-			const uint64_t args[6])
+static struct user_regs_struct registers_at(const struct arch_thread_state *home, uint64_t instruction, uint64_t sp)
 {
 	struct user_regs_struct regs = home->general;
 
 	regs.rip = instruction;
 	regs.rsp = sp;
-	regs.rax = (unsigned long long)nr;
 	regs.orig_rax = (unsigned long long)-1;
+	return regs;
+}
+
+int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
+			const uint64_t args[6])
+{
+	struct user_regs_struct regs = registers_at(home, instruction, sp);
+
+	if (regs_are_compat(&regs))
+		regs.cs = CS_64;
+	regs.rax = (unsigned long long)nr;
 	regs.rdi = args[0];
 	regs.rsi = args[1];
 	regs.rdx = args[2];
 	regs.r10 = args[3];
 	regs.r8 = args[4];
 	regs.r9 = args[5];
+	return set_general(tid, &regs);
+}
+
+int arch_remote_prepare_own(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
+			    const uint64_t args[6])
+{
+	struct user_regs_struct regs = registers_at(home, instruction, sp);
+
+	if (!state_is_compat(home))
+		return arch_remote_prepare(tid, home, instruction, sp, nr, args);
+	TRY(compat_set_call(&regs, nr, args));
 	return set_general(tid, &regs);
 }
 

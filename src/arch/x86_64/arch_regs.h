@@ -28,14 +28,19 @@ int arch_state_set_general(pid_t tid, const struct arch_thread_state *state);
 /* Those others. */
 int arch_state_set_extended(pid_t tid, const struct arch_thread_state *state);
 
-/* It was stopped in a call for the second time; arch_state_restart() then wants the code. */
-bool arch_state_needs_code(const struct arch_thread_state *state);
+/* A thread of a 32-bit program (or in such code of another one). */
+bool arch_state_is_compat(const struct arch_thread_state *state);
+/* The same for a record; of the main thread: of the program. */
+bool arch_core_is_compat(const CoreEntry *core);
+/* The end of the addresses that a program may have. */
+uint64_t arch_address_limit(bool compat);
+
 /*
  * A system call that our stop interrupted must go on afterwards. Changes the state so that the call is made again from
- * its beginning. no_signals: no signal is pending, so that a plain EINTR can come only from our stop. code: the 7 bytes
- * in front of the instruction pointer (how the call number got into the register), or NULL.
+ * its beginning. no_signals: no signal is pending, so that a plain EINTR can come only from our stop. tid: to look into
+ * its code, if the number of the call is not in the registers any more.
  */
-void arch_state_restart(struct arch_thread_state *state, bool no_signals, const uint8_t *code);
+void arch_state_restart(struct arch_thread_state *state, bool no_signals, pid_t tid);
 /* Only what the kernel would not restart by itself when the thread is let go: a plain EINTR of our making. */
 void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals);
 /* The same for a thread in a stop: whether a call has returned EINTR that may be of our making; and makes it again. */
@@ -46,12 +51,21 @@ int arch_make_call_again(pid_t tid, struct arch_thread_state *state); /* sets th
  * the code. */
 void arch_state_interrupted(struct arch_thread_state *state, pid_t pid);
 
-/*
- * Dump: the number of the call in which the thread was stopped, with its arguments, if the kernel would take it up by
- * restart_syscall(2), else -1. again: the same as arch_state_restart() has made it.
- */
-long arch_state_timed_wait(const struct arch_thread_state *state, const struct arch_thread_state *again,
-			   uint64_t args[6]);
+/* A system call with a time limit that the kernel would take up by restart_syscall(2). */
+struct arch_timed_wait {
+	long nr, nr_again; /* its number and that of restart_syscall(2), as /proc/PID/syscall has them */
+	int64_t limit_ms;  /* -1: it is at this address */
+	uint64_t limit;
+	uint64_t left;	  /* where the kernel has written what is left, when we stopped the thread; 0 = nowhere */
+	bool short_words; /* these are two words of 32 bits instead of a struct timespec */
+};
+
+/* Whether it may be such a call, by what /proc/PID/syscall tells of a thread that runs. */
+bool arch_may_be_limited(long nr, const uint64_t args[6], uint64_t sp);
+/* Dump: whether the thread was stopped in such a call, and waits for a relative time. again: the same as
+ * arch_state_restart() has made it. */
+bool arch_state_timed_wait(const struct arch_thread_state *state, const struct arch_thread_state *again,
+			   struct arch_timed_wait *ret);
 /*
  * Restore: a thread whose state is to make such a call makes it, for that time at most, and is interrupted in it at
  * once: the kernel then knows when it is to end, and the state is that of a thread that was interrupted. instruction,
@@ -80,6 +94,13 @@ size_t arch_frame_size(const struct arch_thread_state *state);
 uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmask, void *to, uint64_t address);
 
 /*
+ * The same for a thread that calls "system call; return" of its program with the stack pointer that is returned: it
+ * comes by "rt_sigreturn" of its program, at the given address.
+ */
+uint64_t arch_call_frame_write(const struct arch_thread_state *state, uint64_t sigmask, uint64_t sigreturn, void *to,
+			       uint64_t address);
+
+/*
  * One system call made by a stopped thread at the given system call instruction, with this stack pointer: prepare, run
  * and wait until it stands at the entry, again until it stands behind the call, result. Its registers are foreign then:
  * the caller puts them back. -ETIMEDOUT: it does not stand still, and goes on with the call as soon as it can. A
@@ -87,6 +108,9 @@ uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmas
  */
 int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
 			const uint64_t args[6]);
+/* The same at an instruction of its own program, which may be a 32-bit one; nr is the same for both. */
+int arch_remote_prepare_own(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
+			    const uint64_t args[6]);
 int arch_remote_run(pid_t tid);
 int arch_remote_wait(pid_t tid, const struct deadline *deadline, int *lost_stop);
 int arch_remote_result(pid_t tid, int64_t *ret);
@@ -101,4 +125,7 @@ struct arch_gadget {
 	const uint8_t *code;
 	size_t size;
 };
-extern const struct arch_gadget arch_gadget_syscall_ret, arch_gadget_sigreturn[2];
+struct arch_gadgets {
+	struct arch_gadget syscall_ret, sigreturn[2];
+};
+const struct arch_gadgets *arch_gadgets_of(const struct arch_thread_state *home);

@@ -22,16 +22,20 @@ struct kernel_ucontext {
 	uint64_t sigmask;
 };
 
+#define COMPAT_POPS   12  /* what __kernel_vsyscall takes off the stack before it returns */
 #define FRAME_FPSTATE 512 /* behind the ucontext, aligned to 64 */
 
 _Static_assert(sizeof(struct kernel_ucontext) <= FRAME_FPSTATE, "the ucontext fits in front of the XSAVE area");
 
 size_t arch_frame_size(const struct arch_thread_state *state)
 {
-	return FRAME_FPSTATE + state->xstate_size + FP_XSTATE_MAGIC2_SIZE + 64;
+	size_t size = FRAME_FPSTATE + state->xstate_size + FP_XSTATE_MAGIC2_SIZE + 64;
+	size_t compat = state_is_compat(state) ? COMPAT_POPS + compat_frame_size(state) : 0;
+
+	return size > compat ? size : compat;
 }
 
-static void write_fpstate(const struct arch_thread_state *state, uint8_t *to)
+void state_write_fpstate(const struct arch_thread_state *state, uint8_t *to)
 {
 	struct _fpx_sw_bytes sw = {
 		.magic1 = FP_XSTATE_MAGIC1,
@@ -46,6 +50,7 @@ static void write_fpstate(const struct arch_thread_state *state, uint8_t *to)
 	memcpy(to + state->xstate_size, &magic2, sizeof(magic2));
 }
 
+/* In 64-bit mode, whatever the mode of the thread: the blob makes the call. */
 uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmask, void *to, uint64_t address)
 {
 	const struct user_regs_struct *r = &state->general;
@@ -77,6 +82,23 @@ uint64_t arch_frame_write(const struct arch_thread_state *state, uint64_t sigmas
 	uc->ss = (uint16_t)r->ss;
 	uc->fpstate = address + pad + FRAME_FPSTATE;
 	uc->sigmask = sigmask;
-	write_fpstate(state, (uint8_t *)uc + FRAME_FPSTATE);
+	state_write_fpstate(state, (uint8_t *)uc + FRAME_FPSTATE);
 	return address + pad;
+}
+
+uint64_t arch_call_frame_write(const struct arch_thread_state *state, uint64_t sigmask, uint64_t sigreturn, void *to,
+			       uint64_t address)
+{
+	uint64_t context;
+
+	if (state_is_compat(state)) {
+		compat_frame_write(state, sigmask, (char *)to + COMPAT_POPS, address + COMPAT_POPS);
+		memcpy((char *)to + COMPAT_POPS, &sigreturn, sizeof(uint32_t));
+		return address;
+	}
+	/* ret pops the address of rt_sigreturn; after that the stack pointer must be at the ucontext, which the frame
+	 * puts at the next multiple of 64. */
+	context = arch_frame_write(state, sigmask, (char *)to + 64, address + 64);
+	memcpy((char *)to + (context - 8 - address), &sigreturn, sizeof(sigreturn));
+	return context - 8;
 }

@@ -12,4 +12,6 @@ blob_syscall:	/* offset 16: a system call instruction for calls made from outsid
 	.org blob_start + 16
 	syscall
 	ud2
+	int $0x80	/* the same for calls of 32-bit programs, 4 behind */
+	ud2
 	.section .note.GNU-stack, "", @progbits

@@ -16,6 +16,25 @@ static inline void arch_write_jump(uint8_t *to, uint64_t target)
 	memcpy(to + sizeof(jump), &target, sizeof(target));
 }
 
+#define ARCH_COMPAT_JUMP_SIZE 6
+
+/* jmp, five bytes: __kernel_vsyscall has its system call instructions behind them, and a thread may stand there. */
+static inline void arch_write_compat_jump(uint8_t *to, uint64_t from, uint64_t target)
+{
+	int32_t distance = (int32_t)(target - (from + 5));
+
+	*to = 0xe9;
+	memcpy(to + 1, &distance, sizeof(distance));
+}
+
+/* mov $-ENOSYS, %eax; ret */
+static inline void arch_write_compat_no_syscall(uint8_t *to)
+{
+	static const uint8_t code[ARCH_COMPAT_JUMP_SIZE] = { 0xb8, 0xda, 0xff, 0xff, 0xff, 0xc3 };
+
+	memcpy(to, code, sizeof(code));
+}
+
 /* mov $-ENOSYS, %rax; ret: the C library makes the system call instead. */
 static inline void arch_write_no_syscall(uint8_t *to)
 {

@@ -19,6 +19,7 @@ enum step_kind {
 			   arg[4] pointers to the iocb */
 	STEP_TIMER,	/* timer_create(arg[0] = clock, arg[1] = struct sigevent) so that the id is arg[2] */
 	STEP_FD_FLAGS,	/* for each descriptor number below arg[0]: a byte of FD_FLAG_* at arg[1] + number */
+	STEP_COMPAT,	/* nr(arg[0..4]) as 32-bit programs of this CPU make it; addresses below 4 GiB */
 	STEP_CALL, /* call the function at arg[0] on the stack whose top is arg[1]; the result is what it returns */
 };
 

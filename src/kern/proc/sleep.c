@@ -12,30 +12,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch_regs.h"
 #include "base/auto.h"
 #include "base/deadline.h"
 #include "base/fail.h"
 #include "kern/proc/stat.h"
-
-static bool has_limit(const struct proc_sleep *sleep)
-{
-	switch (sleep->nr) {
-#ifdef __NR_poll
-	case __NR_poll:
-		return (int)sleep->args[2] > 0;
-#endif
-	case __NR_futex:
-		return sleep->args[3];
-	case __NR_nanosleep:
-	case __NR_clock_nanosleep:
-	case __NR_restart_syscall:
-		return true;
-	}
-	return false;
-}
 
 /* Files that are one record, of which one read(2) gets as much as there is room for. */
 static int read_text(int dir, const char *path, char *to, size_t capacity)
@@ -90,8 +73,9 @@ void proc_sleep_read(int proc, pid_t tid, struct proc_sleep *ret)
 	char path[48];
 
 	snprintf(path, sizeof(path), "task/%d/sched", tid);
-	if (read_call(proc, tid, ret) < 0 || !has_limit(ret) || read_exec_start(proc, path, &ret->since) < 0 ||
-	    proc_stat_read_thread(proc, tid, &stat) < 0 || stat.state != 'S') {
+	if (read_call(proc, tid, ret) < 0 || !arch_may_be_limited(ret->nr, ret->args, ret->sp) ||
+	    read_exec_start(proc, path, &ret->since) < 0 || proc_stat_read_thread(proc, tid, &stat) < 0 ||
+	    stat.state != 'S') {
 		ret->nr = -1;
 		return;
 	}

@@ -36,8 +36,10 @@ static int tell_needs(const struct restore *r)
 /* Room for the arena and, behind it, for the vdso. */
 static int find_room(struct restore *r)
 {
-	TRY(memory_find_hole(r, ARENA_SIZE + PARKING_SIZE, &r->arena_start));
-	r->parking = r->arena_start + ARENA_SIZE;
+	uint64_t size;
+
+	TRY(memory_find_hole(r, ARENA_SIZE, ARENA_SMALL, PARKING_SIZE, &r->arena_start, &size));
+	r->parking = r->arena_start + size;
 	r->parking_end = r->parking + PARKING_SIZE;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/range.h"
@@ -12,9 +13,8 @@
 #include "lib/compel/restorer.h"
 #include "object/memory/memory.h"
 
-#define LOWEST	(1ull << 24)
-#define HIGHEST 0x7ffffffff000ull /* TASK_SIZE of 47-bit address spaces */
-#define MARGIN	(1ull << 21)	  /* stacks grow down towards us */
+#define LOWEST (1ull << 24)
+#define MARGIN (1ull << 21) /* stacks grow down towards us */
 
 typedef VECTOR(struct address_range) ranges_t;
 
@@ -54,10 +54,36 @@ static void add_tasks(struct restore *r, ranges_t *ranges)
 	}
 }
 
-int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret)
+static bool has_compat(const struct restore *r)
 {
-	ranges_t ranges = { 0 };
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task_is_live(task) && arch_core_is_compat(task->leader->core))
+			return true;
+	return false;
+}
+
+/* 0: there is none. */
+static uint64_t find_hole(const ranges_t *ranges, uint64_t size)
+{
 	uint64_t at = LOWEST;
+
+	for (size_t i = 0; i < ranges->n; i++) {
+		if (ranges->items[i].start > at && ranges->items[i].start - at >= size + MARGIN)
+			return at;
+		/* A little room behind, so that nothing merges with what is there. */
+		if (ranges->items[i].end + 65536 > at)
+			at = (ranges->items[i].end + 65536 + 4095) / 4096 * 4096;
+	}
+	return 0;
+}
+
+int memory_find_hole(struct restore *r, uint64_t largest, uint64_t smallest, uint64_t more, uint64_t *ret,
+		     uint64_t *ret_size)
+{
+	uint64_t limit = arch_address_limit(has_compat(r));
+	ranges_t ranges = { 0 };
 	int error = add_own(&ranges);
 
 	if (error < 0) {
@@ -65,29 +91,27 @@ int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret)
 		return error;
 	}
 	add_tasks(r, &ranges);
+	*vector_push(&ranges) = (struct address_range){ limit, UINT64_MAX / 2 };
 	qsort(ranges.items, ranges.n, sizeof(*ranges.items), compare_ranges);
-	*vector_push(&ranges) = (struct address_range){ HIGHEST, HIGHEST };
 	*ret = 0;
-	for (size_t i = 0; i < ranges.n && !*ret; i++) {
-		if (ranges.items[i].start > at && ranges.items[i].start - at >= size + MARGIN)
-			*ret = at;
-		/* A little room behind, so that nothing merges with what is there. */
-		if (ranges.items[i].end + 65536 > at)
-			at = (ranges.items[i].end + 65536 + 4095) / 4096 * 4096;
+	for (uint64_t size = largest; size >= smallest && !*ret; size /= 2) {
+		*ret_size = size;
+		*ret = find_hole(&ranges, size + more);
 	}
 	vector_done(&ranges);
 	if (!*ret)
 		return refuse(ENOMEM, "the tasks leave no %llu MiB of address space free that all have in common",
-			      (unsigned long long)(size >> 20));
+			      (unsigned long long)((smallest + more) >> 20));
 	return 0;
 }
 
-int memory_find_place(const struct restore *r, const struct memory_restore *memory, uint64_t size, uint64_t *ret)
+int memory_find_place(const struct restore *r, const struct memory_restore *memory, uint64_t size, bool compat,
+		      uint64_t *ret)
 {
-	uint64_t at = 1ull << 32, end = restorer_arena_start(r->arena);
+	uint64_t at = compat ? LOWEST : 1ull << 32, end = restorer_arena_start(r->arena);
 
 	for (size_t i = 0; i <= memory->n; i++) {
-		uint64_t start = i < memory->n ? memory->mappings[i].vma->start : HIGHEST;
+		uint64_t start = i < memory->n ? memory->mappings[i].vma->start : arch_address_limit(compat);
 
 		/* The arena is still in the way. */
 		if (start > at + size && (at + size < end || at > r->parking_end)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
@@ -23,6 +24,38 @@
 	X(env_start, mm_env_start, env_start) X(env_end, mm_env_end, env_end)
 /* clang-format on */
 
+/*
+ * The auxiliary vector tells what the program is: in 32-bit ones its words have 32 bits, so that the second half of the
+ * first 64 are no zeros. Threads in the other mode have left it by a far jump, as emulators do; programs of x32 are in
+ * 64-bit mode all the time.
+ */
+static int check_mode(const struct task *task, const char *auxv, size_t size)
+{
+	bool compat = arch_core_is_compat(task->leader->core), short_words = size >= 8 && *(const uint32_t *)(auxv + 4);
+
+	if (short_words && !compat)
+		return refuse(EOPNOTSUPP,
+			      "it is an x32 program, or a 32-bit program that runs 64-bit code just now: these "
+			      "cannot be checkpointed");
+	if (compat && !short_words)
+		return refuse(EOPNOTSUPP,
+			      "it is a 64-bit program that runs 32-bit code just now: such programs cannot be "
+			      "checkpointed");
+	return 0;
+}
+
+static int check_thread_mode(const struct thread *thread)
+{
+	const CoreEntry *leader = thread->task->leader->core;
+
+	if (leader && arch_core_is_compat(thread->core) != arch_core_is_compat(leader))
+		return refuse(EOPNOTSUPP,
+			      "thread %d runs code of another mode (32 or 64 bits) than the main thread: such "
+			      "programs cannot be checkpointed",
+			      thread->vtid);
+	return 0;
+}
+
 static int dump_auxv(const struct dump *d, struct task *task)
 {
 	AUTO_FREE char *data = NULL;
@@ -32,6 +65,7 @@ static int dump_auxv(const struct dump *d, struct task *task)
 
 	if (error < 0)
 		return fail(-error, "reading its auxiliary vector");
+	TRY(check_mode(task, data, size));
 	/* The words that end it are not kept. */
 	for (n = 0; n + 1 < size / 8 && ((uint64_t *)data)[n]; n += 2)
 		;
@@ -45,7 +79,7 @@ static int dump_layout(const struct dump *d, struct thread *thread)
 	struct task *task = thread->task;
 
 	if (thread != task->leader)
-		return 0;
+		return check_thread_mode(thread);
 #define X(stat_member, record, map) task->mm->record = task->dump->stat.stat_member;
 	ADDRESSES(X)
 #undef X

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "arch_regs.h"
 #include "base/fail.h"
 #include "kern/syscalls.h"
 #include "object/file/file.h"
@@ -412,6 +413,8 @@ void memory_restore_needs(const struct restore *r)
 	struct task *task;
 
 	for_each_task(task, r->tree) {
+		if (task_is_live(task) && arch_core_is_compat(task->leader->core))
+			need_feature(r, FEATURE_ID_compat_cr);
 		for (size_t i = 0; task->mm && i < task->mm->n_vmas; i++) {
 			if (task->mm->vmas[i]->status & VMA_VDSO)
 				need_feature(r, FEATURE_ID_move_vdso);

@@ -123,10 +123,13 @@ int memory_restore_load(
 /* content.c: reads and checks the pagemap of a task; its mappings are known already. Called by
  * memory_restore_load(). */
 int memory_load_content(const struct restore *r, struct task *task);
-/* An address range of this size that is free in all tasks to be made and in this program. */
-int memory_find_hole(struct restore *r, uint64_t size, uint64_t *ret);
-/* One that this task leaves free, with the arena. */
-int memory_find_place(const struct restore *r, const struct memory_restore *memory, uint64_t size, uint64_t *ret);
+/* An address range that is free in all tasks to be made and in this program, of the largest of these sizes that there
+ * is, and some more. Where there are 32-bit programs it lies where they can see it. */
+int memory_find_hole(struct restore *r, uint64_t largest, uint64_t smallest, uint64_t more, uint64_t *ret,
+		     uint64_t *ret_size);
+/* One that this task leaves free, with the arena; compat: where a 32-bit program can see it. */
+int memory_find_place(const struct restore *r, const struct memory_restore *memory, uint64_t size, bool compat,
+		      uint64_t *ret);
 /* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the arena. */
 int memory_plan_empty(struct restore *r, struct plan *plan);
 /* lazy-restore.c: first steps of a task that gets memory of its own: no huge pages if a userfaultfd will bring what is

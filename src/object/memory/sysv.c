@@ -126,7 +126,7 @@ static int plan_parts(struct restore *r, const struct memory_restore *memory, si
 	for (size_t i = 0; i < first; i++)
 		if (is_same_attachment(vma, memory->mappings[i].vma))
 			return 0;
-	TRY(memory_find_place(r, memory, vma->segment_size + 2 * ROOM, &at));
+	TRY(memory_find_place(r, memory, vma->segment_size + 2 * ROOM, false, &at));
 	at += ROOM;
 	plan_attach(plan, vma, at);
 	for (size_t i = first; i < memory->n; i++) {

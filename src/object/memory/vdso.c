@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
@@ -22,20 +23,9 @@
 #include "pages/reader.h"
 
 #define HIGHEST 0x7ffffffff000ull /* TASK_SIZE of 47-bit address spaces */
-#define PIECES	4
+static const struct state_type own_vdso_state = { sizeof(struct vdso_pieces), NULL };
 
-/* Our own: [vvar], since Linux 6.13 [vvar_vclock], [vdso], in address order. They form one block. */
-struct own_vdso {
-	struct {
-		uint64_t start, size;
-	} range[PIECES];
-	unsigned n; /* the last one is the code */
-	uint64_t start, size;
-};
-
-static const struct state_type own_vdso_state = { sizeof(struct own_vdso), NULL };
-
-static struct own_vdso *own_vdso_of(const struct restore *r)
+static const struct vdso_pieces *own_vdso_of(const struct restore *r)
 {
 	return state_find(r->states, &own_vdso_state);
 }
@@ -45,11 +35,10 @@ static bool is_range(const struct mapping *m)
 	return m->name && (text_starts(m->name, "[vvar") || strcmp(m->name, "[vdso]") == 0);
 }
 
-static int find_own(const struct restore *r)
+int vdso_find_pieces(pid_t pid, struct vdso_pieces *ret)
 {
-	struct own_vdso *own = state_make(r->states, &own_vdso_state);
 	AUTO(mappings_done) struct mappings all = { 0 };
-	AUTO_CLOSE int proc = proc_open(getpid());
+	AUTO_CLOSE int proc = proc_open(pid);
 
 	TRY(proc);
 	TRY(mappings_read(proc, MAPPINGS_PLAIN, &all));
@@ -58,17 +47,27 @@ static int find_own(const struct restore *r)
 
 		if (!is_range(m))
 			continue;
-		if (own->n == PIECES || (own->n && own->start + own->size != m->start))
+		if (ret->n == VDSO_PIECES || (ret->n && ret->start + ret->size != m->start))
 			return refuse(EOPNOTSUPP, "the vdso of this kernel lies otherwise than criu expects");
-		if (!own->n)
-			own->start = m->start;
-		own->range[own->n].start = m->start;
-		own->range[own->n++].size = m->end - m->start;
-		own->size = m->end - own->start;
+		if (!ret->n)
+			ret->start = m->start;
+		ret->range[ret->n].start = m->start;
+		ret->range[ret->n++].size = m->end - m->start;
+		ret->size = m->end - ret->start;
 	}
-	if (own->size > PARKING_SIZE)
+	if (ret->size > PARKING_SIZE)
 		return refuse(EOPNOTSUPP, "the vdso of this kernel is larger than criu expects");
 	return 0;
+}
+
+static int find_own(const struct restore *r)
+{
+	return own_vdso_of(r) ? 0 : vdso_find_pieces(getpid(), state_make(r->states, &own_vdso_state));
+}
+
+const struct vdso_pieces *vdso_own(const struct restore *r)
+{
+	return own_vdso_of(r);
 }
 
 static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t to)
@@ -83,7 +82,7 @@ static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t
 int memory_plan_empty(struct restore *r, struct plan *plan)
 {
 	uint64_t start = restorer_arena_start(r->arena);
-	const struct own_vdso *own = own_vdso_of(r);
+	const struct vdso_pieces *own = own_vdso_of(r);
 
 	for (unsigned i = 0; i < own->n; i++)
 		plan_syscall(plan, "park the vdso", __NR_mremap, V(own->range[i].start), V(own->range[i].size),
@@ -95,7 +94,7 @@ int memory_plan_empty(struct restore *r, struct plan *plan)
 	return 0;
 }
 
-static const VmaEntry *find_mapping(const struct memory_restore *memory, uint32_t status)
+const VmaEntry *vdso_find_area(const struct memory_restore *memory, uint32_t status)
 {
 	for (size_t i = 0; i < memory->n; i++)
 		if (memory->mappings[i].vma->status & status)
@@ -103,8 +102,7 @@ static const VmaEntry *find_mapping(const struct memory_restore *memory, uint32_
 	return NULL;
 }
 
-/* The bytes of a mapping as the images have them; what they lack is zero. */
-static int read_image(const struct memory_restore *memory, const VmaEntry *vma, uint8_t *to)
+int vdso_read_image(const struct memory_restore *memory, const VmaEntry *vma, uint8_t *to)
 {
 	const struct page_reader *reader = memory->content;
 
@@ -123,15 +121,16 @@ static int read_image(const struct memory_restore *memory, const VmaEntry *vma, 
 int vdso_load(const struct restore *r, struct task *task)
 {
 	struct memory_restore *memory = memory_restore_of(task);
-	const VmaEntry *vdso = find_mapping(memory, VMA_VDSO), *vvar = find_mapping(memory, VMA_VVAR);
-	const struct own_vdso *own;
+	const VmaEntry *vdso = vdso_find_area(memory, VMA_VDSO), *vvar = vdso_find_area(memory, VMA_VVAR);
+	const struct vdso_pieces *own;
 	uint8_t *image;
 	uint64_t size, code;
 
-	if (!own_vdso_of(r))
-		TRY(find_own(r));
+	TRY(find_own(r));
 	if (!vdso)
 		return 0;
+	if (arch_core_is_compat(task->leader->core))
+		return vdso_compat_load(r, task);
 	own = own_vdso_of(r);
 	size = vdso->end - vdso->start;
 	if (size > PARKING_SIZE)
@@ -139,7 +138,7 @@ int vdso_load(const struct restore *r, struct task *task)
 	if (!own->n)
 		return refuse(EOPNOTSUPP, "it uses a vdso, but this kernel was booted without one (vdso=0)");
 	image = pool_alloc(r->pool, size);
-	TRY(read_image(memory, vdso, image));
+	TRY(vdso_read_image(memory, vdso, image));
 	code = own->range[own->n - 1].size;
 	/* A vdso without an ELF header was not saved: then only its size can be compared. */
 	if (size == code && vvar && vvar->end - vvar->start == own->size - code &&
@@ -150,23 +149,13 @@ int vdso_load(const struct restore *r, struct task *task)
 	return 0;
 }
 
-/* What the program knows becomes plain memory full of jumps. A thread that stands inside reads the data as zeros, which
- * means "make the system call". */
-static int plan_foreign(struct restore *r, struct task *task, struct plan *plan, const VmaEntry *vdso,
-			const VmaEntry *vvar)
+/* A thread that stands inside reads the data as zeros, which means "make the system call". */
+void vdso_plan_old(const struct memory_restore *memory, struct plan *plan)
 {
-	struct memory_restore *memory = memory_restore_of(task);
-	const struct own_vdso *own = own_vdso_of(r);
-	uint64_t place = 0, size = vdso->end - vdso->start, code = own->range[own->n - 1].start;
-	size_t at;
+	const VmaEntry *vdso = vdso_find_area(memory, VMA_VDSO), *vvar = vdso_find_area(memory, VMA_VVAR);
+	uint64_t size = vdso->end - vdso->start;
+	size_t at = plan_data(plan, memory->vdso, size);
 
-	TRY(memory_find_place(r, memory, own->size + (1ull << 20), &place));
-	place += 1ull << 19;
-	for (unsigned i = 0; i < own->n; i++)
-		plan_move(r, plan, i, place + (own->range[i].start - own->start));
-	TRY(vdso_patch(memory->vdso, size, (const void *)code, own->range[own->n - 1].size,
-		       place + (code - own->start)));
-	at = plan_data(plan, memory->vdso, size);
 	plan_syscall(plan, "map its old vdso", __NR_mmap, V(vdso->start), V(size), V(PROT_READ | PROT_WRITE),
 		     V(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), V(-1), V(0));
 	plan_step(plan, "fill its old vdso", STEP_COPY, (struct plan_arg[]){ V(vdso->start), D(at), V(size) }, 3);
@@ -174,19 +163,36 @@ static int plan_foreign(struct restore *r, struct task *task, struct plan *plan,
 	if (vvar)
 		plan_syscall(plan, "map its old vvar", __NR_mmap, V(vvar->start), V(vvar->end - vvar->start),
 			     V(PROT_READ), V(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE), V(-1), V(0));
+}
+
+static int plan_foreign(struct restore *r, struct task *task, struct plan *plan, const VmaEntry *vdso)
+{
+	struct memory_restore *memory = memory_restore_of(task);
+	const struct vdso_pieces *own = own_vdso_of(r);
+	uint64_t place = 0, code = own->range[own->n - 1].start;
+
+	TRY(memory_find_place(r, memory, own->size + (1ull << 20), false, &place));
+	place += 1ull << 19;
+	for (unsigned i = 0; i < own->n; i++)
+		plan_move(r, plan, i, place + (own->range[i].start - own->start));
+	TRY(vdso_patch(memory->vdso, vdso->end - vdso->start, vdso->start, (const void *)code,
+		       own->range[own->n - 1].size, place + (code - own->start)));
+	vdso_plan_old(memory, plan);
 	return 0;
 }
 
 int vdso_plan(struct restore *r, struct task *task, struct plan *plan)
 {
 	const struct memory_restore *memory = memory_restore_of(task);
-	const VmaEntry *vdso = find_mapping(memory, VMA_VDSO), *vvar = find_mapping(memory, VMA_VVAR);
-	const struct own_vdso *own = own_vdso_of(r);
+	const VmaEntry *vdso = vdso_find_area(memory, VMA_VDSO), *vvar = vdso_find_area(memory, VMA_VVAR);
+	const struct vdso_pieces *own = own_vdso_of(r);
 
 	if (!vdso)
 		return 0; /* what is parked goes with the arena */
+	if (arch_core_is_compat(task->leader->core))
+		return vdso_compat_plan(r, task, plan);
 	if (memory->vdso)
-		return plan_foreign(r, task, plan, vdso, vvar);
+		return plan_foreign(r, task, plan, vdso);
 	for (unsigned i = 0; i < own->n; i++)
 		plan_move(r, plan, i, i == own->n - 1 ? vdso->start : vvar->start + (own->range[i].start - own->start));
 	return 0;

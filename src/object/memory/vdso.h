@@ -9,5 +9,33 @@ int vdso_load(const struct restore *r, struct task *task);
 /* Steps that bring the parked vdso to where the task expects it. */
 int vdso_plan(struct restore *r, struct task *task, struct plan *plan);
 
-/* Turns the functions of a vdso image into jumps to those of the same name in another one that lies at own_address. */
-int vdso_patch(uint8_t *image, size_t size, const uint8_t *own, size_t own_size, uint64_t own_address);
+/* The same for a 32-bit program. */
+int vdso_compat_load(const struct restore *r, struct task *task);
+int vdso_compat_plan(const struct restore *r, struct task *task, struct plan *plan);
+
+/* An area of the task by its status; NULL: it has none. */
+const VmaEntry *vdso_find_area(const struct memory_restore *memory, uint32_t status);
+/* The bytes of an area as the images have them; what they lack is zero. */
+int vdso_read_image(const struct memory_restore *memory, const VmaEntry *vma, uint8_t *to);
+/* Steps that make plain memory of what the program knows as vdso, full of jumps. */
+void vdso_plan_old(const struct memory_restore *memory, struct plan *plan);
+
+/* The pieces of a vdso, in address order: [vvar], since Linux 6.13 [vvar_vclock], [vdso]. They form one block. */
+#define VDSO_PIECES 4
+struct vdso_pieces {
+	struct {
+		uint64_t start, size;
+	} range[VDSO_PIECES];
+	unsigned n; /* the last one is the code */
+	uint64_t start, size;
+};
+
+/* Those of a process. */
+int vdso_find_pieces(pid_t pid, struct vdso_pieces *ret);
+/* Those of criu itself. */
+const struct vdso_pieces *vdso_own(const struct restore *r);
+
+/* Turns the functions of a vdso image into jumps to those of the same name in another one that
+ * lies at own_address; address: where the image lies. */
+int vdso_patch(uint8_t *image, size_t size, uint64_t address, const uint8_t *own, size_t own_size,
+	       uint64_t own_address);

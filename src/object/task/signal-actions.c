@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "arch_compat_abi.h"
+#include "arch_regs.h"
 #include "base/fail.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
@@ -15,6 +17,11 @@
 /* The kernel's own form, asm/signal.h; not the one of libc. */
 struct kernel_sigaction {
 	uint64_t handler, flags, restorer, mask;
+};
+
+/* That of 32-bit programs. The kernel remembers who set an action: frames of handlers are of that mode. */
+struct compat_sigaction {
+	uint32_t handler, flags, restorer, mask[2];
 };
 
 extern const struct task_part signal_actions_part;
@@ -48,6 +55,7 @@ static int ask_signal_actions(struct dump *d, struct thread *thread, struct plan
 static int answer_signal_actions(struct dump *d, struct thread *thread)
 {
 	TaskCoreEntry *tc = thread->core->tc;
+	bool compat = arch_core_is_compat(thread->core);
 	const struct kernel_sigaction *action;
 	SaEntry *entries;
 
@@ -66,6 +74,7 @@ static int answer_signal_actions(struct dump *d, struct thread *thread)
 		entry->restorer = action->restorer;
 		entry->mask = action->mask;
 		entry->has_compat_sigaction = true;
+		entry->compat_sigaction = compat;
 	}
 	return 0;
 }
@@ -80,15 +89,33 @@ static int check_signal_actions(const struct restore *r, struct thread *thread)
 		return refuse(EINVAL, "the record has %zu signal actions, not %d: the image is damaged",
 			      tc->n_sigactions, N_ACTIONS);
 	for (int i = 0; i < N_ACTIONS; i++)
-		if (tc->sigactions[i]->compat_sigaction)
-			return refuse(EOPNOTSUPP,
-				      "signal actions of a 32-bit program cannot be restored; run it as a 64-bit one");
+		if (tc->sigactions[i]->compat_sigaction && !arch_core_is_compat(thread->core))
+			return refuse(EINVAL,
+				      "signal actions of a 32-bit program in a 64-bit one: the image is damaged");
 	return 0;
 }
 
 static bool is_default(const SaEntry *entry)
 {
 	return !entry->sigaction && !entry->flags && !entry->mask;
+}
+
+static void plan_action(const SaEntry *entry, int sig, struct plan *plan)
+{
+	struct kernel_sigaction action = { entry->sigaction, entry->flags, entry->restorer, entry->mask };
+	struct compat_sigaction compat = {
+		(uint32_t)entry->sigaction,
+		(uint32_t)entry->flags,
+		(uint32_t)entry->restorer,
+		{ (uint32_t)entry->mask, (uint32_t)(entry->mask >> 32) },
+	};
+
+	if (entry->compat_sigaction)
+		plan_compat_syscall(plan, "set a signal action of a 32-bit program", ARCH_COMPAT_RT_SIGACTION, V(sig),
+				    D(plan_data(plan, &compat, sizeof(compat))), V(0), V(SIGSET_SIZE));
+	else
+		plan_syscall(plan, "set a signal action", __NR_rt_sigaction, V(sig),
+			     D(plan_data(plan, &action, sizeof(action))), V(0), V(SIGSET_SIZE));
 }
 
 /*
@@ -105,13 +132,11 @@ static int last_signal_actions(struct restore *r, struct thread *thread, struct 
 	inherited = self_default_actions(r);
 	for (int i = 0; i < N_ACTIONS; i++) {
 		const SaEntry *entry = tc->sigactions[i];
-		struct kernel_sigaction action = { entry->sigaction, entry->flags, entry->restorer, entry->mask };
 		int sig = signal_of(i);
 
 		if (is_default(entry) && inherited >> (sig - 1) & 1)
 			continue;
-		plan_syscall(plan, "set a signal action", __NR_rt_sigaction, V(sig),
-			     D(plan_data(plan, &action, sizeof(action))), V(0), V(SIGSET_SIZE));
+		plan_action(entry, sig, plan);
 	}
 	return 0;
 }

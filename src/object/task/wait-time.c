@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -48,48 +47,43 @@ static bool clock_of_cpu(const struct dump *d, int cpu, int64_t *ret_behind)
 	return clocks->cpus[cpu].known;
 }
 
-static bool read_time(pid_t tid, uint64_t address, uint64_t *ret_ns)
+static bool read_time(pid_t tid, uint64_t address, bool short_words, uint64_t *ret_ns)
 {
 	struct timespec time;
+	int32_t words[2];
 	struct iovec local = { &time, sizeof(time) }, remote = { (void *)address, sizeof(time) };
 
-	if (process_vm_readv(tid, &local, 1, &remote, 1, 0) != sizeof(time) || time.tv_sec < 0 ||
-	    time.tv_sec > INT_MAX || time.tv_nsec < 0 || time.tv_nsec >= (long)NS_PER_S)
+	if (short_words)
+		local = (struct iovec){ words, remote.iov_len = sizeof(words) };
+	if (process_vm_readv(tid, &local, 1, &remote, 1, 0) != (ssize_t)local.iov_len)
+		return false;
+	if (short_words)
+		time = (struct timespec){ words[0], words[1] };
+	if (time.tv_sec < 0 || time.tv_sec > INT_MAX || time.tv_nsec < 0 || time.tv_nsec >= (long)NS_PER_S)
 		return false;
 	*ret_ns = (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 	return true;
 }
 
 /* The limit of the call. exact: it is what is left, as the kernel has written it when we stopped the thread. */
-static bool read_limit(pid_t tid, long nr, const uint64_t args[6], uint64_t *ret_ns, bool *ret_exact)
+static bool read_limit(pid_t tid, const struct arch_timed_wait *wait, uint64_t *ret_ns, bool *ret_exact)
 {
-	*ret_exact = false;
-	switch (nr) {
-#ifdef __NR_poll
-	case __NR_poll:
-		*ret_ns = (uint64_t)(int)args[2] * NS_PER_MS;
-		return (int)args[2] > 0;
-#endif
-	case __NR_nanosleep:
-		*ret_exact = args[1];
-		return read_time(tid, args[1] ?: args[0], ret_ns);
-	case __NR_clock_nanosleep:
-		*ret_exact = args[3];
-		return !(args[1] & TIMER_ABSTIME) && read_time(tid, args[3] ?: args[2], ret_ns);
-	case __NR_futex:
-		return (args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT && args[3] && read_time(tid, args[3], ret_ns);
-	}
-	return false;
+	*ret_exact = wait->limit_ms < 0 && wait->left;
+	if (wait->limit_ms < 0)
+		return read_time(tid, wait->left ?: wait->limit, wait->short_words, ret_ns);
+	*ret_ns = (uint64_t)wait->limit_ms * NS_PER_MS;
+	return true;
 }
 
 /* Since it sleeps in this very call. */
-static bool time_slept(const struct dump *d, const struct thread *thread, long nr, uint64_t *ret_ns)
+static bool time_slept(const struct dump *d, const struct thread *thread, const struct arch_timed_wait *wait,
+		       uint64_t *ret_ns)
 {
 	const struct proc_sleep *sleep = thread->dump->sleep;
 	uint64_t now = clock_now_ns();
 	int64_t behind;
 
-	if (!sleep || (sleep->nr != nr && sleep->nr != __NR_restart_syscall) ||
+	if (!sleep || (sleep->nr != wait->nr && sleep->nr != wait->nr_again) ||
 	    sleep->sp != arch_state_sp(thread->dump->state) || !clock_of_cpu(d, sleep->cpu, &behind))
 		return false;
 	*ret_ns = now - (sleep->since + (uint64_t)behind);
@@ -99,12 +93,12 @@ static bool time_slept(const struct dump *d, const struct thread *thread, long n
 static int dump_wait_time(const struct dump *d, struct thread *thread)
 {
 	ThreadCoreEntry *record = thread->core->thread_core;
-	uint64_t args[6], limit, slept = 0;
-	long nr = arch_state_timed_wait(thread->dump->state, thread->dump->alone, args);
+	struct arch_timed_wait wait;
+	uint64_t limit, slept = 0;
 	bool exact;
 
-	if (nr < 0 || !read_limit(thread->tid, nr, args, &limit, &exact) ||
-	    (!exact && !time_slept(d, thread, nr, &slept)))
+	if (!arch_state_timed_wait(thread->dump->state, thread->dump->alone, &wait) ||
+	    !read_limit(thread->tid, &wait, &limit, &exact) || (!exact && !time_slept(d, thread, &wait, &slept)))
 		return 0;
 	record->has_wait_left_ns = true;
 	record->wait_left_ns = slept < limit ? limit - slept : 0;
