@@ -90,10 +90,12 @@ def room(build, folder, propagation):
 @pytest.fixture
 def subject(request, build, criu, room):
     """subject('file/pipe') starts that subject in the room and returns its Run; see run/subject.py."""
-    from subject import Run, Subject    # pylint: disable=import-outside-toplevel
+    from subject import Run, Subject, program_of    # pylint: disable=import-outside-toplevel
 
     def start(name, house=None):
-        run = Run(Subject(build / 'tests/subjects' / name.replace('/', '.', 1)), room, criu, house or request.config.getoption('--house') or '-')
+        if not program_of(build, name).exists() and name.startswith('ia32/'):
+            pytest.skip('32-bit programs cannot be built here (gcc-multilib)')
+        run = Run(Subject(program_of(build, name)), room, criu, house or request.config.getoption('--house') or '-')
         reason = run.start()
         if reason:
             pytest.skip(reason)

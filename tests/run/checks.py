@@ -119,7 +119,8 @@ def smaps_areas(text, numbers):
             last['end'] = area['end']
         else:
             merged.append(area)
-    return [(f"{a['start']:x}-{a['end']:x}", *a['what'], hex(a['offset'])) for a in merged]
+    # A page of the kernel's that 32-bit programs do not see; who began as a 64-bit one keeps it.
+    return [(f"{a['start']:x}-{a['end']:x}", *a['what'], hex(a['offset'])) for a in merged if a['what'][2] != '[vsyscall]']
 
 
 def descriptor_lines(info, numbers, inner=str):

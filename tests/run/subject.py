@@ -17,16 +17,23 @@ RAW_IMAGES = ('pages-', 'tmpfs-', 'removed-mount-', 'ifaddr-', 'route', 'rule-',
 NOTE = struct.Struct('=III8s' + '128s' * len(TEXTS) + 'I')
 
 
-def read_note(program):
-    """The SUBJECT(...) line of a program, from its section .note.subject, as a dictionary."""
-    data = Path(program).read_bytes()
-    section_offset, = struct.unpack_from('<Q', data, 0x28)
-    entry_size, count, names_index = struct.unpack_from('<HHH', data, 0x3a)
-    sections = [struct.unpack_from('<IIQQQQ', data, section_offset + i * entry_size) for i in range(count)]
+def read_sections(data):
+    """(name, offset) of the sections of an ELF file, of 64 or 32 bits."""
+    is_64 = data[4] == 2
+    section_offset, = struct.unpack_from('<Q', data, 0x28) if is_64 else struct.unpack_from('<I', data, 0x20)
+    entry_size, count, names_index = struct.unpack_from('<HHH', data, 0x3a if is_64 else 0x2e)
+    sections = [struct.unpack_from('<IIQQQQ' if is_64 else '<IIIIII', data, section_offset + i * entry_size) for i in range(count)]
     names_offset = sections[names_index][4]
     for name, _, _, _, offset, _ in sections:
         start = names_offset + name
-        if data[start:data.index(b'\0', start)] == b'.note.subject':
+        yield data[start:data.index(b'\0', start)], offset
+
+
+def read_note(program):
+    """The SUBJECT(...) line of a program, from its section .note.subject, as a dictionary."""
+    data = Path(program).read_bytes()
+    for name, offset in read_sections(data):
+        if name == b'.note.subject':
             values = NOTE.unpack_from(data, offset)[4:]
             about = {key: value.split(b'\0')[0].decode() for key, value in zip(TEXTS, values)}
             about['seconds'] = values[-1] or 10
@@ -34,12 +41,22 @@ def read_note(program):
     raise RuntimeError(f'{program} has no SUBJECT(...) line')
 
 
+def program_of(build, name):
+    """Where the subject of this name is built."""
+    family, _, rest = name.partition('/')
+    if family != 'ia32':
+        return Path(build) / 'tests/subjects' / f'{family}.{rest}'
+    return Path(build) / 'tests/subjects/ia32' / f'ia32.{(rest if "/" in rest else name).replace("/", ".")}'
+
+
 class Subject:
     """A program of tests/subjects."""
 
     def __init__(self, program):
         self.program = Path(program)
-        self.name = self.program.name.replace('.', '/', 1)
+        self.is_ia32 = self.program.parent.name == 'ia32'
+        self.plain_name = self.program.name.removeprefix('ia32.').replace('.', '/', 1)
+        self.name = f'ia32/{self.plain_name.removeprefix("ia32/")}' if self.is_ia32 else self.plain_name
         self.about = read_note(program)
 
     def has_way(self, way):

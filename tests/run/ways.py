@@ -206,9 +206,15 @@ SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/fami
            'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd)')}
 
 
-def is_sample(way, name):
-    """Is the subject of this name one for this way?"""
-    wanted = SAMPLES.get(way)
+# 32-bit programs: what differs is what a thread is.
+IA32_WAYS = ('untouched', 'unharmed', 'plain', 'twice', 'told')
+
+
+def is_sample(way, subject):
+    """Is the subject one for this way?"""
+    wanted, name = SAMPLES.get(way), subject.plain_name
+    if subject.is_ia32 and way not in IA32_WAYS:
+        return False
     return wanted is None or (name in wanted if isinstance(wanted, tuple) else bool(wanted.match(name)))
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A program that was dumped under another kernel knows another vdso."""
+import pytest
 
 
 def garble_vdso(images):
@@ -14,9 +15,10 @@ def garble_vdso(images):
     raise AssertionError('the images hold no vdso')
 
 
-def test_foreign_vdso(subject):
+@pytest.mark.parametrize('name', ('memory/vdso', 'ia32/signal/actions', 'ia32/memory/vdso', 'ia32/registers'))
+def test_foreign_vdso(subject, name):
     """Its functions lead to those of this kernel, after a second dump as well."""
-    run = subject('memory/vdso')
+    run = subject(name)
     images = run.dump()
     garble_vdso(images)
     run.restore(images)

@@ -137,7 +137,7 @@ static void damaged_records(void **state)
 	struct pool *pool = s->r.pool;
 
 	REFUSED("signal-actions", s->tc->n_sigactions, 61, EINVAL);
-	REFUSED("signal-actions", s->tc->sigactions[3]->compat_sigaction, 1, EOPNOTSUPP);
+	REFUSED("signal-actions", s->tc->sigactions[3]->compat_sigaction, 1, EINVAL);
 	REFUSED("robust-list", s->thread_core->futex_rla_len, 12, EINVAL);
 	REFUSED("scheduling", s->thread_core->sched_policy, 99, EINVAL);
 	REFUSED("scheduling", s->thread_core->sched_policy, 6, EOPNOTSUPP);

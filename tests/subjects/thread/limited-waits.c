@@ -10,6 +10,11 @@
 
 SUBJECT(.ways = "untouched unharmed plain left", .seconds = 20)
 
+#ifdef SYS__newselect /* in 32-bit programs */
+#undef SYS_select
+#define SYS_select SYS__newselect
+#endif
+
 #define LIMIT_MS  4000
 #define BEFORE_MS 2500 /* so long the waits last when the dump comes */
 #define GAP_MS	  200  /* longer than that nobody is kept from a CPU, or counts as living */
