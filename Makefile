@@ -45,6 +45,9 @@ deb: deps
 	@tools/install-deps deb
 	@tools/make-deb $(BUILD)
 
+rpm: deps
+	@tools/make-rpm $(BUILD)
+
 # The programs know where they will lie.
 prefix: $(BUILD)/build.ninja
 	@$(MESON) configure $(BUILD) --prefix=$(PREFIX)
@@ -60,4 +63,4 @@ uninstall: prefix
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps deps-test demo test test-clients test-kernels bench deb prefix install uninstall clean
+.PHONY: all deps deps-test demo test test-clients test-kernels bench deb rpm prefix install uninstall clean
