@@ -97,6 +97,7 @@ static void resume_devices(struct restore *r)
 static int restore_all(struct restore *r)
 {
 	struct tell *tell = NULL;
+	bool must_tell;
 	int error;
 
 	stats_start(r->stats, STATS_RESTORE);
@@ -112,6 +113,7 @@ static int restore_all(struct restore *r)
 		error = make_all(r);
 	if (error == 0)
 		error = show_result(r);
+	must_tell = tell_is_wanted(r);
 	(void)interrupt_check_last(); /* if it has not made it fail, it has come too late */
 	phase_restore_clean(r);
 	if (error < 0) {
@@ -121,7 +123,7 @@ static int restore_all(struct restore *r)
 	}
 	resume_devices(r);
 	(void)actions_run(r->options, r->listener, ACTION_PRE_RESUME, r->tree->root->pid); /* logged */
-	if (r->options->tell_timeout)
+	if (must_tell)
 		tell_restored(r, &tell);
 	restore_let_go(r);
 	tell_end(&tell);

@@ -254,13 +254,16 @@ void tell_end(struct tell **tell)
 	free(gone);
 }
 
+bool tell_is_wanted(const struct restore *r)
+{
+	return r->options->tell_timeout && memory_has_memfd(r, CRIU_TELL_NAME);
+}
+
 void tell_restored(struct restore *r, struct tell **ret)
 {
 	struct tell *tell = *ret = xzalloc(sizeof(*tell));
 	struct task *task;
 
-	if (!memory_has_memfd(r, CRIU_TELL_NAME)) /* else nobody looks at each descriptor of each task */
-		return;
 	for_each_task(task, r->tree) {
 		AUTO_CLOSE int proc = task_is_live(task) && task->pid > 0 ? proc_open(task->pid) : -1;
 

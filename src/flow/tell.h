@@ -16,5 +16,7 @@ void tell_goes_on(struct tell *tell);
 /* And the signals, when they run. Accepts NULL. */
 void tell_end(struct tell **tell);
 
+/* The checkpoint may have such programs: else nobody looks at each descriptor of each task. Before restore/clean. */
+bool tell_is_wanted(const struct restore *r);
 /* They are copies: before they are let go; tell_end() after that. */
 void tell_restored(struct restore *r, struct tell **ret);

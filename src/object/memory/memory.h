@@ -150,7 +150,7 @@ void memory_private_done(struct restore *r, struct task *task);
 void memory_rest_done(struct restore *r, struct task *task);
 /* shared.c: content of a shared memory object into an open descriptor of it. */
 int memory_fill_object(struct restore *r, int fd, uint32_t shmid, uint64_t size);
-/* memfd.c: the checkpoint has a memfd of this name. After restore/prepare. */
+/* memfd.c: the checkpoint has a memfd of this name. From restore/prepare to restore/clean. */
 bool memory_has_memfd(const struct restore *r, const char *name);
 /* shared.c: looks up the content of an object of memfd.img: read and checked. */
 int memory_load_object(const struct restore *r, uint32_t shmid, uint64_t size);
