@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""No file over 600 lines and no function over 60, unless named here with a reason."""
+"""No file over 600 lines and no function over 60, unless named here with a reason; no folder of src over 20 sources."""
 import ast
 import re
 import sys
 from pathlib import Path
 
-MAX_FILE, MAX_FUNCTION = 600, 60
+MAX_FILE, MAX_FUNCTION, MAX_SOURCES = 600, 60, 20
 
 # 'path' or 'path:function' -> the reason why it may be longer.
 EXCEPTIONS = {
@@ -49,6 +49,9 @@ def main():
     files = [str(path.relative_to(top)) for root in ('src', 'lib', 'crit', 'include', 'tests', 'tools')
              for path in sorted((top / root).rglob('*')) if path.suffix in ('.c', '.h', '.py')]
     complaints = [complaint for name in files for complaint in check(top, name)]
+    folders = {path.parent for path in (top / 'src').rglob('*.c')}
+    complaints += [f'{folder.relative_to(top)}: more than {MAX_SOURCES} sources: which of them belong together?'
+                   for folder in sorted(folders) if len([*folder.glob('*.c')]) > MAX_SOURCES]
     print('\n'.join(complaints))
     return bool(complaints)
 

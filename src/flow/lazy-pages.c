@@ -18,7 +18,7 @@
 #include "image/inventory.h"
 #include "image/store.h"
 #include "options/options.h"
-#include "pages/lazy.h"
+#include "pages/lazy/lazy.h"
 #include "pstree.pb-c.h"
 #include "session/images.h"
 

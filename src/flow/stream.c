@@ -12,7 +12,7 @@
 #include "engine/engine.h"
 #include "flow/actions.h"
 #include "image/inventory.h"
-#include "image/pipe.h"
+#include "image/pipe/pipe.h"
 #include "image/store.h"
 #include "object/memory/memory.h"
 #include "options/options.h"

@@ -20,7 +20,7 @@
 #include "base/workers.h"
 #include "engine/engine.h"
 #include "flow/cpuinfo.h"
-#include "flow/restore-load.h"
+#include "flow/restore/load.h"
 #include "image/checksums.h"
 #include "image/inventory.h"
 #include "image/store.h"

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "image/blocks.h"
+#include "image/blocks/blocks.h"
 #include "image/cipher.h"
 #include "image/image.h"
 #include "image/store.h"

@@ -10,8 +10,8 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
-#include "image/blocks.h"
-#include "image/pipe.h"
+#include "image/blocks/blocks.h"
+#include "image/pipe/pipe.h"
 #include "pages/mover.h"
 
 /* A longer chain of parents is taken for a loop. */

@@ -12,7 +12,7 @@
 #include "base/pool.h"
 #include "base/vector.h"
 #include "image/image.h"
-#include "image/pipe.h"
+#include "image/pipe/pipe.h"
 #include "pages/save.h"
 #include "pages/sink.h"
 

@@ -8,7 +8,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
-#include "image/blocks.h"
+#include "image/blocks/blocks.h"
 #include "pages/mover.h"
 
 struct store_sink {

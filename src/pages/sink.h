@@ -75,7 +75,7 @@ struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_i
 int page_store_write_pagemap(struct store *store, const struct page_object *object, uint32_t pages_id);
 int page_store_has_parent(struct store *store, enum image_id id, uint64_t number);
 
-/* The same for a store that is one stream (image/pipe.h): pages follow when they are asked for. */
+/* The same for a store that is one stream (image/pipe/pipe.h): pages follow when they are asked for. */
 struct page_sink *page_sink_to_pipe(struct store *store, uint32_t first_pages_id);
 /* Sends the pages of this object, if they were saved and not sent yet. */
 int page_sink_pipe_send(struct page_sink *sink, struct page_mover *mover, enum image_id id, uint64_t number);

@@ -13,7 +13,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "flow/restore-load.h"
+#include "flow/restore/load.h"
 #include "image/store.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"

@@ -14,7 +14,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
-#include "image/blocks.h"
+#include "image/blocks/blocks.h"
 
 static int no_cipher(void *arg, const struct cipher **ret)
 {

@@ -16,7 +16,7 @@
 #include "base/array.h"
 #include "base/fail.h"
 #include "base/table.h"
-#include "flow/restore-load.h"
+#include "flow/restore/load.h"
 #include "engine/engine.h"
 #include "image/inventory.h"
 #include "image/store.h"

@@ -10,7 +10,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "image/pipe.h"
+#include "image/pipe/pipe.h"
 #include "kern/proc/pagemap.h"
 #include "kern/track.h"
 #include "object/memory/core.h"

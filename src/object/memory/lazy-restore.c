@@ -20,7 +20,7 @@
 #include "lib/compel/remote.h"
 #include "object/memory/core.h"
 #include "object/memory/lazy.h"
-#include "pages/lazy.h"
+#include "pages/lazy/lazy.h"
 
 struct lazy_restore {
 	int daemon; /* connection to it */

@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "kern/proc/pagemap.h"
 #include "object/file/file.h"
-#include "object/memory/aio.h"
+#include "object/memory/aio/aio.h"
 #include "object/memory/mapping-settings.h"
 #include "object/memory/memory.h"
 #include "object/memory/sysv.h"

@@ -19,7 +19,7 @@
 #include "object/memory/core.h"
 #include "object/memory/lazy.h"
 #include "pages/dedup.h"
-#include "pages/lazy.h"
+#include "pages/lazy/lazy.h"
 #include "session/images.h"
 
 /* So often another process is made whose pid no task wants. */

@@ -20,7 +20,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "lib/compel/restorer.h"
-#include "object/memory/vdso.h"
+#include "object/memory/vdso/vdso.h"
 
 /* That of this kernel. */
 struct compat_vdso {

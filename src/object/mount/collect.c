@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/mount/core.h"
-#include "object/mount/libarchive.h"
+#include "object/mount/content/libarchive.h"
 #include "object/namespace/namespace.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"

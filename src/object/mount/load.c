@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "object/mount/core.h"
-#include "object/mount/libarchive.h"
+#include "object/mount/content/libarchive.h"
 #include "object/namespace/namespace.h"
 #include "session/needs.h"
 

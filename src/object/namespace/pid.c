@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* PID namespaces. There is nothing in them but the numbers of the tasks: session/pids.h, task/pid-space.h,
- * flow/number.c. Those within that of the tree begin with their first processes (flow/birth.c). */
+ * flow/number.c. Those within that of the tree begin with their first processes (flow/restore/birth.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>

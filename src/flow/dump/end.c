@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The end of a dump. Until here everything can be taken back; then the tasks are killed, and nothing can fail any more.
+ */
+#include "flow/dump/end.h"
+#include "flow/dump/state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "flow/actions.h"
+#include "flow/background.h"
+#include "flow/dump/verify.h"
+#include "flow/freeze/freeze.h"
+#include "flow/freeze/freezer.h"
+#include "flow/page-server.h"
+#include "flow/stream.h"
+#include "flow/tell.h"
+#include "image/checksums.h"
+#include "image/image.h"
+#include "image/inventory.h"
+#include "image/store.h"
+#include "object/memory/memory.h"
+#include "plugin/plugin.h"
+#include "session/stats.h"
+
+/*
+ * What --lazy-pages left in the tasks is asked for by a client. Only its last word lets the tasks die: if it ends
+ * without, what was restored lacks memory, and the tasks run on here.
+ */
+static int give_memory(struct dump *d)
+{
+	int result;
+
+	if (!d->options->lazy_pages)
+		return 0;
+	TRY(background_tell_ready(d->options, d->listener));
+	log_info("Waiting for a client that asks for the %" PRIu64 " pages that were left", d->stats->pages_lazy);
+	log_flush();
+	result = page_server_give(d->options, flow_dump_of(d)->page_listener, memory_lazy_supply(d));
+	TRY(result);
+	if (!result)
+		return refuse(ECONNRESET, "the client that was to take the memory has ended without saying that it has "
+					  "it all: the tasks run on here");
+	log_info("The client has all the memory that it needs");
+	return 0;
+}
+
+/* The inventory is not there yet: its sum is that of what will be written. */
+static int write_checksums(struct dump *d)
+{
+	AUTO(store_close) struct store *memory = store_create_memory();
+	const void *data;
+	size_t size;
+
+	TRY(inventory_write(memory, d->inventory));
+	data = store_find_file(memory, image_kind(IMAGE_INVENTORY)->file, &size);
+	TRY(store_write_rest(dump_store(d))); /* it reads them */
+	return checksums_write(dump_store(d), d->workers, data, size);
+}
+
+int dump_write_inventory(struct dump *d)
+{
+	TRY(phase_pass_dump(d, PHASE_dump_inventory, NULL, NULL));
+	d->inventory->plugins = plugins_named(d->plugins, &d->inventory->n_plugins);
+	/* Files of blocks have sums of their own. */
+	if (d->options->checksum && !d->options->compression && !d->options->encrypt_to.n)
+		TRY(write_checksums(d));
+	else
+		TRY(checksums_remove(dump_store(d)));
+	return inventory_write(dump_store(d), d->inventory);
+}
+
+static int commit_images(struct dump *d)
+{
+	/* Last: a directory without an inventory is no checkpoint. */
+	TRY(dump_write_inventory(d));
+	TRY(dump_verify(d));
+	if (d->options->end == OPT_END_KILL)
+		TRY(phase_dump_take(d));
+	if (d->taken) /* it was removed until what was taken is saved */
+		TRY(dump_write_inventory(d));
+	TRY(stream_send(d));
+	if (actions_run(d->options, d->listener, ACTION_POST_DUMP, d->options->pid) < 0)
+		return -ECANCELED;
+	if (d->options->end != OPT_END_RUN)
+		TRY(phase_dump_lock(d));
+	return give_memory(d);
+}
+
+int dump_commit(struct dump *d)
+{
+	int error = commit_images(d), interrupted = interrupt_check_last();
+
+	if (interrupted < 0)
+		error = interrupted;
+	if (error >= 0)
+		error = stream_commit(d);
+	if (error < 0)
+		inventory_remove(dump_store(d));
+	return error;
+}
+
+static void unlock_network(struct dump *d)
+{
+	phase_dump_unlock(d);
+	if (flow_dump_of(d)->network_cut_off)
+		(void)actions_run(d->options, d->listener, ACTION_NETWORK_UNLOCK, d->options->pid); /* logged */
+}
+
+static void let_live(struct dump *d, bool stop)
+{
+	freezer_end(&flow_dump_of(d)->freezer); /* those that were frozen do not run on */
+	unlock_network(d);
+	tell_goes_on(flow_dump_of(d)->tell);
+	if (stop)
+		stop_tree(d);
+	else
+		thaw_tree(d);
+}
+
+static void end_killed(struct dump *d)
+{
+	kill_tree(d);
+	freezer_end(&flow_dump_of(d)->freezer); /* frozen tasks do not die */
+	phase_dump_killed(d);
+}
+
+int dump_go_live(struct dump *d)
+{
+	if (!d->options->live)
+		return 0;
+	TRY(interrupt_check());
+	flow_dump_of(d)->running = true;
+	let_live(d, false);
+	stats_stop(d->stats, STATS_FROZEN);
+	log_info("The tasks run on; their memory, as it was, follows");
+	log_flush();
+	TRY(phase_pass_dump(d, PHASE_dump_copy, NULL, NULL));
+	return memory_live_save(d);
+}
+
+void dump_let_go(struct dump *d, int error)
+{
+	if (flow_dump_of(d)->running)
+		return;
+	if (error < 0 && d->taken)
+		log_error(
+			"The tasks are left stopped: what waited for accept(2) in a unix socket was taken out already, "
+			"and is in no checkpoint now. kill -CONT lets them run on without those connections");
+	d->left_stopped = error >= 0 && d->options->end == OPT_END_STOP;
+	if (error < 0)
+		let_live(d, d->taken);
+	else if (d->options->end == OPT_END_KILL)
+		end_killed(d);
+	else
+		let_live(d, d->options->end == OPT_END_STOP);
+	stats_stop(d->stats, STATS_FROZEN);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Sweeping up after a criu that was killed: threads come home by themselves, but the memory stays until somebody takes
+ * it away. */
+#include "flow/dump/leftovers.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+
+static bool is_leftover(const struct task *task, const struct mapping *m)
+{
+	/* Without privileges the memory is a memfd without a name: lib/compel/parasite.c. */
+	return m->shared && m->prot == (PROT_READ | PROT_WRITE | PROT_EXEC) && m->deleted && m->name &&
+	       (strcmp(m->name, "/dev/zero") == 0 || strcmp(m->name, "/memfd:") == 0) &&
+	       parasite_is_leftover(task->pid, m->start);
+}
+
+/* Tasks may share an address space, so it is looked for threads of all. */
+static int see_threads_home(struct dump *d, const struct mapping *m)
+{
+	struct task *task;
+	struct thread *thread;
+
+	for_each_task(task, d->tree) {
+		if (!task_is_live(task) || !parasite_is_leftover(task->pid, m->start))
+			continue;
+		for_each_thread(thread, task)
+			TRY(parasite_run_out(thread->tid, m->start, m->end, &d->progress->deadline));
+	}
+	return 0;
+}
+
+int leftovers_find(struct dump *d, struct task *task)
+{
+	struct mappings *mappings = &task->dump->mappings;
+	struct task_dump *dump = task->dump;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < mappings->n; i++) {
+		const struct mapping m = mappings->items[i];
+
+		if (!is_leftover(task, &m)) {
+			mappings->items[kept++] = m;
+			continue;
+		}
+		log_info("A criu that was killed has left its memory at %lx: it is removed", (unsigned long)m.start);
+		if (!dump->leftovers)
+			dump->leftovers = pool_array(d->pool, struct mapping, mappings->n - i);
+		dump->leftovers[dump->n_leftovers++] = m;
+	}
+	mappings->n = kept;
+	for (size_t i = 0; i < dump->n_leftovers; i++)
+		TRY(see_threads_home(d, &dump->leftovers[i]));
+	return 0;
+}
+
+int leftovers_unmap(struct task *task, const struct parasite_process *process)
+{
+	for (size_t i = 0; i < task->dump->n_leftovers; i++) {
+		const struct mapping *m = &task->dump->leftovers[i];
+
+		/* A task that shares the address space may have been first. */
+		if (parasite_is_leftover(task->pid, m->start))
+			TRY(parasite_unmap(process, m->start, m->end - m->start));
+	}
+	return 0;
+}

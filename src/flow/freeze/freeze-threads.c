@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Stopping the threads of one task. */
+#include "flow/freeze/freeze-threads.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arch_regs.h"
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "flow/dump/state.h"
+#include "flow/freeze/freeze.h"
+#include "flow/freeze/reaper.h"
+#include "kern/capability.h"
+#include "kern/proc/children.h"
+#include "kern/proc/proc.h"
+#include "kern/proc/sleep.h"
+#include "lib/compel/tracee.h"
+
+static int refuse_traced(const struct proc_status *status, pid_t tid)
+{
+	char comm[64] = "?", path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", status->tracer_pid);
+	if (file_read_text(AT_FDCWD, path, comm, sizeof(comm)) > 0)
+		comm[strcspn(comm, "\n")] = '\0';
+	if (status->tracer_pid)
+		return refuse(EBUSY, "thread %d is traced by process %d (%s): detach that debugger first", tid,
+			      status->tracer_pid, comm);
+	return refuse(EPERM, "thread %d may not be traced: run criu as root, or in the user namespace of the task",
+		      tid);
+}
+
+static int read_thread_status(const struct task *task, pid_t tid, struct proc_status *status)
+{
+	return proc_status_read_thread(task->dump->proc, tid, status);
+}
+
+#define SEIZE_TRIES 20
+
+/*
+ * Attaches to one thread; -ESRCH if it is gone or dead. While execve(2) puts another thread in its place it cannot be
+ * attached to, as a dead one: that passes.
+ */
+static int seize_thread(const struct task *task, pid_t tid)
+{
+	struct proc_status status;
+	int error;
+
+	for (unsigned tries = 0; tries < SEIZE_TRIES; tries++) {
+		error = tracee_seize(tid, false);
+		if (error != -EPERM)
+			return error;
+		error = read_thread_status(task, tid, &status);
+		if (error == -ENOENT || error == -ESRCH || (error == 0 && (status.state == 'Z' || status.state == 'X')))
+			return -ESRCH;
+		TRY(error);
+		/* It was another thread of the process when we attached to it, and has got this number by execve(2). */
+		if (status.tracer_pid == getpid())
+			return tracee_interrupt(tid);
+		if (status.tracer_pid)
+			break;
+		usleep(1000);
+	}
+	return refuse_traced(&status, tid);
+}
+
+static struct thread *find_thread(const struct task *task, pid_t tid)
+{
+	struct thread *thread;
+
+	for_each_thread(thread, task)
+		if (thread->tid == tid)
+			return thread;
+	return NULL;
+}
+
+static struct thread *add_thread(struct dump *d, struct task *task, pid_t tid)
+{
+	struct thread *thread = task->leader;
+
+	if (tid != task->pid)
+		thread = task_add_thread(d->tree, task, tid);
+	thread->tid = tid;
+	thread->dump = pool_new(d->pool, struct thread_dump);
+	return thread;
+}
+
+bool freeze_no_signals(const struct proc_status *status, uint64_t sigmask)
+{
+	return ((status->sig_pending | status->shared_pending) & ~sigmask) == 0;
+}
+
+int freeze_repair_call(struct dump *d, const struct thread *thread)
+{
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+	struct thread_dump *dump = thread->dump;
+	uint64_t sigmask;
+
+	dump->state = arch_state_get_general(thread->tid, d->pool);
+	if (!dump->state || !arch_call_broke_off(dump->state) ||
+	    read_thread_status(thread->task, thread->tid, &status) < 0)
+		return 0;
+	TRY(tracee_get_sigmask(thread->tid, &sigmask));
+	return freeze_no_signals(&status, sigmask) ? arch_make_call_again(thread->tid, dump->state) : 0;
+}
+
+static int wait_thread(struct dump *d, struct thread *thread)
+{
+	int signal;
+
+	TRY(tracee_wait_stop(thread->tid, &d->progress->deadline, &signal));
+	reaper_note_progress(flow_dump_of(d)->reaper);
+	thread->dump->held = true;
+	if (signal) {
+		thread->task->dump->was_stopped = true;
+		thread->task->dump->stop_signal = signal;
+	}
+	return freeze_repair_call(d, thread);
+}
+
+static bool is_known_thread(const struct task *task, pid_t tid)
+{
+	return tid == task->pid ? task->leader->dump != NULL : find_thread(task, tid) != NULL;
+}
+
+int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
+{
+	struct proc_sleep sleep = { .nr = -1 };
+	struct thread *thread;
+	int error;
+
+	if (!d->progress->only_look) /* as long as it sleeps: our stop wakes it */
+		proc_sleep_read(task->dump->proc, tid, &sleep);
+	error = seize_thread(task, tid);
+	if (error == -ESRCH)
+		return 0;
+	TRY(error);
+	reaper_note_progress(flow_dump_of(d)->reaper);
+	thread = add_thread(d, task, tid);
+	if (sleep.nr >= 0)
+		thread->dump->sleep = pool_copy(d->pool, &sleep, sizeof(sleep));
+	if (tid != task->pid)
+		reaper_watch(flow_dump_of(d)->reaper, tid);
+	return 1;
+}
+
+int seize_new_threads(struct dump *d, struct task *task)
+{
+	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
+	int error = proc_threads_read(task->dump->proc, &tids), new = 0;
+
+	if (error < 0)
+		return error == -ENOENT ? -ESRCH : error;
+	for (size_t i = 0; i < tids.n; i++) {
+		if (is_known_thread(task, tids.items[i]))
+			continue;
+		error = seize_new_thread(d, task, tids.items[i]);
+		TRY(error);
+		new += error;
+	}
+	return new;
+}
+
+/* A thread that ended instead is forgotten; -ESRCH if it is the leader: the task is a zombie. */
+static int wait_or_forget(struct dump *d, struct thread *thread)
+{
+	int error;
+
+	if (!thread->dump || thread->dump->held)
+		return 0;
+	error = wait_thread(d, thread);
+	if (error == -ESRCH && thread != thread->task->leader) {
+		/* It may have executed a program, and be the leader with other registers now. */
+		if (thread->task->leader->dump)
+			thread->task->leader->dump->state = NULL;
+		task_remove_thread(d->tree, thread);
+		return 0;
+	}
+	return error;
+}
+
+/* Waits for all that were asked. The leader comes last: the kernel tells of its end only when all others have been
+ * reaped. */
+int wait_threads(struct dump *d, struct task *task)
+{
+	struct thread *thread, *next;
+
+	list_for_each_safe(thread, next, &task->threads, sibling)
+		if (thread != task->leader)
+			TRY(wait_or_forget(d, thread));
+	return wait_or_forget(d, task->leader);
+}
+
+#define USER_WORKER 0x00004010 /* PF_USER_WORKER, PF_IO_WORKER in linux/sched.h of the kernel's source */
+
+/* A thread of the task that never runs the task's code. It can be stopped, but not be asked anything. */
+static int refuse_worker(const struct task *task, const struct thread *thread)
+{
+	const char *name = thread->dump->status.name;
+	AUTO_CLOSE int proc = -1;
+	struct proc_stat stat;
+
+	if (strncmp(name, "iou-", 4) != 0 && strncmp(name, "vhost-", 6) != 0)
+		return 0;
+	proc = proc_open_thread(task->dump->proc, thread->tid);
+	if (proc < 0 || proc_stat_read(proc, &stat) < 0 || !(stat.flags & USER_WORKER))
+		return 0;
+	if (name[0] == 'v')
+		return refuse(
+			EOPNOTSUPP,
+			"thread %d (%s) is a worker of the kernel for vhost, which cannot be saved: run the program "
+			"with vhost switched off",
+			thread->tid, name);
+	return refuse(
+		EOPNOTSUPP,
+		"thread %d (%s) is a worker of the kernel for an io_uring, which cannot be saved: run the program with "
+		"io_uring switched off, by its own configuration or by sysctl kernel.io_uring_disabled=2",
+		thread->tid, name);
+}
+
+int read_statuses(struct dump *d, struct task *task)
+{
+	const bool may_read = geteuid() == 0 || capability_effective(CAP_SYS_PTRACE);
+	struct thread *thread;
+	int error;
+
+	for_each_thread(thread, task) {
+		struct proc_status *status = &thread->dump->status;
+
+		if (thread != task->leader) /* that of the leader is known: all_stand_still() */
+			TRY(read_thread_status(task, thread->tid, status));
+		TRY(refuse_worker(task, thread));
+		/* The kernel lets us hold whoever has no more than we; that is not to say that our user may have its
+		 * memory. */
+		if (status->cap_permitted && !may_read)
+			return refuse(EPERM, "thread %d has capabilities: only root can dump it", thread->tid);
+		if (!status->seccomp)
+			continue;
+		error = tracee_suspend_seccomp(thread->tid);
+		if (error < 0)
+			return fail(-error, "suspending the seccomp filters of thread %d (CAP_SYS_ADMIN?)",
+				    thread->tid);
+	}
+	return 0;
+}
+
+/* A thread that we did not know yet may have taken the place of the main thread, which stood still. */
+bool leader_stands_still(const struct task *task)
+{
+	const struct proc_status *status = &task->leader->dump->status;
+
+	return status->state == 't' && status->tracer_pid == getpid();
+}
+
+int all_stand_still(const struct task *task)
+{
+	struct proc_status *status = &task->leader->dump->status;
+	int error;
+
+	proc_status_done(status);
+	error = proc_status_read(task->dump->proc, status);
+
+	if (error == -ENOENT || error == -ESRCH)
+		return 0;
+	TRY(error);
+	return leader_stands_still(task) && status->threads == task->n_threads;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Stopping a tree: parents before children, until no new thread or child turns up. */
+#include "flow/freeze/freeze.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/interrupt.h"
+#include "base/grace.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "base/pool.h"
+#include "flow/dump/state.h"
+#include "flow/freeze/freeze-threads.h"
+#include "flow/freeze/freezer.h"
+#include "flow/freeze/last-threads.h"
+#include "flow/number.h"
+#include "flow/freeze/reaper.h"
+#include "kern/pidfd.h"
+#include "kern/proc/children.h"
+#include "kern/proc/proc.h"
+#include "lib/compel/watch.h"
+#include "plugin/plugin.h"
+#include "session/survey.h"
+
+#define KERNEL_THREAD 0x00200000 /* PF_KTHREAD in linux/sched.h of the kernel's source */
+
+static int read_identity(struct dump *d, struct task *task)
+{
+	struct proc_stat *stat = &task->dump->stat;
+	int error = proc_stat_read(task->dump->proc, stat);
+
+	if (error == -ENOENT)
+		return -ESRCH; /* just gone */
+	TRY(error);
+	snprintf(task->comm, sizeof(task->comm), "%.16s", stat->comm);
+	task->vsid = stat->session;
+	task->vpgid = stat->pgrp;
+	return 0;
+}
+
+/* It ended and its parent does not want to know. */
+static void forget_task(struct dump *d, struct task *task)
+{
+	if (task->dump->proc >= 0)
+		close(task->dump->proc);
+	if (task->dump->pidfd >= 0)
+		close(task->dump->pidfd);
+	task_tree_remove(d->tree, task);
+}
+
+static int refuse_hopeless(const struct task *task)
+{
+	if (task->pid == getpid())
+		return refuse(EDEADLK,
+			      "this is criu itself, and it cannot stop itself: start it from outside of the tree");
+	if (task->dump->stat.flags & KERNEL_THREAD)
+		return refuse(EINVAL, "it is a thread of the kernel: there is nothing to save");
+	return 0;
+}
+
+static bool is_dead(const struct task *task)
+{
+	return task->dump->stat.state == 'Z' || task->dump->stat.state == 'X';
+}
+
+/* The other threads of a process that exits may take longer than the main one: as long as they do not get a CPU. */
+static int wait_last_threads(struct dump *d, struct task *task)
+{
+	uint64_t cpu_ns = 0;
+
+	for (unsigned ms = 0; is_dead(task) && task->dump->stat.threads > 1; ms += others_live(task, &cpu_ns)) {
+		if (ms == GRACE_LIVING_MS || deadline_passed(&d->progress->deadline))
+			return refuse(
+				EOPNOTSUPP,
+				"its main thread has ended but others still run: this cannot be checkpointed yet");
+		TRY(interrupt_check());
+		usleep(1000);
+		TRY(read_identity(d, task));
+	}
+	/* The state may be that of the old main thread, and the number of threads from after its end. */
+	TRY(read_identity(d, task));
+	return is_dead(task) && task->dump->stat.threads > 1 ? wait_last_threads(d, task) : 0;
+}
+
+/*
+ * Its main thread has ended, maybe while we were about to stop it. Returns 0 with the state set, -ESRCH if it is gone
+ * altogether, or 1 if it runs on: another of its threads has executed a program, and is the main thread now.
+ */
+static int take_dead(struct dump *d, struct task *task)
+{
+	TRY(read_identity(d, task));
+	TRY(wait_last_threads(d, task));
+	if (!is_dead(task))
+		return 1;
+	task->leader->dump = NULL;
+	task->state = TASK_DEAD;
+	return 0;
+}
+
+static int check_patience(struct dump *d)
+{
+	TRY(interrupt_check());
+	if (deadline_passed(&d->progress->deadline))
+		return refuse(EAGAIN, "its threads execute programs all the time, and criu does not get hold of it: "
+				      "try again, or raise --timeout");
+	return 0;
+}
+
+/* What we held is gone: its main thread is a new one. */
+static void begin_anew(struct dump *d, struct task *task)
+{
+	struct thread *thread, *next;
+
+	list_for_each_safe(thread, next, &task->threads, sibling)
+		if (thread != task->leader)
+			task_remove_thread(d->tree, thread);
+	task->leader->dump = NULL;
+	task->dump->was_stopped = false;
+	task->dump->stop_signal = 0;
+}
+
+/* Asks a task to stop. -ESRCH, not logged: it is gone. */
+static int freeze_begin(struct dump *d, struct task *task)
+{
+	int dead;
+
+	task->pid = task->vpid; /* the numbers of the tree itself come later: number_tree() */
+	task->dump = pool_new(d->pool, struct task_dump);
+	task->dump->pidfd = -1;
+	task->dump->proc = proc_open(task->pid);
+	if (task->dump->proc < 0)
+		return -ESRCH;
+	TRY(read_identity(d, task));
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(refuse_hopeless(task));
+	if (is_dead(task)) {
+		dead = take_dead(d, task);
+		if (dead <= 0)
+			return dead;
+	}
+	if (!d->progress->only_look && (!flow_dump_of(d)->freezer || task->parent))
+		TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
+	while ((task->dump->pidfd = pidfd_of_process(task->pid)) == -ESRCH || task->dump->pidfd == -EINVAL) {
+		dead = take_dead(d, task);
+		if (dead <= 0)
+			return dead;
+		TRY(check_patience(d));
+	}
+	if (task->dump->pidfd < 0)
+		return fail(-task->dump->pidfd, "opening a pidfd");
+	/* Threads that it makes meanwhile are found by freeze_end(). */
+	dead = task->dump->stat.threads == 1 ? seize_new_thread(d, task, task->pid) : seize_new_threads(d, task);
+	return dead < 0 ? dead : 0;
+}
+
+/* Waits until it stands still, with all threads that it makes meanwhile. */
+static int freeze_end(struct dump *d, struct task *task)
+{
+	int new = 1, error;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	if (task->state == TASK_DEAD)
+		return 0;
+	while (new || !task->leader->dump) {
+		TRY(check_patience(d));
+		error = task->leader->dump ? wait_threads(d, task) : 0;
+		if (error == -ESRCH || !task->leader->dump) {
+			error = take_dead(d, task);
+			if (error <= 0)
+				return error;
+			begin_anew(d, task);
+		}
+		TRY(error);
+		error = task->leader->dump ? all_stand_still(task) : 0;
+		TRY(error);
+		if (error)
+			break;
+		new = seize_new_threads(d, task);
+		TRY(new);
+		if (new || !task->leader->dump)
+			continue;
+		TRY(all_stand_still(task));
+		if (!leader_stands_still(task))
+			begin_anew(d, task);
+	}
+	TRY(read_statuses(d, task));
+	/* Stopped, sid and pgid can no longer change. */
+	TRY(read_identity(d, task));
+	task->state = task->dump->was_stopped ? TASK_STOPPED : TASK_ALIVE;
+	return 0;
+}
+
+/* It could not be stopped. What else is in the way of a dump can be seen from outside, but not of criu itself or the
+   kernel. Returns 1 if it is kept. */
+static int pass_over(struct dump *d, struct task *task, int error)
+{
+	TRY(dump_go_on(d, error));
+	task->dump->unstopped = true;
+	task->state = TASK_ALIVE;
+	if (task->pid == getpid() || task->dump->stat.flags & KERNEL_THREAD || strchr("ZX", task->dump->stat.state)) {
+		forget_task(d, task);
+		return 0;
+	}
+	return 1;
+}
+
+static bool is_known(const struct task *parent, pid_t pid)
+{
+	struct task *child;
+
+	for_each_child(child, parent)
+		if (child->pid == pid)
+			return true;
+	return false;
+}
+
+/* Of a stopped task the threads are known. */
+static int read_children(const struct task *task, struct proc_pids *pids)
+{
+	const struct thread *thread;
+
+	if (task->dump->unstopped)
+		return proc_children_read(task->dump->proc, pids);
+	for_each_thread(thread, task) {
+		int error = proc_children_add(task->dump->proc, thread->tid, pids);
+
+		if (error != -ENOENT || task->n_threads == 1) /* it was killed just now */
+			TRY(error);
+	}
+	return 0;
+}
+
+/*
+ * Children are only final when all threads of the parent stand still, but orphans of dying tasks may still join. All
+ * children are asked to stop before the first is waited for.
+ */
+static int freeze_children(struct dump *d, struct task *task, unsigned *found)
+{
+	AUTO(proc_pids_done) struct proc_pids pids = { 0 };
+	struct task *child, *next;
+
+	if (!task_is_live(task))
+		return 0;
+	TRY(read_children(task, &pids));
+	for (size_t i = 0; i < pids.n; i++) {
+		int error;
+
+		if (is_known(task, pids.items[i]))
+			continue;
+		child = task_tree_add(d->tree, task, pids.items[i]);
+		error = freeze_begin(d, child);
+		if (error == -ESRCH) {
+			forget_task(d, child);
+			continue;
+		}
+		if (error == 0) {
+			child->dump->new = true;
+			(*found)++;
+			continue;
+		}
+		error = pass_over(d, child, error);
+		TRY(error);
+		*found += (unsigned)error;
+	}
+	list_for_each_safe(child, next, &task->children, sibling) {
+		int error;
+
+		if (!child->dump->new)
+			continue;
+		child->dump->new = false;
+		error = freeze_end(d, child);
+		if (error == -ESRCH)
+			forget_task(d, child);
+		else if (error < 0)
+			TRY(pass_over(d, child, error));
+	}
+	return 0;
+}
+
+/* The whole cgroup stands still: all tasks that there are, are asked to stop, and do so when they are thawed. */
+static int ask_frozen(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree) {
+		AUTO(proc_pids_done) struct proc_pids pids = { 0 };
+
+		if (!task_is_live(task))
+			continue;
+		TRY(proc_children_read(task->dump->proc, &pids));
+		for (size_t i = 0; i < pids.n; i++) {
+			struct task *child = task_tree_add(d->tree, task, pids.items[i]);
+			int error = freeze_begin(d, child);
+
+			child->dump->new = error == 0;
+			if (error == -ESRCH)
+				forget_task(d, child);
+			else
+				TRY(error);
+		}
+	}
+	return 0;
+}
+
+/* Plugins may have to talk with the root while it can answer. */
+static int freeze_cgroup(struct dump *d)
+{
+	if (!d->options->freeze_cgroup || d->progress->only_look)
+		return 0;
+	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, d->options->pid)));
+	TRY(freezer_freeze(d->options->freeze_cgroup, &d->progress->deadline, &flow_dump_of(d)->freezer));
+	d->was_frozen = freezer_was_frozen(flow_dump_of(d)->freezer);
+	return 0;
+}
+
+static int freeze_root(struct dump *d)
+{
+	struct task *root = task_tree_add(d->tree, NULL, d->options->pid);
+	int error;
+
+	TRY(freeze_cgroup(d));
+	error = freeze_begin(d, root);
+	if (flow_dump_of(d)->freezer) {
+		int thawed;
+
+		if (error == 0)
+			error = ask_frozen(d);
+		thawed = freezer_thaw(flow_dump_of(d)->freezer);
+		error = error ?: thawed;
+	}
+	if (error == 0)
+		error = freeze_end(d, root);
+	if (error == -ESRCH)
+		return refuse(ESRCH, "there is no process %d", root->vpid);
+	if (error < 0 &&
+	    (root->dump->stat.flags & KERNEL_THREAD || root->state == TASK_DEAD || !root->dump->stat.state))
+		return error;
+	if (error < 0)
+		TRY(pass_over(d, root, error));
+	return 0;
+}
+
+static int stop_all(struct dump *d)
+{
+	unsigned found;
+	struct task *task;
+
+	TRY(freeze_root(d));
+	if (d->tree->root->state == TASK_DEAD)
+		return refuse(ESRCH, "process %d is a zombie: there is nothing to save", d->options->pid);
+	do {
+		found = 0;
+		for_each_task(task, d->tree)
+			TRY(freeze_children(d, task, &found));
+	} while (found);
+	return 0;
+}
+
+int freeze_tree(struct dump *d)
+{
+	struct task *task;
+	int error;
+
+	if (d->options->pid == getpid())
+		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
+	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
+	if (parasite_watch_await(d->watch) < 0)
+		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
+	flow_dump_of(d)->reaper = reaper_create();
+	error = stop_all(d);
+	reaper_destroy(&flow_dump_of(d)->reaper);
+	TRY(error);
+	for_each_task(task, d->tree)
+		if (task->pid == getpid())
+			return refuse(EINVAL, "criu itself (pid %d) is below process %d: run it from outside the tree",
+				      getpid(), d->options->pid);
+	TRY(number_tree(d));
+	log_info("Froze %u tasks with %u threads", d->tree->n_tasks, d->tree->n_threads);
+	return 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Letting a frozen tree go: running, stopped or killed. */
+#include "flow/freeze/freeze.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/grace.h"
+#include "base/log.h"
+#include "flow/number.h"
+#include "kern/pidfd.h"
+#include "kern/proc/proc.h"
+#include "lib/compel/tracee.h"
+
+static void release_task(struct dump *d, struct task *task, const struct deadline *soon)
+{
+	struct thread *thread;
+
+	if (!task->dump || task->dump->released)
+		return;
+	task->dump->released = true;
+	for_each_thread(thread, task) {
+		int signal;
+
+		if (!thread->dump)
+			continue;
+		/* Only a thread that stands still can be let go. */
+		if (!thread->dump->held && tracee_wait_stop(thread->tid, soon, &signal) == 0)
+			(void)freeze_repair_call(d, thread);
+		tracee_release(thread->tid);
+		thread->dump->held = false;
+	}
+}
+
+static void close_task(struct task *task)
+{
+	if (!task->dump)
+		return;
+	if (task->dump->proc >= 0)
+		close(task->dump->proc);
+	if (task->dump->pidfd >= 0)
+		close(task->dump->pidfd);
+	task->dump->proc = task->dump->pidfd = -1;
+}
+
+void release_tree(struct dump *d)
+{
+	const struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		release_task(d, task, &soon);
+}
+
+void thaw_tree(struct dump *d)
+{
+	struct task *task;
+
+	release_tree(d);
+	for_each_task(task, d->tree)
+		close_task(task);
+}
+
+/* The signal takes effect a moment after we have let go; who asked for stopped tasks wants to find them so. */
+static void wait_stopped(struct task *task)
+{
+	struct deadline soon = deadline_in_seconds(GRACE_STOP_S);
+	struct proc_stat stat;
+
+	while (!deadline_passed(&soon) && proc_stat_read(task->dump->proc, &stat) == 0 && !strchr("TZX", stat.state))
+		usleep(100);
+}
+
+void stop_tree(struct dump *d)
+{
+	struct task *task;
+
+	/* Queued before it is let go, so it stops without running. */
+	for_each_task(task, d->tree)
+		if (task->state == TASK_ALIVE)
+			kill(task->pid, SIGSTOP);
+	release_tree(d);
+	for_each_task(task, d->tree) {
+		if (task->state == TASK_ALIVE)
+			wait_stopped(task);
+		close_task(task);
+	}
+}
+
+void kill_tree(struct dump *d)
+{
+	const struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
+	bool has_pid_namespaces = d->facts->inner_pids || d->tree->pid_spaces;
+	struct thread *thread;
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		if (task_is_live(task))
+			(void)pidfd_signal(task->dump->pidfd, SIGKILL);
+	if (has_pid_namespaces)
+		number_reap(d->tree);
+	for_each_task(task, d->tree) {
+		for_each_thread(thread, task)
+			if (thread != task->leader && thread->dump && !has_pid_namespaces)
+				tracee_reap(thread->tid);
+		/* Readable when it is dead; who reaps it is not our business. */
+		if (task_is_live(task))
+			if (pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
+				log_warn("task %d (%s) still lives %d s after it was killed", task->vpid, task->comm,
+					 GRACE_DEATH_MS / 1000);
+		release_task(d, task, &soon);
+		close_task(task);
+	}
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From a bare task with private memory to one that can be let go. */
+#include "flow/restore/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arch_regs.h"
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "engine/engine.h"
+#include "flow/restore/birth.h"
+#include "flow/restore/next-pid.h"
+#include "flow/number.h"
+#include "flow/restore/pid-wait.h"
+#include "flow/restore/tree.h"
+#include "lib/compel/restorer.h"
+#include "lib/compel/tracee.h"
+
+#define SLOT_PIDFD 1
+
+/* A pidfd of ours, in the task, at a number that its table leaves free. */
+static void plan_coordinator(struct restore *r, struct task *task, struct plan *plan)
+{
+	const int number = task->restore->coordinator_fd;
+
+	if (task->restore->files_from || r->us > 0)
+		return; /* there it is already */
+	restore_plan_find_us(r, plan, SLOT_PIDFD);
+	plan_syscall(plan, "keep criu's pidfd out of the way", __NR_dup3, S(SLOT_PIDFD), V(number), V(O_CLOEXEC));
+	plan_syscall(plan, "close the first pidfd", __NR_close, S(SLOT_PIDFD));
+}
+
+/* The threads that a leader has to make, in the order of the task's list. */
+struct making {
+	size_t *result; /* of the step */
+	bool *made;
+};
+
+static void making_done(struct making *making)
+{
+	free(making->result);
+	free(making->made);
+}
+
+/* Steps for those that are not made yet. */
+static int plan_threads(struct restore *r, struct task *task, struct making *making, struct plan *plan)
+{
+	struct thread *thread;
+	unsigned i = 0;
+
+	for_each_thread(thread, task) {
+		if (thread == task->leader)
+			continue;
+		if (!thread->remote)
+			TRY(birth_prepare(r, thread, 0));
+		if (!making->made[i] && !next_pid_is_used(r, task, task))
+			TRY(restorer_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
+		i++;
+	}
+	return 0;
+}
+
+/* How the steps went. *ret_taken: a tid that was in use, 0 if there was none. */
+static int see_made(const struct restore *r, const struct task *task, struct making *making, pid_t *ret_taken)
+{
+	struct thread *thread;
+	unsigned i = 0;
+
+	*ret_taken = 0;
+	if (next_pid_is_used(r, task, task))
+		return 0;
+	for_each_thread(thread, task) {
+		int64_t result;
+
+		if (thread == task->leader)
+			continue;
+		result = making->made[i] ? 0 : remote_value(task->leader->remote, making->result[i]);
+		making->made[i++] = result >= 0;
+		if (result == -EEXIST)
+			*ret_taken = thread->vtid;
+		else if (result < 0)
+			return fail((int)-result, "making thread %d", thread->vtid);
+	}
+	return 0;
+}
+
+/*
+ * The threads that could not be made at first. The process that has just been dumped and killed can be gone for its
+ * parent while the numbers of its threads are still in use: since Linux 6.15 the kernel gives them back after it has
+ * told the parent.
+ */
+static int make_the_rest(struct restore *r, struct task *task, struct making *making)
+{
+	unsigned waited_ms = 0;
+	pid_t taken;
+
+	TRY(see_made(r, task, making, &taken));
+	while (taken) {
+		AUTO(plan_destroy) struct plan *plan = plan_create();
+
+		TRY(restore_wait_for_pid(r, taken, &waited_ms));
+		TRY(plan_threads(r, task, making, plan));
+		TRY(remote_run(task->leader->remote, plan, &r->progress->deadline));
+		TRY(see_made(r, task, making, &taken));
+	}
+	return 0;
+}
+
+static int make_one_by_one(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+
+	for_each_thread(thread, task)
+		if (thread != task->leader)
+			TRY(next_pid_make(r, task, thread));
+	return 0;
+}
+
+static int wait_threads(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+
+	if (r->facts->inner_pids && task->n_threads > 1)
+		TRY(number_new_threads(r, task));
+	for_each_thread(thread, task) {
+		TRY(restorer_wait_arrival(thread->remote, &r->progress->deadline));
+		if (!r->facts->inner_pids)
+			thread->tid = thread->vtid;
+	}
+	return 0;
+}
+
+int restore_task_contents(struct restore *r, struct task *task)
+{
+	AUTO(making_done) struct making making = {
+		.result = xzalloc(task->n_threads * sizeof(*making.result)),
+		.made = xzalloc(task->n_threads * sizeof(*making.made)),
+	};
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	plan_coordinator(r, task, plan);
+	TRY(phase_restore_furnish(r, task, plan));
+	TRY(plan_threads(r, task, &making, plan));
+	TRY(remote_run(task->leader->remote, plan, &r->progress->deadline));
+	TRY(next_pid_is_used(r, task, task) ? make_one_by_one(r, task) : make_the_rest(r, task, &making));
+	phase_restore_furnished(r, task);
+	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
+	TRY(wait_threads(r, task));
+	return phase_restore_threads(r, task);
+}
+
+/* Appends steps for one thread; run with all others. */
+typedef int (*plan_thread_t)(struct restore *r, struct thread *thread, struct plan *plan);
+
+/* Whose turn it is: all threads, leaders, or all but them; of one task, or of all that do not stand already. */
+struct thread_choice {
+	enum { EVERY_THREAD, LEADERS, FOLLOWERS } who;
+	const struct task *task; /* NULL = all */
+	enum { ANY_TABLE, OWN_TABLE, SHARED_TABLE } table;
+};
+
+/* Those that were stopped, or shall be, are stopped before the others are done: see stop_tasks(). */
+static bool ends_stopped(const struct restore *r, const struct task *task)
+{
+	return task_is_live(task) && (task->state == TASK_STOPPED || r->options->end == OPT_END_STOP);
+}
+
+static bool is_meant(const struct restore *r, const struct thread *thread, const struct thread_choice *choice)
+{
+	if (choice->task ? choice->task != thread->task : choice->who != EVERY_THREAD && ends_stopped(r, thread->task))
+		return false;
+	if (choice->table != ANY_TABLE && !thread->task->restore->files_from != (choice->table == OWN_TABLE))
+		return false;
+	return choice->who == EVERY_THREAD || (thread == thread->task->leader) == (choice->who == LEADERS);
+}
+
+/* One plan for each thread, all running at once. */
+static int run_everywhere(struct restore *r, const struct thread_choice *choice, plan_thread_t plan_thread)
+{
+	unsigned n = 0;
+	AUTO_FREE struct plan **plans = xzalloc(r->tree->n_threads * sizeof(*plans));
+	struct task *task;
+	struct thread *thread;
+	int error = 0;
+
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		for_each_thread(thread, task) {
+			if (!is_meant(r, thread, choice))
+				continue;
+			plans[n] = plan_create();
+			error = plan_thread(r, thread, plans[n]);
+			if (error == 0)
+				error = remote_post(thread->remote, plans[n]);
+			n++;
+			if (error < 0)
+				goto out;
+		}
+	}
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		for_each_thread(thread, task) {
+			if (!is_meant(r, thread, choice))
+				continue;
+			error = remote_wait(thread->remote, &r->progress->deadline);
+			if (error < 0)
+				goto out;
+		}
+	}
+out:
+	while (n)
+		plan_destroy(&plans[--n]);
+	return error;
+}
+
+/* Helpers and zombies have died; what their parents heard of it is nothing the program knows of. */
+static void plan_flush_sigchld(struct plan *plan)
+{
+	uint64_t set = 1ull << (SIGCHLD - 1);
+	struct timespec now = { 0 };
+	size_t at = plan_data(plan, &set, sizeof(set)), time = plan_data(plan, &now, sizeof(now));
+
+	plan_syscall(plan, "forget SIGCHLD of the restore", __NR_rt_sigtimedwait, D(at), V(0), D(time), V(8))->flags |=
+		STEP_MAY_FAIL;
+}
+
+static int plan_parts(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	if (thread == thread->task->leader)
+		plan_flush_sigchld(plan);
+	return phase_restore_plan(r, thread, plan);
+}
+
+int restore_parts(struct restore *r)
+{
+	TRY(run_everywhere(r, &(struct thread_choice){ .who = EVERY_THREAD, .table = OWN_TABLE }, plan_parts));
+	/* They borrow descriptors at any free number of that table, which its owner may need for a moment as well. */
+	return run_everywhere(r, &(struct thread_choice){ .who = EVERY_THREAD, .table = SHARED_TABLE }, plan_parts);
+}
+
+static int plan_last(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	const struct task *task = thread->task;
+
+	/* Until now it would have died with criu. What the program wished for is set by its part. */
+	plan_syscall(plan, "outlive criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(0));
+	if (thread == task->leader && task->restore->coordinator_fd >= 0 && !task->restore->files_from)
+		plan_syscall(plan, "close criu's pidfd", __NR_close, V(task->restore->coordinator_fd));
+	return phase_restore_last(r, thread, plan);
+}
+
+static int attach_all(struct restore *r)
+{
+	struct task *task;
+	struct thread *thread;
+
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		for_each_thread(thread, task) {
+			bool filters =
+				thread->core->thread_core->seccomp_mode || task->leader->core->tc->old_seccomp_mode;
+			/* From now on it outlives its parent; until it is let go, it still dies with us. */
+			int error = tracee_attach(thread->tid, filters, true);
+
+			if (error < 0)
+				return fail(-error, "task %d (%s): attaching to its new thread %d", task->vpid,
+					    task->comm, thread->tid);
+		}
+	}
+	return 0;
+}
+
+/* The leader brings filters to all threads at once. */
+static int run_last(struct restore *r, const struct task *only)
+{
+	TRY(run_everywhere(r, &(struct thread_choice){ .who = LEADERS, .task = only }, plan_last));
+	return run_everywhere(r, &(struct thread_choice){ .who = FOLLOWERS, .task = only }, plan_last);
+}
+
+/* In an orphaned process group only SIGSTOP stops: signal(7), "a parent in the same session but in another group". */
+static bool group_is_orphaned(const struct restore *r, const struct task *task)
+{
+	const struct task *member;
+
+	for_each_task(member, r->tree)
+		if (task_is_live(member) && member->vpgid == task->vpgid && member->parent &&
+		    member->parent->vsid == member->vsid && member->parent->vpgid != member->vpgid)
+			return false;
+	return true;
+}
+
+/* Record of the action of a signal above SIGSTOP: SIGKILL and SIGSTOP have none. */
+static bool has_default_action(const struct task *task, int signal)
+{
+	const TaskCoreEntry *tc = task->leader->core->tc;
+	size_t i = (size_t)signal - 3;
+
+	return i < tc->n_sigactions && !tc->sigactions[i]->sigaction;
+}
+
+/* What its parent hears of, and what shells print. */
+static int signal_to_stop(const struct restore *r, const struct task *task)
+{
+	int signal = (int)task->leader->core->tc->stop_signo;
+
+	if (task->state != TASK_STOPPED || (signal != SIGTSTP && signal != SIGTTIN && signal != SIGTTOU))
+		return SIGSTOP;
+	if (!group_is_orphaned(r, task) && has_default_action(task, signal))
+		return signal;
+	log_warn("was stopped by signal %d, and is stopped by SIGSTOP now: its process group is orphaned", signal);
+	return SIGSTOP;
+}
+
+static int stop_task(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+	int signal;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(tracee_stop_by(task->pid, signal_to_stop(r, task), &r->progress->deadline));
+	for_each_thread(thread, task)
+		TRY(tracee_wait_stop(thread->tid, &r->progress->deadline, &signal));
+	return 0;
+}
+
+/*
+ * Children before parents: these hear of the stop, and forget it in their own last plan. As signals are still blocked,
+ * those that wait for a stopped process do not come before it stops.
+ */
+static int stop_tasks(struct restore *r)
+{
+	for (struct list *link = r->tree->tasks.prev; link != &r->tree->tasks; link = link->prev) {
+		struct task *task = list_entry(link, struct task, all);
+
+		if (!ends_stopped(r, task))
+			continue;
+		TRY(run_last(r, task));
+		TRY(stop_task(r, task));
+	}
+	return 0;
+}
+
+int restore_last(struct restore *r)
+{
+	TRY(phase_pass_restore(r, PHASE_restore_seize, NULL, NULL));
+	TRY(attach_all(r));
+	TRY(stop_tasks(r));
+	return run_last(r, NULL);
+}
+
+static int stop_all(struct restore *r)
+{
+	struct task *task;
+	struct thread *thread;
+	int signal;
+
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task) || ends_stopped(r, task))
+			continue;
+		for_each_thread(thread, task)
+			TRY(tracee_interrupt(thread->tid));
+	}
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task) || ends_stopped(r, task))
+			continue;
+		for_each_thread(thread, task)
+			TRY(tracee_wait_stop(thread->tid, &r->progress->deadline, &signal));
+	}
+	return 0;
+}
+
+/* From the stop behind a system call to one within the delivery of signals: nothing of the program runs in between. */
+static int stop_again(struct restore *r, const struct thread *thread)
+{
+	int signal;
+
+	TRY(arch_state_set_general(thread->tid, thread->restore->state));
+	TRY(tracee_interrupt(thread->tid));
+	TRY(tracee_continue(thread->tid));
+	return tracee_wait_stop(thread->tid, &r->progress->deadline, &signal);
+}
+
+/* As long as the arena is there. */
+static int wait_again(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	for_each_thread(thread, task) {
+		const ThreadCoreEntry *record = thread->core->thread_core;
+
+		if (!record->has_wait_left_ns || ends_stopped(r, task))
+			continue;
+		TRY(restorer_wait_again(thread->remote, thread->restore->state, record->wait_left_ns));
+		TRY(stop_again(r, thread));
+	}
+	return 0;
+}
+
+/*
+ * Nothing runs any more. The arena goes first, once for each address space, as long as signals are blocked.
+ */
+static int settle_task(struct restore *r, struct task *task)
+{
+	struct thread *thread;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	if (!task->restore->memory_from)
+		TRY(restorer_unmap(task->leader->remote, task->leader->restore->state, restorer_arena_start(r->arena),
+				   r->parking_end - restorer_arena_start(r->arena)));
+	/* A stopped one goes there by itself when it is let go. */
+	if (!task->restore->memory_from && !ends_stopped(r, task))
+		TRY(stop_again(r, task->leader));
+	for_each_thread(thread, task) {
+		arch_state_interrupted(thread->restore->state, task->pid);
+		TRY(arch_state_set(thread->tid, thread->restore->state));
+		TRY(phase_restore_home(r, thread));
+	}
+	return 0;
+}
+
+int restore_set_registers(struct restore *r)
+{
+	struct task *task;
+
+	TRY(stop_all(r));
+	for_each_task(task, r->tree)
+		if (task_is_live(task))
+			TRY(wait_again(r, task));
+	for_each_task(task, r->tree)
+		if (task_is_live(task))
+			TRY(settle_task(r, task));
+	return 0;
+}
+
+void restore_let_go(struct restore *r)
+{
+	struct task *task;
+	struct thread *thread;
+
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		for_each_thread(thread, task)
+			tracee_release(thread->tid);
+	}
+}

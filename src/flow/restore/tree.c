@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making the tasks of the tree. */
+#include "flow/restore/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/grace.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "flow/actions.h"
+#include "flow/restore/birth.h"
+#include "flow/restore/next-pid.h"
+#include "flow/number.h"
+#include "flow/restore/pid-wait.h"
+#include "kern/pidfd.h"
+#include "kern/proc/proc.h"
+#include "lib/compel/restorer.h"
+#include "lib/compel/tracee.h"
+#include "object/namespace/namespace.h"
+#include "plugin/plugin.h"
+#include "task/pid-space.h"
+
+static int run_in_task(struct restore *r, struct task *task, const struct plan *plan)
+{
+	if (!plan_count(plan))
+		return 0;
+	return remote_run(task->leader->remote, plan, &r->progress->deadline);
+}
+
+static int open_proc(struct task *task)
+{
+	task->restore->proc = proc_open(task->pid);
+	if (task->restore->proc < 0)
+		return fail(-task->restore->proc, "opening /proc/%d", task->pid);
+	task->restore->pidfd = pidfd_of_process(task->pid);
+	if (task->restore->pidfd < 0)
+		return fail(-task->restore->pidfd, "opening a pidfd of task %d", task->pid);
+	return 0;
+}
+
+static int task_arrived(struct restore *r, struct task *task)
+{
+	if (r->facts->inner_pids && !task->parent)
+		TRY(number_root(r));
+	if (r->facts->inner_pids && task->parent) {
+		TRY(number_new_task(r, task, task->parent));
+		restorer_set_tid(task->leader->remote, task->pid);
+	}
+	TRY(restorer_wait_arrival(task->leader->remote, &r->progress->deadline));
+	task->leader->tid = task->pid;
+	task->restore->made = true;
+	log_info("Made, as a child of %d", task->parent ? task->parent->vpid : getpid());
+	if (task->restore->creator)
+		namespaces_born_like(task, task->restore->creator);
+	if (r->facts->inner_pids)
+		log_info("From outside it is process %d", task->pid);
+	TRY(open_proc(task));
+	return phase_restore_arrive(r, task);
+}
+
+struct boot {
+	struct restore *r;
+	struct remote *remote;
+	const struct restorer_first *first;
+};
+
+static int boot_root(void *arg)
+{
+	const struct boot *boot = arg;
+	int home, result, back;
+
+	TRY(pid_given_enter(boot->r, &home));
+	result = restorer_boot(boot->remote, boot->first);
+	back = pid_given_leave(home);
+	return back < 0 ? back : result;
+}
+
+static int make_root(struct restore *r, struct task *root)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct restorer_first first = {
+		.tid = root->vpid,
+		.sibling = r->options->restore_sibling,
+		.flags = r->birth_flags,
+	};
+	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
+	struct boot boot = { r, root->leader->remote, &first };
+	unsigned waited = 0;
+	int error, kept;
+
+	if (r->us > 0 && us < 0)
+		return fail(-us, "opening a pidfd of ourselves");
+	first.parent = r->facts->inner_pids ? us : 0;
+	kept = r->facts->ids ? r->stand_in : us;
+	TRY(phase_restore_enter_root(r, root, plan));
+	while ((error = r->give_birth ? r->give_birth(r, boot_root, &boot) : boot_root(&boot)) == -EEXIST)
+		TRY(restore_wait_for_pid(r, root->vpid, &waited));
+	TRY(error);
+	root->pid = remote_tid(root->leader->remote);
+	TRY(task_arrived(r, root));
+	/* It still has our whole address space and all our descriptors around it. */
+	TRY(phase_restore_empty(r, root, plan));
+	if (r->us > 0 && r->us != kept)
+		plan_syscall(plan, "keep the pidfd of criu", __NR_dup3, V(kept), V(r->us), V(O_CLOEXEC));
+	restore_plan_close_all(r, plan);
+	return run_in_task(r, root, plan);
+}
+
+/* A visit to a task costs two changes of process, so what many siblings need is asked of all before the first is waited
+ * for. */
+struct birth_batch {
+	struct task **tasks;
+	struct plan **plans;
+	size_t *results; /* offsets of the results of the clone steps */
+	size_t n;
+};
+
+static void batch_done(struct birth_batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++)
+		plan_destroy(&batch->plans[i]);
+	free(batch->tasks);
+	free(batch->plans);
+	free(batch->results);
+}
+
+/* The pid was in use when the batch was made. */
+static int clone_again(struct restore *r, struct task *task)
+{
+	struct task *creator = task->restore->creator;
+	unsigned waited = 0;
+	int64_t result = -EEXIST;
+
+	while (result == -EEXIST) {
+		AUTO(plan_destroy) struct plan *plan = plan_create();
+		size_t at;
+
+		TRY(restore_wait_for_pid(r, task->vpid, &waited));
+		TRY(birth_plan(r, task, -1, plan, &at));
+		TRY(run_in_task(r, creator, plan));
+		result = remote_value(creator->leader->remote, at);
+	}
+	return result < 0 ? fail((int)-result, "making task %d", task->vpid) : 0;
+}
+
+static int make_one_by_one(struct restore *r, struct task *creator, struct birth_batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		struct task *task = batch->tasks[i];
+
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(next_pid_make(r, creator, task->leader));
+		if (!r->facts->inner_pids)
+			task->pid = task->vpid;
+		TRY(task_arrived(r, task));
+	}
+	return 0;
+}
+
+/* One plan of their creator makes them all. */
+static int make_siblings(struct restore *r, struct task *creator, struct birth_batch *batch)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
+
+	for (size_t i = 0; i < batch->n; i++)
+		if (next_pid_is_used(r, creator, batch->tasks[i]))
+			return make_one_by_one(r, creator, batch);
+	for (size_t i = 0; i < batch->n; i++)
+		TRY(birth_plan(r, batch->tasks[i], -1, plan, &batch->results[i]));
+	TRY(run_in_task(r, creator, plan));
+	/* Whatever comes next, those that exist must be known, to be killed if need be. */
+	for (size_t i = 0; i < batch->n; i++) {
+		results[i] = remote_value(creator->leader->remote, batch->results[i]);
+		if (results[i] >= 0 && !r->facts->inner_pids)
+			batch->tasks[i]->pid = batch->tasks[i]->vpid;
+	}
+	for (size_t i = 0; i < batch->n; i++) {
+		LOG_SCOPE("task %d (%s)", batch->tasks[i]->vpid, batch->tasks[i]->comm);
+		if (results[i] == -EEXIST)
+			TRY(clone_again(r, batch->tasks[i]));
+		else if (results[i] < 0)
+			return fail((int)-results[i], "making task %d", batch->tasks[i]->vpid);
+		if (!r->facts->inner_pids)
+			batch->tasks[i]->pid = batch->tasks[i]->vpid;
+		TRY(task_arrived(r, batch->tasks[i]));
+	}
+	return 0;
+}
+
+/* The first plan of each: memory. */
+static int settle_begin(struct restore *r, struct task *task, struct plan *plan)
+{
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(phase_restore_enter(r, task, plan));
+	return remote_post(task->leader->remote, plan);
+}
+
+static int settle_end(struct restore *r, struct task *task)
+{
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(remote_wait(task->leader->remote, &r->progress->deadline));
+	return phase_restore_content(r, task);
+}
+
+static int lead_session(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	if (task->vsid != task->vpid)
+		return 0;
+	plan_syscall(plan, "lead a session", __NR_setsid);
+	TRY(phase_restore_session(r, task, plan));
+	return run_in_task(r, task, plan);
+}
+
+/* Last of all namespaces: whoever is in it can make nothing outside. */
+static int enter_users(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	TRY(namespaces_plan_users(r, task, plan));
+	return run_in_task(r, task, plan);
+}
+
+static int make_children(struct restore *r, struct task *task);
+
+static int settle_batch(struct restore *r, struct birth_batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		batch->plans[i] = plan_create();
+		TRY(settle_begin(r, batch->tasks[i], batch->plans[i]));
+	}
+	for (size_t i = 0; i < batch->n; i++)
+		TRY(settle_end(r, batch->tasks[i]));
+	for (size_t i = 0; i < batch->n; i++)
+		TRY(make_children(r, batch->tasks[i]));
+	return 0;
+}
+
+/* Which children: those that are wanted before their creator leaves its first session, those that it makes before it
+ * enters a user namespace, or all that are left. */
+enum turn { TURN_EARLY, TURN_OUTSIDE, TURN_REST };
+
+static bool is_in_turn(const struct task *child, enum turn turn)
+{
+	return turn == TURN_REST || (turn == TURN_EARLY ? child->restore->early : child->restore->outside);
+}
+
+/* The children of a task that this creator makes now. */
+static int make_batch(struct restore *r, struct task *parent, struct task *creator, enum turn turn, bool *ret_any)
+{
+	AUTO(batch_done) struct birth_batch batch = { 0 };
+	struct task *child;
+	size_t capacity = 0;
+
+	for_each_child(child, parent)
+		capacity++;
+	batch.tasks = xzalloc((capacity + 1) * sizeof(*batch.tasks));
+	batch.plans = xzalloc((capacity + 1) * sizeof(*batch.plans));
+	batch.results = xzalloc((capacity + 1) * sizeof(*batch.results));
+	for_each_child(child, parent) {
+		if (child->restore->made || child->restore->creator != creator || !is_in_turn(child, turn) ||
+		    !birth_is_possible(child))
+			continue;
+		TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
+		batch.tasks[batch.n++] = child;
+	}
+	*ret_any = batch.n > 0;
+	if (!batch.n)
+		return 0;
+	TRY(make_siblings(r, creator, &batch));
+	return settle_batch(r, &batch);
+}
+
+/* Tells a task how to end; there is no answer to wait for but its death. */
+static int end_task(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	if (task->state == TASK_DEAD)
+		TRY(phase_restore_plan(r, task->leader, plan));
+	else
+		plan_syscall(plan, "end the helper", __NR_exit_group, V(0));
+	TRY(remote_post(task->leader->remote, plan));
+	if (pidfd_wait_exit(task->restore->pidfd, GRACE_DEATH_MS) < 0)
+		return refuse(ETIMEDOUT, "task %d (%s) did not end", task->vpid, task->comm);
+	return 0;
+}
+
+static int reap_helper(struct restore *r, struct task *helper)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	plan_syscall(plan, "reap the helper", __NR_wait4, V(task_pid_for(helper, helper->parent)), V(0), V(0), V(0));
+	return run_in_task(r, helper->parent, plan);
+}
+
+/* Where orphans go. The first process of a pid namespace need not ask for them. */
+static int take_orphans(struct restore *r, struct task *task, bool yes)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	if (task_own_pid(task) == 1)
+		return 0;
+	plan_syscall(plan, "take orphans", __NR_prctl, V(PR_SET_CHILD_SUBREAPER), V(yes));
+	return run_in_task(r, task, plan);
+}
+
+static int set_death_signal(struct restore *r, struct task *task, int signal)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct step *step;
+
+	plan_syscall(plan, "die with the parent", __NR_prctl, V(PR_SET_PDEATHSIG), V(signal));
+	step = plan_syscall(plan, "look for the parent", __NR_getppid);
+	if (signal) {
+		step->flags |= STEP_EXACT;
+		step->arg[6] = task_pid_for(task->parent, task);
+	}
+	return run_in_task(r, task, plan);
+}
+
+static int bear_adopted(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct task *creator = task->restore->creator;
+	int64_t result;
+	size_t at;
+
+	if (next_pid_is_used(r, creator, task)) {
+		TRY(next_pid_make(r, creator, task->leader));
+	} else {
+		TRY(restorer_plan_clone(plan, task->leader->remote, 0, SIGCHLD, &at));
+		TRY(run_in_task(r, creator, plan));
+		result = remote_value(creator->leader->remote, at);
+		if (result < 0)
+			return fail((int)-result, "making task %d", task->vpid);
+	}
+	if (!r->facts->inner_pids)
+		task->pid = task->vpid;
+	return restorer_wait_arrival(task->leader->remote, &r->progress->deadline);
+}
+
+/* Its creator, a helper in the wanted session, ends: so the task becomes a child of its parent. */
+static int make_adopted(struct restore *r, struct task *task)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct task *creator = task->restore->creator;
+
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(take_orphans(r, task->parent, true));
+	TRY(bear_adopted(r, task));
+	TRY(set_death_signal(r, task, 0));
+	TRY(end_task(r, creator));
+	TRY(reap_helper(r, creator));
+	task_tree_remove(r->tree, creator);
+	TRY(task_arrived(r, task));
+	TRY(set_death_signal(r, task, SIGKILL));
+	TRY(take_orphans(r, task->parent, false));
+	TRY(settle_begin(r, task, plan));
+	return settle_end(r, task);
+}
+
+static int make_by_others(struct restore *r, struct task *parent, struct task *child)
+{
+	bool any;
+
+	if (child->restore->adopted)
+		return make_adopted(r, child);
+	return make_batch(r, parent, child->restore->creator, TURN_REST, &any);
+}
+
+/* Siblings' creators first. Who waits for a pid namespace is left for later. */
+static int make_rest(struct restore *r, struct task *task)
+{
+	struct task *child;
+	bool progress = true, waits = false;
+
+	while (progress) {
+		waits = false;
+		TRY(make_batch(r, task, task, TURN_REST, &progress));
+		for_each_child(child, task) {
+			if (child->restore->made)
+				continue;
+			if (!child->restore->creator->restore->made || !birth_is_possible(child)) {
+				waits = true;
+				continue;
+			}
+			TRY(make_by_others(r, task, child));
+			progress = true;
+		}
+	}
+	if (waits && !r->tree->pid_spaces)
+		return refuse(EINVAL, "the children of this task wait for each other: such images cannot be right");
+	return 0;
+}
+
+/* Those that need the first session of the parent, those that need more than its user namespace, then the rest. */
+static int make_children(struct restore *r, struct task *task)
+{
+	bool any;
+
+	TRY(make_batch(r, task, task, TURN_EARLY, &any));
+	TRY(lead_session(r, task));
+	TRY(make_batch(r, task, task, TURN_OUTSIDE, &any));
+	if (task->parent)
+		TRY(make_batch(r, task->parent, task, TURN_OUTSIDE, &any)); /* its siblings */
+	TRY(enter_users(r, task));
+	return make_rest(r, task);
+}
+
+static size_t count_missing(const struct restore *r)
+{
+	struct task *task;
+	size_t n = 0;
+
+	for_each_task(task, r->tree)
+		n += !task->restore->made;
+	return n;
+}
+
+/* Who came into a pid namespace from outside is made when its first process is there, wherever that is in the tree. */
+static int make_late(struct restore *r)
+{
+	size_t missing = count_missing(r), last = missing + 1;
+	struct task *task;
+
+	for (; missing && missing < last; missing = count_missing(r)) {
+		last = missing;
+		for_each_task(task, r->tree) {
+			LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+			if (task->restore->made)
+				TRY(make_rest(r, task));
+		}
+	}
+	return missing ? refuse(EOPNOTSUPP, "%zu tasks wait for a pid namespace that begins with none of the others",
+				missing)
+		       : 0;
+}
+
+static int fill_namespaces(struct restore *r)
+{
+	if (r->facts->announced)
+		TRY(actions_run(r->options, r->listener, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
+	TRY(phase_restore_fill(r));
+	return r->facts->announced
+		       ? actions_run(r->options, r->listener, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid)
+		       : 0;
+}
+
+static int make_tree(struct restore *r)
+{
+	struct task *root = r->tree->root;
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	LOG_SCOPE("task %d (%s)", root->vpid, root->comm);
+	TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
+	TRY(make_root(r, root));
+	TRY(plugins_check(r->plugins, plugins_ask(r->plugins, POST_FORKING)));
+	TRY(fill_namespaces(r));
+	TRY(settle_begin(r, root, plan));
+	TRY(settle_end(r, root));
+	TRY(make_children(r, root));
+	return make_late(r);
+}
+
+/* Whose child it will be. The first process of a pid namespace cannot see its parent: it looks for criu. */
+static pid_t parent_of(const struct restore *r, const struct task *task)
+{
+	if (task->restore->adopted)
+		return task_pid_for(task->restore->creator, task); /* until it ends: make_adopted() */
+	if (task->parent)
+		return task_pid_for(task->parent, task) ?: -r->us;
+	if (r->facts->inner_pids)
+		return 0; /* it cannot see us: make_root() */
+	return r->options->restore_sibling ? getppid() : getpid();
+}
+
+int restore_tree(struct restore *r)
+{
+	struct task *task;
+
+	TRY(phase_restore_make(r));
+	TRY(restorer_arena_create(r->arena_start, r->parking - r->arena_start, &r->arena));
+	for_each_task(task, r->tree)
+		TRY(birth_prepare(r, task->leader, parent_of(r, task)));
+	return make_tree(r);
+}
+
+/* The group that a task has by its birth: that of its creator at that moment. 0: that of criu. */
+static pid_t group_at_birth(const struct task *task)
+{
+	const struct task *creator = task->restore->creator;
+
+	if (!creator)
+		return 0;
+	if (creator->vsid == creator->vpid && !task->restore->early)
+		return creator->vpid;
+	return group_at_birth(creator);
+}
+
+/* By itself, or by its parent if it cannot see the leader of the group. */
+static int plan_group(const struct restore *r, const struct task *task, struct plan *plan, struct task **ret_who)
+{
+	pid_t pgid = task_own_pgid(r->tree, task), pid = 0;
+	const struct task *leader = task_tree_find(r->tree, task->vpgid);
+
+	*ret_who = (struct task *)task;
+	if (!pgid && task->parent) {
+		*ret_who = task->parent;
+		pgid = task_pid_for(leader, task->parent);
+		pid = task_pid_for(task, task->parent);
+	}
+	if (!pgid)
+		return refuse(EOPNOTSUPP,
+			      "its process group %d is led from outside of the pid namespaces of it and "
+			      "of its parent: that cannot be rebuilt yet",
+			      task->vpgid);
+	plan_syscall(plan, plan_why(plan, "join process group %d", pgid), __NR_setpgid, V(pid), V(pgid));
+	return 0;
+}
+
+static int set_group(struct restore *r, struct task *task, bool leaders)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+	struct task *who;
+
+	if (task->vsid == task->vpid || (task->vpgid == task->vpid) != leaders)
+		return 0;
+	if (task->vpgid == group_at_birth(task))
+		return 0;
+	/* The group of the shell that criu was started from. */
+	if (!task_tree_find(r->tree, task->vpgid))
+		return 0;
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(plan_group(r, task, plan, &who));
+	return run_in_task(r, who, plan);
+}
+
+int restore_groups(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		TRY(set_group(r, task, true));
+	for_each_task(task, r->tree)
+		TRY(set_group(r, task, false));
+	return 0;
+}
+
+int restore_dead(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		if (task_is_live(task))
+			continue;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		TRY(end_task(r, task));
+	}
+	for_each_task(task, r->tree)
+		if (task->state == TASK_HELPER)
+			TRY(reap_helper(r, task));
+	return 0;
+}
+
+void restore_kill(struct restore *r)
+{
+	struct thread *thread;
+	struct task *task;
+	bool has_pid_namespaces;
+
+	if (!r->tree)
+		return;
+	has_pid_namespaces = r->facts->inner_pids || r->tree->pid_spaces;
+	for_each_task(task, r->tree)
+		if (task->pid > 0)
+			kill(task->pid, SIGKILL);
+	if (has_pid_namespaces)
+		number_reap(r->tree);
+	for_each_task(task, r->tree) {
+		for_each_thread(thread, task)
+			if (thread != task->leader && thread->tid > 0 && !has_pid_namespaces)
+				tracee_reap(thread->tid);
+		if (task->pid > 0 && task->restore->pidfd >= 0)
+			(void)pidfd_wait_exit(task->restore->pidfd, GRACE_UNDO_MS);
+	}
+	if (r->tree->root && r->tree->root->pid > 0)
+		waitpid(r->tree->root->pid, NULL, __WALL);
+}
