@@ -236,6 +236,7 @@ static int be_around(void *arg)
 	pthread_t thread;
 	struct self self;
 	int pidfd, own = must(open("/proc/self/ns/pid", O_RDONLY));
+	char c;
 
 	must(unshare(CLONE_NEWPID));
 	inner = start_child(be_innermost, NULL);
@@ -253,6 +254,7 @@ static int be_around(void *arg)
 	check_alive(pidfd);
 	join_child(child, 3);
 	CHECK(pthread_join(thread, NULL) == 0);
+	must(recv(*(int *)arg, &c, 1, 0)); /* others have looked at it */
 	join_child(inner, 0);
 	return 0;
 }
@@ -309,6 +311,7 @@ int main(void)
 	CHECK(fcntl(owned[0], F_GETOWN_EX, &owner) == 0);
 	CHECK(owner.type == F_OWNER_PGRP && owner.pid == inner);
 	CHECK_EQUAL(recv(tell[1], &c, 1, MSG_DONTWAIT), -1);
+	must(send(tell[1], "x", 1, 0));
 	join_child(child, 3);
 	join_child(pid, 0);
 	join_child(dead, 7);
