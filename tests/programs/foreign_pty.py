@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / 'run'))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'run'))
 from rpc import start_swrk      # noqa: E402 pylint: disable=wrong-import-position
 
 CONTAINER = 'mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts && exec setsid --fork sh -c "echo \\$\\$ > pid; exec sleep 1000"'

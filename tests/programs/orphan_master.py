@@ -10,7 +10,7 @@ import termios
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / 'run'))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'run'))
 from rpc import start_swrk      # noqa: E402 pylint: disable=wrong-import-position
 
 JOB = 'trap "echo interrupted" INT; stty -echo erase ^X rows 33 cols 99; echo ready; while :; do read line && echo got $line $(stty size); done'
