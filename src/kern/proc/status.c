@@ -56,6 +56,7 @@ static const struct status_row rows[] = {
 	ROW("NSsid", LEVELS, ns_sid),
 	ROW("Kthread", BOOL, kthread),
 	ROW("VmSize", KB, vm_size_kb),
+	ROW("VmLck", KB, vm_lck_kb),
 	ROW("VmRSS", KB, vm_rss_kb),
 	ROW("THP_enabled", U32, thp_enabled),
 	ROW("Threads", U32, threads),

@@ -30,7 +30,7 @@ struct proc_status {
 	uint64_t cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
 	uint32_t no_new_privs, seccomp, seccomp_filters;
 	uint32_t thp_enabled; /* 0: switched off with PR_SET_THP_DISABLE */
-	uint64_t vm_size_kb, vm_rss_kb;
+	uint64_t vm_size_kb, vm_rss_kb, vm_lck_kb;
 };
 
 int proc_status_read(int proc, struct proc_status *ret);
