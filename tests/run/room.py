@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A room for one case: namespaces of its own with a first process that reaps; see tests/subject/room.c."""
+import contextlib
 import os
 import re
 import subprocess
@@ -92,10 +93,19 @@ def open_files(proc):
 def reap_orphans():
     """If orphans come to us (users.py), those of a room keep it open until they are reaped."""
     for children in Path('/proc/self/task').glob('*/children'):
-        for pid in children.read_text().split():
-            status = Path('/proc', pid, 'status').read_text()
+        for pid in text_or_nothing(children).split():
+            status = text_or_nothing(Path('/proc', pid, 'status'))
             if 'State:\tZ' in status and len(re.search(r'NSpid:(.*)', status)[1].split()) > 1:
-                os.waitpid(int(pid), 0)
+                with contextlib.suppress(ChildProcessError):    # another thread of ours was faster
+                    os.waitpid(int(pid), 0)
+
+
+def text_or_nothing(path):
+    """A file of /proc; nothing if the thread or the process has just ended."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ''
 
 
 def wait_until(condition, seconds, what='it does not come about'):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A service of root, and ordinary users who ask it."""
+import contextlib
 import ctypes
 import json
 import os
@@ -89,8 +90,9 @@ def adopt(children):
 def reap():
     """Those of dumped and restored trees that have died and became our children; a restore would wait for their pids."""
     for pid in Path(f'/proc/self/task/{os.getpid()}/children').read_text().split():
-        if Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'Z':
-            os.waitpid(int(pid), 0)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, ChildProcessError):    # another thread of ours was faster
+            if Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'Z':
+                os.waitpid(int(pid), 0)
 
 
 def open_world(criu, build, folder):
