@@ -82,26 +82,51 @@ static int find_copy(const struct parasite_process *process, const struct proc_p
 	return copy->pid ? 0 : refuse(ESRCH, "a copy of the task was made and cannot be found");
 }
 
+/* The kernel tells its number there before we know it: whoever forgets the copy for us needs it. 0 = nowhere. */
+static uint64_t place_of_number(const struct parasite_place *place)
+{
+	return place->scratch && place->sigreturn ? place->scratch + place->scratch_size - PARASITE_SPARE : 0;
+}
+
+/* The result, if it was made at all, is the watch's before the stack, on which the kernel has told it, is as it was. */
+static int call_clone(const struct parasite_process *process, const struct deadline *deadline,
+		      struct parasite_copy *copy)
+{
+	/* No CLONE_FS: a set-user-ID program that the task executes meanwhile would lose its right. */
+	const uint64_t told_at = place_of_number(&process->place);
+	const uint64_t args[6] = { CLONE_PTRACE | CLONE_FILES | (told_at ? CLONE_PARENT_SETTID : 0), NO_STACK,
+				   told_at };
+	int64_t unwatched = 0, *number;
+	int told_before = 0, error;
+
+	if (told_at) {
+		ssize_t got = io_pread(process->mem, &told_before, sizeof(told_before), (off_t)told_at);
+
+		if (got < 0)
+			return fail((int)-got, "reading the stack of the task");
+	}
+	copy->watched = parasite_watch_add(process->watch, process, 0);
+	number = parasite_watch_child(process->watch, copy->watched, told_at, told_before);
+	if (!number)
+		number = &unwatched;
+	error = parasite_call(process->tid, process->mem, &process->place, &process->state, __NR_clone, args, deadline,
+			      number);
+	copy->number = *number;
+	return error;
+}
+
 int parasite_copy_make(const struct parasite_process *process, const struct deadline *deadline,
 		       struct parasite_copy *ret)
 {
-	/* No CLONE_FS: a set-user-ID program that the task executes meanwhile would lose its right. */
-	const uint64_t args[6] = { CLONE_PTRACE | CLONE_FILES, NO_STACK };
 	AUTO(proc_pids_done) struct proc_pids before = { 0 };
-	int error;
 
 	*ret = (struct parasite_copy){ .mem = -1, .watched = -1 };
 	TRY(proc_children_add(process->proc, process->tid, &before));
-	ret->watched = parasite_watch_add(process->watch, process, 0);
-	error = parasite_call(process->tid, process->mem, &process->place, &process->state, __NR_clone, args, deadline,
-			      &ret->number);
-	if (error == 0 && ret->number < 0)
-		error = (int)ret->number;
-	if (error < 0) {
+	TRY(call_clone(process, deadline, ret)); /* what may come of it yet is left to the watch */
+	if (ret->number < 0) {
 		parasite_watch_remove(process->watch, ret->watched);
-		return error;
+		return (int)ret->number;
 	}
-	parasite_watch_child(process->watch, ret->watched, ret->number);
 	TRY(find_copy(process, &before, ret));
 	return hold_copy(process, ret, deadline);
 }

@@ -233,7 +233,7 @@ int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, con
 	find_code_places(pid, mappings, arch_gadgets_of(home), cache, ret);
 	if (!ret->syscall_ret)
 		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: there is no way in");
-	find_scratch(mem, mappings, arch_state_sp(home), arch_frame_size(home) + 128, ret);
+	find_scratch(mem, mappings, arch_state_sp(home), 64 + arch_frame_size(home) + PARASITE_SPARE, ret);
 	if (!ret->sigreturn || !ret->scratch)
 		log_debug("no %s found: the task is not safe if we are killed within the next microseconds",
 			  ret->sigreturn ? "untouched stack" : "rt_sigreturn");

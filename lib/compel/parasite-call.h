@@ -15,6 +15,9 @@
 struct mappings;
 struct parasite_cache;
 
+/* So many bytes at the end of the scratch are zeroed and not part of the way home: the call may write there. */
+#define PARASITE_SPARE 64
+
 /* Where a process has what we need. */
 struct parasite_place {
 	uint64_t syscall_ret, sigreturn; /* code; sigreturn 0 = none found, the call is not protected */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "base/fail.h"
 #include "base/grace.h"
 #include "base/guard.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/vector.h"
@@ -20,6 +22,7 @@
 #include "kern/proc/children.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/proc.h"
+#include "kern/proc/status.h"
 #include "lib/compel/copy.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
@@ -31,7 +34,10 @@ struct watched {
 	bool used;
 	pid_t pid;
 	uint64_t address, size;
-	int64_t child; /* that is to be forgotten, else 0 */
+	bool is_child;	  /* it is no memory, but a child to be forgotten */
+	int64_t child;	  /* its number as the process sees it; negative = it was not made, 0 = not known: */
+	uint64_t told_at; /* here in the process lies the number, 0 = nowhere; or still this one: */
+	int told_before;
 	struct parasite_place place;
 };
 
@@ -144,30 +150,72 @@ static bool is_ours(const struct watched *w, const struct mapping *m)
 	return m->start == w->address && m->end == w->address + w->size && m->shared && m->deleted;
 }
 
-static int take_away(const struct watched *w, struct stopped_thread *thread)
+/*
+ * If the call that makes it was still to come when we died, the thread has made it on its way home, under our eyes: it
+ * is a tracee of this guard and stands still. Otherwise it is dead, or about to die.
+ */
+static int kill_stopped_child(const struct sweep *s, int proc)
+{
+	AUTO(proc_pids_done) struct proc_pids children = { 0 };
+
+	TRY(proc_children_read(proc, &children));
+	for (size_t i = 0; i < children.n; i++) {
+		AUTO(proc_status_done) struct proc_status status = { 0 };
+		AUTO_CLOSE int child = proc_open(children.items[i]);
+
+		if (is_known(s, children.items[i]) || child < 0 || proc_status_read(child, &status) < 0 ||
+		    status.tracer_pid != getpid())
+			continue;
+		kill(children.items[i], SIGKILL);
+		tracee_reap(children.items[i]);
+	}
+	return 0;
+}
+
+static int64_t number_of_child(const struct watched *w, int mem)
+{
+	int told = 0;
+
+	if (w->child || !w->told_at)
+		return w->child;
+	if (io_pread(mem, &told, sizeof(told), (off_t)w->told_at) != sizeof(told) || told == w->told_before)
+		return 0;
+	return told;
+}
+
+/* The code of the process may be another one than when the child was made: it may have called execve(2). */
+static int forget_child(const struct sweep *s, const struct watched *w, struct parasite_process *process)
+{
+	AUTO(mappings_done) struct mappings mappings = { 0 };
+	int64_t number = number_of_child(w, process->mem);
+
+	if (number <= 0)
+		return 0;
+	TRY(kill_stopped_child(s, process->proc));
+	TRY(mappings_read(process->proc, MAPPINGS_PLAIN, &mappings));
+	TRY(parasite_find_place(process->mem, w->pid, &mappings, process->state.home, NULL, &process->place));
+	return parasite_forget_child(process, number);
+}
+
+static int take_away(const struct sweep *s, const struct watched *w, struct stopped_thread *thread)
 {
 	AUTO(mappings_done) struct mappings mappings = { 0 };
 	AUTO_CLOSE int proc = proc_open(w->pid), mem = proc < 0 ? -1 : openat(proc, "mem", O_RDWR | O_CLOEXEC);
+	struct parasite_process process = {
+		.tid = thread->tid, .proc = proc, .mem = mem, .state = thread->state, .place = w->place
+	};
 	const struct mapping *m;
 
 	if (mem < 0)
 		return -ESRCH;
-	if (w->child)
-		return parasite_forget_child(&(struct parasite_process){ .tid = thread->tid,
-									 .proc = proc,
-									 .mem = mem,
-									 .state = thread->state,
-									 .place = w->place },
-					     w->child);
+	if (w->is_child)
+		return forget_child(s, w, &process);
 	TRY(mappings_read(proc, MAPPINGS_PLAIN, &mappings));
 	m = mappings_find(&mappings, w->address);
 	if (!m || !is_ours(w, m))
 		return 0;
 	log_info("criu was killed: its memory at %lx of task %d is removed", (unsigned long)w->address, w->pid);
-	return parasite_unmap(
-		&(struct parasite_process){
-			.tid = thread->tid, .proc = proc, .mem = mem, .state = thread->state, .place = w->place },
-		w->address, w->size);
+	return parasite_unmap(&process, w->address, w->size);
 }
 
 static int sweep_all(struct sweep *s)
@@ -189,7 +237,7 @@ static int sweep_all(struct sweep *s)
 		while (w->used && at < s->threads.n && s->threads.items[at].pid != w->pid)
 			at++;
 		if (w->used && at < s->threads.n)
-			(void)take_away(w, &s->threads.items[at]);
+			(void)take_away(s, w, &s->threads.items[at]);
 	}
 	return 0;
 }
@@ -293,7 +341,7 @@ int parasite_watch_add(struct parasite_watch *watch, const struct parasite_proce
 		w->address = 0;
 		if (i >= watch->n)
 			__atomic_store_n(&watch->n, i + 1, __ATOMIC_SEQ_CST);
-		w->child = 0;
+		w->is_child = false;
 		__atomic_store_n(&w->used, true, __ATOMIC_SEQ_CST);
 		return i;
 	}
@@ -306,10 +354,18 @@ void parasite_watch_move(struct parasite_watch *watch, int number, uint64_t addr
 		__atomic_store_n(&watch->items[number].address, address, __ATOMIC_SEQ_CST);
 }
 
-void parasite_watch_child(struct parasite_watch *watch, int number, int64_t child)
+int64_t *parasite_watch_child(struct parasite_watch *watch, int number, uint64_t told_at, int told_before)
 {
-	if (number >= 0)
-		__atomic_store_n(&watch->items[number].child, child, __ATOMIC_SEQ_CST);
+	struct watched *w;
+
+	if (number < 0)
+		return NULL;
+	w = &watch->items[number];
+	w->child = 0;
+	w->told_at = told_at;
+	w->told_before = told_before;
+	__atomic_store_n(&w->is_child, true, __ATOMIC_SEQ_CST);
+	return &w->child;
 }
 
 void parasite_watch_remove(struct parasite_watch *watch, int number)

@@ -26,6 +26,10 @@ int parasite_watch_add(struct parasite_watch *watch, const struct parasite_proce
 /* What lies at this address from now on is our memory, if it is as long as that: whether it is mapped already or not.
  */
 void parasite_watch_move(struct parasite_watch *watch, int number, uint64_t address);
-/* It has a child of our making, which dies with us and is to be forgotten then. */
-void parasite_watch_child(struct parasite_watch *watch, int number, int64_t child);
+/*
+ * It is about to have a child of our making, which dies with us and is to be forgotten then. Returns where the child's
+ * number is to be written when we know it, NULL if there is no watch. Until then the kernel writes it to told_at (int)
+ * in the process, 0 = nowhere, where another one, told_before, may have been left.
+ */
+int64_t *parasite_watch_child(struct parasite_watch *watch, int number, uint64_t told_at, int told_before);
 void parasite_watch_remove(struct parasite_watch *watch, int number);

@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """dump --live: the tasks run on while their memory, as it was, is copied."""
+import contextlib
+import os
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from pages import pagemap
 from room import PROGRAMS, wait_until
 
 LIVE = ('--leave-running', '--live')
+
+
+def children_of(proc, pid):
+    """Those of a process, dead or alive."""
+    return (proc / str(pid) / 'task' / str(pid) / 'children').read_text().split()
 
 
 def test_options(criu, folder):
@@ -79,7 +88,7 @@ def test_execs_and_ends(room, criu, folder):
             assert dump.wait(60) == 0, log.read_text(errors='replace')
         if ending:
             wait_until(lambda: (room.proc / str(pid) / 'comm').read_text().strip() == ending, 20)
-            assert not (room.proc / str(pid) / 'task' / str(pid) / 'children').read_text()
+            assert not children_of(room.proc, pid)
             room.kill([pid])
         wait_until(lambda: not room.pids(), 20, lambda: f'{room.pids()} are left')
         go.unlink()
@@ -91,3 +100,42 @@ def test_execs_and_ends(room, criu, folder):
             room.kill([pid])
         wait_until(lambda: not room.pids(), 20, lambda: f'{room.pids()} are left')
         assert not (folder / 'output').read_text()
+
+
+def start_and_halt(room, criu, pid, images):
+    """A dump that stands still while it copies the memory: the process to wait for, and the pid of criu; or None, it was too fast."""
+    words = [room.program, 'run', room.first, criu, 'dump', '-t', str(pid), '-D', images, '-v4', '-o', 'dump.log', *LIVE]
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    log = images / 'dump.log'
+    wait_until(lambda: log.exists() and 'The tasks run on' in log.read_text(errors='replace') or process.poll() is not None, 40)
+    dump = children_of(Path('/proc'), process.pid) if process.poll() is None else []
+    if dump:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(dump[0]), signal.SIGSTOP)
+            if children_of(room.proc, pid):
+                return process, int(dump[0])
+            os.kill(int(dump[0]), signal.SIGCONT)
+    assert process.wait(60) == 0, log.read_text(errors='replace')
+    return None
+
+
+def test_killed_after_exec(room, criu, folder):
+    """criu is killed when the task, whose memory it copies, executes another program by then: that forgets the child of which it knows nothing."""
+    go, ready = folder / 'go', folder / 'ready'
+    pid = room.start(folder / 'output', '/usr/bin/python3', PROGRAMS / 'hold-until.py', ready, go, 'exec sleep 1000', '200')
+    wait_until(ready.exists, 20)
+    halted = None
+    for i in range(20):
+        images = folder / f'images-{i}'
+        images.mkdir()
+        halted = start_and_halt(room, criu, pid, images)
+        if halted:
+            break
+    assert halted, 'it is always too fast'
+    go.touch()
+    wait_until(lambda: (room.proc / str(pid) / 'comm').read_text().strip() == 'sleep', 20)
+    os.kill(halted[1], signal.SIGKILL)
+    halted[0].wait(60)
+    wait_until(lambda: not children_of(room.proc, pid), 5, 'a dead child is left')
+    assert (room.proc / str(pid) / 'comm').read_text().strip() == 'sleep'
+    room.kill([pid])
