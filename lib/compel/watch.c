@@ -72,6 +72,23 @@ static bool is_known(const struct sweep *s, pid_t tid)
 	return false;
 }
 
+/* Another criu may have come already: it is waited for. -ESRCH: the thread has ended, though others may live. */
+static int seize_in_turn(const struct sweep *s, int proc, pid_t tid)
+{
+	for (;;) {
+		AUTO(proc_status_done) struct proc_status status = { 0 };
+		int error = tracee_seize(tid, false);
+
+		if (error != -EPERM)
+			return error;
+		if (proc_status_read_thread(proc, tid, &status) < 0 || status.state == 'Z' || status.state == 'X')
+			return -ESRCH;
+		if (deadline_passed(&s->deadline))
+			return error;
+		usleep(HOMEWARD_US);
+	}
+}
+
 /* Asks the threads of a process to stop that have not been asked yet. Returns how many there were. */
 static int ask_threads(struct sweep *s, pid_t pid)
 {
@@ -85,7 +102,7 @@ static int ask_threads(struct sweep *s, pid_t pid)
 	for (size_t i = 0; i < tids.n; i++) {
 		if (is_known(s, tids.items[i]))
 			continue;
-		error = tracee_seize(tids.items[i], false);
+		error = seize_in_turn(s, proc, tids.items[i]);
 		if (error == -ESRCH)
 			continue;
 		TRY(error);
