@@ -207,7 +207,7 @@ SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/fami
 
 
 # 32-bit programs: what differs is what a thread is.
-IA32_WAYS = ('untouched', 'unharmed', 'plain', 'twice', 'told')
+IA32_WAYS = ('untouched', 'unharmed', 'plain', 'twice', 'live', 'told')
 
 
 def is_sample(way, subject):

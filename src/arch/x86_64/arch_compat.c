@@ -29,6 +29,7 @@ static const struct same_call calls[] = {
 	{ 82, __NR_select }, /* with one argument */
 	{ 91, __NR_munmap },
 	{ 114, __NR_wait4 },
+	{ 120, __NR_clone }, /* as far as its third argument */
 	{ 142, __NR_select },
 	{ 143, __NR_flock },
 	{ 145, __NR_readv },
@@ -69,6 +70,7 @@ static const struct same_call calls[] = {
 	{ 420, __NR_semtimedop },
 	{ 421, __NR_rt_sigtimedwait },
 	{ IA32_FUTEX_TIME64, __NR_futex },
+	{ 436, 436 }, /* close_range */
 	{ 441, 441 }, /* epoll_pwait2 */
 };
 
