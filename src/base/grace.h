@@ -24,6 +24,7 @@
 #define GRACE_STOP_S	10    /* until SIGSTOP has taken effect */
 #define GRACE_DEATH_MS	10000 /* until a killed task, or one that is to end, is dead */
 #define GRACE_UNDO_MS	5000  /* the same when a restore has failed */
+#define GRACE_TRACER_S	2     /* a thread that another criu, which was killed, or its guard still holds */
 #define GRACE_LIVING_MS 200   /* a leader that seems dead while its threads live */
 #define GRACE_PID_MS	5000  /* a number that a zombie still holds, or somebody who was faster */
 #define GRACE_NUMBER_S	10    /* until the number of a new task can be seen from outside */

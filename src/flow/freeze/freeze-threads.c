@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/grace.h"
 #include "flow/dump/state.h"
 #include "flow/freeze/freeze.h"
 #include "flow/freeze/reaper.h"
@@ -22,13 +23,31 @@
 #include "kern/proc/sleep.h"
 #include "lib/compel/tracee.h"
 
+static void read_comm(pid_t pid, char *comm, size_t capacity)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (file_read_text(AT_FDCWD, path, comm, capacity) > 0)
+		comm[strcspn(comm, "\n")] = '\0';
+	else
+		snprintf(comm, capacity, "?");
+}
+
+/* One that was killed holds the thread until it is dead, and then its guard until the thread is home. */
+static bool is_traced_by_criu(const struct proc_status *status)
+{
+	char comm[64];
+
+	read_comm(status->tracer_pid, comm, sizeof(comm));
+	return strncmp(comm, "criu", 4) == 0;
+}
+
 static int refuse_traced(const struct proc_status *status, pid_t tid)
 {
-	char comm[64] = "?", path[64];
+	char comm[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", status->tracer_pid);
-	if (file_read_text(AT_FDCWD, path, comm, sizeof(comm)) > 0)
-		comm[strcspn(comm, "\n")] = '\0';
+	read_comm(status->tracer_pid, comm, sizeof(comm));
 	if (status->tracer_pid)
 		return refuse(EBUSY, "thread %d is traced by process %d (%s): detach that debugger first", tid,
 			      status->tracer_pid, comm);
@@ -49,13 +68,15 @@ static int read_thread_status(const struct task *task, pid_t tid, struct proc_st
  */
 static int seize_thread(const struct task *task, pid_t tid)
 {
-	struct proc_status status;
+	const struct deadline grace = deadline_in_seconds(GRACE_TRACER_S);
+	AUTO(proc_status_done) struct proc_status status = { 0 };
 	int error;
 
 	for (unsigned tries = 0; tries < SEIZE_TRIES; tries++) {
 		error = tracee_seize(tid, false);
 		if (error != -EPERM)
 			return error;
+		proc_status_done(&status);
 		error = read_thread_status(task, tid, &status);
 		if (error == -ENOENT || error == -ESRCH || (error == 0 && (status.state == 'Z' || status.state == 'X')))
 			return -ESRCH;
@@ -63,8 +84,11 @@ static int seize_thread(const struct task *task, pid_t tid)
 		/* It was another thread of the process when we attached to it, and has got this number by execve(2). */
 		if (status.tracer_pid == getpid())
 			return tracee_interrupt(tid);
-		if (status.tracer_pid)
-			break;
+		if (status.tracer_pid) {
+			if (!is_traced_by_criu(&status) || deadline_passed(&grace))
+				break;
+			tries = 0;
+		}
 		usleep(1000);
 	}
 	return refuse_traced(&status, tid);
