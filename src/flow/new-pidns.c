@@ -35,8 +35,9 @@ static int show_own_pids(void)
 	return 0;
 }
 
-/* The tasks have all that they need: what we have is given up, for they may run for long. */
-static void become_init(bool detached)
+/* The tasks have all that they need: what we have is given up, for they may run for long. The line is left: criu may
+ * end as soon as it has heard of us, and must not take us with it then. */
+static void become_init(bool detached, int line)
 {
 	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -44,7 +45,9 @@ static void become_init(bool detached)
 	(void)prctl(PR_SET_NAME, "criu-init");
 	for (int fd = STDIN_FILENO; detached && fd <= STDERR_FILENO; fd++)
 		(void)dup2(null, fd);
-	(void)close_range(STDERR_FILENO + 1, ~0u, 0);
+	if (line > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, (unsigned)line - 1, 0);
+	(void)close_range((unsigned)line + 1, ~0u, 0);
 	(void)chdir("/");
 }
 
@@ -80,10 +83,13 @@ run_first(const struct options *options, struct listener *listener,
 		error = restore(&own, listener, &restored);
 	arrival.root = restored.root;
 	log_flush();
-	if (error < 0 || io_write(line, &arrival, sizeof(arrival)) < 0)
+	if (error < 0)
 		_exit(1);
 	log_close();
-	become_init(options->restore_detached);
+	become_init(options->restore_detached, line);
+	if (io_write(line, &arrival, sizeof(arrival)) < 0)
+		_exit(1);
+	close(line);
 	_exit(reap_all(arrival.root));
 }
 
