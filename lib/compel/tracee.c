@@ -49,6 +49,11 @@ int tracee_kill_with_us(pid_t tid)
 	return fail_errno("tying thread %d to us", tid);
 }
 
+void tracee_outlive_us(pid_t tid)
+{
+	(void)ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)PTRACE_O_TRACESYSGOOD); /* it may have been killed */
+}
+
 int tracee_interrupt(pid_t tid)
 {
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0)

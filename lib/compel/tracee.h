@@ -21,6 +21,8 @@ int tracee_suspend_seccomp(pid_t tid);
 
 /* A stopped thread dies if we do before we let go; it may make any system call, where that is allowed. */
 int tracee_kill_with_us(pid_t tid);
+/* Takes that back, for one that is stopped. */
+void tracee_outlive_us(pid_t tid);
 
 /*
  * Waits until the thread stands still. ret_signal: the stop signal if the whole process was stopped by one, else 0. A

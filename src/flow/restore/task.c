@@ -454,6 +454,13 @@ void restore_let_go(struct restore *r)
 	struct task *task;
 	struct thread *thread;
 
+	/* Should we be killed from here on, the kernel lets go those that are left. This wakes nobody: it is short. */
+	for_each_task(task, r->tree) {
+		if (!task_is_live(task))
+			continue;
+		for_each_thread(thread, task)
+			tracee_outlive_us(thread->tid);
+	}
 	for_each_task(task, r->tree) {
 		if (!task_is_live(task))
 			continue;
