@@ -27,10 +27,16 @@ test-clients: all
 	@tools/install-deps clients
 	@/usr/bin/python3 -B -m pytest -c tests/pytest.ini --rootdir tests --build=$(BUILD) -q tests/clients
 
-# A part of the suites on other kernels in virtual machines, an hour each; not part of "test".
-test-kernels: deps-test all
+# For another CPU, in build-$(CPU): make cross CPU=aarch64.
+cross: deps
+	@tools/install-deps cross
+	@tools/cross-build $(CPU)
+
+# A part of the suites on other kernels in virtual machines, an hour each, or, with CPU=aarch64, on an emulated machine of
+# that CPU; not part of "test".
+test-kernels: deps-test $(if $(CPU),cross,all)
 	@tools/install-deps kernels
-	@tests/kernels/run $(BUILD) $(KERNELS)
+	@tests/kernels/run $(if $(CPU),-c $(CPU) build-$(CPU),$(BUILD)) $(KERNELS)
 
 deps-test:
 	@tools/install-deps test
@@ -48,6 +54,13 @@ deb: deps
 rpm: deps
 	@tools/make-rpm $(BUILD)
 
+# criu and crit as single files that need no library, in build-static.
+static: deps
+	@tools/install-deps static
+	@test -e build-static/build.ninja || $(MESON) setup build-static -Dstatic=true -Dtests=false > build-static.log 2>&1 || { cat build-static.log; exit 1; }
+	@rm -f build-static.log
+	@ninja -C build-static --quiet criu crit
+
 # The programs know where they will lie.
 prefix: $(BUILD)/build.ninja
 	@$(MESON) configure $(BUILD) --prefix=$(PREFIX)
@@ -63,4 +76,4 @@ uninstall: prefix
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps deps-test demo test test-clients test-kernels bench deb rpm prefix install uninstall clean
+.PHONY: all cross deps deps-test demo test test-clients test-kernels bench deb rpm prefix install uninstall clean

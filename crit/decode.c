@@ -10,6 +10,8 @@
 #include "crit/text.h"
 #include "crit/values.h"
 #include "image/image.h"
+#include "image/record.h"
+#include "image/table.h"
 
 size_t field_value_size(ProtobufCType type)
 {

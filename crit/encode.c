@@ -12,6 +12,8 @@
 #include "crit/text.h"
 #include "crit/values.h"
 #include "image/image.h"
+#include "image/record.h"
+#include "image/table.h"
 
 static int want_type(const struct json *json, enum json_type type)
 {
@@ -65,15 +67,15 @@ static int read_bytes(const struct json *json, const struct field_options *optio
 		      ProtobufCBinaryData *to)
 {
 	void *data;
-	int ret;
+	int error;
 
 	TRY(want_type(json, JSON_TEXT));
 	if (options && options->conv)
-		ret = quoted_printable_decode(pool, json->text, json->size, &data, &to->len);
+		error = quoted_printable_decode(pool, json->text, json->size, &data, &to->len);
 	else
-		ret = base64_decode(pool, json->text, json->size, &data, &to->len);
+		error = base64_decode(pool, json->text, json->size, &data, &to->len);
 	to->data = data;
-	if (ret < 0)
+	if (error < 0)
 		return refuse(EINVAL, "line %u: not %s", json->line,
 			      options && options->conv ? "quoted-printable" : "base64");
 	return 0;

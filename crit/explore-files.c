@@ -11,6 +11,7 @@
 #include "base/table.h"
 #include "crit/text.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "image/store.h"
 
 #include "fs.pb-c.h"
@@ -63,10 +64,10 @@ static int load_older(struct checkpoint *checkpoint, enum image_id id)
 
 int checkpoint_load_files(struct checkpoint *checkpoint)
 {
-	int ret = load_current(checkpoint);
+	int error = load_current(checkpoint);
 
-	if (ret != -ENOENT)
-		return ret;
+	if (error != -ENOENT)
+		return error;
 	TRY(load_older(checkpoint, IMAGE_REG_FILES));
 	TRY(load_older(checkpoint, IMAGE_PIPES));
 	return load_older(checkpoint, IMAGE_UNIXSK);

@@ -13,10 +13,9 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/table.h"
-#include "image/image.h"
 #include "image/pagemap-image.h"
-#include "image/store.h"
 
+#include "image/record.h"
 #include "mm.pb-c.h"
 
 /* Bits of vma_entry.status. */
@@ -89,11 +88,11 @@ int explore_mappings(const struct checkpoint *checkpoint, const struct crit_task
 {
 	struct numbers numbers = { { table_create(), table_create(), table_create() } };
 	MmEntry *mm;
-	int ret = load_mm(checkpoint, task, &mm);
+	int error = load_mm(checkpoint, task, &mm);
 
-	if (ret == 0)
+	if (error == 0)
 		buffer_printf(out, "\t%-36s    %s\n", "exe", checkpoint_find_path(checkpoint, mm->exe_file_id));
-	for (size_t i = 0; ret == 0 && i < mm->n_vmas; i++) {
+	for (size_t i = 0; error == 0 && i < mm->n_vmas; i++) {
 		const VmaEntry *vma = mm->vmas[i];
 		char range[64];
 
@@ -105,7 +104,7 @@ int explore_mappings(const struct checkpoint *checkpoint, const struct crit_task
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(numbers.seen); i++)
 		table_destroy(&numbers.seen[i]);
-	return ret;
+	return error;
 }
 
 /* One mapping below a range of pages; *seen is the mapping that was named last. */

@@ -14,6 +14,7 @@
 #include "base/table.h"
 #include "image/image.h"
 #include "image/pagemap-image.h"
+#include "image/record.h"
 
 #define BOX_WIDTH  180
 #define BOX_HEIGHT 62
@@ -240,14 +241,14 @@ static int fill_boxes(struct picture *picture)
 int explore_picture(struct checkpoint *checkpoint, struct buffer *out)
 {
 	struct picture picture = { .checkpoint = checkpoint, .pipes = table_create() };
-	int ret;
+	int error;
 
 	picture.boxes = xzalloc((checkpoint->tasks.n + 1) * sizeof(*picture.boxes));
-	ret = fill_boxes(&picture);
-	if (ret == 0)
+	error = fill_boxes(&picture);
+	if (error == 0)
 		draw_all(&picture, out);
 	free(picture.boxes);
 	buffer_done(&picture.lines);
 	table_destroy(&picture.pipes);
-	return ret;
+	return error;
 }

@@ -13,8 +13,10 @@
 #include "base/pool.h"
 #include "base/table.h"
 #include "crit/crit.h"
+#include "image/blocks/store-blocks.h"
 #include "image/image.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "image/store.h"
 
 enum task_state { STATE_ALIVE = 1, STATE_DEAD = 2, STATE_STOPPED = 3 };
@@ -238,14 +240,14 @@ static int report_checkpoint(struct checkpoint *checkpoint, const char *what, st
 int explore_checkpoint(int dir, const char *what, const char *key, struct buffer *out)
 {
 	struct checkpoint checkpoint = { .files = table_create() };
-	int ret = store_open_dir(dir, false, &checkpoint.store);
+	int error = store_open_dir(dir, false, &checkpoint.store);
 
-	if (ret == 0)
+	if (error == 0)
 		store_decrypt_with(checkpoint.store, key);
-	if (ret == 0)
-		ret = report_checkpoint(&checkpoint, what, out);
+	if (error == 0)
+		error = report_checkpoint(&checkpoint, what, out);
 	vector_done(&checkpoint.tasks);
 	table_destroy(&checkpoint.files);
 	store_close(&checkpoint.store);
-	return ret;
+	return error;
 }

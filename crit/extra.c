@@ -16,6 +16,8 @@
 #include "image/image.h"
 
 #include "ghost-file.pb-c.h"
+#include "image/payload.h"
+#include "image/record.h"
 #include "ipc-msg.pb-c.h"
 #include "ipc-sem.pb-c.h"
 #include "ipc-shm.pb-c.h"

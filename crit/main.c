@@ -17,8 +17,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "crit/crit.h"
+#include "image/blocks/store-blocks.h"
 #include "image/image.h"
 #include "image/store.h"
+#include "image/table.h"
 
 #define EXIT_USAGE 2
 
@@ -65,12 +67,12 @@ static const char *input_name(const char *path)
 static int write_output(const char *path, const void *data, size_t size)
 {
 	AUTO_CLOSE int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : dup(STDOUT_FILENO);
-	int ret;
+	int error;
 
 	if (fd < 0)
 		return fail_errno("cannot write %s", path ?: "the standard output");
-	ret = io_write(fd, data, size);
-	return ret < 0 ? fail(-ret, "cannot write %s", path ?: "the standard output") : 0;
+	error = io_write(fd, data, size);
+	return error < 0 ? fail(-error, "cannot write %s", path ?: "the standard output") : 0;
 }
 
 /* What is needed besides the private key lies beside the image. */
@@ -129,10 +131,10 @@ static int run_decode(struct arguments *arguments)
 		.no_payload = arguments->no_payload,
 		.pool = arguments->pool,
 	};
-	int ret = decode_input(arguments, &decoding);
+	int error = decode_input(arguments, &decoding);
 
 	buffer_done(&decoding.json.out);
-	return ret;
+	return error;
 }
 
 static int run_show(struct arguments *arguments)
@@ -309,7 +311,7 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
 	const struct command *command;
-	int ret;
+	int error;
 
 	if (argc < 2) {
 		complain_about_usage(NULL, "a command is missing", "");
@@ -324,15 +326,15 @@ int main(int argc, char **argv)
 	command = find_command(argv[1]);
 	if (!command)
 		return complain_about_usage(NULL, "unknown command: ", argv[1]);
-	ret = parse_arguments(command, argc - 1, argv + 1, &arguments);
-	if (ret >= 0)
-		return ret;
+	error = parse_arguments(command, argc - 1, argv + 1, &arguments);
+	if (error >= 0)
+		return error;
 	log_open("/dev/null"); /* one plain line is enough for this program */
 	arguments.pool = pool_create();
-	ret = command->run(&arguments);
+	error = command->run(&arguments);
 	store_close(&arguments.store);
 	pool_destroy(&arguments.pool);
-	if (ret < 0)
+	if (error < 0)
 		fprintf(stderr, "crit: %s\n", failure_text());
-	return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -291,14 +291,14 @@ int integer_read(const struct json *json, const struct field_options *options, c
 		 struct integer *integer)
 {
 	const struct name *word = NULL;
-	int ret;
+	int error;
 
 	if (json->type != JSON_NUMBER && json->type != JSON_TEXT)
 		return refuse(EINVAL, "line %u: a number is wanted, this is %s", json->line, json_type_name(json));
-	ret = parse_number(json->text, integer->is_signed, &integer->value);
-	if (ret == 0)
+	error = parse_number(json->text, integer->is_signed, &integer->value);
+	if (error == 0)
 		return 0;
-	if (ret == -ERANGE)
+	if (error == -ERANGE)
 		return refuse(ERANGE, "line %u: the number %s is too big", json->line, json->text);
 	if (json->type == JSON_TEXT && options && options->dev)
 		return read_device(json->text, options, &integer->value);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Plugins: shared libraries that save and restore what criu itself does not know, such as devices. Names, numbers and
- *layouts are those of CRIU 4.2. A plugin registers itself and its hooks at the end of its source:
+ * layouts are those of CRIU 4.2 and of what follows it. A plugin registers itself and its hooks at the end of its
+ *source:
  *
  *	CR_PLUGIN_REGISTER("mine", my_init, my_exit)
  *	CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, my_dump)
  *
- * Every hook may return -ENOTSUP: "not mine"; then the next plugin is asked. All hooks run in the process criu.
+ * Every hook may return -EOPNOTSUPP: "not mine"; then the next plugin is asked. All hooks run in the process criu.
  */
 #pragma once
 
@@ -47,6 +48,10 @@ enum {
 	CR_PLUGIN_HOOK__PAUSE_DEVICES,
 	CR_PLUGIN_HOOK__CHECKPOINT_DEVICES,
 	CR_PLUGIN_HOOK__POST_FORKING,
+#ifndef CRIU_PLUGIN_FOR_4_2 /* defined before: a plugin that CRIU 4.2 loads as well */
+	CR_PLUGIN_HOOK__RESTORE_INIT,
+	CR_PLUGIN_HOOK__DUMP_DEVICES_LATE,
+#endif
 
 	CR_PLUGIN_HOOK__MAX
 };
@@ -59,8 +64,12 @@ typedef int CR_PLUGIN_HOOK__RESTORE_UNIX_SK_t(int id);
 /* Dump of a descriptor that criu does not know. fd = a copy of it, id = the number of the file in the images. 0: saved.
  */
 typedef int CR_PLUGIN_HOOK__DUMP_EXT_FILE_t(int fd, int id);
-/* Restore of such a file: returns a descriptor, which becomes criu's. */
-typedef int CR_PLUGIN_HOOK__RESTORE_EXT_FILE_t(int id);
+/*
+ * Restore of such a file: returns a descriptor, which becomes criu's. With *retry_needed, which is false before each
+ * call, nothing is returned: it is asked for again when others have been made. A function without this argument, as of
+ * CRIU 4.2, does as well.
+ */
+typedef int CR_PLUGIN_HOOK__RESTORE_EXT_FILE_t(int id, bool *retry_needed);
 /* Dump of a mount whose root is unknown. mountpoint begins with a dot, id = the mount id. 0: restored by the plugin. */
 typedef int CR_PLUGIN_HOOK__DUMP_EXT_MOUNT_t(char *mountpoint, int id);
 typedef int CR_PLUGIN_HOOK__RESTORE_EXT_MOUNT_t(int id, char *mountpoint, char *old_root, int *is_file);
@@ -81,6 +90,10 @@ typedef int CR_PLUGIN_HOOK__PAUSE_DEVICES_t(int pid);
 typedef int CR_PLUGIN_HOOK__CHECKPOINT_DEVICES_t(int pid);
 /* Restore: the root task is there, and the others are about to be made. */
 typedef int CR_PLUGIN_HOOK__POST_FORKING_t(void);
+/* Restore: all plugins are loaded. */
+typedef int CR_PLUGIN_HOOK__RESTORE_INIT_t(void);
+/* Dump: all of the tasks is saved, and they still stand. The pid is that of the root. */
+typedef int CR_PLUGIN_HOOK__DUMP_DEVICES_LATE_t(int pid);
 
 typedef struct {
 	const char *name;
@@ -133,6 +146,27 @@ int add_inventory_plugin(const char *name);
  * from then on. Also true for images that name no plugins at all.
  */
 bool check_and_remove_inventory_plugin(const char *name, size_t n);
+
+/* --- what this criu offers besides: CRIU 4.2 has none of it --- */
+
+enum {
+	CRIU_PLUGIN_LOG_ERROR = 1, /* also becomes a part of the failure that a hook reports */
+	CRIU_PLUGIN_LOG_WARNING,
+	CRIU_PLUGIN_LOG_INFO,
+	CRIU_PLUGIN_LOG_DEBUG,
+};
+
+/* One line of criu's log, without a line feed. */
+void criu_plugin_log(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* How long a hook may wait for a task or a device: --timeout, in seconds; 0 = without a limit. */
+unsigned int criu_plugin_timeout(void);
+/*
+ * Lets one thread of a task that stands still run, with all signals blocked and under its seccomp filters, as some
+ * drivers work by a thread of the program; then stops it where it is. In CHECKPOINT_DEVICES, DUMP_DEVICES_LATE and
+ * RESUME_DEVICES_LATE; what was run must be stopped before the hook returns. 0 or -errno.
+ */
+int criu_plugin_run_thread(int tid);
+int criu_plugin_stop_thread(int tid);
 
 #ifdef __cplusplus
 }

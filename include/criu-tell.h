@@ -51,7 +51,11 @@ struct criu_tell {
 	uint32_t answered; /* the number that the program is ready for */
 	uint32_t refused;  /* the answer was: not now */
 	uint32_t copies;   /* how often it was restored */
+	uint32_t copy;	   /* restored as one of several copies (restore --copies): which one, from 1; 0: it is alone */
+	uint32_t of;	   /* how many these are */
 };
+
+#define CRIU_TELL_SIZE_MIN offsetof(struct criu_tell, copy) /* programs that know nothing of several copies */
 
 /* NULL, and errno, if it cannot be made. The descriptor stays open: by it criu finds the program. */
 static inline struct criu_tell *criu_tell_register(int signal)

@@ -202,6 +202,14 @@ int criu_add_map_path(const char *map);
 int criu_local_add_map_path(criu_opts *opts, const char *map);
 int criu_add_tcp_map(const char *map);
 int criu_local_add_tcp_map(criu_opts *opts, const char *map);
+/* undo: a complete checkpoint, too, is given up (not in CRIU 4.2) */
+void criu_set_discard(bool discard);
+void criu_local_set_discard(criu_opts *opts, bool discard);
+
+/* "close", "reconnect", "given", each also with ":NAME": what becomes of unix sockets whose peer is outside of the tree
+ * (not in CRIU 4.2) */
+int criu_add_unix_peer(const char *peer);
+int criu_local_add_unix_peer(criu_opts *opts, const char *peer);
 
 /* All images through this descriptor (not in CRIU 4.2), which criu inherits: not with a service. -1: not any more. */
 void criu_set_stream(int fd);
@@ -210,6 +218,10 @@ void criu_local_set_stream(criu_opts *opts, int fd);
 /* dump with leave_running: the tasks run on while their memory is copied (not in CRIU 4.2) */
 void criu_set_live(bool live);
 void criu_local_set_live(criu_opts *opts, bool live);
+/* dump, pre-dump: pages that several tasks share copy-on-write are saved once; CRIU cannot read such images (not in
+ * CRIU 4.2). */
+void criu_set_equal_pages(bool equal_pages);
+void criu_local_set_equal_pages(criu_opts *opts, bool equal_pages);
 
 /* restore: the tasks run at once, and their memory follows (not in CRIU 4.2) */
 void criu_set_on_demand(bool on_demand);
@@ -222,6 +234,20 @@ void criu_local_set_tell_timeout(criu_opts *opts, unsigned int seconds);
 /* restore: into a pid namespace of its own (not in CRIU 4.2); the pid of the root is told as the caller sees it */
 void criu_set_new_pidns(bool new_pidns);
 void criu_local_set_new_pidns(criu_opts *opts, bool new_pidns);
+
+/*
+ * restore: so many copies that share their memory, each in a pid namespace of its own, and in a network namespace
+ * (docs/COPIES.md; not in CRIU 4.2). %k in the name is the number of the copy. What is told is the pid of the root of
+ * the first one; a pid file has all.
+ */
+void criu_set_copies(unsigned int copies);
+void criu_local_set_copies(criu_opts *opts, unsigned int copies);
+void criu_set_copy_net(bool copy_net);
+void criu_local_set_copy_net(criu_opts *opts, bool copy_net);
+int criu_set_copy_hostname(const char *name);
+int criu_local_set_copy_hostname(criu_opts *opts, const char *name);
+int criu_set_copy_env(const char *file);
+int criu_local_set_copy_env(criu_opts *opts, const char *file);
 
 /* Checksums beside the images, for criu verify (not in CRIU 4.2) */
 void criu_set_checksum(bool checksum);
@@ -335,6 +361,24 @@ void criu_local_set_empty_ns(criu_opts *opts, int namespaces);
 void criu_set_notify_cb(int (*cb)(char *action, criu_notify_arg_t na));
 void criu_local_set_notify_cb(criu_opts *opts, int (*cb)(char *action, criu_notify_arg_t na));
 
+/* How far a dump, pre-dump or restore is (not in CRIU 4.2). */
+struct criu_progress {
+	const char *what;     /* "dump", "pre-dump", "restore" */
+	uint64_t done, total; /* bytes of memory; total is 0 if it is not known, and may change */
+	uint64_t rate;	      /* bytes per second, lately; at the end, of all */
+	int64_t left;	      /* seconds, -1 if it is not known */
+	uint64_t us;	      /* since it began */
+	int end;	      /* the last call */
+};
+
+/* called about once a second while memory is moved, if that takes longer than a second (not in CRIU 4.2) */
+void criu_set_progress_cb(void (*cb)(const struct criu_progress *progress));
+void criu_local_set_progress_cb(criu_opts *opts, void (*cb)(const struct criu_progress *progress));
+
+/* dump, pre-dump: at most so many bytes of memory a second, 64 KiB or more (not in CRIU 4.2) */
+void criu_set_bandwidth(uint64_t rate);
+void criu_local_set_bandwidth(criu_opts *opts, uint64_t rate);
+
 /* --- Requests --- */
 
 /* whether the kernel has what is needed; sends no options */
@@ -356,6 +400,13 @@ int criu_local_restore(criu_opts *opts);
 /* the same; it becomes a child of the caller */
 int criu_restore_child(void);
 int criu_local_restore_child(criu_opts *opts);
+
+/*
+ * Takes back what a dump has left in the tree of set_pid(), or without one what its images name (not in CRIU 4.2).
+ * tell, if it is not NULL, gets a sentence for each thing: done, or left to you. Returns how many were taken back.
+ */
+int criu_undo(void (*tell)(const char *what, bool done, void *arg), void *arg);
+int criu_local_undo(criu_opts *opts, void (*tell)(const char *what, bool done, void *arg), void *arg);
 
 /* pre-dumps until more() returns 0, then a dump; below 0 it ends with that value */
 int criu_dump_iters(int (*more)(criu_predump_info pi));

@@ -99,9 +99,9 @@ void libsoccr_release(struct libsoccr_sk *sk);
 
 /*
  * Reads the connection; the socket is not changed. data has room for size bytes, at least 68. Returns the bytes filled,
- * 68, or a negative number that tells what failed: -1 arguments (EINVAL), -2 state (ENOTSUP: one that cannot be saved:
- * LISTEN, SYN_RECV, TIME_WAIT), -3 options, -4 window, -5 receive queue, -6 send queue. The bytes of the queues are
- * kept for libsoccr_get_queue_bytes(). When data arrives meanwhile, -5 with EAGAIN: packets were not blocked.
+ * 68, or a negative number that tells what failed: -1 arguments (EINVAL), -2 state (EOPNOTSUPP: one that cannot be
+ * saved: LISTEN, SYN_RECV, TIME_WAIT), -3 options, -4 window, -5 receive queue, -6 send queue. The bytes of the queues
+ * are kept for libsoccr_get_queue_bytes(). When data arrives meanwhile, -5 with EAGAIN: packets were not blocked.
  */
 int libsoccr_save(struct libsoccr_sk *sk, struct libsoccr_sk_data *data, unsigned int data_size);
 
@@ -112,7 +112,7 @@ int libsoccr_save(struct libsoccr_sk *sk, struct libsoccr_sk_data *data, unsigne
  */
 char *libsoccr_get_queue_bytes(struct libsoccr_sk *sk, int queue_id, unsigned int flags);
 
-/* Reserved: always NULL (ENOTSUP). Use getsockname(2) and getpeername(2). */
+/* Reserved: always NULL (EOPNOTSUPP). Use getsockname(2) and getpeername(2). */
 union libsoccr_addr *libsoccr_get_addr(struct libsoccr_sk *sk, int self, unsigned int flags);
 
 /*
@@ -129,6 +129,26 @@ int libsoccr_set_addr(struct libsoccr_sk *sk, int self, union libsoccr_addr *add
  * that were never sent are sent. Afterwards it is still paused. Returns 0, or -1.
  */
 int libsoccr_restore(struct libsoccr_sk *sk, struct libsoccr_sk_data *data, unsigned int data_size);
+
+/*
+ * A segment as the other side would have sent it. It travels over the loopback device of this network namespace only,
+ * with the mark SOCCR_MARK. Needs CAP_NET_RAW and CAP_NET_ADMIN.
+ */
+#define LIBSOCCR_SEGMENT_MAX 16384
+
+struct libsoccr_segment {
+	const union libsoccr_addr *from, *to; /* the other side, ours */
+	uint32_t seq, ack;		      /* host byte order */
+	uint16_t window;		      /* as in the header, scaled, host byte order */
+	uint8_t flags;			      /* TH_SYN, ... */
+	uint8_t options_length;		      /* a multiple of 4, at most 40 */
+	const uint8_t *options;
+	const char *bytes;
+	uint32_t length; /* of them, at most LIBSOCCR_SEGMENT_MAX */
+};
+
+/* Returns 0, or -1. Whether it arrives is to be seen at the socket. */
+int libsoccr_send_segment(const struct libsoccr_segment *segment);
 
 #ifdef __cplusplus
 }

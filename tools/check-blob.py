@@ -9,8 +9,11 @@ from pathlib import Path
 
 LARGEST = 4032          # ARENA_WAKEUP
 SYSCALL_AT = 16         # BLOB_SYSCALL
-X86_64 = b'\x3e\0'          # e_machine
-X86_64_SYSCALL = b'\x0f\x05'
+# The system call instruction, by e_machine.
+SYSCALLS = {
+    b'\x3e\0': b'\x0f\x05',          # x86-64
+    b'\xb7\0': b'\x01\0\0\xd4',      # aarch64
+}
 FORBIDDEN = re.compile(r'^\.(data|bss|got|rela?|dynamic|dynsym|interp|init_array|tdata|tbss)\b')
 
 
@@ -36,7 +39,8 @@ def main():
     starts = [line.split() for line in run(nm, elf).splitlines() if line.endswith(' blob_start')]
     if not starts or int(starts[0][0], 16):
         wrong.append('blob_start is not at its beginning')
-    if Path(elf).read_bytes()[18:20] == X86_64 and code[SYSCALL_AT:SYSCALL_AT + 2] != X86_64_SYSCALL:
+    instruction = SYSCALLS.get(Path(elf).read_bytes()[18:20], b'')
+    if not code[SYSCALL_AT:].startswith(instruction):
         wrong.append(f'no system call instruction at offset {SYSCALL_AT}')
     for text in wrong:
         print(f'{elf}: {text}')

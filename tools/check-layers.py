@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Layers are law: reads every #include of ours and complains about one that looks up or sideways.
 
-The same table stands in docs/ARCHITECTURE.md for people; this check compares the two.
+The same table stands in docs/ARCHITECTURE.md for people; this check compares the two. Headers, too: what a source exports
+stands in the header of its name.
 """
 import re
 import sys
@@ -28,7 +29,7 @@ LAYERS = {
     'engine': ['base', 'session'],
     'object': ['base', 'arch', 'kern', 'image', 'plan', 'lib/compel', 'pages', 'options', 'plugin',
                'session', 'engine', 'proto'],
-    'flow': ['base', 'arch', 'kern', 'image', 'lib/compel', 'task', 'pages', 'options', 'plugin', 'session',
+    'flow': ['base', 'arch', 'kern', 'image', 'plan', 'lib/compel', 'task', 'pages', 'options', 'plugin', 'session',
              'engine', 'object', 'proto'],
     'service': ['base', 'kern', 'image', 'options', 'session', 'flow', 'proto'],
     'command': ['base', 'kern', 'image', 'pages', 'options', 'flow', 'service'],
@@ -50,6 +51,10 @@ FAMILIES = {
 
 # The header of a family, where it is not object/<family>/<family>.h.
 FAMILY_HEADERS = {'task': 'object/task/part.h'}
+
+# Headers of functions that are defined elsewhere, beside those of families.
+TABLE_HEADERS = {'command/command.h': 'one function for each command: a table calls them'}
+CPU_HEADERS = 'arch/'   # the same names for each CPU
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
@@ -151,6 +156,50 @@ def check_unused(top):
                     yield f'{user} may use {other}, but does not: take the permission away'
 
 
+def strip_comments(text):
+    return re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', ' ', text, flags=re.S)
+
+
+def declared_functions(text):
+    """Names of the functions that a header declares, but not of those whose body stands in it."""
+    text = re.sub(r'^\s*#.*(?:\\\n.*)*', '', strip_comments(text), flags=re.M)
+    while re.search(r'\{[^{}]*\}', text):
+        text = re.sub(r'\{[^{}]*\}', ';', text)
+    for statement in text.split(';'):
+        name = re.search(r'\b(\w+)\s*\((?!\*)', re.sub(r'__attribute__\s*\(\(.*\)\)', '', statement, flags=re.S))
+        if name and not re.match(r'\s*(typedef|static|struct \w+\s*$)', statement):
+            yield name[1]
+
+
+def defined_functions(text):
+    """Names of the functions that a source exports."""
+    return re.findall(r'^(?!static\b)\w[^;{}()#=]*?\b(\w+)\([^;{}]*\)\n\{', strip_comments(text), re.M)
+
+
+def check_headers(top):
+    """A function is declared in the header that has the name of its source. A family has one header more, for others."""
+    texts = {str(path.relative_to(top / 'src' if root == 'src' else top)): path.read_text()
+             for root in ('src', 'lib/compel') for path in sorted((top / root).glob('*.[ch]' if root != 'src' else '**/*.[ch]'))}
+    sources = {}
+    for name, text in texts.items():
+        for function in defined_functions(text) if name.endswith('.c') else ():
+            sources.setdefault(function, []).append(name)
+    words = {name: set(re.findall(r'\w+', strip_comments(text))) for name, text in texts.items()}
+    facades = {family_header(family): f'object/{family}/' for family in FAMILIES}
+    for header, text in texts.items():
+        if not header.endswith('.h') or header.startswith(CPU_HEADERS) or header in TABLE_HEADERS:
+            continue
+        for function in declared_functions(text):
+            homes = sources.get(function, [])
+            if not homes or header[:-2] + '.c' in homes:
+                continue
+            own = homes[0][:-2] + '.h'
+            if header not in facades:
+                yield f'{header}: {function}() is defined in {homes[0]}: it belongs into {own}'
+            elif not any(function in words[name] for name in words if not name.startswith(facades[header])):
+                yield f'{header}: {function}() is used by no other family: it belongs into {own}'
+
+
 def check_document(top):
     """The table in docs/ARCHITECTURE.md must say the same as LAYERS."""
     document = top / 'docs/ARCHITECTURE.md'
@@ -171,7 +220,7 @@ def check_document(top):
 
 def main():
     top = Path(__file__).resolve().parent.parent
-    complaints = [*check_sources(top), *check_order(), *check_unused(top), *check_document(top)]
+    complaints = [*check_sources(top), *check_order(), *check_unused(top), *check_headers(top), *check_document(top)]
     print('\n'.join(complaints))
     return bool(complaints)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Names that explain themselves: no function of one bare word, no struct tag that means two things, no newline in a message, one
-spelling of "cannot"."""
+spelling of "cannot", one idiom for errors."""
 import re
 import sys
 from pathlib import Path
@@ -10,12 +10,14 @@ from pathlib import Path
 BARE = {'main', 'memcpy', 'memset', 'memcmp', 'memmove', 'strlen'}
 OWN_NAMES = ('lib/compel/plugins/',)     # a library for programs without libc: its names are those of libc
 SHORT = re.compile(r'x(malloc|zalloc|realloc|strdup|printf)')
-FUNCTION = re.compile(r'^(?!typedef|return|else)[a-z][\w \*]*[ \*]([a-z]+)\((?!\*)[^;]*$', re.M)
+FUNCTION = re.compile(r'^(?!typedef|return|else)[a-z_](?:[\w \*]|__attribute__\(\(\w+\)\))*[ \*]([a-z]+)\((?!\*|\()[^;]*$', re.M)
 TAG = re.compile(r'^struct (\w+) \{', re.M)
 LITERAL = r'"(?:\\.|[^"\\\n])*"'
 MESSAGE = r'\b(?:log_(?:error|warn|info|debug)|fail|fail_errno|refuse)\((?:[^;"]*?,)?\s*'
 NEWLINE = re.compile(MESSAGE + rf'(?:(?:{LITERAL}|PRI\w+)\s*)*"(?:\\.|[^"\\\n])*\\n"\s*[,)]')
 CANNOT = re.compile(r"\b[Cc]an't\b")
+# One idiom for failures: a variable is called error (ret is a parameter), and what cannot be done is EOPNOTSUPP.
+ERROR = re.compile(r'^\t+int (?:err|ret|rc|res)\b|\bENOTSUP\b', re.M)
 
 
 def check_text(name, text):
@@ -27,6 +29,9 @@ def check_text(name, text):
         yield f'{name}:{text.count(chr(10), 0, match.start()) + 1}: a log line gets its newline by itself'
     for match in CANNOT.finditer(text):
         yield f'{name}:{text.count(chr(10), 0, match.start()) + 1}: it is spelled "cannot" here'
+    for match in ERROR.finditer(text):
+        if not name.startswith(OWN_NAMES):
+            yield f'{name}:{text.count(chr(10), 0, match.start()) + 1}: "{match[0].strip()}": error, EOPNOTSUPP'
 
 
 def check(top):
@@ -37,7 +42,8 @@ def check(top):
             name, text = str(path.relative_to(top)), path.read_text()
             yield from check_text(name, text)
             for tag in TAG.findall(text):
-                if tags.setdefault(tag, name) != name:
+                # A CPU has its own, at the same place.
+                if re.sub(r'/arch/\w+/', '/arch/', tags.setdefault(tag, name)) != re.sub(r'/arch/\w+/', '/arch/', name):
                     yield f'{name}: struct {tag} is defined in {tags[tag]} too'
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What parasites have of system calls, from the table syscalls.def: compel-syscalls.py codes|prototypes|assembly TABLE."""
+"""What parasites have of system calls: compel-syscalls.py codes|prototypes|assembly FUNCTIONS NUMBERS, two tables syscalls.def."""
 import re
 import sys
 from pathlib import Path
@@ -8,16 +8,27 @@ from pathlib import Path
 HEAD = '/* SPDX-License-Identifier: LGPL-2.1-only */\n/* Made from syscalls.def. */\n'
 # Those that use the restart block of the thread.
 SLEEPING = 'nanosleep', 'futex'
-ROW = re.compile(r'(-?\d+)\s+(-?\d+)\s+(\w+)\s+(sys_\w+)\s+\((.*)\)$')
+FUNCTION = re.compile(r'(\w+)\s+(sys_\w+)\s+\((.*)\)$')
+NUMBER = re.compile(r'(\w+)\s+(\d+)(?:\s+(\d+))?$')
 
 
-def rows(path):
-    """Yields number, number in 32-bit code, name, function, arguments."""
+def rows(path, pattern):
+    """Yields the fields of each row."""
     for line in Path(path).read_text().splitlines()[2:]:
-        match = ROW.match(line)
+        match = pattern.match(line)
         if not match:
             sys.exit(f'{path}: cannot read: {line}')
         yield match.groups()
+
+
+def join(functions, numbers):
+    """Number, number in 32-bit code or None, name, function, arguments of each call that the CPU has."""
+    known = {name: (number, number32) for name, number, number32 in rows(numbers, NUMBER)}
+    for name, function, arguments in rows(functions, FUNCTION):
+        if name in known:
+            yield *known.pop(name), name, function, arguments
+    if known:
+        sys.exit(f'{numbers}: there is no function for {", ".join(known)}')
 
 
 def codes(table):
@@ -25,7 +36,7 @@ def codes(table):
     print('#ifndef COMPEL_PLUGIN_STD_SYSCALL_CODES_H\n#define COMPEL_PLUGIN_STD_SYSCALL_CODES_H')
     for number, number32, name, _, _ in table:
         print(f'\n#ifndef __NR_{name}\n#define __NR_{name} {number}\n#endif')
-        if number32 != '-1':
+        if number32:
             print(f'#define __NR32_{name} {number32}')
     print('\n#endif')
 
@@ -52,7 +63,7 @@ def assembly(table):
 
 def main():
     print(HEAD, end='')
-    {'codes': codes, 'prototypes': prototypes, 'assembly': assembly}[sys.argv[1]](list(rows(sys.argv[2])))
+    {'codes': codes, 'prototypes': prototypes, 'assembly': assembly}[sys.argv[1]](list(join(sys.argv[2], sys.argv[3])))
 
 
 if __name__ == '__main__':

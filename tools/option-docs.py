@@ -11,12 +11,13 @@ from pathlib import Path
 
 # The words of options.def for sets of commands.
 COMMANDS = {
-    'DUMP': ['dump'], 'PRE_DUMP': ['pre-dump'], 'RESTORE': ['restore'], 'LAZY_PAGES': ['lazy-pages'], 'CHECK': ['check'], 'VERIFY': ['verify'], 'RECEIVE': ['receive'], 'UNDO': ['undo'],
+    'DUMP': ['dump'], 'PRE_DUMP': ['pre-dump'], 'RESTORE': ['restore'], 'LAZY_PAGES': ['lazy-pages'], 'CHECK': ['check'], 'VERIFY': ['verify'], 'INSPECT': ['inspect'],
+    'RECEIVE': ['receive'], 'UNDO': ['undo'], 'MIGRATE': ['migrate'],
     'PAGE_SERVER': ['page-server'], 'SERVICE': ['service'], 'CPUINFO': ['cpuinfo'], 'CPUINFO_DUMP': ['cpuinfo'],
 }
 COMMANDS['PAGE_CLIENTS'] = ['dump', 'pre-dump', 'lazy-pages', 'page-server']
 COMMANDS['SERVERS'] = COMMANDS['PAGE_CLIENTS'] + ['service']
-COMMANDS['ALL'] = ['dump', 'pre-dump', 'restore', 'lazy-pages', 'check', 'verify', 'receive', 'undo', 'page-server', 'service', 'swrk', 'dedup',
+COMMANDS['ALL'] = ['dump', 'pre-dump', 'restore', 'lazy-pages', 'check', 'verify', 'inspect', 'receive', 'migrate', 'undo', 'page-server', 'service', 'swrk', 'dedup',
                    'cpuinfo']
 
 # How bash shall complete a value, by the name of the argument.
@@ -25,7 +26,8 @@ DIRS = ('DIR',)
 WORDS = {
     'manage-cgroups': 'none props soft full strict ignore', 'network-lock': 'iptables nftables skip',
     'file-validation': 'filesize buildid', 'pre-dump-mode': 'splice read', 'cpu-cap': 'cpu fpu ins all none',
-    'empty-ns': 'net', 'compress': 'zstd lz4 none',
+    'empty-ns': 'net', 'compress': 'zstd lz4 none', 'unix-peer': 'close reconnect given refuse',
+    'post-copy': 'always auto never',
 }
 
 

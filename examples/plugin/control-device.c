@@ -64,7 +64,7 @@ static int dump_file(int fd, int id)
 		return fail("fstat");
 	path = S_ISCHR(st.st_mode) ? find_device(&st) : NULL;
 	if (!path)
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	flags = fcntl(fd, F_GETFL);
 	image = open_image(id, "w");
 	if (!image)
@@ -87,7 +87,7 @@ static int restore_file(int id)
 	int fields, fd;
 
 	if (!image)
-		return errno == ENOENT ? -ENOTSUP : fail("opening an image"); /* it is another plugin's */
+		return errno == ENOENT ? -EOPNOTSUPP : fail("opening an image"); /* it is another plugin's */
 	fields = fscanf(image, "%127s %o", path, &flags);
 	fclose(image);
 	if (fields != 2) {

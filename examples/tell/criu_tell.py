@@ -21,19 +21,20 @@ class Tell:
     """Calls changed(state, copies) in the main thread, by a signal, whenever criu tells something."""
 
     NONE, DUMP, GOES_ON, RESTORED = range(4)
-    FIELDS = struct.Struct('=8I')       # magic, owner, signal, number, state, answered, refused, copies
+    FIELDS = struct.Struct('=10I')      # magic, owner, signal, number, state, answered, refused, copies, copy, of
     MAGIC = 0x4c4c4554
 
     def __init__(self, changed, number=signal.SIGRTMAX - 5):
         self.changed, self.seen = changed, 0
+        self.copy = self.of = 0     # restored as one of several copies: which one, from 1, and how many there are
         self.fd = os.memfd_create('criu-tell')
         os.ftruncate(self.fd, self.FIELDS.size)
         self.memory = mmap.mmap(self.fd, self.FIELDS.size)
         signal.signal(number, self._look)
-        self.memory[:] = self.FIELDS.pack(self.MAGIC, os.getpid(), number, 0, self.NONE, 0, 0, 0)
+        self.memory[:] = self.FIELDS.pack(self.MAGIC, os.getpid(), number, 0, self.NONE, 0, 0, 0, 0, 0)
 
     def _look(self, *_):
-        _, _, _, number, state, _, _, copies = self.FIELDS.unpack(self.memory[:])
+        _, _, _, number, state, _, _, copies, self.copy, self.of = self.FIELDS.unpack(self.memory[:])
         if number == self.seen:
             return
         self.seen = number

@@ -44,16 +44,6 @@ struct remote {
 	void *frame;   /* here; its way home */
 };
 
-/* Room in the arena, aligned to 64. Returns NULL when the arena is full. */
-void *arena_alloc(struct arena *arena, size_t size);
-uint64_t arena_address(const struct arena *arena, const void *local);
-/* Sets up the first page (blob, wakeup). */
-void arena_init(struct arena *arena);
-struct remote *arena_add_remote(struct arena *arena, enum slot_role role);
-void arena_free(struct arena *arena);
-/* The thread of a restorer has ended, even if nobody has reaped it. */
-bool remote_is_dead(const struct remote *remote);
-
 #define ARENA_WAKEUP 4032 /* offset of the wakeup; the blob lies in front of it */
 #define ARENA_MARK   4064 /* offset of a text that tells the arena of a parasite from memory of the program */
 #define ARENA_HEADER 4096

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /* Memory and threads of parasites whose coordinator was killed. */
+#include "lib/compel/leftover.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>

@@ -8,8 +8,10 @@
  */
 #pragma once
 
-#define LIFE_SIZE 64   /* bytes of the shared memory */
-#define LIFE_PAGE 4096 /* bytes of ours behind it, zeroed */
+#include "base/page.h"
+
+#define LIFE_SIZE 64	      /* bytes of the shared memory */
+#define LIFE_PAGE page_size() /* bytes of ours behind it, zeroed */
 
 /* end: of the shared memory. 0 or -errno, not logged. */
 int life_hold(char *end);

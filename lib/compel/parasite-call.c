@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/page.h"
 #include "base/pool.h"
 #include "base/vector.h"
 #include "kern/proc/maps.h"
@@ -191,7 +192,7 @@ static bool all_zero(int mem, uint64_t address, size_t size)
 static void find_scratch(int mem, const struct mappings *mappings, uint64_t sp, size_t size,
 			 struct parasite_place *place)
 {
-	size_t capacity = (size + 4095) / 4096 * 4096;
+	size_t capacity = page_align(size);
 
 	for (size_t i = 0; i < mappings->n; i++) {
 		const struct mapping *m = &mappings->items[i];
@@ -298,7 +299,9 @@ int parasite_call_begin(struct parasite_call *call, long nr, const uint64_t args
 	}
 	/* If we die here, the registers decide where the thread goes: the signal mask follows them, and is back before
 	 * they are. */
-	error = arch_remote_prepare_own(call->tid, call->state->home, call->place->syscall_ret, sp, nr, args);
+	call->nr = nr;
+	error = arch_remote_prepare_own(call->tid, call->state->home, call->place->syscall_ret, sp,
+					call->protected ? call->place->sigreturn : 0, nr, args);
 	if (!error)
 		error = tracee_set_sigmask(call->tid, ~0ull);
 	if (!error)
@@ -315,6 +318,8 @@ int parasite_call_go_on(struct parasite_call *call)
 	if (call->stage != PARASITE_CALL_TO_ENTRY)
 		return call->failure;
 	call->failure = arch_remote_wait(call->tid, &call->deadline, &call->lost_stop);
+	if (!call->failure)
+		call->failure = arch_remote_entered(call->tid, call->nr);
 	if (!call->failure)
 		call->failure = arch_remote_run(call->tid);
 	call->stage = PARASITE_CALL_TO_EXIT;

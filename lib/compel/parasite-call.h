@@ -67,6 +67,7 @@ struct parasite_call {
 	enum parasite_call_stage { PARASITE_CALL_NONE, PARASITE_CALL_TO_ENTRY, PARASITE_CALL_TO_EXIT } stage;
 	int failure; /* the first */
 	bool protected;
+	long nr;
 	uint8_t *old; /* what was on the stack */
 	int lost_stop;
 };

@@ -21,11 +21,14 @@
 #include "base/grace.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/page.h"
 #include "base/pool.h"
 #include "blob/abi/image.h"
 #include "kern/proc/maps.h"
 #include "lib/compel/arena.h"
+#include "lib/compel/leftover.h"
 #include "lib/compel/life.h"
+#include "lib/compel/remote.h"
 #include "lib/compel/tracee.h"
 #include "lib/compel/watch.h"
 
@@ -219,7 +222,7 @@ static struct arena *create_arena(const struct parasite_process *process, size_t
 
 	arena->fd = -1;
 	arena->pid = process->tid;
-	arena->size = (ARENA_HEADER + size + LIFE_SIZE + 4095) / 4096 * 4096;
+	arena->size = page_align(ARENA_HEADER + size + LIFE_SIZE);
 	arena->watched = parasite_watch_add(process->watch, process, arena->size);
 	return arena;
 }
@@ -490,7 +493,7 @@ int parasite_arena_close(struct arena **arena, const struct parasite_process *pr
 	error = parasite_unmap(process, s->address, s->size);
 	if (error == 0)
 		parasite_watch_remove(process->watch, s->watched);
-	arena_free(s);
+	arena_destroy(s);
 	return error;
 }
 
@@ -517,6 +520,6 @@ int parasite_arena_close_end(struct parasite_closing *closing)
 		error = fail((int)-result, "removing our memory from the task");
 	if (error == 0)
 		parasite_watch_remove(closing->process->watch, closing->arena->watched);
-	arena_free(closing->arena);
+	arena_destroy(closing->arena);
 	return error;
 }

@@ -24,6 +24,8 @@
 #include "lib/compel/arena.h"
 #include "lib/compel/life.h"
 #include "lib/compel/tracee.h"
+#include "plan/plan-print.h"
+#include "plan/plan.h"
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
@@ -79,7 +81,7 @@ struct remote *arena_add_remote(struct arena *arena, enum slot_role role)
 	return remote;
 }
 
-void arena_free(struct arena *arena)
+void arena_destroy(struct arena *arena)
 {
 	while (arena->first) {
 		struct remote *remote = arena->first;

@@ -6,13 +6,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/deadline.h"
-#include "plan/plan.h"
+#include "blob/abi/steps.h"
 
+struct plan;
 struct arena;
 struct remote;
 
@@ -28,3 +30,13 @@ const void *remote_result(const struct remote *remote, size_t offset);
 /* Result kept by plan_keep_result(). */
 int64_t remote_value(const struct remote *remote, size_t offset);
 pid_t remote_tid(const struct remote *remote);
+
+/* Room in the arena, aligned to 64. Returns NULL when the arena is full. */
+void *arena_alloc(struct arena *arena, size_t size);
+uint64_t arena_address(const struct arena *arena, const void *local);
+/* Sets up the first page (blob, wakeup). */
+void arena_init(struct arena *arena);
+struct remote *arena_add_remote(struct arena *arena, enum slot_role role);
+void arena_destroy(struct arena *arena);
+/* The thread of a restorer has ended, even if nobody has reaped it. */
+bool remote_is_dead(const struct remote *remote);

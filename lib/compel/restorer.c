@@ -21,6 +21,8 @@
 #include "base/pool.h"
 #include "blob/abi/image.h"
 #include "lib/compel/arena.h"
+#include "lib/compel/remote.h"
+#include "plan/plan.h"
 
 int restorer_arena_create(uint64_t address, size_t size, struct arena **ret)
 {
@@ -32,7 +34,7 @@ int restorer_arena_create(uint64_t address, size_t size, struct arena **ret)
 	if (arena->fd < 0 || ftruncate(arena->fd, (off_t)size) < 0) {
 		int error = fail_errno("making shared memory of %zu bytes", size);
 
-		arena_free(arena);
+		arena_destroy(arena);
 		return error;
 	}
 	/* Sparse: pages come when they are used. */
@@ -41,7 +43,7 @@ int restorer_arena_create(uint64_t address, size_t size, struct arena **ret)
 		int error = fail_errno("mapping %zu bytes", size);
 
 		arena->local = NULL;
-		arena_free(arena);
+		arena_destroy(arena);
 		return error;
 	}
 	arena_init(arena);
@@ -52,7 +54,7 @@ int restorer_arena_create(uint64_t address, size_t size, struct arena **ret)
 void restorer_arena_close(struct arena **arena)
 {
 	if (*arena)
-		arena_free(*arena);
+		arena_destroy(*arena);
 	*arena = NULL;
 }
 
@@ -91,7 +93,7 @@ void restorer_set_outer(struct remote *remote, const pid_t *numbers, unsigned n)
 
 /* In the new task, which has one thread and a copy of all our memory; other threads of ours may have held any lock, so:
  * system calls only. */
-static void __attribute__((noreturn)) arrive(const struct arena *arena, const struct remote *remote)
+static void __attribute__((noreturn)) arrive_in_arena(const struct arena *arena, const struct remote *remote)
 {
 	void *at;
 
@@ -110,12 +112,14 @@ static void __attribute__((noreturn)) arrive(const struct arena *arena, const st
 
 int restorer_boot(struct remote *remote, const struct restorer_first *first)
 {
-	pid_t tid = first->tid;
+	pid_t tids[] = { first->tid, first->outer };
 	struct clone_args args = {
 		.flags = first->flags | (first->sibling ? CLONE_PARENT : 0),
 		.exit_signal = first->sibling ? 0 : SIGCHLD,
-		.set_tid = tid ? (uintptr_t)&tid : 0,
-		.set_tid_size = tid ? 1 : 0,
+		.set_tid = first->tid ? (uintptr_t)tids : 0,
+		.set_tid_size = !first->tid    ? 0
+				: first->outer ? 2
+					       : 1,
 	};
 	sigset_t all, old;
 	long pid;
@@ -125,13 +129,17 @@ int restorer_boot(struct remote *remote, const struct restorer_first *first)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = syscall(__NR_clone3, &args, sizeof(args));
+	if (pid < 0 && args.set_tid_size > 1) {
+		args.set_tid_size = 1;
+		pid = syscall(__NR_clone3, &args, sizeof(args));
+	}
 	if (pid == 0)
-		arrive(remote->arena, remote);
+		arrive_in_arena(remote->arena, remote);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0 && errno == EEXIST)
 		return -EEXIST;
 	if (pid < 0)
-		return fail_errno("making the first task with pid %d", tid);
+		return fail_errno("making the first task with pid %d", first->tid);
 	remote->tid = (pid_t)pid;
 	return 0;
 }
@@ -174,6 +182,25 @@ void restorer_plan_clone_some(struct plan *plan, struct remote *made, uint64_t f
 	plan_clone(plan, made, flags, exit_signal, levels, ret_result);
 }
 
+void restorer_plan_find_us(struct plan *plan, int us, unsigned slot)
+{
+	struct step *step;
+
+	/* In a pid namespace of its own it cannot see us. */
+	if (us > 0)
+		step = plan_syscall(plan, "find criu", __NR_fcntl, V(us), V(F_DUPFD_CLOEXEC), V(0));
+	else
+		step = plan_syscall(plan, "find criu", __NR_pidfd_open, V(getpid()), V(0));
+	step->to_slot = (uint8_t)slot;
+}
+
+void restorer_plan_close_all(struct plan *plan, int us)
+{
+	if (us > 0)
+		plan_syscall(plan, "close all descriptors", __NR_close_range, V(0), V(us - 1), V(0));
+	plan_syscall(plan, "close all descriptors", __NR_close_range, V(us > 0 ? us + 1 : 0), V(~0u), V(0));
+}
+
 void restorer_reset(struct remote *made)
 {
 	struct slot *slot = made->slot;
@@ -211,25 +238,37 @@ int restorer_wait_again(struct remote *remote, struct arch_thread_state *state, 
 			       remote->slot_address + offsetof(struct slot, stack), remote->slot->stack, left_ns);
 }
 
-int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size)
+int restorer_unmap_begin(struct restorer_unmapping *unmapping, struct remote *remote,
+			 const struct arch_thread_state *any, uint64_t start, uint64_t size)
 {
-	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
-	int lost_stop = 0;
-	int64_t result;
-
+	*unmapping = (struct restorer_unmapping){ remote, 0 };
 	/* The code page goes away under the call; the stop behind the call comes before the next instruction would be
 	 * fetched. */
 	TRY(arch_remote_prepare(remote->tid, any, remote->arena->address + BLOB_SYSCALL,
 				remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE, __NR_munmap,
 				(const uint64_t[6]){ start, size }));
-	for (int stop = 0; stop < 2; stop++) { /* entry and exit */
-		TRY(arch_remote_run(remote->tid));
-		TRY(arch_remote_wait(remote->tid, &soon, &lost_stop));
-	}
-	if (lost_stop)
-		syscall(__NR_tkill, remote->tid, lost_stop);
-	TRY(arch_remote_result(remote->tid, &result));
+	return arch_remote_run(remote->tid); /* to the entry */
+}
+
+int restorer_unmap_go_on(struct restorer_unmapping *unmapping)
+{
+	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
+
+	TRY(arch_remote_wait(unmapping->remote->tid, &soon, &unmapping->lost_stop));
+	return arch_remote_run(unmapping->remote->tid); /* to the exit */
+}
+
+int restorer_unmap_end(struct restorer_unmapping *unmapping)
+{
+	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
+	pid_t tid = unmapping->remote->tid;
+	int64_t result;
+
+	TRY(arch_remote_wait(tid, &soon, &unmapping->lost_stop));
+	if (unmapping->lost_stop)
+		syscall(__NR_tkill, tid, unmapping->lost_stop);
+	TRY(arch_remote_result(tid, &result));
 	if (result < 0)
-		return fail((int)-result, "unmapping criu's memory from task %d", remote->tid);
+		return fail((int)-result, "unmapping criu's memory from task %d", tid);
 	return 0;
 }

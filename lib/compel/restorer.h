@@ -13,6 +13,8 @@
 #include "arch_regs.h"
 #include "lib/compel/remote.h"
 
+struct plan;
+
 /* An arena of this size at an address that is free here and in every task to be made. */
 int restorer_arena_create(uint64_t address, size_t size, struct arena **ret);
 void restorer_arena_close(struct arena **arena);
@@ -37,7 +39,8 @@ void restorer_set_outer(struct remote *remote, const pid_t *numbers, unsigned n)
 
 /* What a first task is made with. */
 struct restorer_first {
-	pid_t tid;	/* wanted, 0 = any */
+	pid_t tid;   /* wanted, 0 = any */
+	pid_t outer; /* wished for in the pid namespace around its own, 0 = any; it gets another one if that is taken */
 	bool sibling;	/* child of our parent, CLONE_PARENT */
 	int parent;	/* a pidfd of ours if it is born into a pid namespace where it cannot see us, else 0 */
 	uint64_t flags; /* more CLONE_* flags: new namespaces */
@@ -55,6 +58,11 @@ int restorer_plan_clone(struct plan *plan, struct remote *made, uint64_t flags, 
  * others. */
 void restorer_plan_clone_some(struct plan *plan, struct remote *made, uint64_t flags, int exit_signal, unsigned levels,
 			      size_t *ret_result);
+/* Steps of a new task. A pidfd of the coordinator in this slot, to be closed by steps of the caller; us: the number of
+ * one that it was born with, 0 if it was not. */
+void restorer_plan_find_us(struct plan *plan, int us, unsigned slot);
+/* All descriptors but that one are closed. */
+void restorer_plan_close_all(struct plan *plan, int us);
 /* The thread has ended; its place is free for another one with the same tid. */
 void restorer_reset(struct remote *made);
 
@@ -64,6 +72,16 @@ int restorer_wait_arrival(struct remote *remote, const struct deadline *deadline
 /* The stopped thread, which is to make a system call with a time limit, begins it with the time that is left, and is
  * interrupted: arch_wait_again(). It must be brought to another stop. */
 int restorer_wait_again(struct remote *remote, struct arch_thread_state *state, uint64_t left_ns);
-/* The thread, in a ptrace stop inside the blob, unmaps [start, start + size) of its address space; it stands at a
- * system call exit afterwards. */
-int restorer_unmap(struct remote *remote, const struct arch_thread_state *any, uint64_t start, uint64_t size);
+/*
+ * A thread, in a ptrace stop inside the blob, unmaps [start, start + size) of its address space; it stands at a system
+ * call exit afterwards. In three steps, each of which begins with waiting for the one before: take it in many threads
+ * before the next.
+ */
+struct restorer_unmapping {
+	struct remote *remote;
+	int lost_stop;
+};
+int restorer_unmap_begin(struct restorer_unmapping *unmapping, struct remote *remote,
+			 const struct arch_thread_state *any, uint64_t start, uint64_t size);
+int restorer_unmap_go_on(struct restorer_unmapping *unmapping);
+int restorer_unmap_end(struct restorer_unmapping *unmapping);

@@ -61,6 +61,17 @@ int tracee_interrupt(pid_t tid)
 	return errno == ESRCH ? -ESRCH : fail_errno("interrupting thread %d", tid);
 }
 
+/* All stops are waited for by their thread: a signal for each would only interrupt us. */
+void tracee_stop_quietly(void)
+{
+	struct sigaction action;
+
+	if (sigaction(SIGCHLD, NULL, &action) < 0 || action.sa_flags & SA_NOCLDSTOP)
+		return;
+	action.sa_flags |= SA_NOCLDSTOP;
+	(void)sigaction(SIGCHLD, &action, NULL);
+}
+
 int tracee_seize(pid_t tid, bool suspend_seccomp)
 {
 	TRY(tracee_attach(tid, suspend_seccomp, false));

@@ -16,6 +16,8 @@ int tracee_seize(pid_t tid, bool suspend_seccomp);
 /* Attaches without stopping. kill_with_us: the thread's process is killed if we die before we let go. */
 int tracee_attach(pid_t tid, bool suspend_seccomp, bool kill_with_us);
 int tracee_interrupt(pid_t tid);
+/* From now on we get no SIGCHLD for each stop of a thread. */
+void tracee_stop_quietly(void);
 /* Lets a stopped thread make any system call as long as we hold it. Takes CAP_SYS_ADMIN. -errno, not logged. */
 int tracee_suspend_seccomp(pid_t tid);
 

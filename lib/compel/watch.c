@@ -24,6 +24,7 @@
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
 #include "lib/compel/copy.h"
+#include "lib/compel/leftover.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
 
@@ -42,8 +43,8 @@ struct watched {
 };
 
 struct parasite_watch {
-	int us; /* pidfd */
-	bool ready;
+	int us;		/* pidfd */
+	uint32_t ready; /* guard_report() */
 	pid_t guard;
 	int n;				/* that were used: the others have no memory yet */
 	struct watched items[CAPACITY]; /* shared with the guard */
@@ -51,7 +52,7 @@ struct parasite_watch {
 
 struct stopped_thread {
 	pid_t tid, pid;
-	bool stands;
+	bool stands, gone;
 	struct parasite_state state;
 };
 
@@ -156,10 +157,34 @@ static int see_home(struct sweep *s, struct stopped_thread *thread)
 		if (deadline_passed(&s->deadline))
 			return -ETIMEDOUT;
 		TRY(tracee_continue(thread->tid));
+		thread->stands = false; /* also if it is not seen to stop again: it is asked to by then */
 		usleep(HOMEWARD_US);
 		TRY(tracee_interrupt(thread->tid));
 		TRY(tracee_wait_stop(thread->tid, &s->deadline, &signal));
+		thread->stands = true;
 	}
+}
+
+/* A thread that ends on its way does not keep us from the others. */
+static int see_all_home(struct sweep *s)
+{
+	for (size_t i = 0; i < s->threads.n; i++) {
+		int error = see_home(s, &s->threads.items[i]);
+
+		if (error == -ETIMEDOUT)
+			return error;
+		s->threads.items[i].gone = error < 0;
+	}
+	return 0;
+}
+
+/* One that can make calls for us. */
+static struct stopped_thread *thread_of(struct sweep *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->threads.n; i++)
+		if (s->threads.items[i].pid == pid && !s->threads.items[i].gone)
+			return &s->threads.items[i];
+	return NULL;
 }
 
 static bool is_ours(const struct watched *w, const struct mapping *m)
@@ -245,16 +270,13 @@ static int sweep_all(struct sweep *s)
 			TRY(await_threads(s));
 		}
 	}
-	for (size_t i = 0; i < s->threads.n; i++)
-		TRY(see_home(s, &s->threads.items[i]));
+	TRY(see_all_home(s));
 	for (int i = 0; i < s->watch->n; i++) {
 		const struct watched *w = &s->watch->items[i];
-		size_t at = 0;
+		struct stopped_thread *thread = w->used ? thread_of(s, w->pid) : NULL;
 
-		while (w->used && at < s->threads.n && s->threads.items[at].pid != w->pid)
-			at++;
-		if (w->used && at < s->threads.n)
-			(void)take_away(s, w, &s->threads.items[at]);
+		if (thread)
+			(void)take_away(s, w, thread);
 	}
 	return 0;
 }
@@ -277,7 +299,7 @@ _Noreturn static void watch_over(struct parasite_watch *watch)
 	struct sweep s = { .watch = watch, .pool = pool_create() };
 
 	guard_stand_apart("criu-guard");
-	__atomic_store_n(&watch->ready, true, __ATOMIC_SEQ_CST);
+	guard_report(&watch->ready);
 	(void)pidfd_wait_exit(watch->us, -1);
 	s.deadline = deadline_in_seconds(GRACE_SWEEP_S);
 	if (sweep_all(&s) == -ETIMEDOUT) {
@@ -293,7 +315,7 @@ _Noreturn static void watch_over(struct parasite_watch *watch)
 
 /* --- */
 
-int parasite_watch_start(struct parasite_watch **ret)
+int parasite_watch_start(int not_for_it, struct parasite_watch **ret)
 {
 	struct parasite_watch *watch =
 		mmap(NULL, sizeof(*watch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -308,8 +330,11 @@ int parasite_watch_start(struct parasite_watch **ret)
 	guard = fork();
 	if (guard < 0)
 		return fail_errno("making a process that watches over us");
-	if (guard == 0)
+	if (guard == 0) {
+		if (not_for_it >= 0)
+			close(not_for_it);
 		watch_over(watch);
+	}
 	watch->guard = guard;
 	return 0;
 }

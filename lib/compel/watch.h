@@ -12,8 +12,8 @@
 struct parasite_process;
 struct parasite_watch;
 
-/* Without threads of ours yet. */
-int parasite_watch_start(struct parasite_watch **ret);
+/* Without threads of ours yet. not_for_it: a descriptor of ours that it does not keep open; -1: none. */
+int parasite_watch_start(int not_for_it, struct parasite_watch **ret);
 /* Before the first memory of ours comes into a process: the other one is ready to watch. Accepts NULL; -ECHILD,
  * reported, if it has died. */
 int parasite_watch_await(struct parasite_watch *watch);

@@ -9,6 +9,7 @@
 struct criu_opts {
 	CriuOpts *rpc; /* owns its strings, as if it had been unpacked */
 	int (*notify)(char *action, criu_notify_arg_t na);
+	void (*progress)(const struct criu_progress *progress);
 	enum criu_service_comm comm;
 	char *path; /* socket or binary */
 	int fd;

@@ -127,6 +127,12 @@ void criu_local_set_notify_cb(criu_opts *opts, int (*cb)(char *action, criu_noti
 	opts->rpc->has_notify_scripts = opts->rpc->notify_scripts = true;
 }
 
+void criu_local_set_progress_cb(criu_opts *opts, void (*cb)(const struct criu_progress *progress))
+{
+	opts->progress = cb;
+	opts->rpc->has_tell_progress = opts->rpc->tell_progress = cb != NULL;
+}
+
 #define SET_VALUE(name, type, field)                            \
 	void criu_local_set_##name(criu_opts *opts, type value) \
 	{                                                       \
@@ -151,6 +157,7 @@ SET_VALUE(log_level, int, log_level)
 SET_VALUE(cpu_cap, unsigned int, cpu_cap)
 SET_VALUE(timeout, unsigned int, timeout)
 SET_VALUE(ghost_limit, unsigned int, ghost_limit)
+SET_VALUE(copies, unsigned int, copies)
 SET_VALUE(tell_timeout, unsigned int, tell_timeout)
 SET_VALUE(pidfd_store_sk, int, pidfd_store_sk)
 SET_VALUE(empty_ns, int, empty_ns)
@@ -191,10 +198,17 @@ ADD_STRING(skip_mnt, skip_mnt)
 ADD_STRING(external, external)
 ADD_STRING(map_path, map_path)
 ADD_STRING(tcp_map, tcp_map)
+ADD_STRING(unix_peer, unix_peer)
 SET_BOOL(checksum)
 SET_BOOL(on_demand)
 SET_BOOL(new_pidns)
+SET_BOOL(copy_net)
+SET_STRING(set_copy_hostname, copy_hostname)
+SET_STRING(set_copy_env, copy_env)
 SET_BOOL(live)
+SET_BOOL(discard)
+SET_BOOL(equal_pages)
+SET_VALUE(bandwidth, uint64_t, bandwidth)
 SET_STRING(set_compress, compress)
 ADD_STRING(encrypt_to, encrypt_to)
 SET_STRING(set_decrypt_with, decrypt_with)

@@ -177,11 +177,33 @@ static CriuResp *receive_message(int fd)
 	return message;
 }
 
+/* Nobody waits for an answer to this. */
+static void tell_progress(const criu_opts *opts, const ProgressReport *progress)
+{
+	const struct criu_progress told = {
+		.what = progress->what,
+		.done = progress->done,
+		.total = progress->has_total ? progress->total : 0,
+		.rate = progress->rate,
+		.left = progress->has_left ? (int64_t)progress->left : -1,
+		.us = progress->us,
+		.end = progress->end,
+	};
+
+	if (opts->progress)
+		opts->progress(&told);
+}
+
 static int answer_notification(const criu_opts *opts, int fd, const CriuNotify *notify)
 {
 	CriuReq answer = CRIU_REQ__INIT;
-	int refused = opts->notify && notify ? opts->notify(notify->script, (CriuNotify *)notify) : 0, error;
+	int refused, error;
 
+	if (notify && notify->progress) {
+		tell_progress(opts, notify->progress);
+		return 0;
+	}
+	refused = opts->notify && notify ? opts->notify(notify->script, (CriuNotify *)notify) : 0;
 	answer.type = CRIU_REQ_TYPE__NOTIFY;
 	answer.has_notify_success = true;
 	answer.notify_success = !refused;
@@ -274,6 +296,30 @@ int criu_local_pre_dump(criu_opts *opts)
 int criu_local_restore(criu_opts *opts)
 {
 	return ask_simply(opts, CRIU_REQ_TYPE__RESTORE, opts->rpc);
+}
+
+int criu_local_undo(criu_opts *opts, void (*tell)(const char *what, bool done, void *arg), void *arg)
+{
+	CriuReq request = CRIU_REQ__INIT;
+	CriuResp *reply;
+	int result, error;
+
+	request.type = CRIU_REQ_TYPE__UNDO;
+	request.opts = opts->rpc;
+	result = send_request(opts, &request, &reply);
+	error = errno;
+	if (reply && reply->undo) {
+		for (size_t i = 0; tell && i < reply->undo->n_done; i++)
+			tell(reply->undo->done[i], true, arg);
+		for (size_t i = 0; tell && i < reply->undo->n_left; i++)
+			tell(reply->undo->left[i], false, arg);
+		if (result == 0)
+			result = (int)reply->undo->n_done;
+	}
+	if (reply)
+		criu_resp__free_unpacked(reply, NULL);
+	errno = error;
+	return result;
 }
 
 /* Only an own criu can make us the parent. */

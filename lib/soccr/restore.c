@@ -270,16 +270,17 @@ static int close_ours(int fd, const struct libsoccr_sk_data *data)
 static int receive_segment(struct libsoccr_sk *sk, const struct libsoccr_sk_data *data, bool fin, uint32_t ack,
 			   uint32_t state)
 {
-	struct soccr_segment segment = {
+	uint32_t window = data->snd_wnd >> data->snd_wscale;
+	struct libsoccr_segment segment = {
 		.from = &sk->addr[SOCCR_PEER],
 		.to = &sk->addr[SOCCR_SELF],
 		.seq = data->inq_seq - (fin ? 1 : 0),
 		.ack = ack,
-		.window = data->snd_wnd >> data->snd_wscale,
-		.fin = fin,
+		.window = window > UINT16_MAX ? UINT16_MAX : (uint16_t)window,
+		.flags = fin ? TH_FIN | TH_ACK : TH_ACK,
 	};
 
-	if (soccr_send_segment(&segment) < 0)
+	if (libsoccr_send_segment(&segment) < 0)
 		return -1;
 	for (int i = 0; i < 1000; i++) {
 		if (state_of(sk->fd) == state)

@@ -30,6 +30,30 @@ static int read_lengths(int fd, struct libsoccr_sk_data *data)
 	return 0;
 }
 
+/*
+ * An urgent byte that is not taken as ordinary data (SO_OOBINLINE) hides itself, read or not, and all behind it from
+ * SIOCINQ and from a look. Taken as ordinary data for a moment, it shows.
+ */
+static int check_urgent(int fd, const struct libsoccr_sk_data *data)
+{
+	int urgent_too = 0, on = 1, all = 0, result;
+	socklen_t size = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &urgent_too, &size) < 0)
+		return soccr_fail("cannot read SO_OOBINLINE");
+	if (urgent_too)
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) < 0)
+		return soccr_fail("cannot set SO_OOBINLINE");
+	result = ioctl(fd, SIOCINQ, &all);
+	if (setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &urgent_too, sizeof(urgent_too)) < 0 || result < 0)
+		return soccr_fail("cannot read the length of the receive queue");
+	if ((uint32_t)all == data->inq_len)
+		return 0;
+	errno = EBUSY;
+	return soccr_fail("urgent data waits unread in the receive queue, it cannot be saved");
+}
+
 static int read_state(int fd, struct libsoccr_sk_data *data)
 {
 	struct tcp_info info = { 0 };
@@ -38,7 +62,7 @@ static int read_state(int fd, struct libsoccr_sk_data *data)
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
 		return soccr_fail("cannot read the state of the connection");
 	if (!soccr_state_is_known(info.tcpi_state)) {
-		errno = ENOTSUP;
+		errno = EOPNOTSUPP;
 		return soccr_fail("a connection in this state cannot be saved");
 	}
 	data->state = info.tcpi_state;
@@ -160,7 +184,7 @@ int libsoccr_save(struct libsoccr_sk *sk, struct libsoccr_sk_data *data, unsigne
 		return BAD_OPTIONS;
 	if (read_window(sk->fd, data) < 0)
 		return BAD_WINDOW;
-	if (read_queue(sk, TCP_RECV_QUEUE, data->inq_len, &data->inq_seq) < 0)
+	if (check_urgent(sk->fd, data) < 0 || read_queue(sk, TCP_RECV_QUEUE, data->inq_len, &data->inq_seq) < 0)
 		return BAD_RECEIVE;
 	if (read_queue(sk, TCP_SEND_QUEUE, data->outq_len, &data->outq_seq) < 0)
 		return BAD_SEND;

@@ -45,15 +45,3 @@ void soccr_debug(const char *what, unsigned int number);
 /* repair: TCP_REPAIR_ON, TCP_REPAIR_OFF, or TCP_REPAIR_OFF_NO_WP. Return 0 or -1. */
 int soccr_set_repair(int fd, int repair);
 int soccr_set_queue(int fd, int queue);
-
-/*
- * A segment as the other side would have sent it, without data. window is in bytes. It travels over the loopback device
- * of this network namespace only.
- */
-struct soccr_segment {
-	const union libsoccr_addr *from, *to;
-	uint32_t seq, ack, window;
-	bool fin;
-};
-
-int soccr_send_segment(const struct soccr_segment *segment);

@@ -126,7 +126,7 @@ union libsoccr_addr *libsoccr_get_addr(struct libsoccr_sk *sk, int self, unsigne
 	(void)sk;
 	(void)self;
 	(void)flags;
-	errno = ENOTSUP;
+	errno = EOPNOTSUPP;
 	return NULL;
 }
 

@@ -5,8 +5,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,4 +124,76 @@ void fd_reserve(unsigned n)
 	if (high >= 0)
 		close(high);
 	close(fd);
+}
+
+int fd_close_others(const int *kept, unsigned n)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), start = 0, next;
+
+	if (null < 0)
+		return -errno;
+	for (;; start = next + 1) {
+		next = INT_MAX;
+		for (unsigned i = 0; i < n; i++)
+			if (kept[i] >= start && kept[i] < next)
+				next = kept[i];
+		if (null >= start && null < next)
+			next = null;
+		if (next > start)
+			(void)close_range((unsigned)start, next == INT_MAX ? ~0u : (unsigned)next - 1, 0);
+		if (next == INT_MAX)
+			break;
+	}
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+	return 0;
+}
+
+union fds_control {
+	char capacity[CMSG_SPACE(FDS_SENT_MAX * sizeof(int))];
+	struct cmsghdr align;
+};
+
+int fd_send(int socket, const int *fds, unsigned n)
+{
+	union fds_control control = { 0 };
+	char byte = 0;
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	*header = (struct cmsghdr){ CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	memcpy(CMSG_DATA(header), fds, n * sizeof(int));
+	while (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+int fd_receive(int socket, int *fds)
+{
+	union fds_control control;
+	char byte;
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
+	struct cmsghdr *header;
+	ssize_t got;
+
+	while ((got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
+		;
+	if (got < 0)
+		return -errno;
+	header = CMSG_FIRSTHDR(&message);
+	if (!got || !header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return 0;
+	memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+	return (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 }

@@ -20,3 +20,11 @@ uint64_t fd_raise_limit(void);
  * time.
  */
 void fd_reserve(unsigned n);
+/* Closes all descriptors of this process but these; 0 to 2 are /dev/null then, if they are not among them. 0 or -errno.
+ */
+int fd_close_others(const int *kept, unsigned n);
+/* One byte with these descriptors through a unix socket, at most FDS_SENT_MAX. 0 or -errno. */
+#define FDS_SENT_MAX 2
+int fd_send(int socket, const int *fds, unsigned n);
+/* Into an array of FDS_SENT_MAX: how many have come; 0: the other end has closed, or has sent none; or -errno. */
+int fd_receive(int socket, int *fds);

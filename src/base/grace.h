@@ -39,10 +39,12 @@
 
 /* The kernel's own workers, and programs that are not stopped yet, src/object. */
 #define GRACE_ACCEPT_MS	     300  /* for a program to accept those that wait at its socket */
+#define GRACE_ACKS_MS	     1000 /* for the other ends of connections to acknowledge what they were sent */
 #define GRACE_CGROUP_MS	     2000 /* a cgroup whose last task has just died */
 #define GRACE_DEVICE_NAME_MS 5000 /* a network device that is being removed */
 #define GRACE_DEVICE_UP_MS   2000 /* one that is being started */
 #define GRACE_TTY_MS	     200  /* bytes on their way from one side of a terminal to the other */
+#define GRACE_RING_MS	     3000 /* for the kernel to let go of the files of an io_uring that is gone */
 #define GRACE_CORK_MS	     5000 /* a corked datagram that is sent to ourselves */
 #define GRACE_DATAGRAM_S     1	  /* any other */
 #define GRACE_PACKET_RING_S  30	  /* a packet that is to reach a ring, beside the time that this may be put off */

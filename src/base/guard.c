@@ -4,16 +4,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+
+#define DEATH_NS 10000000 /* until it is looked whether a guard that says nothing has died */
 
 void guard_stand_apart(const char *name)
 {
@@ -30,12 +34,20 @@ void guard_stand_apart(const char *name)
 		log_debug("%s may be chosen when memory runs out", name);
 }
 
-int guard_await(const volatile bool *ready, pid_t guard)
+void guard_report(uint32_t *ready)
 {
-	while (!*ready) {
+	__atomic_store_n(ready, 1, __ATOMIC_SEQ_CST);
+	(void)syscall(SYS_futex, ready, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+int guard_await(uint32_t *ready, pid_t guard)
+{
+	const struct timespec pause = { .tv_nsec = DEATH_NS };
+
+	while (!__atomic_load_n(ready, __ATOMIC_SEQ_CST)) {
 		if (waitpid(guard, NULL, __WALL | WNOHANG))
 			return refuse(ECHILD, "a guard of ours has died");
-		sched_yield();
+		(void)syscall(SYS_futex, ready, FUTEX_WAIT, 0, &pause, NULL, 0);
 	}
 	return 0;
 }

@@ -2,7 +2,7 @@
 /* Small processes that outlive us, should we be killed, and put right what cannot stay as it is. */
 #pragma once
 
-#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -11,7 +11,9 @@
  */
 void guard_stand_apart(const char *name);
 
-/* Waits until *ready is set by a new guard. 0, or -ECHILD (reported) if it has died. */
-int guard_await(const volatile bool *ready, pid_t guard);
+/* Called by the guard when it is at its post; the word is shared with us, and 0 before. */
+void guard_report(uint32_t *ready);
+/* Waits for that. 0, or -ECHILD (reported) if it has died. */
+int guard_await(uint32_t *ready, pid_t guard);
 /* Not needed any more. */
 void guard_dismiss(pid_t guard);

@@ -3,6 +3,11 @@
 #include "base/io.h"
 
 #include <errno.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* A position of the file as pread(2) has it, or the file's own. */
@@ -73,4 +78,37 @@ ssize_t io_pread(int fd, void *to, size_t size, off_t at)
 int io_pwrite(int fd, const void *from, size_t size, off_t at)
 {
 	return at < 0 ? -EINVAL : write_all(fd, from, size, at);
+}
+
+static bool is_zero(const char *data, size_t size)
+{
+	return !data[0] && !memcmp(data, data + 1, size - 1);
+}
+
+static int write_mapped(int fd, const void *from, size_t size, off_t at)
+{
+	struct statfs fs;
+	off_t before;
+	char *map;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (fs.f_type != HUGETLBFS_MAGIC)
+		return -EINVAL;
+	before = at % fs.f_bsize; /* that of a huge page there */
+	map = mmap(NULL, (size_t)before + size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at - before);
+	if (map == MAP_FAILED)
+		return -errno;
+	memcpy(map + before, from, size);
+	munmap(map, (size_t)before + size);
+	return 0;
+}
+
+int io_pwrite_pages(int fd, const void *from, size_t size, off_t at)
+{
+	int error = io_pwrite(fd, from, size, at);
+
+	if (error != -EINVAL || at < 0 || !size)
+		return error;
+	return is_zero(from, size) ? 0 : write_mapped(fd, from, size, at);
 }

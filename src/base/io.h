@@ -11,3 +11,6 @@ int io_read_exact(int fd, void *to, size_t size); /* -ENODATA when the file ends
 int io_write(int fd, const void *from, size_t size);
 ssize_t io_pread(int fd, void *to, size_t size, off_t at);
 int io_pwrite(int fd, const void *from, size_t size, off_t at);
+/* The same. Files of hugetlbfs, which cannot be written to, are mapped (fd is open for both); zeros at their holes are
+ * left out. */
+int io_pwrite_pages(int fd, const void *from, size_t size, off_t at);

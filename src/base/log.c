@@ -45,6 +45,7 @@ static struct {
 	atomic_int level;
 	atomic_bool is_open;
 	bool can_collect, collect, own_fd;
+	bool shows_status; /* log_status() */
 	int fd;
 	uint64_t start;
 	struct collected *collected;
@@ -159,6 +160,24 @@ static size_t format_stamp(char *to, size_t capacity, uint64_t us)
 	return (size_t)snprintf(to, capacity, "(%02u.%06u) ", (unsigned)(us / 1000000), (unsigned)(us % 1000000));
 }
 
+/* Also of a message on stdout: both may be the same terminal. The lock is held. */
+static void clear_status(void)
+{
+	if (the_log.shows_status)
+		(void)io_write(STDERR_FILENO, "\r\x1b[K", 4);
+	the_log.shows_status = false;
+}
+
+void log_status(const char *line)
+{
+	lock_log();
+	clear_status();
+	if (line)
+		(void)io_write(STDERR_FILENO, line, strlen(line)); /* nobody misses it */
+	the_log.shows_status = line;
+	unlock_log();
+}
+
 /* Puts out one whole line with its stamp; the lock is held. */
 static void put_line(enum log_level level, const char *line, size_t size, uint64_t now)
 {
@@ -167,6 +186,7 @@ static void put_line(enum log_level level, const char *line, size_t size, uint64
 	if (c->size && (size > COLLECT_SIZE - c->size || now - c->oldest > COLLECT_NS))
 		write_collected();
 	if (!the_log.collect || size > COLLECT_SIZE) {
+		clear_status();
 		(void)io_write(the_log.fd, line, size); /* as in write_collected() */
 		return;
 	}
@@ -286,6 +306,8 @@ static void write_line(enum log_level level, const char *file, int line_number, 
 		text_mask_controls(longer ? longer : line, size - 1);
 
 	lock_log();
+	if (level == LOG_MESSAGE)
+		clear_status();
 	if (level == LOG_MESSAGE)
 		(void)io_write(STDOUT_FILENO, longer ? longer : line, size); /* a closed stdout is the user's choice */
 	else if (early)

@@ -54,6 +54,12 @@ void log_flush(void);
  */
 void log_split(const char *path);
 
+/*
+ * Shows a line on stderr, a terminal, in the place of the one before; NULL: none any more. It goes away before anything
+ * else is written to a terminal.
+ */
+void log_status(const char *line);
+
 /* The descriptor that lines go to, for children whose output belongs into the log. */
 int log_fd(void);
 

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHUNK_SIZE (64 * 1024)
-#define ALIGNMENT  16
+#define CHUNK_SIZE  (64 * 1024)
+#define FIRST_CHUNK 2048 /* many pools stay small, and a chunk is cleared */
+#define ALIGNMENT   16
 
 struct chunk {
 	struct chunk *next;
@@ -18,8 +19,14 @@ struct chunk {
 	alignas(ALIGNMENT) char data[];
 };
 
+struct spare {
+	struct spare *next;
+	size_t size;
+};
+
 struct pool {
 	struct chunk *chunks; /* the first one is being filled */
+	struct spare *spares; /* blocks that were given back, of few sizes */
 };
 
 /* Writes directly: the log formats into memory, and there is none. */
@@ -111,14 +118,44 @@ static struct chunk *create_chunk(size_t capacity)
 	return chunk;
 }
 
+static size_t round_up_size(size_t size)
+{
+	if (size > SIZE_MAX - ALIGNMENT)
+		out_of_memory();
+	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+void pool_give_back(struct pool *pool, void *p, size_t size)
+{
+	struct spare *spare = p;
+
+	if (round_up_size(size) < sizeof(*spare))
+		return;
+	*spare = (struct spare){ pool->spares, round_up_size(size) };
+	pool->spares = spare;
+}
+
+static void *take_spare(struct pool *pool, size_t size)
+{
+	struct spare **place = &pool->spares, *spare;
+
+	while ((spare = *place) && spare->size != size)
+		place = &spare->next;
+	if (!spare)
+		return NULL;
+	*place = spare->next;
+	return memset(spare, 0, size);
+}
+
 void *pool_alloc(struct pool *pool, size_t size)
 {
 	struct chunk *chunk = pool->chunks;
 	void *p;
 
-	if (size > SIZE_MAX - ALIGNMENT)
-		out_of_memory();
-	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	size = round_up_size(size);
+	p = take_spare(pool, size);
+	if (p)
+		return p;
 
 	/* A big block gets a chunk of its own behind the one being filled. */
 	if (chunk && size > CHUNK_SIZE / 4 && size > chunk->capacity - chunk->used) {
@@ -130,7 +167,9 @@ void *pool_alloc(struct pool *pool, size_t size)
 		return own->data;
 	}
 	if (!chunk || size > chunk->capacity - chunk->used) {
-		chunk = create_chunk(size > CHUNK_SIZE ? size : CHUNK_SIZE);
+		size_t usual = chunk ? CHUNK_SIZE : FIRST_CHUNK;
+
+		chunk = create_chunk(size > usual ? size : usual);
 		chunk->next = pool->chunks;
 		pool->chunks = chunk;
 	}
@@ -153,20 +192,29 @@ char *pool_string(struct pool *pool, const char *text)
 	return pool_copy(pool, text, strlen(text) + 1);
 }
 
-char *pool_printf(struct pool *pool, const char *format, ...)
+char *pool_vprintf(struct pool *pool, const char *format, va_list args)
 {
-	va_list args, again;
+	va_list again;
 	char *text;
 	int size;
 
-	va_start(args, format);
 	va_copy(again, args);
 	size = vsnprintf(NULL, 0, format, args);
-	va_end(args);
 	if (size < 0)
 		out_of_memory();
 	text = pool_alloc(pool, (size_t)size + 1);
 	vsnprintf(text, (size_t)size + 1, format, again);
 	va_end(again);
+	return text;
+}
+
+char *pool_printf(struct pool *pool, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = pool_vprintf(pool, format, args);
+	va_end(args);
 	return text;
 }

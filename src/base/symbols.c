@@ -13,9 +13,11 @@ int symbols_load(const char *file, const struct loaded_symbol *symbols, size_t n
 
 	if (n && *symbols[n - 1].to)
 		return 0;
+	if (IS_STATIC_BUILD)
+		return fail(ENOSYS, "this criu is built as a single file (-Dstatic=true), which does without %s", file);
 	library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
-		return fail(ENOENT, "this needs a library: %s", dlerror());
+		return refuse(ENOENT, "this needs a library that is not installed: %s", dlerror());
 	for (size_t i = 0; i < n; i++) {
 		*symbols[i].to = dlsym(library, symbols[i].name);
 		if (!*symbols[i].to)

@@ -10,7 +10,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Of a single file (-Dstatic=true): it has some libraries within, and cannot load any. */
+#ifdef STATIC_BUILD
+#define IS_STATIC_BUILD true
+#else
+#define IS_STATIC_BUILD false
+#endif
 
 struct loaded_symbol {
 	const char *name;
@@ -18,6 +26,7 @@ struct loaded_symbol {
 };
 
 #define LIBRARY_MEMBER(symbol) __typeof__(symbol) *symbol;
+#define LIBRARY_LINKED(symbol) .symbol = symbol,
 #define LIBRARY_SYMBOL(symbol) { #symbol, (void **)&LIBRARY_TABLE.symbol },
 
 /*

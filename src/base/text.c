@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,4 +185,17 @@ void text_mask_controls(char *text, size_t size)
 	for (size_t i = 0; i < size; i++)
 		if (iscntrl((unsigned char)text[i]) && text[i] != '\t' && (text[i] != '\n' || i + 1 < size))
 			text[i] = '?';
+}
+
+void text_size(uint64_t bytes, char to[16])
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+	double value = (double)bytes;
+	unsigned unit = 0;
+
+	while (value >= 1024 && unit < 4) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(to, 16, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
 }

@@ -24,3 +24,6 @@ void text_make_utf8(char *text);
 char *text_line(char **cursor);
 /* Cuts off and returns the next field separated by blanks or tabs, or NULL. Changes the text. */
 char *text_field(char **cursor);
+
+/* A number of bytes for people, as "1.5 GiB". */
+void text_size(uint64_t bytes, char to[16]);

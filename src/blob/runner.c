@@ -120,6 +120,79 @@ static long sweep_aio_circle(struct aio_ring_head *ring, uint64_t iocb, uint32_t
 	return error;
 }
 
+static long turn_uring(const struct uring_turn *turn)
+{
+	struct uring_positions *ring = (void *)turn->rings, *completed = (void *)turn->completed;
+
+	for (int64_t i = 0; i < turn->sqe_n; i++) {
+		uint32_t *sqe = (void *)(turn->sqes + i * turn->sqe_size);
+
+		sqe[0] = (uint32_t)turn->kind;
+		sqe[1] = (uint32_t)turn->kind_fd;
+	}
+	for (int64_t n = turn->n; n;) {
+		int64_t now = n < turn->batch ? n : turn->batch;
+		long error;
+
+		__atomic_store_n(&ring->sq_tail, ring->sq_tail + (uint32_t)now, __ATOMIC_RELEASE);
+		error = SYS(__NR_io_uring_enter, turn->fd, now);
+		if (error != now)
+			return error < 0 ? error : -EAGAIN;
+		if (turn->looked_at >= 0)
+			error = SYS(__NR_io_uring_enter, turn->looked_at, 0, 0, 1 /* IORING_ENTER_GETEVENTS */);
+		if (error < 0)
+			return error;
+		__atomic_store_n(&completed->cq_head, __atomic_load_n(&completed->cq_tail, __ATOMIC_ACQUIRE),
+				 __ATOMIC_RELEASE);
+		n -= now;
+	}
+	return 0;
+}
+
+/* One request that was put in. */
+static long submit_uring(const struct uring_arm *arm, const struct uring_positions *ring)
+{
+	const uint32_t tail = ring->sq_tail;
+	long error = 1;
+
+	if (!arm->polled)
+		return SYS(__NR_io_uring_enter, arm->fd, 1);
+	while (error >= 0 && __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE) != tail) {
+		error = SYS(__NR_io_uring_enter, arm->fd, 1, 0, 2 /* IORING_ENTER_SQ_WAKEUP */);
+		SYS(__NR_sched_yield);
+	}
+	return error < 0 ? error : 1;
+}
+
+static long arm_uring(const struct uring_arm *arm)
+{
+	struct uring_positions *ring = (void *)arm->rings;
+	const uint32_t tail = ring->sq_tail;
+	long error = 1;
+
+	for (int64_t i = 0; i < arm->n && error == 1; i++) {
+		uint32_t head = __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE), slot = head & (uint32_t)arm->mask;
+		uint32_t *place = arm->array ? (void *)(arm->rings + arm->array + slot * 4) : 0,
+			 old = place ? *place : 0;
+		uint8_t *sqe = (void *)(arm->sqes + slot * arm->sqe_size), saved[URING_SQE_MAX];
+
+		arch_copy(saved, sqe, (size_t)arm->sqe_size);
+		for (int64_t k = 64; k < arm->sqe_size; k++)
+			sqe[k] = 0;
+		arch_copy(sqe, (const void *)(arm->requests + i * 64), 64);
+		if (place)
+			*place = slot;
+		__atomic_store_n(&ring->sq_tail, head + 1, __ATOMIC_RELEASE);
+		error = submit_uring(arm, ring);
+		arch_copy(sqe, saved, (size_t)arm->sqe_size);
+		if (place)
+			*place = old;
+	}
+	if (!arm->polled)
+		__atomic_store_n(&ring->sq_tail, tail, __ATOMIC_RELEASE);
+	return error == 1 ? 0 : error < 0 ? error : -EAGAIN;
+}
+
 static long read_fd_flags(long n, uint8_t *flags)
 {
 	for (long fd = 0; fd < n; fd++) {
@@ -162,6 +235,10 @@ static long run_step(const struct step *step, struct slot *slot, const struct pl
 		return read_fd_flags(a[0], (uint8_t *)a[1]);
 	case STEP_COMPAT:
 		return arch_syscall_compat(step->nr, a);
+	case STEP_URING:
+		return turn_uring((const void *)a[0]);
+	case STEP_URING_ARM:
+		return arm_uring((const void *)a[0]);
 	case STEP_CALL:
 		return arch_call_on(a[1], a[0]);
 	}

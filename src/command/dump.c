@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "flow/dump.h"
+#include "flow/dump/pre-dump.h"
 #include "flow/restore.h"
 
 int command_dump(const struct options *options)
@@ -19,7 +20,7 @@ int command_dump(const struct options *options)
 
 int command_pre_dump(const struct options *options)
 {
-	return pre_dump(options) < 0 ? 1 : 0;
+	return pre_dump(options, NULL, NULL) < 0 ? 1 : 0;
 }
 
 /* The command takes our place: the restored root is its child, as if it had started it. */

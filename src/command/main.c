@@ -4,14 +4,18 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "command/start.h"
 #include "command/version.h"
+#include "options/options-check.h"
 #include "options/options.h"
+#include "options/usage.h"
 
 enum {
 	EXIT_DEPRECATED = 255,
@@ -28,7 +32,9 @@ static const struct {
 	{ CMD_RESTORE, command_restore },
 	{ CMD_CHECK, command_check },
 	{ CMD_VERIFY, command_verify },
+	{ CMD_INSPECT, command_inspect },
 	{ CMD_RECEIVE, command_receive },
+	{ CMD_MIGRATE, command_migrate },
 	{ CMD_UNDO, command_undo },
 	{ CMD_CPUINFO_DUMP, command_cpuinfo_dump },
 	{ CMD_CPUINFO_CHECK, command_cpuinfo_check },
@@ -81,6 +87,18 @@ static void become_dumpable(const struct options *options)
 		(void)prctl(PR_SET_DUMPABLE, 1); /* a failure shows where it hinders */
 }
 
+/* Who has started us may show its user what we print (lxc-checkpoint does), and not look into the log. */
+static void tell_cause(const struct options *options)
+{
+	char line[1024];
+
+	if (!(options->command & (CMD_DUMP | CMD_PRE_DUMP | CMD_RESTORE | CMD_MIGRATE)) || !options->log_file ||
+	    !strcmp(options->log_file, "-") || !failure_error())
+		return;
+	failure_line(line, sizeof(line));
+	fputs(line, stderr);
+}
+
 static int run_command(struct options *options)
 {
 	int (*command)(const struct options *) = find_command(options->command);
@@ -94,7 +112,7 @@ static int run_command(struct options *options)
 	}
 	if (options->command == CMD_SWRK) /* rights, directories and log are a matter of each request */
 		return command(options);
-	if ((!(options->command & (CMD_VERIFY | CMD_RECEIVE)) && check_rights(options) < 0) ||
+	if ((!(options->command & (CMD_VERIFY | CMD_INSPECT | CMD_RECEIVE)) && check_rights(options) < 0) ||
 	    open_directories(options) < 0 || take_stream(options) < 0)
 		return 1;
 	result = log_open(options->log_file);
@@ -129,6 +147,8 @@ int main(int argc, char **argv)
 	else
 		code = run_command(&options);
 	log_close();
+	if (code)
+		tell_cause(&options);
 	options_done(&options);
 	return code;
 }

@@ -63,16 +63,3 @@ const char *report_plural(size_t n)
 {
 	return n == 1 ? "" : "s";
 }
-
-void report_size(uint64_t bytes, char to[16])
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
-	double value = (double)bytes;
-	unsigned unit = 0;
-
-	while (value >= 1024 && unit < 4) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(to, 16, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
-}

@@ -18,5 +18,3 @@ json_t *report_text(const char *text);
 void report_print_json(json_t *json);
 /* "3 tasks", "1 task" */
 const char *report_plural(size_t n);
-/* "13.5 MiB" */
-void report_size(uint64_t bytes, char to[16]);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* criu service and criu swrk. */
+#include "command/start.h"
+#include "service/server.h"
 #include "service/service.h"
 
 #include <stdio.h>
@@ -7,6 +9,7 @@
 #include "command/command.h"
 #include "command/version.h"
 #include "options/options.h"
+#include "service/worker.h"
 
 static struct service_program describe_program(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What every command needs before it can begin: rights and directories. */
-#include "command/command.h"
+#include "command/start.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>

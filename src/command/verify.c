@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* criu verify DIR: what images hold and need, and whether they are whole. */
+#include "base/text.h"
 #include "command/command.h"
 
 #include <stdio.h>
@@ -28,7 +29,7 @@ static void print_tasks(const struct verified *v)
 		const struct verified_task *task = &v->tasks.items[i];
 		char memory[16], more[96] = "";
 
-		report_size(task->memory, memory);
+		text_size(task->memory, memory);
 		if (task->threads && v->linked)
 			snprintf(more, sizeof(more), ", %u thread%s, %zu descriptor%s, %s", task->threads,
 				 report_plural(task->threads), task->descriptors, report_plural(task->descriptors),
@@ -45,8 +46,8 @@ static void print_contents(const struct verified *v)
 
 	for (size_t i = 0; i < v->tasks.n; i++)
 	private += v->tasks.items[i].memory;
-	report_size(private, size);
-	report_size(v->shared_memory, shared);
+	text_size(private, size);
+	text_size(v->shared_memory, shared);
 	log_message("Memory: %s private, %s in %zu shared object%s\n", size, shared, v->shared_objects,
 		    report_plural(v->shared_objects));
 	log_message("Open files:%s\n", v->files.n ? "" : " none");
@@ -89,8 +90,8 @@ static void print_needs(const struct options *options, const struct verified *v)
 			    : feature->there == 0 ? ": missing here"
 						  : ": this user cannot tell whether it is here");
 	}
-	if (options->new_pidns)
-		log_message("  no free pids: with --new-pidns they have a namespace of their own\n");
+	if (options->new_pidns || options->copies)
+		log_message("  no free pids: with --new-pidns and --copies they have a namespace of their own\n");
 	else
 		log_message("  free pids: those of all processes and threads (or --new-pidns)\n");
 	log_message("  a CPU with the instructions that the programs chose to use%s%s\n",
@@ -103,7 +104,7 @@ static void print_text(const struct options *options, const struct verified *v, 
 {
 	char size[16];
 
-	report_size(v->image_bytes, size);
+	text_size(v->image_bytes, size);
 	log_message("%s: %u image%s, %s\n", options->images_dir, v->images, report_plural(v->images), size);
 	if (v->tasks.n)
 		print_tasks(v);
@@ -176,7 +177,7 @@ static json_t *needs_json(const struct options *options, const struct verified *
 	json_object_set_new(json, "features", list);
 	json_object_set_new(json, "cpu_state", json_string(v->cpu_state));
 	json_object_set_new(json, "cpu_model", v->cpu_model ? report_text(v->cpu_model) : json_null());
-	json_object_set_new(json, "free_pids", json_boolean(!options->new_pidns));
+	json_object_set_new(json, "free_pids", json_boolean(!options->new_pidns && !options->copies));
 	json_object_set_new(json, "unchecked_files", json_integer(v->needs.unchecked));
 	return json;
 }

@@ -26,6 +26,7 @@ static const char *const names[] = {
 	[ACTION_PRE_DUMP] = "pre-dump",
 	[ACTION_POST_DUMP] = "post-dump",
 	[ACTION_PRE_STREAM] = "pre-stream",
+	[ACTION_POST_STREAM] = "post-stream",
 	[ACTION_PRE_RESTORE] = "pre-restore",
 	[ACTION_POST_RESTORE] = "post-restore",
 	[ACTION_PRE_RESUME] = "pre-resume",
@@ -35,6 +36,10 @@ static const char *const names[] = {
 	[ACTION_SETUP_NAMESPACES] = "setup-namespaces",
 	[ACTION_POST_SETUP_NAMESPACES] = "post-setup-namespaces",
 	[ACTION_STATUS_READY] = "status-ready",
+	[ACTION_POST_MIGRATE] = "post-migrate",
+	[ACTION_MIGRATE_FAILED] = "migrate-failed",
+	[ACTION_PRE_ARRIVAL] = "pre-arrival",
+	[ACTION_ARRIVAL_FAILED] = "arrival-failed",
 };
 
 /* Our environment, without the variables of an outer criu that runs us as its script, and with ours. */

@@ -14,6 +14,7 @@ enum action {
 	ACTION_POST_DUMP,	 /* images complete, tasks still stopped */
 	ACTION_NETWORK_UNLOCK,	 /* the network may be connected again; a failure is only logged */
 	ACTION_PRE_STREAM,	 /* before an image streamer is connected to */
+	ACTION_POST_STREAM,	 /* all of a stream is written, tasks still stopped */
 	ACTION_PRE_RESTORE,	 /* before the first task is made */
 	ACTION_SETUP_NAMESPACES, /* the root task exists in its new namespaces, which are empty; only if it has any */
 	ACTION_POST_SETUP_NAMESPACES, /* they are filled; no other task exists */
@@ -21,6 +22,10 @@ enum action {
 	ACTION_PRE_RESUME,	      /* just before they run; a failure is only logged */
 	ACTION_POST_RESUME,	      /* they run; a failure is only logged */
 	ACTION_STATUS_READY,	      /* a server is ready to be connected to */
+	ACTION_POST_MIGRATE,	      /* the tasks run on the other side, and are dead here; a failure is only logged */
+	ACTION_MIGRATE_FAILED,	      /* the tasks have not gone to another side; a failure is only logged */
+	ACTION_PRE_ARRIVAL,	      /* a program is about to come from another side */
+	ACTION_ARRIVAL_FAILED,	      /* it has not come; a failure is only logged */
 };
 
 /*

@@ -5,7 +5,7 @@
 #include "arch_cpu.h"
 #include "base/fail.h"
 #include "base/pool.h"
-#include "image/image.h"
+#include "image/record.h"
 #include "image/store.h"
 #include "options/options.h"
 

@@ -13,11 +13,13 @@
 #include "flow/cpuinfo.h"
 #include "flow/dump/check.h"
 #include "flow/dump/end.h"
+#include "flow/dump/session.h"
 #include "flow/dump/states.h"
 #include "flow/dump/families.h"
 #include "flow/dump/state.h"
 #include "flow/dump/task.h"
 #include "flow/freeze/freeze.h"
+#include "flow/freeze/thaw.h"
 #include "flow/host.h"
 #include "flow/stats.h"
 #include "flow/tell.h"
@@ -130,6 +132,7 @@ int dump_look(struct dump *d)
 static int dump_tree(struct dump *d)
 {
 	TRY(dump_look(d));
+	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, DUMP_DEVICES_LATE, d->tree->root->pid)));
 	TRY(write_all(d));
 	TRY(dump_go_live(d));
 	return dump_commit(d);
@@ -162,7 +165,7 @@ int dump_run(const struct options *options, struct listener *listener)
 	if (error == 0)
 		error = dump_load_plugins(&d);
 	if (error == 0)
-		error = tell_before_dump(options, &flow_dump_of(&d)->tell);
+		error = tell_before_dump(options, d.task_iter, &flow_dump_of(&d)->tell);
 	if (error == 0)
 		error = dump_and_let_go(&d);
 	else

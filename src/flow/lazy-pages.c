@@ -16,6 +16,7 @@
 #include "flow/page-server.h"
 #include "image/image.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "image/store.h"
 #include "options/options.h"
 #include "pages/lazy/lazy.h"

@@ -9,6 +9,5 @@
  * tasks run, that process becomes their init: it reaps orphans, and ends when the last of them has ended. The root of
  * the tree is told as we see it.
  */
-int restore_in_new_pidns(const struct options *options, struct listener *listener,
-			 int (*restore)(const struct options *options, struct listener *listener, struct restored *ret),
+int restore_in_new_pidns(const struct options *options, struct listener *listener, restore_t *restore,
 			 struct restored *ret);

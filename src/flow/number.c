@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/grace.h"
+#include "image/inventory.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
@@ -77,6 +78,19 @@ static ino_t inode_of_children(const struct thread *thread)
 	return inode;
 }
 
+/* The whole tree is in one pid namespace, and so will be all its children. */
+static bool all_share_with(const struct task *task, const struct task *root)
+{
+	const struct thread *thread;
+
+	if (root->pid_space || root->children_space || root->children_unborn || task->pid_space)
+		return false;
+	for_each_thread(thread, task)
+		if (!thread->dump || !thread->dump->shares.namespaces)
+			return false;
+	return true;
+}
+
 /* Which pid namespace its next children are born into. There is no file of one that has no first process. */
 static int find_children_space(struct dump *d, struct task *task)
 {
@@ -85,12 +99,12 @@ static int find_children_space(struct dump *d, struct task *task)
 	int error;
 
 	task->children_space = task->pid_space;
-	if (!task_is_live(task))
+	if (!task_is_live(task) || all_share_with(task, d->tree->root))
 		return 0;
 	inode = inode_of_children(task->leader);
 	for_each_thread(thread, task)
 		if (thread != task->leader && thread->dump && !d->progress->tasks_run &&
-		    inode_of_children(thread) != inode)
+		    !thread->dump->shares.namespaces && inode_of_children(thread) != inode)
 			return refuse(EOPNOTSUPP, "its threads make children in different pid namespaces: that cannot "
 						  "be checkpointed yet");
 	if (inode && inode == (task->pid_space ? task->pid_space->inode : d->facts->pid_namespace))
@@ -172,6 +186,7 @@ int number_tree(struct dump *d)
 	if (fstatat(d->tree->root->dump->proc, "ns/pid", &st, 0) < 0)
 		return fail_errno("looking at the pid namespace of the root task");
 	d->facts->pid_namespace = st.st_ino;
+	d->inventory->root_pid = d->facts->inner_pids ? (uint32_t)d->tree->root->pid : 0;
 	for_each_task(task, d->tree)
 		TRY(dump_go_on(d, number_task(d, task)));
 	return check_first(d);

@@ -8,13 +8,17 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "flow/background.h"
 #include "image/inventory.h"
 #include "image/store.h"
 #include "options/options.h"
 #include "pages/dedup.h"
 #include "pages/server.h"
+#include "pages/supply-images.h"
+#include "pages/supply.h"
 #include "session/images.h"
+#include "session/transfer.h"
 
 struct page_server {
 	const struct options *options;
@@ -37,20 +41,27 @@ struct peer_place page_server_place(const struct options *options)
 	};
 }
 
-static int give_to(const struct options *options, int listener, peer_greeting *is_greeting, struct page_supply *supply)
+static int give_to(const struct options *options, int listener, peer_greeting *is_greeting, struct page_supply *supply,
+		   struct meter *meter)
 {
 	const struct peer_place place = page_server_place(options);
 	AUTO(peer_close) struct peer *peer = NULL;
 
 	TRY(peer_accept(&place, listener, is_greeting, &peer));
 	log_info("A client is there");
-	return page_server_supply(peer, supply);
+	return page_server_supply(peer, supply, meter);
 }
 
 /* Tasks stand still meanwhile: when the restore has failed over there, its daemon may go without a word. */
-int page_server_give(const struct options *options, int listener, struct page_supply *supply)
+int page_server_give(const struct options *options, int listener, struct page_supply *supply, struct meter *meter)
 {
-	return give_to(options, listener, NULL, supply);
+	return give_to(options, listener, NULL, supply, meter);
+}
+
+static void begin_meter(const struct page_server *server, struct meter *meter)
+{
+	transfer_begin(meter, "page-server", server->options, NULL);
+	meter_limit(meter, server->options->bandwidth);
 }
 
 /* page-server --lazy-pages: a client that needs no more, or has ended, is all the same. */
@@ -59,11 +70,16 @@ static int serve_images(const struct page_server *server)
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(page_supply_of_images_destroy) struct page_supply *supply = NULL;
 	struct inventory inventory;
+	struct meter meter;
+	int result;
 
 	TRY(images_open(server->options, false, &store));
 	TRY(inventory_read(store, &inventory));
 	supply = page_supply_of_images(store);
-	TRY(give_to(server->options, server->listener, page_server_is_greeting, supply));
+	begin_meter(server, &meter);
+	result = give_to(server->options, server->listener, page_server_is_greeting, supply, &meter);
+	meter_end(&meter);
+	TRY(result);
 	log_info("The client needs no more");
 	return 0;
 }
@@ -74,6 +90,7 @@ static int serve_client(void *arg)
 	AUTO(store_close) struct store *store = NULL;
 	AUTO(peer_close) struct peer *peer = NULL;
 	struct store *parent;
+	struct meter meter;
 	uint64_t freed = 0;
 	int result;
 
@@ -87,7 +104,10 @@ static int serve_client(void *arg)
 		close(TAKE_FD(server->listener)); /* one client, then nobody is let in any more */
 	TRY(result);
 	log_info("A client is there");
-	TRY(page_server_receive(peer, store));
+	begin_meter(server, &meter);
+	result = page_server_receive(peer, store, &meter);
+	meter_end(&meter);
+	TRY(result);
 	log_info("All pages have come");
 	if (server->options->auto_dedup)
 		(void)pages_free_in_parents(store, &freed); /* logged: the parents are larger than they might be */

@@ -8,6 +8,7 @@
 #include "pages/peer.h"
 
 struct listener;
+struct meter;
 struct options;
 
 /*
@@ -19,7 +20,7 @@ int page_server(const struct options *options, struct listener *listener, bool b
 struct page_supply;
 
 /* Gives pages to one client. Returns as page_server_supply(). The listener stays the caller's; -1: --ps-socket. */
-int page_server_give(const struct options *options, int listener, struct page_supply *supply);
+int page_server_give(const struct options *options, int listener, struct page_supply *supply, struct meter *meter);
 
 /* Where the options say that the other end is. */
 struct peer_place page_server_place(const struct options *options);

@@ -18,8 +18,11 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "flow/actions.h"
+#include "flow/copies/copies.h"
+#include "flow/copies/copy.h"
 #include "flow/cpuinfo.h"
 #include "flow/new-pidns.h"
+#include "flow/restore/let-go.h"
 #include "flow/restore/load.h"
 #include "flow/restore/session.h"
 #include "flow/restore/task.h"
@@ -29,6 +32,7 @@
 #include "flow/tell.h"
 #include "pages/dedup.h"
 #include "plugin/plugin.h"
+#include "session/copy.h"
 #include "session/session.h"
 
 static int write_pidfile(const struct options *options, pid_t pid)
@@ -74,7 +78,7 @@ static int show_result(struct restore *r)
 	TRY(write_pidfile(r->options, r->tree->root->pid));
 	error = stream_read_rest(r);
 	if (error == 0)
-		error = interrupt_check_last();
+		error = restore_await_word(r);
 	if (error == 0)
 		error = phase_restore_resume(r);
 	if (error == 0 && r->facts->own_network)
@@ -113,6 +117,8 @@ static int restore_all(struct restore *r)
 		error = make_all(r);
 	if (error == 0)
 		error = show_result(r);
+	if (error == 0 && r->copy)
+		error = copy_await_others(r->copy, r->tree->root->pid);
 	must_tell = tell_is_wanted(r);
 	(void)interrupt_check_last(); /* if it has not made it fail, it has come too late */
 	phase_restore_clean(r);
@@ -155,9 +161,10 @@ static pid_t root_of(const struct restore *r)
 	return root && root->restore && root->restore->made ? root->pid : 0;
 }
 
-static int restore_here(const struct options *options, struct listener *listener, struct restored *ret)
+static int restore_here(const struct options *options, struct listener *listener, const struct copy *copy,
+			struct restored *ret)
 {
-	struct restore r = { .listener = listener };
+	struct restore r = { .listener = listener, .copy = copy };
 	int error;
 
 	interrupt_catch("nothing of the tasks is left");
@@ -166,14 +173,15 @@ static int restore_here(const struct options *options, struct listener *listener
 		error = restore_all(&r);
 	plugins_done(&r.plugins, error);
 	*ret = (struct restored){ .root = root_of(&r), .client = TAKE_FD(r.client) };
-	if (error == 0)
+	if (error == 0 && (!copy || copy->number == 1))
 		(void)stats_write_restore(&r, options); /* logged; the tasks run */
 	/* With --lazy-pages and --on-demand the images are still read. */
 	if (error == 0 && options->auto_dedup && !options->lazy_pages && !options->on_demand)
 		(void)pages_free_all(r.store); /* logged: the images are larger than they might be */
 	restore_end(&r);
 	if (error < 0) {
-		log_error("Restoring FAILED.");
+		if (!copy || error != -ECANCELED) /* another copy has failed */
+			log_error("Restoring FAILED.");
 		return error;
 	}
 	log_info("Restore finished successfully. Tasks resumed.");
@@ -183,6 +191,8 @@ static int restore_here(const struct options *options, struct listener *listener
 
 int restore_run(const struct options *options, struct listener *listener, struct restored *ret)
 {
+	if (options->copies)
+		return restore_copies(options, restore_here, ret);
 	return options->new_pidns ? restore_in_new_pidns(options, listener, restore_here, ret)
-				  : restore_here(options, listener, ret);
+				  : restore_here(options, listener, NULL, ret);
 }

@@ -9,7 +9,9 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "image/store.h"
 #include "options/options.h"
 #include "session/session.h"
@@ -44,6 +46,13 @@ static void print_count(const char *what, uint64_t count)
 	log_message("%-32s %" PRIu64 "\n", what, count);
 }
 
+/* Bytes per second. */
+static void print_moved(uint64_t bytes, uint64_t us)
+{
+	print_count("Bytes of memory moved:", bytes);
+	print_count("Bytes per second:", us ? (uint64_t)((double)bytes * 1e6 / (double)us) : 0);
+}
+
 static void print_dump(const DumpStatsEntry *dump)
 {
 	log_message("Statistics of the dump:\n");
@@ -55,10 +64,14 @@ static void print_dump(const DumpStatsEntry *dump)
 	print_count("Pages looked at:", dump->pages_scanned);
 	print_count("Pages left to the parent images:", dump->pages_skipped_parent);
 	print_count("Pages written:", dump->pages_written);
+	if (dump->has_pages_elsewhere)
+		print_count("Pages saved with another task:", dump->pages_elsewhere);
 	print_count("Pages left for lazy transfer:", dump->pages_lazy);
 	print_count("Shared pages looked at:", dump->shpages_scanned);
 	print_count("Shared pages left to the parent:", dump->shpages_skipped_parent);
 	print_count("Shared pages written:", dump->shpages_written);
+	if (dump->has_moved)
+		print_moved(dump->moved, dump->moved_us);
 	print_count("Things that were not saved:", dump->losses);
 }
 
@@ -83,6 +96,13 @@ int stats_write_dump(struct dump *d, const struct options *options)
 	dump.shpages_scanned = stats->shpages_scanned;
 	dump.shpages_skipped_parent = stats->shpages_skipped_parent;
 	dump.shpages_written = stats->shpages_written;
+	dump.has_pages_elsewhere = options->equal_pages;
+	dump.pages_elsewhere = stats->pages_elsewhere;
+	dump.has_moved = dump.has_moved_us = meter_has_told(d->meter);
+	if (dump.has_moved) {
+		dump.moved = d->meter->done;
+		dump.moved_us = d->meter->us;
+	}
 	dump.has_losses = stats->losses > 0; /* tools compare the fields that CRIU has */
 	dump.losses = stats->losses;
 	entry.dump = &dump;
@@ -100,6 +120,8 @@ static void print_restore(const RestoreStatsEntry *restore)
 	print_count("Pages compared:", restore->pages_compared);
 	print_count("Pages shared with the parent:", restore->pages_skipped_cow);
 	print_count("Pages restored:", restore->pages_restored);
+	if (restore->has_moved)
+		print_moved(restore->moved, restore->moved_us);
 }
 
 int stats_write_restore(struct restore *r, const struct options *options)
@@ -112,6 +134,11 @@ int stats_write_restore(struct restore *r, const struct options *options)
 	restore.pages_skipped_cow = stats->pages_skipped_cow;
 	restore.forking_time = interval_us(stats, STATS_FORKING);
 	restore.restore_time = interval_us(stats, STATS_RESTORE);
+	restore.has_moved = restore.has_moved_us = meter_has_told(r->meter);
+	if (restore.has_moved) {
+		restore.moved = r->meter->done;
+		restore.moved_us = r->meter->us;
+	}
 	restore.has_pages_restored = true;
 	restore.pages_restored = stats->pages_restored;
 	entry.restore = &restore;

@@ -8,22 +8,30 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "engine/engine.h"
 #include "flow/actions.h"
+#include "image/blocks/store-blocks.h"
 #include "image/inventory.h"
-#include "image/pipe/pipe.h"
+#include "image/pipe/pipe-read.h"
+#include "image/pipe/pipe-write.h"
+#include "image/pipe/store-pipe.h"
+#include "image/store-streamer.h"
 #include "image/store.h"
 #include "object/memory/memory.h"
 #include "options/options.h"
 #include "session/images.h"
+#include "session/transfer.h"
 
 /* Who takes nothing for so long will not come back; tasks stand still meanwhile. */
 #define GRACE_MIN 60u
 
 static int open_pipe(const struct options *options, bool for_writing, struct store **ret)
 {
-	const unsigned grace = options->timeout && options->timeout < GRACE_MIN ? GRACE_MIN : options->timeout;
+	const unsigned usual = options->timeout && options->timeout < GRACE_MIN ? GRACE_MIN : options->timeout;
+	const unsigned grace = options->stream_grace ?: usual;
 	int fd = fcntl(options->stream_fd, F_DUPFD_CLOEXEC, 3);
 
 	if (fd < 0)
@@ -88,6 +96,22 @@ int stream_commit(struct dump *d)
 	return store_pipe_commit(dump_store(d));
 }
 
+/* The descriptor of a client stays its own, and so does that of a migration. */
+bool stream_is_asked_for(struct dump *d)
+{
+	return store_is_pipe(dump_store(d)) && d->options->action_scripts.n && !d->listener;
+}
+
+int stream_commit_and_ask(struct dump *d)
+{
+	TRY(interrupt_check());
+	TRY(stream_commit(d));
+	/* Who reads it waits for its end. */
+	store_pipe_end(dump_store(d));
+	close(d->options->stream_fd);
+	return actions_run(d->options, NULL, ACTION_POST_STREAM, d->options->pid);
+}
+
 int stream_read_rest(struct restore *r)
 {
 	return store_is_pipe(r->store) ? store_pipe_read_rest(r->store) : 0;
@@ -96,8 +120,14 @@ int stream_read_rest(struct restore *r)
 int stream_receive(const struct options *options)
 {
 	AUTO(store_close) struct store *store = NULL;
+	struct meter meter;
+	int result;
 
+	transfer_begin(&meter, "receive", options, NULL);
+	meter_limit(&meter, options->bandwidth);
 	TRY(open_pipe(options, false, &store));
 	TRY(link_parent(options));
-	return store_pipe_unpack(store, options->images_dir_fd);
+	result = store_pipe_unpack(store, options->images_dir_fd, &meter);
+	meter_end(&meter);
+	return result;
 }

@@ -22,6 +22,10 @@ int stream_or_images_open(const struct options *options, struct listener *listen
 int stream_send(struct dump *d);
 /* Nothing can fail any more here: the mark without which nobody believes the stream. */
 int stream_commit(struct dump *d);
+/* Whether scripts are asked, when all is written, if it has arrived. */
+bool stream_is_asked_for(struct dump *d);
+/* The mark, the end of the stream, and the scripts: the tasks may end if none of them fails. */
+int stream_commit_and_ask(struct dump *d);
 /* Before the tasks may run: the mark has come. */
 int stream_read_rest(struct restore *r);
 

@@ -17,43 +17,42 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/vector.h"
-#include "kern/proc/children.h"
 #include "kern/proc/proc.h"
+#include "kern/proc/running.h"
 #include "kern/proc/stat.h"
 #include "kern/proc/status.h"
 #include "object/memory/memory.h"
 #include "options/options.h"
+#include "session/copy.h"
 
 #define LINK	  "/memfd:" CRIU_TELL_NAME " (deleted)"
 #define STEP_MS	  2
 #define SETTLE_MS 50
-#define TASKS_MAX (1u << 20) /* while they run, a tree may grow as fast as it is walked */
 
 struct told {
 	pid_t pid;
 	int fd;
-	dev_t dev;
 	ino_t ino;
 	uint32_t signal, number;
 	bool answered, signal_due;
 };
 
 struct tell {
+	dev_t dev; /* of all that memfd_create(2) makes; 0: not known */
 	VECTOR(struct told) items;
 };
 
 /* --- finding them --- */
 
-static bool is_known(const struct tell *tell, const struct stat *st)
+static bool is_known(const struct tell *tell, const struct running_descriptor *one)
 {
 	for (size_t i = 0; i < tell->items.n; i++)
-		if (tell->items.items[i].dev == st->st_dev && tell->items.items[i].ino == st->st_ino)
+		if (tell->items.items[i].ino == one->ino)
 			return true;
 	return false;
 }
@@ -67,59 +66,75 @@ static bool is_owner(int proc, uint32_t owner)
 	       (uint32_t)status.ns_pid[status.n_levels - 1] == owner;
 }
 
-static void look_at(struct tell *tell, pid_t pid, int proc, int number)
+static bool read_content(int fd, struct criu_tell *to)
 {
-	char name[32], link[64];
-	struct criu_tell content;
-	AUTO_CLOSE int fd = -1;
-	struct stat st;
+	return io_pread(fd, to, sizeof(*to), 0) >= (ssize_t)CRIU_TELL_SIZE_MIN;
+}
+
+struct tell_search {
+	struct tell *tell;
+	pid_t pid;
+	int proc;
+};
+
+static bool has_name(int fd)
+{
+	char path[32], link[64];
 	ssize_t length;
 
-	snprintf(name, sizeof(name), "fd/%d", number);
-	length = readlinkat(proc, name, link, sizeof(link) - 1);
-	if (length != sizeof(LINK) - 1 || memcmp(link, LINK, sizeof(LINK) - 1) != 0)
-		return;
-	fd = openat(proc, name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0 || is_known(tell, &st) ||
-	    io_pread(fd, &content, sizeof(content), 0) != sizeof(content) || content.magic != CRIU_TELL_MAGIC ||
-	    !is_owner(proc, content.owner))
-		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, link, sizeof(link));
+	return length == sizeof(LINK) - 1 && !memcmp(link, LINK, sizeof(LINK) - 1);
+}
+
+/* The program may have opened it for itself in another way than we need. */
+static int open_again(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+}
+
+static bool look_at_descriptor(void *arg, const struct running_descriptor *one)
+{
+	const struct tell_search *search = arg;
+	struct tell *tell = search->tell;
+	struct criu_tell content;
+	AUTO_CLOSE int fd = -1;
+
+	if (one->format != S_IFREG || (tell->dev && one->dev != tell->dev) || !has_name(one->fd) || is_known(tell, one))
+		return false;
+	fd = open_again(one->fd);
+	if (fd < 0 || !read_content(fd, &content) || content.magic != CRIU_TELL_MAGIC ||
+	    !is_owner(search->proc, content.owner))
+		return false;
 	*vector_push(&tell->items) = (struct told){
-		.pid = pid,
+		.pid = search->pid,
 		.fd = TAKE_FD(fd),
-		.dev = st.st_dev,
-		.ino = st.st_ino,
+		.ino = one->ino,
 		.signal = content.signal,
 		.number = content.number,
 	};
+	return false;
 }
 
-static void look_at_task(struct tell *tell, pid_t pid, int proc)
+static bool look_at_task(void *tell, pid_t pid, int proc)
 {
-	AUTO_FREE int *numbers = NULL;
-	int n = fd_list(proc, "fd", &numbers);
-
-	for (int i = 0; i < n; i++)
-		look_at(tell, pid, proc, numbers[i]);
+	running_visit_descriptors(pid, proc, look_at_descriptor, &(struct tell_search){ tell, pid, proc });
+	return false;
 }
 
-/* While they run: who comes later is not told. */
-static void look_at_tree(struct tell *tell, pid_t root)
+/* Most descriptors need no second look: those that we want have the same device as this one. */
+static struct tell *create_tell(void)
 {
-	AUTO(proc_pids_done) struct proc_pids all = { 0 }, children = { 0 };
+	struct tell *tell = xzalloc(sizeof(*tell));
+	AUTO_CLOSE int fd = memfd_create("criu", MFD_CLOEXEC);
+	struct stat st;
 
-	*vector_push(&all) = root;
-	for (size_t i = 0; i < all.n && all.n < TASKS_MAX; i++) {
-		AUTO_CLOSE int proc = proc_open(all.items[i]);
-
-		if (proc < 0)
-			continue;
-		look_at_task(tell, all.items[i], proc);
-		if (proc_children_read(proc, &children) < 0)
-			continue;
-		for (size_t k = 0; k < children.n; k++)
-			*vector_push(&all) = children.items[k];
-	}
+	if (fd >= 0 && fstat(fd, &st) == 0)
+		tell->dev = st.st_dev;
+	return tell;
 }
 
 /* --- talking --- */
@@ -136,13 +151,13 @@ static void wake_waiters(const struct told *told)
 }
 
 /* The number last: it says that the rest is there. */
-static void change_state(struct told *told, uint32_t state, bool copy)
+static void change_state(struct told *told, uint32_t state)
 {
 	struct criu_tell content;
 
-	if (io_pread(told->fd, &content, sizeof(content), 0) != sizeof(content))
+	if (!read_content(told->fd, &content))
 		return;
-	content.copies += copy;
+	content.copies += state == CRIU_TELL_RESTORED;
 	told->number = content.number + 1;
 	if (io_pwrite(told->fd, &content.copies, 4, offsetof(struct criu_tell, copies)) < 0 ||
 	    io_pwrite(told->fd, &state, 4, offsetof(struct criu_tell, state)) < 0 ||
@@ -150,6 +165,17 @@ static void change_state(struct told *told, uint32_t state, bool copy)
 		log_warn("task %d cannot be told", told->pid);
 	wake_waiters(told);
 	told->signal_due = state != CRIU_TELL_DUMP;
+}
+
+/* Which copy it is; of a checkpoint that was restored once, none. Its file need not have room for that. */
+static void write_number(const struct told *told, const struct copy *copy)
+{
+	uint32_t words[2] = { copy ? copy->number : 0, copy ? copy->of : 0 };
+	struct stat st;
+
+	if (fstat(told->fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct criu_tell) &&
+	    io_pwrite(told->fd, words, sizeof(words), offsetof(struct criu_tell, copy)) < 0)
+		log_warn("task %d cannot be told which copy it is", told->pid);
 }
 
 static void send_signal(const struct told *told)
@@ -165,7 +191,7 @@ static int hear_answer(struct told *told)
 
 	if (told->answered)
 		return 1;
-	if (io_pread(told->fd, &content, sizeof(content), 0) != sizeof(content))
+	if (!read_content(told->fd, &content))
 		return 0;
 	told->answered = content.answered == told->number;
 	if (told->answered && content.refused)
@@ -200,17 +226,17 @@ static int await_answers(struct tell *tell, unsigned seconds)
 	return 0;
 }
 
-int tell_before_dump(const struct options *options, struct tell **ret)
+int tell_before_dump(const struct options *options, struct task_iter *iter, struct tell **ret)
 {
 	struct tell *tell;
 
 	if (!options->tell_timeout)
 		return 0;
-	tell = *ret = xzalloc(sizeof(*tell));
-	look_at_tree(tell, options->pid);
+	tell = *ret = create_tell();
+	running_visit_tree(options->pid, iter, look_at_task, tell);
 	for (size_t i = 0; i < tell->items.n; i++) {
 		log_info("task %d is told of the dump", tell->items.items[i].pid);
-		change_state(&tell->items.items[i], CRIU_TELL_DUMP, false);
+		change_state(&tell->items.items[i], CRIU_TELL_DUMP);
 		send_signal(&tell->items.items[i]);
 	}
 	return tell->items.n ? await_answers(tell, options->tell_timeout) : 0;
@@ -219,7 +245,7 @@ int tell_before_dump(const struct options *options, struct tell **ret)
 void tell_goes_on(struct tell *tell)
 {
 	for (size_t i = 0; tell && i < tell->items.n; i++)
-		change_state(&tell->items.items[i], CRIU_TELL_GOES_ON, false);
+		change_state(&tell->items.items[i], CRIU_TELL_GOES_ON);
 }
 
 /*
@@ -261,15 +287,17 @@ bool tell_is_wanted(const struct restore *r)
 
 void tell_restored(struct restore *r, struct tell **ret)
 {
-	struct tell *tell = *ret = xzalloc(sizeof(*tell));
+	struct tell *tell = *ret = create_tell();
 	struct task *task;
 
 	for_each_task(task, r->tree) {
 		AUTO_CLOSE int proc = task_is_live(task) && task->pid > 0 ? proc_open(task->pid) : -1;
 
 		if (proc >= 0)
-			look_at_task(tell, task->pid, proc);
+			(void)look_at_task(tell, task->pid, proc);
 	}
-	for (size_t i = 0; i < tell->items.n; i++)
-		change_state(&tell->items.items[i], CRIU_TELL_RESTORED, true);
+	for (size_t i = 0; i < tell->items.n; i++) {
+		write_number(&tell->items.items[i], r->copy);
+		change_state(&tell->items.items[i], CRIU_TELL_RESTORED);
+	}
 }

@@ -4,13 +4,15 @@
 
 #include "session/session.h"
 
+struct task_iter;
 struct tell;
 
 /*
  * Before anything stands still: tells those of the tree that asked for it, and waits until all have answered, at most
  * --tell-timeout seconds for all together. One that says no makes it fail; who does not answer is told in the log.
+ * iter is prepared if the tree has so many threads that it is worth it.
  */
-int tell_before_dump(const struct options *options, struct tell **ret);
+int tell_before_dump(const struct options *options, struct task_iter *iter, struct tell **ret);
 /* They go on as what they were: before they are let go. */
 void tell_goes_on(struct tell *tell);
 /* And the signals, when they run. Accepts NULL. */

@@ -19,14 +19,18 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "engine/engine.h"
+#include "flow/dump/session.h"
 #include "flow/dump/task.h"
-#include "flow/dump.h"
 #include "flow/freeze/freeze.h"
 #include "flow/freeze/freezer.h"
 #include "flow/dump/leftovers.h"
+#include "flow/freeze/thaw.h"
+#include "flow/migrate/remains.h"
 #include "flow/undo-links.h"
+#include "image/blocks/store-blocks.h"
 #include "image/image.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "image/store.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
@@ -41,6 +45,8 @@ struct undoing {
 	struct store *store; /* the images, whole or not */
 	struct inventory inventory;
 	bool is_complete; /* there is an inventory */
+	bool is_left;	  /* by a migration whose outcome nobody knows */
+	struct left_note note;
 };
 
 #define SAY(list, ...) (*vector_push(list) = pool_printf((undoing)->undone->pool, __VA_ARGS__))
@@ -96,7 +102,11 @@ static int clean_task(struct undoing *undoing, struct dump *d, struct task *task
 static bool was_running(struct undoing *undoing, const struct task *task)
 {
 	CoreEntry *core;
-	int error = image_read_one(undoing->store, IMAGE_CORE, &core, (uint64_t)task->vpid);
+	int error;
+
+	if (undoing->is_left)
+		return undoing->options->discard;
+	error = image_read_one(undoing->store, IMAGE_CORE, &core, (uint64_t)task->vpid);
 
 	return error == 0 && core->tc && core->tc->task_state == TASK_ALIVE;
 }
@@ -110,6 +120,8 @@ static bool is_stopped(const struct task *task)
 static void let_run(struct undoing *undoing, const struct task *task)
 {
 	if (!is_stopped(task))
+		return;
+	if (undoing->is_left && !undoing->options->discard)
 		return;
 	if (!was_running(undoing, task)) {
 		SAY(&undoing->undone->left,
@@ -233,6 +245,27 @@ static int thaw_cgroup(struct undoing *undoing)
 	return thawed < 0 ? thawed : 0;
 }
 
+/* The migration has no images here: who lets the tree go on gives up that it may run on the other side. */
+static void look_for_migration(struct undoing *undoing)
+{
+	const struct left_note *note = &undoing->note;
+
+	undoing->is_left = remains_find(undoing->options->pid, &undoing->note);
+	if (!undoing->is_left)
+		return;
+	if (!undoing->options->discard) {
+		SAY(&undoing->undone->left,
+		    "the tree stands still since its migration %s to %s, and may run there: criu migrate --ask %s %s. "
+		    "If "
+		    "it does not, criu undo -t %d --discard lets it go on here; if it does, kill it here",
+		    note->id, note->destination, note->id, note->destination, note->root);
+		return;
+	}
+	undoing->inventory.lock = (enum inventory_lock)note->lock;
+	snprintf(undoing->inventory.run_id, sizeof(undoing->inventory.run_id), "%s", note->run_id);
+	undoing->is_complete = note->lock == INVENTORY_LOCK_NFTABLES;
+}
+
 /* Those of a dump that was killed have none, or damaged ones. */
 static int open_images(struct undoing *undoing)
 {
@@ -258,11 +291,17 @@ int undo_run(const struct options *options, struct undone *ret)
 	ret->pool = pool_create();
 	interrupt_catch("what is left of the dump is taken back in part");
 	error = open_images(undoing);
+	if (error == 0 && options->pid)
+		look_for_migration(undoing);
 	if (error == 0)
 		error = thaw_cgroup(undoing);
 	if (error == 0)
 		error = options->pid ? undo_tree(undoing) : undo_checkpoint(undoing);
-	next = error == 0 ? discard_inventory(undoing) : 0;
+	if (error == 0 && undoing->is_left && options->discard)
+		record_forget_left(undoing->note.id);
+	next = error == 0 && !undoing->is_left ? discard_inventory(undoing) : 0;
+	if (error == 0 && !options->pid)
+		error = remains_clean(options, ret);
 	store_close(&undoing->store);
 	(void)interrupt_check_last();
 	return error ?: next;

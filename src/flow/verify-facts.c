@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is in a checkpoint: tasks, files by kind, memory, kernel features that it needs. */
+#include "flow/verify-facts.h"
+
 #include "flow/verify.h"
 
 #include <errno.h>

@@ -21,13 +21,15 @@
 #include "engine/engine.h"
 #include "flow/cpuinfo.h"
 #include "flow/restore/load.h"
+#include "flow/verify-facts.h"
 #include "image/checksums.h"
 #include "image/inventory.h"
+#include "image/record.h"
+#include "image/scan.h"
 #include "image/store.h"
+#include "image/table.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
-#include "object/file/file.h"
-#include "object/namespace/namespace.h"
 #include "session/images.h"
 #include "session/loss.h"
 #include "session/stats.h"
@@ -117,7 +119,8 @@ static int check_pids(struct restore *r)
 
 	for_each_task(task, r->tree) {
 		for_each_thread(thread, task) {
-			int error = r->options->new_pidns || (task->state == TASK_DEAD && thread != task->leader)
+			int error = r->options->new_pidns || r->options->copies ||
+						    (task->state == TASK_DEAD && thread != task->leader)
 					    ? 0
 					    : check_pid(thread->vtid, thread == task->leader ? "pid" : "tid");
 
@@ -173,6 +176,8 @@ static int check_world(struct restore *r, struct verified *ret)
 	need_sessions(r);
 	first = r->progress->damage = 0;
 	TRY(phase_restore_needs(r));
+	if (r->options->copies)
+		TRY(phase_restore_copies(r));
 	verify_add_features(r, ret);
 	first = r->progress->damage;
 	if (r->inventory->allow_uprobes)

@@ -51,8 +51,3 @@ struct verified {
 /* The images of options->images_dir_fd. Returns 0 if a restore could begin, else -errno. */
 int verify_run(const struct options *options, struct verified *ret);
 void verify_done(struct verified *verified);
-
-/* verify-facts.c: what is in it. */
-void verify_collect_facts(struct restore *r, struct verified *ret);
-/* And the kernel features that it needs, when all kinds and parts have told theirs. */
-void verify_add_features(struct restore *r, struct verified *ret);

@@ -18,7 +18,9 @@
 #include "checksum.pb-c.h"
 #include "image/codec.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "image/store.h"
+#include "image/table.h"
 
 #define PIECE (1u << 20)
 

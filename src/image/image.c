@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Images come and go: open, check the head, create, finish, close. */
-#include "image/internal.h"
+#include "image/blocks/blocks-read.h"
+#include "image/blocks/blocks-write.h"
+#include "image/blocks/store-blocks.h"
+#include "image/backend.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,6 +14,9 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
+#include "image/payload.h"
+#include "image/stream.h"
+#include "image/table.h"
 
 static struct image *make_image(enum image_id id, const char *name)
 {
@@ -179,12 +185,12 @@ static int finish_writing(struct image *image)
 
 int image_finish(struct image **image)
 {
-	int ret = 0;
+	int error = 0;
 
 	if (*image && (*image)->writing)
-		ret = finish_writing(*image);
+		error = finish_writing(*image);
 	image_close(image);
-	return ret;
+	return error;
 }
 
 /* An image in memory as a file, for those who need a descriptor. */

@@ -12,10 +12,13 @@
 #include "base/file.h"
 #include "base/pool.h"
 #include "image/image.h"
+#include "image/record.h"
+#include "image/store-streamer.h"
 #include "image/store.h"
 
-#define VERSION_1_0 1
-#define VERSION_1_1 2
+#define VERSION_1_0	    1
+#define VERSION_1_1	    2
+#define VERSION_EQUAL_PAGES 3 /* 1.1, and pagemaps name pages of others: CRIU 4.2 refuses it */
 
 int inventory_make_run_id(char ret[RUN_ID_SIZE])
 {
@@ -36,7 +39,7 @@ int inventory_write(struct store *store, const struct inventory *inventory)
 	InventoryEntry entry = INVENTORY_ENTRY__INIT;
 	PluginsEntry plugins = PLUGINS_ENTRY__INIT;
 
-	entry.img_version = VERSION_1_1;
+	entry.img_version = inventory->equal_pages ? VERSION_EQUAL_PAGES : VERSION_1_1;
 	entry.has_fdinfo_per_id = entry.fdinfo_per_id = true;
 	entry.root_ids = inventory->root_ids;
 	entry.has_ns_per_id = entry.ns_per_id = true;
@@ -64,6 +67,10 @@ int inventory_write(struct store *store, const struct inventory *inventory)
 	entry.lost = inventory->lost;
 	entry.n_user_ns_ids = inventory->n_user_ns_ids;
 	entry.user_ns_ids = inventory->user_ns_ids;
+	entry.n_kept_ns = inventory->n_kept_ns;
+	entry.kept_ns = inventory->kept_ns;
+	entry.has_root_pid = inventory->root_pid != 0;
+	entry.root_pid = inventory->root_pid;
 	return image_write_one(store, IMAGE_INVENTORY, &entry);
 }
 
@@ -75,8 +82,8 @@ static bool is_run_id(const char *text)
 
 static int check_entry(const InventoryEntry *entry)
 {
-	if (entry->img_version != VERSION_1_0 && entry->img_version != VERSION_1_1)
-		return refuse(EINVAL, "inventory.img: images of version %u, this criu knows 1 and 2",
+	if (entry->img_version < VERSION_1_0 || entry->img_version > VERSION_EQUAL_PAGES)
+		return refuse(EINVAL, "inventory.img: images of version %u, this criu knows 1 to 3",
 			      entry->img_version);
 	if (!entry->has_fdinfo_per_id || !entry->fdinfo_per_id)
 		return refuse(
@@ -100,7 +107,8 @@ int inventory_read(struct store *store, struct inventory *ret)
 	TRY(error);
 	TRY(check_entry(entry));
 	*ret = (struct inventory){
-		.version = (int)entry->img_version,
+		.version = entry->img_version == VERSION_1_0 ? VERSION_1_0 : VERSION_1_1,
+		.equal_pages = entry->img_version == VERSION_EQUAL_PAGES,
 		.ns_per_id = entry->has_ns_per_id && entry->ns_per_id,
 		.root_ids = entry->root_ids,
 		.has_root_cg_set = entry->has_root_cg_set,
@@ -120,6 +128,9 @@ int inventory_read(struct store *store, struct inventory *ret)
 		.n_lost = entry->n_lost,
 		.user_ns_ids = entry->user_ns_ids,
 		.n_user_ns_ids = entry->n_user_ns_ids,
+		.kept_ns = entry->kept_ns,
+		.n_kept_ns = entry->n_kept_ns,
+		.root_pid = entry->root_pid,
 	};
 	if (entry->plugins_entry) {
 		ret->plugins = entry->plugins_entry->plugins;

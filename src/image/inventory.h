@@ -18,6 +18,7 @@ enum inventory_lock { INVENTORY_LOCK_IPTABLES, INVENTORY_LOCK_NFTABLES, INVENTOR
 
 struct inventory {
 	int version;		    /* 1 = 1.0, 2 = 1.1; written is always 2 */
+	bool equal_pages;	    /* pagemaps may name pages of other tasks: the image then says version 3 */
 	bool ns_per_id;		    /* namespace images are named by ns id, else by pid (older) */
 	TaskKobjIdsEntry *root_ids; /* of the dumping process; NULL in older images */
 	bool has_root_cg_set;
@@ -39,6 +40,9 @@ struct inventory {
 	size_t n_lost;
 	uint32_t *user_ns_ids; /* user namespaces in which no task lives */
 	size_t n_user_ns_ids;
+	KeptNsEntry **kept_ns; /* other namespaces in which no task lives */
+	size_t n_kept_ns;
+	uint32_t root_pid; /* of the root task, as seen from outside of its pid namespace; 0: it has none of its own */
 };
 
 /* Writes the image. Version, fdinfo_per_id and ns_per_id are set to what is written today. */

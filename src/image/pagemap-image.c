@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "base/vector.h"
 
+#include "image/record.h"
 #include "pagemap.pb-c.h"
 
 /* Asked once: a pagemap can have a million entries. */
@@ -31,9 +32,22 @@ void pagemap_done(struct pagemap *pagemap)
 
 static uint32_t flags_of(const PagemapEntry *entry)
 {
+	if (entry->has_pages_id)
+		return (entry->has_flags ? entry->flags : 0) | PE_ELSEWHERE;
 	if (entry->has_in_parent && entry->in_parent)
 		return PE_PARENT;
 	return entry->has_flags ? entry->flags : PE_PRESENT;
+}
+
+/* Pages that are kept with those of another task. */
+static int check_elsewhere(struct image *image, const struct page_range *range)
+{
+	if (range->flags & (PE_PARENT | PE_PRESENT))
+		return image_refuse(image, "the range at %#" PRIx64 " is in several places", range->start);
+	if (range->there % page_size() || range->there > INT64_MAX - range->nr_pages * page_size())
+		return image_refuse(image, "the range at %#" PRIx64 " is at offset %#" PRIx64 " of other pages",
+				    range->start, range->there);
+	return 0;
 }
 
 /* Brings one entry to today's form; `end` is where the range before it ends, `offset` where its pages are. */
@@ -47,6 +61,8 @@ static int parse_entry(struct image *image, const PagemapEntry *entry, uint64_t 
 		.nr_pages = entry->has_nr_pages ? entry->nr_pages : entry->compat_nr_pages,
 		.flags = flags_of(entry),
 		.offset = offset,
+		.there_id = entry->pages_id,
+		.there = entry->pages_offset,
 	};
 	if (ret->start % size)
 		return image_refuse(image, "the address %#" PRIx64 " is not at a page boundary", ret->start);
@@ -59,12 +75,12 @@ static int parse_entry(struct image *image, const PagemapEntry *entry, uint64_t 
 		return image_refuse(image,
 				    "the range at %#" PRIx64 " begins before the end of the one before it, %#" PRIx64,
 				    ret->start, end);
-	if (ret->flags & ~(PE_PARENT | PE_LAZY | PE_PRESENT))
+	if (ret->flags & ~(PE_PARENT | PE_LAZY | PE_PRESENT | PE_ELSEWHERE))
 		return image_refuse(image, "unknown flags %#x", ret->flags);
 	if ((ret->flags & PE_PARENT) && (ret->flags & PE_PRESENT))
 		return image_refuse(image, "the range at %#" PRIx64 " is both here and in the parent images",
 				    ret->start);
-	return 0;
+	return ret->flags & PE_ELSEWHERE ? check_elsewhere(image, ret) : 0;
 }
 
 static int read_entries(struct image *image, struct pagemap *ret)
@@ -161,39 +177,60 @@ static int write_last(struct pagemap_writer *writer)
 		return 0;
 	entry.vaddr = writer->last.start;
 	entry.has_flags = entry.has_nr_pages = true;
-	entry.flags = writer->last.flags;
+	entry.flags = writer->last.flags & ~(uint32_t)PE_ELSEWHERE;
+	entry.has_pages_id = entry.has_pages_offset = writer->last.flags & PE_ELSEWHERE;
+	entry.pages_id = writer->last.there_id;
+	entry.pages_offset = writer->last.there;
 	entry.nr_pages = writer->last.nr_pages;
 	return image_write(writer->image, &entry);
+}
+
+/* Does it begin where the last one ends, and is its data behind that of the last one? */
+static bool continues_last(const struct page_range *last, const struct page_range *range)
+{
+	const uint64_t size = last->nr_pages * page_size();
+
+	if (!last->nr_pages || range->start != last->start + size || range->flags != last->flags)
+		return false;
+	return !(range->flags & PE_ELSEWHERE) ||
+	       (range->there_id == last->there_id && range->there == last->there + size);
+}
+
+int pagemap_append_range(struct pagemap_writer *writer, const struct page_range *range)
+{
+	struct page_range *last = &writer->last;
+	uint64_t end = last->start + last->nr_pages * page_size();
+
+	if (range->start < end || !range->nr_pages || range->start % page_size())
+		return refuse(EINVAL, "%s: a range of %" PRIu64 " pages at %#" PRIx64 " cannot come after %#" PRIx64,
+			      image_get_name(writer->image), range->nr_pages, range->start, end);
+	if (continues_last(last, range)) {
+		last->nr_pages += range->nr_pages;
+	} else {
+		TRY(write_last(writer));
+		*last = *range;
+	}
+	if (range->flags & PE_PRESENT)
+		writer->offset += range->nr_pages * page_size();
+	return 0;
 }
 
 int pagemap_append(struct pagemap_writer *writer, uint64_t start, uint64_t nr_pages, uint32_t flags,
 		   uint64_t *ret_offset)
 {
-	struct page_range *last = &writer->last;
-	uint64_t end = last->start + last->nr_pages * page_size();
+	const struct page_range range = { .start = start, .nr_pages = nr_pages, .flags = flags };
 
-	if (start < end || !nr_pages || start % page_size())
-		return refuse(EINVAL, "%s: a range of %" PRIu64 " pages at %#" PRIx64 " cannot come after %#" PRIx64,
-			      image_get_name(writer->image), nr_pages, start, end);
 	if (ret_offset)
 		*ret_offset = writer->offset;
-	if (last->nr_pages && start == end && flags == last->flags) {
-		last->nr_pages += nr_pages;
-	} else {
-		TRY(write_last(writer));
-		*last = (struct page_range){ .start = start, .nr_pages = nr_pages, .flags = flags };
-	}
-	if (flags & PE_PRESENT)
-		writer->offset += nr_pages * page_size();
-	return 0;
+	return pagemap_append_range(writer, &range);
 }
 
 int pagemap_finish(struct pagemap_writer **writer)
 {
-	int ret = write_last(*writer);
+	int error = write_last(*writer);
 
-	if (ret >= 0)
-		ret = image_finish(&(*writer)->image);
+	if (error >= 0)
+		error = image_finish(&(*writer)->image);
 	pagemap_abandon(writer);
-	return ret;
+	return error;
 }

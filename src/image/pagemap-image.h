@@ -11,6 +11,11 @@ enum page_flags {
 	PE_PARENT = 1,	/* no data here: the range is in the parent images */
 	PE_LAZY = 2,	/* may be fetched on demand */
 	PE_PRESENT = 4, /* data is in the pages file of this pagemap */
+	/*
+	 * Data is in the pages file of another pagemap of the same images: the same as that of another task. No bit of
+	 * the image, where its place tells so; never with PE_PARENT or PE_PRESENT. (--equal-pages, not in CRIU 4.2.)
+	 */
+	PE_ELSEWHERE = 1 << 8,
 };
 
 struct page_range {
@@ -18,6 +23,8 @@ struct page_range {
 	uint64_t nr_pages; /* at least 1 */
 	uint64_t offset;   /* PE_PRESENT: byte offset of the first page in the pages file */
 	uint32_t flags;	   /* PE_* */
+	uint32_t there_id; /* PE_ELSEWHERE: number of the pages file, and byte offset in it */
+	uint64_t there;
 };
 
 struct pagemap {
@@ -47,6 +54,8 @@ int pagemap_create(struct store *store, enum image_id id, uint64_t number, uint3
  */
 int pagemap_append(struct pagemap_writer *writer, uint64_t start, uint64_t nr_pages, uint32_t flags,
 		   uint64_t *ret_offset);
+/* The same for a range of any kind, also PE_ELSEWHERE. Its offset does not matter. */
+int pagemap_append_range(struct pagemap_writer *writer, const struct page_range *range);
 int pagemap_finish(struct pagemap_writer **writer);
 /* Gives up; accepts NULL; for AUTO(). */
 void pagemap_abandon(struct pagemap_writer **writer);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Payload: how many bytes follow a record, and moving them. */
-#include "image/internal.h"
+#include "image/payload.h"
+
+#include "image/backend.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 
 #include "bpfmap-data.pb-c.h"
 #include "ghost-file.pb-c.h"
+#include "image/stream.h"
 #include "ipc-msg.pb-c.h"
 #include "ipc-sem.pb-c.h"
 #include "ipc-shm.pb-c.h"
@@ -199,7 +202,7 @@ int image_read_to_fd(struct image *image, int fd)
 {
 	while (image->payload_left) {
 		size_t piece;
-		int ret;
+		int error;
 
 		TRY(image_fill(image, 1));
 		piece = image_waiting(image);
@@ -210,9 +213,9 @@ int image_read_to_fd(struct image *image, int fd)
 			image->payload_left = 0;
 		if (piece > image->payload_left)
 			piece = image->payload_left;
-		ret = io_write(fd, image->buffer + image->start, piece);
-		if (ret < 0)
-			return fail(-ret, "cannot write the payload of %s", image->name);
+		error = io_write(fd, image->buffer + image->start, piece);
+		if (error < 0)
+			return fail(-error, "cannot write the payload of %s", image->name);
 		image_take(image, piece);
 		count_payload(image, piece);
 	}
@@ -222,15 +225,15 @@ int image_read_to_fd(struct image *image, int fd)
 int image_write_bytes(struct image *image, const void *from, size_t size)
 {
 	void *to;
-	int ret;
+	int error;
 
 	if (!size)
 		return 0;
 	TRY(image_start(image));
 	if (image->fd >= 0 && size >= IMAGE_BUFFER) {
 		TRY(image_flush(image));
-		ret = io_write(image->fd, from, size);
-		return ret < 0 ? fail(-ret, "%s: cannot write", image->name) : 0;
+		error = io_write(image->fd, from, size);
+		return error < 0 ? fail(-error, "%s: cannot write", image->name) : 0;
 	}
 	TRY(image_reserve(image, size, &to));
 	memcpy(to, from, size);

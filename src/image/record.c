@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Records: a 32-bit length and a packed message, in both directions. Limits are checked here and nowhere else. */
-#include "image/internal.h"
+#include "image/record.h"
+
+#include "image/backend.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -8,15 +10,44 @@
 #include "base/fail.h"
 #include "base/pool.h"
 
+#include "image/payload.h"
+#include "image/stream.h"
+#include "image/table.h"
 #include "ipc-msg.pb-c.h"
 
-static void *allocate_member(void *pool, size_t size)
+#define LARGE	512
+#define N_LARGE 16
+
+/* Members of a record. What the library needs for itself while it reads is larger than most, and it lets go of it. */
+struct members {
+	struct pool *pool;
+	unsigned n;
+	struct large {
+		void *at;
+		size_t size;
+	} large[N_LARGE]; /* the last ones */
+};
+
+static void *allocate_member(void *arg, size_t size)
 {
-	return pool_alloc(pool, size);
+	struct members *members = arg;
+	void *p = pool_alloc(members->pool, size);
+
+	if (size >= LARGE)
+		members->large[members->n++ % N_LARGE] = (struct large){ p, size };
+	return p;
 }
 
-static void forget_member(void *pool, void *p)
+static void forget_member(void *arg, void *p)
 {
+	struct members *members = arg;
+
+	for (unsigned i = 0; i < N_LARGE && p; i++) {
+		if (members->large[i].at != p)
+			continue;
+		pool_give_back(members->pool, p, members->large[i].size);
+		members->large[i].at = NULL;
+	}
 }
 
 int image_skip_payload(struct image *image)
@@ -123,9 +154,8 @@ static int read_record(struct image *image, ProtobufCAllocator *allocator, void 
 
 int image_read(struct image *image, void *ret_record)
 {
-	ProtobufCAllocator allocator = { .alloc = allocate_member,
-					 .free = forget_member,
-					 .allocator_data = image->pool };
+	struct members members = { .pool = image->pool };
+	ProtobufCAllocator allocator = { .alloc = allocate_member, .free = forget_member, .allocator_data = &members };
 
 	return read_record(image, &allocator, ret_record);
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Looking through a whole image for damage. */
-#include "image/internal.h"
+#include "image/scan.h"
+
+#include "image/blocks/blocks-read.h"
+#include "image/backend.h"
 
 #include <sys/stat.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
+#include "image/record.h"
+#include "image/table.h"
 
 static int read_all(struct image *image)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A store in memory: a directory of images that never was one. For tests, fuzzers and tools. */
-#include "image/internal.h"
+#include "image/store-memory.h"
+
+#include "image/backend.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "base/vector.h"
+#include "image/store.h"
 
 #define PARENT_FOLDER "parent/"
 
@@ -159,15 +162,15 @@ static int compare_files(const void *a, const void *b)
 static int memory_list(struct store *store, int (*visit)(void *arg, const char *name), void *arg)
 {
 	struct memory_store *memory = (struct memory_store *)store;
-	int ret = 0;
+	int error = 0;
 
 	if (memory->files.n)
 		qsort(memory->files.items, memory->files.n, sizeof(*memory->files.items), compare_files);
-	for (size_t i = 0; i < memory->files.n && !ret; i++) {
+	for (size_t i = 0; i < memory->files.n && !error; i++) {
 		if (!text_starts(memory->files.items[i].name, PARENT_FOLDER))
-			ret = visit(arg, memory->files.items[i].name);
+			error = visit(arg, memory->files.items[i].name);
 	}
-	return ret;
+	return error;
 }
 
 static void memory_close(struct store *store)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A store for those who only want to see whether images could be written: it has none, and forgets what it is given. */
-#include "image/internal.h"
+#include "image/store-nowhere.h"
+
+#include "image/backend.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "image/store.h"
 
 static int nowhere_open(struct store *store, struct image *image)
 {

@@ -4,7 +4,9 @@
  * Each image is asked for by its name and flows through a pipe of its own. What is read is kept in memory, as an image
  * comes only once and nobody can go back in a pipe.
  */
-#include "image/internal.h"
+#include "image/store-streamer.h"
+
+#include "image/backend.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,7 @@
 #include "base/io.h"
 #include "base/pool.h"
 #include "base/vector.h"
+#include "image/store.h"
 #include "img-streamer.pb-c.h"
 
 #define CAPTURE	   "streamer-capture.sock"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Stores: what all have in common, and directories with their chain of parents. */
-#include "image/internal.h"
+#include "image/store.h"
+
+#include "image/blocks/store-blocks.h"
+#include "image/backend.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,6 +15,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "base/vector.h"
+#include "image/cipher.h"
 #include "image/write-behind.h"
 
 #define PARENT_LINK "parent"

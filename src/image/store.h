@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct store_ops;
 struct pool;
 struct store;
 
@@ -21,25 +22,6 @@ int store_write_rest(struct store *store);
 void store_read_written(struct store *store, const struct store *written);
 /* The images of earlier dumps are closed with it, and all records that were read are gone. Accepts NULL; for AUTO(). */
 void store_close(struct store **store);
-
-/* Another process sends or takes the images (--stream), and listens in the directory, which stays the caller's. */
-int store_open_streamer(int dirfd, bool for_writing, struct store **ret);
-/* Pages images of its parents that are missing are at who takes what is written; nothing is wrong. */
-bool store_has_pages_elsewhere(const struct store *store);
-/* There is no way back in what was written. */
-bool store_is_streamed(const struct store *store);
-/* For surveys: what is written is thrown away, nothing can be read. */
-struct store *store_create_nowhere(void);
-/* For tests, fuzzers and tools: files in memory, writable. */
-struct store *store_create_memory(void);
-void store_add_file(struct store *store, const char *name, const void *data, size_t size);
-/* What was written, or NULL; valid until the file is written again. */
-const void *store_find_file(const struct store *store, const char *name, size_t *ret_size);
-/*
- * A whole directory from one block of bytes: repeated { u8 length of the name, name, u32 little-endian size, content }.
- * Names that begin with "parent/" are in the parent, and so on. A block that ends too early gives a shorter last file.
- */
-struct store *store_load_archive(const void *data, size_t size);
 
 /* The images that these were made on top of, opened at the first call and closed with the store. -ENOENT, unlogged:
  * none. */
@@ -60,14 +42,10 @@ int store_get_dir(const struct store *store);
  */
 int store_list(struct store *store, int (*visit)(void *arg, const char *name), void *arg);
 
-/* Images are written compressed (image/codec.h) from now on. */
-void store_compress(struct store *store, int codec, int level);
-/* And encrypted to the owners of these certificates; their key is written at once. */
-int store_encrypt(struct store *store, const char *const *certificates, size_t n);
-/* Reads encrypted images, also of parents, by a private key in this file. The text must live as long as the store. */
-void store_decrypt_with(struct store *store, const char *private_key);
-/* Reads the images that `writer`, which must live longer, encrypts. */
-void store_borrow_key(struct store *store, const struct store *writer);
-
 /* 1 or 2 for images of version 1.0 or 1.1, told by the inventory; 0 = not known yet, then the reader accepts both. */
 void store_set_version(struct store *store, int version);
+
+struct store *store_create(const struct store_ops *ops, size_t size);
+
+/* Makes the file of an image, which replaces any that was there. Returns a descriptor. */
+int store_make_file(int dir, const char *name);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Bytes of one image through its buffer: few big reads and writes, whatever the size of the records. */
-#include "image/internal.h"
+#include "image/stream.h"
+
+#include "image/blocks/blocks-read.h"
+#include "image/backend.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +11,7 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
+#include "image/table.h"
 
 /* Room for `want` waiting bytes. It doubles only as data arrives: a wrong length in a small file costs no memory. */
 static void make_capacity(struct image *image, size_t want)
@@ -94,13 +98,13 @@ int image_skip(struct image *image, uint64_t size, uint64_t *ret_skipped)
 
 int image_flush(struct image *image)
 {
-	int ret;
+	int error;
 
 	if (image->fd < 0 || !image->end)
 		return 0;
-	ret = io_write(image->fd, image->buffer, image->end);
-	if (ret < 0)
-		return fail(-ret, "%s: cannot write", image->name);
+	error = io_write(image->fd, image->buffer, image->end);
+	if (error < 0)
+		return fail(-error, "%s: cannot write", image->name);
 	image->end = 0;
 	return 0;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The table of all image files: from numbers to names and back. */
+#include "image/table.h"
+
 #include "image/image.h"
 
 #include <errno.h>
@@ -24,8 +26,10 @@
 #include "file-lock.pb-c.h"
 #include "encryption.pb-c.h"
 #include "fs.pb-c.h"
+#include "fuse.pb-c.h"
 #include "ghost-file.pb-c.h"
 #include "inventory.pb-c.h"
+#include "ipc-mqueue.pb-c.h"
 #include "ipc-msg.pb-c.h"
 #include "ipc-sem.pb-c.h"
 #include "ipc-shm.pb-c.h"

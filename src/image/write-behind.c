@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/pool.h"
 #include "base/table.h"
+#include "image/store.h"
 
 #define BATCH 32 /* images that are worth to wake the thread up */
 

@@ -20,6 +20,3 @@ int write_behind_wait(struct write_behind *behind);
 int write_behind_forget(struct write_behind *behind, const char *name);
 /* NULL: it was not small, or not written. Stays valid until the end. */
 const unsigned char *write_behind_find(struct write_behind *behind, const char *name, size_t *ret_size);
-
-/* store.c: makes the file of an image, which replaces any that was there. Returns a descriptor. */
-int store_make_file(int dir, const char *name);

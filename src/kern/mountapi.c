@@ -24,6 +24,13 @@ int mountapi_clone(int dir, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+int mountapi_clone_all(int dir)
+{
+	int fd = open_tree(dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int mountapi_attach(int mount, int dir, const char *path)
 {
 	return move_mount(mount, "", dir, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;

@@ -11,6 +11,8 @@
 /* A mount of its own, attached nowhere, of what the path leads to, without what is mounted below; no link is followed
    at its end. "" is dir itself. It must be mounted in the namespace of the caller. */
 int mountapi_clone(int dir, const char *path);
+/* The same with all that is mounted below. */
+int mountapi_clone_all(int dir);
 /* Mounts a mount that is attached nowhere; "" is dir itself. */
 int mountapi_attach(int mount, int dir, const char *path);
 /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, the three of access times, MS_NOSYMFOLLOW: those and no others from now

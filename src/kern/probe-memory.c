@@ -24,11 +24,12 @@
 #include "base/auto.h"
 #include "base/file.h"
 #include "base/io.h"
+#include "base/page.h"
 #include "base/text.h"
 #include "kern/syscalls.h"
 #include "kern/track.h"
 
-#define PAGE 4096u
+#define PAGE page_size()
 
 static void *map_page(int flags)
 {

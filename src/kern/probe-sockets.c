@@ -12,6 +12,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <linux/unix_diag.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,6 +152,71 @@ static int try_half_closed(void)
 int probe_tcp_half_closed(void)
 {
 	return probe_in_namespaces(try_half_closed);
+}
+
+/* Connects from this port, 0 = any; the other end goes to *ret. */
+static int connect_to(const struct sockaddr_in *to, in_port_t *port, int listener, int *ret)
+{
+	AUTO_CLOSE int client = open_socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr = to->sin_addr, .sin_port = *port };
+	socklen_t size = sizeof(from);
+
+	if (!can_set(client, SOL_SOCKET, SO_REUSEADDR, 1) || bind(client, (struct sockaddr *)&from, size) < 0 ||
+	    connect(client, (const struct sockaddr *)to, size) < 0 ||
+	    getsockname(client, (struct sockaddr *)&from, &size) < 0)
+		return -errno;
+	*port = from.sin_port;
+	*ret = accept(listener, NULL, NULL);
+	return *ret < 0 ? -errno : TAKE_FD(client);
+}
+
+/* The number of the next byte that it sends. */
+static int read_send_seq(int fd, uint32_t *ret)
+{
+	socklen_t size = sizeof(*ret);
+
+	if (!can_set(fd, IPPROTO_TCP, TCP_REPAIR, 1) || !can_set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE) ||
+	    getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, ret, &size) < 0 ||
+	    !can_set(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP))
+		return -errno;
+	return 0;
+}
+
+#define AFTER_TIME_WAIT 65537 /* from the last number to the first one of the next connection */
+#define TRIES		100
+
+/* Before 6.10 the kernel chose the next number, and forgot it at once. */
+static int try_backlog(void)
+{
+	AUTO_CLOSE int listener = open_socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int client, server = -1, error;
+	socklen_t size = sizeof(address);
+	uint32_t before, after;
+	in_port_t port = 0;
+
+	if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+		return -errno;
+	client = connect_to(&address, &port, listener, &server);
+	error = client < 0 ? client : read_send_seq(server, &before);
+	if (error < 0)
+		return error;
+	close(server); /* who ends it is in TIME-WAIT */
+	close(client);
+	client = -EADDRINUSE;
+	for (int i = 0; i < TRIES && (client == -EADDRINUSE || client == -EADDRNOTAVAIL); i++) {
+		client = connect_to(&address, &port, listener, &server);
+		if (client < 0)
+			poll(NULL, 0, 1); /* it has not ended yet */
+	}
+	error = client < 0 ? client : read_send_seq(server, &after);
+	return error < 0 ? error : after - before == 1 + AFTER_TIME_WAIT + 1; /* a FIN, a SYN */
+}
+
+int probe_tcp_backlog(void)
+{
+	return probe_in_namespaces(try_backlog);
 }
 
 int probe_sk_ns(void)

@@ -26,6 +26,7 @@
 #include "arch_probe.h"
 #include "base/auto.h"
 #include "base/file.h"
+#include "kern/namespaces.h"
 
 int probe_ns_last_pid(void)
 {
@@ -342,7 +343,7 @@ int probe_cgroupns(void)
 
 static int try_timens(void)
 {
-	return unshare(0x80 /* CLONE_NEWTIME */) == 0 &&
+	return unshare(CLONE_NEWTIME) == 0 &&
 	       file_write_text(AT_FDCWD, "/proc/self/timens_offsets", "monotonic 1000 0") >= 0;
 }
 

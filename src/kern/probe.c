@@ -50,7 +50,7 @@ int probe_result(struct probes *probes, enum feature_id id)
 }
 
 /* In the child: reports and ends without running anything of the parent's. */
-static void __attribute__((noreturn)) report(int fd, int result)
+static void __attribute__((noreturn)) report_result(int fd, int result)
 {
 	(void)io_write(fd, &result, sizeof(result)); /* unread if the parent gave up */
 	_exit(0);
@@ -85,7 +85,7 @@ static int try_in_child(int (*prepare)(void), int (*run)(void))
 	} else if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		result = prepare ? prepare() : 0;
-		report(pipe_fds[1], result < 0 ? result : run());
+		report_result(pipe_fds[1], result < 0 ? result : run());
 	}
 	close(pipe_fds[1]);
 	wait = (struct pollfd){ .fd = pipe_fds[0], .events = POLLIN };

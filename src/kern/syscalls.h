@@ -104,3 +104,44 @@ struct ptrace_sud_config {
 #ifndef F_DUPFD_QUERY
 #define F_DUPFD_QUERY (1024 + 3) /* 6.10 */
 #endif
+
+/* io_uring_setup(2) and io_uring_register(2) */
+#ifndef IORING_SETUP_NO_MMAP
+#define IORING_SETUP_NO_MMAP		(1u << 14) /* 6.5 */
+#define IORING_SETUP_REGISTERED_FD_ONLY (1u << 15) /* 6.5 */
+#endif
+#ifndef IORING_SETUP_NO_SQARRAY
+#define IORING_SETUP_NO_SQARRAY (1u << 16) /* 6.6 */
+#endif
+#ifndef IORING_SETUP_HYBRID_IOPOLL
+#define IORING_SETUP_HYBRID_IOPOLL (1u << 17) /* 6.13 */
+#endif
+#ifndef IORING_SETUP_CQE_MIXED
+#define IORING_SETUP_CQE_MIXED (1u << 18) /* 6.18 */
+#endif
+#ifndef IORING_MSG_RING_FLAGS_PASS
+#define IORING_MSG_RING_FLAGS_PASS (1u << 1) /* 6.3 */
+#endif
+#ifndef IORING_REGISTER_CLOCK
+#define IORING_REGISTER_CLOCK 29 /* 6.12; so here as a macro, though it is a constant of an enum */
+#endif
+#ifndef IORING_RECVSEND_BUNDLE
+#define IORING_RECVSEND_BUNDLE (1u << 4) /* 6.10 */
+#endif
+#ifndef IORING_OFF_PBUF_RING
+#define IORING_OFF_PBUF_RING  0x80000000ull /* 6.4 */
+#define IORING_OFF_PBUF_SHIFT 16
+#endif
+#define URING_READ_MULTISHOT 49		/* IORING_OP_READ_MULTISHOT, 6.7: a constant of an enum in newer headers */
+#define URING_RECV_LIMITED   (1u << 12) /* the kernel's own flag of a RECV that goes on, but not forever; 6.17 */
+#define URING_PBUF_MMAP	     1 /* IOU_PBUF_RING_MMAP, 6.4: a constant of an enum in newer headers, as are the next ones */
+#define URING_PBUF_INC	     2 /* IOU_PBUF_RING_INC, 6.12 */
+struct uring_pbuf {	       /* struct io_uring_buf_reg of 6.18 */
+	uint64_t address;
+	uint32_t entries;
+	uint16_t group, flags;
+	uint32_t min_left, reserved[5];
+};
+struct uring_clock { /* struct io_uring_clock_register */
+	uint32_t clock, reserved[3];
+};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Configuration files: each line is one long option without its dashes. Syntax: criu(8), CONFIGURATION FILES. */
-#include "options/row.h"
+#include "options/config-file.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "options/options.h"
 
 #define LARGEST_CONFIG (1u << 20)
 

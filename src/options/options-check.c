@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which options go together, and which exclude each other. */
+#include "options/options-check.h"
+
 #include "options/options.h"
 
 #include <sched.h>
@@ -55,6 +57,38 @@ static int check_stream(const struct options *options)
 	return 0;
 }
 
+static int check_equal_pages(const struct options *options)
+{
+	if (!options->equal_pages || !(options->command & (CMD_DUMP | CMD_PRE_DUMP)))
+		return 0;
+	if (options->stream)
+		return refuse(EBADRQC,
+			      "--equal-pages and --stream exclude each other: pages of one task are read again "
+			      "for the next");
+	if (options->use_page_server)
+		return refuse(EBADRQC,
+			      "--equal-pages and --page-server exclude each other: pages are compared with those "
+			      "in the images directory");
+	if (options->lazy_pages)
+		return refuse(EBADRQC,
+			      "--equal-pages and --lazy-pages exclude each other: pages that stay in the tasks "
+			      "are sent for each of them");
+	return 0;
+}
+
+/* Where tasks stand still until all is copied. */
+static int check_bandwidth(const struct options *options)
+{
+	if (!options->bandwidth || options->command != CMD_DUMP || options->live || options->lazy_pages)
+		return 0;
+	if (!options->use_page_server && (!options->stream || options->stream_fd == OPT_STREAM_STREAMER))
+		return refuse(EBADRQC,
+			      "--bandwidth would let the tasks stand still for longer, as their memory is written "
+			      "meanwhile: it is for pre-dump, --live, --lazy-pages, --page-server and --stream=FD");
+	log_warn("--bandwidth: the tasks stand still while their memory is sent; a pre-dump leaves less to be sent");
+	return 0;
+}
+
 static int check_live(const struct options *options)
 {
 	if (!options->live || options->command != CMD_DUMP)
@@ -71,6 +105,45 @@ static int check_live(const struct options *options)
 	return 0;
 }
 
+static int check_migrate(const struct options *options)
+{
+	if (options->listen && (options->pid || options->destination || options->ask))
+		return refuse(EBADRQC,
+			      "migrate --listen takes in what comes: --tree, --ask and a place to go to are for "
+			      "the other side");
+	if (options->listen)
+		return 0;
+	if (!options->destination)
+		return refuse(EINVAL, "migrate: where to? ssh://[USER@]HOST[:PORT], tls://HOST:PORT, tcp://HOST:PORT "
+				      "(not encrypted), fd:N");
+	if (!options->pid && !options->ask)
+		return refuse(EBADRQC, "the pid is not given: criu migrate needs --tree PID");
+	if (options->end != OPT_END_DEFAULT)
+		return refuse(EBADRQC, "migrate: the tasks end here, and run there (--leave-running, --leave-stopped)");
+	if (options->memory_first && options->post_copy)
+		return refuse(EBADRQC, "--memory-first and --post-copy exclude each other");
+	if (options->inherit_fds.n || options->join_ns.n)
+		return refuse(EBADRQC, "--inherit-fd, --join-ns: give them to migrate --listen, where they are");
+	return 0;
+}
+
+/* The dumps and restores of a migration are set up by it. */
+static int check_migrate_form(const struct options *options)
+{
+	if (options->stream || options->lazy_pages || options->on_demand || options->use_page_server ||
+	    options->prev_images_dir || options->live || options->copies || options->exec_cmd)
+		return refuse(EBADRQC, "migrate has ways of its own for memory and images (--stream, --lazy-pages, "
+				       "--on-demand, --page-server, --prev-images-dir, --live, --copies, --exec-cmd)");
+	if (options->compression || options->encrypt_to.n || options->checksum || options->auto_dedup)
+		return refuse(EBADRQC, "migrate: images are sent as they are, and have checksums; tls:// and ssh:// "
+				       "encrypt them (--compress, --encrypt-to, --checksum, --auto-dedup)");
+	for (size_t i = 0; i < options->action_scripts.n; i++)
+		if (options->action_scripts.items[i][0] != '/' && strchr(options->action_scripts.items[i], '/'))
+			return refuse(EBADRQC, "migrate: --action-script %s: write the whole path",
+				      options->action_scripts.items[i]);
+	return check_migrate(options);
+}
+
 static int check_command(const struct options *options)
 {
 	const enum command command = options->command;
@@ -79,18 +152,42 @@ static int check_command(const struct options *options)
 		return refuse(EBADRQC, "the pid is not given: criu %s needs --tree PID", options_command_name(command));
 	if (options->mntns_compat_mode && command != CMD_RESTORE)
 		return refuse(EBADRQC, "--mntns-compat-mode is only for restore");
-	if (options->inherit_fds.n && !(command & (CMD_RESTORE | CMD_VERIFY)))
-		return refuse(EBADRQC, "--inherit-fd is only for restore and verify");
+	if (options->inherit_fds.n && !(command & (CMD_RESTORE | CMD_VERIFY | CMD_MIGRATE)))
+		return refuse(EBADRQC, "--inherit-fd is only for restore, verify and migrate --listen");
+	if (command == CMD_MIGRATE)
+		TRY(check_migrate_form(options));
 	TRY(check_stream(options));
 	if (options->exec_cmd && command != CMD_RESTORE)
 		return refuse(EINVAL, "--exec-cmd is only for restore");
 	TRY(check_live(options));
+	TRY(check_equal_pages(options));
+	TRY(check_bandwidth(options));
 	if (options->on_demand && options->lazy_pages)
 		return refuse(EBADRQC, "--on-demand needs no lazy-pages daemon: leave --lazy-pages out");
 	if (options->on_demand && options->stream)
 		return refuse(EBADRQC, "--stream: memory that comes in order cannot come --on-demand");
 	if (options->lazy_pages && command == CMD_PRE_DUMP)
 		return refuse(EBADRQC, "--lazy-pages: a pre-dump has no use for it; give it to the last dump");
+	return 0;
+}
+
+#define COPIES_MAX 10000
+
+static int check_copies(const struct options *options)
+{
+	if (!options->copies)
+		return options->copy_net || options->copy_hostname || options->copy_env
+			       ? refuse(EBADRQC, "--copy-net, --copy-hostname and --copy-env need --copies")
+			       : 0;
+	if (options->copies > COPIES_MAX)
+		return refuse(EBADRQC, "--copies %u: at most %u", options->copies, COPIES_MAX);
+	if (options->restore_sibling || options->exec_cmd || options->shell_job)
+		return refuse(EBADRQC, "--copies: each lives in a pid namespace of its own, which parents and sessions "
+				       "outside of it do not reach (--restore-sibling, --exec-cmd, --shell-job)");
+	if (options->stream || options->lazy_pages || options->on_demand || options->auto_dedup)
+		return refuse(EBADRQC,
+			      "--copies: the images are read by all copies, so they must lie there as a whole, "
+			      "and stay (--stream, --lazy-pages, --on-demand, --auto-dedup)");
 	return 0;
 }
 
@@ -105,6 +202,7 @@ static int check_pairs(const struct options *options)
 	if (options->new_pidns && options->shell_job)
 		return refuse(EBADRQC, "--new-pidns: the session of the shell is outside of the new namespace "
 				       "(--shell-job)");
+	TRY(check_copies(options));
 	if (options->exec_cmd && options->restore_detached)
 		return refuse(EINVAL, "--exec-cmd and --restore-detached exclude each other");
 	if (options->checksum && options->use_page_server)

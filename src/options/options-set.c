@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The values of options: text to members of struct options. */
+#include "options/options-set.h"
+
 #include "kern/namespaces.h"
 #include "options/row.h"
 
@@ -110,6 +112,16 @@ OPTION_SET(size)
 	return 0;
 }
 
+/* With less, one block would take longer than the other end waits for it. */
+OPTION_SET(bandwidth)
+{
+	uint64_t *rate = OPTION_MEMBER(options, row, uint64_t);
+
+	if (text_to_size(value, rate) < 0 || *rate < 65536)
+		return refuse_value(row, value, "64K or more bytes per second, maybe with K, M or G behind");
+	return 0;
+}
+
 OPTION_SET(fd)
 {
 	int fd;
@@ -182,6 +194,21 @@ OPTION_SET(cpu_cap)
 		else
 			options->cpu_cap |= (uint32_t)bits | OPT_CPU_IMAGE;
 	}
+	return 0;
+}
+
+OPTION_SET(post_copy)
+{
+	static const struct keyword words[] = {
+		{ "always", OPT_POST_COPY_ALWAYS },
+		{ "auto", OPT_POST_COPY_AUTO },
+		{ "never", OPT_POST_COPY_NEVER },
+	};
+	int mode = value ? FIND_WORD(words, value) : OPT_POST_COPY_ALWAYS;
+
+	if (mode < 0)
+		return refuse_value(row, value, "always, auto or never");
+	options->post_copy = (enum opt_post_copy)mode;
 	return 0;
 }
 
@@ -328,6 +355,23 @@ OPTION_SET(ext_unix_sk)
 	return 0;
 }
 
+OPTION_SET(unix_peer)
+{
+	static const char *const words[] = { "refuse", "reconnect", "close", "given" };
+	const char *colon = strchr(value, ':');
+	size_t size = colon ? (size_t)(colon - value) : strlen(value);
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strlen(words[i]) != size || memcmp(words[i], value, size) != 0 || (colon && !colon[1]))
+			continue;
+		*vector_push(&options->unix_peers) =
+			(struct opt_unix_peer){ (enum opt_unix_peer_mode)i,
+						colon ? pool_string(options->pool, colon + 1) : NULL };
+		return 0;
+	}
+	return refuse_value(row, value, "close, reconnect, given or refuse, perhaps with :NAME or :INODE behind");
+}
+
 /* "fd[3]:pipe:[1234]" names the key, "debug[3]:text" only writes. */
 OPTION_SET(inherit_fd)
 {
@@ -354,7 +398,6 @@ OPTION_SET(inherit_fd)
 
 OPTION_SET(join_ns)
 {
-	const uint32_t kinds = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWTIME | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWNS;
 	char *kind = pool_string(options->pool, value), *file = strchr(kind, ':'), *extra;
 	uint32_t flag;
 	int pid;
@@ -363,8 +406,8 @@ OPTION_SET(join_ns)
 		return refuse_value(row, value, "NS:PID or NS:FILE");
 	*file++ = 0;
 	flag = namespace_flag(kind);
-	if (!(flag & kinds))
-		return refuse_value(row, value, "one of the namespaces net, uts, time, ipc, user, mnt");
+	if (!flag)
+		return refuse_value(row, value, "a kind of namespace, such as net, and a pid or file");
 	extra = strchr(file, ',');
 	if (extra && flag != CLONE_NEWUSER)
 		return refuse_value(row, value, "without UID,GID unless the namespace is user");

@@ -13,6 +13,8 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "base/vector.h"
+#include "options/config-file.h"
+#include "options/options-set.h"
 #include "options/row.h"
 
 /* The words of options.def. */
@@ -30,8 +32,10 @@ enum {
 	LAZY_PAGES = CMD_LAZY_PAGES,
 	CHECK = CMD_CHECK,
 	VERIFY = CMD_VERIFY,
+	INSPECT = CMD_INSPECT,
 	RECEIVE = CMD_RECEIVE,
 	UNDO = CMD_UNDO,
+	MIGRATE = CMD_MIGRATE,
 	PAGE_SERVER = CMD_PAGE_SERVER,
 	SERVICE = CMD_SERVICE,
 	CPUINFO = CMD_CPUINFO,
@@ -120,9 +124,26 @@ static int next_row(const struct getopt_table *table, int argc, char **argv, con
 	return *ret ? 0 : -EINVAL;
 }
 
+bool options_are_given(const struct options *options, const char *name)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (!option_rows[i].group && !strcmp(option_rows[i].name, name))
+			return options->given[i];
+	return false;
+}
+
+/* It may travel to another machine. */
+static void keep_word(struct options *options, const struct option_row *row, bool off)
+{
+	if (row->commands & CMD_RESTORE)
+		*vector_push(&options->words) = pool_printf(options->pool, "--%s%s%s%s", off ? "no-" : "", row->name,
+							    optarg && !off ? "=" : "", optarg && !off ? optarg : "");
+}
+
 static int apply_row(struct options *options, const struct option_row *row, bool off)
 {
 	options->given[row - option_rows] = !off;
+	keep_word(options, row, off);
 	if (!off)
 		return row->set(options, row, optarg);
 	*OPTION_MEMBER(options, row, bool) = false;
@@ -236,8 +257,10 @@ static const struct {
 	{ "lazy-pages", CMD_LAZY_PAGES },
 	{ "check", CMD_CHECK },
 	{ "verify", CMD_VERIFY },
+	{ "inspect", CMD_INSPECT },
 	{ "receive", CMD_RECEIVE },
 	{ "undo", CMD_UNDO },
+	{ "migrate", CMD_MIGRATE },
 	{ "page-server", CMD_PAGE_SERVER },
 	{ "service", CMD_SERVICE },
 	{ "swrk", CMD_SWRK },
@@ -295,8 +318,10 @@ static int parse_operands(struct options *options, char **words)
 			return refuse(EINVAL, "--exec-cmd: the command is missing; write it behind --");
 		return 0;
 	}
-	if (options->command == CMD_VERIFY && words[0])
+	if (options->command & (CMD_VERIFY | CMD_INSPECT) && words[0])
 		options->images_dir = *words++;
+	if (options->command == CMD_MIGRATE && words[0])
+		options->destination = *words++;
 	if (words[0])
 		return refuse(EINVAL, "too many operands: %s has no use for \"%s\"", name, words[0]);
 	return 0;
@@ -332,12 +357,18 @@ void options_init(struct options *options)
 		.cpu_cap = OPT_CPU_DEFAULT,
 		.timeout = 10,
 		.tell_timeout = 5,
+		.max_rounds = 8,
+		.round_size = 4 << 20,
+		.max_downtime = 60,
+		.rehearsal = true,
 		.ghost_limit = 1 << 20,
 		.ghost_fiemap = true,
+		.progress = true,
 		.manage_cgroups = OPT_CGROUPS_SOFT,
 		.file_validation = OPT_FILE_BUILD_ID,
 		.verbosity = LOG_WARN,
 		.page_server_fd = -1,
+		.post_copy_fd = -1,
 		.status_fd = -1,
 		.stream_fd = OPT_STREAM_STREAMER,
 		.pidfd_store_fd = -1,
@@ -350,6 +381,7 @@ void options_done(struct options *options)
 {
 	vector_done(&options->external);
 	vector_done(&options->ext_unix_inodes);
+	vector_done(&options->unix_peers);
 	vector_done(&options->inherit_fds);
 	vector_done(&options->map_paths);
 	vector_done(&options->tcp_maps);
@@ -360,5 +392,6 @@ void options_done(struct options *options)
 	vector_done(&options->irmap_scan_paths);
 	vector_done(&options->cgroup_roots);
 	vector_done(&options->cgroup_dump_controllers);
+	vector_done(&options->words);
 	pool_destroy(&options->pool);
 }

@@ -29,7 +29,9 @@ enum command {
 	CMD_CPUINFO = CMD_CPUINFO_DUMP | CMD_CPUINFO_CHECK,
 	CMD_RECEIVE = 1 << 14,
 	CMD_UNDO = 1 << 15,
-	CMD_ALL = ((1 << 12) - 1) | CMD_RECEIVE | CMD_UNDO,
+	CMD_INSPECT = 1 << 16,
+	CMD_MIGRATE = 1 << 17,
+	CMD_ALL = ((1 << 12) - 1) | CMD_RECEIVE | CMD_UNDO | CMD_INSPECT | CMD_MIGRATE,
 };
 
 /* What becomes of the tasks at the end; OPT_END_DEFAULT is replaced by the default of the command in options_check().
@@ -55,6 +57,13 @@ enum opt_network_lock {
 	OPT_LOCK_IPTABLES,
 	OPT_LOCK_NFTABLES,
 	OPT_LOCK_SKIP,
+};
+
+/* --post-copy: memory follows when the tasks run on the other side. */
+enum opt_post_copy {
+	OPT_POST_COPY_NEVER,
+	OPT_POST_COPY_AUTO, /* if the rounds do not come to --round-size */
+	OPT_POST_COPY_ALWAYS,
 };
 
 /* --manage-cgroups: what a restore does to cgroups. */
@@ -95,6 +104,24 @@ struct opt_list {
 struct opt_inherit_fd {
 	int fd;
 	const char *key;
+};
+
+/* --unix-peer MODE[:WHO]; the numbers are those of unix_outside.how */
+enum opt_unix_peer_mode {
+	OPT_PEER_REFUSE,
+	OPT_PEER_RECONNECT,
+	OPT_PEER_CLOSE,
+	OPT_PEER_GIVEN,
+};
+
+struct opt_unix_peer {
+	enum opt_unix_peer_mode mode;
+	const char *who; /* a pattern for the name, or an inode number; NULL: all */
+};
+
+struct opt_unix_peers {
+	struct opt_unix_peer *items;
+	size_t n, capacity;
 };
 
 /* --join-ns KIND:FILE[,EXTRA]; a pid was turned into its /proc path. */
@@ -170,6 +197,9 @@ struct options {
 	bool restore_detached; /* for page-server, service, lazy-pages: daemon */
 	bool restore_sibling;
 	bool new_pidns;
+	uint32_t copies; /* 0 = one, as ever */
+	bool copy_net;
+	const char *copy_hostname, *copy_env;
 	enum opt_end end;
 	const char *images_dir;	     /* never NULL */
 	const char *work_dir;	     /* NULL = the images directory */
@@ -184,6 +214,9 @@ struct options {
 	bool lazy_pages;
 	bool on_demand;
 	bool live;
+	bool equal_pages;
+	bool progress, tell_progress; /* on a terminal; to the client of a request */
+	uint64_t bandwidth;	      /* bytes a second, 0: as many as can be */
 	bool stream;
 	int stream_fd; /* a descriptor or enum opt_stream */
 	bool mntns_compat_mode;
@@ -199,6 +232,7 @@ struct options {
 	bool external_mounts_auto, external_mounts_sharing, external_mounts_masters;
 	bool ext_unix_sk;
 	struct opt_inodes ext_unix_inodes; /* stream sockets that may be external */
+	struct opt_unix_peers unix_peers;
 	struct opt_inherit_fds inherit_fds;
 	struct opt_pairs map_paths;
 	struct opt_address_pairs tcp_maps;
@@ -243,6 +277,20 @@ struct options {
 	bool auto_dedup;
 	enum opt_pre_dump_mode pre_dump_mode;
 
+	/* migrate */
+	const char *destination; /* the operand */
+	const char *listen;	 /* where to wait for programs; NULL: this side has one */
+	const char *ask;	 /* what a migration is called of which the outcome is not known */
+	uint32_t max_rounds;
+	uint64_t round_size;   /* bytes */
+	uint32_t max_downtime; /* seconds, 0 = no limit */
+	bool rehearsal, memory_first;
+	enum opt_post_copy post_copy;
+	int post_copy_fd; /* restore: a page server that has what is not in the images; -1: none. No option */
+	const char *remote_criu, *remote_dir; /* with ssh; NULL: found there by the shell; the default there */
+	bool no_content;		      /* dump: all but memory. No option, as the next one */
+	uint32_t stream_grace;		      /* seconds that nobody takes more of a stream; 0: the usual */
+
 	/* images */
 	enum opt_compression compression;
 	int compression_level;
@@ -265,7 +313,8 @@ struct options {
 
 	/* private to src/options */
 	struct pool *pool;
-	bool given[128]; /* by row of options.def, and not switched off again */
+	bool given[160];       /* by row of options.def, and not switched off again */
+	struct opt_list words; /* what restores have use for, as it was given: "--name=value" */
 };
 
 /* What options_parse() asks its caller to do. */
@@ -275,6 +324,8 @@ enum options_result {
 	OPTIONS_VERSION, /* print the version on stdout, exit 0 */
 };
 
+/* Was there a word with this name (and no --no- form of it behind)? */
+bool options_are_given(const struct options *options, const char *name);
 void options_init(struct options *options); /* defaults */
 void options_done(struct options *options);
 
@@ -285,11 +336,8 @@ void options_done(struct options *options);
  */
 int options_parse(struct options *options, int argc, char **argv);
 
-/* What does not fit together or is not there yet is refused; defaults of the command are filled in. Errors as above. */
-int options_check(struct options *options);
-
-void options_print_usage(FILE *to); /* short */
-void options_print_help(FILE *to);  /* all options, from the table */
-
 /* "dump", "cpuinfo check", ... */
 const char *options_command_name(enum command command);
+
+/* Applies one word such as "--timeout=5", as if it came from a command line. Everything wrong is said by refuse(). */
+int options_apply_word(struct options *options, char *word);

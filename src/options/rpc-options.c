@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/vector.h"
+#include "options/config-file.h"
+#include "options/options-set.h"
 #include "options/options.h"
 #include "options/row.h"
 
@@ -41,10 +43,12 @@ RPC_FUNCTION(pid)
 {
 	const CriuOpts *opts = request->opts;
 
-	if (!(options->command & (CMD_DUMP | CMD_PRE_DUMP)))
+	if (!(options->command & (CMD_DUMP | CMD_PRE_DUMP | CMD_UNDO)))
 		return 0;
 	if (opts->has_pid && opts->pid < 0)
 		return refuse_field("pid", "it must be greater than 0");
+	if (options->command == CMD_UNDO && (!opts->has_pid || !opts->pid))
+		return 0; /* of the images alone */
 	options->pid = opts->has_pid && opts->pid ? opts->pid : request->client->pid;
 	return 1;
 }
@@ -463,6 +467,8 @@ int options_from_request(struct options *options, const CriuOpts *opts, const st
 	/* What has no twin on the command line. */
 	options->notify_scripts = opts->notify_scripts;
 	options->orphan_pts_master = opts->orphan_pts_master;
+	options->tell_progress = opts->tell_progress;
+	options->progress = false; /* a terminal of ours is none of the client's */
 	if (opts->has_pidfd_store_sk)
 		options->pidfd_store_fd = opts->pidfd_store_sk;
 	if (options->command == CMD_RESTORE)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The usage and help texts. */
+#include "options/usage.h"
+
 #include "options/options.h"
 
 #include <getopt.h>
@@ -14,8 +16,10 @@ static const char commands_text[] = "Commands:\n"
 				    "  check            see whether the kernel has what is needed;\n"
 				    "                   with -t PID: what is in the way of a dump of this tree?\n"
 				    "  receive          take a stream of images into a directory\n"
+				    "  migrate PLACE    move a tree to another machine: -t PID\n"
 				    "  undo             take back what a dump has left: -t PID\n"
 				    "  verify [DIR]     say what images hold and need, and whether they are whole\n"
+				    "  inspect [DIR]    tell all that is in images: tasks, memory, files, namespaces\n"
 				    "  lazy-pages       serve memory to a restore with --lazy-pages\n"
 				    "  page-server      receive memory from a dump\n"
 				    "  service          answer requests on a socket\n"
@@ -33,6 +37,9 @@ void options_print_usage(FILE *to)
 		"  criu check [--extra|--experimental|--all|--feature NAME]\n"
 		"  criu check -t PID [options of a dump]\n"
 		"  criu verify [DIR] [options of a restore]\n"
+		"  criu inspect [DIR] [--json]\n"
+		"  criu migrate -t PID ssh://HOST|tls://HOST:PORT|tcp://HOST:PORT|fd:N [options]\n"
+		"  criu migrate --listen tls://[ADDRESS]:PORT|tcp://[ADDRESS]:PORT|fd:N [options]\n"
 		"  criu page-server|service|lazy-pages|dedup [options]\n"
 		"  criu cpuinfo dump|check [options]\n"
 		"\n%s\nTry criu --help for all options.\n",

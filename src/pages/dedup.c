@@ -10,7 +10,10 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "image/blocks/store-blocks.h"
 #include "image/pagemap-image.h"
+#include "image/store.h"
+#include "image/table.h"
 #include "pages/mover.h"
 #include "pages/reader.h"
 
@@ -72,7 +75,7 @@ static int free_common(struct freeing *freeing, const struct pagemap *own, struc
 		uint64_t start = mine->start > theirs->start ? mine->start : theirs->start;
 		uint64_t end = end_of(mine) < end_of(theirs) ? end_of(mine) : end_of(theirs);
 
-		if (start < end && mine->flags & PE_PRESENT && theirs->flags & PE_PRESENT) {
+		if (start < end && mine->flags & (PE_PRESENT | PE_ELSEWHERE) && theirs->flags & PE_PRESENT) {
 			if (fd < 0)
 				fd = open_pages(parent, map, name, sizeof(name));
 			TRY(fd);
@@ -115,6 +118,37 @@ static bool is_pagemap(const char *name, enum image_id *ret_id, uint64_t *ret_nu
 	       (*ret_id == IMAGE_PAGEMAP || *ret_id == IMAGE_PAGEMAP_SHMEM);
 }
 
+/* Pages that others name as theirs, too, may be needed still. */
+static int refuse_named_by_others(void *arg, const char *name)
+{
+	AUTO(pagemap_done) struct pagemap map = { 0 };
+	enum image_id id;
+	uint64_t number;
+
+	if (!is_pagemap(name, &id, &number))
+		return 0;
+	TRY(pagemap_read(arg, id, number, &map));
+	for (size_t i = 0; i < map.n; i++)
+		if (map.ranges[i].flags & PE_ELSEWHERE)
+			return refuse(EOPNOTSUPP,
+				      "parent images were made with --equal-pages: --auto-dedup and criu dedup cannot "
+				      "free pages that several tasks have (%s)",
+				      name);
+	return 0;
+}
+
+static int check_parents(struct store *store)
+{
+	struct store *parent;
+	int result;
+
+	while ((result = store_get_parent(store, &parent)) == 0) {
+		TRY(store_list(parent, refuse_named_by_others, parent));
+		store = parent;
+	}
+	return result == -ENOENT ? 0 : result;
+}
+
 static int visit_for_parents(void *arg, const char *name)
 {
 	enum image_id id;
@@ -126,8 +160,10 @@ static int visit_for_parents(void *arg, const char *name)
 int pages_free_in_parents(struct store *store, uint64_t *ret_size)
 {
 	struct freeing freeing = { .store = store };
-	int result = store_list(store, visit_for_parents, &freeing);
+	int result;
 
+	TRY(check_parents(store));
+	result = store_list(store, visit_for_parents, &freeing);
 	*ret_size += freeing.size;
 	return result;
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "image/store.h"
+struct store;
 
 /*
  * Frees in all parents the pages that the store has anew. The parents are of use only below it afterwards. Adds the

@@ -95,6 +95,7 @@ static int read_ranges(const struct buffered_range *buffered, unsigned n)
 static int fill_block(struct fill *fill, const struct buffered_range *buffered, unsigned n)
 {
 	struct page_count count = { 0 };
+	uint64_t size = 0;
 
 	TRY(interrupt_check());
 	TRY(read_ranges(buffered, n));
@@ -103,7 +104,9 @@ static int fill_block(struct fill *fill, const struct buffered_range *buffered, 
 		atomic_fetch_add(&fill->compared, count.compared);
 		atomic_fetch_add(&fill->equal, count.equal);
 	}
-	return 0;
+	for (unsigned i = 0; i < n; i++)
+		size += buffered[i].size;
+	return page_mover_pass(fill->mover, size, 0);
 }
 
 static int fill_job(void *arg, size_t number, unsigned worker)

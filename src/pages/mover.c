@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "base/fail.h"
+#include "base/meter.h"
 #include "base/pool.h"
 
 /* A shorter run of zeros is written like data: a hole costs a call more. */
@@ -14,15 +15,17 @@
 
 struct page_mover {
 	struct workers *workers;
+	struct meter *meter;
 	unsigned n;
 	void **buffers;
 };
 
-struct page_mover *page_mover_create(struct workers *workers)
+struct page_mover *page_mover_create(struct workers *workers, struct meter *meter)
 {
 	struct page_mover *mover = xzalloc(sizeof(*mover));
 
 	mover->workers = workers;
+	mover->meter = meter;
 	mover->n = workers_count(workers);
 	mover->buffers = xzalloc(mover->n * sizeof(void *));
 	for (unsigned i = 0; i < mover->n; i++) {
@@ -51,6 +54,11 @@ void page_mover_destroy(struct page_mover **ref)
 void *page_mover_buffer(struct page_mover *mover, unsigned worker)
 {
 	return mover->buffers[worker];
+}
+
+int page_mover_pass(struct page_mover *mover, uint64_t bytes, uint64_t sent)
+{
+	return meter_pass(mover->meter, bytes, sent);
 }
 
 int page_mover_run(struct page_mover *mover, uint64_t bytes, size_t n_items,

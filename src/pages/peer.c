@@ -53,7 +53,7 @@ static int with_addresses(const struct peer_place *place, int flags, const char 
 	snprintf(port, sizeof(port), "%u", place->port);
 	result = getaddrinfo(place->address, port, &hints, &addresses);
 	if (result != 0)
-		return refuse(EADDRNOTAVAIL, "--address %s: %s", place->address ?: "(none)",
+		return refuse(EADDRNOTAVAIL, "the address %s: %s", place->address ?: "(none)",
 			      result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
 	for (const struct addrinfo *a = addresses; a; a = a->ai_next) {
 		fd = use(a, place->grace);
@@ -152,7 +152,7 @@ static int connect_to(const struct addrinfo *address, unsigned grace)
 }
 
 /* So that the death of the other host is noticed. Not every socket knows of these. */
-static void watch_life(int fd)
+void peer_watch_life(int fd)
 {
 	int on = 1, idle = PROBE_SECONDS, count = GRACE_SILENCE_S / PROBE_SECONDS - 1, limit = GRACE_SILENCE_S * 1000;
 
@@ -173,7 +173,7 @@ static int make_peer(const struct peer_place *place, int fd, bool is_server, str
 	peer->grace = place->grace;
 	peer->borrowed = place->fd >= 0;
 	if (!peer->borrowed)
-		watch_life(fd);
+		peer_watch_life(fd);
 	/* A client that was given its socket leaves TLS to who gave it. */
 	if (place->tls && (is_server || !peer->borrowed))
 		TRY(tls_open(place, fd, is_server, &peer->tls));
@@ -307,6 +307,8 @@ int peer_accept(const struct peer_place *place, int listener, peer_greeting *is_
 
 int peer_connect(const struct peer_place *place, struct peer **ret)
 {
+	const char *role = place->role ?: "the page server";
+	char what[64];
 	int fd;
 
 	if (place->fd >= 0)
@@ -314,9 +316,10 @@ int peer_connect(const struct peer_place *place, struct peer **ret)
 	if (!place->port)
 		return refuse(EINVAL,
 			      "the page server is not given: --page-server needs --address and --port, or --ps-socket");
-	fd = with_addresses(place, 0, "connect to the page server at", connect_to);
+	snprintf(what, sizeof(what), "connect to %s at", role);
+	fd = with_addresses(place, 0, what, connect_to);
 	TRY(fd);
-	log_info("Connected to the page server at %s port %u", place->address ?: "this host", place->port);
+	log_info("Connected to %s at %s port %u", role, place->address ?: "this host", place->port);
 	return make_peer(place, fd, false, ret);
 }
 

@@ -14,6 +14,7 @@ struct peer_place {
 	const char *address; /* host to connect to, or address to listen at; NULL: any */
 	uint16_t port;	     /* 0: chosen by the kernel (only to listen) */
 	int fd;		     /* a connected socket that is used instead, or -1 */
+	const char *role;    /* what is there, for messages; NULL: the page server */
 	unsigned grace;	     /* seconds that the other end may be silent where it has something to say; 0: for ever */
 	bool tls, tls_no_cn_verify;
 	const char *tls_cacert, *tls_cacrl, *tls_cert, *tls_key; /* NULL: the default */
@@ -59,5 +60,7 @@ bool peer_has_bytes(const struct peer *peer);
 int peer_fd(const struct peer *peer);
 /* Was it given by its number? Then it is not ours to end. */
 bool peer_is_borrowed(const struct peer *peer);
+/* So that the death of the other host ends a connection. */
+void peer_watch_life(int fd);
 /* Makes all sending and receiving of other threads fail. */
 void peer_abort(struct peer *peer);

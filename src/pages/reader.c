@@ -10,18 +10,29 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
-#include "image/blocks/blocks.h"
-#include "image/pipe/pipe.h"
+#include "image/blocks/blocks-read.h"
+#include "image/blocks/store-blocks.h"
+#include "image/pipe/pipe-read.h"
+#include "image/pipe/store-pipe.h"
+#include "image/store.h"
 #include "pages/mover.h"
 
 /* A longer chain of parents is taken for a loop. */
 #define MAX_LEVELS 1024
 
+/* A pages image of a level: its own, or one with pages of another task that are the same. */
+struct level_file {
+	struct pages_file file; /* image is NULL until a stored range is in it */
+	uint32_t pages_id;
+	uint64_t size;
+	struct level_file *next;
+};
+
 /* The images of one directory of the chain, the youngest first. */
 struct page_level {
 	struct store *store;
 	struct pagemap map;
-	struct pages_file file; /* image is NULL until a stored is in it */
+	struct level_file own; /* the first of all its files */
 };
 
 struct open_reader {
@@ -43,7 +54,7 @@ static int read_level(struct open_reader *open, struct store *store)
 			      MAX_LEVELS);
 	TRY(pagemap_read(store, open->id, open->number, &map));
 	level = xzalloc(sizeof(*level));
-	*level = (struct page_level){ .store = store, .map = map, .file.fd = -1 };
+	*level = (struct page_level){ .store = store, .map = map, .own = { .file.fd = -1, .pages_id = map.pages_id } };
 	/* Pieces point to the file of their level: only the list of levels may move. */
 	reader->levels = xrealloc(reader->levels, (reader->n_levels + 1) * sizeof(*reader->levels));
 	reader->levels[reader->n_levels++] = level;
@@ -63,31 +74,53 @@ static int open_plain(struct pages_file *file, uint64_t *ret_size)
 	return 0;
 }
 
-static int open_pages(struct page_level *level)
+int pages_file_open(struct store *store, uint32_t pages_id, struct pages_file *file, uint64_t *ret_size)
 {
-	struct pages_file *file = &level->file;
-	uint64_t size = 0;
-	int result = image_open(level->store, &file->image, IMAGE_PAGES, level->map.pages_id);
-
-	if (result == -ENOENT && store_has_pages_elsewhere(level->store)) {
-		level->file.name = "the parent images";
-		return 0;
-	}
-	if (result == -ENOENT)
-		return refuse(EINVAL, "pages-%u.img is missing, but a pagemap names it", level->map.pages_id);
-	TRY(result);
+	*file = (struct pages_file){ .fd = -1, .store = store, .pages_id = pages_id };
+	TRY(image_open(store, &file->image, IMAGE_PAGES, pages_id));
 	file->name = image_get_name(file->image);
 	file->blocks = image_get_blocks(file->image);
 	file->pipe = image_get_pipe_pages(file->image);
 	if (file->blocks)
-		size = block_reader_size(file->blocks);
+		*ret_size = block_reader_size(file->blocks);
 	else if (file->pipe)
-		size = pipe_pages_size(file->pipe);
+		*ret_size = pipe_pages_size(file->pipe);
 	else
-		TRY(open_plain(file, &size));
-	if (size < level->map.pages_size)
-		return refuse(EINVAL, "%s is cut off: has %" PRIu64 " bytes, its pagemap names %" PRIu64, file->name,
-			      size, level->map.pages_size);
+		TRY(open_plain(file, ret_size));
+	return 0;
+}
+
+static int open_pages(struct page_level *level, struct level_file *which)
+{
+	int result = pages_file_open(level->store, which->pages_id, &which->file, &which->size);
+
+	if (result == -ENOENT && store_has_pages_elsewhere(level->store)) {
+		which->file.name = "the parent images";
+		which->size = UINT64_MAX;
+		return 0;
+	}
+	if (result == -ENOENT)
+		return refuse(EINVAL, "pages-%u.img is missing, but a pagemap names it", which->pages_id);
+	return result;
+}
+
+/* Opens the file if it is not open yet; it has these bytes, or more. */
+static int need_file(struct page_level *level, uint32_t pages_id, uint64_t size, struct pages_file **ret)
+{
+	struct level_file *which = &level->own;
+
+	while (which->pages_id != pages_id && which->next)
+		which = which->next;
+	if (which->pages_id != pages_id) {
+		which = which->next = xzalloc(sizeof(*which));
+		*which = (struct level_file){ .file.fd = -1, .pages_id = pages_id };
+	}
+	if (!which->file.name)
+		TRY(open_pages(level, which));
+	if (which->size < size)
+		return refuse(EINVAL, "%s is cut off: has %" PRIu64 " bytes, its pagemap names %" PRIu64,
+			      which->file.name, which->size, size);
+	*ret = &which->file;
 	return 0;
 }
 
@@ -96,25 +129,38 @@ static bool wants_lazy(const struct open_reader *open)
 	return open->wanted != PAGES_ALL && open->wanted != PAGES_PLACES;
 }
 
-/* flags are those of its range. */
-static int add_stored(struct open_reader *open, size_t number, uint64_t start, uint64_t size, uint64_t offset,
-		      uint32_t flags)
+/* Where pages of the level are that it has, or names in a file of another task. */
+static int find_place(struct open_reader *open, struct page_level *level, const struct page_range *range,
+		      struct pages_file **ret_file, uint64_t *ret_offset)
+{
+	if (range->flags & PE_ELSEWHERE) {
+		open->reader.names_others = true;
+		*ret_offset = range->there;
+		return need_file(level, range->there_id, range->there + range->nr_pages * page_size(), ret_file);
+	}
+	*ret_offset = range->offset;
+	return need_file(level, level->map.pages_id, level->map.pages_size, ret_file);
+}
+
+/* Bytes [start, start + size) of the range. */
+static int add_stored(struct open_reader *open, size_t number, const struct page_range *range, uint64_t start,
+		      uint64_t size)
 {
 	struct page_reader *reader = &open->reader;
-	struct page_level *level = reader->levels[number];
 	struct stored_range *last = reader->n ? &reader->ranges[reader->n - 1] : NULL;
-	const bool lazy = wants_lazy(open) && flags & PE_LAZY;
-	const bool remote = !(flags & PE_PRESENT) || open->wanted == PAGES_PLACES ||
+	const bool lazy = wants_lazy(open) && range->flags & PE_LAZY;
+	const bool remote = !(range->flags & (PE_PRESENT | PE_ELSEWHERE)) || open->wanted == PAGES_PLACES ||
 			    (open->wanted == PAGES_LAZY_REMOTE && number == 0);
-	const struct pages_file *file = remote ? NULL : &level->file;
+	struct pages_file *file = NULL;
+	uint64_t offset = start; /* ranges without a file are named by their addresses */
 
-	if (!remote && !level->file.image)
-		TRY(open_pages(level));
-	if (remote)
-		offset = start; /* such ranges are named by their addresses */
+	if (!remote) {
+		TRY(find_place(open, reader->levels[number], range, &file, &offset));
+		offset += start - range->start;
+	}
 	reader->size += size;
-	if (last && last->file == file && last->lazy == lazy && last->start + last->size == start &&
-	    last->offset + last->size == offset) {
+	if (last && last->file == file && last->level == number && last->lazy == lazy &&
+	    last->start + last->size == start && last->offset + last->size == offset) {
 		last->size += size;
 		return 0;
 	}
@@ -122,8 +168,14 @@ static int add_stored(struct open_reader *open, size_t number, uint64_t start, u
 		open->capacity = open->capacity ? open->capacity * 2 : 16;
 		reader->ranges = xrealloc(reader->ranges, open->capacity * sizeof(*reader->ranges));
 	}
-	reader->ranges[reader->n++] =
-		(struct stored_range){ .start = start, .size = size, .offset = offset, .file = file, .lazy = lazy };
+	reader->ranges[reader->n++] = (struct stored_range){
+		.start = start,
+		.size = size,
+		.offset = offset,
+		.file = file,
+		.level = (uint32_t)number,
+		.lazy = lazy,
+	};
 	return 0;
 }
 
@@ -154,9 +206,8 @@ static int add_part(struct open_reader *open, size_t number, const struct page_r
 		return add_range(open, number + 1, start, end);
 	if (!(range->flags & PE_LAZY) && (open->wanted == PAGES_LAZY || open->wanted == PAGES_LAZY_REMOTE))
 		return 0;
-	if (range->flags & PE_PRESENT || (range->flags & PE_LAZY && wants_lazy(open)))
-		return add_stored(open, number, start, end - start, range->offset + (start - range->start),
-				  range->flags);
+	if (range->flags & (PE_PRESENT | PE_ELSEWHERE) || (range->flags & PE_LAZY && wants_lazy(open)))
+		return add_stored(open, number, range, start, end - start);
 	return refuse(EINVAL,
 		      "the pages at %#" PRIx64
 		      " were left to a lazy-pages server and are not in the images: restore with --lazy-pages",
@@ -238,6 +289,18 @@ int pages_file_read(const struct pages_file *file, void *to, size_t size, uint64
 	return (size_t)got == size ? 0 : refuse(EIO, "%s has become shorter", file->name);
 }
 
+static void close_files(struct level_file *own)
+{
+	image_close(&own->file.image);
+	while (own->next) {
+		struct level_file *gone = own->next;
+
+		own->next = gone->next;
+		image_close(&gone->file.image);
+		free(gone);
+	}
+}
+
 void page_reader_close(struct page_reader **ref)
 {
 	struct page_reader *reader = *ref;
@@ -246,7 +309,7 @@ void page_reader_close(struct page_reader **ref)
 		return;
 	for (size_t i = 0; i < reader->n_levels; i++) {
 		pagemap_done(&reader->levels[i]->map);
-		image_close(&reader->levels[i]->file.image);
+		close_files(&reader->levels[i]->own);
 		free(reader->levels[i]);
 	}
 	free(reader->levels);

@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "image/pagemap-image.h"
-#include "image/store.h"
 
 /* A pages image that is open for reading. */
 struct pages_file {
@@ -17,8 +16,13 @@ struct pages_file {
 	int fd;			     /* the image's; -1 if it is one of the two */
 	const char *name;
 	bool sparse; /* has holes: zeros that need not be read */
+	/* Two files are the same image if these two are. */
+	const struct store *store;
+	uint32_t pages_id;
 };
 
+/* Opens one and tells its size. -ENOENT, unlogged, if it is missing. image_close() its image, also after a failure. */
+int pages_file_open(struct store *store, uint32_t pages_id, struct pages_file *file, uint64_t *ret_size);
 /* Exactly size bytes, or a failure (logged). By several threads at once, unless it comes through a stream. */
 int pages_file_read(const struct pages_file *file, void *to, size_t size, uint64_t offset);
 
@@ -29,6 +33,7 @@ struct stored_range {
 	uint64_t offset;	       /* in the pages image */
 	const struct pages_file *file; /* NULL: not in these images (enum page_wanted) */
 	uint32_t how;		       /* of pages_fill() */
+	uint32_t level;		       /* how many parents lie before its images: 0 for the youngest */
 	bool lazy;		       /* may be filled in when the process runs */
 };
 
@@ -48,6 +53,7 @@ struct page_reader {
 	uint64_t size;		    /* bytes of all ranges */
 	struct page_level **levels; /* one for each directory of the chain */
 	size_t n_levels;
+	bool names_others; /* some ranges are in files of other processes (PE_ELSEWHERE) */
 };
 
 /*

@@ -41,6 +41,12 @@ static const struct page_range *find_range(const struct save *save, uint64_t off
 	return &save->ranges[low];
 }
 
+/* The next area of the process often follows without a gap: one part is looked up once. */
+static bool continues_part(const struct iovec *part, uint64_t start)
+{
+	return (uint64_t)(uintptr_t)part->iov_base + part->iov_len == start;
+}
+
 /* The places in the process that block [offset, offset + size) of the image comes from. Returns their number. */
 static unsigned find_parts(const struct save *save, uint64_t offset, size_t size, struct iovec *parts,
 			   bool *keep_shared)
@@ -50,15 +56,20 @@ static unsigned find_parts(const struct save *save, uint64_t offset, size_t size
 
 	for (uint64_t at = offset; at < offset + size; range++) {
 		uint64_t skip = at - range->offset, length = range->nr_pages * page_size();
+		bool shared = range->flags & PAGE_SHARED;
 
 		if (!(range->flags & PE_PRESENT) || skip >= length)
 			continue;
 		length -= skip;
 		if (length > offset + size - at)
 			length = offset + size - at;
-		keep_shared[n] = range->flags & PAGE_SHARED;
-		parts[n++] = (struct iovec){ (void *)(uintptr_t)(range->start + skip), length };
 		at += length;
+		if (n && keep_shared[n - 1] == shared && continues_part(&parts[n - 1], range->start + skip)) {
+			parts[n - 1].iov_len += length;
+			continue;
+		}
+		keep_shared[n] = shared;
+		parts[n++] = (struct iovec){ (void *)(uintptr_t)(range->start + skip), length };
 	}
 	return n;
 }
@@ -148,6 +159,7 @@ static int save_block(void *arg, size_t item, unsigned worker)
 				    item * (uint64_t)PAGE_BLOCK_SIZE };
 	struct iovec parts[MAX_PARTS];
 	bool keep_shared[MAX_PARTS];
+	uint64_t sent;
 	unsigned n;
 
 	TRY(interrupt_check());
@@ -158,7 +170,9 @@ static int save_block(void *arg, size_t item, unsigned worker)
 		TRY(read_process(save->source, block.data, parts, keep_shared, n));
 	else
 		TRY(read_object(save->source, block.data, parts, n));
-	return save->sink->ops->write(save->sink, &block);
+	sent = save->sink->ops->sends_zeros || !page_is_zero(block.data, block.size) ? block.size : 0;
+	TRY(save->sink->ops->write(save->sink, &block));
+	return page_mover_pass(save->mover, block.size, sent);
 }
 
 uint64_t pages_place(struct page_range *ranges, size_t n)

@@ -12,8 +12,10 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "base/pool.h"
 #include "image/pagemap-image.h"
+#include "image/store.h"
 #include "pages/mover.h"
 #include "pages/protocol.h"
 
@@ -33,6 +35,7 @@ struct received_object {
 
 struct session {
 	struct peer *peer;
+	struct meter *meter;
 	struct store *store;
 	uint32_t next_pages_id;
 	struct received_object object;
@@ -168,6 +171,7 @@ static int receive_pages(struct session *session, uint64_t nr_pages)
 
 		TRY(peer_receive_all(session->peer, session->buffer, size));
 		TRY(write_pages(&session->object, session->buffer, size));
+		TRY(meter_pass(session->meter, size, size));
 		left -= size;
 	}
 	return 0;
@@ -302,11 +306,12 @@ bool page_server_is_greeting(uint32_t word)
 	}
 }
 
-int page_server_receive(struct peer *peer, struct store *store)
+int page_server_receive(struct peer *peer, struct store *store, struct meter *meter)
 {
 	struct session session = {
 		.peer = peer,
 		.store = store,
+		.meter = meter,
 		.next_pages_id = PAGE_SERVER_FIRST_ID,
 		.buffer = xmalloc(PAGE_BLOCK_SIZE),
 	};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Pages into a store that is one stream: the pagemaps at once, the pages when all other images have been sent. */
+#include "pages/sink-pipe.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,8 +14,9 @@
 #include "base/pool.h"
 #include "base/vector.h"
 #include "image/image.h"
-#include "image/pipe/pipe.h"
+#include "image/pipe/pipe-write.h"
 #include "pages/save.h"
+#include "pages/sink-store.h"
 #include "pages/sink.h"
 
 struct waiting_object {

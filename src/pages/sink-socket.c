@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Pages to a page server: what it answers is only asked for at the beginning of an object and at the very end. */
+#include "pages/sink-socket.h"
+
 #include "base/grace.h"
-#include "pages/client.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "image/image.h"
+#include "image/pagemap-image.h"
 #include "pages/mover.h"
+#include "pages/peer.h"
 #include "pages/protocol.h"
+#include "pages/sink.h"
 
 #define MOST_PARTS (2 * PAGE_BLOCK_SIZE / PAGE_SIZE_MIN)
 
@@ -187,6 +193,7 @@ static const struct page_sink_ops socket_sink_ops = {
 	.finish = finish_socket_sink,
 	.destroy = destroy_socket_sink,
 	.in_order = true,
+	.sends_zeros = true,
 };
 
 int page_sink_to_server(const struct peer_place *place, struct page_sink **ret)

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Pages into images of a store: each object has a pagemap and a pages image. */
+#include "pages/sink-store.h"
+
+#include "image/blocks/blocks-write.h"
+#include "image/blocks/store-blocks.h"
+#include "image/store-streamer.h"
+#include "image/store.h"
 #include "pages/sink.h"
 
 #include <stdlib.h>
@@ -8,7 +14,6 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
-#include "image/blocks/blocks.h"
 #include "pages/mover.h"
 
 struct store_sink {
@@ -47,8 +52,7 @@ int page_store_write_pagemap(struct store *store, const struct page_object *obje
 
 	TRY(pagemap_create(store, object->id, object->number, pages_id, &writer));
 	for (size_t i = 0; i < object->n; i++)
-		TRY(pagemap_append(writer, object->ranges[i].start, object->ranges[i].nr_pages, object->ranges[i].flags,
-				   NULL));
+		TRY(pagemap_append_range(writer, &object->ranges[i]));
 	return pagemap_finish(&writer);
 }
 
@@ -100,6 +104,11 @@ static int has_parent(struct page_sink *base, enum image_id id, uint64_t number)
 	return page_store_has_parent(((struct store_sink *)base)->store, id, number);
 }
 
+static uint32_t get_next_id(const struct page_sink *base)
+{
+	return ((const struct store_sink *)base)->next_pages_id;
+}
+
 static int finish_store_sink(struct page_sink *base)
 {
 	return 0;
@@ -120,6 +129,7 @@ static const struct page_sink_ops store_sink_ops = {
 	.close = close_object,
 	.finish = finish_store_sink,
 	.destroy = destroy_store_sink,
+	.next_id = get_next_id,
 };
 
 /* Where there is no way back, and no holes. */
@@ -131,6 +141,7 @@ static const struct page_sink_ops stream_sink_ops = {
 	.finish = finish_store_sink,
 	.destroy = destroy_store_sink,
 	.in_order = true,
+	.sends_zeros = true,
 };
 
 struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_id)

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "image/pagemap-image.h"
-#include "image/store.h"
 
 /* Bytes that are one after the other in the pages image, on their way through a buffer. */
 struct page_block {
@@ -29,7 +28,6 @@ struct page_object {
 	uint64_t size; /* of the data of all ranges with PE_PRESENT */
 };
 
-struct page_mover;
 struct page_source;
 
 struct page_sink {
@@ -54,6 +52,9 @@ struct page_sink_ops {
 	/* Frees the sink, also in the middle of an object: what was begun is left as it is. */
 	void (*destroy)(struct page_sink *sink);
 	bool in_order;
+	bool sends_zeros; /* all-zero blocks take as much as others */
+	/* The number of the pages image of the next object. NULL: pages go where none can be read again. */
+	uint32_t (*next_id)(const struct page_sink *sink);
 	/*
 	 * Instead of open, write and close, for a sink that takes content only when all else is written: it keeps the
 	 * source (with a descriptor of its own) and the ranges, their flags as pages_save() got them. Else NULL.
@@ -61,23 +62,3 @@ struct page_sink_ops {
 	int (*later)(struct page_sink *sink, const struct page_source *source, const struct page_object *object,
 		     const struct page_range *ranges);
 };
-
-/* Accepts NULL; for AUTO(). */
-void page_sink_destroy(struct page_sink **sink);
-
-/*
- * Pagemap and pages images of a directory or an image streamer, which must live longer. Pages of zeros become holes.
- * The pages images are numbered from first_pages_id on.
- */
-struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_id);
-
-/* What sinks to stores have in common. */
-int page_store_write_pagemap(struct store *store, const struct page_object *object, uint32_t pages_id);
-int page_store_has_parent(struct store *store, enum image_id id, uint64_t number);
-
-/* The same for a store that is one stream (image/pipe/pipe.h): pages follow when they are asked for. */
-struct page_sink *page_sink_to_pipe(struct store *store, uint32_t first_pages_id);
-/* Sends the pages of this object, if they were saved and not sent yet. */
-int page_sink_pipe_send(struct page_sink *sink, struct page_mover *mover, enum image_id id, uint64_t number);
-/* And those of all that are left. */
-int page_sink_pipe_send_rest(struct page_sink *sink, struct page_mover *mover);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Pages of images for those who ask a page server for them. */
+#include "pages/supply-images.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,7 +12,7 @@
 #include "base/vector.h"
 #include "pages/mover.h"
 #include "pages/reader.h"
-#include "pages/server.h"
+#include "pages/supply.h"
 
 struct image_supply {
 	struct page_supply supply;

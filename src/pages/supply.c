@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The page server while it gives pages: to whoever restores lazily, as they are asked for. */
+#include "pages/supply.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/meter.h"
 #include "base/pool.h"
 #include "image/pagemap-image.h"
 #include "pages/mover.h"
+#include "pages/peer.h"
 #include "pages/protocol.h"
-#include "pages/server.h"
 
 #define MOST_PAGES (PAGE_BLOCK_SIZE / page_size())
 
-static int give_pages(struct peer *peer, struct page_supply *supply, const struct page_message *wanted, void *buffer)
+static int give_pages(struct peer *peer, struct page_supply *supply, const struct page_message *wanted, void *buffer,
+		      struct meter *meter)
 {
 	struct page_message head = {
 		.command = page_command_make(PAGE_ADD, PE_PRESENT),
@@ -32,7 +37,8 @@ static int give_pages(struct peer *peer, struct page_supply *supply, const struc
 	TRY(n);
 	head.nr_pages = (uint64_t)n;
 	parts[1].iov_len = (size_t)n * page_size();
-	return peer_send(peer, parts, 2);
+	TRY(peer_send(peer, parts, 2));
+	return meter_pass(meter, parts[1].iov_len, parts[1].iov_len);
 }
 
 static int say_goodbye(struct peer *peer)
@@ -45,7 +51,7 @@ static int say_goodbye(struct peer *peer)
 	return 1;
 }
 
-int page_server_supply(struct peer *peer, struct page_supply *supply)
+int page_server_supply(struct peer *peer, struct page_supply *supply, struct meter *meter)
 {
 	AUTO_FREE void *buffer = xmalloc(PAGE_BLOCK_SIZE);
 	struct page_message message;
@@ -58,7 +64,7 @@ int page_server_supply(struct peer *peer, struct page_supply *supply)
 			return 0;
 		switch (message.command & 0xffff) {
 		case PAGE_GET:
-			TRY(give_pages(peer, supply, &message, buffer));
+			TRY(give_pages(peer, supply, &message, buffer, meter));
 			break;
 		case PAGE_CLOSE:
 		case PAGE_FORCE_CLOSE:

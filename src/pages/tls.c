@@ -156,6 +156,11 @@ int tls_open(const struct peer_place *place, int fd, bool is_server, struct tls 
 	return 0;
 }
 
+void tls_set_grace(struct tls *tls, unsigned seconds)
+{
+	tls->grace = seconds;
+}
+
 ssize_t tls_send(struct tls *tls, const void *from, size_t size)
 {
 	ssize_t done;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /* A plan as text, one line a step: for debug logs and golden tests. */
+#include "plan/plan-print.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,11 +14,11 @@
 #include "plan/plan.h"
 
 static const char *const kind_names[] = {
-	[STEP_END] = "end",	    [STEP_SYSCALL] = "syscall",	  [STEP_GETFD] = "getfd",
-	[STEP_CLONE] = "clone",	    [STEP_COPY] = "copy",	  [STEP_SET_LONG] = "set-long",
-	[STEP_SET_INT] = "set-int", [STEP_GET_LONG] = "get-long", [STEP_AIO_SWEEP] = "aio-sweep",
-	[STEP_TIMER] = "timer",	    [STEP_FD_FLAGS] = "fd-flags", [STEP_COMPAT] = "compat",
-	[STEP_CALL] = "call",
+	[STEP_END] = "end",	      [STEP_SYSCALL] = "syscall",     [STEP_GETFD] = "getfd",
+	[STEP_CLONE] = "clone",	      [STEP_COPY] = "copy",	      [STEP_SET_LONG] = "set-long",
+	[STEP_SET_INT] = "set-int",   [STEP_GET_LONG] = "get-long",   [STEP_AIO_SWEEP] = "aio-sweep",
+	[STEP_URING] = "uring",	      [STEP_URING_ARM] = "uring-arm", [STEP_TIMER] = "timer",
+	[STEP_FD_FLAGS] = "fd-flags", [STEP_COMPAT] = "compat",	      [STEP_CALL] = "call",
 };
 
 static void print_step(struct buffer *out, size_t i, const struct step *step, const char *why)

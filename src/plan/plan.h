@@ -66,7 +66,3 @@ const struct step *plan_step_at(const struct plan *plan, size_t i); /* NULL behi
 void plan_describe_step(const struct plan *plan, size_t i, char *to, size_t capacity);
 /* Reason and name of step i, for failure reports. */
 const char *plan_step_why(const struct plan *plan, size_t i);
-/* One line a step, for golden tests and debug logs. */
-void plan_print(const struct plan *plan, int fd);
-/* Appends it to the file that the environment variable CRIU_LIST_PLANS names, if there is one. */
-void plan_list(const struct plan *plan, pid_t tid);

@@ -12,6 +12,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/symbols.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "criu-plugin.h"
@@ -22,7 +23,7 @@ static const char *const old_names[CR_PLUGIN_HOOK__MAX] = {
 	"cr_plugin_restore_file",	 "cr_plugin_dump_ext_mount",	"cr_plugin_restore_ext_mount",
 	"cr_plugin_dump_ext_link",	 "cr_plugin_handle_device_vma", "cr_plugin_update_vma_map",
 	"cr_plugin_resume_devices_late", "cr_plugin_pause_devices",	"cr_plugin_checkpoint_devices",
-	"cr_plugin_post_forking",
+	"cr_plugin_post_forking",	 "cr_plugin_restore_init",	"cr_plugin_dump_devices_late",
 };
 
 static int check_segments(int fd, const Elf64_Ehdr *header, off_t size)
@@ -94,6 +95,8 @@ int library_load(const char *path, struct pool *pool, struct plugin *ret)
 	void *library;
 
 	TRY(check_whole(path));
+	if (IS_STATIC_BUILD)
+		return refuse(ENOSYS, "this criu is built as a single file (-Dstatic=true), which has no plugins");
 	library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 	if (!library)
 		return refuse(ENOEXEC, "it cannot be loaded: %s", dlerror());

@@ -4,6 +4,8 @@
 #include "plugin/plugin.h"
 
 #include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -19,6 +21,12 @@
 struct plugins {
 	int stage, images_dir_fd;
 	bool has_names;
+	unsigned timeout;
+	const struct plugin_host *host;
+	void *session;
+	int running;	/* the thread that a plugin lets run */
+	uint64_t mask;	/* which it has blocked itself */
+	char said[512]; /* the last error that the one who is asked has written */
 	VECTOR(struct plugin) items;
 	VECTOR(char *) names; /* dump: to be written; restore: not claimed yet */
 	struct pool *pool;
@@ -59,6 +67,57 @@ bool check_and_remove_inventory_plugin(const char *name, size_t n)
 	return false;
 }
 
+void criu_plugin_log(int level, const char *format, ...)
+{
+	const bool is_error = level <= CRIU_PLUGIN_LOG_ERROR && active;
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	if (is_error)
+		vsnprintf(active->said, sizeof(active->said), format, args);
+	else
+		vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!is_error)
+		log_write(level < CRIU_PLUGIN_LOG_DEBUG ? (enum log_level)level : LOG_DEBUG, __FILE__, __LINE__, "%s",
+			  text);
+}
+
+unsigned int criu_plugin_timeout(void)
+{
+	return active ? active->timeout : 0;
+}
+
+int criu_plugin_run_thread(int tid)
+{
+	int result;
+
+	if (!active || !active->host || tid <= 0)
+		return -EINVAL;
+	if (active->running)
+		return -EBUSY;
+	result = active->host->run_thread(active->session, tid, &active->mask);
+	active->running = result < 0 ? 0 : tid;
+	return result;
+}
+
+int criu_plugin_stop_thread(int tid)
+{
+	if (!active || tid <= 0 || active->running != tid)
+		return -EINVAL;
+	active->running = 0;
+	return active->host->stop_thread(active->session, tid, active->mask);
+}
+
+/* What it has said without failing. */
+static void tell_what_was_said(struct plugins *plugins)
+{
+	if (plugins->said[0])
+		log_error("%s: %s", plugins->asked ? plugins->asked->name : "a plugin", plugins->said);
+	plugins->said[0] = '\0';
+}
+
 /* --- loading --- */
 
 static int add_plugin(struct plugins *plugins, const char *path)
@@ -77,10 +136,10 @@ static int add_plugin(struct plugins *plugins, const char *path)
 	if (!error)
 		return 0;
 	plugins->items.n--;
-	return refuse(
-		EINVAL,
-		"it does not want to begin (its init returned %d); take it out of the directory, or see what it said",
-		error);
+	return refuse(EINVAL,
+		      "it does not want to begin (its init returned %d%s%s); take it out of the directory, or see what "
+		      "it said",
+		      error, plugins->said[0] ? ": " : "", plugins->said);
 }
 
 static bool is_library(const char *name)
@@ -142,11 +201,15 @@ int plugins_load(const struct plugin_run *run, struct plugins **ret)
 	plugins->stage = run->stage;
 	plugins->images_dir_fd = run->images_dir_fd;
 	plugins->has_names = run->has_names;
+	plugins->timeout = run->timeout;
+	plugins->host = run->host;
+	plugins->session = run->session;
 	for (size_t i = 0; i < run->n_names; i++)
 		*vector_push(&plugins->names) = run->names[i];
 	TRY(choose_directory(run->libdir, &path, &may_be_missing));
 	TRY(load_all(plugins, path, may_be_missing));
-	return check_claimed(plugins);
+	TRY(check_claimed(plugins));
+	return run->stage == CR_PLUGIN_STAGE__RESTORE ? plugins_check(plugins, plugins_ask(plugins, RESTORE_INIT)) : 0;
 }
 
 void plugins_done(struct plugins **place, int result)
@@ -158,6 +221,7 @@ void plugins_done(struct plugins **place, int result)
 	for (size_t i = 0; i < plugins->items.n; i++)
 		if (plugins->items.items[i].exit && plugins->stage != CR_PLUGIN_STAGE__PRE_DUMP)
 			plugins->items.items[i].exit(plugins->stage, result);
+	tell_what_was_said(plugins);
 	active = NULL;
 	vector_done(&plugins->items);
 	vector_done(&plugins->names);
@@ -187,15 +251,19 @@ static const char *const hook_names[] = {
 	[CR_PLUGIN_HOOK__PAUSE_DEVICES] = "PAUSE_DEVICES",
 	[CR_PLUGIN_HOOK__CHECKPOINT_DEVICES] = "CHECKPOINT_DEVICES",
 	[CR_PLUGIN_HOOK__POST_FORKING] = "POST_FORKING",
+	[CR_PLUGIN_HOOK__RESTORE_INIT] = "RESTORE_INIT",
+	[CR_PLUGIN_HOOK__DUMP_DEVICES_LATE] = "DUMP_DEVICES_LATE",
 };
 
 bool plugins_next(struct plugins *plugins, unsigned hook, struct plugin_turn *turn)
 {
 	if (!plugins)
 		return false;
+	if (plugins->running) /* it has forgotten that */
+		(void)criu_plugin_stop_thread(plugins->running);
 	if (turn->function)
 		log_debug("Plugin %s: %s gives %d", plugins->asked->name, hook_names[hook], turn->answer);
-	if (turn->answer != -ENOTSUP)
+	if (turn->answer != -EOPNOTSUPP)
 		return false;
 	while (turn->next < plugins->items.n) {
 		const struct plugin *plugin = &plugins->items.items[turn->next++];
@@ -203,11 +271,17 @@ bool plugins_next(struct plugins *plugins, unsigned hook, struct plugin_turn *tu
 		turn->function = hook < plugin->n_hooks ? plugin->hooks[hook] : NULL;
 		if (!turn->function)
 			continue;
+		tell_what_was_said(plugins);
 		plugins->asked = plugin;
 		plugins->hook = hook;
 		return true;
 	}
 	return false;
+}
+
+const char *plugins_asked(const struct plugins *plugins)
+{
+	return plugins->asked ? plugins->asked->name : "?";
 }
 
 bool plugins_have(const struct plugins *plugins, unsigned hook)
@@ -218,13 +292,18 @@ bool plugins_have(const struct plugins *plugins, unsigned hook)
 	return false;
 }
 
-int plugins_fail(const struct plugins *plugins, int answer)
+int plugins_fail(struct plugins *plugins, int answer)
 {
-	return refuse(-answer < 4096 ? -answer : EIO, "the plugin %s failed at %s with %d (%s)", plugins->asked->name,
-		      hook_names[plugins->hook], answer, strerror(-answer));
+	char said[sizeof(plugins->said)];
+
+	snprintf(said, sizeof(said), "%s", plugins->said);
+	plugins->said[0] = '\0';
+	return refuse(-answer < 4096 ? -answer : EIO, "the plugin %s failed at %s with %d (%s)%s%s",
+		      plugins->asked->name, hook_names[plugins->hook], answer, strerror(-answer), *said ? ": " : "",
+		      said);
 }
 
-int plugins_check(const struct plugins *plugins, int answer)
+int plugins_check(struct plugins *plugins, int answer)
 {
-	return answer >= 0 || answer == -ENOTSUP ? 0 : plugins_fail(plugins, answer);
+	return answer >= 0 || answer == -EOPNOTSUPP ? 0 : plugins_fail(plugins, answer);
 }

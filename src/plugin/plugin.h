@@ -8,10 +8,18 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "criu-plugin.h"
 
 struct plugins;
+
+/* What plugins can ask for that only the one who loads them can do. The functions return 0 or -errno after the reason
+ * was logged. mask: the signals that the thread has blocked itself. */
+struct plugin_host {
+	int (*run_thread)(void *session, int tid, uint64_t *ret_mask);
+	int (*stop_thread)(void *session, int tid, uint64_t mask);
+};
 
 struct plugin_run {
 	int stage; /* CR_PLUGIN_STAGE__... */
@@ -21,6 +29,9 @@ struct plugin_run {
 	bool has_names; /* restore: the inventory tells which plugins have a part in the images ... */
 	char **names;	/* ... these; all are to be found */
 	size_t n_names;
+	unsigned timeout; /* seconds */
+	const struct plugin_host *host;
+	void *session; /* for its functions */
 };
 
 /*
@@ -34,14 +45,14 @@ void plugins_done(struct plugins **plugins, int result);
 char **plugins_named(struct plugins *plugins, size_t *ret_n);
 
 /*
- * Calls a hook, plugin by plugin, until one answers anything but -ENOTSUP. The value is that answer, -ENOTSUP if there
- *is none:
+ * Calls a hook, plugin by plugin, until one answers anything but -EOPNOTSUPP. The value is that answer, -EOPNOTSUPP if
+ *there is none:
  *
  *	int fd = plugins_ask(r->plugins, RESTORE_EXT_FILE, (int)id);
  */
 #define plugins_ask(plugins, HOOK, ...)                                                             \
 	({                                                                                          \
-		struct plugin_turn turn_ = { .answer = -ENOTSUP };                                  \
+		struct plugin_turn turn_ = { .answer = -EOPNOTSUPP };                               \
 		while (plugins_next(plugins, CR_PLUGIN_HOOK__##HOOK, &turn_))                       \
 			turn_.answer = ((CR_PLUGIN_HOOK__##HOOK##_t *)turn_.function)(__VA_ARGS__); \
 		turn_.answer;                                                                       \
@@ -56,9 +67,11 @@ struct plugin_turn {
 /* The next one that has the hook; false when there is none, or the last one has answered. plugins may be NULL. */
 bool plugins_next(struct plugins *plugins, unsigned hook, struct plugin_turn *turn);
 
+/* The name of the one that was asked last. */
+const char *plugins_asked(const struct plugins *plugins);
 /* Does any of them have the hook? plugins may be NULL. */
 bool plugins_have(const struct plugins *plugins, unsigned hook);
 /* For an answer that means failure: logs who gave it. Returns -errno. */
-int plugins_fail(const struct plugins *plugins, int answer);
+int plugins_fail(struct plugins *plugins, int answer);
 /* The same for hooks without a subject: 0 if nobody was there or the answer was 0 or more. */
-int plugins_check(const struct plugins *plugins, int answer);
+int plugins_check(struct plugins *plugins, int answer);

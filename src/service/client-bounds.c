@@ -4,7 +4,9 @@
  * are restored inherit them from us, and without capabilities they cannot be widened. All is done as long as we are
  * root.
  */
-#include "service/internal.h"
+#include "service/client-bounds.h"
+
+#include "service/connection.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +63,7 @@ static bool is_elsewhere(struct connection *connection, int proc)
 {
 	char name[24];
 
-	for (size_t i = 0; i < N_KERNEL_NAMESPACES; i++) {
+	for (size_t i = 0; i < n_kernel_namespaces; i++) {
 		snprintf(name, sizeof(name), "ns/%s", kernel_namespaces[i].name);
 		if (same_file(proc, name))
 			continue;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Who the client is, by the credentials of its socket, and acting in its name. */
-#include "service/internal.h"
+#include "service/client.h"
+
+#include "service/client-bounds.h"
+#include "service/connection.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Packets of a client's socket, to records and back. */
-#include "service/internal.h"
+#include "service/message.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/auto.h"
 #include "base/pool.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Telling the client what happens, and waiting for its consent. */
-#include "service/internal.h"
+#include "service/notify.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,9 +12,13 @@
 #include "base/grace.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
 #include "options/rpc-options.h"
+#include "service/connection.h"
+#include "service/message.h"
+#include "service/request.h"
 
 static bool tells_pid(const char *action)
 {
@@ -115,11 +119,43 @@ static int query_external(struct listener *listener, struct pool *pool, struct o
 	return tell_client(request_of(listener), &notice, pool, ret);
 }
 
+/* Not answered: nothing waits for it. Whoever does not take what came before is not told more. */
+static void tell_progress(struct listener *listener, const struct meter_report *report)
+{
+	const struct request *request = request_of(listener);
+	struct pollfd ready = { request->connection->fd, POLLOUT, 0 };
+	CriuResp message = CRIU_RESP__INIT;
+	CriuNotify details = CRIU_NOTIFY__INIT;
+	ProgressReport progress = PROGRESS_REPORT__INIT;
+	int error;
+
+	if (poll(&ready, 1, 0) <= 0 || is_held(request->connection->peer.pid))
+		return;
+	progress.what = (char *)report->what;
+	progress.done = report->done;
+	progress.has_total = report->total > 0;
+	progress.total = report->total;
+	progress.rate = report->rate;
+	progress.has_left = report->left != UINT64_MAX;
+	progress.left = report->left;
+	progress.us = report->us;
+	progress.end = report->end;
+	details.script = "progress";
+	details.progress = &progress;
+	message.type = CRIU_REQ_TYPE__NOTIFY;
+	message.success = true;
+	message.notify = &details;
+	error = message_send(request->connection->fd, &message, -1);
+	if (error < 0)
+		log_info("The client cannot be told of the progress: %s", strerror(-error));
+}
+
 void notify_prepare(struct request *request)
 {
 	request->listener = (struct listener){ .notify = notify_client,
 					       .pass = pass_descriptor,
 					       .query_external = query_external,
+					       .progress = tell_progress,
 					       .connection = request->connection->fd };
 	request->restored.client = -1;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The kinds of requests, one row each. */
+#include "service/request.h"
+
 #include "base/grace.h"
-#include "service/internal.h"
+#include "flow/dump/pre-dump.h"
+#include "options/options-check.h"
+#include "service/connection.h"
 
 #include <errno.h>
 #include <sys/wait.h>
@@ -12,6 +16,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/text.h"
 #include "flow/cpuinfo.h"
 #include "flow/dump.h"
 #include "flow/page-server.h"
@@ -41,7 +46,7 @@ RUN(dump)
 
 RUN(pre_dump)
 {
-	return pre_dump(&request->options);
+	return pre_dump(&request->options, &request->listener, NULL);
 }
 
 RUN(restore)
@@ -50,6 +55,8 @@ RUN(restore)
 
 	if (request->restored.root > 0)
 		request->restore.pid = request->restored.root;
+	request->restore.n_copies = request->restored.n_copies;
+	request->restore.copies = request->restored.copies;
 	return error;
 }
 
@@ -70,7 +77,7 @@ RUN(check)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return fail_errno("waiting for the check");
-	return status == 0 ? 0 : -ENOTSUP;
+	return status == 0 ? 0 : -EOPNOTSUPP;
 }
 
 /* Of a service each worker has one at most, and does not end before it: so there are no more than connections. */
@@ -155,6 +162,25 @@ RUN(version)
 	return 0;
 }
 
+RUN(undo)
+{
+	CriuUndoResp *found = &request->undo;
+	struct undone *undone = &request->undone;
+	int error = undo_run(&request->options, undone);
+
+	criu_undo_resp__init(found);
+	found->n_done = undone->done.n;
+	found->done = (char **)undone->done.items;
+	found->n_left = undone->left.n;
+	found->left = (char **)undone->left.items;
+	for (size_t i = 0; i < found->n_done; i++)
+		text_make_utf8(found->done[i]);
+	for (size_t i = 0; i < found->n_left; i++)
+		text_make_utf8(found->left[i]);
+	request->answer->undo = found;
+	return error;
+}
+
 RUN(wait_pid)
 {
 	CriuResp *answer = request->answer;
@@ -196,6 +222,7 @@ static const struct row {
 	  run_cpuinfo_check },
 	{ CRIU_REQ_TYPE__FEATURE_CHECK, CRIU_REQ_TYPE__FEATURE_CHECK, true, NEEDS_NOTHING, 0, run_feature_check },
 	{ CRIU_REQ_TYPE__VERSION, CRIU_REQ_TYPE__VERSION, true, NEEDS_NOTHING, 0, run_version },
+	{ CRIU_REQ_TYPE__UNDO, CRIU_REQ_TYPE__UNDO, true, NEEDS_IMAGES, CMD_UNDO, run_undo },
 	{ CRIU_REQ_TYPE__WAIT_PID, CRIU_REQ_TYPE__WAIT_PID, false, NEEDS_NOTHING, 0, run_wait_pid },
 };
 

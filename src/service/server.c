@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The socket of the service: every connection gets a process of its own, so that no client can harm another one. */
+#include "service/server.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,8 +21,10 @@
 #include "base/text.h"
 #include "flow/background.h"
 #include "kern/pidfd.h"
-#include "service/internal.h"
+#include "service/client.h"
+#include "service/connection.h"
 #include "service/service.h"
+#include "service/worker.h"
 
 #define BACKLOG	       16
 #define MOST_WORKERS   256

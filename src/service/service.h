@@ -13,10 +13,3 @@ struct service_program {
 	int (*check)(const struct options *options);	  /* exit code */
 	void (*introduce)(void);			  /* the first lines of a log */
 };
-
-/* criu swrk: serves the client at options->worker_fd. Returns the exit code: that of the last request, or 255. */
-int service_work(const struct service_program *program, const struct options *options);
-
-/* criu service: listens, and forks a worker for each connection. Returns the exit code after a failure, and 0 in the
- * process that started a daemon. The log is open, the current directory is the work directory. */
-int service_serve(const struct service_program *program, const struct options *options);

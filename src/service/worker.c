@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* One connection: request, answer, and perhaps another request. */
-#include "service/internal.h"
+#include "service/worker.h"
+
+#include "service/client.h"
+#include "service/connection.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +16,9 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "service/message.h"
+#include "service/notify.h"
+#include "service/request.h"
 #include "service/service.h"
 
 /* Clients read into small buffers. */
@@ -153,6 +159,7 @@ static int serve_one(struct connection *connection, const CriuReq *message)
 	if (request.options.images_dir_fd >= 0)
 		close(request.options.images_dir_fd);
 	log_close();
+	undo_done(&request.undone);
 	options_done(&request.options);
 	return code;
 }

@@ -4,6 +4,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "image/blocks/store-blocks.h"
 #include "image/codec.h"
 #include "image/store.h"
 #include "options/options.h"

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/meter.h"
 #include "base/table.h"
 #include "image/store.h"
 #include "session/stats.h"
@@ -35,6 +36,7 @@ void dump_session_begin(struct dump *d, const struct options *options)
 	d->progress->acting = d;
 	d->tree = task_tree_create();
 	d->stats = pool_new(d->pool, struct stats);
+	d->meter = pool_new(d->pool, struct meter);
 	d->states = pool_new(d->pool, struct states);
 }
 
@@ -57,6 +59,7 @@ void dump_session_end(struct dump *d)
 		for_each_task(task, d->tree)
 			end_dumped(task);
 	states_destroy(d->states);
+	meter_end(d->meter);
 	if (d->output)
 		store_close(&d->output->store);
 	task_tree_destroy(&d->tree);
@@ -74,6 +77,7 @@ void restore_session_begin(struct restore *r, const struct options *options)
 		r->progress = pool_new(r->pool, struct progress);
 	r->tree = task_tree_create();
 	r->stats = pool_new(r->pool, struct stats);
+	r->meter = pool_new(r->pool, struct meter);
 	r->states = pool_new(r->pool, struct states);
 	r->client = -1;
 }
@@ -93,6 +97,7 @@ struct pool *restore_session_end_but_pool(struct restore *r)
 {
 	struct task *task;
 
+	meter_end(r->meter);
 	if (r->tree)
 		for_each_task(task, r->tree)
 			end_restored(task);

@@ -11,7 +11,6 @@
 
 #include "base/deadline.h"
 #include "base/pool.h"
-#include "image/image.h"
 #include "kern/kcmp.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/stat.h"
@@ -20,13 +19,15 @@
 #include "session/state.h"
 #include "task/task.h"
 
+struct copy;
 struct id_maps;
 struct listener;
-struct plan;
+struct meter;
 struct plugins;
 struct proc_sleep;
 struct stats;
 struct table;
+struct task_iter;
 struct workers;
 
 /* Address space that is the same in all tasks of a restore while they are made; sparse. */
@@ -37,9 +38,20 @@ struct workers;
 /* Registers of a thread as they are put back: opaque outside arch/. */
 struct arch_thread_state;
 
+/*
+ * With whom a thread is known to share: the leader of its process, which may share with the leader of the tree. NULL:
+ * that is not known, and who wants to know looks.
+ */
+struct shared_objects {
+	const struct thread *namespaces; /* all but user and pid; also those for children */
+	const struct thread *cgroups;
+	const struct thread *files, *fs; /* CLONE_FILES, CLONE_FS */
+};
+
 struct thread_dump {
 	struct proc_status status; /* of this thread (/proc/PID/task/TID/status) */
 	bool held;		   /* it stands in a ptrace stop of ours */
+	struct shared_objects shares;
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */
 	struct arch_thread_state *alone; /* the same, with an interrupted call to be made again */
@@ -53,6 +65,7 @@ struct task_dump {
 	struct proc_stat stat;
 	struct mappings mappings;
 	bool new;	  /* asked to stop, not yet waited for */
+	bool stood_still; /* when all threads were looked at */
 	bool was_stopped; /* group-stopped before we came, by stop_signal */
 	bool released;	  /* it runs again */
 	bool can_tell;	  /* what is seen from outside is known: its threads are still to be asked */
@@ -87,6 +100,7 @@ struct facts {
 	const struct id_maps *ids; /* of its own user namespace: session/ids.h; NULL: it has the ids that we see */
 	bool inner_users;	   /* restore: tasks have user namespaces within that of the root */
 	bool own_network;	   /* it has a network of its own, which scripts may cut off */
+	bool own_ipc;		   /* restore: the same for System V objects */
 	bool announced;		   /* restore: scripts and clients hear of its namespaces */
 	/* restore: the supplementary groups of new tasks, as they see them, until they get their own */
 	const uint32_t *groups;
@@ -105,13 +119,16 @@ struct dump {
 	struct progress *progress;
 	struct facts *facts;
 	struct workers *workers;
+	struct task_iter *task_iter; /* kern/task-iter.h */
 	struct stats *stats;
+	struct meter *meter;	   /* of memory that is saved */
 	struct plugins *plugins;   /* NULL before they are loaded */
 	struct listener *listener; /* the client of the service; NULL: nobody listens */
 	struct inventory *inventory;
 	bool was_frozen;   /* the cgroup of --freeze-cgroup, before we came */
 	bool left_stopped; /* the dump has succeeded, its tasks stay stopped */
-	bool taken; /* something was read that nobody can put back: the tasks must not run on as if nothing was */
+	unsigned n_taken;  /* objects that were read by taking them away and are not put back: the tasks must not run on
+			      as if nothing was */
 	struct parasite_cache *parasite_cache;
 	struct parasite_watch *watch; /* NULL: nobody takes our memory out of the tasks, should we be killed */
 	struct kcmp_tree *kcmp_vm, *kcmp_files, *kcmp_fs, *kcmp_sighand;
@@ -150,9 +167,11 @@ struct restore {
 	struct facts *facts;
 	struct workers *workers;
 	struct stats *stats;
+	struct meter *meter;	   /* of memory that is filled */
 	struct plugins *plugins;   /* NULL before they are loaded */
 	struct listener *listener; /* the client of the service; NULL: nobody listens */
 	int client;		   /* our end of a connection that a restored task had to its service, else -1 */
+	const struct copy *copy;   /* it is one of several (session/copy.h), else NULL */
 	struct arena *arena;
 	uint64_t arena_start;	       /* where it is to be: free in all tasks */
 	uint64_t parking, parking_end; /* behind the arena, where tasks keep the vdso of this kernel for a while */
@@ -166,6 +185,7 @@ struct restore {
 	int us; /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */
 	struct needs *needs;
+	struct inspection *inspection; /* criu inspect: session/inspection.h; else NULL */
 	struct states *states;
 };
 
@@ -182,9 +202,3 @@ void restore_session_begin(struct restore *r, const struct options *options);
 void restore_session_end(struct restore *r);
 /* The pool is the caller's now: texts in it are still needed. */
 struct pool *restore_session_end_but_pool(struct restore *r);
-
-/* Steps of a new task: a pidfd of the coordinator in this slot (blob/abi/steps.h), to be closed by steps of the caller.
- */
-void restore_plan_find_us(const struct restore *r, struct plan *plan, unsigned slot);
-/* Steps of a new task: all descriptors are closed but r->us. */
-void restore_plan_close_all(const struct restore *r, struct plan *plan);

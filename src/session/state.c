@@ -48,7 +48,7 @@ static void destroy_state(struct state **place)
 	free(state);
 }
 
-void state_drop(struct states *states, const struct state_type *type)
+void state_destroy(struct states *states, const struct state_type *type)
 {
 	for (struct state **place = &states->last; *place; place = &(*place)->before)
 		if ((*place)->type == type) {

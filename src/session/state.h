@@ -27,5 +27,5 @@ void *state_make(struct states *states, const struct state_type *type);
 /* The same; made if it is not there yet. */
 void *state_get(struct states *states, const struct state_type *type);
 /* Before the end; nothing happens if it is not there. */
-void state_drop(struct states *states, const struct state_type *type);
+void state_destroy(struct states *states, const struct state_type *type);
 void states_destroy(struct states *states);

@@ -23,6 +23,7 @@ struct stats {
 
 	/* dump */
 	uint64_t pages_scanned, pages_skipped_parent, pages_written, pages_lazy;
+	uint64_t pages_elsewhere;					   /* --equal-pages: saved with another task */
 	uint64_t shpages_scanned, shpages_skipped_parent, shpages_written; /* of shared memory */
 	uint64_t losses;						   /* session/loss.h */
 	/* restore */

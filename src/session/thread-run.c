@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/grace.h"
 #include "lib/compel/parasite.h"
+#include "plan/plan.h"
 
 #define CAPACITY 65536 /* of an arena, for what is not the plan */
 

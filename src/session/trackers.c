@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The list of them. */
 #include "base/array.h"
+#include "session/session.h"
+#include "task/task.h"
 #include "session/trackers.h"
 
 void task_note_tracker(struct task *task, int number)

@@ -2,6 +2,6 @@
 /* Descriptors of a task that are none of the program's: those by which criu tracks its memory (kern/track.h). */
 #pragma once
 
-#include "session/session.h"
+struct task;
 
 void task_note_tracker(struct task *task, int number);

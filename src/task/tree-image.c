@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/table.h"
+#include "image/record.h"
 #include "pstree.pb-c.h"
 #include "task/pid-space-image.h"
 

@@ -28,9 +28,9 @@ static void die(const char *what)
 	exit(1);
 }
 
-uint8_t *load_memory(size_t size, size_t step)
+static uint8_t *map_and_write(size_t size, size_t step, int flags)
 {
-	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		die("mmap");
@@ -38,6 +38,16 @@ uint8_t *load_memory(size_t size, size_t step)
 	for (size_t at = 0; at < size; at += step)
 		memset(memory + at, (int)(at >> 12 & 0x7f) + 1, 4096);
 	return memory;
+}
+
+uint8_t *load_memory(size_t size, size_t step)
+{
+	return map_and_write(size, step, MAP_PRIVATE);
+}
+
+void load_shared(size_t size)
+{
+	map_and_write(size, 4096, MAP_SHARED);
 }
 
 void load_areas(unsigned n)
@@ -181,6 +191,8 @@ int main(int argc, char **argv)
 		load_memory(n << 20, 8192);
 	else if (!strcmp(argv[2], "changing"))
 		changing = load_memory(n << 20, 4096);
+	else if (!strcmp(argv[2], "shared"))
+		load_shared(n << 20);
 	else if (!strcmp(argv[2], "areas"))
 		load_areas((unsigned)n);
 	else if (!strcmp(argv[2], "threads"))

@@ -6,6 +6,7 @@
 
 /* size bytes of private memory, one page of every `step` bytes written. */
 uint8_t *load_memory(size_t size, size_t step);
+void load_shared(size_t size); /* the same of anonymous shared memory, each page */
 void load_areas(unsigned n);
 void load_threads(unsigned n);
 void load_processes(unsigned n);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """podman with an image, a storage and limits of its own."""
 import json
+import os
 import shutil
+import socket
+import subprocess
 
-from engine import Engine, limits, need
+from engine import COUNT, Engine, limits, need, talk
 
 
 def run_podman(criu, runtime='runc'):
@@ -40,6 +43,45 @@ class Podman(Engine):
             self.wait_more(name, before)
             assert self.count(name) < before + 10000
         assert self.call('exec', name, '/bin/cat', '/dev/shm/kept').strip() == 'kept'
+
+    def keep_bridge(self, name, settings):
+        """
+        With users of its own the runtime makes the network, and podman only joins it to the bridge when it starts the container: a file of
+        criu's names the other end for the restore.
+        """
+        bridge = json.loads(self.call('network', 'inspect', 'podman'))[0]['network_interface']
+        settings.parent.mkdir(exist_ok=True)
+        self.run(name, '--uidmap', '0:100000:65536')
+        ask = ('exec', name, 'ip', 'route')
+        before = self.call(*ask)
+        assert 'eth0' in before
+        self.call('container', 'checkpoint', '--leave-running', name)
+        settings.write_text(f'external veth[eth0]:criu0@{bridge}\n')
+        try:
+            self.twice(name)
+        finally:
+            settings.unlink()
+        assert self.call(*ask) == before
+        assert f'master {bridge}' in subprocess.run(['ip', 'link', 'show', 'criu0'], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    def whole_pod(self, share):
+        """All of a pod, the container last that holds its namespaces, and that one first again; a client outside keeps its connection."""
+        self.call('pod', 'create', '--name', 'pod', '--share', share, check=False)
+        self.run('one', '--pod', 'pod', script='nc -l -p 7777 -e cat & ' + COUNT)
+        self.run('two', '-t', '--pod', 'pod')
+        infra = self.state('one')['HostConfig']['NetworkMode'].split(':')[1]
+        names = ('one', 'two', infra)
+        with socket.create_connection((self.state(infra)['NetworkSettings']['IPAddress'], 7777), timeout=20) as connection:
+            for _ in range(2):
+                talk(connection)
+                self.call('container', 'checkpoint', '--tcp-established', *names)
+                before = self.count('one'), self.count('two')
+                self.call('container', 'restore', '--tcp-established', infra, 'one', 'two')
+                talk(connection)
+                self.wait_more('one', before[0])
+                self.wait_more('two', before[1])
+        for kind in share.split(','):
+            assert len({os.readlink(f"/proc/{self.state(name)['State']['Pid']}/ns/{kind}") for name in names}) == 1, kind
 
     def cause(self, log):
         """The first error in the newest log of this name."""

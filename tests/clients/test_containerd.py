@@ -2,12 +2,13 @@
 """Containers of containerd (ctr): checkpointed while they run, removed, restored from the checkpoint's image."""
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
-from engine import need
+from engine import need, talk
 from podman import Podman
 from room import wait_until
 
@@ -86,3 +87,26 @@ def test_removed_and_restored(containerd):
     containerd.call('containers', 'restore', '--rw', '--live', 'one', 'checkpoint')
     wait_until(lambda: containerd.count('one') > before, 60, 'it does not go on')
     assert containerd.count('one') < before + 10000
+
+
+def test_given_network(containerd):
+    """ctr run --with-ns network:PATH: it comes back into that one, where a client talks to it."""
+    commands = 'ip netns add criu-ctr; ip link add v0 type veth peer name v1 netns criu-ctr; ip link set v0 up; ip addr add 10.99.0.1/24 dev v0; ' \
+               'ip -n criu-ctr link set lo up; ip -n criu-ctr link set v1 up; ip -n criu-ctr addr add 10.99.0.2/24 dev v1'
+    if subprocess.run(['sh', '-ec', commands], check=False).returncode:
+        pytest.skip('there are no veth devices here')
+    try:
+        code, said = containerd.call('run', '-d', '--with-ns', 'network:/run/netns/criu-ctr', containerd.image, 'one', '/bin/sh', '-c',
+                                     'while :; do nc -l -p 7777 -e cat; done & ' + COUNT, check=False)
+        if code:
+            pytest.skip(f'containerd cannot run a container here: {said.strip()}')
+        wait_until(lambda: containerd.count('one') > 2, 60, 'it does not start')
+        containerd.call('containers', 'checkpoint', '--rw', '--image', '--task', 'one', 'checkpoint')
+        before = containerd.count('one')
+        containerd.remove('one')
+        containerd.call('containers', 'restore', '--rw', '--live', 'one', 'checkpoint')
+        wait_until(lambda: containerd.count('one') > before, 60, 'it does not go on')
+        with socket.create_connection(('10.99.0.2', 7777), timeout=60) as connection:
+            talk(connection)
+    finally:
+        subprocess.run(['ip', 'netns', 'del', 'criu-ctr'], check=False)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """crun, which links our libcriu, by itself and below podman: checkpointed and restored twice in a row."""
-import json
 import os
 import shutil
 import subprocess
@@ -48,18 +47,10 @@ def test_podman(podman, options):
 
 
 def test_users_and_bridge(podman):
-    """With users of its own crun makes the network, and podman only joins it to the bridge: a file of criu's names the other end for the restore."""
-    bridge = json.loads(podman.call('network', 'inspect', 'podman'))[0]['network_interface']
-    settings = Path('/etc/criu/default.conf')
-    settings.parent.mkdir(exist_ok=True)
-    podman.run('one', '--uidmap', '0:100000:65536')
-    ask = ('exec', 'one', 'ip', 'route')
-    before = podman.call(*ask)
-    podman.call('container', 'checkpoint', '--leave-running', 'one')
-    settings.write_text(f'external veth[eth0]:criu0@{bridge}\n')
-    try:
-        podman.twice('one')
-    finally:
-        settings.unlink()
-    assert podman.call(*ask) == before
-    assert f'master {bridge}' in subprocess.run(['ip', 'link', 'show', 'criu0'], stdout=subprocess.PIPE, text=True, check=True).stdout
+    """With users of its own on the default network."""
+    podman.keep_bridge('one', Path('/etc/criu/default.conf'))
+
+
+def test_whole_pod(podman):
+    """All of a pod, in its place."""
+    podman.whole_pod('net,ipc,uts')

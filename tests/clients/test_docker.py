@@ -15,6 +15,10 @@ OPTIONS = [
     '-v /dev:/host/dev', '-v /sys:/sys', '-v /run:/hostrun', '--sysctl net.ipv4.ip_forward=1', '--oom-score-adj 100', '--pids-limit 50', '--memory 100m',
     '--cpus 1', '--health-cmd true --health-interval 1s', '--log-driver local', '-p 127.0.0.1:8081:80', '--add-host a:1.2.3.4',
     '--dns 1.2.3.4', '--env A=b', '--workdir /tmp', '--stop-signal INT', '--group-add 7', '--cgroup-parent /criu-test',
+    '--blkio-weight 100', '--cpu-period 50000 --cpu-quota 20000', '--cpuset-mems 0', '--dns-option ndots:2', '--domainname a.b', '--ipc none',
+    '--ipc private', '--mount type=bind,src=/etc,dst=/h,bind-propagation=rshared', '-v /etc:/h:rslave', '--mount type=tmpfs,dst=/t,tmpfs-size=1m',
+    '--oom-kill-disable --memory 100m', '--read-only --tmpfs /tmp -t --init', '--userns host', '--security-opt systempaths=unconfined',
+    '--uts host --pid host --network host --ipc host', '--memory-reservation 50m',
 ]
 
 
@@ -44,6 +48,16 @@ def test_options(docker, options):
         docker.run('other', '-v', '/n', '--ipc', 'shareable')
     docker.run('one', *options.format(folder=docker.folder).split())
     docker.twice('one')
+
+
+def test_network(docker):
+    """docker makes the network again; its sysctls are those of before."""
+    docker.run('one', '--sysctl', 'net.ipv4.ip_default_ttl=77')
+    ask = ('exec', 'one', '/bin/sh', '-c', 'ip -o -4 addr | busybox sed "s/^[0-9]*//"; ip route; cat /proc/sys/net/ipv4/ip_default_ttl')
+    before = docker.call(*ask)
+    assert 'eth0' in before
+    docker.twice('one')
+    assert docker.call(*ask) == before
 
 
 def test_leave_running(docker):

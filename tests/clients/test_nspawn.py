@@ -25,6 +25,17 @@ WantedBy=multi-user.target
 """
 
 
+def remove(cgroup):
+    """Whether it is gone: processes that were killed may still be there."""
+    try:
+        cgroup.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
 class Container:
     """One, with a terminal that we keep: after a restore it is that of its processes."""
 
@@ -32,13 +43,22 @@ class Container:
         self.criu, self.folder, self.root = criu, folder, folder / 'root'
         self.master, self.slave = pty.openpty()
         self.first = self.nspawn = None
+        # One that systemd-nspawn may give to users of its own.
+        self.cgroups = [path / folder.name for path in map(Path, ('/sys/fs/cgroup', '/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified'))
+                        if (path / 'cgroup.procs').exists()]
+
+    def enter_cgroups(self):
+        """Before systemd-nspawn is executed."""
+        for path in self.cgroups:
+            path.mkdir(exist_ok=True)
+            (path / 'cgroup.procs').write_text('0')
 
     def start(self, *words):
         """Runs systemd-nspawn."""
         (self.folder / 'out').touch()
         with (self.folder / 'out').open('w') as out:
             self.nspawn = subprocess.Popen(['systemd-nspawn', '--register=no', '--keep-unit', '-D', self.root, *words], stdin=self.slave, stdout=out,
-                                           stderr=out)
+                                           stderr=out, preexec_fn=self.enter_cgroups)
         children = Path(f'/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children')
         wait_until(lambda: self.nspawn.poll() is not None or self.count() > 2, 60, lambda: f'it does not start: {self.said()}')
         if self.nspawn.poll() is not None:
@@ -74,6 +94,10 @@ class Container:
                     st = path.stat()
                     return [f'tty[{st.st_rdev:x}:{st.st_dev:x}]']
         return []
+
+    def links(self):
+        """Names of its network devices."""
+        return sorted(line.split(':')[1].split('@')[0] for line in self.run('ip', '-o', 'link').splitlines())
 
     def pids(self):
         """Of all its processes, from outside."""
@@ -123,6 +147,9 @@ class Container:
             self.nspawn.wait()
         os.close(self.master)
         os.close(self.slave)
+        for top in self.cgroups:
+            for path in sorted((path for path in top.glob('**/') if path.is_dir()), reverse=True):
+                wait_until(lambda path=path: remove(path), 20, f'{path} is still in use')
 
 
 @pytest.fixture
@@ -137,20 +164,22 @@ def container(criu):
     shutil.rmtree(folder)
 
 
-def test_command(container):
-    """A shell, with the init of systemd-nspawn."""
+@pytest.mark.parametrize('words', [(), ('-U', '--private-users-ownership=off')], ids=['root', 'users'])
+def test_command(container, words):
+    """A shell, with the init of systemd-nspawn; also with users of its own."""
     for name in ('bin', 'usr', 'etc', 'proc', 'dev', 'sys', 'tmp', 'run'):
         (container.root / name).mkdir(parents=True)
     (container.root / 'etc/os-release').write_text('ID=test\n')
     shutil.copy(shutil.which('busybox'), container.root / 'bin/busybox')
     for name in ('sh', 'sleep', 'cat', 'mv', 'echo'):
         (container.root / 'bin' / name).symlink_to('busybox')
-    container.start('--as-pid2', '/bin/sh', '-c', COUNT)
+    container.start(*words, '--as-pid2', '/bin/sh', '-c', COUNT)
     for number in (1, 2):
         container.checkpoint(number)
 
 
-def test_system(container, build):
+@pytest.mark.parametrize('words', [(), ('-U',), ('--private-network',), ('--network-veth',), ('-U', '--network-veth')], ids=' '.join)
+def test_system(container, build, words):
     """Debian: its services run on, can be restarted, write to the journal and speak with each other."""
     if not (build / 'system.tar').exists():
         pytest.skip('there is no system.tar: tests/clients/build-system')
@@ -159,10 +188,13 @@ def test_system(container, build):
     service = container.root / 'etc/systemd/system/count.service'
     service.write_text(SERVICE.replace('$', '$$'))
     (service.parent / 'multi-user.target.wants/count.service').symlink_to('/etc/systemd/system/count.service')
-    container.start('-b')
-    wait_until(lambda: 'running' in container.run('systemctl', 'is-system-running') or 'login:' in container.said(), 60, container.said)
+    container.start(*words, '-b')
+    # The terminal has its agetty, the last of all that is started.
+    wait_until(lambda: 'login:' in container.said(), 60, container.said)
+    links = container.links()
     for number in (1, 2):
         container.checkpoint(number)
+        assert container.links() == links
         running = container.run('systemctl', 'list-units', '--no-pager', '--no-legend', '--type=service', '--state=running')
         for name in ('count', 'cron', 'dbus', 'systemd-journald', 'systemd-logind'):
             assert f'{name}.service' in running, running

@@ -80,7 +80,7 @@ static int check_output(void)
 	WANT(sys_lseek((int)fd, 0, 0) == 0 && sys_read((int)fd, text, sizeof(text)) > 0);
 	WANT(std_strcmp(text, "a -12 beef |-3 123456789a") == 0);
 	WANT(sys_close((int)fd) == 0 && sys_close((int)fd) == -EBADF);
-	fds[0] = (int)sys_open("/dev/null", O_RDWR, 0);
+	fds[0] = (int)sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
 	WANT(fds[0] >= 0 && sys_fcntl(fds[0], F_GETFD, 0) == 0);
 	return (int)sys_close(fds[0]);
 }
@@ -111,6 +111,17 @@ static int check_all(void)
 	return line ? line : check_calls();
 }
 
+#if defined(__aarch64__)
+static void clobber(void)
+{
+	__asm__ volatile("movi v0.16b, #255\n\t mov v7.16b, v0.16b\n\t mov v15.16b, v0.16b\n\t mov v31.16b, v0.16b\n\t"
+			 "mov x7, #-1\n\t mov x19, x7\n\t mov x20, x7\n\t mov x27, x7\n\t mov x28, x7\n\t"
+			 "msr fpcr, xzr\n\t msr fpsr, x7\n\t subs xzr, x7, x7"
+			 :
+			 :
+			 : "v0", "v7", "v15", "v31", "x7", "x19", "x20", "x27", "x28", "cc", "memory");
+}
+#else
 static void clobber(void)
 {
 	unsigned int mxcsr = 0x7f80;
@@ -123,6 +134,7 @@ static void clobber(void)
 			 : "m"(mxcsr)
 			 : "xmm0", "xmm6", "xmm7", "xmm14", "xmm15", "r12", "r13", "r14", "r15", "memory");
 }
+#endif
 
 static int echo_fd(void)
 {

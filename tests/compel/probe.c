@@ -168,6 +168,15 @@ static int other_thread(void)
 	return tid;
 }
 
+static bool is_thread_area(const tls_t *tls)
+{
+#if defined(__aarch64__)
+	return *tls > 4096;
+#else
+	return tls->desc[0].seg_not_present;
+#endif
+}
+
 static int run_in(struct parasite_ctl *ctl, int tid)
 {
 	struct parasite_thread_ctl *tctl = compel_prepare_thread(ctl, tid);
@@ -185,7 +194,7 @@ static int run_in(struct parasite_ctl *ctl, int tid)
 	WANT(compel_run_in_thread(tctl, CMD_SELF) == 7);
 	WANT(compel_arch_fetch_thread_area(tctl) == 0);
 	compel_arch_get_tls_thread(tctl, &tls);
-	WANT(tls.desc[0].seg_not_present);
+	WANT(is_thread_area(&tls));
 	compel_release_thread(tctl);
 	return 0;
 }
@@ -271,11 +280,20 @@ static int try_memory(struct parasite_ctl *ctl)
 	return 0;
 }
 
+#if defined(__aarch64__)
+#define TRAP_LENGTH 4 /* where it stands then */
+/* mov x0, #42; brk #0 */
+static const unsigned int trap[2] = { 0xd2800540, 0xd4200000 };
+/* mov x8, #215 (munmap); adr x0, 4096-4 (the next page); mov x1, #4096; svc #0; udf #0 */
+static const unsigned int unmap[6] = { 0xd2801ae8, 0x10007fe0, 0xd2820001, 0xd4000001, 0 };
+#else
+#define TRAP_LENGTH 6
 /* mov $42, %eax; int3 */
 static const unsigned char trap[8] = { 0xb8, 42, 0, 0, 0, 0xcc };
 /* mov $11 (munmap), %eax; lea 4096-12(%rip), %rdi (the next page); mov $4096, %esi; syscall; ud2 */
 static const unsigned char unmap[24] = { 0xb8, 11,   0, 0,    0, 0x48, 0x8d, 0x3d, 0xf4, 0x0f, 0,
 					 0,    0xbe, 0, 0x10, 0, 0,    0x0f, 0x05, 0x0f, 0x0b };
+#endif
 
 static int try_code(struct parasite_ctl *ctl)
 {
@@ -286,7 +304,7 @@ static int try_code(struct parasite_ctl *ctl)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1ul, 0) == 0);
 	WANT(ptrace_poke_area(pid, (void *)trap, (void *)page, sizeof(trap)) == 0);
 	WANT(compel_run_at(ctl, (unsigned long)page, &regs) == 0);
-	WANT(user_regs_native(&regs) && REG_RES(regs) == 42 && REG_IP(regs) == (unsigned long)page + 6);
+	WANT(user_regs_native(&regs) && REG_RES(regs) == 42 && REG_IP(regs) == (unsigned long)page + TRAP_LENGTH);
 	WANT(compel_run_at(ctl, 4096, NULL) == -1 && errno == EIO); /* nothing is there */
 	WANT(ptrace_poke_area(pid, (void *)unmap, (void *)page, sizeof(unmap)) == 0);
 	WANT(compel_unmap(ctl, (unsigned long)page) == 0);
@@ -312,7 +330,11 @@ static int try_trace(struct parasite_ctl *ctl)
 static int keep_registers(pid_t tid, void *arg, user_regs_struct_t *regs, user_fpregs_struct_t *fpregs)
 {
 	*(user_regs_struct_t *)arg = *regs;
+#if defined(__aarch64__)
+	return fpregs->vregs[7][0] || regs->sp ? 0 : -1;
+#else
 	return fpregs->i387.mxcsr ? 0 : -1;
+#endif
 }
 
 static int try_context(struct parasite_ctl *ctl)
@@ -337,6 +359,12 @@ static int try_cpu(struct parasite_ctl *ctl)
 	WANT(compel_cpuid(&info) == 0);
 	compel_cpu_copy_cpuinfo(&copy);
 	WANT(memcmp(&info, &copy, sizeof(info)) == 0);
+#if defined(__aarch64__)
+	WANT(compel_cpu_has_feature(AARCH64_FEATURE_ASIMD) && !compel_cpu_has_feature(NCAPINTS_BITS));
+	compel_cpu_clear_feature(AARCH64_FEATURE_ASIMD);
+	WANT(!compel_cpu_has_feature(AARCH64_FEATURE_ASIMD));
+	printf("%lx %lx\n", info.hwcap[0], info.hwcap[1]);
+#else
 	printf("%s|%s|%d|%d\n", info.x86_vendor_id, info.x86_model_id, info.x86_family, info.x86_model);
 	printf("avx %d avx2 %d fsgsbase %d\n", compel_cpu_has_feature(X86_FEATURE_AVX),
 	       compel_cpu_has_feature(X86_FEATURE_AVX2), compel_cpu_has_feature(X86_FEATURE_FSGSBASE));
@@ -346,6 +374,7 @@ static int try_cpu(struct parasite_ctl *ctl)
 	     (compel_fpu_feature_offset(XFEATURE_YMM) == 576 && compel_fpu_feature_size(XFEATURE_YMM) == 256));
 	compel_cpu_clear_feature(X86_FEATURE_XMM2);
 	WANT(!compel_cpu_has_feature(X86_FEATURE_XMM2));
+#endif
 	return 0;
 }
 

@@ -159,6 +159,19 @@ static long check_registers(long rounds)
 		unsigned long a = 0x1111111111111111ul * (unsigned long)(i & 15), b = ~a, c = a ^ 0x5a5a5a5a;
 		unsigned long spins = 2000;
 
+#if defined(__aarch64__)
+		__asm__ volatile("mov x7, %[a]\n\t"
+				 "ldr q7, [%[in]]\n\t"
+				 "ldr q15, [%[in], #16]\n\t"
+				 "1: subs %[spins], %[spins], #1\n\t"
+				 "b.ne 1b\n\t"
+				 "str q7, [%[out]]\n\t"
+				 "str q15, [%[out], #16]\n\t"
+				 "mov %[a], x7"
+				 : [a] "+r"(a), "+r"(b), "+r"(c), [spins] "+r"(spins)
+				 : [in] "r"(in), [out] "r"(out)
+				 : "x7", "v7", "v15", "memory", "cc");
+#else
 		__asm__ volatile("movupd (%[in]), %%xmm7\n\t"
 				 "movupd 16(%[in]), %%xmm15\n\t"
 				 "std\n\t"
@@ -170,6 +183,7 @@ static long check_registers(long rounds)
 				 : "+r"(a), "+r"(b), "+r"(c), [spins] "+r"(spins)
 				 : [in] "r"(in), [out] "r"(out)
 				 : "xmm7", "xmm15", "memory", "cc");
+#endif
 		kept += memcmp(in, out, sizeof(in)) == 0 && a == 0x1111111111111111ul * (unsigned long)(i & 15) &&
 			b == ~a && c == (a ^ 0x5a5a5a5a);
 	}

@@ -13,7 +13,11 @@
 #include "image/image.h"
 #include "image/inventory.h"
 #include "image/pagemap-image.h"
+#include "image/payload.h"
+#include "image/record.h"
+#include "image/store-memory.h"
 #include "image/store.h"
+#include "image/table.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

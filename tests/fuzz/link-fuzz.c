@@ -12,12 +12,16 @@
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/outline.h"
 #include "base/pool.h"
+#include "flow/inspect.h"
 #include "flow/restore/load.h"
-#include "image/store.h"
+#include "image/store-memory.h"
+#include "object/file/file-restore.h"
 #include "object/file/file.h"
-#include "object/memory/memory.h"
-#include "object/namespace/namespace.h"
+#include "object/memory/shared.h"
+#include "object/namespace/restore.h"
+#include "session/inspection.h"
 #include "session/needs.h"
 #include "session/session.h"
 
@@ -77,7 +81,9 @@ static void add_pages(struct store *store)
 static void load(const uint8_t *data, size_t size, bool verify)
 {
 	struct needs needs = { .other_paths = true, .other_addresses = true };
-	struct restore r = { .needs = verify ? &needs : NULL };
+	struct pool *pool = pool_create();
+	struct inspection inspection = { .all = outline_create(pool) };
+	struct restore r = { .needs = verify ? &needs : NULL, .inspection = &inspection };
 	int before = lowest_free_fd(), result;
 
 	failure_reset();
@@ -88,11 +94,14 @@ static void load(const uint8_t *data, size_t size, bool verify)
 	must(result == 0 || failure_error(), "a failure has a cause");
 	if (verify && result == 0)
 		(void)file_restore_needs(&r);
+	if (verify && result == 0)
+		(void)inspect_tasks(&r);
 	vector_done(&needs.list);
 	file_restore_clean(&r);
 	memory_restore_clean(&r);
 	namespaces_restore_clean(&r);
 	restore_session_end(&r);
+	pool_destroy(&pool);
 	must(lowest_free_fd() == before, "no descriptor is left open");
 }
 

@@ -19,8 +19,10 @@
 #include "base/log.h"
 #include "image/pagemap-image.h"
 #include "image/store.h"
+#include "image/table.h"
 #include "pages/peer.h"
 #include "pages/server.h"
+#include "pages/supply.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -137,13 +139,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		/* Answers that nobody takes: a full socket would stop it. */
 		(void)fcntl(peer_fd(peer), F_SETFL, O_NONBLOCK);
-		(void)page_server_supply(peer, &supply);
+		(void)page_server_supply(peer, &supply, NULL);
 		return 0;
 	}
 	name = data[0] % 3 ? "child" : "alone";
 	dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	must(dir >= 0 && store_open_dir(dir, true, &store) == 0);
-	result = page_server_receive(peer, store);
+	result = page_server_receive(peer, store, NULL);
 	must(result <= 0);
 	check_and_clear(dir, result == 0);
 	return 0;

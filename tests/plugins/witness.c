@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A plugin for tests: writes every call of criu to the file $WITNESS, and answers as $WITNESS_ANSWERS says, a list such
- * as "PAUSE_DEVICES=-5 DUMP_EXT_FILE=crash". What is not in the list is not its own (-ENOTSUP). With NAMED it puts its
- * name into the inventory.
+ * as "PAUSE_DEVICES=-5 DUMP_EXT_FILE=crash". What is not in the list is not its own (-EOPNOTSUPP). With NAMED it puts
+ * its name into the inventory.
  */
 #include <criu/criu-plugin.h>
 
@@ -42,7 +42,7 @@ static int answer(const char *hook)
 	const char *list = getenv("WITNESS_ANSWERS"), *found = list ? strstr(list, hook) : NULL;
 
 	if (!found || found[strlen(hook)] != '=')
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	if (!strncmp(found + strlen(hook) + 1, "crash", 5))
 		raise(SIGSEGV);
 	return atoi(found + strlen(hook) + 1);
@@ -83,11 +83,17 @@ static int dump_file(int fd, int id)
 	return answer("DUMP_EXT_FILE");
 }
 
-static int restore_file(int id)
+/* With LATER: every file wants to be asked for that many times. */
+static int restore_file(int id, bool *again)
 {
-	int result = answer("RESTORE_EXT_FILE");
+	static int times[1000];
+	int result = answer("RESTORE_EXT_FILE"), later = answer("LATER");
 
-	tell("RESTORE_EXT_FILE id=%s", id > 0 ? "positive" : "wrong");
+	tell("RESTORE_EXT_FILE id=%s%s", id > 0 ? "positive" : "wrong", *again ? " again is set" : "");
+	if (later > 0 && id < 1000 && ++times[id] <= later) {
+		*again = true;
+		return -EIO;
+	}
 	return result < 0 ? result : open("/dev/loop-control", O_RDWR);
 }
 
@@ -160,11 +166,18 @@ static char state_of(int pid)
 FOR_TASK(resume, "RESUME_DEVICES_LATE")
 FOR_TASK(pause_devices, "PAUSE_DEVICES")
 FOR_TASK(checkpoint, "CHECKPOINT_DEVICES")
+FOR_TASK(dump_late, "DUMP_DEVICES_LATE")
 
 static int post_forking(void)
 {
 	tell("POST_FORKING");
 	return answer("POST_FORKING");
+}
+
+static int restore_init(void)
+{
+	tell("RESTORE_INIT");
+	return answer("RESTORE_INIT");
 }
 
 static int init(int stage)
@@ -181,7 +194,7 @@ static int init(int stage)
 	tell("init stage=%d named=%d images=%d", stage, result,
 	     fstat(criu_get_image_dir(), &st) == 0 && S_ISDIR(st.st_mode));
 	result = answer("init");
-	return result == -ENOTSUP ? 0 : result;
+	return result == -EOPNOTSUPP ? 0 : result;
 }
 
 static void end(int stage, int ret)
@@ -202,3 +215,5 @@ CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESUME_DEVICES_LATE, resume)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__PAUSE_DEVICES, pause_devices)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__CHECKPOINT_DEVICES, checkpoint)
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__POST_FORKING, post_forking)
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESTORE_INIT, restore_init)
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_DEVICES_LATE, dump_late)

@@ -30,7 +30,7 @@ public class Server {
 	}
 
 	public static void main(String[] arguments) throws Exception {
-		HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", Integer.parseInt(arguments[0])), 100);
+		HttpServer server = HttpServer.create(new InetSocketAddress("0.0.0.0", Integer.parseInt(arguments[0])), 100);
 		server.createContext("/", exchange -> {
 			try {
 				byte[] hash = MessageDigest.getInstance("SHA-256").digest(exchange.getRequestBody().readAllBytes());

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs inside a room: many connections to a server that check every answer. usage: load.py KIND PORT CONNECTIONS STATUS
+"""Runs inside a room: many connections to a server that check every answer. usage: load.py KIND PORT CONNECTIONS STATUS [ADDRESS]
 
 Writes how many answers were right, and what went wrong, into the file STATUS."""
 import asyncio
@@ -101,6 +101,17 @@ async def counting(i, reader, writer):
         yield
 
 
+async def echo(i, reader, writer):
+    """A server that sends back what it gets."""
+    n = 0
+    while True:
+        n += 1
+        body = content(i, n)
+        writer.write(body)
+        expect(await reader.readexactly(len(body)), body)
+        yield
+
+
 async def files(i, reader, writer):
     """A server of the files /1 to /8."""
     n = 0
@@ -111,11 +122,11 @@ async def files(i, reader, writer):
         yield
 
 
-async def one(kind, port, i, status):
+async def one(kind, place, i, status):
     """One connection."""
     pause = random.Random(i)
     try:
-        reader, writer = await asyncio.open_connection('127.0.0.1', port)
+        reader, writer = await asyncio.open_connection(*place)
         async for _ in kind(i, reader, writer):
             status.right()
             await asyncio.sleep(pause.random() * 0.02)
@@ -127,7 +138,8 @@ async def one(kind, port, i, status):
 async def main():
     """All connections at once."""
     kind, port, number, status = globals()[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3]), Status(sys.argv[4])
-    await asyncio.gather(*[one(kind, port, i, status) for i in range(number)])
+    place = sys.argv[5] if len(sys.argv) > 5 else '127.0.0.1', port
+    await asyncio.gather(*[one(kind, place, i, status) for i in range(number)])
 
 
 if __name__ == '__main__':

@@ -25,6 +25,7 @@ os.link('linked', 'linked2')
 os.unlink('linked')
 libc = ctypes.CDLL(None, use_errno=True)
 ring = libc.syscall(425, 8, ctypes.create_string_buffer(120))
+libc.syscall(427, ring, 9, None, 0)     # IORING_REGISTER_PERSONALITY
 poll = select.epoll()
 poll.register(os.pipe()[0], select.EPOLLIN)
 if os.fork() == 0:

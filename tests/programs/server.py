@@ -62,7 +62,7 @@ async def run_pool():
 
 async def main():
     """Ends when anything goes wrong."""
-    await asyncio.start_server(answer, '127.0.0.1', int(sys.argv[1]))
+    await asyncio.start_server(answer, '0.0.0.0', int(sys.argv[1]))
     try:
         await asyncio.gather(run_short(), run_short(), run_long(), run_pool())
     except BaseException:

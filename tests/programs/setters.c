@@ -7,6 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static void follow(const struct criu_progress *progress)
+{
+	(void)progress;
+}
+
 static int nod(char *action, criu_notify_arg_t na)
 {
 	return action && na ? 0 : 0;
@@ -122,7 +127,36 @@ static void add_more(void)
 	VOID(set_mntns_compat_mode, true);
 	INT(0, set_config_file, "/config");
 	VOID(set_notify_cb, nod);
+	VOID(set_progress_cb, follow);
 	VOID(set_empty_ns, CLONE_NEWNET);
+}
+
+/* Not in CRIU 4.2. */
+static void set_own(void)
+{
+	INT(0, add_map_path, "/a=/b");
+	INT(0, add_tcp_map, ":1=:2");
+	INT(0, add_unix_peer, "close:/run/x");
+	VOID(set_stream, 5);
+	VOID(set_live, true);
+	VOID(set_discard, true);
+	VOID(set_equal_pages, true);
+	VOID(set_bandwidth, 1 << 20);
+	VOID(set_on_demand, true);
+	VOID(set_tell_timeout, 6);
+	VOID(set_new_pidns, true);
+	VOID(set_copies, 2);
+	VOID(set_copy_net, true);
+	INT(0, set_copy_hostname, "host");
+	INT(0, set_copy_env, "/env");
+	VOID(set_checksum, true);
+	INT(0, set_compress, "zstd");
+	INT(0, add_encrypt_to, "/certificate");
+	INT(0, set_decrypt_with, "/key");
+}
+
+static void add_local(void)
+{
 	LOCAL(add_cg_props, "stream");
 	LOCAL(add_cg_props_file, "/props");
 	LOCAL(add_cg_dump_controller, "cpu");
@@ -138,6 +172,8 @@ int main(int argc, char **argv)
 	address = argv[1];
 	set_switches();
 	add_more();
+	set_own();
+	add_local();
 	begin();
 	printf("check %d %d, features %d %d\n", criu_check(), criu_local_check(opts),
 	       criu_feature_check(&features, sizeof(features)), criu_feature_check(&features, sizeof(features) + 1));

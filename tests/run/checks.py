@@ -123,14 +123,17 @@ def smaps_areas(text, numbers):
     return [(f"{a['start']:x}-{a['end']:x}", *a['what'], hex(a['offset'])) for a in merged if a['what'][2] != '[vsyscall]']
 
 
+POLLING = ('SqThread:', 'SqThreadCpu:', 'SqTotalTime:', 'SqWorkTime:')      # a thread that looks whether there is work
+
+
 def descriptor_lines(info, numbers, inner=str):
     """What fdinfo says, without what the kernel makes up, passes with time or lists in the order of its addresses."""
-    lines = [re.sub(r'\s+', ' ', line) for line in info.splitlines() if not line.startswith(('mnt_id:', 'ino:', 'scm_fds:'))]
+    lines = [re.sub(r'\s+', ' ', line) for line in info.splitlines() if not line.startswith(('mnt_id:', 'ino:', 'scm_fds:', *POLLING))]
     lines = [re.sub(r'^(tfd:.*?) pos:.*', r'\1', line) for line in lines]
     lines = [re.sub(r'^it_value: \((\d+), \d+\)', 'it_value', line) for line in lines if not line.startswith('ticks:')]
     lines = [re.sub(r'^Pid: (\d+)', lambda m: f'Pid: {inner(m[1])}', re.sub(r'^NSpid:.* (\d+)$', r'NSpid: \1', line)) for line in lines]
     lines = [re.sub(r'^(lock: .*? (?:READ|WRITE|UNLCK) )(\d+)', lambda m: m[1] + inner(m[2]), line) for line in lines]
-    lines = [re.sub(r'^(eventfd-id|map_id): (\d+)', lambda m: f'{m[1]}: {numbers.name(m[1], m[2])}', line) for line in lines]
+    lines = [re.sub(r'^(eventfd-id|map_id|fuse_connection): (\d+)', lambda m: f'{m[1]}: {numbers.name(m[1], m[2])}', line) for line in lines]
     watches = ('tfd:', 'inotify ', 'fanotify ')
     return [line for line in lines if not line.startswith(watches)] + sorted(line for line in lines if line.startswith(watches))
 
@@ -182,7 +185,8 @@ def task_snapshot(task, numbers, inner=str):
     facts['children'] = sorted(map(inner, (read(task / 'task' / task.name / 'children') or '').split()), key=int)
     facts['areas'] = smaps_areas(read(task / 'smaps') or '', numbers)
     facts['fd'] = descriptors(task, numbers, inner)
-    facts['threads'] = {inner(tid): thread_facts(task / 'task' / tid, inner) for tid in sorted(os.listdir(task / 'task'), key=int)}
+    facts['threads'] = {inner(tid): thread_facts(task / 'task' / tid, inner) for tid in sorted(os.listdir(task / 'task'), key=int)
+                        if not (read(task / 'task' / tid / 'comm') or '').startswith('iou-')}     # the kernel's, for io_uring
     return facts
 
 

@@ -200,10 +200,10 @@ MEMORY = re.compile('memory/|tree/family|thread/several')
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
            'remote': MEMORY, 'lazy': MEMORY, 'live': MEMORY, 'on_demand': MEMORY,
-           'older': re.compile('memory/|tree/family|thread/several|timer/posix|task/membarrier-private|file/(pidfd|userfaultfd|timerfd)$|socket/unix-pair'),
-           'compressed': re.compile('memory/|tree/family|file/(deleted|pipe|memfd|regular)|socket/(unix-names|packet-ring|tcp-queues)|namespace/ipc|mount/tmpfs'),
-           'streamed': re.compile('memory/|tree/|file/(deleted|pipe|memfd|regular|aio)|thread/several|namespace/ipc|mount/tmpfs|socket/unix-pair'),
-           'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd)')}
+           'older': re.compile('memory/|tree/(family|among-many)|thread/(several|many)|timer/posix|task/membarrier-private|file/(pidfd|userfaultfd|timerfd)$|socket/(unix-pair|tcp-backlog$)'),
+           'compressed': re.compile('memory/|tree/family|file/(deleted|pipe|memfd|regular)|socket/(unix-names|packet-ring|tcp-queues|tcp-backlog$)|namespace/ipc|mount/tmpfs'),
+           'streamed': re.compile('memory/|tree/|file/(deleted|pipe|memfd|regular|aio)|thread/several|namespace/ipc|mount/tmpfs|socket/(unix-pair|tcp-backlog$)'),
+           'predumped': re.compile('memory/|tree/|thread/|signal/|file/(aio|userfaultfd|memfd|io-uring(-busy|-buffers)?$)')}
 
 
 # 32-bit programs: what differs is what a thread is.

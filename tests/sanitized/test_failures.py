@@ -7,6 +7,7 @@ left inside. Sanitizers are slow, so each point is tried once, with the first su
 import pytest
 
 from room import wait_until
+from subject import options_to_pass
 
 SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'file/deleted-odd', 'file/pty-session', 'file/epoll-moved', 'memory/shared-anonymous',
             'tree/zombie', 'socket/unix-rights', 'socket/tcp-established', 'file/aio', 'file/userfaultfd', 'file/tun', 'file/mqueue-messages',
@@ -51,7 +52,7 @@ def test_dump(subject, sanitized, name):
     run = subject(name)
     points = points_of(run, sanitized, 'dump', run.folder_of_images(), '-t', run.pid, '-R')
     for point in points:
-        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, env={'CRIU_FAIL_AT': point})
+        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, *options_to_pass(point), env={'CRIU_FAIL_AT': point})
         check_reports(sanitized, point)
         assert status == 1 and point in said, said
     run.release()

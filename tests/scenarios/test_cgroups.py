@@ -104,10 +104,11 @@ def test_nothing_to_say(subject):
     assert decode(run, images / 'inventory.img')[0]['root_cg_set'] == 1
 
 
+@pytest.mark.parametrize('name', ['several', 'many'])
 @pytest.mark.parametrize('controller', ['pids', ''])
-def test_threads(subject, cgroup, controller):
+def test_threads(subject, cgroup, controller, name):
     """Threads of one process in different cgroups."""
-    run, group = subject('thread/several'), cgroup(controller)
+    run, group = subject(f'thread/{name}'), cgroup(controller)
     other = group.sub / 'other'
     other.mkdir()
     if not controller:
@@ -379,19 +380,21 @@ def test_damaged(subject, cgroup, change, words):
 
 
 def test_hierarchy_is_missing(subject, cgroup):
-    """A hierarchy that this machine does not have is refused by name, unless all were in its root."""
+    """A hierarchy that this machine does not have is refused by name, unless all were in its root, or it controls nothing."""
     run, group = subject('tree/family'), cgroup('pids')
     group.fill(run)
     images = run.dump()
     run.await_gone()
     entries = decode(run, images / 'cgroup.img')
-    member = {'name': 'name=nonesuch', 'path': '/here'}
+    member = {'name': 'nonesuch', 'path': '/here'}
     entries[0]['sets'][0]['ctls'].append(member)
     encode(run, images / 'cgroup.img', 'CGROUP', entries)
     code, said = run.call_criu('restore', images, '-d')
-    assert code == 1 and 'name=nonesuch' in said and '--manage-cgroups=ignore' in said, said
-    member['path'] = '/'
-    encode(run, images / 'cgroup.img', 'CGROUP', entries)
-    run.restore(images)
-    run.compare('after the restore')
-    run.release()
+    assert code == 1 and 'cgroups of nonesuch' in said and '--manage-cgroups=ignore' in said, said
+    for change, end in (({'path': '/'}, run.kill), ({'name': 'name=nonesuch', 'path': '/here'}, run.release)):
+        member.update(change)
+        encode(run, images / 'cgroup.img', 'CGROUP', entries)
+        run.restore(images)
+        run.compare('after the restore')
+        end()
+    assert 'cgroups of name=nonesuch, which controls nothing' in (images / 'restore.log').read_text()

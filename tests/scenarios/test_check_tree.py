@@ -83,7 +83,7 @@ def test_all_obstacles_at_once(room, criu, folder):
     code, said = check(room, criu, pid)
     assert code == 1
     for text in ('--tcp-established', '... and 9 more like this', '--file-locks', '/gone (deleted): this deleted file has 3',
-                 '--ghost-limit', '--link-remap', 'anon_inode:[io_uring]: [io_uring] cannot be saved', '18 obstacles.'):
+                 '--ghost-limit', '--link-remap', 'anon_inode:[io_uring]: it has personalities', '18 obstacles.'):
         assert text in said, said
     assert len(re.findall(rf'^  task {pid} \(python3\): descriptor \d+', said, re.M)) == 9, said
 
@@ -110,14 +110,36 @@ def test_dump_tells_the_same(room, criu, folder):
     assert not (work / 'woken').exists(), 'a system call was broken off'
 
 
+def in_the_way(room, criu, pid, *options):
+    """Obstacles of a dump, and those of an engine that made the container; None: it was not looked at."""
+    found = json.loads(check(room, criu, pid, '--json', '-v0', *options)[1])
+    return found['obstacles'], found['container']['obstacles'] if 'container' in found else None
+
+
 def test_container(room, criu, folder):
-    """Whoever asks about a container without what its engine would say is told how to ask."""
+    """Of a container it is also told what is in the way of the engine that made it."""
     pid = room.start('/dev/null', 'unshare', '-m', 'flock', folder / 'lock', 'sleep', '1000', cwd=folder)
     wait_until((folder / 'lock').exists, 20)
     wait_until(lambda: check(room, criu, pid)[0], 20)
-    assert "--external 'mnt[]:sm' --shell-job" in check(room, criu, pid)[1]
+    said = check(room, criu, pid)[1]
+    assert said.partition('In the way of the engine')[2].count('--file-locks') == 1, said
     code, said = check(room, criu, pid, '--external', 'mnt[]:sm', '--shell-job')
     assert code == 1 and '--file-locks' in said and said.endswith('1 obstacle.\n'), said
+
+
+def test_joined_pids(room, criu, folder):
+    """A container in the pid namespace of another one, not led from there: an engine gives both."""
+    first = room.start('/dev/null', 'unshare', '-pf', '--kill-child', 'sh', '-c', 'touch ready; sleep 1000; true', cwd=folder)
+    wait_until((folder / 'ready').exists, 20)
+    room.start('/dev/null', 'nsenter', f'--pid=/proc/{first}/ns/pid_for_children', 'unshare', '-m', 'tail', '-f', 'ready', cwd=folder)
+    wait_until(lambda: 'tail' in [comm_of(room, pid) for pid in room.pids()], 20)
+    pid = next(pid for pid in room.pids() if comm_of(room, pid) == 'tail')
+    code, said = check(room, criu, pid)
+    assert code == 1 and 'is not the first of its pid namespace' in said and 'nothing else is in its way' in said, said
+    code, said = check(room, criu, pid, '--json', '-v0')
+    found = json.loads(said)
+    assert code == 1 and not found['dump_should_succeed'] and found['obstacles']
+    assert found['container'] == {'dump_should_succeed': True, 'obstacles': [], 'warnings': found['container']['warnings']}
 
 
 def test_json(room, criu, folder):

@@ -19,6 +19,18 @@ def test_dump_of_the_restless(subject):
     run.release()
 
 
+def test_dump_of_those_who_die_with_threads(room, criu, folder, build):
+    """A process can end when some of its threads have been attached to, and its main thread not yet."""
+    pid = room.start('/dev/null', build / 'tests/programs/die-with-threads', cwd=folder)
+    for number in range(100):
+        images = folder / 'images'
+        images.mkdir()
+        done = room.run(criu, 'dump', '-t', pid, '-D', images, '-R', '-o', 'log')
+        assert done.returncode == 0, f'dump {number}: status {done.returncode}, {(images / "log").read_text()}'
+        shutil.rmtree(images)
+    room.kill([pid])
+
+
 def test_threads_that_execute(room, criu, folder):
     """execve(2) by a thread replaces the main one. It waits for all others, which the tracer has to reap; on a busy machine, for long."""
     pid = room.start('/dev/null', '/usr/bin/python3', '-S', '-E', PROGRAMS / 'execute-again.py', cwd=folder)

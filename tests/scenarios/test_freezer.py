@@ -101,12 +101,13 @@ def test_frozen_in_the_middle(subject, group):
     """Somebody freezes the tree while criu works in it: the dump ends and says why, and the tasks run on when they are thawed."""
     run = subject('tree/family', house='net')
     group.add(run)
-    maps = [run.room.proc / str(pid) / 'maps' for pid in run.room.pids()]
+    tasks = [run.room.proc / str(pid) for pid in run.room.pids()]
     status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '--timeout', '1', '--action-script', PROGRAMS / 'freeze-cgroup.sh',
                                  env={'CONTROL': str(group.path / group.control), 'WORD': group.frozen})
     assert status == 1 and 'is its cgroup frozen?' in said, said        # None: it was still waiting after two minutes
     (group.path / group.control).write_text(group.thawed)
-    wait_until(lambda: not any('/dev/zero (deleted)' in path.read_text() for path in maps), 20, 'memory of criu is left behind')
+    wait_until(lambda: all('TracerPid:\t0\n' in (task / 'status').read_text() for task in tasks), 20, 'criu is still at work')
+    assert not any('/dev/zero (deleted)' in (task / 'maps').read_text() for task in tasks), 'memory of criu is left behind'
     run.compare('after the dump that failed')
     images = run.dump()
     run.await_gone()

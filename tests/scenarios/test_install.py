@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ TOP = Path(__file__).resolve().parents[2]
 
 # Below the prefix; LIB is the directory of libraries, PYTHON that of packages.
 FILES = '''
-sbin/criu bin/crit bin/compel
-include/criu/criu.h include/criu/criu-plugin.h include/criu/version.h include/criu/rpc.proto include/soccr.h
+sbin/criu sbin/criu-ns bin/crit bin/compel
+include/criu/criu.h include/criu/criu-plugin.h include/criu/version.h include/criu/rpc.proto include/soccr.h include/criu-tell.h
 LIB/libcriu.so LIB/libcriu.so.2 LIB/libcriu.a LIB/libsoccr.so LIB/libsoccr.a LIB/pkgconfig/criu.pc LIB/pkgconfig/soccr.pc
 share/man/man8/criu.8 share/man/man1/crit.1 share/man/man1/compel.1
 share/bash-completion/completions/criu share/bash-completion/completions/crit share/bash-completion/completions/compel
@@ -95,6 +96,19 @@ def test_files(build, place):
     (start,) = re.findall(r'^ExecStart=(\S+)', unit, re.M)
     assert Path(f'{place}{start}').samefile(program)
     assert str(prefix / 'lib/criu').removeprefix(str(place)).encode() in program.read_bytes()
+    install(build, place, '--remove')
+
+
+def test_debian_packages(build, place):
+    """Each file is in one of the packages of make deb, which would not be made otherwise; Python's are found by their folder."""
+    install(build, place)
+    (program,) = place.rglob('sbin/criu')
+    prefix = program.parents[1]
+    patterns = [line.split()[0].removeprefix('usr/') for path in (TOP / 'debian').glob('*.install') for line in path.read_text().splitlines()]
+    for path in prefix.rglob('*'):
+        name = path.relative_to(prefix)
+        if not path.is_dir() and 'python3' not in str(name):
+            assert any(fnmatch(str(part), pattern) for part in (name, *name.parents) for pattern in patterns), f'{name} is in no debian/*.install'
     install(build, place, '--remove')
 
 

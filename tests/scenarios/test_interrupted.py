@@ -53,7 +53,8 @@ def test_dump(subject, folder, name, action):
     images = run.folder_of_images()
     status, said = run.call_criu('dump', images, '-t', run.pid, '--action-script', script(folder, action, f'kill -{name} $PPID'))
     assert status == 1 and 'Error (base/interrupt.c:' in said and f'interrupted by SIG{name} of process ' in said, said
-    assert said.count('interrupted by') == 1 and 'Dumping FAILED.' in said, said
+    log = (images / 'dump.log').read_text()
+    assert log.count('interrupted by') == 1 and 'Dumping FAILED.' in log, said
     run.compare(f'after SIG{name}')
     images = run.dump()
     run.await_gone()

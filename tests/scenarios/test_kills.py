@@ -147,6 +147,23 @@ def test_dump(subject, way, name):
     run.release()
 
 
+def is_at_rest(run):
+    """All processes of the tree are there and wait, none is about to die; or there is none, nor any other."""
+    pids = run.room.pids()
+    if set(map(str, pids)) != set(run.before):
+        return not pids
+    for pid in pids:
+        try:
+            text = (run.room.proc / str(pid) / 'status').read_text()
+        except OSError:
+            return False
+        status = dict(line.split(':\t', 1) for line in text.splitlines())
+        may_be = 'Z' if run.before[str(pid)].get('state') == 'Z' else 'ST'
+        if status['State'][0] not in may_be or int(status['SigPnd'], 16) & 1 << signal.SIGKILL - 1:
+            return False
+    return True
+
+
 @pytest.mark.parametrize('name', SUBJECTS)
 def test_restore(subject, room, name):
     """Nothing is left of the tree: no process, no file, no mount; or, if it was too late, the whole tree runs. The images are as good as before."""
@@ -163,9 +180,8 @@ def test_restore(subject, room, name):
         chance.note(code)
         if code in (None, 0) or (number == signal.SIGKILL and 'Tasks resumed' in said_in(images / 'restore.log')):
             run.kill()
-        # Killed while the last of them were let go, some may run already: kill -9 cannot be undone.
-        if number == signal.SIGKILL and room.pids():
-            time.sleep(0.02)
+        elif number == signal.SIGKILL:      # it may have come after all were free, before criu could say so
+            wait_until(lambda: is_at_rest(run), 5, lambda: f'{when}: left over: {described(room)}')
             run.kill()
         wait_until(lambda: not room.pids(), 5, lambda: f'{when}: left over: {room.pids()}')
         assert checks.listing(run.work) == run.files, f'{when}: files are left over: {checks.listing(run.work)}'
@@ -173,4 +189,49 @@ def test_restore(subject, room, name):
     run.restore(images)
     run.compare('after the restore')
     assert not foreign_memory(room)
+    run.release()
+
+
+@pytest.mark.parametrize('whom', ['process', 'group'])
+@pytest.mark.parametrize('name', ['tree/family', 'thread/several', 'tree/stopped'])
+def test_every_moment_of_the_release(subject, room, build, name, whom):
+    """SIGKILL at a call by which a restore unties its tasks from itself or lets them go: all of them run, or none is left."""
+    run = subject(name)
+    images = run.dump()
+    run.await_gone()
+    options = run.subject.about['options'].split() + run.subject.about['restore_options'].split()
+
+    def restore_until(number):
+        done = room.run(build / 'tests/programs/kill-at-release', number, whom, run.criu, 'restore', '-d', '-D', images, '-v4', '-o', 'restore.log', *options)
+        assert done.returncode == 0, f'{done.stdout}{said_in(images / "restore.log")[-2000:]}'
+        wait_until(lambda: is_at_rest(run), 20, lambda: f'killed at call {number}: {described(room)} of {list(run.before)}')
+        survived = bool(room.pids())
+        if survived:
+            run.compare(f'killed at call {number}')
+            run.kill()
+        return int(done.stdout), survived
+
+    calls, _ = restore_until(0)
+    numbers = sorted({1, calls, *random.sample(range(1, calls + 1), min(calls, KILLS))})
+    survived = [restore_until(number)[1] for number in numbers]
+    assert survived == sorted(survived), f'a tree runs on, after a later kill none: {dict(zip(numbers, survived))}'
+    assert not survived[0] and survived[-1]
+    run.restore(images)
+    run.compare('after the restore')
+    run.release()
+
+
+def test_no_guard_stays(subject, room):
+    """When a restore is over, so is the guard of its release: criu has ended and reaped it."""
+    run = subject('tree/family')
+    images = run.dump()
+    run.await_gone()
+    for _ in range(10):
+        done = room.run(run.criu, 'restore', '-d', '-D', images, '-o', 'restore.log')
+        left = described(room)
+        assert done.returncode == 0 and {str(pid) for pid, *_ in left} == set(run.before), left
+        run.kill()
+        run.await_gone()
+    run.restore(images)
+    run.compare('after the restore')
     run.release()

@@ -5,12 +5,13 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 import rpc
-from room import PROGRAMS
+from room import PROGRAMS, wait_until
 
 TOP = Path(__file__).resolve().parents[2]
 SAID = '''version 40200, new enough: 1
@@ -68,6 +69,24 @@ def test_example(installed, folder, criu):
     subprocess.run(['cc', '-D_GNU_SOURCE', '-o', folder / 'static', source, *static, f'{library}/libcriu.a', '-lprotobuf-c'],
                    check=True)
     assert run(folder / 'static', folder, criu, '/nowhere') == SAID
+
+
+def test_undo(installed, folder, criu, subject):
+    """criu_undo(): how many things, and a sentence for each."""
+    _, env = installed
+    flags = ask(env, '--cflags', '--libs')
+    library = next(flag[2:] for flag in flags if flag.startswith('-L'))
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'undo', PROGRAMS / 'undo-by-libcriu.c', *flags], check=True)
+    one = subject('memory/anonymous')
+    images = one.pre_dump()
+    env = {**os.environ, 'LD_LIBRARY_PATH': str(library)}
+    said = [one.room.run(folder / 'undo', criu, images, one.pid, env=env).stdout for _ in range(2)]
+    assert said[0].startswith('done: ') and 'userfaultfd' in said[0] and said[0].endswith('result 1\n'), said
+    assert said[1] == 'result 0\n', said
+    said = one.room.run(folder / 'undo', criu, images, 99999, env=env).stdout
+    assert said == 'result -52\n', said        # EBADE
+    one.compare('after the undo')
+    one.release()
 
 
 @pytest.mark.parametrize('service', [False, True])
@@ -250,7 +269,28 @@ SENT = {
     'set_mntns_compat_mode': {'mntns_compat_mode': True},
     'set_config_file': {'config_file': '/config'},
     'set_notify_cb': {'notify_scripts': True},
+    'set_progress_cb': {'tell_progress': True},
     'set_empty_ns': {'empty_ns': 0x40000000},
+    # Not in CRIU 4.2.
+    'add_map_path': {'map_path': ['/a=/b']},
+    'add_tcp_map': {'tcp_map': [':1=:2']},
+    'add_unix_peer': {'unix_peer': ['close:/run/x']},
+    'set_stream': {'stream': 5},
+    'set_live': {'live': True},
+    'set_discard': {'discard': True},
+    'set_equal_pages': {'equal_pages': True},
+    'set_bandwidth': {'bandwidth': 1 << 20},
+    'set_on_demand': {'on_demand': True},
+    'set_tell_timeout': {'tell_timeout': 6},
+    'set_new_pidns': {'new_pidns': True},
+    'set_copies': {'copies': 2},
+    'set_copy_net': {'copy_net': True},
+    'set_copy_hostname': {'copy_hostname': 'host'},
+    'set_copy_env': {'copy_env': '/env'},
+    'set_checksum': {'checksum': True},
+    'set_compress': {'compress': 'zstd'},
+    'add_encrypt_to': {'encrypt_to': ['/certificate']},
+    'set_decrypt_with': {'decrypt_with': '/key'},
 }
 SENT_LOCAL = {
     'add_cg_props': {'cgroup_props': 'stream'},
@@ -278,6 +318,27 @@ def play_service(listener, requests):
             request = rpc.decode('criu_req', sock.recv(65536))
             requests.append(request)
             sock.send(rpc.encode('criu_resp', {'type': request['type'], **ANSWERS[request['type']]}))
+
+
+def test_progress(installed, folder, criu):
+    """criu_set_progress_cb(): hears how far a pre-dump is; the callback for notifications does not."""
+    _, env = installed
+    flags = ask(env, '--cflags', '--libs')
+    library = next(flag[2:] for flag in flags if flag.startswith('-L'))
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'follow', PROGRAMS / 'follow.c', *flags], check=True)
+    (folder / 'images').mkdir()
+    with subprocess.Popen([sys.executable, PROGRAMS / 'hold.py', folder / 'ready', 'kept = os.urandom(12 << 20)'], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        wait_until((folder / 'ready').exists, 60, 'it does not begin')
+        done = subprocess.run([folder / 'follow', str(process.pid), folder / 'images'], stdout=subprocess.PIPE, text=True, check=True, timeout=60,
+                              env={**os.environ, 'CRIU_BINARY': str(criu), 'LD_LIBRARY_PATH': library})
+        process.kill()
+    *told, last = done.stdout.splitlines()
+    assert last == 'pre-dump 0', done.stdout
+    numbers = [list(map(int, line.split()[1:])) for line in told if line.startswith('pre-dump ')]
+    assert len(numbers) > 1 and [end for *_, end in numbers] == [0] * (len(numbers) - 1) + [1], done.stdout
+    assert numbers[-1][0] == numbers[-1][1] > 12 << 20, done.stdout
+    assert 'told progress' not in told, done.stdout
 
 
 def test_setters(installed, folder):
@@ -320,20 +381,16 @@ def test_prototypes(installed, folder):
                         *ask(env, '--cflags')], check=True)
 
 
+# The last one is ours.
 MESSAGES = '''cgroup_root criu_dump_resp criu_features criu_notify criu_opts criu_page_server_info criu_req criu_resp
-    criu_restore_resp criu_version criu_veth_pair ext_mount_map inherit_fd join_namespace unix_sk'''.split()
+    criu_restore_resp criu_version criu_veth_pair ext_mount_map inherit_fd join_namespace unix_sk criu_undo_resp'''.split()
 MEANS = 'init get_packed_size pack pack_to_buffer unpack free_unpacked descriptor'.split()
 ENUMS = 'criu_cg_mode criu_network_lock_method criu_pre_dump_mode criu_req_type'.split()
 
 
-# Ours, beside those of CRIU 4.2.
-OWN = {f'criu_{local}{name}' for local in ('', 'local_')
-       for name in ('set_compress', 'set_checksum', 'set_stream', 'set_new_pidns', 'set_tell_timeout', 'add_encrypt_to', 'set_decrypt_with', 'add_map_path', 'add_tcp_map',
-                    'set_on_demand', 'set_live')}
-
-
 def test_symbols(installed):
-    """The functions of the interface and the generated code that programs look up, and nothing else; the soname."""
+    """The functions of CRIU 4.2 and those that the header has beside them, the generated code that programs look up, and nothing else; the
+    soname. Each setter of ours is there for hidden options and for local ones, and is called in test_setters()."""
     root, _ = installed
     library = next(root.rglob('libcriu.so.2.0'))
     listed = subprocess.run(['nm', '-D', '--defined-only', library], check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -341,11 +398,15 @@ def test_symbols(installed):
     golden = re.sub(r'/\*.*?\*/', '', (TOP / 'tests/golden/libcriu/functions.h').read_text(), flags=re.S)
     functions = set(re.findall(r'\b(criu_\w+)\(', golden)) | {'criu_lib_version'}
     assert len(functions) == 142
-    functions |= OWN
-    assert symbols == functions | {f'{name}__{mean}' for name in MESSAGES for mean in MEANS} | {f'{name}__descriptor' for name in ENUMS}
-    assert 'libcriu.so.2]' in subprocess.run(['readelf', '-d', library], check=True, stdout=subprocess.PIPE, text=True).stdout
     header = next(root.rglob('criu/criu.h'))
     declared = set(re.findall(r'\b(criu_\w+)\(', re.sub(r'/\*.*?\*/', '', header.read_text(), flags=re.S)))
-    assert declared == functions - {'criu_lib_version', 'criu_free_service'}
+    assert functions - declared == {'criu_lib_version', 'criu_free_service'}
+    own = {re.sub('^criu_(local_)?', '', name) for name in declared - functions}
+    assert declared - functions == {f'criu_{local}{name}' for local in ('', 'local_') for name in own}
+    called = re.findall(r'\w+', (PROGRAMS / 'setters.c').read_text()) + ['undo']      # test_undo()
+    assert not own.difference(called)
+    functions |= declared
+    assert symbols == functions | {f'{name}__{mean}' for name in MESSAGES for mean in MEANS} | {f'{name}__descriptor' for name in ENUMS}
+    assert 'libcriu.so.2]' in subprocess.run(['readelf', '-d', library], check=True, stdout=subprocess.PIPE, text=True).stdout
     assert {path.name for path in header.parent.iterdir()} >= {'criu.h', 'version.h', 'rpc.pb-c.h', 'rpc.proto'}
     assert {path.name for path in library.parent.iterdir()} >= {'libcriu.so', 'libcriu.so.2', 'libcriu.a'}

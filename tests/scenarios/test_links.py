@@ -40,3 +40,27 @@ def test_names_of_checkpoints(room, criu, folder):
     (work / 'go').touch()
     wait_until(lambda: pid not in room.pids(), 5)
     assert output.read_text().endswith('content True'), output.read_text()
+
+
+def test_a_thousand_names(room, criu, folder):
+    """Names that lie there already, of whomever, are no obstacle, however many."""
+    work, output, images = folder / 'work', folder / 'output', folder / 'images'
+    work.mkdir()
+    images.mkdir()
+    foreign = [work / f'link_remap.{number}' for number in range(1200)]
+    for path in foreign:
+        path.touch()
+    pid = room.start(output, '/usr/bin/python3', PROGRAMS / 'open-link.py', work, cwd='/')
+    wait_until(lambda: output.exists() and 'ready' in output.read_text(), 5, 'the program does not get ready')
+    before = set(work.iterdir())
+    for end in ['--leave-running'], ['--leave-running'], []:
+        done = room.run(criu, 'dump', '-t', pid, '--link-remap', '-D', images, '-o', 'log', *end)
+        assert done.returncode == 0, (images / 'log').read_text()
+        assert len(set(work.iterdir()) - before) == 1
+    wait_until(lambda: pid not in room.pids(), 5)
+    done = room.run(criu, 'restore', '-d', '-D', images, '-o', 'log')
+    assert done.returncode == 0, (images / 'log').read_text()
+    assert set(work.iterdir()) == before
+    (work / 'go').touch()
+    wait_until(lambda: pid not in room.pids(), 5)
+    assert output.read_text().endswith('content True'), output.read_text()

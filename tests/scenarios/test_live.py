@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """dump --live: the tasks run on while their memory, as it was, is copied."""
 import contextlib
+import json
+import mmap
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -53,6 +56,41 @@ def test_moment(subject):
     run.release()
 
 
+@pytest.mark.parametrize('name', ['memory/shared-anonymous', 'memory/lockstep', 'memory/memfd', 'namespace/ipc-shm'])
+def test_shared_memory(subject, name):
+    """Shared memory is copied before the tasks stand still, and what was written to since once more; twice in a row, and on top of the first."""
+    run = subject(name)
+    images = run.dump(*LIVE)
+    assert 'of its pages were written to since it was copied' in (images / 'dump.log').read_text(errors='replace')
+    images = run.dump(*LIVE, '--prev-images-dir', f'../{images.name}')
+    run.kill()
+    run.restore(images)
+    run.release()
+
+
+def areas_of(build, images, pid):
+    """The records of the mappings."""
+    image = images / f'mm-{pid}.img'
+    return json.loads(subprocess.run([build / 'crit', 'decode', '-i', image], check=True, stdout=subprocess.PIPE).stdout)['entries'][0]['vmas']
+
+
+@pytest.mark.parametrize('name', ['memory/advice', 'memory/area-settings', 'memory/anonymous', 'memory/shared-anonymous', 'memory/many-areas'])
+def test_same_areas(subject, build, name):
+    """What smaps tells of areas is learnt before the tasks stand still: it is the same as without --live."""
+    run = subject(name)
+    plain = run.dump('--leave-running')
+    images = run.dump(*LIVE)
+    assert areas_of(build, images, run.pid) == areas_of(build, plain, run.pid)
+    log = (images / 'dump.log').read_text(errors='replace')
+    assert 'The bits of areas are' in log
+    if 'areas are known' in log and name != 'memory/advice':
+        assert 'smaps is read' not in log
+        log = (plain / 'dump.log').read_text(errors='replace')      # there only if it is worth it
+        assert ('areas are known' in log) == (name == 'memory/many-areas')
+        assert 'areas are known' not in log or 'smaps is read' not in log
+    run.release()
+
+
 def test_what_cannot_wait(subject):
     """Memory that no child would have is copied while the task stands still, and that is said."""
     run = subject('memory/busy')
@@ -70,6 +108,51 @@ def test_same_pages(subject, build):
     same, live = pagemap(build, run.dump(*LIVE) / f'pagemap-{run.pid}.img')
     assert (number, plain) == (same, live)
     run.release()
+
+
+def can_have_huge_pages():
+    """Whether the kernel moves memory into huge pages here and now, and nobody has forbidden it."""
+    mode = Path('/sys/kernel/mm/transparent_hugepage/enabled')
+    if not mode.exists() or '[never]' in mode.read_text():
+        return False
+    size = 64 << 20
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        memory[:] = bytes(size)
+        try:
+            memory.madvise(25, 2 << 20, size - (4 << 20))        # MADV_COLLAPSE
+        except OSError:
+            return False
+    return True
+
+
+def memory_of(proc, pid, what):
+    """KiB of what smaps_rollup calls so."""
+    return int(re.search(rf'^{what}: *(\d+)', (proc / str(pid) / 'smaps_rollup').read_text(), re.M)[1])
+
+
+@pytest.mark.parametrize('child', [False, True])
+def test_huge_pages(room, criu, folder, child):
+    """Memory moves into huge pages before the task stands still; not what it shares with a child, and there is not more of it afterwards."""
+    if not can_have_huge_pages():
+        pytest.skip('there are no huge pages')
+    go, ready, images = folder / 'go', folder / 'ready', folder / 'images'
+    images.mkdir()
+    pid = room.start(folder / 'output', '/usr/bin/python3', PROGRAMS / 'hold-until.py', ready, go, 'exit 0', '64', *(('child',) if child else ()))
+    wait_until(ready.exists, 20)
+    before = memory_of(room.proc, pid, 'Pss')
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log', *LIVE)
+    assert done.returncode == 0, done.stdout
+    huge = memory_of(room.proc, pid, 'AnonHugePages')
+    assert huge == 0 if child else huge > 32 << 10, f'{huge} KiB in huge pages'
+    assert memory_of(room.proc, pid, 'Pss') < before + 8192
+    pids = room.pids()
+    room.kill(pids)
+    wait_until(lambda: not room.pids(), 20)
+    done = room.run(criu, 'restore', '-D', images, '-d', '-v4', '-o', 'restore.log')
+    assert done.returncode == 0, done.stdout
+    go.touch()
+    wait_until(lambda: not room.pids(), 20, lambda: f'{room.pids()} are left')
+    assert not (folder / 'output').read_text()
 
 
 def test_execs_and_ends(room, criu, folder):

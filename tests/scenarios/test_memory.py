@@ -28,10 +28,11 @@ def huge_pages():
         HUGE_PAGES.write_text(str(before))
 
 
+@pytest.mark.parametrize('name', ('memory/hugetlb', 'mount/hugetlbfs'))
 @pytest.mark.parametrize('way', ('plain', 'left', 'twice'))
-def test_hugetlb(subject, huge_pages, way):
+def test_hugetlb(subject, huge_pages, way, name):
     """Huge pages of hugetlbfs: the subject skips itself where there are none."""
-    run = subject('memory/hugetlb')
+    run = subject(name)
     getattr(ways, way)(run)
     run.release()
 

@@ -171,6 +171,48 @@ def test_upper_directory_that_was_removed(program, folder):
     assert program.restore(*options[1]) == "lowermore['dir', 'file']"
 
 
+@pytest.mark.parametrize('found', ('copied', 'elsewhere'))
+def test_stacked_outside(program, folder, found):
+    """Mounts from outside that lie upon each other come back in that order, also if the lower ones are seen nowhere."""
+    place = make_files(folder / 'place')
+    for number in range(3):
+        assert program.room.run('/bin/sh', '-ec', f'mount -t tmpfs t{number} {place}; echo {number} > {place}/file').returncode == 0
+    at, bind = place, ''
+    if found == 'elsewhere':
+        at, above = folder / 'above/place', folder / 'above'
+        above.mkdir()
+        bind = f'mount --rbind {folder} {above}; '
+    program.start_python(bind or 'true', f'str([open("{at}/file").read().strip() + str(os.system("umount {at}")) for _ in range(3)])')
+    before = program.mounts()
+    options = ('--external', 'mnt[]') if found == 'elsewhere' else ()
+    program.dump(*options)
+    assert program.restore(*options) == "['20', '10', '00']"
+    assert program.mounts() == before
+
+
+def test_stack_outside_that_is_lower_now(program, folder):
+    """If some of them are not there any more, the topmost is taken, with a warning."""
+    place = make_files(folder / 'place')
+    for number in range(2):
+        assert program.room.run('mount', '-t', 'tmpfs', f't{number}', place).returncode == 0
+    program.start_python('true', f'str([os.system("umount {place}") for _ in range(3)])')
+    program.dump()
+    assert program.room.run('umount', place).returncode == 0
+    code, said = program.call('restore', '-d')
+    assert code == 0 and f'lay below 1 other mounts at {place}, which are not all there now' in said, said
+    assert program.ask() == '[0, 0, 8192]'
+
+
+def test_removed_of_what_is_found(program, folder):
+    """mnt[] finds no path to a removed file or directory that is mounted: it is made again in the file system outside, and leaves no name there."""
+    place = make_files(folder / 'place')
+    assert program.room.run('mount', '-t', 'tmpfs', 'outside', place).returncode == 0
+    program.start_python(f'cd {place}; mkdir gone at; mount --bind gone at; rmdir gone; echo -n text > file; touch other; mount --bind file other; rm file; cd /',
+                         f'open("{place}/other").read() + str(os.listdir("{place}/at")) + str(sorted(os.listdir("{place}")))')
+    program.dump('--external', 'mnt[]')
+    assert program.restore('--external', 'mnt[]') == "text[]['at', 'other']"
+
+
 def test_shared_with_outside(program, folder):
     """A mount that is in a peer group with one outside is taken if the user says so, and still hears of the outside."""
     place = make_files(folder / 'place')
@@ -251,14 +293,77 @@ def test_automatic(rooted, folder):
     assert rooted.restore() == 'kept first'     # the root is found by its file system
 
 
-def test_root_without_namespace(subject):
-    """--root has nothing to change in a tree of our own mount namespace, and that is said."""
-    run = subject('file/pipe')
-    images = run.dump()
-    run.await_gone()
-    code, said = run.call_criu('restore', images, '-d', '--root', run.work)
-    assert code == 0 and '--root changes nothing' in said, said
-    run.release()
+OVERLAY_ROOT = 'mount --make-rprivate /; {before}mount -t overlay o -o lowerdir={{root}},upperdir={layers}/upper,workdir={layers}/work {{root}}'
+
+
+def test_root_overlay(program, folder):
+    """A program that has made an overlay of directories outside its root, which nobody else sees; twice in a row."""
+    layers, root = make_files(folder / 'layers'), make_files(folder / 'root', gone='')
+    for name in ('upper', 'work'):
+        (layers / name).mkdir()
+    options = program.start_rooted('rm gone; echo -n new > file', 'open("/file").read() + str(os.path.exists("/gone"))',
+                                   own_root=OVERLAY_ROOT.format(before='', layers=layers))
+    before = program.mounts()
+    assert options[1][-2:] == ['--root', str(root)]
+    for _ in range(2):
+        program.dump(*options[0])
+        code, said = program.call('restore', '-d', *options[1][:-2])
+        assert code == 0, said
+        program.pid = next(pid for pid in program.room.pids() if program.is_first(pid))
+    assert program.ask() == 'newFalse'
+    assert (root / 'gone').exists() and (layers / 'upper/file').read_text() == 'new' and program.mounts() == before
+
+
+def test_root_seen_nowhere(program, folder):
+    """If its layers are nowhere outside, restore takes no other root in its place."""
+    layers, root = make_files(folder / 'layers'), make_files(folder / 'root', file='old')
+    own = OVERLAY_ROOT.format(before=f'mount -t tmpfs hidden {layers}; mkdir {layers}/upper {layers}/work; ', layers=layers)
+    options = program.start_rooted('echo -n new > file', 'open("/file").read()', own_root=own)
+    code, said = program.call('dump', '-t', program.pid, *options[0])
+    assert code == 0 and 'is mounted nowhere that criu sees: restore must be told with --root' in said, said
+    wait_until(lambda: program.pid not in program.room.pids(), 10)
+    code, said = program.call('restore', '-d', *options[1][:-2])
+    assert code == 1 and 'tell with --root' in said, said
+    assert program.restore(*options[1]) == 'old' and root.exists()
+
+
+def test_root_in_memory(program, folder):
+    """A root that is a tmpfs, with directories of the host below it: the refusal tells that mnt[] finds those."""
+    own = 'mount --make-rprivate /; mkdir {root}.new; mount -t tmpfs t {root}.new; cp -a {root}/. {root}.new; mount --move {root}.new {root}'
+    program.start_rooted('echo -n text > file', 'open("/file").read() + str(os.path.ismount("/usr"))', own_root=own)
+    code, said = program.call('dump', '-t', program.pid)
+    assert code == 1 and re.search(r'/usr \(\w+ on', said) and "--external 'mnt[]' finds it" in said, said
+    program.dump('--external', 'mnt[]')
+    assert program.restore('--external', 'mnt[]') == 'textTrue'
+    assert (folder / 'root.new').is_dir()
+
+
+def test_root_without_namespace(program, folder):
+    """A tree that lives in the mount namespace of criu gets its root below the directory that --root tells; a second checkpoint goes on from there."""
+    root, which = folder / 'root', make_files(folder / 'which', file='outside')
+    other = make_files(folder / 'other', file='inside')
+    for path in ('usr', 'proc', 'dev', f'.{program.out}', f'.{which}'):
+        (root / path).mkdir(parents=True)
+    for name in ('bin', 'lib', 'lib64'):
+        (root / name).symlink_to(f'usr/{name}')
+    done = program.room.run('/bin/sh', '-ec', f'for i in usr proc dev; do mount --rbind /$i {root}/$i; done; '
+                                              f'mount --bind {program.out} {root}{program.out}; mount --bind {other} {root}{which}')
+    assert done.returncode == 0, done.stdout
+    program.pid = program.room.start(folder / 'output', '/usr/bin/python3', PROGRAMS / 'say-after-restore.py', program.out,
+                                     f'open("{which}/file").read()', cwd=which)
+    (root / str(folder).lstrip('/') / 'output').touch()
+    (root / str(PROGRAMS).lstrip('/')).mkdir(parents=True)
+    wait_until((program.out / 'ready').exists, 30, lambda: (folder / 'output').read_text())
+    before = program.mounts()
+    program.dump()
+    code, said = program.call('restore', '-d', '--root', str(root / 'missing'))
+    assert code == 1 and f'opening {root}/missing, which is to be the root directory' in said, said
+    code, said = program.call('restore', '-d', '--root', str(root))
+    assert code == 0, said
+    assert program.room.run('readlink', f'/proc/{program.pid}/root', f'/proc/{program.pid}/cwd').stdout.split() == [str(root), f'{root}{which}']
+    program.dump()
+    assert program.restore() == 'inside'
+    assert program.mounts() == before
 
 
 def test_container_of_criu(room, criu, folder):

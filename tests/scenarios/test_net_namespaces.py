@@ -7,87 +7,16 @@ import time
 
 import pytest
 
+from apart import Apart
 from room import PROGRAMS, wait_until
 
 PYTHON = '/usr/bin/python3'
-
-class Apart:
-    """A server in a network namespace of its own, in a room."""
-
-    def __init__(self, room, criu):
-        self.room, self.criu, self.folder = room, criu, room.folder
-        self.dumps = 0
-        self.pid = room.start(self.folder / 'server.out', PYTHON, PROGRAMS / 'server-in-namespace.py', self.folder)
-        wait_until((self.folder / 'apart').exists, 20, 'the server does not start')
-
-    def outside(self, command, may_fail=False):
-        """A shell command in the room."""
-        done = self.room.run('/bin/sh', '-ec', command)
-        assert may_fail or done.returncode == 0, f'{command}: {done.stdout}'
-        return done.stdout
-
-    def inside(self, command, may_fail=False):
-        """The same, in the namespace of the server."""
-        return self.outside(f'nsenter --net=/proc/{self.pid}/ns/net /bin/sh -ec "{command}"', may_fail)
-
-    def join_by_veth(self):
-        """eth0 inside with 10.77.0.2; its other end is a port of the bridge br0, which has 10.77.0.1."""
-        probe = self.room.run('/bin/sh', '-ec', 'ip link add br0 type bridge && ip link add ve0 type veth peer name eth0')
-        if probe.returncode:
-            pytest.skip(f'no bridges or no veth here: {probe.stdout}')
-        self.outside('ip link set ve0 master br0 && ip link set ve0 up && ip link set br0 up && ip addr add 10.77.0.1/24 dev br0')
-        self.outside(f'ip link set eth0 netns {self.pid}')
-        self.inside('ip link set lo up && ip link set eth0 up && ip addr add 10.77.0.2/24 dev eth0 && ip route add default via 10.77.0.1')
-
-    def serve(self):
-        """The server begins to listen."""
-        (self.folder / 'go').touch()
-        wait_until((self.folder / 'listens').exists, 20, 'the server does not listen')
-
-    def talk(self):
-        """A client outside that talks all the time."""
-        self.room.start(self.folder / 'client.out', PYTHON, PROGRAMS / 'tcp-client.py', '10.77.0.2', 4000, self.folder)
-        self.goes_on()
-
-    def count(self):
-        """How many answers the client has had."""
-        path = self.folder / 'count'
-        return int(path.read_text() or 0) if path.exists() else 0
-
-    def goes_on(self):
-        """The client gets more answers."""
-        before = self.count()
-        wait_until(lambda: self.count() > before + 5 or (self.folder / 'end').exists(), 60, 'the connection hangs')
-        assert not (self.folder / 'end').exists(), (self.folder / 'end').read_text()
-
-    def nothing_is_left(self):
-        """No process, no device, no rule."""
-        wait_until(lambda: self.room.pids() == [], 20, lambda: f'left behind: {self.room.pids()}')
-        wait_until(lambda: 've0' not in self.outside('ip -o link'), 20, 'a device is left behind')
-        assert 'CRIU' not in self.outside('nft list ruleset')
-
-    def dump(self, *options, status=0):
-        """Returns the images."""
-        self.dumps += 1
-        images = self.folder / f'images{self.dumps}'
-        images.mkdir()
-        done = self.room.run(self.criu, 'dump', '-D', images, '-t', self.pid, '--tcp-established', *options)
-        assert done.returncode == status, done.stdout
-        self.said = done.stdout
-        return images
-
-    def restore(self, images, *options, status=0):
-        """The tree again; returns what criu said."""
-        done = self.room.run(self.criu, 'restore', '-d', '-D', images, '--tcp-established', *options)
-        assert done.returncode == status, done.stdout
-        return done.stdout
 
 
 @pytest.fixture
 def apart(room, criu):
     """A server apart."""
     return Apart(room, criu)
-
 
 
 @pytest.mark.parametrize('option', ['external', 'veth-pair'])
@@ -121,15 +50,55 @@ def test_veth_made_beforehand(apart):
     assert 'given' not in apart.outside('ip -o link')
 
 
-def test_veth_is_named_or_refused(apart):
-    """Without a name for the end outside nothing is done, and criu says what is needed; so does criu verify."""
+def test_veth_of_copies(apart):
+    """Each copy has a pair of its own to the bridge; if they cannot have that, none is left."""
     apart.join_by_veth()
     apart.serve()
     images = apart.dump()
-    said = apart.restore(images, status=1)
-    assert 'name it with --external veth[eth0]:OUT' in said
-    assert '--external veth[eth0]:OUT[@BRIDGE]' in apart.room.run(apart.criu, 'verify', images).stdout
+    wait_until(lambda: 've0' not in apart.outside('ip -o link'), 20, 'the namespace stays')
+    words = ('restore', '-d', '-D', images, '--tcp-established', '--copies', 3, '--external')
+    done = apart.room.run(apart.criu, *words, 'veth[eth0]:ve@br0')
+    assert done.returncode == 1, done.stdout
     apart.nothing_is_left()
+    wait_until(lambda: ' ve@' not in apart.outside('ip -o link'), 20, 'the pair stays')
+    done = apart.room.run(apart.criu, *words, 'veth[eth0]:ve-%k@br0')
+    assert done.returncode == 0, done.stdout
+    links = apart.outside('ip -o link show master br0')
+    assert all(f' ve-{number}@' in links for number in (1, 2, 3)), links
+
+
+def test_veth_keeps_its_bridge(apart):
+    """Without a name for the end outside that gets the name and the bridge which it had; without that bridge nothing is done."""
+    apart.join_by_veth()
+    apart.serve()
+    apart.talk()
+    images = apart.dump()
+    apart.restore(images)
+    apart.goes_on()
+    assert ' ve0@' in apart.outside('ip -o link show master br0')
+    images = apart.dump()
+    wait_until(lambda: 've0' not in apart.outside('ip -o link'), 20, 'the namespace stays')
+    apart.outside('ip link del br0')
+    assert 'there is no bridge br0; another one is named by --external veth[eth0]:ve0@BRIDGE' in apart.restore(images, status=1)
+    wait_until(lambda: 've0' not in apart.outside('ip -o link'), 20, 'the pair stays')
+
+
+def test_veth_is_only_named(apart):
+    """Engines ask for --empty-ns net; a name without a value, for any container, keeps the network all the same."""
+    apart.join_by_veth()
+    apart.serve()
+    apart.talk()
+    words = ('--empty-ns', 'net', '--external', 'veth[eth0]')
+    apart.restore(apart.dump(*words), *words)
+    apart.goes_on()
+    assert ' ve0@' in apart.outside('ip -o link show master br0')
+
+
+def test_veth_that_fails(apart):
+    """A restore that fails leaves no device behind."""
+    apart.join_by_veth()
+    apart.serve()
+    images = apart.dump()
     assert 'there is no bridge nowhere' in apart.restore(images, '--external', 'veth[eth0]:ve0@nowhere', status=1)
     wait_until(lambda: 've0' not in apart.outside('ip -o link'), 20, 'the pair stays')
     # A failure after the devices were made leaves none behind.
@@ -185,20 +154,55 @@ def test_namespace_from_outside(apart, image):
 
 
 def test_empty_namespace_and_scripts(apart):
-    """--empty-ns net: nothing is saved; a script furnishes the new namespace. All actions are called, in their order."""
+    """--empty-ns net: eth0 is named as lost; a script furnishes the new namespace. All actions are called, in their order."""
     apart.join_by_veth()
+    apart.inside('sysctl -q net.ipv4.ip_forward=1')
     apart.serve()
+    lost = 'eth0, with addresses, routes and rules: left to whoever restores'
+    assert lost in apart.room.run(apart.criu, 'check', '--tree', apart.pid, '--empty-ns', 'net').stdout
     script = apart.folder / 'script'
     shutil.copy(PROGRAMS / 'furnish-network.sh', script)
     images = apart.dump('--empty-ns', 'net', '--action-script', script)
     assert (apart.folder / 'calls').read_text().split() == ['pre-dump', 'network-lock', 'post-dump']
     (apart.folder / 'calls').unlink()
-    assert not list(images.glob('net*'))
+    assert lost in apart.said and lost in apart.room.run(apart.criu, 'verify', images).stdout
+    assert not [*images.glob('ifaddr*'), *images.glob('route*'), *images.glob('nftables*')]
+    assert 'restore with --empty-ns net' in apart.restore(images, status=1)
     wait_until(lambda: 've0' not in apart.outside('ip -o link'), 20, 'the namespace stays')
     apart.restore(images, '--empty-ns', 'net', '--action-script', script)
     assert (apart.folder / 'calls').read_text().split() == [
         'pre-restore', 'setup-namespaces', 'post-setup-namespaces', 'post-restore', 'network-unlock', 'pre-resume', 'post-resume']
     apart.talk()
+    assert apart.inside('sysctl -n net.ipv4.ip_forward') == '1\n'
+
+
+@pytest.mark.parametrize('dumped', ('empty', 'whole'))
+def test_empty_namespace_has_loopback(apart, dumped):
+    """--empty-ns net without anybody who furnishes: lo is there as it was, with the sysctls, and nothing else; no sysctl of eth0 is missed."""
+    apart.join_by_veth()
+    apart.inside('sysctl -q net.ipv4.ip_forward=1 net.ipv4.conf.lo.forwarding=0; ip link set lo mtu 12345')
+    ask = 'ip -o addr show lo; ip -o link show lo; sysctl net.ipv4.ip_forward net.ipv4.conf.lo.forwarding'
+    before = apart.inside(ask)
+    images = apart.dump(*(('--empty-ns', 'net') if dumped == 'empty' else ()))
+    assert 'Warn' not in apart.restore(images, '--empty-ns', 'net')
+    assert apart.inside(ask) == before
+    assert apart.inside('ip -o link').count('\n') == 1 and apart.inside('ip -o route') == ''
+
+
+def test_named_device_of_an_empty_namespace(apart):
+    """runc asks for --empty-ns net always: a device that --external names is kept all the same, with all else, twice."""
+    apart.join_by_veth()
+    apart.serve()
+    apart.talk()
+    ask = 'ip -o addr | sed s/.tentative//; ip route'
+    before = apart.inside(ask)
+    options = ('--empty-ns', 'net', '--external', 'veth[eth0]:ve0@br0')
+    for _ in range(2):
+        images = apart.dump(*options)
+        assert 'left to whoever restores' not in apart.said
+        apart.restore(images, *options)
+        apart.goes_on()
+        assert apart.inside(ask) == before
 
 
 def test_macvlan_outside(apart):

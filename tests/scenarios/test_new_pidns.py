@@ -2,11 +2,15 @@
 """restore --new-pidns: the pids are taken here, so the tree gets a pid namespace of its own, with an init of ours."""
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from room import wait_until
 from rpc import start_swrk
+
+
+CRIU_NS = Path(__file__).resolve().parents[2] / 'src/command/criu-ns'
 
 
 @pytest.fixture
@@ -52,6 +56,27 @@ def test_beside_the_living(counting, room, criu):
     wait_until(lambda: not room.pids(), 10, lambda: f'still there: {room.pids()}')
 
 
+def test_criu_ns(counting, room, criu):
+    """The program criu-ns restores there and dumps from there, twice in a row, beside the original."""
+    pid, images, size = counting
+    for turn in range(2):
+        done = room.run(CRIU_NS, '--criu-binary', criu, 'restore', '-d', '-D', images, '--pidfile', 'pid')
+        assert done.returncode == 0, done.stdout
+        root = int((images / 'pid').read_text())
+        assert inner_pids(room, root)[-1] == str(pid)
+        if not turn:
+            room.kill([pid])
+        before = size()
+        wait_until(lambda: size() > before, 10, 'the copy does not count')
+        images = images.with_name(f'images-{turn}')
+        images.mkdir()
+        done = room.run(CRIU_NS, 'dump', f'--criu-binary={criu}', '-t', root, '-D', images)
+        assert done.returncode == 0, done.stdout
+        wait_until(lambda: not room.pids(), 10, lambda: f'still there: {room.pids()}')
+    done = room.run(CRIU_NS, 'restore', '-S', '-d', '-D', images)
+    assert done.returncode == 1 and '-S' in done.stdout, done.stdout
+
+
 def test_not_detached(counting, room, criu):
     """Without -d criu stays until the last task has ended."""
     pid, images, _ = counting
@@ -89,6 +114,22 @@ def test_by_request(counting, room, criu):
         reply = client.call('RESTORE', {'images_dir': str(images / 'nowhere'), 'new_pidns': True})
     assert reply and not reply['success']
     room.kill([other for other in room.pids() if other not in inits(room)])
+    wait_until(lambda: not room.pids(), 10, lambda: f'still there: {room.pids()}')
+
+
+def test_container(build, criu, folder, room):
+    """A tree with a pid namespace of its own lives in one within the new one: its root is told as the caller sees it."""
+    pid = room.start(folder / 'numbers', build / 'tests/demo/count', house='pid,mnt')
+    wait_until(lambda: (folder / 'numbers').stat().st_size > 3, 10, 'it does not count')
+    images = folder / 'images'
+    images.mkdir()
+    assert room.run(criu, 'dump', '-t', pid, '-D', images).returncode == 0
+    wait_until(lambda: not room.pids(), 10, 'it does not end')
+    done = room.run(criu, 'restore', '-d', '-D', images, '--new-pidns', '--pidfile', 'pid')
+    assert done.returncode == 0, done.stdout
+    root = int((images / 'pid').read_text())
+    assert root in room.pids() and inner_pids(room, root)[-1] == '1'
+    room.kill([root])
     wait_until(lambda: not room.pids(), 10, lambda: f'still there: {room.pids()}')
 
 

@@ -32,6 +32,20 @@ def test_same_numbers(subject):
     run.release()
 
 
+def test_number_outside(subject):
+    """From outside the first process has the number that it had: engines name a pod's network by it. Another one, where that is taken."""
+    run = subject('tree/family', house='pid')
+    number = run.pid
+    run.restore(run.dump())
+    assert run.pid == number
+    images = run.dump()
+    run.await_gone()
+    assert restore_as(run, images, number - 1) == number
+    assert run.pid != number
+    run.compare('after the restore')
+    run.release()
+
+
 @pytest.mark.parametrize('house', ('pid', 'user,pid'))
 def test_killed_while_restoring(subject, room, house):
     """A criu that is killed while it restores leaves nobody behind, not even the first process of a namespace - or the whole tree, if it was complete."""

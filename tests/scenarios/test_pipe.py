@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from room import PROGRAMS
 from rpc import start_swrk
 
 
@@ -124,6 +125,25 @@ def test_script_and_log_keep_out(subject):
     assert status == 0 and 'in between' in said, said
     run.await_gone()
     run.restore(run.folder_of_images(), stream=stream)
+    run.release()
+
+
+def test_whoever_stores_it_is_asked(subject):
+    """At post-stream the stream has come to its end, though criu is there; if the script fails the tree runs on."""
+    run = subject('tree/family')
+    answer, stream = run.folder / 'answer', run.folder / 'stream'
+    os.mkfifo(answer)
+    for word in (3, 0):
+        done = run.room.run('bash', '-c', f'ANSWER={answer} {run.criu} dump -t {run.pid} -D {run.folder_of_images()} -o {run.folder}/dump.log --stream=- '
+                            f'--action-script {PROGRAMS}/ask-at-post-stream.sh | {{ cat > {stream}; echo {word} > {answer}; }}; exit ${{PIPESTATUS[0]}}')
+        said = (run.folder / 'dump.log').read_text()
+        assert done.returncode == int(word > 0), said
+        if word:
+            assert 'status 3 at post-stream' in said
+            run.compare('after the dump that was not stored')
+    run.await_gone()
+    run.restore(run.folder_of_images(), stream=stream)
+    run.compare('after the restore')
     run.release()
 
 

@@ -18,6 +18,7 @@ FIRST_PID = 20000       # so that a number is no pid by chance
 PLACE = re.compile(r'^ *\d+ ')                           # of a step in its plan
 NUMBER = re.compile(r'\b(?:0x)?[0-9a-f]{5,}\b|\b0x[0-9a-f]+\b|\b\d{5,}\b')
 OFFSET = re.compile(r'@\d+')
+OF_SOME_CPUS = '; set how the CPU may speculate'    # steps that are there only where programs may choose
 SIGNAL = re.compile(r'\b13 0x[0-9a-f]+(?=.*; (?:set|read) a signal action)')       # which ones are ignored is the caller's affair
 
 
@@ -36,6 +37,8 @@ def normalise_text(text, pids):
     """Steps without numbers that depend on the machine; those that are alike and follow each other once."""
     lines = []
     for line in text.splitlines():
+        if OF_SOME_CPUS in line:
+            continue
         line = SIGNAL.sub('13 #', line)
         line = OFFSET.sub('@', NUMBER.sub(lambda found: normalise(found[0], pids), PLACE.sub('', line)))
         if not lines or lines[-1].removesuffix(' ...') != line:

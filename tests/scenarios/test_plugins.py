@@ -104,6 +104,7 @@ def test_order(subject, plugins, folder):
         'witness CHECKPOINT_DEVICES pid=N state=t',
         'witness CHECKPOINT_DEVICES pid=N state=t',
         'witness DUMP_EXT_FILE id=positive 10:237',
+        'witness DUMP_DEVICES_LATE pid=N state=t',
         'witness exit stage=0 ret=0',
     ]
     run.await_gone()
@@ -111,6 +112,7 @@ def test_order(subject, plugins, folder):
     assert code == 0, said
     assert calls(folder) == [
         'witness init stage=2 named=0 images=1',
+        'witness RESTORE_INIT',
         'witness POST_FORKING',
         'witness RESTORE_EXT_FILE id=positive',
         'witness RESUME_DEVICES_LATE pid=N state=t',
@@ -141,7 +143,17 @@ def test_chain(subject, plugins, folder):
     run.release()
 
 
-@pytest.mark.parametrize('hook', ['PAUSE_DEVICES', 'CHECKPOINT_DEVICES', 'DUMP_EXT_FILE', 'init'])
+def test_plugin_for_both(subject, plugins):
+    """A plugin for CRIU 4.2 as well tells of as many hooks as that has."""
+    libdir = plugins('control-device', 'control-device.c', '-DCRIU_PLUGIN_FOR_4_2', '-include', PROGRAMS / 'hooks-of-4-2.h')
+    run = subject('file/device-plugged')
+    images = run.dump('--libdir', libdir)
+    run.await_gone()
+    run.restore(images, '--libdir', libdir)
+    run.release()
+
+
+@pytest.mark.parametrize('hook', ['PAUSE_DEVICES', 'CHECKPOINT_DEVICES', 'DUMP_EXT_FILE', 'DUMP_DEVICES_LATE', 'init'])
 def test_failing_dump(subject, plugins, folder, hook):
     """The dump fails with the plugin's name, the tasks go on, and exit is told."""
     libdir = plugins('witness', 'witness.c')
@@ -171,7 +183,7 @@ def dump_plugged(subject, plugins, folder):
     return run, images, libdir, answers
 
 
-@pytest.mark.parametrize('hook', ['POST_FORKING', 'RESTORE_EXT_FILE', 'RESUME_DEVICES_LATE'])
+@pytest.mark.parametrize('hook', ['RESTORE_INIT', 'POST_FORKING', 'RESTORE_EXT_FILE', 'RESUME_DEVICES_LATE'])
 def test_failing_restore(subject, plugins, folder, hook):
     """Before the tasks are complete nothing is left of them; afterwards it is only logged."""
     run, images, libdir, answers = dump_plugged(subject, plugins, folder)
@@ -208,6 +220,23 @@ def test_crash_in_restore(subject, plugins, folder, hook):
     code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **{**answers, hook: 'crash'}))
     assert code and 'FAILED' not in said
     wait_until(lambda: not run.room.pids(), 5, lambda: f'left over: {run.room.pids()}')
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **answers))
+    assert code == 0, said
+    run.release()
+
+
+def test_asked_again(subject, plugins, folder):
+    """A plugin may want to be asked for a file later; one that never has it ends the restore."""
+    run, images, libdir, answers = dump_plugged(subject, plugins, folder)
+    calls(folder)
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **answers, LATER=3))
+    assert code == 0, said
+    assert [call for call in calls(folder) if 'FILE' in call] == ['witness RESTORE_EXT_FILE id=positive'] * 4
+    run.compare('after a restore with patience')
+    run.kill()
+    code, said = run.call_criu('restore', images, '-d', '-L', libdir, '--timeout', '1', env=environment(folder, **answers, LATER=1000000))
+    assert code == 1 and 'the plugin witness wants to be asked for it later' in said and '--timeout' in said, said
+    run.await_gone()
     code, said = run.call_criu('restore', images, '-d', '-L', libdir, env=environment(folder, **answers))
     assert code == 0, said
     run.release()
@@ -352,7 +381,7 @@ def test_old_form(subject, plugins, folder):
 
 @pytest.mark.parametrize('name, version, hooks, words', [
     ('"x"', 'CRIU_PLUGIN_VERSION + 1', 'CR_PLUGIN_HOOK__MAX', 'version 0.2.1 of the plugin interface, this criu knows up to 0.2.0'),
-    ('"x"', 'CRIU_PLUGIN_VERSION', 'CR_PLUGIN_HOOK__MAX + 2', 'made for a criu with 15 hooks, this one has 13'),
+    ('"x"', 'CRIU_PLUGIN_VERSION', 'CR_PLUGIN_HOOK__MAX + 2', 'made for a criu with 17 hooks, this one has 15'),
     ('0', 'CRIU_PLUGIN_VERSION', 'CR_PLUGIN_HOOK__MAX', 'has no name'),
     ('"x"', 'CRIU_PLUGIN_VERSION', '3', None),
     ('"x"', 'CRIU_PLUGIN_VERSION_OLD', '0', None),

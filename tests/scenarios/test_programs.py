@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,7 +31,20 @@ def prepare_nginx(folder):
     (folder / 'nginx.conf').write_text(NGINX.format(folder, PORT))
 
 
-def command_of(name, folder):
+def prepare_multipath(name, build, folder, environment):
+    """The program, or what is preloaded into it."""
+    if not Path('/proc/sys/net/mptcp/enabled').exists():
+        pytest.skip('this kernel has no Multipath TCP')
+    if not name.startswith('go'):
+        environment['LD_PRELOAD'] = str(build / 'tests/subjects/libmultipath.so')
+    elif not shutil.which('go'):
+        pytest.skip('go is not installed')
+    else:
+        subprocess.run(['go', 'build', '-o', folder / 'multipath', PROGRAMS / 'multipath.go'], check=True,
+                       env={**environment, 'GOCACHE': str(folder / 'go-cache'), 'GOFLAGS': '-mod=mod', 'HOME': str(folder)})
+
+
+def command_of(name, folder, build):
     """How it is started, and the kind of the load on it."""
     java = ['java', '-Xmx64m', '-XX:-UsePerfData']
     return {
@@ -40,19 +54,28 @@ def command_of(name, folder):
         'node': (['node', PROGRAMS / 'server.js', PORT], 'counting'),
         'java-g1': ([*java, '-XX:+UseG1GC', '-XX:ParallelGCThreads=3', PROGRAMS / 'Server.java', PORT], 'counting'),
         'java-parallel': ([*java, '-XX:+UseParallelGC', '-XX:ParallelGCThreads=3', PROGRAMS / 'Server.java', PORT], 'counting'),
+        'io_uring': ([build / 'tests/programs/uring-echo', PORT], 'echo'),
+        'io_uring-of-one': ([build / 'tests/programs/uring-echo', PORT, 0x3000], 'echo'),     # SINGLE_ISSUER, DEFER_TASKRUN
+        'io_uring-multishot': ([build / 'tests/programs/uring-multishot', PORT], 'echo'),
         'python': ([PYTHON, PROGRAMS / 'server.py', PORT], 'counting'),
+        'redis-multipath': (['redis-server', '--port', PORT, '--save', '', '--dir', folder], 'redis'),
+        'nginx-multipath': (['nginx', '-c', folder / 'nginx.conf', '-e', folder / 'error.log'], 'files'),
+        'go-multipath': ([folder / 'multipath', PORT], 'counting'),
     }[name]
 
 
-NAMES = ['redis', 'memcached', 'nginx', 'node', 'java-g1', 'java-parallel', 'python']
+# By a listener of Multipath TCP, as Go 1.24 makes it, and mptcpize lets others do.
+MULTIPATH = ['redis-multipath', 'nginx-multipath', 'go-multipath']
+NAMES = ['redis', 'memcached', 'nginx', 'node', 'java-g1', 'java-parallel', 'io_uring', 'io_uring-of-one', 'io_uring-multishot', 'python',
+         *MULTIPATH]
 
 
 class Load:
     """The client, and what it says."""
 
-    def __init__(self, room, folder, kind):
+    def __init__(self, room, folder, kind, **more):
         self.path = folder / 'status'
-        room.start(folder / 'load.out', PYTHON, PROGRAMS / 'load.py', kind, PORT, 20, self.path)
+        self.pid = room.start(folder / 'load.out', PYTHON, PROGRAMS / 'load.py', kind, PORT, 20, self.path, **more)
 
     def goes_on(self, what):
         """Many more right answers, and none that is wrong."""
@@ -65,14 +88,18 @@ class Load:
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_under_load(room, criu, folder, name):
+def test_under_load(room, criu, build, folder, name):
     """Dumped, killed and restored twice, then dumped with --leave-running three times."""
-    command, kind = command_of(name, folder)
-    if not shutil.which(str(command[0]), path='/usr/sbin:/usr/bin:/sbin:/bin'):
+    command, kind = command_of(name, folder, build)
+    if name != 'go-multipath' and not shutil.which(str(command[0]), path='/usr/sbin:/usr/bin:/sbin:/bin'):
         pytest.skip(f'{command[0]} is not installed')
-    if name == 'nginx':
+    if kind == 'echo' and tuple(int(part) for part in os.uname().release.split('.')[:2]) < (6, 16):
+        pytest.skip('it takes Linux 6.16 to save an io_uring')
+    if name.startswith('nginx'):
         prepare_nginx(folder)
     environment = {**os.environ, 'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
+    if name in MULTIPATH:
+        prepare_multipath(name, build, folder, environment)
     pid = room.start(folder / 'server.out', *command, env=environment)
     wait_until(lambda: room.run(PYTHON, '-c', f'import socket; socket.create_connection(("127.0.0.1", {PORT}))').returncode == 0,
                30, 'the server does not listen')
@@ -92,6 +119,28 @@ def test_under_load(room, criu, folder, name):
         load.goes_on(f'after dump {i}')
         shutil.rmtree(images)
     assert (room.proc / f'{pid}').exists()
+
+
+def test_multipath_clients(room, criu, build, folder):
+    """Clients whose connections have fallen back from Multipath TCP to TCP go on, and their server outside of the tree notices nothing."""
+    environment = dict(os.environ)
+    prepare_multipath('clients', build, folder, environment)
+    room.start(folder / 'server.out', PYTHON, PROGRAMS / 'server.py', PORT)
+    wait_until(lambda: room.run(PYTHON, '-c', f'import socket; socket.create_connection(("127.0.0.1", {PORT}))').returncode == 0,
+               30, 'the server does not listen')
+    load = Load(room, folder, 'counting', env=environment)
+    load.goes_on('before')
+    for i in range(2):
+        images = folder / f'images-{i}'
+        images.mkdir()
+        options = ['-D', images, '--tcp-established', '-v4']
+        done = room.run(criu, 'dump', '-t', load.pid, *options, '-o', 'dump.log')
+        said = (images / 'dump.log').read_text()
+        assert done.returncode == 0, said
+        assert ('SO_PROTOCOL' in said) == (i == 0), said
+        done = room.run(criu, 'restore', '-d', *options, '-o', 'restore.log')
+        assert done.returncode == 0, (images / 'restore.log').read_text()
+        load.goes_on(f'after restore {i}')
 
 
 def find_postgres():

@@ -12,10 +12,11 @@ import pytest
 
 import checks
 from room import PROGRAMS, wait_until
+from subject import options_to_pass
 
 SUBJECTS = ('tree/family', 'thread/several', 'file/pipe', 'file/deleted-odd', 'file/pty-session', 'file/epoll-moved',
              'memory/shared-anonymous', 'tree/zombie', 'signal/pending',
-            'socket/unix-names', 'socket/tcp-established', 'file/aio', 'file/userfaultfd', 'file/tun',
+            'socket/unix-names', 'socket/tcp-established', 'file/aio', 'file/io-uring-waiting', 'file/io-uring-registered', 'file/userfaultfd', 'file/tun',
             'file/pidfd-odd')
 
 
@@ -40,7 +41,7 @@ def test_every_point_of_dump(subject, folder, name):
 
     for point in passed_points(folder, dump_well):
         images = run.folder_of_images()
-        status, said = run.call_criu('dump', images, '-t', run.pid, env={'CRIU_FAIL_AT': point})
+        status, said = run.call_criu('dump', images, '-t', run.pid, *options_to_pass(point), env={'CRIU_FAIL_AT': point})
         assert status != 0, f'{point} was made to fail, but the dump went well'
         assert point in said, f'the failure does not name {point}: {said}'
         run.compare(f'after a dump that failed at {point}')
@@ -110,8 +111,11 @@ def test_every_phase_is_passed(points_of_deleted, subject, folder):
     status, said = run.call_criu('dump', images, '-t', run.pid, env=env)
     assert status == 0, said
     run.await_gone()
-    done = run.room.run(run.criu, 'verify', '-D', images, env={**os.environ, **env})
-    assert done.returncode == 0, done.stdout
+    for command in 'verify', 'inspect':
+        done = run.room.run(run.criu, command, '-D', images, env={**os.environ, **env})
+        assert done.returncode == 0, done.stdout
+    status, said = run.call_criu('restore', images, '-d', '--copies', '2', env=env)
+    assert status != 0 and 'only one copy could be bound' in said, said
     status, said = run.call_criu('restore', images, '-d', env=env)
     assert status == 0, said
     passed = {'/'.join(name.split('/')[:2]) for name in names.read_text().split()}
@@ -146,7 +150,7 @@ def test_every_point_of_stream(subject, folder, name):
     points = passed_points(folder, dump_well)
     assert 'dump/send' in points
     for point in points[-10:]:      # what comes before is as in any dump
-        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, env={'CRIU_FAIL_AT': point}, stream=stream)
+        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, *options_to_pass(point), env={'CRIU_FAIL_AT': point}, stream=stream)
         assert status != 0 and point in said, said
         run.compare(f'after a dump that failed at {point}')
         images = run.folder_of_images()
@@ -177,6 +181,32 @@ def test_failure_around_taking(subject, room, point):
     else:
         run.restore(run.dump())
         run.release()
+
+
+@pytest.mark.parametrize('point', ['dump/take/socket', 'dump/inventory', 'dump/lock/net'])
+def test_taken_and_put_back(subject, room, point):
+    """TCP connections that were taken from a backlog are put back when the dump fails after that: the program goes on with them."""
+    run = subject('socket/tcp-backlog')
+    images = run.folder_of_images()
+    status, said = run.call_criu('dump', images, '-t', run.pid, '--tcp-established', env={'CRIU_FAIL_AT': point})
+    assert status != 0 and point in said, said
+    assert ('wait for accept(2) on port' in said) == (point == 'dump/lock/net'), said
+    assert not (images / 'inventory.img').exists() and 'T' not in states(room), said
+    run.restore(run.dump('--tcp-established'), '--tcp-established')
+    run.release()
+
+
+def test_left_stopped_with_backlog(subject, room):
+    """After --leave-stopped connections wait in their sockets again: they are there if the tasks run on, and after a restore."""
+    run = subject('socket/tcp-backlog')
+    images = run.dump('--tcp-established', '--leave-stopped')
+    done = room.run(run.criu, 'undo', '-t', run.pid, '-D', images)
+    assert done.returncode == 0 and 'T' not in states(room), done.stdout
+    images = run.dump('--tcp-established', '--leave-stopped')
+    room.kill(room.pids())
+    run.await_gone()
+    run.restore(images, '--tcp-established')
+    run.release()
 
 
 def is_quiet(pid_folder):

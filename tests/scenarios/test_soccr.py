@@ -14,7 +14,7 @@ PYTHON = '/usr/bin/python3'
 @pytest.mark.parametrize('family', [2, 10], ids=['IPv4', 'IPv6'])
 def test_move(build, room, folder, family):
     """A connection goes from a process that sleeps to one that answers; its client notices nothing."""
-    holder = room.start(folder / 'holder.out', PYTHON, PROGRAMS / 'silent-server.py', family, folder)
+    holder = room.start(folder / 'holder.out', PYTHON, PROGRAMS / 'tcp-server.py', family, folder, 'silent')
     wait_until((folder / 'port').exists, 10, 'nobody listens')
     port = (folder / 'port').read_text()
     room.start(folder / 'client.out', PYTHON, PROGRAMS / 'lines-client.py', family, port)
@@ -61,4 +61,5 @@ def test_exports(installed):
     lines = subprocess.run(['nm', '-D', '--defined-only', library], check=True, stdout=subprocess.PIPE, text=True).stdout
     names = {line.split()[-1].split('@')[0] for line in lines.splitlines()}
     assert names == {'libsoccr_' + name for name in (
-        'set_log', 'pause', 'resume', 'release', 'save', 'get_queue_bytes', 'get_addr', 'set_queue_bytes', 'set_addr', 'restore')}
+        'set_log', 'pause', 'resume', 'release', 'save', 'get_queue_bytes', 'get_addr', 'set_queue_bytes', 'set_addr', 'restore',
+        'send_segment')}

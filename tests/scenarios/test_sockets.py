@@ -160,8 +160,21 @@ def test_waiting_tcp_connection(room, criu):
 
 
 def test_multipath_tcp(room, criu):
-    """Refused with the way out."""
-    check_refused(room, criu, 'mptcp', 'GODEBUG=multipathtcp=0')
+    """A connection that both ends know is refused with the way out, or closed."""
+    tree = check_refused(room, criu, 'mptcp', '--tcp-close, or let')
+    status, said = tree.dump('--tcp-close')
+    assert status == 0, said
+    status, said = tree.call('restore', '-d', '--tcp-close')
+    assert status == 0, said
+
+
+def test_multipath_tcp_waiting(room, criu):
+    """The same of one that waits for accept, which can be dropped."""
+    tree = Tree(room, criu, 'unsaved-socket.py', 'mptcp+waiting')
+    status, said = tree.dump('--tcp-established')
+    assert status != 0 and '1 connections of Multipath TCP wait' in said and tree.alive(), said
+    status, said = tree.dump('--tcp-close', '--skip-in-flight')
+    assert status == 0, said
 
 
 def test_unknown_family(room, criu):
@@ -169,3 +182,16 @@ def test_unknown_family(room, criu):
     tree = check_refused(room, criu, 'express', 'AF_XDP')
     log = (room.folder / 'images/dump.log').read_text()
     assert f'{tree.pid}' in log and 'descriptor 3' in log, log
+
+
+def test_address_that_went_away(room, criu):
+    """The connection is kept as it is: it goes on when its address comes back."""
+    tree = Tree(room, criu, 'address-gone.py')
+    for _ in range(2):
+        status, said = tree.dump('--tcp-established')
+        assert status == 0, said
+        wait_until(lambda: not (room.proc / str(tree.pid)).exists(), 5, 'it does not end')
+        status, said = tree.call('restore', '-d', '--tcp-established')
+        assert status == 0, said
+    (room.folder / 'go').touch()
+    wait_until((room.folder / 'passed').exists, 60, lambda: (room.folder / 'inside.out').read_text())

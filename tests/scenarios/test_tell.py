@@ -2,6 +2,8 @@
 """Programs that want to know when they are checkpointed and restored (docs/TELL.md), here one in Python, told by a signal."""
 import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -72,3 +74,33 @@ def test_no_answer(hearing, room):
     assert status == 0 and re.search(f'task {pid} was told of the dump and has not answered within 1 second', said), said
     assert heard() == [f'{DUMP} 0']
     wait_until(lambda: not room.pids(), 10, 'it does not end')
+
+
+def test_java(room, folder, criu):
+    """The example for Java, in the manner of CRaC: refuses once, then is told of each dump and restore."""
+    if not shutil.which('javac'):
+        pytest.skip('javac is missing')
+    tell = PROGRAMS.parents[1] / 'examples/tell'
+    subprocess.run(['cc', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', folder / 'tell-file', tell / 'tell-file.c'], check=True)
+    subprocess.run(['javac', '-Xlint:all', '-Werror', '-d', folder, tell / 'CriuTell.java'], check=True)
+    pid = room.start(folder / 'out', folder / 'tell-file', 'java', '-Xmx64m', '-XX:-UsePerfData', '-cp', folder, 'CriuTell', 'busy')
+
+    def said():
+        return (folder / 'out').read_text().splitlines()
+
+    def call(command, *options):
+        done = room.run(criu, command, '-D', folder, *options)
+        return done.returncode, done.stdout
+
+    wait_until(lambda: said() == ['here'], 10, said)
+    status, text = call('dump', '-t', pid, '--tell-timeout', '100')
+    assert status == 1 and 'does not want to be dumped now' in text, text
+    wait_until(lambda: said()[1:] == ['not now: busy', 'it is over'], 10, said)
+    for number in (1, 2):
+        status, text = call('dump', '-t', pid, '--tell-timeout', '100')
+        assert status == 0 and said()[-1] == 'a dump begins', text
+        wait_until(lambda: not room.pids(), 10, 'it does not end')
+        status, text = call('restore', '-d')
+        assert status == 0, text
+        wait_until(lambda: said()[-1] == f'restored {number}', 10, said)     # pylint: disable=cell-var-from-loop
+    room.kill([pid])

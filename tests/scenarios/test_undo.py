@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+import rpc
 from room import wait_until
 
 
@@ -77,6 +78,30 @@ def test_trackers(subject):
     assert not re.search(r'^VmFlags:.* (uw|um)', (run.room.proc / str(run.pid) / 'smaps').read_text(), re.M)
     assert undo(run, images, '-t', run.pid)['done'] == []
     run.compare('after the undo')
+    run.release()
+
+
+def test_by_request(subject):
+    """The same for clients, who also get the list; without a pid it is about the images."""
+    run = subject('memory/anonymous')
+    images = run.pre_dump()
+    for count in (1, 0):
+        with rpc.start_swrk(run.criu, room=run.room) as client:
+            reply = client.call('UNDO', {'images_dir': str(images), 'pid': run.pid})
+        assert reply['type'] == 'UNDO' and reply['success'], reply
+        assert len(reply['undo'].get('done', [])) == count and (not count or 'userfaultfd' in reply['undo']['done'][0]), reply
+    run.compare('after the undo')
+    images = run.dump('--leave-running')
+    with rpc.start_swrk(run.criu, room=run.room) as client:
+        reply = client.call('UNDO', {'images_dir': str(images)})
+        assert reply['success'] and 'is complete' in reply['undo']['left'][0], reply
+    with rpc.start_swrk(run.criu, room=run.room) as client:
+        reply = client.call('UNDO', {'images_dir': str(images), 'discard': True})
+        assert reply['success'] and any('inventory' in line for line in reply['undo']['done']), reply
+    assert not (images / 'inventory.img').exists()
+    with rpc.start_swrk(run.criu, room=run.room) as client:
+        reply = client.call('UNDO', {'images_dir': str(images), 'pid': 99999})
+        assert not reply['success'] and 'there is no process 99999' in reply['cr_errmsg'], reply
     run.release()
 
 

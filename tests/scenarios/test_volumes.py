@@ -170,10 +170,25 @@ os.stat("{places}/outside").st_ino == os.stat("/proc/self/ns/net").st_ino])''', 
     assert program.restore() == str([True, True])
 
 
-def test_bound_namespace_without_tasks(program, folder):
-    """One that nobody in the tree lives in is refused by name: it would be empty."""
+def test_bound_namespace_with_others(program, folder):
+    """A process lives in it that is not in the tree: it would be parted from that one."""
     places = make_files(folder / 'places', other='')
-    program.start_python(f'unshare -n mount --bind /proc/self/ns/net {places}/other', '"alive"')
+    other = program.room.start(folder / 'said', '/usr/bin/unshare', '-n', '/bin/sleep', '1000')
+    program.start_python(f'while [ $(readlink /proc/{other}/ns/net) = $(readlink /proc/self/ns/net) ]; do sleep 0.1; done; '
+                         f'mount --bind /proc/{other}/ns/net {places}/other', '"alive"')
     code, said = program.call('dump', '-t', program.pid)
-    assert code == 1 and 'keeps a namespace alive that no task of the tree lives in' in said and f'--skip-mnt {places}/other' in said, said
+    assert code == 1 and f'in which process {other} lives' in said and f'--skip-mnt {places}/other' in said, said
     assert program.ask() == 'alive'
+
+
+def test_open_namespace_outside(program, folder):
+    """Others keep it outside of the tree: it is opened there again, and must be there."""
+    place = make_files(folder / 'places', other='') / 'other'
+    assert program.room.run('/usr/bin/unshare', f'--net={place}', '/bin/true').returncode == 0
+    program.start_python(f'exec 9<{place}', f'str(os.fstat(9).st_ino == os.stat("{place}").st_ino)')
+    program.dump()
+    assert program.room.run('/bin/umount', place).returncode == 0
+    code, said = program.call('restore', '-d')
+    assert code == 1 and f'{place}, which kept a net namespace outside of the tree' in said, said
+    assert program.room.run('/usr/bin/unshare', f'--net={place}', '/bin/true').returncode == 0
+    assert program.restore() == 'True'

@@ -2,6 +2,7 @@
 /* Preloaded into criu: what Linux 5.15 lacks is missing. What criu has done inside other processes is not touched. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <linux/membarrier.h>
 #include <linux/userfaultfd.h>
 #include <netinet/in.h>
@@ -57,6 +58,10 @@ long syscall(long number, ...)
 	va_end(list);
 	if (number > LAST_CALL)
 		return missing(ENOSYS);
+	/* Iterators of tasks are older, but not every kernel has the types that they are written for. */
+	if (number == SYS_bpf && a[0] == BPF_PROG_LOAD &&
+	    ((const union bpf_attr *)a[1])->expected_attach_type == BPF_TRACE_ITER)
+		return missing(EPERM);
 	if (number == SYS_membarrier && a[0] == MEMBARRIER_CMD_QUERY)
 		return REAL(syscall)(number, a[0], a[1], a[2]) & MEMBARRIER_COMMANDS;
 	return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The handshake of a subject with the runner, by files in the control directory which is its first argument. */
+#include <sys/utsname.h>
 #include "subject.h"
 
 #include <dirent.h>
@@ -70,8 +71,9 @@ static void wait_for_go(void)
 {
 	int saved = errno;
 
-	while (!is_restored())
-		sleep_ms(2);
+	/* A hundred threads that all look every other moment leave nothing of an emulated machine. */
+	for (unsigned ms = 2; !is_restored(); ms = ms < 50 ? ms + 2 : ms)
+		sleep_ms(ms);
 	errno = saved;
 }
 
@@ -162,6 +164,17 @@ void subject_unequal(const char *file, int line, const char *what, long long got
 		 what, got, got, wanted, wanted, getpid());
 	tell(text);
 	_exit(1);
+}
+
+void need_linux(int major, int minor, const char *what)
+{
+	struct utsname name;
+	int has_major = 0, has_minor = 0;
+
+	must(uname(&name));
+	if (sscanf(name.release, "%d.%d", &has_major, &has_minor) != 2 || has_major < major ||
+	    (has_major == major && has_minor < minor))
+		skip("it takes Linux %d.%d to save %s", major, minor, what);
 }
 
 void subject_skip(const char *format, ...)

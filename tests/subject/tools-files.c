@@ -53,3 +53,15 @@ int mount_of(int fd)
 	CHECK(statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) == 0);
 	return (int)stx.stx_mnt_id;
 }
+
+void write_id_maps(pid_t pid, const char *users, const char *groups)
+{
+	const char *const texts[] = { users, groups };
+
+	for (int i = 0; i < 2; i++) {
+		int fd = open_formatted(O_WRONLY | O_CLOEXEC, "/proc/%d/%s_map", pid, i ? "gid" : "uid");
+
+		must(write(fd, texts[i], strlen(texts[i])));
+		close(fd);
+	}
+}

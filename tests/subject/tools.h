@@ -15,6 +15,8 @@ bool has_text(int fd, const char *text);
 bool reads_text(const char *path, const char *text);
 /* open(2) of a path made by printf(3). */
 int open_formatted(int flags, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The maps of the user namespace that a process lives in. */
+void write_id_maps(pid_t pid, const char *users, const char *groups);
 /* The mount that an open file is on. */
 int mount_of(int fd);
 

@@ -14,6 +14,8 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
+#include "image/blocks/blocks-read.h"
+#include "image/blocks/blocks-write.h"
 #include "image/blocks/blocks.h"
 
 static int no_cipher(void *arg, const struct cipher **ret)

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "object/cgroup/hierarchy.h"
 #include "object/cgroup/properties.h"
+#include "object/cgroup/rules.h"
 #include "object/cgroup/tree.h"
 
 struct pair {

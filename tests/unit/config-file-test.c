@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/pool.h"
+#include "options/config-file.h"
 #include "options/options.h"
-#include "options/row.h"
 
 static struct pool *pool;
 

@@ -13,7 +13,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "flow/cpuinfo.h"
-#include "image/image.h"
+#include "image/store-memory.h"
 #include "image/store.h"
 #include "options/options.h"
 
@@ -95,9 +95,9 @@ static void test_instruction_missing(void **state)
 	cpus->x86->capability[6] |= 1u << 16; /* fma4 */
 	cpus->host->x86_entry[0]->capability[6] &= ~(1u << 16);
 	assert_int_equal(compare(cpus, ARCH_CPU_FPU), 0);
-	assert_int_equal(compare(cpus, ARCH_CPU_INS), -ENOTSUP);
+	assert_int_equal(compare(cpus, ARCH_CPU_INS), -EOPNOTSUPP);
 	assert_non_null(strstr(failure_text(), "\"fma4\""));
-	assert_int_equal(compare(cpus, ARCH_CPU_ALL), -ENOTSUP);
+	assert_int_equal(compare(cpus, ARCH_CPU_ALL), -EOPNOTSUPP);
 }
 
 /* A host that has more is fine, but not the same. */
@@ -107,7 +107,7 @@ static void test_instruction_more(void **state)
 
 	cpus->x86->capability[4] &= ~1u; /* pni */
 	assert_int_equal(compare(cpus, ARCH_CPU_FPU | ARCH_CPU_INS), 0);
-	assert_int_equal(compare(cpus, ARCH_CPU_ALL), -ENOTSUP);
+	assert_int_equal(compare(cpus, ARCH_CPU_ALL), -EOPNOTSUPP);
 }
 
 static void test_linux_words(void **state)
@@ -126,14 +126,14 @@ static void test_fpu(void **state)
 
 	cpus->x86->xfeatures_mask = mask | 1ull << 40;
 	assert_int_equal(compare(cpus, ARCH_CPU_INS), 0);
-	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -ENOTSUP);
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -EOPNOTSUPP);
 	cpus->x86->xfeatures_mask = 3;
 	assert_int_equal(compare(cpus, ARCH_CPU_FPU), 0);
 	cpus->x86->xsave_size++;
-	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -ENOTSUP);
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -EOPNOTSUPP);
 	cpus->x86->xsave_size--;
 	cpus->x86->xsave_size_max++;
-	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -ENOTSUP);
+	assert_int_equal(compare(cpus, ARCH_CPU_FPU), -EOPNOTSUPP);
 }
 
 static void test_senseless(void **state)

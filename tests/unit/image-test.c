@@ -7,6 +7,11 @@
 
 #include "fs.pb-c.h"
 #include "ghost-file.pb-c.h"
+#include "image/payload.h"
+#include "image/record.h"
+#include "image/store-memory.h"
+#include "image/store.h"
+#include "image/table.h"
 #include "pipe-data.pb-c.h"
 #include "pstree.pb-c.h"
 #include "tty.pb-c.h"
@@ -275,6 +280,29 @@ static void test_names(void **state)
 	assert_int_equal(image_find_crit("MNTS"), IMAGE_MOUNTPOINTS);
 }
 
+/* By its magic an image in a descriptor is known: two rows have the same one only if they have the same records. */
+static void test_magics(void **state)
+{
+	for (enum image_id i = 0; i < IMAGE_COUNT; i++) {
+		const struct image_kind *one = image_kind(i);
+
+		for (enum image_id k = 0; k < i; k++) {
+			const struct image_kind *other = image_kind(k);
+
+			assert_string_not_equal(one->file, other->file);
+			if (!one->magic || !other->magic)
+				continue;
+			if (one->magic == other->magic) {
+				assert_string_equal(one->crit, other->crit);
+				assert_ptr_equal(one->record, other->record);
+				assert_ptr_equal(one->item, other->item);
+			} else {
+				assert_string_not_equal(one->crit, other->crit);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +315,7 @@ int main(void)
 		cmocka_unit_test_setup(test_one_record_only, forget_failure),
 		cmocka_unit_test_setup(test_payload_is_skipped_or_read_in_pieces, forget_failure),
 		cmocka_unit_test_setup(test_names, forget_failure),
+		cmocka_unit_test_setup(test_magics, forget_failure),
 	};
 
 	return cmocka_run_group_tests(tests, silence_log, NULL);

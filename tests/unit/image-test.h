@@ -20,7 +20,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "image/image.h"
-#include "image/store.h"
+#include "image/table.h"
 
 /* As cmocka's fail_msg(), which our own fail() hides. */
 #define fail_with(...)                     \

@@ -9,7 +9,11 @@
 #include <cmocka.h>
 
 #include "base/fail.h"
-#include "object/mount/core.h"
+#include "base/table.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/sharing.h"
+#include "object/mount/tree.h"
 #include "session/ids.h"
 #include "session/session.h"
 
@@ -146,7 +150,7 @@ static void test_widest(void **state)
 static int check_groups(struct tree *tree)
 {
 	assert_int_equal(space_link(&tree->set, tree->space, "test"), 0);
-	return sharing_check(&tree->set);
+	return sharing_check(&tree->set, tree->pool);
 }
 
 static void test_groups(void **state)
@@ -168,7 +172,7 @@ static void test_group_of_parts(void **state)
 	add(tree, 1, 77, "/", "/");
 	add(tree, 2, 1, "/x", "/a")->entry->shared_id = 5;
 	add(tree, 3, 1, "/y", "/b")->entry->shared_id = 5;
-	assert_int_equal(check_groups(tree), -ENOTSUP);
+	assert_int_equal(check_groups(tree), -EOPNOTSUPP);
 }
 
 static void test_masters_in_circle(void **state)

@@ -14,7 +14,8 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "object/net/firewall.h"
+#include "object/net/netfilter/firewall.h"
+#include "object/net/link-restore.h"
 #include "object/net/link.h"
 #include "object/net/settings.h"
 

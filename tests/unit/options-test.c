@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "options/options-check.h"
+#include "options/options-set.h"
 #include "options/options.h"
 #include "options/row.h"
 
@@ -199,6 +201,8 @@ static void test_values(void **state)
 	REFUSED("dump", "-t", "1", "--ghost-limit", "1T1");
 	REFUSED("dump", "-t", "1", "--timeout", "-1");
 	REFUSED("dump", "-t", "1", "--irmap-scan-path", "x");
+	REFUSED("migrate", "-t", "1", "--post-copy=later", "fd:0");
+	REFUSED("migrate", "-t", "1", "--post-copy", "--memory-first", "fd:0");
 	REFUSED("dump", "-t", "1", "--network-lock", "maybe");
 	REFUSED("page-server", "--port", "0");
 	REFUSED("page-server", "--port", "65536");
@@ -207,6 +211,25 @@ static void test_values(void **state)
 	REFUSED("check", "--ms");
 	USAGE("dump", "-t", "1", "--manage-cgroups=some");
 	USAGE("dump", "-t", "1", "--file-validation=md5");
+}
+
+static void test_unix_peer(void **state)
+{
+	struct options o;
+
+	assert_int_equal(PARSE(&o, "dump", "-t", "1", "--unix-peer", "close", "--unix-peer", "reconnect:@a:b",
+			       "--unix-peer=given:12"),
+			 OPTIONS_RUN);
+	assert_int_equal(o.unix_peers.n, 3);
+	assert_int_equal(o.unix_peers.items[0].mode, OPT_PEER_CLOSE);
+	assert_null(o.unix_peers.items[0].who);
+	assert_int_equal(o.unix_peers.items[1].mode, OPT_PEER_RECONNECT);
+	assert_string_equal(o.unix_peers.items[1].who, "@a:b");
+	assert_int_equal(o.unix_peers.items[2].mode, OPT_PEER_GIVEN);
+	options_done(&o);
+	REFUSED("dump", "-t", "1", "--unix-peer", "clos");
+	REFUSED("dump", "-t", "1", "--unix-peer", "close:");
+	REFUSED("dump", "-t", "1", "--unix-peer", "");
 }
 
 static void test_outside(void **state)
@@ -239,7 +262,7 @@ static void test_outside(void **state)
 	options_done(&o);
 	REFUSED("dump", "-t", "1", "--external", "");
 	REFUSED("dump", "-t", "1", "--external", "mnt[]:x");
-	REFUSED("restore", "-J", "pid:42");
+	REFUSED("restore", "-J", "room:42");
 	REFUSED("restore", "-J", "net:42,0,0");
 	REFUSED("restore", "-J", "net");
 	REFUSED("restore", "-J", "net:1", "--empty-ns", "net");
@@ -354,10 +377,10 @@ static void test_later(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	  cmocka_unit_test(test_defaults),   cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_verbosity), cmocka_unit_test(test_cpu_cap),    cmocka_unit_test(test_values),
-		cmocka_unit_test(test_outside),	  cmocka_unit_test(test_inherit_fd), cmocka_unit_test(test_operands),
-		cmocka_unit_test(test_pairs),	  cmocka_unit_test(test_later),
+		cmocka_unit_test(test_table),	  cmocka_unit_test(test_defaults),  cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_verbosity), cmocka_unit_test(test_cpu_cap),   cmocka_unit_test(test_values),
+		cmocka_unit_test(test_outside),	  cmocka_unit_test(test_unix_peer), cmocka_unit_test(test_inherit_fd),
+		cmocka_unit_test(test_operands),  cmocka_unit_test(test_pairs),	    cmocka_unit_test(test_later),
 	};
 
 	setenv("HOME", "/nonexistent", 1);

@@ -13,6 +13,7 @@
 #include "kern/pidfd.h"
 #include "kern/proc/pagemap.h"
 #include "kern/proc/proc.h"
+#include "pages/sink-store.h"
 
 #define AREA   ((char *)0x200000000000)
 #define REGION (2u << 20)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/store.h"
 #include "pages/fill.h"
 #include "pages/inherit.h"
 #include "pages/reader.h"
@@ -33,7 +34,7 @@ static inline int make_scratch(void **state)
 	scratch->dir = open(scratch->path, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(store_open_dir(scratch->dir, true, &scratch->store), 0);
 	scratch->workers = workers_create(3);
-	scratch->mover = page_mover_create(scratch->workers);
+	scratch->mover = page_mover_create(scratch->workers, NULL);
 	*state = scratch;
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "base/fail.h"
 #include "lib/compel/restorer.h"
+#include "plan/plan-print.h"
 #include "plan/plan.h"
 
 #define ARENA (1u << 20)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +24,7 @@
 #include "kern/proc/locks.h"
 #include "kern/proc/mountinfo.h"
 #include "kern/proc/proc.h"
+#include "kern/proc/running.h"
 #include "kern/proc/timers.h"
 #include "golden.h"
 
@@ -251,10 +253,56 @@ static void test_mounts(void **state)
 	pool_destroy(&pool);
 }
 
+struct descriptors_seen {
+	struct stat wanted;
+	bool last;
+	int numbers[8], n;
+};
+
+static bool see_descriptor(void *arg, const struct running_descriptor *one)
+{
+	struct descriptors_seen *seen = arg;
+
+	if (one->dev != seen->wanted.st_dev || one->ino != seen->wanted.st_ino)
+		return false;
+	assert_int_equal(one->format, S_IFIFO);
+	assert_int_not_equal(one->fd, one->number);
+	seen->numbers[seen->n++] = one->number;
+	return seen->last;
+}
+
+/* Each once, whether the numbers follow each other or not. */
+static void test_running_descriptors(void **state)
+{
+	static const int numbers[] = { 40, 41, 200, 777 };
+	struct descriptors_seen seen = { 0 };
+	int ends[2], proc = proc_open(getpid());
+
+	assert_true(proc >= 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(fstat(ends[0], &seen.wanted), 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(dup2(ends[0], numbers[i]), numbers[i]);
+	close(ends[0]);
+	close(ends[1]);
+	running_visit_descriptors(getpid(), proc, see_descriptor, &seen);
+	assert_int_equal(seen.n, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(seen.numbers[i], numbers[i]);
+	seen.n = 0;
+	seen.last = true;
+	running_visit_descriptors(getpid(), proc, see_descriptor, &seen);
+	assert_int_equal(seen.n, 1);
+	for (size_t i = 0; i < 4; i++)
+		close(numbers[i]);
+	close(proc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads_and_children),
+		cmocka_unit_test(test_running_descriptors),
 		cmocka_unit_test(test_timers),
 		cmocka_unit_test(test_own_timers),
 		cmocka_unit_test(test_limits),

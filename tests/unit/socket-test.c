@@ -12,9 +12,12 @@
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "object/socket/inet/address.h"
 #include "object/socket/inet/inet.h"
-#include "object/socket/packet/packet.h"
-#include "object/socket/unix/unix.h"
+#include "object/socket/inet/udp-cork.h"
+#include "object/socket/inet/udp-queue.h"
+#include "object/socket/packet/ring.h"
+#include "object/socket/unix/name.h"
 
 static uint32_t loopback[4] = { 0, 0, 0, 0x01000000 }, any[4], v4[1] = { 0x0100007f };
 

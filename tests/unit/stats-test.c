@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "flow/stats.h"
-#include "image/image.h"
+#include "image/record.h"
 #include "image/store.h"
 #include "options/options.h"
 #include "session/session.h"

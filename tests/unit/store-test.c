@@ -10,6 +10,10 @@
 #include "image/pagemap-image.h"
 
 #include "fs.pb-c.h"
+#include "image/payload.h"
+#include "image/record.h"
+#include "image/store-memory.h"
+#include "image/store.h"
 #include "mm.pb-c.h"
 #include "pagemap.pb-c.h"
 
@@ -281,8 +285,8 @@ static void test_bad_inventories(void **state)
 {
 	InventoryEntry entry = INVENTORY_ENTRY__INIT;
 
-	entry.img_version = 3;
-	check_bad_inventory(&entry, "images of version 3");
+	entry.img_version = 4;
+	check_bad_inventory(&entry, "images of version 4");
 	entry.img_version = 2;
 	check_bad_inventory(&entry, "fdinfo_per_id");
 	entry.has_fdinfo_per_id = entry.fdinfo_per_id = true;
@@ -326,6 +330,40 @@ static void test_pagemap(void **state)
 	assert_ptr_equal(pagemap_find(&map, 0x4000), &map.ranges[1]);
 	assert_ptr_equal(pagemap_find(&map, 0x5000), &map.ranges[2]);
 	assert_null(pagemap_find(&map, 0xd000));
+	pagemap_done(&map);
+}
+
+/* Pages that lie in the file of another task: no data here, and joined only where they are neighbours there, too. */
+static void test_pages_elsewhere(void **state)
+{
+	struct scratch *scratch = *state;
+	struct page_range range = { .start = 0x1000, .nr_pages = 1, .flags = PE_ELSEWHERE | PE_LAZY, .there_id = 9 };
+	struct pagemap_writer *writer = NULL;
+	struct pagemap map;
+	uint64_t offset;
+
+	assert_int_equal(pagemap_create(scratch->store, IMAGE_PAGEMAP, 6, 4, &writer), 0);
+	range.there = 0x8000;
+	assert_int_equal(pagemap_append_range(writer, &range), 0);
+	range.start = 0x2000;
+	range.there = 0x9000;
+	assert_int_equal(pagemap_append_range(writer, &range), 0);
+	range.start = 0x3000;
+	range.there = 0x1000;
+	assert_int_equal(pagemap_append_range(writer, &range), 0);
+	assert_int_equal(pagemap_append(writer, 0x4000, 1, PE_PRESENT, &offset), 0);
+	assert_int_equal(offset, 0);
+	assert_int_equal(pagemap_finish(&writer), 0);
+
+	assert_int_equal(pagemap_read(scratch->store, IMAGE_PAGEMAP, 6, &map), 0);
+	assert_int_equal(map.n, 3);
+	assert_int_equal(map.ranges[0].flags, PE_ELSEWHERE | PE_LAZY);
+	assert_int_equal(map.ranges[0].nr_pages, 2);
+	assert_int_equal(map.ranges[0].there_id, 9);
+	assert_int_equal(map.ranges[0].there, 0x8000);
+	assert_int_equal(map.ranges[1].there, 0x1000);
+	assert_int_equal(map.ranges[2].flags, PE_PRESENT);
+	assert_int_equal(map.pages_size, 0x1000);
 	pagemap_done(&map);
 }
 
@@ -402,6 +440,7 @@ int main(void)
 		WITH_SCRATCH(test_bad_parents),
 		WITH_SCRATCH(test_inventory),
 		WITH_SCRATCH(test_pagemap),
+		WITH_SCRATCH(test_pages_elsewhere),
 		cmocka_unit_test(test_a_directory_in_memory),
 		cmocka_unit_test(test_inventory_of_criu),
 		cmocka_unit_test(test_bad_inventories),

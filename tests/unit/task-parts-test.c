@@ -22,12 +22,14 @@
 #include "base/table.h"
 #include "base/auto.h"
 #include "image/image.h"
-#include "image/store.h"
+#include "image/record.h"
+#include "image/store-memory.h"
 #include "object/task/credentials/credentials.h"
+#include "object/task/credentials/plan.h"
 #include "object/task/part.h"
-#include "object/task/seccomp/seccomp.h"
+#include "object/task/seccomp/chain.h"
 #include "object/task/self.h"
-#include "object/task/timers/timers.h"
+#include "plan/plan.h"
 
 /* --- a small whole: one process with one thread, all records in order --- */
 

@@ -26,6 +26,7 @@ struct compel_last_exit {
 	uint64_t stack;		 /* for that */
 	uint64_t from, to, size; /* bytes to be copied to that stack first */
 	uint64_t start, length;	 /* what is unmapped */
+	uint64_t back;		 /* its "rt_sigreturn", for CPUs whose calls return to a register */
 	uint64_t busy;		 /* of a uint32_t: not 0 while another thread may be in that memory, too */
 };
 

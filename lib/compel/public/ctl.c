@@ -19,7 +19,7 @@
 #include "kern/proc/maps.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
-#include "lib/compel/arena.h"
+#include "lib/compel/leftover.h"
 #include "lib/compel/tracee.h"
 
 _Static_assert(sizeof(struct seize_task_status) == 40 && offsetof(struct seize_task_status, vpid) == 28, "");

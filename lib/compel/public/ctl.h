@@ -10,7 +10,6 @@
 #include "base/deadline.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/plugins/abi.h"
-#include "plan/plan.h"
 
 /* A stopped thread, and how it goes on. */
 struct thread_home {

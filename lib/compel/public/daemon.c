@@ -18,6 +18,7 @@
 #include "lib/compel/plugins/abi.h"
 #include "lib/compel/public/ctl.h"
 #include "lib/compel/arena.h"
+#include "lib/compel/remote.h"
 #include "lib/compel/tracee.h"
 
 #define TICK_MS 20 /* how often we look whether the daemon is alive */
@@ -262,6 +263,15 @@ int compel_start_daemon(struct parasite_ctl *ctl)
 	return ctl_result(error);
 }
 
+/* From a stop at a system call to one behind it: on some CPUs not all registers can be read or set at a call. */
+static int leave_call(struct remote *remote, const struct deadline *deadline)
+{
+	TRY(tracee_interrupt(remote->tid));
+	remote->asked = true;
+	TRY(tracee_continue(remote->tid));
+	return parasite_halt(remote, deadline);
+}
+
 /* Lets the standing daemon clean up and leave. */
 static int see_off(struct parasite_ctl *ctl)
 {
@@ -284,8 +294,8 @@ static int see_off(struct parasite_ctl *ctl)
 		if (error == 0)
 			error = tracee_run_to_call(ctl->pid, &soon);
 	}
-	remote->stopped = error == 0 || error == -EIO;
-	return error;
+	remote->stopped = error == -EIO;
+	return error ? error : leave_call(remote, &soon);
 }
 
 static int stop_daemon(struct parasite_ctl *ctl)

@@ -7,11 +7,15 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/page.h"
 #include "base/pool.h"
+#include "lib/compel/leftover.h"
 #include "lib/compel/public/ctl.h"
 #include "lib/compel/arena.h"
+#include "lib/compel/remote.h"
+#include "plan/plan.h"
 
-#define PAGE 4096ul
+#define PAGE page_size()
 
 char compel_run_id[RUN_ID_HASH_LENGTH + 1];
 
@@ -109,10 +113,9 @@ static int make_frame(struct parasite_ctl *ctl)
 	}
 	ctl->sigframe = address;
 	if (!ctl->ictx.make_sigframe) {
-		/* In front of the ucontext is the address to which a handler would return. */
 		ctl->sigframe = arch_frame_write(ctl->home.alone, ctl->home.sigmask.sig[0],
 						 (char *)ctl->sigframe_local + 64, address + 64) -
-				8;
+				RT_SIGFRAME_STACK;
 		return 0;
 	}
 	if (ctl->ictx.make_sigframe(ctl->ictx.regs_arg, ctl->sigframe_local, (struct rt_sigframe *)address,
@@ -137,6 +140,7 @@ static int make_last_exit(struct parasite_ctl *ctl)
 		.size = place->scratch_size,
 		.start = ctl->arena->address,
 		.length = ctl->arena->size,
+		.back = place->sigreturn,
 		.busy = arena_address(ctl->arena, ctl->busy),
 	};
 	ctl->last_exit.call = ctl->last_exit.stack ? place->syscall_ret : 0;
@@ -209,7 +213,7 @@ static void drop_arena(struct parasite_ctl *ctl)
 {
 	drop_callers(ctl);
 	if (ctl->arena)
-		arena_free(ctl->arena);
+		arena_destroy(ctl->arena);
 	ctl->arena = NULL;
 	ctl->local = NULL;
 	ctl->unmapped = false;

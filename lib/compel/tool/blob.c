@@ -52,7 +52,7 @@ static int place_section(struct object *object, struct blob *blob, size_t i)
 	return 0;
 }
 
-static int resolve_symbol(const struct object *object, uint64_t index, struct symbol_value *ret)
+static int resolve_symbol(const struct object *object, uint64_t index, uint64_t got, struct symbol_value *ret)
 {
 	const Elf64_Sym *symbol;
 
@@ -65,6 +65,10 @@ static int resolve_symbol(const struct object *object, uint64_t index, struct sy
 	ret->value = symbol->st_value;
 	if (symbol->st_shndx == SHN_ABS) {
 		ret->absolute = true;
+		return 0;
+	}
+	if (symbol->st_shndx == SHN_UNDEF && strcmp(ret->name, "_GLOBAL_OFFSET_TABLE_") == 0) {
+		ret->value = got;
 		return 0;
 	}
 	if (symbol->st_shndx == SHN_UNDEF)
@@ -109,7 +113,7 @@ static int relocate_section(const struct object *object, struct blob *blob, size
 		    object->sections[target].sh_size - rela.r_offset < 4)
 			return refuse(EINVAL, "%s: relocation %zu of %s lies outside", object->path, n,
 				      object_section_name(object, target));
-		TRY(resolve_symbol(object, ELF64_R_SYM(rela.r_info), &symbol));
+		TRY(resolve_symbol(object, ELF64_R_SYM(rela.r_info), blob->got, &symbol));
 		TRY(hgen_arch_relocate(blob, object->path, (uint32_t)ELF64_R_TYPE(rela.r_info),
 				       object->places[target] + rela.r_offset, rela.r_addend, &symbol));
 	}
@@ -123,6 +127,7 @@ int blob_make(struct object *object, struct blob *blob)
 		TRY(place_section(object, blob, i));
 	if (!blob->bytes.size)
 		return refuse(EINVAL, "%s: there is nothing in it", object->path);
+	blob->got = (blob->bytes.size + 7) & ~7ull;
 	for (size_t i = 0; i < object->n_sections; i++)
 		if (object->sections[i].sh_type == SHT_RELA || object->sections[i].sh_type == SHT_REL)
 			TRY(relocate_section(object, blob, i));

@@ -62,8 +62,8 @@ static int print_includes(const struct hgen_request *request)
 
 static int print_cflags(const struct hgen_request *request)
 {
-	printf("-Wstrict-prototypes -ffreestanding -fno-stack-protector -nostdlib -fomit-frame-pointer %s\n",
-	       request->compat ? "-fno-pic" : "-fpie");
+	printf("-Wstrict-prototypes -ffreestanding -fno-stack-protector -nostdlib -fomit-frame-pointer %s%s\n",
+	       request->compat ? "-fno-pic" : "-fpie", hgen_arch_cflags);
 	return print_includes(request);
 }
 

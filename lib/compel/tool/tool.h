@@ -41,7 +41,8 @@ const void *object_content(const struct object *object, size_t section);
 struct blob {
 	struct buffer bytes;
 	VECTOR(compel_reloc_t) relocs;
-	size_t slots;  /* of the GOT */
+	size_t slots;  /* of the GOT behind the bytes */
+	uint64_t got;  /* where a GOT begins that is a part of the bytes, if the CPU's instructions want that */
 	uint64_t data; /* offset of .data */
 };
 
@@ -60,7 +61,9 @@ struct symbol_value {
 	const char *name;
 };
 
-/* By the arch: e_machine, and one relocation at offset place of the blob. */
+/* By the arch: e_machine, flags that its compilers need (each with a blank in front), and one relocation at offset
+ * place of the blob. */
 extern const uint16_t hgen_arch_machine;
+extern const char hgen_arch_cflags[];
 int hgen_arch_relocate(struct blob *blob, const char *path, uint32_t type, uint64_t place, int64_t addend,
 		       const struct symbol_value *symbol);

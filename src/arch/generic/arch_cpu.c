@@ -14,7 +14,7 @@ void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret)
 int arch_cpu_compare(const CpuinfoEntry *image, const CpuinfoEntry *host, unsigned mode)
 {
 	if (image->n_x86_entry || image->n_ppc64_entry || image->n_s390_entry)
-		return refuse(ENOTSUP, "the images come from another CPU architecture");
+		return refuse(EOPNOTSUPP, "the images come from another CPU architecture");
 	return 0;
 }
 

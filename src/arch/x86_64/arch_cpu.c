@@ -195,7 +195,7 @@ static int compare_sets(const CpuinfoX86Entry *image, const CpuinfoX86Entry *hos
 {
 	for (size_t i = 0; i < n; i++)
 		if (has_set(image, &sets[i]) && !has_set(host, &sets[i]))
-			return refuse(ENOTSUP,
+			return refuse(EOPNOTSUPP,
 				      "the CPU does not have \"%s\", which the CPU of the images (%s) has: the tasks "
 				      "may use it. "
 				      "Restore on another machine, or accept the risk by another --cpu-cap",
@@ -211,11 +211,11 @@ static int compare_fpu(const CpuinfoX86Entry *image, const CpuinfoX86Entry *host
 	if (!image->has_xfeatures_mask) /* an older image */
 		return 0;
 	if (missing)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "the CPU does not have the components 0x%" PRIx64 " of the extended state in the images",
 			      missing);
 	if (image->xsave_size != host->xsave_size || image->xsave_size_max != host->xsave_size_max)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "the extended state has another size: %u of at most %u bytes in the images, %u of %u on "
 			      "this CPU",
 			      image->xsave_size, image->xsave_size_max, host->xsave_size, host->xsave_size_max);
@@ -226,7 +226,7 @@ static int compare_all(const CpuinfoX86Entry *image, const CpuinfoX86Entry *host
 {
 	for (size_t i = 0; i < image->n_capability; i++)
 		if (!(LINUX_WORDS & 1u << i) && image->capability[i] != host->capability[i])
-			return refuse(ENOTSUP,
+			return refuse(EOPNOTSUPP,
 				      "word %zu of the CPU's capabilities differs: 0x%08x in the images, 0x%08x here",
 				      i, image->capability[i], host->capability[i]);
 	return 0;
@@ -238,7 +238,7 @@ int arch_cpu_compare(const CpuinfoEntry *image_entry, const CpuinfoEntry *host_e
 	uint64_t unknown = host->xfeatures_mask & ~KNOWN_XFEATURES;
 
 	if (unknown)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "this CPU has components 0x%" PRIx64 " of the extended state that criu does not know",
 			      unknown);
 	if (image_entry->n_x86_entry != 1 || image_entry->n_ppc64_entry || image_entry->n_s390_entry)

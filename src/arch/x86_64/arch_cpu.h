@@ -20,7 +20,8 @@ enum arch_cpu_mode {
 /* The record of this CPU, in pool. */
 void arch_cpu_describe(struct pool *pool, CpuinfoEntry **ret);
 
-/* Returns 0, or -errno after refuse(): -EINVAL for a record that makes no sense, -ENOTSUP for CPUs that don't fit. */
+/* Returns 0, or -errno after refuse(): -EINVAL for a record that makes no sense, -EOPNOTSUPP for CPUs that don't fit.
+ */
 int arch_cpu_compare(const CpuinfoEntry *image, const CpuinfoEntry *host, unsigned mode);
 
 /* Which components of the extended state hold something in the record of a thread, one bit each; and their names, "sse

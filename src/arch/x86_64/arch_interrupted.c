@@ -20,51 +20,9 @@
 #include "base/fail.h"
 
 /* include/linux/errno.h */
-enum { ERESTARTSYS_ = 512, ERESTARTNOHAND_ = 514, ERESTART_RESTARTBLOCK_ = 516 };
+#define ERESTART_RESTARTBLOCK_ 516
 
 static const uint8_t code_syscall[] = { 0x0f, 0x05 };
-
-/*
- * What the kernel answers in a call that a stop has interrupted; 0: leave it alone. Calls that tell how much time was
- * left (nanosleep) are left alone, as nobody knows it any more.
- */
-static int64_t answer_of(uint64_t nr)
-{
-	switch (nr) {
-	case __NR_pause:
-	case __NR_select:
-	case __NR_pselect6:
-	case __NR_poll:
-	case __NR_ppoll:
-	case __NR_epoll_wait:
-	case __NR_epoll_pwait:
-	case 441: /* epoll_pwait2 */
-	case __NR_rt_sigtimedwait:
-	case __NR_msgrcv:
-	case __NR_msgsnd:
-	case __NR_semop:
-	case __NR_semtimedop:
-		return -ERESTARTNOHAND_;
-	case __NR_read:
-	case __NR_readv:
-	case __NR_write:
-	case __NR_writev:
-	case __NR_recvfrom:
-	case __NR_recvmsg:
-	case __NR_sendto:
-	case __NR_sendmsg:
-	case __NR_accept:
-	case __NR_accept4:
-	case __NR_connect:
-	case __NR_wait4:
-	case __NR_waitid:
-	case __NR_flock:
-	case __NR_mq_timedreceive:
-	case __NR_mq_timedsend:
-		return -ERESTARTSYS_;
-	}
-	return 0;
-}
 
 /* It is about to make a system call. */
 static bool stands_before_call(const struct user_regs_struct *regs, pid_t pid)
@@ -87,14 +45,15 @@ static void put_behind_call(struct user_regs_struct *regs, int64_t answer)
 	regs->rip += sizeof(code_syscall); /* int $0x80 is as long */
 }
 
-void arch_state_interrupted(struct arch_thread_state *state, pid_t pid)
+int arch_state_set_interrupted(pid_t tid, struct arch_thread_state *state)
 {
 	struct user_regs_struct *regs = &state->general;
 	int64_t nr = regs_are_compat(regs) ? compat_native_call(regs, (int64_t)regs->rax) : (int64_t)regs->rax;
-	int64_t answer = answer_of((uint64_t)nr);
+	int64_t answer = arch_interrupted_answer((uint64_t)nr);
 
-	if (answer && stands_before_call(regs, pid))
+	if (answer && stands_before_call(regs, tid))
 		put_behind_call(regs, answer);
+	return arch_state_set(tid, state);
 }
 
 /* --- calls with a time limit, which the kernel takes up again by restart_syscall(2) --- */
@@ -144,6 +103,10 @@ static bool find_limit(const struct call *call, struct arch_timed_wait *ret)
 	return false;
 }
 
+const struct arch_call_member arch_call_members[ARCH_CALL_MEMBERS] = {
+	{ "orig_ax" }, { "di" }, { "si" }, { "dx" }, { "r10" }, { "r8" }, { "r9" }, { "sp" },
+};
+
 /* Of the mode of the thread nothing is known; but stacks of 64-bit programs lie high. */
 bool arch_may_be_limited(long nr, const uint64_t args[6], uint64_t sp)
 {
@@ -173,6 +136,10 @@ bool arch_state_timed_wait(const struct arch_thread_state *state, const struct a
 		.short_words = call.short_words,
 	};
 	return find_limit(&call, ret);
+}
+
+void arch_state_resume_wait(struct arch_thread_state *state)
+{
 }
 
 #define SHORTEST_NS 1000000 /* one that were over before it is interrupted would leave nothing */

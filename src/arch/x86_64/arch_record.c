@@ -220,6 +220,11 @@ static int compat_from_record(const ThreadInfoX86 *info, struct arch_thread_stat
 	return 0;
 }
 
+CoreEntry__March arch_core_type(void)
+{
+	return CORE_ENTRY__MARCH__X86_64;
+}
+
 bool arch_core_is_compat(const CoreEntry *core)
 {
 	const ThreadInfoX86 *info = core->thread_info;
@@ -254,7 +259,7 @@ int arch_state_to_core(const struct arch_thread_state *state, CoreEntry *core, s
 	info->fpregs->xsave = xsave;
 
 	tls_to_record(state, info, pool);
-	core->mtype = CORE_ENTRY__MARCH__X86_64;
+	core->mtype = arch_core_type();
 	core->thread_info = info;
 	return 0;
 }
@@ -333,7 +338,7 @@ int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_t
 	uint64_t host;
 	size_t size;
 
-	if (core->mtype != CORE_ENTRY__MARCH__X86_64 || !info || !info->gpregs || !info->fpregs)
+	if (core->mtype != arch_core_type() || !info || !info->gpregs || !info->fpregs)
 		return refuse(
 			EINVAL,
 			"the record holds no x86-64 registers (machine type %d): it was made on another architecture",
@@ -363,4 +368,9 @@ int arch_state_from_core(const CoreEntry *core, struct pool *pool, struct arch_t
 	memcpy(state->xstate + XSTATE_SW_RESERVED, &host, sizeof(host));
 	*ret = state;
 	return 0;
+}
+
+uint64_t *arch_core_tid_address(CoreEntry *core)
+{
+	return &core->thread_info->clear_tid_addr;
 }

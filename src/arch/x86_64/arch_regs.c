@@ -149,6 +149,7 @@ enum { KERNEL_ERESTARTSYS = 512, KERNEL_ERESTARTNOINTR, KERNEL_ERESTARTNOHAND, K
 static bool returns_eintr_on_stop(uint64_t nr)
 {
 	switch (nr) {
+	case __NR_io_uring_enter:
 	case __NR_epoll_wait:
 	case __NR_epoll_pwait:
 	case 441: /* epoll_pwait2 */
@@ -295,38 +296,6 @@ int arch_skip_syscall(pid_t tid)
 	return set_general(tid, &regs);
 }
 
-int arch_remote_run(pid_t tid)
-{
-	return ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0
-		       ? fail_errno("letting thread %d run to its next system call stop", tid)
-		       : 0;
-}
-
-int arch_remote_wait(pid_t tid, const struct deadline *deadline, int *lost_stop)
-{
-	int status, error = thread_wait(tid, deadline, &status);
-
-	if (error == -ETIMEDOUT)
-		return refuse(ETIMEDOUT,
-			      "thread %d did not get through a system call in time: is its cgroup frozen? Thaw it, or "
-			      "raise --timeout",
-			      tid);
-	if (error < 0)
-		return fail(-error, "waiting for thread %d", tid);
-	if (!WIFSTOPPED(status))
-		return refuse(ESRCH, "thread %d has died while it made a system call for us", tid);
-	if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-		return 0;
-	if (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)
-		*lost_stop = SIGSTOP;
-	/* An event stop (a stop signal that has just come) stands before the call; the signal stays pending. */
-	if (status >> 16 == PTRACE_EVENT_STOP || (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP)) {
-		TRY(arch_remote_run(tid));
-		return arch_remote_wait(tid, deadline, lost_stop);
-	}
-	return refuse(EIO, "thread %d stopped by signal %d while it made a system call for us", tid, WSTOPSIG(status));
-}
-
 static struct user_regs_struct registers_at(const struct arch_thread_state *home, uint64_t instruction, uint64_t sp)
 {
 	struct user_regs_struct regs = home->general;
@@ -354,8 +323,8 @@ int arch_remote_prepare(pid_t tid, const struct arch_thread_state *home, uint64_
 	return set_general(tid, &regs);
 }
 
-int arch_remote_prepare_own(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp, long nr,
-			    const uint64_t args[6])
+int arch_remote_prepare_own(pid_t tid, const struct arch_thread_state *home, uint64_t instruction, uint64_t sp,
+			    uint64_t back, long nr, const uint64_t args[6])
 {
 	struct user_regs_struct regs = registers_at(home, instruction, sp);
 
@@ -365,6 +334,11 @@ int arch_remote_prepare_own(pid_t tid, const struct arch_thread_state *home, uin
 	return set_general(tid, &regs);
 }
 
+int arch_remote_entered(pid_t tid, long nr)
+{
+	return 0;
+}
+
 int arch_remote_result(pid_t tid, int64_t *ret)
 {
 	struct user_regs_struct regs;
@@ -372,22 +346,4 @@ int arch_remote_result(pid_t tid, int64_t *ret)
 	TRY(get_general(tid, &regs));
 	*ret = (int64_t)regs.rax;
 	return 0;
-}
-
-int arch_remote_interrupted(pid_t tid, int64_t *ret)
-{
-	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
-	int lost_stop = 0, error = arch_remote_run(tid);
-
-	if (error == 0)
-		error = arch_remote_wait(tid, &soon, &lost_stop);
-	if (error == 0 && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
-		error = fail_errno("interrupting thread %d", tid);
-	if (error == 0)
-		error = arch_remote_run(tid);
-	if (error == 0)
-		error = arch_remote_wait(tid, &soon, &lost_stop);
-	if (lost_stop)
-		syscall(__NR_tkill, tid, lost_stop);
-	return error ? error : arch_remote_result(tid, ret);
 }

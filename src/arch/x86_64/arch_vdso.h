@@ -2,6 +2,7 @@
 /* Code that takes the place of a function of a foreign vdso. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,6 +15,12 @@ static inline void arch_write_jump(uint8_t *to, uint64_t target)
 
 	memcpy(to, jump, sizeof(jump));
 	memcpy(to + sizeof(jump), &target, sizeof(target));
+}
+
+/* Code that does the same on every kernel, and has no room for a jump. */
+static inline bool arch_vdso_function_stays(const char *name)
+{
+	return false;
 }
 
 #define ARCH_COMPAT_JUMP_SIZE 6

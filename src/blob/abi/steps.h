@@ -20,6 +20,8 @@ enum step_kind {
 	STEP_TIMER,	/* timer_create(arg[0] = clock, arg[1] = struct sigevent) so that the id is arg[2] */
 	STEP_FD_FLAGS,	/* for each descriptor number below arg[0]: a byte of FD_FLAG_* at arg[1] + number */
 	STEP_COMPAT,	/* nr(arg[0..4]) as 32-bit programs of this CPU make it; addresses below 4 GiB */
+	STEP_URING,	/* as struct uring_turn at arg[0] says */
+	STEP_URING_ARM, /* as struct uring_arm at arg[0] says */
 	STEP_CALL, /* call the function at arg[0] on the stack whose top is arg[1]; the result is what it returns */
 };
 
@@ -45,6 +47,35 @@ struct aio_ring_head {
 };
 
 #define AIO_RING_MAGIC 0xa10a10a1
+
+/* The beginning of the memory that an io_uring shares with the program: how far each side is. */
+struct uring_positions {
+	uint32_t sq_head, sq_tail; /* requests taken, put in */
+	uint32_t cq_head, cq_tail; /* completions read, made */
+};
+
+/* Requests that an io_uring does at once. */
+struct uring_turn {
+	int64_t fd;
+	int64_t rings;		       /* address of its struct uring_positions */
+	int64_t sqes, sqe_size, sqe_n; /* the requests: sqe_n of them are written, no more than their beginning */
+	int64_t kind, kind_fd;	       /* which is: opcode and flags, descriptor */
+	int64_t n, batch;	       /* so many in all, so many at a time */
+	int64_t looked_at;	       /* whose completions may have to be fetched each time; -1: there are none */
+	int64_t completed;	       /* address of the struct uring_positions where they count as read */
+};
+
+/* Requests that an io_uring is to wait for. The memory of its rings is as before, but for what the kernel writes. */
+struct uring_arm {
+	int64_t fd;
+	int64_t rings; /* address of its struct uring_positions */
+	int64_t array; /* place of the array of requests from there; 0: there is none */
+	int64_t sqes, sqe_size, mask;
+	int64_t requests, n; /* address of n of them, each of 64 bytes */
+	int64_t polled;	     /* a thread of the kernel takes them (IORING_SETUP_SQPOLL), and no others are there */
+};
+
+#define URING_SQE_MAX 128
 
 struct step {
 	uint16_t kind;

@@ -12,21 +12,25 @@
 #include "base/fail.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "engine/engine.h"
 #include "flow/actions.h"
 #include "flow/background.h"
 #include "flow/dump/verify.h"
-#include "flow/freeze/freeze.h"
 #include "flow/freeze/freezer.h"
+#include "flow/freeze/thaw.h"
 #include "flow/page-server.h"
 #include "flow/stream.h"
 #include "flow/tell.h"
 #include "image/checksums.h"
-#include "image/image.h"
 #include "image/inventory.h"
+#include "image/store-memory.h"
 #include "image/store.h"
+#include "image/table.h"
 #include "object/memory/memory.h"
+#include "pages/mover.h"
 #include "plugin/plugin.h"
+#include "session/listener.h"
 #include "session/stats.h"
 
 /*
@@ -37,12 +41,14 @@ static int give_memory(struct dump *d)
 {
 	int result;
 
-	if (!d->options->lazy_pages)
+	if (!d->options->lazy_pages || listener_moves(d->listener))
 		return 0;
 	TRY(background_tell_ready(d->options, d->listener));
 	log_info("Waiting for a client that asks for the %" PRIu64 " pages that were left", d->stats->pages_lazy);
 	log_flush();
-	result = page_server_give(d->options, flow_dump_of(d)->page_listener, memory_lazy_supply(d));
+	meter_expect(d->meter, (int64_t)(d->stats->pages_lazy * page_size()));
+	meter_limit(d->meter, d->options->bandwidth);
+	result = page_server_give(d->options, flow_dump_of(d)->page_listener, memory_lazy_supply(d), d->meter);
 	TRY(result);
 	if (!result)
 		return refuse(ECONNRESET, "the client that was to take the memory has ended without saying that it has "
@@ -81,10 +87,11 @@ static int commit_images(struct dump *d)
 	/* Last: a directory without an inventory is no checkpoint. */
 	TRY(dump_write_inventory(d));
 	TRY(dump_verify(d));
-	if (d->options->end == OPT_END_KILL)
-		TRY(phase_dump_take(d));
-	if (d->taken) /* it was removed until what was taken is saved */
+	TRY(phase_dump_take(d));
+	if (d->n_taken) /* it was removed until what was taken is saved */
 		TRY(dump_write_inventory(d));
+	if (d->options->end != OPT_END_KILL)
+		TRY(phase_dump_put_back(d));
 	TRY(stream_send(d));
 	if (actions_run(d->options, d->listener, ACTION_POST_DUMP, d->options->pid) < 0)
 		return -ECANCELED;
@@ -93,14 +100,28 @@ static int commit_images(struct dump *d)
 	return give_memory(d);
 }
 
+/* Whoever has them elsewhere by now says whether they may end here. */
+static int commit_move(struct dump *d)
+{
+	TRY(stream_commit(d));
+	return d->listener->leave(d->listener, d);
+}
+
 int dump_commit(struct dump *d)
 {
-	int error = commit_images(d), interrupted = interrupt_check_last();
+	const bool moves = listener_moves(d->listener), asked = stream_is_asked_for(d);
+	int error = commit_images(d), interrupted;
 
+	if (error >= 0 && moves)
+		error = commit_move(d);
+	else if (error >= 0 && asked)
+		error = stream_commit_and_ask(d);
+	interrupted = interrupt_check_last();
 	if (interrupted < 0)
 		error = interrupted;
-	if (error >= 0)
+	if (error >= 0 && !moves && !asked)
 		error = stream_commit(d);
+	meter_end(d->meter);
 	if (error < 0)
 		inventory_remove(dump_store(d));
 	return error;
@@ -128,6 +149,8 @@ static void end_killed(struct dump *d)
 {
 	kill_tree(d);
 	freezer_end(&flow_dump_of(d)->freezer); /* frozen tasks do not die */
+	if (listener_moves(d->listener) && !d->listener->has_left)
+		(void)actions_run(d->options, NULL, ACTION_POST_MIGRATE, d->options->pid); /* logged */
 	phase_dump_killed(d);
 }
 
@@ -142,23 +165,31 @@ int dump_go_live(struct dump *d)
 	log_info("The tasks run on; their memory, as it was, follows");
 	log_flush();
 	TRY(phase_pass_dump(d, PHASE_dump_copy, NULL, NULL));
+	meter_limit(d->meter, d->options->bandwidth);
 	return memory_live_save(d);
 }
 
 void dump_let_go(struct dump *d, int error)
 {
+	const bool moves = listener_moves(d->listener);
+
 	if (flow_dump_of(d)->running)
 		return;
-	if (error < 0 && d->taken)
-		log_error(
-			"The tasks are left stopped: what waited for accept(2) in a unix socket was taken out already, "
-			"and is in no checkpoint now. kill -CONT lets them run on without those connections");
-	d->left_stopped = error >= 0 && d->options->end == OPT_END_STOP;
+	if (error < 0 && d->n_taken)
+		(void)phase_dump_put_back(d); /* logged */
+	if (error < 0 && d->n_taken && moves)
+		log_warn("What waited for accept(2) in a socket was taken out for the other side, and is closed: "
+			 "clients "
+			 "have to connect again");
+	else if (error < 0 && d->n_taken)
+		log_error("The tasks are left stopped: what waited for accept(2) in a socket was taken out already, "
+			  "and is in no checkpoint now. kill -CONT lets them run on without those connections");
+	d->left_stopped = error >= 0 && (d->left_stopped || d->options->end == OPT_END_STOP);
 	if (error < 0)
-		let_live(d, d->taken);
-	else if (d->options->end == OPT_END_KILL)
+		let_live(d, d->n_taken && !moves);
+	else if (d->options->end == OPT_END_KILL && !d->left_stopped)
 		end_killed(d);
 	else
-		let_live(d, d->options->end == OPT_END_STOP);
+		let_live(d, d->left_stopped);
 	stats_stop(d->stats, STATS_FROZEN);
 }

@@ -17,6 +17,7 @@
 #include "flow/dump/leftovers.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
+#include "plan/plan.h"
 
 /* Of more than that, more would only wait for a CPU. */
 #define TASKS_MAX   64

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "lib/compel/leftover.h"
 
 static bool is_leftover(const struct task *task, const struct mapping *m)
 {

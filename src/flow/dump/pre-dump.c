@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The story of a pre-dump: stop, find what was written to, track anew, let run, and only then copy. */
+#include "flow/dump/pre-dump.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,20 +10,24 @@
 #include "base/fail.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "engine/engine.h"
 #include "flow/dump/end.h"
+#include "flow/dump/session.h"
 #include "flow/dump/task.h"
 #include "flow/dump/state.h"
-#include "flow/dump.h"
 #include "flow/freeze/freeze.h"
 #include "flow/freeze/freezer.h"
+#include "flow/freeze/thaw.h"
 #include "flow/stats.h"
 #include "flow/stream.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "image/store.h"
 #include "object/memory/memory.h"
 #include "plugin/plugin.h"
 #include "session/session.h"
+#include "session/stats.h"
 
 static int choose_all(struct dump *d)
 {
@@ -64,6 +70,7 @@ static int copy_all(struct dump *d)
 	struct task *task;
 
 	TRY(phase_pass_dump(d, PHASE_dump_copy, NULL, NULL));
+	meter_limit(d->meter, d->options->bandwidth);
 	for_each_task(task, d->tree) {
 		if (!memory_dump_has_chosen(task))
 			continue;
@@ -96,9 +103,9 @@ static int write_rest(struct dump *d)
 	return dump_write_inventory(d);
 }
 
-int pre_dump(const struct options *options)
+int pre_dump(const struct options *options, struct listener *listener, struct stats *ret)
 {
-	struct dump d = { 0 };
+	struct dump d = { .listener = listener };
 	int error;
 
 	interrupt_catch("the tasks run on; these images are not complete");
@@ -119,9 +126,12 @@ int pre_dump(const struct options *options)
 		error = interrupt_check_last();
 	if (error == 0)
 		error = stream_commit(&d);
+	meter_end(d.meter);
 	plugins_done(&d.plugins, error);
 	if (error == 0)
 		(void)stats_write_dump(&d, options); /* logged; the images are complete without it */
+	if (ret)
+		*ret = *d.stats;
 	dump_end(&d);
 	if (error == 0)
 		dump_free_parents(options);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What every dump, pre-dump and survey begins and ends with. */
+#include "flow/plugin-threads.h"
+#include "flow/dump/session.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,20 +12,25 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "base/workers.h"
 #include "engine/engine.h"
 #include "flow/dump/state.h"
-#include "flow/dump.h"
 #include "flow/page-server.h"
 #include "flow/stream.h"
 #include "image/inventory.h"
+#include "image/store-nowhere.h"
 #include "image/store.h"
-#include "lib/compel/parasite.h"
+#include "kern/task-iter.h"
+#include "lib/compel/parasite-call.h"
+#include "lib/compel/watch.h"
 #include "object/memory/memory.h"
-#include "pages/client.h"
 #include "pages/dedup.h"
+#include "pages/sink-socket.h"
 #include "plugin/plugin.h"
+#include "session/listener.h"
 #include "session/stats.h"
+#include "session/transfer.h"
 
 #define FD_CAPACITY 16384 /* more than that is rare, and only slower */
 
@@ -40,7 +48,7 @@ static int prepare_page_server(struct dump *d)
 		memory_dump_to_server(d, sink);
 		return 0;
 	}
-	if (!d->options->lazy_pages || place.fd >= 0)
+	if (!d->options->lazy_pages || place.fd >= 0 || listener_moves(d->listener))
 		return 0;
 	listener = peer_listen(&place, &port);
 	TRY(listener);
@@ -60,15 +68,17 @@ int dump_begin(struct dump *d, const struct options *options)
 	d->kcmp_fs = kcmp_tree_create(KCMP_FS);
 	d->kcmp_sighand = kcmp_tree_create(KCMP_SIGHAND);
 	/* Before there are threads, and descriptors to be copied. */
-	if (!d->progress->only_look && parasite_watch_start(&d->watch) < 0)
+	if (!d->progress->only_look && parasite_watch_start(options->stream_fd, &d->watch) < 0)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
 	(void)fd_raise_limit();
 	fd_reserve(FD_CAPACITY);
 	d->workers = workers_create(0);
+	d->task_iter = task_iter_create();
 	d->progress->deadline = deadline_in_seconds(options->timeout);
 	d->inventory = pool_new(d->pool, struct inventory);
 	TRY(inventory_make_run_id(d->inventory->run_id));
 	log_info("Run id %s", d->inventory->run_id);
+	d->inventory->equal_pages = options->equal_pages;
 	d->inventory->tcp_close = options->tcp_close;
 	d->inventory->allow_uprobes = options->allow_uprobes;
 	TRY(phase_dump_begin(d));
@@ -76,6 +86,10 @@ int dump_begin(struct dump *d, const struct options *options)
 		dump_set_store(d, store_create_nowhere());
 		return 0;
 	}
+	transfer_begin(d->meter, options->command == CMD_PRE_DUMP ? "pre-dump" : "dump", options, d->listener);
+	/* The last part of a move is small, and the tasks stand still for it. */
+	if (options->command == CMD_DUMP && !options->live && !options->lazy_pages && !listener_moves(d->listener))
+		meter_limit(d->meter, options->bandwidth);
 	/* Better now than when the tasks stand still. */
 	TRY(prepare_page_server(d));
 	if (faccessat(options->images_dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
@@ -91,6 +105,7 @@ void dump_end(struct dump *d)
 	phase_dump_end(d);
 	dump_session_end(d);
 	workers_destroy(&d->workers);
+	task_iter_destroy(&d->task_iter);
 	parasite_cache_destroy(&d->parasite_cache);
 	parasite_watch_end(&d->watch);
 	kcmp_tree_destroy(&d->kcmp_vm);
@@ -105,6 +120,9 @@ int dump_load_plugins(struct dump *d)
 		.stage = d->options->command == CMD_PRE_DUMP ? CR_PLUGIN_STAGE__PRE_DUMP : CR_PLUGIN_STAGE__DUMP,
 		.libdir = d->options->libdir,
 		.images_dir_fd = d->options->images_dir_fd,
+		.timeout = d->options->timeout,
+		.host = &dump_plugin_host,
+		.session = d,
 	};
 
 	return plugins_load(&run, &d->plugins);

@@ -3,6 +3,7 @@
 #include "flow/dump/state.h"
 
 #include "base/auto.h"
+#include "base/table.h"
 #include "flow/freeze/freezer.h"
 #include "flow/freeze/reaper.h"
 #include "flow/tell.h"
@@ -14,6 +15,7 @@ static void destroy_state(void *state)
 	tell_end(&flow->tell);
 	freezer_end(&flow->freezer);
 	reaper_destroy(&flow->reaper);
+	table_destroy(&flow->paused);
 	auto_close(&flow->page_listener);
 }
 

@@ -10,6 +10,7 @@ struct flow_dump {
 	struct tell *tell;	 /* tell.c: programs that were told of the dump; may be NULL */
 	struct freezer *freezer; /* freezer.c: of --freeze-cgroup, until the tasks are let go */
 	struct reaper *reaper;	 /* reaper.c: while the tree is being stopped */
+	struct table *paused;	 /* freeze.c: pids that plugins were asked about */
 	bool network_cut_off;	 /* the action network-lock has run */
 	bool running;		 /* --live: the tasks run on already */
 	int page_listener;	 /* --lazy-pages: who takes the memory that was left connects here; else -1 */

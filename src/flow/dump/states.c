@@ -10,20 +10,28 @@
 #include "engine/engine.h"
 #include "flow/dump/inside.h"
 #include "flow/dump/task.h"
+#include "object/memory/memory.h"
 #include "session/survey.h"
+
+struct mappings_job {
+	const struct dump *d;
+	struct task **tasks;
+};
 
 static int read_mappings(void *arg, size_t item, unsigned worker)
 {
-	struct task *task = ((struct task **)arg)[item];
+	const struct mappings_job *job = arg;
+	struct task *task = job->tasks[item];
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	return dump_task_read_mappings(task);
+	return memory_read_mappings(job->d, task);
 }
 
 /* The kernel walks all page tables for that, so all CPUs have a part in it. */
 static int read_all_mappings(struct dump *d)
 {
 	AUTO_FREE struct task **tasks = xmalloc(d->tree->n_tasks * sizeof(*tasks));
+	struct mappings_job job = { d, tasks };
 	struct task *task;
 	size_t n = 0;
 
@@ -32,7 +40,7 @@ static int read_all_mappings(struct dump *d)
 	for_each_task(task, d->tree)
 		if (task_is_live(task) && !task->dump->unstopped)
 			tasks[n++] = task;
-	return workers_run(d->workers, n, read_mappings, tasks);
+	return workers_run(d->workers, n, read_mappings, &job);
 }
 
 /* What is known of each task after it was asked, or was not as no checkpoint will come of it. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The story of criu check --tree: a dump that only looks. */
+#include "flow/dump/survey.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,7 +12,8 @@
 #include "base/findings.h"
 #include "base/interrupt.h"
 #include "flow/dump.h"
-#include "flow/freeze/freeze.h"
+#include "flow/dump/session.h"
+#include "flow/freeze/thaw.h"
 #include "object/file/file.h"
 #include "object/namespace/namespace.h"
 #include "kern/pidfd.h"
@@ -35,17 +38,19 @@ static void count_objects(const struct dump *d, struct dump_survey *ret)
 	(void)file_known_descriptors(d, &n);
 	ret->descriptors = n;
 	ret->own_mounts = d->tree->root && namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWNS, NULL);
+	if (d->facts->inner_pids && d->tree->root && d->tree->root->vpid != 1)
+		ret->given_pids = d->facts->pid_namespace;
 	snprintf(ret->root, sizeof(ret->root), "%s", d->tree->root ? d->tree->root->comm : "");
 }
 
-/* While the tasks run, some may end, and nothing can be told of those. */
-static bool has_task_ended(const struct dump *d, const struct findings *findings)
+/* While the tasks run, some may end or execute another program, and nothing can be told of what they were. */
+static bool has_task_gone(const struct dump *d, const struct findings *findings)
 {
 	struct task *task;
 
 	for (size_t i = 0; i < findings->list.n; i++)
-		if (findings->list.items[i].error == ESRCH)
-			return true; /* it is about to */
+		if (findings->list.items[i].error == ESRCH || findings->list.items[i].error == ENOENT)
+			return true; /* it is about to, or a file of /proc is gone */
 	if (!d->tree)
 		return false;
 	for_each_task(task, d->tree) {
@@ -68,7 +73,7 @@ static int look_once(const struct options *options, bool tasks_run, struct dump_
 	error = dump_begin(&d, options);
 	if (error == 0)
 		error = dump_look(&d);
-	if (tasks_run && error < 0 && has_task_ended(&d, &ret->findings))
+	if (tasks_run && error < 0 && has_task_gone(&d, &ret->findings))
 		error = -EAGAIN;
 	if (d.tree)
 		thaw_tree(&d);

@@ -11,10 +11,12 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "engine/engine.h"
-#include "flow/freeze/freeze.h"
 #include "flow/dump/leftovers.h"
+#include "flow/freeze/freeze-threads.h"
+#include "image/record.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/tracee.h"
+#include "object/memory/memory.h"
 #include "session/survey.h"
 
 static void new_core(struct dump *d, struct thread *thread)
@@ -22,7 +24,7 @@ static void new_core(struct dump *d, struct thread *thread)
 	CoreEntry *core = pool_new(d->pool, CoreEntry);
 
 	core_entry__init(core);
-	core->mtype = ARCH_CORE_TYPE;
+	core->mtype = arch_core_type();
 	if (task_is_live(thread->task)) {
 		core->thread_core = pool_new(d->pool, ThreadCoreEntry);
 		thread_core_entry__init(core->thread_core);
@@ -102,11 +104,6 @@ int dump_task_guess(struct dump *d, struct task *task)
 	return 0;
 }
 
-int dump_task_read_mappings(struct task *task)
-{
-	return mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings);
-}
-
 int dump_task_state(struct dump *d, struct task *task)
 {
 	if (!task_is_live(task)) {
@@ -130,7 +127,7 @@ int dump_task_look(struct dump *d, struct task *task)
 {
 	struct thread *thread;
 
-	TRY(dump_task_read_mappings(task));
+	TRY(memory_read_mappings(d, task));
 	TRY(leftovers_find(d, task));
 	TRY(phase_dump_mappings(d, task));
 	for_each_thread(thread, task) {
@@ -143,7 +140,7 @@ int dump_task_look(struct dump *d, struct task *task)
 int dump_task_memory(struct dump *d, struct task *task)
 {
 	if (!task->dump->mappings.n) {
-		TRY(dump_task_read_mappings(task));
+		TRY(memory_read_mappings(d, task));
 		TRY(phase_dump_mappings(d, task));
 	}
 	TRY(phase_dump_memory(d, task));

@@ -6,9 +6,7 @@
 
 /* Which kernel objects the task shares with others: task->ids. */
 int dump_ids(struct dump *d, struct task *task);
-/* Its mappings, before dump_task_state(). May be called by any thread. */
-int dump_task_read_mappings(struct task *task);
-/* Registers, and all that its parts know from outside; can_tell is set. */
+/* When its mappings are read: registers, and all that its parts know from outside; can_tell is set. */
 int dump_task_state(struct dump *d, struct task *task);
 /* Instead of asking its threads. */
 int dump_task_guess(struct dump *d, struct task *task);

@@ -15,12 +15,12 @@
 #include "base/file.h"
 #include "base/grace.h"
 #include "flow/dump/state.h"
-#include "flow/freeze/freeze.h"
 #include "flow/freeze/reaper.h"
 #include "kern/capability.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/sleep.h"
+#include "kern/task-iter.h"
 #include "lib/compel/tracee.h"
 
 static void read_comm(pid_t pid, char *comm, size_t capacity)
@@ -153,13 +153,15 @@ static bool is_known_thread(const struct task *task, pid_t tid)
 	return tid == task->pid ? task->leader->dump != NULL : find_thread(task, tid) != NULL;
 }
 
-int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
+/* known: as of a moment ago, may be NULL. */
+static int seize_thread_of(struct dump *d, struct task *task, pid_t tid, const struct task_facts *known)
 {
 	struct proc_sleep sleep = { .nr = -1 };
 	struct thread *thread;
 	int error;
 
-	if (!d->progress->only_look) /* as long as it sleeps: our stop wakes it */
+	/* As long as it sleeps: our stop wakes it. */
+	if (!d->progress->only_look && (!known || known->may_wait_limited))
 		proc_sleep_read(task->dump->proc, tid, &sleep);
 	error = seize_thread(task, tid);
 	if (error == -ESRCH)
@@ -174,17 +176,66 @@ int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
 	return 1;
 }
 
+int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
+{
+	return seize_thread_of(d, task, tid, NULL);
+}
+
+#define USER_WORKER 0x00004010 /* PF_USER_WORKER, PF_IO_WORKER in linux/sched.h of the kernel's source */
+
+/* A thread of the task that never runs the task's code: the kernel does its own work there. */
+static bool is_worker(const struct task *task, pid_t tid)
+{
+	AUTO_CLOSE int proc = proc_open_thread(task->dump->proc, tid);
+	struct proc_stat stat;
+
+	return proc >= 0 && proc_stat_read(proc, &stat) == 0 && stat.flags & USER_WORKER;
+}
+
+/*
+ * One that takes requests of an io_uring (iou-sqp-PID), or does those which would have to wait (iou-wrk-PID). It comes
+ * and goes as the kernel likes, and must run on for these requests to come to an end: what is under way is the
+ * io_uring's matter.
+ */
+static bool is_left_alone(const struct task *task, pid_t tid, const struct task_facts *known)
+{
+	char path[64], name[64];
+
+	if (known && !(known->flags & USER_WORKER))
+		return false;
+	snprintf(path, sizeof(path), "task/%d/comm", tid);
+	return tid != task->pid && file_read_text(task->dump->proc, path, name, sizeof(name)) > 0 &&
+	       strncmp(name, "iou-", 4) == 0 && is_worker(task, tid);
+}
+
+static int refuse_worker(const struct task *task, const struct thread *thread)
+{
+	const char *name = thread->dump->status.name;
+
+	if (strncmp(name, "vhost-", 6) != 0 || !is_worker(task, thread->tid))
+		return 0;
+	return refuse(EOPNOTSUPP,
+		      "thread %d (%s) is a worker of the kernel for vhost, which cannot be saved: run the program "
+		      "with vhost switched off",
+		      thread->tid, name);
+}
+
 int seize_new_threads(struct dump *d, struct task *task)
 {
 	AUTO(proc_pids_done) struct proc_pids tids = { 0 };
+	AUTO(task_facts_done) struct task_facts_list list = { 0 };
 	int error = proc_threads_read(task->dump->proc, &tids), new = 0;
 
 	if (error < 0)
 		return error == -ENOENT ? -ESRCH : error;
+	if (tids.n >= task->n_threads + TASK_ITER_WORTH)
+		(void)task_iter_read(d->task_iter, task->pid, &list);
 	for (size_t i = 0; i < tids.n; i++) {
-		if (is_known_thread(task, tids.items[i]))
+		const struct task_facts *known = task_facts_find(&list, tids.items[i]);
+
+		if (is_known_thread(task, tids.items[i]) || is_left_alone(task, tids.items[i], known))
 			continue;
-		error = seize_new_thread(d, task, tids.items[i]);
+		error = seize_thread_of(d, task, tids.items[i], known);
 		TRY(error);
 		new += error;
 	}
@@ -221,43 +272,43 @@ int wait_threads(struct dump *d, struct task *task)
 	return wait_or_forget(d, task->leader);
 }
 
-#define USER_WORKER 0x00004010 /* PF_USER_WORKER, PF_IO_WORKER in linux/sched.h of the kernel's source */
-
-/* A thread of the task that never runs the task's code. It can be stopped, but not be asked anything. */
-static int refuse_worker(const struct task *task, const struct thread *thread)
+/* Most threads differ from their leader in nothing but the number and the signals that wait. */
+static bool guess_status(struct dump *d, const struct task_facts_list *list, const struct thread *thread,
+			 struct proc_status *ret)
 {
-	const char *name = thread->dump->status.name;
-	AUTO_CLOSE int proc = -1;
-	struct proc_stat stat;
+	const struct thread *leader = thread->task->leader;
+	const struct proc_status *status = &leader->dump->status;
+	const struct task_facts *its = task_facts_find(list, thread->tid),
+				*of_leader = task_facts_find(list, leader->tid);
 
-	if (strncmp(name, "iou-", 4) != 0 && strncmp(name, "vhost-", 6) != 0)
-		return 0;
-	proc = proc_open_thread(task->dump->proc, thread->tid);
-	if (proc < 0 || proc_stat_read(proc, &stat) < 0 || !(stat.flags & USER_WORKER))
-		return 0;
-	if (name[0] == 'v')
-		return refuse(
-			EOPNOTSUPP,
-			"thread %d (%s) is a worker of the kernel for vhost, which cannot be saved: run the program "
-			"with vhost switched off",
-			thread->tid, name);
-	return refuse(
-		EOPNOTSUPP,
-		"thread %d (%s) is a worker of the kernel for an io_uring, which cannot be saved: run the program with "
-		"io_uring switched off, by its own configuration or by sysctl kernel.io_uring_disabled=2",
-		thread->tid, name);
+	if (!its || !of_leader || its->credentials != of_leader->credentials ||
+	    its->atomic_flags != of_leader->atomic_flags || its->flags & USER_WORKER || its->seccomp ||
+	    status->seccomp || status->n_levels != 1)
+		return false;
+	*ret = *status;
+	ret->pid = ret->ns_pid[0] = thread->tid;
+	ret->sig_pending = its->pending;
+	ret->shared_pending = its->shared_pending;
+	if (status->n_groups)
+		ret->groups = pool_copy(d->pool, status->groups, status->n_groups * sizeof(*ret->groups));
+	return true;
 }
 
 int read_statuses(struct dump *d, struct task *task)
 {
+	AUTO(task_facts_done) struct task_facts_list list = { 0 };
 	const bool may_read = geteuid() == 0 || capability_effective(CAP_SYS_PTRACE);
 	struct thread *thread;
 	int error;
 
+	if (task->n_threads >= TASK_ITER_WORTH)
+		(void)task_iter_read(d->task_iter, task->pid, &list);
 	for_each_thread(thread, task) {
 		struct proc_status *status = &thread->dump->status;
 
-		if (thread != task->leader) /* that of the leader is known: all_stand_still() */
+		reaper_note_progress(flow_dump_of(d)->reaper);
+		/* That of the leader is known: all_stand_still(). */
+		if (thread != task->leader && !guess_status(d, &list, thread, status))
 			TRY(read_thread_status(task, thread->tid, status));
 		TRY(refuse_worker(task, thread));
 		/* The kernel lets us hold whoever has no more than we; that is not to say that our user may have its

@@ -2,6 +2,9 @@
 /* Stopping the threads of one task: all are asked first, then waited for. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "session/session.h"
 
 /* Attaches to a thread, or to all that are not known yet, and asks them to stop. Returns how many there were. */
@@ -18,3 +21,9 @@ int all_stand_still(const struct task *task);
 bool leader_stands_still(const struct task *task);
 /* The status of all other threads; what keeps them from being asked is refused, or suspended. */
 int read_statuses(struct dump *d, struct task *task);
+
+/* No signal is about to be delivered to a thread with this mask: a plain EINTR can come only from our stop. */
+bool freeze_no_signals(const struct proc_status *status, uint64_t sigmask);
+/* As soon as a thread stands still: if our stop has broken off a call, it is made again. Later would be too late,
+ * should we be killed. */
+int freeze_repair_call(struct dump *d, const struct thread *thread);

@@ -12,17 +12,21 @@
 #include "base/interrupt.h"
 #include "base/grace.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "engine/engine.h"
 #include "base/pool.h"
 #include "flow/dump/state.h"
 #include "flow/freeze/freeze-threads.h"
 #include "flow/freeze/freezer.h"
 #include "flow/freeze/last-threads.h"
+#include "flow/freeze/shared-objects.h"
 #include "flow/number.h"
 #include "flow/freeze/reaper.h"
+#include "kern/task-iter.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
+#include "lib/compel/tracee.h"
 #include "lib/compel/watch.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"
@@ -87,6 +91,16 @@ static int wait_last_threads(struct dump *d, struct task *task)
 	return is_dead(task) && task->dump->stat.threads > 1 ? wait_last_threads(d, task) : 0;
 }
 
+static void forget_other_threads(struct dump *d, struct task *task)
+{
+	struct thread *thread, *next;
+
+	list_for_each_safe(thread, next, &task->threads, sibling)
+		if (thread != task->leader)
+			task_remove_thread(d->tree, thread);
+	task->leader->dump = NULL;
+}
+
 /*
  * Its main thread has ended, maybe while we were about to stop it. Returns 0 with the state set, -ESRCH if it is gone
  * altogether, or 1 if it runs on: another of its threads has executed a program, and is the main thread now.
@@ -97,7 +111,7 @@ static int take_dead(struct dump *d, struct task *task)
 	TRY(wait_last_threads(d, task));
 	if (!is_dead(task))
 		return 1;
-	task->leader->dump = NULL;
+	forget_other_threads(d, task); /* those that we attached to before it ended */
 	task->state = TASK_DEAD;
 	return 0;
 }
@@ -114,14 +128,23 @@ static int check_patience(struct dump *d)
 /* What we held is gone: its main thread is a new one. */
 static void begin_anew(struct dump *d, struct task *task)
 {
-	struct thread *thread, *next;
-
-	list_for_each_safe(thread, next, &task->threads, sibling)
-		if (thread != task->leader)
-			task_remove_thread(d->tree, thread);
-	task->leader->dump = NULL;
+	forget_other_threads(d, task);
 	task->dump->was_stopped = false;
 	task->dump->stop_signal = 0;
+}
+
+/* Each task once: before it is asked to stop, or before its cgroup is frozen. */
+static int pause_devices(struct dump *d, pid_t pid)
+{
+	struct flow_dump *flow = flow_dump_of(d);
+
+	if (!plugins_have(d->plugins, CR_PLUGIN_HOOK__PAUSE_DEVICES))
+		return 0;
+	if (!flow->paused)
+		flow->paused = table_create();
+	if (table_set(flow->paused, (uint64_t)pid, flow))
+		return 0;
+	return plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, pid));
 }
 
 /* Asks a task to stop. -ESRCH, not logged: it is gone. */
@@ -143,8 +166,8 @@ static int freeze_begin(struct dump *d, struct task *task)
 		if (dead <= 0)
 			return dead;
 	}
-	if (!d->progress->only_look && (!flow_dump_of(d)->freezer || task->parent))
-		TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, task->pid)));
+	if (!d->progress->only_look)
+		TRY(pause_devices(d, task->pid));
 	while ((task->dump->pidfd = pidfd_of_process(task->pid)) == -ESRCH || task->dump->pidfd == -EINVAL) {
 		dead = take_dead(d, task);
 		if (dead <= 0)
@@ -219,16 +242,27 @@ static bool is_known(const struct task *parent, pid_t pid)
 	return false;
 }
 
-/* Of a stopped task the threads are known. */
-static int read_children(const struct task *task, struct proc_pids *pids)
+/* Of a stopped task the threads are known. facts: of all that stood still. */
+static int read_children(struct dump *d, const struct task *task, const struct task_facts_list *facts,
+			 struct proc_pids *pids)
 {
+	AUTO(task_facts_done) struct task_facts_list own = { 0 };
 	const struct thread *thread;
 
 	if (task->dump->unstopped)
 		return proc_children_read(task->dump->proc, pids);
+	if (!task->dump->stood_still)
+		facts = &own;
+	if (facts == &own && task->n_threads >= TASK_ITER_WORTH)
+		(void)task_iter_read(d->task_iter, task->pid, &own);
 	for_each_thread(thread, task) {
-		int error = proc_children_add(task->dump->proc, thread->tid, pids);
+		const struct task_facts *known = task_facts_find(facts, thread->tid);
+		int error;
 
+		if (known && !known->has_children)
+			continue;
+		error = proc_children_add(task->dump->proc, thread->tid, pids);
+		reaper_note_progress(flow_dump_of(d)->reaper);
 		if (error != -ENOENT || task->n_threads == 1) /* it was killed just now */
 			TRY(error);
 	}
@@ -239,14 +273,14 @@ static int read_children(const struct task *task, struct proc_pids *pids)
  * Children are only final when all threads of the parent stand still, but orphans of dying tasks may still join. All
  * children are asked to stop before the first is waited for.
  */
-static int freeze_children(struct dump *d, struct task *task, unsigned *found)
+static int freeze_children(struct dump *d, struct task *task, const struct task_facts_list *facts, unsigned *found)
 {
 	AUTO(proc_pids_done) struct proc_pids pids = { 0 };
 	struct task *child, *next;
 
 	if (!task_is_live(task))
 		return 0;
-	TRY(read_children(task, &pids));
+	TRY(read_children(d, task, facts, &pids));
 	for (size_t i = 0; i < pids.n; i++) {
 		int error;
 
@@ -307,12 +341,28 @@ static int ask_frozen(struct dump *d)
 	return 0;
 }
 
-/* Plugins may have to talk with the root while it can answer. */
+/* Plugins may have to talk with tasks while they can answer. Who is made meanwhile is asked for when it is found. */
+static int pause_tree(struct dump *d, pid_t pid)
+{
+	AUTO(proc_pids_done) struct proc_pids pids = { 0 };
+	AUTO_CLOSE int proc = -1;
+
+	if (!plugins_have(d->plugins, CR_PLUGIN_HOOK__PAUSE_DEVICES))
+		return 0;
+	TRY(pause_devices(d, pid));
+	proc = proc_open(pid);
+	if (proc < 0 || proc_children_read(proc, &pids) < 0)
+		return 0; /* it has just ended */
+	for (size_t i = 0; i < pids.n; i++)
+		TRY(pause_tree(d, pids.items[i]));
+	return 0;
+}
+
 static int freeze_cgroup(struct dump *d)
 {
 	if (!d->options->freeze_cgroup || d->progress->only_look)
 		return 0;
-	TRY(plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, d->options->pid)));
+	TRY(pause_tree(d, d->options->pid));
 	TRY(freezer_freeze(d->options->freeze_cgroup, &d->progress->deadline, &flow_dump_of(d)->freezer));
 	d->was_frozen = freezer_was_frozen(flow_dump_of(d)->freezer);
 	return 0;
@@ -345,8 +395,20 @@ static int freeze_root(struct dump *d)
 	return 0;
 }
 
+/* Who has no children need not be asked for them. */
+static void look_at_all(struct dump *d, struct task_facts_list *facts)
+{
+	struct task *task;
+
+	if (d->tree->n_threads < TASK_ITER_WORTH || !task_iter_read(d->task_iter, 0, facts))
+		return;
+	for_each_task(task, d->tree)
+		task->dump->stood_still = true;
+}
+
 static int stop_all(struct dump *d)
 {
+	AUTO(task_facts_done) struct task_facts_list facts = { 0 };
 	unsigned found;
 	struct task *task;
 
@@ -355,8 +417,12 @@ static int stop_all(struct dump *d)
 		return refuse(ESRCH, "process %d is a zombie: there is nothing to save", d->options->pid);
 	do {
 		found = 0;
-		for_each_task(task, d->tree)
-			TRY(freeze_children(d, task, &found));
+		look_at_all(d, &facts);
+		for_each_task(task, d->tree) {
+			TRY(freeze_children(d, task, &facts, &found));
+			if (found >= TASK_ITER_WORTH)
+				break; /* another look at all is less than a file of each */
+		}
 	} while (found);
 	return 0;
 }
@@ -371,6 +437,8 @@ int freeze_tree(struct dump *d)
 	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
 	if (parasite_watch_await(d->watch) < 0)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
+	shared_objects_prepare(d);
+	tracee_stop_quietly();
 	flow_dump_of(d)->reaper = reaper_create();
 	error = stop_all(d);
 	reaper_destroy(&flow_dump_of(d)->reaper);
@@ -379,6 +447,7 @@ int freeze_tree(struct dump *d)
 		if (task->pid == getpid())
 			return refuse(EINVAL, "criu itself (pid %d) is below process %d: run it from outside the tree",
 				      getpid(), d->options->pid);
+	shared_objects_find(d);
 	TRY(number_tree(d));
 	log_info("Froze %u tasks with %u threads", d->tree->n_tasks, d->tree->n_threads);
 	return 0;

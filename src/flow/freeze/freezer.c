@@ -59,12 +59,25 @@ static bool is_frozen(const struct freezer *freezer)
 
 /* --- the guard --- */
 
+/* Whoever reads a stream that we write waits until nobody else can write to it. */
+static void keep_only(int one, int other)
+{
+	const unsigned first = (unsigned)(one < other ? one : other), last = (unsigned)(one < other ? other : one);
+
+	if (first > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, first - 1, 0);
+	if (last > first + 1)
+		(void)close_range(first + 1, last - 1, 0);
+	(void)close_range(last + 1, ~0u, 0);
+}
+
 /* Runs in a copy of a process with threads: plain system calls only. */
 static void guard_cgroup(const struct freezer *freezer, int line, int control)
 {
 	sigset_t all;
 	char word;
 
+	keep_only(line, control);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid(); /* who kills our process group does not mean the guard */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Letting a frozen tree go: running, stopped or killed. */
-#include "flow/freeze/freeze.h"
+#include "flow/freeze/thaw.h"
 
 #include <signal.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "base/deadline.h"
 #include "base/grace.h"
 #include "base/log.h"
+#include "flow/freeze/freeze-threads.h"
 #include "flow/number.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
@@ -73,14 +74,32 @@ static void wait_stopped(struct task *task)
 		usleep(100);
 }
 
+static void signal_alive(struct dump *d, int signal)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		if (task->state == TASK_ALIVE)
+			kill(task->pid, signal);
+}
+
+/* Queued before it is let go, so it stops without running. */
+void hold_tree(struct dump *d)
+{
+	signal_alive(d, SIGSTOP);
+}
+
+/* It takes a queued SIGSTOP out, and means nothing to most programs. */
+void unhold_tree(struct dump *d)
+{
+	signal_alive(d, SIGCONT);
+}
+
 void stop_tree(struct dump *d)
 {
 	struct task *task;
 
-	/* Queued before it is let go, so it stops without running. */
-	for_each_task(task, d->tree)
-		if (task->state == TASK_ALIVE)
-			kill(task->pid, SIGSTOP);
+	hold_tree(d);
 	release_tree(d);
 	for_each_task(task, d->tree) {
 		if (task->state == TASK_ALIVE)

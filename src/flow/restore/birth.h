@@ -4,6 +4,8 @@
 
 #include "session/session.h"
 
+struct plan;
+
 /* Its place in the arena. parent: as restorer_add(). */
 int birth_prepare(struct restore *r, struct thread *thread, pid_t parent);
 /* The pid namespace that it is born into is there, or begins with it. */

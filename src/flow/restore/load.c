@@ -10,8 +10,8 @@
 #include "base/fail.h"
 #include "engine/engine.h"
 #include "flow/restore/ancestry.h"
-#include "image/image.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "session/survey.h"
 #include "task/tree-image.h"
 

@@ -19,12 +19,12 @@
 #include "flow/restore/birth.h"
 #include "flow/number.h"
 #include "flow/restore/pid-wait.h"
+#include "kern/last-pid.h"
 #include "kern/proc/children.h"
 #include "lib/compel/restorer.h"
 #include "object/namespace/namespace.h"
+#include "plan/plan.h"
 #include "task/pid-space.h"
-
-#define LAST_PID "/proc/sys/kernel/ns_last_pid"
 
 /* Whether the creator may choose the number in that namespace. */
 static bool may_choose(const struct restore *r, const struct task *creator, const struct pid_space *space)
@@ -64,32 +64,13 @@ static int run_in_task(struct restore *r, struct task *task, const struct plan *
 	return remote_run(task->leader->remote, plan, &r->progress->deadline);
 }
 
-/* The last pid that was given away: what to make of it, and what it was. */
-struct last {
-	pid_t wanted, old;
-};
-
-/* Of the pid namespace that we are in. */
-static int write_last(void *arg)
-{
-	struct last *last = arg;
-	char text[16];
-	ssize_t size = file_read_text(AT_FDCWD, LAST_PID, text, sizeof(text));
-	int error;
-
-	last->old = size > 0 ? atoi(text) : 0;
-	snprintf(text, sizeof(text), "%d", last->wanted);
-	error = file_write_text(AT_FDCWD, LAST_PID, text);
-	return error < 0 ? fail(-error, "writing " LAST_PID) : 0;
-}
-
 static int set_last(struct restore *r, const struct pid_space *space, pid_t wanted, pid_t *ret_old)
 {
 	const struct task *there = space ? space->first : r->tree->root;
-	struct last last = { .wanted = wanted };
+	struct last_pid last = { .wanted = wanted };
 
-	TRY(space || r->facts->inner_pids ? namespace_run(there->restore->proc, CLONE_NEWPID, write_last, &last)
-					  : write_last(&last));
+	TRY(space || r->facts->inner_pids ? namespace_run(there->restore->proc, CLONE_NEWPID, last_pid_write, &last)
+					  : last_pid_write(&last));
 	*ret_old = last.old;
 	return 0;
 }

@@ -19,8 +19,9 @@ static int wait_inside(pid_t pid, unsigned *waited_ms)
 {
 	if (*waited_ms >= GRACE_PID_MS)
 		return refuse(EEXIST,
-			      "pid %d is in use in the pid namespace of the tree: end that process, or give "
-			      "another namespace",
+			      "pid %d is in use in the pid namespace of the tree: end that process, or give another "
+			      "namespace; if it has ended, the first process there reaps no orphans and needs an init "
+			      "(podman run --init)",
 			      pid);
 	usleep(ZOMBIE_STEP_MS * 1000);
 	*waited_ms += ZOMBIE_STEP_MS;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a restore begins and ends with. */
+#include "flow/plugin-threads.h"
 #include "flow/restore/session.h"
 
 #include <errno.h>
@@ -13,12 +14,12 @@
 #include "engine/engine.h"
 #include "flow/stream.h"
 #include "image/inventory.h"
-#include "image/store.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
 #include "plugin/plugin.h"
 #include "session/stats.h"
+#include "session/transfer.h"
 
 int restore_begin(struct restore *r, const struct options *options)
 {
@@ -47,6 +48,7 @@ int restore_make_workers(struct restore *r)
 
 	TRY(proc);
 	fd_reserve(FD_CAPACITY);
+	transfer_begin(r->meter, "restore", r->options, r->listener);
 	r->workers = workers_create(0);
 	TRY(proc_threads_read(proc, &own));
 	for (size_t i = 0; i < own.n && !r->facts->inner_pids; i++) {
@@ -71,6 +73,9 @@ int restore_load_plugins(struct restore *r)
 		.has_names = r->inventory->has_plugins,
 		.names = r->inventory->plugins,
 		.n_names = r->inventory->n_plugins,
+		.timeout = r->options->timeout,
+		.host = &restore_plugin_host,
+		.session = r,
 	};
 
 	return plugins_load(&run, &r->plugins);

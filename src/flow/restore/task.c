@@ -25,6 +25,7 @@
 #include "flow/restore/tree.h"
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
+#include "plan/plan.h"
 
 #define SLOT_PIDFD 1
 
@@ -35,7 +36,7 @@ static void plan_coordinator(struct restore *r, struct task *task, struct plan *
 
 	if (task->restore->files_from || r->us > 0)
 		return; /* there it is already */
-	restore_plan_find_us(r, plan, SLOT_PIDFD);
+	restorer_plan_find_us(plan, r->us, SLOT_PIDFD);
 	plan_syscall(plan, "keep criu's pidfd out of the way", __NR_dup3, S(SLOT_PIDFD), V(number), V(O_CLOEXEC));
 	plan_syscall(plan, "close the first pidfd", __NR_close, S(SLOT_PIDFD));
 }
@@ -185,46 +186,44 @@ static bool is_meant(const struct restore *r, const struct thread *thread, const
 	return choice->who == EVERY_THREAD || (thread == thread->task->leader) == (choice->who == LEADERS);
 }
 
+struct posted_plan {
+	struct thread *thread;
+	struct plan *plan;
+};
+
+static int post_plan(struct restore *r, struct posted_plan *posted, plan_thread_t plan_thread)
+{
+	LOG_SCOPE("task %d (%s)", posted->thread->task->vpid, posted->thread->task->comm);
+	posted->plan = plan_create();
+	TRY(plan_thread(r, posted->thread, posted->plan));
+	return remote_post(posted->thread->remote, posted->plan);
+}
+
+static int await_plan(struct restore *r, const struct posted_plan *posted)
+{
+	LOG_SCOPE("task %d (%s)", posted->thread->task->vpid, posted->thread->task->comm);
+	return remote_wait(posted->thread->remote, &r->progress->deadline);
+}
+
 /* One plan for each thread, all running at once. */
 static int run_everywhere(struct restore *r, const struct thread_choice *choice, plan_thread_t plan_thread)
 {
 	unsigned n = 0;
-	AUTO_FREE struct plan **plans = xzalloc(r->tree->n_threads * sizeof(*plans));
+	AUTO_FREE struct posted_plan *posted = xzalloc(r->tree->n_threads * sizeof(*posted));
 	struct task *task;
 	struct thread *thread;
 	int error = 0;
 
-	for_each_task(task, r->tree) {
-		if (!task_is_live(task))
-			continue;
-		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		for_each_thread(thread, task) {
-			if (!is_meant(r, thread, choice))
-				continue;
-			plans[n] = plan_create();
-			error = plan_thread(r, thread, plans[n]);
-			if (error == 0)
-				error = remote_post(thread->remote, plans[n]);
-			n++;
-			if (error < 0)
-				goto out;
-		}
-	}
-	for_each_task(task, r->tree) {
-		if (!task_is_live(task))
-			continue;
-		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		for_each_thread(thread, task) {
-			if (!is_meant(r, thread, choice))
-				continue;
-			error = remote_wait(thread->remote, &r->progress->deadline);
-			if (error < 0)
-				goto out;
-		}
-	}
-out:
-	while (n)
-		plan_destroy(&plans[--n]);
+	for_each_task(task, r->tree)
+		for_each_thread(thread, task)
+			if (task_is_live(task) && is_meant(r, thread, choice))
+				posted[n++].thread = thread;
+	for (unsigned i = 0; i < n && !error; i++)
+		error = post_plan(r, &posted[i], plan_thread);
+	for (unsigned i = 0; i < n && !error; i++)
+		error = await_plan(r, &posted[i]);
+	for (unsigned i = 0; i < n; i++)
+		plan_destroy(&posted[i].plan);
 	return error;
 }
 
@@ -359,6 +358,7 @@ static int stop_tasks(struct restore *r)
 int restore_last(struct restore *r)
 {
 	TRY(phase_pass_restore(r, PHASE_restore_seize, NULL, NULL));
+	tracee_stop_quietly(); /* not before: tasks have the signal actions of their creators */
 	TRY(attach_all(r));
 	TRY(stop_tasks(r));
 	return run_last(r, NULL);
@@ -386,13 +386,17 @@ static int stop_all(struct restore *r)
 }
 
 /* From the stop behind a system call to one within the delivery of signals: nothing of the program runs in between. */
-static int stop_again(struct restore *r, const struct thread *thread)
+static int stop_again(const struct thread *thread)
+{
+	TRY(arch_state_set_general(thread->tid, thread->restore->state));
+	TRY(tracee_interrupt(thread->tid));
+	return tracee_continue(thread->tid);
+}
+
+static int await_stop_again(struct restore *r, const struct thread *thread)
 {
 	int signal;
 
-	TRY(arch_state_set_general(thread->tid, thread->restore->state));
-	TRY(tracee_interrupt(thread->tid));
-	TRY(tracee_continue(thread->tid));
 	return tracee_wait_stop(thread->tid, &r->progress->deadline, &signal);
 }
 
@@ -408,28 +412,70 @@ static int wait_again(struct restore *r, struct task *task)
 		if (!record->has_wait_left_ns || ends_stopped(r, task))
 			continue;
 		TRY(restorer_wait_again(thread->remote, thread->restore->state, record->wait_left_ns));
-		TRY(stop_again(r, thread));
+		TRY(stop_again(thread));
+		TRY(await_stop_again(r, thread));
 	}
 	return 0;
 }
 
-/*
- * Nothing runs any more. The arena goes first, once for each address space, as long as signals are blocked.
- */
+/* In all tasks with memory of their own. */
+static int for_each_owner(struct restore *r, struct restorer_unmapping *unmappings,
+			  int (*step)(struct restore *r, struct task *task, struct restorer_unmapping *unmapping))
+{
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+
+		if (task_is_live(task) && !task->restore->memory_from)
+			TRY(step(r, task, unmappings++));
+	}
+	return 0;
+}
+
+static int begin_unmap(struct restore *r, struct task *task, struct restorer_unmapping *unmapping)
+{
+	uint64_t start = restorer_arena_start(r->arena);
+
+	return restorer_unmap_begin(unmapping, task->leader->remote, task->leader->restore->state, start,
+				    r->parking_end - start);
+}
+
+static int go_on_unmap(struct restore *r, struct task *task, struct restorer_unmapping *unmapping)
+{
+	return restorer_unmap_go_on(unmapping);
+}
+
+/* A stopped one goes there by itself when it is let go. */
+static int end_unmap(struct restore *r, struct task *task, struct restorer_unmapping *unmapping)
+{
+	TRY(restorer_unmap_end(unmapping));
+	return ends_stopped(r, task) ? 0 : stop_again(task->leader);
+}
+
+static int await_leader(struct restore *r, struct task *task, struct restorer_unmapping *unmapping)
+{
+	return ends_stopped(r, task) ? 0 : await_stop_again(r, task->leader);
+}
+
+/* The arena goes once for each address space, as long as signals are blocked. */
+static int unmap_arenas(struct restore *r)
+{
+	AUTO_FREE struct restorer_unmapping *unmappings = xmalloc(r->tree->n_tasks * sizeof(*unmappings));
+
+	TRY(for_each_owner(r, unmappings, begin_unmap));
+	TRY(for_each_owner(r, unmappings, go_on_unmap));
+	TRY(for_each_owner(r, unmappings, end_unmap));
+	return for_each_owner(r, unmappings, await_leader);
+}
+
 static int settle_task(struct restore *r, struct task *task)
 {
 	struct thread *thread;
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	if (!task->restore->memory_from)
-		TRY(restorer_unmap(task->leader->remote, task->leader->restore->state, restorer_arena_start(r->arena),
-				   r->parking_end - restorer_arena_start(r->arena)));
-	/* A stopped one goes there by itself when it is let go. */
-	if (!task->restore->memory_from && !ends_stopped(r, task))
-		TRY(stop_again(r, task->leader));
 	for_each_thread(thread, task) {
-		arch_state_interrupted(thread->restore->state, task->pid);
-		TRY(arch_state_set(thread->tid, thread->restore->state));
+		TRY(arch_state_set_interrupted(thread->tid, thread->restore->state));
 		TRY(phase_restore_home(r, thread));
 	}
 	return 0;
@@ -443,28 +489,9 @@ int restore_set_registers(struct restore *r)
 	for_each_task(task, r->tree)
 		if (task_is_live(task))
 			TRY(wait_again(r, task));
+	TRY(unmap_arenas(r)); /* nothing runs any more */
 	for_each_task(task, r->tree)
 		if (task_is_live(task))
 			TRY(settle_task(r, task));
 	return 0;
-}
-
-void restore_let_go(struct restore *r)
-{
-	struct task *task;
-	struct thread *thread;
-
-	/* Should we be killed from here on, the kernel lets go those that are left. This wakes nobody: it is short. */
-	for_each_task(task, r->tree) {
-		if (!task_is_live(task))
-			continue;
-		for_each_thread(thread, task)
-			tracee_outlive_us(thread->tid);
-	}
-	for_each_task(task, r->tree) {
-		if (!task_is_live(task))
-			continue;
-		for_each_thread(thread, task)
-			tracee_release(thread->tid);
-	}
 }

@@ -8,4 +8,3 @@ int restore_task_contents(struct restore *r, struct task *task); /* rest of memo
 int restore_parts(struct restore *r);				 /* of all threads at once */
 int restore_last(struct restore *r);				 /* seize all, last steps */
 int restore_set_registers(struct restore *r);			 /* registers; all stand in ptrace stops afterwards */
-void restore_let_go(struct restore *r);

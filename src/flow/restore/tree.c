@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,9 +22,11 @@
 #include "flow/restore/pid-wait.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
+#include "image/inventory.h"
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
 #include "object/namespace/namespace.h"
+#include "plan/plan.h"
 #include "plugin/plugin.h"
 #include "task/pid-space.h"
 
@@ -87,20 +88,20 @@ static int boot_root(void *arg)
 static int make_root(struct restore *r, struct task *root)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
+	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
 	struct restorer_first first = {
 		.tid = root->vpid,
+		.outer = r->facts->inner_pids ? (pid_t)r->inventory->root_pid : 0,
 		.sibling = r->options->restore_sibling,
+		.parent = r->facts->inner_pids ? us : 0,
 		.flags = r->birth_flags,
 	};
-	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
 	struct boot boot = { r, root->leader->remote, &first };
 	unsigned waited = 0;
-	int error, kept;
+	int error, kept = r->facts->ids ? r->stand_in : us;
 
 	if (r->us > 0 && us < 0)
 		return fail(-us, "opening a pidfd of ourselves");
-	first.parent = r->facts->inner_pids ? us : 0;
-	kept = r->facts->ids ? r->stand_in : us;
 	TRY(phase_restore_enter_root(r, root, plan));
 	while ((error = r->give_birth ? r->give_birth(r, boot_root, &boot) : boot_root(&boot)) == -EEXIST)
 		TRY(restore_wait_for_pid(r, root->vpid, &waited));
@@ -111,7 +112,7 @@ static int make_root(struct restore *r, struct task *root)
 	TRY(phase_restore_empty(r, root, plan));
 	if (r->us > 0 && r->us != kept)
 		plan_syscall(plan, "keep the pidfd of criu", __NR_dup3, V(kept), V(r->us), V(O_CLOEXEC));
-	restore_plan_close_all(r, plan);
+	restorer_plan_close_all(plan, r->us);
 	return run_in_task(r, root, plan);
 }
 
@@ -578,11 +579,10 @@ void restore_kill(struct restore *r)
 {
 	struct thread *thread;
 	struct task *task;
-	bool has_pid_namespaces;
+	bool has_pid_namespaces = r->facts->inner_pids || (r->tree && r->tree->pid_spaces);
 
 	if (!r->tree)
 		return;
-	has_pid_namespaces = r->facts->inner_pids || r->tree->pid_spaces;
 	for_each_task(task, r->tree)
 		if (task->pid > 0)
 			kill(task->pid, SIGKILL);

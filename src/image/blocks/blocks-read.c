@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Reading a file of blocks, any part of it. */
+#include "image/blocks/blocks-read.h"
+
 #include "image/blocks/blocks.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Writing a file of blocks: threads compress their blocks, and put them where the file ends just then. */
+#include "image/blocks/blocks-write.h"
+
 #include "image/blocks/blocks.h"
 
 #include <errno.h>

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Stores whose images are compressed or encrypted: how a file of blocks stands for an image. */
-#include "image/internal.h"
+#include "image/blocks/store-blocks.h"
+
+#include "encryption.pb-c.h"
+#include "image/blocks/blocks-read.h"
+#include "image/blocks/blocks-write.h"
+#include "image/backend.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +18,9 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
+#include "image/cipher.h"
+#include "image/record.h"
+#include "image/stream.h"
 
 void store_compress(struct store *store, int codec, int level)
 {

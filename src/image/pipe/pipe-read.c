@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A stream on its way in. */
-#include "image/pipe/pipe-internal.h"
+#include "image/pipe/pipe-read.h"
+
+#include "image/pipe/pipe-store.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,11 +15,15 @@
 #include "base/auto.h"
 #include "base/buffer.h"
 #include "base/fail.h"
+#include "base/meter.h"
 #include "base/interrupt.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "image/write-behind.h"
+#include "image/pipe/store-pipe.h"
+#include "image/store-memory.h"
+#include "image/store.h"
+#include "image/table.h"
 
 static int refuse_stream(const char *why)
 {
@@ -376,7 +382,7 @@ static int copy_if_wanted(void *arg, const char *name)
 	return pipe_copy_record(copying->records, name, copying->dir);
 }
 
-int store_pipe_unpack(struct store *store, int dir)
+int store_pipe_unpack(struct store *store, int dir, struct meter *meter)
 {
 	struct pipe_store *pipe = pipe_store_of(store);
 	AUTO(store_close) struct store *to = NULL;
@@ -387,10 +393,14 @@ int store_pipe_unpack(struct store *store, int dir)
 	TRY(to->ops->remove(to, image_kind(IMAGE_INVENTORY)->file));
 	TRY(make_files(pipe, dir));
 	TRY(store_list(pipe->records, copy_if_wanted, &copying));
+	for (size_t i = 0; i < pipe->pages.n; i++)
+		meter_expect(meter, (int64_t)pipe->pages.items[i]->size);
 	while (!pipe->committed) {
 		TRY(next_content(pipe, &pages));
-		if (pages)
-			TRY(keep_content(pipe, pages, UINT64_MAX));
+		if (!pages)
+			continue;
+		TRY(keep_content(pipe, pages, UINT64_MAX));
+		TRY(meter_pass(meter, chunk_length(pipe), pipe->chunk.size));
 	}
 	TRY(store_pipe_read_rest(store));
 	copying.inventory = true;

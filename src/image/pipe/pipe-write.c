@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A stream on its way out. */
-#include "image/pipe/pipe-internal.h"
+#include "image/pipe/pipe-write.h"
+
+#include "image/pipe/pipe-store.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,8 +11,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/interrupt.h"
+#include "image/pipe/store-pipe.h"
+#include "image/store-memory.h"
+#include "image/store.h"
+#include "image/table.h"
 
 static int write_all(const struct pipe_store *pipe, struct iovec *parts, unsigned n)
 {
@@ -150,6 +157,11 @@ int store_pipe_commit(struct store *store)
 		if (pipe->pages.items[i]->passed != pipe->pages.items[i]->size)
 			return refuse(EINVAL, "the stream: pages-%u.img is not complete", pipe->pages.items[i]->id);
 	return send_chunk(pipe, (struct stream_chunk){ PIPE_COMMIT, .number = pipe->n_chunks }, NULL);
+}
+
+void store_pipe_end(struct store *store)
+{
+	close(TAKE_FD(pipe_store_of(store)->fd));
 }
 
 struct keeping {

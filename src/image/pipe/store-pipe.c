@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A store that is one stream of bytes (--stream=FD): what it is as a store. */
-#include "image/pipe/pipe-internal.h"
+#include "image/pipe/store-pipe.h"
+
+#include "image/pipe/pipe-store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +15,10 @@
 #include "base/io.h"
 #include "base/pool.h"
 #include "image/codec.h"
-#include "image/write-behind.h"
+#include "image/pipe/pipe-read.h"
+#include "image/store-memory.h"
+#include "image/store.h"
+#include "image/table.h"
 
 struct pipe_pages *pipe_find_pages(const struct pipe_store *pipe, uint32_t id)
 {
@@ -126,7 +131,8 @@ static void pipe_close(struct store *store)
 	}
 	vector_done(&pipe->pages);
 	store_close(&pipe->records);
-	close(pipe->fd);
+	if (pipe->fd >= 0)
+		close(pipe->fd);
 	close(pipe->images_dir);
 	free(pipe->payload);
 }

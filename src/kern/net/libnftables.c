@@ -5,7 +5,11 @@
 
 #define LIBRARY_TABLE libnftables
 
+#ifdef STATIC_BUILD
+struct libnftables libnftables = { LIBNFTABLES(LIBRARY_LINKED) };
+#else
 struct libnftables libnftables;
+#endif
 
 int libnftables_load(void)
 {

@@ -17,6 +17,7 @@
 
 struct reading {
 	struct pool *pool;
+	uint32_t space;
 	struct table *by_ino, *by_waiting;
 };
 
@@ -78,6 +79,12 @@ static void take_unix_attribute(struct reading *reading, struct unix_diag *diag,
 			diag->wqueue = ((const struct unix_diag_rqlen *)data)->udiag_wqueue;
 		}
 		break;
+	case UNIX_DIAG_MEMINFO:
+		if (has_size(attr, (SK_MEMINFO_SNDBUF + 1) * sizeof(uint32_t))) {
+			diag->receive_buffer = ((const uint32_t *)data)[SK_MEMINFO_RCVBUF];
+			diag->send_buffer = ((const uint32_t *)data)[SK_MEMINFO_SNDBUF];
+		}
+		break;
 	case UNIX_DIAG_SHUTDOWN:
 		diag->shutdown = mnl_attr_get_u8(attr);
 		break;
@@ -92,6 +99,7 @@ static int take_unix(void *arg, const struct nlmsghdr *message)
 	const struct nlattr *attr;
 
 	diag->ino = head->udiag_ino;
+	diag->space = reading->space;
 	diag->type = head->udiag_type;
 	diag->state = head->udiag_state;
 	mnl_attr_for_each(attr, message, sizeof(*head)) take_unix_attribute(reading, diag, attr);
@@ -103,16 +111,18 @@ static int take_unix(void *arg, const struct nlmsghdr *message)
 	return 0;
 }
 
-int sockdiag_read_unix(struct netlink *netlink, struct pool *pool, struct table *by_ino, struct table *by_waiting)
+int sockdiag_read_unix(struct netlink *netlink, struct pool *pool, uint32_t space, struct table *by_ino,
+		       struct table *by_waiting)
 {
 	const struct unix_diag_req request = {
 		.sdiag_family = AF_UNIX,
 		.udiag_states = UINT32_MAX,
-		.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN,
+		.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN |
+			      UDIAG_SHOW_MEMINFO,
 	};
 
 	return dump_family(netlink, &request, sizeof(request), take_unix,
-			   &(struct reading){ pool, by_ino, by_waiting });
+			   &(struct reading){ pool, space, by_ino, by_waiting });
 }
 
 static void take_packet_ring(struct tpacket_req3 *to, bool *has, const struct nlattr *attr)
@@ -209,7 +219,7 @@ int sockdiag_read_packet(struct netlink *netlink, struct pool *pool, struct tabl
 		.pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_MCLIST | PACKET_SHOW_RING_CFG | PACKET_SHOW_FANOUT,
 	};
 
-	return dump_family(netlink, &request, sizeof(request), take_packet, &(struct reading){ pool, by_ino, NULL });
+	return dump_family(netlink, &request, sizeof(request), take_packet, &(struct reading){ pool, 0, by_ino, NULL });
 }
 
 static int take_netlink(void *arg, const struct nlmsghdr *message)
@@ -253,5 +263,6 @@ int sockdiag_read_netlink(struct netlink *netlink, struct pool *pool, struct tab
 		.ndiag_show = NDIAG_SHOW_GROUPS | NDIAG_SHOW_MEMINFO,
 	};
 
-	return dump_family(netlink, &request, sizeof(request), take_netlink, &(struct reading){ pool, by_ino, NULL });
+	return dump_family(netlink, &request, sizeof(request), take_netlink,
+			   &(struct reading){ pool, 0, by_ino, NULL });
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <linux/if_packet.h>
+#include <linux/inet_diag.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +19,10 @@ struct table;
 
 struct unix_diag {
 	uint32_t ino;
-	uint8_t type, state; /* SOCK_*, TCP_* */
-	uint8_t shutdown;    /* bits: 1 = read, 2 = write */
+	uint32_t space;			      /* what the caller has said of the netlink */
+	uint32_t send_buffer, receive_buffer; /* 0: not told */
+	uint8_t type, state;		      /* SOCK_*, TCP_* */
+	uint8_t shutdown;		      /* bits: 1 = read, 2 = write */
 	bool has_peer;
 	uint32_t peer;		     /* inode; 0 with has_peer: closed, or not accepted yet */
 	uint32_t rqueue;	     /* unread bytes; of a listener: connections waiting */
@@ -33,8 +36,15 @@ struct unix_diag {
 
 struct inet_diag {
 	uint32_t ino;
+	uint32_t space; /* as above */
+	uint32_t send_buffer, receive_buffer;
+	uint32_t ifindex; /* that it is bound to */
+	bool has_mark, has_class, has_options;
+	uint32_t mark, class; /* class: that of its cgroup (net_cls), or else its priority */
+	struct inet_diag_sockopt options;
 	uint8_t family, protocol, state;
 	uint8_t shutdown;
+	bool is_signed;		     /* it has keys (TCP_MD5SIG); shown to root only */
 	uint32_t rqueue, wqueue;     /* of a listener: connections waiting, backlog */
 	uint16_t src_port, dst_port; /* host order */
 	uint32_t src[4], dst[4];     /* network order; IPv4 uses one word */
@@ -69,15 +79,9 @@ struct netlink_diag {
 
 /*
  * Each reads a whole table; structs are in the pool, by_ino finds them by inode number.
- * by_waiting finds a listener by the inode of a client that waits in its backlog.
+ * space is written into each. by_waiting finds a listener by the inode of a client that waits in its backlog.
  */
-int sockdiag_read_unix(struct netlink *netlink, struct pool *pool, struct table *by_ino, struct table *by_waiting);
+int sockdiag_read_unix(struct netlink *netlink, struct pool *pool, uint32_t space, struct table *by_ino,
+		       struct table *by_waiting);
 int sockdiag_read_packet(struct netlink *netlink, struct pool *pool, struct table *by_ino);
 int sockdiag_read_netlink(struct netlink *netlink, struct pool *pool, struct table *by_ino);
-/*
- * Ends TCP sockets that no descriptor refers to, in one of these states (bits: 1 << TCP_*): those on the port of
- * `like`, or, if it names a peer, between its two addresses. Returns how many. Before Linux 6.11 some stay.
- */
-int sockdiag_end_unowned(struct netlink *netlink, const struct inet_diag *like, uint32_t states, bool only_count);
-/* Sockets without an inode number (TIME-WAIT, SYN-RECEIVED) are left out. */
-int sockdiag_read_inet(struct netlink *netlink, struct pool *pool, int family, int protocol, struct table *by_ino);

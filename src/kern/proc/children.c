@@ -73,10 +73,8 @@ int proc_pids_parse(const char *text, struct proc_pids *pids)
 int proc_children_add(int proc, pid_t tid, struct proc_pids *pids)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
-	char name[48];
 
-	snprintf(name, sizeof(name), "task/%d/children", tid);
-	TRY(proc_read(proc, name, &text));
+	TRY(proc_read_thread_pids(proc, tid, "children", &text));
 	return proc_pids_parse(text.data, pids);
 }
 

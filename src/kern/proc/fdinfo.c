@@ -25,6 +25,9 @@ void fdinfo_done(struct fdinfo *info)
 {
 	if (info->dir >= 0)
 		close(info->dir);
+	if (info->own_number)
+		close(info->own_file);
+	info->own_number = 0;
 	buffer_done(&info->text);
 	vector_done(info);
 	info->dir = -1;
@@ -78,6 +81,28 @@ int fdinfo_read(struct fdinfo *info, int fd)
 
 	snprintf(name, sizeof(name), "%d", fd);
 	TRY(proc_read_record(info->dir, name, &info->text));
+	cut_lines(info);
+	return 0;
+}
+
+static int open_own(struct fdinfo *info, int fd)
+{
+	char path[32];
+
+	if (info->own_number == fd + 1)
+		return 0;
+	if (info->own_number)
+		close(info->own_file);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info->own_file = open(path, O_RDONLY | O_CLOEXEC);
+	info->own_number = info->own_file < 0 ? 0 : fd + 1;
+	return info->own_file < 0 ? proc_fail(errno, "fdinfo") : 0;
+}
+
+int fdinfo_read_own(struct fdinfo *info, int fd)
+{
+	TRY(open_own(info, fd));
+	TRY(proc_read_open_record(info->own_file, "fdinfo", &info->text));
 	cut_lines(info);
 	return 0;
 }

@@ -16,6 +16,7 @@ struct fdinfo_line {
 /* One reader for all descriptors of a process; its room is used again. Lines live until the next read. */
 struct fdinfo {
 	int dir;
+	int own_file, own_number; /* the last one of ours, still open; own_number is what it shows + 1, 0: none */
 	struct buffer text;
 	struct fdinfo_line *items;
 	size_t n, capacity;
@@ -24,6 +25,11 @@ struct fdinfo {
 int fdinfo_open(struct fdinfo *info, int proc);
 void fdinfo_done(struct fdinfo *info);
 int fdinfo_read(struct fdinfo *info, int fd);
+/*
+ * The same of a descriptor of ours. The file of its number stays open, which shows whatever has this number: the next
+ * descriptor that is looked at mostly has it again.
+ */
+int fdinfo_read_own(struct fdinfo *info, int fd);
 /*
  * Cuts a text into lines. The key ends at the first colon that blanks or the end of the line follow; a line without
  * such a colon ("inotify wd:3 ino:1") has its first word as key.

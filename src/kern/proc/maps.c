@@ -100,53 +100,76 @@ static bool parse_head(struct mappings *mappings, struct mapping *mapping, const
 }
 
 /* Only these lines of smaps matter, and VmFlags, KernelPageSize, ProtectionKey. */
-static const struct {
+struct size_row {
 	const char *key;
+	size_t size;
 	size_t offset;
-} sizes[] = {
-	{ "Rss:", offsetof(struct mapping, rss_kb) },
-	{ "AnonHugePages:", offsetof(struct mapping, anon_huge_kb) },
-	{ "Anonymous:", offsetof(struct mapping, anonymous_kb) },
-	{ "Swap:", offsetof(struct mapping, swap_kb) },
-	{ "Locked:", offsetof(struct mapping, locked_kb) },
-	{ "Shared_Clean:", offsetof(struct mapping, shared_kb) },
-	{ "Shared_Dirty:", offsetof(struct mapping, shared_kb) },
 };
 
-static void set_size(struct mapping *mapping, const char *key, size_t size, uint64_t number)
+#define SIZE_ROW(key, member)                                          \
+	{                                                              \
+		key, sizeof(key) - 1, offsetof(struct mapping, member) \
+	}
+
+static const struct size_row sizes[] = {
+	SIZE_ROW("Rss:", rss_kb),
+	SIZE_ROW("AnonHugePages:", anon_huge_kb),
+	SIZE_ROW("Anonymous:", anonymous_kb),
+	SIZE_ROW("Swap:", swap_kb),
+	SIZE_ROW("Locked:", locked_kb),
+	SIZE_ROW("Shared_Clean:", shared_kb),
+	SIZE_ROW("Shared_Dirty:", shared_kb),
+};
+
+/* Moves behind the key of the line and the blanks that follow, if it is this one. */
+static bool scan_key(const char **line, const char *end, const char *key, size_t size)
 {
+	if (**line != *key || (size_t)(end - *line) < size || memcmp(*line, key, size) != 0)
+		return false;
+	*line += size;
+	scan_blanks(line);
+	return true;
+}
+
+#define SCAN_KEY(line, end, key) scan_key((line), (end), (key), sizeof(key) - 1)
+
+static void parse_size(struct mapping *mapping, const char *line, const char *end)
+{
+	uint64_t number;
+
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		if (strlen(sizes[i].key) == size && memcmp(key, sizes[i].key, size) == 0)
+		if (!scan_key(&line, end, sizes[i].key, sizes[i].size))
+			continue;
+		if (scan_dec(&line, &number))
 			*(uint64_t *)((char *)mapping + sizes[i].offset) = number;
+		return;
 	}
 }
 
 static void parse_detail(struct mapping *mapping, const char *line, const char *end)
 {
-	const char *colon, *value;
 	uint64_t number;
-	size_t size;
 
-	/* Three of four lines end here. */
-	if (!strchr("RASLKV", *line) && !text_starts(line, "ProtectionKey:"))
-		return;
-	colon = memchr(line, ':', (size_t)(end - line));
-	if (!colon)
-		return;
-	size = (size_t)(colon + 1 - line);
-	value = colon + 1;
-	while (value < end && *value == ' ')
-		value++;
-	if (size == 8 && memcmp(line, "VmFlags:", 8) == 0)
-		mapping->vm_flags = parse_flags(value, end);
-	else if (!scan_dec(&value, &number))
-		return;
-	else if (size == 15 && memcmp(line, "KernelPageSize:", size) == 0)
-		mapping->kernel_page_size = (uint32_t)(number * 1024);
-	else if (size == 14 && *line == 'P')
-		mapping->pkey = (int32_t)number;
-	else
-		set_size(mapping, line, size, number);
+	switch (*line) { /* three of four lines are none of these */
+	case 'V':
+		if (SCAN_KEY(&line, end, "VmFlags:"))
+			mapping->vm_flags = parse_flags(line, end);
+		break;
+	case 'K':
+		if (SCAN_KEY(&line, end, "KernelPageSize:") && scan_dec(&line, &number))
+			mapping->kernel_page_size = (uint32_t)(number * 1024);
+		break;
+	case 'P':
+		if (SCAN_KEY(&line, end, "ProtectionKey:") && scan_dec(&line, &number))
+			mapping->pkey = (int32_t)number;
+		break;
+	case 'R':
+	case 'A':
+	case 'S':
+	case 'L':
+		parse_size(mapping, line, end);
+		break;
+	}
 }
 
 ssize_t mappings_parse(struct mappings *mappings, const char *text, size_t size)
@@ -171,7 +194,8 @@ ssize_t mappings_parse(struct mappings *mappings, const char *text, size_t size)
 	return p - text;
 }
 
-static int read_lines(int fd, const char *file, struct mappings *mappings)
+/* quiet: a process that is gone by now is no failure. */
+static int read_lines(int fd, const char *file, bool quiet, struct mappings *mappings)
 {
 	AUTO_FREE char *text = xmalloc(READ_SIZE);
 	size_t kept = 0;
@@ -182,7 +206,7 @@ static int read_lines(int fd, const char *file, struct mappings *mappings)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return proc_fail(errno, file);
+			return quiet ? -errno : proc_fail(errno, file);
 		if (n == 0)
 			break;
 		kept += (size_t)n;
@@ -197,7 +221,7 @@ static int read_lines(int fd, const char *file, struct mappings *mappings)
 	return kept ? refuse(EINVAL, "/proc/PID/%s ends within a line", file) : 0;
 }
 
-int mappings_read(int proc, enum mappings_mode mode, struct mappings *ret)
+static int read_file(int proc, enum mappings_mode mode, bool quiet, struct mappings *ret)
 {
 	const char *file = mode == MAPPINGS_FULL ? "smaps" : "maps";
 	AUTO_CLOSE int fd = openat(proc, file, O_RDONLY | O_CLOEXEC);
@@ -205,11 +229,21 @@ int mappings_read(int proc, enum mappings_mode mode, struct mappings *ret)
 
 	*ret = (struct mappings){ 0 };
 	if (fd < 0)
-		return proc_fail(errno, file);
-	error = read_lines(fd, file, ret);
+		return quiet ? -errno : proc_fail(errno, file);
+	error = read_lines(fd, file, quiet, ret);
 	if (error < 0)
 		mappings_done(ret);
 	return error;
+}
+
+int mappings_read(int proc, enum mappings_mode mode, struct mappings *ret)
+{
+	return read_file(proc, mode, false, ret);
+}
+
+int mappings_read_running(int proc, enum mappings_mode mode, struct mappings *ret)
+{
+	return read_file(proc, mode, true, ret);
 }
 
 void mappings_done(struct mappings *mappings)

@@ -45,6 +45,7 @@ struct mapping {
 				finds out says so */
 	bool tracked; /* criu's own userfaultfd watches it (kern/track.h), and VMF(UW) was taken away; whoever finds out
 			 says so */
+	bool pinned;  /* an io_uring holds pages of it and writes to them unseen; whoever finds out says so */
 	const char *name; /* unescaped path, "[heap]", "[anon:x]" ...; NULL if there is none */
 
 	/* 0 in plain mode: */
@@ -68,6 +69,8 @@ struct mappings {
 };
 
 int mappings_read(int proc, enum mappings_mode mode, struct mappings *ret);
+/* Of a process that may end meanwhile: -errno of that is not logged. */
+int mappings_read_running(int proc, enum mappings_mode mode, struct mappings *ret);
 void mappings_done(struct mappings *mappings);
 
 /* Takes the whole lines of the text; returns how many bytes they were, or -EINVAL (reported). */

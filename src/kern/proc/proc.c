@@ -17,6 +17,8 @@
 /* seq_file hands out at most a page per read(2), unless one record is longer. */
 #define READ_SIZE 4096
 
+#define PID_TEXT_MAX 16
+
 int proc_fail(int error, const char *name)
 {
 	if (error == ENOENT || error == ESRCH)
@@ -47,40 +49,57 @@ int proc_open_thread(int proc, pid_t tid)
 	return open_dir(proc, path);
 }
 
-/* at_once: the file is one record, which a read that has room gets whole; no other is needed to see the end. */
-static int read_all(int proc, const char *name, bool at_once, struct buffer *buffer)
+/* A read gets as many whole records as there is room for. rest: so much was free, and the end has come; 0: nobody
+ * knows. */
+static int read_open(int fd, const char *name, ssize_t rest, struct buffer *buffer)
 {
-	AUTO_CLOSE int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return proc_fail(errno, name);
 	buffer->size = 0;
 	for (;;) {
 		ssize_t n;
 
 		do
-			n = read(fd, buffer_reserve(buffer, READ_SIZE), READ_SIZE);
+			n = pread(fd, buffer_reserve(buffer, READ_SIZE), READ_SIZE, (off_t)buffer->size);
 		while (n < 0 && errno == EINTR);
 		if (n < 0)
 			return proc_fail(errno, name);
 		if (n == 0)
 			break;
 		buffer->size += (size_t)n;
-		if (at_once && n < READ_SIZE)
+		if (rest && n + rest <= READ_SIZE)
 			break;
 	}
 	buffer_append(buffer, "", 0);
 	return 0;
 }
 
+static int read_all(int proc, const char *name, ssize_t rest, struct buffer *buffer)
+{
+	AUTO_CLOSE int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? proc_fail(errno, name) : read_open(fd, name, rest, buffer);
+}
+
 int proc_read(int proc, const char *name, struct buffer *buffer)
 {
-	return read_all(proc, name, false, buffer);
+	return read_all(proc, name, 0, buffer);
 }
 
 int proc_read_record(int proc, const char *name, struct buffer *buffer)
 {
-	return read_all(proc, name, true, buffer);
+	return read_all(proc, name, 1, buffer);
+}
+
+int proc_read_thread_pids(int proc, pid_t tid, const char *name, struct buffer *buffer)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "task/%d/%s", tid, name);
+	return read_all(proc, path, PID_TEXT_MAX, buffer);
+}
+
+int proc_read_open_record(int fd, const char *name, struct buffer *buffer)
+{
+	return read_open(fd, name, 1, buffer);
 }
 
 int proc_read_thread_record(int proc, pid_t tid, const char *name, struct buffer *buffer)
@@ -88,7 +107,7 @@ int proc_read_thread_record(int proc, pid_t tid, const char *name, struct buffer
 	char path[64];
 
 	snprintf(path, sizeof(path), "task/%d/%s", tid, name);
-	return read_all(proc, path, true, buffer);
+	return read_all(proc, path, 1, buffer);
 }
 
 /* "net:[4026531840]" */

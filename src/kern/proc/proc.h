@@ -18,8 +18,12 @@ int proc_open_thread(int proc, pid_t tid);
 int proc_read(int proc, const char *name, struct buffer *buffer);
 /* The same for a file that the kernel writes in one piece (single_open()), like fdinfo: one call less. */
 int proc_read_record(int proc, const char *name, struct buffer *buffer);
+/* That of a file that is open, from its begin; name is for messages. */
+int proc_read_open_record(int fd, const char *name, struct buffer *buffer);
 /* That of one of its threads. */
 int proc_read_thread_record(int proc, pid_t tid, const char *name, struct buffer *buffer);
+/* One of its threads' files that is a list of pids: one call less, too. */
+int proc_read_thread_pids(int proc, pid_t tid, const char *name, struct buffer *buffer);
 /* The number of a namespace, by its file ("ns/net", "task/7/ns/time_for_children"): half the work of a stat(2), which
  * makes an inode. -errno, never logged. */
 int proc_namespace(int proc, const char *file, ino_t *ret);

@@ -172,7 +172,7 @@ static int parse_value(struct proc_status *status, const struct status_row *row,
 static const struct status_row *find_row(const char *key)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strcmp(rows[i].key, key) == 0)
+		if (rows[i].key[0] == key[0] && strcmp(rows[i].key, key) == 0)
 			return &rows[i];
 	}
 	return NULL;

@@ -6,7 +6,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "object/cgroup/cgroup.h"
+#include "object/cgroup/enter.h"
 #include "object/namespace/namespace.h"
 
 /* The paths of the sets are measured by object/cgroup/sets.c. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Tasks and threads go into the cgroups of their sets, and are frozen there if they were. */
+#include "object/cgroup/enter.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,8 +13,10 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "object/cgroup/cgroup.h"
-#include "object/cgroup/settle.h"
+#include "base/pool.h"
+#include "object/cgroup/load.h"
+#include "object/cgroup/properties.h"
+#include "session/session.h"
 
 /* file: of the cgroup, that a pid or tid is written to. */
 static int move_task(const struct cg_place *place, const char *file, pid_t id)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What control groups do in which phase. Their dump is the part "sets" of tasks. */
 #include "engine/family.h"
-#include "object/cgroup/cgroup.h"
+#include "object/cgroup/enter.h"
+#include "object/cgroup/restore.h"
+#include "object/cgroup/settle.h"
 
 const struct object_family cgroup_family = {
 	.name = "cgroup",

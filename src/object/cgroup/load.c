@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "object/cgroup/hierarchy.h"
 #include "object/cgroup/tree.h"
 

@@ -14,7 +14,8 @@ struct cg_hierarchy {
 	const CgControllerEntry *record; /* its directories; NULL: none were saved */
 	const char *old_root,
 		*new_root; /* what is the first in the images is the second here; NULL: nothing is moved */
-	bool absent;	   /* this machine has none, and it is not needed: all tasks were in its root */
+	bool absent; /* this machine has none, and it is not needed: all tasks were in its root, or it controls nothing
+		      */
 	bool v2;
 	int root;	 /* its directory, -1 before it is open */
 	const char *own; /* where criu is */

@@ -27,9 +27,6 @@ struct property_rules {
 	struct property_rule *items;
 	size_t n, capacity;
 };
-
-/* Adds the rules of a text (criu(8), --cgroup-props) to ret. where is for messages: "--cgroup-props". */
-int property_rules_parse(const char *text, const char *where, struct pool *pool, struct property_rules *ret);
 void property_rules_done(struct property_rules *rules);
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Cgroups of a restore: their directories are made, and what was made is removed if it fails. */
-#include "object/cgroup/cgroup.h"
+#include "object/cgroup/restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,9 @@
 #include "base/fail.h"
 #include "base/grace.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "kern/proc/proc.h"
+#include "object/cgroup/enter.h"
 #include "object/cgroup/hierarchy.h"
 #include "object/cgroup/load.h"
 #include "object/cgroup/properties.h"
@@ -36,6 +38,13 @@ static bool is_needed(const struct restore *r, const struct cg_hierarchy *hierar
 	return false;
 }
 
+/* One without controllers only tells who belongs together. To mount it would make it here, for good. */
+static bool is_dispensable(const struct restore *r, const struct cg_hierarchy *hierarchy)
+{
+	return r->options->manage_cgroups >= OPT_CGROUPS_SOFT && text_after(hierarchy->name, "name=") &&
+	       !strchr(hierarchy->name, ',');
+}
+
 static int open_hierarchies(struct restore *r)
 {
 	AUTO_CLOSE int self = proc_open(getpid());
@@ -47,7 +56,13 @@ static int open_hierarchies(struct restore *r)
 		struct cg_hierarchy *hierarchy = &cgroup_restore_of(r)->hierarchies[i];
 		const struct proc_cgroup *found = hierarchy_find(&own, hierarchy->name);
 
-		hierarchy->absent = !found && !is_needed(r, hierarchy);
+		bool needed = is_needed(r, hierarchy);
+
+		hierarchy->absent = !found && (!needed || is_dispensable(r, hierarchy));
+		if (hierarchy->absent && needed)
+			log_warn("The tasks were in cgroups of %s, which controls nothing, and which this machine does "
+				 "not have: they are in none of it now",
+				 hierarchy_title(hierarchy));
 		if (hierarchy->absent)
 			continue;
 		if (!found)
@@ -200,7 +215,7 @@ int cgroup_restore_make(struct restore *r)
 {
 	/* An ordinary user has no power over cgroups. */
 	if (r->options->unprivileged || geteuid() != 0)
-		state_drop(r->states, &cgroup_restore_state);
+		state_destroy(r->states, &cgroup_restore_state);
 	if (!cgroup_restore_of(r))
 		return 0;
 	TRY(open_hierarchies(r));

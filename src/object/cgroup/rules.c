@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The text of --cgroup-props: for each controller in quotes a strategy and a list of properties. */
+#include "object/cgroup/rules.h"
+
 #include <errno.h>
 #include <string.h>
 

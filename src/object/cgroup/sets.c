@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/fail.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "kern/proc/cgroup.h"
 #include "kern/proc/proc.h"
 #include "object/cgroup/hierarchy.h"
@@ -106,10 +107,16 @@ static int collect_sets(const struct dump *d)
 static int dump_set(const struct dump *d, struct thread *thread)
 {
 	AUTO(buffer_done) struct buffer text = { 0 };
+	const struct thread *other = thread->dump->shares.cgroups;
 	int error;
 
 	if (!cgroup_dump_of(d))
 		return 0;
+	if (other && thread->dump->shares.namespaces && other->core->thread_core->has_cg_set) {
+		thread->core->thread_core->has_cg_set = true;
+		thread->core->thread_core->cg_set = other->core->thread_core->cg_set;
+		return 0;
+	}
 	error = proc_read_thread_record(thread->task->dump->proc, thread->tid, "cgroup", &text);
 	if (error == -ENOENT || error == -ESRCH)
 		return fail(-error, "reading its cgroups");

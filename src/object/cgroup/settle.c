@@ -13,7 +13,6 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "object/cgroup/cgroup.h"
 
 /* --- properties --- */
 

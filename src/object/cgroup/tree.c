@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "object/cgroup/hierarchy.h"
+#include "object/cgroup/rules.h"
 
 #define DEPTH_MAX 100 /* the kernel's own limit for cgroup2 cannot be reached with paths */
 
@@ -167,9 +168,13 @@ static int dump_head(const struct tree *tree, int root, const char *path)
 	return 0;
 }
 
-/* The directory that stands for the path: with --cgroup-root, one above it. */
-static const char *head_of(const struct tree *tree, const char *path)
+/*
+ * The directory that stands for the path: with --cgroup-root, one above it; else the root of the cgroup namespace, as
+ * what is in there is the tree's own, also where no task is (slices of systemd).
+ */
+static const char *head_of(const struct tree *tree, const CgMemberEntry *member)
 {
+	const char *path = member->path, *top;
 	const struct opt_cgroup_roots *roots = &tree->d->options->cgroup_roots;
 
 	for (size_t i = 0; i < roots->n; i++) {
@@ -179,7 +184,10 @@ static const char *head_of(const struct tree *tree, const char *path)
 		    cgroup_is_below(path, root->path))
 			return root->path;
 	}
-	return path;
+	if (!member->cgns_prefix)
+		return path;
+	top = pool_printf(tree->d->pool, "%.*s", (int)member->cgns_prefix, path);
+	return cgroup_is_below(tree->own, top) ? path : top;
 }
 
 static bool is_covered(const struct tree *tree, const char **heads, size_t n, const char *path)
@@ -205,7 +213,7 @@ static int dump_heads(const struct tree *tree, int root, const CgroupEntry *entr
 	for (size_t i = 0; i < entry->n_sets; i++)
 		for (size_t k = 0; k < entry->sets[i]->n_ctls; k++)
 			if (!strcmp(entry->sets[i]->ctls[k]->name, tree->controllers))
-				paths[n++] = head_of(tree, entry->sets[i]->ctls[k]->path);
+				paths[n++] = head_of(tree, entry->sets[i]->ctls[k]);
 	qsort(paths, n, sizeof(*paths), compare_paths);
 	tree->record->dirs = pool_array(tree->d->pool, CgroupDirEntry *, n);
 	for (size_t i = 0; i < n; i++) {

@@ -13,17 +13,15 @@
 #include "base/table.h"
 #include "bpfmap-data.pb-c.h"
 #include "image/image.h"
+#include "image/payload.h"
+#include "image/record.h"
+#include "kern/bpf.h"
 #include "object/file/file.h"
 
 const struct file_kind bpfmap_kind;
 
 #define MAP_SIZE_MAX (1u << 30) /* bytes of keys or values */
 #define ELEMENT_MAX  (1u << 20)
-
-static int call_bpf(int command, union bpf_attr *attr)
-{
-	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
-}
 
 /* --- dump --- */
 
@@ -59,7 +57,7 @@ static int read_info(int fd, struct bpf_map_info *info)
 	attr.info.bpf_fd = (uint32_t)fd;
 	attr.info.info_len = sizeof(*info);
 	attr.info.info = (uint64_t)(uintptr_t)info;
-	return call_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ? fail_errno("asking what the map is") : 0;
+	return bpf_call(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ? fail_errno("asking what the map is") : 0;
 }
 
 static int dump_bpfmap(const struct dump *d, const struct open_file *of, FileEntry *out)
@@ -70,8 +68,8 @@ static int dump_bpfmap(const struct dump *d, const struct open_file *of, FileEnt
 
 	TRY(read_info(of->fd, &info));
 	if (info.type != BPF_MAP_TYPE_HASH && info.type != BPF_MAP_TYPE_ARRAY)
-		return refuse(ENOTSUP, "BPF map \"%s\" is of type %u: only arrays and hashes can be saved", info.name,
-			      info.type);
+		return refuse(EOPNOTSUPP, "BPF map \"%s\" is of type %u: only arrays and hashes can be saved",
+			      info.name, info.type);
 	record->id = of->id;
 	record->flags = of->flags;
 	record->pos = of->pos;
@@ -102,11 +100,11 @@ static int read_elements(int fd, const struct bpf_map_info *info, struct buffer 
 	for (*n = 0;; ++*n) {
 		attr.key = *n ? (uint64_t)(uintptr_t)key : 0;
 		attr.next_key = (uint64_t)(uintptr_t)next;
-		if (call_bpf(BPF_MAP_GET_NEXT_KEY, &attr) < 0)
+		if (bpf_call(BPF_MAP_GET_NEXT_KEY, &attr) < 0)
 			return errno == ENOENT ? 0 : fail_errno("reading the keys of the map");
 		attr.key = (uint64_t)(uintptr_t)next;
 		attr.value = (uint64_t)(uintptr_t)value;
-		if (call_bpf(BPF_MAP_LOOKUP_ELEM, &attr) < 0)
+		if (bpf_call(BPF_MAP_LOOKUP_ELEM, &attr) < 0)
 			return fail_errno("reading a value of the map");
 		buffer_append(keys, next, info->key_size);
 		buffer_append(values, value, info->value_size);
@@ -129,7 +127,7 @@ static int drain_bpfmap(struct dump *d, const struct open_file *of)
 		return 0;
 	/* The program's descriptor may be for writing only. */
 	attr.map_id = info.id;
-	fd = call_bpf(BPF_MAP_GET_FD_BY_ID, &attr);
+	fd = bpf_call(BPF_MAP_GET_FD_BY_ID, &attr);
 	if (fd < 0)
 		return fail_errno("opening map %u", info.id);
 	TRY(read_elements(fd, &info, &keys, &values, &record.count));
@@ -230,7 +228,7 @@ static int fill_map(int fd, const BpfmapFileEntry *record, const struct bpfmap_d
 	for (uint32_t i = 0; i < data->record->count; i++, key += record->key_size, value += record->value_size) {
 		attr.key = (uint64_t)(uintptr_t)key;
 		attr.value = (uint64_t)(uintptr_t)value;
-		if (call_bpf(BPF_MAP_UPDATE_ELEM, &attr) < 0)
+		if (bpf_call(BPF_MAP_UPDATE_ELEM, &attr) < 0)
 			return fail_errno("setting element %u of the map", i);
 	}
 	return 0;
@@ -244,7 +242,7 @@ static int open_map(const BpfmapFileEntry *record, uint32_t id, int *ret_fd)
 
 	attr.map_id = id;
 	attr.open_flags = mode == O_RDONLY ? BPF_F_RDONLY : mode == O_WRONLY ? BPF_F_WRONLY : 0;
-	*ret_fd = call_bpf(BPF_MAP_GET_FD_BY_ID, &attr);
+	*ret_fd = bpf_call(BPF_MAP_GET_FD_BY_ID, &attr);
 	return *ret_fd < 0 ? fail_errno("opening the map") : 0;
 }
 
@@ -262,12 +260,12 @@ static int make_map(const BpfmapFileEntry *record, struct bpfmap_data *data)
 
 	attr.map_extra = record->map_extra;
 	strncpy(attr.map_name, record->map_name, sizeof(attr.map_name) - 1);
-	fd = call_bpf(BPF_MAP_CREATE, &attr);
+	fd = bpf_call(BPF_MAP_CREATE, &attr);
 	if (fd < 0)
 		return fail_errno("making the map");
 	TRY(fill_map(fd, record, data));
 	freeze.map_fd = (uint32_t)fd;
-	if (record->frozen && call_bpf(BPF_MAP_FREEZE, &freeze) < 0)
+	if (record->frozen && bpf_call(BPF_MAP_FREEZE, &freeze) < 0)
 		return fail_errno("freezing the map");
 	TRY(read_info(fd, &info));
 	data->new_id = info.id;
@@ -288,7 +286,7 @@ static int create_bpfmap(struct restore *r, struct file *f)
 
 static int clean_bpfmaps(struct restore *r)
 {
-	state_drop(r->states, &bpfmaps_state);
+	state_destroy(r->states, &bpfmaps_state);
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Descriptor tables of tasks, restore: steps that fetch each file from the coordinator and place it at its number. */
+#include "object/file/descriptors-restore.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -10,11 +12,16 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "engine/engine.h"
 #include "image/image.h"
-#include "object/file/core.h"
+#include "image/record.h"
+#include "lib/compel/restorer.h"
+#include "object/file/file-state.h"
+#include "object/file/file-restore.h"
 #include "object/file/locks.h"
-#include "object/file/tty/tty.h"
+#include "object/file/tty/restore.h"
+#include "plan/plan.h"
 #include "session/survey.h"
 
 #define FD_NUMBER_MAX	  (1u << 30)
@@ -356,12 +363,12 @@ int file_plan_late(struct restore *r, struct task *task, struct plan *p)
 		TRY(f->kind->plan(r, f, p));
 	}
 	TRY(tty_plan_task(r, task, p));
-	return locks_plan(r, task, p);
+	return locks_plan(r, task, false, p);
 }
 
 void file_plan_fetch(struct restore *r, struct plan *p, int fd, unsigned slot)
 {
-	restore_plan_find_us(r, p, slot + 1);
+	restorer_plan_find_us(p, r->us, slot + 1);
 	plan_syscall(p, "fetch a descriptor of criu", __NR_pidfd_getfd, S(slot + 1), V(fd), V(0))->to_slot =
 		(uint8_t)slot;
 	plan_syscall(p, "close the pidfd of criu", __NR_close, S(slot + 1));

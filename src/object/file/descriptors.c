@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Descriptor tables of tasks, dump: fdinfo-*.img. */
+#include "object/file/descriptors.h"
+
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -8,11 +10,16 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "kern/kcmp.h"
 #include "kern/track.h"
-#include "object/file/core.h"
+#include "object/file/describe.h"
+#include "object/file/file-state.h"
+#include "object/file/file-dump.h"
 #include "object/file/locks.h"
+#include "object/mount/mount.h"
 #include "session/survey.h"
 #include "session/trackers.h"
 
@@ -47,34 +54,47 @@ static int list_numbers(const struct task *task, int **ret)
 	return n;
 }
 
+static int dump_copy(const struct dump *d, struct open_file *of, struct fdinfo *info)
+{
+	struct task *task = of->task;
+	const int number = of->task_fd;
+	struct dumped *dumped;
+	int is_new, error;
+
+	of->told = task->dump->fd_flags ? task->dump->fd_flags[number] : 0;
+	error = file_describe(d, of, info);
+	if (error == -ENOENT && was_closed(task, number, of->fd))
+		return 0;
+	TRY(error);
+	if (of->flags & TRACKER_MARK && tracker_is_one(of->flags, fdinfo_get(info, "API"))) {
+		task_note_tracker(task, number);
+		return 0;
+	}
+	is_new = file_dump_known(d, of, &dumped);
+	if (is_new == -EBADF && was_closed(task, number, of->fd))
+		return 0;
+	TRY(is_new);
+	TRY(locks_dump(d, of, is_new));
+	table_set2(file_dump_of(d)->descriptors, task->ids->files_id, (uint64_t)number, dumped);
+	*vector_push(&file_dump_of(d)->known) =
+		(struct known_descriptor){ task, number, dumped->id, of->stat.st_ino, dumped->type, of->cloexec };
+	return 0;
+}
+
 static int dump_descriptor(const struct dump *d, struct task *task, int number, struct fdinfo *info)
 {
 	AUTO_CLOSE int fd = take_descriptor(task, number);
 	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
-	struct dumped *dumped;
-	int is_new, error = 0;
+	int error;
 
 	if (fd == -EBADF)
 		return 0; /* closed meanwhile: the task runs */
 	TRY(fd);
-	if (!task->dump->fd_flags || !file_describe_plain(d, &of, info, task->dump->fd_flags[number]))
-		error = file_describe(&of, info);
-	if (error == -ENOENT && was_closed(task, number, fd))
-		return 0;
-	TRY(error);
-	if (of.flags & TRACKER_MARK && tracker_is_one(of.flags, fdinfo_get(info, "API"))) {
-		task_note_tracker(task, number);
-		return 0;
-	}
-	is_new = file_dump_known(d, &of, &dumped);
-	if (is_new == -EBADF && was_closed(task, number, fd))
-		return 0;
-	TRY(is_new);
-	TRY(locks_dump(d, &of, is_new));
-	table_set2(file_dump_of(d)->descriptors, task->ids->files_id, (uint64_t)number, dumped);
-	*vector_push(&file_dump_of(d)->known) =
-		(struct known_descriptor){ task, number, dumped->id, of.stat.st_ino, dumped->type, of.cloexec };
-	return 0;
+	error = dump_copy(d, &of, info);
+	/* Who closes it waits for whoever serves it (FUSE_FLUSH), and that one stands still. */
+	if (mount_dump_is_served(d, of.stat.st_dev))
+		*vector_push(&file_dump_of(d)->loose) = TAKE_FD(fd);
+	return error;
 }
 
 static int dump_table(const struct dump *d, struct task *task)

@@ -13,13 +13,17 @@
 #include "base/text.h"
 #include "object/file/regular/regular.h"
 
-#define MEM_MAJOR 1
+#define MEM_MAJOR    1
+#define MISC_MAJOR   10
+#define AUTOFS_MINOR 235 /* whoever has it names the mount with each call: Documentation/filesystems/autofs.rst */
 
 /* Documentation/admin-guide/devices.txt */
 static bool has_no_state(const struct stat *st)
 {
 	static const unsigned minors[] = { 3 /* null */, 5 /* zero */, 7 /* full */, 8 /* random */, 9 /* urandom */ };
 
+	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(MISC_MAJOR, AUTOFS_MINOR))
+		return true;
 	if (!S_ISCHR(st->st_mode) || major(st->st_rdev) != MEM_MAJOR)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(minors); i++)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Files that the user provides: --external file[MNT:INODE] at the dump, --inherit-fd fd[N]:file[MNT:INODE] at the
  * restore. */
+#include "object/file/external.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "object/file/core.h"
 #include "session/given.h"
 #include "session/needs.h"
 

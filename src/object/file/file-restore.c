@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Restore of open files: records, users, who makes them when, and the phases of their kinds. */
+#include "object/file/file-restore.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -9,13 +12,19 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "engine/engine.h"
 #include "image/image.h"
-#include "object/file/core.h"
+#include "image/record.h"
+#include "object/file/file-state.h"
+#include "object/file/descriptors-restore.h"
+#include "object/file/file-dump.h"
+#include "object/file/flags.h"
 #include "object/file/regular/regular.h"
 #include "object/file/locks.h"
 #include "object/namespace/namespace.h"
 #include "object/net/net.h"
+#include "session/ids.h"
 #include "session/mapped.h"
 #include "session/needs.h"
 #include "session/survey.h"
@@ -74,7 +83,7 @@ int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 	if (f->fd < 0) {
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 		if (!f->kind->create)
-			return refuse(ENOTSUP, "files of this kind cannot be opened by themselves");
+			return refuse(EOPNOTSUPP, "files of this kind cannot be opened by themselves");
 		AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 		if (f->creating)
 			return refuse(EINVAL, "files.img: it needs itself to be made");
@@ -88,6 +97,29 @@ int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 		log_debug("Made");
 	}
 	*ret_fd = f->fd;
+	return 0;
+}
+
+int file_set_inode_owner(const struct restore *r, const struct file *f)
+{
+	const InodeOwnerEntry *owner = f->entry->owner;
+	struct stat now;
+	uid_t uid;
+	gid_t gid;
+
+	if (!owner)
+		return 0;
+	uid = restore_outer_uid(r, owner->uid);
+	gid = restore_outer_gid(r, owner->gid);
+	if (fstat(f->fd, &now) < 0)
+		return fail_errno("looking at it (fstat)");
+	if (((now.st_mode & 07777) == owner->mode || fchmod(f->fd, owner->mode & 07777) == 0) &&
+	    ((now.st_uid == uid && now.st_gid == gid) || fchown(f->fd, uid, gid) == 0))
+		return 0;
+	if (errno != EPERM)
+		return fail_errno("giving it to user %u, group %u with mode 0%o", owner->uid, owner->gid, owner->mode);
+	log_warn("it belonged to user %u, group %u and had mode 0%o: only root can make it so", owner->uid, owner->gid,
+		 owner->mode);
 	return 0;
 }
 
@@ -284,6 +316,21 @@ int file_restore_needs(const struct restore *r)
 	return 0;
 }
 
+/* --- for restore --copies --- */
+
+int file_restore_copies(const struct restore *r)
+{
+	for (size_t i = 0; i < file_set_of(r)->files.n; i++) {
+		struct file *f = file_set_of(r)->files.items[i];
+
+		if (!f->kind->copies)
+			continue;
+		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+		TRY(restore_go_on(r, f->kind->copies(r, f)));
+	}
+	return restore_go_on(r, locks_check_copies(r));
+}
+
 /* --- the end --- */
 
 static int settle_file(struct restore *r, struct file *f)
@@ -337,5 +384,5 @@ void file_restore_clean(struct restore *r)
 	for (unsigned i = 0; file_kinds[i]; i++)
 		if (file_kinds[i]->clean)
 			file_kinds[i]->clean(r);
-	state_drop(r->states, &file_set_state);
+	state_destroy(r->states, &file_set_state);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What every open file has: flags that may be changed later, the owner of its signals (SIGIO). */
+#include "object/file/flags.h"
+
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>

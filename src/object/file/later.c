@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Dump: work that needs no more than a copy of the descriptor is put off and done by all workers, a bunch at a time. */
+#include "object/file/later.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/workers.h"
-#include "object/file/core.h"
+#include "object/file/file-state.h"
+#include "object/file/file-dump.h"
 
 #define BUNCH 256 /* enough to be worth waking the workers; so many copies are open at a time */
 

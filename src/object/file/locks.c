@@ -17,8 +17,14 @@
 #include "base/table.h"
 #include "file-lock.pb-c.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "kern/proc/locks.h"
-#include "object/file/core.h"
+#include "object/file/deleted/deleted.h"
+#include "object/file/file-state.h"
+#include "object/file/file-dump.h"
+#include "object/file/file-restore.h"
+#include "plan/plan.h"
+#include "session/copy.h"
 
 /* The numbers of the image format. */
 enum { LOCK_POSIX_BIT = 1, LOCK_FLOCK_BIT = 2, LOCK_OFD_BIT = 4, LOCK_LEASE_BIT = 8 };
@@ -39,7 +45,7 @@ static int name_of_kind(const struct proc_lock *lock, uint32_t *ret)
 		*ret = LOCK_LEASE_BIT;
 		return 0;
 	default:
-		return refuse(ENOTSUP, "a lock of an unknown kind is on this file");
+		return refuse(EOPNOTSUPP, "a lock of an unknown kind is on this file");
 	}
 }
 
@@ -102,7 +108,7 @@ static int dump_lock(const struct dump *d, const struct open_file *of, const str
 	file_lock_entry__init(record);
 	TRY(name_of_kind(lock, &record->flag));
 	if (!d->options->file_locks)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "it holds a lock of %s: --file-locks (-l) saves it. Make sure that nobody outside of the "
 			      "tree needs the lock in the meantime",
 			      name_of_file(of, name));
@@ -190,6 +196,32 @@ int locks_load(const struct restore *r)
 	return more;
 }
 
+/* Only readers may lock together. What is unlinked each copy has for itself, and other paths may be, too. */
+static bool is_in_the_way(const struct restore *r, const FileLockEntry *record)
+{
+	const struct file *f = file_of(r, record);
+	const RegFileEntry *path = f->entry->reg, *link;
+
+	if (record->type == F_RDLCK || !path)
+		return false;
+	return deleted_find_link(r, path, &link) <= 0 && !copies_differ_in(path->name);
+}
+
+int locks_check_copies(const struct restore *r)
+{
+	for (size_t i = 0; i < file_set_of(r)->locks.n; i++) {
+		const FileLockEntry *record = file_set_of(r)->locks.items[i];
+
+		if (is_in_the_way(r, record))
+			return refuse(
+				EOPNOTSUPP,
+				"task %d has a lock on %s (descriptor %d): only one copy could have it; give each "
+				"its own file by --map-path OLD=NEW-%%k",
+				record->pid, file_of(r, record)->entry->reg->name, record->fd);
+	}
+	return 0;
+}
+
 static int flock_operation(const FileLockEntry *record)
 {
 	if (record->type & LOCK_MAND)
@@ -232,14 +264,14 @@ static int own_by_nobody(int fd)
 	return result;
 }
 
-int locks_plan(struct restore *r, struct task *task, struct plan *p)
+int locks_plan(struct restore *r, struct task *task, bool last, struct plan *p)
 {
 	int fd;
 
 	for (size_t i = 0; i < file_set_of(r)->locks.n; i++) {
 		const FileLockEntry *record = file_set_of(r)->locks.items[i];
 
-		if (record->pid != task->vpid)
+		if (record->pid != task->vpid || (record->flag == LOCK_POSIX_BIT) != last)
 			continue;
 		if (record->has_breaking) {
 			TRY(file_get_fd(r, file_of(r, record), &fd));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* criu verify: are the files that will be opened by their path still there, and the same? An ordinary user may ask. */
+#include "object/file/needs.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +10,8 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/text.h"
-#include "object/file/regular/regular.h"
+#include "object/file/deleted/deleted.h"
+#include "object/file/validate.h"
 #include "session/given.h"
 #include "session/needs.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Files without a descriptor: programs, current and root directories, mapped files. Each is dumped once. */
+#include "object/file/path.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -12,7 +14,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/table.h"
-#include "object/file/core.h"
+#include "object/file/file-state.h"
+#include "object/file/describe.h"
+#include "object/file/file-dump.h"
 
 /* A path file that was dumped without a descriptor: exe, cwd, root, a mapped file. */
 struct dumped_path {
@@ -43,13 +47,13 @@ static struct dumped_path *find_path(const struct dump *d, const struct dumped_p
 
 /* What names a file without a descriptor. fdinfo would tell the same, for four more system calls in each of hundreds of
  * tasks. */
-int file_describe_path(struct open_file *of)
+int file_describe_path(const struct dump *d, struct open_file *of)
 {
 	struct statx more;
 
-	if (fstat(of->fd, &of->stat) < 0)
+	if (file_look(d, of->fd, &of->stat) < 0)
 		return fail_errno("looking at %s (fstat)", of->link);
-	if (statx(of->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &more) < 0)
+	if (statx(of->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &more) < 0)
 		return fail_errno("looking at %s (statx)", of->link);
 	if (!(more.stx_mask & STATX_MNT_ID))
 		return refuse(EOPNOTSUPP, "this kernel does not tell the mount of a file (STATX_MNT_ID, Linux 5.8)");
@@ -64,7 +68,7 @@ static int dump_path(const struct dump *d, struct task *task, const char *name, 
 	struct dumped_path wanted, *path;
 	uint64_t key;
 
-	TRY(file_describe_path(&of));
+	TRY(file_describe_path(d, &of));
 	key = path_key(of.stat.st_dev, of.stat.st_ino);
 	wanted = (struct dumped_path){
 		table_find(file_dump_of(d)->paths, key), of.stat.st_dev, of.stat.st_ino, of.mnt_id, flags, link
@@ -90,7 +94,7 @@ static const struct dumped_path *find_known(const struct dump *d, const struct t
 {
 	struct statx st;
 
-	if (statx(task->dump->proc, name, AT_NO_AUTOMOUNT, STATX_INO | STATX_MNT_ID, &st) < 0 ||
+	if (statx(task->dump->proc, name, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &st) < 0 ||
 	    !(st.stx_mask & STATX_MNT_ID))
 		return NULL;
 	return find_path(d, &(struct dumped_path){ .dev = makedev(st.stx_dev_major, st.stx_dev_minor),

@@ -4,13 +4,20 @@
  * nothing but the number of the file, by which the plugin finds what it has saved itself. Without a plugin such a file
  * is refused.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/array.h"
+#include "base/deadline.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
+#include "base/log.h"
 #include "base/text.h"
-#include "object/file/core.h"
+#include "object/file/file-restore.h"
+#include "object/file/file-state.h"
+#include "object/file/path.h"
 #include "object/file/regular/regular.h"
 #include "plugin/plugin.h"
 
@@ -25,9 +32,6 @@ static int refuse_file(const struct open_file *of)
 	static const struct {
 		const char *link, *advice;
 	} known[] = {
-		{ "anon_inode:[io_uring]",
-		  "let the program close it, or run it without io_uring (with libuv: UV_USE_IO_URING=0; for "
-		  "all programs: sysctl kernel.io_uring_disabled=2)" },
 		{ "anon_inode:[perf_event]", "stop perf" },
 		{ "anon_inode:bpf", "end the tracer or close it before the dump" },
 		{ "anon_inode:[userfaultfd]", "let the program close it" },
@@ -37,14 +41,14 @@ static int refuse_file(const struct open_file *of)
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (text_starts(of->link, known[i].link))
-			return refuse(ENOTSUP, "%s cannot be saved: %s", text_after(of->link, "anon_inode:"),
+			return refuse(EOPNOTSUPP, "%s cannot be saved: %s", text_after(of->link, "anon_inode:"),
 				      known[i].advice);
 	if (S_ISCHR(mode) || S_ISBLK(mode))
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "%s device %u:%u: nothing is known about what its driver keeps for the program; let the "
 			      "program close it before the dump, or use a plugin for it",
 			      S_ISCHR(mode) ? "character" : "block", major(of->stat.st_rdev), minor(of->stat.st_rdev));
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "a file of this kind (mode 0%o, file system 0x%lx) cannot be saved; close it before the dump",
 		      mode, of->fs_magic);
 }
@@ -58,7 +62,7 @@ static int save_plugged(struct dump *d, const struct open_file *of, void *arg)
 	const struct question *question = arg;
 	int answer = plugins_ask(d->plugins, DUMP_EXT_FILE, of->fd, (int)of->id);
 
-	if (answer == -ENOTSUP)
+	if (answer == -EOPNOTSUPP)
 		return question->refuse_it(of);
 	return answer < 0 ? plugins_fail(d->plugins, answer) : 0;
 }
@@ -83,19 +87,68 @@ static int dump_plugged(const struct dump *d, const struct open_file *of, FileEn
 	return file_dump_plugged(d, of, out, refuse_file);
 }
 
-static int create_plugged(struct restore *r, struct file *f)
+/* 1: it is there; 0: the plugin wants to be asked again. */
+static int ask_for(struct restore *r, struct file *f)
 {
-	int fd = plugins_ask(r->plugins, RESTORE_EXT_FILE, (int)f->id);
+	bool again = false;
+	int fd;
 
-	if (fd == -ENOTSUP)
-		return refuse(ENOTSUP, "it was saved by a plugin, and no plugin here wants to restore it: give their "
-				       "directory with --libdir");
+	LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
+	fd = plugins_ask(r->plugins, RESTORE_EXT_FILE, (int)f->id, &again);
+	if (again)
+		return 0;
+	if (fd == -EOPNOTSUPP)
+		return refuse(EOPNOTSUPP,
+			      "it was saved by a plugin, and no plugin here wants to restore it: give their "
+			      "directory with --libdir");
 	if (fd < 0)
 		return plugins_fail(r->plugins, fd);
 	f->fd = fd;
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return fail_errno("descriptor %d that the plugin gave", fd);
-	return 0;
+	return 1;
+}
+
+/* All others that are not there yet: one of them may be what the plugin waits for. Returns how many could be made. */
+static int ask_for_others(struct restore *r, const struct file *but)
+{
+	struct file_set *files = file_set_of(r);
+	int made = 0;
+
+	for (size_t i = 0; i < files->files.n; i++) {
+		struct file *f = files->files.items[i];
+		int result;
+
+		if (f == but || f->kind != but->kind || f->fd >= 0)
+			continue;
+		result = ask_for(r, f);
+		TRY(result);
+		made += result;
+	}
+	return made;
+}
+
+/* A plugin may also wait for something that takes time. */
+static int create_plugged(struct restore *r, struct file *f)
+{
+	int made;
+
+	for (;;) {
+		int result = ask_for(r, f);
+
+		if (result)
+			return result < 0 ? result : 0;
+		made = ask_for_others(r, f);
+		TRY(made);
+		TRY(interrupt_check());
+		if (deadline_passed(&r->progress->deadline))
+			return refuse(ETIMEDOUT,
+				      "the plugin %s wants to be asked for it later, and the time for that is over: "
+				      "raise --timeout",
+				      plugins_asked(r->plugins));
+		if (!made)
+			usleep(10000);
+	}
 }
 
 const struct file_kind plugged_kind = {
@@ -124,7 +177,7 @@ int file_dump_device_path(const struct dump *d, struct task *task, int fd, const
 		.task = task, .task_fd = -1, .fd = fd, .link = pool_string(d->pool, link), .flags = flags
 	};
 
-	TRY(file_describe_path(&of));
+	TRY(file_describe_path(d, &of));
 	of.owner = pool_new(d->pool, FownEntry);
 	fown_entry__init(of.owner);
 	return regular_dump_extra(d, &of, ret_id);

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Is a file that is opened again still the one that was open? Size, permission bits, build id. */
+#include "object/file/validate.h"
+
 #include <elf.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "object/file/regular/regular.h"
+#include "base/pool.h"
+#include "options/options.h"
 
 #define SEARCHED_SIZE (1u << 20)
 #define HEADERS_MAX   256
@@ -128,6 +133,14 @@ static int check_build_id(const RegFileEntry *record, int fd)
 		"use --file-validation filesize if you know that it fits");
 }
 
+/* Whoever makes it again says who may use it: LXC does so before the restore. */
+static bool is_cgroup(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+}
+
 int validate_file(const struct options *options, const RegFileEntry *record, int fd)
 {
 	struct stat st;
@@ -141,7 +154,7 @@ int validate_file(const struct options *options, const RegFileEntry *record, int
 			      "it is a file of another type now (mode 0%o, was 0%o): put the old one back, or give it "
 			      "with --inherit-fd fd[N]:%s",
 			      st.st_mode, record->mode, record->name + 1);
-	if (record->has_mode && st.st_mode != record->mode && !options->skip_file_rwx_check)
+	if (record->has_mode && st.st_mode != record->mode && !options->skip_file_rwx_check && !is_cgroup(fd))
 		return refuse(EINVAL, "its mode was 0%o and is 0%o now: set it back, or use --skip-file-rwx-check",
 			      record->mode, st.st_mode);
 	if (!S_ISREG(st.st_mode) || !record->has_size)

@@ -10,11 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ipc.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <dirent.h>
 
 #include "base/array.h"
 #include "base/auto.h"
@@ -22,6 +20,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "image/record.h"
+#include "object/ipc/posix-queue.h"
+#include "object/ipc/queue.h"
+#include "object/ipc/semaphore.h"
+#include "object/ipc/shm.h"
+#include "object/namespace/namespace.h"
 #include "session/ids.h"
 #include "session/sysctl.h"
 
@@ -235,42 +239,14 @@ void ipc_perm_set(const IpcDescEntry *desc, struct ipc_perm *perm)
 	perm->mode = desc->mode & 0777;
 }
 
-/* --- POSIX queues --- */
-
-/* They are in no image of the format. A mount that nobody else sees shows those of this namespace. */
-static int check_no_posix_queues(void)
-{
-	AUTO_CLOSE int fs = fsopen("mqueue", FSOPEN_CLOEXEC);
-	AUTO_CLOSEDIR DIR *list = NULL;
-	struct dirent *entry;
-	int mount;
-
-	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return fail_errno("looking for POSIX message queues");
-	mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	list = mount < 0 ? NULL : fdopendir(openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	if (mount >= 0)
-		close(mount);
-	if (!list)
-		return fail_errno("looking for POSIX message queues");
-	while ((entry = readdir(list)))
-		if (entry->d_name[0] != '.')
-			return refuse(EOPNOTSUPP,
-				      "the POSIX message queue /%s would be lost with the namespace, and cannot be "
-				      "checkpointed yet: "
-				      "mq_unlink it, or let the tree live in the IPC namespace of the host",
-				      entry->d_name);
-	return 0;
-}
-
 /* --- the kind --- */
 
 static int find_all(void *arg)
 {
 	struct ipc_contents *contents = arg;
 
-	TRY(check_no_posix_queues());
 	TRY(read_variables(contents));
+	TRY(ipc_posix_queues_find(contents));
 	TRY(ipc_segments_find(contents));
 	TRY(ipc_queues_find(contents));
 	return ipc_semaphores_find(contents);
@@ -281,12 +257,13 @@ static int collect_ipc(const struct dump *d, struct namespace *ns)
 	struct ipc_contents *contents = ns->data = pool_new(d->pool, struct ipc_contents);
 
 	contents->d = d;
-	return namespace_run(ns->task->dump->proc, CLONE_NEWIPC, find_all, contents);
+	return namespace_run_on(ns, 0, find_all, contents);
 }
 
 static int copy_all(void *arg)
 {
-	return ipc_queues_copy(arg);
+	TRY(ipc_queues_copy(arg));
+	return ipc_posix_queues_copy(arg);
 }
 
 static int dump_ipc(struct dump *d, struct namespace *ns)
@@ -294,11 +271,12 @@ static int dump_ipc(struct dump *d, struct namespace *ns)
 	struct ipc_contents *contents = ns->data;
 	struct store *store = dump_store(d);
 
-	if (contents->n_queues)
-		TRY(namespace_run(ns->task->dump->proc, CLONE_NEWIPC, copy_all, contents));
+	if (contents->n_queues || contents->n_posix_queues)
+		TRY(namespace_run_on(ns, 0, copy_all, contents));
 	TRY(image_write_one(store, IMAGE_IPCNS_VAR, contents->variables, ns->id));
 	TRY(ipc_segments_write(contents, store, ns->id));
 	TRY(ipc_queues_write(contents, store, ns->id));
+	TRY(ipc_posix_queues_write(contents, store, ns->id));
 	return ipc_semaphores_write(contents, store, ns->id);
 }
 
@@ -313,6 +291,7 @@ static int load_ipc(const struct restore *r, struct namespace *ns)
 	TRY(error);
 	TRY(ipc_segments_read(contents, ns->id));
 	TRY(ipc_queues_read(contents, ns->id));
+	TRY(ipc_posix_queues_read(contents, ns->id));
 	return ipc_semaphores_read(contents, ns->id);
 }
 
@@ -323,6 +302,7 @@ static int make_all(void *arg)
 	TRY(write_variables(contents, AT_ONCE));
 	TRY(ipc_segments_make(contents));
 	TRY(ipc_queues_make(contents));
+	TRY(ipc_posix_queues_make(contents));
 	TRY(ipc_semaphores_make(contents));
 	return write_variables(contents, AFTER_OBJECTS);
 }
@@ -359,6 +339,7 @@ const struct namespace_kind ipc_kind = {
 	NAMESPACE_KIND("ipc", CLONE_NEWIPC, ipc_ns_id),
 	.joinable = true,
 	.nested = true,
+	.keepable = true,
 	.collect = collect_ipc,
 	.dump = dump_ipc,
 	.load = load_ipc,

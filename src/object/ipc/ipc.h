@@ -5,11 +5,11 @@
 
 #include "base/vector.h"
 #include "ipc-desc.pb-c.h"
+#include "ipc-mqueue.pb-c.h"
 #include "ipc-msg.pb-c.h"
 #include "ipc-sem.pb-c.h"
 #include "ipc-shm.pb-c.h"
 #include "ipc-var.pb-c.h"
-#include "object/namespace/namespace.h"
 
 struct ipc_message {
 	uint64_t type;
@@ -37,6 +37,8 @@ struct ipc_contents {
 	struct ipc_queue *queues;
 	struct ipc_semaphores *semaphores;
 	size_t n_segments, n_queues, n_semaphores;
+	IpcMqueueEntry **posix_queues;
+	size_t n_posix_queues;
 	int *files; /* restore: behind the segments, as long as they are filled */
 };
 
@@ -60,25 +62,3 @@ int ipc_will_make(const IpcDescEntry *desc, const char *file);
 int ipc_made(const IpcDescEntry *desc, int id, const char *what);
 /* Owner and mode for IPC_SET. */
 void ipc_perm_set(const IpcDescEntry *desc, struct ipc_perm *perm);
-
-/* In the namespace. */
-int ipc_segments_find(struct ipc_contents *contents);
-int ipc_queues_find(struct ipc_contents *contents);
-int ipc_semaphores_find(struct ipc_contents *contents);
-int ipc_segments_make(struct ipc_contents *contents);
-int ipc_queues_make(struct ipc_contents *contents);
-int ipc_semaphores_make(struct ipc_contents *contents);
-int ipc_segments_settle(struct ipc_contents *contents);
-
-/* Images. */
-int ipc_segments_write(const struct ipc_contents *contents, struct store *store, uint32_t number);
-/* In the namespace: the messages, which stay where they are. */
-int ipc_queues_copy(struct ipc_contents *contents);
-int ipc_queues_write(const struct ipc_contents *contents, struct store *store, uint32_t number);
-int ipc_semaphores_write(const struct ipc_contents *contents, struct store *store, uint32_t number);
-int ipc_segments_read(struct ipc_contents *contents, uint32_t number);
-int ipc_queues_read(struct ipc_contents *contents, uint32_t number);
-int ipc_semaphores_read(struct ipc_contents *contents, uint32_t number);
-/* Not in the namespace: the content of the segments. */
-int ipc_segments_open(struct ipc_contents *contents); /* in the namespace; their files, for: */
-int ipc_segments_fill(struct restore *r, struct ipc_contents *contents);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* System V message queues with their messages, which are copied without being taken out: MSG_COPY, see msgop(2). */
+#include "object/ipc/queue.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/ipc.h>
@@ -7,7 +9,10 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "image/payload.h"
+#include "image/record.h"
 #include "object/ipc/ipc.h"
+#include "session/session.h"
 
 #ifndef MSG_COPY
 #define MSG_COPY 040000

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* System V semaphores. What a process would undo at its end (SEM_UNDO) the kernel tells nobody. */
+#include "object/ipc/semaphore.h"
+
 #include <errno.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "image/payload.h"
+#include "image/record.h"
 #include "object/ipc/ipc.h"
+#include "session/session.h"
 
 #ifndef SEM_STAT_ANY
 #define SEM_STAT_ANY 20 /* since 4.17 */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* System V shared memory of a namespace: its content is an object of object/memory, whether somebody has attached it or
  * not. */
+#include "object/ipc/shm.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,9 +16,12 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/page.h"
+#include "image/record.h"
 #include "kern/proc/maps.h"
 #include "object/memory/memory.h"
 #include "object/ipc/ipc.h"
+#include "object/namespace/namespace.h"
 
 /* linux/shm.h */
 #ifndef SHM_DEST
@@ -27,7 +32,6 @@
 #define SHM_STAT_ANY 15 /* since 4.17 */
 #endif
 
-#define PAGE	   4096
 #define HUGE_SHIFT 26 /* SHM_HUGE_SHIFT */
 #define HUGE_MASK  0x3f
 #define HUGE_BITS  ((uint32_t)HUGE_MASK << HUGE_SHIFT)
@@ -35,7 +39,7 @@
 /* What it occupies. */
 static uint64_t content_size(const IpcShmEntry *record)
 {
-	uint64_t page = record->hugetlb_flag ? 1ull << (record->hugetlb_flag >> HUGE_SHIFT & HUGE_MASK) : PAGE;
+	uint64_t page = record->hugetlb_flag ? 1ull << (record->hugetlb_flag >> HUGE_SHIFT & HUGE_MASK) : page_size();
 
 	return (record->size + page - 1) / page * page;
 }

@@ -14,6 +14,7 @@
 
 #include "base/fail.h"
 #include "object/ipc/ipc.h"
+#include "object/namespace/namespace.h"
 #include "object/task/part.h"
 #include "session/loss.h"
 

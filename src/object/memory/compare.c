@@ -4,14 +4,19 @@
  * it, and mremap(2) over the border fails, which programs would notice. Their pages are compared with those of the
  * parent images instead. Programs with very many of them have no use for that: then they are watched too.
  */
+#include "object/memory/compare.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "object/memory/core.h"
-#include "object/memory/lazy.h"
+#include "kern/proc/maps.h"
+#include "object/memory/content.h"
+#include "object/memory/memory-state.h"
+#include "object/memory/track.h"
 #include "pages/equal.h"
+#include "session/session.h"
 
 #define SMALL	  (1u << 20)
 #define SMALL_SUM (16u << 20) /* takes some milliseconds to compare */

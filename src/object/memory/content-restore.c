@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Private pages go back into a task that is being made: written from outside, or left as the task inherited them. */
+#include "object/memory/content-restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,12 +14,21 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "kern/pidfd.h"
 #include "kern/proc/pagemap.h"
 #include "lib/compel/remote.h"
-#include "object/memory/core.h"
-#include "object/memory/lazy.h"
+#include "object/memory/memory-state.h"
+#include "object/memory/lazy-restore.h"
+#include "object/memory/lent/lent.h"
+#include "object/memory/mappings-restore.h"
+#include "object/memory/memory.h"
+#include "object/memory/shared.h"
 #include "pages/inherit.h"
+#include "plan/plan.h"
+#include "session/session.h"
+#include "session/stats.h"
+#include "vma.pb-c.h"
 
 #define REGIONS	  512
 #define HUGE_SIZE (2u << 20)
@@ -38,6 +49,8 @@ struct fill_task {
 	struct restore *r;
 	struct task *task;
 	struct page_target target;
+	range_list there; /* pages, of which those in inherited mappings came from the creator */
+	size_t next_there;
 	struct page_inheritance what;
 	VECTOR(struct uffdio_range) copies; /* mappings to be filled through the userfaultfd */
 	uint64_t copy_size;
@@ -48,9 +61,15 @@ struct fill_task {
 struct page_mover *memory_mover(const struct restore *r)
 {
 	struct shared_set *shared = memory_shared_set(r);
+	const struct task *task;
 
-	if (!shared->mover)
-		shared->mover = page_mover_create(r->workers);
+	if (shared->mover)
+		return shared->mover;
+	shared->mover = page_mover_create(r->workers, r->meter);
+	for_each_task(task, r->tree)
+		meter_expect(r->meter, (int64_t)memory_size_of(task));
+	for (size_t i = 0; i < shared->open.n; i++)
+		meter_expect(r->meter, (int64_t)shared->open.items[i]->size);
 	return shared->mover;
 }
 
@@ -111,14 +130,13 @@ int memory_load_content(const struct restore *r, struct task *task)
 		return refuse(ENOENT, "pagemap-%d.img is missing", task->vpid);
 	TRY(result);
 	memory->content = reader;
+	memory_shared_set(r)->names_others |= reader->names_others;
 	return check_ranges(reader, memory);
 }
 
 /* --- fill --- */
 
-/* Pages that the task has from its creator. */
-static int find_inherited(const struct restore *r, const struct page_tables *tables, const VmaEntry *vma,
-			  range_list *ranges)
+static int find_there(struct fill_task *fill, const struct page_tables *tables, uint64_t at, uint64_t end)
 {
 	const uint64_t never = PAGE_IS_FILE | PAGE_IS_PFNZERO;
 	const struct pagemap_filter filter = { .inverted = never,
@@ -126,19 +144,50 @@ static int find_inherited(const struct restore *r, const struct page_tables *tab
 					       .any = PAGE_IS_PRESENT | PAGE_IS_SWAPPED };
 	struct page_region regions[REGIONS];
 
-	for (uint64_t at = vma->start; at < vma->end;) {
-		ssize_t n = pagemap_scan(tables, &at, vma->end, &filter, regions, REGIONS);
+	while (at < end) {
+		ssize_t n = pagemap_scan(tables, &at, end, &filter, regions, REGIONS);
 
 		TRY(n);
 		for (ssize_t i = 0; i < n; i++)
-			*vector_push(ranges) = (struct page_range){
+			*vector_push(&fill->there) = (struct page_range){
 				.start = regions[i].start,
 				.nr_pages = (regions[i].end - regions[i].start) / page_size(),
 			};
-		if (deadline_passed(&r->progress->deadline))
+		if (deadline_passed(&fill->r->progress->deadline))
 			return refuse(ETIMEDOUT, "looking for inherited pages takes longer than --timeout allows");
 	}
 	return 0;
+}
+
+/*
+ * Pages that the task has from its creator, or that lie between such: all are looked for at once, but where a hole
+ * costs 8 bytes for each of its pages only in mappings that lie side by side.
+ */
+static int find_inherited(struct fill_task *fill)
+{
+	const struct memory_restore *memory = memory_restore_of(fill->task);
+	struct page_tables tables = { .fd = -1 };
+	uint64_t start = 0, end = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < memory->n && result == 0; i++) {
+		const VmaEntry *vma = memory->mappings[i].vma;
+
+		if (!memory->mappings[i].inherited)
+			continue;
+		if (!end) {
+			TRY(pagemap_open(&tables, fill->task->restore->proc));
+			start = vma->start;
+		} else if (vma->start != end && !tables.has_scan) {
+			result = find_there(fill, &tables, start, end);
+			start = vma->start;
+		}
+		end = vma->end;
+	}
+	if (result == 0)
+		result = find_there(fill, &tables, start, end);
+	pagemap_close(&tables);
+	return result;
 }
 
 /* New memory of this mapping will have huge pages if it is written to, but not if it is copied to. */
@@ -200,78 +249,105 @@ static struct stored_range cut_range(const struct stored_range *whole, const Vma
 	return range;
 }
 
-/* What is lazy is not among the ranges: what was inherited there goes away, and comes anew. */
-static int inherit_mapping(struct fill_task *fill, const struct page_tables *tables,
-			   const struct memory_mapping *mapping, const struct stored_range *whole, size_t n_whole,
-			   uint32_t how)
+/* Of the pages that are there, those in a mapping, which is above the one before. */
+static void cut_there(struct fill_task *fill, const VmaEntry *vma, range_list *ret)
 {
-	struct stored_range *ranges = xmalloc((n_whole + 1) * sizeof(*ranges));
-	const VmaEntry *vma = mapping->vma;
-	range_list there = { 0 };
-	size_t n = 0;
-	int result;
+	for (; fill->next_there < fill->there.n; fill->next_there++) {
+		const struct page_range *range = &fill->there.items[fill->next_there];
+		uint64_t start = range->start, end = start + range->nr_pages * page_size();
 
-	for (size_t i = 0; i < n_whole; i++)
-		if (!(mapping->lazy && whole[i].lazy))
-			ranges[n++] = cut_range(&whole[i], vma);
-	result = find_inherited(fill->r, tables, vma, &there);
-	if (result == 0)
-		pages_inherit(ranges, n, there.items, there.n, how, &fill->what);
+		if (start >= vma->end)
+			break;
+		if (end <= vma->start)
+			continue;
+		start = start > vma->start ? start : vma->start;
+		*vector_push(ret) = (struct page_range){
+			.start = start,
+			.nr_pages = ((end < vma->end ? end : vma->end) - start) / page_size(),
+		};
+		if (end > vma->end)
+			break; /* the rest is in the next mapping */
+	}
+}
+
+/* What was inherited where the list has nothing, or something else, goes away. */
+static void inherit_mapping(struct fill_task *fill, const struct memory_mapping *mapping,
+			    const struct page_list *wanted, uint32_t how)
+{
+	const size_t first = fill->what.ranges.n;
+	range_list there = { 0 };
+
+	cut_there(fill, mapping->vma, &there);
+	pages_inherit(wanted->ranges, wanted->n, there.items, there.n, how, &fill->what);
+	fill->r->stats->pages_skipped_cow += memory_lent_skip(memory_of_creator(fill->task), &fill->what, first);
 	vector_done(&there);
-	free(ranges);
-	return result;
+}
+
+/* The pages of a mapping that are wanted now: not those that are lazy, and some of its children rather than its own. */
+static void add_wanted(struct fill_task *fill, const struct memory_mapping *mapping, const struct page_list *own,
+		       uint32_t how)
+{
+	struct lent_pages *lent = memory_restore_of(fill->task)->lent;
+	struct page_list wanted = *own;
+
+	if (lent) {
+		const stored_range_list *first;
+		size_t begin = memory_lent_choose(lent, mapping, own, &first);
+
+		wanted = (struct page_list){ first->items + begin, first->n - begin };
+	}
+	if (mapping->inherited) {
+		inherit_mapping(fill, mapping, &wanted, how);
+		return;
+	}
+	for (size_t i = 0; i < wanted.n; i++) {
+		struct stored_range *range = vector_push(&fill->what.ranges);
+
+		*range = wanted.ranges[i];
+		range->how = how;
+	}
 }
 
 /* *next is the first range that is not wholly below the mapping. */
-static int add_mapping(struct fill_task *fill, const struct page_tables *tables, const struct memory_mapping *mapping,
-		       size_t *next)
+static void add_mapping(struct fill_task *fill, const struct memory_mapping *mapping, size_t *next)
 {
 	const struct page_reader *reader = memory_restore_of(fill->task)->content;
 	const VmaEntry *vma = mapping->vma;
 	uint32_t how = vma->status & VMA_ANON_PRIVATE && !vma->watched ? PAGE_FRESH : 0;
 	size_t first = fill->what.ranges.n, begin = *next, end = *next;
+	stored_range_list own = { 0 };
 
 	while (end < reader->n && reader->ranges[end].start < vma->end)
 		end++;
 	/* The last one may reach into the next mapping. */
 	*next = end > begin ? end - 1 : end;
-	if (mapping->inherited) {
-		TRY(inherit_mapping(fill, tables, mapping, &reader->ranges[begin], end - begin, how));
-	} else {
-		for (size_t i = begin; i < end; i++) {
-			struct stored_range *range;
-
-			if (mapping->lazy && reader->ranges[i].lazy)
-				continue;
-			range = vector_push(&fill->what.ranges);
-			*range = cut_range(&reader->ranges[i], vma);
-			range->how = how;
-		}
-	}
+	if (mapping->shared)
+		return;
+	for (size_t i = begin; i < end; i++)
+		if (!(mapping->lazy && reader->ranges[i].lazy))
+			*vector_push(&own) = cut_range(&reader->ranges[i], vma);
+	add_wanted(fill, mapping, &(struct page_list){ own.items, own.n }, how);
+	vector_done(&own);
 	choose_way(fill, mapping, first);
-	return 0;
 }
 
 static int add_mappings(struct fill_task *fill)
 {
 	struct memory_restore *memory = memory_restore_of(fill->task);
 	const struct page_reader *reader = memory->content;
-	struct page_tables tables;
 	size_t next = 0;
-	int result = 0;
 
-	TRY(pagemap_open(&tables, fill->task->restore->proc));
-	for (size_t i = 0; i < memory->n && result == 0; i++) {
+	TRY(find_inherited(fill));
+	for (size_t i = 0; i < memory->n; i++) {
 		const struct memory_mapping *mapping = &memory->mappings[i];
 
 		while (next < reader->n &&
 		       reader->ranges[next].start + reader->ranges[next].size <= mapping->vma->start)
 			next++;
 		if (memory_is_private(mapping->vma))
-			result = add_mapping(fill, &tables, mapping, &next);
+			add_mapping(fill, mapping, &next);
 	}
-	pagemap_close(&tables);
-	return result;
+	return 0;
 }
 
 /* The task makes the userfaultfd, because it is for the memory of its maker; we take it over and use it. */
@@ -305,7 +381,7 @@ static int open_uffd(struct fill_task *fill, int *ret_theirs)
 }
 
 /* What only the task itself can do: nobody else may drop its pages, and what it made is in its descriptor table. */
-static int run_tidy(struct fill_task *fill, int their_uffd, const struct address_range *gone, size_t n)
+static int run_tidy(struct restore *r, struct task *task, int their_uffd, const struct address_range *gone, size_t n)
 {
 	struct plan *plan = plan_create();
 	int result;
@@ -315,40 +391,47 @@ static int run_tidy(struct fill_task *fill, int their_uffd, const struct address
 	for (size_t i = 0; i < n; i++)
 		plan_syscall(plan, "drop inherited pages", __NR_madvise, V(gone[i].start),
 			     V(gone[i].end - gone[i].start), V(MADV_DONTNEED));
-	result = remote_run(fill->task->leader->remote, plan, &fill->r->progress->deadline);
+	result = remote_run(task->leader->remote, plan, &r->progress->deadline);
 	plan_destroy(&plan);
 	return result;
 }
 
-static int tidy_up(struct fill_task *fill, int their_uffd)
+int memory_drop_pages(struct restore *r, struct task *task, const struct address_range *ranges, size_t n)
 {
-	const struct address_range *gone = fill->what.gone.items;
-	size_t left = fill->what.gone.n;
+	while (n) {
+		const size_t some = n < STEPS_MAX ? n : STEPS_MAX;
 
-	while (their_uffd >= 0 || left) {
-		size_t n = left < STEPS_MAX ? left : STEPS_MAX;
-
-		TRY(run_tidy(fill, their_uffd, gone, n));
-		their_uffd = -1;
-		gone += n;
-		left -= n;
+		TRY(run_tidy(r, task, -1, ranges, some));
+		ranges += some;
+		n -= some;
 	}
 	return 0;
+}
+
+static int tidy_up(struct fill_task *fill, int their_uffd)
+{
+	if (their_uffd >= 0)
+		TRY(run_tidy(fill->r, fill->task, their_uffd, NULL, 0));
+	return memory_drop_pages(fill->r, fill->task, fill->what.gone.items, fill->what.gone.n);
 }
 
 static int fill_task(struct fill_task *fill)
 {
 	struct stats *stats = fill->r->stats;
+	struct page_mover *mover = memory_mover(fill->r);
 	struct pages_filled filled;
 	int their_uffd = -1;
 
 	TRY(add_mappings(fill));
+	for (size_t i = 0; i < fill->what.ranges.n; i++)
+		meter_expect(fill->r->meter, (int64_t)fill->what.ranges.items[i].size);
+	meter_expect(fill->r->meter, -(int64_t)memory_size_of(fill->task));
 	if (fill->copy_size >= COPY_MIN || fill->must_copy)
 		TRY(open_uffd(fill, &their_uffd));
 	else
 		for (size_t i = 0; i < fill->what.ranges.n; i++)
 			fill->what.ranges.items[i].how &= ~(uint32_t)PAGE_COPY;
-	TRY(pages_fill(memory_mover(fill->r), &fill->target, fill->what.ranges.items, fill->what.ranges.n, &filled));
+	TRY(pages_fill(mover, &fill->target, fill->what.ranges.items, fill->what.ranges.n, &filled));
 	for (size_t i = 0; i < fill->what.ranges.n; i++)
 		stats->pages_restored += fill->what.ranges.items[i].size / page_size();
 	stats->pages_restored -= filled.equal;
@@ -369,11 +452,14 @@ int memory_fill(struct restore *r, struct task *task)
 
 	if (mem < 0)
 		return fail_errno("cannot open its memory");
+	memory->lent = memory_lent_begin(r, task);
 	result = fill_task(&fill);
 	if (fill.target.uffd >= 0)
 		close(fill.target.uffd);
+	vector_done(&fill.there);
 	pages_inherit_done(&fill.what);
 	vector_done(&fill.copies);
+	memory_lent_keep(memory->lent, &reader);
 	page_reader_close(&reader);
 	memory->content = NULL;
 	return result;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which private pages of a task are saved, and where each of them goes back. */
+#include "object/memory/content.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,11 +12,30 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "image/pipe/pipe.h"
+#include "base/meter.h"
+#include "base/table.h"
+#include "image/blocks/store-blocks.h"
+#include "image/pipe/store-pipe.h"
+#include "image/store.h"
+#include "kern/proc/maps.h"
 #include "kern/proc/pagemap.h"
+#include "kern/proc/proc.h"
 #include "kern/track.h"
-#include "object/memory/core.h"
-#include "object/memory/lazy.h"
+#include "mm.pb-c.h"
+#include "object/memory/compare.h"
+#include "object/memory/memory-state.h"
+#include "object/memory/lazy-dump.h"
+#include "object/memory/live/live.h"
+#include "object/memory/memory.h"
+#include "object/memory/shared.h"
+#include "object/memory/track.h"
+#include "pages/once.h"
+#include "pages/sink-pipe.h"
+#include "pages/sink-store.h"
+#include "session/session.h"
+#include "session/state.h"
+#include "session/stats.h"
+#include "vma.pb-c.h"
 
 #define REGIONS 512 /* from the kernel at once */
 
@@ -24,12 +45,16 @@ static void destroy_dump(void *state)
 {
 	struct memory_dump *memory = state;
 
-	for (size_t i = 0; i < memory->objects.n; i++)
+	for (size_t i = 0; i < memory->objects.n; i++) {
 		close(memory->objects.items[i]->fd);
+		vector_done(&memory->objects.items[i]->segments);
+	}
 	vector_done(&memory->objects);
 	table_destroy(&memory->by_inode);
 	table_destroy(&memory->shared_by);
 	page_sink_destroy(&memory->sink);
+	page_once_destroy(&memory->once);
+	store_close(&memory->written);
 	page_mover_destroy(&memory->mover);
 }
 
@@ -46,7 +71,7 @@ struct memory_dump *memory_dump_state(const struct dump *d)
 
 	if (!memory) {
 		memory = state_make(d->states, &memory_dump_state_type);
-		memory->mover = page_mover_create(d->workers);
+		memory->mover = page_mover_create(d->workers, d->meter);
 		memory->by_inode = table_create();
 	}
 	return memory;
@@ -206,9 +231,9 @@ static int add_pages(struct page_walk *walk, const VmaEntry *vma, uint64_t start
 	if (!mapping || vma->status & VMA_VDSO)
 		return 0;
 	huge = mapping->vm_flags & VMF(HT);
-	may_be_lazy = vma->status & VMA_ANON_PRIVATE && !huge;
+	may_be_lazy = vma->status & VMA_ANON_PRIVATE && !huge && !mapping->pinned;
 	range.flags = may_be_lazy ? PE_PRESENT | PE_LAZY : PE_PRESENT;
-	if (walk->has_parent && is_unwritten(walk, mapping, categories)) {
+	if (walk->has_parent && !mapping->pinned && is_unwritten(walk, mapping, categories)) {
 		add_unwritten(walk, start, end, range.flags);
 		return 0;
 	}
@@ -307,7 +332,7 @@ static int find_all_pages(struct page_walk *walk)
 		filter.inverted |= PAGE_IS_GUARD;
 		filter.all |= PAGE_IS_GUARD;
 	}
-	while (next_span(walk, &next, &start, &end))
+	while (!walk->d->options->no_content && next_span(walk, &next, &start, &end))
 		TRY(find_pages_between(walk, &filter, start, end));
 	find_vma(walk, UINT64_MAX);
 	return 0;
@@ -352,18 +377,84 @@ int memory_choose_pages(struct dump *d, struct task *task, int proc, page_range_
 	return result;
 }
 
+/* What was written already is read as a restore reads it. */
+static int begin_once(struct dump *d, struct memory_dump *memory)
+{
+	if (memory->once)
+		return 0;
+	TRY(store_open_dir(d->options->images_dir_fd, false, &memory->written));
+	store_borrow_key(memory->written, dump_store(d));
+	memory->once = page_once_create(memory->mover, memory->written);
+	return 0;
+}
+
+/* Pages that tasks share copy-on-write, and that were saved with another one. */
+static int leave_to_others(struct dump *d, const struct page_source *source, range_list *ranges)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+	AUTO_CLOSE int proc = -1;
+	bool was_blind;
+
+	if (!d->options->equal_pages)
+		return 0;
+	proc = proc_open(source->pid);
+	TRY(proc);
+	TRY(begin_once(d, memory));
+	was_blind = page_once_is_blind(memory->once);
+	TRY(page_once_leave(memory->once, proc, source, memory->sink->ops->next_id(memory->sink), ranges));
+	if (!was_blind && page_once_is_blind(memory->once))
+		log_warn("--equal-pages: without CAP_SYS_ADMIN the kernel does not tell which pages tasks share: they "
+			 "are saved for each of them");
+	return 0;
+}
+
+/* What the private mappings of a task have, as the kernel has counted it. */
+static int64_t guess_size(const struct task *task)
+{
+	uint64_t kb = 0;
+
+	for (size_t i = 0; i < task->dump->mappings.n; i++)
+		if (!task->dump->mappings.items[i].shared)
+			kb += task->dump->mappings.items[i].anonymous_kb + task->dump->mappings.items[i].swap_kb;
+	return (int64_t)kb << 10;
+}
+
+/* The sum of all guesses, of which each becomes a fact when the pages of its task are known. */
+static void expect_pages(struct dump *d, const struct task *task, const range_list *ranges)
+{
+	struct memory_dump *memory = memory_dump_state(d);
+	const struct task *other;
+	int64_t size = 0;
+
+	if (!memory->is_expected)
+		for_each_task(other, d->tree)
+			if (other->dump && other->mm)
+				meter_expect(d->meter, guess_size(other));
+	memory->is_expected = true;
+	for (size_t i = 0; i < ranges->n; i++)
+		if (ranges->items[i].flags & PE_PRESENT)
+			size += (int64_t)(ranges->items[i].nr_pages * page_size());
+	meter_expect(d->meter, size - guess_size(task));
+}
+
 int memory_save_pages(struct dump *d, const struct task *task, const struct page_source *source, range_list *ranges)
 {
 	struct memory_dump *memory = memory_dump_state(d);
+	struct page_sink *sink = memory_sink(d);
 	int result;
 
 	stats_start(d->stats, STATS_MEMWRITE);
-	result = pages_save(memory->mover, source, memory_sink(d), IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges->items,
-			    ranges->n);
+	result = leave_to_others(d, source, ranges);
+	expect_pages(d, task, ranges);
+	if (result == 0)
+		result = pages_save(memory->mover, source, sink, IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges->items,
+				    ranges->n);
 	stats_stop(d->stats, STATS_MEMWRITE);
 	for (size_t i = 0; i < ranges->n; i++)
 		if (ranges->items[i].flags & PE_PARENT)
 			d->stats->pages_skipped_parent += ranges->items[i].nr_pages;
+		else if (ranges->items[i].flags & PE_ELSEWHERE)
+			d->stats->pages_elsewhere += ranges->items[i].nr_pages;
 		else if (ranges->items[i].flags & PE_PRESENT)
 			d->stats->pages_written += ranges->items[i].nr_pages;
 	return result;

@@ -2,7 +2,29 @@
 /* What address spaces do in which phase. */
 #include "base/fail.h"
 #include "engine/family.h"
+#include "object/memory/area-flags.h"
+#include "object/memory/content-restore.h"
+#include "object/memory/content.h"
+#include "object/memory/hole.h"
+#include "object/memory/inspect.h"
+#include "object/memory/lazy-restore.h"
+#include "object/memory/lent/lent.h"
+#include "object/memory/live/live.h"
+#include "object/memory/mappings-restore.h"
+#include "object/memory/mappings.h"
 #include "object/memory/memory.h"
+#include "object/memory/shared.h"
+#include "object/memory/track.h"
+#include "object/memory/vdso/vdso.h"
+
+static int prepare_dump(struct dump *d)
+{
+	TRY(memory_track_begin(d));
+	if (d->options->live)
+		return memory_live_prepare(d);
+	memory_flags_learn(d, false);
+	return 0;
+}
 
 /* Tasks that run on are tracked from now on, or have nothing of ours any more. */
 static int track_task(struct dump *d, struct task *task)
@@ -67,6 +89,13 @@ static int fill_memory(struct restore *r, struct task *task)
 	return memory_fill(r, task);
 }
 
+static int complete_memory(struct restore *r, struct task *task)
+{
+	if (has_own_memory(task))
+		TRY(memory_lent_end(r, task));
+	return memory_lazy_register(r, task);
+}
+
 static int plan_rest(struct restore *r, struct task *task, struct plan *plan)
 {
 	return has_own_memory(task) ? memory_plan_rest(r, task, plan) : 0;
@@ -80,7 +109,7 @@ static void memory_furnished(struct restore *r, struct task *task)
 
 const struct object_family memory_family = {
 	.name = "memory",
-	.dump_prepare = memory_track_begin,
+	.dump_prepare = prepare_dump,
 	.dump_mappings = memory_track_find,
 	.dump_track = track_task,
 	.dump_memory = memory_dump_mappings,
@@ -90,12 +119,14 @@ const struct object_family memory_family = {
 	.dump_end = end_dump,
 	.restore_link = memory_restore_load,
 	.restore_needs = tell_needs,
+	.restore_copies = memory_restore_copies,
+	.restore_inspect = memory_restore_inspect,
 	.restore_connect = memory_lazy_begin,
 	.restore_make = find_room,
 	.restore_empty = plan_empty,
 	.restore_enter = plan_private,
 	.restore_content = fill_memory,
-	.restore_complete = memory_lazy_register,
+	.restore_complete = complete_memory,
 	.restore_furnish = plan_rest,
 	.restore_furnished = memory_furnished,
 	.restore_clean = memory_restore_clean,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Address ranges that are free: in all tasks, for the arena while they are made; in one of them. */
+#include "object/memory/hole.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,6 +9,7 @@
 #include "arch_regs.h"
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/page.h"
 #include "base/range.h"
 #include "base/vector.h"
 #include "kern/proc/proc.h"
@@ -74,7 +77,7 @@ static uint64_t find_hole(const ranges_t *ranges, uint64_t size)
 			return at;
 		/* A little room behind, so that nothing merges with what is there. */
 		if (ranges->items[i].end + 65536 > at)
-			at = (ranges->items[i].end + 65536 + 4095) / 4096 * 4096;
+			at = page_align(ranges->items[i].end + 65536);
 	}
 	return 0;
 }

@@ -11,8 +11,10 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "object/file/file.h"
+#include "object/memory/mappings-restore.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 #include "session/needs.h"
 
 /* Members of struct proc_stat, MmEntry and struct prctl_mm_map. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Memory that stays with its stopped task when all else is dumped, and is read when a page server's client asks for it.
  */
+#include "object/memory/lazy-dump.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,9 +15,14 @@
 #include "base/fail.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "object/memory/core.h"
-#include "object/memory/lazy.h"
-#include "pages/server.h"
+#include "base/vector.h"
+#include "kern/proc/maps.h"
+#include "object/memory/memory.h"
+#include "pages/save.h"
+#include "pages/supply.h"
+#include "session/session.h"
+#include "session/state.h"
+#include "session/stats.h"
 
 /* What is left of one task. */
 struct left_task {

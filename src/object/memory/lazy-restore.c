@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Restore with --lazy-pages or --on-demand: mappings are registered with a userfaultfd of their task, which the
  * lazy-pages daemon or a process of ours gets. */
+#include "object/memory/lazy-restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -14,13 +16,20 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/fd.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "kern/pidfd.h"
 #include "lib/compel/remote.h"
-#include "object/memory/core.h"
-#include "object/memory/lazy.h"
+#include "lib/compel/restorer.h"
+#include "object/memory/mappings-restore.h"
+#include "object/memory/memory.h"
+#include "object/memory/on-demand.h"
 #include "pages/lazy/lazy.h"
+#include "plan/plan.h"
+#include "session/session.h"
+#include "session/state.h"
+#include "vma.pb-c.h"
 
 struct lazy_restore {
 	int daemon; /* connection to it */
@@ -106,28 +115,13 @@ static int tell_pid(struct restore *r, int32_t pid)
 	return error < 0 ? fail(-error, "the lazy-pages daemon is gone: its log tells why") : 0;
 }
 
-/* One byte with the userfaultfd. The pidfd that comes with it lets the daemon end the task if its memory is lost. */
+/* The pidfd that comes with the userfaultfd lets the daemon end the task if its memory is lost. */
 static int pass_fds(struct restore *r, int uffd, int pidfd)
 {
-	const int fds[2] = { uffd, pidfd };
-	char byte = 0;
-	union {
-		char capacity[CMSG_SPACE(sizeof(fds))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec part = { &byte, 1 };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	const int fds[] = { uffd, pidfd };
+	int error = fd_send(lazy_restore_of(r)->daemon, fds, 2);
 
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(header), fds, sizeof(fds));
-	if (sendmsg(lazy_restore_of(r)->daemon, &message, MSG_NOSIGNAL) != 1)
-		return fail_errno("the lazy-pages daemon is gone: its log tells why");
-	return 0;
+	return error < 0 ? fail(-error, "the lazy-pages daemon is gone: its log tells why") : 0;
 }
 
 #define DEVICE "/dev/userfaultfd" /* since Linux 6.1 */
@@ -161,7 +155,7 @@ static size_t plan_uffd(const struct restore *r, struct plan *plan, int device)
 
 	if (device < 0)
 		return plan_keep_result(plan, plan_syscall(plan, why, __NR_userfaultfd, V(O_CLOEXEC | O_NONBLOCK)));
-	restore_plan_find_us(r, plan, SLOT_US);
+	restorer_plan_find_us(plan, r->us, SLOT_US);
 	plan_syscall(plan, "fetch " DEVICE, __NR_pidfd_getfd, S(SLOT_US), V(device), V(0))->to_slot = SLOT_DEVICE;
 	at = plan_keep_result(plan, plan_syscall(plan, "make a userfaultfd", __NR_ioctl, S(SLOT_DEVICE),
 						 V(USERFAULTFD_IOC_NEW), V(O_CLOEXEC | O_NONBLOCK)));

@@ -12,10 +12,12 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/page.h"
 #include "base/text.h"
 #include "object/memory/mapping-settings.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 /* linux/prctl.h, Linux 5.17. */
 #define PR_SET_VMA_	      0x53564d41
@@ -182,7 +184,7 @@ static int check_settings(const struct restore *r, struct thread *thread)
 	for (size_t i = 0; i < mm->n_policies; i++) {
 		const AreaPolicyEntry *policy = mm->policies[i];
 
-		if (policy->start % 4096 || policy->end % 4096 || policy->start >= policy->end ||
+		if (!is_page_aligned(policy->start) || !is_page_aligned(policy->end) || policy->start >= policy->end ||
 		    policy->nodes.len > NODES_MAX / 8 || policy->nodes.len % sizeof(long))
 			return refuse(EINVAL, "the memory policy of %" PRIx64 "-%" PRIx64 " makes no sense",
 				      policy->start, policy->end);

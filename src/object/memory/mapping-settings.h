@@ -2,7 +2,10 @@
 /* Inside of object/memory: what the record of a mapping says besides its kind. */
 #pragma once
 
-#include "object/memory/memory.h"
+#include "vma.pb-c.h"
+
+struct dump;
+struct mapping;
 
 /* The name that the program gave it, with "]" behind it; NULL: none. */
 const char *mapping_name(const struct mapping *m);

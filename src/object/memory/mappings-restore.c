@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Records of mappings to steps that make them, all at their final addresses: a new task has nothing else there. */
+#include "object/memory/mappings-restore.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -8,13 +10,21 @@
 
 #include "arch_regs.h"
 #include "base/fail.h"
+#include "base/page.h"
 #include "kern/syscalls.h"
+#include "lib/compel/restorer.h"
 #include "object/file/file.h"
 #include "object/memory/aio/aio.h"
+#include "object/memory/content-restore.h"
+#include "object/memory/lazy-restore.h"
+#include "object/memory/lent/lent.h"
 #include "object/memory/memory.h"
 #include "pages/reader.h"
 #include "object/memory/sysv.h"
+#include "object/memory/template/template.h"
+#include "object/memory/uring/uring-place.h"
 #include "object/memory/vdso/vdso.h"
+#include "plan/plan.h"
 #include "plugin/plugin.h"
 #include "session/needs.h"
 #include "session/survey.h"
@@ -37,7 +47,7 @@ static const uint32_t mappable = VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_ANON_P
 
 static int check_vma(const VmaEntry *vma, uint64_t floor)
 {
-	if (vma->start % 4096 || vma->end % 4096 || vma->start >= vma->end)
+	if (!is_page_aligned(vma->start) || !is_page_aligned(vma->end) || vma->start >= vma->end)
 		return refuse(EINVAL, "mapping %" PRIx64 "-%" PRIx64 " makes no sense", vma->start, vma->end);
 	if (vma->status & VMA_VSYSCALL)
 		return 0;
@@ -62,7 +72,10 @@ static bool has_file(const VmaEntry *vma)
 
 static void close_content(void *state)
 {
-	struct page_reader *reader = ((struct memory_restore *)state)->content;
+	struct memory_restore *memory = state;
+	struct page_reader *reader = memory->content;
+
+	memory_lent_destroy(&memory->lent);
 
 	page_reader_close(&reader);
 }
@@ -224,13 +237,25 @@ static void plan_advice(struct plan *plan, const VmaEntry *vma, uint64_t which)
 
 #define ADVICE_BEFORE_FILL (1ull << MADV_HUGEPAGE | 1ull << MADV_NOHUGEPAGE)
 
-static bool same_mapping(const struct memory_mapping *a, const struct memory_mapping *b)
+/*
+ * A heap that has grown since the fork, or has been cut off: the same but for its end. What has grown much is filled
+ * faster as new memory.
+ */
+static bool may_end_elsewhere(const VmaEntry *own, const VmaEntry *from)
 {
-	const VmaEntry *x = a->vma, *y = b->vma;
+	if (own->flags & (MAP_GROWSDOWN | MAP_HUGETLB))
+		return false;
+	return own->end < from->end ||
+	       (own->status & VMA_ANON_PRIVATE && own->end - from->end < from->end - from->start);
+}
+
+bool memory_mappings_same(const struct memory_mapping *own, const struct memory_mapping *from)
+{
+	const VmaEntry *x = own->vma, *y = from->vma;
 
 	return memory_is_private(x) && memory_is_private(y) && !x->watched && !y->watched && x->start == y->start &&
-	       x->end == y->end && x->prot == y->prot && x->flags == y->flags && x->status == y->status &&
-	       a->file == b->file && x->pgoff == y->pgoff && x->madv == y->madv;
+	       (x->end == y->end || may_end_elsewhere(x, y)) && x->prot == y->prot && x->flags == y->flags &&
+	       x->status == y->status && own->file == from->file && x->pgoff == y->pgoff && x->madv == y->madv;
 }
 
 /* What a task has mapped. A helper has no memory of its own but still that which it was born with. */
@@ -243,11 +268,40 @@ static const struct memory_restore *memory_of(const struct task *task)
 	return task->restore->memory_from ? memory_restore_of(task->restore->memory_from) : memory_restore_of(task);
 }
 
+const struct memory_restore *memory_of_creator(const struct task *task)
+{
+	return memory_of(task->restore->creator);
+}
+
+static void plan_drop(struct plan *plan, uint64_t start, uint64_t end)
+{
+	if (start < end)
+		plan_syscall(plan, "drop what came from the creator", __NR_munmap, V(start), V(end - start));
+}
+
+/* When nothing is in the way any more. A mapping of its own beside the other would not become one with it. */
+static void plan_growth(const struct memory_restore *own, const struct memory_restore *from, struct plan *plan)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < own->n; i++) {
+		const VmaEntry *vma = own->mappings[i].vma;
+
+		if (!own->mappings[i].inherited)
+			continue;
+		while (from->mappings[k].vma->start < vma->start)
+			k++;
+		if (from->mappings[k].vma->end < vma->end)
+			plan_syscall(plan, "extend what came from the creator", __NR_mremap, V(vma->start),
+				     V(from->mappings[k].vma->end - vma->start), V(vma->end - vma->start), V(0), V(0));
+	}
+}
+
 /* Which mappings came from the creator by fork and may stay; all others that came are unmapped. */
 static void plan_inherit(struct restore *r, struct task *task, struct plan *plan)
 {
 	struct memory_restore *own = memory_restore_of(task);
-	const struct memory_restore *from = memory_of(task->restore->creator);
+	const struct memory_restore *from = memory_of_creator(task);
 	size_t k = 0;
 
 	for (size_t i = 0; from && i < from->n; i++) {
@@ -257,13 +311,16 @@ static void plan_inherit(struct restore *r, struct task *task, struct plan *plan
 			continue;
 		while (k < own->n && own->mappings[k].vma->start < vma->start)
 			k++;
-		if (k < own->n && same_mapping(&own->mappings[k], &from->mappings[i])) {
+		if (k < own->n && memory_mappings_same(&own->mappings[k], &from->mappings[i]) &&
+		    !memory_template_find(memory_template_of(r), task, own->mappings[k].vma)) {
 			own->mappings[k].inherited = true;
+			own->mappings[k].writable = from->mappings[i].writable;
+			plan_drop(plan, own->mappings[k].vma->end, vma->end);
 			continue;
 		}
-		plan_syscall(plan, "drop what came from the creator", __NR_munmap, V(vma->start),
-			     V(vma->end - vma->start));
+		plan_drop(plan, vma->start, vma->end);
 	}
+	plan_growth(own, from, plan);
 }
 
 /*
@@ -272,6 +329,8 @@ static void plan_inherit(struct restore *r, struct task *task, struct plan *plan
  */
 static uint32_t first_prot(const struct memory_mapping *mapping)
 {
+	if (mapping->writable)
+		return PROT_READ | PROT_WRITE;
 	return mapping->file || !mapping->vma->prot ? mapping->vma->prot : PROT_READ | PROT_WRITE;
 }
 
@@ -282,9 +341,10 @@ static bool continues_mapping(const struct memory_mapping *last, const struct me
 {
 	const VmaEntry *x = last->vma, *y = mapping->vma;
 
-	return memory_is_private(y) && !mapping->inherited && !last->file && !mapping->file && x->end == y->start &&
-	       x->flags == y->flags && x->status == y->status && x->madv == y->madv &&
-	       first_prot(last) == first_prot(mapping) && !(x->flags & (MAP_GROWSDOWN | MAP_HUGETLB));
+	return memory_is_private(y) && !mapping->inherited && !last->shared && !mapping->shared && !last->file &&
+	       !mapping->file && x->end == y->start && x->flags == y->flags && x->status == y->status &&
+	       x->madv == y->madv && first_prot(last) == first_prot(mapping) &&
+	       !(x->flags & (MAP_GROWSDOWN | MAP_HUGETLB));
 }
 
 /* A run of such neighbours is made by one mmap: half the calls for thousands of mappings. */
@@ -299,6 +359,21 @@ static void plan_map_run(struct plan *plan, const struct memory_mapping *first, 
 	step->arg[6] = (int64_t)a->start;
 }
 
+/* What it has of the template goes to its place, with all pages. */
+static void plan_shared(const struct restore *r, const struct task *task, struct memory_mapping *mapping,
+			struct plan *plan)
+{
+	const VmaEntry *vma = mapping->vma;
+	uint64_t at = memory_template_find(memory_template_of(r), task, vma), size = vma->end - vma->start;
+
+	if (!at || !memory_is_private(vma))
+		return;
+	mapping->shared = mapping->writable = true;
+	plan_syscall(plan, "move memory that copies share", __NR_mremap, V(at), V(size), V(size),
+		     V(MREMAP_MAYMOVE | MREMAP_FIXED), V(vma->start));
+	plan_advice(plan, vma, ADVICE_BEFORE_FILL);
+}
+
 int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 {
 	struct memory_restore *memory = memory_restore_of(task);
@@ -306,12 +381,14 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 
 	memory_lazy_plan(r, memory, plan);
 	plan_inherit(r, task, plan);
-	restore_plan_find_us(r, plan, SLOT_PIDFD);
+	for (size_t i = 0; i < memory->n; i++)
+		plan_shared(r, task, &memory->mappings[i], plan);
+	restorer_plan_find_us(plan, r->us, SLOT_PIDFD);
 	for (size_t i = 0, n; i < memory->n; i += n) {
 		struct memory_mapping *mapping = &memory->mappings[i];
 
 		n = 1;
-		if (!memory_is_private(mapping->vma) || mapping->inherited)
+		if (!memory_is_private(mapping->vma) || mapping->inherited || mapping->shared)
 			continue;
 		while (i + n < memory->n && continues_mapping(&mapping[n - 1], &mapping[n]))
 			n++;
@@ -368,7 +445,12 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 {
 	struct memory_restore *memory = memory_restore_of(task);
 	struct borrowed b = { .plan = plan, .pidfd = V(task->restore->coordinator_fd) };
+	const struct address_range shared = memory_template_range(memory_template_of(r));
 
+	TRY(uring_plan_mappings(r, task, memory, plan)); /* first: it knows what is mapped now */
+	if (shared.end)					 /* its children have theirs */
+		plan_syscall(plan, "drop what copies share and others need", __NR_munmap, V(shared.start),
+			     V(shared.end - shared.start));
 	TRY(vdso_plan(r, task, plan));
 	plan_protect(memory, plan);
 	for (size_t i = 0; i < memory->n; i++) {
@@ -380,7 +462,7 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan)
 			TRY(sysv_plan(r, memory, i, plan));
 		else if (mapping->vma->status & VMA_AIORING)
 			TRY(aio_plan(task->mm, mapping->vma, plan));
-		else if (!memory_is_private(mapping->vma))
+		else if (!memory_is_private(mapping->vma) && !uring_is_mapping(mapping))
 			TRY(plan_map(r, &b, mapping));
 		plan_finish(plan, mapping->vma);
 	}
@@ -422,4 +504,25 @@ void memory_restore_needs(const struct restore *r)
 				need_feature(r, FEATURE_ID_pagemap_scan_guard_pages);
 		}
 	}
+}
+
+int memory_restore_copies(const struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		const struct memory_restore *memory = task_is_live(task) ? memory_restore_of(task) : NULL;
+
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		for (size_t i = 0; memory && i < memory->n; i++)
+			if (memory->mappings[i].vma->status & VMA_SYSVIPC && !r->facts->own_ipc)
+				return restore_go_on(
+					r,
+					refuse(EOPNOTSUPP,
+					       "its System V shared memory %" PRIu64
+					       " belongs to the IPC namespace of this machine: all copies would write "
+					       "to the same",
+					       memory->mappings[i].vma->shmid));
+	}
+	return 0;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The mappings of a task as records: what each one is, and whether it can be saved. */
+#include "object/memory/mappings.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "arch_prot.h"
 #include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
@@ -17,9 +20,12 @@
 #include "kern/proc/pagemap.h"
 #include "object/file/file.h"
 #include "object/memory/aio/aio.h"
+#include "object/memory/area-flags.h"
 #include "object/memory/mapping-settings.h"
 #include "object/memory/memory.h"
+#include "object/memory/shared.h"
 #include "object/memory/sysv.h"
+#include "object/memory/uring/uring.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"
 
@@ -53,7 +59,6 @@ static const struct {
 static const struct {
 	const char *prefix, *what;
 } refused[] = {
-	{ "anon_inode:[io_uring]", "an io_uring: let the program close it, or run it with io_uring switched off" },
 	{ "anon_inode:bpf-map", "a BPF map: let the program unmap it" },
 	{ "anon_inode:[perf_event]", "a perf event buffer: stop perf" },
 	{ "/memfd:secret", "secret memory (memfd_secret): nobody else may read it" },
@@ -83,6 +88,10 @@ static int check_supported(const struct dump *d, const struct mapping *m)
 	if (m->vm_flags & VMF(SS))
 		return refuse_mapping(
 			m, "a shadow stack: it cannot be checkpointed yet; run the program without (GLIBC_TUNABLES)");
+	if (m->vm_flags & VMF(MT))
+		return refuse_mapping(m,
+				      "memory with tags (MTE): it cannot be checkpointed yet; run the program without "
+				      "(GLIBC_TUNABLES)");
 	return 0;
 }
 
@@ -152,7 +161,7 @@ static int dump_device(const struct dump *d, struct task *task, const struct map
 	    file_readlink(task->dump->proc, path, link, sizeof(link)) < 0)
 		return 0;
 	answer = plugins_ask(d->plugins, HANDLE_DEVICE_VMA, fd, &st);
-	if (answer == -ENOTSUP)
+	if (answer == -EOPNOTSUPP)
 		return 0;
 	TRY(plugins_check(d->plugins, answer));
 	vma->has_fdflags = true;
@@ -245,6 +254,8 @@ static int classify_mapping(const struct dump *d, struct task *task, const struc
 	}
 	if (m->name && text_starts(m->name, "socket:"))
 		return dump_rings(d, m, vma);
+	if (uring_is_mapped(m))
+		return uring_dump_mapping(d, task, m, vma);
 	if (m->vm_flags & (VMF(IO) | VMF(PF)))
 		return refuse_mapping(m, "memory of a device: it cannot be checkpointed");
 	if (m->inherited_ring) { /* the kernel knows nothing of it in this process: memory to which no call refers */
@@ -349,7 +360,7 @@ int memory_dump_mappings(const struct dump *d, struct task *task)
 		vma_entry__init(vma);
 		vma->start = m->start;
 		vma->end = m->end;
-		vma->prot = m->prot;
+		vma->prot = m->prot | (m->vm_flags & VMF(BT) ? ARCH_PROT_GUARDED : 0);
 		vma->fd = -1;
 		error = classify_mapping(d, task, m, vma);
 		TRY(dump_go_on(d, error));
@@ -362,4 +373,12 @@ int memory_dump_mappings(const struct dump *d, struct task *task)
 		mm->vmas[mm->n_vmas++] = last = vma;
 	}
 	return collect_guards(d, task, mm);
+}
+
+int memory_read_mappings(const struct dump *d, struct task *task)
+{
+	int result = memory_flags_read(d, task);
+
+	return result ? (result < 0 ? result : 0)
+		      : mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings);
 }

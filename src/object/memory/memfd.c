@@ -17,10 +17,12 @@
 #include "base/table.h"
 #include "base/text.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "kern/syscalls.h"
 #include "memfd.pb-c.h"
 #include "object/file/file.h"
 #include "object/memory/memory.h"
+#include "object/memory/shared.h"
 #include "session/given.h"
 #include "session/ids.h"
 
@@ -171,6 +173,23 @@ static int make_memfd(const MemfdInodeEntry *record)
 	return fd >= 0 ? fd : memfd_create(record->name, flags);
 }
 
+static int set_inode(int fd, const MemfdInodeEntry *record)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	inode_set_xattrs(path, record->xattrs, record->n_xattrs);
+	inode_set_write_hint(fd, record->write_hint);
+	if (record->n_times == 4) {
+		const struct timespec times[] = { { record->times[0], record->times[1] },
+						  { record->times[2], record->times[3] } };
+
+		if (futimens(fd, times) < 0)
+			return fail_errno("cannot set its times");
+	}
+	return 0;
+}
+
 static int set_attributes(const struct restore *r, int fd, const MemfdInodeEntry *record)
 {
 	uid_t uid = restore_outer_uid(r, record->uid);
@@ -184,7 +203,7 @@ static int set_attributes(const struct restore *r, int fd, const MemfdInodeEntry
 	if (record->has_mode && (stat.st_mode & 07777) != (record->mode & 07777) &&
 	    fchmod(fd, record->mode & 07777) < 0)
 		return fail_errno("cannot set its mode to 0%o", record->mode & 07777);
-	return 0;
+	return set_inode(fd, record);
 }
 
 /* These leave mappings that exist alone but forbid new ones: set when all mappings are there. */
@@ -289,7 +308,7 @@ static int settle_memfd(struct restore *r, struct file *f)
 
 static int clean_memfds(struct restore *r)
 {
-	state_drop(r->states, &memfd_set_state);
+	state_destroy(r->states, &memfd_set_state);
 	return 0;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Restore with --on-demand: a process of ours that stays until the tasks have their memory, in place of a daemon. */
+#include "object/memory/on-demand.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,19 +10,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/guard.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "image/store.h"
 #include "kern/pidfd.h"
-#include "kern/proc/proc.h"
-#include "object/memory/core.h"
-#include "object/memory/lazy.h"
 #include "pages/dedup.h"
 #include "pages/lazy/lazy.h"
+#include "pages/peer.h"
 #include "session/images.h"
+#include "session/session.h"
 
 /* So often another process is made whose pid no task wants. */
 #define TRIES  16
@@ -28,30 +31,13 @@
 
 /* --- in the server --- */
 
-static bool is_needed(const struct restore *r, int fd, int connection)
-{
-	return fd == connection || fd == log_fd() || fd == r->options->images_dir_fd;
-}
-
 /* Whoever waits for the end of a pipe that criu was given must not wait for us. */
 static int drop_descriptors(const struct restore *r, int connection)
 {
-	AUTO_CLOSE int proc = proc_open(getpid()), null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	AUTO_FREE int *open_fds = NULL;
-	int n;
+	const int kept[] = { connection, log_fd(), r->options->images_dir_fd, r->options->post_copy_fd };
+	int error = fd_close_others(kept, ARRAY_SIZE(kept));
 
-	if (proc < 0 || null < 0)
-		return fail_errno("opening /proc and /dev/null");
-	n = fd_list(proc, "fd", &open_fds);
-	if (n < 0)
-		return fail(-n, "listing our descriptors");
-	for (int i = 0; i < n; i++)
-		if (open_fds[i] != proc && open_fds[i] != null && !is_needed(r, open_fds[i], connection))
-			close(open_fds[i]);
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fd != log_fd())
-			dup2(null, fd);
-	return 0;
+	return error < 0 ? fail(-error, "opening /dev/null") : 0;
 }
 
 static unsigned count_tasks(const struct restore *r)
@@ -67,10 +53,15 @@ static unsigned count_tasks(const struct restore *r)
 /* The directories of the restore's own store are closed. */
 static int give_memory(const struct restore *r, int connection)
 {
+	const struct peer_place place = { .fd = r->options->post_copy_fd, .role = "criu migrate" };
 	AUTO(store_close) struct store *store = NULL;
+	AUTO(peer_close) struct peer *server = NULL;
 	struct lazy_setup setup = { .n_tasks = count_tasks(r), .restorer = connection, .is_ours = true };
 
 	TRY(drop_descriptors(r, connection));
+	if (place.fd >= 0) /* what a program left behind that has moved */
+		TRY(peer_connect(&place, &server));
+	setup.server = server;
 	TRY(images_open(r->options, false, &store));
 	setup.store = store;
 	TRY(lazy_serve(&setup));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Shared memory objects: memfds and what is behind anonymous shared mappings. Each is saved once, whoever has it. */
+#include "object/memory/shared.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,15 +13,28 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/interrupt.h"
 #include "base/log.h"
+#include "base/meter.h"
+#include "base/table.h"
 #include "base/text.h"
+#include "image/pipe/store-pipe.h"
+#include "image/record.h"
 #include "object/file/file.h"
+#include "object/memory/content-restore.h"
+#include "object/memory/content.h"
+#include "object/memory/live/early.h"
 #include "object/memory/mapping-settings.h"
-#include "object/memory/core.h"
+#include "object/memory/memory-state.h"
+#include "object/memory/mappings-restore.h"
+#include "object/memory/memory.h"
 #include "pages/equal.h"
+#include "pages/fill.h"
 #include "session/ids.h"
+#include "session/stats.h"
 
 typedef page_range_list segment_list;
 
@@ -41,6 +56,24 @@ static int read_hugetlb_flag(int fd, MemfdInodeEntry *record)
 	return 0;
 }
 
+/* Of what programs know by a descriptor. */
+static void describe_inode(const struct dump *d, struct memory_object *object, const struct stat *stat)
+{
+	const int64_t times[] = { stat->st_atim.tv_sec, stat->st_atim.tv_nsec, stat->st_mtim.tv_sec,
+				  stat->st_mtim.tv_nsec };
+	MemfdInodeEntry *record = &object->record;
+	char path[32];
+
+	if (object->segment || text_starts(record->name, "/"))
+		return;
+	record->n_times = ARRAY_SIZE(times);
+	record->times = pool_copy(d->pool, times, sizeof(times));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
+	record->n_xattrs = inode_read_xattrs(d->pool, path, &record->xattrs);
+	record->write_hint = inode_read_write_hint(object->fd);
+	record->has_write_hint = record->write_hint != 0;
+}
+
 static int describe_object(const struct dump *d, struct memory_object *object, const struct stat *stat)
 {
 	MemfdInodeEntry *record = &object->record;
@@ -55,6 +88,7 @@ static int describe_object(const struct dump *d, struct memory_object *object, c
 	record->shmid = (uint32_t)stat->st_ino;
 	record->has_mode = true;
 	record->mode = stat->st_mode;
+	describe_inode(d, object, stat);
 	return read_hugetlb_flag(object->fd, record);
 }
 
@@ -72,8 +106,8 @@ static int add_object(const struct dump *d, int fd, const char *name, int id, st
 	*vector_push(&memory->objects) = object;
 	if (fstat(fd, &stat) < 0)
 		return fail_errno("cannot examine %s", name);
-	TRY(describe_object(d, object, &stat));
 	object->segment = id >= 0;
+	TRY(describe_object(d, object, &stat));
 	if (object->segment)
 		object->record.shmid = (uint32_t)id;
 	object->dev = stat.st_dev;
@@ -97,7 +131,9 @@ int memory_dump_object(const struct dump *d, int fd, const struct stat *stat, co
 		int own;
 
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		own = open(path, O_RDONLY | O_CLOEXEC);
+		own = open(path, O_RDONLY | O_NOATIME | O_CLOEXEC);
+		if (own < 0 && errno == EPERM) /* only its owner and root may ask for that */
+			own = open(path, O_RDONLY | O_CLOEXEC);
 		if (own < 0)
 			return fail_errno("cannot open %s again", name);
 		TRY(add_object(d, own, name, -1, &object));
@@ -126,12 +162,12 @@ static uint32_t add_file(const struct dump *d, const struct memory_object *objec
 	return entry->id;
 }
 
-static int open_mapped(const struct task *task, const struct mapping *mapping)
+int memory_open_mapped(int proc, const struct mapping *mapping, int flags)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, mapping->start, mapping->end);
-	return openat(task->dump->proc, path, O_RDONLY | O_CLOEXEC);
+	return openat(proc, path, O_RDONLY | O_CLOEXEC | flags);
 }
 
 int memory_dump_shared(const struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id)
@@ -141,7 +177,7 @@ int memory_dump_shared(const struct dump *d, struct task *task, const struct map
 	const char *name = mapping_is_named_shared(mapping) ? "/dev/zero" : text_after(mapping->name, "/memfd:");
 
 	if (!object) {
-		int fd = open_mapped(task, mapping);
+		int fd = memory_open_mapped(task->dump->proc, mapping, 0);
 
 		if (fd < 0)
 			return fail_errno("cannot open the shared memory of mapping %" PRIx64 "-%" PRIx64 " (%s)",
@@ -155,13 +191,13 @@ int memory_dump_shared(const struct dump *d, struct task *task, const struct map
 }
 
 /* Data segments: holes of the object are not stored. */
-static int find_segments(const struct memory_object *object, segment_list *segments)
+int memory_find_segments(int fd, uint64_t size, segment_list *segments)
 {
-	uint64_t page = page_size(), size = object->record.size;
+	uint64_t page = page_size();
 	off_t data, hole = 0;
 
-	while ((uint64_t)hole < size && (data = lseek(object->fd, hole, SEEK_DATA)) >= 0) {
-		hole = lseek(object->fd, data, SEEK_HOLE);
+	while ((uint64_t)hole < size && (data = lseek(fd, hole, SEEK_DATA)) >= 0) {
+		hole = lseek(fd, data, SEEK_HOLE);
 		if (hole < 0)
 			return fail_errno("cannot look for holes");
 		*vector_push(segments) = (struct page_range){
@@ -193,36 +229,75 @@ static int leave_equal(struct dump *d, const struct memory_object *object, const
 static void count_pages(struct dump *d, const struct memory_object *object, const segment_list *segments)
 {
 	d->stats->shpages_scanned += object->record.size / page_size();
-	for (size_t i = 0; i < segments->n; i++)
-		if (segments->items[i].flags & PE_PARENT)
-			d->stats->shpages_skipped_parent += segments->items[i].nr_pages;
-		else
-			d->stats->shpages_written += segments->items[i].nr_pages;
+	for (size_t i = 0; i < segments->n; i++) {
+		const uint64_t n = segments->items[i].nr_pages;
+
+		if (segments->items[i].flags & PE_PARENT) {
+			d->stats->shpages_skipped_parent += n;
+			continue;
+		}
+		d->stats->shpages_written += n;
+		meter_expect(d->meter, (int64_t)(n * page_size()));
+	}
 }
 
-static int save_object(struct dump *d, const struct memory_object *object)
+static int save_segments(struct dump *d, const struct memory_object *object, int fd, segment_list *segments)
 {
 	struct memory_dump *memory = memory_dump_of(d);
-	const struct page_source source = { 0, object->fd };
-	segment_list segments = { 0 };
+	const struct page_source source = { 0, fd };
 	int result;
+
+	stats_start(d->stats, STATS_MEMDUMP);
+	result = leave_equal(d, object, &source, segments);
+	stats_stop(d->stats, STATS_MEMDUMP);
+	count_pages(d, object, segments);
+	stats_start(d->stats, STATS_MEMWRITE);
+	if (result == 0)
+		result = pages_save(memory->mover, &source, memory_sink(d), IMAGE_PAGEMAP_SHMEM, object->record.shmid,
+				    segments->items, segments->n);
+	stats_stop(d->stats, STATS_MEMWRITE);
+	return result;
+}
+
+/* If it was copied before the tasks stood still, it follows when they run: memory_dump_early(). */
+static int save_object(struct dump *d, struct memory_object *object)
+{
+	segment_list segments = { 0 };
+	int result = 0, early = -1;
 
 	LOG_SCOPE("shared memory %u (%s)", object->record.shmid, object->record.name);
 	if (object->record.size == 0)
 		return 0;
 	stats_start(d->stats, STATS_MEMDUMP);
-	result = find_segments(object, &segments);
-	if (result == 0)
-		result = leave_equal(d, object, &source, &segments);
+	if (!d->options->no_content)
+		result = memory_find_segments(object->fd, object->record.size, &segments);
+	if (result == 0 && d->options->live)
+		early = memory_early_take(d, object->fd, &segments);
 	stats_stop(d->stats, STATS_MEMDUMP);
-	stats_start(d->stats, STATS_MEMWRITE);
+	if (early >= 0) {
+		object->is_early = true;
+		object->early = early;
+		object->segments = segments;
+		return interrupt_check();
+	}
 	if (result == 0)
-		result = pages_save(memory->mover, &source, memory_sink(d), IMAGE_PAGEMAP_SHMEM, object->record.shmid,
-				    segments.items, segments.n);
-	stats_stop(d->stats, STATS_MEMWRITE);
-	count_pages(d, object, &segments);
+		result = save_segments(d, object, object->fd, &segments);
 	vector_done(&segments);
 	return result;
+}
+
+int memory_dump_early(struct dump *d)
+{
+	struct memory_dump *memory = memory_dump_of(d);
+
+	for (size_t i = 0; i < memory->objects.n; i++) {
+		struct memory_object *object = memory->objects.items[i];
+
+		LOG_SCOPE("shared memory %u (%s)", object->record.shmid, object->record.name);
+		if (object->is_early)
+			TRY(save_segments(d, object, object->early, &object->segments));
+	}
+	return 0;
 }
 
 int memory_dump_finish(struct dump *d)
@@ -243,34 +318,36 @@ int memory_dump_finish(struct dump *d)
 
 /* --- pre-dump: what is mapped is saved while the tasks run, so that the dump finds it equal --- */
 
-static bool is_presaved(const struct mapping *m, bool own_ipc)
+bool memory_is_object(const struct mapping *m, bool own_ipc)
 {
 	return m->shared && m->inode && m->name && !(m->vm_flags & VMF(HT)) &&
 	       (text_starts(m->name, "/memfd:") || (text_starts(m->name, "/dev/zero") && m->deleted) ||
 		(own_ipc && text_starts(m->name, "/SYSV") && m->deleted));
 }
 
-/* Segments of criu's own namespace stay there and are not saved at all. */
-static bool has_own_ipc(const struct task *task)
+bool memory_has_own_ipc(int proc)
 {
 	struct stat theirs, ours;
 
-	return fstatat(task->dump->proc, "ns/ipc", &theirs, 0) == 0 && stat("/proc/self/ns/ipc", &ours) == 0 &&
+	return fstatat(proc, "ns/ipc", &theirs, 0) == 0 && stat("/proc/self/ns/ipc", &ours) == 0 &&
 	       (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino);
 }
 
 int memory_dump_choose_shared(struct dump *d, struct task *task)
 {
-	const bool own_ipc = has_own_ipc(task);
+	const bool own_ipc = memory_has_own_ipc(task->dump->proc);
 	struct memory_object *object;
 
+	/* The dump compares it with what is here; a stream has gone elsewhere. */
+	if (store_is_pipe(dump_store(d)))
+		return 0;
 	for (size_t i = 0; i < task->dump->mappings.n; i++) {
 		const struct mapping *m = &task->dump->mappings.items[i];
 		int fd;
 
-		if (!is_presaved(m, own_ipc) || table_find2(memory_dump_state(d)->by_inode, m->dev, m->inode))
+		if (!memory_is_object(m, own_ipc) || table_find2(memory_dump_state(d)->by_inode, m->dev, m->inode))
 			continue;
-		fd = open_mapped(task, m);
+		fd = memory_open_mapped(task->dump->proc, m, 0);
 		if (fd < 0)
 			log_info("The shared memory of mapping %" PRIx64 "-%" PRIx64 " is left to the dump: %s",
 				 m->start, m->end, strerror(errno));
@@ -408,8 +485,9 @@ void memory_restore_clean(struct restore *r)
 
 	for_each_task(task, r->tree)
 		if (task->restore)
-			state_drop(&task->restore->states, &memory_restore_state);
-	state_drop(r->states, &shared_state);
+			state_destroy(&task->restore->states, &memory_restore_state);
+	state_destroy(r->states, &shared_state);
+	meter_end(r->meter);
 }
 
 /* --- how a memfd that no task has open is mapped --- */

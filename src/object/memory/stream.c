@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Pages that go into one stream: in the order in which a restore fills them in. */
 #include "base/fail.h"
-#include "object/memory/core.h"
+#include "object/memory/content.h"
+#include "object/memory/memory-state.h"
+#include "object/memory/memory.h"
+#include "pages/sink-pipe.h"
+#include "session/session.h"
+#include "session/stats.h"
 
 static int send_task(struct dump *d, const struct task *task)
 {

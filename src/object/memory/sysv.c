@@ -15,7 +15,10 @@
 #include <sys/shm.h>
 
 #include "base/fail.h"
+#include "base/page.h"
+#include "object/memory/hole.h"
 #include "object/namespace/namespace.h"
+#include "plan/plan.h"
 
 #ifndef SHM_DEST
 #define SHM_DEST 01000 /* linux/shm.h: removed with the last detach */
@@ -52,7 +55,7 @@ int sysv_dump(const struct dump *d, const struct task *task, const struct mappin
 		TRY(memory_segments.find_size(ns, id, &whole));
 	else
 		TRY(find_size(id, mapping->name, &whole));
-	page = mapping->kernel_page_size ? mapping->kernel_page_size : 4096;
+	page = mapping->kernel_page_size ? mapping->kernel_page_size : page_size();
 	whole = (whole + page - 1) / page * page;
 	if (mapping->pgoff + size > whole)
 		return refuse(EOPNOTSUPP,
@@ -74,7 +77,7 @@ int sysv_check(const VmaEntry *vma)
 {
 	if (!vma->has_segment_size)
 		return 0;
-	if (vma->pgoff % 4096 || vma->segment_size % 4096 || vma->segment_size > ADDRESS_LIMIT ||
+	if (!is_page_aligned(vma->pgoff) || !is_page_aligned(vma->segment_size) || vma->segment_size > ADDRESS_LIMIT ||
 	    vma->pgoff > vma->segment_size || vma->end - vma->start > vma->segment_size - vma->pgoff)
 		return refuse(EINVAL,
 			      "mapping %" PRIx64 "-%" PRIx64 " is not a part of System V shared memory %" PRIu64,

@@ -5,6 +5,8 @@
 
 #include "object/memory/memory.h"
 
+struct plan;
+
 /* The record of an attached segment. Refuses one that would not outlive the tasks. */
 int sysv_dump(const struct dump *d, const struct task *task, const struct mapping *mapping, VmaEntry *vma);
 /* Range checks of its record. */

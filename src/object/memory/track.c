@@ -5,6 +5,12 @@
  * inode: they are the base of what it says. Whatever happens to it, it is told apart from "not written": a closed
  * tracker watches nothing, and so all is saved.
  */
+#include "object/memory/track.h"
+
+#include "base/table.h"
+#include "image/pipe/store-pipe.h"
+#include "image/record.h"
+#include "image/store.h"
 #include "kern/track.h"
 
 #include <errno.h>
@@ -23,13 +29,17 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "image/inventory.h"
-#include "image/pipe/pipe.h"
 #include "kern/kcmp.h"
 #include "kern/pidfd.h"
 #include "kern/probe.h"
 #include "kern/proc/fdinfo.h"
 #include "object/memory/aio/aio.h"
-#include "object/memory/core.h"
+#include "object/memory/compare.h"
+#include "object/memory/content.h"
+#include "object/memory/memory-state.h"
+#include "object/memory/memory.h"
+#include "object/memory/uring/uring-wait.h"
+#include "plan/plan.h"
 #include "session/thread-run.h"
 #include "session/trackers.h"
 #include "session/pids.h"
@@ -348,6 +358,12 @@ static int can_track(struct dump *d, struct task *task, bool *ret)
 				 "tracked");
 			return 0;
 		}
+	if (uring_may_write(d, task)) {
+		log_info("It has registered buffers with an io_uring, which writes to memory behind its back: its "
+			 "memory "
+			 "is not tracked");
+		return 0;
+	}
 	TRY(shares_memory(d, task, &others));
 	if (others)
 		log_info("Another task shares its memory: it is not tracked");

@@ -3,6 +3,8 @@
  * The vdso of 32-bit programs: another one than that of criu, so none is there to be moved. The kernel maps it for a
  * process that has no vdso, at an address of our choice (ARCH_MAP_VDSO_32), and finds its frames of signals by it.
  */
+#include "object/memory/vdso-compat.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,7 +22,11 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "lib/compel/restorer.h"
+#include "object/memory/hole.h"
+#include "object/memory/mappings-restore.h"
+#include "object/memory/vdso/vdso-patch.h"
 #include "object/memory/vdso/vdso.h"
+#include "plan/plan.h"
 
 /* That of this kernel. */
 struct compat_vdso {

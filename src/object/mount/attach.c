@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Restore: each namespace, a copy of ours until then, gets its root and what is mounted below it. In a process of ours
  * (namespace_run). */
+#include "object/mount/attach.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -17,7 +19,19 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kern/mountapi.h"
-#include "object/mount/core.h"
+#include "object/mount/fs/binfmt.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/fs/overlay-base.h"
+#include "object/mount/fs/overlay.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/fs/nsfs.h"
+#include "object/mount/pid-space.h"
+#include "object/mount/pty.h"
+#include "object/mount/removed.h"
+#include "object/mount/restore.h"
+#include "object/mount/sharing.h"
+#include "object/mount/tree.h"
+#include "object/mount/staging.h"
 #include "object/namespace/namespace.h"
 
 int space_enter(struct mount_set *set, const struct mount_space *space)
@@ -100,18 +114,21 @@ static int make_late(struct restore *r, struct mount *mount)
 	struct mount *first = super->first;
 
 	if (!first) {
+		TRY(overlay_enter_base(mount));
 		if (super->fd < 0)
 			TRY(super_make(r, super));
+		if (mount->entry->layers_from && chdir("/") < 0)
+			return fail_errno("going back to the root");
 		mount->fd = TAKE_FD(super->fd);
 		super->first = mount;
 		if (strcmp(mount->entry->root, "/") != 0)
-			return refuse(ENOTSUP,
+			return refuse(EOPNOTSUPP,
 				      "the whole of its file system is mounted after a part of it: that cannot "
 				      "be restored yet");
 		return 0;
 	}
 	TRY(space_enter(restore_mounts(r), first->space));
-	TRY(yard_clone_part(first->fd, mount, path_below(mount->entry->root, "/")));
+	TRY(staging_clone_part(first->fd, mount, path_below(mount->entry->root, "/")));
 	return space_enter(restore_mounts(r), mount->space);
 }
 
@@ -134,7 +151,7 @@ static enum stage stage_of(const struct mount *mount)
 	for (; mount && stage != STAGE_PTY; mount = mount->parent) {
 		if (pty_is_mounted(mount))
 			stage = STAGE_PTY;
-		else if (mount_is_late(mount))
+		else if (mount_is_late(mount) || mount->upon_layers)
 			stage = STAGE_LATE;
 	}
 	return stage;
@@ -155,14 +172,53 @@ static int attach_one(struct restore *r, struct mount *m)
 	return 0;
 }
 
-static int attach_all(struct restore *r, struct mount_space *space, enum stage stage)
+static bool is_to_attach(const struct mount *m, enum stage stage)
 {
+	return m->parent && !m->left_out && !m->attached && !m->entry->detached && stage_of(m) == stage &&
+	       pid_space_is_there(m);
+}
+
+/* For what it hangs on, for another overlay that it has layers of, or for one whose layers it hides. */
+static bool is_waiting(const struct mount_space *space, const struct mount *m)
+{
+	if (is_to_attach(m->parent, STAGE_LATE))
+		return true;
+	for (const struct mount *other = space->root; other; other = mount_next(other))
+		if (is_to_attach(other, STAGE_LATE) && !mount_hangs_on(other, m) &&
+		    (overlay_lies_on(m, other) || overlay_lies_below(other, m)))
+			return true;
+	return false;
+}
+
+/* Returns how many are left: those that wait, if they may. */
+static int attach_some(struct restore *r, struct mount_space *space, enum stage stage, bool may_wait, int *ret_attached)
+{
+	int left = 0;
+
+	*ret_attached = 0;
 	for (struct mount *m = space->root; m; m = mount_next(m)) {
 		LOG_SCOPE("mount %u on %.60s", m->entry->mnt_id, m->entry->mountpoint);
-		if (m->parent && !m->left_out && !m->attached && stage_of(m) == stage && pid_space_is_there(m))
-			TRY(attach_one(r, m));
+		if (!is_to_attach(m, stage))
+			continue;
+		if (may_wait && is_waiting(space, m)) {
+			left++;
+			continue;
+		}
+		TRY(attach_one(r, m));
+		++*ret_attached;
 	}
-	return 0;
+	return left;
+}
+
+static int attach_all(struct restore *r, struct mount_space *space, enum stage stage)
+{
+	int left, attached;
+
+	do {
+		left = attach_some(r, space, stage, stage == STAGE_LATE, &attached);
+		TRY(left);
+	} while (left && attached);
+	return left ? attach_some(r, space, stage, false, &attached) : 0;
 }
 
 /* When all of the stage are there. */
@@ -180,6 +236,30 @@ static int set_flags(const struct mount_space *space, enum stage first, enum sta
 	return 0;
 }
 
+/* What hangs nowhere can be cloned or attached in the namespace only that it was cloned in (Linux 6.15). */
+static int clone_detached(struct mount *m)
+{
+	int clone, error = mountapi_attach(m->fd, AT_FDCWD, "/");
+
+	LOG_SCOPE("mount %u, which hangs nowhere", m->entry->mnt_id);
+	if (error < 0)
+		return fail(-error, "attaching it for a moment");
+	clone = mountapi_clone(m->fd, "");
+	if (fchdir(m->fd) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		error = -errno;
+	close(m->fd);
+	m->fd = clone;
+	return error < 0 || clone < 0 ? fail(error < 0 ? -error : -clone, "cloning it") : 0;
+}
+
+static int clone_all_detached(const struct mount_space *space)
+{
+	for (struct mount *m = space->root; m; m = mount_next(m))
+		if (m->entry->detached && !m->left_out)
+			TRY(clone_detached(m));
+	return 0;
+}
+
 static int put_together(struct restore *r, struct mount_space *space)
 {
 	struct mount_set *set = restore_mounts(r);
@@ -188,6 +268,7 @@ static int put_together(struct restore *r, struct mount_space *space)
 	TRY(change_root(space));
 	TRY(attach_all(r, space, STAGE_EARLY));
 	TRY(attach_all(r, space, STAGE_LATE));
+	TRY(clone_all_detached(space));
 	TRY(set_flags(space, STAGE_EARLY, STAGE_LATE));
 	space->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return space->root_fd < 0 ? fail_errno("opening the root of the mount namespace") : 0;
@@ -197,14 +278,14 @@ int spaces_make(void *arg)
 {
 	struct restore *r = arg;
 
-	TRY(yard_work(r));
+	TRY(staging_clone_mounts(r));
 	for (size_t i = 0; i < restore_mounts(r)->spaces.n; i++) {
 		struct mount_space *space = restore_mounts(r)->spaces.items[i];
 
 		LOG_SCOPE("mnt namespace %u", space->id);
 		TRY(put_together(r, space));
 	}
-	removed_forget(restore_mounts(r));
+	removed_done(restore_mounts(r));
 	return 0;
 }
 
@@ -273,6 +354,8 @@ int spaces_settle(void *arg)
 		if (m->fd < 0)
 			continue;
 		TRY(space_enter(restore_mounts(r), m->space));
+		if (m == m->super->widest && m->entry->fstype == FSTYPE__BINFMT_MISC)
+			TRY(binfmt_restore(r, m));
 		TRY(set_readonly(m));
 	}
 	return 0;

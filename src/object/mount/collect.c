@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Dump of a mount namespace: what is mounted there, and how can each mount be made again? */
+#include "object/mount/collect.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <unistd.h>
+#include <sys/syscall.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -11,9 +16,24 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "base/text.h"
-#include "object/mount/core.h"
+#include "object/mount/mount-set.h"
 #include "object/mount/content/libarchive.h"
+#include "object/mount/external.h"
+#include "object/mount/fs/autofs.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/fs/fuse.h"
+#include "object/mount/fs/nsfs.h"
+#include "object/mount/fs/overlay.h"
+#include "object/mount/idmap.h"
+#include "object/mount/mount.h"
+#include "object/mount/pid-space.h"
+#include "object/mount/pty.h"
+#include "object/mount/removed.h"
+#include "object/mount/save.h"
+#include "object/mount/sharing.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"
@@ -71,6 +91,8 @@ static MntEntry *make_entry(const struct dump *d, const struct proc_mount *seen)
 	mnt_entry__init(entry);
 	entry->fstype = fs ? fs->type : FSTYPE__UNSUPPORTED;
 	entry->fsname = fs && fs->type == FSTYPE__AUTO ? (char *)fs->name : NULL;
+	if (fs && fs->type == FSTYPE__FUSE)
+		entry->fsname = seen->fs_subtype ? pool_printf(d->pool, "fuse.%s", seen->fs_subtype) : "fuse";
 	entry->mnt_id = (uint32_t)seen->id;
 	entry->parent_mnt_id = (uint32_t)seen->parent_id;
 	entry->root_dev = kernel_dev(seen->dev);
@@ -104,6 +126,17 @@ static bool is_skipped(const struct dump *d, const struct mount_space *space, co
 	return parent && parent != seen && depth < space->seen.n && is_skipped(d, space, parent, depth + 1);
 }
 
+struct mount *collect_add(const struct dump *d, struct mount_space *space, const struct proc_mount *seen)
+{
+	struct mount *mount = mount_add(dump_mounts(d), space, d->pool, make_entry(d, seen));
+
+	if (!mount)
+		return NULL;
+	mount->seen = seen;
+	mount->fs = fs_find(seen->fs_type);
+	return mount;
+}
+
 /* The format has them in reverse of /proc/PID/mountinfo. */
 static int add_mounts(const struct dump *d, struct mount_space *space)
 {
@@ -115,12 +148,10 @@ static int add_mounts(const struct dump *d, struct mount_space *space)
 			log_info("%s is left out (--skip-mnt)", seen->mountpoint);
 			continue;
 		}
-		mount = mount_add(dump_mounts(d), space, d->pool, make_entry(d, seen));
+		mount = collect_add(d, space, seen);
 		if (!mount)
 			return refuse(EINVAL, "two mounts have the id %d", seen->id);
 		mount->place = (unsigned)i;
-		mount->seen = seen;
-		mount->fs = fs_find(seen->fs_type);
 	}
 	return space_link(dump_mounts(d), space, "/proc/PID/mountinfo");
 }
@@ -150,8 +181,8 @@ static int ask_plugins(const struct dump *d, struct mount *mount)
 	AUTO_FREE char *point = xprintf(".%s", mount->entry->mountpoint);
 	int answer = plugins_ask(d->plugins, DUMP_EXT_MOUNT, point, mount->seen->id);
 
-	if (answer == -ENOTSUP)
-		return -ENOTSUP;
+	if (answer == -EOPNOTSUPP)
+		return -EOPNOTSUPP;
 	if (answer < 0)
 		return plugins_fail(d->plugins, answer);
 	mount->entry->has_with_plugin = mount->entry->with_plugin = true;
@@ -162,7 +193,7 @@ int mount_refuse(const struct mount *mount, const char *why)
 {
 	const MntEntry *entry = mount->entry;
 
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "%s (%s on %s): %s: take it from outside with --external mnt[%s]:NAME, or leave it out with "
 		      "--skip-mnt %s",
 		      entry->mountpoint, mount->seen->fs_type, entry->source, why, entry->mountpoint,
@@ -173,7 +204,29 @@ static int leave_to_plugins(const struct dump *d, struct mount *mount, const cha
 {
 	int taken = ask_plugins(d, mount);
 
-	return taken == -ENOTSUP ? mount_refuse(mount, why) : taken;
+	return taken == -EOPNOTSUPP ? mount_refuse(mount, why) : taken;
+}
+
+/* As far as it can be seen. */
+static bool shows_socket(const struct mount *mount)
+{
+	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	AUTO_CLOSE int fd =
+		(int)syscall(SYS_openat2, mount->space->root_fd, mount->entry->mountpoint, &how, sizeof(how));
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_dev == mount->seen->dev;
+}
+
+/* 1: it is served by somebody of the tree, or by nobody any more. */
+static int find_server(const struct dump *d, struct mount *mount)
+{
+	int served;
+
+	if (mount->fs->type == FSTYPE__FUSE)
+		return is_seen_outside(d, mount) ? 0 : fuse_dump(d, mount);
+	served = autofs_dump(d, mount);
+	return served == -EOPNOTSUPP ? 0 : served < 0 ? served : 1;
 }
 
 /* None of ours, not of the root's file system, and none that the user named. */
@@ -190,6 +243,8 @@ static int find_source(const struct dump *d, struct mount *mount)
 		return mount_refuse(mount, "it is one that criu sees as well");
 	if (mount->entry->deleted && !pty_is_mounted(mount))
 		return removed_dump(d, mount);
+	if (mount->fs && mount->fs->content && shows_socket(mount))
+		return mount_refuse(mount, "a socket is mounted there, which is made after all mounts");
 	if (mount->fs && mount->fs->late)
 		return overlay_dump(d, mount);
 	if (mount->fs && mount->fs->empty && !is_enabled(d, mount->seen->fs_type)) {
@@ -201,24 +256,45 @@ static int find_source(const struct dump *d, struct mount *mount)
 					"there are files in it, which cannot be saved (--enable-fs leaves them out)");
 	}
 	if (mount->fs && mount->fs->served) {
-		int served = autofs_dump(d, mount);
+		int served = find_server(d, mount);
 
-		return served == -ENOTSUP ? leave_to_plugins(d, mount, mount->fs->why) : served;
+		if (served)
+			return served < 0 ? served : 0;
+	} else if (mount->fs && mount->fs->anew) {
+		return 0;
 	}
-	if (mount->fs && mount->fs->anew)
-		return 0;
-	if (nsfs_is(mount->seen) && nsfs_dump(d, mount) < 0)
-		return mount_refuse(mount, "it keeps a namespace alive that no task of the tree lives in");
-	if (nsfs_is(mount->seen))
-		return 0;
+	if (nsfs_is(mount->seen)) {
+		const char *why;
+		int kept = nsfs_dump(d, mount, &why);
+
+		return why ? mount_refuse(mount, why) : kept;
+	}
 	if (is_enabled(d, mount->seen->fs_type)) {
 		mount->entry->fstype = FSTYPE__AUTO;
 		mount->entry->fsname = (char *)mount->seen->fs_type;
 		return 0;
 	}
+	if (!mount->fs && !d->options->external_mounts_auto && is_seen_outside(d, mount))
+		return leave_to_plugins(d, mount, "it comes from outside (--external 'mnt[]' finds it there)");
 	return leave_to_plugins(d, mount,
 				mount->fs ? mount->fs->why
 					  : "criu does not know how to make it again (--enable-fs lets it try)");
+}
+
+/* The tree has mounted it itself, or its manager did so where we do not see it, and gives it again. */
+static int classify_unseen_root(const struct dump *d, struct mount *root)
+{
+	int found = root->fs && root->fs->late ? overlay_find_outside(d, root) : 0;
+
+	TRY(found);
+	if (found)
+		root->from_root = false;
+	else if (root->from_root && !d->options->root)
+		log_warn(
+			"the root, %s on %s, is mounted nowhere that criu sees: restore must be told with --root where "
+			"it is then",
+			root->seen->fs_type, root->seen->source);
+	return 0;
 }
 
 /* The root comes from outside, unless it is a file system of memory that nobody else sees. */
@@ -228,6 +304,8 @@ static int classify_root(const struct dump *d, struct mount *root)
 
 	TRY(external);
 	root->from_root = !(root->fs && root->fs->content) || is_seen_outside(d, root);
+	if (!external && !root->entry->own_root && !is_seen_outside(d, root))
+		TRY(classify_unseen_root(d, root));
 	if (root->from_root && root->fs && root->fs->content && !external)
 		root->entry->fstype = FSTYPE__UNSUPPORTED; /* its content stays where it is */
 	TRY(idmap_dump(d, root));
@@ -260,6 +338,14 @@ static int classify_mount(const struct dump *d, struct mount *mount)
 	return find_source(d, mount);
 }
 
+int collect_one(const struct dump *d, struct mount *mount)
+{
+	TRY(take_external(d, mount));
+	TRY(classify_mount(d, mount));
+	mount_count_super(dump_mounts(d), mount, d->pool);
+	return idmap_check_content(mount);
+}
+
 /* What was removed is made again in its file system. */
 static int check_removed(const struct mount_space *space)
 {
@@ -285,7 +371,7 @@ int mount_dump_collect(const struct dump *d, struct namespace *ns)
 	look.space = ns->data = space_add(dump_mounts(d), d->pool, ns->id);
 	look.space->namespace = ns;
 	look.proc = proc;
-	TRY(namespace_run(ns->task->dump->proc, CLONE_NEWNS, look_around, &look));
+	TRY(namespace_run_on(ns, 0, look_around, &look));
 	TRY(add_mounts(d, look.space));
 	for (struct mount *m = look.space->root; m; m = mount_next(m))
 		TRY(dump_go_on(d, take_external(d, m)));
@@ -296,9 +382,34 @@ int mount_dump_collect(const struct dump *d, struct namespace *ns)
 	for (struct mount *m = look.space->root; m; m = mount_next(m))
 		TRY(dump_go_on(d, idmap_check_content(m)));
 	TRY(pid_space_dump(d));
-	TRY(dump_go_on(d, sharing_check(dump_mounts(d))));
 	log_info("%zu mounts", look.space->mounts.n);
 	return 0;
+}
+
+/* What is made anew with its files gets those that its widest mount shows. */
+static int check_parts(const struct mount_set *set)
+{
+	struct mount *m;
+
+	for_each_mount(m, set) {
+		const struct mount *widest = m->super->widest;
+
+		if (widest && widest->fs && widest->fs->content && !m->entry->deleted && !m->entry->has_space &&
+		    !path_below(m->entry->root, widest->entry->root))
+			return mount_refuse(m, "another part of its file system is mounted elsewhere, and the whole "
+					       "of it nowhere");
+	}
+	return 0;
+}
+
+int mount_dump_finish(const struct dump *d)
+{
+	struct mount_set *set = dump_mounts(d);
+
+	if (!set)
+		return 0;
+	TRY(dump_go_on(d, check_parts(set)));
+	return dump_go_on(d, sharing_check(set, d->pool));
 }
 
 int mount_dump_root(const struct dump *d, const struct task *task)
@@ -335,6 +446,14 @@ bool mount_dump_has(const struct dump *d, int mnt_id)
 {
 	return dump_mounts(d) && dump_mounts(d)->by_id && mnt_id > 0 &&
 	       table_find(dump_mounts(d)->by_id, (uint64_t)mnt_id);
+}
+
+const char *mount_dump_detached(const struct dump *d, int mnt_id)
+{
+	const struct mount *mount =
+		dump_mounts(d) && dump_mounts(d)->by_id ? table_find(dump_mounts(d)->by_id, (uint64_t)mnt_id) : NULL;
+
+	return mount && mount->entry->detached ? mount->entry->mountpoint : NULL;
 }
 
 const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task)

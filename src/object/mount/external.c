@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Mounts that come from outside: the user names them with --external mnt[...], or lets them be found. */
+#include "object/mount/external.h"
+
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "base/text.h"
-#include "object/mount/core.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 
 /* What --external gives for KIND[KEY], NULL if nothing; "" for KIND[KEY] alone. */
@@ -38,23 +43,88 @@ static const struct proc_mount *find_group(const struct proc_mounts *mounts, int
 	return NULL;
 }
 
-/* The path, here, of what is mounted there; NULL if none of our mounts shows it. */
-static const char *find_path(const struct dump *d, const struct mount *mount, bool same_place)
+static bool shows_same(const struct proc_mount *one, const struct proc_mount *other)
 {
-	const struct proc_mounts *own = &dump_mounts(d)->own;
+	return one->dev == other->dev && strcmp(one->root, other->root) == 0;
+}
+
+static bool is_related(const struct proc_mount *mount, const struct proc_mount *ours)
+{
+	return ours->shared ? mount->shared == ours->shared || mount->master == ours->shared
+			    : ours->master && mount->master == ours->master;
+}
+
+/* Our own mount of the same at the same place, rather one that it shares with; NULL if there is none. */
+static const struct proc_mount *find_original(const struct proc_mounts *own, const struct proc_mount *mount)
+{
+	const struct proc_mount *found = NULL;
 
 	for (size_t i = own->n; i-- > 0;) {
 		const struct proc_mount *ours = &own->items[i];
-		const char *below = ours->dev == mount->seen->dev ? path_below(mount->seen->root, ours->root) : NULL;
-		bool same = below && !*below && strcmp(ours->mountpoint, mount->seen->mountpoint) == 0;
 
-		if (!below || (same_place && !same))
-			continue;
-		if (!*below)
-			return ours->mountpoint;
-		return pool_printf(d->pool, "%s/%s", strcmp(ours->mountpoint, "/") ? ours->mountpoint : "", below);
+		if (shows_same(ours, mount) && strcmp(ours->mountpoint, mount->mountpoint) == 0 &&
+		    (!found || (is_related(mount, ours) && !is_related(mount, found))))
+			found = ours;
 	}
-	return NULL;
+	return found;
+}
+
+/* How many mounts lie upon it at its place. */
+static uint32_t count_covers(const struct proc_mounts *own, const struct proc_mount *ours)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < own->n; i++)
+		if (own->items[i].parent_id == ours->id && own->items[i].id != ours->id &&
+		    strcmp(own->items[i].mountpoint, ours->mountpoint) == 0) {
+			ours = &own->items[i];
+			n++;
+			i = (size_t)-1;
+		}
+	return n;
+}
+
+/* The path leads, here, to what that mount shows. */
+static bool leads_to(const struct proc_mounts *own, const char *path, const struct proc_mount *mount)
+{
+	const struct proc_mount *nearest = NULL;
+	AUTO_FREE char *root = NULL;
+	const char *rest;
+
+	for (size_t i = 0; i < own->n; i++)
+		if (path_below(path, own->items[i].mountpoint) &&
+		    (!nearest || strlen(own->items[i].mountpoint) >= strlen(nearest->mountpoint)))
+			nearest = &own->items[i];
+	if (!nearest || nearest->dev != mount->dev)
+		return false;
+	rest = path_below(path, nearest->mountpoint);
+	root = xprintf("%s%s%s", nearest->root, *rest && nearest->root[1] ? "/" : "", rest);
+	return strcmp(root, mount->root) == 0;
+}
+
+/* The path, here, of what is mounted there, and how many mounts lie upon that; NULL if none of our mounts shows it. */
+static const char *find_path(const struct dump *d, const struct mount *mount, uint32_t *ret_covered)
+{
+	const struct proc_mounts *own = &dump_mounts(d)->own;
+	const struct proc_mount *covered = NULL;
+
+	for (size_t i = own->n; i-- > 0;) {
+		const struct proc_mount *ours = &own->items[i];
+		const char *below = ours->dev == mount->seen->dev ? path_below(mount->seen->root, ours->root) : NULL,
+			   *path;
+
+		if (!below)
+			continue;
+		path = *below ? pool_printf(d->pool, "%s/%s", ours->mountpoint[1] ? ours->mountpoint : "", below)
+			      : ours->mountpoint;
+		*ret_covered = 0;
+		if (leads_to(own, path, mount->seen))
+			return path;
+		if (!*below && !covered && count_covers(own, ours))
+			covered = ours;
+	}
+	*ret_covered = covered ? count_covers(own, covered) : 0;
+	return covered ? covered->mountpoint : NULL;
 }
 
 /* The namespace was made as a copy of ours, and its root was not changed: what is mounted in both at the same place is
@@ -76,14 +146,14 @@ static int check_automatic(const struct dump *d, const struct mount *mount)
 	char name[96];
 
 	if (find_group(&dump_mounts(d)->own, mount->seen->shared) && !d->options->external_mounts_sharing)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "%s: what is mounted there is mounted outside as well (shared:%d): --external 'mnt[]:s' "
 			      "takes that over, "
 			      "mount --make-private ends it",
 			      mount_name(mount, name), mount->seen->shared);
 	if (find_group(&dump_mounts(d)->own, mount->seen->master) && !d->options->external_mounts_masters &&
 	    !d->options->external_mounts_sharing)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "%s: what is mounted outside is mounted there as well (master:%d): --external 'mnt[]:m' "
 			      "takes that over, "
 			      "mount --make-private ends it",
@@ -100,37 +170,16 @@ static void set_sharing(const struct dump *d, const struct mount *mount)
 	mount->entry->internal_sharing = !find_group(&dump_mounts(d)->own, mount->seen->shared);
 }
 
-static int take_automatic(const struct dump *d, struct mount *mount, const char *path)
+static int take_automatic(const struct dump *d, struct mount *mount, const char *path, uint32_t covered)
 {
 	TRY(check_automatic(d, mount));
 	set_sharing(d, mount);
 	mount->entry->ext_key = (char *)EXTERNAL_AUTO;
 	mount->entry->source = (char *)path;
+	mount->entry->covered = covered;
+	mount->entry->has_covered = covered > 0;
 	log_info("%s comes from outside, from %s", mount->entry->mountpoint, path);
 	return 1;
-}
-
-static bool shows_same(const struct proc_mount *one, const struct proc_mount *other)
-{
-	return one->dev == other->dev && strcmp(one->root, other->root) == 0;
-}
-
-/* The path leads, here, to what that mount shows. */
-static bool leads_to(const struct proc_mounts *own, const char *path, const struct proc_mount *mount)
-{
-	const struct proc_mount *nearest = NULL;
-	AUTO_FREE char *root = NULL;
-	const char *rest;
-
-	for (size_t i = 0; i < own->n; i++)
-		if (path_below(path, own->items[i].mountpoint) &&
-		    (!nearest || strlen(own->items[i].mountpoint) >= strlen(nearest->mountpoint)))
-			nearest = &own->items[i];
-	if (!nearest || nearest->dev != mount->dev)
-		return false;
-	rest = path_below(path, nearest->mountpoint);
-	root = xprintf("%s%s%s", nearest->root, *rest && nearest->root[1] ? "/" : "", rest);
-	return strcmp(root, mount->root) == 0;
 }
 
 /* What was mounted below the directory outside, which came here with it (mount --rbind); NULL if it is not there. */
@@ -172,6 +221,23 @@ static bool take_below(const struct dump *d, struct mount *mount)
 		return true;
 	}
 	return false;
+}
+
+#define DEVICE_SIZE 32
+
+/* btrfs shows a number of its own instead of that of its device. */
+static const char *find_device(const struct dump *d, const struct mount *mount, char device[DEVICE_SIZE])
+{
+	const struct proc_mount *seen = mount->seen;
+	const char *value;
+	struct stat st;
+
+	snprintf(device, DEVICE_SIZE, "%u/%u", major(seen->dev), minor(seen->dev));
+	value = find_option(d->options, "dev", device);
+	if (value || major(seen->dev) || seen->source[0] != '/' || stat(seen->source, &st) < 0 || !S_ISBLK(st.st_mode))
+		return value;
+	snprintf(device, DEVICE_SIZE, "%u/%u", major(st.st_rdev), minor(st.st_rdev));
+	return find_option(d->options, "dev", device);
 }
 
 static int dump_device(const struct dump *d, struct mount *mount, const char *name)
@@ -241,7 +307,8 @@ static const char *find_name(const struct dump *d, const struct mount *mount)
 int external_dump(const struct dump *d, struct mount *mount)
 {
 	const char *value = find_name(d, mount), *path;
-	char device[32], name[96];
+	char device[DEVICE_SIZE], name[96];
+	uint32_t covered;
 
 	if (value && !*value)
 		return refuse(EINVAL, "--external mnt[%s] lacks the name by which restore will find it: mnt[%s]:NAME",
@@ -253,27 +320,33 @@ int external_dump(const struct dump *d, struct mount *mount)
 		log_info("%s comes from outside, as %s", mount_name(mount, name), value);
 		return 1;
 	}
-	if (!mount->parent)
+	if (!mount->parent) {
 		set_sharing(d, mount);
-	snprintf(device, sizeof(device), "%u/%u", major(mount->seen->dev), minor(mount->seen->dev));
-	value = find_option(d->options, "dev", device);
+		mount->entry->has_own_root = true;
+		mount->entry->own_root = is_copy(d, mount->space);
+	}
+	value = find_device(d, mount, device);
 	if (value && mount->parent)
 		return dump_device(d, mount, *value ? value : device);
 	if (take_below(d, mount))
 		return 1;
-	if (is_copy(d, mount->space) && mount->parent) {
-		path = find_path(d, mount, true);
-		if (path)
-			return take_automatic(d, mount, path);
+	if (is_copy(d, mount->space) && mount->parent && !mount->entry->detached) {
+		const struct proc_mount *original = find_original(&dump_mounts(d)->own, mount->seen);
+
+		if (original)
+			return take_automatic(d, mount, original->mountpoint,
+					      count_covers(&dump_mounts(d)->own, original));
 	}
-	if (!d->options->external_mounts_auto || !mount->parent)
+	/* To what was removed no path leads. */
+	if (!mount->parent || mount->entry->deleted ||
+	    !(d->options->external_mounts_auto || (mount->entry->detached && is_copy(d, mount->space))))
 		return 0;
 	/* Of the root's own file system: it comes with the root. */
 	if (mount->seen->dev == mount->space->root->seen->dev &&
 	    path_below(mount->seen->root, mount->space->root->seen->root))
 		return 0;
-	path = find_path(d, mount, false);
-	return path ? take_automatic(d, mount, path) : 0;
+	path = find_path(d, mount, &covered);
+	return path ? take_automatic(d, mount, path, covered) : 0;
 }
 
 int external_check_groups(const struct dump *d, const struct mount *mount)
@@ -283,7 +356,7 @@ int external_check_groups(const struct dump *d, const struct mount *mount)
 
 	if (mount->entry->ext_key || !mount->parent || !peer)
 		return 0;
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "%s shares what is mounted below it with %s outside (shared:%d): mount --make-private it, or "
 		      "take it from outside "
 		      "with --external mnt[%s]:NAME",

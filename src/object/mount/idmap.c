@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Idmapped mounts: files on them have other owners than in their file system. The map is given by a user namespace,
  * which is made for that moment only. */
+#include "object/mount/idmap.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,7 +15,9 @@
 #include "base/text.h"
 #include "kern/idmap.h"
 #include "kern/proc/proc.h"
-#include "object/mount/core.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 
 static bool is_idmapped(const struct proc_mount *seen)
@@ -52,7 +56,7 @@ static int look_at_map(void *arg)
 
 static int refuse_map(const struct mount *mount, const char *why)
 {
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "%s: its owners are mapped (an idmapped mount), but not outside, and %s: leave it out with "
 		      "--skip-mnt %s",
 		      mount->entry->mountpoint, why, mount->entry->mountpoint);
@@ -64,7 +68,7 @@ int idmap_dump(const struct dump *d, struct mount *mount)
 
 	if (!is_idmapped(mount->seen) || comes_with_map(d, mount))
 		return 0;
-	TRY(namespace_run(mount->space->namespace->task->dump->proc, CLONE_NEWNS, look_at_map, &job));
+	TRY(namespace_run_on(mount->space->namespace, 0, look_at_map, &job));
 	return job.error < 0 ? refuse_map(mount, "this kernel does not tell the map (Linux 6.15 does)") : 0;
 }
 

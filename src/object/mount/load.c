@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Restore of mount namespaces: the images, and what they want from outside. */
+#include "object/mount/load.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -7,8 +9,20 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "object/mount/core.h"
+#include "image/record.h"
+#include "object/mount/mount-set.h"
 #include "object/mount/content/libarchive.h"
+#include "object/mount/external.h"
+#include "object/mount/fs/autofs-restore.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/fs/fuse-restore.h"
+#include "object/mount/fs/nsfs.h"
+#include "object/mount/fs/overlay.h"
+#include "object/mount/pid-space.h"
+#include "object/mount/pty.h"
+#include "object/mount/removed.h"
+#include "object/mount/sharing.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 #include "session/needs.h"
 
@@ -52,7 +66,7 @@ static bool root_comes_from_outside(const struct restore *r, const struct mount 
 {
 	if (root->entry->ext_key || (r->options->root && root->space->namespace->of_root))
 		return true;
-	return !(root->fs && root->fs->content);
+	return !(root->fs && root->fs->content) && !root->entry->made_outside;
 }
 
 static int classify_mount(const struct restore *r, struct mount *mount)
@@ -73,7 +87,8 @@ static int classify_mount(const struct restore *r, struct mount *mount)
 	if (pty_is_mounted(mount) && !pty_has_devpts(restore_mounts(r), mount))
 		return refuse(EINVAL, "it is a pty of a devpts that is mounted nowhere: the image is damaged");
 	if (entry->deleted && !pty_is_mounted(mount) && !entry->has_removed)
-		return refuse(ENOTSUP, "what was mounted there had been removed: such mounts cannot be restored yet");
+		return refuse(EOPNOTSUPP,
+			      "what was mounted there had been removed: such mounts cannot be restored yet");
 	if (mount->space->root->from_root && mount_is_of_root(mount)) {
 		mount->from_root = true;
 		return 0;
@@ -84,7 +99,15 @@ static int classify_mount(const struct restore *r, struct mount *mount)
 		return 0;
 	if (entry->fstype == FSTYPE__AUTO && entry->fsname)
 		return 0;
-	return refuse(ENOTSUP, "its file system (type %u of the format) cannot be made again", entry->fstype);
+	return refuse(EOPNOTSUPP, "its file system (type %u of the format) cannot be made again", entry->fstype);
+}
+
+/* They wait until the overlay is there. */
+static void mark_upon_layers(const struct mount_space *space)
+{
+	for (const struct mount *overlay = space->root; overlay; overlay = mount_next(overlay))
+		for (struct mount *m = overlay->entry->n_upon_layers ? space->root : NULL; m; m = mount_next(m))
+			m->upon_layers |= overlay_lies_below(overlay, m);
 }
 
 int mount_restore_load(const struct restore *r, struct namespace *ns)
@@ -101,12 +124,19 @@ int mount_restore_load(const struct restore *r, struct namespace *ns)
 	TRY(space_link(restore_mounts(r), space, "mountpoints image"));
 	for (struct mount *m = space->root; m; m = mount_next(m))
 		TRY(classify_mount(r, m));
+	mark_upon_layers(space);
 	space_count_supers(restore_mounts(r), space, r->pool);
 	for (struct mount *m = space->root; m; m = mount_next(m))
 		TRY(pid_space_load(r, m));
 	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
-		TRY(autofs_load(r, super));
-	return sharing_check(restore_mounts(r));
+		TRY(super->widest && super->widest->entry->fstype == FSTYPE__FUSE ? fuse_load(r, super)
+										  : autofs_load(r, super));
+	return 0;
+}
+
+int mount_restore_link(const struct restore *r)
+{
+	return restore_mounts(r) ? sharing_check(restore_mounts(r), r->pool) : 0;
 }
 
 int mount_restore_require(struct restore *r, struct namespace *ns)

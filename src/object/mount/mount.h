@@ -13,16 +13,12 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "regfile.pb-c.h"
 #include "session/session.h"
 
-struct namespace;
 struct proc_mounts;
 
 /* --- dump --- */
-
-/* the phases of struct namespace_kind. */
-int mount_dump_collect(const struct dump *d, struct namespace *ns);
-int mount_dump_write(struct dump *d, struct namespace *ns);
 /* The root directory (O_PATH, ours, not to be closed) of the mount namespace of a task; -1 if it is that of criu. */
 int mount_dump_root(const struct dump *d, const struct task *task);
 /* The same of the namespace that a file was opened in, by the mount it lies on; if that is unknown, of the namespace of
@@ -32,21 +28,24 @@ int mount_dump_root_of(const struct dump *d, const struct task *task, int mnt_id
 int mount_dump_id(const struct dump *d, int mnt_id);
 /* It is a mount of a namespace that is saved. */
 bool mount_dump_has(const struct dump *d, int mnt_id);
+/* The place of the mount of a file, if it hangs nowhere: to be put in front of its path; else NULL. */
+const char *mount_dump_detached(const struct dump *d, int mnt_id);
 /* The kernel writes to that pipe when somebody wants what an autofs of ours has. */
 bool mount_dump_has_pipe(const struct dump *d, uint64_t inode);
+/* A descriptor of ours of /dev/fuse: 1: it serves a mount of the tree, whose device is told; 0: none at all; -ENOENT:
+ * one that is not saved. */
+int mount_dump_fuse(const struct dump *d, int fd, uint32_t *ret_dev);
+/* Whether somebody of the tree serves file systems by FUSE: he stands still, and looking at their files waits for him;
+ */
+bool mount_dump_serves(const struct dump *d);
+/* that of this device. */
+bool mount_dump_is_served(const struct dump *d, dev_t dev);
+/* Fills the record of a file of such a one from a descriptor of ours. */
+int mount_dump_fuse_file(const struct dump *d, int fd, dev_t dev, bool open, bool removed, FuseFileEntry *record);
 /* The mounts of the namespace of a task, NULL if it is that of criu. */
 const struct proc_mounts *mount_dump_seen(const struct dump *d, const struct task *task);
 
 /* --- restore --- */
-
-int mount_restore_load(const struct restore *r, struct namespace *ns);
-/* Nothing exists yet: what the user must give is there. */
-int mount_restore_require(struct restore *r, struct namespace *ns);
-int mount_restore_needs(const struct restore *r, struct namespace *ns);
-/* The first of the namespaces gets its turn: all are filled at once, as they may share mounts. */
-int mount_restore_fill(struct restore *r, struct namespace *ns);
-int mount_restore_arrive(struct restore *r, struct task *task);
-void mount_restore_clean(struct restore *r, struct namespace *ns);
 /* The root directory (O_PATH, ours, not to be closed) of the namespace that a path of the images belongs to: that of
    the mount, or if it is unknown (0 or less) that of the root task. -1: that of criu. */
 int mount_restore_root(const struct restore *r, int mnt_id);
@@ -59,6 +58,9 @@ struct mount_place {
 };
 
 void mount_restore_place(const struct restore *r, int mnt_id, const char *name, struct mount_place *ret);
+/* A new descriptor of the description of open_tree(2) that a mount belongs to which hangs nowhere: its root, O_PATH.
+ * -ENOENT: it is no such mount. */
+int mount_restore_detached(const struct restore *r, int mnt_id);
 /* The file lies on that mount, or the mount is none of the images. */
 bool mount_restore_is_on(const struct restore *r, int mnt_id, int fd);
 /* Opens what another mount covers. path is that of an exact place. -errno, unlogged: the file system cannot. */
@@ -68,6 +70,11 @@ int mount_restore_open_twin(const struct restore *r, int mnt_id, int fd, int *re
 
 /* That of the proc file system which is mounted there; NULL: that of the tree. */
 const struct pid_space *mount_restore_pid_space(const struct restore *r, int mnt_id);
+
+/* A descriptor (not to be closed) of /dev/fuse that serves the file system of that device. -ENOENT: it is not there. */
+int mount_restore_fuse(const struct restore *r, uint32_t dev);
+/* Opens a file of such a file system, while a process of ours answers for its server. */
+int mount_restore_fuse_open(struct restore *r, int mnt_id, const FuseFileEntry *record, uint32_t flags, int *ret_fd);
 
 struct mount_name {
 	int mnt_id;
@@ -82,8 +89,6 @@ struct mount_common {
 /* Both paths on a mount that shows them both, so that a link can be made between them. */
 bool mount_restore_common(const struct restore *r, const struct mount_name *from, const struct mount_name *to,
 			  struct mount_common *ret);
-/* All tasks are complete: what is read-only is so from now on. */
-int mount_restore_settle(struct restore *r, struct namespace *ns);
 
 /* --- both --- */
 

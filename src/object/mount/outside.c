@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Restore: where mounts come from that are not made anew. All in the mount namespace of criu. */
+#include "object/mount/outside.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -12,7 +16,9 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "object/mount/core.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/external.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 
 /* Opens "below" in the directory, or the directory itself; no link is followed: roots of mounts have none in their
@@ -41,16 +47,22 @@ static int open_external(const char *path, int *ret_fd)
 	return open_path(whole ?: path, ret_fd);
 }
 
-/* By one of our own mounts of its file system. -ENOENT, unlogged: there is none. */
-static int open_by_own_mounts(struct restore *r, const MntEntry *entry, int *ret_fd)
+static int read_own_mounts(struct restore *r)
 {
 	AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct proc_mounts *own = &restore_mounts(r)->own;
 
 	if (proc < 0)
 		return fail_errno("opening /proc/self");
-	if (!own->n)
-		TRY(proc_mounts_read(proc, r->pool, own));
+	return own->n ? 0 : proc_mounts_read(proc, r->pool, own);
+}
+
+/* By one of our own mounts of its file system. -ENOENT, unlogged: there is none. */
+static int open_by_own_mounts(struct restore *r, const MntEntry *entry, int *ret_fd)
+{
+	struct proc_mounts *own = &restore_mounts(r)->own;
+
+	TRY(read_own_mounts(r));
 	for (size_t i = own->n; i-- > 0;) {
 		const struct proc_mount *ours = &own->items[i];
 		const char *below = (major(ours->dev) << 20 | minor(ours->dev)) == entry->root_dev
@@ -100,7 +112,7 @@ static int open_root(struct restore *r, const struct mount *root, int *ret_fd)
 	found = open_by_own_mounts(r, root->entry, ret_fd);
 	if (found != -ENOENT)
 		return found;
-	if (strcmp(root->entry->root, "/") == 0)
+	if (strcmp(root->entry->root, "/") == 0 && (root->entry->own_root || !root->entry->has_own_root))
 		return open_path("/", ret_fd);
 	return refuse(ENOENT,
 		      "the root of its mount namespace is the directory %s of a file system that is not mounted here: "
@@ -133,4 +145,41 @@ int outside_open(struct restore *r, const struct mount *mount, int *ret_fd)
 	above = mount->from_root ? mount->space->root : mount_find_external_above(mount);
 	TRY(outside_open(r, above, &dir));
 	return open_below(dir, path_below(mount->entry->root, above->entry->root), ret_fd);
+}
+
+/* The external mount that it is, or shows a part of. */
+static const struct mount *find_source(const struct mount *mount)
+{
+	return mount_is_external(mount) || mount->from_root ? mount : mount_find_external_above(mount);
+}
+
+bool outside_is_covered(const struct mount *mount)
+{
+	const struct mount *source = find_source(mount);
+
+	return source && source->entry->covered > 0;
+}
+
+int outside_uncover(struct restore *r, const struct mount *covered)
+{
+	const MntEntry *source = find_source(covered)->entry;
+	const struct proc_mounts *own = &restore_mounts(r)->own;
+	uint32_t there = 0;
+
+	TRY(read_own_mounts(r));
+	for (size_t i = 0; i < own->n; i++)
+		there += strcmp(own->items[i].mountpoint, source->source) == 0;
+	if (there <= source->covered) {
+		log_warn("what was mounted there lay below %u other mounts at %s, which are not all there now: the "
+			 "topmost is taken",
+			 source->covered, source->source);
+		return 0;
+	}
+	/* As slaves they tell nobody what is taken off here, but clones still know where they come from. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return fail_errno("making a copy of the mount namespace");
+	for (uint32_t i = 0; i < source->covered; i++)
+		if (umount2(source->source, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			return fail_errno("looking below what is mounted at %s", source->source);
+	return 0;
 }

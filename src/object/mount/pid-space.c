@@ -4,6 +4,8 @@
  * can be mounted only when the first process of the namespace is there; so they follow then, with all that is mounted
  * upon them, before that process goes on.
  */
+#include "object/mount/pid-space.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,7 +16,13 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "object/mount/core.h"
+#include "object/mount/attach.h"
+#include "object/mount/collect.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/restore.h"
+#include "object/mount/save.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 #include "session/loss.h"
 #include "session/pids.h"

@@ -14,8 +14,12 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/table.h"
 #include "kern/mountapi.h"
-#include "object/mount/core.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/mount.h"
+#include "object/mount/pid-space.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 
 static struct mount *find_place(const struct restore *r, int mnt_id)
@@ -46,6 +50,17 @@ const struct pid_space *mount_restore_pid_space(const struct restore *r, int mnt
 	const struct mount *mount = find_place(r, mnt_id);
 
 	return mount ? pid_space_shown(mount) : NULL;
+}
+
+int mount_restore_detached(const struct restore *r, int mnt_id)
+{
+	const struct mount *mount = find_place(r, mnt_id);
+	int fd;
+
+	if (!mount || mount->entry->detached != 2)
+		return -ENOENT;
+	fd = fcntl(mount->fd, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? -errno : fd;
 }
 
 static uint64_t id_of(int fd)

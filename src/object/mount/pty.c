@@ -3,6 +3,8 @@
  * Ptys that are mounted upon another file: the console of a container. A new devpts is empty, so they are mounted when
  * the kind of file that makes ptys has made them.
  */
+#include "object/mount/pty.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,13 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/vector.h"
-#include "object/mount/core.h"
+#include "object/mount/attach.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/mount.h"
+#include "object/mount/restore.h"
+#include "object/mount/tree.h"
+#include "object/mount/staging.h"
 
 bool pty_is_mounted(const struct mount *mount)
 {
@@ -95,7 +103,7 @@ static int clone_hung_up(struct mount *mount, int devpts, int *ret_master)
 	int error = open_masters(devpts, number_of(mount), masters, &n);
 
 	if (error == 0)
-		error = yard_clone_part(devpts, mount, mount->entry->root + 1);
+		error = staging_clone_part(devpts, mount, mount->entry->root + 1);
 	if (error == 0)
 		*ret_master = masters[--n];
 	while (n > 0)
@@ -110,12 +118,12 @@ int pty_clone(struct mount_set *set, struct mount *mount, int *ret_master)
 	int error;
 
 	if (!devpts || strcmp(devpts->entry->root, "/") != 0)
-		return refuse(ENOTSUP, "it is a pty of a devpts that is not mounted as a whole");
+		return refuse(EOPNOTSUPP, "it is a pty of a devpts that is not mounted as a whole");
 	TRY(space_enter(set, devpts->space));
 	if (mount->hung_up)
 		error = clone_hung_up(mount, devpts->fd, ret_master);
 	else
-		error = yard_clone_part(devpts->fd, mount, mount->entry->root + 1);
+		error = staging_clone_part(devpts->fd, mount, mount->entry->root + 1);
 	TRY(error);
 	return space_enter(set, mount->space);
 }

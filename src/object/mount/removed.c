@@ -4,6 +4,8 @@
  * name in the file system that it is of. Only what has a name can be mounted, so it has one until then. Mounts of the
  * same one share it.
  */
+#include "object/mount/removed.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -16,7 +18,13 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "kern/mountapi.h"
-#include "object/mount/core.h"
+#include "object/mount/collect.h"
+#include "object/mount/content/content-restore.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/save.h"
+#include "object/mount/tree.h"
+#include "session/session.h"
 
 /* --- dump --- */
 
@@ -216,7 +224,7 @@ static bool is_ours(const struct mount *mount, struct stat *there)
 	       there->st_ino == made.st_ino && there->st_dev == made.st_dev;
 }
 
-void removed_forget(struct mount_set *set)
+void removed_done(struct mount_set *set)
 {
 	struct mount *m;
 	struct stat there;

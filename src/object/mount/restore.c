@@ -5,6 +5,8 @@
  * then, gets its root and what is mounted below it. All is done by processes of ours that enter those namespaces
  * (namespace_run); nothing is ever mounted in the namespace of criu.
  */
+#include "object/mount/restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -19,10 +21,30 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "engine/engine.h"
 #include "base/text.h"
 #include "kern/mountapi.h"
-#include "object/mount/core.h"
+#include "object/mount/attach.h"
+#include "object/mount/content/content-restore.h"
+#include "object/mount/content/inode-flags.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/external.h"
+#include "object/mount/fs/autofs-restore.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/fs/fuse-restore.h"
+#include "object/mount/fs/fuse-serve.h"
+#include "object/mount/fs/nsfs.h"
+#include "object/mount/fs/overlay.h"
+#include "object/mount/given-root.h"
+#include "object/mount/idmap.h"
+#include "object/mount/mount.h"
+#include "object/mount/outside.h"
+#include "object/mount/pid-space.h"
+#include "object/mount/pty.h"
+#include "object/mount/removed.h"
+#include "object/mount/sharing.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 #include "plugin/plugin.h"
 
@@ -47,10 +69,8 @@ static int clone_outside(struct restore *r, struct mount *mount)
 {
 	const struct mount *above = mount->entry->has_removed ? removed_find_above(mount) : NULL;
 	AUTO_CLOSE int fd = -1;
-	int error;
+	int error = outside_open(r, above ?: mount, &fd);
 
-	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
-	error = outside_open(r, above ?: mount, &fd);
 	if (error == -ENOENT && mount->entry->has_below) {
 		log_warn("what was mounted there came from outside with another mount, and is not there any more: it "
 			 "is left out");
@@ -77,13 +97,34 @@ static int clone_outside(struct restore *r, struct mount *mount)
 	return error < 0 ? fail(-error, "making its clone private") : 0;
 }
 
+struct covered_job {
+	struct restore *r;
+	struct mount *mount;
+};
+
+static int clone_covered(void *arg)
+{
+	const struct covered_job *job = arg;
+
+	TRY(outside_uncover(job->r, job->mount));
+	return clone_outside(job->r, job->mount);
+}
+
+static int clone_or_uncover(struct restore *r, struct mount *mount)
+{
+	struct covered_job job = { r, mount };
+
+	LOG_SCOPE("mount %u on %.60s", mount->entry->mnt_id, mount->entry->mountpoint);
+	return outside_is_covered(mount) ? namespace_run(-1, 0, clone_covered, &job) : clone_outside(r, mount);
+}
+
 static int clone_all_outside(struct restore *r)
 {
 	struct mount *m;
 
 	for_each_mount(m, restore_mounts(r))
 		if (mount_is_outside(m))
-			TRY(clone_outside(r, m));
+			TRY(clone_or_uncover(r, m));
 		else if (m->entry->has_space && !m->kept_space)
 			TRY(nsfs_clone(r, m));
 	return 0;
@@ -134,6 +175,8 @@ static int make_supers(void *arg)
 	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
 		if (super->autofs)
 			TRY(autofs_make(r, super));
+		else if (super->fuse)
+			TRY(fuse_make(r, super));
 	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
 		if (super->widest && super->fd < 0 && !mount_is_late(super->widest))
 			TRY(super_make(r, super));
@@ -143,6 +186,13 @@ static int make_supers(void *arg)
 /* Root of a user namespace may not make it; it was bound there from outside. */
 static bool is_privileged(struct restore *r, const struct mount *mount)
 {
+	if (mount->entry->privileged)
+		return true;
+	/* Only those who own the network may mount sysfs. */
+	if (mount->fs && mount->fs->type == FSTYPE__SYSFS && !mount_is_late(mount) &&
+	    namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWUSER, NULL) &&
+	    !namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNET, NULL))
+		return true;
 	return mount->fs && mount->fs->one && !mount->fs->each_user && !mount_is_late(mount) &&
 	       namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWUSER, NULL);
 }
@@ -227,6 +277,7 @@ static void close_sources(struct mount_set *set)
 		auto_close(&super->fd);
 		super->fd = -1;
 	}
+	sharing_done(set);
 }
 
 /* All is at its place. Over groups outside its user namespace has no power. */
@@ -242,6 +293,19 @@ static int share_mounts(struct restore *r)
 	return 0;
 }
 
+/* In the user namespace of the tree nobody may read the images. */
+static int open_removed(struct restore *r)
+{
+	struct mount *m;
+
+	for_each_mount(m, restore_mounts(r)) {
+		LOG_SCOPE("mount %u on %.60s", m->entry->mnt_id, m->entry->mountpoint);
+		if (m->entry->has_removed && !mount_is_outside(m) && !removed_is_saved_with(restore_mounts(r), m))
+			TRY(content_open_removed(r, m));
+	}
+	return 0;
+}
+
 int mount_restore_fill(struct restore *r, struct namespace *ns)
 {
 	int root = r->tree->root->restore->proc;
@@ -251,8 +315,10 @@ int mount_restore_fill(struct restore *r, struct namespace *ns)
 		return 0;
 	restore_mounts(r)->filled = true;
 	TRY(clone_all_outside(r));
+	TRY(open_removed(r));
 	TRY(make_supers_outside(r));
 	TRY(namespace_run(root, flags, make_supers, r));
+	TRY(fuse_serve_begin(r));
 	TRY(fill_supers(r));
 	TRY(phase_pass_restore(r, PHASE_restore_fill, "mount", "spaces"));
 	TRY(namespace_run(root, flags & (CLONE_NEWUSER | CLONE_NEWNS), spaces_make, r));
@@ -268,7 +334,9 @@ int mount_restore_settle(struct restore *r, struct namespace *ns)
 	if (!restore_mounts(r) || restore_mounts(r)->settled)
 		return 0;
 	restore_mounts(r)->settled = true;
+	fuse_serve_end(r);
 	TRY(share_mounts(r));
+	TRY(inode_flags_settle(r));
 	return namespace_run(r->tree->root->restore->proc, flags, spaces_settle, r);
 }
 
@@ -280,11 +348,11 @@ int mount_restore_root(const struct restore *r, int mnt_id)
 	struct namespace *ns;
 
 	if (!restore_mounts(r))
-		return -1;
+		return given_root(r);
 	if (mount)
 		return mount->space->root_fd;
 	if (mnt_id > 0 || !namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNS, &ns))
-		return -1;
+		return given_root(r);
 	return ((const struct mount_space *)ns->data)->root_fd;
 }
 
@@ -292,7 +360,7 @@ void mount_restore_clean(struct restore *r, struct namespace *ns)
 {
 	if (restore_mounts(r)) {
 		overlay_undo(r);
-		removed_forget(restore_mounts(r));
+		removed_done(restore_mounts(r));
 	}
-	state_drop(r->states, &mount_state);
+	state_destroy(r->states, &mount_state);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Dump of a mount namespace: its image, and the contents of file systems that live in memory only. */
+#include "object/mount/save.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +15,25 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "image/record.h"
+#include "session/loss.h"
 #include "kern/mountapi.h"
-#include "object/mount/core.h"
+#include "object/mount/content/content-dump.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/fs/fuse.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/fs/autofs.h"
+#include "object/mount/fs/binfmt.h"
+#include "object/mount/fs/overlay.h"
+#include "object/mount/pid-space.h"
+#include "object/mount/pty.h"
+#include "object/mount/removed.h"
+#include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
 
 /* A mount that shows the root of a file system and nothing that is mounted upon it. */
 struct reveal {
+	bool *ret_locked; /* not NULL: a clone with what lies upon it will do */
 	const struct dump *d;
 	const struct mount *mount;
 	int proc; /* /proc as we see it */
@@ -112,7 +127,8 @@ static int uncover_mount(const struct reveal *reveal, const struct proc_mounts *
 		if (id == wanted)
 			return 0;
 		if (!top || is_in(chain, id))
-			return refuse(ENOTSUP, "it cannot be seen: take it from outside with --external mnt[%s]:NAME",
+			return refuse(EOPNOTSUPP,
+				      "it cannot be seen: take it from outside with --external mnt[%s]:NAME",
 				      mount->entry->mountpoint);
 		if (umount2(top->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
 			return fail_errno("looking below what is mounted upon %s", top->mountpoint);
@@ -155,40 +171,56 @@ static int clone_there(void *arg)
 		TRY(fd);
 	}
 	reveal->clone = mountapi_clone(fd, "");
+	/* What is mounted upon it cannot be taken off: it came from a namespace with more rights
+	 * (mount_namespaces(7)). */
+	if (reveal->clone == -EINVAL && reveal->ret_locked) {
+		reveal->clone = mountapi_clone_all(fd);
+		*reveal->ret_locked = reveal->clone >= 0;
+	}
 	return reveal->clone < 0 ? fail(-reveal->clone, "cloning the mount (open_tree)") : 0;
 }
 
-int mount_reveal(const struct dump *d, const struct mount *mount, int *ret)
+static int reveal_mount(const struct dump *d, const struct mount *mount, int *ret, bool *ret_locked)
 {
-	struct reveal reveal = { .d = d, .mount = mount, .clone = -1 };
+	struct reveal reveal = { .d = d, .mount = mount, .clone = -1, .ret_locked = ret_locked };
 	uint32_t user;
 	AUTO_CLOSE int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (mount->detached >= 0) {
+		*ret = fcntl(mount->detached, F_DUPFD_CLOEXEC, 3);
+		return *ret < 0 ? fail_errno("duplicating a descriptor") : 0;
+	}
 	if (proc < 0)
 		return fail_errno("opening /proc");
 	reveal.proc = proc;
 	/* A copy of the namespace that belongs to another user namespace cannot be changed as one likes. */
 	user = d->facts->ids || mount->space->namespace->owner ? CLONE_NEWUSER : 0;
-	TRY(namespace_run(mount->space->namespace->task->dump->proc, user | CLONE_NEWNS, clone_there, &reveal));
+	TRY(namespace_run_on(mount->space->namespace, user, clone_there, &reveal));
 	*ret = reveal.clone;
 	return 0;
+}
+
+int mount_reveal(const struct dump *d, const struct mount *mount, int *ret)
+{
+	return reveal_mount(d, mount, ret, NULL);
 }
 
 static int save_content(struct dump *d, struct superblock *super)
 {
 	AUTO_CLOSE int clone = -1;
+	bool locked = false;
 	struct stat st;
 
 	LOG_SCOPE("%.80s", super->widest->entry->mountpoint);
-	TRY(mount_reveal(d, super->widest, &clone));
+	TRY(reveal_mount(d, super->widest, &clone, &locked));
 	if (fstat(clone, &st) < 0)
 		return fail_errno("looking at its root");
 	if (!S_ISDIR(st.st_mode))
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "only a file of a tmpfs is mounted there, the rest of it cannot be seen: take it from "
 			      "outside with --external mnt[%s]:NAME",
 			      super->widest->entry->mountpoint);
-	return content_dump(d, clone, super->dev);
+	return content_dump(d, clone, super->dev, locked);
 }
 
 /* The kernel makes two files in each bpf file system (5.10, bpf_preload). */
@@ -225,9 +257,13 @@ static int save_contents(struct dump *d)
 			continue;
 		super->saved = true;
 		if (widest->entry->made_outside)
-			TRY(overlay_save(d, super));
-		else if (widest->fs->served && !widest->entry->with_plugin)
+			TRY(widest->parent ? overlay_save(d, super) : 0);
+		else if (widest->entry->fstype == FSTYPE__AUTOFS && !widest->entry->with_plugin)
 			TRY(autofs_save(d, super));
+		else if (widest->entry->fstype == FSTYPE__FUSE && !widest->entry->with_plugin)
+			TRY(fuse_save(d, super));
+		else if (widest->fs->type == FSTYPE__BINFMT_MISC)
+			TRY(binfmt_save(d, super));
 		else if (widest->fs->content)
 			TRY(save_content(d, super));
 	}
@@ -246,10 +282,55 @@ static int save_removed(struct dump *d, const struct mount *mount)
 	return fd < 0 ? fail_errno("opening what is mounted there") : content_dump_removed(d, fd, mount->entry->mnt_id);
 }
 
+/* Nobody makes those in a user namespace, and they can be opened only if the file system was not made there either. */
+static bool has_devices(int dir, dev_t dev)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSEDIR DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool found = false;
+	struct stat st;
+
+	while (list && !found && (entry = readdir(list))) {
+		AUTO_CLOSE int below = -1;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+		    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0 || st.st_dev != dev)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			below = openat(fd, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		found = ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && st.st_rdev) ||
+			(below >= 0 && has_devices(below, dev));
+	}
+	return found;
+}
+
+/* Made outside of the user namespace of the tree: there may be devices in it (systemd-nspawn -U). */
+static int find_privileged(const struct dump *d, const struct mount_space *space)
+{
+	for (struct mount *m = space->root; d->facts->ids && m; m = mount_next(m)) {
+		AUTO_CLOSE int clone = -1;
+		bool locked = false;
+
+		if (m->super->widest != m || !m->fs || !m->fs->content || m->entry->made_outside)
+			continue;
+		LOG_SCOPE("%.80s", m->entry->mountpoint);
+		TRY(reveal_mount(d, m, &clone, &locked));
+		m->entry->has_privileged = m->entry->privileged =
+			locked || (!(m->entry->flags & MS_NODEV) && has_devices(clone, m->seen->dev));
+		if (locked)
+			dump_report_loss(d, "that nobody in the user namespace can take off what is mounted there; "
+					    "afterwards its root can");
+	}
+	return 0;
+}
+
 int mount_dump_write(struct dump *d, struct namespace *ns)
 {
 	AUTO(image_close) struct image *image = NULL;
 	const struct mount_space *space = ns->data;
+
+	TRY(find_privileged(d, space));
 
 	TRY(image_create(dump_store(d), &image, IMAGE_MOUNTPOINTS, ns->id));
 	for (size_t i = 0; i < space->mounts.n; i++) {

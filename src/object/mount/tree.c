@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The tree of mounts of each namespace. */
+#include "object/mount/tree.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
+#include "base/table.h"
 #include "base/text.h"
-#include "object/mount/core.h"
+#include "image/image.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/external.h"
+#include "object/mount/sharing.h"
+#include "session/session.h"
 
 struct mount_space *space_add(struct mount_set *set, struct pool *pool, uint32_t id)
 {
@@ -34,7 +42,7 @@ struct mount *mount_add(struct mount_set *set, struct mount_space *space, struct
 		set->by_id = table_create();
 	mount->entry = entry;
 	mount->space = space;
-	mount->fd = mount->outside = mount->removed_fd = mount->removed_dir = -1;
+	mount->fd = mount->detached = mount->outside = mount->removed_fd = mount->removed_dir = -1;
 	list_init(&mount->children);
 	list_init(&mount->sibling);
 	if (table_set(set->by_id, entry->mnt_id, mount))
@@ -56,6 +64,13 @@ const char *path_below(const char *path, const char *above)
 const char *mount_relative_point(const struct mount *mount)
 {
 	return path_below(mount->entry->mountpoint, mount->parent->entry->mountpoint);
+}
+
+bool mount_hangs_on(const struct mount *mount, const struct mount *above)
+{
+	while (mount && mount != above)
+		mount = mount->parent;
+	return mount == above;
 }
 
 const char *mount_name(const struct mount *mount, char to[96])
@@ -97,7 +112,7 @@ const struct mount *mount_find_external_above(const struct mount *mount)
  * Whoever has the longer path is attached first: a mount on /a would hide the directory that another one on /a/b of the
  * same parent is to be attached to.
  */
-static void add_child(struct mount *parent, struct mount *child)
+void mount_add_child(struct mount *parent, struct mount *child)
 {
 	size_t length = strlen(child->entry->mountpoint);
 	struct list *before = &parent->children;
@@ -125,7 +140,7 @@ static struct superblock *get_super(struct mount_set *set, struct pool *pool, ui
 		return super;
 	super = pool_new(pool, struct superblock);
 	super->dev = dev;
-	super->fd = -1;
+	super->fd = super->files_fd = super->server = -1;
 	super->next = set->supers;
 	set->supers = super;
 	return super;
@@ -139,17 +154,21 @@ static bool is_better(const struct mount *mount, const struct mount *widest)
 	return !widest || length < other || (length == other && widest->entry->id_users && !mount->entry->id_users);
 }
 
+void mount_count_super(struct mount_set *set, struct mount *m, struct pool *pool)
+{
+	struct superblock *super = m->super = get_super(set, pool, m->entry->root_dev);
+
+	if (mount_is_external(m) || m->entry->with_plugin || m->entry->deleted || m->from_root || m->entry->has_space ||
+	    mount_find_external_above(m))
+		return;
+	if (is_better(m, super->widest))
+		super->widest = m;
+}
+
 void space_count_supers(struct mount_set *set, struct mount_space *space, struct pool *pool)
 {
-	for (struct mount *m = space->root; m; m = mount_next(m)) {
-		struct superblock *super = m->super = get_super(set, pool, m->entry->root_dev);
-
-		if (mount_is_external(m) || m->entry->with_plugin || m->entry->deleted || m->from_root ||
-		    m->entry->has_space || mount_find_external_above(m))
-			continue;
-		if (is_better(m, super->widest))
-			super->widest = m;
-	}
+	for (struct mount *m = space->root; m; m = mount_next(m))
+		mount_count_super(set, m, pool);
 }
 
 struct mount *mount_next(const struct mount *mount)
@@ -170,7 +189,7 @@ int space_link(struct mount_set *set, struct mount_space *space, const char *wha
 			     *parent = table_find(set->by_id, mount->entry->parent_mnt_id);
 
 		if (parent && parent != mount && parent->space == space) {
-			add_child(parent, mount);
+			mount_add_child(parent, mount);
 			if (!mount_relative_point(mount))
 				return refuse(EINVAL, "%s: %s is not below %s, where its parent is mounted", what,
 					      mount->entry->mountpoint, parent->entry->mountpoint);
@@ -197,8 +216,10 @@ static void destroy_set(void *state)
 
 		for (size_t j = 0; j < space->mounts.n; j++) {
 			auto_close(&space->mounts.items[j]->fd);
+			auto_close(&space->mounts.items[j]->detached);
 			auto_close(&space->mounts.items[j]->outside);
 			auto_close(&space->mounts.items[j]->removed_fd);
+			image_close(&space->mounts.items[j]->removed_image);
 		}
 		auto_close(&space->ns);
 		auto_close(&space->root_fd);
@@ -206,11 +227,16 @@ static void destroy_set(void *state)
 		proc_mounts_done(&space->seen);
 		vector_done(&space->removed);
 	}
-	for (struct superblock *super = set->supers; super; super = super->next)
+	for (struct superblock *super = set->supers; super; super = super->next) {
 		auto_close(&super->fd);
+		auto_close(&super->files_fd);
+		auto_close(&super->server);
+	}
+	sharing_done(set);
 	for (size_t i = 0; i < set->kept.n; i++)
 		close(set->kept.items[i]);
 	vector_done(&set->kept);
+	vector_done(&set->inode_flags);
 	vector_done(&set->spaces);
 	proc_mounts_done(&set->own);
 	table_destroy(&set->by_id);

@@ -4,6 +4,8 @@
  * no rights over us, fetch our descriptors from it. It is made before them, so that they are born with a pidfd of it,
  * and goes over when the namespace is there.
  */
+#include "object/namespace/broker.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -20,7 +22,7 @@
 #include "base/log.h"
 #include "base/vector.h"
 #include "kern/pidfd.h"
-#include "object/namespace/user.h"
+#include "session/session.h"
 
 struct broker {
 	pid_t pid;

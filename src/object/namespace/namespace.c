@@ -2,7 +2,6 @@
 /* Which namespaces the tasks live in, by the inodes behind /proc/PID/ns; the phases of a dump. */
 #include "kern/proc/proc.h"
 #include "object/namespace/namespace.h"
-#include "object/namespace/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +15,9 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "image/inventory.h"
+#include "object/namespace/kept.h"
+#include "object/namespace/time.h"
+#include "object/namespace/user-owners.h"
 #include "session/survey.h"
 
 const struct namespace_kind *namespace_kind_find(uint32_t flag)
@@ -154,9 +156,15 @@ static int check_new(const struct dump *d, const struct namespace *ns)
 
 static int dump_kind(const struct dump *d, struct task *task, const struct namespace_kind *kind)
 {
+	const struct thread *other = task->leader->dump ? task->leader->dump->shares.namespaces : NULL;
 	struct namespace *ns, *found = NULL;
 	ino_t inode;
 
+	if (other && !(kind->flag & (CLONE_NEWUSER | CLONE_NEWPID)) &&
+	    namespace_of(dump_namespaces(d), other->task, kind)) {
+		set_id(task->ids, kind, get_id(other->task->ids, kind));
+		return 0;
+	}
 	TRY(find_inode(task->dump->proc, kind->name, &inode));
 	for_each_namespace(ns, dump_namespaces(d))
 		if (ns->kind == kind && ns->inode == inode)
@@ -186,13 +194,43 @@ int namespaces_dump_task(const struct dump *d, struct task *task)
 	return 0;
 }
 
-int namespaces_dump_collect(const struct dump *d)
+/* unshare(2) and setns(2) move single threads. Where that takes a process of one thread, or a current directory of its
+ * own, others look (mount, user), and those for children have their own parts. */
+static bool can_differ(const struct namespace_kind *kind)
+{
+	return kind->flag & (CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP);
+}
+
+int namespaces_dump_thread(const struct dump *d, struct thread *thread)
+{
+	const struct task *task = thread->task;
+	char path[64];
+	ino_t inode;
+
+	if (thread == task->leader || thread->dump->shares.namespaces)
+		return 0;
+	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
+		const struct namespace *ns = can_differ(*kind) ? namespace_of(dump_namespaces(d), task, *kind) : NULL;
+
+		snprintf(path, sizeof(path), "task/%d/ns/%s", thread->tid, (*kind)->name);
+		if (!ns || proc_namespace(task->dump->proc, path, &inode) < 0 || inode == ns->inode)
+			continue;
+		TRY(dump_go_on(d, refuse(EOPNOTSUPP,
+					 "thread %d lives in a %s namespace of its own (unshare(2), setns(2)): the "
+					 "image format has no place for it; checkpoint when this thread has ended",
+					 thread->tid, (*kind)->name)));
+	}
+	return 0;
+}
+
+/* The list may grow meanwhile. */
+static int collect_some(const struct dump *d, bool mounts)
 {
 	struct namespace *ns;
 
-	TRY(user_collect_owners(d));
 	for_each_namespace(ns, dump_namespaces(d)) {
-		if (ns->own || !ns->task || !ns->kind->collect)
+		if (ns->own || ns->joined || !namespace_is_held(ns) || !ns->kind->collect ||
+		    (ns->kind->flag == CLONE_NEWNS) != mounts)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		TRY(phase_pass_dump(d, PHASE_dump_collect, "namespace", ns->kind->name));
@@ -201,12 +239,21 @@ int namespaces_dump_collect(const struct dump *d)
 	return 0;
 }
 
+/* Mounts first: mounted files keep namespaces in which nobody lives, with which the others are looked at. */
+int namespaces_dump_collect(const struct dump *d)
+{
+	TRY(user_collect_owners(d));
+	TRY(namespaces_find_kept(d));
+	TRY(collect_some(d, true));
+	return collect_some(d, false);
+}
+
 int namespaces_dump_write(struct dump *d)
 {
 	struct namespace *ns;
 
 	for_each_namespace(ns, dump_namespaces(d)) {
-		if (ns->own)
+		if (ns->own || ns->joined)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		TRY(phase_pass_dump(d, PHASE_dump_write, "namespace", ns->kind->name));

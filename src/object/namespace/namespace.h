@@ -18,9 +18,10 @@
 
 #include "base/vector.h"
 #include "creds.pb-c.h"
-#include "plan/plan.h"
 #include "session/session.h"
 
+struct outline;
+struct plan;
 struct namespace;
 
 struct namespace_kind {
@@ -31,6 +32,7 @@ struct namespace_kind {
 	bool joinable;	  /* --join-ns may name one */
 	bool implied;	  /* every tree has one after a restore: scripts and clients don't hear of it */
 	bool nested;	  /* a tree may live in several: a task in another one than the root can be restored */
+	bool keepable;	  /* one in which no task lives can be saved: a mounted file or a descriptor keeps it */
 
 	/*
 	 * Dump: [coordinator] the tree is stopped. Each is called once for every namespace
@@ -51,6 +53,7 @@ struct namespace_kind {
 	int (*load)(const struct restore *r, struct namespace *ns); /* read and check the images; nothing exists yet */
 	int (*needs)(const struct restore *r,
 		     struct namespace *ns); /* criu verify, instead of what follows: session/needs.h */
+	void (*inspect)(const struct namespace *ns, struct outline *to); /* criu inspect: what is worth telling */
 	/*
 	 * Make it before the root task and set ns->fd; the root enters it by setns(2), and so do all others. Without
 	 * `make`, or if ns->fd is not set afterwards, the root task is born into it (clone3 with the flag), and those
@@ -83,13 +86,14 @@ struct namespace
 	uint32_t id;	   /* in the images: names its files */
 	bool own;	   /* that of the criu that dumped (on restore: of the criu that restores): nothing to do */
 	bool of_root;	   /* the root task lives in it */
-	struct task *task; /* the first of the tree that lives in it; NULL while nobody does: criu's own, and some user
-			      namespaces that own others */
+	struct task *task; /* the first of the tree that lives in it; NULL while nobody does: criu's own, some user
+			      namespaces that own others, and those that are only kept */
+	bool kept;	   /* by a mounted file or a descriptor: no task lives in it (kept.c) */
 	ino_t inode;	   /* dump: of /proc/PID/ns/NAME */
-	int fd; /* restore: a descriptor of it as soon as it exists; -1 if own or not yet. Dump: of the kind. Closed at
-		   the end */
-	bool joined; /* restore: --join-ns gives another one, which is as it is: it has none of its phases, and no data
-		      */
+	int fd;	     /* restore: a descriptor of it as soon as it exists; -1 if own or not yet. Dump: of the kind, or if
+			nobody lives in it. Closed at the end */
+	bool joined; /* it is as it is, and has none of its phases, and no data. Restore: --join-ns gives another one;
+			kept: outside of the tree as well */
 	struct namespace *owner; /* a user namespace within that of the root, to which it belongs, or around this one;
 				    NULL: to no such */
 	struct broker *broker;	 /* restore: of such a user namespace */
@@ -124,6 +128,12 @@ struct namespace *namespace_of(const struct namespace_set *set, const struct tas
 /* That of the root task. True if there is one that is not criu's own; ret may be NULL. */
 bool namespace_of_root(const struct namespace_set *set, const struct task_tree *tree, uint32_t flag,
 		       struct namespace **ret);
+/* A task lives in it, or it is kept. */
+static inline bool namespace_is_held(const struct namespace *ns)
+{
+	return ns->task || ns->kept;
+}
+
 #define for_each_namespace(ns, set) \
 	for (size_t i_ = 0; i_ < (set)->list.n && ((ns) = (set)->list.items[i_], true); i_++)
 
@@ -142,6 +152,11 @@ int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg);
 /* Restore: the directory in /proc of a process in the user namespace that it shall belong to, and the flag to enter
  * that with; 0 if it is ours. */
 int namespace_open_owner(struct restore *r, const struct namespace *ns, uint32_t *ret_flag);
+/* Dump: the same in this namespace and, by flags, in others of the task that lives in it. With CLONE_NEWUSER, if no
+ * task lives in it: in the user namespace that owns it. */
+int namespace_run_on(const struct namespace *ns, uint32_t flags, int (*work)(void *arg), void *arg);
+/* Dump: a descriptor of it; -errno, logged. */
+int namespace_open(const struct namespace *ns);
 /* The same in one namespace of a restore, made already: enters the user namespace of the root task first, if it has
  * one. */
 int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg);
@@ -150,32 +165,34 @@ int namespace_enter_user(int proc);
 /* A namespace file of the calling thread itself, for work: "uts" gives a descriptor of the uts namespace that it is in.
  * -errno, logged. */
 int namespace_open_own(const char *name);
+
+/* --- those in which no task of the tree lives, which a mounted file or a descriptor keeps (kept.c) --- */
+
+/* Dump: that of this kind and inode; NULL: no task of the tree lives in it, and it is not known to be kept. */
+struct namespace *namespace_find_kept(const struct dump *d, const struct namespace_kind *kind, ino_t inode);
 /*
- * Opens a path as seen by the process behind /proc/PID: absolute, below its root directory and nowhere else, links
- * resolved there. Flags as for open(2), O_CLOEXEC is added. Returns -errno, not logged.
+ * Dump: one that is not known yet, by its file, which is taken. Before `collect` of its kind. ret_why: why it cannot be
+ * saved, result -EOPNOTSUPP; else it is NULL.
  */
-int namespace_open_path(int proc, const char *path, int flags, mode_t mode);
+int namespace_keep(const struct dump *d, int *fd, struct namespace **ret, const char **ret_why);
+/* Why descriptors of it were not found worth keeping. */
+const char *namespace_why_lost(const struct dump *d, int fd);
+/* Restore: a descriptor of a namespace of the images, by kind and number; criu's own is opened. -errno, logged. */
+int namespace_restore_open(const struct restore *r, const struct namespace_kind *kind, uint32_t id);
+/* Whether there will be one. */
+bool namespace_restore_has(const struct restore *r, const struct namespace_kind *kind, uint32_t id);
 
 /* --- of kinds --- */
 
-/* pid.c, restore: pid namespaces within that of the tree (task/pid-space.h). A descriptor; NULL: of that of the tree.
- */
+/* Restore: pid namespaces within that of the tree (task/pid-space.h). A descriptor; NULL: of that of the tree. */
 int pid_space_file(struct restore *r, const struct pid_space *space);
 /* Steps: children of this task are born there from now on. */
 void pid_space_plan_enter(struct restore *r, int file, struct plan *plan);
 /* The user namespace within that of the root that it belongs to; NULL: to no such. */
 const struct namespace *pid_space_owner(const struct restore *r, const struct pid_space *space);
-/* The task is there: maybe a new namespace with it. */
-int pid_space_arrive(struct restore *r, const struct task *task);
-/* Steps of a thread: where the program had its children born. */
-int pid_space_plan_children(struct restore *r, struct thread *thread, struct plan *plan);
-void pid_spaces_close(struct restore *r);
 /* From now on children of this thread are born into the pid namespace that the user gives for the tree, if any. */
 int pid_given_enter(struct restore *r, int *ret_home);
 int pid_given_leave(int home);
-
-/* time.c: dump: the clocks of the host, for a tree that has no others. */
-int time_dump_host(struct dump *d);
 /* Restore: what must be added to our clock, in ns, to get that of a task. */
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock);
 /* ns, to be added to the clocks of the host. */
@@ -189,14 +206,13 @@ int time_offsets_inside(int proc, struct time_offsets *ret);
 /* As long as nobody is in the namespace for its children. */
 int time_offsets_write(int proc, const struct time_offsets *offsets);
 
-/* user-inner.c, restore: a descriptor of a new user namespace with these maps, in which nobody lives. */
+/* Restore: a descriptor of a new user namespace with these maps, in which nobody lives. */
 int namespace_make_users(struct restore *r, const char *users, const char *groups, int *ret_fd);
 
-/* user-ids.c: ids that the root of the tree sees, as a user namespace within that of it does (NULL: that of the root);
+/* Ids that the root of the tree sees, as a user namespace within that of it does (NULL: that of the root);
  * NO_ID: it has no number there. */
 uint32_t user_inner_uid(const struct namespace *ns, uint32_t uid);
 uint32_t user_inner_gid(const struct namespace *ns, uint32_t gid);
-bool user_same_groups(const CredsEntry *a, const CredsEntry *b);
 /* Whether who lives there and has the ones can take the others. */
 bool user_can_take(const struct namespace *ns, const CredsEntry *from, const CredsEntry *to);
 /* Dump: ids that nobody could give back. */
@@ -212,26 +228,12 @@ int namespaces_dump_begin(struct dump *d);
 struct namespace *namespaces_dump_add(const struct dump *d, const struct namespace_kind *kind, ino_t inode);
 /* Sets the namespace ids of task->ids; refuses namespaces that cannot be saved. */
 int namespaces_dump_task(const struct dump *d, struct task *task);
+/* Refuses a thread that lives elsewhere than its process. */
+int namespaces_dump_thread(const struct dump *d, struct thread *thread);
 int namespaces_dump_collect(const struct dump *d);
 int namespaces_dump_write(struct dump *d);
 
 /* --- (restore.c) --- */
-
-/* All tasks are loaded: makes the set; refuses what cannot be made. */
-int namespaces_restore_load(const struct restore *r);
-int namespaces_restore_needs(const struct restore *r);
-/* `make`; r->birth_flags. */
-int namespaces_restore_make(struct restore *r);
-/* Steps of the root task, which still has our descriptors: into those that were made before it. */
-int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan);
-/* Its first steps in its user namespace. */
-int namespaces_plan_inside(struct restore *r, struct task *root, struct plan *plan);
-/* The root task is there, but for its birth nothing was done by it: `born`. */
-int namespaces_restore_born(struct restore *r, struct task *task);
-/* Makes the namespaces of other tasks and fills all. */
-int namespaces_restore_fill(struct restore *r);
-/* Steps of a new task, which has no descriptor yet: into those that are not those of its creator. */
-int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan);
 /* The last that it enters: a user namespace within that of the root. From there nothing outside can be made. */
 int namespaces_plan_users(struct restore *r, struct task *task, struct plan *plan);
 /* A task was born: it is in the user namespace of its creator, with its ids. */
@@ -240,5 +242,3 @@ void namespaces_born_like(struct task *task, const struct task *creator);
 bool namespaces_is_inside(const struct restore *r, const struct task *task);
 /* Whether the creator would have to be outside of the user namespace that it lives in to make the task. */
 bool namespaces_want_outside(const struct restore *r, const struct task *task, const struct task *creator);
-int namespaces_restore_settle(struct restore *r);
-void namespaces_restore_clean(struct restore *r);

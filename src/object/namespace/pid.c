@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* PID namespaces. There is nothing in them but the numbers of the tasks: session/pids.h, task/pid-space.h,
  * flow/number.c. Those within that of the tree begin with their first processes (flow/restore/birth.c). */
+#include "object/namespace/pid.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -11,8 +13,11 @@
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "image/record.h"
+#include "lib/compel/restorer.h"
 #include "object/namespace/namespace.h"
 #include "pidns.pb-c.h"
+#include "plan/plan.h"
 #include "session/given.h"
 #include "session/needs.h"
 #include "session/pids.h"
@@ -161,7 +166,7 @@ void pid_space_plan_enter(struct restore *r, int file, struct plan *plan)
 {
 	const char *why = "have children in a pid namespace";
 
-	restore_plan_find_us(r, plan, SLOT_US);
+	restorer_plan_find_us(plan, r->us, SLOT_US);
 	plan_syscall(plan, why, __NR_pidfd_getfd, S(SLOT_US), V(file), V(0))->to_slot = SLOT_FD;
 	plan_syscall(plan, why, __NR_setns, S(SLOT_FD), V(CLONE_NEWPID));
 	plan_syscall(plan, why, __NR_close, S(SLOT_FD));

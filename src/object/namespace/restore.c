@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The namespaces of a restore: which there are, who is born into which, who enters which. */
+#include "object/namespace/restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -14,8 +16,15 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "image/inventory.h"
+#include "lib/compel/restorer.h"
+#include "object/namespace/broker.h"
+#include "object/namespace/kept.h"
 #include "object/namespace/namespace.h"
+#include "object/namespace/pid.h"
+#include "object/namespace/user-inner.h"
+#include "object/namespace/user-restore.h"
 #include "object/namespace/user.h"
+#include "plan/plan.h"
 #include "session/survey.h"
 
 #define SLOT_US 1
@@ -146,6 +155,7 @@ int namespaces_restore_load(const struct restore *r)
 	TRY(error); /* all that is in the way is told */
 	for (size_t i = 0; i < r->inventory->n_user_ns_ids; i++)
 		TRY(add_empty(r, r->inventory->user_ns_ids[i]));
+	TRY(namespaces_restore_kept(r));
 	TRY(join_all(r));
 	for_each_namespace(ns, restore_namespaces(r)) {
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
@@ -156,10 +166,7 @@ int namespaces_restore_load(const struct restore *r)
 			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
 	TRY(user_check_nesting(r));
-	if (r->options->root && !namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNS, NULL))
-		log_warn(
-			"--root changes nothing: the tree lived in the mount namespace of the criu that dumped it, and "
-			"its paths begin in our root directory");
+	r->facts->own_ipc = namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWIPC, NULL);
 	r->facts->own_network = namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNET, NULL);
 	r->facts->announced = restore_namespaces(r)->announced;
 	return 0;
@@ -182,8 +189,18 @@ int namespaces_restore_load(const struct restore *r)
 	}                                                                                                \
 	return 0
 
+int namespaces_restore_copies(const struct restore *r)
+{
+	if (r->options->copy_env && namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNS, NULL))
+		return restore_go_on(
+			r, refuse(EOPNOTSUPP, "--copy-env: the tree has a mount namespace of its own, in which nothing "
+					      "would be seen of that file; criu-tell.h tells programs who they are"));
+	return 0;
+}
+
 int namespaces_restore_needs(const struct restore *r)
 {
+	namespaces_need_kept(r);
 	FOR_KINDS(r, needs);
 }
 
@@ -207,6 +224,7 @@ int namespaces_restore_make(struct restore *r)
 
 	if (!restore_namespaces(r)->any && !restore_namespaces(r)->adopted)
 		return 0;
+	TRY(namespaces_open_kept(r));
 	TRY(make_some(r, false));
 	if (!r->facts->ids)
 		TRY(make_some(r, true));
@@ -295,14 +313,51 @@ int namespaces_restore_born(struct restore *r, struct task *task)
 	return run_births(r, false);
 }
 
-static int unshare_one(void *arg)
+static int unshare_once(struct namespace *ns)
 {
-	struct namespace *ns = arg;
-
 	if (unshare((int)ns->kind->flag) < 0)
 		return fail_errno("making a %s namespace", ns->kind->name);
+	auto_close(&ns->fd);
 	ns->fd = namespace_open_own(ns->kind->name);
 	return ns->fd < 0 ? ns->fd : 0;
+}
+
+#ifndef NS_GET_MNTNS_ID
+#define NS_GET_MNTNS_ID _IOR(0xb7, 0x5, uint64_t)
+#endif
+
+static uint64_t mounts_id(const struct namespace *ns)
+{
+	uint64_t id;
+
+	return ns->fd >= 0 && ioctl(ns->fd, NS_GET_MNTNS_ID, &id) == 0 ? id : 0;
+}
+
+struct unsharing {
+	struct namespace *ns;
+	struct namespace *root; /* that of the root task */
+};
+
+/*
+ * The file of a mount namespace may be mounted in older ones only (mnt_namespaces(7)). Linux 6.18 compares their ids
+ * for that, of which each CPU has a supply of its own (gen_cookie_next()): so the right CPU must make it.
+ */
+static int unshare_one(void *arg)
+{
+	const struct unsharing *job = arg;
+	struct namespace *ns = job->ns;
+	cpu_set_t cpus, one;
+
+	TRY(unshare_once(ns));
+	if (ns->kind->flag != CLONE_NEWNS || sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return 0;
+	for (size_t cpu = 0; cpu < CPU_SETSIZE && mounts_id(ns) < mounts_id(job->root); cpu++) {
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (CPU_ISSET(cpu, &cpus) && sched_setaffinity(0, sizeof(one), &one) == 0)
+			TRY(unshare_once(ns));
+	}
+	return 0;
 }
 
 int namespace_open_owner(struct restore *r, const struct namespace *ns, uint32_t *ret_flag)
@@ -318,12 +373,14 @@ int namespace_open_owner(struct restore *r, const struct namespace *ns, uint32_t
 /* In the user namespace that it belongs to. */
 static int make_one(struct restore *r, struct namespace *ns)
 {
+	struct unsharing job = { .ns = ns };
 	uint32_t flag;
 	AUTO_CLOSE int proc = namespace_open_owner(r, ns, &flag);
 
 	TRY(proc);
+	(void)namespace_of_root(restore_namespaces(r), r->tree, ns->kind->flag, &job.root);
 	return ns->kind->make && ns->kind->made_inside ? ns->kind->make(r, ns)
-						       : namespace_run(proc, flag, unshare_one, ns);
+						       : namespace_run(proc, flag, unshare_one, &job);
 }
 
 /* After those around it. */
@@ -393,7 +450,7 @@ int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *pla
 		    namespace_of(restore_namespaces(r), creator, ns->kind) == ns)
 			continue;
 		if (!any)
-			restore_plan_find_us(r, plan, SLOT_US);
+			restorer_plan_find_us(plan, r->us, SLOT_US);
 		any = true;
 		plan_syscall(plan, why, __NR_pidfd_getfd, S(SLOT_US), V(ns->fd), V(0))->to_slot = SLOT_FD;
 		plan_syscall(plan, why, __NR_setns, S(SLOT_FD), V(ns->kind->flag));
@@ -417,7 +474,7 @@ int namespaces_plan_users(struct restore *r, struct task *task, struct plan *pla
 
 	if (!users || users->id == task->restore->users || (!task_is_live(task) && !task->restore->visits_for))
 		return 0;
-	restore_plan_find_us(r, plan, SLOT_US);
+	restorer_plan_find_us(plan, r->us, SLOT_US);
 	user_plan_inner(r, task, users, plan, SLOT_US, SLOT_FD);
 	plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));
 	return 0;
@@ -482,5 +539,5 @@ void namespaces_restore_clean(struct restore *r)
 			ns->kind->clean(r, ns);
 	}
 	pid_spaces_close(r);
-	state_drop(r->states, &namespace_state);
+	state_destroy(r->states, &namespace_state);
 }

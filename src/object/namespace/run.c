@@ -3,6 +3,8 @@
  * Functions of ours inside namespaces of others. setns(2) into a mount namespace wants directories of its own, into a
  * user namespace a process of one thread: so it is one made by apart_spawn().
  */
+#include "object/namespace/run.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/apart.h"
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "object/namespace/namespace.h"
@@ -34,18 +37,39 @@ struct namespace_job {
 /* Of the thread that is on a job. */
 static _Thread_local int own_proc = -1;
 
-static int enter_one(int proc, const char *name, int flag)
+static int open_one(int proc, const char *name)
 {
 	char path[32];
-	AUTO_CLOSE int fd = -1;
+	int fd;
 
 	snprintf(path, sizeof(path), "ns/%s", name);
 	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fail_errno("opening the %s namespace of a task", name);
-	if (setns(fd, flag) < 0)
-		return fail_errno("entering the %s namespace of a task", name);
+	return fd < 0 ? fail_errno("opening the %s namespace of a task", name) : fd;
+}
+
+/* Opened as ourselves: who is in the user namespace may not look at a program that is not dumpable. */
+struct opened {
+	int fds[16];
+	size_t n;
+};
+
+static int open_all(const struct namespace_job *job, struct opened *opened)
+{
+	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
+		if ((*kind)->flag == CLONE_NEWUSER || !(job->flags & (*kind)->flag) ||
+		    opened->n == ARRAY_SIZE(opened->fds))
+			continue;
+		opened->fds[opened->n] = open_one(job->proc, (*kind)->name);
+		TRY(opened->fds[opened->n]);
+		opened->n++;
+	}
 	return 0;
+}
+
+static void close_opened(struct opened *opened)
+{
+	for (size_t i = 0; i < opened->n; i++)
+		close(opened->fds[i]);
 }
 
 /*
@@ -73,11 +97,15 @@ int namespace_enter_user(int proc)
 	return become_root_there(user);
 }
 
-/* Of the task; if there are mounts to be seen, the one that they belong to, which may lie around it. */
+/* Of the one that no task lives in; of the task; if there are mounts to be seen, the one that they belong to, which may
+ * lie around it. */
 static int enter_user(const struct namespace_job *job)
 {
-	AUTO_CLOSE int mounts = job->flags & CLONE_NEWNS ? openat(job->proc, "ns/mnt", O_RDONLY | O_CLOEXEC) : -1;
-	AUTO_CLOSE int owner = mounts < 0 ? -1 : ioctl(mounts, NS_GET_USERNS);
+	AUTO_CLOSE int mounts =
+		job->proc >= 0 && job->flags & CLONE_NEWNS ? openat(job->proc, "ns/mnt", O_RDONLY | O_CLOEXEC) : -1;
+	AUTO_CLOSE int owner = job->proc < 0 && job->fds ? ioctl(job->fds[0], NS_GET_USERNS)
+			       : mounts < 0		 ? -1
+							 : ioctl(mounts, NS_GET_USERNS);
 
 	return owner < 0 ? namespace_enter_user(job->proc) : become_root_there(owner);
 }
@@ -85,13 +113,14 @@ static int enter_user(const struct namespace_job *job)
 /* The user namespace first: it may give the right to enter the others. */
 static int enter_all(const struct namespace_job *job)
 {
-	const struct namespace_kind *user = namespace_kind_find(CLONE_NEWUSER);
+	AUTO(close_opened) struct opened opened = { 0 };
 
-	if (job->flags & user->flag)
+	TRY(open_all(job, &opened));
+	if (job->flags & CLONE_NEWUSER)
 		TRY(enter_user(job));
-	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++)
-		if (*kind != user && job->flags & (*kind)->flag)
-			TRY(enter_one(job->proc, (*kind)->name, (int)(*kind)->flag));
+	for (size_t i = 0; i < opened.n; i++)
+		if (setns(opened.fds[i], 0) < 0)
+			return fail_errno("entering the namespaces of a task");
 	for (const int *fd = job->fds; fd && *fd >= 0; fd++)
 		if (setns(*fd, 0) < 0)
 			return fail_errno("entering a namespace");
@@ -147,6 +176,24 @@ int namespace_run(int proc, uint32_t flags, int (*work)(void *arg), void *arg)
 	struct namespace_job job = { .proc = proc, .flags = flags, .work = work, .arg = arg };
 
 	return run_job(&job);
+}
+
+int namespace_open(const struct namespace *ns)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "ns/%s", ns->kind->name);
+	fd = ns->task ? openat(ns->task->dump->proc, path, O_RDONLY | O_CLOEXEC) : fcntl(ns->fd, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? fail_errno("opening %s namespace %u", ns->kind->name, ns->id) : fd;
+}
+
+int namespace_run_on(const struct namespace *ns, uint32_t flags, int (*work)(void *arg), void *arg)
+{
+	const int fds[] = { ns->fd, -1 };
+	struct namespace_job job = { .proc = -1, .fds = fds, .flags = flags, .work = work, .arg = arg };
+
+	return ns->task ? namespace_run(ns->task->dump->proc, ns->kind->flag | flags, work, arg) : run_job(&job);
 }
 
 int namespace_run_in(struct restore *r, const struct namespace *ns, int (*work)(void *arg), void *arg)

@@ -4,6 +4,8 @@
  * one as well (timens-0.img), so that its clocks go on where they stood, on another machine or after a reboot too.
  * Where that is not possible, its clocks are left alone.
  */
+#include "object/namespace/time.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,13 +20,11 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "image/record.h"
+#include "kern/namespaces.h"
 #include "kern/proc/proc.h"
 #include "object/namespace/namespace.h"
 #include "timens.pb-c.h"
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080 /* since 5.6 */
-#endif
 
 #define NS_PER_S 1000000000ll
 #define LONGEST	 (INT64_MAX / NS_PER_S / 2) /* seconds; the kernel takes no more */
@@ -51,17 +51,13 @@ static int read_own_offsets(struct time_offsets *ret)
 	return self < 0 ? fail_errno("opening /proc/self") : time_offsets_for_children(self, ret);
 }
 
-static int read_there(int proc, struct time_offsets *ret)
+static int read_there(int ns, struct time_offsets *ret)
 {
-	AUTO_CLOSE int ns = openat(proc, "ns/time", O_RDONLY | O_CLOEXEC);
-
-	if (ns < 0 || setns(ns, CLONE_NEWTIME) < 0)
-		return -errno;
-	return read_own_offsets(ret);
+	return setns(ns, CLONE_NEWTIME) < 0 ? -errno : read_own_offsets(ret);
 }
 
 /* What is shown is that for children, so a process of ours enters it: one with memory of its own, as setns(2) wants. */
-static int ask_clocks(int proc, struct time_offsets *ret)
+static int ask_clocks(int ns, struct time_offsets *ret)
 {
 	struct {
 		int error;
@@ -75,7 +71,7 @@ static int ask_clocks(int proc, struct time_offsets *ret)
 		return fail_errno("making a pipe");
 	pid = fork();
 	if (pid == 0) {
-		answer.error = read_there(proc, &answer.offsets);
+		answer.error = read_there(ns, &answer.offsets);
 		_exit(write(ends[1], &answer, sizeof(answer)) != sizeof(answer));
 	}
 	close(ends[1]);
@@ -100,7 +96,9 @@ static bool has_other_for_children(int proc)
 
 int time_offsets_inside(int proc, struct time_offsets *ret)
 {
-	return has_other_for_children(proc) ? ask_clocks(proc, ret) : time_offsets_for_children(proc, ret);
+	AUTO_CLOSE int ns = has_other_for_children(proc) ? openat(proc, "ns/time", O_RDONLY | O_CLOEXEC) : -1;
+
+	return ns < 0 ? time_offsets_for_children(proc, ret) : ask_clocks(ns, ret);
 }
 
 /* --- dump --- */
@@ -124,7 +122,7 @@ static int dump_time(struct dump *d, struct namespace *ns)
 	TimensEntry entry = TIMENS_ENTRY__INIT;
 	struct time_offsets theirs, ours;
 
-	TRY(time_offsets_inside(ns->task->dump->proc, &theirs));
+	TRY(ns->task ? time_offsets_inside(ns->task->dump->proc, &theirs) : ask_clocks(ns->fd, &theirs));
 	TRY(read_own_offsets(&ours));
 	entry.monotonic = clock_there(d, CLOCK_MONOTONIC, theirs.monotonic - ours.monotonic);
 	entry.boottime = clock_there(d, CLOCK_BOOTTIME, theirs.boottime - ours.boottime);
@@ -303,6 +301,7 @@ const struct namespace_kind time_kind = {
 	.joinable = true,
 	.implied = true,
 	.nested = true,
+	.keepable = true,
 	.dump = dump_time,
 	.adopt = adopt_time,
 	.load = load_time,

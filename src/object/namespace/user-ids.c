@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Ids in user namespaces within that of the root. Images have those that the root sees; who lives in there can take
  * only what has a number there. */
+#include "object/namespace/user-ids.h"
+
 #include <sched.h>
 #include <string.h>
 
 #include "base/fail.h"
-#include "object/namespace/user.h"
+#include "object/namespace/namespace.h"
 #include "session/ids.h"
 #include "session/pids.h"
+#include "userns.pb-c.h"
 
 static uint32_t find_inner(UidGidExtent *const *map, size_t n, uint32_t id)
 {

@@ -4,6 +4,8 @@
  * its maps are written by a process that lives around it. A task takes its ids before it goes in: afterwards it may not
  * be able to. Who is born there has those of its creator first.
  */
+#include "object/namespace/user-inner.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/securebits.h>
@@ -18,7 +20,11 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
-#include "object/namespace/user.h"
+#include "object/namespace/broker.h"
+#include "object/namespace/namespace.h"
+#include "object/namespace/user-ids.h"
+#include "object/namespace/user-restore.h"
+#include "plan/plan.h"
 #include "session/ids.h"
 
 struct inner_making {

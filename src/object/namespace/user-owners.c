@@ -3,6 +3,8 @@
  * Which user namespace owns which of the others: found out by a dump. Those in which no task lives, but that own
  * something or lie around one of the tree, have images as well: bwrap(1) leaves such a one behind.
  */
+#include "object/namespace/user-owners.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -16,6 +18,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "image/inventory.h"
+#include "object/namespace/broker.h"
 #include "object/namespace/user.h"
 #include "session/loss.h"
 #include "session/survey.h"
@@ -86,8 +89,19 @@ static int add_empty(const struct dump *d, ino_t inode, int *fd, struct namespac
 	return 0;
 }
 
+int user_keep(const struct dump *d, ino_t inode, int *fd, struct namespace **ret)
+{
+	TRY(add_empty(d, inode, fd, ret));
+	return user_find_owner(d, *ret);
+}
+
 static int refuse_owner(const struct namespace *ns)
 {
+	if (ns->kept)
+		return refuse(EOPNOTSUPP,
+			      "%s namespace [%lu], in which no task lives, belongs to a user namespace that is none of "
+			      "the tree: that cannot be checkpointed yet",
+			      ns->kind->name, ns->inode);
 	if (!ns->task)
 		return refuse(EOPNOTSUPP,
 			      "user namespace %lu, which owns something of the tree, does not lie within that of the "
@@ -134,7 +148,7 @@ static void note_owner(const struct dump *d, struct namespace *ns, struct namesp
 	ns->owner = owner;
 }
 
-static int find_owner(const struct dump *d, struct namespace *ns)
+int user_find_owner(const struct dump *d, struct namespace *ns)
 {
 	struct namespace *root = namespace_of(dump_namespaces(d), d->tree->root, namespace_kind_find(CLONE_NEWUSER));
 	struct namespace *owner;
@@ -157,7 +171,7 @@ static int find_owner(const struct dump *d, struct namespace *ns)
 
 static bool has_owner(const struct namespace *ns)
 {
-	return !ns->own && !(ns->of_root && ns->kind->flag == CLONE_NEWUSER);
+	return !ns->own && !ns->kept && !(ns->of_root && ns->kind->flag == CLONE_NEWUSER);
 }
 
 int user_collect_owners(const struct dump *d)
@@ -167,9 +181,9 @@ int user_collect_owners(const struct dump *d)
 	/* Those in which nobody lives join the list meanwhile. */
 	for_each_namespace(ns, dump_namespaces(d))
 		if (has_owner(ns))
-			TRY(dump_go_on(d, find_owner(d, ns)));
+			TRY(dump_go_on(d, user_find_owner(d, ns)));
 	for_each_namespace(ns, dump_namespaces(d))
-		if (ns->owner && ns->kind->flag == CLONE_NEWPID)
+		if (ns->owner && ns->task && ns->kind->flag == CLONE_NEWPID)
 			TRY(dump_go_on(d, check_first(d, ns)));
 	return 0;
 }

@@ -5,6 +5,8 @@
  * power over us, so a broker, a process of ours that lives in it and shares our descriptors, stands in for us where
  * tasks fetch descriptors (pidfd_getfd(2)).
  */
+#include "object/namespace/user-restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -26,7 +28,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kern/pidfd.h"
-#include "object/namespace/user.h"
+#include "object/namespace/broker.h"
+#include "object/namespace/namespace.h"
+#include "plan/plan.h"
 #include "session/ids.h"
 
 #define N_HOMES	 8
@@ -225,7 +229,7 @@ int user_settle(struct restore *r, struct namespace *ns)
 void user_clean(struct restore *r, struct namespace *ns)
 {
 	if (ns->of_root) {
-		state_drop(r->states, &broker_state);
+		state_destroy(r->states, &broker_state);
 		restore_make_files_end(r);
 	} else {
 		broker_end(&ns->broker);

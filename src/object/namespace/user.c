@@ -16,8 +16,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "image/record.h"
 #include "object/namespace/namespace.h"
 #include "object/namespace/user.h"
+#include "object/namespace/user-owners.h"
+#include "object/namespace/user-restore.h"
 #include "session/ids.h"
 #include "session/loss.h"
 #include "session/needs.h"
@@ -240,6 +243,7 @@ static int load_user(const struct restore *r, struct namespace *ns)
 const struct namespace_kind user_kind = {
 	NAMESPACE_KIND("user", CLONE_NEWUSER, user_ns_id),
 	.nested = true,
+	.keepable = true,
 	.found = found_user,
 	.collect = collect_user,
 	.dump = dump_user,

@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/outline.h"
+#include "image/record.h"
 #include "object/namespace/namespace.h"
+#include "session/copy.h"
 #include "utsns.pb-c.h"
 
 static int ask_names(void *arg)
@@ -20,7 +23,7 @@ static int dump_uts(struct dump *d, struct namespace *ns)
 	UtsnsEntry entry = UTSNS_ENTRY__INIT;
 	struct utsname names;
 
-	TRY(namespace_run(ns->task->dump->proc, CLONE_NEWUTS, ask_names, &names));
+	TRY(namespace_run_on(ns, 0, ask_names, &names));
 	entry.nodename = names.nodename;
 	entry.domainname = names.domainname;
 	return image_write_one(dump_store(d), IMAGE_UTSNS, &entry, ns->id);
@@ -57,14 +60,27 @@ static int set_names(void *arg)
 
 static int fill_uts(struct restore *r, struct namespace *ns)
 {
-	return namespace_run_in(r, ns, set_names, ns->data);
+	UtsnsEntry *entry = ns->data;
+
+	if (ns->of_root && r->copy && r->copy->hostname)
+		entry->nodename = (char *)r->copy->hostname;
+	return namespace_run_in(r, ns, set_names, entry);
+}
+
+static void inspect_uts(const struct namespace *ns, struct outline *to)
+{
+	const UtsnsEntry *entry = ns->data;
+
+	outline_add_text(to, "host name", "%s", entry->nodename);
 }
 
 const struct namespace_kind uts_kind = {
 	NAMESPACE_KIND("uts", CLONE_NEWUTS, uts_ns_id),
 	.joinable = true,
 	.nested = true,
+	.keepable = true,
 	.dump = dump_uts,
 	.load = load_uts,
+	.inspect = inspect_uts,
 	.fill = fill_uts,
 };

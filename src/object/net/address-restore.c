@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Addresses, routes, rules, neighbours: from their images to the kernel. */
+#include "object/net/address-restore.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
@@ -13,6 +15,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "image/payload.h"
 #include "kern/net/netlink.h"
 #include "kern/net/rtnetlink.h"
 #include "object/net/tables.h"

@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "image/payload.h"
 #include "kern/net/netlink.h"
 #include "kern/net/rtnetlink.h"
 #include "object/net/tables.h"
@@ -155,7 +156,7 @@ static int check_routes(const struct dump *d, const struct buffer *messages)
 
 		rtnetlink_parse(message, sizeof(struct rtmsg), parts, RTA_MAX + 1);
 		if (parts[RTA_NH_ID])
-			TRY(dump_go_on(d, refuse(ENOTSUP,
+			TRY(dump_go_on(d, refuse(EOPNOTSUPP,
 						 "a route goes through nexthop object %u: those cannot be saved yet",
 						 mnl_attr_get_u32(parts[RTA_NH_ID]))));
 	}

@@ -24,11 +24,3 @@ struct net_tables {
 int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, NetnsEntry *entry);
 /* Refuses what could not be written. Changes nothing. */
 int net_tables_collect(const struct dump *d, struct netlink *netlink);
-
-/* Reads and checks the images. */
-int net_tables_load(const struct restore *r, uint32_t id, const NetnsEntry *entry, struct net_tables *to);
-/* Whether there is a link-local IPv6 address of this device; tables: struct net_tables. */
-bool net_tables_has_link_local(const void *tables, uint32_t index);
-/* All devices run, without addresses but those that came by themselves. */
-int net_tables_restore(struct pool *pool, struct netlink *netlink, const struct net_tables *tables,
-		       const NetnsEntry *entry);

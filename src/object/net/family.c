@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the network does in which phase, beside the namespace kind "net": the lock. */
 #include "engine/family.h"
+#include "object/net/lock/doors.h"
+#include "object/net/lock/lock.h"
 #include "object/net/net.h"
 
 const struct object_family net_family = {

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "kern/net/netlink.h"
+#include "object/net/link-restore.h"
 #include "object/net/link.h"
 
 #define IFLA_BOND_AD_LACP_ACTIVE_  29 /* Linux 5.16 */

@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "kern/net/netlink.h"
+#include "object/net/link-restore.h"
 #include "object/net/link.h"
 
 /* What can be set; the rest is state. */
@@ -86,7 +87,7 @@ static int dump_bridge(struct net_view *view, const struct net_link *link, NetDe
 
 	rtnetlink_parse_nested(link->data, data, RTNETLINK_ATTRIBUTES);
 	if (data[IFLA_BR_VLAN_FILTERING] && mnl_attr_get_u8(data[IFLA_BR_VLAN_FILTERING]))
-		return refuse(ENOTSUP, "bridge %s filters VLANs: which ones its ports take cannot be saved yet",
+		return refuse(EOPNOTSUPP, "bridge %s filters VLANs: which ones its ports take cannot be saved yet",
 			      link->name);
 	link_keep_attributes(view->d->pool, link->data, settings, &entry->has_data, &entry->data);
 	keep_switches(&entry->data);

@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "base/pool.h"
+#include "object/net/link-restore.h"
 #include "object/net/link.h"
 
 static const char *const names[] = { "tunl0",	"gre0",	   "gretap0", "erspan0",  "sit0",

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "kern/net/netlink.h"
 #include "kern/net/netns.h"
+#include "object/net/link-restore.h"
 #include "object/net/link.h"
 #include "session/needs.h"
 
@@ -19,9 +20,9 @@ static int dump_macvlan(struct net_view *view, const struct net_link *link, NetD
 
 	rtnetlink_parse_nested(link->data, data, RTNETLINK_ATTRIBUTES);
 	if (!data[IFLA_MACVLAN_MODE])
-		return refuse(ENOTSUP, "the kernel does not tell the mode of macvlan device %s", link->name);
+		return refuse(EOPNOTSUPP, "the kernel does not tell the mode of macvlan device %s", link->name);
 	if (mnl_attr_get_u32(data[IFLA_MACVLAN_MODE]) == MACVLAN_MODE_SOURCE)
-		return refuse(ENOTSUP, "macvlan device %s is in source mode, which cannot be saved yet", link->name);
+		return refuse(EOPNOTSUPP, "macvlan device %s is in source mode, which cannot be saved yet", link->name);
 	entry->macvlan = pool_new(view->d->pool, MacvlanLinkEntry);
 	macvlan_link_entry__init(entry->macvlan);
 	entry->macvlan->mode = mnl_attr_get_u32(data[IFLA_MACVLAN_MODE]);
@@ -107,7 +108,7 @@ static int make_macvlan(struct net_fill *fill, const NetDeviceEntry *entry)
 	if (outside && outside[0])
 		return make_outside(fill, entry, outside);
 	if (!stands_inside(entry, fill->id))
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "it stands on a device of another namespace of the tree, which cannot be restored yet");
 	if (!link_is_there(fill, entry->peer_ifindex))
 		return -ENODEV;

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/fail.h"
 #include "base/pool.h"
+#include "object/net/link-restore.h"
 #include "object/net/link.h"
 
 #define IFLA_VXLAN_LOCALBYPASS_ 31 /* Linux 6.5 */
@@ -149,7 +150,7 @@ static int check_filter(const struct net_link *link)
 		return 0;
 	rtnetlink_parse_nested(link->data, parts, RTNETLINK_ATTRIBUTES);
 	if (parts[IFLA_VXLAN_VNIFILTER] && mnl_attr_get_u8(parts[IFLA_VXLAN_VNIFILTER]))
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "network device %s (vxlan) filters by numbers of networks (vnifilter): that cannot be "
 			      "saved yet",
 			      link->name);
@@ -196,7 +197,7 @@ static int dump_plain(struct net_view *view, const struct net_link *link, NetDev
 
 	entry->kind = pool_string(view->d->pool, link->kind);
 	if (!entry->has_peer_nsid || entry->peer_nsid != view->id)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "network device %s (%s) stands on a device of another namespace, or sends by way of it: "
 			      "that cannot be saved yet",
 			      link->name, link->kind);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Network devices: what all kinds share when they are made again. */
+#include "object/net/link-restore.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
@@ -90,7 +92,7 @@ int net_link_check(const struct restore *r, const NetDeviceEntry *entry)
 		return refuse(EINVAL, "its settings as a port make no sense");
 	TRY(net_settings_check_device(entry));
 	if (!kind)
-		return refuse(ENOTSUP, "devices of the type %d cannot be restored", entry->type);
+		return refuse(EOPNOTSUPP, "devices of the type %d cannot be restored", entry->type);
 	return kind->check ? kind->check(r, entry) : 0;
 }
 

@@ -29,7 +29,7 @@ static int dump_tun_link(struct net_view *view, const struct net_link *link, Net
 
 	rtnetlink_parse_nested(link->data, data, RTNETLINK_ATTRIBUTES);
 	if (!data[IFLA_TUN_TYPE])
-		return refuse(ENOTSUP, "the kernel does not tell the type of tun device %s", link->name);
+		return refuse(EOPNOTSUPP, "the kernel does not tell the type of tun device %s", link->name);
 	tun_link_entry__init(tun);
 	tun->flags = mnl_attr_get_u8(data[IFLA_TUN_TYPE]);
 	if (!is_set(data, IFLA_TUN_PI))

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * veth: a pair of devices; what goes into one comes out of the other. The other end may be in the same namespace, in
- * another one of the tree, or outside; whoever restores names the one outside: --external veth[IN]:OUT[@BRIDGE].
+ * another one of the tree, or outside: in criu's own namespace it gets the name and the bridge that it had, unless
+ * whoever restores names others: --external veth[IN]:OUT[@BRIDGE].
  */
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -15,14 +17,71 @@
 #include "base/pool.h"
 #include "kern/net/netlink.h"
 #include "kern/net/netns.h"
+#include "object/namespace/namespace.h"
+#include "object/net/link-restore.h"
 #include "object/net/link.h"
+#include "object/net/switch.h"
 #include "session/needs.h"
+
+/* --- dump --- */
+
+static const struct net_link *find_link(const struct net_links *links, uint32_t index)
+{
+	for (size_t i = 0; i < links->n; i++)
+		if ((uint32_t)links->items[i].index == index)
+			return &links->items[i];
+	return NULL;
+}
+
+/* Who restores may name another one. */
+static int note_outside(struct net_view *view, int home, NetDeviceEntry *entry)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	AUTO(netlink_close) struct netlink *netlink = NULL;
+	struct net_links links = { 0 };
+	const struct net_link *peer, *master;
+	int error = netns_enter(&entered, home);
+
+	if (error == 0)
+		error = netlink_open(NETLINK_ROUTE, &netlink);
+	if (error == 0)
+		error = rtnetlink_links(netlink, view->d->pool, &links);
+	if (error < 0)
+		return fail(-error, "looking at the other end of %s", entry->name);
+	peer = find_link(&links, entry->peer_ifindex);
+	master = peer && peer->attribute[IFLA_MASTER]
+			 ? find_link(&links, mnl_attr_get_u32(peer->attribute[IFLA_MASTER]))
+			 : NULL;
+	entry->peer_name = peer ? pool_string(view->d->pool, peer->name) : NULL;
+	if (master && master->kind && strcmp(master->kind, "bridge") == 0)
+		entry->peer_bridge = pool_string(view->d->pool, master->name);
+	vector_done(&links);
+	return 0;
+}
+
+static int dump_veth(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)
+{
+	const struct namespace *ns;
+	int nsid = -1;
+
+	if (entry->has_peer_nsid || !link->attribute[IFLA_LINK_NETNSID])
+		return 0;
+	for_each_namespace(ns, dump_namespaces(view->d))
+		if (ns->kind->flag == CLONE_NEWNET && ns->own && ns->fd >= 0 &&
+		    rtnetlink_nsid_get(view->netlink, ns->fd, &nsid) == 0 && nsid >= 0 &&
+		    (uint32_t)nsid == mnl_attr_get_u32(link->attribute[IFLA_LINK_NETNSID]))
+			return note_outside(view, ns->fd, entry);
+	return 0;
+}
+
+/* --- restore --- */
 
 /* Where the other end is to be. */
 struct other_end {
 	const NetDeviceEntry *entry; /* in the tree; NULL: outside */
 	int ns_fd;		     /* -1: in the same namespace */
 	char name[IFNAMSIZ], bridge[IFNAMSIZ];
+	bool noted; /* they are those that it had */
 };
 
 /* "OUT" or "OUT@BRIDGE". False if it is neither. */
@@ -43,6 +102,15 @@ static int find_outside(const struct restore *r, const NetDeviceEntry *entry, st
 {
 	const char *outside = link_external(r->options, "veth", entry->name);
 
+	if (outside && !*outside)
+		outside = NULL; /* it is only named, to be kept */
+	if (!outside && entry->peer_name && strlen(entry->peer_name) < IFNAMSIZ &&
+	    (!entry->peer_bridge || strlen(entry->peer_bridge) < IFNAMSIZ)) {
+		strcpy(to->name, entry->peer_name);
+		strcpy(to->bridge, entry->peer_bridge ?: "");
+		to->noted = true;
+		return 0;
+	}
 	if (!outside)
 		return need_given(r, NEED_OPTION, pool_printf(r->pool, "--external veth[%s]:OUT[@BRIDGE]", entry->name),
 				  pool_printf(r->pool, "names the other end of %s", entry->name),
@@ -76,7 +144,7 @@ static int find_inside(struct net_fill *fill, const NetDeviceEntry *entry, struc
 	if (entry->peer_nsid == fill->id) {
 		to->entry = link_find(fill->devices, fill->n_devices, entry->peer_ifindex);
 	} else {
-		error = net_find_space(fill->r, entry->peer_nsid, &to->ns_fd, &devices);
+		error = network_find_devices(fill->r, entry->peer_nsid, &to->ns_fd, &devices);
 		if (error != -ENOENT)
 			TRY(error);
 		to->entry = error == 0 ? link_find(devices->items, devices->n, entry->peer_ifindex) : NULL;
@@ -120,8 +188,8 @@ static int make_pair(struct net_fill *fill, const NetDeviceEntry *entry, const s
 	return link_tell(fill, entry, request);
 }
 
-/* The end outside becomes a port of the bridge and runs. */
-static int join_bridge(struct net_fill *fill, const struct other_end *end)
+/* The end outside becomes a port of the bridge, if there is one, and runs. */
+static int join_bridge(struct net_fill *fill, const NetDeviceEntry *entry, const struct other_end *end)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	AUTO(netlink_close) struct netlink *netlink = NULL;
@@ -131,14 +199,18 @@ static int join_bridge(struct net_fill *fill, const struct other_end *end)
 	int master, error;
 
 	TRY(link_enter_home(fill, &entered, &netlink));
-	master = rtnetlink_index(netlink, end->bridge);
-	if (!master)
-		return refuse(ENXIO, "there is no bridge %s", end->bridge);
+	master = end->bridge[0] ? rtnetlink_index(netlink, end->bridge) : 0;
+	if (end->bridge[0] && !master)
+		return refuse(ENXIO, "there is no bridge %s; another one is named by --external veth[%s]:%s@BRIDGE",
+			      end->bridge, entry->name, end->name);
 	header.ifi_index = rtnetlink_index(netlink, end->name);
 	request = rtnetlink_begin(capacity, RTM_NEWLINK, 0, &header, sizeof(header));
-	mnl_attr_put_u32(request, IFLA_MASTER, (uint32_t)master);
+	if (master)
+		mnl_attr_put_u32(request, IFLA_MASTER, (uint32_t)master);
 	error = rtnetlink_tell(netlink, request);
-	return error < 0 ? fail(-error, "making %s a port of bridge %s", end->name, end->bridge) : 0;
+	return error < 0 ? fail(-error, "switching %s on%s%s", end->name, master ? ", as a port of bridge " : "",
+				end->bridge)
+			 : 0;
 }
 
 static int make_veth(struct net_fill *fill, const NetDeviceEntry *entry)
@@ -153,13 +225,14 @@ static int make_veth(struct net_fill *fill, const NetDeviceEntry *entry)
 	end.ns_fd = fill->home_fd;
 	log_info("The other end of %s will be %s", entry->name, end.name);
 	TRY(make_pair(fill, entry, &end));
-	return end.bridge[0] ? join_bridge(fill, &end) : 0;
+	return end.bridge[0] || end.noted ? join_bridge(fill, entry, &end) : 0;
 }
 
 const struct link_kind link_veth_kind = {
 	.name = "veth",
 	.kind = "veth",
 	.type = ND_TYPE__VETH,
+	.dump = dump_veth,
 	.check = check_veth,
 	.make = make_veth,
 };

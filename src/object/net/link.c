@@ -186,14 +186,14 @@ static int dump_foreign(struct net_view *view, const struct net_link *link, NetD
 	answer = plugins_ask(view->d->plugins, DUMP_EXT_LINK, link->index, link->type, (char *)(link->kind ?: ""));
 	if (answer >= 0)
 		return 0;
-	if (answer != -ENOTSUP)
+	if (answer != -EOPNOTSUPP)
 		return plugins_fail(view->d->plugins, answer);
 	if (link->kind)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "network device %s is of the kind %s, which cannot be saved; a plugin could (hook "
 			      "DUMP_EXT_LINK)",
 			      link->name, kind);
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "network device %s is hardware: to be given at restore dump and restore with --external "
 		      "netdev[%s]:NAME",
 		      link->name, link->name);
@@ -206,7 +206,7 @@ static int check_programs(const struct net_link *link)
 
 	rtnetlink_parse_nested(link->attribute[IFLA_XDP], parts, RTNETLINK_ATTRIBUTES);
 	if (parts[IFLA_XDP_ATTACHED] && mnl_attr_get_u8(parts[IFLA_XDP_ATTACHED]) != XDP_ATTACHED_NONE)
-		return refuse(ENOTSUP, "network device %s has an XDP program, which cannot be saved", link->name);
+		return refuse(EOPNOTSUPP, "network device %s has an XDP program, which cannot be saved", link->name);
 	return 0;
 }
 
@@ -225,7 +225,7 @@ static int dump_link(struct net_view *view, const struct net_link *link, NetDevi
 	return kind->dump ? kind->dump(view, link, entry) : 0;
 }
 
-int net_links_dump(struct net_view *view, struct net_devices *to)
+int net_links_dump(struct net_view *view, const struct link_kind *only, struct net_devices *to)
 {
 	struct net_links links = { 0 };
 	int error = rtnetlink_links(view->netlink, view->d->pool, &links);
@@ -233,8 +233,11 @@ int net_links_dump(struct net_view *view, struct net_devices *to)
 	if (error < 0)
 		error = fail(-error, "asking for the network devices");
 	for (size_t i = 0; i < links.n && error >= 0; i++) {
-		NetDeviceEntry *entry = *vector_push(to) = pool_new(view->d->pool, NetDeviceEntry);
+		NetDeviceEntry *entry;
 
+		if (only && find_kind(&links.items[i]) != only)
+			continue;
+		entry = *vector_push(to) = pool_new(view->d->pool, NetDeviceEntry);
 		error = dump_go_on(view->d, dump_link(view, &links.items[i], entry));
 	}
 	vector_done(&links);

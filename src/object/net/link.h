@@ -40,10 +40,6 @@ struct net_fill {
 	size_t n_devices;
 };
 
-/* Another namespace of the tree: a descriptor of it, and its devices. -ENOENT, unlogged, if the tree has none with this
- * id. */
-int net_find_space(struct restore *r, uint32_t id, int *ret_fd, const struct net_devices **ret);
-
 struct link_kind {
 	const char *name;			     /* for messages */
 	const char *kind;			     /* the kernel's word; NULL: is() alone decides */
@@ -65,25 +61,13 @@ struct link_kind {
 extern const struct link_kind
 	*const link_kinds[]; /* generated from src/object/meson.build, NULL-terminated; in matching order */
 
-/* --- the core (link.c, link-restore.c) --- */
+/* --- the core --- */
 
-/* All devices of the namespace; refuses those that cannot be saved. */
-int net_links_dump(struct net_view *view, struct net_devices *to);
-/* qdisc.c: tells of those that are lost. */
-int net_qdiscs_report(struct net_view *view, const struct net_devices *devices);
-/* At load. */
-int net_link_check(const struct restore *r, const NetDeviceEntry *entry);
-/* Makes them, down, with their own settings; then lets those run that did. */
-int net_links_make(struct net_fill *fill);
-int net_links_start(struct net_fill *fill);
-/*
- * When addresses are there: new link-local ones may come by themselves again. has_own tells whether the device with
- * this index has had such an address.
- */
-int net_links_finish(struct net_fill *fill, bool (*has_own)(const void *arg, uint32_t index), const void *arg);
+/* All devices of the namespace, or only those of a kind; refuses those that cannot be saved. */
+int net_links_dump(struct net_view *view, const struct link_kind *only, struct net_devices *to);
 
-/* link-given.c: of any device that the user has made. */
-extern const struct link_kind link_given_kind;
+/* Of any device that the user has made; the other two are in every namespace by themselves. */
+extern const struct link_kind link_given_kind, link_loopback_kind, link_fallback_kind;
 
 /* --- helpers of kinds --- */
 
@@ -93,20 +77,7 @@ extern const uint16_t link_port_settings[], link_bond_port_settings[];
 /* Attributes of a nest whose numbers are in the list (0 ends it), as bytes. */
 void link_keep_attributes(struct pool *pool, const struct nlattr *nest, const uint16_t *numbers,
 			  protobuf_c_boolean *has, ProtobufCBinaryData *to);
-/* Whether such bytes are whole attributes with these numbers only. */
-bool link_attributes_are_sound(const ProtobufCBinaryData *data, const uint16_t *numbers);
 /* One of these, or NULL. */
 const struct nlattr *link_kept_attribute(const ProtobufCBinaryData *data, uint16_t number);
-/* Begins a request that makes the device: name, number, hardware address, queues. */
-struct nlmsghdr *link_begin(void *capacity, const NetDeviceEntry *entry);
-/* Adds the nest IFLA_LINKINFO with kind and data (of the record, or none). */
-void link_put_info(struct nlmsghdr *request, const char *kind, const ProtobufCBinaryData *data);
-/* Sends a request that makes the device; a failure is logged. */
-int link_tell(struct net_fill *fill, const NetDeviceEntry *entry, struct nlmsghdr *request);
-/* Changes into criu's own namespace, until netns_leave(), and opens a socket there. */
-int link_enter_home(const struct net_fill *fill, struct netns_switch *entered, struct netlink **ret);
 /* The value of --external WORD[NAME]:VALUE, NULL if not given; lasts as long as the options. */
 const char *link_external(const struct options *options, const char *word, const char *name);
-/* The device with this number, NULL if there is none. */
-const NetDeviceEntry *link_find(NetDeviceEntry *const *devices, size_t n, uint32_t index);
-bool link_is_there(struct net_fill *fill, uint32_t index);

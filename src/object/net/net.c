@@ -19,10 +19,22 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/outline.h"
+#include "engine/engine.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "kern/net/netlink.h"
+#include "object/namespace/namespace.h"
+#include "object/net/address-restore.h"
+#include "object/net/left-out.h"
+#include "object/net/link-restore.h"
+#include "object/net/lock/acks.h"
+#include "object/net/lock/lock.h"
+#include "object/net/multipath.h"
+#include "object/net/qdisc.h"
 #include "object/net/settings.h"
 #include "object/net/space.h"
+#include "object/net/switch.h"
 #include "options/options.h"
 #include "session/given.h"
 #include "session/needs.h"
@@ -45,11 +57,10 @@ static int open_rtnetlink(struct netlink **ret)
 /* By which number this namespace, that we are in, knows another one. */
 static int dump_nsid(const struct dump *d, struct netlink *netlink, const struct namespace *other, int *ret)
 {
-	AUTO_CLOSE int fd = other->own ? fcntl(other->fd, F_DUPFD_CLOEXEC, 3) : network_open(d, other);
+	AUTO_CLOSE int fd = other->own ? fcntl(other->fd, F_DUPFD_CLOEXEC, 3) : namespace_open(other);
 	int error;
 
-	if (fd < 0)
-		return fail(-fd, "opening network namespace %u", other->id);
+	TRY(fd);
 	error = rtnetlink_nsid_get(netlink, fd, ret);
 	return error < 0 ? fail(-error, "asking for the number of network namespace %u", other->id) : 0;
 }
@@ -64,7 +75,7 @@ static int dump_nsids(const struct dump *d, struct netlink *netlink, const struc
 	for_each_namespace(other, dump_namespaces(d)) {
 		NetnsId *record;
 
-		if (!is_network(other) || other == ns || (!other->own && !other->task))
+		if (!is_network(other) || other == ns || (!other->own && !namespace_is_held(other)))
 			continue;
 		TRY(dump_nsid(d, netlink, other, &nsid));
 		if (nsid < 0)
@@ -89,9 +100,9 @@ static void keep_devices(struct pool *pool, struct net_devices *found, struct ne
 static int dump_devices(struct net_view *view, struct net_space *space)
 {
 	struct net_devices found = { 0 };
-	int error = net_links_dump(view, &found);
+	int error = net_links_dump(view, space->empty ? &link_loopback_kind : NULL, &found);
 
-	if (error >= 0)
+	if (error >= 0 && !space->empty)
 		error = net_qdiscs_report(view, &found);
 	keep_devices(view->d->pool, &found, space);
 	return error;
@@ -106,12 +117,17 @@ static int look_around(const struct dump *d, struct namespace *ns, struct net_sp
 	struct net_peer *peers = pool_array(d->pool, struct net_peer, dump_namespaces(d)->list.n);
 
 	TRY(open_rtnetlink(&netlink));
+	view.netlink = netlink;
+	if (d->options->empty_ns & CLONE_NEWNET)
+		TRY(net_left_out_collect(&view, space));
+	if (space->empty)
+		return dump_devices(&view, space);
 	space->entry->nsids = pool_array(d->pool, NetnsId *, dump_namespaces(d)->list.n);
 	TRY(dump_nsids(d, netlink, ns, space->entry, peers, &view.n_peers));
-	view.netlink = netlink;
 	view.peers = peers;
 	TRY(dump_devices(&view, space));
 	TRY(net_tables_collect(d, netlink));
+	TRY(net_multipath_collect(d, space->entry));
 	return net_firewall_collect(d);
 }
 
@@ -139,18 +155,31 @@ static const char *external_key(const struct dump *d, const struct namespace *ns
 	return link_external(d->options, "net", inode);
 }
 
+static int await_acks(const struct dump *d, uint32_t id)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+
+	TRY(network_dump_enter(d, id, &entered));
+	network_await_acks();
+	return 0;
+}
+
 int network_dump_isolate(struct dump *d)
 {
 	struct namespace *ns;
 
 	for_each_namespace(ns, dump_namespaces(d)) {
-		if (!is_network(ns) || ns->own || !ns->task)
+		if (!is_network(ns) || !ns->task)
+			continue;
+		if (!ns->own)
+			TRY(remember_home(d));
+		TRY(await_acks(d, ns->id));
+		if (ns->own)
 			continue;
 		if (external_key(d, ns)) {
 			network_dump_add(d, ns->id);
 			continue;
 		}
-		TRY(remember_home(d));
 		TRY(network_dump_cut_off(d, ns->id));
 	}
 	return 0;
@@ -160,6 +189,7 @@ static int collect_net(const struct dump *d, struct namespace *ns)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	struct net_space *space = ns->data = pool_new(d->pool, struct net_space);
+	struct dump *acting;
 
 	TRY(remember_home(d));
 	space->entry = pool_new(d->pool, NetnsEntry);
@@ -172,9 +202,10 @@ static int collect_net(const struct dump *d, struct namespace *ns)
 		log_info("Network namespace %u is external: %s", ns->id, space->key);
 		return 0;
 	}
-	space->empty = d->options->empty_ns & CLONE_NEWNET;
-	if (space->empty)
-		return 0;
+	/* With a task it was done before. */
+	acting = ns->kept ? phase_acting_dump(d, PHASE_dump_isolate) : NULL;
+	if (acting)
+		TRY(network_dump_cut_off(acting, ns->id));
 	TRY(network_dump_enter(d, ns->id, &entered));
 	return look_around(d, ns, space);
 }
@@ -195,9 +226,11 @@ static int write_content(struct dump *d, const struct namespace *ns, const struc
 	AUTO(netlink_close) struct netlink *netlink = NULL;
 
 	TRY(network_dump_enter(d, ns->id, &entered));
-	TRY(open_rtnetlink(&netlink));
 	TRY(net_settings_dump(d->pool, space->entry));
 	TRY(write_devices(d, ns, space));
+	if (space->empty)
+		return 0;
+	TRY(open_rtnetlink(&netlink));
 	TRY(net_tables_dump(d, netlink, ns->id, space->entry));
 	TRY(net_firewall_dump(d, ns->id));
 	return net_conntrack_dump(d, ns->id);
@@ -207,8 +240,6 @@ static int dump_net(struct dump *d, struct namespace *ns)
 {
 	struct net_space *space = ns->data;
 
-	if (space->empty)
-		return 0;
 	if (space->key)
 		space->entry->ext_key = pool_string(d->pool, space->key);
 	else
@@ -228,14 +259,17 @@ static int load_devices(const struct restore *r, const struct namespace *ns, str
 	if (more == -ENOENT)
 		return 0;
 	TRY(more);
-	while ((more = image_read(image, &entry)) > 0) {
-		more = net_link_check(r, entry);
-		if (more < 0)
-			break;
+	while ((more = image_read(image, &entry)) > 0)
 		*vector_push(&found) = entry;
-	}
 	keep_devices(r->pool, &found, space);
 	return more;
+}
+
+static int check_devices(const struct restore *r, const struct net_space *space)
+{
+	for (size_t i = 0; i < space->devices.n; i++)
+		TRY(net_link_check(r, space->devices.items[i]));
+	return 0;
 }
 
 static int load_external(const struct restore *r, const char *key)
@@ -262,7 +296,7 @@ static const char *find_given(const struct options *options)
 	return NULL;
 }
 
-/* A dump with --empty-ns net writes no image of the namespace at all. */
+/* CRIU 4.2 writes no image of the namespace at all with --empty-ns net. */
 static bool is_empty(const struct restore *r, const struct namespace *ns)
 {
 	static const enum image_id types[] = { IMAGE_NETDEV, IMAGE_IFADDR, IMAGE_ROUTE };
@@ -277,6 +311,13 @@ static bool is_empty(const struct restore *r, const struct namespace *ns)
 }
 
 /* An empty network is made if that was asked for: nobody shall be without one unawares. */
+static int want_empty(const struct restore *r, const char *refusal)
+{
+	return need_given(r, NEED_OPTION, "--empty-ns net",
+			  "the network of the tasks is not in the checkpoint: whoever restores makes it, or gives it",
+			  refusal);
+}
+
 static int load_absent(const struct restore *r, struct namespace *ns)
 {
 	struct net_space *space = ns->data;
@@ -288,11 +329,8 @@ static int load_absent(const struct restore *r, struct namespace *ns)
 
 	if (!is_empty(r, ns))
 		return refuse(ENOENT, "%s", refusal);
-	TRY(need_given(r, NEED_OPTION, "--empty-ns net",
-		       "the network of the tasks is not in the checkpoint: whoever restores makes it, or gives it",
-		       refusal));
 	space->empty = true;
-	return 0;
+	return r->options->empty_ns & CLONE_NEWNET ? 0 : want_empty(r, refusal);
 }
 
 static int load_net(const struct restore *r, struct namespace *ns)
@@ -304,16 +342,20 @@ static int load_net(const struct restore *r, struct namespace *ns)
 		TRY(error);
 	if (error == 0 && space->entry->ext_key)
 		return load_external(r, space->key = space->entry->ext_key);
-	space->empty = r->options->empty_ns & CLONE_NEWNET;
-	if (error == -ENOENT && space->empty)
+	if ((error == -ENOENT || space->entry->left_out) && r->options->empty_ns & CLONE_NEWNET)
 		space->key = find_given(r->options);
-	if (error == -ENOENT && !space->empty)
+	if (error == -ENOENT)
 		return load_absent(r, ns);
-	if (space->empty)
-		return 0;
+	if (space->entry->left_out && !(r->options->empty_ns & CLONE_NEWNET))
+		TRY(want_empty(r, "the dump has left the network out (--empty-ns net): restore with --empty-ns net"));
 	TRY(net_settings_check(space->entry));
 	TRY(load_devices(r, ns, space));
+	net_left_out_load(r->options, space);
+	TRY(check_devices(r, space));
+	if (space->empty)
+		return 0;
 	TRY(net_tables_load(r, ns->id, space->entry, &space->tables));
+	TRY(net_multipath_check(space->entry));
 	TRY(net_firewall_load(r, ns->id, &space->rules));
 	return net_conntrack_load(r, ns->id, &space->tracks);
 }
@@ -331,27 +373,6 @@ static int make_net(struct restore *r, struct namespace *ns)
 	return error == -ENOENT ? load_external(r, space->key) : error;
 }
 
-static struct namespace *find_namespace(struct restore *r, uint32_t id)
-{
-	struct namespace *ns;
-
-	for_each_namespace(ns, restore_namespaces(r))
-		if (is_network(ns) && ns->id == id)
-			return ns;
-	return NULL;
-}
-
-int net_find_space(struct restore *r, uint32_t id, int *ret_fd, const struct net_devices **ret)
-{
-	const struct namespace *ns = find_namespace(r, id);
-
-	if (!ns || ns->own || !ns->data)
-		return -ENOENT;
-	*ret_fd = ns->fd;
-	*ret = &((struct net_space *)ns->data)->devices;
-	return 0;
-}
-
 /* Before there are devices: the kernel would choose numbers by itself. */
 static int set_nsids(struct restore *r, struct net_fill *fill, const NetnsEntry *entry)
 {
@@ -359,7 +380,7 @@ static int set_nsids(struct restore *r, struct net_fill *fill, const NetnsEntry 
 
 	for (size_t i = 0; i < entry->n_nsids; i++) {
 		const NetnsId *record = entry->nsids[i];
-		const struct namespace *ns = find_namespace(r, record->target_ns_id);
+		const struct namespace *ns = network_find(restore_namespaces(r), record->target_ns_id);
 		bool own = ns ? ns->own : criu && criu->has_net_ns_id && criu->net_ns_id == record->target_ns_id;
 		int error;
 
@@ -379,9 +400,12 @@ static int furnish_network(struct restore *r, struct net_fill *fill, const struc
 	TRY(net_settings_restore(r, space->entry));
 	TRY(net_links_make(fill));
 	TRY(net_links_start(fill));
+	if (space->empty)
+		return net_settings_restore_others(space->entry, fill->devices, fill->n_devices);
 	TRY(net_tables_restore(r->pool, fill->netlink, &space->tables, space->entry));
 	TRY(net_links_finish(fill, net_tables_has_link_local, &space->tables));
-	return net_settings_restore_others(space->entry);
+	TRY(net_multipath_restore(space->entry));
+	return net_settings_restore_others(space->entry, fill->devices, fill->n_devices);
 }
 
 /* What follows takes all away that the images do not have: whoever started us must not lose the network. */
@@ -416,7 +440,7 @@ static int fill_net(struct restore *r, struct namespace *ns)
 	if (space->key)
 		return 0;
 	TRY(network_restore_cut_off(r, ns->id));
-	if (space->empty)
+	if (!space->entry)
 		return 0;
 	TRY(network_restore_enter(r, ns->id, &entered));
 	TRY(check_is_another(home));
@@ -438,6 +462,17 @@ static int settle_net(struct restore *r, struct namespace *ns)
 	return net_conntrack_restore(&space->tracks);
 }
 
+static void inspect_net(const struct namespace *ns, struct outline *to)
+{
+	const struct net_space *space = ns->data;
+	struct outline *list = outline_add_list(to, "devices");
+
+	if (space->key)
+		outline_add_text(to, "external", "%s", space->key);
+	for (size_t i = 0; i < space->devices.n; i++)
+		outline_add_text(list, NULL, "%s", space->devices.items[i]->name);
+}
+
 static int tell_needs(const struct restore *r, struct namespace *ns)
 {
 	if (ns->of_root)
@@ -449,10 +484,12 @@ const struct namespace_kind net_kind = {
 	NAMESPACE_KIND("net", CLONE_NEWNET, net_ns_id),
 	.joinable = true,
 	.nested = true,
+	.keepable = true,
 	.collect = collect_net,
 	.dump = dump_net,
 	.load = load_net,
 	.needs = tell_needs,
+	.inspect = inspect_net,
 	.make = make_net,
 	.fill = fill_net,
 	.settle = settle_net,

@@ -20,14 +20,11 @@
 
 /* --- namespaces of the tree, by their ids in the images; 0 and criu's own: no visit --- */
 
-struct namespace;
 struct namespace_set;
 
 /* Whether there is one with this id, and it is not criu's own. */
 bool network_is_other(const struct namespace_set *set, uint32_t id);
 int network_dump_enter(const struct dump *d, uint32_t id, struct netns_switch *entered);
-/* Restore: the namespace was not made by us: --join-ns, or an external one. */
-bool network_has_lasted(const struct namespace *ns);
 int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *entered);
 /* The one that a socket belongs to: that in which it was made, not always that of the task that has it. */
 int network_of_socket(const struct dump *d, const struct task *task, int fd, uint32_t *ret);
@@ -39,42 +36,27 @@ int network_dump_each(const struct dump *d, int (*work)(const struct dump *d, vo
 int network_restore_check(const struct restore *r, uint32_t id);
 
 /* --- dump --- */
-
-/* Sets the method in the inventory. */
-int network_dump_begin(struct dump *d);
-/* doors.c: nobody new connects to the tasks, and those that wait are accepted. Until network_open_doors(). */
-int network_dump_prepare(struct dump *d);
-void network_open_doors(struct dump *d);
+/* Nothing passes through this TCP port of the namespace any more, until the end of the dump. */
+int network_shut_port(struct dump *d, uint32_t id, uint16_t port);
 /* Cuts off the namespaces that are to be saved. */
 int network_dump_isolate(struct dump *d);
 /*
  * The connection will be saved. fd is a descriptor of its socket; a copy is held until the end of the dump, so that the
- * socket outlives its task and can be closed without a word. ret_fd is that copy.
+ * socket outlives its task and can be closed without a word. ret_fd is that copy. unrepairable: it has no
+ * repair mode, and the lock must keep away what its end says.
  */
-int network_hold_connection(const struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd);
-/* The namespace with this id is cut off as a whole. */
-int network_dump_cut_off(struct dump *d, uint32_t id);
-/* The namespace with this id is somebody else's: it is locked as a whole only from the end of the dump to the restore.
- */
-void network_dump_add(struct dump *d, uint32_t id);
+int network_hold_connection(const struct dump *d, const InetSkEntry *entry, int fd, bool unrepairable, int *ret_fd);
+/* The same without a copy: its packets are kept away from now on, should the lock outlast the dump. */
+void network_add_connection(const struct dump *d, const InetSkEntry *entry);
 /* Keeps packets of all held connections away from now on. */
 int network_lock_connections(struct dump *d);
 /* The connection is not kept: its other end is told so when the tasks are gone. */
 int network_drop_connection(const struct dump *d, int fd);
-/* The tasks are about to be killed, or are left stopped: what has to last until the restore is set up; held sockets of
- * those that are killed will close unseen. */
-int network_dump_lock(struct dump *d);
-void network_dump_killed(struct dump *d);
-/* The tasks go on, or the dump has failed: nothing stays, also after network_dump_lock(). What was locked until the
- * restore stays if the tasks are left stopped. */
-void network_dump_unlock(struct dump *d);
 
 /* --- restore --- */
 
 /* At load: the connection will be restored. */
 void network_restore_add(const struct restore *r, const InetSkEntry *entry);
-/* The new namespace with this id is cut off as a whole, before its devices run. */
-int network_restore_cut_off(struct restore *r, uint32_t id);
 /* Before the first socket of a connection exists; later calls do nothing. */
 int network_restore_lock(struct restore *r);
 /* All sockets are there, in repair mode: removes the rules, those that the dump left as well. */

@@ -3,6 +3,8 @@
  * Queueing disciplines (tc(8)), with their classes and filters, are not saved. Those that somebody has set have a
  * handle; the ones that the kernel gives a device by itself have none.
  */
+#include "object/net/qdisc.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/pkt_sched.h>
@@ -12,6 +14,7 @@
 #include "base/fail.h"
 #include "kern/net/netlink.h"
 #include "kern/net/rtnetlink.h"
+#include "object/net/link-restore.h"
 #include "object/net/link.h"
 #include "session/loss.h"
 

@@ -339,10 +339,34 @@ static void restore_other(const NetSysctl *entry)
 		log_warn("%s cannot be set to %s: %s", path, entry->value, strerror(-error));
 }
 
-int net_settings_restore_others(const NetnsEntry *entry)
+static bool is_folder(const char *text, size_t size, const char *name)
+{
+	return strlen(name) == size && !strncmp(text, name, size);
+}
+
+/* "ipv4/conf/eth0/...", "ipv6/neigh/eth0/...": of a device that is not here. */
+static bool is_of_another(const char *path, NetDeviceEntry *const *devices, size_t n)
+{
+	const char *device = path + strlen("ipv4/");
+	size_t size;
+
+	if (!text_starts(path, "ipv4/") && !text_starts(path, "ipv6/"))
+		return false;
+	if (!text_starts(device, "conf/") && !text_starts(device, "neigh/"))
+		return false;
+	device = strchr(device, '/') + 1;
+	size = strcspn(device, "/");
+	for (size_t i = 0; i < n; i++)
+		if (is_folder(device, size, devices[i]->name))
+			return false;
+	return !is_folder(device, size, "all") && !is_folder(device, size, "default");
+}
+
+int net_settings_restore_others(const NetnsEntry *entry, NetDeviceEntry *const *devices, size_t n)
 {
 	for (size_t i = 0; i < entry->n_sysctls; i++)
-		restore_other(entry->sysctls[i]);
+		if (!is_of_another(entry->sysctls[i]->path, devices, n))
+			restore_other(entry->sysctls[i]);
 	return 0;
 }
 

@@ -25,5 +25,5 @@ int net_settings_check_device(const NetDeviceEntry *entry);
 int net_settings_restore(const struct restore *r, const NetnsEntry *entry);
 /* While the device is down. */
 int net_settings_restore_device(const struct restore *r, const NetDeviceEntry *entry);
-/* When all devices are there: what has no place in the format. */
-int net_settings_restore_others(const NetnsEntry *entry);
+/* When all devices are there: what has no place in the format. Those of other devices than these are left out. */
+int net_settings_restore_others(const NetnsEntry *entry, NetDeviceEntry *const *devices, size_t n);

@@ -2,21 +2,17 @@
 /* A network namespace of the tree, with all that is in it: what net.c keeps at ns->data. */
 #pragma once
 
-#include "object/namespace/namespace.h"
 #include "object/net/address.h"
-#include "object/net/conntrack.h"
-#include "object/net/firewall.h"
+#include "object/net/netfilter/conntrack.h"
+#include "object/net/netfilter/firewall.h"
 #include "object/net/link.h"
 
 struct net_space {
 	NetnsEntry *entry;
 	const char *key; /* external: its name for --inherit-fd, else NULL */
-	bool empty;	 /* made without content: --empty-ns */
+	bool empty;	 /* made almost without content: --empty-ns, left-out.c */
 	struct net_devices devices;
 	struct net_tables tables;
 	struct net_rules rules;
 	struct net_tracks tracks;
 };
-
-/* A descriptor of a namespace that is dumped. -errno, logged. */
-int network_open(const struct dump *d, const struct namespace *ns);

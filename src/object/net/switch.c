@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Visits to the network namespaces of the tree, by their ids; which of them a socket belongs to. */
+#include "object/net/switch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -16,7 +18,7 @@
 #include "object/net/net.h"
 #include "object/net/space.h"
 
-static struct namespace *find_network(const struct namespace_set *set, uint32_t id)
+struct namespace *network_find(const struct namespace_set *set, uint32_t id)
 {
 	struct namespace *ns;
 
@@ -28,9 +30,20 @@ static struct namespace *find_network(const struct namespace_set *set, uint32_t 
 	return NULL;
 }
 
+int network_find_devices(struct restore *r, uint32_t id, int *ret_fd, const struct net_devices **ret)
+{
+	const struct namespace *ns = network_find(restore_namespaces(r), id);
+
+	if (!ns || ns->own || !ns->data)
+		return -ENOENT;
+	*ret_fd = ns->fd;
+	*ret = &((struct net_space *)ns->data)->devices;
+	return 0;
+}
+
 bool network_is_other(const struct namespace_set *set, uint32_t id)
 {
-	const struct namespace *ns = find_network(set, id);
+	const struct namespace *ns = network_find(set, id);
 
 	return ns && !ns->own;
 }
@@ -42,13 +55,6 @@ bool network_has_lasted(const struct namespace *ns)
 	return ns->joined || (space && space->key);
 }
 
-int network_open(const struct dump *d, const struct namespace *ns)
-{
-	int fd = openat(ns->task->dump->proc, "ns/net", O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? fail_errno("opening network namespace %u", ns->id) : fd;
-}
-
 static int enter_network(struct netns_switch *entered, int fd, uint32_t id)
 {
 	int error = netns_enter(entered, fd);
@@ -58,19 +64,19 @@ static int enter_network(struct netns_switch *entered, int fd, uint32_t id)
 
 int network_dump_enter(const struct dump *d, uint32_t id, struct netns_switch *entered)
 {
-	const struct namespace *ns = find_network(dump_namespaces(d), id);
+	const struct namespace *ns = network_find(dump_namespaces(d), id);
 	AUTO_CLOSE int fd = -1;
 
-	if (!ns || ns->own || !ns->task)
+	if (!ns || ns->own || !namespace_is_held(ns))
 		return 0;
-	fd = network_open(d, ns);
+	fd = namespace_open(ns);
 	TRY(fd);
 	return enter_network(entered, fd, id);
 }
 
 int network_restore_enter(struct restore *r, uint32_t id, struct netns_switch *entered)
 {
-	const struct namespace *ns = find_network(restore_namespaces(r), id);
+	const struct namespace *ns = network_find(restore_namespaces(r), id);
 
 	if (!ns || ns->own)
 		return 0;
@@ -82,7 +88,7 @@ int network_restore_check(const struct restore *r, uint32_t id)
 	const TaskKobjIdsEntry *criu = r->inventory->root_ids;
 
 	/* 0 and older images: that of the task. */
-	if (!id || find_network(restore_namespaces(r), id) || !criu || !criu->has_net_ns_id || criu->net_ns_id == id)
+	if (!id || network_find(restore_namespaces(r), id) || !criu || !criu->has_net_ns_id || criu->net_ns_id == id)
 		return 0;
 	return refuse(EINVAL, "it belongs to network namespace %u, in which nobody lives", id);
 }
@@ -108,7 +114,7 @@ int network_dump_each(const struct dump *d, int (*work)(const struct dump *d, vo
 	for_each_namespace(ns, dump_namespaces(d)) {
 		AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 
-		if (ns->kind->flag != CLONE_NEWNET || ns->own || !ns->task)
+		if (ns->kind->flag != CLONE_NEWNET || ns->own || !namespace_is_held(ns))
 			continue;
 		TRY(network_dump_enter(d, ns->id, &entered));
 		TRY(work(d, arg));
@@ -121,7 +127,7 @@ uint32_t network_of_inode(const struct dump *d, ino_t inode)
 	const struct namespace *ns;
 
 	for_each_namespace(ns, dump_namespaces(d))
-		if (ns->kind->flag == CLONE_NEWNET && ns->inode == inode)
+		if (ns->kind->flag == CLONE_NEWNET && ns->inode == inode && !ns->joined)
 			return ns->id;
 	return 0;
 }
@@ -140,7 +146,7 @@ int network_of_socket(const struct dump *d, const struct task *task, int socket,
 	*ret = network_of_inode(d, st.st_ino);
 	if (*ret)
 		return 0;
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "this socket belongs to network namespace [%lu], in which no task of the tree lives: it cannot "
 		      "be saved",
 		      st.st_ino);

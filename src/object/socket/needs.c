@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* criu verify: what sockets are, and need of the machine and of others. */
+/* criu verify: what sockets are, and need of the machine and of others. restore --copies: what only one could have. */
+#include "object/socket/needs.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,8 +17,15 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "image/inventory.h"
+#include "object/socket/inet/address.h"
+#include "object/socket/inet/bind.h"
 #include "object/socket/inet/inet.h"
+#include "object/socket/inet/make.h"
+#include "object/socket/inet/tcp.h"
+#include "object/socket/inet/tcp-backlog.h"
+#include "object/socket/unix/name.h"
 #include "object/socket/unix/unix.h"
+#include "session/copy.h"
 #include "session/given.h"
 #include "session/needs.h"
 
@@ -38,20 +48,27 @@ static bool has_both_ends(const struct restore *r, const InetSkEntry *entry)
 	return false;
 }
 
-static void need_connection(const struct restore *r, const InetSkEntry *entry)
+static int need_connection(const struct restore *r, const InetSkEntry *entry)
 {
 	char name[128];
 
 	need_feature(r, FEATURE_ID_tcp_repair);
 	if (r->options->tcp_close || r->inventory->tcp_close) {
 		(void)needs_add(r, NEED_OPTION, "--tcp-close", "the dump was told to close its TCP connections");
-		return;
+		return 0;
 	}
 	(void)needs_add(r, NEED_OPTION, "--tcp-established", "TCP connections");
 	if (has_both_ends(r, entry))
-		return;
+		return 0;
 	inet_print(entry, name, sizeof(name));
 	(void)needs_add(r, NEED_PEER, name, "the other end of a TCP connection, which must still wait for us");
+	return 0;
+}
+
+static int need_waiting(const struct restore *r, const InetSkEntry *entry)
+{
+	need_feature(r, FEATURE_ID_tcp_backlog);
+	return need_connection(r, entry);
 }
 
 /* Any port will do: the question is whether this machine has the address. Nothing is sent. */
@@ -83,7 +100,8 @@ int inet_need(const struct restore *r, struct file *f)
 	if (given_has_descriptor(r, key))
 		return 0;
 	if (entry->type == SOCK_STREAM && tcp_is_connection(entry->state))
-		need_connection(r, entry);
+		TRY(need_connection(r, entry));
+	TRY(tcp_backlog_each(r, f->data, need_waiting));
 	if (!inet_is_bound(entry) || needs_other_addresses(r))
 		return 0;
 	TRY(check_address(entry));
@@ -92,37 +110,27 @@ int inet_need(const struct restore *r, struct file *f)
 	return 0;
 }
 
-/* "/run/x" or "@abstract" */
-static void print_name(const UnixSkEntry *entry, char *to, size_t capacity)
+static int need_outside(const struct restore *r, const struct unix_socket *socket)
 {
-	size_t n = entry->name.len < capacity - 1 ? entry->name.len : capacity - 1;
-
-	memcpy(to, entry->name.data, n);
-	to[n] = '\0';
-	if (!unix_is_path(entry))
-		to[0] = '@';
-}
-
-static int need_outside(const struct restore *r, const UnixSkEntry *entry, const UnixSkEntry *peer)
-{
+	const UnixSkEntry *entry = socket->entry, *peer = socket->peer->entry;
 	char key[32], name[160], text[200];
 
 	snprintf(key, sizeof(key), "socket:[%u]", entry->ino);
 	if (given_has_descriptor(r, key))
 		return 0;
-	if (!unix_has_name(peer)) {
-		(void)needs_add(r, NEED_DESCRIPTOR, key,
-				"a unix socket whose other end has no name and is outside of the tree");
-		return 0;
-	}
-	print_name(peer, name, sizeof(name));
-	(void)needs_add(r, NEED_OPTION, "--ext-unix-sk", "unix sockets that lead out of the tree");
+	if (!unix_has_name(peer) || (entry->outside && socket->outside_how == OPT_PEER_GIVEN))
+		return 0; /* told already */
+	unix_print_name(&peer->name, name, sizeof(name));
+	if (!entry->outside)
+		(void)needs_add(r, NEED_OPTION, "--ext-unix-sk", "unix sockets that lead out of the tree");
 	snprintf(text, sizeof(text), "unix socket %s", name);
 	(void)needs_add(r, NEED_PEER, text, "somebody must listen there");
-	if (!needs_other_paths(r) && unix_is_path(peer) && access(name, F_OK) < 0 && errno == ENOENT)
+	if ((!needs_other_paths(r) || (entry->outside && entry->outside->of_host)) && unix_is_path(peer) &&
+	    access(name, F_OK) < 0 && errno == ENOENT)
 		return refuse(ENOENT,
-			      "its other end, the unix socket %s, is not there: start the program that listens on it",
-			      name);
+			      "its other end, the unix socket %s, is not there: start the program that listens on it, "
+			      "or restore with --unix-peer close:%s",
+			      name, name);
 	return 0;
 }
 
@@ -134,7 +142,7 @@ static int check_path(const UnixSkEntry *entry)
 	char name[160], path[PATH_MAX];
 	struct stat st;
 
-	print_name(entry, name, sizeof(name));
+	unix_print_name(&entry->name, name, sizeof(name));
 	if (name[0] != '/' && !entry->name_dir)
 		return 0;
 	snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : entry->name_dir, name[0] == '/' ? "" : "/", name);
@@ -168,8 +176,70 @@ int unix_need(const struct restore *r, struct file *f)
 	if (entry->uflags & (UNIX_EXTERN | UNIX_CALLBACK | UNIX_SERVICE))
 		return 0;
 	TRY(check_name(r, entry));
-	return socket->peer && socket->peer->entry->uflags & UNIX_EXTERN ? need_outside(r, entry, socket->peer->entry)
-									 : 0;
+	return socket->peer && socket->peer->entry->uflags & UNIX_EXTERN ? need_outside(r, socket) : 0;
+}
+
+/* --- restore --copies --- */
+
+/* Each copy has its ports and abstract names for itself. */
+static bool has_own_network(const struct restore *r)
+{
+	for (size_t i = 0; i < r->options->join_ns.n; i++)
+		if (r->options->join_ns.items[i].flag == CLONE_NEWNET)
+			return false;
+	return r->facts->own_network || r->options->copy_net || r->options->empty_ns & CLONE_NEWNET;
+}
+
+static int check_connection(const struct restore *r, const InetSkEntry *entry)
+{
+	char name[128];
+
+	if (r->options->tcp_close || r->inventory->tcp_close || (has_both_ends(r, entry) && has_own_network(r)))
+		return 0;
+	inet_print(entry, name, sizeof(name));
+	return refuse(EOPNOTSUPP,
+		      "the TCP connection %s can go on in one copy only: restore it closed by --tcp-close%s", name,
+		      has_both_ends(r, entry) ? ", or give each copy a network of its own by --copy-net" : "");
+}
+
+int inet_copies(const struct restore *r, struct file *f)
+{
+	const InetSkEntry *entry = f->entry->isk;
+	char name[128];
+
+	if (entry->type == SOCK_STREAM && tcp_is_connection(entry->state))
+		return check_connection(r, entry);
+	TRY(tcp_backlog_each(r, f->data, check_connection));
+	if (!inet_is_bound(entry) || has_own_network(r) || entry->type == SOCK_RAW)
+		return 0;
+	inet_print(entry, name, sizeof(name));
+	name[strcspn(name, " ")] = '\0'; /* its own address */
+	return refuse(EADDRINUSE,
+		      "only one copy could have the address %s: give each a network of its own by --copy-net", name);
+}
+
+int unix_copies(const struct restore *r, struct file *f)
+{
+	const UnixSkEntry *entry = ((const struct unix_socket *)f->data)->entry;
+	char name[160];
+
+	if (!unix_has_name(entry) || entry->deleted || entry->uflags & (UNIX_EXTERN | UNIX_CALLBACK | UNIX_SERVICE))
+		return 0;
+	unix_print_name(&entry->name, name, sizeof(name));
+	if (!unix_is_path(entry))
+		return has_own_network(r) ? 0
+					  : refuse(EADDRINUSE,
+						   "only one copy could have the abstract name %s: give each a network "
+						   "of its own by --copy-net",
+						   name);
+	if (copies_differ_in(name) || (entry->name_dir && copies_differ_in(entry->name_dir)))
+		return 0;
+	/* What it has accepted has the name, but not the file. */
+	if (entry->state == TCP_ESTABLISHED && entry->peer)
+		return 0;
+	return refuse(EADDRINUSE,
+		      "only one copy could be bound to %s: give each its own directory by --map-path OLD=NEW-%%k",
+		      name);
 }
 
 struct option_word {
@@ -185,8 +255,13 @@ static const struct option_word tcp_states[] = {
 	{ TCP_CLOSE, "not connected" },	    { 0, NULL },
 };
 static const struct option_word protocols[] = {
-	{ IPPROTO_TCP, "TCP" },	  { IPPROTO_UDP, "UDP" },     { IPPROTO_UDPLITE, "UDP-Lite" },
-	{ IPPROTO_ICMP, "ping" }, { IPPROTO_ICMPV6, "ping" }, { 0, NULL },
+	{ IPPROTO_TCP, "TCP" },
+	{ IPPROTO_MPTCP, "Multipath TCP" },
+	{ IPPROTO_UDP, "UDP" },
+	{ IPPROTO_UDPLITE, "UDP-Lite" },
+	{ IPPROTO_ICMP, "ping" },
+	{ IPPROTO_ICMPV6, "ping" },
+	{ 0, NULL },
 };
 static const struct option_word types[] = {
 	{ SOCK_STREAM, "stream" },
@@ -210,8 +285,13 @@ const char *inet_describe(const struct file *f, struct pool *pool)
 	const char *family = entry->family == AF_INET6 ? " (IPv6)" : "";
 	const char *protocol = entry->type == SOCK_RAW ? "raw IP" : find_word(protocols, entry->proto, "TCP");
 
+	const struct inet_socket *socket = f->data;
+
 	if (entry->type != SOCK_STREAM)
 		return pool_printf(pool, "%s socket%s", protocol, family);
+	if (socket->n_waiting)
+		return pool_printf(pool, "%s socket%s, listening, %u connections wait for accept", protocol, family,
+				   socket->n_waiting);
 	return pool_printf(pool, "%s socket%s, %s", protocol, family,
 			   find_word(tcp_states, entry->state, "in an odd state"));
 }

@@ -89,7 +89,7 @@ static int dump_netlink(const struct dump *d, const struct open_file *of, FileEn
 	struct socket_identity identity;
 	struct socket_options options;
 
-	TRY(socket_identify(of->fd, &identity));
+	TRY(socket_identify(of, &identity));
 	entry->id = of->id;
 	entry->ino = of->stat.st_ino;
 	entry->protocol = identity.protocol;
@@ -97,7 +97,7 @@ static int dump_netlink(const struct dump *d, const struct open_file *of, FileEn
 	entry->fown = of->owner;
 	entry->opts = socket_new_options(d->pool);
 	entry->has_ns_id = true;
-	TRY(socket_namespace_id(d, of, &entry->ns_id));
+	TRY(socket_namespace_id(d, of, 0, &entry->ns_id));
 	TRY(check_queue(of->fd));
 	TRY(dump_names(of->fd, entry));
 	TRY(dump_groups(of->fd, entry, d->pool));

@@ -7,6 +7,13 @@
 #ifndef SO_BUF_LOCK
 #define SO_BUF_LOCK 72 /* 5.14 */
 #endif
+#ifndef SO_PREFER_BUSY_POLL
+#define SO_PREFER_BUSY_POLL 69 /* 5.11 */
+#endif
+#ifndef SO_BUSY_POLL_BUDGET
+#define SO_BUSY_POLL_BUDGET 70 /* 5.11 */
+#endif
+#define BUSY_POLL_BUDGET 8 /* of a new socket */
 #ifndef SO_TXREHASH
 #define SO_TXREHASH 74 /* 6.0 */
 #endif
@@ -21,6 +28,14 @@
 #endif
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* 6.16 */
+#endif
+#ifndef SO_INQ
+#define SO_INQ 84 /* 6.17, of unix stream sockets */
+#endif
+
+/* include/uapi/linux/if_packet.h */
+#ifndef PACKET_VNET_HDR_SZ
+#define PACKET_VNET_HDR_SZ 24 /* 6.4 */
 #endif
 
 /* include/uapi/linux/in.h */

@@ -108,7 +108,7 @@ static unsigned type_bits(const struct socket_options *options)
 		return OPTION_OTHER;
 	if (options->type == SOCK_RAW)
 		return OPTION_RAW;
-	if (options->protocol == IPPROTO_TCP)
+	if (options->protocol == IPPROTO_TCP || options->protocol == IPPROTO_MPTCP)
 		return options->is_connection ? OPTION_TCP : OPTION_TCP | OPTION_IDLE;
 	return options->protocol == IPPROTO_UDP || options->protocol == IPPROTO_UDPLITE ? OPTION_UDP : OPTION_OTHER;
 }
@@ -138,12 +138,19 @@ static bool is_missing(int error)
 	return error == ENOPROTOOPT || error == EOPNOTSUPP;
 }
 
-static int read_row(const struct sockopt_row *row, int fd, char *record)
+static bool is_told(const struct socket_options *options, int level, int option, int *ret)
+{
+	return set_only_told(&options->set_only, level, option, ret) ||
+	       (options->told && options->told(options->diag, level, option, ret));
+}
+
+static int read_row(const struct sockopt_row *row, int fd, const struct socket_options *options, char *record)
 {
 	int value = 0;
 	socklen_t size = sizeof(value);
 
-	if (getsockopt(fd, row->level, row->option, &value, &size) < 0) {
+	if (!is_told(options, row->level, row->option, &value) &&
+	    getsockopt(fd, row->level, row->option, &value, &size) < 0) {
 		if (!is_missing(errno))
 			return fail_errno("cannot read the socket option %s", row->name);
 		log_debug("this kernel has no socket option %s here", row->name);
@@ -183,19 +190,21 @@ static SkMoreEntry *add_more(const struct sockopt_row *row, SkOptsEntry *common,
 }
 
 /* What cannot be read is not there, or not for this socket. */
-static void read_more(const struct sockopt_row *row, int fd, SkOptsEntry *common, struct pool *pool)
+static void read_more(const struct sockopt_row *row, int fd, const struct socket_options *options, struct pool *pool)
 {
 	char bytes[BYTES_MAX] = { 0 };
 	socklen_t size = row->shape == SHAPE_BYTES ? sizeof(bytes) : sizeof(int);
 	SkMoreEntry *more;
 	int number;
 
-	if (getsockopt(fd, row->level, row->option, bytes, &size) < 0)
-		return;
-	memcpy(&number, bytes, sizeof(number));
+	if (!is_told(options, row->level, row->option, &number)) {
+		if (getsockopt(fd, row->level, row->option, bytes, &size) < 0)
+			return;
+		memcpy(&number, bytes, sizeof(number));
+	}
 	if (row->shape == SHAPE_BYTES ? all_zero(bytes, size) : number == row->initial)
 		return;
-	more = add_more(row, common, pool);
+	more = add_more(row, options->common, pool);
 	more->has_bytes = row->shape == SHAPE_BYTES;
 	more->has_number = !more->has_bytes;
 	more->number = number;
@@ -262,14 +271,23 @@ static int apply_row(const struct sockopt_row *row, int family, int fd, const ch
 
 /* --- options that are more than a number --- */
 
-static int read_buffers(int fd, SkOptsEntry *common)
+static int read_buffer(int fd, const struct socket_options *options, int option, uint32_t *ret)
 {
-	socklen_t size = sizeof(common->so_sndbuf);
-	uint32_t lock = 0;
+	socklen_t size = sizeof(*ret);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &common->so_sndbuf, &size) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &common->so_rcvbuf, &size) < 0)
-		return fail_errno("cannot read the buffer sizes");
+	if (is_told(options, SOL_SOCKET, option, (int *)ret) || !getsockopt(fd, SOL_SOCKET, option, ret, &size))
+		return 0;
+	return fail_errno("cannot read the buffer sizes");
+}
+
+static int read_buffers(int fd, const struct socket_options *options)
+{
+	SkOptsEntry *common = options->common;
+	uint32_t lock = 0;
+	socklen_t size = sizeof(lock);
+
+	TRY(read_buffer(fd, options, SO_SNDBUF, &common->so_sndbuf));
+	TRY(read_buffer(fd, options, SO_RCVBUF, &common->so_rcvbuf));
 	if (!getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &lock, &size)) {
 		common->has_so_buf_lock = true;
 		common->so_buf_lock = lock;
@@ -293,10 +311,15 @@ static int apply_buffer(int fd, int option, int forced, uint32_t doubled)
 	return 1;
 }
 
-static int apply_buffers(int fd, const SkOptsEntry *common)
+static int apply_buffers(int fd, const struct socket_options *options)
 {
-	int send = apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, common->so_sndbuf), receive;
+	const SkOptsEntry *common = options->common;
+	int send, receive;
 
+	/* Multipath TCP does not take SO_BUF_LOCK: its buffers would never grow by themselves again. */
+	if (options->protocol == IPPROTO_MPTCP && common->has_so_buf_lock && !common->so_buf_lock)
+		return 0;
+	send = apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, common->so_sndbuf);
 	TRY(send);
 	receive = apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, common->so_rcvbuf);
 	TRY(receive);
@@ -372,15 +395,18 @@ static int apply_linger(int fd, const SkOptsEntry *common)
 	return 0;
 }
 
-static int read_device(int fd, SkOptsEntry *common, struct pool *pool)
+static int read_device(int fd, const struct socket_options *options, struct pool *pool)
 {
 	char name[IFNAMSIZ] = "";
 	socklen_t size = sizeof(name);
+	int index;
 
+	if (is_told(options, SOL_SOCKET, SO_BINDTOIFINDEX, &index) && !index)
+		return 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size) < 0)
 		return is_missing(errno) ? 0 : fail_errno("cannot read the socket option SO_BINDTODEVICE");
 	if (size && name[0])
-		common->so_bound_dev = pool_string(pool, name);
+		options->common->so_bound_dev = pool_string(pool, name);
 	return 0;
 }
 
@@ -406,7 +432,7 @@ static int read_filter(int fd, SkOptsEntry *common, struct pool *pool)
 	socklen_t count = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &count) < 0)
-		return errno == EACCES ? refuse(ENOTSUP,
+		return errno == EACCES ? refuse(EOPNOTSUPP,
 						"an eBPF program filters what this socket receives; it cannot be saved")
 				       : fail_errno("cannot read the socket filter");
 	if (!count)
@@ -443,22 +469,25 @@ static int read_rows(int fd, void *arg, struct pool *pool)
 		char *record = record_of(&rows[i], options);
 
 		if (record && rows[i].record == RECORD_more)
-			read_more(&rows[i], fd, options->common, pool);
+			read_more(&rows[i], fd, options, pool);
 		else if (record)
-			TRY(read_row(&rows[i], fd, record));
+			TRY(read_row(&rows[i], fd, options, record));
 	}
 	return 0;
 }
 
 int socket_options_dump(const struct dump *d, const struct open_file *of, const struct socket_options *options)
 {
-	TRY(read_buffers(of->fd, options->common));
+	struct socket_options *copy = pool_copy(d->pool, options, sizeof(*options));
+
+	copy->set_only = set_only_read(d, of, options);
+	TRY(read_buffers(of->fd, options));
 	TRY(read_times(of->fd, options->common));
 	TRY(read_linger(of->fd, options->common));
-	TRY(read_device(of->fd, options->common, d->pool));
+	TRY(read_device(of->fd, options, d->pool));
 	TRY(read_filter(of->fd, options->common, d->pool));
 	/* These are most of the time that a socket takes. */
-	return file_dump_later(d, of, read_rows, pool_copy(d->pool, options, sizeof(*options)));
+	return file_dump_later(d, of, read_rows, copy);
 }
 
 int socket_options_apply(int fd, const struct socket_options *options, enum option_phase phase)
@@ -475,7 +504,7 @@ int socket_options_apply(int fd, const struct socket_options *options, enum opti
 	}
 	if (phase != OPTION_LATE)
 		return 0;
-	TRY(apply_buffers(fd, options->common));
+	TRY(apply_buffers(fd, options));
 	TRY(apply_times(fd, options->common));
 	TRY(apply_linger(fd, options->common));
 	return apply_filter(fd, options->common);

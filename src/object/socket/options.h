@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "object/file/file.h"
+#include "object/socket/set-only.h"
 #include "sk-inet.pb-c.h"
 #include "sk-opts.pb-c.h"
 #include "tcp-stream.pb-c.h"
@@ -43,6 +44,10 @@ struct socket_options {
 	IpOptsEntry *ip;
 	IpOptsRawEntry *raw;
 	TcpOptsEntry *tcp;
+	/* Dump: true if the kernel's table of sockets has told the value already. NULL: it tells nothing. */
+	bool (*told)(const void *diag, int level, int option, int *ret);
+	const void *diag;	  /* its row, for told() */
+	struct set_only set_only; /* dump: read by socket_options_dump() */
 };
 
 /* Reads all options into the records. The rows of the table are in place at the first phase `finish`. */

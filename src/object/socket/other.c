@@ -16,12 +16,22 @@ static const struct {
 	{ AF_ALG, "of the kernel's ciphers (AF_ALG)" },
 	{ AF_BLUETOOTH, "of Bluetooth" },
 	{ AF_CAN, "of a CAN bus" },
+	{ AF_IB, "of InfiniBand" },
+	{ AF_IEEE802154, "of IEEE 802.15.4" },
 	{ AF_KCM, "of the kernel connection multiplexor (AF_KCM)" },
 	{ AF_KEY, "of IPsec keys (AF_KEY)" },
+	{ AF_LLC, "of LLC" },
+	{ AF_MCTP, "of MCTP" },
+	{ AF_NFC, "of NFC" },
+	{ AF_PHONET, "of Phonet" },
+	{ AF_PPPOX, "of PPP (AF_PPPOX)" },
+	{ AF_QIPCRTR, "of QRTR" },
 	{ AF_RDS, "of RDS" },
+	{ AF_RXRPC, "of RxRPC" },
 	{ AF_SMC, "of SMC" },
 	{ AF_TIPC, "of TIPC" },
 	{ AF_VSOCK, "to the hypervisor (AF_VSOCK)" },
+	{ AF_X25, "of X.25" },
 	{ AF_XDP, "of express data paths (AF_XDP)" },
 };
 
@@ -34,11 +44,11 @@ static int refuse_other(const struct open_file *of)
 {
 	struct socket_identity identity;
 
-	TRY(socket_identify(of->fd, &identity));
+	TRY(socket_identify(of, &identity));
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		if (families[i].family == identity.family)
-			return refuse(ENOTSUP, "a socket %s cannot be saved", families[i].name);
-	return refuse(ENOTSUP, "a socket of family %d, type %d cannot be saved", identity.family, identity.type);
+			return refuse(EOPNOTSUPP, "a socket %s cannot be saved", families[i].name);
+	return refuse(EOPNOTSUPP, "a socket of family %d, type %d cannot be saved", identity.family, identity.type);
 }
 
 static int dump_other(const struct dump *d, const struct open_file *of, FileEntry *out)

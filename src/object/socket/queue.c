@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What waits unread in unix sockets: sk-queues.img. It is only looked at, so a dump that fails has changed nothing. */
+#include "object/socket/queue.h"
+
 #include <linux/sockios.h>
 #include <stdint.h>
 #include <string.h>
@@ -12,7 +14,11 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "image/payload.h"
+#include "image/record.h"
 #include "object/socket/options.h"
+#include "object/socket/unix/name.h"
+#include "object/socket/unix/sender.h"
 #include "object/socket/unix/unix.h"
 #include "session/ids.h"
 #include "session/pids.h"
@@ -303,7 +309,7 @@ static const struct packet *first_packet(const struct restore *r, const struct u
 	return list ? list->first : NULL;
 }
 
-bool unix_has_queue(struct restore *r, const struct unix_socket *socket)
+bool unix_has_queue(const struct restore *r, const struct unix_socket *socket)
 {
 	return first_packet(r, socket) != NULL;
 }

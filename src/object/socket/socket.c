@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,16 +19,15 @@
 #include "base/table.h"
 #include "base/vector.h"
 #include "kern/net/netlink.h"
+#include "kern/net/sockdiag-inet.h"
 #include "kern/net/sockdiag.h"
 #include "object/net/net.h"
 #include "session/ids.h"
-
-#ifndef NETLINK_SOCK_DIAG
-#define NETLINK_SOCK_DIAG 4
-#endif
+#include "session/loss.h"
 
 struct socket_dump {
 	VECTOR(struct netlink *) netlinks; /* one for each network namespace: inode numbers are good in all of them */
+	VECTOR(uint32_t) ids;		   /* of these namespaces, 0: no task lives there */
 	struct table *unix_by_ino, *listener_by_client, *packet_by_ino, *netlink_by_ino;
 	struct table *inet_by_ino; /* of all families and protocols that were asked for */
 	unsigned inet_read;	   /* bits: which of inet_tables[] were */
@@ -40,6 +40,7 @@ static void close_tables(void *state)
 	for (size_t i = 0; i < sockets->netlinks.n; i++)
 		netlink_close(&sockets->netlinks.items[i]);
 	vector_done(&sockets->netlinks);
+	vector_done(&sockets->ids);
 	table_destroy(&sockets->unix_by_ino);
 	table_destroy(&sockets->listener_by_client);
 	table_destroy(&sockets->packet_by_ino);
@@ -62,25 +63,28 @@ static const struct inet_table {
 	{ AF_INET, IPPROTO_RAW },  { AF_INET6, IPPROTO_RAW },
 };
 
-int socket_identify(int fd, struct socket_identity *ret)
+int socket_identify(const struct open_file *of, struct socket_identity *ret)
 {
 	socklen_t size = sizeof(int);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &ret->family, &size) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &ret->type, &size) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &ret->protocol, &size) < 0)
+	ret->family = of->domain;
+	if (getsockopt(of->fd, SOL_SOCKET, SO_TYPE, &ret->type, &size) < 0 ||
+	    getsockopt(of->fd, SOL_SOCKET, SO_PROTOCOL, &ret->protocol, &size) < 0)
 		return fail_errno("cannot ask what kind of socket this is");
 	return 0;
 }
 
+bool socket_is_on(int fd, int level, int option)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	return !getsockopt(fd, level, option, &value, &size) && value;
+}
+
 bool socket_is_family(const struct open_file *of, int family)
 {
-	socklen_t size = sizeof(int);
-	int domain = -1;
-
-	if (!S_ISSOCK(of->stat.st_mode))
-		return false;
-	return !getsockopt(of->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == family;
+	return S_ISSOCK(of->stat.st_mode) && of->domain == family;
 }
 
 SkOptsEntry *socket_new_options(struct pool *pool)
@@ -91,9 +95,19 @@ SkOptsEntry *socket_new_options(struct pool *pool)
 	return options;
 }
 
-int socket_namespace_id(const struct dump *d, const struct open_file *of, uint32_t *ret)
+int socket_namespace_id(const struct dump *d, const struct open_file *of, uint32_t told, uint32_t *ret)
 {
-	return network_of_socket(d, of->task, of->fd, ret);
+	*ret = told;
+	return told ? 0 : network_of_socket(d, of->task, of->fd, ret);
+}
+
+void socket_tell_error(const struct dump *d, const struct open_file *of)
+{
+	struct pollfd state = { .fd = of->fd };
+
+	if (poll(&state, 1, 0) > 0 && state.revents & POLLERR)
+		dump_report_loss(d, "an error that the program has not asked for yet (SO_ERROR), or what waits in the "
+				    "error queue (MSG_ERRQUEUE)");
 }
 
 /* --- tables of the kernel --- */
@@ -102,11 +116,13 @@ static int open_tables(const struct dump *d, void *arg)
 {
 	struct socket_dump *sockets = arg;
 	struct netlink *netlink;
+	struct stat st;
 	int result = netlink_open(NETLINK_SOCK_DIAG, &netlink);
 
 	if (result < 0)
 		return fail(-result, "cannot open a sock_diag socket");
 	*vector_push(&sockets->netlinks) = netlink;
+	*vector_push(&sockets->ids) = stat("/proc/thread-self/ns/net", &st) < 0 ? 0 : network_of_inode(d, st.st_ino);
 	return 0;
 }
 
@@ -133,8 +149,8 @@ static int read_unix(const struct dump *d, struct socket_dump **ret)
 	(*ret)->unix_by_ino = table_create();
 	(*ret)->listener_by_client = table_create();
 	for (size_t i = 0; i < (*ret)->netlinks.n; i++)
-		TRY(check_result(sockdiag_read_unix((*ret)->netlinks.items[i], d->pool, (*ret)->unix_by_ino,
-						    (*ret)->listener_by_client),
+		TRY(check_result(sockdiag_read_unix((*ret)->netlinks.items[i], d->pool, (*ret)->ids.items[i],
+						    (*ret)->unix_by_ino, (*ret)->listener_by_client),
 				 "unix"));
 	return 0;
 }
@@ -195,6 +211,9 @@ int socket_find_inet(const struct dump *d, const struct socket_identity *identit
 	int protocol = identity->type == SOCK_RAW ? IPPROTO_RAW : identity->protocol;
 	struct socket_dump *sockets = NULL;
 
+	/* Its first subflow is in the table of TCP, under the same inode. */
+	if (protocol == IPPROTO_MPTCP)
+		protocol = IPPROTO_TCP;
 	TRY(get_tables(d, &sockets));
 	if (!sockets->inet_by_ino)
 		sockets->inet_by_ino = table_create();
@@ -204,8 +223,8 @@ int socket_find_inet(const struct dump *d, const struct socket_identity *identit
 		if (table->family != identity->family || table->protocol != protocol || sockets->inet_read & (1u << i))
 			continue;
 		for (size_t k = 0; k < sockets->netlinks.n; k++)
-			TRY(check_result(sockdiag_read_inet(sockets->netlinks.items[k], d->pool, table->family,
-							    protocol, sockets->inet_by_ino),
+			TRY(check_result(sockdiag_read_inet(sockets->netlinks.items[k], d->pool, sockets->ids.items[k],
+							    table->family, protocol, sockets->inet_by_ino),
 					 "internet"));
 		sockets->inet_read |= 1u << i;
 	}
@@ -213,7 +232,7 @@ int socket_find_inet(const struct dump *d, const struct socket_identity *identit
 	return 0;
 }
 
-int socket_shares_name(struct dump *d, const struct socket_identity *identity, uint32_t ino, bool *ret)
+int socket_shares_name(const struct dump *d, const struct socket_identity *identity, uint32_t ino, bool *ret)
 {
 	const struct inet_diag *own, *other;
 	size_t cursor = 0;
@@ -234,6 +253,8 @@ int socket_set_user(const struct restore *r, const struct file *f)
 	uid_t uid;
 	gid_t gid;
 
+	if (f->entry->owner)
+		return file_set_inode_owner(r, f);
 	if (f->owner && f->owner->leader->core && f->owner->leader->core->thread_core)
 		creds = f->owner->leader->core->thread_core->creds;
 	if (!creds)

@@ -20,14 +20,19 @@ struct socket_identity {
 	int family, type, protocol;
 };
 
+/* Is this option, a number, not 0? */
+bool socket_is_on(int fd, int level, int option);
 /* Of a descriptor that is a socket; fails for others. */
-int socket_identify(int fd, struct socket_identity *ret);
+int socket_identify(const struct open_file *of, struct socket_identity *ret);
 /* True for a socket of this family; for file_kind.is. */
 bool socket_is_family(const struct open_file *of, int family);
+/* An error that waits in it: both kinds can be had only by taking them away. */
+void socket_tell_error(const struct dump *d, const struct open_file *of);
 /* Record with defaults, from the pool. */
 SkOptsEntry *socket_new_options(struct pool *pool);
-/* The number of the network namespace that the socket belongs to, in the numbering of the images. */
-int socket_namespace_id(const struct dump *d, const struct open_file *of, uint32_t *ret);
+/* The number of the network namespace that the socket belongs to, in the numbering of the images. told: what its row of
+ * the kernel's table says (space), or 0. */
+int socket_namespace_id(const struct dump *d, const struct open_file *of, uint32_t told, uint32_t *ret);
 
 /*
  * Rows of the kernel's tables, read at the first question. ret is NULL if there is none: the kernel may lack the table.
@@ -37,18 +42,15 @@ int socket_find_unix(const struct dump *d, uint32_t ino, const struct unix_diag 
 int socket_find_inet(const struct dump *d, const struct socket_identity *identity, uint32_t ino,
 		     const struct inet_diag **ret);
 /* Does another socket of the network namespace have the same address and port? */
-int socket_shares_name(struct dump *d, const struct socket_identity *identity, uint32_t ino, bool *ret);
+int socket_shares_name(const struct dump *d, const struct socket_identity *identity, uint32_t ino, bool *ret);
 int socket_find_packet(const struct dump *d, uint32_t ino, const struct packet_diag **ret);
 int socket_find_netlink(struct dump *d, uint32_t ino, const struct netlink_diag **ret);
 /* The unix listener in whose backlog the connection of this client waits for accept(2). */
 int socket_find_listener(const struct dump *d, uint32_t client, const struct unix_diag **ret);
 
-/* Closes what the sockets of a dump hold: tables, descriptors. Accepts a dump that has none. */
-/* unix/backlog.c: the same for unix sockets. */
-
 /*
- * Gives a socket made by us to the user of the task that has it: the owner of the socket's inode counts for
- * SO_REUSEPORT and for packet filters.
+ * Gives a socket made by us its owner: the one of the socket's inode counts for SO_REUSEPORT and for packet filters. Of
+ * images without it, the user of the task that has it.
  */
 int socket_set_user(const struct restore *r, const struct file *f);
 /* shutdown(2) by the bits of the record; a socket without a connection takes it too, though the call says otherwise. */

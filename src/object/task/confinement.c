@@ -18,6 +18,7 @@
 #include "kern/proc/proc.h"
 #include "object/task/host.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 #include "session/loss.h"
 
 #define UNCONFINED "unconfined" /* AppArmor's word */
@@ -98,6 +99,9 @@ static const char *wanted_label(const struct restore *r, const struct thread *th
 	const char *option = r->options->lsm_profile;
 
 	if (option && text_starts(option, "none:"))
+		return NULL;
+	/* LXC asks for it on machines without AppArmor, too. */
+	if (option && !strcmp(option, "apparmor:" UNCONFINED) && !*task_host_of_restore(r)->label)
 		return NULL;
 	if (option)
 		return strchr(option, ':') + 1;

@@ -5,6 +5,7 @@
  */
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 #define NUMBERS_MAX 65536 /* a table that was once larger is listed by the kernel */
 

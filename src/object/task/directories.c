@@ -9,10 +9,11 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
-#include "image/image.h"
+#include "image/record.h"
 #include "object/file/file.h"
 #include "object/namespace/namespace.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 /* --- dump --- */
 

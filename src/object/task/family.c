@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the parts of tasks and threads do in which phase. */
 #include "engine/family.h"
+#include "object/task/thread/inspect.h"
 #include "object/task/part.h"
 
 static int tell_needs(const struct restore *r)
@@ -23,6 +24,7 @@ const struct object_family task_family = {
 	.restore_load = parts_restore_load,
 	.restore_check = parts_restore_check,
 	.restore_needs = tell_needs,
+	.restore_inspect = task_restore_inspect,
 	.restore_plan = parts_restore_plan,
 	.restore_last = parts_restore_last,
 	.restore_home = parts_restore_settle,

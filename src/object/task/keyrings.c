@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 #include "session/loss.h"
 
 extern const struct task_part keyrings_part;

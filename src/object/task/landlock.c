@@ -27,6 +27,7 @@
 #include "object/namespace/namespace.h"
 #include "object/task/host.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 #include "session/ids.h"
 #include "session/loss.h"
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
+#include "plan/plan.h"
 
 /* By number; the words of /proc/PID/limits. */
 #define CAPACITY_FOR_PLANS 8192 /* the blob's page, and one for the plans of a task of few threads */

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "kern/proc/maps.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 extern const struct task_part lock_future_part;
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
+#include "plan/plan.h"
 
 static int dump_loginuid(const struct dump *d, struct thread *thread)
 {

@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "object/task/host.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 #define GET_REGISTRATIONS (1 << 9) /* MEMBARRIER_CMD_GET_REGISTRATIONS */
 #define REGISTRATIONS                                                                           \

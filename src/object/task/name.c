@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 #define NAME_SIZE 16 /* with the NUL */
 

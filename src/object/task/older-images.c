@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/vector.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "object/task/part.h"
 
 /* All records of an image, or none if it is missing. */

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "lib/compel/remote.h"
-#include "plan/plan.h"
 #include "session/session.h"
 
 /*

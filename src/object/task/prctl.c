@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 enum scope { THREAD, PROCESS, MEMORY };
 enum answer { RETURNED, STORED };

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "kern/proc/proc.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 #include "session/pids.h"
 
 #define QUERY_PERSONALITY 0xffffffffu
@@ -31,16 +32,19 @@ extern const struct task_part state_part;
 /* The image has one of these for a process. */
 static int check_shared(const struct thread *thread)
 {
-	static const struct {
+	const struct {
 		int type;
+		bool shared;
 		const char *what, *flag;
 	} objects[] = {
-		{ KCMP_FILES, "descriptor table", "CLONE_FILES" },
-		{ KCMP_FS, "current directory or umask", "CLONE_FS" },
+		{ KCMP_FILES, thread->dump->shares.files, "descriptor table", "CLONE_FILES" },
+		{ KCMP_FS, thread->dump->shares.fs, "current directory or umask", "CLONE_FS" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
-		long order = syscall(__NR_kcmp, thread->tid, thread->task->pid, objects[i].type, 0, 0);
+		long order = objects[i].shared
+				     ? 0
+				     : syscall(__NR_kcmp, thread->tid, thread->task->pid, objects[i].type, 0, 0);
 
 		if (order < 0)
 			return fail_errno("comparing the %s of two threads", objects[i].what);

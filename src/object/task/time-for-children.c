@@ -12,22 +12,23 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "kern/namespaces.h"
 #include "kern/proc/proc.h"
 #include "object/namespace/namespace.h"
 #include "object/task/part.h"
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080 /* since 5.6 */
-#endif
+#include "plan/plan.h"
 
 /* All threads of a process are in the same time namespace. */
 static bool has_other_for_children(const struct dump *d, const struct thread *thread)
 {
 	const struct namespace *own =
 		namespace_of(dump_namespaces(d), thread->task, namespace_kind_find(CLONE_NEWTIME));
+	const struct thread *other = thread->dump->shares.namespaces;
 	char path[64];
 	ino_t inode;
 
+	if (other && !other->core->thread_core->has_children_monotonic)
+		return false;
 	snprintf(path, sizeof(path), "task/%d/ns/time_for_children", thread->tid);
 	return own && own->inode && proc_namespace(thread->task->dump->proc, path, &inode) == 0 && inode != own->inode;
 }

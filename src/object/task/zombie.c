@@ -11,7 +11,10 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "kern/pidfd.h"
+#include "kern/proc/status.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
+#include "session/ids.h"
 #include "session/loss.h"
 
 /* Who may not trace a process is shown 0 as its exit status, see proc_pid_stat(5). A zombie cannot be seized, so this
@@ -25,11 +28,24 @@ static int check_readable(pid_t pid)
 	return 0;
 }
 
+/* waitid(2) tells its parent. */
+static int dump_user(const struct dump *d, const struct task *task, TaskCoreEntry *tc)
+{
+	AUTO(proc_status_done) struct proc_status status = { 0 };
+
+	TRY(proc_status_read(task->dump->proc, &status));
+	tc->dead_uid = dump_inner_uid(d, status.uid[0]);
+	tc->dead_gid = dump_inner_gid(d, status.gid[0]);
+	tc->has_dead_uid = tc->has_dead_gid = tc->dead_uid || tc->dead_gid;
+	return 0;
+}
+
 static int dump_zombie(const struct dump *d, struct thread *thread)
 {
 	TaskCoreEntry *tc = thread->core->tc;
 
 	TRY(check_readable(thread->task->pid));
+	TRY(dump_user(d, thread->task, tc));
 	tc->task_state = TASK_DEAD;
 	tc->exit_code = (uint32_t)thread->task->dump->stat.exit_code;
 	if (thread->task->dump->stat.exit_signal != SIGCHLD)
@@ -89,6 +105,12 @@ static int plan_zombie(struct restore *r, struct thread *thread, struct plan *pl
 
 	memcpy(comm, tc->comm, strnlen(tc->comm, sizeof(comm) - 1));
 	plan_syscall(plan, "set the name", __NR_prctl, V(PR_SET_NAME), D(plan_data(plan, comm, sizeof(comm))));
+	if (tc->has_dead_gid)
+		plan_syscall(plan, "be of its group", __NR_setresgid, V(tc->dead_gid), V(tc->dead_gid), V(tc->dead_gid))
+			->flags |= STEP_MAY_FAIL;
+	if (tc->has_dead_uid)
+		plan_syscall(plan, "be its user", __NR_setresuid, V(tc->dead_uid), V(tc->dead_uid), V(tc->dead_uid))
+			->flags |= STEP_MAY_FAIL;
 	if (WIFSIGNALED(status))
 		plan_signal(plan, WTERMSIG(status));
 	else

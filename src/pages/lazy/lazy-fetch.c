@@ -89,19 +89,36 @@ static int deliver_pages(struct lazy *lazy, struct lazy_source *source, uint64_t
 	return result;
 }
 
+typedef bool claim_fn(struct lazy_space *space, bool remote, uint64_t size, struct lazy_range *ret);
+
+static struct lazy_source *claim_by(struct lazy *lazy, claim_fn *claim, bool remote, uint64_t size,
+				    struct lazy_range *ret)
+{
+	struct lazy_source *source;
+	struct lazy_space *space;
+
+	list_for_each(source, &lazy->sources, link) {
+		list_for_each(space, &source->spaces, link) {
+			if (claim(space, remote, size, ret))
+				return source;
+		}
+	}
+	return NULL;
+}
+
 static struct lazy_source *claim_range(struct lazy *lazy, bool remote, struct lazy_range *ret)
 {
 	const uint64_t step = grow_step(lazy);
-	struct lazy_source *source, *found = NULL;
-	struct lazy_space *space;
+	struct lazy_source *found = NULL;
 
 	pthread_rwlock_rdlock(&lazy->events);
-	list_for_each(source, &lazy->sources, link) {
-		list_for_each(space, &source->spaces, link) {
-			if (!found && lazy_space_claim(space, remote, NULL, step, ret))
-				found = source;
-		}
+	if (atomic_exchange(&lazy->ahead, false)) {
+		found = claim_by(lazy, lazy_space_claim_ahead, remote, step, ret);
+		if (found)
+			atomic_store(&lazy->ahead, true);
 	}
+	if (!found)
+		found = claim_by(lazy, lazy_space_claim_any, remote, step, ret);
 	pthread_rwlock_unlock(&lazy->events);
 	return found;
 }
@@ -259,6 +276,8 @@ int lazy_fetch_now(struct lazy *lazy, struct lazy_space *space, uint64_t address
 		return lazy_space_zero(space, address);
 	if (range.size > FAULT_SIZE)
 		range.size = FAULT_SIZE;
+	lazy_space_look_ahead(space, address + range.size);
+	atomic_store(&lazy->ahead, true);
 	if (!range.remote) {
 		TRY(read_images(space->source, range.origin, range.size, buffer));
 		return lazy_source_deliver(space->source, range.origin, buffer, range.size);
@@ -267,7 +286,7 @@ int lazy_fetch_now(struct lazy *lazy, struct lazy_space *space, uint64_t address
 	if (lazy->requests.n >= MOST_FAULTS)
 		result = -EAGAIN;
 	/* If it is on its way, it will come. */
-	else if (lazy_space_claim(space, true, &address, FAULT_SIZE, &range))
+	else if (lazy_space_claim(space, true, address, FAULT_SIZE, &range))
 		result = request_range(lazy, space->source, &range);
 	pthread_mutex_unlock(&lazy->lock);
 	return result;

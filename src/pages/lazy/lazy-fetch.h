@@ -28,6 +28,7 @@ struct lazy {
 	/* What goes on in the background, from the moment when all tasks run. */
 	pthread_t threads[8];
 	unsigned n_threads;
+	atomic_bool ahead; /* some space may have what follows on pages that a task has waited for */
 	atomic_uint_fast64_t
 		step; /* bytes fetched at once; small after a fault, so that the next one does not wait long */
 
@@ -48,9 +49,3 @@ int lazy_fetch_begin(struct lazy *lazy);      /* the page server's thread */
 int lazy_fetch_background(struct lazy *lazy); /* all tasks run: fetch all the rest */
 /* Waits for the threads. With an error in lazy->failure, or if stop is wanted, they end soon. */
 void lazy_fetch_end(struct lazy *lazy);
-
-/* lazy-guard.c: a second process that ends the tasks that lack memory if this one is killed. */
-int lazy_guard_begin(struct lazy *lazy);
-void lazy_guard_end(struct lazy *lazy);
-/* Memory is lost. Those that were forked meanwhile get SIGBUS, the others are killed. Takes no locks. */
-void lazy_end_tasks(const struct list *sources);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Sees to it that no task goes on with zeros in place of its memory, whatever becomes of the lazy-pages daemon. */
+#include "pages/lazy/lazy-guard.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -42,7 +44,7 @@ static int guard_tasks(void *arg)
 	struct lazy *lazy = arg;
 	struct pollfd poll_daemon = { .fd = lazy->guard.daemon, .events = POLLIN };
 
-	while (syscall(SYS_poll, &poll_daemon, 1, -1) < 0)
+	while (syscall(SYS_ppoll, &poll_daemon, 1, NULL, NULL, 0) < 0)
 		;
 	lazy_end_tasks(&lazy->sources);
 	syscall(SYS_exit, 0);

@@ -25,6 +25,12 @@ struct uffdio_poison {
 #define UFFDIO_POISON _IOWR(UFFDIO, 0x08, struct uffdio_poison)
 #endif
 
+/* As far a task that has waited is expected to go on. */
+#define AHEAD (1u << 20)
+/* So many ranges may be done and in the list, or half of it: to take each out at once takes a time that grows with its
+ * square. */
+#define MOST_DONE 64
+
 static struct lazy_space *create_space(struct lazy_source *source, int uffd, int pidfd)
 {
 	struct lazy_space *space = xzalloc(sizeof(*space));
@@ -49,8 +55,15 @@ struct lazy_source *lazy_source_create(uint64_t pid, struct page_reader *reader,
 	for (size_t i = 0; i < reader->n; i++) {
 		const struct stored_range *range = &reader->ranges[i];
 
-		*vector_push(&space->wanted) =
-			(struct lazy_range){ range->start, range->size, range->start, !range->file, false };
+		*vector_push(&space->wanted) = (struct lazy_range){
+			.start = range->start,
+			.size = range->size,
+			.origin = range->start,
+			.level = range->level,
+			.remote = !range->file,
+		};
+		if (range->level > space->last_level)
+			space->last_level = range->level;
 	}
 	return source;
 }
@@ -78,14 +91,16 @@ struct lazy_space *lazy_space_fork(const struct lazy_space *parent, int uffd)
 	struct lazy_space *space = create_space(parent->source, uffd, -1);
 
 	for (size_t i = 0; i < parent->wanted.n; i++)
-		*vector_push(&space->wanted) = parent->wanted.items[i];
+		if (!parent->wanted.items[i].done)
+			*vector_push(&space->wanted) = parent->wanted.items[i];
+	space->last_level = parent->last_level;
 	space->moved = parent->moved;
 	return space;
 }
 
 /* --- the list; all with the lock --- */
 
-/* The first range that ends behind the address. */
+/* The first range that is not done and ends behind the address. */
 static size_t find_index(const struct lazy_space *space, uint64_t address)
 {
 	size_t low = 0, high = space->wanted.n;
@@ -99,6 +114,8 @@ static size_t find_index(const struct lazy_space *space, uint64_t address)
 		else
 			low = middle + 1;
 	}
+	while (low < space->wanted.n && space->wanted.items[low].done)
+		low++;
 	return low;
 }
 
@@ -109,11 +126,15 @@ static void insert_range(struct lazy_space *space, size_t at, const struct lazy_
 	space->wanted.items[at] = *range;
 }
 
-static void drop_ranges(struct lazy_space *space, size_t at, size_t n)
+static void drop_done(struct lazy_space *space)
 {
-	space->wanted.n -= n;
-	memmove(&space->wanted.items[at], &space->wanted.items[at + n],
-		(space->wanted.n - at) * sizeof(struct lazy_range));
+	size_t left = 0;
+
+	for (size_t i = 0; i < space->wanted.n; i++)
+		if (!space->wanted.items[i].done)
+			space->wanted.items[left++] = space->wanted.items[i];
+	space->wanted.n = left;
+	space->n_done = 0;
 }
 
 /* Makes a border between ranges at the address. */
@@ -126,21 +147,24 @@ static void split_range(struct lazy_space *space, uint64_t address)
 	if (i == space->wanted.n || range->start >= address)
 		return;
 	skip = address - range->start;
-	rest = (struct lazy_range){ address, range->size - skip, range->origin + skip, range->remote, range->busy };
+	rest = *range;
+	rest.start += skip;
+	rest.origin += skip;
+	rest.size -= skip;
 	range->size = skip;
 	insert_range(space, i + 1, &rest);
 }
 
 static void remove_span(struct lazy_space *space, uint64_t start, uint64_t end)
 {
-	size_t first, behind;
-
 	split_range(space, start);
 	split_range(space, end);
-	first = find_index(space, start);
-	for (behind = first; behind < space->wanted.n && space->wanted.items[behind].start < end; behind++)
-		;
-	drop_ranges(space, first, behind - first);
+	for (size_t i = find_index(space, start); i < space->wanted.n && space->wanted.items[i].start < end; i++) {
+		space->n_done += !space->wanted.items[i].done;
+		space->wanted.items[i].done = true;
+	}
+	if (space->n_done > MOST_DONE && space->n_done > space->wanted.n / 2)
+		drop_done(space);
 }
 
 /* --- */
@@ -160,14 +184,17 @@ void lazy_space_move(struct lazy_space *space, uint64_t from, uint64_t to, uint6
 	split_range(space, from);
 	split_range(space, from + size);
 	for (size_t i = find_index(space, from); i < space->wanted.n && space->wanted.items[i].start < from + size; i++)
-		*vector_push(&moved) = space->wanted.items[i];
+		if (!space->wanted.items[i].done)
+			*vector_push(&moved) = space->wanted.items[i];
 	remove_span(space, from, from + size);
 	remove_span(space, to, to + size);
+	drop_done(space); /* some may lie where others come to lie now */
 	for (size_t i = 0; i < moved.n; i++) {
 		moved.items[i].start += to - from;
 		insert_range(space, find_index(space, moved.items[i].start), &moved.items[i]);
 	}
 	space->moved = true;
+	memset(space->cursors, 0, sizeof(space->cursors));
 	pthread_mutex_unlock(&space->lock);
 	vector_done(&moved);
 }
@@ -192,24 +219,90 @@ bool lazy_space_find(struct lazy_space *space, uint64_t address, struct lazy_ran
 	return found;
 }
 
-bool lazy_space_claim(struct lazy_space *space, bool remote, const uint64_t *at, uint64_t size, struct lazy_range *ret)
+/* Somebody fetches the beginning of this range now. */
+static void claim_index(struct lazy_space *space, size_t i, uint64_t size, struct lazy_range *ret)
+{
+	if (space->wanted.items[i].size > size)
+		split_range(space, space->wanted.items[i].start + size);
+	space->wanted.items[i].busy = true;
+	*ret = space->wanted.items[i];
+}
+
+static bool is_free(const struct lazy_range *range, bool remote)
+{
+	return !range->done && !range->busy && range->remote == remote;
+}
+
+bool lazy_space_claim(struct lazy_space *space, bool remote, uint64_t address, uint64_t size, struct lazy_range *ret)
 {
 	size_t i;
 	bool found;
 
 	pthread_mutex_lock(&space->lock);
-	if (at)
-		split_range(space, *at);
-	i = at ? find_index(space, *at) : 0;
-	while (!at && i < space->wanted.n && (space->wanted.items[i].busy || space->wanted.items[i].remote != remote))
+	split_range(space, address);
+	i = find_index(space, address);
+	found = i < space->wanted.n && space->wanted.items[i].start == address &&
+		is_free(&space->wanted.items[i], remote);
+	if (found)
+		claim_index(space, i, size, ret);
+	pthread_mutex_unlock(&space->lock);
+	return found;
+}
+
+void lazy_space_look_ahead(struct lazy_space *space, uint64_t address)
+{
+	pthread_mutex_lock(&space->lock);
+	space->ahead.at = address;
+	space->ahead.size = AHEAD;
+	pthread_mutex_unlock(&space->lock);
+}
+
+bool lazy_space_claim_ahead(struct lazy_space *space, bool remote, uint64_t size, struct lazy_range *ret)
+{
+	uint64_t end;
+	size_t i;
+	bool found;
+
+	pthread_mutex_lock(&space->lock);
+	end = space->ahead.at + space->ahead.size;
+	split_range(space, space->ahead.at);
+	i = find_index(space, space->ahead.at);
+	while (i < space->wanted.n && space->wanted.items[i].start < end && !is_free(&space->wanted.items[i], remote))
 		i++;
-	found = i < space->wanted.n && !space->wanted.items[i].busy && space->wanted.items[i].remote == remote &&
-		(!at || space->wanted.items[i].start == *at);
+	found = i < space->wanted.n && space->wanted.items[i].start < end;
 	if (found) {
-		if (space->wanted.items[i].size > size)
-			split_range(space, space->wanted.items[i].start + size);
-		space->wanted.items[i].busy = true;
-		*ret = space->wanted.items[i];
+		claim_index(space, i, size, ret);
+		space->ahead.at = ret->start + ret->size;
+	}
+	space->ahead.size = found && space->ahead.at < end ? end - space->ahead.at : 0;
+	pthread_mutex_unlock(&space->lock);
+	return found;
+}
+
+/* The first one from the cursor on that is as old as it; cursors go through the list once for each level. */
+static size_t find_next(const struct lazy_space *space, bool remote, const struct lazy_cursor *cursor)
+{
+	size_t i = find_index(space, cursor->at);
+
+	while (i < space->wanted.n &&
+	       !(is_free(&space->wanted.items[i], remote) && space->wanted.items[i].level == cursor->level))
+		i++;
+	return i;
+}
+
+bool lazy_space_claim_any(struct lazy_space *space, bool remote, uint64_t size, struct lazy_range *ret)
+{
+	struct lazy_cursor *cursor = &space->cursors[remote];
+	size_t i;
+	bool found;
+
+	pthread_mutex_lock(&space->lock);
+	while ((i = find_next(space, remote, cursor)) == space->wanted.n && cursor->level <= space->last_level)
+		*cursor = (struct lazy_cursor){ .level = cursor->level + 1 };
+	found = i < space->wanted.n;
+	if (found) {
+		claim_index(space, i, size, ret);
+		cursor->at = ret->start + ret->size;
 	}
 	pthread_mutex_unlock(&space->lock);
 	return found;
@@ -220,7 +313,7 @@ bool lazy_space_wants_any(struct lazy_space *space)
 	bool any;
 
 	pthread_mutex_lock(&space->lock);
-	any = space->wanted.n != 0;
+	any = space->wanted.n > space->n_done;
 	pthread_mutex_unlock(&space->lock);
 	return any;
 }
@@ -237,7 +330,7 @@ static void collect_ranges(struct lazy_space *space, uint64_t origin, uint64_t s
 
 		if (!space->moved && range.start >= origin + size)
 			break;
-		if (skip >= range.size || range.origin >= origin + size)
+		if (range.done || skip >= range.size || range.origin >= origin + size)
 			continue;
 		range.start += skip;
 		range.origin += skip;
@@ -356,6 +449,7 @@ void lazy_space_poison(struct lazy_space *space)
 		const struct lazy_range *range = &space->wanted.items[i];
 		struct uffdio_poison poison = { .range = { range->start, range->size } };
 
-		(void)ioctl(space->uffd, UFFDIO_POISON, &poison);
+		if (!range->done)
+			(void)ioctl(space->uffd, UFFDIO_POISON, &poison);
 	}
 }

@@ -22,8 +22,16 @@
 struct lazy_range {
 	uint64_t start, size;
 	uint64_t origin; /* its address in the images */
+	uint32_t level;	 /* how old its images are: 0 for the youngest */
 	bool remote;	 /* the page server has it */
 	bool busy;	 /* somebody is about to fetch it */
+	bool done;	 /* not wanted any more, but still in the list */
+};
+
+/* How far the background is, of what is remote or of what is not. */
+struct lazy_cursor {
+	uint32_t level;
+	uint64_t at; /* of this level everything below is done or busy */
 };
 
 struct lazy_space {
@@ -34,7 +42,13 @@ struct lazy_space {
 	bool gone;
 	pthread_mutex_t lock;		  /* of what follows */
 	VECTOR(struct lazy_range) wanted; /* sorted by start */
-	bool moved;			  /* address and origin may differ */
+	size_t n_done;			  /* of these */
+	uint32_t last_level;
+	struct lazy_cursor cursors[2]; /* by `remote` */
+	struct {
+		uint64_t at, size; /* a task has waited for what is below, and may go on there; size 0: nothing */
+	} ahead;
+	bool moved; /* address and origin may differ */
 };
 
 struct lazy_source {
@@ -57,10 +71,16 @@ void lazy_space_move(struct lazy_space *space, uint64_t from, uint64_t to, uint6
 /* What is wanted at the address: true, with a copy of its range cut to begin with that page. */
 bool lazy_space_find(struct lazy_space *space, uint64_t address, struct lazy_range *ret);
 /*
- * The next pages (at most size bytes) that nobody fetches yet, from the page server or not: they become busy. With `at`
- * those from that address on, else the first ones. false: there are none.
+ * Pages (at most size bytes) that nobody fetches yet, from the page server or not: they become busy. false: there are
+ * none.
  */
-bool lazy_space_claim(struct lazy_space *space, bool remote, const uint64_t *at, uint64_t size, struct lazy_range *ret);
+bool lazy_space_claim(struct lazy_space *space, bool remote, uint64_t address, uint64_t size, struct lazy_range *ret);
+/* The same in the background: what follows on pages that a task has waited for. */
+bool lazy_space_claim_ahead(struct lazy_space *space, bool remote, uint64_t size, struct lazy_range *ret);
+/* All the rest, from the youngest images first: what was written to last was used last. */
+bool lazy_space_claim_any(struct lazy_space *space, bool remote, uint64_t size, struct lazy_range *ret);
+/* A task has waited for what is below this address. */
+void lazy_space_look_ahead(struct lazy_space *space, uint64_t address);
 bool lazy_space_wants_any(struct lazy_space *space);
 
 /*

@@ -14,12 +14,14 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "pages/client.h"
 #include "pages/lazy/lazy-fetch.h"
+#include "pages/lazy/lazy-guard.h"
 #include "pages/mover.h"
+#include "pages/sink-socket.h"
 
 #define EVENTS 64 /* read at once */
 
@@ -49,25 +51,12 @@ static int watch_descriptor(const struct daemon *daemon, int fd, void *what)
 /* The userfaultfd, and a pidfd if it is one of ours. */
 static int receive_fds(const struct daemon *daemon, int *ret_uffd, int *ret_pidfd)
 {
-	union {
-		char capacity[CMSG_SPACE(2 * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	char byte;
-	struct iovec part = { &byte, 1 };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
-	};
-	struct cmsghdr *header;
-	int fds[2] = { -1, -1 };
+	int fds[FDS_SENT_MAX] = { -1, -1 }, n = fd_receive(daemon->setup->restorer, fds);
 
-	if (recvmsg(daemon->setup->restorer, &message, MSG_CMSG_CLOEXEC) != 1)
+	if (n < 0)
 		return refuse(ECONNRESET, "the restorer has gone away");
-	header = CMSG_FIRSTHDR(&message);
-	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
-	    header->cmsg_len < CMSG_LEN(sizeof(int)))
+	if (n == 0)
 		return refuse(EPROTO, "the restorer sends no userfaultfd");
-	memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
 	*ret_uffd = fds[0];
 	*ret_pidfd = fds[1];
 	return 0;

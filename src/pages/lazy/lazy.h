@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "image/store.h"
 #include "pages/peer.h"
 
 #define LAZY_SOCKET   "lazy-pages.socket" /* in the work directory */

@@ -62,8 +62,8 @@ int main(void)
 
 	checkpoint_with(1);
 
+	join_child(child, 0); /* one after the other: they wait at the same epoll instance */
 	expect(moved_to, 1);
 	expect(exchanged_to, 2);
-	join_child(child, 0);
 	return 0;
 }

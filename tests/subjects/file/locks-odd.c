@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Locks: inherited, on a deleted file, on a duplicate, of ranges cut in pieces, waited for; a write lease; two shared
- * flocks. */
+ * flocks; one of an eventfd. */
+#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "subject.h"
 
@@ -35,13 +37,30 @@ static int waiter(void *arg)
 	return 0;
 }
 
+/* All eventfds of the machine have one inode: others may have locks of it, too. */
+static off_t lock_eventfd(void)
+{
+	struct timespec now;
+
+	must(clock_gettime(CLOCK_MONOTONIC, &now));
+	must(try(must(eventfd(0, 0)), F_SETLK, F_WRLCK, now.tv_nsec, 1));
+	return now.tv_nsec;
+}
+
+static void check_eventfd(off_t place)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1 };
+
+	must(fcntl(must(eventfd(0, 0)), F_OFD_GETLK, &lock));
+	CHECK(lock.l_type == F_WRLCK && lock.l_start == place && lock.l_len == 1 && lock.l_pid == getpid());
+}
+
 int main(void)
 {
 	inherited = must(open("inherited", O_RDWR | O_CREAT, 0600));
 	must(flock(inherited, LOCK_EX));
 
 	pid_t child = start_child(holder, NULL);
-
 	must(close(inherited)); /* only the child has the open file now */
 	int deleted = must(open("deleted", O_RDWR | O_CREAT, 0600));
 	must(try(deleted, F_SETLK, F_WRLCK, 3, 3));
@@ -65,6 +84,7 @@ int main(void)
 	waited = must(open("waited", O_RDWR | O_CREAT, 0600));
 	must(try(waited, F_SETLK, F_WRLCK, 0, 0));
 	pid_t wants = start_child(waiter, NULL);
+	off_t place = lock_eventfd();
 
 	checkpoint_with(2);
 
@@ -93,6 +113,7 @@ int main(void)
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", deleted);
 	must(fcntl(must(open(name, O_RDWR)), F_OFD_GETLK, &lock));
 	CHECK(lock.l_type == F_WRLCK && lock.l_start == 3 && lock.l_len == 3 && lock.l_pid == getpid());
+	check_eventfd(place);
 	must(try(waited, F_SETLK, F_UNLCK, 0, 0));
 	join_child(wants, 0);
 	return 0;

@@ -80,7 +80,7 @@ int main(void)
 	CHECK_EQUAL(write(go[1], "x", 1), 1);
 	pthread_join(thread, NULL);
 	join_child(brief, 0);
-	while (read(of_thread, text, sizeof(text)) >= 0) /* pthread_join() does not wait for the kernel */
+	while (pread(of_thread, text, sizeof(text), 0) >= 0) /* pthread_join() does not wait for the kernel */
 		sleep_ms(1);
 
 	checkpoint_with(2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What else is set on a pty: a locked slave, exclusive use, locked settings, owner and mode of the slave, flags of each
- * opening. */
+/* What else is set on a pty: a locked slave, a speed that has no name, exclusive use, locked settings, owner and mode
+ * of the slave, flags of each opening. */
 #include <pty.h>
 
 #include "pty-open.h"
@@ -29,6 +29,36 @@ static void check_exclusive(int slave)
 	CHECK(!ioctl(slave, TIOCNXCL));
 }
 
+struct own_termios { /* struct termios2, <asm/termbits.h> does not get along with <termios.h> */
+	uint32_t flags[4];
+	uint8_t characters[20];
+	uint32_t ispeed, ospeed;
+};
+
+#define TCGETS2_ _IOR('T', 0x2A, struct own_termios)
+#define TCSETS2_ _IOW('T', 0x2B, struct own_termios)
+#define BOTHER_	 0010000
+
+static void set_speed(int slave)
+{
+	struct own_termios t;
+
+	must(ioctl(slave, TCGETS2_, &t));
+	t.flags[2] = (t.flags[2] & ~(uint32_t)CBAUD) | BOTHER_;
+	t.ispeed = t.ospeed = 12345;
+	must(ioctl(slave, TCSETS2_, &t));
+}
+
+static void check_speed(int slave)
+{
+	struct own_termios t = { 0 };
+
+	CHECK(!ioctl(slave, TCGETS2_, &t));
+	CHECK_EQUAL(t.flags[2] & CBAUD, BOTHER_);
+	CHECK_EQUAL(t.ospeed, 12345);
+	CHECK_EQUAL(t.ispeed, 12345);
+}
+
 int main(void)
 {
 	int locked = must(posix_openpt(O_RDWR | O_NOCTTY)), slave, exclusive_slave, owned_slave, reader, on = 1, value;
@@ -47,10 +77,12 @@ int main(void)
 	must(fchmod(owned_slave, 0604));
 	reader = must(open(ptsname(owned), O_RDONLY | O_NOCTTY));
 	(void)exclusive;
+	set_speed(owned_slave);
 
 	checkpoint();
 
 	check_locked(locked);
+	check_speed(owned_slave);
 	check_exclusive(exclusive_slave);
 	CHECK(fcntl(exclusive_slave, F_GETFL) & O_NONBLOCK);
 	CHECK(fcntl(master, F_GETFL) & O_NONBLOCK);

@@ -9,7 +9,8 @@
 SUBJECT(.seconds = 60, .ways = "unharmed plain left live", .ignore = "areas preflight")
 
 #define PAGE	  4096
-#define PAGES	  2048
+#define PAGES	  8192 /* of each process: more than what is not worth being moved into huge pages */
+#define WORDS	  (PAGES * 32)
 #define PROCESSES 3
 #define BATCH	  64 /* steps that one makes before it is another's turn */
 #define ROUND	  (BATCH * PROCESSES)
@@ -17,11 +18,13 @@ SUBJECT(.seconds = 60, .ways = "unharmed plain left live", .ignore = "areas pref
 
 struct shared {
 	_Atomic uint64_t step;
-	uint64_t copy[PAGES * 8];
+	uint64_t copy[WORDS];
 	_Atomic int stop;
 };
 
 static struct shared *shared;
+static const uint64_t *file; /* the words once more, in a memfd that is only written to by pwrite(2) */
+static int memfd;
 static uint64_t *own[PROCESSES]; /* PAGES pages each; only one of them is used in a process */
 
 /* The number of a step that is the process's own one of this number. */
@@ -44,16 +47,18 @@ static void make_step(unsigned me, uint64_t step)
 	uint64_t turn = turns_before(me, step);
 	uint64_t *page = own[me] + turn % PAGES * (PAGE / 8);
 	uint64_t before = turn < PAGES ? 0 : step_of(me, turn - PAGES);
-	uint64_t *word = &shared->copy[step % (PAGES * 8)];
+	uint64_t *word = &shared->copy[step % WORDS];
 
 	CHECK_EQUAL(page[0], before);
 	CHECK_EQUAL(page[PAGE / 8 - 1], before);
-	CHECK_EQUAL(*word, step < PAGES * 8 ? 0 : step - PAGES * 8);
+	CHECK_EQUAL(*word, step < WORDS ? 0 : step - WORDS);
+	CHECK_EQUAL(file[step % WORDS], *word);
 	page[0] = page[PAGE / 8 - 1] = step;
 	*word = step;
+	CHECK_EQUAL(pwrite(memfd, &step, 8, (off_t)(step % WORDS * 8)), 8);
 }
 
-/* All that was written in all the steps. */
+/* All that was written in all the steps. It is this process's turn: nobody else writes. */
 static void check_all(unsigned me, uint64_t step)
 {
 	uint64_t turns = turns_before(me, step);
@@ -62,6 +67,10 @@ static void check_all(unsigned me, uint64_t step)
 		uint64_t last = turns <= i ? 0 : (turns - 1 - i) / PAGES * PAGES + i;
 
 		CHECK_EQUAL(own[me][i * (PAGE / 8)], turns <= i ? 0 : step_of(me, last));
+	}
+	for (uint64_t i = 0; i < WORDS; i++) {
+		CHECK_EQUAL(shared->copy[i], step <= i ? 0 : (step - 1 - i) / WORDS * WORDS + i);
+		CHECK_EQUAL(file[i], shared->copy[i]);
 	}
 }
 
@@ -125,6 +134,9 @@ int main(void)
 	pid_t pids[PROCESSES];
 
 	shared = must(mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	memfd = must(memfd_create("words", MFD_CLOEXEC));
+	must(ftruncate(memfd, sizeof(shared->copy)));
+	file = must(mmap(NULL, sizeof(shared->copy), PROT_READ, MAP_SHARED, memfd, 0));
 	for (unsigned i = 0; i < PROCESSES; i++)
 		own[i] = must(mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	for (unsigned i = 0; i < PROCESSES; i++)

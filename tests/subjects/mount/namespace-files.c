@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -34,18 +35,7 @@ static int first(void *arg)
 	return 3;
 }
 
-static void write_map(pid_t pid, const char *name)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = must(open(path, O_WRONLY));
-	must(write(fd, "0 0 10", 6));
-	close(fd);
-}
-
-static void bind(const char *from, const char *to)
+static void bind_at(const char *from, const char *to)
 {
 	close(must(open(to, O_RDWR | O_CREAT, 0600)));
 	must(mount(from, to, NULL, MS_BIND, NULL));
@@ -65,17 +55,16 @@ int main(void)
 	must(unshare(CLONE_NEWPID));
 	pid = start_child(first, NULL);
 	must(read(to_parent[0], &c, 1));
-	write_map(pid, "uid_map");
-	write_map(pid, "gid_map");
+	write_id_maps(pid, "0 0 10", "0 0 10");
 	must(write(to_child[1], "", 1));
 	snprintf(user, sizeof(user), "/proc/%d/ns/user", pid);
 	snprintf(space, sizeof(space), "/proc/%d/ns/pid", pid);
 	await_call(pid, SYS_clock_nanosleep);
-	bind(space, "pid");
-	bind(user, "user");
+	bind_at(space, "pid");
+	bind_at(user, "user");
 	around = must(ioctl(must(open(user, O_RDONLY)), NS_GET_PARENT));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", around);
-	bind(path, "around");
+	bind_at(path, "around");
 	close(around);
 	close(around - 1);
 

@@ -9,7 +9,7 @@
 
 SUBJECT()
 
-#define SIZE  20000
+#define SIZE  200000
 #define LARGE (5 << 20)
 
 static int child(void *arg)

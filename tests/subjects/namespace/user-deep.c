@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -60,24 +61,6 @@ static void check_text(const char *path, const char *wanted)
 	must(read(fd, text, sizeof(text) - 1));
 	close(fd);
 	CHECK(!strcmp(text, wanted));
-}
-
-static void write_text(const char *path, const char *text)
-{
-	int fd = must(open(path, O_WRONLY | O_CLOEXEC));
-
-	must(write(fd, text, strlen(text)));
-	close(fd);
-}
-
-static void write_maps(pid_t pid, const char *users, const char *groups)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-	write_text(path, users);
-	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
-	write_text(path, groups);
 }
 
 static void check_ids(uid_t real, uid_t effective, gid_t gid)
@@ -171,7 +154,7 @@ static int deep(void *arg)
 		must(pipe(below.to_child));
 		pid = start_child(deep, &below);
 		must(read(below.to_parent[0], &c, 1));
-		write_maps(pid, user_maps[below.depth], group_maps[below.depth]);
+		write_id_maps(pid, user_maps[below.depth], group_maps[below.depth]);
 		must(write(below.to_child[1], "", 1));
 	}
 	wait_for_restore();
@@ -202,7 +185,7 @@ static int first(void *arg)
 	must(pipe(below.to_child));
 	pids[2] = start_child(deep, &below);
 	must(read(below.to_parent[0], &c, 1));
-	write_maps(pids[2], user_maps[2], group_maps[2]);
+	write_id_maps(pids[2], user_maps[2], group_maps[2]);
 	must(write(below.to_child[1], "", 1));
 	wait_for_restore();
 	check_ids(0, 0, 0);
@@ -262,7 +245,7 @@ static pid_t start(int (*function)(void *arg), struct deep *arg)
 	must(pipe(arg->to_child));
 	pid = start_child(function, arg);
 	must(read(arg->to_parent[0], &c, 1));
-	write_maps(pid, MAP, MAP);
+	write_id_maps(pid, MAP, MAP);
 	must(write(arg->to_child[1], "", 1));
 	return pid;
 }

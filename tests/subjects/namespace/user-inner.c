@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -100,17 +101,6 @@ static int inner(void *arg)
 	return 0;
 }
 
-static void write_map(pid_t pid, const char *name)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = must(open(path, O_WRONLY));
-	must(write(fd, MAP, strlen(MAP)));
-	close(fd);
-}
-
 int main(void)
 {
 	struct utsname names;
@@ -123,8 +113,7 @@ int main(void)
 	must(pipe(to_parent));
 	pid = start_child(inner, NULL);
 	must(read(to_parent[0], &c, 1));
-	write_map(pid, "uid_map");
-	write_map(pid, "gid_map");
+	write_id_maps(pid, MAP, MAP);
 	must(write(to_child[1], "", 1));
 
 	checkpoint_with(3);

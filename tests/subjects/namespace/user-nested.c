@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -120,8 +121,7 @@ int main(void)
 	must(pid);
 	must(read(to_parent[0], &c, 1));
 	write_file(pid, "setgroups", "deny");
-	write_file(pid, "uid_map", "0 5000 1000\n");
-	write_file(pid, "gid_map", "0 5000 1000\n");
+	write_id_maps(pid, "0 5000 1000\n", "0 5000 1000\n");
 	must(write(to_child[1], "x", 1));
 
 	checkpoint_with(4);

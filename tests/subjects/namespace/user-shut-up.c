@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT()
 
@@ -34,17 +35,6 @@ static int inner(void *arg)
 	return access("/proc", F_OK) < 0 && access("/0", F_OK) < 0 && getuid() == 7 ? 3 : 4;
 }
 
-static void write_map(pid_t pid, const char *name)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = must(open(path, O_WRONLY));
-	must(write(fd, "7 0 1", 5));
-	close(fd);
-}
-
 int main(void)
 {
 	pid_t pid;
@@ -54,8 +44,7 @@ int main(void)
 	must(pipe(to_parent));
 	pid = start_child(inner, NULL);
 	must(read(to_parent[0], &c, 1));
-	write_map(pid, "uid_map");
-	write_map(pid, "gid_map");
+	write_id_maps(pid, "7 0 1", "7 0 1");
 	must(write(to_child[1], "", 1));
 	must(read(to_parent[0], &c, 1));
 

@@ -11,7 +11,7 @@ static int grandchild(void *arg)
 	wait_for_restore();
 	CHECK_EQUAL(error_of(SYS_getuid), 13);
 	CHECK_EQUAL(error_of(SYS_getgid), 12);
-	CHECK_EQUAL(error_of(SYS_getpgrp), 11);
+	CHECK_EQUAL(error_of(SYS_getppid), 11);
 	return 0;
 }
 
@@ -24,7 +24,7 @@ static int child(void *arg)
 	wait_for_restore();
 	CHECK_EQUAL(error_of(SYS_getuid), 0);
 	CHECK_EQUAL(error_of(SYS_getgid), 12);
-	CHECK_EQUAL(error_of(SYS_getpgrp), 11);
+	CHECK_EQUAL(error_of(SYS_getppid), 11);
 	join_child(pid, 0);
 	return 0;
 }
@@ -39,7 +39,7 @@ static int loner(void *arg)
 	must(install(SYS_rt_sigaction, EPERM, 0));
 	wait_for_restore();
 	CHECK(prctl(PR_GET_DUMPABLE) == -1 && errno == EPERM);
-	CHECK_EQUAL(error_of(SYS_getpgrp), 11);
+	CHECK_EQUAL(error_of(SYS_getppid), 11);
 	return 0;
 }
 
@@ -47,13 +47,13 @@ int main(void)
 {
 	pid_t first, second;
 
-	must(install(SYS_getpgrp, 11, 0));
+	must(install(SYS_getppid, 11, 0));
 	first = start_child(child, NULL);
 	second = start_child(loner, NULL);
 
 	checkpoint_with(3);
 
-	CHECK_EQUAL(error_of(SYS_getpgrp), 11);
+	CHECK_EQUAL(error_of(SYS_getppid), 11);
 	CHECK_EQUAL(error_of(SYS_getgid), 0);
 	join_child(first, 0);
 	join_child(second, 0);

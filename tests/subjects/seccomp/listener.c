@@ -10,7 +10,7 @@ int main(void)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdir, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdirat, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -23,7 +23,7 @@ int main(void)
 
 	checkpoint();
 
-	CHECK(syscall(SYS_mkdir, "d", 0700) == -1 && errno == ENOSYS);
+	CHECK(syscall(SYS_mkdirat, AT_FDCWD, "d", 0700) == -1 && errno == ENOSYS);
 	CHECK_EQUAL(access("d", F_OK), -1);
 	return 0;
 }

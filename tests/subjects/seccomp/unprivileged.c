@@ -20,7 +20,7 @@ static void *work(void *arg)
 	must(read(to_child[0], &byte, 1));
 	CHECK_EQUAL(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
 	CHECK_EQUAL(error_of(SYS_getgid), 12);
-	CHECK_EQUAL(error_of(SYS_getpgrp), 11);
+	CHECK_EQUAL(error_of(SYS_getppid), 11);
 	return NULL;
 }
 
@@ -28,11 +28,11 @@ static int child(void *arg)
 {
 	pthread_t thread;
 
-	must(install(SYS_getpgrp, 11, 0));
+	must(install(SYS_getppid, 11, 0));
 	CHECK_EQUAL(pthread_create(&thread, NULL, work, NULL), 0);
 	CHECK_EQUAL(pthread_join(thread, NULL), 0);
 	CHECK_EQUAL(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
-	CHECK_EQUAL(error_of(SYS_getpgrp), 11);
+	CHECK_EQUAL(error_of(SYS_getppid), 11);
 	CHECK_EQUAL(error_of(SYS_getgid), 0);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 
+#include "calls.h"
 #include "subject.h"
 
 SUBJECT()
@@ -101,8 +102,8 @@ static int in_restarted_read(void *unused)
 
 #define N 6
 
-/* select(3) is pselect6(2) here, epoll_wait(3) epoll_wait(2). */
-static const long numbers[N] = { SYS_pause, SYS_pselect6, SYS_poll, SYS_epoll_wait, SYS_read, SYS_read };
+/* select(3) is pselect6(2) here. */
+static const long numbers[N] = { CALL_PAUSE, SYS_pselect6, CALL_POLL, CALL_EPOLL_WAIT, SYS_read, SYS_read };
 
 int main(void)
 {

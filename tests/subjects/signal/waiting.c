@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Threads that wait for signals, each in another way, go on waiting and get what comes. */
+#include "calls.h"
 #include "subject.h"
 
 #include <poll.h>
@@ -119,8 +120,8 @@ int main(void)
 	void *(*const works[N])(void *) = { in_sigwaitinfo, in_sigtimedwait, in_signalfd, in_ppoll,
 					    in_pselect,	    in_epoll_pwait,  in_pause };
 	struct sigaction action = { .sa_handler = handle };
-	static const long numbers[N] = { SYS_rt_sigtimedwait, SYS_rt_sigtimedwait, SYS_read, SYS_ppoll,
-					 SYS_pselect6,	      SYS_epoll_pwait,	   SYS_pause };
+	static const long numbers[N] = { SYS_rt_sigtimedwait, SYS_rt_sigtimedwait, SYS_read,  SYS_ppoll,
+					 SYS_pselect6,	      SYS_epoll_pwait,	   CALL_PAUSE };
 	pthread_t threads[N];
 	sigset_t set;
 

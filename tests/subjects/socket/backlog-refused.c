@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Connections that wait for accept(2) are refused, unless they may be dropped. */
+/* Connections that wait for accept(2) are refused where they could not be put back, unless they may be dropped. */
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "subject.h"
 
-SUBJECT(.options = "--tcp-established", .refused = "1 connections wait in the backlog.*--skip-in-flight")
+SUBJECT(.options = "--tcp-established --leave-running --network-lock skip",
+	.refused = "1 connections wait in the backlog.*could not be put back.*without --leave-running")
 
 int main(void)
 {

@@ -25,7 +25,13 @@ static const struct sort {
 	{ "raw/IPv6", AF_INET6, SOCK_RAW, 253 },
 	{ "netlink", AF_NETLINK, SOCK_RAW, 0 },
 	{ "packet", AF_PACKET, SOCK_RAW, 0 },
+	{ "packet, without headers", AF_PACKET, SOCK_DGRAM, 0 },
 	{ "unix", AF_UNIX, SOCK_DGRAM, 0 },
+	{ "unix stream", AF_UNIX, SOCK_STREAM, 0 },
+	{ "unix seqpacket", AF_UNIX, SOCK_SEQPACKET, 0 },
+	{ "MPTCP/IPv4", AF_INET, SOCK_STREAM, IPPROTO_MPTCP },
+	{ "MPTCP/IPv6", AF_INET6, SOCK_STREAM, IPPROTO_MPTCP },
+	{ "netlink, generic", AF_NETLINK, SOCK_RAW, 16 },
 };
 
 static const int levels[] = { SOL_SOCKET,      IPPROTO_IP,  IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP,
@@ -55,7 +61,7 @@ static bool is_left_out(int level, int option)
 
 static bool change(int fd, int level, int option, int *ret)
 {
-	static const int candidates[] = { 1, 0, 2, 8, 64, 1000, 100000 };
+	static const int candidates[] = { 1, 0, 2, 8, 12, 64, 1000, 100000 };
 	int before;
 
 	if (!read_option(fd, level, option, &before))

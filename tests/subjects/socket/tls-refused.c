@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A connection with TLS in the kernel is refused: its keys cannot be read. */
+/* A connection with TLS in the kernel is refused by name. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>

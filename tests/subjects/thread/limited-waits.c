@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Calls with a time limit relative to their beginning wait for what was left of it. */
+#include "calls.h"
 #include "subject.h"
 
 #include <linux/futex.h>
@@ -20,6 +21,10 @@ SUBJECT(.ways = "untouched unharmed plain left", .seconds = 20)
 #define GAP_MS	  200  /* longer than that nobody is kept from a CPU, or counts as living */
 
 #define N 6
+
+#ifndef IDLE
+#define IDLE 0 /* so many threads more */
+#endif
 
 static volatile long lived_ms; /* without the time of the checkpoint */
 static volatile pid_t tids[N];
@@ -77,19 +82,27 @@ static void in_futex(void)
 
 static void in_select(void)
 {
+#ifdef SYS_select
 	CHECK_EQUAL(syscall(SYS_select, 0, NULL, NULL, NULL, &(struct timeval){ LIMIT_MS / 1000, 0 }), 0);
+#else
+	CHECK_EQUAL(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &(struct timespec){ LIMIT_MS / 1000, 0 }, NULL), 0);
+#endif
 }
 
 static const struct {
 	void (*wait)(void);
 	long number;
 } waits[N] = {
-	{ in_poll, SYS_poll },
+	{ in_poll, CALL_POLL },
 	{ in_nanosleep, SYS_nanosleep },
 	{ in_nanosleep_with_rest, SYS_nanosleep },
 	{ in_clock_nanosleep, SYS_clock_nanosleep },
 	{ in_futex, SYS_futex },
+#ifdef SYS_select
 	{ in_select, SYS_select },
+#else
+	{ in_select, SYS_pselect6 },
+#endif
 };
 
 static void *wait_limited(void *arg)
@@ -104,10 +117,19 @@ static void *wait_limited(void *arg)
 	return NULL;
 }
 
+static void *idle(void *arg)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
 int main(void)
 {
-	pthread_t counter, threads[N];
+	pthread_t counter, threads[N], other;
 
+	for (int i = 0; i < IDLE; i++)
+		CHECK_EQUAL(pthread_create(&other, NULL, idle, NULL), 0);
 	CHECK_EQUAL(pthread_create(&counter, NULL, count, NULL), 0);
 	for (long i = 0; i < N; i++)
 		CHECK_EQUAL(pthread_create(&threads[i], NULL, wait_limited, (void *)i), 0);

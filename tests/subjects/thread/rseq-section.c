@@ -18,6 +18,33 @@ static long spin(volatile uint64_t *section)
 {
 	long aborted;
 
+#ifdef __aarch64__
+	__asm__ volatile(".pushsection .data.rseq_section, \"aw\"\n"
+			 ".balign 32\n"
+			 "3:\n"
+			 ".long 0, 0\n"
+			 ".quad 1f, 2f - 1f, 4f\n"
+			 ".popsection\n"
+			 "adrp x9, 3b\n"
+			 "add x9, x9, :lo12:3b\n"
+			 "str x9, [%[section]]\n"
+			 "mov x9, #1\n"
+			 "1:\n"
+			 "str x9, [%[entered]]\n"
+			 "5:\n"
+			 "ldr x10, [%[go]]\n"
+			 "cbz x10, 5b\n"
+			 "2:\n"
+			 "mov %[aborted], #0\n"
+			 "b 6f\n"
+			 ".long 0xd428bc00\n" /* the signature stands before the abort handler */
+			 "4:\n"
+			 "mov %[aborted], #1\n"
+			 "6:\n"
+			 : [aborted] "=&r"(aborted)
+			 : [section] "r"(section), [go] "r"(&go), [entered] "r"(&entered)
+			 : "x9", "x10", "memory", "cc");
+#else
 	__asm__ volatile(".pushsection .data.rseq_section, \"aw\"\n"
 			 ".balign 32\n"
 			 "3:\n"
@@ -41,6 +68,7 @@ static long spin(volatile uint64_t *section)
 			 : [aborted] "=&r"(aborted), [entered] "+m"(entered)
 			 : [section] "r"(section), [go] "m"(go)
 			 : "rax", "memory", "cc");
+#endif
 	return aborted;
 }
 

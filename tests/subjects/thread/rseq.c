@@ -4,10 +4,9 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/rseq.h>
 
 SUBJECT()
-
-#define SIGNATURE 0x53053053u
 
 /* glibc 2.35 and later registers; this finds out whether it did, with raw calls only. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
@@ -28,7 +27,7 @@ static void check(void)
 	int cpu;
 
 	/* Registered at this address: the same again is refused as busy, not as invalid. */
-	CHECK(syscall(SYS_rseq, area(), 32, 0, SIGNATURE) == -1 && errno == EBUSY);
+	CHECK(syscall(SYS_rseq, area(), 32, 0, RSEQ_SIG) == -1 && errno == EBUSY);
 	for (int i = 0; i < 100; i++) {
 		cpu_set_t set;
 

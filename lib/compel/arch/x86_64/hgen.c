@@ -8,6 +8,7 @@
 #include "lib/compel/tool/tool.h"
 
 const uint16_t hgen_arch_machine = EM_X86_64;
+const char hgen_arch_cflags[] = "";
 
 static int put_value(struct blob *blob, const char *path, uint64_t place, int64_t value, size_t size)
 {

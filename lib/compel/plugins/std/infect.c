@@ -12,8 +12,9 @@
 /* By the arch: rt_sigreturn(2) from a struct rt_sigframe, and the address of that instruction. */
 void compel_leave(uint64_t sigframe) __attribute__((noreturn));
 extern const char compel_leave_call[];
-/* By the arch: munmap(2) at that code of the program, with that stack. */
-void compel_vanish(uint64_t stack, uint64_t call, uint64_t start, uint64_t length) __attribute__((noreturn));
+/* By the arch: munmap(2) at that code of the program, with that stack, which returns to back. */
+void compel_vanish(uint64_t stack, uint64_t call, uint64_t start, uint64_t length, uint64_t back)
+	__attribute__((noreturn));
 
 /* Set by the library. */
 unsigned int __export_parasite_service_cmd;
@@ -95,7 +96,7 @@ static void unmap_self(void)
 	if (!last_exit.call || __atomic_load_n((uint32_t *)last_exit.busy, __ATOMIC_SEQ_CST))
 		return;
 	memcpy((void *)last_exit.to, (const void *)last_exit.from, last_exit.size);
-	compel_vanish(last_exit.stack, last_exit.call, last_exit.start, last_exit.length);
+	compel_vanish(last_exit.stack, last_exit.call, last_exit.start, last_exit.length, last_exit.back);
 }
 
 /* The end comes by command or by the end of the library: then the thread goes where it was all the same. */

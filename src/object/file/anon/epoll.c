@@ -15,7 +15,9 @@
 #include "base/log.h"
 #include "base/vector.h"
 #include "kern/kcmp.h"
+#include "object/file/descriptors-restore.h"
 #include "object/file/file.h"
+#include "plan/plan.h"
 
 #define SLOT_ASIDE 1
 

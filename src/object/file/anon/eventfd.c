@@ -4,6 +4,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/outline.h"
 #include "base/log.h"
 #include "object/file/file.h"
 
@@ -55,11 +56,17 @@ static int create_eventfd(struct restore *r, struct file *f)
 	return 0;
 }
 
+static void inspect_eventfd(const struct restore *r, const struct file *f, struct outline *to)
+{
+	outline_add_number(to, "counter", (int64_t)f->entry->efd->counter);
+}
+
 const struct file_kind eventfd_kind = {
 	.name = "eventfd",
 	.type = FD_TYPES__EVENTFD,
 	.entry = offsetof(FileEntry, efd),
 	.anon_inode = "[eventfd]",
 	.dump = dump_eventfd,
+	.inspect = inspect_eventfd,
 	.create = create_eventfd,
 };

@@ -60,9 +60,10 @@ static int dump_outsider(const struct open_file *of, PidfdEntry *record)
 	uint64_t pid;
 
 	if (fdinfo_get_u64(of->fdinfo, "Pid", 10, &pid) < 0 || !pid || pid > INT32_MAX)
-		return refuse(ENOTSUP, "it refers to a process of another pid namespace, outside of the tree: nobody "
-				       "knows which one to take at "
-				       "the restore");
+		return refuse(EOPNOTSUPP,
+			      "it refers to a process of another pid namespace, outside of the tree: nobody "
+			      "knows which one to take at "
+			      "the restore");
 	record->nspid = (int)pid;
 	record->outside = start_time(record->nspid);
 	record->has_outside = record->outside != 0;

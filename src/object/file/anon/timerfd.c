@@ -7,6 +7,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "object/file/describe.h"
 #include "object/file/file.h"
 #include "session/needs.h"
 
@@ -53,13 +54,13 @@ static bool is_at_rest(const TimerfdEntry *record)
 
 /* The kernel winds up a periodic timer that has expired only when somebody looks, as the next read of the program
  * would. */
-static int wind_up(const struct open_file *of, TimerfdEntry *record)
+static int wind_up(const struct dump *d, const struct open_file *of, TimerfdEntry *record)
 {
 	struct itimerspec now;
 
 	if (timerfd_gettime(of->fd, &now) < 0)
 		return fail_errno("asking when the timer expires (timerfd_gettime)");
-	TRY(file_read_again(of));
+	TRY(file_read_again(d, of));
 	return read_record(of, record);
 }
 
@@ -68,7 +69,7 @@ static int wind_up(const struct open_file *of, TimerfdEntry *record)
  * last two look the same, without expirations, so the interrupt is waited for. That is not worth more than a second
  * look at one without interval: being switched off is what most of those do all the time.
  */
-static int look_closely(const struct open_file *of, TimerfdEntry *record)
+static int look_closely(const struct dump *d, const struct open_file *of, TimerfdEntry *record)
 {
 	const struct timespec pause = { 0, INTERRUPT_LATENCY / INTERRUPT_LOOKS };
 	bool periodic = record->isec || record->insec;
@@ -76,11 +77,11 @@ static int look_closely(const struct open_file *of, TimerfdEntry *record)
 	for (int looks = periodic ? INTERRUPT_LOOKS : 1; looks && is_at_rest(record) && !record->ticks; looks--) {
 		if (periodic)
 			nanosleep(&pause, NULL);
-		TRY(wind_up(of, record));
+		TRY(wind_up(d, of, record));
 	}
 	if (!periodic || !is_at_rest(record) || !record->ticks)
 		return 0;
-	TRY(wind_up(of, record));
+	TRY(wind_up(d, of, record));
 	/* It has expired again meanwhile. */
 	if (is_at_rest(record)) {
 		record->vsec = record->isec;
@@ -97,7 +98,7 @@ static int dump_timerfd(const struct dump *d, const struct open_file *of, FileEn
 	record->flags = of->flags;
 	record->fown = of->owner;
 	TRY(read_record(of, record));
-	return is_at_rest(record) ? look_closely(of, record) : 0;
+	return is_at_rest(record) ? look_closely(d, of, record) : 0;
 }
 
 /* The alarm clocks show the same time, but can be read only where there is a real-time clock. */

@@ -19,6 +19,7 @@
 #include "kern/proc/pagemap.h"
 #include "lib/compel/remote.h"
 #include "object/file/file.h"
+#include "plan/plan.h"
 
 const struct file_kind userfaultfd_kind;
 
@@ -58,7 +59,7 @@ static int read_features(const struct open_file *of, UserfaultfdEntry *record)
 	record->features = features & ~(unsigned long long)INITIALIZED;
 	if (record->features & UFFD_FEATURE_WP_UNPOPULATED)
 		return refuse(
-			ENOTSUP,
+			EOPNOTSUPP,
 			"it protects memory that is not there yet (UFFD_FEATURE_WP_UNPOPULATED): that cannot be saved");
 	return 0;
 }

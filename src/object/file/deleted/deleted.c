@@ -20,7 +20,14 @@
 #include "base/text.h"
 #include "base/vector.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "kern/proc/mountinfo.h"
+#include "object/file/deleted/ghost-restore.h"
+#include "object/file/deleted/ghost.h"
+#include "object/file/deleted/link-remap.h"
+#include "object/file/file.h"
+#include "object/file/regular/procfs.h"
+#include "object/file/regular/regular.h"
 #include "object/mount/mount.h"
 
 #define DELETED	       " (deleted)"
@@ -115,7 +122,7 @@ static int dump_link(const struct dump *d, const struct open_file *of, RegFileEn
 {
 	if (!d->options->link_remap)
 		return refuse(
-			ENOTSUP,
+			EOPNOTSUPP,
 			"this name of the file was removed or is another file now, but it has %lu names elsewhere: "
 			"--link-remap lets the dump make one more",
 			(unsigned long)of->stat.st_nlink);
@@ -134,7 +141,7 @@ static int dump_dead(const struct dump *d, const struct open_file *of, const Reg
 	if (of->fs_magic != PROC_SUPER_MAGIC || !procfs_parse_name(record->name, &name))
 		return -ENOENT;
 	if (procfs_is_of_descriptor(&name))
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "it tells of a descriptor or of memory that process %d has no more: let the "
 			      "program close it before the dump",
 			      name.pid);
@@ -167,7 +174,7 @@ static int check_mount(const struct dump *d, const struct open_file *of)
 	TRY(add_mounts(d, mounts, of->task->dump->proc));
 	if (table_find(mounts, (uint64_t)of->mnt_id))
 		return 0;
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "it lies on mount %d, which is mounted nowhere (open_tree, fsmount, umount -l): close it, or "
 		      "attach the mount",
 		      of->mnt_id);
@@ -192,12 +199,25 @@ static bool is_covered(const struct dump *d, const struct open_file *of)
 	       (int)stx.stx_mnt_id != of->mnt_id;
 }
 
+/* Paths there begin in the root of the mount. */
+static int dump_detached(const struct dump *d, const struct open_file *of, const char *place, RegFileEntry *record)
+{
+	if (text_ends(of->link, DELETED) || of->stat.st_nlink == 0)
+		return refuse(EOPNOTSUPP, "it was removed from mount %d, which is mounted nowhere: close it",
+			      of->mnt_id);
+	record->name = pool_printf(d->pool, "%s%s", place, of->link[1] ? of->link : "");
+	return 0;
+}
+
 int deleted_dump(const struct dump *d, const struct open_file *of, RegFileEntry *record)
 {
+	const char *detached = mount_dump_detached(d, of->mnt_id);
 	bool deleted = text_ends(of->link, DELETED);
 	char *name;
 	int dead;
 
+	if (detached)
+		return dump_detached(d, of, detached, record);
 	/* A file is the same through every mount: one that was opened outside, before the task entered its mount
 	 * namespace, is fine. */
 	if (leads_to(d, of->link, of))
@@ -221,7 +241,7 @@ int deleted_dump(const struct dump *d, const struct open_file *of, RegFileEntry 
 		return 0;
 	if (!deleted && (S_ISDIR(of->stat.st_mode) || !is_there(d, name, of)))
 		return refuse(
-			ENOTSUP,
+			EOPNOTSUPP,
 			"its path cannot be reached from here: it lies on a mount that is hidden or of another mount "
 			"namespace");
 	return dump_link(d, of, record);
@@ -404,5 +424,5 @@ void deleted_clean(struct restore *r)
 	for (size_t i = 0; i < set->all.n && set->resumed && !failure_error(); i++)
 		if (set->all.items[i]->type == REMAP_TYPE__LINKED)
 			relink_remove(r, set->all.items[i]);
-	state_drop(r->states, &deleted_restore_state);
+	state_destroy(r->states, &deleted_restore_state);
 }

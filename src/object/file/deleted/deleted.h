@@ -2,9 +2,15 @@
 /* Files whose path does not lead to them any more: remap-fpath.img and what stands behind it. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "ghost-file.pb-c.h"
-#include "object/file/regular/regular.h"
+#include "regfile.pb-c.h"
 #include "remap-file-path.pb-c.h"
+
+struct dump;
+struct open_file;
+struct restore;
 
 /* Of FS_IOC_GETFLAGS, what is saved: not what says how a file is stored, and not what forbids to write to it. */
 #define GHOST_ATTRIBUTES (FS_SYNC_FL | FS_NODUMP_FL | FS_NOATIME_FL | FS_DIRSYNC_FL)
@@ -26,58 +32,19 @@ struct ghost {
 	struct remap *users;
 };
 
-/* relink.c, dump: a name for a file that has others elsewhere. Tells the id of its entry. */
-int relink_dump(struct dump *d, const struct open_file *of, const char *name, uint32_t *ret_id);
-/* Dump: the file is counted to have names, but has none left. */
-bool relink_is_nameless(const struct dump *d, const struct open_file *of, const char *name);
-/* Removes the names made, after a failure. */
-void relink_undo(struct dump *d);
-struct file_dump;
-void relink_forget(struct file_dump *files);
-/*
- * Restore: sets remap->fd, on the mount that the file was open on. "made" is a name that "file" has for the moment,
- * in the root directory of the record "from", which is of another mount of the same file system.
+/* 1 if something stands in for the path: *ret is another path, or NULL if it is made from the images. Else
+ * 0. */
+int deleted_find_link(const struct restore *r, const RegFileEntry *record, const RegFileEntry **ret);
+/* Opens what stands in for the path of the record; -ENOENT, unlogged, if the path itself is to be used. */
+int deleted_open(struct restore *r, const RegFileEntry *record, int flags, int *ret_fd);
+/* It lies below /proc/PID of a process that is dead: to be opened when all tasks and threads are there. */
+bool deleted_is_of_dead(const struct restore *r, const RegFileEntry *record);
+/* All files are open and all directories entered. */
+void deleted_settle(struct restore *r);
+/* Dump: keeps content or a name for a file whose path does not lead to it any more; may change the name in the record.
  */
-int deleted_open_on_other_mount(struct restore *r, const RegFileEntry *from, const char *made, int file,
-				struct remap *remap);
-/* Restore: a descriptor of the file, under its old name if that is free. */
-int relink_find(struct restore *r, struct remap *remap);
-/* Restore: it went well, the name is not needed any more. */
-void relink_remove(struct restore *r, const struct remap *remap);
-
-/* procfs.c: "/proc/PID/rest" or "/proc/PID/task/TID/rest". */
-struct procfs_name {
-	pid_t pid, tid; /* tid 0: there is none */
-	const char *rest;
-};
-
-bool procfs_parse_name(const char *name, struct procfs_name *ret);
-/* It is named by a descriptor or by an area of memory of the process. */
-bool procfs_is_of_descriptor(const struct procfs_name *name);
-
-/* procfs.c, restore: processes that stand in for those that were dead at the dump. */
-struct procfs_helper {
-	pid_t wanted, pid, number;     /* as recorded; ours, and in its pid namespace */
-	const struct pid_space *space; /* which that is; NULL: that of the tree */
-};
-
-struct procfs_helpers {
-	struct procfs_helper *items;
-	size_t n, capacity;
-};
-
-/* Opens a file of a process that was dead at the dump. All tasks and threads must be there: they need their numbers. */
-int procfs_open_dead(struct restore *r, struct procfs_helpers *helpers, pid_t pid, const RegFileEntry *record,
-		     int flags, int *ret_fd);
-void procfs_end_helpers(struct procfs_helpers *helpers);
-/*
- * Refuses a file below /proc that belongs to criu itself, or, unless we may trace anybody, to a process with
- * capabilities outside of the tree: it was opened with our rights, and the program would have the memory of a process
- * that may do more than itself.
- */
-int procfs_check_opened(struct restore *r, int fd);
-
-/* ghost.c: the content of a deleted file into its image. */
-int ghost_dump(const struct dump *d, const struct open_file *of, uint32_t id);
-/* ghost-restore.c: makes it again, for all who had it open, with as little trace in the directory as possible. */
-int ghost_create(struct restore *r, struct ghost *ghost);
+int deleted_dump(const struct dump *d, const struct open_file *of, RegFileEntry *record);
+int deleted_write(struct dump *d);
+int deleted_prepare(const struct restore *r);
+int deleted_resume(struct restore *r);
+void deleted_clean(struct restore *r);

@@ -4,6 +4,8 @@
  * kept by an O_PATH descriptor, removed again at once, and filled: whoever needs it opens it through that descriptor.
  * Users may own the directories: see name.h.
  */
+#include "object/file/deleted/ghost-restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,7 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,8 +23,13 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "image/image.h"
+#include "image/payload.h"
+#include "image/record.h"
 #include "object/file/deleted/deleted.h"
 #include "object/file/deleted/name.h"
+#include "object/file/deleted/other-mount.h"
+#include "object/file/file.h"
+#include "object/file/regular/open.h"
 #include "object/mount/mount.h"
 #include "session/ids.h"
 
@@ -48,7 +54,7 @@ static int copy_bytes(struct image *image, int fd, uint64_t at, uint64_t size)
 
 		if (got <= 0)
 			return got < 0 ? (int)got : 0;
-		put = io_pwrite(fd, block, (size_t)got, (off_t)at);
+		put = io_pwrite_pages(fd, block, (size_t)got, (off_t)at);
 		if (put < 0)
 			return fail(-put, "writing its content");
 		at += (uint64_t)got;
@@ -76,7 +82,7 @@ static int fill_ghost(struct image *image, const GhostFileEntry *entry, int base
 	char name[32];
 
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", base);
-	fd = open(name, O_WRONLY | O_CLOEXEC);
+	fd = open(name, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno("opening it to fill it");
 	if (entry->has_chunks && entry->chunks)
@@ -90,12 +96,7 @@ static void set_hidden_attributes(const GhostFileEntry *entry, const char *name)
 	AUTO_CLOSE int fd = -1;
 	int flags;
 
-	for (size_t i = 0; i < entry->n_xattrs; i++) {
-		const GhostXattrEntry *xattr = entry->xattrs[i];
-
-		if (setxattr(name, xattr->name, xattr->value.data, xattr->value.len, 0) < 0)
-			log_warn("its extended attribute %.80s cannot be set: %s", xattr->name, strerror(errno));
-	}
+	inode_set_xattrs(name, entry->xattrs, entry->n_xattrs);
 	if (!entry->attributes)
 		return;
 	fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Deleted files, dump: the content that only open descriptors keep alive goes into ghost-file-*.img, holes stay holes.
  */
+#include "object/file/deleted/ghost.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -8,14 +10,16 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "image/image.h"
+#include "image/payload.h"
+#include "image/record.h"
 #include "object/file/deleted/deleted.h"
+#include "object/file/file.h"
 #include "session/ids.h"
 #include "session/loss.h"
 
@@ -57,40 +61,6 @@ static void fill_entry(struct dump *d, const struct stat *st, GhostFileEntry *en
 	}
 }
 
-static void add_xattr(struct dump *d, const char *path, const char *name, GhostFileEntry *entry)
-{
-	GhostXattrEntry *xattr = pool_new(d->pool, GhostXattrEntry);
-	ssize_t size = getxattr(path, name, NULL, 0);
-
-	ghost_xattr_entry__init(xattr);
-	xattr->name = pool_string(d->pool, name);
-	xattr->value.data = pool_alloc(d->pool, size > 0 ? (size_t)size : 1);
-	size = size < 0 ? size : getxattr(path, name, xattr->value.data, (size_t)size);
-	if (size < 0) {
-		log_warn("its extended attribute %s cannot be read: %s", name, strerror(errno));
-		return;
-	}
-	xattr->value.len = (size_t)size;
-	entry->xattrs[entry->n_xattrs++] = xattr;
-}
-
-static void add_xattrs(struct dump *d, const char *path, GhostFileEntry *entry)
-{
-	AUTO_FREE char *names = NULL;
-	ssize_t size = listxattr(path, NULL, 0);
-	size_t n = 0;
-
-	if (size <= 0)
-		return;
-	names = xzalloc((size_t)size + 1);
-	size = listxattr(path, names, (size_t)size);
-	for (ssize_t i = 0; i < size; i += (ssize_t)strlen(names + i) + 1)
-		n++;
-	entry->xattrs = pool_array(d->pool, GhostXattrEntry *, n + 1);
-	for (ssize_t i = 0; i < size; i += (ssize_t)strlen(names + i) + 1)
-		add_xattr(d, path, names + i, entry);
-}
-
 static uint32_t attributes_of(const struct open_file *of)
 {
 	AUTO_CLOSE int fd = -1;
@@ -112,7 +82,7 @@ static void add_attributes(struct dump *d, const struct open_file *of, GhostFile
 	if (S_ISLNK(of->stat.st_mode))
 		return;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", of->fd);
-	add_xattrs(d, path, entry);
+	entry->n_xattrs = inode_read_xattrs(d->pool, path, &entry->xattrs);
 	entry->attributes = attributes_of(of) & GHOST_ATTRIBUTES;
 	entry->has_attributes = entry->attributes != 0;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Files that lost the name they were opened by but have others: the dump makes one more beside it (--link-remap). */
+#include "object/file/deleted/link-remap.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -12,9 +14,13 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "image/store.h"
-#include "object/file/core.h"
+#include "object/file/file-state.h"
 #include "object/file/deleted/deleted.h"
 #include "object/file/deleted/name.h"
+#include "object/file/deleted/other-mount.h"
+#include "object/file/file-dump.h"
+#include "object/file/regular/open.h"
+#include "object/file/regular/regular.h"
 #include "object/mount/mount.h"
 
 #define LINKS_MAX 1000
@@ -118,7 +124,7 @@ void relink_undo(struct dump *d)
 	}
 }
 
-void relink_forget(struct file_dump *files)
+void relink_done(struct file_dump *files)
 {
 	for (size_t i = 0; i < files->links.n; i++)
 		if (files->links.items[i].fd >= 0)

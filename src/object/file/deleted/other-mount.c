@@ -3,6 +3,8 @@
  * Deleted files, restore: one that was open through two mounts is opened through each of them. Links can be made within
  * one mount only, so a mount is looked for that shows both places.
  */
+#include "object/file/deleted/other-mount.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include "base/log.h"
 #include "object/file/deleted/deleted.h"
 #include "object/file/deleted/name.h"
+#include "object/file/regular/open.h"
 #include "object/mount/mount.h"
 
 /* With the name that it had there. False: something is in the way. */

@@ -3,9 +3,10 @@
  * Messages in a POSIX message queue. Nobody can look at them without taking them; so one plan takes them all and puts
  * them back. It runs in the task: should criu die, the task still runs it to its end.
  */
-#include "object/file/mqueue/mqueue.h"
+#include "object/file/mqueue/content.h"
 
 #include <fcntl.h>
+#include <mqueue.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "object/file/file.h"
+#include "plan/plan.h"
 #include "session/thread-run.h"
 
 #define SLOT_FD	      1
@@ -45,7 +48,7 @@ static int check_notification(const struct open_file *of)
 	pid = strstr(text, "NOTIFY_PID:");
 	if (!pid || strtol(pid + strlen("NOTIFY_PID:"), NULL, 10) == 0)
 		return 0;
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "this message queue was unlinked, holds messages, and process %ld waits for a notification "
 		      "(mq_notify): that cannot be "
 		      "saved; let the program read the messages, or keep the name of the queue",
@@ -140,7 +143,7 @@ int messages_dump(const struct dump *d, const struct open_file *of, const struct
 	struct messages *messages = pool_new(d->pool, struct messages);
 
 	if (of->task_fd < 0 || n * ((size_t)attr->mq_msgsize + sizeof(struct step) * 4) > SIZE_MAX_ALL)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "this message queue was unlinked and holds %zu messages: too much, or in a message "
 			      "itself; let the program "
 			      "read them, or keep the name of the queue",

@@ -10,18 +10,23 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "fdinfo.pb-c.h"
 #include "kern/proc/mountinfo.h"
+#include "object/file/file.h"
+#include "object/file/mqueue/content.h"
 #include "object/mount/mount.h"
-#include "object/file/mqueue/mqueue.h"
 #include "object/namespace/namespace.h"
 #include "session/ids.h"
+#include "session/loss.h"
 
 const struct file_kind mqueue_kind;
 
@@ -31,6 +36,39 @@ const struct file_kind mqueue_kind;
 static bool is_queue(const struct open_file *of)
 {
 	return S_ISREG(of->stat.st_mode) && !(of->flags & O_PATH);
+}
+
+/* Each has a file system of its own. */
+static int ask_device(void *arg)
+{
+	AUTO_CLOSE int fs = fsopen("mqueue", FSOPEN_CLOEXEC);
+	AUTO_CLOSE int mount = -1;
+	struct stat st;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fail_errno("looking for POSIX message queues");
+	mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	if (mount < 0 || fstat(mount, &st) < 0)
+		return fail_errno("looking for POSIX message queues");
+	*(dev_t *)arg = st.st_dev;
+	return 0;
+}
+
+/* The IPC namespace that a queue belongs to, by its number in the images; 0: none that is saved. */
+static int find_space(const struct dump *d, const struct open_file *of, uint32_t *ret)
+{
+	struct namespace *ns;
+	dev_t dev;
+
+	*ret = 0;
+	for_each_namespace(ns, dump_namespaces(d)) {
+		if (ns->kind->flag != CLONE_NEWIPC || ns->own || ns->joined || !namespace_is_held(ns))
+			continue;
+		TRY(namespace_run_on(ns, 0, ask_device, &dev));
+		if (dev == of->stat.st_dev)
+			*ret = ns->id;
+	}
+	return 0;
 }
 
 /* Where the queues of this IPC namespace are mounted; NULL if nowhere. */
@@ -56,22 +94,23 @@ static int find_mount(const struct dump *d, const struct open_file *of, const ch
 	return 0;
 }
 
-/* "QSIZE:0 NOTIFY:0 SIGNO:10 NOTIFY_PID:8260" */
-static void warn_of_notification(const char *path)
+/*
+ * A queue as a file: "QSIZE:0 NOTIFY:0 SIGNO:10 NOTIFY_PID:8260", also if its descriptor is for writing only. What
+ * value comes with the signal is not told.
+ */
+static void tell_notification(const struct dump *d, const struct open_file *of)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char text[128];
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	char path[32], text[128];
 	const char *pid;
 
-	if (got <= 0)
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", of->fd);
+	if (file_read_text(AT_FDCWD, path, text, sizeof(text)) <= 0)
 		return;
-	text[got] = 0;
 	pid = strstr(text, "NOTIFY_PID:");
 	if (pid && strtol(pid + strlen("NOTIFY_PID:"), NULL, 10) > 0)
-		log_warn("process %ld waits for a notification of message queue %s (mq_notify): it will have to ask "
-			 "again",
-			 strtol(pid + strlen("NOTIFY_PID:"), NULL, 10), path);
+		dump_report_loss(d,
+				 "the notification that process %ld waits for (mq_notify): it will have to ask again",
+				 strtol(pid + strlen("NOTIFY_PID:"), NULL, 10));
 }
 
 static void destroy_drained(void *state)
@@ -110,12 +149,14 @@ static int dump_attributes(const struct dump *d, const struct open_file *of, Reg
 	return named || !attr.mq_curmsgs || was_drained(d, of) ? 0 : messages_dump(d, of, &attr, record->mqueue);
 }
 
-static int dump_name(const struct dump *d, const struct open_file *of, RegFileEntry *record)
+/* inside: it is in an IPC namespace of the tree, where it is found by its name; apart: in another one than that of the
+ * root task, whose queues all mounts show afterwards. */
+static int dump_name(const struct dump *d, const struct open_file *of, RegFileEntry *record, bool inside, bool apart)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const char *mountpoint;
 	struct stat st;
-	int id;
+	int id = -1;
 
 	record->name = pool_string(d->pool, of->link);
 	if (of->stat.st_nlink == 0) {
@@ -124,7 +165,7 @@ static int dump_name(const struct dump *d, const struct open_file *of, RegFileEn
 		return dump_attributes(d, of, record);
 	}
 	TRY(find_mount(d, of, &mountpoint, &id));
-	if (!mountpoint)
+	if (!mountpoint || apart || (inside && !text_starts(of->link, mountpoint)))
 		return dump_attributes(d, of, record);
 	if (!text_starts(of->link, mountpoint)) /* not opened by path */
 		record->name = pool_printf(d->pool, "%s%s", mountpoint, of->link);
@@ -132,8 +173,7 @@ static int dump_name(const struct dump *d, const struct open_file *of, RegFileEn
 	record->mnt_id = record->has_mnt_id ? id : -1;
 	TRY(mount_stay_begin(mount_dump_root(d, of->task), &stay));
 	if (stat(record->name, &st) < 0 || st.st_ino != of->stat.st_ino || st.st_dev != of->stat.st_dev)
-		return refuse(ENOTSUP, "%s does not lead to this message queue", record->name);
-	warn_of_notification(record->name);
+		return refuse(EOPNOTSUPP, "%s does not lead to this message queue", record->name);
 	return 0;
 }
 
@@ -141,10 +181,18 @@ static int dump_mqueue(const struct dump *d, const struct open_file *of, FileEnt
 {
 	RegFileEntry *record = out->reg;
 
-	if (namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWIPC, NULL))
-		return refuse(EOPNOTSUPP, "POSIX message queues of a tree with an IPC namespace of its own cannot be "
-					  "checkpointed yet: close it");
-	TRY(dump_name(d, of, record));
+	struct namespace *root;
+	uint32_t space = 0;
+
+	if (dump_namespaces(d)->any)
+		TRY(find_space(d, of, &space));
+	(void)namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWIPC, &root);
+	TRY(dump_name(d, of, record, space, space && (!root || root->id != space)));
+	if (record->mqueue && space) {
+		record->mqueue->has_ipc_ns = true;
+		record->mqueue->ipc_ns = space;
+	}
+	tell_notification(d, of);
 	record->id = of->id;
 	record->flags = of->flags;
 	record->fown = of->owner;
@@ -203,9 +251,41 @@ static int load_mqueue(const struct restore *r, struct file *f)
 	return 0;
 }
 
-/* Under its old name for a moment, or another one if that is taken. */
-static int make_queue(const struct restore *r, const RegFileEntry *record, int *ret_fd)
+struct opening {
+	const RegFileEntry *record;
+	int fd;
+	int (*open)(struct opening *opening);
+};
+
+static int open_there(void *arg)
 {
+	struct opening *opening = arg;
+
+	return opening->open(opening);
+}
+
+/* In the IPC namespace that the queue belongs to. */
+static int open_inside(struct restore *r, const RegFileEntry *record, int (*open_it)(struct opening *opening),
+		       int *ret_fd)
+{
+	struct opening opening = { record, -1, open_it };
+	struct namespace *ns, *space = NULL;
+	int error;
+
+	for_each_namespace(ns, restore_namespaces(r))
+		if (ns->kind->flag == CLONE_NEWIPC && record->mqueue->has_ipc_ns && ns->id == record->mqueue->ipc_ns &&
+		    !ns->own)
+			space = ns;
+	error = space ? namespace_run_in(r, space, open_there, &opening) : open_it(&opening);
+	*ret_fd = opening.fd;
+	return error;
+}
+
+/* Under its old name for a moment, or another one if that is taken. */
+static int make_queue(struct opening *opening)
+{
+	const RegFileEntry *record = opening->record;
+	int *ret_fd = &opening->fd;
 	struct mq_attr attr = { .mq_maxmsg = (long)record->mqueue->maxmsg,
 				.mq_msgsize = (long)record->mqueue->msgsize };
 	char name[NAME_MAX];
@@ -220,9 +300,6 @@ static int make_queue(const struct restore *r, const RegFileEntry *record, int *
 		return fail_errno("making message queue %s (see /proc/sys/fs/mqueue for the limits)", name);
 	if (mq_unlink(name) < 0)
 		return fail_errno("unlinking message queue %s again", name);
-	if (fchown(*ret_fd, restore_outer_uid(r, record->mqueue->uid), restore_outer_gid(r, record->mqueue->gid)) < 0 ||
-	    fchmod(*ret_fd, record->mode & 07777) < 0)
-		return fail_errno("setting owner and mode of a message queue");
 	return 0;
 }
 
@@ -232,7 +309,11 @@ static int find_queue(struct restore *r, const RegFileEntry *record, struct unli
 
 	if (queue->fd >= 0)
 		return 0;
-	TRY(make_queue(r, record, &queue->fd));
+	TRY(open_inside(r, record, make_queue, &queue->fd));
+	if (fchown(queue->fd, restore_outer_uid(r, record->mqueue->uid), restore_outer_gid(r, record->mqueue->gid)) <
+		    0 ||
+	    fchmod(queue->fd, record->mode & 07777) < 0)
+		return fail_errno("setting owner and mode of a message queue");
 	for (size_t i = 0; queue->full && i < queue->full->n_messages; i++) {
 		const MqueueMessage *message = queue->full->messages[i];
 
@@ -266,15 +347,21 @@ static int open_unlinked(struct restore *r, const RegFileEntry *record, int *ret
 	return 0;
 }
 
+static int open_named(struct opening *opening)
+{
+	const RegFileEntry *record = opening->record;
+
+	opening->fd = mq_open(strrchr(record->name, '/'), (int)(record->flags & O_ACCMODE) | O_CLOEXEC);
+	return opening->fd < 0 ? fail_errno("opening message queue %s: is it gone?", strrchr(record->name, '/')) : 0;
+}
+
 static int create_mqueue(struct restore *r, struct file *f)
 {
 	const RegFileEntry *record = f->entry->reg;
 	AUTO_CLOSE int fd = -1;
 
 	if (record->mqueue->named) {
-		fd = mq_open(strrchr(record->name, '/'), (int)(record->flags & O_ACCMODE) | O_CLOEXEC);
-		if (fd < 0)
-			return fail_errno("opening message queue %s: is it gone?", strrchr(record->name, '/'));
+		TRY(open_inside(r, record, open_named, &fd));
 		TRY(file_apply_flags(fd, record->flags, record->fown));
 		f->fd = TAKE_FD(fd);
 		return 0;
@@ -287,7 +374,7 @@ static int create_mqueue(struct restore *r, struct file *f)
 
 static int clean_mqueues(struct restore *r)
 {
-	state_drop(r->states, &unlinked_state);
+	state_destroy(r->states, &unlinked_state);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/vector.h"
 #include "object/file/notify/handle.h"
+#include "object/file/notify/marks.h"
 #include "object/mount/mount.h"
 
 #ifndef FAN_MARK_IGNORE
@@ -47,7 +48,7 @@ static int parse_mount(const struct dump *d, const struct open_file *of, const c
 	mark->me->mnt_id = (uint32_t)mnt_id;
 	mark->me->path = (char *)handle_mount_path(d, of->task, (int)mnt_id);
 	if (!mark->me->path)
-		return refuse(ENOTSUP, "it watches mount %d, which cannot be seen from here", (int)mnt_id);
+		return refuse(EOPNOTSUPP, "it watches mount %d, which cannot be seen from here", (int)mnt_id);
 	return 0;
 }
 
@@ -65,7 +66,7 @@ static int parse_filesystem(const struct dump *d, const struct open_file *of, co
 	mark->s_dev = (uint32_t)dev;
 	mark->me->path = (char *)handle_device_path(d, of->task, (uint32_t)dev, &mark->me->mnt_id);
 	if (!mark->me->path)
-		return refuse(ENOTSUP, "it watches the file system of device %u:%u, which is mounted nowhere here",
+		return refuse(EOPNOTSUPP, "it watches the file system of device %u:%u, which is mounted nowhere here",
 			      (uint32_t)dev >> 20, (uint32_t)dev & 0xfffff);
 	return 0;
 }
@@ -83,9 +84,9 @@ static int parse_mark(const struct dump *d, const struct open_file *of, const ch
 	mark->ignored_mask = (uint32_t)ignored;
 	/* Whoever opens the file waits for the program, which is frozen: so would we. */
 	if (mask & (FAN_OPEN_PERM | FAN_ACCESS_PERM | FAN_OPEN_EXEC_PERM) && mount_dump_root(d, of->task) >= 0)
-		return refuse(ENOTSUP, "it decides who may open files (FAN_OPEN_PERM): saving the files of a mount "
-				       "namespace of its own would wait "
-				       "for it; remove the mark");
+		return refuse(EOPNOTSUPP, "it decides who may open files (FAN_OPEN_PERM): saving the files of a mount "
+					  "namespace of its own would wait "
+					  "for it; remove the mark");
 	if (fdinfo_field(value, "ino"))
 		return parse_inode(d, of, value, mark);
 	if (fdinfo_field(value, "mnt_id"))

@@ -16,8 +16,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "kern/proc/mountinfo.h"
-#include "object/file/core.h"
-#include "object/file/regular/regular.h"
+#include "object/file/file-state.h"
+#include "object/file/file-dump.h"
+#include "object/file/notify/path.h"
+#include "object/file/regular/walk.h"
 #include "object/mount/mount.h"
 #include "session/survey.h"
 
@@ -54,7 +56,7 @@ static int parse_handle(const struct dump *d, const char *value, FhEntry *record
 	    fdinfo_field_u64(value, "fhandle-type", 16, &type) < 0)
 		return -ENOENT;
 	if (bytes > HANDLE_BYTES)
-		return refuse(ENOTSUP, "its file system has handles of %llu bytes, the format has room for %zu",
+		return refuse(EOPNOTSUPP, "its file system has handles of %llu bytes, the format has room for %zu",
 			      (unsigned long long)bytes, HANDLE_BYTES);
 	record->bytes = (uint32_t)bytes;
 	record->type = (uint32_t)type;

@@ -11,23 +11,6 @@ int handle_dump(const struct dump *d, const struct open_file *of, const char *va
 		FhEntry **ret);
 /* Dump: when all files are known. Those that have no path must be open in the tree. */
 int handle_finish(const struct dump *d);
-
-/* marks.c, dump: reads one "word ..." of fdinfo; *ret stays NULL if it is none of those that are kept. */
-typedef int (*mark_parse_t)(const struct dump *d, const struct open_file *of, const char *value, void *record,
-			    void **ret);
-/* All of them, in d->pool and in their order; warns of events that nobody has read. */
-int marks_dump(const struct dump *d, const struct open_file *of, const char *word, mark_parse_t parse, void *record,
-	       void ***ret, size_t *ret_n);
-
-/* The mounts of one namespace, and its root directory; -1: ours. */
-struct handle_mounts {
-	const struct proc_mounts *all;
-	int root;
-};
-
-/* path.c, dump: where file handles are no help. deleted: it has no path any more, as far as they tell. */
-const char *path_of_inode(const struct dump *d, const struct task *task, const struct handle_mounts *mounts,
-			  uint64_t ino, uint32_t dev, bool deleted);
 /* The kernel packs a device number for itself into 12 and 20 bits. */
 dev_t handle_dev(uint32_t dev);
 bool handle_is_inode(const char *path, uint64_t ino, uint32_t dev);

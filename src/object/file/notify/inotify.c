@@ -10,7 +10,9 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/vector.h"
+#include "object/file/flags.h"
 #include "object/file/notify/handle.h"
+#include "object/file/notify/marks.h"
 
 /* <linux/inotify.h> clashes with <sys/inotify.h>; since 4.17 */
 #ifndef INOTIFY_IOC_SETNEXTWD

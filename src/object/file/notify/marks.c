@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What inotify and fanotify files tell of themselves: a line for each thing that is watched, and events. */
+#include "object/file/notify/marks.h"
+
 #include <sys/ioctl.h>
 
 #include "base/log.h"
 #include "base/vector.h"
-#include "object/file/notify/handle.h"
+#include "kern/proc/fdinfo.h"
+#include "object/file/file.h"
+#include "session/session.h"
 
 int marks_dump(const struct dump *d, const struct open_file *of, const char *word, mark_parse_t parse, void *record,
 	       void ***ret, size_t *ret_n)

@@ -4,6 +4,8 @@
  * says (with --force-irmap in the usual places, too), and at last on the whole file system. All paths are those that
  * the task sees.
  */
+#include "object/file/notify/path.h"
+
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
@@ -18,8 +20,10 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/table.h"
 #include "kern/proc/mountinfo.h"
-#include "object/file/core.h"
+#include "object/file/file-state.h"
+#include "object/file/file-dump.h"
 #include "object/file/notify/handle.h"
 #include "object/mount/mount.h"
 #include "session/stats.h"

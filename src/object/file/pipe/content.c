@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is in pipes and fifos: copied by tee(2), so that nothing is lost whatever happens to the dump. */
+#include "object/file/pipe/content.h"
+
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,6 +13,8 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
+#include "image/payload.h"
+#include "image/record.h"
 #include "object/file/pipe/pipe.h"
 #include "pipe-data.pb-c.h"
 
@@ -32,30 +37,45 @@ static int prepare_copy(struct pipe_copies *content, int size)
 		return fail_errno("making a pipe");
 	if (size <= content->copy_size)
 		return 0;
-	if (fcntl(content->copy[1], F_SETPIPE_SZ, size) < 0)
+	/* More than it holds, for the mark at the end; that much an ordinary user may not have. */
+	if ((size > INT_MAX / 2 || fcntl(content->copy[1], F_SETPIPE_SZ, 2 * size) < 0) &&
+	    fcntl(content->copy[1], F_SETPIPE_SZ, size) < 0)
 		return fail_errno("making a pipe of %d bytes", size);
-	content->bytes = xrealloc(content->bytes, (size_t)size);
+	content->bytes = xrealloc(content->bytes, (size_t)size + 1);
 	content->copy_size = size;
 	return 0;
 }
 
-/* A read of a pipe in packet mode (O_DIRECT) ends with the packet: each gets a record of its own. */
+/*
+ * A read ends with a packet (O_DIRECT): each gets a record of its own. A mark of one byte is behind all of it: where
+ * that is read as well, no packet ends in front of it.
+ */
 static int write_copy(struct pipe_copies *content, uint32_t pipe_id, int size, ssize_t left)
 {
+	const bool marked = write(content->copy[1], "", 1) == 1;
+	bool has_packets = false;
+	char end;
+
 	while (left > 0) {
 		PipeDataEntry record = PIPE_DATA_ENTRY__INIT;
-		ssize_t got = read(content->copy[0], content->bytes, (size_t)content->copy_size);
+		ssize_t got = read(content->copy[0], content->bytes, (size_t)content->copy_size + 1);
 
 		if (got <= 0)
 			return got < 0 ? fail_errno("reading the copy of its content")
 				       : refuse(EIO, "its content is gone");
+		record.packet = got < left || (got == left && (marked || has_packets));
+		got -= got > left;
+		has_packets |= record.packet;
 		record.pipe_id = pipe_id;
 		record.bytes = (uint32_t)got;
 		record.has_size = true;
 		record.size = (uint32_t)size;
+		record.has_packet = has_packets;
+		left -= got;
+		if (left <= 0 && record.packet && marked && read(content->copy[0], &end, 1) != 1)
+			return refuse(EIO, "its content is gone");
 		TRY(image_write(content->image, &record));
 		TRY(image_write_bytes(content->image, content->bytes, (size_t)got));
-		left -= got;
 	}
 	return 0;
 }
@@ -113,6 +133,7 @@ void pipe_copies_done(void *copies)
 
 struct pipe_chunk {
 	struct pipe_chunk *next;
+	bool has_packet, packet;
 	size_t size;
 	char *bytes;
 };
@@ -148,6 +169,8 @@ static int load_chunk(const struct restore *r, struct image *image, const PipeDa
 	if (!record->bytes)
 		return 0;
 	chunk = pool_new(r->pool, struct pipe_chunk);
+	chunk->has_packet = record->has_packet;
+	chunk->packet = record->packet;
 	TRY(image_read_payload(image, (void **)&chunk->bytes, &chunk->size));
 	*content->last = chunk;
 	content->last = &chunk->next;
@@ -191,16 +214,17 @@ struct pipe_group *pipe_join_group(const struct restore *r, struct pipe_contents
 	return group;
 }
 
-/* Content that came in several packets goes in so again. The pipe is new: nothing here may wait. */
+/* Content that came in packets goes in so again. The pipe is new: nothing here may wait. */
 static int write_chunks(const struct content *content, int fd)
 {
-	int flags = O_NONBLOCK | (content->n_chunks > 1 ? O_DIRECT : 0);
-
-	if (fcntl(fd, F_SETFL, flags) < 0)
-		return fail_errno("setting flags 0%o", flags);
 	for (const struct pipe_chunk *chunk = content->first; chunk; chunk = chunk->next) {
-		ssize_t put = write(fd, chunk->bytes, chunk->size);
+		bool packet = chunk->has_packet ? chunk->packet : content->n_chunks > 1;
+		int flags = O_NONBLOCK | (packet ? O_DIRECT : 0);
+		ssize_t put;
 
+		if (fcntl(fd, F_SETFL, flags) < 0)
+			return fail_errno("setting flags 0%o", flags);
+		put = write(fd, chunk->bytes, chunk->size);
 		if (put < 0)
 			return fail_errno("writing %zu bytes into it", chunk->size);
 		if ((size_t)put != chunk->size)

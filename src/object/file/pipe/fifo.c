@@ -5,7 +5,11 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "object/file/file-restore.h"
+#include "object/file/needs.h"
+#include "object/file/pipe/content.h"
 #include "object/file/pipe/pipe.h"
+#include "object/file/regular/open.h"
 #include "object/file/regular/regular.h"
 
 static bool is_fifo(const struct open_file *of)

@@ -8,10 +8,12 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/outline.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
 #include "object/file/pipe/pipe.h"
+#include "object/file/pipe/content.h"
 #include "object/mount/mount.h"
 #include "session/given.h"
 
@@ -193,9 +195,19 @@ static int create_pipe(struct restore *r, struct file *f)
 	result = pipe_fill(state_get(r->states, &pipe_contents), group->pipe_id, ends[1]);
 	if (result >= 0)
 		result = make_openings(group, ends);
+	if (result >= 0 && f->fd >= 0)
+		result = file_set_inode_owner(r, f);
 	reader = ends[0];
 	writer = ends[1];
 	return result;
+}
+
+static void inspect_pipe(const struct restore *r, const struct file *f, struct outline *to)
+{
+	const PipeEntry *entry = f->entry->pipe;
+
+	outline_add_number(to, "inode", entry->pipe_id);
+	outline_add_text(to, "end", "%s", (entry->flags & O_ACCMODE) == O_RDONLY ? "read" : "write");
 }
 
 const struct file_kind pipe_kind = {
@@ -211,5 +223,6 @@ const struct file_kind pipe_kind = {
 	.write = write_pipes,
 	.prepare = prepare_pipes,
 	.load = load_pipe,
+	.inspect = inspect_pipe,
 	.create = create_pipe,
 };

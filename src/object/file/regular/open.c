@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Opens files again by what their records tell. */
+#include "object/file/regular/open.h"
+
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
@@ -15,7 +17,9 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/file/deleted/deleted.h"
-#include "object/file/regular/regular.h"
+#include "object/file/regular/procfs.h"
+#include "object/file/regular/walk.h"
+#include "object/file/validate.h"
 #include "object/mount/mount.h"
 #include "session/given.h"
 
@@ -103,6 +107,9 @@ static int open_place(struct restore *r, const RegFileEntry *record, int flags, 
 
 	regular_place(r, record, &place);
 	if (!*place.path) {
+		*ret_fd = flags & O_PATH ? mount_restore_detached(r, mount_of(record)) : -ENOENT;
+		if (*ret_fd != -ENOENT)
+			return *ret_fd < 0 ? *ret_fd : 0;
 		snprintf(name, sizeof(name), "/proc/self/fd/%d", place.root);
 		*ret_fd = open(name, flags & ~O_NOFOLLOW);
 		return *ret_fd < 0 ? -errno : 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Files below /proc/PID of a process or thread that is dead: a helper stands in for it until the tree is complete, and
  * dies. */
+#include "object/file/regular/procfs.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
@@ -24,10 +26,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/vector.h"
+#include "fs.pb-c.h"
 #include "kern/capability.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/status.h"
-#include "object/file/deleted/deleted.h"
+#include "object/file/file.h"
+#include "object/file/regular/open.h"
 #include "object/mount/mount.h"
 #include "object/namespace/namespace.h"
 #include "session/pids.h"

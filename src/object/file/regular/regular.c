@@ -13,6 +13,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/file/deleted/deleted.h"
+#include "object/file/needs.h"
+#include "object/file/regular/open.h"
+#include "object/file/regular/procfs.h"
+#include "object/file/validate.h"
 #include "object/mount/mount.h"
 #include "object/namespace/namespace.h"
 #include "session/loss.h"
@@ -91,7 +95,7 @@ static int check_number(const struct dump *d, const struct open_file *of)
 	    namespace_of_root(dump_namespaces(d), d->tree, CLONE_NEWNS, NULL))
 		return 0;
 	return refuse(
-		ENOTSUP,
+		EOPNOTSUPP,
 		"%s names a process by its number outside of the tree's pid namespace: that number will be another one",
 		of->link);
 }
@@ -101,8 +105,9 @@ int regular_dump(const struct dump *d, const struct open_file *of, RegFileEntry 
 	TRY(check_rights(d, of));
 	TRY(check_number(d, of));
 	if (has_trigger(of))
-		return refuse(ENOTSUP, "its trigger (pressure stall information) cannot be read: let the program close "
-				       "it before the dump");
+		return refuse(EOPNOTSUPP,
+			      "its trigger (pressure stall information) cannot be read: let the program close "
+			      "it before the dump");
 	out->flags = of->flags;
 	out->pos = of->pos;
 	out->fown = of->owner;
@@ -119,6 +124,9 @@ int regular_dump(const struct dump *d, const struct open_file *of, RegFileEntry 
 		out->has_rdev = true;
 		out->rdev = (uint32_t)of->stat.st_rdev;
 	}
+	if (S_ISREG(of->stat.st_mode))
+		out->write_hint = inode_read_write_hint(of->fd);
+	out->has_write_hint = out->write_hint != 0;
 	if (has_fixed_size(of)) {
 		out->has_size = true;
 		out->size = (uint64_t)of->stat.st_size;
@@ -183,6 +191,7 @@ static int open_regular(struct restore *r, const RegFileEntry *record, int *ret_
 		return fail_errno("moving to position %llu", (unsigned long long)record->pos);
 	if (!(record->flags & O_PATH))
 		TRY(file_apply_flags(fd, record->flags, record->fown));
+	inode_set_write_hint(fd, record->write_hint);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -4,6 +4,8 @@
  * since. One that root has put there, as another layout of the machine, is followed. One that anybody else could have
  * put there is not: he would be given a file that he may not open.
  */
+#include "object/file/regular/walk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,7 +20,6 @@
 
 #include "base/auto.h"
 #include "base/log.h"
-#include "object/file/regular/regular.h"
 
 #define LINKS_MAX 40 /* as of the kernel, path_resolution(7) */
 

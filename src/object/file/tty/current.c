@@ -4,15 +4,18 @@
  * takes the terminal for a moment, before the session that it belongs to exists. The helper has our descriptor table:
  * what it opens is ours.
  */
+#include "object/file/tty/current.h"
+
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fail.h"
-#include "object/file/tty/tty.h"
+#include "base/pool.h"
 
 #define STACK_SIZE 65536
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Ptys, restore: both sides are made together, under the old number if it is free. */
+#include "object/file/tty/pty.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,12 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/vector.h"
+#include "object/file/file.h"
+#include "object/file/regular/open.h"
+#include "object/file/regular/regular.h"
+#include "object/file/tty/queue.h"
+#include "object/file/tty/restore.h"
+#include "object/file/tty/settings.h"
 #include "object/file/tty/tty.h"
 #include "object/mount/mount.h"
 #include "session/ids.h"

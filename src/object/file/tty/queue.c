@@ -3,6 +3,8 @@
  * What waits inside a pty: bytes that the slave wrote and the master has not read, and the other way round. A terminal
  * lets nobody peek, so bytes are read and put back at once; the settings are changed for that moment only.
  */
+#include "object/file/tty/queue.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 #include "base/fail.h"
 #include "base/grace.h"
 #include "base/log.h"
-#include "image/image.h"
+#include "image/record.h"
 #include "object/file/tty/tty.h"
 
 #define READ_SIZE   4096

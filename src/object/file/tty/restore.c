@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Terminals, restore: which terminal a file gets, whose controlling terminal it is, who is in the foreground. */
+#include "object/file/tty/restore.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +15,17 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "image/image.h"
+#include "image/record.h"
+#include "object/file/descriptors-restore.h"
+#include "object/file/file.h"
+#include "object/file/needs.h"
+#include "object/file/regular/open.h"
+#include "object/file/regular/regular.h"
+#include "object/file/tty/current.h"
+#include "object/file/tty/pty.h"
+#include "object/file/tty/settings.h"
 #include "object/file/tty/tty.h"
+#include "plan/plan.h"
 #include "session/given.h"
 #include "session/needs.h"
 #include "session/pids.h"
@@ -482,6 +494,6 @@ int tty_settle(struct restore *r, struct file *f)
 
 int tty_clean(struct restore *r)
 {
-	state_drop(r->states, &tty_restore_state);
+	state_destroy(r->states, &tty_restore_state);
 	return 0;
 }

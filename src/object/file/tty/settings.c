@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is set on a terminal: termios, locked termios, window size, modes, owner. */
+#include "object/file/tty/settings.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "object/file/tty/tty.h"
+#include "session/session.h"
 
 /* <asm/termbits.h>, which does not get along with <termios.h>: struct termios of TIOCGLCKTRMIOS */
 struct kernel_termios {
@@ -15,6 +19,14 @@ struct kernel_termios {
 	uint8_t c_cc[19];
 };
 
+struct kernel_termios2 {
+	struct kernel_termios usual;
+	uint32_t ispeed, ospeed;
+};
+
+#define TCGETS2_     _IOR('T', 0x2A, struct kernel_termios2)
+#define TCSETS2_     _IOW('T', 0x2B, struct kernel_termios2)
+#define BOTHER_	     0010000 /* c_cflag: a speed that has no name, and 16 bits higher the same for input */
 #define CC_WORDS     19
 #define CC_WORDS_MIN 8
 
@@ -35,6 +47,38 @@ static TermiosEntry *make_record(const struct dump *d, uint32_t iflag, uint32_t 
 	return record;
 }
 
+static bool has_own_speed(uint32_t cflag)
+{
+	return (cflag & CBAUD) == BOTHER_ || (cflag >> 16 & CBAUD) == BOTHER_;
+}
+
+static int read_speed(int fd, TermiosEntry *record)
+{
+	struct kernel_termios2 t;
+
+	if (!has_own_speed(record->c_cflag))
+		return 0;
+	if (ioctl(fd, TCGETS2_, &t) < 0)
+		return fail_errno("reading the speed of the terminal");
+	record->c_ispeed = t.ispeed;
+	record->c_ospeed = t.ospeed;
+	return 0;
+}
+
+static int apply_speed(int fd, const TermiosEntry *record)
+{
+	struct kernel_termios2 t;
+
+	if (!has_own_speed(record->c_cflag) || !record->c_ospeed) /* CRIU does not save it */
+		return 0;
+	if (ioctl(fd, TCGETS2_, &t) < 0)
+		return fail_errno("reading the speed of the terminal");
+	t.usual.c_cflag = record->c_cflag;
+	t.ispeed = record->c_ispeed;
+	t.ospeed = record->c_ospeed;
+	return ioctl(fd, TCSETS2_, &t) < 0 ? fail_errno("setting the speed of the terminal") : 0;
+}
+
 static int read_termios(const struct dump *d, int fd, TtyInfoEntry *info)
 {
 	struct termios t;
@@ -42,7 +86,7 @@ static int read_termios(const struct dump *d, int fd, TtyInfoEntry *info)
 	if (tcgetattr(fd, &t) < 0)
 		return errno == EIO ? -EIO : fail_errno("reading the settings of the terminal");
 	info->termios = make_record(d, t.c_iflag, t.c_oflag, t.c_cflag, t.c_lflag, t.c_line, t.c_cc, sizeof(t.c_cc));
-	return 0;
+	return read_speed(fd, info->termios);
 }
 
 static int read_locked(const struct dump *d, int fd, TtyInfoEntry *info)
@@ -80,7 +124,7 @@ static int check_discipline(int fd)
 		return errno == EIO ? -EIO : fail_errno("asking for the line discipline of the terminal");
 	return discipline == N_TTY
 		       ? 0
-		       : refuse(ENOTSUP,
+		       : refuse(EOPNOTSUPP,
 				"the terminal has line discipline %d: what that keeps is unknown, and cannot be saved",
 				discipline);
 }
@@ -158,6 +202,7 @@ int tty_apply_settings(int fd, const TtyInfoEntry *info, bool own)
 	unpack_termios(info->termios, &t);
 	if (tcsetattr(fd, TCSANOW, &t) < 0)
 		return fail_errno("setting up the terminal");
+	TRY(apply_speed(fd, info->termios));
 	if (!own)
 		return 0;
 	if (info->termios_locked)

@@ -15,8 +15,15 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "fdinfo.pb-c.h"
 #include "image/image.h"
+#include "image/record.h"
 #include "kern/proc/mountinfo.h"
+#include "object/file/file-dump.h"
+#include "object/file/file.h"
+#include "object/file/tty/queue.h"
+#include "object/file/tty/restore.h"
+#include "object/file/tty/settings.h"
 #include "object/mount/mount.h"
 #include "session/given.h"
 #include "session/ids.h"
@@ -131,11 +138,11 @@ static int check_virtual(int fd, const TtyInfoEntry *info)
 	if (info->type != TTY_TYPE__VT)
 		return 0;
 	if (ioctl(fd, KDGETMODE, &shows) == 0 && shows != KD_TEXT)
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "this virtual terminal is in graphics mode: what is on the screen cannot be saved");
 	if (ioctl(fd, VT_GETMODE, &mode) == 0 && mode.mode != VT_AUTO)
-		return refuse(ENOTSUP, "the program itself decides when this virtual terminal is switched "
-				       "(VT_SETMODE): that cannot be saved");
+		return refuse(EOPNOTSUPP, "the program itself decides when this virtual terminal is switched "
+					  "(VT_SETMODE): that cannot be saved");
 	return 0;
 }
 
@@ -221,7 +228,7 @@ static int dump_tty(const struct dump *d, const struct open_file *of, FileEntry 
 	record->regf_id = dump_path(d, of);
 	known = find_tty(d, info.id);
 	if (known && info.type == TTY_TYPE__PTY && is_of_another_devpts(known, of))
-		return refuse(ENOTSUP,
+		return refuse(EOPNOTSUPP,
 			      "pty %u and another one of that number come from two devpts file systems: the format "
 			      "cannot tell them apart",
 			      info.id / 2);
@@ -273,7 +280,7 @@ static int check_owner(const struct dump *d, struct tty_dump *tty)
 		return 0;
 	if (tty->info->type != TTY_TYPE__PTY && tty->info->type != TTY_TYPE__CTTY)
 		return 0; /* the machine's own: opened by its path again */
-	return refuse(ENOTSUP,
+	return refuse(EOPNOTSUPP,
 		      "task %d (%s), descriptor %d: the other side of the terminal %s is outside of the tree: "
 		      "--shell-job lets the "
 		      "restored program use the terminal of the restore, --external '%s' another one",
@@ -326,7 +333,7 @@ static bool has_pty(struct dump *d, uint32_t number)
 	return false;
 }
 
-/* --- the kind; its restore is in tty-restore.c --- */
+/* --- the kind; its restore is in restore.c --- */
 
 static const char *describe_tty(const struct file *f, struct pool *pool)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a tun device is beside its file: rtnetlink(7) tells, and is told again. Addresses and routes are kept as the
  * kernel writes them. */
-#include "object/file/tun/tun.h"
+#include "object/file/tun/device.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/vector.h"
 #include "kern/net/netlink.h"
+#include "session/session.h"
 
 #define MESSAGE_MAX 4096
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* /dev/net/tun: network devices made by a program. The device goes with its last file, unless it was made persistent.
  */
-#include "object/file/tun/tun.h"
-
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -15,7 +13,9 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "object/file/regular/open.h"
 #include "object/file/regular/regular.h"
+#include "object/file/tun/device.h"
 #include "object/namespace/namespace.h"
 #include "object/net/net.h"
 #include "session/needs.h"
@@ -51,7 +51,8 @@ static int find_namespace(const struct dump *d, const struct open_file *of, cons
 		return fail_errno("looking at the network namespace of device %s", name);
 	*ret = network_of_inode(d, st.st_ino);
 	return *ret ? 0
-		    : refuse(ENOTSUP, "device %s is in a network namespace in which no task of the tree lives", name);
+		    : refuse(EOPNOTSUPP, "device %s is in a network namespace in which no task of the tree lives",
+			     name);
 }
 
 static int dump_device(const struct dump *d, const struct open_file *of, const struct ifreq *request,

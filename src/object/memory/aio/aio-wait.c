@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "object/memory/aio/aio.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 #include "session/thread-run.h"
 
 #define SLOT_FD	   1

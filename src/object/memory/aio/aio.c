@@ -23,6 +23,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "kern/proc/maps.h"
+#include "mm.pb-c.h"
+#include "object/memory/memory.h"
+#include "plan/plan.h"
+#include "session/session.h"
+#include "vma.pb-c.h"
 
 #define SLOT_RING 1
 #define SLOT_FD	  2

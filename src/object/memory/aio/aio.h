@@ -3,7 +3,18 @@
  * it. */
 #pragma once
 
-#include "object/memory/memory.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "mm.pb-c.h"
+#include "vma.pb-c.h"
+
+struct dump;
+struct task;
+struct mapping;
+struct plan;
 
 bool aio_is_ring(const struct mapping *mapping);
 /* Reads the head of a ring of a stopped task and checks that it is one. */

@@ -3,6 +3,8 @@
  * A program keeps the addresses of the functions of the vdso that it was started with. On another kernel that vdso is
  * plain memory; each of its functions becomes a jump to the function of the same name in the vdso of this kernel.
  */
+#include "object/memory/vdso/vdso-patch.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
@@ -10,7 +12,6 @@
 #include "arch_vdso.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "object/memory/vdso/vdso.h"
 
 /* The dynamic symbols of a vdso image; all offsets are checked against its size. */
 struct symbols {
@@ -183,7 +184,7 @@ int vdso_patch(uint8_t *image, size_t size, uint64_t address, const uint8_t *own
 		uint64_t at = symbol.st_value - theirs.base;
 		int64_t target;
 
-		if (!name)
+		if (!name || arch_vdso_function_stays(name))
 			continue;
 		if (at > size || size - at < (theirs.is_32 ? ARCH_COMPAT_JUMP_SIZE : ARCH_JUMP_SIZE))
 			return refuse(EINVAL,

@@ -20,9 +20,14 @@
 #include "base/text.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
+#include "object/memory/hole.h"
+#include "object/memory/mappings-restore.h"
+#include "object/memory/template/template.h"
+#include "object/memory/vdso-compat.h"
+#include "object/memory/vdso/vdso-patch.h"
 #include "pages/reader.h"
+#include "plan/plan.h"
 
-#define HIGHEST 0x7ffffffff000ull /* TASK_SIZE of 47-bit address spaces */
 static const struct state_type own_vdso_state = { sizeof(struct vdso_pieces), NULL };
 
 static const struct vdso_pieces *own_vdso_of(const struct restore *r)
@@ -79,8 +84,19 @@ static void plan_move(struct restore *r, struct plan *plan, unsigned i, uint64_t
 		     V(MREMAP_MAYMOVE | MREMAP_FIXED), V(to));
 }
 
+/* All but what is kept, which lies in it as a whole or not at all. */
+static void plan_drop(struct plan *plan, const char *why, uint64_t start, uint64_t end, struct address_range keep)
+{
+	if (keep.end && keep.start >= start && keep.end <= end) {
+		plan_syscall(plan, why, __NR_munmap, V(start), V(keep.start - start));
+		start = keep.end;
+	}
+	plan_syscall(plan, why, __NR_munmap, V(start), V(end - start));
+}
+
 int memory_plan_empty(struct restore *r, struct plan *plan)
 {
+	const struct address_range keep = memory_template_range(memory_template_of(r));
 	uint64_t start = restorer_arena_start(r->arena);
 	const struct vdso_pieces *own = own_vdso_of(r);
 
@@ -88,9 +104,8 @@ int memory_plan_empty(struct restore *r, struct plan *plan)
 		plan_syscall(plan, "park the vdso", __NR_mremap, V(own->range[i].start), V(own->range[i].size),
 			     V(own->range[i].size), V(MREMAP_MAYMOVE | MREMAP_FIXED),
 			     V(r->parking + (own->range[i].start - own->start)));
-	plan_syscall(plan, "drop criu's memory below the arena", __NR_munmap, V(0), V(start));
-	plan_syscall(plan, "drop criu's memory above the arena", __NR_munmap, V(r->parking_end),
-		     V(HIGHEST - r->parking_end));
+	plan_drop(plan, "drop criu's memory below the arena", 0, start, keep);
+	plan_drop(plan, "drop criu's memory above the arena", r->parking_end, arch_address_limit(false), keep);
 	return 0;
 }
 

@@ -4,14 +4,12 @@
 
 #include "object/memory/memory.h"
 
+struct plan;
+
 /* Compares the vdso in the images with ours. After memory_load_content(). */
 int vdso_load(const struct restore *r, struct task *task);
 /* Steps that bring the parked vdso to where the task expects it. */
 int vdso_plan(struct restore *r, struct task *task, struct plan *plan);
-
-/* The same for a 32-bit program. */
-int vdso_compat_load(const struct restore *r, struct task *task);
-int vdso_compat_plan(const struct restore *r, struct task *task, struct plan *plan);
 
 /* An area of the task by its status; NULL: it has none. */
 const VmaEntry *vdso_find_area(const struct memory_restore *memory, uint32_t status);
@@ -35,7 +33,5 @@ int vdso_find_pieces(pid_t pid, struct vdso_pieces *ret);
 /* Those of criu itself. */
 const struct vdso_pieces *vdso_own(const struct restore *r);
 
-/* Turns the functions of a vdso image into jumps to those of the same name in another one that
- * lies at own_address; address: where the image lies. */
-int vdso_patch(uint8_t *image, size_t size, uint64_t address, const uint8_t *own, size_t own_size,
-	       uint64_t own_address);
+/* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the arena. */
+int memory_plan_empty(struct restore *r, struct plan *plan);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is in a file system of memory: tmpfs-dev-DEV.tar.gz.img, an archive as tar(1) makes it. */
+#include "object/mount/content/content-dump.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,13 +13,17 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "object/mount/core.h"
+#include "base/table.h"
+#include "image/image.h"
+#include "object/mount/content/content-inodes.h"
+#include "object/mount/content/inode-flags.h"
 #include "object/mount/content/libarchive.h"
 #include "session/ids.h"
 
 #define CHUNK (1u << 20)
 
 struct saving {
+	bool locked; /* other mounts lie upon it, which cannot be taken off */
 	struct archive *archive;
 	const struct dump *d;
 	struct pool *pool;
@@ -43,7 +49,7 @@ static int add_attributes(struct archive_entry *entry, int fd, int dir, const ch
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
 	size = fd < 0 ? llistxattr(path, names, sizeof(names)) : flistxattr(fd, names, sizeof(names));
 	if (size < 0)
-		return errno == ENOTSUP ? 0 : fail_errno("listing extended attributes of %s", name);
+		return errno == EOPNOTSUPP ? 0 : fail_errno("listing extended attributes of %s", name);
 	for (const char *key = names; key < names + size; key += strlen(key) + 1) {
 		ssize_t length =
 			fd < 0 ? lgetxattr(path, key, value, sizeof(value)) : fgetxattr(fd, key, value, sizeof(value));
@@ -114,10 +120,16 @@ static int add_target(struct archive_entry *entry, int dir, const char *leaf)
 /* All but its data. fd: of a regular file, else -1. */
 static int describe_content(struct archive_entry *entry, int fd, int dir, const char *leaf, const struct stat *st)
 {
+	AUTO_CLOSE int below = -1;
+
 	add_inode(entry, st->st_ino);
 	TRY(add_attributes(entry, fd, dir, leaf));
 	if (S_ISLNK(st->st_mode))
 		return add_target(entry, dir, leaf);
+	if (S_ISDIR(st->st_mode))
+		below = openat(dir, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 || below >= 0)
+		inode_flags_save(entry, fd >= 0 ? fd : below);
 	if (fd >= 0 && st->st_blocks * 512 < st->st_size)
 		add_extents(entry, fd, st->st_size);
 	return 0;
@@ -163,14 +175,39 @@ static int save_one(struct saving *saving, int dir, const char *leaf, const char
 
 static int save_directory(struct saving *saving, int dir, const char *name);
 
-static int save_name(struct saving *saving, int dir, const char *leaf, const char *above)
+/* Only the place for what is mounted there. */
+static int save_place(struct saving *saving, ino_t inode, const char *name, mode_t type)
 {
+	struct archive_entry *entry = libarchive.archive_entry_new2(saving->archive);
+	struct stat st = { .st_ino = inode,
+			   .st_mode = S_ISDIR(type) ? S_IFDIR | 0755 : S_IFREG | 0644,
+			   .st_nlink = 1,
+			   .st_uid = saving->root.st_uid,
+			   .st_gid = saving->root.st_gid };
+	int error = 0;
+
+	libarchive.archive_entry_copy_stat(entry, &st);
+	set_owner(saving->d, entry, &st);
+	libarchive.archive_entry_copy_pathname(entry, name);
+	add_inode(entry, inode);
+	if (libarchive.archive_write_header(saving->archive, entry) < ARCHIVE_WARN)
+		error = fail_archive(saving, name);
+	libarchive.archive_entry_free(entry);
+	return error;
+}
+
+static int save_name(struct saving *saving, int dir, const struct dirent *named, const char *above)
+{
+	const char *leaf = named->d_name;
 	AUTO_FREE char *name = xprintf("%s/%s", above, leaf);
 	AUTO_CLOSE int below = -1;
 	struct stat st;
 
 	if (fstatat(dir, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_errno("looking at %s", name);
+	/* A mount of that very directory hides nothing. */
+	if (saving->locked && (st.st_dev != saving->root.st_dev || st.st_ino != named->d_ino))
+		return save_place(saving, named->d_ino, name, st.st_mode);
 	if (st.st_dev != saving->root.st_dev)
 		return 0;
 	if (S_ISSOCK(st.st_mode)) {
@@ -196,7 +233,7 @@ static int save_directory(struct saving *saving, int dir, const char *name)
 		return fail_errno("listing %s", name);
 	while (errno = 0, (entry = readdir(list)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			TRY(save_name(saving, dir, entry->d_name, name));
+			TRY(save_name(saving, dir, entry, name));
 	return errno ? fail_errno("listing %s", name) : 0;
 }
 
@@ -228,11 +265,11 @@ static int save_all(struct saving *saving, int fd, int root)
 	return end_archive(saving);
 }
 
-int content_dump(struct dump *d, int root, uint32_t dev)
+int content_dump(struct dump *d, int root, uint32_t dev, bool locked)
 {
 	AUTO(image_close) struct image *image = NULL;
 	AUTO_CLOSE int dir = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct saving saving = { .d = d, .pool = d->pool };
+	struct saving saving = { .d = d, .pool = d->pool, .locked = locked };
 	int error, fd;
 
 	if (dir < 0)

@@ -4,6 +4,8 @@
  * so all nodes are made in the order of their numbers, in its root directory and with fillers for what is missing
  * between them; each gets its name later.
  */
+#include "object/mount/content/content-inodes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +17,6 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "object/mount/core.h"
 #include "object/mount/content/libarchive.h"
 
 #define FILLERS_MAX (1u << 20) /* some seconds */

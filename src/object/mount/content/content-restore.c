@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Fills a new file system of memory from tmpfs-dev-DEV.tar.gz.img. Nothing is made outside of it, whatever the archive
  * says. */
+#include "object/mount/content/content-restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,7 +16,12 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "object/mount/core.h"
+#include "base/io.h"
+#include "image/backend.h"
+#include "image/image.h"
+#include "object/mount/content/content-inodes.h"
+#include "object/mount/content/inode-flags.h"
+#include "object/mount/mount-set.h"
 #include "object/mount/content/libarchive.h"
 #include "session/ids.h"
 
@@ -30,10 +37,12 @@ struct removed_one {
 	int (*make)(void *arg, mode_t type);
 	void *arg;
 	int fd;
+	bool inside; /* in the user namespace of the tree, whose ids are those of the archive */
 };
 
 struct filling {
 	const struct restore *r;
+	const struct mount *mount;
 	struct archive *archive;
 	struct pool *pool;
 	int root;
@@ -48,23 +57,50 @@ static int fail_archive(const struct filling *filling)
 		      libarchive.archive_error_string(filling->archive));
 }
 
-/* The directory of a name; no link is followed on the way. leaf is the rest, "." for the root itself. */
-static int open_parent(const struct filling *filling, const char *name, char leaf[NAME_MAX + 1])
+int content_open(int root, const char *name, int flags, int *ret_fd)
 {
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
 	AUTO_FREE char *path = xprintf("./%s", name);
+	AUTO_CLOSE int dir = -1;
+	char *rest = path;
+
+	/* Trees may be deeper than what a path can say at once. */
+	while (strlen(rest) >= PATH_MAX) {
+		char *end = memrchr(rest, '/', PATH_MAX - 1);
+		int below;
+
+		if (!end || end == rest)
+			return refuse(ENAMETOOLONG, "the archive has a name that is too long");
+		*end = 0;
+		below = (int)syscall(SYS_openat2, dir < 0 ? root : dir, rest, &how, sizeof(how));
+		if (below < 0)
+			return fail_errno("the directory of %.80s", name);
+		auto_close(&dir);
+		dir = below;
+		for (rest = end + 1; *rest == '/'; rest++)
+			;
+	}
+	how.flags = (uint64_t)(flags | O_CLOEXEC);
+	*ret_fd = (int)syscall(SYS_openat2, dir < 0 ? root : dir, *rest ? rest : ".", &how, sizeof(how));
+	return *ret_fd < 0 ? fail_errno("opening %.80s", name) : 0;
+}
+
+/* The directory of a name; no link is followed on the way. leaf is the rest, "." for the root itself. */
+static int open_parent(const struct filling *filling, const char *name, char leaf[NAME_MAX + 1])
+{
+	AUTO_FREE char *path = xstrdup(name);
 	char *end = path + strlen(path);
 	int fd;
 
-	while (end > path + 1 && (end[-1] == '/' || (end[-1] == '.' && end[-2] == '/')))
+	while (end > path && (end[-1] == '/' || (end[-1] == '.' && (end - 1 == path || end[-2] == '/'))))
 		*--end = 0;
 	end = strrchr(path, '/');
-	snprintf(leaf, NAME_MAX + 1, "%s", end && end[1] ? end + 1 : ".");
+	snprintf(leaf, NAME_MAX + 1, "%s", end ? end + 1 : *path ? path : ".");
 	if (end)
 		*end = 0;
-	fd = (int)syscall(SYS_openat2, filling->root, path, &how, sizeof(how));
-	return fd < 0 ? fail_errno("the directory of %s", name) : fd;
+	TRY(content_open(filling->root, end ? path : ".", O_PATH | O_DIRECTORY, &fd));
+	return fd;
 }
 
 static int set_attributes(struct archive_entry *entry, int dir, const char *leaf)
@@ -87,11 +123,13 @@ static int write_data(struct filling *filling, int fd, off_t size)
 	const void *data;
 	size_t n;
 	int64_t at;
-	int more;
+	int more, written;
 
-	while ((more = libarchive.archive_read_data_block(filling->archive, &data, &n, &at)) == ARCHIVE_OK)
-		if (n && pwrite(fd, data, n, at) != (ssize_t)n)
-			return fail_errno("writing a file (is there room enough?)");
+	while ((more = libarchive.archive_read_data_block(filling->archive, &data, &n, &at)) == ARCHIVE_OK) {
+		written = io_pwrite_pages(fd, data, n, at);
+		if (written < 0)
+			return fail(-written, "writing a file (is there room enough?)");
+	}
 	if (more != ARCHIVE_EOF)
 		return fail_archive(filling);
 	return ftruncate(fd, size) < 0 ? fail_errno("setting its size") : 0;
@@ -101,7 +139,7 @@ static int make_file(struct filling *filling, struct archive_entry *entry, int d
 {
 	int taken = inodes_take(&filling->inodes, filling->root, entry, dir, leaf);
 	AUTO_CLOSE int fd =
-		openat(dir, leaf, O_WRONLY | (taken < 0 ? O_CREAT | O_EXCL : 0) | O_NOFOLLOW | O_CLOEXEC, 0600);
+		openat(dir, leaf, O_RDWR | (taken < 0 ? O_CREAT | O_EXCL : 0) | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return fail_errno("making %s", leaf);
@@ -194,27 +232,18 @@ static int take_entry(struct filling *filling, struct archive_entry *entry)
 	if (libarchive.archive_entry_hardlink(entry))
 		return make_link(filling, libarchive.archive_entry_hardlink(entry), dir, leaf);
 	TRY(make_one(filling, entry, dir, leaf));
+	TRY(inode_flags_note(filling->r, filling->mount, filling->root, entry));
 	return set_owner(filling, entry, dir, leaf);
-}
-
-/* Never by its last name alone: that might be a link by now. */
-static int open_folder(const struct filling *filling, const char *name)
-{
-	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
-	AUTO_FREE char *path = xprintf("./%s", name);
-	int fd = (int)syscall(SYS_openat2, filling->root, path, &how, sizeof(how));
-
-	return fd < 0 ? fail_errno("opening the directory %s", name) : fd;
 }
 
 static int close_folders(struct filling *filling)
 {
 	for (size_t i = filling->folders.n; i-- > 0;) {
 		const struct folder *folder = &filling->folders.items[i];
-		AUTO_CLOSE int fd = open_folder(filling, folder->name);
+		AUTO_CLOSE int fd = -1;
 
-		TRY(fd);
+		/* Never by its last name alone: that might be a link by now. */
+		TRY(content_open(filling->root, folder->name, O_RDONLY | O_DIRECTORY, &fd));
 		if (fchmod(fd, folder->mode) < 0 || futimens(fd, folder->times) < 0)
 			return fail_errno("setting mode and times of %s", folder->name);
 	}
@@ -279,7 +308,7 @@ static int open_archive(struct restore *r, const struct mount *mount, struct ima
 int content_restore(struct restore *r, int root, const struct mount *mount)
 {
 	AUTO(image_close) struct image *image = NULL;
-	struct filling filling = { .r = r, .pool = r->pool, .root = root };
+	struct filling filling = { .r = r, .mount = mount, .pool = r->pool, .root = root };
 	int error = open_archive(r, mount, &image), fd;
 
 	/* Other dumpers leave out what they don't know by number. */
@@ -301,12 +330,17 @@ static int set_removed(const struct filling *filling, struct archive_entry *entr
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
 				     { libarchive.archive_entry_mtime(entry),
 				       libarchive.archive_entry_mtime_nsec(entry) } };
+	uint32_t user = (uint32_t)libarchive.archive_entry_uid(entry),
+		 group = (uint32_t)libarchive.archive_entry_gid(entry);
 	const char *key;
 	const void *value;
 	size_t size;
 
-	if (fchown(fd, restore_outer_uid(filling->r, (uint32_t)libarchive.archive_entry_uid(entry)),
-		   restore_outer_gid(filling->r, (uint32_t)libarchive.archive_entry_gid(entry))) < 0)
+	if (!filling->removed->inside) {
+		user = restore_outer_uid(filling->r, user);
+		group = restore_outer_gid(filling->r, group);
+	}
+	if (fchown(fd, user, group) < 0)
 		return fail_errno("setting the owner of what had been removed");
 	libarchive.archive_entry_xattr_reset(entry);
 	while (libarchive.archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
@@ -331,18 +365,28 @@ static int take_removed(struct filling *filling, struct archive_entry *entry)
 	return set_removed(filling, entry, removed->fd);
 }
 
-int content_restore_removed(struct restore *r, const struct mount *mount, int (*make)(void *arg, mode_t type),
-			    void *arg)
+int content_open_removed(struct restore *r, struct mount *mount)
+{
+	int error = image_open(r->store, &mount->removed_image, IMAGE_REMOVED_MOUNT, mount->entry->mnt_id);
+
+	return error == -ENOENT
+		       ? refuse(ENOENT, "removed-mount-%u.tar.gz.img, which has what was mounted there, is missing",
+				mount->entry->mnt_id)
+		       : error;
+}
+
+int content_restore_removed(struct restore *r, struct mount *mount, int (*make)(void *arg, mode_t type), void *arg)
 {
 	AUTO(image_close) struct image *image = NULL;
 	struct removed_one removed = { make, arg, -1 };
 	struct filling filling = { .r = r, .pool = r->pool, .root = -1, .removed = &removed };
-	int error = image_open(r->store, &image, IMAGE_REMOVED_MOUNT, mount->entry->mnt_id), fd;
+	int error, fd;
 
-	if (error == -ENOENT)
-		return refuse(ENOENT, "removed-mount-%u.tar.gz.img, which has what was mounted there, is missing",
-			      mount->entry->mnt_id);
-	TRY(error);
+	removed.inside = mount->removed_image;
+	if (!mount->removed_image)
+		TRY(content_open_removed(r, mount));
+	image = mount->removed_image;
+	mount->removed_image = NULL;
 	fd = image_fd(image);
 	TRY(fd);
 	error = read_archive(&filling, fd, take_removed);

@@ -5,7 +5,17 @@
 
 #define LIBRARY_TABLE libarchive
 
+#ifdef STATIC_BUILD
+struct libarchive libarchive = { LIBARCHIVE(LIBRARY_LINKED) };
+
+/* In place of the library's own, which nobody calls, but which would bring an XML library with it, and that ICU. */
+int archive_write_set_format_xar(struct archive *archive)
+{
+	return ARCHIVE_FATAL;
+}
+#else
 struct libarchive libarchive;
+#endif
 
 int libarchive_load(void)
 {

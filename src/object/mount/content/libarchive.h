@@ -11,9 +11,9 @@
 #define LIBARCHIVE(X) \
 	X(archive_entry_atime) X(archive_entry_atime_is_set) X(archive_entry_atime_nsec) \
 	X(archive_entry_copy_hardlink) X(archive_entry_copy_pathname) X(archive_entry_copy_stat) \
-	X(archive_entry_copy_symlink) X(archive_entry_filetype) X(archive_entry_free) X(archive_entry_gid) \
+	X(archive_entry_copy_symlink) X(archive_entry_fflags) X(archive_entry_filetype) X(archive_entry_free) X(archive_entry_gid) \
 	X(archive_entry_hardlink) X(archive_entry_mtime) X(archive_entry_mtime_nsec) X(archive_entry_new2) \
-	X(archive_entry_pathname) X(archive_entry_perm) X(archive_entry_rdev) X(archive_entry_set_gid) \
+	X(archive_entry_pathname) X(archive_entry_perm) X(archive_entry_rdev) X(archive_entry_set_fflags) X(archive_entry_set_gid) \
 	X(archive_entry_set_uid) X(archive_entry_size) X(archive_entry_sparse_add_entry) \
 	X(archive_entry_sparse_count) X(archive_entry_symlink) X(archive_entry_uid) \
 	X(archive_entry_unset_size) X(archive_entry_xattr_add_entry) X(archive_entry_xattr_next) \

@@ -4,6 +4,8 @@
  * it is when its automounter has died: all that is mounted in it, and every path, can be walked without waiting. A
  * task of the automounter's process group gives it the pipe of the automounter when all files are open.
  */
+#include "object/mount/fs/autofs-restore.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/auto_dev-ioctl.h>
@@ -22,10 +24,14 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "image/record.h"
 #include "kern/mountapi.h"
 #include "kern/syscalls.h"
-#include "object/mount/core.h"
+#include "lib/compel/restorer.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/tree.h"
 #include "plan/plan.h"
+#include "session/session.h"
 
 #define DEVICE "/dev/autofs"
 
@@ -55,7 +61,7 @@ static int check_record(const struct restore *r, const AutofsEntry *record)
 	if (record->fd < 0)
 		return 0;
 	if (!record->has_owner || !record->has_reader || !record->has_read_fd)
-		return refuse(ENOTSUP, "the image of an autofs does not tell which task serves it");
+		return refuse(EOPNOTSUPP, "the image of an autofs does not tell which task serves it");
 	if (!task_tree_find(r->tree, (pid_t)record->owner) || !task_tree_find(r->tree, (pid_t)record->reader))
 		return refuse(EINVAL, "an autofs is served by task %u, which is not in the images", record->owner);
 	return 0;
@@ -244,7 +250,7 @@ static void plan_serve(struct restore *r, struct plan *plan, const int fds[3])
 
 	init_autofs_dev_ioctl(&order);
 	at = plan_data(plan, &order, sizeof(order));
-	restore_plan_find_us(r, plan, SLOT_US);
+	restorer_plan_find_us(plan, r->us, SLOT_US);
 	for (unsigned i = 0; i < 3; i++)
 		plan_fetch(plan, fds[i], SLOT_DEVICE + i);
 	plan_step(plan, "which autofs", STEP_SET_INT,

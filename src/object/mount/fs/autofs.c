@@ -4,6 +4,8 @@
  * pipe whose only writer it is, and lets the process group of the automounter pass. Nothing here may wait for an
  * automounter: it stands still. So no path is walked into its mounts but by descriptors that stay where they are.
  */
+#include "object/mount/fs/autofs.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +22,14 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "image/record.h"
 #include "kern/proc/fdinfo.h"
-#include "object/mount/core.h"
+#include "object/mount/collect.h"
+#include "object/mount/fs/fs.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/mount.h"
+#include "object/mount/save.h"
+#include "object/mount/tree.h"
 #include "session/loss.h"
 
 /* --- what the kernel shows --- */
@@ -142,7 +150,7 @@ int autofs_dump(const struct dump *d, struct mount *mount)
 	if (is_dead(mount, &server))
 		return 0;
 	if (!server.owner || !server.reader)
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	if (server.owner->pid_space)
 		return mount_refuse(mount, "its automounter lives in a pid namespace within that of the tree");
 	if (mode_of(mount) != AUTOFS_TYPE_INDIRECT)
@@ -185,7 +193,7 @@ static int walk_name(struct node_list *list, int dir, const char *path, const ch
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fail_errno("looking at %s", name);
 	if (!S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode))
-		return refuse(ENOTSUP, "%s in an autofs is no directory and no link", name);
+		return refuse(EOPNOTSUPP, "%s in an autofs is no directory and no link", name);
 	node = add_node(list, path, name, st.st_mode);
 	if (S_ISDIR(st.st_mode))
 		return walk_directory(list, fd, node->path);

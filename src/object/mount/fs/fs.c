@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The file systems: which of them can be made again, and by which options. */
+#include "object/mount/fs/fs.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +9,6 @@
 #include "base/buffer.h"
 #include "base/auto.h"
 #include "base/text.h"
-#include "object/mount/core.h"
 #include "session/ids.h"
 
 #define SERVED "is served by a process, which may not be there at restore"
@@ -28,7 +29,7 @@ static const struct fs_kind kinds[] = {
 	{ "cgroup", FSTYPE__CGROUP, .anew = true },
 	{ "aufs", FSTYPE__AUFS, .why = "is no part of Linux" },
 	{ "mqueue", FSTYPE__MQUEUE, .anew = true },
-	{ "fuse", FSTYPE__FUSE, .why = SERVED },
+	{ "fuse", FSTYPE__FUSE, .anew = true, .served = true, .why = SERVED },
 	{ "fuseblk", FSTYPE__FUSE, .why = SERVED },
 	{ "overlay", FSTYPE__OVERLAYFS, .anew = true, .late = true },
 	{ "autofs", FSTYPE__AUTOFS, .anew = true, .apart = true, .served = true, .why = SERVED },
@@ -36,7 +37,7 @@ static const struct fs_kind kinds[] = {
 	{ "cgroup2", FSTYPE__CGROUP2, .anew = true },
 	/* The format has no numbers for these: they are told by name. */
 	{ "ramfs", FSTYPE__AUTO, .anew = true, .apart = true, .content = true },
-	{ "hugetlbfs", FSTYPE__AUTO, .anew = true, .apart = true, .empty = true },
+	{ "hugetlbfs", FSTYPE__AUTO, .anew = true, .apart = true, .content = true },
 	{ "bpf", FSTYPE__AUTO, .anew = true, .apart = true, .empty = true },
 	{ "configfs", FSTYPE__AUTO, .anew = true, .one = true },
 	{ "efivarfs", FSTYPE__AUTO, .anew = true, .one = true },

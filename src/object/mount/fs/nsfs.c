@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Namespace files that are mounted somewhere, as `ip netns add` does: they keep a namespace alive, and give it a name.
  */
+#include "object/mount/fs/nsfs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,37 +14,55 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "kern/mountapi.h"
-#include "object/mount/core.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/save.h"
 #include "object/namespace/namespace.h"
 #include "session/pids.h"
-
-/* In mountinfo: "net:[4026531840]" */
-static ino_t parse_root(const char *root, const struct namespace_kind *kind)
-{
-	const char *rest = text_after(root, kind->name);
-
-	rest = rest ? text_after(rest, ":[") : NULL;
-	return rest ? strtoull(rest, NULL, 10) : 0;
-}
 
 bool nsfs_is(const struct proc_mount *seen)
 {
 	return strcmp(seen->fs_type, "nsfs") == 0;
 }
 
-int nsfs_dump(const struct dump *d, struct mount *mount)
+/* The file itself, whatever is mounted upon it. */
+static int open_file(const struct dump *d, const struct mount *mount, int *ret)
 {
-	const struct namespace *ns;
+	AUTO_CLOSE int clone = -1;
+	char path[64];
 
-	for_each_namespace(ns, dump_namespaces(d)) {
-		if (!ns->inode || (ns->own && !ns->task) || parse_root(mount->seen->root, ns->kind) != ns->inode)
-			continue;
-		mount->entry->has_space = mount->entry->has_space_kind = true;
-		mount->entry->space = ns->id;
-		mount->entry->space_kind = ns->kind->flag;
-		return 0;
+	TRY(mount_reveal(d, mount, &clone));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", clone);
+	*ret = open(path, O_RDONLY | O_CLOEXEC);
+	return *ret < 0 ? fail_errno("opening the namespace that is mounted there") : 0;
+}
+
+/* By "net:[4026531840]" in mountinfo. */
+static struct namespace *find_known(const struct dump *d, const char *root)
+{
+	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {
+		const char *rest = text_after(root, (*kind)->name);
+
+		rest = rest ? text_after(rest, ":[") : NULL;
+		if (rest)
+			return namespace_find_kept(d, *kind, strtoull(rest, NULL, 10));
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+int nsfs_dump(const struct dump *d, struct mount *mount, const char **ret_why)
+{
+	struct namespace *ns = find_known(d, mount->seen->root);
+	AUTO_CLOSE int fd = -1;
+
+	*ret_why = NULL;
+	if (!ns) {
+		TRY(open_file(d, mount, &fd));
+		TRY(namespace_keep(d, &fd, &ns, ret_why));
+	}
+	mount->entry->has_space = mount->entry->has_space_kind = true;
+	mount->entry->space = ns->id;
+	mount->entry->space_kind = ns->kind->flag;
+	return 0;
 }
 
 static const struct namespace *find_namespace(const struct restore *r, const MntEntry *entry)
@@ -57,24 +78,23 @@ static const struct namespace *find_namespace(const struct restore *r, const Mnt
 int nsfs_load(const struct restore *r, struct mount *mount)
 {
 	const struct namespace *ns = find_namespace(r, mount->entry);
+	const struct namespace_kind *kind = namespace_kind_find(mount->entry->space_kind);
 
-	if (!ns)
+	if (!kind || !namespace_restore_has(r, kind, mount->entry->space))
 		return refuse(EINVAL, "the namespace that is mounted there is not in the images");
 	/* It begins with its first process, after the mounts. */
-	if (ns->kind->flag == CLONE_NEWPID && !ns->of_root && !ns->own)
+	if (ns && kind->flag == CLONE_NEWPID && !ns->of_root && !ns->own && ns->task)
 		mount->kept_space = ns->task->pid_space;
 	return 0;
 }
 
 int nsfs_clone(struct restore *r, struct mount *mount)
 {
-	const struct namespace *ns = find_namespace(r, mount->entry);
-	AUTO_FREE char *path = xprintf("/proc/self/ns/%s", ns->kind->name);
-	int there = mount->kept_space ? mount->kept_space->fd : ns->fd;
-	AUTO_CLOSE int own = there < 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	const struct namespace_kind *kind = namespace_kind_find(mount->entry->space_kind);
+	AUTO_CLOSE int own = mount->kept_space ? -1 : namespace_restore_open(r, kind, mount->entry->space);
+	int there = mount->kept_space ? mount->kept_space->fd : own;
 
-	if (there < 0 && own < 0)
-		return fail_errno("opening %s", path);
-	mount->fd = mountapi_clone(there < 0 ? own : there, "");
-	return mount->fd < 0 ? fail(-mount->fd, "cloning the file of the %s namespace", ns->kind->name) : 0;
+	TRY(there);
+	mount->fd = mountapi_clone(there, "");
+	return mount->fd < 0 ? fail(-mount->fd, "cloning the file of the %s namespace", kind->name) : 0;
 }

@@ -3,6 +3,8 @@
  * Overlays: of directories of the namespace that they are mounted in, or of directories outside, which container
  * managers make volumes of (podman run -v DIR:/PLACE:O) before they change the root.
  */
+#include "object/mount/fs/overlay.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +23,13 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kern/proc/proc.h"
-#include "object/mount/core.h"
+#include "object/mount/collect.h"
+#include "object/mount/content/content-dump.h"
+#include "object/mount/content/content-restore.h"
+#include "object/mount/fs/overlay-base.h"
+#include "object/mount/mount-set.h"
+#include "object/mount/tree.h"
+#include "session/session.h"
 
 /* "lowerdir=/a:/b,upperdir=/c,workdir=/d" */
 static const char *const path_options[] = { "lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir=" };
@@ -62,8 +70,7 @@ static size_t path_length(const char *path)
 	return n;
 }
 
-/* Calls take() for each layer until it returns false. */
-static bool for_all_layers(const char *options, bool (*take)(const char *path, void *arg), void *arg)
+bool overlay_for_all_layers(const char *options, bool (*take)(const char *path, void *arg), void *arg)
 {
 	for (const char *p = options; *p; p += strcspn(p, ","), p += *p == ',') {
 		const char *path = skip_name(p), *end = p + strcspn(p, ",");
@@ -145,6 +152,38 @@ static char *flatten_layers(const struct dump *d, const char *options)
 	return pool_string(d->pool, text.data);
 }
 
+struct lying {
+	const char *base, *point;
+};
+
+static bool lies_elsewhere(const char *path, void *arg)
+{
+	const struct lying *lying = arg;
+	AUTO_FREE char *full = path[0] == '/' || !lying->base ? xstrdup(path) : xprintf("%s/%s", lying->base, path);
+
+	return !path_below(full, lying->point);
+}
+
+bool overlay_has_layer_on(const struct mount *mount, const struct mount *other)
+{
+	struct lying lying = { mount->entry->layers_from, other->entry->mountpoint };
+
+	return !overlay_for_all_layers(mount->entry->options, lies_elsewhere, &lying);
+}
+
+bool overlay_lies_on(const struct mount *mount, const struct mount *other)
+{
+	return other->place < mount->place && overlay_has_layer_on(mount, other);
+}
+
+bool overlay_lies_below(const struct mount *mount, const struct mount *other)
+{
+	for (size_t i = 0; i < mount->entry->n_upon_layers; i++)
+		if (mount->entry->upon_layers[i] == other->entry->mnt_id)
+			return true;
+	return false;
+}
+
 struct empty_search {
 	struct pool *pool;
 	VECTOR(char *) found;
@@ -169,7 +208,7 @@ static void find_empty_layers(const struct dump *d, MntEntry *entry)
 {
 	struct empty_search search = { .pool = d->pool };
 
-	(void)for_all_layers(entry->options, add_if_empty, &search);
+	(void)overlay_for_all_layers(entry->options, add_if_empty, &search);
 	entry->n_empty_layers = search.found.n;
 	entry->empty_layers = pool_array(d->pool, char *, search.found.n ?: 1);
 	for (size_t i = 0; i < search.found.n; i++)
@@ -177,27 +216,56 @@ static void find_empty_layers(const struct dump *d, MntEntry *entry)
 	vector_done(&search.found);
 }
 
-int overlay_dump(const struct dump *d, struct mount *mount)
+int overlay_find_outside(const struct dump *d, struct mount *mount)
 {
 	AUTO_CLOSE int own = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (own < 0)
 		return fail_errno("opening the root directory");
-	if (!for_all_layers(mount->entry->options, is_absolute, NULL))
-		return mount_refuse(mount, "it was made of relative paths, and from where is not known");
-	if (for_all_layers(mount->entry->options, is_there, &mount->space->root_fd))
+	if (!overlay_for_all_layers(mount->entry->options, is_absolute, NULL) ||
+	    !overlay_for_all_layers(mount->entry->options, is_there, &own))
 		return 0;
-	if (!for_all_layers(mount->entry->options, is_there, &own))
-		return mount_refuse(mount, "its layers are neither in its mount namespace nor here");
 	mount->entry->has_made_outside = mount->entry->made_outside = true;
 	mount->entry->options = flatten_layers(d, mount->entry->options);
 	find_empty_layers(d, mount->entry);
 	log_info("%s is made of directories outside", mount->entry->mountpoint);
-	return 0;
+	return 1;
 }
 
-/* The path of an option that has but one; NULL: it is not there. To be freed. */
-static char *get_path(const char *options, const char *name)
+/* Else its layers might be found in itself. */
+static bool is_made_with_root(struct mount *mount)
+{
+	const MntEntry *root = mount->space->root->entry;
+
+	if (!root->made_outside || !mount_is_of_root(mount))
+		return false;
+	mount->entry->has_made_outside = mount->entry->made_outside = true;
+	mount->entry->options = root->options;
+	return true;
+}
+
+int overlay_dump(const struct dump *d, struct mount *mount)
+{
+	int outside;
+
+	if (is_made_with_root(mount))
+		return 0;
+	if (!overlay_for_all_layers(mount->entry->options, is_absolute, NULL)) {
+		outside = overlay_find_base(d, mount);
+		return outside ? (outside < 0 ? outside : 0)
+			       : mount_refuse(mount, "it was made of relative paths, and from where is not known");
+	}
+	outside = overlay_find_hidden(d, mount);
+	if (outside)
+		return outside < 0 ? outside : 0;
+	if (overlay_for_all_layers(mount->entry->options, is_there, &mount->space->root_fd))
+		return 0;
+	outside = overlay_find_outside(d, mount);
+	return outside ? (outside < 0 ? outside : 0)
+		       : mount_refuse(mount, "its layers are neither in its mount namespace nor here");
+}
+
+char *overlay_path(const char *options, const char *name)
 {
 	for (const char *p = options; *p; p += strcspn(p, ","), p += *p == ',') {
 		const char *path = text_after(p, name);
@@ -211,13 +279,13 @@ static char *get_path(const char *options, const char *name)
 /* Container managers remove it when the container has ended, and expect it to be there again. */
 int overlay_save(struct dump *d, const struct superblock *super)
 {
-	AUTO_FREE char *upper = get_path(super->widest->entry->options, "upperdir=");
+	AUTO_FREE char *upper = overlay_path(super->widest->entry->options, "upperdir=");
 	AUTO_CLOSE int fd = upper ? open(upper, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 
 	LOG_SCOPE("%.80s", super->widest->entry->mountpoint);
 	if (!upper)
 		return 0;
-	return fd < 0 ? fail_errno("opening the upper directory %s", upper) : content_dump(d, fd, super->dev);
+	return fd < 0 ? fail_errno("opening the upper directory %s", upper) : content_dump(d, fd, super->dev, false);
 }
 
 /* --- restore --- */
@@ -263,14 +331,15 @@ static int make_directories(struct restore *r, const char *path)
 int overlay_prepare(struct restore *r, const struct superblock *super)
 {
 	const MntEntry *entry = super->widest->entry;
-	AUTO_FREE char *upper = get_path(entry->options, "upperdir="), *work = get_path(entry->options, "workdir=");
+	AUTO_FREE char *upper = overlay_path(entry->options, "upperdir="),
+		       *work = overlay_path(entry->options, "workdir=");
 	AUTO_CLOSE int fd = -1;
 
 	for (size_t i = 0; i < entry->n_empty_layers; i++)
 		if (entry->empty_layers[i][0] == '/' && (!upper || strcmp(entry->empty_layers[i], upper) != 0) &&
 		    access(entry->empty_layers[i], F_OK) < 0)
 			TRY(make_directories(r, entry->empty_layers[i]));
-	if (!upper || !work || access(upper, F_OK) == 0)
+	if (!upper || !work || access(upper, F_OK) == 0 || !super->widest->parent)
 		return 0;
 	TRY(make_directories(r, work));
 	TRY(make_directories(r, upper));

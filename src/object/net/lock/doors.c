@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Connections that wait for accept(2) in a TCP socket cannot be saved, and to a busy server there is nearly always one:
- * clients go on to connect while its tasks are being stopped. So before that nobody new is let in to its ports - who
- * knocks does so again after a second - and it gets a moment to accept those that wait.
+ * Connections that wait for accept(2) in a TCP socket are not saved as easily as others, and to a busy server there is
+ * nearly always one: clients go on to connect while its tasks are being stopped. So before that nobody new is let in to
+ * its ports - who knocks does so again after a second - and it gets a moment to accept those that wait.
  */
-#include <dirent.h>
+#include "object/net/lock/doors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,24 +19,32 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
+#include "base/vector.h"
 #include "image/inventory.h"
 #include "kern/net/netlink.h"
 #include "kern/net/netns.h"
+#include "kern/net/sockdiag-inet.h"
 #include "kern/net/sockdiag.h"
-#include "kern/proc/children.h"
 #include "kern/proc/proc.h"
-#include "object/net/lock/lock.h"
+#include "kern/proc/running.h"
+#include "object/net/lock/nftables.h"
 #include "object/net/net.h"
-
-#define DEPTH_MAX 256 /* of the tree */
+#include "session/session.h"
+#include "session/state.h"
 
 struct doors {
-	struct nft_ctx *nft; /* owns the table */
+	struct nft_ctx *nft;	       /* owns the table */
+	VECTOR(struct nft_ctx *) shut; /* the same for ports through which nothing passes at all */
 };
 
 static void destroy_doors(void *state)
 {
-	nftables_done(&((struct doors *)state)->nft);
+	struct doors *doors = state;
+
+	nftables_done(&doors->nft);
+	for (size_t i = 0; i < doors->shut.n; i++)
+		nftables_done(&doors->shut.items[i]);
+	vector_done(&doors->shut);
 }
 
 static const struct state_type doors_state = { sizeof(struct doors), destroy_doors };
@@ -43,64 +52,35 @@ static const struct state_type doors_state = { sizeof(struct doors), destroy_doo
 /* What the tasks have, while they run: nothing of it is sure. */
 struct door_search {
 	struct pool *pool;
-	struct table *by_ino, *ports; /* struct inet_diag of all TCP sockets; listeners of the tree by their port */
+	struct table *by_ino, *ports; /* struct inet_diag of all that listen; those of the tree by their port */
 	struct netlink *netlink;
 };
 
-static int read_sockets(struct door_search *s)
+static int read_listeners(struct door_search *s)
 {
 	table_destroy(&s->by_ino);
 	s->by_ino = table_create();
-	TRY(sockdiag_read_inet(s->netlink, s->pool, AF_INET, IPPROTO_TCP, s->by_ino));
-	return sockdiag_read_inet(s->netlink, s->pool, AF_INET6, IPPROTO_TCP, s->by_ino);
+	TRY(sockdiag_read_listeners(s->netlink, s->pool, AF_INET, s->by_ino));
+	return sockdiag_read_listeners(s->netlink, s->pool, AF_INET6, s->by_ino);
 }
 
-static void find_in_task(struct door_search *s, int proc)
+/* Those that are found are done with; it ends with the last one. */
+static bool look_for_listener(void *arg, const struct running_descriptor *one)
 {
-	int fd = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	struct door_search *s = arg;
+	struct inet_diag *diag = one->format == S_IFSOCK ? table_remove(s->by_ino, one->ino) : NULL;
 
-	if (!dir && fd >= 0)
-		close(fd);
-	while (dir && (entry = readdir(dir))) {
-		struct inet_diag *diag;
-		char text[64] = "";
-		uint32_t ino;
-
-		if (readlinkat(fd, entry->d_name, text, sizeof(text) - 1) < 0 || sscanf(text, "socket:[%u]", &ino) != 1)
-			continue;
-		diag = table_find(s->by_ino, ino);
-		if (diag && diag->state == TCP_LISTEN)
-			table_set(s->ports, diag->src_port, diag);
-	}
-	if (dir)
-		closedir(dir);
+	if (diag)
+		table_set(s->ports, diag->src_port, diag);
+	return !table_count(s->by_ino);
 }
 
-static void find_below(struct door_search *s, pid_t pid, unsigned depth)
+static bool look_in_task(void *arg, pid_t pid, int proc)
 {
-	AUTO(proc_pids_done) struct proc_pids pids = { 0 };
-	AUTO_CLOSE int proc = proc_open(pid);
+	const struct door_search *s = arg;
 
-	if (proc < 0 || depth > DEPTH_MAX)
-		return;
-	find_in_task(s, proc);
-	if (proc_children_read(proc, &pids) < 0)
-		return;
-	for (size_t i = 0; i < pids.n; i++)
-		find_below(s, pids.items[i], depth + 1);
-}
-
-static bool has_listener(const struct door_search *s)
-{
-	const struct inet_diag *diag;
-	size_t cursor = 0;
-
-	while ((diag = table_next(s->by_ino, &cursor)))
-		if (diag->state == TCP_LISTEN)
-			return true;
-	return false;
+	running_visit_descriptors(pid, proc, look_for_listener, arg);
+	return !table_count(s->by_ino);
 }
 
 static bool has_waiting(const struct door_search *s)
@@ -109,7 +89,7 @@ static bool has_waiting(const struct door_search *s)
 	size_t cursor = 0;
 
 	while ((diag = table_next(s->by_ino, &cursor)))
-		if (diag->state == TCP_LISTEN && diag->rqueue && table_find(s->ports, diag->src_port))
+		if (diag->rqueue && table_find(s->ports, diag->src_port))
 			return true;
 	return false;
 }
@@ -117,7 +97,7 @@ static bool has_waiting(const struct door_search *s)
 static int close_doors(struct dump *d, const struct door_search *s)
 {
 	uint16_t *ports = pool_array(s->pool, uint16_t, table_count(s->ports));
-	struct doors *doors = state_make(d->states, &doors_state);
+	struct doors *doors = state_get(d->states, &doors_state);
 	const struct inet_diag *door;
 	size_t cursor = 0, n = 0;
 	char table[64];
@@ -125,32 +105,33 @@ static int close_doors(struct dump *d, const struct door_search *s)
 	while ((door = table_next(s->ports, &cursor)))
 		ports[n++] = door->src_port;
 	snprintf(table, sizeof(table), "CRIU-%s-doors", d->inventory->run_id);
-	return nftables_close_ports(&doors->nft, table, ports, n);
+	return nftables_close_ports(&doors->nft, table, ports, n, false);
 }
 
-/* Those whose handshake is not over first: they will wait soon. */
-static bool somebody_waits(struct door_search *s)
+/* Those whose handshake is not over first: they will wait soon. Those that wait can be kept by a dump that kills. */
+static bool somebody_waits(const struct dump *d, struct door_search *s)
 {
+	const bool kept = d->options->tcp_established && !d->options->tcp_close && d->options->end == OPT_END_KILL;
 	const struct inet_diag *door;
 	size_t cursor = 0;
 	bool comes = false;
 
 	while (!comes && (door = table_next(s->ports, &cursor)))
 		comes = sockdiag_end_unowned(s->netlink, door, 1u << TCP_SYN_RECV, true) > 0;
-	return read_sockets(s) == 0 && (comes || has_waiting(s));
+	return comes || (!kept && read_listeners(s) == 0 && has_waiting(s));
 }
 
 static int let_in(struct dump *d, struct door_search *s)
 {
 	TRY(netlink_open(NETLINK_SOCK_DIAG, &s->netlink));
-	TRY(read_sockets(s));
-	if (has_listener(s)) /* else nobody needs to look at each descriptor of each task */
-		find_below(s, d->options->pid, 0);
+	TRY(read_listeners(s));
+	if (table_count(s->by_ino)) /* else nobody needs to look at each descriptor of each task */
+		running_visit_tree(d->options->pid, d->task_iter, look_in_task, s);
 	if (!table_count(s->ports))
 		return 0;
 	TRY(close_doors(d, s));
 	log_info("Who connects to the %zu ports on which the tasks listen is kept waiting", table_count(s->ports));
-	for (unsigned ms = 0; ms < GRACE_ACCEPT_MS && somebody_waits(s); ms++)
+	for (unsigned ms = 0; ms < GRACE_ACCEPT_MS && somebody_waits(d, s); ms++)
 		usleep(1000);
 	return 0;
 }
@@ -174,7 +155,27 @@ int network_dump_prepare(struct dump *d)
 	return 0;
 }
 
+int network_shut_port(struct dump *d, uint32_t id, uint16_t port)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+	struct doors *doors = state_get(d->states, &doors_state);
+	struct nft_ctx **nft;
+	char table[64];
+
+	if (d->options->network_lock == OPT_LOCK_SKIP)
+		return 0;
+	TRY(network_dump_enter(d, id, &entered));
+	snprintf(table, sizeof(table), "CRIU-%s-port-%zu", d->inventory->run_id, doors->shut.n);
+	nft = vector_push(&doors->shut);
+	*nft = NULL;
+	if (nftables_close_ports(nft, table, &port, 1, true) < 0)
+		return refuse(EIO,
+			      "cannot keep packets away from port %u with nftables; --network-lock skip does without",
+			      port);
+	return 0;
+}
+
 void network_open_doors(struct dump *d)
 {
-	state_drop(d->states, &doors_state);
+	state_destroy(d->states, &doors_state);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Rules of the network lock in iptables: for images that other programs restore. */
+#include "object/net/lock/iptables.h"
+
 #include <errno.h>
 #include <soccr.h>
 #include <stdio.h>
@@ -10,11 +12,13 @@
 
 #include "base/array.h"
 #include "base/auto.h"
+#include "base/buffer.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "base/program.h"
 #include "base/text.h"
-#include "object/net/lock/lock.h"
+#include "object/net/lock/connections.h"
 
 static const struct {
 	const char *restore, *save;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The network lock: which connections, from when, until when. */
+#include "object/net/lock/lock.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +23,17 @@
 #include "fdinfo.pb-c.h"
 #include "image/image.h"
 #include "image/inventory.h"
+#include "image/record.h"
 #include "object/namespace/namespace.h"
-#include "object/net/lock/lock.h"
+#include "object/net/lock/connections.h"
+#include "object/net/lock/doors.h"
+#include "object/net/lock/held.h"
+#include "object/net/lock/iptables.h"
+#include "object/net/lock/nftables.h"
 #include "object/net/net.h"
+#include "object/net/switch.h"
 #include "options/options.h"
+#include "session/listener.h"
 
 /* Of one namespace. */
 struct lock {
@@ -39,69 +48,8 @@ struct lock {
 
 struct network_lock {
 	VECTOR(struct lock *) locks;
-	VECTOR(int) held, dropped; /* copies of descriptors */
-	bool silent;		   /* the held ones are in repair mode */
+	struct held held;
 };
-
-/* --- connections --- */
-
-static void print_address(int family, const uint32_t *words, char *to, size_t capacity, int *ret_family)
-{
-	bool mapped = family == AF_INET6 && !words[0] && !words[1] && words[2] == htonl(0xffff);
-
-	if (family == AF_INET || mapped) {
-		inet_ntop(AF_INET, &words[mapped ? 3 : 0], to, capacity);
-		*ret_family = 4;
-	} else {
-		inet_ntop(AF_INET6, words, to, capacity);
-		*ret_family = 6;
-	}
-}
-
-static bool is_other_end(const struct locked_connection *a, const struct locked_connection *b)
-{
-	return a->self_port == b->peer_port && a->peer_port == b->self_port && !strcmp(a->self, b->peer) &&
-	       !strcmp(a->peer, b->self);
-}
-
-static void add_connection(struct lock *lock, const InetSkEntry *entry)
-{
-	struct locked_connection *new = vector_push(&lock->connections);
-
-	*new = (struct locked_connection){ .self_port = entry->src_port, .peer_port = entry->dst_port };
-	print_address((int)entry->family, entry->src_addr, new->self, sizeof(new->self), &new->family);
-	print_address((int)entry->family, entry->dst_addr, new->peer, sizeof(new->peer), &new->family);
-}
-
-static uint64_t hash_ports(uint16_t low, uint16_t high)
-{
-	return low < high ? (uint64_t)low << 16 | high : (uint64_t)high << 16 | low;
-}
-
-/* Both ends of a connection have the same two ports. */
-static void find_insiders(struct connections *connections)
-{
-	struct table *by_ports = table_create();
-
-	for (size_t i = 0; i < connections->n; i++) {
-		struct locked_connection *c = &connections->items[i];
-		struct locked_connection *other = table_set(by_ports, hash_ports(c->self_port, c->peer_port), c);
-
-		if (other && is_other_end(c, other))
-			c->inside = other->inside = true;
-	}
-	table_destroy(&by_ports);
-}
-
-static size_t count_outsiders(struct connections *connections)
-{
-	size_t n = 0;
-
-	find_insiders(connections);
-	for (size_t i = 0; i < connections->n; i++)
-		n += !connections->items[i].inside;
-	return n;
-}
 
 static void destroy_locks(void *state)
 {
@@ -116,13 +64,8 @@ static void destroy_locks(void *state)
 			close(lock->ns_fd);
 		free(lock);
 	}
-	for (size_t i = 0; i < network->held.n; i++)
-		close(network->held.items[i]);
-	for (size_t i = 0; i < network->dropped.n; i++)
-		close(network->dropped.items[i]);
 	vector_done(&network->locks);
-	vector_done(&network->held);
-	vector_done(&network->dropped);
+	held_done(&network->held);
 }
 
 static const struct state_type lock_state = { sizeof(struct network_lock), destroy_locks };
@@ -208,16 +151,16 @@ int network_dump_cut_off(struct dump *d, uint32_t id)
 	return 0;
 }
 
-int network_hold_connection(const struct dump *d, const InetSkEntry *entry, int fd, int *ret_fd)
+void network_add_connection(const struct dump *d, const InetSkEntry *entry)
 {
-	struct lock *lock = find_lock(d->states, namespace_id(d, entry));
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	connections_add(&find_lock(d->states, namespace_id(d, entry))->connections, entry);
+}
 
-	if (copy < 0)
-		return fail_errno("cannot duplicate the descriptor of a connection");
-	*vector_push(&network_lock_of_dump(d)->held) = *ret_fd = copy;
-	add_connection(lock, entry);
-	return 0;
+int network_hold_connection(const struct dump *d, const InetSkEntry *entry, int fd, bool unrepairable, int *ret_fd)
+{
+	network_add_connection(d, entry);
+	return held_copy(&network_lock_of_dump(d)->held, unrepairable ? HELD_UNREPAIRABLE : HELD_REPAIRABLE, fd,
+			 ret_fd);
 }
 
 static int lock_connections(struct dump *d, struct lock *lock)
@@ -247,13 +190,10 @@ int network_lock_connections(struct dump *d)
 
 int network_drop_connection(const struct dump *d, int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int copy;
 
-	if (copy < 0)
-		return fail_errno("cannot duplicate the descriptor of a connection");
 	(void)find_lock(d->states, 0);
-	*vector_push(&network_lock_of_dump(d)->dropped) = copy;
-	return 0;
+	return held_copy(&network_lock_of_dump(d)->held, HELD_DROPPED, fd, &copy);
 }
 
 static int lock_by_nftables(struct dump *d, struct lock *lock)
@@ -301,7 +241,7 @@ static int lock_namespace(struct dump *d, struct lock *lock)
 	if (lock->ns_fd < 0)
 		return fail(-lock->ns_fd, "opening network namespace %u", lock->id);
 	TRY(cut_off_until_restore(d, lock));
-	if (lock->kept || !count_outsiders(&lock->connections))
+	if (lock->kept || !connections_count_outside(&lock->connections))
 		return 0;
 	lock->kept = true;
 	return lock_by_nftables(d, lock);
@@ -313,44 +253,11 @@ static int lock_until_restore(struct dump *d, struct lock *lock)
 		return 0;
 	if (lock->id)
 		return lock_namespace(d, lock);
-	if (!count_outsiders(&lock->connections))
+	if (!connections_count_outside(&lock->connections))
 		return 0;
 	lock->kept = true;
 	return d->inventory->lock == INVENTORY_LOCK_IPTABLES ? iptables_lock(&lock->connections)
 							     : lock_by_nftables(d, lock);
-}
-
-/* Our copies keep the sockets: one that is closed in repair mode says no good-bye. */
-static int make_silent(struct network_lock *network)
-{
-	const int on = 1;
-
-	network->silent = true;
-	for (size_t i = 0; i < network->held.n; i++)
-		if (setsockopt(network->held.items[i], IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
-			return fail_errno(
-				"cannot put a connection into repair mode: its other end would see it closed");
-	return 0;
-}
-
-static void make_loud(struct network_lock *network)
-{
-	const int off = -1; /* TCP_REPAIR_OFF_NO_WP, Linux 4.19: without a window probe */
-
-	for (size_t i = 0; i < network->held.n && network->silent; i++)
-		if (setsockopt(network->held.items[i], IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) < 0)
-			log_warn("A connection stays in repair mode: %s", strerror(errno));
-	network->silent = false;
-}
-
-/* A reset at the end: a connection that says good-bye keeps its port in use for a minute (TIME-WAIT). */
-static void reset_dropped(struct network_lock *lock)
-{
-	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
-
-	for (size_t i = 0; i < lock->dropped.n; i++)
-		if (setsockopt(lock->dropped.items[i], SOL_SOCKET, SO_LINGER, &now, sizeof(now)) < 0)
-			log_warn("A connection that is not kept is closed slowly: %s", strerror(errno));
 }
 
 int network_dump_lock(struct dump *d)
@@ -359,15 +266,10 @@ int network_dump_lock(struct dump *d)
 		return 0;
 	for (size_t i = 0; i < network_lock_of_dump(d)->locks.n; i++)
 		TRY(lock_until_restore(d, network_lock_of_dump(d)->locks.items[i]));
-	return d->options->end == OPT_END_KILL ? make_silent(network_lock_of_dump(d)) : 0;
-}
-
-void network_dump_killed(struct dump *d)
-{
-	if (!network_lock_of_dump(d))
-		return;
-	reset_dropped(network_lock_of_dump(d));
-	state_drop(d->states, &lock_state);
+	/* Tasks that move are dead only later; nobody may find connections in repair mode meanwhile. */
+	if (d->options->end != OPT_END_KILL || listener_moves(d->listener))
+		return 0;
+	return held_silence(&network_lock_of_dump(d)->held);
 }
 
 /* What was to last until the restore. */
@@ -388,6 +290,39 @@ static void unlock_kept(struct dump *d, struct lock *lock)
 		(void)iptables_unlock(&lock->connections, lock->id != 0); /* logged */
 	else
 		(void)nftables_unlock(&nft, NULL, table); /* logged */
+}
+
+/* No restore will come here. As long as an address is, somebody may send to it, and would get a reset. */
+static void unlock_moved(struct dump *d, struct lock *lock)
+{
+	const char *address = lock->kept && !lock->id ? connections_find_local(&lock->connections) : NULL;
+
+	/* What outlives the tasks of another namespace has no use for a lock either. */
+	if (!address)
+		unlock_kept(d, lock);
+	else if (d->inventory->lock == INVENTORY_LOCK_IPTABLES)
+		log_warn("The address %s is still here, so rules keep packets of the connections that have moved away "
+			 "from it: delete those with the mark 0x%x (iptables -S; ip6tables -S)",
+			 address, SOCCR_MARK);
+	else
+		log_warn("The address %s is still here, so the rules that keep packets of the connections that have "
+			 "moved away from it stay: nft delete table inet CRIU-%s",
+			 address, d->inventory->run_id);
+}
+
+void network_dump_killed(struct dump *d)
+{
+	struct network_lock *network = network_lock_of_dump(d);
+
+	if (!network)
+		return;
+	held_reset(&network->held);
+	if (listener_moves(d->listener)) {
+		held_end_moved(&network->held);
+		for (size_t i = 0; i < network->locks.n; i++)
+			unlock_moved(d, network->locks.items[i]);
+	}
+	state_destroy(d->states, &lock_state);
 }
 
 /* The tasks are stopped, and their sockets live: what they say must not be heard, should they be killed. */
@@ -417,33 +352,39 @@ void network_dump_unlock(struct dump *d)
 	network_open_doors(d);
 	if (!network_lock_of_dump(d))
 		return;
-	make_loud(network_lock_of_dump(d));
+	held_let_speak(&network_lock_of_dump(d)->held);
 	if (d->left_stopped)
 		tell_how_to_unlock(d);
 	else
 		for (size_t i = 0; i < network_lock_of_dump(d)->locks.n; i++)
 			unlock_kept(d, network_lock_of_dump(d)->locks.items[i]);
-	state_drop(d->states, &lock_state);
+	state_destroy(d->states, &lock_state);
 }
 
 /* --- undo --- */
 
-/* The connections that the images have, as a lock knows them. */
-static int read_connections(struct store *store, struct connections *ret)
+static void add_if_connected(struct lock *lock, const InetSkEntry *entry)
 {
-	AUTO(image_close) struct image *image = NULL;
-	struct lock lock = { 0 };
-	FileEntry *entry;
-	int more;
+	if (entry && entry->dst_port && entry->n_src_addr && entry->n_dst_addr)
+		connections_add(&lock->connections, entry);
+}
 
-	more = image_open(store, &image, IMAGE_FILES);
-	if (more < 0)
-		return more == -ENOENT ? 0 : more; /* a pre-dump locks nothing */
-	while ((more = image_read(image, &entry)) > 0)
-		if (entry->isk && entry->isk->dst_port && entry->isk->n_src_addr && entry->isk->n_dst_addr)
-			add_connection(&lock, entry->isk);
-	*ret = lock.connections;
-	return more;
+/* The connections that the images have, as a lock knows them. A pre-dump has none of these images, and locks nothing.
+ */
+static int read_connections(struct store *store, struct lock *lock)
+{
+	AUTO(image_close) struct image *files = NULL, *backlog = NULL;
+	TcpWaitingEntry *waiting;
+	FileEntry *entry;
+	int more = image_open(store, &files, IMAGE_FILES);
+
+	while (more >= 0 && (more = image_read(files, &entry)) > 0)
+		add_if_connected(lock, entry->isk);
+	if (more >= 0)
+		more = image_open(store, &backlog, IMAGE_TCP_BACKLOG);
+	while (more >= 0 && (more = image_read(backlog, &waiting)) > 0)
+		add_if_connected(lock, waiting->socket);
+	return more == -ENOENT ? 0 : more;
 }
 
 static int undo_nftables(const char *run_id)
@@ -468,7 +409,7 @@ int network_undo(struct store *store, const struct inventory *inventory, int pro
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
 	AUTO_CLOSE int ns = proc >= 0 ? openat(proc, "ns/net", O_RDONLY | O_CLOEXEC) : -1;
 	const bool other = proc >= 0 && is_other(proc);
-	struct connections connections = { 0 };
+	struct lock lock = { 0 };
 	int error;
 
 	if (inventory->lock == INVENTORY_LOCK_SKIP || !inventory->run_id[0])
@@ -479,10 +420,10 @@ int network_undo(struct store *store, const struct inventory *inventory, int pro
 		return undo_nftables(inventory->run_id);
 	if (!iptables_is_there())
 		return 0;
-	error = read_connections(store, &connections);
+	error = read_connections(store, &lock);
 	if (error == 0)
-		error = iptables_unlock(&connections, other);
-	vector_done(&connections);
+		error = iptables_unlock(&lock.connections, other);
+	vector_done(&lock.connections);
 	return error;
 }
 
@@ -490,10 +431,9 @@ int network_undo(struct store *store, const struct inventory *inventory, int pro
 
 void network_restore_add(const struct restore *r, const InetSkEntry *entry)
 {
-	add_connection(find_lock(r->states, entry->has_ns_id && network_is_other(restore_namespaces(r), entry->ns_id)
-						    ? entry->ns_id
-						    : 0),
-		       entry);
+	const bool other = entry->has_ns_id && network_is_other(restore_namespaces(r), entry->ns_id);
+
+	connections_add(&find_lock(r->states, other ? entry->ns_id : 0)->connections, entry);
 }
 
 static void name_table(struct restore *r, struct lock *lock)
@@ -548,7 +488,7 @@ static const char *kept_table(struct restore *r, char *to, size_t capacity)
 static int unlock_network(struct restore *r, struct lock *lock)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
-	bool kept = lock->kept || count_outsiders(&lock->connections);
+	bool kept = lock->kept || connections_count_outside(&lock->connections);
 	bool iptables = r->inventory->lock == INVENTORY_LOCK_IPTABLES;
 	char table[64];
 
@@ -580,5 +520,5 @@ int network_restore_unlock(struct restore *r)
 
 void network_restore_end(struct restore *r)
 {
-	state_drop(r->states, &lock_state);
+	state_destroy(r->states, &lock_state);
 }

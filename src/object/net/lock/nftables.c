@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Rules of the network lock in nftables, through its library. */
+#include "object/net/lock/nftables.h"
+
 #include <errno.h>
 #include <soccr.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/buffer.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "kern/net/libnftables.h"
-#include "object/net/lock/lock.h"
+#include "object/net/lock/connections.h"
 
 /* Elements are added in pieces: the library builds one netlink batch of each command. */
 #define ELEMENTS_MAX 512
@@ -95,18 +98,27 @@ int nftables_cut_off(struct nft_ctx **ctx, const char *table, bool owned)
 	return -EIO;
 }
 
-int nftables_close_ports(struct nft_ctx **ctx, const char *table, const uint16_t *ports, size_t n)
+static void print_ports(struct buffer *to, const char *hook, const char *what, const uint16_t *ports, size_t n)
+{
+	buffer_printf(to,
+		      "chain %s { type filter hook %s priority 0; policy accept;\n"
+		      "meta mark != 0x%x tcp %s { ",
+		      hook, hook, SOCCR_MARK, what);
+	for (size_t i = 0; i < n; i++)
+		buffer_printf(to, "%s%u", i ? ", " : "", ports[i]);
+	buffer_printf(to, " } drop\n}\n");
+}
+
+int nftables_close_ports(struct nft_ctx **ctx, const char *table, const uint16_t *ports, size_t n, bool all)
 {
 	AUTO(buffer_done) struct buffer commands = { 0 };
 
 	TRY(open_context(ctx));
-	buffer_printf(&commands,
-		      "table inet %s {\nflags owner\nchain input { type filter hook input priority 0; policy accept;\n"
-		      "meta mark != 0x%x tcp flags & (syn | ack) == syn tcp dport { ",
-		      table, SOCCR_MARK);
-	for (size_t i = 0; i < n; i++)
-		buffer_printf(&commands, "%s%u", i ? ", " : "", ports[i]);
-	buffer_printf(&commands, " } drop\n}\n}\n");
+	buffer_printf(&commands, "table inet %s {\nflags owner\n", table);
+	print_ports(&commands, "input", all ? "dport" : "flags & (syn | ack) == syn tcp dport", ports, n);
+	if (all)
+		print_ports(&commands, "output", "sport", ports, n);
+	buffer_printf(&commands, "}\n");
 	return run_nftables(*ctx, &commands, true);
 }
 

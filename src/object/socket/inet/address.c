@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Addresses of internet sockets, between the kernel's form and the record. */
+#include "object/socket/inet/address.h"
+
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>

@@ -3,6 +3,8 @@
  * Binding of internet sockets. What let bind(2) succeed may be gone: SO_REUSEPORT or IP_FREEBIND were switched off, an
  * address was taken away. And what nobody has any more may be in the way.
  */
+#include "object/socket/inet/bind.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -11,13 +13,22 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/grace.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/table.h"
 #include "kern/net/netlink.h"
+#include "kern/net/sockdiag-inet.h"
 #include "kern/net/sockdiag.h"
+#include "object/file/file.h"
 #include "object/net/net.h"
+#include "object/socket/inet/address.h"
 #include "object/socket/inet/inet.h"
+#include "object/socket/inet/tcp-guard.h"
+#include "object/socket/inet/tcp.h"
 #include "object/socket/option-numbers.h"
+
+#define PAUSE_MS 10
 
 #ifndef NETLINK_SOCK_DIAG
 #define NETLINK_SOCK_DIAG 4
@@ -27,19 +38,63 @@
 
 /* --- dump --- */
 
-bool inet_is_foreign(const InetSkEntry *entry)
+/* Of an address: whether it was on no device. Those of one address in several namespaces follow each other. */
+struct tried_address {
+	struct tried_address *next;
+	uint32_t ns_id, family;
+	const char *ifname;
+	bool foreign;
+};
+
+static void destroy_tried(void *state)
+{
+	table_destroy(state);
+}
+
+static struct table *tried_of(const struct dump *d)
+{
+	static const struct state_type type = { sizeof(struct table *), destroy_tried };
+	struct table **tried = state_get(d->states, &type);
+
+	if (!*tried)
+		*tried = table_create();
+	return *tried;
+}
+
+static bool try_address(const InetSkEntry *entry)
 {
 	AUTO_CLOSE int fd = -1;
 	union inet_address address;
-	bool any = true;
 
-	for (size_t i = 0; i < entry->n_src_addr; i++)
-		any &= !entry->src_addr[i];
-	if (any || inet_source(entry, &address) < 0)
+	if (inet_source(entry, &address) < 0)
 		return false;
 	fd = socket((int)entry->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	address.v4.sin_port = 0; /* lies where sin6_port does */
 	return fd >= 0 && bind(fd, &address.any, inet_address_size(&address)) < 0 && errno == EADDRNOTAVAIL;
+}
+
+static bool is_same_place(const struct tried_address *tried, const InetSkEntry *entry)
+{
+	return tried->ns_id == entry->ns_id && tried->family == entry->family &&
+	       !strcmp(tried->ifname ?: "", entry->ifname ?: "");
+}
+
+bool inet_is_foreign(const struct dump *d, const InetSkEntry *entry)
+{
+	struct tried_address *first, *tried;
+	uint64_t words[2] = { 0 };
+
+	memcpy(words, entry->src_addr, entry->n_src_addr * sizeof(uint32_t));
+	if (!words[0] && !words[1])
+		return false;
+	first = table_find2(tried_of(d), words[0], words[1]);
+	for (tried = first; tried; tried = tried->next)
+		if (is_same_place(tried, entry))
+			return tried->foreign;
+	tried = pool_new(d->pool, struct tried_address);
+	*tried = (struct tried_address){ first, entry->ns_id, entry->family, entry->ifname, try_address(entry) };
+	table_set2(tried_of(d), words[0], words[1], tried);
+	return tried->foreign;
 }
 
 /* --- restore --- */
@@ -108,7 +163,8 @@ static bool share_port(struct restore *r, const struct inet_socket *socket, int 
 
 	list_for_each(other, inet_sockets_of(r), all) {
 		if (other == socket || other->file->fd < 0 || other->entry->src_port != entry->src_port ||
-		    other->entry->type != entry->type || other->entry->proto != entry->proto)
+		    other->entry->type != entry->type ||
+		    (entry->type != SOCK_STREAM && other->entry->proto != entry->proto))
 			continue;
 		shared |= !setsockopt(other->file->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	}
@@ -161,15 +217,11 @@ static int set_freebind(int fd, const InetSkEntry *entry, int value)
 	return 0;
 }
 
-int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
+static int bind_somehow(struct restore *r, const struct inet_socket *socket, int fd)
 {
 	const InetSkEntry *entry = socket->entry;
 	int error;
 
-	if (!inet_is_bound(entry))
-		return 0;
-	if (entry->foreign)
-		TRY(set_freebind(fd, entry, 1));
 	error = inet_try_bind(fd, entry);
 	if (error == -EADDRINUSE && entry->state == TCP_LISTEN && entry->type == SOCK_STREAM &&
 	    end_those_in_the_way(r, entry) > 0)
@@ -178,9 +230,77 @@ int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
 	if (error == -EADDRINUSE && (entry->type != SOCK_STREAM || entry->state == TCP_LISTEN) &&
 	    share_port(r, socket, fd))
 		error = inet_try_bind(fd, entry);
-	if (error == -EADDRINUSE && entry->type == SOCK_STREAM)
+	if (error == -EADDRINUSE && entry->type == SOCK_STREAM && entry->proto != IPPROTO_MPTCP)
 		error = inet_bind_in_repair(fd, entry);
+	return error;
+}
+
+bool inet_may_pass(const struct restore *r, unsigned *waited_ms)
+{
+	size_t n;
+	struct file *const *files = file_restore_all(r, &n);
+
+	for (size_t i = 0; i < n && *waited_ms < GRACE_RING_MS; i++) {
+		if (!files[i]->lingers)
+			continue;
+		usleep(PAUSE_MS * 1000);
+		*waited_ms += PAUSE_MS;
+		return true;
+	}
+	return false;
+}
+
+int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
+{
+	const InetSkEntry *entry = socket->entry;
+	unsigned waited = 0;
+	int error;
+
+	if (!inet_is_bound(entry))
+		return 0;
+	if (entry->foreign)
+		TRY(set_freebind(fd, entry, 1));
+	error = bind_somehow(r, socket, fd);
+	while (error == -EADDRINUSE && inet_may_pass(r, &waited))
+		error = bind_somehow(r, socket, fd);
 	if (error < 0)
 		return inet_fail_bind(entry, -error);
 	return entry->foreign && !(entry->ip_opts && entry->ip_opts->freebind) ? set_freebind(fd, entry, 0) : 0;
+}
+
+static int set_transparent(const InetSkEntry *entry, int fd, int value)
+{
+	bool v6 = entry->family == AF_INET6;
+
+	if (setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &value,
+		       sizeof(value)) < 0)
+		return fail_errno("cannot set the socket option %s", v6 ? "IPV6_TRANSPARENT" : "IP_TRANSPARENT");
+	return 0;
+}
+
+static int set_device(const InetSkEntry *entry, int fd, const char *name)
+{
+	if (entry->ifname || !setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, strlen(name) + 1))
+		return 0;
+	return fail_errno("cannot set the socket option SO_BINDTODEVICE");
+}
+
+/* The route may be gone with the address: on a device that is named, the kernel takes any destination for a neighbour.
+ */
+int inet_begin_foreign(const InetSkEntry *entry, int fd, int *ret_before)
+{
+	bool v6 = entry->family == AF_INET6;
+	socklen_t size = sizeof(*ret_before);
+
+	if (getsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, ret_before, &size) <
+	    0)
+		return fail_errno("cannot read the socket option IP_TRANSPARENT");
+	TRY(set_transparent(entry, fd, 1));
+	return set_device(entry, fd, "lo");
+}
+
+int inet_end_foreign(const InetSkEntry *entry, int fd, int before)
+{
+	TRY(set_device(entry, fd, ""));
+	return set_transparent(entry, fd, before);
 }

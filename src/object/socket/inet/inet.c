@@ -21,18 +21,46 @@
 #include "base/pool.h"
 #include "kern/net/sockdiag.h"
 #include "object/net/net.h"
+#include "object/socket/inet/address.h"
+#include "object/socket/inet/bind.h"
+#include "object/socket/inet/hidden.h"
+#include "object/socket/inet/make.h"
+#include "object/socket/inet/mptcp.h"
+#include "object/socket/inet/told.h"
+#include "object/socket/inet/map.h"
+#include "object/socket/inet/multicast.h"
+#include "object/socket/inet/tcp.h"
+#include "object/socket/inet/tcp-backlog.h"
+#include "object/socket/inet/tcp-requeue.h"
+#include "object/socket/inet/udp-cork.h"
+#include "object/socket/inet/udp-queue.h"
+#include "object/socket/inspect.h"
+#include "object/socket/needs.h"
 #include "session/given.h"
 
 #define ICMPV6_FILTER_WORDS 8
+#define IPPROTO_L2TP_	    115
+#define IPPROTO_SMC_	    256 /* Linux 6.11 */
 
 /* The protocols beside raw ones, with the words that messages use. */
 static const struct protocol {
 	int type, protocol;
 	const char *name;
 } protocols[] = {
-	{ SOCK_STREAM, IPPROTO_TCP, "TCP" },	     { SOCK_DGRAM, IPPROTO_UDP, "UDP" },
-	{ SOCK_DGRAM, IPPROTO_UDPLITE, "UDP-Lite" }, { SOCK_DGRAM, IPPROTO_ICMP, "ping" },
-	{ SOCK_DGRAM, IPPROTO_ICMPV6, "ping" },
+	{ SOCK_STREAM, IPPROTO_TCP, "TCP" },  { SOCK_STREAM, IPPROTO_MPTCP, "Multipath TCP" },
+	{ SOCK_DGRAM, IPPROTO_UDP, "UDP" },   { SOCK_DGRAM, IPPROTO_UDPLITE, "UDP-Lite" },
+	{ SOCK_DGRAM, IPPROTO_ICMP, "ping" }, { SOCK_DGRAM, IPPROTO_ICMPV6, "ping" },
+};
+
+/* What cannot be saved. */
+static const struct {
+	int protocol;
+	const char *name;
+} unknown[] = {
+	{ IPPROTO_SCTP, "SCTP" },
+	{ IPPROTO_DCCP, "DCCP" },
+	{ IPPROTO_L2TP_, "L2TP" },
+	{ IPPROTO_SMC_, "SMC" },
 };
 
 struct network_groups {
@@ -45,6 +73,7 @@ struct network_groups {
 struct inet_dump {
 	struct list waiting;	       /* connections, for tcp_dump_finish() */
 	struct network_groups *groups; /* of each network namespace that was asked for */
+	struct hidden_seen seen;
 };
 
 static const struct state_type inet_dump_state = { sizeof(struct inet_dump), NULL };
@@ -96,10 +125,10 @@ static int check_protocol(const struct socket_identity *identity)
 {
 	if (is_known(identity->type, identity->protocol))
 		return 0;
-	if (identity->protocol == IPPROTO_MPTCP)
-		return refuse(ENOTSUP,
-			      "Multipath TCP cannot be saved; Go programs use it unless GODEBUG=multipathtcp=0 is set");
-	return refuse(ENOTSUP, "an internet socket of type %d, protocol %d cannot be saved", identity->type,
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
+		if (unknown[i].protocol == identity->protocol)
+			return refuse(EOPNOTSUPP, "a socket of %s cannot be saved", unknown[i].name);
+	return refuse(EOPNOTSUPP, "an internet socket of type %d, protocol %d cannot be saved", identity->type,
 		      identity->protocol);
 }
 
@@ -119,7 +148,8 @@ static int dump_icmp_filter(int fd, const InetSkEntry *entry, IpOptsRawEntry *ra
 	return 0;
 }
 
-static int dump_options(const struct dump *d, const struct open_file *of, InetSkEntry *entry)
+static int dump_options(const struct dump *d, const struct open_file *of, const struct inet_diag *diag,
+			InetSkEntry *entry)
 {
 	struct pool *pool = d->pool;
 	struct socket_options options;
@@ -143,6 +173,8 @@ static int dump_options(const struct dump *d, const struct open_file *of, InetSk
 		entry->v6only = v6only;
 	}
 	options = inet_options(entry);
+	options.told = diag ? inet_told : NULL;
+	options.diag = diag;
 	return socket_options_dump(d, of, &options);
 }
 
@@ -156,19 +188,7 @@ static uint8_t guess_shutdown(int fd)
 	return poll_fd.revents & POLLHUP ? SK_SHUTDOWN__BOTH : SK_SHUTDOWN__READ;
 }
 
-static int dump_listener(const struct dump *d, const struct tcp_info *info, InetSkEntry *entry)
-{
-	entry->backlog = info->tcpi_sacked;
-	if (!info->tcpi_unacked || d->options->skip_in_flight)
-		return 0;
-	return refuse(
-		EBUSY,
-		"%u connections wait in the backlog of the TCP socket on port %u; let the program accept them, or drop "
-		"them with --skip-in-flight",
-		info->tcpi_unacked, entry->src_port);
-}
-
-/* Kernel TLS and the like: keys and half records are in the kernel only. */
+/* Kernel TLS and the like: its keys can be asked for (TLS_TX, TLS_RX), but not the records of which it has a part. */
 static int check_layer(int fd)
 {
 	char name[17] = "";
@@ -176,7 +196,8 @@ static int check_layer(int fd)
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &size) < 0 || !name[0])
 		return 0;
-	return refuse(ENOTSUP, "a TCP connection with the protocol layer \"%s\" in the kernel cannot be saved", name);
+	return refuse(EOPNOTSUPP, "a TCP connection with the protocol layer \"%s\" in the kernel cannot be saved",
+		      name);
 }
 
 /* Which options a TCP socket has depends on its state. */
@@ -189,14 +210,16 @@ static int read_tcp_info(const struct open_file *of, InetSkEntry *entry, struct 
 	if (getsockopt(of->fd, IPPROTO_TCP, TCP_INFO, info, &size) < 0)
 		return fail_errno("cannot ask for the state of the connection");
 	entry->state = info->tcpi_state;
-	return check_layer(of->fd);
+	return entry->proto == IPPROTO_MPTCP ? 0 : check_layer(of->fd);
 }
 
 static int dump_tcp_state(const struct dump *d, const struct open_file *of, const struct tcp_info *info,
 			  InetSkEntry *entry)
 {
-	if (entry->state == TCP_LISTEN)
-		return dump_listener(d, info, entry);
+	if (entry->state == TCP_LISTEN) {
+		entry->backlog = info->tcpi_sacked;
+		return tcp_backlog_dump(d, of, entry, info->tcpi_unacked);
+	}
 	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry, &inet_dump_of(d)->waiting) : 0;
 }
 
@@ -246,7 +269,7 @@ static int dump_inet(const struct dump *d, const struct open_file *of, FileEntry
 	struct tcp_info info = { 0 };
 	uint8_t shut;
 
-	TRY(socket_identify(of->fd, &identity));
+	TRY(socket_identify(of, &identity));
 	TRY(check_protocol(&identity));
 	TRY(socket_find_inet(d, &identity, of->stat.st_ino, &diag));
 	entry->id = of->id;
@@ -257,14 +280,17 @@ static int dump_inet(const struct dump *d, const struct open_file *of, FileEntry
 	entry->flags = of->flags;
 	entry->fown = of->owner;
 	entry->has_ns_id = true;
-	TRY(socket_namespace_id(d, of, &entry->ns_id));
+	TRY(socket_namespace_id(d, of, diag ? diag->space : 0, &entry->ns_id));
 	shut = diag ? diag->shutdown : guess_shutdown(of->fd);
 	entry->has_shutdown = shut != 0;
 	entry->shutdown = (SkShutdown)shut;
 	TRY(inet_dump_addresses(of->fd, diag, entry, d->pool));
-	entry->has_foreign = entry->foreign = inet_is_foreign(entry);
+	entry->has_foreign = entry->foreign = inet_is_foreign(d, entry);
 	TRY(read_tcp_info(of, entry, &info));
-	TRY(dump_options(d, of, entry));
+	TRY(mptcp_dump(d, of, entry));
+	/* The row of one of Multipath TCP is that of its first subflow. */
+	TRY(dump_options(d, of, identity.protocol == IPPROTO_MPTCP ? NULL : diag, entry));
+	TRY(hidden_dump(d, of, diag, entry, &inet_dump_of(d)->seen));
 	if (is_tcp(entry))
 		return dump_tcp_state(d, of, &info, entry);
 	file_dump_save(d, save_datagrams, entry);
@@ -299,7 +325,7 @@ struct list *inet_sockets_of(const struct restore *r)
 static int prepare_inet(const struct restore *r)
 {
 	list_init(state_make(r->states, &inet_sockets_state));
-	return 0;
+	return tcp_backlog_prepare(r);
 }
 
 static int load_inet(const struct restore *r, struct file *f)
@@ -324,12 +350,14 @@ static int load_inet(const struct restore *r, struct file *f)
 	if (tcp_is_ended(entry) || (is_tcp(entry) && tcp_is_connection(entry->state)))
 		network_restore_add(r, entry);
 	inet_map_addresses(r, entry);
+	TRY(tcp_backlog_load(r, socket));
 	return is_tcp(entry) && tcp_is_connection(entry->state) ? tcp_load(r, socket) : 0;
 }
 
 /* Our descriptor is needed at the end: for options that would keep the others from their names. */
 static int link_inet(const struct restore *r, struct file *f)
 {
+	TRY(tcp_backlog_link(r));
 	return file_use(r, f->id, NULL);
 }
 
@@ -346,60 +374,6 @@ static int apply_icmp_filter(int fd, const InetSkEntry *entry)
 	return 0;
 }
 
-/* Raw sockets never take this option, whatever its value. */
-static int set_v6only(int fd, const InetSkEntry *entry)
-{
-	int wanted = entry->v6only, now = 0;
-	socklen_t size = sizeof(now);
-
-	if (entry->family != AF_INET6 || (!getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &now, &size) && now == wanted))
-		return 0;
-	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &wanted, sizeof(wanted)) < 0)
-		return fail_errno("cannot set the socket option IPV6_V6ONLY");
-	return 0;
-}
-
-/* Other sockets of the tree may have the same name: SO_REUSEADDR is on for all until every one is bound. */
-static int make_socket(const InetSkEntry *entry, int *ret)
-{
-	struct socket_options options = inet_options(entry);
-	AUTO_CLOSE int fd = socket((int)entry->family, (int)entry->type | SOCK_CLOEXEC, (int)entry->proto);
-	const int on = 1;
-
-	if (fd < 0)
-		return fail_errno("cannot make an internet socket (type %u, protocol %u)", entry->type, entry->proto);
-	TRY(set_v6only(fd, entry));
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-		return fail_errno("cannot set the socket option SO_REUSEADDR");
-	if (entry->opts->so_reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
-		return fail_errno("cannot set the socket option SO_REUSEPORT");
-	TRY(socket_options_apply(fd, &options, OPTION_EARLY));
-	*ret = TAKE_FD(fd);
-	return 0;
-}
-
-int inet_check_free(const InetSkEntry *entry)
-{
-	AUTO_CLOSE int fd = socket((int)entry->family, (int)entry->type | SOCK_CLOEXEC, (int)entry->proto);
-	struct socket_options options = inet_options(entry);
-	const int on = 1;
-	int error;
-
-	/* As make_socket(), but what this user may not set does not matter. */
-	if (fd < 0 || set_v6only(fd, entry) < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-		return 0;
-	if (entry->opts->so_reuseport)
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	(void)socket_options_apply(fd, &options, OPTION_EARLY);
-	error = inet_try_bind(fd, entry);
-	if (error == -EADDRINUSE && is_tcp(entry)) {
-		error = inet_bind_in_repair(fd, entry);
-		if (error == 0 && entry->state == TCP_LISTEN && !inet_has_waiting(entry) && listen(fd, 0) < 0)
-			error = -errno;
-	}
-	return error == -EADDRINUSE ? inet_fail_bind(entry, EADDRINUSE) : 0;
-}
-
 static int connect_socket(int fd, const InetSkEntry *entry)
 {
 	union inet_address address;
@@ -412,6 +386,19 @@ static int connect_socket(int fd, const InetSkEntry *entry)
 	return fail_errno("cannot connect %s", name);
 }
 
+static int start_listening(struct restore *r, int fd, const InetSkEntry *entry)
+{
+	unsigned waited = 0;
+
+	while (listen(fd, (int)entry->backlog) < 0) {
+		if (errno != EADDRINUSE)
+			return fail_errno("cannot listen on port %u", entry->src_port);
+		if (!inet_may_pass(r, &waited))
+			return inet_fail_bind(entry, EADDRINUSE);
+	}
+	return 0;
+}
+
 static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
 {
 	const InetSkEntry *entry = socket->entry;
@@ -421,15 +408,26 @@ static int name_socket(struct restore *r, struct inet_socket *socket, int fd)
 	if (tcp_is_ended(entry) && !socket->nameless)
 		return tcp_restore_ended(r, socket, fd);
 	TRY(inet_bind(r, socket, fd));
-	if (is_tcp(entry) && entry->state == TCP_LISTEN && listen(fd, (int)entry->backlog) < 0)
-		return errno == EADDRINUSE ? inet_fail_bind(entry, errno)
-					   : fail_errno("cannot listen on port %u", entry->src_port);
+	if (is_tcp(entry) && entry->state == TCP_LISTEN)
+		TRY(start_listening(r, fd, entry));
 	TRY(udp_queue_restore(fd, entry));
 	if (!is_tcp(entry) && entry->state == TCP_ESTABLISHED)
 		TRY(connect_socket(fd, entry));
 	if (entry->has_shutdown)
 		TRY(socket_apply_shutdown(fd, entry->shutdown));
 	return apply_icmp_filter(fd, entry);
+}
+
+/* Its address was gone at the dump already, and may come back: no reason to lose the connection. */
+static int name_foreign(struct restore *r, struct inet_socket *socket, int fd)
+{
+	int before, result;
+
+	if (!socket->entry->foreign || !inet_is_connected(socket->entry))
+		return name_socket(r, socket, fd);
+	TRY(inet_begin_foreign(socket->entry, fd, &before));
+	result = name_socket(r, socket, fd);
+	return result < 0 ? result : inet_end_foreign(socket->entry, fd, before);
 }
 
 static int make_named(struct restore *r, struct inet_socket *socket, int *ret)
@@ -439,8 +437,8 @@ static int make_named(struct restore *r, struct inet_socket *socket, int *ret)
 	for (int tries = 0; tries < 3; tries++) {
 		AUTO_CLOSE int fd = -1;
 
-		TRY(make_socket(socket->entry, &fd));
-		result = name_socket(r, socket, fd);
+		TRY(inet_make_socket(socket->entry, &fd));
+		result = name_foreign(r, socket, fd);
 		if (result >= 0)
 			*ret = TAKE_FD(fd);
 		if (result != -EAGAIN)
@@ -459,11 +457,15 @@ static int create_inet(struct restore *r, struct file *f)
 
 	snprintf(key, sizeof(key), "socket:[%u]", socket->entry->ino);
 	result = given_descriptor(r, key, &f->fd);
+	if (result >= 0 && socket->n_waiting)
+		log_warn("%u connections that waited for accept(2) are not put into the socket that was given",
+			 socket->n_waiting);
 	if (result != -ENOENT)
 		return result;
 	TRY(make_named(r, socket, &fd));
 	TRY(socket_options_apply(fd, &options, OPTION_LATE));
 	TRY(multicast_restore(socket->entry, fd));
+	TRY(tcp_backlog_restore(r, socket, fd));
 	if (socket->entry->corked)
 		TRY(udp_cork_write(fd, socket->entry, socket->entry->corked));
 	TRY(file_apply_flags(fd, socket->entry->flags, socket->entry->fown));
@@ -481,13 +483,31 @@ static int finish_inet(struct restore *r, struct inet_socket *socket)
 	return 0;
 }
 
+static bool has_unread(const struct inet_socket *socket)
+{
+	const char *bytes;
+
+	return socket->stream && tcp_stream_data(socket->stream, &bytes)->inq_len;
+}
+
+/* Leaving repair mode switches SO_REUSEADDR off. */
+static int leave_repair(struct restore *r, struct inet_socket *socket)
+{
+	libsoccr_resume(TAKE_PTR(socket->connection));
+	return finish_inet(r, socket);
+}
+
 static int settle_inet(struct restore *r, struct file *f)
 {
 	struct inet_socket *socket = f->data;
 	int fd;
 
 	TRY(file_get_fd(r, f, &fd));
-	return socket->connection ? 0 : finish_inet(r, socket);
+	if (!socket->connection)
+		return finish_inet(r, socket);
+	/* Who reads in the background would get EPERM in repair mode. What leaving that mode sends is kept away by the
+	 * lock. */
+	return f->awaited && has_unread(socket) ? leave_repair(r, socket) : 0;
 }
 
 /* Packets may pass again, and the connections leave repair mode. The other ends have noticed nothing until now. */
@@ -496,20 +516,20 @@ static int resume_inet(struct restore *r)
 	struct inet_socket *socket;
 
 	TRY(network_restore_unlock(r));
+	tcp_backlog_release(r);
 	list_for_each(socket, inet_sockets_of(r), all) {
 		if (!socket->connection)
 			continue;
 		LOG_SCOPE("file %u (internet socket)", socket->file->id);
-		libsoccr_resume(TAKE_PTR(socket->connection));
-		/* Leaving repair mode has switched SO_REUSEADDR off. */
-		TRY(finish_inet(r, socket));
+		TRY(leave_repair(r, socket));
 	}
 	return 0;
 }
 
 static int clean_inet(struct restore *r)
 {
-	state_drop(r->states, &inet_sockets_state);
+	tcp_backlog_clean(r);
+	state_destroy(r->states, &inet_sockets_state);
 	network_restore_end(r);
 	return 0;
 }
@@ -526,7 +546,9 @@ const struct file_kind inet_kind = {
 	.load = load_inet,
 	.link = link_inet,
 	.needs = inet_need,
+	.copies = inet_copies,
 	.describe = inet_describe,
+	.inspect = inet_inspect,
 	.create = create_inet,
 	.settle = settle_inet,
 	.resume = resume_inet,

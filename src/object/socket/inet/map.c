@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Addresses that are others here than where the dump was made: --tcp-map. */
+#include "object/socket/inet/map.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/pool.h"
-#include "object/socket/inet/inet.h"
+#include "object/socket/inet/address.h"
+#include "options/options.h"
+#include "session/session.h"
 
 /* ::ffff:a.b.c.d, by which an IPv6 socket talks IPv4. */
 static bool is_mapped(const uint32_t words[4])

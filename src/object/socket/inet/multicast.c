@@ -3,6 +3,8 @@
  * Multicast groups of internet sockets. The kernel tells which groups a device has (/proc/thread-self/net/igmp, igmp6),
  * but not for whom; so each socket is asked about each of them.
  */
+#include "object/socket/inet/multicast.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>

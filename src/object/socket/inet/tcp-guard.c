@@ -5,7 +5,10 @@
  * rules of the network lock live until then, too: their netlink socket is one of the descriptors. And so long the tasks
  * wait (tcp-park.c).
  */
+#include "object/socket/inet/tcp-guard.h"
+
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
@@ -16,7 +19,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/guard.h"
-#include "object/socket/inet/inet.h"
+#include "object/socket/inet/tcp-park.h"
 
 #ifndef TCP_REPAIR_OFF_NO_WP
 #define TCP_REPAIR_OFF_NO_WP -1 /* Linux 4.19 */
@@ -25,8 +28,8 @@
 struct tcp_guard {
 	int fd; /* in repair mode, else -1 */
 	int reuse;
-	int us; /* our pidfd */
-	bool ready;
+	int us;		/* our pidfd */
+	uint32_t ready; /* guard_report() */
 	pid_t pid;
 	struct list *parked;
 };
@@ -41,12 +44,12 @@ int tcp_leave_repair(int fd, int reuse)
 	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) < 0 ? -errno : 0;
 }
 
-_Noreturn static void watch(volatile struct tcp_guard *guard, struct list *parked)
+_Noreturn static void watch_over(volatile struct tcp_guard *guard, struct list *parked)
 {
 	struct pollfd us = { .fd = guard->us, .events = POLLIN };
 
 	guard_stand_apart("tcp-guard");
-	guard->ready = true;
+	guard_report((uint32_t *)&guard->ready);
 	while (poll(&us, 1, -1) < 0 && errno == EINTR)
 		;
 	if (guard->fd >= 0)
@@ -68,7 +71,7 @@ int tcp_guard_start(struct tcp_guard **place, struct list *parked)
 	 */
 	pid = guard->us < 0 ? -1 : (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, NULL);
 	if (pid == 0)
-		watch(guard, parked);
+		watch_over(guard, parked);
 	if (pid < 0) {
 		int error = errno;
 

@@ -5,17 +5,21 @@
  * should we die while there is a guard (tcp-guard.c), each waits in our blob until that has put the connection right,
  * some seconds at most.
  */
+#include "object/socket/inet/tcp-park.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
 #include "lib/compel/parasite.h"
-#include "object/socket/inet/inet.h"
+#include "object/file/file.h"
+#include "session/session.h"
 
 /* A task of which all threads are parked. */
 struct tcp_parked {

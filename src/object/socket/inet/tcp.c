@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* TCP connections, through libsoccr: tcp-stream-*.img. */
+#include "object/socket/inet/tcp.h"
+
 #include <linux/socket.h>
 #include <netinet/tcp.h>
 #include <soccr.h>
@@ -13,8 +15,15 @@
 #include "base/pool.h"
 #include "base/table.h"
 #include "image/image.h"
+#include "image/payload.h"
+#include "image/record.h"
 #include "object/net/net.h"
+#include "object/socket/inet/address.h"
+#include "object/socket/inet/bind.h"
 #include "object/socket/inet/inet.h"
+#include "object/socket/inet/mptcp.h"
+#include "object/socket/inet/tcp-guard.h"
+#include "object/socket/inet/tcp-park.h"
 
 #define RECEIVE_BUFFER_MAX (6u << 20)
 
@@ -33,6 +42,11 @@ static const struct field {
 };
 
 #define N_FIELDS (ARRAY_SIZE(fields))
+
+struct tcp_stream {
+	struct libsoccr_sk_data data;
+	char *bytes;
+};
 
 bool tcp_is_connection(uint32_t state)
 {
@@ -64,8 +78,8 @@ static void fill_record(TcpStreamEntry *record, const struct libsoccr_sk_data *d
 	record->has_rcv_wnd = record->has_rcv_wup = data->flags & SOCCR_FLAGS_WINDOW;
 }
 
-static int write_stream(struct dump *d, struct libsoccr_sk *connection, const InetSkEntry *entry,
-			const struct libsoccr_sk_data *data)
+static int write_queues(struct dump *d, const InetSkEntry *entry, const struct libsoccr_sk_data *data,
+			const char *received, const char *sent)
 {
 	AUTO(image_close) struct image *image = NULL;
 	TcpStreamEntry record = TCP_STREAM_ENTRY__INIT;
@@ -74,10 +88,17 @@ static int write_stream(struct dump *d, struct libsoccr_sk *connection, const In
 	TRY(image_create(dump_store(d), &image, IMAGE_TCP_STREAM, entry->ino));
 	TRY(image_write(image, &record));
 	if (data->inq_len)
-		TRY(image_write_bytes(image, libsoccr_get_queue_bytes(connection, TCP_RECV_QUEUE, 0), data->inq_len));
+		TRY(image_write_bytes(image, received, data->inq_len));
 	if (data->outq_len)
-		TRY(image_write_bytes(image, libsoccr_get_queue_bytes(connection, TCP_SEND_QUEUE, 0), data->outq_len));
+		TRY(image_write_bytes(image, sent, data->outq_len));
 	return image_finish(&image);
+}
+
+static int write_stream(struct dump *d, struct libsoccr_sk *connection, const InetSkEntry *entry,
+			const struct libsoccr_sk_data *data)
+{
+	return write_queues(d, entry, data, libsoccr_get_queue_bytes(connection, TCP_RECV_QUEUE, 0),
+			    libsoccr_get_queue_bytes(connection, TCP_SEND_QUEUE, 0));
 }
 
 /* A connection to be saved when all are known. */
@@ -85,8 +106,29 @@ struct tcp_waiting {
 	struct list all;
 	int fd, task_fd;
 	pid_t pid;
+	bool multipath; /* its socket is one of Multipath TCP */
 	InetSkEntry *entry;
 };
+
+/* Ended by the other side since the task was stopped? */
+static void note_state(InetSkEntry *entry, uint32_t state)
+{
+	entry->state = state;
+	if (state != TCP_CLOSE)
+		return;
+	entry->has_shutdown = true;
+	entry->shutdown = SK_SHUTDOWN__BOTH;
+}
+
+static int save_multipath(struct dump *d, const struct tcp_waiting *waiting)
+{
+	struct libsoccr_sk_data data = { 0 };
+	char *received = NULL;
+
+	TRY(mptcp_save(d, waiting->fd, &data, &received));
+	note_state(waiting->entry, data.state);
+	return data.state == TCP_CLOSE ? 0 : write_queues(d, waiting->entry, &data, received, NULL);
+}
 
 /* Repair mode lasts only while we look. Packets are kept away before and after: nothing moves until the connection is
  * dropped or goes on. */
@@ -108,11 +150,40 @@ static int save_connection(struct dump *d, struct tcp_guard *guard, const struct
 		result = data.state == TCP_CLOSE ? 0 : write_stream(d, connection, entry, &data);
 	if (connection)
 		libsoccr_release(connection);
-	entry->state = data.state;
-	if (data.state == TCP_CLOSE) { /* ended by the other side since the task was stopped */
-		entry->has_shutdown = true;
-		entry->shutdown = SK_SHUTDOWN__BOTH;
+	note_state(entry, data.state);
+	return result;
+}
+
+static char *copy_queues(struct dump *d, struct libsoccr_sk *connection, const struct libsoccr_sk_data *data)
+{
+	char *bytes = pool_alloc(d->pool, (size_t)data->inq_len + data->outq_len);
+
+	if (data->inq_len)
+		memcpy(bytes, libsoccr_get_queue_bytes(connection, TCP_RECV_QUEUE, 0), data->inq_len);
+	if (data->outq_len)
+		memcpy(bytes + data->inq_len, libsoccr_get_queue_bytes(connection, TCP_SEND_QUEUE, 0), data->outq_len);
+	return bytes;
+}
+
+/* Nobody else has it: it may stay in repair mode. */
+int tcp_save_taken(struct dump *d, int fd, InetSkEntry *entry, struct tcp_stream **ret)
+{
+	struct tcp_stream *stream = pool_new(d->pool, struct tcp_stream);
+	struct libsoccr_sk *connection = libsoccr_pause(fd);
+	int result;
+
+	if (!connection)
+		return fail_errno("cannot put it into repair mode");
+	result = libsoccr_save(connection, &stream->data, sizeof(stream->data));
+	if (result < 0) {
+		result = fail_save(result);
+	} else {
+		stream->bytes = copy_queues(d, connection, &stream->data);
+		*ret = stream;
+		result = write_stream(d, connection, entry, &stream->data);
 	}
+	entry->state = stream->data.state;
+	libsoccr_release(connection);
 	return result;
 }
 
@@ -136,8 +207,9 @@ int tcp_dump(const struct dump *d, const struct open_file *of, InetSkEntry *entr
 	new->task_fd = of->task_fd;
 	new->pid = of->task->pid;
 	new->entry = entry;
+	new->multipath = mptcp_is(of->fd);
 	list_push(waiting, &new->all);
-	return network_hold_connection(d, entry, of->fd, &new->fd);
+	return network_hold_connection(d, entry, of->fd, new->multipath, &new->fd);
 }
 
 static int save_connections(struct dump *d, struct list *waiting, struct list *parked)
@@ -152,7 +224,7 @@ static int save_connections(struct dump *d, struct list *waiting, struct list *p
 
 		inet_print(each->entry, name, sizeof(name));
 		LOG_SCOPE("task %d: fd %d: TCP connection %s", each->pid, each->task_fd, name);
-		result = save_connection(d, guard, each);
+		result = each->multipath ? save_multipath(d, each) : save_connection(d, guard, each);
 		if (result < 0)
 			break;
 	}
@@ -188,11 +260,6 @@ int tcp_dump_write(struct dump *d, struct list *waiting)
 
 /* --- restore --- */
 
-struct tcp_stream {
-	struct libsoccr_sk_data data;
-	char *bytes;
-};
-
 static int check_stream(struct image *image, const struct libsoccr_sk_data *data, size_t size)
 {
 	if ((uint64_t)data->inq_len + data->outq_len != size || data->unsq_len > data->outq_len)
@@ -203,15 +270,9 @@ static int check_stream(struct image *image, const struct libsoccr_sk_data *data
 	return 0;
 }
 
-/*
- * How much of its receive buffer a connection offers the kernel learns from the packets that come; a new socket begins
- * with one half. If it then offered less than before, a sender that waits for half of the largest window it has seen
- * would hear of no window that is large enough, and send by its timer only. So a buffer that the kernel may size itself
- * (6 MiB are its usual limit) gets larger.
- */
-static void keep_window(SkOptsEntry *options, const struct libsoccr_sk_data *data)
+void tcp_keep_window(SkOptsEntry *options, const struct tcp_stream *stream)
 {
-	uint64_t wanted = 2 * ((uint64_t)data->rcv_wnd + data->inq_len);
+	uint64_t wanted = 2 * ((uint64_t)stream->data.rcv_wnd + stream->data.inq_len);
 
 	if (!options->has_so_buf_lock || (options->so_buf_lock & SOCK_RCVBUF_LOCK))
 		return;
@@ -253,8 +314,14 @@ int tcp_load(const struct restore *r, struct inet_socket *socket)
 	TRY(image_read_payload(image, (void **)&stream->bytes, &size));
 	TRY(check_stream(image, &stream->data, size));
 	socket->stream = stream;
-	keep_window(entry->opts, &stream->data);
+	tcp_keep_window(entry->opts, stream);
 	return 0;
+}
+
+const struct libsoccr_sk_data *tcp_stream_data(const struct tcp_stream *stream, const char **ret_bytes)
+{
+	*ret_bytes = stream->bytes;
+	return &stream->data;
 }
 
 static int set_addresses(struct inet_socket *socket)
@@ -292,6 +359,11 @@ int tcp_restore(struct restore *r, struct inet_socket *socket, int fd)
 		libsoccr_release(TAKE_PTR(socket->connection));
 		return -EAGAIN;
 	}
+	if (errno == EADDRNOTAVAIL)
+		return refuse(
+			EADDRNOTAVAIL,
+			"no network device here has its address: add it (ip address add), give the network that has "
+			"it, or close the connection by --tcp-close");
 	return fail_errno("cannot restore it");
 }
 

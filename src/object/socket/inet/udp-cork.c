@@ -4,6 +4,8 @@
  * filter can show it to us (NFLOG) and drop it. Then it is written once more, to be held back again: all in one go,
  * while the tasks stand still.
  */
+#include "object/socket/inet/udp-cork.h"
+
 #include <arpa/inet.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
@@ -25,6 +27,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "kern/net/libnftables.h"
+#include "object/socket/inet/address.h"
 #include "object/socket/inet/inet.h"
 #include "object/socket/option-numbers.h"
 

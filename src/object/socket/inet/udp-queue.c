@@ -5,6 +5,8 @@
  * outside is concerned. That is done right after bind(2): before connect(2), which would refuse other senders, and
  * before the options that would look at it twice.
  */
+#include "object/socket/inet/udp-queue.h"
+
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <net/if.h>
@@ -26,6 +28,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/vector.h"
+#include "object/socket/inet/address.h"
 #include "object/socket/inet/inet.h"
 #include "object/socket/option-numbers.h"
 
@@ -221,14 +224,6 @@ static bool is_any(const InetSkEntry *entry)
 	return !words;
 }
 
-static bool is_on(int fd, int level, int option)
-{
-	int value = 0;
-	socklen_t size = sizeof(value);
-
-	return !getsockopt(fd, level, option, &value, &size) && value;
-}
-
 /* Why datagrams could go astray on their second way, or cannot be looked at; NULL if they can be kept. */
 static const char *why_not(struct dump *d, int fd, const InetSkEntry *entry, short events)
 {
@@ -238,7 +233,7 @@ static const char *why_not(struct dump *d, int fd, const InetSkEntry *entry, sho
 	if (entry->proto != IPPROTO_UDP || entry->type != SOCK_DGRAM)
 		return "only those of UDP can be kept";
 	/* Whom of its group a datagram goes to, the kernel decides. */
-	if (is_on(fd, SOL_SOCKET, SO_REUSEPORT) &&
+	if (socket_is_on(fd, SOL_SOCKET, SO_REUSEPORT) &&
 	    (socket_shares_name(d, &identity, entry->ino, &shared) < 0 || shared))
 		return "the port is shared (SO_REUSEPORT)";
 	if (entry->opts->so_bound_dev && strcmp(entry->opts->so_bound_dev, "lo") != 0)
@@ -267,8 +262,8 @@ int udp_queue_dump(struct dump *d, int fd, InetSkEntry *entry)
 		switched[1].option = 0;
 	else if (entry->family == AF_INET6)
 		switched[1] = (struct switched){ IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, 0 };
-	queue.asks_device = is_on(fd, IPPROTO_IP, IP_PKTINFO) ||
-			    (entry->family == AF_INET6 && is_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO));
+	queue.asks_device = socket_is_on(fd, IPPROTO_IP, IP_PKTINFO) ||
+			    (entry->family == AF_INET6 && socket_is_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO));
 	result = look_with(&queue, switched);
 	if (queue.lost)
 		log_warn("%u unread datagrams will be lost: they are too many, or could not come once more as they "

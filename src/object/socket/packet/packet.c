@@ -14,9 +14,10 @@
 #include "kern/net/sockdiag.h"
 #include "object/file/file.h"
 #include "object/socket/options.h"
-#include "object/socket/packet/packet.h"
+#include "object/socket/packet/ring.h"
 #include "object/socket/socket.h"
 #include "packet-sock.pb-c.h"
+#include "session/loss.h"
 
 #define NO_FANOUT   UINT32_MAX
 #define ADDRESS_MAX 32 /* MAX_ADDR_LEN of the kernel; struct packet_mreq has room for 8 only */
@@ -120,6 +121,18 @@ static void take_table(const struct packet_diag *diag, PacketSockEntry *entry, s
 	}
 }
 
+/* Nobody is shown it. */
+static void tell_fanout(const struct dump *d, const PacketSockEntry *entry)
+{
+	const uint32_t type = entry->fanout >> 16 & UINT8_MAX;
+
+	if (entry->has_fanout && entry->fanout != NO_FANOUT &&
+	    (type == PACKET_FANOUT_CBPF || type == PACKET_FANOUT_EBPF))
+		dump_report_loss(d,
+				 "the program that chooses among the sockets of its fanout group (PACKET_FANOUT_DATA), "
+				 "if there is one");
+}
+
 static int dump_packet(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	PacketSockEntry *entry = out->psk;
@@ -129,12 +142,12 @@ static int dump_packet(const struct dump *d, const struct open_file *of, FileEnt
 	struct socket_identity identity;
 	struct socket_options options;
 
-	TRY(socket_identify(of->fd, &identity));
+	TRY(socket_identify(of, &identity));
 	if (identity.type != SOCK_RAW && identity.type != SOCK_DGRAM)
-		return refuse(ENOTSUP, "a packet socket of type %d cannot be saved", identity.type);
+		return refuse(EOPNOTSUPP, "a packet socket of type %d cannot be saved", identity.type);
 	TRY(socket_find_packet(d, of->stat.st_ino, &diag));
 	if (!diag)
-		return refuse(ENOTSUP, "this kernel does not tell about packet sockets (CONFIG_PACKET_DIAG)");
+		return refuse(EOPNOTSUPP, "this kernel does not tell about packet sockets (CONFIG_PACKET_DIAG)");
 	if (getsockname(of->fd, (struct sockaddr *)&address, &size) < 0)
 		return fail_errno("cannot ask for the address of the packet socket");
 	entry->id = of->id;
@@ -145,11 +158,12 @@ static int dump_packet(const struct dump *d, const struct open_file *of, FileEnt
 	entry->fown = of->owner;
 	entry->opts = socket_new_options(d->pool);
 	entry->has_ns_id = true;
-	TRY(socket_namespace_id(d, of, &entry->ns_id));
+	TRY(socket_namespace_id(d, of, 0, &entry->ns_id));
 	TRY(read_options(of->fd, entry));
 	take_table(diag, entry, d->pool);
 	TRY(packet_ring_dump(of->fd, entry, d->pool));
 	options = options_of(entry);
+	tell_fanout(d, entry);
 	return socket_options_dump(d, of, &options);
 }
 

@@ -4,6 +4,8 @@
  * the kernel: a new ring begins at the first one, so it is made to go on to where the old one was, with packets of our
  * own on the loopback device.
  */
+#include "object/socket/packet/ring.h"
+
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -18,7 +20,6 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "object/socket/packet/packet.h"
 
 #define CONTENT_MAX (32u << 20) /* bytes that go into the record */
 #define ETHERTYPE   0x88b5	/* IEEE: for local experiments */

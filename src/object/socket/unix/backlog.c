@@ -4,6 +4,8 @@
  * already can be read only by the one who accepts them. That cannot be undone, so we do it when all else is saved, and
  * the tasks are about to die.
  */
+#include "object/socket/unix/backlog.h"
+
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -13,9 +15,12 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "image/image.h"
 #include "image/inventory.h"
 #include "kern/net/sockdiag.h"
+#include "object/socket/queue.h"
 #include "object/socket/socket.h"
+#include "object/socket/unix/external.h"
 #include "object/socket/unix/unix.h"
 
 /* A listener whose backlog will be read at the very end. */
@@ -101,10 +106,11 @@ int unix_dump_backlog(const struct dump *d, const struct unix_dumped *listener)
 	/* The order of their records is all that tells in which order they wait. */
 	file_dump_reorder(d, early->clients, early->n);
 	if (is_early && d->options->end != OPT_END_KILL)
-		return refuse(ENOTSUP, "a connection to this unix socket that still waits for accept(2) has data "
-				       "inside, or its client is gone and may have left some, which can be read only "
-				       "when the tasks are gone: dump without --leave-running and --leave-stopped, or "
-				       "try again when it was accepted");
+		return refuse(EOPNOTSUPP,
+			      "a connection to this unix socket that still waits for accept(2) has data "
+			      "inside, or its client is gone and may have left some, which can be read only "
+			      "when the tasks are gone: dump without --leave-running and --leave-stopped, or "
+			      "try again when it was accepted");
 	if (!is_early)
 		return 0;
 	early->fd = listener->listener_fd;
@@ -126,9 +132,8 @@ static int read_client(struct dump *d, const struct unix_early *early, uint32_t 
 		return 0;
 	}
 	/* From now on these images are no checkpoint until they have it. */
-	if (!d->taken)
+	if (!d->n_taken++)
 		inventory_remove(dump_store(d));
-	d->taken = true;
 	return id ? unix_dump_early_queue(d, fd, id, early->entry->type) : 0;
 }
 

@@ -4,6 +4,8 @@
  * has the socket, under its ids. The images do not say who it was; of the two ends of a pair the parent has most likely
  * made it.
  */
+#include "object/socket/unix/maker.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -14,6 +16,7 @@
 #include "base/log.h"
 #include "kern/pidfd.h"
 #include "lib/compel/remote.h"
+#include "lib/compel/restorer.h"
 #include "object/socket/unix/unix.h"
 #include "plan/plan.h"
 #include "session/ids.h"
@@ -36,7 +39,7 @@ static bool can_make(const struct task *task)
 /* Our descriptor becomes one of the task for the length of the plan. */
 static void plan_fetch(struct restore *r, struct plan *plan, int fd)
 {
-	restore_plan_find_us(r, plan, SLOT_US);
+	restorer_plan_find_us(plan, r->us, SLOT_US);
 	plan_syscall(plan, "fetch a unix socket", __NR_pidfd_getfd, S(SLOT_US), V(fd), V(0))->to_slot = SLOT_SOCKET;
 }
 
@@ -137,7 +140,7 @@ static int fetch_file(struct restore *r, const struct task *task, int file)
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	size_t result;
 
-	restore_plan_find_us(r, plan, SLOT_US);
+	restorer_plan_find_us(plan, r->us, SLOT_US);
 	result = keep_result(plan,
 			     plan_syscall(plan, "fetch a socket file", __NR_pidfd_getfd, S(SLOT_US), V(file), V(0)));
 	plan_syscall(plan, "close criu's pidfd", __NR_close, S(SLOT_US));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Names of unix sockets: in the file system, relative, removed, abstract. */
+#include "object/socket/unix/name.h"
+
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/sockios.h>
@@ -24,6 +26,7 @@
 #include "kern/net/sockdiag.h"
 #include "object/mount/mount.h"
 #include "object/socket/socket.h"
+#include "object/socket/unix/maker.h"
 #include "object/socket/unix/unix.h"
 #include "session/ids.h"
 
@@ -139,6 +142,19 @@ static void note_mount(const struct dump *d, int file, UnixSkEntry *entry)
 	entry->mnt_id = (int)stx.stx_mnt_id;
 }
 
+/* Another mount lies upon it: bind(2) takes nothing but a path. */
+static bool is_covered(const struct dump *d, const struct open_file *of, const UnixSkEntry *entry, const char *path,
+		       const struct stat *st)
+{
+	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	AUTO_CLOSE int file = -1;
+
+	if (entry->name.data[0] != '/' || !mount_dump_has(d, entry->has_mnt_id ? entry->mnt_id : 0))
+		return false;
+	file = (int)syscall(SYS_openat2, mount_dump_root_of(d, of->task, entry->mnt_id), path, &how, sizeof(how));
+	return file < 0 || !is_same_file(file, "", st);
+}
+
 static int dump_path(const struct dump *d, const struct open_file *of, UnixSkEntry *entry)
 {
 	const char *name = (const char *)entry->name.data;
@@ -170,6 +186,11 @@ static int dump_path(const struct dump *d, const struct open_file *of, UnixSkEnt
 		log_warn("The socket named %s is now found as %s; after a restore it will not be", name, path);
 		result = -ENOENT;
 	}
+	if (!result && !leads_to_file(of, entry, &st) && is_covered(d, of, entry, path, &st)) {
+		log_warn("The socket named %s lies below another mount: after a restore its file will not be there",
+			 name);
+		result = -ENOENT;
+	}
 	if (result < 0)
 		entry->has_deleted = entry->deleted = true;
 	return 0;
@@ -196,8 +217,12 @@ int unix_dump_name(const struct dump *d, const struct open_file *of, UnixSkEntry
 
 int unix_check_name(const UnixSkEntry *entry)
 {
-	if (entry->name.len > sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1)
+	const size_t max = sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1;
+
+	if (entry->name.len > max)
 		return refuse(EINVAL, "its name has %zu bytes", entry->name.len);
+	if (entry->outside && entry->outside->name.len > max)
+		return refuse(EINVAL, "the name of its peer has %zu bytes", entry->outside->name.len);
 	if (!unix_is_path(entry))
 		return 0;
 	if (entry->name.data[0] != '/' && !entry->deleted && (!entry->name_dir || entry->name_dir[0] != '/'))
@@ -217,14 +242,17 @@ static socklen_t make_address(const UnixSkEntry *entry, struct sockaddr_un *addr
 	return NAME_OFFSET + length;
 }
 
-/* For messages: abstract names are shown with an @ in place of the NUL. */
-static void print_name(const UnixSkEntry *entry, char *to, size_t capacity)
+void unix_print_name(const ProtobufCBinaryData *name, char *to, size_t capacity)
 {
-	bool path = unix_is_path(entry);
-	size_t skip = !path && entry->name.len ? 1 : 0;
+	size_t n = name->len < capacity - 1 ? name->len : capacity - 1;
 
-	snprintf(to, capacity, "%s%.*s", path ? "" : "@", (int)(entry->name.len - skip),
-		 (char *)entry->name.data + skip);
+	if (n)
+		memcpy(to, name->data, n);
+	to[n] = '\0';
+	if (n && to[0])
+		return;
+	for (size_t i = 0; i < n; i++)
+		to[i] = to[i] ? to[i] : '@';
 }
 
 static int bind_socket(int fd, const UnixSkEntry *entry)
@@ -235,7 +263,7 @@ static int bind_socket(int fd, const UnixSkEntry *entry)
 
 	if (!bind(fd, (struct sockaddr *)&address, size))
 		return 0;
-	print_name(entry, name, sizeof(name));
+	unix_print_name(&entry->name, name, sizeof(name));
 	if (errno == EADDRINUSE)
 		return refuse(EADDRINUSE,
 			      "another process has a unix socket of the name %s: end it before the restore (ss -xap)",
@@ -424,7 +452,7 @@ static int set_perms(const struct restore *r, const UnixSkEntry *entry, int file
 
 	if (!entry->file_perms)
 		return 0;
-	print_name(entry, name, sizeof(name));
+	unix_print_name(&entry->name, name, sizeof(name));
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
 	if (fchownat(file, "", restore_outer_uid(r, entry->file_perms->uid),
 		     restore_outer_gid(r, entry->file_perms->gid), AT_EMPTY_PATH) < 0)
@@ -454,8 +482,7 @@ static int name_root(const struct restore *r, const UnixSkEntry *entry)
 	return mount_restore_root(r, entry->has_mnt_id ? entry->mnt_id : -1);
 }
 
-/* The root directory of the task that has the socket, when it is not ours: its names start there. -1: it is. */
-static int open_root(struct restore *r, const struct unix_socket *socket, int *ret)
+int unix_open_root(struct restore *r, const struct unix_socket *socket, int *ret)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
 	const struct task *owner = socket->file->owner;
@@ -476,11 +503,20 @@ static int open_root(struct restore *r, const struct unix_socket *socket, int *r
 static int open_name_dir(struct restore *r, const UnixSkEntry *entry)
 {
 	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
-	int dir;
+	int mnt_id = entry->has_mnt_id ? entry->mnt_id : -1, covered;
+	struct mount_place place;
+	AUTO_CLOSE int dir = -1;
 
-	TRY(mount_stay_begin(name_root(r, entry), &stay));
-	dir = open(entry->name_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return dir < 0 ? fail_errno("cannot open %s, the directory of a socket name", entry->name_dir) : dir;
+	mount_restore_place(r, mnt_id, entry->name_dir, &place);
+	TRY(mount_stay_begin(place.root, &stay));
+	dir = open(*place.path ? place.path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mount_stay_end(&stay);
+	if (place.exact && (dir < 0 || !mount_restore_is_on(r, mnt_id, dir)) &&
+	    mount_restore_open_covered(r, mnt_id, place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, &covered) == 0) {
+		auto_close(&dir);
+		dir = covered;
+	}
+	return dir < 0 ? fail_errno("cannot open %s, the directory of a socket name", entry->name_dir) : TAKE_FD(dir);
 }
 
 int unix_bind(struct restore *r, const struct unix_socket *socket, int fd)
@@ -500,7 +536,7 @@ int unix_bind(struct restore *r, const struct unix_socket *socket, int fd)
 		TRY(dir);
 		return bind_and_own(&own);
 	}
-	TRY(open_root(r, socket, &root));
+	TRY(unix_open_root(r, socket, &root));
 	own.root = root;
 	return bind_and_own(&own);
 }
@@ -515,7 +551,7 @@ int unix_connect_name(struct restore *r, const struct unix_socket *client, int f
 	error = unix_connect_as(r, client, fd, &target);
 	if (!error)
 		return 0;
-	print_name(to, name, sizeof(name));
+	unix_print_name(&to->name, name, sizeof(name));
 	return fail(-error, "cannot connect a unix socket to %s", name);
 }
 
@@ -549,6 +585,6 @@ int unix_connect(struct restore *r, const struct unix_socket *client, int fd, co
 	if (file < 0)
 		return fail_errno("cannot open the file of a unix socket");
 	error = unix_connect_as(r, client, fd, &(struct unix_target){ .file = file });
-	print_name(to->entry, name, sizeof(name));
+	unix_print_name(&to->entry->name, name, sizeof(name));
 	return error < 0 ? fail(-error, "cannot connect a unix socket to %s", name) : 0;
 }

@@ -4,6 +4,8 @@
  * accepted from it or waits in its backlog. Then the queues are filled, through the other end, and only then come
  * shutdown(2) and the options.
  */
+#include "object/socket/unix/peer.h"
+
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
@@ -12,7 +14,11 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/socket/options.h"
+#include "object/socket/queue.h"
 #include "object/socket/socket.h"
+#include "object/socket/unix/maker.h"
+#include "object/socket/unix/name.h"
+#include "object/socket/unix/outside.h"
 #include "object/socket/unix/unix.h"
 #include "plugin/plugin.h"
 #include "session/given.h"
@@ -349,7 +355,7 @@ static int connect_held(struct restore *r, struct unix_socket *socket)
 	TRY(connect_clients(r, socket));
 	if (peer && !is_mutual(socket)) {
 		if (peer->entry->uflags & UNIX_EXTERN) {
-			TRY(unix_connect_name(r, socket, socket->file->fd, peer->entry));
+			TRY(unix_connect_outside(r, socket, socket->file->fd));
 		} else {
 			TRY(make_datagram(r, peer));
 			TRY(unix_connect(r, socket, socket->file->fd, peer, peer->file->fd));
@@ -407,7 +413,7 @@ static int connect_outside(struct restore *r, struct unix_socket *socket)
 	TRY(new_socket(socket, &fd));
 	if (unix_has_name(socket->entry))
 		TRY(unix_bind(r, socket, fd));
-	TRY(unix_connect_name(r, socket, fd, socket->peer->entry));
+	TRY(unix_connect_outside(r, socket, fd));
 	socket->file->fd = TAKE_FD(fd);
 	return complete_socket(r, socket);
 }

@@ -3,6 +3,8 @@
  * Whom a datagram that waits has come from: recvfrom(2) tells the name of that socket, SCM_CREDENTIALS who has sent it.
  * Such datagrams are put back from a socket of that name.
  */
+#include "object/socket/unix/sender.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "object/socket/unix/name.h"
 #include "object/socket/unix/unix.h"
 
 /* Abstract names: the socket itself is there already. */

@@ -7,12 +7,24 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "image/image.h"
+#include "image/stream.h"
 #include "kern/net/sockdiag.h"
+#include "object/socket/inspect.h"
+#include "object/socket/needs.h"
 #include "object/socket/options.h"
+#include "object/socket/queue.h"
 #include "object/socket/socket.h"
+#include "object/socket/unix/backlog.h"
+#include "object/socket/unix/external.h"
+#include "object/socket/unix/maker.h"
+#include "object/socket/unix/name.h"
+#include "object/socket/unix/outside.h"
+#include "object/socket/unix/peer.h"
 #include "session/listener.h"
 #include "session/mapped.h"
 #include "session/survey.h"
@@ -52,7 +64,7 @@ struct unix_dump *unix_dump_of(const struct dump *d)
 static int check_type(const struct unix_diag *diag)
 {
 	if (diag->type != SOCK_STREAM && diag->type != SOCK_DGRAM && diag->type != SOCK_SEQPACKET)
-		return refuse(ENOTSUP, "a unix socket of type %d cannot be saved", diag->type);
+		return refuse(EOPNOTSUPP, "a unix socket of type %d cannot be saved", diag->type);
 	return 0;
 }
 
@@ -71,6 +83,16 @@ static struct unix_dumped *remember_socket(const struct dump *d, const struct op
 	dump->n++;
 	table_set(dump->by_ino, diag->ino, dumped);
 	return dumped;
+}
+
+static bool unix_told(const void *arg, int level, int option, int *ret)
+{
+	const struct unix_diag *diag = arg;
+
+	if (level != SOL_SOCKET || (option != SO_SNDBUF && option != SO_RCVBUF))
+		return false;
+	*ret = (int)(option == SO_SNDBUF ? diag->send_buffer : diag->receive_buffer);
+	return *ret;
 }
 
 static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry *out)
@@ -94,11 +116,13 @@ static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry
 	entry->fown = of->owner;
 	entry->opts = socket_new_options(d->pool);
 	entry->has_ns_id = true;
-	TRY(socket_namespace_id(d, of, &entry->ns_id));
+	TRY(socket_namespace_id(d, of, diag->space, &entry->ns_id));
 	entry->has_shutdown = diag->shutdown != 0;
 	entry->shutdown = (SkShutdown)diag->shutdown;
-	options = (struct socket_options){ AF_UNIX, diag->type, 0, .common = entry->opts };
+	options = (struct socket_options){ AF_UNIX,	      diag->type,  0, .common = entry->opts,
+					   .told = unix_told, .diag = diag };
 	TRY(socket_options_dump(d, of, &options));
+	socket_tell_error(d, of);
 	TRY(unix_dump_name(d, of, entry));
 	remember_socket(d, of, diag, entry);
 	return 0;
@@ -138,6 +162,14 @@ static int finish_service(struct unix_dumped *dumped)
 	return 0;
 }
 
+/* Another socket of the tree may have led to it before. */
+static bool is_outside(const struct unix_dump *dump, uint32_t ino)
+{
+	const struct unix_dumped *other = table_find(dump->by_ino, ino);
+
+	return !other || other->entry->uflags & UNIX_EXTERN;
+}
+
 static int finish_socket(const struct dump *d, struct unix_dumped *dumped)
 {
 	struct unix_dump *dump = unix_dump_of(d);
@@ -154,7 +186,7 @@ static int finish_socket(const struct dump *d, struct unix_dumped *dumped)
 		TRY(socket_find_unix(d, diag->peer, &other));
 	if (other && is_service(d, other))
 		return finish_service(dumped);
-	if (other && !table_find(dump->by_ino, other->ino))
+	if (other && is_outside(dump, other->ino))
 		return unix_dump_external(d, dumped, other);
 	return 0;
 }
@@ -208,16 +240,23 @@ static int prepare_unix(const struct restore *r)
 }
 
 /* Names of files, not abstract ones. The name has its final NUL, if it had one. */
-static void map_names(const struct restore *r, UnixSkEntry *entry)
+static void map_name(const struct restore *r, ProtobufCBinaryData *data)
 {
-	const char *name = pool_printf(r->pool, "%.*s", (int)entry->name.len, (const char *)entry->name.data ?: "");
+	const char *name = pool_printf(r->pool, "%.*s", (int)data->len, (const char *)data->data ?: "");
 	const char *mapped = *name == '/' ? mapped_path(r, name) : name;
-	const bool ends = entry->name.len && !entry->name.data[entry->name.len - 1];
+	const bool ends = data->len && !data->data[data->len - 1];
 
 	if (mapped != name) {
-		entry->name.data = (uint8_t *)mapped;
-		entry->name.len = strlen(mapped) + ends;
+		data->data = (uint8_t *)mapped;
+		data->len = strlen(mapped) + ends;
 	}
+}
+
+static void map_names(const struct restore *r, UnixSkEntry *entry)
+{
+	map_name(r, &entry->name);
+	if (entry->outside)
+		map_name(r, &entry->outside->name);
 	if (entry->name_dir)
 		entry->name_dir = (char *)mapped_path(r, entry->name_dir);
 }
@@ -260,41 +299,21 @@ static struct unix_socket *find_listener(const struct restore *r, const UnixSkEn
 	return NULL;
 }
 
-/* Nobody can connect to a socket without a name: the user must give what is to be in its place. */
-static int check_outside(const struct restore *r, const struct unix_socket *socket, const struct unix_socket *peer)
-{
-	const struct opt_inherit_fds *given = &r->options->inherit_fds;
-	char key[32], refusal[160];
-
-	if (!(peer->entry->uflags & UNIX_EXTERN) || unix_has_name(peer->entry))
-		return 0;
-	snprintf(key, sizeof(key), "socket:[%u]", socket->entry->ino);
-	for (size_t i = 0; i < given->n; i++)
-		if (!strcmp(given->items[i].key, key))
-			return 0;
-	snprintf(
-		refusal, sizeof(refusal),
-		"it was connected to a socket outside of the tree that has no name: give another one with --inherit-fd "
-		"fd[N]:%s",
-		key);
-	return need_given(r, NEED_DESCRIPTOR, key,
-			  "a unix socket whose other end has no name and is outside of the tree", refusal);
-}
-
 static int link_unix(const struct restore *r, struct file *f)
 {
 	struct unix_socket *socket = f->data, *peer = NULL;
 	const UnixSkEntry *entry = socket->entry;
 
-	TRY(unix_use_queue(r, socket));
 	if (entry->peer) {
 		peer = table_find(unix_set_of(r)->by_ino, entry->peer);
 		if (!peer)
 			return refuse(EINVAL, "its peer, socket %u, is not in files.img", entry->peer);
 		if (peer->entry->type != entry->type)
 			return refuse(EINVAL, "its peer, socket %u, is of another type", entry->peer);
-		TRY(check_outside(r, socket, peer));
 	}
+	TRY(unix_link_outside(r, socket, &peer));
+	if (!socket->new_queue)
+		TRY(unix_use_queue(r, socket));
 	if (entry->state == TCP_LISTEN || entry->uflags & UNIX_EXTERN)
 		return 0;
 	if (peer && peer->entry->state == TCP_LISTEN && !(peer->entry->uflags & UNIX_EXTERN)) {
@@ -319,7 +338,7 @@ static int create_unix(struct restore *r, struct file *f)
 
 static int clean_unix(struct restore *r)
 {
-	state_drop(r->states, &unix_restore_state);
+	state_destroy(r->states, &unix_restore_state);
 	return 0;
 }
 
@@ -337,7 +356,9 @@ const struct file_kind unix_kind = {
 	.load = load_unix,
 	.link = link_unix,
 	.needs = unix_need,
+	.copies = unix_copies,
 	.describe = unix_describe,
+	.inspect = unix_inspect,
 	.create = create_unix,
 	.clean = clean_unix,
 };

@@ -13,8 +13,10 @@
 #include "kern/capability.h"
 #include "object/namespace/namespace.h"
 #include "object/task/credentials/credentials.h"
+#include "object/task/credentials/plan.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
+#include "plan/plan.h"
 #include "session/ids.h"
 #include "userns.pb-c.h"
 

@@ -8,7 +8,6 @@
 
 #include "creds.pb-c.h"
 #include "kern/proc/status.h"
-#include "plan/plan.h"
 
 struct credentials {
 	uint32_t uid[4], gid[4]; /* real, effective, saved, file system */
@@ -28,5 +27,3 @@ bool credentials_equal_groups(const struct credentials *a, const struct credenti
 bool credentials_equal(const struct credentials *a, const struct credentials *b);
 /* Cuts what we cannot give, with a warning; refuses if the program itself would have less power than it had. */
 int credentials_limit(struct credentials *want, const struct credentials *own);
-/* The steps that turn a thread with our own credentials into one with the wanted ones; none if they are equal. */
-void credentials_plan(struct plan *plan, const struct credentials *want, const struct credentials *own);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The order in which a thread takes over other credentials. All calls are those of the kernel: they change one thread
  * only. */
+#include "object/task/credentials/plan.h"
+
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "object/task/credentials/credentials.h"
+#include "plan/plan.h"
 
 #define NO_FIXUP (1u << SECURE_NO_SETUID_FIXUP)
 

@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 #define USUAL_SLACK 50000 /* ns; what the first process starts with */
 

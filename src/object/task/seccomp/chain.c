@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Chains of seccomp filters: checked, walked, turned into steps. */
+#include "object/task/seccomp/chain.h"
+
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
 #include "base/fail.h"
-#include "object/task/seccomp/seccomp.h"
+#include "base/pool.h"
+#include "plan/plan.h"
 
 /* linux/seccomp.h, Linux 5.7 and 5.19. */
 #define FLAG_TSYNC_ESRCH	(1u << 4)

@@ -5,8 +5,6 @@
  * synchronised. A restore makes what all threads of a process have in common one object again: only then the program
  * may synchronise its threads later (SECCOMP_FILTER_FLAG_TSYNC).
  */
-#include "object/task/seccomp/seccomp.h"
-
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -17,8 +15,11 @@
 
 #include "base/fail.h"
 #include "base/vector.h"
+#include "image/record.h"
 #include "object/task/part.h"
+#include "object/task/seccomp/chain.h"
 #include "object/task/self.h"
+#include "plan/plan.h"
 #include "session/loss.h"
 #include "session/needs.h"
 

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "object/task/part.h"
 #include "object/task/self.h"
+#include "plan/plan.h"
 
 /* Signals 1 to 64 without SIGKILL and SIGSTOP. */
 #define N_ACTIONS   62

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "object/task/part.h"
 #include "object/task/timers/timers.h"
+#include "plan/plan.h"
 #include "session/pids.h"
 
 /* What PTRACE_PEEKSIGINFO gives for each. */

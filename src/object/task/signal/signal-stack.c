@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 /* asm-generic/signal-defs.h: newer than the headers of some C libraries. */
 #define SS_AUTODISARM_FLAG (1u << 31)

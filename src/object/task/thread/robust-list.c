@@ -9,6 +9,7 @@
 #include "arch_regs.h"
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 /* The only length that the kernel accepts: sizeof(struct robust_list_head). */
 #define ROBUST_LIST_LENGTH 24

@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 /* linux/ptrace.h since 5.13, with a name that libc headers hide. */
 #define PTRACE_GET_RSEQ_CONFIGURATION_ 0x420f

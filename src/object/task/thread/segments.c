@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 #include "session/thread-run.h"
 
 #ifdef __NR_modify_ldt

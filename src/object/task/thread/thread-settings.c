@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "object/task/host.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 #include "session/loss.h"
 
 /* linux/prctl.h; what follows the first two came with Linux 5.11. */

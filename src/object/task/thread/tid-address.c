@@ -2,8 +2,10 @@
 /* The word that the kernel clears when a thread ends, see set_tid_address(2). */
 #include <sys/prctl.h>
 
+#include "arch_regs.h"
 #include "base/fail.h"
 #include "object/task/part.h"
+#include "plan/plan.h"
 
 extern const struct task_part tid_address_part;
 
@@ -21,13 +23,13 @@ static int answer_tid_address(struct dump *d, struct thread *thread)
 {
 	const uint64_t *address = remote_result(thread->remote, *part_offsets(d, thread, &tid_address_part, 1));
 
-	thread->core->thread_info->clear_tid_addr = *address;
+	*arch_core_tid_address(thread->core) = *address;
 	return 0;
 }
 
 static int plan_tid_address(struct restore *r, struct thread *thread, struct plan *plan)
 {
-	plan_syscall(plan, "set the tid address", __NR_set_tid_address, P(thread->core->thread_info->clear_tid_addr));
+	plan_syscall(plan, "set the tid address", __NR_set_tid_address, P(*arch_core_tid_address(thread->core)));
 	return 0;
 }
 

@@ -98,9 +98,13 @@ static int dump_wait_time(const struct dump *d, struct thread *thread)
 	bool exact;
 
 	if (!arch_state_timed_wait(thread->dump->state, thread->dump->alone, &wait) ||
-	    !read_limit(thread->tid, &wait, &limit, &exact) || (!exact && !time_slept(d, thread, &wait, &slept)))
+	    !read_limit(thread->tid, &wait, &limit, &exact) ||
+	    ((!exact || wait.must_be_seen) && !time_slept(d, thread, &wait, &slept)))
 		return 0;
+	arch_state_resume_wait(thread->dump->state);
 	record->has_wait_left_ns = true;
+	if (exact)
+		slept = 0;
 	record->wait_left_ns = slept < limit ? limit - slept : 0;
 	log_debug("of its wait are left %llu ms", (unsigned long long)(record->wait_left_ns / NS_PER_MS));
 	return 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* How POSIX timers come back: with their ids, clocks, targets, time left and overruns. */
+#include "object/task/timers/plan.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,7 @@
 #include "base/fail.h"
 #include "object/namespace/namespace.h"
 #include "object/task/self.h"
-#include "object/task/timers/timers.h"
+#include "plan/plan.h"
 #include "session/pids.h"
 
 /* linux/prctl.h, Linux 6.15: timer_create(2) takes the id that it is to give. */

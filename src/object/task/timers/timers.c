@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Interval timers, see setitimer(2), and POSIX timers, see timer_create(2), of a process. */
+#include "base/auto.h"
 #include "kern/proc/timers.h"
 
 #include <signal.h>
@@ -10,6 +11,8 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/task/part.h"
+#include "object/task/timers/plan.h"
+#include "plan/plan.h"
 #include "object/task/timers/timers.h"
 
 #define N_ITIMERS 3 /* ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF */

@@ -10,6 +10,9 @@
 #include <compel/ksigset.h>
 #include <stdint.h>
 
+/* So far behind the start of the frame. */
+#define RT_SIGFRAME_STACK 8
+
 struct rt_sigcontext {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 	uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* A tree that runs, and its descriptors. */
+#include "kern/proc/running.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fd.h"
+#include "base/pool.h"
+#include "base/vector.h"
+#include "kern/task-iter.h"
+#include "kern/proc/children.h"
+#include "kern/proc/proc.h"
+
+#define TASKS_MAX (1u << 20) /* a tree may grow as fast as it is walked */
+#define TRIES_MIN 16	     /* numbers of descriptors */
+
+/* Most threads have none, and it takes a file of each to see that. */
+static void add_children(int proc, const struct proc_pids *threads, const struct task_facts_list *facts,
+			 struct proc_pids *all)
+{
+	for (size_t i = 0; i < threads->n; i++) {
+		const struct task_facts *known = task_facts_find(facts, threads->items[i]);
+
+		if (!known || known->has_children)
+			(void)proc_children_add(proc, threads->items[i], all); /* it may have ended */
+	}
+}
+
+void running_visit_tree(pid_t root, struct task_iter *iter, bool (*visit)(void *arg, pid_t pid, int proc), void *arg)
+{
+	AUTO(proc_pids_done) struct proc_pids all = { 0 }, threads = { 0 };
+	AUTO(task_facts_done) struct task_facts_list facts = { 0 };
+	size_t n_threads = 0;
+
+	*vector_push(&all) = root;
+	for (size_t i = 0; i < all.n && all.n < TASKS_MAX; i++) {
+		AUTO_CLOSE int proc = proc_open(all.items[i]);
+
+		if (proc < 0)
+			continue;
+		if (visit(arg, all.items[i], proc))
+			return;
+		if (proc_threads_read(proc, &threads) < 0)
+			continue;
+		/* Once, of all that there are: who is made meanwhile may be missed. */
+		if (iter && n_threads < TASK_ITER_WORTH && n_threads + threads.n >= TASK_ITER_WORTH &&
+		    task_iter_prepare(iter))
+			(void)task_iter_read(iter, 0, &facts);
+		n_threads += threads.n;
+		add_children(proc, &threads, &facts, &all);
+	}
+}
+
+struct descriptor_walk {
+	int pidfd, proc;
+	const struct proc_mounts *mounts; /* NULL: all files may be copied */
+	bool (*visit)(void *arg, const struct running_descriptor *one);
+	void *arg;
+	uint64_t n; /* that were there */
+};
+
+static bool is_of_fuse(const struct proc_mounts *mounts, dev_t dev)
+{
+	for (size_t i = 0; i < mounts->n; i++)
+		if (mounts->items[i].dev == dev && strcmp(mounts->items[i].fs_type, "fuse") == 0)
+			return true;
+	return false;
+}
+
+static bool is_of_server(const struct descriptor_walk *walk, int number)
+{
+	struct statx stx;
+	char path[32];
+
+	snprintf(path, sizeof(path), "fd/%d", number);
+	return statx(walk->proc, path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) == 0 &&
+	       S_ISREG(stx.stx_mode) && is_of_fuse(walk->mounts, makedev(stx.stx_dev_major, stx.stx_dev_minor));
+}
+
+/* A server of files that hangs must not hold us up: what is known here is enough. */
+static bool visit_number(struct descriptor_walk *walk, int number)
+{
+	AUTO_CLOSE int fd = -1;
+	struct statx stx;
+
+	if (walk->mounts && is_of_server(walk, number)) {
+		walk->n++;
+		return false;
+	}
+	fd = (int)syscall(SYS_pidfd_getfd, walk->pidfd, number, 0);
+	if (fd < 0)
+		return false;
+	walk->n++;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &stx) < 0)
+		return false;
+	return walk->visit(walk->arg, &(struct running_descriptor){
+					      .number = number,
+					      .fd = fd,
+					      .format = stx.stx_mode & S_IFMT,
+					      .dev = makedev(stx.stx_dev_major, stx.stx_dev_minor),
+					      .ino = stx.stx_ino,
+				      });
+}
+
+/*
+ * To ask for the list takes as long as a dozen attempts for each descriptor: the kernel makes an inode for each line of
+ * it. So numbers are tried first, until there were as many as it has: since Linux 6.2 that is the size of the
+ * directory.
+ */
+static void visit_descriptors(pid_t pid, int proc, struct descriptor_walk walk)
+{
+	AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	AUTO_FREE int *numbers = NULL;
+	int tried = 0, listed;
+	struct stat st;
+
+	walk.pidfd = pidfd;
+	walk.proc = proc;
+	if (pidfd < 0 || fstatat(proc, "fd", &st, 0) < 0)
+		return;
+	for (; walk.n < (uint64_t)st.st_size && tried < TRIES_MIN + 4 * st.st_size; tried++)
+		if (visit_number(&walk, tried))
+			return;
+	if (st.st_size && walk.n >= (uint64_t)st.st_size)
+		return;
+	listed = fd_list(proc, "fd", &numbers);
+	for (int i = 0; i < listed; i++)
+		if (numbers[i] >= tried && visit_number(&walk, numbers[i]))
+			return;
+}
+
+void running_visit_descriptors(pid_t pid, int proc, bool (*visit)(void *arg, const struct running_descriptor *one),
+			       void *arg)
+{
+	visit_descriptors(pid, proc, (struct descriptor_walk){ .visit = visit, .arg = arg });
+}
+
+void running_still_done(struct running_still *still)
+{
+	proc_mounts_done(&still->mounts);
+	pool_destroy(&still->pool);
+}
+
+/* Most processes see the same mounts as the last. */
+static bool sees_fuse(struct running_still *still, int proc)
+{
+	struct stat st;
+
+	if (fstatat(proc, "ns/mnt", &st, 0) == 0 && st.st_ino != still->space) {
+		running_still_done(still);
+		still->pool = pool_create();
+		still->space = st.st_ino;
+		still->fuse = false;
+		if (proc_mounts_read(proc, still->pool, &still->mounts) < 0)
+			return false;
+		for (size_t i = 0; i < still->mounts.n; i++)
+			still->fuse |= strcmp(still->mounts.items[i].fs_type, "fuse") == 0;
+	}
+	return still->fuse;
+}
+
+void running_visit_still(pid_t pid, int proc, struct running_still *still,
+			 bool (*visit)(void *arg, const struct running_descriptor *one), void *arg)
+{
+	const struct proc_mounts *mounts = sees_fuse(still, proc) ? &still->mounts : NULL;
+
+	visit_descriptors(pid, proc, (struct descriptor_walk){ .visit = visit, .arg = arg, .mounts = mounts });
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* Processes that run, and what they have open: how it is at the moment of the look, so nothing of it is sure. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "kern/proc/mountinfo.h"
+
+struct task_iter;
+
+/*
+ * Visits root and all below it, parents first; proc is /proc/PID. Who is made meanwhile may be missed. Ends early when
+ * visit() returns true. iter (may be NULL) is prepared, and used, if there are so many threads that it is worth it.
+ */
+void running_visit_tree(pid_t root, struct task_iter *iter, bool (*visit)(void *arg, pid_t pid, int proc), void *arg);
+
+struct running_descriptor {
+	int number;    /* in its table */
+	int fd;	       /* a copy of ours, until visit() returns */
+	mode_t format; /* S_IFSOCK, ...; 0: an anonymous inode */
+	dev_t dev;
+	ino_t ino;
+};
+
+/* Visits the descriptors of a process: those that are open all the time are not missed. The same end. */
+void running_visit_descriptors(pid_t pid, int proc, bool (*visit)(void *arg, const struct running_descriptor *one),
+			       void *arg);
+
+/* Of several processes that stand still, zeroed at first: the mounts that the last of them sees. */
+struct running_still {
+	ino_t space; /* its mount namespace */
+	struct pool *pool;
+	struct proc_mounts mounts;
+	bool fuse; /* one of them is */
+};
+
+void running_still_done(struct running_still *still);
+
+/*
+ * The same, for a process that stands still, as may the server of its files: the copy of a regular file could not be
+ * closed before that one runs (FUSE_FLUSH), so files of FUSE are left out.
+ */
+void running_visit_still(pid_t pid, int proc, struct running_still *still,
+			 bool (*visit)(void *arg, const struct running_descriptor *one), void *arg);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What smaps tells of areas, without having the kernel print and look at all pages while tasks stand still. Nothing
+ * else tells the flags of an area by name. But a BPF iterator tells them as bits (kern/proc/areas.h), and before
+ * anything stands still smaps tells which names go with which bits: the names depend on nothing else. In the freeze the
+ * bits and maps are enough. Bits that were not seen before, huge pages of hugetlbfs, anything odd: then smaps is read.
+ */
+#include "object/memory/area-flags.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/vector.h"
+#include "kern/proc/areas.h"
+#include "kern/proc/maps.h"
+#include "kern/proc/running.h"
+#include "session/session.h"
+#include "session/state.h"
+
+/* To print an area in smaps, and to look at one of its pages, in ns; and what is worth it, to be done before. */
+#define AREA_NS	 2500
+#define PAGE_NS	 60
+#define WORTH_NS 4000000
+/* Where so many tasks have little, the others are not looked for. */
+#define SMALL_MAX 64
+
+struct meaning {
+	uint64_t bits, vm_flags;
+	int32_t pkey;
+};
+
+struct seen_task {
+	pid_t pid;
+	struct mappings mappings;
+};
+
+struct area_flags {
+	struct area_reader *reader; /* NULL: it cannot be done, or nobody was worth it */
+	bool all;		    /* tasks, whether it is worth it or not */
+	unsigned n_small;
+	VECTOR(struct meaning) meanings;
+	VECTOR(struct seen_task) tasks;
+};
+
+static void destroy_flags(void *state)
+{
+	struct area_flags *flags = state;
+
+	area_reader_destroy(&flags->reader);
+	vector_done(&flags->meanings);
+	for (size_t i = 0; i < flags->tasks.n; i++)
+		mappings_done(&flags->tasks.items[i].mappings);
+	vector_done(&flags->tasks);
+}
+
+static const struct state_type flags_state = { sizeof(struct area_flags), destroy_flags };
+
+/* There are a few dozens of them. */
+static const struct meaning *find_meaning(const struct area_flags *flags, uint64_t bits)
+{
+	for (size_t i = 0; i < flags->meanings.n; i++)
+		if (flags->meanings.items[i].bits == bits)
+			return &flags->meanings.items[i];
+	return NULL;
+}
+
+/* --- before the freeze --- */
+
+static const struct area *find_area(const area_list *areas, const struct mapping *m)
+{
+	size_t low = 0, high = areas->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (areas->items[middle].start < m->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < areas->n && areas->items[low].start == m->start && areas->items[low].end == m->end
+		       ? &areas->items[low]
+		       : NULL;
+}
+
+/* One name for each bit; those of a protection key have none. False: two names for the same. */
+static bool learn_meaning(struct area_flags *flags, uint64_t bits, const struct mapping *m)
+{
+	const struct meaning *known = find_meaning(flags, bits);
+
+	if (known)
+		return known->vm_flags == m->vm_flags && known->pkey == m->pkey;
+	if (m->vm_flags & VMF_UNKNOWN ||
+	    __builtin_popcountll(bits) != __builtin_popcountll(m->vm_flags) + __builtin_popcount((unsigned)m->pkey))
+		return true;
+	*vector_push(&flags->meanings) = (struct meaning){ bits, m->vm_flags, m->pkey };
+	return true;
+}
+
+/* The bits before and after smaps was read: of areas that have changed meanwhile nothing is learnt. */
+static bool learn_from(struct area_flags *flags, pid_t pid, int proc, struct mappings *mappings)
+{
+	area_list before = { 0 }, after = { 0 };
+	bool right = true;
+
+	if (area_reader_read(flags->reader, pid, &before) == 0 &&
+	    mappings_read_running(proc, MAPPINGS_FULL, mappings) == 0 &&
+	    area_reader_read(flags->reader, pid, &after) == 0)
+		for (size_t i = 0; i < mappings->n && right; i++) {
+			const struct mapping *m = &mappings->items[i];
+			const struct area *first = find_area(&before, m), *last = find_area(&after, m);
+
+			if (first && last && first->flags == last->flags)
+				right = learn_meaning(flags, first->flags, m);
+		}
+	vector_done(&before);
+	vector_done(&after);
+	return right;
+}
+
+static uint64_t count_resident(int proc)
+{
+	unsigned long pages = 0;
+	char text[128];
+
+	if (file_read_text(proc, "statm", text, sizeof(text)) < 0 || sscanf(text, "%*s %lu", &pages) != 1)
+		return 0;
+	return pages;
+}
+
+static bool is_worth_it(int proc)
+{
+	const uint64_t of_pages = count_resident(proc) * PAGE_NS;
+	AUTO_CLOSE int fd = openat(proc, "maps", O_RDONLY | O_CLOEXEC);
+	uint64_t areas = 0;
+	char text[16384];
+	ssize_t n;
+
+	while (of_pages + areas * AREA_NS < WORTH_NS && fd >= 0 && (n = read(fd, text, sizeof(text))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			areas += text[i] == '\n';
+	return of_pages + areas * AREA_NS >= WORTH_NS;
+}
+
+static bool learn_from_task(void *arg, pid_t pid, int proc)
+{
+	struct area_flags *flags = arg;
+	struct seen_task *seen;
+
+	if (!flags->all && !is_worth_it(proc))
+		return ++flags->n_small == SMALL_MAX;
+	if (!flags->reader)
+		flags->reader = area_reader_create();
+	if (!flags->reader)
+		return true;
+	seen = vector_push(&flags->tasks);
+	*seen = (struct seen_task){ .pid = pid };
+	if (!learn_from(flags, pid, proc, &seen->mappings))
+		area_reader_destroy(&flags->reader);
+	return !flags->reader;
+}
+
+void memory_flags_learn(struct dump *d, bool all)
+{
+	struct area_flags *flags = state_make(d->states, &flags_state);
+
+	flags->all = all;
+	running_visit_tree(d->options->pid, d->task_iter, learn_from_task, flags);
+	log_debug("The bits of areas are %s", flags->reader ? "known" : "not known: smaps is read");
+}
+
+/* --- in it --- */
+
+static const struct mappings *seen_before(const struct area_flags *flags, pid_t pid)
+{
+	for (size_t i = 0; i < flags->tasks.n; i++)
+		if (flags->tasks.items[i].pid == pid)
+			return &flags->tasks.items[i].mappings;
+	return NULL;
+}
+
+static uint64_t page_at_least(uint64_t kb)
+{
+	const uint64_t page_kb = (uint64_t)sysconf(_SC_PAGESIZE) >> 10;
+
+	return kb > page_kb ? kb : page_kb;
+}
+
+static bool complete_mapping(const struct area_flags *flags, const struct area *area, const struct mapping *before,
+			     struct mapping *m)
+{
+	const struct meaning *meaning = find_meaning(flags, area->flags);
+
+	if (area->start != m->start || area->end != m->end || !meaning || meaning->vm_flags & VMF(HT))
+		return false;
+	m->vm_flags = meaning->vm_flags;
+	m->pkey = meaning->pkey;
+	m->kernel_page_size = (uint32_t)sysconf(_SC_PAGESIZE);
+	if (m->shared)
+		return true;
+	/* Whether anything is in them decides whether a child can keep the memory. */
+	if (m->vm_flags & (VMF(WF) | VMF(DC)) && !(before && before->anonymous_kb))
+		return false;
+	m->anonymous_kb = page_at_least(before ? before->anonymous_kb : 0);
+	m->swap_kb = before ? before->swap_kb : 0;
+	m->shared_kb = before ? before->shared_kb : page_at_least(0);
+	return true;
+}
+
+/* The page that the kernel shows behind all areas is none. */
+static bool complete_all(const struct area_flags *flags, const area_list *areas, const struct mappings *before,
+			 struct mappings *mappings)
+{
+	size_t n = mappings->n;
+
+	if (n && mappings->items[n - 1].name && !strcmp(mappings->items[n - 1].name, "[vsyscall]")) {
+		const struct mapping *same = mappings_find(before, mappings->items[--n].start);
+
+		if (!same)
+			return false;
+		mappings->items[n].vm_flags = same->vm_flags;
+		mappings->items[n].kernel_page_size = same->kernel_page_size;
+	}
+	if (n != areas->n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!complete_mapping(flags, &areas->items[i], mappings_find(before, mappings->items[i].start),
+				      &mappings->items[i]))
+			return false;
+	return true;
+}
+
+int memory_flags_read(const struct dump *d, struct task *task)
+{
+	const struct area_flags *flags = state_find(d->states, &flags_state);
+	const struct mappings *before = flags && flags->reader ? seen_before(flags, task->pid) : NULL;
+	area_list areas = { 0 };
+	bool done;
+
+	if (!before || !before->n)
+		return 0;
+	if (area_reader_read(flags->reader, task->pid, &areas) < 0)
+		return 0;
+	TRY(mappings_read(task->dump->proc, MAPPINGS_PLAIN, &task->dump->mappings));
+	done = complete_all(flags, &areas, before, &task->dump->mappings);
+	vector_done(&areas);
+	if (!done) {
+		log_debug("Its areas have bits that were not seen before: smaps is read");
+		mappings_done(&task->dump->mappings);
+	}
+	return done;
+}

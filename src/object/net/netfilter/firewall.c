@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* nftables and iptables of a network namespace. */
+#include "image/payload.h"
+#include "kern/net/libnftables.h"
+#include "object/net/netfilter/firewall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/auto.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/program.h"
+#include "base/text.h"
+#include "image/image.h"
+#include "session/survey.h"
+
+static const struct legacy {
+	const char *name, *names; /* file of /proc/net with the tables that are in use */
+	enum image_id image;
+	const char *save[3], *restore[3]; /* programs, the first that is there is taken */
+} legacies[] = {
+	{ "iptables",
+	  "/proc/thread-self/net/ip_tables_names",
+	  IMAGE_IPTABLES,
+	  { "iptables-legacy-save", "iptables-save" },
+	  { "iptables-legacy-restore", "iptables-restore" } },
+	{ "ip6tables",
+	  "/proc/thread-self/net/ip6_tables_names",
+	  IMAGE_IP6TABLES,
+	  { "ip6tables-legacy-save", "ip6tables-save" },
+	  { "ip6tables-legacy-restore", "ip6tables-restore" } },
+};
+
+/* --- text --- */
+
+/* From the line up to the "}" at its own depth. */
+static char *skip_block(char *line)
+{
+	size_t depth = strspn(line, "\t ");
+	char *end = line;
+
+	while ((end = strchr(end, '\n'))) {
+		end++;
+		if (strspn(end, "\t ") == depth && end[depth] == '}') {
+			char *next = strchr(end, '\n');
+
+			return next ? next + 1 : end + strlen(end);
+		}
+	}
+	return line + strlen(line);
+}
+
+static bool has_jump(const char *line, size_t size)
+{
+	static const char *const jumps[] = { "jump CRIU", "-j CRIU" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
+		size_t length = strlen(jumps[i]);
+
+		if (size >= length && !memcmp(line + size - length, jumps[i], length))
+			return true;
+	}
+	return false;
+}
+
+void net_firewall_drop_locks(char *text)
+{
+	char *from = text, *to = text;
+
+	while (*from) {
+		const char *end = strchr(from, '\n');
+		size_t size = end ? (size_t)(end - from) : strlen(from);
+		const char *word = from + strspn(from, "\t ");
+
+		if (text_starts(word, "table inet CRIU-") || text_starts(word, "chain CRIU {")) {
+			from = skip_block(from);
+			continue;
+		}
+		if (!has_jump(from, size) && !text_starts(word, ":CRIU ") && !text_starts(word, "-A CRIU ")) {
+			memmove(to, from, size + (end != NULL));
+			to += size + (end != NULL);
+		}
+		from += size + (end != NULL);
+	}
+	*to = '\0';
+}
+
+/* --- nftables --- */
+
+static void free_context(struct nft_ctx **ctx)
+{
+	if (*ctx)
+		libnftables.nft_ctx_free(*ctx);
+}
+
+static int open_context(struct nft_ctx **ret)
+{
+	TRY(libnftables_load());
+	*ret = libnftables.nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!*ret)
+		return fail(ENOMEM, "cannot start libnftables");
+	libnftables.nft_ctx_buffer_error(*ret);
+	libnftables.nft_ctx_buffer_output(*ret);
+	return 0;
+}
+
+/* Text for the caller to free. Empty if the kernel has no nftables. */
+static int list_rules(char **ret)
+{
+	AUTO(free_context) struct nft_ctx *ctx = NULL;
+
+	TRY(open_context(&ctx));
+	if (libnftables.nft_run_cmd_from_buffer(ctx, "list ruleset")) {
+		const char *text = libnftables.nft_ctx_get_error_buffer(ctx);
+
+		if (strstr(text, "Operation not supported") || strstr(text, "Protocol not supported")) {
+			*ret = xstrdup("");
+			return 0;
+		}
+		return refuse(EIO, "cannot list the nftables rules: %s", text);
+	}
+	*ret = xstrdup(libnftables.nft_ctx_get_output_buffer(ctx));
+	net_firewall_drop_locks(*ret);
+	return 0;
+}
+
+static int check_rules(const char *text)
+{
+	const char *found = strstr(text, "xt match ") ?: strstr(text, "xt target ");
+
+	if (!found)
+		return 0;
+	return refuse(EOPNOTSUPP,
+		      "an nftables rule has an extension of iptables (%.*s) that nftables can list but not take back",
+		      (int)strcspn(found, "\n"), found);
+}
+
+static int load_rules(const char *text)
+{
+	AUTO(free_context) struct nft_ctx *ctx = NULL;
+
+	TRY(open_context(&ctx));
+	if (libnftables.nft_run_cmd_from_buffer(ctx, text))
+		return refuse(EIO, "nftables does not take its rules back: %s",
+			      libnftables.nft_ctx_get_error_buffer(ctx));
+	return 0;
+}
+
+/* --- legacy iptables --- */
+
+static bool is_in_use(const struct legacy *legacy)
+{
+	char text[1024];
+	ssize_t size = file_read_text(AT_FDCWD, legacy->names, text, sizeof(text));
+
+	return size > 0;
+}
+
+/* The first of the programs that is there. text: its input; else `output` is its output. */
+static int run_first(const char *const *programs, const char *text, int output)
+{
+	int error = -ENOENT;
+
+	for (; *programs && error == -ENOENT; programs++) {
+		const char *const save[] = { *programs, NULL }, *const restore[] = { *programs, "-w", NULL };
+
+		error = text ? program_feed(restore, text) : program_run(save, -1, output);
+	}
+	return error;
+}
+
+static int save_legacy(struct dump *d, const struct legacy *legacy, uint32_t id)
+{
+	AUTO(image_close) struct image *image = NULL;
+	int fd, error;
+
+	TRY(image_create_number(dump_store(d), &image, legacy->image, (struct image_number){ id }));
+	fd = image_fd(image); /* it is there even if it is empty */
+	TRY(fd);
+	if (is_in_use(legacy)) {
+		error = run_first(legacy->save, NULL, fd);
+		if (error < 0)
+			return fail(-error, "saving the rules of the legacy %s with %s", legacy->name, legacy->save[0]);
+	}
+	return image_finish(&image);
+}
+
+static int restore_legacy(const struct legacy *legacy, const char *text)
+{
+	int error;
+
+	if (!text || !strchr(text, '*')) /* no table */
+		return 0;
+	error = run_first(legacy->restore, text, -1);
+	return error < 0
+		       ? fail(-error, "restoring the rules of the legacy %s with %s", legacy->name, legacy->restore[0])
+		       : 0;
+}
+
+/* --- all --- */
+
+int net_firewall_collect(const struct dump *d)
+{
+	AUTO_FREE char *text = NULL;
+
+	TRY(list_rules(&text));
+	return dump_go_on(d, check_rules(text));
+}
+
+int net_firewall_dump(struct dump *d, uint32_t id)
+{
+	AUTO(image_close) struct image *image = NULL;
+	AUTO_FREE char *text = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(legacies); i++)
+		TRY(save_legacy(d, &legacies[i], id));
+	TRY(list_rules(&text));
+	TRY(image_create(dump_store(d), &image, IMAGE_NFTABLES, id));
+	TRY(image_fd(image));
+	TRY(image_write_bytes(image, text, strlen(text)));
+	return image_finish(&image);
+}
+
+static int load_text(const struct restore *r, enum image_id which, uint32_t id, char **ret)
+{
+	AUTO(image_close) struct image *image = NULL;
+	size_t size;
+	void *data;
+	int error = image_open_number(r->store, &image, which, (struct image_number){ id });
+
+	if (error == -ENOENT)
+		return 0;
+	TRY(error);
+	TRY(image_read_payload(image, &data, &size));
+	if (strlen(data) != size)
+		return image_refuse(image, "it is no text");
+	*ret = data;
+	net_firewall_drop_locks(*ret);
+	return 0;
+}
+
+static bool has_rules(const char *text)
+{
+	return text && text[strspn(text, " \t\n")];
+}
+
+int net_firewall_load(const struct restore *r, uint32_t id, struct net_rules *to)
+{
+	TRY(load_text(r, IMAGE_IPTABLES, id, &to->iptables));
+	TRY(load_text(r, IMAGE_IP6TABLES, id, &to->ip6tables));
+	TRY(load_text(r, IMAGE_NFTABLES, id, &to->nftables));
+	return has_rules(to->nftables) ? libnftables_load() : 0;
+}
+
+int net_firewall_restore(const struct net_rules *rules)
+{
+	TRY(restore_legacy(&legacies[0], rules->iptables));
+	TRY(restore_legacy(&legacies[1], rules->ip6tables));
+	if (has_rules(rules->nftables))
+		TRY(load_rules(rules->nftables));
+	return 0;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Options that can only be set. */
+#include "object/socket/set-only.h"
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "kern/net/sockdiag.h"
+#include "kern/net/unix-inq.h"
+#include "object/socket/option-numbers.h"
+#include "object/socket/options.h"
+#include "object/socket/socket.h"
+#include "object/socket/view.h"
+#include "session/session.h"
+
+bool set_only_told(const struct set_only *values, int level, int option, int *ret)
+{
+	if (level == SOL_SOCKET && option == SO_BUSY_POLL_BUDGET)
+		*ret = values->busy_poll_budget;
+	else if (level == SOL_SOCKET && option == SO_INQ)
+		*ret = values->inq;
+	else if (level == IPPROTO_IPV6 && option == IPV6_MTU) /* asked for it is that of the path */
+		*ret = values->mtu;
+	else
+		return false;
+	return true;
+}
+
+/* --- SO_INQ --- */
+
+struct inq_sockets {
+	VECTOR(uint32_t) spaces; /* network namespaces that were looked at; as unix_diag has them */
+	inode_list inodes;
+};
+
+static void done_inq(void *state)
+{
+	struct inq_sockets *sockets = state;
+
+	vector_done(&sockets->spaces);
+	vector_done(&sockets->inodes);
+}
+
+static const struct state_type inq_state = { sizeof(struct inq_sockets), done_inq };
+
+/* Nearly no socket has it: all of a namespace are looked at in one go. */
+static bool has_inq(const struct dump *d, const struct socket_options *options)
+{
+	struct inq_sockets *sockets = state_get(d->states, &inq_state);
+	const struct unix_diag *diag = options->diag;
+	bool known = false;
+
+	for (size_t i = 0; i < sockets->spaces.n; i++)
+		known |= sockets->spaces.items[i] == diag->space;
+	if (!known) {
+		*vector_push(&sockets->spaces) = diag->space;
+		(void)unix_inq_read(&sockets->inodes);
+	}
+	for (size_t i = 0; i < sockets->inodes.n; i++)
+		if (sockets->inodes.items[i] == diag->ino)
+			return true;
+	return false;
+}
+
+/* --- those of the internet --- */
+
+static void read_budget(struct socket_view *view, uint64_t sock, struct set_only *values)
+{
+	uint16_t budget;
+
+	if (socket_view_read(view, sock, "sock", "sk_busy_poll_budget", &budget, sizeof(budget)))
+		values->busy_poll_budget = budget;
+}
+
+static void read_mtu(struct socket_view *view, uint64_t sock, struct set_only *values)
+{
+	uint64_t pinet6 = 0;
+	uint32_t mtu;
+
+	(void)socket_view_read(view, sock, "inet_sock", "pinet6", &pinet6, sizeof(pinet6));
+	if (socket_view_read(view, pinet6, "ipv6_pinfo", "frag_size", &mtu, sizeof(mtu)))
+		values->mtu = (int)mtu;
+}
+
+struct set_only set_only_read(const struct dump *d, const struct open_file *of, const struct socket_options *options)
+{
+	const bool budget =
+		socket_is_on(of->fd, SOL_SOCKET, SO_PREFER_BUSY_POLL) || socket_is_on(of->fd, SOL_SOCKET, SO_BUSY_POLL);
+	const bool mtu = options->family == AF_INET6 && options->type != SOCK_STREAM;
+	struct set_only values = { .busy_poll_budget = BUSY_POLL_BUDGET };
+	struct socket_view *view = NULL;
+	uint64_t sock;
+	const char *why;
+
+	if (options->family == AF_UNIX && options->type == SOCK_STREAM)
+		values.inq = has_inq(d, options);
+	if (budget || mtu)
+		view = socket_view_get(d, &why);
+	if (!view)
+		return values;
+	sock = socket_view_sock(view, of->fd);
+	if (budget)
+		read_budget(view, sock, &values);
+	if (mtu)
+		read_mtu(view, sock, &values);
+	return values;
+}

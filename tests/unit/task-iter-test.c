@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel keeps of threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "kern/task-iter.h"
+
+static pthread_barrier_t begun, ending;
+
+struct other {
+	int flags;
+	pid_t tid;
+	bool apart;
+};
+
+static void *live(void *arg)
+{
+	struct other *other = arg;
+
+	other->tid = (pid_t)syscall(SYS_gettid);
+	other->apart = other->flags && unshare(other->flags) == 0;
+	pthread_barrier_wait(&begun);
+	pthread_barrier_wait(&ending);
+	return NULL;
+}
+
+static bool enough;
+
+static void *wait_limited(void *arg)
+{
+	*(pid_t *)arg = (pid_t)syscall(SYS_gettid);
+	pthread_barrier_wait(&begun);
+	while (!__atomic_load_n(&enough, __ATOMIC_ACQUIRE))
+		poll(NULL, 0, 20);
+	return NULL;
+}
+
+static void *wait_unlimited(void *arg)
+{
+	*(pid_t *)arg = (pid_t)syscall(SYS_gettid);
+	pthread_barrier_wait(&begun);
+	pthread_barrier_wait(&ending);
+	return NULL;
+}
+
+static void test_limited_waits(void **state)
+{
+	AUTO(task_iter_destroy) struct task_iter *iter = task_iter_create();
+	AUTO(task_facts_done) struct task_facts_list list = { 0 };
+	pthread_t limited, unlimited;
+	pid_t tid, other;
+
+	if (!task_iter_prepare(iter))
+		skip();
+	pthread_barrier_init(&begun, NULL, 3);
+	pthread_barrier_init(&ending, NULL, 2);
+	assert_int_equal(pthread_create(&limited, NULL, wait_limited, &tid), 0);
+	assert_int_equal(pthread_create(&unlimited, NULL, wait_unlimited, &other), 0);
+	pthread_barrier_wait(&begun);
+	do {
+		assert_true(task_iter_read(iter, getpid(), &list));
+		assert_false(task_facts_find(&list, other)->may_wait_limited);
+		assert_false(task_facts_find(&list, getpid())->may_wait_limited);
+	} while (!task_facts_find(&list, tid)->may_wait_limited);
+	__atomic_store_n(&enough, true, __ATOMIC_RELEASE);
+	pthread_barrier_wait(&ending);
+	assert_int_equal(pthread_join(limited, NULL), 0);
+	assert_int_equal(pthread_join(unlimited, NULL), 0);
+}
+
+static void check_facts(const struct task_facts_list *list, const struct other *others, size_t n)
+{
+	const struct task_facts *own = task_facts_find(list, getpid());
+
+	assert_non_null(own);
+	assert_true(own->namespaces && own->cgroups && own->files && own->fs);
+	for (size_t i = 0; i < n; i++) {
+		const struct task_facts *other = task_facts_find(list, others[i].tid);
+		int apart = others[i].apart ? others[i].flags : 0;
+
+		assert_non_null(other);
+		assert_false(other->has_children);
+		assert_int_equal(other->cgroups == own->cgroups, 1);
+		assert_int_equal(other->files == own->files, !(apart & CLONE_FILES));
+		assert_int_equal(other->fs == own->fs, !(apart & CLONE_FS));
+		assert_int_equal(other->namespaces == own->namespaces, !(apart & CLONE_NEWUTS));
+	}
+}
+
+static void test_threads(void **state)
+{
+	AUTO(task_iter_destroy) struct task_iter *iter = task_iter_create();
+	AUTO(task_facts_done) struct task_facts_list list = { 0 };
+	struct other others[] = { { 0 }, { CLONE_FILES }, { CLONE_FS }, { CLONE_NEWUTS } };
+	enum { N = sizeof(others) / sizeof(*others) };
+	pthread_t threads[N];
+	pid_t child;
+
+	assert_false(task_iter_read(iter, getpid(), &list));
+	if (!task_iter_prepare(iter))
+		skip(); /* not root, or no BTF */
+	pthread_barrier_init(&begun, NULL, N + 1);
+	pthread_barrier_init(&ending, NULL, N + 1);
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, live, &others[i]), 0);
+	pthread_barrier_wait(&begun);
+
+	assert_true(task_iter_read(iter, getpid(), &list));
+	check_facts(&list, others, N);
+	assert_false(task_facts_find(&list, getpid())->has_children);
+	assert_true(task_iter_read(iter, 0, &list));
+	check_facts(&list, others, N);
+	for (size_t i = 1; i < list.n; i++)
+		assert_true(list.items[i - 1].tid < list.items[i].tid);
+
+	child = fork();
+	if (child == 0)
+		for (;;)
+			pause();
+	assert_true(task_iter_read(iter, getpid(), &list));
+	assert_true(task_facts_find(&list, getpid())->has_children);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_false(task_iter_read(iter, child, &list) && task_facts_find(&list, child));
+	pthread_barrier_wait(&ending);
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_threads), cmocka_unit_test(test_limited_waits) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
