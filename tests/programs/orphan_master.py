@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'run'))
+from room import wait_until_it_reads      # noqa: E402 pylint: disable=wrong-import-position
 from rpc import start_swrk      # noqa: E402 pylint: disable=wrong-import-position
 
 JOB = 'trap "echo interrupted" INT; stty -echo erase ^X rows 33 cols 99; echo ready; while :; do read line && echo got $line $(stty size); done'
@@ -33,11 +34,12 @@ def request(criu, kind, images, **more):
     return client, reply
 
 
-def check(master):
+def check(job, master):
     """The terminal works: input, output, size, the controlling terminal's interrupt."""
     os.write(master, b'a line\n')
     said = expect(master, 'got a line 33 99')
     assert said.count('a line') == 1, f'it echoes: {said!r}'
+    wait_until_it_reads(job)
     os.write(master, b'\003')
     expect(master, 'interrupted')
     assert struct.unpack('HHHH', fcntl.ioctl(master, termios.TIOCGWINSZ, bytes(8)))[:2] == (33, 99)
@@ -50,7 +52,7 @@ def main():
     if job == 0:
         os.execvp('bash', ['bash', '-c', JOB])
     expect(master, 'ready')
-    check(master)
+    check(job, master)
     for number in range(2):
         images = f'{folder}/{number}'
         os.mkdir(images)
@@ -66,7 +68,7 @@ def main():
         assert reply['success'], Path(f'{images}/restore.log').read_text()
         assert [script for script, _ in client.told] == ['pre-restore', 'orphan-pts-master', 'post-restore', 'pre-resume', 'post-resume'], client.told
         master = client.passed['orphan-pts-master']
-        check(master)
+        check(job, master)
     os.close(master)
     time.sleep(0.2)
     print('all well')

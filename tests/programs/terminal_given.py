@@ -7,6 +7,10 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'run'))
+from room import wait_until_it_reads      # noqa: E402 pylint: disable=wrong-import-position
 
 
 def answer(master, text, wanted=None):
@@ -52,6 +56,7 @@ def main():
     assert status == 0, log
     answer(other_master, 'three\n')
     # The terminal was free, so it became the controlling one of the session, with its leader in the foreground.
+    wait_until_it_reads(child.pid)
     answer(other_master, '\003', 'interrupted')
     with open(f'/proc/{child.pid}/stat', encoding='ascii') as file:
         session, terminal, foreground = file.read().rsplit(')', 1)[1].split()[3:6]

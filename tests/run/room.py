@@ -121,3 +121,8 @@ def wait_until(condition, seconds, what='it does not come about'):
             return result
         assert not late, what() if callable(what) else what
         time.sleep(0.002)
+
+
+def wait_until_it_reads(pid):
+    """Waits until a process sleeps in read() of its standard input: before that, bash may miss the moment for a trap."""
+    wait_until(lambda: text_or_nothing(Path(f'/proc/{pid}/syscall')).startswith('0 0x0 '), 20, f'process {pid} does not read')
