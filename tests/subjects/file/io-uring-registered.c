@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is registered with an io_uring stays: files with gaps and tags, an eventfd that is told of completions, limits
  * of its workers; also of one that a thread alone may use. */
+#include <poll.h>
 #include <sys/eventfd.h>
 
 #include "uring.h"
@@ -33,6 +34,7 @@ static void build(struct uring *u, uint32_t setup, int eventfd_fd, int data)
 static void check(struct uring *u, int eventfd_fd)
 {
 	struct io_uring_sqe *sqe = uring_next(u, 7);
+	struct pollfd wait = { .fd = eventfd_fd, .events = POLLIN };
 	uint32_t workers[2] = { 0, 0 };
 	uint64_t told = 0;
 	char text[8] = "";
@@ -49,6 +51,8 @@ static void check(struct uring *u, int eventfd_fd)
 	CHECK_EQUAL(uring_peek(u)->res, 5);
 	__atomic_store_n(u->cq_head, *u->cq_head + 1, __ATOMIC_RELEASE);
 	CHECK_EQUAL(strcmp(text, "hello"), 0);
+	/* A worker makes the completion visible before it tells the eventfd. */
+	CHECK_EQUAL(poll(&wait, 1, -1), 1);
 	CHECK_EQUAL(read(eventfd_fd, &told, sizeof(told)), sizeof(told));
 	CHECK_EQUAL(told, 1);
 	CHECK_EQUAL(call(u, REGISTER_MAX_WORKERS, workers, 2), 0);
