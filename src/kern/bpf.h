@@ -28,3 +28,5 @@ int bpf_open_iterator(int program, pid_t pid);
 #define BPF_COPY(to, from)		  BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0)
 #define BPF_SET(to, number)		  BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, number)
 #define BPF_CALL_HELPER(function)	  BPF_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, function)
+/* The address of a map, in two instructions. */
+#define BPF_LD_MAP(to, map) BPF_INSN(BPF_LD | BPF_DW | BPF_IMM, to, BPF_PSEUDO_MAP_FD, 0, map), BPF_INSN(0, 0, 0, 0, 0)

@@ -20,6 +20,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "object/socket/alike.h"
 #include "object/socket/option-numbers.h"
 
 enum record { RECORD_common, RECORD_ip, RECORD_raw, RECORD_tcp, RECORD_more };
@@ -144,13 +145,24 @@ static bool is_told(const struct socket_options *options, int level, int option,
 	       (options->told && options->told(options->diag, level, option, ret));
 }
 
+/* getsockopt(2), where the answer is not known already. */
+static int ask_option(int fd, const struct socket_options *options, int level, int option, void *value, socklen_t *size)
+{
+	int error;
+
+	if (level != SOL_SOCKET || !alike_getsockopt(options->alike, option, value, size, &error))
+		return getsockopt(fd, level, option, value, size);
+	errno = error;
+	return error ? -1 : 0;
+}
+
 static int read_row(const struct sockopt_row *row, int fd, const struct socket_options *options, char *record)
 {
 	int value = 0;
 	socklen_t size = sizeof(value);
 
 	if (!is_told(options, row->level, row->option, &value) &&
-	    getsockopt(fd, row->level, row->option, &value, &size) < 0) {
+	    ask_option(fd, options, row->level, row->option, &value, &size) < 0) {
 		if (!is_missing(errno))
 			return fail_errno("cannot read the socket option %s", row->name);
 		log_debug("this kernel has no socket option %s here", row->name);
@@ -198,7 +210,7 @@ static void read_more(const struct sockopt_row *row, int fd, const struct socket
 	int number;
 
 	if (!is_told(options, row->level, row->option, &number)) {
-		if (getsockopt(fd, row->level, row->option, bytes, &size) < 0)
+		if (ask_option(fd, options, row->level, row->option, bytes, &size) < 0)
 			return;
 		memcpy(&number, bytes, sizeof(number));
 	}
@@ -275,7 +287,8 @@ static int read_buffer(int fd, const struct socket_options *options, int option,
 {
 	socklen_t size = sizeof(*ret);
 
-	if (is_told(options, SOL_SOCKET, option, (int *)ret) || !getsockopt(fd, SOL_SOCKET, option, ret, &size))
+	if (is_told(options, SOL_SOCKET, option, (int *)ret) ||
+	    !ask_option(fd, options, SOL_SOCKET, option, ret, &size))
 		return 0;
 	return fail_errno("cannot read the buffer sizes");
 }
@@ -288,7 +301,7 @@ static int read_buffers(int fd, const struct socket_options *options)
 
 	TRY(read_buffer(fd, options, SO_SNDBUF, &common->so_sndbuf));
 	TRY(read_buffer(fd, options, SO_RCVBUF, &common->so_rcvbuf));
-	if (!getsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &lock, &size)) {
+	if (!ask_option(fd, options, SOL_SOCKET, SO_BUF_LOCK, &lock, &size)) {
 		common->has_so_buf_lock = true;
 		common->so_buf_lock = lock;
 	}
@@ -346,13 +359,14 @@ int socket_options_make_capacity(int fd, uint32_t send, uint32_t receive)
 	return 0;
 }
 
-static int read_times(int fd, SkOptsEntry *common)
+static int read_times(int fd, const struct socket_options *options)
 {
+	SkOptsEntry *common = options->common;
 	struct timeval send = { 0 }, receive = { 0 };
 	socklen_t size = sizeof(send);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, &size) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, &size) < 0)
+	if (ask_option(fd, options, SOL_SOCKET, SO_SNDTIMEO, &send, &size) < 0 ||
+	    ask_option(fd, options, SOL_SOCKET, SO_RCVTIMEO, &receive, &size) < 0)
 		return fail_errno("cannot read the time limits");
 	common->so_snd_tmo_sec = send.tv_sec;
 	common->so_snd_tmo_usec = send.tv_usec;
@@ -374,12 +388,13 @@ static int apply_times(int fd, const SkOptsEntry *common)
 	return 0;
 }
 
-static int read_linger(int fd, SkOptsEntry *common)
+static int read_linger(int fd, const struct socket_options *options)
 {
+	SkOptsEntry *common = options->common;
 	struct linger linger = { 0 };
 	socklen_t size = sizeof(linger);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) < 0)
+	if (ask_option(fd, options, SOL_SOCKET, SO_LINGER, &linger, &size) < 0)
 		return fail_errno("cannot read the socket option SO_LINGER");
 	common->has_so_linger = linger.l_onoff;
 	common->so_linger = linger.l_linger;
@@ -403,7 +418,7 @@ static int read_device(int fd, const struct socket_options *options, struct pool
 
 	if (is_told(options, SOL_SOCKET, SO_BINDTOIFINDEX, &index) && !index)
 		return 0;
-	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size) < 0)
+	if (ask_option(fd, options, SOL_SOCKET, SO_BINDTODEVICE, name, &size) < 0)
 		return is_missing(errno) ? 0 : fail_errno("cannot read the socket option SO_BINDTODEVICE");
 	if (size && name[0])
 		options->common->so_bound_dev = pool_string(pool, name);
@@ -427,11 +442,12 @@ static int apply_device(int fd, const SkOptsEntry *common)
 }
 
 /* SO_GET_FILTER (4.4 for all families) counts in instructions, not in bytes. */
-static int read_filter(int fd, SkOptsEntry *common, struct pool *pool)
+static int read_filter(int fd, const struct socket_options *options, struct pool *pool)
 {
+	SkOptsEntry *common = options->common;
 	socklen_t count = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &count) < 0)
+	if (ask_option(fd, options, SOL_SOCKET, SO_GET_FILTER, NULL, &count) < 0)
 		return errno == EACCES ? refuse(EOPNOTSUPP,
 						"an eBPF program filters what this socket receives; it cannot be saved")
 				       : fail_errno("cannot read the socket filter");
@@ -482,10 +498,12 @@ int socket_options_dump(const struct dump *d, const struct open_file *of, const 
 
 	copy->set_only = set_only_read(d, of, options);
 	TRY(read_buffers(of->fd, options));
-	TRY(read_times(of->fd, options->common));
-	TRY(read_linger(of->fd, options->common));
+	TRY(read_times(of->fd, options));
+	TRY(read_linger(of->fd, options));
 	TRY(read_device(of->fd, options, d->pool));
-	TRY(read_filter(of->fd, options->common, d->pool));
+	TRY(read_filter(of->fd, options, d->pool));
+	if (alike_in_all(options->alike))
+		return read_rows(of->fd, copy, d->pool);
 	/* These are most of the time that a socket takes. */
 	return file_dump_later(d, of, read_rows, copy);
 }

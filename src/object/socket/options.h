@@ -36,6 +36,8 @@ enum option_phase {
 	OPTION_LAST,  /* when all sockets of the tree have their names */
 };
 
+struct alike;
+
 /* The records that hold the options of one socket; those that its family does not have are NULL. */
 struct socket_options {
 	int family, type, protocol;
@@ -46,8 +48,9 @@ struct socket_options {
 	TcpOptsEntry *tcp;
 	/* Dump: true if the kernel's table of sockets has told the value already. NULL: it tells nothing. */
 	bool (*told)(const void *diag, int level, int option, int *ret);
-	const void *diag;	  /* its row, for told() */
-	struct set_only set_only; /* dump: read by socket_options_dump() */
+	const void *diag;	   /* its row, for told() */
+	const struct alike *alike; /* dump: a fresh socket, as far as this one is like it; or NULL */
+	struct set_only set_only;  /* dump: read by socket_options_dump() */
 };
 
 /* Reads all options into the records. The rows of the table are in place at the first phase `finish`. */

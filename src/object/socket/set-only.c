@@ -6,8 +6,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "kern/net/sockdiag.h"
-#include "kern/net/unix-inq.h"
+#include "object/socket/alike.h"
 #include "object/socket/option-numbers.h"
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
@@ -27,44 +26,6 @@ bool set_only_told(const struct set_only *values, int level, int option, int *re
 	return true;
 }
 
-/* --- SO_INQ --- */
-
-struct inq_sockets {
-	VECTOR(uint32_t) spaces; /* network namespaces that were looked at; as unix_diag has them */
-	inode_list inodes;
-};
-
-static void done_inq(void *state)
-{
-	struct inq_sockets *sockets = state;
-
-	vector_done(&sockets->spaces);
-	vector_done(&sockets->inodes);
-}
-
-static const struct state_type inq_state = { sizeof(struct inq_sockets), done_inq };
-
-/* Nearly no socket has it: all of a namespace are looked at in one go. */
-static bool has_inq(const struct dump *d, const struct socket_options *options)
-{
-	struct inq_sockets *sockets = state_get(d->states, &inq_state);
-	const struct unix_diag *diag = options->diag;
-	bool known = false;
-
-	for (size_t i = 0; i < sockets->spaces.n; i++)
-		known |= sockets->spaces.items[i] == diag->space;
-	if (!known) {
-		*vector_push(&sockets->spaces) = diag->space;
-		(void)unix_inq_read(&sockets->inodes);
-	}
-	for (size_t i = 0; i < sockets->inodes.n; i++)
-		if (sockets->inodes.items[i] == diag->ino)
-			return true;
-	return false;
-}
-
-/* --- those of the internet --- */
-
 static void read_budget(struct socket_view *view, uint64_t sock, struct set_only *values)
 {
 	uint16_t budget;
@@ -83,18 +44,22 @@ static void read_mtu(struct socket_view *view, uint64_t sock, struct set_only *v
 		values->mtu = (int)mtu;
 }
 
+static bool polls_busily(const struct open_file *of, const struct socket_options *options)
+{
+	return !alike_in_all(options->alike) && (socket_is_on(of->fd, SOL_SOCKET, SO_PREFER_BUSY_POLL) ||
+						 socket_is_on(of->fd, SOL_SOCKET, SO_BUSY_POLL));
+}
+
 struct set_only set_only_read(const struct dump *d, const struct open_file *of, const struct socket_options *options)
 {
-	const bool budget =
-		socket_is_on(of->fd, SOL_SOCKET, SO_PREFER_BUSY_POLL) || socket_is_on(of->fd, SOL_SOCKET, SO_BUSY_POLL);
+	const bool budget = polls_busily(of, options);
 	const bool mtu = options->family == AF_INET6 && options->type != SOCK_STREAM;
 	struct set_only values = { .busy_poll_budget = BUSY_POLL_BUDGET };
 	struct socket_view *view = NULL;
 	uint64_t sock;
 	const char *why;
 
-	if (options->family == AF_UNIX && options->type == SOCK_STREAM)
-		values.inq = has_inq(d, options);
+	values.inq = alike_has_inq(options->alike);
 	if (budget || mtu)
 		view = socket_view_get(d, &why);
 	if (!view)

@@ -14,6 +14,7 @@
 #include "image/image.h"
 #include "image/stream.h"
 #include "kern/net/sockdiag.h"
+#include "object/socket/alike.h"
 #include "object/socket/inspect.h"
 #include "object/socket/needs.h"
 #include "object/socket/options.h"
@@ -99,6 +100,7 @@ static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry
 {
 	UnixSkEntry *entry = out->usk;
 	const struct unix_diag *diag;
+	const struct alike *alike;
 	struct socket_options options;
 
 	TRY(socket_find_unix(d, of->stat.st_ino, &diag));
@@ -119,11 +121,14 @@ static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry
 	TRY(socket_namespace_id(d, of, diag->space, &entry->ns_id));
 	entry->has_shutdown = diag->shutdown != 0;
 	entry->shutdown = (SkShutdown)diag->shutdown;
-	options = (struct socket_options){ AF_UNIX,	      diag->type,  0, .common = entry->opts,
-					   .told = unix_told, .diag = diag };
+	alike = alike_find(d, diag);
+	options = (struct socket_options){ AF_UNIX,	 diag->type,	0, .common = entry->opts, .told = unix_told,
+					   .diag = diag, .alike = alike };
 	TRY(socket_options_dump(d, of, &options));
-	socket_tell_error(d, of);
-	TRY(unix_dump_name(d, of, entry));
+	if (!alike_has_no_error(alike))
+		socket_tell_error(d, of);
+	if (!alike_has_no_name(alike))
+		TRY(unix_dump_name(d, of, entry));
 	remember_socket(d, of, diag, entry);
 	return 0;
 }

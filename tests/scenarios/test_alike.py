@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Unix sockets that are like fresh ones are not asked for their options: the images are the same as if they were."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from room import PROGRAMS, wait_until
+
+PYTHON = '/usr/bin/python3'
+ONLY_LOOKED_AT = (70, 84)       # SO_BUSY_POLL_BUDGET, SO_INQ: no call tells them
+
+
+@pytest.fixture
+def sockets(room):
+    """A program that has all options of unix sockets."""
+    pid = room.start(room.folder / 'out', PYTHON, PROGRAMS / 'unix-options-all.py', room.folder)
+    wait_until((room.folder / 'inside').exists, 20, lambda: (room.folder / 'out').read_text())
+    return pid
+
+
+def read_files(crit, path):
+    """What files.img has, without options that nobody can be asked for."""
+    image = json.loads(subprocess.run([crit, 'decode', '-i', path], check=True, stdout=subprocess.PIPE).stdout)
+    for entry in image['entries']:
+        options = entry.get('usk', {}).get('opts', {})
+        more = [one for one in options.pop('more', ()) if one['option'] not in ONLY_LOOKED_AT]
+        if more:
+            options['more'] = more
+    return image
+
+
+def dump(room, criu, build, pid, name, *before):
+    """Returns (what is in files.img, log) of a dump that lets it run on."""
+    images = room.folder / name
+    images.mkdir()
+    done = room.run(*before, criu, 'dump', '-t', pid, '-D', images, '-R', '-v4', '-o', 'log', env=dict(os.environ))
+    log = (images / 'log').read_text(errors='replace')
+    assert done.returncode == 0, done.stdout + log
+    return read_files(build / 'crit', images / 'files.img'), log
+
+
+def test_same_images(room, criu, build, sockets):
+    """Told by the kernel's memory, or asked for one by one."""
+    told, log = dump(room, criu, build, sockets, 'told')
+    asked, log_of_asked = dump(room, criu, build, sockets, 'asked', PYTHON, PROGRAMS / 'without-bpf.py')
+    assert 'sockets are like a fresh one' not in log_of_asked
+    found = re.search(r'(\d+) of (\d+) unix sockets are like a fresh one', log)
+    if not found:
+        pytest.skip('this kernel does not tell of its structures')
+    alike, known = map(int, found.groups())
+    assert known >= int((room.folder / 'inside').read_text()) and 100 < alike < known, log
+    assert told == asked
