@@ -35,10 +35,10 @@ class Option:
     """One row of options.def."""
 
     def __init__(self, fields):
-        name, letter, self.argument, _, _, commands, negatable, _, status, value, text = fields
+        name, letter, self.argument, _, _, commands, negatable, _, value, text = fields
         self.name, self.letter = name, letter.strip("'") if letter != '0' else ''
         self.commands = sorted({c for word in commands.split('|') for c in COMMANDS[word.strip()]})
-        self.negatable, self.later = negatable == 'NEG', status == 'LATER'
+        self.negatable = negatable == 'NEG'
         self.value = None if value == 'NULL' else value
         self.text = None if text == 'NULL' else text
 
@@ -91,16 +91,10 @@ def man_option(option):
 
 
 def make_man(groups, template, *values):
-    """The whole manual. What cannot be used yet stands at the end of the options."""
-    shown = [(title, [option for option in options if option.text]) for title, options in groups]
+    """The whole manual."""
     lines = ''
-    for title, options in shown:
-        ready = [option for option in options if not option.later]
-        lines += f'.SS {title}\n' + ''.join(map(man_option, ready)) if ready else ''
-    later = [option for _, options in shown for option in options if option.later]
-    if later:
-        lines += '.SS Not available in this version yet\nThese are known, and refused when their command is run.\n'
-        lines += ''.join(map(man_option, later))
+    for title, options in groups:
+        lines += f'.SS {title}\n' + ''.join(man_option(option) for option in options if option.text)
     for value in values:
         name, _, text = value.partition('=')
         template = template.replace(f'@{name}@', troff(text))
@@ -109,7 +103,7 @@ def make_man(groups, template, *values):
 
 def make_completion(groups, template):
     """Tables for the completion: options of each command, options with a value, words of values."""
-    options = [option for _, group in groups for option in group if option.text and not option.later]
+    options = [option for _, group in groups for option in group if option.text]
     lines = []
     for command in COMMANDS['ALL']:
         names = []

@@ -21,7 +21,7 @@ enum {
 	EXIT_DEPRECATED = 255,
 };
 
-/* A command that stands in no row is not there yet. */
+/* All that options.c knows, but for those that are gone. */
 static const struct {
 	enum command command;
 	int (*run)(const struct options *options);
@@ -106,10 +106,6 @@ static int run_command(struct options *options)
 
 	if (options->command & (CMD_EXEC | CMD_SHOW))
 		return refuse_deprecated(options->command);
-	if (!command) {
-		refuse(ENOSYS, "criu: %s is not available in this version yet", options_command_name(options->command));
-		return 1;
-	}
 	if (options->command == CMD_SWRK) /* rights, directories and log are a matter of each request */
 		return command(options);
 	if ((!(options->command & (CMD_VERIFY | CMD_INSPECT | CMD_RECEIVE)) && check_rights(options) < 0) ||

@@ -7,26 +7,11 @@
 #include <sched.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "options/row.h"
-
-static int check_available(const struct options *options)
-{
-	/* The questions whether a dump or a restore would do are asked with the options of those. */
-	const unsigned asked = options->command == CMD_CHECK && options->pid ? CMD_CHECK | CMD_DUMP
-			       : options->command == CMD_VERIFY		     ? CMD_VERIFY | CMD_RESTORE
-									     : (unsigned)options->command;
-
-	for (size_t i = 0; i < option_rows_count; i++) {
-		const struct option_row *row = &option_rows[i];
-
-		if (options->given[i] && (row->later & row->commands & asked))
-			return refuse(EBADRQC, "--%s: not available in this version yet; criu %s works only without it",
-				      row->name, options_command_name(options->command));
-	}
-	return 0;
-}
 
 static int check_stream(const struct options *options)
 {
@@ -222,13 +207,57 @@ static int check_pairs(const struct options *options)
 	return 0;
 }
 
+/* Accepted, as CRIU has them, and done in one way here. */
+static const struct {
+	const char *option, *why;
+} done_anyway[] = {
+	{ "mntns-compat-mode", "mounts are made in one way, which does on Linux 5.15 as well" },
+	{ "ghost-fiemap", "holes of deleted files are found by SEEK_HOLE" },
+};
+
+/* A word without effect is a word that its user relies upon. */
+static void warn_of_no_use(const struct options *options)
+{
+	/* The questions whether a dump or a restore would do are asked with the options of those. */
+	const unsigned commands = options->command == CMD_CHECK && options->pid ? CMD_CHECK | CMD_DUMP
+				  : options->command == CMD_VERIFY		? CMD_VERIFY | CMD_RESTORE
+										: (unsigned)options->command;
+	const char *names = "";
+
+	for (size_t i = 0; i < option_rows_count; i++)
+		if (options->given[i] == OPT_GIVEN && !(option_rows[i].commands & commands))
+			names = pool_printf(options->pool, "%s%s--%s", names, *names ? ", " : "", option_rows[i].name);
+	if (*names)
+		log_warn("criu %s has no use for %s", options_command_name(options->command), names);
+	for (size_t i = 0; i < ARRAY_SIZE(done_anyway); i++)
+		if (options_are_given(options, done_anyway[i].option))
+			log_warn("--%s has no effect: %s", done_anyway[i].option, done_anyway[i].why);
+}
+
+/* The same of words that need another one. */
+static void warn_of_lonely(const struct options *options)
+{
+	const bool remote = options->use_page_server || options->lazy_pages;
+
+	if (options->command & (CMD_DUMP | CMD_PRE_DUMP) && !remote &&
+	    (options->address || options->port || options->tls || options->page_server_fd >= 0))
+		log_warn("--address, --port, --ps-socket and --tls have no effect without --page-server: the memory "
+			 "stays in the images directory");
+	if (options->command == CMD_DUMP && !options->lazy_pages && options->status_fd >= 0)
+		log_warn("--status-fd has no effect in a dump without --lazy-pages: nobody waits for a server");
+	if (options->command == CMD_CHECK && !options->pid && options->json)
+		log_warn("--json has no effect without --tree");
+	if ((options->external_mounts_sharing || options->external_mounts_masters) && !options->external_mounts_auto)
+		log_warn("--enable-external-sharing and --enable-external-masters have no effect without "
+			 "--ext-mount-map auto");
+}
+
 int options_check(struct options *options)
 {
 	TRY(check_command(options));
 	TRY(check_pairs(options));
-	TRY(check_available(options));
-	if (options->command == CMD_RESTORE && options->pid)
-		log_warn("--tree has no meaning for restore");
+	warn_of_no_use(options);
+	warn_of_lonely(options);
 	if (options->command == CMD_RESTORE && options->end == OPT_END_STOP && options->restore_detached &&
 	    options->shell_job)
 		log_warn("--leave-stopped with --restore-detached and --shell-job: the shell will not know of the "

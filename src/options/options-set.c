@@ -279,7 +279,7 @@ OPTION_SET(close)
 	if (text_to_int(value, &fd) < 0 || fd < 0)
 		return refuse_value(row, value, "the number of a descriptor");
 	if (close(fd) < 0)
-		return fail(EBADRQC, "--close: descriptor %d cannot be closed", fd);
+		return refuse(EBADRQC, "--close %d: this descriptor is not open", fd);
 	return 0;
 }
 

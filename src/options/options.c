@@ -2,6 +2,7 @@
 /* The command line: operands and options, in the manner of getopt_long(3). */
 #include "options/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,6 @@ enum {
 	MAYBE = optional_argument,
 	NO = false,
 	NEG = true,
-	READY = 0,
-	LATER = CMD_ALL,
 	DUMP = CMD_DUMP,
 	PRE_DUMP = CMD_PRE_DUMP,
 	RESTORE = CMD_RESTORE,
@@ -47,16 +46,15 @@ enum {
 
 const struct option_row option_rows[] = {
 #define GROUP(title) { .group = title },
-#define OPTION(name_, letter_, argument_, how_, member_, commands_, negatable_, rpc_, status_, value_, help_) \
-	{ .name = name_,                                                                                      \
-	  .letter = letter_,                                                                                  \
-	  .argument = argument_,                                                                              \
-	  .set = set_##how_,                                                                                  \
-	  .member = offsetof(struct options, member_),                                                        \
-	  .commands = commands_,                                                                              \
-	  .negatable = negatable_,                                                                            \
-	  .later = status_,                                                                                   \
-	  .value_name = value_,                                                                               \
+#define OPTION(name_, letter_, argument_, how_, member_, commands_, negatable_, rpc_, value_, help_) \
+	{ .name = name_,                                                                             \
+	  .letter = letter_,                                                                         \
+	  .argument = argument_,                                                                     \
+	  .set = set_##how_,                                                                         \
+	  .member = offsetof(struct options, member_),                                               \
+	  .commands = commands_,                                                                     \
+	  .negatable = negatable_,                                                                   \
+	  .value_name = value_,                                                                      \
 	  .help = help_ },
 #include "options/options.def"
 #undef OPTION
@@ -132,6 +130,13 @@ bool options_are_given(const struct options *options, const char *name)
 	return false;
 }
 
+void options_are_for_all(struct options *options)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (options->given[i])
+			options->given[i] = OPT_GIVEN_FOR_ALL;
+}
+
 /* It may travel to another machine. */
 static void keep_word(struct options *options, const struct option_row *row, bool off)
 {
@@ -140,9 +145,9 @@ static void keep_word(struct options *options, const struct option_row *row, boo
 							    optarg && !off ? "=" : "", optarg && !off ? optarg : "");
 }
 
-static int apply_row(struct options *options, const struct option_row *row, bool off)
+static int apply_row(struct options *options, const struct option_row *row, bool off, enum opt_given given)
 {
-	options->given[row - option_rows] = !off;
+	options->given[row - option_rows] = off ? OPT_NOT_GIVEN : given;
 	keep_word(options, row, off);
 	if (!off)
 		return row->set(options, row, optarg);
@@ -164,7 +169,7 @@ static int apply_command_line(struct options *options, int argc, char **argv)
 		TRY(next_row(&table, argc, argv, &row, &off));
 		if (!row)
 			return OPTIONS_RUN;
-		result = apply_row(options, row, off);
+		result = apply_row(options, row, off, OPT_GIVEN);
 		if (result)
 			return result;
 	}
@@ -217,7 +222,7 @@ int options_apply_word(struct options *options, char *word)
 		return refuse_word(&table, word);
 	if (!row) /* "--" */
 		return refuse(EINVAL, "the name of an option is missing");
-	return apply_row(options, row, off);
+	return apply_row(options, row, off, OPT_GIVEN_FOR_ALL);
 }
 
 /* HOME may still be that of another user, whose files are none of our business. */
@@ -244,6 +249,8 @@ static int apply_config_files(struct options *options)
 		TRY(apply_home_file(options));
 	}
 	TRY(options_apply_config(options, getenv("CRIU_CONFIG_FILE"), false));
+	if (chosen && access(chosen, F_OK) < 0 && errno == ENOENT)
+		log_warn("--config %s: there is no such file", chosen);
 	return options_apply_config(options, chosen, false);
 }
 
@@ -371,7 +378,6 @@ void options_init(struct options *options)
 		.post_copy_fd = -1,
 		.status_fd = -1,
 		.stream_fd = OPT_STREAM_STREAMER,
-		.pidfd_store_fd = -1,
 		.deprecated = getenv("CRIU_DEPRECATED") != NULL,
 		.pool = pool_create(),
 	};

@@ -183,6 +183,10 @@ struct opt_inodes {
 	size_t n, capacity;
 };
 
+/* Where an option comes from: config files, and what several commands are given, have words that not each has use for.
+ */
+enum opt_given { OPT_NOT_GIVEN, OPT_GIVEN_FOR_ALL, OPT_GIVEN };
+
 /* Constant after options_check(). Strings live as long as the struct. NULL strings and -1 descriptors mean "not given".
  */
 struct options {
@@ -309,11 +313,10 @@ struct options {
 	bool notify_scripts, orphan_pts_master;
 	const char *config_file; /* also --config */
 	bool no_default_config;
-	int pidfd_store_fd;
 
 	/* private to src/options */
 	struct pool *pool;
-	bool given[160];       /* by row of options.def, and not switched off again */
+	uint8_t given[160];    /* enum opt_given, by row of options.def; 0 again when it was switched off */
 	struct opt_list words; /* what restores have use for, as it was given: "--name=value" */
 };
 
@@ -326,6 +329,8 @@ enum options_result {
 
 /* Was there a word with this name (and no --no- form of it behind)? */
 bool options_are_given(const struct options *options, const char *name);
+/* What was given so far is for several commands: options_check() says nothing of what this one has no use for. */
+void options_are_for_all(struct options *options);
 void options_init(struct options *options); /* defaults */
 void options_done(struct options *options);
 

@@ -13,7 +13,6 @@ struct option_row {
 	size_t member; /* offset in struct options, for set functions that serve several rows */
 	unsigned commands;
 	bool negatable;		       /* only rows whose member is a bool, which alone decides */
-	unsigned later;		       /* commands for which its feature is not there yet */
 	const char *value_name, *help; /* help NULL = not shown */
 	const char *group;	       /* title of a paragraph: such a row is no option and has nothing else */
 };

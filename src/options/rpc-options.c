@@ -3,6 +3,7 @@
  * request leaves out has the default of CRIU's service, which is not always that of the command line. */
 #include "options/rpc-options.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -44,7 +45,7 @@ RPC_FUNCTION(pid)
 	const CriuOpts *opts = request->opts;
 
 	if (!(options->command & (CMD_DUMP | CMD_PRE_DUMP | CMD_UNDO)))
-		return 0;
+		return opts->has_pid && opts->pid > 0;
 	if (opts->has_pid && opts->pid < 0)
 		return refuse_field("pid", "it must be greater than 0");
 	if (options->command == CMD_UNDO && (!opts->has_pid || !opts->pid))
@@ -281,6 +282,8 @@ RPC_FUNCTION(cg_root)
 /* Memory goes to a page server, unless it is we who shall serve it. */
 RPC_FUNCTION(ps)
 {
+	if (options->command == CMD_PAGE_SERVER)
+		return 0;
 	options->use_page_server = request->opts->ps && !request->opts->lazy_pages;
 	return options->use_page_server;
 }
@@ -347,9 +350,9 @@ RPC_FUNCTION(status_fd)
 		return 0;
 	log_warn("request: status_fd is obsolete, wait for the notification status-ready");
 	options->status_fd = open(peer_path(options, request, request->opts->status_fd), O_WRONLY | O_CLOEXEC);
-	return options->status_fd < 0
-		       ? fail(EBADRQC, "request: status_fd %d cannot be opened", request->opts->status_fd)
-		       : 1;
+	return options->status_fd < 0 ? refuse(EBADRQC, "request: status_fd %d cannot be opened: %s",
+					       request->opts->status_fd, strerror(errno))
+				      : 1;
 }
 
 enum rpc_shape { SHAPE_NOT_IN_RPC, SHAPE_BOOL, SHAPE_NUMBER, SHAPE_NUMBER64, SHAPE_STRING, SHAPE_STRINGS, SHAPE_OWN };
@@ -457,12 +460,14 @@ int options_from_request(struct options *options, const CriuOpts *opts, const st
 {
 	const struct request_reader request = { opts, client };
 
+	options_are_for_all(options);
 	for (size_t i = 0; i < option_rows_count; i++) {
 		int given = apply_row(options, i, &request);
 
 		if (given < 0)
 			return given == -EINVAL ? -EBADRQC : given;
-		options->given[i] |= given;
+		if (given)
+			options->given[i] = OPT_GIVEN;
 	}
 	/* What has no twin on the command line. */
 	options->notify_scripts = opts->notify_scripts;
@@ -470,7 +475,8 @@ int options_from_request(struct options *options, const CriuOpts *opts, const st
 	options->tell_progress = opts->tell_progress;
 	options->progress = false; /* a terminal of ours is none of the client's */
 	if (opts->has_pidfd_store_sk)
-		options->pidfd_store_fd = opts->pidfd_store_sk;
+		log_info("request: pidfd_store_sk is not needed: what tracks the memory tells whether a pid is another "
+			 "task's now");
 	if (options->command == CMD_RESTORE)
 		options->restore_detached = !options->exec_cmd; /* the command becomes the parent */
 	/* Not options->config_file: that may be the --config of our own command line, which was read before the

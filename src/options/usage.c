@@ -86,8 +86,6 @@ static void print_row(FILE *to, const struct option_row *row)
 		column = indent;
 	}
 	print_wrapped(to, row->help, column, indent);
-	if (row->later == CMD_ALL)
-		fprintf(to, "%*s(not available in this version yet)\n", indent, "");
 }
 
 void options_print_help(FILE *to)

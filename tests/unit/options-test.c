@@ -9,11 +9,15 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
+#include "base/log.h"
 #include "options/options-check.h"
 #include "options/options-set.h"
 #include "options/options.h"
@@ -350,28 +354,48 @@ static void test_pairs(void **state)
 	USAGE("cpuinfo", "check", "--stream");
 }
 
-/* A feature that is not there is refused when it matters, and only then. */
-static void test_later(void **state)
+/* What options_check() says of words without effect; "" if nothing. */
+static const char *warned_of(char **argv)
 {
-	for (size_t i = 0; i < option_rows_count; i++) {
-		const struct option_row *row = &option_rows[i];
-		char word[64];
+	static char text[4096];
+	AUTO_CLOSE int log = memfd_create("log", MFD_CLOEXEC), saved = dup(STDERR_FILENO);
+	struct options options;
+	ssize_t size;
 
-		if (row->group || row->argument == required_argument || row->set != set_switch)
-			continue;
-		snprintf(word, sizeof(word), "--%s", row->name);
-		if (row->later & row->commands & CMD_DUMP) {
-			assert_int_equal(CHECKED("dump", "-t", "1", word), -EBADRQC);
-			assert_non_null(strstr(failure_text(), word));
-			assert_non_null(strstr(failure_text(), "not available in this version yet"));
-			if (row->negatable) {
-				snprintf(word, sizeof(word), "--no-%s", row->name);
-				FINE("dump", "-t", "1", word);
-			}
-		}
-	}
-	FINE("check", "--track-mem");
-	FINE("restore", "--track-mem");
+	assert_true(log >= 0 && saved >= 0 && dup2(log, STDERR_FILENO) >= 0);
+	assert_int_equal(log_open(NULL), 0);
+	assert_int_equal(parse(&options, argv), 0);
+	assert_int_equal(options_check(&options), 0);
+	log_flush();
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	options_done(&options);
+	size = pread(log, text, sizeof(text) - 1, 0);
+	assert_true(size >= 0);
+	text[size] = 0;
+	return text;
+}
+
+#define WARNED(...) warned_of((char *[]){ (char *)"criu", __VA_ARGS__, NULL })
+
+/* A word that the command has no use for is named, if it stands where only this command is meant. */
+static void test_no_use(void **state)
+{
+	const char *text = WARNED("restore", "--track-mem", "-R", "--link-remap", "--shell-job");
+	char path[] = "/tmp/criu-options-XXXXXX";
+	AUTO_CLOSE int fd = mkstemp(path);
+
+	assert_non_null(strstr(text, "criu restore has no use for --leave-running, --link-remap, --track-mem"));
+	assert_null(strstr(text, "shell-job"));
+	assert_string_equal(WARNED("restore", "--track-mem", "--no-track-mem"), "");
+	assert_string_equal(WARNED("check", "-t", "1", "--link-remap"), "");
+	assert_non_null(strstr(WARNED("check", "--link-remap", "--json"), "--json has no effect without --tree"));
+	assert_non_null(strstr(WARNED("restore", "-t", "1"), "no use for --tree"));
+	assert_non_null(strstr(WARNED("restore", "--mntns-compat-mode"), "--mntns-compat-mode has no effect"));
+	assert_non_null(strstr(WARNED("dump", "-t", "1", "--port", "7"), "without --page-server"));
+	assert_string_equal(WARNED("dump", "-t", "1", "--port", "7", "--page-server"), "");
+	assert_int_equal(dprintf(fd, "track-mem\n"), 10);
+	assert_string_equal(WARNED("restore", "--config", path), "");
+	unlink(path);
 }
 
 int main(void)
@@ -380,7 +404,7 @@ int main(void)
 		cmocka_unit_test(test_table),	  cmocka_unit_test(test_defaults),  cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_verbosity), cmocka_unit_test(test_cpu_cap),   cmocka_unit_test(test_values),
 		cmocka_unit_test(test_outside),	  cmocka_unit_test(test_unix_peer), cmocka_unit_test(test_inherit_fd),
-		cmocka_unit_test(test_operands),  cmocka_unit_test(test_pairs),	    cmocka_unit_test(test_later),
+		cmocka_unit_test(test_operands),  cmocka_unit_test(test_pairs),	    cmocka_unit_test(test_no_use),
 	};
 
 	setenv("HOME", "/nonexistent", 1);

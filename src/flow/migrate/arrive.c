@@ -106,6 +106,7 @@ static int read_options(struct newcomer *newcomer, const struct options *base)
 	newcomer->own.images_dir_fd = base->images_dir_fd;
 	newcomer->own.pidfile = NULL;
 	newcomer->inner_pids = newcomer->own.new_pidns;
+	options_are_for_all(&newcomer->own);
 	return options_check(&newcomer->own);
 }
 
