@@ -159,6 +159,18 @@ static int add_mounts(const struct dump *d, struct table *mounts, int proc)
 	return 0;
 }
 
+/* Its path leads to a file on the very same mount, and only those that hang somewhere can be reached. */
+static bool is_reached(const struct dump *d, const struct open_file *of)
+{
+	AUTO(mount_stay_end) struct mount_stay stay = MOUNT_STAY_NOWHERE;
+	struct statx stx;
+
+	return mount_stay_begin(mount_dump_root_of(d, of->task, of->mnt_id), &stay) == 0 &&
+	       statx(AT_FDCWD, of->link, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+		     &stx) == 0 &&
+	       stx.stx_mask & STATX_MNT_ID && (int)stx.stx_mnt_id == of->mnt_id;
+}
+
 /* A mount that hangs nowhere (open_tree(2), fsmount(2), umount -l) may show the very paths of another one. */
 static int check_mount(const struct dump *d, const struct open_file *of)
 {
@@ -167,6 +179,10 @@ static int check_mount(const struct dump *d, const struct open_file *of)
 
 	if (table_find(mounts, (uint64_t)of->mnt_id))
 		return 0;
+	if (is_reached(d, of)) { /* the kernel prints the list of all mounts slowly */
+		table_set(mounts, (uint64_t)of->mnt_id, d->pool);
+		return 0;
+	}
 	self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (self < 0)
 		return fail_errno("opening /proc/self");
