@@ -97,6 +97,11 @@ int proc_read_thread_pids(int proc, pid_t tid, const char *name, struct buffer *
 	return read_all(proc, path, PID_TEXT_MAX, buffer);
 }
 
+int proc_read_open(int fd, const char *name, struct buffer *buffer)
+{
+	return read_open(fd, name, 0, buffer);
+}
+
 int proc_read_open_record(int fd, const char *name, struct buffer *buffer)
 {
 	return read_open(fd, name, 1, buffer);

@@ -18,7 +18,8 @@ int proc_open_thread(int proc, pid_t tid);
 int proc_read(int proc, const char *name, struct buffer *buffer);
 /* The same for a file that the kernel writes in one piece (single_open()), like fdinfo: one call less. */
 int proc_read_record(int proc, const char *name, struct buffer *buffer);
-/* That of a file that is open, from its begin; name is for messages. */
+/* Those of a file that is open, from its begin; name is for messages. */
+int proc_read_open(int fd, const char *name, struct buffer *buffer);
 int proc_read_open_record(int fd, const char *name, struct buffer *buffer);
 /* That of one of its threads. */
 int proc_read_thread_record(int proc, pid_t tid, const char *name, struct buffer *buffer);

@@ -3,6 +3,7 @@
 #include "kern/proc/running.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -143,8 +144,35 @@ void running_visit_descriptors(pid_t pid, int proc, bool (*visit)(void *arg, con
 
 void running_still_done(struct running_still *still)
 {
+	if (still->pool)
+		close(still->watch);
 	proc_mounts_done(&still->mounts);
 	pool_destroy(&still->pool);
+	*still = (struct running_still){ 0 };
+}
+
+static bool has_changed(const struct running_still *still)
+{
+	struct pollfd poll_fd = { .fd = still->watch, .events = POLLPRI };
+
+	return poll(&poll_fd, 1, 0) != 0;
+}
+
+static void read_mounts(struct running_still *still, int proc)
+{
+	AUTO(buffer_done) struct buffer text = { 0 };
+	int watch = openat(proc, "mountinfo", O_RDONLY | O_CLOEXEC);
+
+	running_still_done(still);
+	if (watch < 0)
+		return;
+	still->watch = watch;
+	still->pool = pool_create();
+	if (proc_read_open(watch, "mountinfo", &text) < 0 ||
+	    proc_mounts_parse(text.data, still->pool, &still->mounts) < 0)
+		return;
+	for (size_t i = 0; i < still->mounts.n; i++)
+		still->fuse |= strcmp(still->mounts.items[i].fs_type, "fuse") == 0;
 }
 
 /* Most processes see the same mounts as the last. */
@@ -152,17 +180,16 @@ static bool sees_fuse(struct running_still *still, int proc)
 {
 	struct stat st;
 
-	if (fstatat(proc, "ns/mnt", &st, 0) == 0 && st.st_ino != still->space) {
-		running_still_done(still);
-		still->pool = pool_create();
+	if (fstatat(proc, "ns/mnt", &st, 0) == 0 && (st.st_ino != still->space || has_changed(still))) {
+		read_mounts(still, proc);
 		still->space = st.st_ino;
-		still->fuse = false;
-		if (proc_mounts_read(proc, still->pool, &still->mounts) < 0)
-			return false;
-		for (size_t i = 0; i < still->mounts.n; i++)
-			still->fuse |= strcmp(still->mounts.items[i].fs_type, "fuse") == 0;
 	}
 	return still->fuse;
+}
+
+void running_still_look(struct running_still *still, int proc)
+{
+	(void)sees_fuse(still, proc);
 }
 
 void running_visit_still(pid_t pid, int proc, struct running_still *still,

@@ -31,12 +31,15 @@ void running_visit_descriptors(pid_t pid, int proc, bool (*visit)(void *arg, con
 /* Of several processes that stand still, zeroed at first: the mounts that the last of them sees. */
 struct running_still {
 	ino_t space; /* its mount namespace */
+	int watch;   /* its list of mounts: poll(2) tells whether it has changed since */
 	struct pool *pool;
 	struct proc_mounts mounts;
 	bool fuse; /* one of them is */
 };
 
 void running_still_done(struct running_still *still);
+/* The same of one that runs yet: the list is long, and need not be read again if nothing is mounted meanwhile. */
+void running_still_look(struct running_still *still, int proc);
 
 /*
  * The same, for a process that stands still, as may the server of its files: the copy of a regular file could not be

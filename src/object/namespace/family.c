@@ -9,6 +9,7 @@
 const struct object_family namespace_family = {
 	.name = "namespace",
 	.dump_begin = namespaces_dump_begin,
+	.dump_prepare = namespaces_dump_prepare,
 	.dump_identify = namespaces_dump_task,
 	.dump_collect = namespaces_dump_collect,
 	.dump_outside = namespaces_dump_thread,

@@ -207,7 +207,6 @@ static bool look_at(void *arg, const struct running_descriptor *one)
 
 int namespaces_find_kept(const struct dump *d)
 {
-	AUTO(running_still_done) struct running_still still = { 0 };
 	struct kept_search search = { .d = d };
 	struct table *seen;
 	struct task *task;
@@ -221,7 +220,7 @@ int namespaces_find_kept(const struct dump *d)
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		if (search.error < 0 || !task_is_live(task) || table_set(seen, task->ids->files_id, task))
 			continue;
-		running_visit_still(task->pid, task->dump->proc, &still, look_at, &search);
+		running_visit_still(task->pid, task->dump->proc, &dump_namespaces(d)->still, look_at, &search);
 	}
 	table_destroy(&seen);
 	return search.error;

@@ -99,6 +99,7 @@ static void destroy_set(void *state)
 		if (ns->fd >= 0)
 			close(ns->fd);
 	vector_done(&set->list);
+	running_still_done(&set->still);
 }
 
 const struct state_type namespace_state = { sizeof(struct namespace_set), destroy_set };
@@ -130,6 +131,15 @@ int namespaces_dump_begin(struct dump *d)
 		set_id(ids, *kind, dump_namespaces(d)->last_id);
 	}
 	d->inventory->root_ids = ids;
+	return 0;
+}
+
+int namespaces_dump_prepare(struct dump *d)
+{
+	AUTO_CLOSE int proc = proc_open(d->options->pid);
+
+	if (proc >= 0) /* else it is told later */
+		running_still_look(&dump_namespaces(d)->still, proc);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/vector.h"
 #include "creds.pb-c.h"
+#include "kern/proc/running.h"
 #include "session/session.h"
 
 struct outline;
@@ -104,8 +105,9 @@ struct namespace
 struct namespace_set {
 	VECTOR(struct namespace *) list;
 	uint32_t last_id;
-	bool any;	/* one is not criu's own */
-	bool adopted;	/* restore: one was, and is to be made all the same */
+	struct running_still still; /* dump: the mounts that tasks see */
+	bool any;		    /* one is not criu's own */
+	bool adopted;		    /* restore: one was, and is to be made all the same */
 	bool announced; /* restore: scripts and clients hear of them: it is not only the clocks, which every tree has
 			   after a restore */
 };
@@ -224,6 +226,7 @@ const struct namespace *user_now(const struct restore *r, const struct task *tas
 
 /* Makes the set, with our own; their numbers to d->inventory->root_ids. */
 int namespaces_dump_begin(struct dump *d);
+int namespaces_dump_prepare(struct dump *d);
 /* One more, which nobody is known to live in yet. */
 struct namespace *namespaces_dump_add(const struct dump *d, const struct namespace_kind *kind, ino_t inode);
 /* Sets the namespace ids of task->ids; refuses namespaces that cannot be saved. */
