@@ -113,9 +113,17 @@ static bool has_code(pid_t pid, uint64_t address, const struct arch_gadget *gadg
 	       memcmp(code, gadget->code, gadget->size) == 0;
 }
 
-/* A program may have changed its own code, so what the cache says is looked at again. */
+static bool lies_in(const struct mapping *m, int64_t offset, size_t size)
+{
+	return offset < 0 || (uint64_t)offset + size <= m->end - m->start;
+}
+
+/* A program may have changed its own code, or mapped less of it, so what the cache says is looked at again. */
 static bool still_true(pid_t pid, const struct mapping *m, const struct place_search *f)
 {
+	if (!lies_in(m, f->syscall_ret, f->gadgets->syscall_ret.size) ||
+	    !lies_in(m, f->sigreturn, f->gadgets->sigreturn[0].size))
+		return false;
 	if (f->syscall_ret >= 0 && !has_code(pid, m->start + (uint64_t)f->syscall_ret, &f->gadgets->syscall_ret))
 		return false;
 	return f->sigreturn < 0 || has_code(pid, m->start + (uint64_t)f->sigreturn, &f->gadgets->sigreturn[0]) ||
@@ -168,6 +176,13 @@ static void find_code_places(pid_t pid, const struct mappings *mappings, const s
 				return;
 		}
 	}
+}
+
+void parasite_look_ahead(struct parasite_cache *cache, pid_t pid, const struct mappings *mappings)
+{
+	struct parasite_place unused = { 0 };
+
+	find_code_places(pid, mappings, arch_gadgets_native(), cache, &unused);
 }
 
 #define STACK_MARGIN 65536
@@ -232,6 +247,8 @@ int parasite_find_place(int mem, pid_t pid, const struct mappings *mappings, con
 {
 	*ret = (struct parasite_place){ .room = find_room(mappings, arch_address_limit(arch_state_is_compat(home))) };
 	find_code_places(pid, mappings, arch_gadgets_of(home), cache, ret);
+	if (!ret->syscall_ret && cache) /* what was not in a file may be by now */
+		find_code_places(pid, mappings, arch_gadgets_of(home), NULL, ret);
 	if (!ret->syscall_ret)
 		return refuse(EOPNOTSUPP, "the task has no readable code with a system call in it: there is no way in");
 	find_scratch(mem, mappings, arch_state_sp(home), 64 + arch_frame_size(home) + PARASITE_SPARE, ret);

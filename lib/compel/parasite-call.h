@@ -30,6 +30,9 @@ struct parasite_place {
 struct parasite_cache *parasite_cache_create(void);
 void parasite_cache_destroy(struct parasite_cache **cache);
 
+/* Of a process that runs: what there is to remember of it, so that it need not be looked for when it stands still. */
+void parasite_look_ahead(struct parasite_cache *cache, pid_t pid, const struct mappings *mappings);
+
 /* How a stopped thread goes on. All of it stays the caller's. */
 struct parasite_state {
 	struct arch_thread_state *home;	 /* its registers, to be put back by ptrace */

@@ -18,6 +18,7 @@
 #include "flow/dump/families.h"
 #include "flow/dump/state.h"
 #include "flow/dump/task.h"
+#include "flow/freeze/foresee.h"
 #include "flow/freeze/freeze.h"
 #include "flow/freeze/thaw.h"
 #include "flow/host.h"
@@ -164,8 +165,10 @@ int dump_run(const struct options *options, struct listener *listener)
 		error = actions_run(options, listener, ACTION_PRE_DUMP, options->pid);
 	if (error == 0)
 		error = dump_load_plugins(&d);
-	if (error == 0)
-		error = tell_before_dump(options, d.task_iter, &flow_dump_of(&d)->tell);
+	if (error == 0) {
+		foresee_tree(&d);
+		error = tell_before_dump(options, flow_dump_of(&d)->tell);
+	}
 	if (error == 0)
 		error = dump_and_let_go(&d);
 	else

@@ -119,14 +119,13 @@ static bool look_at_descriptor(void *arg, const struct running_descriptor *one)
 	return false;
 }
 
-static bool look_at_task(void *tell, pid_t pid, int proc)
+void tell_look_at(struct tell *tell, pid_t pid, int proc)
 {
 	running_visit_descriptors(pid, proc, look_at_descriptor, &(struct tell_search){ tell, pid, proc });
-	return false;
 }
 
 /* Most descriptors need no second look: those that we want have the same device as this one. */
-static struct tell *create_tell(void)
+struct tell *tell_create(void)
 {
 	struct tell *tell = xzalloc(sizeof(*tell));
 	AUTO_CLOSE int fd = memfd_create("criu", MFD_CLOEXEC);
@@ -226,20 +225,14 @@ static int await_answers(struct tell *tell, unsigned seconds)
 	return 0;
 }
 
-int tell_before_dump(const struct options *options, struct task_iter *iter, struct tell **ret)
+int tell_before_dump(const struct options *options, struct tell *tell)
 {
-	struct tell *tell;
-
-	if (!options->tell_timeout)
-		return 0;
-	tell = *ret = create_tell();
-	running_visit_tree(options->pid, iter, look_at_task, tell);
-	for (size_t i = 0; i < tell->items.n; i++) {
+	for (size_t i = 0; tell && i < tell->items.n; i++) {
 		log_info("task %d is told of the dump", tell->items.items[i].pid);
 		change_state(&tell->items.items[i], CRIU_TELL_DUMP);
 		send_signal(&tell->items.items[i]);
 	}
-	return tell->items.n ? await_answers(tell, options->tell_timeout) : 0;
+	return tell && tell->items.n ? await_answers(tell, options->tell_timeout) : 0;
 }
 
 void tell_goes_on(struct tell *tell)
@@ -287,14 +280,14 @@ bool tell_is_wanted(const struct restore *r)
 
 void tell_restored(struct restore *r, struct tell **ret)
 {
-	struct tell *tell = *ret = create_tell();
+	struct tell *tell = *ret = tell_create();
 	struct task *task;
 
 	for_each_task(task, r->tree) {
 		AUTO_CLOSE int proc = task_is_live(task) && task->pid > 0 ? proc_open(task->pid) : -1;
 
 		if (proc >= 0)
-			(void)look_at_task(tell, task->pid, proc);
+			tell_look_at(tell, task->pid, proc);
 	}
 	for (size_t i = 0; i < tell->items.n; i++) {
 		write_number(&tell->items.items[i], r->copy);

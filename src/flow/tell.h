@@ -4,15 +4,17 @@
 
 #include "session/session.h"
 
-struct task_iter;
 struct tell;
 
+struct tell *tell_create(void);
+/* Whether one that runs wants to know; proc is /proc/PID. */
+void tell_look_at(struct tell *tell, pid_t pid, int proc);
 /*
- * Before anything stands still: tells those of the tree that asked for it, and waits until all have answered, at most
+ * Before anything stands still: tells those that were found, and waits until all have answered, at most
  * --tell-timeout seconds for all together. One that says no makes it fail; who does not answer is told in the log.
- * iter is prepared if the tree has so many threads that it is worth it.
+ * tell may be NULL: nobody is asked.
  */
-int tell_before_dump(const struct options *options, struct task_iter *iter, struct tell **ret);
+int tell_before_dump(const struct options *options, struct tell *tell);
 /* They go on as what they were: before they are let go. */
 void tell_goes_on(struct tell *tell);
 /* And the signals, when they run. Accepts NULL. */

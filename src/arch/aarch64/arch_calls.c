@@ -34,7 +34,7 @@ static const uint8_t code_sigreturn_32[] = { 0x68, 0x11, 0x80, 0x52, 0x01, 0x00,
 		(code), sizeof((code)) \
 	}
 
-const struct arch_gadgets *arch_gadgets_of(const struct arch_thread_state *home)
+const struct arch_gadgets *arch_gadgets_native(void)
 {
 	static const struct arch_gadgets gadgets = {
 		GADGET(code_syscall_ret),
@@ -42,6 +42,11 @@ const struct arch_gadgets *arch_gadgets_of(const struct arch_thread_state *home)
 	};
 
 	return &gadgets;
+}
+
+const struct arch_gadgets *arch_gadgets_of(const struct arch_thread_state *home)
+{
+	return arch_gadgets_native();
 }
 
 uint64_t arch_state_ip(const struct arch_thread_state *state)

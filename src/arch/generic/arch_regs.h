@@ -152,3 +152,4 @@ struct arch_gadgets {
 	struct arch_gadget syscall_ret, sigreturn[2];
 };
 const struct arch_gadgets *arch_gadgets_of(const struct arch_thread_state *home);
+const struct arch_gadgets *arch_gadgets_native(void); /* of programs like criu itself */

@@ -38,6 +38,11 @@ static const struct arch_gadgets compat_gadgets = {
 	{ GADGET(code_compat_sigreturn), GADGET(code_compat_sigreturn) },
 };
 
+const struct arch_gadgets *arch_gadgets_native(void)
+{
+	return &native_gadgets;
+}
+
 const struct arch_gadgets *arch_gadgets_of(const struct arch_thread_state *home)
 {
 	return state_is_compat(home) ? &compat_gadgets : &native_gadgets;

@@ -15,7 +15,7 @@ void shared_objects_prepare(struct dump *d)
 	struct proc_stat stat;
 
 	if (d->options->tell_timeout)
-		return; /* tell_before_dump() has counted all threads */
+		return; /* foresee_tree() has counted all threads */
 	proc = proc_open(d->options->pid);
 	if (proc >= 0 && proc_stat_read(proc, &stat) == 0 && stat.threads >= TASK_ITER_WORTH)
 		(void)task_iter_prepare(d->task_iter);
