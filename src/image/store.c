@@ -111,6 +111,8 @@ static int dir_open(struct store *store, struct image *image)
 
 	if (open_written(store, image))
 		return 0;
+	if (store->written && write_behind_lacks(store->written, image->name))
+		return -ENOENT;
 	/* A fifo would let us wait for its other end, a device do whatever it does. */
 	image->fd = openat(store->dir, image->name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (image->fd < 0)
@@ -155,8 +157,10 @@ int store_make_file(int dir, const char *name)
 
 static int dir_place(struct store *store, struct image *image)
 {
-	if (store->behind)
+	if (store->behind) {
 		TRY(write_behind_forget(store->behind, image->name));
+		write_behind_note(store->behind, image->name);
+	}
 	image->fd = store_make_file(store->dir, image->name);
 	return image->fd < 0 ? image->fd : 0;
 }
@@ -178,6 +182,8 @@ static int finish_temporary(struct store *store, struct image *image)
 	AUTO_CLOSE int file = store_make_file(store->dir, image->name);
 
 	TRY(file);
+	if (store->behind)
+		write_behind_note(store->behind, image->name);
 	TRY(store_finish_temporary(image, file));
 	/* Network and quota file systems report late write errors here. */
 	return close(TAKE_FD(file)) < 0 ? fail_errno("%s: cannot write", image->name) : 0;
@@ -196,6 +202,8 @@ static int dir_finish(struct store *store, struct image *image)
 
 static int dir_remove(struct store *store, const char *name)
 {
+	if (store->behind && write_behind_lacks(store->behind, name))
+		return 0;
 	if (store->behind)
 		TRY(write_behind_forget(store->behind, name));
 	if (unlinkat(store->dir, name, 0) < 0 && errno != ENOENT)
@@ -321,10 +329,19 @@ int store_open_dir(int dirfd, bool for_writing, struct store **ret)
 	return 0;
 }
 
-void store_write_behind(struct store *store)
+static int note_name(void *behind, const char *name)
 {
-	if (store->ops == &dir_ops && !store->in_blocks)
-		store->behind = write_behind_create(store->dir);
+	write_behind_note(behind, name);
+	return 0;
+}
+
+/* What lies there is known from now on: old images need not be looked for one by one. */
+int store_write_behind(struct store *store)
+{
+	if (store->ops != &dir_ops || store->in_blocks)
+		return 0;
+	store->behind = write_behind_create(store->dir);
+	return dir_list(store, note_name, store->behind);
 }
 
 int store_write_rest(struct store *store)

@@ -13,9 +13,10 @@ struct store;
 int store_open_dir(int dirfd, bool for_writing, struct store **ret);
 /*
  * Small images of a directory may be written later, by another thread: all before the inventory is, or at the latest by
- * store_write_rest(), which tells of failures. They are kept in memory.
+ * store_write_rest(), which tells of failures. They are kept in memory. So are the names of all files there: what is
+ * made otherwise from now on is not seen.
  */
-void store_write_behind(struct store *store);
+int store_write_behind(struct store *store);
 int store_write_rest(struct store *store);
 /* Images are read as they were written, where the other store, of the same directory, has kept them. It must outlive
  * this one. */

@@ -34,7 +34,8 @@ struct write_behind {
 	struct waiting_image *first, **last;
 	unsigned n_waiting, n_writing;
 	int failure;
-	struct table *kept; /* by name: struct waiting_image */
+	struct table *kept;  /* by name: struct waiting_image */
+	struct table *there; /* by name: other files of the directory */
 };
 
 struct write_behind *write_behind_create(int dir)
@@ -44,6 +45,7 @@ struct write_behind *write_behind_create(int dir)
 	behind->dir = dir;
 	behind->last = &behind->first;
 	behind->kept = table_create();
+	behind->there = table_create();
 	pthread_mutex_init(&behind->lock, NULL);
 	pthread_cond_init(&behind->work, NULL);
 	pthread_cond_init(&behind->idle, NULL);
@@ -187,6 +189,23 @@ const unsigned char *write_behind_find(struct write_behind *behind, const char *
 	return image->data;
 }
 
+void write_behind_note(struct write_behind *behind, const char *name)
+{
+	pthread_mutex_lock(&behind->lock);
+	table_set2(behind->there, HASHES(name), behind);
+	pthread_mutex_unlock(&behind->lock);
+}
+
+bool write_behind_lacks(struct write_behind *behind, const char *name)
+{
+	bool lacks;
+
+	pthread_mutex_lock(&behind->lock);
+	lacks = !table_find2(behind->kept, HASHES(name)) && !table_find2(behind->there, HASHES(name));
+	pthread_mutex_unlock(&behind->lock);
+	return lacks;
+}
+
 void write_behind_destroy(struct write_behind **ref)
 {
 	struct write_behind *behind = *ref;
@@ -208,6 +227,7 @@ void write_behind_destroy(struct write_behind **ref)
 		free(image);
 	}
 	table_destroy(&behind->kept);
+	table_destroy(&behind->there);
 	pthread_cond_destroy(&behind->work);
 	pthread_cond_destroy(&behind->idle);
 	pthread_mutex_destroy(&behind->lock);

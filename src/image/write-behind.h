@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct write_behind;
@@ -18,5 +19,9 @@ void write_behind_add(struct write_behind *behind, const char *name, unsigned ch
 int write_behind_wait(struct write_behind *behind);
 /* The image is to be removed: it is written, or never was there. */
 int write_behind_forget(struct write_behind *behind, const char *name);
+/* Another file of the directory. */
+void write_behind_note(struct write_behind *behind, const char *name);
+/* There is neither an image nor a noted file of this name: then nobody has to ask the kernel. */
+bool write_behind_lacks(struct write_behind *behind, const char *name);
 /* NULL: it was not small, or not written. Stays valid until the end. */
 const unsigned char *write_behind_find(struct write_behind *behind, const char *name, size_t *ret_size);

@@ -96,7 +96,7 @@ int dump_begin(struct dump *d, const struct options *options)
 		return fail_errno("the images directory %s cannot be written to", options->images_dir);
 	TRY(stream_or_images_open(options, d->listener, true, &store));
 	dump_set_store(d, store);
-	store_write_behind(store);
+	TRY(store_write_behind(store));
 	return phase_dump_prepare(d);
 }
 
