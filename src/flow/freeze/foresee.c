@@ -2,15 +2,23 @@
 /* Looking ahead: the time in which a tree stands still is what its users feel. */
 #include "flow/freeze/foresee.h"
 
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/auto.h"
+#include "base/page.h"
 #include "base/table.h"
 #include "flow/dump/state.h"
 #include "flow/tell.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/running.h"
 #include "lib/compel/parasite-call.h"
+
+#define HEAP_AHEAD (768u << 10) /* bytes; a small tree takes half of it */
+#define HEAP_KEPT  (64u << 20)
 
 struct foresight {
 	struct dump *d;
@@ -40,6 +48,21 @@ static bool look_at_task(void *arg, pid_t pid, int proc)
 	return false;
 }
 
+/* Each page that is touched for the first time is a fault. What was given back is used again, not returned to the
+ * kernel. */
+static void touch_heap(void)
+{
+	const uintptr_t page = page_size();
+	void *room;
+
+	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	(void)mallopt(M_MMAP_THRESHOLD, HEAP_AHEAD);
+	room = malloc(HEAP_AHEAD - page);
+	if (room)
+		(void)madvise((void *)((uintptr_t)room & -page), HEAP_AHEAD, MADV_POPULATE_WRITE);
+	free(room);
+}
+
 void foresee_tree(struct dump *d)
 {
 	struct foresight foresight = { .d = d, .programs = table_create() };
@@ -48,4 +71,5 @@ void foresee_tree(struct dump *d)
 		foresight.tell = flow_dump_of(d)->tell = tell_create();
 	running_visit_tree(d->options->pid, d->task_iter, look_at_task, &foresight);
 	table_destroy(&foresight.programs);
+	touch_heap();
 }
