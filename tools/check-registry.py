@@ -76,7 +76,7 @@ def check_kinds(top):
 # Hooks that one kind alone fills in, and why they are hooks all the same.
 SINGLE = {
     'file_kind.plan': 'the way for a kind to act in a task, which the core need not know',
-    'task_part.begin': 'a part asks the kernel with nobody stopped yet; the family knows no part',
+    'task_part.collect': 'what threads share is looked for in all of them at once; the family knows no part',
     'task_part.again': 'what has come while the plans ran; the order of parts holds there, too',
     'namespace_kind.found': 'at once, by the walk that finds namespaces: all others are translated by the maps of user namespaces',
     'namespace_kind.adopt': 'whether a tree shall have one of its own is up to the kind: the walk names none',

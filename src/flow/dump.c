@@ -18,10 +18,10 @@
 #include "flow/dump/families.h"
 #include "flow/dump/state.h"
 #include "flow/dump/task.h"
+#include "flow/dump/verify.h"
 #include "flow/freeze/foresee.h"
 #include "flow/freeze/freeze.h"
 #include "flow/freeze/thaw.h"
-#include "flow/host.h"
 #include "flow/stats.h"
 #include "flow/tell.h"
 #include "image/inventory.h"
@@ -78,7 +78,6 @@ static int write_all(struct dump *d)
 	for_each_task(task, d->tree)
 		TRY(dump_task_write(d, task));
 	TRY(tree_write(dump_store(d), d->tree));
-	host_note_security(d);
 	if (d->options->cpu_cap & OPT_CPU_IMAGE)
 		TRY(cpuinfo_write(dump_store(d)));
 	TRY(renew_trackers(d));
@@ -165,6 +164,8 @@ int dump_run(const struct options *options, struct listener *listener)
 		error = actions_run(options, listener, ACTION_PRE_DUMP, options->pid);
 	if (error == 0)
 		error = dump_load_plugins(&d);
+	if (error == 0)
+		error = dump_verify_begin(&d);
 	if (error == 0) {
 		foresee_tree(&d);
 		error = tell_before_dump(options, flow_dump_of(&d)->tell);

@@ -16,6 +16,8 @@
 #include "base/workers.h"
 #include "engine/engine.h"
 #include "flow/dump/state.h"
+#include "flow/dump/verify.h"
+#include "flow/host.h"
 #include "flow/page-server.h"
 #include "flow/stream.h"
 #include "image/inventory.h"
@@ -70,7 +72,7 @@ int dump_begin(struct dump *d, const struct options *options)
 	/* Before there are threads, and descriptors to be copied. */
 	if (!d->progress->only_look && parasite_watch_start(options->stream_fd, &d->watch) < 0)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
-	(void)fd_raise_limit();
+	(void)fd_raise_limit(); /* copies of sockets in queues and of pipes are kept for a while */
 	fd_reserve(FD_CAPACITY);
 	d->workers = workers_create(0);
 	d->task_iter = task_iter_create();
@@ -81,6 +83,7 @@ int dump_begin(struct dump *d, const struct options *options)
 	d->inventory->equal_pages = options->equal_pages;
 	d->inventory->tcp_close = options->tcp_close;
 	d->inventory->allow_uprobes = options->allow_uprobes;
+	host_note_security(d);
 	TRY(phase_dump_begin(d));
 	if (d->progress->only_look) {
 		dump_set_store(d, store_create_nowhere());
@@ -102,6 +105,8 @@ int dump_begin(struct dump *d, const struct options *options)
 
 void dump_end(struct dump *d)
 {
+	if (flow_dump_of(d))
+		dump_verify_end(&flow_dump_of(d)->verify);
 	phase_dump_end(d);
 	dump_session_end(d);
 	workers_destroy(&d->workers);

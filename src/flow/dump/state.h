@@ -7,13 +7,14 @@
 struct tell;
 
 struct flow_dump {
-	struct tell *tell;	 /* tell.c: programs that were told of the dump; may be NULL */
-	struct freezer *freezer; /* freezer.c: of --freeze-cgroup, until the tasks are let go */
-	struct reaper *reaper;	 /* reaper.c: while the tree is being stopped */
-	struct table *paused;	 /* freeze.c: pids that plugins were asked about */
-	bool network_cut_off;	 /* the action network-lock has run */
-	bool running;		 /* --live: the tasks run on already */
-	int page_listener;	 /* --lazy-pages: who takes the memory that was left connects here; else -1 */
+	struct tell *tell;	    /* tell.c: programs that were told of the dump; may be NULL */
+	struct dump_verify *verify; /* verify.c: may be NULL */
+	struct freezer *freezer;    /* freezer.c: of --freeze-cgroup, until the tasks are let go */
+	struct reaper *reaper;	    /* reaper.c: while the tree is being stopped */
+	struct table *paused;	    /* freeze.c: pids that plugins were asked about */
+	bool network_cut_off;	    /* the action network-lock has run */
+	bool running;		    /* --live: the tasks run on already */
+	int page_listener;	    /* --lazy-pages: who takes the memory that was left connects here; else -1 */
 };
 
 void flow_dump_begin(struct dump *d);

@@ -6,13 +6,16 @@
 #include "flow/dump/verify.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/findings.h"
+#include "base/pool.h"
 #include "base/table.h"
 #include "engine/engine.h"
+#include "flow/dump/state.h"
 #include "flow/restore/load.h"
 #include "image/blocks/store-blocks.h"
 #include "image/pipe/store-pipe.h"
@@ -47,24 +50,56 @@ static const struct finding *find_reason(const struct findings *findings)
 	return NULL;
 }
 
-int dump_verify(struct dump *d)
+struct dump_verify {
+	struct options own;
+	struct needs needs;
+	struct restore r;
+};
+
+static void begin_session(struct dump_verify *verify, const struct dump *d)
 {
-	struct findings findings = { .quiet = true };
-	const struct finding *reason;
-	struct options own = *d->options;
-	struct needs needs = { 0 };
-	struct restore r = { .needs = &needs };
-	int error;
+	verify->own = *d->options;
+	/* What is given to a restore has another form; here it counts as given. */
+	verify->own.external.n = verify->own.inherit_fds.n = 0;
+	verify->r.needs = &verify->needs;
+	restore_session_begin(&verify->r, &verify->own);
+}
+
+int dump_verify_begin(struct dump *d)
+{
+	struct dump_verify *verify;
 
 	if (!can_be_read(d))
 		return 0;
-	/* What is given to a restore has another form; here it counts as given. */
-	own.external.n = own.inherit_fds.n = 0;
-	restore_session_begin(&r, &own);
+	verify = flow_dump_of(d)->verify = xzalloc(sizeof(*verify));
+	begin_session(verify, d);
+	return phase_restore_self(&verify->r);
+}
+
+void dump_verify_end(struct dump_verify **ref)
+{
+	struct dump_verify *verify = TAKE_PTR(*ref);
+
+	if (!verify)
+		return;
+	phase_restore_end(&verify->r);
+	vector_done(&verify->needs.list);
+	restore_session_end(&verify->r);
+	free(verify);
+}
+
+int dump_verify(struct dump *d)
+{
+	struct dump_verify *verify = flow_dump_of(d)->verify;
+	struct findings findings = { .quiet = true };
+	const struct finding *reason;
+	int error;
+
+	if (!verify)
+		return 0;
 	findings_begin(&findings);
-	error = load_images(&r, d);
+	error = load_images(&verify->r, d);
 	findings_end(&findings);
-	phase_restore_end(&r);
 	reason = find_reason(&findings);
 	if (error < 0 && reason) {
 		error = fail(reason->error, "these images could not be restored: %s%s%s", reason->scopes,
@@ -74,7 +109,5 @@ int dump_verify(struct dump *d)
 		error = 0;
 	}
 	findings_done(&findings);
-	vector_done(&needs.list);
-	restore_session_end(&r);
 	return error;
 }

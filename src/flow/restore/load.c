@@ -168,6 +168,7 @@ static int load_tasks(struct restore *r)
 
 int restore_load(struct restore *r)
 {
+	TRY(phase_restore_self(r));
 	TRY(phase_pass_restore(r, PHASE_restore_inventory, NULL, NULL));
 	TRY(load_inventory(r));
 	TRY(load_tasks(r));

@@ -80,7 +80,7 @@ static struct set *find_set(const struct dump *d, const char *text, const struct
 	return add_set(d, text, ns, thread);
 }
 
-static int collect_sets(const struct dump *d)
+static int begin_sets(struct dump *d)
 {
 	AUTO(property_rules_done) struct property_rules rules = { 0 };
 	AUTO(proc_cgroups_done) struct proc_cgroups own = { 0 };
@@ -257,7 +257,7 @@ static int write_sets(struct dump *d)
 
 const struct task_part sets_part = {
 	.name = "sets",
-	.collect = collect_sets,
+	.begin = begin_sets,
 	.outside = dump_set,
 	.finish = finish_sets,
 	.write = write_sets,

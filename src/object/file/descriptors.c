@@ -123,7 +123,6 @@ int file_dump_tables(const struct dump *d)
 {
 	struct task *task;
 
-	fd_raise_limit(); /* copies of sockets in queues and of pipes are kept for a while */
 	for_each_task(task, d->tree) {
 		if (!has_table(task))
 			continue;

@@ -117,6 +117,7 @@ const struct object_family memory_family = {
 	.dump_write = memory_dump_finish,
 	.dump_renew = renew_tracker,
 	.dump_end = end_dump,
+	.restore_self = vdso_find_own,
 	.restore_link = memory_restore_load,
 	.restore_needs = tell_needs,
 	.restore_copies = memory_restore_copies,

@@ -87,15 +87,15 @@ struct node_bits {
 
 static const struct state_type node_bits_state = { sizeof(struct node_bits), NULL };
 
+static int find_node_bits(struct dump *d)
+{
+	((struct node_bits *)state_make(d->states, &node_bits_state))->n = count_node_bits();
+	return 0;
+}
+
 static size_t node_bits_of(struct dump *d)
 {
-	struct node_bits *bits = state_find(d->states, &node_bits_state);
-
-	if (!bits) {
-		bits = state_make(d->states, &node_bits_state);
-		bits->n = count_node_bits();
-	}
-	return bits->n;
+	return ((const struct node_bits *)state_find(d->states, &node_bits_state))->n;
 }
 
 static int ask_policies(struct dump *d, struct thread *thread, struct plan *plan)
@@ -246,6 +246,7 @@ static int seal_mappings(struct restore *r, struct thread *thread, struct plan *
 
 const struct task_part mapping_settings_part = {
 	.name = "mapping-settings",
+	.begin = find_node_bits,
 	.ask = ask_policies,
 	.answer = answer_policies,
 	.check = check_settings,

@@ -21,6 +21,7 @@ const struct object_family task_family = {
 	.dump_again = parts_dump_again,
 	.dump_finish = parts_dump_finish,
 	.dump_write = parts_dump_write,
+	.restore_self = parts_restore_self,
 	.restore_load = parts_restore_load,
 	.restore_check = parts_restore_check,
 	.restore_needs = tell_needs,

@@ -130,10 +130,20 @@ int parts_dump_write(struct dump *d)
 	FOR_TREE(d, write, dump);
 }
 
+int parts_restore_self(const struct restore *r)
+{
+	if (restore_self_of(r))
+		return 0;
+	TRY(self_read(r));
+	return task_host_read(r->states, r->pool);
+}
+
 int parts_restore_load(const struct restore *r)
 {
-	TRY(self_read(r));
-	TRY(task_host_read(r->states, r->pool));
+	if (!r->facts->ids) {
+		r->facts->groups = restore_self_of(r)->status.groups;
+		r->facts->n_groups = restore_self_of(r)->status.n_groups;
+	}
 	FOR_TREE(r, load, restore);
 }
 

@@ -62,6 +62,7 @@ int parts_dump_again(struct dump *d, struct thread *thread);
 int parts_dump_guess(const struct dump *d, struct thread *thread);
 int parts_dump_finish(const struct dump *d);
 int parts_dump_write(struct dump *d);
+int parts_restore_self(const struct restore *r);
 int parts_restore_load(const struct restore *r);
 int parts_restore_check(const struct restore *r, struct thread *thread);
 void parts_restore_needs(const struct restore *r);

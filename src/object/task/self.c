@@ -52,10 +52,6 @@ int self_read(const struct restore *r)
 		return fail(EIO, "reading /proc/self/status");
 	groups = self->status.groups;
 	self->status.groups = pool_copy(r->pool, groups, self->status.n_groups * sizeof(*groups));
-	if (!r->facts->ids) {
-		r->facts->groups = self->status.groups;
-		r->facts->n_groups = self->status.n_groups;
-	}
 	if (bits < 0)
 		return fail_errno("reading the own securebits");
 	self->securebits = (uint32_t)bits;

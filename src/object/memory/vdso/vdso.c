@@ -65,7 +65,7 @@ int vdso_find_pieces(pid_t pid, struct vdso_pieces *ret)
 	return 0;
 }
 
-static int find_own(const struct restore *r)
+int vdso_find_own(const struct restore *r)
 {
 	return own_vdso_of(r) ? 0 : vdso_find_pieces(getpid(), state_make(r->states, &own_vdso_state));
 }
@@ -141,7 +141,6 @@ int vdso_load(const struct restore *r, struct task *task)
 	uint8_t *image;
 	uint64_t size, code;
 
-	TRY(find_own(r));
 	if (!vdso)
 		return 0;
 	if (arch_core_is_compat(task->leader->core))

@@ -30,7 +30,8 @@ struct vdso_pieces {
 
 /* Those of a process. */
 int vdso_find_pieces(pid_t pid, struct vdso_pieces *ret);
-/* Those of criu itself. */
+/* Those of criu itself; found once. */
+int vdso_find_own(const struct restore *r);
 const struct vdso_pieces *vdso_own(const struct restore *r);
 
 /* First steps of the root task: keeps the vdso of this kernel at r->parking, drops all else but the arena. */
