@@ -6,15 +6,28 @@ from room import wait_until
 def test_images_that_no_restore_takes(subject):
     """The reading fails, at its begin and at a file: the dump says so, the tasks live on, and there is no inventory."""
     run = subject('file/pipe')
-    for point in ('restore/inventory', 'restore/load/file/pipe'):
-        images = run.folder / point.replace('/', '-')
+    for point, *options in (('restore/inventory',), ('restore/load/file/pipe',), ('restore/load/file/pipe', '-R')):
+        images = run.folder / '-'.join((point.replace('/', '-'), *options))
         images.mkdir()
-        done = run.room.run('/usr/bin/env', f'CRIU_FAIL_AT={point}', run.criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'log')
+        done = run.room.run('/usr/bin/env', f'CRIU_FAIL_AT={point}', run.criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'log', *options)
         said = (images / 'log').read_text()
         assert done.returncode != 0 and 'could not be restored' in said, said
         assert run.pid in run.room.pids() and not (images / 'inventory.img').exists()
     run.let_go()
     wait_until(lambda: run.pid not in run.room.pids(), 20)
+
+
+def test_those_that_live_on_do_not_wait(subject):
+    """With -R tasks run on before the images are complete, unless a script or a listener wants them to stand still then."""
+    run = subject('file/pipe')
+    for n, (options, early) in enumerate((((), True), (('--action-script', '/bin/true'), False))):
+        images = run.folder / f'running-{n}'
+        images.mkdir()
+        done = run.room.run(run.criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'log', '-R', *options)
+        said = (images / 'log').read_text()
+        assert done.returncode == 0, said
+        assert ('The tasks run on; images follow' in said.partition('Phase dump/inventory')[0]) == early, said
+    run.release()
 
 
 def test_nothing_is_taken_before(subject):

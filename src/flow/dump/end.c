@@ -28,6 +28,7 @@
 #include "image/store.h"
 #include "image/table.h"
 #include "object/memory/memory.h"
+#include "object/socket/socket.h"
 #include "pages/mover.h"
 #include "plugin/plugin.h"
 #include "session/listener.h"
@@ -154,16 +155,25 @@ static void end_killed(struct dump *d)
 	phase_dump_killed(d);
 }
 
+/* All that is wanted of them is known, nothing is to be taken away, and nobody was promised that they stand. */
+static bool may_run_on(struct dump *d)
+{
+	return d->options->end == OPT_END_RUN && !d->options->lazy_pages && !stream_is_asked_for(d) && !d->listener &&
+	       !d->options->action_scripts.n && !socket_may_take(d);
+}
+
 int dump_go_live(struct dump *d)
 {
-	if (!d->options->live)
+	if (!d->options->live && !may_run_on(d))
 		return 0;
 	TRY(interrupt_check());
 	flow_dump_of(d)->running = true;
 	let_live(d, false);
 	stats_stop(d->stats, STATS_FROZEN);
-	log_info("The tasks run on; their memory, as it was, follows");
+	log_info("The tasks run on; %s", d->options->live ? "their memory, as it was, follows" : "images follow");
 	log_flush();
+	if (!d->options->live)
+		return 0;
 	TRY(phase_pass_dump(d, PHASE_dump_copy, NULL, NULL));
 	meter_limit(d->meter, d->options->bandwidth);
 	return memory_live_save(d);

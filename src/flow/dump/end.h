@@ -6,7 +6,9 @@
 
 /* All is written but the inventory: what cannot be taken back, the inventory, what has to hold until the restore. */
 int dump_commit(struct dump *d);
-/* --live: lets the tasks run on, and saves their memory as it was. Does nothing without. */
+/* Lets the tasks run on, if they shall and nothing is wanted of them any more; --live: and saves their memory as it
+ * was.
+ */
 int dump_go_live(struct dump *d);
 /* The last image, and the checksums of all. Also of a pre-dump. */
 int dump_write_inventory(struct dump *d);

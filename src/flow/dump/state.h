@@ -13,7 +13,7 @@ struct flow_dump {
 	struct reaper *reaper;	    /* reaper.c: while the tree is being stopped */
 	struct table *paused;	    /* freeze.c: pids that plugins were asked about */
 	bool network_cut_off;	    /* the action network-lock has run */
-	bool running;		    /* --live: the tasks run on already */
+	bool running;		    /* the tasks run on already: dump_go_live() */
 	int page_listener;	    /* --lazy-pages: who takes the memory that was left connects here; else -1 */
 };
 

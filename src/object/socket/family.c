@@ -3,7 +3,13 @@
 #include "base/fail.h"
 #include "engine/family.h"
 #include "object/socket/inet/tcp-backlog.h"
+#include "object/socket/socket.h"
 #include "object/socket/unix/backlog.h"
+
+bool socket_may_take(const struct dump *d)
+{
+	return tcp_backlog_is_watched(d);
+}
 
 /* What waits for accept(2). */
 static int take_backlogs(struct dump *d)

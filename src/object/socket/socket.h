@@ -26,6 +26,8 @@ bool socket_is_on(int fd, int level, int option);
 int socket_identify(const struct open_file *of, struct socket_identity *ret);
 /* True for a socket of this family; for file_kind.is. */
 bool socket_is_family(const struct open_file *of, int family);
+/* Of a dump whose tasks live on: connections may have to be taken out of a backlog, and put back. */
+bool socket_may_take(const struct dump *d);
 /* An error that waits in it: both kinds can be had only by taking them away. */
 void socket_tell_error(const struct dump *d, const struct open_file *of);
 /* Record with defaults, from the pool. */

@@ -287,6 +287,11 @@ static int take_waiting(struct dump *d, struct tcp_listener *listener, struct im
 	return 0;
 }
 
+bool tcp_backlog_is_watched(const struct dump *d)
+{
+	return !list_empty(listeners_of(d));
+}
+
 int tcp_backlog_take(struct dump *d)
 {
 	AUTO(image_close) struct image *image = NULL;

@@ -16,6 +16,7 @@ struct tcp_waiting_socket {
 
 /* dump: n connections wait in a listener. */
 int tcp_backlog_dump(const struct dump *d, const struct open_file *of, const InetSkEntry *entry, unsigned n);
+bool tcp_backlog_is_watched(const struct dump *d); /* there are listeners of which tcp_backlog_take() may take some */
 int tcp_backlog_take(struct dump *d);
 /* What was taken, into the sockets that it was taken from. */
 int tcp_backlog_put_back(struct dump *d);
