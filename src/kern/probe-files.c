@@ -93,15 +93,31 @@ int probe_openat2(void)
 	return fd >= 0;
 }
 
-int probe_pty(void)
+/* Before the kernel is asked: -errno if the device cannot be opened, kernel.pty.max (ENOSPC) among others. */
+static int try_ptmx(const char *path)
 {
-	AUTO_CLOSE int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	int locked, packet, exclusive, unlock = 0;
 
-	if (fd < 0 && errno == ENOSPC) /* kernel.pty.max */
+	if (fd < 0)
 		return -errno;
-	return fd >= 0 && ioctl(fd, TIOCSPTLCK, &unlock) == 0 && ioctl(fd, TIOCGPTLCK, &locked) == 0 &&
+	return ioctl(fd, TIOCSPTLCK, &unlock) == 0 && ioctl(fd, TIOCGPTLCK, &locked) == 0 &&
 	       ioctl(fd, TIOCGPKT, &packet) == 0 && ioctl(fd, TIOCGEXCL, &exclusive) == 0;
+}
+
+static int try_own_devpts(void)
+{
+	if (mount("probe", "/proc", "devpts", 0, "newinstance,ptmxmode=0600") < 0)
+		return probe_failed();
+	return try_ptmx("/proc/ptmx");
+}
+
+/* Where no devpts is mounted, the kernel has it all the same. */
+int probe_pty(void)
+{
+	int result = try_ptmx("/dev/ptmx");
+
+	return result < 0 && result != -ENOSPC ? probe_in_namespaces(try_own_devpts) : result;
 }
 
 static int open_tun(void)
@@ -114,7 +130,9 @@ static int try_tun(void)
 	AUTO_CLOSE int fd = open_tun();
 	struct ifreq request = { .ifr_name = "criu-probe", .ifr_flags = IFF_TUN };
 
-	return fd >= 0 && ioctl(fd, TUNSETIFF, &request) == 0 && ioctl(fd, TUNGETIFF, &request) == 0;
+	if (fd < 0)
+		return errno == ENOENT ? -ENODEV : probe_failed();
+	return ioctl(fd, TUNSETIFF, &request) == 0 && ioctl(fd, TUNGETIFF, &request) == 0;
 }
 
 int probe_tun(void)

@@ -64,13 +64,15 @@ int probe_map_files(void)
 	char path[64];
 	void *p = map_page(MAP_SHARED);
 	AUTO_CLOSE int fd = -1;
+	int result;
 
 	if (!p)
 		return -errno;
 	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + PAGE);
 	fd = open(path, O_RDWR | O_CLOEXEC);
+	result = fd >= 0 ? 1 : probe_failed();
 	munmap(p, PAGE);
-	return fd >= 0;
+	return result;
 }
 
 /* Of two pages one is written to after both were protected. */
@@ -246,7 +248,9 @@ static int has_uffd(uint64_t wanted)
 	AUTO_CLOSE int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	struct uffdio_api api = { .api = UFFD_API, .features = wanted };
 
-	return fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0 && (api.features & wanted) == wanted;
+	if (fd < 0)
+		return probe_failed();
+	return ioctl(fd, UFFDIO_API, &api) == 0 && (api.features & wanted) == wanted;
 }
 
 int probe_uffd(void)
@@ -264,7 +268,7 @@ int probe_memfd_hugetlb(void)
 {
 	AUTO_CLOSE int fd = (int)syscall(SYS_memfd_create, "probe", MFD_CLOEXEC | MFD_HUGETLB);
 
-	return fd >= 0;
+	return fd >= 0 ? 1 : probe_failed();
 }
 
 /* struct pm_scan_arg of linux/fs.h, since 6.7; the headers of Debian 12 are older. */

@@ -32,7 +32,7 @@ int probe_ns_last_pid(void)
 {
 	AUTO_CLOSE int fd = open("/proc/sys/kernel/ns_last_pid", O_RDWR | O_CLOEXEC);
 
-	return fd >= 0;
+	return fd >= 0 ? 1 : probe_failed();
 }
 
 int probe_kcmp(void)
@@ -307,7 +307,7 @@ int probe_pidfd_store(void)
 	AUTO_CLOSE int fd = eventfd(0, EFD_CLOEXEC);
 	AUTO_CLOSE int copy = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 
-	return copy >= 0;
+	return copy >= 0 ? 1 : probe_failed();
 }
 
 int probe_ns_pid(void)
@@ -322,7 +322,7 @@ static int try_userns(void)
 	if (unshare(CLONE_NEWUSER) == 0)
 		return 1;
 	if (errno != ENOSPC || file_read_text(AT_FDCWD, "/proc/sys/user/max_user_namespaces", limit, sizeof(limit)) < 0)
-		return 0;
+		return probe_failed();	      /* EPERM: in a chroot(2), too */
 	return atoi(limit) > 0 ? -ENOSPC : 0; /* as many as may be are there; 0: there shall be none */
 }
 
@@ -333,7 +333,7 @@ int probe_userns(void)
 
 static int try_cgroupns(void)
 {
-	return unshare(CLONE_NEWCGROUP) == 0;
+	return unshare(CLONE_NEWCGROUP) == 0 ? 1 : probe_failed();
 }
 
 int probe_cgroupns(void)
@@ -343,8 +343,9 @@ int probe_cgroupns(void)
 
 static int try_timens(void)
 {
-	return unshare(CLONE_NEWTIME) == 0 &&
-	       file_write_text(AT_FDCWD, "/proc/self/timens_offsets", "monotonic 1000 0") >= 0;
+	if (unshare(CLONE_NEWTIME) < 0)
+		return probe_failed();
+	return file_write_text(AT_FDCWD, "/proc/self/timens_offsets", "monotonic 1000 0") >= 0;
 }
 
 int probe_timens(void)

@@ -49,6 +49,22 @@ int probe_result(struct probes *probes, enum feature_id id)
 	return probes->result[id];
 }
 
+int probe_failed(void)
+{
+	switch (errno) {
+	case ENOSYS:
+	case EINVAL:
+	case ENOTTY:
+	case EOPNOTSUPP:
+	case ENOPROTOOPT:
+	case ENODEV:
+	case ENOENT:
+		return 0;
+	default:
+		return -errno;
+	}
+}
+
 /* In the child: reports and ends without running anything of the parent's. */
 static void __attribute__((noreturn)) report_result(int fd, int result)
 {

@@ -58,6 +58,12 @@ static inline bool probe_has(struct probes *probes, enum feature_id id)
 #include "kern/features.def"
 #undef FEATURE
 
+/*
+ * What a call that has just failed says about the kernel, by errno: 0, it does not know that, or -errno, it did not let
+ * us try.
+ */
+int probe_failed(void);
+
 /* Runs run() in a child, killed after a minute, and returns its result; 0 if the child dies by a signal. */
 int probe_in_child(int (*run)(void));
 

@@ -226,6 +226,19 @@ def test_check_on_a_busy_machine(criu):
     assert 'kcmp: could not be tried now: Too many open files' in done.stderr and 'missing' not in done.stderr
 
 
+@pytest.mark.parametrize('feature, script, said', [
+    # No devpts is mounted, which says nothing of the kernel.
+    ('pty', 'mount -t tmpfs none /dev && exec "$@"', 'pty is supported'),
+    ('tun', 'mount -t tmpfs none /dev && exec "$@"', 'tun: missing \\(No such device\\)'),
+    # In a chroot(2) nobody can make a user namespace.
+    ('userns', 'mkdir root && mount --rbind / root && exec chroot root "$@"', 'userns: missing \\(Operation not permitted\\)'),
+])
+def test_check_blames_the_right_one(room, criu, folder, feature, script, said):
+    """A kernel is only said to lack what it lacks, not what this machine has not set up."""
+    done = room.run('unshare', '-m', '--propagation', 'private', 'sh', '-c', script, 'sh', criu, 'check', '--feature', feature, cwd=folder)
+    assert re.search(said, done.stdout) and 'does not have it' not in done.stdout, done.stdout
+
+
 def test_check_at_the_last_pid(room, criu):
     """The number of a process to be made is looked for in all numbers that there are."""
     script = f'echo 32768 >/proc/sys/kernel/pid_max && echo 32700 >/proc/sys/kernel/ns_last_pid && {criu} check --feature clone3_set_tid'
