@@ -26,21 +26,21 @@ bool set_only_told(const struct set_only *values, int level, int option, int *re
 	return true;
 }
 
-static void read_budget(struct socket_view *view, uint64_t sock, struct set_only *values)
+static void read_budget(struct kernel_view *view, uint64_t sock, struct set_only *values)
 {
 	uint16_t budget;
 
-	if (socket_view_read(view, sock, "sock", "sk_busy_poll_budget", &budget, sizeof(budget)))
+	if (kernel_view_read(view, sock, "sock", "sk_busy_poll_budget", &budget, sizeof(budget)))
 		values->busy_poll_budget = budget;
 }
 
-static void read_mtu(struct socket_view *view, uint64_t sock, struct set_only *values)
+static void read_mtu(struct kernel_view *view, uint64_t sock, struct set_only *values)
 {
 	uint64_t pinet6 = 0;
 	uint32_t mtu;
 
-	(void)socket_view_read(view, sock, "inet_sock", "pinet6", &pinet6, sizeof(pinet6));
-	if (socket_view_read(view, pinet6, "ipv6_pinfo", "frag_size", &mtu, sizeof(mtu)))
+	(void)kernel_view_read(view, sock, "inet_sock", "pinet6", &pinet6, sizeof(pinet6));
+	if (kernel_view_read(view, pinet6, "ipv6_pinfo", "frag_size", &mtu, sizeof(mtu)))
 		values->mtu = (int)mtu;
 }
 
@@ -55,13 +55,13 @@ struct set_only set_only_read(const struct dump *d, const struct open_file *of, 
 	const bool budget = polls_busily(of, options);
 	const bool mtu = options->family == AF_INET6 && options->type != SOCK_STREAM;
 	struct set_only values = { .busy_poll_budget = BUSY_POLL_BUDGET };
-	struct socket_view *view = NULL;
+	struct kernel_view *view = NULL;
 	uint64_t sock;
 	const char *why;
 
 	values.inq = alike_has_inq(options->alike);
 	if (budget || mtu)
-		view = socket_view_get(d, &why);
+		view = kernel_view_get(d, &why);
 	if (!view)
 		return values;
 	sock = socket_view_sock(view, of->fd);

@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What no call tells of a socket, read from the kernel's memory (kern/peek.h): where its members lie the kernel says
- * itself (kern/btf.h). Opened at the first question, which takes some milliseconds: ask only where there is a reason.
- */
+/* Sockets in the kernel's memory (session/kernel-view.h). */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-struct dump;
-struct socket_view;
+#include "session/kernel-view.h"
 
-/* NULL if that memory cannot be read; why says what stands against it. */
-struct socket_view *socket_view_get(const struct dump *d, const char **ret_why);
 /* The struct sock behind a descriptor of ours, 0: it cannot be found. */
-uint64_t socket_view_sock(struct socket_view *view, int fd);
-/* A member of the structure at base. False: there is none of this size, or base is no address. */
-bool socket_view_read(struct socket_view *view, uint64_t base, const char *type, const char *member, void *to,
-		      size_t size);
-/* Where a member lies, 0: nowhere. */
-uint64_t socket_view_place(struct socket_view *view, uint64_t base, const char *type, const char *member);
+uint64_t socket_view_sock(struct kernel_view *view, int fd);

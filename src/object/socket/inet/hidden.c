@@ -65,13 +65,13 @@ static void tell_urgent(const struct dump *d, const struct open_file *of)
 static bool sees_choice(const struct dump *d, int fd, bool *ret)
 {
 	const char *why;
-	struct socket_view *view = socket_view_get(d, &why);
+	struct kernel_view *view = kernel_view_get(d, &why);
 	uint64_t group = 0, program = 0;
 
 	if (!view ||
-	    !socket_view_read(view, socket_view_sock(view, fd), "sock", "sk_reuseport_cb", &group, sizeof(group)))
+	    !kernel_view_read(view, socket_view_sock(view, fd), "sock", "sk_reuseport_cb", &group, sizeof(group)))
 		return false;
-	if (group && !socket_view_read(view, group, "sock_reuseport", "prog", &program, sizeof(program)))
+	if (group && !kernel_view_read(view, group, "sock_reuseport", "prog", &program, sizeof(program)))
 		return false;
 	*ret = program;
 	return true;
@@ -153,7 +153,7 @@ static bool have_policies(void)
 static void tell_policies(const struct dump *d, const struct open_file *of, const InetSkEntry *entry,
 			  struct hidden_seen *seen)
 {
-	struct socket_view *view;
+	struct kernel_view *view;
 	uint64_t own[2] = { 1, 1 };
 	const char *why;
 
@@ -164,9 +164,9 @@ static void tell_policies(const struct dump *d, const struct open_file *of, cons
 	}
 	if (!seen->policies)
 		return;
-	view = socket_view_get(d, &why);
+	view = kernel_view_get(d, &why);
 	if (view)
-		(void)socket_view_read(view, socket_view_sock(view, of->fd), "sock", "sk_policy", own, sizeof(own));
+		(void)kernel_view_read(view, socket_view_sock(view, of->fd), "sock", "sk_policy", own, sizeof(own));
 	if (own[0] || own[1])
 		dump_report_loss(d, "the IPsec policies that it%s has (IP_XFRM_POLICY)",
 				 view ? "" : ", or another socket of its network namespace,");

@@ -65,7 +65,7 @@ static const struct number {
 static int read_subflow(const struct dump *d, int fd, struct subflow *ret)
 {
 	const char *why;
-	struct socket_view *view = socket_view_get(d, &why);
+	struct kernel_view *view = kernel_view_get(d, &why);
 	uint64_t sock, subflow = 0, received;
 
 	if (!view)
@@ -74,12 +74,12 @@ static int read_subflow(const struct dump *d, int fd, struct subflow *ret)
 			      "kernel's memory, and %s",
 			      why);
 	sock = socket_view_sock(view, fd);
-	(void)socket_view_read(view, sock, "mptcp_sock", "first", &subflow, sizeof(subflow));
-	received = socket_view_place(view, subflow, "tcp_sock", "rx_opt");
+	(void)kernel_view_read(view, sock, "mptcp_sock", "first", &subflow, sizeof(subflow));
+	received = kernel_view_place(view, subflow, "tcp_sock", "rx_opt");
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		uint64_t base = strcmp(numbers[i].type, "tcp_sock") ? received : subflow;
 
-		if (!socket_view_read(view, base, numbers[i].type, numbers[i].member, (char *)ret + numbers[i].at,
+		if (!kernel_view_read(view, base, numbers[i].type, numbers[i].member, (char *)ret + numbers[i].at,
 				      numbers[i].size))
 			return refuse(EOPNOTSUPP,
 				      "a connection of Multipath TCP cannot be saved: its %s.%s is not to be found in "
