@@ -14,12 +14,13 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/fail.h"
 #include "base/io.h"
 #include "base/pool.h"
 #include "base/vector.h"
 #include "kern/btf-cache.h"
 
-#define PATH	  "/sys/kernel/btf/vmlinux"
+#define FOLDER	  "/sys/kernel/btf"
 #define DEPTH_MAX 16 /* of what is within each other */
 #define NAME_SIZE 128
 
@@ -27,14 +28,24 @@ struct structure {
 	uint32_t name, number;
 };
 
-struct btf {
-	uint8_t *data;
+/* One file of it. */
+struct part {
+	char path[NAME_SIZE];
+	uint8_t *data; /* NULL: not read yet */
 	size_t size;
 	bool mapped;
 	const char *names;
 	uint32_t names_size;
+};
+
+enum { KERNEL, MODULE, PARTS };
+
+/* Numbers of types and places of names go on in the module where the kernel's end. */
+struct btf {
+	struct part parts[PARTS];      /* no module: its size is 0 */
 	const struct btf_type **types; /* by number; 0 is void */
-	uint32_t n;
+	uint32_t n, capacity;
+	bool broken;			     /* what was read of it */
 	VECTOR(struct structure) structures; /* and unions, that have names */
 	struct btf_cache *cache;	     /* most is there, and the rest of this is not read then */
 };
@@ -46,7 +57,10 @@ static const struct btf_type *type_at(const struct btf *btf, uint32_t number)
 
 static const char *name_at(const struct btf *btf, uint32_t offset)
 {
-	return offset < btf->names_size ? btf->names + offset : "";
+	for (int i = 0; i < PARTS; offset -= btf->parts[i++].names_size)
+		if (offset < btf->parts[i].names_size)
+			return btf->parts[i].names + offset;
+	return "";
 }
 
 /* Each name is there once. 0: it is not. */
@@ -54,13 +68,19 @@ static uint32_t find_name(const struct btf *btf, const char *name)
 {
 	const size_t size = strlen(name) + 1;
 	char between[NAME_SIZE] = "";
-	const char *found;
+	uint32_t before = 0;
 
 	if (size >= sizeof(between))
 		return 0;
 	memcpy(between + 1, name, size);
-	found = memmem(btf->names, btf->names_size, between, size + 1);
-	return found ? (uint32_t)(found + 1 - btf->names) : 0;
+	for (int i = 0; i < PARTS; before += btf->parts[i++].names_size) {
+		const char *names = btf->parts[i].names;
+		const char *found = names ? memmem(names, btf->parts[i].names_size, between, size + 1) : NULL;
+
+		if (found)
+			return before + (uint32_t)(found + 1 - names);
+	}
+	return 0;
 }
 
 static bool is_structure(const struct btf_type *type)
@@ -108,7 +128,7 @@ static int64_t tail_size(const struct btf_type *type)
 
 static int index_types(struct btf *btf, const uint8_t *at, const uint8_t *end)
 {
-	uint32_t capacity = 0;
+	const uint32_t before = btf->n;
 
 	while ((size_t)(end - at) >= sizeof(struct btf_type)) {
 		const struct btf_type *type = (const void *)at;
@@ -116,74 +136,98 @@ static int index_types(struct btf *btf, const uint8_t *at, const uint8_t *end)
 
 		if (tail < 0 || tail > end - at - (int64_t)sizeof(*type))
 			return -EINVAL;
-		if (btf->n + 1 >= capacity) {
-			capacity = capacity ? 2 * capacity : 65536;
-			btf->types = xrealloc(btf->types, capacity * sizeof(*btf->types));
+		if (btf->n + 1 >= btf->capacity) {
+			btf->capacity = btf->capacity ? 2 * btf->capacity : 65536;
+			btf->types = xrealloc(btf->types, btf->capacity * sizeof(*btf->types));
 		}
 		btf->types[++btf->n] = type;
 		if (is_structure(type) && type->name_off)
 			*vector_push(&btf->structures) = (struct structure){ type->name_off, btf->n };
 		at += (int64_t)sizeof(*type) + tail;
 	}
-	return btf->n ? 0 : -EINVAL;
+	return btf->n > before ? 0 : -EINVAL;
 }
 
-static int parse_header(struct btf *btf)
+static int parse_header(struct btf *btf, struct part *part)
 {
-	size_t size = btf->size;
-	const struct btf_header *head = (const void *)btf->data;
+	size_t size = part->size;
+	const struct btf_header *head = (const void *)part->data;
 	const uint8_t *body;
 
 	if (size < sizeof(*head) || head->magic != BTF_MAGIC || head->hdr_len > size)
 		return -EINVAL;
-	body = btf->data + head->hdr_len;
+	body = part->data + head->hdr_len;
 	size -= head->hdr_len;
 	if (head->type_off % 4 || (uint64_t)head->type_off + head->type_len > size || !head->str_len ||
 	    (uint64_t)head->str_off + head->str_len > size)
 		return -EINVAL;
-	btf->names = (const char *)body + head->str_off;
-	btf->names_size = head->str_len;
-	if (btf->names[btf->names_size - 1])
+	part->names = (const char *)body + head->str_off;
+	part->names_size = head->str_len;
+	if (part->names[part->names_size - 1])
 		return -EINVAL;
 	return index_types(btf, body + head->type_off, body + head->type_off + head->type_len);
 }
 
 /* It can be mapped since Linux 6.16. */
-static int read_content(struct btf *btf, int fd)
+static int read_content(struct part *part, int fd)
 {
-	void *map = mmap(NULL, btf->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	void *map = mmap(NULL, part->size, PROT_READ, MAP_PRIVATE, fd, 0);
 
-	btf->mapped = map != MAP_FAILED;
-	btf->data = btf->mapped ? map : xmalloc(btf->size + 1);
-	return btf->mapped ? 0 : io_read_exact(fd, btf->data, btf->size);
+	part->mapped = map != MAP_FAILED;
+	part->data = part->mapped ? map : xmalloc(part->size + 1);
+	return part->mapped ? 0 : io_read_exact(fd, part->data, part->size);
+}
+
+static int find_part(struct part *part, const char *name)
+{
+	struct stat st;
+
+	snprintf(part->path, sizeof(part->path), FOLDER "/%s", name);
+	if (stat(part->path, &st) < 0)
+		return -errno;
+	part->size = (size_t)st.st_size;
+	return 0;
 }
 
 int btf_open(struct btf **ret)
 {
+	struct part kernel = { 0 };
 	struct btf *btf;
-	struct stat st;
 
-	if (stat(PATH, &st) < 0)
-		return -errno;
+	TRY(find_part(&kernel, "vmlinux"));
 	btf = xzalloc(sizeof(*btf));
-	btf->size = (size_t)st.st_size;
-	btf->cache = btf_cache_open(BTF_CACHE_PATH, btf->size);
+	btf->parts[KERNEL] = kernel;
+	btf->cache = btf_cache_open(BTF_CACHE_PATH, kernel.size);
 	*ret = btf;
 	return 0;
 }
 
-static int read_types(struct btf *btf)
+void btf_add_module(struct btf *btf, const char *module)
 {
-	AUTO_CLOSE int fd = -1;
-	int error;
+	(void)find_part(&btf->parts[MODULE], module); /* it is built in, or is not there */
+}
 
-	if (btf->data)
-		return btf->n ? 0 : -EINVAL;
-	fd = open(PATH, O_RDONLY | O_CLOEXEC);
+static int read_part(struct btf *btf, struct part *part)
+{
+	AUTO_CLOSE int fd = open(part->path, O_RDONLY | O_CLOEXEC);
+
 	if (fd < 0)
 		return -errno;
-	error = read_content(btf, fd);
-	return error < 0 ? error : parse_header(btf);
+	TRY(read_content(part, fd));
+	return parse_header(btf, part);
+}
+
+static int read_types(struct btf *btf)
+{
+	int error = 0;
+
+	if (btf->parts[KERNEL].data)
+		return btf->broken ? -EINVAL : 0;
+	for (int i = 0; i < PARTS && !error; i++)
+		if (btf->parts[i].size)
+			error = read_part(btf, &btf->parts[i]);
+	btf->broken = error;
+	return error;
 }
 
 void btf_close(struct btf **place)
@@ -193,10 +237,11 @@ void btf_close(struct btf **place)
 	if (!btf)
 		return;
 	btf_cache_close(&btf->cache);
-	if (btf->mapped)
-		munmap(btf->data, btf->size);
-	else
-		free(btf->data);
+	for (int i = 0; i < PARTS; i++)
+		if (btf->parts[i].mapped)
+			munmap(btf->parts[i].data, btf->parts[i].size);
+		else
+			free(btf->parts[i].data);
 	free(btf->types);
 	vector_done(&btf->structures);
 	free(btf);
@@ -363,10 +408,12 @@ static int find_cached(struct btf *btf, const char *kind, const char *name, cons
 		       int (*look)(const struct btf *btf, const char *name, const char *member, int64_t *values),
 		       int64_t values[BTF_CACHE_VALUES])
 {
+	const struct part *module = &btf->parts[MODULE];
 	char key[2 * NAME_SIZE];
-	int error;
+	int error, n = snprintf(key, sizeof(key), "%s %s %s", kind, name, member);
 
-	snprintf(key, sizeof(key), "%s %s %s", kind, name, member);
+	if (module->size && n > 0 && n < NAME_SIZE)
+		snprintf(key + n, sizeof(key) - (size_t)n, " %s %zu", strrchr(module->path, '/') + 1, module->size);
 	if (btf_cache_find(btf->cache, key, values))
 		return (int)values[0];
 	error = read_types(btf);

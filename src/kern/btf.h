@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* Where members lie in structures of the running kernel: its type information, /sys/kernel/btf/vmlinux. */
+/* Where members lie in structures of the running kernel: its type information, /sys/kernel/btf. */
 #pragma once
 
 #include <stdint.h>
@@ -10,6 +10,11 @@ struct btf;
  * something. */
 int btf_open(struct btf **ret);
 void btf_close(struct btf **btf);
+/*
+ * Before anything is asked: the structures of this module count as well, if it is one and loaded. What it has in common
+ * with the kernel stands there alone.
+ */
+void btf_add_module(struct btf *btf, const char *module);
 
 struct btf_place {
 	uint32_t offset; /* bytes from the beginning of the structure */

@@ -50,6 +50,35 @@ static void test_members(void **state)
 	assert_null(btf);
 }
 
+/* Numbers and names of a module go on where those of the kernel end; one that is none changes nothing. */
+static void test_module(void **state)
+{
+	const struct {
+		const char *name, *type, *member;
+	} modules[] = { { "fuse", "fuse_dev", "fc" },
+			{ "overlay", "ovl_fs", "workdir" },
+			{ "ext4", "ext4_sb_info", "s_sb" } };
+	struct btf_place place, alone;
+	struct btf *btf;
+
+	for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++) {
+		char path[64];
+
+		if (btf_open(&btf) < 0)
+			skip();
+		snprintf(path, sizeof(path), "/sys/kernel/btf/%s", modules[i].name);
+		btf_add_module(btf, modules[i].name);
+		if (access(path, F_OK) == 0) {
+			assert_int_equal(btf_find(btf, modules[i].type, modules[i].member, &place), 0);
+			assert_int_equal(place.size, sizeof(void *));
+		}
+		assert_int_equal(btf_find(btf, "list_head", "prev", &place), 0);
+		assert_int_equal(btf_find(btf, "no_such_struct", "", &alone), -2);
+		btf_close(&btf);
+		assert_int_equal(place.offset, 8);
+	}
+}
+
 static void test_peek(void **state)
 {
 	struct btf *btf = NULL;
@@ -110,8 +139,8 @@ static void test_cache(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_members), cmocka_unit_test(test_cache),
-					    cmocka_unit_test(test_peek) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_members), cmocka_unit_test(test_module),
+					    cmocka_unit_test(test_cache), cmocka_unit_test(test_peek) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

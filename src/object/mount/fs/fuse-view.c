@@ -41,11 +41,12 @@ static int find_places(struct fuse_view *view)
 			"a FUSE file system cannot be saved here: the kernel does not tell of its structures (%s, "
 			"/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)",
 			strerror(-error));
+	btf_add_module(btf, "fuse");
 	for (size_t i = 0; i < N_FUSE_PLACES; i++)
 		if (btf_find(btf, members[i].type, members[i].member, &view->places[i]) < 0 && members[i].need)
 			return refuse(EOPNOTSUPP,
-				      "a FUSE file system of this kernel cannot be saved: it has no %s.%s (Linux 6.18 "
-				      "has it; is FUSE a module?)",
+				      "a FUSE file system of this kernel cannot be saved: it does not tell of %s.%s "
+				      "(CONFIG_DEBUG_INFO_BTF_MODULES, where FUSE is a module)",
 				      members[i].type, members[i].member);
 	return 0;
 }
