@@ -142,7 +142,8 @@ int probe_peek_siginfo(void)
 
 static int ask_suspend(pid_t pid)
 {
-	return ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_SUSPEND_SECCOMP) == 0;
+	/* EPERM where criu has a filter itself. */
+	return ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_SUSPEND_SECCOMP) == 0 ? 1 : probe_failed();
 }
 
 int probe_seccomp_suspend(void)
@@ -162,7 +163,7 @@ static int install_filter(void)
 
 static int ask_filter(pid_t pid)
 {
-	return ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, NULL) == 1;
+	return ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, NULL) == 1 ? 1 : probe_failed();
 }
 
 int probe_seccomp_filters(void)
