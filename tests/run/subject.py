@@ -91,6 +91,7 @@ class Run:
         self.pid = self.before = self.files = None
         self.images = 0
         self.env = {}       # for criu, more than our own
+        self.ignore = ()    # facts of the comparison, more than the subject says
         self.released = None
 
     def start(self):
@@ -232,7 +233,7 @@ class Run:
 
     def compare(self, when):
         """The tree must look as before."""
-        ignore = self.subject.about['ignore'].split()
+        ignore = self.subject.about['ignore'].split() + list(self.ignore)
         found = list(checks.differences(self.before, checks.snapshot(self.room), '', ignore))
         end = time.monotonic() + 20     # one that polls may be between two system calls, one that was let go not yet stopped again
         while found and time.monotonic() < end:
