@@ -150,12 +150,12 @@ def find_postgres():
 
 
 class Session:
-    """psql, outside of the tree."""
+    """psql or mariadb, outside of the tree."""
 
-    def __init__(self, room, folder, programs):
+    def __init__(self, room, folder, *client):
         os.mkfifo(folder / 'questions')
         self.out = folder / 'answers'
-        room.start(self.out, 'sh', '-c', f'exec {programs}/psql -h 127.0.0.1 -p {PORT} -U postgres -At < {folder}/questions')
+        room.start(self.out, 'sh', '-c', f'exec "$@" < {folder}/questions', 'client', *client)
         self.questions = open(folder / 'questions', 'w', encoding='ascii', buffering=1)     # pylint: disable=consider-using-with
 
     def ask(self, question, wanted):
@@ -180,7 +180,7 @@ def test_postgres(room, criu, folder):
     tool = ['-h', '127.0.0.1', '-p', PORT, '-U', 'postgres']
     wait_until(lambda: room.run(programs / 'pgbench', *tool, '-i', '-q', 'postgres').returncode == 0, 30, 'the server does not run')
     room.start(folder / 'bench.out', programs / 'pgbench', *tool, '-T', 300, '-c', 4, '-P', 1, 'postgres')
-    session = Session(room, folder, programs)
+    session = Session(room, folder, programs / 'psql', *tool, '-At')
     session.ask('create table t(i int); begin; insert into t select generate_series(1, 1000); select count(*) from t;', ['1000'])
     session.ask('declare c cursor for select i from t order by i; fetch 2 from c;', ['1', '2'])
     wait_until(lambda: 'progress' in (folder / 'bench.out').read_text(), 10, 'pgbench does not run')
@@ -197,3 +197,56 @@ def test_postgres(room, criu, folder):
     session.ask('commit; select sum(i) from t;', ['COMMIT', '500500'])
     assert 'rror' not in (folder / 'bench.out').read_text()
     session.ask('select sum(abalance) - (select sum(bbalance) from pgbench_branches) from pgbench_accounts;', ['0'])
+
+
+def start_mariadb(room, folder):
+    """Its pid, and how a client is called. Its memory for tables is small, so that it reads and writes all the time, by an io_uring."""
+    data = folder / 'data'
+    data.mkdir()
+    shutil.chown(data, 'mysql', 'mysql')
+    done = room.run('mariadb-install-db', '--no-defaults', '--user=mysql', f'--datadir={data}', '--auth-root-authentication-method=normal')
+    assert done.returncode == 0, done.stdout
+    pid = room.start(folder / 'server.out', 'mariadbd', '--no-defaults', '--user=mysql', f'--datadir={data}', f'--socket={data}/socket',
+                     f'--port={PORT}', '--bind-address=127.0.0.1', '--innodb-use-native-aio=ON', '--innodb-buffer-pool-size=6M',
+                     '--innodb-flush-method=O_DIRECT', '--innodb-max-dirty-pages-pct=0')
+    client = ['mariadb', '--no-defaults', '-h127.0.0.1', f'-P{PORT}', '-uroot', '-n', '-N']
+    wait_until(lambda: room.run(*client, '-e', 'select 1').returncode == 0, 60, 'the server does not run')
+    return pid, client
+
+
+def has_uring(room, pid):
+    """One of its descriptors is an io_uring."""
+    return any('io_uring' in os.readlink(entry) for entry in (room.proc / f'{pid}/fd').iterdir())
+
+
+@pytest.mark.skipif(tuple(int(part) for part in os.uname().release.split('.')[:2]) < (6, 16),
+                    reason='it takes Linux 6.16 to save an io_uring')
+def test_mariadb(room, criu, folder):
+    """Its io_uring reads and writes for clients that move amounts between rows; none is lost, and a transaction stays open."""
+    if not shutil.which('mariadbd', path='/usr/sbin'):
+        pytest.skip('mariadb is not installed')
+    pid, client = start_mariadb(room, folder)
+    if not has_uring(room, pid):
+        pytest.skip('this mariadb does not use io_uring')
+    done = room.run('sh', '-c', f'exec "$@" < {PROGRAMS}/transfers.sql', 'client', *client)
+    assert done.returncode == 0, done.stdout
+    outputs = [folder / f'client-{i}' for i in range(4)]
+    for output in outputs:
+        room.start(output, 'sh', '-c', 'yes "call transfer(10);" | exec "$@"', 'client', *client, 'bank')
+    session = Session(room, folder, *client, 'bank')
+    session.ask('start transaction; insert into notes values (1), (2); select count(*) from notes;', ['2'])
+    for i in range(2):
+        images = folder / f'images-{i}'
+        images.mkdir()
+        said = [len(output.read_text()) for output in outputs]
+        done = room.run(criu, 'dump', '-t', pid, '-D', images, '--tcp-established', '--file-locks')
+        assert done.returncode == 0, done.stdout
+        done = room.run(criu, 'restore', '-d', '-D', images, '--tcp-established', '--file-locks')
+        assert done.returncode == 0, done.stdout
+        assert has_uring(room, pid)
+        for output, before in zip(outputs, said):
+            wait_until(lambda o=output, b=before: len(o.read_text()) > b, 60, f'{output} stands still')
+        session.ask(f'insert into notes values ({i}); select count(*) from notes;', [str(3 + i)])
+    session.ask('commit; select sum(amount) from accounts;', ['1000000'])
+    assert {word for output in outputs for word in output.read_text().split()} == {'done'}
+    session.ask('check table accounts;', ['OK'])
