@@ -149,48 +149,79 @@ static long turn_uring(const struct uring_turn *turn)
 	return 0;
 }
 
-/* One request that was put in. */
-static long submit_uring(const struct uring_arm *arm, const struct uring_positions *ring)
+/* Requests that were put in. */
+static long submit_uring(const struct uring_arm *arm, const struct uring_positions *ring, int64_t n)
 {
 	const uint32_t tail = ring->sq_tail;
-	long error = 1;
+	long error = n;
 
 	if (!arm->polled)
-		return SYS(__NR_io_uring_enter, arm->fd, 1);
+		return SYS(__NR_io_uring_enter, arm->fd, n);
 	while (error >= 0 && __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE) != tail) {
-		error = SYS(__NR_io_uring_enter, arm->fd, 1, 0, 2 /* IORING_ENTER_SQ_WAKEUP */);
+		error = SYS(__NR_io_uring_enter, arm->fd, n, 0, 2 /* IORING_ENTER_SQ_WAKEUP */);
 		SYS(__NR_sched_yield);
 	}
-	return error < 0 ? error : 1;
+	return error < 0 ? error : n;
+}
+
+#define URING_LINKED 0x0c /* IOSQE_IO_LINK, IOSQE_IO_HARDLINK; of the second byte of a request */
+
+static int64_t count_linked(const uint8_t *requests, int64_t n)
+{
+	int64_t linked = 1;
+
+	while (linked < n && requests[(linked - 1) * 64 + 1] & URING_LINKED)
+		linked++;
+	return linked;
+}
+
+/* What is in the ring where the kernel is, and what is put there for a moment. */
+static void exchange_uring(const struct uring_arm *arm, uint32_t head, const uint8_t *requests, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++) {
+		const uint32_t slot = (head + (uint32_t)i) & (uint32_t)arm->mask;
+		uint32_t *place = (void *)(arm->rings + arm->array + slot * 4), *places = (void *)arm->places;
+		uint8_t *sqe = (void *)(arm->sqes + slot * arm->sqe_size),
+			*kept = (void *)(arm->kept + i * arm->sqe_size);
+
+		if (requests) {
+			arch_copy(kept, sqe, (size_t)arm->sqe_size);
+			for (int64_t k = 64; k < arm->sqe_size; k++)
+				sqe[k] = 0;
+			arch_copy(sqe, requests + i * 64, 64);
+		} else {
+			arch_copy(sqe, kept, (size_t)arm->sqe_size);
+		}
+		if (!arm->array)
+			continue;
+		if (requests)
+			places[i] = *place;
+		*place = requests ? slot : places[i];
+	}
 }
 
 static long arm_uring(const struct uring_arm *arm)
 {
 	struct uring_positions *ring = (void *)arm->rings;
+	const uint8_t *requests = (void *)arm->requests;
 	const uint32_t tail = ring->sq_tail;
-	long error = 1;
+	int64_t done = 0, now;
+	long error = 0;
 
-	for (int64_t i = 0; i < arm->n && error == 1; i++) {
-		uint32_t head = __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE), slot = head & (uint32_t)arm->mask;
-		uint32_t *place = arm->array ? (void *)(arm->rings + arm->array + slot * 4) : 0,
-			 old = place ? *place : 0;
-		uint8_t *sqe = (void *)(arm->sqes + slot * arm->sqe_size), saved[URING_SQE_MAX];
+	for (; done < arm->n; done += now) {
+		uint32_t head = __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE);
 
-		arch_copy(saved, sqe, (size_t)arm->sqe_size);
-		for (int64_t k = 64; k < arm->sqe_size; k++)
-			sqe[k] = 0;
-		arch_copy(sqe, (const void *)(arm->requests + i * 64), 64);
-		if (place)
-			*place = slot;
-		__atomic_store_n(&ring->sq_tail, head + 1, __ATOMIC_RELEASE);
-		error = submit_uring(arm, ring);
-		arch_copy(sqe, saved, (size_t)arm->sqe_size);
-		if (place)
-			*place = old;
+		now = count_linked(requests + done * 64, arm->n - done);
+		exchange_uring(arm, head, requests + done * 64, now);
+		__atomic_store_n(&ring->sq_tail, head + (uint32_t)now, __ATOMIC_RELEASE);
+		error = submit_uring(arm, ring, now);
+		exchange_uring(arm, head, 0, now);
+		if (error != now)
+			break;
 	}
 	if (!arm->polled)
 		__atomic_store_n(&ring->sq_tail, tail, __ATOMIC_RELEASE);
-	return error == 1 ? 0 : error < 0 ? error : -EAGAIN;
+	return done == arm->n ? 0 : error < 0 ? error : -EAGAIN;
 }
 
 static long read_fd_flags(long n, uint8_t *flags)

@@ -132,11 +132,13 @@ struct ptrace_sud_config {
 #define IORING_OFF_PBUF_RING  0x80000000ull /* 6.4 */
 #define IORING_OFF_PBUF_SHIFT 16
 #endif
-#define URING_READ_MULTISHOT 49		/* IORING_OP_READ_MULTISHOT, 6.7: a constant of an enum in newer headers */
-#define URING_RECV_LIMITED   (1u << 12) /* the kernel's own flag of a RECV that goes on, but not forever; 6.17 */
-#define URING_PBUF_MMAP	     1 /* IOU_PBUF_RING_MMAP, 6.4: a constant of an enum in newer headers, as are the next ones */
-#define URING_PBUF_INC	     2 /* IOU_PBUF_RING_INC, 6.12 */
-struct uring_pbuf {	       /* struct io_uring_buf_reg of 6.18 */
+#define URING_READ_MULTISHOT	49	   /* IORING_OP_READ_MULTISHOT, 6.7: a constant of an enum in newer headers */
+#define URING_EPOLL_WAIT	59	   /* IORING_OP_EPOLL_WAIT, 6.15 */
+#define URING_TIMEOUT_MULTISHOT (1u << 6)  /* IORING_TIMEOUT_MULTISHOT, 6.4 */
+#define URING_RECV_LIMITED	(1u << 12) /* the kernel's own flag of a RECV that goes on, but not forever; 6.17 */
+#define URING_PBUF_MMAP		1 /* IOU_PBUF_RING_MMAP, 6.4: a constant of an enum in newer headers, as are the next ones */
+#define URING_PBUF_INC		2 /* IOU_PBUF_RING_INC, 6.12 */
+struct uring_pbuf {		  /* struct io_uring_buf_reg of 6.18 */
 	uint64_t address;
 	uint32_t entries;
 	uint16_t group, flags;

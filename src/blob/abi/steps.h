@@ -71,11 +71,11 @@ struct uring_arm {
 	int64_t rings; /* address of its struct uring_positions */
 	int64_t array; /* place of the array of requests from there; 0: there is none */
 	int64_t sqes, sqe_size, mask;
-	int64_t requests, n; /* address of n of them, each of 64 bytes */
+	int64_t requests, n; /* address of n of them, each of 64 bytes; those that are linked are made at once */
+	int64_t kept;	     /* address of room for what so many have had in the ring as are linked, */
+	int64_t places;	     /* and in the array */
 	int64_t polled;	     /* a thread of the kernel takes them (IORING_SETUP_SQPOLL), and no others are there */
 };
-
-#define URING_SQE_MAX 128
 
 struct step {
 	uint16_t kind;

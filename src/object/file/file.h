@@ -51,6 +51,7 @@ struct file {
 	bool remade;	    /* core: remake made another */
 	bool remake_asked;
 	bool awaited; /* link: a call in the background waits for it, and reads what is there when it is made again */
+	bool pushed;  /* link: the same, and writes to it */
 	bool lingers; /* link: the kernel lets go of the old one only a while after its last task is dead */
 	const struct task *placed_in; /* core: the last task whose plan places it, and where */
 	int placed_at;

@@ -5,7 +5,7 @@
 
 #include "uring.h"
 
-SUBJECT(.refused = "a request \\(POLL_ADD, user data 0x4d\\) is under way, and cannot be saved: it is linked")
+SUBJECT(.refused = "a request \\(MKDIRAT, user data 0x4e\\) is under way, and cannot be saved: that kind")
 
 int main(void)
 {
@@ -20,7 +20,11 @@ int main(void)
 	sqe->poll32_events = POLLIN;
 	sqe->flags = IOSQE_IO_LINK;
 	uring_put(&u);
-	uring_next(&u, 78);
+	sqe = uring_next(&u, 78);
+	sqe->opcode = IORING_OP_MKDIRAT;
+	sqe->fd = AT_FDCWD;
+	sqe->addr = (uintptr_t) "directory";
+	sqe->len = 0700;
 	uring_put(&u);
 	CHECK_EQUAL(uring_enter(&u, 2, 0), 2);
 
@@ -30,5 +34,9 @@ int main(void)
 	CHECK_EQUAL(uring_enter(&u, 0, 2), 0);
 	CHECK_EQUAL(uring_peek(&u)->user_data, 77);
 	CHECK_EQUAL(uring_peek(&u)->res, POLLIN);
+	__atomic_store_n(u.cq_head, *u.cq_head + 1, __ATOMIC_RELEASE);
+	CHECK_EQUAL(uring_peek(&u)->user_data, 78);
+	CHECK_EQUAL(uring_peek(&u)->res, 0);
+	CHECK_EQUAL(access("directory", X_OK), 0);
 	return 0;
 }

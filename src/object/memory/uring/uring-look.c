@@ -15,8 +15,8 @@
 #include "base/fail.h"
 #include "kern/peek.h"
 #include "object/memory/uring/uring-names.h"
-#include "object/memory/uring/uring-requests.h"
 #include "object/memory/uring/uring-view.h"
+#include "object/memory/uring/uring-walk.h"
 #include "session/session.h"
 
 #define REQUESTS_MAX 1000000 /* followed in one list */
@@ -70,7 +70,7 @@ struct uring_naming {
 	struct uring_look *look;
 };
 
-static void name_request(void *arg, uint64_t request)
+static void name_request(void *arg, const struct uring_met *met)
 {
 	const struct uring_naming *naming = arg;
 	struct uring_look *look = naming->look;
@@ -78,7 +78,8 @@ static void name_request(void *arg, uint64_t request)
 
 	if (look->n_waiting++ < NAMES_MAX)
 		snprintf(look->requests + used, sizeof(look->requests) - used, "%s%s", used ? ", " : "",
-			 uring_request_name((unsigned)uring_view_member(naming->view, request, AT_io_kiocb_opcode)));
+			 uring_request_name(
+				 (unsigned)uring_view_member(naming->view, met->request, AT_io_kiocb_opcode)));
 }
 
 static uint64_t first_waiting(struct uring_view *view, uint64_t ctx)

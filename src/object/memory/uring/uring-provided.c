@@ -25,9 +25,9 @@
 #include "base/vector.h"
 #include "kern/syscalls.h"
 #include "object/file/file.h"
+#include "object/memory/uring/uring-arm.h"
 #include "object/memory/uring/uring-frames.h"
 #include "object/memory/uring/uring-view.h"
-#include "object/memory/uring/uring-waiting.h"
 #include "object/memory/uring/uring.h"
 #include "lib/compel/remote.h"
 #include "plan/plan.h"
@@ -49,7 +49,7 @@ struct entry { /* struct io_uring_buf */
 
 typedef VECTOR(uint64_t) address_list;
 
-static void keep_group(void *arg, uint64_t group)
+static void keep_group(void *arg, uint64_t number, uint64_t group)
 {
 	*vector_push((address_list *)arg) = group;
 }

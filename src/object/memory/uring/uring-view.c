@@ -55,9 +55,15 @@ static int find_places(struct uring_view *view)
 		int64_t *value;
 	} constants[] = {
 		{ "REQ_F_CREDS_BIT", &view->creds_bit },
+		{ "REQ_F_FAIL_BIT", &view->fail_bit },
+		{ "REQ_F_BUFFER_SELECTED_BIT", &view->selected_bit },
+		{ "REQ_F_HAS_METADATA_BIT", &view->metadata_bit },
+		{ "REQ_F_LINK_TIMEOUT_BIT", &view->timed_bit },
 		{ "IOBL_BUF_RING", &view->ring_flag },
 		{ "IOBL_INC", &view->inc_flag },
 		{ "IO_REGION_F_USER_PROVIDED", &view->given_flag },
+		{ "ITER_UBUF", &view->one_part },
+		{ "ITER_IOVEC", &view->parts },
 	};
 	AUTO(btf_close) struct btf *btf = NULL;
 	int error = btf_open(&btf);
@@ -128,27 +134,30 @@ uint64_t uring_view_member(struct uring_view *view, uint64_t base, enum place at
 #define XA_NODE_LOW 4096
 #define XA_DEPTH    12
 
-static void walk_entry(struct uring_view *view, uint64_t entry, unsigned depth,
-		       void (*found)(void *arg, uint64_t entry), void *arg)
+static void walk_entry(struct uring_view *view, uint64_t number, uint64_t entry, unsigned depth,
+		       void (*found)(void *arg, uint64_t number, uint64_t entry), void *arg)
 {
 	const uint64_t node = entry - XA_NODE, slots = view->places[AT_xa_node_slots].size / sizeof(entry);
+	uint64_t shift;
 
 	if (!entry || view->error)
 		return;
 	if ((entry & 3) != XA_NODE || entry < XA_NODE_LOW) {
-		found(arg, entry);
+		found(arg, number, entry);
 		return;
 	}
+	shift = uring_view_member(view, node, AT_xa_node_shift) & 63;
 	for (uint64_t i = 0; i < slots && depth < XA_DEPTH; i++) {
 		uring_view_read(view, uring_view_place(view, node, AT_xa_node_slots) + i * sizeof(entry), &entry,
 				sizeof(entry));
-		walk_entry(view, entry, depth + 1, found, arg);
+		walk_entry(view, number + (i << shift), entry, depth + 1, found, arg);
 	}
 }
 
-void uring_view_walk(struct uring_view *view, uint64_t xarray, void (*found)(void *arg, uint64_t entry), void *arg)
+void uring_view_walk(struct uring_view *view, uint64_t xarray,
+		     void (*found)(void *arg, uint64_t number, uint64_t entry), void *arg)
 {
-	walk_entry(view, uring_view_member(view, xarray, AT_xarray_xa_head), 0, found, arg);
+	walk_entry(view, 0, uring_view_member(view, xarray, AT_xarray_xa_head), 0, found, arg);
 }
 
 uint64_t uring_view_place(const struct uring_view *view, uint64_t base, enum place at)

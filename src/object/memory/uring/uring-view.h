@@ -95,6 +95,7 @@ struct peek;
 	X(io_rw, len, NEEDED)                         \
 	X(io_rw, flags, NEEDED)                       \
 	X(io_timeout, off, NEEDED)                    \
+	X(io_timeout, head, NEEDED)                   \
 	X(io_timeout_data, timer, NEEDED)             \
 	X(io_timeout_data, flags, NEEDED)             \
 	X(hrtimer, node, NEEDED)                      \
@@ -126,6 +127,16 @@ struct peek;
 	X(io_sq_data, sq_cpu, NEEDED)                 \
 	X(task_struct, group_leader, NEEDED)          \
 	X(task_struct, cred, NEEDED)                  \
+	X(io_ring_ctx, work_llist, NEEDED)            \
+	X(io_uring_task, task_list, NEEDED)           \
+	X(llist_head, first, NEEDED)                  \
+	X(llist_node, next, NEEDED)                   \
+	X(io_kiocb, io_task_work, NEEDED)             \
+	X(io_task_work, node, NEEDED)                 \
+	X(io_timeout, prev, NEEDED)                   \
+	X(cred, uid, NEEDED)                          \
+	X(cred, cap_ambient, NEEDED)                  \
+	X(cred, group_info, NEEDED)                   \
 	X(cred, fsuid, NEEDED)                        \
 	X(cred, fsgid, NEEDED)                        \
 	X(cred, euid, NEEDED)                         \
@@ -156,6 +167,48 @@ struct peek;
 	X(io_ring_ctx, file_alloc_start, NEEDED)      \
 	X(io_ring_ctx, file_alloc_end, NEEDED)        \
 	X(io_ring_ctx, iowq_limits, NEEDED)           \
+	X(io_kiocb, creds, NEEDED)                    \
+	X(io_kiocb, buf_index, NEEDED)                \
+	X(io_ring_ctx, defer_list, NEEDED)            \
+	X(io_ring_ctx, cq_timeouts, NEEDED)           \
+	X(io_defer_entry, list, NEEDED)               \
+	X(io_defer_entry, req, NEEDED)                \
+	X(io_timeout, target_seq, NEEDED)             \
+	X(io_timeout, repeats, NEEDED)                \
+	X(io_timeout_data, ts, NEEDED)                \
+	X(timespec64, tv_sec, NEEDED)                 \
+	X(timespec64, tv_nsec, NEEDED)                \
+	X(io_rw, kiocb, NEEDED)                       \
+	X(kiocb, ki_pos, NEEDED)                      \
+	X(kiocb, ki_ioprio, NEEDED)                   \
+	X(io_async_rw, iter, NEEDED)                  \
+	X(io_async_rw, bytes_done, NEEDED)            \
+	X(iov_iter, iter_type, NEEDED)                \
+	X(iov_iter, iov_offset, NEEDED)               \
+	X(iov_iter, __iov, NEEDED)                    \
+	X(iov_iter, count, NEEDED)                    \
+	X(iov_iter, nr_segs, NEEDED)                  \
+	X(io_sr_msg, msg_control, NEEDED)             \
+	X(io_async_msghdr, namelen, NEEDED)           \
+	X(io_async_msghdr, controllen, NEEDED)        \
+	X(io_async_msghdr, uaddr, NEEDED)             \
+	X(io_async_msghdr, msg, NEEDED)               \
+	X(io_async_msghdr, addr, NEEDED)              \
+	X(msghdr, msg_name, NEEDED)                   \
+	X(msghdr, msg_namelen, NEEDED)                \
+	X(msghdr, msg_iter, NEEDED)                   \
+	X(msghdr, msg_control_user, NEEDED)           \
+	X(msghdr, msg_controllen, NEEDED)             \
+	X(io_close, fd, NEEDED)                       \
+	X(io_close, file_slot, NEEDED)                \
+	X(io_sync, len, NEEDED)                       \
+	X(io_sync, off, NEEDED)                       \
+	X(io_sync, flags, NEEDED)                     \
+	X(io_shutdown, how, NEEDED)                   \
+	X(io_epoll_wait, maxevents, OPTIONAL)         \
+	X(io_epoll_wait, events, OPTIONAL)            \
+	X(io_connect, addr_len, NEEDED)               \
+	X(xa_node, shift, NEEDED)                     \
 	X(io_overflow_cqe, list, NEEDED)              \
 	X(io_overflow_cqe, cqe, NEEDED)
 
@@ -177,11 +230,15 @@ struct uring_view {
 	uint32_t bucket_size, upid_size, page_struct_size, bvec_size;
 	uint64_t first_page; /* where the struct page of the frame 0 would lie; 0: not known yet */
 	/* As the kernel numbers them: */
-	int64_t creds_bit;  /* of the flags of a request: it has credentials of its own */
-	int64_t ring_flag;  /* of a group of buffers: they come in a ring, */
-	int64_t inc_flag;   /* of which each is used up piece by piece */
-	int64_t given_flag; /* of a region of memory: it is the program's */
-	int error;	    /* of the first read that failed */
+	int64_t creds_bit;			      /* of the flags of a request: it has credentials of its own */
+	int64_t fail_bit, selected_bit, metadata_bit; /* it has failed, holds a buffer, or more than data, */
+	int64_t timed_bit;			      /* or the time of the one that follows it runs */
+	int64_t ring_flag;			      /* of a group of buffers: they come in a ring, */
+	int64_t inc_flag;			      /* of which each is used up piece by piece */
+	int64_t given_flag;			      /* of a region of memory: it is the program's */
+	int64_t one_part;			      /* of an iov_iter: it is of one piece of memory, */
+	int64_t parts;				      /* of several */
+	int error;				      /* of the first read that failed */
 };
 
 /* Refuses where the kernel tells nothing. error is 0 again. */
@@ -192,8 +249,9 @@ void uring_view_read(struct uring_view *view, uint64_t address, void *to, size_t
 uint64_t uring_view_member(struct uring_view *view, uint64_t base, enum place at);
 /* Where the member itself lies. */
 uint64_t uring_view_place(const struct uring_view *view, uint64_t base, enum place at);
-/* Calls found() with what is in an xarray at that place, but for empty places. */
-void uring_view_walk(struct uring_view *view, uint64_t xarray, void (*found)(void *arg, uint64_t entry), void *arg);
+/* Calls found() with what is in an xarray at that place, but for empty places, and its number there. */
+void uring_view_walk(struct uring_view *view, uint64_t xarray,
+		     void (*found)(void *arg, uint64_t number, uint64_t entry), void *arg);
 /* The struct file behind a descriptor of ours. */
 uint64_t uring_view_file(struct uring_view *view, int fd);
 /* The number of a task in our own pid namespace; 0 if it has none there. The other one: in its own. */

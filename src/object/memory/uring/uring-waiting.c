@@ -9,23 +9,23 @@
 #include <inttypes.h>
 #include <linux/io_uring.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/fail.h"
 #include "base/vector.h"
-#include "kern/syscalls.h"
 #include "object/file/file.h"
+#include "object/memory/uring/uring-arm.h"
+#include "object/memory/uring/uring-frames.h"
 #include "object/memory/uring/uring-look.h"
 #include "object/memory/uring/uring-names.h"
 #include "object/memory/uring/uring-provided.h"
 #include "object/memory/uring/uring-requests.h"
 #include "object/memory/uring/uring-view.h"
+#include "object/memory/uring/uring-walk.h"
 #include "object/memory/uring/uring.h"
 #include "object/task/part.h"
 #include "plan/plan.h"
-
-#define SLOT_RINGS 5 /* addresses; the first ones are for who has descriptors in them */
-#define SLOT_SQES  6
 
 /* --- dump --- */
 
@@ -41,11 +41,11 @@ pid_t uring_find_vtid(const struct dump *d, pid_t tid)
 	return 0;
 }
 
-typedef VECTOR(uint64_t) request_list;
+typedef VECTOR(struct uring_met) request_list;
 
-static void keep_request(void *arg, uint64_t request)
+static void keep_request(void *arg, const struct uring_met *met)
 {
-	*vector_push((request_list *)arg) = request;
+	*vector_push((request_list *)arg) = *met;
 }
 
 static struct task *find_task(const struct dump *d, pid_t tid)
@@ -60,16 +60,38 @@ static struct task *find_task(const struct dump *d, pid_t tid)
 	return NULL;
 }
 
-static int dump_request(const struct dump *d, const struct open_file *of, struct uring_view *view, uint64_t address,
-			UringRequest *request)
+/* Memory that the kernel looks at when the request is made again must be there then. */
+struct memory_user {
+	const struct task *task;
+	bool missing;
+};
+
+static void use_memory(void *arg, uint64_t address, uint64_t length, bool written)
 {
-	const char *why = uring_request_read(view, address, request);
-	struct task *task = find_task(d, request->tid);
+	struct memory_user *user = arg;
+
+	user->missing |= !uring_frames_pin(user->task, address, length) && written;
+}
+
+static const char *check_task(const struct open_file *of, const struct task *task, const UringRequest *request)
+{
+	struct memory_user user = { .task = task };
+
+	if (!task || task->ids->files_id != of->task->ids->files_id)
+		return "a process made it that has the io_uring by another descriptor";
+	uring_request_memory(request, use_memory, &user);
+	return user.missing ? "its message header is memory that must not be written to by now" : NULL;
+}
+
+static int dump_request(const struct dump *d, const struct open_file *of, struct uring_view *view,
+			const struct uring_met *met, UringRequest *request)
+{
+	const char *why = uring_request_read(view, d->pool, met, request);
 
 	if (view->error)
 		return uring_view_give_up(view);
-	if (!why && (!task || task->ids->files_id != of->task->ids->files_id))
-		why = "a process made it that has the io_uring by another descriptor";
+	if (!why)
+		why = check_task(of, find_task(d, request->tid), request);
 	if (why)
 		return refuse(EBUSY,
 			      "a request (%s, user data 0x%" PRIx64 ") is under way, and cannot be saved: %s; let the "
@@ -86,10 +108,36 @@ static int dump_all(const struct dump *d, const struct open_file *of, struct uri
 	for (size_t i = 0; i < list->n; i++) {
 		UringRequest *request = record->requests[i] = pool_new(d->pool, UringRequest);
 
-		TRY(dump_request(d, of, view, list->items[i], request));
+		TRY(dump_request(d, of, view, &list->items[i], request));
 		record->n_requests++;
 	}
 	return 0;
+}
+
+static size_t chain_end(const request_list *list, size_t from)
+{
+	size_t end = from + 1;
+
+	while (end < list->n && list->items[end].follows)
+		end++;
+	return end;
+}
+
+/* In the order in which they must be made: of those that wait for a file the kernel has the last one first. Those that
+ * wait for all others stay the last. */
+static void sort_requests(request_list *list)
+{
+	request_list sorted = { 0 };
+
+	for (size_t i = list->n; i-- > 0;)
+		for (size_t k = i; list->items[i].begun && k < chain_end(list, i); k++)
+			*vector_push(&sorted) = list->items[k];
+	for (size_t i = sorted.n; i < list->n; i++)
+		*vector_push(&sorted) = list->items[i];
+	vector_done(list);
+	list->items = sorted.items;
+	list->n = sorted.n;
+	list->capacity = sorted.capacity;
 }
 
 int uring_dump_requests(const struct dump *d, const struct open_file *of, const struct uring_look *look,
@@ -103,6 +151,7 @@ int uring_dump_requests(const struct dump *d, const struct open_file *of, const 
 		return 0;
 	TRY(uring_view_get(d, &view));
 	uring_requests_walk(view, look->ctx, keep_request, &list);
+	sort_requests(&list);
 	error = dump_all(d, of, view, &list, record);
 	vector_done(&list);
 	return error;
@@ -110,109 +159,60 @@ int uring_dump_requests(const struct dump *d, const struct open_file *of, const 
 
 /* --- restore --- */
 
+static bool is_linked(const UringRequest *request)
+{
+	return request->flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
+}
+
+/* A chain must fit into the ring, as it is made at once; and be of one thread. */
+static bool are_chains_sound(const UringEntry *record)
+{
+	size_t length = 1;
+
+	for (size_t i = 0; i + 1 < record->n_requests; i++) {
+		length = is_linked(record->requests[i]) ? length + 1 : 1;
+		if (length > record->sq_entries ||
+		    (length > 1 && record->requests[i]->tid != record->requests[i + 1]->tid))
+			return false;
+	}
+	return true;
+}
+
+static bool is_sound(const UringRequest *one)
+{
+	const bool timed = one->opcode == IORING_OP_TIMEOUT || one->opcode == IORING_OP_LINK_TIMEOUT;
+
+	return uring_request_is_known(one) && one->group <= UINT16_MAX && timed == !!one->has_nanoseconds &&
+	       one->flags <= UINT8_MAX && one->ioprio <= UINT16_MAX && one->personality <= UINT16_MAX &&
+	       one->n_parts <= UIO_MAXIOV && one->name.len <= sizeof(struct sockaddr_storage) &&
+	       (!one->header || one->opcode == IORING_OP_SENDMSG || one->opcode == IORING_OP_RECVMSG);
+}
+
 int uring_load_requests(const UringEntry *record)
 {
-	const uint8_t opcodes[] = { IORING_OP_POLL_ADD, IORING_OP_ACCEPT,     IORING_OP_RECV,
-				    IORING_OP_READ,	URING_READ_MULTISHOT, IORING_OP_TIMEOUT };
-
 	if (record->n_requests + uring_count_provided(record) > record->sq_head)
 		return refuse(EINVAL, "files.img: more requests are under way than were made");
-	for (size_t i = 0; i < record->n_requests; i++) {
-		const UringRequest *one = record->requests[i];
-
-		if (!memchr(opcodes, (int)one->opcode, sizeof(opcodes)) || one->opcode > UINT8_MAX ||
-		    one->group > UINT16_MAX || (one->opcode == IORING_OP_TIMEOUT) != !!one->has_nanoseconds ||
-		    one->flags > UINT8_MAX || one->ioprio > UINT16_MAX)
+	for (size_t i = 0; i < record->n_requests; i++)
+		if (!is_sound(record->requests[i]))
 			return refuse(EINVAL, "files.img: a request that is under way makes no sense");
+	return are_chains_sound(record) ? 0 : refuse(EINVAL, "files.img: requests are linked in a way that cannot be");
+}
+
+/* Of one thread, without a gap in the record: chains are whole. */
+static int plan_own(const struct file *f, pid_t vtid, struct plan *plan)
+{
+	const UringEntry *record = f->entry->uring;
+	size_t from = 0, end;
+
+	for (; from < record->n_requests; from = end) {
+		for (end = from; end < record->n_requests && record->requests[end]->tid == vtid;)
+			end++;
+		if (end > from)
+			uring_plan_waiting(record, V(f->owner_fd), from, end, plan);
+		else
+			end++;
 	}
 	return 0;
-}
-
-static void fill_request(const UringRequest *from, struct io_uring_sqe *to)
-{
-	*to = (struct io_uring_sqe){ .opcode = (uint8_t)from->opcode,
-				     .flags = (uint8_t)from->flags,
-				     .ioprio = (uint16_t)from->ioprio,
-				     .fd = from->fd,
-				     .off = from->off,
-				     .addr = from->addr,
-				     .len = from->len,
-				     .rw_flags = (int)from->op_flags,
-				     .user_data = from->user_data,
-				     .file_index = from->file_index,
-				     .buf_group = (uint16_t)from->group };
-	if (from->opcode == IORING_OP_RECV) /* no connection can be read yet */
-		to->ioprio |= IORING_RECVSEND_POLL_FIRST;
-}
-
-static void plan_map(struct plan *plan, struct plan_arg ring, uint64_t size, uint64_t what, unsigned slot)
-{
-	plan_syscall(plan, "map an io_uring for a moment", __NR_mmap, V(0), V(size), V(PROT_READ | PROT_WRITE),
-		     V(MAP_SHARED), ring, V(what))
-		->to_slot = (uint8_t)slot;
-}
-
-/* at: of n requests in the plan. */
-static size_t plan_requests(const UringEntry *record, pid_t vtid, struct plan *plan, size_t *ret_n)
-{
-	size_t at = plan_space(plan, record->n_requests * sizeof(struct io_uring_sqe)), n = 0;
-
-	for (size_t i = record->n_requests; i-- > 0;) { /* the last came first */
-		const UringRequest *one = record->requests[i];
-		struct timespec time = { (time_t)(one->nanoseconds / 1000000000),
-					 (long)(one->nanoseconds % 1000000000) };
-		const size_t place = at + n * sizeof(struct io_uring_sqe);
-
-		if (one->tid != vtid)
-			continue;
-		fill_request(one, plan_at(plan, place));
-		n++;
-		if (one->opcode == IORING_OP_TIMEOUT)
-			plan_step(plan, "the time of a time-out", STEP_SET_LONG,
-				  (struct plan_arg[]){ D(place + offsetof(struct io_uring_sqe, addr)),
-						       D(plan_data(plan, &time, sizeof(time))) },
-				  2);
-	}
-	*ret_n = n;
-	return at;
-}
-
-static void plan_word(struct plan *plan, size_t at, struct plan_arg value)
-{
-	plan_step(plan, "which requests of an io_uring", STEP_SET_LONG, (struct plan_arg[]){ D(at), value }, 2);
-}
-
-void uring_plan_requests(const UringEntry *record, struct plan_arg fd, size_t requests, size_t n, struct plan *plan)
-{
-	const uint64_t array_end = record->array_offset + record->array.len;
-	const uint64_t cqes_end = record->cqes_offset + record->cqes.len;
-	const uint64_t size = array_end > cqes_end ? array_end : cqes_end;
-	const struct uring_arm arm = {
-		.array = record->array.len ? record->array_offset : 0,
-		.sqe_size = (int64_t)(record->sqes.len / record->sq_entries),
-		.mask = record->sq_entries - 1,
-		.n = (int64_t)n,
-		.polled = uring_is_polled(record),
-	};
-	const size_t at = plan_data(plan, &arm, sizeof(arm));
-
-	plan_map(plan, fd, size, IORING_OFF_SQ_RING, SLOT_RINGS);
-	plan_map(plan, fd, record->sqes.len, IORING_OFF_SQES, SLOT_SQES);
-	plan_word(plan, at + offsetof(struct uring_arm, fd), fd);
-	plan_word(plan, at + offsetof(struct uring_arm, rings), S(SLOT_RINGS));
-	plan_word(plan, at + offsetof(struct uring_arm, sqes), S(SLOT_SQES));
-	plan_word(plan, at + offsetof(struct uring_arm, requests), D(requests));
-	plan_step(plan, "make requests of an io_uring", STEP_URING_ARM, (struct plan_arg[]){ D(at) }, 1);
-	plan_syscall(plan, "unmap an io_uring", __NR_munmap, S(SLOT_SQES), V(record->sqes.len));
-	plan_syscall(plan, "unmap an io_uring", __NR_munmap, S(SLOT_RINGS), V(size));
-}
-
-static void plan_arm(const struct file *f, pid_t vtid, struct plan *plan)
-{
-	size_t n, requests = plan_requests(f->entry->uring, vtid, plan, &n);
-
-	if (n)
-		uring_plan_requests(f->entry->uring, V(f->owner_fd), requests, n, plan);
 }
 
 static int plan_last(struct restore *r, struct thread *thread, struct plan *plan)
@@ -222,7 +222,7 @@ static int plan_last(struct restore *r, struct thread *thread, struct plan *plan
 
 	for (size_t i = 0; i < n; i++)
 		if (files[i]->entry->uring && files[i]->entry->uring->n_requests)
-			plan_arm(files[i], thread->vtid, plan);
+			TRY(plan_own(files[i], thread->vtid, plan));
 	return 0;
 }
 

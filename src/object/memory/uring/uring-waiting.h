@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include "plan/plan.h"
 #include "uring.pb-c.h"
 
 struct dump;
@@ -15,9 +14,4 @@ struct uring_look;
 pid_t uring_find_vtid(const struct dump *d, pid_t tid);
 int uring_dump_requests(const struct dump *d, const struct open_file *of, const struct uring_look *look,
 			UringEntry *record);
-/*
- * n requests, of which each is a struct io_uring_sqe in the plan, are made where the kernel is in the ring; what it has
- * there stays. fd: of the ring, in the task. Slots 5 and 6 are used.
- */
-void uring_plan_requests(const UringEntry *record, struct plan_arg fd, size_t requests, size_t n, struct plan *plan);
 int uring_load_requests(const UringEntry *record);

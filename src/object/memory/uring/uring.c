@@ -19,6 +19,7 @@
 #include "object/memory/uring/uring-waiting.h"
 #include "object/memory/uring/uring-provided.h"
 #include "object/memory/uring/uring-registered.h"
+#include "object/memory/uring/uring-requests.h"
 #include "object/memory/uring/uring-restore.h"
 #include "object/memory/uring/uring-sqpoll.h"
 #include "session/pids.h"
@@ -307,16 +308,29 @@ static int check_thread(const struct restore *r, int32_t vtid)
 	return 0;
 }
 
-static int link_request(const struct restore *r, const UringRequest *request)
+/* Of the table of registered files. */
+static struct file *registered_file(const struct restore *r, const UringEntry *record, uint32_t number)
+{
+	for (size_t i = 0; i < record->n_files; i++)
+		if (record->files[i]->number == number)
+			return file_find(r, record->files[i]->file_id);
+	return NULL;
+}
+
+static int link_request(const struct restore *r, const UringEntry *record, const UringRequest *request)
 {
 	struct file *file;
 
 	TRY(check_thread(r, request->tid));
-	file = request->fd < 0
-		       ? NULL
+	if (!uring_request_has_file(request) || request->fd < 0)
+		return 0;
+	file = request->flags & IOSQE_FIXED_FILE
+		       ? registered_file(r, record, (uint32_t)request->fd)
 		       : file_at_number(r, task_tree_find_thread(r->tree, request->tid)->task, (uint32_t)request->fd);
-	if (file)
-		file->awaited = file->lingers = true;
+	if (!file)
+		return 0;
+	file->awaited = file->lingers = true;
+	file->pushed |= uring_request_pushes(request);
 	return 0;
 }
 
@@ -329,7 +343,7 @@ int uring_link(const struct restore *r, struct file *f)
 	for (size_t i = 0; i < record->n_numbers; i++)
 		TRY(check_thread(r, record->numbers[i]->tid));
 	for (size_t i = 0; i < record->n_requests; i++)
-		TRY(link_request(r, record->requests[i]));
+		TRY(link_request(r, record, record->requests[i]));
 	TRY(uring_link_thread(r, record));
 	TRY(uring_link_buffers(r, record));
 	TRY(uring_link_provided(r, record));

@@ -505,9 +505,9 @@ static int settle_inet(struct restore *r, struct file *f)
 	TRY(file_get_fd(r, f, &fd));
 	if (!socket->connection)
 		return finish_inet(r, socket);
-	/* Who reads in the background would get EPERM in repair mode. What leaving that mode sends is kept away by the
-	 * lock. */
-	return f->awaited && has_unread(socket) ? leave_repair(r, socket) : 0;
+	/* Who reads or writes in the background would fail in repair mode. What leaving that mode sends is kept away by
+	 * the lock. */
+	return f->pushed || (f->awaited && has_unread(socket)) ? leave_repair(r, socket) : 0;
 }
 
 /* Packets may pass again, and the connections leave repair mode. The other ends have noticed nothing until now. */
