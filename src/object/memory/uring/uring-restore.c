@@ -149,6 +149,8 @@ static int make_helper(struct uring_map *map)
 static int send_completions(const struct uring_map *map, const UringOverflow *const *given, uint64_t n)
 {
 	AUTO(destroy_map) struct uring_map helper = { .fd = -1 };
+	/* Those that say nothing must all find room. */
+	const uint64_t most = given || map->params.cq_entries > MESSAGES ? MESSAGES : map->params.cq_entries;
 	struct io_uring_sqe *sqes;
 	uint32_t *array;
 
@@ -158,7 +160,7 @@ static int send_completions(const struct uring_map *map, const UringOverflow *co
 	sqes = (void *)helper.sqes;
 	array = (void *)(helper.rings + helper.params.sq_off.array);
 	for (uint64_t done = 0, now; done < n; done += now) {
-		now = n - done < MESSAGES ? n - done : MESSAGES;
+		now = n - done < most ? n - done : most;
 		for (uint32_t i = 0; i < now; i++) {
 			uint32_t slot = (get_positions(&helper)->sq_tail + i) % MESSAGES;
 			const UringOverflow *one = given ? given[done + i] : NULL;
