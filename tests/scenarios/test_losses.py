@@ -183,3 +183,21 @@ def test_profiles_of_apparmor(room, criu, folder, profiles):
     profiles('-r')
     log = (images / 'restore.log').read_text()
     assert done.returncode == 1 and 'criu-test' in log and not room.pids(), log
+
+
+def test_option_that_nobody_tells(room, criu, folder):
+    """The budget of a socket that polls busily is read from the kernel's memory; where that cannot be, its loss is told."""
+    pid = room.start(folder / 'output', '/usr/bin/python3', PROGRAMS / 'busy-poll.py', folder / 'ready')
+    wait_until((folder / 'ready').exists, 20, lambda: (folder / 'output').read_text())
+
+    def dump(name):
+        images = folder / name
+        images.mkdir()
+        done = room.run(criu, 'dump', '-t', pid, '-D', images, '--leave-running', '-o', 'dump.log')
+        assert done.returncode == 0, done.stdout
+        return 'SO_BUSY_POLL_BUDGET' in (images / 'dump.log').read_text()
+    if Path('/sys/kernel/btf/vmlinux').exists():
+        assert not dump('told')
+        assert room.run('mount', '-t', 'tmpfs', 'none', '/sys/kernel/btf').returncode == 0
+    assert dump('lost')
+    room.kill([pid])

@@ -11,6 +11,7 @@
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
 #include "object/socket/view.h"
+#include "session/loss.h"
 #include "session/session.h"
 
 bool set_only_told(const struct set_only *values, int level, int option, int *ret)
@@ -26,12 +27,17 @@ bool set_only_told(const struct set_only *values, int level, int option, int *re
 	return true;
 }
 
-static void read_budget(struct kernel_view *view, uint64_t sock, struct set_only *values)
+static void read_budget(const struct dump *d, struct kernel_view *view, uint64_t sock, const char *why,
+			struct set_only *values)
 {
 	uint16_t budget;
 
-	if (kernel_view_read(view, sock, "sock", "sk_busy_poll_budget", &budget, sizeof(budget)))
+	if (view && kernel_view_read(view, sock, "sock", "sk_busy_poll_budget", &budget, sizeof(budget)))
 		values->busy_poll_budget = budget;
+	else
+		dump_report_loss(
+			d, "how many packets it may poll for at once, if it has set that (SO_BUSY_POLL_BUDGET): %s",
+			why ?: "this kernel keeps it elsewhere");
 }
 
 static void read_mtu(struct kernel_view *view, uint64_t sock, struct set_only *values)
@@ -56,18 +62,16 @@ struct set_only set_only_read(const struct dump *d, const struct open_file *of, 
 	const bool mtu = options->family == AF_INET6 && options->type != SOCK_STREAM;
 	struct set_only values = { .busy_poll_budget = BUSY_POLL_BUDGET };
 	struct kernel_view *view = NULL;
+	const char *why = NULL;
 	uint64_t sock;
-	const char *why;
 
 	values.inq = alike_has_inq(options->alike);
 	if (budget || mtu)
 		view = kernel_view_get(d, &why);
-	if (!view)
-		return values;
-	sock = socket_view_sock(view, of->fd);
+	sock = view ? socket_view_sock(view, of->fd) : 0;
 	if (budget)
-		read_budget(view, sock, &values);
-	if (mtu)
+		read_budget(d, view, sock, why, &values);
+	if (view && mtu)
 		read_mtu(view, sock, &values);
 	return values;
 }
