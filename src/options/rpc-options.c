@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <string.h>
 
@@ -355,11 +356,12 @@ RPC_FUNCTION(status_fd)
 				      : 1;
 }
 
-enum rpc_shape { SHAPE_NOT_IN_RPC, SHAPE_BOOL, SHAPE_NUMBER, SHAPE_NUMBER64, SHAPE_STRING, SHAPE_STRINGS, SHAPE_OWN };
+enum rpc_shape { SHAPE_NOT_IN_RPC, SHAPE_BOOL, SHAPE_NUMBER, SHAPE_STRING, SHAPE_STRINGS, SHAPE_OWN };
 
 struct rpc_row {
 	enum rpc_shape shape;
 	size_t has, field; /* offsets in CriuOpts; has: also of the count of a list */
+	size_t size;	   /* of a number */
 	int (*own)(struct options *options, const struct option_row *row, const struct request_reader *request);
 };
 
@@ -371,13 +373,10 @@ struct rpc_row {
 	{                                                                              \
 		SHAPE_BOOL, offsetof(CriuOpts, has_##field), offsetof(CriuOpts, field) \
 	}
-#define RPC_NUMBER(field)                                                                \
-	{                                                                                \
-		SHAPE_NUMBER, offsetof(CriuOpts, has_##field), offsetof(CriuOpts, field) \
-	}
-#define RPC_NUMBER64(field)                                                                \
-	{                                                                                  \
-		SHAPE_NUMBER64, offsetof(CriuOpts, has_##field), offsetof(CriuOpts, field) \
+#define RPC_NUMBER(field)                                                                 \
+	{                                                                                 \
+		SHAPE_NUMBER, offsetof(CriuOpts, has_##field), offsetof(CriuOpts, field), \
+			sizeof(((CriuOpts *)0)->field)                                    \
 	}
 #define RPC_STRING(field)                                  \
 	{                                                  \
@@ -408,6 +407,7 @@ static int apply_row(struct options *options, size_t i, const struct request_rea
 {
 	const struct option_row *row = &option_rows[i];
 	const struct rpc_row *rpc = &rpc_rows[i];
+	uint64_t number;
 	char **strings;
 
 	switch (rpc->shape) {
@@ -421,13 +421,9 @@ static int apply_row(struct options *options, size_t i, const struct request_rea
 	case SHAPE_NUMBER:
 		if (!REQUEST_FIELD(request, rpc->has, protobuf_c_boolean))
 			return 0;
-		*OPTION_MEMBER(options, row, uint32_t) = REQUEST_FIELD(request, rpc->field, uint32_t);
-		return 1;
-	case SHAPE_NUMBER64:
-		if (!REQUEST_FIELD(request, rpc->has, protobuf_c_boolean))
-			return 0;
-		*OPTION_MEMBER(options, row, uint64_t) = REQUEST_FIELD(request, rpc->field, uint32_t);
-		return 1;
+		number = rpc->size == sizeof(uint64_t) ? REQUEST_FIELD(request, rpc->field, uint64_t)
+						       : REQUEST_FIELD(request, rpc->field, uint32_t);
+		return row->set(options, row, pool_printf(options->pool, "%" PRIu64, number)) ?: 1;
 	case SHAPE_STRING:
 		strings = (char **)((const char *)request->opts + rpc->field);
 		return *strings ? row->set(options, row, *strings) ?: 1 : 0;

@@ -249,58 +249,184 @@ static void test_config_file(void **state)
 	unlink(path);
 }
 
-/* Each switch of the table reaches its member. */
-static void test_switches(void **state)
-{
-	const ProtobufCMessageDescriptor *type = &criu_opts__descriptor;
-	unsigned seen = 0;
-
-	for (unsigned i = 0; i < type->n_fields; i++) {
-		const ProtobufCFieldDescriptor *field = &type->fields[i];
-		CriuOpts r = plain_request();
-		struct options o;
-
-		if (field->type != PROTOBUF_C_TYPE_BOOL)
-			continue;
-		for (size_t k = 0; k < option_rows_count; k++) {
-			char name[40] = "";
-
-			for (size_t c = 0; !option_rows[k].group && option_rows[k].name[c]; c++)
-				name[c] = option_rows[k].name[c] == '-' ? '_' : option_rows[k].name[c];
-			if (strcmp(name, field->name) != 0 || option_rows[k].set != set_switch)
-				continue;
-			*(protobuf_c_boolean *)((char *)&r + field->quantifier_offset) = true;
-			*(protobuf_c_boolean *)((char *)&r + field->offset) = true;
-			assert_int_equal(apply(&o, CMD_DUMP, &r, &worker), 0);
-			assert_true(*OPTION_MEMBER(&o, &option_rows[k], bool));
-			options_done(&o);
-			seen++;
-		}
-	}
-	assert_int_equal(seen, 24);
-}
-
 /* Fields of the protocol that rows of options.def name. */
 static const char *const of_rows[] = {
-#define FIELD_NOT_IN_RPC      ""
-#define FIELD_BOOL(field)     #field
-#define FIELD_NUMBER(field)   #field
-#define FIELD_NUMBER64(field) #field
-#define FIELD_STRING(field)   #field
-#define FIELD_STRINGS(field)  #field
-#define FIELD_OWN(field)      #field
-#define GROUP(title)
+#define FIELD_NOT_IN_RPC							   ""
+#define FIELD_BOOL(field)							   #field
+#define FIELD_NUMBER(field)							   #field
+#define FIELD_STRING(field)							   #field
+#define FIELD_STRINGS(field)							   #field
+#define FIELD_OWN(field)							   #field
+#define GROUP(title)								   "",
 #define OPTION(name, letter, argument, how, member, commands, negatable, rpc, ...) FIELD_##rpc,
 #include "options/options.def"
 #undef OPTION
 #undef GROUP
 };
 
+/* Rows whose field has a function of its own. */
+static const bool is_own_row[] = {
+#define IS_NOT_IN_RPC								   false
+#define IS_BOOL(field)								   false
+#define IS_NUMBER(field)							   false
+#define IS_STRING(field)							   false
+#define IS_STRINGS(field)							   false
+#define IS_OWN(field)								   true
+#define GROUP(title)								   false,
+#define OPTION(name, letter, argument, how, member, commands, negatable, rpc, ...) IS_##rpc,
+#include "options/options.def"
+#undef OPTION
+#undef GROUP
+};
+
+/* Where not any text will do. */
+static const struct {
+	const char *field, *value;
+} samples[] = {
+	{ "lsm_profile", "apparmor:x" },
+	{ "map_path", "/a=/b" },
+	{ "tcp_map", "10.0.0.1=10.0.0.2" },
+	{ "unix_peer", "close" },
+};
+
+static char *sample_of(const char *field)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+		if (!strcmp(samples[i].field, field))
+			return (char *)samples[i].value;
+	return (char *)"/dev/null";
+}
+
+#define NUMBER			   0x100000 /* none of the defaults is this */
+#define MEMBER(base, offset, type) (*(type *)((char *)(base) + (offset)))
+
+/* The field as no default is. False: it has a shape of its own, which other tests try. */
+static bool fill_field(CriuOpts *r, const ProtobufCFieldDescriptor *field, const struct options *defaults,
+		       const struct option_row *row, char **texts)
+{
+	texts[0] = texts[1] = sample_of(field->name);
+	if (field->label == PROTOBUF_C_LABEL_OPTIONAL && field->type != PROTOBUF_C_TYPE_STRING)
+		MEMBER(r, field->quantifier_offset, protobuf_c_boolean) = true;
+	switch (field->type) {
+	case PROTOBUF_C_TYPE_BOOL:
+		if (row->set != set_switch)
+			return false;
+		MEMBER(r, field->offset, protobuf_c_boolean) = !MEMBER(defaults, row->member, bool);
+		return true;
+	case PROTOBUF_C_TYPE_UINT32:
+		MEMBER(r, field->offset, uint32_t) = NUMBER;
+		return row->set == set_number || row->set == set_size;
+	case PROTOBUF_C_TYPE_UINT64:
+		MEMBER(r, field->offset, uint64_t) = NUMBER * (1ull << 32);
+		return true;
+	case PROTOBUF_C_TYPE_STRING:
+		if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+			MEMBER(r, field->quantifier_offset, size_t) = 2;
+			MEMBER(r, field->offset, char **) = texts;
+		} else {
+			MEMBER(r, field->offset, char *) = texts[0];
+		}
+		return row->set != set_text || strcmp(row->name, "config") != 0;
+	default:
+		return false;
+	}
+}
+
+/* The first of what a vector has is its items. */
+static bool has_reached(const ProtobufCFieldDescriptor *field, const struct options *o, const struct options *defaults,
+			const struct option_row *row)
+{
+	switch (field->type) {
+	case PROTOBUF_C_TYPE_BOOL:
+		return MEMBER(o, row->member, bool) != MEMBER(defaults, row->member, bool);
+	case PROTOBUF_C_TYPE_UINT32:
+		return MEMBER(o, row->member, uint32_t) == NUMBER;
+	case PROTOBUF_C_TYPE_UINT64:
+		return MEMBER(o, row->member, uint64_t) == NUMBER * (1ull << 32);
+	default:
+		return MEMBER(o, row->member, const void *) != NULL;
+	}
+}
+
+/* Each field that has a row and no shape of its own reaches its member, as a whole. */
+static void test_rows(void **state)
+{
+	struct options defaults;
+	unsigned seen = 0;
+
+	options_init(&defaults);
+	for (size_t k = 0; k < option_rows_count; k++) {
+		const ProtobufCFieldDescriptor *field =
+			protobuf_c_message_descriptor_get_field_by_name(&criu_opts__descriptor, of_rows[k]);
+		CriuOpts r = plain_request();
+		struct options o;
+		char *texts[2];
+
+		if (!field || is_own_row[k] || !fill_field(&r, field, &defaults, &option_rows[k], texts))
+			continue;
+		assert_int_equal(apply(&o, CMD_DUMP, &r, &worker), 0);
+		if (!has_reached(field, &o, &defaults, &option_rows[k]))
+			assert_string_equal(field->name, "a field that has an effect");
+		options_done(&o);
+		seen++;
+	}
+	options_done(&defaults);
+	assert_int_equal(seen, 55);
+}
+
+/* As on the command line. */
+static void test_bad_numbers(void **state)
+{
+	CriuOpts r = plain_request();
+
+	r.has_bandwidth = true;
+	r.bandwidth = 1000;
+	assert_int_equal(result_of(CMD_DUMP, &r, &worker), -EBADRQC);
+	assert_non_null(strstr(failure_text(), "64K or more"));
+}
+
 /* Those that the row of another field reads as well, or options_from_request(). */
 static const char *const of_others[] = {
 	"images_dir_fd",     "notify_scripts", "auto_ext_mnt",	 "unix_sk_ino",	  "manage_cgroups_mode",
 	"orphan_pts_master", "tell_progress",  "pidfd_store_sk", "log_to_stderr",
 };
+
+/* Fields with a shape of their own that the tests above do not have. */
+static void test_shapes(void **state)
+{
+	CriuPageServerInfo ps = CRIU_PAGE_SERVER_INFO__INIT;
+	char *command[] = { (char *)"echo", (char *)"done" };
+	CriuOpts r = plain_request();
+	struct options o;
+
+	ps.address = (char *)"10.0.0.1";
+	ps.has_port = ps.has_fd = r.has_pre_dump_mode = r.has_stream = true;
+	ps.port = 77;
+	ps.fd = STDERR_FILENO;
+	r.ps = &ps;
+	r.pre_dump_mode = CRIU_PRE_DUMP_MODE__VM_READ;
+	r.compress = (char *)"zstd:7";
+	r.stream = STDERR_FILENO;
+	assert_int_equal(apply(&o, CMD_PRE_DUMP, &r, &worker), 0);
+	assert_true(o.use_page_server && o.port == 77 && o.page_server_fd == STDERR_FILENO);
+	assert_string_equal(o.address, "10.0.0.1");
+	assert_int_equal(o.pre_dump_mode, OPT_PRE_DUMP_READ);
+	assert_int_equal(o.compression_level, 7);
+	assert_true(o.stream && o.stream_fd == STDERR_FILENO);
+	options_done(&o);
+	assert_int_equal(result_of(CMD_PRE_DUMP, &r, &service), -EBADRQC);
+
+	r = plain_request();
+	r.exec_cmd = command;
+	r.n_exec_cmd = 2;
+	r.has_notify_scripts = r.notify_scripts = r.has_tell_progress = r.tell_progress = true;
+	r.has_orphan_pts_master = r.orphan_pts_master = true;
+	assert_int_equal(apply(&o, CMD_RESTORE, &r, &worker), 0);
+	assert_string_equal(o.exec_argv[1], "done");
+	assert_null(o.exec_argv[2]);
+	assert_true(o.notify_scripts && o.tell_progress && o.orphan_pts_master && !o.restore_detached);
+	options_done(&o);
+}
 
 static bool is_one_of(const char *name, const char *const *names, size_t n)
 {
@@ -331,7 +457,8 @@ int main(void)
 		cmocka_unit_test(test_directories), cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_config_file),
-		cmocka_unit_test(test_switches),    cmocka_unit_test(test_fields_are_known),
+		cmocka_unit_test(test_rows),	    cmocka_unit_test(test_bad_numbers),
+		cmocka_unit_test(test_shapes),	    cmocka_unit_test(test_fields_are_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
