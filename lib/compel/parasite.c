@@ -497,6 +497,27 @@ int parasite_arena_close(struct arena **arena, const struct parasite_process *pr
 	return error;
 }
 
+struct parasite_left parasite_arena_leave(struct arena **arena)
+{
+	const struct parasite_left left = { (*arena)->address, (*arena)->size, (*arena)->watched };
+
+	arena_destroy(*arena);
+	*arena = NULL;
+	return left;
+}
+
+int parasite_left_remove(const struct parasite_left *left, const struct parasite_process *process)
+{
+	TRY(parasite_unmap(process, left->address, left->size));
+	parasite_left_forget(left, process->watch);
+	return 0;
+}
+
+void parasite_left_forget(const struct parasite_left *left, struct parasite_watch *watch)
+{
+	parasite_watch_remove(watch, left->watched);
+}
+
 int parasite_arena_close_begin(struct parasite_closing *closing, struct arena **arena,
 			       const struct parasite_process *process)
 {

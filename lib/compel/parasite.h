@@ -67,6 +67,18 @@ void parasite_wake(struct remote *remote);
 int parasite_arena_close(struct arena **arena, const struct parasite_process *process);
 
 /*
+ * Memory of a process that will hardly run again is left over there: nothing is kept of it here, and the watch takes it
+ * away should we be killed. If the process is to run on after all, it is removed; once it is dead, it is forgotten.
+ */
+struct parasite_left {
+	uint64_t address, size;
+	int watched;
+};
+struct parasite_left parasite_arena_leave(struct arena **arena);
+int parasite_left_remove(const struct parasite_left *left, const struct parasite_process *process);
+void parasite_left_forget(const struct parasite_left *left, struct parasite_watch *watch);
+
+/*
  * Opening and closing in halves, so that many processes make their calls side by side: parasite_call.h. In between all
  * calls may be let go on. The process must stay where it is.
  */

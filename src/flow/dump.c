@@ -144,6 +144,7 @@ static int dump_and_let_go(struct dump *d)
 	struct findings findings = { 0 };
 	int error;
 
+	flow_dump_of(d)->will_kill = d->options->end == OPT_END_KILL && !d->options->lazy_pages;
 	findings_begin(&findings);
 	error = dump_tree(d);
 	findings_end(&findings);

@@ -3,6 +3,7 @@
  * The end of a dump. Until here everything can be taken back; then the tasks are killed, and nothing can fail any more.
  */
 #include "flow/dump/end.h"
+#include "flow/dump/inside.h"
 #include "flow/dump/state.h"
 
 #include <errno.h>
@@ -137,6 +138,7 @@ static void unlock_network(struct dump *d)
 
 static void let_live(struct dump *d, bool stop)
 {
+	dump_inside_clear(d);
 	freezer_end(&flow_dump_of(d)->freezer); /* those that were frozen do not run on */
 	unlock_network(d);
 	tell_goes_on(flow_dump_of(d)->tell);
@@ -149,6 +151,7 @@ static void let_live(struct dump *d, bool stop)
 static void end_killed(struct dump *d)
 {
 	kill_tree(d);
+	dump_inside_forget(d);
 	freezer_end(&flow_dump_of(d)->freezer); /* frozen tasks do not die */
 	if (listener_moves(d->listener) && !d->listener->has_left)
 		(void)actions_run(d->options, NULL, ACTION_POST_MIGRATE, d->options->pid); /* logged */

@@ -13,8 +13,10 @@
 #include "base/fail.h"
 #include "base/grace.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "engine/engine.h"
 #include "flow/dump/leftovers.h"
+#include "flow/dump/state.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
 #include "plan/plan.h"
@@ -33,6 +35,14 @@ struct task_inside {
 	struct arena *arena;
 	struct plan **plans; /* one for each thread */
 	unsigned n;
+};
+
+/* What is left in a task, and what it takes to come back for it; in the pool. */
+struct inside_left {
+	struct inside_left *next;
+	struct task *task;
+	struct parasite_process process;
+	struct parasite_left left;
 };
 
 struct batch {
@@ -191,8 +201,36 @@ static int catch_all(struct task_inside *inside)
 	return error;
 }
 
+static void leave_arena(struct dump *d, struct task_inside *inside)
+{
+	struct inside_left *left = pool_new(d->pool, struct inside_left);
+
+	*left = (struct inside_left){ flow_dump_of(d)->left, inside->task, inside->process,
+				      parasite_arena_leave(&inside->arena) };
+	left->process.mem = -1;
+	flow_dump_of(d)->left = left;
+}
+
+void dump_inside_clear(struct dump *d)
+{
+	for (struct inside_left *left = TAKE_PTR(flow_dump_of(d)->left); left; left = left->next) {
+		AUTO_CLOSE int mem = openat(left->process.proc, "mem", O_RDWR | O_CLOEXEC);
+
+		LOG_SCOPE("task %d (%s)", left->task->vpid, left->task->comm);
+		left->process.mem = mem;
+		if (mem < 0 || parasite_left_remove(&left->left, &left->process) < 0)
+			log_warn("memory of criu stays in it until the next dump");
+	}
+}
+
+void dump_inside_forget(struct dump *d)
+{
+	for (struct inside_left *left = TAKE_PTR(flow_dump_of(d)->left); left; left = left->next)
+		parasite_left_forget(&left->left, d->watch);
+}
+
 /* Brings all threads home, whatever happened. */
-static int leave_all(struct batch *batch)
+static int leave_all(struct batch *batch, bool leave_arenas)
 {
 	const struct deadline soon = deadline_in_seconds(GRACE_HOME_S);
 	int error = 0;
@@ -205,7 +243,9 @@ static int leave_all(struct batch *batch)
 		int caught = catch_all(inside);
 
 		error = error ?: caught;
-		if (inside->arena && !caught)
+		if (inside->arena && !caught && leave_arenas)
+			leave_arena(batch->d, inside);
+		else if (inside->arena && !caught)
 			(void)parasite_arena_close_begin(&inside->closing, &inside->arena, &inside->process);
 	}
 	for (size_t i = 0; i < batch->n; i++)
@@ -242,7 +282,7 @@ static bool fits_into(const struct batch *batch, unsigned threads, const struct 
 
 static int ask_batch(struct batch *batch)
 {
-	int error = run_batch(batch), error2 = leave_all(batch);
+	int error = run_batch(batch), error2 = leave_all(batch, error == 0 && flow_dump_of(batch->d)->will_kill);
 
 	for (size_t i = 0; i < batch->n; i++)
 		inside_done(&batch->items[i]);

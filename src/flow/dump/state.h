@@ -12,6 +12,8 @@ struct flow_dump {
 	struct freezer *freezer;    /* freezer.c: of --freeze-cgroup, until the tasks are let go */
 	struct reaper *reaper;	    /* reaper.c: while the tree is being stopped */
 	struct table *paused;	    /* freeze.c: pids that plugins were asked about */
+	struct inside_left *left;   /* inside.c: our memory in tasks */
+	bool will_kill;		    /* they are not to run again, if all goes well */
 	bool network_cut_off;	    /* the action network-lock has run */
 	bool running;		    /* the tasks run on already: dump_go_live() */
 	int page_listener;	    /* --lazy-pages: who takes the memory that was left connects here; else -1 */
