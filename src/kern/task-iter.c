@@ -22,6 +22,8 @@ enum place {
 	TASK_CGROUPS,
 	TASK_FILES,
 	TASK_FS,
+	TASK_MEMORY,
+	TASK_HANDLERS,
 	TASK_CHILDREN,
 	TASK_CREDENTIALS,
 	TASK_FLAGS,
@@ -47,6 +49,8 @@ static const struct {
 	[TASK_CGROUPS] = { "task_struct", "cgroups" },
 	[TASK_FILES] = { "task_struct", "files" },
 	[TASK_FS] = { "task_struct", "fs" },
+	[TASK_MEMORY] = { "task_struct", "mm" },
+	[TASK_HANDLERS] = { "task_struct", "sighand" },
 	[TASK_CHILDREN] = { "task_struct", "children" },
 	[TASK_CREDENTIALS] = { "task_struct", "real_cred" },
 	[TASK_FLAGS] = { "task_struct", "flags" },
@@ -66,7 +70,7 @@ static const struct {
 
 /* What the program writes for each task, from the lowest address upwards. */
 struct answer {
-	uint64_t task, namespaces, cgroups, files, fs, first_child;
+	uint64_t task, namespaces, cgroups, files, fs, memory, handlers, first_child;
 	uint64_t credentials, flags, atomic_flags, seccomp, pending, shared_pending;
 	uint64_t tid, state, call[ARCH_CALL_MEMBERS];
 };
@@ -170,6 +174,8 @@ static void keep_members(struct program *program, const struct btf_place *places
 		{ TASK_CGROUPS, offsetof(struct answer, cgroups) },
 		{ TASK_FILES, offsetof(struct answer, files) },
 		{ TASK_FS, offsetof(struct answer, fs) },
+		{ TASK_MEMORY, offsetof(struct answer, memory) },
+		{ TASK_HANDLERS, offsetof(struct answer, handlers) },
 		{ TASK_CHILDREN, offsetof(struct answer, first_child) },
 		{ TASK_CREDENTIALS, offsetof(struct answer, credentials) },
 		{ TASK_FLAGS, offsetof(struct answer, flags) },
@@ -295,6 +301,8 @@ static void add_answer(const struct task_iter *iter, const struct answer *answer
 		.cgroups = answer->cgroups,
 		.files = answer->files,
 		.fs = answer->fs,
+		.memory = answer->memory,
+		.handlers = answer->handlers,
 		.credentials = answer->credentials,
 		.atomic_flags = answer->atomic_flags,
 		.pending = answer->pending,

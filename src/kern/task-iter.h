@@ -20,8 +20,9 @@ struct task_facts {
 	uint64_t namespaces;   /* all but user and pid; also those for children */
 	uint64_t cgroups;      /* in each hierarchy */
 	uint64_t files, fs;
-	uint64_t credentials;  /* user, groups, capabilities */
-	uint64_t atomic_flags; /* PFA_* of linux/sched.h in the kernel's source, one of them no_new_privs */
+	uint64_t memory, handlers; /* of signals */
+	uint64_t credentials;	   /* user, groups, capabilities */
+	uint64_t atomic_flags;	   /* PFA_* of linux/sched.h in the kernel's source, one of them no_new_privs */
 	/* These are what they are. */
 	uint64_t pending, shared_pending; /* signals */
 	uint32_t flags;			  /* PF_* */

@@ -59,7 +59,16 @@ struct thread_dump {
 	struct states states;
 };
 
+/*
+ * Numbers that are the same for the same object of the kernel, and only then; all 0 unless they are known of all tasks
+ * of the tree. For kcmp_id(), which makes no system call then.
+ */
+struct object_hints {
+	uint64_t memory, files, fs, handlers;
+};
+
 struct task_dump {
+	struct object_hints hints;
 	int proc; /* directory /proc/PID */
 	int pidfd;
 	struct proc_stat stat;

@@ -85,7 +85,7 @@ static void check_facts(const struct task_facts_list *list, const struct other *
 	const struct task_facts *own = task_facts_find(list, getpid());
 
 	assert_non_null(own);
-	assert_true(own->namespaces && own->cgroups && own->files && own->fs);
+	assert_true(own->namespaces && own->cgroups && own->files && own->fs && own->memory && own->handlers);
 	for (size_t i = 0; i < n; i++) {
 		const struct task_facts *other = task_facts_find(list, others[i].tid);
 		int apart = others[i].apart ? others[i].flags : 0;
@@ -93,6 +93,7 @@ static void check_facts(const struct task_facts_list *list, const struct other *
 		assert_non_null(other);
 		assert_false(other->has_children);
 		assert_int_equal(other->cgroups == own->cgroups, 1);
+		assert_true(other->memory == own->memory && other->handlers == own->handlers);
 		assert_int_equal(other->files == own->files, !(apart & CLONE_FILES));
 		assert_int_equal(other->fs == own->fs, !(apart & CLONE_FS));
 		assert_int_equal(other->namespaces == own->namespaces, !(apart & CLONE_NEWUTS));
@@ -105,6 +106,7 @@ static void test_threads(void **state)
 	AUTO(task_facts_done) struct task_facts_list list = { 0 };
 	struct other others[] = { { 0 }, { CLONE_FILES }, { CLONE_FS }, { CLONE_NEWUTS } };
 	enum { N = sizeof(others) / sizeof(*others) };
+	struct task_facts own;
 	pthread_t threads[N];
 	pid_t child;
 
@@ -131,6 +133,10 @@ static void test_threads(void **state)
 			pause();
 	assert_true(task_iter_read(iter, getpid(), &list));
 	assert_true(task_facts_find(&list, getpid())->has_children);
+	own = *task_facts_find(&list, getpid());
+	assert_true(task_iter_read(iter, child, &list));
+	assert_true(task_facts_find(&list, child)->memory != own.memory);
+	assert_true(task_facts_find(&list, child)->handlers != own.handlers);
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	assert_false(task_iter_read(iter, child, &list) && task_facts_find(&list, child));

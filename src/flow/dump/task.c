@@ -71,25 +71,25 @@ static int dump_outside(struct dump *d, struct task *task)
 }
 
 /* Kinds of objects by which tasks are told to share. */
-static int object_id(struct kcmp_tree *tree, const struct task *task, uint32_t *ret, bool *ret_is_new)
+static int object_id(struct kcmp_tree *tree, const struct task *task, uint64_t hint, uint32_t *ret, bool *ret_is_new)
 {
-	TRY(kcmp_id(tree, task->pid, 0, 0, ret, ret_is_new));
+	TRY(kcmp_id(tree, task->pid, 0, hint, ret, ret_is_new));
 	(*ret)++; /* 1 is criu's own */
 	return 0;
 }
 
 int dump_ids(struct dump *d, struct task *task)
 {
+	const struct object_hints *hints = &task->dump->hints;
 	TaskKobjIdsEntry *ids = pool_new(d->pool, TaskKobjIdsEntry);
-
 	bool is_new;
 
 	task_kobj_ids_entry__init(ids);
 	task->ids = ids;
-	TRY(object_id(d->kcmp_vm, task, &ids->vm_id, &is_new));
-	TRY(object_id(d->kcmp_fs, task, &ids->fs_id, &is_new));
-	TRY(object_id(d->kcmp_sighand, task, &ids->sighand_id, &is_new));
-	TRY(object_id(d->kcmp_files, task, &ids->files_id, &is_new));
+	TRY(object_id(d->kcmp_vm, task, hints->memory, &ids->vm_id, &is_new));
+	TRY(object_id(d->kcmp_fs, task, hints->fs, &ids->fs_id, &is_new));
+	TRY(object_id(d->kcmp_sighand, task, hints->handlers, &ids->sighand_id, &is_new));
+	TRY(object_id(d->kcmp_files, task, hints->files, &ids->files_id, &is_new));
 	task->dump->first_with_files = is_new ? (uint32_t)task->pid : 0;
 	return phase_dump_identify(d, task);
 }

@@ -50,6 +50,33 @@ static void compare_threads(struct task *task, const struct task_facts_list *lis
 			compare_facts(list, thread, task->leader);
 }
 
+static bool are_all_known(const struct task_tree *tree, const struct task_facts_list *list)
+{
+	struct task *task;
+
+	for_each_task(task, tree) {
+		const struct task_facts *its = task_is_live(task) ? task_facts_find(list, task->pid) : NULL;
+
+		if (task_is_live(task) && (!its || !its->memory || !its->files || !its->fs || !its->handlers))
+			return false;
+	}
+	return true;
+}
+
+static void keep_hints(struct dump *d, const struct task_facts_list *list)
+{
+	struct task *task;
+
+	if (!are_all_known(d->tree, list))
+		return;
+	for_each_task(task, d->tree) {
+		const struct task_facts *its = task_is_live(task) ? task_facts_find(list, task->pid) : NULL;
+
+		if (its)
+			task->dump->hints = (struct object_hints){ its->memory, its->files, its->fs, its->handlers };
+	}
+}
+
 static void look_at_each(struct dump *d, struct task_facts_list *list)
 {
 	struct task *task;
@@ -65,6 +92,7 @@ static void look_at_all(struct dump *d, struct task_facts_list *list)
 
 	if (!task_iter_read(d->task_iter, 0, list))
 		return;
+	keep_hints(d, list);
 	for_each_task(task, d->tree) {
 		if (!task_is_live(task))
 			continue;

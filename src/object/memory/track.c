@@ -329,12 +329,12 @@ static int shares_memory(struct dump *d, struct task *task, bool *ret)
 		for_each_task(other, d->tree) {
 			if (!task_is_live(other))
 				continue;
-			TRY(kcmp_id(d->kcmp_vm, other->pid, 0, 0, &id, &is_new));
+			TRY(kcmp_id(d->kcmp_vm, other->pid, 0, other->dump->hints.memory, &id, &is_new));
 			if (table_set(memory->shared_by, id, other))
 				table_set(memory->shared_by, id | SEVERAL, other);
 		}
 	}
-	TRY(kcmp_id(d->kcmp_vm, task->pid, 0, 0, &id, &is_new));
+	TRY(kcmp_id(d->kcmp_vm, task->pid, 0, task->dump->hints.memory, &id, &is_new));
 	*ret = table_find(memory->shared_by, id | SEVERAL);
 	return 0;
 }
