@@ -96,6 +96,13 @@ static int open_again(int fd)
 	return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 }
 
+static bool may_be_told(void *arg, const struct running_descriptor *one)
+{
+	const struct tell *tell = ((const struct tell_search *)arg)->tell;
+
+	return one->format == S_IFREG && (!tell->dev || one->dev == tell->dev);
+}
+
 static bool look_at_descriptor(void *arg, const struct running_descriptor *one)
 {
 	const struct tell_search *search = arg;
@@ -103,7 +110,7 @@ static bool look_at_descriptor(void *arg, const struct running_descriptor *one)
 	struct criu_tell content;
 	AUTO_CLOSE int fd = -1;
 
-	if (one->format != S_IFREG || (tell->dev && one->dev != tell->dev) || !has_name(one->fd) || is_known(tell, one))
+	if (!has_name(one->fd) || is_known(tell, one))
 		return false;
 	fd = open_again(one->fd);
 	if (fd < 0 || !read_content(fd, &content) || content.magic != CRIU_TELL_MAGIC ||
@@ -119,9 +126,12 @@ static bool look_at_descriptor(void *arg, const struct running_descriptor *one)
 	return false;
 }
 
-void tell_look_at(struct tell *tell, pid_t pid, int proc)
+void tell_look_at(struct tell *tell, struct file_iter *files, pid_t pid, int proc)
 {
-	running_visit_descriptors(pid, proc, look_at_descriptor, &(struct tell_search){ tell, pid, proc });
+	struct tell_search search = { tell, pid, proc };
+
+	running_visit_descriptors(pid, proc,
+				  &(struct running_visitor){ files, may_be_told, look_at_descriptor, &search });
 }
 
 /* Most descriptors need no second look: those that we want have the same device as this one. */
@@ -287,7 +297,7 @@ void tell_restored(struct restore *r, struct tell **ret)
 		AUTO_CLOSE int proc = task_is_live(task) && task->pid > 0 ? proc_open(task->pid) : -1;
 
 		if (proc >= 0)
-			tell_look_at(tell, task->pid, proc);
+			tell_look_at(tell, NULL, task->pid, proc);
 	}
 	for (size_t i = 0; i < tell->items.n; i++) {
 		write_number(&tell->items.items[i], r->copy);

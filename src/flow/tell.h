@@ -4,11 +4,12 @@
 
 #include "session/session.h"
 
+struct file_iter;
 struct tell;
 
 struct tell *tell_create(void);
-/* Whether one that runs wants to know; proc is /proc/PID. */
-void tell_look_at(struct tell *tell, pid_t pid, int proc);
+/* Whether one that runs wants to know; proc is /proc/PID. files may be NULL. */
+void tell_look_at(struct tell *tell, struct file_iter *files, pid_t pid, int proc);
 /*
  * Before anything stands still: tells those that were found, and waits until all have answered, at most
  * --tell-timeout seconds for all together. One that says no makes it fail; who does not answer is told in the log.

@@ -27,6 +27,7 @@ struct plugins;
 struct proc_sleep;
 struct stats;
 struct table;
+struct file_iter;
 struct task_iter;
 struct workers;
 
@@ -129,6 +130,7 @@ struct dump {
 	struct facts *facts;
 	struct workers *workers;
 	struct task_iter *task_iter; /* kern/task-iter.h */
+	struct file_iter *file_iter; /* kern/proc/file-iter.h */
 	struct stats *stats;
 	struct meter *meter;	   /* of memory that is saved */
 	struct plugins *plugins;   /* NULL before they are loaded */

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -18,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/auto.h"
+#include "kern/proc/file-iter.h"
 #include "kern/proc/cgroup.h"
 #include "kern/proc/children.h"
 #include "kern/proc/limits.h"
@@ -263,39 +266,63 @@ static bool see_descriptor(void *arg, const struct running_descriptor *one)
 {
 	struct descriptors_seen *seen = arg;
 
-	if (one->dev != seen->wanted.st_dev || one->ino != seen->wanted.st_ino)
-		return false;
 	assert_int_equal(one->format, S_IFIFO);
-	assert_int_not_equal(one->fd, one->number);
+	assert_true(one->fd >= 0 && one->fd != one->number);
 	seen->numbers[seen->n++] = one->number;
 	return seen->last;
 }
 
-/* Each once, whether the numbers follow each other or not. */
-static void test_running_descriptors(void **state)
+static bool is_wanted(void *arg, const struct running_descriptor *one)
+{
+	const struct descriptors_seen *seen = arg;
+
+	return one->dev == seen->wanted.st_dev && one->ino == seen->wanted.st_ino;
+}
+
+static void check_visits(struct file_iter *iter, struct stat wanted)
 {
 	static const int numbers[] = { 40, 41, 200, 777 };
-	struct descriptors_seen seen = { 0 };
-	int ends[2], proc = proc_open(getpid());
+	struct descriptors_seen seen = { .wanted = wanted };
+	const struct running_visitor visitor = { iter, is_wanted, see_descriptor, &seen };
+	int proc = proc_open(getpid());
 
 	assert_true(proc >= 0);
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(fstat(ends[0], &seen.wanted), 0);
-	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(dup2(ends[0], numbers[i]), numbers[i]);
-	close(ends[0]);
-	close(ends[1]);
-	running_visit_descriptors(getpid(), proc, see_descriptor, &seen);
+	running_visit_descriptors(getpid(), proc, &visitor);
 	assert_int_equal(seen.n, 4);
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(seen.numbers[i], numbers[i]);
 	seen.n = 0;
 	seen.last = true;
-	running_visit_descriptors(getpid(), proc, see_descriptor, &seen);
+	running_visit_descriptors(getpid(), proc, &visitor);
 	assert_int_equal(seen.n, 1);
-	for (size_t i = 0; i < 4; i++)
-		close(numbers[i]);
 	close(proc);
+}
+
+/* Each once, whether the numbers follow each other or not; one by one, and told at once. */
+static void test_running_descriptors(void **state)
+{
+	AUTO(file_iter_destroy) struct file_iter *iter = file_iter_create();
+	int ends[2], others[FILE_ITER_WORTH];
+	struct stat wanted;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(fstat(ends[0], &wanted), 0);
+	assert_int_equal(dup2(ends[0], 40), 40);
+	assert_int_equal(dup2(ends[0], 41), 41);
+	assert_int_equal(dup2(ends[0], 200), 200);
+	assert_int_equal(dup2(ends[0], 777), 777);
+	close(ends[0]);
+	close(ends[1]);
+	check_visits(NULL, wanted);
+	for (size_t i = 0; i < FILE_ITER_WORTH; i++)
+		assert_true((others[i] = eventfd(0, 0)) >= 0);
+	check_visits(iter, wanted);
+	for (size_t i = 0; i < FILE_ITER_WORTH; i++)
+		close(others[i]);
+	close(40);
+	close(41);
+	close(200);
+	close(777);
 }
 
 int main(void)

@@ -23,6 +23,7 @@
 #include "image/inventory.h"
 #include "image/store-nowhere.h"
 #include "image/store.h"
+#include "kern/proc/file-iter.h"
 #include "kern/task-iter.h"
 #include "lib/compel/parasite-call.h"
 #include "lib/compel/watch.h"
@@ -76,6 +77,7 @@ int dump_begin(struct dump *d, const struct options *options)
 	fd_reserve(FD_CAPACITY);
 	d->workers = workers_create(0);
 	d->task_iter = task_iter_create();
+	d->file_iter = file_iter_create();
 	d->progress->deadline = deadline_in_seconds(options->timeout);
 	d->inventory = pool_new(d->pool, struct inventory);
 	TRY(inventory_make_run_id(d->inventory->run_id));
@@ -111,6 +113,7 @@ void dump_end(struct dump *d)
 	dump_session_end(d);
 	workers_destroy(&d->workers);
 	task_iter_destroy(&d->task_iter);
+	file_iter_destroy(&d->file_iter);
 	parasite_cache_destroy(&d->parasite_cache);
 	parasite_watch_end(&d->watch);
 	kcmp_tree_destroy(&d->kcmp_vm);

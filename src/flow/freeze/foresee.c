@@ -44,7 +44,7 @@ static bool look_at_task(void *arg, pid_t pid, int proc)
 
 	look_at_code(foresight, pid, proc);
 	if (foresight->tell)
-		tell_look_at(foresight->tell, pid, proc);
+		tell_look_at(foresight->tell, foresight->d->file_iter, pid, proc);
 	return false;
 }
 

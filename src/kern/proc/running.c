@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/pool.h"
 #include "base/vector.h"
+#include "kern/proc/file-iter.h"
 #include "kern/task-iter.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
@@ -61,8 +62,8 @@ void running_visit_tree(pid_t root, struct task_iter *iter, bool (*visit)(void *
 struct descriptor_walk {
 	int pidfd, proc;
 	const struct proc_mounts *mounts; /* NULL: all files may be copied */
-	bool (*visit)(void *arg, const struct running_descriptor *one);
-	void *arg;
+	bool still;
+	const struct running_visitor *visitor;
 	uint64_t n; /* that were there */
 };
 
@@ -84,29 +85,53 @@ static bool is_of_server(const struct descriptor_walk *walk, int number)
 	       S_ISREG(stx.stx_mode) && is_of_fuse(walk->mounts, makedev(stx.stx_dev_major, stx.stx_dev_minor));
 }
 
-/* A server of files that hangs must not hold us up: what is known here is enough. */
-static bool visit_number(struct descriptor_walk *walk, int number)
+static bool visit_copy(struct descriptor_walk *walk, int number)
 {
-	AUTO_CLOSE int fd = -1;
+	AUTO_CLOSE int fd = (int)syscall(SYS_pidfd_getfd, walk->pidfd, number, 0);
+	struct running_descriptor one = { .number = number, .fd = fd };
 	struct statx stx;
 
-	if (walk->mounts && is_of_server(walk, number)) {
-		walk->n++;
-		return false;
-	}
-	fd = (int)syscall(SYS_pidfd_getfd, walk->pidfd, number, 0);
 	if (fd < 0)
 		return false;
 	walk->n++;
 	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &stx) < 0)
 		return false;
-	return walk->visit(walk->arg, &(struct running_descriptor){
-					      .number = number,
-					      .fd = fd,
-					      .format = stx.stx_mode & S_IFMT,
-					      .dev = makedev(stx.stx_dev_major, stx.stx_dev_minor),
-					      .ino = stx.stx_ino,
-				      });
+	one.format = stx.stx_mode & S_IFMT;
+	one.dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	one.ino = stx.stx_ino;
+	return walk->visitor->wants(walk->visitor->arg, &one) && walk->visitor->visit(walk->visitor->arg, &one);
+}
+
+/* A server of files that hangs must not hold us up: what is known here is enough. */
+static bool visit_number(struct descriptor_walk *walk, int number)
+{
+	if (!walk->mounts || !is_of_server(walk, number))
+		return visit_copy(walk, number);
+	walk->n++;
+	return false;
+}
+
+/* All were told at once. stat(2) of regular files and directories may tell another device: these are looked at. */
+static void visit_told(struct descriptor_walk *walk, const struct file_facts_list *facts)
+{
+	for (size_t i = 0; i < facts->n; i++) {
+		const struct file_facts *told = &facts->items[i];
+		const mode_t format = told->mode & S_IFMT;
+		const struct running_descriptor one = { told->number, -1, format, told->dev, told->ino };
+
+		if (walk->mounts && format == S_IFREG && is_of_fuse(walk->mounts, told->dev))
+			continue;
+		if (walk->visitor->wants(walk->visitor->arg, &one) && visit_copy(walk, told->number))
+			return;
+	}
+}
+
+static const struct file_facts_list *read_told(const struct descriptor_walk *walk, pid_t pid,
+					       struct file_facts_list *facts)
+{
+	if (walk->still)
+		return file_iter_read_still(walk->visitor->iter, pid);
+	return file_iter_read(walk->visitor->iter, pid, facts) ? facts : NULL;
 }
 
 /*
@@ -116,7 +141,9 @@ static bool visit_number(struct descriptor_walk *walk, int number)
  */
 static void visit_descriptors(pid_t pid, int proc, struct descriptor_walk walk)
 {
+	AUTO(file_facts_done) struct file_facts_list facts = { 0 };
 	AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	const struct file_facts_list *told;
 	AUTO_FREE int *numbers = NULL;
 	int tried = 0, listed;
 	struct stat st;
@@ -125,6 +152,11 @@ static void visit_descriptors(pid_t pid, int proc, struct descriptor_walk walk)
 	walk.proc = proc;
 	if (pidfd < 0 || fstatat(proc, "fd", &st, 0) < 0)
 		return;
+	told = walk.visitor->iter && st.st_size >= FILE_ITER_WORTH ? read_told(&walk, pid, &facts) : NULL;
+	if (told) {
+		visit_told(&walk, told);
+		return;
+	}
 	for (; walk.n < (uint64_t)st.st_size && tried < TRIES_MIN + 4 * st.st_size; tried++)
 		if (visit_number(&walk, tried))
 			return;
@@ -136,10 +168,9 @@ static void visit_descriptors(pid_t pid, int proc, struct descriptor_walk walk)
 			return;
 }
 
-void running_visit_descriptors(pid_t pid, int proc, bool (*visit)(void *arg, const struct running_descriptor *one),
-			       void *arg)
+void running_visit_descriptors(pid_t pid, int proc, const struct running_visitor *visitor)
 {
-	visit_descriptors(pid, proc, (struct descriptor_walk){ .visit = visit, .arg = arg });
+	visit_descriptors(pid, proc, (struct descriptor_walk){ .visitor = visitor });
 }
 
 void running_still_done(struct running_still *still)
@@ -192,10 +223,9 @@ void running_still_look(struct running_still *still, int proc)
 	(void)sees_fuse(still, proc);
 }
 
-void running_visit_still(pid_t pid, int proc, struct running_still *still,
-			 bool (*visit)(void *arg, const struct running_descriptor *one), void *arg)
+void running_visit_still(pid_t pid, int proc, struct running_still *still, const struct running_visitor *visitor)
 {
 	const struct proc_mounts *mounts = sees_fuse(still, proc) ? &still->mounts : NULL;
 
-	visit_descriptors(pid, proc, (struct descriptor_walk){ .visit = visit, .arg = arg, .mounts = mounts });
+	visit_descriptors(pid, proc, (struct descriptor_walk){ .visitor = visitor, .mounts = mounts, .still = true });
 }

@@ -8,6 +8,7 @@
 
 #include "kern/proc/mountinfo.h"
 
+struct file_iter;
 struct task_iter;
 
 /*
@@ -18,15 +19,22 @@ void running_visit_tree(pid_t root, struct task_iter *iter, bool (*visit)(void *
 
 struct running_descriptor {
 	int number;    /* in its table */
-	int fd;	       /* a copy of ours, until visit() returns */
+	int fd;	       /* a copy of ours, until visit() returns; for wants() it may be -1 */
 	mode_t format; /* S_IFSOCK, ...; 0: an anonymous inode */
 	dev_t dev;
 	ino_t ino;
 };
 
+struct running_visitor {
+	struct file_iter *iter; /* tells of all at once; may be NULL */
+	/* Only what it wants is visited: others need not be copied. What it looks at may be gone already. */
+	bool (*wants)(void *arg, const struct running_descriptor *one);
+	bool (*visit)(void *arg, const struct running_descriptor *one);
+	void *arg;
+};
+
 /* Visits the descriptors of a process: those that are open all the time are not missed. The same end. */
-void running_visit_descriptors(pid_t pid, int proc, bool (*visit)(void *arg, const struct running_descriptor *one),
-			       void *arg);
+void running_visit_descriptors(pid_t pid, int proc, const struct running_visitor *visitor);
 
 /* Of several processes that stand still, zeroed at first: the mounts that the last of them sees. */
 struct running_still {
@@ -45,5 +53,4 @@ void running_still_look(struct running_still *still, int proc);
  * The same, for a process that stands still, as may the server of its files: the copy of a regular file could not be
  * closed before that one runs (FUSE_FLUSH), so files of FUSE are left out.
  */
-void running_visit_still(pid_t pid, int proc, struct running_still *still,
-			 bool (*visit)(void *arg, const struct running_descriptor *one), void *arg);
+void running_visit_still(pid_t pid, int proc, struct running_still *still, const struct running_visitor *visitor);

@@ -77,6 +77,9 @@ int file_read_system(const struct dump *d, struct open_file *of)
 	}
 	if (S_ISSOCK(of->stat.st_mode) && !(of->flags & O_PATH)) {
 		of->fs_magic = SOCKFS_MAGIC;
+		of->domain = of->facts ? of->facts->family : 0;
+		if (of->domain)
+			return 0;
 		return getsockopt(of->fd, SOL_SOCKET, SO_DOMAIN, &of->domain, &size) < 0
 			       ? fail_errno("asking for the family of the socket")
 			       : 0;
@@ -156,10 +159,31 @@ static bool may_have_posix_locks(const struct dump *d, struct open_file *of)
 
 /* --- */
 
-static bool is_plain(const struct file_dump *files, const struct stat *st)
+static bool is_plain(const struct file_dump *files, mode_t mode, dev_t dev)
 {
-	return (S_ISSOCK(st->st_mode) && st->st_dev == files->socket_dev) ||
-	       (S_ISFIFO(st->st_mode) && st->st_dev == files->pipe_dev);
+	return (S_ISSOCK(mode) && dev == files->socket_dev) || (S_ISFIFO(mode) && dev == files->pipe_dev);
+}
+
+/* No call is needed for pipes and sockets of which the kernel has told already. */
+static bool describe_told(struct file_dump *files, struct open_file *of, struct fdinfo *info)
+{
+	const struct file_facts *facts = of->facts;
+
+	if (!of->told || !facts || !is_plain(files, facts->mode, facts->dev) || has_odd_locks(files))
+		return false;
+	of->stat = (struct stat){
+		.st_dev = facts->dev,
+		.st_ino = facts->ino,
+		.st_mode = facts->mode,
+		.st_nlink = 1,
+		.st_uid = facts->uid,
+		.st_gid = facts->gid,
+	};
+	of->flags = facts->flags & ~(uint32_t)O_CLOEXEC;
+	of->cloexec = of->told & FD_FLAG_CLOEXEC;
+	of->fdinfo = info;
+	info->n = 0;
+	return true;
 }
 
 /* What is always the same in fdinfo, pipes and sockets. */
@@ -214,13 +238,16 @@ int file_describe(const struct dump *d, struct open_file *of, struct fdinfo *inf
 	struct file_dump *files = file_dump_of(d);
 	uint64_t flags, mnt_id;
 	int64_t pos;
-	int known = file_look(d, of->fd, &of->stat);
+	int known;
 
+	if (describe_told(files, of, info))
+		return 0;
+	known = file_look(d, of->fd, &of->stat);
 	if (known < 0 && errno != ENOENT)
 		return fail_errno("looking at the file (fstat)");
 	of->fdinfo = info;
 	of->cloexec = of->told & FD_FLAG_CLOEXEC;
-	if (of->told && known == 0 && is_plain(files, &of->stat) && !has_odd_locks(files))
+	if (of->told && known == 0 && is_plain(files, of->stat.st_mode, of->stat.st_dev) && !has_odd_locks(files))
 		return describe_plain(of, info);
 	TRY(read_fdinfo(d, of, info));
 	if (known < 0)

@@ -81,10 +81,11 @@ static int dump_copy(const struct dump *d, struct open_file *of, struct fdinfo *
 	return 0;
 }
 
-static int dump_descriptor(const struct dump *d, struct task *task, int number, struct fdinfo *info)
+static int dump_descriptor(const struct dump *d, struct task *task, int number, const struct file_facts *facts,
+			   struct fdinfo *info)
 {
 	AUTO_CLOSE int fd = take_descriptor(task, number);
-	struct open_file of = { .task = task, .task_fd = number, .fd = fd };
+	struct open_file of = { .task = task, .task_fd = number, .fd = fd, .facts = facts };
 	int error;
 
 	if (fd == -EBADF)
@@ -100,17 +101,22 @@ static int dump_descriptor(const struct dump *d, struct task *task, int number, 
 static int dump_table(const struct dump *d, struct task *task)
 {
 	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
+	const struct file_facts_list *facts = NULL;
 	AUTO_FREE int *numbers = NULL;
 	int n = list_numbers(task, &numbers);
 
 	if (n < 0)
 		return fail(-n, "listing its descriptors");
+	/* In a survey they run, and are not asked. */
+	if (task->dump->fd_flags && n >= FILE_ITER_WORTH)
+		facts = file_iter_read_still(d->file_iter, task->pid);
 	TRY(fdinfo_open(&info, task->dump->proc));
 	for (int i = 0; i < n; i++) {
 		LOG_SCOPE("descriptor %d", numbers[i]);
-		TRY(dump_go_on(d, dump_descriptor(d, task, numbers[i], &info)));
+		TRY(dump_go_on(d, dump_descriptor(d, task, numbers[i],
+						  facts ? file_facts_find(facts, numbers[i]) : NULL, &info)));
 	}
-	log_debug("%d descriptors", n);
+	log_debug("%d descriptors%s", n, facts ? " were told at once" : "");
 	return 0;
 }
 

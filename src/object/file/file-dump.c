@@ -170,6 +170,8 @@ static int read_owner(const struct dump *d, struct open_file *of)
 {
 	of->owner = pool_new(d->pool, FownEntry);
 	fown_entry__init(of->owner);
+	if (of->facts && of->facts->has_no_owner)
+		return 0;
 	return of->flags & O_PATH || !of->fdinfo ? 0 : file_read_owner(d, of->fd, of->owner);
 }
 

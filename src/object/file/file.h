@@ -9,6 +9,7 @@
 #include "fdinfo.pb-c.h"
 #include "ghost-file.pb-c.h"
 #include "fs.pb-c.h"
+#include "kern/proc/file-iter.h"
 #include "kern/proc/fdinfo.h"
 #include "session/session.h"
 
@@ -22,6 +23,8 @@ struct open_file {
 	int task_fd;  /* the number over there, or -1: not from a descriptor table (mapping, exe, cwd, root) */
 	int fd;	      /* our copy; O_PATH for cwd, root, exe */
 	uint8_t told; /* what the task has said of the number (FD_FLAG_*); 0: it was not asked */
+	/* What the kernel has told of all descriptors of the task at once, which stands still; NULL: nothing. */
+	const struct file_facts *facts;
 	struct stat stat;
 	long fs_magic;	       /* statfs f_type */
 	bool served;	       /* of a FUSE file system whose server is in the tree */

@@ -184,6 +184,11 @@ struct kept_search {
 	int error;
 };
 
+static bool is_namespace(void *arg, const struct running_descriptor *one)
+{
+	return one->dev == ((const struct kept_search *)arg)->nsfs;
+}
+
 /* What cannot be saved is refused when the file itself is looked at. */
 static bool look_at(void *arg, const struct running_descriptor *one)
 {
@@ -193,8 +198,6 @@ static bool look_at(void *arg, const struct running_descriptor *one)
 	const char *why;
 	char path[32];
 
-	if (one->dev != search->nsfs)
-		return false;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", one->fd); /* it may be an O_PATH descriptor */
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -220,7 +223,8 @@ int namespaces_find_kept(const struct dump *d)
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		if (search.error < 0 || !task_is_live(task) || table_set(seen, task->ids->files_id, task))
 			continue;
-		running_visit_still(task->pid, task->dump->proc, &dump_namespaces(d)->still, look_at, &search);
+		running_visit_still(task->pid, task->dump->proc, &dump_namespaces(d)->still,
+				    &(struct running_visitor){ d->file_iter, is_namespace, look_at, &search });
 	}
 	table_destroy(&seen);
 	return search.error;

@@ -15,6 +15,7 @@
 #include "kern/net/sockdiag.h"
 #include "kern/net/unix-members.h"
 #include "object/socket/option-numbers.h"
+#include "object/socket/socket.h"
 #include "session/session.h"
 
 #define WORTH 16 /* for fewer sockets it takes longer to load the program than to ask each */
@@ -55,39 +56,49 @@ enum member {
 	N_MEMBERS
 };
 
-static const struct unix_member members[N_MEMBERS] = {
-	[FLAGS] = { "sock_common", "skc_flags", NULL, NULL },
-	[REUSE] = { "sock_common", "skc_reuse", NULL, NULL },
-	[REUSEPORT] = { "sock_common", "skc_reuseport", NULL, NULL },
-	[DEVICE] = { "sock_common", "skc_bound_dev_if", NULL, NULL },
-	[INCOMING_CPU] = { "sock_common", "skc_incoming_cpu", NULL, NULL },
-	[RCVLOWAT] = { "sock", "sk_rcvlowat", NULL, NULL },
-	[MARK] = { "sock", "sk_mark", NULL, NULL },
-	[PRIORITY] = { "sock", "sk_priority", NULL, NULL },
-	[CREDENTIALS] = { "sock", "sk_scm_credentials", NULL, NULL },
-	[SECURITY] = { "sock", "sk_scm_security", NULL, NULL },
-	[PIDFD] = { "sock", "sk_scm_pidfd", NULL, NULL },
-	[RIGHTS] = { "sock", "sk_scm_rights", NULL, NULL },
-	[TXREHASH] = { "sock", "sk_txrehash", NULL, NULL },
-	[NO_CHECK] = { "sock", "sk_no_check_tx", NULL, NULL },
-	[TIMESTAMPS] = { "sock", "sk_tsflags", NULL, NULL },
-	[CLOCK_OF_STAMPS] = { "sock", "sk_bind_phc", NULL, NULL },
-	[PEEK_OFF] = { "sock", "sk_peek_off", NULL, NULL },
-	[BUSY_POLL] = { "sock", "sk_ll_usec", NULL, NULL },
-	[PREFER_BUSY_POLL] = { "sock", "sk_prefer_busy_poll", NULL, NULL },
-	[PACING_RATE] = { "sock", "sk_max_pacing_rate", NULL, NULL },
-	[CLOCK] = { "sock", "sk_clockid", NULL, NULL },
-	[TXTIME_DEADLINE] = { "sock", "sk_txtime_deadline_mode", NULL, NULL },
-	[TXTIME_ERRORS] = { "sock", "sk_txtime_report_errors", NULL, NULL },
-	[BUFFER_LOCK] = { "sock", "sk_userlocks", NULL, NULL },
-	[SEND_TIME] = { "sock", "sk_sndtimeo", NULL, NULL },
-	[RECEIVE_TIME] = { "sock", "sk_rcvtimeo", NULL, NULL },
-	[LINGER_TIME] = { "sock", "sk_lingertime", NULL, NULL },
-	[FILTER] = { "sock", "sk_filter", NULL, NULL },
-	[ERROR] = { "sock", "sk_err", NULL, NULL },
-	[ERRORS_QUEUED] = { "sock", "sk_error_queue", "sk_buff_head", "qlen" },
-	[NAME] = { "unix_sock", "addr", NULL, NULL },
-	[INQ] = { "unix_sock", "recvmsg_inq", NULL, NULL },
+/* A struct sock is the first member of struct unix_sock. */
+#define OF_SOCK(type, member)                                \
+	{                                                    \
+		BPF_WORD_OBJECT, type, member, NULL, NULL, 0 \
+	}
+#define OF_UNIX(member)                                             \
+	{                                                           \
+		BPF_WORD_OBJECT, "unix_sock", member, NULL, NULL, 0 \
+	}
+
+static const struct bpf_word members[N_MEMBERS] = {
+	[FLAGS] = OF_SOCK("sock_common", "skc_flags"),
+	[REUSE] = OF_SOCK("sock_common", "skc_reuse"),
+	[REUSEPORT] = OF_SOCK("sock_common", "skc_reuseport"),
+	[DEVICE] = OF_SOCK("sock_common", "skc_bound_dev_if"),
+	[INCOMING_CPU] = OF_SOCK("sock_common", "skc_incoming_cpu"),
+	[RCVLOWAT] = OF_SOCK("sock", "sk_rcvlowat"),
+	[MARK] = OF_SOCK("sock", "sk_mark"),
+	[PRIORITY] = OF_SOCK("sock", "sk_priority"),
+	[CREDENTIALS] = OF_SOCK("sock", "sk_scm_credentials"),
+	[SECURITY] = OF_SOCK("sock", "sk_scm_security"),
+	[PIDFD] = OF_SOCK("sock", "sk_scm_pidfd"),
+	[RIGHTS] = OF_SOCK("sock", "sk_scm_rights"),
+	[TXREHASH] = OF_SOCK("sock", "sk_txrehash"),
+	[NO_CHECK] = OF_SOCK("sock", "sk_no_check_tx"),
+	[TIMESTAMPS] = OF_SOCK("sock", "sk_tsflags"),
+	[CLOCK_OF_STAMPS] = OF_SOCK("sock", "sk_bind_phc"),
+	[PEEK_OFF] = OF_SOCK("sock", "sk_peek_off"),
+	[BUSY_POLL] = OF_SOCK("sock", "sk_ll_usec"),
+	[PREFER_BUSY_POLL] = OF_SOCK("sock", "sk_prefer_busy_poll"),
+	[PACING_RATE] = OF_SOCK("sock", "sk_max_pacing_rate"),
+	[CLOCK] = OF_SOCK("sock", "sk_clockid"),
+	[TXTIME_DEADLINE] = OF_SOCK("sock", "sk_txtime_deadline_mode"),
+	[TXTIME_ERRORS] = OF_SOCK("sock", "sk_txtime_report_errors"),
+	[BUFFER_LOCK] = OF_SOCK("sock", "sk_userlocks"),
+	[SEND_TIME] = OF_SOCK("sock", "sk_sndtimeo"),
+	[RECEIVE_TIME] = OF_SOCK("sock", "sk_rcvtimeo"),
+	[LINGER_TIME] = OF_SOCK("sock", "sk_lingertime"),
+	[FILTER] = OF_SOCK("sock", "sk_filter"),
+	[ERROR] = OF_SOCK("sock", "sk_err"),
+	[ERRORS_QUEUED] = { BPF_WORD_OBJECT, "sock", "sk_error_queue", "sk_buff_head", "qlen", 0 },
+	[NAME] = OF_UNIX("addr"),
+	[INQ] = OF_UNIX("recvmsg_inq"),
 };
 _Static_assert(N_MEMBERS <= UNIX_MEMBERS_MAX, "too many members");
 
@@ -254,7 +265,7 @@ static const struct fresh *describe_sample(const struct space *space, const stru
 
 /* --- all sockets of a namespace --- */
 
-static void read_space(struct space *space, struct pool *pool)
+static void read_space(struct space *space, size_t expected, struct pool *pool)
 {
 	struct sample samples[] = { { SOCK_STREAM, -1, 0 }, { SOCK_DGRAM, -1, 0 }, { SOCK_SEQPACKET, -1, 0 } };
 	uint32_t there = 0;
@@ -262,7 +273,7 @@ static void read_space(struct space *space, struct pool *pool)
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
 		make_sample(&samples[i]);
 	/* Of what was read before it failed nothing is wrong. */
-	(void)unix_members_read(members, N_MEMBERS, &there, &space->sockets);
+	(void)unix_members_read(members, N_MEMBERS, expected, &there, &space->sockets);
 	for (size_t i = 0; i < space->sockets.n; i++)
 		table_set(space->by_ino, space->sockets.items[i].ino, &space->sockets.items[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
@@ -283,7 +294,7 @@ static const struct space *find_space(const struct dump *d, struct all_alike *al
 	space = pool_new(d->pool, struct space);
 	space->id = id;
 	space->by_ino = table_create();
-	read_space(space, d->pool);
+	read_space(space, socket_count_unix(d), d->pool);
 	*vector_push(&all->spaces) = space;
 	return space;
 }

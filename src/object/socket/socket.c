@@ -164,6 +164,13 @@ int socket_find_unix(const struct dump *d, uint32_t ino, const struct unix_diag 
 	return 0;
 }
 
+size_t socket_count_unix(const struct dump *d)
+{
+	const struct socket_dump *sockets = socket_dump_of(d);
+
+	return sockets && sockets->unix_by_ino ? table_count(sockets->unix_by_ino) : 0;
+}
+
 int socket_find_listener(const struct dump *d, uint32_t client, const struct unix_diag **ret)
 {
 	struct socket_dump *sockets = NULL;

@@ -41,6 +41,7 @@ int socket_namespace_id(const struct dump *d, const struct open_file *of, uint32
  * The structs live as long as the dump.
  */
 int socket_find_unix(const struct dump *d, uint32_t ino, const struct unix_diag **ret);
+size_t socket_count_unix(const struct dump *d); /* those that were read */
 int socket_find_inet(const struct dump *d, const struct socket_identity *identity, uint32_t ino,
 		     const struct inet_diag **ret);
 /* Does another socket of the network namespace have the same address and port? */

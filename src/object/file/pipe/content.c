@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/page.h"
 #include "base/pool.h"
 #include "base/table.h"
 #include "image/payload.h"
@@ -80,10 +81,15 @@ static int write_copy(struct pipe_copies *content, uint32_t pipe_id, int size, s
 	return 0;
 }
 
+static bool is_told_empty(const struct open_file *of)
+{
+	return of->facts && of->facts->knows_pipe && of->facts->is_empty;
+}
+
 int pipe_dump_content(struct dump *d, const struct open_file *of, struct pipe_copies *content, enum image_id id)
 {
 	PipeDataEntry record = PIPE_DATA_ENTRY__INIT;
-	int size, inside;
+	int size, inside = 0;
 	ssize_t copied;
 
 	begin_copies(content);
@@ -91,8 +97,11 @@ int pipe_dump_content(struct dump *d, const struct open_file *of, struct pipe_co
 		return 0;
 	if (!content->image)
 		TRY(image_create(dump_store(d), &content->image, id));
-	size = fcntl(of->fd, F_GETPIPE_SZ);
-	if (size < 0 || ioctl(of->fd, FIONREAD, &inside) < 0)
+	if (is_told_empty(of))
+		size = (int)(of->facts->pages_max * page_size());
+	else
+		size = fcntl(of->fd, F_GETPIPE_SZ);
+	if (size < 0 || (!is_told_empty(of) && ioctl(of->fd, FIONREAD, &inside) < 0))
 		return fail_errno("asking how many bytes are in the pipe");
 	if (!inside) {
 		record.pipe_id = (uint32_t)of->stat.st_ino;

@@ -305,13 +305,17 @@ struct detached_search {
 	int proc, error;
 };
 
+static bool is_directory(void *arg, const struct running_descriptor *one)
+{
+	(void)arg;
+	return one->format == S_IFDIR;
+}
+
 static bool look_at_descriptor(void *arg, const struct running_descriptor *one)
 {
 	struct detached_search *search = arg;
 	char name[32];
 
-	if (one->format != S_IFDIR)
-		return false;
 	snprintf(name, sizeof(name), "fd/%d", one->number);
 	search->error = dump_go_on(search->d, look_at(search->d, search->space, search->proc, name));
 	return search->error < 0;
@@ -325,7 +329,9 @@ static int look_at_task(const struct dump *d, struct mount_space *space, const s
 	TRY(dump_go_on(d, look_at(d, space, search.proc, "cwd")));
 	TRY(dump_go_on(d, look_at(d, space, search.proc, "root")));
 	if (still)
-		running_visit_still(task->pid, search.proc, still, look_at_descriptor, &search);
+		running_visit_still(task->pid, search.proc, still,
+				    &(struct running_visitor){ d->file_iter, is_directory, look_at_descriptor,
+							       &search });
 	return search.error;
 }
 

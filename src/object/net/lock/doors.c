@@ -54,6 +54,7 @@ struct door_search {
 	struct pool *pool;
 	struct table *by_ino, *ports; /* struct inet_diag of all that listen; those of the tree by their port */
 	struct netlink *netlink;
+	struct file_iter *files;
 };
 
 static int read_listeners(struct door_search *s)
@@ -64,11 +65,18 @@ static int read_listeners(struct door_search *s)
 	return sockdiag_read_listeners(s->netlink, s->pool, AF_INET6, s->by_ino);
 }
 
+static bool may_listen(void *arg, const struct running_descriptor *one)
+{
+	const struct door_search *s = arg;
+
+	return one->format == S_IFSOCK && table_find(s->by_ino, one->ino);
+}
+
 /* Those that are found are done with; it ends with the last one. */
 static bool look_for_listener(void *arg, const struct running_descriptor *one)
 {
 	struct door_search *s = arg;
-	struct inet_diag *diag = one->format == S_IFSOCK ? table_remove(s->by_ino, one->ino) : NULL;
+	struct inet_diag *diag = table_remove(s->by_ino, one->ino);
 
 	if (diag)
 		table_set(s->ports, diag->src_port, diag);
@@ -79,7 +87,7 @@ static bool look_in_task(void *arg, pid_t pid, int proc)
 {
 	const struct door_search *s = arg;
 
-	running_visit_descriptors(pid, proc, look_for_listener, arg);
+	running_visit_descriptors(pid, proc, &(struct running_visitor){ s->files, may_listen, look_for_listener, arg });
 	return !table_count(s->by_ino);
 }
 
@@ -140,7 +148,7 @@ static int let_in(struct dump *d, struct door_search *s)
 int network_dump_prepare(struct dump *d)
 {
 	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
-	struct door_search search = { .pool = pool_create(), .ports = table_create() };
+	struct door_search search = { .pool = pool_create(), .ports = table_create(), .files = d->file_iter };
 	AUTO_CLOSE int proc = proc_open(d->options->pid), ns = -1;
 
 	if (proc >= 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Unix sockets that are like fresh ones are not asked for their options: the images are the same as if they were."""
+"""What the kernel tells of all at once is not asked for one by one: the images are the same as if it were."""
 import json
 import os
 import re
@@ -42,7 +42,7 @@ def dump(room, criu, build, pid, name, *before):
     return read_files(build / 'crit', images / 'files.img'), log
 
 
-def test_same_images(room, criu, build, sockets):
+def test_same_options(room, criu, build, sockets):
     """Told by the kernel's memory, or asked for one by one."""
     told, log = dump(room, criu, build, sockets, 'told')
     asked, log_of_asked = dump(room, criu, build, sockets, 'asked', PYTHON, PROGRAMS / 'without-bpf.py')
@@ -53,3 +53,20 @@ def test_same_images(room, criu, build, sockets):
     alike, known = map(int, found.groups())
     assert known >= int((room.folder / 'inside').read_text()) and 100 < alike < known, log
     assert told == asked
+
+
+def test_same_descriptors(room, criu, build):
+    """Pipes, sockets and their owners."""
+    pid = room.start(room.folder / 'out', PYTHON, PROGRAMS / 'descriptors-many.py', room.folder)
+    wait_until((room.folder / 'inside').exists, 20, lambda: (room.folder / 'out').read_text())
+    told, log = dump(room, criu, build, pid, 'told')
+    asked, log_of_asked = dump(room, criu, build, pid, 'asked', PYTHON, PROGRAMS / 'without-bpf.py')
+    assert 'descriptors were told at once' not in log_of_asked
+    assert told == asked
+    for pattern in ('fdinfo-*.img', 'pipes-data.img', 'fifo-data.img'):
+        names = [path.name for path in (room.folder / 'told').glob(pattern)]
+        assert names
+        for name in names:
+            assert (room.folder / 'told' / name).read_bytes() == (room.folder / 'asked' / name).read_bytes(), name
+    if 'descriptors were told at once' not in log:
+        pytest.skip('this kernel does not tell of its structures')

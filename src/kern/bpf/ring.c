@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /* A ring buffer into which BPF programs write; its layout is told in the kernel's bpf/ringbuf.rst. */
-#include "kern/bpf-ring.h"
+#include "kern/bpf/ring.h"
 
 #include <errno.h>
 #include <sys/mman.h>

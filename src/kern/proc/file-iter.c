@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/* The program that the kernel runs for each descriptor, and its answers. */
+#include "kern/proc/file-iter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/auto.h"
+#include "base/pool.h"
+#include "base/table.h"
+#include "base/vector.h"
+#include "kern/bpf/words.h"
+#include "kern/bpf.h"
+
+/* struct bpf_iter__task_file { meta; task; u32 fd; file; }, of which each takes 8 bytes. */
+enum { AT_TASK = 8, AT_NUMBER = 16, AT_FILE = 24 };
+
+enum word {
+	TASK,
+	LEADER,
+	DESCRIPTOR,
+	FLAGS,
+	OWNER,
+	PRIVATE,
+	INODE,
+	INO,
+	MODE,
+	UID,
+	GID,
+	SUPER,
+	DEVICE,
+	SOCK,
+	FAMILY,
+	PIPE_HEAD,
+	PIPE_TAIL,
+	PIPE_PAGES,
+	PIPE_READERS,
+	PIPE_WRITERS,
+	N_WORDS
+};
+
+#define MEMBER(from, type, member)                \
+	{                                         \
+		from, type, member, NULL, NULL, 0 \
+	}
+
+static const struct bpf_word words[N_WORDS] = {
+	[TASK] = { .from = BPF_WORD_CONTEXT, .offset = AT_TASK },
+	[LEADER] = MEMBER(TASK, "task_struct", "group_leader"),
+	[DESCRIPTOR] = { .from = BPF_WORD_CONTEXT, .offset = AT_NUMBER },
+	[FLAGS] = MEMBER(BPF_WORD_OBJECT, "file", "f_flags"),
+	[OWNER] = MEMBER(BPF_WORD_OBJECT, "file", "f_owner"), /* an address since Linux 6.12 */
+	[PRIVATE] = MEMBER(BPF_WORD_OBJECT, "file", "private_data"),
+	[INODE] = MEMBER(BPF_WORD_OBJECT, "file", "f_inode"),
+	[INO] = MEMBER(INODE, "inode", "i_ino"),
+	[MODE] = MEMBER(INODE, "inode", "i_mode"),
+	[UID] = MEMBER(INODE, "inode", "i_uid"),
+	[GID] = MEMBER(INODE, "inode", "i_gid"),
+	[SUPER] = MEMBER(INODE, "inode", "i_sb"),
+	[DEVICE] = MEMBER(SUPER, "super_block", "s_dev"),
+	[SOCK] = MEMBER(PRIVATE, "socket", "sk"),
+	[FAMILY] = MEMBER(SOCK, "sock_common", "skc_family"),
+	[PIPE_HEAD] = MEMBER(PRIVATE, "pipe_inode_info", "head"),
+	[PIPE_TAIL] = MEMBER(PRIVATE, "pipe_inode_info", "tail"),
+	[PIPE_PAGES] = MEMBER(PRIVATE, "pipe_inode_info", "max_usage"),
+	[PIPE_READERS] = MEMBER(PRIVATE, "pipe_inode_info", "readers"),
+	[PIPE_WRITERS] = MEMBER(PRIVATE, "pipe_inode_info", "writers"),
+};
+
+#define BITS(first, last) ((2ull << (last)) - (1ull << (first)))
+#define NEEDED		  (BITS(TASK, DEVICE) & ~(1ull << OWNER))
+
+struct still_process {
+	struct file_facts_list facts;
+};
+
+struct file_iter {
+	bool tried;
+	struct bpf_words_program program;
+	struct table *still; /* by pid: struct still_process */
+};
+
+struct file_iter *file_iter_create(void)
+{
+	struct file_iter *iter = xzalloc(sizeof(*iter));
+
+	iter->program = BPF_WORDS_NONE;
+	iter->still = table_create();
+	return iter;
+}
+
+void file_iter_destroy(struct file_iter **ref)
+{
+	struct file_iter *iter = TAKE_PTR(*ref);
+	struct still_process *process;
+	size_t cursor = 0;
+
+	if (!iter)
+		return;
+	while ((process = table_next(iter->still, &cursor))) {
+		file_facts_done(&process->facts);
+		free(process);
+	}
+	table_destroy(&iter->still);
+	bpf_words_close(&iter->program);
+	free(iter);
+}
+
+static bool can_tell(struct file_iter *iter)
+{
+	static const struct bpf_words what = { "bpf_iter_task_file", AT_FILE, words, N_WORDS, -1 };
+
+	if (!iter->tried)
+		(void)bpf_words_load(&what, &iter->program); /* others have no such thing, or may not */
+	iter->tried = true;
+	return iter->program.program >= 0 && (iter->program.there & NEEDED) == NEEDED;
+}
+
+static void add_pipe(const struct bpf_words_program *program, const uint64_t *written, struct file_facts *to)
+{
+	const uint64_t needed = BITS(PIPE_HEAD, PIPE_WRITERS);
+
+	to->knows_pipe = (program->there & needed) == needed && written[PIPE_PAGES];
+	to->pages_max = (uint32_t)written[PIPE_PAGES];
+	to->is_empty = written[PIPE_HEAD] == written[PIPE_TAIL];
+	to->has_readers = written[PIPE_READERS];
+	to->has_writers = written[PIPE_WRITERS];
+}
+
+/* Threads that have a table of their own are visited as well. */
+static void add_facts(const struct bpf_words_program *program, const uint64_t *written, struct file_facts_list *ret)
+{
+	const uint32_t device = (uint32_t)written[DEVICE];
+	struct file_facts *facts;
+
+	if (written[TASK] != written[LEADER])
+		return;
+	facts = vector_push(ret);
+	*facts = (struct file_facts){
+		.number = (int)(uint32_t)written[DESCRIPTOR],
+		.flags = (uint32_t)written[FLAGS],
+		.mode = (mode_t)written[MODE],
+		.uid = (uid_t)written[UID],
+		.gid = (gid_t)written[GID],
+		.dev = makedev(device >> 20, device & 0xfffff), /* MINORBITS of the kernel */
+		.ino = written[INO],
+		.has_no_owner = bpf_words_has(program, OWNER) && !written[OWNER],
+	};
+	if (S_ISSOCK(facts->mode) && bpf_words_has(program, FAMILY))
+		facts->family = (int)written[FAMILY];
+	if (S_ISFIFO(facts->mode))
+		add_pipe(program, written, facts);
+}
+
+bool file_iter_read(struct file_iter *iter, pid_t pid, struct file_facts_list *ret)
+{
+	uint64_t written[200][N_WORDS]; /* the kernel has 32 KiB at a time */
+	AUTO_CLOSE int fd = -1;
+	ssize_t size;
+
+	ret->n = 0;
+	if (!can_tell(iter))
+		return false;
+	fd = bpf_open_iterator(iter->program.program, pid);
+	if (fd < 0)
+		return false; /* before Linux 6.1 there is none of a single process */
+	for (;;) {
+		size = read(fd, written, sizeof(written));
+		if (size < 0 && (errno == EINTR || errno == EAGAIN)) /* the kernel has walked long without a result */
+			continue;
+		if (size <= 0 || size % (ssize_t)sizeof(*written))
+			return size == 0 && ret->n;
+		for (size_t i = 0; i < (size_t)size / sizeof(*written); i++)
+			add_facts(&iter->program, written[i], ret);
+	}
+}
+
+const struct file_facts_list *file_iter_read_still(struct file_iter *iter, pid_t pid)
+{
+	struct still_process *process = table_find(iter->still, (uint64_t)pid);
+
+	if (process)
+		return &process->facts;
+	process = xzalloc(sizeof(*process));
+	if (file_iter_read(iter, pid, &process->facts)) {
+		table_set(iter->still, (uint64_t)pid, process);
+		return &process->facts;
+	}
+	file_facts_done(&process->facts);
+	free(process);
+	return NULL;
+}
+
+static int compare_number(const void *key, const void *item)
+{
+	const int a = *(const int *)key, b = ((const struct file_facts *)item)->number;
+
+	return (a > b) - (a < b);
+}
+
+const struct file_facts *file_facts_find(const struct file_facts_list *list, int number)
+{
+	return list->n ? bsearch(&number, list->items, list->n, sizeof(*list->items), compare_number) : NULL;
+}
+
+void file_facts_done(struct file_facts_list *list)
+{
+	vector_done(list);
+}
