@@ -55,14 +55,9 @@ int tracker_leave(int fd, uint64_t start, uint64_t end)
 	return ioctl(fd, UFFDIO_UNREGISTER, &area) < 0 ? -errno : 0;
 }
 
-/*
- * Before Linux 6.13 mremap(2) takes marks of protection along to where nobody watches, and such a page can be written
- * to unseen: first away with all of them. Pages that are not there must not be marked: a mark in an empty place looks
- * like a swapped page.
- */
-int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end)
+int tracker_mark(const struct page_tables *tables, uint64_t start, uint64_t end)
 {
-	struct uffdio_writeprotect none = { .range = { start, end - start }, .mode = 0 };
+	/* A mark in an empty place would look like a swapped page. */
 	const struct pagemap_filter written = {
 		.all = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN,
 		.any = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
@@ -71,8 +66,6 @@ int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, ui
 	};
 	struct page_region regions[REGIONS];
 
-	if (ioctl(fd, UFFDIO_WRITEPROTECT, &none) < 0)
-		return -errno;
 	while (start < end) {
 		ssize_t n = pagemap_scan(tables, &start, end, &written, regions, REGIONS);
 
@@ -80,4 +73,13 @@ int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, ui
 			return (int)n;
 	}
 	return 0;
+}
+
+/* Before Linux 6.13 mremap(2) takes marks of protection along to where nobody watches, and such a page can be written
+ * to unseen: first away with all of them. */
+int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end)
+{
+	struct uffdio_writeprotect none = { .range = { start, end - start }, .mode = 0 };
+
+	return ioctl(fd, UFFDIO_WRITEPROTECT, &none) < 0 ? -errno : tracker_mark(tables, start, end);
 }

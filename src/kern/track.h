@@ -38,6 +38,9 @@ int tracker_clear(int proc);
 /* Watches a whole area of private anonymous memory. -EBUSY: another userfaultfd does; 0 if this one does so already. */
 int tracker_watch(int fd, uint64_t start, uint64_t end);
 int tracker_leave(int fd, uint64_t start, uint64_t end);
+/* The same for an area that this tracker has watched since it was last called for it: pages that have not been written
+ * to are left alone. */
+int tracker_mark(const struct page_tables *tables, uint64_t start, uint64_t end);
 /* All pages that are there count as not written from now on. Whatever older trackers have left is forgotten. */
 int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end);
 

@@ -292,8 +292,10 @@ struct options {
 	enum opt_post_copy post_copy;
 	int post_copy_fd; /* restore: a page server that has what is not in the images; -1: none. No option */
 	const char *remote_criu, *remote_dir; /* with ssh; NULL: found there by the shell; the default there */
-	bool no_content;		      /* dump: all but memory. No option, as the next one */
-	uint32_t stream_grace;		      /* seconds that nobody takes more of a stream; 0: the usual */
+	bool no_content;		      /* dump: all but memory. No option, as the next ones */
+	bool keep_tracker;     /* pre-dump: the tracker of the parent images goes on. Nobody else makes images on top of
+				  them, so that what they say of it is true once */
+	uint32_t stream_grace; /* seconds that nobody takes more of a stream; 0: the usual */
 
 	/* images */
 	enum opt_compression compression;

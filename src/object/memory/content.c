@@ -275,28 +275,50 @@ static bool has_guards(const struct page_walk *walk)
 }
 
 /*
+ * Private anonymous memory of at least a MiB. It has no pages of files: not to ask whether each page is one spares the
+ * kernel a look at its struct page, which takes five times as long as all the rest (17 ms for a GiB, else 3).
+ */
+static bool is_scanned_alone(const struct page_walk *walk, const struct mapping *mapping)
+{
+	const uint64_t others = VMF(HT) | VMF(PF) | VMF(MM) | VMF(IO);
+
+	return walk->tables->has_scan && !mapping->shared && !mapping->inode && !mapping->dev &&
+	       !(mapping->vm_flags & others) && mapping->anonymous_kb >= 1024;
+}
+
+/* What is scanned at once. */
+struct span {
+	uint64_t start, end;
+	bool alone; /* nothing but such memory */
+};
+
+/*
  * What is scanned next, from *next on: with the ioctl, which skips what is empty, all from the first to the last
  * mapping with content. Without it a hole costs 8 bytes for each of its pages: then mappings that lie side by side.
  * False: no more.
  */
-static bool next_span(const struct page_walk *walk, size_t *next, uint64_t *start, uint64_t *end)
+static bool next_span(const struct page_walk *walk, size_t *next, struct span *span)
 {
 	const MmEntry *mm = walk->task->mm;
 
-	*start = *end = 0;
+	*span = (struct span){ 0 };
 	for (; *next < mm->n_vmas && !(mm->vmas[*next]->status & VMA_GUARD); ++*next) {
 		const VmaEntry *vma = mm->vmas[*next];
+		const struct mapping *mapping = mapping_of(walk, vma);
+		bool alone = mapping && is_scanned_alone(walk, mapping);
 
-		if (!mapping_of(walk, vma))
-			continue;
-		if (!*end)
-			*start = vma->start;
-		else if (vma->start != *end && !walk->tables->has_scan)
+		if (span->end && alone != span->alone && (mapping || span->alone))
 			break;
-		*end = vma->end;
+		if (!mapping)
+			continue;
+		if (!span->end)
+			*span = (struct span){ .start = vma->start, .alone = alone };
+		else if (vma->start != span->end && !walk->tables->has_scan)
+			break;
+		span->end = vma->end;
 		walk->d->stats->pages_scanned += (vma->end - vma->start) / page_size();
 	}
-	return *end;
+	return span->end;
 }
 
 static int find_pages_between(struct page_walk *walk, const struct pagemap_filter *filter, uint64_t at, uint64_t end)
@@ -319,21 +341,27 @@ static int find_pages_between(struct page_walk *walk, const struct pagemap_filte
 }
 
 /* Copies of pages that the task has: not of the file, not the zero page, no guards. */
-static int find_all_pages(struct page_walk *walk)
+static struct pagemap_filter filter_of(const struct page_walk *walk, const struct span *span, bool guards)
 {
-	const uint64_t never = PAGE_IS_FILE | PAGE_IS_PFNZERO;
+	const uint64_t never = PAGE_IS_PFNZERO | (span->alone ? 0 : PAGE_IS_FILE) | (guards ? PAGE_IS_GUARD : 0);
 	struct pagemap_filter filter = { .inverted = never, .all = never, .any = PAGE_IS_PRESENT | PAGE_IS_SWAPPED };
-	uint64_t start, end;
-	size_t next = 0;
 
 	if (walk->has_parent)
 		filter.ret = task_tracking_of(walk->task)->soft_dirty ? SOFT_DIRTY_CATEGORIES : TRACKER_CATEGORIES;
-	if (has_guards(walk)) {
-		filter.inverted |= PAGE_IS_GUARD;
-		filter.all |= PAGE_IS_GUARD;
+	return filter;
+}
+
+static int find_all_pages(struct page_walk *walk)
+{
+	const bool guards = has_guards(walk);
+	struct span span;
+	size_t next = 0;
+
+	while (!walk->d->options->no_content && next_span(walk, &next, &span)) {
+		const struct pagemap_filter filter = filter_of(walk, &span, guards);
+
+		TRY(find_pages_between(walk, &filter, span.start, span.end));
 	}
-	while (!walk->d->options->no_content && next_span(walk, &next, &start, &end))
-		TRY(find_pages_between(walk, &filter, start, end));
 	find_vma(walk, UINT64_MAX);
 	return 0;
 }

@@ -22,6 +22,7 @@ struct task_tracking {
 	bool soft_dirty;      /* the soft-dirty bits tell it, of all mappings that can be tracked */
 	bool prepared;	      /* the rest is set */
 	int old;	      /* our copy of the tracker before, or -1 */
+	bool kept;	      /* it goes on */
 	int64_t number;	      /* of the new one in the task, or -errno */
 };
 
