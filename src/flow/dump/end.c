@@ -84,39 +84,54 @@ int dump_write_inventory(struct dump *d)
 	return inventory_write(dump_store(d), d->inventory);
 }
 
-static int commit_images(struct dump *d)
+/* All images: nothing of them changes any more. */
+static int complete_images(struct dump *d, bool moves)
 {
 	/* Last: a directory without an inventory is no checkpoint. */
 	TRY(dump_write_inventory(d));
-	TRY(dump_verify(d));
+	if (!moves)
+		TRY(dump_verify(d));
 	TRY(phase_dump_take(d));
 	if (d->n_taken) /* it was removed until what was taken is saved */
 		TRY(dump_write_inventory(d));
 	if (d->options->end != OPT_END_KILL)
 		TRY(phase_dump_put_back(d));
-	TRY(stream_send(d));
+	return stream_send(d);
+}
+
+static int prepare_end(struct dump *d)
+{
 	if (actions_run(d->options, d->listener, ACTION_POST_DUMP, d->options->pid) < 0)
 		return -ECANCELED;
-	if (d->options->end != OPT_END_RUN)
-		TRY(phase_dump_lock(d));
+	return d->options->end != OPT_END_RUN ? phase_dump_lock(d) : 0;
+}
+
+static int commit_images(struct dump *d)
+{
+	TRY(complete_images(d, false));
+	TRY(prepare_end(d));
 	return give_memory(d);
 }
 
-/* Whoever has them elsewhere by now says whether they may end here. */
+/*
+ * Whoever has them elsewhere by now says whether they may end here. The other side begins with the restore when it has
+ * the mark of the stream; that is not what ends the tasks, so all else that takes time is done meanwhile.
+ */
 static int commit_move(struct dump *d)
 {
+	TRY(complete_images(d, true));
 	TRY(stream_commit(d));
+	TRY(prepare_end(d));
+	TRY(dump_verify(d));
 	return d->listener->leave(d->listener, d);
 }
 
 int dump_commit(struct dump *d)
 {
 	const bool moves = listener_moves(d->listener), asked = stream_is_asked_for(d);
-	int error = commit_images(d), interrupted;
+	int error = moves ? commit_move(d) : commit_images(d), interrupted;
 
-	if (error >= 0 && moves)
-		error = commit_move(d);
-	else if (error >= 0 && asked)
+	if (error >= 0 && asked)
 		error = stream_commit_and_ask(d);
 	interrupted = interrupt_check_last();
 	if (interrupted < 0)

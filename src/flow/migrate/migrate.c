@@ -78,6 +78,9 @@ static int prepare_dump(struct migration *m, const char *name, enum migrate_imag
 	own->stream_fd = m->wire.out;
 	own->stream_grace = m->options->max_downtime;
 	own->equal_pages = false;
+	/* Nobody else will look for these rules, and iptables would be run four times while the tasks stand still. */
+	if (!options_are_given(m->options, "network-lock"))
+		own->network_lock = OPT_LOCK_NFTABLES;
 	own->images_dir_fd = folder_add(&m->folder, name);
 	TRY(own->images_dir_fd);
 	TRY(fail_point("migrate/images"));
