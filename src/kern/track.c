@@ -75,11 +75,34 @@ int tracker_mark(const struct page_tables *tables, uint64_t start, uint64_t end)
 	return 0;
 }
 
-/* Before Linux 6.13 mremap(2) takes marks of protection along to where nobody watches, and such a page can be written
- * to unseen: first away with all of them. */
+static ssize_t find_mark(const struct page_tables *tables, uint64_t start, uint64_t end)
+{
+	const struct pagemap_filter marked = {
+		.inverted = PAGE_IS_WRITTEN,
+		.all = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN,
+		.any = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+		.ret = PAGE_IS_WPALLOWED,
+	};
+	struct page_region region;
+	ssize_t n = 0;
+
+	while (start < end && n == 0)
+		n = pagemap_scan(tables, &start, end, &marked, &region, 1);
+	return n;
+}
+
+/*
+ * Before Linux 6.13 mremap(2) takes marks of protection along to where nobody watches, and such a page can be written
+ * to unseen: first away with all of them. There hardly ever are any, and to look takes a tenth of the time.
+ */
 int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end)
 {
 	struct uffdio_writeprotect none = { .range = { start, end - start }, .mode = 0 };
+	ssize_t marked = find_mark(tables, start, end);
 
-	return ioctl(fd, UFFDIO_WRITEPROTECT, &none) < 0 ? -errno : tracker_mark(tables, start, end);
+	if (marked < 0)
+		return (int)marked;
+	if (marked && ioctl(fd, UFFDIO_WRITEPROTECT, &none) < 0)
+		return -errno;
+	return tracker_mark(tables, start, end);
 }

@@ -55,7 +55,7 @@ class Side:
         found = {}
         for pid in self.room.pids():
             try:
-                if re.search('append-numbers.py|redis-server', (self.room.proc / f'{pid}/cmdline').read_text()):
+                if re.search('append-numbers.py|churn-memory|redis-server', (self.room.proc / f'{pid}/cmdline').read_text()):
                     found[pid] = re.search(r'^State:\s+(\w)', (self.room.proc / f'{pid}/status').read_text(), re.M)[1]
             except OSError:
                 pass
@@ -98,11 +98,11 @@ class Pair:
             said = side.room.run('/bin/sh', '-ec', f'ip link set {device} up && ip addr add {address}/24 dev {device}')
             assert said.returncode == 0, said.stdout
 
-    def start(self, mebibytes=4):
-        """The program, with a pid that nobody else has."""
+    def start(self, mebibytes=4, program=()):
+        """The program, with a pid that nobody else has. program: another one, which takes the name of the file."""
         done = self.here.room.run('/bin/sh', '-ec', 'echo 20000 > /proc/sys/kernel/ns_last_pid')
         assert done.returncode == 0, done.stdout
-        self.pid = self.here.room.start(self.folder / 'out', PYTHON, PROGRAMS / 'append-numbers.py', self.numbers, mebibytes)
+        self.pid = self.here.room.start(self.folder / 'out', *(program or (PYTHON, PROGRAMS / 'append-numbers.py')), self.numbers, *([] if program else [mebibytes]))
         wait_until(lambda: self.numbers.exists() and self.numbers.stat().st_size > 100, 20, 'the program does not start')
 
     def count(self):

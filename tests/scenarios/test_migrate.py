@@ -272,6 +272,18 @@ def test_other_ways(pair, options):
         pair.is_there()
 
 
+@pytest.mark.parametrize('options', ((), ('--post-copy',)))
+def test_memory_in_motion(pair, build, options):
+    """What is dropped, moved, mapped anew and forked between the rounds is as it should be: a tracker goes on from one to the next."""
+    pair.here.room.kill([pair.pid])
+    pair.numbers.unlink()
+    pair.start(program=[build / 'tests/programs/churn-memory'])
+    for _ in range(4):
+        assert pair.migrate(options=('--max-rounds', 6, '--round-size', 0, *options)) == 0, pair.said
+        assert pair.said.count('Round ') > 1, pair.said
+        pair.is_there()
+
+
 def test_into_new_pidns(pair):
     """Its pid is taken there."""
     there = pair.there.room
