@@ -379,6 +379,24 @@ void criu_local_set_progress_cb(criu_opts *opts, void (*cb)(const struct criu_pr
 void criu_set_bandwidth(uint64_t rate);
 void criu_local_set_bandwidth(criu_opts *opts, uint64_t rate);
 
+/* migrate, as the options of criu migrate (not in CRIU 4.2); post_copy: "always", "auto", "never" */
+void criu_set_max_rounds(unsigned int max_rounds);
+void criu_local_set_max_rounds(criu_opts *opts, unsigned int max_rounds);
+void criu_set_round_size(uint64_t round_size);
+void criu_local_set_round_size(criu_opts *opts, uint64_t round_size);
+void criu_set_max_downtime(unsigned int max_downtime);
+void criu_local_set_max_downtime(criu_opts *opts, unsigned int max_downtime);
+void criu_set_rehearsal(bool rehearsal);
+void criu_local_set_rehearsal(criu_opts *opts, bool rehearsal);
+void criu_set_memory_first(bool memory_first);
+void criu_local_set_memory_first(criu_opts *opts, bool memory_first);
+int criu_set_post_copy(const char *post_copy);
+int criu_local_set_post_copy(criu_opts *opts, const char *post_copy);
+int criu_set_remote_criu(const char *remote_criu);
+int criu_local_set_remote_criu(criu_opts *opts, const char *remote_criu);
+int criu_set_remote_dir(const char *remote_dir);
+int criu_local_set_remote_dir(criu_opts *opts, const char *remote_dir);
+
 /* --- Requests --- */
 
 /* whether the kernel has what is needed; sends no options */
@@ -407,6 +425,28 @@ int criu_local_restore_child(criu_opts *opts);
  */
 int criu_undo(void (*tell)(const char *what, bool done, void *arg), void *arg);
 int criu_local_undo(criu_opts *opts, void (*tell)(const char *what, bool done, void *arg), void *arg);
+
+/*
+ * The tree of set_pid() goes to another machine, as by criu migrate (not in CRIU 4.2). place: ssh://[USER@]HOST[:PORT],
+ * tls://HOST:PORT, tcp://HOST:PORT, or fd:N, a descriptor that criu inherits: not with a service. 0: it runs there. 1:
+ * it runs on here. 2: it stands still here, and nobody knows whether it runs there. 3: it stands still here, and was
+ * killed there. Below 0: it runs on here, and criu has not said anything. ret, which may be NULL, is filled in from 0
+ * on. The images directory is where memory lies meanwhile, as far as it must; without one that is /tmp.
+ */
+struct criu_migration {
+	char id[40]; /* what it is called */
+	int pid;     /* of the root on the other side; 0: not known */
+	unsigned int rounds;
+	uint64_t bytes;			  /* of memory, sent */
+	uint64_t us, stood_us, paused_us; /* all of it; stood still in the end; and in a round at most */
+};
+int criu_migrate(const char *place, struct criu_migration *ret);
+int criu_local_migrate(criu_opts *opts, const char *place, struct criu_migration *ret);
+
+/* What has become of it, after 2: 0: it runs there. 1: it never will. 2: not known, or it waits for memory. 3: it was
+ * killed there. */
+int criu_migrate_ask(const char *place, const char *id, struct criu_migration *ret);
+int criu_local_migrate_ask(criu_opts *opts, const char *place, const char *id, struct criu_migration *ret);
 
 /* pre-dumps until more() returns 0, then a dump; below 0 it ends with that value */
 int criu_dump_iters(int (*more)(criu_predump_info pi));

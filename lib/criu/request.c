@@ -322,6 +322,46 @@ int criu_local_undo(criu_opts *opts, void (*tell)(const char *what, bool done, v
 	return result;
 }
 
+static void copy_facts(const CriuMigrateResp *from, struct criu_migration *to)
+{
+	*to = (struct criu_migration){ .pid = from->pid,
+				       .rounds = from->rounds,
+				       .bytes = from->bytes,
+				       .us = from->us,
+				       .stood_us = from->stood_us,
+				       .paused_us = from->paused_us };
+	snprintf(to->id, sizeof(to->id), "%s", from->id ?: "");
+}
+
+int criu_local_migrate_ask(criu_opts *opts, const char *place, const char *id, struct criu_migration *ret)
+{
+	CriuReq request = CRIU_REQ__INIT;
+	CriuOpts fields = *opts->rpc;
+	CriuResp *reply;
+	int result, error;
+
+	fields.migrate_to = (char *)place;
+	fields.migration = (char *)id;
+	request.type = CRIU_REQ_TYPE__MIGRATE;
+	request.opts = &fields;
+	result = send_request(opts, &request, &reply);
+	error = errno;
+	if (reply && reply->migrate) {
+		result = (int)reply->migrate->outcome;
+		if (ret)
+			copy_facts(reply->migrate, ret);
+	}
+	if (reply)
+		criu_resp__free_unpacked(reply, NULL);
+	errno = error;
+	return result;
+}
+
+int criu_local_migrate(criu_opts *opts, const char *place, struct criu_migration *ret)
+{
+	return criu_local_migrate_ask(opts, place, NULL, ret);
+}
+
 /* Only an own criu can make us the parent. */
 int criu_local_restore_child(criu_opts *opts)
 {

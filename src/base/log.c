@@ -46,6 +46,7 @@ static struct {
 	atomic_bool is_open;
 	bool can_collect, collect, own_fd;
 	bool shows_status; /* log_status() */
+	bool keeps_messages;
 	int fd;
 	uint64_t start;
 	struct collected *collected;
@@ -320,6 +321,11 @@ static void write_line(enum log_level level, const char *file, int line_number, 
 	free(longer);
 }
 
+void log_keep_messages(void)
+{
+	the_log.keeps_messages = true;
+}
+
 void log_write(enum log_level level, const char *file, int line, const char *format, ...)
 {
 	int saved_errno = errno;
@@ -334,6 +340,8 @@ void log_write(enum log_level level, const char *file, int line, const char *for
 		findings_note_warning(file, line, text);
 		level = LOG_INFO;
 	}
+	if (level == LOG_MESSAGE && the_log.keeps_messages)
+		level = LOG_INFO;
 	if (!log_enabled(level))
 		return;
 	va_start(args, format);

@@ -35,6 +35,9 @@ void log_write(enum log_level level, const char *file, int line, const char *for
 			log_write(LOG_DEBUG, __FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 
+/* Who asked is not at stdout: from now on messages go into the log, at level info. */
+void log_keep_messages(void);
+
 /* Until the log is open every line counts as enabled: it is kept, and filtered when the log opens. */
 bool log_enabled(enum log_level level);
 void log_set_level(int verbosity);

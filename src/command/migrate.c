@@ -7,7 +7,9 @@
 
 int command_migrate(const struct options *options)
 {
+	struct migration_facts facts;
+
 	if (options->listen)
 		return migrate_listen(options) < 0 ? 1 : 0;
-	return (int)(options->ask ? migrate_ask(options) : migrate_tree(options));
+	return (int)(options->ask ? migrate_ask(options, &facts) : migrate_tree(options, NULL, &facts));
 }

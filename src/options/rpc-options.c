@@ -13,11 +13,13 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/text.h"
 #include "base/vector.h"
 #include "options/config-file.h"
 #include "options/options-set.h"
 #include "options/options.h"
 #include "options/row.h"
+#include "options/rpc-words.h"
 
 struct request_reader {
 	const CriuOpts *opts;
@@ -45,12 +47,12 @@ RPC_FUNCTION(pid)
 {
 	const CriuOpts *opts = request->opts;
 
-	if (!(options->command & (CMD_DUMP | CMD_PRE_DUMP | CMD_UNDO)))
+	if (!(options->command & (CMD_DUMP | CMD_PRE_DUMP | CMD_UNDO | CMD_MIGRATE)))
 		return opts->has_pid && opts->pid > 0;
 	if (opts->has_pid && opts->pid < 0)
 		return refuse_field("pid", "it must be greater than 0");
-	if (options->command == CMD_UNDO && (!opts->has_pid || !opts->pid))
-		return 0; /* of the images alone */
+	if (options->command & (CMD_UNDO | CMD_MIGRATE) && (!opts->has_pid || !opts->pid))
+		return 0; /* undo: of the images alone */
 	options->pid = opts->has_pid && opts->pid ? opts->pid : request->client->pid;
 	return 1;
 }
@@ -90,6 +92,8 @@ RPC_FUNCTION(images_dir)
 		options->images_dir = peer_path(options, request, opts->images_dir_fd);
 	else if (opts->images_dir)
 		return set_text(options, row, opts->images_dir) ?: 1;
+	else if (options->command == CMD_MIGRATE)
+		return 0;
 	else if (options->command != CMD_CHECK)
 		return refuse_field("images_dir_fd", "no images directory is given");
 	return 1;
@@ -325,14 +329,38 @@ RPC_FUNCTION(pre_dump_mode)
 	return 1;
 }
 
-RPC_FUNCTION(compress)
+/* An empty text: as without a value. */
+static int set_with_default(struct options *options, const struct option_row *row, const char *value)
 {
-	const char *value = request->opts->compress;
-
 	if (!value)
 		return 0;
 	TRY(row->set(options, row, *value ? value : NULL));
 	return 1;
+}
+
+RPC_FUNCTION(compress)
+{
+	return set_with_default(options, row, request->opts->compress);
+}
+
+RPC_FUNCTION(post_copy)
+{
+	return set_with_default(options, row, request->opts->post_copy);
+}
+
+/* Where a program goes has no option: it is the operand of the command. */
+static int read_destination(struct options *options, const struct request_reader *request)
+{
+	const char *place = request->opts->migrate_to;
+
+	if (options->command != CMD_MIGRATE)
+		return 0;
+	if (!place)
+		return refuse_field("migrate_to", "where the program shall go is not said");
+	if (!request->client->worker && text_starts(place, "fd:"))
+		return refuse_field("migrate_to", "a service has no descriptors of its client; use criu swrk");
+	options->destination = pool_string(options->pool, place);
+	return 0;
 }
 
 RPC_FUNCTION(stream)
@@ -402,6 +430,12 @@ static const struct rpc_row rpc_rows[] = {
 
 #define REQUEST_FIELD(request, offset, type) (*(type const *)((const char *)(request)->opts + (offset)))
 
+static uint64_t read_number(const struct request_reader *request, const struct rpc_row *rpc)
+{
+	return rpc->size == sizeof(uint64_t) ? REQUEST_FIELD(request, rpc->field, uint64_t)
+					     : REQUEST_FIELD(request, rpc->field, uint32_t);
+}
+
 /* 1 = the option was given, as on a command line; 0 = not. */
 static int apply_row(struct options *options, size_t i, const struct request_reader *request)
 {
@@ -421,8 +455,7 @@ static int apply_row(struct options *options, size_t i, const struct request_rea
 	case SHAPE_NUMBER:
 		if (!REQUEST_FIELD(request, rpc->has, protobuf_c_boolean))
 			return 0;
-		number = rpc->size == sizeof(uint64_t) ? REQUEST_FIELD(request, rpc->field, uint64_t)
-						       : REQUEST_FIELD(request, rpc->field, uint32_t);
+		number = read_number(request, rpc);
 		return row->set(options, row, pool_printf(options->pool, "%" PRIu64, number)) ?: 1;
 	case SHAPE_STRING:
 		strings = (char **)((const char *)request->opts + rpc->field);
@@ -452,6 +485,33 @@ int options_read_external(const CriuOpts *opts, struct pool *pool, struct opt_li
 	return error;
 }
 
+/* What may travel to another machine does so as words of a command line. */
+static void keep_words(struct options *options, size_t i, const struct request_reader *request)
+{
+	const struct option_row *row = &option_rows[i];
+	const struct rpc_row *rpc = &rpc_rows[i];
+	char **strings;
+
+	switch (rpc->shape) {
+	case SHAPE_BOOL:
+		rpc_keep_word(options, row->name, NULL);
+		break;
+	case SHAPE_NUMBER:
+		rpc_keep_word(options, row->name, pool_printf(options->pool, "%" PRIu64, read_number(request, rpc)));
+		break;
+	case SHAPE_STRING:
+		rpc_keep_word(options, row->name, *(char **)((const char *)request->opts + rpc->field));
+		break;
+	case SHAPE_STRINGS:
+		strings = REQUEST_FIELD(request, rpc->field, char **);
+		for (size_t k = 0; k < REQUEST_FIELD(request, rpc->has, size_t); k++)
+			rpc_keep_word(options, row->name, strings[k]);
+		break;
+	default:
+		rpc_keep_own_words(options, row->name, request->opts);
+	}
+}
+
 int options_from_request(struct options *options, const CriuOpts *opts, const struct rpc_client *client)
 {
 	const struct request_reader request = { opts, client };
@@ -464,7 +524,10 @@ int options_from_request(struct options *options, const CriuOpts *opts, const st
 			return given == -EINVAL ? -EBADRQC : given;
 		if (given)
 			options->given[i] = OPT_GIVEN;
+		if (given && options->command == CMD_MIGRATE)
+			keep_words(options, i, &request);
 	}
+	TRY(read_destination(options, &request));
 	/* What has no twin on the command line. */
 	options->notify_scripts = opts->notify_scripts;
 	options->orphan_pts_master = opts->orphan_pts_master;

@@ -181,6 +181,41 @@ RUN(undo)
 	return error;
 }
 
+/* What has become of it is told in any case: to fail is not to be where one was. */
+static void tell_migrated(struct request *request)
+{
+	const struct migration_facts *facts = &request->migration;
+	CriuMigrateResp *told = &request->migrate;
+
+	criu_migrate_resp__init(told);
+	told->outcome = (uint32_t)facts->result;
+	told->id = facts->id[0] ? (char *)facts->id : NULL;
+	told->has_pid = facts->root > 0;
+	told->pid = facts->root;
+	if (!request->options.ask) {
+		told->has_rounds = told->has_bytes = told->has_us = told->has_stood_us = told->has_paused_us = true;
+		told->rounds = facts->rounds;
+		told->bytes = facts->bytes;
+		told->us = facts->took_ns / 1000;
+		told->stood_us = facts->stood_ns / 1000;
+		told->paused_us = facts->paused_ns / 1000;
+	}
+	request->answer->migrate = told;
+}
+
+RUN(migrate)
+{
+	const struct options *options = &request->options;
+
+	log_keep_messages();
+	if (options->ask)
+		(void)migrate_ask(options, &request->migration);
+	else
+		(void)migrate_tree(options, &request->listener, &request->migration);
+	tell_migrated(request);
+	return request->migration.result == MIGRATED ? 0 : -ECANCELED;
+}
+
 RUN(wait_pid)
 {
 	CriuResp *answer = request->answer;
@@ -222,6 +257,7 @@ static const struct row {
 	{ CRIU_REQ_TYPE__FEATURE_CHECK, CRIU_REQ_TYPE__FEATURE_CHECK, true, NEEDS_NOTHING, 0, run_feature_check },
 	{ CRIU_REQ_TYPE__VERSION, CRIU_REQ_TYPE__VERSION, true, NEEDS_NOTHING, 0, run_version },
 	{ CRIU_REQ_TYPE__UNDO, CRIU_REQ_TYPE__UNDO, true, NEEDS_IMAGES, CMD_UNDO, run_undo },
+	{ CRIU_REQ_TYPE__MIGRATE, CRIU_REQ_TYPE__MIGRATE, false, NEEDS_IMAGES, CMD_MIGRATE, run_migrate },
 	{ CRIU_REQ_TYPE__WAIT_PID, CRIU_REQ_TYPE__WAIT_PID, false, NEEDS_NOTHING, 0, run_wait_pid },
 };
 
@@ -278,6 +314,10 @@ static int check_service(const struct connection *connection, const struct optio
 {
 	if (connection->swrk)
 		return 0;
+	if (connection->ordinary && options->command == CMD_MIGRATE)
+		return refuse(EACCES,
+			      "a service migrates for root only: it would use the keys of root. Run criu migrate, "
+			      "or criu swrk");
 	if (options->restore_sibling || options->inherit_fds.n || options->page_server_fd >= 0)
 		return refuse(EBADRQC,
 			      "config file %s: restore-sibling, inherit-fd and ps-socket need criu swrk: a service has "

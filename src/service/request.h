@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "flow/migrate/migrate.h"
 #include "flow/restore.h"
 #include "flow/undo.h"
 #include "options/options.h"
@@ -26,6 +27,8 @@ struct request {
 	CriuFeatures features;
 	CriuVersion version;
 	CriuUndoResp undo;
+	CriuMigrateResp migrate;
+	struct migration_facts migration;
 	struct undone undone;
 	bool bad_options; /* it failed because of what it asks for */
 	bool silent;	  /* the answer is given by another process, later */

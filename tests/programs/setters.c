@@ -142,6 +142,14 @@ static void set_own(void)
 	VOID(set_discard, true);
 	VOID(set_equal_pages, true);
 	VOID(set_bandwidth, 1 << 20);
+	VOID(set_max_rounds, 3);
+	VOID(set_round_size, 5ull << 32);
+	VOID(set_max_downtime, 7);
+	VOID(set_rehearsal, false);
+	VOID(set_memory_first, true);
+	INT(0, set_post_copy, "auto");
+	INT(0, set_remote_criu, "/criu");
+	INT(0, set_remote_dir, "/dir");
 	VOID(set_on_demand, true);
 	VOID(set_tell_timeout, 6);
 	VOID(set_new_pidns, true);

@@ -280,6 +280,14 @@ SENT = {
     'set_discard': {'discard': True},
     'set_equal_pages': {'equal_pages': True},
     'set_bandwidth': {'bandwidth': 1 << 20},
+    'set_max_rounds': {'max_rounds': 3},
+    'set_round_size': {'round_size': 5 << 32},
+    'set_max_downtime': {'max_downtime': 7},
+    'set_rehearsal': {'rehearsal': False},
+    'set_memory_first': {'memory_first': True},
+    'set_post_copy': {'post_copy': 'auto'},
+    'set_remote_criu': {'remote_criu': '/criu'},
+    'set_remote_dir': {'remote_dir': '/dir'},
     'set_on_demand': {'on_demand': True},
     'set_tell_timeout': {'tell_timeout': 6},
     'set_new_pidns': {'new_pidns': True},
@@ -381,9 +389,9 @@ def test_prototypes(installed, folder):
                         *ask(env, '--cflags')], check=True)
 
 
-# The last one is ours.
+# The last two are ours.
 MESSAGES = '''cgroup_root criu_dump_resp criu_features criu_notify criu_opts criu_page_server_info criu_req criu_resp
-    criu_restore_resp criu_version criu_veth_pair ext_mount_map inherit_fd join_namespace unix_sk criu_undo_resp'''.split()
+    criu_restore_resp criu_version criu_veth_pair ext_mount_map inherit_fd join_namespace unix_sk criu_undo_resp criu_migrate_resp'''.split()
 MEANS = 'init get_packed_size pack pack_to_buffer unpack free_unpacked descriptor'.split()
 ENUMS = 'criu_cg_mode criu_network_lock_method criu_pre_dump_mode criu_req_type'.split()
 
@@ -403,7 +411,7 @@ def test_symbols(installed):
     assert functions - declared == {'criu_lib_version', 'criu_free_service'}
     own = {re.sub('^criu_(local_)?', '', name) for name in declared - functions}
     assert declared - functions == {f'criu_{local}{name}' for local in ('', 'local_') for name in own}
-    called = re.findall(r'\w+', (PROGRAMS / 'setters.c').read_text()) + ['undo']      # test_undo()
+    called = re.findall(r'\w+', (PROGRAMS / 'setters.c').read_text()) + ['undo', 'migrate', 'migrate_ask']      # test_undo(); test_migrate_request.py
     assert not own.difference(called)
     functions |= declared
     assert symbols == functions | {f'{name}__{mean}' for name in MESSAGES for mean in MEANS} | {f'{name}__descriptor' for name in ENUMS}

@@ -249,6 +249,64 @@ static void test_config_file(void **state)
 	unlink(path);
 }
 
+/* What travels to another machine says there what the request has said here. */
+static void test_words(void **state)
+{
+	CriuOpts r = plain_request();
+	CgroupRoot root = CGROUP_ROOT__INIT;
+	ExtMountMap mount = EXT_MOUNT_MAP__INIT;
+	char *external[] = { (char *)"file[1:2]", (char *)"net[3]:x" };
+	ExtMountMap *mounts[] = { &mount };
+	CgroupRoot *roots[] = { &root };
+	struct options here, there;
+
+	r.migrate_to = (char *)"tcp://there:1";
+	r.has_pid = r.has_cpu_cap = r.has_timeout = r.has_tcp_established = r.tcp_established = true;
+	r.has_manage_cgroups_mode = r.has_ext_unix_sk = r.ext_unix_sk = r.has_round_size = true;
+	r.pid = 7;
+	r.cpu_cap = OPT_CPU_INS;
+	r.timeout = 33;
+	r.round_size = 5ull << 32;
+	r.manage_cgroups_mode = CRIU_CG_MODE__STRICT;
+	r.n_external = 2;
+	r.external = external;
+	root.ctrl = (char *)"cpu";
+	root.path = (char *)"/there";
+	r.n_cg_root = r.n_ext_mnt = 1;
+	r.cg_root = roots;
+	mount.key = (char *)"/a";
+	mount.val = (char *)"/b";
+	r.ext_mnt = mounts;
+
+	assert_int_equal(apply(&here, CMD_MIGRATE, &r, &service), 0);
+	assert_string_equal(here.destination, "tcp://there:1");
+	assert_true(here.round_size == 5ull << 32);
+	assert_int_equal(here.pid, 7);
+	options_init(&there);
+	there.command = CMD_RESTORE;
+	for (size_t i = 0; i < here.words.n; i++)
+		assert_int_equal(options_apply_word(&there, (char *)here.words.items[i]), 0);
+	assert_int_equal(there.cpu_cap, here.cpu_cap);
+	assert_int_equal(there.cpu_cap, OPT_CPU_INS | OPT_CPU_IMAGE);
+	assert_int_equal(there.timeout, 33);
+	assert_true(there.tcp_established && there.ext_unix_sk);
+	assert_int_equal(there.manage_cgroups, OPT_CGROUPS_STRICT);
+	assert_int_equal(there.external.n, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(there.external.items[i], here.external.items[i]);
+	assert_int_equal(there.cgroup_roots.n, 1);
+	assert_string_equal(there.cgroup_roots.items[0].controller, "cpu");
+	assert_string_equal(there.cgroup_roots.items[0].path, "/there");
+	options_done(&here);
+	options_done(&there);
+
+	r.migrate_to = (char *)"fd:3";
+	assert_int_equal(result_of(CMD_MIGRATE, &r, &service), -EBADRQC);
+	assert_int_equal(result_of(CMD_MIGRATE, &r, &worker), 0);
+	r.migrate_to = NULL;
+	assert_int_equal(result_of(CMD_MIGRATE, &r, &worker), -EBADRQC);
+}
+
 /* Fields of the protocol that rows of options.def name. */
 static const char *const of_rows[] = {
 #define FIELD_NOT_IN_RPC							   ""
@@ -371,7 +429,7 @@ static void test_rows(void **state)
 		seen++;
 	}
 	options_done(&defaults);
-	assert_int_equal(seen, 55);
+	assert_int_equal(seen, 63);
 }
 
 /* As on the command line. */
@@ -388,7 +446,7 @@ static void test_bad_numbers(void **state)
 /* Those that the row of another field reads as well, or options_from_request(). */
 static const char *const of_others[] = {
 	"images_dir_fd",     "notify_scripts", "auto_ext_mnt",	 "unix_sk_ino",	  "manage_cgroups_mode",
-	"orphan_pts_master", "tell_progress",  "pidfd_store_sk", "log_to_stderr",
+	"orphan_pts_master", "tell_progress",  "pidfd_store_sk", "log_to_stderr", "migrate_to",
 };
 
 /* Fields with a shape of their own that the tests above do not have. */
@@ -459,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_config_file),
 		cmocka_unit_test(test_rows),	    cmocka_unit_test(test_bad_numbers),
 		cmocka_unit_test(test_shapes),	    cmocka_unit_test(test_fields_are_known),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,7 +169,7 @@ static void end_killed(struct dump *d)
 	dump_inside_forget(d);
 	freezer_end(&flow_dump_of(d)->freezer); /* frozen tasks do not die */
 	if (listener_moves(d->listener) && !d->listener->has_left)
-		(void)actions_run(d->options, NULL, ACTION_POST_MIGRATE, d->options->pid); /* logged */
+		(void)actions_run(d->options, d->listener, ACTION_POST_MIGRATE, d->options->pid); /* logged */
 	phase_dump_killed(d);
 }
 

@@ -32,14 +32,26 @@
 #define ANSWER_S     10
 #define ASK_AGAIN_US 300000
 
-static int ignore_action(struct listener *listener, const char *action, pid_t root)
+/* What a dump tells and asks goes to the client. */
+static int pass_action(struct listener *listener, const char *action, pid_t root)
 {
-	return 0;
+	struct listener *client = ((struct departure *)listener)->client;
+
+	return client ? client->notify(client, action, root) : 0;
 }
 
-static int query_external(struct listener *listener, struct pool *pool, struct opt_list *ret)
+static int pass_question(struct listener *listener, struct pool *pool, struct opt_list *ret)
 {
-	return 0;
+	struct listener *client = ((struct departure *)listener)->client;
+
+	return client ? client->query_external(client, pool, ret) : 0;
+}
+
+static void pass_progress(struct listener *listener, const struct meter_report *report)
+{
+	struct listener *client = ((struct departure *)listener)->client;
+
+	client->progress(client, report);
 }
 
 /* Seconds until --max-downtime is over, at least one; 0: no limit. */
@@ -155,7 +167,7 @@ static enum migrate_outcome give_rest(struct departure *departure, struct dump *
 	log_message("It runs on the other side, after it stood still for %.1f ms; %.1f MiB of memory follow\n",
 		    (double)departure->stood_ns / 1e6, (double)left / 1048576);
 	log_flush();
-	(void)actions_run(d->options, NULL, ACTION_POST_MIGRATE, d->options->pid); /* logged */
+	(void)actions_run(d->options, departure->client, ACTION_POST_MIGRATE, d->options->pid); /* logged */
 	departure->listener.has_left = true;
 	meter_expect(d->meter, (int64_t)left);
 	meter_limit(d->meter, d->options->bandwidth);
@@ -206,10 +218,15 @@ static int leave_tree(struct listener *listener, struct dump *d)
 	return refuse(ECANCELED, "the other side has not taken the program over: it runs on here");
 }
 
-void departure_init(struct departure *departure)
+void departure_init(struct departure *departure, struct listener *client)
 {
 	departure->outcome = MIGRATE_NEVER;
 	departure->listener = (struct listener){
-		.notify = ignore_action, .query_external = query_external, .leave = leave_tree, .connection = -1
+		.notify = pass_action,
+		.query_external = pass_question,
+		.leave = leave_tree,
+		.progress = client && client->progress ? pass_progress : NULL,
+		.connection = client ? client->connection : -1,
 	};
+	departure->client = client;
 }

@@ -14,6 +14,7 @@ struct stats;
 
 struct departure {
 	struct listener listener; /* of the dump; first */
+	struct listener *client;  /* who asked for it, or NULL */
 	const struct options *options;
 	const struct migrate_place *place;
 	struct wire *wire;
@@ -26,7 +27,7 @@ struct departure {
 	struct giving giving;	      /* --post-copy */
 };
 
-void departure_init(struct departure *departure);
+void departure_init(struct departure *departure, struct listener *client);
 /* What the other side knows of this migration, by a connection of its own: 0 or a failure. */
 int departure_ask(const struct options *options, const struct migrate_place *place, const char *id,
 		  enum migrate_outcome *ret, pid_t *ret_root);

@@ -37,11 +37,10 @@ struct migration {
 	struct migrate_place place;
 	struct wire wire;
 	struct migrate_folder folder;
-	char id[RUN_ID_SIZE];
-	unsigned rounds; /* that are there */
-	bool post_copy;	 /* what is left follows when it runs there */
-	bool tracked;	 /* the tasks have trackers of their memory, or may have them */
-	uint64_t sent;	 /* bytes of memory */
+	struct listener *listener; /* the client, or NULL */
+	struct migration_facts *facts;
+	bool post_copy; /* what is left follows when it runs there */
+	bool tracked;	/* the tasks have trackers of their memory, or may have them */
 	uint64_t began_ns;
 };
 
@@ -62,7 +61,7 @@ static int begin_migration(struct migration *m)
 	AUTO(buffer_done) struct buffer words = { 0 };
 	const char *how;
 
-	buffer_append(&words, m->id, strlen(m->id) + 1);
+	buffer_append(&words, m->facts->id, strlen(m->facts->id) + 1);
 	how = m->options->memory_first ? "memory-first" : m->options->post_copy ? "post-copy" : "on-demand";
 	buffer_append(&words, how, strlen(how) + 1);
 	words_collect(m->options, &words);
@@ -115,32 +114,42 @@ static int run_rehearsal(struct migration *m)
 
 /* --- rounds --- */
 
+static void count_round(struct migration_facts *facts, uint64_t bytes, uint64_t paused_ns)
+{
+	facts->rounds++;
+	facts->bytes += bytes;
+	if (paused_ns > facts->paused_ns)
+		facts->paused_ns = paused_ns;
+}
+
 static int run_round(struct migration *m, uint64_t *ret_bytes)
 {
+	struct migration_facts *facts = m->facts;
 	const uint64_t began = clock_now_ns();
 	struct stats stats = { 0 };
 	struct options own;
 	char name[16], before[16];
 	int error;
 
-	snprintf(name, sizeof(name), "%u", m->rounds + 1);
-	snprintf(before, sizeof(before), "../%u", m->rounds);
+	snprintf(name, sizeof(name), "%u", facts->rounds + 1);
+	snprintf(before, sizeof(before), "../%u", facts->rounds);
 	error = prepare_dump(m, name, MIGRATE_ROUND, &own);
 	own.command = CMD_PRE_DUMP;
 	own.end = OPT_END_RUN;
 	own.track_mem = true;
-	own.prev_images_dir = m->rounds ? before : NULL;
+	own.keep_tracker = facts->rounds > 0;
+	own.prev_images_dir = facts->rounds ? before : NULL;
 	m->tracked = true;
 	if (error == 0)
-		error = pre_dump(&own, NULL, &stats);
+		error = pre_dump(&own, m->listener, &stats);
 	if (own.images_dir_fd >= 0)
 		close(own.images_dir_fd);
 	TRY(error);
 	TRY(wire_expect(&m->wire, MIGRATE_FINE, WIRE_WORK_S));
-	m->rounds++;
 	*ret_bytes = bytes_of(&stats);
-	m->sent += *ret_bytes;
-	log_message("Round %u: %.1f MiB in %.0f ms\n", m->rounds, (double)*ret_bytes / 1048576, ms_since(began));
+	count_round(facts, *ret_bytes, stats.took[STATS_FROZEN]);
+	log_message("Round %u: %.1f MiB in %.0f ms; it stood still for %.1f ms\n", facts->rounds,
+		    (double)*ret_bytes / 1048576, ms_since(began), (double)stats.took[STATS_FROZEN] / 1e6);
 	return 0;
 }
 
@@ -150,14 +159,14 @@ static int run_rounds(struct migration *m)
 	uint64_t bytes = 0, before = UINT64_MAX;
 
 	m->post_copy = m->options->post_copy != OPT_POST_COPY_NEVER;
-	while (m->rounds < m->options->max_rounds) {
+	while (m->facts->rounds < m->options->max_rounds) {
 		TRY(interrupt_check());
 		TRY(run_round(m, &bytes));
 		if (bytes <= m->options->round_size) {
 			m->post_copy = m->options->post_copy == OPT_POST_COPY_ALWAYS;
 			return 0;
 		}
-		if (m->rounds > 1 && bytes > SHRINKS_TO(before)) {
+		if (m->facts->rounds > 1 && bytes > SHRINKS_TO(before)) {
 			log_info("It changes as fast as it can be sent: no more rounds");
 			return 0;
 		}
@@ -168,16 +177,16 @@ static int run_rounds(struct migration *m)
 
 /* --- the end --- */
 
-static void tell_end(const struct migration *m, const struct departure *departure)
+static void tell_end(const struct migration_facts *facts)
 {
 	char process[32] = "";
 
-	if (departure->root > 0)
-		snprintf(process, sizeof(process), ", as process %d", departure->root);
+	if (facts->root > 0)
+		snprintf(process, sizeof(process), ", as process %d", facts->root);
 	log_message("It runs on the other side%s: %u round%s, %.1f MiB of memory in %.0f ms; it stood still for "
 		    "%.1f ms\n",
-		    process, m->rounds, m->rounds == 1 ? "" : "s", (double)m->sent / 1048576, ms_since(m->began_ns),
-		    (double)departure->stood_ns / 1e6);
+		    process, facts->rounds, facts->rounds == 1 ? "" : "s", (double)facts->bytes / 1048576,
+		    (double)facts->took_ns / 1e6, (double)facts->stood_ns / 1e6);
 }
 
 /* Whoever has the log in a file must hear it as well. */
@@ -191,7 +200,7 @@ static __attribute__((format(printf, 2, 3))) void tell_failure(const struct migr
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	log_error("%s", text);
-	if (log && strcmp(log, "-") != 0)
+	if (log && strcmp(log, "-") != 0 && !m->listener)
 		log_message("%s\n", text);
 }
 
@@ -200,7 +209,7 @@ static void tell_doubt(const struct migration *m)
 	tell_failure(m,
 		     "It is not known whether the program runs on the other side: it stands still here (SIGSTOP), with "
 		     "its network locked. Ask there: criu migrate --ask %s %s",
-		     m->id, m->options->destination);
+		     m->facts->id, m->options->destination);
 	tell_failure(
 		m,
 		"If it runs there: kill -KILL %d and all below it, then criu undo. If it does not: criu undo -t %d "
@@ -228,17 +237,17 @@ static int send_final(struct migration *m, struct departure *departure)
 	struct stats stats = { 0 };
 	int error;
 
-	snprintf(before, sizeof(before), "../%u", m->rounds);
+	snprintf(before, sizeof(before), "../%u", m->facts->rounds);
 	error = prepare_dump(m, "final", m->post_copy ? MIGRATE_POST_COPY : MIGRATE_FINAL, &own);
 	own.command = CMD_DUMP;
 	own.end = OPT_END_KILL;
 	own.lazy_pages = m->post_copy;
-	own.prev_images_dir = m->rounds ? before : NULL;
+	own.prev_images_dir = m->facts->rounds ? before : NULL;
 	own.display_stats = false;
 	departure->stats = &stats;
 	if (error == 0)
 		error = dump_run(&own, &departure->listener);
-	m->sent += bytes_of(&stats) + departure->giving.bytes;
+	m->facts->bytes += bytes_of(&stats) + departure->giving.bytes;
 	if (own.images_dir_fd >= 0)
 		close(own.images_dir_fd);
 	return error;
@@ -279,10 +288,13 @@ static bool is_there(pid_t pid)
 
 static enum migrated end_migration(struct migration *m, const struct departure *departure, int error)
 {
+	m->facts->took_ns = clock_now_ns() - m->began_ns;
+	m->facts->stood_ns = departure->stood_ns;
+	m->facts->root = departure->root;
 	if (departure->outcome == MIGRATE_RUNS_THERE) {
 		if (m->wire.out >= 0)
 			(void)wire_send(&m->wire, MIGRATE_BYE, 0, NULL, 0); /* it may keep its record */
-		tell_end(m, departure);
+		tell_end(m->facts);
 		return MIGRATED;
 	}
 	if (departure->outcome == MIGRATE_UNKNOWN) {
@@ -296,39 +308,44 @@ static enum migrated end_migration(struct migration *m, const struct departure *
 	if (error == -EPIPE || error == -ECONNRESET)
 		wire_tell_reason(&m->wire);
 	take_trackers_away(m);
-	(void)actions_run(m->options, NULL, ACTION_MIGRATE_FAILED, m->options->pid); /* logged */
+	(void)actions_run(m->options, m->listener, ACTION_MIGRATE_FAILED, m->options->pid); /* logged */
 	tell_failure(m, "Migrating FAILED.%s", is_there(m->options->pid) ? " The program runs on here." : "");
 	return MIGRATE_STAYED;
 }
 
-enum migrated migrate_tree(const struct options *options)
+enum migrated migrate_tree(const struct options *options, struct listener *listener, struct migration_facts *ret)
 {
-	struct migration m = { .options = options, .wire = WIRE_NONE, .folder.fd = -1, .began_ns = clock_now_ns() };
+	struct migration m = { .options = options,
+			       .listener = listener,
+			       .facts = ret,
+			       .wire = WIRE_NONE,
+			       .folder.fd = -1,
+			       .began_ns = clock_now_ns() };
 	AUTO_CLOSE int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct departure departure = {
-		.options = options, .place = &m.place, .wire = &m.wire, .id = m.id, .home = home
+		.options = options, .place = &m.place, .wire = &m.wire, .id = ret->id, .home = home
 	};
-	enum migrated result;
 	int error;
 
+	*ret = (struct migration_facts){ .result = MIGRATE_STAYED };
 	interrupt_catch("the program runs on here");
-	departure_init(&departure);
+	departure_init(&departure, listener);
 	error = is_there(options->pid) ? 0 : refuse(ESRCH, "there is no process %d", options->pid);
 	if (error == 0)
 		error = place_parse(options, options->destination, &m.place);
 	if (error == 0)
-		error = inventory_make_run_id(m.id);
+		error = inventory_make_run_id(ret->id);
 	if (error == 0)
-		error = folder_make(options, m.id, false, &m.folder);
+		error = folder_make(options, ret->id, false, &m.folder);
 	if (error == 0)
-		log_message("Migration %s\n", m.id);
+		log_message("Migration %s\n", ret->id);
 	if (error == 0)
 		error = run_migration(&m, &departure);
-	result = end_migration(&m, &departure, error);
+	ret->result = end_migration(&m, &departure, error);
 	wire_close(&m.wire);
 	(void)!fchdir(departure.home);
 	folder_remove(&m.folder);
-	return result;
+	return ret->result;
 }
 
 static enum migrated tell_answer(enum migrate_outcome outcome, pid_t root)
@@ -357,18 +374,20 @@ static enum migrated tell_answer(enum migrate_outcome outcome, pid_t root)
 	return MIGRATE_IN_DOUBT;
 }
 
-enum migrated migrate_ask(const struct options *options)
+enum migrated migrate_ask(const struct options *options, struct migration_facts *ret)
 {
 	enum migrate_outcome outcome = MIGRATE_UNKNOWN;
 	struct migrate_place place;
-	pid_t root = 0;
 
+	*ret = (struct migration_facts){ .result = MIGRATE_IN_DOUBT };
 	if (!record_is_id(options->ask)) {
 		refuse(EBADRQC, "--ask %s: this is not what a migration is called", options->ask);
 		return MIGRATE_IN_DOUBT;
 	}
+	snprintf(ret->id, sizeof(ret->id), "%s", options->ask);
 	if (place_parse(options, options->destination, &place) < 0 ||
-	    departure_ask(options, &place, options->ask, &outcome, &root) < 0)
+	    departure_ask(options, &place, options->ask, &outcome, &ret->root) < 0)
 		return MIGRATE_IN_DOUBT;
-	return tell_answer(outcome, root);
+	ret->result = tell_answer(outcome, ret->root);
+	return ret->result;
 }

@@ -2,6 +2,10 @@
 /* criu migrate: a program goes to another machine. */
 #pragma once
 
+#include <stdint.h>
+#include <sys/types.h>
+
+struct listener;
 struct options;
 
 /* What criu ends with. */
@@ -12,7 +16,21 @@ enum migrated {
 	MIGRATE_WAS_LOST, /* it stands still here, and did run there for a while, until its memory did not come */
 };
 
-/* The tree of options->pid to options->destination. */
-enum migrated migrate_tree(const struct options *options);
+#define MIGRATION_ID_SIZE 37 /* a uuid as text, and a NUL */
+
+/* What has become of a migration. */
+struct migration_facts {
+	enum migrated result;
+	char id[MIGRATION_ID_SIZE];
+	pid_t root; /* there; 0: not known */
+	unsigned rounds;
+	uint64_t bytes; /* of memory, sent */
+	uint64_t took_ns;
+	uint64_t stood_ns;  /* in the end, until the tasks ran there; 0: they did not stop for that */
+	uint64_t paused_ns; /* the longest time that they stood still in a round */
+};
+
+/* The tree of options->pid to options->destination. listener: the client who asked for it, or NULL. */
+enum migrated migrate_tree(const struct options *options, struct listener *listener, struct migration_facts *ret);
 /* criu migrate --ask: prints what options->destination knows of the migration options->ask. MIGRATED: it runs there. */
-enum migrated migrate_ask(const struct options *options);
+enum migrated migrate_ask(const struct options *options, struct migration_facts *ret);

@@ -9,10 +9,10 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "flow/migrate/migrate.h"
 #include "flow/migrate/protocol.h"
 
-#define RECORD_FOLDER	  "/run/criu-migrate"
-#define MIGRATION_ID_SIZE 37 /* a uuid as text, and a NUL */
+#define RECORD_FOLDER "/run/criu-migrate"
 
 enum record_state {
 	RECORD_READY,	  /* restored, and stands still */
