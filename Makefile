@@ -52,6 +52,7 @@ deb: deps
 	@tools/make-deb $(BUILD)
 
 rpm: deps
+	@tools/install-deps rpm
 	@tools/make-rpm $(BUILD)
 
 # criu and crit as single files that need no library, in build-static.

@@ -17,13 +17,14 @@ FILES = '''
 sbin/criu sbin/criu-ns bin/crit bin/compel
 include/criu/criu.h include/criu/criu-plugin.h include/criu/version.h include/criu/rpc.proto include/soccr.h include/criu-tell.h
 LIB/libcriu.so LIB/libcriu.so.2 LIB/libcriu.a LIB/libsoccr.so LIB/libsoccr.a LIB/pkgconfig/criu.pc LIB/pkgconfig/soccr.pc
-share/man/man8/criu.8 share/man/man1/crit.1 share/man/man1/compel.1
+share/man/man8/criu.8 share/man/man8/criu-ns.8 share/man/man1/crit.1 share/man/man1/compel.1
 share/bash-completion/completions/criu share/bash-completion/completions/crit share/bash-completion/completions/compel
 LIB/libcompel.so LIB/libcompel.so.1 LIB/libcompel.so.1.0 LIB/libcompel.a LIB/pkgconfig/compel.pc
 include/compel/infect.h include/compel/asm/infect-types.h include/compel/plugins/std.h include/compel/plugins/std/syscall-64.h
 libexec/compel/std.lib.a libexec/compel/fds.lib.a
 libexec/compel/scripts/compel-pack.lds.S libexec/compel/scripts/compel-pack-compat.lds.S
 PYTHON/crit/__init__.py PYTHON/crit/__main__.py PYTHON/pycriu/__init__.py PYTHON/pycriu/images/__init__.py
+PYTHON/pycriu/client.py PYTHON/pycriu/rpc_pb2.py
 lib/systemd/system/criu.service lib/systemd/system/criu.socket
 '''.split()
 
