@@ -2,8 +2,9 @@
 /*
  * Dumps itself by libcriu, with an own criu or a service, and goes on when somebody restores it:
  *
- *	cc -o self self.c $(pkg-config --cflags --libs criu) && sudo ./self /tmp/images /tmp/said; sudo criu restore -D
- * /tmp/images
+ *	cc -o self self.c $(pkg-config --cflags --libs criu)
+ *	sudo setsid ./self /tmp/images /tmp/said
+ *	sudo criu restore -D /tmp/images
  */
 #include <criu/criu.h>
 

@@ -26,7 +26,7 @@ struct arrival {
 static _Noreturn void run_first(const struct options *options, struct listener *listener, restore_t *restore, int line)
 {
 	struct options own = *options;
-	struct restored restored = { .client = -1 };
+	struct restored restored = { 0 };
 	struct arrival arrival;
 	int error;
 
@@ -98,7 +98,7 @@ int restore_in_new_pidns(const struct options *options, struct listener *listene
 	int line[2];
 	pid_t first;
 
-	*ret = (struct restored){ .client = -1 };
+	*ret = (struct restored){ 0 };
 	if (pipe2(line, O_CLOEXEC) < 0)
 		return fail_errno("making a pipe");
 	ours = line[0];

@@ -172,7 +172,7 @@ static int restore_here(const struct options *options, struct listener *listener
 	if (error == 0)
 		error = restore_all(&r);
 	plugins_done(&r.plugins, error);
-	*ret = (struct restored){ .root = root_of(&r), .client = TAKE_FD(r.client) };
+	*ret = (struct restored){ .root = root_of(&r) };
 	if (error == 0 && (!copy || copy->number == 1))
 		(void)stats_write_restore(&r, options); /* logged; the tasks run */
 	/* With --lazy-pages and --on-demand the images are still read. */

@@ -11,9 +11,7 @@ struct copy;
 struct listener;
 
 struct restored {
-	pid_t root; /* as we see it; 0: it was not made. Set after a failure, too */
-	int client; /* our end of a connection that a restored task had to its service, the caller's; -1: there is none
-		     */
+	pid_t root;    /* as we see it; 0: it was not made. Set after a failure, too */
 	pid_t *copies; /* --copies: the roots of all, in their order; the caller's, to be freed */
 	size_t n_copies;
 };

@@ -157,5 +157,4 @@ void notify_prepare(struct request *request)
 					       .query_external = query_external,
 					       .progress = tell_progress,
 					       .connection = request->connection->fd };
-	request->restored.client = -1;
 }

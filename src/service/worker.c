@@ -94,25 +94,6 @@ static int refuse_message(const struct connection *connection, int error)
 	return WORKER_DROPPED;
 }
 
-/* The restored client, which had a connection to its service when it was dumped, waits for this. */
-static void answer_restored(int fd)
-{
-	CriuResp answer = CRIU_RESP__INIT;
-	CriuDumpResp details = CRIU_DUMP_RESP__INIT;
-	int error;
-
-	if (fd < 0)
-		return;
-	answer.type = CRIU_REQ_TYPE__DUMP;
-	answer.success = true;
-	answer.dump = &details;
-	details.has_restored = details.restored = true;
-	error = message_send(fd, &answer, -1);
-	if (error < 0)
-		log_warn("the restored client cannot be told that it was restored");
-	close(fd);
-}
-
 /* Never comes back if the command can be executed. */
 static void exec_command(const struct request *request)
 {
@@ -132,7 +113,6 @@ static void exec_command(const struct request *request)
 /* What follows the answer. */
 static void finish_request(const struct request *request, bool success)
 {
-	answer_restored(request->restored.client);
 	if (success && request->options.exec_cmd && request->message->type == CRIU_REQ_TYPE__RESTORE)
 		exec_command(request);
 }

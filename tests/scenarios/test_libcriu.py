@@ -113,6 +113,11 @@ def test_self(installed, folder, criu, service):
         assert reply['success'], reply
         assert os.waitpid(reply['restore']['pid'], 0)[1] == 0, (folder / 'said').read_text()
     assert (folder / 'said').read_text() == 'before\nrestored 1\n'
+    # By the command line as well: who restores it gives the answer.
+    os.truncate(folder / 'said', len('before\n'))
+    done = subprocess.run([criu, 'restore', '-D', folder / 'images'], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (folder / 'said').read_text() == 'before\nrestored 1\n'
     if daemon:
         daemon.kill()
         daemon.wait()

@@ -227,7 +227,7 @@ int restore_copies(const struct options *options, restore_t *restore, struct res
 	struct copies copies = { .options = options, .restore = restore, .n = options->copies };
 	int error;
 
-	*ret = (struct restored){ .client = -1 };
+	*ret = (struct restored){ 0 };
 	copies.births = xzalloc(copies.n * sizeof(*copies.births));
 	for (unsigned i = 0; i < copies.n; i++)
 		copies.births[i] = (struct birth){ .number = i + 1, .of = copies.n, .ready = -1, .gate = -1 };

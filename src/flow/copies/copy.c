@@ -166,7 +166,7 @@ static int make_surroundings(const struct options *options, const struct copy *c
 static int run_worker(const struct options *options, restore_t *restore, struct copy *copy)
 {
 	AUTO(pool_destroy) struct pool *pool = pool_create();
-	struct restored restored = { .client = -1 };
+	struct restored restored = { 0 };
 	struct options own = *options;
 
 	LOG_SCOPE("copy %u", copy->number);

@@ -201,7 +201,7 @@ static int take_round(struct newcomer *newcomer)
 
 static int restore_program(struct newcomer *newcomer)
 {
-	struct restored restored = { .client = -1 };
+	struct restored restored = { 0 };
 	struct options own;
 	char parent[16];
 	int error;

@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "flow/restore/client.h"
 #include "kern/pidfd.h"
 #include "lib/compel/tracee.h"
 #include "session/listener.h"
@@ -133,6 +134,7 @@ void restore_let_go(struct restore *r)
 	if (has_mover(r))
 		r->listener->release(r->listener, r->tree->root->pid);
 	release_all(r);
+	restore_answer_client(r);
 	if (has_mover(r))
 		r->listener->arrived(r->listener, r->tree->root->pid);
 }

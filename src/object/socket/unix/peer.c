@@ -202,13 +202,13 @@ static int make_accepted_alone(struct restore *r, const struct pair *pair)
 	return make_accepted(r, pair, pair->a, listener);
 }
 
-/* A connection of the client to its service: the one that restores it takes the other end, if it is a service. */
+/* A connection of the client to its service: the one that restores it takes the other end, service or not. */
 static int make_service(struct restore *r, struct unix_socket *socket)
 {
 	struct pair pair = { socket, NULL };
 
 	TRY(make_socketpair(r, &pair));
-	if (r->listener && r->client < 0)
+	if (r->client < 0)
 		r->client = TAKE_FD(socket->closed_end);
 	return complete_pair(r, &pair);
 }
