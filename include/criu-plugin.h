@@ -2,7 +2,7 @@
 /*
  * Plugins: shared libraries that save and restore what criu itself does not know, such as devices. Names, numbers and
  * layouts are those of CRIU 4.2 and of what follows it. A plugin registers itself and its hooks at the end of its
- *source:
+ * source:
  *
  *	CR_PLUGIN_REGISTER("mine", my_init, my_exit)
  *	CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, my_dump)

@@ -4,18 +4,19 @@
  * this or on another machine that has got the address. The other side sees nothing but a pause.
  *
  * Needed: CAP_NET_ADMIN in the user namespace of the network namespace; for connections that the other side has closed
- *already also CAP_NET_RAW. Linux 3.5 (TCP_REPAIR); the window needs 4.8, data never sent without a needless probe 4.19.
+ * already also CAP_NET_RAW. Linux 3.5 (TCP_REPAIR); the window needs 4.8, data never sent without a needless
+ * probe 4.19.
  *
  * Whoever uses it keeps packets of the connection away (netfilter, both directions) from before libsoccr_pause() of the
- *old socket until after libsoccr_restore() of the new one: between the two no socket is there, and the kernel would
- *answer with a reset. Packets with the mark SOCCR_MARK are the library's own and must pass.
+ * old socket until after libsoccr_restore() of the new one: between the two no socket is there, and the kernel would
+ * answer with a reset. Packets with the mark SOCCR_MARK are the library's own and must pass.
  *
  * Save:	block packets; pause; save; get_queue_bytes for both queues; getsockname(2), getpeername(2); then
  *		resume (the connection goes on here) or release and close(2) (it vanishes without a word)
  * Restore:	socket(2); pause; set_addr for both ends; set_queue_bytes; restore; let packets pass; resume
  *
  * Functions set errno when they fail. One object is used by one thread at a time. No function changes the flags, the
- *options or the time limits of the socket for good.
+ * options or the time limits of the socket for good.
  */
 #ifndef SOCCR_H
 #define SOCCR_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A program with two children that is dumped by itself and restored by its parent, with notifications. Build it against
- *what is installed:
+ * what is installed:
  *
  *	cc -o family family.c $(pkg-config --cflags --libs criu) && sudo ./family /tmp/images /tmp/said
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
  * A plugin for criu: descriptors of control devices. criu refuses a device that it does not know, for it cannot see
- *what the driver keeps for the program. Of the devices below we know that it is nothing: to open them again is enough.
+ * what the driver keeps for the program. Of the devices below we know that it is nothing: to open them again is enough.
  *
  * Build, with criu installed:	cc -shared -fPIC $(pkg-config --cflags criu) -o control-device.so control-device.c
  * Use:				criu dump    --libdir DIR ...	(DIR is where control-device.so lies)

@@ -12,7 +12,7 @@ extern "C" {
  *	LONG		8 bytes at offset become base + value + addend
  *	INT		the same with 4 bytes
  *	GOTPCREL	the next slot of the GOT (8 bytes; first one first) becomes base + value; the 4 bytes at offset
- *become slot + addend - offset
+ * become slot + addend - offset
  */
 typedef struct {
 	unsigned int offset;

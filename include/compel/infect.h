@@ -2,8 +2,8 @@
 /*
  * libcompel: makes a running process do things. A stopped thread of it makes system calls for the caller
  *(compel_syscall), or runs C code of the caller, a parasite (<compel/plugins/std.h>): at once (compel_run_in_thread) or
- *as a daemon that takes commands while the rest of the process stands or runs (compel_infect, compel_rpc_call_sync).
- *compel_cure() takes everything away again.
+ * as a daemon that takes commands while the rest of the process stands or runs (compel_infect, compel_rpc_call_sync).
+ * compel_cure() takes everything away again.
  *
  *	compel_log_init(print_line, COMPEL_LOG_WARN);
  *	state = compel_stop_task(pid);
@@ -17,18 +17,18 @@
  *	compel_resume_task(pid, state, state);
  *
  * Needed: the right to ptrace(2) the process; nothing else for processes of the caller's network namespace and without
- *seccomp filters (for those CAP_SYS_ADMIN). Linux 5.4; only x86-64, no 32-bit processes.
+ * seccomp filters (for those CAP_SYS_ADMIN). Linux 5.4; only x86-64, no 32-bit processes.
  *
  * Functions that return int return 0 or more, and -1 with errno when they fail, unless another way is described; a log
- *line has the details. Pointers that are returned belong to the control object. An object, and the tracees, belong to
- *the thread of the caller that has stopped them: ptrace(2).
+ * line has the details. Pointers that are returned belong to the control object. An object, and the tracees, belong to
+ * the thread of the caller that has stopped them: ptrace(2).
  *
  * A failure never harms the process: it keeps its registers, its signal mask and its memory. If the caller is killed,
- *so is nothing in the process: a daemon sees its socket closed, calls parasite_cleanup(), lets the thread go on where
- *it was and takes the memory along; only if that happens in the middle of something else the memory stays mapped. Two
- *things a killed caller can break: code of its own in compel_run_at() that ends in a trap, and a process without the
- *code or the stack that the library needs for a safe system call, within the microseconds of that call (a debug line
- *tells).
+ * so is nothing in the process: a daemon sees its socket closed, calls parasite_cleanup(), lets the thread go on where
+ * it was and takes the memory along; only if that happens in the middle of something else the memory stays mapped. Two
+ * things a killed caller can break: code of its own in compel_run_at() that ends in a trap, and a process without the
+ * code or the stack that the library needs for a safe system call, within the microseconds of that call (a debug line
+ * tells).
  */
 #ifndef COMPEL_INFECT_H
 #define COMPEL_INFECT_H

@@ -2,8 +2,8 @@
 /*
  * Parasites: stopped threads of a living program that run one plan for us. The order is
  *	parasite_arena_open → for each thread parasite_open → remote_post all → remote_wait all → parasite_catch all →
- *parasite_arena_close. If we die in between, every thread comes home by itself: it always carries a frame for
- *rt_sigreturn(2).
+ * parasite_arena_close. If we die in between, every thread comes home by itself: it always carries a frame for
+ * rt_sigreturn(2).
  */
 #pragma once
 

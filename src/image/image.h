@@ -19,7 +19,7 @@
  *
  * Every failure is logged with the name of the image, the number of the record and its offset.
  * One image is used by one thread at a time; all that are read from one store share its pool: they belong to one
- *thread.
+ * thread.
  */
 #pragma once
 

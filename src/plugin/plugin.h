@@ -46,7 +46,7 @@ char **plugins_named(struct plugins *plugins, size_t *ret_n);
 
 /*
  * Calls a hook, plugin by plugin, until one answers anything but -EOPNOTSUPP. The value is that answer, -EOPNOTSUPP if
- *there is none:
+ * there is none:
  *
  *	int fd = plugins_ask(r->plugins, RESTORE_EXT_FILE, (int)id);
  */

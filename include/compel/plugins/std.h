@@ -7,7 +7,7 @@
  *	compel -f parasite.po -o parasite.h hgen
  *
  * There are no threads of its own, no errno, no stack protector; its stack has 16 KiB (PARASITE_STACK_SIZE). All
- *signals are blocked. It may use any register.
+ * signals are blocked. It may use any register.
  */
 #ifndef COMPEL_PLUGIN_STD_H
 #define COMPEL_PLUGIN_STD_H

@@ -5,7 +5,8 @@
  *	soccr-move PID FD PROGRAM [ARGUMENTS]	runs PROGRAM with the connection as standard input and output
  *
  * Packets are kept away while the connection has no socket, by an nftables table that the kernel removes when this
- *program ends, however it ends. The old process keeps a descriptor, but of a socket that is closed for both directions.
+ * program ends, however it ends. The old process keeps a descriptor, but of a socket that is closed for both
+ * directions.
  */
 #include <errno.h>
 #include <nftables/libnftables.h>
