@@ -110,6 +110,7 @@ struct facts {
 	const struct id_maps *ids; /* of its own user namespace: session/ids.h; NULL: it has the ids that we see */
 	bool inner_users;	   /* restore: tasks have user namespaces within that of the root */
 	bool own_network;	   /* it has a network of its own, which scripts may cut off */
+	bool network_first;	   /* restore: it has devices that must be there before scripts bring theirs */
 	bool own_ipc;		   /* restore: the same for System V objects */
 	bool announced;		   /* restore: scripts and clients hear of its namespaces */
 	/* restore: the supplementary groups of new tasks, as they see them, until they get their own */

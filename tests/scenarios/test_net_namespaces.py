@@ -189,6 +189,33 @@ def test_empty_namespace_has_loopback(apart, dumped):
     assert apart.inside('ip -o link').count('\n') == 1 and apart.inside('ip -o route') == ''
 
 
+def test_own_devices_of_an_empty_namespace(apart):
+    """--empty-ns net, as an engine asks for: what leads outside is left to the script; a bridge of the container's own, its ports, routes
+    and rules are kept, with the numbers that they had, though the new eth0 comes with one of these. Twice."""
+    apart.join_by_veth()
+    apart.inside('ip link add own type bridge && ip link add p0 type veth peer name p1 && ip link set p0 master own && '
+                 'ip link set own up && ip link set p0 up && ip link set p1 up && ip addr add 10.88.0.1/24 dev own && '
+                 'ip route add 10.99.0.0/24 via 10.88.0.7 && ip route add 10.98.0.0/24 dev p1 && ip rule add from 10.88.0.0/24 table 77 && '
+                 'ip neigh add 10.88.0.7 lladdr 02:00:00:00:00:07 dev own && sysctl -q net.ipv4.conf.own.proxy_arp=1 && '
+                 'nft add table inet own && nft add chain inet own c && nft add rule inet own c iifname own drop')
+    number = apart.inside('ip -o link show p1').split(':')[0].strip()
+    apart.serve()
+    script = apart.folder / 'script'
+    shutil.copy(PROGRAMS / 'furnish-beside.sh', script)
+    (apart.folder / 'number').write_text(number)
+    ask = 'for name in own p0 p1; do ip -o link show $name; ip -o addr show $name | sed s/.tentative//; done; ip route; ip rule; ip neigh show nud permanent; ' \
+          'nft list ruleset; sysctl net.ipv4.conf.own.proxy_arp'
+    before = apart.inside(ask.replace('$', '\\$'))
+    for _ in range(2):
+        images = apart.dump('--empty-ns', 'net')
+        assert 'eth0, with addresses and routes: left to whoever restores' in apart.said and 'own,' not in apart.said
+        assert 'restore with --empty-ns net' in apart.restore(images, status=1)
+        wait_until(lambda: 've0' not in apart.outside('ip -o link'), 20, 'the namespace stays')
+        apart.restore(images, '--empty-ns', 'net', '--action-script', script)
+        assert apart.inside(ask.replace('$', '\\$')) == before
+    apart.talk()
+
+
 def test_named_device_of_an_empty_namespace(apart):
     """runc asks for --empty-ns net always: a device that --external names is kept all the same, with all else, twice."""
     apart.join_by_veth()

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "engine/engine.h"
+#include "flow/actions.h"
 #include "lib/compel/restorer.h"
 #include "object/namespace/namespace.h"
 #include "task/pid-space.h"
@@ -106,4 +108,19 @@ int birth_plan(struct restore *r, const struct task *task, int levels, struct pl
 	plan_clone(task, levels, plan, ret_result);
 	pid_space_plan_enter(r, back, plan);
 	return 0;
+}
+
+static int run_scripts(struct restore *r, enum action action)
+{
+	return r->facts->announced ? actions_run(r->options, r->listener, action, r->tree->root->pid) : 0;
+}
+
+int birth_fill_namespaces(struct restore *r)
+{
+	if (!r->facts->network_first)
+		TRY(run_scripts(r, ACTION_SETUP_NAMESPACES));
+	TRY(phase_restore_fill(r));
+	if (r->facts->network_first)
+		TRY(run_scripts(r, ACTION_SETUP_NAMESPACES));
+	return run_scripts(r, ACTION_POST_SETUP_NAMESPACES);
 }

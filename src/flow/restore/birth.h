@@ -17,3 +17,5 @@ int birth_signal(const struct task *task);
 bool birth_begins_space(const struct task *task);
 /* For its creator. levels: in how many pid namespaces, from its own outwards, it gets its number; -1: in all. */
 int birth_plan(struct restore *r, const struct task *task, int levels, struct plan *plan, size_t *ret_result);
+/* The root task is there, and nobody else: its namespaces get their content, beside what action scripts put there. */
+int birth_fill_namespaces(struct restore *r);

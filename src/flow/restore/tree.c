@@ -15,7 +15,6 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
-#include "flow/actions.h"
 #include "flow/restore/birth.h"
 #include "flow/restore/next-pid.h"
 #include "flow/number.h"
@@ -449,16 +448,6 @@ static int make_late(struct restore *r)
 		       : 0;
 }
 
-static int fill_namespaces(struct restore *r)
-{
-	if (r->facts->announced)
-		TRY(actions_run(r->options, r->listener, ACTION_SETUP_NAMESPACES, r->tree->root->pid));
-	TRY(phase_restore_fill(r));
-	return r->facts->announced
-		       ? actions_run(r->options, r->listener, ACTION_POST_SETUP_NAMESPACES, r->tree->root->pid)
-		       : 0;
-}
-
 static int make_tree(struct restore *r)
 {
 	struct task *root = r->tree->root;
@@ -468,7 +457,7 @@ static int make_tree(struct restore *r)
 	TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
 	TRY(make_root(r, root));
 	TRY(plugins_check(r->plugins, plugins_ask(r->plugins, POST_FORKING)));
-	TRY(fill_namespaces(r));
+	TRY(birth_fill_namespaces(r));
 	TRY(settle_begin(r, root, plan));
 	TRY(settle_end(r, root));
 	TRY(make_children(r, root));

@@ -17,6 +17,7 @@
 #include "image/payload.h"
 #include "kern/net/netlink.h"
 #include "kern/net/rtnetlink.h"
+#include "object/net/link.h"
 #include "object/net/tables.h"
 #include "session/survey.h"
 
@@ -61,13 +62,64 @@ static bool want_neighbour(const struct nlmsghdr *message)
 	return neighbour->ndm_state & NUD_PERMANENT || neighbour->ndm_flags & NTF_PROXY;
 }
 
-static int ask_table(struct netlink *netlink, const struct net_table *table, int family, struct buffer *to)
+static bool goes_by_given(const struct nlattr *multipath, const struct net_given *given)
+{
+	const char *at = mnl_attr_get_payload(multipath);
+	size_t left = mnl_attr_get_payload_len(multipath);
+
+	while (left >= sizeof(struct rtnexthop)) {
+		const struct rtnexthop *hop = (const struct rtnexthop *)at;
+
+		if (hop->rtnh_len < sizeof(*hop) || (size_t)RTNH_ALIGN(hop->rtnh_len) > left)
+			break;
+		if (net_is_given(given, (uint32_t)hop->rtnh_ifindex))
+			return true;
+		at += RTNH_ALIGN(hop->rtnh_len);
+		left -= RTNH_ALIGN(hop->rtnh_len);
+	}
+	return false;
+}
+
+/* Who gives the device again gives it its addresses and routes. */
+static bool is_of_given(const struct nlmsghdr *message, const struct net_given *given)
+{
+	const struct nlattr *parts[RTA_MAX + 1] = { 0 };
+
+	switch (message->nlmsg_type) {
+	case RTM_NEWADDR:
+		return net_is_given(given, ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(message))->ifa_index);
+	case RTM_NEWNEIGH:
+		return net_is_given(given,
+				    (uint32_t)((const struct ndmsg *)mnl_nlmsg_get_payload(message))->ndm_ifindex);
+	case RTM_NEWROUTE:
+		rtnetlink_parse(message, sizeof(struct rtmsg), parts, RTA_MAX + 1);
+		return (parts[RTA_OIF] && net_is_given(given, mnl_attr_get_u32(parts[RTA_OIF]))) ||
+		       (parts[RTA_MULTIPATH] && goes_by_given(parts[RTA_MULTIPATH], given));
+	}
+	return false;
+}
+
+static void drop_given(struct buffer *messages, const struct net_given *given)
+{
+	struct buffer kept = { 0 };
+	const struct nlmsghdr *message;
+
+	if (!given->n)
+		return;
+	rtnetlink_for_each(message, messages->data, messages->size) if (!is_of_given(message, given))
+		buffer_append(&kept, message, NLMSG_ALIGN(message->nlmsg_len));
+	buffer_done(messages);
+	*messages = kept;
+}
+
+static int ask_table(struct netlink *netlink, const struct net_table *table, const struct net_given *given,
+		     struct buffer *to)
 {
 	const union {
 		struct ifaddrmsg address;
 		struct rtmsg route;
 		struct fib_rule_hdr rule;
-	} header = { .route = { .rtm_family = (unsigned char)family } };
+	} header = { .route = { .rtm_family = (unsigned char)table->family } };
 	bool (*wanted)(const struct nlmsghdr *) = NULL;
 	int error;
 
@@ -78,15 +130,18 @@ static int ask_table(struct netlink *netlink, const struct net_table *table, int
 	error = rtnetlink_dump(netlink, (uint16_t)(table->type + 2), &header, table->header, wanted, to);
 	if (error == -EOPNOTSUPP || error == -EAFNOSUPPORT) /* no such family or no rules in this kernel */
 		return 0;
+	if (error == 0)
+		drop_given(to, given);
 	return error < 0 ? fail(-error, "asking for the %s", table->what) : 0;
 }
 
-static int dump_table(struct dump *d, struct netlink *netlink, const struct net_table *table, uint32_t id)
+static int dump_table(struct dump *d, struct netlink *netlink, const struct net_table *table, uint32_t id,
+		      const struct net_given *given)
 {
 	AUTO(image_close) struct image *image = NULL;
 	AUTO(buffer_done) struct buffer messages = { 0 };
 
-	TRY(ask_table(netlink, table, table->family, &messages));
+	TRY(ask_table(netlink, table, given, &messages));
 	TRY(image_create_number(dump_store(d), &image, table->image, (struct image_number){ id }));
 	TRY(image_write_bytes(image, &table->word, sizeof(table->word)));
 	TRY(image_write_bytes(image, messages.data, messages.size));
@@ -108,7 +163,7 @@ static bool want_forwarding(const struct nlmsghdr *message)
 	return parts[NDA_DST] && entry->ndm_flags & NTF_SELF && entry->ndm_state & (NUD_NOARP | NUD_PERMANENT);
 }
 
-static int dump_neighbours(struct pool *pool, struct netlink *netlink, NetnsEntry *entry)
+static int dump_neighbours(struct pool *pool, struct netlink *netlink, const struct net_given *given, NetnsEntry *entry)
 {
 	AUTO(buffer_done) struct buffer messages = { 0 };
 	const struct ndmsg plain = { .ndm_family = AF_UNSPEC },
@@ -124,6 +179,7 @@ static int dump_neighbours(struct pool *pool, struct netlink *netlink, NetnsEntr
 		return fail(-error, "asking for the neighbours");
 	/* It fails where the kernel knows neither bridges nor vxlan. */
 	rtnetlink_dump(netlink, RTM_GETNEIGH, &bridge, sizeof(bridge), want_forwarding, &messages);
+	drop_given(&messages, given);
 	rtnetlink_for_each(message, messages.data, messages.size) n++;
 	entry->neighbours = pool_array(pool, ProtobufCBinaryData, n);
 	rtnetlink_for_each(message, messages.data, messages.size)
@@ -136,11 +192,12 @@ static int dump_neighbours(struct pool *pool, struct netlink *netlink, NetnsEntr
 	return 0;
 }
 
-int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, NetnsEntry *entry)
+int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, const struct net_given *given,
+		    NetnsEntry *entry)
 {
 	for (const struct net_table *table = net_tables; table->what; table++)
-		TRY(dump_table(d, netlink, table, id));
-	return dump_neighbours(d->pool, netlink, entry);
+		TRY(dump_table(d, netlink, table, id, given));
+	return dump_neighbours(d->pool, netlink, given, entry);
 }
 
 /* --- what cannot be saved --- */
@@ -163,14 +220,14 @@ static int check_routes(const struct dump *d, const struct buffer *messages)
 	return 0;
 }
 
-int net_tables_collect(const struct dump *d, struct netlink *netlink)
+int net_tables_collect(const struct dump *d, struct netlink *netlink, const struct net_given *given)
 {
 	for (const struct net_table *table = net_tables; table->what; table++) {
 		AUTO(buffer_done) struct buffer messages = { 0 };
 
 		if (table->type != RTM_NEWROUTE)
 			continue;
-		TRY(ask_table(netlink, table, table->family, &messages));
+		TRY(ask_table(netlink, table, given, &messages));
 		TRY(check_routes(d, &messages));
 	}
 	return 0;

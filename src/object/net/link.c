@@ -14,7 +14,10 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "kern/net/netlink.h"
+#include "object/namespace/namespace.h"
 #include "object/net/settings.h"
+#include "object/net/space.h"
+#include "object/net/switch.h"
 #include "options/options.h"
 #include "plugin/plugin.h"
 #include "session/given.h"
@@ -163,7 +166,7 @@ static void dump_common(struct net_view *view, const struct net_link *link, NetD
 	dump_peer(view, link, entry);
 }
 
-static const struct link_kind *find_kind(const struct net_link *link)
+const struct link_kind *net_link_kind(const struct net_link *link)
 {
 	for (const struct link_kind *const *kind = link_kinds; *kind; kind++) {
 		if ((*kind)->kind && (!link->kind || strcmp((*kind)->kind, link->kind) != 0))
@@ -210,12 +213,37 @@ static int check_programs(const struct net_link *link)
 	return 0;
 }
 
+bool net_is_given(const struct net_given *given, uint32_t number)
+{
+	for (size_t i = 0; i < given->n; i++)
+		if (given->numbers[i] == number)
+			return true;
+	return false;
+}
+
+/* It leads to a device of the root's namespace that somebody else gives again, with another number. */
+static int check_peer(const struct net_view *view, const NetDeviceEntry *entry)
+{
+	const struct namespace *ns = entry->has_peer_nsid && entry->peer_nsid != view->id
+					     ? network_find(dump_namespaces(view->d), entry->peer_nsid)
+					     : NULL;
+	const struct net_space *space = ns ? ns->data : NULL;
+
+	if (!space || !net_is_given(&space->given, entry->peer_ifindex))
+		return 0;
+	return refuse(EOPNOTSUPP,
+		      "network device %s stands on device %u of the root's namespace, which --empty-ns net leaves to "
+		      "whoever restores: --external veth[NAME] keeps that one (in /etc/criu/runc.conf for runc)",
+		      entry->name, entry->peer_ifindex);
+}
+
 static int dump_link(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)
 {
-	const struct link_kind *kind = find_kind(link);
+	const struct link_kind *kind = net_link_kind(link);
 
 	net_device_entry__init(entry);
 	dump_common(view, link, entry);
+	TRY(check_peer(view, entry));
 	TRY(check_programs(link));
 	TRY(net_settings_dump_device(view->d->pool, entry));
 	if (!kind)
@@ -235,7 +263,8 @@ int net_links_dump(struct net_view *view, const struct link_kind *only, struct n
 	for (size_t i = 0; i < links.n && error >= 0; i++) {
 		NetDeviceEntry *entry;
 
-		if (only && find_kind(&links.items[i]) != only)
+		if (net_is_given(view->given, (uint32_t)links.items[i].index) ||
+		    (only && net_link_kind(&links.items[i]) != only))
 			continue;
 		entry = *vector_push(to) = pool_new(view->d->pool, NetDeviceEntry);
 		error = dump_go_on(view->d, dump_link(view, &links.items[i], entry));

@@ -15,6 +15,12 @@ struct net_devices {
 	size_t n, capacity;
 };
 
+/* Numbers of the devices that somebody else gives again: --empty-ns net. */
+struct net_given {
+	uint32_t *numbers;
+	size_t n;
+};
+
 /* How a namespace knows another one of the tree. */
 struct net_peer {
 	uint32_t id; /* in the images */
@@ -28,6 +34,7 @@ struct net_view {
 	uint32_t id;
 	const struct net_peer *peers;
 	size_t n_peers;
+	const struct net_given *given;
 };
 
 /* A namespace that is filled; the calling thread is in it. */
@@ -63,11 +70,15 @@ extern const struct link_kind
 
 /* --- the core --- */
 
-/* All devices of the namespace, or only those of a kind; refuses those that cannot be saved. */
+/* All devices of the namespace that nobody else gives, or only those of a kind; refuses those that cannot be saved. */
 int net_links_dump(struct net_view *view, const struct link_kind *only, struct net_devices *to);
 
 /* Of any device that the user has made; the other two are in every namespace by themselves. */
 extern const struct link_kind link_given_kind, link_loopback_kind, link_fallback_kind;
+
+bool net_is_given(const struct net_given *given, uint32_t number);
+/* NULL: none that is known. */
+const struct link_kind *net_link_kind(const struct net_link *link);
 
 /* --- helpers of kinds --- */
 

@@ -113,22 +113,24 @@ static int dump_devices(struct net_view *view, struct net_space *space)
 static int look_around(const struct dump *d, struct namespace *ns, struct net_space *space)
 {
 	AUTO(netlink_close) struct netlink *netlink = NULL;
-	struct net_view view = { .d = d, .id = ns->id };
+	struct net_view view = { .d = d, .id = ns->id, .given = &space->given };
 	struct net_peer *peers = pool_array(d->pool, struct net_peer, dump_namespaces(d)->list.n);
 
 	TRY(open_rtnetlink(&netlink));
 	view.netlink = netlink;
-	if (d->options->empty_ns & CLONE_NEWNET)
-		TRY(net_left_out_collect(&view, space));
-	if (space->empty)
-		return dump_devices(&view, space);
 	space->entry->nsids = pool_array(d->pool, NetnsId *, dump_namespaces(d)->list.n);
 	TRY(dump_nsids(d, netlink, ns, space->entry, peers, &view.n_peers));
 	view.peers = peers;
+	if (d->options->empty_ns & CLONE_NEWNET && ns->of_root)
+		TRY(net_left_out_collect(&view, space));
+	if (space->empty)
+		space->entry->n_nsids = 0;
 	TRY(dump_devices(&view, space));
-	TRY(net_tables_collect(d, netlink));
+	if (space->empty)
+		return 0;
+	TRY(net_tables_collect(d, netlink, &space->given));
 	TRY(net_multipath_collect(d, space->entry));
-	return net_firewall_collect(d);
+	return net_firewall_collect(d, space->furnished, &space->rules_left);
 }
 
 /* The way back, for those who are in another one. */
@@ -231,8 +233,9 @@ static int write_content(struct dump *d, const struct namespace *ns, const struc
 	if (space->empty)
 		return 0;
 	TRY(open_rtnetlink(&netlink));
-	TRY(net_tables_dump(d, netlink, ns->id, space->entry));
-	TRY(net_firewall_dump(d, ns->id));
+	TRY(net_tables_dump(d, netlink, ns->id, &space->given, space->entry));
+	if (!space->rules_left)
+		TRY(net_firewall_dump(d, ns->id));
 	return net_conntrack_dump(d, ns->id);
 }
 
@@ -350,7 +353,8 @@ static int load_net(const struct restore *r, struct namespace *ns)
 		TRY(want_empty(r, "the dump has left the network out (--empty-ns net): restore with --empty-ns net"));
 	TRY(net_settings_check(space->entry));
 	TRY(load_devices(r, ns, space));
-	net_left_out_load(r->options, space);
+	net_left_out_load(r->options, ns, space);
+	r->facts->network_first |= space->furnished;
 	TRY(check_devices(r, space));
 	if (space->empty)
 		return 0;
@@ -449,6 +453,15 @@ static int fill_net(struct restore *r, struct namespace *ns)
 	return furnish_network(r, &fill, space);
 }
 
+/* Whoever has furnished it since may have changed them. */
+static int repeat_settings(const struct restore *r, const struct net_space *space)
+{
+	TRY(net_settings_restore(r, space->entry));
+	for (size_t i = 0; i < space->devices.n; i++)
+		TRY(net_settings_restore_device(r, space->devices.items[i]));
+	return net_settings_restore_others(space->entry, space->devices.items, space->devices.n);
+}
+
 /* When all connections are there: their last steps are segments that we send to ourselves, which rules could drop. */
 static int settle_net(struct restore *r, struct namespace *ns)
 {
@@ -458,6 +471,8 @@ static int settle_net(struct restore *r, struct namespace *ns)
 	if (space->key || space->empty)
 		return 0;
 	TRY(network_restore_enter(r, ns->id, &entered));
+	if (space->furnished)
+		TRY(repeat_settings(r, space));
 	TRY(net_firewall_restore(&space->rules));
 	return net_conntrack_restore(&space->tracks);
 }

@@ -11,6 +11,9 @@ struct net_space {
 	NetnsEntry *entry;
 	const char *key; /* external: its name for --inherit-fd, else NULL */
 	bool empty;	 /* made almost without content: --empty-ns, left-out.c */
+	bool furnished;	 /* somebody else furnishes it, but it has devices that the tree made itself: left-out.c */
+	bool rules_left; /* dump: furnished, and its rules cannot be saved */
+	struct net_given given;
 	struct net_devices devices;
 	struct net_tables tables;
 	struct net_rules rules;

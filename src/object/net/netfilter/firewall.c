@@ -18,6 +18,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "image/image.h"
+#include "session/loss.h"
 #include "session/survey.h"
 
 static const struct legacy {
@@ -130,15 +131,23 @@ static int list_rules(char **ret)
 	return 0;
 }
 
-static int check_rules(const char *text)
+/* 1: they are left to whoever furnishes the namespace. */
+static int check_rules(const struct dump *d, const char *text, bool may_leave)
 {
 	const char *found = strstr(text, "xt match ") ?: strstr(text, "xt target ");
 
 	if (!found)
 		return 0;
-	return refuse(EOPNOTSUPP,
-		      "an nftables rule has an extension of iptables (%.*s) that nftables can list but not take back",
-		      (int)strcspn(found, "\n"), found);
+	if (!may_leave)
+		return refuse(EOPNOTSUPP,
+			      "an nftables rule has an extension of iptables (%.*s) that nftables can list but not "
+			      "take back",
+			      (int)strcspn(found, "\n"), found);
+	dump_report_loss(d,
+			 "the nftables rules: one has an extension of iptables (%.*s) that nftables can list but not "
+			 "take back: all are left to whoever restores, as --empty-ns net asks",
+			 (int)strcspn(found, "\n"), found);
+	return 1;
 }
 
 static int load_rules(const char *text)
@@ -205,12 +214,15 @@ static int restore_legacy(const struct legacy *legacy, const char *text)
 
 /* --- all --- */
 
-int net_firewall_collect(const struct dump *d)
+int net_firewall_collect(const struct dump *d, bool may_leave, bool *ret_left)
 {
 	AUTO_FREE char *text = NULL;
+	int left;
 
 	TRY(list_rules(&text));
-	return dump_go_on(d, check_rules(text));
+	left = check_rules(d, text, may_leave);
+	*ret_left = left > 0;
+	return dump_go_on(d, left > 0 ? 0 : left);
 }
 
 int net_firewall_dump(struct dump *d, uint32_t id)

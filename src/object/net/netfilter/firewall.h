@@ -13,8 +13,8 @@ struct net_rules {
 	char *nftables, *iptables, *ip6tables; /* texts; NULL or empty: none */
 };
 
-/* Refuses what cannot be saved. Changes nothing. */
-int net_firewall_collect(const struct dump *d);
+/* Refuses what cannot be saved, or tells it as lost if it may be left, and all with it (ret_left). Changes nothing. */
+int net_firewall_collect(const struct dump *d, bool may_leave, bool *ret_left);
 /* nftables, iptables and ip6tables of namespace id. */
 int net_firewall_dump(struct dump *d, uint32_t id);
 
