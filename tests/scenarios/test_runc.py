@@ -72,6 +72,31 @@ def test_user_namespace(containers):
         assert containers.call('exec', name, '/bin/sh', '-c', 'mkdir -p /dev/shm/m && mount -t tmpfs m /dev/shm/m && umount /dev/shm/m && echo owner') == 'owner\n'
 
 
+def cgroup_roots(containers, name):
+    """Which cgroup each file system of cgroups shows in a container."""
+    lines = Path(f"/proc/{containers.state(name)['pid']}/mountinfo").read_text().splitlines()
+    return {line.split()[4]: line.split()[3] for line in lines if line.split(' - ')[1].startswith('cgroup')}
+
+
+def test_cgroups_in_sight(containers):
+    """Where runc binds the container's own cgroups (version 1), it sees these afterwards, too, not those of the machine; by another name the new ones."""
+    def change(config):
+        config['mounts'].append({'destination': '/sys/fs/cgroup', 'type': 'cgroup', 'source': 'cgroup', 'options': ['nosuid', 'ro']})
+        config['linux']['namespaces'] = [entry for entry in config['linux']['namespaces'] if entry['type'] != 'cgroup']
+    containers.configure(change)
+    first, second = containers.name(1), containers.name(2)
+    containers.run(first)
+    before = cgroup_roots(containers, first)
+    if not any(root.endswith(first) for root in before.values()):
+        pytest.skip('runc binds no cgroups here')
+    images = containers.checkpoint(first, 1)
+    containers.restore(first, images)
+    assert cgroup_roots(containers, first) == before
+    images = containers.checkpoint(first, 2)
+    containers.restore(second, images)
+    assert cgroup_roots(containers, second) == {point: root.replace(first, second) for point, root in before.items()}
+
+
 def test_other_name(containers):
     """A restored container has another name, and so have its cgroups."""
     first, second = containers.name(1), containers.name(2)

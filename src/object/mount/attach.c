@@ -264,6 +264,8 @@ static int put_together(struct restore *r, struct mount_space *space)
 {
 	struct mount_set *set = restore_mounts(r);
 
+	if (mount_is_late(space->root))
+		TRY(make_late(r, space->root));
 	TRY(space_enter(set, space));
 	TRY(change_root(space));
 	TRY(attach_all(r, space, STAGE_EARLY));

@@ -19,6 +19,7 @@
 #include "base/table.h"
 #include "base/text.h"
 #include "object/mount/mount-set.h"
+#include "object/mount/fs/cgroup.h"
 #include "object/mount/content/libarchive.h"
 #include "object/mount/external.h"
 #include "object/mount/fs/autofs.h"
@@ -246,7 +247,7 @@ static int find_source(const struct dump *d, struct mount *mount)
 	if (mount->fs && mount->fs->content && shows_socket(mount))
 		return mount_refuse(mount, "a socket is mounted there, which is made after all mounts");
 	if (mount->fs && mount->fs->late)
-		return overlay_dump(d, mount);
+		return mount_find_made_elsewhere(mount) ? 0 : overlay_dump(d, mount);
 	if (mount->fs && mount->fs->empty && !is_enabled(d, mount->seen->fs_type)) {
 		int empty = content_is_empty(d, mount);
 
@@ -281,6 +282,19 @@ static int find_source(const struct dump *d, struct mount *mount)
 					  : "criu does not know how to make it again (--enable-fs lets it try)");
 }
 
+/* Of the namespace of the first process, which comes from outside. */
+static bool is_of_main_root(const struct dump *d, const struct mount *root)
+{
+	for (size_t i = 0; i < dump_mounts(d)->spaces.n; i++) {
+		const struct mount_space *space = dump_mounts(d)->spaces.items[i];
+
+		if (space->namespace->of_root && space->root && space->root->seen->dev == root->seen->dev &&
+		    path_below(root->seen->root, space->root->seen->root))
+			return true;
+	}
+	return mount_find_external_above(root);
+}
+
 /* The tree has mounted it itself, or its manager did so where we do not see it, and gives it again. */
 static int classify_unseen_root(const struct dump *d, struct mount *root)
 {
@@ -289,6 +303,11 @@ static int classify_unseen_root(const struct dump *d, struct mount *root)
 	TRY(found);
 	if (found)
 		root->from_root = false;
+	else if (root->from_root && !root->space->namespace->of_root && !is_of_main_root(d, root))
+		return refuse(EOPNOTSUPP,
+			      "its root (%s on %s) is mounted neither in the namespace of the first process nor where "
+			      "criu sees it: it cannot be made again",
+			      root->seen->fs_type, root->seen->source);
 	else if (root->from_root && !d->options->root)
 		log_warn(
 			"the root, %s on %s, is mounted nowhere that criu sees: restore must be told with --root where "
@@ -303,6 +322,9 @@ static int classify_root(const struct dump *d, struct mount *root)
 	int external = external_dump(d, root);
 
 	TRY(external);
+	/* The root of a container in a container, which an engine of the tree has mounted. */
+	if (!external && mount_find_made_elsewhere(root))
+		return idmap_dump(d, root);
 	root->from_root = !(root->fs && root->fs->content) || is_seen_outside(d, root);
 	if (!external && !root->entry->own_root && !is_seen_outside(d, root))
 		TRY(classify_unseen_root(d, root));
@@ -320,7 +342,10 @@ static int take_external(const struct dump *d, struct mount *mount)
 	if (!mount->parent)
 		return classify_root(d, mount);
 	external = external_dump(d, mount);
-	return external > 0 ? idmap_dump(d, mount) : external;
+	if (external <= 0)
+		return external;
+	TRY(cgroup_fs_dump(d, mount));
+	return idmap_dump(d, mount);
 }
 
 static int classify_mount(const struct dump *d, struct mount *mount)

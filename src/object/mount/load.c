@@ -66,7 +66,7 @@ static bool root_comes_from_outside(const struct restore *r, const struct mount 
 {
 	if (root->entry->ext_key || (r->options->root && root->space->namespace->of_root))
 		return true;
-	return !(root->fs && root->fs->content) && !root->entry->made_outside;
+	return !(root->fs && root->fs->content) && !root->entry->made_outside && !mount_find_made_elsewhere(root);
 }
 
 static int classify_mount(const struct restore *r, struct mount *mount)

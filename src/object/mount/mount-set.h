@@ -66,6 +66,7 @@ struct removed {
 /* A mount namespace. */
 struct mount_space {
 	uint32_t id; /* in the images */
+	const struct mount_set *set;
 	struct namespace *namespace;
 	struct proc_mounts seen;	/* dump */
 	VECTOR(struct removed) removed; /* dump: mounts of what has no name any more */

@@ -16,6 +16,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "object/mount/fs/cgroup.h"
 #include "object/mount/mount-set.h"
 #include "object/mount/external.h"
 #include "object/mount/tree.h"
@@ -92,6 +93,7 @@ static const struct mount_space *find_main(struct restore *r)
 static int open_root(struct restore *r, const struct mount *root, int *ret_fd)
 {
 	const struct mount_space *main_space = find_main(r);
+	const struct mount *above;
 	const char *path, *below;
 	int found;
 
@@ -108,6 +110,13 @@ static int open_root(struct restore *r, const struct mount *root, int *ret_fd)
 			TRY(outside_open(r, main_space->root, &main_root));
 			return open_below(main_root, below, ret_fd);
 		}
+	}
+	above = mount_find_external_above(root);
+	if (above) {
+		AUTO_CLOSE int dir = -1;
+
+		TRY(outside_open(r, above, &dir));
+		return open_below(dir, path_below(root->entry->root, above->entry->root), ret_fd);
 	}
 	found = open_by_own_mounts(r, root->entry, ret_fd);
 	if (found != -ENOENT)
@@ -140,8 +149,13 @@ int outside_open(struct restore *r, const struct mount *mount, int *ret_fd)
 	found = external_path(r, mount, &path);
 	if (found == 0 && mount->entry->has_below && !is_mounted_at(path))
 		return -ENOENT;
+	if (found == 0) {
+		TRY(open_external(path, ret_fd));
+		TRY(read_own_mounts(r));
+		return cgroup_fs_open(r, mount, path, ret_fd);
+	}
 	if (found != -ENOENT)
-		return found < 0 ? found : open_external(path, ret_fd);
+		return found;
 	above = mount->from_root ? mount->space->root : mount_find_external_above(mount);
 	TRY(outside_open(r, above, &dir));
 	return open_below(dir, path_below(mount->entry->root, above->entry->root), ret_fd);

@@ -13,6 +13,7 @@
 #include "image/image.h"
 #include "object/mount/mount-set.h"
 #include "object/mount/external.h"
+#include "object/mount/fs/fs.h"
 #include "object/mount/sharing.h"
 #include "session/session.h"
 
@@ -21,6 +22,7 @@ struct mount_space *space_add(struct mount_set *set, struct pool *pool, uint32_t
 	struct mount_space *space = pool_new(pool, struct mount_space);
 
 	space->id = id;
+	space->set = set;
 	space->ns = space->root_fd = -1;
 	*vector_push(&set->spaces) = space;
 	return space;
@@ -93,17 +95,65 @@ bool mount_is_external(const struct mount *mount)
 	return entry->ext_mount || (entry->ext_key && strcmp(entry->ext_key, EXTERNAL_DEVICE) != 0);
 }
 
-const struct mount *mount_find_external_above(const struct mount *mount)
+static bool is_part_of(const struct mount *mount, const struct mount *other)
 {
-	const struct mount_space *space = mount->space;
+	return other != mount && other->entry->root_dev == mount->entry->root_dev &&
+	       path_below(mount->entry->root, other->entry->root);
+}
 
+static const struct mount *find_external_in(const struct mount_space *space, const struct mount *mount)
+{
 	for (size_t i = 0; i < space->mounts.n; i++) {
 		const struct mount *other = space->mounts.items[i];
 
-		if (other != mount && mount_is_external(other) && !other->entry->ext_mount &&
-		    other->entry->root_dev == mount->entry->root_dev &&
-		    path_below(mount->entry->root, other->entry->root))
+		if (mount_is_external(other) && !other->entry->ext_mount && is_part_of(mount, other))
 			return other;
+	}
+	return NULL;
+}
+
+/*
+ * A container in a container shows parts of its engine's volumes and of its engine's root. Those namespaces are known
+ * that were looked at before: that of the root task is the first. File systems of the kernel can be made again here.
+ */
+static const struct mount *find_external_elsewhere(const struct mount *mount)
+{
+	const struct mount_set *set = mount->space->set;
+
+	if (mount->fs && mount->fs->anew)
+		return NULL;
+	for (size_t i = 0; i < set->spaces.n && set->spaces.items[i] != mount->space; i++) {
+		const struct mount_space *space = set->spaces.items[i];
+		const struct mount *found = find_external_in(space, mount);
+
+		if (!found && space->root && space->root->from_root && is_part_of(mount, space->root))
+			found = space->root;
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+const struct mount *mount_find_external_above(const struct mount *mount)
+{
+	return find_external_in(mount->space, mount) ?: find_external_elsewhere(mount);
+}
+
+const struct mount *mount_find_made_elsewhere(const struct mount *mount)
+{
+	const struct mount_set *set = mount->space->set;
+
+	for (size_t i = 0; i < set->spaces.n && set->spaces.items[i] != mount->space; i++) {
+		const struct mount_space *space = set->spaces.items[i];
+
+		for (size_t n = 0; n < space->mounts.n; n++) {
+			const struct mount *other = space->mounts.items[n];
+
+			if (is_part_of(mount, other) && !other->from_root && !mount_is_external(other) &&
+			    !other->entry->with_plugin && !other->entry->deleted && !other->entry->detached &&
+			    !mount_find_external_above(other))
+				return other;
+		}
 	}
 	return NULL;
 }

@@ -41,8 +41,12 @@ const char *mount_relative_point(const struct mount *mount);
    for (struct mount *m = space->root; m; m = mount_next(m)) */
 struct mount *mount_next(const struct mount *mount);
 bool mount_is_external(const struct mount *mount);
-/* The external mount, in the same namespace, of which this one shows a part; NULL if there is none. */
+/* The external mount of which this one shows a part, in the same namespace or in an earlier one, where it may be the
+   root; NULL if there is none. */
 const struct mount *mount_find_external_above(const struct mount *mount);
+/* A mount in an earlier namespace that shows the same or more of its file system, which is made there; NULL if there is
+   none. */
+const struct mount *mount_find_made_elsewhere(const struct mount *mount);
 /* It shows a part of what the root of its namespace shows. */
 bool mount_is_of_root(const struct mount *mount);
 /* It is that one, or mounted somewhere upon it. */
