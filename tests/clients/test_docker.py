@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Containers of docker: docker checkpoint create, docker start --checkpoint, twice in a row."""
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 from docker import Docker
 from engine import COUNT, need, talk
+from room import PROGRAMS, wait_until
 
 OPTIONS = [
     '', '--network none', '--network host', '-t', '-i', '-it', '--read-only', '--tmpfs /x', '--user 1000', '--hostname foo', '--pid host', '--ipc host', '--ipc container:other', '--network container:other', '--pid container:other', '--volumes-from other',
@@ -20,6 +23,10 @@ OPTIONS = [
     '--oom-kill-disable --memory 100m', '--read-only --tmpfs /tmp -t --init', '--userns host', '--security-opt systempaths=unconfined',
     '--uts host --pid host --network host --ipc host', '--memory-reservation 50m',
 ]
+
+# As --privileged, which asks for more than root has on some machines.
+MUCH = ['--security-opt', 'seccomp=unconfined', '--security-opt', 'systempaths=unconfined', '--device-cgroup-rule', 'a *:* rwm',
+        *(f'--cap-add={name}' for name in ('SYS_ADMIN', 'NET_ADMIN', 'SYS_PTRACE', 'SYS_MODULE', 'DAC_READ_SEARCH', 'IPC_LOCK', 'SYSLOG'))]
 
 
 @pytest.fixture(scope='module')
@@ -86,3 +93,39 @@ def test_established_connection(docker):
         docker.twice('one')
         talk(connection)
         Path('/etc/criu/runc.conf').unlink()
+
+
+def test_docker_in_docker(docker):
+    """A privileged container with a docker of its own and a container of that, which counts and answers on a port that is published twice."""
+    root = docker.folder / 'outer'
+    for name in ('usr', 'proc', 'sys', 'dev', 'tmp', 'run', 'var/log', 'root'):
+        (root / name).mkdir(parents=True)
+    for name in ('bin', 'sbin', 'lib', 'lib64'):
+        (root / name).symlink_to(f'usr/{name}')
+    shutil.copytree('/etc', root / 'etc', symlinks=True)
+    (root / 'var/run').symlink_to('/run')
+    for path in (docker.folder / 'image.tar', PROGRAMS / 'docker-in-docker.sh'):
+        shutil.copy(path, root)
+    subprocess.run(['tar', '-C', root, '-cf', docker.folder / 'outer.tar', '.'], check=True)
+    docker.call('import', docker.folder / 'outer.tar', 'criu-test-outer')
+    docker.call('run', '-d', '--name', 'one', *MUCH, '-v', '/usr:/usr:ro', '-v', '/var/lib/docker', 'criu-test-outer', 'sh', '/docker-in-docker.sh')
+    docker.wait_more('one', 2)
+
+    def inner():
+        said = docker.call('exec', 'one', 'sh', '-c', 'cat /var/lib/docker/overlay2/*/merged/n', check=False)[1].split()
+        return int(said[-1]) if said and said[-1].isdigit() else 0
+    Path('/etc/criu').mkdir(exist_ok=True)
+    Path('/etc/criu/runc.conf').write_text('file-locks\n')
+    ask = ('exec', 'one', 'sh', '-c', 'ip -o -4 addr show docker0; ip -o link show docker0 | cut -d: -f 1; ip route show dev docker0; ls /sys/fs/cgroup/*/docker')
+    before = docker.call(*ask)
+    assert 'docker0' in before
+    for _ in range(2):
+        counted = inner()
+        docker.twice('one')
+        wait_until(lambda: inner() > counted, 60, 'the inner container does not go on')
+        assert docker.call(*ask) == before
+        with socket.create_connection((docker.state('one')['NetworkSettings']['IPAddress'], 8080), timeout=20) as connection:
+            talk(connection)
+        for number in ('first', 'second'):
+            docker.call('checkpoint', 'rm', 'one', number)
+    Path('/etc/criu/runc.conf').unlink()
