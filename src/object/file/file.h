@@ -203,3 +203,5 @@ int file_dump_watched(const struct dump *d, struct task *task, const struct mapp
 /* Flags that can be set on an open descriptor (O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT, O_NOATIME) and the signal of
    the owner, if one is given; who it is follows when all tasks are there. */
 int file_apply_flags(int fd, uint32_t flags, const FownEntry *owner);
+/* The same, if it is known which flags (O_*) it has. */
+int file_change_flags(int fd, int old, uint32_t flags, const FownEntry *owner);

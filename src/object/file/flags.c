@@ -21,11 +21,14 @@
 int file_apply_flags(int fd, uint32_t flags, const FownEntry *owner)
 {
 	int old = fcntl(fd, F_GETFL);
-	int new;
 
-	if (old < 0)
-		return fail_errno("reading the flags of a new file");
-	new = (old & ~FLAGS_OF_SETFL) | ((int)flags & FLAGS_OF_SETFL);
+	return old < 0 ? fail_errno("reading the flags of a new file") : file_change_flags(fd, old, flags, owner);
+}
+
+int file_change_flags(int fd, int old, uint32_t flags, const FownEntry *owner)
+{
+	const int new = (old & ~FLAGS_OF_SETFL) | ((int)flags & FLAGS_OF_SETFL);
+
 	if (new != old && fcntl(fd, F_SETFL, new) < 0)
 		return fail_errno("setting the flags 0%o of a file", flags);
 	if (owner && owner->signum && fcntl(fd, F_SETSIG, (int)owner->signum) < 0)

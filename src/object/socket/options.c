@@ -259,7 +259,7 @@ static bool is_inherited(const struct sockopt_row *row)
 	return row->level != SOL_SOCKET || (row->families & OPTION_ANY) != OPTION_ANY;
 }
 
-static int apply_row(const struct sockopt_row *row, int family, int fd, const char *record)
+static int apply_row(const struct sockopt_row *row, const struct socket_options *options, int fd, const char *record)
 {
 	int value, now = 0;
 	socklen_t size = sizeof(now);
@@ -268,7 +268,7 @@ static int apply_row(const struct sockopt_row *row, int family, int fd, const ch
 		return 0;
 	value = row->shape == SHAPE_BOOL ? *(const protobuf_c_boolean *)(record + row->value)
 					 : (int)*(const uint32_t *)(record + row->value);
-	if (family == AF_UNIX && value == row->initial && !is_inherited(row))
+	if (options->family == AF_UNIX && value == row->initial && (options->is_fresh || !is_inherited(row)))
 		return 0;
 	if (!getsockopt(fd, row->level, row->option, &now, &size) && now == value)
 		return 0;
@@ -309,14 +309,14 @@ static int read_buffers(int fd, const struct socket_options *options)
 }
 
 /* 1: it was set. The kernel doubles what it is given (socket(7)). Setting a size fixes it: SO_BUF_LOCK lets it grow by
- * itself again. */
-static int apply_buffer(int fd, int option, int forced, uint32_t doubled)
+ * itself again. known: what it has, or 0. */
+static int apply_buffer(int fd, int option, int forced, uint32_t doubled, uint32_t known)
 {
 	uint32_t now = 0;
 	int value = (int)(doubled / 2);
 	socklen_t size = sizeof(now);
 
-	if (!getsockopt(fd, SOL_SOCKET, option, &now, &size) && now == doubled)
+	if (known == doubled || (!getsockopt(fd, SOL_SOCKET, option, &now, &size) && now == doubled))
 		return 0;
 	if (setsockopt(fd, SOL_SOCKET, forced, &value, sizeof(value)) < 0 &&
 	    setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value)) < 0)
@@ -332,9 +332,9 @@ static int apply_buffers(int fd, const struct socket_options *options)
 	/* Multipath TCP does not take SO_BUF_LOCK: its buffers would never grow by themselves again. */
 	if (options->protocol == IPPROTO_MPTCP && common->has_so_buf_lock && !common->so_buf_lock)
 		return 0;
-	send = apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, common->so_sndbuf);
+	send = apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, common->so_sndbuf, options->fresh_sndbuf);
 	TRY(send);
-	receive = apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, common->so_rcvbuf);
+	receive = apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, common->so_rcvbuf, options->fresh_rcvbuf);
 	TRY(receive);
 	if (!common->has_so_buf_lock || (!send && !receive && !common->so_buf_lock))
 		return 0;
@@ -353,9 +353,9 @@ int socket_options_make_capacity(int fd, uint32_t send, uint32_t receive)
 	    getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &now[1], &size) < 0)
 		return fail_errno("cannot read the buffer sizes");
 	if (now[0] < send)
-		TRY(apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, send));
+		TRY(apply_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, send, 0));
 	if (now[1] < receive)
-		TRY(apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, receive));
+		TRY(apply_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, receive, 0));
 	return 0;
 }
 
@@ -518,7 +518,7 @@ int socket_options_apply(int fd, const struct socket_options *options, enum opti
 		if (record && rows[i].record == RECORD_more)
 			apply_more(&rows[i], fd, options->common);
 		else if (record)
-			TRY(apply_row(&rows[i], options->family, fd, record));
+			TRY(apply_row(&rows[i], options, fd, record));
 	}
 	if (phase != OPTION_LATE)
 		return 0;

@@ -51,6 +51,9 @@ struct socket_options {
 	const void *diag;	   /* its row, for told() */
 	const struct alike *alike; /* dump: a fresh socket, as far as this one is like it; or NULL */
 	struct set_only set_only;  /* dump: read by socket_options_dump() */
+	/* Restore: it was just made, and nothing was set. What such a one has is not asked for. */
+	bool is_fresh;
+	uint32_t fresh_sndbuf, fresh_rcvbuf; /* its buffers; 0: not known */
 };
 
 /* Reads all options into the records. The rows of the table are in place at the first phase `finish`. */

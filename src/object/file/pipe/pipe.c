@@ -147,10 +147,11 @@ static int make_opening(struct file *f, int ends[2], int any)
 	const PipeEntry *record = f->entry->pipe;
 	int access = record->flags & O_ACCMODE;
 
-	if (access != O_RDWR && ends[access] >= 0 && !(record->flags & ~(uint32_t)FLAGS_OF_PIPE2))
+	if (access != O_RDWR && ends[access] >= 0 && !(record->flags & ~(uint32_t)FLAGS_OF_PIPE2)) {
 		f->fd = TAKE_FD(ends[access]);
-	else
-		TRY(pipe_reopen(any, record->flags, &f->fd));
+		return file_change_flags(f->fd, access, record->flags, record->fown);
+	}
+	TRY(pipe_reopen(any, record->flags, &f->fd));
 	return file_apply_flags(f->fd, record->flags, record->fown);
 }
 

@@ -87,18 +87,47 @@ static void release_peer(struct restore *r, struct unix_socket *socket)
 	file_put(r, socket->file);
 }
 
+/* All have the same: one is asked. */
+static void tell_fresh(struct restore *r, const struct unix_socket *socket, struct socket_options *options)
+{
+	struct unix_set *set = unix_set_of(r);
+	socklen_t size = sizeof(uint32_t);
+
+	if (!set->buffers.known || set->buffers.ns_id != socket->entry->ns_id) {
+		if (getsockopt(socket->file->fd, SOL_SOCKET, SO_SNDBUF, &set->buffers.send, &size) < 0 ||
+		    getsockopt(socket->file->fd, SOL_SOCKET, SO_RCVBUF, &set->buffers.receive, &size) < 0)
+			return;
+		set->buffers.ns_id = socket->entry->ns_id;
+		set->buffers.known = true;
+	}
+	options->is_fresh = true;
+	options->fresh_sndbuf = set->buffers.send;
+	options->fresh_rcvbuf = set->buffers.receive;
+}
+
+static int apply_all_flags(const struct unix_socket *socket)
+{
+	const UnixSkEntry *entry = socket->entry;
+
+	if (socket->fresh)
+		return file_change_flags(socket->file->fd, socket->made_flags, entry->flags, entry->fown);
+	return file_apply_flags(socket->file->fd, entry->flags, entry->fown);
+}
+
 static int complete_socket(struct restore *r, struct unix_socket *socket)
 {
 	struct socket_options options = options_of(socket);
 
 	LOG_SCOPE("file %u (unix socket)", socket->file->id);
+	if (socket->fresh)
+		tell_fresh(r, socket, &options);
 	/* The early ones as well: ends of pairs and accepted sockets did not get them. */
 	TRY(socket_options_apply(socket->file->fd, &options, OPTION_EARLY));
 	if (socket->entry->has_shutdown)
 		TRY(socket_apply_shutdown(socket->file->fd, socket->entry->shutdown));
 	TRY(socket_options_apply(socket->file->fd, &options, OPTION_LATE));
 	TRY(socket_options_apply(socket->file->fd, &options, OPTION_LAST));
-	TRY(file_apply_flags(socket->file->fd, socket->entry->flags, socket->entry->fown));
+	TRY(apply_all_flags(socket));
 	return socket_set_user(r, socket->file);
 }
 
@@ -148,12 +177,26 @@ static int complete_pair(struct restore *r, const struct pair *pair)
 	return 0;
 }
 
+/* To fill a queue takes other buffers, and credentials. */
+static void note_fresh(struct restore *r, const struct pair *pair)
+{
+	const bool fresh = !unix_has_queue(r, pair->a) && !(pair->b && unix_has_queue(r, pair->b));
+
+	pair->a->fresh = fresh;
+	pair->a->made_flags = O_RDWR | ((int)pair->a->entry->flags & O_NONBLOCK);
+	if (!pair->b)
+		return;
+	pair->b->fresh = fresh;
+	pair->b->made_flags = pair->a->made_flags;
+}
+
 static int make_socketpair(struct restore *r, const struct pair *pair)
 {
 	int ends[2];
 
 	TRY(unix_socketpair(r, pair->a, pair->b, ends));
 	set_pair(pair, ends[0], ends[1]);
+	note_fresh(r, pair);
 	/* bind(2) is allowed on both ends of a pair, as long as they have no name. */
 	if (unix_has_name(pair->a->entry))
 		TRY(unix_bind(r, pair->a, ends[0]));

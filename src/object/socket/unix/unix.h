@@ -59,8 +59,10 @@ struct unix_socket {
 	struct unix_socket *listener; /* in whose backlog it waits, or whose name it got at accept(2) */
 	struct list clients; /* datagram: those connected to it without being its peer; listener: what came from it */
 	struct list client;
-	bool waiting;			     /* for accept(2) */
-	bool new_queue;			     /* another connection takes its place: what was unread is lost */
+	bool waiting;	/* for accept(2) */
+	bool fresh;	/* one of a pair that was just made: nothing was set, and no queue was filled */
+	int made_flags; /* of a fresh one: O_* */
+	bool new_queue; /* another connection takes its place: what was unread is lost */
 	enum opt_unix_peer_mode outside_how; /* of a peer outside: what becomes of it; 0: there is none */
 	bool connected;			     /* datagram: its own connect(2) is done */
 	int closed_end; /* our end of a pair whose other end nobody has, until the queue is filled; else -1 */
@@ -71,6 +73,11 @@ struct unix_set {
 	struct list listeners;	  /* by client */
 	struct table *packets;	  /* file id → struct packet_list */
 	struct pair_stock *stock; /* maker.c */
+	struct {
+		bool known;
+		uint32_t ns_id;
+		uint32_t send, receive;
+	} buffers; /* of a fresh socket in a network namespace */
 };
 
 struct unix_set *unix_set_of(const struct restore *r);
