@@ -74,12 +74,13 @@ struct task_dump {
 	int pidfd;
 	struct proc_stat stat;
 	struct mappings mappings;
-	bool new;	  /* asked to stop, not yet waited for */
-	bool stood_still; /* when all threads were looked at */
-	bool was_stopped; /* group-stopped before we came, by stop_signal */
-	bool released;	  /* it runs again */
-	bool can_tell;	  /* what is seen from outside is known: its threads are still to be asked */
-	bool unstopped;	  /* it could not be stopped and is only looked at (session/survey.h) */
+	bool new;	   /* asked to stop, not yet waited for */
+	bool stood_still;  /* when all threads were looked at */
+	bool was_stopped;  /* group-stopped before we came, by stop_signal */
+	bool released;	   /* it runs again */
+	bool looked_aside; /* what others tell of it, while it tells the rest, is known: dump/aside */
+	bool can_tell;	   /* what is seen from outside is known: its threads are still to be asked */
+	bool unstopped;	   /* it could not be stopped and is only looked at (session/survey.h) */
 	int stop_signal;
 	struct mapping *leftovers; /* memory of a criu that was killed; not among the mappings */
 	size_t n_leftovers;

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "flow/dump/leftovers.h"
 #include "flow/dump/state.h"
+#include "flow/dump/task.h"
 #include "lib/compel/parasite.h"
 #include "lib/compel/tracee.h"
 #include "plan/plan.h"
@@ -138,8 +139,15 @@ static int send_plans(struct dump *d, struct task_inside *inside)
 	return 0;
 }
 
+/* The other CPUs run the plans meanwhile. */
+static int look_aside(struct dump *d, struct task_inside *inside)
+{
+	return dump_task_aside(d, inside->task);
+}
+
 static int hear_answers(struct dump *d, struct task_inside *inside)
 {
+	const bool is_heard = !d->progress->only_look; /* else nobody listens any more */
 	struct thread *thread;
 
 	for_each_thread(thread, inside->task)
@@ -147,7 +155,8 @@ static int hear_answers(struct dump *d, struct task_inside *inside)
 	TRY(phase_pass_dump(d, PHASE_dump_inside, NULL, NULL));
 	for_each_thread(thread, inside->task)
 		TRY(phase_dump_answer(d, thread));
-	inside->task->dump->can_tell = false; /* it has told all */
+	if (is_heard)
+		inside->task->dump->can_tell = false; /* it has told all */
 	return 0;
 }
 
@@ -158,6 +167,7 @@ static int run_batch(struct batch *batch)
 	TRY(for_all(batch, go_on_opening));
 	TRY(for_all(batch, end_opening));
 	TRY(for_all(batch, send_plans));
+	TRY(for_all(batch, look_aside));
 	return for_all(batch, hear_answers);
 }
 
@@ -280,7 +290,7 @@ static bool fits_into(const struct batch *batch, unsigned threads, const struct 
 	return true;
 }
 
-static int ask_batch(struct batch *batch)
+static int ask_them(struct batch *batch)
 {
 	int error = run_batch(batch), error2 = leave_all(batch, error == 0 && flow_dump_of(batch->d)->will_kill);
 
@@ -288,6 +298,15 @@ static int ask_batch(struct batch *batch)
 		inside_done(&batch->items[i]);
 	batch->n = 0;
 	return error ? error : error2;
+}
+
+static int ask_batch(struct batch *batch)
+{
+	if (batch->d->progress->only_look) { /* since the last batch: the others are not asked any more */
+		batch->n = 0;
+		return 0;
+	}
+	return ask_them(batch);
 }
 
 int dump_inside(struct dump *d)

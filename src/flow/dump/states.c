@@ -49,6 +49,7 @@ static int end_state(struct dump *d, struct task *task)
 	struct thread *thread;
 
 	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+	TRY(dump_task_aside(d, task));
 	if (!d->progress->only_look && task_is_live(task)) {
 		for_each_thread(thread, task)
 			TRY(phase_dump_again(d, thread));

@@ -70,6 +70,19 @@ static int dump_outside(struct dump *d, struct task *task)
 	return 0;
 }
 
+int dump_task_aside(struct dump *d, struct task *task)
+{
+	struct thread *thread;
+
+	if (!task_is_live(task) || task->dump->unstopped || task->dump->looked_aside)
+		return 0;
+	task->dump->looked_aside = true;
+	for_each_thread(thread, task)
+		if (thread->core) /* else it was refused before */
+			TRY(dump_go_on(d, phase_dump_aside(d, thread)));
+	return 0;
+}
+
 /* Kinds of objects by which tasks are told to share. */
 static int object_id(struct kcmp_tree *tree, const struct task *task, uint64_t hint, uint32_t *ret, bool *ret_is_new)
 {

@@ -258,7 +258,7 @@ static int write_sets(struct dump *d)
 const struct task_part sets_part = {
 	.name = "sets",
 	.begin = begin_sets,
-	.outside = dump_set,
+	.aside = dump_set,
 	.finish = finish_sets,
 	.write = write_sets,
 	.load = cgroup_restore_load,

@@ -53,6 +53,6 @@ static int settle_filter(struct restore *r, struct thread *thread)
 
 const struct task_part core_dump_part = {
 	.name = "core-dump",
-	.outside = dump_filter,
+	.aside = dump_filter,
 	.settle = settle_filter,
 };

@@ -148,7 +148,7 @@ static int settle_directories(struct restore *r, struct thread *thread)
 
 const struct task_part directories_part = {
 	.name = "directories",
-	.outside = dump_directories,
+	.aside = dump_directories,
 	.write = write_directories,
 	.check = check_directories,
 	.plan = plan_directories,

@@ -17,6 +17,7 @@ const struct object_family task_family = {
 	.dump_outside = parts_dump_outside,
 	.dump_guess = parts_dump_guess,
 	.dump_ask = parts_dump_ask,
+	.dump_aside = parts_dump_aside,
 	.dump_answer = parts_dump_answer,
 	.dump_again = parts_dump_again,
 	.dump_finish = parts_dump_finish,

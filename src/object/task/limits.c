@@ -150,7 +150,7 @@ static int last_limits(struct restore *r, struct thread *thread, struct plan *pl
 
 const struct task_part limits_part = {
 	.name = "limits",
-	.outside = dump_limits,
+	.aside = dump_limits,
 	.guess = guess_capacity,
 	.check = check_limits,
 	.plan = plan_limits,

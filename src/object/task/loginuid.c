@@ -78,6 +78,6 @@ static int plan_loginuid(struct restore *r, struct thread *thread, struct plan *
 
 const struct task_part loginuid_part = {
 	.name = "loginuid",
-	.outside = dump_loginuid,
+	.aside = dump_loginuid,
 	.plan = plan_loginuid,
 };

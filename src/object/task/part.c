@@ -105,6 +105,11 @@ int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan)
 	FOR_THREAD(stop_dump, d, thread, ask, dump, ask, d, thread, plan);
 }
 
+int parts_dump_aside(const struct dump *d, struct thread *thread)
+{
+	FOR_THREAD(dump_go_on, d, thread, aside, dump, aside, d, thread);
+}
+
 int parts_dump_answer(struct dump *d, struct thread *thread)
 {
 	FOR_THREAD(stop_dump, d, thread, answer, dump, answer, d, thread);

@@ -23,9 +23,11 @@ struct task_part {
 								  refuse what these would */
 	int (*ask)(struct dump *d, struct thread *thread,
 		   struct plan *plan); /* steps that run in the thread; keep offsets in part_offsets() */
-	int (*answer)(struct dump *d, struct thread *thread); /* read remote_result(thread->remote, ...) */
-	int (*again)(struct dump *d, struct thread *thread);  /* what came meanwhile; all threads of the task are
-								   stopped again */
+	int (*aside)(const struct dump *d, struct thread *thread); /* what others tell of it and its steps do not
+								      change: while it runs them, or instead */
+	int (*answer)(struct dump *d, struct thread *thread);	   /* read remote_result(thread->remote, ...) */
+	int (*again)(struct dump *d, struct thread *thread);	   /* what came meanwhile; all threads of the task are
+									stopped again */
 	int (*finish)(const struct dump *d); /* once, after all tasks: what is wrong with all of them */
 	int (*write)(struct dump *d);	     /* once, after all tasks: own images */
 
@@ -57,6 +59,7 @@ int parts_dump_begin(struct dump *d);
 int parts_dump_collect(const struct dump *d);
 int parts_dump_outside(const struct dump *d, struct thread *thread);
 int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan);
+int parts_dump_aside(const struct dump *d, struct thread *thread);
 int parts_dump_answer(struct dump *d, struct thread *thread);
 int parts_dump_again(struct dump *d, struct thread *thread);
 int parts_dump_guess(const struct dump *d, struct thread *thread);

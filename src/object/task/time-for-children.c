@@ -79,7 +79,7 @@ static int settle_time_for_children(struct restore *r, struct thread *thread)
 
 const struct task_part time_for_children_part = {
 	.name = "time-for-children",
-	.outside = dump_time_for_children,
+	.aside = dump_time_for_children,
 	.plan = plan_time_for_children,
 	.settle = settle_time_for_children,
 };

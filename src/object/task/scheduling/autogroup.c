@@ -59,7 +59,7 @@ static int settle_autogroup(struct restore *r, struct thread *thread)
 
 const struct task_part autogroup_part = {
 	.name = "autogroup",
-	.outside = dump_autogroup,
+	.aside = dump_autogroup,
 	.check = check_autogroup,
 	.settle = settle_autogroup,
 };

@@ -106,7 +106,7 @@ static int settle_affinity(struct restore *r, struct thread *thread)
 
 const struct task_part cpu_affinity_part = {
 	.name = "cpu-affinity",
-	.outside = dump_affinity,
+	.aside = dump_affinity,
 	.check = check_affinity,
 	.settle = settle_affinity,
 };

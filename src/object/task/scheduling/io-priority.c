@@ -60,7 +60,7 @@ static int settle_io_priority(struct restore *r, struct thread *thread)
 
 const struct task_part io_priority_part = {
 	.name = "io-priority",
-	.outside = dump_io_priority,
+	.aside = dump_io_priority,
 	.check = check_io_priority,
 	.settle = settle_io_priority,
 };

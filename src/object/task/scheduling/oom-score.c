@@ -62,7 +62,7 @@ static int settle_oom_score(struct restore *r, struct thread *thread)
 
 const struct task_part oom_score_part = {
 	.name = "oom-score",
-	.outside = dump_oom_score,
+	.aside = dump_oom_score,
 	.check = check_oom_score,
 	.settle = settle_oom_score,
 };

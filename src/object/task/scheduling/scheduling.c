@@ -140,7 +140,7 @@ static int settle_scheduling(struct restore *r, struct thread *thread)
 
 const struct task_part scheduling_part = {
 	.name = "scheduling",
-	.outside = dump_scheduling,
+	.aside = dump_scheduling,
 	.check = check_scheduling,
 	.settle = settle_scheduling,
 };
