@@ -70,6 +70,20 @@ static int check_other(const char *label, const char *own)
 		      label, own);
 }
 
+int confinement_check_same(const struct dump *d, const struct task *task, const char *whose)
+{
+	char label[LABEL_SIZE];
+
+	if (!*task_host_of_dump(d)->label)
+		return 0;
+	TRY(host_read_label(task->dump->proc, "attr/current", label));
+	if (!strcmp(label, task_host_of_dump(d)->label))
+		return 0;
+	return refuse(EOPNOTSUPP,
+		      "%s would not be confined any more by a security module as \"%s\": that cannot be saved yet",
+		      whose, label);
+}
+
 static int dump_confinement(const struct dump *d, struct thread *thread)
 {
 	CredsEntry *creds = thread->core->thread_core->creds;

@@ -2,6 +2,7 @@
 /* What makes a process or a thread besides memory and files: one struct task_part per source file, both directions. */
 #pragma once
 
+#include "creds.pb-c.h"
 #include "lib/compel/remote.h"
 #include "session/session.h"
 
@@ -48,6 +49,18 @@ struct task_part {
 	int (*settle)(struct restore *r,
 		      struct thread *thread); /* [coordinator] the thread is in a ptrace stop, nothing runs any more */
 };
+
+/* --- credentials that somebody has for a moment, for other families --- */
+
+int credentials_check(const CredsEntry *record);
+/* All of them, by the calling process, for good. -errno, not logged. */
+int credentials_take(const CredsEntry *record);
+/* Effective ids, effective capabilities and groups, by a task that is being restored, and its own ones again. proc: its
+ * directory of /proc. */
+int credentials_plan_borrow(struct plan *plan, const CredsEntry *record, int proc);
+int credentials_plan_return(struct plan *plan, int proc);
+/* Refuses if a security module confines the task in another way than criu; whose: what would not be confined then. */
+int confinement_check_same(const struct dump *d, const struct task *task, const char *whose);
 
 /* Offsets that ask() leaves for answer(): one array of n for each part and thread, zeroed at first. */
 size_t *part_offsets(struct dump *d, struct thread *thread, const struct task_part *part, unsigned n);

@@ -32,8 +32,6 @@ static const char *find_obstacle(struct uring_view *view, uint64_t ctx)
 		{ uring_view_member(view, uring_view_place(view, ctx, AT_io_ring_ctx_restrictions),
 				    AT_io_restriction_registered),
 		  "it is restricted (IORING_REGISTER_RESTRICTIONS)" },
-		{ uring_view_member(view, uring_view_place(view, ctx, AT_io_ring_ctx_personalities), AT_xarray_xa_head),
-		  "it has personalities (IORING_REGISTER_PERSONALITY)" },
 		{ view->places[AT_io_ring_ctx_zcrx_ctxs].size &&
 			  uring_view_member(view, uring_view_place(view, ctx, AT_io_ring_ctx_zcrx_ctxs),
 					    AT_xarray_xa_head),

@@ -17,6 +17,7 @@
 #include "kern/syscalls.h"
 #include "object/file/file.h"
 #include "object/memory/uring/uring-buffers.h"
+#include "object/memory/uring/uring-personality.h"
 #include "object/memory/uring/uring-provided.h"
 #include "object/memory/uring/uring-view.h"
 #include "object/memory/uring/uring.h"
@@ -230,6 +231,7 @@ int uring_register(struct restore *r, const struct file *f, int fd)
 		memcpy(workers, record->workers, sizeof(workers));
 		TRY(call_register(fd, IORING_REGISTER_IOWQ_MAX_WORKERS, workers, 2, "how many workers there may be"));
 	}
+	TRY(uring_register_personalities(record, fd));
 	TRY(uring_register_table(record, fd));
 	TRY(uring_register_provided(record, fd));
 	return record->has_files_room && record->files_room ? register_files(r, record, fd) : 0;

@@ -18,14 +18,16 @@
 #include "base/fail.h"
 #include "base/interrupt.h"
 #include "kern/last-pid.h"
-#include "kern/peek.h"
 #include "kern/pidfd.h"
 #include "lib/compel/remote.h"
+#include "object/file/file.h"
+#include "object/memory/uring/uring-creds.h"
 #include "object/memory/uring/uring-look.h"
 #include "object/memory/uring/uring-view.h"
 #include "object/memory/uring/uring-waiting.h"
 #include "object/memory/uring/uring.h"
 #include "object/namespace/namespace.h"
+#include "object/task/part.h"
 #include "plan/plan.h"
 
 #define SECOND_MS 1000
@@ -33,17 +35,17 @@
 
 /* --- dump --- */
 
-/* As criu has them, so that a restored process has them while it is made. */
-static bool has_our_credentials(struct uring_view *view, uint64_t creds)
+/* What counts of credentials that are taken over for what somebody else asks for. */
+static bool act_as_ours(struct uring_view *view, uint64_t creds)
 {
 	static const enum place members[] = { AT_cred_fsuid, AT_cred_fsgid,	    AT_cred_euid,
 					      AT_cred_egid,  AT_cred_cap_effective, AT_cred_user_ns };
-	const uint64_t own = uring_view_member(view, peek_current(view->peek), AT_task_struct_cred);
+	const uint64_t own = uring_creds_own(view);
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		if (uring_view_member(view, own, members[i]) != uring_view_member(view, creds, members[i]))
 			return false;
-	return true;
+	return uring_view_member(view, own, AT_cred_group_info) == uring_view_member(view, creds, AT_cred_group_info);
 }
 
 /* The kernel counts in ticks of its own, whose number is told by a thread that is idle for a second. */
@@ -59,10 +61,11 @@ static int learn_second(struct uring_view *view, uint64_t *ret)
 	return *ret && !view->error ? 0 : uring_view_give_up(view);
 }
 
-int uring_dump_thread(const struct dump *d, const struct uring_look *look, UringEntry *record)
+int uring_dump_thread(const struct dump *d, const struct open_file *of, const struct uring_look *look,
+		      UringEntry *record)
 {
 	struct uring_view *view;
-	uint64_t data, thread, second = 0;
+	uint64_t data, thread, creds, second = 0;
 
 	if (!(look->setup & IORING_SETUP_SQPOLL))
 		return 0;
@@ -80,12 +83,12 @@ int uring_dump_thread(const struct dump *d, const struct uring_look *look, Uring
 		return refuse(EOPNOTSUPP,
 			      "a thread of the kernel takes its requests (IORING_SETUP_SQPOLL), and one thread alone "
 			      "may use it (IORING_SETUP_SINGLE_ISSUER): that cannot be saved together");
-	if (!has_our_credentials(view, uring_view_member(view, look->ctx, AT_io_ring_ctx_sq_creds)))
-		return refuse(
-			EOPNOTSUPP,
-			"the thread that takes its requests (IORING_SETUP_SQPOLL) has the credentials of "
-			"another user than criu, or fewer capabilities: that cannot be saved yet; run the program "
-			"without, or as root");
+	creds = uring_view_member(view, look->ctx, AT_io_ring_ctx_sq_creds);
+	TRY(confinement_check_same(d, of->task, "the thread that takes its requests (IORING_SETUP_SQPOLL)"));
+	if (!act_as_ours(view, creds))
+		TRY(uring_creds_dump(d, view, of->task, creds,
+				     "the credentials of the thread that takes its requests (IORING_SETUP_SQPOLL)",
+				     &record->thread_creds));
 	record->has_thread_pid = record->has_thread_tid = record->has_thread_idle = true;
 	record->thread_tid = uring_view_own_tid(view, thread);
 	TRY(learn_second(view, &second));
@@ -163,6 +166,21 @@ static pid_t choose_number(const struct restore *r, const UringEntry *record, co
 	return alone || record->thread_tid > highest ? record->thread_tid : highest + 1;
 }
 
+/* The thread gets the credentials of who makes the io_uring. Returns where the descriptor is told. */
+static size_t plan_setup(const UringEntry *record, size_t params, struct plan *plan)
+{
+	return plan_keep_result(plan, plan_syscall(plan, "make an io_uring with a thread", __NR_io_uring_setup,
+						   V(record->sq_entries), D(params)));
+}
+
+static int plan_setup_as(const UringEntry *record, const struct task *task, size_t params, struct plan *plan,
+			 size_t *ret_result)
+{
+	TRY(credentials_plan_borrow(plan, record->thread_creds, task->restore->proc));
+	*ret_result = plan_setup(record, params, plan);
+	return credentials_plan_return(plan, task->restore->proc);
+}
+
 int uring_setup_polled(struct restore *r, const UringEntry *record, struct io_uring_params *params, int *ret_fd)
 {
 	struct task *task = task_tree_find(r->tree, record->thread_pid);
@@ -173,8 +191,10 @@ int uring_setup_polled(struct restore *r, const UringEntry *record, struct io_ur
 	params->sq_thread_idle = record->thread_idle;
 	params->sq_thread_cpu = record->thread_cpu;
 	at = plan_data(plan, params, sizeof(*params));
-	result = plan_keep_result(plan, plan_syscall(plan, "make an io_uring with a thread", __NR_io_uring_setup,
-						     V(record->sq_entries), D(at)));
+	if (record->thread_creds)
+		TRY(plan_setup_as(record, task, at, plan, &result));
+	else
+		result = plan_setup(record, at, plan);
 	TRY(run_numbered(r, task, plan, choose_number(r, record, task)));
 	fd = remote_value(task->leader->remote, result);
 	memcpy(params, remote_result(task->leader->remote, at), sizeof(*params));

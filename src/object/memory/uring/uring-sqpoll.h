@@ -6,11 +6,13 @@
 
 struct dump;
 struct io_uring_params;
+struct open_file;
 struct restore;
 struct uring_look;
 struct uring_rings;
 
-int uring_dump_thread(const struct dump *d, const struct uring_look *look, UringEntry *record);
+int uring_dump_thread(const struct dump *d, const struct open_file *of, const struct uring_look *look,
+		      UringEntry *record);
 /* At last: whether it has gone on since, as nothing can stop it. */
 int uring_check_thread(const UringEntry *record, const struct uring_look *look);
 

@@ -142,10 +142,12 @@ static void walk_entry(struct uring_view *view, uint64_t number, uint64_t entry,
 
 	if (!entry || view->error)
 		return;
-	if ((entry & 3) != XA_NODE || entry < XA_NODE_LOW) {
+	if ((entry & 3) != XA_NODE) {
 		found(arg, number, entry);
 		return;
 	}
+	if (entry < XA_NODE_LOW) /* the kernel's own, as the place 0 of those that count from 1 */
+		return;
 	shift = uring_view_member(view, node, AT_xa_node_shift) & 63;
 	for (uint64_t i = 0; i < slots && depth < XA_DEPTH; i++) {
 		uring_view_read(view, uring_view_place(view, node, AT_xa_node_slots) + i * sizeof(entry), &entry,

@@ -134,15 +134,6 @@ struct peek;
 	X(io_kiocb, io_task_work, NEEDED)             \
 	X(io_task_work, node, NEEDED)                 \
 	X(io_timeout, prev, NEEDED)                   \
-	X(cred, uid, NEEDED)                          \
-	X(cred, cap_ambient, NEEDED)                  \
-	X(cred, group_info, NEEDED)                   \
-	X(cred, fsuid, NEEDED)                        \
-	X(cred, fsgid, NEEDED)                        \
-	X(cred, euid, NEEDED)                         \
-	X(cred, egid, NEEDED)                         \
-	X(cred, cap_effective, NEEDED)                \
-	X(cred, user_ns, NEEDED)                      \
 	X(xa_node, slots, NEEDED)                     \
 	X(io_buffer_list, buf_list, NEEDED)           \
 	X(io_buffer_list, buf_ring, NEEDED)           \
@@ -209,6 +200,25 @@ struct peek;
 	X(io_epoll_wait, events, OPTIONAL)            \
 	X(io_connect, addr_len, NEEDED)               \
 	X(xa_node, shift, NEEDED)                     \
+	X(cred, uid, NEEDED)                          \
+	X(cred, gid, NEEDED)                          \
+	X(cred, suid, NEEDED)                         \
+	X(cred, sgid, NEEDED)                         \
+	X(cred, euid, NEEDED)                         \
+	X(cred, egid, NEEDED)                         \
+	X(cred, fsuid, NEEDED)                        \
+	X(cred, fsgid, NEEDED)                        \
+	X(cred, securebits, NEEDED)                   \
+	X(cred, cap_inheritable, NEEDED)              \
+	X(cred, cap_permitted, NEEDED)                \
+	X(cred, cap_effective, NEEDED)                \
+	X(cred, cap_bset, NEEDED)                     \
+	X(cred, cap_ambient, NEEDED)                  \
+	X(cred, user_ns, NEEDED)                      \
+	X(cred, group_info, NEEDED)                   \
+	X(user_namespace, level, NEEDED)              \
+	X(group_info, ngroups, NEEDED)                \
+	X(group_info, gid, NEEDED)                    \
 	X(io_overflow_cqe, list, NEEDED)              \
 	X(io_overflow_cqe, cqe, NEEDED)
 

@@ -17,6 +17,7 @@
 #include "object/memory/uring/uring-buffers.h"
 #include "object/memory/uring/uring-look.h"
 #include "object/memory/uring/uring-waiting.h"
+#include "object/memory/uring/uring-personality.h"
 #include "object/memory/uring/uring-provided.h"
 #include "object/memory/uring/uring-registered.h"
 #include "object/memory/uring/uring-requests.h"
@@ -198,8 +199,9 @@ static int dump_uring(const struct dump *d, const struct open_file *of, FileEntr
 	file_dump_save(d, check_ended, record);
 	TRY(find_submitter(d, &look, record));
 	find_numbers(d, &look, record);
-	TRY(uring_dump_thread(d, &look, record));
+	TRY(uring_dump_thread(d, of, &look, record));
 	TRY(uring_dump_registered(d, look.ctx, record));
+	TRY(uring_dump_personalities(d, of, look.ctx, record));
 	TRY(uring_dump_buffers(d, of, look.ctx, record));
 	TRY(uring_dump_provided(d, of, look.ctx, record));
 	record->id = of->id;
@@ -292,6 +294,7 @@ int uring_load(const struct restore *r, struct file *f)
 	TRY(uring_load_requests(record));
 	TRY(uring_load_registered(r, f));
 	TRY(uring_load_thread(record));
+	TRY(uring_load_personalities(record));
 	TRY(uring_load_buffers(record));
 	if (record->setup & IORING_SETUP_R_DISABLED && (record->sq_head || record->cq_tail || record->n_overflow))
 		return refuse(EINVAL, "files.img: nobody has enabled it, but it has done requests");
