@@ -177,15 +177,15 @@ int number_tree(struct dump *d)
 {
 	const struct thread_dump *root = d->tree->root->leader->dump;
 	struct task *task;
-	struct stat st;
+	int error;
 
 	if (!root)
 		return 0;
 	d->facts->pid_level = (unsigned)root->status.n_levels - 1;
 	d->facts->inner_pids = d->facts->pid_level > 0;
-	if (fstatat(d->tree->root->dump->proc, "ns/pid", &st, 0) < 0)
-		return fail_errno("looking at the pid namespace of the root task");
-	d->facts->pid_namespace = st.st_ino;
+	error = proc_namespace(d->tree->root->dump->proc, "ns/pid", &d->facts->pid_namespace);
+	if (error < 0)
+		return fail(-error, "looking at the pid namespace of the root task");
 	d->inventory->root_pid = d->facts->inner_pids ? (uint32_t)d->tree->root->pid : 0;
 	for_each_task(task, d->tree)
 		TRY(dump_go_on(d, number_task(d, task)));

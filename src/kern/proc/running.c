@@ -209,11 +209,11 @@ static void read_mounts(struct running_still *still, int proc)
 /* Most processes see the same mounts as the last. */
 static bool sees_fuse(struct running_still *still, int proc)
 {
-	struct stat st;
+	ino_t space;
 
-	if (fstatat(proc, "ns/mnt", &st, 0) == 0 && (st.st_ino != still->space || has_changed(still))) {
+	if (proc_namespace(proc, "ns/mnt", &space) == 0 && (space != still->space || has_changed(still))) {
 		read_mounts(still, proc);
-		still->space = st.st_ino;
+		still->space = space;
 	}
 	return still->fuse;
 }

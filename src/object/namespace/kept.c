@@ -210,14 +210,10 @@ static bool look_at(void *arg, const struct running_descriptor *one)
 
 int namespaces_find_kept(const struct dump *d)
 {
-	struct kept_search search = { .d = d };
+	struct kept_search search = { .d = d, .nsfs = dump_namespaces(d)->nsfs };
 	struct table *seen;
 	struct task *task;
-	struct stat st;
 
-	if (stat("/proc/self/ns/mnt", &st) < 0)
-		return fail_errno("looking at our mount namespace");
-	search.nsfs = st.st_dev;
 	seen = table_create();
 	for_each_task(task, d->tree) {
 		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);

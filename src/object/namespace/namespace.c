@@ -118,11 +118,14 @@ int namespaces_dump_begin(struct dump *d)
 {
 	TaskKobjIdsEntry *ids = pool_new(d->pool, TaskKobjIdsEntry);
 	AUTO_CLOSE int self = open("/proc/self", O_PATH | O_CLOEXEC);
+	struct stat st;
 	ino_t inode;
 
 	if (self < 0)
 		return fail_errno("opening /proc/self");
-	state_make(d->states, &namespace_state);
+	if (fstatat(self, "ns/mnt", &st, 0) < 0)
+		return fail_errno("looking at our mount namespace");
+	((struct namespace_set *)state_make(d->states, &namespace_state))->nsfs = st.st_dev;
 	task_kobj_ids_entry__init(ids);
 	ids->vm_id = ids->files_id = ids->fs_id = ids->sighand_id = 1;
 	for (const struct namespace_kind *const *kind = namespace_kinds; *kind; kind++) {

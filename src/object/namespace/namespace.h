@@ -106,6 +106,7 @@ struct namespace_set {
 	VECTOR(struct namespace *) list;
 	uint32_t last_id;
 	struct running_still still; /* dump: the mounts that tasks see */
+	dev_t nsfs;		    /* dump: st_dev of all files of namespaces */
 	bool any;		    /* one is not criu's own */
 	bool adopted;		    /* restore: one was, and is to be made all the same */
 	bool announced; /* restore: scripts and clients hear of them: it is not only the clocks, which every tree has
