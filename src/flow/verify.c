@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "flow/cpuinfo.h"
 #include "flow/restore/load.h"
+#include "flow/restore/pid-wait.h"
 #include "flow/verify-facts.h"
 #include "image/checksums.h"
 #include "image/inventory.h"
@@ -28,6 +29,7 @@
 #include "image/scan.h"
 #include "image/store.h"
 #include "image/table.h"
+#include "kern/pidfd.h"
 #include "kern/proc/proc.h"
 #include "kern/proc/stat.h"
 #include "session/images.h"
@@ -80,16 +82,30 @@ static int scan_all(struct store *store, struct verified *ret)
 
 /* --- can it be restored here? --- */
 
-/* A restore waits for zombies to be reaped. */
-static int check_pid(pid_t pid, const char *what)
+/* Also a zombie has it, and who has ended but leads a session or a group still. */
+static bool is_free(pid_t pid)
 {
-	AUTO_CLOSE int proc = -1;
+	AUTO_CLOSE int pidfd = pidfd_of_process(pid);
+
+	return pidfd == -ESRCH && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+static bool has_ended(pid_t pid, struct proc_stat *stat)
+{
+	AUTO_CLOSE int proc = proc_open(pid);
+
+	return proc == -ENOENT || proc == -ESRCH ||
+	       (proc >= 0 && proc_stat_read(proc, stat) == 0 && (stat->state == 'Z' || stat->state == 'X'));
+}
+
+/* As a restore does, it waits for the dead to be reaped: so long for all of them. */
+static int check_pid(struct restore *r, pid_t pid, const char *what, unsigned *waited_ms)
+{
 	struct proc_stat stat = { .comm = "?" };
 
-	if (kill(pid, 0) < 0 && errno == ESRCH)
-		return 0;
-	proc = proc_open(pid);
-	if (proc == -ENOENT || proc == -ESRCH || (proc >= 0 && proc_stat_read(proc, &stat) == 0 && stat.state == 'Z'))
+	while (!is_free(pid) && has_ended(pid, &stat))
+		TRY(restore_wait_for_pid(r, pid, waited_ms));
+	if (is_free(pid))
 		return 0;
 	return refuse(EEXIST,
 		      "the %s %d is in use by %s: end that process, or restore into a new pid namespace (--new-pidns)",
@@ -114,6 +130,7 @@ static int check_pids(struct restore *r)
 {
 	struct task *task;
 	struct thread *thread;
+	unsigned waited_ms = 0;
 	pid_t highest = 0;
 	int first = 0;
 
@@ -122,7 +139,8 @@ static int check_pids(struct restore *r)
 			int error = r->options->new_pidns || r->options->copies ||
 						    (task->state == TASK_DEAD && thread != task->leader)
 					    ? 0
-					    : check_pid(thread->vtid, thread == task->leader ? "pid" : "tid");
+					    : check_pid(r, thread->vtid, thread == task->leader ? "pid" : "tid",
+							&waited_ms);
 
 			first = first ?: error;
 			highest = thread->vtid > highest ? thread->vtid : highest;

@@ -194,6 +194,55 @@ def test_refused_there(pair):
     pair.is_here()
 
 
+def refuses(pair, pid, said):
+    """The other side looks, and says why not, before any memory is sent. Once more, to see that it stays so."""
+    port = next(PORTS)
+    pair.there.listen(port)
+    for _ in range(2):
+        done = pair.here.room.run(pair.here.criu, 'migrate', '-t', pid, f'tcp://{pair.there.address}:{port}')
+        assert done.returncode == 1 and said in done.stdout and 'Round' not in done.stdout, done.stdout
+        assert 'The program runs on here' in done.stdout, done.stdout
+    pair.there.end_listening()
+
+
+def test_zombie_there(pair):
+    """Its pid is held there by a zombie that nobody reaps."""
+    output = pair.folder / 'keep'
+    keeper = pair.there.room.start(output, PYTHON, PROGRAMS / 'keep-zombie.py', pair.pid)
+    wait_until(lambda: 'kept' in output.read_text(), 20, output.read_text)
+    refuses(pair, pair.pid, f'pid {pair.pid} is still held by a zombie')
+    pair.there.room.kill([keeper])
+    assert pair.migrate() == 0, pair.said
+    pair.is_there()
+
+
+def test_segment_not_there(pair):
+    """Its System V shared memory is that of the machine, and stays here."""
+    output = pair.folder / 'attach'
+    pid = pair.here.room.start(output, PYTHON, PROGRAMS / 'attach-segment.py')
+    wait_until(lambda: 'attached' in output.read_text(), 20, output.read_text)
+    refuses(pair, pid, 'of 4096 bytes is not here')
+    assert pid in pair.here.room.pids()
+
+
+def test_device_there(pair):
+    """The other end of its network device would have a name that is taken there."""
+    pid = pair.here.room.start(pair.folder / 'out2', '/usr/bin/unshare', '-n', PYTHON, PROGRAMS / 'append-numbers.py', pair.folder / 'inner', 4)
+    wait_until((pair.folder / 'inner').exists, 20, lambda: (pair.folder / 'out2').read_text())
+    done = pair.here.room.run('ip', 'link', 'add', 'mgv', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pid)
+    assert done.returncode == 0, done.stdout
+    done = pair.there.room.run('ip', 'link', 'add', 'mgv', 'type', 'veth', 'peer', 'name', 'mgw')
+    assert done.returncode == 0, done.stdout
+    refuses(pair, pid, 'there is a network device mgv here')
+    assert pair.here.programs()[pid] in 'RSD'
+    pair.there.room.run('ip', 'link', 'del', 'mgv')
+    port = next(PORTS)
+    pair.there.listen(port)
+    done = pair.here.room.run(pair.here.criu, 'migrate', '-t', pid, f'tcp://{pair.there.address}:{port}')
+    assert done.returncode == 0, done.stdout
+    assert 'mgv' in pair.there.room.run('ip', 'link').stdout
+
+
 def test_no_space(pair):
     """Where the images are to lie is not large enough: it is told, with the way out."""
     small = pair.folder / 'small'

@@ -318,8 +318,8 @@ static int refuse_family(const struct task *task)
 {
 	if (!task->vsid)
 		return refuse(EOPNOTSUPP,
-			      "task %d (%s): its session is led from outside of its pid namespace: that cannot be "
-			      "rebuilt yet",
+			      "task %d (%s): its session is led from outside of its pid namespace: start it by "
+			      "setsid(1), or take the leader of the session into the tree (--tree)",
 			      task->vpid, task->comm);
 	return refuse(EOPNOTSUPP,
 		      "task %d (%s): its session %d is led by a task that could not have made it: this family cannot "

@@ -51,8 +51,7 @@ static void end_dump(struct dump *d)
 
 static int tell_needs(const struct restore *r)
 {
-	memory_restore_needs(r);
-	return 0;
+	return memory_restore_needs(r);
 }
 
 /* Room for the arena and, behind it, for the vdso. */

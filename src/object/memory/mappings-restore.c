@@ -490,11 +490,15 @@ void memory_rest_done(struct restore *r, struct task *task)
 	}
 }
 
-void memory_restore_needs(const struct restore *r)
+int memory_restore_needs(const struct restore *r)
 {
 	struct task *task;
+	int error = 0;
 
 	for_each_task(task, r->tree) {
+		int missing = task_is_live(task) ? sysv_need(r, task) : 0;
+
+		error = error ?: missing;
 		if (task_is_live(task) && arch_core_is_compat(task->leader->core))
 			need_feature(r, FEATURE_ID_compat_cr);
 		for (size_t i = 0; task->mm && i < task->mm->n_vmas; i++) {
@@ -504,6 +508,7 @@ void memory_restore_needs(const struct restore *r)
 				need_feature(r, FEATURE_ID_pagemap_scan_guard_pages);
 		}
 	}
+	return error;
 }
 
 int memory_restore_copies(const struct restore *r)

@@ -29,6 +29,6 @@ int memory_plan_rest(struct restore *r, struct task *task, struct plan *plan);
 void memory_private_done(struct restore *r, struct task *task);
 void memory_rest_done(struct restore *r, struct task *task);
 /* criu verify: the kernel features that only some mappings need. */
-void memory_restore_needs(const struct restore *r);
+int memory_restore_needs(const struct restore *r);
 /* restore --copies: refuses what all copies would share and write to. */
 int memory_restore_copies(const struct restore *r);

@@ -85,6 +85,31 @@ int sysv_check(const VmaEntry *vma)
 	return 0;
 }
 
+static int need_segment(const struct task *task, const VmaEntry *vma)
+{
+	const uint64_t wanted = vma->has_segment_size ? vma->segment_size : vma->end - vma->start;
+	struct shmid_ds segment;
+
+	if (shmctl((int)vma->shmid, IPC_STAT, &segment) == 0 &&
+	    (segment.shm_segsz + page_size() - 1) / page_size() * page_size() == wanted)
+		return 0;
+	return refuse(ENOENT,
+		      "task %d (%s): System V shared memory %d of %" PRIu64
+		      " bytes is not here: it stays on the machine of "
+		      "the dump, unless the program has an IPC namespace of its own (unshare --ipc)",
+		      task->vpid, task->comm, (int)vma->shmid, wanted);
+}
+
+int sysv_need(const struct restore *r, const struct task *task)
+{
+	const struct namespace *ns = namespace_of(restore_namespaces(r), task, namespace_kind_find(CLONE_NEWIPC));
+
+	for (size_t i = 0; task->mm && i < task->mm->n_vmas; i++)
+		if (task->mm->vmas[i]->status & VMA_SYSVIPC && (!ns || ns->own))
+			TRY(need_segment(task, task->mm->vmas[i]));
+	return 0;
+}
+
 static bool is_writable(const VmaEntry *vma)
 {
 	return vma->has_fdflags ? (vma->fdflags & O_ACCMODE) != O_RDONLY : vma->prot & PROT_WRITE;

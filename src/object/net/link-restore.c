@@ -96,6 +96,13 @@ int net_link_check(const struct restore *r, const NetDeviceEntry *entry)
 	return kind->check ? kind->check(r, entry) : 0;
 }
 
+int net_link_needs(const struct restore *r, const NetDeviceEntry *entry)
+{
+	const struct link_kind *kind = find_kind(r, entry);
+
+	return kind && kind->needs ? kind->needs(r, entry) : 0;
+}
+
 /* --- requests --- */
 
 struct nlmsghdr *link_begin(void *capacity, const NetDeviceEntry *entry)

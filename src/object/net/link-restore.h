@@ -16,6 +16,8 @@ struct restore;
 
 /* At load. */
 int net_link_check(const struct restore *r, const NetDeviceEntry *entry);
+/* criu verify. */
+int net_link_needs(const struct restore *r, const NetDeviceEntry *entry);
 /* Makes them, down, with their own settings; then lets those run that did. */
 int net_links_make(struct net_fill *fill);
 int net_links_start(struct net_fill *fill);

@@ -124,6 +124,12 @@ static int find_outside(const struct restore *r, const NetDeviceEntry *entry, st
 	return 0;
 }
 
+static int refuse_bridge(const NetDeviceEntry *entry, const struct other_end *end)
+{
+	return refuse(ENXIO, "there is no bridge %s; another one is named by --external veth[%s]:%s@BRIDGE",
+		      end->bridge, entry->name, end->name);
+}
+
 static bool is_inside(const NetDeviceEntry *entry)
 {
 	return entry->has_peer_ifindex && entry->has_peer_nsid;
@@ -134,6 +140,23 @@ static int check_veth(const struct restore *r, const NetDeviceEntry *entry)
 	struct other_end end = { .ns_fd = -1 };
 
 	return is_inside(entry) ? 0 : find_outside(r, entry, &end);
+}
+
+/* In criu's own namespace, where the other end comes to be. */
+static int need_veth(const struct restore *r, const NetDeviceEntry *entry)
+{
+	struct other_end end = { .ns_fd = -1 };
+
+	if (is_inside(entry))
+		return 0;
+	TRY(find_outside(r, entry, &end));
+	if (end.name[0] && if_nametoindex(end.name))
+		return refuse(
+			EEXIST,
+			"there is a network device %s here, as the other end of %s would be called: remove it, or "
+			"name that end by --external veth[%s]:OUT",
+			end.name, entry->name, entry->name);
+	return end.bridge[0] && !if_nametoindex(end.bridge) ? refuse_bridge(entry, &end) : 0;
 }
 
 static int find_inside(struct net_fill *fill, const NetDeviceEntry *entry, struct other_end *to)
@@ -201,8 +224,7 @@ static int join_bridge(struct net_fill *fill, const NetDeviceEntry *entry, const
 	TRY(link_enter_home(fill, &entered, &netlink));
 	master = end->bridge[0] ? rtnetlink_index(netlink, end->bridge) : 0;
 	if (end->bridge[0] && !master)
-		return refuse(ENXIO, "there is no bridge %s; another one is named by --external veth[%s]:%s@BRIDGE",
-			      end->bridge, entry->name, end->name);
+		return refuse_bridge(entry, end);
 	header.ifi_index = rtnetlink_index(netlink, end->name);
 	request = rtnetlink_begin(capacity, RTM_NEWLINK, 0, &header, sizeof(header));
 	if (master)
@@ -234,5 +256,6 @@ const struct link_kind link_veth_kind = {
 	.type = ND_TYPE__VETH,
 	.dump = dump_veth,
 	.check = check_veth,
+	.needs = need_veth,
 	.make = make_veth,
 };

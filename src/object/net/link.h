@@ -56,6 +56,7 @@ struct link_kind {
 	int (*dump)(struct net_view *view, const struct net_link *link,
 		    NetDeviceEntry *entry);				    /* what is its own; may be NULL */
 	int (*check)(const struct restore *r, const NetDeviceEntry *entry); /* at load; may be NULL */
+	int (*needs)(const struct restore *r, const NetDeviceEntry *entry); /* criu verify; may be NULL */
 	/*
 	 * Makes it, with name and number. -ENODEV, unlogged: a device that it stands on is not there yet. NULL, or if a
 	 * device of that name and kind is there: the kernel makes it itself.

@@ -490,9 +490,17 @@ static void inspect_net(const struct namespace *ns, struct outline *to)
 
 static int tell_needs(const struct restore *r, struct namespace *ns)
 {
+	const struct net_space *space = ns->data;
+	int first = 0;
+
 	if (ns->of_root)
 		need_other_addresses(r);
-	return 0;
+	for (size_t i = 0; space && !space->key && i < space->devices.n; i++) {
+		int error = net_link_needs(r, space->devices.items[i]);
+
+		first = first ?: error;
+	}
+	return first;
 }
 
 const struct namespace_kind net_kind = {
