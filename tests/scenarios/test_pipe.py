@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from room import PROGRAMS
+from room import PROGRAMS, wait_until
 from rpc import start_swrk
 
 
@@ -186,3 +186,24 @@ def test_refused_together(criu, folder):
                         (['restore', '--prev-images-dir', '.'], '--stream')):
         done = subprocess.run([criu, *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode == 1 and said in done.stderr, done
+
+
+def test_running_on(room, build, criu, folder):
+    """A program that changes its memory all the time runs on after the dump; the stream has all of it as it was in one moment."""
+    numbers = folder / 'numbers'
+    pid = room.start(folder / 'said', build / 'tests/programs/churn-memory', numbers)
+    wait_until(lambda: numbers.exists() and numbers.stat().st_size > 20, 20, lambda: (folder / 'said').read_text())
+    for _ in range(3):
+        stream = folder / 'stream'
+        done = room.run('/bin/sh', '-c', f'{criu} dump -t {pid} -R --stream=- -o {folder}/log > {stream}')
+        assert done.returncode == 0, (folder / 'log').read_text()
+        before = numbers.stat().st_size
+        wait_until(lambda: numbers.stat().st_size > before, 20, lambda: (folder / 'said').read_text())
+        room.kill([pid])
+        wait_until(lambda: pid not in room.pids(), 20)
+        before = numbers.stat().st_size
+        done = room.run('/bin/sh', '-c', f'{criu} restore -d --stream=- -o {folder}/log < {stream}')
+        assert done.returncode == 0, done.stdout
+        wait_until(lambda: numbers.stat().st_size > before + 20 or pid not in room.pids(), 20)
+        assert pid in room.pids(), (folder / 'said').read_text()
+    room.kill([pid])

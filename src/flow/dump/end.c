@@ -25,6 +25,7 @@
 #include "flow/tell.h"
 #include "image/checksums.h"
 #include "image/inventory.h"
+#include "image/pipe/store-pipe.h"
 #include "image/store-memory.h"
 #include "image/store.h"
 #include "image/table.h"
@@ -173,11 +174,12 @@ static void end_killed(struct dump *d)
 	phase_dump_killed(d);
 }
 
-/* All that is wanted of them is known, nothing is to be taken away, and nobody was promised that they stand. */
+/* All that is wanted of them is known (what goes through a stream is read when it is sent), nothing is to be taken
+ * away, and nobody was promised that they stand. */
 static bool may_run_on(struct dump *d)
 {
-	return d->options->end == OPT_END_RUN && !d->options->lazy_pages && !stream_is_asked_for(d) && !d->listener &&
-	       !d->options->action_scripts.n && !socket_may_take(d);
+	return d->options->end == OPT_END_RUN && !d->options->lazy_pages && !store_is_pipe(dump_store(d)) &&
+	       !d->listener && !d->options->action_scripts.n && !socket_may_take(d);
 }
 
 int dump_go_live(struct dump *d)
