@@ -49,6 +49,13 @@ void interrupt_catch(const char *outcome)
 {
 	struct sigaction action = { .sa_sigaction = note_signal, .sa_flags = (int)(SA_RESTART | SA_SIGINFO) };
 
+	/* A part of something that catches them already: one that has come, and that nobody has told of, counts for it.
+	 */
+	if (noted.owner == getpid() && !atomic_load(&noted.told)) {
+		noted.outcome = outcome;
+		atomic_store(&noted.over, false);
+		return;
+	}
 	if (noted.owner == getpid())
 		(void)interrupt_release();
 	noted.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -10,7 +10,8 @@
 
 /*
  * From now on these signals are noted, but those that are ignored (nohup(1)). outcome tells in the message what becomes
- * of the tasks. Processes forked by this one let these signals pass.
+ * of the tasks. Processes forked by this one let these signals pass. Within something that catches them already, only
+ * the outcome changes: a signal that nobody has told of yet is not lost.
  */
 void interrupt_catch(const char *outcome);
 /* Fails if a signal has come. It is logged once. */
