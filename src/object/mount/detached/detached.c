@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "kern/mountapi.h"
+#include "kern/pidfd.h"
 #include "kern/proc/running.h"
 #include "object/mount/collect.h"
 #include "object/mount/fs/fs.h"
@@ -35,10 +36,14 @@
 #include "object/mount/save.h"
 #include "object/mount/tree.h"
 #include "object/namespace/namespace.h"
+#include "session/kernel-view.h"
 #include "session/loss.h"
 #include "session/survey.h"
 
 #define DEEPEST 4096
+
+/* MntEntry.detached */
+enum { CANNOT_BE_ATTACHED = 1, CAN_BE_ATTACHED };
 
 struct found {
 	const struct dump *d;
@@ -54,6 +59,29 @@ struct found {
 static dev_t dev_of(const struct statx *st)
 {
 	return makedev(st->stx_dev_major, st->stx_dev_minor);
+}
+
+/*
+ * Before Linux 6.15: whether it is the descriptor of open_tree(2) or fsmount(2) with which the mount ends, if it is not
+ * attached. number < 0: it is none.
+ */
+static bool holds_mount(const struct dump *d, const struct task *task, int number)
+{
+	enum { NEED_UNMOUNT = 1 << 28 }; /* FMODE_NEED_UNMOUNT of linux/fs.h in the kernel's source */
+	AUTO_CLOSE int fd = number < 0 ? -1 : pidfd_take_fd(task->dump->pidfd, number);
+	const int flags = fd < 0 ? 0 : fcntl(fd, F_GETFL);
+	struct kernel_view *view;
+	uint32_t mode;
+	const char *why;
+
+	if (flags < 0 || !(flags & O_PATH))
+		return false;
+	view = kernel_view_get(d, &why);
+	if (view && kernel_view_read(view, kernel_view_file(view, fd), "file", "f_mode", &mode, sizeof(mode)))
+		return mode & NEED_UNMOUNT;
+	dump_report_loss(d, "whether the mount of its descriptor %d, which is mounted nowhere, can be attached (%s)",
+			 number, view ? "its place is unknown" : why);
+	return false;
 }
 
 static bool is_known(const struct dump *d, int mnt_id)
@@ -124,7 +152,7 @@ static int look_at_copy(void *arg)
 
 	found->waits = clone >= 0;
 	if (!found->waits)
-		return 0; /* of umount -l; or Linux before 6.15 */
+		return 0; /* of umount -l; before Linux 6.15 holds_mount() tells */
 	if (unshare(CLONE_NEWNS) < 0 || mountapi_make_all_private() < 0)
 		return fail_errno("making a copy of the mount namespace");
 	error = mountapi_attach(clone, AT_FDCWD, "/");
@@ -261,7 +289,7 @@ static int add_found(struct found *found)
 		return refuse(EINVAL, "two mounts have the id %d", seen->id);
 	mount->detached = TAKE_FD(found->root);
 	mount->entry->has_detached = true;
-	mount->entry->detached = found->waits ? 2 : 1;
+	mount->entry->detached = found->waits ? CAN_BE_ATTACHED : CANNOT_BE_ATTACHED;
 	mount_add_child(found->space->root, mount);
 	TRY(collect_one(d, mount));
 	if (mount->fs && mount->fs->late && !mount->from_root && !mount->entry->ext_key)
@@ -270,9 +298,20 @@ static int add_found(struct found *found)
 	return 0;
 }
 
-/* name, in a directory of /proc/PID */
-static int look_at(const struct dump *d, struct mount_space *space, int dir, const char *name)
+/* Another descriptor has led to this mount. */
+static void look_again(const struct dump *d, const struct task *task, int mnt_id, int number)
 {
+	const struct mount *mount = table_find(dump_mounts(d)->by_id, (uint64_t)mnt_id);
+
+	if (mount && mount->entry->detached == CANNOT_BE_ATTACHED && holds_mount(d, task, number))
+		mount->entry->detached = CAN_BE_ATTACHED;
+}
+
+/* name, in the directory of the task in /proc; number: if it is that of a descriptor */
+static int look_at(const struct dump *d, struct mount_space *space, const struct task *task, const char *name,
+		   int number)
+{
+	const int dir = task->dump->proc;
 	struct found found = { .d = d, .space = space, .root = -1 };
 	AUTO_CLOSE int proc = -1;
 	uint32_t user = d->facts->ids || space->namespace->owner ? CLONE_NEWUSER : 0;
@@ -280,9 +319,13 @@ static int look_at(const struct dump *d, struct mount_space *space, int dir, con
 
 	if (statx(dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_INO | STATX_MNT_ID, &found.st) <
 		    0 ||
-	    !S_ISDIR(found.st.stx_mode) || is_known(d, (int)found.st.stx_mnt_id))
+	    !S_ISDIR(found.st.stx_mode))
 		return 0;
 	LOG_SCOPE("%s", name);
+	if (is_known(d, (int)found.st.stx_mnt_id)) {
+		look_again(d, task, (int)found.st.stx_mnt_id, number);
+		return 0;
+	}
 	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
 		return fail_errno("opening /proc");
@@ -293,6 +336,8 @@ static int look_at(const struct dump *d, struct mount_space *space, int dir, con
 	error = namespace_run_on(space->namespace, user, look_at_copy, &found);
 	if (error == 0 && !found.seen)
 		error = describe_umounted(&found);
+	if (error == 0 && !found.waits)
+		found.waits = holds_mount(d, task, number);
 	if (error == 0)
 		error = add_found(&found);
 	auto_close(&found.root);
@@ -302,7 +347,8 @@ static int look_at(const struct dump *d, struct mount_space *space, int dir, con
 struct detached_search {
 	const struct dump *d;
 	struct mount_space *space;
-	int proc, error;
+	const struct task *task;
+	int error;
 };
 
 static bool is_directory(void *arg, const struct running_descriptor *one)
@@ -317,19 +363,19 @@ static bool look_at_descriptor(void *arg, const struct running_descriptor *one)
 	char name[32];
 
 	snprintf(name, sizeof(name), "fd/%d", one->number);
-	search->error = dump_go_on(search->d, look_at(search->d, search->space, search->proc, name));
+	search->error = dump_go_on(search->d, look_at(search->d, search->space, search->task, name, one->number));
 	return search->error < 0;
 }
 
 static int look_at_task(const struct dump *d, struct mount_space *space, const struct task *task,
 			struct running_still *still)
 {
-	struct detached_search search = { d, space, task->dump->proc };
+	struct detached_search search = { d, space, task };
 
-	TRY(dump_go_on(d, look_at(d, space, search.proc, "cwd")));
-	TRY(dump_go_on(d, look_at(d, space, search.proc, "root")));
+	TRY(dump_go_on(d, look_at(d, space, task, "cwd", -1)));
+	TRY(dump_go_on(d, look_at(d, space, task, "root", -1)));
 	if (still)
-		running_visit_still(task->pid, search.proc, still,
+		running_visit_still(task->pid, task->dump->proc, still,
 				    &(struct running_visitor){ d->file_iter, is_directory, look_at_descriptor,
 							       &search });
 	return search.error;
