@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Memory that needs something of the machine first, and what criu itself takes."""
+import fcntl
 import json
 import os
 import subprocess
@@ -14,18 +15,20 @@ HUGE_PAGES = Path('/proc/sys/vm/nr_hugepages')
 
 @pytest.fixture
 def huge_pages():
-    """A few free huge pages, for the time of the test."""
-    before = int(HUGE_PAGES.read_text())
-    try:
-        HUGE_PAGES.write_text(str(before + 12))
-    except OSError:
-        pytest.skip('no huge pages can be set aside')
-    try:
-        if int(HUGE_PAGES.read_text()) < before + 12:
-            pytest.skip('there is no room for huge pages')
-        yield
-    finally:
-        HUGE_PAGES.write_text(str(before))
+    """A few free huge pages, for the time of the test; the number is the machine's, so one test after the other sets it."""
+    with open('/proc/meminfo', 'rb') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = int(HUGE_PAGES.read_text())
+        try:
+            HUGE_PAGES.write_text(str(before + 12))
+        except OSError:
+            pytest.skip('no huge pages can be set aside')
+        try:
+            if int(HUGE_PAGES.read_text()) < before + 12:
+                pytest.skip('there is no room for huge pages')
+            yield
+        finally:
+            HUGE_PAGES.write_text(str(before))
 
 
 @pytest.mark.parametrize('name', ('memory/hugetlb', 'mount/hugetlbfs'))

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* A CPU without the features that src/kern/probe-*.c asks for. */
+/* A CPU on which what src/kern/probe-*.c asks for has no meaning. */
 #pragma once
 
+#include <errno.h>
 #include <sys/types.h>
 
 static inline int arch_can_map_vdso(void)
 {
-	return 0;
+	return -ENOENT;
 }
 
 static inline int arch_can_map_compat_vdso(void)
 {
-	return 0;
+	return -ENOENT;
 }
 
 static inline int arch_can_set_breakpoint(pid_t pid)
 {
-	return 0;
+	return -ENOENT;
 }
