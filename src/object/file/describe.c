@@ -164,12 +164,25 @@ static bool is_plain(const struct file_dump *files, mode_t mode, dev_t dev)
 	return (S_ISSOCK(mode) && dev == files->socket_dev) || (S_ISFIFO(mode) && dev == files->pipe_dev);
 }
 
+static bool is_told(struct file_dump *files, const struct open_file *of)
+{
+	return of->told && of->facts && is_plain(files, of->facts->mode, of->facts->dev) && !has_odd_locks(files);
+}
+
+bool file_needs_no_copy(const struct dump *d, const struct open_file *of)
+{
+	const struct file_facts *facts = of->facts;
+
+	return is_told(file_dump_of(d), of) && S_ISFIFO(facts->mode) && facts->knows_pipe && facts->has_no_owner &&
+	       !(facts->flags & O_PATH) && (facts->is_empty || (facts->flags & O_ACCMODE) == O_WRONLY);
+}
+
 /* No call is needed for pipes and sockets of which the kernel has told already. */
 static bool describe_told(struct file_dump *files, struct open_file *of, struct fdinfo *info)
 {
 	const struct file_facts *facts = of->facts;
 
-	if (!of->told || !facts || !is_plain(files, facts->mode, facts->dev) || has_odd_locks(files))
+	if (!is_told(files, of))
 		return false;
 	of->stat = (struct stat){
 		.st_dev = facts->dev,

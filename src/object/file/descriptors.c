@@ -61,7 +61,6 @@ static int dump_copy(const struct dump *d, struct open_file *of, struct fdinfo *
 	struct dumped *dumped;
 	int is_new, error;
 
-	of->told = task->dump->fd_flags ? task->dump->fd_flags[number] : 0;
 	error = file_describe(d, of, info);
 	if (error == -ENOENT && was_closed(task, number, of->fd))
 		return 0;
@@ -84,13 +83,17 @@ static int dump_copy(const struct dump *d, struct open_file *of, struct fdinfo *
 static int dump_descriptor(const struct dump *d, struct task *task, int number, const struct file_facts *facts,
 			   struct fdinfo *info)
 {
-	AUTO_CLOSE int fd = take_descriptor(task, number);
-	struct open_file of = { .task = task, .task_fd = number, .fd = fd, .facts = facts };
+	struct open_file of = { .task = task, .task_fd = number, .fd = -1, .facts = facts };
+	AUTO_CLOSE int fd = -1;
 	int error;
 
-	if (fd == -EBADF)
-		return 0; /* closed meanwhile: the task runs */
-	TRY(fd);
+	of.told = task->dump->fd_flags ? task->dump->fd_flags[number] : 0;
+	if (!file_needs_no_copy(d, &of)) {
+		of.fd = fd = take_descriptor(task, number);
+		if (fd == -EBADF)
+			return 0; /* closed meanwhile: the task runs */
+		TRY(fd);
+	}
 	error = dump_copy(d, &of, info);
 	/* Who closes it waits for whoever serves it (FUSE_FLUSH), and that one stands still. */
 	if (mount_dump_is_served(d, of.stat.st_dev))
