@@ -32,12 +32,14 @@ static int place_of(const struct words_code *code, size_t index)
 }
 
 /* What cannot be read is zero then. */
-static void read_word(struct words_code *to, const struct bpf_word *word, const struct btf_place *place, size_t index)
+static void read_word(struct words_code *to, const struct bpf_word *word, const struct bpf_word_read *reads,
+		      size_t index)
 {
+	const struct bpf_word_read *read = &reads[index];
 	const int at = place_of(to, index);
 
 	add_code(to, BPF_INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, at, 0));
-	if (!place->size)
+	if (!read->size)
 		return;
 	if (word->from == BPF_WORD_CONTEXT) {
 		add_code(to, BPF_LOAD(BPF_DW, BPF_REG_1, BPF_REG_8, word->offset));
@@ -50,11 +52,11 @@ static void read_word(struct words_code *to, const struct bpf_word *word, const 
 	if (word->from == BPF_WORD_OBJECT)
 		add_code(to, BPF_COPY(BPF_REG_3, BPF_REG_7));
 	else
-		add_code(to, BPF_LOAD(BPF_DW, BPF_REG_3, BPF_REG_10, place_of(to, (size_t)word->from)));
-	add_number(to, BPF_REG_3, place->offset);
+		add_code(to, BPF_LOAD(BPF_DW, BPF_REG_3, BPF_REG_10, place_of(to, reads[word->from].from)));
+	add_number(to, BPF_REG_3, read->offset);
 	add_code(to, BPF_COPY(BPF_REG_1, BPF_REG_10));
 	add_number(to, BPF_REG_1, at);
-	add_code(to, BPF_SET(BPF_REG_2, place->size));
+	add_code(to, BPF_SET(BPF_REG_2, read->size));
 	add_code(to, BPF_CALL_HELPER(BPF_FUNC_probe_read_kernel));
 }
 
@@ -88,7 +90,7 @@ static void jump_here(struct words_code *to, unsigned from)
 	to->code[from].off = (int16_t)(to->n - from - 1);
 }
 
-static void write_program(const struct bpf_words *words, const struct btf_place *places, struct words_code *to)
+static void write_program(const struct bpf_words *words, const struct bpf_word_read *reads, struct words_code *to)
 {
 	unsigned end_of_all, taken = 0;
 
@@ -99,7 +101,7 @@ static void write_program(const struct bpf_words *words, const struct btf_place 
 	end_of_all = to->n;
 	add_code(to, BPF_INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_7, 0, 0, 0));
 	for (size_t i = 0; i < words->n; i++)
-		read_word(to, &words->words[i], &places[i], i);
+		read_word(to, &words->words[i], reads, i);
 	if (words->ring >= 0)
 		taken = write_to_ring(to, words->ring);
 	write_to_reader(to, words->ring >= 0 ? 1 : to->size);
@@ -128,6 +130,28 @@ static struct btf_place find_word(struct btf *btf, const struct bpf_word *word)
 	return place.size <= sizeof(uint64_t) ? place : (struct btf_place){ 0 };
 }
 
+/* Members that lie side by side are read at once: eight bytes, as they are aligned. */
+static void choose_read(const struct bpf_words *words, struct bpf_words_program *program, size_t index)
+{
+	const struct btf_place *place = &program->places[index];
+	const uint32_t aligned = place->offset / 8 * 8;
+	struct bpf_word_read *read = &program->reads[index];
+
+	*read = (struct bpf_word_read){ .from = (uint8_t)index, .size = (uint8_t)place->size, .offset = place->offset };
+	if (words->words[index].from == BPF_WORD_CONTEXT || !place->size || place->offset + place->size > aligned + 8)
+		return;
+	read->offset = aligned;
+	read->size = 8;
+	read->shift = (uint8_t)(8 * (place->offset - aligned));
+	for (size_t i = 0; i < index; i++)
+		if (words->words[i].from == words->words[index].from && program->reads[i].size == 8 &&
+		    program->reads[i].offset == aligned) {
+			read->from = (uint8_t)i;
+			read->size = 0;
+			return;
+		}
+}
+
 int bpf_words_load(const struct bpf_words *words, struct bpf_words_program *ret)
 {
 	AUTO(btf_close) struct btf *btf = NULL;
@@ -143,8 +167,9 @@ int bpf_words_load(const struct bpf_words *words, struct bpf_words_program *ret)
 	for (size_t i = 0; i < words->n; i++) {
 		ret->places[i] = find_word(btf, &words->words[i]);
 		ret->there |= (uint64_t)(ret->places[i].size != 0) << i;
+		choose_read(words, ret, i);
 	}
-	write_program(words, ret->places, &code);
+	write_program(words, ret->reads, &code);
 	ret->program = bpf_load_iterator(function, code.code, code.n);
 	return ret->program < 0 ? ret->program : 0;
 }
@@ -159,8 +184,11 @@ void bpf_words_close(struct bpf_words_program *program)
 uint64_t bpf_words_value(const struct bpf_words_program *program, const uint64_t *written, size_t index)
 {
 	const struct btf_place *place = &program->places[index];
+	const struct bpf_word_read *read = &program->reads[index];
+	const unsigned bits = place->bits ? place->bits : 8 * place->size;
+	const uint64_t value = written[read->from] >> (read->shift + place->shift);
 
-	return place->bits ? written[index] >> place->shift & ((1ull << place->bits) - 1) : written[index];
+	return bits && bits < 64 ? value & ((1ull << bits) - 1) : value;
 }
 
 bool bpf_words_has(const struct bpf_words_program *program, size_t index)

@@ -38,6 +38,12 @@ struct bpf_words_program {
 	size_t n;
 	uint64_t there; /* bit i: this kernel has words[i] */
 	struct btf_place places[BPF_WORDS_MAX];
+	struct bpf_word_read {
+		uint8_t from;  /* index of the number that has it: its own, or one before that was read with it */
+		uint8_t shift; /* bits in that number */
+		uint8_t size;  /* bytes to be read; 0: none */
+		uint32_t offset;
+	} reads[BPF_WORDS_MAX];
 };
 
 #define BPF_WORDS_NONE ((struct bpf_words_program){ .program = -1 })

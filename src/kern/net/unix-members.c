@@ -43,7 +43,7 @@ static void add_socket(const struct bpf_words_program *program, const uint64_t *
 {
 	struct unix_members *socket = vector_push(ret);
 
-	*socket = (struct unix_members){ .ino = written[INO] };
+	*socket = (struct unix_members){ .ino = bpf_words_value(program, written, INO) };
 	for (size_t i = BEFORE; i < program->n; i++)
 		socket->values[i - BEFORE] = bpf_words_value(program, written, i);
 }
@@ -70,7 +70,7 @@ static int read_all(struct bpf_words *words, size_t room, uint32_t *ret_there, u
 	TRY(walk_all(fd));
 	*ret_there = (uint32_t)(program.there >> BEFORE);
 	while ((written = bpf_ring_next(&ring, &size)))
-		if (written[SOCKET])
+		if (bpf_words_value(&program, written, SOCKET))
 			add_socket(&program, written, ret);
 	return 0;
 }

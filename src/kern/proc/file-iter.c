@@ -120,40 +120,44 @@ static bool can_tell(struct file_iter *iter)
 	return iter->program.program >= 0 && (iter->program.there & NEEDED) == NEEDED;
 }
 
-static void add_pipe(const struct bpf_words_program *program, const uint64_t *written, struct file_facts *to)
+static void add_pipe(const struct bpf_words_program *program, const uint64_t *values, struct file_facts *to)
 {
 	const uint64_t needed = BITS(PIPE_HEAD, PIPE_WRITERS);
 
-	to->knows_pipe = (program->there & needed) == needed && written[PIPE_PAGES];
-	to->pages_max = (uint32_t)written[PIPE_PAGES];
-	to->is_empty = written[PIPE_HEAD] == written[PIPE_TAIL];
-	to->has_readers = written[PIPE_READERS];
-	to->has_writers = written[PIPE_WRITERS];
+	to->knows_pipe = (program->there & needed) == needed && values[PIPE_PAGES];
+	to->pages_max = (uint32_t)values[PIPE_PAGES];
+	to->is_empty = values[PIPE_HEAD] == values[PIPE_TAIL];
+	to->has_readers = values[PIPE_READERS];
+	to->has_writers = values[PIPE_WRITERS];
 }
 
 /* Threads that have a table of their own are visited as well. */
 static void add_facts(const struct bpf_words_program *program, const uint64_t *written, struct file_facts_list *ret)
 {
-	const uint32_t device = (uint32_t)written[DEVICE];
 	struct file_facts *facts;
+	uint64_t values[N_WORDS];
+	uint32_t device;
 
-	if (written[TASK] != written[LEADER])
+	for (size_t i = 0; i < N_WORDS; i++)
+		values[i] = bpf_words_value(program, written, i);
+	device = (uint32_t)values[DEVICE];
+	if (values[TASK] != values[LEADER])
 		return;
 	facts = vector_push(ret);
 	*facts = (struct file_facts){
-		.number = (int)(uint32_t)written[DESCRIPTOR],
-		.flags = (uint32_t)written[FLAGS],
-		.mode = (mode_t)written[MODE],
-		.uid = (uid_t)written[UID],
-		.gid = (gid_t)written[GID],
+		.number = (int)(uint32_t)values[DESCRIPTOR],
+		.flags = (uint32_t)values[FLAGS],
+		.mode = (mode_t)values[MODE],
+		.uid = (uid_t)values[UID],
+		.gid = (gid_t)values[GID],
 		.dev = makedev(device >> 20, device & 0xfffff), /* MINORBITS of the kernel */
-		.ino = written[INO],
-		.has_no_owner = bpf_words_has(program, OWNER) && !written[OWNER],
+		.ino = values[INO],
+		.has_no_owner = bpf_words_has(program, OWNER) && !values[OWNER],
 	};
 	if (S_ISSOCK(facts->mode) && bpf_words_has(program, FAMILY))
-		facts->family = (int)written[FAMILY];
+		facts->family = (int)values[FAMILY];
 	if (S_ISFIFO(facts->mode))
-		add_pipe(program, written, facts);
+		add_pipe(program, values, facts);
 }
 
 bool file_iter_read(struct file_iter *iter, pid_t pid, struct file_facts_list *ret)
