@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arch_regs.h"
@@ -242,6 +244,72 @@ int seize_new_threads(struct dump *d, struct task *task)
 	return new;
 }
 
+#define EXITING 0x00000004 /* PF_EXITING in linux/sched.h of the kernel's source */
+
+bool freeze_is_ending(const struct task *task)
+{
+	struct proc_stat stat;
+
+	return proc_stat_read(task->dump->proc, &stat) < 0 || stat.flags & EXITING;
+}
+
+/* Something can be waited for: a stop, or an end. */
+static bool has_news(pid_t tid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0 || info.si_pid;
+}
+
+static void watch_all(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		if (task->leader->dump) /* other threads are watched already */
+			reaper_watch(flow_dump_of(d)->reaper, task->leader->tid);
+}
+
+/*
+ * It will not stop any more. The first process of a pid namespace ends when all of that have, and that may be long: if
+ * we hold some of them, they are dead for their parents only when we have noticed.
+ */
+static int pass_ending(struct dump *d, const struct task *task, bool *watched)
+{
+	if (!task->parent)
+		return refuse(EINVAL, "it is ending: there is nothing to save");
+	if (!*watched)
+		watch_all(d);
+	*watched = true;
+	if (!deadline_passed(&d->progress->deadline))
+		return 0;
+	return refuse(EAGAIN, "it is ending, but waits for another process of its pid namespace that does not end "
+			      "(traced, or in uninterruptible sleep?): try again when it has ended");
+}
+
+#define YIELDS	    50	/* then it is not worth the CPU */
+#define SHORT_TRIES 500 /* of 50 us */
+#define SUSPICIOUS  100 /* tries of 1 ms after which one that runs would have stopped */
+
+static int await_leader(struct dump *d, const struct thread *thread)
+{
+	bool watched = false;
+
+	for (unsigned tries = 0; !has_news(thread->tid); tries++) {
+		if (tries < YIELDS)
+			sched_yield();
+		else
+			usleep(tries < SHORT_TRIES ? 50 : 1000);
+		if (tries < SHORT_TRIES || (tries - SHORT_TRIES) % SUSPICIOUS)
+			continue;
+		if (freeze_is_ending(thread->task))
+			TRY(pass_ending(d, thread->task, &watched));
+		else if (deadline_passed(&d->progress->deadline))
+			return 0; /* tracee_wait_stop() says what is the matter */
+	}
+	return 0;
+}
+
 /* A thread that ended instead is forgotten; -ESRCH if it is the leader: the task is a zombie. */
 static int wait_or_forget(struct dump *d, struct thread *thread)
 {
@@ -249,6 +317,8 @@ static int wait_or_forget(struct dump *d, struct thread *thread)
 
 	if (!thread->dump || thread->dump->held)
 		return 0;
+	if (thread == thread->task->leader)
+		TRY(await_leader(d, thread));
 	error = wait_thread(d, thread);
 	if (error == -ESRCH && thread != thread->task->leader) {
 		/* It may have executed a program, and be the leader with other registers now. */

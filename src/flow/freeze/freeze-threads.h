@@ -27,3 +27,5 @@ bool freeze_no_signals(const struct proc_status *status, uint64_t sigmask);
 /* As soon as a thread stands still: if our stop has broken off a call, it is made again. Later would be too late,
  * should we be killed. */
 int freeze_repair_call(struct dump *d, const struct thread *thread);
+/* It is in its last system call, exit(2), and will stop no more; or it is gone. */
+bool freeze_is_ending(const struct task *task);

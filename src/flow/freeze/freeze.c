@@ -387,8 +387,8 @@ static int freeze_root(struct dump *d)
 		error = freeze_end(d, root);
 	if (error == -ESRCH)
 		return refuse(ESRCH, "there is no process %d", root->vpid);
-	if (error < 0 &&
-	    (root->dump->stat.flags & KERNEL_THREAD || root->state == TASK_DEAD || !root->dump->stat.state))
+	if (error < 0 && (root->dump->stat.flags & KERNEL_THREAD || root->state == TASK_DEAD ||
+			  !root->dump->stat.state || freeze_is_ending(root)))
 		return error;
 	if (error < 0)
 		TRY(pass_over(d, root, error));

@@ -27,8 +27,8 @@ static void release_task(struct dump *d, struct task *task, const struct deadlin
 
 		if (!thread->dump)
 			continue;
-		/* Only a thread that stands still can be let go. */
-		if (!thread->dump->held && tracee_wait_stop(thread->tid, soon, &signal) == 0)
+		/* Only a thread that stands still can be let go; one that is ending never will. */
+		if (!thread->dump->held && !freeze_is_ending(task) && tracee_wait_stop(thread->tid, soon, &signal) == 0)
 			(void)freeze_repair_call(d, thread);
 		tracee_release(thread->tid);
 		thread->dump->held = false;
