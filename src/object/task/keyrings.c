@@ -52,10 +52,15 @@ static int ask_keyrings(struct dump *d, struct thread *thread, struct plan *plan
 	return 0;
 }
 
+/* Asked only by who has one with keys in it. */
+static bool is_of_criu(int64_t id)
+{
+	return id == syscall(__NR_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+}
+
 static int answer_keyrings(struct dump *d, struct thread *thread)
 {
 	const size_t *offset = part_offsets(d, thread, &keyrings_part, KEYRINGS * OFFSETS);
-	const long own = syscall(__NR_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
 	const size_t usual_id = offset[(KEYRINGS - 1) * OFFSETS + ID];
 	const int usual = usual_id ? (int)remote_value(thread->remote, usual_id) : 0;
 
@@ -66,7 +71,7 @@ static int answer_keyrings(struct dump *d, struct thread *thread)
 			continue;
 		id = (int)remote_value(thread->remote, offset[ID]);
 		size = remote_value(thread->remote, offset[SIZE]);
-		if (id > 0 && id != own && id != usual && size > 0)
+		if (id > 0 && id != usual && size > 0 && !is_of_criu(id))
 			dump_report_loss(d, "its %s keyring (%08x) with %d keys", keyrings[i].name, (unsigned)id,
 					 (int)size / (int)sizeof(int32_t));
 	}

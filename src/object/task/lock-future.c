@@ -26,18 +26,33 @@ static int ask_lock(struct dump *d, struct thread *thread, struct plan *plan)
 	return 0;
 }
 
-static int answer_lock(struct dump *d, struct thread *thread)
+struct lock_seen {
+	bool grown; /* more is locked than before our memory came */
+};
+
+static const struct state_type seen_state = { sizeof(struct lock_seen), NULL };
+
+/* Our memory is there by now, unless nobody asks. */
+static int look_at_lock(const struct dump *d, struct thread *thread)
 {
-	const uint64_t locked_before = thread->dump->status.vm_lck_kb;
 	AUTO(proc_status_done) struct proc_status status = { 0 };
-	AUTO(mappings_done) struct mappings mappings = { 0 };
-	TaskCoreEntry *tc = thread->core->tc;
-	const struct mapping *ours;
 
 	if (thread != thread->task->leader)
 		return 0;
 	TRY(proc_status_read(thread->task->dump->proc, &status));
-	if (status.vm_lck_kb == locked_before)
+	((struct lock_seen *)state_make(&thread->dump->states, &seen_state))->grown =
+		status.vm_lck_kb != thread->dump->status.vm_lck_kb;
+	return 0;
+}
+
+static int answer_lock(struct dump *d, struct thread *thread)
+{
+	const struct lock_seen *seen = state_find(&thread->dump->states, &seen_state);
+	AUTO(mappings_done) struct mappings mappings = { 0 };
+	TaskCoreEntry *tc = thread->core->tc;
+	const struct mapping *ours;
+
+	if (!seen || !seen->grown)
 		return 0;
 	TRY(mappings_read(thread->task->dump->proc, MAPPINGS_FULL, &mappings));
 	ours = mappings_find(&mappings,
@@ -73,6 +88,7 @@ static int plan_lock(struct restore *r, struct thread *thread, struct plan *plan
 const struct task_part lock_future_part = {
 	.name = "lock-future",
 	.ask = ask_lock,
+	.aside = look_at_lock,
 	.answer = answer_lock,
 	.check = check_lock,
 	.last = plan_lock,
