@@ -25,7 +25,8 @@ os.link('linked', 'linked2')
 os.unlink('linked')
 libc = ctypes.CDLL(None, use_errno=True)
 ring = libc.syscall(425, 8, ctypes.create_string_buffer(120))
-libc.syscall(427, ring, 9, None, 0)     # IORING_REGISTER_PERSONALITY
+libc.syscall(427, ring, 2, (ctypes.c_int * 4)(-1, -1, -1, -1), 4)     # IORING_REGISTER_FILES
+libc.syscall(427, ring, 25, (ctypes.c_uint * 4)(1, 2), 0)     # IORING_REGISTER_FILE_ALLOC_RANGE
 poll = select.epoll()
 poll.register(os.pipe()[0], select.EPOLLIN)
 if os.fork() == 0:

@@ -83,7 +83,7 @@ def test_all_obstacles_at_once(room, criu, folder):
     code, said = check(room, criu, pid)
     assert code == 1
     for text in ('--tcp-established', '... and 9 more like this', '--file-locks', '/gone (deleted): this deleted file has 3',
-                 '--ghost-limit', '--link-remap', 'anon_inode:[io_uring]: it has personalities', '18 obstacles.'):
+                 '--ghost-limit', '--link-remap', 'anon_inode:[io_uring]: its table of registered files', '18 obstacles.'):
         assert text in said, said
     assert len(re.findall(rf'^  task {pid} \(python3\): descriptor \d+', said, re.M)) == 9, said
 
