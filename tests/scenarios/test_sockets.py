@@ -195,3 +195,23 @@ def test_address_that_went_away(room, criu):
         assert status == 0, said
     (room.folder / 'go').touch()
     wait_until((room.folder / 'passed').exists, 60, lambda: (room.folder / 'inside.out').read_text())
+
+
+def test_no_file_is_left(room, criu, monkeypatch):
+    """A restore that fails takes the file of a socket away again, if there was none before."""
+    tree = Tree(room, criu, 'unix-listener.py', 'stream')
+    path = tree.folder / 'server'
+    status, said = tree.dump()
+    assert status == 0, said
+    wait_until(lambda: not room.pids(), 20)
+    monkeypatch.setenv('CRIU_FAIL_AT', 'restore/settle/file')
+    for is_there in (True, False, False):
+        if not is_there:
+            path.unlink(missing_ok=True)
+        status, said = tree.call('restore', '-d')
+        assert status == 1 and 'restore/settle/file' in said, said
+        assert path.exists() == is_there and not room.pids()
+    monkeypatch.delenv('CRIU_FAIL_AT')
+    status, said = tree.call('restore', '-d')
+    assert status == 0 and path.is_socket() and room.pids() == [tree.pid], said
+    room.kill([tree.pid])

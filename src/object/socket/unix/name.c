@@ -26,6 +26,7 @@
 #include "kern/net/sockdiag.h"
 #include "object/mount/mount.h"
 #include "object/socket/socket.h"
+#include "object/socket/unix/made.h"
 #include "object/socket/unix/maker.h"
 #include "object/socket/unix/unix.h"
 #include "session/ids.h"
@@ -413,6 +414,7 @@ static int bind_to_path(struct own_fs *own)
 	const char *base;
 	AUTO_CLOSE int dir = -1;
 	struct stat st;
+	bool fresh;
 
 	memcpy(path, entry->name.data, entry->name.len);
 	base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
@@ -421,12 +423,15 @@ static int bind_to_path(struct own_fs *own)
 	dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return fail_errno("cannot open %s, the directory of a socket name", above);
+	fresh = fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0;
 	TRY(remove_old(entry, dir, base, path));
 	TRY(bind_socket(own->fd, entry));
 	own->file = open_bound(own->fd, dir, base);
 	if (own->file < 0 || fstat(own->file, &st) < 0)
 		return fail_errno("cannot open the socket file %s", path);
 	own->elsewhere = !is_same_file(dir, base, &st);
+	if (fresh && !own->elsewhere)
+		unix_made_note(own->r, dir, base, &st);
 	return own->elsewhere ? refuse(EBUSY, "somebody changes the directory of %s during the restore", path) : 0;
 }
 

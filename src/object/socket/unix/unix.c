@@ -22,6 +22,7 @@
 #include "object/socket/socket.h"
 #include "object/socket/unix/backlog.h"
 #include "object/socket/unix/external.h"
+#include "object/socket/unix/made.h"
 #include "object/socket/unix/maker.h"
 #include "object/socket/unix/name.h"
 #include "object/socket/unix/outside.h"
@@ -341,8 +342,15 @@ static int create_unix(struct restore *r, struct file *f)
 	return unix_create(r, f->data);
 }
 
+static int resume_unix(struct restore *r)
+{
+	unix_made_keep(r);
+	return 0;
+}
+
 static int clean_unix(struct restore *r)
 {
+	unix_made_remove(r);
 	state_destroy(r->states, &unix_restore_state);
 	return 0;
 }
@@ -365,5 +373,6 @@ const struct file_kind unix_kind = {
 	.describe = unix_describe,
 	.inspect = unix_inspect,
 	.create = create_unix,
+	.resume = resume_unix,
 	.clean = clean_unix,
 };
