@@ -130,6 +130,8 @@ static long turn_uring(const struct uring_turn *turn)
 		sqe[0] = (uint32_t)turn->kind;
 		sqe[1] = (uint32_t)turn->kind_fd;
 	}
+	/* As read count all: what does not find room would keep those that come later waiting. */
+	__atomic_store_n(&completed->cq_head, __atomic_load_n(&completed->cq_tail, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 	for (int64_t n = turn->n; n;) {
 		int64_t now = n < turn->batch ? n : turn->batch;
 		long error;
