@@ -2,6 +2,7 @@
 """What the kernel tells of all at once is not asked for one by one: the images are the same as if it were."""
 import json
 import os
+import platform
 import re
 import subprocess
 
@@ -51,7 +52,9 @@ def test_same_options(room, criu, build, sockets):
     if not found:
         pytest.skip('this kernel does not tell of its structures')
     alike, known = map(int, found.groups())
-    assert known >= int((room.folder / 'inside').read_text()) and 100 < alike < known, log
+    assert known >= int((room.folder / 'inside').read_text()) and alike < known, log
+    # Before Linux 6.16 some options are elsewhere, and are asked for.
+    assert alike > 100 or tuple(map(int, re.findall(r'\d+', platform.release())[:2])) < (6, 16), log
     assert told == asked
 
 
