@@ -2,6 +2,7 @@
 /* Sockets, for subjects. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "subject.h"
 #include "tools.h"
@@ -49,6 +50,25 @@ pid_t receive_with_sender(int fd, char *ret_byte)
 	CHECK(CMSG_FIRSTHDR(&message) && CMSG_FIRSTHDR(&message)->cmsg_type == SCM_CREDENTIALS);
 	memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
 	return sender.pid;
+}
+
+static struct tcp_info tell_tcp(int fd)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
+	return info;
+}
+
+int tcp_state(int fd)
+{
+	return tell_tcp(fd).tcpi_state;
+}
+
+unsigned tcp_waiting(int listener)
+{
+	return tell_tcp(listener).tcpi_unacked;
 }
 
 struct tcp_pair connect_over_loopback(void)

@@ -28,6 +28,9 @@ void send_text(int fd, const char *text);
 void receive_text(int fd, const char *text);
 /* Reads one byte from a socket with SO_PASSCRED; returns the pid of its sender. */
 pid_t receive_with_sender(int fd, char *ret_byte);
+/* TCP_ESTABLISHED, ... of a TCP socket; how many connections wait for accept(2) at a listener. */
+int tcp_state(int fd);
+unsigned tcp_waiting(int listener);
 /* A TCP connection over loopback, and the socket that listened for it. */
 struct tcp_pair {
 	int listener, client, server;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.options = "--tcp-established")
 
@@ -37,18 +38,9 @@ static struct couple build(void)
 	return c;
 }
 
-static uint8_t state_of(int fd)
-{
-	struct tcp_info info;
-	socklen_t size = sizeof(info);
-
-	must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
-	return info.tcpi_state;
-}
-
 static void await_state(int fd, uint8_t state)
 {
-	while (state_of(fd) != state)
+	while (tcp_state(fd) != state)
 		poll(NULL, 0, 1);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.options = "--tcp-established")
 
@@ -67,15 +68,6 @@ static int connect_to(int listener)
 	return fd;
 }
 
-static unsigned count_waiting(int fd)
-{
-	struct tcp_info info;
-	socklen_t size = sizeof(info);
-
-	must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
-	return info.tcpi_unacked;
-}
-
 /* What the receiver has, until nothing more is acknowledged at once. */
 static void build(struct listening *l, enum what what)
 {
@@ -90,7 +82,7 @@ static void build(struct listening *l, enum what what)
 		l->sent = (size_t)must(send(l->client, bytes, 11, 0));
 	if (what == URGENT)
 		l->sent += (size_t)must(send(l->client, bytes + 11, 1, MSG_OOB));
-	while (!count_waiting(l->fd))
+	while (!tcp_waiting(l->fd))
 		poll(NULL, 0, 1);
 	if (what == LESS_THAN_WAIT) {
 		must(connect_to(l->fd));

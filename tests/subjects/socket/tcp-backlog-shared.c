@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.options = "--tcp-established", .not_ways = "unharmed left")
 
@@ -36,15 +37,6 @@ static int connect_as(char byte)
 	return fd;
 }
 
-static unsigned count_waiting(int fd)
-{
-	struct tcp_info info;
-	socklen_t size = sizeof(info);
-
-	must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
-	return info.tcpi_unacked;
-}
-
 /* The bytes tell which they are. */
 static void check_one(int listener, unsigned waiting)
 {
@@ -73,7 +65,7 @@ int main(void)
 	for (char i = 1; i <= N_CLIENTS; i++)
 		connect_as(i);
 	for (int i = 0; i < SHARED; i++)
-		waiting[i] = count_waiting(shared[i]);
+		waiting[i] = tcp_waiting(shared[i]);
 	CHECK_EQUAL(waiting[0] + waiting[1] + waiting[2], N_CLIENTS);
 
 	checkpoint();

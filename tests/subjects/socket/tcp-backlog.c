@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.options = "--tcp-established")
 
@@ -31,15 +32,6 @@ static uint16_t port_of(int fd)
 
 	must(getsockname(fd, (struct sockaddr *)&name, &size));
 	return ntohs(name.sin6_port);
-}
-
-static unsigned count_waiting(int fd)
-{
-	struct tcp_info info;
-	socklen_t size = sizeof(info);
-
-	must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
-	return info.tcpi_unacked;
 }
 
 /* A reset leaves at once, and takes back what was not read. */
@@ -103,7 +95,7 @@ static void build(struct backlog *b, const struct sockaddr *address, socklen_t s
 		talk(b, what);
 	}
 	must(getsockopt(b->clients[NOTHING], IPPROTO_TCP, TCP_INFO, &b->info, &length));
-	while (count_waiting(b->listener) < N_CLIENTS)
+	while (tcp_waiting(b->listener) < N_CLIENTS)
 		poll(NULL, 0, 1);
 }
 

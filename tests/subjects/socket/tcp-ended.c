@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.dump_options = "--tcp-established", .restore_options = "--tcp-established")
 
@@ -23,15 +24,6 @@ struct end {
 };
 
 static struct end ends[8];
-
-static int state_of(int fd)
-{
-	struct tcp_info info;
-	socklen_t size = sizeof(info);
-
-	must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
-	return info.tcpi_state;
-}
 
 static int ask(const struct end *end, union address *own, union address *peer)
 {
@@ -54,7 +46,7 @@ static void keep(struct end *end, int fd, int family)
 
 static void wait_for_end(int fd)
 {
-	while (state_of(fd) != TCP_CLOSE)
+	while (tcp_state(fd) != TCP_CLOSE)
 		usleep(1000);
 }
 
@@ -95,7 +87,7 @@ static void check_end(const struct end *end)
 	CHECK_EQUAL(ask(end, &own, &peer), 0);
 	CHECK(!memcmp(&own, &end->own, sizeof(own)));
 	CHECK(!memcmp(&peer, &end->peer, sizeof(peer)));
-	CHECK_EQUAL(state_of(end->fd), TCP_CLOSE);
+	CHECK_EQUAL(tcp_state(end->fd), TCP_CLOSE);
 	CHECK_EQUAL(read(end->fd, &c, 1), 0);
 	CHECK_EQUAL(send(end->fd, &c, 1, MSG_NOSIGNAL), -1);
 	CHECK_EQUAL(errno, EPIPE);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "subject.h"
+#include "tools.h"
 
 SUBJECT(.options = "--tcp-established", .seconds = 120)
 
@@ -30,15 +31,6 @@ static void fill_chunk(unsigned seed, size_t at, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
 		chunk[i] = (char)((at + i) * 31 + ((at + i) >> 8) + seed);
-}
-
-static int state_of(int fd)
-{
-	struct tcp_info info = { 0 };
-	socklen_t size = sizeof(info);
-
-	must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
-	return info.tcpi_state;
 }
 
 static struct couple build(const char *what, const char *host, bool mapped)
@@ -120,7 +112,7 @@ static const struct {
 
 static void await_state(struct end *end, int state)
 {
-	while (state_of(end->fd) != state)
+	while (tcp_state(end->fd) != state)
 		sleep_ms(5);
 	end->state = state;
 }
@@ -151,8 +143,8 @@ static void prepare(struct couple *c, const char *host, bool mapped)
 static void check(struct couple *c)
 {
 	for (int i = 0; i < CASES; i++) {
-		CHECK_EQUAL(state_of(c[i].a.fd), c[i].a.state);
-		CHECK_EQUAL(state_of(c[i].b.fd), c[i].b.state);
+		CHECK_EQUAL(tcp_state(c[i].a.fd), c[i].a.state);
+		CHECK_EQUAL(tcp_state(c[i].b.fd), c[i].b.state);
 	}
 	for (int i = 0; i < CASES; i++) {
 		drain(&c[i].a, &c[i].b, i == 1 || i == 2 || i == 3 || i == 4);
@@ -195,11 +187,11 @@ int main(void)
 	prepare(v4, "127.0.0.1", false);
 	prepare(v6, "::1", false);
 	prepare(mapped, "::ffff:127.0.0.1", true);
-	CHECK_EQUAL(state_of(fd), TCP_SYN_SENT);
+	CHECK_EQUAL(tcp_state(fd), TCP_SYN_SENT);
 
 	checkpoint();
 
-	CHECK_EQUAL(state_of(fd), TCP_SYN_SENT);
+	CHECK_EQUAL(tcp_state(fd), TCP_SYN_SENT);
 	check(v4);
 	check(v6);
 	check(mapped);
