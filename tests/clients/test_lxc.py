@@ -119,7 +119,7 @@ def test_twice(lxc, users):
 
 
 def test_system(lxc, build):
-    """A whole Debian with users of its own: its services run on and write to the journal."""
+    """A whole Debian with users of its own: its services run on, write to the journal and can be started again."""
     if not (build / 'system.tar').exists():
         pytest.skip('there is no system.tar: tests/clients/build-system')
     lxc.install(build / 'system.tar')
@@ -137,3 +137,6 @@ def test_system(lxc, build):
         assert lxc.call('attach', '--', 'systemctl', '--failed', '--no-legend', '--no-pager') == failed
         lxc.call('attach', '--', 'sh', '-c', f'echo hello {number} | systemd-cat -t test; journalctl --sync')
         assert f'hello {number}' in lxc.call('attach', '--', 'journalctl', '--no-pager', '-t', 'test')
+        lxc.call('attach', '--', 'systemctl', 'restart', 'cron')
+        # It can only come to be there if systemd may move it into its cgroup; else it fails with 219/CGROUP.
+        wait_until(lambda: '/usr/sbin/cron' in lxc.call('attach', '--', 'systemctl', 'status', 'cron', '--no-pager', check=False)[1].split('CGroup:')[-1], 60)

@@ -60,6 +60,8 @@ def test_made_again(subject, cgroup, controller):
     os.chown(group.sub, 12, 34)
     group.sub.chmod(0o711)
     os.chown(limit, 12, 34)
+    os.chown(group.sub / 'cgroup.procs', 12, 34)
+    (group.sub / 'cgroup.procs').chmod(0o664)
     (group.sub / 'below').mkdir()
     group.fill(run)
     images = run.dump()
@@ -70,6 +72,8 @@ def test_made_again(subject, cgroup, controller):
     assert limit.read_text().strip() == value
     assert (group.sub.stat().st_uid, group.sub.stat().st_gid, group.sub.stat().st_mode & 0o777) == (12, 34, 0o711)
     assert limit.stat().st_uid == 12
+    procs = (group.sub / 'cgroup.procs').stat()
+    assert (procs.st_uid, procs.st_gid, procs.st_mode & 0o777) == (12, 34, 0o664)
     assert (group.sub / 'below').is_dir()
     run.compare('after the restore')
     run.release()

@@ -56,6 +56,10 @@ static int check_directory(const CgroupDirEntry *entry, bool head, unsigned dept
 		if (!is_path(entry->properties[i]->name) || strchr(entry->properties[i]->name, '/'))
 			return refuse(EINVAL, "cgroup.img: \"%s\" is no property of a cgroup: the image is damaged",
 				      entry->properties[i]->name);
+	for (size_t i = 0; i < entry->n_files; i++)
+		if (!is_path(entry->files[i]->name) || strchr(entry->files[i]->name, '/'))
+			return refuse(EINVAL, "cgroup.img: \"%s\" is no file of a cgroup: the image is damaged",
+				      entry->files[i]->name);
 	for (size_t i = 0; i < entry->n_children; i++)
 		TRY(check_directory(entry->children[i], false, depth + 1));
 	return 0;

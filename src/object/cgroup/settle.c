@@ -78,6 +78,8 @@ int cgroup_settle(const struct cg_directory *directory, enum property_when when)
 	for (size_t i = 0; i < directory->record->n_properties; i++)
 		TRY(set_owner(dir, directory->record->properties[i]->name, directory->record->properties[i]->perms,
 			      S_IFREG));
+	for (size_t i = 0; i < directory->record->n_files; i++)
+		TRY(set_owner(dir, directory->record->files[i]->name, directory->record->files[i]->perms, S_IFREG));
 	TRY(set_properties(dir, directory->record, PROPERTY_FIRST));
 	return set_properties(dir, directory->record, PROPERTY_EARLY);
 }

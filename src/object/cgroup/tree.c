@@ -97,6 +97,42 @@ static int dump_properties(const struct tree *tree, int dir, const struct stat *
 	return error;
 }
 
+static bool has_property(const CgroupDirEntry *entry, const char *name)
+{
+	for (size_t i = 0; i < entry->n_properties; i++)
+		if (!strcmp(entry->properties[i]->name, name))
+			return true;
+	return false;
+}
+
+/* Whoever has made a cgroup has all its files: without cgroup.procs a user may move nobody there. */
+static int dump_owners(const struct tree *tree, int dir, CgroupDirEntry *entry)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSEDIR DIR *list = copy < 0 ? NULL : fdopendir(copy);
+	VECTOR(CgroupFileEntry *) found = { 0 };
+	struct dirent *next;
+	struct stat st;
+
+	if (!list)
+		return fail_errno("reading a cgroup's directory");
+	while ((next = readdir(list))) {
+		CgroupFileEntry *file;
+
+		if (next->d_type != DT_REG || fstatat(dir, next->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    (st.st_uid == 0 && st.st_gid == 0) || has_property(entry, next->d_name))
+			continue;
+		file = *vector_push(&found) = pool_new(tree->d->pool, CgroupFileEntry);
+		cgroup_file_entry__init(file);
+		file->name = pool_string(tree->d->pool, next->d_name);
+		file->perms = new_perms(tree, &st);
+	}
+	entry->files = pool_copy(tree->d->pool, found.items, found.n * sizeof(*found.items));
+	entry->n_files = found.n;
+	vector_done(&found);
+	return 0;
+}
+
 static int dump_children(const struct tree *tree, int dir, CgroupDirEntry *entry, unsigned depth);
 
 static int dump_directory(const struct tree *tree, int parent, const char *name, bool with_children,
@@ -111,6 +147,7 @@ static int dump_directory(const struct tree *tree, int parent, const char *name,
 	entry->dir_name = pool_string(tree->d->pool, name);
 	entry->dir_perms = new_perms(tree, &st);
 	TRY(dump_properties(tree, dir, &st, entry));
+	TRY(dump_owners(tree, dir, entry));
 	return with_children ? dump_children(tree, dir, entry, depth) : 0;
 }
 
