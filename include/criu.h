@@ -211,6 +211,11 @@ void criu_local_set_discard(criu_opts *opts, bool discard);
 int criu_add_unix_peer(const char *peer);
 int criu_local_add_unix_peer(criu_opts *opts, const char *peer);
 
+/* "save", "leave" or "refuse": processes that came into the pid namespace of the tree from outside, by exec of an
+ * engine (not in CRIU 4.2) */
+int criu_set_joined(const char *mode);
+int criu_local_set_joined(criu_opts *opts, const char *mode);
+
 /* All images through this descriptor (not in CRIU 4.2), which criu inherits: not with a service. -1: not any more. */
 void criu_set_stream(int fd);
 void criu_local_set_stream(criu_opts *opts, int fd);

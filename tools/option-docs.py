@@ -27,6 +27,7 @@ WORDS = {
     'manage-cgroups': 'none props soft full strict ignore', 'network-lock': 'iptables nftables skip',
     'file-validation': 'filesize buildid', 'pre-dump-mode': 'splice read', 'cpu-cap': 'cpu fpu ins all none',
     'empty-ns': 'net', 'compress': 'zstd lz4 none', 'unix-peer': 'close reconnect given refuse',
+    'joined': 'save leave refuse',
     'post-copy': 'always auto never',
 }
 

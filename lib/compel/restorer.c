@@ -110,26 +110,33 @@ static void __attribute__((noreturn)) arrive_in_arena(const struct arena *arena,
 		  remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE);
 }
 
+#define PID_LEVELS 32 /* MAX_PID_NS_LEVEL of the kernel */
+
 int restorer_boot(struct remote *remote, const struct restorer_first *first)
 {
-	pid_t tids[] = { first->tid, first->outer };
+	pid_t tids[1 + PID_LEVELS] = { first->tid, first->outer };
 	struct clone_args args = {
 		.flags = first->flags | (first->sibling ? CLONE_PARENT : 0),
 		.exit_signal = first->sibling ? 0 : SIGCHLD,
 		.set_tid = first->tid ? (uintptr_t)tids : 0,
-		.set_tid_size = !first->tid    ? 0
-				: first->outer ? 2
-					       : 1,
+		.set_tid_size = !first->tid ? 0
+					    : 1 + (remote->n_outer
+							   ?: first->outer ? 1
+									   : 0),
 	};
 	sigset_t all, old;
 	long pid;
 
+	if (remote->n_outer > PID_LEVELS)
+		return fail(EINVAL, "process %d has numbers in %u pid namespaces", first->tid, remote->n_outer);
+	if (remote->n_outer)
+		memcpy(tids + 1, remote->outer, remote->n_outer * sizeof(*tids));
 	if (first->parent > 0)
 		remote->slot->parent = -first->parent;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = syscall(__NR_clone3, &args, sizeof(args));
-	if (pid < 0 && args.set_tid_size > 1) {
+	if (pid < 0 && args.set_tid_size > 1 && !remote->n_outer) {
 		args.set_tid_size = 1;
 		pid = syscall(__NR_clone3, &args, sizeof(args));
 	}

@@ -39,8 +39,10 @@ void restorer_set_outer(struct remote *remote, const pid_t *numbers, unsigned n)
 
 /* What a first task is made with. */
 struct restorer_first {
-	pid_t tid;   /* wanted, 0 = any */
-	pid_t outer; /* wished for in the pid namespace around its own, 0 = any; it gets another one if that is taken */
+	pid_t tid; /* wanted, 0 = any */
+	/* Wished for in the pid namespace around its own, 0 = any; it gets another one if that is taken. What
+	   restorer_set_outer() has said goes before. */
+	pid_t outer;
 	bool sibling;	/* child of our parent, CLONE_PARENT */
 	int parent;	/* a pidfd of ours if it is born into a pid namespace where it cannot see us, else 0 */
 	uint64_t flags; /* more CLONE_* flags: new namespaces */

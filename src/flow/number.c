@@ -152,8 +152,18 @@ static int number_task(struct dump *d, struct task *task)
 	return find_children_space(d, task);
 }
 
+int number_joined(struct dump *d)
+{
+	struct task *task;
+
+	for_each_task(task, d->tree)
+		if (task_top(task)->is_joined)
+			TRY(dump_go_on(d, number_task(d, task)));
+	return 0;
+}
+
 /* All of them would end with it. */
-static int check_first(struct dump *d)
+int number_check(struct dump *d)
 {
 	const struct pid_space *space;
 	const struct task *task;
@@ -189,7 +199,7 @@ int number_tree(struct dump *d)
 	d->inventory->root_pid = d->facts->inner_pids ? (uint32_t)d->tree->root->pid : 0;
 	for_each_task(task, d->tree)
 		TRY(dump_go_on(d, number_task(d, task)));
-	return check_first(d);
+	return 0;
 }
 
 /* The number that the tree sees of a process or thread; 0 if it is gone. */

@@ -6,6 +6,10 @@
 
 /* Dump, when all stand still: the numbers of all tasks in their pid namespaces, and d->facts->inner_pids. */
 int number_tree(struct dump *d);
+/* The same for those that joined it later (flow/freeze/joined.h), whose numbers until then are ours. */
+int number_joined(struct dump *d);
+/* Refuses pid namespaces whose first process is not in the tree. */
+int number_check(struct dump *d);
 /* Restore: the root task is there. */
 int number_root(struct restore *r);
 /* A task or thread was made just now, and may have got other numbers: whether it has those that it wants. */

@@ -22,6 +22,7 @@
 #include "flow/copies/copy.h"
 #include "flow/cpuinfo.h"
 #include "flow/new-pidns.h"
+#include "flow/restore/groups.h"
 #include "flow/restore/let-go.h"
 #include "flow/restore/load.h"
 #include "flow/restore/session.h"

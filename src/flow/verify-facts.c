@@ -120,8 +120,11 @@ void verify_add_features(struct restore *r, struct verified *ret)
 
 void verify_collect_facts(struct restore *r, struct verified *ret)
 {
-	if (r->tree->root)
-		add_family(r, r->tree->root, ret);
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (!task->parent)
+			add_family(r, task, ret);
 	for (size_t i = 0; r->inventory && i < r->inventory->n_plugins; i++)
 		*vector_push(&ret->plugins) = pool_string(ret->pool, r->inventory->plugins[i]);
 	if (!ret->linked)

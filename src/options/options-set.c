@@ -355,6 +355,21 @@ OPTION_SET(ext_unix_sk)
 	return 0;
 }
 
+OPTION_SET(joined)
+{
+	static const struct keyword words[] = {
+		{ "save", OPT_JOINED_SAVE },
+		{ "leave", OPT_JOINED_LEAVE },
+		{ "refuse", OPT_JOINED_REFUSE },
+	};
+	int mode = FIND_WORD(words, value);
+
+	if (mode < 0)
+		return refuse_value(row, value, "save, leave or refuse");
+	options->joined = (enum opt_joined)mode;
+	return 0;
+}
+
 OPTION_SET(unix_peer)
 {
 	static const char *const words[] = { "refuse", "reconnect", "close", "given" };

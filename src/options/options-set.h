@@ -36,6 +36,7 @@ OPTION_SET(ext_mount_map);
 OPTION_SET(veth_pair);
 OPTION_SET(ext_unix_sk);
 OPTION_SET(unix_peer);
+OPTION_SET(joined);
 OPTION_SET(inherit_fd);
 OPTION_SET(join_ns);
 OPTION_SET(map_path);

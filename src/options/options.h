@@ -106,6 +106,13 @@ struct opt_inherit_fd {
 	const char *key;
 };
 
+/* --joined: what becomes of processes that came into a pid namespace of the tree from outside. */
+enum opt_joined {
+	OPT_JOINED_SAVE,
+	OPT_JOINED_LEAVE,
+	OPT_JOINED_REFUSE,
+};
+
 /* --unix-peer MODE[:WHO]; the numbers are those of unix_outside.how */
 enum opt_unix_peer_mode {
 	OPT_PEER_REFUSE,
@@ -237,6 +244,7 @@ struct options {
 	bool ext_unix_sk;
 	struct opt_inodes ext_unix_inodes; /* stream sockets that may be external */
 	struct opt_unix_peers unix_peers;
+	enum opt_joined joined;
 	struct opt_inherit_fds inherit_fds;
 	struct opt_pairs map_paths;
 	struct opt_address_pairs tcp_maps;

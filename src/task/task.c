@@ -64,8 +64,10 @@ struct task *task_tree_add(struct task_tree *tree, struct task *parent, pid_t pi
 		task->vppid = parent->vpid;
 	} else {
 		list_push(&tree->tasks, &task->all);
-		tree->root = task;
-		task->is_root = true;
+		task->is_root = !tree->root;
+		task->is_joined = tree->root;
+		tree->n_joined += task->is_joined;
+		tree->root = tree->root ?: task;
 	}
 	tree->n_tasks++;
 	task->leader = task_add_thread(tree, task, pid);
@@ -77,6 +79,7 @@ void task_tree_remove(struct task_tree *tree, struct task *task)
 	list_remove(&task->sibling);
 	list_remove(&task->all);
 	tree->n_tasks--;
+	tree->n_joined -= task->is_joined;
 	tree->n_threads -= task->n_threads;
 }
 
@@ -85,6 +88,20 @@ void task_remove_thread(struct task_tree *tree, struct thread *thread)
 	list_remove(&thread->sibling);
 	thread->task->n_threads--;
 	tree->n_threads--;
+}
+
+const struct task *task_top(const struct task *task)
+{
+	while (task->parent)
+		task = task->parent;
+	return task;
+}
+
+bool task_is_of_joined(const struct task_tree *tree, const struct task *task)
+{
+	const struct task *leader = tree->n_joined ? task_tree_find(tree, task->vsid) : NULL;
+
+	return task_top(task)->is_joined || (leader && task_top(leader)->is_joined);
 }
 
 struct task *task_tree_find(const struct task_tree *tree, pid_t vpid)

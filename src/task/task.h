@@ -49,7 +49,8 @@ struct task {
 	bool children_unborn;		  /* they are to be the first of a new one */
 	pid_t *inner_sids, *inner_pgids;  /* as inner_tids; 0 where they cannot be seen */
 	enum task_state state;
-	bool is_root;
+	bool is_root;	/* the first of all */
+	bool is_joined; /* a further root: it came into a pid namespace of the tree from outside, by exec */
 	char comm[16 + 1];
 	TaskKobjIdsEntry *ids;	/* which kernel objects it shares; NULL for a zombie */
 	MmEntry *mm;		/* NULL for a zombie */
@@ -62,7 +63,7 @@ struct task_tree {
 	struct list tasks;
 	struct task *root;
 	struct pid_space *pid_spaces;
-	unsigned n_tasks, n_threads;
+	unsigned n_tasks, n_threads, n_joined;
 };
 
 #define for_each_task(t, tree)	  list_for_each((t), &(tree)->tasks, all)
@@ -71,7 +72,7 @@ struct task_tree {
 
 struct task_tree *task_tree_create(void);
 void task_tree_destroy(struct task_tree **tree);
-/* parent NULL = the root. Adds the leader thread as well. */
+/* parent NULL = the root, and after it further ones. Adds the leader thread as well. */
 struct task *task_tree_add(struct task_tree *tree, struct task *parent, pid_t pid);
 struct thread *task_add_thread(struct task_tree *tree, struct task *task, pid_t tid);
 /* Takes a task without children, or a thread that is not the leader, out of the tree. */
@@ -79,6 +80,11 @@ void task_tree_remove(struct task_tree *tree, struct task *task);
 void task_remove_thread(struct task_tree *tree, struct thread *thread);
 struct task *task_tree_find(const struct task_tree *tree, pid_t vpid); /* NULL if not there */
 struct thread *task_tree_find_thread(const struct task_tree *tree, pid_t vtid);
+
+/* Its ancestor that has no parent in the tree. */
+const struct task *task_top(const struct task *task);
+/* It came from outside, or is an orphan of such a one's session. */
+bool task_is_of_joined(const struct task_tree *tree, const struct task *task);
 
 static inline bool task_is_live(const struct task *task)
 {

@@ -26,6 +26,7 @@ int tree_write(struct store *store, const struct task_tree *tree)
 		entry.ppid = task->parent ? (uint32_t)task->parent->vpid : 0;
 		entry.pgid = (uint32_t)task->vpgid;
 		entry.sid = (uint32_t)task->vsid;
+		entry.has_joined = entry.joined = task->is_joined;
 		entry.threads = tids;
 		for_each_thread(thread, task)
 			tids[entry.n_threads++] = (uint32_t)thread->vtid;
@@ -44,15 +45,23 @@ static int check_pid(const PstreeEntry *entry, struct table *seen, uint32_t pid)
 	return 0;
 }
 
+static int check_parent(const struct task_tree *tree, const PstreeEntry *entry, const struct task *parent)
+{
+	if (entry->ppid && !parent)
+		return refuse(EINVAL, "pstree.img: task %u comes before its parent %u", entry->pid, entry->ppid);
+	if (entry->joined && (entry->ppid || !tree->root))
+		return refuse(EINVAL, "pstree.img: task %u cannot be a further root: the image is damaged", entry->pid);
+	if (!entry->ppid && !entry->joined && tree->root)
+		return refuse(EINVAL, "pstree.img: there are two roots, %d and %u", tree->root->vpid, entry->pid);
+	return 0;
+}
+
 static int add_entry(struct task_tree *tree, const PstreeEntry *entry, struct table *tasks, struct table *seen)
 {
 	struct task *parent = entry->ppid ? table_find(tasks, entry->ppid) : NULL;
 	struct task *task;
 
-	if (entry->ppid && !parent)
-		return refuse(EINVAL, "pstree.img: task %u comes before its parent %u", entry->pid, entry->ppid);
-	if (!entry->ppid && tree->root)
-		return refuse(EINVAL, "pstree.img: there are two roots, %d and %u", tree->root->vpid, entry->pid);
+	TRY(check_parent(tree, entry, parent));
 	TRY(check_pid(entry, seen, entry->pid));
 	task = task_tree_add(tree, parent, (pid_t)entry->pid);
 	task->vsid = (pid_t)entry->sid;

@@ -109,3 +109,24 @@ class Engine:
             if str(self.folder) in line.split()[1]:
                 subprocess.run(['umount', '-l', line.split()[1]], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def exec_twice(self, name):
+        """What was put into it by exec goes on with it, twice, also what writes to the engine; a terminal is hung up."""
+        daemon = 'i=0; while :; do i=$((i+1)); echo $i > /dev/shm/{0}.new; mv /dev/shm/{0}.new /dev/shm/{0}; {1} sleep 0.1; done'
+
+        def counts():
+            return [int(self.call('exec', name, '/bin/cat', f'/dev/shm/{daemon}')) for daemon in ('quiet', 'loud')]
+
+        def await_more(low):
+            wait_until(lambda: all(new > old + 2 for new, old in zip(counts(), low)), 60, 'they do not count')
+        for words in (('quiet', ''), ('loud', 'echo said;')):
+            self.call('exec', '-d', name, '/bin/sh', '-c', daemon.format(*words))
+        wait_until(lambda: self.call('exec', name, '/bin/cat', '/dev/shm/quiet', '/dev/shm/loud', check=False)[0] == 0, 60, 'they do not start')
+        self.call('exec', '-d', '-t', name, '/bin/sh', '-c', 'trap "echo hup >> /dev/shm/told; exit" HUP; echo yes > /dev/shm/there; while :; do sleep 0.1; done')
+        wait_until(lambda: self.call('exec', name, '/bin/cat', '/dev/shm/there', check=False)[0] == 0, 60, 'it does not start')
+        await_more([0, 0])
+        low = counts()
+        self.twice(name)
+        await_more(low)
+        assert all(new < old + 100000 for new, old in zip(counts(), low))
+        assert self.call('exec', name, '/bin/cat', '/dev/shm/told').split() == ['hup']

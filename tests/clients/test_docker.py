@@ -67,6 +67,12 @@ def test_network(docker):
     assert docker.call(*ask) == before
 
 
+def test_exec(docker):
+    """What `docker exec` started is part of the container."""
+    docker.run('one')
+    docker.exec_twice('one')
+
+
 def test_leave_running(docker):
     """The container runs on, and an older checkpoint can be restored."""
     docker.run('one')

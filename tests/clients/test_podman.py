@@ -79,6 +79,12 @@ def test_overlay_of_a_failed_restore(podman):
     assert podman.call('exec', 'one', '/bin/cat', '/v/a/b/link') == 'text\n'
 
 
+def test_exec(podman):
+    """What `podman exec` started is part of the container."""
+    podman.run('one')
+    podman.exec_twice('one')
+
+
 def test_leave_running(podman):
     """The container runs on, and can be checkpointed again."""
     podman.run('one')

@@ -137,6 +137,7 @@ static void set_own(void)
 	INT(0, add_map_path, "/a=/b");
 	INT(0, add_tcp_map, ":1=:2");
 	INT(0, add_unix_peer, "close:/run/x");
+	INT(0, set_joined, "leave");
 	VOID(set_stream, 5);
 	VOID(set_live, true);
 	VOID(set_discard, true);

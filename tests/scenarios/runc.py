@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import select
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -119,3 +121,37 @@ class Containers:
         self.holder.stdin.close()
         self.holder.stdout.close()
         self.holder.wait()
+
+
+class Console:
+    """The socket on which runc gives away the master of the terminal."""
+
+    def __init__(self, folder):
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.path, self.master = folder / 'console.sock', -1
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+
+    def take(self):
+        """Waits for the master."""
+        self.close_master()
+        self.listener.settimeout(60)
+        with self.listener.accept()[0] as connection:
+            self.master = socket.recv_fds(connection, 100, 1)[1][0]
+
+    def await_text(self, wanted):
+        """Reads until that has come."""
+        text = b''
+        while wanted not in text:
+            assert select.select([self.master], [], [], 60)[0], text
+            text += os.read(self.master, 1000)
+
+    def close_master(self):
+        """The program is hung up."""
+        if self.master >= 0:
+            os.close(self.master)
+
+    def close(self):
+        """Both."""
+        self.close_master()
+        self.listener.close()

@@ -280,6 +280,7 @@ SENT = {
     'add_map_path': {'map_path': ['/a=/b']},
     'add_tcp_map': {'tcp_map': [':1=:2']},
     'add_unix_peer': {'unix_peer': ['close:/run/x']},
+    'set_joined': {'joined': 'leave'},
     'set_stream': {'stream': 5},
     'set_live': {'live': True},
     'set_discard': {'discard': True},

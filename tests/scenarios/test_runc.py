@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from runc import Containers
+from runc import Console, Containers
 
 # systemd makes "/" shared, and runc makes slaves of it.
 pytestmark = pytest.mark.parametrize('propagation', ('shared', 'slave', 'private'))
@@ -119,40 +119,6 @@ def test_paused(containers):
     if containers.state(name)['status'] == 'paused':
         containers.call('resume', name)
     containers.check_alive(name, before)
-
-
-class Console:
-    """The socket on which runc gives away the master of the terminal."""
-
-    def __init__(self, folder):
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.path, self.master = folder / 'console.sock', -1
-        self.listener.bind(str(self.path))
-        self.listener.listen()
-
-    def take(self):
-        """Waits for the master."""
-        self.close_master()
-        self.listener.settimeout(60)
-        with self.listener.accept()[0] as connection:
-            self.master = socket.recv_fds(connection, 100, 1)[1][0]
-
-    def await_text(self, wanted):
-        """Reads until that has come."""
-        text = b''
-        while wanted not in text:
-            assert select.select([self.master], [], [], 60)[0], text
-            text += os.read(self.master, 1000)
-
-    def close_master(self):
-        """The program is hung up."""
-        if self.master >= 0:
-            os.close(self.master)
-
-    def close(self):
-        """Both."""
-        self.close_master()
-        self.listener.close()
 
 
 def test_terminal(containers, folder):

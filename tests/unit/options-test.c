@@ -236,6 +236,20 @@ static void test_unix_peer(void **state)
 	REFUSED("dump", "-t", "1", "--unix-peer", "");
 }
 
+static void test_joined(void **state)
+{
+	struct options o;
+
+	assert_int_equal(PARSE(&o, "dump", "-t", "1"), OPTIONS_RUN);
+	assert_int_equal(o.joined, OPT_JOINED_SAVE);
+	options_done(&o);
+	assert_int_equal(PARSE(&o, "dump", "-t", "1", "--joined", "refuse", "--joined=leave"), OPTIONS_RUN);
+	assert_int_equal(o.joined, OPT_JOINED_LEAVE);
+	options_done(&o);
+	REFUSED("dump", "-t", "1", "--joined", "kill");
+	REFUSED("dump", "-t", "1", "--joined", "");
+}
+
 static void test_outside(void **state)
 {
 	struct options o;
@@ -357,7 +371,7 @@ static void test_pairs(void **state)
 /* What options_check() says of words without effect; "" if nothing. */
 static const char *warned_of(char **argv)
 {
-	static char text[4096];
+	static char text[65536]; /* what earlier tests have said waits for the log and comes first */
 	AUTO_CLOSE int log = memfd_create("log", MFD_CLOEXEC), saved = dup(STDERR_FILENO);
 	struct options options;
 	ssize_t size;
@@ -401,10 +415,11 @@ static void test_no_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	  cmocka_unit_test(test_defaults),  cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_verbosity), cmocka_unit_test(test_cpu_cap),   cmocka_unit_test(test_values),
-		cmocka_unit_test(test_outside),	  cmocka_unit_test(test_unix_peer), cmocka_unit_test(test_inherit_fd),
-		cmocka_unit_test(test_operands),  cmocka_unit_test(test_pairs),	    cmocka_unit_test(test_no_use),
+		cmocka_unit_test(test_table),	   cmocka_unit_test(test_defaults),  cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_verbosity),  cmocka_unit_test(test_cpu_cap),   cmocka_unit_test(test_values),
+		cmocka_unit_test(test_outside),	   cmocka_unit_test(test_unix_peer), cmocka_unit_test(test_joined),
+		cmocka_unit_test(test_inherit_fd), cmocka_unit_test(test_operands),  cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_no_use),
 	};
 
 	setenv("HOME", "/nonexistent", 1);

@@ -18,6 +18,7 @@
 #include "flow/dump/state.h"
 #include "flow/freeze/freeze-threads.h"
 #include "flow/freeze/freezer.h"
+#include "flow/freeze/joined.h"
 #include "flow/freeze/last-threads.h"
 #include "flow/freeze/shared-objects.h"
 #include "flow/number.h"
@@ -406,15 +407,12 @@ static void look_at_all(struct dump *d, struct task_facts_list *facts)
 		task->dump->stood_still = true;
 }
 
-static int stop_all(struct dump *d)
+static int stop_children(struct dump *d)
 {
 	AUTO(task_facts_done) struct task_facts_list facts = { 0 };
 	unsigned found;
 	struct task *task;
 
-	TRY(freeze_root(d));
-	if (d->tree->root->state == TASK_DEAD)
-		return refuse(ESRCH, "process %d is a zombie: there is nothing to save", d->options->pid);
 	do {
 		found = 0;
 		look_at_all(d, &facts);
@@ -427,10 +425,63 @@ static int stop_all(struct dump *d)
 	return 0;
 }
 
+static int stop_tree_below_root(struct dump *d)
+{
+	TRY(freeze_root(d));
+	if (d->tree->root->state == TASK_DEAD)
+		return refuse(ESRCH, "process %d is a zombie: there is nothing to save", d->options->pid);
+	return stop_children(d);
+}
+
+/* A further root. One that ends meanwhile is nobody's loss. */
+static int freeze_joined(struct dump *d, pid_t pid)
+{
+	struct task *task = task_tree_add(d->tree, NULL, pid);
+	int error = freeze_begin(d, task);
+
+	if (error == 0)
+		error = freeze_end(d, task);
+	if (error < 0 && error != -ESRCH)
+		return pass_over(d, task, error);
+	if (error == -ESRCH || task->state == TASK_DEAD)
+		forget_task(d, task);
+	else
+		log_info("Process %d (%s) came from outside: a further root", pid, task->comm);
+	return 0;
+}
+
+/* Those that they are known by, the numbers of the tree's pid namespaces, come first. */
+static int stop_joined(struct dump *d)
+{
+	AUTO(joined_done) struct joined joined = { 0 };
+
+	TRY(number_tree(d));
+	do {
+		TRY(check_patience(d));
+		TRY(joined_find(d, &joined));
+		for (size_t i = 0; i < joined.n; i++)
+			TRY(freeze_joined(d, joined.items[i]));
+		if (joined.n || joined.again)
+			TRY(stop_children(d));
+	} while (joined.n || joined.again);
+	TRY(number_joined(d));
+	return number_check(d);
+}
+
+/* While it waits for tasks, the reaper sees to their dead children. */
+static int with_reaper(struct dump *d, int (*stop)(struct dump *d))
+{
+	int error;
+
+	flow_dump_of(d)->reaper = reaper_create();
+	error = stop(d);
+	reaper_destroy(&flow_dump_of(d)->reaper);
+	return error;
+}
+
 int freeze_tree(struct dump *d)
 {
 	struct task *task;
-	int error;
 
 	if (d->options->pid == getpid())
 		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
@@ -439,16 +490,13 @@ int freeze_tree(struct dump *d)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
 	shared_objects_prepare(d);
 	tracee_stop_quietly();
-	flow_dump_of(d)->reaper = reaper_create();
-	error = stop_all(d);
-	reaper_destroy(&flow_dump_of(d)->reaper);
-	TRY(error);
+	TRY(with_reaper(d, stop_tree_below_root));
 	for_each_task(task, d->tree)
 		if (task->pid == getpid())
 			return refuse(EINVAL, "criu itself (pid %d) is below process %d: run it from outside the tree",
 				      getpid(), d->options->pid);
 	shared_objects_find(d);
-	TRY(number_tree(d));
+	TRY(with_reaper(d, stop_joined));
 	log_info("Froze %u tasks with %u threads", d->tree->n_tasks, d->tree->n_threads);
 	return 0;
 }

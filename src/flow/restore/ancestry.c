@@ -176,6 +176,12 @@ static struct task *find_sibling(struct task *task, pid_t session)
 	return member;
 }
 
+/* The first process of a pid namespace also has those of further roots. */
+static bool gets_orphans_of(const struct task *task, const struct task *other)
+{
+	return is_below(other, task) || (task_own_pid(task) == 1 && task_top(other)->is_joined);
+}
+
 /* A member of the session anywhere below the parent, its leader if possible. */
 static struct task *find_relative(const struct restore *r, const struct task *task, pid_t session)
 {
@@ -183,7 +189,7 @@ static struct task *find_relative(const struct restore *r, const struct task *ta
 
 	for_each_task(other, r->tree) {
 		if (other->vsid != session || other == task->parent || other->pid_space != task->parent->pid_space ||
-		    !is_below(other, task->parent) || is_below(other, task) || !is_resolved(other) ||
+		    !gets_orphans_of(task->parent, other) || is_below(other, task) || !is_resolved(other) ||
 		    depends_on(other, task, DEPTH_MAX))
 			continue;
 		if (leads_session(other))
@@ -372,6 +378,9 @@ static int find_creators(struct restore *r)
 	int attempt = BY_OTHERS;
 
 	find_simple_creators(r);
+	for_each_task(task, r->tree)
+		if (task->is_joined && !leads_session(task))
+			TRY(restore_go_on(r, refuse_family(task)));
 	while (attempt < ATTEMPTS)
 		attempt = try_all(r, (enum attempt)attempt) ? BY_OTHERS : attempt + 1;
 	for_each_task(task, r->tree) {

@@ -49,7 +49,7 @@ static int open_proc(struct task *task)
 
 static int task_arrived(struct restore *r, struct task *task)
 {
-	if (r->facts->inner_pids && !task->parent)
+	if (r->facts->inner_pids && task->is_root)
 		TRY(number_root(r));
 	if (r->facts->inner_pids && task->parent) {
 		TRY(number_new_task(r, task, task->parent));
@@ -71,6 +71,7 @@ struct boot {
 	struct restore *r;
 	struct remote *remote;
 	const struct restorer_first *first;
+	int space; /* file of a pid namespace, -1: the one that is given, if any */
 };
 
 static int boot_root(void *arg)
@@ -78,27 +79,38 @@ static int boot_root(void *arg)
 	const struct boot *boot = arg;
 	int home, result, back;
 
-	TRY(pid_given_enter(boot->r, &home));
+	if (boot->space < 0)
+		TRY(pid_given_enter(boot->r, &home));
+	else
+		TRY(pid_space_enter(boot->space, &home));
 	result = restorer_boot(boot->remote, boot->first);
-	back = pid_given_leave(home);
+	back = pid_space_leave(home);
 	return back < 0 ? back : result;
 }
 
+/*
+ * The root, or a further one. Those are born into a pid namespace that is there, and so are their other namespaces.
+ * They are always children of criu, which reaps them if the restore fails: the first process of the namespace cannot
+ * end before, and whoever called us may wait for us.
+ */
 static int make_root(struct restore *r, struct task *root)
 {
 	AUTO(plan_destroy) struct plan *plan = plan_create();
 	AUTO_CLOSE int us = r->us > 0 ? pidfd_of_process(getpid()) : -1;
 	struct restorer_first first = {
-		.tid = root->vpid,
-		.outer = r->facts->inner_pids ? (pid_t)r->inventory->root_pid : 0,
-		.sibling = r->options->restore_sibling,
-		.parent = r->facts->inner_pids ? us : 0,
-		.flags = r->birth_flags,
+		.tid = task_own_pid(root),
+		.outer = r->facts->inner_pids && root->is_root ? (pid_t)r->inventory->root_pid : 0,
+		.sibling = r->options->restore_sibling && root->is_root,
+		.parent = r->facts->inner_pids || root->is_joined ? us : 0,
+		.flags = root->is_root ? r->birth_flags : 0,
 	};
-	struct boot boot = { r, root->leader->remote, &first };
+	struct boot boot = { r, root->leader->remote, &first,
+			     root->is_joined ? pid_space_file(r, root->pid_space) : -1 };
 	unsigned waited = 0;
 	int error, kept = r->facts->ids ? r->stand_in : us;
 
+	if (root->is_joined)
+		TRY(boot.space);
 	if (r->us > 0 && us < 0)
 		return fail(-us, "opening a pidfd of ourselves");
 	TRY(phase_restore_enter_root(r, root, plan));
@@ -400,7 +412,7 @@ static int make_rest(struct restore *r, struct task *task)
 			progress = true;
 		}
 	}
-	if (waits && !r->tree->pid_spaces)
+	if (waits && !r->tree->pid_spaces && !r->tree->n_joined)
 		return refuse(EINVAL, "the children of this task wait for each other: such images cannot be right");
 	return 0;
 }
@@ -429,6 +441,33 @@ static size_t count_missing(const struct restore *r)
 	return n;
 }
 
+/* A root and all that it makes. */
+static int make_family(struct restore *r, struct task *root)
+{
+	AUTO(plan_destroy) struct plan *plan = plan_create();
+
+	LOG_SCOPE("task %d (%s)", root->vpid, root->comm);
+	TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
+	TRY(make_root(r, root));
+	if (root->is_root) {
+		TRY(plugins_check(r->plugins, plugins_ask(r->plugins, POST_FORKING)));
+		TRY(birth_fill_namespaces(r));
+	}
+	TRY(settle_begin(r, root, plan));
+	TRY(settle_end(r, root));
+	return make_children(r, root);
+}
+
+static int make_joined(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task->is_joined && !task->restore->made && birth_is_possible(task))
+			TRY(make_family(r, task));
+	return 0;
+}
+
 /* Who came into a pid namespace from outside is made when its first process is there, wherever that is in the tree. */
 static int make_late(struct restore *r)
 {
@@ -437,6 +476,7 @@ static int make_late(struct restore *r)
 
 	for (; missing && missing < last; missing = count_missing(r)) {
 		last = missing;
+		TRY(make_joined(r));
 		for_each_task(task, r->tree) {
 			LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 			if (task->restore->made)
@@ -450,17 +490,7 @@ static int make_late(struct restore *r)
 
 static int make_tree(struct restore *r)
 {
-	struct task *root = r->tree->root;
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-
-	LOG_SCOPE("task %d (%s)", root->vpid, root->comm);
-	TRY(phase_pass_restore(r, PHASE_restore_fork, NULL, NULL));
-	TRY(make_root(r, root));
-	TRY(plugins_check(r->plugins, plugins_ask(r->plugins, POST_FORKING)));
-	TRY(birth_fill_namespaces(r));
-	TRY(settle_begin(r, root, plan));
-	TRY(settle_end(r, root));
-	TRY(make_children(r, root));
+	TRY(make_family(r, r->tree->root));
 	return make_late(r);
 }
 
@@ -471,7 +501,7 @@ static pid_t parent_of(const struct restore *r, const struct task *task)
 		return task_pid_for(task->restore->creator, task); /* until it ends: make_adopted() */
 	if (task->parent)
 		return task_pid_for(task->parent, task) ?: -r->us;
-	if (r->facts->inner_pids)
+	if (r->facts->inner_pids || task->is_joined)
 		return 0; /* it cannot see us: make_root() */
 	return r->options->restore_sibling ? getppid() : getpid();
 }
@@ -485,67 +515,6 @@ int restore_tree(struct restore *r)
 	for_each_task(task, r->tree)
 		TRY(birth_prepare(r, task->leader, parent_of(r, task)));
 	return make_tree(r);
-}
-
-/* The group that a task has by its birth: that of its creator at that moment. 0: that of criu. */
-static pid_t group_at_birth(const struct task *task)
-{
-	const struct task *creator = task->restore->creator;
-
-	if (!creator)
-		return 0;
-	if (creator->vsid == creator->vpid && !task->restore->early)
-		return creator->vpid;
-	return group_at_birth(creator);
-}
-
-/* By itself, or by its parent if it cannot see the leader of the group. */
-static int plan_group(const struct restore *r, const struct task *task, struct plan *plan, struct task **ret_who)
-{
-	pid_t pgid = task_own_pgid(r->tree, task), pid = 0;
-	const struct task *leader = task_tree_find(r->tree, task->vpgid);
-
-	*ret_who = (struct task *)task;
-	if (!pgid && task->parent) {
-		*ret_who = task->parent;
-		pgid = task_pid_for(leader, task->parent);
-		pid = task_pid_for(task, task->parent);
-	}
-	if (!pgid)
-		return refuse(EOPNOTSUPP,
-			      "its process group %d is led from outside of the pid namespaces of it and "
-			      "of its parent: that cannot be rebuilt yet",
-			      task->vpgid);
-	plan_syscall(plan, plan_why(plan, "join process group %d", pgid), __NR_setpgid, V(pid), V(pgid));
-	return 0;
-}
-
-static int set_group(struct restore *r, struct task *task, bool leaders)
-{
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-	struct task *who;
-
-	if (task->vsid == task->vpid || (task->vpgid == task->vpid) != leaders)
-		return 0;
-	if (task->vpgid == group_at_birth(task))
-		return 0;
-	/* The group of the shell that criu was started from. */
-	if (!task_tree_find(r->tree, task->vpgid))
-		return 0;
-	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	TRY(plan_group(r, task, plan, &who));
-	return run_in_task(r, who, plan);
-}
-
-int restore_groups(struct restore *r)
-{
-	struct task *task;
-
-	for_each_task(task, r->tree)
-		TRY(set_group(r, task, true));
-	for_each_task(task, r->tree)
-		TRY(set_group(r, task, false));
-	return 0;
 }
 
 int restore_dead(struct restore *r)
@@ -581,6 +550,8 @@ void restore_kill(struct restore *r)
 		for_each_thread(thread, task)
 			if (thread != task->leader && thread->tid > 0 && !has_pid_namespaces)
 				tracee_reap(thread->tid);
+		if (task->is_joined && task->pid > 0)
+			waitpid(task->pid, NULL, __WALL | WNOHANG); /* the first of its pid namespace waits for that */
 		if (task->pid > 0 && task->restore->pidfd >= 0)
 			(void)pidfd_wait_exit(task->restore->pidfd, GRACE_UNDO_MS);
 	}

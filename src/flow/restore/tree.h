@@ -6,8 +6,6 @@
 
 /* Makes the arena and all tasks and fills their private memory. */
 int restore_tree(struct restore *r);
-/* Groups can only be joined when all tasks of a session are there. */
-int restore_groups(struct restore *r);
 /* Ends the helpers and lets zombies die; their parents reap what nobody shall see. */
 int restore_dead(struct restore *r);
 /* Kills everything that was made. */

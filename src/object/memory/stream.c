@@ -34,12 +34,17 @@ static int send_children(struct dump *d, const struct task *task)
 int memory_send_pages(struct dump *d)
 {
 	struct memory_dump *memory = memory_dump_state(d);
+	struct task *task;
 
 	for (size_t i = 0; i < memory->objects.n; i++)
 		if (memory->objects.items[i]->segment)
 			TRY(page_sink_pipe_send(memory_sink(d), memory->mover, IMAGE_PAGEMAP_SHMEM,
 						memory->objects.items[i]->record.shmid));
-	TRY(send_task(d, d->tree->root));
-	TRY(send_children(d, d->tree->root));
+	for_each_task(task, d->tree) {
+		if (task->parent)
+			continue;
+		TRY(send_task(d, task));
+		TRY(send_children(d, task));
+	}
 	return page_sink_pipe_send_rest(memory_sink(d), memory->mover);
 }

@@ -193,9 +193,11 @@ int pid_space_file(struct restore *r, const struct pid_space *space);
 void pid_space_plan_enter(struct restore *r, int file, struct plan *plan);
 /* The user namespace within that of the root that it belongs to; NULL: to no such. */
 const struct namespace *pid_space_owner(const struct restore *r, const struct pid_space *space);
-/* From now on children of this thread are born into the pid namespace that the user gives for the tree, if any. */
+/* From now on children of this thread are born into this pid namespace, or into the one that the user gives for the
+ * tree, if any; ret_home is for the way back, -1: there is none. */
+int pid_space_enter(int file, int *ret_home);
 int pid_given_enter(struct restore *r, int *ret_home);
-int pid_given_leave(int home);
+int pid_space_leave(int home);
 /* Restore: what must be added to our clock, in ns, to get that of a task. */
 int64_t time_shift(const struct restore *r, const struct task *task, clockid_t clock);
 /* ns, to be added to the clocks of the host. */

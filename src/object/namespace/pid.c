@@ -131,19 +131,24 @@ int pid_given_enter(struct restore *r, int *ret_home)
 	*ret_home = -1;
 	if (!namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWPID, &ns) || !ns->made_first || r->facts->ids)
 		return 0; /* with a user namespace all that are given are entered: user-restore.c */
+	return pid_space_enter(ns->fd, ret_home);
+}
+
+int pid_space_enter(int file, int *ret_home)
+{
 	*ret_home = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
-	if (*ret_home < 0 || setns(ns->fd, CLONE_NEWPID) < 0)
-		return fail_errno("entering the given pid namespace");
+	if (*ret_home < 0 || setns(file, CLONE_NEWPID) < 0)
+		return fail_errno("entering a pid namespace");
 	return 0;
 }
 
-int pid_given_leave(int home)
+int pid_space_leave(int home)
 {
 	int error;
 
 	if (home < 0)
 		return 0;
-	error = setns(home, CLONE_NEWPID) < 0 ? fail_errno("coming back from the given pid namespace") : 0;
+	error = setns(home, CLONE_NEWPID) < 0 ? fail_errno("coming back from a pid namespace") : 0;
 	close(home);
 	return error;
 }

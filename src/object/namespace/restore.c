@@ -240,16 +240,45 @@ int namespaces_restore_make(struct restore *r)
 	return 0;
 }
 
+static void plan_join(struct namespace *ns, struct plan *plan)
+{
+	plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns, V(ns->fd),
+		     V(ns->kind->flag));
+}
+
+/*
+ * A further root is made by criu, with a copy of its descriptors, when all namespaces of the first root are there.
+ * Those that are given do not belong to the user namespace, from which they could not be entered; that goes before all
+ * that do. Nobody enters a pid namespace: it was born there.
+ */
+static int plan_joined(const struct restore *r, struct plan *plan)
+{
+	enum { GIVEN, USER, REST, TURNS };
+	struct namespace *ns;
+
+	for (int turn = GIVEN; turn < TURNS; turn++)
+		for_each_namespace(ns, restore_namespaces(r)) {
+			bool given = ns->made_first && !ns->kind->made_inside;
+			int its = ns->kind->flag == CLONE_NEWUSER ? USER : given ? GIVEN : REST;
+
+			if (ns->of_root && !ns->own && ns->kind->flag != CLONE_NEWPID && its == turn)
+				plan_join(ns, plan);
+		}
+	return 0;
+}
+
 int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan)
 {
 	struct namespace *ns;
+
+	if (root->is_joined)
+		return plan_joined(r, plan);
 
 	/* With a user namespace of its own it was born into those that are there. */
 	for_each_namespace(ns, restore_namespaces(r)) {
 		if (r->facts->ids || !ns->of_root || ns->own || !ns->made_first)
 			continue;
-		plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns,
-			     V(ns->fd), V(ns->kind->flag));
+		plan_join(ns, plan);
 	}
 	return 0;
 }
@@ -262,6 +291,8 @@ int namespaces_plan_inside(struct restore *r, struct task *root, struct plan *pl
 	if (!r->facts->ids)
 		return 0;
 	TRY(user_plan_root(r, plan));
+	if (root->is_joined)
+		return 0; /* plan_joined() */
 	for_each_namespace(ns, restore_namespaces(r)) {
 		const char *why = plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id);
 
@@ -436,7 +467,8 @@ static const struct task *with_namespaces(const struct task *task)
 
 int namespaces_plan_enter(struct restore *r, struct task *task, struct plan *plan)
 {
-	const struct task *creator = with_namespaces(task->restore->creator);
+	const struct task *creator =
+		task->is_joined ? r->tree->root /* as that one it began */ : with_namespaces(task->restore->creator);
 	struct namespace *ns;
 	bool any = false;
 

@@ -133,10 +133,12 @@ static int wanted_value(const struct prctl_row *row, const struct thread *thread
 	return value == row->usual ? -1 : value;
 }
 
-/* The parent of the root is criu, which ends at once: the signal would come then. */
+/* The parent of a root is criu, which ends at once: the signal would come then. */
 static bool parent_leaves(const struct restore *r, const struct thread *thread)
 {
-	return !thread->task->parent && r->options->restore_detached && !r->options->restore_sibling;
+	const struct task *task = thread->task;
+
+	return !task->parent && r->options->restore_detached && (task->is_joined || !r->options->restore_sibling);
 }
 
 static bool is_parent_death(const struct prctl_row *row)

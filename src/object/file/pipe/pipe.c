@@ -2,8 +2,11 @@
 /* Pipes: both ends, each maybe opened several times, with what is inside. */
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -12,6 +15,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
+#include "base/vector.h"
 #include "object/file/pipe/pipe.h"
 #include "object/file/pipe/content.h"
 #include "object/mount/mount.h"
@@ -33,13 +37,17 @@ struct pipe_ends {
 	struct pipe_ends *next;
 	ino_t ino;
 	bool reader, writer, peer;
+	bool joined; /* only those have it who came into the pid namespace of the tree from outside */
 	int pid, fd;
+	VECTOR(PipeEntry *) writers;
 };
 
 static void destroy_dump(void *state)
 {
 	struct pipe_dump *dump = state;
 
+	for (struct pipe_ends *ends = dump->first; ends; ends = ends->next)
+		vector_done(&ends->writers);
 	table_destroy(&dump->ends);
 	pipe_copies_done(&dump->copies);
 }
@@ -56,7 +64,7 @@ static struct pipe_dump *get_dump(const struct dump *d)
 	return dump;
 }
 
-static int note_end(const struct dump *d, const struct open_file *of)
+static int note_end(const struct dump *d, const struct open_file *of, PipeEntry *record)
 {
 	struct pipe_dump *dump = get_dump(d);
 	struct pipe_ends *ends = table_find(dump->ends, of->stat.st_ino);
@@ -65,12 +73,16 @@ static int note_end(const struct dump *d, const struct open_file *of)
 
 	if (!ends) {
 		ends = pool_new(d->pool, struct pipe_ends);
-		*ends = (struct pipe_ends){
-			.next = dump->first, .ino = of->stat.st_ino, .pid = of->task->vpid, .fd = of->task_fd
-		};
+		*ends = (struct pipe_ends){ .next = dump->first,
+					    .ino = of->stat.st_ino,
+					    .joined = true,
+					    .pid = of->task->vpid,
+					    .fd = of->task_fd };
 		dump->first = ends;
 		table_set(dump->ends, ends->ino, ends);
 	}
+	ends->joined &= task_is_of_joined(d->tree, of->task);
+	*vector_push(&ends->writers) = record;
 	ends->reader |= access != O_WRONLY;
 	ends->writer |= access != O_RDONLY;
 	if (ends->reader && ends->writer)
@@ -93,7 +105,7 @@ static int dump_pipe(const struct dump *d, const struct open_file *of, FileEntry
 	record->pipe_id = (uint32_t)of->stat.st_ino;
 	record->flags = of->flags;
 	record->fown = of->owner;
-	return note_end(d, of);
+	return note_end(d, of, record);
 }
 
 static int drain_pipe(struct dump *d, const struct open_file *of)
@@ -103,12 +115,31 @@ static int drain_pipe(struct dump *d, const struct open_file *of)
 	return pipe_dump_content(d, of, &get_dump(d)->copies, IMAGE_PIPES_DATA);
 }
 
+/*
+ * Standard output of exec: the engine's client has it, which will not come back. With the engine itself a program
+ * outlives its client, and what it writes is thrown away.
+ */
+static void abandon_pipe(struct pipe_ends *ends)
+{
+	for (size_t i = 0; i < ends->writers.n; i++)
+		ends->writers.items[i]->has_abandoned = ends->writers.items[i]->abandoned = true;
+	log_warn("pipe:[%lu] (task %d, descriptor %d) has its reader outside, with whoever put the task there (by "
+		 "exec): "
+		 "restored, what is written to it is thrown away (/dev/null), unless --inherit-fd 'fd[N]:pipe:[%lu]' "
+		 "gives one",
+		 ends->ino, ends->pid, ends->fd, ends->ino);
+}
+
 static int finish_pipes(const struct dump *d)
 {
 	struct pipe_dump *dump = get_dump(d);
 
-	for (const struct pipe_ends *ends = dump->first; ends; ends = ends->next)
-		if (ends->peer && ends->reader != ends->writer && !mount_dump_has_pipe(d, ends->ino))
+	for (struct pipe_ends *ends = dump->first; ends; ends = ends->next)
+		if (!ends->peer || ends->reader == ends->writer || mount_dump_has_pipe(d, ends->ino))
+			continue;
+		else if (ends->joined && ends->writer)
+			abandon_pipe(ends);
+		else
 			log_warn("pipe:[%lu] (task %d, descriptor %d) has its %s outside of the tree: restored, it "
 				 "will have none, "
 				 "unless --inherit-fd 'fd[N]:pipe:[%lu]' gives one",
@@ -184,6 +215,49 @@ static int create_inherited(struct pipe_group *group, int fd)
 	return 0;
 }
 
+/* In the mount namespace of the tree. -ENOENT: it has none. */
+static int open_null(const struct restore *r, const PipeEntry *record, int *ret_fd)
+{
+	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	int root = mount_restore_root(r, 0);
+	struct stat st;
+
+	if (root < 0)
+		how.resolve = 0;
+	*ret_fd = (int)syscall(SYS_openat2, root < 0 ? AT_FDCWD : root, "/dev/null", &how, sizeof(how));
+	if (*ret_fd < 0 || fstat(*ret_fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) {
+		auto_close(ret_fd);
+		*ret_fd = -1;
+		return -ENOENT;
+	}
+	return file_apply_flags(*ret_fd, record->flags & ~(uint32_t)O_DIRECT, record->fown);
+}
+
+static int create_abandoned(struct restore *r, struct pipe_group *group)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		int error =
+			group->files[i]->users ? open_null(r, group->files[i]->entry->pipe, &group->files[i]->fd) : 0;
+
+		if (error == -ENOENT)
+			log_warn("there is no /dev/null for what is written to pipe:[%u]: it has no reader",
+				 group->pipe_id);
+		TRY(error);
+	}
+	return 0;
+}
+
+static bool is_abandoned(const struct pipe_group *group)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		const PipeEntry *record = group->files[i]->entry->pipe;
+
+		if (!record->abandoned || (record->flags & O_ACCMODE) != O_WRONLY)
+			return false;
+	}
+	return true;
+}
+
 static int create_pipe(struct restore *r, struct file *f)
 {
 	struct pipe_group *group = f->data;
@@ -195,6 +269,11 @@ static int create_pipe(struct restore *r, struct file *f)
 	found = given_descriptor(r, key, &inherited);
 	if (found != -ENOENT)
 		return found < 0 ? found : create_inherited(group, inherited);
+	if (is_abandoned(group)) {
+		found = create_abandoned(r, group);
+		if (found != -ENOENT)
+			return found;
+	}
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail_errno("making a pipe");
 	result = pipe_fill(state_get(r->states, &pipe_contents), group->pipe_id, ends[1]);

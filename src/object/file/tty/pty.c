@@ -221,6 +221,8 @@ int tty_create_pty(struct restore *r, struct tty *tty)
 	tty->created = true;
 	if (tty_is_orphan(r, tty))
 		TRY(pass_master(r, tty, master));
+	else if (tty_is_abandoned(r, tty))
+		tty->held = TAKE_FD(master);
 	else if (!tty->master_file)
 		return 0; /* closing our master hangs up all the others, as it was */
 	if (tty_session(tty))

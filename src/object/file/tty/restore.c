@@ -42,9 +42,10 @@ static void destroy_restore(void *state)
 {
 	struct tty_restore *set = state;
 
-	for (struct tty *tty = set->first; tty; tty = tty->next)
-		if (tty->fd >= 0)
-			close(tty->fd);
+	for (struct tty *tty = set->first; tty; tty = tty->next) {
+		auto_close(&tty->fd);
+		auto_close(&tty->held);
+	}
 	table_destroy(&set->infos);
 	table_destroy(&set->data);
 	table_destroy(&set->ttys);
@@ -98,11 +99,17 @@ static bool is_given(struct restore *r, const struct tty *tty)
 	return false;
 }
 
+bool tty_is_abandoned(struct restore *r, const struct tty *tty)
+{
+	return tty->slave && tty->slave->abandoned && tty->slave->type == TTY_TYPE__PTY && tty->slave->termios &&
+	       !tty->master_file && !is_given(r, tty);
+}
+
 bool tty_is_orphan(struct restore *r, const struct tty *tty)
 {
 	const struct options *options = r->options;
 
-	if (!options->orphan_pts_master || !options->notify_scripts || !r->listener)
+	if (tty_is_abandoned(r, tty) || !options->orphan_pts_master || !options->notify_scripts || !r->listener)
 		return false;
 	/* Clients want masters of whatever they run: that of a session outside is not meant, if there is another. */
 	if (options->shell_job && !task_tree_find(r->tree, tty_session(tty)))
@@ -114,7 +121,7 @@ bool tty_is_orphan(struct restore *r, const struct tty *tty)
 /* We make it, both sides. */
 static bool is_ours(struct restore *r, const struct tty *tty)
 {
-	return tty->master_file || tty_is_orphan(r, tty);
+	return tty->master_file || tty_is_orphan(r, tty) || tty_is_abandoned(r, tty);
 }
 
 static bool is_master(const TtyInfoEntry *info)
@@ -131,7 +138,7 @@ static int add_info(const struct restore *r, const TtyInfoEntry *info)
 	if (!tty) {
 		tty = pool_new(r->pool, struct tty);
 		tty->index = info->id / 2;
-		tty->fd = -1;
+		tty->fd = tty->held = -1;
 		tty->next = set->first;
 		set->first = tty;
 		table_set(set->ttys, tty->index, tty);
@@ -325,7 +332,8 @@ int tty_needs(const struct restore *r, struct file *f)
 	char key[48];
 
 	snprintf(key, sizeof(key), "tty[%x:%x]", info->rdev, info->dev);
-	if (given_has_descriptor(r, key) || (info->type == TTY_TYPE__PTY && (tty->master_file || !info->termios)))
+	if (given_has_descriptor(r, key) ||
+	    (info->type == TTY_TYPE__PTY && (tty->master_file || !info->termios || info->abandoned)))
 		return 0;
 	if (info->type == TTY_TYPE__EXT_TTY) {
 		(void)needs_add(r, NEED_DESCRIPTOR, key, "a terminal that the dump left out");

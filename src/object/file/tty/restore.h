@@ -20,6 +20,8 @@ const TtyDataEntry *tty_find_data(struct restore *r, uint32_t id);
 pid_t tty_session(const struct tty *tty);
 /* A pty whose slave alone was in the tree; the client of the service has asked for the master of the new one. */
 bool tty_is_orphan(struct restore *r, const struct tty *tty);
+/* One that the engine of a process that joined the tree had the master of: hung up when the tasks run. */
+bool tty_is_abandoned(struct restore *r, const struct tty *tty);
 int tty_prepare(const struct restore *r);
 int tty_load(const struct restore *r, struct file *f);
 int tty_link(const struct restore *r, struct file *f);

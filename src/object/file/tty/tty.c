@@ -27,6 +27,7 @@
 #include "object/mount/mount.h"
 #include "session/given.h"
 #include "session/ids.h"
+#include "session/loss.h"
 #include "session/pids.h"
 #include "session/survey.h"
 
@@ -262,6 +263,21 @@ static bool gets_new_master(const struct dump *d, const struct tty_dump *tty)
 	return !seen;
 }
 
+/* The engine that had started a process in the tree's pid namespace has it, and will not come back to it: to the
+ * program it is as if that had ended. What the tree itself has as well is the tree's. */
+static bool abandon_tty(const struct dump *d, struct tty_dump *tty)
+{
+	if (tty->info->type != TTY_TYPE__PTY || !task_is_of_joined(d->tree, tty->task))
+		return false;
+	tty->info->has_abandoned = tty->info->abandoned = true;
+	dump_report_loss(
+		d,
+		"task %d (%s), descriptor %d: the other side of the terminal %s, of whoever put the task there "
+		"(by exec): the terminal will be hung up",
+		tty->task->vpid, tty->task->comm, tty->task_fd, tty->name);
+	return true;
+}
+
 /* A terminal of somebody else: the user must say what shall be in its place. */
 static int check_owner(const struct dump *d, struct tty_dump *tty)
 {
@@ -274,7 +290,7 @@ static int check_owner(const struct dump *d, struct tty_dump *tty)
 		tty->info->type = TTY_TYPE__EXT_TTY;
 		return 0;
 	}
-	if (d->options->shell_job || gets_new_master(d, tty))
+	if (abandon_tty(d, tty) || d->options->shell_job || gets_new_master(d, tty))
 		return 0;
 	if (tty->info->type == TTY_TYPE__CTTY && tty->info->sid && task_tree_find(d->tree, (pid_t)tty->info->sid))
 		return 0;

@@ -35,5 +35,6 @@ struct tty {
 	size_t n, capacity;
 	struct file **files; /* all but the master */
 	int fd;		     /* slave side of ours, kept for the session leader; -1 */
+	int held;	     /* master side of one that is abandoned, until the tasks run; -1 */
 	bool created, settled;
 };
