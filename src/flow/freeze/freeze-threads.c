@@ -183,38 +183,35 @@ int seize_new_thread(struct dump *d, struct task *task, pid_t tid)
 	return seize_thread_of(d, task, tid, NULL);
 }
 
-#define USER_WORKER 0x00004010 /* PF_USER_WORKER, PF_IO_WORKER in linux/sched.h of the kernel's source */
+#define IO_WORKER   0x00000010 /* PF_IO_WORKER in linux/sched.h of the kernel's source: of an io_uring */
+#define USER_WORKER 0x00004010 /* PF_USER_WORKER, and the one above: of whatever */
 
 /* A thread of the task that never runs the task's code: the kernel does its own work there. */
-static bool is_worker(const struct task *task, pid_t tid)
+static bool is_worker(const struct task *task, pid_t tid, unsigned flags)
 {
 	AUTO_CLOSE int proc = proc_open_thread(task->dump->proc, tid);
 	struct proc_stat stat;
 
-	return proc >= 0 && proc_stat_read(proc, &stat) == 0 && stat.flags & USER_WORKER;
+	return proc >= 0 && proc_stat_read(proc, &stat) == 0 && stat.flags & flags;
 }
 
 /*
  * One that takes requests of an io_uring (iou-sqp-PID), or does those which would have to wait (iou-wrk-PID). It comes
  * and goes as the kernel likes, and must run on for these requests to come to an end: what is under way is the
- * io_uring's matter.
+ * io_uring's matter. A new one has the name of its maker until it runs first, so the name tells nothing.
  */
 static bool is_left_alone(const struct task *task, pid_t tid, const struct task_facts *known)
 {
-	char path[64], name[64];
-
-	if (known && !(known->flags & USER_WORKER))
+	if (known && !(known->flags & IO_WORKER))
 		return false;
-	snprintf(path, sizeof(path), "task/%d/comm", tid);
-	return tid != task->pid && file_read_text(task->dump->proc, path, name, sizeof(name)) > 0 &&
-	       strncmp(name, "iou-", 4) == 0 && is_worker(task, tid);
+	return tid != task->pid && is_worker(task, tid, IO_WORKER);
 }
 
 static int refuse_worker(const struct task *task, const struct thread *thread)
 {
 	const char *name = thread->dump->status.name;
 
-	if (strncmp(name, "vhost-", 6) != 0 || !is_worker(task, thread->tid))
+	if (strncmp(name, "vhost-", 6) != 0 || !is_worker(task, thread->tid, USER_WORKER))
 		return 0;
 	return refuse(EOPNOTSUPP,
 		      "thread %d (%s) is a worker of the kernel for vhost, which cannot be saved: run the program "
