@@ -13,7 +13,7 @@
 #ifndef SO_BUSY_POLL_BUDGET
 #define SO_BUSY_POLL_BUDGET 70 /* 5.11 */
 #endif
-#define BUSY_POLL_BUDGET 8 /* of a new socket */
+#define BUSY_POLL_BUDGET 0 /* of a new socket: it takes 8 packets then (include/net/busy_poll.h) */
 #ifndef SO_TXREHASH
 #define SO_TXREHASH 74 /* 6.0 */
 #endif
