@@ -33,6 +33,9 @@ static int refuse_file(const struct open_file *of)
 		const char *link, *advice;
 	} known[] = {
 		{ "anon_inode:[perf_event]", "stop perf" },
+		{ "anon_inode:bpf-prog", "end the tracer or close it before the dump; systemd has one for each service "
+					 "with IPAddressDeny= or IPAddressAllow=: both empty in a drop-in of "
+					 "/etc/systemd/system/service.d, it has none" },
 		{ "anon_inode:bpf", "end the tracer or close it before the dump" },
 		{ "anon_inode:[userfaultfd]", "let the program close it" },
 		{ "anon_inode:kvm", "a virtual machine has means of its own to be saved" },
