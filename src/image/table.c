@@ -14,6 +14,7 @@
 #include "apparmor.pb-c.h"
 #include "autofs.pb-c.h"
 #include "binfmt-misc.pb-c.h"
+#include "bpf-object.pb-c.h"
 #include "bpfmap-data.pb-c.h"
 #include "bpfmap-file.pb-c.h"
 #include "cgroup.pb-c.h"

@@ -338,7 +338,8 @@ static int set_readonly(struct mount *mount)
 		if (error < 0)
 			return fail(-error, "making it read-only");
 	}
-	if (mount == super->widest && mount->fs && mount->fs->content && mount->entry->sb_flags & MS_RDONLY) {
+	if (mount == super->widest && mount->fs && (mount->fs->content || mount->fs->pins) &&
+	    mount->entry->sb_flags & MS_RDONLY) {
 		error = mountapi_make_readonly(mount->fd);
 		if (error < 0)
 			return fail(-error, "making its file system read-only");

@@ -157,16 +157,6 @@ static int add_mounts(const struct dump *d, struct mount_space *space)
 	return space_link(dump_mounts(d), space, "/proc/PID/mountinfo");
 }
 
-static bool is_enabled(const struct dump *d, const char *fs_type)
-{
-	const struct opt_list *list = &d->options->enable_fs;
-
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->items[i], fs_type) == 0 || strcmp(list->items[i], "all") == 0)
-			return true;
-	return false;
-}
-
 static bool is_seen_outside(const struct dump *d, const struct mount *mount)
 {
 	const struct proc_mounts *own = &dump_mounts(d)->own;
@@ -248,14 +238,8 @@ static int find_source(const struct dump *d, struct mount *mount)
 		return mount_refuse(mount, "a socket is mounted there, which is made after all mounts");
 	if (mount->fs && mount->fs->late)
 		return mount_find_made_elsewhere(mount) ? 0 : overlay_dump(d, mount);
-	if (mount->fs && mount->fs->empty && !is_enabled(d, mount->seen->fs_type)) {
-		int empty = content_is_empty(d, mount);
-
-		if (empty)
-			return empty < 0 ? empty : 0;
-		return leave_to_plugins(d, mount,
-					"there are files in it, which cannot be saved (--enable-fs leaves them out)");
-	}
+	if (mount->fs && mount->fs->pins && !fs_is_enabled(d, mount->seen->fs_type))
+		return pins_check(d, mount);
 	if (mount->fs && mount->fs->served) {
 		int served = find_server(d, mount);
 
@@ -270,7 +254,7 @@ static int find_source(const struct dump *d, struct mount *mount)
 
 		return why ? mount_refuse(mount, why) : kept;
 	}
-	if (is_enabled(d, mount->seen->fs_type)) {
+	if (fs_is_enabled(d, mount->seen->fs_type)) {
 		mount->entry->fstype = FSTYPE__AUTO;
 		mount->entry->fsname = (char *)mount->seen->fs_type;
 		return 0;
@@ -419,8 +403,8 @@ static int check_parts(const struct mount_set *set)
 	for_each_mount(m, set) {
 		const struct mount *widest = m->super->widest;
 
-		if (widest && widest->fs && widest->fs->content && !m->entry->deleted && !m->entry->has_space &&
-		    !path_below(m->entry->root, widest->entry->root))
+		if (widest && widest->fs && (widest->fs->content || widest->fs->pins) && !m->entry->deleted &&
+		    !m->entry->has_space && !path_below(m->entry->root, widest->entry->root))
 			return mount_refuse(m, "another part of its file system is mounted elsewhere, and the whole "
 					       "of it nowhere");
 	}

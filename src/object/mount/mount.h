@@ -115,3 +115,12 @@ struct mount_ptys {
 };
 
 extern const struct mount_ptys mount_ptys;
+
+/* What is in a BPF file system: object/file/bpf. root: a descriptor of its root; point: where it is mounted. */
+struct mount_pins {
+	int (*check)(const struct dump *d, int root, const char *point); /* refuses what cannot be saved */
+	int (*save)(struct dump *d, int root, const char *point, uint32_t dev);
+	int (*restore)(struct restore *r, int root, uint32_t dev);
+};
+
+extern const struct mount_pins mount_pins;

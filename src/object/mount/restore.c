@@ -160,7 +160,7 @@ int super_make(struct restore *r, struct superblock *super)
 		TRY(external_device(r, mount, &source));
 	if (context_option)
 		options = fs_with_context(r->pool, options, context_option);
-	if (mount->fs && mount->fs->content)
+	if (mount->fs && (mount->fs->content || mount->fs->pins))
 		flags &= ~(unsigned long)MS_RDONLY; /* until its files are there */
 	if (mount->fs && mount->fs->one)
 		options = ""; /* it is mounted already, with options that are not ours to change */
@@ -239,13 +239,14 @@ static int fill_super(struct restore *r, const struct superblock *super)
 
 	LOG_SCOPE("mount %u on %.60s", super->widest->entry->mnt_id, super->widest->entry->mountpoint);
 	TRY(open_part(super->fd, super->widest->entry->root, &part));
-	return content_restore(r, part, super->widest);
+	return super->widest->fs->pins ? mount_pins.restore(r, part, super->dev)
+				       : content_restore(r, part, super->widest);
 }
 
 static int fill_supers(struct restore *r)
 {
 	for (struct superblock *super = restore_mounts(r)->supers; super; super = super->next)
-		if (super->widest && super->widest->fs && super->widest->fs->content)
+		if (super->widest && super->widest->fs && (super->widest->fs->content || super->widest->fs->pins))
 			TRY(fill_super(r, super));
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "object/mount/fs/fs.h"
 #include "object/mount/fs/fuse.h"
 #include "object/mount/mount-set.h"
+#include "object/mount/mount.h"
 #include "object/mount/fs/autofs.h"
 #include "object/mount/fs/binfmt.h"
 #include "object/mount/fs/overlay.h"
@@ -223,29 +224,25 @@ static int save_content(struct dump *d, struct superblock *super)
 	return content_dump(d, clone, super->dev, locked);
 }
 
-/* The kernel makes two files in each bpf file system (5.10, bpf_preload). */
-static bool is_of_kernel(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "maps.debug") == 0 ||
-	       strcmp(name, "progs.debug") == 0;
-}
-
-int content_is_empty(const struct dump *d, const struct mount *mount)
+int pins_check(const struct dump *d, const struct mount *mount)
 {
 	AUTO_CLOSE int clone = -1;
-	AUTO_CLOSEDIR DIR *list = NULL;
-	const struct dirent *entry;
-	int fd;
 
 	TRY(mount_reveal(d, mount, &clone));
-	fd = openat(clone, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	list = fd < 0 ? NULL : fdopendir(fd);
-	if (!list)
-		return fail_errno("listing %s", mount->entry->mountpoint);
-	while ((entry = readdir(list)))
-		if (!is_of_kernel(entry->d_name))
-			return 0;
-	return 1;
+	return mount_pins.check(d, clone, mount->entry->mountpoint);
+}
+
+/* --enable-fs leaves out what is in it. */
+static int save_pins(struct dump *d, const struct superblock *super)
+{
+	const struct mount *mount = super->widest;
+	AUTO_CLOSE int clone = -1;
+
+	if (fs_is_enabled(d, mount->fs->name))
+		return 0;
+	LOG_SCOPE("%.80s", mount->entry->mountpoint);
+	TRY(mount_reveal(d, mount, &clone));
+	return mount_pins.save(d, clone, mount->entry->mountpoint, super->dev);
 }
 
 static int save_contents(struct dump *d)
@@ -266,6 +263,8 @@ static int save_contents(struct dump *d)
 			TRY(binfmt_save(d, super));
 		else if (widest->fs->content)
 			TRY(save_content(d, super));
+		else if (widest->fs->pins)
+			TRY(save_pins(d, super));
 	}
 	return 0;
 }

@@ -8,7 +8,7 @@ struct namespace;
 
 /* A descriptor of its root, where nothing is mounted upon it; the caller closes it. */
 int mount_reveal(const struct dump *d, const struct mount *mount, int *ret);
-/* 1 if no files are in it, 0 if there are. */
-int content_is_empty(const struct dump *d, const struct mount *mount);
+/* Refuses what is pinned in a BPF file system and cannot be saved. */
+int pins_check(const struct dump *d, const struct mount *mount);
 
 int mount_dump_write(struct dump *d, struct namespace *ns);

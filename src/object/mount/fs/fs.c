@@ -38,7 +38,7 @@ static const struct fs_kind kinds[] = {
 	/* The format has no numbers for these: they are told by name. */
 	{ "ramfs", FSTYPE__AUTO, .anew = true, .apart = true, .content = true },
 	{ "hugetlbfs", FSTYPE__AUTO, .anew = true, .apart = true, .content = true },
-	{ "bpf", FSTYPE__AUTO, .anew = true, .apart = true, .empty = true },
+	{ "bpf", FSTYPE__AUTO, .anew = true, .apart = true, .pins = true },
 	{ "configfs", FSTYPE__AUTO, .anew = true, .one = true },
 	{ "efivarfs", FSTYPE__AUTO, .anew = true, .one = true },
 	{ "selinuxfs", FSTYPE__AUTO, .anew = true, .one = true },
@@ -62,6 +62,16 @@ const struct fs_kind *fs_find_recorded(const MntEntry *entry)
 		if (kinds[i].type == entry->fstype)
 			return &kinds[i];
 	return NULL;
+}
+
+bool fs_is_enabled(const struct dump *d, const char *name)
+{
+	const struct opt_list *list = &d->options->enable_fs;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i], name) == 0 || strcmp(list->items[i], "all") == 0)
+			return true;
+	return false;
 }
 
 /* Shown with the options, but told otherwise when it is mounted, or not at all. */

@@ -16,7 +16,7 @@ struct fs_kind {
 	uint32_t type;	 /* FSTYPE__ */
 	bool anew;	 /* it can be made again from its options, and is then the right one */
 	bool content;	 /* and what is in it is saved */
-	bool empty;	 /* if nothing is in it */
+	bool pins;	 /* it has names of BPF objects, which are saved */
 	bool apart;	 /* each time that it is made, it is another one */
 	bool one;	 /* there is but one in the machine */
 	bool each_user;	 /* or, since Linux 6.7, one in each user namespace */
@@ -29,6 +29,8 @@ struct fs_kind {
 /* NULL if it is unknown. */
 const struct fs_kind *fs_find(const char *name);
 const struct fs_kind *fs_find_recorded(const MntEntry *entry);
+/* --enable-fs: it is taken as it is. */
+bool fs_is_enabled(const struct dump *d, const char *name);
 /* The options that make it again, out of those that the kernel shows; in the pool. */
 char *fs_options(const struct dump *d, const struct fs_kind *fs, const char *shown);
 /* The same with another value of context=, if there is one. */
