@@ -149,3 +149,38 @@ def test_system(lxc, build, users):
         lxc.call('attach', '--', 'systemctl', 'restart', 'cron')
         # It can only come to be there if systemd may move it into its cgroup; else it fails with 219/CGROUP.
         wait_until(lambda: '/usr/sbin/cron' in lxc.call('attach', '--', 'systemctl', 'status', 'cron', '--no-pager', check=False)[1].split('CGroup:')[-1], 60)
+
+
+@pytest.mark.parametrize('users', ('privileged', 'unprivileged'))
+def test_flags(lxc, users):
+    """Each option of lxc-checkpoint: pre-dumps upon each other, left running, with criu's whole log, an action script, and in the foreground."""
+    if users == 'unprivileged':
+        lxc.map_users()
+    code, said = lxc.call('start', '-d', check=False)
+    if code:
+        pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+    wait_until(lxc.runs, 60, 'it does not start')
+    lxc.call('attach', '--', 'sh', '-c', 'echo kept > /dev/shm/kept; setsid sleep 54321 < /dev/null > /dev/null 2>&1 &')
+    wait_until(lambda: lxc.runs('sleep 54321'), 60, 'there is no sleep')
+    script = lxc.folder / 'script'
+    script.write_text(f'#!/bin/sh\necho $CRTOOLS_SCRIPT_ACTION >> {lxc.folder}/calls\n')
+    script.chmod(0o755)
+    steps = lxc.folder / 'steps'
+    steps.mkdir()
+    lxc.call('checkpoint', '-p', '-D', steps / 'one')
+    lxc.call('checkpoint', '-p', '-D', steps / 'two', '--predump-dir', '../one')
+    lxc.call('checkpoint', '-D', lxc.folder / 'left')
+    assert lxc.runs('sleep 54321') and (lxc.folder / 'left/inventory.img').exists()
+    lxc.call('checkpoint', '-s', '-v', '-A', script, '-D', steps / 'three', '--predump-dir', '../two')
+    assert os.readlink(steps / 'three/parent') == '../two' and 'RUNNING' not in lxc.call('info', '-s')
+    lxc.call('checkpoint', '-r', '-v', '-A', script, '-D', steps / 'three')
+    wait_until(lambda: lxc.runs('sleep 54321'), 60, 'it does not go on')
+    assert {'post-dump', 'post-restore'} <= set((lxc.folder / 'calls').read_text().split())
+    lxc.call('checkpoint', '-s', '-D', lxc.folder / 'again')
+    with (lxc.folder / 'foreground').open('w') as output:
+        front = subprocess.Popen(['lxc-checkpoint', '-P', lxc.folder, '-n', lxc.name, '-r', '-F', '-D', lxc.folder / 'again'], env=lxc.env,
+                                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    wait_until(lambda: lxc.runs('sleep 54321'), 60, lambda: (lxc.folder / 'foreground').read_text())
+    assert front.poll() is None and 'kept\n' in lxc.call('attach', '--', 'cat', '/dev/shm/kept')
+    lxc.call('stop', '-k')
+    assert front.wait(60) == 0
