@@ -46,6 +46,30 @@ static void test_locks(void **state)
 	check_dropped("CRIU", "CRIU");
 }
 
+/* What an engine has put there meanwhile is not put there twice. */
+static void test_known_rules(void **state)
+{
+	static const char now[] =
+		"table ip nat {\n\tchain ENGINE {\n\t\tdnat to 127.0.0.11:2\n\t}\n\tchain OUT {\n\t\ttype nat hook "
+		"output priority -100; policy accept;\n\t\tip daddr 1.2.3.4 counter packets 0 bytes 0 jump "
+		"ENGINE\n\t}\n}\ntable ip6 nat {\n}\n";
+	AUTO_FREE char *text =
+		xstrdup("table ip nat {\n\tchain ENGINE {\n\t\tdnat to 127.0.0.11:1\n\t}\n\tchain OUT {\n\t\ttype "
+			"nat hook output priority -100; policy accept;\n\t\tip daddr 1.2.3.4 counter packets 7 "
+			"bytes 123 jump ENGINE\n\t\tip daddr 1.2.3.5 counter packets 7 bytes 123 jump "
+			"OWN\n\t}\n\tchain OWN {\n\t\taccept\n\t}\n}\ntable ip6 nat {\n\tchain ENGINE "
+			"{\n\t\tdrop\n\t}\n}\n");
+
+	net_firewall_drop_known(text, now);
+	assert_string_equal(text,
+			    "table ip nat {\n\tchain ENGINE {\n\t}\n\tchain OUT {\n\t\ttype nat hook output priority "
+			    "-100; policy accept;\n\t\tip daddr 1.2.3.5 counter packets 7 bytes 123 jump "
+			    "OWN\n\t}\n\tchain OWN {\n\t\taccept\n\t}\n}\ntable ip6 nat {\n\tchain ENGINE "
+			    "{\n\t\tdrop\n\t}\n}\n");
+	net_firewall_drop_known(text, "");
+	assert_true(text_ends(text, "drop\n\t}\n}\n"));
+}
+
 static ProtobufCBinaryData bytes(void *data, size_t size)
 {
 	return (ProtobufCBinaryData){ size, data };
@@ -150,8 +174,8 @@ static void test_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_locks),	 cmocka_unit_test(test_attributes), cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_settings), cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_locks),	cmocka_unit_test(test_known_rules), cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_devices), cmocka_unit_test(test_settings),    cmocka_unit_test(test_lists),
 	};
 
 	log_open("/dev/null"); /* all that is refused */

@@ -92,6 +92,87 @@ void net_firewall_drop_locks(char *text)
 	*to = '\0';
 }
 
+static size_t line_size(const char *line)
+{
+	size_t size = strcspn(line, "\n");
+
+	return size + (line[size] == '\n');
+}
+
+/* The block that begins with this line, from the line after it; NULL: there is none up to the end of the block. */
+static const char *find_block(const char *text, const char *end, const char *head, size_t size)
+{
+	for (const char *line = text; line < end; line += line_size(line))
+		if (strncmp(line, head, size) == 0)
+			return line + size;
+	return NULL;
+}
+
+static const char *end_of_block(const char *text, const char *bracket)
+{
+	const char *end = strstr(text, bracket);
+
+	return end ? end + 1 : text + strlen(text);
+}
+
+/* But for what counters have counted. */
+static bool is_same_rule(const char *a, const char *b)
+{
+	const char *start = a;
+
+	while (*a == *b && *a && *a != '\n') {
+		bool counted = (a - start > 8 && !memcmp(a - 7, "packets", 7)) ||
+			       (a - start > 6 && !memcmp(a - 5, "bytes", 5));
+
+		a++;
+		b++;
+		if (counted) {
+			a += strspn(a, "0123456789");
+			b += strspn(b, "0123456789");
+		}
+	}
+	return (!*a || *a == '\n') && (!*b || *b == '\n');
+}
+
+/* chain: what is in it now. Of a chain that others have made for themselves they know best what is to be in it. */
+static bool is_known_rule(const char *rule, const char *chain)
+{
+	const char *end = end_of_block(chain, "\n\t}");
+
+	if (text_starts(rule, "\t\ttype "))
+		return false;
+	if (!text_starts(chain, "\t\ttype "))
+		return true;
+	for (const char *line = chain; line < end; line += line_size(line))
+		if (is_same_rule(rule, line))
+			return true;
+	return false;
+}
+
+void net_firewall_drop_known(char *text, const char *now)
+{
+	const char *table = NULL, *chain = NULL, *from = text;
+	char *to = text;
+
+	while (*from) {
+		size_t size = line_size(from);
+		bool known = chain && from[0] == '\t' && from[1] == '\t' && is_known_rule(from, chain);
+
+		if (text_starts(from, "table "))
+			table = find_block(now, now + strlen(now), from, size);
+		else if (text_starts(from, "\tchain "))
+			chain = table ? find_block(table, end_of_block(table, "\n}"), from, size) : NULL;
+		else if (from[0] == '}' || (from[0] == '\t' && from[1] == '}'))
+			chain = NULL;
+		if (!known) {
+			memmove(to, from, size);
+			to += size;
+		}
+		from += size;
+	}
+	*to = '\0';
+}
+
 /* --- nftables --- */
 
 static void free_context(struct nft_ctx **ctx)
@@ -270,10 +351,16 @@ int net_firewall_load(const struct restore *r, uint32_t id, struct net_rules *to
 	return has_rules(to->nftables) ? libnftables_load() : 0;
 }
 
-int net_firewall_restore(const struct net_rules *rules)
+int net_firewall_restore(const struct net_rules *rules, bool beside)
 {
+	AUTO_FREE char *now = NULL;
+
 	TRY(restore_legacy(&legacies[0], rules->iptables));
 	TRY(restore_legacy(&legacies[1], rules->ip6tables));
+	if (beside && has_rules(rules->nftables)) {
+		TRY(list_rules(&now));
+		net_firewall_drop_known(rules->nftables, now);
+	}
 	if (has_rules(rules->nftables))
 		TRY(load_rules(rules->nftables));
 	return 0;

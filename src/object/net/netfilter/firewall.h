@@ -19,8 +19,11 @@ int net_firewall_collect(const struct dump *d, bool may_leave, bool *ret_left);
 int net_firewall_dump(struct dump *d, uint32_t id);
 
 int net_firewall_load(const struct restore *r, uint32_t id, struct net_rules *to);
-int net_firewall_restore(const struct net_rules *rules);
+/* beside: somebody else has put rules there as well, which stay. */
+int net_firewall_restore(const struct net_rules *rules, bool beside);
 
 /* Removes the rules of network locks from a text of nftables or of iptables: tables "inet CRIU-...", chains "CRIU" and
  * the jumps there. */
 void net_firewall_drop_locks(char *text);
+/* Removes from a text of nftables what is there now: the rules of chains that are no base chains, and equal ones. */
+void net_firewall_drop_known(char *text, const char *now);
