@@ -76,7 +76,7 @@ static uint32_t look_up(int fd, uint32_t key)
 
 static void check_maps(int inner, int maps, int named)
 {
-	uint32_t value;
+	uint32_t value = 0;
 
 	CHECK_EQUAL(look_up(inner, 2), 7);
 	CHECK_EQUAL(look_up(maps, 2), id_of(inner));
