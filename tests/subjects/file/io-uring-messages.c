@@ -31,13 +31,19 @@ static void submit(void)
 	CHECK_EQUAL(uring_enter(&u, 1, 0), 1);
 }
 
-static struct io_uring_cqe take(void)
+struct completion {
+	uint64_t user_data;
+	int res;
+	uint32_t flags;
+};
+
+static struct completion take(void)
 {
-	struct io_uring_cqe cqe;
+	struct completion cqe;
 
 	CHECK_EQUAL(uring_enter(&u, 0, 1), 0);
 	CHECK(uring_peek(&u) != NULL);
-	cqe = *uring_peek(&u);
+	memcpy(&cqe, uring_peek(&u), sizeof(cqe));
 	__atomic_store_n(u.cq_head, *u.cq_head + 1, __ATOMIC_RELEASE);
 	return cqe;
 }
@@ -45,9 +51,9 @@ static struct io_uring_cqe take(void)
 /* What waits for room may find more of it in a restored socket, and come to its end at any time. */
 static int sent[4];
 
-static struct io_uring_cqe expect(uint64_t user_data, int res)
+static struct completion expect(uint64_t user_data, int res)
 {
-	struct io_uring_cqe cqe = take();
+	struct completion cqe = take();
 
 	while (cqe.user_data >= 20 && cqe.user_data < 24) {
 		sent[cqe.user_data - 20] = cqe.res;
@@ -61,7 +67,7 @@ static struct io_uring_cqe expect(uint64_t user_data, int res)
 static void expect_sent(unsigned i, int res)
 {
 	while (!sent[i]) {
-		struct io_uring_cqe cqe = take();
+		struct completion cqe = take();
 
 		CHECK(cqe.user_data >= 20 && cqe.user_data < 24);
 		sent[cqe.user_data - 20] = cqe.res;
@@ -158,7 +164,7 @@ static void check_one_of_many(const char *text)
 {
 	struct io_uring_recvmsg_out out;
 	const int length = (int)strlen(text);
-	struct io_uring_cqe cqe;
+	struct completion cqe;
 	const char *buffer;
 
 	send_to(sender, &names[1], text);
