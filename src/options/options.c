@@ -398,6 +398,7 @@ void options_done(struct options *options)
 	vector_done(&options->irmap_scan_paths);
 	vector_done(&options->cgroup_roots);
 	vector_done(&options->cgroup_dump_controllers);
+	vector_done(&options->encrypt_to);
 	vector_done(&options->words);
 	pool_destroy(&options->pool);
 }
