@@ -98,6 +98,11 @@ static int mount_own(const char *controllers)
 	return fd < 0 ? -errno : fd;
 }
 
+int hierarchy_make(const char *controllers)
+{
+	return mount_own(controllers);
+}
+
 static bool is_below(const char *path, const char *yard)
 {
 	size_t size;

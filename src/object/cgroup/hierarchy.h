@@ -20,3 +20,8 @@ const struct proc_cgroup *hierarchy_find(const struct proc_cgroups *cgroups, con
  * made: ask hierarchy_find() before.
  */
 int hierarchy_open(const char *controllers, const char *yard);
+/*
+ * Makes one of the first version; it ends with the descriptor if nothing is made in it. -errno, not logged: -EBUSY if
+ * another hierarchy has one of the controllers. Since Linux 5.2.
+ */
+int hierarchy_make(const char *controllers);

@@ -17,6 +17,7 @@ struct cg_hierarchy {
 	bool absent; /* this machine has none, and it is not needed: all tasks were in its root, or it controls nothing
 		      */
 	bool v2;
+	bool made;	 /* by us, as this machine had none */
 	int root;	 /* its directory, -1 before it is open */
 	const char *own; /* where criu is */
 };

@@ -45,6 +45,20 @@ static bool is_dispensable(const struct restore *r, const struct cg_hierarchy *h
 	       !strchr(hierarchy->name, ',');
 }
 
+/*
+ * A container's own systemd mounts what the machine has not: such a hierarchy ends with it, and is made again, if its
+ * controllers are free. Not on a machine that has but cgroup2: they might be wanted there later.
+ */
+static bool may_make_hierarchy(const struct restore *r, const struct proc_cgroups *own)
+{
+	if (r->options->manage_cgroups < OPT_CGROUPS_SOFT || r->options->cgroup_yard)
+		return false;
+	for (size_t i = 0; i < own->n; i++)
+		if (*own->items[i].controllers && !text_after(own->items[i].controllers, "name="))
+			return true;
+	return false;
+}
+
 static int open_hierarchies(struct restore *r)
 {
 	AUTO_CLOSE int self = proc_open(getpid());
@@ -65,15 +79,18 @@ static int open_hierarchies(struct restore *r)
 				 hierarchy_title(hierarchy));
 		if (hierarchy->absent)
 			continue;
-		if (!found)
+		hierarchy->own = found ? found->path : "/";
+		if (found)
+			hierarchy->root = hierarchy_open(found->controllers, r->options->cgroup_yard);
+		else if (!*hierarchy->name || !may_make_hierarchy(r, &own) ||
+			 (hierarchy->root = hierarchy_make(hierarchy->name)) < 0)
 			return refuse(ENOENT,
 				      "the tasks were in cgroups of %s, which this machine does not have like that: "
 				      "mount them, or restore with "
 				      "--manage-cgroups=ignore",
 				      hierarchy_title(hierarchy));
-		hierarchy->own = found->path;
-		hierarchy->root = hierarchy_open(found->controllers, r->options->cgroup_yard);
 		TRY(hierarchy->root);
+		hierarchy->made = !found;
 	}
 	return 0;
 }
@@ -253,6 +270,38 @@ static void remove_directory(const struct cg_directory *directory)
 	}
 }
 
+static bool is_there(const struct cg_hierarchy *hierarchy)
+{
+	AUTO(pool_destroy) struct pool *pool = pool_create();
+	AUTO_CLOSE int self = proc_open(getpid());
+	AUTO(proc_cgroups_done) struct proc_cgroups own = { 0 };
+
+	return self >= 0 && proc_cgroups_read(self, pool, &own) == 0 && hierarchy_find(&own, hierarchy->name);
+}
+
+#define TRIES_TO_END 5
+
+/* It ends a moment after its last mount; not if the kernel was still busy with a cgroup in it: then it is mounted anew.
+ */
+static void remove_hierarchy(struct cg_hierarchy *hierarchy)
+{
+	struct timespec step = { .tv_nsec = STEP_MS * 1000000 };
+
+	auto_close(&hierarchy->root);
+	hierarchy->root = -1;
+	for (int tries = 0; tries < TRIES_TO_END; tries++) {
+		for (int waited = 0; waited < GRACE_CGROUP_MS / TRIES_TO_END; waited += STEP_MS) {
+			if (!is_there(hierarchy))
+				return;
+			nanosleep(&step, NULL);
+		}
+		hierarchy->root = hierarchy_make(hierarchy->name);
+		auto_close(&hierarchy->root);
+		hierarchy->root = -1;
+	}
+	log_warn("The hierarchy of cgroups of %s that was made stays, empty", hierarchy_title(hierarchy));
+}
+
 void cgroup_restore_undo(struct restore *r)
 {
 	for (size_t i = cgroup_restore_of(r) ? cgroup_restore_of(r)->directories.n : 0; i > 0; i--) {
@@ -263,4 +312,7 @@ void cgroup_restore_undo(struct restore *r)
 		else
 			cgroup_freeze_found(directory);
 	}
+	for (size_t i = 0; cgroup_restore_of(r) && i < cgroup_restore_of(r)->n_hierarchies; i++)
+		if (cgroup_restore_of(r)->hierarchies[i].made)
+			remove_hierarchy(&cgroup_restore_of(r)->hierarchies[i]);
 }
