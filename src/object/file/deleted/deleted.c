@@ -177,7 +177,8 @@ static int check_mount(const struct dump *d, const struct open_file *of)
 	struct table *mounts = get_set(d)->mounts;
 	AUTO_CLOSE int self = -1;
 
-	if (table_find(mounts, (uint64_t)of->mnt_id))
+	/* Those of saved namespaces hang somewhere, also if it is not the task's own. */
+	if (table_find(mounts, (uint64_t)of->mnt_id) || mount_dump_has(d, of->mnt_id))
 		return 0;
 	if (is_reached(d, of)) { /* the kernel prints the list of all mounts slowly */
 		table_set(mounts, (uint64_t)of->mnt_id, d->pool);
