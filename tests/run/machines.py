@@ -188,7 +188,7 @@ class Pair:
         def words(pid):
             try:
                 return (self.here.room.proc / f'{pid}/cmdline').read_bytes()
-            except FileNotFoundError:   # it has just ended
+            except OSError:   # it has just ended
                 return b''
         senders = [pid for pid in self.here.room.pids() if b'migrate\0-t' in words(pid)]
         assert senders

@@ -26,8 +26,9 @@ def rings(room):
         try:
             for entry in (room.proc / f'{pid}/fd').iterdir():
                 if 'io_uring' in os.readlink(entry):
-                    said = (room.proc / f'{pid}/fdinfo/{entry.name}').read_text()
-                    found[pid, entry.name] = int(re.search(r'CachedSqHead:\s+(\d+)', said)[1])
+                    # The kernel tells nothing of a ring that somebody uses in this moment.
+                    path = room.proc / f'{pid}/fdinfo/{entry.name}'
+                    found[pid, entry.name] = int(wait_until(lambda: re.search(r'CachedSqHead:\s+(\d+)', path.read_text()), 10)[1])  # pylint: disable=cell-var-from-loop
         except OSError:
             pass        # it has just ended
     return found
