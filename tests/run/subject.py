@@ -239,7 +239,7 @@ class Run:
         while found and time.monotonic() < end:
             time.sleep(0.01)
             found = list(checks.differences(self.before, checks.snapshot(self.room), '', ignore))
-        assert not found, f'{when}, the tree differs:\n' + '\n'.join(found)
+        assert not found, f'{when}, the tree differs:\n' + '\n'.join(found) + f'\n{self.told()}'
         files = checks.listing(self.work)
         assert files == self.files, f'{when}, other files lie in the work directory: {self.files} -> {files}'
 
