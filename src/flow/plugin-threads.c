@@ -76,3 +76,12 @@ static int stop_of_restore(void *session, int tid, uint64_t mask)
 
 const struct plugin_host dump_plugin_host = { run_of_dump, stop_of_dump };
 const struct plugin_host restore_plugin_host = { run_of_restore, stop_of_restore };
+
+void restore_resume_devices(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree)
+		if (task_is_live(task))
+			(void)plugins_check(r->plugins, plugins_ask(r->plugins, RESUME_DEVICES_LATE, task->pid));
+}

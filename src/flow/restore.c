@@ -28,6 +28,7 @@
 #include "flow/restore/session.h"
 #include "flow/restore/task.h"
 #include "flow/restore/tree.h"
+#include "flow/plugin-threads.h"
 #include "flow/stats.h"
 #include "flow/stream.h"
 #include "flow/tell.h"
@@ -81,22 +82,14 @@ static int show_result(struct restore *r)
 	if (error == 0)
 		error = restore_await_word(r);
 	if (error == 0)
+		error = phase_restore_freeze(r);
+	if (error == 0)
 		error = phase_restore_resume(r);
 	if (error == 0 && r->facts->own_network)
 		(void)actions_run(r->options, r->listener, ACTION_NETWORK_UNLOCK, r->tree->root->pid); /* logged */
 	if (error < 0 && r->options->pidfile)
 		unlink(r->options->pidfile); /* ours: it did not exist before */
 	return error;
-}
-
-/* There is no way back for the tasks: a failure is only logged. */
-static void resume_devices(struct restore *r)
-{
-	struct task *task;
-
-	for_each_task(task, r->tree)
-		if (task_is_live(task))
-			(void)plugins_check(r->plugins, plugins_ask(r->plugins, RESUME_DEVICES_LATE, task->pid));
 }
 
 static int restore_all(struct restore *r)
@@ -122,13 +115,16 @@ static int restore_all(struct restore *r)
 		error = copy_await_others(r->copy, r->tree->root->pid);
 	must_tell = tell_is_wanted(r);
 	(void)interrupt_check_last(); /* if it has not made it fail, it has come too late */
+	if (error < 0) {
+		phase_restore_thaw(r);
+		restore_kill(r);
+	}
 	phase_restore_clean(r);
 	if (error < 0) {
-		restore_kill(r);
 		phase_restore_undo(r);
 		return error;
 	}
-	resume_devices(r);
+	restore_resume_devices(r);
 	(void)actions_run(r->options, r->listener, ACTION_PRE_RESUME, r->tree->root->pid); /* logged */
 	if (must_tell)
 		tell_restored(r, &tell);

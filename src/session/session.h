@@ -184,6 +184,7 @@ struct restore {
 	struct plugins *plugins;   /* NULL before they are loaded */
 	struct listener *listener; /* the client of the service; NULL: nobody listens */
 	int client;		   /* our end of a connection that a restored task had to its service, else -1 */
+	bool failed;		   /* the tasks are killed: the outside shall not notice that they were there */
 	const struct copy *copy;   /* it is one of several (session/copy.h), else NULL */
 	struct arena *arena;
 	uint64_t arena_start;	       /* where it is to be: free in all tasks */

@@ -278,7 +278,7 @@ def test_yard(subject, cgroup, folder):
     run.release()
 
 
-@pytest.mark.parametrize('point', ['restore/make/cgroup', 'restore/fork', 'restore/settle/cgroup', 'restore/home/task', 'restore/resume/cgroup'])
+@pytest.mark.parametrize('point', ['restore/make/cgroup', 'restore/fork', 'restore/settle/cgroup', 'restore/home/task', 'restore/freeze/cgroup', 'restore/resume/file'])
 def test_failure(subject, cgroup, point):
     """A restore that fails leaves no directory behind; what was there stays as it was."""
     run, group = subject('tree/family'), cgroup('pids')

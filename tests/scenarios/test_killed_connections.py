@@ -24,6 +24,18 @@ def start_dump(room, criu, pid, images):
                             stderr=subprocess.DEVNULL, start_new_session=True)
 
 
+def count_of(folder):
+    """How many answers each client has got."""
+    return int((folder / 'count').read_text()) if (folder / 'count').exists() else 0
+
+
+def goes_on(folder):
+    """The clients get their answers."""
+    before = count_of(folder)
+    wait_until(lambda: count_of(folder) > before + 2 or (folder / 'end').exists(), 60, 'a connection hangs')
+    assert not (folder / 'end').exists(), (folder / 'end').read_text()
+
+
 def test_killed_while_reading(room, criu, folder):
     """The process alone, or its whole group, at any moment of the second half of a dump."""
     pid = room.start(folder / 'server.out', PYTHON, PROGRAMS / 'threads-server.py', folder, N)
@@ -32,7 +44,7 @@ def test_killed_while_reading(room, criu, folder):
 
     def count():
         assert not (folder / 'end').exists(), (folder / 'end').read_text() + (folder / 'server.out').read_text()
-        return int((folder / 'count').read_text()) if (folder / 'count').exists() else 0
+        return count_of(folder)
 
     wait_until(lambda: count() > 3, 20, 'the clients get no answers')
     start = time.monotonic()
@@ -67,22 +79,14 @@ def test_left_stopped(room, criu, folder, lock, undone):
     wait_until(lambda: (folder / 'listens').exists() and (folder / 'listens').read_text(), 20, 'no listener')
     room.start(folder / 'clients.out', '/usr/bin/python3', PROGRAMS / 'threads-client.py', (folder / 'listens').read_text(), folder, 1)
 
-    def count():
-        return int((folder / 'count').read_text()) if (folder / 'count').exists() else 0
-
-    def goes_on():
-        before = count()
-        wait_until(lambda: count() > before + 2 or (folder / 'end').exists(), 60, 'the connection hangs')
-        assert not (folder / 'end').exists(), (folder / 'end').read_text()
-
-    goes_on()
+    goes_on(folder)
     done = room.run(criu, 'dump', '-t', pid, '-D', folder, '--tcp-established', '--leave-stopped', '--network-lock', lock)
     assert done.returncode == 0 and 'stays locked' in done.stdout, done.stdout
     if undone:
         room.run('nft', 'add', 'table', 'inet', 'CRIU-of-somebody')
         done = room.run(criu, 'undo', '-t', pid, '-D', folder)
         assert done.returncode == 0 and 'network lock' in done.stdout and 'runs on' in done.stdout, done.stdout
-        goes_on()
+        goes_on(folder)
         assert re.findall('0xc114|CRIU-[^ ]*', room.run('nft', 'list', 'ruleset').stdout) == ['CRIU-of-somebody']
         assert 'DROP' not in room.run('iptables-save').stdout
         return
@@ -90,4 +94,25 @@ def test_left_stopped(room, criu, folder, lock, undone):
     wait_until(lambda: pid not in room.pids(), 20, 'the server does not die')
     done = room.run(criu, 'restore', '-d', '-D', folder, '--tcp-established')
     assert done.returncode == 0, done.stdout
-    goes_on()
+    goes_on(folder)
+
+
+def test_failed_restores(room, criu, folder):
+    """A restore that fails when its connections are already awake: their clients do not notice, and the next one has them."""
+    pid = room.start(folder / 'server.out', PYTHON, PROGRAMS / 'threads-server.py', folder, 3)
+    wait_until((folder / 'port').exists, 20, 'nobody listens')
+    room.start(folder / 'client.out', PYTHON, PROGRAMS / 'threads-client.py', (folder / 'port').read_text(), folder, 3)
+    images = folder / 'images'
+    images.mkdir()
+
+    goes_on(folder)
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '--tcp-established')
+    assert done.returncode == 0, done.stdout
+    restore = (criu, 'restore', '-d', '-D', images, '--tcp-established')
+    for point in ('restore/settle/cgroup', 'restore/freeze/cgroup', 'restore/resume/file') * 2:
+        done = room.run(*restore, env={**os.environ, 'CRIU_FAIL_AT': point})
+        assert done.returncode != 0 and point in done.stdout, done.stdout
+        time.sleep(0.3)     # for a good-bye that waits to be sent again; a test without a fault passes whatever this is
+    done = room.run(*restore)
+    assert done.returncode == 0, done.stdout
+    goes_on(folder)

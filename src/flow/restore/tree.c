@@ -539,6 +539,7 @@ void restore_kill(struct restore *r)
 	struct task *task;
 	bool has_pid_namespaces = r->facts->inner_pids || (r->tree && r->tree->pid_spaces);
 
+	r->failed = true;
 	if (!r->tree)
 		return;
 	for_each_task(task, r->tree)

@@ -185,13 +185,14 @@ static int freeze_directory(const struct restore *r, const struct cg_directory *
 
 int cgroup_restore_freeze(struct restore *r)
 {
-	int error = 0;
-	size_t n = 0;
+	for (size_t i = 0; cgroup_restore_of(r) && i < cgroup_restore_of(r)->directories.n; i++)
+		TRY(freeze_directory(r, &cgroup_restore_of(r)->directories.items[i], false));
+	return 0;
+}
 
-	while (cgroup_restore_of(r) && error == 0 && n < cgroup_restore_of(r)->directories.n)
-		error = freeze_directory(r, &cgroup_restore_of(r)->directories.items[n++], false);
-	/* Frozen tasks of cgroup v1 could not be killed. */
-	while (error < 0 && n > 0)
-		(void)freeze_directory(r, &cgroup_restore_of(r)->directories.items[--n], true);
-	return error;
+/* Frozen tasks of cgroup v1 could not be killed. */
+void cgroup_restore_thaw(struct restore *r)
+{
+	for (size_t i = cgroup_restore_of(r) ? cgroup_restore_of(r)->directories.n : 0; i > 0; i--)
+		(void)freeze_directory(r, &cgroup_restore_of(r)->directories.items[i - 1], true); /* logged */
 }

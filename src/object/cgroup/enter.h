@@ -19,5 +19,7 @@ int cgroup_restore_enter(struct restore *r, struct task *task);
 int cgroup_restore_enter_root(struct restore *r, const struct task *task, pid_t pid);
 /* The threads of the task that are not where their leader is. */
 int cgroup_restore_enter_threads(struct restore *r, struct task *task);
-/* The last of all before the tasks are let go: cgroups that were frozen are frozen. If it fails, they are not. */
+/* The tasks need not run any more: cgroups that were frozen are frozen. */
 int cgroup_restore_freeze(struct restore *r);
+/* The tasks are to be killed: cgroups of theirs that are frozen now are thawed. */
+void cgroup_restore_thaw(struct restore *r);

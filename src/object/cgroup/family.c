@@ -11,6 +11,7 @@ const struct object_family cgroup_family = {
 	.restore_arrive = cgroup_restore_enter,
 	.restore_threads = cgroup_restore_enter_threads,
 	.restore_settle = cgroup_restore_limit,
-	.restore_resume = cgroup_restore_freeze,
+	.restore_freeze = cgroup_restore_freeze,
+	.restore_thaw = cgroup_restore_thaw,
 	.restore_undo = cgroup_restore_undo,
 };

@@ -478,9 +478,7 @@ static int finish_inet(struct restore *r, struct inet_socket *socket)
 	struct socket_options options = inet_options(socket->entry);
 
 	TRY(socket_options_apply(socket->file->fd, &options, OPTION_LAST));
-	TRY(socket_set_user(r, socket->file));
-	file_put(r, socket->file);
-	return 0;
+	return socket_set_user(r, socket->file);
 }
 
 static bool has_unread(const struct inet_socket *socket)
@@ -494,6 +492,7 @@ static bool has_unread(const struct inet_socket *socket)
 static int leave_repair(struct restore *r, struct inet_socket *socket)
 {
 	libsoccr_resume(TAKE_PTR(socket->connection));
+	socket->awake = true;
 	return finish_inet(r, socket);
 }
 
@@ -503,8 +502,11 @@ static int settle_inet(struct restore *r, struct file *f)
 	int fd;
 
 	TRY(file_get_fd(r, f, &fd));
-	if (!socket->connection)
-		return finish_inet(r, socket);
+	if (!socket->connection) {
+		TRY(finish_inet(r, socket));
+		file_put(r, f);
+		return 0;
+	}
 	/* Who reads or writes in the background would fail in repair mode. What leaving that mode sends is kept away by
 	 * the lock. */
 	return f->pushed || (f->awaited && has_unread(socket)) ? leave_repair(r, socket) : 0;
@@ -526,8 +528,27 @@ static int resume_inet(struct restore *r)
 	return 0;
 }
 
+/* A connection that is closed in repair mode ends without a word: its other end waits for the next restore. */
+static void let_go_of_connections(struct restore *r)
+{
+	struct inet_socket *socket;
+	const int on = 1;
+
+	if (!inet_sockets_of(r))
+		return;
+	list_for_each(socket, inet_sockets_of(r), all) {
+		if (!socket->awake)
+			continue;
+		if (r->failed && setsockopt(socket->file->fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
+			log_warn("file %u: the other end of this connection will see that it ends: %s",
+				 socket->file->id, strerror(errno));
+		file_put(r, socket->file);
+	}
+}
+
 static int clean_inet(struct restore *r)
 {
+	let_go_of_connections(r);
 	tcp_backlog_clean(r);
 	state_destroy(r->states, &inet_sockets_state);
 	network_restore_end(r);

@@ -30,6 +30,7 @@ struct inet_socket {
 	bool nameless;			/* a closed connection whose peer's name could not be given back */
 	struct tcp_stream *stream;	/* NULL: no connection, or to be restored closed */
 	struct libsoccr_sk *connection; /* in repair mode until the end */
+	bool awake;			/* has left repair mode; we still hold its file */
 	unsigned n_waiting;		/* of a listener: connections in its backlog */
 };
 
