@@ -51,6 +51,10 @@ struct pm_scan_arg {
 #define UFFD_FEATURE_WP_ASYNC (1 << 15) /* 6.7 */
 #endif
 
+/* nf_tables: attributes of sets that can only be read, 6.16. Constants of an enum in newer headers */
+#define NFT_SET_ATTRIBUTE_TYPE	19 /* NFTA_SET_TYPE: how the kernel keeps it */
+#define NFT_SET_ATTRIBUTE_COUNT 20 /* NFTA_SET_COUNT */
+
 /* madvise(2) */
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* 6.13 */

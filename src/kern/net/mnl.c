@@ -55,6 +55,11 @@ unsigned mnl_socket_get_portid(const struct mnl_socket *socket)
 	return socket->name.nl_pid;
 }
 
+int mnl_socket_get_fd(const struct mnl_socket *socket)
+{
+	return socket->fd;
+}
+
 ssize_t mnl_socket_sendto(const struct mnl_socket *socket, const void *request, size_t size)
 {
 	static const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -80,4 +81,40 @@ int netlink_ask(struct netlink *netlink, struct nlmsghdr *request,
 			return asked.result < 0 ? asked.result : -errno;
 	}
 	return 0;
+}
+
+/* What the kernel has said of a batch: it has worked on all of it when send() returns. */
+static int read_errors(struct netlink *netlink, unsigned *ret_failed)
+{
+	const int fd = mnl_socket_get_fd(netlink->socket);
+	int first = 0;
+
+	for (;;) {
+		ssize_t n = recv(fd, netlink->answer, sizeof(netlink->answer), MSG_DONTWAIT);
+		const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->answer;
+		const struct nlmsgerr *report = mnl_nlmsg_get_payload(message);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return first;
+		if (n < 0)
+			return first ?: -errno;
+		if ((size_t)n < MNL_NLMSG_HDRLEN + sizeof(*report) || message->nlmsg_type != NLMSG_ERROR ||
+		    !report->error || first)
+			continue;
+		first = report->error;
+		*ret_failed = report->msg.nlmsg_seq;
+	}
+}
+
+int netlink_send_batch(struct netlink *netlink, const void *data, size_t size, unsigned *ret_failed)
+{
+	const int fd = mnl_socket_get_fd(netlink->socket), capacity = size < INT_MAX / 2 ? (int)size + 4096 : INT_MAX;
+
+	*ret_failed = 0;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &capacity, sizeof(capacity)); /* else send() tells */
+	if (mnl_socket_sendto(netlink->socket, data, size) < 0)
+		return -errno;
+	return read_errors(netlink, ret_failed);
 }

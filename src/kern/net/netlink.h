@@ -18,3 +18,9 @@ void netlink_close(struct netlink **netlink); /* accepts NULL; for AUTO() */
  */
 int netlink_ask(struct netlink *netlink, struct nlmsghdr *request,
 		int (*answer)(void *arg, const struct nlmsghdr *message), void *arg);
+
+/*
+ * Sends messages, one after another in data, as one: a batch of nfnetlink, which the kernel takes as a whole or not at
+ * all. Their answers are errors only. Of the first message that was not taken, -errno is returned, and its nlmsg_seq.
+ */
+int netlink_send_batch(struct netlink *netlink, const void *data, size_t size, unsigned *ret_failed);

@@ -62,7 +62,7 @@ int rtnetlink_dump(struct netlink *netlink, uint16_t type, const void *header, s
 {
 	struct dumping dumping = { wanted, to };
 	size_t before = to->size;
-	char capacity[256] __attribute__((aligned(8)));
+	char capacity[1024] __attribute__((aligned(8)));
 	int result = -EINTR;
 
 	for (int i = 0; i < TRIES && result == -EINTR; i++) {
@@ -92,24 +92,45 @@ static bool attributes_are_sound(const char *at, size_t left)
 	return true;
 }
 
+/* Its size, rounded up; 0: it is none. */
+static size_t sound_size(const char *at, size_t left, size_t head, uint16_t *ret_type)
+{
+	struct nlmsghdr message;
+
+	if (left < head)
+		return 0;
+	memcpy(&message, at, sizeof(message));
+	*ret_type = message.nlmsg_type;
+	if (message.nlmsg_len < head || NLMSG_ALIGN((size_t)message.nlmsg_len) > left ||
+	    !attributes_are_sound(at + head, message.nlmsg_len - head))
+		return 0;
+	return NLMSG_ALIGN(message.nlmsg_len);
+}
+
 bool rtnetlink_is_sound(const void *data, size_t size, uint16_t type, size_t header)
 {
 	const size_t head = NLMSG_ALIGN(sizeof(struct nlmsghdr)) + NLMSG_ALIGN(header);
-	const char *at = data;
 
-	while (size) {
-		struct nlmsghdr message;
+	for (size_t at = 0, step; at < size; at += step) {
+		uint16_t found;
 
-		if (size < head)
+		step = sound_size((const char *)data + at, size - at, head, &found);
+		if (!step || found != type || step > RTNETLINK_CAPACITY / 2)
 			return false;
-		memcpy(&message, at, sizeof(message));
-		if (message.nlmsg_type != type || message.nlmsg_len < head || NLMSG_ALIGN(message.nlmsg_len) > size)
+	}
+	return true;
+}
+
+bool rtnetlink_are_sound(const void *data, size_t size, bool (*is_known)(uint16_t type), size_t header)
+{
+	const size_t head = NLMSG_ALIGN(sizeof(struct nlmsghdr)) + NLMSG_ALIGN(header);
+
+	for (size_t at = 0, step; at < size; at += step) {
+		uint16_t found;
+
+		step = sound_size((const char *)data + at, size - at, head, &found);
+		if (!step || !is_known(found))
 			return false;
-		if (message.nlmsg_len > RTNETLINK_CAPACITY / 2 ||
-		    !attributes_are_sound(at + head, message.nlmsg_len - head))
-			return false;
-		at += NLMSG_ALIGN(message.nlmsg_len);
-		size -= NLMSG_ALIGN(message.nlmsg_len);
 	}
 	return true;
 }

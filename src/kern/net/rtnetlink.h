@@ -60,6 +60,8 @@ int rtnetlink_dump(struct netlink *netlink, uint16_t type, const void *header, s
 
 /* Whether a buffer holds nothing but whole messages of this type with at least this header and sound attributes. */
 bool rtnetlink_is_sound(const void *data, size_t size, uint16_t type, size_t header);
+/* The same of types that is_known() accepts, of any size. */
+bool rtnetlink_are_sound(const void *data, size_t size, bool (*is_known)(uint16_t type), size_t header);
 
 /* Begins a request in room (RTNETLINK_ROOM bytes, aligned), with NLM_F_REQUEST | NLM_F_ACK; the header is copied. */
 struct nlmsghdr *rtnetlink_begin(void *capacity, uint16_t type, uint16_t flags, const void *header, size_t size);

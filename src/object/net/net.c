@@ -473,7 +473,7 @@ static int settle_net(struct restore *r, struct namespace *ns)
 	TRY(network_restore_enter(r, ns->id, &entered));
 	if (space->furnished)
 		TRY(repeat_settings(r, space));
-	TRY(net_firewall_restore(&space->rules, space->furnished));
+	TRY(net_firewall_restore(r, ns, &space->rules, space->furnished));
 	return net_conntrack_restore(&space->tracks);
 }
 

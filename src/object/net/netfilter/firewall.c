@@ -18,6 +18,9 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "image/image.h"
+#include "object/namespace/namespace.h"
+#include "object/net/netfilter/iptables-nft-restore.h"
+#include "object/net/netfilter/iptables-nft.h"
 #include "session/loss.h"
 #include "session/survey.h"
 
@@ -297,11 +300,14 @@ static int restore_legacy(const struct legacy *legacy, const char *text)
 
 int net_firewall_collect(const struct dump *d, bool may_leave, bool *ret_left)
 {
+	AUTO(buffer_done) struct buffer messages = { 0 };
 	AUTO_FREE char *text = NULL;
 	int left;
 
+	TRY(net_iptables_nft_read(&messages));
 	TRY(list_rules(&text));
-	left = check_rules(d, text, may_leave);
+	net_iptables_nft_drop_text(text, &messages);
+	left = net_iptables_nft_check(d, &messages, may_leave) ?: check_rules(d, text, may_leave);
 	*ret_left = left > 0;
 	return dump_go_on(d, left > 0 ? 0 : left);
 }
@@ -313,6 +319,7 @@ int net_firewall_dump(struct dump *d, uint32_t id)
 
 	for (size_t i = 0; i < ARRAY_SIZE(legacies); i++)
 		TRY(save_legacy(d, &legacies[i], id));
+	TRY(net_iptables_nft_dump(d, id));
 	TRY(list_rules(&text));
 	TRY(image_create(dump_store(d), &image, IMAGE_NFTABLES, id));
 	TRY(image_fd(image));
@@ -348,10 +355,63 @@ int net_firewall_load(const struct restore *r, uint32_t id, struct net_rules *to
 	TRY(load_text(r, IMAGE_IPTABLES, id, &to->iptables));
 	TRY(load_text(r, IMAGE_IP6TABLES, id, &to->ip6tables));
 	TRY(load_text(r, IMAGE_NFTABLES, id, &to->nftables));
+	TRY(net_iptables_nft_load(r, id, &to->iptables_nft));
 	return has_rules(to->nftables) ? libnftables_load() : 0;
 }
 
-int net_firewall_restore(const struct net_rules *rules, bool beside)
+/* Up to its end, or to this place in it. */
+static int load_part(const struct net_rules *rules, const char *text, const char *end)
+{
+	AUTO(buffer_done) struct buffer part = { 0 };
+
+	buffer_append(&part, text, end ? (size_t)(end - text) : strlen(text));
+	if (!has_rules(part.data))
+		return 0;
+	net_iptables_nft_drop_text(part.data, &rules->iptables_nft);
+	return has_rules(part.data) ? load_rules(part.data) : 0;
+}
+
+/* In the order that they had: of chains with the same priority, the one made first is asked first. */
+static int load_tables(const struct net_rules *rules, bool beside)
+{
+	const struct nlmsghdr *table;
+	char *rest = rules->nftables, *found;
+
+	net_iptables_nft_for_each(table, &rules->iptables_nft)
+	{
+		found = rest ? net_iptables_nft_find_text(rest, table) : NULL;
+		if (found) {
+			TRY(load_part(rules, rest, found));
+			rest = found;
+		}
+		TRY(net_iptables_nft_restore(&rules->iptables_nft, table, beside));
+	}
+	return rest ? load_part(rules, rest, NULL) : 0;
+}
+
+struct loading {
+	const struct net_rules *rules;
+	bool beside;
+};
+
+static int load_there(void *arg)
+{
+	const struct loading *loading = arg;
+
+	return load_tables(loading->rules, loading->beside);
+}
+
+/* Extensions that know users ("owner") are taken only from the user namespace that the network belongs to. */
+static int load_by_owner(struct restore *r, const struct namespace *ns, struct loading *loading)
+{
+	uint32_t flag;
+	AUTO_CLOSE int proc = namespace_open_owner(r, ns, &flag);
+
+	TRY(proc);
+	return flag ? namespace_run(proc, flag, load_there, loading) : load_there(loading);
+}
+
+int net_firewall_restore(struct restore *r, const struct namespace *ns, const struct net_rules *rules, bool beside)
 {
 	AUTO_FREE char *now = NULL;
 
@@ -361,7 +421,7 @@ int net_firewall_restore(const struct net_rules *rules, bool beside)
 		TRY(list_rules(&now));
 		net_firewall_drop_known(rules->nftables, now);
 	}
-	if (has_rules(rules->nftables))
-		TRY(load_rules(rules->nftables));
-	return 0;
+	if (!rules->iptables_nft.size)
+		return load_tables(rules, beside);
+	return load_by_owner(r, ns, &(struct loading){ rules, beside });
 }

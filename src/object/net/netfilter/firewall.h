@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rules of a network namespace. nftables (iptables-nft as well) is saved and loaded as text by its library. Tables
- * of the legacy iptables are only known to its own programs: they are run if there are such tables, and not otherwise.
- * The calling thread is in the namespace.
+ * The rules of a network namespace. nftables is saved and loaded as text by its library; tables that iptables-nft has
+ * made in it are in that text too, for others, but loaded as messages of the kernel (iptables-nft.h). Tables of the
+ * legacy iptables are only known to its own programs: they are run if there are such tables, and not otherwise. The
+ * calling thread is in the namespace.
  */
 #pragma once
 
 #include "base/buffer.h"
 #include "session/session.h"
 
+struct namespace;
+
 struct net_rules {
 	char *nftables, *iptables, *ip6tables; /* texts; NULL or empty: none */
+	struct buffer iptables_nft;	       /* messages, of the pool */
 };
 
 /* Refuses what cannot be saved, or tells it as lost if it may be left, and all with it (ret_left). Changes nothing. */
@@ -20,7 +24,7 @@ int net_firewall_dump(struct dump *d, uint32_t id);
 
 int net_firewall_load(const struct restore *r, uint32_t id, struct net_rules *to);
 /* beside: somebody else has put rules there as well, which stay. */
-int net_firewall_restore(const struct net_rules *rules, bool beside);
+int net_firewall_restore(struct restore *r, const struct namespace *ns, const struct net_rules *rules, bool beside);
 
 /* Removes the rules of network locks from a text of nftables or of iptables: tables "inet CRIU-...", chains "CRIU" and
  * the jumps there. */
