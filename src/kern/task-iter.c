@@ -42,6 +42,21 @@ enum place {
 	PLACES
 };
 
+/* What a kernel may lack: then the answer is not known, but for the last one, of which there is nothing to be known. */
+enum own_place {
+	OWN_NAME,
+	OWN_TID_ADDRESS,
+	OWN_STACK,
+	OWN_STACK_SIZE,
+	OWN_STACK_FLAGS,
+	OWN_PERSONALITY,
+	OWN_TIMER_SLACK,
+	OWN_DEATH_SIGNAL,
+	OWN_THREAD_FLAGS,
+	OWN_MEMORY_POLICY,
+	OWN_PLACES
+};
+
 static const struct {
 	const char *type, *member;
 } members[PLACES] = {
@@ -73,10 +88,34 @@ struct answer {
 	uint64_t task, namespaces, cgroups, files, fs, memory, handlers, first_child;
 	uint64_t credentials, flags, atomic_flags, seccomp, pending, shared_pending;
 	uint64_t tid, state, call[ARCH_CALL_MEMBERS];
+	char name[16];
+	uint64_t tid_address, stack, stack_size, stack_flags, personality, timer_slack, death_signal, thread_flags,
+		policy;
+};
+
+static const struct {
+	const char *type, *member;
+	size_t to, size;
+} own_members[OWN_PLACES] = {
+#define OWN(type, member, to)                                                               \
+	{                                                                                   \
+		type, member, offsetof(struct answer, to), sizeof(((struct answer *)0)->to) \
+	}
+	[OWN_NAME] = OWN("task_struct", "comm", name),
+	[OWN_TID_ADDRESS] = OWN("task_struct", "clear_child_tid", tid_address),
+	[OWN_STACK] = OWN("task_struct", "sas_ss_sp", stack),
+	[OWN_STACK_SIZE] = OWN("task_struct", "sas_ss_size", stack_size),
+	[OWN_STACK_FLAGS] = OWN("task_struct", "sas_ss_flags", stack_flags),
+	[OWN_PERSONALITY] = OWN("task_struct", "personality", personality),
+	[OWN_TIMER_SLACK] = OWN("task_struct", "timer_slack_ns", timer_slack),
+	[OWN_DEATH_SIGNAL] = OWN("task_struct", "pdeath_signal", death_signal),
+	[OWN_THREAD_FLAGS] = OWN("thread_info", "flags", thread_flags),
+	[OWN_MEMORY_POLICY] = OWN("task_struct", "mempolicy", policy),
+#undef OWN
 };
 
 struct task_iter {
-	bool tried;
+	bool tried, knows_own;
 	int program;
 	uint32_t children; /* offset in a task: an empty list is a ring of its head alone */
 };
@@ -86,7 +125,7 @@ struct task_iter {
 enum { R0, R1, R2, R3, R6 = 6, R7, R8, R10 = 10 };
 
 struct program {
-	struct bpf_insn code[256];
+	struct bpf_insn code[512];
 	unsigned n;
 };
 
@@ -120,13 +159,18 @@ static void copy_register(struct program *program, uint8_t to, uint8_t from)
  * Copies from the address in R3, and so many bytes behind. To load a pointer would do as well, but the kernel looks
  * through all of its types for each: half a millisecond.
  */
-static void copy_part(struct program *program, uint32_t behind, size_t member)
+static void copy_bytes(struct program *program, uint32_t behind, size_t member, size_t size)
 {
 	add_code(program, BPF_ALU64 | BPF_ADD | BPF_K, R3, 0, 0, (int32_t)behind);
 	copy_register(program, R1, R10);
 	add_code(program, BPF_ALU64 | BPF_ADD | BPF_K, R1, 0, 0, (int)member - (int)sizeof(struct answer));
-	set_register(program, R2, sizeof(uint64_t));
+	set_register(program, R2, (int32_t)size);
 	add_code(program, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel);
+}
+
+static void copy_part(struct program *program, uint32_t behind, size_t member)
+{
+	copy_bytes(program, behind, member, sizeof(uint64_t));
 }
 
 static void load_part(struct program *program, uint8_t to, size_t member)
@@ -199,8 +243,25 @@ static void keep_members(struct program *program, const struct btf_place *places
 		  offsetof(struct answer, shared_pending));
 }
 
+/* The stack must have been written to before it is read. */
+static void keep_own(struct program *program, const struct btf_place *own)
+{
+	set_register(program, R2, 0);
+	for (size_t at = offsetof(struct answer, name); at < sizeof(struct answer); at += sizeof(uint64_t))
+		keep_part(program, R2, at);
+	for (int i = 0; i < OWN_PLACES; i++) {
+		size_t size = own[i].size < own_members[i].size ? own[i].size : own_members[i].size;
+
+		if (!size)
+			continue;
+		copy_register(program, R3, R7);
+		copy_bytes(program, own[i].offset, own_members[i].to, size);
+	}
+}
+
 /* struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; }, whose first member is the file. */
-static void write_program(struct program *program, const struct btf_place *places, const struct btf_place *registers)
+static void write_program(struct program *program, const struct btf_place *places, const struct btf_place *own,
+			  const struct btf_place *registers)
 {
 	unsigned end_of_all;
 
@@ -211,6 +272,7 @@ static void write_program(struct program *program, const struct btf_place *place
 	keep_part(program, R7, offsetof(struct answer, task));
 	keep_members(program, places);
 	keep_number(program, places);
+	keep_own(program, own);
 	keep_call(program, registers);
 	load_member(program, BPF_DW, R1, R6, 0);
 	copy_register(program, R2, R10);
@@ -240,14 +302,40 @@ static int find_places(uint32_t *ret_function, struct btf_place *places, struct 
 	return 0;
 }
 
+/* Sizes of 0 where there is nothing. */
+static bool find_own(struct btf_place *own)
+{
+	AUTO(btf_close) struct btf *btf = NULL;
+	bool all = true;
+
+	memset(own, 0, OWN_PLACES * sizeof(*own));
+	if (btf_open(&btf) < 0)
+		return false;
+	for (int i = 0; i < OWN_PLACES; i++) {
+		struct btf_place *place = &own[i], within = { 0 };
+		bool found = btf_find(btf, own_members[i].type, own_members[i].member, place) == 0;
+
+		if (found && i == OWN_THREAD_FLAGS) {
+			found = btf_find(btf, "task_struct", "thread_info", &within) == 0;
+			place->offset += within.offset;
+		}
+		found = found && place->offset <= INT16_MAX / 2;
+		if (!found)
+			place->size = 0;
+		all &= found || i == OWN_MEMORY_POLICY;
+	}
+	return all;
+}
+
 static int load_program(struct task_iter *iter)
 {
-	struct btf_place places[PLACES], registers[ARCH_CALL_MEMBERS];
+	struct btf_place places[PLACES], own[OWN_PLACES], registers[ARCH_CALL_MEMBERS];
 	struct program program = { 0 };
 	uint32_t function;
 
 	TRY(find_places(&function, places, registers));
-	write_program(&program, places, registers);
+	iter->knows_own = find_own(own);
+	write_program(&program, places, own, registers);
 	iter->program = bpf_load_iterator(function, program.code, program.n);
 	iter->children = places[TASK_CHILDREN].offset;
 	return iter->program < 0 ? iter->program : 0;
@@ -289,12 +377,34 @@ static bool may_wait_limited(const struct answer *answer)
 	return sp >> 32 == 0 || ((int32_t)call[0] >= 0 && arch_may_be_limited((int32_t)call[0], call + 1, sp));
 }
 
+/* What personality(2), prctl(2) and sigaltstack(2) would say; the latter of a thread that runs elsewhere. */
+static struct task_own own_of(const struct answer *answer)
+{
+	struct task_own own = {
+		.tid_address = answer->tid_address,
+		.stack = answer->stack,
+		.stack_size = answer->stack_size,
+		.stack_flags = (uint32_t)answer->stack_flags,
+		.personality = (uint32_t)answer->personality,
+		.timer_slack = answer->timer_slack,
+		.death_signal = (uint32_t)answer->death_signal,
+		.has_memory_policy = answer->policy,
+	};
+
+	_Static_assert(sizeof(own.name) == sizeof(answer->name), "names have the same size");
+	memcpy(own.name, answer->name, sizeof(own.name));
+	return own;
+}
+
 static void add_answer(const struct task_iter *iter, const struct answer *answer, struct task_facts_list *ret)
 {
 	if (!(uint32_t)answer->tid)
 		return; /* it has just ended */
 	*vector_push(ret) = (struct task_facts){
 		.tid = (pid_t)(uint32_t)answer->tid,
+		.knows_own = iter->knows_own,
+		.own = own_of(answer),
+		.thread_flags = answer->thread_flags,
 		.may_wait_limited = may_wait_limited(answer),
 		.has_children = answer->first_child != answer->task + iter->children,
 		.namespaces = answer->namespaces,

@@ -12,9 +12,23 @@
 
 #define TASK_ITER_WORTH 50 /* so many threads, or more: for fewer, to load the program takes longer */
 
+/* What is a thread's alone, as it would answer itself. */
+struct task_own {
+	char name[16];
+	uint64_t tid_address;
+	uint64_t stack, stack_size; /* for signals */
+	uint32_t stack_flags;
+	uint32_t personality;
+	uint64_t timer_slack;
+	uint32_t death_signal;
+	bool has_memory_policy;
+};
+
 /* Numbers that stand for objects of the kernel: good for nothing but to be compared. 0: the thread has none. */
 struct task_facts {
 	pid_t tid; /* as criu sees it */
+	bool knows_own;
+	struct task_own own;
 	bool has_children;
 	bool may_wait_limited; /* it may sleep in a call with a time limit: proc_sleep_read() knows more */
 	uint64_t namespaces;   /* all but user and pid; also those for children */
@@ -23,6 +37,7 @@ struct task_facts {
 	uint64_t memory, handlers; /* of signals */
 	uint64_t credentials;	   /* user, groups, capabilities */
 	uint64_t atomic_flags;	   /* PFA_* of linux/sched.h in the kernel's source, one of them no_new_privs */
+	uint64_t thread_flags;	   /* TIF_* */
 	/* These are what they are. */
 	uint64_t pending, shared_pending; /* signals */
 	uint32_t flags;			  /* PF_* */

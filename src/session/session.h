@@ -15,6 +15,7 @@
 #include "kern/proc/maps.h"
 #include "kern/proc/stat.h"
 #include "kern/proc/status.h"
+#include "kern/task-iter.h"
 #include "options/options.h"
 #include "session/state.h"
 #include "task/task.h"
@@ -49,9 +50,17 @@ struct shared_objects {
 	const struct thread *files, *fs; /* CLONE_FILES, CLONE_FS */
 };
 
+/* A thread of which all is known without asking it: what is its own, and another one of its process, which was asked
+ * and stands before it in the list, that it is like in all else (credentials, flags). */
+struct thread_told {
+	const struct thread *like;
+	struct task_own own;
+};
+
 struct thread_dump {
-	struct proc_status status; /* of this thread (/proc/PID/task/TID/status) */
-	bool held;		   /* it stands in a ptrace stop of ours */
+	const struct thread_told *told; /* dump/told instead of dump/ask and dump/answer; NULL: it is to be asked */
+	struct proc_status status;	/* of this thread (/proc/PID/task/TID/status) */
+	bool held;			/* it stands in a ptrace stop of ours */
 	struct shared_objects shares;
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */

@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,9 +147,82 @@ static void test_threads(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+/* What is a thread's alone, beside what it says itself. */
+struct singular {
+	pid_t tid;
+	stack_t stack;
+	int death;
+	uint64_t *tid_address;
+	char name[16];
+	long slack;
+	bool has_policy;
+};
+
+static void *be_singular(void *arg)
+{
+	static char memory[32768];
+	struct singular *self = arg;
+	stack_t stack = { .ss_sp = memory, .ss_size = sizeof(memory) };
+	unsigned long nodes[16] = { 1 };
+
+	self->tid = (pid_t)syscall(SYS_gettid);
+	assert_int_equal(prctl(PR_SET_NAME, "singular"), 0);
+	assert_int_equal(sigaltstack(&stack, NULL), 0);
+	assert_int_equal(prctl(PR_SET_TIMERSLACK, 70001), 0);
+	assert_int_equal(prctl(PR_SET_PDEATHSIG, SIGUSR2), 0);
+	self->has_policy = syscall(SYS_set_mempolicy, 2 /* MPOL_BIND */, nodes, 1024) == 0;
+	assert_int_equal(prctl(PR_GET_NAME, self->name), 0);
+	assert_int_equal(sigaltstack(NULL, &self->stack), 0);
+	assert_int_equal(prctl(PR_GET_PDEATHSIG, &self->death), 0);
+	assert_int_equal(prctl(PR_GET_TID_ADDRESS, &self->tid_address), 0);
+	self->slack = prctl(PR_GET_TIMERSLACK);
+	pthread_barrier_wait(&begun);
+	pthread_barrier_wait(&ending);
+	return NULL;
+}
+
+static void test_own(void **state)
+{
+	AUTO(task_iter_destroy) struct task_iter *iter = task_iter_create();
+	AUTO(task_facts_done) struct task_facts_list list = { 0 };
+	const struct task_facts *main_thread, *other;
+	struct singular singular = { 0 };
+	pthread_t thread;
+
+	if (!task_iter_prepare(iter))
+		skip();
+	pthread_barrier_init(&begun, NULL, 2);
+	pthread_barrier_init(&ending, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, be_singular, &singular), 0);
+	pthread_barrier_wait(&begun);
+	assert_true(task_iter_read(iter, getpid(), &list));
+	main_thread = task_facts_find(&list, getpid());
+	other = task_facts_find(&list, singular.tid);
+	assert_non_null(other);
+	assert_int_equal(other->knows_own, main_thread->knows_own);
+	if (other->knows_own) {
+		assert_string_equal(other->own.name, singular.name);
+		assert_int_equal(other->own.stack, (uintptr_t)singular.stack.ss_sp);
+		assert_int_equal(other->own.stack_size, singular.stack.ss_size);
+		assert_int_equal(other->own.stack_flags, singular.stack.ss_flags);
+		assert_int_equal(other->own.death_signal, singular.death);
+		assert_int_equal(other->own.timer_slack, singular.slack);
+		assert_int_equal(other->own.tid_address, (uintptr_t)singular.tid_address);
+		assert_int_equal(other->own.personality, personality(0xffffffff));
+		assert_int_equal(other->own.has_memory_policy, singular.has_policy);
+		assert_false(main_thread->own.has_memory_policy);
+		assert_int_equal(main_thread->own.stack_size, 0);
+		assert_int_equal(main_thread->own.death_signal, 0);
+		assert_int_equal(main_thread->own.timer_slack, prctl(PR_GET_TIMERSLACK));
+	}
+	pthread_barrier_wait(&ending);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_threads), cmocka_unit_test(test_limited_waits) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_threads), cmocka_unit_test(test_own),
+					    cmocka_unit_test(test_limited_waits) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ struct task_inside {
 	struct parasite_closing closing;
 	bool is_opening;
 	struct arena *arena;
-	struct plan **plans; /* one for each thread */
+	struct plan **plans; /* one for each thread that is to be asked */
 	unsigned n;
 };
 
@@ -75,8 +75,11 @@ static int ask_all(struct dump *d, struct task_inside *inside)
 
 	inside->plans = xzalloc(task->n_threads * sizeof(*inside->plans));
 	for_each_thread(thread, task) {
-		struct plan *plan = inside->plans[inside->n++] = plan_create();
+		struct plan *plan;
 
+		if (thread->dump->told)
+			continue;
+		plan = inside->plans[inside->n++] = plan_create();
 		TRY(phase_dump_ask(d, thread, plan));
 		inside->size += plan_size(plan) + 64 + parasite_capacity(thread->dump->state);
 	}
@@ -129,13 +132,16 @@ static int send_plans(struct dump *d, struct task_inside *inside)
 	unsigned i = 0;
 
 	for_each_thread(thread, task) {
+		if (thread->dump->told)
+			continue;
 		TRY(parasite_open(inside->arena, thread->tid,
 				  &(struct parasite_state){ thread->dump->state, thread->dump->alone,
 							    thread->dump->sigmask },
 				  &thread->remote));
 	}
 	for_each_thread(thread, task)
-		TRY(remote_post(thread->remote, inside->plans[i++]));
+		if (!thread->dump->told)
+			TRY(remote_post(thread->remote, inside->plans[i++]));
 	return 0;
 }
 
@@ -151,10 +157,11 @@ static int hear_answers(struct dump *d, struct task_inside *inside)
 	struct thread *thread;
 
 	for_each_thread(thread, inside->task)
-		TRY(remote_wait(thread->remote, &d->progress->deadline));
+		if (!thread->dump->told)
+			TRY(remote_wait(thread->remote, &d->progress->deadline));
 	TRY(phase_pass_dump(d, PHASE_dump_inside, NULL, NULL));
 	for_each_thread(thread, inside->task)
-		TRY(phase_dump_answer(d, thread));
+		TRY(thread->dump->told ? phase_dump_told(d, thread) : phase_dump_answer(d, thread));
 	if (is_heard)
 		inside->task->dump->can_tell = false; /* it has told all */
 	return 0;

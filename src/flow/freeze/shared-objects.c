@@ -50,6 +50,52 @@ static void compare_threads(struct task *task, const struct task_facts_list *lis
 			compare_facts(list, thread, task->leader);
 }
 
+/* More sorts of threads are asked one by one. */
+#define MODELS_MAX 8
+
+/* Credentials have the keyrings, the securebits and the rules of Landlock, flags how the CPU may speculate. */
+static bool are_alike(const struct task_facts *a, const struct task_facts *b)
+{
+	return a->credentials == b->credentials && a->atomic_flags == b->atomic_flags &&
+	       a->thread_flags == b->thread_flags && a->flags == b->flags && a->seccomp == b->seccomp;
+}
+
+static const struct thread *find_like(const struct task_facts *its, const struct thread *const *models, unsigned n,
+				      const struct task_facts_list *list)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (are_alike(its, task_facts_find(list, models[i]->tid)))
+			return models[i];
+	return NULL;
+}
+
+/* Of many threads only the first of each sort is asked itself. */
+static void find_told(struct dump *d, struct task *task, const struct task_facts_list *list)
+{
+	const struct thread *models[MODELS_MAX];
+	struct thread *thread;
+	unsigned n = 0;
+
+	for_each_thread(thread, task) {
+		const struct task_facts *its = task_facts_find(list, thread->tid);
+		const struct thread *like = NULL;
+		struct thread_told *told;
+
+		if (!its || !its->knows_own || !thread->dump)
+			continue;
+		if (thread != task->leader && !its->own.has_memory_policy)
+			like = find_like(its, models, n, list);
+		if (!like) {
+			if (n < MODELS_MAX)
+				models[n++] = thread;
+			continue;
+		}
+		told = pool_new(d->pool, struct thread_told);
+		*told = (struct thread_told){ like, its->own };
+		thread->dump->told = told;
+	}
+}
+
 static bool are_all_known(const struct task_tree *tree, const struct task_facts_list *list)
 {
 	struct task *task;
@@ -82,8 +128,10 @@ static void look_at_each(struct dump *d, struct task_facts_list *list)
 	struct task *task;
 
 	for_each_task(task, d->tree)
-		if (task_is_live(task) && task->n_threads > 1 && task_iter_read(d->task_iter, task->pid, list))
+		if (task_is_live(task) && task->n_threads > 1 && task_iter_read(d->task_iter, task->pid, list)) {
 			compare_threads(task, list);
+			find_told(d, task, list);
+		}
 }
 
 static void look_at_all(struct dump *d, struct task_facts_list *list)
@@ -98,6 +146,7 @@ static void look_at_all(struct dump *d, struct task_facts_list *list)
 			continue;
 		compare_facts(list, task->leader, d->tree->root->leader);
 		compare_threads(task, list);
+		find_told(d, task, list);
 	}
 }
 

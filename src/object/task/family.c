@@ -19,6 +19,7 @@ const struct object_family task_family = {
 	.dump_ask = parts_dump_ask,
 	.dump_aside = parts_dump_aside,
 	.dump_answer = parts_dump_answer,
+	.dump_told = parts_dump_told,
 	.dump_again = parts_dump_again,
 	.dump_finish = parts_dump_finish,
 	.dump_write = parts_dump_write,

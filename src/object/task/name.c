@@ -20,13 +20,22 @@ static int ask_name(struct dump *d, struct thread *thread, struct plan *plan)
 	return 0;
 }
 
-static int answer_name(struct dump *d, struct thread *thread)
+static void put_name(struct dump *d, struct thread *thread, const char *name)
 {
-	const char *name = remote_result(thread->remote, *part_offsets(d, thread, &name_part, 1));
-
 	thread->core->thread_core->comm = pool_printf(d->pool, "%.*s", NAME_SIZE - 1, name);
 	if (thread == thread->task->leader)
 		thread->core->tc->comm = thread->core->thread_core->comm;
+}
+
+static int answer_name(struct dump *d, struct thread *thread)
+{
+	put_name(d, thread, remote_result(thread->remote, *part_offsets(d, thread, &name_part, 1)));
+	return 0;
+}
+
+static int told_name(struct dump *d, struct thread *thread, const struct thread_told *told)
+{
+	put_name(d, thread, told->own.name);
 	return 0;
 }
 
@@ -46,5 +55,6 @@ const struct task_part name_part = {
 	.name = "name",
 	.ask = ask_name,
 	.answer = answer_name,
+	.told = told_name,
 	.plan = plan_name,
 };

@@ -115,6 +115,11 @@ int parts_dump_answer(struct dump *d, struct thread *thread)
 	FOR_THREAD(stop_dump, d, thread, answer, dump, answer, d, thread);
 }
 
+int parts_dump_told(struct dump *d, struct thread *thread)
+{
+	FOR_THREAD(stop_dump, d, thread, told, dump, told, d, thread, thread->dump->told);
+}
+
 int parts_dump_again(struct dump *d, struct thread *thread)
 {
 	FOR_THREAD(stop_dump, d, thread, again, dump, again, d, thread);

@@ -27,10 +27,13 @@ struct task_part {
 	int (*aside)(const struct dump *d, struct thread *thread); /* what others tell of it and its steps do not
 								      change: while it runs them, or instead */
 	int (*answer)(struct dump *d, struct thread *thread);	   /* read remote_result(thread->remote, ...) */
-	int (*again)(struct dump *d, struct thread *thread);	   /* what came meanwhile; all threads of the task are
-									stopped again */
-	int (*finish)(const struct dump *d); /* once, after all tasks: what is wrong with all of them */
-	int (*write)(struct dump *d);	     /* once, after all tasks: own images */
+	/* Instead of ask and answer: all is in told->own, or as in told->like, which has answered. NULL: ask does
+	   nothing for threads that are not the leader. */
+	int (*told)(struct dump *d, struct thread *thread, const struct thread_told *told);
+	int (*again)(struct dump *d, struct thread *thread); /* what came meanwhile; all threads of the task are
+								  stopped again */
+	int (*finish)(const struct dump *d);		     /* once, after all tasks: what is wrong with all of them */
+	int (*write)(struct dump *d);			     /* once, after all tasks: own images */
 
 	/* Restore, in this order. */
 	int (*load)(const struct restore *r); /* [coordinator] read own images; nothing exists yet */
@@ -74,6 +77,7 @@ int parts_dump_outside(const struct dump *d, struct thread *thread);
 int parts_dump_ask(struct dump *d, struct thread *thread, struct plan *plan);
 int parts_dump_aside(const struct dump *d, struct thread *thread);
 int parts_dump_answer(struct dump *d, struct thread *thread);
+int parts_dump_told(struct dump *d, struct thread *thread);
 int parts_dump_again(struct dump *d, struct thread *thread);
 int parts_dump_guess(const struct dump *d, struct thread *thread);
 int parts_dump_finish(const struct dump *d);

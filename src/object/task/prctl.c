@@ -121,6 +121,19 @@ static int answer_prctl(struct dump *d, struct thread *thread)
 	return 0;
 }
 
+/* Parent-death signals are told; what else is a thread's is a flag. */
+static int told_prctl(struct dump *d, struct thread *thread, const struct thread_told *told)
+{
+	const ThreadCoreEntry *other = told->like->core->thread_core;
+	ThreadCoreEntry *record = thread->core->thread_core;
+
+	record->has_tsc_mode = other->has_tsc_mode;
+	record->tsc_mode = other->tsc_mode;
+	record->has_pdeath_sig = told->own.death_signal;
+	record->pdeath_sig = told->own.death_signal;
+	return 0;
+}
+
 /* The value to set, or -1 if the record has none. */
 static int wanted_value(const struct prctl_row *row, const struct thread *thread)
 {
@@ -197,6 +210,7 @@ const struct task_part prctl_part = {
 	.name = "prctl",
 	.ask = ask_prctl,
 	.answer = answer_prctl,
+	.told = told_prctl,
 	.check = check_prctl,
 	.needs = need_parent,
 	.last = last_prctl,

@@ -139,9 +139,8 @@ static int ask_state(struct dump *d, struct thread *thread, struct plan *plan)
 }
 
 /* The leader answers first. */
-static int answer_state(struct dump *d, struct thread *thread)
+static int put_personality(struct thread *thread, uint32_t personality)
 {
-	uint32_t personality = (uint32_t)remote_value(thread->remote, *part_offsets(d, thread, &state_part, 1));
 	TaskCoreEntry *tc = thread->task->leader->core->tc;
 
 	if (thread == thread->task->leader)
@@ -149,6 +148,17 @@ static int answer_state(struct dump *d, struct thread *thread)
 	else if (personality != tc->personality)
 		return refuse_personality(personality, tc->personality);
 	return 0;
+}
+
+static int answer_state(struct dump *d, struct thread *thread)
+{
+	return put_personality(thread,
+			       (uint32_t)remote_value(thread->remote, *part_offsets(d, thread, &state_part, 1)));
+}
+
+static int told_state(struct dump *d, struct thread *thread, const struct thread_told *told)
+{
+	return put_personality(thread, told->own.personality);
 }
 
 static int check_state(const struct restore *r, struct thread *thread)
@@ -191,6 +201,7 @@ const struct task_part state_part = {
 	.guess = guess_state,
 	.ask = ask_state,
 	.answer = answer_state,
+	.told = told_state,
 	.check = check_state,
 	.plan = plan_state,
 	.last = last_state,

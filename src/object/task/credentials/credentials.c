@@ -133,6 +133,12 @@ static int answer_credentials(struct dump *d, struct thread *thread)
 	return 0;
 }
 
+static int told_credentials(struct dump *d, struct thread *thread, const struct thread_told *told)
+{
+	thread->core->thread_core->creds->secbits = told->like->core->thread_core->creds->secbits;
+	return 0;
+}
+
 /* --- restore --- */
 
 static int get_caps(const char *name, size_t n, const uint32_t *words, uint64_t *ret)
@@ -348,6 +354,7 @@ const struct task_part credentials_part = {
 	.outside = dump_credentials,
 	.ask = ask_credentials,
 	.answer = answer_credentials,
+	.told = told_credentials,
 	.check = check_credentials,
 	.last = last_credentials,
 };

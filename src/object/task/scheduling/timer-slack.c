@@ -20,15 +20,23 @@ static int ask_timer_slack(struct dump *d, struct thread *thread, struct plan *p
 }
 
 /* Real-time threads have none: 0. */
-static int answer_timer_slack(struct dump *d, struct thread *thread)
+static int put_timer_slack(struct thread *thread, int64_t slack)
 {
-	int64_t slack = remote_value(thread->remote, *part_offsets(d, thread, &timer_slack_part, 1));
-
 	if (slack > 0 && slack != USUAL_SLACK) {
 		thread->core->thread_core->has_timer_slack_ns = true;
 		thread->core->thread_core->timer_slack_ns = (uint64_t)slack;
 	}
 	return 0;
+}
+
+static int answer_timer_slack(struct dump *d, struct thread *thread)
+{
+	return put_timer_slack(thread, remote_value(thread->remote, *part_offsets(d, thread, &timer_slack_part, 1)));
+}
+
+static int told_timer_slack(struct dump *d, struct thread *thread, const struct thread_told *told)
+{
+	return put_timer_slack(thread, (int64_t)told->own.timer_slack);
 }
 
 static int plan_timer_slack(struct restore *r, struct thread *thread, struct plan *plan)
@@ -44,5 +52,6 @@ const struct task_part timer_slack_part = {
 	.name = "timer-slack",
 	.ask = ask_timer_slack,
 	.answer = answer_timer_slack,
+	.told = told_timer_slack,
 	.plan = plan_timer_slack,
 };

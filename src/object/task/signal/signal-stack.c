@@ -20,19 +20,35 @@ static int ask_signal_stack(struct dump *d, struct thread *thread, struct plan *
 	return 0;
 }
 
+static int put_signal_stack(struct dump *d, struct thread *thread, uint64_t at, uint64_t size, uint32_t flags)
+{
+	ThreadSasEntry *record = pool_new(d->pool, ThreadSasEntry);
+
+	thread_sas_entry__init(record);
+	record->ss_sp = at;
+	record->ss_size = size;
+	record->ss_flags = flags;
+	thread->core->thread_core->sas = record;
+	return 0;
+}
+
 /* The thread runs on our stack now: SS_ONSTACK, which the kernel computes from the stack pointer, is never in the
  * answer. */
 static int answer_signal_stack(struct dump *d, struct thread *thread)
 {
 	const stack_t *stack = remote_result(thread->remote, *part_offsets(d, thread, &signal_stack_part, 1));
-	ThreadSasEntry *record = pool_new(d->pool, ThreadSasEntry);
 
-	thread_sas_entry__init(record);
-	record->ss_sp = (uint64_t)(uintptr_t)stack->ss_sp;
-	record->ss_size = stack->ss_size;
-	record->ss_flags = (uint32_t)stack->ss_flags;
-	thread->core->thread_core->sas = record;
-	return 0;
+	return put_signal_stack(d, thread, (uint64_t)(uintptr_t)stack->ss_sp, stack->ss_size,
+				(uint32_t)stack->ss_flags);
+}
+
+/* What the kernel answers is made of what it keeps, which may have other flags. */
+static int told_signal_stack(struct dump *d, struct thread *thread, const struct thread_told *told)
+{
+	const struct task_own *own = &told->own;
+
+	return put_signal_stack(d, thread, own->stack, own->stack_size,
+				(own->stack_size ? 0 : SS_DISABLE) | (own->stack_flags & SS_AUTODISARM_FLAG));
 }
 
 static int check_signal_stack(const struct restore *r, struct thread *thread)
@@ -63,6 +79,7 @@ const struct task_part signal_stack_part = {
 	.name = "signal-stack",
 	.ask = ask_signal_stack,
 	.answer = answer_signal_stack,
+	.told = told_signal_stack,
 	.check = check_signal_stack,
 	.plan = plan_signal_stack,
 };

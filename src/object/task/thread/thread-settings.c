@@ -92,6 +92,19 @@ static int answer_settings(struct dump *d, struct thread *thread)
 	return 0;
 }
 
+/* Who has a memory policy is asked. */
+static int told_settings(struct dump *d, struct thread *thread, const struct thread_told *told)
+{
+	const ThreadCoreEntry *other = told->like->core->thread_core;
+	ThreadCoreEntry *record = thread->core->thread_core;
+
+	record->has_mce_kill = other->has_mce_kill;
+	record->mce_kill = other->mce_kill;
+	record->speculation = other->speculation;
+	record->n_speculation = other->n_speculation;
+	return 0;
+}
+
 /* What can be seen from outside, but not be given to a restored task. */
 static int tell_losses(const struct dump *d, struct thread *thread)
 {
@@ -148,6 +161,7 @@ const struct task_part thread_settings_part = {
 	.outside = tell_losses,
 	.ask = ask_settings,
 	.answer = answer_settings,
+	.told = told_settings,
 	.check = check_settings,
 	.plan = plan_settings,
 };

@@ -27,6 +27,12 @@ static int answer_tid_address(struct dump *d, struct thread *thread)
 	return 0;
 }
 
+static int told_tid_address(struct dump *d, struct thread *thread, const struct thread_told *told)
+{
+	*arch_core_tid_address(thread->core) = told->own.tid_address;
+	return 0;
+}
+
 static int plan_tid_address(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	plan_syscall(plan, "set the tid address", __NR_set_tid_address, P(*arch_core_tid_address(thread->core)));
@@ -37,5 +43,6 @@ const struct task_part tid_address_part = {
 	.name = "tid-address",
 	.ask = ask_tid_address,
 	.answer = answer_tid_address,
+	.told = told_tid_address,
 	.plan = plan_tid_address,
 };
