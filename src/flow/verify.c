@@ -82,12 +82,15 @@ static int scan_all(struct store *store, struct verified *ret)
 
 /* --- can it be restored here? --- */
 
-/* Also a zombie has it, and who has ended but leads a session or a group still. */
-static bool is_free(pid_t pid)
+/* Also a zombie has it, and the session or group that it made, after its end. */
+static bool is_free(const struct thread *thread)
 {
-	AUTO_CLOSE int pidfd = pidfd_of_process(pid);
+	const struct task *task = thread->task;
+	AUTO_CLOSE int pidfd = pidfd_of_process(thread->vtid);
 
-	return pidfd == -ESRCH && kill(pid, 0) < 0 && errno == ESRCH;
+	if (pidfd != -ESRCH || kill(thread->vtid, 0) == 0 || errno != ESRCH)
+		return false;
+	return (thread->vtid != task->vsid && thread->vtid != task->vpgid) || !restore_pid_has_members(thread->vtid);
 }
 
 static bool has_ended(pid_t pid, struct proc_stat *stat)
@@ -99,17 +102,18 @@ static bool has_ended(pid_t pid, struct proc_stat *stat)
 }
 
 /* As a restore does, it waits for the dead to be reaped: so long for all of them. */
-static int check_pid(struct restore *r, pid_t pid, const char *what, unsigned *waited_ms)
+static int check_pid(struct restore *r, const struct thread *thread, unsigned *waited_ms)
 {
 	struct proc_stat stat = { .comm = "?" };
+	bool free;
 
-	while (!is_free(pid) && has_ended(pid, &stat))
-		TRY(restore_wait_for_pid(r, pid, waited_ms));
-	if (is_free(pid))
+	while (!(free = is_free(thread)) && has_ended(thread->vtid, &stat))
+		TRY(restore_wait_for_pid(r, thread->vtid, waited_ms));
+	if (free)
 		return 0;
 	return refuse(EEXIST,
 		      "the %s %d is in use by %s: end that process, or restore into a new pid namespace (--new-pidns)",
-		      what, pid, stat.comm);
+		      thread == thread->task->leader ? "pid" : "tid", thread->vtid, stat.comm);
 }
 
 static int check_highest(pid_t highest)
@@ -139,8 +143,7 @@ static int check_pids(struct restore *r)
 			int error = r->options->new_pidns || r->options->copies ||
 						    (task->state == TASK_DEAD && thread != task->leader)
 					    ? 0
-					    : check_pid(r, thread->vtid, thread == task->leader ? "pid" : "tid",
-							&waited_ms);
+					    : check_pid(r, thread, &waited_ms);
 
 			first = first ?: error;
 			highest = thread->vtid > highest ? thread->vtid : highest;

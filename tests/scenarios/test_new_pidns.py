@@ -151,3 +151,39 @@ def test_refused_together(criu, folder):
     for words in (('--restore-sibling', '-d'), ('--shell-job',)):
         done = subprocess.run([criu, 'restore', '--new-pidns', *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode == 1 and '--new-pidns' in done.stderr, done
+
+
+@pytest.mark.parametrize('kind', ['session', 'process group'])
+def test_number_held(room, criu, folder, kind):
+    """A process outside of the tree is in its session or group, and so holds its pid: all say so, and there are ways out."""
+    images = folder / 'images'
+    images.mkdir()
+    leave_one = '(exec sleep 10001 &) ; exec sleep 10002'
+    pid = room.start(folder / 'out', '/bin/sh', '-c', leave_one if kind == 'session' else f"perl -e 'setpgrp; exec @ARGV' /bin/sh -c '{leave_one}' & wait")
+
+    def find(seconds):
+        found = room.run('pgrep', '-r', 'S', '-fx', f'sleep {seconds}').stdout
+        return int(found) if found else 0
+
+    wait_until(lambda: find(10001) and find(10002), 20, 'they do not start')
+    pid, other = find(10002), find(10001)
+    options = ['--shell-job'] if kind == 'process group' else []
+    said = f'process {other} (sleep), outside of the tree, is in the {kind} {pid}, which task {pid} (sleep) has made'
+    done = room.run(criu, 'check', '--tree', pid, *options)
+    assert said in done.stdout, done.stdout
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, '-R', *options)
+    assert done.returncode == 0 and 'outside of the tree' not in done.stdout, done.stdout
+    done = room.run(criu, 'dump', '-t', pid, '-D', images, *options)
+    assert done.returncode == 0 and said in done.stdout, done.stdout
+    done = room.run(criu, 'verify', images, *options)
+    assert done.returncode == 1 and f'of the {kind} of process {other} (sleep)' in done.stdout, done.stdout
+    done = room.run(criu, 'restore', '-d', '-D', images, *options)
+    assert done.returncode == 1 and f'the number of the {kind} of process {other} (sleep): end' in done.stdout, done.stdout
+    if kind == 'session':
+        done = room.run(criu, 'restore', '-d', '-D', images, '--new-pidns')
+        assert done.returncode == 0, done.stdout
+        room.kill([find(10002)])
+    room.kill([other])
+    wait_until(lambda: not find(10001) and not find(10002), 10, 'they do not end')
+    done = room.run(criu, 'restore', '-d', '-D', images, *options)
+    assert done.returncode == 0 and find(10002) == pid, done.stdout

@@ -130,7 +130,8 @@ static bool is_taken(const struct restore *r, pid_t pid)
 	for_each_task(task, r->tree)
 		if (task->vsid == pid || task->vpgid == pid || is_taken_inside(task, pid))
 			return true;
-	return task_tree_find_thread(r->tree, pid) || (!r->facts->inner_pids && kill(pid, 0) == 0);
+	return task_tree_find_thread(r->tree, pid) ||
+	       (!r->facts->inner_pids && (kill(pid, 0) == 0 || kill(-pid, 0) == 0));
 }
 
 #define PID_HIGH 32767 /* every kernel has that many unless somebody has made them fewer */

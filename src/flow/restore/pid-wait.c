@@ -10,6 +10,7 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "kern/proc/proc.h"
+#include "kern/proc/running.h"
 #include "kern/proc/stat.h"
 
 #define ZOMBIE_STEP_MS 20
@@ -28,6 +29,56 @@ static int wait_inside(pid_t pid, unsigned *waited_ms)
 	return 0;
 }
 
+struct member {
+	pid_t number, pid; /* 0: none */
+	bool session;
+};
+
+static bool is_member(void *arg, pid_t pid, pid_t session, pid_t group)
+{
+	struct member *member = arg;
+
+	if (pid == member->number || (session != member->number && group != member->number))
+		return false;
+	member->pid = pid;
+	member->session = session == member->number;
+	return true;
+}
+
+static struct member find_member(pid_t number)
+{
+	struct member member = { .number = number };
+
+	running_visit_groups(is_member, &member);
+	return member;
+}
+
+bool restore_pid_has_members(pid_t pid)
+{
+	return find_member(pid).pid;
+}
+
+static int refuse_dead(pid_t pid)
+{
+	struct member member = find_member(pid);
+	struct proc_stat stat = { .comm = "?" };
+	AUTO_CLOSE int proc = -1;
+
+	if (!member.pid)
+		return refuse(EEXIST,
+			      "pid %d is still held by a zombie: let its parent reap it, or restore into a new pid "
+			      "namespace (--new-pidns)",
+			      pid);
+	proc = proc_open(member.pid);
+	if (proc >= 0)
+		(void)proc_stat_read(proc, &stat);
+	return refuse(
+		EEXIST,
+		"pid %d is still held as the number of the %s of process %d (%s): end that process, or restore into "
+		"a new pid namespace (--new-pidns)",
+		pid, member.session ? "session" : "process group", member.pid, stat.comm);
+}
+
 int restore_wait_for_pid(const struct restore *r, pid_t pid, unsigned *waited_ms)
 {
 	struct proc_stat stat = { .state = 'Z' };
@@ -44,10 +95,7 @@ int restore_wait_for_pid(const struct restore *r, pid_t pid, unsigned *waited_ms
 			      "(--new-pidns)",
 			      pid, stat.comm);
 	if (*waited_ms >= GRACE_PID_MS)
-		return refuse(EEXIST,
-			      "pid %d is still held by a zombie, or as the number of a session or group: let its "
-			      "parent reap it, or restore into a new pid namespace (--new-pidns)",
-			      pid);
+		return refuse_dead(pid);
 	if (!*waited_ms)
 		log_info("pid %d still belongs to a dead process: waiting for it to be reaped", pid);
 	usleep(ZOMBIE_STEP_MS * 1000);

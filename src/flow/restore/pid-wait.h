@@ -10,3 +10,5 @@
  * dumped and killed. Returns 0 to try again. *waited_ms: 0 at first.
  */
 int restore_wait_for_pid(const struct restore *r, pid_t pid, unsigned *waited_ms);
+/* It is the number of a session or a group that has processes, be there one with this pid or not. */
+bool restore_pid_has_members(pid_t pid);

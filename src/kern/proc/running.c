@@ -2,6 +2,7 @@
 /* A tree that runs, and its descriptors. */
 #include "kern/proc/running.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/pool.h"
+#include "base/text.h"
 #include "base/vector.h"
 #include "kern/proc/file-iter.h"
 #include "kern/task-iter.h"
@@ -228,4 +230,17 @@ void running_visit_still(pid_t pid, int proc, struct running_still *still, const
 	const struct proc_mounts *mounts = sees_fuse(still, proc) ? &still->mounts : NULL;
 
 	visit_descriptors(pid, proc, (struct descriptor_walk){ .visitor = visitor, .mounts = mounts, .still = true });
+}
+
+void running_visit_groups(bool (*visit)(void *arg, pid_t pid, pid_t session, pid_t group), void *arg)
+{
+	AUTO_CLOSEDIR DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		int pid;
+
+		if (text_to_int(entry->d_name, &pid) == 0 && pid > 0 && visit(arg, pid, getsid(pid), getpgid(pid)))
+			return;
+	}
 }

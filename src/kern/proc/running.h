@@ -54,3 +54,7 @@ void running_still_look(struct running_still *still, int proc);
  * closed before that one runs (FUSE_FLUSH), so files of FUSE are left out.
  */
 void running_visit_still(pid_t pid, int proc, struct running_still *still, const struct running_visitor *visitor);
+
+/* Visits all processes that are there, without a file of any; session and group by getsid(2) and getpgid(2), 0: those
+ * of a pid namespace above. Ends early when visit() returns true. */
+void running_visit_groups(bool (*visit)(void *arg, pid_t pid, pid_t session, pid_t group), void *arg);
