@@ -225,6 +225,19 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 	return report_failed_step(remote);
 }
 
+int remote_await_idle(struct remote *remote, const struct deadline *deadline)
+{
+	uint32_t state = SLOT_POSTED;
+
+	while ((state = __atomic_load_n(&remote->slot->state, __ATOMIC_SEQ_CST)) == SLOT_POSTED ||
+	       state == SLOT_RUNNING) {
+		if (deadline_passed(deadline) || remote_is_dead(remote))
+			return -ETIMEDOUT;
+		usleep(100);
+	}
+	return 0;
+}
+
 int remote_run(struct remote *remote, const struct plan *plan, const struct deadline *deadline)
 {
 	TRY(remote_post(remote, plan));

@@ -25,6 +25,8 @@ int remote_post(struct remote *remote, const struct plan *plan);
 /* Waits until the posted plan is done. A failed step is reported with its reason: fail(). */
 int remote_wait(struct remote *remote, const struct deadline *deadline);
 int remote_run(struct remote *remote, const struct plan *plan, const struct deadline *deadline);
+/* Waits until a plan that may have been posted is done, however it went. */
+int remote_await_idle(struct remote *remote, const struct deadline *deadline);
 /* Data of the plan that was run last, as the thread left it. Valid until the next post. */
 const void *remote_result(const struct remote *remote, size_t offset);
 /* Result kept by plan_keep_result(). */

@@ -308,7 +308,7 @@ int number_new_threads(struct restore *r, struct task *task)
 	return 0;
 }
 
-void number_reap(struct task_tree *tree)
+void number_reap(struct task_tree *tree, const struct task *spared)
 {
 	AUTO_FREE pid_t *tids = xzalloc(tree->n_threads * sizeof(*tids));
 	struct deadline soon = deadline_in_seconds(GRACE_NUMBER_S);
@@ -320,7 +320,7 @@ void number_reap(struct task_tree *tree)
 		for_each_thread(thread, task) {
 			pid_t tid = thread == task->leader ? task->pid : thread->tid;
 
-			if (tid > 0 && !(task == tree->root && thread == task->leader))
+			if (tid > 0 && task != spared && !(task == tree->root && thread == task->leader))
 				tids[n++] = tid;
 		}
 	}

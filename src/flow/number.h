@@ -17,9 +17,9 @@ bool number_is_right(const struct restore *r, const struct thread *thread, const
 /* The task, made just now as a child of this parent, gets its outer number (task->pid and that of its leader). */
 int number_new_task(struct restore *r, struct task *task, const struct task *parent);
 /*
- * All tasks have been killed: reaps those that we trace, whose deaths the first process of the pid namespace waits for
- * before it ends. That one stays.
+ * All tasks have been killed, but maybe one that is spared: reaps those that we trace, whose deaths the first process
+ * of the pid namespace waits for before it ends. That one stays.
  */
-void number_reap(struct task_tree *tree);
+void number_reap(struct task_tree *tree, const struct task *spared);
 /* Restore: the same for all threads of a task, made just now. */
 int number_new_threads(struct restore *r, struct task *task);

@@ -24,6 +24,7 @@
 #include "flow/new-pidns.h"
 #include "flow/plugin-threads.h"
 #include "flow/restore/groups.h"
+#include "flow/restore/kill.h"
 #include "flow/restore/let-go.h"
 #include "flow/restore/load.h"
 #include "flow/restore/session.h"
@@ -106,9 +107,7 @@ static int restore_all(struct restore *r)
 	TRY(restore_load_plugins(r));
 	TRY(actions_run(r->options, r->listener, ACTION_PRE_RESTORE, 0));
 	TRY(restore_make_workers(r));
-	error = phase_restore_connect(r);
-	if (error == 0)
-		error = make_all(r);
+	error = phase_restore_connect(r) ?: make_all(r);
 	if (error == 0)
 		error = show_result(r);
 	if (error == 0 && r->copy)

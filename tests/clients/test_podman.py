@@ -184,9 +184,10 @@ def test_image_twice(podman):
 
 
 def test_pid_of_another(podman):
-    """--pid container:OTHER."""
-    podman.run('other')
-    podman.run('one', '--pid', 'container:other')
+    """--pid container:OTHER, where OTHER's only process reaps nobody."""
+    podman.run('other', script='echo 1; echo 2; echo 3; exec sleep 100000')
+    podman.run('one', '--pid', 'container:other', script='(sleep 1000 & exec sleep 1000) & ' + COUNT)
+    podman.twice('one')
     podman.twice('one')
 
 

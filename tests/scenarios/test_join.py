@@ -100,13 +100,35 @@ def numbers(room, pid):
     return sorted(found)
 
 
-def test_given_pid_namespace(room, criu, folder):
-    """A tree that lives in the pid namespace of another one: it has to be named, and to be given again; twice."""
-    script = 'while :; do sleep 0.05; done'                     # it reaps orphans
+# Two children with one of their own, and a zombie.
+TREE = '(sleep 1000 & wait) & (sleep 1000 & wait) & sleep 0.01 & exec sleep 1000'
+# Before, while and after the tasks are given the last of what they had.
+FAILURES = ['restore/arrive/mount', 'restore/content/memory', 'restore/plan/task', 'restore/last/task', 'restore/home/task', 'restore/resume/file']
+
+
+def has_zombie(room, pid):
+    """Whether a child has ended."""
+    children = (room.proc / str(pid) / 'task' / str(pid) / 'children').read_text().split()
+    return any('\nState:\tZ' in (room.proc / child / 'status').read_text() for child in children)
+
+
+def assert_no_orphans(room, first):
+    """What the first process of the namespace would have got, and has not reaped; it may have children of its own."""
+    children = (room.proc / str(first) / 'task' / str(first) / 'children').read_text().split()
+    states = []
+    for child in children:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            states.append((room.proc / child / 'stat').read_text())
+    assert len(states) <= 1 and not any(') Z ' in state and '(sh)' in state for state in states), states
+
+
+@pytest.mark.parametrize('script', ['while :; do sleep 0.05; done', 'exec sleep 1000'], ids=['reaps', 'reaps-nobody'])
+def test_given_pid_namespace(room, criu, folder, script):
+    """A tree that lives in the pid namespace of another one: it has to be named, and to be given again; twice. No zombie of it is left there."""
     first = child_of(room, room.start(folder / 'holder', 'unshare', '--pid', '--fork', 'sh', '-c', script, cwd='/'))
-    entered = room.start(folder / 'visitor', 'nsenter', '-t', str(first), '-p', 'setsid', 'sh', '-c', 'sleep 1000 & sleep 1000 & wait', cwd='/')
+    entered = room.start(folder / 'visitor', 'nsenter', '-t', str(first), '-p', 'setsid', 'sh', '-c', TREE, cwd='/')
     pid = child_of(room, entered)
-    wait_until(lambda: len(numbers(room, pid)) == 3, 20)
+    wait_until(lambda: len(numbers(room, pid)) == 4 and has_zombie(room, pid), 20)
     inode = os.stat(room.proc / str(first) / 'ns/pid').st_ino
     key = f'pid[{inode}]:theirs'
     before = numbers(room, pid)
@@ -121,10 +143,16 @@ def test_given_pid_namespace(room, criu, folder):
         done = room.run(criu, 'dump', '-t', str(pid), '-D', images, '-v4', '-o', 'dump.log', '--external', key)
         assert done.returncode == 0, (images / 'dump.log').read_text()
         wait_until(lambda: pid not in room.pids(), 20)
+        assert_no_orphans(room, first)
         done = room.run(criu, 'restore', '-d', '-D', images, '-v4', '-o', 'no.log')
         assert done.returncode == 1 and 'give it with --inherit-fd fd[N]:theirs' in (images / 'no.log').read_text()
         done = room.run('sh', '-c', f'exec 9< /proc/$$/ns/uts; exec {criu} restore -d -D {images} -v4 -o other.log --inherit-fd "fd[9]:theirs"')
         assert done.returncode == 1 and 'no pid namespace' in (images / 'other.log').read_text()
+        for point in FAILURES:
+            command = f'exec 9< /proc/{first}/ns/pid; CRIU_FAIL_AT={point} exec {criu} restore -D {images} -v4 -o failed.log --inherit-fd "fd[9]:theirs"'
+            done = room.run('sh', '-c', command)
+            assert done.returncode == 1 and point in (images / 'failed.log').read_text()
+            assert_no_orphans(room, first)
         command = f'exec 9< /proc/{first}/ns/pid; exec {criu} restore -d -D {images} -v4 -o restore.log --pidfile pid --inherit-fd "fd[9]:theirs"'
         done = room.run('sh', '-c', command)
         assert done.returncode == 0, (images / 'restore.log').read_text()

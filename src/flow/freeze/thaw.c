@@ -10,6 +10,7 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "flow/freeze/freeze-threads.h"
+#include "flow/freeze/orphans.h"
 #include "flow/number.h"
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
@@ -108,28 +109,46 @@ void stop_tree(struct dump *d)
 	}
 }
 
-void kill_tree(struct dump *d)
+static bool is_to_be_killed(const struct task *task)
+{
+	return task_is_live(task) && task->dump->pidfd >= 0;
+}
+
+static void kill_all_but(struct dump *d, const struct task *spared)
 {
 	const struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
-	bool has_pid_namespaces = d->facts->inner_pids || d->tree->pid_spaces;
+	bool has_pid_namespaces = d->facts->inner_pids || d->tree->pid_spaces || spared;
 	struct thread *thread;
 	struct task *task;
 
 	for_each_task(task, d->tree)
-		if (task_is_live(task))
+		if (task != spared && is_to_be_killed(task))
 			(void)pidfd_signal(task->dump->pidfd, SIGKILL);
 	if (has_pid_namespaces)
-		number_reap(d->tree);
+		number_reap(d->tree, spared);
 	for_each_task(task, d->tree) {
+		if (task == spared || (task->dump && task->dump->released))
+			continue;
 		for_each_thread(thread, task)
 			if (thread != task->leader && thread->dump && !has_pid_namespaces)
 				tracee_reap(thread->tid);
 		/* Readable when it is dead; who reaps it is not our business. */
-		if (task_is_live(task))
+		if (is_to_be_killed(task))
 			if (pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
 				log_warn("task %d (%s) still lives %d s after it was killed", task->vpid, task->comm,
 					 GRACE_DEATH_MS / 1000);
 		release_task(d, task, &soon);
 		close_task(task);
 	}
+}
+
+void kill_tree(struct dump *d)
+{
+	struct orphans *orphans = orphans_take_in_dump(d);
+
+	if (orphans) {
+		kill_all_but(d, d->tree->root);
+		orphans_reap(&orphans);
+	}
+	kill_all_but(d, NULL);
 }

@@ -532,30 +532,3 @@ int restore_dead(struct restore *r)
 			TRY(reap_helper(r, task));
 	return 0;
 }
-
-void restore_kill(struct restore *r)
-{
-	struct thread *thread;
-	struct task *task;
-	bool has_pid_namespaces = r->facts->inner_pids || (r->tree && r->tree->pid_spaces);
-
-	r->failed = true;
-	if (!r->tree)
-		return;
-	for_each_task(task, r->tree)
-		if (task->pid > 0)
-			kill(task->pid, SIGKILL);
-	if (has_pid_namespaces)
-		number_reap(r->tree);
-	for_each_task(task, r->tree) {
-		for_each_thread(thread, task)
-			if (thread != task->leader && thread->tid > 0 && !has_pid_namespaces)
-				tracee_reap(thread->tid);
-		if (task->is_joined && task->pid > 0)
-			waitpid(task->pid, NULL, __WALL | WNOHANG); /* the first of its pid namespace waits for that */
-		if (task->pid > 0 && task->restore->pidfd >= 0)
-			(void)pidfd_wait_exit(task->restore->pidfd, GRACE_UNDO_MS);
-	}
-	if (r->tree->root && r->tree->root->pid > 0)
-		waitpid(r->tree->root->pid, NULL, __WALL);
-}

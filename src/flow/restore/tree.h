@@ -8,5 +8,3 @@
 int restore_tree(struct restore *r);
 /* Ends the helpers and lets zombies die; their parents reap what nobody shall see. */
 int restore_dead(struct restore *r);
-/* Kills everything that was made. */
-void restore_kill(struct restore *r);
