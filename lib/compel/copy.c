@@ -19,6 +19,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "kern/pidfd.h"
 #include "kern/proc/children.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/proc.h"
@@ -89,13 +90,12 @@ static uint64_t place_of_number(const struct parasite_place *place)
 }
 
 /* The result, if it was made at all, is the watch's before the stack, on which the kernel has told it, is as it was. */
-static int call_clone(const struct parasite_process *process, const struct deadline *deadline,
+static int call_clone(const struct parasite_process *process, uint64_t flags, const struct deadline *deadline,
 		      struct parasite_copy *copy)
 {
 	/* No CLONE_FS: a set-user-ID program that the task executes meanwhile would lose its right. */
 	const uint64_t told_at = place_of_number(&process->place);
-	const uint64_t args[6] = { CLONE_PTRACE | CLONE_FILES | (told_at ? CLONE_PARENT_SETTID : 0), NO_STACK,
-				   told_at };
+	const uint64_t args[6] = { CLONE_PTRACE | flags | (told_at ? CLONE_PARENT_SETTID : 0), NO_STACK, told_at };
 	int64_t unwatched = 0, *number;
 	int told_before = 0, error;
 
@@ -115,20 +115,62 @@ static int call_clone(const struct parasite_process *process, const struct deadl
 	return error;
 }
 
-int parasite_copy_make(const struct parasite_process *process, const struct deadline *deadline,
-		       struct parasite_copy *ret)
+static int make_child(const struct parasite_process *process, uint64_t flags, const struct deadline *deadline,
+		      struct parasite_copy *ret)
 {
 	AUTO(proc_pids_done) struct proc_pids before = { 0 };
 
 	*ret = (struct parasite_copy){ .mem = -1, .watched = -1 };
 	TRY(proc_children_add(process->proc, process->tid, &before));
-	TRY(call_clone(process, deadline, ret)); /* what may come of it yet is left to the watch */
+	TRY(call_clone(process, flags, deadline, ret)); /* what may come of it yet is left to the watch */
 	if (ret->number < 0) {
 		parasite_watch_remove(process->watch, ret->watched);
 		return (int)ret->number;
 	}
 	TRY(find_copy(process, &before, ret));
 	return hold_copy(process, ret, deadline);
+}
+
+int parasite_copy_make(const struct parasite_process *process, const struct deadline *deadline,
+		       struct parasite_copy *ret)
+{
+	return make_child(process, CLONE_FILES, deadline, ret);
+}
+
+static int take_userfaultfd(const struct parasite_process *process, const struct parasite_copy *child, uint64_t flags,
+			    struct pool *pool, const struct deadline *deadline, int *ret)
+{
+	const uint64_t args[6] = { flags };
+	AUTO_CLOSE int pidfd = -1;
+	struct parasite_state state;
+	int64_t number;
+
+	TRY(parasite_read_state(child->pid, pool, &state));
+	TRY(parasite_call(child->pid, child->mem, &process->place, &state, __NR_userfaultfd, args, deadline, &number));
+	if (number < 0)
+		return (int)number;
+	pidfd = pidfd_of_process(child->pid);
+	*ret = pidfd < 0 ? pidfd : pidfd_take_fd(pidfd, (int)number);
+	return *ret < 0 ? *ret : 0;
+}
+
+int parasite_make_userfaultfd(const struct parasite_process *process, uint64_t flags, struct pool *pool,
+			      const struct deadline *deadline, int *ret)
+{
+	struct parasite_copy child;
+	int result = make_child(process, CLONE_VM, deadline, &child);
+
+	if (child.pid <= 0) /* what may come of it yet is left to the watch */
+		return result;
+	if (result == 0)
+		result = take_userfaultfd(process, &child, flags, pool, deadline, ret);
+	if (child.mem >= 0)
+		close(child.mem);
+	kill(child.pid, SIGKILL);
+	tracee_reap(child.pid);
+	TRY(parasite_forget_child(process, child.number));
+	parasite_watch_remove(process->watch, child.watched);
+	return result;
 }
 
 int parasite_copy_close_files(const struct parasite_process *process, const struct parasite_copy *copy,

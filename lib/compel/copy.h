@@ -28,3 +28,11 @@ int parasite_copy_close_files(const struct parasite_process *process, const stru
 void parasite_copy_end(struct parasite_copy *copy, pid_t parent, struct parasite_watch *watch);
 /* The same in a process all of whose threads stand still and are at home: the child is dead. */
 int parasite_forget_child(const struct parasite_process *process, int64_t number);
+
+/*
+ * A userfaultfd of a process whose first thread stands still; others may run. It is made by a child that has the memory
+ * of the process, and descriptors of its own: so the process never has it in its table, and it ends with us. -errno of
+ * clone(2) or userfaultfd(2), not logged, if it may not be made.
+ */
+int parasite_make_userfaultfd(const struct parasite_process *process, uint64_t flags, struct pool *pool,
+			      const struct deadline *deadline, int *ret);

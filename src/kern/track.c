@@ -95,14 +95,19 @@ static ssize_t find_mark(const struct page_tables *tables, uint64_t start, uint6
  * Before Linux 6.13 mremap(2) takes marks of protection along to where nobody watches, and such a page can be written
  * to unseen: first away with all of them. There hardly ever are any, and to look takes a tenth of the time.
  */
-int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end)
+int tracker_forget(int fd, const struct page_tables *tables, uint64_t start, uint64_t end)
 {
 	struct uffdio_writeprotect none = { .range = { start, end - start }, .mode = 0 };
 	ssize_t marked = find_mark(tables, start, end);
 
 	if (marked < 0)
 		return (int)marked;
-	if (marked && ioctl(fd, UFFDIO_WRITEPROTECT, &none) < 0)
-		return -errno;
-	return tracker_mark(tables, start, end);
+	return marked && ioctl(fd, UFFDIO_WRITEPROTECT, &none) < 0 ? -errno : 0;
+}
+
+int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end)
+{
+	int error = tracker_forget(fd, tables, start, end);
+
+	return error < 0 ? error : tracker_mark(tables, start, end);
 }

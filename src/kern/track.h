@@ -41,6 +41,8 @@ int tracker_leave(int fd, uint64_t start, uint64_t end);
 /* The same for an area that this tracker has watched since it was last called for it: pages that have not been written
  * to are left alone. */
 int tracker_mark(const struct page_tables *tables, uint64_t start, uint64_t end);
+/* Whatever older trackers have left in an area that is watched now is forgotten: all pages count as written to. */
+int tracker_forget(int fd, const struct page_tables *tables, uint64_t start, uint64_t end);
 /* All pages that are there count as not written from now on. Whatever older trackers have left is forgotten. */
 int tracker_protect(int fd, const struct page_tables *tables, uint64_t start, uint64_t end);
 

@@ -152,6 +152,52 @@ static int read_object(const struct page_source *source, char *to, const struct 
 	return 0;
 }
 
+/* The last one that begins at the address or below. */
+static const struct page_copy *find_copy(const struct page_source *source, uint64_t address)
+{
+	size_t low = 0, high = source->n_places;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (source->places[middle].start <= address)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &source->places[low];
+}
+
+static int read_from_places(const struct page_source *source, char *to, const struct iovec *part)
+{
+	const uint64_t start = (uintptr_t)part->iov_base, end = start + part->iov_len;
+
+	for (uint64_t at = start; at < end;) {
+		const struct page_copy *place = find_copy(source, at);
+		uint64_t stop = place->end < end ? place->end : end;
+		ssize_t got;
+
+		if (at < place->start || at >= place->end)
+			return fail(EFAULT, "the page at %#lx was not copied", (unsigned long)at);
+		got = io_pread(place->fd, to, stop - at, (off_t)(place->offset + at - place->start));
+		if (got < 0)
+			return fail((int)-got, "reading a copy of memory");
+		memset(to + got, 0, stop - at - (size_t)got);
+		to += stop - at;
+		at = stop;
+	}
+	return 0;
+}
+
+static int read_places(const struct page_source *source, char *to, const struct iovec *parts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		TRY(read_from_places(source, to, &parts[i]));
+		to += parts[i].iov_len;
+	}
+	return 0;
+}
+
 static int save_block(void *arg, size_t item, unsigned worker)
 {
 	const struct save *save = arg;
@@ -166,7 +212,9 @@ static int save_block(void *arg, size_t item, unsigned worker)
 	if (block.size > save->size - block.offset)
 		block.size = save->size - block.offset;
 	n = find_parts(save, block.offset, block.size, parts, keep_shared);
-	if (save->source->pid)
+	if (save->source->places)
+		TRY(read_places(save->source, block.data, parts, n));
+	else if (save->source->pid)
 		TRY(read_process(save->source, block.data, parts, keep_shared, n));
 	else
 		TRY(read_object(save->source, block.data, parts, n));

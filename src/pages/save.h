@@ -22,11 +22,20 @@ typedef VECTOR(struct page_range) page_range_list;
 /* The same: a restore looks at its content before there is any task. Of few pages only. */
 #define PAGE_EARLY (1u << 30)
 
+/* Memory of a process that lies in a file; what is behind the end of the file is zero. */
+struct page_copy {
+	uint64_t start, end; /* addresses */
+	uint64_t offset;
+	int fd;
+};
+
 /* Where pages come from. */
 struct page_source {
 	pid_t pid; /* a process: process_vm_readv, and /proc/PID/mem for what has no read permission */
 	int mem;   /* /proc/PID/mem, open for reading; or, if pid is 0, a shared memory object */
 	bool runs; /* the process runs: pages that are not there any more are saved as zeros */
+	const struct page_copy *places; /* instead of both: all that is saved, in rising order; NULL: none */
+	size_t n_places;
 };
 
 /*

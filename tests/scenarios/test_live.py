@@ -68,6 +68,105 @@ def test_shared_memory(subject, name):
     run.release()
 
 
+AHEAD = 'pages were written to since they were copied'
+
+
+def log_of(images):
+    """What the dump has said."""
+    return (images / 'dump.log').read_text(errors='replace')
+
+
+def test_small_pages(subject):
+    """Memory in small pages is copied before the tasks stand still, and what was written to since once more; twice in a row, and compressed."""
+    run = subject('memory/ahead')
+    images = run.dump(*LIVE)
+    assert log_of(images).count(AHEAD) == 3, log_of(images)
+    images = run.dump(*LIVE, '--compress')
+    assert log_of(images).count(AHEAD) == 3, log_of(images)
+    run.kill()
+    run.verify(images)
+    run.restore(images)
+    images = run.dump(*LIVE, '--equal-pages')       # by children
+    assert AHEAD not in log_of(images)
+    run.kill()
+    run.restore(images)
+    run.release()
+
+
+def is_watched(run):
+    """Some of its memory is, by a userfaultfd."""
+    return any(re.search(r'^VmFlags:.* uw', (run.room.proc / str(pid) / 'smaps').read_text(), re.M) for pid in run.room.pids())
+
+
+@pytest.mark.parametrize('where', ['dump/prepare/memory', 'dump/freeze', 'dump/content/memory', 'dump/copy', 'dump/inventory'])
+def test_small_pages_failed(subject, where):
+    """A failure before, in and after the freeze leaves nothing: no child, no descriptor, no watch; and the next dump is as if it had not been."""
+    run = subject('memory/ahead')
+    pids = sorted(map(int, run.before))
+    descriptors = {pid: os.listdir(run.room.proc / str(pid) / 'fd') for pid in pids}
+    status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, *LIVE, env={'CRIU_FAIL_AT': where})
+    assert status == 1, said
+    wait_until(lambda: run.room.pids() == pids, 20, lambda: f'{run.room.pids()} are left, there were {pids}')
+    assert not is_watched(run)
+    assert {pid: os.listdir(run.room.proc / str(pid) / 'fd') for pid in pids} == descriptors
+    images = run.dump(*LIVE)
+    assert log_of(images).count(AHEAD) == 3
+    run.kill()
+    run.restore(images)
+    run.release()
+
+
+def test_small_pages_killed(subject, room, criu):
+    """criu is killed again and again, while it copies memory in small pages: the program runs on, and nothing of it is left."""
+    run = subject('memory/ahead')
+    pids = sorted(map(int, run.before))
+    marks = ('Phase dump/prepare/memory', 'The bits of areas are', 'were copied before it stands still', 'Phase dump/freeze', 'Phase dump/content/memory',
+             'written to since they were copied', 'The tasks run on', 'Phase dump/copy')
+    for mark in marks:
+        images = run.folder_of_images()
+        log = images / 'dump.log'
+        words = [room.program, 'run', room.first, criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'dump.log', *LIVE]
+        with subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL) as dump:
+            wait_until(lambda log=log, mark=mark, dump=dump: (log.exists() and mark in log.read_text(errors='replace')) or dump.poll() is not None, 60)
+            for pid in children_of(Path('/proc'), dump.pid) if dump.poll() is None else []:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            dump.wait(60)
+        wait_until(lambda: run.room.pids() == pids, 20, lambda: f'{run.room.pids()} are left, there were {pids}')
+        wait_until(lambda: not is_watched(run), 20, 'a task is watched for ever')
+    images = run.dump(*LIVE)
+    assert log_of(images).count(AHEAD) == 3
+    run.kill()
+    run.restore(images)
+    run.release()
+
+
+@pytest.mark.parametrize('what', ['wait', 'fork', 'direct'])
+def test_small_pages_held(room, criu, build, folder, what):
+    """The pages are those of a dump that is not live, and all is as it was; also of a task that forks all the time. Not where devices may write to it."""
+    go, ready = folder / 'go', folder / 'ready'
+    pid = room.start(folder / 'output', '/usr/bin/python3', PROGRAMS / 'hold-small-pages.py', ready, go, '80', what)
+    wait_until(ready.exists, 60)
+    maps = []
+    for name, options in (('live', LIVE), ('again', LIVE), ('plain', ('--leave-running',))):
+        images = folder / name
+        images.mkdir()
+        done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log', *options)
+        assert done.returncode == 0, done.stdout
+        maps.append([entry for entry in pagemap(build, images / f'pagemap-{pid}.img')[1] if entry[1] >= 80 * 256])      # the rest is python's
+        assert (AHEAD in log_of(images)) == (name != 'plain' and what != 'direct'), log_of(images)
+    if what != 'fork':
+        assert maps[0] == maps[1] == maps[2] and len(maps[0]) == 1
+    go.touch()
+    wait_until(lambda: not room.pids(), 60, lambda: f'{room.pids()} are left')
+    go.unlink()
+    done = room.run(criu, 'restore', '-D', folder / 'again', '-d', '-v4', '-o', 'restore.log')
+    assert done.returncode == 0, done.stdout
+    go.touch()
+    wait_until(lambda: not room.pids(), 60, lambda: f'{room.pids()} are left')
+    assert not (folder / 'output').read_text()
+
+
 def areas_of(build, images, pid):
     """The records of the mappings."""
     image = images / f'mm-{pid}.img'

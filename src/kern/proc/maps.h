@@ -45,6 +45,8 @@ struct mapping {
 				finds out says so */
 	bool tracked; /* criu's own userfaultfd watches it (kern/track.h), and VMF(UW) was taken away; whoever finds out
 			 says so */
+	bool ahead;   /* --live: what it has was copied before the task stood still, but what was written to since, and
+			 VMF(UW) was taken away; whoever finds out says so */
 	bool pinned;  /* an io_uring holds pages of it and writes to them unseen; whoever finds out says so */
 	const char *name; /* unescaped path, "[heap]", "[anon:x]" ...; NULL if there is none */
 

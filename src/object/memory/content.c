@@ -149,7 +149,7 @@ static const struct mapping *mapping_of(const struct page_walk *walk, const VmaE
 {
 	const struct mapping *mapping = mappings_find(&walk->task->dump->mappings, vma->start);
 
-	return mapping && has_content(vma, mapping) ? mapping : NULL;
+	return mapping && !mapping->ahead && has_content(vma, mapping) ? mapping : NULL;
 }
 
 /* The kernel maps the vdso page by page as it is used; the image has all of it. */
@@ -286,6 +286,14 @@ static bool is_scanned_alone(const struct page_walk *walk, const struct mapping 
 	       !(mapping->vm_flags & others) && mapping->anonymous_kb >= 1024;
 }
 
+/* It has been scanned already. */
+static bool is_ahead(const struct page_walk *walk, const VmaEntry *vma)
+{
+	const struct mapping *mapping = mappings_find(&walk->task->dump->mappings, vma->start);
+
+	return mapping && mapping->ahead;
+}
+
 /* What is scanned at once. */
 struct span {
 	uint64_t start, end;
@@ -307,7 +315,7 @@ static bool next_span(const struct page_walk *walk, size_t *next, struct span *s
 		const struct mapping *mapping = mapping_of(walk, vma);
 		bool alone = mapping && is_scanned_alone(walk, mapping);
 
-		if (span->end && alone != span->alone && (mapping || span->alone))
+		if (span->end && ((alone != span->alone && (mapping || span->alone)) || is_ahead(walk, vma)))
 			break;
 		if (!mapping)
 			continue;

@@ -9,6 +9,7 @@
 #include "object/memory/inspect.h"
 #include "object/memory/lazy-restore.h"
 #include "object/memory/lent/lent.h"
+#include "object/memory/live/ahead.h"
 #include "object/memory/live/live.h"
 #include "object/memory/mappings-restore.h"
 #include "object/memory/mappings.h"
@@ -24,6 +25,13 @@ static int prepare_dump(struct dump *d)
 		return memory_live_prepare(d);
 	memory_flags_learn(d, false);
 	return 0;
+}
+
+static int find_trackers(const struct dump *d, struct task *task)
+{
+	if (d->options->live)
+		memory_ahead_find(d, task);
+	return memory_track_find(d, task);
 }
 
 /* Tasks that run on are tracked from now on, or have nothing of ours any more. */
@@ -109,7 +117,7 @@ static void memory_furnished(struct restore *r, struct task *task)
 const struct object_family memory_family = {
 	.name = "memory",
 	.dump_prepare = prepare_dump,
-	.dump_mappings = memory_track_find,
+	.dump_mappings = find_trackers,
 	.dump_track = track_task,
 	.dump_memory = memory_dump_mappings,
 	.dump_content = memory_dump_content,

@@ -115,13 +115,14 @@ static int move_mapping(struct mover *mover, const struct mapping *m)
 	return 0;
 }
 
-int memory_move_to_huge(pid_t pid, int proc, const struct mappings *mappings)
+int memory_move_to_huge(pid_t pid, int proc, const struct mappings *mappings, uint64_t *ret_moved)
 {
 	AUTO_CLOSE int pidfd = pidfd_of_process(pid);
 	struct mover mover = { .pidfd = pidfd };
 	uint64_t kb = 0;
 	int result = 0;
 
+	*ret_moved = 0;
 	for (size_t i = 0; i < mappings->n; i++)
 		kb += movable_kb(&mappings->items[i]);
 	if (pidfd < 0 || kb < WORTH_KB || pagemap_open(&mover.tables, proc) < 0)
@@ -132,5 +133,6 @@ int memory_move_to_huge(pid_t pid, int proc, const struct mappings *mappings)
 	pagemap_close(&mover.tables);
 	log_info("Task %d: of %" PRIu64 " MiB in small pages %" PRIu64 " MiB were moved into huge ones", pid, kb >> 10,
 		 mover.moved >> 20);
+	*ret_moved = mover.moved;
 	return result;
 }

@@ -16,6 +16,7 @@
 #include "kern/proc/running.h"
 #include "lib/compel/copy.h"
 #include "object/memory/content.h"
+#include "object/memory/live/ahead.h"
 #include "object/memory/live/early.h"
 #include "object/memory/area-flags.h"
 #include "object/memory/live/huge.h"
@@ -100,10 +101,13 @@ static int make_copy(struct dump *d, struct task *task, struct live_pages *live)
 
 int memory_live_keep(struct dump *d, struct task *task)
 {
-	const char *why = what_prevents(task);
 	struct live_pages *live;
-	int error;
+	const char *why;
+	int error = memory_ahead_keep(d, task);
 
+	if (error)
+		return error;
+	why = what_prevents(task);
 	if (why) {
 		log_warn("its memory is copied while it stands still: %s", why);
 		return 0;
@@ -164,12 +168,15 @@ static bool prepare_task(void *arg, pid_t pid, int proc)
 {
 	struct preparation *preparation = arg;
 	AUTO(mappings_done) struct mappings mappings = { 0 };
+	uint64_t moved = 0;
 
 	if (mappings_read_running(proc, MAPPINGS_FULL, &mappings) < 0)
 		return false;
 	memory_early_note(preparation->d, proc, &mappings);
 	if (preparation->huge)
-		preparation->result = memory_move_to_huge(pid, proc, &mappings);
+		preparation->result = memory_move_to_huge(pid, proc, &mappings, &moved);
+	if (preparation->result == 0)
+		preparation->result = memory_ahead_begin(preparation->d, pid, proc, &mappings, moved);
 	return preparation->result < 0;
 }
 
@@ -183,6 +190,7 @@ int memory_live_prepare(struct dump *d)
 	TRY(preparation.result);
 	TRY(memory_early_copy(d));
 	memory_flags_learn(d, true);
+	TRY(memory_ahead_copy(d));
 	/* This took time, but nobody stood still. */
 	d->progress->deadline = deadline_in_seconds(d->options->timeout);
 	return 0;
@@ -197,14 +205,17 @@ int memory_live_save(struct dump *d)
 	for_each_task(task, d->tree)
 		if ((live = live_pages_of(task)))
 			TRY(parasite_copy_close_files(&live->process, &live->copy, d->pool));
+	memory_ahead_let_go(d);
 	for_each_task(task, d->tree)
 		if ((live = live_pages_of(task)))
 			TRY(choose_in_copy(d, task, live));
 	for_each_task(task, d->tree) {
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		if (task_is_live(task))
+			TRY(memory_ahead_save(d, task));
 		live = live_pages_of(task);
 		if (!live)
 			continue;
-		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
 		TRY(save_copy(d, task, live));
 		parasite_copy_end(&live->copy, task->pid, d->watch);
 	}
