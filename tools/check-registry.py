@@ -80,6 +80,7 @@ SINGLE = {
     'task_part.again': 'what has come while the plans ran; the order of parts holds there, too',
     'namespace_kind.found': 'at once, by the walk that finds namespaces: all others are translated by the maps of user namespaces',
     'namespace_kind.adopt': 'whether a tree shall have one of its own is up to the kind: the walk names none',
+    'namespace_kind.join': 'what a given user namespace means for the tree: for the others the walk does all',
     'namespace_kind.born': 'between birth and all others: the maps of a user namespace',
     'link_kind.needs': 'what is made outside of the tree: the other end of a veth',
     'link_kind.finish': 'when all devices are there: the active port of a bond',

@@ -2,7 +2,6 @@
 /* The values of options: text to members of struct options. */
 #include "options/options-set.h"
 
-#include "kern/namespaces.h"
 #include "options/row.h"
 
 #include <arpa/inet.h>
@@ -22,7 +21,7 @@
 #include "base/text.h"
 #include "base/vector.h"
 
-static int refuse_value(const struct option_row *row, const char *value, const char *what)
+int option_refuse_value(const struct option_row *row, const char *value, const char *what)
 {
 	return refuse(EBADRQC, "--%s: invalid value \"%s\": it must be %s", row->name, value, what);
 }
@@ -74,7 +73,7 @@ OPTION_SET(words)
 OPTION_SET(absolute_paths)
 {
 	if (value[0] != '/')
-		return refuse_value(row, value, "an absolute path");
+		return option_refuse_value(row, value, "an absolute path");
 	return set_texts(options, row, value);
 }
 
@@ -101,14 +100,14 @@ OPTION_SET(files)
 OPTION_SET(number)
 {
 	if (text_to_u32(value, 10, OPTION_MEMBER(options, row, uint32_t)) < 0)
-		return refuse_value(row, value, "a number");
+		return option_refuse_value(row, value, "a number");
 	return 0;
 }
 
 OPTION_SET(size)
 {
 	if (text_to_size(value, OPTION_MEMBER(options, row, uint64_t)) < 0)
-		return refuse_value(row, value, "a number of bytes, maybe with K, M or G behind");
+		return option_refuse_value(row, value, "a number of bytes, maybe with K, M or G behind");
 	return 0;
 }
 
@@ -118,7 +117,7 @@ OPTION_SET(bandwidth)
 	uint64_t *rate = OPTION_MEMBER(options, row, uint64_t);
 
 	if (text_to_size(value, rate) < 0 || *rate < 65536)
-		return refuse_value(row, value, "64K or more bytes per second, maybe with K, M or G behind");
+		return option_refuse_value(row, value, "64K or more bytes per second, maybe with K, M or G behind");
 	return 0;
 }
 
@@ -127,9 +126,9 @@ OPTION_SET(fd)
 	int fd;
 
 	if (text_to_int(value, &fd) < 0 || fd < 0)
-		return refuse_value(row, value, "the number of a descriptor");
+		return option_refuse_value(row, value, "the number of a descriptor");
 	if (fcntl(fd, F_GETFD) < 0)
-		return refuse_value(row, value, "a descriptor that is open");
+		return option_refuse_value(row, value, "a descriptor that is open");
 	*OPTION_MEMBER(options, row, int) = fd;
 	return 0;
 }
@@ -139,7 +138,7 @@ OPTION_SET(port)
 	uint32_t port;
 
 	if (text_to_u32(value, 10, &port) < 0 || port == 0 || port > UINT16_MAX)
-		return refuse_value(row, value, "a port from 1 to 65535");
+		return option_refuse_value(row, value, "a port from 1 to 65535");
 	options->port = (uint16_t)port;
 	return 0;
 }
@@ -149,7 +148,7 @@ OPTION_SET(pid)
 	int pid;
 
 	if (text_to_int(value, &pid) < 0 || pid <= 0)
-		return refuse_value(row, value, "a pid greater than 0");
+		return option_refuse_value(row, value, "a pid greater than 0");
 	options->pid = pid;
 	return 0;
 }
@@ -207,7 +206,7 @@ OPTION_SET(post_copy)
 	int mode = value ? FIND_WORD(words, value) : OPT_POST_COPY_ALWAYS;
 
 	if (mode < 0)
-		return refuse_value(row, value, "always, auto or never");
+		return option_refuse_value(row, value, "always, auto or never");
 	options->post_copy = (enum opt_post_copy)mode;
 	return 0;
 }
@@ -223,7 +222,7 @@ OPTION_SET(network_lock)
 	int method = FIND_WORD(words, value);
 
 	if (method < 0)
-		return refuse_value(row, value, "iptables, nftables or skip");
+		return option_refuse_value(row, value, "iptables, nftables or skip");
 	options->network_lock = (enum opt_network_lock)method;
 	return 0;
 }
@@ -254,9 +253,9 @@ OPTION_SET(stream)
 	else if (!strcmp(value, "-"))
 		options->stream_fd = OPT_STREAM_STANDARD;
 	else if (text_to_int(value, &options->stream_fd) < 0 || options->stream_fd < 0)
-		return refuse_value(row, value, "the number of a descriptor, or -");
+		return option_refuse_value(row, value, "the number of a descriptor, or -");
 	else if (fcntl(options->stream_fd, F_GETFD) < 0)
-		return refuse_value(row, value, "a descriptor that is open");
+		return option_refuse_value(row, value, "a descriptor that is open");
 	options->stream = true;
 	return 0;
 }
@@ -266,7 +265,7 @@ OPTION_SET(compress)
 	int level = 1, found = value ? find_compression(value, &level) : OPT_COMPRESS_ZSTD;
 
 	if (found < 0)
-		return refuse_value(row, value, "zstd, zstd:LEVEL (1 to 19), lz4, lz4:LEVEL (1 to 12) or none");
+		return option_refuse_value(row, value, "zstd, zstd:LEVEL (1 to 19), lz4, lz4:LEVEL (1 to 12) or none");
 	options->compression = (enum opt_compression)found;
 	options->compression_level = level;
 	return 0;
@@ -277,7 +276,7 @@ OPTION_SET(close)
 	int fd;
 
 	if (text_to_int(value, &fd) < 0 || fd < 0)
-		return refuse_value(row, value, "the number of a descriptor");
+		return option_refuse_value(row, value, "the number of a descriptor");
 	if (close(fd) < 0)
 		return refuse(EBADRQC, "--close %d: this descriptor is not open", fd);
 	return 0;
@@ -306,9 +305,9 @@ OPTION_SET(external)
 	/* Any key: what a plugin or the other direction knows may be given too, as "console:" by LXC at a restore. */
 	if (!rest)
 		return value[0] ? set_texts(options, row, value)
-				: refuse_value(row, value, "KIND[ID], KIND[ID]:NAME or a key");
+				: option_refuse_value(row, value, "KIND[ID], KIND[ID]:NAME or a key");
 	if (rest[0] && (rest[0] != ':' || rest[1 + strspn(rest + 1, "ms")]))
-		return refuse_value(row, value, "mnt[], mnt[]:m or mnt[]:s");
+		return option_refuse_value(row, value, "mnt[], mnt[]:m or mnt[]:s");
 	options->external_mounts_auto = true;
 	options->external_mounts_masters |= strchr(rest, 'm') != NULL;
 	options->external_mounts_sharing |= strchr(rest, 's') != NULL;
@@ -324,7 +323,7 @@ OPTION_SET(ext_mount_map)
 		return 0;
 	}
 	if (!colon)
-		return refuse_value(row, value, "KEY:VAL or auto");
+		return option_refuse_value(row, value, "KEY:VAL or auto");
 	*vector_push(&options->external) =
 		pool_printf(options->pool, "mnt[%.*s]:%s", (int)(colon - value), value, colon + 1);
 	return 0;
@@ -335,7 +334,7 @@ OPTION_SET(veth_pair)
 	const char *equal = strchr(value, '=');
 
 	if (!equal)
-		return refuse_value(row, value, "IN=OUT or IN=OUT@BRIDGE");
+		return option_refuse_value(row, value, "IN=OUT or IN=OUT@BRIDGE");
 	*vector_push(&options->external) =
 		pool_printf(options->pool, "veth[%.*s]:%s", (int)(equal - value), value, equal + 1);
 	return 0;
@@ -349,7 +348,7 @@ OPTION_SET(ext_unix_sk)
 	options->ext_unix_sk = true;
 	while ((word = strsep(&cursor, ","))) {
 		if (text_to_u32(word, 10, &inode) < 0 || inode == 0)
-			return refuse_value(row, value, "a list of inode numbers separated by commas");
+			return option_refuse_value(row, value, "a list of inode numbers separated by commas");
 		*vector_push(&options->ext_unix_inodes) = inode;
 	}
 	return 0;
@@ -365,7 +364,7 @@ OPTION_SET(joined)
 	int mode = FIND_WORD(words, value);
 
 	if (mode < 0)
-		return refuse_value(row, value, "save, leave or refuse");
+		return option_refuse_value(row, value, "save, leave or refuse");
 	options->joined = (enum opt_joined)mode;
 	return 0;
 }
@@ -384,7 +383,8 @@ OPTION_SET(unix_peer)
 						colon ? pool_string(options->pool, colon + 1) : NULL };
 		return 0;
 	}
-	return refuse_value(row, value, "close, reconnect, given or refuse, perhaps with :NAME or :INODE behind");
+	return option_refuse_value(row, value,
+				   "close, reconnect, given or refuse, perhaps with :NAME or :INODE behind");
 }
 
 /* "fd[3]:pipe:[1234]" names the key, "debug[3]:text" only writes. */
@@ -397,43 +397,17 @@ OPTION_SET(inherit_fd)
 	number = number ?: debug;
 	key = number ? strstr(number, "]:") : NULL;
 	if (!key || !key[2] || (size_t)(key - number) >= sizeof(digits))
-		return refuse_value(row, value, "of the form fd[NUMBER]:KEY");
+		return option_refuse_value(row, value, "of the form fd[NUMBER]:KEY");
 	memcpy(digits, number, (size_t)(key - number));
 	if (text_to_int(digits, &fd) < 0 || fcntl(fd, F_GETFD) < 0)
-		return refuse_value(row, value, "of the form fd[NUMBER]:KEY with an open descriptor");
+		return option_refuse_value(row, value, "of the form fd[NUMBER]:KEY with an open descriptor");
 	key += 2;
 	if (debug) {
 		if (io_write(fd, key, strlen(key)) < 0)
-			return refuse_value(row, value, "a descriptor that can be written to");
+			return option_refuse_value(row, value, "a descriptor that can be written to");
 		return 0;
 	}
 	*vector_push(&options->inherit_fds) = (struct opt_inherit_fd){ fd, pool_string(options->pool, key) };
-	return 0;
-}
-
-OPTION_SET(join_ns)
-{
-	char *kind = pool_string(options->pool, value), *file = strchr(kind, ':'), *extra;
-	uint32_t flag;
-	int pid;
-
-	if (!file || !file[1])
-		return refuse_value(row, value, "NS:PID or NS:FILE");
-	*file++ = 0;
-	flag = namespace_flag(kind);
-	if (!flag)
-		return refuse_value(row, value, "a kind of namespace, such as net, and a pid or file");
-	extra = strchr(file, ',');
-	if (extra && flag != CLONE_NEWUSER)
-		return refuse_value(row, value, "without UID,GID unless the namespace is user");
-	if (extra)
-		*extra++ = 0;
-	if (!text_to_int(file, &pid)) {
-		if (pid <= 0)
-			return refuse_value(row, value, "NS:PID with a pid greater than 0");
-		file = pool_printf(options->pool, "/proc/%d/ns/%s", pid, kind);
-	}
-	*vector_push(&options->join_ns) = (struct opt_join_ns){ .flag = flag, .file = file, .extra = extra };
 	return 0;
 }
 
@@ -450,7 +424,7 @@ OPTION_SET(map_path)
 	const char *equals = strchr(value, '=');
 
 	if (value[0] != '/' || !equals || equals[1] != '/')
-		return refuse_value(row, value, "OLD=NEW, two absolute paths");
+		return option_refuse_value(row, value, "OLD=NEW, two absolute paths");
 	*vector_push(&options->map_paths) = (struct opt_pair){
 		.from = trim_path(options, value, (size_t)(equals - value)),
 		.to = trim_path(options, equals + 1, strlen(equals + 1)),
@@ -494,19 +468,11 @@ OPTION_SET(tcp_map)
 		*equals = 0;
 	if (!equals || parse_address(text, &pair.from) < 0 || parse_address(equals + 1, &pair.to) < 0 ||
 	    (pair.to.family && pair.from.family != pair.to.family) || (pair.to.port && !pair.from.port))
-		return refuse_value(
+		return option_refuse_value(
 			row, value,
 			"OLD=NEW, both ADDRESS, ADDRESS:PORT or :PORT, of the same family; a new port needs "
 			"an old one");
 	*vector_push(&options->tcp_maps) = pair;
-	return 0;
-}
-
-OPTION_SET(empty_ns)
-{
-	if (namespace_flag(value) != CLONE_NEWNET)
-		return refuse_value(row, value, "net");
-	options->empty_ns |= CLONE_NEWNET;
 	return 0;
 }
 
@@ -537,7 +503,7 @@ OPTION_SET(cgroup_root)
 		root = (struct opt_cgroup_root){ .controller = text, .path = path };
 	}
 	if (!root.path[0])
-		return refuse_value(row, value, "PATH or CONTROLLER:PATH");
+		return option_refuse_value(row, value, "PATH or CONTROLLER:PATH");
 	*vector_push(&options->cgroup_roots) = root;
 	return 0;
 }
@@ -545,7 +511,7 @@ OPTION_SET(cgroup_root)
 OPTION_SET(lsm_profile)
 {
 	if (!text_starts(value, "apparmor:") && !text_starts(value, "selinux:") && !text_starts(value, "none:"))
-		return refuse_value(row, value, "apparmor:NAME, selinux:NAME or none:");
+		return option_refuse_value(row, value, "apparmor:NAME, selinux:NAME or none:");
 	return set_text(options, row, value);
 }
 
@@ -584,7 +550,7 @@ OPTION_SET(verbosity)
 	else if (value[-1] == 'v' && (!strpbrk(value, "0123456789") || text_starts(value, "erbosity")))
 		options->verbosity = 0;
 	else
-		return refuse_value(row, value, "a number, or more v");
+		return option_refuse_value(row, value, "a number, or more v");
 	return 0;
 }
 
@@ -594,7 +560,7 @@ OPTION_SET(pre_dump_mode)
 	int mode = FIND_WORD(words, value);
 
 	if (mode < 0)
-		return refuse_value(row, value, "splice or read");
+		return option_refuse_value(row, value, "splice or read");
 	options->pre_dump_mode = (enum opt_pre_dump_mode)mode;
 	return 0;
 }

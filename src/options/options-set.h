@@ -3,10 +3,12 @@
 #pragma once
 
 struct option_row;
-struct option_row;
 struct options;
 
 #define OPTION_SET(name) int set_##name(struct options *options, const struct option_row *row, const char *value)
+
+/* -EBADRQC, logged: what the value must be. */
+int option_refuse_value(const struct option_row *row, const char *value, const char *what);
 
 /* The first ones use the row's member, which must have the type named here. */
 OPTION_SET(switch);	    /* bool */
@@ -38,10 +40,8 @@ OPTION_SET(ext_unix_sk);
 OPTION_SET(unix_peer);
 OPTION_SET(joined);
 OPTION_SET(inherit_fd);
-OPTION_SET(join_ns);
 OPTION_SET(map_path);
 OPTION_SET(tcp_map);
-OPTION_SET(empty_ns);
 OPTION_SET(manage_cgroups);
 OPTION_SET(cgroup_root);
 OPTION_SET(lsm_profile);

@@ -131,11 +131,13 @@ struct opt_unix_peers {
 	size_t n, capacity;
 };
 
-/* --join-ns KIND:FILE[,EXTRA]; a pid was turned into its /proc path. */
+/* --join-ns KIND:FILE[,UID,GID]; a pid was turned into its /proc path. */
 struct opt_join_ns {
 	uint32_t flag; /* CLONE_NEW* */
 	const char *file;
-	const char *extra; /* "UID,GID" or NULL, only for user */
+	int pid;      /* 0: it was a path */
+	bool has_ids; /* only for user */
+	uint32_t uid, gid;
 };
 
 /* --cgroup-root [CTRL:]PATH */

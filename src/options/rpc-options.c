@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "base/vector.h"
 #include "options/config-file.h"
+#include "options/options-namespaces.h"
 #include "options/options-set.h"
 #include "options/options.h"
 #include "options/row.h"

@@ -53,12 +53,16 @@ static uint32_t first_of(const struct id_map *map)
 
 uint32_t restore_task_uid(const struct restore *r)
 {
-	return r->facts->ids ? first_of(&r->facts->ids->users) : geteuid();
+	const struct id_maps *ids = r->facts->ids;
+
+	return !ids ? geteuid() : ids->chosen ? ids->uid : first_of(&ids->users);
 }
 
 uint32_t restore_task_gid(const struct restore *r)
 {
-	return r->facts->ids ? first_of(&r->facts->ids->groups) : getegid();
+	const struct id_maps *ids = r->facts->ids;
+
+	return !ids ? getegid() : ids->chosen ? ids->gid : first_of(&ids->groups);
 }
 
 uint32_t restore_maker_uid(const struct restore *r)

@@ -22,6 +22,9 @@ struct id_map {
 struct id_maps {
 	struct id_map users, groups;
 	bool setgroups_denied; /* nobody in there may call setgroups(2) */
+	bool given;	       /* restore: the namespace is there already (--join-ns), and so are its maps */
+	bool chosen;	       /* restore: tasks are these, until they get their own ids */
+	uint32_t uid, gid;
 };
 
 #define NO_ID ((uint32_t)-1)

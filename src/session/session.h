@@ -205,7 +205,8 @@ struct restore {
 		       */
 	/* Runs boot(), which makes the root task, as those who own its user namespace; NULL: it has none of its own. */
 	int (*give_birth)(struct restore *r, int (*boot)(void *arg), void *arg);
-	int us; /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
+	bool birth_apart; /* by a helper, whose sibling the root task is */
+	int us;		  /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */
 	struct needs *needs;
 	struct inspection *inspection; /* criu inspect: session/inspection.h; else NULL */

@@ -65,8 +65,6 @@ def test_joined(subject, host, kind, name):
 
 
 @pytest.mark.parametrize('option, words', [
-    ('mnt:1', '--join-ns mnt: a tree cannot be restored into such a namespace yet'),
-    ('user:1', '--join-ns user: a tree cannot be restored into such a namespace yet'),
     ('pid:1', '--join-ns pid: a tree cannot be restored into such a namespace yet'),
     ('cgroup:1', '--join-ns cgroup: a tree cannot be restored into such a namespace yet'),
     ('room:1', 'a kind of namespace, such as net, and a pid or file'),

@@ -272,8 +272,10 @@ static void test_outside(void **state)
 	assert_string_equal(o.cgroup_roots.items[1].controller, "cpu");
 	assert_string_equal(o.cgroup_roots.items[1].path, "/one");
 	assert_string_equal(o.join_ns.items[0].file, "/proc/1/ns/user");
-	assert_string_equal(o.join_ns.items[0].extra, "1000,1001");
+	assert_true(o.join_ns.items[0].has_ids && o.join_ns.items[0].uid == 1000 && o.join_ns.items[0].gid == 1001);
+	assert_int_equal(o.join_ns.items[0].pid, 0);
 	assert_string_equal(o.join_ns.items[1].file, "/proc/42/ns/net");
+	assert_true(o.join_ns.items[1].pid == 42 && !o.join_ns.items[1].has_ids);
 	options_done(&o);
 
 	assert_int_equal(PARSE(&o, "dump", "-t", "1", "--external", "console:"), OPTIONS_RUN);
@@ -282,6 +284,13 @@ static void test_outside(void **state)
 	REFUSED("dump", "-t", "1", "--external", "mnt[]:x");
 	REFUSED("restore", "-J", "room:42");
 	REFUSED("restore", "-J", "net:42,0,0");
+	REFUSED("restore", "-J", "user:42,0");
+	REFUSED("restore", "-J", "user:42,0,");
+	REFUSED("restore", "-J", "user:42,0,x");
+	REFUSED("restore", "-J", "user:42,-1,0");
+	REFUSED("restore", "-J", "user:42,4294967295,0");
+	REFUSED("restore", "-J", "user:42,0,0,0");
+	REFUSED("restore", "-J", "user:0");
 	REFUSED("restore", "-J", "net");
 	REFUSED("restore", "-J", "net:1", "--empty-ns", "net");
 }

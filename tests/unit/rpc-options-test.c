@@ -183,7 +183,7 @@ static void test_lists(void **state)
 	assert_string_equal(o.external.items[1], "veth[eth0]:out@br");
 	assert_string_equal(o.cgroup_roots.items[0].path, "/cg");
 	assert_string_equal(o.join_ns.items[0].file, "/proc/7/ns/user");
-	assert_string_equal(o.join_ns.items[0].extra, "1,2");
+	assert_true(o.join_ns.items[0].has_ids && o.join_ns.items[0].uid == 1 && o.join_ns.items[0].gid == 2);
 	options_done(&o);
 }
 

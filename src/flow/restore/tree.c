@@ -100,7 +100,7 @@ static int make_root(struct restore *r, struct task *root)
 	struct restorer_first first = {
 		.tid = task_own_pid(root),
 		.outer = r->facts->inner_pids && root->is_root ? (pid_t)r->inventory->root_pid : 0,
-		.sibling = r->options->restore_sibling && root->is_root,
+		.sibling = (r->options->restore_sibling || r->birth_apart) && root->is_root,
 		.parent = r->facts->inner_pids || root->is_joined ? us : 0,
 		.flags = root->is_root ? r->birth_flags : 0,
 	};

@@ -12,6 +12,7 @@
 
 const struct namespace_kind mount_kind = {
 	NAMESPACE_KIND("mnt", CLONE_NEWNS, mnt_ns_id),
+	.joinable = true,
 	.nested = true,
 	.keepable = true,
 	.collect = mount_dump_collect,

@@ -52,6 +52,9 @@ struct namespace_kind {
 	 */
 	int (*adopt)(const struct restore *r, struct namespace *ns);
 	int (*load)(const struct restore *r, struct namespace *ns); /* read and check the images; nothing exists yet */
+	/* Instead of that, if --join-ns gives another one; then the phases that follow come as well. NULL: none does.
+	 */
+	int (*join)(const struct restore *r, struct namespace *ns);
 	int (*needs)(const struct restore *r,
 		     struct namespace *ns); /* criu verify, instead of what follows: session/needs.h */
 	void (*inspect)(const struct namespace *ns, struct outline *to); /* criu inspect: what is worth telling */
@@ -93,8 +96,9 @@ struct namespace
 	ino_t inode;	   /* dump: of /proc/PID/ns/NAME */
 	int fd;	     /* restore: a descriptor of it as soon as it exists; -1 if own or not yet. Dump: of the kind, or if
 			nobody lives in it. Closed at the end */
-	bool joined; /* it is as it is, and has none of its phases, and no data. Restore: --join-ns gives another one;
-			kept: outside of the tree as well */
+	bool joined; /* it is as it is, and has none of its phases, and no data, unless the kind has `join`. Restore:
+			--join-ns gives another one; kept: outside of the tree as well */
+	const struct opt_join_ns *option; /* which gives it */
 	struct namespace *owner; /* a user namespace within that of the root, to which it belongs, or around this one;
 				    NULL: to no such */
 	struct broker *broker;	 /* restore: of such a user namespace */

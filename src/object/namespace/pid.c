@@ -19,6 +19,7 @@
 #include "pidns.pb-c.h"
 #include "plan/plan.h"
 #include "session/given.h"
+#include "session/ids.h"
 #include "session/needs.h"
 #include "session/pids.h"
 
@@ -129,8 +130,9 @@ int pid_given_enter(struct restore *r, int *ret_home)
 	struct namespace *ns;
 
 	*ret_home = -1;
-	if (!namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWPID, &ns) || !ns->made_first || r->facts->ids)
-		return 0; /* with a user namespace all that are given are entered: user-restore.c */
+	if (!namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWPID, &ns) || !ns->made_first ||
+	    (r->facts->ids && !r->facts->ids->given))
+		return 0; /* whoever is born into a user namespace enters all that are given: user-restore.c */
 	return pid_space_enter(ns->fd, ret_home);
 }
 

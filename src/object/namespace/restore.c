@@ -18,10 +18,12 @@
 #include "image/inventory.h"
 #include "lib/compel/restorer.h"
 #include "object/namespace/broker.h"
+#include "object/namespace/join.h"
 #include "object/namespace/kept.h"
 #include "object/namespace/namespace.h"
 #include "object/namespace/pid.h"
 #include "object/namespace/user-inner.h"
+#include "object/namespace/user-join.h"
 #include "object/namespace/user-restore.h"
 #include "object/namespace/user.h"
 #include "plan/plan.h"
@@ -92,43 +94,6 @@ static int add_empty(const struct restore *r, uint32_t id)
 	return 0;
 }
 
-/* The last option for a kind counts. */
-static int join_given(const struct restore *r, const struct opt_join_ns *option)
-{
-	const struct namespace_kind *kind = namespace_kind_find(option->flag);
-	struct namespace *ns;
-	int fd, type;
-
-	if (!kind->joinable)
-		return refuse(EOPNOTSUPP,
-			      "--join-ns %s: a tree cannot be restored into such a namespace yet; start criu in it",
-			      kind->name);
-	(void)namespace_of_root(restore_namespaces(r), r->tree, option->flag, &ns);
-	if (!ns)
-		return refuse(EINVAL, "--join-ns %s: the images do not say which %s namespace the tree lived in",
-			      kind->name, kind->name);
-	fd = open(option->file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fail_errno("--join-ns %s:%s", kind->name, option->file);
-	if (ns->fd >= 0)
-		close(ns->fd);
-	ns->fd = fd;
-	ns->joined = true;
-	ns->own = false;
-	restore_namespaces(r)->any = restore_namespaces(r)->announced = true;
-	type = ioctl(fd, NS_GET_NSTYPE);
-	if (type < 0 || (uint32_t)type != ns->kind->flag)
-		return refuse(EINVAL, "--join-ns %s:%s: that is no %s namespace", kind->name, option->file, kind->name);
-	return 0;
-}
-
-static int join_all(const struct restore *r)
-{
-	for (size_t i = 0; i < r->options->join_ns.n; i++)
-		TRY(join_given(r, &r->options->join_ns.items[i]));
-	return 0;
-}
-
 static int adopt_namespace(const struct restore *r, struct namespace *ns)
 {
 	int adopted;
@@ -156,13 +121,15 @@ int namespaces_restore_load(const struct restore *r)
 	for (size_t i = 0; i < r->inventory->n_user_ns_ids; i++)
 		TRY(add_empty(r, r->inventory->user_ns_ids[i]));
 	TRY(namespaces_restore_kept(r));
-	TRY(join_all(r));
+	TRY(namespaces_join_given(r));
 	for_each_namespace(ns, restore_namespaces(r)) {
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		int adopted = adopt_namespace(r, ns);
 
 		TRY(restore_go_on(r, adopted));
-		if (!adopted && !ns->own && !ns->joined && ns->kind->load)
+		if (ns->joined && ns->kind->join)
+			TRY(restore_go_on(r, ns->kind->join(r, ns)));
+		else if (!adopted && !ns->own && !ns->joined && ns->kind->load)
 			TRY(restore_go_on(r, ns->kind->load(r, ns)));
 	}
 	TRY(user_check_nesting(r));
@@ -170,6 +137,12 @@ int namespaces_restore_load(const struct restore *r)
 	r->facts->own_network = namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNET, NULL);
 	r->facts->announced = restore_namespaces(r)->announced;
 	return 0;
+}
+
+/* It is criu's own, or as it is. */
+static bool has_no_phases(const struct namespace *ns)
+{
+	return ns->own || (ns->joined && !ns->kind->join);
 }
 
 /* One phase of all that are not criu's own, the kinds in the order of their list. */
@@ -180,7 +153,7 @@ int namespaces_restore_load(const struct restore *r)
 		if (!(*kind)->phase)                                                                     \
 			continue;                                                                        \
 		for_each_namespace(ns, restore_namespaces(r)) {                                          \
-			if (ns->own || ns->joined || ns->kind != *kind)                                  \
+			if (has_no_phases(ns) || ns->kind != *kind)                                      \
 				continue;                                                                \
 			LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);                            \
 			TRY(phase_pass_restore((r), PHASE_restore_##phase, "namespace", (*kind)->name)); \
@@ -237,13 +210,8 @@ int namespaces_restore_make(struct restore *r)
 		if (!ns->made_first)
 			r->birth_flags |= ns->kind->flag;
 	}
+	user_join_prepare(r);
 	return 0;
-}
-
-static void plan_join(struct namespace *ns, struct plan *plan)
-{
-	plan_syscall(plan, plan_why(plan, "enter %s namespace %u", ns->kind->name, ns->id), __NR_setns, V(ns->fd),
-		     V(ns->kind->flag));
 }
 
 /*
@@ -261,8 +229,11 @@ static int plan_joined(const struct restore *r, struct plan *plan)
 			bool given = ns->made_first && !ns->kind->made_inside;
 			int its = ns->kind->flag == CLONE_NEWUSER ? USER : given ? GIVEN : REST;
 
-			if (ns->of_root && !ns->own && ns->kind->flag != CLONE_NEWPID && its == turn)
-				plan_join(ns, plan);
+			if (!ns->of_root || ns->own || ns->kind->flag == CLONE_NEWPID || its != turn)
+				continue;
+			if (turn == USER)
+				user_plan_groups(r, plan);
+			namespace_plan_join(ns, plan);
 		}
 	return 0;
 }
@@ -278,7 +249,7 @@ int namespaces_plan_root(struct restore *r, struct task *root, struct plan *plan
 	for_each_namespace(ns, restore_namespaces(r)) {
 		if (r->facts->ids || !ns->of_root || ns->own || !ns->made_first)
 			continue;
-		plan_join(ns, plan);
+		namespace_plan_join(ns, plan);
 	}
 	return 0;
 }
@@ -290,7 +261,8 @@ int namespaces_plan_inside(struct restore *r, struct task *root, struct plan *pl
 
 	if (!r->facts->ids)
 		return 0;
-	TRY(user_plan_root(r, plan));
+	if (root->is_joined || !user_is_joined(r))
+		TRY(user_plan_root(r, plan));
 	if (root->is_joined)
 		return 0; /* plan_joined() */
 	for_each_namespace(ns, restore_namespaces(r)) {
@@ -318,8 +290,7 @@ static int run_births(struct restore *r, bool user)
 	struct namespace *ns;
 
 	for_each_namespace(ns, restore_namespaces(r)) {
-		if (!ns->of_root || ns->own || ns->joined || !ns->kind->born ||
-		    (ns->kind->flag == CLONE_NEWUSER) != user)
+		if (!ns->of_root || has_no_phases(ns) || !ns->kind->born || (ns->kind->flag == CLONE_NEWUSER) != user)
 			continue;
 		LOG_SCOPE("%s namespace %u", ns->kind->name, ns->id);
 		TRY(ns->kind->born(r, ns));
@@ -334,6 +305,7 @@ int namespaces_restore_born(struct restore *r, struct task *task)
 	if (task != r->tree->root)
 		return pid_space_arrive(r, task);
 
+	TRY(user_join_enter(r));
 	for_each_namespace(ns, restore_namespaces(r))
 		if (ns->of_root && !ns->own && !ns->made_first)
 			TRY(open_of(r->tree->root->restore->proc, ns));
@@ -567,7 +539,7 @@ void namespaces_restore_clean(struct restore *r)
 	if (!restore_namespaces(r))
 		return;
 	for_each_namespace(ns, restore_namespaces(r)) {
-		if (!ns->own && !ns->joined && ns->kind->clean)
+		if (!has_no_phases(ns) && ns->kind->clean)
 			ns->kind->clean(r, ns);
 	}
 	pid_spaces_close(r);

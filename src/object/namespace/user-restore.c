@@ -30,6 +30,7 @@
 #include "kern/pidfd.h"
 #include "object/namespace/broker.h"
 #include "object/namespace/namespace.h"
+#include "object/namespace/user-join.h"
 #include "plan/plan.h"
 #include "session/ids.h"
 
@@ -68,17 +69,41 @@ static void write_loginuid(uint32_t id)
 		log_warn("the loginuid cannot be set to %u (CAP_AUDIT_CONTROL?)", id);
 }
 
-/* The first one of the tree hands it on to the others. True: it was changed. */
-static bool take_loginuid(const struct restore *r, uint32_t *ret_old)
+void user_login_take(const struct restore *r, struct user_login *login)
 {
 	const CoreEntry *core = r->tree->root->leader->core;
 	char text[16];
 
-	if (!core->tc || !core->tc->has_loginuid || file_read_text(AT_FDCWD, LOGINUID, text, sizeof(text)) < 0 ||
-	    text_to_u32(text, 10, ret_old) < 0 || *ret_old == core->tc->loginuid)
-		return false;
-	write_loginuid(core->tc->loginuid);
-	return true;
+	login->changed = core->tc && core->tc->has_loginuid &&
+			 file_read_text(AT_FDCWD, LOGINUID, text, sizeof(text)) >= 0 &&
+			 text_to_u32(text, 10, &login->old) == 0 && login->old != core->tc->loginuid;
+	if (login->changed)
+		write_loginuid(core->tc->loginuid);
+}
+
+void user_login_leave(const struct user_login *login)
+{
+	if (login->changed)
+		write_loginuid(login->old);
+}
+
+bool user_groups_are_fixed(const struct restore *r)
+{
+	return r->facts->ids->setgroups_denied || !r->facts->ids->groups.n;
+}
+
+uint32_t *user_outer_groups(const struct restore *r)
+{
+	uint32_t *outer = pool_array(r->pool, uint32_t, r->facts->n_groups + 1);
+
+	for (size_t i = 0; i < r->facts->n_groups; i++)
+		outer[i] = restore_outer_gid(r, r->facts->groups[i]);
+	return outer;
+}
+
+int user_take_groups(const struct restore *r)
+{
+	return set_groups(user_outer_groups(r), r->facts->n_groups);
 }
 
 /* The plain system calls: they change this thread only. */
@@ -98,33 +123,71 @@ static int take_ids(const CredsEntry *root, const UsernsEntry *entry, int secure
 	return 0;
 }
 
-/* Namespaces that are given and not made belong to others: whoever lives in the user namespace may not enter them. */
-static int enter_given(struct restore *r, int homes[N_HOMES])
+/* Where this thread was. */
+struct home {
+	int fds[N_HOMES]; /* namespaces */
+	int root, cwd;	  /* directories; -1: it did not leave its mount namespace */
+};
+
+static bool is_given(const struct namespace *ns)
+{
+	return ns->of_root && !ns->own && ns->made_first && !ns->kind->made_inside;
+}
+
+static int enter_one(const struct namespace *ns, int *ret_home)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/thread-self/ns/%s", ns->kind->name);
+	*ret_home = open(path, O_RDONLY | O_CLOEXEC);
+	if (*ret_home < 0 || setns(ns->fd, (int)ns->kind->flag) < 0)
+		return fail_errno("entering the given %s namespace", ns->kind->name);
+	return 0;
+}
+
+/* For that this thread has directories of its own. */
+static int enter_mounts(const struct namespace *ns, struct home *home, int *ret_home)
+{
+	if (unshare(CLONE_FS) < 0)
+		return fail_errno("getting a root directory of its own (unshare)");
+	home->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	home->cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (home->root < 0 || home->cwd < 0)
+		return fail_errno("opening the own directories");
+	return enter_one(ns, ret_home);
+}
+
+/* Namespaces that are given and not made belong to others: whoever lives in the user namespace may not enter them. That
+ * of mounts comes last: nothing of ours is there. */
+static int enter_given(struct restore *r, struct home *home)
 {
 	struct namespace *ns;
 	size_t n = 0;
 
-	for_each_namespace(ns, restore_namespaces(r)) {
-		char path[48];
-
-		if (!ns->of_root || ns->own || !ns->made_first || ns->kind->made_inside)
-			continue;
-		snprintf(path, sizeof(path), "/proc/thread-self/ns/%s", ns->kind->name);
-		homes[n] = open(path, O_RDONLY | O_CLOEXEC);
-		if (homes[n++] < 0 || setns(ns->fd, (int)ns->kind->flag) < 0)
-			return fail_errno("entering the given %s namespace", ns->kind->name);
-	}
+	for_each_namespace(ns, restore_namespaces(r))
+		if (is_given(ns) && ns->kind->flag != CLONE_NEWNS)
+			TRY(enter_one(ns, &home->fds[n++]));
+	for_each_namespace(ns, restore_namespaces(r))
+		if (is_given(ns) && ns->kind->flag == CLONE_NEWNS)
+			TRY(enter_mounts(ns, home, &home->fds[n++]));
 	return 0;
 }
 
-static int leave_given(int homes[N_HOMES])
+static int leave_given(struct home *home)
 {
-	for (size_t i = 0; i < N_HOMES && homes[i] >= 0; i++) {
-		if (setns(homes[i], 0) < 0)
-			return fail_errno("coming back from a given namespace");
-		close(homes[i]);
+	AUTO_CLOSE int root = home->root, cwd = home->cwd;
+	int error = 0;
+
+	for (size_t i = N_HOMES; i-- > 0;) {
+		if (home->fds[i] < 0)
+			continue;
+		if (setns(home->fds[i], 0) < 0)
+			error = fail_errno("coming back from a given namespace");
+		close(home->fds[i]);
 	}
-	return 0;
+	if (root >= 0 && cwd >= 0 && (fchdir(root) < 0 || chroot(".") < 0 || fchdir(cwd) < 0))
+		error = fail_errno("coming back to the own directories");
+	return error;
 }
 
 static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
@@ -132,9 +195,9 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 	const CredsEntry *root = user_creds_of_root(r);
 	uid_t uid[3];
 	gid_t gid[3], groups[1024];
-	uint32_t loginuid;
-	bool logged_in;
-	int n, bits, dumpable, signal = 0, result, back, homes[N_HOMES];
+	int n, bits, dumpable, signal = 0, result, back;
+	struct user_login login;
+	struct home home;
 	struct namespace *user;
 
 	bits = prctl(PR_GET_SECUREBITS);
@@ -143,10 +206,10 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 	if (bits < 0 || dumpable < 0 || n < 0 || prctl(PR_GET_PDEATHSIG, &signal) < 0 ||
 	    getresuid(&uid[0], &uid[1], &uid[2]) < 0 || getresgid(&gid[0], &gid[1], &gid[2]) < 0)
 		return fail_errno("reading the own ids");
-	memset(homes, -1, sizeof(homes));
+	memset(&home, -1, sizeof(home));
 	(void)namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWUSER, &user);
-	logged_in = take_loginuid(r, &loginuid);
-	result = enter_given(r, homes);
+	user_login_take(r, &login);
+	result = enter_given(r, &home);
 	if (result == 0)
 		result = take_ids(root, user->data, bits);
 	recover_rights(dumpable, signal);
@@ -156,9 +219,8 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 	    syscall(SYS_setgroups, (size_t)n, groups) < 0 || prctl(PR_SET_SECUREBITS, bits) < 0)
 		result = fail_errno("taking the own ids again");
 	recover_rights(dumpable, signal);
-	if (logged_in)
-		write_loginuid(loginuid);
-	back = leave_given(homes);
+	back = leave_given(&home);
+	user_login_leave(&login);
 	return back < 0 ? back : result;
 }
 
@@ -176,7 +238,7 @@ int user_make(struct restore *r)
 
 	r->securebits = prctl(PR_GET_SECUREBITS);
 	TRY(broker_begin(r->pool, r->facts->inner_pids ? NULL : r->tree, broker));
-	r->give_birth = give_birth;
+	r->give_birth = user_is_joined(r) ? user_join_birth : give_birth;
 	r->stand_in = broker_pidfd(*broker);
 	return 0;
 }
@@ -213,7 +275,8 @@ int user_born(struct restore *r, struct namespace *ns)
 {
 	if (!ns->of_root)
 		return 0;
-	TRY(user_write_maps(r->tree->root->restore->proc, ns->data));
+	if (!ns->joined)
+		TRY(user_write_maps(r->tree->root->restore->proc, ns->data));
 	TRY(broker_enter(*(struct broker **)state_find(r->states, &broker_state), ns->fd));
 	restore_make_files_begin(r);
 	return 0;
@@ -239,18 +302,22 @@ void user_clean(struct restore *r, struct namespace *ns)
 int user_plan_root(const struct restore *r, struct plan *plan)
 {
 	const CredsEntry *root = user_creds_of_root(r);
-	bool keeps = root && root->n_outer_ids;
+	bool keeps = root && root->n_outer_ids, chosen = r->facts->ids && r->facts->ids->chosen;
 	uint32_t uid = restore_task_uid(r), gid = restore_task_gid(r);
 
 	if (!r->facts->ids)
 		return 0;
-	if (!r->facts->n_groups && r->facts->ids->groups.n && !r->facts->ids->setgroups_denied)
+	if (chosen)
+		plan_syscall(plan, "keep the capabilities", __NR_prctl, V(PR_SET_SECUREBITS), V(NO_FIXUP));
+	if (!r->facts->n_groups && !user_groups_are_fixed(r))
 		plan_syscall(plan, "have no groups in the user namespace", __NR_setgroups, V(0), V(0));
 	if (!keeps && r->facts->ids->groups.n)
 		plan_syscall(plan, "take the first group of the user namespace", __NR_setresgid, V(gid), V(gid),
 			     V(gid));
 	if (!keeps && r->facts->ids->users.n)
 		plan_syscall(plan, "become root of the user namespace", __NR_setresuid, V(uid), V(uid), V(uid));
+	if (chosen)
+		plan_syscall(plan, "have no securebits", __NR_prctl, V(PR_SET_SECUREBITS), V(0));
 	plan_syscall(plan, "let others look at it", __NR_prctl, V(PR_SET_DUMPABLE), V(1));
 	plan_syscall(plan, "die with criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(SIGKILL));
 	return 0;

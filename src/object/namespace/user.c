@@ -19,6 +19,7 @@
 #include "image/record.h"
 #include "object/namespace/namespace.h"
 #include "object/namespace/user.h"
+#include "object/namespace/user-join.h"
 #include "object/namespace/user-owners.h"
 #include "object/namespace/user-restore.h"
 #include "session/ids.h"
@@ -34,7 +35,7 @@ extern const struct namespace_kind user_kind;
 
 /* --- dump --- */
 
-static int read_map(const struct dump *d, int proc, const char *name, size_t *ret_n, UidGidExtent ***ret)
+static int read_map(struct pool *pool, int proc, const char *name, size_t *ret_n, UidGidExtent ***ret)
 {
 	AUTO_FREE char *text = xmalloc(MAP_SIZE);
 	char *rest = text, *line;
@@ -42,9 +43,9 @@ static int read_map(const struct dump *d, int proc, const char *name, size_t *re
 
 	if (size < 0)
 		return fail((int)-size, "reading its %s", name);
-	*ret = pool_array(d->pool, UidGidExtent *, EXTENTS_MAX);
+	*ret = pool_array(pool, UidGidExtent *, EXTENTS_MAX);
 	while (*ret_n < EXTENTS_MAX && (line = strsep(&rest, "\n")) && *line) {
-		UidGidExtent *extent = pool_new(d->pool, UidGidExtent);
+		UidGidExtent *extent = pool_new(pool, UidGidExtent);
 
 		uid_gid_extent__init(extent);
 		if (sscanf(line, "%u %u %u", &extent->first, &extent->lower_first, &extent->count) != 3)
@@ -95,8 +96,7 @@ static struct id_map map_of(struct pool *pool, UidGidExtent *const *map, size_t 
 	return (struct id_map){ items, n };
 }
 
-/* What all that is looked at later is translated by. */
-static const struct id_maps *maps_of(struct pool *pool, const UsernsEntry *entry)
+struct id_maps *user_maps_of(struct pool *pool, const UsernsEntry *entry)
 {
 	struct id_maps *maps = pool_new(pool, struct id_maps);
 
@@ -106,21 +106,28 @@ static const struct id_maps *maps_of(struct pool *pool, const UsernsEntry *entry
 	return maps;
 }
 
+int user_read_maps(struct pool *pool, int proc, UsernsEntry *entry)
+{
+	char text[16];
+
+	userns_entry__init(entry);
+	TRY(read_map(pool, proc, "uid_map", &entry->n_uid_map, &entry->uid_map));
+	TRY(read_map(pool, proc, "gid_map", &entry->n_gid_map, &entry->gid_map));
+	if (file_read_text(proc, "setgroups", text, sizeof(text)) > 0 && text_starts(text, "deny"))
+		entry->has_setgroups_denied = entry->setgroups_denied = true;
+	return 0;
+}
+
 int user_read(const struct dump *d, struct namespace *ns, int proc)
 {
 	UsernsEntry *entry = ns->data = pool_new(d->pool, UsernsEntry);
 	AUTO_CLOSE int fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
-	char text[16];
 
-	userns_entry__init(entry);
-	TRY(read_map(d, proc, "uid_map", &entry->n_uid_map, &entry->uid_map));
-	TRY(read_map(d, proc, "gid_map", &entry->n_gid_map, &entry->gid_map));
-	if (file_read_text(proc, "setgroups", text, sizeof(text)) > 0 && text_starts(text, "deny"))
-		entry->has_setgroups_denied = entry->setgroups_denied = true;
+	TRY(user_read_maps(d->pool, proc, entry));
 	TRY(read_owner(fd, &entry->owner));
 	entry->has_owner = entry->owner != OVERFLOW_ID;
 	if (ns->of_root) {
-		d->facts->ids = maps_of(d->pool, entry);
+		d->facts->ids = user_maps_of(d->pool, entry);
 		return 0;
 	}
 	entry->owner = dump_inner_uid(d, entry->owner);
@@ -168,8 +175,7 @@ static int check_outer_ids(const CredsEntry *root)
 	return 0;
 }
 
-/* The groups that new tasks have before they get their own. */
-static void choose_groups(const struct restore *r, const UsernsEntry *entry)
+void user_choose_groups(const struct restore *r, const UsernsEntry *entry)
 {
 	const CredsEntry *root = user_creds_of_root(r);
 
@@ -233,8 +239,8 @@ static int load_user(const struct restore *r, struct namespace *ns)
 	ns->data = entry;
 	if (ns->of_root) {
 		TRY(check_outer_ids(user_creds_of_root(r)));
-		r->facts->ids = maps_of(r->pool, entry);
-		choose_groups(r, entry);
+		r->facts->ids = user_maps_of(r->pool, entry);
+		user_choose_groups(r, entry);
 		return 0;
 	}
 	return load_inner(r, ns);
@@ -242,12 +248,14 @@ static int load_user(const struct restore *r, struct namespace *ns)
 
 const struct namespace_kind user_kind = {
 	NAMESPACE_KIND("user", CLONE_NEWUSER, user_ns_id),
+	.joinable = true,
 	.nested = true,
 	.keepable = true,
 	.found = found_user,
 	.collect = collect_user,
 	.dump = dump_user,
 	.load = load_user,
+	.join = user_join,
 	.born = user_born,
 	.settle = user_settle,
 	.clean = user_clean,

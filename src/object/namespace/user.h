@@ -5,6 +5,15 @@
 #include "object/namespace/namespace.h"
 #include "userns.pb-c.h"
 
+struct id_maps;
+
+/* By /proc/PID of a process in it. */
+int user_read_maps(struct pool *pool, int proc, UsernsEntry *entry);
+/* What all that is looked at later is translated by. */
+struct id_maps *user_maps_of(struct pool *pool, const UsernsEntry *entry);
+/* Restore: the groups that new tasks have before they get their own. */
+void user_choose_groups(const struct restore *r, const UsernsEntry *entry);
+
 /* --- those within that of the root --- */
 
 #define USERS_MAX 1024 /* in which nobody lives */
