@@ -27,6 +27,7 @@
 #include "flow/restore/kill.h"
 #include "flow/restore/let-go.h"
 #include "flow/restore/load.h"
+#include "flow/restore/next-pid.h"
 #include "flow/restore/session.h"
 #include "flow/restore/task.h"
 #include "flow/restore/tree.h"
@@ -67,6 +68,7 @@ static int make_all(struct restore *r)
 	TRY(furnish_all(r));
 	TRY(restore_dead(r));
 	TRY(restore_parts(r));
+	next_pids_raise(r);
 	TRY(phase_restore_settle(r));
 	TRY(restore_last(r));
 	TRY(restore_set_registers(r));

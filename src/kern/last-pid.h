@@ -11,3 +11,5 @@ struct last_pid {
 
 /* In the pid namespace of the caller; for namespace_run(): a struct last_pid. */
 int last_pid_write(void *last);
+/* The same, but never to a lower one. */
+int last_pid_raise(void *last);

@@ -47,6 +47,18 @@ def test_number_outside(subject):
 
 
 @pytest.mark.parametrize('house', ('pid', 'user,pid'))
+def test_later_numbers(subject, house):
+    """Who comes afterwards gets no number that was in use before the dump: another container of a pod, checkpointed before, may want it back."""
+    run = subject('thread/several', house=house)
+    highest = max(int(tid) for task in run.before.values() for tid in task['threads'])
+    run.restore(run.dump())
+    done = run.room.run('nsenter', '-t', str(run.pid), '-p', 'sh', '-c', 'echo $$')
+    assert highest > 1 and int(done.stdout) > highest
+    run.compare('after the restore')
+    run.release()
+
+
+@pytest.mark.parametrize('house', ('pid', 'user,pid'))
 def test_killed_while_restoring(subject, room, house):
     """A criu that is killed while it restores leaves nobody behind, not even the first process of a namespace - or the whole tree, if it was complete."""
     run = subject('tree/family', house=house)

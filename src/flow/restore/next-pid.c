@@ -185,3 +185,30 @@ int next_pid_make(struct restore *r, struct task *creator, struct thread *thread
 				      thread->vtid);
 	}
 }
+
+static void raise_in(struct restore *r, const struct pid_space *space)
+{
+	const struct task *there = space ? space->first : r->tree->root, *task;
+	struct last_pid last = { .wanted = 0 };
+	const struct thread *thread;
+
+	for_each_task(task, r->tree) {
+		for_each_thread(thread, task) {
+			pid_t number = thread_tid_in(thread, space);
+
+			last.wanted = number > last.wanted ? number : last.wanted;
+		}
+	}
+	if (last.wanted > 1 && there && task_is_live(there) &&
+	    namespace_run(there->restore->proc, CLONE_NEWPID, last_pid_raise, &last) < 0)
+		log_warn("the next processes there get low pids");
+}
+
+void next_pids_raise(struct restore *r)
+{
+	const struct pid_space *space;
+
+	if (r->facts->inner_pids)
+		raise_in(r, NULL);
+	for_each_pid_space(space, r->tree) raise_in(r, space);
+}

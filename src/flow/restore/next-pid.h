@@ -15,3 +15,8 @@
 bool next_pid_is_used(const struct restore *r, const struct task *creator, const struct task *made);
 /* Makes a task, or a thread of its creator. */
 int next_pid_make(struct restore *r, struct task *creator, struct thread *thread);
+/*
+ * All have been made: in pid namespaces of the tree those that come later get higher numbers, as they would have had,
+ * and not such of tasks that have ended or, in a pod, are away for the moment. What fails is logged.
+ */
+void next_pids_raise(struct restore *r);
