@@ -75,18 +75,23 @@ def containerd(criu):
 
 
 def test_removed_and_restored(containerd):
-    """ctr containers checkpoint --rw --image --task, remove, restore --rw --live. (ctr cannot do that twice: "media type not found".)"""
+    """
+    ctr containers checkpoint --rw --image --task, remove, restore --rw --live; twice. Containerd leaves the task out of a checkpoint as long as its
+    store has that container's configuration from another one ("already exists", which ctr does not tell): so that is removed.
+    """
     code, said = containerd.call('run', '-d', containerd.image, 'one', '/bin/sh', '-c', COUNT, check=False)
     if code:
         pytest.skip(f'containerd cannot run a container here: {said.strip()}')
     wait_until(lambda: containerd.count('one') > 2, 60, 'it does not start')
-    containerd.call('containers', 'checkpoint', '--rw', '--image', '--task', 'one', 'checkpoint')
-    before = containerd.count('one')
-    wait_until(lambda: containerd.count('one') > before, 60, 'it does not run on')
-    containerd.remove('one')
-    containerd.call('containers', 'restore', '--rw', '--live', 'one', 'checkpoint')
-    wait_until(lambda: containerd.count('one') > before, 60, 'it does not go on')
-    assert containerd.count('one') < before + 10000
+    for _ in range(2):
+        containerd.call('containers', 'checkpoint', '--rw', '--image', '--task', 'one', 'checkpoint')
+        before = containerd.count('one')
+        wait_until(lambda: containerd.count('one') > before, 60, 'it does not run on')
+        containerd.remove('one')
+        containerd.call('containers', 'restore', '--rw', '--live', 'one', 'checkpoint')
+        wait_until(lambda: containerd.count('one') > before, 60, 'it does not go on')
+        assert containerd.count('one') < before + 10000
+        containerd.call('images', 'rm', '--sync', 'checkpoint')
 
 
 def test_given_network(containerd):

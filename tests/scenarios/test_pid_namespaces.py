@@ -36,7 +36,9 @@ def test_number_outside(subject):
     """From outside the first process has the number that it had: engines name a pod's network by it. Another one, where that is taken."""
     run = subject('tree/family', house='pid')
     number = run.pid
-    run.restore(run.dump())
+    images = run.dump()
+    run.await_gone()        # a zombie would still have the number
+    run.restore(images)
     assert run.pid == number
     images = run.dump()
     run.await_gone()
