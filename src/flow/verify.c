@@ -167,13 +167,9 @@ static int check_features(struct verified *ret)
 {
 	int first = 0;
 
-	for (size_t i = 0; i < ret->features.n; i++) {
-		const struct feature *feature = &features[ret->features.items[i].id];
-
+	for (size_t i = 0; i < ret->features.n; i++)
 		if (ret->features.items[i].there == 0)
-			first = refuse(ENOSYS, "this kernel lacks %s (Linux %s), which is needed for %s", feature->name,
-				       feature->since, feature->needed_for);
-	}
+			first = needs_refuse_kernel(ret->features.items[i].id);
 	return first;
 }
 

@@ -277,10 +277,9 @@ struct scan_probe {
 	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
 
-#define SCAN_IOCTL    _IOWR('f', 16, struct scan_probe)
-#define SCAN_PRESENT  (1u << 3)
-#define SCAN_GUARD    (1u << 8) /* since 6.15 */
-#define GUARD_INSTALL 102	/* MADV_GUARD_INSTALL, since 6.13 */
+#define SCAN_IOCTL   _IOWR('f', 16, struct scan_probe)
+#define SCAN_PRESENT (1u << 3)
+#define SCAN_GUARD   (1u << 8) /* since 6.15 */
 
 static bool scan_finds(void *page, uint64_t category)
 {
@@ -320,7 +319,7 @@ int probe_pagemap_scan_guard_pages(void)
 
 	if (!page)
 		return -errno;
-	found = madvise(page, PAGE, GUARD_INSTALL) == 0 && scan_finds(page, SCAN_GUARD);
+	found = madvise(page, PAGE, MADV_GUARD_INSTALL) == 0 && scan_finds(page, SCAN_GUARD);
 	munmap(page, PAGE);
 	return found;
 }

@@ -61,6 +61,36 @@ struct pm_scan_arg {
 #define MADV_GUARD_REMOVE  103
 #endif
 
+/* mseal(2), 6.10 */
+#ifndef __NR_mseal
+#define __NR_mseal 462
+#endif
+
+/* mmap(2) */
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08 /* 6.11 */
+#endif
+
+/* Seals of a memfd, F_ADD_SEALS of fcntl(2) */
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020 /* 6.3 */
+#endif
+
+/* pidfd_open(2) */
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* 6.9 */
+#endif
+
+/* How an epoll file polls devices: struct epoll_params of linux/eventpoll.h, 6.9 */
+struct busy_poll {
+	uint32_t usecs;
+	uint16_t budget;
+	uint8_t prefer, pad;
+};
+
+#define SET_BUSY_POLL _IOW(0x8A, 0x01, struct busy_poll)
+#define GET_BUSY_POLL _IOR(0x8A, 0x02, struct busy_poll)
+
 /* mount(2) */
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256 /* 5.10 */
@@ -82,6 +112,12 @@ struct pm_scan_arg {
 #ifndef PR_SET_MEMORY_MERGE
 #define PR_SET_MEMORY_MERGE 67 /* 6.4 */
 #define PR_GET_MEMORY_MERGE 68
+#endif
+#ifndef PR_THP_DISABLE_EXCEPT_ADVISED
+#define PR_THP_DISABLE_EXCEPT_ADVISED (1 << 1) /* 6.18 */
+#endif
+#ifndef PR_THP_DISABLE_EXCEPT_ADVISED
+#define PR_THP_DISABLE_EXCEPT_ADVISED (1 << 1) /* 6.18 */
 #endif
 #ifndef PR_TIMER_CREATE_RESTORE_IDS
 #define PR_TIMER_CREATE_RESTORE_IDS	77 /* 6.15 */

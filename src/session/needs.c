@@ -28,6 +28,24 @@ void need_feature(const struct restore *r, enum feature_id id)
 	r->needs->features[id] = true;
 }
 
+int needs_refuse_kernel(enum feature_id id)
+{
+	return refuse(ENOSYS, "this kernel lacks %s (Linux %s), which is needed for %s", features[id].name,
+		      features[id].since, features[id].needed_for);
+}
+
+/* Of a restore. */
+static const struct state_type probes_state = { sizeof(struct probes), NULL };
+
+int need_kernel(const struct restore *r, enum feature_id id)
+{
+	if (r->needs) {
+		need_feature(r, id);
+		return 0;
+	}
+	return probe_result(state_get(r->states, &probes_state), id) ? 0 : needs_refuse_kernel(id);
+}
+
 int need_given(const struct restore *r, enum need_kind kind, const char *what, const char *why, const char *refusal)
 {
 	if (!r->needs)

@@ -47,5 +47,12 @@ bool needs_other_paths(const struct restore *r);
 bool needs_other_addresses(const struct restore *r);
 /* A file that this user may not look at. */
 void need_unchecked(const struct restore *r);
-/* A feature of the kernel that not every restore uses. */
+/* A feature of the kernel that not every restore uses. Only criu verify cares. */
 void need_feature(const struct restore *r, enum feature_id id);
+/*
+ * The same in `load`, `check` and `link`, for what kernels that are in use lack: a restore asks at once, so that it is
+ * refused before anything is made. What cannot be found out is left to the restore itself.
+ */
+int need_kernel(const struct restore *r, enum feature_id id);
+/* -ENOSYS, logged: this kernel lacks it. */
+int needs_refuse_kernel(enum feature_id id);

@@ -49,12 +49,13 @@ def twice(run):
         run.compare(f'after the {number} restore')
 
 
-def predumped(run):
+def predumped(run, before_restore=lambda: None):
     """Its memory is saved twice while it runs, and the dump leaves out what has not changed since."""
     first = run.pre_dump()
     second = run.pre_dump('--prev-images-dir', f'../{first.name}')
     images = run.dump('--track-mem', '--prev-images-dir', f'../{second.name}')
     run.await_gone()
+    before_restore()
     run.verify(images)
     run.restore(images)
     run.compare('after the restore')
@@ -75,11 +76,14 @@ def preload(criu, folder, soft_dirty=True, calls=False):
 def older(run):
     """
     As predumped, by a criu that finds a kernel as old as the oldest it promises to work on, from preload. What it restores
-    inherits the filter that makes it so.
+    inherits the filter that makes it so. What such a kernel cannot restore is restored by a criu that finds this one.
     """
+    def change_kernel():
+        run.env = {} if run.subject.plain_name in NEWER else run.env
+
     run.env = preload(run.criu, run.folder, calls=run.subject.plain_name not in UNFILTERED)
     run.ignore = ('Seccomp', 'Seccomp_filters')
-    predumped(run)
+    predumped(run, change_kernel)
 
 
 def rpc(run):
@@ -203,7 +207,8 @@ def told(run):
 
 
 # They have filters of their own, or memory that an older kernel cannot make.
-UNFILTERED = ('thread/many', 'seccomp/filter', 'memory/guards', 'memory/area-settings')
+NEWER = ('memory/guards', 'memory/area-settings', 'memory/droppable', 'memory/memfd-exec-seal')
+UNFILTERED = ('thread/many', 'seccomp/filter', *NEWER)
 
 # The way of asking changes little: a few subjects without options will do. How memory travels matters to those that have some.
 MEMORY = re.compile('memory/|tree/family|thread/several')

@@ -14,19 +14,17 @@
 #include "base/file.h"
 #include "base/page.h"
 #include "base/text.h"
+#include "kern/syscalls.h"
 #include "object/memory/mapping-settings.h"
 #include "object/memory/memory.h"
 #include "object/task/part.h"
 #include "plan/plan.h"
+#include "session/needs.h"
 
 /* linux/prctl.h, Linux 5.17. */
 #define PR_SET_VMA_	      0x53564d41
 #define PR_SET_VMA_ANON_NAME_ 0
 #define NAME_MAX_	      80 /* with the zero, mm/madvise.c */
-
-#ifndef __NR_mseal
-#define __NR_mseal 462 /* Linux 6.10 */
-#endif
 
 #define NODES_MAX 1024 /* CONFIG_NODES_SHIFT is at most 10 */
 
@@ -175,6 +173,12 @@ static bool has_own_memory(const struct thread *thread)
 	return thread == thread->task->leader && thread->task->mm && !thread->task->restore->memory_from;
 }
 
+/* What the kernel maps it seals by itself. */
+static bool is_to_be_sealed(const VmaEntry *vma)
+{
+	return vma->sealed && !(vma->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL));
+}
+
 static int check_settings(const struct restore *r, struct thread *thread)
 {
 	const MmEntry *mm = thread->task->mm;
@@ -189,10 +193,13 @@ static int check_settings(const struct restore *r, struct thread *thread)
 			return refuse(EINVAL, "the memory policy of %" PRIx64 "-%" PRIx64 " makes no sense",
 				      policy->start, policy->end);
 	}
-	for (size_t i = 0; i < mm->n_vmas; i++)
+	for (size_t i = 0; i < mm->n_vmas; i++) {
 		if (mm->vmas[i]->name && strlen(mm->vmas[i]->name) >= NAME_MAX_)
 			return refuse(EINVAL, "the name of the mapping %" PRIx64 "-%" PRIx64 " is too long",
 				      mm->vmas[i]->start, mm->vmas[i]->end);
+		if (is_to_be_sealed(mm->vmas[i]))
+			TRY(need_kernel(r, FEATURE_ID_mseal));
+	}
 	return 0;
 }
 
@@ -238,7 +245,7 @@ static int seal_mappings(struct restore *r, struct thread *thread, struct plan *
 	const MmEntry *mm = thread->task->mm;
 
 	for (size_t i = 0; has_own_memory(thread) && i < mm->n_vmas; i++)
-		if (mm->vmas[i]->sealed && !(mm->vmas[i]->status & (VMA_VDSO | VMA_VVAR | VMA_VSYSCALL)))
+		if (is_to_be_sealed(mm->vmas[i]))
 			plan_syscall(plan, "seal a mapping (Linux 6.10)", __NR_mseal, V(mm->vmas[i]->start),
 				     V(mm->vmas[i]->end - mm->vmas[i]->start), V(0));
 	return 0;

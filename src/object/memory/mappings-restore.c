@@ -31,13 +31,6 @@
 
 #define ADDRESS_LIMIT (1ull << 56)
 
-#ifndef MAP_DROPPABLE
-#define MAP_DROPPABLE 0x08 /* Linux 6.11 */
-#endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
-#endif
-
 /* These are made by mmap itself; MAP_LOCKED would fault all pages in before their content is there. */
 #define MMAP_FLAGS                                                                                                \
 	(MAP_SHARED | MAP_PRIVATE | MAP_DROPPABLE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_HUGETLB | \
@@ -98,6 +91,10 @@ static int load_mappings(const struct restore *r, struct task *task)
 		struct memory_mapping *mapping;
 
 		TRY(check_vma(vma, floor));
+		if (vma->status & VMA_GUARD)
+			TRY(need_kernel(r, FEATURE_ID_guard_install));
+		if ((vma->flags & MAP_TYPE) == MAP_DROPPABLE && !(vma->status & VMA_VDSO))
+			TRY(need_kernel(r, FEATURE_ID_map_droppable));
 		if (vma->status & (VMA_GUARD | VMA_VSYSCALL))
 			continue;
 		floor = vma->end;
@@ -504,8 +501,6 @@ int memory_restore_needs(const struct restore *r)
 		for (size_t i = 0; task->mm && i < task->mm->n_vmas; i++) {
 			if (task->mm->vmas[i]->status & VMA_VDSO)
 				need_feature(r, FEATURE_ID_move_vdso);
-			if (task->mm->vmas[i]->status & VMA_GUARD)
-				need_feature(r, FEATURE_ID_pagemap_scan_guard_pages);
 		}
 	}
 	return error;

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kern/proc/pagemap.h"
+#include "kern/syscalls.h"
 #include "object/file/file.h"
 #include "object/memory/aio/aio.h"
 #include "object/memory/area-flags.h"
@@ -28,10 +29,6 @@
 #include "object/memory/uring/uring.h"
 #include "plugin/plugin.h"
 #include "session/survey.h"
-
-#ifndef MAP_DROPPABLE
-#define MAP_DROPPABLE 0x08 /* Linux 6.11 */
-#endif
 
 /* smaps flags that become bits of vma_entry.madv: the number of the madvise(2) that sets them. */
 static const struct {

@@ -25,10 +25,7 @@
 #include "object/memory/shared.h"
 #include "session/given.h"
 #include "session/ids.h"
-
-#ifndef F_SEAL_EXEC
-#define F_SEAL_EXEC 0x0020 /* Linux 6.3 */
-#endif
+#include "session/needs.h"
 
 static const char deleted[] = " (deleted)";
 
@@ -135,10 +132,11 @@ bool memory_has_memfd(const struct restore *r, const char *name)
 
 static int load_memfd(const struct restore *r, struct file *f)
 {
-	f->data = table_find(set_of(r)->by_id, f->entry->memfd->inode_id);
-	if (!f->data)
+	const struct memfd *memfd = f->data = table_find(set_of(r)->by_id, f->entry->memfd->inode_id);
+
+	if (!memfd)
 		return refuse(EINVAL, "memfd.img has no object %u", f->entry->memfd->inode_id);
-	return 0;
+	return memfd->record->seals & F_SEAL_EXEC ? need_kernel(r, FEATURE_ID_memfd_exec_seal) : 0;
 }
 
 /* The mapping itself names the file. Opening that needs a privilege; without it the name will be "/memfd:/dev/zero". */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "object/task/part.h"
 #include "plan/plan.h"
+#include "session/needs.h"
 
 enum scope { THREAD, PROCESS, MEMORY };
 enum answer { RETURNED, STORED };
@@ -159,8 +160,17 @@ static bool is_parent_death(const struct prctl_row *row)
 	return row->set == PR_SET_PDEATHSIG;
 }
 
+static int need_of_memory(const struct restore *r, const MmEntry *mm)
+{
+	if (mm && mm->has_memory_merge && mm->memory_merge)
+		TRY(need_kernel(r, FEATURE_ID_memory_merge));
+	return mm && mm->thp_disabled && mm->thp_flags ? need_kernel(r, FEATURE_ID_thp_disable_flags) : 0;
+}
+
 static int check_prctl(const struct restore *r, struct thread *thread)
 {
+	if (thread == thread->task->leader)
+		TRY(need_of_memory(r, thread->task->mm));
 	for (size_t i = 0; i < N_ROWS; i++) {
 		int value = wanted_value(&rows[i], thread);
 

@@ -15,9 +15,11 @@
 #include "base/log.h"
 #include "base/vector.h"
 #include "kern/kcmp.h"
+#include "kern/syscalls.h"
 #include "object/file/descriptors-restore.h"
 #include "object/file/file.h"
 #include "plan/plan.h"
+#include "session/needs.h"
 
 #define SLOT_ASIDE 1
 
@@ -60,16 +62,6 @@ static int compare_targets(const void *a, const void *b)
 		return left->tfd < right->tfd ? -1 : 1;
 	return left->id < right->id ? -1 : 1;
 }
-
-/* struct epoll_params of linux/eventpoll.h, Linux 6.9. */
-struct busy_poll {
-	uint32_t usecs;
-	uint16_t budget;
-	uint8_t prefer, pad;
-};
-
-#define SET_BUSY_POLL _IOW(0x8A, 0x01, struct busy_poll)
-#define GET_BUSY_POLL _IOR(0x8A, 0x02, struct busy_poll)
 
 /* A kernel without it has nothing to tell. */
 static void dump_busy_poll(int fd, EventpollFileEntry *record)
@@ -246,6 +238,8 @@ static int link_epoll(const struct restore *r, struct file *f)
 	const EventpollFileEntry *record = f->entry->epfd;
 	struct file **targets = pool_array(r->pool, struct file *, record->n_tfd + 1);
 
+	if (record->has_busy_poll_usecs)
+		TRY(need_kernel(r, FEATURE_ID_epoll_busy_poll));
 	f->data = targets;
 	if (!f->owner)
 		f->users++; /* until settle_loose() */

@@ -19,15 +19,17 @@
 #include "base/table.h"
 #include "base/text.h"
 #include "kern/proc/stat.h"
+#include "kern/syscalls.h"
 #include "object/file/file.h"
 #include "object/namespace/namespace.h"
+#include "session/needs.h"
 #include "session/pids.h"
 
 extern const struct file_kind pidfd_kind;
 
 #define OUTSIDE	    (-2)
-#define KILLED_BY   0x7f		  /* of what wait(2) tells */
-#define PIDFD_FLAGS (O_NONBLOCK | O_EXCL) /* PIDFD_NONBLOCK, PIDFD_THREAD (since 6.9) */
+#define KILLED_BY   0x7f			/* of what wait(2) tells */
+#define PIDFD_FLAGS (O_NONBLOCK | PIDFD_THREAD) /* the first is PIDFD_NONBLOCK */
 
 /* The number that the tree sees; -1: it has ended. */
 static int parse_pid(const struct dump *d, const struct open_file *of, int *ret)
@@ -125,7 +127,8 @@ static int load_pidfd(const struct restore *r, struct file *f)
 	    !task_tree_find_thread(r->tree, record->nspid))
 		return refuse(EINVAL, "files.img: it refers to process %d, which is not in the tree", record->nspid);
 	f->users += is_late_thread(r, record); /* until it is put in place */
-	return 0;
+	/* One of a thread that has ended is made as one of a process. */
+	return record->nspid > 0 && record->flags & PIDFD_THREAD ? need_kernel(r, FEATURE_ID_pidfd_thread) : 0;
 }
 
 /* A thread is made after the descriptors: until then the number holds the pidfd of its process. */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "base/vector.h"
+#include "kern/syscalls.h"
 #include "object/memory/content-restore.h"
 #include "object/memory/hole.h"
 #include "object/memory/mappings-restore.h"
@@ -30,9 +31,6 @@
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25 /* Linux 6.1 */
-#endif
-#ifndef MAP_DROPPABLE
-#define MAP_DROPPABLE 0x08 /* Linux 6.11 */
 #endif
 
 /* One mapping of one task. */
