@@ -85,7 +85,7 @@ SINGLE = {
     'link_kind.needs': 'what is made outside of the tree: the other end of a veth',
     'link_kind.finish': 'when all devices are there: the active port of a bond',
 }
-HOOKS = (('file_kind', 'file/file.h'), ('task_part', 'task/part.h'), ('namespace_kind', 'namespace/namespace.h'), ('link_kind', 'net/link.h'))
+HOOKS = (('file_kind', 'file/file.h'), ('task_part', 'task/part.h'), ('namespace_kind', 'namespace/namespace.h'), ('link_kind', 'net/link/link.h'))
 
 
 def check_hooks(top):

@@ -15,8 +15,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "object/net/netfilter/firewall.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 #include "object/net/settings.h"
 
 static void check_dropped(const char *from, const char *wanted)

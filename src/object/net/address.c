@@ -17,7 +17,7 @@
 #include "image/payload.h"
 #include "kern/net/netlink.h"
 #include "kern/net/rtnetlink.h"
-#include "object/net/link.h"
+#include "object/net/link/link.h"
 #include "object/net/tables.h"
 #include "session/survey.h"
 

@@ -2,7 +2,7 @@
 /* Network namespaces whose content is left to whoever restores: --empty-ns net. */
 #pragma once
 
-#include "object/net/link.h"
+#include "object/net/link/link.h"
 #include "object/net/space.h"
 
 struct namespace;

@@ -27,7 +27,7 @@
 #include "object/namespace/namespace.h"
 #include "object/net/address-restore.h"
 #include "object/net/left-out.h"
-#include "object/net/link-restore.h"
+#include "object/net/link/link-restore.h"
 #include "object/net/lock/acks.h"
 #include "object/net/lock/lock.h"
 #include "object/net/multipath.h"

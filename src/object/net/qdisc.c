@@ -14,8 +14,8 @@
 #include "base/fail.h"
 #include "kern/net/netlink.h"
 #include "kern/net/rtnetlink.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 #include "session/loss.h"
 
 static void report_qdisc(struct net_view *view, const struct nlmsghdr *message, const struct net_devices *devices)

@@ -5,7 +5,7 @@
 #include "object/net/address.h"
 #include "object/net/netfilter/conntrack.h"
 #include "object/net/netfilter/firewall.h"
-#include "object/net/link.h"
+#include "object/net/link/link.h"
 
 struct net_space {
 	NetnsEntry *entry;

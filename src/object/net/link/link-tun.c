@@ -13,7 +13,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/pool.h"
-#include "object/net/link.h"
+#include "object/net/link/link.h"
 
 #define DEFAULT_HEADER 10 /* struct virtio_net_hdr */
 

@@ -13,8 +13,8 @@
 #include "base/pool.h"
 #include "kern/net/netlink.h"
 #include "kern/net/netns.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 
 static bool is_nothing(const struct net_link *link)
 {

@@ -10,8 +10,8 @@
 #include "base/pool.h"
 #include "kern/net/netlink.h"
 #include "kern/net/netns.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 #include "session/needs.h"
 
 static int dump_macvlan(struct net_view *view, const struct net_link *link, NetDeviceEntry *entry)

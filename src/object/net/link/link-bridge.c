@@ -8,8 +8,8 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "kern/net/netlink.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 
 /* What can be set; the rest is state. */
 static const uint16_t settings[] = { IFLA_BR_FORWARD_DELAY,

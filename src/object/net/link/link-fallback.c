@@ -6,8 +6,8 @@
 
 #include "base/fail.h"
 #include "base/pool.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 
 static const char *const names[] = { "tunl0",	"gre0",	   "gretap0", "erspan0",  "sit0",
 				     "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0", NULL };

@@ -10,8 +10,8 @@
 #include "base/array.h"
 #include "base/fail.h"
 #include "base/pool.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 
 #define IFLA_VXLAN_LOCALBYPASS_ 31 /* Linux 6.5 */
 

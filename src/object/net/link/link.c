@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Network devices: what all kinds share when they are dumped. */
-#include "object/net/link.h"
+#include "object/net/link/link.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>

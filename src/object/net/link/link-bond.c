@@ -11,8 +11,8 @@
 #include "base/fail.h"
 #include "base/pool.h"
 #include "kern/net/netlink.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 
 #define IFLA_BOND_AD_LACP_ACTIVE_  29 /* Linux 5.16 */
 #define IFLA_BOND_MISSED_MAX_	   30 /* Linux 5.17 */

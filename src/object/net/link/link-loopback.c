@@ -2,7 +2,7 @@
 /* The loopback device: every namespace has one from the beginning. */
 #include <net/if_arp.h>
 
-#include "object/net/link.h"
+#include "object/net/link/link.h"
 
 static bool is_loopback(const struct net_link *link)
 {

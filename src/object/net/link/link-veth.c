@@ -18,8 +18,8 @@
 #include "kern/net/netlink.h"
 #include "kern/net/netns.h"
 #include "object/namespace/namespace.h"
-#include "object/net/link-restore.h"
-#include "object/net/link.h"
+#include "object/net/link/link-restore.h"
+#include "object/net/link/link.h"
 #include "object/net/switch.h"
 #include "session/needs.h"
 

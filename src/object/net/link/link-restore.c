@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Network devices: what all kinds share when they are made again. */
-#include "object/net/link-restore.h"
+#include "object/net/link/link-restore.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -13,7 +13,7 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "kern/net/netlink.h"
-#include "object/net/link.h"
+#include "object/net/link/link.h"
 #include "object/net/settings.h"
 
 #define ADDRESS_MAX 32
