@@ -2,10 +2,12 @@
 /* Networks without a kernel: texts of rules, attributes of devices as bytes, settings. */
 #include <sys/socket.h>
 #include <linux/netlink.h>
+#include <linux/wireguard.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,6 +15,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "object/net/netfilter/firewall.h"
 #include "object/net/link/link-restore.h"
@@ -109,6 +112,40 @@ static void test_attributes(void **state)
 	assert_false(link_attributes_are_sound(&both, numbers));
 }
 
+/* Keys, ports and peers of WireGuard from an image: whole attributes that can be set, in any number. */
+static void test_wireguard(void **state)
+{
+	struct nlattr device = { .nla_len = sizeof(device), .nla_type = WGDEVICE_A_FWMARK };
+	struct nlattr *peer = xzalloc(UINT16_MAX + 1);
+	ProtobufCBinaryData peers[2] = { bytes(peer, 4000), bytes(peer, 4000) };
+	NetDeviceEntry entry = NET_DEVICE_ENTRY__INIT;
+	WireguardEntry record = WIREGUARD_ENTRY__INIT;
+	const struct link_kind *const *kind = link_kinds;
+
+	while (strcmp((*kind)->name, "wireguard") != 0)
+		kind++;
+	assert_int_equal((*kind)->check(NULL, &entry), -EINVAL);
+	entry.wireguard = &record;
+	assert_int_equal((*kind)->check(NULL, &entry), 0);
+	record.device = bytes(&device, sizeof(device));
+	record.peers = peers;
+	record.n_peers = 2;
+	*peer = (struct nlattr){ .nla_len = 4000, .nla_type = WGPEER_A_ALLOWEDIPS };
+	assert_int_equal((*kind)->check(NULL, &entry), 0);
+	peers[1].len = 3999;
+	assert_int_equal((*kind)->check(NULL, &entry), -EINVAL);
+	peers[1].len = UINT16_MAX + 1;
+	assert_int_equal((*kind)->check(NULL, &entry), -EINVAL);
+	peers[1].len = 4000;
+	peer->nla_type = WGPEER_A_FLAGS; /* could take others away */
+	assert_int_equal((*kind)->check(NULL, &entry), -EINVAL);
+	record.n_peers = 0;
+	assert_int_equal((*kind)->check(NULL, &entry), 0);
+	device.nla_type = WGDEVICE_A_IFINDEX; /* another device */
+	assert_int_equal((*kind)->check(NULL, &entry), -EINVAL);
+	free(peer);
+}
+
 static void test_devices(void **state)
 {
 	NetDeviceEntry one = NET_DEVICE_ENTRY__INIT, two = NET_DEVICE_ENTRY__INIT, *list[] = { &one, &two };
@@ -174,8 +211,9 @@ static void test_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_locks),	cmocka_unit_test(test_known_rules), cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_devices), cmocka_unit_test(test_settings),    cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_locks),	  cmocka_unit_test(test_known_rules), cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_devices),	  cmocka_unit_test(test_settings),    cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_wireguard),
 	};
 
 	log_open("/dev/null"); /* all that is refused */

@@ -13,10 +13,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/vector.h"
+#include "kern/net/genetlink.h"
 #include "kern/net/netlink.h"
 #include "session/session.h"
 
-#define REQUEST_MAX  512
 #define ENDPOINT_MAX 128 /* bytes of its attributes */
 
 #ifndef MPTCP_PM_ADDR_FLAG_IMPLICIT
@@ -28,44 +28,6 @@ struct endpoint_reading {
 	VECTOR(ProtobufCBinaryData) endpoints;
 	uint32_t accepted, subflows;
 };
-
-/* --- asking --- */
-
-static struct nlmsghdr *put_request(char *buffer, uint16_t family, uint8_t command, uint8_t version, uint16_t flags)
-{
-	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
-	struct genlmsghdr *generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
-
-	header->nlmsg_type = family;
-	header->nlmsg_flags = NLM_F_REQUEST | flags;
-	generic->cmd = command;
-	generic->version = version;
-	return header;
-}
-
-static int take_family(void *arg, const struct nlmsghdr *message)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each(attr, message, sizeof(struct genlmsghdr))
-	{
-		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
-			memcpy(arg, mnl_attr_get_payload(attr), sizeof(uint16_t));
-	}
-	return 0;
-}
-
-/* -ENOENT: the kernel has no Multipath TCP. */
-static int find_family(struct netlink *netlink, uint16_t *ret)
-{
-	char buffer[REQUEST_MAX] = { 0 };
-	struct nlmsghdr *header = put_request(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_ACK);
-
-	*ret = 0;
-	mnl_attr_put_strz(header, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
-	TRY(netlink_ask(netlink, header, take_family, ret));
-	return *ret ? 0 : -ENOENT;
-}
 
 /* --- dump --- */
 
@@ -116,19 +78,19 @@ static int take_limits(void *arg, const struct nlmsghdr *message)
 
 static int read_all(struct netlink *netlink, uint16_t family, struct endpoint_reading *reading)
 {
-	char buffer[REQUEST_MAX] = { 0 };
+	char buffer[GENETLINK_CAPACITY] __attribute__((aligned(8))) = { 0 };
 	int result;
 
 	do {
 		reading->endpoints.n = 0;
 		result = netlink_ask(netlink,
-				     put_request(buffer, family, MPTCP_PM_CMD_GET_ADDR, MPTCP_PM_VER, NLM_F_DUMP),
+				     genetlink_begin(buffer, family, MPTCP_PM_CMD_GET_ADDR, MPTCP_PM_VER, NLM_F_DUMP),
 				     take_endpoint, reading);
 	} while (result == -EINTR);
 	if (result < 0)
 		return result;
 	memset(buffer, 0, sizeof(buffer));
-	return netlink_ask(netlink, put_request(buffer, family, MPTCP_PM_CMD_GET_LIMITS, MPTCP_PM_VER, NLM_F_ACK),
+	return netlink_ask(netlink, genetlink_begin(buffer, family, MPTCP_PM_CMD_GET_LIMITS, MPTCP_PM_VER, NLM_F_ACK),
 			   take_limits, reading);
 }
 
@@ -141,7 +103,7 @@ int net_multipath_collect(const struct dump *d, NetnsEntry *entry)
 
 	if (error < 0)
 		return fail(-error, "cannot open a generic netlink socket");
-	if (find_family(netlink, &family) < 0)
+	if (genetlink_find(netlink, MPTCP_PM_NAME, &family) < 0)
 		return 0;
 	error = read_all(netlink, family, &reading);
 	if (error == 0) {
@@ -169,8 +131,8 @@ int net_multipath_check(const NetnsEntry *entry)
 
 static int add_endpoint(struct netlink *netlink, uint16_t family, const ProtobufCBinaryData *endpoint)
 {
-	char buffer[REQUEST_MAX] = { 0 };
-	struct nlmsghdr *header = put_request(buffer, family, MPTCP_PM_CMD_ADD_ADDR, MPTCP_PM_VER, NLM_F_ACK);
+	char buffer[GENETLINK_CAPACITY] __attribute__((aligned(8))) = { 0 };
+	struct nlmsghdr *header = genetlink_begin(buffer, family, MPTCP_PM_CMD_ADD_ADDR, MPTCP_PM_VER, NLM_F_ACK);
 
 	mnl_attr_put(header, MPTCP_PM_ATTR_ADDR | NLA_F_NESTED, endpoint->len, endpoint->data);
 	return netlink_ask(netlink, header, NULL, NULL);
@@ -178,8 +140,8 @@ static int add_endpoint(struct netlink *netlink, uint16_t family, const Protobuf
 
 static int set_limits(struct netlink *netlink, uint16_t family, const NetnsEntry *entry)
 {
-	char buffer[REQUEST_MAX] = { 0 };
-	struct nlmsghdr *header = put_request(buffer, family, MPTCP_PM_CMD_SET_LIMITS, MPTCP_PM_VER, NLM_F_ACK);
+	char buffer[GENETLINK_CAPACITY] __attribute__((aligned(8))) = { 0 };
+	struct nlmsghdr *header = genetlink_begin(buffer, family, MPTCP_PM_CMD_SET_LIMITS, MPTCP_PM_VER, NLM_F_ACK);
 
 	mnl_attr_put_u32(header, MPTCP_PM_ATTR_RCV_ADD_ADDRS, entry->multipath_accepted);
 	mnl_attr_put_u32(header, MPTCP_PM_ATTR_SUBFLOWS, entry->multipath_subflows);
@@ -194,7 +156,7 @@ int net_multipath_restore(const NetnsEntry *entry)
 
 	if (error < 0)
 		return fail(-error, "cannot open a generic netlink socket");
-	error = find_family(netlink, &family);
+	error = genetlink_find(netlink, MPTCP_PM_NAME, &family);
 	if (error < 0) {
 		if (entry->n_multipath_endpoints)
 			log_warn("This kernel has no Multipath TCP: its %zu endpoints are lost",

@@ -50,10 +50,13 @@ static bool is_sound_name(const char *name)
 
 bool link_attributes_are_sound(const ProtobufCBinaryData *data, const uint16_t *numbers)
 {
+	return data->len <= DATA_MAX && link_attributes_are_whole(data, numbers);
+}
+
+bool link_attributes_are_whole(const ProtobufCBinaryData *data, const uint16_t *numbers)
+{
 	size_t at = 0;
 
-	if (data->len > DATA_MAX)
-		return false;
 	while (at < data->len) {
 		struct nlattr attribute;
 		const uint16_t *number = numbers;

@@ -26,7 +26,8 @@ int net_links_start(struct net_fill *fill);
  * this index has had such an address.
  */
 int net_links_finish(struct net_fill *fill, bool (*has_own)(const void *arg, uint32_t index), const void *arg);
-/* Whether such bytes are whole attributes with these numbers only. */
+/* Whether such bytes are whole attributes with these numbers only; sound ones fit into a request as well. */
+bool link_attributes_are_whole(const ProtobufCBinaryData *data, const uint16_t *numbers);
 bool link_attributes_are_sound(const ProtobufCBinaryData *data, const uint16_t *numbers);
 /* Begins a request that makes the device: name, number, hardware address, queues. */
 struct nlmsghdr *link_begin(void *capacity, const NetDeviceEntry *entry);
