@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <linux/netlink.h>
 #include <linux/wireguard.h>
+#include <linux/xfrm.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/text.h"
+#include "object/net/ipsec.h"
 #include "object/net/netfilter/firewall.h"
 #include "object/net/link/link-restore.h"
 #include "object/net/link/link.h"
@@ -146,6 +148,40 @@ static void test_wireguard(void **state)
 	free(peer);
 }
 
+/* IPsec from an image: a header with whole attributes. */
+static void test_ipsec(void **state)
+{
+	struct {
+		struct xfrm_usersa_info info;
+		struct nlattr mark;
+		uint32_t value;
+	} one = { .mark = { .nla_len = 8, .nla_type = XFRMA_IF_ID } };
+	ProtobufCBinaryData data = bytes(&one, sizeof(one));
+	NetnsEntry entry = NETNS_ENTRY__INIT;
+
+	assert_int_equal(net_ipsec_check(&entry), 0);
+	entry.ipsec_states = &data;
+	entry.n_ipsec_states = 1;
+	assert_int_equal(net_ipsec_check(&entry), 0);
+	data.len = sizeof(one.info);
+	assert_int_equal(net_ipsec_check(&entry), 0);
+	data.len--;
+	assert_int_equal(net_ipsec_check(&entry), -EINVAL);
+	data.len = sizeof(one);
+	one.mark.nla_len = 9;
+	assert_int_equal(net_ipsec_check(&entry), -EINVAL);
+	data.len = RTNETLINK_CAPACITY;
+	assert_int_equal(net_ipsec_check(&entry), -EINVAL);
+	entry.n_ipsec_states = 0;
+	entry.ipsec_policies = &data;
+	entry.n_ipsec_policies = 1;
+	data.len = sizeof(struct xfrm_userpolicy_info) - 1;
+	assert_int_equal(net_ipsec_check(&entry), -EINVAL);
+	entry.n_ipsec_policies = 0;
+	entry.has_ipsec_default = true;
+	assert_int_equal(net_ipsec_check(&entry), -EINVAL);
+}
+
 static void test_devices(void **state)
 {
 	NetDeviceEntry one = NET_DEVICE_ENTRY__INIT, two = NET_DEVICE_ENTRY__INIT, *list[] = { &one, &two };
@@ -213,7 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_locks),	  cmocka_unit_test(test_known_rules), cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_devices),	  cmocka_unit_test(test_settings),    cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_wireguard),
+		cmocka_unit_test(test_wireguard), cmocka_unit_test(test_ipsec),
 	};
 
 	log_open("/dev/null"); /* all that is refused */

@@ -26,6 +26,7 @@
 #include "kern/net/netlink.h"
 #include "object/namespace/namespace.h"
 #include "object/net/address-restore.h"
+#include "object/net/ipsec.h"
 #include "object/net/left-out.h"
 #include "object/net/link/link-restore.h"
 #include "object/net/lock/acks.h"
@@ -130,6 +131,7 @@ static int look_around(const struct dump *d, struct namespace *ns, struct net_sp
 		return 0;
 	TRY(net_tables_collect(d, netlink, &space->given));
 	TRY(net_multipath_collect(d, space->entry));
+	TRY(net_ipsec_collect(d, space->entry));
 	return net_firewall_collect(d, space->furnished, &space->rules_left);
 }
 
@@ -360,6 +362,7 @@ static int load_net(const struct restore *r, struct namespace *ns)
 		return 0;
 	TRY(net_tables_load(r, ns->id, space->entry, &space->tables));
 	TRY(net_multipath_check(space->entry));
+	TRY(net_ipsec_check(space->entry));
 	TRY(net_firewall_load(r, ns->id, &space->rules));
 	return net_conntrack_load(r, ns->id, &space->tracks);
 }
@@ -474,7 +477,8 @@ static int settle_net(struct restore *r, struct namespace *ns)
 	if (space->furnished)
 		TRY(repeat_settings(r, space));
 	TRY(net_firewall_restore(r, ns, &space->rules, space->furnished));
-	return net_conntrack_restore(&space->tracks);
+	TRY(net_conntrack_restore(&space->tracks));
+	return space->entry ? net_ipsec_restore(space->entry) : 0;
 }
 
 static void inspect_net(const struct namespace *ns, struct outline *to)

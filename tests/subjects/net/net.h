@@ -25,7 +25,7 @@ static inline char *output_of(const char *command)
 
 static inline bool runs(const char *command)
 {
-	char quiet[512];
+	char quiet[1024];
 
 	snprintf(quiet, sizeof(quiet), "%s >/dev/null 2>&1", command);
 	return system(quiet) == 0;

@@ -97,6 +97,7 @@ static const uint16_t iptun[] = { IFLA_IPTUN_LINK,
 static const uint16_t vti[] = {
 	IFLA_VTI_LINK, IFLA_VTI_IKEY, IFLA_VTI_OKEY, IFLA_VTI_LOCAL, IFLA_VTI_REMOTE, IFLA_VTI_FWMARK, 0
 };
+static const uint16_t xfrm[] = { IFLA_XFRM_LINK, IFLA_XFRM_IF_ID, IFLA_XFRM_COLLECT_METADATA, 0 };
 
 static const struct plain {
 	const char *kind;
@@ -121,6 +122,7 @@ static const struct plain {
 	{ "ip6tnl", iptun, false, IFLA_IPTUN_LINK },
 	{ "vti", vti, false, IFLA_VTI_LINK },
 	{ "vti6", vti, false, IFLA_VTI_LINK },
+	{ "xfrm", xfrm, false, IFLA_XFRM_LINK },
 };
 
 static const struct plain *find_plain(const char *kind)
