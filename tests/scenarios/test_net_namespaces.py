@@ -339,3 +339,28 @@ def test_queueing_disciplines_are_named(apart):
     images = apart.dump()
     assert 'network device eth0: the queueing discipline' in apart.said
     assert 'queueing discipline' in apart.room.run(apart.criu, 'verify', images).stdout
+
+
+@pytest.mark.parametrize('command, words', [
+    ('ip nexthop add id 7 blackhole', 'nexthop'),
+    ('ip addrlabel add prefix fd77::/64 label 99', 'addrlabel'),
+    ('bridge mdb add dev inner port mine grp 239.1.1.1 permanent', 'bridge mdb'),
+    ('ip l2tp add tunnel tunnel_id 3000 peer_tunnel_id 4000 encap udp local 10.77.0.2 remote 10.77.0.1 udp_sport 5000 udp_dport 6000', 'L2TP'),
+    ('ip fou add port 5555 ipproto 4', 'ip fou'),
+    ('ipset create some hash:ip', 'ipset'),
+    ('ipvsadm -A -t 10.77.0.2:80', 'ipvsadm'),
+], ids=lambda value: value.split()[1] if value.startswith(('ip ', 'bridge ')) else value.split()[0])
+def test_what_is_not_saved_is_named(apart, command, words):
+    """Lists of a network namespace that are not saved: check, the dump and verify say so, but only if there is something in them."""
+    apart.join_by_veth()
+    apart.inside('ip link add inner type bridge && ip link add mine type veth peer name other && ip link set mine master inner && '
+                 'ip link set mine up && ip link set other up && ip link set inner up')
+    apart.serve()
+    assert words not in apart.room.run(apart.criu, 'check', '--tree', apart.pid).stdout
+    done = apart.room.run('/bin/sh', '-c', f'nsenter --net=/proc/{apart.pid}/ns/net {command}')
+    if done.returncode:
+        pytest.skip(f'not here: {done.stdout}')
+    assert words in apart.room.run(apart.criu, 'check', '--tree', apart.pid).stdout
+    images = apart.dump()
+    assert words in apart.said
+    assert words in apart.room.run(apart.criu, 'verify', images).stdout

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "kern/net/netlink.h"
@@ -45,4 +46,41 @@ int genetlink_find(struct netlink *netlink, const char *name, uint16_t *ret)
 	if (error < 0)
 		return error;
 	return *ret ? 0 : -ENOENT;
+}
+
+struct wanted_family {
+	const char *name;
+	uint16_t number;
+};
+
+static int compare_family(void *arg, const struct nlmsghdr *message)
+{
+	struct wanted_family *wanted = arg;
+	const struct nlattr *attr;
+	bool is_it = false;
+	uint16_t number = 0;
+
+	mnl_attr_for_each(attr, message, sizeof(struct genlmsghdr))
+	{
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
+			memcpy(&number, mnl_attr_get_payload(attr), sizeof(number));
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_NAME)
+			is_it = !strcmp(mnl_attr_get_str(attr), wanted->name);
+	}
+	if (is_it)
+		wanted->number = number;
+	return 0;
+}
+
+int genetlink_find_loaded(struct netlink *netlink, const char *name, uint16_t *ret)
+{
+	char buffer[GENETLINK_CAPACITY] __attribute__((aligned(8)));
+	struct wanted_family wanted = { name, 0 };
+	int error = netlink_ask(netlink, genetlink_begin(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_DUMP),
+				compare_family, &wanted);
+
+	*ret = wanted.number;
+	if (error < 0)
+		return error;
+	return wanted.number ? 0 : -ENOENT;
 }

@@ -32,6 +32,7 @@
 #include "object/net/lock/acks.h"
 #include "object/net/lock/lock.h"
 #include "object/net/multipath.h"
+#include "object/net/not-saved.h"
 #include "object/net/qdisc.h"
 #include "object/net/settings.h"
 #include "object/net/space.h"
@@ -105,6 +106,8 @@ static int dump_devices(struct net_view *view, struct net_space *space)
 
 	if (error >= 0 && !space->empty)
 		error = net_qdiscs_report(view, &found);
+	if (error >= 0 && !space->empty)
+		net_not_saved_report(view);
 	keep_devices(view->d->pool, &found, space);
 	return error;
 }
