@@ -13,6 +13,7 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "kern/net/netlink.h"
+#include "object/net/features.h"
 #include "object/net/link/link.h"
 #include "object/net/settings.h"
 
@@ -242,6 +243,7 @@ static int set_up(struct net_fill *fill, const NetDeviceEntry *entry)
 	if (error < 0)
 		return fail(-error, "setting it up");
 	TRY(net_settings_restore_device(fill->r, entry));
+	TRY(net_features_restore(entry));
 	/* Its addresses are known: none shall come by itself when it begins to run. */
 	return set_addr_gen_mode(fill, entry, IN6_ADDR_GEN_MODE_NONE);
 }

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "kern/net/netlink.h"
 #include "object/namespace/namespace.h"
+#include "object/net/features.h"
 #include "object/net/settings.h"
 #include "object/net/space.h"
 #include "object/net/switch.h"
@@ -246,6 +247,7 @@ static int dump_link(struct net_view *view, const struct net_link *link, NetDevi
 	TRY(check_peer(view, entry));
 	TRY(check_programs(link));
 	TRY(net_settings_dump_device(view->d->pool, entry));
+	TRY(net_features_dump(view->d->pool, entry));
 	if (!kind)
 		return dump_foreign(view, link, entry);
 	entry->type = kind->type;
