@@ -135,6 +135,14 @@ bool rtnetlink_are_sound(const void *data, size_t size, bool (*is_known)(uint16_
 	return true;
 }
 
+bool rtnetlink_payload_is_sound(const void *data, size_t size, size_t header)
+{
+	const size_t head = NLMSG_ALIGN(header);
+
+	return size >= head && size <= RTNETLINK_CAPACITY / 2 - NLMSG_HDRLEN &&
+	       attributes_are_sound((const char *)data + head, size - head);
+}
+
 /* --- devices --- */
 
 static void take_link(struct net_links *links, const struct nlmsghdr *message)

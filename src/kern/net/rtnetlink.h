@@ -63,6 +63,9 @@ bool rtnetlink_is_sound(const void *data, size_t size, uint16_t type, size_t hea
 /* The same of types that is_known() accepts, of any size. */
 bool rtnetlink_are_sound(const void *data, size_t size, bool (*is_known)(uint16_t type), size_t header);
 
+/* Whether one payload is such a header with sound attributes. */
+bool rtnetlink_payload_is_sound(const void *data, size_t size, size_t header);
+
 /* Begins a request in room (RTNETLINK_ROOM bytes, aligned), with NLM_F_REQUEST | NLM_F_ACK; the header is copied. */
 struct nlmsghdr *rtnetlink_begin(void *capacity, uint16_t type, uint16_t flags, const void *header, size_t size);
 /* Sends a request and waits for the acknowledgement. */

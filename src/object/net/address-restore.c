@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
 #include "image/payload.h"
 #include "kern/net/netlink.h"
 #include "kern/net/rtnetlink.h"
+#include "object/net/nexthop.h"
 #include "object/net/tables.h"
 
 const struct net_table net_tables[] = {
@@ -60,26 +62,15 @@ static int load_table(const struct restore *r, const struct net_table *table, ui
 	return 0;
 }
 
-static int check_neighbour(const ProtobufCBinaryData *data)
-{
-	struct nlmsghdr head = { .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + data->len), .nlmsg_type = RTM_NEWNEIGH };
-	AUTO(buffer_done) struct buffer message = { 0 };
-
-	if (data->len > RTNETLINK_CAPACITY / 2)
-		return -EINVAL;
-	buffer_append(&message, &head, sizeof(head));
-	memcpy(buffer_extend(&message, MNL_ALIGN(data->len)), data->data, data->len);
-	return rtnetlink_is_sound(message.data, message.size, RTM_NEWNEIGH, sizeof(struct ndmsg)) ? 0 : -EINVAL;
-}
-
 int net_tables_load(const struct restore *r, uint32_t id, const NetnsEntry *entry, struct net_tables *to)
 {
 	for (const struct net_table *table = net_tables; table->what; table++)
 		TRY(load_table(r, table, id, (struct net_messages *)((char *)to + table->place)));
 	for (size_t i = 0; i < entry->n_neighbours; i++)
-		if (check_neighbour(&entry->neighbours[i]) < 0)
+		if (!rtnetlink_payload_is_sound(entry->neighbours[i].data, entry->neighbours[i].len,
+						sizeof(struct ndmsg)))
 			return refuse(EINVAL, "neighbour %zu makes no sense", i);
-	return 0;
+	return net_nexthops_check(entry);
 }
 
 /* --- requests --- */
@@ -278,6 +269,35 @@ static void set_expiry(struct nlmsghdr *request, const struct nlattr *info)
 		mnl_attr_put_u32(request, RTA_EXPIRES, (uint32_t)cache.rta_expires / 100); /* USER_HZ to seconds */
 }
 
+static bool names_nexthop(const struct nlmsghdr *message)
+{
+	const struct nlattr *parts[RTA_MAX + 1] = { 0 };
+
+	rtnetlink_parse(message, sizeof(struct rtmsg), parts, RTA_MAX + 1);
+	return parts[RTA_NH_ID];
+}
+
+/* The object says where the route goes; the kernel tells it of the route as well, and wants to hear it once. */
+static void drop_what_nexthop_says(struct nlmsghdr *request, const struct nlmsghdr *message)
+{
+	static const uint16_t said[] = { RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_ENCAP, RTA_ENCAP_TYPE };
+	struct rtmsg *route = mnl_nlmsg_get_payload(request);
+	const struct nlattr *attribute;
+
+	request->nlmsg_len = (uint32_t)(NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(*route)));
+	route->rtm_flags = 0;
+	mnl_attr_for_each(attribute, message, sizeof(*route))
+	{
+		bool is_said = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(said); i++)
+			is_said |= said[i] == mnl_attr_get_type(attribute);
+		if (!is_said)
+			mnl_attr_put(request, attribute->nla_type, mnl_attr_get_payload_len(attribute),
+				     mnl_attr_get_payload(attribute));
+	}
+}
+
 static struct nlmsghdr *make_route(void *capacity, const struct nlmsghdr *message)
 {
 	const struct rtmsg *from = mnl_nlmsg_get_payload(message);
@@ -289,6 +309,8 @@ static struct nlmsghdr *make_route(void *capacity, const struct nlmsghdr *messag
 	struct nlattr *attribute, *info = NULL;
 
 	route->rtm_flags &= RTNH_F_ONLINK | RTNH_F_PERVASIVE;
+	if (names_nexthop(message))
+		drop_what_nexthop_says(request, message);
 	mnl_attr_for_each(attribute, request, sizeof(*route))
 	{
 		if (mnl_attr_get_type(attribute) == RTA_MULTIPATH)
@@ -307,7 +329,7 @@ static bool may_wait(int error)
 	return error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EINVAL || error == -ENETDOWN;
 }
 
-static int restore_routes(struct netlink *netlink, const struct net_messages *wanted)
+static int restore_routes(struct netlink *netlink, const struct net_messages *wanted, bool by_nexthop)
 {
 	AUTO(buffer_done) struct buffer waiting = { 0 };
 	char capacity[RTNETLINK_CAPACITY] __attribute__((aligned(8)));
@@ -315,7 +337,8 @@ static int restore_routes(struct netlink *netlink, const struct net_messages *wa
 	size_t before = SIZE_MAX;
 	int error, last = 0;
 
-	buffer_append(&waiting, wanted->data, wanted->size);
+	rtnetlink_for_each(message, wanted->data, wanted->size) if (names_nexthop(message) == by_nexthop)
+		buffer_append(&waiting, message, NLMSG_ALIGN(message->nlmsg_len));
 	while (waiting.size && waiting.size < before) {
 		struct buffer next = { 0 };
 
@@ -448,7 +471,10 @@ int net_tables_restore(struct pool *pool, struct netlink *netlink, const struct 
 {
 	TRY(restore_addresses(pool, netlink, &tables->addresses));
 	TRY(restore_rules(netlink, &tables->rules));
-	TRY(restore_routes(netlink, &tables->routes));
-	TRY(restore_routes(netlink, &tables->routes6));
+	TRY(restore_routes(netlink, &tables->routes, false));
+	TRY(restore_routes(netlink, &tables->routes6, false));
+	TRY(net_nexthops_restore(netlink, entry));
+	TRY(restore_routes(netlink, &tables->routes, true));
+	TRY(restore_routes(netlink, &tables->routes6, true));
 	return restore_neighbours(netlink, entry);
 }

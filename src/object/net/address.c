@@ -18,8 +18,8 @@
 #include "kern/net/netlink.h"
 #include "kern/net/rtnetlink.h"
 #include "object/net/link/link.h"
+#include "object/net/nexthop.h"
 #include "object/net/tables.h"
-#include "session/survey.h"
 
 /* What the kernel makes of addresses comes again with them. */
 static bool want_route(const struct nlmsghdr *message)
@@ -160,7 +160,8 @@ static bool want_forwarding(const struct nlmsghdr *message)
 	rtnetlink_parse(message, sizeof(*entry), parts, NDA_MAX + 1);
 	if (parts[NDA_MASTER])
 		return entry->ndm_state & NUD_NOARP || entry->ndm_flags & NTF_EXT_LEARNED;
-	return parts[NDA_DST] && entry->ndm_flags & NTF_SELF && entry->ndm_state & (NUD_NOARP | NUD_PERMANENT);
+	return (parts[NDA_DST] || parts[NDA_NH_ID]) && entry->ndm_flags & NTF_SELF &&
+	       entry->ndm_state & (NUD_NOARP | NUD_PERMANENT);
 }
 
 static int dump_neighbours(struct pool *pool, struct netlink *netlink, const struct net_given *given, NetnsEntry *entry)
@@ -197,38 +198,6 @@ int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, const 
 {
 	for (const struct net_table *table = net_tables; table->what; table++)
 		TRY(dump_table(d, netlink, table, id, given));
+	TRY(net_nexthops_dump(d->pool, netlink, given, entry));
 	return dump_neighbours(d->pool, netlink, given, entry);
-}
-
-/* --- what cannot be saved --- */
-
-/* Routes through nexthop objects, which are a table of their own. */
-static int check_routes(const struct dump *d, const struct buffer *messages)
-{
-	const struct nlmsghdr *message;
-
-	rtnetlink_for_each(message, messages->data, messages->size)
-	{
-		const struct nlattr *parts[RTA_MAX + 1] = { 0 };
-
-		rtnetlink_parse(message, sizeof(struct rtmsg), parts, RTA_MAX + 1);
-		if (parts[RTA_NH_ID])
-			TRY(dump_go_on(d, refuse(EOPNOTSUPP,
-						 "a route goes through nexthop object %u: those cannot be saved yet",
-						 mnl_attr_get_u32(parts[RTA_NH_ID]))));
-	}
-	return 0;
-}
-
-int net_tables_collect(const struct dump *d, struct netlink *netlink, const struct net_given *given)
-{
-	for (const struct net_table *table = net_tables; table->what; table++) {
-		AUTO(buffer_done) struct buffer messages = { 0 };
-
-		if (table->type != RTM_NEWROUTE)
-			continue;
-		TRY(ask_table(netlink, table, given, &messages));
-		TRY(check_routes(d, &messages));
-	}
-	return 0;
 }

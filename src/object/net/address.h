@@ -25,5 +25,3 @@ struct net_given;
 /* ifaddr, route, route6 and rule of namespace id; the neighbours to the entry. Not what is of given devices. */
 int net_tables_dump(struct dump *d, struct netlink *netlink, uint32_t id, const struct net_given *given,
 		    NetnsEntry *entry);
-/* Refuses what could not be written. Changes nothing. */
-int net_tables_collect(const struct dump *d, struct netlink *netlink, const struct net_given *given);

@@ -20,8 +20,6 @@
 #include "kern/net/rtnetlink.h"
 #include "session/survey.h"
 
-#define MESSAGE_MAX (RTNETLINK_CAPACITY / 2)
-
 /* --- dump --- */
 
 /* Those that compression brings along come again with it. */
@@ -167,14 +165,7 @@ int net_ipsec_collect(const struct dump *d, NetnsEntry *entry)
 
 static int check_payload(const ProtobufCBinaryData *data, size_t header, const char *what, size_t i)
 {
-	struct nlmsghdr head = { .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + data->len), .nlmsg_type = XFRM_MSG_NEWSA };
-	AUTO(buffer_done) struct buffer message = { 0 };
-
-	if (data->len <= MESSAGE_MAX) {
-		buffer_append(&message, &head, sizeof(head));
-		memcpy(buffer_extend(&message, MNL_ALIGN(data->len)), data->data, data->len);
-	}
-	return message.size && rtnetlink_is_sound(message.data, message.size, XFRM_MSG_NEWSA, header)
+	return rtnetlink_payload_is_sound(data->data, data->len, header)
 		       ? 0
 		       : refuse(EINVAL, "netns image: %s %zu makes no sense", what, i);
 }

@@ -132,7 +132,6 @@ static int look_around(const struct dump *d, struct namespace *ns, struct net_sp
 	TRY(dump_devices(&view, space));
 	if (space->empty)
 		return 0;
-	TRY(net_tables_collect(d, netlink, &space->given));
 	TRY(net_multipath_collect(d, space->entry));
 	TRY(net_ipsec_collect(d, space->entry));
 	return net_firewall_collect(d, space->furnished, &space->rules_left);

@@ -16,7 +16,6 @@
 #include <linux/l2tp.h>
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/nexthop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,13 +98,6 @@ static size_t ask_rtnetlink(struct net_view *view, uint16_t type, const void *he
 	return n;
 }
 
-static size_t count_nexthops(struct net_view *view)
-{
-	const struct nhmsg header = { .nh_family = AF_UNSPEC };
-
-	return ask_rtnetlink(view, RTM_GETNEXTHOP, &header, sizeof(header), count_any);
-}
-
 static size_t count_labels(struct net_view *view)
 {
 	const struct ifaddrlblmsg header = { .ifal_family = AF_INET6 };
@@ -181,7 +173,6 @@ static const struct {
 	const char *what;
 	size_t (*count)(struct net_view *view);
 } kinds[] = {
-	{ "nexthop objects (ip nexthop)", count_nexthops },
 	{ "labels of IPv6 addresses (ip addrlabel)", count_labels },
 	{ "groups given to ports of bridges (bridge mdb)", count_groups },
 	{ "tunnels of L2TP (ip l2tp)", count_l2tp },
