@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/grace.h"
+#include "base/table.h"
 #include "image/inventory.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
@@ -160,6 +161,60 @@ int number_joined(struct dump *d)
 		if (task_top(task)->is_joined)
 			TRY(dump_go_on(d, number_task(d, task)));
 	return 0;
+}
+
+static void lead_session(struct task *task)
+{
+	unsigned depth = task->pid_space ? task->pid_space->depth : 0;
+
+	task->vsid = task->vpgid = task->vpid;
+	for (unsigned i = 0; i < depth; i++)
+		task->inner_sids[i] = task->inner_pgids[i] = task->leader->inner_tids[i];
+}
+
+/* A namespace that the parent cannot be seen from shows no number of its session either. */
+static void follow_session(struct task *task, const struct task *parent)
+{
+	unsigned depth = parent->pid_space ? parent->pid_space->depth : 0;
+
+	task->vsid = parent->vsid;
+	if (!task->vpgid)
+		task->vpgid = parent->vpgid;
+	for (unsigned i = 0; i < depth && task->pid_space == parent->pid_space; i++) {
+		task->inner_sids[i] = parent->inner_sids[i];
+		task->inner_pgids[i] = task->inner_pgids[i] ?: parent->inner_pgids[i];
+	}
+}
+
+/*
+ * What an engine's exec has started without a session of its own (crun, nsenter), and orphans of it: the leader is not
+ * in the tree, and nobody there can see it. The topmost lead a session afterwards.
+ */
+void number_sessions(struct dump *d)
+{
+	AUTO(table_destroy) struct table *changed = NULL;
+	struct task *task;
+
+	if (!d->facts->inner_pids || !d->tree->root->vsid)
+		return;
+	for_each_task(task, d->tree) {
+		if (task->vsid || (task->vpgid && task->vpgid != task->vpid))
+			continue;
+		changed = changed ?: table_create();
+		(void)table_set(changed, (uint64_t)task->vpid, task);
+	}
+	if (!changed)
+		return;
+	for_each_task(task, d->tree) {
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		if (!task->vsid && task->parent && table_find(changed, (uint64_t)task->parent->vpid)) {
+			follow_session(task, task->parent);
+		} else if (table_find(changed, (uint64_t)task->vpid)) {
+			lead_session(task);
+			dump_report_loss(d,
+					 "its session, which is led from outside: restored, it leads one of its own");
+		}
+	}
 }
 
 /* All of them would end with it. */

@@ -8,6 +8,8 @@
 int number_tree(struct dump *d);
 /* The same for those that joined it later (flow/freeze/joined.h), whose numbers until then are ours. */
 int number_joined(struct dump *d);
+/* After that: sessions that are led from outside of the pid namespace of the tree. */
+void number_sessions(struct dump *d);
 /* Refuses pid namespaces whose first process is not in the tree. */
 int number_check(struct dump *d);
 /* Restore: the root task is there. */

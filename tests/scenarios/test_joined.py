@@ -2,6 +2,7 @@
 """Processes that came into the pid namespace of the tree from outside, as those of an engine's exec do."""
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -95,6 +96,50 @@ def test_daemon(containers, users):
         assert 'a further root' in (images / 'dump.log').read_text()
     containers.call('kill', name, 'KILL')
     wait_until(lambda: '"stopped"' in containers.call('state', name), 60, 'the container does not end')
+
+
+def test_session_outside(containers):
+    """As crun's exec makes it, in a session that nobody in there can see: it, and an orphan of it, lead sessions of their own afterwards; twice."""
+    name = containers.name()
+    containers.run(name)
+    first = containers.state(name)['pid']
+    script = 'exec < /dev/null > /dev/null 2>&1; ' + DAEMON
+    outside = subprocess.Popen(['setsid', 'nsenter', '-t', str(first), '-a', '/bin/sh', '-c', script], stdin=subprocess.DEVNULL)
+    wait_until(lambda: counted(containers) > 2, 60, 'the daemon does not start')
+    before = family(first)
+    daemon = max(pid for pid in before if before[pid][0] == 0)
+    orphan, child = (next(pid for pid, words in before.items() if words[3][1:] == [number]) for number in (b'7770', b'8880'))
+    assert before[daemon][1:3] == before[orphan][1:3] == before[child][1:3] == (0, 0)
+    for number in (1, 2):
+        images = containers.checkpoint(name, number)
+        main, its = containers.count(), counted(containers)
+        containers.restore(name, images)
+        containers.check_alive(name, main)
+        wait_until(lambda low=its: counted(containers) > low + 2, 60, 'the daemon does not go on')
+        after = family(containers.state(name)['pid'])
+        assert after.keys() == before.keys()
+        assert after[daemon][1:3] == after[child][1:3] == (daemon, daemon) and after[orphan][1:3] == (orphan, orphan), after
+        assert ('its session, which is led from outside' in (images / 'dump.log').read_text()) == (number == 1)
+    outside.wait(60)
+
+
+def test_job_of_a_terminal(containers):
+    """What somebody outside runs in there from a terminal is his: it is left, and told."""
+    name = containers.name()
+    containers.run(name)
+    first = containers.state(name)['pid']
+    pid, master = pty.fork()
+    if not pid:
+        os.execvp('nsenter', ['nsenter', '-t', str(first), '-a', '/bin/sh', '-c', DAEMON.replace('(sleep 7770 &); ', '')])
+    wait_until(lambda: counted(containers) > 2, 60, 'the job does not start')
+    images = containers.checkpoint(name, 1)
+    os.waitpid(pid, 0)
+    os.close(master)
+    assert 'it belongs to a session and a terminal outside, and ends with it' in (images / 'dump.log').read_text()
+    main, its = containers.count(), counted(containers)
+    containers.restore(name, images)
+    containers.check_alive(name, main)
+    assert counted(containers) == its
 
 
 def test_left_running(containers):

@@ -465,6 +465,7 @@ static int stop_joined(struct dump *d)
 			TRY(stop_children(d));
 	} while (joined.n || joined.again);
 	TRY(number_joined(d));
+	number_sessions(d);
 	return number_check(d);
 }
 

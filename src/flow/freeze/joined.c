@@ -50,7 +50,7 @@ static bool is_ours(pid_t pid)
 struct stranger {
 	pid_t pid;
 	struct proc_stat stat;
-	bool visits; /* its session is led from outside of its pid namespace */
+	bool visits; /* a job of somebody's terminal outside */
 };
 
 /* False if it is none, or gone. */
@@ -65,7 +65,7 @@ static bool look_at(const struct dump *d, pid_t pid, struct stranger *ret)
 	    proc_status_read(proc, &status) < 0 || !status.n_levels)
 		return false;
 	ret->pid = pid;
-	ret->visits = !status.ns_sid[status.n_levels - 1];
+	ret->visits = !status.ns_sid[status.n_levels - 1] && ret->stat.tty_nr;
 	return true;
 }
 
@@ -96,7 +96,7 @@ static int leave_stranger(struct dump *d, const struct stranger *stranger, const
 			 "process %d (%s) in a pid namespace of the tree: it is no descendant of process %d (was it "
 			 "put there by exec?)%s, and ends with it",
 			 stranger->pid, stranger->stat.comm, root->pid,
-			 top->visits ? ", its session is led from outside" : "");
+			 top->visits ? ", it belongs to a session and a terminal outside" : "");
 	return 0;
 }
 
