@@ -161,7 +161,7 @@ int connection_refuse(struct connection *connection)
 int connection_serve(struct connection *connection)
 {
 	bool stay, pre_dumped = false; /* then only the next one, or the dump itself, may follow */
-	int code, error;
+	int code, error, late = 0;
 
 	do {
 		CriuReq *message;
@@ -181,10 +181,13 @@ int connection_serve(struct connection *connection)
 			code = WORKER_DROPPED;
 		} else {
 			code = serve_one(connection, message);
-			interrupt_release();
+			late = interrupt_release();
 		}
 		criu_req__free_unpacked(message, NULL);
-	} while ((stay || pre_dumped) && code == WORKER_GOOD);
+	} while ((stay || pre_dumped) && code == WORKER_GOOD && !late);
+	/* It came when the request could not be interrupted any more. The client has its answer. */
+	if (late)
+		(void)raise(late);
 	return code;
 }
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """SIGTERM, SIGINT, SIGHUP, SIGQUIT and other ends that never come: what was begun is undone, the log says why, and the exit code is 1."""
+import signal
 import subprocess
 
 import pytest
 
 import checks
 from room import PROGRAMS, wait_until
+from rpc import start_swrk
 
 SIGNALS = ('TERM', 'INT', 'HUP', 'QUIT')
 
@@ -59,6 +61,20 @@ def test_dump(subject, folder, name, action):
     images = run.dump()
     run.await_gone()
     run.restore(images)
+    run.release()
+
+
+@pytest.mark.parametrize('name', SIGNALS)
+def test_after_a_request(subject, folder, room, name):
+    """A signal that comes to a worker when its request cannot be interrupted any more: the client has its answer, then the worker ends by it."""
+    run = subject('tree/family')
+    images = run.dump()
+    run.await_gone()
+    with start_swrk(run.criu, '--action-script', script(folder, 'post-resume', f'kill -{name} $PPID'), room=room) as client:
+        reply = client.call('RESTORE', {'images_dir': str(images), 'log_level': 4})
+        assert reply['success'], reply
+        assert client.process.wait(60) == 128 + getattr(signal, f'SIG{name}')
+    run.compare('after the restore')
     run.release()
 
 
