@@ -129,6 +129,29 @@ static int compare_sought(const struct dump *d, struct uring_view *view, const s
 	return view->error ? uring_view_give_up(view) : 0;
 }
 
+static int refuse_closed(const struct sought *one)
+{
+	if (one->file)
+		return refuse(EOPNOTSUPP,
+			      "its registered file %u is open nowhere in the tree: it cannot be saved; let the program "
+			      "keep a descriptor of it",
+			      one->number);
+	return refuse(EOPNOTSUPP, "the eventfd that it tells is open nowhere in the tree: it cannot be saved; let the "
+				  "program keep a descriptor of it");
+}
+
+/* Who has the ring open. */
+static int refuse_of(const struct sought *one, const struct known_descriptor *known, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (known[i].id == one->record->id) {
+			LOG_SCOPE("task %d (%s)", known[i].task->pid, known[i].task->comm);
+			LOG_SCOPE("fd %d (io_uring)", known[i].fd);
+			return refuse_closed(one);
+		}
+	return refuse_closed(one); /* in a message only */
+}
+
 int uring_finish_registered(const struct dump *d)
 {
 	const struct sought *first = *(struct sought **)state_get(d->states, &sought_state);
@@ -141,19 +164,9 @@ int uring_finish_registered(const struct dump *d)
 	TRY(uring_view_get(d, &view));
 	for (size_t i = 0; i < n; i++)
 		TRY(compare_sought(d, view, &known[i]));
-	for (const struct sought *one = first; one; one = one->next) {
-		LOG_SCOPE("file %u (io_uring)", one->record->id);
-		if (!*one->id && one->file)
-			TRY(dump_go_on(
-				d, refuse(EOPNOTSUPP,
-					  "its registered file %u is open nowhere in the tree: it cannot be saved; let "
-					  "the program keep a descriptor of it",
-					  one->number)));
-		if (!*one->id && !one->file)
-			TRY(dump_go_on(d,
-				       refuse(EOPNOTSUPP, "the eventfd that it tells is open nowhere in the tree: it "
-							  "cannot be saved; let the program keep a descriptor of it")));
-	}
+	for (const struct sought *one = first; one; one = one->next)
+		if (!*one->id)
+			TRY(dump_go_on(d, refuse_of(one, known, n)));
 	return 0;
 }
 
