@@ -23,6 +23,7 @@
 #include "flow/cpuinfo.h"
 #include "flow/new-pidns.h"
 #include "flow/plugin-threads.h"
+#include "flow/restore/ending.h"
 #include "flow/restore/groups.h"
 #include "flow/restore/kill.h"
 #include "flow/restore/let-go.h"

@@ -7,15 +7,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
-#include "base/grace.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "flow/restore/birth.h"
+#include "flow/restore/ending.h"
 #include "flow/restore/next-pid.h"
 #include "flow/number.h"
 #include "flow/restore/pid-wait.h"
@@ -23,7 +22,6 @@
 #include "kern/proc/proc.h"
 #include "image/inventory.h"
 #include "lib/compel/restorer.h"
-#include "lib/compel/tracee.h"
 #include "object/namespace/namespace.h"
 #include "plan/plan.h"
 #include "plugin/plugin.h"
@@ -127,19 +125,26 @@ static int make_root(struct restore *r, struct task *root)
 	return run_in_task(r, root, plan);
 }
 
-/* A visit to a task costs two changes of process, so what many siblings need is asked of all before the first is waited
- * for. */
+/*
+ * A visit to a task costs two changes of process, so what many siblings need is asked of all before the first is waited
+ * for. And while their creator makes the next ones, those that it has made get their memory.
+ */
+#define BIRTHS_AT_ONCE 16
+
 struct birth_batch {
 	struct task **tasks;
 	struct plan **plans;
 	size_t *results; /* offsets of the results of the clone steps */
 	size_t n;
+	size_t n_posted, n_born; /* so many are asked for, and have been heard of */
+	struct plan *births;	 /* that their creator runs, for those in between */
 };
 
 static void batch_done(struct birth_batch *batch)
 {
 	for (size_t i = 0; i < batch->n; i++)
 		plan_destroy(&batch->plans[i]);
+	plan_destroy(&batch->births);
 	free(batch->tasks);
 	free(batch->plans);
 	free(batch->results);
@@ -179,34 +184,46 @@ static int make_one_by_one(struct restore *r, struct task *creator, struct birth
 }
 
 /* One plan of their creator makes them all. */
-static int make_siblings(struct restore *r, struct task *creator, struct birth_batch *batch)
+static int begin_births(struct restore *r, struct task *creator, struct birth_batch *batch)
 {
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
+	const size_t end = batch->n_posted + BIRTHS_AT_ONCE < batch->n ? batch->n_posted + BIRTHS_AT_ONCE : batch->n;
 
-	for (size_t i = 0; i < batch->n; i++)
-		if (next_pid_is_used(r, creator, batch->tasks[i]))
-			return make_one_by_one(r, creator, batch);
-	for (size_t i = 0; i < batch->n; i++)
-		TRY(birth_plan(r, batch->tasks[i], -1, plan, &batch->results[i]));
-	TRY(run_in_task(r, creator, plan));
-	/* Whatever comes next, those that exist must be known, to be killed if need be. */
-	for (size_t i = 0; i < batch->n; i++) {
-		results[i] = remote_value(creator->leader->remote, batch->results[i]);
-		if (results[i] >= 0 && !r->facts->inner_pids)
-			batch->tasks[i]->pid = batch->tasks[i]->vpid;
-	}
-	for (size_t i = 0; i < batch->n; i++) {
-		LOG_SCOPE("task %d (%s)", batch->tasks[i]->vpid, batch->tasks[i]->comm);
-		if (results[i] == -EEXIST)
-			TRY(clone_again(r, batch->tasks[i]));
-		else if (results[i] < 0)
-			return fail((int)-results[i], "making task %d", batch->tasks[i]->vpid);
-		if (!r->facts->inner_pids)
-			batch->tasks[i]->pid = batch->tasks[i]->vpid;
-		TRY(task_arrived(r, batch->tasks[i]));
+	plan_destroy(&batch->births);
+	batch->births = plan_create();
+	for (size_t i = batch->n_posted; i < end; i++)
+		TRY(birth_plan(r, batch->tasks[i], -1, batch->births, &batch->results[i]));
+	TRY(remote_post(creator->leader->remote, batch->births));
+	batch->n_posted = end;
+	return 0;
+}
+
+/* Whatever comes next, those that exist must be known, to be killed if need be. */
+static int end_births(struct restore *r, struct task *creator, struct birth_batch *batch, int64_t *results)
+{
+	if (batch->n_born == batch->n_posted)
+		return 0;
+	TRY(remote_wait(creator->leader->remote, &r->progress->deadline));
+	for (; batch->n_born < batch->n_posted; batch->n_born++) {
+		struct task *task = batch->tasks[batch->n_born];
+
+		results[batch->n_born] = remote_value(creator->leader->remote, batch->results[batch->n_born]);
+		if (results[batch->n_born] >= 0 && !r->facts->inner_pids)
+			task->pid = task->vpid;
 	}
 	return 0;
+}
+
+static int meet_newborn(struct restore *r, struct task *task, int64_t result)
+{
+	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+
+	if (result == -EEXIST)
+		TRY(clone_again(r, task));
+	else if (result < 0)
+		return fail((int)-result, "making task %d", task->vpid);
+	if (!r->facts->inner_pids)
+		task->pid = task->vpid;
+	return task_arrived(r, task);
 }
 
 /* The first plan of each: memory. */
@@ -246,17 +263,62 @@ static int enter_users(struct restore *r, struct task *task)
 
 static int make_children(struct restore *r, struct task *task);
 
-static int settle_batch(struct restore *r, struct birth_batch *batch)
+static int settle_some(struct restore *r, struct birth_batch *batch, size_t from, size_t to)
 {
-	for (size_t i = 0; i < batch->n; i++) {
+	for (size_t i = from; i < to; i++) {
 		batch->plans[i] = plan_create();
 		TRY(settle_begin(r, batch->tasks[i], batch->plans[i]));
 	}
-	for (size_t i = 0; i < batch->n; i++)
+	for (size_t i = from; i < to; i++)
 		TRY(settle_end(r, batch->tasks[i]));
-	for (size_t i = 0; i < batch->n; i++)
+	for (size_t i = from; i < to; i++)
 		TRY(make_children(r, batch->tasks[i]));
 	return 0;
+}
+
+static bool any_is_refused(const int64_t *results, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		if (results[i] < 0)
+			return true;
+	return false;
+}
+
+/* Those whose pid was in use are made by the creator, which must have nothing else to do then. */
+static int make_in_turns(struct restore *r, struct task *creator, struct birth_batch *batch, int64_t *results)
+{
+	TRY(begin_births(r, creator, batch));
+	for (size_t from = 0, to; from < batch->n; from = to) {
+		bool is_refused;
+
+		TRY(end_births(r, creator, batch, results));
+		to = batch->n_born;
+		is_refused = any_is_refused(results, from, to);
+		if (!is_refused && to < batch->n)
+			TRY(begin_births(r, creator, batch));
+		for (size_t i = from; i < to; i++)
+			TRY(meet_newborn(r, batch->tasks[i], results[i]));
+		if (is_refused && to < batch->n)
+			TRY(begin_births(r, creator, batch));
+		TRY(settle_some(r, batch, from, to));
+	}
+	return 0;
+}
+
+static int make_siblings(struct restore *r, struct task *creator, struct birth_batch *batch)
+{
+	AUTO_FREE int64_t *results = xzalloc(batch->n * sizeof(*results));
+	int error;
+
+	for (size_t i = 0; i < batch->n; i++)
+		if (next_pid_is_used(r, creator, batch->tasks[i])) {
+			TRY(make_one_by_one(r, creator, batch));
+			return settle_some(r, batch, 0, batch->n);
+		}
+	error = make_in_turns(r, creator, batch, results);
+	if (error < 0)
+		(void)end_births(r, creator, batch, results); /* the first failure is kept */
+	return error;
 }
 
 /* Which children: those that are wanted before their creator leaves its first session, those that it makes before it
@@ -290,31 +352,7 @@ static int make_batch(struct restore *r, struct task *parent, struct task *creat
 	*ret_any = batch.n > 0;
 	if (!batch.n)
 		return 0;
-	TRY(make_siblings(r, creator, &batch));
-	return settle_batch(r, &batch);
-}
-
-/* Tells a task how to end; there is no answer to wait for but its death. */
-static int end_task(struct restore *r, struct task *task)
-{
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-
-	if (task->state == TASK_DEAD)
-		TRY(phase_restore_plan(r, task->leader, plan));
-	else
-		plan_syscall(plan, "end the helper", __NR_exit_group, V(0));
-	TRY(remote_post(task->leader->remote, plan));
-	if (pidfd_wait_exit(task->restore->pidfd, GRACE_DEATH_MS) < 0)
-		return refuse(ETIMEDOUT, "task %d (%s) did not end", task->vpid, task->comm);
-	return 0;
-}
-
-static int reap_helper(struct restore *r, struct task *helper)
-{
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-
-	plan_syscall(plan, "reap the helper", __NR_wait4, V(task_pid_for(helper, helper->parent)), V(0), V(0), V(0));
-	return run_in_task(r, helper->parent, plan);
+	return make_siblings(r, creator, &batch);
 }
 
 /* Where orphans go. The first process of a pid namespace need not ask for them. */
@@ -373,8 +411,8 @@ static int make_adopted(struct restore *r, struct task *task)
 	TRY(take_orphans(r, task->parent, true));
 	TRY(bear_adopted(r, task));
 	TRY(set_death_signal(r, task, 0));
-	TRY(end_task(r, creator));
-	TRY(reap_helper(r, creator));
+	TRY(restore_end_task(r, creator));
+	TRY(restore_reap_helper(r, creator));
 	task_tree_remove(r->tree, creator);
 	TRY(task_arrived(r, task));
 	TRY(set_death_signal(r, task, SIGKILL));
@@ -515,20 +553,4 @@ int restore_tree(struct restore *r)
 	for_each_task(task, r->tree)
 		TRY(birth_prepare(r, task->leader, parent_of(r, task)));
 	return make_tree(r);
-}
-
-int restore_dead(struct restore *r)
-{
-	struct task *task;
-
-	for_each_task(task, r->tree) {
-		if (task_is_live(task))
-			continue;
-		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-		TRY(end_task(r, task));
-	}
-	for_each_task(task, r->tree)
-		if (task->state == TASK_HELPER)
-			TRY(reap_helper(r, task));
-	return 0;
 }

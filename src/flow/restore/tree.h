@@ -6,5 +6,3 @@
 
 /* Makes the arena and all tasks and fills their private memory. */
 int restore_tree(struct restore *r);
-/* Ends the helpers and lets zombies die; their parents reap what nobody shall see. */
-int restore_dead(struct restore *r);

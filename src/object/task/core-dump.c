@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which memory of a process goes into a core dump: /proc/PID/coredump_filter, see core(5). */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "object/task/part.h"
+#include "object/task/self.h"
 
 /* 1: read; 0: it has none, or this kernel makes no core dumps. */
 static int read_filter(int proc, uint32_t *ret)
@@ -34,6 +38,22 @@ static int dump_filter(const struct dump *d, struct thread *thread)
 	return found < 0 ? found : 0;
 }
 
+/* The kernel gives a new task that of its creator. */
+static bool has_inherited(struct restore *r, uint32_t wanted)
+{
+	struct restore_inherited *inherited = &restore_self_of(r)->core_filter;
+	uint32_t own = 0;
+
+	if (!inherited->is_known) {
+		AUTO_CLOSE int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		inherited->is_known = true;
+		inherited->is_changed = proc < 0 || read_filter(proc, &own) <= 0;
+		inherited->value = own;
+	}
+	return !inherited->is_changed && inherited->value == wanted;
+}
+
 static int settle_filter(struct restore *r, struct thread *thread)
 {
 	const TaskCoreEntry *tc = thread->core->tc;
@@ -43,9 +63,12 @@ static int settle_filter(struct restore *r, struct thread *thread)
 
 	if (thread != thread->task->leader || !tc->has_coredump_filter)
 		return 0;
+	if (has_inherited(r, tc->coredump_filter))
+		return 0;
 	TRY(read_filter(thread->task->restore->proc, &now));
 	if (now == tc->coredump_filter)
 		return 0;
+	restore_self_of(r)->core_filter.is_changed = true;
 	snprintf(text, sizeof(text), "0x%x", tc->coredump_filter);
 	error = file_write_text(thread->task->restore->proc, "coredump_filter", text);
 	return error < 0 ? fail(-error, "setting coredump_filter to %s", text) : 0;

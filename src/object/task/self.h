@@ -14,7 +14,13 @@ struct restore_self {
 	struct rlimit limits[RLIM_NLIMITS];
 	uint32_t loginuid;	  /* UINT32_MAX = unset */
 	uint64_t default_actions; /* 0 = not asked yet */
-	bool exact_timer_ids;	  /* PR_TIMER_CREATE_RESTORE_IDS, Linux 6.15 */
+	/* What new tasks have of criu, until that of one is changed: the kernel changes it for all that share its
+	   memory. Its files are not read then. */
+	struct restore_inherited {
+		bool is_known, is_changed;
+		int64_t value;
+	} oom_score, core_filter;
+	bool exact_timer_ids; /* PR_TIMER_CREATE_RESTORE_IDS, Linux 6.15 */
 };
 
 /*
