@@ -21,6 +21,7 @@
 #include "object/memory/memory-state.h"
 #include "object/memory/lazy-restore.h"
 #include "object/memory/lent/lent.h"
+#include "object/memory/lent/mappings-inherit.h"
 #include "object/memory/mappings-restore.h"
 #include "object/memory/memory.h"
 #include "object/memory/shared.h"
@@ -110,9 +111,11 @@ static int check_ranges(const struct page_reader *reader, struct memory_restore 
 				return refuse(EINVAL, "%s has pages at %#" PRIx64 ", where it has no private memory",
 					      name_of(range), at);
 			TRY(check_lazy(range, &memory->mappings[k]));
+			memory->mappings[k].was_used = true;
 			at = memory->mappings[k].vma->end;
 		}
 	}
+	memory_find_used(memory);
 	return 0;
 }
 

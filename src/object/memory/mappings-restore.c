@@ -18,6 +18,7 @@
 #include "object/memory/content-restore.h"
 #include "object/memory/lazy-restore.h"
 #include "object/memory/lent/lent.h"
+#include "object/memory/lent/mappings-inherit.h"
 #include "object/memory/memory.h"
 #include "pages/reader.h"
 #include "object/memory/sysv.h"
@@ -235,103 +236,6 @@ static void plan_advice(struct plan *plan, const VmaEntry *vma, uint64_t which)
 #define ADVICE_BEFORE_FILL (1ull << MADV_HUGEPAGE | 1ull << MADV_NOHUGEPAGE)
 
 /*
- * A heap that has grown since the fork, or has been cut off: the same but for its end. What has grown much is filled
- * faster as new memory.
- */
-static bool may_end_elsewhere(const VmaEntry *own, const VmaEntry *from)
-{
-	if (own->flags & (MAP_GROWSDOWN | MAP_HUGETLB))
-		return false;
-	return own->end < from->end ||
-	       (own->status & VMA_ANON_PRIVATE && own->end - from->end < from->end - from->start);
-}
-
-bool memory_mappings_same(const struct memory_mapping *own, const struct memory_mapping *from)
-{
-	const VmaEntry *x = own->vma, *y = from->vma;
-
-	return memory_is_private(x) && memory_is_private(y) && !x->watched && !y->watched && x->start == y->start &&
-	       (x->end == y->end || may_end_elsewhere(x, y)) && x->prot == y->prot && x->flags == y->flags &&
-	       x->status == y->status && own->file == from->file && x->pgoff == y->pgoff && x->madv == y->madv;
-}
-
-/* What a task has mapped. A helper has no memory of its own but still that which it was born with. */
-static const struct memory_restore *memory_of(const struct task *task)
-{
-	while (task && !task_is_live(task))
-		task = task->restore->creator;
-	if (!task)
-		return NULL;
-	return task->restore->memory_from ? memory_restore_of(task->restore->memory_from) : memory_restore_of(task);
-}
-
-const struct memory_restore *memory_of_creator(const struct task *task)
-{
-	return memory_of(task->restore->creator);
-}
-
-static void plan_drop(struct plan *plan, uint64_t start, uint64_t end)
-{
-	if (start < end)
-		plan_syscall(plan, "drop what came from the creator", __NR_munmap, V(start), V(end - start));
-}
-
-/* When nothing is in the way any more. A mapping of its own beside the other would not become one with it. */
-static void plan_growth(const struct memory_restore *own, const struct memory_restore *from, struct plan *plan)
-{
-	size_t k = 0;
-
-	for (size_t i = 0; i < own->n; i++) {
-		const VmaEntry *vma = own->mappings[i].vma;
-
-		if (!own->mappings[i].inherited)
-			continue;
-		while (from->mappings[k].vma->start < vma->start)
-			k++;
-		if (from->mappings[k].vma->end < vma->end)
-			plan_syscall(plan, "extend what came from the creator", __NR_mremap, V(vma->start),
-				     V(from->mappings[k].vma->end - vma->start), V(vma->end - vma->start), V(0), V(0));
-	}
-}
-
-/* Which mappings came from the creator by fork and may stay; all others that came are unmapped. */
-static void plan_inherit(struct restore *r, struct task *task, struct plan *plan)
-{
-	struct memory_restore *own = memory_restore_of(task);
-	const struct memory_restore *from = memory_of_creator(task);
-	size_t k = 0;
-
-	for (size_t i = 0; from && i < from->n; i++) {
-		const VmaEntry *vma = from->mappings[i].vma;
-
-		if (!memory_is_private(vma))
-			continue;
-		while (k < own->n && own->mappings[k].vma->start < vma->start)
-			k++;
-		if (k < own->n && memory_mappings_same(&own->mappings[k], &from->mappings[i]) &&
-		    !memory_template_find(memory_template_of(r), task, own->mappings[k].vma)) {
-			own->mappings[k].inherited = true;
-			own->mappings[k].writable = from->mappings[i].writable;
-			plan_drop(plan, own->mappings[k].vma->end, vma->end);
-			continue;
-		}
-		plan_drop(plan, vma->start, vma->end);
-	}
-	plan_growth(own, from, plan);
-}
-
-/*
- * Anonymous memory is writable until its content is there: then it can be filled in large pieces. What nobody may touch
- * stays so from the beginning: it may be vast, and asking for it writable would be refused as too much memory.
- */
-static uint32_t first_prot(const struct memory_mapping *mapping)
-{
-	if (mapping->writable)
-		return PROT_READ | PROT_WRITE;
-	return mapping->file || !mapping->vma->prot ? mapping->vma->prot : PROT_READ | PROT_WRITE;
-}
-
-/*
  * Neighbours that differ in nothing but their protection, or not even in that.
  */
 static bool continues_mapping(const struct memory_mapping *last, const struct memory_mapping *mapping)
@@ -340,7 +244,7 @@ static bool continues_mapping(const struct memory_mapping *last, const struct me
 
 	return memory_is_private(y) && !mapping->inherited && !last->shared && !mapping->shared && !last->file &&
 	       !mapping->file && x->end == y->start && x->flags == y->flags && x->status == y->status &&
-	       x->madv == y->madv && first_prot(last) == first_prot(mapping) &&
+	       x->madv == y->madv && memory_first_prot(last) == memory_first_prot(mapping) &&
 	       !(x->flags & (MAP_GROWSDOWN | MAP_HUGETLB));
 }
 
@@ -348,9 +252,9 @@ static bool continues_mapping(const struct memory_mapping *last, const struct me
 static void plan_map_run(struct plan *plan, const struct memory_mapping *first, size_t n)
 {
 	const VmaEntry *a = first->vma, *z = first[n - 1].vma;
-	struct step *step =
-		plan_syscall(plan, "map memory", __NR_mmap, V(a->start), V(z->end - a->start), V(first_prot(first)),
-			     V((a->flags & MMAP_FLAGS) | MAP_FIXED_NOREPLACE), V(-1), V(0));
+	struct step *step = plan_syscall(plan, "map memory", __NR_mmap, V(a->start), V(z->end - a->start),
+					 V(memory_first_prot(first)), V((a->flags & MMAP_FLAGS) | MAP_FIXED_NOREPLACE),
+					 V(-1), V(0));
 
 	step->flags |= STEP_EXACT;
 	step->arg[6] = (int64_t)a->start;
@@ -377,7 +281,7 @@ int memory_plan_private(struct restore *r, struct task *task, struct plan *plan)
 	struct borrowed b = { .plan = plan, .pidfd = S(SLOT_PIDFD) };
 
 	memory_lazy_plan(r, memory, plan);
-	plan_inherit(r, task, plan);
+	memory_plan_inherit(r, task, plan);
 	for (size_t i = 0; i < memory->n; i++)
 		plan_shared(r, task, &memory->mappings[i], plan);
 	restorer_plan_find_us(plan, r->us, SLOT_PIDFD);
@@ -428,10 +332,10 @@ static void plan_protect(const struct memory_restore *memory, struct plan *plan)
 		uint32_t prot = mapping->vma->prot;
 
 		n = 1;
-		if (!memory_is_private(mapping->vma) || first_prot(mapping) == prot)
+		if (!memory_is_private(mapping->vma) || memory_first_prot(mapping) == prot)
 			continue;
 		while (i + n < memory->n && memory_is_private(mapping[n].vma) && mapping[n].vma->prot == prot &&
-		       mapping[n].vma->start == mapping[n - 1].vma->end && first_prot(&mapping[n]) != prot)
+		       mapping[n].vma->start == mapping[n - 1].vma->end && memory_first_prot(&mapping[n]) != prot)
 			n++;
 		plan_syscall(plan, "protect memory", __NR_mprotect, V(mapping->vma->start),
 			     V(mapping[n - 1].vma->end - mapping->vma->start), V(prot));

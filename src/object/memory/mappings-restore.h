@@ -12,10 +12,6 @@ struct task;
 
 /* NULL before restore/link. */
 struct memory_restore *memory_restore_of(const struct task *task);
-/* The memory that it is born with; NULL for the root. */
-const struct memory_restore *memory_of_creator(const struct task *task);
-/* Can a child keep the mapping that it got by fork? It may have another end, if it is longer or shorter there. */
-bool memory_mappings_same(const struct memory_mapping *own, const struct memory_mapping *from);
 
 int memory_restore_load(
 	const struct restore *r); /* mm, pagemaps of all tasks: read, checked, files of mappings declared as used */

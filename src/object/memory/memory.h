@@ -72,8 +72,10 @@ struct memory_mapping {
 	struct file *file; /* behind it, or NULL */
 	int plugin_fd;	   /* to be mapped instead of the file, or -1 */
 	bool lazy;	   /* some of its pages are left to the lazy-pages daemon: lazy-restore.c */
+	bool was_used;	   /* the images have pages of it, or of those on both sides of a small one */
 	bool shared;	   /* its content comes from the template of all copies: template/template.h */
 	bool writable;	   /* as it comes from there, also through the creator, and is not protected yet */
+	uint32_t made;	   /* the protection with which its creator got it, if it is inherited: */
 	bool inherited; /* the task got it from its creator by fork, with the creator's content: content.c compares */
 };
 

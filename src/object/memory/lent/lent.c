@@ -15,6 +15,7 @@
 #include "object/memory/content-restore.h"
 #include "object/memory/shared.h"
 #include "object/memory/lazy-restore.h"
+#include "object/memory/lent/mappings-inherit.h"
 #include "object/memory/mappings-restore.h"
 #include "object/memory/memory-state.h"
 #include "object/memory/memory.h"
