@@ -68,6 +68,18 @@ def test_shared_memory(subject, name):
     run.release()
 
 
+def test_sealed(subject):
+    """What nobody can write to need not be looked at in the freeze; what its mappings can write to still must."""
+    run = subject('memory/memfd-seals')
+    for _ in range(2):
+        images = run.dump(*LIVE)
+        said = (images / 'dump.log').read_text(errors='replace')
+        assert said.count('It was sealed when it was copied') == 1 and said.count('of its pages were written to since it was copied') == 1, said
+    run.kill()
+    run.restore(images)
+    run.release()
+
+
 AHEAD = 'pages were written to since they were copied'
 
 

@@ -45,6 +45,7 @@ struct early_object {
 	uint64_t size; /* bytes, whole pages */
 	int object;
 	int file;	  /* the copy; -1: there is none */
+	bool sealed;	  /* F_SEAL_WRITE: nobody can change it, by whatever means */
 	const char *data; /* the object itself; NULL: it must be read, as others can make it shorter */
 	uint64_t *sums;	  /* of each page in the file; 0: it is not there */
 };
@@ -89,9 +90,8 @@ static struct early_object *find_object(const struct early_copies *copies, const
 }
 
 /* What nobody can make shorter may be mapped: reading behind its end would kill us. */
-static const char *map_object(int fd, const struct mapping *m, uint64_t size)
+static const char *map_object(int fd, int seals, uint64_t size)
 {
-	int seals = text_starts(m->name, "/memfd:") ? fcntl(fd, F_GET_SEALS) : F_SEAL_SHRINK;
 	void *data;
 
 	if (seals < 0 || !(seals & F_SEAL_SHRINK))
@@ -103,8 +103,10 @@ static const char *map_object(int fd, const struct mapping *m, uint64_t size)
 static void note_object(struct early_copies *copies, int proc, const struct mapping *m)
 {
 	AUTO_CLOSE int fd = memory_open_mapped(proc, m, O_NOATIME);
+	struct early_object *early;
 	struct stat stat;
 	uint64_t size;
+	int seals;
 
 	if (fd < 0)
 		fd = memory_open_mapped(proc, m, 0);
@@ -113,15 +115,17 @@ static void note_object(struct early_copies *copies, int proc, const struct mapp
 	size = ((uint64_t)stat.st_size + page_size() - 1) / page_size() * page_size();
 	if (size < SIZE_MIN)
 		return;
-	*vector_push(&copies->items) = (struct early_object){
+	seals = text_starts(m->name, "/memfd:") ? fcntl(fd, F_GET_SEALS) : F_SEAL_SHRINK;
+	early = vector_push(&copies->items);
+	*early = (struct early_object){
 		.dev = stat.st_dev,
 		.ino = stat.st_ino,
 		.size = size,
 		.object = TAKE_FD(fd),
 		.file = -1,
+		.sealed = seals >= 0 && seals & F_SEAL_WRITE,
 	};
-	copies->items.items[copies->items.n - 1].data =
-		map_object(copies->items.items[copies->items.n - 1].object, m, size);
+	early->data = map_object(early->object, seals, size);
 }
 
 void memory_early_note(struct dump *d, int proc, const struct mappings *mappings)
@@ -278,7 +282,7 @@ static int copy_early(struct dump *d, struct early_object *early)
 
 	/* As long as each pass leaves much less to the next one. */
 	for (unsigned i = 0; i < PASSES && result == 0; i++) {
-		if (i && (changed <= early->size / page_size() / FEW || changed > before / 2))
+		if (i && (early->sealed || changed <= early->size / page_size() / FEW || changed > before / 2))
 			break;
 		before = changed;
 		segments.n = 0;
@@ -331,6 +335,10 @@ int memory_early_take(struct dump *d, int object, const page_range_list *segment
 	if (!early || early->file < 0 ||
 	    ((uint64_t)stat.st_size + page_size() - 1) / page_size() * page_size() != early->size)
 		return -1;
+	if (early->sealed) {
+		log_info("It was sealed when it was copied: nobody can have written to it since");
+		return early->file;
+	}
 	result = run_pass(d, early, segments, &changed);
 	if (result < 0) {
 		log_info("It is copied while the tasks stand still: %s", strerror(-result));
