@@ -84,6 +84,7 @@ struct task_dump {
 	struct proc_stat stat;
 	struct mappings mappings;
 	bool new;	   /* asked to stop, not yet waited for */
+	bool last;	   /* to be asked when all others stand still: they may wait for it */
 	bool stood_still;  /* when all threads were looked at */
 	bool was_stopped;  /* group-stopped before we came, by stop_signal */
 	bool released;	   /* it runs again */

@@ -23,6 +23,7 @@
 #include "flow/freeze/shared-objects.h"
 #include "flow/number.h"
 #include "flow/freeze/reaper.h"
+#include "flow/freeze/servers.h"
 #include "kern/task-iter.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
@@ -148,6 +149,14 @@ static int pause_devices(struct dump *d, pid_t pid)
 	return plugins_check(d->plugins, plugins_ask(d->plugins, PAUSE_DEVICES, pid));
 }
 
+/* Threads that it makes meanwhile are found by freeze_end(). */
+static int ask_threads(struct dump *d, struct task *task)
+{
+	int seized = task->dump->stat.threads == 1 ? seize_new_thread(d, task, task->pid) : seize_new_threads(d, task);
+
+	return seized < 0 ? seized : 0;
+}
+
 /* Asks a task to stop. -ESRCH, not logged: it is gone. */
 static int freeze_begin(struct dump *d, struct task *task)
 {
@@ -177,9 +186,8 @@ static int freeze_begin(struct dump *d, struct task *task)
 	}
 	if (task->dump->pidfd < 0)
 		return fail(-task->dump->pidfd, "opening a pidfd");
-	/* Threads that it makes meanwhile are found by freeze_end(). */
-	dead = task->dump->stat.threads == 1 ? seize_new_thread(d, task, task->pid) : seize_new_threads(d, task);
-	return dead < 0 ? dead : 0;
+	task->dump->last = freeze_serves_others(d, task);
+	return task->dump->last ? 0 : ask_threads(d, task);
 }
 
 /* Waits until it stands still, with all threads that it makes meanwhile. */
@@ -270,6 +278,21 @@ static int read_children(struct dump *d, const struct task *task, const struct t
 	return 0;
 }
 
+static int finish_child(struct dump *d, struct task *child)
+{
+	int error;
+
+	if (!child->dump->new || child->dump->last)
+		return 0;
+	child->dump->new = false;
+	error = freeze_end(d, child);
+	if (error == -ESRCH)
+		forget_task(d, child);
+	else if (error < 0)
+		TRY(pass_over(d, child, error));
+	return 0;
+}
+
 /*
  * Children are only final when all threads of the parent stand still, but orphans of dying tasks may still join. All
  * children are asked to stop before the first is waited for.
@@ -279,7 +302,7 @@ static int freeze_children(struct dump *d, struct task *task, const struct task_
 	AUTO(proc_pids_done) struct proc_pids pids = { 0 };
 	struct task *child, *next;
 
-	if (!task_is_live(task))
+	if (!task_is_live(task) || task->dump->last)
 		return 0;
 	TRY(read_children(d, task, facts, &pids));
 	for (size_t i = 0; i < pids.n; i++) {
@@ -302,18 +325,29 @@ static int freeze_children(struct dump *d, struct task *task, const struct task_
 		TRY(error);
 		*found += (unsigned)error;
 	}
-	list_for_each_safe(child, next, &task->children, sibling) {
-		int error;
+	list_for_each_safe(child, next, &task->children, sibling)
+		TRY(finish_child(d, child));
+	return 0;
+}
 
-		if (!child->dump->new)
+/* All others stand still now, so nobody waits for them. */
+static int freeze_last(struct dump *d, unsigned *found)
+{
+	struct task *task, *next;
+	int error;
+
+	for_each_task(task, d->tree) {
+		if (!task_is_live(task) || !task->dump->last)
 			continue;
-		child->dump->new = false;
-		error = freeze_end(d, child);
-		if (error == -ESRCH)
-			forget_task(d, child);
-		else if (error < 0)
-			TRY(pass_over(d, child, error));
+		task->dump->last = false;
+		task->dump->new = true;
+		(*found)++;
+		LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
+		error = ask_threads(d, task);
+		TRY(error == -ESRCH ? 0 : dump_go_on(d, error)); /* gone, as will be found */
 	}
+	list_for_each_safe(task, next, &d->tree->tasks, all)
+		TRY(finish_child(d, task));
 	return 0;
 }
 
@@ -421,6 +455,8 @@ static int stop_children(struct dump *d)
 			if (found >= TASK_ITER_WORTH)
 				break; /* another look at all is less than a file of each */
 		}
+		if (!found)
+			TRY(freeze_last(d, &found));
 	} while (found);
 	return 0;
 }
@@ -489,6 +525,7 @@ int freeze_tree(struct dump *d)
 	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
 	if (parasite_watch_await(d->watch) < 0)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
+	freeze_sync_served(d);
 	shared_objects_prepare(d);
 	tracee_stop_quietly();
 	TRY(with_reaper(d, stop_tree_below_root));

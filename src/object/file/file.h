@@ -28,6 +28,7 @@ struct open_file {
 	struct stat stat;
 	long fs_magic;	       /* statfs f_type */
 	bool served;	       /* of a FUSE file system whose server is in the tree */
+	uint64_t served_open;  /* of such a one, without a descriptor, but opened: mount_dump_fuse_mapped() */
 	const char *link;      /* "/srv/x", "anon_inode:[eventfd]", "pipe:[123]", "/tmp/y (deleted)" */
 	struct fdinfo *fdinfo; /* NULL for files without a descriptor; valid during dump and drain only */
 	int mnt_id;

@@ -17,6 +17,8 @@
 #include "object/file/file-state.h"
 #include "object/file/describe.h"
 #include "object/file/file-dump.h"
+#include "object/file/fuse/fusefile.h"
+#include "object/mount/mount.h"
 
 /* A path file that was dumped without a descriptor: exe, cwd, root, a mapped file. */
 struct dumped_path {
@@ -69,18 +71,25 @@ static int dump_path(const struct dump *d, struct task *task, const char *name, 
 	uint64_t key;
 
 	TRY(file_describe_path(d, &of));
+	if (mount_dump_is_served(d, of.stat.st_dev)) {
+		TRY(file_dump_served(d, task, name, &of.served_open, ret_id));
+		if (*ret_id)
+			return 0;
+	}
 	key = path_key(of.stat.st_dev, of.stat.st_ino);
 	wanted = (struct dumped_path){
 		table_find(file_dump_of(d)->paths, key), of.stat.st_dev, of.stat.st_ino, of.mnt_id, flags, link
 	};
-	path = find_path(d, &wanted);
+	path = of.served_open ? NULL : find_path(d, &wanted);
 	if (!path) {
 		struct dumped dumped = { 0 };
 
 		LOG_SCOPE("%s", name);
 		wanted.link = of.link = pool_string(d->pool, link);
 		TRY(file_dump_new(d, &of, &dumped));
-		wanted.id = dumped.id;
+		*ret_id = wanted.id = dumped.id;
+		if (of.served_open)
+			return 0;
 		path = pool_copy(d->pool, &wanted, sizeof(wanted));
 		table_set(file_dump_of(d)->paths, key, path);
 	}
@@ -95,7 +104,7 @@ static const struct dumped_path *find_known(const struct dump *d, const struct t
 	struct statx st;
 
 	if (statx(task->dump->proc, name, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &st) < 0 ||
-	    !(st.stx_mask & STATX_MNT_ID))
+	    !(st.stx_mask & STATX_MNT_ID) || mount_dump_is_served(d, makedev(st.stx_dev_major, st.stx_dev_minor)))
 		return NULL;
 	return find_path(d, &(struct dumped_path){ .dev = makedev(st.stx_dev_major, st.stx_dev_minor),
 						   .ino = st.stx_ino,

@@ -2,6 +2,7 @@
 /* What address spaces do in which phase. */
 #include "base/fail.h"
 #include "engine/family.h"
+#include "object/file/file.h"
 #include "object/memory/area-flags.h"
 #include "object/memory/content-restore.h"
 #include "object/memory/content.h"
@@ -114,6 +115,23 @@ static void memory_furnished(struct restore *r, struct task *task)
 		memory_rest_done(r, task);
 }
 
+/* Its task has taken it. */
+static int put_programs(struct restore *r)
+{
+	struct task *task;
+
+	for_each_task(task, r->tree) {
+		struct memory_restore *memory =
+			task_is_live(task) && has_own_memory(task) ? memory_restore_of(task) : NULL;
+
+		if (memory && memory->exe)
+			file_put(r, memory->exe);
+		if (memory)
+			memory->exe = NULL;
+	}
+	return 0;
+}
+
 const struct object_family memory_family = {
 	.name = "memory",
 	.dump_prepare = prepare_dump,
@@ -137,6 +155,7 @@ const struct object_family memory_family = {
 	.restore_complete = complete_memory,
 	.restore_furnish = plan_rest,
 	.restore_furnished = memory_furnished,
+	.restore_settle = put_programs,
 	.restore_clean = memory_restore_clean,
 	.restore_resumed = memory_lazy_finish,
 	.restore_end = memory_restore_clean,

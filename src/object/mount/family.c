@@ -4,6 +4,7 @@
 #include "object/mount/collect.h"
 #include "object/mount/detached/detached.h"
 #include "object/mount/fs/autofs-restore.h"
+#include "object/mount/fs/fuse-serve.h"
 #include "object/mount/given-root.h"
 #include "object/mount/load.h"
 #include "object/mount/pid-space.h"
@@ -16,4 +17,5 @@ const struct object_family mount_family = {
 	.restore_link = mount_restore_link,
 	.restore_arrive = mount_restore_arrive,
 	.restore_plan = autofs_restore_plan,
+	.restore_resume = fuse_serve_end,
 };

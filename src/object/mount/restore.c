@@ -335,7 +335,6 @@ int mount_restore_settle(struct restore *r, struct namespace *ns)
 	if (!restore_mounts(r) || restore_mounts(r)->settled)
 		return 0;
 	restore_mounts(r)->settled = true;
-	fuse_serve_end(r);
 	TRY(share_mounts(r));
 	TRY(inode_flags_settle(r));
 	return namespace_run(r->tree->root->restore->proc, flags, spaces_settle, r);

@@ -17,10 +17,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "object/mount/mount-set.h"
@@ -132,6 +135,25 @@ static void answer_open(int server, const FuseEntry *record, const struct fuse_r
 		send_answer(server, request, 0, &out, sizeof(out));
 }
 
+/* Memory is filled before the server runs. What is mapped is read first, and overwritten: it may be anything, and the
+ * kernel forgets it when all is there (forget_content()). */
+static void answer_read(int server, const FuseEntry *record, const struct fuse_request *request)
+{
+	static uint8_t nothing[REQUEST_SIZE];
+	const struct fuse_read_in *in = (const struct fuse_read_in *)request->body;
+	const uint64_t size = attributes_of(record, request->head.nodeid).size,
+		       left = in->offset < size ? size - in->offset : 0, wanted = in->size < left ? in->size : left;
+	struct fuse_out_header head = { .unique = request->head.unique };
+	const struct iovec parts[] = { { &head, sizeof(head) }, { nothing, wanted } };
+
+	if (wanted > sizeof(nothing)) {
+		send_answer(server, request, EIO, NULL, 0);
+		return;
+	}
+	head.len = (uint32_t)(sizeof(head) + wanted);
+	(void)!writev(server, parts, 2);
+}
+
 static void answer_request(int server, const FuseEntry *record, const struct fuse_request *request,
 			   const struct next_open *next)
 {
@@ -149,6 +171,9 @@ static void answer_request(int server, const FuseEntry *record, const struct fus
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
 		answer_open(server, record, request, next);
+		break;
+	case FUSE_READ:
+		answer_read(server, record, request);
 		break;
 	case FUSE_STATFS:
 		send_answer(server, request, 0, &system, sizeof(system));
@@ -261,9 +286,33 @@ int fuse_serve_begin(struct restore *r)
 	return make_with_free_pid(r, serving);
 }
 
-void fuse_serve_end(struct restore *r)
+/* What the kernel has read of files from us instead of their server. */
+static int forget_content(const struct superblock *super)
 {
+	for (size_t i = 0; i < super->fuse->n_nodes; i++) {
+		struct {
+			struct fuse_out_header head;
+			struct fuse_notify_inval_inode_out body;
+		} notice = { .head = { .len = sizeof(notice), .error = FUSE_NOTIFY_INVAL_INODE },
+			     .body.ino = super->fuse->nodes[i]->id };
+
+		if (S_ISREG(super->fuse->nodes[i]->mode) && write(super->server, &notice, sizeof(notice)) < 0 &&
+		    errno != ENOENT) /* nobody has it any more */
+			return fail_errno("letting the kernel forget what it has read of %s",
+					  super->fuse->nodes[i]->name);
+	}
+	return 0;
+}
+
+int fuse_serve_end(struct restore *r)
+{
+	const struct superblock *super = restore_mounts(r) ? restore_mounts(r)->supers : NULL;
+	int error = 0;
+
+	for (; super && !error; super = super->next)
+		error = super->fuse ? forget_content(super) : 0;
 	state_destroy(r->states, &serving_state);
+	return error;
 }
 
 /* --- opening --- */
@@ -309,6 +358,20 @@ static const struct superblock *find_super(const struct restore *r, uint32_t dev
 	return super;
 }
 
+/* Should we be killed, the kernel closes our descriptors in their order: the connection first, as who closes a file
+ * waits for an answer by it. */
+static int put_behind(int server, int *fd)
+{
+	AUTO_CLOSE int first = *fd;
+
+	if (first > server) {
+		TAKE_FD(first);
+		return 0;
+	}
+	*fd = fcntl(first, F_DUPFD_CLOEXEC, server + 1);
+	return *fd < 0 ? fail_errno("duplicating a descriptor") : 0;
+}
+
 int mount_restore_fuse_open(struct restore *r, int mnt_id, const FuseFileEntry *record, uint32_t flags, int *ret_fd)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
@@ -327,6 +390,7 @@ int mount_restore_fuse_open(struct restore *r, int mnt_id, const FuseFileEntry *
 	*ret_fd = (int)syscall(SYS_openat2, mount->fd, path, &how, sizeof(how));
 	if (*ret_fd < 0)
 		return fail_errno("opening %s on %s", path, mount->entry->mountpoint);
+	TRY(put_behind(super->server, ret_fd));
 	if (record->removed && record->node != FUSE_ROOT_ID)
 		forget_name(super, record->node);
 	return 0;

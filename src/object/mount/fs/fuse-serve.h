@@ -6,5 +6,5 @@ struct restore;
 
 /* The file systems are there; */
 int fuse_serve_begin(struct restore *r);
-/* all files are open: from now on everybody waits for the servers. */
-void fuse_serve_end(struct restore *r);
+/* all files are open and mapped, and nothing of ours has them: from now on everybody waits for the servers. */
+int fuse_serve_end(struct restore *r);

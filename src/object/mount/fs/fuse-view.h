@@ -71,6 +71,7 @@ struct peek;
 	X(inode, i_size, NEEDED)                     \
 	X(inode, i_nlink, NEEDED)                    \
 	X(inode, i_generation, NEEDED)               \
+	X(inode, i_state, NEEDED)                    \
 	X(fuse_inode, inode, NEEDED)                 \
 	X(fuse_inode, nodeid, NEEDED)                \
 	X(fuse_file, fm, NEEDED)                     \

@@ -22,7 +22,6 @@
 #include "base/fd.h"
 #include "image/record.h"
 #include "kern/pidfd.h"
-#include "kern/proc/maps.h"
 #include "object/mount/collect.h"
 #include "object/mount/fs/fuse-view.h"
 #include "object/mount/mount-set.h"
@@ -169,18 +168,7 @@ static int check_descriptors(const struct task *task, const struct mount *mount)
 	return 0;
 }
 
-static int check_mappings(const struct task *task, const struct mount *mount)
-{
-	AUTO(mappings_done) struct mappings maps = { 0 };
-
-	TRY(mappings_read(task->dump->proc, MAPPINGS_PLAIN, &maps));
-	for (size_t i = 0; i < maps.n; i++)
-		if (maps.items[i].dev == mount->seen->dev)
-			return fail_use(task, mount, "a mapping of a file");
-	return 0;
-}
-
-/* Open files and current directories are for fuse_dump_file(). */
+/* Regular files and current directories are for mount_dump_fuse_file(). */
 static int check_uses(const struct dump *d, const struct mount *mount)
 {
 	const struct task *task;
@@ -192,7 +180,6 @@ static int check_uses(const struct dump *d, const struct mount *mount)
 		if (is_there(task, "root", mount, &mode))
 			return fail_use(task, mount, "its root directory");
 		TRY(check_descriptors(task, mount));
-		TRY(check_mappings(task, mount));
 	}
 	return 0;
 }
@@ -285,27 +272,20 @@ bool mount_dump_serves(const struct dump *d)
 	return super;
 }
 
-int mount_dump_fuse_file(const struct dump *d, int fd, dev_t dev, bool open, bool removed, FuseFileEntry *record)
+int mount_dump_fuse_file(const struct dump *d, uint64_t file, dev_t dev, bool open, bool removed, FuseFileEntry *record)
 {
 	struct fuse_view *view;
-	uint64_t file, dentry;
+	uint64_t dentry;
 
 	TRY(fuse_view_get(d, &view));
-	file = fuse_view_file(view, fd);
 	dentry = fuse_view_member(view, fuse_view_place(view, file, AT_file_f_path), AT_path_dentry);
 	record->connection = (uint32_t)(major(dev) << 20 | minor(dev));
 	note_node(d, view, record->connection, dentry);
 	record->has_removed = record->removed = removed;
 	record->node = fuse_view_member(view, fuse_inode_of(view, dentry), AT_fuse_inode_nodeid);
 	if (open) {
-		uint64_t connection, opened = fuse_view_member(view, file, AT_file_private_data);
+		uint64_t opened = fuse_view_member(view, file, AT_file_private_data);
 
-		connection = fuse_view_member(view, fuse_view_member(view, opened, AT_fuse_file_fm), AT_fuse_mount_fc);
-		if (fuse_view_member(view, connection, AT_fuse_conn_writeback_cache) &&
-		    (fuse_view_member(view, file, AT_file_f_flags) & O_ACCMODE) != O_RDONLY)
-			return refuse(EOPNOTSUPP,
-				      "what was written to it may not be at the server of its file system yet "
-				      "(FUSE_WRITEBACK_CACHE): close it before the dump");
 		record->has_handle = record->has_open_flags = true;
 		record->handle = fuse_view_member(view, opened, AT_fuse_file_fh);
 		record->open_flags = (uint32_t)fuse_view_member(view, opened, AT_fuse_file_open_flags);
