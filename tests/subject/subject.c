@@ -166,14 +166,19 @@ void subject_unequal(const char *file, int line, const char *what, long long got
 	_exit(1);
 }
 
-void need_linux(int major, int minor, const char *what)
+bool has_linux(int major, int minor)
 {
 	struct utsname name;
 	int has_major = 0, has_minor = 0;
 
 	must(uname(&name));
-	if (sscanf(name.release, "%d.%d", &has_major, &has_minor) != 2 || has_major < major ||
-	    (has_major == major && has_minor < minor))
+	return sscanf(name.release, "%d.%d", &has_major, &has_minor) == 2 &&
+	       (has_major > major || (has_major == major && has_minor >= minor));
+}
+
+void need_linux(int major, int minor, const char *what)
+{
+	if (!has_linux(major, minor))
 		skip("it takes Linux %d.%d to save %s", major, minor, what);
 }
 

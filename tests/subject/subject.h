@@ -114,6 +114,7 @@ void sleep_ms(unsigned ms);
 
 _Noreturn void subject_fail(const char *file, int line, const char *what, int error);
 _Noreturn void subject_unequal(const char *file, int line, const char *what, long long got, long long wanted);
+bool has_linux(int major, int minor);
 /* Ends the subject where the kernel is older. what: that it takes this one to save it. */
 void need_linux(int major, int minor, const char *what);
 _Noreturn void subject_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
