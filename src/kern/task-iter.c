@@ -42,7 +42,8 @@ enum place {
 	PLACES
 };
 
-/* What a kernel may lack: then the answer is not known, but for the last one, of which there is nothing to be known. */
+/* What a kernel may lack: then the answer is not known, but for the last ones, of which there is nothing to be known.
+ */
 enum own_place {
 	OWN_NAME,
 	OWN_TID_ADDRESS,
@@ -53,7 +54,10 @@ enum own_place {
 	OWN_TIMER_SLACK,
 	OWN_DEATH_SIGNAL,
 	OWN_THREAD_FLAGS,
+	OWN_MEMORY_DEFAULTS,
+	OWN_OOM_SCORE,
 	OWN_MEMORY_POLICY,
+	OWN_LOGIN,
 	OWN_PLACES
 };
 
@@ -90,32 +94,38 @@ struct answer {
 	uint64_t tid, state, call[ARCH_CALL_MEMBERS];
 	char name[16];
 	uint64_t tid_address, stack, stack_size, stack_flags, personality, timer_slack, death_signal, thread_flags,
-		policy;
+		memory_defaults, oom_score, policy, login;
 };
 
+#define OF_TASK (-1)
+
 static const struct {
+	int via; /* a pointer of the task */
 	const char *type, *member;
 	size_t to, size;
 } own_members[OWN_PLACES] = {
-#define OWN(type, member, to)                                                               \
-	{                                                                                   \
-		type, member, offsetof(struct answer, to), sizeof(((struct answer *)0)->to) \
+#define OWN(via, type, member, to)                                                               \
+	{                                                                                        \
+		via, type, member, offsetof(struct answer, to), sizeof(((struct answer *)0)->to) \
 	}
-	[OWN_NAME] = OWN("task_struct", "comm", name),
-	[OWN_TID_ADDRESS] = OWN("task_struct", "clear_child_tid", tid_address),
-	[OWN_STACK] = OWN("task_struct", "sas_ss_sp", stack),
-	[OWN_STACK_SIZE] = OWN("task_struct", "sas_ss_size", stack_size),
-	[OWN_STACK_FLAGS] = OWN("task_struct", "sas_ss_flags", stack_flags),
-	[OWN_PERSONALITY] = OWN("task_struct", "personality", personality),
-	[OWN_TIMER_SLACK] = OWN("task_struct", "timer_slack_ns", timer_slack),
-	[OWN_DEATH_SIGNAL] = OWN("task_struct", "pdeath_signal", death_signal),
-	[OWN_THREAD_FLAGS] = OWN("thread_info", "flags", thread_flags),
-	[OWN_MEMORY_POLICY] = OWN("task_struct", "mempolicy", policy),
+	[OWN_NAME] = OWN(OF_TASK, "task_struct", "comm", name),
+	[OWN_TID_ADDRESS] = OWN(OF_TASK, "task_struct", "clear_child_tid", tid_address),
+	[OWN_STACK] = OWN(OF_TASK, "task_struct", "sas_ss_sp", stack),
+	[OWN_STACK_SIZE] = OWN(OF_TASK, "task_struct", "sas_ss_size", stack_size),
+	[OWN_STACK_FLAGS] = OWN(OF_TASK, "task_struct", "sas_ss_flags", stack_flags),
+	[OWN_PERSONALITY] = OWN(OF_TASK, "task_struct", "personality", personality),
+	[OWN_TIMER_SLACK] = OWN(OF_TASK, "task_struct", "timer_slack_ns", timer_slack),
+	[OWN_DEATH_SIGNAL] = OWN(OF_TASK, "task_struct", "pdeath_signal", death_signal),
+	[OWN_THREAD_FLAGS] = OWN(OF_TASK, "thread_info", "flags", thread_flags),
+	[OWN_MEMORY_DEFAULTS] = OWN(TASK_MEMORY, "mm_struct", "def_flags", memory_defaults),
+	[OWN_OOM_SCORE] = OWN(TASK_SIGNAL, "signal_struct", "oom_score_adj", oom_score),
+	[OWN_MEMORY_POLICY] = OWN(OF_TASK, "task_struct", "mempolicy", policy),
+	[OWN_LOGIN] = OWN(OF_TASK, "task_struct", "loginuid", login),
 #undef OWN
 };
 
 struct task_iter {
-	bool tried, knows_own;
+	bool tried, knows_own, knows_login;
 	int program;
 	uint32_t children; /* offset in a task: an empty list is a ring of its head alone */
 };
@@ -244,7 +254,7 @@ static void keep_members(struct program *program, const struct btf_place *places
 }
 
 /* The stack must have been written to before it is read. */
-static void keep_own(struct program *program, const struct btf_place *own)
+static void keep_own(struct program *program, const struct btf_place *places, const struct btf_place *own)
 {
 	set_register(program, R2, 0);
 	for (size_t at = offsetof(struct answer, name); at < sizeof(struct answer); at += sizeof(uint64_t))
@@ -255,6 +265,12 @@ static void keep_own(struct program *program, const struct btf_place *own)
 		if (!size)
 			continue;
 		copy_register(program, R3, R7);
+		if (own_members[i].via != OF_TASK) {
+			copy_part(program, places[own_members[i].via].offset, own_members[i].to);
+			load_part(program, R3, own_members[i].to);
+			set_register(program, R2, 0);
+			keep_part(program, R2, own_members[i].to);
+		}
 		copy_bytes(program, own[i].offset, own_members[i].to, size);
 	}
 }
@@ -272,7 +288,7 @@ static void write_program(struct program *program, const struct btf_place *place
 	keep_part(program, R7, offsetof(struct answer, task));
 	keep_members(program, places);
 	keep_number(program, places);
-	keep_own(program, own);
+	keep_own(program, places, own);
 	keep_call(program, registers);
 	load_member(program, BPF_DW, R1, R6, 0);
 	copy_register(program, R2, R10);
@@ -322,7 +338,7 @@ static bool find_own(struct btf_place *own)
 		found = found && place->offset <= INT16_MAX / 2;
 		if (!found)
 			place->size = 0;
-		all &= found || i == OWN_MEMORY_POLICY;
+		all &= found || i == OWN_MEMORY_POLICY || i == OWN_LOGIN;
 	}
 	return all;
 }
@@ -335,6 +351,7 @@ static int load_program(struct task_iter *iter)
 
 	TRY(find_places(&function, places, registers));
 	iter->knows_own = find_own(own);
+	iter->knows_login = own[OWN_LOGIN].size == sizeof(uint32_t);
 	write_program(&program, places, own, registers);
 	iter->program = bpf_load_iterator(function, program.code, program.n);
 	iter->children = places[TASK_CHILDREN].offset;
@@ -378,7 +395,7 @@ static bool may_wait_limited(const struct answer *answer)
 }
 
 /* What personality(2), prctl(2) and sigaltstack(2) would say; the latter of a thread that runs elsewhere. */
-static struct task_own own_of(const struct answer *answer)
+static struct task_own own_of(const struct task_iter *iter, const struct answer *answer)
 {
 	struct task_own own = {
 		.tid_address = answer->tid_address,
@@ -389,6 +406,10 @@ static struct task_own own_of(const struct answer *answer)
 		.timer_slack = answer->timer_slack,
 		.death_signal = (uint32_t)answer->death_signal,
 		.has_memory_policy = answer->policy,
+		.memory_defaults = answer->memory_defaults,
+		.oom_score = (int16_t)answer->oom_score,
+		.knows_login = iter->knows_login,
+		.login = (uint32_t)answer->login,
 	};
 
 	_Static_assert(sizeof(own.name) == sizeof(answer->name), "names have the same size");
@@ -403,7 +424,7 @@ static void add_answer(const struct task_iter *iter, const struct answer *answer
 	*vector_push(ret) = (struct task_facts){
 		.tid = (pid_t)(uint32_t)answer->tid,
 		.knows_own = iter->knows_own,
-		.own = own_of(answer),
+		.own = own_of(iter, answer),
 		.thread_flags = answer->thread_flags,
 		.may_wait_limited = may_wait_limited(answer),
 		.has_children = answer->first_child != answer->task + iter->children,

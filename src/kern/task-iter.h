@@ -12,7 +12,7 @@
 
 #define TASK_ITER_WORTH 50 /* so many threads, or more: for fewer, to load the program takes longer */
 
-/* What is a thread's alone, as it would answer itself. */
+/* What is a thread's alone, as it, or a file of /proc, would answer; the last ones are its process's. */
 struct task_own {
 	char name[16];
 	uint64_t tid_address;
@@ -22,6 +22,10 @@ struct task_own {
 	uint64_t timer_slack;
 	uint32_t death_signal;
 	bool has_memory_policy;
+	uint64_t memory_defaults; /* VM_* of what it will map; 0: nothing of MCL_FUTURE */
+	int oom_score;
+	bool knows_login;
+	uint32_t login; /* the user for the kernel's audit */
 };
 
 /* Numbers that stand for objects of the kernel: good for nothing but to be compared. 0: the thread has none. */

@@ -50,17 +50,13 @@ struct shared_objects {
 	const struct thread *files, *fs; /* CLONE_FILES, CLONE_FS */
 };
 
-/* A thread of which all is known without asking it: what is its own, and another one of its process, which was asked
- * and stands before it in the list, that it is like in all else (credentials, flags). */
-struct thread_told {
-	const struct thread *like;
-	struct task_own own;
-};
-
 struct thread_dump {
-	const struct thread_told *told; /* dump/told instead of dump/ask and dump/answer; NULL: it is to be asked */
-	struct proc_status status;	/* of this thread (/proc/PID/task/TID/status) */
-	bool held;			/* it stands in a ptrace stop of ours */
+	const struct task_own *own; /* what the kernel tells of many at once; NULL: it is to be read */
+	/* It is not asked itself, dump/told instead of dump/ask and dump/answer: all that is not in own is as in this
+	   thread of its process, which is asked and stands before it in the list (credentials, flags). NULL: it is. */
+	const struct thread *like;
+	struct proc_status status; /* of this thread (/proc/PID/task/TID/status) */
+	bool held;		   /* it stands in a ptrace stop of ours */
 	struct shared_objects shares;
 	uint64_t sigmask;
 	struct arch_thread_state *state; /* registers to go home with */

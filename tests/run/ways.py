@@ -215,7 +215,7 @@ MEMORY = re.compile('memory/|tree/family|thread/several')
 SAMPLES = {'rpc': ('file/pipe', 'memory/anonymous', 'thread/several', 'tree/family', 'socket/unix-pair', 'socket/unix-early',
                    'socket/unix-rights-kinds', 'file/pty', 'file/pty-session'),
            'remote': MEMORY, 'lazy': MEMORY, 'live': MEMORY, 'on_demand': MEMORY,
-           'older': re.compile('memory/|tree/(family|among-many|sessions)|thread/(several|many|settings-among-many)|timer/posix|task/membarrier-private|signal/pending|sched/policies|creds/ids'
+           'older': re.compile('memory/|tree/(family|among-many|settings-among-many|sessions)|thread/(several|many|settings-among-many)|timer/posix|task/membarrier-private|signal/pending|sched/policies|creds/ids'
                                '|file/(pidfd|userfaultfd|timerfd|eventfd|inotify|fanotify|pty|mqueue|deleted|locks|epoll|pipe)$|net/(devices|addresses)|seccomp/filter$'
                                '|socket/(unix-(pair|rights|names)|tcp-(backlog|queues)|packet-ring|udp)$|namespace/(pid-nested|time|ipc-several|uts|user-inner|cgroup)$'
                                '|mount/(sharing|overlay|detached|binds|tmpfs)$'),

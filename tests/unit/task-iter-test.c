@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -181,6 +183,17 @@ static void *be_singular(void *arg)
 	return NULL;
 }
 
+static long long read_number(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	long long number = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lld", &number), 1);
+	fclose(file);
+	return number;
+}
+
 static void test_own(void **state)
 {
 	AUTO(task_iter_destroy) struct task_iter *iter = task_iter_create();
@@ -212,8 +225,17 @@ static void test_own(void **state)
 		assert_int_equal(other->own.has_memory_policy, singular.has_policy);
 		assert_false(main_thread->own.has_memory_policy);
 		assert_int_equal(main_thread->own.stack_size, 0);
+		assert_int_equal(main_thread->own.oom_score, read_number("/proc/self/oom_score_adj"));
+		if (main_thread->own.knows_login && access("/proc/self/loginuid", F_OK) == 0)
+			assert_int_equal(main_thread->own.login, read_number("/proc/self/loginuid"));
+		assert_int_equal(main_thread->own.memory_defaults, 0);
 		assert_int_equal(main_thread->own.death_signal, 0);
 		assert_int_equal(main_thread->own.timer_slack, prctl(PR_GET_TIMERSLACK));
+		if (mlockall(MCL_FUTURE) == 0) {
+			assert_true(task_iter_read(iter, getpid(), &list));
+			assert_true(task_facts_find(&list, getpid())->own.memory_defaults);
+			munlockall();
+		}
 	}
 	pthread_barrier_wait(&ending);
 	assert_int_equal(pthread_join(thread, NULL), 0);

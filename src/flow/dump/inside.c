@@ -77,7 +77,7 @@ static int ask_all(struct dump *d, struct task_inside *inside)
 	for_each_thread(thread, task) {
 		struct plan *plan;
 
-		if (thread->dump->told)
+		if (thread->dump->like)
 			continue;
 		plan = inside->plans[inside->n++] = plan_create();
 		TRY(phase_dump_ask(d, thread, plan));
@@ -132,7 +132,7 @@ static int send_plans(struct dump *d, struct task_inside *inside)
 	unsigned i = 0;
 
 	for_each_thread(thread, task) {
-		if (thread->dump->told)
+		if (thread->dump->like)
 			continue;
 		TRY(parasite_open(inside->arena, thread->tid,
 				  &(struct parasite_state){ thread->dump->state, thread->dump->alone,
@@ -140,7 +140,7 @@ static int send_plans(struct dump *d, struct task_inside *inside)
 				  &thread->remote));
 	}
 	for_each_thread(thread, task)
-		if (!thread->dump->told)
+		if (!thread->dump->like)
 			TRY(remote_post(thread->remote, inside->plans[i++]));
 	return 0;
 }
@@ -157,11 +157,11 @@ static int hear_answers(struct dump *d, struct task_inside *inside)
 	struct thread *thread;
 
 	for_each_thread(thread, inside->task)
-		if (!thread->dump->told)
+		if (!thread->dump->like)
 			TRY(remote_wait(thread->remote, &d->progress->deadline));
 	TRY(phase_pass_dump(d, PHASE_dump_inside, NULL, NULL));
 	for_each_thread(thread, inside->task)
-		TRY(thread->dump->told ? phase_dump_told(d, thread) : phase_dump_answer(d, thread));
+		TRY(thread->dump->like ? phase_dump_told(d, thread) : phase_dump_answer(d, thread));
 	if (is_heard)
 		inside->task->dump->can_tell = false; /* it has told all */
 	return 0;

@@ -79,20 +79,15 @@ static void find_told(struct dump *d, struct task *task, const struct task_facts
 	for_each_thread(thread, task) {
 		const struct task_facts *its = task_facts_find(list, thread->tid);
 		const struct thread *like = NULL;
-		struct thread_told *told;
 
 		if (!its || !its->knows_own || !thread->dump)
 			continue;
+		thread->dump->own = pool_copy(d->pool, &its->own, sizeof(its->own));
 		if (thread != task->leader && !its->own.has_memory_policy)
 			like = find_like(its, models, n, list);
-		if (!like) {
-			if (n < MODELS_MAX)
-				models[n++] = thread;
-			continue;
-		}
-		told = pool_new(d->pool, struct thread_told);
-		*told = (struct thread_told){ like, its->own };
-		thread->dump->told = told;
+		if (!like && n < MODELS_MAX)
+			models[n++] = thread;
+		thread->dump->like = like;
 	}
 }
 

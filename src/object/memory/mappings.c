@@ -121,11 +121,32 @@ static void set_flags(const struct mapping *m, VmaEntry *vma)
 	vma->has_madv = vma->madv != 0;
 }
 
+/* Programs and libraries are mapped in pieces that lie side by side, of one file under one name: only the first is
+ * looked at. */
+static const VmaEntry *same_file_before(const struct task *task, const struct mapping *m, uint32_t flags)
+{
+	const struct mapping *before = m - 1;
+	const VmaEntry *last;
+
+	if (m == task->dump->mappings.items || !task->mm->n_vmas)
+		return NULL;
+	last = task->mm->vmas[task->mm->n_vmas - 1];
+	if (last->start != before->start || !last->has_fdflags || last->fdflags != flags ||
+	    !(last->status & (VMA_FILE_SHARED | VMA_FILE_PRIVATE)) || last->status & VMA_EXT_PLUGIN)
+		return NULL;
+	return before->end == m->start && before->inode == m->inode && before->dev == m->dev &&
+			       before->deleted == m->deleted && before->name && m->name &&
+			       !strcmp(before->name, m->name)
+		       ? last
+		       : NULL;
+}
+
 /* The file behind a mapping, opened through the mapping itself: its name may lead elsewhere by now. */
 static int dump_file(const struct dump *d, struct task *task, const struct mapping *m, VmaEntry *vma)
 {
 	char path[64], link[PATH_MAX];
 	const char *told = link;
+	const VmaEntry *before;
 	uint32_t id;
 
 	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
@@ -136,7 +157,11 @@ static int dump_file(const struct dump *d, struct task *task, const struct mappi
 	/* Writable later by mprotect(2) only if the file is open for writing. */
 	vma->has_fdflags = true;
 	vma->fdflags = m->shared && (m->vm_flags & VMF(MW)) ? O_RDWR : O_RDONLY;
-	TRY(file_dump_path(d, task, path, told, vma->fdflags, &id));
+	before = same_file_before(task, m, vma->fdflags);
+	if (before)
+		id = (uint32_t)before->shmid;
+	else
+		TRY(file_dump_path(d, task, path, told, vma->fdflags, &id));
 	vma->shmid = id;
 	vma->pgoff = m->pgoff;
 	vma->status = VMA_REGULAR | (m->shared ? VMA_FILE_SHARED : VMA_FILE_PRIVATE);

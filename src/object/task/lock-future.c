@@ -37,7 +37,7 @@ static int look_at_lock(const struct dump *d, struct thread *thread)
 {
 	AUTO(proc_status_done) struct proc_status status = { 0 };
 
-	if (thread != thread->task->leader)
+	if (thread != thread->task->leader || (thread->dump->own && !thread->dump->own->memory_defaults))
 		return 0;
 	TRY(proc_status_read(thread->task->dump->proc, &status));
 	((struct lock_seen *)state_make(&thread->dump->states, &seen_state))->grown =

@@ -33,9 +33,9 @@ static int answer_name(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int told_name(struct dump *d, struct thread *thread, const struct thread_told *told)
+static int told_name(struct dump *d, struct thread *thread)
 {
-	put_name(d, thread, told->own.name);
+	put_name(d, thread, thread->dump->own->name);
 	return 0;
 }
 

@@ -117,7 +117,7 @@ int parts_dump_answer(struct dump *d, struct thread *thread)
 
 int parts_dump_told(struct dump *d, struct thread *thread)
 {
-	FOR_THREAD(stop_dump, d, thread, told, dump, told, d, thread, thread->dump->told);
+	FOR_THREAD(stop_dump, d, thread, told, dump, told, d, thread);
 }
 
 int parts_dump_again(struct dump *d, struct thread *thread)

@@ -27,9 +27,9 @@ struct task_part {
 	int (*aside)(const struct dump *d, struct thread *thread); /* what others tell of it and its steps do not
 								      change: while it runs them, or instead */
 	int (*answer)(struct dump *d, struct thread *thread);	   /* read remote_result(thread->remote, ...) */
-	/* Instead of ask and answer: all is in told->own, or as in told->like, which has answered. NULL: ask does
-	   nothing for threads that are not the leader. */
-	int (*told)(struct dump *d, struct thread *thread, const struct thread_told *told);
+	/* Instead of ask and answer: all is in told->own, or as in thread->dump->like, which has answered. NULL: ask
+	   does nothing for threads that are not the leader. */
+	int (*told)(struct dump *d, struct thread *thread);
 	int (*again)(struct dump *d, struct thread *thread); /* what came meanwhile; all threads of the task are
 								  stopped again */
 	int (*finish)(const struct dump *d);		     /* once, after all tasks: what is wrong with all of them */

@@ -123,15 +123,15 @@ static int answer_prctl(struct dump *d, struct thread *thread)
 }
 
 /* Parent-death signals are told; what else is a thread's is a flag. */
-static int told_prctl(struct dump *d, struct thread *thread, const struct thread_told *told)
+static int told_prctl(struct dump *d, struct thread *thread)
 {
-	const ThreadCoreEntry *other = told->like->core->thread_core;
+	const ThreadCoreEntry *other = thread->dump->like->core->thread_core;
 	ThreadCoreEntry *record = thread->core->thread_core;
 
 	record->has_tsc_mode = other->has_tsc_mode;
 	record->tsc_mode = other->tsc_mode;
-	record->has_pdeath_sig = told->own.death_signal;
-	record->pdeath_sig = told->own.death_signal;
+	record->has_pdeath_sig = thread->dump->own->death_signal;
+	record->pdeath_sig = thread->dump->own->death_signal;
 	return 0;
 }
 

@@ -156,9 +156,9 @@ static int answer_state(struct dump *d, struct thread *thread)
 			       (uint32_t)remote_value(thread->remote, *part_offsets(d, thread, &state_part, 1)));
 }
 
-static int told_state(struct dump *d, struct thread *thread, const struct thread_told *told)
+static int told_state(struct dump *d, struct thread *thread)
 {
-	return put_personality(thread, told->own.personality);
+	return put_personality(thread, thread->dump->own->personality);
 }
 
 static int check_state(const struct restore *r, struct thread *thread)

@@ -133,9 +133,9 @@ static int answer_credentials(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int told_credentials(struct dump *d, struct thread *thread, const struct thread_told *told)
+static int told_credentials(struct dump *d, struct thread *thread)
 {
-	thread->core->thread_core->creds->secbits = told->like->core->thread_core->creds->secbits;
+	thread->core->thread_core->creds->secbits = thread->dump->like->core->thread_core->creds->secbits;
 	return 0;
 }
 

@@ -13,21 +13,37 @@
 #include "object/task/self.h"
 #include "plan/plan.h"
 
-static int dump_loginuid(const struct dump *d, struct thread *thread)
+/* 1: known; 0: a kernel without audit. */
+static int find_loginuid(const struct thread *thread, uint32_t *ret)
 {
-	TaskCoreEntry *tc = thread->core->tc;
+	const struct task_own *own = thread->dump->own;
 	char text[32];
 	ssize_t size;
 
-	if (thread != thread->task->leader)
-		return 0;
+	if (own && own->knows_login) {
+		*ret = own->login;
+		return 1;
+	}
 	size = file_read_text(thread->task->dump->proc, "loginuid", text, sizeof(text));
 	if (size == -ENOENT)
-		return 0; /* a kernel without audit */
+		return 0;
 	if (size < 0)
 		return fail((int)-size, "reading loginuid");
-	if (text_to_u32(text, 10, &tc->loginuid) < 0)
+	if (text_to_u32(text, 10, ret) < 0)
 		return fail(EINVAL, "loginuid is \"%s\"", text);
+	return 1;
+}
+
+static int dump_loginuid(const struct dump *d, struct thread *thread)
+{
+	TaskCoreEntry *tc = thread->core->tc;
+	int known;
+
+	if (thread != thread->task->leader)
+		return 0;
+	known = find_loginuid(thread, &tc->loginuid);
+	if (known <= 0)
+		return known;
 	tc->has_loginuid = true;
 	if (d->facts->ids && d->tree->root->leader->core->tc->loginuid != tc->loginuid)
 		log_warn(

@@ -33,6 +33,10 @@ static int dump_oom_score(const struct dump *d, struct thread *thread)
 	if (thread != thread->task->leader)
 		return 0;
 	tc->has_oom_score_adj = true;
+	if (thread->dump->own) {
+		tc->oom_score_adj = thread->dump->own->oom_score;
+		return 0;
+	}
 	return read_oom_score(thread->task->dump->proc, &tc->oom_score_adj);
 }
 

@@ -34,9 +34,9 @@ static int answer_timer_slack(struct dump *d, struct thread *thread)
 	return put_timer_slack(thread, remote_value(thread->remote, *part_offsets(d, thread, &timer_slack_part, 1)));
 }
 
-static int told_timer_slack(struct dump *d, struct thread *thread, const struct thread_told *told)
+static int told_timer_slack(struct dump *d, struct thread *thread)
 {
-	return put_timer_slack(thread, (int64_t)told->own.timer_slack);
+	return put_timer_slack(thread, (int64_t)thread->dump->own->timer_slack);
 }
 
 static int plan_timer_slack(struct restore *r, struct thread *thread, struct plan *plan)

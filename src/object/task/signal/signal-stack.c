@@ -43,9 +43,9 @@ static int answer_signal_stack(struct dump *d, struct thread *thread)
 }
 
 /* What the kernel answers is made of what it keeps, which may have other flags. */
-static int told_signal_stack(struct dump *d, struct thread *thread, const struct thread_told *told)
+static int told_signal_stack(struct dump *d, struct thread *thread)
 {
-	const struct task_own *own = &told->own;
+	const struct task_own *own = thread->dump->own;
 
 	return put_signal_stack(d, thread, own->stack, own->stack_size,
 				(own->stack_size ? 0 : SS_DISABLE) | (own->stack_flags & SS_AUTODISARM_FLAG));

@@ -93,9 +93,9 @@ static int answer_settings(struct dump *d, struct thread *thread)
 }
 
 /* Who has a memory policy is asked. */
-static int told_settings(struct dump *d, struct thread *thread, const struct thread_told *told)
+static int told_settings(struct dump *d, struct thread *thread)
 {
-	const ThreadCoreEntry *other = told->like->core->thread_core;
+	const ThreadCoreEntry *other = thread->dump->like->core->thread_core;
 	ThreadCoreEntry *record = thread->core->thread_core;
 
 	record->has_mce_kill = other->has_mce_kill;

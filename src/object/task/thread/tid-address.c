@@ -27,9 +27,9 @@ static int answer_tid_address(struct dump *d, struct thread *thread)
 	return 0;
 }
 
-static int told_tid_address(struct dump *d, struct thread *thread, const struct thread_told *told)
+static int told_tid_address(struct dump *d, struct thread *thread)
 {
-	*arch_core_tid_address(thread->core) = told->own.tid_address;
+	*arch_core_tid_address(thread->core) = thread->dump->own->tid_address;
 	return 0;
 }
 
