@@ -38,11 +38,16 @@ static bool is_needed(const struct restore *r, const struct cg_hierarchy *hierar
 	return false;
 }
 
+/* What the machine lacks. */
+static bool may_make(const struct restore *r)
+{
+	return r->options->manage_cgroups >= OPT_CGROUPS_SOFT;
+}
+
 /* One without controllers only tells who belongs together. To mount it would make it here, for good. */
 static bool is_dispensable(const struct restore *r, const struct cg_hierarchy *hierarchy)
 {
-	return r->options->manage_cgroups >= OPT_CGROUPS_SOFT && text_after(hierarchy->name, "name=") &&
-	       !strchr(hierarchy->name, ',');
+	return may_make(r) && text_after(hierarchy->name, "name=") && !strchr(hierarchy->name, ',');
 }
 
 /*
@@ -51,7 +56,7 @@ static bool is_dispensable(const struct restore *r, const struct cg_hierarchy *h
  */
 static bool may_make_hierarchy(const struct restore *r, const struct proc_cgroups *own)
 {
-	if (r->options->manage_cgroups < OPT_CGROUPS_SOFT || r->options->cgroup_yard)
+	if (!may_make(r) || r->options->cgroup_yard)
 		return false;
 	for (size_t i = 0; i < own->n; i++)
 		if (*own->items[i].controllers && !text_after(own->items[i].controllers, "name="))
@@ -96,11 +101,6 @@ static int open_hierarchies(struct restore *r)
 }
 
 /* --- directories --- */
-
-static bool may_make(const struct restore *r)
-{
-	return r->options->manage_cgroups >= OPT_CGROUPS_SOFT;
-}
 
 /* A new cpuset has neither processors nor memory, unless its parent says otherwise: what it has, as nobody else tells.
  */
