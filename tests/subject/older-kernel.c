@@ -31,15 +31,24 @@ static int missing(int error)
 	return -1;
 }
 
-/* What fdinfo tells since then has another name. */
+/* What fdinfo and smaps tell since then has another name. */
+static void rename_all(char *text, size_t size, const char *name, size_t from, size_t n)
+{
+	const char *end = text + size;
+
+	while ((text = memmem(text, (size_t)(end - text), name, strlen(name))))
+		memset(text + from, '-', n);
+}
+
 ssize_t read(int fd, void *data, size_t size)
 {
 	static const char semaphore[] = "eventfd-semaphore:"; /* 6.5 */
 	ssize_t n = REAL(read)(fd, data, size);
-	char *at = n < 0 ? NULL : memmem(data, (size_t)n, semaphore, strlen(semaphore));
 
-	if (at)
-		memset(at, '-', strlen(semaphore) - 1);
+	if (n > 0) {
+		rename_all(data, (size_t)n, semaphore, 0, strlen(semaphore) - 1);
+		rename_all(data, (size_t)n, " gu ", 1, 2); /* guard areas in a mapping: since 6.18 */
+	}
 	return n;
 }
 

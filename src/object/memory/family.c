@@ -22,6 +22,7 @@
 static int prepare_dump(struct dump *d)
 {
 	TRY(memory_track_begin(d));
+	TRY(memory_guards_learn(d));
 	if (d->options->live)
 		return memory_live_prepare(d);
 	memory_flags_learn(d, false);

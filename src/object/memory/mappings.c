@@ -7,8 +7,10 @@
 #include <inttypes.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "arch_prot.h"
 #include "base/array.h"
@@ -16,8 +18,11 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/page.h"
 #include "base/text.h"
+#include "kern/proc/maps.h"
 #include "kern/proc/pagemap.h"
+#include "kern/proc/proc.h"
 #include "kern/syscalls.h"
 #include "object/file/file.h"
 #include "object/memory/aio/aio.h"
@@ -28,6 +33,7 @@
 #include "object/memory/sysv.h"
 #include "object/memory/uring/uring.h"
 #include "plugin/plugin.h"
+#include "session/loss.h"
 #include "session/survey.h"
 
 /* smaps flags that become bits of vma_entry.madv: the number of the madvise(2) that sets them. */
@@ -308,16 +314,126 @@ static bool joins_area(const VmaEntry *last, const VmaEntry *vma)
 	       last->flags == vma->flags && last->madv == vma->madv;
 }
 
-/* Guard regions (MADV_GUARD_INSTALL, Linux 6.13) are a property of page tables, not of mappings. */
+/* --- guard regions (MADV_GUARD_INSTALL, Linux 6.13): a property of page tables --- */
+
+/* A flag of a mapping tells that there may be some, but not on the first kernels that had them. */
+struct guards {
+	bool untold;
+};
+
+static const struct state_type guards_state = { sizeof(struct guards), NULL };
+
+static const struct pagemap_filter guard_filter = { .all = PAGE_IS_GUARD, .ret = PAGE_IS_GUARD };
+
+/* 1: there may be some in it; else 0. */
+static int has_guard(const struct page_tables *map, const struct mapping *m)
+{
+	struct page_region region;
+	uint64_t at = m->start;
+
+	while (at < m->end) {
+		ssize_t found = pagemap_scan(map, &at, m->end, &guard_filter, &region, 1);
+
+		if (found)
+			return found < 0 ? (int)found : 1;
+	}
+	return 0;
+}
+
+/* By all of smaps, which takes half a millisecond. */
+static int find_flag_in_all(int proc, uint64_t page, bool *ret)
+{
+	AUTO(mappings_done) struct mappings own = { 0 };
+	const struct mapping *m;
+
+	TRY(mappings_read(proc, MAPPINGS_FULL, &own));
+	m = mappings_find(&own, page);
+	*ret = m && m->vm_flags & VMF(GU);
+	return 0;
+}
+
+/* Of a page of ours, which is the first that smaps tells of, if it lies as low as it should. */
+static int find_flag(int proc, uint64_t page, bool *ret)
+{
+	AUTO_CLOSE int fd = openat(proc, "smaps", O_RDONLY | O_CLOEXEC);
+	const char *flags;
+	char text[4096];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return fail_errno("reading /proc/self/smaps");
+	text[n] = 0;
+	flags = strstr(text, "VmFlags:");
+	if (!flags || strtoull(text, NULL, 16) != page)
+		return find_flag_in_all(proc, page, ret);
+	*ret = memmem(flags, strcspn(flags, "\n"), " gu ", 4);
+	return 0;
+}
+
+static int learn_from_own(const struct dump *d, int proc, uint64_t page, struct guards *guards)
+{
+	const struct mapping own = { .start = page, .end = page + page_size() };
+	AUTO(pagemap_close) struct page_tables map = { .fd = -1 };
+	bool told;
+
+	TRY(find_flag(proc, page, &told));
+	if (told)
+		return 0;
+	TRY(pagemap_open(&map, proc));
+	guards->untold = has_guard(&map, &own) > 0;
+	if (!guards->untold)
+		dump_report_loss(d, "guard areas (MADV_GUARD_INSTALL), if it has some: this kernel has them, but does "
+				    "not tell where they are (Linux 6.15 does)");
+	return 0;
+}
+
+int memory_guards_learn(struct dump *d)
+{
+	struct guards *guards = state_make(d->states, &guards_state);
+	const uintptr_t low = 1 << 16; /* vm.mmap_min_addr, on most machines; else it lies anywhere */
+	void *page = mmap((void *)low, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	AUTO_CLOSE int self = proc_open(getpid());
+	int error = 0;
+
+	TRY(self);
+	if (page == MAP_FAILED)
+		return fail_errno("mapping a page");
+	if (madvise(page, page_size(), MADV_GUARD_INSTALL) == 0)
+		error = learn_from_own(d, self, (uintptr_t)page, guards);
+	munmap(page, page_size());
+	return error;
+}
+
+/* As the flag would be. */
+static int mark_guards(const struct dump *d, const struct task *task)
+{
+	const struct guards *state = state_find(d->states, &guards_state);
+	const struct mappings *mappings = &task->dump->mappings;
+	AUTO(pagemap_close) struct page_tables map = { .fd = -1 };
+
+	if (!state || !state->untold)
+		return 0;
+	TRY(pagemap_open(&map, task->dump->proc));
+	for (size_t i = 0; i < mappings->n; i++) {
+		struct mapping *m = &mappings->items[i];
+		bool never = m->vm_flags & (VMF(HT) | VMF(PF) | VMF(IO)) || m->start > INT64_MAX; /* [vsyscall] */
+		int guarded = never ? 0 : has_guard(&map, m);
+
+		TRY(guarded);
+		if (guarded)
+			m->vm_flags |= VMF(GU);
+	}
+	return 0;
+}
+
 static int dump_guards(const struct dump *d, struct task *task, const struct page_tables *map, const struct mapping *m,
 		       VmaEntry **list, size_t *n, size_t capacity)
 {
-	const struct pagemap_filter filter = { .all = PAGE_IS_GUARD, .ret = PAGE_IS_GUARD };
 	struct page_region regions[64];
 	uint64_t at = m->start;
 
 	while (at < m->end) {
-		ssize_t found = pagemap_scan(map, &at, m->end, &filter, regions, ARRAY_SIZE(regions));
+		ssize_t found = pagemap_scan(map, &at, m->end, &guard_filter, regions, ARRAY_SIZE(regions));
 
 		TRY(found);
 		for (ssize_t i = 0; i < found; i++) {
@@ -401,6 +517,8 @@ int memory_read_mappings(const struct dump *d, struct task *task)
 {
 	int result = memory_flags_read(d, task);
 
-	return result ? (result < 0 ? result : 0)
-		      : mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings);
+	TRY(result);
+	if (!result)
+		TRY(mappings_read(task->dump->proc, MAPPINGS_FULL, &task->dump->mappings));
+	return mark_guards(d, task);
 }

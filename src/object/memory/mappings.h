@@ -5,6 +5,8 @@
 struct dump;
 struct task;
 
+/* Before anything stands still: how this kernel tells of guard areas. */
+int memory_guards_learn(struct dump *d);
 /* Classifies task->dump->mappings into task->mm->vmas (guard entries, if any, stand at the end). Refuses
  * what cannot be saved. */
 int memory_dump_mappings(const struct dump *d, struct task *task);
