@@ -11,7 +11,8 @@ from podman import run_podman
 
 OPTIONS = ['', '--network none', '--network host', '-t', '-i', '--read-only', '--tmpfs /x', '--user 1000', '--pid host', '--privileged', '--init',
            '--cgroupns host', '--mount type=tmpfs,dst=/t', '-v named:/n', '-v {folder}/image:/v', '-v {folder}/image:/v:O', '-v /dev:/host/dev',
-           '-v /sys:/sys', '--uidmap 0:100000:65536 --network none', '--memory 100m', '--ipc container:other', '--network container:other']
+           '-v /sys:/sys', '--uidmap 0:100000:65536 --network none', '--memory 100m', '--ipc container:other', '--network container:other',
+           '--cgroups disabled --network host']
 
 
 @pytest.fixture(scope='module')
@@ -44,6 +45,12 @@ def test_podman(podman, options):
         podman.run('other')
     podman.run('one', *options.format(folder=podman.folder).split())
     podman.twice('one')
+
+
+def test_exec(podman):
+    """What `podman exec` started is part of the container; crun gives it no session of its own."""
+    podman.run('one')
+    podman.exec_twice('one')
 
 
 def test_users_and_bridge(podman):

@@ -177,6 +177,22 @@ def test_killed(subject, group):
     run.release()
 
 
+@pytest.mark.parametrize('version', VERSIONS)
+def test_root_of_a_hierarchy(subject, version):
+    """What crun names for a container without a cgroup of its own: it cannot be frozen, which is told, and is no hindrance."""
+    root = VERSIONS[version][0]
+    if version == 2 and not root.exists():
+        root = Path('/sys/fs/cgroup')
+    if not (root / 'cgroup.procs').exists():
+        pytest.skip(f'no cgroups of version {version} here')
+    run = subject('tree/family')
+    images = run.dump('--freeze-cgroup', root)
+    assert 'cannot be frozen: the tasks are stopped one after the other' in (images / 'dump.log').read_text()
+    run.await_gone()
+    run.restore(images)
+    run.release()
+
+
 def test_wrong_directories(subject, folder):
     """What is no freezer cgroup is refused with its path."""
     run = subject('file/pipe')

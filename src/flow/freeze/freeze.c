@@ -399,7 +399,7 @@ static int freeze_cgroup(struct dump *d)
 		return 0;
 	TRY(pause_tree(d, d->options->pid));
 	TRY(freezer_freeze(d->options->freeze_cgroup, &d->progress->deadline, &flow_dump_of(d)->freezer));
-	d->was_frozen = freezer_was_frozen(flow_dump_of(d)->freezer);
+	d->was_frozen = flow_dump_of(d)->freezer && freezer_was_frozen(flow_dump_of(d)->freezer);
 	return 0;
 }
 

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +126,19 @@ static void dismiss_guard(struct freezer *freezer)
 
 /* --- */
 
+/* That of a hierarchy, by files that only it has (cgroup1) or lacks (cgroup2). */
+static bool is_hierarchy_root(int dir)
+{
+	struct statfs fs;
+
+	if (fstatfs(dir, &fs) < 0)
+		return false;
+	if (fs.f_type == CGROUP2_SUPER_MAGIC)
+		return faccessat(dir, "cgroup.events", F_OK, 0) < 0;
+	return fs.f_type == CGROUP_SUPER_MAGIC && faccessat(dir, "release_agent", F_OK, 0) == 0;
+}
+
+/* -EOPNOTSUPP, unlogged: the root of a hierarchy, which engines name for a container that has no cgroup of its own. */
 static int find_version(struct freezer *freezer, const char *path)
 {
 	freezer->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -134,10 +149,11 @@ static int find_version(struct freezer *freezer, const char *path)
 		if (faccessat(freezer->dir, versions[i].control, F_OK, 0) == 0)
 			return 0;
 	}
+	if (is_hierarchy_root(freezer->dir))
+		return -EOPNOTSUPP;
 	return refuse(EINVAL,
-		      "--freeze-cgroup %s: it has neither freezer.state nor cgroup.freeze; it is no cgroup that can be "
-		      "frozen, or "
-		      "the root of all",
+		      "--freeze-cgroup %s: it has neither freezer.state nor cgroup.freeze: it is no cgroup that can be "
+		      "frozen",
 		      path);
 }
 
@@ -182,7 +198,11 @@ int freezer_freeze(const char *path, const struct deadline *deadline, struct fre
 		if (freezer->dir >= 0)
 			close(freezer->dir);
 		free(freezer);
-		return error;
+		*ret = NULL;
+		if (error == -EOPNOTSUPP)
+			log_warn("This is the root of a hierarchy, which cannot be frozen: the tasks are stopped one "
+				 "after the other");
+		return error == -EOPNOTSUPP ? 0 : error;
 	}
 	log_info("Frozen%s", freezer->was_frozen ? ", as it was before" : "");
 	*ret = freezer;
@@ -206,10 +226,13 @@ int freezer_undo(const char *path)
 {
 	struct freezer freezer = { 0 };
 	AUTO_CLOSE int dir = -1;
+	int error;
 
 	LOG_SCOPE("cgroup %s", path);
-	TRY(find_version(&freezer, path));
+	error = find_version(&freezer, path);
 	dir = freezer.dir;
+	if (error < 0)
+		return error == -EOPNOTSUPP ? 0 : error;
 	if (!is_frozen(&freezer))
 		return 0;
 	TRY(set_state(&freezer, freezer.version->thawed));

@@ -11,7 +11,7 @@ struct freezer;
 
 /*
  * Freezes the cgroup (v1 or v2) whose directory this is; a guard process thaws it should we be killed. On failure it is
- * as it was. Returns 0 or -errno.
+ * as it was. Returns 0 or -errno. The root of a hierarchy cannot be frozen: *ret is NULL then, and a warning says so.
  */
 int freezer_freeze(const char *path, const struct deadline *deadline, struct freezer **ret);
 bool freezer_was_frozen(const struct freezer *freezer);

@@ -143,8 +143,9 @@ int inodes_make(struct inode_list *list, int root)
 		checked = true;
 	}
 	if (!last || fillers > FILLERS_MAX)
-		log_warn("files get other inode numbers than before, which some programs notice: %s",
-			 last ? "there are too many numbers in between" : "this kernel does not give them in order");
+		log_warn("files get other inode numbers than before, which some programs (SQLite) notice: %s",
+			 last ? "there are too many numbers in between"
+			      : "the file system does not give them in order");
 	return 0;
 }
 
