@@ -18,6 +18,7 @@ struct arena {
 	int fd;		      /* memfd of restorers, else -1 */
 	pid_t pid;	      /* the process of parasites, else 0 */
 	bool holds;	      /* the word of life.h */
+	bool split;	      /* over there the code cannot be written, and the rest cannot be executed */
 	int watched;	      /* watch.h */
 	struct remote *first; /* all remotes, for closing */
 };
@@ -44,8 +45,11 @@ struct remote {
 	void *frame;   /* here; its way home */
 };
 
-#define ARENA_WAKEUP 4032 /* offset of the wakeup; the blob lies in front of it */
-#define ARENA_MARK   4064 /* offset of a text that tells the arena of a parasite from memory of the program */
-#define ARENA_HEADER 4096
+#define ARENA_MARK                                                                                            \
+	4064 /* offset of a text that tells the arena of a parasite from memory of the program; the blob lies \
+		in front of it */
+#define ARENA_CODE   4096 /* nothing in front of it is written over there */
+#define ARENA_WAKEUP 4096 /* offset of the wakeup */
+#define ARENA_HEADER 4160
 
 extern const char arena_mark[16];

@@ -44,15 +44,21 @@ static int call_in_process(const struct parasite_process *process, long nr, cons
 	return parasite_call(process->tid, process->mem, &process->place, &process->state, nr, args, &soon, ret);
 }
 
-/* What the call that maps the arena over there returned. -EEXIST, not logged: something lies there. */
+static int refuse_code(void)
+{
+	return refuse(EACCES,
+		      "the task may not have executable memory of ours (PR_SET_MDWE, vm.memfd_noexec, a security "
+		      "module)");
+}
+
+/*
+ * What the call that maps the arena over there returned. Not logged: -EEXIST, something lies there; -EACCES, memory
+ * cannot be both writable and executable there.
+ */
 static int judge_mapping(const struct parasite_process *process, struct arena *arena, uint64_t address, int64_t result)
 {
-	if (result == -EEXIST)
-		return -EEXIST;
-	if (result == -EACCES)
-		return refuse(EACCES, "the task may not have memory that is writable and executable (PR_SET_MDWE): "
-				      "such programs cannot be "
-				      "checkpointed yet");
+	if (result == -EEXIST || result == -EACCES)
+		return (int)result;
 	if (result == -ENOMEM)
 		return refuse(ENOMEM,
 			      "the task has no room for %zu bytes of ours: raise its limit of address space (prlimit "
@@ -77,7 +83,7 @@ static void prepare_mapping(const struct parasite_process *process, const struct
 	parasite_watch_move(process->watch, arena->watched, address);
 	ret_args[0] = address;
 	ret_args[1] = arena->size;
-	ret_args[2] = PROT_READ | PROT_WRITE | PROT_EXEC;
+	ret_args[2] = PROT_READ | PROT_WRITE | (arena->split ? 0 : PROT_EXEC);
 	ret_args[3] = (uint64_t)(MAP_SHARED | flags | (address ? MAP_FIXED_NOREPLACE : 0));
 	ret_args[4] = (uint64_t)fd;
 	ret_args[5] = 0;
@@ -169,6 +175,20 @@ static int open_memfd(const struct parasite_process *process, struct arena *aren
 	return fd;
 }
 
+/* The code, in the place of the same bytes of the memory that can only be written. */
+static int map_code(const struct parasite_process *process, const struct arena *arena, int fd)
+{
+	const uint64_t args[6] = { arena->address,	   ARENA_CODE,	 PROT_READ | PROT_EXEC,
+				   MAP_SHARED | MAP_FIXED, (uint64_t)fd, 0 };
+	int64_t result;
+
+	TRY(call_in_process(process, __NR_mmap, args, &result));
+	if (result == (int64_t)arena->address)
+		return 0;
+	(void)parasite_unmap(process, arena->address, arena->size);
+	return result == -EACCES || result == -EPERM ? refuse_code() : fail((int)-result, "mapping code in the task");
+}
+
 static int share_by_memfd(const struct parasite_process *process, struct arena *arena, uint64_t address)
 {
 	int theirs = -1, fd = open_memfd(process, arena, &theirs), error = fd;
@@ -176,6 +196,10 @@ static int share_by_memfd(const struct parasite_process *process, struct arena *
 
 	if (fd >= 0)
 		error = map_over_there(process, arena, address, 0, theirs);
+	if (error == -EACCES && fd >= 0)
+		error = refuse_code();
+	if (error == 0 && arena->split)
+		error = map_code(process, arena, theirs);
 	if (theirs >= 0)
 		(void)call_in_process(process, __NR_close, (const uint64_t[6]){ (uint64_t)theirs }, &result);
 	if (error < 0 && fd >= 0)
@@ -233,11 +257,21 @@ static void forget_arena(const struct parasite_process *process, struct arena *a
 	free(arena);
 }
 
+static int share_split(const struct parasite_process *process, struct arena *arena, uint64_t address, bool no_memfd)
+{
+	if (no_memfd || ARENA_CODE % sysconf(_SC_PAGESIZE))
+		return refuse_code();
+	arena->split = true;
+	return share_by_memfd(process, arena, address);
+}
+
 /* It is mapped over there, unless that failed. */
 static int begin_sharing(const struct parasite_process *process, int error, uint64_t address, bool no_memfd,
 			 struct arena *arena, struct arena **ret)
 {
-	AUTO_CLOSE int fd = error < 0 ? error : share_memory(process, arena, address, no_memfd);
+	AUTO_CLOSE int fd = error == -EACCES ? share_split(process, arena, address, no_memfd)
+			    : error < 0	     ? error
+					     : share_memory(process, arena, address, no_memfd);
 
 	if (fd == -ETIMEDOUT) { /* it may be there yet: the watch looks when we have ended */
 		free(arena);

@@ -48,9 +48,9 @@ void arena_init(struct arena *arena)
 {
 	size_t size = (size_t)(blob_image_end - blob_image);
 
-	_Static_assert(ARENA_WAKEUP + 4 <= ARENA_MARK, "it lies in front of the mark");
-	_Static_assert(ARENA_MARK + sizeof(arena_mark) <= ARENA_HEADER, "so is the mark");
-	if (size > ARENA_WAKEUP)
+	_Static_assert(ARENA_MARK + sizeof(arena_mark) <= ARENA_CODE, "the mark is not written over there");
+	_Static_assert(ARENA_WAKEUP >= ARENA_CODE && ARENA_WAKEUP + 4 <= ARENA_HEADER, "the wakeup is");
+	if (size > ARENA_MARK)
 		abort(); /* the style test checks the size of the blob */
 	memcpy(arena->local + ARENA_MARK, arena_mark, sizeof(arena_mark));
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);

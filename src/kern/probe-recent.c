@@ -81,6 +81,16 @@ int probe_memory_merge(void)
 	return probe_in_child(try_merge);
 }
 
+static int try_mdwe(void)
+{
+	return prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0L, 0L, 0L) == 0 ? 1 : probe_failed();
+}
+
+int probe_mdwe(void)
+{
+	return probe_in_child(try_mdwe);
+}
+
 static int try_thp_flags(void)
 {
 	return prctl(PR_SET_THP_DISABLE, 1L, PR_THP_DISABLE_EXCEPT_ADVISED, 0L, 0L) == 0 ? 1 : probe_failed();

@@ -13,9 +13,16 @@
 static bool is_leftover(const struct task *task, const struct mapping *m)
 {
 	/* Without privileges the memory is a memfd without a name: lib/compel/parasite.c. */
-	return m->shared && m->prot == (PROT_READ | PROT_WRITE | PROT_EXEC) && m->deleted && m->name &&
+	return m->shared && (m->prot & ~PROT_WRITE) == (PROT_READ | PROT_EXEC) && m->deleted && m->name &&
 	       (strcmp(m->name, "/dev/zero") == 0 || strcmp(m->name, "/memfd:") == 0) &&
 	       parasite_is_leftover(task->pid, m->start);
+}
+
+/* Where nothing may be both, only the first page can be executed, and only what follows can be written. */
+static bool is_rest(const struct mapping *code, const struct mapping *m)
+{
+	return !(code->prot & PROT_WRITE) && m->start == code->end && m->shared &&
+	       m->prot == (PROT_READ | PROT_WRITE) && m->dev == code->dev && m->inode == code->inode;
 }
 
 /* Tasks may share an address space, so it is looked for threads of all. */
@@ -40,12 +47,14 @@ int leftovers_find(struct dump *d, struct task *task)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < mappings->n; i++) {
-		const struct mapping m = mappings->items[i];
+		struct mapping m = mappings->items[i];
 
 		if (!is_leftover(task, &m)) {
 			mappings->items[kept++] = m;
 			continue;
 		}
+		if (i + 1 < mappings->n && is_rest(&m, &mappings->items[i + 1]))
+			m.end = mappings->items[++i].end;
 		log_info("A criu that was killed has left its memory at %lx: it is removed", (unsigned long)m.start);
 		if (!dump->leftovers)
 			dump->leftovers = pool_array(d->pool, struct mapping, mappings->n - i);

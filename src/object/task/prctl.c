@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "kern/syscalls.h"
 #include "object/task/part.h"
 #include "plan/plan.h"
 #include "session/needs.h"
@@ -164,6 +165,8 @@ static int need_of_memory(const struct restore *r, const MmEntry *mm)
 {
 	if (mm && mm->has_memory_merge && mm->memory_merge)
 		TRY(need_kernel(r, FEATURE_ID_memory_merge));
+	if (mm && mm->mdwe)
+		TRY(need_kernel(r, FEATURE_ID_mdwe));
 	return mm && mm->thp_disabled && mm->thp_flags ? need_kernel(r, FEATURE_ID_thp_disable_flags) : 0;
 }
 
