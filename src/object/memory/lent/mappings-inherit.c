@@ -109,6 +109,8 @@ void memory_find_used(struct memory_restore *memory)
  */
 uint32_t memory_first_prot(const struct memory_mapping *mapping)
 {
+	if (mapping->inherited) /* whatever it had been here */
+		return mapping->made;
 	if (mapping->writable)
 		return PROT_READ | PROT_WRITE;
 	if (mapping->file || (!mapping->vma->prot && !mapping->was_used))
