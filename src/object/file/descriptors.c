@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/table.h"
 #include "image/image.h"
 #include "image/record.h"
@@ -96,8 +97,10 @@ static int dump_descriptor(const struct dump *d, struct task *task, int number, 
 	}
 	error = dump_copy(d, &of, info);
 	/* Who closes it waits for whoever serves it (FUSE_FLUSH), and that one stands still. */
-	if (mount_dump_is_served(d, of.stat.st_dev))
+	if (mount_dump_is_served(d, of.stat.st_dev)) {
+		program_forbid(true);
 		*vector_push(&file_dump_of(d)->loose) = TAKE_FD(fd);
+	}
 	return error;
 }
 

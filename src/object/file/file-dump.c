@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "engine/engine.h"
@@ -97,6 +98,7 @@ static void destroy_dump(void *state)
 
 	for (size_t i = 0; i < files->loose.n; i++)
 		close(files->loose.items[i]);
+	program_forbid(false);
 	file_later_done(files);
 	relink_done(files);
 	vector_done(&files->loose);
