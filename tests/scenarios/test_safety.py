@@ -82,27 +82,30 @@ def read_phases():
     return {'/'.join(row) for row in rows}
 
 
-@pytest.fixture(name='points_of_deleted')
-def make_points_of_deleted(subject, folder):
-    """Those of a dump into a stream that has to save something for files."""
-    run = subject('file/deleted-odd')
+@pytest.fixture(name='other_points')
+def make_other_points(subject, folder):
+    """Those of dumps that have to save something for files, and that are told of threads by the kernel alone; into a stream."""
+    points = []
+    for name in 'file/deleted-odd', 'thread/settings-among-many':
+        run = subject(name)
 
-    def dump_well(env):
-        status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', env=env, stream=folder / 'stream')
-        assert status == 0, said
+        def dump_well(env):
+            status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, '-R', env=env,     # pylint: disable=cell-var-from-loop
+                                         stream=folder / 'stream')
+            assert status == 0, said
 
-    points = passed_points(folder, dump_well)
-    run.release()
-    for used in (run.work, run.control, *run.folder.glob('images*')):    # room for another subject
-        shutil.rmtree(used)
+        points += passed_points(folder, dump_well)
+        run.release()
+        for used in (run.work, run.control, *run.folder.glob('images*')):    # room for another subject
+            shutil.rmtree(used)
     return points
 
 
-def test_every_phase_is_passed(points_of_deleted, subject, folder):
+def test_every_phase_is_passed(other_points, subject, folder):
     """The failure points that runs pass are the rows of the table: all of them, and no others."""
     run = subject('socket/unix-early')
     names = folder / 'points'
-    names.write_text('\n'.join(points_of_deleted) + '\n')
+    names.write_text('\n'.join(other_points) + '\n')
     env = {'CRIU_FAIL_LIST': str(names)}
     first = run.folder_of_images()
     assert run.call_criu('pre-dump', first, '-t', run.pid, env=env)[0] == 0
