@@ -201,3 +201,16 @@ def test_wrong_directories(subject, folder):
         assert code == 1 and f'--freeze-cgroup {path}' in said and words in said
     run.compare('after it')
     run.release()
+
+
+def test_server_of_unsaved_mount(room, criu, folder):
+    """Whoever waits for a stopped server cannot even be killed: refused before it is stopped, if the mount is that of criu."""
+    pid = room.start(folder / 'out', '/usr/bin/python3', PROGRAMS / 'serve-empty-fuse.py', folder)
+    count = folder / 'count'
+    wait_until(lambda: count.exists() and count.stat().st_size > 3, 20, (folder / 'out').read_text)
+    images = folder / 'images'
+    images.mkdir()
+    done = room.run(criu, 'dump', '-t', pid, '-D', images)
+    assert done.returncode == 1 and f'process {pid} of the tree serves a FUSE file system' in done.stdout, done.stdout
+    before = count.stat().st_size
+    wait_until(lambda: count.stat().st_size > before, 20, 'it does not go on')

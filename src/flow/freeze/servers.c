@@ -19,12 +19,15 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "kern/proc/children.h"
+#include "kern/proc/fdinfo.h"
 #include "kern/proc/maps.h"
 #include "kern/proc/mountinfo.h"
 #include "kern/proc/proc.h"
+#include "kern/proc/running.h"
 #include "session/session.h"
 
 #define SYNC_MS	   5000
@@ -74,21 +77,21 @@ static bool is_on(const struct fuse_users *users, dev_t dev)
 
 enum use { USES_NOTHING, USES_FUSE, SERVES_FUSE };
 
-static enum use look_at(const struct fuse_users *users, const struct task *task, const char *name)
+static enum use look_at(const struct fuse_users *users, int proc, const char *name)
 {
 	struct statx st;
 
-	if (statx(task->dump->proc, name, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
+	if (statx(proc, name, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
 		return USES_NOTHING;
 	if (S_ISCHR(st.stx_mode) && st.stx_rdev_major == MISC_MAJOR && st.stx_rdev_minor == FUSE_MINOR)
 		return SERVES_FUSE;
 	return is_on(users, makedev(st.stx_dev_major, st.stx_dev_minor)) ? USES_FUSE : USES_NOTHING;
 }
 
-static enum use look_at_descriptors(const struct fuse_users *users, const struct task *task)
+static enum use look_at_descriptors(const struct fuse_users *users, int proc)
 {
 	AUTO_FREE int *numbers = NULL;
-	int n = fd_list(task->dump->proc, "fd", &numbers);
+	int n = fd_list(proc, "fd", &numbers);
 	enum use most = USES_NOTHING;
 	char path[32];
 
@@ -96,7 +99,7 @@ static enum use look_at_descriptors(const struct fuse_users *users, const struct
 		enum use use;
 
 		snprintf(path, sizeof(path), "fd/%d", numbers[i]);
-		use = look_at(users, task, path);
+		use = look_at(users, proc, path);
 		most = use > most ? use : most;
 	}
 	return most;
@@ -134,11 +137,12 @@ bool freeze_serves_others(struct dump *d, const struct task *task)
 	users = find_devices(d);
 	if (!users->n)
 		return false;
-	use = look_at_descriptors(users, task);
+	use = look_at_descriptors(users, task->dump->proc);
 	if (use != USES_NOTHING)
 		return use == SERVES_FUSE;
-	return look_at(users, task, "cwd") == USES_NOTHING && look_at(users, task, "exe") == USES_NOTHING &&
-	       !has_mappings(users, task) && !has_children(task);
+	return look_at(users, task->dump->proc, "cwd") == USES_NOTHING &&
+	       look_at(users, task->dump->proc, "exe") == USES_NOTHING && !has_mappings(users, task) &&
+	       !has_children(task);
 }
 
 /* --- what was written --- */
@@ -174,7 +178,57 @@ static void await_sync(pid_t pid)
 		;
 }
 
-void freeze_sync_served(struct dump *d)
+/* --- what cannot be saved --- */
+
+/* Older kernels say nothing of it. */
+static bool has_connection(int proc, int number)
+{
+	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
+	uint64_t connection;
+
+	return fdinfo_open(&info, proc) == 0 && fdinfo_read(&info, number) == 0 &&
+	       fdinfo_get_u64(&info, "fuse_connection", 10, &connection) == 0 && connection;
+}
+
+static bool is_server(void *arg, pid_t pid, int proc)
+{
+	const struct fuse_users none = { 0 };
+	AUTO_FREE int *numbers = NULL;
+	int n = fd_list(proc, "fd", &numbers);
+	char path[32];
+
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "fd/%d", numbers[i]);
+		if (look_at(&none, proc, path) != SERVES_FUSE || !has_connection(proc, numbers[i]))
+			continue;
+		*(pid_t *)arg = pid;
+		return true;
+	}
+	return false;
+}
+
+/* A mount of ours is not saved. We would wait for its server as anybody does, be it stopped by us, and that so deeply
+ * that not even our end would let it run. */
+static int check_servers(const struct dump *d, int proc)
+{
+	AUTO_CLOSE int self = proc_open(getpid());
+	ino_t own = 0, of_tree = 0;
+	pid_t server = 0;
+
+	if (self < 0 || proc_namespace(self, "ns/mnt", &own) < 0 || proc_namespace(proc, "ns/mnt", &of_tree) < 0 ||
+	    own != of_tree)
+		return 0;
+	running_visit_tree(d->options->pid, NULL, is_server, &server);
+	if (!server)
+		return 0;
+	return refuse(
+		EOPNOTSUPP,
+		"process %d of the tree serves a FUSE file system, and the mount namespace is that of criu, which is "
+		"not saved: end it, or start the tree in a mount namespace of its own (unshare -m)",
+		server);
+}
+
+int freeze_sync_served(struct dump *d)
 {
 	AUTO(proc_mounts_done) struct proc_mounts mounts = { 0 };
 	AUTO_CLOSE int proc = proc_open(d->options->pid);
@@ -183,12 +237,15 @@ void freeze_sync_served(struct dump *d)
 	pid_t pid;
 
 	if (root < 0 || d->progress->only_look || proc_mounts_read(proc, d->pool, &mounts) < 0)
-		return;
+		return 0;
 	for (size_t i = 0; i < mounts.n; i++)
 		any |= strcmp(mounts.items[i].fs_type, "fuse") == 0;
+	if (any)
+		TRY(check_servers(d, proc));
 	pid = any ? (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0) : -1; /* no signal at its end */
 	if (pid == 0)
 		sync_mounts(&mounts, root);
 	if (pid > 0)
 		await_sync(pid);
+	return 0;
 }
