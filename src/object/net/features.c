@@ -45,14 +45,15 @@ static int ask_ethtool(int fd, const char *device, void *request)
 
 static int read_features(int fd, const char *device, struct feature_list *ret)
 {
-	struct {
-		struct ethtool_sset_info info;
+	struct { /* struct ethtool_sset_info with one number */
+		uint32_t cmd, reserved;
+		uint64_t sset_mask;
 		uint32_t size;
-	} set = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+	} set = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES };
 	int error = ask_ethtool(fd, device, &set);
 	unsigned blocks;
 
-	if (error < 0 || !set.info.sset_mask)
+	if (error < 0 || !set.sset_mask)
 		return error;
 	ret->n = set.size;
 	blocks = (ret->n + BLOCK_BITS - 1) / BLOCK_BITS;

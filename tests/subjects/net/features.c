@@ -32,22 +32,24 @@ static int ask(const char *device, void *request)
 
 static void read_features(const char *device, struct features *to)
 {
+	/* As in linux/ethtool.h, where the sizes are open. */
 	struct {
-		struct ethtool_sset_info info;
+		uint32_t cmd, reserved;
+		uint64_t sset_mask;
 		uint32_t size;
-	} set = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+	} set = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES };
 	struct {
-		struct ethtool_gstrings head;
+		uint32_t cmd, string_set, len;
 		char names[32 * BLOCKS][ETH_GSTRING_LEN];
-	} strings = { .head = { .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES } };
+	} strings = { .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES };
 	struct {
-		struct ethtool_gfeatures head;
+		uint32_t cmd, size;
 		struct ethtool_get_features_block blocks[BLOCKS];
-	} now = { .head = { .cmd = ETHTOOL_GFEATURES, .size = BLOCKS } };
+	} now = { .cmd = ETHTOOL_GFEATURES, .size = BLOCKS };
 
 	must(ask(device, &set));
 	CHECK(set.size <= 32 * BLOCKS);
-	strings.head.len = to->n = set.size;
+	strings.len = to->n = set.size;
 	must(ask(device, &strings));
 	must(ask(device, &now));
 	memcpy(to->names, strings.names, sizeof(to->names));
@@ -63,15 +65,15 @@ static void turn(const char *device, const char *name, bool on)
 {
 	struct features all;
 	struct {
-		struct ethtool_sfeatures head;
+		uint32_t cmd, size;
 		struct ethtool_set_features_block blocks[BLOCKS];
-	} set = { .head = { .cmd = ETHTOOL_SFEATURES } };
+	} set = { .cmd = ETHTOOL_SFEATURES };
 
 	read_features(device, &all);
 	for (unsigned i = 0; i < all.n; i++) {
 		if (strcmp(all.names[i], name) != 0)
 			continue;
-		set.head.size = (all.n + 31) / 32;
+		set.size = (all.n + 31) / 32;
 		set.blocks[i / 32].valid = 1U << i % 32;
 		set.blocks[i / 32].requested = on ? 1U << i % 32 : 0;
 		must(ask(device, &set));
