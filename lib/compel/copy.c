@@ -83,18 +83,13 @@ static int find_copy(const struct parasite_process *process, const struct proc_p
 	return copy->pid ? 0 : refuse(ESRCH, "a copy of the task was made and cannot be found");
 }
 
-/* The kernel tells its number there before we know it: whoever forgets the copy for us needs it. 0 = nowhere. */
-static uint64_t place_of_number(const struct parasite_place *place)
-{
-	return place->scratch && place->sigreturn ? place->scratch + place->scratch_size - PARASITE_SPARE : 0;
-}
-
 /* The result, if it was made at all, is the watch's before the stack, on which the kernel has told it, is as it was. */
 static int call_clone(const struct parasite_process *process, uint64_t flags, const struct deadline *deadline,
 		      struct parasite_copy *copy)
 {
 	/* No CLONE_FS: a set-user-ID program that the task executes meanwhile would lose its right. */
-	const uint64_t told_at = place_of_number(&process->place);
+	/* The kernel tells its number there before we know it: whoever forgets the copy for us needs it. */
+	const uint64_t told_at = parasite_spare(&process->place);
 	const uint64_t args[6] = { CLONE_PTRACE | flags | (told_at ? CLONE_PARENT_SETTID : 0), NO_STACK, told_at };
 	int64_t unwatched = 0, *number;
 	int told_before = 0, error;

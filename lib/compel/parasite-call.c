@@ -266,17 +266,24 @@ uint64_t parasite_write_sigframe(const struct parasite_place *place, const struc
 	return arch_call_frame_write(state->alone, state->sigmask, place->sigreturn, to, place->scratch);
 }
 
-/* Puts the way home on the scratch stack. Returns the stack pointer to use. */
-static int prepare_way_home(int mem, const struct parasite_place *place, const struct parasite_state *state,
-			    uint8_t *old, uint64_t *ret_sp)
+uint64_t parasite_spare(const struct parasite_place *place)
 {
+	return place->scratch && place->sigreturn ? place->scratch + place->scratch_size - PARASITE_SPARE : 0;
+}
+
+/* Puts the way home on the scratch stack, and what the call is to find there. Returns the stack pointer to use. */
+static int prepare_way_home(struct parasite_call *call, uint64_t *ret_sp)
+{
+	const struct parasite_place *place = call->place;
 	AUTO_FREE uint8_t *bytes = xzalloc(place->scratch_size);
-	ssize_t got = io_pread(mem, old, place->scratch_size, (off_t)place->scratch);
+	ssize_t got = io_pread(call->mem, call->old, place->scratch_size, (off_t)place->scratch);
 
 	if (got != (ssize_t)place->scratch_size)
 		return got < 0 ? (int)got : -EFAULT;
-	*ret_sp = parasite_write_sigframe(place, state, bytes);
-	return io_pwrite(mem, bytes, place->scratch_size, (off_t)place->scratch);
+	*ret_sp = parasite_write_sigframe(place, call->state, bytes);
+	if (call->spare)
+		memcpy(bytes + place->scratch_size - PARASITE_SPARE, call->spare, PARASITE_SPARE);
+	return io_pwrite(call->mem, bytes, place->scratch_size, (off_t)place->scratch);
 }
 
 /* Whatever happened, the thread gets back what is its own. */
@@ -308,7 +315,7 @@ int parasite_call_begin(struct parasite_call *call, long nr, const uint64_t args
 	call->protected = call->place->sigreturn && call->place->scratch;
 	call->old = xzalloc(call->place->scratch_size + 1);
 	if (call->protected) {
-		error = prepare_way_home(call->mem, call->place, call->state, call->old, &sp);
+		error = prepare_way_home(call, &sp);
 		if (error < 0) {
 			free(call->old);
 			return fail(-error, "writing to the stack of the task");

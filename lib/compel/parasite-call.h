@@ -15,7 +15,7 @@
 struct mappings;
 struct parasite_cache;
 
-/* So many bytes at the end of the scratch are zeroed and not part of the way home: the call may write there. */
+/* So many bytes at the end of the scratch are not part of the way home: the call may read and write there. */
 #define PARASITE_SPARE 64
 
 /* Where a process has what we need. */
@@ -66,6 +66,7 @@ struct parasite_call {
 	const struct parasite_place *place;
 	const struct parasite_state *state;
 	struct deadline deadline; /* of each step */
+	const void *spare;	  /* what the call finds at parasite_spare(); NULL: zeros */
 	/* inside */
 	enum parasite_call_stage { PARASITE_CALL_NONE, PARASITE_CALL_TO_ENTRY, PARASITE_CALL_TO_EXIT } stage;
 	int failure; /* the first */
@@ -74,6 +75,9 @@ struct parasite_call {
 	uint8_t *old; /* what was on the stack */
 	int lost_stop;
 };
+
+/* Where the spare bytes of a call lie, 0 = nowhere. */
+uint64_t parasite_spare(const struct parasite_place *place);
 
 int parasite_call_begin(struct parasite_call *call, long nr, const uint64_t args[6]);
 int parasite_call_go_on(struct parasite_call *call);

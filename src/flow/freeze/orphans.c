@@ -3,6 +3,7 @@
 #include "flow/freeze/orphans.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -87,6 +88,27 @@ struct orphans *orphans_take_in_dump(struct dump *d)
 	return orphans;
 }
 
+void orphans_ignore(const struct orphans *orphans)
+{
+	/* struct sigaction of the kernel, on all CPUs: the handler, and zeros. */
+	const uint64_t ignore[PARASITE_SPARE / sizeof(uint64_t)] = { (uint64_t)SIG_IGN };
+	const struct parasite_process *root = &orphans->root;
+	const uint64_t args[6] = { SIGCHLD, parasite_spare(&root->place), 0, sizeof(uint64_t) };
+	struct parasite_call call = {
+		.tid = root->tid,
+		.mem = root->mem,
+		.place = &root->place,
+		.state = &root->state,
+		.deadline = deadline_in_seconds(GRACE_RELEASE_S),
+		.spare = ignore,
+	};
+	int64_t result;
+
+	if (args[1] && parasite_call_begin(&call, __NR_rt_sigaction, args) == 0)
+		(void)parasite_call_end(&call, &result); /* logged */
+}
+
+/* Zombies that it has already, and whoever ends by another signal than SIGCHLD. The last call finds nobody. */
 void orphans_reap(struct orphans **orphans)
 {
 	const uint64_t args[6] = { (uint64_t)-1, 0, __WALL };

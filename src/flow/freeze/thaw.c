@@ -114,16 +114,32 @@ static bool is_to_be_killed(const struct task *task)
 	return task_is_live(task) && task->dump->pidfd >= 0;
 }
 
-static void kill_all_but(struct dump *d, const struct task *spared)
+static void send_kill(struct dump *d, const struct task *spared)
 {
-	const struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
-	bool has_pid_namespaces = d->facts->inner_pids || d->tree->pid_spaces || spared;
-	struct thread *thread;
 	struct task *task;
 
 	for_each_task(task, d->tree)
 		if (task != spared && is_to_be_killed(task))
 			(void)pidfd_signal(task->dump->pidfd, SIGKILL);
+}
+
+/* Readable when it is dead; who reaps it is not our business, but it can be reaped only when we have. */
+static void wait_dead(const struct task *task, bool reap)
+{
+	if (pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
+		log_warn("task %d (%s) still lives %d s after it was killed", task->vpid, task->comm,
+			 GRACE_DEATH_MS / 1000);
+	else if (reap)
+		tracee_reap(task->pid);
+}
+
+static void await_killed(struct dump *d, const struct task *spared)
+{
+	const struct deadline soon = deadline_in_seconds(GRACE_RELEASE_S);
+	bool has_pid_namespaces = d->facts->inner_pids || d->tree->pid_spaces;
+	struct thread *thread;
+	struct task *task;
+
 	if (has_pid_namespaces)
 		number_reap(d->tree, spared);
 	for_each_task(task, d->tree) {
@@ -132,11 +148,8 @@ static void kill_all_but(struct dump *d, const struct task *spared)
 		for_each_thread(thread, task)
 			if (thread != task->leader && thread->dump && !has_pid_namespaces)
 				tracee_reap(thread->tid);
-		/* Readable when it is dead; who reaps it is not our business. */
 		if (is_to_be_killed(task))
-			if (pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
-				log_warn("task %d (%s) still lives %d s after it was killed", task->vpid, task->comm,
-					 GRACE_DEATH_MS / 1000);
+			wait_dead(task, spared && !has_pid_namespaces);
 		release_task(d, task, &soon);
 		close_task(task);
 	}
@@ -145,10 +158,14 @@ static void kill_all_but(struct dump *d, const struct task *spared)
 void kill_tree(struct dump *d)
 {
 	struct orphans *orphans = orphans_take_in_dump(d);
+	const struct task *root = d->tree->root;
 
 	if (orphans) {
-		kill_all_but(d, d->tree->root);
+		send_kill(d, root);
+		orphans_ignore(orphans);
+		await_killed(d, root);
 		orphans_reap(&orphans);
 	}
-	kill_all_but(d, NULL);
+	send_kill(d, NULL);
+	await_killed(d, NULL);
 }
