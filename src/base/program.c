@@ -14,32 +14,12 @@
 
 extern char **environ;
 
-static bool forbidden_now;
-
-void program_forbid(bool forbidden)
-{
-	forbidden_now = forbidden;
-}
-
-int program_check(const char *name)
-{
-	if (!forbidden_now)
-		return 0;
-	return refuse(
-		EDEADLK,
-		"%s cannot be run now, as the tree has files open that a process of it serves by FUSE: do without "
-		"(--network-lock nftables, no action scripts), or close those files",
-		name);
-}
-
 int program_run(const char *const *argv, int input, int output)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 	int error, status;
 
-	if (program_check(argv[0]) < 0)
-		return -EIO;
 	posix_spawn_file_actions_init(&actions);
 	if (input >= 0)
 		posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);

@@ -15,7 +15,6 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "base/program.h"
 #include "base/text.h"
 #include "base/vector.h"
 #include "kern/pidfd.h"
@@ -105,7 +104,6 @@ static int run_script(const char *script, enum action action, char **environment
 	int status = 0, error, interrupted;
 	pid_t pid;
 
-	TRY(program_check(script));
 	log_info("Running %s for %s", script, names[action]);
 	log_flush(); /* it writes to the same file */
 	error = spawn_script(script, environment, &pid);

@@ -10,6 +10,11 @@
 #include "kern/peek.h"
 #include "session/session.h"
 
+#define PROBE		1 /* an address that is none, to ask where a member lies */
+#define PIDTYPE_TGID	1 /* of the kernel's enum pid_type */
+#define HLIST_NODE_SIZE 16
+#define UPID_SIZE	16
+
 struct known_place {
 	const char *type, *member;
 	struct btf_place place;
@@ -85,6 +90,11 @@ bool kernel_view_read(struct kernel_view *view, uint64_t base, const char *type,
 	       peek_read(view->peek, base + known->place.offset, to, size) >= 0;
 }
 
+bool kernel_view_read_at(struct kernel_view *view, uint64_t address, void *to, size_t size)
+{
+	return peek_read(view->peek, address, to, size) >= 0;
+}
+
 uint64_t kernel_view_place(struct kernel_view *view, uint64_t base, const char *type, const char *member)
 {
 	const struct known_place *known = find_place(view, type, member);
@@ -92,14 +102,56 @@ uint64_t kernel_view_place(struct kernel_view *view, uint64_t base, const char *
 	return base && known->there ? base + known->place.offset : 0;
 }
 
-uint64_t kernel_view_file(struct kernel_view *view, int fd)
+static uint64_t find_file(struct kernel_view *view, uint64_t task, int number)
 {
 	uint64_t files, table, descriptors, file;
 
-	if (kernel_view_read(view, peek_current(view->peek), "task_struct", "files", &files, sizeof(files)) &&
+	if (kernel_view_read(view, task, "task_struct", "files", &files, sizeof(files)) &&
 	    kernel_view_read(view, files, "files_struct", "fdt", &table, sizeof(table)) &&
 	    kernel_view_read(view, table, "fdtable", "fd", &descriptors, sizeof(descriptors)) &&
-	    peek_read(view->peek, descriptors + (uint64_t)fd * sizeof(file), &file, sizeof(file)) >= 0)
+	    peek_read(view->peek, descriptors + (uint64_t)number * sizeof(file), &file, sizeof(file)) >= 0)
 		return file;
+	return 0;
+}
+
+uint64_t kernel_view_file(struct kernel_view *view, int fd)
+{
+	return find_file(view, peek_current(view->peek), fd);
+}
+
+/* The directory /proc/PID keeps the struct pid, which heads a list of the tasks that it is the number of. */
+static uint64_t find_task(struct kernel_view *view, int proc)
+{
+	uint64_t inode, pid, link;
+	const uint64_t in_proc = kernel_view_place(view, PROBE, "proc_inode", "vfs_inode"),
+		       in_task = kernel_view_place(view, PROBE, "task_struct", "pid_links");
+
+	if (!in_proc || !in_task ||
+	    !kernel_view_read(view, kernel_view_file(view, proc), "file", "f_inode", &inode, sizeof(inode)) ||
+	    !kernel_view_read(view, inode - (in_proc - PROBE), "proc_inode", "pid", &pid, sizeof(pid)) ||
+	    peek_read(view->peek, kernel_view_place(view, pid, "pid", "tasks") + PIDTYPE_TGID * sizeof(link), &link,
+		      sizeof(link)) < 0 ||
+	    !link)
+		return 0;
+	return link - (in_task - PROBE) - PIDTYPE_TGID * HLIST_NODE_SIZE;
+}
+
+uint64_t kernel_view_file_of(struct kernel_view *view, int proc, int number)
+{
+	return find_file(view, find_task(view, proc), number);
+}
+
+int32_t kernel_view_pid(struct kernel_view *view, uint64_t pid)
+{
+	uint64_t own;
+	uint32_t level, levels;
+	int32_t number;
+
+	if (kernel_view_read(view, peek_current(view->peek), "task_struct", "thread_pid", &own, sizeof(own)) &&
+	    kernel_view_read(view, own, "pid", "level", &level, sizeof(level)) &&
+	    kernel_view_read(view, pid, "pid", "level", &levels, sizeof(levels)) && level <= levels &&
+	    kernel_view_read(view, kernel_view_place(view, pid, "pid", "numbers") + level * UPID_SIZE, "upid", "nr",
+			     &number, sizeof(number)))
+		return number;
 	return 0;
 }

@@ -49,7 +49,7 @@ void file_learn_devices(struct file_dump *files)
  */
 static bool has_odd_flag(const struct open_file *of)
 {
-	return of->task_fd <= STDERR_FILENO && fcntl(of->fd, F_GETFL) & O_CLOEXEC;
+	return of->task_fd <= STDERR_FILENO && !of->is_name && fcntl(of->fd, F_GETFL) & O_CLOEXEC;
 }
 
 /* The directory /proc/PID of a process that is gone tells nothing about itself any more. */

@@ -3,14 +3,16 @@
 #include "object/file/descriptors.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "base/table.h"
 #include "image/image.h"
 #include "image/record.h"
@@ -24,21 +26,45 @@
 #include "session/survey.h"
 #include "session/trackers.h"
 
-/* -EBADF, unlogged: it is gone, which only that of a task that runs can be. */
-static int take_descriptor(const struct task *task, int number)
+/*
+ * Who closes a copy of a file of FUSE waits for its server (FUSE_FLUSH). Where that one stands still, what we get is a
+ * name of the file only (O_PATH), of which it never hears. -ENOENT, unlogged: it is no such file.
+ */
+static int take_name(const struct dump *d, const struct task *task, int number)
 {
-	long fd = syscall(SYS_pidfd_getfd, task->dump->pidfd, number, 0);
+	struct statx stx;
+	char path[32];
+	int fd;
 
+	if (!mount_dump_serves(d))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "fd/%d", number);
+	if (statx(task->dump->proc, path, AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) < 0 ||
+	    !mount_dump_is_served(d, makedev(stx.stx_dev_major, stx.stx_dev_minor)))
+		return -ENOENT;
+	fd = openat(task->dump->proc, path, O_PATH | O_CLOEXEC);
+	return fd < 0 ? fail_errno("opening /proc/%d/%s", task->pid, path) : fd;
+}
+
+/* -EBADF, unlogged: it is gone, which only that of a task that runs can be. */
+static int take_descriptor(const struct dump *d, struct open_file *of)
+{
+	int fd = take_name(d, of->task, of->task_fd);
+
+	of->is_name = fd >= 0;
+	if (fd != -ENOENT)
+		return fd;
+	fd = (int)syscall(SYS_pidfd_getfd, of->task->dump->pidfd, of->task_fd, 0);
 	if (fd < 0 && errno == EBADF)
 		return -EBADF;
-
-	return fd < 0 ? fail_errno("taking a copy of the descriptor (pidfd_getfd)") : (int)fd;
+	return fd < 0 ? fail_errno("taking a copy of the descriptor (pidfd_getfd)") : fd;
 }
 
 /* In a survey the task runs: it may close a descriptor while we look at it, or open another file there. */
-static bool was_closed(const struct task *task, int number, int copy)
+static bool was_closed(const struct open_file *of)
 {
-	return kcmp_compare(KCMP_FILE, task->pid, (unsigned long)number, getpid(), (unsigned long)copy) != 0;
+	return of->is_name ||
+	       kcmp_compare(KCMP_FILE, of->task->pid, (unsigned long)of->task_fd, getpid(), (unsigned long)of->fd) != 0;
 }
 
 /* In rising order; -errno, not logged. */
@@ -63,7 +89,7 @@ static int dump_copy(const struct dump *d, struct open_file *of, struct fdinfo *
 	int is_new, error;
 
 	error = file_describe(d, of, info);
-	if (error == -ENOENT && was_closed(task, number, of->fd))
+	if (error == -ENOENT && was_closed(of))
 		return 0;
 	TRY(error);
 	if (of->flags & TRACKER_MARK && tracker_is_one(of->flags, fdinfo_get(info, "API"))) {
@@ -71,7 +97,7 @@ static int dump_copy(const struct dump *d, struct open_file *of, struct fdinfo *
 		return 0;
 	}
 	is_new = file_dump_known(d, of, &dumped);
-	if (is_new == -EBADF && was_closed(task, number, of->fd))
+	if (is_new == -EBADF && was_closed(of))
 		return 0;
 	TRY(is_new);
 	TRY(locks_dump(d, of, is_new));
@@ -86,22 +112,15 @@ static int dump_descriptor(const struct dump *d, struct task *task, int number, 
 {
 	struct open_file of = { .task = task, .task_fd = number, .fd = -1, .facts = facts };
 	AUTO_CLOSE int fd = -1;
-	int error;
 
 	of.told = task->dump->fd_flags ? task->dump->fd_flags[number] : 0;
 	if (!file_needs_no_copy(d, &of)) {
-		of.fd = fd = take_descriptor(task, number);
+		of.fd = fd = take_descriptor(d, &of);
 		if (fd == -EBADF)
 			return 0; /* closed meanwhile: the task runs */
 		TRY(fd);
 	}
-	error = dump_copy(d, &of, info);
-	/* Who closes it waits for whoever serves it (FUSE_FLUSH), and that one stands still. */
-	if (mount_dump_is_served(d, of.stat.st_dev)) {
-		program_forbid(true);
-		*vector_push(&file_dump_of(d)->loose) = TAKE_FD(fd);
-	}
-	return error;
+	return dump_copy(d, &of, info);
 }
 
 static int dump_table(const struct dump *d, struct task *task)

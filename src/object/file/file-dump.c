@@ -14,7 +14,6 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "engine/engine.h"
@@ -98,7 +97,6 @@ static void destroy_dump(void *state)
 
 	for (size_t i = 0; i < files->loose.n; i++)
 		close(files->loose.items[i]);
-	program_forbid(false);
 	file_later_done(files);
 	relink_done(files);
 	vector_done(&files->loose);
@@ -174,7 +172,9 @@ static int read_owner(const struct dump *d, struct open_file *of)
 	fown_entry__init(of->owner);
 	if (of->facts && of->facts->has_no_owner)
 		return 0;
-	return of->flags & O_PATH || !of->fdinfo ? 0 : file_read_owner(d, of->fd, of->owner);
+	if (of->flags & O_PATH || !of->fdinfo)
+		return 0;
+	return of->is_name ? file_view_owner(d, of, of->owner) : file_read_owner(d, of->fd, of->owner);
 }
 
 static bool kind_matches(const struct file_kind *kind, const struct open_file *of)

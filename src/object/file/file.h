@@ -22,6 +22,7 @@ struct open_file {
 	struct task *task;
 	int task_fd;  /* the number over there, or -1: not from a descriptor table (mapping, exe, cwd, root) */
 	int fd;	      /* our copy; O_PATH for cwd, root, exe; -1: none is needed (file_needs_no_copy()) */
+	bool is_name; /* the copy is O_PATH, and the file is not */
 	uint8_t told; /* what the task has said of the number (FD_FLAG_*); 0: it was not asked */
 	/* What the kernel has told of all descriptors of the task at once, which stands still; NULL: nothing. */
 	const struct file_facts *facts;

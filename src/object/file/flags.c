@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "object/file/file.h"
 #include "session/ids.h"
+#include "session/kernel-view.h"
 #include "session/pids.h"
 
 #define FLAGS_OF_SETFL (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
@@ -53,6 +54,47 @@ int file_read_owner(const struct dump *d, int fd, FownEntry *owner)
 	owner->uid = dump_inner_uid(d, ids[0]);
 	owner->euid = dump_inner_uid(d, ids[1]);
 	owner->pid_type = (uint32_t)who.type;
+	owner->pid = (uint32_t)who.pid;
+	return 0;
+}
+
+/* The kernel's struct fown_struct: within struct file, since Linux 6.12 by an address, if anything of it was ever set.
+ */
+static bool read_owner(struct kernel_view *view, uint64_t file, struct f_owner_ex *who, FownEntry *owner)
+{
+	uint64_t at = 0, pid = 0;
+	int32_t type = 0;
+
+	if (!kernel_view_read(view, file, "file", "f_owner", &at, sizeof(at)))
+		at = kernel_view_place(view, file, "file", "f_owner");
+	else if (!at)
+		return true;
+	if (!kernel_view_read(view, at, "fown_struct", "pid", &pid, sizeof(pid)) ||
+	    !kernel_view_read(view, at, "fown_struct", "pid_type", &type, sizeof(type)) ||
+	    !kernel_view_read(view, at, "fown_struct", "uid", &owner->uid, sizeof(owner->uid)) ||
+	    !kernel_view_read(view, at, "fown_struct", "euid", &owner->euid, sizeof(owner->euid)) ||
+	    !kernel_view_read(view, at, "fown_struct", "signum", &owner->signum, sizeof(owner->signum)))
+		return false;
+	who->type = type;
+	who->pid = pid ? kernel_view_pid(view, pid) : 0;
+	return true;
+}
+
+int file_view_owner(const struct dump *d, const struct open_file *of, FownEntry *owner)
+{
+	struct f_owner_ex who = { 0 };
+	const char *why;
+	struct kernel_view *view = kernel_view_get(d, &why);
+
+	if (!view)
+		return refuse(EOPNOTSUPP, "who gets the signals of a file cannot be told: %s", why);
+	if (!read_owner(view, kernel_view_file_of(view, of->task->dump->proc, of->task_fd), &who, owner))
+		return refuse(EOPNOTSUPP,
+			      "who gets the signals of a file cannot be told: this kernel has it elsewhere");
+	who.pid = dump_inner_pid(d, who.pid);
+	owner->uid = who.pid ? dump_inner_uid(d, owner->uid) : 0;
+	owner->euid = who.pid ? dump_inner_uid(d, owner->euid) : 0;
+	owner->pid_type = who.pid ? (uint32_t)who.type : 0;
 	owner->pid = (uint32_t)who.pid;
 	return 0;
 }

@@ -6,10 +6,13 @@
 
 struct dump;
 struct file;
+struct open_file;
 struct restore;
 
 /* The owner of signals: F_GETOWN_EX and friends into owner (initialised). */
 int file_read_owner(const struct dump *d, int fd, FownEntry *owner);
+/* The same of a file that we have only the name of. */
+int file_view_owner(const struct dump *d, const struct open_file *of, FownEntry *owner);
 int file_apply_owner(const struct restore *r, int fd, const FownEntry *owner);
 /* Restore: calls make() as the user whose file it is: some objects count against the limits of who makes them. Returns
    its result, a descriptor or -errno, not logged. */

@@ -40,9 +40,10 @@ int mount_dump_fuse(const struct dump *d, int fd, uint32_t *ret_dev);
 bool mount_dump_serves(const struct dump *d);
 /* that of this device. */
 bool mount_dump_is_served(const struct dump *d, dev_t dev);
-/* The kernel's struct file behind a descriptor of ours, behind a mapping of a task that starts there, or with start 0
- * behind its program: an address, which tells one from another. */
-int mount_dump_fuse_of_fd(const struct dump *d, int fd, uint64_t *ret);
+/* The kernel's struct file behind a descriptor of ours, behind one of a task, behind a mapping of it that starts there,
+ * or with start 0 behind its program: an address, which tells one from another. */
+int mount_dump_fuse_own(const struct dump *d, int fd, uint64_t *ret);
+int mount_dump_fuse_at(const struct dump *d, const struct task *task, int number, uint64_t *ret);
 int mount_dump_fuse_mapped(const struct dump *d, const struct task *task, uint64_t start, uint64_t *ret);
 /* With which flags it was opened. Refuses one that was written to by mappings, if its server does not have that yet. */
 int mount_dump_fuse_flags(const struct dump *d, uint64_t file, uint32_t *ret);

@@ -19,6 +19,7 @@
 #include "object/socket/options.h"
 #include "object/socket/unix/name.h"
 #include "object/socket/unix/sender.h"
+#include "object/socket/unix/served.h"
 #include "object/socket/unix/unix.h"
 #include "session/ids.h"
 #include "session/pids.h"
@@ -200,6 +201,7 @@ int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntr
 	int before, start = 0, result;
 	socklen_t size = sizeof(before);
 
+	TRY(unix_check_served(d, of->fd));
 	if (getsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &before, &size) < 0)
 		return fail_errno("cannot read the socket option SO_PEEK_OFF");
 	if (setsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)
@@ -239,8 +241,10 @@ int unix_dump_early_queue(struct dump *d, int fd, uint32_t id, uint32_t type)
 	struct peeked_message looked = {
 		.ended = true
 	}; /* its client is dead: messages of size 0 at the end look like the end */
-	int result = write_early(d, fd, id, type == SOCK_STREAM, &looked);
+	int result = unix_check_served(d, fd);
 
+	if (result >= 0)
+		result = write_early(d, fd, id, type == SOCK_STREAM, &looked);
 	free(looked.data);
 	return result;
 }

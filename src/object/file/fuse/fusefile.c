@@ -75,8 +75,10 @@ static int find_opened(const struct dump *d, const struct open_file *of, bool op
 	uint32_t seen;
 
 	*ret = of->served_open;
-	if (!*ret)
-		TRY(mount_dump_fuse_of_fd(d, of->fd, ret));
+	if (!*ret && of->is_name)
+		TRY(mount_dump_fuse_at(d, of->task, of->task_fd, ret));
+	else if (!*ret)
+		TRY(mount_dump_fuse_own(d, of->fd, ret));
 	if (!open)
 		return 0;
 	TRY(mount_dump_fuse_flags(d, *ret, &seen));
