@@ -53,7 +53,7 @@ def prototypes(table):
 
 def assembly(table):
     """The code, each function in a section of its own."""
-    print('#include "syscall-entry.h"\n')
+    print('#include "syscall-code.h"\n#include "syscall-entry.h"\n')
     for number, _, name, function, arguments in table:
         # getsid(2) has an argument for the kernel, but not for parasites.
         kind = '_OF_SELF' if arguments == 'void' else '_THAT_SLEEPS' if name in SLEEPING else ''

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /* compel_cpuid() and what follows from it: what the kernel tells programs of the CPU, getauxval(3). */
 #include <compel/cpu.h>
-#include <pthread.h>
-#include <string.h>
 #include <sys/auxv.h>
 
 #include "lib/compel/public/extra.h"
@@ -11,22 +9,6 @@ int compel_cpuid(compel_cpuinfo_t *info)
 {
 	*info = (compel_cpuinfo_t){ { getauxval(AT_HWCAP), getauxval(AT_HWCAP2) } };
 	return 0;
-}
-
-/* Read once; the interface wants that features can be taken out of it. */
-static compel_cpuinfo_t the_cpu;
-
-static void read_once(void)
-{
-	compel_cpuid(&the_cpu);
-}
-
-static compel_cpuinfo_t *known_cpu(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, read_once);
-	return &the_cpu;
 }
 
 void compel_set_cpu_cap(compel_cpuinfo_t *info, unsigned int feature)
@@ -52,16 +34,6 @@ int compel_test_fpu_cap(compel_cpuinfo_t *info, unsigned int feature)
 	return 0;
 }
 
-bool compel_cpu_has_feature(unsigned int feature)
-{
-	return compel_test_cpu_cap(known_cpu(), feature);
-}
-
-bool compel_fpu_has_feature(unsigned int feature)
-{
-	return false;
-}
-
 uint32_t compel_fpu_feature_size(unsigned int feature)
 {
 	return 0;
@@ -70,14 +42,4 @@ uint32_t compel_fpu_feature_size(unsigned int feature)
 uint32_t compel_fpu_feature_offset(unsigned int feature)
 {
 	return 0;
-}
-
-void compel_cpu_clear_feature(unsigned int feature)
-{
-	compel_clear_cpu_cap(known_cpu(), feature);
-}
-
-void compel_cpu_copy_cpuinfo(compel_cpuinfo_t *info)
-{
-	*info = *known_cpu();
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /* compel_cpuid() and what follows from it. */
 #include <compel/cpu.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "arch_cpuid.h"
+#include "lib/compel/public/cpu.h"
 #include "lib/compel/public/extra.h"
 
 _Static_assert(sizeof(compel_cpuinfo_t) == 376 && offsetof(compel_cpuinfo_t, x86_power) == 80 &&
@@ -82,22 +82,6 @@ int compel_cpuid(compel_cpuinfo_t *info)
 	return 0;
 }
 
-/* Read once; the interface wants that features can be taken out of it. */
-static compel_cpuinfo_t the_cpu;
-
-static void read_once(void)
-{
-	compel_cpuid(&the_cpu);
-}
-
-static compel_cpuinfo_t *known_cpu(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, read_once);
-	return &the_cpu;
-}
-
 void compel_set_cpu_cap(compel_cpuinfo_t *info, unsigned int feature)
 {
 	if (feature < NCAPINTS_BITS)
@@ -120,32 +104,12 @@ int compel_test_fpu_cap(compel_cpuinfo_t *info, unsigned int feature)
 	return feature < XFEATURE_MAX && info->xfeatures_mask >> feature & 1;
 }
 
-bool compel_cpu_has_feature(unsigned int feature)
-{
-	return compel_test_cpu_cap(known_cpu(), feature);
-}
-
-bool compel_fpu_has_feature(unsigned int feature)
-{
-	return compel_test_fpu_cap(known_cpu(), feature);
-}
-
 uint32_t compel_fpu_feature_size(unsigned int feature)
 {
-	return feature < XFEATURE_MAX ? known_cpu()->xstate_sizes[feature] : 0;
+	return feature < XFEATURE_MAX ? cpu_known()->xstate_sizes[feature] : 0;
 }
 
 uint32_t compel_fpu_feature_offset(unsigned int feature)
 {
-	return feature < XFEATURE_MAX ? known_cpu()->xstate_offsets[feature] : 0;
-}
-
-void compel_cpu_clear_feature(unsigned int feature)
-{
-	compel_clear_cpu_cap(known_cpu(), feature);
-}
-
-void compel_cpu_copy_cpuinfo(compel_cpuinfo_t *info)
-{
-	*info = *known_cpu();
+	return feature < XFEATURE_MAX ? cpu_known()->xstate_offsets[feature] : 0;
 }

@@ -36,20 +36,6 @@ typedef struct fpsimd_struct user_fpregs_struct_t;
 /* The thread pointer, TPIDR_EL0. */
 typedef uint64_t tls_t;
 
-struct parasite_ctl;
-struct parasite_thread_ctl;
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-void compel_arch_get_tls_task(struct parasite_ctl *ctl, tls_t *out);
-void compel_arch_get_tls_thread(struct parasite_thread_ctl *tctl, tls_t *out);
-/* Reads that of the stopped thread for compel_arch_get_tls_thread(). 0, or -1 with errno. */
-int compel_arch_fetch_thread_area(struct parasite_thread_ctl *tctl);
-
-#ifdef __cplusplus
-}
-#endif
+#include <compel/thread-area.h>
 
 #endif

@@ -7,6 +7,7 @@
 #define COMPEL_ASM_SIGFRAME_H
 
 #include <compel/ksigset.h>
+#include <compel/sigframe-types.h>
 #include <stdint.h>
 
 /* So far behind the start of the frame. */
@@ -21,19 +22,6 @@ struct rt_sigcontext {
 	/* Records (struct _aarch64_ctx): the first one has the vector registers, one of size 0 ends the list. */
 	uint8_t reserved[4096] __attribute__((aligned(16)));
 };
-
-typedef struct rt_siginfo {
-	int si_signo;
-	int si_errno;
-	int si_code;
-	int _pad[128 / sizeof(int) - 3];
-} rt_siginfo_t;
-
-typedef struct rt_sigaltstack {
-	uint64_t ss_sp;
-	int ss_flags;
-	uint64_t ss_size;
-} rt_stack_t;
 
 struct rt_ucontext {
 	uint64_t uc_flags;

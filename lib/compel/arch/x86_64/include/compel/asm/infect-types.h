@@ -60,25 +60,11 @@ typedef struct xsave_struct user_fpregs_struct_t;
 #define GDT_ENTRY_TLS_MAX     14
 #define GDT_ENTRY_TLS_ENTRIES 3
 
+/* Entries that are not used have seg_not_present = 1. */
 typedef struct {
 	user_desc_t desc[GDT_ENTRY_TLS_ENTRIES];
 } tls_t;
 
-struct parasite_ctl;
-struct parasite_thread_ctl;
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* Entries that are not used have seg_not_present = 1. */
-void compel_arch_get_tls_task(struct parasite_ctl *ctl, tls_t *out);
-void compel_arch_get_tls_thread(struct parasite_thread_ctl *tctl, tls_t *out);
-/* Reads those of the stopped thread for compel_arch_get_tls_thread(). 0, or -1 with errno. */
-int compel_arch_fetch_thread_area(struct parasite_thread_ctl *tctl);
-
-#ifdef __cplusplus
-}
-#endif
+#include <compel/thread-area.h>
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <compel/asm/fpu.h>
 #include <compel/ksigset.h>
+#include <compel/sigframe-types.h>
 #include <stdint.h>
 
 /* So far behind the start of the frame. */
@@ -21,19 +22,6 @@ struct rt_sigcontext {
 	uint64_t fpstate; /* address over there of a struct xsave_struct, a multiple of 64 */
 	uint64_t reserved1[8];
 };
-
-typedef struct rt_siginfo {
-	int si_signo;
-	int si_errno;
-	int si_code;
-	int _pad[128 / sizeof(int) - 3];
-} rt_siginfo_t;
-
-typedef struct rt_sigaltstack {
-	uint64_t ss_sp;
-	int ss_flags;
-	uint64_t ss_size;
-} rt_stack_t;
 
 struct rt_ucontext {
 	uint64_t uc_flags;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/* A system call as a C function: arguments and result are in the same registers. */
+/*
+ * A system call as a C function. What differs is in syscall-code.h of the CPU, included before: CLEAR_FIRST_ARGUMENT,
+ * NOTE_SLEEP, CALL_KERNEL nr.
+ */
 	.macro SYSCALL_FUNCTION name, nr, self, sleeps
 	.section .text.\name, "ax", @progbits
 	.globl \name
 	.type \name, @function
 \name:
 	.if \self
-	mov x0, xzr
+	CLEAR_FIRST_ARGUMENT
 	.endif
 	.if \sleeps
-	adrp x9, compel_has_slept
-	mov w10, #1
-	strb w10, [x9, #:lo12:compel_has_slept]
+	NOTE_SLEEP
 	.endif
-	mov x8, #\nr
-	svc #0
+	CALL_KERNEL \nr
 	ret
 	.size \name, . - \name
 	.endm
