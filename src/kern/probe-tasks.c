@@ -194,6 +194,11 @@ int probe_breakpoints(void)
 	return ask_tracee(NULL, arch_can_set_breakpoint);
 }
 
+int probe_io_ports(void)
+{
+	return arch_has_io_ports();
+}
+
 static int try_loginuid(void)
 {
 	char text[32];

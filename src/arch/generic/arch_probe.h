@@ -15,6 +15,11 @@ static inline int arch_can_map_compat_vdso(void)
 	return -ENOENT;
 }
 
+static inline int arch_has_io_ports(void)
+{
+	return 0;
+}
+
 static inline int arch_can_set_breakpoint(pid_t pid)
 {
 	return -ENOENT;

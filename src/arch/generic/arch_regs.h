@@ -28,6 +28,14 @@ int arch_state_set_general(pid_t tid, const struct arch_thread_state *state);
 /* Those others. */
 int arch_state_set_extended(pid_t tid, const struct arch_thread_state *state);
 
+/*
+ * Breakpoints and watchpoints in registers of the CPU that are switched on, of a thread in a ptrace stop, in a form of
+ * this CPU: 0 bytes, there are none.
+ */
+int arch_breakpoints_get(pid_t tid, struct pool *pool, uint8_t **ret, size_t *ret_size);
+int arch_breakpoints_check(size_t size);
+int arch_breakpoints_set(pid_t tid, const uint8_t *data, size_t size); /* checked before */
+
 /* A thread of a 32-bit program (or in such code of another one). */
 bool arch_state_is_compat(const struct arch_thread_state *state);
 /* The same for a record; of the main thread: of the program. */

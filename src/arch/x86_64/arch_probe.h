@@ -26,6 +26,12 @@ static inline int arch_can_map_compat_vdso(void)
 	return arch_knows_map_vdso(0x2002); /* ARCH_MAP_VDSO_32 */
 }
 
+/* The lowest level is everybody's: to ask for it changes nothing. */
+static inline int arch_has_io_ports(void)
+{
+	return syscall(SYS_iopl, 0) == 0;
+}
+
 /* pid is stopped under ptrace(2). */
 static inline int arch_can_set_breakpoint(pid_t pid)
 {
