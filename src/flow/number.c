@@ -240,13 +240,17 @@ int number_check(struct dump *d)
 /* A tree with a pid namespace of its own is saved with the numbers that it sees. */
 int number_tree(struct dump *d)
 {
-	const struct thread_dump *root = d->tree->root->leader->dump;
+	AUTO(proc_status_done) struct proc_status own = { 0 };
+	const struct task *root = d->tree->root;
+	const struct proc_status *status = root->leader->dump ? &root->leader->dump->status : &own;
 	struct task *task;
 	int error;
 
-	if (!root)
+	if (!root->dump)
 		return 0;
-	d->facts->pid_level = (unsigned)root->status.n_levels - 1;
+	if (!root->leader->dump) /* it could not be stopped, and all else is looked at */
+		TRY(proc_status_read(root->dump->proc, &own));
+	d->facts->pid_level = (unsigned)status->n_levels - 1;
 	d->facts->inner_pids = d->facts->pid_level > 0;
 	error = proc_namespace(d->tree->root->dump->proc, "ns/pid", &d->facts->pid_namespace);
 	if (error < 0)
