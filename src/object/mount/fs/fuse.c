@@ -418,11 +418,11 @@ int mount_dump_fuse(const struct dump *d, int fd, uint32_t *ret_dev)
 
 	TRY(fuse_view_get(d, &view));
 	connection = find_connection(view, fd);
-	*ret_dev = (uint32_t)fuse_view_member(view, connection, AT_fuse_conn_dev);
-	if (!connection && !view->error)
-		return 0;
+	*ret_dev = connection ? (uint32_t)fuse_view_member(view, connection, AT_fuse_conn_dev) : 0;
 	if (view->error)
 		return fuse_view_give_up(view);
+	if (!connection)
+		return 0;
 	for (super = dump_mounts(d) ? dump_mounts(d)->supers : NULL; super; super = super->next)
 		if (super->dev == *ret_dev && super->widest)
 			return 1;
