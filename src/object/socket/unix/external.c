@@ -328,7 +328,7 @@ static int ask_about_socket(struct dump *d, const struct unix_question *question
 	ProtobufCBinaryData name;
 	int taken;
 
-	LOG_SCOPE("task %d: fd %d", socket->task->pid, socket->task_fd);
+	LOG_SCOPE("task %d (%s): fd %d", socket->task->vpid, socket->task->comm, socket->task_fd);
 	taken = ask_plugins(d, socket);
 	TRY(taken);
 	if (!taken)

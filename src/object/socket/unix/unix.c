@@ -181,7 +181,7 @@ static int finish_socket(const struct dump *d, struct unix_dumped *dumped)
 	struct unix_dump *dump = unix_dump_of(d);
 	const struct unix_diag *diag = dumped->diag, *other = NULL;
 
-	LOG_SCOPE("task %d: fd %d", dumped->task->pid, dumped->task_fd);
+	LOG_SCOPE("task %d (%s): fd %d", dumped->task->vpid, dumped->task->comm, dumped->task_fd);
 	if (diag->state == TCP_LISTEN)
 		return unix_dump_backlog(d, dumped);
 	if (diag->has_peer && !diag->peer)
