@@ -28,6 +28,7 @@ struct failure {
 
 static struct failure private_record; /* when the shared one cannot be had */
 static struct failure *record = &private_record;
+static void (*explain_failure)(char *text, size_t capacity);
 static _Thread_local struct log_scope *innermost;
 static _Thread_local bool last_was_refusal;
 
@@ -46,13 +47,15 @@ __attribute__((constructor)) static void prepare_record(void)
 		record = shared;
 }
 
-static void keep_failure(const char *file, int line, int error, const char *text)
+static void keep_failure(const char *file, int line, int error, char *text, size_t capacity)
 {
 	int empty = RECORD_EMPTY;
 	size_t n;
 
 	if (!atomic_compare_exchange_strong(&record->state, &empty, RECORD_BUSY))
 		return;
+	if (explain_failure)
+		explain_failure(text, capacity);
 	n = log_scope_text(record->text, sizeof(record->text));
 	text_mask_controls(record->text, n);
 	snprintf(record->text + n, sizeof(record->text) - n, "%s", text);
@@ -69,6 +72,11 @@ int failure_error(void)
 const char *failure_text(void)
 {
 	return atomic_load(&record->state) == RECORD_SET ? record->text : "";
+}
+
+void failure_explain(void (*explain)(char *text, size_t capacity))
+{
+	explain_failure = explain;
 }
 
 bool failure_was_refusal(void)
@@ -130,7 +138,7 @@ static int report_failure(const char *file, int line, int error, bool with_errno
 	rest = without_scope(text);
 	memmove(text, rest, strlen(rest) + 1);
 	last_was_refusal = !with_errno;
-	keep_failure(file, line, error, text);
+	keep_failure(file, line, error, text, sizeof(text));
 	log_write((enum log_level)findings_note(file, line, error, !with_errno, text), file, line, "%s", text);
 	errno = saved_errno;
 	return -error;

@@ -63,6 +63,9 @@ const char *failure_text(void);
 void failure_reset(void);
 /* What this thread reported last was refuse()d: nothing went wrong, but some object cannot be handled. */
 bool failure_was_refusal(void);
+/* Each first failure of a run is given to it before it is logged and kept: it may add to the text, what the user can
+ * do. NULL: nobody. */
+void failure_explain(void (*explain)(char *text, size_t capacity));
 /* The line as the log shows it: "Error (PLACE): TEXT" and a newline, cut if there is not room enough. */
 void failure_line(char *to, size_t capacity);
 

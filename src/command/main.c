@@ -16,6 +16,7 @@
 #include "options/options-check.h"
 #include "options/options.h"
 #include "options/usage.h"
+#include "options/way-out.h"
 
 enum {
 	EXIT_DEPRECATED = 255,
@@ -108,6 +109,7 @@ static int run_command(struct options *options)
 		return refuse_deprecated(options->command);
 	if (options->command == CMD_SWRK) /* rights, directories and log are a matter of each request */
 		return command(options);
+	way_out_begin(getppid(), options->command == CMD_RESTORE, options->config_file);
 	if ((!(options->command & (CMD_VERIFY | CMD_INSPECT | CMD_RECEIVE)) && check_rights(options) < 0) ||
 	    open_directories(options) < 0 || take_stream(options) < 0)
 		return 1;

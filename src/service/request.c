@@ -25,6 +25,7 @@
 #include "kern/pidfd.h"
 #include "kern/probe.h"
 #include "options/rpc-options.h"
+#include "options/way-out.h"
 #include "service/service.h"
 
 /* Each returns 0 or -errno after the reason was logged, and fills what belongs into the answer in both cases. */
@@ -352,6 +353,9 @@ static int prepare_row(struct request *request, const struct row *row)
 	const CriuOpts *opts = request->message->opts;
 	const char *missing;
 
+	if (request->connection->swrk)
+		way_out_begin(request->connection->peer.pid, row->command == CMD_RESTORE,
+			      opts ? opts->config_file : NULL);
 	if (!opts && row->needs == NEEDS_IMAGES)
 		return refuse(EBADRQC, "the request has no options");
 	TRY(check_confinement(request->connection, row, opts ?: &none));

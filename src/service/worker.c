@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/interrupt.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "service/message.h"
@@ -37,13 +39,19 @@ static void add_failure(CriuResp *answer, bool bad_options, char *capacity, size
 	}
 }
 
-/* Engines have words of their own for few options. */
-static void log_way_through_engine(const struct connection *connection, const CriuResp *answer, const char *line)
+/*
+ * Who has started us may show its user what we print, and not look into the log: runc at a restore, crun. It may also
+ * be a pipe that nobody reads.
+ */
+static void tell_cause(const struct connection *connection, const CriuResp *answer, const char *line)
 {
-	if (connection->swrk && !answer->success && strstr(line, " --"))
-		log_error("runc, and with it podman, docker and containerd, takes options that it has no word for from "
-			  "/etc/criu/runc.conf, any other engine from /etc/criu/default.conf: one a line, without the "
-			  "dashes");
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+	bool moves = answer->type == CRIU_REQ_TYPE__DUMP || answer->type == CRIU_REQ_TYPE__PRE_DUMP ||
+		     answer->type == CRIU_REQ_TYPE__RESTORE;
+
+	if (connection->swrk && moves && !answer->success && log_fd() != STDERR_FILENO && poll(&room, 1, 0) == 1 &&
+	    (room.revents & POLLOUT) && io_write(STDERR_FILENO, line, strlen(line)) < 0)
+		log_debug("Nobody reads what this program prints");
 }
 
 static bool has_text(CriuReqType type)
@@ -60,7 +68,7 @@ static int send_answer(const struct connection *connection, CriuResp *answer, bo
 	if (has_text(answer->type))
 		add_failure(answer, bad_options, text, sizeof(text));
 	if (answer->cr_errmsg)
-		log_way_through_engine(connection, answer, text);
+		tell_cause(connection, answer, text);
 	error = message_send(connection->fd, answer, -1);
 	if (error < 0)
 		fail(-error, "the client does not take its answer");

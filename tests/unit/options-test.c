@@ -22,6 +22,7 @@
 #include "options/options-set.h"
 #include "options/options.h"
 #include "options/row.h"
+#include "options/way-out.h"
 
 /* Parses "criu WORDS ...". Each test ends with options_done(). */
 #define PARSE(options, ...) parse(options, (char *[]){ (char *)"criu", __VA_ARGS__, NULL })
@@ -421,14 +422,39 @@ static void test_no_use(void **state)
 	unlink(path);
 }
 
+#define WAY(program, parent, is_restore, before, after)                                   \
+	do {                                                                              \
+		char text_[300] = before;                                                 \
+		way_out_add(program, parent, is_restore, "/etc/x", text_, sizeof(text_)); \
+		assert_string_equal(text_, before after);                                 \
+	} while (0)
+
+static void test_way_out(void **state)
+{
+	char little[20] = "use --file-locks";
+
+	WAY("runc", "podman", false, "with --tcp-established, --tcp-close or --tcp-established",
+	    "; with podman: podman container checkpoint --tcp-established, or a line tcp-close in /etc/x");
+	WAY("runc", "conmon", true, "(--file-locks)", "; with podman: podman container restore --file-locks");
+	WAY("runc", "containerd-shim", false, "'--ghost-limit 8M'; --file-locks",
+	    "; with docker or containerd: a line ghost-limit or file-locks in /etc/x");
+	WAY("crun", "sh", false, "--shell-job or --ext-unix-sk",
+	    "; with crun: crun checkpoint --shell-job or --ext-unix-sk");
+	WAY("lxc-checkpoint", "sh", false, "--ghost-limit", "; with LXC: a line ghost-limit in /etc/x");
+	WAY("runc", "podman", false, "chrt --other, a--file-locks, --inherit-fd fd[N]", "");
+	WAY("bash", "sshd", false, "--file-locks", "");
+	way_out_add("runc", "", false, "/etc/x", little, sizeof(little));
+	assert_string_equal(little, "use --file-locks; w");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	   cmocka_unit_test(test_defaults),  cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_verbosity),  cmocka_unit_test(test_cpu_cap),   cmocka_unit_test(test_values),
-		cmocka_unit_test(test_outside),	   cmocka_unit_test(test_unix_peer), cmocka_unit_test(test_joined),
-		cmocka_unit_test(test_inherit_fd), cmocka_unit_test(test_operands),  cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_no_use),
+		cmocka_unit_test(test_table),  cmocka_unit_test(test_way_out),	  cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_forms),  cmocka_unit_test(test_verbosity),  cmocka_unit_test(test_cpu_cap),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_outside),	  cmocka_unit_test(test_unix_peer),
+		cmocka_unit_test(test_joined), cmocka_unit_test(test_inherit_fd), cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_pairs),  cmocka_unit_test(test_no_use),
 	};
 
 	setenv("HOME", "/nonexistent", 1);
