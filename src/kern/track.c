@@ -32,6 +32,16 @@ int tracker_start(int fd, enum tracking how)
 	return ioctl(fd, UFFDIO_API, &api) < 0 ? -errno : 0;
 }
 
+int tracker_start_telling(int fd)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE,
+	};
+
+	return ioctl(fd, UFFDIO_API, &api) < 0 ? -errno : 0;
+}
+
 int tracker_clear(int proc)
 {
 	AUTO_CLOSE int fd = openat(proc, "clear_refs", O_WRONLY | O_CLOEXEC);

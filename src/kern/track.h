@@ -33,6 +33,9 @@ bool tracker_is_one(uint64_t flags, const char *api);
 
 /* All return -errno and log nothing. fd is a copy of the new userfaultfd, made by the process itself. */
 int tracker_start(int fd, enum tracking how);
+/* By protection; and what is done to a watched area that a tracker does not see is told to whoever reads from it, and
+ * waits until then: mremap(2), MADV_REMOVE, MADV_DONTNEED. */
+int tracker_start_telling(int fd);
 /* Soft-dirty: all pages of the process of this /proc/PID count as not written from now on. */
 int tracker_clear(int proc);
 /* Watches a whole area of private anonymous memory. -EBUSY: another userfaultfd does; 0 if this one does so already. */

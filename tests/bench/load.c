@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +29,14 @@ static void die(const char *what)
 	exit(1);
 }
 
-static uint8_t *map_and_write(size_t size, size_t step, int flags)
+static uint8_t *map_and_write(size_t size, size_t step, int flags, bool small)
 {
 	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		die("mmap");
+	if (small)
+		(void)madvise(memory, size, MADV_NOHUGEPAGE); /* a kernel that has only small ones refuses it */
 	/* Not all alike, and no page zero. */
 	for (size_t at = 0; at < size; at += step)
 		memset(memory + at, (int)(at >> 12 & 0x7f) + 1, 4096);
@@ -42,12 +45,12 @@ static uint8_t *map_and_write(size_t size, size_t step, int flags)
 
 uint8_t *load_memory(size_t size, size_t step)
 {
-	return map_and_write(size, step, MAP_PRIVATE);
+	return map_and_write(size, step, MAP_PRIVATE, false);
 }
 
 void load_shared(size_t size)
 {
-	map_and_write(size, 4096, MAP_SHARED);
+	map_and_write(size, 4096, MAP_SHARED, false);
 }
 
 void load_areas(unsigned n)
@@ -191,6 +194,8 @@ int main(int argc, char **argv)
 		load_memory(n << 20, 8192);
 	else if (!strcmp(argv[2], "changing"))
 		changing = load_memory(n << 20, 4096);
+	else if (!strcmp(argv[2], "small pages"))
+		map_and_write(n << 20, 4096, MAP_PRIVATE, true);
 	else if (!strcmp(argv[2], "shared"))
 		load_shared(n << 20);
 	else if (!strcmp(argv[2], "areas"))

@@ -80,6 +80,102 @@ def test_sealed(subject):
     run.release()
 
 
+WATCHED = 'All who write to it were watched'
+
+
+def can_watch():
+    """Whether the kernel lets us watch who writes to shared memory: a table of who forks, and PAGEMAP_SCAN (Linux 6.7)."""
+    return Path('/sys/kernel/btf/vmlinux').exists() and tuple(map(int, os.uname().release.split('.')[:2])) >= (6, 7)
+
+
+def test_shared_watched(subject):
+    """Of shared memory only what was written to since it was copied is looked at in the freeze; again and again, and the moment is one."""
+    run = subject('memory/shared-steps')
+    for options in ((), ('--compress',), ()):
+        images = run.dump(*LIVE, *options)
+        assert log_of(images).count(WATCHED) == can_watch(), log_of(images)
+        assert not is_watched(run)
+    run.kill()
+    run.restore(images)
+    images = run.dump(*LIVE)
+    assert log_of(images).count(WATCHED) == can_watch(), log_of(images)
+    run.kill()
+    run.verify(images)
+    run.restore(images)
+    run.release()
+
+
+def test_shared_strange(subject):
+    """Mappings come and go meanwhile, and pages go without being written to: it is seen, and all pages are looked at."""
+    run = subject('memory/shared-strange')
+    for _ in range(3):
+        images = run.dump(*LIVE)
+        assert not is_watched(run)
+        run.kill()
+        run.restore(images)
+    run.release()
+
+
+@pytest.mark.parametrize('where', ['dump/prepare/memory', 'dump/freeze', 'dump/mappings/memory', 'dump/write/memory', 'dump/copy'])
+def test_shared_failed(subject, where):
+    """A failure leaves nothing: no watch, no descriptor, and the next dump is as if it had not been."""
+    run = subject('memory/shared-steps')
+    pids = run.room.pids()
+    status, said = run.call_criu('dump', run.folder_of_images(), '-t', run.pid, *LIVE, env={'CRIU_FAIL_AT': where})
+    assert status == 1, said
+    assert run.room.pids() == pids
+    assert not is_watched(run)
+    images = run.dump(*LIVE)
+    assert log_of(images).count(WATCHED) == can_watch()
+    run.kill()
+    run.restore(images)
+    run.release()
+
+
+def test_shared_killed(subject, room, criu):
+    """criu is killed while it watches who writes to shared memory: the program runs on, and nothing is watched any more."""
+    run = subject('memory/shared-strange')      # some of its steps wait for whoever watches
+    pids = run.room.pids()
+    for mark in ('pages were copied before the tasks stand still', 'The bits of areas are', 'Phase dump/freeze', 'Phase dump/mappings/memory', 'The tasks run on'):
+        images = run.folder_of_images()
+        log = images / 'dump.log'
+        words = [room.program, 'run', room.first, criu, 'dump', '-t', run.pid, '-D', images, '-v4', '-o', 'dump.log', *LIVE]
+        with subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL) as dump:
+            wait_until(lambda log=log, mark=mark, dump=dump: (log.exists() and mark in log.read_text(errors='replace')) or dump.poll() is not None, 60)
+            for pid in children_of(Path('/proc'), dump.pid) if dump.poll() is None else []:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            dump.wait(60)
+        wait_until(lambda: set(pids) <= set(run.room.pids()), 20)
+        wait_until(lambda: not is_watched(run), 20, 'a task is watched for ever')
+    images = run.dump(*LIVE)
+    run.kill()
+    run.restore(images)
+    run.release()
+
+
+@pytest.mark.parametrize('who', ['alone', 'others'])
+def test_shared_outside(room, criu, folder, who):
+    """Shared memory that a process outside of the tree maps as well is looked at page by page; not if that has unmapped it."""
+    ready, output = folder / 'ready', folder / 'output'
+    room.start(output, '/usr/bin/python3', PROGRAMS / 'share-memory.py', ready, '16', who)
+    wait_until(ready.exists, 60)
+    pid = ready.read_text()
+    for name in ('live', 'again'):
+        images = folder / name
+        images.mkdir()
+        done = room.run(criu, 'dump', '-t', pid, '-D', images, '-v4', '-o', 'dump.log', *LIVE)
+        assert done.returncode == 0, done.stdout
+        assert 'of its pages were written to since it was copied' in log_of(images)
+        assert (WATCHED in log_of(images)) == (who == 'alone' and can_watch()), log_of(images)
+    room.kill(room.pids())
+    wait_until(lambda: not room.pids(), 20)
+    done = room.run(criu, 'restore', '-D', folder / 'again', '-d', '-v4', '-o', 'restore.log')
+    assert done.returncode == 0, done.stdout
+    room.kill(room.pids())
+    assert not output.read_text()
+
+
 AHEAD = 'pages were written to since they were copied'
 
 
@@ -107,7 +203,11 @@ def test_small_pages(subject):
 
 def is_watched(run):
     """Some of its memory is, by a userfaultfd."""
-    return any(re.search(r'^VmFlags:.* uw', (run.room.proc / str(pid) / 'smaps').read_text(), re.M) for pid in run.room.pids())
+    found = False
+    for pid in run.room.pids():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):        # children come and go
+            found |= bool(re.search(r'^VmFlags:.* uw', (run.room.proc / str(pid) / 'smaps').read_text(), re.M))
+    return found
 
 
 @pytest.mark.parametrize('where', ['dump/prepare/memory', 'dump/freeze', 'dump/content/memory', 'dump/copy', 'dump/inventory'])

@@ -11,6 +11,7 @@
 #include "object/memory/lazy-restore.h"
 #include "object/memory/lent/lent.h"
 #include "object/memory/live/ahead.h"
+#include "object/memory/live/early.h"
 #include "object/memory/live/live.h"
 #include "object/memory/mappings-restore.h"
 #include "object/memory/mappings.h"
@@ -31,8 +32,10 @@ static int prepare_dump(struct dump *d)
 
 static int find_trackers(const struct dump *d, struct task *task)
 {
-	if (d->options->live)
+	if (d->options->live) {
 		memory_ahead_find(d, task);
+		memory_early_find(d, task);
+	}
 	return memory_track_find(d, task);
 }
 

@@ -17,6 +17,7 @@ struct memory_object {
 	uint32_t file_ids[2]; /* entries that stand for mappings: read-only, writable; 0 = none yet */
 	bool segment;	      /* of System V shared memory: no memfd */
 	bool is_early;	      /* --live: these segments are in another file, and are saved later */
+	bool is_watched;      /* the same, but the segments are not known yet */
 	int early;
 	page_range_list segments;
 };

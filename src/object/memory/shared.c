@@ -264,18 +264,23 @@ static int save_object(struct dump *d, struct memory_object *object)
 {
 	segment_list segments = { 0 };
 	int result = 0, early = -1;
+	bool watched = false;
 
 	LOG_SCOPE("shared memory %u (%s)", object->record.shmid, object->record.name);
 	if (object->record.size == 0)
 		return 0;
 	stats_start(d->stats, STATS_MEMDUMP);
-	if (!d->options->no_content)
+	if (d->options->live && !d->options->no_content)
+		early = memory_early_take_watched(d, object->fd);
+	watched = early >= 0;
+	if (early < 0 && !d->options->no_content)
 		result = memory_find_segments(object->fd, object->record.size, &segments);
-	if (result == 0 && d->options->live)
+	if (early < 0 && result == 0 && d->options->live)
 		early = memory_early_take(d, object->fd, &segments);
 	stats_stop(d->stats, STATS_MEMDUMP);
 	if (early >= 0) {
 		object->is_early = true;
+		object->is_watched = watched;
 		object->early = early;
 		object->segments = segments;
 		return interrupt_check();
@@ -294,8 +299,11 @@ int memory_dump_early(struct dump *d)
 		struct memory_object *object = memory->objects.items[i];
 
 		LOG_SCOPE("shared memory %u (%s)", object->record.shmid, object->record.name);
-		if (object->is_early)
-			TRY(save_segments(d, object, object->early, &object->segments));
+		if (!object->is_early)
+			continue;
+		if (object->is_watched)
+			memory_early_segments(d, object->fd, &object->segments);
+		TRY(save_segments(d, object, object->early, &object->segments));
 	}
 	return 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * dump --live: no child keeps shared memory as it was. So it is copied into a file without a name before anything
- * stands still, with a checksum of each page; in the freeze the sums are made again, and only pages that are others by
- * then are copied once more. It does not matter who has written to them, and through what. The images are made of that
- * file when the tasks run again.
+ * stands still, with a checksum of each page. In the freeze what was written to since is copied once more, if all who
+ * write to it could be watched (mappers.c). Else the sums are made again, and pages that are others by then are copied:
+ * then it does not matter who has written to them, and through what. The images are made of that file when the tasks
+ * run again.
  */
 #include "object/memory/live/early.h"
 
@@ -26,6 +27,7 @@
 #include "image/codec.h"
 #include "kern/proc/maps.h"
 #include "object/memory/content.h"
+#include "object/memory/live/mappers.h"
 #include "object/memory/memory-state.h"
 #include "object/memory/shared.h"
 #include "session/session.h"
@@ -35,9 +37,11 @@
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
 
-#define SIZE_MIN (64ull << 10) /* of objects; less is copied in no time */
-#define PASSES	 4
-#define FEW	 256 /* one page of so many was changed meanwhile: copying again would not help */
+#define SIZE_MIN    (64ull << 10) /* of objects; less is copied in no time */
+#define PASSES	    4
+#define FEW	    256 /* one page of so many was changed meanwhile: copying again would not help */
+#define FEW_MAX	    1024
+#define WATCHED_MIN (4ull << 20) /* of objects; the sums of less are made in no time */
 
 struct early_object {
 	dev_t dev;
@@ -48,10 +52,14 @@ struct early_object {
 	bool sealed;	  /* F_SEAL_WRITE: nobody can change it, by whatever means */
 	const char *data; /* the object itself; NULL: it must be read, as others can make it shorter */
 	uint64_t *sums;	  /* of each page in the file; 0: it is not there */
+	bool watched;	  /* as far as can be */
+	size_t index;	  /* among those that are */
 };
 
 struct early_copies {
 	uint64_t seed;
+	struct memory_mappers *mappers;
+	size_t n_watched;
 	VECTOR(struct early_object) items;
 };
 
@@ -69,6 +77,7 @@ static void destroy_copies(void *state)
 {
 	struct early_copies *copies = state;
 
+	memory_mappers_destroy(&copies->mappers);
 	for (size_t i = 0; i < copies->items.n; i++) {
 		drop_copy(&copies->items.items[i]);
 		close(copies->items.items[i].object);
@@ -100,49 +109,63 @@ static const char *map_object(int fd, int seals, uint64_t size)
 	return data == MAP_FAILED ? NULL : data;
 }
 
-static void note_object(struct early_copies *copies, int proc, const struct mapping *m)
+/* NULL: it is not worth it. fd is taken over. */
+static struct early_object *add_object(struct early_copies *copies, int fd, const struct stat *stat, bool has_seals)
+{
+	const uint64_t size = ((uint64_t)stat->st_size + page_size() - 1) / page_size() * page_size();
+	const int seals = has_seals ? fcntl(fd, F_GET_SEALS) : F_SEAL_SHRINK;
+	struct early_object *early;
+
+	if (size < SIZE_MIN) {
+		close(fd);
+		return NULL;
+	}
+	early = vector_push(&copies->items);
+	*early = (struct early_object){
+		.dev = stat->st_dev,
+		.ino = stat->st_ino,
+		.size = size,
+		.object = fd,
+		.file = -1,
+		.sealed = seals >= 0 && seals & F_SEAL_WRITE,
+	};
+	early->data = map_object(fd, seals, size);
+	/* A memfd can also be written to by write(2), which leaves no trace that writing to mapped memory does not. */
+	early->watched = size >= WATCHED_MIN && !has_seals;
+	early->index = early->watched ? copies->n_watched++ : 0;
+	return early;
+}
+
+static void note_object(struct early_copies *copies, pid_t pid, int proc, const struct mapping *m)
 {
 	AUTO_CLOSE int fd = memory_open_mapped(proc, m, O_NOATIME);
 	struct early_object *early;
 	struct stat stat;
-	uint64_t size;
-	int seals;
 
 	if (fd < 0)
 		fd = memory_open_mapped(proc, m, 0);
-	if (fd < 0 || fstat(fd, &stat) < 0 || find_object(copies, &stat))
+	if (fd < 0 || fstat(fd, &stat) < 0)
 		return;
-	size = ((uint64_t)stat.st_size + page_size() - 1) / page_size() * page_size();
-	if (size < SIZE_MIN)
-		return;
-	seals = text_starts(m->name, "/memfd:") ? fcntl(fd, F_GET_SEALS) : F_SEAL_SHRINK;
-	early = vector_push(&copies->items);
-	*early = (struct early_object){
-		.dev = stat.st_dev,
-		.ino = stat.st_ino,
-		.size = size,
-		.object = TAKE_FD(fd),
-		.file = -1,
-		.sealed = seals >= 0 && seals & F_SEAL_WRITE,
-	};
-	early->data = map_object(early->object, seals, size);
+	early = find_object(copies, &stat);
+	if (!early)
+		early = add_object(copies, TAKE_FD(fd), &stat, text_starts(m->name, "/memfd:"));
+	if (early && early->watched)
+		memory_mappers_add(copies->mappers, pid, m, early->index);
 }
 
-void memory_early_note(struct dump *d, int proc, const struct mappings *mappings)
+void memory_early_note(struct dump *d, pid_t pid, int proc, const struct mappings *mappings)
 {
 	struct early_copies *copies = state_get(d->states, &early_state);
 	const bool own_ipc = memory_has_own_ipc(proc);
-	ino_t last = 0; /* most follow each other */
 
 	/* A page server has the room, not we; and nothing that is to be encrypted lies on a disk as it is. */
 	if (d->options->use_page_server || d->options->encrypt_to.n)
 		return;
-	for (size_t i = 0; i < mappings->n; i++) {
-		if (mappings->items[i].inode == last || !memory_is_object(&mappings->items[i], own_ipc))
-			continue;
-		last = mappings->items[i].inode;
-		note_object(copies, proc, &mappings->items[i]);
-	}
+	if (!copies->mappers)
+		copies->mappers = memory_mappers_create(d);
+	for (size_t i = 0; i < mappings->n; i++)
+		if (memory_is_object(&mappings->items[i], own_ipc))
+			note_object(copies, pid, proc, &mappings->items[i]);
 }
 
 /* --- one pass over an object --- */
@@ -274,39 +297,69 @@ static void map_pages(const struct early_object *early, const page_range_list *s
 	}
 }
 
-static int copy_early(struct dump *d, struct early_object *early)
+/* What has become a hole since. */
+static void forget_holes(const struct early_object *early, const page_range_list *segments)
 {
-	page_range_list segments = { 0 };
-	uint64_t changed = UINT64_MAX, before = UINT64_MAX;
-	int result = make_file(d, early);
+	uint64_t at = 0;
 
-	/* As long as each pass leaves much less to the next one. */
-	for (unsigned i = 0; i < PASSES && result == 0; i++) {
-		if (i && (early->sealed || changed <= early->size / page_size() / FEW || changed > before / 2))
-			break;
-		before = changed;
-		segments.n = 0;
-		result = memory_find_segments(early->object, early->size, &segments);
-		if (result < 0)
-			break;
-		map_pages(early, &segments);
-		result = run_pass(d, early, &segments, &changed);
-		log_debug("Shared memory %" PRIu64 ", pass %u: %" PRIu64 " pages", (uint64_t)early->ino, i + 1,
-			  changed);
+	for (size_t i = 0; i < segments->n && segments->items[i].start < early->size; i++) {
+		memset(early->sums + at / page_size(), 0,
+		       (segments->items[i].start - at) / page_size() * sizeof(*early->sums));
+		at = segments->items[i].start + segments->items[i].nr_pages * page_size();
 	}
+	if (at < early->size)
+		memset(early->sums + at / page_size(), 0, (early->size - at) / page_size() * sizeof(*early->sums));
+}
+
+/* What may have been written to since the last pass is copied, if it is other than before. only_known: if nobody will
+ * know in the end who has written to it, it is left to the freeze. */
+static int copy_once(struct dump *d, struct early_object *early, bool only_known, uint64_t *ret_changed)
+{
+	const struct early_copies *copies = state_find(d->states, &early_state);
+	page_range_list segments = { 0 };
+	int result = 0;
+
+	if (!early->watched || !memory_mappers_take(copies->mappers, early->index, &segments)) {
+		segments.n = 0;
+		if (only_known && !(early->watched && memory_mappers_know(copies->mappers, early->index)))
+			goto end;
+		result = memory_find_segments(early->object, early->size, &segments);
+		if (result == 0)
+			forget_holes(early, &segments);
+	}
+	map_pages(early, &segments);
+	if (result == 0)
+		result = run_pass(d, early, &segments, ret_changed);
+	log_debug("Shared memory %" PRIu64 ": %" PRIu64 " pages were copied before the tasks stand still",
+		  (uint64_t)early->ino, *ret_changed);
+end:
 	vector_done(&segments);
 	return result;
 }
 
-int memory_early_copy(struct dump *d)
+/* As long as each pass leaves much less to the next one. */
+static int copy_early(struct dump *d, struct early_object *early)
+{
+	const uint64_t few = early->size / page_size() / FEW;
+	uint64_t changed = UINT64_MAX, before = UINT64_MAX;
+
+	TRY(make_file(d, early));
+	for (unsigned i = 0; i < PASSES; i++) {
+		if (i && (early->sealed || changed <= (few < FEW_MAX ? few : FEW_MAX) || changed > before / 2))
+			break;
+		before = changed;
+		TRY(copy_once(d, early, false, &changed));
+	}
+	return 0;
+}
+
+static int copy_all(struct dump *d, int (*copy)(struct dump *d, struct early_object *early))
 {
 	struct early_copies *copies = state_find(d->states, &early_state);
 
-	if (!copies || getrandom(&copies->seed, sizeof(copies->seed), 0) != sizeof(copies->seed))
-		return 0;
 	for (size_t i = 0; i < copies->items.n; i++) {
 		struct early_object *early = &copies->items.items[i];
-		int result = copy_early(d, early);
+		int result = copy(d, early);
 
 		TRY(interrupt_check());
 		if (result == 0)
@@ -318,32 +371,144 @@ int memory_early_copy(struct dump *d)
 	return 0;
 }
 
+static int begin_watch(struct early_copies *copies)
+{
+	int *objects = xzalloc((copies->n_watched + 1) * sizeof(*objects));
+	int result;
+
+	for (size_t i = 0; i < copies->items.n; i++)
+		if (copies->items.items[i].watched)
+			objects[copies->items.items[i].index] = copies->items.items[i].object;
+	result = memory_mappers_begin(copies->mappers, objects, copies->n_watched);
+	free(objects);
+	return result;
+}
+
+int memory_early_copy(struct dump *d)
+{
+	struct early_copies *copies = state_find(d->states, &early_state);
+
+	if (!copies || !copies->items.n || getrandom(&copies->seed, sizeof(copies->seed), 0) != sizeof(copies->seed))
+		return 0;
+	if (copies->n_watched)
+		TRY(begin_watch(copies));
+	return copy_all(d, copy_early);
+}
+
+static int copy_again(struct dump *d, struct early_object *early)
+{
+	uint64_t changed;
+
+	return early->watched && early->file >= 0 ? copy_once(d, early, true, &changed) : 0;
+}
+
+int memory_early_copy_again(struct dump *d)
+{
+	struct early_copies *copies = state_find(d->states, &early_state);
+
+	if (!copies || !copies->n_watched)
+		return 0;
+	TRY(copy_all(d, copy_again));
+	memory_mappers_look_again(copies->mappers);
+	return 0;
+}
+
 /* --- in it --- */
 
-int memory_early_take(struct dump *d, int object, const page_range_list *segments)
+void memory_early_find(const struct dump *d, struct task *task)
+{
+	const struct early_copies *copies = state_find(d->states, &early_state);
+
+	if (copies && copies->n_watched)
+		memory_mappers_find(copies->mappers, task);
+}
+
+/* NULL: there is no copy. */
+static struct early_object *find_copy(const struct dump *d, int object)
 {
 	const struct early_copies *copies = state_find(d->states, &early_state);
 	struct early_object *early;
-	uint64_t changed;
 	struct stat stat;
-	int result;
 
 	if (!copies || fstat(object, &stat) < 0)
-		return -1;
+		return NULL;
 	early = find_object(copies, &stat);
 	/* Another size: rare, and what is mapped of it may end earlier. */
 	if (!early || early->file < 0 ||
 	    ((uint64_t)stat.st_size + page_size() - 1) / page_size() * page_size() != early->size)
-		return -1;
-	if (early->sealed) {
-		log_info("It was sealed when it was copied: nobody can have written to it since");
-		return early->file;
-	}
-	result = run_pass(d, early, segments, &changed);
+		return NULL;
+	return early;
+}
+
+static int take_pages(struct dump *d, struct early_object *early, const page_range_list *pages)
+{
+	uint64_t changed;
+	int result = run_pass(d, early, pages, &changed);
+
 	if (result < 0) {
 		log_info("It is copied while the tasks stand still: %s", strerror(-result));
 		return -1;
 	}
 	log_info("%" PRIu64 " of its pages were written to since it was copied", changed);
 	return early->file;
+}
+
+int memory_early_take_watched(struct dump *d, int object)
+{
+	const struct early_copies *copies = state_find(d->states, &early_state);
+	struct early_object *early = find_copy(d, object);
+	page_range_list written = { 0 };
+	int file = -1;
+
+	if (!early || !early->watched)
+		return -1;
+	if (memory_mappers_take_last(copies->mappers, early->index, &written)) {
+		log_info("All who write to it were watched");
+		file = take_pages(d, early, &written);
+	}
+	vector_done(&written);
+	return file;
+}
+
+int memory_early_take(struct dump *d, int object, const page_range_list *segments)
+{
+	struct early_object *early = find_copy(d, object);
+
+	if (!early)
+		return -1;
+	if (early->sealed) {
+		log_info("It was sealed when it was copied: nobody can have written to it since");
+		return early->file;
+	}
+	return take_pages(d, early, segments);
+}
+
+/* --- after it --- */
+
+void memory_early_let_go(const struct dump *d)
+{
+	const struct early_copies *copies = state_find(d->states, &early_state);
+
+	if (copies && copies->n_watched)
+		memory_mappers_end(copies->mappers);
+}
+
+void memory_early_segments(const struct dump *d, int object, page_range_list *ret)
+{
+	const struct early_copies *copies = state_find(d->states, &early_state);
+	const struct early_object *early;
+	struct page_range *last = NULL;
+	struct stat stat;
+
+	if (fstat(object, &stat) < 0)
+		return;
+	early = find_object(copies, &stat); /* whatever size it has by now */
+	for (uint64_t page = 0; early && page < early->size / page_size(); page++) {
+		if (early->sums[page] && last)
+			last->nr_pages++;
+		else if (early->sums[page])
+			*(last = vector_push(ret)) = (struct page_range){ page * page_size(), 1, .flags = PE_PRESENT };
+		else
+			last = NULL;
+	}
 }

@@ -172,7 +172,7 @@ static bool prepare_task(void *arg, pid_t pid, int proc)
 
 	if (mappings_read_running(proc, MAPPINGS_FULL, &mappings) < 0)
 		return false;
-	memory_early_note(preparation->d, proc, &mappings);
+	memory_early_note(preparation->d, pid, proc, &mappings);
 	if (preparation->huge)
 		preparation->result = memory_move_to_huge(pid, proc, &mappings, &moved);
 	if (preparation->result == 0)
@@ -191,6 +191,7 @@ int memory_live_prepare(struct dump *d)
 	TRY(memory_early_copy(d));
 	memory_flags_learn(d, true);
 	TRY(memory_ahead_copy(d));
+	TRY(memory_early_copy_again(d));
 	/* This took time, but nobody stood still. */
 	d->progress->deadline = deadline_in_seconds(d->options->timeout);
 	return 0;
@@ -206,6 +207,7 @@ int memory_live_save(struct dump *d)
 		if ((live = live_pages_of(task)))
 			TRY(parasite_copy_close_files(&live->process, &live->copy, d->pool));
 	memory_ahead_let_go(d);
+	memory_early_let_go(d);
 	for_each_task(task, d->tree)
 		if ((live = live_pages_of(task)))
 			TRY(choose_in_copy(d, task, live));

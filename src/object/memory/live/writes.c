@@ -36,6 +36,7 @@
 #define AT_ONCE (64ull << 20)
 /* To end the watch, all who touch memory that is not there wait: 1 ms. */
 #define END_AT_ONCE (16ull << 20)
+#define END_WHOLE   (64ull << 20)
 #define CHUNK	    (256ull << 20) /* for one worker */
 
 /* --- who else writes --- */
@@ -90,8 +91,7 @@ static int make_in(struct dump *d, pid_t pid, int proc, const struct mappings *m
 	return fd;
 }
 
-/* Its first thread stands still meanwhile, for a fraction of a millisecond. */
-static int make_userfaultfd(struct dump *d, pid_t pid, int proc, const struct mappings *mappings)
+int memory_writes_userfaultfd(struct dump *d, pid_t pid, int proc, const struct mappings *mappings)
 {
 	AUTO(pool_destroy) struct pool *pool = pool_create();
 	int result, signal;
@@ -104,6 +104,8 @@ static int make_userfaultfd(struct dump *d, pid_t pid, int proc, const struct ma
 	if (result == 0)
 		result = make_in(d, pid, proc, mappings, pool);
 	tracee_release(pid);
+	if (result == -ETIMEDOUT)
+		return fail(ETIMEDOUT, "task %d does not stop", pid);
 	return result;
 }
 
@@ -136,10 +138,10 @@ static void add_area(struct memory_writes *writes, const struct mapping *m)
 
 int memory_writes_begin(struct dump *d, pid_t pid, int proc, const struct mappings *mappings, struct memory_writes *ret)
 {
-	struct memory_writes writes = { .uffd = make_userfaultfd(d, pid, proc, mappings) };
+	struct memory_writes writes = { .uffd = memory_writes_userfaultfd(d, pid, proc, mappings) };
 
 	if (writes.uffd == -ETIMEDOUT)
-		return fail(ETIMEDOUT, "task %d does not stop", pid);
+		return writes.uffd;
 	if (writes.uffd < 0) {
 		log_info("What task %d writes to cannot be watched: %s", pid, strerror(-writes.uffd));
 		return 0;
@@ -308,15 +310,19 @@ int memory_writes_take_last(struct dump *d, struct memory_writes *writes, const 
 
 /* --- end --- */
 
+/* mremap(2) takes only what is one mapping, so a smaller one is left in one piece. */
+void memory_writes_leave(int uffd, uint64_t start, uint64_t end)
+{
+	const uint64_t step = end - start <= END_WHOLE ? end - start : END_AT_ONCE;
+
+	for (uint64_t at = start; at < end; at += step)
+		(void)tracker_leave(uffd, at, end - at < step ? end : at + step);
+}
+
 void memory_writes_end(struct memory_writes *writes)
 {
-	for (size_t i = 0; writes->uffd >= 0 && i < writes->areas.n; i++) {
-		const struct written_area *area = &writes->areas.items[i];
-
-		for (uint64_t at = area->start; at < area->end; at += END_AT_ONCE)
-			(void)tracker_leave(writes->uffd, at,
-					    area->end - at < END_AT_ONCE ? area->end : at + END_AT_ONCE);
-	}
+	for (size_t i = 0; writes->uffd >= 0 && i < writes->areas.n; i++)
+		memory_writes_leave(writes->uffd, writes->areas.items[i].start, writes->areas.items[i].end);
 	if (writes->uffd >= 0)
 		close(TAKE_FD(writes->uffd));
 }

@@ -32,6 +32,13 @@ struct memory_writes {
 /* Whether others than its own page tables may lead to memory of a process: devices that read into it. */
 bool memory_writes_are_hidden(int proc, const struct mappings *mappings);
 /*
+ * A userfaultfd of a task, whose first thread stands still meanwhile, for a fraction of a millisecond. -ETIMEDOUT,
+ * reported: it does not stop. Else -errno, not logged.
+ */
+int memory_writes_userfaultfd(struct dump *d, pid_t pid, int proc, const struct mappings *mappings);
+/* Nothing of this range is watched by it any more. The task runs. */
+void memory_writes_leave(int uffd, uint64_t start, uint64_t end);
+/*
  * Watches the mappings of at least a MiB of a task, which is stopped for a moment for it. 1; 0, nothing to be ended:
  * that cannot be done. Fails if the task cannot be let go again.
  */
