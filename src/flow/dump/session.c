@@ -23,6 +23,7 @@
 #include "image/inventory.h"
 #include "image/store-nowhere.h"
 #include "image/store.h"
+#include "kern/net/libnftables.h"
 #include "kern/proc/file-iter.h"
 #include "kern/task-iter.h"
 #include "lib/compel/parasite-call.h"
@@ -75,6 +76,7 @@ int dump_begin(struct dump *d, const struct options *options)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
 	(void)fd_raise_limit(); /* copies of sockets in queues and of pipes are kept for a while */
 	fd_reserve(FD_CAPACITY);
+	libnftables_keep_room();
 	d->workers = workers_create(0);
 	d->task_iter = task_iter_create();
 	d->file_iter = file_iter_create();

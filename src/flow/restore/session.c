@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "flow/stream.h"
 #include "image/inventory.h"
+#include "kern/net/libnftables.h"
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
@@ -48,6 +49,7 @@ int restore_make_workers(struct restore *r)
 
 	TRY(proc);
 	fd_reserve(FD_CAPACITY);
+	libnftables_keep_room();
 	transfer_begin(r->meter, "restore", r->options, r->listener);
 	r->workers = workers_create(0);
 	TRY(proc_threads_read(proc, &own));

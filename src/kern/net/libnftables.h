@@ -17,3 +17,12 @@ extern struct libnftables {
 } libnftables;
 
 int libnftables_load(void);
+
+/*
+ * The library waits by select(2): a socket of its own with a number from 1024 on is its end, and ours (FD_SET(3)). So a
+ * few low numbers are kept for it before there are many descriptors.
+ */
+void libnftables_keep_room(void);
+/* A context of the library, which was loaded; NULL: there is none to be had. */
+struct nft_ctx *libnftables_begin(void);
+void libnftables_end(struct nft_ctx *ctx);

@@ -29,7 +29,7 @@ static int run_nftables(struct nft_ctx *ctx, const struct buffer *commands, bool
 static int open_context(struct nft_ctx **ctx)
 {
 	TRY(libnftables_load());
-	*ctx = libnftables.nft_ctx_new(NFT_CTX_DEFAULT);
+	*ctx = libnftables_begin();
 	if (!*ctx)
 		return fail(ENOMEM, "cannot start libnftables");
 	libnftables.nft_ctx_buffer_error(*ctx);
@@ -191,6 +191,6 @@ int nftables_remove(struct nft_ctx **ctx, const char *table)
 void nftables_done(struct nft_ctx **ctx)
 {
 	if (*ctx)
-		libnftables.nft_ctx_free(*ctx);
+		libnftables_end(*ctx);
 	*ctx = NULL;
 }

@@ -181,13 +181,13 @@ void net_firewall_drop_known(char *text, const char *now)
 static void free_context(struct nft_ctx **ctx)
 {
 	if (*ctx)
-		libnftables.nft_ctx_free(*ctx);
+		libnftables_end(*ctx);
 }
 
 static int open_context(struct nft_ctx **ret)
 {
 	TRY(libnftables_load());
-	*ret = libnftables.nft_ctx_new(NFT_CTX_DEFAULT);
+	*ret = libnftables_begin();
 	if (!*ret)
 		return fail(ENOMEM, "cannot start libnftables");
 	libnftables.nft_ctx_buffer_error(*ret);

@@ -92,7 +92,7 @@ static int open_log(int *ret_group)
 static void close_nft(struct nft_ctx **nft)
 {
 	if (*nft)
-		libnftables.nft_ctx_free(*nft);
+		libnftables_end(*nft);
 	*nft = NULL;
 }
 
@@ -106,7 +106,7 @@ static struct nft_ctx *divert_packets(int group, const InetSkEntry *entry)
 		 "table inet CRIU-cork-%d { flags owner; chain output { type filter hook output priority -450; "
 		 "%s sport %u log group %d queue-threshold 1 snaplen 65535 drop; }; }\n",
 		 getpid(), entry->proto == IPPROTO_UDP ? "udp" : "udplite", entry->src_port, group);
-	nft = libnftables_load() < 0 ? NULL : libnftables.nft_ctx_new(NFT_CTX_DEFAULT);
+	nft = libnftables_load() < 0 ? NULL : libnftables_begin();
 	if (!nft)
 		return NULL;
 	libnftables.nft_ctx_buffer_error(nft);
