@@ -44,6 +44,7 @@
 #define GRACE_DEVICE_NAME_MS 5000 /* a network device that is being removed */
 #define GRACE_DEVICE_UP_MS   2000 /* one that is being started */
 #define GRACE_TTY_MS	     200  /* bytes on their way from one side of a terminal to the other */
+#define GRACE_UNOWNED_MS     3000 /* for connections that a program has closed to get their last words through */
 #define GRACE_RING_MS	     3000 /* for the kernel to let go of the files of an io_uring that is gone */
 #define GRACE_CORK_MS	     5000 /* a corked datagram that is sent to ourselves */
 #define GRACE_DATAGRAM_S     1	  /* any other */

@@ -36,6 +36,9 @@
 
 #define STATE(name) (1u << TCP_##name)
 
+/* All is said but the other side's good-bye: nothing is lost if such a connection without an owner is forgotten. */
+#define SAID_ALL (STATE(TIME_WAIT) | STATE(FIN_WAIT2))
+
 /* --- dump --- */
 
 /* Of an address: whether it was on no device. Those of one address in several namespaces follow each other. */
@@ -119,7 +122,7 @@ static int end_unowned(const InetSkEntry *entry, bool connection, uint32_t state
 
 bool inet_has_waiting(const InetSkEntry *entry)
 {
-	return end_unowned(entry, false, STATE(TIME_WAIT), true) > 0;
+	return end_unowned(entry, false, SAID_ALL, true) > 0;
 }
 
 int inet_end_remains(const InetSkEntry *entry)
@@ -131,12 +134,13 @@ int inet_end_remains(const InetSkEntry *entry)
 }
 
 /*
- * What keeps the port of a listener and belongs to nobody: connections in TIME-WAIT, where repair mode does not help,
- * as listen(2) asks again, and those of the checkpoint whose tasks were killed outside of repair mode.
+ * What keeps the port of a listener and belongs to nobody: connections that the program has closed before, where repair
+ * mode does not help, as listen(2) asks again, and those of the checkpoint whose tasks were killed outside of repair
+ * mode.
  */
 static int end_those_in_the_way(struct restore *r, const InetSkEntry *entry)
 {
-	int n = end_unowned(entry, false, STATE(TIME_WAIT), false);
+	int n = end_unowned(entry, false, SAID_ALL, false);
 	struct inet_socket *other;
 
 	TRY(network_restore_lock(r)); /* nobody hears of it */
@@ -250,6 +254,17 @@ bool inet_may_pass(const struct restore *r, unsigned *waited_ms)
 	return false;
 }
 
+/* Connections without an owner that have still something to say, as they do within a moment. */
+static bool may_be_said(const InetSkEntry *entry, unsigned *waited_ms)
+{
+	if (entry->type != SOCK_STREAM || *waited_ms >= GRACE_UNOWNED_MS ||
+	    end_unowned(entry, false, STATE(FIN_WAIT1) | STATE(CLOSING) | STATE(LAST_ACK), true) <= 0)
+		return false;
+	usleep(PAUSE_MS * 1000);
+	*waited_ms += PAUSE_MS;
+	return true;
+}
+
 int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
 {
 	const InetSkEntry *entry = socket->entry;
@@ -261,7 +276,7 @@ int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
 	if (entry->foreign)
 		TRY(set_freebind(fd, entry, 1));
 	error = bind_somehow(r, socket, fd);
-	while (error == -EADDRINUSE && inet_may_pass(r, &waited))
+	while (error == -EADDRINUSE && (inet_may_pass(r, &waited) || may_be_said(entry, &waited)))
 		error = bind_somehow(r, socket, fd);
 	if (error < 0)
 		return inet_fail_bind(entry, -error);

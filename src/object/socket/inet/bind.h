@@ -17,7 +17,7 @@ int inet_bind(struct restore *r, const struct inet_socket *socket, int fd);
 /* -errno, not logged. */
 int inet_try_bind(int fd, const InetSkEntry *entry);
 int inet_bind_in_repair(int fd, const InetSkEntry *entry);
-bool inet_has_waiting(const InetSkEntry *entry); /* connections in TIME-WAIT on its port, which restore would end */
+bool inet_has_waiting(const InetSkEntry *entry); /* connections without an owner on its port that restore would end */
 /* Ends what is left of this connection and belongs to nobody; how many there were. -errno, not logged. */
 int inet_end_remains(const InetSkEntry *entry);
 /* After bind(2) failed: what is to be done. */
