@@ -45,6 +45,7 @@ static int find_set(struct ipc_contents *contents, int id)
 	ipc_sem_entry__init(set->record);
 	set->record->desc = ipc_desc_new(d, &ds.sem_perm, id);
 	set->record->nsems = (uint32_t)ds.sem_nsems;
+	set->record->has_used = set->record->used = ds.sem_otime != 0;
 	set->values = pool_array(d->pool, uint16_t, ds.sem_nsems);
 	if (semctl(id, 0, GETALL, (union semun){ .array = set->values }) < 0)
 		return fail_errno("reading System V semaphores %d", id);
@@ -118,6 +119,17 @@ int ipc_semaphores_read(struct ipc_contents *contents, uint32_t number)
 	return more;
 }
 
+/*
+ * Nobody can make a set and give it its first values in one step. So the others wait until the maker has called
+ * semop(2), which they see by sem_otime: any call will do, before there are values that it could change.
+ */
+static int mark_used(int id)
+{
+	struct sembuf is_zero = { .sem_num = 0, .sem_op = 0, .sem_flg = IPC_NOWAIT };
+
+	return semop(id, &is_zero, 1) < 0 ? fail_errno("using System V semaphores %d", id) : 0;
+}
+
 static int make_set(const struct ipc_semaphores *set)
 {
 	const IpcSemEntry *record = set->record;
@@ -128,6 +140,8 @@ static int make_set(const struct ipc_semaphores *set)
 	id = semget((key_t)record->desc->key, (int)record->nsems,
 		    IPC_CREAT | IPC_EXCL | (int)(record->desc->mode & 0777));
 	TRY(ipc_made(record->desc, id, "System V semaphores"));
+	if (record->used)
+		TRY(mark_used(id));
 	if (semctl(id, 0, SETALL, (union semun){ .array = set->values }) < 0)
 		return fail_errno("setting the values of System V semaphores %d", id);
 	if (semctl(id, 0, IPC_STAT, (union semun){ .buf = &ds }) < 0)
