@@ -15,6 +15,7 @@
 #include "object/file/deleted/deleted.h"
 #include "object/file/needs.h"
 #include "object/file/regular/open.h"
+#include "object/file/regular/place.h"
 #include "object/file/regular/procfs.h"
 #include "object/file/validate.h"
 #include "object/mount/mount.h"
@@ -114,6 +115,10 @@ int regular_dump(const struct dump *d, const struct open_file *of, RegFileEntry 
 	/* Nobody gives a directory an owner otherwise. */
 	if (S_ISDIR(of->stat.st_mode) && of->owner->pid)
 		dump_report_loss(d, "its notices of changes in the directory (F_NOTIFY)");
+	if (place_is_worth_a_look(of)) {
+		out->has_ahead = true;
+		TRY(place_read(of->fd, (off_t)of->pos, &out->ahead));
+	}
 	out->name = (char *)of->link;
 	out->has_mnt_id = mount_dump_id(d, of->mnt_id) > 0;
 	if (out->has_mnt_id)
@@ -189,6 +194,8 @@ static int open_regular(struct restore *r, const RegFileEntry *record, int *ret_
 	TRY(regular_open(r, record, 0, &fd));
 	if (record->pos && !(record->flags & O_PATH) && lseek(fd, (off_t)record->pos, SEEK_SET) < 0)
 		return fail_errno("moving to position %llu", (unsigned long long)record->pos);
+	if (record->has_ahead)
+		place_find(fd, (off_t)record->pos, record->ahead);
 	if (!(record->flags & O_PATH))
 		TRY(file_apply_flags(fd, record->flags, record->fown));
 	inode_set_write_hint(fd, record->write_hint);

@@ -18,12 +18,14 @@
 #include "object/mount/content/content-inodes.h"
 #include "object/mount/content/inode-flags.h"
 #include "object/mount/content/libarchive.h"
+#include "object/mount/content/names.h"
 #include "session/ids.h"
 
 #define CHUNK (1u << 20)
 
 struct saving {
-	bool locked; /* other mounts lie upon it, which cannot be taken off */
+	bool locked;	   /* other mounts lie upon it, which cannot be taken off */
+	bool newest_first; /* its directories are listed so */
 	struct archive *archive;
 	const struct dump *d;
 	struct pool *pool;
@@ -196,9 +198,8 @@ static int save_place(struct saving *saving, ino_t inode, const char *name, mode
 	return error;
 }
 
-static int save_name(struct saving *saving, int dir, const struct dirent *named, const char *above)
+static int save_name(struct saving *saving, int dir, const char *leaf, ino_t inode, const char *above)
 {
-	const char *leaf = named->d_name;
 	AUTO_FREE char *name = xprintf("%s/%s", above, leaf);
 	AUTO_CLOSE int below = -1;
 	struct stat st;
@@ -206,8 +207,8 @@ static int save_name(struct saving *saving, int dir, const struct dirent *named,
 	if (fstatat(dir, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_errno("looking at %s", name);
 	/* A mount of that very directory hides nothing. */
-	if (saving->locked && (st.st_dev != saving->root.st_dev || st.st_ino != named->d_ino))
-		return save_place(saving, named->d_ino, name, st.st_mode);
+	if (saving->locked && (st.st_dev != saving->root.st_dev || st.st_ino != inode))
+		return save_place(saving, inode, name, st.st_mode);
 	if (st.st_dev != saving->root.st_dev)
 		return 0;
 	if (S_ISSOCK(st.st_mode)) {
@@ -225,16 +226,18 @@ static int save_name(struct saving *saving, int dir, const struct dirent *named,
 
 static int save_directory(struct saving *saving, int dir, const char *name)
 {
-	int copy = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-	AUTO_CLOSEDIR DIR *list = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	struct content_names names;
+	int error = content_names_read(dir, saving->newest_first, &names);
 
-	if (!list)
-		return fail_errno("listing %s", name);
-	while (errno = 0, (entry = readdir(list)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			TRY(save_name(saving, dir, entry, name));
-	return errno ? fail_errno("listing %s", name) : 0;
+	if (error < 0)
+		error = fail(-error, "listing %s", name);
+	for (size_t i = 0; error == 0 && i < names.list.n; i++) {
+		const struct content_name *one = &names.list.items[i];
+
+		error = save_name(saving, dir, names.text.items + one->at, one->inode, name);
+	}
+	content_names_done(&names);
+	return error;
 }
 
 static int begin_archive(const struct saving *saving, int fd)
@@ -260,6 +263,7 @@ static int save_all(struct saving *saving, int fd, int root)
 	TRY(begin_archive(saving, fd));
 	if (fstat(root, &saving->root) < 0)
 		return fail_errno("looking at its root");
+	saving->newest_first = content_lists_newest_first(root);
 	TRY(save_one(saving, root, ".", "./", &saving->root));
 	TRY(save_directory(saving, root, "."));
 	return end_archive(saving);
