@@ -59,7 +59,7 @@ static void await_file(const char *name)
 
 /* In one direction each; a packet that is not protected is dropped. Without the protocol only the connection is left.
  */
-static void protect(const char *out, const char *in)
+static bool protect(const char *out, const char *in)
 {
 	char command[512];
 	const char *const ways[2][2] = { { "out", out }, { "in", in } };
@@ -69,13 +69,25 @@ static void protect(const char *out, const char *in)
 	    !runs("ip xfrm state add " RIGHT "proto esp spi 0x102 reqid 2 mode transport aead 'rfc4106(gcm(aes))' " KEY
 		  "44556677 128 replay-window 64 flag esn")) {
 		fprintf(stderr, "not here: ESP\n");
-		return;
+		return false;
 	}
 	for (int i = 0; i < 2; i++) {
-		snprintf(command, sizeof(command), "ip xfrm policy add dir %s %s tmpl %s proto esp mode transport",
-			 ways[i][0], ways[i][1], ways[i][1]);
+		snprintf(command, sizeof(command),
+			 "ip xfrm policy add dir %s %s tmpl %s proto esp reqid %d mode transport", ways[i][0],
+			 ways[i][1], ways[i][1], strcmp(ways[i][1], LEFT) == 0 ? 1 : 2);
 		run(command);
 	}
+	return true;
+}
+
+/* That a state has protected. */
+static int n_packets(const char *direction)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "ip -s xfrm state list %s | sed -n 's/.*(bytes), \\([0-9]*\\)(packets).*/\\1/p'", direction);
+	return atoi(output_of(command));
 }
 
 static void check_stream(int fd, const char *mine, const char *theirs)
@@ -152,8 +164,9 @@ int main(void)
 {
 	struct sockaddr_in name = other_name();
 	char command[64], *states, *policies, *devices;
+	int fd, sent = 0, received = 0;
+	bool protected;
 	pid_t child;
-	int fd;
 
 	prepare_network();
 	if (!runs("ip xfrm policy add dir out src 10.1.0.0/24 dst 10.2.0.0/24 priority 7 action allow"))
@@ -166,7 +179,7 @@ int main(void)
 	run(command);
 	run("ip link set va up && ip addr add 10.43.0.1/24 dev va");
 	make_file("ipsec-moved");
-	protect(LEFT, RIGHT);
+	protected = protect(LEFT, RIGHT);
 	await_file("ipsec-listening");
 	fd = must(socket(AF_INET, SOCK_STREAM, 0));
 	must(connect(fd, (struct sockaddr *)&name, sizeof(name)));
@@ -178,6 +191,11 @@ int main(void)
 	states = output_of(STATES);
 	policies = output_of(POLICIES);
 	devices = output_of(DEVICES);
+	if (protected) {
+		sent = n_packets(LEFT);
+		received = n_packets(RIGHT);
+		CHECK(sent > 0 && received > 0);
+	}
 
 	checkpoint_with(1);
 
@@ -186,6 +204,8 @@ int main(void)
 	compare(DEVICES, devices);
 	await_file("ipsec-compared");
 	check_stream(fd, "PING", "PONG");
+	if (protected)
+		CHECK(n_packets(LEFT) > sent && n_packets(RIGHT) > received);
 	join_child(child, 0);
 	return 0;
 }
