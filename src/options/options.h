@@ -298,7 +298,7 @@ struct options {
 	uint32_t max_rounds;
 	uint64_t round_size;   /* bytes */
 	uint32_t max_downtime; /* seconds, 0 = no limit */
-	bool rehearsal, memory_first;
+	bool rehearsal, memory_first, dry_run;
 	enum opt_post_copy post_copy;
 	int post_copy_fd; /* restore: a page server that has what is not in the images; -1: none. No option */
 	const char *remote_criu, *remote_dir; /* with ssh; NULL: found there by the shell; the default there */

@@ -194,12 +194,22 @@ def test_refused_there(pair):
     pair.is_here()
 
 
+def test_dry_run(pair):
+    """The other side is asked, no memory is sent, and nothing is left there."""
+    assert pair.migrate(options=('--dry-run',)) == 0, pair.said
+    assert 'The other side can take it' in pair.said and 'The program stays here' in pair.said, pair.said
+    assert 'R-fine.2' in pair.steps and not {'chunk2.1', 'R-ready.1', COMMIT} & set(pair.steps), pair.steps
+    pair.is_here()
+    assert pair.migrate() == 0, pair.said
+    pair.is_there()
+
+
 def refuses(pair, pid, said):
-    """The other side looks, and says why not, before any memory is sent. Once more, to see that it stays so."""
+    """The other side looks, and says why not, before any memory is sent. Once more, to see that it stays so; it is the same when it is only asked."""
     port = next(PORTS)
     pair.there.listen(port)
-    for _ in range(2):
-        done = pair.here.room.run(pair.here.criu, 'migrate', '-t', pid, f'tcp://{pair.there.address}:{port}')
+    for words in [], [], ['--dry-run']:
+        done = pair.here.room.run(pair.here.criu, 'migrate', '-t', pid, f'tcp://{pair.there.address}:{port}', *words)
         assert done.returncode == 1 and said in done.stdout and 'Round' not in done.stdout, done.stdout
         assert 'The program runs on here' in done.stdout, done.stdout
     pair.there.end_listening()

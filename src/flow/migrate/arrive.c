@@ -45,6 +45,7 @@ struct newcomer {
 	bool post_copy; /* it may be */
 	bool partial;	/* it is: some memory follows */
 	bool inner_pids;
+	bool only_asked; /* nothing comes */
 };
 
 /* --- the last moments, in the restore --- */
@@ -240,6 +241,9 @@ static int take_program(struct newcomer *newcomer)
 		case MIGRATE_FINAL:
 			porter_end(&newcomer->porter, NULL);
 			return restore_program(newcomer);
+		case MIGRATE_NOTHING:
+			newcomer->only_asked = true;
+			return 0;
 		default:
 			return refuse(EPROTO, "images of a sort that nobody knows");
 		}
@@ -327,6 +331,11 @@ static int take_in(struct newcomer *newcomer, const struct options *base)
 
 	if (error == 0)
 		error = take_program(newcomer);
+	if (error == 0 && newcomer->only_asked) {
+		(void)actions_run(&newcomer->own, NULL, ACTION_ARRIVAL_FAILED, 0); /* logged */
+		log_message("Program %s does not come: it was only asked\n", newcomer->id);
+		return 0;
+	}
 	if (error == 0) {
 		(void)interrupt_check_last();
 		log_message("Program %s has arrived\n", newcomer->id);

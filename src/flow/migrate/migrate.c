@@ -93,7 +93,7 @@ static int run_rehearsal(struct migration *m)
 	struct options own;
 	int error;
 
-	if (!m->options->rehearsal)
+	if (!m->options->rehearsal && !m->options->dry_run)
 		return 0;
 	error = prepare_dump(m, "rehearsal", MIGRATE_REHEARSAL, &own);
 	own.command = CMD_DUMP;
@@ -261,6 +261,8 @@ static int run_migration(struct migration *m, struct departure *departure)
 		return fail_errno("the folder %s", m->folder.path);
 	TRY(begin_migration(m));
 	TRY(run_rehearsal(m));
+	if (m->options->dry_run)
+		return wire_send(&m->wire, MIGRATE_IMAGES, MIGRATE_NOTHING, NULL, 0);
 	TRY(run_rounds(m));
 	return send_final(m, departure);
 }
@@ -295,6 +297,10 @@ static enum migrated end_migration(struct migration *m, const struct departure *
 		if (m->wire.out >= 0)
 			(void)wire_send(&m->wire, MIGRATE_BYE, 0, NULL, 0); /* it may keep its record */
 		tell_end(m->facts);
+		return MIGRATED;
+	}
+	if (m->options->dry_run && error == 0) {
+		log_message("The program stays here: it was only asked\n");
 		return MIGRATED;
 	}
 	if (departure->outcome == MIGRATE_UNKNOWN) {

@@ -40,6 +40,7 @@ enum migrate_images {
 	MIGRATE_ROUND,	   /* memory, before the tasks stop */
 	MIGRATE_FINAL,	   /* the checkpoint */
 	MIGRATE_POST_COPY, /* the checkpoint, but memory that is asked for later */
+	MIGRATE_NOTHING,   /* no images at all: the other side was only asked */
 };
 
 enum migrate_outcome {
