@@ -31,6 +31,7 @@ struct remote {
 	char *plan;	       /* here; room for plans, grows */
 	size_t plan_capacity;
 	const struct plan *posted;
+	bool ahead;	    /* it was posted ahead, and nobody has waited for it */
 	pid_t tid;	    /* 0: not known yet, only of a restorer in another pid namespace */
 	pid_t wanted;	    /* restorers: the tid that it is made with, as it sees it itself */
 	const pid_t *outer; /* and as the pid namespaces around its own see it, from inside outwards */

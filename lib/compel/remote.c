@@ -101,6 +101,8 @@ void arena_destroy(struct arena *arena)
 /* How long to wait for a thread before seeing whether it lives, in microseconds. */
 #define SHORT_PAUSE 100
 #define LONG_PAUSE  5000
+/* A restorer seldom dies, and to look takes as long as its plan. */
+#define RESTORER_PAUSE 1600
 
 static uint32_t *arena_wakeup(const struct arena *arena)
 {
@@ -136,6 +138,18 @@ int remote_post(struct remote *remote, const struct plan *plan)
 	if (syscall(__NR_futex, &slot->state, FUTEX_WAKE, 1, NULL, NULL, 0) < 0)
 		return fail_errno("waking thread %d", remote->tid);
 	return 0;
+}
+
+int remote_post_ahead(struct remote *remote, const struct plan *plan)
+{
+	TRY(remote_post(remote, plan));
+	remote->ahead = true;
+	return 0;
+}
+
+void remote_forget(struct remote *remote)
+{
+	remote->ahead = false;
 }
 
 /* Sleeps until the wakeup rings or some time has passed. Returns whether it rang. */
@@ -198,8 +212,10 @@ static int report_failed_step(struct remote *remote)
 int remote_wait(struct remote *remote, const struct deadline *deadline)
 {
 	struct slot *slot = remote->slot;
-	unsigned pause = SHORT_PAUSE;
+	unsigned pause = remote->parasite ? SHORT_PAUSE : RESTORER_PAUSE;
 	int error;
+
+	remote->ahead = false;
 
 	for (unsigned rounds = 0;; rounds++) {
 		uint32_t seen = __atomic_load_n(arena_wakeup(remote->arena), __ATOMIC_SEQ_CST);
@@ -240,6 +256,8 @@ int remote_await_idle(struct remote *remote, const struct deadline *deadline)
 
 int remote_run(struct remote *remote, const struct plan *plan, const struct deadline *deadline)
 {
+	if (remote->ahead)
+		TRY(remote_wait(remote, deadline));
 	TRY(remote_post(remote, plan));
 	return remote_wait(remote, deadline);
 }

@@ -25,6 +25,13 @@ int remote_post(struct remote *remote, const struct plan *plan);
 /* Waits until the posted plan is done. A failed step is reported with its reason: fail(). */
 int remote_wait(struct remote *remote, const struct deadline *deadline);
 int remote_run(struct remote *remote, const struct plan *plan, const struct deadline *deadline);
+/*
+ * As remote_post(), for one that is waited for only after others were seen to: remote_run() hears of it first, if it
+ * has another plan for the thread meanwhile. Its results are lost then.
+ */
+int remote_post_ahead(struct remote *remote, const struct plan *plan);
+/* The plan that was posted ahead, if any, is about to go: nobody asks how it went. */
+void remote_forget(struct remote *remote);
 /* Waits until a plan that may have been posted is done, however it went. */
 int remote_await_idle(struct remote *remote, const struct deadline *deadline);
 /* Data of the plan that was run last, as the thread left it. Valid until the next post. */

@@ -25,6 +25,7 @@
 #include "flow/plugin-threads.h"
 #include "flow/restore/ending.h"
 #include "flow/restore/groups.h"
+#include "flow/restore/contents.h"
 #include "flow/restore/kill.h"
 #include "flow/restore/let-go.h"
 #include "flow/restore/load.h"
@@ -54,10 +55,7 @@ static int furnish_all(struct restore *r)
 
 	for_each_task(task, r->tree)
 		TRY(phase_restore_complete(r, task));
-	for_each_task(task, r->tree)
-		if (task_is_live(task))
-			TRY(restore_task_contents(r, task));
-	return 0;
+	return restore_contents(r);
 }
 
 static int make_all(struct restore *r)

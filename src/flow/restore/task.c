@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* From a bare task with private memory to one that can be let go. */
+/* From a task that has all of its contents to one that can be let go. */
 #include "flow/restore/task.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -18,148 +14,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "engine/engine.h"
-#include "flow/restore/birth.h"
-#include "flow/restore/next-pid.h"
-#include "flow/number.h"
-#include "flow/restore/pid-wait.h"
 #include "flow/restore/tree.h"
 #include "lib/compel/restorer.h"
 #include "lib/compel/tracee.h"
 #include "plan/plan.h"
-
-#define SLOT_PIDFD 1
-
-/* A pidfd of ours, in the task, at a number that its table leaves free. */
-static void plan_coordinator(struct restore *r, struct task *task, struct plan *plan)
-{
-	const int number = task->restore->coordinator_fd;
-
-	if (task->restore->files_from || r->us > 0)
-		return; /* there it is already */
-	restorer_plan_find_us(plan, r->us, SLOT_PIDFD);
-	plan_syscall(plan, "keep criu's pidfd out of the way", __NR_dup3, S(SLOT_PIDFD), V(number), V(O_CLOEXEC));
-	plan_syscall(plan, "close the first pidfd", __NR_close, S(SLOT_PIDFD));
-}
-
-/* The threads that a leader has to make, in the order of the task's list. */
-struct making {
-	size_t *result; /* of the step */
-	bool *made;
-};
-
-static void making_done(struct making *making)
-{
-	free(making->result);
-	free(making->made);
-}
-
-/* Steps for those that are not made yet. */
-static int plan_threads(struct restore *r, struct task *task, struct making *making, struct plan *plan)
-{
-	struct thread *thread;
-	unsigned i = 0;
-
-	for_each_thread(thread, task) {
-		if (thread == task->leader)
-			continue;
-		if (!thread->remote)
-			TRY(birth_prepare(r, thread, 0));
-		if (!making->made[i] && !next_pid_is_used(r, task, task))
-			TRY(restorer_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
-		i++;
-	}
-	return 0;
-}
-
-/* How the steps went. *ret_taken: a tid that was in use, 0 if there was none. */
-static int see_made(const struct restore *r, const struct task *task, struct making *making, pid_t *ret_taken)
-{
-	struct thread *thread;
-	unsigned i = 0;
-
-	*ret_taken = 0;
-	if (next_pid_is_used(r, task, task))
-		return 0;
-	for_each_thread(thread, task) {
-		int64_t result;
-
-		if (thread == task->leader)
-			continue;
-		result = making->made[i] ? 0 : remote_value(task->leader->remote, making->result[i]);
-		making->made[i++] = result >= 0;
-		if (result == -EEXIST)
-			*ret_taken = thread->vtid;
-		else if (result < 0)
-			return fail((int)-result, "making thread %d", thread->vtid);
-	}
-	return 0;
-}
-
-/*
- * The threads that could not be made at first. The process that has just been dumped and killed can be gone for its
- * parent while the numbers of its threads are still in use: since Linux 6.15 the kernel gives them back after it has
- * told the parent.
- */
-static int make_the_rest(struct restore *r, struct task *task, struct making *making)
-{
-	unsigned waited_ms = 0;
-	pid_t taken;
-
-	TRY(see_made(r, task, making, &taken));
-	while (taken) {
-		AUTO(plan_destroy) struct plan *plan = plan_create();
-
-		TRY(restore_wait_for_pid(r, taken, &waited_ms));
-		TRY(plan_threads(r, task, making, plan));
-		TRY(remote_run(task->leader->remote, plan, &r->progress->deadline));
-		TRY(see_made(r, task, making, &taken));
-	}
-	return 0;
-}
-
-static int make_one_by_one(struct restore *r, struct task *task)
-{
-	struct thread *thread;
-
-	for_each_thread(thread, task)
-		if (thread != task->leader)
-			TRY(next_pid_make(r, task, thread));
-	return 0;
-}
-
-static int wait_threads(struct restore *r, struct task *task)
-{
-	struct thread *thread;
-
-	if (r->facts->inner_pids && task->n_threads > 1)
-		TRY(number_new_threads(r, task));
-	for_each_thread(thread, task) {
-		TRY(restorer_wait_arrival(thread->remote, &r->progress->deadline));
-		if (!r->facts->inner_pids)
-			thread->tid = thread->vtid;
-	}
-	return 0;
-}
-
-int restore_task_contents(struct restore *r, struct task *task)
-{
-	AUTO(making_done) struct making making = {
-		.result = xzalloc(task->n_threads * sizeof(*making.result)),
-		.made = xzalloc(task->n_threads * sizeof(*making.made)),
-	};
-	AUTO(plan_destroy) struct plan *plan = plan_create();
-
-	LOG_SCOPE("task %d (%s)", task->vpid, task->comm);
-	plan_coordinator(r, task, plan);
-	TRY(phase_restore_furnish(r, task, plan));
-	TRY(plan_threads(r, task, &making, plan));
-	TRY(remote_run(task->leader->remote, plan, &r->progress->deadline));
-	TRY(next_pid_is_used(r, task, task) ? make_one_by_one(r, task) : make_the_rest(r, task, &making));
-	phase_restore_furnished(r, task);
-	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
-	TRY(wait_threads(r, task));
-	return phase_restore_threads(r, task);
-}
 
 /* Appends steps for one thread; run with all others. */
 typedef int (*plan_thread_t)(struct restore *r, struct thread *thread, struct plan *plan);
