@@ -327,6 +327,40 @@ def test_locked_until_the_restore(apart, way, lock):
     apart.outside(f'umount {apart.folder}/ns')
 
 
+@pytest.mark.parametrize('lock', ('nftables', 'iptables'))
+def test_dies_without_a_word(apart, lock):
+    """A namespace that dies with its tasks sends no resets while the kernel takes it down, and clients outside go on after the restore."""
+    apart.join_by_veth()
+    apart.outside('ip addr del 10.77.0.1/24 dev br0; ip link set ve0 nomaster; ip addr add 10.77.0.1/24 dev ve0')
+    apart.serve()
+    apart.talk()
+    output, ready = apart.folder / 'flood.out', apart.folder / 'floods'
+    pid = apart.room.start(output, PYTHON, PROGRAMS / 'flood-when-gone.py', '10.77.0.1', '10.77.0.2', 4000, apart.pid, ready)
+    wait_until(ready.exists, 20, 'the flood does not begin')
+    images = apart.dump('-v4', '-o', 'dump.log', '--network-lock', lock)
+    if 'no network namespace can be silenced' in (images / 'dump.log').read_text():
+        pytest.skip('the memory of this kernel cannot be read')
+    wait_until(lambda: pid not in apart.room.pids(), 60, 'the namespace stays')
+    sent, resets = map(int, output.read_text().split())
+    assert sent and not resets
+    apart.restore(images, '--external', 'veth[eth0]:ve0')
+    apart.outside('ip addr add 10.77.0.1/24 dev ve0; ip link set ve0 up')
+    apart.goes_on()
+
+
+def test_kept_without_a_rule(apart):
+    """A namespace that somebody else keeps gets no rule that would stay."""
+    apart.join_by_veth()
+    apart.serve()
+    apart.talk()
+    keepers = (f'touch {apart.folder}/ns && mount --bind /proc/{apart.pid}/ns/net {apart.folder}/ns', f'umount {apart.folder}/ns')
+    before = apart.inside('ip rule; ip -6 rule')
+    apart.outside(keepers[0])
+    apart.dump()
+    assert apart.outside(f'nsenter --net={apart.folder}/ns sh -c "ip rule; ip -6 rule"') == before
+    apart.outside(keepers[1])
+
+
 def test_queueing_disciplines_are_named(apart):
     """What tc(8) has set is not saved: the dump, check and verify say so. What the kernel sets itself is no loss."""
     apart.join_by_veth()

@@ -30,6 +30,7 @@
 #include "object/net/lock/held.h"
 #include "object/net/lock/iptables.h"
 #include "object/net/lock/nftables.h"
+#include "object/net/lock/silence.h"
 #include "object/net/net.h"
 #include "object/net/switch.h"
 #include "options/options.h"
@@ -42,6 +43,7 @@ struct lock {
 	char table[80];
 	struct connections connections;
 	bool locked, cut_off; /* cut_off: as a whole */
+	bool of_tree;	      /* dump: it may die with its tasks */
 	bool kept;	      /* rules that shall last until the restore are, or may be, there */
 	int ns_fd;	      /* dump: of the namespace, when the tasks are gone; -1: criu's own */
 };
@@ -143,6 +145,7 @@ int network_dump_cut_off(struct dump *d, uint32_t id)
 	struct lock *lock = find_lock(d->states, id);
 
 	choose_method(d);
+	lock->of_tree = true;
 	if (d->inventory->lock == INVENTORY_LOCK_SKIP || lock->locked)
 		return 0;
 	TRY(network_dump_enter(d, id, &entered));
@@ -240,6 +243,8 @@ static int lock_namespace(struct dump *d, struct lock *lock)
 		lock->ns_fd = netns_open_own();
 	if (lock->ns_fd < 0)
 		return fail(-lock->ns_fd, "opening network namespace %u", lock->id);
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP)
+		return 0;
 	TRY(cut_off_until_restore(d, lock));
 	if (lock->kept || !connections_count_outside(&lock->connections))
 		return 0;
@@ -249,10 +254,10 @@ static int lock_namespace(struct dump *d, struct lock *lock)
 
 static int lock_until_restore(struct dump *d, struct lock *lock)
 {
-	if (d->inventory->lock == INVENTORY_LOCK_SKIP)
-		return 0;
 	if (lock->id)
 		return lock_namespace(d, lock);
+	if (d->inventory->lock == INVENTORY_LOCK_SKIP)
+		return 0;
 	if (!connections_count_outside(&lock->connections))
 		return 0;
 	lock->kept = true;
@@ -310,6 +315,14 @@ static void unlock_moved(struct dump *d, struct lock *lock)
 			 address, d->inventory->run_id);
 }
 
+/* Our descriptor is the last thing that keeps it, or somebody else does. */
+static void let_die(const struct dump *d, struct lock *lock)
+{
+	nftables_done(&lock->nft); /* its socket is a user, too */
+	if (lock->of_tree && lock->ns_fd >= 0 && connections_count_outside(&lock->connections))
+		network_silence(d, lock->ns_fd);
+}
+
 void network_dump_killed(struct dump *d)
 {
 	struct network_lock *network = network_lock_of_dump(d);
@@ -317,11 +330,13 @@ void network_dump_killed(struct dump *d)
 	if (!network)
 		return;
 	held_reset(&network->held);
-	if (listener_moves(d->listener)) {
+	if (listener_moves(d->listener))
 		held_end_moved(&network->held);
-		for (size_t i = 0; i < network->locks.n; i++)
-			unlock_moved(d, network->locks.items[i]);
-	}
+	held_done(&network->held);
+	for (size_t i = 0; i < network->locks.n; i++)
+		let_die(d, network->locks.items[i]);
+	for (size_t i = 0; i < network->locks.n && listener_moves(d->listener); i++)
+		unlock_moved(d, network->locks.items[i]);
 	state_destroy(d->states, &lock_state);
 }
 
