@@ -198,6 +198,10 @@ const struct known_descriptor *file_known_descriptors(const struct dump *d, size
 /* The member of a FileEntry at offset kind->entry. */
 #define file_record(entry, type, offset) (*(type **)((char *)(entry) + (offset)))
 
+/* Dump: the file of a descriptor of this BPF map, one for reading and writing if it is to be mapped so. When all
+ * descriptors are known. */
+bool file_find_bpf_map(const struct dump *d, uint32_t map, bool writable, uint32_t *ret_id);
+
 /* Dump: a mapping that is watched by a userfaultfd. Refused if it is not clear by which. When all descriptors are
  * known. */
 int file_dump_watched(const struct dump *d, struct task *task, const struct mapping *m);

@@ -27,6 +27,7 @@
 #include "object/file/file.h"
 #include "object/memory/aio/aio.h"
 #include "object/memory/area-flags.h"
+#include "object/memory/bpf/bpf-mapped.h"
 #include "object/memory/mapping-settings.h"
 #include "object/memory/memory.h"
 #include "object/memory/shared.h"
@@ -62,7 +63,6 @@ static const struct {
 static const struct {
 	const char *prefix, *what;
 } refused[] = {
-	{ "anon_inode:bpf-map", "a BPF map: let the program unmap it" },
 	{ "anon_inode:[perf_event]", "a perf event buffer: stop perf" },
 	{ "/memfd:secret", "secret memory (memfd_secret): nobody else may read it" },
 	{ "/secretmem", "secret memory (memfd_secret): nobody else may read it" },
@@ -282,6 +282,8 @@ static int classify_mapping(const struct dump *d, struct task *task, const struc
 	}
 	if (m->name && text_starts(m->name, "socket:"))
 		return dump_rings(d, m, vma);
+	if (bpf_is_mapped(m))
+		return bpf_dump_mapping(d, task, m, vma);
 	if (uring_is_mapped(m))
 		return uring_dump_mapping(d, task, m, vma);
 	if (m->vm_flags & (VMF(IO) | VMF(PF)))

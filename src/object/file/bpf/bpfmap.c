@@ -4,21 +4,51 @@
 #include <linux/bpf.h>
 
 #include "base/fail.h"
+#include "base/table.h"
 #include "kern/bpf.h"
 #include "object/file/bpf/content.h"
 #include "object/file/bpf/map.h"
 #include "object/file/bpf/pins.h"
 #include "object/file/file.h"
 
+/* By map and access mode: the record of a descriptor. */
+static void destroy_open(void *state)
+{
+	table_destroy(state);
+}
+
+static const struct state_type open_state = { sizeof(struct table *), destroy_open };
+
+static uint64_t open_key(uint32_t map, uint32_t flags)
+{
+	return (uint64_t)map << 2 | (flags & O_ACCMODE);
+}
+
+bool file_find_bpf_map(const struct dump *d, uint32_t map, bool writable, uint32_t *ret_id)
+{
+	struct table *const *open = state_find(d->states, &open_state);
+	const BpfmapFileEntry *record = open ? table_find(*open, open_key(map, O_RDWR)) : NULL;
+
+	if (!record && open && !writable)
+		record = table_find(*open, open_key(map, O_RDONLY));
+	*ret_id = record ? record->id : 0;
+	return record;
+}
+
 static int dump_bpfmap(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
+	struct table **open = state_get(d->states, &open_state);
 	BpfmapFileEntry *record = out->bpf;
 
 	record->id = of->id;
 	record->flags = of->flags;
 	record->pos = of->pos;
 	record->fown = of->owner;
-	return bpf_map_describe(d, of->fd, record);
+	TRY(bpf_map_describe(d, of->fd, record));
+	if (!*open)
+		*open = table_create();
+	(void)table_set(*open, open_key(record->map_id, record->flags), record);
+	return 0;
 }
 
 static int drain_bpfmap(struct dump *d, const struct open_file *of)

@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/array.h"
 #include "base/auto.h"
@@ -194,22 +192,6 @@ int bpf_read_content(int fd, const struct bpf_map_info *info, struct buffer *key
 	default:
 		return read_elements(fd, info, keys, values, n);
 	}
-}
-
-/* Two pages with the positions of reader and writer (kernel/bpf/ringbuf.c). */
-int bpf_ring_is_used(int fd)
-{
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	const unsigned long *reader = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	const unsigned long *writer = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, (off_t)size);
-	int used = reader != MAP_FAILED && writer != MAP_FAILED ? *reader != *writer
-								: fail_errno("looking into the ring buffer");
-
-	if (reader != MAP_FAILED)
-		munmap((void *)reader, size);
-	if (writer != MAP_FAILED)
-		munmap((void *)writer, size);
-	return used;
 }
 
 int bpf_queue_is_used(int fd, const struct bpf_map_info *info)

@@ -27,8 +27,6 @@ const char *bpf_type_name(uint32_t type);
 size_t bpf_value_size(uint32_t type, size_t value_size);
 /* All three in the order in which they are to be set. keys stays empty where there are none. */
 int bpf_read_content(int fd, const struct bpf_map_info *info, struct buffer *keys, struct buffer *values, uint32_t *n);
-/* 1 if something waits in it. */
-int bpf_ring_is_used(int fd);
 /* 1 if something is in the queue or stack. */
 int bpf_queue_is_used(int fd, const struct bpf_map_info *info);
 /* The i-th element: key and value may be NULL. */

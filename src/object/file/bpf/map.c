@@ -21,6 +21,7 @@
 #include "kern/bpf.h"
 #include "kern/proc/fdinfo.h"
 #include "object/file/bpf/content.h"
+#include "object/file/bpf/ring.h"
 #include "session/loss.h"
 
 #define MAP_SIZE_MAX (1u << 30) /* bytes of keys or values */
@@ -116,17 +117,8 @@ static int check_content(const struct dump *d, const struct bpf_map_info *info, 
 
 	if (fd < 0)
 		return fail(-fd, "opening BPF map %u", info->id);
-	if (content == BPF_CONTENT_RING) {
-		int used = bpf_ring_is_used(fd);
-
-		TRY(used);
-		if (used)
-			return refuse(
-				EOPNOTSUPP,
-				"BPF map \"%s\" is a ring buffer in which something waits: only BPF programs could "
-				"put that there again; read it first",
-				info->name);
-	}
+	if (content == BPF_CONTENT_RING)
+		return bpf_ring_check(fd, info);
 	if ((content == BPF_CONTENT_QUEUE || content == BPF_CONTENT_STACK) && frozen && bpf_queue_is_used(fd, info))
 		return refuse(EOPNOTSUPP,
 			      "BPF map \"%s\" is a frozen %s with content, which the kernel shows to nobody: it cannot "
@@ -139,7 +131,7 @@ static int check_map(const struct dump *d, const struct bpf_map_info *info, bool
 {
 	if (bpf_content_of(info->type) == BPF_CONTENT_NONE)
 		return refuse(EOPNOTSUPP,
-			      "BPF map \"%s\" is a %s (type %u): only arrays, hashes, LPM tries, queues, stacks, empty "
+			      "BPF map \"%s\" is a %s (type %u): only arrays, hashes, LPM tries, queues, stacks, "
 			      "ring buffers and maps of those can be saved",
 			      info->name, bpf_type_name(info->type), info->type);
 	if (info->ifindex)
@@ -252,6 +244,8 @@ int bpf_map_drain(struct dump *d, uint32_t id)
 		return fail(-fd, "opening BPF map %u", id);
 	TRY(bpf_map_read_info(fd, &info));
 	TRY(bpf_read_content(fd, &info, &keys, &values, &record.count));
+	if (bpf_content_of(info.type) == BPF_CONTENT_RING)
+		TRY(bpf_ring_read(fd, &info, d->pool, &record));
 	if (keys.size > MAP_SIZE_MAX || values.size > MAP_SIZE_MAX)
 		return refuse(EFBIG, "BPF map \"%s\" is too large", info.name);
 	record.map_id = id;
@@ -373,6 +367,8 @@ int bpf_map_load(const struct restore *r, const BpfmapFileEntry *record)
 	    (uint64_t)record->key_size * map->data->count != map->data->keys_bytes || !values_fit(record, map->data) ||
 	    (content == BPF_CONTENT_MAPS && record->value_size != sizeof(uint32_t)))
 		return refuse(EINVAL, "bpfmap-data.img: the sizes of map %u do not fit together", record->map_id);
+	if (content == BPF_CONTENT_RING)
+		TRY(bpf_ring_load(record, map->data));
 	map->record = map->record ?: record;
 	return check_cpus(record, map);
 }
@@ -397,6 +393,9 @@ static int fill_map(struct restore *r, int fd, const struct map *map)
 	uint32_t n = map->data->count;
 	size_t size = n ? map->data->values_bytes / n : 0, room = bpf_value_size(record->map_type, record->value_size);
 	AUTO_FREE uint8_t *value = xzalloc(room > size ? room : size + 1); /* CPUs that were not there have nothing */
+
+	if (bpf_content_of(record->map_type) == BPF_CONTENT_RING)
+		return bpf_ring_fill(fd, record, map->data);
 
 	for (uint32_t i = 0; i < n; i++) {
 		const uint8_t *key = record->key_size ? map->bytes + (size_t)i * record->key_size : NULL;
