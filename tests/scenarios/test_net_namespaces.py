@@ -380,7 +380,6 @@ def test_queueing_disciplines_are_named(apart):
     ('bridge mdb add dev inner port mine grp 239.1.1.1 permanent', 'bridge mdb'),
     ('ip l2tp add tunnel tunnel_id 3000 peer_tunnel_id 4000 encap udp local 10.77.0.2 remote 10.77.0.1 udp_sport 5000 udp_dport 6000', 'L2TP'),
     ('ip fou add port 5555 ipproto 4', 'ip fou'),
-    ('ipset create some hash:ip', 'ipset'),
     ('ipvsadm -A -t 10.77.0.2:80', 'ipvsadm'),
 ], ids=lambda value: value.split()[1] if value.startswith(('ip ', 'bridge ')) else value.split()[0])
 def test_what_is_not_saved_is_named(apart, command, words):

@@ -32,6 +32,7 @@
 #include "object/net/lock/acks.h"
 #include "object/net/lock/lock.h"
 #include "object/net/multipath.h"
+#include "object/net/netfilter/ipset.h"
 #include "object/net/not-saved.h"
 #include "object/net/qdisc.h"
 #include "object/net/settings.h"
@@ -134,6 +135,7 @@ static int look_around(const struct dump *d, struct namespace *ns, struct net_sp
 		return 0;
 	TRY(net_multipath_collect(d, space->entry));
 	TRY(net_ipsec_collect(d, space->entry));
+	TRY(net_ipsets_collect(d, space->entry));
 	return net_firewall_collect(d, space->furnished, &space->rules_left);
 }
 
@@ -365,6 +367,7 @@ static int load_net(const struct restore *r, struct namespace *ns)
 	TRY(net_tables_load(r, ns->id, space->entry, &space->tables));
 	TRY(net_multipath_check(space->entry));
 	TRY(net_ipsec_check(space->entry));
+	TRY(net_ipsets_check(space->entry));
 	TRY(net_firewall_load(r, ns->id, &space->rules));
 	return net_conntrack_load(r, ns->id, &space->tracks);
 }
@@ -478,6 +481,8 @@ static int settle_net(struct restore *r, struct namespace *ns)
 	TRY(network_restore_enter(r, ns->id, &entered));
 	if (space->furnished)
 		TRY(repeat_settings(r, space));
+	if (space->entry)
+		TRY(net_ipsets_restore(space->entry));
 	TRY(net_firewall_restore(r, ns, &space->rules, space->furnished));
 	TRY(net_conntrack_restore(&space->tracks));
 	return space->entry ? net_ipsec_restore(space->entry) : 0;

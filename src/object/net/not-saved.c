@@ -14,8 +14,6 @@
 #include <linux/if_addrlabel.h>
 #include <linux/if_bridge.h>
 #include <linux/l2tp.h>
-#include <linux/netfilter/ipset/ip_set.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,24 +135,6 @@ static size_t count_fou(struct net_view *view)
 	return ask_generic(FOU_GENL_NAME, FOU_CMD_GET, FOU_GENL_VERSION);
 }
 
-static size_t count_sets(struct net_view *view)
-{
-	const struct nfgenmsg header = { .nfgen_family = AF_INET };
-	char capacity[256] __attribute__((aligned(8)));
-	AUTO(netlink_close) struct netlink *netlink = NULL;
-	struct nlmsghdr *request =
-		rtnetlink_begin(capacity, (NFNL_SUBSYS_IPSET << 8) | IPSET_CMD_LIST, 0, &header, sizeof(header));
-	size_t n = 0;
-
-	if (access("/sys/module/ip_set", F_OK) < 0 || netlink_open(NETLINK_NETFILTER, &netlink) < 0)
-		return 0; /* the question would load it */
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	mnl_attr_put_u8(request, IPSET_ATTR_PROTOCOL, IPSET_PROTOCOL_MIN);
-	mnl_attr_put_u32(request, IPSET_ATTR_FLAGS, htonl(IPSET_FLAG_LIST_SETNAME));
-	(void)netlink_ask(netlink, request, count_any, &n);
-	return n;
-}
-
 /* Three lines of headings. */
 static size_t count_virtual_servers(struct net_view *view)
 {
@@ -177,7 +157,6 @@ static const struct {
 	{ "groups given to ports of bridges (bridge mdb)", count_groups },
 	{ "tunnels of L2TP (ip l2tp)", count_l2tp },
 	{ "ports that receive tunnels (ip fou)", count_fou },
-	{ "sets of the firewall (ipset), on which legacy rules may depend", count_sets },
 	{ "lines of virtual servers (ipvsadm)", count_virtual_servers },
 };
 

@@ -32,7 +32,7 @@ struct ring_view {
 	size_t size; /* of the records */
 };
 
-static void unmap(const void *at, size_t size)
+static void unmap_pages(const void *at, size_t size)
 {
 	if (at && at != MAP_FAILED)
 		munmap((void *)(uintptr_t)at, size);
@@ -40,8 +40,8 @@ static void unmap(const void *at, size_t size)
 
 static void ring_view_close(struct ring_view *view)
 {
-	unmap(view->reader, page_size());
-	unmap(view->writer, page_size() + 2 * view->size);
+	unmap_pages(view->reader, page_size());
+	unmap_pages(view->writer, page_size() + 2 * view->size);
 }
 
 static int ring_view_open(struct ring_view *view, int fd, size_t size, int prot)

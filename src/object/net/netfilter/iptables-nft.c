@@ -235,8 +235,6 @@ static const struct extension {
 	bool lost; /* the rule comes back, but not this */
 	bool (*concerns)(const struct nlattr *info);
 } extensions[] = {
-	{ "set", "it names an IP set (ipset), which is not saved" },
-	{ "SET", "it names an IP set (ipset), which is not saved" },
 	{ "nfacct", "it names an accounting object (nfacct), which is not saved" },
 	{ "bpf", "it has a program of BPF, which cannot be saved", .concerns = has_program },
 	{ "recent", "its list of addresses, which begins empty", .lost = true },
