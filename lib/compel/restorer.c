@@ -93,7 +93,7 @@ void restorer_set_outer(struct remote *remote, const pid_t *numbers, unsigned n)
 
 /* In the new task, which has one thread and a copy of all our memory; other threads of ours may have held any lock, so:
  * system calls only. */
-static void __attribute__((noreturn)) arrive_in_arena(const struct arena *arena, const struct remote *remote)
+static void __attribute__((noreturn)) arrive_in_arena(const struct restorer_birth *birth)
 {
 	void *at;
 
@@ -102,52 +102,83 @@ static void __attribute__((noreturn)) arrive_in_arena(const struct arena *arena,
 		syscall(__NR_rseq, (char *)__builtin_thread_pointer() + __rseq_offset,
 			__rseq_size > 32 ? __rseq_size : 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 	syscall(__NR_set_robust_list, NULL, 24);
-	at = mmap((void *)arena->address, arena->size, PROT_READ | PROT_WRITE | PROT_EXEC,
-		  MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, arena->fd, 0);
-	if (at != (void *)arena->address)
+	at = mmap((void *)birth->arena_address, birth->arena_size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		  MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, birth->arena_fd, 0);
+	if (at != (void *)birth->arena_address)
 		_exit(1);
-	arch_jump(arena->address + BLOB_ENTRY, remote->slot_address,
-		  remote->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE);
+	arch_jump(birth->arena_address + BLOB_ENTRY, birth->slot_address,
+		  birth->slot_address + offsetof(struct slot, stack) + SLOT_STACK_SIZE);
 }
 
-#define PID_LEVELS 32 /* MAX_PID_NS_LEVEL of the kernel */
-
-int restorer_boot(struct remote *remote, const struct restorer_first *first)
+int restorer_birth_init(struct restorer_birth *birth, struct remote *remote, const struct restorer_first *first)
 {
-	pid_t tids[1 + PID_LEVELS] = { first->tid, first->outer };
-	struct clone_args args = {
+	size_t n_outer = remote->n_outer ?: first->outer ? 1 : 0;
+
+	if (remote->n_outer > RESTORER_LEVELS)
+		return fail(EINVAL, "process %d has numbers in %u pid namespaces", first->tid, remote->n_outer);
+	*birth = (struct restorer_birth){
 		.flags = first->flags | (first->sibling ? CLONE_PARENT : 0),
 		.exit_signal = first->sibling ? 0 : SIGCHLD,
-		.set_tid = first->tid ? (uintptr_t)tids : 0,
-		.set_tid_size = !first->tid ? 0
-					    : 1 + (remote->n_outer
-							   ?: first->outer ? 1
-									   : 0),
+		.tids = { first->tid, first->outer },
+		.n_tids = first->tid ? 1 + n_outer : 0,
+		.outer_is_wish = !remote->n_outer,
+		.arena_fd = remote->arena->fd,
+		.arena_address = remote->arena->address,
+		.arena_size = remote->arena->size,
+		.slot_address = remote->slot_address,
+	};
+	if (remote->n_outer)
+		memcpy(birth->tids + 1, remote->outer, remote->n_outer * sizeof(*birth->tids));
+	if (first->parent > 0)
+		remote->slot->parent = -first->parent;
+	return 0;
+}
+
+int restorer_birth_run(struct restorer_birth *birth)
+{
+	struct clone_args args = {
+		.flags = birth->flags,
+		.exit_signal = (uint64_t)birth->exit_signal,
+		.set_tid = birth->n_tids ? (uintptr_t)birth->tids : 0,
+		.set_tid_size = birth->n_tids,
 	};
 	sigset_t all, old;
 	long pid;
 
-	if (remote->n_outer > PID_LEVELS)
-		return fail(EINVAL, "process %d has numbers in %u pid namespaces", first->tid, remote->n_outer);
-	if (remote->n_outer)
-		memcpy(tids + 1, remote->outer, remote->n_outer * sizeof(*tids));
-	if (first->parent > 0)
-		remote->slot->parent = -first->parent;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = syscall(__NR_clone3, &args, sizeof(args));
-	if (pid < 0 && args.set_tid_size > 1 && !remote->n_outer) {
+	if (pid < 0 && args.set_tid_size > 1 && birth->outer_is_wish) {
 		args.set_tid_size = 1;
 		pid = syscall(__NR_clone3, &args, sizeof(args));
 	}
 	if (pid == 0)
-		arrive_in_arena(remote->arena, remote);
+		arrive_in_arena(birth);
+	birth->pid = pid < 0 ? -errno : (pid_t)pid;
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (pid < 0 && errno == EEXIST)
-		return -EEXIST;
-	if (pid < 0)
-		return fail_errno("making the first task with pid %d", first->tid);
-	remote->tid = (pid_t)pid;
+	return pid < 0 ? birth->pid : 0;
+}
+
+int restorer_birth_result(const struct restorer_birth *birth)
+{
+	if (birth->pid >= 0 || birth->pid == -EEXIST)
+		return birth->pid < 0 ? birth->pid : 0;
+	return fail(-birth->pid, "making the first task with pid %d", birth->tids[0]);
+}
+
+void restorer_born(struct remote *remote, const struct restorer_birth *birth)
+{
+	remote->tid = birth->pid;
+}
+
+int restorer_boot(struct remote *remote, const struct restorer_first *first)
+{
+	struct restorer_birth birth;
+
+	TRY(restorer_birth_init(&birth, remote, first));
+	(void)restorer_birth_run(&birth);
+	TRY(restorer_birth_result(&birth));
+	restorer_born(remote, &birth);
 	return 0;
 }
 

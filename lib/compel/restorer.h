@@ -48,8 +48,29 @@ struct restorer_first {
 	uint64_t flags; /* more CLONE_* flags: new namespaces */
 };
 
-/* Forks the first task; remote_tid() is what we see. It lies in the arena afterwards, with a copy of our address space
-   and descriptors still around it. -EEXIST, not logged: the pid is in use. */
+/* The same as data, for any process that has our descriptors and the same program, but not our memory. */
+#define RESTORER_LEVELS 32 /* MAX_PID_NS_LEVEL of the kernel */
+
+struct restorer_birth {
+	uint64_t flags;
+	int exit_signal;
+	pid_t tids[1 + RESTORER_LEVELS]; /* wanted, from its own pid namespace outwards */
+	size_t n_tids;
+	bool outer_is_wish; /* all but the first are */
+	int arena_fd;
+	uint64_t arena_address, arena_size, slot_address;
+	pid_t pid; /* what has become of it: as we see it, or -errno */
+};
+
+int restorer_birth_init(struct restorer_birth *birth, struct remote *remote, const struct restorer_first *first);
+/* Forks the first task. It lies in the arena afterwards, with a copy of the caller's address space and descriptors
+   still around it. 0, or -errno, not logged: -EEXIST if the pid is in use. */
+int restorer_birth_run(struct restorer_birth *birth);
+/* The same of one that has run: 0, -EEXIST, or the failure, logged. */
+int restorer_birth_result(const struct restorer_birth *birth);
+/* remote_tid() is what we see. */
+void restorer_born(struct remote *remote, const struct restorer_birth *birth);
+/* All of it, here. */
 int restorer_boot(struct remote *remote, const struct restorer_first *first);
 
 /* Appends the step that makes the thread of "made" as a child of the one that runs the plan. flags: CLONE_*;

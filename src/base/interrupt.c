@@ -72,6 +72,12 @@ void interrupt_catch(const char *outcome)
 	}
 }
 
+void interrupt_take_over(void)
+{
+	if (noted.owner)
+		noted.owner = getpid();
+}
+
 int interrupt_check(void)
 {
 	int sig = atomic_load(&noted.signal), sender = atomic_load(&noted.sender);

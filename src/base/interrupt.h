@@ -14,6 +14,8 @@
  * the outcome changes: a signal that nobody has told of yet is not lost.
  */
 void interrupt_catch(const char *outcome);
+/* In a child that goes on in the place of this process: the signals are noted there. */
+void interrupt_take_over(void);
 /* Fails if a signal has come. It is logged once. */
 int interrupt_check(void);
 /* The same for the last time: what follows, be it the end or the undoing, is not interrupted. */

@@ -177,6 +177,15 @@ struct task_restore {
 	struct states states;
 };
 
+struct restorer_birth;
+
+/* How a root task is made. */
+struct root_birth {
+	int (*boot)(void *arg);
+	void *arg;
+	struct restorer_birth *plain; /* what boot() makes it with; lib/compel/restorer.h */
+};
+
 struct restore {
 	const struct options *options;
 	struct store *store;
@@ -201,7 +210,7 @@ struct restore {
 	int stand_in; /* with ids: a pidfd of a process of ours of which tasks fetch descriptors, as they cannot from us
 		       */
 	/* Runs boot(), which makes the root task, as those who own its user namespace; NULL: it has none of its own. */
-	int (*give_birth)(struct restore *r, int (*boot)(void *arg), void *arg);
+	int (*give_birth)(struct restore *r, const struct root_birth *birth);
 	bool birth_apart; /* by a helper, whose sibling the root task is */
 	int us;		  /* number, in every new task, of a pidfd of the coordinator that it was born with; 0: none */
 	/* criu verify: session/survey.h, session/needs.h; NULL in a restore. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Containers of podman with runc, as people run them: each is checkpointed and restored twice in a row and goes on."""
 import hashlib
+import os
 import re
 import shlex
 import shutil
@@ -189,6 +190,16 @@ def test_pid_of_another(podman):
     podman.run('one', '--pid', 'container:other', script='(sleep 1000 & exec sleep 1000) & ' + COUNT)
     podman.twice('one')
     podman.twice('one')
+
+
+@pytest.mark.parametrize('more', [(), ('ipc',), ('network',), ('ipc', 'network', 'uts'), ('network', 'pid', 'ipc', 'uts')], ids=','.join)
+def test_users_of_another(podman, more):
+    """--userns container:OTHER, alone and with more of its namespaces: it lives in them afterwards as well."""
+    podman.run('other', '--uidmap', '0:100000:65536')
+    podman.run('one', *(word for kind in ('userns', *more) for word in (f'--{kind}', 'container:other')))
+    podman.twice('one')
+    for kind in ('user', *(kind.replace('network', 'net') for kind in more)):
+        assert len({os.readlink(f"/proc/{podman.state(name)['State']['Pid']}/ns/{kind}") for name in ('one', 'other')}) == 1, kind
 
 
 def test_pid_namespace_inside(podman):

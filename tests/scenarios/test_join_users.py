@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,101 @@ def test_subjects(subject, name):
     run.release()
 
 
+# --- as a child of who called ---
+
+# Calls criu, and tells of itself, of its children, and of the parent of the root.
+CALLER = '''
+CRIU restore -d -S -D IMAGES -v4 -o restore.log --pidfile pid WORDS; code=$?
+read children < /proc/$$/task/$$/children; echo code $code shell $$ children $children ended '''
+
+
+def restore_for(room, criu, images, *options, env=None):
+    """The code of criu, its caller and the caller's children afterwards: who calls by --restore-sibling has the root, and nothing else."""
+    output = images / 'said'
+    for file in (images / 'pid', output):
+        file.unlink(missing_ok=True)
+    script = CALLER.replace('CRIU', str(criu)).replace('IMAGES', str(images)).replace('WORDS', shlex.join(map(str, options)))
+    caller = room.start(output, 'bash', '-c', f'{script}; exec sleep 1000', cwd='/', env=env)
+    words = wait_until(lambda: 'ended' in output.read_text() and output.read_text().split(), 60, lambda: output.read_text()).copy()
+    words = words[words.index('code'):]
+    assert int(words[3]) == caller
+    return int(words[1]), caller, [int(word) for word in words[words.index('children') + 1:words.index('ended')]]
+
+
+@pytest.mark.parametrize('ids', ('', ',7,9'), ids=('root', 'chosen'))
+@pytest.mark.parametrize('shape', SHAPES)
+def test_sibling(room, criu, folder, shape, ids):
+    """--restore-sibling: the root is a child of the caller, who sees nobody else; twice."""
+    held = holder(room, folder, '-U', maps=MAP)
+    pid = start_shape(room, folder, shape)
+    for number in (1, 2):
+        images = folder / f'images{number}'
+        dump(room, criu, images, pid)
+        code, caller, children = restore_for(room, criu, images, '--join-ns', f'user:{held}{ids}')
+        assert code == 0, (images / 'restore.log').read_text()
+        pid = int((images / 'pid').read_text())
+        assert children == [pid]
+        assert status_of(room, pid, 'PPid') == [str(caller)]
+        for one in (pid, child_of(room, pid)):
+            assert lives_in(room, one, 'user') == lives_in(room, held, 'user')
+            assert status_of(room, one, 'Uid') == status_of(room, one, 'Gid') == ['100000'] * 4
+        room.kill([caller])     # who would not wait for it
+    room.kill([pid, held])
+
+
+def test_sibling_in_given_pid_namespace(room, criu, folder):
+    """The root is born into a pid namespace that is given, and goes to its user namespace by itself."""
+    held = holder(room, folder, '-U', maps=MAP)
+    first = child_of(room, room.start(folder / 'first', 'unshare', '-p', '--fork', 'sh', '-c', 'while :; do sleep 0.05; done', cwd='/'))
+    pid = child_of(room, room.start(folder / 'visitor', 'nsenter', '-t', str(first), '-p', 'setsid', *SLEEPS, cwd='/'))
+    await_program(room, pid)
+    dump(room, criu, folder / 'images', pid, '--external', f'pid[{os.stat(room.proc / str(first) / "ns/pid").st_ino}]:theirs')
+    # bash opens the file for criu, whose words these are.
+    (folder / 'call').write_text(f'#!/bin/sh\nexec 9< /proc/{first}/ns/pid; exec {criu} "$@" --inherit-fd fd[9]:theirs\n')
+    (folder / 'call').chmod(0o755)
+    code, caller, children = restore_for(room, folder / 'call', folder / 'images', '--join-ns', f'user:{held}')
+    assert code == 0, (folder / 'images/restore.log').read_text()
+    pid = int((folder / 'images/pid').read_text())
+    assert children == [pid] and status_of(room, pid, 'PPid') == [str(caller)]
+    assert lives_in(room, pid, 'pid') == lives_in(room, first, 'pid') and lives_in(room, pid, 'user') == lives_in(room, held, 'user')
+
+
+@pytest.mark.parametrize('point', ('restore/load/task', 'restore/arrive/namespace', 'restore/fill/namespace', 'restore/last/task'))
+def test_sibling_fails(room, criu, folder, point):
+    """The caller is told by the code of the process that it has started; nothing is left, and the next one works."""
+    held = holder(room, folder, '-U', maps=MAP)
+    pid = start_shape(room, folder, 'container')
+    dump(room, criu, folder / 'images', pid)
+    wait_until(lambda: room.pids() == [held], 20, 'something of the tree is still there')
+    words = (room, criu, folder / 'images', '--join-ns', f'user:{held}')
+    code, caller, children = restore_for(*words, env={**os.environ, 'CRIU_FAIL_AT': point})
+    assert code == 1 and point in (folder / 'images/restore.log').read_text()
+    for child in children:      # the caller has not waited for it
+        assert status_of(room, child, 'State')[0].startswith('Z')
+    room.kill([caller])
+    wait_until(lambda: room.pids() == [held], 20, 'something is left of the restore')
+    assert restore_for(*words)[0] == 0
+
+
+@pytest.mark.parametrize('number', (signal.SIGTERM, signal.SIGKILL), ids=lambda number: number.name)
+def test_sibling_is_ended(room, criu, folder, number):
+    """A signal for the process that the caller has started ends all of it."""
+    held = holder(room, folder, '-U', maps=MAP)
+    pid = start_shape(room, folder, 'container')
+    dump(room, criu, folder / 'images', pid)
+    wait_until(lambda: room.pids() == [held], 20, 'something of the tree is still there')
+    # It stops in a script when the root has been born.
+    script = folder / 'script'
+    script.write_text(f'#!/bin/sh\n[ $CRTOOLS_SCRIPT_ACTION != setup-namespaces ] || {{ touch {folder}/there; exec sleep 5; }}\n')
+    script.chmod(0o755)
+    words = ('-D', folder / 'images', '--join-ns', f'user:{held}', '--action-script', script)
+    called = room.start(folder / 'output', criu, 'restore', '-d', '-S', '-v4', '-o', 'restore.log', *words, cwd='/')
+    wait_until(lambda: (folder / 'there').exists(), 60, lambda: (folder / 'images/restore.log').read_text())
+    room.run('kill', f'-{int(number)}', called)
+    wait_until(lambda: called not in room.pids(), 30)
+    wait_until(lambda: not {'sleep', 'sh'} & {(room.proc / str(one) / 'comm').read_text().strip() for one in room.pids() if one != held}, 60)
+
+
 # --- requests ---
 
 @pytest.mark.parametrize('kind', ('mnt', 'user'))
@@ -264,7 +360,7 @@ def test_refused(room, criu, folder, option, words):
 
 
 def test_refused_beside_others(room, criu, folder):
-    """A mount namespace within the tree; a pid namespace for a client that wants to be the parent."""
+    """A mount namespace within the tree."""
     held = holder(room, folder, '-U', '-m', maps=MAP)
     pid = room.start(folder / 'output', 'sh', '-c', 'unshare -m sleep 1000 & exec sleep 1000', cwd='/')
     await_program(room, pid)
@@ -272,10 +368,6 @@ def test_refused_beside_others(room, criu, folder):
     dump(room, criu, folder / 'inner', pid)
     done = room.run(criu, 'restore', '-d', '-D', folder / 'inner', '--join-ns', f'mnt:{held}')
     assert done.returncode == 1 and 'lived in another mount namespace than the root of the tree' in done.stdout, done.stdout
-    pid = start_shape(room, folder, 'container')
-    dump(room, criu, folder / 'first', pid)
-    done = room.run(criu, 'restore', '-d', '-D', folder / 'first', '--join-ns', f'user:{held}', '--restore-sibling')
-    assert done.returncode == 1 and 'leave out --restore-sibling' in done.stdout, done.stdout
 
 
 POINTS = ('restore/arrive/namespace', 'restore/empty/namespace', 'restore/fill/namespace', 'restore/settle/namespace', 'restore/last/task')

@@ -18,6 +18,7 @@
 #include "kern/proc/children.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/restorer.h"
+#include "object/namespace/namespace.h"
 #include "plugin/plugin.h"
 #include "session/stats.h"
 #include "session/transfer.h"
@@ -25,6 +26,7 @@
 int restore_begin(struct restore *r, const struct options *options)
 {
 	restore_session_begin(r, options);
+	TRY(namespaces_restore_begin(r));
 	if (options->log_pid)
 		log_split(options->log_file);
 	(void)fd_raise_limit();

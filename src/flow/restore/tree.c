@@ -67,21 +67,21 @@ static int task_arrived(struct restore *r, struct task *task)
 
 struct boot {
 	struct restore *r;
-	struct remote *remote;
-	const struct restorer_first *first;
+	struct restorer_birth plain;
 	int space; /* file of a pid namespace, -1: the one that is given, if any */
 };
 
 static int boot_root(void *arg)
 {
-	const struct boot *boot = arg;
+	struct boot *boot = arg;
 	int home, result, back;
 
 	if (boot->space < 0)
 		TRY(pid_given_enter(boot->r, &home));
 	else
 		TRY(pid_space_enter(boot->space, &home));
-	result = restorer_boot(boot->remote, boot->first);
+	(void)restorer_birth_run(&boot->plain);
+	result = restorer_birth_result(&boot->plain);
 	back = pid_space_leave(home);
 	return back < 0 ? back : result;
 }
@@ -102,8 +102,8 @@ static int make_root(struct restore *r, struct task *root)
 		.parent = r->facts->inner_pids || root->is_joined ? us : 0,
 		.flags = root->is_root ? r->birth_flags : 0,
 	};
-	struct boot boot = { r, root->leader->remote, &first,
-			     root->is_joined ? pid_space_file(r, root->pid_space) : -1 };
+	struct boot boot = { .r = r, .space = root->is_joined ? pid_space_file(r, root->pid_space) : -1 };
+	const struct root_birth birth = { boot_root, &boot, &boot.plain };
 	unsigned waited = 0;
 	int error, kept = r->facts->ids ? r->stand_in : us;
 
@@ -112,9 +112,11 @@ static int make_root(struct restore *r, struct task *root)
 	if (r->us > 0 && us < 0)
 		return fail(-us, "opening a pidfd of ourselves");
 	TRY(phase_restore_enter_root(r, root, plan));
-	while ((error = r->give_birth ? r->give_birth(r, boot_root, &boot) : boot_root(&boot)) == -EEXIST)
+	TRY(restorer_birth_init(&boot.plain, root->leader->remote, &first));
+	while ((error = r->give_birth ? r->give_birth(r, &birth) : boot_root(&boot)) == -EEXIST)
 		TRY(restore_wait_for_pid(r, root->vpid, &waited));
 	TRY(error);
+	restorer_born(root->leader->remote, &boot.plain);
 	root->pid = remote_tid(root->leader->remote);
 	TRY(task_arrived(r, root));
 	/* It still has our whole address space and all our descriptors around it. */
@@ -541,7 +543,7 @@ static pid_t parent_of(const struct restore *r, const struct task *task)
 		return task_pid_for(task->parent, task) ?: -r->us;
 	if (r->facts->inner_pids || task->is_joined)
 		return 0; /* it cannot see us: make_root() */
-	return r->options->restore_sibling ? getppid() : getpid();
+	return namespaces_root_parent(r);
 }
 
 int restore_tree(struct restore *r)

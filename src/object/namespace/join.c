@@ -53,12 +53,12 @@ static int check_alone(const struct restore *r, const struct namespace *ns)
 }
 
 /* A process is in its own user namespace and cannot enter it once more. */
-static bool is_own_users(const struct namespace *ns, int fd)
+bool join_is_own_users(const struct opt_join_ns *option)
 {
 	struct stat own, given;
 
-	return ns->kind->flag == CLONE_NEWUSER && stat("/proc/self/ns/user", &own) == 0 && fstat(fd, &given) == 0 &&
-	       own.st_dev == given.st_dev && own.st_ino == given.st_ino;
+	return option->flag == CLONE_NEWUSER && stat("/proc/self/ns/user", &own) == 0 &&
+	       stat(option->file, &given) == 0 && own.st_dev == given.st_dev && own.st_ino == given.st_ino;
 }
 
 /* The last option for a kind counts. */
@@ -80,7 +80,7 @@ static int join_given(const struct restore *r, const struct opt_join_ns *option)
 	TRY(check_alone(r, ns));
 	if (ns->fd >= 0)
 		close(ns->fd);
-	ns->own = is_own_users(ns, fd);
+	ns->own = join_is_own_users(option);
 	ns->joined = !ns->own;
 	ns->fd = ns->own ? -1 : TAKE_FD(fd);
 	ns->option = option;

@@ -2,7 +2,10 @@
 /* Restore: namespaces that the user gives in the place of those of the tree. */
 #pragma once
 
+#include <stdbool.h>
+
 struct namespace;
+struct opt_join_ns;
 struct plan;
 struct restore;
 
@@ -10,3 +13,5 @@ struct restore;
 int namespaces_join_given(const struct restore *r);
 /* A step of the root: it enters one, by a descriptor that it has of us. */
 void namespace_plan_join(const struct namespace *ns, struct plan *plan);
+/* Whether it names criu's own user namespace. */
+bool join_is_own_users(const struct opt_join_ns *option);

@@ -243,6 +243,12 @@ int namespaces_dump_thread(const struct dump *d, struct thread *thread);
 int namespaces_dump_collect(const struct dump *d);
 int namespaces_dump_write(struct dump *d);
 
+/* --- (midwife.c) --- */
+/* First of all: nothing but the calling thread is there yet. It may return in a child, which goes on in our place. */
+int namespaces_restore_begin(struct restore *r);
+/* Whose child the root task will be, as we see it. */
+pid_t namespaces_root_parent(const struct restore *r);
+
 /* --- (restore.c) --- */
 /* The last that it enters: a user namespace within that of the root. From there nothing outside can be made. */
 int namespaces_plan_users(struct restore *r, struct task *task, struct plan *plan);

@@ -8,9 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/securebits.h>
 #include <sched.h>
-#include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "lib/compel/restorer.h"
 #include "object/namespace/broker.h"
 #include "object/namespace/join.h"
+#include "object/namespace/midwife.h"
 #include "object/namespace/namespace.h"
 #include "object/namespace/user.h"
 #include "object/namespace/user-restore.h"
@@ -113,16 +113,10 @@ static int choose_ids(const struct restore *r, const struct opt_join_ns *option,
 int user_join(const struct restore *r, struct namespace *ns)
 {
 	struct broker *broker = NULL;
-	struct namespace *pids;
 	int error;
 
 	if (geteuid() != 0)
 		return refuse(EPERM, "--join-ns user: only root can restore a tree into a user namespace");
-	if (r->options->restore_sibling && namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWPID, &pids) &&
-	    pids->task == r->tree->root)
-		return refuse(EOPNOTSUPP,
-			      "--join-ns user: a tree with a pid namespace of its own is made there as a child of criu "
-			      "only: leave out --restore-sibling");
 	error = broker_begin(r->pool, NULL, &broker);
 	if (error == 0)
 		error = read_maps(r, ns, broker);
@@ -144,76 +138,87 @@ void user_join_prepare(struct restore *r)
 		r->birth_flags = 0; /* it makes them when it is there */
 }
 
-/* The first process of a pid namespace is born by a helper of ours that lives where it shall live. */
-static bool is_born_inside(const struct restore *r)
-{
-	return r->birth_apart && !r->tree->root->restore->made;
-}
-
-struct inside_birth {
-	struct restore *r;
-	int (*boot)(void *arg);
-	void *arg;
-	int result;
-};
-
-static int enter_one(const struct namespace *ns)
-{
-	return setns(ns->fd, (int)ns->kind->flag) < 0 ? fail_errno("entering the given %s namespace", ns->kind->name)
-						      : 0;
-}
-
 static bool is_given(const struct namespace *ns)
 {
 	return ns->of_root && !ns->own && ns->made_first && !ns->kind->made_inside && ns->kind->flag != CLONE_NEWUSER;
 }
 
-static int go_inside(const struct restore *r)
+static void add_entry(const struct restore *r, struct birth_order *order, const struct namespace *ns)
 {
-	const struct id_maps *ids = r->facts->ids;
-	uint32_t uid = restore_task_uid(r), gid = restore_task_gid(r);
+	order->enter[order->n].fd = ns->fd;
+	order->enter[order->n].flag = (int)ns->kind->flag;
+	order->enter[order->n++].what = pool_printf(r->pool, "entering the given %s namespace", ns->kind->name);
+}
+
+/* The first process of a pid namespace is born by somebody who lives where it shall live: others go there by their
+ * first steps. */
+static void add_entries(struct restore *r, struct birth_order *order)
+{
 	struct namespace *ns;
 
 	for_each_namespace(ns, restore_namespaces(r))
-		if (is_given(ns))
-			TRY(enter_one(ns));
-	if (user_groups_are_fixed(r))
-		TRY(user_take_groups(r));
-	TRY(enter_one(find_joined(r)));
-	if (!user_groups_are_fixed(r) && syscall(SYS_setgroups, 0, NULL) < 0)
-		return fail_errno("having no groups in the user namespace");
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0 ||
-	    (ids->groups.n && syscall(SYS_setresgid, gid, gid, gid) < 0) ||
-	    (ids->users.n && syscall(SYS_setresuid, uid, uid, uid) < 0) || prctl(PR_SET_SECUREBITS, 0) < 0)
-		return fail_errno("becoming user %u and group %u of the user namespace", uid, gid);
-	return 0;
+		if (is_given(ns) && (r->birth_apart || ns->kind->flag == CLONE_NEWPID))
+			add_entry(r, order, ns);
+	if (r->birth_apart)
+		add_entry(r, order, find_joined(r));
+}
+
+static struct birth_order *make_order(struct restore *r, const struct root_birth *birth)
+{
+	const bool fixed = user_groups_are_fixed(r);
+	const size_t n_groups = fixed ? r->facts->n_groups : 0;
+	struct birth_order *order = pool_alloc(r->pool, birth_order_size(n_groups));
+
+	order->birth = *birth->plain;
+	order->uid = restore_task_uid(r);
+	order->gid = restore_task_gid(r);
+	order->makes_files = r->birth_apart;
+	order->takes_groups = fixed;
+	order->n_groups = n_groups;
+	if (n_groups)
+		memcpy(order->groups, user_outer_groups(r), n_groups * sizeof(*order->groups));
+	add_entries(r, order);
+	return order;
 }
 
 static int bear_inside(void *arg)
 {
-	struct inside_birth *birth = arg;
 	int dumpable = prctl(PR_GET_DUMPABLE);
 
-	birth->result = go_inside(birth->r);
+	birth_order_run(arg);
 	/* What the kernel takes away: this memory is criu's. */
 	prctl(PR_SET_DUMPABLE, dumpable == 1);
-	if (birth->result == 0)
-		birth->result = birth->boot(birth->arg);
 	return 0;
 }
 
-int user_join_birth(struct restore *r, int (*boot)(void *arg), void *arg)
+static int bear_root(struct restore *r, const struct root_birth *birth, const struct user_login *login)
 {
-	struct inside_birth birth = { r, boot, arg, -EIO };
+	struct birth_order *order = make_order(r, birth);
+	struct midwife *midwife = midwife_of(r);
+	int error;
+
+	order->takes_login = login->changed;
+	if (midwife) {
+		error = midwife_run(midwife, order);
+	} else {
+		error = apart_spawn(bear_inside, order);
+		if (error == 0)
+			error = birth_order_result(order);
+	}
+	birth->plain->pid = order->birth.pid;
+	return error;
+}
+
+int user_join_birth(struct restore *r, const struct root_birth *birth)
+{
+	bool is_first = !r->tree->root->restore->made;
 	struct user_login login;
+	int result;
 
 	user_login_take(r, &login);
-	if (is_born_inside(r))
-		birth.result = apart_spawn(bear_inside, &birth) ?: birth.result;
-	else
-		birth.result = boot(arg);
+	result = is_first && (r->birth_apart || midwife_of(r)) ? bear_root(r, birth, &login) : birth->boot(birth->arg);
 	user_login_leave(&login);
-	return birth.result;
+	return result;
 }
 
 /* --- its first steps --- */
@@ -237,8 +242,12 @@ int user_join_enter(struct restore *r)
 	struct namespace *ns;
 	uint32_t flags = 0;
 
-	if (!users || r->birth_apart)
+	if (!users)
 		return 0;
+	if (r->birth_apart) { /* it is there */
+		TRY(user_plan_root(r, plan));
+		return remote_run(r->tree->root->leader->remote, plan, &r->progress->deadline);
+	}
 	for_each_namespace(ns, restore_namespaces(r)) {
 		if (is_given(ns) && ns->kind->flag != CLONE_NEWPID)
 			namespace_plan_join(ns, plan);

@@ -190,7 +190,7 @@ static int leave_given(struct home *home)
 	return error;
 }
 
-static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
+static int give_birth(struct restore *r, const struct root_birth *birth)
 {
 	const CredsEntry *root = user_creds_of_root(r);
 	uid_t uid[3];
@@ -214,7 +214,7 @@ static int give_birth(struct restore *r, int (*boot)(void *arg), void *arg)
 		result = take_ids(root, user->data, bits);
 	recover_rights(dumpable, signal);
 	if (result == 0)
-		result = boot(arg);
+		result = birth->boot(birth->arg);
 	if (syscall(SYS_setresuid, uid[0], uid[1], uid[2]) < 0 || syscall(SYS_setresgid, gid[0], gid[1], gid[2]) < 0 ||
 	    syscall(SYS_setgroups, (size_t)n, groups) < 0 || prctl(PR_SET_SECUREBITS, bits) < 0)
 		result = fail_errno("taking the own ids again");
