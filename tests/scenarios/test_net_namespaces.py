@@ -376,8 +376,6 @@ def test_queueing_disciplines_are_named(apart):
 
 
 @pytest.mark.parametrize('command, words', [
-    ('ip addrlabel add prefix fd77::/64 label 99', 'addrlabel'),
-    ('bridge mdb add dev inner port mine grp 239.1.1.1 permanent', 'bridge mdb'),
     ('ip l2tp add tunnel tunnel_id 3000 peer_tunnel_id 4000 encap udp local 10.77.0.2 remote 10.77.0.1 udp_sport 5000 udp_dport 6000', 'L2TP'),
     ('ip fou add port 5555 ipproto 4', 'ip fou'),
     ('ipvsadm -A -t 10.77.0.2:80', 'ipvsadm'),

@@ -25,7 +25,9 @@
 #include "image/record.h"
 #include "kern/net/netlink.h"
 #include "object/namespace/namespace.h"
+#include "object/net/address-label.h"
 #include "object/net/address-restore.h"
+#include "object/net/bridge-group.h"
 #include "object/net/ipsec.h"
 #include "object/net/left-out.h"
 #include "object/net/link/link-restore.h"
@@ -136,6 +138,8 @@ static int look_around(const struct dump *d, struct namespace *ns, struct net_sp
 	TRY(net_multipath_collect(d, space->entry));
 	TRY(net_ipsec_collect(d, space->entry));
 	TRY(net_ipsets_collect(d, space->entry));
+	TRY(net_address_labels_collect(d, netlink, &space->given, space->entry));
+	TRY(net_bridge_groups_collect(&view, space->entry));
 	return net_firewall_collect(d, space->furnished, &space->rules_left);
 }
 
@@ -368,6 +372,8 @@ static int load_net(const struct restore *r, struct namespace *ns)
 	TRY(net_multipath_check(space->entry));
 	TRY(net_ipsec_check(space->entry));
 	TRY(net_ipsets_check(space->entry));
+	TRY(net_address_labels_check(space->entry));
+	TRY(net_bridge_groups_check(space->entry));
 	TRY(net_firewall_load(r, ns->id, &space->rules));
 	return net_conntrack_load(r, ns->id, &space->tracks);
 }
@@ -415,6 +421,8 @@ static int furnish_network(struct restore *r, struct net_fill *fill, const struc
 	if (space->empty)
 		return net_settings_restore_others(space->entry, fill->devices, fill->n_devices);
 	TRY(net_tables_restore(r->pool, fill->netlink, &space->tables, space->entry));
+	TRY(net_address_labels_restore(fill->netlink, space->entry));
+	TRY(net_bridge_groups_restore(fill->netlink, space->entry));
 	TRY(net_links_finish(fill, net_tables_has_link_local, &space->tables));
 	TRY(net_multipath_restore(space->entry));
 	return net_settings_restore_others(space->entry, fill->devices, fill->n_devices);
