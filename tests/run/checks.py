@@ -133,6 +133,7 @@ def descriptor_lines(info, numbers, inner=str):
     lines = [re.sub(r'^it_value: \((\d+), \d+\)', 'it_value', line) for line in lines if not line.startswith('ticks:')]
     lines = [re.sub(r'^Pid: (\d+)', lambda m: f'Pid: {inner(m[1])}', re.sub(r'^NSpid:.* (\d+)$', r'NSpid: \1', line)) for line in lines]
     lines = [re.sub(r'^(lock: .*? (?:READ|WRITE|UNLCK) )(\d+)', lambda m: m[1] + inner(m[2]), line) for line in lines]
+    lines = [re.sub(r'^(lock: .* )(00:[0-9a-f]+):', lambda m: f"{m[1]}{numbers.name('device', m[2])}:", line) for line in lines]
     lines = [re.sub(r'^(eventfd-id|map_id|fuse_connection): (\d+)', lambda m: f'{m[1]}: {numbers.name(m[1], m[2])}', line) for line in lines]
     watches = ('tfd:', 'inotify ', 'fanotify ')
     return [line for line in lines if not line.startswith(watches)] + sorted(line for line in lines if line.startswith(watches))

@@ -201,7 +201,6 @@ int unix_dump_queue(struct dump *d, const struct open_file *of, const UnixSkEntr
 	int before, start = 0, result;
 	socklen_t size = sizeof(before);
 
-	TRY(unix_check_served(d, of->fd));
 	if (getsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &before, &size) < 0)
 		return fail_errno("cannot read the socket option SO_PEEK_OFF");
 	if (setsockopt(of->fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0)

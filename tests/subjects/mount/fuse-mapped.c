@@ -5,45 +5,22 @@
  * once.
  */
 #include <limits.h>
-#include <linux/fuse.h>
-#include <sched.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 
-#include "subject.h"
+#include "fuse-server.h"
 
 SUBJECT(.not_ways = "older")
 
 #define SIZE	(8 * 4096)
 #define OPENED	1000 /* handles begin there */
 #define HANDLES 256
-#define ANSWER	(128 * 1024)
 
 /* Nodes are numbered from the root on; their content is in files of the work directory. */
 static const char *const names[] = { [2] = "data", [3] = "written", [4] = "program" };
 static int contents[5];
 static unsigned n_opened;
 static bool is_open[HANDLES];
-
-struct request {
-	struct fuse_in_header head;
-	uint8_t body[FUSE_MIN_READ_BUFFER + ANSWER];
-};
-
-static void answer(int fd, const struct request *request, int error, const void *body, size_t size)
-{
-	static uint8_t text[sizeof(struct fuse_out_header) + ANSWER];
-	struct fuse_out_header head = { .len = (uint32_t)(sizeof(head) + size),
-					.error = -error,
-					.unique = request->head.unique };
-
-	memcpy(text, &head, sizeof(head));
-	if (size)
-		memcpy(text + sizeof(head), body, size);
-	if (write(fd, text, head.len) < 0 && errno != ENOENT)
-		_exit(3);
-}
 
 static struct fuse_attr attributes_of(uint64_t id)
 {
@@ -58,7 +35,7 @@ static struct fuse_attr attributes_of(uint64_t id)
 				   .blksize = 4096 };
 }
 
-static void answer_lookup(int fd, const struct request *request)
+static void answer_lookup(int fd, const struct fuse_request *request)
 {
 	struct fuse_entry_out out = { 0 };
 
@@ -66,10 +43,10 @@ static void answer_lookup(int fd, const struct request *request)
 		if (strcmp(names[id], (const char *)request->body) == 0) {
 			out.nodeid = id;
 			out.attr = attributes_of(id);
-			answer(fd, request, 0, &out, sizeof(out));
+			fuse_answer(fd, request, 0, &out, sizeof(out));
 			return;
 		}
-	answer(fd, request, ENOENT, NULL, 0);
+	fuse_answer(fd, request, ENOENT, NULL, 0);
 }
 
 /* One that was never given out, or was given back, is the end of the server. */
@@ -79,9 +56,9 @@ static void check_handle(uint64_t handle)
 		_exit(4);
 }
 
-static void answer_io(int fd, const struct request *request)
+static void answer_io(int fd, const struct fuse_request *request)
 {
-	static uint8_t text[ANSWER];
+	static uint8_t text[FUSE_ANSWER_MAX];
 	const struct fuse_write_in *write_in = (const void *)request->body;
 	const struct fuse_read_in *in = (const void *)request->body;
 	struct fuse_write_out out = { 0 };
@@ -90,24 +67,24 @@ static void answer_io(int fd, const struct request *request)
 	check_handle(in->fh);
 	if (request->head.opcode == FUSE_READ) {
 		n = pread(contents[request->head.nodeid], text, in->size, (off_t)in->offset);
-		answer(fd, request, 0, text, (size_t)n);
+		fuse_answer(fd, request, 0, text, (size_t)n);
 		return;
 	}
 	n = pwrite(contents[request->head.nodeid], write_in + 1, write_in->size, (off_t)write_in->offset);
 	out.size = (uint32_t)n;
-	answer(fd, request, 0, &out, sizeof(out));
+	fuse_answer(fd, request, 0, &out, sizeof(out));
 }
 
-static void answer_release(int fd, const struct request *request)
+static void answer_release(int fd, const struct fuse_request *request)
 {
 	const uint64_t handle = ((const struct fuse_release_in *)request->body)->fh;
 
 	check_handle(handle);
 	is_open[handle - OPENED] = request->head.opcode == FUSE_FLUSH;
-	answer(fd, request, 0, NULL, 0);
+	fuse_answer(fd, request, 0, NULL, 0);
 }
 
-static void answer_request(int fd, const struct request *request)
+static void answer_request(int fd, const struct fuse_request *request)
 {
 	struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION,
 				      .minor = 31,
@@ -119,7 +96,7 @@ static void answer_request(int fd, const struct request *request)
 
 	switch (request->head.opcode) {
 	case FUSE_INIT:
-		answer(fd, request, 0, &init, sizeof(init));
+		fuse_answer(fd, request, 0, &init, sizeof(init));
 		break;
 	case FUSE_LOOKUP:
 		answer_lookup(fd, request);
@@ -127,7 +104,7 @@ static void answer_request(int fd, const struct request *request)
 	case FUSE_GETATTR:
 	case FUSE_SETATTR:
 		attributes.attr = attributes_of(request->head.nodeid);
-		answer(fd, request, 0, &attributes, sizeof(attributes));
+		fuse_answer(fd, request, 0, &attributes, sizeof(attributes));
 		break;
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
@@ -135,7 +112,7 @@ static void answer_request(int fd, const struct request *request)
 			_exit(5);
 		is_open[n_opened] = true;
 		open.fh = OPENED + n_opened++;
-		answer(fd, request, 0, &open, sizeof(open));
+		fuse_answer(fd, request, 0, &open, sizeof(open));
 		break;
 	case FUSE_READ:
 	case FUSE_WRITE:
@@ -147,37 +124,15 @@ static void answer_request(int fd, const struct request *request)
 		answer_release(fd, request);
 		break;
 	case FUSE_FSYNC:
-		answer(fd, request, 0, NULL, 0);
+		fuse_answer(fd, request, 0, NULL, 0);
 		break;
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
 	case FUSE_INTERRUPT:
 		break;
 	default:
-		answer(fd, request, ENOSYS, NULL, 0);
+		fuse_answer(fd, request, ENOSYS, NULL, 0);
 	}
-}
-
-static pid_t start_server(void)
-{
-	static struct request request;
-	pid_t server;
-	int fd = open("/dev/fuse", O_RDWR);
-	char options[96];
-
-	if (fd < 0)
-		skip("/dev/fuse: %s", strerror(errno));
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
-	if (mount("subject", "mnt", "fuse.subject", MS_NOSUID | MS_NODEV, options) < 0)
-		skip("mounting FUSE: %s", strerror(errno));
-	server = must(fork());
-	if (server == 0) {
-		while (read(fd, &request, sizeof(request)) > 0 || errno == EINTR || errno == ENOENT)
-			answer_request(fd, &request);
-		_exit(0);
-	}
-	must(close(fd));
-	return server;
 }
 
 static uint8_t pattern(size_t i)
@@ -264,15 +219,12 @@ int main(int argc, char **argv)
 {
 	uint8_t *own, *seen, *shared;
 	pid_t server, program;
-	int fd, status;
+	int fd;
 
 	if (argc == 3)
 		be_program();
-	must(unshare(CLONE_NEWNS));
-	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	make_contents();
-	must(mkdir("mnt", 0700));
-	server = start_server();
+	server = fuse_start(answer_request);
 	fd = must(open("mnt/data", O_RDONLY));
 	own = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	seen = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0);
@@ -302,7 +254,6 @@ int main(int argc, char **argv)
 	must(munmap(shared, SIZE));
 	must(close(fd));
 	fd = must(open("mnt/written", O_RDONLY)); /* the server is there still */
-	must(kill(server, SIGTERM));
-	CHECK(waitpid(server, &status, 0) == server && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	fuse_end(server);
 	return 0;
 }

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A FUSE file system whose server is a child: open files, one without a name, a directory and the current one stay with
- * the server's own numbers and handles, and both sides of it work on.
+ * the server's own numbers and handles, with who gets their signals and with locks that the kernel keeps, and both
+ * sides of it work on.
  */
 #include <dirent.h>
-#include <linux/fuse.h>
-#include <sched.h>
-#include <sys/mount.h>
+#include <sys/file.h>
 
-#include "subject.h"
+#include "fuse-server.h"
 
-SUBJECT(.not_ways = "older")
+SUBJECT(.not_ways = "older", .options = "--file-locks")
 
 #define NODES	 8
 #define OPENED	 1000 /* handles begin there */
@@ -35,31 +34,12 @@ static struct node nodes[NODES] = {
 static uint64_t n_opened;		  /* of all times */
 static uint64_t opened_node[OPENED + 64]; /* by handle */
 
-struct request {
-	struct fuse_in_header head;
-	uint8_t body[FUSE_MIN_READ_BUFFER + 65536];
-};
-
-static void answer(int fd, const struct request *request, int error, const void *body, size_t size)
-{
-	uint8_t text[4096];
-	struct fuse_out_header head = { .len = (uint32_t)(sizeof(head) + size),
-					.error = -error,
-					.unique = request->head.unique };
-
-	memcpy(text, &head, sizeof(head));
-	if (size)
-		memcpy(text + sizeof(head), body, size);
-	if (write(fd, text, head.len) < 0 && errno != ENOENT)
-		_exit(3);
-}
-
 static struct fuse_attr attributes_of(uint64_t id)
 {
 	return (struct fuse_attr){ .ino = id, .mode = nodes[id].mode, .nlink = 1, .size = nodes[id].size };
 }
 
-static void answer_lookup(int fd, const struct request *request)
+static void answer_lookup(int fd, const struct fuse_request *request)
 {
 	struct fuse_entry_out out = { 0 };
 
@@ -69,13 +49,13 @@ static void answer_lookup(int fd, const struct request *request)
 			out.nodeid = id;
 			out.generation = 7 * id;
 			out.attr = attributes_of(id);
-			answer(fd, request, 0, &out, sizeof(out));
+			fuse_answer(fd, request, 0, &out, sizeof(out));
 			return;
 		}
-	answer(fd, request, ENOENT, NULL, 0);
+	fuse_answer(fd, request, ENOENT, NULL, 0);
 }
 
-static void answer_readdir(int fd, const struct request *request)
+static void answer_readdir(int fd, const struct fuse_request *request)
 {
 	const struct fuse_read_in *in = (const void *)request->body;
 	uint8_t text[1024] = { 0 };
@@ -91,7 +71,7 @@ static void answer_readdir(int fd, const struct request *request)
 		memcpy(entry->name, nodes[id].name, entry->namelen);
 		size += FUSE_DIRENT_SIZE(entry);
 	}
-	answer(fd, request, 0, text, size);
+	fuse_answer(fd, request, 0, text, size);
 }
 
 /* A handle that was never given out is the end of the server. */
@@ -102,7 +82,7 @@ static uint64_t node_of_handle(uint64_t handle)
 	return opened_node[handle];
 }
 
-static void answer_io(int fd, const struct request *request)
+static void answer_io(int fd, const struct fuse_request *request)
 {
 	const struct fuse_write_in *write_in = (const void *)request->body;
 	const struct fuse_read_in *in = (const void *)request->body;
@@ -112,17 +92,17 @@ static void answer_io(int fd, const struct request *request)
 	if (request->head.opcode == FUSE_READ) {
 		size_t left = in->offset < node->size ? node->size - in->offset : 0;
 
-		answer(fd, request, 0, node->text + in->offset, left < in->size ? left : in->size);
+		fuse_answer(fd, request, 0, node->text + in->offset, left < in->size ? left : in->size);
 		return;
 	}
 	memcpy(node->text + write_in->offset, write_in + 1, write_in->size);
 	if (node->size < write_in->offset + write_in->size)
 		node->size = write_in->offset + write_in->size;
 	out.size = write_in->size;
-	answer(fd, request, 0, &out, sizeof(out));
+	fuse_answer(fd, request, 0, &out, sizeof(out));
 }
 
-static void answer_request(int fd, const struct request *request)
+static void answer_request(int fd, const struct fuse_request *request)
 {
 	struct fuse_init_out init = {
 		.major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 8192, .flags = FUSE_BIG_WRITES
@@ -134,20 +114,20 @@ static void answer_request(int fd, const struct request *request)
 	case FUSE_INIT:
 		if (n_opened)
 			_exit(5); /* only once */
-		answer(fd, request, 0, &init, sizeof(init));
+		fuse_answer(fd, request, 0, &init, sizeof(init));
 		break;
 	case FUSE_LOOKUP:
 		answer_lookup(fd, request);
 		break;
 	case FUSE_GETATTR:
 		attributes.attr = attributes_of(request->head.nodeid);
-		answer(fd, request, 0, &attributes, sizeof(attributes));
+		fuse_answer(fd, request, 0, &attributes, sizeof(attributes));
 		break;
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
 		open.fh = OPENED + n_opened++;
 		opened_node[open.fh] = request->head.nodeid;
-		answer(fd, request, 0, &open, sizeof(open));
+		fuse_answer(fd, request, 0, &open, sizeof(open));
 		break;
 	case FUSE_READDIR:
 		answer_readdir(fd, request);
@@ -158,48 +138,21 @@ static void answer_request(int fd, const struct request *request)
 		break;
 	case FUSE_UNLINK:
 		nodes[4].name[0] = 0;
-		answer(fd, request, 0, NULL, 0);
+		fuse_answer(fd, request, 0, NULL, 0);
 		break;
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
 	case FUSE_FLUSH:
 		(void)node_of_handle(((const struct fuse_release_in *)request->body)->fh);
-		answer(fd, request, 0, NULL, 0);
+		fuse_answer(fd, request, 0, NULL, 0);
 		break;
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
 	case FUSE_INTERRUPT:
 		break;
 	default:
-		answer(fd, request, ENOSYS, NULL, 0);
+		fuse_answer(fd, request, ENOSYS, NULL, 0);
 	}
-}
-
-static void serve(int fd)
-{
-	static struct request request;
-
-	while (read(fd, &request, sizeof(request)) > 0 || errno == EINTR || errno == ENOENT)
-		answer_request(fd, &request);
-	_exit(0);
-}
-
-static pid_t start_server(void)
-{
-	pid_t server;
-	int fd = open("/dev/fuse", O_RDWR);
-	char options[96];
-
-	if (fd < 0)
-		skip("/dev/fuse: %s", strerror(errno));
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
-	if (mount("subject", "mnt", "fuse.subject", MS_NOSUID | MS_NODEV, options) < 0)
-		skip("mounting FUSE: %s", strerror(errno));
-	server = must(fork());
-	if (server == 0)
-		serve(fd);
-	must(close(fd));
-	return server;
 }
 
 static bool reads(int fd, const char *text)
@@ -222,16 +175,46 @@ static unsigned count_names(int dir)
 	return n;
 }
 
+/* Of descriptions, of a task. */
+static void lock_files(int gone, int journal)
+{
+	struct flock ofd = { .l_type = F_WRLCK, .l_start = 3, .l_len = 2 }, posix = { .l_type = F_RDLCK, .l_len = 1 };
+
+	must(flock(journal, LOCK_EX));
+	must(fcntl(gone, F_OFD_SETLK, &ofd));
+	must(fcntl(gone, F_SETLK, &posix));
+}
+
+static void check_locks(int gone)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_start = 4, .l_len = 1 };
+	int other = must(open("../log", O_RDONLY));
+
+	CHECK(flock(other, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK);
+	must(close(other));
+	must(fcntl(gone, F_GETLK, &lock));
+	CHECK(lock.l_type == F_WRLCK && lock.l_start == 3 && lock.l_pid == -1);
+	lock = (struct flock){ .l_type = F_WRLCK, .l_len = 1 };
+	must(fcntl(gone, F_OFD_GETLK, &lock));
+	CHECK(lock.l_type == F_RDLCK && lock.l_pid == getpid());
+}
+
+static void check_owner(int fd)
+{
+	struct f_owner_ex who;
+
+	must(fcntl(fd, F_GETOWN_EX, &who));
+	CHECK(who.type == F_OWNER_PGRP && who.pid == getpgrp());
+	CHECK_EQUAL(fcntl(fd, F_GETSIG), SIGUSR2);
+}
+
 int main(void)
 {
 	char here[4096];
-	int file, gone, journal, dir, status;
+	int file, gone, journal, dir;
 	pid_t server;
 
-	must(unshare(CLONE_NEWNS));
-	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	must(mkdir("mnt", 0700));
-	server = start_server();
+	server = fuse_start(answer_request);
 	file = must(open("mnt/dir/file", O_RDONLY));
 	gone = must(open("mnt/gone", O_RDWR));
 	journal = must(open("mnt/log", O_WRONLY | O_APPEND));
@@ -241,7 +224,17 @@ int main(void)
 	CHECK(write(journal, "one ", 4) == 4);
 	CHECK(reads(file, "in dir") && reads(gone, "no name") && count_names(dir) == 1);
 
+	lock_files(gone, journal);
+	must(fcntl(file, F_SETOWN, -getpgrp()));
+	must(fcntl(file, F_SETSIG, SIGUSR2));
+	must(fcntl(gone, F_SETSIG, SIGUSR1));
+
 	checkpoint();
+
+	check_owner(file);
+	CHECK_EQUAL(fcntl(gone, F_GETSIG), SIGUSR1);
+	CHECK(fcntl(gone, F_GETOWN) == 0);
+	check_locks(gone);
 
 	CHECK(getcwd(here, sizeof(here)) && strcmp(strrchr(here, '/'), "/dir") == 0);
 	CHECK(reads(file, "in dir") && reads(gone, "no name") && count_names(dir) == 1);
@@ -249,7 +242,6 @@ int main(void)
 	CHECK(write(journal, "two", 3) == 3);
 	file = must(open("../log", O_RDONLY));
 	CHECK(reads(file, "one two"));
-	must(kill(server, SIGTERM));
-	CHECK(waitpid(server, &status, 0) == server && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	fuse_end(server);
 	return 0;
 }

@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "base/text.h"
-#include "kern/proc/fdinfo.h"
 #include "object/file/file.h"
 #include "object/mount/mount.h"
 
@@ -94,11 +93,6 @@ static int dump_fusefile(const struct dump *d, const struct open_file *of, FileE
 		   open = of->served_open || (!(of->flags & O_PATH) && of->task_fd >= 0);
 	uint64_t opened;
 
-	if (of->fdinfo && fdinfo_get(of->fdinfo, "lock"))
-		return refuse(EOPNOTSUPP,
-			      "%s: it is locked, and of a FUSE file system that is served in the tree: "
-			      "its server would have to lock it again",
-			      of->link);
 	record->flags = of->flags | (open ? 0 : O_PATH);
 	TRY(find_opened(d, of, open, &opened, &record->flags));
 	if (open && table_find(served_ids(d), opened))

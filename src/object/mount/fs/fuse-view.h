@@ -78,6 +78,7 @@ struct peek;
 	X(fuse_mount, fc, NEEDED)                    \
 	X(fuse_file, fh, NEEDED)                     \
 	X(fuse_file, open_flags, NEEDED)             \
+	X(fuse_file, flock, NEEDED)                  \
 	X(fuse_conn, no_open, NEEDED)                \
 	X(fuse_conn, no_opendir, NEEDED)
 

@@ -272,6 +272,16 @@ bool mount_dump_serves(const struct dump *d)
 	return super;
 }
 
+/* Locks that the kernel keeps show in fdinfo, as those of any file do. */
+static int check_flock(struct fuse_view *view, uint64_t opened)
+{
+	if (!fuse_view_member(view, opened, AT_fuse_file_flock))
+		return 0;
+	return refuse(EOPNOTSUPP,
+		      "it is locked at its server, which is in the tree and knows by a number of the kernel's "
+		      "who has locked it (flock(2), FUSE_FLOCK_LOCKS): unlock and close it before the dump");
+}
+
 int mount_dump_fuse_file(const struct dump *d, uint64_t file, dev_t dev, bool open, bool removed, FuseFileEntry *record)
 {
 	struct fuse_view *view;
@@ -289,6 +299,7 @@ int mount_dump_fuse_file(const struct dump *d, uint64_t file, dev_t dev, bool op
 		record->has_handle = record->has_open_flags = true;
 		record->handle = fuse_view_member(view, opened, AT_fuse_file_fh);
 		record->open_flags = (uint32_t)fuse_view_member(view, opened, AT_fuse_file_open_flags);
+		TRY(check_flock(view, opened));
 	}
 	return view->error ? fuse_view_give_up(view) : 0;
 }
@@ -325,6 +336,17 @@ static const char *find_obstacle(struct fuse_view *view, uint64_t connection)
 	return NULL;
 }
 
+/* Of these the kernel keeps nothing. */
+static void tell_of_locks(const struct dump *d, struct fuse_view *view, uint64_t connection, const struct mount *mount)
+{
+	if (!fuse_view_member(view, connection, AT_fuse_conn_no_lock))
+		dump_report_loss(
+			d,
+			"%s: its server keeps locks of fcntl(2) itself, if anybody has one (FUSE_POSIX_LOCKS): "
+			"to it these are those of somebody else afterwards",
+			mount->entry->mountpoint);
+}
+
 /* Whoever waits for an answer does not stand still. */
 static void tell_of_requests(const struct dump *d, struct fuse_view *view, uint64_t connection,
 			     const struct mount *mount)
@@ -359,6 +381,7 @@ int fuse_dump(const struct dump *d, struct mount *mount)
 		return mount_refuse(mount, obstacle);
 	TRY(check_uses(d, mount));
 	tell_of_requests(d, view, connection, mount);
+	tell_of_locks(d, view, connection, mount);
 	return 1;
 }
 

@@ -27,6 +27,7 @@
 #include "object/socket/unix/name.h"
 #include "object/socket/unix/outside.h"
 #include "object/socket/unix/peer.h"
+#include "object/socket/unix/served.h"
 #include "session/listener.h"
 #include "session/mapped.h"
 #include "session/survey.h"
@@ -130,6 +131,7 @@ static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry
 		socket_tell_error(d, of);
 	if (!alike_has_no_name(alike))
 		TRY(unix_dump_name(d, of, entry));
+	TRY(unix_check_served(d, of->fd));
 	remember_socket(d, of, diag, entry);
 	return 0;
 }
