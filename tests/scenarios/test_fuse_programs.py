@@ -19,20 +19,24 @@ SERVERS = {
     'unionfs': ('mkdir upper', 'unionfs -f -o cow upper=RW:src=RO mnt'),
     'archivemount': ('tar -C src -cf all.tar .', 'archivemount -f -o nobackup all.tar mnt'),
     'fuse-zip': ('cd src; python3 -m zipfile -c ../all.zip .; cd ..', 'fuse-zip -f all.zip mnt'),
+    'fuse2fs': ('/sbin/mkfs.ext4 -q -d src all.ext4 10M', 'fuse2fs -f all.ext4 mnt'),
+    'ntfs-3g': ('truncate -s 10M all.ntfs; /sbin/mkntfs -q -F all.ntfs > /dev/null', 'ntfs-3g -o no_detach all.ntfs mnt'),
+    'disorderfs': ('', 'disorderfs -f src mnt'),
     'squashfuse': ('mksquashfs src all.sq -quiet -no-progress >/dev/null', 'squashfuse -f all.sq mnt'),
     'rclone': ('', 'rclone mount --config $W/none --vfs-cache-mode writes --cache-dir $W/cache :local:$W/src $W/mnt'),
 }
 READ_ONLY = 'squashfuse'
-EMPTY = ('gocryptfs', 'encfs')  # what they serve is filled through them
+EMPTY = ('gocryptfs', 'encfs', 'ntfs-3g')  # what they serve is filled through them
 
 
 class Served(Program):
     """A program that works in a file system that its child serves."""
 
-    def begin(self, name, prepare, server, own_pids=False):
+    def begin(self, name, prepare, server, own_pids=False, how=('/usr/bin/unshare', '-m')):
         """Until it works; own_pids: it is the first process, and gets the children of those that end."""
-        how = ('-pfm', '--mount-proc', '/usr/bin/setsid') if own_pids else ('-m',)
-        self.pid = self.room.start(self.folder / 'output', '/usr/bin/unshare', *how, PROGRAMS / 'serve-folder.sh', self.folder, prepare, server,
+        if own_pids:
+            how = ('/usr/bin/unshare', '-pfm', '--mount-proc', '/usr/bin/setsid')
+        self.pid = self.room.start(self.folder / 'output', *how, PROGRAMS / 'serve-folder.sh', self.folder, prepare, server,
                                    'mnt' if name in EMPTY else '', *(['readonly'] if name == READ_ONLY else []), cwd='/')
         self.goes_on()
         if own_pids:
@@ -59,7 +63,29 @@ def test_twice(room, criu, folder, name):
     need(name, *(['mksquashfs'] if name == 'squashfuse' else []))
     served = Served(room, criu, folder)
     served.begin(name, prepare, server)
+    again_and_again(served, '--file-locks')  # ntfs-3g locks what it serves from
+
+
+def test_namespace_of_child(room, criu, folder):
+    """The first process is in the mount namespace of criu, its child and the server of that are in another one."""
+    need('bindfs')
+    served = Served(room, criu, folder)
+    served.begin('bindfs', *SERVERS['bindfs'], how=('/bin/sh', '-c', 'unshare -m "$@" & wait', '-'))
     again_and_again(served)
+
+
+@pytest.mark.parametrize('propagation', ['shared'])
+@pytest.mark.parametrize('how', ['ours', 'seen'])
+def test_mounted_where_criu_is(room, criu, folder, how):
+    """What is served in the tree, but mounted in the namespace of criu, or there as well, is refused while its server runs."""
+    need('bindfs')
+    served = Served(room, criu, folder)
+    served.begin('bindfs', *SERVERS['bindfs'], how=('/usr/bin/env',) if how == 'ours' else ('/usr/bin/unshare', '-m', '--propagation', 'unchanged'))
+    code, said = served.call('dump', '-t', served.pid)
+    assert code == 1 and f'serves a FUSE file system, {folder}/mnt, that is mounted in the mount namespace of criu' in said, said
+    served.goes_on()
+    assert served.call('check', '--tree', served.pid)[0] == 1
+    served.goes_on()
 
 
 SSHD = shutil.which('sshd', path='/usr/sbin:/sbin:/usr/local/sbin')
@@ -97,7 +123,9 @@ def test_sshfs(room, criu, folder, link, lock):
     start = f'{make_keys(folder)} & until test -e sshd.pid; do sleep 0.1; done; ' if link == 'ssh' else ''
     served = Served(room, criu, folder)
     served.begin('sshfs', '', start + LINKS[link], own_pids=True)
-    again_and_again(served, '--tcp-established', '--network-lock', lock, '--action-script', PROGRAMS / 'note-action.sh')
+    script = shutil.copy(PROGRAMS / 'note-action.sh', folder)  # it writes where it lies
+    again_and_again(served, '--tcp-established', '--network-lock', lock, '--action-script', script)
+    assert 'network-lock' in (folder / 'calls').read_text()
 
 
 @pytest.mark.parametrize('lock', ['nftables', 'iptables'])

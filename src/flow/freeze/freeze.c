@@ -23,6 +23,7 @@
 #include "flow/freeze/shared-objects.h"
 #include "flow/number.h"
 #include "flow/freeze/reaper.h"
+#include "flow/freeze/served.h"
 #include "flow/freeze/servers.h"
 #include "kern/task-iter.h"
 #include "kern/pidfd.h"
@@ -525,7 +526,7 @@ int freeze_tree(struct dump *d)
 	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
 	if (parasite_watch_await(d->watch) < 0)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
-	TRY(freeze_sync_served(d));
+	TRY(served_prepare(d));
 	shared_objects_prepare(d);
 	tracee_stop_quietly();
 	TRY(with_reaper(d, stop_tree_below_root));

@@ -35,6 +35,8 @@ bool mount_dump_has_pipe(const struct dump *d, uint64_t inode);
 /* A descriptor of ours of /dev/fuse: 1: it serves a mount of the tree, whose device is told; 0: none at all; -ENOENT:
  * one that is not saved. */
 int mount_dump_fuse(const struct dump *d, int fd, uint32_t *ret_dev);
+/* A descriptor of /dev/fuse of a process (proc is /proc/PID): 1: it serves the file system of that device, 0: none. */
+int mount_dump_fuse_device(const struct dump *d, int proc, int number, dev_t *ret);
 /* Whether somebody of the tree serves file systems by FUSE: he stands still, and looking at their files waits for him;
  */
 bool mount_dump_serves(const struct dump *d);

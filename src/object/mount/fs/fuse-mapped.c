@@ -12,7 +12,6 @@
 #include "kern/proc/mapped-files.h"
 #include "object/mount/fs/fuse-view.h"
 #include "object/mount/mount.h"
-#include "session/kernel-view.h"
 #include "session/session.h"
 
 #define I_DIRTY 7 /* I_DIRTY_SYNC, _DATASYNC and _PAGES, include/linux/fs.h of the kernel's source */
@@ -69,13 +68,7 @@ int mount_dump_fuse_own(const struct dump *d, int fd, uint64_t *ret)
 
 int mount_dump_fuse_at(const struct dump *d, const struct task *task, int number, uint64_t *ret)
 {
-	const char *why;
-	struct kernel_view *view = kernel_view_get(d, &why);
-
-	*ret = view ? kernel_view_file_of(view, task->dump->proc, number) : 0;
-	return *ret ? 0
-		    : refuse(EOPNOTSUPP, "how a FUSE server knows its file cannot be read from the kernel's memory%s%s",
-			     why ? ": " : "", why ?: "");
+	return fuse_view_file_of(d, task->dump->proc, number, ret);
 }
 
 /* With FUSE_WRITEBACK_CACHE sizes and times, too. */

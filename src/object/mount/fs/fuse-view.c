@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "kern/peek.h"
+#include "session/kernel-view.h"
 #include "session/session.h"
 
 enum { OPTIONAL, NEEDED };
@@ -114,4 +115,15 @@ uint64_t fuse_view_file(struct fuse_view *view, int fd)
 
 	fuse_view_read(view, table + (uint64_t)fd * sizeof(file), &file, sizeof(file));
 	return file;
+}
+
+int fuse_view_file_of(const struct dump *d, int proc, int number, uint64_t *ret)
+{
+	const char *why;
+	struct kernel_view *view = kernel_view_get(d, &why);
+
+	*ret = view ? kernel_view_file_of(view, proc, number) : 0;
+	return *ret ? 0
+		    : refuse(EOPNOTSUPP, "how a FUSE server knows its file cannot be read from the kernel's memory%s%s",
+			     why ? ": " : "", why ?: "");
 }

@@ -105,5 +105,7 @@ uint64_t fuse_view_member(struct fuse_view *view, uint64_t base, enum fuse_place
 uint64_t fuse_view_place(const struct fuse_view *view, uint64_t base, enum fuse_place at);
 /* The struct file behind a descriptor of ours. */
 uint64_t fuse_view_file(struct fuse_view *view, int fd);
+/* Behind one of a process; proc is /proc/PID. */
+int fuse_view_file_of(const struct dump *d, int proc, int number, uint64_t *ret);
 /* Tells of view->error. */
 int fuse_view_give_up(const struct fuse_view *view);

@@ -73,13 +73,31 @@ static const struct {
 
 /* --- who serves it --- */
 
-/* The connection behind a descriptor of ours of /dev/fuse; 0: nothing has been mounted with it. */
-static uint64_t find_connection(struct fuse_view *view, int fd)
+/* The connection behind a struct file of /dev/fuse; 0: nothing has been mounted with it. */
+static uint64_t connection_of(struct fuse_view *view, uint64_t file)
 {
-	uint64_t device = fuse_view_member(view, fuse_view_file(view, fd), AT_file_private_data);
+	uint64_t device = fuse_view_member(view, file, AT_file_private_data);
 
 	/* The kernel marks by a small number that its server wants to be asked at once (FUSE_DEV_IOC_SYNC_INIT). */
 	return device > 1 ? fuse_view_member(view, device & ~(uint64_t)1, AT_fuse_dev_fc) : 0;
+}
+
+static uint64_t find_connection(struct fuse_view *view, int fd)
+{
+	return connection_of(view, fuse_view_file(view, fd));
+}
+
+int mount_dump_fuse_device(const struct dump *d, int proc, int number, dev_t *ret)
+{
+	struct fuse_view *view;
+	uint64_t file, connection, dev;
+
+	TRY(fuse_view_get(d, &view));
+	TRY(fuse_view_file_of(d, proc, number, &file));
+	connection = connection_of(view, file);
+	dev = connection ? fuse_view_member(view, connection, AT_fuse_conn_dev) : 0;
+	*ret = makedev((unsigned)(dev >> 20), (unsigned)dev & 0xfffff);
+	return view->error ? fuse_view_give_up(view) : connection != 0;
 }
 
 static bool is_device(const struct task *task, const char *name)
