@@ -6,10 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "arch_cpu.h"
+#include "arch_regs.h"
+#include "arch_state.h"
 #include "base/fail.h"
 #include "base/pool.h"
 #include "flow/cpuinfo.h"
@@ -161,6 +164,43 @@ static void test_image(void **state)
 	store_close(&store);
 }
 
+/* Its registers as a record that has nothing but the rights of protection keys, on this CPU. */
+static int restore_keys(struct pool *pool, uint32_t rights)
+{
+	static UserX86RegsEntry general = USER_X86_REGS_ENTRY__INIT;
+	static UserX86FpregsEntry fpu = USER_X86_FPREGS_ENTRY__INIT;
+	static UserX86XsaveEntry xsave = USER_X86_XSAVE_ENTRY__INIT;
+	static ThreadInfoX86 info = THREAD_INFO_X86__INIT;
+	static CoreEntry core = CORE_ENTRY__INIT;
+	struct arch_thread_state *state;
+	uint32_t words[64] = { 0 }, keys[2] = { rights };
+
+	general.cs = 0x33;
+	fpu.n_st_space = 32;
+	fpu.n_xmm_space = 64;
+	fpu.st_space = fpu.xmm_space = words;
+	fpu.xsave = &xsave;
+	xsave.xstate_bv = 3 | 1u << XCOMPONENT_PKRU;
+	xsave.n_pkru = 2;
+	xsave.pkru = keys;
+	info.gpregs = &general;
+	info.fpregs = &fpu;
+	core.mtype = arch_core_type();
+	core.thread_info = &info;
+	failure_reset();
+	return arch_state_from_core(&core, pool, &state);
+}
+
+/* Every thread of a CPU with protection keys has rights; only who has changed them needs such a CPU. */
+static void test_keys(void **state)
+{
+	struct cpus *cpus = *state;
+	bool has_keys = cpus->x86->xfeatures_mask & 1u << XCOMPONENT_PKRU;
+
+	assert_int_equal(restore_keys(cpus->pool, 0x55555554), 0);
+	assert_int_equal(restore_keys(cpus->pool, 0x55555550), has_keys ? 0 : -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +211,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_linux_words, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_fpu, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_senseless, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
 		cmocka_unit_test(test_image),
 	};
 

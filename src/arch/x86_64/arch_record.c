@@ -286,9 +286,32 @@ static int fpu_from_record(const UserX86FpregsEntry *record, struct arch_thread_
 	return 0;
 }
 
+/*
+ * With protection keys Linux gives every thread the right to memory without one, and no other: who has never used keys
+ * needs no CPU that has them, and gets this on one that has.
+ */
+#define PKRU_USUAL 0x55555554u
+
+static uint64_t adapt_keys(const UserX86XsaveEntry *record, struct arch_thread_state *state, uint64_t host)
+{
+	const uint64_t keys = 1ull << XCOMPONENT_PKRU;
+	const uint32_t usual = PKRU_USUAL;
+	size_t offset, size;
+
+	if (!(host & keys))
+		return record->n_pkru && record->pkru[0] == usual ? record->xstate_bv & ~keys : record->xstate_bv;
+	if (record->n_pkru)
+		return record->xstate_bv;
+	place_of(XCOMPONENT_PKRU, &offset, &size);
+	if (size < sizeof(usual) || offset + size > state->xstate_size)
+		return record->xstate_bv;
+	memcpy(state->xstate + offset, &usual, sizeof(usual));
+	return record->xstate_bv | keys;
+}
+
 static int xsave_from_record(const UserX86XsaveEntry *record, struct arch_thread_state *state, uint64_t host)
 {
-	uint64_t live = record->xstate_bv;
+	uint64_t live = adapt_keys(record, state, host);
 
 	if (live & ~host)
 		return refuse(EOPNOTSUPP,
