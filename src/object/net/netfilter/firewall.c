@@ -176,6 +176,29 @@ void net_firewall_drop_known(char *text, const char *now)
 	*to = '\0';
 }
 
+/* "dormant,owner" without what tells of owners. */
+static void write_flags(char *to, size_t size, bool dormant)
+{
+	memset(to, ' ', size);
+	if (dormant)
+		memcpy(to, "\tflags dormant", strlen("\tflags dormant"));
+}
+
+size_t net_firewall_disown(char *text)
+{
+	size_t n = 0;
+
+	for (char *line = text; *line; line += line_size(line)) {
+		const size_t size = strcspn(line, "\n");
+
+		if (!text_starts(line, "\tflags ") || !memmem(line, size, "owner", strlen("owner")))
+			continue;
+		n++;
+		write_flags(line, size, memmem(line, size, "dormant", strlen("dormant")));
+	}
+	return n;
+}
+
 /* --- nftables --- */
 
 static void free_context(struct nft_ctx **ctx)
@@ -302,11 +325,18 @@ int net_firewall_collect(const struct dump *d, bool may_leave, bool *ret_left)
 {
 	AUTO(buffer_done) struct buffer messages = { 0 };
 	AUTO_FREE char *text = NULL;
+	size_t owned;
 	int left;
 
 	TRY(net_iptables_nft_read(&messages));
 	TRY(list_rules(&text));
 	net_iptables_nft_drop_text(text, &messages);
+	owned = net_firewall_disown(text);
+	if (owned)
+		dump_report_loss(d,
+				 "who owns %zu nftables table(s) (flags owner): they come back, belong to nobody, and "
+				 "stay when that program ends",
+				 owned);
 	left = net_iptables_nft_check(d, &messages, may_leave) ?: check_rules(d, text, may_leave);
 	*ret_left = left > 0;
 	return dump_go_on(d, left > 0 ? 0 : left);
@@ -321,6 +351,7 @@ int net_firewall_dump(struct dump *d, uint32_t id)
 		TRY(save_legacy(d, &legacies[i], id));
 	TRY(net_iptables_nft_dump(d, id));
 	TRY(list_rules(&text));
+	(void)net_firewall_disown(text);
 	TRY(image_create(dump_store(d), &image, IMAGE_NFTABLES, id));
 	TRY(image_fd(image));
 	TRY(image_write_bytes(image, text, strlen(text)));
@@ -342,6 +373,7 @@ static int load_text(const struct restore *r, enum image_id which, uint32_t id, 
 		return image_refuse(image, "it is no text");
 	*ret = data;
 	net_firewall_drop_locks(*ret);
+	(void)net_firewall_disown(*ret);
 	return 0;
 }
 

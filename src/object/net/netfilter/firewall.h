@@ -29,5 +29,8 @@ int net_firewall_restore(struct restore *r, const struct namespace *ns, const st
 /* Removes the rules of network locks from a text of nftables or of iptables: tables "inet CRIU-...", chains "CRIU" and
  * the jumps there. */
 void net_firewall_drop_locks(char *text);
+/* Tables that belong to a socket ("flags owner") would go with the socket of whoever makes them again: they belong to
+ * nobody then. How many there were. */
+size_t net_firewall_disown(char *text);
 /* Removes from a text of nftables what is there now: the rules of chains that are no base chains, and equal ones. */
 void net_firewall_drop_known(char *text, const char *now);
