@@ -4,13 +4,32 @@
 #include "command/command.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "command/report.h"
 #include "flow/dump/survey.h"
 #include "options/options.h"
+#include "options/way-out.h"
+
+/* How the engine's user can say it. */
+static void add_way_out(struct findings *findings)
+{
+	char text[2048];
+
+	for (size_t i = 0; i < findings->list.n; i++) {
+		struct finding *finding = &findings->list.items[i];
+
+		snprintf(text, sizeof(text), "%s", finding->text);
+		way_out_add_known(text, sizeof(text));
+		free(finding->text);
+		finding->text = xstrdup(text);
+	}
+}
 
 /* What engines like runc say of a container by themselves: what they mounted, the terminal, a pid namespace that it
  * joined. */
@@ -27,7 +46,9 @@ static int look_as_engine(const struct options *options, const struct dump_surve
 			pool_printf(options->pool, "pid[%ju]:engine", (uintmax_t)seen->given_pids);
 	more.external_mounts_auto = more.external_mounts_masters = more.external_mounts_sharing = true;
 	more.shell_job = true;
+	way_out_of_container(options->pid, &more);
 	error = dump_survey(&more, ret);
+	add_way_out(&ret->findings);
 	vector_done(&more.external);
 	return error;
 }

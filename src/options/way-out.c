@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "kern/proc/stat.h"
 #include "options/row.h"
@@ -21,6 +22,8 @@ static const char *const podman_words[] = { "tcp-established", "file-locks", NUL
 static const char *const runc_words[] = {
 	"tcp-established", "file-locks", "ext-unix-sk", "shell-job", "empty-ns", NULL
 };
+static const char *const containerd_gives[] = { "file-locks", NULL };
+static const char *const lxc_gives[] = { "tcp-established", "file-locks", "link-remap", NULL };
 static const char *const crun_words[] = { "tcp-established", "file-locks", "ext-unix-sk", "shell-job", NULL };
 
 /* The first row that fits counts: podman calls runc. Names as in /proc/PID/comm, 15 characters. */
@@ -29,16 +32,18 @@ static const struct engine {
 	const char *dump, *restore;   /* its commands, NULL = it hands on no options */
 	const char *const *words;
 	const char *called;
+	const char *const *gives; /* whatever its user says */
 } engines[] = {
 	{ "runc", "podman", "podman container checkpoint", "podman container restore", podman_words, "podman" },
 	{ "crun", "podman", "podman container checkpoint", "podman container restore", podman_words, "podman" },
 	{ "runc", "conmon", "podman container checkpoint", "podman container restore", podman_words, "podman" },
 	{ "crun", "conmon", "podman container checkpoint", "podman container restore", podman_words, "podman" },
-	{ "runc", "containerd-shim", NULL, NULL, NULL, "docker or containerd" },
+	{ "runc", "docker", NULL, NULL, NULL, "docker" },
+	{ "runc", "containerd-shim", NULL, NULL, NULL, "containerd", containerd_gives },
 	{ "runc", NULL, "runc checkpoint", "runc restore", runc_words, "runc" },
 	{ "crun", NULL, "crun checkpoint", "crun restore", crun_words, "crun" },
-	{ "lxc", NULL, NULL, NULL, NULL, "LXC" },
-	{ "[lxc", NULL, NULL, NULL, NULL, "LXC" },
+	{ "lxc", NULL, NULL, NULL, NULL, "LXC", lxc_gives },
+	{ "[lxc", NULL, NULL, NULL, NULL, "LXC", lxc_gives },
 };
 
 static struct {
@@ -148,9 +153,18 @@ void way_out_add(const char *program, const char *parent, bool is_restore, const
 		append_word(text, capacity, length, " in", "", config_file);
 }
 
-static void explain_client(char *text, size_t capacity)
+void way_out_add_known(char *text, size_t capacity)
 {
 	way_out_add(client.program, client.parent, client.is_restore, client.config_file, text, capacity);
+}
+
+/* Docker's containers are containerd's as well, in a namespace of this name. */
+static bool is_docker(int proc)
+{
+	AUTO_FREE char *words = NULL;
+	size_t size;
+
+	return file_read_all(proc, "cmdline", &words, &size) == 0 && memmem(words, size, "-namespace\0moby", 16);
 }
 
 static pid_t read_name(pid_t pid, char ret[64])
@@ -163,7 +177,7 @@ static pid_t read_name(pid_t pid, char ret[64])
 	AUTO_CLOSE int proc = pid ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (proc < 0 || proc_stat_read(proc, &stat) < 0)
 		return 0;
-	snprintf(ret, 64, "%s", stat.comm);
+	snprintf(ret, 64, "%s", text_starts(stat.comm, "containerd-shim") && is_docker(proc) ? "docker" : stat.comm);
 	return stat.ppid;
 }
 
@@ -172,5 +186,30 @@ void way_out_begin(pid_t pid, bool is_restore, const char *config_file)
 	read_name(read_name(pid, client.program), client.parent);
 	client.is_restore = is_restore;
 	snprintf(client.config_file, sizeof(client.config_file), "%s", config_file ?: "/etc/criu/default.conf");
-	failure_explain(find_engine(client.program, client.parent) ? explain_client : NULL);
+	failure_explain(find_engine(client.program, client.parent) ? way_out_add_known : NULL);
+}
+
+/* What keeps a container of podman or docker has started a runtime for it, which has ended. */
+void way_out_of_container(pid_t first, struct options *options)
+{
+	char program[64];
+	const struct engine *engine;
+
+	read_name(read_name(first, program), client.program);
+	client.parent[0] = '\0';
+	client.is_restore = false;
+	if (text_starts(client.program, "conmon") || text_starts(client.program, "containerd-shim") ||
+	    text_starts(client.program, "docker")) {
+		memcpy(client.parent, client.program, sizeof(client.parent));
+		snprintf(client.program, sizeof(client.program), "runc");
+	}
+	engine = find_engine(client.program, client.parent);
+	snprintf(client.config_file, sizeof(client.config_file), "/etc/criu/%s.conf",
+		 text_starts(client.program, "runc") ? "runc" : "default");
+	for (const char *const *name = engine ? engine->gives : NULL; name && *name; name++) {
+		const struct option_row *row = find_row(*name, strlen(*name));
+
+		if (row)
+			(void)row->set(options, row, NULL); /* a switch */
+	}
 }

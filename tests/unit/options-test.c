@@ -437,7 +437,7 @@ static void test_way_out(void **state)
 	    "; with podman: podman container checkpoint --tcp-established, or a line tcp-close in /etc/x");
 	WAY("runc", "conmon", true, "(--file-locks)", "; with podman: podman container restore --file-locks");
 	WAY("runc", "containerd-shim", false, "'--ghost-limit 8M'; --file-locks",
-	    "; with docker or containerd: a line ghost-limit or file-locks in /etc/x");
+	    "; with containerd: a line ghost-limit or file-locks in /etc/x");
 	WAY("crun", "sh", false, "--shell-job or --ext-unix-sk",
 	    "; with crun: crun checkpoint --shell-job or --ext-unix-sk");
 	WAY("lxc-checkpoint", "sh", false, "--ghost-limit", "; with LXC: a line ghost-limit in /etc/x");
