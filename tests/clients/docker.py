@@ -40,6 +40,7 @@ class Docker(Engine):
     def twice(self, name):
         """Checkpointed and restored, and again; a command runs in it."""
         for checkpoint in ('first', 'second'):
+            self.preflight(name)
             self.call('checkpoint', 'create', name, checkpoint)
             before = self.count(name)
             self.start_from(name, checkpoint)

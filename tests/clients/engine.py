@@ -103,6 +103,16 @@ class Engine:
         """What inspect says."""
         return json.loads(self.call('inspect', name))[0]
 
+    def preflight(self, name, *options):
+        """criu check --tree says that this container can go."""
+        pid = self.state(name)['State']['Pid']
+        if Path('/etc/criu/runc.conf').exists():
+            options += ('--config', '/etc/criu/runc.conf')
+        said = subprocess.run([self.folder / 'bin/criu', 'check', '--tree', str(pid), '--json', '-v0', *options], stdout=subprocess.PIPE,
+                              check=False).stdout
+        report = json.loads(said)
+        assert report.get('container', report)['dump_should_succeed'], report
+
     def close(self):
         """Removes everything."""
         for line in reversed(Path('/proc/self/mounts').read_text().splitlines()):

@@ -37,6 +37,7 @@ class Podman(Engine):
     def twice(self, name, *options):
         """Checkpointed and restored, and again; a command runs in it."""
         for _ in range(2):
+            self.preflight(name, *options)
             self.call('container', 'checkpoint', *options, name)
             before = self.count(name)
             self.call('container', 'restore', *options, name)
