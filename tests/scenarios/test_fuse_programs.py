@@ -125,7 +125,7 @@ def test_sshfs(room, criu, folder, link, lock):
     served.begin('sshfs', '', start + LINKS[link], own_pids=True)
     script = shutil.copy(PROGRAMS / 'note-action.sh', folder)  # it writes where it lies
     again_and_again(served, '--tcp-established', '--network-lock', lock, '--action-script', script)
-    assert 'network-lock' in (folder / 'calls').read_text()
+    assert 'post-dump' in (folder / 'calls').read_text()
 
 
 @pytest.mark.parametrize('lock', ['nftables', 'iptables'])
