@@ -30,6 +30,14 @@ static int prepare_dump(struct dump *d)
 	return 0;
 }
 
+/* The first thing in the freeze: before criu itself maps anything of theirs. */
+static int identify_task(const struct dump *d, struct task *task)
+{
+	if (d->options->live)
+		memory_early_check(d);
+	return 0;
+}
+
 static int find_trackers(const struct dump *d, struct task *task)
 {
 	if (d->options->live) {
@@ -139,6 +147,7 @@ static int put_programs(struct restore *r)
 const struct object_family memory_family = {
 	.name = "memory",
 	.dump_prepare = prepare_dump,
+	.dump_identify = identify_task,
 	.dump_mappings = find_trackers,
 	.dump_track = track_task,
 	.dump_memory = memory_dump_mappings,

@@ -328,9 +328,11 @@ int memory_dump_finish(struct dump *d)
 
 bool memory_is_object(const struct mapping *m, bool own_ipc)
 {
-	return m->shared && m->inode && m->name && !(m->vm_flags & VMF(HT)) &&
-	       (text_starts(m->name, "/memfd:") || (text_starts(m->name, "/dev/zero") && m->deleted) ||
-		(own_ipc && text_starts(m->name, "/SYSV") && m->deleted));
+	if (!m->shared || !m->name || m->vm_flags & VMF(HT))
+		return false;
+	if (own_ipc && text_starts(m->name, "/SYSV") && m->deleted)
+		return true; /* inode 0, too: it is the number of the segment */
+	return m->inode && (text_starts(m->name, "/memfd:") || (text_starts(m->name, "/dev/zero") && m->deleted));
 }
 
 bool memory_has_own_ipc(int proc)

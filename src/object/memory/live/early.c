@@ -415,6 +415,14 @@ int memory_early_copy_again(struct dump *d)
 
 /* --- in it --- */
 
+void memory_early_check(const struct dump *d)
+{
+	const struct early_copies *copies = state_find(d->states, &early_state);
+
+	if (copies && copies->n_watched)
+		memory_mappers_check(copies->mappers);
+}
+
 void memory_early_find(const struct dump *d, struct task *task)
 {
 	const struct early_copies *copies = state_find(d->states, &early_state);

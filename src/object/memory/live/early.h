@@ -18,6 +18,8 @@ int memory_early_copy(struct dump *d);
 /* What was written to while the rest was done. Fails only if it is interrupted. */
 int memory_early_copy_again(struct dump *d);
 
+/* All tasks stand still, and criu has not mapped what they have since. The first call counts. */
+void memory_early_check(const struct dump *d);
 /* When the mappings of a task that stands still are known. */
 void memory_early_find(const struct dump *d, struct task *task);
 /*

@@ -13,13 +13,8 @@
 #include "object/memory/live/mappers.h"
 
 #include <errno.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,20 +30,26 @@
 #include "kern/proc/proc.h"
 #include "kern/track.h"
 #include "object/memory/aio/aio.h"
+#include "object/memory/live/listener.h"
 #include "object/memory/live/writes.h"
 #include "object/memory/uring/uring-wait.h"
 #include "session/session.h"
 
-#define AREAS_MAX 64 /* of an object; each must be looked at, and sums of all pages take as long as some 50 looks */
-#define REGIONS	  512
-#define CHUNK	  (64ull << 20) /* for one worker; who maps or unmaps memory waits that long: 2 ms */
-#define TICKS	  3
+/* Of an object, all mappings together. Each must be looked at, and sums of all its pages take as long as some 100
+ * looks; and each has page tables for all of it afterwards: a page for 2 MiB. */
+#define AREAS_MAX    1024
+#define MAPPED_TIMES 32
+#define MAPPED_MOST  (64ull << 30)
+#define REGIONS	     512
+#define CHUNK	     (64ull << 20) /* for one worker; who maps or unmaps memory waits that long: 2 ms */
+#define TICKS	     3
 
 struct mapper {
 	pid_t pid;
 	int uffd; /* ours alone */
 	struct page_tables tables;
 	_Atomic bool is_hidden; /* it may write unseen */
+	bool is_asked;		/* the last time, in the freeze */
 };
 
 struct shared_area {
@@ -71,15 +72,15 @@ struct object_base {
 struct watched_object {
 	int fd; /* the caller's */
 	size_t n_areas;
-	bool is_known; /* all that was written to since the base was taken is known */
+	uint64_t mapped; /* bytes, of all of these */
+	bool is_known;	 /* all that was written to since the base was taken is known */
 	struct object_base base;
 };
 
 struct memory_mappers {
 	struct dump *d;
 	struct mappers_watch watch; /* of the mappers, in their order */
-	pthread_t listener;
-	int listening;	 /* eventfd; -1: there is none */
+	struct event_listener *listener;
 	bool is_checked; /* the objects are still as their bases say, now that all stand still */
 	VECTOR(struct watched_object) objects;
 	VECTOR(struct shared_area) areas;
@@ -92,7 +93,7 @@ struct memory_mappers *memory_mappers_create(struct dump *d)
 
 	mappers->d = d;
 	mappers->watch = MAPPERS_NONE;
-	mappers->listening = -1;
+	mappers->listener = listener_create();
 	return mappers;
 }
 
@@ -191,45 +192,11 @@ static void watch_areas(struct memory_mappers *mappers, size_t first, size_t nex
 		mappers->areas.items[i].mapper = NULL; /* one is not there any more, or somebody else watches it */
 }
 
-/* Who tells us something waits until it is read. Whatever it is, the task is not believed any more. */
-static void *listen_to_mappers(void *arg)
-{
-	const struct memory_mappers *mappers = arg;
-	struct pollfd *polls = xzalloc((mappers->mappers.n + 1) * sizeof(*polls));
-	struct uffd_msg message;
-
-	for (size_t i = 0; i < mappers->mappers.n; i++)
-		polls[i] = (struct pollfd){ .fd = mappers->mappers.items[i]->uffd, .events = POLLIN };
-	polls[mappers->mappers.n] = (struct pollfd){ .fd = mappers->listening, .events = POLLIN };
-	while (!polls[mappers->mappers.n].revents) {
-		(void)poll(polls, mappers->mappers.n + 1, -1);
-		for (size_t i = 0; i < mappers->mappers.n; i++) {
-			if (!polls[i].revents)
-				continue;
-			mappers->mappers.items[i]->is_hidden = true; /* first: it may go on at once */
-			if (!(polls[i].revents & POLLIN) || read(polls[i].fd, &message, sizeof(message)) == 0)
-				polls[i].fd = -1;
-		}
-	}
-	free(polls);
-	return NULL;
-}
-
 static int start_listening(struct memory_mappers *mappers)
 {
-	sigset_t all, before;
-	int error;
-
-	mappers->listening = eventfd(0, EFD_CLOEXEC);
-	if (mappers->listening < 0)
-		return -errno;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	error = pthread_create(&mappers->listener, NULL, listen_to_mappers, mappers);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error)
-		close(TAKE_FD(mappers->listening));
-	return -error;
+	for (size_t i = 0; i < mappers->mappers.n; i++)
+		listener_add(mappers->listener, mappers->mappers.items[i]->uffd, &mappers->mappers.items[i]->is_hidden);
+	return listener_start(mappers->listener);
 }
 
 static int start_counting(struct memory_mappers *mappers)
@@ -245,6 +212,22 @@ static int start_counting(struct memory_mappers *mappers)
 	return error;
 }
 
+static void count_area(struct memory_mappers *mappers, const struct shared_area *area)
+{
+	struct watched_object *object = &mappers->objects.items[area->object];
+
+	object->n_areas++;
+	object->mapped += area->end - area->start;
+}
+
+static bool is_worth_it(const struct watched_object *object)
+{
+	struct stat stat;
+
+	return fstat(object->fd, &stat) == 0 && object->n_areas <= AREAS_MAX && object->mapped <= MAPPED_MOST &&
+	       object->mapped / MAPPED_TIMES <= (uint64_t)stat.st_size;
+}
+
 /* Nothing is watched before somebody listens. */
 int memory_mappers_begin(struct memory_mappers *mappers, const int *objects, size_t n)
 {
@@ -253,9 +236,9 @@ int memory_mappers_begin(struct memory_mappers *mappers, const int *objects, siz
 	for (size_t i = 0; i < n; i++)
 		*vector_push(&mappers->objects) = (struct watched_object){ .fd = objects[i] };
 	for (size_t i = 0; i < mappers->areas.n; i++)
-		mappers->objects.items[mappers->areas.items[i].object].n_areas++;
+		count_area(mappers, &mappers->areas.items[i]);
 	for (size_t i = 0; i < mappers->areas.n; i++)
-		if (mappers->objects.items[mappers->areas.items[i].object].n_areas <= AREAS_MAX)
+		if (is_worth_it(&mappers->objects.items[mappers->areas.items[i].object]))
 			TRY(find_mapper_of(mappers, &mappers->areas.items[i]));
 	error = start_counting(mappers);
 	if (error == 0)
@@ -476,9 +459,9 @@ void memory_mappers_look_again(struct memory_mappers *mappers)
 
 /* --- the last time --- */
 
-static void check_objects(struct memory_mappers *mappers)
+void memory_mappers_check(struct memory_mappers *mappers)
 {
-	for (size_t i = 0; i < mappers->objects.n; i++) {
+	for (size_t i = 0; i < mappers->objects.n && !mappers->is_checked; i++) {
 		struct watched_object *watched = &mappers->objects.items[i];
 		struct object_base now;
 
@@ -502,8 +485,6 @@ void memory_mappers_find(struct memory_mappers *mappers, struct task *task)
 {
 	const struct mapper *mapper = find_mapper(mappers, task->pid);
 
-	if (!mappers->is_checked)
-		check_objects(mappers);
 	for (size_t i = 0; mapper && mapper->uffd >= 0 && i < task->dump->mappings.n; i++) {
 		struct mapping *m = &task->dump->mappings.items[i];
 
@@ -530,6 +511,14 @@ static bool has_hidden_writer(const struct memory_mappers *mappers, pid_t pid)
 	return true;
 }
 
+static bool may_have_written(const struct memory_mappers *mappers, struct mapper *mapper)
+{
+	if (!mapper->is_asked && has_hidden_writer(mappers, mapper->pid))
+		mapper->is_hidden = true;
+	mapper->is_asked = true;
+	return mapper->is_hidden;
+}
+
 bool memory_mappers_take_last(struct memory_mappers *mappers, size_t object, page_range_list *ret)
 {
 	if (!mappers->is_checked || !mappers->objects.items[object].is_known)
@@ -539,24 +528,13 @@ bool memory_mappers_take_last(struct memory_mappers *mappers, size_t object, pag
 
 		if (area->object != object)
 			continue;
-		if (!area->is_there || area->mapper->is_hidden || has_hidden_writer(mappers, area->pid))
+		if (!area->is_there || may_have_written(mappers, area->mapper))
 			return false;
 	}
 	return look_at_object(mappers, object, false, ret) == 0;
 }
 
 /* --- end --- */
-
-static void stop_listening(struct memory_mappers *mappers)
-{
-	const uint64_t one = 1;
-
-	if (mappers->listening < 0)
-		return;
-	(void)!write(mappers->listening, &one, sizeof(one));
-	pthread_join(mappers->listener, NULL);
-	close(TAKE_FD(mappers->listening));
-}
 
 /* Somebody listens until nobody has anything to tell. What was moved is watched wherever it is: there it all ends at
  * once. */
@@ -569,7 +547,7 @@ void memory_mappers_end(struct memory_mappers *mappers)
 		if (area->mapper && area->mapper->uffd >= 0 && !area->mapper->is_hidden)
 			memory_writes_leave(area->mapper->uffd, area->start, mappers->areas.items[next - 1].end);
 	}
-	stop_listening(mappers);
+	listener_stop(mappers->listener);
 	for (size_t i = 0; i < mappers->mappers.n; i++)
 		if (mappers->mappers.items[i]->uffd >= 0)
 			close(TAKE_FD(mappers->mappers.items[i]->uffd));
@@ -583,6 +561,7 @@ void memory_mappers_destroy(struct memory_mappers **ref)
 	if (!mappers)
 		return;
 	memory_mappers_end(mappers);
+	listener_destroy(&mappers->listener);
 	for (size_t i = 0; i < mappers->mappers.n; i++) {
 		if (mappers->mappers.items[i]->tables.fd >= 0)
 			pagemap_close(&mappers->mappers.items[i]->tables);

@@ -33,8 +33,11 @@ bool memory_mappers_know(const struct memory_mappers *mappers, size_t object);
 /* By now a task may have what writes to memory unseen. */
 void memory_mappers_look_again(struct memory_mappers *mappers);
 
-/* A task stands still, its mappings are known, and no task has been forked for us since all do: in those that are
- * watched VMF(UW) is taken away. */
+/* All tasks stand still, and none has been forked for us since, nor have we mapped what they have: the first call
+ * counts.
+ */
+void memory_mappers_check(struct memory_mappers *mappers);
+/* The mappings of one are known: in those that are watched VMF(UW) is taken away. */
 void memory_mappers_find(struct memory_mappers *mappers, struct task *task);
 /* All tasks stand still, and all were looked at. The same as memory_mappers_take(). */
 bool memory_mappers_take_last(struct memory_mappers *mappers, size_t object, page_range_list *ret);
