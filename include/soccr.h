@@ -42,7 +42,8 @@ extern "C" {
 
 /* libsoccr_sk_data.flags: snd_wl1 to rcv_wup are valid. */
 #define SOCCR_FLAGS_WINDOW 0x1
-#define SOCCR_FLAGS_NAMES  0x100 /* state CLOSE: both addresses are set, and the socket keeps them */
+#define SOCCR_FLAGS_NAMES \
+	0x100 /* state CLOSE: both addresses are set, and the socket keeps them; inq_len bytes can be read */
 
 /* Ownership of a malloc'ed buffer goes to the receiver, who frees it. */
 #define SOCCR_MEM_EXCL 0x1

@@ -338,16 +338,32 @@ static int restore_connection(struct libsoccr_sk *sk, const struct libsoccr_sk_d
 }
 
 /*
- * A connection that both sides have ended keeps its names. So one is made, of no content, and led to its end by what
- * the other side would send: a FIN, then the acknowledgement of ours. In this order nothing is left in TIME-WAIT.
+ * A connection that both sides have ended keeps its names, and what was not read. So one is made, with nothing else,
+ * and led to its end by what the other side would send: a FIN, then the acknowledgement of ours. In this order nothing
+ * is left in TIME-WAIT.
  */
-static int restore_ended(struct libsoccr_sk *sk)
+static int restore_ended(struct libsoccr_sk *sk, const struct libsoccr_sk_data *data)
 {
-	struct libsoccr_sk_data last = { .state = TCP_LAST_ACK, .inq_seq = 1000, .outq_seq = 1000, .mss_clamp = 536 };
+	struct libsoccr_sk_data last = { .state = TCP_LAST_ACK,
+					 .inq_len = data->inq_len,
+					 .inq_seq = 1000 + data->inq_len,
+					 .outq_seq = 1000,
+					 .mss_clamp = 536 };
+	struct room room;
+	int result;
 
-	if (restore_connection(sk, &last) < 0)
+	/* The FIN comes behind the bytes: there must be room. */
+	if (data->inq_len) {
+		last.flags = SOCCR_FLAGS_WINDOW;
+		last.snd_wl1 = last.rcv_wup = last.inq_seq;
+		last.rcv_wnd = last.snd_wnd = last.max_window = UINT16_MAX;
+	}
+	if (take_room(sk->fd, &last, &room) < 0)
 		return -1;
-	return receive_segment(sk, &last, false, last.outq_seq, TCP_CLOSE);
+	result = restore_connection(sk, &last);
+	if (result == 0)
+		result = receive_segment(sk, &last, false, last.outq_seq, TCP_CLOSE);
+	return give_room_back(sk->fd, &room) < 0 ? -1 : result;
 }
 
 static bool is_plausible(const struct libsoccr_sk *sk, const struct libsoccr_sk_data *data)
@@ -373,7 +389,7 @@ int libsoccr_restore(struct libsoccr_sk *sk, struct libsoccr_sk_data *data, unsi
 	    bind(sk->fd, &sk->addr[SOCCR_SELF].sa, addr_size(&sk->addr[SOCCR_SELF])) < 0)
 		return soccr_fail("cannot bind to the address of the connection");
 	if (data->state == TCP_CLOSE)
-		return data->flags & SOCCR_FLAGS_NAMES ? restore_ended(sk) : 0;
+		return data->flags & SOCCR_FLAGS_NAMES ? restore_ended(sk, data) : 0;
 	if (take_room(sk->fd, data, &room) < 0)
 		return -1;
 	result = restore_connection(sk, data);

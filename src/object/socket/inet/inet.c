@@ -29,6 +29,7 @@
 #include "object/socket/inet/told.h"
 #include "object/socket/inet/map.h"
 #include "object/socket/inet/multicast.h"
+#include "object/socket/inet/tcp-ended.h"
 #include "object/socket/inet/tcp.h"
 #include "object/socket/inet/tcp-backlog.h"
 #include "object/socket/inet/tcp-requeue.h"
@@ -213,6 +214,11 @@ static int read_tcp_info(const struct open_file *of, InetSkEntry *entry, struct 
 	return entry->proto == IPPROTO_MPTCP ? 0 : check_layer(of->fd);
 }
 
+static int save_rest(struct dump *d, const struct open_file *of, void *arg)
+{
+	return tcp_save_rest(d, of->fd, arg);
+}
+
 static int dump_tcp_state(const struct dump *d, const struct open_file *of, const struct tcp_info *info,
 			  InetSkEntry *entry)
 {
@@ -220,6 +226,8 @@ static int dump_tcp_state(const struct dump *d, const struct open_file *of, cons
 		entry->backlog = info->tcpi_sacked;
 		return tcp_backlog_dump(d, of, entry, info->tcpi_unacked);
 	}
+	if (tcp_is_ended(entry))
+		file_dump_save(d, save_rest, entry);
 	return tcp_is_connection(entry->state) ? tcp_dump(d, of, entry, &inet_dump_of(d)->waiting) : 0;
 }
 

@@ -22,6 +22,7 @@
 #include "object/socket/inet/bind.h"
 #include "object/socket/inet/inet.h"
 #include "object/socket/inet/mptcp.h"
+#include "object/socket/inet/tcp-ended.h"
 #include "object/socket/inet/tcp-guard.h"
 #include "object/socket/inet/tcp-park.h"
 
@@ -151,7 +152,7 @@ static int save_connection(struct dump *d, struct tcp_guard *guard, const struct
 	if (connection)
 		libsoccr_release(connection);
 	note_state(entry, data.state);
-	return result;
+	return result >= 0 && tcp_is_ended(entry) ? tcp_save_rest(d, waiting->fd, entry) : result;
 }
 
 static char *copy_queues(struct dump *d, struct libsoccr_sk *connection, const struct libsoccr_sk_data *data)
@@ -324,7 +325,7 @@ const struct libsoccr_sk_data *tcp_stream_data(const struct tcp_stream *stream, 
 	return &stream->data;
 }
 
-static int set_addresses(struct inet_socket *socket)
+int tcp_set_addresses(struct inet_socket *socket)
 {
 	union inet_address address;
 
@@ -349,7 +350,7 @@ int tcp_restore(struct restore *r, struct inet_socket *socket, int fd)
 	socket->connection = libsoccr_pause(fd);
 	if (!socket->connection)
 		return fail_errno("cannot put it into repair mode");
-	TRY(set_addresses(socket));
+	TRY(tcp_set_addresses(socket));
 	libsoccr_set_queue_bytes(socket->connection, TCP_RECV_QUEUE, stream->bytes, 0);
 	libsoccr_set_queue_bytes(socket->connection, TCP_SEND_QUEUE, stream->bytes + stream->data.inq_len, 0);
 	if (libsoccr_restore(socket->connection, &stream->data, sizeof(stream->data)) >= 0)
@@ -365,36 +366,4 @@ int tcp_restore(struct restore *r, struct inet_socket *socket, int fd)
 			"no network device here has its address: add it (ip address add), give the network that has "
 			"it, or close the connection by --tcp-close");
 	return fail_errno("cannot restore it");
-}
-
-bool tcp_is_ended(const InetSkEntry *entry)
-{
-	return entry->type == SOCK_STREAM && entry->state == TCP_CLOSE && inet_is_bound(entry) &&
-	       inet_is_connected(entry);
-}
-
-/* Without the name of its peer it reads and writes as before: that is no reason to fail. */
-int tcp_restore_ended(struct restore *r, struct inet_socket *socket, int fd)
-{
-	struct libsoccr_sk_data data = { .state = TCP_CLOSE, .flags = SOCCR_FLAGS_NAMES };
-	char name[128];
-	const int on = 1;
-
-	TRY(network_restore_lock(r));
-	socket->connection = libsoccr_pause(fd);
-	if (socket->connection) {
-		TRY(set_addresses(socket));
-		if (libsoccr_restore(socket->connection, &data, sizeof(data)) < 0) {
-			inet_print(socket->entry, name, sizeof(name));
-			log_warn("TCP connection %s, which has ended, does not keep the name of its peer: %s", name,
-				 strerror(errno));
-			socket->nameless = true;
-		}
-		libsoccr_resume(TAKE_PTR(socket->connection));
-	}
-	if (socket->nameless)
-		return -EAGAIN;
-	/* Leaving repair mode has switched it off. */
-	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ? fail_errno("cannot set SO_REUSEADDR")
-									     : 0;
 }

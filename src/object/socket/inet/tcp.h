@@ -24,9 +24,8 @@ int tcp_load(const struct restore *r, struct inet_socket *socket);
 /* fd is a new socket with its early options; connects it in repair mode. -EAGAIN: to be tried again with another one.
  */
 int tcp_restore(struct restore *r, struct inet_socket *socket, int fd);
-/* A connection that both sides have ended keeps its names. */
-bool tcp_is_ended(const InetSkEntry *entry);
-int tcp_restore_ended(struct restore *r, struct inet_socket *socket, int fd);
+/* Both of its names, for libsoccr. */
+int tcp_set_addresses(struct inet_socket *socket);
 /* Of one that was accepted by us: its stream, and the state in its record. ret, of d's pool, is set if it was read,
  * written or not. */
 int tcp_save_taken(struct dump *d, int fd, InetSkEntry *entry, struct tcp_stream **ret);
