@@ -123,6 +123,57 @@ def test_session_outside(containers):
     outside.wait(60)
 
 
+def test_devices_of_outside(containers):
+    """Who comes in by nsenter brings the host's /dev/null and /dev/zero along: nodes of the container stand in for them, which is told; twice."""
+    name = containers.name()
+    containers.run(name)
+    first = containers.state(name)['pid']
+    with open('/dev/zero', 'rb') as zero:
+        outside = subprocess.Popen(['setsid', 'nsenter', '-t', str(first), '-a', '/bin/sh', '-c', DAEMON], stdin=zero,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: counted(containers) > 2, 60, 'the daemon does not start')
+
+    def devices():
+        pid = containers.state(name)['pid']
+        root = os.stat(f'/proc/{pid}/root/dev/null').st_dev
+        space = os.readlink(f'/proc/{pid}/ns/pid')
+        daemon = next(path for path in Path('/proc').glob('[0-9]*') if command_line(path).startswith(b'/bin/sh\0-c\0trap')
+                      and os.readlink(path / 'ns/pid') == space)
+        found = [os.stat(daemon / f'fd/{number}') for number in range(3)]
+        return [st.st_rdev for st in found], {st.st_dev == root for st in found}
+
+    before = devices()
+    assert before == ([os.makedev(1, 5), os.makedev(1, 3), os.makedev(1, 3)], {False})
+    for number in (1, 2):
+        images = containers.checkpoint(name, number)
+        its = counted(containers)
+        containers.restore(name, images)
+        wait_until(lambda low=its: counted(containers) > low + 2, 60, 'the daemon does not go on')
+        assert devices() == (before[0], {True})
+        said = (images / 'dump.log').read_text()
+        assert ('device 1:3 by a node outside' in said) == ('device 1:5 by a node outside' in said) == (number == 1), said
+    outside.wait(60)
+
+
+def test_node_that_is_nowhere(containers):
+    """Without one in the container it is refused by name, and all runs on."""
+    name = containers.name()
+    containers.run(name)
+    first = containers.state(name)['pid']
+    with open('/dev/full', 'wb') as full:
+        outside = subprocess.Popen(['setsid', 'nsenter', '-t', str(first), '-a', '/bin/sh', '-c', 'rm /dev/full; ' + DAEMON], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=full)
+    wait_until(lambda: counted(containers) > 2, 60, 'the daemon does not start')
+    images = containers.folder / 'images1'
+    images.mkdir()
+    assert containers.call('checkpoint', '--image-path', images, '--work-path', images, name, check=False)[0]
+    assert 'mknod /dev/full c 1 7' in (images / 'dump.log').read_text()
+    low = counted(containers)
+    wait_until(lambda: counted(containers) > low + 2, 60, 'the daemon does not go on')
+    containers.call('kill', name, 'KILL')
+    outside.wait(60)
+
+
 def test_job_of_a_terminal(containers):
     """What somebody outside runs in there from a terminal is his: it is left, and told."""
     name = containers.name()
