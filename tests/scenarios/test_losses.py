@@ -55,6 +55,17 @@ def test_what_is_lost_is_told(subject, criu):
     run.release()
 
 
+def test_queue_of_the_firewall(subject, criu):
+    """A socket that gets packets by NFQUEUE will get none: the preflight, the dump and verify tell which queue it was."""
+    text = 'its queue 77 (NFQUEUE) of the firewall'
+    run = subject('socket/netlink-queue')
+    assert text in run.call_in_room(criu, 'check', '--tree', run.pid)
+    images = run.dump()
+    assert text in run.call_in_room(criu, 'verify', images)
+    run.restore(images)
+    run.release()
+
+
 def test_parent_death_signal_of_the_root(subject):
     """A criu that ends at once is no parent: the signal would come then. It is not set, and that is told; verify tells as well."""
     run = subject('task/parent-death-root')

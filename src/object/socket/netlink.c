@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Netlink sockets: address, peer, groups. */
+#include <fcntl.h>
 #include <linux/netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/auto.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "kern/net/netns.h"
 #include "object/file/file.h"
+#include "object/net/net.h"
 #include "object/socket/options.h"
 #include "object/socket/socket.h"
+#include "session/loss.h"
 #include "sk-netlink.pb-c.h"
 
 #define GROUP_WORDS_MAX 1024 /* of 32 groups each */
@@ -83,6 +91,38 @@ static int check_queue(int fd)
 	return 0;
 }
 
+/* Rows that begin with what is given to whom: a number and the port of a socket. */
+static const struct {
+	const char *path, *what, *name;
+} given[] = {
+	{ "/proc/thread-self/net/netfilter/nfnetlink_queue", "queue", "NFQUEUE" },
+	{ "/proc/thread-self/net/netfilter/nfnetlink_log", "group", "NFLOG" },
+};
+
+/* The kernel does not tell how they were set up. */
+static int tell_given(const struct dump *d, const NetlinkSkEntry *entry)
+{
+	AUTO(netns_leave) struct netns_switch entered = NETNS_UNCHANGED;
+
+	if (entry->protocol != NETLINK_NETFILTER || !entry->portid)
+		return 0;
+	TRY(network_dump_enter(d, entry->ns_id, &entered));
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		AUTO_FREE char *text = NULL;
+		unsigned number, port;
+
+		if (file_read_all(AT_FDCWD, given[i].path, &text, NULL) < 0)
+			continue;
+		for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+			if (sscanf(line, "%u %u", &number, &port) == 2 && port == entry->portid)
+				dump_report_loss(d,
+						 "its %s %u (%s) of the firewall, from which it gets packets: the "
+						 "program must ask for it again",
+						 given[i].what, number, given[i].name);
+	}
+	return 0;
+}
+
 static int dump_netlink(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	NetlinkSkEntry *entry = out->nlsk;
@@ -101,6 +141,7 @@ static int dump_netlink(const struct dump *d, const struct open_file *of, FileEn
 	TRY(check_queue(of->fd));
 	TRY(dump_names(of->fd, entry));
 	TRY(dump_groups(of->fd, entry, d->pool));
+	TRY(tell_given(d, entry));
 	options = options_of(entry);
 	return socket_options_dump(d, of, &options);
 }
