@@ -3,6 +3,7 @@
 #include "pages/save.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -265,9 +266,38 @@ int pages_copy(struct page_mover *mover, const struct page_source *source, struc
 
 	if (!sink->ops->in_order)
 		return page_mover_run(mover, size, n_blocks, save_block, &save);
-	for (size_t i = 0; i < n_blocks; i++)
-		TRY(save_block(&save, i, 0));
+	return pages_copy_alone(mover, 0, source, sink, ranges, n, size);
+}
+
+int pages_copy_alone(struct page_mover *mover, unsigned worker, const struct page_source *source,
+		     struct page_sink *sink, const struct page_range *ranges, size_t n, uint64_t size)
+{
+	struct save save = {
+		.mover = mover,
+		.source = source,
+		.sink = sink,
+		.ranges = ranges,
+		.n = n,
+		.size = size,
+	};
+
+	for (size_t i = 0; i * (uint64_t)PAGE_BLOCK_SIZE < size; i++)
+		TRY(save_block(&save, i, worker));
 	return 0;
+}
+
+int pages_begin(struct page_sink *sink, enum image_id id, uint64_t number, struct page_range *ranges, size_t n,
+		struct page_object *ret)
+{
+	*ret = (struct page_object){ .id = id, .number = number };
+	(void)place_object(ranges, n, ret);
+	return sink->ops->open(sink, ret);
+}
+
+void page_object_done(struct page_object *object)
+{
+	free((void *)object->ranges);
+	*object = (struct page_object){ 0 };
 }
 
 int pages_save(struct page_mover *mover, const struct page_source *source, struct page_sink *sink, enum image_id id,

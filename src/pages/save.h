@@ -45,6 +45,18 @@ struct page_source {
 int pages_copy(struct page_mover *mover, const struct page_source *source, struct page_sink *sink,
 	       const struct page_range *ranges, size_t n, uint64_t size);
 
+/* The same by one worker, as a part of a job of many objects. */
+int pages_copy_alone(struct page_mover *mover, unsigned worker, const struct page_source *source,
+		     struct page_sink *sink, const struct page_range *ranges, size_t n, uint64_t size);
+
+/*
+ * The beginning of pages_save(), for who copies by pages_copy_alone() and closes the sink then. *ret is told to the
+ * sink, and needs page_object_done() when that is closed, also after a failure.
+ */
+int pages_begin(struct page_sink *sink, enum image_id id, uint64_t number, struct page_range *ranges, size_t n,
+		struct page_object *ret);
+void page_object_done(struct page_object *object);
+
 /* Sets the offsets; returns the size of the pages image. */
 uint64_t pages_place(struct page_range *ranges, size_t n);
 

@@ -153,6 +153,18 @@ struct page_sink *page_sink_to_store(struct store *store, uint32_t first_pages_i
 	return &sink->sink;
 }
 
+struct page_sink *page_sink_beside(struct page_sink *base)
+{
+	struct store_sink *sink = (struct store_sink *)base;
+
+	return page_sink_to_store(sink->store, sink->next_pages_id++);
+}
+
+bool page_sink_takes_several(const struct page_sink *sink)
+{
+	return sink->ops == &store_sink_ops;
+}
+
 void page_sink_destroy(struct page_sink **sink)
 {
 	if (*sink)

@@ -12,7 +12,6 @@
 #include "base/auto.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "base/meter.h"
 #include "base/table.h"
 #include "image/blocks/store-blocks.h"
 #include "image/pipe/store-pipe.h"
@@ -23,6 +22,8 @@
 #include "kern/track.h"
 #include "mm.pb-c.h"
 #include "object/memory/compare.h"
+#include "object/memory/content/count.h"
+#include "object/memory/content/small-tasks.h"
 #include "object/memory/memory-state.h"
 #include "object/memory/lazy-dump.h"
 #include "object/memory/live/live.h"
@@ -52,6 +53,7 @@ static void destroy_dump(void *state)
 	vector_done(&memory->objects);
 	table_destroy(&memory->by_inode);
 	table_destroy(&memory->shared_by);
+	small_tasks_destroy(&memory->small);
 	page_sink_destroy(&memory->sink);
 	page_once_destroy(&memory->once);
 	store_close(&memory->written);
@@ -143,6 +145,7 @@ struct page_walk {
 		*parent; /* what may be left to the parent images; NULL: nothing, or all that was not written to */
 	size_t stored;	 /* of the parent: those before it are below */
 	bool has_parent;
+	uint64_t scanned; /* pages */
 };
 
 static const struct mapping *mapping_of(const struct page_walk *walk, const VmaEntry *vma)
@@ -305,7 +308,7 @@ struct span {
  * mapping with content. Without it a hole costs 8 bytes for each of its pages: then mappings that lie side by side.
  * False: no more.
  */
-static bool next_span(const struct page_walk *walk, size_t *next, struct span *span)
+static bool next_span(struct page_walk *walk, size_t *next, struct span *span)
 {
 	const MmEntry *mm = walk->task->mm;
 
@@ -324,7 +327,7 @@ static bool next_span(const struct page_walk *walk, size_t *next, struct span *s
 		else if (vma->start != span->end && !walk->tables->has_scan)
 			break;
 		span->end = vma->end;
-		walk->d->stats->pages_scanned += (vma->end - vma->start) / page_size();
+		walk->scanned += (vma->end - vma->start) / page_size();
 	}
 	return span->end;
 }
@@ -394,6 +397,19 @@ static int open_parent(struct page_walk *walk, struct page_reader **ret)
 	return 0;
 }
 
+int memory_find_pages(struct dump *d, struct task *task, int proc, page_range_list *ranges, uint64_t *ret_scanned)
+{
+	struct page_tables tables;
+	struct page_walk walk = { .d = d, .task = task, .tables = &tables, .ranges = ranges };
+	int result;
+
+	TRY(pagemap_open(&tables, proc));
+	result = find_all_pages(&walk);
+	pagemap_close(&tables);
+	*ret_scanned = walk.scanned;
+	return result;
+}
+
 int memory_choose_pages(struct dump *d, struct task *task, int proc, page_range_list *ranges)
 {
 	AUTO(page_reader_close) struct page_reader *parent = NULL;
@@ -406,6 +422,7 @@ int memory_choose_pages(struct dump *d, struct task *task, int proc, page_range_
 	TRY(pagemap_open(&tables, proc));
 	stats_start(d->stats, STATS_MEMDUMP);
 	result = find_all_pages(&walk);
+	d->stats->pages_scanned += walk.scanned;
 	if (result == 0)
 		result = memory_leave_equal(d, task, ranges);
 	stats_stop(d->stats, STATS_MEMDUMP);
@@ -444,35 +461,6 @@ static int leave_to_others(struct dump *d, const struct page_source *source, ran
 	return 0;
 }
 
-/* What the private mappings of a task have, as the kernel has counted it. */
-static int64_t guess_size(const struct task *task)
-{
-	uint64_t kb = 0;
-
-	for (size_t i = 0; i < task->dump->mappings.n; i++)
-		if (!task->dump->mappings.items[i].shared)
-			kb += task->dump->mappings.items[i].anonymous_kb + task->dump->mappings.items[i].swap_kb;
-	return (int64_t)kb << 10;
-}
-
-/* The sum of all guesses, of which each becomes a fact when the pages of its task are known. */
-static void expect_pages(struct dump *d, const struct task *task, const range_list *ranges)
-{
-	struct memory_dump *memory = memory_dump_state(d);
-	const struct task *other;
-	int64_t size = 0;
-
-	if (!memory->is_expected)
-		for_each_task(other, d->tree)
-			if (other->dump && other->mm)
-				meter_expect(d->meter, guess_size(other));
-	memory->is_expected = true;
-	for (size_t i = 0; i < ranges->n; i++)
-		if (ranges->items[i].flags & PE_PRESENT)
-			size += (int64_t)(ranges->items[i].nr_pages * page_size());
-	meter_expect(d->meter, size - guess_size(task));
-}
-
 int memory_save_pages(struct dump *d, const struct task *task, const struct page_source *source, range_list *ranges)
 {
 	struct memory_dump *memory = memory_dump_state(d);
@@ -481,28 +469,26 @@ int memory_save_pages(struct dump *d, const struct task *task, const struct page
 
 	stats_start(d->stats, STATS_MEMWRITE);
 	result = leave_to_others(d, source, ranges);
-	expect_pages(d, task, ranges);
+	memory_expect_pages(d, task, ranges);
 	if (result == 0)
 		result = pages_save(memory->mover, source, sink, IMAGE_PAGEMAP, (uint64_t)task->vpid, ranges->items,
 				    ranges->n);
 	stats_stop(d->stats, STATS_MEMWRITE);
-	for (size_t i = 0; i < ranges->n; i++)
-		if (ranges->items[i].flags & PE_PARENT)
-			d->stats->pages_skipped_parent += ranges->items[i].nr_pages;
-		else if (ranges->items[i].flags & PE_ELSEWHERE)
-			d->stats->pages_elsewhere += ranges->items[i].nr_pages;
-		else if (ranges->items[i].flags & PE_PRESENT)
-			d->stats->pages_written += ranges->items[i].nr_pages;
+	memory_count_pages(d, ranges);
 	return result;
 }
 
 int memory_dump_content(struct dump *d, struct task *task)
 {
-	AUTO_CLOSE int mem = openat(task->dump->proc, "mem", O_RDONLY | O_CLOEXEC);
-	const struct page_source source = { .pid = task->pid, .mem = mem };
+	AUTO_CLOSE int mem = -1;
+	struct page_source source = { .pid = task->pid };
 	range_list ranges = { 0 };
 	int result;
 
+	if (small_task_is(d, task))
+		return small_task_add(d, task);
+	TRY(small_tasks_save(d)); /* their images have the numbers before its own */
+	source.mem = mem = openat(task->dump->proc, "mem", O_RDONLY | O_CLOEXEC);
 	if (mem < 0)
 		return fail_errno("cannot open its memory");
 	if (d->options->live) {

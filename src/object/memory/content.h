@@ -13,6 +13,9 @@ int memory_choose_pages(struct dump *d, struct task *task, int proc, page_range_
 int memory_save_pages(struct dump *d, const struct task *task, const struct page_source *source,
 		      page_range_list *ranges);
 
+/* The pages that a task has, without a look at the images before. May be called by any worker. */
+int memory_find_pages(struct dump *d, struct task *task, int proc, page_range_list *ranges, uint64_t *ret_scanned);
+
 /* Chooses and writes the private pages of the task: pagemap-PID, pages-N. */
 int memory_dump_content(struct dump *d, struct task *task);
 

@@ -6,6 +6,7 @@
 #include "object/memory/area-flags.h"
 #include "object/memory/content-restore.h"
 #include "object/memory/content.h"
+#include "object/memory/content/small-tasks.h"
 #include "object/memory/hole.h"
 #include "object/memory/inspect.h"
 #include "object/memory/lazy-restore.h"
@@ -56,6 +57,12 @@ static int track_task(struct dump *d, struct task *task)
 static int renew_tracker(struct dump *d, struct task *task)
 {
 	return d->options->end == OPT_END_KILL ? 0 : memory_track_renew(d, task);
+}
+
+static int write_rest(struct dump *d)
+{
+	TRY(small_tasks_save(d));
+	return memory_dump_finish(d);
 }
 
 static void end_dump(struct dump *d)
@@ -152,7 +159,7 @@ const struct object_family memory_family = {
 	.dump_track = track_task,
 	.dump_memory = memory_dump_mappings,
 	.dump_content = memory_dump_content,
-	.dump_write = memory_dump_finish,
+	.dump_write = write_rest,
 	.dump_renew = renew_tracker,
 	.dump_end = end_dump,
 	.restore_self = vdso_find_own,

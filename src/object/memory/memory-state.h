@@ -25,10 +25,11 @@ struct memory_object {
 struct memory_dump {
 	struct page_mover *mover;
 	struct page_sink *sink;
-	bool is_expected;	/* the meter knows how much there may be */
-	struct page_once *once; /* --equal-pages; NULL before the first task */
-	struct store *written;	/* for it: the images of this dump, to be read */
-	struct table *by_inode; /* dev, inode → struct memory_object */
+	struct small_tasks *small; /* content/small-tasks.c */
+	bool is_expected;	   /* the meter knows how much there may be */
+	struct page_once *once;	   /* --equal-pages; NULL before the first task */
+	struct store *written;	   /* for it: the images of this dump, to be read */
+	struct table *by_inode;	   /* dev, inode → struct memory_object */
 	VECTOR(struct memory_object *) objects;
 	/* track.c */
 	enum tracking tracking; /* how, if it is wanted or there are parent images */
