@@ -220,6 +220,16 @@ int probe_posix_timers(void)
 	return fd >= 0;
 }
 
+int probe_alarm_timers(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_NONE };
+	int id = 0;
+
+	if (syscall(SYS_timer_create, CLOCK_BOOTTIME_ALARM, &event, &id) == 0)
+		return syscall(SYS_timer_delete, id) == 0;
+	return errno == EOPNOTSUPP ? 0 : probe_failed();
+}
+
 static int try_timer_ids(void)
 {
 	enum { RESTORE_IDS = 77, ON = 1 }; /* PR_TIMER_CREATE_RESTORE_IDS, since 6.16 */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "base/array.h"
 #include "base/fail.h"
@@ -256,6 +257,26 @@ static void damaged_timers(void **state)
 	assert_ptr_equal(timers[1], &a);
 }
 
+/* Of an alarm clock: what this machine lacks is told before anything is made. */
+static void alarm_timers(void **state)
+{
+	struct scene *s = *state;
+	ItimerEntry itimer = ITIMER_ENTRY__INIT;
+	TaskTimersEntry record = TASK_TIMERS_ENTRY__INIT;
+	PosixTimerEntry timer = POSIX_TIMER_ENTRY__INIT, *timers[1] = { &timer };
+	struct sigevent event = { .sigev_notify = SIGEV_NONE };
+	bool lacks = timer_create(CLOCK_BOOTTIME_ALARM, &event, &(timer_t){ 0 }) < 0 && errno == EOPNOTSUPP;
+
+	record.real = record.virt = record.prof = &itimer;
+	record.posix = timers;
+	record.n_posix = 1;
+	s->tc->timers = &record;
+	timer.clock_id = CLOCK_BOOTTIME;
+	assert_int_equal(check(s, "timers"), 0);
+	timer.clock_id = CLOCK_BOOTTIME_ALARM;
+	assert_int_equal(check(s, "timers"), lacks ? -ENOSYS : 0);
+}
+
 static void zombies(void **state)
 {
 	static const struct {
@@ -471,9 +492,9 @@ static void filter_chains(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(damaged_records),	 TEST(damaged_limits), TEST(damaged_signals),
-		TEST(damaged_timers),	 TEST(zombies),	       TEST(credential_steps),
-		TEST(credential_limits), TEST(filter_chains),  TEST(older_images),
+		TEST(damaged_records), TEST(damaged_limits), TEST(damaged_signals),  TEST(damaged_timers),
+		TEST(alarm_timers),    TEST(zombies),	     TEST(credential_steps), TEST(credential_limits),
+		TEST(filter_chains),   TEST(older_images),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include "object/task/timers/plan.h"
 #include "plan/plan.h"
 #include "object/task/timers/timers.h"
+#include "session/needs.h"
 
 #define N_ITIMERS 3 /* ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF */
 
@@ -200,6 +201,8 @@ static int check_timers(const struct restore *r, struct thread *thread)
 		    entry->vsec > INT64_MAX)
 			return refuse(EINVAL, "POSIX timer %u has impossible values: the image is damaged",
 				      entry->it_id);
+		if (entry->clock_id == CLOCK_REALTIME_ALARM || entry->clock_id == CLOCK_BOOTTIME_ALARM)
+			TRY(need_kernel(r, FEATURE_ID_alarm_timers));
 	}
 	return timers_sort(record);
 }
