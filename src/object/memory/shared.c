@@ -85,11 +85,51 @@ static int describe_object(const struct dump *d, struct memory_object *object, c
 	record->uid = dump_inner_uid(d, stat->st_uid);
 	record->gid = dump_inner_gid(d, stat->st_gid);
 	record->size = (uint64_t)stat->st_size;
-	record->shmid = (uint32_t)stat->st_ino;
 	record->has_mode = true;
 	record->mode = stat->st_mode;
 	describe_inode(d, object, stat);
 	return read_hugetlb_flag(object->fd, record);
+}
+
+/* The inode of a System V segment has its id as number, so a memfd may have the same one. */
+static uint64_t inode_key(ino_t inode, bool segment)
+{
+	return (uint64_t)segment << 63 | inode;
+}
+
+static struct memory_object *find_number(const struct memory_dump *memory, const struct memory_object *but,
+					 uint32_t number)
+{
+	for (size_t i = 0; i < memory->objects.n; i++)
+		if (memory->objects.items[i] != but && memory->objects.items[i]->record.shmid == number)
+			return memory->objects.items[i];
+	return NULL;
+}
+
+/* For an object that is no segment: the one wanted, if nobody else has it. */
+static void give_free_number(const struct memory_dump *memory, struct memory_object *object, uint32_t wanted)
+{
+	while (find_number(memory, object, wanted))
+		wanted--;
+	object->record.shmid = wanted;
+}
+
+/* Which pages are whose, the images tell by a number of 32 bits; that of a segment is its id. */
+static int give_number(const struct memory_dump *memory, struct memory_object *object, ino_t inode, int id)
+{
+	struct memory_object *other;
+
+	if (!object->segment) {
+		give_free_number(memory, object, (uint32_t)inode);
+		return 0;
+	}
+	other = find_number(memory, object, (uint32_t)id);
+	if (other && other->segment)
+		return refuse(EOPNOTSUPP, "two System V segments have the same id %d: the format cannot hold both", id);
+	object->record.shmid = (uint32_t)id;
+	if (other)
+		give_free_number(memory, other, (uint32_t)id);
+	return 0;
 }
 
 /* fd is taken over. It must have a file position of its own. id: of a System V segment, else -1. */
@@ -103,27 +143,22 @@ static int add_object(const struct dump *d, int fd, const char *name, int id, st
 	object->fd = fd;
 	object->record.name = pool_string(d->pool, name);
 	object->record.inode_id = memory->objects.n + 1;
+	object->segment = id >= 0;
 	*vector_push(&memory->objects) = object;
 	if (fstat(fd, &stat) < 0)
 		return fail_errno("cannot examine %s", name);
-	object->segment = id >= 0;
+	TRY(give_number(memory, object, stat.st_ino, id));
 	TRY(describe_object(d, object, &stat));
-	if (object->segment)
-		object->record.shmid = (uint32_t)id;
 	object->dev = stat.st_dev;
-	for (size_t i = 0; i + 1 < memory->objects.n; i++)
-		if (memory->objects.items[i]->record.shmid == object->record.shmid)
-			return refuse(EOPNOTSUPP,
-				      "two shared memory objects have the same number %u: the format cannot hold both",
-				      object->record.shmid);
-	table_set2(memory->by_inode, stat.st_dev, stat.st_ino, object);
+	table_set2(memory->by_inode, stat.st_dev, inode_key(stat.st_ino, object->segment), object);
 	*ret = object;
 	return 0;
 }
 
 int memory_dump_object(const struct dump *d, int fd, const struct stat *stat, const char *name, uint32_t *ret_inode_id)
 {
-	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, stat->st_dev, stat->st_ino);
+	struct memory_object *object =
+		table_find2(memory_dump_state(d)->by_inode, stat->st_dev, inode_key(stat->st_ino, false));
 	char path[64];
 
 	if (!object) {
@@ -172,7 +207,8 @@ int memory_open_mapped(int proc, const struct mapping *mapping, int flags)
 
 int memory_dump_shared(const struct dump *d, struct task *task, const struct mapping *mapping, uint32_t *ret_file_id)
 {
-	struct memory_object *object = table_find2(memory_dump_state(d)->by_inode, mapping->dev, mapping->inode);
+	struct memory_object *object =
+		table_find2(memory_dump_state(d)->by_inode, mapping->dev, inode_key(mapping->inode, false));
 	bool writable = mapping->shared && mapping->vm_flags & VMF(MW);
 	const char *name = mapping_is_named_shared(mapping) ? "/dev/zero" : text_after(mapping->name, "/memfd:");
 
@@ -271,12 +307,12 @@ static int save_object(struct dump *d, struct memory_object *object)
 		return 0;
 	stats_start(d->stats, STATS_MEMDUMP);
 	if (d->options->live && !d->options->no_content)
-		early = memory_early_take_watched(d, object->fd);
+		early = memory_early_take_watched(d, object);
 	watched = early >= 0;
 	if (early < 0 && !d->options->no_content)
 		result = memory_find_segments(object->fd, object->record.size, &segments);
 	if (early < 0 && result == 0 && d->options->live)
-		early = memory_early_take(d, object->fd, &segments);
+		early = memory_early_take(d, object, &segments);
 	stats_stop(d->stats, STATS_MEMDUMP);
 	if (early >= 0) {
 		object->is_early = true;
@@ -302,7 +338,7 @@ int memory_dump_early(struct dump *d)
 		if (!object->is_early)
 			continue;
 		if (object->is_watched)
-			memory_early_segments(d, object->fd, &object->segments);
+			memory_early_segments(d, object, &object->segments);
 		TRY(save_segments(d, object, object->early, &object->segments));
 	}
 	return 0;
@@ -326,11 +362,16 @@ int memory_dump_finish(struct dump *d)
 
 /* --- pre-dump: what is mapped is saved while the tasks run, so that the dump finds it equal --- */
 
+bool memory_is_segment(const struct mapping *m)
+{
+	return m->name && text_starts(m->name, "/SYSV") && m->deleted;
+}
+
 bool memory_is_object(const struct mapping *m, bool own_ipc)
 {
 	if (!m->shared || !m->name || m->vm_flags & VMF(HT))
 		return false;
-	if (own_ipc && text_starts(m->name, "/SYSV") && m->deleted)
+	if (own_ipc && memory_is_segment(m))
 		return true; /* inode 0, too: it is the number of the segment */
 	return m->inode && (text_starts(m->name, "/memfd:") || (text_starts(m->name, "/dev/zero") && m->deleted));
 }
@@ -353,16 +394,18 @@ int memory_dump_choose_shared(struct dump *d, struct task *task)
 		return 0;
 	for (size_t i = 0; i < task->dump->mappings.n; i++) {
 		const struct mapping *m = &task->dump->mappings.items[i];
+		const bool segment = memory_is_segment(m);
 		int fd;
 
-		if (!memory_is_object(m, own_ipc) || table_find2(memory_dump_state(d)->by_inode, m->dev, m->inode))
+		if (!memory_is_object(m, own_ipc) ||
+		    table_find2(memory_dump_state(d)->by_inode, m->dev, inode_key(m->inode, segment)))
 			continue;
 		fd = memory_open_mapped(task->dump->proc, m, 0);
 		if (fd < 0)
 			log_info("The shared memory of mapping %" PRIx64 "-%" PRIx64 " is left to the dump: %s",
 				 m->start, m->end, strerror(errno));
 		else
-			TRY(add_object(d, fd, m->name, text_starts(m->name, "/SYSV") ? (int)m->inode : -1, &object));
+			TRY(add_object(d, fd, m->name, segment ? (int)m->inode : -1, &object));
 	}
 	return 0;
 }

@@ -29,6 +29,8 @@ int memory_dump_early(struct dump *d);
 
 /* Is it the memory of an object that a dump saves? own_ipc: memory_has_own_ipc(). */
 bool memory_is_object(const struct mapping *m, bool own_ipc);
+/* Of System V shared memory; its inode is its id. */
+bool memory_is_segment(const struct mapping *m);
 /* Segments of criu's own namespace stay there and are not saved at all. */
 bool memory_has_own_ipc(int proc);
 /* For reading; -1 and errno. */

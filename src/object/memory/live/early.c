@@ -46,6 +46,7 @@
 struct early_object {
 	dev_t dev;
 	ino_t ino;
+	bool segment;  /* of System V, whose inode may have the number of another one's */
 	uint64_t size; /* bytes, whole pages */
 	int object;
 	int file;	  /* the copy; -1: there is none */
@@ -90,11 +91,14 @@ static const struct state_type early_state = { sizeof(struct early_copies), dest
 /* --- what there is --- */
 
 /* NULL: it was not noted. */
-static struct early_object *find_object(const struct early_copies *copies, const struct stat *stat)
+static struct early_object *find_object(const struct early_copies *copies, const struct stat *stat, bool segment)
 {
-	for (size_t i = 0; i < copies->items.n; i++)
-		if (copies->items.items[i].dev == stat->st_dev && copies->items.items[i].ino == stat->st_ino)
-			return &copies->items.items[i];
+	for (size_t i = 0; i < copies->items.n; i++) {
+		struct early_object *early = &copies->items.items[i];
+
+		if (early->dev == stat->st_dev && early->ino == stat->st_ino && early->segment == segment)
+			return early;
+	}
 	return NULL;
 }
 
@@ -110,8 +114,10 @@ static const char *map_object(int fd, int seals, uint64_t size)
 }
 
 /* NULL: it is not worth it. fd is taken over. */
-static struct early_object *add_object(struct early_copies *copies, int fd, const struct stat *stat, bool has_seals)
+static struct early_object *add_object(struct early_copies *copies, int fd, const struct stat *stat,
+				       const struct mapping *m)
 {
+	const bool has_seals = text_starts(m->name, "/memfd:");
 	const uint64_t size = ((uint64_t)stat->st_size + page_size() - 1) / page_size() * page_size();
 	const int seals = has_seals ? fcntl(fd, F_GET_SEALS) : F_SEAL_SHRINK;
 	struct early_object *early;
@@ -124,6 +130,7 @@ static struct early_object *add_object(struct early_copies *copies, int fd, cons
 	*early = (struct early_object){
 		.dev = stat->st_dev,
 		.ino = stat->st_ino,
+		.segment = memory_is_segment(m),
 		.size = size,
 		.object = fd,
 		.file = -1,
@@ -146,9 +153,9 @@ static void note_object(struct early_copies *copies, pid_t pid, int proc, const 
 		fd = memory_open_mapped(proc, m, 0);
 	if (fd < 0 || fstat(fd, &stat) < 0)
 		return;
-	early = find_object(copies, &stat);
+	early = find_object(copies, &stat, memory_is_segment(m));
 	if (!early)
-		early = add_object(copies, TAKE_FD(fd), &stat, text_starts(m->name, "/memfd:"));
+		early = add_object(copies, TAKE_FD(fd), &stat, m);
 	if (early && early->watched)
 		memory_mappers_add(copies->mappers, pid, m, early->index);
 }
@@ -432,15 +439,15 @@ void memory_early_find(const struct dump *d, struct task *task)
 }
 
 /* NULL: there is no copy. */
-static struct early_object *find_copy(const struct dump *d, int object)
+static struct early_object *find_copy(const struct dump *d, const struct memory_object *object)
 {
 	const struct early_copies *copies = state_find(d->states, &early_state);
 	struct early_object *early;
 	struct stat stat;
 
-	if (!copies || fstat(object, &stat) < 0)
+	if (!copies || fstat(object->fd, &stat) < 0)
 		return NULL;
-	early = find_object(copies, &stat);
+	early = find_object(copies, &stat, object->segment);
 	/* Another size: rare, and what is mapped of it may end earlier. */
 	if (!early || early->file < 0 ||
 	    ((uint64_t)stat.st_size + page_size() - 1) / page_size() * page_size() != early->size)
@@ -461,7 +468,7 @@ static int take_pages(struct dump *d, struct early_object *early, const page_ran
 	return early->file;
 }
 
-int memory_early_take_watched(struct dump *d, int object)
+int memory_early_take_watched(struct dump *d, const struct memory_object *object)
 {
 	const struct early_copies *copies = state_find(d->states, &early_state);
 	struct early_object *early = find_copy(d, object);
@@ -478,7 +485,7 @@ int memory_early_take_watched(struct dump *d, int object)
 	return file;
 }
 
-int memory_early_take(struct dump *d, int object, const page_range_list *segments)
+int memory_early_take(struct dump *d, const struct memory_object *object, const page_range_list *segments)
 {
 	struct early_object *early = find_copy(d, object);
 
@@ -501,16 +508,16 @@ void memory_early_let_go(const struct dump *d)
 		memory_mappers_end(copies->mappers);
 }
 
-void memory_early_segments(const struct dump *d, int object, page_range_list *ret)
+void memory_early_segments(const struct dump *d, const struct memory_object *object, page_range_list *ret)
 {
 	const struct early_copies *copies = state_find(d->states, &early_state);
 	const struct early_object *early;
 	struct page_range *last = NULL;
 	struct stat stat;
 
-	if (fstat(object, &stat) < 0)
+	if (fstat(object->fd, &stat) < 0)
 		return;
-	early = find_object(copies, &stat); /* whatever size it has by now */
+	early = find_object(copies, &stat, object->segment); /* whatever size it has by now */
 	for (uint64_t page = 0; early && page < early->size / page_size(); page++) {
 		if (early->sums[page] && last)
 			last->nr_pages++;

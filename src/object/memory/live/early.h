@@ -8,6 +8,7 @@
 
 struct dump;
 struct mappings;
+struct memory_object;
 struct task;
 
 /* Notes the shared memory that a task, which runs, has mapped. proc: its /proc/PID. */
@@ -26,11 +27,11 @@ void memory_early_find(const struct dump *d, struct task *task);
  * All tasks stand still: what the object holds is in the file that is returned, at the same places. The file stays
  * theirs. -1: it is not known what was written to.
  */
-int memory_early_take_watched(struct dump *d, int object);
+int memory_early_take_watched(struct dump *d, const struct memory_object *object);
 /* The same of these segments of the object, whoever has written to them. -1: there is no copy. */
-int memory_early_take(struct dump *d, int object, const page_range_list *segments);
+int memory_early_take(struct dump *d, const struct memory_object *object, const page_range_list *segments);
 
 /* The tasks run on: nothing is watched any more. */
 void memory_early_let_go(const struct dump *d);
 /* What memory_early_take_watched() has left to be done: the segments of the object, if it still has the same size. */
-void memory_early_segments(const struct dump *d, int object, page_range_list *ret);
+void memory_early_segments(const struct dump *d, const struct memory_object *object, page_range_list *ret);
