@@ -133,6 +133,23 @@ int inet_end_remains(const InetSkEntry *entry)
 			   false);
 }
 
+/* The side that the program has closed of a connection whose other end is in the tree and has heard all of it. */
+static int end_what_was_heard(const InetSkEntry *entry, const InetSkEntry *peer)
+{
+	InetSkEntry closed = *peer;
+
+	if (peer->dst_port != entry->src_port || peer->type != SOCK_STREAM ||
+	    !(1u << peer->state & (STATE(CLOSE_WAIT) | STATE(LAST_ACK) | STATE(CLOSING))))
+		return 0;
+	closed.src_port = peer->dst_port;
+	closed.src_addr = peer->dst_addr;
+	closed.n_src_addr = peer->n_dst_addr;
+	closed.dst_port = peer->src_port;
+	closed.dst_addr = peer->src_addr;
+	closed.n_dst_addr = peer->n_src_addr;
+	return inet_end_remains(&closed);
+}
+
 /*
  * What keeps the port of a listener and belongs to nobody: connections that the program has closed before, where repair
  * mode does not help, as listen(2) asks again, and those of the checkpoint whose tasks were killed outside of repair
@@ -149,6 +166,8 @@ static int end_those_in_the_way(struct restore *r, const InetSkEntry *entry)
 
 		if (connection->src_port == entry->src_port && connection->type == SOCK_STREAM &&
 		    tcp_is_connection(connection->state) && inet_end_remains(connection) > 0)
+			n = n > 0 ? n + 1 : 1;
+		if (end_what_was_heard(entry, connection) > 0)
 			n = n > 0 ? n + 1 : 1;
 	}
 	return n;
@@ -239,7 +258,7 @@ static int bind_somehow(struct restore *r, const struct inet_socket *socket, int
 	return error;
 }
 
-bool inet_may_pass(const struct restore *r, unsigned *waited_ms)
+static bool may_pass(const struct restore *r, unsigned *waited_ms)
 {
 	size_t n;
 	struct file *const *files = file_restore_all(r, &n);
@@ -265,6 +284,12 @@ static bool may_be_said(const InetSkEntry *entry, unsigned *waited_ms)
 	return true;
 }
 
+bool inet_make_room(struct restore *r, const InetSkEntry *entry, unsigned *waited_ms)
+{
+	return (entry->type == SOCK_STREAM && entry->state == TCP_LISTEN && end_those_in_the_way(r, entry) > 0) ||
+	       may_pass(r, waited_ms) || may_be_said(entry, waited_ms);
+}
+
 int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
 {
 	const InetSkEntry *entry = socket->entry;
@@ -276,7 +301,7 @@ int inet_bind(struct restore *r, const struct inet_socket *socket, int fd)
 	if (entry->foreign)
 		TRY(set_freebind(fd, entry, 1));
 	error = bind_somehow(r, socket, fd);
-	while (error == -EADDRINUSE && (inet_may_pass(r, &waited) || may_be_said(entry, &waited)))
+	while (error == -EADDRINUSE && inet_make_room(r, entry, &waited))
 		error = bind_somehow(r, socket, fd);
 	if (error < 0)
 		return inet_fail_bind(entry, -error);

@@ -22,8 +22,11 @@ bool inet_has_waiting(const InetSkEntry *entry); /* connections without an owner
 int inet_end_remains(const InetSkEntry *entry);
 /* After bind(2) failed: what is to be done. */
 int inet_fail_bind(const InetSkEntry *entry, int error);
-/* An address is in use: may it soon be free, as a file of the tree lingers? Waits for a moment. */
-bool inet_may_pass(const struct restore *r, unsigned *waited_ms);
+/*
+ * An address is in use: ends what is in the way and needed by nobody, or waits for a moment for what may soon be gone.
+ * Returns whether to try again.
+ */
+bool inet_make_room(struct restore *r, const InetSkEntry *entry, unsigned *waited_ms);
 /*
  * Lets it be connected from an address that no device has, and that none had at the dump; what it was before goes to
  * inet_end_foreign(). Wants CAP_NET_ADMIN or CAP_NET_RAW, ip(7).

@@ -401,7 +401,7 @@ static int start_listening(struct restore *r, int fd, const InetSkEntry *entry)
 	while (listen(fd, (int)entry->backlog) < 0) {
 		if (errno != EADDRINUSE)
 			return fail_errno("cannot listen on port %u", entry->src_port);
-		if (!inet_may_pass(r, &waited))
+		if (!inet_make_room(r, entry, &waited))
 			return inet_fail_bind(entry, EADDRINUSE);
 	}
 	return 0;
