@@ -26,6 +26,7 @@
 
 #define FD_NUMBER_MAX	  (1u << 30)
 #define SPARE_DESCRIPTORS 1024 /* for the coordinator itself, beside one for every file */
+#define OWN_DESCRIPTORS	  256  /* what it has of these at least */
 
 static int compare_numbers(const void *a, const void *b)
 {
@@ -113,8 +114,12 @@ static int raise_limit(const struct restore *r, uint32_t highest)
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
 		return 0;
 	/* Without CAP_SYS_RESOURCE here we can only hope that the old limit is enough. */
-	log_info("The limit of open files cannot be raised to %lu", (unsigned long)wanted);
-	(void)fd_raise_limit();
+	wanted -= SPARE_DESCRIPTORS - OWN_DESCRIPTORS;
+	limit.rlim_max = fd_raise_limit();
+	if (limit.rlim_max < wanted)
+		log_warn("a restore may need %lu descriptors, and only %lu are allowed: give criu CAP_SYS_RESOURCE, "
+			 "or a higher hard limit (ulimit -Hn)",
+			 (unsigned long)wanted, (unsigned long)limit.rlim_max);
 	return 0;
 }
 
