@@ -113,7 +113,9 @@ static int dump_memory_device(const struct dump *d, const struct open_file *of, 
 
 	if (is_in_reach(d, of))
 		return regular_dump(d, of, out->reg);
-	if (!find_other_node(d, of, &node))
+	if (!find_other_node(d, of, &node)) {
+		if (mount_dump_id(d, of->mnt_id) > 0)
+			return regular_dump(d, of, out->reg); /* criu sees it, and will open it where it is */
 		return refuse(
 			EOPNOTSUPP,
 			"it is device %u:%u through a node outside of the tree's mounts (by lxc-attach, nsenter), "
@@ -121,6 +123,7 @@ static int dump_memory_device(const struct dump *d, const struct open_file *of, 
 			"'file[%x:%lx]'",
 			major(of->stat.st_rdev), minor(of->stat.st_rdev), of->link, major(of->stat.st_rdev),
 			minor(of->stat.st_rdev), (unsigned)of->mnt_id, (unsigned long)of->stat.st_ino);
+	}
 	dump_report_loss(d,
 			 "that it has device %u:%u by a node outside of the tree's mounts (lxc-attach, nsenter): "
 			 "restored, it has it by %s of the tree",
