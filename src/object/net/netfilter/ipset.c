@@ -80,7 +80,9 @@ struct set_message {
 
 static const char *attribute_text(const struct nlattr *attribute)
 {
-	return attribute && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 ? mnl_attr_get_str(attribute) : NULL;
+	return attribute && memchr(mnl_attr_get_payload(attribute), '\0', mnl_attr_get_payload_len(attribute))
+		       ? mnl_attr_get_str(attribute)
+		       : NULL;
 }
 
 static struct set_message parse_set(const struct nlmsghdr *message)
