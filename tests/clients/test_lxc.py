@@ -139,6 +139,28 @@ def test_twice(lxc, users):
 
 
 @pytest.mark.parametrize('users', ('privileged', 'unprivileged'))
+def test_attached(lxc, users):
+    """What lxc-attach started with the /dev/null of the host goes on, twice."""
+    if users == 'unprivileged':
+        lxc.map_users()
+    code, said = lxc.call('start', '-d', check=False)
+    if code:
+        pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+    wait_until(lxc.runs, 60, 'it does not start')
+    subprocess.run(['lxc-attach', '-P', lxc.folder, '-n', lxc.name, '--', 'sh', '-c', 'setsid sleep 54321 &'], stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
+    wait_until(lambda: lxc.runs('sleep 54321'), 60, 'there is no sleep')
+    for number in (1, 2):
+        images = lxc.folder / f'images{number}'
+        lxc.preflight()
+        lxc.call('checkpoint', '-s', '-D', images)
+        lxc.call('checkpoint', '-r', '-D', images)
+        wait_until(lambda: lxc.runs('sleep 54321'), 60, 'it does not go on')
+        pid = next(line.split()[0] for line in lxc.call('attach', '--', 'ps').splitlines() if 'sleep 54321' in line)
+        assert all(lxc.call('attach', '--', 'stat', '-L', '-c', '%t:%T', f'/proc/{pid}/fd/{fd}').strip() == '1:3' for fd in range(3))
+
+
+@pytest.mark.parametrize('users', ('privileged', 'unprivileged'))
 def test_system(lxc, build, users):
     """A whole Debian, with users of its own or, without limits of services to addresses, as root: its services run on, write to the journal and can be started again."""
     if not (build / 'system.tar').exists():
