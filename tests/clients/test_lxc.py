@@ -72,6 +72,12 @@ class Lxc:
         assert not check or code == 0, f'lxc-{verb} {" ".join(map(str, words))}: {code}: {said}{logs}'
         return said if check else (code, said)
 
+    def start(self):
+        """Starts it, or skips the test."""
+        code, said = self.call('start', '-d', check=False)
+        if code:
+            pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+
     def preflight(self):
         """criu check --tree says that LXC can checkpoint it."""
         report = json.loads(subprocess.run([self.folder / 'bin/criu', 'check', '--tree', self.call('info', '-p', '-H').strip(), '--json', '-v0'],
@@ -102,9 +108,7 @@ def lxc(criu):
 
 def test_message(lxc):
     """What lxc-checkpoint prints of a checkpoint that is refused names the object and the way out; the container runs on."""
-    code, said = lxc.call('start', '-d', check=False)
-    if code:
-        pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+    lxc.start()
     wait_until(lxc.runs, 60, 'it does not start')
     library = Path('/usr/lib/x86_64-linux-gnu')     # which LXC binds into it
     shutil.copy(shutil.which('flock'), lxc.folder / lxc.name / 'rootfs/bin')
@@ -123,9 +127,7 @@ def test_twice(lxc, users):
     """A file in a tmpfs and a sleeping process of the container's survive."""
     if users == 'unprivileged':
         lxc.map_users()
-    code, said = lxc.call('start', '-d', check=False)
-    if code:
-        pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+    lxc.start()
     wait_until(lxc.runs, 60, 'it does not start')
     lxc.call('attach', '--', 'sh', '-c', 'echo kept > /dev/shm/kept; setsid sleep 54321 < /dev/null > /dev/null 2>&1 &')
     for number in (1, 2):
@@ -143,9 +145,7 @@ def test_attached(lxc, users):
     """What lxc-attach started with the /dev/null of the host goes on, twice."""
     if users == 'unprivileged':
         lxc.map_users()
-    code, said = lxc.call('start', '-d', check=False)
-    if code:
-        pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+    lxc.start()
     wait_until(lxc.runs, 60, 'it does not start')
     subprocess.run(['lxc-attach', '-P', lxc.folder, '-n', lxc.name, '--', 'sh', '-c', 'setsid sleep 54321 &'], stdin=subprocess.DEVNULL,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
@@ -168,9 +168,7 @@ def test_system(lxc, build, users):
     lxc.install(build / 'system.tar', users)
     if users == 'unprivileged':
         lxc.map_users()
-    code, said = lxc.call('start', '-d', check=False)
-    if code:
-        pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+    lxc.start()
     # Some units have no rights there, so it may never be more than "degraded".
     wait_until(lambda: lxc.call('attach', '--', 'systemctl', 'is-system-running', check=False)[1].strip() in ('running', 'degraded'), 60)
     failed = lxc.call('attach', '--', 'systemctl', '--failed', '--no-legend', '--no-pager')
@@ -192,9 +190,7 @@ def test_flags(lxc, users):
     """Each option of lxc-checkpoint: pre-dumps upon each other, left running, with criu's whole log, an action script, and in the foreground."""
     if users == 'unprivileged':
         lxc.map_users()
-    code, said = lxc.call('start', '-d', check=False)
-    if code:
-        pytest.skip(f'LXC cannot start a container here: {said.strip()}')
+    lxc.start()
     wait_until(lxc.runs, 60, 'it does not start')
     lxc.call('attach', '--', 'sh', '-c', 'echo kept > /dev/shm/kept; setsid sleep 54321 < /dev/null > /dev/null 2>&1 &')
     wait_until(lambda: lxc.runs('sleep 54321'), 60, 'there is no sleep')
