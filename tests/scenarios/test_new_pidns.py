@@ -79,15 +79,19 @@ def test_criu_ns(counting, room, criu):
 
 def test_not_detached(counting, room, criu):
     """Without -d criu stays until the last task has ended."""
-    pid, images, _ = counting
+    pid, images, size = counting
+    room.kill([pid])
+    before = size()
     words = [room.program, 'run', room.first, criu, 'restore', '-D', images, '--new-pidns']
     with subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL) as process:
-        wait_until(lambda: inits(room), 20, 'nothing is restored')
-        assert process.poll() is None
-        room.kill([child for child in room.pids() if child not in (pid, *inits(room)) and len(inner_pids(room, child)) > len(inner_pids(room, pid))])
-        assert process.wait(20) == 0
+        try:
+            wait_until(lambda: size() > before, 20, 'the copy does not count')
+            assert process.poll() is None
+            room.kill([child for child in room.pids() if (room.proc / str(child) / 'comm').read_text() == 'count\n'])
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
     assert not inits(room)
-    room.kill([pid])
 
 
 def test_failure_leaves_nothing(counting, room, criu):
