@@ -13,6 +13,7 @@ from docker import Docker
 from engine import need
 from podman import Podman
 from room import wait_until
+from test_crun import crun  # noqa: F401 (a fixture)
 from test_lxc import Lxc
 
 IMAGES = Path(__file__).resolve().parents[1] / 'compat/container/images'
@@ -44,12 +45,8 @@ def check_hierarchies():
         pytest.skip('this machine has not the hierarchies of cgroups of the one where it was made')
 
 
-@pytest.mark.parametrize('network', ('none', 'bridge'))
-def test_podman(criu, network):
+def import_it(engine, network, settings):
     """podman container restore --import. Its root is of mode 0555, that of the checkpoint was 0755."""
-    need('podman', 'runc', 'busybox')
-    check_hierarchies()
-    engine, settings = Podman(criu), Path('/etc/criu/runc.conf')
     try:
         engine.call('run', '-d', '--name', 'one', '--network', network, 'criu-test', '/bin/sh', '-c', SCRIPT)
         engine.call('container', 'checkpoint', '--compress', 'none', '--export', engine.folder / 'own.tar', 'one')
@@ -61,7 +58,7 @@ def test_podman(criu, network):
         put(archive / 'checkpoint')
         subprocess.run(['tar', '-C', archive, '-cf', engine.folder / 'made.tar', '.'], check=True)
         code, said = engine.call('container', 'restore', '--import', engine.folder / 'made.tar', '--name', 'refused', check=False)
-        assert code and 'a line skip-file-rwx-check in /etc/criu/runc.conf' in engine.cause('restore.log'), said
+        assert code and f'a line skip-file-rwx-check in {settings}' in engine.cause('restore.log'), said
         settings.parent.mkdir(exist_ok=True)
         settings.write_text('skip-file-rwx-check\n')
         engine.call('container', 'restore', '--import', engine.folder / 'made.tar', '--name', 'two')
@@ -78,6 +75,22 @@ def test_podman(criu, network):
     finally:
         settings.unlink(missing_ok=True)
         engine.close()
+
+
+@pytest.mark.parametrize('network', ('none', 'bridge'))
+def test_podman(criu, network):
+    """Podman with runc."""
+    need('podman', 'runc', 'busybox')
+    check_hierarchies()
+    import_it(Podman(criu), network, Path('/etc/criu/runc.conf'))
+
+
+@pytest.mark.parametrize('network', ('none', 'bridge'))
+def test_podman_crun(criu, crun, network):
+    """Podman with crun."""
+    need('podman', 'busybox')
+    check_hierarchies()
+    import_it(Podman(criu, crun), network, Path('/etc/criu/default.conf'))
 
 
 def test_docker(criu):

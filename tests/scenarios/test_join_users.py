@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from room import wait_until
+from room import text_or_nothing, wait_until
 from rpc import start_swrk
 
 NS_GET_USERNS, NS_GET_PARENT = 0xb701, 0xb702       # linux/nsfs.h
@@ -311,7 +311,7 @@ def test_sibling_is_ended(room, criu, folder, number):
     wait_until(lambda: (folder / 'there').exists(), 60, lambda: (folder / 'images/restore.log').read_text())
     room.run('kill', f'-{int(number)}', called)
     wait_until(lambda: called not in room.pids(), 30)
-    wait_until(lambda: not {'sleep', 'sh'} & {(room.proc / str(one) / 'comm').read_text().strip() for one in room.pids() if one != held}, 60)
+    wait_until(lambda: not {'sleep', 'sh'} & {text_or_nothing(room.proc / str(one) / 'comm').strip() for one in room.pids() if one != held}, 60)
 
 
 # --- requests ---

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from room import wait_until
+from room import text_or_nothing, wait_until
 from rpc import start_swrk
 
 
@@ -27,7 +27,7 @@ def counting(build, criu, folder, room):
 
 
 def inits(room):
-    return [pid for pid in room.pids() if (room.proc / str(pid) / 'comm').read_text() == 'criu-init\n']
+    return [pid for pid in room.pids() if text_or_nothing(room.proc / str(pid) / 'comm') == 'criu-init\n']
 
 
 def inner_pids(room, pid):
@@ -87,7 +87,7 @@ def test_not_detached(counting, room, criu):
         try:
             wait_until(lambda: size() > before, 20, 'the copy does not count')
             assert process.poll() is None
-            room.kill([child for child in room.pids() if (room.proc / str(child) / 'comm').read_text() == 'count\n'])
+            room.kill([child for child in room.pids() if text_or_nothing(room.proc / str(child) / 'comm') == 'count\n'])
             assert process.wait(20) == 0
         finally:
             process.kill()
