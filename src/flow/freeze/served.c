@@ -175,7 +175,7 @@ static bool is_device(int proc, int number)
 	       st.stx_rdev_major == MISC_MAJOR && st.stx_rdev_minor == FUSE_MINOR;
 }
 
-/* 1: it serves the file system of that device. Since Linux 6.18 fdinfo tells of it, before only the kernel's memory. */
+/* 1: it serves the file system of that device. fdinfo of new kernels tells it (6.18 does), else only their memory. */
 static int find_connection(const struct dump *d, int proc, int number, dev_t *ret)
 {
 	AUTO(fdinfo_done) struct fdinfo info = { .dir = -1 };
