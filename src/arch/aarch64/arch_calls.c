@@ -98,43 +98,11 @@ bool code_is_call(pid_t pid, uint64_t address)
 	return read_code(pid, address, &code, 1) && code == CODE_CALL;
 }
 
-/* Calls that return EINTR after any stop, see "Interruption of system calls and library functions by stop signals" in
- * signal(7). */
-static bool returns_eintr_on_stop(uint64_t nr)
-{
-	switch (nr) {
-	case __NR_io_uring_enter:
-	case __NR_epoll_pwait:
-	case 441: /* epoll_pwait2 */
-	case __NR_rt_sigtimedwait:
-	case __NR_semop:
-	case __NR_semtimedop:
-	case __NR_io_getevents:
-	case __NR_io_pgetevents:
-	case __NR_futex:
-	/* Sockets with SO_RCVTIMEO or SO_SNDTIMEO. */
-	case __NR_accept:
-	case __NR_accept4:
-	case __NR_recvfrom:
-	case __NR_recvmsg:
-	case __NR_recvmmsg:
-	case __NR_sendto:
-	case __NR_sendmsg:
-	case __NR_sendmmsg:
-	case __NR_read:
-	case __NR_readv:
-	case __NR_write:
-	case __NR_writev:
-		return true;
-	}
-	return false;
-}
-
 static bool broke_off(const struct arch_thread_state *state)
 {
 	const struct user_pt_regs *regs = &state->general;
 
-	return state->tid && (int64_t)regs->regs[0] == -EINTR && returns_eintr_on_stop(regs->regs[8]) &&
+	return state->tid && (int64_t)regs->regs[0] == -EINTR && arch_call_returns_eintr(regs->regs[8]) &&
 	       code_is_call(state->tid, regs->pc - CALL_SIZE);
 }
 

@@ -5,8 +5,6 @@
  * by ppoll(2) waits for ever. So the thread is put behind the call again, as one that is interrupted, and the kernel
  * does what it always does. It alone keeps the first argument of a call, so the thread must enter it really.
  */
-#include <limits.h>
-#include <linux/futex.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -14,13 +12,9 @@
 
 #include "arch_regs.h"
 #include "arch_state.h"
+#include "arch_timed.h"
 #include "base/fail.h"
 #include "base/grace.h"
-
-/* include/linux/errno.h */
-#define ERESTART_RESTARTBLOCK_ 516
-
-#define SHORTEST_NS 1000000 /* one that were over before it is interrupted would leave nothing */
 
 static int run_to_stop(pid_t tid, int *lost_stop)
 {
@@ -59,24 +53,6 @@ int arch_state_set_interrupted(pid_t tid, struct arch_thread_state *state)
 	return answer && code_is_call(tid, state->general.pc) ? enter_and_break_off(tid, state, answer) : 0;
 }
 
-static bool find_limit(uint64_t nr, const uint64_t args[6], struct arch_timed_wait *ret)
-{
-	switch (nr) {
-	case __NR_nanosleep:
-		ret->limit = args[0];
-		ret->left = args[1];
-		return true;
-	case __NR_clock_nanosleep:
-		ret->limit = args[2];
-		ret->left = args[3];
-		return !(args[1] & TIMER_ABSTIME);
-	case __NR_futex:
-		ret->limit = args[3];
-		return (args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT && args[3];
-	}
-	return false;
-}
-
 const struct arch_call_member arch_call_members[ARCH_CALL_MEMBERS] = {
 	{ "syscallno" }, { "orig_x0" },	 { "regs", 8 },	 { "regs", 16 },
 	{ "regs", 24 },	 { "regs", 32 }, { "regs", 40 }, { "sp" },
@@ -86,7 +62,7 @@ bool arch_may_be_limited(long nr, const uint64_t args[6], uint64_t sp)
 {
 	struct arch_timed_wait wait = { 0 };
 
-	return nr == __NR_restart_syscall || find_limit((uint64_t)nr, args, &wait);
+	return nr == __NR_restart_syscall || arch_call_find_limit((uint64_t)nr, args, &wait);
 }
 
 /* By its registers alone nobody can tell it from a thread that is about to make the call for the first time. */
@@ -105,29 +81,12 @@ bool arch_state_timed_wait(const struct arch_thread_state *state, const struct a
 		.must_be_seen = true,
 	};
 	memcpy(args, regs->regs, sizeof(args));
-	return find_limit(regs->regs[8], args, ret);
+	return arch_call_find_limit(regs->regs[8], args, ret);
 }
 
 void arch_state_resume_wait(struct arch_thread_state *state)
 {
 	state->general.regs[8] = __NR_restart_syscall;
-}
-
-/* The arguments that wait so long. False: no such call. */
-static bool limit_call(uint64_t nr, uint64_t args[6], uint64_t room)
-{
-	switch (nr) {
-	case __NR_nanosleep:
-		args[0] = room;
-		return true;
-	case __NR_clock_nanosleep:
-		args[2] = room;
-		return !(args[1] & TIMER_ABSTIME);
-	case __NR_futex:
-		args[3] = room;
-		return (args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT;
-	}
-	return false;
 }
 
 int arch_wait_again(pid_t tid, struct arch_thread_state *state, uint64_t instruction, uint64_t sp, uint64_t room,
@@ -138,16 +97,15 @@ int arch_wait_again(pid_t tid, struct arch_thread_state *state, uint64_t instruc
 	uint64_t args[6];
 	int64_t result;
 
-	if (left_ns < SHORTEST_NS)
-		left_ns = SHORTEST_NS;
+	left_ns = arch_call_shortest(left_ns);
 	memcpy(args, regs->regs, sizeof(args));
-	if (!code_is_call(tid, regs->pc) || !limit_call(regs->regs[8], args, room))
+	if (!code_is_call(tid, regs->pc) || !arch_call_set_limit(regs->regs[8], args, room, left_ns))
 		return 0;
 	time = (struct timespec){ (time_t)(left_ns / 1000000000), (long)(left_ns % 1000000000) };
 	memcpy(room_here, &time, sizeof(time));
 	TRY(arch_remote_prepare(tid, state, instruction, sp, (long)regs->regs[8], args));
 	TRY(arch_remote_interrupted(tid, &result));
-	if (result == -ERESTART_RESTARTBLOCK_)
+	if (result == -ARCH_ERESTART_RESTARTBLOCK)
 		regs->regs[8] = __NR_restart_syscall;
 	return 0;
 }

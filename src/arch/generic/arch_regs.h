@@ -55,6 +55,10 @@ void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals);
 bool arch_call_broke_off(const struct arch_thread_state *state);
 int arch_make_call_again(pid_t tid, struct arch_thread_state *state); /* sets them, too */
 
+/* Calls that return EINTR after any stop, see "Interruption of system calls and library functions by stop signals" in
+ * signal(7). By their numbers in 64-bit programs, as all here. */
+bool arch_call_returns_eintr(uint64_t nr);
+
 /*
  * What the kernel answers in a call that a stop has interrupted; 0: leave it alone. Calls that tell how much time was
  * left (nanosleep) are left alone, as nobody knows it any more.

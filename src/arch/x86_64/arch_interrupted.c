@@ -9,7 +9,6 @@
 #include "arch_regs.h"
 
 #include <limits.h>
-#include <linux/futex.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -17,10 +16,8 @@
 #include <time.h>
 
 #include "arch_state.h"
+#include "arch_timed.h"
 #include "base/fail.h"
-
-/* include/linux/errno.h */
-#define ERESTART_RESTARTBLOCK_ 516
 
 static const uint8_t code_syscall[] = { 0x0f, 0x05 };
 
@@ -79,30 +76,6 @@ static struct call call_in(const struct user_regs_struct *regs)
 			      regs->rax != IA32_CLOCK_NANOSLEEP_TIME64 && regs->rax != IA32_FUTEX_TIME64 };
 }
 
-/* Its time limit. */
-static bool find_limit(const struct call *call, struct arch_timed_wait *ret)
-{
-	const uint64_t *args = call->args;
-
-	switch (call->native) {
-	case __NR_poll:
-		ret->limit_ms = (int)args[2];
-		return ret->limit_ms > 0;
-	case __NR_nanosleep:
-		ret->limit = args[0];
-		ret->left = args[1];
-		return true;
-	case __NR_clock_nanosleep:
-		ret->limit = args[2];
-		ret->left = args[3];
-		return !(args[1] & TIMER_ABSTIME);
-	case __NR_futex:
-		ret->limit = args[3];
-		return (args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT && args[3];
-	}
-	return false;
-}
-
 const struct arch_call_member arch_call_members[ARCH_CALL_MEMBERS] = {
 	{ "orig_ax" }, { "di" }, { "si" }, { "dx" }, { "r10" }, { "r8" }, { "r9" }, { "sp" },
 };
@@ -117,7 +90,7 @@ bool arch_may_be_limited(long nr, const uint64_t args[6], uint64_t sp)
 	if (sp >> 32 == 0)
 		call.native = nr == IA32_RESTART_SYSCALL ? __NR_restart_syscall : compat_native_call(&none, nr);
 	memcpy(call.args, args, sizeof(call.args));
-	return call.native == __NR_restart_syscall || find_limit(&call, &wait);
+	return call.native == __NR_restart_syscall || arch_call_find_limit((uint64_t)call.native, call.args, &wait);
 }
 
 bool arch_state_timed_wait(const struct arch_thread_state *state, const struct arch_thread_state *again,
@@ -126,7 +99,7 @@ bool arch_state_timed_wait(const struct arch_thread_state *state, const struct a
 	const struct user_regs_struct *regs = &again->general;
 	struct call call = call_in(regs);
 
-	if ((int32_t)state->general.orig_rax < 0 || (int64_t)state->general.rax != -ERESTART_RESTARTBLOCK_ ||
+	if ((int32_t)state->general.orig_rax < 0 || (int64_t)state->general.rax != -ARCH_ERESTART_RESTARTBLOCK ||
 	    regs->rip == state->general.rip)
 		return false;
 	*ret = (struct arch_timed_wait){
@@ -135,35 +108,11 @@ bool arch_state_timed_wait(const struct arch_thread_state *state, const struct a
 		.limit_ms = -1,
 		.short_words = call.short_words,
 	};
-	return find_limit(&call, ret);
+	return arch_call_find_limit((uint64_t)call.native, call.args, ret);
 }
 
 void arch_state_resume_wait(struct arch_thread_state *state)
 {
-}
-
-#define SHORTEST_NS 1000000 /* one that were over before it is interrupted would leave nothing */
-
-/* The arguments that wait so long. False: no such call. */
-static bool limit_call(struct call *call, uint64_t room, uint64_t left_ns)
-{
-	uint64_t *args = call->args;
-
-	switch (call->native) {
-	case __NR_poll:
-		args[2] = left_ns / 1000000 < INT_MAX ? (left_ns + 999999) / 1000000 : INT_MAX;
-		return true;
-	case __NR_nanosleep:
-		args[0] = room;
-		return true;
-	case __NR_clock_nanosleep:
-		args[2] = room;
-		return !(args[1] & TIMER_ABSTIME);
-	case __NR_futex:
-		args[3] = room;
-		return (args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT;
-	}
-	return false;
 }
 
 static void write_time(const struct call *call, uint64_t ns, void *to)
@@ -184,9 +133,8 @@ int arch_wait_again(pid_t tid, struct arch_thread_state *state, uint64_t instruc
 	struct call call = call_in(regs);
 	int64_t result;
 
-	if (left_ns < SHORTEST_NS)
-		left_ns = SHORTEST_NS;
-	if (!stands_before_call(regs, tid) || !limit_call(&call, room, left_ns))
+	left_ns = arch_call_shortest(left_ns);
+	if (!stands_before_call(regs, tid) || !arch_call_set_limit((uint64_t)call.native, call.args, room, left_ns))
 		return 0;
 	write_time(&call, left_ns, room_here);
 	if (regs_are_compat(regs))
@@ -194,7 +142,7 @@ int arch_wait_again(pid_t tid, struct arch_thread_state *state, uint64_t instruc
 	else
 		TRY(arch_remote_prepare(tid, state, instruction, sp, call.nr, call.args));
 	TRY(arch_remote_interrupted(tid, &result));
-	if (result == -ERESTART_RESTARTBLOCK_)
+	if (result == -ARCH_ERESTART_RESTARTBLOCK)
 		put_behind_call(regs, result);
 	return 0;
 }

@@ -149,39 +149,6 @@ void arch_state_set_ip(struct arch_thread_state *state, uint64_t ip)
 /* What the kernel keeps to itself in a stopped thread: include/linux/errno.h. */
 enum { KERNEL_ERESTARTSYS = 512, KERNEL_ERESTARTNOINTR, KERNEL_ERESTARTNOHAND, KERNEL_ERESTART_RESTARTBLOCK = 516 };
 
-/* Calls that return EINTR after any stop, see "Interruption of system calls and library functions by stop signals" in
- * signal(7). */
-static bool returns_eintr_on_stop(uint64_t nr)
-{
-	switch (nr) {
-	case __NR_io_uring_enter:
-	case __NR_epoll_wait:
-	case __NR_epoll_pwait:
-	case 441: /* epoll_pwait2 */
-	case __NR_rt_sigtimedwait:
-	case __NR_semop:
-	case __NR_semtimedop:
-	case __NR_io_getevents:
-	case 333: /* io_pgetevents */
-	case __NR_futex:
-	/* Sockets with SO_RCVTIMEO or SO_SNDTIMEO. */
-	case __NR_accept:
-	case __NR_accept4:
-	case __NR_recvfrom:
-	case __NR_recvmsg:
-	case __NR_recvmmsg:
-	case __NR_sendto:
-	case __NR_sendmsg:
-	case __NR_sendmmsg:
-	case __NR_read:
-	case __NR_readv:
-	case __NR_write:
-	case __NR_writev:
-		return true;
-	}
-	return false;
-}
-
 static void make_again(struct user_regs_struct *regs, uint64_t nr)
 {
 	regs->rax = nr;
@@ -212,7 +179,7 @@ static bool broke_off(const struct user_regs_struct *regs)
 {
 	int64_t nr = native_call(regs);
 
-	return nr >= 0 && result_of(regs) == -EINTR && returns_eintr_on_stop((uint64_t)nr);
+	return nr >= 0 && result_of(regs) == -EINTR && arch_call_returns_eintr((uint64_t)nr);
 }
 
 void arch_state_restart_eintr(struct arch_thread_state *state, bool no_signals)
