@@ -31,33 +31,118 @@ static int place_of(const struct words_code *code, size_t index)
 	return (int)(index * sizeof(uint64_t)) - code->size;
 }
 
-/* What cannot be read is zero then. */
-static void read_word(struct words_code *to, const struct bpf_word *word, const struct bpf_word_read *reads,
-		      size_t index)
+static void read_context(struct words_code *to, const struct bpf_word *word, int at)
 {
-	const struct bpf_word_read *read = &reads[index];
-	const int at = place_of(to, index);
+	add_code(to, BPF_LOAD(BPF_DW, BPF_REG_1, BPF_REG_8, word->offset));
+	/* An address is one to count on only if it was looked at. */
+	add_code(to, BPF_INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_1, 0, 1, 0));
+	add_code(to, BPF_SET(BPF_REG_1, 0));
+	add_code(to, BPF_STORE(BPF_DW, BPF_REG_10, BPF_REG_1, at));
+}
 
-	add_code(to, BPF_INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, at, 0));
-	if (!read->size)
-		return;
-	if (word->from == BPF_WORD_CONTEXT) {
-		add_code(to, BPF_LOAD(BPF_DW, BPF_REG_1, BPF_REG_8, word->offset));
-		/* An address is one to count on only if it was looked at. */
-		add_code(to, BPF_INSN(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_1, 0, 1, 0));
-		add_code(to, BPF_SET(BPF_REG_1, 0));
-		add_code(to, BPF_STORE(BPF_DW, BPF_REG_10, BPF_REG_1, at));
-		return;
-	}
-	if (word->from == BPF_WORD_OBJECT)
+/* What cannot be read is zero then. */
+static void read_memory(struct words_code *to, const struct bpf_word_read *reads, int from, uint32_t offset,
+			uint32_t size, int at)
+{
+	if (from == BPF_WORD_OBJECT)
 		add_code(to, BPF_COPY(BPF_REG_3, BPF_REG_7));
 	else
-		add_code(to, BPF_LOAD(BPF_DW, BPF_REG_3, BPF_REG_10, place_of(to, reads[word->from].from)));
-	add_number(to, BPF_REG_3, read->offset);
+		add_code(to, BPF_LOAD(BPF_DW, BPF_REG_3, BPF_REG_10, place_of(to, reads[from].from)));
+	add_number(to, BPF_REG_3, offset);
 	add_code(to, BPF_COPY(BPF_REG_1, BPF_REG_10));
 	add_number(to, BPF_REG_1, at);
-	add_code(to, BPF_SET(BPF_REG_2, read->size));
+	add_code(to, BPF_SET(BPF_REG_2, (int)size));
 	add_code(to, BPF_CALL_HELPER(BPF_FUNC_probe_read_kernel));
+}
+
+/* --- spans: what lies close together in one object takes one call, which is what costs time --- */
+
+#define STACK_SIZE  512
+#define SPAN_GAP    64 /* bytes between two members; more may be in another line of the cache */
+#define SPAN_ENOUGH 2  /* members */
+
+struct words_span {
+	uint64_t members; /* bit i: reads[i] */
+	unsigned n;
+	uint32_t start, end;
+};
+
+static bool can_join(const struct words_code *code, const struct words_span *span, const struct bpf_word_read *read)
+{
+	const uint32_t start = read->offset < span->start ? read->offset : span->start;
+	const uint32_t end = read->offset + 8 > span->end ? read->offset + 8 : span->end;
+
+	return read->size == 8 && read->offset <= span->end + SPAN_GAP && read->offset + 8 + SPAN_GAP >= span->start &&
+	       end - start <= (uint32_t)(STACK_SIZE - code->size);
+}
+
+static void add_to_span(struct words_span *span, const struct bpf_word_read *read, size_t index)
+{
+	span->members |= 1ull << index;
+	span->n++;
+	span->start = read->offset < span->start ? read->offset : span->start;
+	span->end = read->offset + 8 > span->end ? read->offset + 8 : span->end;
+}
+
+/* Of the object of the first one, all that are near to each other. */
+static struct words_span find_span(const struct words_code *code, const struct bpf_words *words,
+				   const struct bpf_word_read *reads, uint64_t done, size_t first)
+{
+	struct words_span span = { .start = reads[first].offset, .end = reads[first].offset + reads[first].size };
+	unsigned before;
+
+	add_to_span(&span, &reads[first], first);
+	if (reads[first].size != 8)
+		return span;
+	do {
+		before = span.n;
+		for (size_t i = first + 1; i < words->n; i++)
+			if (!((span.members | done) >> i & 1) && words->words[i].from == words->words[first].from &&
+			    can_join(code, &span, &reads[i]))
+				add_to_span(&span, &reads[i], i);
+	} while (span.n > before);
+	return span;
+}
+
+/* It is read to below what is written, and each member is copied to its place. */
+static void read_span(struct words_code *to, const struct bpf_words *words, const struct bpf_word_read *reads,
+		      size_t first, const struct words_span *span)
+{
+	const int at = -to->size - (int)(span->end - span->start);
+
+	read_memory(to, reads, words->words[first].from, span->start, span->end - span->start, at);
+	for (size_t i = first; i < words->n; i++) {
+		if (!(span->members >> i & 1))
+			continue;
+		add_code(to, BPF_LOAD(BPF_DW, BPF_REG_1, BPF_REG_10, at + (int)(reads[i].offset - span->start)));
+		add_code(to, BPF_STORE(BPF_DW, BPF_REG_10, BPF_REG_1, place_of(to, i)));
+	}
+}
+
+static void read_words(struct words_code *to, const struct bpf_words *words, const struct bpf_word_read *reads)
+{
+	uint64_t done = 0;
+
+	for (size_t i = 0; i < words->n; i++) {
+		const struct bpf_word *word = &words->words[i];
+		struct words_span span;
+
+		if (done >> i & 1)
+			continue;
+		add_code(to, BPF_INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, place_of(to, i), 0));
+		if (!reads[i].size)
+			continue;
+		if (word->from == BPF_WORD_CONTEXT) {
+			read_context(to, word, place_of(to, i));
+			continue;
+		}
+		span = find_span(to, words, reads, done, i);
+		if (span.n < SPAN_ENOUGH)
+			read_memory(to, reads, word->from, reads[i].offset, reads[i].size, place_of(to, i));
+		else
+			read_span(to, words, reads, i, &span);
+		done |= span.members;
+	}
 }
 
 static void write_to_reader(struct words_code *to, int size)
@@ -100,8 +185,7 @@ static void write_program(const struct bpf_words *words, const struct bpf_word_r
 	add_code(to, BPF_LOAD(BPF_DW, BPF_REG_7, BPF_REG_8, words->object));
 	end_of_all = to->n;
 	add_code(to, BPF_INSN(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_7, 0, 0, 0));
-	for (size_t i = 0; i < words->n; i++)
-		read_word(to, &words->words[i], reads, i);
+	read_words(to, words, reads);
 	if (words->ring >= 0)
 		taken = write_to_ring(to, words->ring);
 	write_to_reader(to, words->ring >= 0 ? 1 : to->size);
