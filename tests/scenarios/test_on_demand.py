@@ -30,6 +30,11 @@ def server(room):
     return next(pid for pid in pids if int((room.proc / str(pid) / 'stat').read_text().split()[3]) not in pids)
 
 
+def is_urgent(room, pid):
+    """Whether it runs before ordinary programs."""
+    return int((room.proc / str(pid) / 'stat').read_text().split()[40]) == os.SCHED_RR
+
+
 def await_end(run, images):
     """Until all memory is there and nobody is left who would give it."""
     said = lambda: (images / 'restore.log').read_text(errors='replace')
@@ -48,6 +53,7 @@ def test_waiting(subject, folder, stop):
              *stop]
     assert subprocess.run(words, pass_fds=[theirs], stdin=subprocess.DEVNULL, check=False).returncode == 0
     os.close(theirs)
+    assert [pid for pid in named(run.room, NAME) if is_urgent(run.room, pid)] == [server(run.room)]
     since = run.let_go()
     assert os.read(ours, 1) == b''          # only the tasks could have it, and they have what they had
     files = set((folder / 'descriptors').read_text().split())

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "image/pagemap-image.h"
+#include "pages/lazy/lazy-urgent.h"
 #include "pages/mover.h"
 #include "pages/protocol.h"
 
@@ -71,16 +72,17 @@ static int read_images(const struct lazy_source *source, uint64_t origin, uint64
 	return pages_file_read(range->file, to, size, range->offset + (origin - range->start));
 }
 
-/* Of threads other than the main one: again and again until the event that is in the way was read. */
-static int deliver_pages(struct lazy *lazy, struct lazy_source *source, uint64_t origin, const void *data,
+/* Again and again until the event that is in the way was read. */
+static int deliver_pages(struct lazy_thread *thread, struct lazy_source *source, uint64_t origin, const void *data,
 			 uint64_t size)
 {
+	struct lazy *lazy = thread->lazy;
 	int result;
 
 	for (;;) {
-		pthread_rwlock_rdlock(&lazy->events);
+		pthread_mutex_lock(&thread->placing);
 		result = lazy_source_deliver(source, origin, data, size);
-		pthread_rwlock_unlock(&lazy->events);
+		pthread_mutex_unlock(&thread->placing);
 		if (result != -EAGAIN || atomic_load(&lazy->failure))
 			break;
 		usleep(50);
@@ -106,12 +108,13 @@ static struct lazy_source *claim_by(struct lazy *lazy, claim_fn *claim, bool rem
 	return NULL;
 }
 
-static struct lazy_source *claim_range(struct lazy *lazy, bool remote, struct lazy_range *ret)
+static struct lazy_source *claim_range(struct lazy_thread *thread, bool remote, struct lazy_range *ret)
 {
+	struct lazy *lazy = thread->lazy;
 	const uint64_t step = grow_step(lazy);
 	struct lazy_source *found = NULL;
 
-	pthread_rwlock_rdlock(&lazy->events);
+	pthread_mutex_lock(&thread->placing);
 	if (atomic_exchange(&lazy->ahead, false)) {
 		found = claim_by(lazy, lazy_space_claim_ahead, remote, step, ret);
 		if (found)
@@ -119,7 +122,7 @@ static struct lazy_source *claim_range(struct lazy *lazy, bool remote, struct la
 	}
 	if (!found)
 		found = claim_by(lazy, lazy_space_claim_any, remote, step, ret);
-	pthread_rwlock_unlock(&lazy->events);
+	pthread_mutex_unlock(&thread->placing);
 	return found;
 }
 
@@ -130,26 +133,26 @@ static void *make_buffer(void)
 	return buffer == MAP_FAILED ? NULL : buffer;
 }
 
-static int fetch_loop(struct lazy *lazy, void *buffer)
+static int fetch_loop(struct lazy_thread *thread, void *buffer)
 {
 	struct lazy_source *source;
 	struct lazy_range range;
 
-	while (!atomic_load(&lazy->failure) && (source = claim_range(lazy, false, &range))) {
+	while (!atomic_load(&thread->lazy->failure) && (source = claim_range(thread, false, &range))) {
 		TRY(read_images(source, range.origin, range.size, buffer));
-		TRY(deliver_pages(lazy, source, range.origin, buffer, range.size));
+		TRY(deliver_pages(thread, source, range.origin, buffer, range.size));
 	}
 	return 0;
 }
 
 static void *run_worker(void *arg)
 {
-	struct lazy *lazy = arg;
+	struct lazy_thread *thread = arg;
 	void *buffer = make_buffer();
-	int result = buffer ? fetch_loop(lazy, buffer) : fail(ENOMEM, "no memory for pages on their way");
+	int result = buffer ? fetch_loop(thread, buffer) : fail(ENOMEM, "no memory for pages on their way");
 
 	if (result < 0 && result != -EAGAIN)
-		set_failure(lazy, result);
+		set_failure(thread->lazy, result);
 	if (buffer)
 		munmap(buffer, PAGE_BLOCK_SIZE);
 	return NULL;
@@ -179,7 +182,7 @@ static int ask_for_more(struct lazy *lazy)
 	struct lazy_range range;
 
 	while (lazy->background && !lazy->stop && lazy->requests.n < MOST_REQUESTS) {
-		struct lazy_source *source = claim_range(lazy, true, &range);
+		struct lazy_source *source = claim_range(&lazy->receiver, true, &range);
 
 		if (!source)
 			break;
@@ -244,7 +247,7 @@ static int receive_all(struct lazy *lazy, char *buffer)
 		uint64_t size = 0;
 
 		TRY(receive_answer(lazy, &request, buffer, &size));
-		TRY(deliver_pages(lazy, request.source, request.origin, buffer, size));
+		TRY(deliver_pages(&lazy->receiver, request.source, request.origin, buffer, size));
 		TRY(finish_request(lazy, &request, size));
 	}
 	return error;
@@ -263,7 +266,21 @@ static void *run_receiver(void *arg)
 	return NULL;
 }
 
-/* --- */
+/* --- the main thread --- */
+
+void lazy_events_begin(struct lazy *lazy)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(lazy->threads); i++)
+		pthread_mutex_lock(&lazy->threads[i].placing);
+	pthread_mutex_lock(&lazy->receiver.placing);
+}
+
+void lazy_events_end(struct lazy *lazy)
+{
+	pthread_mutex_unlock(&lazy->receiver.placing);
+	for (unsigned i = 0; i < ARRAY_SIZE(lazy->threads); i++)
+		pthread_mutex_unlock(&lazy->threads[i].placing);
+}
 
 int lazy_fetch_now(struct lazy *lazy, struct lazy_space *space, uint64_t address)
 {
@@ -292,6 +309,31 @@ int lazy_fetch_now(struct lazy *lazy, struct lazy_space *space, uint64_t address
 	return result;
 }
 
+static void init_thread(struct lazy *lazy, struct lazy_thread *thread)
+{
+	thread->lazy = lazy;
+	urgent_lock_init(&thread->placing);
+}
+
+void lazy_fetch_init(struct lazy *lazy)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(lazy->threads); i++)
+		init_thread(lazy, &lazy->threads[i]);
+	init_thread(lazy, &lazy->receiver);
+	urgent_lock_init(&lazy->lock);
+	pthread_cond_init(&lazy->more, NULL);
+}
+
+void lazy_fetch_done(struct lazy *lazy)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(lazy->threads); i++)
+		pthread_mutex_destroy(&lazy->threads[i].placing);
+	pthread_mutex_destroy(&lazy->receiver.placing);
+	pthread_mutex_destroy(&lazy->lock);
+	pthread_cond_destroy(&lazy->more);
+	vector_done(&lazy->requests);
+}
+
 int lazy_fetch_begin(struct lazy *lazy)
 {
 	int error;
@@ -299,7 +341,7 @@ int lazy_fetch_begin(struct lazy *lazy)
 	atomic_store(&lazy->step, STEP);
 	if (!lazy->server)
 		return 0;
-	error = pthread_create(&lazy->receiver, NULL, run_receiver, lazy);
+	error = pthread_create(&lazy->receiver.id, NULL, run_receiver, lazy);
 	return error ? fail(error, "making a thread") : 0;
 }
 
@@ -313,7 +355,8 @@ int lazy_fetch_background(struct lazy *lazy)
 	pthread_cond_signal(&lazy->more);
 	pthread_mutex_unlock(&lazy->lock);
 	for (unsigned i = 0; i < most && (long)i < cpus; i++) {
-		int error = pthread_create(&lazy->threads[lazy->n_threads], NULL, run_worker, lazy);
+		struct lazy_thread *thread = &lazy->threads[lazy->n_threads];
+		int error = pthread_create(&thread->id, NULL, run_worker, thread);
 
 		if (error)
 			return fail(error, "making a thread");
@@ -324,15 +367,15 @@ int lazy_fetch_background(struct lazy *lazy)
 
 void lazy_fetch_end(struct lazy *lazy)
 {
-	if (lazy->server && lazy->receiver) {
+	if (lazy->server && lazy->receiver.id) {
 		pthread_mutex_lock(&lazy->lock);
 		lazy->stop = true;
 		pthread_cond_signal(&lazy->more);
 		pthread_mutex_unlock(&lazy->lock);
 		if (atomic_load(&lazy->failure))
 			peer_abort(lazy->server);
-		pthread_join(lazy->receiver, NULL);
+		pthread_join(lazy->receiver.id, NULL);
 	}
 	while (lazy->n_threads)
-		pthread_join(lazy->threads[--lazy->n_threads], NULL);
+		pthread_join(lazy->threads[--lazy->n_threads].id, NULL);
 }

@@ -14,10 +14,16 @@ struct lazy_request {
 	uint64_t origin, size;
 };
 
+/* A thread that places pages. */
+struct lazy_thread {
+	struct lazy *lazy;
+	pthread_t id;
+	pthread_mutex_t placing; /* it relies on where pages belong (lazy-space.h) */
+};
+
 struct lazy {
 	struct list sources;
-	pthread_rwlock_t events; /* lazy-space.h */
-	int signal;		 /* eventfd: something has come, or failed */
+	int signal; /* eventfd: something has come, or failed */
 	struct {
 		pid_t pid;
 		int daemon; /* pidfd of us */
@@ -26,7 +32,7 @@ struct lazy {
 	atomic_int failure; /* the first one of a thread, as -errno */
 
 	/* What goes on in the background, from the moment when all tasks run. */
-	pthread_t threads[8];
+	struct lazy_thread threads[8];
 	unsigned n_threads;
 	atomic_bool ahead; /* some space may have what follows on pages that a task has waited for */
 	atomic_uint_fast64_t
@@ -34,7 +40,7 @@ struct lazy {
 
 	/* The page server. */
 	struct peer *server; /* NULL: there is none */
-	pthread_t receiver;
+	struct lazy_thread receiver;
 	pthread_mutex_t lock; /* of what follows, and of sending */
 	pthread_cond_t more;
 	VECTOR(struct lazy_request) requests; /* sent and not answered, in order */
@@ -45,6 +51,12 @@ struct lazy {
  * lazy_source_deliver(). */
 int lazy_fetch_now(struct lazy *lazy, struct lazy_space *space, uint64_t address);
 
+/* The main thread, while it reads events and does what they say: no other one places pages meanwhile. */
+void lazy_events_begin(struct lazy *lazy);
+void lazy_events_end(struct lazy *lazy);
+
+void lazy_fetch_init(struct lazy *lazy);
+void lazy_fetch_done(struct lazy *lazy);
 int lazy_fetch_begin(struct lazy *lazy);      /* the page server's thread */
 int lazy_fetch_background(struct lazy *lazy); /* all tasks run: fetch all the rest */
 /* Waits for the threads. With an error in lazy->failure, or if stop is wanted, they end soon. */

@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "pages/lazy/lazy-urgent.h"
 #include "pages/mover.h"
 
 /* Linux 6.6 */
@@ -38,7 +39,7 @@ static struct lazy_space *create_space(struct lazy_source *source, int uffd, int
 	space->source = source;
 	space->uffd = uffd;
 	space->pidfd = pidfd;
-	pthread_mutex_init(&space->lock, NULL);
+	urgent_lock_init(&space->lock);
 	list_push(&source->spaces, &space->link);
 	return space;
 }

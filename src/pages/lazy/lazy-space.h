@@ -3,9 +3,9 @@
  * Address spaces that wait for pages. A *source* is a process of the images; the spaces that its pages go to are that
  * of the task made of it, and those that were forked from it meanwhile.
  *
- * Who may do what: the events of all spaces are read by one thread, the main one, which holds `events` for writing
- * while it does so. Others hold it for reading while they rely on where a page belongs. While an event of a space waits
- * to be read, the kernel refuses to place pages there (EAGAIN): so what we know is true whenever a page is placed.
+ * Who may do what: the events of all spaces are read by one thread, the main one, while no other relies on where a page
+ * belongs: each has a lock that it holds then (lazy-fetch.h). While an event of a space waits to be read, the kernel
+ * refuses to place pages there (EAGAIN): so what we know is true whenever a page is placed.
  */
 #pragma once
 
@@ -84,8 +84,8 @@ void lazy_space_look_ahead(struct lazy_space *space, uint64_t address);
 bool lazy_space_wants_any(struct lazy_space *space);
 
 /*
- * Places pages of the source wherever they are still wanted. The caller is the main thread or holds `events` for
- * reading. Returns 0, or -EAGAIN, unlogged: an event must be read first, then again; or a failure. Spaces whose task
+ * Places pages of the source wherever they are still wanted. The caller is the main thread or holds its lock.
+ * Returns 0, or -EAGAIN, unlogged: an event must be read first, then again; or a failure. Spaces whose task
  * has ended are marked as gone.
  */
 int lazy_source_deliver(struct lazy_source *source, uint64_t origin, const void *data, uint64_t size);

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "pages/lazy/lazy-fetch.h"
 #include "pages/lazy/lazy-guard.h"
+#include "pages/lazy/lazy-urgent.h"
 #include "pages/mover.h"
 #include "pages/sink-socket.h"
 
@@ -91,9 +92,9 @@ static int add_task(struct daemon *daemon, uint64_t pid)
 	}
 	source = lazy_source_create(pid, reader, uffd, pidfd);
 	log_info("Process %" PRIu64 ": %" PRIu64 " pages are lazy", pid, reader->size / page_size());
-	pthread_rwlock_wrlock(&daemon->lazy.events);
+	lazy_events_begin(&daemon->lazy);
 	list_push(&daemon->lazy.sources, &source->link);
-	pthread_rwlock_unlock(&daemon->lazy.events);
+	lazy_events_end(&daemon->lazy);
 	return watch_descriptor(daemon, uffd, list_first(&source->spaces, struct lazy_space, link));
 }
 
@@ -162,13 +163,13 @@ static int read_events(struct daemon *daemon, struct lazy_space *space)
 
 	if (space->uffd < 0)
 		return 0;
-	pthread_rwlock_wrlock(&daemon->lazy.events);
+	lazy_events_begin(&daemon->lazy);
 	do {
 		got = read(space->uffd, messages, sizeof(messages));
 		for (ssize_t i = 0; i < got / (ssize_t)sizeof(messages[0]) && result == 0; i++)
 			result = handle_event(daemon, space, &messages[i]);
 	} while (got == sizeof(messages) && result == 0);
-	pthread_rwlock_unlock(&daemon->lazy.events);
+	lazy_events_end(&daemon->lazy);
 	if (got < 0 && errno != EAGAIN && errno != EINTR && result == 0) {
 		log_debug("Process %" PRIu64 ": is gone: %s", space->source->pid, strerror(errno));
 		space->gone = true;
@@ -215,10 +216,10 @@ static unsigned let_go(struct daemon *daemon)
 			}
 			log_debug("Process %" PRIu64 ": %s", source->pid,
 				  space->gone ? "is gone" : "has all of its memory");
-			pthread_rwlock_wrlock(&daemon->lazy.events);
+			lazy_events_begin(&daemon->lazy);
 			lazy_space_forget(space, 0, UINT64_MAX);
 			close(TAKE_FD(space->uffd));
-			pthread_rwlock_unlock(&daemon->lazy.events);
+			lazy_events_end(&daemon->lazy);
 		}
 	}
 	return left;
@@ -265,6 +266,7 @@ static int daemon_run(struct daemon *daemon)
 	if (interrupt_fd() >= 0)
 		TRY(watch_descriptor(daemon, interrupt_fd(), &daemon->setup));
 	TRY(lazy_guard_begin(&daemon->lazy));
+	urgent_begin();
 	TRY(greet_restorer(daemon));
 	TRY(lazy_fetch_begin(&daemon->lazy));
 	while (!daemon->finished || left) {
@@ -290,18 +292,10 @@ static void end_tasks(struct daemon *daemon)
 
 static void daemon_init(struct daemon *daemon, const struct lazy_setup *setup)
 {
-	pthread_rwlockattr_t attributes;
-
 	daemon->setup = setup;
 	daemon->lazy.guard.daemon = -1;
 	list_init(&daemon->lazy.sources);
-	pthread_rwlockattr_init(&attributes);
-	/* Events go first: tasks wait for them. */
-	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(&daemon->lazy.events, &attributes);
-	pthread_rwlockattr_destroy(&attributes);
-	pthread_mutex_init(&daemon->lazy.lock, NULL);
-	pthread_cond_init(&daemon->lazy.more, NULL);
+	lazy_fetch_init(&daemon->lazy);
 	daemon->lazy.server = setup->server;
 	daemon->lazy.signal = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	daemon->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -316,12 +310,9 @@ static void daemon_done(struct daemon *daemon)
 		lazy_source_destroy(source);
 	}
 	vector_done(&daemon->faults);
-	vector_done(&daemon->lazy.requests);
 	close(daemon->lazy.signal);
 	close(daemon->epoll);
-	pthread_rwlock_destroy(&daemon->lazy.events);
-	pthread_mutex_destroy(&daemon->lazy.lock);
-	pthread_cond_destroy(&daemon->lazy.more);
+	lazy_fetch_done(&daemon->lazy);
 }
 
 int lazy_serve(const struct lazy_setup *setup)
