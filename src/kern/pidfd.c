@@ -47,3 +47,8 @@ int pidfd_wait_exit(int pidfd, int timeout_ms)
 		return -errno;
 	return n ? 0 : -ETIMEDOUT;
 }
+
+int pidfd_release_memory(int pidfd)
+{
+	return call_result(syscall(SYS_process_mrelease, pidfd, 0));
+}

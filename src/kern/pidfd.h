@@ -11,3 +11,8 @@ int pidfd_take_fd(int pidfd, int fd);
 int pidfd_signal(int pidfd, int signal);
 /* Until the process is dead (a zombie counts). -ETIMEDOUT after that many ms; -1 = no limit. */
 int pidfd_wait_exit(int pidfd, int timeout_ms);
+/*
+ * Takes the private memory of a process away that was killed, beside the process, which does the same: both together
+ * are faster. -EINVAL if another one uses the memory and is not killed. process_mrelease(2), Linux 5.15.
+ */
+int pidfd_release_memory(int pidfd);

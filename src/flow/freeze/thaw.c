@@ -114,6 +114,9 @@ static bool is_to_be_killed(const struct task *task)
 	return task_is_live(task) && task->dump->pidfd >= 0;
 }
 
+/* Less is given back as fast by the task alone. */
+#define MUCH_MEMORY_KB (8 << 10)
+
 static void send_kill(struct dump *d, const struct task *spared)
 {
 	struct task *task;
@@ -121,6 +124,10 @@ static void send_kill(struct dump *d, const struct task *spared)
 	for_each_task(task, d->tree)
 		if (task != spared && is_to_be_killed(task))
 			(void)pidfd_signal(task->dump->pidfd, SIGKILL);
+	/* We would only wait for them. */
+	for_each_task(task, d->tree)
+		if (task != spared && is_to_be_killed(task) && task->leader->dump->status.vm_rss_kb >= MUCH_MEMORY_KB)
+			(void)pidfd_release_memory(task->dump->pidfd);
 }
 
 /* Readable when it is dead; who reaps it is not our business, but it can be reaped only when we have. */
