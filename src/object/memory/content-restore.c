@@ -222,7 +222,7 @@ static bool can_copy(const struct memory_mapping *mapping, uint64_t size)
 static void choose_way(struct fill_task *fill, const struct memory_mapping *mapping, size_t first)
 {
 	struct stored_range *ranges = fill->what.ranges.items;
-	uint32_t how = mapping->vma->prot & PROT_WRITE ? 0 : PAGE_READ_ONLY;
+	uint32_t how = memory_first_prot(mapping) & PROT_WRITE ? 0 : PAGE_READ_ONLY; /* protected later */
 	uint64_t size = 0;
 
 	for (size_t i = first; i < fill->what.ranges.n; i++)
