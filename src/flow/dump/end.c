@@ -169,6 +169,7 @@ static void end_killed(struct dump *d)
 	kill_tree(d);
 	dump_inside_forget(d);
 	freezer_end(&flow_dump_of(d)->freezer); /* frozen tasks do not die */
+	stats_stop(d->stats, STATS_FROZEN);
 	if (listener_moves(d->listener) && !d->listener->has_left)
 		(void)actions_run(d->options, d->listener, ACTION_POST_MIGRATE, d->options->pid); /* logged */
 	phase_dump_killed(d);

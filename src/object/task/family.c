@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the parts of tasks and threads do in which phase. */
 #include "engine/family.h"
+#include "object/task/groups.h"
 #include "object/task/thread/inspect.h"
 #include "object/task/part.h"
 
@@ -23,6 +24,7 @@ const struct object_family task_family = {
 	.dump_again = parts_dump_again,
 	.dump_finish = parts_dump_finish,
 	.dump_write = parts_dump_write,
+	.dump_killed = groups_dump_killed,
 	.restore_self = parts_restore_self,
 	.restore_load = parts_restore_load,
 	.restore_check = parts_restore_check,

@@ -3,6 +3,8 @@
  * Sessions and groups that reach beyond the tree: setpgid(2), setsid(2). As long as a process is in one, no other
  * process gets its number, which is also the pid of the one that made it.
  */
+#include "object/task/groups.h"
+
 #include "base/auto.h"
 #include "base/log.h"
 #include "kern/proc/proc.h"
@@ -31,14 +33,27 @@ static bool tell_of_member(void *arg, pid_t pid, pid_t session, pid_t group)
 	return false;
 }
 
-static int tell_of_members(const struct dump *d)
+static void tell_of_members(const struct dump *d)
 {
 	if (d->options->end == OPT_END_KILL && !d->facts->inner_pids)
 		running_visit_groups(tell_of_member, (void *)d);
+}
+
+/* In a survey, which kills nobody. */
+static int tell_in_survey(const struct dump *d, struct thread *thread)
+{
+	if (thread == d->tree->root->leader)
+		tell_of_members(d);
 	return 0;
+}
+
+/* Nobody stands still any more while all processes of the machine are looked at. */
+void groups_dump_killed(struct dump *d)
+{
+	tell_of_members(d);
 }
 
 const struct task_part groups_part = {
 	.name = "groups",
-	.finish = tell_of_members,
+	.guess = tell_in_survey,
 };
