@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "arch_probe.h"
+#include "arch_regs.h"
 #include "base/auto.h"
 #include "base/file.h"
 #include "kern/namespaces.h"
@@ -189,9 +190,14 @@ int probe_get_rseq_conf(void)
 	return ask_tracee(NULL, ask_rseq);
 }
 
+static int ask_breakpoints(pid_t pid)
+{
+	return arch_breakpoints_try(pid);
+}
+
 int probe_breakpoints(void)
 {
-	return ask_tracee(NULL, arch_can_set_breakpoint);
+	return ask_tracee(NULL, ask_breakpoints);
 }
 
 int probe_io_ports(void)

@@ -81,3 +81,12 @@ int arch_breakpoints_set(pid_t tid, const uint8_t *data, size_t size)
 	}
 	return 0;
 }
+
+bool arch_breakpoints_try(pid_t pid)
+{
+	/* Of a program (PMC 0b10), four bytes of an instruction: Arm ARM, DBGBCR<n>_EL1. */
+	struct user_hwdebug_state wanted = { .dbg_regs = { { (uint64_t)pid << 12, ENABLED | 2 << 1 | 0xf << 5 } } };
+	struct iovec iov = { &wanted, HEAD + SLOT_SIZE };
+
+	return ptrace(PTRACE_SETREGSET, pid, numbers[BREAK], &iov) == 0;
+}

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <errno.h>
-#include <sys/types.h>
 
 static inline int arch_can_map_vdso(void)
 {
@@ -18,9 +17,4 @@ static inline int arch_can_map_compat_vdso(void)
 static inline int arch_has_io_ports(void)
 {
 	return 0;
-}
-
-static inline int arch_can_set_breakpoint(pid_t pid)
-{
-	return -ENOENT;
 }

@@ -35,6 +35,7 @@ int arch_state_set_extended(pid_t tid, const struct arch_thread_state *state);
 int arch_breakpoints_get(pid_t tid, struct pool *pool, uint8_t **ret, size_t *ret_size);
 int arch_breakpoints_check(size_t size);
 int arch_breakpoints_set(pid_t tid, const uint8_t *data, size_t size); /* checked before */
+bool arch_breakpoints_try(pid_t pid); /* whether one can be set in pid, which is not to run any more */
 
 /* A thread of a 32-bit program (or in such code of another one). */
 bool arch_state_is_compat(const struct arch_thread_state *state);

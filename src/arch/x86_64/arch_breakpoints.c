@@ -65,3 +65,13 @@ int arch_breakpoints_set(pid_t tid, const uint8_t *data, size_t size)
 		TRY(write_register(tid, i, wanted.address[i]));
 	return write_register(tid, CONTROL, wanted.control);
 }
+
+bool arch_breakpoints_try(pid_t pid)
+{
+	const size_t address = offsetof(struct user, u_debugreg[0]),
+		     control = offsetof(struct user, u_debugreg[CONTROL]);
+
+	/* Length 1, on execution, in register 0. */
+	return ptrace(PTRACE_POKEUSER, pid, address, (long)pid << 12) == 0 &&
+	       ptrace(PTRACE_POKEUSER, pid, control, 1L) == 0;
+}

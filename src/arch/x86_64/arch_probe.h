@@ -3,11 +3,7 @@
 #pragma once
 
 #include <errno.h>
-#include <stddef.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/types.h>
-#include <sys/user.h>
 #include <unistd.h>
 
 /* We have a vDSO already, so a kernel that knows the request answers EEXIST. */
@@ -30,14 +26,4 @@ static inline int arch_can_map_compat_vdso(void)
 static inline int arch_has_io_ports(void)
 {
 	return syscall(SYS_iopl, 0) == 0;
-}
-
-/* pid is stopped under ptrace(2). */
-static inline int arch_can_set_breakpoint(pid_t pid)
-{
-	const size_t address = offsetof(struct user, u_debugreg[0]), control = offsetof(struct user, u_debugreg[7]);
-
-	/* Length 1, on execution, in register 0. */
-	return ptrace(PTRACE_POKEUSER, pid, address, (long)pid << 12) == 0 &&
-	       ptrace(PTRACE_POKEUSER, pid, control, 1L) == 0;
 }
