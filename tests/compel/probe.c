@@ -284,33 +284,50 @@ static int try_memory(struct parasite_ctl *ctl)
 #define TRAP_LENGTH 4 /* where it stands then */
 /* mov x0, #42; brk #0 */
 static const unsigned int trap[2] = { 0xd2800540, 0xd4200000 };
-/* mov x8, #215 (munmap); adr x0, 4096-4 (the next page); mov x1, #4096; svc #0; udf #0 */
-static const unsigned int unmap[6] = { 0xd2801ae8, 0x10007fe0, 0xd2820001, 0xd4000001, 0 };
+
+/* mov x8, #215 (munmap); adr x0, page - 4 (the next page); mov x1, #1; svc #0; udf #0 */
+static void write_unmap(long page, void *to)
+{
+	const unsigned int code[6] = { 0xd2801ae8, 0x10000000 | (unsigned int)(page - 4) / 4 << 5, 0xd2800021,
+				       0xd4000001, 0 };
+
+	memcpy(to, code, sizeof(code));
+}
 #else
 #define TRAP_LENGTH 6
 /* mov $42, %eax; int3 */
 static const unsigned char trap[8] = { 0xb8, 42, 0, 0, 0, 0xcc };
-/* mov $11 (munmap), %eax; lea 4096-12(%rip), %rdi (the next page); mov $4096, %esi; syscall; ud2 */
-static const unsigned char unmap[24] = { 0xb8, 11,   0, 0,    0, 0x48, 0x8d, 0x3d, 0xf4, 0x0f, 0,
-					 0,    0xbe, 0, 0x10, 0, 0,    0x0f, 0x05, 0x0f, 0x0b };
+
+/* mov $11 (munmap), %eax; lea page - 12(%rip), %rdi (the next page); mov $1, %esi; syscall; ud2 */
+static void write_unmap(long page, void *to)
+{
+	const unsigned char code[24] = { 0xb8, 11,   0, 0, 0, 0x48, 0x8d, 0x3d, 0,    0,   0,
+					 0,    0xbe, 1, 0, 0, 0,    0x0f, 0x05, 0x0f, 0x0b };
+	const int distance = (int)page - 12;
+
+	memcpy(to, code, sizeof(code));
+	memcpy((char *)to + 8, &distance, sizeof(distance));
+}
 #endif
 
 static int try_code(struct parasite_ctl *ctl)
 {
+	const long page_size = sysconf(_SC_PAGESIZE);
 	user_regs_struct_t regs;
-	long page, word;
+	long page, word, unmap[3];
 
-	WANT(compel_syscall(ctl, __NR_mmap, &page, 0, 8192, PROT_READ | PROT_WRITE | PROT_EXEC,
+	write_unmap(page_size, unmap);
+	WANT(compel_syscall(ctl, __NR_mmap, &page, 0, 2 * page_size, PROT_READ | PROT_WRITE | PROT_EXEC,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1ul, 0) == 0);
 	WANT(ptrace_poke_area(pid, (void *)trap, (void *)page, sizeof(trap)) == 0);
 	WANT(compel_run_at(ctl, (unsigned long)page, &regs) == 0);
 	WANT(user_regs_native(&regs) && REG_RES(regs) == 42 && REG_IP(regs) == (unsigned long)page + TRAP_LENGTH);
 	WANT(compel_run_at(ctl, 4096, NULL) == -1 && errno == EIO); /* nothing is there */
-	WANT(ptrace_poke_area(pid, (void *)unmap, (void *)page, sizeof(unmap)) == 0);
+	WANT(ptrace_poke_area(pid, unmap, (void *)page, sizeof(unmap)) == 0);
 	WANT(compel_unmap(ctl, (unsigned long)page) == 0);
-	WANT(ptrace_peek_area(pid, &word, (void *)(page + 4096), 8) < 0 &&
+	WANT(ptrace_peek_area(pid, &word, (void *)(page + page_size), 8) < 0 &&
 	     ptrace_peek_area(pid, &word, (void *)page, 8) == 0);
-	WANT(compel_syscall(ctl, __NR_munmap, &word, (unsigned long)page, 4096, 0, 0, 0, 0) == 0 && word == 0);
+	WANT(compel_syscall(ctl, __NR_munmap, &word, (unsigned long)page, page_size, 0, 0, 0, 0) == 0 && word == 0);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 
 SUBJECT()
 
-#define PAGE 4096
+#define PAGE getpagesize()
 
 static int bpf(int command, union bpf_attr *attr)
 {

@@ -8,7 +8,7 @@
 
 SUBJECT()
 
-#define PAGE 4096
+#define PAGE getpagesize()
 #define SIZE 8192
 
 #define INSN(op, to, from, offset, number) \

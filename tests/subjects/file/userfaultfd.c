@@ -10,7 +10,7 @@
 
 SUBJECT()
 
-#define PAGE 4096u
+#define PAGE (unsigned)getpagesize()
 
 static int uffd;
 static char *missing, *guarded;
@@ -35,11 +35,12 @@ static struct uffd_msg next(void)
 
 static void copy_in(char *to, char with)
 {
-	char page[PAGE];
+	char *page = must(malloc(PAGE));
 	struct uffdio_copy copy = { .dst = (uintptr_t)to, .src = (uintptr_t)page, .len = PAGE };
 
 	memset(page, with, PAGE);
 	CHECK_EQUAL(ioctl(uffd, UFFDIO_COPY, &copy), 0);
+	free(page);
 }
 
 static void *waits(void *arg)

@@ -43,10 +43,11 @@ int main(void)
 {
 	uint8_t *areas[N];
 	bool sticks[N];
+	const size_t page = (size_t)getpagesize();
 
 	for (unsigned i = 0; i < N; i++) {
-		areas[i] = must(mmap(NULL, SIZE + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-		must(munmap(areas[i] + SIZE, 4096)); /* keeps it from joining its neighbour */
+		areas[i] = must(mmap(NULL, SIZE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+		must(munmap(areas[i] + SIZE, page)); /* keeps it from joining its neighbour */
 		fill(areas[i], SIZE / 2, i);
 		if (advices[i].advice < 0)
 			must(mlock2(areas[i], SIZE, advices[i].advice == ON_FAULT ? MLOCK_ONFAULT : 0));
@@ -63,7 +64,7 @@ int main(void)
 		if (advices[i].advice == ON_FAULT) {
 			unsigned char there = 1;
 
-			CHECK_EQUAL(mincore(areas[i] + SIZE - 4096, 4096, &there), 0);
+			CHECK_EQUAL(mincore(areas[i] + SIZE - page, page, &there), 0);
 			CHECK_EQUAL(there & 1, 0);
 		}
 		check_zero(areas[i] + SIZE / 2, SIZE / 2);

@@ -7,7 +7,7 @@
 
 SUBJECT(.seconds = 60, .ways = "unharmed left live", .ignore = "areas preflight")
 
-#define PAGE	  4096u
+#define PAGE	  (unsigned)getpagesize()
 #define WORDS	  (PAGE / sizeof(uint64_t))
 #define PAGES	  64u  /* of each slot, which is changed as a whole, or some of its pages are */
 #define SLOTS	  272u /* 68 MiB */
@@ -138,12 +138,15 @@ static void drop(struct world *w, struct slot *slot, uint64_t step)
 static void read_in(struct world *w, struct slot *slot, uint64_t step)
 {
 	unsigned p = (unsigned)draw(w, PAGES);
-	uint64_t text[WORDS] = { step, [WORDS - 1] = step * 3 };
+	uint64_t *text = must(calloc(1, PAGE));
 	int ends[2];
 
 	CHECK_EQUAL(pipe(ends), 0);
+	text[0] = step;
+	text[WORDS - 1] = step * 3;
 	CHECK_EQUAL(write(ends[1], text, PAGE), PAGE);
 	CHECK_EQUAL(read(ends[0], slot->memory + p * WORDS, PAGE), PAGE);
+	free(text);
 	slot->wrote[p] = step;
 	close(ends[0]);
 	close(ends[1]);

@@ -4,7 +4,7 @@
 
 SUBJECT(.seconds = 60)
 
-#define PAGE  4096u
+#define PAGE  (unsigned)getpagesize()
 #define PAGES 64u
 #define WORDS (PAGE / sizeof(uint64_t))
 

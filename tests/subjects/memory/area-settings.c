@@ -16,7 +16,7 @@ SUBJECT()
 #define __NR_mseal 462
 #endif
 
-#define PAGE 4096ul
+#define PAGE (size_t) getpagesize()
 #define AREA (4 * PAGE)
 
 static uint8_t *private, *shared, *sealed;

@@ -8,7 +8,7 @@
 
 SUBJECT(.seconds = 60)
 
-#define PAGE	4096
+#define PAGE	getpagesize()
 #define PAGES	512 /* of each piece */
 #define PIECE	(PAGES * PAGE)
 #define READERS 3
@@ -121,7 +121,7 @@ static void call(void)
 {
 	int pipe_ends[2];
 	struct iovec part = { pieces[SENT] + 100, PAGE }, to = { pieces[CALLED] + 5 * PAGE + 100, PAGE };
-	uint8_t copy[PAGE];
+	uint8_t *copy = must(malloc(PAGE));
 
 	must(pipe(pipe_ends));
 	must(mprotect(pieces[PROTECTED], PIECE, PROT_READ));
@@ -132,6 +132,7 @@ static void call(void)
 	CHECK_EQUAL(readv(pipe_ends[0], &to, 1), PAGE);
 	memcpy(copy, pieces[SENT] + 100, PAGE);
 	CHECK(memcmp(copy, pieces[CALLED] + 5 * PAGE + 100, PAGE) == 0);
+	free(copy);
 	/* What was read into is new, all around it is old. */
 	check_pages(pieces[CALLED], CALLED, 0, 5);
 	check_pages(pieces[CALLED], CALLED, 7, 2);

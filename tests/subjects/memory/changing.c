@@ -6,7 +6,7 @@
 
 SUBJECT(.ignore = "areas fd state", .seconds = 60)
 
-#define PAGE  4096u
+#define PAGE  (unsigned)getpagesize()
 #define SLOTS 24u /* mappings that come, go and move */
 #define PAGES 48u /* of each */
 #define WORDS (PAGE / sizeof(uint64_t))
@@ -123,13 +123,14 @@ static void drop(struct world *w, struct slot *slot)
 static void read_in(struct world *w, struct slot *slot)
 {
 	unsigned p = (unsigned)draw(w, PAGES);
-	uint64_t text[WORDS];
+	uint64_t *text = must(malloc(PAGE));
 	int ends[2];
 
 	CHECK_EQUAL(pipe(ends), 0);
 	paint(text, ++w->changes);
 	CHECK_EQUAL(write(ends[1], text, PAGE), PAGE);
 	CHECK_EQUAL(read(ends[0], slot->memory + p * WORDS, PAGE), PAGE);
+	free(text);
 	slot->wrote[p] = w->changes;
 	close(ends[0]);
 	close(ends[1]);

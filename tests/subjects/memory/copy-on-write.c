@@ -5,8 +5,9 @@
 
 SUBJECT(.not_ways = "lazy on_demand") /* there pages come when they are touched, to each task its own */
 
+#define PAGE  (unsigned)getpagesize()
 #define PAGES 2000
-#define SIZE  (PAGES * 4096)
+#define SIZE  (PAGES * PAGE)
 
 static uint8_t *area, *hidden;
 static const char *frames_name[2] = { "child", "grandchild" };
@@ -20,7 +21,7 @@ static void read_frames(const void *memory, uint64_t *frames)
 	int fd = open("/proc/self/pagemap", O_RDONLY);
 
 	CHECK(fd >= 0);
-	CHECK_EQUAL(pread(fd, frames, PAGES * 8, (off_t)((uintptr_t)memory / 4096 * 8)), PAGES * 8);
+	CHECK_EQUAL(pread(fd, frames, PAGES * 8, (off_t)((uintptr_t)memory / PAGE * 8)), PAGES * 8);
 	close(fd);
 	for (unsigned i = 0; i < PAGES; i++)
 		frames[i] = frames[i] & PRESENT ? frames[i] & FRAME : 0;
@@ -48,19 +49,19 @@ static void tell_frames(unsigned who)
 static void change(unsigned seed)
 {
 	for (unsigned page = 0; page < 400; page += 100)
-		fill(area + page * 4096, 4096, seed + page);
-	must(madvise(area + 500 * 4096, 100 * 4096, MADV_DONTNEED));
-	fill(area + 1999 * 4096, 4096, seed);
+		fill(area + page * PAGE, PAGE, seed + page);
+	must(madvise(area + 500 * PAGE, 100 * PAGE, MADV_DONTNEED));
+	fill(area + 1999 * PAGE, PAGE, seed);
 }
 
 static void check_changed(unsigned seed)
 {
 	for (unsigned page = 0; page < 1999; page++)
 		if (page < 400 && page % 100 == 0)
-			check_filled(area + page * 4096, 4096, seed + page);
+			check_filled(area + page * PAGE, PAGE, seed + page);
 		else if (page < 500 || page >= 600)
-			check_filled(area + page * 4096, 4096, page);
-	check_filled(area + 1999 * 4096, 4096, seed);
+			check_filled(area + page * PAGE, PAGE, page);
+	check_filled(area + 1999 * PAGE, PAGE, seed);
 }
 
 static int be_grandchild(void *arg)
@@ -80,7 +81,7 @@ static int be_child(void *arg)
 	wait_for_restore();
 	tell_frames(0);
 	check_changed(10000);
-	check_zero(area + 500 * 4096, 100 * 4096);
+	check_zero(area + 500 * PAGE, 100 * PAGE);
 	join_child(grandchild, 4);
 	return 3;
 }
@@ -120,9 +121,9 @@ int main(void)
 	madvise(area, SIZE, MADV_NOHUGEPAGE);
 	madvise(hidden, SIZE, MADV_NOHUGEPAGE);
 	for (unsigned page = 0; page < PAGES - 1; page++)
-		fill(area + page * 4096, 4096, page);
+		fill(area + page * PAGE, PAGE, page);
 	for (unsigned page = 0; page < PAGES; page++)
-		fill(hidden + page * 4096, 4096, page);
+		fill(hidden + page * PAGE, PAGE, page);
 	must(mprotect(hidden, SIZE, PROT_NONE));
 	read_frames(area, mine);
 	if (!mine[0])
@@ -143,7 +144,7 @@ int main(void)
 	}
 	close(must(open("compared", O_WRONLY | O_CREAT, 0600)));
 	for (unsigned page = 0; page < PAGES - 1; page++)
-		check_filled(area + page * 4096, 4096, page);
+		check_filled(area + page * PAGE, PAGE, page);
 	join_child(child, 3);
 	return 0;
 }

@@ -5,7 +5,7 @@
 
 #define MAP_DROPPABLE_ 0x08
 #define PAGES	       64
-#define SIZE	       4096
+#define SIZE	       (unsigned)getpagesize()
 
 SUBJECT()
 

@@ -10,7 +10,7 @@ SUBJECT(.dump_options = "--equal-pages", .not_ways = "lazy on_demand remote stre
 #define FILED	 40 /* in a private mapping of a file */
 #define HEAPED	 50 /* of the heap, which grows in one child and is cut off in another */
 #define ALL	 (PAGES + FILED + HEAPED)
-#define PAGE	 4096
+#define PAGE	 getpagesize()
 
 #define PRESENT (1ull << 63)
 #define FRAME	((1ull << 55) - 1)

@@ -7,10 +7,11 @@
 SUBJECT()
 
 #ifndef MADV_GUARD_INSTALL
+#define PAGE		   (unsigned)getpagesize()
 #define MADV_GUARD_INSTALL 102
 #endif
 
-#define SIZE (32 * 4096)
+#define SIZE (32 * PAGE)
 
 static sigjmp_buf back;
 
@@ -32,24 +33,24 @@ int main(void)
 	uint8_t *area = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 
 	fill(area, SIZE, 1);
-	if (madvise(area + 4 * 4096, 2 * 4096, MADV_GUARD_INSTALL) < 0)
+	if (madvise(area + 4 * PAGE, 2 * PAGE, MADV_GUARD_INSTALL) < 0)
 		skip("this kernel has no guard pages");
-	must(madvise(area + 10 * 4096, 4096, MADV_GUARD_INSTALL));
-	must(madvise(area + 31 * 4096, 4096, MADV_GUARD_INSTALL));
+	must(madvise(area + 10 * PAGE, PAGE, MADV_GUARD_INSTALL));
+	must(madvise(area + 31 * PAGE, PAGE, MADV_GUARD_INSTALL));
 	for (unsigned page = 0; page < 32; page++)
 		if (page != 4 && page != 5 && page != 10 && page != 31)
-			fill(area + page * 4096, 4096, page);
+			fill(area + page * PAGE, PAGE, page);
 	signal(SIGSEGV, jump);
-	CHECK(is_guarded(area + 4 * 4096));
+	CHECK(is_guarded(area + 4 * PAGE));
 
 	checkpoint();
 
 	for (unsigned page = 0; page < 32; page++) {
 		bool guarded = page == 4 || page == 5 || page == 10 || page == 31;
 
-		CHECK_EQUAL(is_guarded(area + page * 4096), guarded);
+		CHECK_EQUAL(is_guarded(area + page * PAGE), guarded);
 		if (!guarded)
-			check_filled(area + page * 4096, 4096, page);
+			check_filled(area + page * PAGE, PAGE, page);
 	}
 	return 0;
 }

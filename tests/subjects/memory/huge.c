@@ -4,6 +4,7 @@
 
 SUBJECT()
 
+#define PAGE (unsigned)getpagesize()
 #define HUGE (2ul << 20)
 #define N    8
 
@@ -35,8 +36,8 @@ int main(void)
 	if (madvise(area, N * HUGE, MADV_HUGEPAGE) < 0)
 		skip("this kernel has no transparent huge pages");
 	for (unsigned i = 0; i < N; i++)
-		fill(area + i * HUGE, i == 3 ? 4096 : HUGE, i); /* of the fourth, most is zero */
-	must(madvise(area + 5 * HUGE + 4096, 4096, MADV_DONTNEED));
+		fill(area + i * HUGE, i == 3 ? PAGE : HUGE, i); /* of the fourth, most is zero */
+	must(madvise(area + 5 * HUGE + PAGE, PAGE, MADV_DONTNEED));
 	before = huge_kb(area);
 
 	checkpoint();
@@ -44,12 +45,12 @@ int main(void)
 	CHECK_EQUAL(huge_kb(area) >= (before ? (N - 1) * 2048 : 0), 1);
 	for (unsigned i = 0; i < N; i++) {
 		if (i == 5) {
-			check_filled(area + i * HUGE, 4096, i);
-			check_zero(area + i * HUGE + 4096, 4096);
+			check_filled(area + i * HUGE, PAGE, i);
+			check_zero(area + i * HUGE + PAGE, PAGE);
 		} else {
-			check_filled(area + i * HUGE, i == 3 ? 4096 : HUGE, i);
+			check_filled(area + i * HUGE, i == 3 ? PAGE : HUGE, i);
 		}
 	}
-	check_zero(area + 3 * HUGE + 4096, HUGE - 4096);
+	check_zero(area + 3 * HUGE + PAGE, HUGE - PAGE);
 	return 0;
 }

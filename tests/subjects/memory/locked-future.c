@@ -5,7 +5,7 @@
 
 SUBJECT()
 
-#define PAGE 4096u
+#define PAGE (unsigned)getpagesize()
 
 /* 0: not locked, else flags of mlockall(2). */
 static int locks_new(void)

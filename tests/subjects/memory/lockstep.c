@@ -8,7 +8,7 @@
 
 SUBJECT(.seconds = 60, .ways = "unharmed plain left live", .ignore = "areas preflight")
 
-#define PAGE	  4096
+#define PAGE	  getpagesize()
 #define PAGES	  8192 /* of each process: more than what is not worth being moved into huge pages */
 #define WORDS	  (PAGES * 32)
 #define PROCESSES 3

@@ -8,21 +8,22 @@ SUBJECT(.seconds = 30)
 
 int main(void)
 {
+	const size_t step = 2 * (size_t)getpagesize();
 	uint8_t *area = must(
-		mmap(NULL, AREAS * 8192ul, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+		mmap(NULL, AREAS * step, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
 
 	for (unsigned i = 0; i < AREAS; i++) {
-		*(unsigned *)(area + i * 8192ul) = i;
+		*(unsigned *)(area + i * step) = i;
 		/* Neighbours that differ do not join. */
 		if (i % 2)
-			must(mprotect(area + i * 8192ul, 8192, PROT_READ));
+			must(mprotect(area + i * step, step, PROT_READ));
 	}
 
 	checkpoint();
 
 	for (unsigned i = 0; i < AREAS; i++) {
-		CHECK_EQUAL(*(unsigned *)(area + i * 8192ul), i);
-		CHECK_EQUAL(*(unsigned *)(area + i * 8192ul + 4096), 0);
+		CHECK_EQUAL(*(unsigned *)(area + i * step), i);
+		CHECK_EQUAL(*(unsigned *)(area + i * step + step / 2), 0);
 	}
 	return 0;
 }

@@ -5,7 +5,8 @@
 
 SUBJECT()
 
-#define SIZE (300 * 4096 + 5)
+#define PAGE (unsigned)getpagesize()
+#define SIZE (300 * PAGE + 5)
 
 static void check_link(int fd, const char *wanted)
 {
@@ -32,10 +33,10 @@ int main(void)
 
 	must(ftruncate(fd, SIZE));
 	shared = must(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
-	private = must(mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 4096));
-	fill(shared, 5 * 4096, 1);
-	fill(shared + 299 * 4096, 4096 + 5, 2);
-	fill(private + 4096, 4096, 3);
+	private = must(mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, PAGE));
+	fill(shared, 5 * PAGE, 1);
+	fill(shared + 299 * PAGE, PAGE + 5, 2);
+	fill(private + PAGE, PAGE, 3);
 	must(fchmod(fd, 0640));
 	readonly = must(reopen(fd, O_RDONLY));
 	must((int)lseek(readonly, 4097, SEEK_SET));
@@ -47,11 +48,11 @@ int main(void)
 	check_link(empty, "/memfd: (deleted)");
 	CHECK_EQUAL(fstat(fd, &stat), 0);
 	CHECK(stat.st_blocks < 50 * 8); /* reading the holes through a mapping fills them */
-	check_filled(shared, 5 * 4096, 1);
-	check_zero(shared + 5 * 4096, 294 * 4096);
-	check_filled(shared + 299 * 4096, 4096 + 5, 2);
-	check_filled(private + 4096, 4096, 3);
-	CHECK(!memcmp(private, shared + 4096, 4096));
+	check_filled(shared, 5 * PAGE, 1);
+	check_zero(shared + 5 * PAGE, 294 * PAGE);
+	check_filled(shared + 299 * PAGE, PAGE + 5, 2);
+	check_filled(private + PAGE, PAGE, 3);
+	CHECK(!memcmp(private, shared + PAGE, PAGE));
 
 	CHECK_EQUAL(fstat(fd, &stat), 0);
 	CHECK_EQUAL(stat.st_size, SIZE);
@@ -61,11 +62,11 @@ int main(void)
 	CHECK_EQUAL(write(readonly, "x", 1), -1);
 	CHECK_EQUAL(fcntl(fd, F_GET_SEALS), 0);
 	/* One object: what comes in through the descriptor is seen by all. */
-	CHECK_EQUAL(pwrite(fd, "seen", 4, 200 * 4096), 4);
-	CHECK(!memcmp(shared + 200 * 4096, "seen", 4));
-	shared[201 * 4096] = 42;
+	CHECK_EQUAL(pwrite(fd, "seen", 4, 200 * PAGE), 4);
+	CHECK(!memcmp(shared + 200 * PAGE, "seen", 4));
+	shared[201 * PAGE] = 42;
 	past = must(mmap(NULL, SIZE, PROT_READ, MAP_SHARED, readonly, 0));
-	CHECK_EQUAL(past[201 * 4096], 42);
+	CHECK_EQUAL(past[201 * PAGE], 42);
 
 	CHECK_EQUAL(fcntl(empty, F_GET_SEALS), F_SEAL_SEAL);
 	CHECK_EQUAL(fstat(empty, &stat), 0);

@@ -7,7 +7,7 @@
 
 SUBJECT(.ways = "unharmed plain left twice")
 
-#define PAGE  4096u
+#define PAGE  (unsigned)getpagesize()
 #define PAGES 48u
 
 static const int protections[] = { PROT_NONE, PROT_READ, PROT_WRITE, PROT_READ | PROT_EXEC };

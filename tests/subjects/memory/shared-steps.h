@@ -8,7 +8,7 @@
 
 #include "subject.h"
 
-#define PAGE	  4096u
+#define PAGE	  (unsigned)getpagesize()
 #define WORDS	  (PAGE / sizeof(uint64_t))
 #define PAGES	  4096u /* 16 MiB */
 #define PROCESSES 3u
@@ -61,12 +61,15 @@ static inline void write_many(struct world *w, uint64_t step)
 static inline void read_in(struct world *w, uint64_t step)
 {
 	unsigned page = draw(PAGES);
-	uint64_t text[WORDS] = { step, [WORDS - 1] = step * 3 };
+	uint64_t *text = must(calloc(1, PAGE));
 	int ends[2];
 
 	CHECK_EQUAL(pipe(ends), 0);
+	text[0] = step;
+	text[WORDS - 1] = step * 3;
 	CHECK_EQUAL(write(ends[1], text, PAGE), PAGE);
 	CHECK_EQUAL(read(ends[0], w->memory + page * WORDS, PAGE), PAGE);
+	free(text);
 	turns->wrote[page] = step;
 	close(ends[0]);
 	close(ends[1]);

@@ -12,7 +12,7 @@
 
 SUBJECT()
 
-#define PAGE 4096ul
+#define PAGE (size_t) getpagesize()
 #define N    8
 
 static sigjmp_buf back;

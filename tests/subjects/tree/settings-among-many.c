@@ -7,7 +7,7 @@ SUBJECT(.seconds = 30)
 
 #define N     60
 #define SORTS 5
-#define PAGE  4096u
+#define PAGE  (unsigned)getpagesize()
 
 static char *read_own(const char *name, char text[32])
 {
