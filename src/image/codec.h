@@ -15,6 +15,9 @@ int codec_find(const char *name);
 /* The range of levels that makes sense; the lowest is the fastest. */
 bool codec_has_level(enum codec codec, int level);
 
+/* Its library, which most runs do without; once, before the others are called for this codec. Logged. */
+int codec_load(enum codec codec);
+
 /* What one thread needs for its work; made at the first use, for one codec at a time. */
 struct codec_context;
 struct codec_context *codec_context_create(enum codec codec);

@@ -21,8 +21,10 @@ int images_open(const struct options *options, bool for_writing, struct store **
 
 	TRY(store_open_dir(options->images_dir_fd, for_writing, &store));
 	store_decrypt_with(store, options->decrypt_with);
-	if (for_writing && options->compression)
+	if (for_writing && options->compression) {
+		TRY(codec_load(codecs[options->compression])); /* before anything stands still */
 		store_compress(store, codecs[options->compression], options->compression_level);
+	}
 	if (for_writing && options->encrypt_to.n)
 		TRY(store_encrypt(store, options->encrypt_to.items, options->encrypt_to.n));
 	*ret = TAKE_PTR(store);

@@ -85,7 +85,7 @@ static int check_head(const struct block_reader *reader)
 	if (head->version != BLOCKS_VERSION || head->codec >= CODEC_COUNT || head->encrypted > 1 ||
 	    head->block_size != BLOCK_SIZE)
 		return refuse(EINVAL, "%s: compressed in a way that this criu does not know", reader->name);
-	return 0;
+	return codec_load(head->codec);
 }
 
 static bool is_zero_tag(const struct blocks_tail *tail)

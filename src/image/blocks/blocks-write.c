@@ -50,6 +50,7 @@ int block_writer_create(int fd, const char *name, const struct block_format *for
 	snprintf(writer->name, sizeof(writer->name), "%s", name);
 	writer->format = *format;
 	pthread_mutex_init(&writer->lock, NULL);
+	TRY(codec_load(format->codec));
 	writer->head = (struct blocks_head){
 		.magic = BLOCKS_MAGIC,
 		.version = BLOCKS_VERSION,
