@@ -46,6 +46,7 @@ struct parasite_watch {
 	int us;		/* pidfd */
 	uint32_t ready; /* guard_report() */
 	pid_t guard;
+	bool sent_away;
 	int n;				/* that were used: the others have no memory yet */
 	struct watched items[CAPACITY]; /* shared with the guard */
 };
@@ -357,14 +358,23 @@ static bool is_busy(const struct parasite_watch *watch)
 	return false;
 }
 
+void parasite_watch_dismiss(struct parasite_watch *watch)
+{
+	if (!watch || watch->guard <= 0 || watch->sent_away || is_busy(watch))
+		return;
+	watch->sent_away = true;
+	guard_send_away(watch->guard);
+}
+
 void parasite_watch_end(struct parasite_watch **place)
 {
 	struct parasite_watch *watch = TAKE_PTR(*place);
 
 	if (!watch)
 		return;
-	if (watch->guard > 0 && !is_busy(watch))
-		guard_dismiss(watch->guard);
+	parasite_watch_dismiss(watch);
+	if (watch->sent_away)
+		guard_reap(watch->guard);
 	if (watch->us >= 0)
 		close(watch->us);
 	munmap(watch, sizeof(*watch));

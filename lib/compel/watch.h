@@ -17,6 +17,8 @@ int parasite_watch_start(int not_for_it, struct parasite_watch **ret);
 /* Before the first memory of ours comes into a process: the other one is ready to watch. Accepts NULL; -ECHILD,
  * reported, if it has died. */
 int parasite_watch_await(struct parasite_watch *watch);
+/* Nothing comes into a process any more: it may end already. Accepts NULL. */
+void parasite_watch_dismiss(struct parasite_watch *watch);
 /* If memory of ours is still somewhere, it is taken away when we end. */
 void parasite_watch_end(struct parasite_watch **watch);
 

@@ -52,9 +52,19 @@ int guard_await(uint32_t *ready, pid_t guard)
 	return 0;
 }
 
-void guard_dismiss(pid_t guard)
+void guard_send_away(pid_t guard)
 {
 	kill(guard, SIGKILL);
+}
+
+void guard_reap(pid_t guard)
+{
 	while (waitpid(guard, NULL, __WALL) < 0 && errno == EINTR)
 		;
+}
+
+void guard_dismiss(pid_t guard)
+{
+	guard_send_away(guard);
+	guard_reap(guard);
 }

@@ -15,5 +15,8 @@ void guard_stand_apart(const char *name);
 void guard_report(uint32_t *ready);
 /* Waits for that. 0, or -ECHILD (reported) if it has died. */
 int guard_await(uint32_t *ready, pid_t guard);
-/* Not needed any more. */
+/* Not needed any more: it ends, and is reaped. */
 void guard_dismiss(pid_t guard);
+/* The same in two steps: it ends while we do something else. Each once. */
+void guard_send_away(pid_t guard);
+void guard_reap(pid_t guard);

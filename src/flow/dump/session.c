@@ -112,6 +112,7 @@ void dump_end(struct dump *d)
 	if (flow_dump_of(d))
 		dump_verify_end(&flow_dump_of(d)->verify);
 	phase_dump_end(d);
+	parasite_watch_dismiss(d->watch); /* it ends while we clear up */
 	dump_session_end(d);
 	workers_destroy(&d->workers);
 	task_iter_destroy(&d->task_iter);
