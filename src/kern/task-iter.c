@@ -25,6 +25,8 @@ enum place {
 	TASK_MEMORY,
 	TASK_HANDLERS,
 	TASK_CHILDREN,
+	TASK_LEADER,
+	TASK_PARENT,
 	TASK_CREDENTIALS,
 	TASK_FLAGS,
 	TASK_ATOMIC_FLAGS,
@@ -71,6 +73,8 @@ static const struct {
 	[TASK_MEMORY] = { "task_struct", "mm" },
 	[TASK_HANDLERS] = { "task_struct", "sighand" },
 	[TASK_CHILDREN] = { "task_struct", "children" },
+	[TASK_LEADER] = { "task_struct", "group_leader" },
+	[TASK_PARENT] = { "task_struct", "real_parent" },
 	[TASK_CREDENTIALS] = { "task_struct", "real_cred" },
 	[TASK_FLAGS] = { "task_struct", "flags" },
 	[TASK_ATOMIC_FLAGS] = { "task_struct", "atomic_flags" },
@@ -89,7 +93,7 @@ static const struct {
 
 /* What the program writes for each task, from the lowest address upwards. */
 struct answer {
-	uint64_t task, namespaces, cgroups, files, fs, memory, handlers, first_child;
+	uint64_t task, namespaces, cgroups, files, fs, memory, handlers, first_child, leader, parent;
 	uint64_t credentials, flags, atomic_flags, seccomp, pending, shared_pending;
 	uint64_t tid, state, call[ARCH_CALL_MEMBERS];
 	char name[16];
@@ -231,6 +235,8 @@ static void keep_members(struct program *program, const struct btf_place *places
 		{ TASK_MEMORY, offsetof(struct answer, memory) },
 		{ TASK_HANDLERS, offsetof(struct answer, handlers) },
 		{ TASK_CHILDREN, offsetof(struct answer, first_child) },
+		{ TASK_LEADER, offsetof(struct answer, leader) },
+		{ TASK_PARENT, offsetof(struct answer, parent) },
 		{ TASK_CREDENTIALS, offsetof(struct answer, credentials) },
 		{ TASK_FLAGS, offsetof(struct answer, flags) },
 		{ TASK_ATOMIC_FLAGS, offsetof(struct answer, atomic_flags) },
@@ -374,6 +380,11 @@ bool task_iter_prepare(struct task_iter *iter)
 	return iter->program >= 0;
 }
 
+bool task_iter_is_there(const struct task_iter *iter)
+{
+	return iter->program >= 0;
+}
+
 void task_iter_destroy(struct task_iter **ref)
 {
 	if (*ref && (*ref)->program >= 0)
@@ -423,6 +434,9 @@ static void add_answer(const struct task_iter *iter, const struct answer *answer
 		return; /* it has just ended */
 	*vector_push(ret) = (struct task_facts){
 		.tid = (pid_t)(uint32_t)answer->tid,
+		.task = answer->task,
+		.leader = answer->leader,
+		.parent = answer->parent,
 		.knows_own = iter->knows_own,
 		.own = own_of(iter, answer),
 		.thread_flags = answer->thread_flags,

@@ -30,7 +30,8 @@ struct task_own {
 
 /* Numbers that stand for objects of the kernel: good for nothing but to be compared. 0: the thread has none. */
 struct task_facts {
-	pid_t tid; /* as criu sees it */
+	pid_t tid;		       /* as criu sees it */
+	uint64_t task, leader, parent; /* the thread itself; parent: the thread that made it, or has got it */
 	bool knows_own;
 	struct task_own own;
 	bool has_children;
@@ -60,6 +61,8 @@ void task_iter_destroy(struct task_iter **iter); /* accepts NULL; for AUTO() */
 /* Loads the program, if that was not tried before: a millisecond or two, so before anything stands still. Whether it is
  * there. */
 bool task_iter_prepare(struct task_iter *iter);
+/* It was prepared already. */
+bool task_iter_is_there(const struct task_iter *iter);
 /*
  * All threads of a process, or with 0 of all processes that criu sees; it replaces what ret has. False, and nothing is
  * logged: it is not prepared, or cannot tell.

@@ -10,14 +10,17 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/page.h"
 #include "kern/proc/file-iter.h"
+#include "kern/task-iter.h"
 
 static struct file_iter *iter;
 static struct file_facts_list facts;
@@ -152,13 +155,60 @@ static void test_many(void **state)
 	assert_ptr_equal(file_iter_read_still(iter, getpid()), file_iter_read_still(iter, getpid()));
 }
 
+/* What a child has got is the same, and what it opens again is not; a lock shows from then on. */
+static void test_all(void **state)
+{
+	AUTO(task_iter_destroy) struct task_iter *tasks = task_iter_create();
+	AUTO(task_facts_done) struct task_facts_list list = { 0 };
+	const struct file_facts_list *mine, *its;
+	char path[] = "/tmp/file-iter-XXXXXX";
+	int fd = mkstemp(path), ready[2], other;
+	char byte;
+	pid_t child;
+
+	if (!task_iter_prepare(tasks))
+		skip();
+	SKIP_WITHOUT();
+	other = dup(fd);
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		dup2(open(path, O_RDONLY), other);
+		(void)!write(ready[1], "", 1);
+		pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_true(task_iter_read(tasks, 0, &list));
+	assert_null(file_iter_find(iter, child, true));
+	assert_true(file_iter_read_all(iter, &list, 1 << 20, true));
+	mine = file_iter_find(iter, getpid(), true);
+	its = file_iter_find(iter, child, true);
+	assert_true(mine && its);
+	assert_ptr_equal(file_iter_read_still(iter, child), its);
+	assert_int_equal(file_facts_find(mine, fd)->file, file_facts_find(its, fd)->file);
+	assert_int_equal(file_facts_find(mine, fd)->file, file_facts_find(mine, other)->file);
+	assert_int_not_equal(file_facts_find(mine, fd)->file, file_facts_find(its, other)->file);
+	assert_true(file_facts_find(mine, fd)->has_no_locks);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_false(look_at(fd)->has_no_locks);
+	assert_true(file_iter_read_all(iter, &list, 1 << 20, false));
+	assert_non_null(file_iter_find(iter, child, false));
+	file_iter_forget_running(iter);
+	assert_null(file_iter_find(iter, child, false));
+	assert_false(file_iter_read_all(iter, &list, 0, false)); /* too many of others */
+	assert_null(file_iter_find(iter, child, false));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	unlink(path);
+	close(fd);
+	close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pipes),
-		cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_owners),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_pipes), cmocka_unit_test(test_sockets), cmocka_unit_test(test_owners),
+		cmocka_unit_test(test_many),  cmocka_unit_test(test_all),
 	};
 
 	return cmocka_run_group_tests(tests, find_program, forget_program);

@@ -70,6 +70,7 @@ void foresee_tree(struct dump *d)
 	if (d->options->tell_timeout)
 		foresight.tell = flow_dump_of(d)->tell = tell_create();
 	touch_heap(); /* first: what looks at programs takes from it, too */
-	running_visit_tree(d->options->pid, d->task_iter, look_at_task, &foresight);
+	running_visit_tree(d->options->pid, d->task_iter, foresight.tell ? d->file_iter : NULL, look_at_task,
+			   &foresight);
 	table_destroy(&foresight.programs);
 }

@@ -25,6 +25,7 @@
 #include "flow/freeze/reaper.h"
 #include "flow/freeze/served.h"
 #include "flow/freeze/servers.h"
+#include "kern/proc/file-iter.h"
 #include "kern/task-iter.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
@@ -442,6 +443,13 @@ static void look_at_all(struct dump *d, struct task_facts_list *facts)
 		task->dump->stood_still = true;
 }
 
+/* Of all descriptors at once, as all stand still. */
+static void look_at_files(struct dump *d, const struct task_facts_list *facts)
+{
+	if (facts->n && d->tree->n_tasks >= FILE_ITER_TASKS)
+		(void)file_iter_read_all(d->file_iter, facts, d->tree->n_tasks, true);
+}
+
 static int stop_children(struct dump *d)
 {
 	AUTO(task_facts_done) struct task_facts_list facts = { 0 };
@@ -459,6 +467,7 @@ static int stop_children(struct dump *d)
 		if (!found)
 			TRY(freeze_last(d, &found));
 	} while (found);
+	look_at_files(d, &facts);
 	return 0;
 }
 

@@ -239,7 +239,7 @@ static int check_servers(const struct dump *d)
 	if (self < 0)
 		return fail(-self, "opening /proc/self");
 	TRY(proc_mounts_read(self, d->pool, &search.own));
-	running_visit_tree(d->options->pid, NULL, look_at_process, &search);
+	running_visit_tree(d->options->pid, NULL, NULL, look_at_process, &search);
 	proc_mounts_done(&search.own);
 	return search.error;
 }

@@ -15,6 +15,7 @@
 #include "base/vector.h"
 #include "kern/bpf/words.h"
 #include "kern/bpf.h"
+#include "kern/task-iter.h"
 
 /* struct bpf_iter__task_file { meta; task; u32 fd; file; }, of which each takes 8 bytes. */
 enum { AT_TASK = 8, AT_NUMBER = 16, AT_FILE = 24 };
@@ -23,6 +24,7 @@ enum word {
 	TASK,
 	LEADER,
 	DESCRIPTOR,
+	ADDRESS,
 	FLAGS,
 	OWNER,
 	PRIVATE,
@@ -33,6 +35,7 @@ enum word {
 	GID,
 	SUPER,
 	DEVICE,
+	LOCKS,
 	SOCK,
 	FAMILY,
 	PIPE_HEAD,
@@ -52,6 +55,7 @@ static const struct bpf_word words[N_WORDS] = {
 	[TASK] = { .from = BPF_WORD_CONTEXT, .offset = AT_TASK },
 	[LEADER] = MEMBER(TASK, "task_struct", "group_leader"),
 	[DESCRIPTOR] = { .from = BPF_WORD_CONTEXT, .offset = AT_NUMBER },
+	[ADDRESS] = { .from = BPF_WORD_CONTEXT, .offset = AT_FILE },
 	[FLAGS] = MEMBER(BPF_WORD_OBJECT, "file", "f_flags"),
 	[OWNER] = MEMBER(BPF_WORD_OBJECT, "file", "f_owner"), /* an address since Linux 6.12 */
 	[PRIVATE] = MEMBER(BPF_WORD_OBJECT, "file", "private_data"),
@@ -62,6 +66,7 @@ static const struct bpf_word words[N_WORDS] = {
 	[GID] = MEMBER(INODE, "inode", "i_gid"),
 	[SUPER] = MEMBER(INODE, "inode", "i_sb"),
 	[DEVICE] = MEMBER(SUPER, "super_block", "s_dev"),
+	[LOCKS] = MEMBER(INODE, "inode", "i_flctx"), /* stays when they are gone */
 	[SOCK] = MEMBER(PRIVATE, "socket", "sk"),
 	[FAMILY] = MEMBER(SOCK, "sock_common", "skc_family"),
 	[PIPE_HEAD] = MEMBER(PRIVATE, "pipe_inode_info", "head"),
@@ -74,14 +79,15 @@ static const struct bpf_word words[N_WORDS] = {
 #define BITS(first, last) ((2ull << (last)) - (1ull << (first)))
 #define NEEDED		  (BITS(TASK, DEVICE) & ~(1ull << OWNER))
 
-struct still_process {
+struct told_process {
 	struct file_facts_list facts;
 };
 
 struct file_iter {
 	bool tried;
 	struct bpf_words_program program;
-	struct table *still; /* by pid: struct still_process */
+	bool too_many;		       /* descriptors of others */
+	struct table *still, *running; /* by pid: struct told_process */
 };
 
 struct file_iter *file_iter_create(void)
@@ -90,22 +96,36 @@ struct file_iter *file_iter_create(void)
 
 	iter->program = BPF_WORDS_NONE;
 	iter->still = table_create();
+	iter->running = table_create();
 	return iter;
+}
+
+static void destroy_told(struct told_process **process)
+{
+	if (*process)
+		file_facts_done(&(*process)->facts);
+	free(*process);
+	*process = NULL;
+}
+
+static void destroy_all(struct table **told)
+{
+	struct told_process *process;
+	size_t cursor = 0;
+
+	while ((process = table_next(*told, &cursor)))
+		destroy_told(&process);
+	table_destroy(told);
 }
 
 void file_iter_destroy(struct file_iter **ref)
 {
 	struct file_iter *iter = TAKE_PTR(*ref);
-	struct still_process *process;
-	size_t cursor = 0;
 
 	if (!iter)
 		return;
-	while ((process = table_next(iter->still, &cursor))) {
-		file_facts_done(&process->facts);
-		free(process);
-	}
-	table_destroy(&iter->still);
+	destroy_all(&iter->still);
+	destroy_all(&iter->running);
 	bpf_words_close(&iter->program);
 	free(iter);
 }
@@ -131,9 +151,13 @@ static void add_pipe(const struct bpf_words_program *program, const uint64_t *va
 	to->has_writers = values[PIPE_WRITERS];
 }
 
-/* Threads that have a table of their own are visited as well. */
-static void add_facts(const struct bpf_words_program *program, const uint64_t *written, struct file_facts_list *ret)
+/* Whose descriptors they are: the list of a process by its main thread. */
+typedef struct file_facts_list *list_of(void *arg, uint64_t leader);
+
+/* Threads that have a table of their own are visited as well. False: it is enough. */
+static bool add_facts(const struct bpf_words_program *program, const uint64_t *written, list_of *of, void *arg)
 {
+	struct file_facts_list *list;
 	struct file_facts *facts;
 	uint64_t values[N_WORDS];
 	uint32_t device;
@@ -142,10 +166,14 @@ static void add_facts(const struct bpf_words_program *program, const uint64_t *w
 		values[i] = bpf_words_value(program, written, i);
 	device = (uint32_t)values[DEVICE];
 	if (values[TASK] != values[LEADER])
-		return;
-	facts = vector_push(ret);
+		return true;
+	list = of(arg, values[LEADER]);
+	if (!list)
+		return false;
+	facts = vector_push(list);
 	*facts = (struct file_facts){
 		.number = (int)(uint32_t)values[DESCRIPTOR],
+		.file = values[ADDRESS],
 		.flags = (uint32_t)values[FLAGS],
 		.mode = (mode_t)values[MODE],
 		.uid = (uid_t)values[UID],
@@ -153,20 +181,21 @@ static void add_facts(const struct bpf_words_program *program, const uint64_t *w
 		.dev = makedev(device >> 20, device & 0xfffff), /* MINORBITS of the kernel */
 		.ino = values[INO],
 		.has_no_owner = bpf_words_has(program, OWNER) && !values[OWNER],
+		.has_no_locks = bpf_words_has(program, LOCKS) && !values[LOCKS],
 	};
 	if (S_ISSOCK(facts->mode) && bpf_words_has(program, FAMILY))
 		facts->family = (int)values[FAMILY];
 	if (S_ISFIFO(facts->mode))
 		add_pipe(program, values, facts);
+	return true;
 }
 
-bool file_iter_read(struct file_iter *iter, pid_t pid, struct file_facts_list *ret)
+static bool read_told(struct file_iter *iter, pid_t pid, list_of *of, void *arg)
 {
 	uint64_t written[200][N_WORDS]; /* the kernel has 32 KiB at a time */
 	AUTO_CLOSE int fd = -1;
 	ssize_t size;
 
-	ret->n = 0;
 	if (!can_tell(iter))
 		return false;
 	fd = bpf_open_iterator(iter->program.program, pid);
@@ -177,15 +206,99 @@ bool file_iter_read(struct file_iter *iter, pid_t pid, struct file_facts_list *r
 		if (size < 0 && (errno == EINTR || errno == EAGAIN)) /* the kernel has walked long without a result */
 			continue;
 		if (size <= 0 || size % (ssize_t)sizeof(*written))
-			return size == 0 && ret->n;
+			return size == 0;
 		for (size_t i = 0; i < (size_t)size / sizeof(*written); i++)
-			add_facts(&iter->program, written[i], ret);
+			if (!add_facts(&iter->program, written[i], of, arg))
+				return false;
 	}
+}
+
+static struct file_facts_list *the_only_list(void *arg, uint64_t leader)
+{
+	return arg;
+}
+
+bool file_iter_read(struct file_iter *iter, pid_t pid, struct file_facts_list *ret)
+{
+	ret->n = 0;
+	return read_told(iter, pid, the_only_list, ret) && ret->n;
+}
+
+struct all_told {
+	struct table *leaders; /* by the address: struct task_facts */
+	struct table *told;
+	size_t left;
+	uint64_t leader; /* that of the last descriptor, and its list */
+	struct file_facts_list *list;
+	struct file_facts_list unknown;
+};
+
+/* Those of a process follow each other. Who was made after its threads were listed is nobody that we know. */
+static struct file_facts_list *list_of_process(void *arg, uint64_t leader)
+{
+	struct all_told *all = arg;
+	const struct task_facts *facts;
+	struct told_process *process;
+
+	if (!all->left)
+		return NULL;
+	all->left--;
+	if (all->list && all->leader == leader)
+		return all->list;
+	facts = table_find(all->leaders, leader);
+	all->leader = leader;
+	all->list = &all->unknown;
+	all->unknown.n = 0;
+	if (facts) {
+		process = xzalloc(sizeof(*process));
+		all->list = &process->facts;
+		process = table_set(all->told, (uint64_t)facts->tid, process);
+		destroy_told(&process);
+	}
+	return all->list;
+}
+
+bool file_iter_read_all(struct file_iter *iter, const struct task_facts_list *tasks, size_t wanted, bool still)
+{
+	struct table **told = still ? &iter->still : &iter->running;
+	struct all_told all = { .left = wanted * FILE_ITER_SPREAD };
+	bool done;
+
+	if (iter->too_many || !can_tell(iter))
+		return false;
+	destroy_all(told);
+	*told = all.told = table_create();
+	all.leaders = table_create();
+	for (size_t i = 0; i < tasks->n; i++)
+		if (tasks->items[i].task == tasks->items[i].leader)
+			table_set(all.leaders, tasks->items[i].task, &tasks->items[i]);
+	done = read_told(iter, 0, list_of_process, &all);
+	if (!done) {
+		iter->too_many = true;
+		destroy_all(told);
+		*told = table_create();
+	}
+	file_facts_done(&all.unknown);
+	table_destroy(&all.leaders);
+	return done;
+}
+
+const struct file_facts_list *file_iter_find(const struct file_iter *iter, pid_t pid, bool still)
+{
+	const struct told_process *process = table_find(still ? iter->still : iter->running, (uint64_t)pid);
+
+	return process ? &process->facts : NULL;
+}
+
+void file_iter_forget_running(struct file_iter *iter)
+{
+	destroy_all(&iter->running);
+	iter->running = table_create();
 }
 
 const struct file_facts_list *file_iter_read_still(struct file_iter *iter, pid_t pid)
 {
-	struct still_process *process = table_find(iter->still, (uint64_t)pid);
+	struct told_process *process = table_find(iter->still, (uint64_t)pid);
 
 	if (process)
 		return &process->facts;
@@ -194,8 +307,7 @@ const struct file_facts_list *file_iter_read_still(struct file_iter *iter, pid_t
 		table_set(iter->still, (uint64_t)pid, process);
 		return &process->facts;
 	}
-	file_facts_done(&process->facts);
-	free(process);
+	destroy_told(&process);
 	return NULL;
 }
 

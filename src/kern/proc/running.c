@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/pool.h"
+#include "base/table.h"
 #include "base/text.h"
 #include "base/vector.h"
 #include "kern/proc/file-iter.h"
@@ -24,22 +25,89 @@
 #define TASKS_MAX (1u << 20) /* a tree may grow as fast as it is walked */
 #define TRIES_MIN 16	     /* numbers of descriptors */
 
-/* Most threads have none, and it takes a file of each to see that. */
-static void add_children(int proc, const struct proc_pids *threads, const struct task_facts_list *facts,
-			 struct proc_pids *all)
+static void add_children(int proc, const struct proc_pids *threads, struct proc_pids *all)
 {
-	for (size_t i = 0; i < threads->n; i++) {
-		const struct task_facts *known = task_facts_find(facts, threads->items[i]);
-
-		if (!known || known->has_children)
-			(void)proc_children_add(proc, threads->items[i], all); /* it may have ended */
-	}
+	for (size_t i = 0; i < threads->n; i++)
+		(void)proc_children_add(proc, threads->items[i], all); /* it may have ended */
 }
 
-void running_visit_tree(pid_t root, struct task_iter *iter, bool (*visit)(void *arg, pid_t pid, int proc), void *arg)
+/* Whose child a process is; the parent is a main thread, as in the facts. */
+struct kinship {
+	uint64_t parent;
+	pid_t child;
+};
+
+struct kinships {
+	struct kinship *items;
+	size_t n, capacity;
+};
+
+static int compare_kinship(const void *a, const void *b)
+{
+	const struct kinship *left = a, *right = b;
+
+	if (left->parent != right->parent)
+		return left->parent < right->parent ? -1 : 1;
+	return (left->child > right->child) - (left->child < right->child);
+}
+
+static void find_kinships(const struct task_facts_list *facts, struct kinships *ret)
+{
+	struct table *tasks = table_create();
+
+	for (size_t i = 0; i < facts->n; i++)
+		table_set(tasks, facts->items[i].task, &facts->items[i]);
+	for (size_t i = 0; i < facts->n; i++) {
+		const struct task_facts *child = &facts->items[i], *parent = table_find(tasks, child->parent);
+
+		if (parent && child->task == child->leader)
+			*vector_push(ret) = (struct kinship){ parent->leader, child->tid };
+	}
+	table_destroy(&tasks);
+	if (ret->n)
+		qsort(ret->items, ret->n, sizeof(*ret->items), compare_kinship);
+}
+
+static void add_told_children(const struct kinships *kinships, uint64_t parent, struct proc_pids *all)
+{
+	size_t low = 0, high = kinships->n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (kinships->items[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < kinships->n && kinships->items[low].parent == parent; low++)
+		*vector_push(all) = kinships->items[low].child;
+}
+
+/* All that are below those from this one on, by what the kernel tells of all at once. False: it does not. */
+static bool add_descendants(struct task_iter *iter, size_t from, struct task_facts_list *facts, struct proc_pids *all)
+{
+	struct kinships kinships = { 0 };
+
+	if (!task_iter_prepare(iter) || !task_iter_read(iter, 0, facts))
+		return false;
+	find_kinships(facts, &kinships);
+	for (size_t i = from; i < all->n && all->n < TASKS_MAX; i++) {
+		const struct task_facts *known = task_facts_find(facts, all->items[i]);
+
+		if (known)
+			add_told_children(&kinships, known->leader, all);
+	}
+	vector_done(&kinships);
+	return true;
+}
+
+void running_visit_tree(pid_t root, struct task_iter *iter, struct file_iter *files,
+			bool (*visit)(void *arg, pid_t pid, int proc), void *arg)
 {
 	AUTO(proc_pids_done) struct proc_pids all = { 0 }, threads = { 0 };
 	AUTO(task_facts_done) struct task_facts_list facts = { 0 };
+	bool told = false, asked = false;
 	size_t n_threads = 0;
 
 	*vector_push(&all) = root;
@@ -48,17 +116,23 @@ void running_visit_tree(pid_t root, struct task_iter *iter, bool (*visit)(void *
 
 		if (proc < 0)
 			continue;
-		if (visit(arg, all.items[i], proc))
-			return;
-		if (proc_threads_read(proc, &threads) < 0)
-			continue;
-		/* Once, of all that there are: who is made meanwhile may be missed. */
-		if (iter && n_threads < TASK_ITER_WORTH && n_threads + threads.n >= TASK_ITER_WORTH &&
-		    task_iter_prepare(iter))
-			(void)task_iter_read(iter, 0, &facts);
+		if (!told && proc_threads_read(proc, &threads) < 0)
+			threads.n = 0;
 		n_threads += threads.n;
-		add_children(proc, &threads, &facts, &all);
+		/* Once, of all that there are: who is made meanwhile may be missed. */
+		if (iter && !asked && (n_threads >= TASK_ITER_WORTH || task_iter_is_there(iter))) {
+			told = add_descendants(iter, i, &facts, &all);
+			asked = true;
+			if (told && files && all.n >= FILE_ITER_TASKS)
+				(void)file_iter_read_all(files, &facts, all.n, false);
+		}
+		if (visit(arg, all.items[i], proc))
+			break;
+		if (!told)
+			add_children(proc, &threads, &all);
 	}
+	if (files)
+		file_iter_forget_running(files);
 }
 
 struct descriptor_walk {
@@ -114,8 +188,10 @@ static bool visit_number(struct descriptor_walk *walk, int number)
 }
 
 /* All were told at once. stat(2) of regular files and directories may tell another device: these are looked at. */
-static void visit_told(struct descriptor_walk *walk, const struct file_facts_list *facts)
+static void visit_told(struct descriptor_walk *walk, pid_t pid, const struct file_facts_list *facts)
 {
+	AUTO_CLOSE int pidfd = -1;
+
 	for (size_t i = 0; i < facts->n; i++) {
 		const struct file_facts *told = &facts->items[i];
 		const mode_t format = told->mode & S_IFMT;
@@ -123,7 +199,11 @@ static void visit_told(struct descriptor_walk *walk, const struct file_facts_lis
 
 		if (walk->mounts && format == S_IFREG && is_of_fuse(walk->mounts, told->dev))
 			continue;
-		if (walk->visitor->wants(walk->visitor->arg, &one) && visit_copy(walk, told->number))
+		if (!walk->visitor->wants(walk->visitor->arg, &one))
+			continue;
+		if (pidfd < 0)
+			walk->pidfd = pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (pidfd < 0 || visit_copy(walk, told->number))
 			return;
 	}
 }
@@ -144,21 +224,25 @@ static const struct file_facts_list *read_told(const struct descriptor_walk *wal
 static void visit_descriptors(pid_t pid, int proc, struct descriptor_walk walk)
 {
 	AUTO(file_facts_done) struct file_facts_list facts = { 0 };
-	AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	const struct file_facts_list *told;
+	const struct file_iter *iter = walk.visitor->iter;
+	const struct file_facts_list *told = iter ? file_iter_find(iter, pid, walk.still) : NULL;
 	AUTO_FREE int *numbers = NULL;
+	AUTO_CLOSE int pidfd = -1;
 	int tried = 0, listed;
 	struct stat st;
 
-	walk.pidfd = pidfd;
 	walk.proc = proc;
-	if (pidfd < 0 || fstatat(proc, "fd", &st, 0) < 0)
+	if (!told && fstatat(proc, "fd", &st, 0) < 0)
 		return;
-	told = walk.visitor->iter && st.st_size >= FILE_ITER_WORTH ? read_told(&walk, pid, &facts) : NULL;
+	if (!told && iter && st.st_size >= FILE_ITER_WORTH)
+		told = read_told(&walk, pid, &facts);
 	if (told) {
-		visit_told(&walk, told);
+		visit_told(&walk, pid, told);
 		return;
 	}
+	walk.pidfd = pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return;
 	for (; walk.n < (uint64_t)st.st_size && tried < TRIES_MIN + 4 * st.st_size; tried++)
 		if (visit_number(&walk, tried))
 			return;

@@ -13,9 +13,11 @@ struct task_iter;
 
 /*
  * Visits root and all below it, parents first; proc is /proc/PID. Who is made meanwhile may be missed. Ends early when
- * visit() returns true. iter (may be NULL) is prepared, and used, if there are so many threads that it is worth it.
+ * visit() returns true. iter (may be NULL) is prepared, and used, if there are so many threads that it is worth it; so
+ * is files (may be NULL), if visit() looks at the descriptors of all of them.
  */
-void running_visit_tree(pid_t root, struct task_iter *iter, bool (*visit)(void *arg, pid_t pid, int proc), void *arg);
+void running_visit_tree(pid_t root, struct task_iter *iter, struct file_iter *files,
+			bool (*visit)(void *arg, pid_t pid, int proc), void *arg);
 
 struct running_descriptor {
 	int number;    /* in its table */

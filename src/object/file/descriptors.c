@@ -23,6 +23,7 @@
 #include "object/file/file-dump.h"
 #include "object/file/locks.h"
 #include "object/mount/mount.h"
+#include "plan/plan.h"
 #include "session/survey.h"
 #include "session/trackers.h"
 
@@ -81,6 +82,13 @@ static int list_numbers(const struct task *task, int **ret)
 	return n;
 }
 
+static void add_known(const struct dump *d, struct task *task, int number, struct dumped *dumped, bool cloexec)
+{
+	table_set2(file_dump_of(d)->descriptors, task->ids->files_id, (uint64_t)number, dumped);
+	*vector_push(&file_dump_of(d)->known) =
+		(struct known_descriptor){ task, number, dumped->id, dumped->ino, dumped->type, cloexec };
+}
+
 static int dump_copy(const struct dump *d, struct open_file *of, struct fdinfo *info)
 {
 	struct task *task = of->task;
@@ -101,10 +109,21 @@ static int dump_copy(const struct dump *d, struct open_file *of, struct fdinfo *
 		return 0;
 	TRY(is_new);
 	TRY(locks_dump(d, of, is_new));
-	table_set2(file_dump_of(d)->descriptors, task->ids->files_id, (uint64_t)number, dumped);
-	*vector_push(&file_dump_of(d)->known) =
-		(struct known_descriptor){ task, number, dumped->id, of->stat.st_ino, dumped->type, of->cloexec };
+	dumped->ino = of->stat.st_ino;
+	if (of->facts)
+		table_set(file_dump_of(d)->told, of->facts->file, dumped);
+	add_known(d, task, number, dumped, of->cloexec);
 	return 0;
+}
+
+/* Most tasks have open what their parents had, and the kernel has told which of them are the same. */
+static bool was_dumped(const struct dump *d, struct task *task, int number, const struct file_facts *facts)
+{
+	struct dumped *dumped = facts && facts->has_no_locks ? table_find(file_dump_of(d)->told, facts->file) : NULL;
+
+	if (dumped)
+		add_known(d, task, number, dumped, task->dump->fd_flags[number] & FD_FLAG_CLOEXEC);
+	return dumped;
 }
 
 static int dump_descriptor(const struct dump *d, struct task *task, int number, const struct file_facts *facts,
@@ -113,6 +132,10 @@ static int dump_descriptor(const struct dump *d, struct task *task, int number, 
 	struct open_file of = { .task = task, .task_fd = number, .fd = -1, .facts = facts };
 	AUTO_CLOSE int fd = -1;
 
+	if (was_dumped(d, task, number, facts))
+		return 0;
+	if (info->dir < 0)
+		TRY(fdinfo_open(info, task->dump->proc));
 	of.told = task->dump->fd_flags ? task->dump->fd_flags[number] : 0;
 	if (!file_needs_no_copy(d, &of)) {
 		of.fd = fd = take_descriptor(d, &of);
@@ -133,9 +156,9 @@ static int dump_table(const struct dump *d, struct task *task)
 	if (n < 0)
 		return fail(-n, "listing its descriptors");
 	/* In a survey they run, and are not asked. */
-	if (task->dump->fd_flags && n >= FILE_ITER_WORTH)
-		facts = file_iter_read_still(d->file_iter, task->pid);
-	TRY(fdinfo_open(&info, task->dump->proc));
+	if (task->dump->fd_flags)
+		facts = n >= FILE_ITER_WORTH ? file_iter_read_still(d->file_iter, task->pid)
+					     : file_iter_find(d->file_iter, task->pid, true);
 	for (int i = 0; i < n; i++) {
 		LOG_SCOPE("descriptor %d", numbers[i]);
 		TRY(dump_go_on(d, dump_descriptor(d, task, numbers[i],

@@ -106,6 +106,7 @@ static void destroy_dump(void *state)
 	kcmp_tree_destroy(&files->identities);
 	vector_done(&files->dumped);
 	table_destroy(&files->descriptors);
+	table_destroy(&files->told);
 	table_destroy(&files->paths);
 	table_destroy(&files->locks_seen);
 	table_destroy(&files->inodes);
@@ -128,6 +129,7 @@ int file_dump_begin(struct dump *d)
 
 	files->identities = kcmp_tree_create(KCMP_FILE);
 	files->descriptors = table_create();
+	files->told = table_create();
 	files->paths = table_create();
 	files->locks_seen = table_create();
 	files->inodes = table_create();

@@ -25,6 +25,7 @@ struct file_saving {
 struct dumped {
 	uint32_t id;
 	FdTypes type;
+	ino_t ino; /* as stat(2) tells */
 };
 
 /* An inode that is watched and has no path. */
@@ -44,6 +45,7 @@ struct file_dump {
 	struct kcmp_tree *identities;
 	VECTOR(struct dumped *) dumped; /* by number in identities - 1 */
 	struct table *descriptors;	/* files_id, number → struct dumped */
+	struct table *told;		/* file_facts.file → struct dumped, of those that stand still */
 	struct table *paths;		/* hash of dev, ino, mnt_id → struct dumped_path */
 	VECTOR(FileEntry *) entries;
 	VECTOR(struct known_descriptor) known;

@@ -171,7 +171,7 @@ void memory_flags_learn(struct dump *d, bool all)
 	struct area_flags *flags = state_make(d->states, &flags_state);
 
 	flags->all = all;
-	running_visit_tree(d->options->pid, d->task_iter, learn_from_task, flags);
+	running_visit_tree(d->options->pid, d->task_iter, NULL, learn_from_task, flags);
 	log_debug("The bits of areas are %s", flags->reader ? "known" : "not known: smaps is read");
 }
 

@@ -186,7 +186,7 @@ int memory_live_prepare(struct dump *d)
 
 	/* What is moved counts as written to, where soft-dirty bits tell that. */
 	preparation.huge = memory_dump_state(d)->tracking != TRACKING_SOFT_DIRTY && memory_huge_is_allowed();
-	running_visit_tree(d->options->pid, d->task_iter, prepare_task, &preparation);
+	running_visit_tree(d->options->pid, d->task_iter, NULL, prepare_task, &preparation);
 	TRY(preparation.result);
 	TRY(memory_early_copy(d));
 	memory_flags_learn(d, true);

@@ -134,7 +134,7 @@ static int let_in(struct dump *d, struct door_search *s)
 	TRY(netlink_open(NETLINK_SOCK_DIAG, &s->netlink));
 	TRY(read_listeners(s));
 	if (table_count(s->by_ino)) /* else nobody needs to look at each descriptor of each task */
-		running_visit_tree(d->options->pid, d->task_iter, look_in_task, s);
+		running_visit_tree(d->options->pid, d->task_iter, d->file_iter, look_in_task, s);
 	if (!table_count(s->ports))
 		return 0;
 	TRY(close_doors(d, s));
