@@ -114,21 +114,24 @@ static int fetch_record(struct image *image, uint32_t *ret_size)
 	return 1;
 }
 
-static int read_record(struct image *image, ProtobufCAllocator *allocator, void *ret_record)
+/* Brings the next packed record into the buffer. Returns 1, 0 at the end. */
+static int find_record(struct image *image, const ProtobufCMessageDescriptor **ret, uint32_t *ret_size)
 {
-	const ProtobufCMessageDescriptor *descriptor;
-	ProtobufCMessage *record;
-	uint32_t size = 0;
 	int more;
 
 	TRY(image_skip_payload(image));
-	descriptor = next_descriptor(image);
-	more = fetch_record(image, &size);
+	*ret = next_descriptor(image);
+	more = fetch_record(image, ret_size);
 	if (more <= 0)
 		return more ?: end_records(image);
-	if (!descriptor)
-		return image_refuse(image, "this image has one record only");
-	record = protobuf_c_message_unpack(descriptor, allocator, size, image->buffer + image->start);
+	return *ret ? 1 : image_refuse(image, "this image has one record only");
+}
+
+static int unpack_record(struct image *image, const ProtobufCMessageDescriptor *descriptor, uint32_t size,
+			 ProtobufCAllocator *allocator, void *ret_record)
+{
+	ProtobufCMessage *record = protobuf_c_message_unpack(descriptor, allocator, size, image->buffer + image->start);
+
 	image_take(image, size);
 	if (!record) {
 		(void)image_refuse(image, "damaged: is no %s", descriptor->name);
@@ -152,6 +155,15 @@ static int read_record(struct image *image, ProtobufCAllocator *allocator, void 
 	return 1;
 }
 
+static int read_record(struct image *image, ProtobufCAllocator *allocator, void *ret_record)
+{
+	const ProtobufCMessageDescriptor *descriptor;
+	uint32_t size;
+	int more = find_record(image, &descriptor, &size);
+
+	return more > 0 ? unpack_record(image, descriptor, size, allocator, ret_record) : more;
+}
+
 int image_read(struct image *image, void *ret_record)
 {
 	struct members members = { .pool = image->pool };
@@ -163,6 +175,20 @@ int image_read(struct image *image, void *ret_record)
 int image_read_malloc(struct image *image, void *ret_record)
 {
 	return read_record(image, NULL, ret_record);
+}
+
+int image_read_packed(struct image *image, image_take_packed *take, void *arg, void *ret_record)
+{
+	const ProtobufCMessageDescriptor *descriptor;
+	uint32_t size;
+	int more = find_record(image, &descriptor, &size);
+
+	if (more <= 0)
+		return more;
+	if (descriptor != image->kind->item || !take(arg, (const uint8_t *)image->buffer + image->start, size))
+		return unpack_record(image, descriptor, size, NULL, ret_record);
+	image_take(image, size);
+	return 2;
 }
 
 int image_read_one_number(struct store *store, enum image_id id, void *ret_record, struct image_number number)
@@ -179,10 +205,32 @@ int image_read_one_number(struct store *store, enum image_id id, void *ret_recor
 	return image->kind->shape == SHAPE_ONE ? image_read(image, &second) : 0;
 }
 
+/* Room for a record, with its length in front. */
+static int reserve_record(struct image *image, uint32_t size, unsigned char **ret)
+{
+	unsigned char *to;
+
+	TRY(image_start(image));
+	TRY(image_reserve(image, sizeof(size) + size, (void **)&to));
+	memcpy(to, &size, sizeof(size));
+	image->end += sizeof(size) + size;
+	image->n_records++;
+	*ret = to + sizeof(size);
+	return 0;
+}
+
+int image_write_packed(struct image *image, const uint8_t *packed, size_t size)
+{
+	unsigned char *to;
+
+	TRY(reserve_record(image, (uint32_t)size, &to));
+	memcpy(to, packed, size);
+	return 0;
+}
+
 int image_write_message(struct image *image, const ProtobufCMessage *record)
 {
 	size_t packed = protobuf_c_message_get_packed_size(record);
-	uint32_t size = (uint32_t)packed;
 	unsigned char *to;
 
 	if (record->descriptor != image->kind->record && record->descriptor != image->kind->item)
@@ -190,12 +238,8 @@ int image_write_message(struct image *image, const ProtobufCMessage *record)
 	if (packed > IMAGE_RECORD_MAX)
 		return refuse(EFBIG, "%s: a %s of %zu bytes, at most %u is allowed", image->name,
 			      record->descriptor->name, packed, IMAGE_RECORD_MAX);
-	TRY(image_start(image));
-	TRY(image_reserve(image, sizeof(size) + size, (void **)&to));
-	memcpy(to, &size, sizeof(size));
-	protobuf_c_message_pack(record, to + sizeof(size));
-	image->end += sizeof(size) + size;
-	image->n_records++;
+	TRY(reserve_record(image, (uint32_t)packed, &to));
+	protobuf_c_message_pack(record, to);
 	return 0;
 }
 
