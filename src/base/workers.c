@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/urgent.h"
 
 struct job {
 	int (*run)(void *arg, size_t item, unsigned worker);
@@ -57,6 +58,7 @@ static void *run_thread(void *arg)
 	struct workers *workers = self->workers;
 	unsigned long seen = 0;
 
+	urgent_help();
 	pthread_mutex_lock(&workers->lock);
 	for (;;) {
 		struct job *job;
@@ -78,6 +80,7 @@ static void *run_thread(void *arg)
 			pthread_cond_signal(&workers->done);
 	}
 	pthread_mutex_unlock(&workers->lock);
+	urgent_leave();
 	return NULL;
 }
 

@@ -110,10 +110,7 @@ int dump_look(struct dump *d)
 {
 	bool only_look;
 
-	stats_start(d->stats, STATS_FREEZING);
-	stats_start(d->stats, STATS_FROZEN);
 	TRY(freeze_tree(d));
-	stats_stop(d->stats, STATS_FREEZING);
 	TRY(dump_check_tree(d));
 	only_look = d->progress->only_look;
 	TRY(dump_relations(d));

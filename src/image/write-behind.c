@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/pool.h"
 #include "base/table.h"
+#include "base/urgent.h"
 #include "image/store.h"
 
 #define BATCH 32 /* images that are worth to wake the thread up */
@@ -97,6 +98,7 @@ static void *write_images(void *arg)
 {
 	struct write_behind *behind = arg;
 
+	urgent_help();
 	pthread_mutex_lock(&behind->lock);
 	while (!behind->ending) {
 		if (behind->n_waiting && (behind->hurry || behind->n_waiting >= BATCH)) {
@@ -108,6 +110,7 @@ static void *write_images(void *arg)
 		}
 	}
 	pthread_mutex_unlock(&behind->lock);
+	urgent_leave();
 	return NULL;
 }
 

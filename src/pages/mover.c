@@ -9,15 +9,19 @@
 #include "base/fail.h"
 #include "base/meter.h"
 #include "base/pool.h"
+#include "base/urgent.h"
 
 /* A shorter run of zeros is written like data: a hole costs a call more. */
 #define MIN_HOLE (16u << 10)
+/* So much is moved before others may run as well: a tenth of a second and less. */
+#define URGENT_MOST (256u << 20)
 
 struct page_mover {
 	struct workers *workers;
 	struct meter *meter;
 	unsigned n;
 	void **buffers;
+	uint64_t urgent; /* bytes moved while others had to wait */
 };
 
 struct page_mover *page_mover_create(struct workers *workers, struct meter *meter)
@@ -64,8 +68,16 @@ int page_mover_pass(struct page_mover *mover, uint64_t bytes, uint64_t sent)
 int page_mover_run(struct page_mover *mover, uint64_t bytes, size_t n_items,
 		   int (*run)(void *arg, size_t item, unsigned worker), void *arg)
 {
-	if (bytes >= PAGE_SHARE_MIN)
-		return workers_run(mover->workers, n_items, run, arg);
+	bool paused;
+	int result;
+
+	if (bytes >= PAGE_SHARE_MIN) {
+		mover->urgent += bytes;
+		paused = mover->urgent > URGENT_MOST && urgent_pause();
+		result = workers_run(mover->workers, n_items, run, arg);
+		urgent_resume(paused);
+		return result;
+	}
 	for (size_t i = 0; i < n_items; i++)
 		TRY(run(arg, i, 0));
 	return 0;

@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/urgent.h"
 #include "kern/namespaces.h"
 #include "kern/pidfd.h"
 #include "kern/proc/children.h"
@@ -216,6 +217,7 @@ int client_take_bounds(pid_t pid, int pidfd)
 	take_file(proc, "loginuid");
 	take_file(proc, "oom_score_adj"); /* also the border below which it takes CAP_SYS_RESOURCE */
 	TRY(take_nice(pid));
+	urgent_forbid();
 	TRY(take_status(proc));
 	TRY(take_limits(proc));
 	if (pidfd_wait_exit(pidfd, 0) != -ETIMEDOUT)

@@ -58,10 +58,7 @@ static void let_run(struct dump *d)
 
 static int look_at_tasks(struct dump *d)
 {
-	stats_start(d->stats, STATS_FREEZING);
-	stats_start(d->stats, STATS_FROZEN);
 	TRY(freeze_tree(d));
-	stats_stop(d->stats, STATS_FREEZING);
 	return choose_all(d);
 }
 

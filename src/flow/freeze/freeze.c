@@ -13,6 +13,7 @@
 #include "base/grace.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "base/urgent.h"
 #include "engine/engine.h"
 #include "base/pool.h"
 #include "flow/dump/state.h"
@@ -33,6 +34,7 @@
 #include "lib/compel/tracee.h"
 #include "lib/compel/watch.h"
 #include "plugin/plugin.h"
+#include "session/stats.h"
 #include "session/survey.h"
 
 #define KERNEL_THREAD 0x00200000 /* PF_KTHREAD in linux/sched.h of the kernel's source */
@@ -532,12 +534,15 @@ int freeze_tree(struct dump *d)
 
 	if (d->options->pid == getpid())
 		return refuse(EINVAL, "criu cannot checkpoint itself (pid %d)", getpid());
+	urgent_begin();
 	TRY(phase_pass_dump(d, PHASE_dump_freeze, NULL, NULL));
 	if (parasite_watch_await(d->watch) < 0)
 		log_warn("should criu be killed, its memory may stay in the tasks until the next dump");
 	TRY(served_prepare(d));
 	shared_objects_prepare(d);
 	tracee_stop_quietly();
+	stats_start(d->stats, STATS_FREEZING);
+	stats_start(d->stats, STATS_FROZEN);
 	TRY(with_reaper(d, stop_tree_below_root));
 	for_each_task(task, d->tree)
 		if (task->pid == getpid())
@@ -545,6 +550,7 @@ int freeze_tree(struct dump *d)
 				      getpid(), d->options->pid);
 	shared_objects_find(d);
 	TRY(with_reaper(d, stop_joined));
+	stats_stop(d->stats, STATS_FREEZING);
 	log_info("Froze %u tasks with %u threads", d->tree->n_tasks, d->tree->n_threads);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/deadline.h"
 #include "base/grace.h"
 #include "base/log.h"
+#include "base/urgent.h"
 #include "flow/freeze/freeze-threads.h"
 #include "flow/freeze/orphans.h"
 #include "flow/number.h"
@@ -54,6 +55,7 @@ void release_tree(struct dump *d)
 
 	for_each_task(task, d->tree)
 		release_task(d, task, &soon);
+	urgent_end();
 }
 
 void thaw_tree(struct dump *d)
@@ -175,4 +177,5 @@ void kill_tree(struct dump *d)
 	}
 	send_kill(d, NULL);
 	await_killed(d, NULL);
+	urgent_end();
 }

@@ -14,7 +14,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "image/pagemap-image.h"
-#include "pages/lazy/lazy-urgent.h"
+#include "base/urgent.h"
 #include "pages/mover.h"
 #include "pages/protocol.h"
 

@@ -13,7 +13,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "pages/lazy/lazy-urgent.h"
+#include "base/urgent.h"
 #include "pages/mover.h"
 
 /* Linux 6.6 */

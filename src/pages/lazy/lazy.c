@@ -20,7 +20,7 @@
 #include "base/log.h"
 #include "pages/lazy/lazy-fetch.h"
 #include "pages/lazy/lazy-guard.h"
-#include "pages/lazy/lazy-urgent.h"
+#include "base/urgent.h"
 #include "pages/mover.h"
 #include "pages/sink-socket.h"
 
