@@ -2,7 +2,9 @@
 /* Letting a frozen tree go: running, stopped or killed. */
 #include "flow/freeze/thaw.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +18,8 @@
 #include "kern/pidfd.h"
 #include "kern/proc/proc.h"
 #include "lib/compel/tracee.h"
+
+#define SOON_NS 300000 /* then waiting is not worth the CPU */
 
 static void release_task(struct dump *d, struct task *task, const struct deadline *soon)
 {
@@ -132,10 +136,23 @@ static void send_kill(struct dump *d, const struct task *spared)
 			(void)pidfd_release_memory(task->dump->pidfd);
 }
 
-/* Readable when it is dead; who reaps it is not our business, but it can be reaped only when we have. */
-static void wait_dead(const struct task *task, bool reap)
+/* That takes some hundred microseconds, and to fall asleep and be woken up as long again. */
+static bool dies_soon(const struct task *task)
 {
-	if (pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
+	const uint64_t until = clock_now_ns() + SOON_NS;
+
+	do {
+		if (pidfd_wait_exit(task->dump->pidfd, 0) == 0)
+			return true;
+		sched_yield();
+	} while (clock_now_ns() < until);
+	return false;
+}
+
+/* Readable when it is dead; who reaps it is not our business, but it can be reaped only when we have. */
+static void wait_dead(const struct task *task, bool alone, bool reap)
+{
+	if (!(alone && dies_soon(task)) && pidfd_wait_exit(task->dump->pidfd, GRACE_DEATH_MS) < 0)
 		log_warn("task %d (%s) still lives %d s after it was killed", task->vpid, task->comm,
 			 GRACE_DEATH_MS / 1000);
 	else if (reap)
@@ -158,7 +175,7 @@ static void await_killed(struct dump *d, const struct task *spared)
 			if (thread != task->leader && thread->dump && !has_pid_namespaces)
 				tracee_reap(thread->tid);
 		if (is_to_be_killed(task))
-			wait_dead(task, spared && !has_pid_namespaces);
+			wait_dead(task, d->tree->n_tasks == 1, spared && !has_pid_namespaces);
 		release_task(d, task, &soon);
 		close_task(task);
 	}

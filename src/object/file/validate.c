@@ -22,6 +22,22 @@
 #define ALIGN4(x)     (((x) + 3u) & ~3u)
 
 /* In the notes at [at, at + size): copies the build id, returns its length. */
+/* Its beginning, in which all that is looked for lies as a rule. */
+struct elf {
+	int fd;
+	size_t n;
+	uint8_t begin[1024];
+};
+
+static bool read_at(const struct elf *elf, void *to, size_t size, uint64_t at)
+{
+	if (at <= elf->n && size <= elf->n - at) {
+		memcpy(to, elf->begin + at, size);
+		return true;
+	}
+	return io_pread(elf->fd, to, size, (off_t)at) == (ssize_t)size;
+}
+
 static int find_note(const uint8_t *notes, size_t size, uint8_t id[BUILD_ID_MAX])
 {
 	size_t at = 0;
@@ -48,21 +64,19 @@ static int find_note(const uint8_t *notes, size_t size, uint8_t id[BUILD_ID_MAX]
 	return 0;
 }
 
-static int search_notes(int fd, uint64_t at, uint64_t size, uint8_t id[BUILD_ID_MAX])
+static int search_notes(const struct elf *elf, uint64_t at, uint64_t size, uint8_t id[BUILD_ID_MAX])
 {
 	AUTO_FREE uint8_t *notes = NULL;
-	ssize_t got;
 
 	if (at >= SEARCHED_SIZE || size > SEARCHED_SIZE - at)
 		return 0;
 	notes = xmalloc(size + 1);
-	got = io_pread(fd, notes, size, (off_t)at);
-	return got == (ssize_t)size ? find_note(notes, size, id) : 0;
+	return read_at(elf, notes, size, at) ? find_note(notes, size, id) : 0;
 }
 
-static int search_file(int fd, const uint8_t *ident, uint8_t id[BUILD_ID_MAX])
+static int search_file(const struct elf *elf, uint8_t id[BUILD_ID_MAX])
 {
-	bool wide = ident[EI_CLASS] == ELFCLASS64;
+	bool wide = elf->begin[EI_CLASS] == ELFCLASS64;
 	union {
 		Elf64_Ehdr wide;
 		Elf32_Ehdr narrow;
@@ -70,7 +84,7 @@ static int search_file(int fd, const uint8_t *ident, uint8_t id[BUILD_ID_MAX])
 	uint64_t at;
 	unsigned n, step;
 
-	if (io_pread(fd, &head, sizeof(head), 0) < (ssize_t)sizeof(head.narrow))
+	if (!read_at(elf, &head, wide ? sizeof(head.wide) : sizeof(head.narrow), 0))
 		return 0;
 	at = wide ? head.wide.e_phoff : head.narrow.e_phoff;
 	n = wide ? head.wide.e_phnum : head.narrow.e_phnum;
@@ -81,17 +95,17 @@ static int search_file(int fd, const uint8_t *ident, uint8_t id[BUILD_ID_MAX])
 		int length = 0;
 
 		if (wide) {
-			if (io_pread(fd, &program, sizeof(program), (off_t)at) != sizeof(program))
+			if (!read_at(elf, &program, sizeof(program), at))
 				return 0;
 		} else {
-			if (io_pread(fd, &narrow, sizeof(narrow), (off_t)at) != sizeof(narrow))
+			if (!read_at(elf, &narrow, sizeof(narrow), at))
 				return 0;
 			program.p_type = narrow.p_type;
 			program.p_offset = narrow.p_offset;
 			program.p_filesz = narrow.p_filesz;
 		}
 		if (program.p_type == PT_NOTE)
-			length = search_notes(fd, program.p_offset, program.p_filesz, id);
+			length = search_notes(elf, program.p_offset, program.p_filesz, id);
 		if (length)
 			return length;
 	}
@@ -101,8 +115,8 @@ static int search_file(int fd, const uint8_t *ident, uint8_t id[BUILD_ID_MAX])
 int validate_read_build_id(int fd, uint8_t id[BUILD_ID_MAX])
 {
 	AUTO_CLOSE int readable = -1;
-	uint8_t ident[EI_NIDENT];
-	ssize_t got = pread(fd, ident, sizeof(ident), 0);
+	struct elf elf = { .fd = fd };
+	ssize_t got = pread(fd, elf.begin, sizeof(elf.begin), 0);
 	char name[32];
 
 	if (got < 0 && errno == EBADF) { /* open for writing only, or O_PATH */
@@ -110,12 +124,13 @@ int validate_read_build_id(int fd, uint8_t id[BUILD_ID_MAX])
 		readable = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (readable < 0)
 			return -errno;
-		fd = readable;
-		got = pread(fd, ident, sizeof(ident), 0);
+		elf.fd = readable;
+		got = pread(elf.fd, elf.begin, sizeof(elf.begin), 0);
 	}
-	if (got < (ssize_t)sizeof(ident) || memcmp(ident, ELFMAG, SELFMAG) != 0)
+	if (got < EI_NIDENT || memcmp(elf.begin, ELFMAG, SELFMAG) != 0)
 		return 0;
-	return search_file(fd, ident, id);
+	elf.n = (size_t)got;
+	return search_file(&elf, id);
 }
 
 static int check_build_id(const RegFileEntry *record, int fd)
