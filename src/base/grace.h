@@ -39,6 +39,7 @@
 
 /* The kernel's own workers, and programs that are not stopped yet, src/object. */
 #define GRACE_ACCEPT_MS	     300  /* for a program to accept those that wait at its socket */
+#define GRACE_ADDRESS_MS     500  /* an IPv6 address that is made ready */
 #define GRACE_ACKS_MS	     1000 /* for the other ends of connections to acknowledge what they were sent */
 #define GRACE_CGROUP_MS	     2000 /* a cgroup whose last task has just died */
 #define GRACE_DEVICE_NAME_MS 5000 /* a network device that is being removed */

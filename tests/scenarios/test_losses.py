@@ -55,6 +55,23 @@ def test_what_is_lost_is_told(subject, criu):
     run.release()
 
 
+def test_temporary_addresses(subject, criu):
+    """The kernel lets nobody set that mark: the dump and verify tell of it."""
+    run = subject('net/sockets')
+    inside = ('nsenter', '-n', '-t', run.pid)
+    words = ('that address fd00:77:', 'is a temporary one')
+    run.call_in_room(*inside, 'sh', '-c', 'ip link add vt type veth peer name vu; echo 2 >/proc/sys/net/ipv6/conf/vt/use_tempaddr; ip link set vu up; ip link set vt up; '
+                     'ip addr add fd00:77::1/64 dev vt nodad mngtmpaddr valid_lft 5000 preferred_lft 4000')
+    images = run.dump()
+    run.await_gone()
+    text = (images / 'dump.log').read_text()
+    assert all(word in text for word in words), text
+    said = run.call_in_room(criu, 'verify', images)
+    assert all(word in said for word in words), said
+    run.restore(images)
+    run.release()
+
+
 def test_queue_of_the_firewall(subject, criu):
     """A socket that gets packets by NFQUEUE will get none: the preflight, the dump and verify tell which queue it was."""
     text = 'its queue 77 (NFQUEUE) of the firewall'

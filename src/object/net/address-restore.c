@@ -192,6 +192,14 @@ static bool is_unchanged(const struct nlmsghdr *address, const struct net_messag
 	return false;
 }
 
+/* It was not known yet that it is ours, or that a neighbour has it: the kernel asks again. Nobody can have used it. */
+static bool was_in_detection(const struct ifaddrmsg *address)
+{
+	return address->ifa_family == AF_INET6 &&
+	       ((address->ifa_flags & IFA_F_DADFAILED) ||
+		(address->ifa_flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) == IFA_F_TENTATIVE);
+}
+
 /* That there is no detection is a lasting property as well: an address that did not have it loses it again. */
 static int restore_address(struct netlink *netlink, const struct nlmsghdr *message, const struct net_messages *now)
 {
@@ -202,9 +210,10 @@ static int restore_address(struct netlink *netlink, const struct nlmsghdr *messa
 
 	if (is_unchanged(message, now))
 		return 0;
-	set_detection(request, false);
+	set_detection(request, was_in_detection(address));
 	error = rtnetlink_tell(netlink, request);
-	if (error == 0 && address->ifa_family == AF_INET6 && !(address->ifa_flags & IFA_F_NODAD)) {
+	if (error == 0 && address->ifa_family == AF_INET6 && !was_in_detection(address) &&
+	    !(address->ifa_flags & IFA_F_NODAD)) {
 		request = repeat_message(capacity, message, RTM_NEWADDR, NLM_F_REPLACE);
 		set_detection(request, true);
 		error = rtnetlink_tell(netlink, request);

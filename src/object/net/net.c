@@ -26,6 +26,7 @@
 #include "kern/net/netlink.h"
 #include "object/namespace/namespace.h"
 #include "object/net/address-label.h"
+#include "object/net/address-mark.h"
 #include "object/net/address-restore.h"
 #include "object/net/bridge-group.h"
 #include "object/net/ipsec.h"
@@ -109,8 +110,10 @@ static int dump_devices(struct net_view *view, struct net_space *space)
 
 	if (error >= 0 && !space->empty)
 		error = net_qdiscs_report(view, &found);
-	if (error >= 0 && !space->empty)
+	if (error >= 0 && !space->empty) {
 		net_not_saved_report(view);
+		net_address_marks_report(view, &space->given);
+	}
 	keep_devices(view->d->pool, &found, space);
 	return error;
 }
@@ -420,6 +423,7 @@ static int furnish_network(struct restore *r, struct net_fill *fill, const struc
 	TRY(net_links_start(fill));
 	if (space->empty)
 		return net_settings_restore_others(space->entry, fill->devices, fill->n_devices);
+	TRY(net_address_marks_restore(fill, &space->tables));
 	TRY(net_tables_restore(r->pool, fill->netlink, &space->tables, space->entry));
 	TRY(net_address_labels_restore(fill->netlink, space->entry));
 	TRY(net_bridge_groups_restore(fill->netlink, space->entry));
