@@ -61,6 +61,40 @@ static long get_fd(long pidfd, long theirs, long wanted, long flags)
 	return fd;
 }
 
+/* From one number to another, which may be the same; both are as close_on_exec says. */
+static long place_fd(long fd, long wanted, long close_on_exec, long has_it)
+{
+	long moved;
+
+	if (fd == wanted)
+		return close_on_exec == has_it ? 0 : SYS(__NR_fcntl, fd, 2 /* F_SETFD */, close_on_exec);
+	moved = SYS(__NR_dup3, fd, wanted, close_on_exec ? 02000000 /* O_CLOEXEC */ : 0);
+	SYS(__NR_close, fd);
+	return moved < 0 ? moved : 0;
+}
+
+/* The lowest free numbers are what the kernel takes: mostly those that are wanted. */
+static long make_twins(long nr, long type, long first, long second, long close_on_exec)
+{
+	const long has_it = close_on_exec == 3;
+	int fds[2];
+	long error, moved;
+
+	type |= has_it ? 02000000 : 0; /* O_CLOEXEC, SOCK_CLOEXEC */
+	error = nr == __NR_pipe2 ? SYS(nr, fds, type) : SYS(nr, 1 /* AF_UNIX */, type, 0, fds);
+	if (error < 0)
+		return error;
+	if (fds[1] == first) { /* it would be closed */
+		moved = SYS(__NR_fcntl, fds[1], 0 /* F_DUPFD */, (first > second ? first : second) + 1);
+		if (moved < 0)
+			return moved;
+		SYS(__NR_close, fds[1]);
+		fds[1] = (int)moved;
+	}
+	error = place_fd(fds[0], first, close_on_exec & 1, has_it);
+	return error < 0 ? error : place_fd(fds[1], second, close_on_exec >> 1 & 1, has_it);
+}
+
 /* Before Linux 6.15 timer ids cannot be chosen, only reached: they count up with each creation. */
 static long create_timer(long clock, long event, long wanted)
 {
@@ -272,6 +306,8 @@ static long run_step(const struct step *step, struct slot *slot, const struct pl
 		return turn_uring((const void *)a[0]);
 	case STEP_URING_ARM:
 		return arm_uring((const void *)a[0]);
+	case STEP_TWINS:
+		return make_twins(step->nr, a[0], a[1], a[2], a[3]);
 	case STEP_CALL:
 		return arch_call_on(a[1], a[0]);
 	}

@@ -19,6 +19,7 @@ static const char *const kind_names[] = {
 	[STEP_SET_INT] = "set-int",   [STEP_GET_LONG] = "get-long",   [STEP_AIO_SWEEP] = "aio-sweep",
 	[STEP_URING] = "uring",	      [STEP_URING_ARM] = "uring-arm", [STEP_TIMER] = "timer",
 	[STEP_FD_FLAGS] = "fd-flags", [STEP_COMPAT] = "compat",	      [STEP_CALL] = "call",
+	[STEP_TWINS] = "twins",
 };
 
 static void print_step(struct buffer *out, size_t i, const struct step *step, const char *why)

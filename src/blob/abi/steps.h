@@ -22,7 +22,9 @@ enum step_kind {
 	STEP_COMPAT,	/* nr(arg[0..4]) as 32-bit programs of this CPU make it; addresses below 4 GiB */
 	STEP_URING,	/* as struct uring_turn at arg[0] says */
 	STEP_URING_ARM, /* as struct uring_arm at arg[0] says */
-	STEP_CALL, /* call the function at arg[0] on the stack whose top is arg[1]; the result is what it returns */
+	STEP_TWINS, /* nr (pipe2 or socketpair of unix sockets) of type arg[0] makes two descriptors, to be placed at
+		       the numbers arg[1] and arg[2]; bit i of arg[3]: close-on-exec */
+	STEP_CALL,  /* call the function at arg[0] on the stack whose top is arg[1]; the result is what it returns */
 };
 
 /* A failing step ends its plan unless it has STEP_MAY_FAIL. */

@@ -20,6 +20,7 @@
 #include "object/file/file-state.h"
 #include "object/file/file-restore.h"
 #include "object/file/locks.h"
+#include "object/file/twins.h"
 #include "object/file/tty/restore.h"
 #include "plan/plan.h"
 #include "session/survey.h"
@@ -245,11 +246,16 @@ static void plan_close_inherited(struct plan *p, int coordinator_fd)
 }
 
 static int plan_descriptor(struct restore *r, struct task *task, struct file *f, const FdinfoEntry *entry,
-			   struct plan *p)
+			   const struct file_maker *maker, struct plan *p)
 {
 	int flags = entry->flags & FD_CLOEXEC ? O_CLOEXEC : 0;
-	int fd;
+	int fd, made;
 
+	if (f->made_there)
+		return 0; /* with its twin */
+	made = file_plan_twins(r, task, f, maker, p);
+	if (made)
+		return made;
 	if (f->placed_in == task) {
 		struct step *step =
 			plan_syscall(p, "duplicate a descriptor", __NR_dup3, V(f->placed_at), V(entry->fd), V(flags));
@@ -282,14 +288,16 @@ static int make_early(struct restore *r)
 int file_plan_table(struct restore *r, struct task *task, struct plan *p)
 {
 	struct descriptor_table *table = file_table_of(r, task);
+	struct file_maker maker;
 
 	TRY(make_early(r));
 	if (task->restore->files_from)
 		return 0;
 	plan_close_inherited(p, task->restore->coordinator_fd);
+	file_maker_ask(r, &maker);
 	for (size_t i = 0; table && i < table->n; i++) {
 		LOG_SCOPE("descriptor %u", table->entries[i]->fd);
-		TRY(plan_descriptor(r, task, table->files[i], table->entries[i], p));
+		TRY(plan_descriptor(r, task, table->files[i], table->entries[i], &maker, p));
 	}
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "image/image.h"
 #include "image/record.h"
+#include "kern/pidfd.h"
 #include "object/file/file-state.h"
 #include "object/file/descriptors-restore.h"
 #include "object/file/file-dump.h"
@@ -78,8 +79,17 @@ static uint32_t network_of(struct restore *r, const FileEntry *entry)
 	return id || !namespace_of_root(restore_namespaces(r), r->tree, CLONE_NEWNET, &ns) ? id : ns->id;
 }
 
+/* Its only task has it. */
+static int take_back(struct file *f)
+{
+	f->fd = pidfd_take_fd(f->owner->restore->pidfd, f->owner_fd);
+	return f->fd < 0 ? fail(-f->fd, "taking a copy of descriptor %d of task %d", f->owner_fd, f->owner->vpid) : 0;
+}
+
 int file_get_fd(struct restore *r, struct file *f, int *ret_fd)
 {
+	if (f->fd < 0 && f->made_there)
+		TRY(take_back(f));
 	if (f->fd < 0) {
 		LOG_SCOPE("file %u (%s)", f->id, f->kind->name);
 		if (!f->kind->create)

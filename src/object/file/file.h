@@ -53,6 +53,7 @@ struct file {
 	bool owner_cloexec;
 	unsigned n_numbers; /* in how many places of how many tables */
 	bool creating;	    /* core: create is running */
+	bool made_there;    /* core: its owner makes it (twins) */
 	bool remade;	    /* core: remake made another */
 	bool remake_asked;
 	bool awaited; /* link: a call in the background waits for it, and reads what is there when it is made again */
@@ -61,6 +62,14 @@ struct file {
 	const struct task *placed_in; /* core: the last task whose plan places it, and where */
 	int placed_at;
 	void *data; /* of the kind, from r->pool */
+};
+
+/* Two files that one call makes. */
+struct file_twins {
+	int call;  /* __NR_pipe2, or __NR_socketpair for unix sockets */
+	int flags; /* O_* of pipe2(2), or the type of the sockets */
+	mode_t mode;
+	struct file *ends[2];
 };
 
 /* Everything there is to know about one kind of file. One source file defines one of these: const struct file_kind
@@ -103,6 +112,8 @@ struct file_kind {
 		struct pool *pool); /* [criu verify] what it is in few words, if name does not say it well */
 	/* [criu inspect] what is worth telling of it, besides this and its numbers */
 	void (*inspect)(const struct restore *r, const struct file *f, struct outline *to);
+	/* [coordinator] It and another one are as a task has them that has just made both. */
+	bool (*twins)(struct restore *r, struct file *f, struct file_twins *ret);
 	int (*create)(struct restore *r, struct file *f); /* [coordinator] make it: sets f->fd. May make others with it
 							     (both ends of a pipe) by setting their fd */
 	int (*remake)(struct restore *r, struct file *f,

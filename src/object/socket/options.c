@@ -259,6 +259,12 @@ static bool is_inherited(const struct sockopt_row *row)
 	return row->level != SOL_SOCKET || (row->families & OPTION_ANY) != OPTION_ANY;
 }
 
+static int value_in(const struct sockopt_row *row, const char *record)
+{
+	return row->shape == SHAPE_BOOL ? *(const protobuf_c_boolean *)(record + row->value)
+					: (int)*(const uint32_t *)(record + row->value);
+}
+
 static int apply_row(const struct sockopt_row *row, const struct socket_options *options, int fd, const char *record)
 {
 	int value, now = 0;
@@ -266,8 +272,7 @@ static int apply_row(const struct sockopt_row *row, const struct socket_options 
 
 	if (!*(const protobuf_c_boolean *)(record + row->has))
 		return 0;
-	value = row->shape == SHAPE_BOOL ? *(const protobuf_c_boolean *)(record + row->value)
-					 : (int)*(const uint32_t *)(record + row->value);
+	value = value_in(row, record);
 	if (options->family == AF_UNIX && value == row->initial && (options->is_fresh || !is_inherited(row)))
 		return 0;
 	if (!getsockopt(fd, row->level, row->option, &now, &size) && now == value)
@@ -506,6 +511,30 @@ int socket_options_dump(const struct dump *d, const struct open_file *of, const 
 		return read_rows(of->fd, copy, d->pool);
 	/* These are most of the time that a socket takes. */
 	return file_dump_later(d, of, read_rows, copy);
+}
+
+/* Sizes that it has got by itself are no reason to set them. */
+static bool has_fresh_values(const SkOptsEntry *common, const struct socket_options *options)
+{
+	return common->so_sndbuf == options->fresh_sndbuf && common->so_rcvbuf == options->fresh_rcvbuf &&
+	       !(common->has_so_buf_lock && common->so_buf_lock) && !common->so_snd_tmo_sec &&
+	       !common->so_snd_tmo_usec && !common->so_rcv_tmo_sec && !common->so_rcv_tmo_usec &&
+	       !common->has_so_linger && !common->n_so_filter && !common->n_more &&
+	       !(common->so_bound_dev && common->so_bound_dev[0]);
+}
+
+bool socket_options_are_fresh(const struct socket_options *options)
+{
+	if (!has_fresh_values(options->common, options))
+		return false;
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const char *record = rows[i].record == RECORD_more ? NULL : record_of(&rows[i], options);
+
+		if (record && *(const protobuf_c_boolean *)(record + rows[i].has) &&
+		    value_in(&rows[i], record) != rows[i].initial)
+			return false;
+	}
+	return true;
 }
 
 int socket_options_apply(int fd, const struct socket_options *options, enum option_phase phase)

@@ -58,6 +58,8 @@ struct socket_options {
 
 /* Reads all options into the records. The rows of the table are in place at the first phase `finish`. */
 int socket_options_dump(const struct dump *d, const struct open_file *of, const struct socket_options *options);
+/* Restore, of unix sockets: whether nothing has to be set in one that was just made. */
+bool socket_options_are_fresh(const struct socket_options *options);
 /* Sets what differs from what fd has. */
 int socket_options_apply(int fd, const struct socket_options *options, enum option_phase phase);
 /* Room for everything that queues may hold: buffers of at least this many bytes, beyond the limits of the system. */

@@ -243,6 +243,13 @@ static int write_chunks(const struct content *content, int fd)
 	return 0;
 }
 
+bool pipe_has_content(const struct pipe_contents *set, uint32_t pipe_id)
+{
+	const struct content *content = table_find(set->contents, pipe_id);
+
+	return content && (content->first || (content->size && content->size != PIPE_SIZE_DEFAULT));
+}
+
 int pipe_fill(const struct pipe_contents *set, uint32_t pipe_id, int fd)
 {
 	const struct content *content = table_find(set->contents, pipe_id);

@@ -26,6 +26,8 @@ void pipe_contents_done(void *contents);
 /* Restore: one more opening; returns its group. */
 struct pipe_group *pipe_join_group(const struct restore *r, struct pipe_contents *contents, uint32_t pipe_id,
 				   struct file *f);
+/* Restore: whether pipe_fill() has anything to do. */
+bool pipe_has_content(const struct pipe_contents *contents, uint32_t pipe_id);
 /* Restore: sets the capacity and writes what was inside. */
 int pipe_fill(const struct pipe_contents *contents, uint32_t pipe_id, int fd);
 /* Restore: another opening of the same pipe, with the given flags. */

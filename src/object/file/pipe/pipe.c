@@ -258,6 +258,31 @@ static bool is_abandoned(const struct pipe_group *group)
 	return true;
 }
 
+static bool has_no_owner(const FownEntry *owner)
+{
+	return !owner || (!owner->signum && !owner->pid);
+}
+
+/* Nothing in it, and never resized: one with content, or a size, is filled by us. */
+static bool twin_pipe(struct restore *r, struct file *f, struct file_twins *ret)
+{
+	const struct pipe_group *group = f->data;
+	const PipeEntry *one, *other;
+
+	if (group->n != 2 || is_abandoned(group) ||
+	    pipe_has_content(state_get(r->states, &pipe_contents), group->pipe_id))
+		return false;
+	one = group->files[0]->entry->pipe;
+	other = group->files[1]->entry->pipe;
+	if ((one->flags ^ other->flags) != O_WRONLY || (one->flags & ~(uint32_t)(O_NONBLOCK | O_WRONLY)) ||
+	    !has_no_owner(one->fown) || !has_no_owner(other->fown))
+		return false;
+	*ret = (struct file_twins){ .call = __NR_pipe2, .flags = (int)one->flags & O_NONBLOCK, .mode = 0600 };
+	ret->ends[one->flags & O_WRONLY] = group->files[0];
+	ret->ends[other->flags & O_WRONLY] = group->files[1];
+	return true;
+}
+
 static int create_pipe(struct restore *r, struct file *f)
 {
 	struct pipe_group *group = f->data;
@@ -308,5 +333,6 @@ const struct file_kind pipe_kind = {
 	.prepare = prepare_pipes,
 	.load = load_pipe,
 	.inspect = inspect_pipe,
+	.twins = twin_pipe,
 	.create = create_pipe,
 };

@@ -77,6 +77,14 @@ static void plan_become(struct restore *r, const struct task *task, struct plan 
 		plan_syscall(plan, "take the user id", __NR_setresuid, KEEP_ID, V(creds->euid), KEEP_ID);
 }
 
+bool unix_maker_is_itself(const struct restore *r, const struct task *task)
+{
+	const CredsEntry *creds = creds_of(task);
+
+	return can_make(task) && !task->restore->inner_users && has_these_groups(r, creds) &&
+	       creds->egid == restore_task_gid(r) && creds->euid == restore_task_uid(r);
+}
+
 static void plan_return(struct restore *r, const struct task *task, struct plan *plan)
 {
 	const CredsEntry *creds = creds_of(task);

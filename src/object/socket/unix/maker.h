@@ -2,11 +2,13 @@
 /* Calls that leave the ids of the caller in a unix socket (SO_PEERCRED). */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 struct restore;
 struct sockaddr_un;
+struct task;
 struct unix_set;
 struct unix_socket;
 
@@ -20,5 +22,7 @@ struct unix_target {
 int unix_listen(struct restore *r, const struct unix_socket *socket, int fd, int backlog);
 int unix_connect_as(struct restore *r, const struct unix_socket *client, int fd,
 		    const struct unix_target *target); /* -errno, unlogged */
+/* Whether the task makes sockets with the ids that it has until it is complete. */
+bool unix_maker_is_itself(const struct restore *r, const struct task *task);
 void unix_maker_done(struct unix_set *set);
 int unix_socketpair(struct restore *r, const struct unix_socket *a, const struct unix_socket *b, int ends[2]);

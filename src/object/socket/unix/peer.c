@@ -19,6 +19,7 @@
 #include "object/socket/unix/maker.h"
 #include "object/socket/unix/name.h"
 #include "object/socket/unix/outside.h"
+#include "object/socket/unix/twins.h"
 #include "object/socket/unix/unix.h"
 #include "plugin/plugin.h"
 #include "session/given.h"
@@ -90,16 +91,10 @@ static void release_peer(struct restore *r, struct unix_socket *socket)
 /* All have the same: one is asked. */
 static void tell_fresh(struct restore *r, const struct unix_socket *socket, struct socket_options *options)
 {
-	struct unix_set *set = unix_set_of(r);
-	socklen_t size = sizeof(uint32_t);
+	const struct unix_set *set = unix_set_of(r);
 
-	if (!set->buffers.known || set->buffers.ns_id != socket->entry->ns_id) {
-		if (getsockopt(socket->file->fd, SOL_SOCKET, SO_SNDBUF, &set->buffers.send, &size) < 0 ||
-		    getsockopt(socket->file->fd, SOL_SOCKET, SO_RCVBUF, &set->buffers.receive, &size) < 0)
-			return;
-		set->buffers.ns_id = socket->entry->ns_id;
-		set->buffers.known = true;
-	}
+	if (!unix_learn_buffers(r, socket->entry->ns_id, socket->file->fd))
+		return;
 	options->is_fresh = true;
 	options->fresh_sndbuf = set->buffers.send;
 	options->fresh_rcvbuf = set->buffers.receive;

@@ -28,6 +28,7 @@
 #include "object/socket/unix/outside.h"
 #include "object/socket/unix/peer.h"
 #include "object/socket/unix/served.h"
+#include "object/socket/unix/twins.h"
 #include "session/listener.h"
 #include "session/mapped.h"
 #include "session/survey.h"
@@ -374,6 +375,7 @@ const struct file_kind unix_kind = {
 	.copies = unix_copies,
 	.describe = unix_describe,
 	.inspect = unix_inspect,
+	.twins = unix_twins,
 	.create = create_unix,
 	.resume = resume_unix,
 	.clean = clean_unix,
