@@ -12,7 +12,7 @@
 
 #define FILE_ITER_WORTH	 64 /* so many descriptors, or more: for fewer, to load the program takes longer */
 #define FILE_ITER_TASKS	 50 /* so many processes, or more: then of all at once, even of few descriptors each */
-#define FILE_ITER_SPREAD 32 /* for each of these so many descriptors of the whole machine, and no more */
+#define FILE_ITER_SPREAD 16 /* for each of these so many descriptors of the whole machine, and no more */
 
 struct file_facts {
 	int number;
