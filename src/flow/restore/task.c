@@ -47,6 +47,7 @@ static bool is_meant(const struct restore *r, const struct thread *thread, const
 struct posted_plan {
 	struct thread *thread;
 	struct plan *plan;
+	bool empty; /* nobody was woken for it */
 };
 
 static int post_plan(struct restore *r, struct posted_plan *posted, plan_thread_t plan_thread)
@@ -54,13 +55,14 @@ static int post_plan(struct restore *r, struct posted_plan *posted, plan_thread_
 	LOG_SCOPE("task %d (%s)", posted->thread->task->vpid, posted->thread->task->comm);
 	posted->plan = plan_create();
 	TRY(plan_thread(r, posted->thread, posted->plan));
-	return remote_post(posted->thread->remote, posted->plan);
+	posted->empty = !plan_count(posted->plan);
+	return posted->empty ? 0 : remote_post(posted->thread->remote, posted->plan);
 }
 
 static int await_plan(struct restore *r, const struct posted_plan *posted)
 {
 	LOG_SCOPE("task %d (%s)", posted->thread->task->vpid, posted->thread->task->comm);
-	return remote_wait(posted->thread->remote, &r->progress->deadline);
+	return posted->empty ? 0 : remote_wait(posted->thread->remote, &r->progress->deadline);
 }
 
 /* One plan for each thread, all running at once. */
@@ -114,8 +116,9 @@ static int plan_last(struct restore *r, struct thread *thread, struct plan *plan
 {
 	const struct task *task = thread->task;
 
-	/* Until now it would have died with criu. What the program wished for is set by its part. */
-	plan_syscall(plan, "outlive criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(0));
+	/* Until now the process would have died with criu. What the program wished for is set by its part. */
+	if (thread == task->leader)
+		plan_syscall(plan, "outlive criu", __NR_prctl, V(PR_SET_PDEATHSIG), V(0));
 	if (thread == task->leader && task->restore->coordinator_fd >= 0 && !task->restore->files_from)
 		plan_syscall(plan, "close criu's pidfd", __NR_close, V(task->restore->coordinator_fd));
 	return phase_restore_last(r, thread, plan);

@@ -200,6 +200,9 @@ static void need_parent(const struct restore *r, struct thread *thread)
 
 static int last_prctl(struct restore *r, struct thread *thread, struct plan *plan)
 {
+	/* Its other steps may change ids. The leader has run its last plan. */
+	const bool may_reset = plan_count(plan) > 0;
+
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const struct prctl_row *row = &rows[i];
 		int value = wanted_value(row, thread);
@@ -210,6 +213,8 @@ static int last_prctl(struct restore *r, struct thread *thread, struct plan *pla
 			value = 0;
 		}
 		if (is_parent_death(row) && parent_leaves(r, thread))
+			continue;
+		if (row->scope == MEMORY && thread != thread->task->leader && !may_reset)
 			continue;
 		if (value >= 0)
 			plan_syscall(plan, row->why_set, __NR_prctl, V(row->set), V(value),

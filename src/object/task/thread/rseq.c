@@ -111,13 +111,32 @@ static int check_rseq(const struct restore *r, struct thread *thread)
 	return 0;
 }
 
-static int last_rseq(struct restore *r, struct thread *thread, struct plan *plan)
+static void plan_registration(const struct thread *thread, struct plan *plan)
 {
 	const RseqEntry *record = thread->core->thread_core->rseq_entry;
 
 	if (record && record->rseq_abi_pointer)
 		plan_syscall(plan, "register restartable sequences", __NR_rseq, P(record->rseq_abi_pointer),
 			     V(record->rseq_abi_size), V(0), V(record->signature));
+}
+
+/* From then on the kernel writes there, and the thread would wait for memory that comes late. */
+static bool comes_late(const struct restore *r)
+{
+	return r->options->lazy_pages || r->options->on_demand;
+}
+
+static int plan_rseq(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	if (!comes_late(r))
+		plan_registration(thread, plan);
+	return 0;
+}
+
+static int last_rseq(struct restore *r, struct thread *thread, struct plan *plan)
+{
+	if (comes_late(r))
+		plan_registration(thread, plan);
 	return 0;
 }
 
@@ -142,6 +161,7 @@ const struct task_part rseq_part = {
 	.name = "rseq",
 	.outside = dump_rseq,
 	.check = check_rseq,
+	.plan = plan_rseq,
 	.last = last_rseq,
 	.settle = settle_rseq,
 };
