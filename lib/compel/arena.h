@@ -50,7 +50,7 @@ struct remote {
 	4064 /* offset of a text that tells the arena of a parasite from memory of the program; the blob lies \
 		in front of it */
 #define ARENA_CODE   4096 /* nothing in front of it is written over there */
-#define ARENA_WAKEUP 4096 /* offset of the wakeup */
+#define ARENA_WAKEUP 4096 /* offset of the struct wakeup */
 #define ARENA_HEADER 4160
 
 extern const char arena_mark[16];

@@ -49,7 +49,8 @@ void arena_init(struct arena *arena)
 	size_t size = (size_t)(blob_image_end - blob_image);
 
 	_Static_assert(ARENA_MARK + sizeof(arena_mark) <= ARENA_CODE, "the mark is not written over there");
-	_Static_assert(ARENA_WAKEUP >= ARENA_CODE && ARENA_WAKEUP + 4 <= ARENA_HEADER, "the wakeup is");
+	_Static_assert(ARENA_WAKEUP >= ARENA_CODE && ARENA_WAKEUP + sizeof(struct wakeup) <= ARENA_HEADER,
+		       "the wakeup is");
 	if (size > ARENA_MARK)
 		abort(); /* the style test checks the size of the blob */
 	memcpy(arena->local + ARENA_MARK, arena_mark, sizeof(arena_mark));
@@ -104,9 +105,24 @@ void arena_destroy(struct arena *arena)
 /* A restorer seldom dies, and to look takes as long as its plan. */
 #define RESTORER_PAUSE 1600
 
-static uint32_t *arena_wakeup(const struct arena *arena)
+static struct wakeup *arena_wakeup(const struct arena *arena)
 {
-	return (uint32_t *)(arena->local + ARENA_WAKEUP);
+	return (struct wakeup *)(arena->local + ARENA_WAKEUP);
+}
+
+void arena_await(struct remote *remote)
+{
+	__atomic_store_n(&arena_wakeup(remote->arena)->awaited, (int64_t)remote->slot_address, __ATOMIC_SEQ_CST);
+}
+
+void arena_forget(struct arena *arena)
+{
+	__atomic_store_n(&arena_wakeup(arena)->awaited, 0, __ATOMIC_SEQ_CST);
+}
+
+uint32_t arena_rung(const struct arena *arena)
+{
+	return __atomic_load_n(&arena_wakeup(arena)->rung, __ATOMIC_SEQ_CST);
 }
 
 static int place_plan(struct remote *remote, const struct plan *plan)
@@ -152,12 +168,12 @@ void remote_forget(struct remote *remote)
 	remote->ahead = false;
 }
 
-/* Sleeps until the wakeup rings or some time has passed. Returns whether it rang. */
-static bool wait_for_bell(struct arena *arena, uint32_t seen, unsigned microseconds)
+bool arena_sleep(struct arena *arena, uint32_t seen, unsigned microseconds)
 {
 	struct timespec time = { .tv_nsec = microseconds * 1000 };
 
-	return syscall(__NR_futex, arena_wakeup(arena), FUTEX_WAIT, seen, &time, NULL, 0) == 0 || errno == EAGAIN;
+	return syscall(__NR_futex, &arena_wakeup(arena)->rung, FUTEX_WAIT, seen, &time, NULL, 0) == 0 ||
+	       errno == EAGAIN;
 }
 
 /* A zombie still takes signals: its parent, another restorer, will not reap it. */
@@ -209,20 +225,18 @@ static int report_failed_step(struct remote *remote)
 	return fail((int)-slot->error, "thread %d: step %u: %s", remote->tid, slot->failed_step, why);
 }
 
-int remote_wait(struct remote *remote, const struct deadline *deadline)
+static int wait_for_end(struct remote *remote, const struct deadline *deadline)
 {
 	struct slot *slot = remote->slot;
 	unsigned pause = remote->parasite ? SHORT_PAUSE : RESTORER_PAUSE;
 	int error;
 
-	remote->ahead = false;
-
 	for (unsigned rounds = 0;; rounds++) {
-		uint32_t seen = __atomic_load_n(arena_wakeup(remote->arena), __ATOMIC_SEQ_CST);
+		uint32_t seen = arena_rung(remote->arena);
 		uint32_t state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST);
 
 		if (state == SLOT_DONE)
-			break;
+			return 0;
 		if (deadline_passed(deadline))
 			return refuse(ETIMEDOUT,
 				      "thread %d did not finish in time what it was told to do (is it stopped or "
@@ -231,14 +245,24 @@ int remote_wait(struct remote *remote, const struct deadline *deadline)
 		/* A short plan is over before a sleep would be. */
 		if (rounds < 100)
 			continue;
-		if (wait_for_bell(remote->arena, seen, pause))
+		if (arena_sleep(remote->arena, seen, pause))
 			continue;
 		error = check_alive(remote);
 		TRY(error);
 		/* Who is stopped once may be stopped all the time. */
 		pause = error ? SHORT_PAUSE : pause * 2 < LONG_PAUSE ? pause * 2 : LONG_PAUSE;
 	}
-	return report_failed_step(remote);
+}
+
+int remote_wait(struct remote *remote, const struct deadline *deadline)
+{
+	int error;
+
+	remote->ahead = false;
+	arena_await(remote);
+	error = wait_for_end(remote, deadline);
+	arena_forget(remote->arena);
+	return error ?: report_failed_step(remote);
 }
 
 int remote_await_idle(struct remote *remote, const struct deadline *deadline)

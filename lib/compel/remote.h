@@ -49,3 +49,10 @@ struct remote *arena_add_remote(struct arena *arena, enum slot_role role);
 void arena_destroy(struct arena *arena);
 /* The thread of a restorer has ended, even if nobody has reaped it. */
 bool remote_is_dead(const struct remote *remote);
+
+/* A thread that runs the blob rings when it has come that far: await, look, sleep, look, ..., and forget. */
+void arena_await(struct remote *remote);
+void arena_forget(struct arena *arena);
+uint32_t arena_rung(const struct arena *arena);
+/* Sleeps until it rings again after it was `seen` or some time has passed. Returns whether it rang. */
+bool arena_sleep(struct arena *arena, uint32_t seen, unsigned microseconds);

@@ -251,22 +251,30 @@ void restorer_reset(struct remote *made)
 	made->posted = NULL;
 }
 
-int restorer_wait_arrival(struct remote *remote, const struct deadline *deadline)
-{
-	uint32_t *bell = (uint32_t *)(remote->arena->local + ARENA_WAKEUP);
-	struct timespec time = { .tv_nsec = 20000000 };
+#define ARRIVAL_PAUSE 20000 /* microseconds */
 
+static int wait_until_it_runs(struct remote *remote, const struct deadline *deadline)
+{
 	for (;;) {
-		uint32_t seen = __atomic_load_n(bell, __ATOMIC_SEQ_CST);
+		uint32_t seen = arena_rung(remote->arena);
 
 		if (__atomic_load_n(&remote->slot->tid, __ATOMIC_SEQ_CST))
 			return 0;
 		if (deadline_passed(deadline))
 			return refuse(ETIMEDOUT, "new thread %d did not start in time", remote->wanted);
-		if (syscall(__NR_futex, bell, FUTEX_WAIT, seen, &time, NULL, 0) < 0 && errno == ETIMEDOUT &&
-		    remote_is_dead(remote))
+		if (!arena_sleep(remote->arena, seen, ARRIVAL_PAUSE) && remote_is_dead(remote))
 			return refuse(ESRCH, "new thread %d died before it began", remote->wanted);
 	}
+}
+
+int restorer_wait_arrival(struct remote *remote, const struct deadline *deadline)
+{
+	int error;
+
+	arena_await(remote);
+	error = wait_until_it_runs(remote, deadline);
+	arena_forget(remote->arena);
+	return error;
 }
 
 int restorer_wait_again(struct remote *remote, struct arch_thread_state *state, uint64_t left_ns)

@@ -344,12 +344,15 @@ static void run_plan(struct slot *slot)
 	}
 }
 
+/* It says for whom it waits before it looks at what that one has written: so one of the two sees the other. */
 static void wake_coordinator(struct slot *slot)
 {
-	uint32_t *wakeup = (void *)slot->wakeup;
+	struct wakeup *wakeup = (void *)slot->wakeup;
 
-	__atomic_add_fetch(wakeup, 1, __ATOMIC_SEQ_CST);
-	SYS(__NR_futex, wakeup, FUTEX_WAKE, 0x7fffffff);
+	if (__atomic_load_n(&wakeup->awaited, __ATOMIC_SEQ_CST) != (int64_t)slot)
+		return;
+	__atomic_add_fetch(&wakeup->rung, 1, __ATOMIC_SEQ_CST);
+	SYS(__NR_futex, &wakeup->rung, FUTEX_WAKE, 0x7fffffff);
 }
 
 /*

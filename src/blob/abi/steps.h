@@ -112,6 +112,13 @@ enum slot_role {
 	SLOT_PARKED,   /* the same without a plan: it only runs if the coordinator has died */
 };
 
+/* One for all slots of an arena: wakes the coordinator, if it sleeps. */
+struct wakeup {
+	uint32_t rung; /* how often; futex */
+	uint32_t pad;
+	int64_t awaited; /* address, in this process, of the slot that it waits for; 0: none. Others do not ring */
+};
+
 #define SLOT_STACK_SIZE 4096
 
 /* One for each thread that runs the blob. Lies in the arena; its stack follows. */
@@ -122,7 +129,7 @@ struct slot {
 	int64_t error; /* result of the failing step, 0 = none failed */
 	uint32_t failed_step;
 	uint32_t tid;	/* set by the thread itself when it arrives */
-	int64_t wakeup; /* address of a uint32_t futex that counts finished plans of the arena */
+	int64_t wakeup; /* address of the struct wakeup of the arena */
 	int64_t home;	/* parasite: stack pointer for rt_sigreturn, address of a struct rt_sigframe's ucontext */
 	int64_t parent; /* restorer: dies with this parent, and at once if that is not its parent any more; 0 = a
 			   thread, -FD = it cannot see its parent, but has a pidfd of it */
