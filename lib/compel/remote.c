@@ -141,17 +141,21 @@ static int place_plan(struct remote *remote, const struct plan *plan)
 	return 0;
 }
 
-int remote_post(struct remote *remote, const struct plan *plan)
+int remote_post_unborn(struct remote *remote, const struct plan *plan)
 {
-	struct slot *slot = remote->slot;
-
 	TRY(place_plan(remote, plan));
 	plan_list(plan, remote->tid);
 	remote->posted = plan;
-	__atomic_store_n(&slot->state, SLOT_POSTED, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&remote->slot->state, SLOT_POSTED, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int remote_post(struct remote *remote, const struct plan *plan)
+{
+	TRY(remote_post_unborn(remote, plan));
 	if (remote->parasite)
 		return parasite_send(remote);
-	if (syscall(__NR_futex, &slot->state, FUTEX_WAKE, 1, NULL, NULL, 0) < 0)
+	if (syscall(__NR_futex, &remote->slot->state, FUTEX_WAKE, 1, NULL, NULL, 0) < 0)
 		return fail_errno("waking thread %d", remote->tid);
 	return 0;
 }

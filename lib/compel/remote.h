@@ -25,6 +25,8 @@ int remote_post(struct remote *remote, const struct plan *plan);
 /* Waits until the posted plan is done. A failed step is reported with its reason: fail(). */
 int remote_wait(struct remote *remote, const struct deadline *deadline);
 int remote_run(struct remote *remote, const struct plan *plan, const struct deadline *deadline);
+/* The same for one that is not there yet, and finds it when it comes: nobody is woken. */
+int remote_post_unborn(struct remote *remote, const struct plan *plan);
 /*
  * As remote_post(), for one that is waited for only after others were seen to: remote_run() hears of it first, if it
  * has another plan for the thread meanwhile. Its results are lost then.

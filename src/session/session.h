@@ -156,6 +156,7 @@ struct dump {
 
 struct thread_restore {
 	struct arch_thread_state *state;
+	bool has_parts; /* the plan of restore/plan has run already, when it was made */
 };
 
 struct task_restore {

@@ -43,12 +43,49 @@ static void plan_coordinator(struct restore *r, struct task *task, struct plan *
 struct making {
 	size_t *result; /* of the step */
 	bool *made;
+	struct plan **parts; /* what each runs as soon as it is there; NULL: nothing */
+	size_t n;
 };
+
+static void making_init(struct making *making, size_t n)
+{
+	*making = (struct making){
+		.result = xzalloc(n * sizeof(*making->result)),
+		.made = xzalloc(n * sizeof(*making->made)),
+		.parts = xzalloc(n * sizeof(struct plan *)),
+		.n = n,
+	};
+}
 
 static void making_done(struct making *making)
 {
+	for (size_t i = 0; i < making->n; i++)
+		plan_destroy(&making->parts[i]);
 	free(making->result);
 	free(making->made);
+	free(making->parts);
+}
+
+/* Its plan can be made before it is: its number is known, and it need not be in its cgroup, where other nodes of memory
+ * are allowed. */
+static bool can_begin_early(const struct restore *r, const struct thread *thread)
+{
+	return !r->facts->inner_pids && !next_pid_is_used(r, thread->task, thread->task) &&
+	       !thread->core->thread_core->has_memory_policy;
+}
+
+/* A thread that finds its plan waiting need not be woken for it, and runs it while its creator makes the next one. */
+static int post_parts(struct restore *r, struct thread *thread, struct plan **ret)
+{
+	*ret = plan_create();
+	TRY(phase_restore_plan(r, thread, *ret));
+	return remote_post_unborn(thread->remote, *ret);
+}
+
+static int prepare_thread(struct restore *r, struct thread *thread, struct plan **ret_parts)
+{
+	TRY(birth_prepare(r, thread, 0));
+	return can_begin_early(r, thread) ? post_parts(r, thread, ret_parts) : 0;
 }
 
 /* Steps for those that are not made yet. */
@@ -61,7 +98,7 @@ static int plan_threads(struct restore *r, struct task *task, struct making *mak
 		if (thread == task->leader)
 			continue;
 		if (!thread->remote)
-			TRY(birth_prepare(r, thread, 0));
+			TRY(prepare_thread(r, thread, &making->parts[i]));
 		if (!making->made[i] && !next_pid_is_used(r, task, task))
 			TRY(restorer_plan_clone(plan, thread->remote, THREAD_FLAGS, 0, &making->result[i]));
 		i++;
@@ -139,6 +176,20 @@ static int wait_threads(struct restore *r, struct task *task)
 	return 0;
 }
 
+static int wait_parts(struct restore *r, struct task *task, const struct making *making)
+{
+	struct thread *thread;
+	unsigned i = 0;
+
+	for_each_thread(thread, task) {
+		if (thread == task->leader || !making->parts[i++])
+			continue;
+		TRY(remote_wait(thread->remote, &r->progress->deadline));
+		thread->restore->has_parts = true;
+	}
+	return 0;
+}
+
 /* More would only wait for a CPU, and keep descriptors of ours open. */
 #define AT_ONCE 16
 
@@ -161,11 +212,8 @@ static int begin_contents(struct restore *r, struct task *task, struct furnishin
 	*furnishing = (struct furnishing){
 		.task = task,
 		.plan = plan_create(),
-		.making = {
-			.result = xzalloc(task->n_threads * sizeof(*furnishing->making.result)),
-			.made = xzalloc(task->n_threads * sizeof(*furnishing->making.made)),
-		},
 	};
+	making_init(&furnishing->making, task->n_threads);
 	plan_coordinator(r, task, furnishing->plan);
 	TRY(phase_restore_furnish(r, task, furnishing->plan));
 	TRY(plan_threads(r, task, &furnishing->making, furnishing->plan));
@@ -182,6 +230,7 @@ static int end_contents(struct restore *r, struct furnishing *furnishing)
 	phase_restore_furnished(r, task);
 	log_info("Has its memory and its descriptors; %u threads in all", task->n_threads);
 	TRY(wait_threads(r, task));
+	TRY(wait_parts(r, task, &furnishing->making));
 	TRY(phase_restore_threads(r, task));
 	furnishing_done(furnishing);
 	return 0;

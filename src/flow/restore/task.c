@@ -102,6 +102,8 @@ static int plan_parts(struct restore *r, struct thread *thread, struct plan *pla
 {
 	if (thread == thread->task->leader)
 		plan_flush_sigchld(plan);
+	if (thread->restore->has_parts)
+		return 0;
 	return phase_restore_plan(r, thread, plan);
 }
 

@@ -192,7 +192,9 @@ static int plan_confinement(struct restore *r, struct thread *thread, struct pla
 
 	if (!changes_label(r, thread))
 		return 0;
-	path = pool_printf(r->pool, "task/%d/attr/%scurrent", thread->tid, is_for_selinux(r) ? "" : "apparmor/");
+	/* As it will be there, should it not be made yet. */
+	path = pool_printf(r->pool, "task/%d/attr/%scurrent", thread->tid ?: thread->vtid,
+			   is_for_selinux(r) ? "" : "apparmor/");
 	plan_step(plan, "fetch its directory in /proc", STEP_GETFD,
 		  (struct plan_arg[]){ V(task->restore->coordinator_fd), V(task->restore->proc), V(-1), V(0) }, 4)
 		->to_slot = SLOT_PROC;
