@@ -126,8 +126,9 @@ static int check_patience(struct dump *d)
 {
 	TRY(interrupt_check());
 	if (deadline_passed(&d->progress->deadline))
-		return refuse(EAGAIN, "its threads execute programs all the time, and criu does not get hold of it: "
-				      "try again, or raise --timeout");
+		return refuse(EAGAIN,
+			      "criu does not get hold of it in time, as the machine is busy or its threads execute "
+			      "programs all the time: try again, or raise --timeout");
 	return 0;
 }
 
