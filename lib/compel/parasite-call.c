@@ -24,7 +24,7 @@
 #include "lib/compel/tracee.h"
 
 #define SEARCH_MAX  (16u << 20) /* bytes of one mapping */
-#define SEARCH_STEP (256u << 10)
+#define SEARCH_STEP (64u << 10) /* what is copied stays in the cache */
 #define OVERLAP	    16
 
 /* What one mapping of a file holds, as offsets from its start; -1 = not found. */
@@ -61,6 +61,27 @@ static int64_t find_code(const uint8_t *buffer, size_t size, const struct arch_g
 	return found ? found - buffer : -1;
 }
 
+/* Both forms end alike, and most code has neither: for that end it is searched once. */
+static int64_t find_either(const uint8_t *buffer, size_t size, const struct arch_gadget forms[2])
+{
+	const uint8_t *end_of[] = { forms[0].code + forms[0].size, forms[1].code + forms[1].size };
+	const uint8_t *at = buffer;
+	size_t same = 0;
+
+	while (same < forms[0].size && same < forms[1].size && *(end_of[0] - same - 1) == *(end_of[1] - same - 1))
+		same++;
+	while (same && (at = memmem(at, size - (size_t)(at - buffer), end_of[0] - same, same))) {
+		for (int i = 0; i < 2; i++) {
+			size_t before = forms[i].size - same;
+
+			if ((size_t)(at - buffer) >= before && memcmp(at - before, forms[i].code, before) == 0)
+				return at - before - buffer;
+		}
+		at++;
+	}
+	return -1;
+}
+
 static void look_into(struct place_search *finding, const uint8_t *buffer, size_t size, uint64_t offset)
 {
 	int64_t at;
@@ -70,8 +91,8 @@ static void look_into(struct place_search *finding, const uint8_t *buffer, size_
 		if (at >= 0)
 			finding->syscall_ret = (int64_t)offset + at;
 	}
-	for (int i = 0; i < 2 && finding->sigreturn < 0; i++) {
-		at = find_code(buffer, size, &finding->gadgets->sigreturn[i]);
+	if (finding->sigreturn < 0) {
+		at = find_either(buffer, size, finding->gadgets->sigreturn);
 		if (at >= 0)
 			finding->sigreturn = (int64_t)offset + at;
 	}

@@ -17,7 +17,7 @@
 #include "kern/proc/running.h"
 #include "lib/compel/parasite-call.h"
 
-#define HEAP_AHEAD (768u << 10) /* bytes; a small tree takes half of it */
+#define HEAP_AHEAD (512u << 10) /* bytes; a small tree takes less */
 #define HEAP_KEPT  (64u << 20)
 
 struct foresight {
