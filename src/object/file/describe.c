@@ -17,6 +17,7 @@
 #include "object/file/file-dump.h"
 #include "object/file/file-state.h"
 #include "object/mount/mount.h"
+#include "object/namespace/namespace.h"
 #include "plan/plan.h"
 
 static dev_t device_of(int fd)
@@ -169,12 +170,24 @@ static bool is_told(struct file_dump *files, const struct open_file *of)
 	return of->told && of->facts && is_plain(files, of->facts->mode, of->facts->dev) && !has_odd_locks(files);
 }
 
+static bool is_told_by_kind(const struct dump *d, const struct open_file *of)
+{
+	/* The copy is the way to the network namespace of a socket. */
+	if (S_ISSOCK(of->facts->mode) && dump_namespaces(d)->any)
+		return false;
+	for (unsigned i = 0; file_kinds[i]; i++)
+		if (file_kinds[i]->is_told && file_kinds[i]->is_told(d, of))
+			return true;
+	return false;
+}
+
 bool file_needs_no_copy(const struct dump *d, const struct open_file *of)
 {
 	const struct file_facts *facts = of->facts;
 
-	return is_told(file_dump_of(d), of) && S_ISFIFO(facts->mode) && facts->knows_pipe && facts->has_no_owner &&
-	       !(facts->flags & O_PATH) && (facts->is_empty || (facts->flags & O_ACCMODE) == O_WRONLY);
+	if (!is_told(file_dump_of(d), of) || !facts->has_no_owner || facts->flags & O_PATH)
+		return false;
+	return is_told_by_kind(d, of);
 }
 
 /* No call is needed for pipes and sockets of which the kernel has told already. */

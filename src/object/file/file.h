@@ -89,6 +89,10 @@ struct file_kind {
 	bool (*claims)(const FileEntry *entry);
 	bool early; /* restore makes it before all others, which may stand on it */
 
+	/* Dump: what is told of it (of->facts) and tables of the kernel tell all: no copy is needed, and of->fd is -1.
+	 */
+	bool (*is_told)(const struct dump *d, const struct open_file *of);
+
 	/* Dump: runs in the coordinator while the tree is stopped. */
 	int (*dump)(const struct dump *d, const struct open_file *of,
 		    FileEntry *out); /* once per file; out->member is allocated and initialised */

@@ -26,6 +26,15 @@ static bool is_open(const struct open_file *of)
 	return !(of->flags & O_PATH);
 }
 
+/* There is nothing to be read, or it cannot be. */
+static bool is_told(const struct dump *d, const struct open_file *of)
+{
+	const struct file_facts *facts = of->facts;
+
+	return S_ISFIFO(facts->mode) && facts->knows_pipe &&
+	       (facts->is_empty || (facts->flags & O_ACCMODE) == O_WRONLY);
+}
+
 struct pipe_dump {
 	struct pipe_copies copies;
 	struct table *ends; /* by inode: struct pipe_ends */
@@ -326,6 +335,7 @@ const struct file_kind pipe_kind = {
 	.fs_magic = PIPEFS_MAGIC,
 	.format = S_IFIFO,
 	.is = is_open,
+	.is_told = is_told,
 	.dump = dump_pipe,
 	.drain = drain_pipe,
 	.finish = finish_pipes,

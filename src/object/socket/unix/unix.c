@@ -14,6 +14,7 @@
 #include "image/image.h"
 #include "image/stream.h"
 #include "kern/net/sockdiag.h"
+#include "object/mount/mount.h"
 #include "object/socket/alike.h"
 #include "object/socket/inspect.h"
 #include "object/socket/needs.h"
@@ -99,6 +100,36 @@ static bool unix_told(const void *arg, int level, int option, int *ret)
 	return *ret;
 }
 
+/* What the tables of the kernel tell of it; told.diag is NULL if they have it not. */
+static int look_up(const struct dump *d, uint64_t ino)
+{
+	struct unix_dump *dump = unix_dump_of(d);
+
+	if (dump->told.ino == ino)
+		return 0;
+	dump->told.ino = 0;
+	dump->told.alike = NULL;
+	TRY(socket_find_unix(d, (uint32_t)ino, &dump->told.diag));
+	if (dump->told.diag)
+		dump->told.alike = alike_find(d, dump->told.diag);
+	dump->told.ino = ino;
+	return 0;
+}
+
+/* One of a pair, empty, as it was made. */
+static bool is_told(const struct dump *d, const struct open_file *of)
+{
+	const struct unix_dump *dump = unix_dump_of(d);
+	const struct unix_diag *diag;
+
+	if (of->facts->family != AF_UNIX || mount_dump_serves(d) || look_up(d, of->facts->ino) < 0)
+		return false;
+	diag = dump->told.diag;
+	return diag && diag->type == SOCK_STREAM && diag->state == TCP_ESTABLISHED && !diag->rqueue && diag->space &&
+	       diag->send_buffer && diag->receive_buffer && alike_in_all(dump->told.alike) &&
+	       alike_has_no_error(dump->told.alike) && alike_has_no_name(dump->told.alike);
+}
+
 static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry *out)
 {
 	UnixSkEntry *entry = out->usk;
@@ -106,7 +137,8 @@ static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry
 	const struct alike *alike;
 	struct socket_options options;
 
-	TRY(socket_find_unix(d, of->stat.st_ino, &diag));
+	TRY(look_up(d, of->stat.st_ino));
+	diag = unix_dump_of(d)->told.diag;
 	if (!diag)
 		return refuse(ENOENT, "the kernel's table of unix sockets (sock_diag) has no socket %lu",
 			      of->stat.st_ino);
@@ -124,7 +156,7 @@ static int dump_unix(const struct dump *d, const struct open_file *of, FileEntry
 	TRY(socket_namespace_id(d, of, diag->space, &entry->ns_id));
 	entry->has_shutdown = diag->shutdown != 0;
 	entry->shutdown = (SkShutdown)diag->shutdown;
-	alike = alike_find(d, diag);
+	alike = unix_dump_of(d)->told.alike;
 	options = (struct socket_options){ AF_UNIX,	 diag->type,	0, .common = entry->opts, .told = unix_told,
 					   .diag = diag, .alike = alike };
 	TRY(socket_options_dump(d, of, &options));
@@ -364,6 +396,7 @@ const struct file_kind unix_kind = {
 	.entry = offsetof(FileEntry, usk),
 	.format = S_IFSOCK,
 	.is = is_unix,
+	.is_told = is_told,
 	.dump = dump_unix,
 	.drain = drain_unix,
 	.finish = finish_unix,

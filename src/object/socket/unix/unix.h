@@ -15,6 +15,7 @@
 
 struct pair_stock;
 struct unix_diag;
+struct alike;
 
 /* unix_sk_entry.uflags */
 #define UNIX_EXTERN   1 /* outside of the tree */
@@ -41,6 +42,11 @@ struct unix_dump {
 	struct list all; /* struct unix_dumped */
 	struct table *by_ino;
 	struct image *queues;
+	struct {
+		uint64_t ino;
+		const struct unix_diag *diag;
+		const struct alike *alike;
+	} told;			  /* of the socket that was looked up last */
 	struct unix_early *early; /* backlog.c */
 	unsigned n_described;	  /* external.c */
 	struct unix_question *questions;
