@@ -63,6 +63,7 @@ struct store {
 	int dir;		      /* -1: none */
 	struct write_behind *behind;  /* NULL: all is written at once */
 	struct write_behind *written; /* reading: looked into first; belongs to another store; may be NULL */
+	struct read_ahead *ahead;     /* reading: may have been read already; may be NULL */
 	int version;
 	bool pages_elsewhere; /* also of the parents: pages images may be missing */
 	bool for_writing;

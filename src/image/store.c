@@ -16,6 +16,7 @@
 #include "base/pool.h"
 #include "base/vector.h"
 #include "image/cipher.h"
+#include "image/read-ahead.h"
 #include "image/write-behind.h"
 
 #define PARENT_LINK "parent"
@@ -91,11 +92,12 @@ void store_set_version(struct store *store, int version)
 
 /* --- directories --- */
 
-/* As it was written. */
-static bool open_written(struct store *store, struct image *image)
+/* As it was written, or has been read. */
+static bool open_kept(struct store *store, struct image *image)
 {
 	size_t size;
-	const unsigned char *data = store->written ? write_behind_find(store->written, image->name, &size) : NULL;
+	const unsigned char *data = store->written ? write_behind_find(store->written, image->name, &size)
+						   : read_ahead_find(store, image->name, &size);
 
 	if (!data)
 		return false;
@@ -109,7 +111,7 @@ static int dir_open(struct store *store, struct image *image)
 {
 	struct stat st;
 
-	if (open_written(store, image))
+	if (open_kept(store, image))
 		return 0;
 	if (store->written && write_behind_lacks(store->written, image->name))
 		return -ENOENT;
@@ -296,6 +298,7 @@ static int dir_list(struct store *store, int (*visit)(void *arg, const char *nam
 
 static void dir_close(struct store *store)
 {
+	read_ahead_end(store);
 	write_behind_destroy(&store->behind);
 	close(store->dir);
 }

@@ -11,6 +11,7 @@
 
 #include "fs.pb-c.h"
 #include "image/payload.h"
+#include "image/read-ahead.h"
 #include "image/record.h"
 #include "image/store-memory.h"
 #include "image/store.h"
@@ -86,6 +87,33 @@ static void test_an_old_file_is_cut(void **state)
 	assert_in_range(size_of(scratch, "fs-3.img"), 8, 40);
 	assert_int_equal(image_read_one(scratch->store, IMAGE_FS, &read, 3), 0);
 	assert_int_equal(read->root_id, 9);
+}
+
+/* Whether the thread was faster, or whoever reads; what is missing, damaged or odd is told as ever. */
+static void test_images_are_read_ahead(void **state)
+{
+	struct scratch *scratch = *state;
+	FsEntry fs = FS_ENTRY__INIT, *read;
+
+	for (uint32_t i = 1; i <= 100; i++) {
+		fs.root_id = i;
+		if (i % 10)
+			assert_int_equal(image_write_one(scratch->store, IMAGE_FS, &fs, i), 0);
+		read_ahead_add(scratch->store, IMAGE_FS, i);
+	}
+	assert_int_equal(mkdirat(scratch->dir, "fs-10.img", 0700), 0);
+	assert_int_equal(mkfifoat(scratch->dir, "fs-20.img", 0600), 0);
+	assert_int_equal(close(openat(scratch->dir, "fs-30.img", O_CREAT | O_WRONLY, 0600)), 0);
+	read_ahead_begin(scratch->store);
+	for (uint32_t i = 1; i <= 100; i++) {
+		int result = image_read_one(scratch->store, IMAGE_FS, &read, i);
+
+		assert_int_equal(result, i % 10 ? 0 : i <= 30 ? -EINVAL : -ENOENT);
+		assert_true(result || read->root_id == i);
+	}
+	read_ahead_end(scratch->store);
+	assert_int_equal(image_read_one(scratch->store, IMAGE_FS, &read, 1), 0);
+	assert_int_equal(read->root_id, 1);
 }
 
 static void test_links_are_not_followed_for_writing(void **state)
@@ -433,6 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_SCRATCH(test_a_file_appears_with_its_first_byte),
 		WITH_SCRATCH(test_an_old_file_is_cut),
+		WITH_SCRATCH(test_images_are_read_ahead),
 		WITH_SCRATCH(test_links_are_not_followed_for_writing),
 		WITH_SCRATCH(test_raw_images_have_a_descriptor),
 		WITH_SCRATCH(test_big_images),

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "flow/restore/ancestry.h"
 #include "image/inventory.h"
+#include "image/read-ahead.h"
 #include "image/record.h"
 #include "session/survey.h"
 #include "task/tree-image.h"
@@ -151,11 +152,34 @@ static int load_inventory(struct restore *r)
 	return 0;
 }
 
+/* A thread for that takes as long as the images of some tasks. */
+#define READ_AHEAD_MIN 16
+
+/* In the order in which they are wanted: by load_tasks(), by the parts of tasks, by their memory. */
+static void read_ahead(const struct restore *r)
+{
+	const struct task *task;
+
+	if (r->tree->n_tasks < READ_AHEAD_MIN)
+		return;
+	for_each_task(task, r->tree) {
+		read_ahead_add(r->store, IMAGE_CORE, (uint64_t)task->vpid);
+		read_ahead_add(r->store, IMAGE_IDS, (uint64_t)task->vpid);
+		read_ahead_add(r->store, IMAGE_MM, (uint64_t)task->vpid);
+	}
+	for_each_task(task, r->tree)
+		read_ahead_add(r->store, IMAGE_FS, (uint64_t)task->vpid);
+	for_each_task(task, r->tree)
+		read_ahead_add(r->store, IMAGE_PAGEMAP, (uint64_t)task->vpid);
+	read_ahead_begin(r->store);
+}
+
 static int load_tasks(struct restore *r)
 {
 	struct task *task;
 
 	TRY(tree_read(r->store, r->tree));
+	read_ahead(r);
 	for_each_task(task, r->tree)
 		TRY(restore_go_on(r, load_task(r, task)));
 	if (r->progress->damage)
@@ -166,7 +190,7 @@ static int load_tasks(struct restore *r)
 	return 0;
 }
 
-int restore_load(struct restore *r)
+static int load_all(struct restore *r)
 {
 	TRY(phase_restore_self(r));
 	TRY(phase_pass_restore(r, PHASE_restore_inventory, NULL, NULL));
@@ -180,4 +204,12 @@ int restore_load(struct restore *r)
 	if (r->progress->damage)
 		return r->progress->damage;
 	return ancestry_plan(r);
+}
+
+int restore_load(struct restore *r)
+{
+	int error = load_all(r);
+
+	read_ahead_end(r->store);
+	return error;
 }
