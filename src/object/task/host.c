@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -78,6 +79,19 @@ int scheduling_read(pid_t tid, struct scheduling *ret)
 	return (int)syscall(__NR_sched_getattr, tid, ret, sizeof(*ret), 0);
 }
 
+/* linux/ioprio.h */
+#define WHO_PROCESS 1
+#define CLASS_SHIFT 13
+
+long host_read_io_priority(pid_t tid)
+{
+	long priority = syscall(__NR_ioprio_get, WHO_PROCESS, tid);
+
+	if (priority < 0)
+		return errno == ENOSYS ? 0 : -1; /* a kernel without block devices */
+	return priority >> CLASS_SHIFT ? priority : 0;
+}
+
 static const struct state_type host_state = { sizeof(struct task_host), NULL };
 
 const struct task_host *task_host_of_dump(const struct dump *d)
@@ -90,16 +104,31 @@ const struct task_host *task_host_of_restore(const struct restore *r)
 	return state_find(r->states, &host_state);
 }
 
+#define RESET_ON_FORK 0x01 /* SCHED_FLAG_RESET_ON_FORK */
+
+/* sched(7), ioprio_set(2). */
+static void read_own_scheduling(struct task_host *host)
+{
+	struct scheduling own;
+
+	host->io_priority = host_read_io_priority(0);
+	if (scheduling_read(0, &own) < 0)
+		return;
+	host->slice_ns = own.runtime;
+	host->policy = (int)own.policy;
+	host->nice = own.nice;
+	host->is_inherited = own.policy == SCHED_OTHER && !(own.flags & RESET_ON_FORK);
+}
+
 int task_host_read(struct states *states, struct pool *pool)
 {
 	struct task_host *host = state_make(states, &host_state);
-	struct scheduling own;
 	long membarriers = syscall(__NR_membarrier, MEMBARRIER_QUERY, 0, 0);
 	uint64_t cookie;
 
 	TRY(read_own_label(pool, &host->label));
 	read_online(&host->online);
-	host->slice_ns = scheduling_read(0, &own) == 0 ? own.runtime : 0;
+	read_own_scheduling(host);
 	host->core_cookies = prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie) == 0;
 	host->tells_membarriers = membarriers < 0 || membarriers & MEMBARRIER_GET_REGISTRATIONS;
 	return 0;

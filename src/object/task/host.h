@@ -24,6 +24,10 @@ struct task_host {
 	bool core_cookies;	/* PR_SCHED_CORE, Linux 5.14 */
 	bool tells_membarriers; /* MEMBARRIER_CMD_GET_REGISTRATIONS, Linux 6.3 */
 	uint64_t slice_ns;	/* of criu itself; 0 before Linux 6.12 */
+	/* Of criu itself, and so of all that it makes, until that is changed. */
+	bool is_inherited; /* policy and nice value are: it is no real-time thread, and nothing is reset by fork(2) */
+	int policy, nice;
+	long io_priority; /* 0: without a class; -1: not known */
 };
 
 /* struct sched_attr of linux/sched/types.h, which does not get along with <sched.h>. */
@@ -37,6 +41,8 @@ struct scheduling {
 };
 
 int scheduling_read(pid_t tid, struct scheduling *ret); /* 0: of the caller. -1 and errno */
+/* Without a class it is 0, as the level follows from the nice value then. tid 0: of the caller. -1 and errno. */
+long host_read_io_priority(pid_t tid);
 
 void cpus_add(struct cpus *cpus, unsigned cpu);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* How the input and output of a thread is scheduled, see ioprio_set(2). CRIU does not save it; ours is a field that it
  * skips. New tasks inherit that of criu. */
-#include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "object/task/host.h"
 #include "object/task/part.h"
 
 /* linux/ioprio.h */
@@ -15,14 +15,8 @@
 
 static int read_priority(pid_t tid, long *ret)
 {
-	*ret = syscall(__NR_ioprio_get, WHO_PROCESS, tid);
-	if (*ret < 0 && errno == ENOSYS)
-		*ret = 0; /* a kernel without block devices */
-	if (*ret < 0)
-		return fail_errno("asking for its I/O priority (ioprio_get)");
-	if (!(*ret >> CLASS_SHIFT))
-		*ret = 0; /* without a class the level follows from the nice value */
-	return 0;
+	*ret = host_read_io_priority(tid);
+	return *ret < 0 ? fail_errno("asking for its I/O priority (ioprio_get)") : 0;
 }
 
 static int dump_io_priority(const struct dump *d, struct thread *thread)
@@ -47,9 +41,10 @@ static int check_io_priority(const struct restore *r, struct thread *thread)
 static int settle_io_priority(struct restore *r, struct thread *thread)
 {
 	const ThreadCoreEntry *record = thread->core->thread_core;
-	long now;
+	long now = task_host_of_restore(r)->io_priority;
 
-	TRY(read_priority(thread->tid, &now));
+	if (now < 0)
+		TRY(read_priority(thread->tid, &now));
 	if (now != (long)record->io_priority &&
 	    syscall(__NR_ioprio_set, WHO_PROCESS, thread->tid, (int)record->io_priority) < 0)
 		return fail_errno("setting the I/O priority to class %u, level %u (the real-time class takes "

@@ -121,6 +121,21 @@ static int check_scheduling(const struct restore *r, struct thread *thread)
 	return 0;
 }
 
+/* It has what criu has, as it was born with it. */
+static int nice_now(const struct restore *r, const struct thread *thread)
+{
+	const struct task_host *host = task_host_of_restore(r);
+
+	return host->is_inherited ? host->nice : getpriority(PRIO_PROCESS, (id_t)thread->tid);
+}
+
+static int policy_now(const struct restore *r, const struct thread *thread)
+{
+	const struct task_host *host = task_host_of_restore(r);
+
+	return host->is_inherited ? host->policy : sched_getscheduler(thread->tid);
+}
+
 /* At the very end: a real-time thread must not keep us from the rest. */
 static int settle_scheduling(struct restore *r, struct thread *thread)
 {
@@ -128,10 +143,10 @@ static int settle_scheduling(struct restore *r, struct thread *thread)
 	struct sched_param param = { .sched_priority = (int)record->sched_prio };
 
 	errno = 0;
-	if (record->has_sched_nice && getpriority(PRIO_PROCESS, (id_t)thread->tid) != record->sched_nice &&
+	if (record->has_sched_nice && nice_now(r, thread) != record->sched_nice &&
 	    setpriority(PRIO_PROCESS, (id_t)thread->tid, record->sched_nice) < 0)
 		return fail_errno("setting nice to %d", record->sched_nice);
-	if (record->has_sched_policy && sched_getscheduler(thread->tid) != (int)record->sched_policy &&
+	if (record->has_sched_policy && policy_now(r, thread) != (int)record->sched_policy &&
 	    sched_setscheduler(thread->tid, (int)record->sched_policy, &param) < 0)
 		return fail_errno("setting the scheduling policy %u, priority %u (CAP_SYS_NICE?)", record->sched_policy,
 				  record->sched_prio);
