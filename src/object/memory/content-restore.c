@@ -22,6 +22,7 @@
 #include "object/memory/lazy-restore.h"
 #include "object/memory/lent/lent.h"
 #include "object/memory/lent/mappings-inherit.h"
+#include "object/memory/lent/passed-on.h"
 #include "object/memory/mappings-restore.h"
 #include "object/memory/memory.h"
 #include "object/memory/shared.h"
@@ -44,13 +45,11 @@
 #define UFFD_USER_MODE_ONLY 1 /* Linux 5.11 */
 #endif
 
-typedef VECTOR(struct page_range) range_list;
-
 struct fill_task {
 	struct restore *r;
 	struct task *task;
 	struct page_target target;
-	range_list there; /* pages, of which those in inherited mappings came from the creator */
+	page_range_list there; /* pages, of which those in inherited mappings came from the creator */
 	size_t next_there;
 	struct page_inheritance what;
 	VECTOR(struct uffdio_range) copies; /* mappings to be filled through the userfaultfd */
@@ -166,7 +165,7 @@ static int find_there(struct fill_task *fill, const struct page_tables *tables, 
  * Pages that the task has from its creator, or that lie between such: all are looked for at once, but where a hole
  * costs 8 bytes for each of its pages only in mappings that lie side by side.
  */
-static int find_inherited(struct fill_task *fill)
+static int look_for_inherited(struct fill_task *fill)
 {
 	const struct memory_restore *memory = memory_restore_of(fill->task);
 	struct page_tables tables = { .fd = -1 };
@@ -191,6 +190,20 @@ static int find_inherited(struct fill_task *fill)
 		result = find_there(fill, &tables, start, end);
 	pagemap_close(&tables);
 	return result;
+}
+
+static int find_inherited(struct fill_task *fill)
+{
+	const struct memory_restore *memory = memory_restore_of(fill->task);
+	struct memory_restore *creator = memory_of_creator(fill->task);
+
+	if (creator && passed_on_find(creator, memory, &fill->there))
+		return 0;
+	TRY(look_for_inherited(fill));
+	/* Where memory is lazy, pages come whenever they want. */
+	if (creator && !memory_is_lazy(fill->r) && !fill->r->copy)
+		passed_on_keep(creator, memory, &fill->there);
+	return 0;
 }
 
 /* New memory of this mapping will have huge pages if it is written to, but not if it is copied to. */
@@ -253,7 +266,7 @@ static struct stored_range cut_range(const struct stored_range *whole, const Vma
 }
 
 /* Of the pages that are there, those in a mapping, which is above the one before. */
-static void cut_there(struct fill_task *fill, const VmaEntry *vma, range_list *ret)
+static void cut_there(struct fill_task *fill, const VmaEntry *vma, page_range_list *ret)
 {
 	for (; fill->next_there < fill->there.n; fill->next_there++) {
 		const struct page_range *range = &fill->there.items[fill->next_there];
@@ -278,7 +291,7 @@ static void inherit_mapping(struct fill_task *fill, const struct memory_mapping 
 			    const struct page_list *wanted, uint32_t how)
 {
 	const size_t first = fill->what.ranges.n;
-	range_list there = { 0 };
+	page_range_list there = { 0 };
 
 	cut_there(fill, mapping->vma, &there);
 	pages_inherit(wanted->ranges, wanted->n, there.items, there.n, how, &fill->what);

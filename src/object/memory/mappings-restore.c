@@ -19,6 +19,7 @@
 #include "object/memory/lazy-restore.h"
 #include "object/memory/lent/lent.h"
 #include "object/memory/lent/mappings-inherit.h"
+#include "object/memory/lent/passed-on.h"
 #include "object/memory/memory.h"
 #include "pages/reader.h"
 #include "object/memory/sysv.h"
@@ -70,7 +71,7 @@ static void close_content(void *state)
 	struct page_reader *reader = memory->content;
 
 	memory_lent_destroy(&memory->lent);
-
+	passed_on_destroy(&memory->passed_on);
 	page_reader_close(&reader);
 }
 

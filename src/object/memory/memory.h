@@ -11,6 +11,7 @@
 struct lent_pages;
 struct namespace;
 struct page_sink;
+struct passed_on;
 
 /* Bits of vma_entry.status, as in images of CRIU 4.2. */
 enum {
@@ -83,10 +84,11 @@ struct memory_mapping {
 struct memory_restore {
 	struct memory_mapping *mappings; /* in address order; guard entries are not among them */
 	size_t n;
-	struct file *exe;	 /* the program, for the layout */
-	uint8_t *vdso;		 /* its vdso if that is another than ours */
-	void *content;		 /* of content.c */
-	struct lent_pages *lent; /* lent/lent.h; or NULL */
+	struct file *exe;	     /* the program, for the layout */
+	uint8_t *vdso;		     /* its vdso if that is another than ours */
+	void *content;		     /* of content.c */
+	struct lent_pages *lent;     /* lent/lent.h; or NULL */
+	struct passed_on *passed_on; /* lent/passed-on.h; or NULL */
 };
 
 static inline bool memory_is_private(const VmaEntry *vma)

@@ -37,7 +37,7 @@ bool memory_mappings_same(const struct memory_mapping *own, const struct memory_
 }
 
 /* What a task has mapped. A helper has no memory of its own but still that which it was born with. */
-static const struct memory_restore *memory_of(const struct task *task)
+static struct memory_restore *memory_of(const struct task *task)
 {
 	while (task && !task_is_live(task))
 		task = task->restore->creator;
@@ -46,7 +46,7 @@ static const struct memory_restore *memory_of(const struct task *task)
 	return task->restore->memory_from ? memory_restore_of(task->restore->memory_from) : memory_restore_of(task);
 }
 
-const struct memory_restore *memory_of_creator(const struct task *task)
+struct memory_restore *memory_of_creator(const struct task *task)
 {
 	return memory_of(task->restore->creator);
 }

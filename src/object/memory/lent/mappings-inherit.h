@@ -12,7 +12,7 @@ struct restore;
 struct task;
 
 /* The memory that it is born with; NULL for the root. */
-const struct memory_restore *memory_of_creator(const struct task *task);
+struct memory_restore *memory_of_creator(const struct task *task);
 /* Can a child keep the mapping that it got by fork? It may have another end, if it is longer or shorter there. */
 bool memory_mappings_same(const struct memory_mapping *own, const struct memory_mapping *from);
 /* When it is known which mappings have pages: those between them that were used, too. */
