@@ -183,6 +183,9 @@ static int check_cpu(struct restore *r, struct verified *ret)
 		return 0;
 	TRY(error);
 	ret->cpu_model = arch_cpu_model(record) ? pool_string(ret->pool, arch_cpu_model(record)) : NULL;
+	/* Asked for by name, "none" is none: a restore would not look either. */
+	if (!modes && r->options->cpu_cap_given)
+		return 0;
 	return cpuinfo_check(r->store, modes ?: OPT_CPU_ALL);
 }
 

@@ -135,6 +135,19 @@ static int check_settings(const struct restore *r, struct thread *thread)
 	return 0;
 }
 
+/*
+ * Where this CPU is not affected, or lets nobody choose, there is nothing to set for who is as free as before, or as
+ * safe. 0: not affected.
+ */
+static bool is_to_be_set(int which, uint32_t mode)
+{
+	int now = prctl(PR_GET_SPECULATION_CTRL, which, 0, 0, 0);
+
+	if (now > 0 && now & PR_SPEC_PRCTL)
+		return true;
+	return mode != PR_SPEC_ENABLE && now != PR_SPEC_NOT_AFFECTED && !(now > 0 && now & PR_SPEC_DISABLE);
+}
+
 static int plan_settings(struct restore *r, struct thread *thread, struct plan *plan)
 {
 	const ThreadCoreEntry *record = thread->core->thread_core;
@@ -143,7 +156,7 @@ static int plan_settings(struct restore *r, struct thread *thread, struct plan *
 		plan_syscall(plan, "set what memory errors do", __NR_prctl, V(PR_MCE_KILL), V(PR_MCE_KILL_SET),
 			     V(record->mce_kill), V(0), V(0));
 	for (size_t i = 0; i < record->n_speculation; i++)
-		if (record->speculation[i])
+		if (record->speculation[i] && is_to_be_set((int)i, record->speculation[i]))
 			plan_syscall(plan, "set how the CPU may speculate (another CPU?)", __NR_prctl,
 				     V(PR_SET_SPECULATION_CTRL), V(i), V(record->speculation[i]), V(0), V(0));
 	if (record->has_memory_policy)
