@@ -14,6 +14,7 @@
 struct area {
 	uint64_t start, end; /* bytes */
 	uint64_t flags;
+	uint64_t policy; /* of its own (mbind(2)), as the kernel has it: 0 if there is none; shared memory has others */
 };
 
 typedef VECTOR(struct area) area_list;
@@ -23,5 +24,8 @@ struct area_reader;
 /* NULL: the kernel cannot do that, or we may not. Takes some milliseconds. */
 struct area_reader *area_reader_create(void);
 void area_reader_destroy(struct area_reader **reader);
-/* All of the process, in rising order; replaces what the list had. -errno, not logged. By several threads at once. */
-int area_reader_read(const struct area_reader *reader, pid_t pid, area_list *ret);
+/*
+ * Those of the process that begin below the address, and maybe some more, in rising order; replaces what the list had.
+ * -errno, not logged. By several threads at once.
+ */
+int area_reader_read(const struct area_reader *reader, pid_t pid, uint64_t below, area_list *ret);

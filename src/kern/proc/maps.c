@@ -19,6 +19,7 @@
 #include "kern/proc/scan.h"
 
 #define READ_SIZE (128 * 1024)
+#define SOME_SIZE (16 * 1024) /* two dozens of areas in smaps */
 
 #define PAIR(a, b) (((a) - 'a') * 26 + (b) - 'a')
 
@@ -194,14 +195,31 @@ ssize_t mappings_parse(struct mappings *mappings, const char *text, size_t size)
 	return p - text;
 }
 
+/* All details of the last mapping may not be there yet: without it. */
+static bool is_enough(mappings_enough *enough, void *arg, struct mappings *mappings)
+{
+	bool result;
+
+	if (!enough || mappings->n < 2)
+		return false;
+	mappings->n--;
+	result = enough(arg, mappings);
+	if (!result)
+		mappings->n++;
+	return result;
+}
+
 /* quiet: a process that is gone by now is no failure. */
-static int read_lines(int fd, const char *file, bool quiet, struct mappings *mappings)
+static int read_lines(int fd, const char *file, bool quiet, mappings_enough *enough, void *arg,
+		      struct mappings *mappings)
 {
 	AUTO_FREE char *text = xmalloc(READ_SIZE);
+	const size_t piece = enough ? SOME_SIZE : READ_SIZE;
 	size_t kept = 0;
 
 	for (;;) {
-		ssize_t used, n = read(fd, text + kept, READ_SIZE - kept);
+		size_t room = READ_SIZE - kept;
+		ssize_t used, n = read(fd, text + kept, room < piece ? room : piece);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -217,11 +235,14 @@ static int read_lines(int fd, const char *file, bool quiet, struct mappings *map
 		memmove(text, text + used, kept);
 		if (kept == READ_SIZE)
 			return refuse(EINVAL, "a line of /proc/PID/%s is longer than %d bytes", file, READ_SIZE);
+		if (is_enough(enough, arg, mappings))
+			return 0;
 	}
 	return kept ? refuse(EINVAL, "/proc/PID/%s ends within a line", file) : 0;
 }
 
-static int read_file(int proc, enum mappings_mode mode, bool quiet, struct mappings *ret)
+static int read_file(int proc, enum mappings_mode mode, bool quiet, mappings_enough *enough, void *arg,
+		     struct mappings *ret)
 {
 	const char *file = mode == MAPPINGS_FULL ? "smaps" : "maps";
 	AUTO_CLOSE int fd = openat(proc, file, O_RDONLY | O_CLOEXEC);
@@ -230,7 +251,7 @@ static int read_file(int proc, enum mappings_mode mode, bool quiet, struct mappi
 	*ret = (struct mappings){ 0 };
 	if (fd < 0)
 		return quiet ? -errno : proc_fail(errno, file);
-	error = read_lines(fd, file, quiet, ret);
+	error = read_lines(fd, file, quiet, enough, arg, ret);
 	if (error < 0)
 		mappings_done(ret);
 	return error;
@@ -238,12 +259,17 @@ static int read_file(int proc, enum mappings_mode mode, bool quiet, struct mappi
 
 int mappings_read(int proc, enum mappings_mode mode, struct mappings *ret)
 {
-	return read_file(proc, mode, false, ret);
+	return read_file(proc, mode, false, NULL, NULL, ret);
 }
 
 int mappings_read_running(int proc, enum mappings_mode mode, struct mappings *ret)
 {
-	return read_file(proc, mode, true, ret);
+	return read_file(proc, mode, true, NULL, NULL, ret);
+}
+
+int mappings_read_some(int proc, mappings_enough *enough, void *arg, struct mappings *ret)
+{
+	return read_file(proc, MAPPINGS_FULL, true, enough, arg, ret);
 }
 
 void mappings_done(struct mappings *mappings)

@@ -54,6 +54,7 @@ struct mapping {
 	uint64_t vm_flags;	   /* VMF(..) */
 	uint32_t kernel_page_size; /* bytes: bigger than the system's for hugetlb */
 	int32_t pkey;		   /* protection key, 0 where there are none */
+	bool no_policy;		   /* it is known to have no memory policy of its own; whoever finds out says so */
 	uint64_t rss_kb, anon_huge_kb, swap_kb, locked_kb, anonymous_kb;
 	uint64_t shared_kb; /* mapped by other processes too: file pages, or still shared copy-on-write */
 };
@@ -68,11 +69,15 @@ struct mappings {
 	struct mapping *items;
 	size_t n, capacity;
 	struct pool *names;
+	uint64_t private_kb; /* what they have in all, where they do not tell it one by one, else 0 */
 };
 
 int mappings_read(int proc, enum mappings_mode mode, struct mappings *ret);
 /* Of a process that may end meanwhile: -errno of that is not logged. */
 int mappings_read_running(int proc, enum mappings_mode mode, struct mappings *ret);
+/* smaps only as far as needed: `enough` is asked from time to time, with what there is so far. */
+typedef bool mappings_enough(void *arg, const struct mappings *mappings);
+int mappings_read_some(int proc, mappings_enough *enough, void *arg, struct mappings *ret);
 void mappings_done(struct mappings *mappings);
 
 /* Takes the whole lines of the text; returns how many bytes they were, or -EINVAL (reported). */

@@ -4,12 +4,16 @@
  * else tells the flags of an area by name. But a BPF iterator tells them as bits (kern/proc/areas.h), and before
  * anything stands still smaps tells which names go with which bits: the names depend on nothing else. In the freeze the
  * bits and maps are enough. Bits that were not seen before, huge pages of hugetlbfs, anything odd: then smaps is read.
+ *
+ * Thousands of areas have the same few flags. So smaps is read only until all bits that the task has are known, where
+ * that saves much: if it is many areas that make it long, and not many pages. Which pages there are is then unknown.
  */
 #include "object/memory/area-flags.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -37,7 +41,8 @@ struct meaning {
 
 struct seen_task {
 	pid_t pid;
-	struct mappings mappings;
+	struct mappings mappings; /* some, or all */
+	uint64_t pages, private_kb;
 };
 
 struct area_flags {
@@ -103,15 +108,71 @@ static bool learn_meaning(struct area_flags *flags, uint64_t bits, const struct 
 	return true;
 }
 
-/* The bits before and after smaps was read: of areas that have changed meanwhile nothing is learnt. */
-static bool learn_from(struct area_flags *flags, pid_t pid, int proc, struct mappings *mappings)
+/* Bits that nothing has been learnt of. */
+struct lesson {
+	const area_list *areas;
+	VECTOR(uint64_t) unknown;
+	size_t next; /* mapping to be looked at */
+};
+
+static size_t find_unknown(const struct lesson *lesson, uint64_t bits)
 {
+	size_t i = 0;
+
+	while (i < lesson->unknown.n && lesson->unknown.items[i] != bits)
+		i++;
+	return i;
+}
+
+static void list_unknown(const struct area_flags *flags, struct lesson *lesson)
+{
+	for (size_t i = 0; i < lesson->areas->n; i++) {
+		const uint64_t bits = lesson->areas->items[i].flags;
+
+		if (find_unknown(lesson, bits) == lesson->unknown.n && !find_meaning(flags, bits))
+			*vector_push(&lesson->unknown) = bits;
+	}
+}
+
+static bool knows_enough(void *arg, const struct mappings *mappings)
+{
+	struct lesson *lesson = arg;
+
+	for (; lesson->next < mappings->n; lesson->next++) {
+		const struct area *area = find_area(lesson->areas, &mappings->items[lesson->next]);
+		size_t at = area ? find_unknown(lesson, area->flags) : lesson->unknown.n;
+
+		if (at < lesson->unknown.n)
+			lesson->unknown.items[at] = lesson->unknown.items[--lesson->unknown.n];
+	}
+	return !lesson->unknown.n;
+}
+
+/* With --live it matters what is in which mapping. */
+static int read_smaps(const struct area_flags *flags, int proc, const area_list *areas, struct seen_task *seen)
+{
+	const bool all = flags->all || seen->pages * PAGE_NS > areas->n * AREA_NS;
+	struct lesson lesson = { .areas = areas };
+	int result;
+
+	if (all)
+		return mappings_read_running(proc, MAPPINGS_FULL, &seen->mappings);
+	list_unknown(flags, &lesson);
+	result = mappings_read_some(proc, knows_enough, &lesson, &seen->mappings);
+	vector_done(&lesson.unknown);
+	return result;
+}
+
+/* The bits before and after smaps was read: of areas that have changed meanwhile nothing is learnt. */
+static bool learn_from(struct area_flags *flags, int proc, struct seen_task *seen)
+{
+	const struct mappings *mappings = &seen->mappings;
 	area_list before = { 0 }, after = { 0 };
 	bool right = true;
 
-	if (area_reader_read(flags->reader, pid, &before) == 0 &&
-	    mappings_read_running(proc, MAPPINGS_FULL, mappings) == 0 &&
-	    area_reader_read(flags->reader, pid, &after) == 0)
+	if (area_reader_read(flags->reader, seen->pid, UINT64_MAX, &before) == 0 &&
+	    read_smaps(flags, proc, &before, seen) == 0 && mappings->n &&
+	    area_reader_read(flags->reader, seen->pid, mappings->items[mappings->n - 1].end, &after) == 0)
 		for (size_t i = 0; i < mappings->n && right; i++) {
 			const struct mapping *m = &mappings->items[i];
 			const struct area *first = find_area(&before, m), *last = find_area(&after, m);
@@ -124,19 +185,21 @@ static bool learn_from(struct area_flags *flags, pid_t pid, int proc, struct map
 	return right;
 }
 
-static uint64_t count_resident(int proc)
+static void count_pages(int proc, struct seen_task *ret)
 {
-	unsigned long pages = 0;
+	unsigned long pages, of_files;
 	char text[128];
 
-	if (file_read_text(proc, "statm", text, sizeof(text)) < 0 || sscanf(text, "%*s %lu", &pages) != 1)
-		return 0;
-	return pages;
+	if (file_read_text(proc, "statm", text, sizeof(text)) < 0 ||
+	    sscanf(text, "%*s %lu %lu", &pages, &of_files) != 2)
+		return;
+	ret->pages = pages;
+	ret->private_kb = pages > of_files ? (pages - of_files) * ((uint64_t)sysconf(_SC_PAGESIZE) >> 10) : 0;
 }
 
-static bool is_worth_it(int proc)
+static bool is_worth_it(int proc, uint64_t pages)
 {
-	const uint64_t of_pages = count_resident(proc) * PAGE_NS;
+	const uint64_t of_pages = pages * PAGE_NS;
 	AUTO_CLOSE int fd = openat(proc, "maps", O_RDONLY | O_CLOEXEC);
 	uint64_t areas = 0;
 	char text[16384];
@@ -151,17 +214,18 @@ static bool is_worth_it(int proc)
 static bool learn_from_task(void *arg, pid_t pid, int proc)
 {
 	struct area_flags *flags = arg;
-	struct seen_task *seen;
+	struct seen_task task = { .pid = pid }, *seen;
 
-	if (!flags->all && !is_worth_it(proc))
+	count_pages(proc, &task);
+	if (!flags->all && !is_worth_it(proc, task.pages))
 		return ++flags->n_small == SMALL_MAX;
 	if (!flags->reader)
 		flags->reader = area_reader_create();
 	if (!flags->reader)
 		return true;
 	seen = vector_push(&flags->tasks);
-	*seen = (struct seen_task){ .pid = pid };
-	if (!learn_from(flags, pid, proc, &seen->mappings))
+	*seen = task;
+	if (!learn_from(flags, proc, seen))
 		area_reader_destroy(&flags->reader);
 	return !flags->reader;
 }
@@ -177,11 +241,11 @@ void memory_flags_learn(struct dump *d, bool all)
 
 /* --- in it --- */
 
-static const struct mappings *seen_before(const struct area_flags *flags, pid_t pid)
+static const struct seen_task *seen_before(const struct area_flags *flags, pid_t pid)
 {
 	for (size_t i = 0; i < flags->tasks.n; i++)
 		if (flags->tasks.items[i].pid == pid)
-			return &flags->tasks.items[i].mappings;
+			return &flags->tasks.items[i];
 	return NULL;
 }
 
@@ -202,10 +266,11 @@ static bool complete_mapping(const struct area_flags *flags, const struct area *
 	m->vm_flags = meaning->vm_flags;
 	m->pkey = meaning->pkey;
 	m->kernel_page_size = (uint32_t)sysconf(_SC_PAGESIZE);
+	m->no_policy = !area->policy && !m->shared && !m->inode && !m->dev;
 	if (m->shared)
 		return true;
 	/* Whether anything is in them decides whether a child can keep the memory. */
-	if (m->vm_flags & (VMF(WF) | VMF(DC)) && !(before && before->anonymous_kb))
+	if (flags->all && m->vm_flags & (VMF(WF) | VMF(DC)) && !(before && before->anonymous_kb))
 		return false;
 	m->anonymous_kb = page_at_least(before ? before->anonymous_kb : 0);
 	m->swap_kb = before ? before->swap_kb : 0;
@@ -213,19 +278,17 @@ static bool complete_mapping(const struct area_flags *flags, const struct area *
 	return true;
 }
 
-/* The page that the kernel shows behind all areas is none. */
+/* The page that the kernel shows behind all areas is none, and has no flags of any interest. */
 static bool complete_all(const struct area_flags *flags, const area_list *areas, const struct mappings *before,
 			 struct mappings *mappings)
 {
 	size_t n = mappings->n;
 
 	if (n && mappings->items[n - 1].name && !strcmp(mappings->items[n - 1].name, "[vsyscall]")) {
-		const struct mapping *same = mappings_find(before, mappings->items[--n].start);
+		struct mapping *m = &mappings->items[--n];
 
-		if (!same)
-			return false;
-		mappings->items[n].vm_flags = same->vm_flags;
-		mappings->items[n].kernel_page_size = same->kernel_page_size;
+		m->vm_flags = (m->prot & PROT_READ ? VMF(RD) : 0) | (m->prot & PROT_EXEC ? VMF(EX) : 0);
+		m->kernel_page_size = (uint32_t)sysconf(_SC_PAGESIZE);
 	}
 	if (n != areas->n)
 		return false;
@@ -239,16 +302,17 @@ static bool complete_all(const struct area_flags *flags, const area_list *areas,
 int memory_flags_read(const struct dump *d, struct task *task)
 {
 	const struct area_flags *flags = state_find(d->states, &flags_state);
-	const struct mappings *before = flags && flags->reader ? seen_before(flags, task->pid) : NULL;
+	const struct seen_task *before = flags && flags->reader ? seen_before(flags, task->pid) : NULL;
 	area_list areas = { 0 };
 	bool done;
 
-	if (!before || !before->n)
+	if (!before || !before->mappings.n)
 		return 0;
-	if (area_reader_read(flags->reader, task->pid, &areas) < 0)
+	if (area_reader_read(flags->reader, task->pid, UINT64_MAX, &areas) < 0)
 		return 0;
 	TRY(mappings_read(task->dump->proc, MAPPINGS_PLAIN, &task->dump->mappings));
-	done = complete_all(flags, &areas, before, &task->dump->mappings);
+	done = complete_all(flags, &areas, &before->mappings, &task->dump->mappings);
+	task->dump->mappings.private_kb = before->private_kb;
 	vector_done(&areas);
 	if (!done) {
 		log_debug("Its areas have bits that were not seen before: smaps is read");

@@ -11,7 +11,7 @@ struct task;
  * pages that it is worth it. */
 void memory_flags_learn(struct dump *d, bool all);
 /*
- * Reads the mappings of a task that stands still: 1. 0: smaps must be read. Sizes are those of before, and at least a
- * page where there may be any. By several workers at once.
+ * Reads the mappings of a task that stands still: 1. 0: smaps must be read. Sizes are those of before, as
+ * far as they are known, and at least a page where there may be any. By several workers at once.
  */
 int memory_flags_read(const struct dump *d, struct task *task);

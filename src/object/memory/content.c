@@ -39,6 +39,7 @@
 #include "vma.pb-c.h"
 
 #define REGIONS 512 /* from the kernel at once */
+#define WORDS	512
 
 typedef page_range_list range_list;
 
@@ -105,34 +106,6 @@ static bool has_content(const VmaEntry *vma, const struct mapping *mapping)
 	return vma->status & VMA_VDSO || mapping->vm_flags & VMF(HT) || mapping->anonymous_kb || mapping->swap_kb;
 }
 
-/* Pages that somebody else maps as well: bit 56 of the word is clear. */
-static int split_shared(const struct page_tables *tables, struct page_range range, range_list *ranges)
-{
-	uint64_t words[512], end = range.start + range.nr_pages * page_size();
-	uint32_t flags = range.flags;
-	size_t n;
-
-	range.nr_pages = 0;
-	for (uint64_t at = range.start; at < end; at += n * page_size()) {
-		n = (end - at) / page_size() < 512 ? (end - at) / page_size() : 512;
-		TRY(pagemap_read_words(tables, at, n, words));
-		for (size_t i = 0; i < n; i++) {
-			bool shared = words[i] & PAGEMAP_PRESENT && !(words[i] & PAGEMAP_EXCLUSIVE);
-			uint32_t page_flags = flags | (shared ? PAGE_SHARED : 0);
-
-			if (range.nr_pages && page_flags != range.flags) {
-				*vector_push(ranges) = range;
-				range.start += range.nr_pages * page_size();
-				range.nr_pages = 0;
-			}
-			range.flags = page_flags;
-			range.nr_pages++;
-		}
-	}
-	*vector_push(ranges) = range;
-	return 0;
-}
-
 /* --- walking the mappings while the regions of one scan come in --- */
 
 struct page_walk {
@@ -145,12 +118,26 @@ struct page_walk {
 		*parent; /* what may be left to the parent images; NULL: nothing, or all that was not written to */
 	size_t stored;	 /* of the parent: those before it are below */
 	bool has_parent;
-	uint64_t scanned; /* pages */
+	uint64_t scanned;		 /* pages */
+	const struct mapping *last;	 /* that was looked for */
+	uint64_t words[WORDS], words_at; /* of /proc/PID/pagemap; address of the first, 0: none were read */
 };
 
-static const struct mapping *mapping_of(const struct page_walk *walk, const VmaEntry *vma)
+/* Records are looked at in their order: mostly it is the one that was found before, or the next one. */
+static const struct mapping *find_mapping(struct page_walk *walk, const VmaEntry *vma)
 {
-	const struct mapping *mapping = mappings_find(&walk->task->dump->mappings, vma->start);
+	const struct mappings *all = &walk->task->dump->mappings;
+	const struct mapping *m = walk->last, *end = all->items + all->n;
+
+	for (unsigned i = 0; m && m < end && i < 2; i++, m++)
+		if (m->start <= vma->start && vma->start < m->end)
+			return walk->last = m;
+	return walk->last = mappings_find(all, vma->start);
+}
+
+static const struct mapping *mapping_of(struct page_walk *walk, const VmaEntry *vma)
+{
+	const struct mapping *mapping = find_mapping(walk, vma);
 
 	return mapping && !mapping->ahead && has_content(vma, mapping) ? mapping : NULL;
 }
@@ -225,6 +212,35 @@ static bool is_unwritten(const struct page_walk *walk, const struct mapping *map
 	return mapping->tracked && tracker_says_unwritten(categories);
 }
 
+/* Pages that somebody else maps as well: bit 56 of the word is clear. Words are read for neighbours, too. */
+static int split_shared(struct page_walk *walk, struct page_range range)
+{
+	const uint64_t end = range.start + range.nr_pages * page_size(), window = WORDS * page_size();
+	const uint32_t flags = range.flags;
+
+	range.nr_pages = 0;
+	for (uint64_t at = range.start; at < end; at += page_size()) {
+		uint64_t word;
+		bool shared;
+
+		if (!walk->words_at || at - walk->words_at >= window) {
+			TRY(pagemap_read_words(walk->tables, at, WORDS, walk->words));
+			walk->words_at = at;
+		}
+		word = walk->words[(at - walk->words_at) / page_size()];
+		shared = word & PAGEMAP_PRESENT && !(word & PAGEMAP_EXCLUSIVE);
+		if (range.nr_pages && (flags | (shared ? PAGE_SHARED : 0)) != range.flags) {
+			*vector_push(walk->ranges) = range;
+			range.start += range.nr_pages * page_size();
+			range.nr_pages = 0;
+		}
+		range.flags = flags | (shared ? PAGE_SHARED : 0);
+		range.nr_pages++;
+	}
+	*vector_push(walk->ranges) = range;
+	return 0;
+}
+
 static int add_pages(struct page_walk *walk, const VmaEntry *vma, uint64_t start, uint64_t end, uint64_t categories)
 {
 	const struct mapping *mapping = mapping_of(walk, vma);
@@ -241,7 +257,7 @@ static int add_pages(struct page_walk *walk, const VmaEntry *vma, uint64_t start
 		return 0;
 	}
 	if (mapping->shared_kb || huge)
-		return split_shared(walk->tables, range, walk->ranges);
+		return split_shared(walk, range);
 	*vector_push(walk->ranges) = range;
 	return 0;
 }
@@ -264,7 +280,7 @@ static int add_region(struct page_walk *walk, const struct page_region *region)
 }
 
 /* Only mappings with guard pages need the newest kernels. */
-static bool has_guards(const struct page_walk *walk)
+static bool has_guards(struct page_walk *walk)
 {
 	const MmEntry *mm = walk->task->mm;
 
@@ -278,23 +294,24 @@ static bool has_guards(const struct page_walk *walk)
 }
 
 /*
- * Private anonymous memory of at least a MiB. It has no pages of files: not to ask whether each page is one spares the
- * kernel a look at its struct page, which takes five times as long as all the rest (17 ms for a GiB, else 3).
+ * Private anonymous memory has no pages of files: not to ask whether each page is one spares the kernel a look at its
+ * struct page, which takes five times as long as all the rest (17 ms for a GiB, else 3).
  */
-static bool is_scanned_alone(const struct page_walk *walk, const struct mapping *mapping)
+static bool has_no_files(const struct page_walk *walk, const struct mapping *mapping)
 {
 	const uint64_t others = VMF(HT) | VMF(PF) | VMF(MM) | VMF(IO);
 
 	return walk->tables->has_scan && !mapping->shared && !mapping->inode && !mapping->dev &&
-	       !(mapping->vm_flags & others) && mapping->anonymous_kb >= 1024;
+	       !(mapping->vm_flags & others);
 }
 
-/* It has been scanned already. */
-static bool is_ahead(const struct page_walk *walk, const VmaEntry *vma)
+/* So much of it that it is worth a call of its own. Where it is not known how much there is, there may be. */
+static bool is_scanned_alone(const struct page_walk *walk, const struct mapping *mapping)
 {
-	const struct mapping *mapping = mappings_find(&walk->task->dump->mappings, vma->start);
+	const bool is_large = mapping->anonymous_kb >= 1024 ||
+			      (walk->task->dump->mappings.private_kb && mapping->end - mapping->start >= 1024 << 10);
 
-	return mapping && mapping->ahead;
+	return is_large && has_no_files(walk, mapping);
 }
 
 /* What is scanned at once. */
@@ -315,10 +332,12 @@ static bool next_span(struct page_walk *walk, size_t *next, struct span *span)
 	*span = (struct span){ 0 };
 	for (; *next < mm->n_vmas && !(mm->vmas[*next]->status & VMA_GUARD); ++*next) {
 		const VmaEntry *vma = mm->vmas[*next];
-		const struct mapping *mapping = mapping_of(walk, vma);
+		const struct mapping *mapping = mapping_of(walk, vma), *any = walk->last;
 		bool alone = mapping && is_scanned_alone(walk, mapping);
+		bool fits = span->alone ? any && has_no_files(walk, any) : !alone;
 
-		if (span->end && ((alone != span->alone && (mapping || span->alone)) || is_ahead(walk, vma)))
+		/* What is ahead has been scanned already. */
+		if (span->end && (!fits || (any && any->ahead)))
 			break;
 		if (!mapping)
 			continue;

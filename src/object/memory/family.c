@@ -27,7 +27,8 @@ static int prepare_dump(struct dump *d)
 	TRY(memory_guards_learn(d));
 	if (d->options->live)
 		return memory_live_prepare(d);
-	memory_flags_learn(d, false);
+	if (!d->progress->only_look)
+		memory_flags_learn(d, false);
 	return 0;
 }
 

@@ -110,7 +110,7 @@ static int ask_policies(struct dump *d, struct thread *thread, struct plan *plan
 	for (size_t i = 0; i < mappings->n; i++, offsets += 3) {
 		struct step *step;
 
-		if (!may_have_policy(&mappings->items[i]))
+		if (mappings->items[i].no_policy || !may_have_policy(&mappings->items[i]))
 			continue;
 		offsets[0] = plan_space(plan, sizeof(int));
 		offsets[1] = plan_space(plan, bits / 8);

@@ -10,15 +10,16 @@
 #include "session/session.h"
 #include "session/stats.h"
 
-/* What the private mappings of a task have, as the kernel has counted it. */
+/* What the private mappings of a task have, as the kernel has counted it: one by one, or all of them. */
 int64_t memory_guess_size(const struct task *task)
 {
+	const uint64_t all_kb = task->dump->mappings.private_kb;
 	uint64_t kb = 0;
 
 	for (size_t i = 0; i < task->dump->mappings.n; i++)
 		if (!task->dump->mappings.items[i].shared)
 			kb += task->dump->mappings.items[i].anonymous_kb + task->dump->mappings.items[i].swap_kb;
-	return (int64_t)kb << 10;
+	return (int64_t)(kb > all_kb ? kb : all_kb) << 10;
 }
 
 /* The sum of all guesses, of which each becomes a fact when the pages of its task are known. */
