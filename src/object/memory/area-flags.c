@@ -23,6 +23,7 @@
 #include "base/vector.h"
 #include "kern/proc/areas.h"
 #include "kern/proc/maps.h"
+#include "kern/proc/proc.h"
 #include "kern/proc/running.h"
 #include "session/session.h"
 #include "session/state.h"
@@ -185,6 +186,17 @@ static bool learn_from(struct area_flags *flags, int proc, struct seen_task *see
 	return right;
 }
 
+/* What stacks, the vdso and the pieces of programs have comes last in smaps; criu itself has that, too. */
+static bool learn_from_self(struct area_flags *flags)
+{
+	struct seen_task own = { .pid = getpid(), .pages = UINT32_MAX };
+	AUTO_CLOSE int proc = proc_open(own.pid);
+	bool right = proc < 0 || learn_from(flags, proc, &own);
+
+	mappings_done(&own.mappings);
+	return right;
+}
+
 static void count_pages(int proc, struct seen_task *ret)
 {
 	unsigned long pages, of_files;
@@ -219,8 +231,11 @@ static bool learn_from_task(void *arg, pid_t pid, int proc)
 	count_pages(proc, &task);
 	if (!flags->all && !is_worth_it(proc, task.pages))
 		return ++flags->n_small == SMALL_MAX;
-	if (!flags->reader)
+	if (!flags->reader) {
 		flags->reader = area_reader_create();
+		if (flags->reader && !learn_from_self(flags))
+			area_reader_destroy(&flags->reader);
+	}
 	if (!flags->reader)
 		return true;
 	seen = vector_push(&flags->tasks);

@@ -27,8 +27,7 @@ static int prepare_dump(struct dump *d)
 	TRY(memory_guards_learn(d));
 	if (d->options->live)
 		return memory_live_prepare(d);
-	if (!d->progress->only_look)
-		memory_flags_learn(d, false);
+	memory_flags_learn(d, false);
 	return 0;
 }
 
