@@ -11,6 +11,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/meter.h"
+#include "base/urgent.h"
 #include "engine/engine.h"
 #include "flow/actions.h"
 #include "image/blocks/store-blocks.h"
@@ -61,6 +62,7 @@ int stream_send(struct dump *d)
 {
 	if (!store_is_pipe(dump_store(d)))
 		return 0;
+	urgent_end(); /* it is long */
 	TRY(phase_pass_dump(d, PHASE_dump_send, NULL, NULL));
 	if (d->inventory->n_plugins)
 		log_warn("--stream: files that plugins have written into the images directory are not in the stream");

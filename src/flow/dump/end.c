@@ -14,6 +14,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/meter.h"
+#include "base/urgent.h"
 #include "engine/engine.h"
 #include "flow/actions.h"
 #include "flow/background.h"
@@ -51,6 +52,7 @@ static int give_memory(struct dump *d)
 	log_flush();
 	meter_expect(d->meter, (int64_t)(d->stats->pages_lazy * page_size()));
 	meter_limit(d->meter, d->options->bandwidth);
+	urgent_end(); /* it is long */
 	result = page_server_give(d->options, flow_dump_of(d)->page_listener, memory_lazy_supply(d), d->meter);
 	TRY(result);
 	if (!result)
@@ -67,6 +69,7 @@ static int write_checksums(struct dump *d)
 	const void *data;
 	size_t size;
 
+	urgent_end(); /* of all memory: it is long */
 	TRY(inventory_write(memory, d->inventory));
 	data = store_find_file(memory, image_kind(IMAGE_INVENTORY)->file, &size);
 	TRY(store_write_rest(dump_store(d))); /* it reads them */
