@@ -53,7 +53,8 @@ def test_waiting(subject, folder, stop):
              *stop]
     assert subprocess.run(words, pass_fds=[theirs], stdin=subprocess.DEVNULL, check=False).returncode == 0
     os.close(theirs)
-    assert [pid for pid in named(run.room, NAME) if is_urgent(run.room, pid)] == [server(run.room)]
+    if os.getpriority(os.PRIO_PROCESS, 0) <= 0:     # else criu is nice as well
+        assert [pid for pid in named(run.room, NAME) if is_urgent(run.room, pid)] == [server(run.room)]
     since = run.let_go()
     assert os.read(ours, 1) == b''          # only the tasks could have it, and they have what they had
     files = set((folder / 'descriptors').read_text().split())
