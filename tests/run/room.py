@@ -2,13 +2,20 @@
 """A room for one case: namespaces of its own with a first process that reaps; see tests/subject/room.c."""
 import contextlib
 import os
+import platform
 import re
 import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 # What scenarios checkpoint, one file for each program: see docs/ADD-A-TEST.md.
 PROGRAMS = Path(__file__).resolve().parents[1] / 'programs'
+
+# Checkpoints of other machines, whose threads had used AVX-512 registers: a CPU without them is rightly refused.
+wants_avx512 = pytest.mark.skipif(platform.machine() == 'x86_64' and 'avx512f' not in Path('/proc/cpuinfo').read_text(),
+                                  reason='the images want AVX-512, which this CPU lacks')
 
 
 class Room:

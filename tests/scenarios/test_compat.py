@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from room import wait_until
+from room import wait_until, wants_avx512
 
 COMPAT = Path(__file__).resolve().parents[1] / 'compat'
 HOME = Path('/var/tmp/criu-fixture')    # the paths are in the images
@@ -46,12 +46,14 @@ def ask_zoo(room, home):
     assert (home / 'result').read_text() == 'ok 29\n'
 
 
+@wants_avx512
 def test_zoo(room, criu, zoo_home):
     """Threads, children, a zombie, sessions, all kinds of files: all 29 checks of the program itself hold."""
     restore(room, criu, COMPAT / 'zoo/images')
     ask_zoo(room, zoo_home)
 
 
+@wants_avx512
 def test_zoo_again(room, criu, zoo_home):
     """The same after two more checkpoints of our own."""
     images = COMPAT / 'zoo/images'

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from room import PROGRAMS, wait_until
+from room import PROGRAMS, wait_until, wants_avx512
 
 COMPAT = Path(__file__).resolve().parents[1] / 'compat'
 
@@ -17,6 +17,7 @@ def inspect(criu, *arguments):
     return done.returncode, done.stdout
 
 
+@wants_avx512
 def test_page_of_foreign_images(criu):
     code, said = inspect(criu, COMPAT / 'zoo/images')
     assert code == 0, said
@@ -53,6 +54,7 @@ def test_json_of_a_program(criu, folder):
     assert code == 0 and 'odd\\x1b[31m' in said and '\x1b' not in said
 
 
+@wants_avx512
 def test_tells_what_is_damaged(criu, folder):
     shutil.copytree(COMPAT / 'zoo/images', folder / 'zoo')
     (folder / 'zoo/fs-8021.img').unlink()

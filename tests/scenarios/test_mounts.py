@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from mounts import Program, make_files
-from room import PROGRAMS, wait_until
+from room import PROGRAMS, wait_until, wants_avx512
 
 # systemd makes "/" shared, some of its services have slaves of it.
 pytestmark = pytest.mark.parametrize('propagation', ('shared', 'slave', 'private'))
@@ -368,6 +368,7 @@ def test_root_without_namespace(program, folder):
     assert program.mounts() == before
 
 
+@wants_avx512
 def test_container_of_criu(room, criu, folder):
     """A container that runc checkpointed with CRIU 4.2: its mounts and the files of each tmpfs. (Its network was left out.)"""
     busybox = Path('/bin/busybox')

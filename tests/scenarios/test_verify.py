@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from room import PROGRAMS, wait_until
+from room import PROGRAMS, wait_until, wants_avx512
 
 COMPAT = Path(__file__).resolve().parents[1] / 'compat'
 # Without these no restore could be made of the zoo.
@@ -65,6 +65,7 @@ def test_json(criu, zoo):
     assert any('fifo is missing' in obstacle['what'] for obstacle in report['obstacles'])
 
 
+@wants_avx512
 def test_other_namespaces(criu):
     """Images by runc have no network: it is asked for, and so is each of the mounts. Those of the other are understood, but its memory is
     not kept here."""
@@ -79,6 +80,7 @@ def test_no_checkpoint(criu, folder):
     assert code == 1 and 'there is no inventory.img' in said and 'pstree.img is missing' in said
 
 
+@wants_avx512
 def test_missing_images(criu, zoo):
     """Each one, by name."""
     for path in sorted(zoo.iterdir()):
