@@ -80,7 +80,6 @@ def test_no_checkpoint(criu, folder):
     assert code == 1 and 'there is no inventory.img' in said and 'pstree.img is missing' in said
 
 
-@wants_avx512
 def test_missing_images(criu, zoo):
     """Each one, by name."""
     for path in sorted(zoo.iterdir()):

@@ -112,13 +112,14 @@ static void find_owners(struct restore *r)
 	}
 }
 
-/* For criu verify, which goes on where a restore has ended. */
+/* For criu verify, which goes on where a restore has ended. Its registers may be of another CPU: nobody here wants
+ * them. */
 static bool is_loaded(const struct thread *thread)
 {
 	const struct task *task = thread->task;
 
 	return task->restore && task->leader->core && thread->core &&
-	       (!task_is_live(task) || (task->ids && task->mm && thread->core->thread_core && thread->restore->state));
+	       (!task_is_live(task) || (task->ids && task->mm && thread->core->thread_core));
 }
 
 static int check_threads(struct restore *r)

@@ -326,6 +326,7 @@ int lazy_serve(const struct lazy_setup *setup)
 	if (result < 0)
 		atomic_compare_exchange_strong(&daemon.lazy.failure, &none, result);
 	lazy_fetch_end(&daemon.lazy);
+	urgent_end();
 	if (result < 0)
 		end_tasks(&daemon);
 	else if (setup->server)
